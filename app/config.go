@@ -1,0 +1,155 @@
+package app
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Config is what the operator decides. The tags name the flag, the environment variable and the
+// default of each setting; main fills the struct from them.
+type Config struct {
+	Addr        string `name:"addr" env:"ADDR" default:"127.0.0.1:3000" help:"Where to listen. Port 0 picks a free one; an empty host means every address."`
+	DatabaseURL string `name:"database-url" env:"DATABASE_URL" default:"sqlite:runboard.db" help:"Where runs are kept: sqlite:PATH."`
+
+	Workers      int           `name:"workers" env:"WORKERS" default:"10" help:"Runs worked on at once."`
+	DelayMin     time.Duration `name:"delay-min" env:"DELAY_MIN" default:"2s" help:"Simulated work: shortest sleep before it is started, and again before it finishes."`
+	DelayMax     time.Duration `name:"delay-max" env:"DELAY_MAX" default:"4s" help:"Simulated work: longest such sleep."`
+	FailureRate  float64       `name:"failure-rate" env:"FAILURE_RATE" default:"0.5" help:"Simulated work: how often it fails, 0 to 1."`
+	MaxAttempts  int           `name:"max-attempts" env:"MAX_ATTEMPTS" default:"1" help:"How often the work of a run may end in an error or time-out before the run is failed."`
+	MaxCrashes   int           `name:"max-crashes" env:"MAX_CRASHES" default:"3" help:"How often a crash of the process may interrupt a run before it is failed."`
+	RunTimeout   time.Duration `name:"run-timeout" env:"RUN_TIMEOUT" default:"1m" help:"A run that takes longer is failed."`
+	DrainTimeout time.Duration `name:"drain-timeout" env:"DRAIN_TIMEOUT" default:"20s" help:"On SIGTERM, how long running work may go on before it is given back."`
+	Synchronous  string        `name:"synchronous" env:"SYNCHRONOUS" default:"full" help:"full: what was acknowledged survives a power cut; normal: a crash of the process."`
+	MaxPending   int64         `name:"max-pending" env:"MAX_PENDING" default:"1000000" help:"With more runs than this waiting, new ones are refused."`
+
+	MaxSockets           int     `name:"max-sockets" env:"MAX_SOCKETS" default:"20000" help:"Sockets open at once."`
+	MaxSocketsPerAddress int     `name:"max-sockets-per-address" env:"MAX_SOCKETS_PER_ADDRESS" default:"1000" help:"Sockets open at once from one address."`
+	UpgradeRate          float64 `name:"upgrade-rate" env:"UPGRADE_RATE" default:"200" help:"Sockets opened a second from one address, bursts of twice that; 0: no limit."`
+	PostRate             float64 `name:"post-rate" env:"POST_RATE" default:"100" help:"POSTs a second from one address, bursts of twice that; 0: no limit."`
+
+	PublicOrigin []string `name:"public-origin" env:"PUBLIC_ORIGIN" sep:"," help:"Further origins from which a browser may act, for instance https://board.example behind a proxy."`
+	Auth         string   `name:"auth" env:"AUTH" help:"USER:PASSWORD for HTTP basic auth on everything but /up."`
+	Insecure     bool     `name:"insecure" env:"INSECURE" help:"Allow listening beyond loopback without --auth."`
+	LogFormat    string   `name:"log-format" env:"LOG_FORMAT" default:"text" help:"text or json."`
+}
+
+// Validate returns nil, or an error whose one line names the flag that is wrong.
+func (c Config) Validate() error {
+	for _, check := range []error{
+		checkRange("workers", c.Workers, 1, 10_000),
+		checkRange("max-attempts", c.MaxAttempts, 1, 1000),
+		checkRange("max-crashes", c.MaxCrashes, 1, 1000),
+		checkRange("max-pending", c.MaxPending, 1, 1_000_000_000),
+		checkRange("max-sockets", c.MaxSockets, 1, 1_000_000),
+		checkRange("max-sockets-per-address", c.MaxSocketsPerAddress, 1, 1_000_000),
+		checkRange("failure-rate", c.FailureRate, 0, 1),
+		checkRange("upgrade-rate", c.UpgradeRate, 0, 1e6),
+		checkRange("post-rate", c.PostRate, 0, 1e6),
+		checkRange("delay-min", c.DelayMin, 0, time.Hour),
+		checkRange("delay-max", c.DelayMax, c.DelayMin, time.Hour),
+		checkRange("run-timeout", c.RunTimeout, time.Millisecond, 30*24*time.Hour),
+		checkRange("drain-timeout", c.DrainTimeout, 0, time.Hour),
+		checkOneOf("synchronous", c.Synchronous, "full", "normal"),
+		checkOneOf("log-format", c.LogFormat, "text", "json"),
+		c.checkDatabaseURL(),
+		c.checkOrigins(),
+		c.checkAuth(),
+		c.checkAddr(),
+	} {
+		if check != nil {
+			return check
+		}
+	}
+	return nil
+}
+
+// DatabasePath is the file that DatabaseURL names.
+func (c Config) DatabasePath() string { return strings.TrimPrefix(c.DatabaseURL, "sqlite:") }
+
+// Credentials are the two halves of Auth; ok is false when none is wanted.
+func (c Config) Credentials() (user, password string, ok bool) {
+	if c.Auth == "" {
+		return "", "", false
+	}
+	user, password, _ = strings.Cut(c.Auth, ":")
+	return user, password, true
+}
+
+func checkRange[T int | int64 | float64 | time.Duration](flag string, value, low, high T) error {
+	if value >= low && value <= high { // false for NaN too
+		return nil
+	}
+	return fmt.Errorf("--%s: %v is not between %v and %v", flag, value, low, high)
+}
+
+func checkOneOf(flag, value string, known ...string) error {
+	for _, word := range known {
+		if value == word {
+			return nil
+		}
+	}
+	return fmt.Errorf("--%s: %q is not one of %s", flag, value, strings.Join(known, ", "))
+}
+
+func (c Config) checkDatabaseURL() error {
+	path, found := strings.CutPrefix(c.DatabaseURL, "sqlite:")
+	switch {
+	case strings.HasPrefix(c.DatabaseURL, "postgres://"), strings.HasPrefix(c.DatabaseURL, "postgresql://"):
+		return fmt.Errorf("--database-url: this version keeps runs in SQLite only: sqlite:PATH")
+	case !found:
+		return fmt.Errorf("--database-url: %q is not sqlite:PATH", redact(c.DatabaseURL))
+	case path == "" || strings.HasSuffix(path, "/") || strings.ContainsAny(path, "?#%\x00"):
+		return fmt.Errorf("--database-url: %q does not name a file", c.DatabaseURL)
+	case path == ":memory:":
+		return fmt.Errorf("--database-url: runs in memory would be lost; name a file")
+	}
+	return nil
+}
+
+// redact leaves out what may be a password.
+func redact(text string) string {
+	if u, err := url.Parse(text); err == nil {
+		return u.Redacted()
+	}
+	return "the value"
+}
+
+func (c Config) checkOrigins() error {
+	for _, origin := range c.PublicOrigin {
+		u, err := url.Parse(origin)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.Scheme+"://"+u.Host != origin {
+			return fmt.Errorf("--public-origin: %q is not like https://board.example", origin)
+		}
+	}
+	return nil
+}
+
+func (c Config) checkAuth() error {
+	user, password, wanted := c.Credentials()
+	if wanted && (user == "" || password == "") {
+		return fmt.Errorf("--auth: must be USER:PASSWORD") // the value is a secret: not repeated
+	}
+	return nil
+}
+
+func (c Config) checkAddr() error {
+	host, port, err := net.SplitHostPort(c.Addr)
+	if err != nil {
+		return fmt.Errorf("--addr: %q is not HOST:PORT", c.Addr)
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil || port == "" {
+		return fmt.Errorf("--addr: %q has no valid port", c.Addr)
+	}
+	if c.Auth == "" && !c.Insecure && !loopback(host) {
+		return fmt.Errorf("--addr: %q can be reached from other machines; set --auth USER:PASSWORD, or --insecure", c.Addr)
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,153 @@
+package app
+
+import "time"
+
+// ProcessRun is one row. Times are in UTC, to the millisecond; the zero time means "not yet".
+type ProcessRun struct {
+	ID      int64  `json:"id"`
+	Kind    string `json:"kind"`
+	Status  Status `json:"status"`
+	Version int64  `json:"version"`
+	// Attempt is how many tries have counted, the present one included; 0 before the first.
+	Attempt int `json:"attempt"`
+	// Crashes is how often a crash of the process interrupted the run.
+	Crashes int `json:"crashes"`
+	// Claim rises with every start. It is the store's business and nobody else's.
+	Claim int64 `json:"-"`
+	// Error is a sentence for a person: why the run failed, or why it is tried again.
+	Error string `json:"error,omitzero"`
+
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+	// StartedAt is when the present or last attempt started.
+	StartedAt time.Time `json:"started_at,omitzero"`
+	// FinishedAt is when the run became final.
+	FinishedAt time.Time `json:"finished_at,omitzero"`
+	// DueAt is when a run that waits for another attempt may start again.
+	DueAt time.Time `json:"due_at,omitzero"`
+}
+
+// Suspect reports whether a crash interrupted the run, so that it may be what caused the crash.
+func (r ProcessRun) Suspect() bool { return r.Crashes > 0 }
+
+// NewRuns asks for runs to be created.
+type NewRuns struct {
+	Kind  string
+	Count int // 1 to MaxCount
+	// Key makes the request repeatable: the same key gets the first answer again. It is empty, or
+	// 1 to MaxKey bytes of printable ASCII.
+	Key string
+}
+
+// Limits of a request for new runs.
+const (
+	DefaultCount = 10
+	MaxCount     = 1000 // one transaction; a thousand rows commit in a few milliseconds
+	MaxKey       = 200  // bytes; room for a UUID or a hash with a prefix
+)
+
+// Batch is what one request created: Count runs with consecutive ids.
+type Batch struct {
+	First     int64
+	Count     int
+	Kind      string
+	CreatedAt time.Time
+}
+
+// Last returns the newest id of the batch.
+func (b Batch) Last() int64 { return b.First + int64(b.Count) - 1 }
+
+// Runs returns the runs as they were when they were created, so that a repeated request gets the
+// same answer however far they have come since.
+func (b Batch) Runs() []ProcessRun {
+	runs := make([]ProcessRun, b.Count)
+	for i := range runs {
+		runs[i] = ProcessRun{
+			ID: b.First + int64(i), Kind: b.Kind, Status: Created, Version: 1,
+			CreatedAt: b.CreatedAt, UpdatedAt: b.CreatedAt,
+		}
+	}
+	return runs
+}
+
+// PageSize is how many runs a page of the list shows.
+const PageSize = 25
+
+// RecentSize is how many of the newest runs the progress line speaks of.
+const RecentSize = 10
+
+// Query is the question that a list answers. It is comparable, so that equal questions can share
+// one answer. The zero Query asks for the newest runs.
+type Query struct {
+	// Filtered says whether only runs in Status are wanted.
+	Filtered bool
+	Status   Status
+	// Turn says on which side of Cursor, the id of a run, the wanted page lies.
+	Turn   Turn
+	Cursor int64
+}
+
+// Turn is a direction in the list.
+type Turn int8
+
+// The turns.
+const (
+	Newest Turn = iota // the newest runs; there is no cursor
+	Before             // the newest runs with smaller ids than the cursor
+	After              // the oldest runs with greater ids than the cursor
+)
+
+// To returns the query for another page of the same list.
+func (q Query) To(turn Turn, cursor int64) Query {
+	q.Turn, q.Cursor = turn, cursor
+	return q
+}
+
+// Page is the answer to a Query, read from one state of the database.
+type Page struct {
+	Query              Query
+	Runs               []ProcessRun // newest first, at most PageSize
+	HasOlder, HasNewer bool         // whether the list goes on
+	Overview
+}
+
+// Older is the query for the next older page. It makes sense where HasOlder says so.
+func (p Page) Older() Query {
+	if n := len(p.Runs); n > 0 {
+		return p.Query.To(Before, p.Runs[n-1].ID)
+	}
+	return p.Query.To(Newest, 0) // all there is is older than a cursor that is too high
+}
+
+// Newer is the query for the next newer page. It makes sense where HasNewer says so.
+func (p Page) Newer() Query {
+	if len(p.Runs) > 0 {
+		return p.Query.To(After, p.Runs[0].ID)
+	}
+	return p.Query.To(After, p.Query.Cursor-1)
+}
+
+// RunPage is one run with what its page shows around it, read from one state of the database.
+type RunPage struct {
+	Run ProcessRun
+	Overview
+}
+
+// Overview is what every page shows of the whole board.
+type Overview struct {
+	Counts Counts
+	// Recent is how many of the newest runs are looked at, at most RecentSize; Done how many of
+	// these are final.
+	Recent, Done int
+}
+
+// Counts is how many runs there are in each status.
+type Counts [StatusCount]int64
+
+// Total is how many runs there are in all.
+func (c Counts) Total() (n int64) {
+	for _, count := range c {
+		n += count
+	}
+	return n
+}

@@ -1,0 +1,106 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"runboard/app"
+)
+
+const (
+	insertRun = `INSERT INTO process_runs
+		(kind, status, version, attempt, crashes, claim, error, created_at, updated_at, started_at, finished_at, due_at)
+		VALUES (?1, 0, 1, 0, 0, 0, '', ?2, ?2, 0, 0, 0)`
+	findRequest     = `SELECT kind, count, first_id, created_at FROM create_requests WHERE key = ?`
+	addRequest      = `INSERT INTO create_requests (key, kind, count, first_id, created_at) VALUES (?, ?, ?, ?, ?)`
+	dropOldRequests = `DELETE FROM create_requests WHERE key IN
+		(SELECT key FROM create_requests WHERE created_at < ? ORDER BY created_at LIMIT 2)`
+)
+
+// keepRequests is how long a repeated request gets its first answer: long enough for a page that was
+// left open over a day.
+const keepRequests = 48 * time.Hour
+
+// Create implements app.Store.
+func (s *Store) Create(ctx context.Context, request app.NewRuns) (app.Batch, error) {
+	if request.Count < 1 || request.Count > app.MaxCount || request.Kind == "" || len(request.Key) > app.MaxKey {
+		return app.Batch{}, fmt.Errorf("a request for runs that should have been refused before: %+v", request)
+	}
+	batches := make(chan app.Batch, 1) // and not a variable: ctx may end before the writer is done
+	err := s.writer.do(ctx, func(tx *transaction) error {
+		batch, err := tx.create(request, s.options.MaxPending)
+		batches <- batch
+		return err
+	})
+	if err != nil {
+		return app.Batch{}, err
+	}
+	return <-batches, nil
+}
+
+// requestRow is a row of create_requests.
+type requestRow struct {
+	Kind      string `db:"kind"`
+	Count     int    `db:"count"`
+	FirstID   int64  `db:"first_id"`
+	CreatedAt int64  `db:"created_at"`
+}
+
+func (tx *transaction) create(request app.NewRuns, maxPending int64) (app.Batch, error) {
+	if request.Key != "" {
+		var first requestRow
+		found, err := tx.find(tx.findRequest, &first, request.Key)
+		if err != nil {
+			return app.Batch{}, err
+		}
+		if found {
+			return repeated(first, request)
+		}
+	}
+	if waiting := tx.counts[app.Created]; maxPending > 0 && waiting+int64(request.Count) > maxPending {
+		return app.Batch{}, app.Errorf(app.CodeUnavailable,
+			"%d runs are waiting already. Please try again when some of them are done.", waiting)
+	}
+	batch, err := tx.insertRuns(request)
+	if err != nil || request.Key == "" {
+		return batch, err
+	}
+	return batch, tx.remember(request, batch)
+}
+
+// repeated is the answer to a request whose key has been used.
+func repeated(first requestRow, request app.NewRuns) (app.Batch, error) {
+	if first.Kind != request.Kind || first.Count != request.Count {
+		return app.Batch{}, app.Errorf(app.CodeInvalid, "This idempotency key was used for another request.")
+	}
+	return app.Batch{First: first.FirstID, Count: first.Count, Kind: first.Kind, CreatedAt: fromMillis(first.CreatedAt)}, nil
+}
+
+func (tx *transaction) insertRuns(request app.NewRuns) (app.Batch, error) {
+	now := tx.now.UnixMilli()
+	var last int64
+	for range request.Count {
+		result, err := tx.insert.Exec(request.Kind, now)
+		if err != nil {
+			return app.Batch{}, err
+		}
+		if last, err = result.LastInsertId(); err != nil {
+			return app.Batch{}, err
+		}
+	}
+	tx.counts[app.Created] += int64(request.Count)
+	tx.changed = true
+	// One writer, and ids that are never used again: those of one transaction are consecutive.
+	return app.Batch{First: last - int64(request.Count) + 1, Count: request.Count, Kind: request.Kind, CreatedAt: fromMillis(now)}, nil
+}
+
+// remember keeps the request with its answer, and drops two that are too old: so the table shrinks
+// as fast as it grows, and no request pays for many.
+func (tx *transaction) remember(request app.NewRuns, batch app.Batch) error {
+	err := tx.exec(tx.addRequest, request.Key, request.Kind, request.Count, batch.First, tx.now.UnixMilli())
+	if err != nil {
+		return err
+	}
+	return tx.exec(tx.oldRequest, tx.now.Add(-keepRequests).UnixMilli())
+}

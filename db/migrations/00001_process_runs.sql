@@ -1,0 +1,47 @@
+-- +goose Up
+
+-- The file says what it is: "Runb" in ASCII, and the number of the newest migration.
+PRAGMA application_id = 0x52756e62;
+PRAGMA user_version = 1;
+
+-- Times are milliseconds since 1970 in UTC; 0 is "not yet". An integer is cheaper to write than a
+-- text, and cannot be in a wrong zone.
+-- AUTOINCREMENT: the id of a deleted last row must not come back as another run.
+CREATE TABLE process_runs (
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind        TEXT    NOT NULL,
+  status      INTEGER NOT NULL CHECK (status BETWEEN 0 AND 4),
+  version     INTEGER NOT NULL CHECK (version >= 1),
+  attempt     INTEGER NOT NULL CHECK (attempt >= 0),
+  crashes     INTEGER NOT NULL CHECK (crashes >= 0),
+  claim       INTEGER NOT NULL CHECK (claim >= 0),
+  error       TEXT    NOT NULL,
+  created_at  INTEGER NOT NULL,
+  updated_at  INTEGER NOT NULL,
+  started_at  INTEGER NOT NULL,
+  finished_at INTEGER NOT NULL,
+  due_at      INTEGER NOT NULL
+) STRICT;
+
+-- Finds open and unsuccessful runs among any number of completed ones. Completed runs (2) are left
+-- out: they are the many, they are quickly found without it, and so a run that completes
+-- leaves nothing behind in the index. Queries must repeat the condition to be served by it.
+CREATE INDEX process_runs_by_status ON process_runs (status, id, due_at) WHERE status <> 2;
+
+-- How many runs there are in each status, kept in the transaction that changes them: counting
+-- five million rows takes a second.
+CREATE TABLE status_counts (
+  status INTEGER PRIMARY KEY CHECK (status BETWEEN 0 AND 4),
+  n      INTEGER NOT NULL CHECK (n >= 0)
+) STRICT;
+INSERT INTO status_counts (status, n) VALUES (0, 0), (1, 0), (2, 0), (3, 0), (4, 0);
+
+-- What repeatable requests created, so that the second one gets the answer of the first.
+CREATE TABLE create_requests (
+  key        TEXT    PRIMARY KEY,
+  kind       TEXT    NOT NULL,
+  count      INTEGER NOT NULL,
+  first_id   INTEGER NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX create_requests_by_age ON create_requests (created_at);

@@ -1,0 +1,256 @@
+// Package db keeps process runs in one SQLite file. One goroutine writes, and commits together what
+// everybody wants written; a pool of read-only connections reads.
+//
+// One process owns the file, by a lock that it takes before it opens it. So whatever is started
+// in the file when it is opened was interrupted by a crash, and is given back: that needs no
+// lease and no clock.
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/jmoiron/sqlx"
+
+	"runboard/app"
+)
+
+// Options is how to open a store. Path is required.
+type Options struct {
+	Path string
+	// Synchronous is "full" (the default), so that a commit survives a power cut, or "normal".
+	Synchronous string
+	// MaxPending is how many runs may be created and not started; 0 is no limit.
+	MaxPending int64
+	// MaxCrashes is how many crashes a run may be interrupted by before it is failed; the default is 3.
+	MaxCrashes int
+	// Now is the clock; the default is time.Now.
+	Now func() time.Time
+	// Log gets what the store cannot tell anybody else; the default is slog.Default.
+	Log *slog.Logger
+}
+
+// readers is the size of the read-only pool. A page is read in about 0.1 ms, so a few connections
+// serve thousands of requests a second; each holds its own page cache.
+const readers = 4
+
+// Store is an app.Store and an app.Backlog in one SQLite file.
+type Store struct {
+	options   Options
+	lock      *flock.Flock
+	reader    *sqlx.DB
+	writerDB  *sqlx.DB
+	writer    *writer
+	recovered Recovery
+	changes   app.Bell
+	closeOnce sync.Once
+	closeErr  error
+}
+
+var (
+	_ app.Store   = (*Store)(nil)
+	_ app.Backlog = (*Store)(nil)
+)
+
+// Open locks, checks and opens the file, makes it when there is none, brings its schema up to date
+// and gives interrupted runs back. Its errors are for the operator: one line that says what is wrong
+// with which file. A file that it refuses is left as it was.
+func Open(ctx context.Context, options Options) (_ *Store, err error) {
+	s := &Store{options: withDefaults(options)}
+	defer func() {
+		if err != nil {
+			s.release()
+			err = fmt.Errorf("the database %s %w", options.Path, err)
+		}
+	}()
+	path, err := realPath(options.Path)
+	if err != nil {
+		return nil, err
+	}
+	s.options.Path = path
+	if s.lock, err = takeLock(path); err != nil {
+		return nil, err
+	}
+	if err = prepareFile(ctx, path, s.options.Synchronous); err != nil {
+		return nil, err
+	}
+	if err = s.connect(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func withDefaults(o Options) Options {
+	if o.Synchronous == "" {
+		o.Synchronous = "full"
+	}
+	if o.MaxCrashes == 0 {
+		o.MaxCrashes = 3
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	return o
+}
+
+// realPath resolves links, so that two names of one file share one lock.
+func realPath(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("cannot be found: %w", err)
+	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		return real, nil
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Dir(abs))
+	if err != nil {
+		return "", fmt.Errorf("is in a directory that cannot be used: %w", err)
+	}
+	return filepath.Join(dir, filepath.Base(abs)), nil
+}
+
+// takeLock makes this process the only one that uses the file. The lock is beside it because SQLite
+// has locks of its own on the file itself, and it is never removed: a lock that is removed while
+// another process waits for it is held by two.
+func takeLock(path string) (*flock.Flock, error) {
+	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
+	locked, err := lock.TryLock()
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("cannot be locked: %w", err)
+	case !locked:
+		return nil, errors.New("is in use by another process")
+	}
+	return lock, nil
+}
+
+// connect opens both pools on a file that is known to be good, and starts the writer.
+func (s *Store) connect(ctx context.Context) (err error) {
+	if s.writerDB, err = openPool(ctx, writerDSN(s.options.Path, s.options.Synchronous), 1); err != nil {
+		return err
+	}
+	if err = verifyPragmas(ctx, s.writerDB, writerPragmas(s.options.Synchronous)); err != nil {
+		return err
+	}
+	if _, err = s.writerDB.ExecContext(ctx, fmt.Sprintf("PRAGMA journal_size_limit = %d", journalLimit)); err != nil {
+		return damaged(err)
+	}
+	if err = migrate(ctx, s.writerDB.DB); err != nil {
+		return err
+	}
+	if s.reader, err = openPool(ctx, readerDSN(s.options.Path), readers); err != nil {
+		return err
+	}
+	if err = verifyPragmas(ctx, s.reader, readerPragmas()); err != nil {
+		return err
+	}
+	if s.recovered, err = recoverRuns(ctx, s.writerDB, s.options); err != nil {
+		return err
+	}
+	s.writer, err = startWriter(ctx, s.writerDB, s.options, s.changes.Ring)
+	return err
+}
+
+// Recovered says what was found interrupted when the store was opened.
+func (s *Store) Recovered() Recovery { return s.recovered }
+
+// Changes implements app.Store and app.Backlog.
+func (s *Store) Changes() *app.Bell { return &s.changes }
+
+// Ready implements app.Store.
+func (s *Store) Ready() error { return s.writer.ready() }
+
+// Close commits what was handed in, folds the write-ahead log into the file and unlocks it. Writes
+// that come later fail with CodeUnavailable. It may be called more than once.
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() { s.closeErr = s.release() })
+	return s.closeErr
+}
+
+// release undoes whatever of Open was done.
+func (s *Store) release() error {
+	var errs []error
+	if s.writer != nil {
+		s.writer.stop()
+	}
+	if s.reader != nil { // first: an open reader would keep the log from being folded in
+		errs = append(errs, s.reader.Close())
+	}
+	if s.writerDB != nil {
+		if s.writer != nil {
+			_, err := s.writerDB.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
+			errs = append(errs, err)
+		}
+		errs = append(errs, s.writerDB.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Unlock())
+	}
+	return errors.Join(errs...)
+}
+
+// prepareFile makes sure that there is a good database at path: it makes a new one, or looks at the
+// one that is there without changing it.
+func prepareFile(ctx context.Context, path, synchronous string) error {
+	_, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return createFile(ctx, path, synchronous)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot be used: %w", err)
+	}
+	return inspectFile(ctx, path)
+}
+
+// createFile makes the database under another name and then renames it, so that a crash never
+// leaves a half-made one that the next start would have to refuse.
+func createFile(ctx context.Context, path, synchronous string) error {
+	unfinished := path + ".new"
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(unfinished + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("cannot be created: %w", err)
+		}
+	}
+	file, err := os.OpenFile(unfinished, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("cannot be created: %w", err)
+	}
+	if err := file.Close(); err != nil {
+		return fmt.Errorf("cannot be created: %w", err)
+	}
+	if err := fill(ctx, unfinished, synchronous); err != nil {
+		return fmt.Errorf("cannot be created: %w", err)
+	}
+	if err := os.Rename(unfinished, path); err != nil {
+		return fmt.Errorf("cannot be created: %w", err)
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// fill gives an empty file the schema and leaves it closed, without a log beside it.
+func fill(ctx context.Context, path, synchronous string) error {
+	pool, err := openPool(ctx, writerDSN(path, synchronous), 1)
+	if err != nil {
+		return err
+	}
+	return errors.Join(migrate(ctx, pool.DB), pool.Close())
+}
+
+// syncDir makes a rename in dir survive a power cut.
+func syncDir(dir string) error {
+	handle, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(handle.Sync(), handle.Close())
+}

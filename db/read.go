@@ -1,0 +1,203 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"runboard/app"
+)
+
+// readTimeout bounds every read: one that took longer would hold the write-ahead log back.
+const readTimeout = 5 * time.Second
+
+const columns = `id, kind, status, version, attempt, crashes, claim, error, created_at, updated_at, started_at, finished_at, due_at`
+
+// runRow is a row of process_runs.
+type runRow struct {
+	ID         int64  `db:"id"`
+	Kind       string `db:"kind"`
+	Status     int8   `db:"status"`
+	Version    int64  `db:"version"`
+	Attempt    int    `db:"attempt"`
+	Crashes    int    `db:"crashes"`
+	Claim      int64  `db:"claim"`
+	Error      string `db:"error"`
+	CreatedAt  int64  `db:"created_at"`
+	UpdatedAt  int64  `db:"updated_at"`
+	StartedAt  int64  `db:"started_at"`
+	FinishedAt int64  `db:"finished_at"`
+	DueAt      int64  `db:"due_at"`
+}
+
+func (r runRow) run() app.ProcessRun {
+	return app.ProcessRun{
+		ID: r.ID, Kind: r.Kind, Status: app.Status(r.Status), Version: r.Version, Attempt: r.Attempt,
+		Crashes: r.Crashes, Claim: r.Claim, Error: r.Error,
+		CreatedAt: fromMillis(r.CreatedAt), UpdatedAt: fromMillis(r.UpdatedAt), StartedAt: fromMillis(r.StartedAt),
+		FinishedAt: fromMillis(r.FinishedAt), DueAt: fromMillis(r.DueAt),
+	}
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// read runs f in one read transaction, so that all it reads is of one state.
+func (s *Store) read(ctx context.Context, f func(context.Context, *sqlx.Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	tx, err := s.reader.BeginTxx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return unavailable(err)
+	}
+	defer func() { _ = tx.Rollback() }() // there is nothing to commit
+	if err := f(ctx, tx); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+// Run implements app.Store.
+func (s *Store) Run(ctx context.Context, id int64) (page app.RunPage, err error) {
+	err = s.read(ctx, func(ctx context.Context, tx *sqlx.Tx) (err error) {
+		var row runRow
+		err = tx.GetContext(ctx, &row, "SELECT "+columns+" FROM process_runs WHERE id = ?", id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return app.Errorf(app.CodeNotFound, "There is no run %d.", id)
+		}
+		if err != nil {
+			return err
+		}
+		page.Run = row.run()
+		page.Overview, err = readOverview(ctx, tx)
+		return err
+	})
+	return page, err
+}
+
+// Page implements app.Store.
+func (s *Store) Page(ctx context.Context, query app.Query) (page app.Page, err error) {
+	err = s.read(ctx, func(ctx context.Context, tx *sqlx.Tx) (err error) {
+		if page, err = readPage(ctx, tx, query); err != nil {
+			return err
+		}
+		page.Overview, err = readOverview(ctx, tx)
+		return err
+	})
+	return page, err
+}
+
+// Waiting implements app.Backlog.
+func (s *Store) Waiting(ctx context.Context, limit int) (runs []app.ProcessRun, err error) {
+	const text = "SELECT " + columns + " FROM process_runs WHERE status = 0 AND status <> 2 AND due_at <= ? ORDER BY id LIMIT ?"
+	err = s.read(ctx, func(ctx context.Context, tx *sqlx.Tx) (err error) {
+		runs, err = readRuns(ctx, tx, text, s.options.Now().UnixMilli(), limit)
+		return err
+	})
+	return runs, err
+}
+
+func readRuns(ctx context.Context, tx *sqlx.Tx, text string, args ...any) ([]app.ProcessRun, error) {
+	var rows []runRow
+	if err := tx.SelectContext(ctx, &rows, text, args...); err != nil {
+		return nil, err
+	}
+	runs := make([]app.ProcessRun, len(rows))
+	for i, row := range rows {
+		runs[i] = row.run()
+	}
+	return runs, nil
+}
+
+// readPage goes from a known id in one direction, so that a page deep in the list costs what the
+// first one does. It asks for one run more than it shows, to learn whether the list goes on.
+func readPage(ctx context.Context, tx *sqlx.Tx, query app.Query) (page app.Page, err error) {
+	page.Query = query
+	onwards, from := "id < ?1 ORDER BY id DESC", query.Cursor
+	switch query.Turn {
+	case app.Newest:
+		from = math.MaxInt64
+	case app.After:
+		onwards = "id > ?1 ORDER BY id ASC"
+	}
+	text := "SELECT " + columns + " FROM process_runs WHERE " + only(query) + onwards + " LIMIT ?2"
+	if page.Runs, err = readRuns(ctx, tx, text, from, app.PageSize+1); err != nil {
+		return page, err
+	}
+	more := len(page.Runs) > app.PageSize
+	page.Runs = page.Runs[:min(len(page.Runs), app.PageSize)]
+	switch query.Turn {
+	case app.Newest:
+		page.HasOlder = more
+	case app.Before:
+		page.HasOlder = more
+		page.HasNewer, err = exists(ctx, tx, query, "id >= ?")
+	case app.After:
+		slices.Reverse(page.Runs)
+		page.HasNewer = more
+		page.HasOlder, err = exists(ctx, tx, query, "id <= ?")
+	}
+	return page, err
+}
+
+// exists reports whether the list has runs on this side of its cursor.
+func exists(ctx context.Context, tx *sqlx.Tx, query app.Query, side string) (found bool, err error) {
+	text := "SELECT EXISTS (SELECT 1 FROM process_runs WHERE " + only(query) + side + ")"
+	err = tx.GetContext(ctx, &found, text, query.Cursor)
+	return found, err
+}
+
+// filters are the conditions for each status, as texts and not as parameters, so that SQLite sees
+// that its partial index serves all but completed.
+var filters = [app.StatusCount]string{
+	app.Created:   "status = 0 AND status <> 2 AND ",
+	app.Started:   "status = 1 AND status <> 2 AND ",
+	app.Completed: "status = 2 AND ",
+	app.Failed:    "status = 3 AND status <> 2 AND ",
+	app.Cancelled: "status = 4 AND status <> 2 AND ",
+}
+
+func only(query app.Query) string {
+	if !query.Filtered {
+		return ""
+	}
+	return filters[query.Status]
+}
+
+func readOverview(ctx context.Context, tx *sqlx.Tx) (overview app.Overview, err error) {
+	if overview.Counts, err = readCounts(ctx, tx); err != nil {
+		return overview, err
+	}
+	var newest []app.Status
+	err = tx.SelectContext(ctx, &newest, "SELECT status FROM process_runs ORDER BY id DESC LIMIT ?", app.RecentSize)
+	overview.Recent = len(newest)
+	for _, status := range newest {
+		if status.Final() {
+			overview.Done++
+		}
+	}
+	return overview, err
+}
+
+func readCounts(ctx context.Context, from sqlx.QueryerContext) (counts app.Counts, err error) {
+	var rows []struct {
+		Status app.Status `db:"status"`
+		N      int64      `db:"n"`
+	}
+	if err := sqlx.SelectContext(ctx, from, &rows, "SELECT status, n FROM status_counts"); err != nil {
+		return counts, err
+	}
+	for _, row := range rows {
+		counts[row.Status] = row.N
+	}
+	return counts, nil
+}

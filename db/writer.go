@@ -1,0 +1,279 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/mattn/go-sqlite3"
+
+	"runboard/app"
+)
+
+const (
+	// maxGroup is how many writes are committed together at most: measured, nothing is gained above.
+	maxGroup = 2048
+	// probeEvery is how often a writer that failed tries whether it can write again.
+	probeEvery = time.Second
+)
+
+var errClosed = &app.Error{Code: app.CodeUnavailable, Message: "The server is shutting down."}
+
+// writer is the only one who writes to the database. It takes what has gathered while it committed
+// the last time, runs all of it in one transaction, and answers everybody after the commit: the
+// cost of a commit is shared by as many as happen to wait for it, and nobody waits for company.
+type writer struct {
+	statements *statements
+	log        *slog.Logger
+	now        func() time.Time
+	ring       func()
+
+	mu     sync.RWMutex // held for reading while handing a write in, for writing to close the door
+	closed bool
+	writes chan write
+	done   chan struct{}
+
+	counts app.Counts            // owned by the goroutine
+	fault  atomic.Pointer[error] // why the last transaction failed, nil when it did not
+}
+
+// write is something that somebody wants done in a transaction. apply is called by the writer's
+// goroutine. When it fails with an *app.Error it must have written nothing: the others' writes in
+// the transaction stand. After any other error the whole transaction is given up.
+type write struct {
+	apply func(*transaction) error
+	done  chan error // holds one
+}
+
+// transaction is what a write sees of the transaction that it is part of.
+type transaction struct {
+	*statements
+	now     time.Time  // the one time of everything in it
+	counts  app.Counts // as they will be after the commit
+	changed bool       // whether there is anything to announce
+}
+
+func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func()) (*writer, error) {
+	statements, err := prepare(ctx, pool)
+	if err != nil {
+		return nil, damaged(err)
+	}
+	w := &writer{
+		statements: statements, log: options.Log, now: options.Now, ring: ring,
+		writes: make(chan write, maxGroup), done: make(chan struct{}),
+	}
+	if w.counts, err = readCounts(ctx, statements.conn); err != nil {
+		return nil, damaged(err)
+	}
+	go w.run()
+	return w, nil
+}
+
+// do has apply done in a transaction and returns after its commit. When ctx ends before that, it
+// returns without knowing whether the write will be committed, and apply may yet be called.
+func (w *writer) do(ctx context.Context, apply func(*transaction) error) error {
+	request := write{apply: apply, done: make(chan error, 1)}
+	if err := w.hand(ctx, request); err != nil {
+		return err
+	}
+	select {
+	case err := <-request.done:
+		return err
+	case <-ctx.Done():
+		return unavailable(ctx.Err())
+	}
+}
+
+func (w *writer) hand(ctx context.Context, request write) error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.closed {
+		return errClosed
+	}
+	select {
+	case w.writes <- request:
+		return nil
+	case <-ctx.Done():
+		return unavailable(ctx.Err())
+	}
+}
+
+// stop refuses further writes, commits those that were handed in, and returns when that is done.
+func (w *writer) stop() {
+	w.mu.Lock()
+	if !w.closed {
+		w.closed = true
+		close(w.writes)
+	}
+	w.mu.Unlock()
+	<-w.done
+}
+
+// ready returns nil while the last transaction did not fail.
+func (w *writer) ready() error {
+	if fault := w.fault.Load(); fault != nil {
+		return unavailable(*fault)
+	}
+	return nil
+}
+
+func (w *writer) run() {
+	defer close(w.done)
+	defer w.statements.close()
+	probe := time.NewTicker(probeEvery)
+	defer probe.Stop()
+	group := make([]write, 0, maxGroup)
+	for {
+		select {
+		case first, open := <-w.writes:
+			if !open {
+				return
+			}
+			group = w.gather(append(group[:0], first))
+			w.commit(group)
+		case <-probe.C:
+			if w.fault.Load() != nil {
+				w.commit([]write{{apply: (*transaction).probe, done: make(chan error, 1)}})
+			}
+		}
+	}
+}
+
+// gather adds to group what waits already.
+func (w *writer) gather(group []write) []write {
+	for len(group) < maxGroup {
+		select {
+		case next, open := <-w.writes:
+			if !open {
+				return group
+			}
+			group = append(group, next)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// commit runs the group in one transaction and answers. When that fails for a reason that lies in
+// one of the writes, the innocent ones must not suffer: each then gets a transaction of its own.
+func (w *writer) commit(group []write) {
+	results, err := w.transact(group)
+	if err != nil && len(group) > 1 && !storageFault(err) {
+		w.log.Error("a group of writes failed; trying them one by one", "writes", len(group), "error", err)
+		for i := range group {
+			w.commit(group[i : i+1])
+		}
+		return
+	}
+	w.note(err)
+	for i, request := range group {
+		if err != nil {
+			request.done <- unavailable(err)
+		} else {
+			request.done <- results[i]
+		}
+	}
+}
+
+// transact returns what each write of the group came to, or an error when nothing was committed.
+func (w *writer) transact(group []write) (results []error, err error) {
+	tx := &transaction{statements: w.statements, now: w.now(), counts: w.counts}
+	if err := w.statements.exec(tx.begin); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
+		}
+		if err != nil {
+			_ = w.statements.exec(tx.rollback) // fails when SQLite has rolled back by itself
+		}
+	}()
+	results = make([]error, len(group))
+	for i, request := range group {
+		results[i] = request.apply(tx)
+		if results[i] != nil && app.CodeOf(results[i]) == app.CodeInternal {
+			return nil, results[i]
+		}
+	}
+	if err := tx.saveCounts(w.counts); err != nil {
+		return nil, err
+	}
+	if err := w.statements.exec(tx.commit); err != nil {
+		return nil, err
+	}
+	w.counts = tx.counts
+	if tx.changed {
+		w.ring()
+	}
+	return results, nil
+}
+
+// note remembers whether the database can be written, and logs when that changes.
+func (w *writer) note(err error) {
+	was := w.fault.Load()
+	switch {
+	case err == nil && was != nil:
+		w.fault.Store(nil)
+		w.log.Info("the database can be written again")
+	case err != nil:
+		w.fault.Store(&err)
+		if was == nil {
+			w.log.Error("the database cannot be written", "error", err)
+		}
+	}
+}
+
+// saveCounts stores the counts that are not as they were.
+func (tx *transaction) saveCounts(before app.Counts) error {
+	for status, n := range tx.counts {
+		if n == before[status] {
+			continue
+		}
+		if err := tx.exec(tx.setCount, n, status); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// probe writes something that changes nothing.
+func (tx *transaction) probe() error {
+	return tx.exec(tx.setCount, tx.counts[app.Created], app.Created)
+}
+
+// moved takes note of a change of status.
+func (tx *transaction) moved(from, to app.Status) {
+	tx.counts[from]--
+	tx.counts[to]++
+	tx.changed = true
+}
+
+// storageFault reports whether err lies in the file or the disk and not in what was asked of it.
+func storageFault(err error) bool {
+	fault, ok := errors.AsType[sqlite3.Error](err)
+	if !ok {
+		return false
+	}
+	switch fault.Code {
+	case sqlite3.ErrFull, sqlite3.ErrIoErr, sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrReadonly,
+		sqlite3.ErrCantOpen, sqlite3.ErrCorrupt, sqlite3.ErrNotADB, sqlite3.ErrNomem:
+		return true
+	}
+	return false
+}
+
+// unavailable is what people are told of a fault of the database.
+func unavailable(err error) error {
+	if _, ok := errors.AsType[*app.Error](err); ok {
+		return err
+	}
+	return &app.Error{Code: app.CodeUnavailable, Message: "The database cannot be used just now. Please try again in a moment.", Err: err}
+}

@@ -1,0 +1,98 @@
+package handlers
+
+import (
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/gofiber/fiber/v2"
+
+	"runboard/app"
+	"runboard/templates"
+)
+
+// statuses are those of HTTP for our codes.
+var statuses = map[app.Code]int{
+	app.CodeMalformed:   fiber.StatusBadRequest,
+	app.CodeInvalid:     fiber.StatusUnprocessableEntity,
+	app.CodeNotFound:    fiber.StatusNotFound,
+	app.CodeConflict:    fiber.StatusConflict,
+	app.CodeUnavailable: fiber.StatusServiceUnavailable,
+	app.CodeTooMany:     fiber.StatusTooManyRequests,
+	app.CodeForbidden:   fiber.StatusForbidden,
+	app.CodeUnsupported: fiber.StatusUnsupportedMediaType,
+	app.CodeInternal:    fiber.StatusInternalServerError,
+}
+
+// sentences are what people are told of errors that come from Fiber, which would tell more than it
+// should.
+var sentences = map[int]string{
+	fiber.StatusBadRequest:                  "The request could not be understood.",
+	fiber.StatusUnauthorized:                "Please sign in.",
+	fiber.StatusNotFound:                    "There is no such page.",
+	fiber.StatusMethodNotAllowed:            "This address does not take such requests.",
+	fiber.StatusRequestTimeout:              "The request took too long to arrive.",
+	fiber.StatusRequestEntityTooLarge:       "The body is too large.",
+	fiber.StatusMisdirectedRequest:          "This server is not known by that name. See --public-origin.",
+	fiber.StatusUpgradeRequired:             "This address is for WebSockets.",
+	fiber.StatusRequestHeaderFieldsTooLarge: "The headers are too large.",
+}
+
+// retryAfter, in seconds, is when trying again may help.
+const retryAfter = "2"
+
+// fail answers a request that could not be served: as a page, as a notice, or in JSON, by the same rule
+// as other answers.
+func (s *Server) fail(c *fiber.Ctx, err error) error {
+	status, code, message := s.explain(err)
+	setCommonHeaders(c)
+	c.Status(status)
+	if status == fiber.StatusServiceUnavailable || status == fiber.StatusTooManyRequests {
+		c.Set(fiber.HeaderRetryAfter, retryAfter)
+	}
+	switch wants(c) {
+	case asJSON:
+		return c.JSON(fiber.Map{"error": message, "code": code})
+	case asFragment: // whatever the answer was meant for must not be replaced by an error
+		c.Set("HX-Retarget", "#"+templates.NoticeID)
+		c.Set("HX-Reswap", "innerHTML")
+		return sendHTML(c)(s.Templates.Notice(message))
+	}
+	return sendHTML(c)(s.Templates.Error(http.StatusText(status), message))
+}
+
+// explain decides what the client is told. Whatever is not meant for it is logged instead, under a
+// reference that it is told.
+func (s *Server) explain(err error) (status int, code app.Code, message string) {
+	if known, ok := errors.AsType[*app.Error](err); ok && known.Code != app.CodeInternal {
+		if known.Err != nil {
+			s.Log.Warn("a request failed", "error", err)
+		}
+		return statuses[known.Code], known.Code, known.Message
+	}
+	if fromFiber, ok := errors.AsType[*fiber.Error](err); ok {
+		if sentence, ok := sentences[fromFiber.Code]; ok {
+			return fromFiber.Code, codeOf(fromFiber.Code), sentence
+		}
+	}
+	reference := rand.Text()[:10]
+	s.Log.Error("a request failed", "reference", reference, "error", err)
+	return fiber.StatusInternalServerError, app.CodeInternal,
+		"Something went wrong here. If it happens again, tell the operator the reference " + reference + "."
+}
+
+// codeOf is our code for a status that Fiber chose.
+func codeOf(status int) app.Code {
+	switch status {
+	case fiber.StatusNotFound:
+		return app.CodeNotFound
+	case fiber.StatusUnauthorized, fiber.StatusMisdirectedRequest:
+		return app.CodeForbidden
+	}
+	return app.CodeMalformed
+}
+
+func (s *Server) logPanic(c *fiber.Ctx, panicked any) {
+	s.Log.Error("a handler panicked", "path", c.Path(), "panic", panicked, "stack", string(debug.Stack()))
+}

@@ -1,0 +1,48 @@
+package live
+
+import "sync/atomic"
+
+// Watcher is one socket's end of a view. Next and Close belong to the goroutine that writes to the
+// socket; the hub only ever leaves a pointer here, and never waits.
+type Watcher struct {
+	hub      *Hub
+	question Question
+	current  atomic.Pointer[state] // what the view shows
+	wake     chan struct{}         // holds one: current is another one
+	sent     int64                 // the number of the frame that Next returned last
+}
+
+// Wake returns a channel that holds something when Next may have a frame.
+func (w *Watcher) Wake() <-chan struct{} { return w.wake }
+
+// Next returns the frame that takes its reader from what Next returned last to what the view shows
+// now, or nil when that is the same. The first one, and any after others were missed, is a snapshot.
+func (w *Watcher) Next() (*Frame, error) {
+	current := w.current.Load()
+	if current == nil || current.number == w.sent {
+		return nil, nil
+	}
+	follows := w.sent > 0 && current.number == w.sent+1
+	w.sent = current.number
+	if follows && current.delta != nil {
+		return current.delta, nil
+	}
+	return current.snapshot()
+}
+
+// Close ends the watching. It may be called more than once.
+func (w *Watcher) Close() {
+	select {
+	case w.hub.visits <- visit{watcher: w, leaving: true}:
+	case <-w.hub.stopped:
+	}
+}
+
+// notify leaves the state for the watcher to find. It is the hub's.
+func (w *Watcher) notify(s *state) {
+	w.current.Store(s)
+	select {
+	case w.wake <- struct{}{}:
+	default: // it has not looked since the last one, and will find this one
+	}
+}

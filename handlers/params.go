@@ -1,0 +1,225 @@
+package handlers
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"runboard/app"
+)
+
+var (
+	errID    = app.Errorf(app.CodeNotFound, "There is no such run.")
+	errCount = app.Errorf(app.CodeInvalid, "The count must be a whole number from 1 to %d.", app.MaxCount)
+	errKey   = app.Errorf(app.CodeInvalid, "An idempotency key is 1 to %d printable ASCII characters, given once.", app.MaxKey)
+	errJSON  = app.Errorf(app.CodeMalformed, "The body is not a JSON object.")
+	errBody  = app.Errorf(app.CodeUnsupported, "The body must be a form (application/x-www-form-urlencoded) or JSON, and not be compressed.")
+)
+
+// parseNumber is the only way from a text to a number: 1 to 19 ASCII digits and nothing else, no more
+// than an int64 holds.
+func parseNumber(text string) (n int64, ok bool) {
+	if len(text) == 0 || len(text) > 19 {
+		return 0, false
+	}
+	for _, char := range []byte(text) {
+		if char < '0' || char > '9' {
+			return 0, false
+		}
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n, err == nil
+}
+
+func parseID(c *fiber.Ctx) (int64, error) {
+	id, ok := parseNumber(c.Params("id"))
+	if !ok || id == 0 {
+		return 0, errID
+	}
+	return id, nil
+}
+
+// parseQuery reads which page of the list is wanted. Parameters that are empty are as good as absent,
+// and those that it does not know are ignored.
+func parseQuery(c *fiber.Ctx) (query app.Query, err error) {
+	values := map[string]string{}
+	for _, name := range []string{"status", "before", "after"} {
+		given := c.Context().QueryArgs().PeekMulti(name)
+		if len(given) > 1 {
+			return query, app.Errorf(app.CodeMalformed, "%s is given more than once.", name)
+		}
+		if len(given) == 1 && len(given[0]) > 0 {
+			values[name] = string(given[0])
+		}
+	}
+	if name, given := values["status"]; given {
+		query.Filtered = true
+		if query.Status, err = app.ParseStatus(name); err != nil {
+			return query, err
+		}
+	}
+	if values["before"] != "" && values["after"] != "" {
+		return query, app.Errorf(app.CodeMalformed, "before and after cannot both be given.")
+	}
+	for name, turn := range map[string]app.Turn{"before": app.Before, "after": app.After} {
+		if text, given := values[name]; given {
+			cursor, ok := parseNumber(text)
+			if !ok {
+				return query, app.Errorf(app.CodeMalformed, "%s must be the number of a run.", name)
+			}
+			query = query.To(turn, cursor)
+		}
+	}
+	return query, nil
+}
+
+// fields are what the body of a POST says, by name: each value given for it, in order.
+type fields map[string][]string
+
+// parseNewRuns reads what is to be started. What the body does not say has its default; the address's
+// query is not looked at.
+func (s *Server) parseNewRuns(c *fiber.Ctx) (request app.NewRuns, err error) {
+	given, err := parseBody(c)
+	if err != nil {
+		return request, err
+	}
+	if request.Count, err = parseCount(given["count"]); err != nil {
+		return request, err
+	}
+	if request.Kind, err = s.parseKind(given["kind"]); err != nil {
+		return request, err
+	}
+	for _, value := range c.Request().Header.PeekAll("Idempotency-Key") {
+		given["idempotency_key"] = append(given["idempotency_key"], string(value))
+	}
+	request.Key, err = parseKey(given["idempotency_key"])
+	return request, err
+}
+
+func parseBody(c *fiber.Ctx) (fields, error) {
+	body, contentType := c.Request().Body(), c.Get(fiber.HeaderContentType)
+	if c.Get(fiber.HeaderContentEncoding) != "" {
+		return nil, errBody
+	}
+	if len(body) == 0 && contentType == "" {
+		return fields{}, nil
+	}
+	switch media, _, err := mime.ParseMediaType(contentType); {
+	case err != nil:
+		return nil, errBody
+	case media == fiber.MIMEApplicationForm:
+		return parseForm(c.Request().PostArgs()), nil
+	case media == fiber.MIMEApplicationJSON:
+		return parseJSON(body)
+	}
+	return nil, errBody
+}
+
+func parseForm(args *fasthttp.Args) fields {
+	given := fields{}
+	for name, value := range args.All() {
+		given[string(name)] = append(given[string(name)], string(value))
+	}
+	return given
+}
+
+// parseJSON reads a flat object. It keeps the texts of numbers as they are, so that 1e1 is not taken
+// for 10, and all values of a name that is given twice.
+func parseJSON(body []byte) (fields, error) {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
+		return nil, errJSON
+	}
+	given := fields{}
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return nil, errJSON
+		}
+		var value any
+		if err := decoder.Decode(&value); err != nil {
+			return nil, errJSON
+		}
+		if name, ok := name.(string); ok {
+			given[name] = append(given[name], textOf(name, value))
+		}
+	}
+	if _, err := decoder.Token(); err != nil {
+		return nil, errJSON
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errJSON
+	}
+	return given, nil
+}
+
+// textOf is a JSON value as a form would give it, or a text that no field accepts: a count must be a
+// number, and everything else a string.
+func textOf(name string, value any) string {
+	const unacceptable = "\x00"
+	switch value := value.(type) {
+	case json.Number:
+		if name == "count" {
+			return value.String()
+		}
+	case string:
+		if name != "count" {
+			return value
+		}
+	case nil:
+		return ""
+	}
+	return unacceptable
+}
+
+func parseCount(given []string) (int, error) {
+	switch {
+	case len(given) > 1:
+		return 0, errCount
+	case len(given) == 0 || given[0] == "":
+		return app.DefaultCount, nil
+	}
+	count, ok := parseNumber(given[0])
+	if !ok || count < 1 || count > app.MaxCount {
+		return 0, errCount
+	}
+	return int(count), nil
+}
+
+func (s *Server) parseKind(given []string) (string, error) {
+	switch {
+	case len(given) == 0 || len(given) == 1 && given[0] == "":
+		return s.Kinds[0], nil
+	case len(given) == 1 && slices.Contains(s.Kinds, given[0]):
+		return given[0], nil
+	}
+	return "", app.Errorf(app.CodeInvalid, "The kind must be one of %s.", strings.Join(s.Kinds, ", "))
+}
+
+// parseKey reads the idempotency key, from header and form together: given twice it must be the same.
+func parseKey(given []string) (string, error) {
+	given = slices.DeleteFunc(given, func(value string) bool { return value == "" })
+	if len(given) == 0 {
+		return "", nil
+	}
+	key := given[0]
+	for _, other := range given {
+		if other != key {
+			return "", errKey
+		}
+	}
+	printable := func(r rune) bool { return r > ' ' && r <= '~' }
+	if len(key) > app.MaxKey || strings.ContainsFunc(key, func(r rune) bool { return !printable(r) }) {
+		return "", errKey
+	}
+	return key, nil
+}

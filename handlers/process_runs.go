@@ -1,0 +1,117 @@
+package handlers
+
+import (
+	"crypto/rand"
+
+	"github.com/gofiber/fiber/v2"
+
+	"runboard/app"
+	"runboard/templates"
+)
+
+// listRuns answers GET /process_runs.
+func (s *Server) listRuns(c *fiber.Ctx) error {
+	query, err := parseQuery(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := requestContext()
+	defer cancel()
+	page, err := s.Store.Page(ctx, query)
+	if err != nil {
+		return err
+	}
+	switch wants(c) {
+	case asJSON:
+		return c.JSON(listAnswer(page))
+	case asFragment:
+		return sendHTML(c)(s.Templates.Live(page))
+	}
+	return sendHTML(c)(s.Templates.Board(page, newKey()))
+}
+
+// createRuns answers POST /process_runs.
+func (s *Server) createRuns(c *fiber.Ctx) error {
+	if err := s.admitting(); err != nil {
+		return err
+	}
+	request, err := s.parseNewRuns(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := requestContext()
+	defer cancel()
+	batch, err := s.Store.Create(ctx, request)
+	if err != nil {
+		return err
+	}
+	switch wants(c) {
+	case asJSON:
+		return c.Status(fiber.StatusCreated).JSON(fiber.Map{"process_runs": batch.Runs()})
+	case asFragment: // never the rows: statuses reach the page by its socket only, in order
+		return sendHTML(c)(s.Templates.Started(batch, newKey()))
+	}
+	return c.Redirect(templates.ListPath, fiber.StatusSeeOther)
+}
+
+// showRun answers GET /process_runs/:id.
+func (s *Server) showRun(c *fiber.Ctx) error {
+	page, err := s.findRun(c)
+	if err != nil {
+		return err
+	}
+	switch wants(c) {
+	case asJSON:
+		return c.JSON(page.Run)
+	case asFragment:
+		return sendHTML(c)(s.Templates.Row(page.Run))
+	}
+	return sendHTML(c)(s.Templates.Run(page))
+}
+
+// showStatus answers GET /process_runs/:id/status.
+func (s *Server) showStatus(c *fiber.Ctx) error {
+	page, err := s.findRun(c)
+	if err != nil {
+		return err
+	}
+	if wants(c) == asJSON {
+		return c.JSON(fiber.Map{"id": page.Run.ID, "status": page.Run.Status, "version": page.Run.Version})
+	}
+	return sendHTML(c)(s.Templates.Status(page.Run))
+}
+
+func (s *Server) findRun(c *fiber.Ctx) (app.RunPage, error) {
+	id, err := parseID(c)
+	if err != nil {
+		return app.RunPage{}, err
+	}
+	ctx, cancel := requestContext()
+	defer cancel()
+	return s.Store.Run(ctx, id)
+}
+
+// list is a page of runs in JSON.
+type list struct {
+	ProcessRuns []app.ProcessRun `json:"process_runs"`
+	Counts      map[string]int64 `json:"counts"`
+	Older       *string          `json:"older"`
+	Newer       *string          `json:"newer"`
+}
+
+func listAnswer(page app.Page) list {
+	answer := list{ProcessRuns: page.Runs, Counts: make(map[string]int64, app.StatusCount)}
+	for _, status := range app.Statuses() {
+		answer.Counts[status.String()] = page.Counts[status]
+	}
+	if page.HasOlder {
+		answer.Older = new(templates.QueryPath(page.Older()))
+	}
+	if page.HasNewer {
+		answer.Newer = new(templates.QueryPath(page.Newer()))
+	}
+	return answer
+}
+
+// newKey is an idempotency key for a form that is about to be shown.
+func newKey() string { return rand.Text() }

@@ -1,0 +1,51 @@
+package handlers
+
+import (
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/compress"
+)
+
+// form is how an answer is wanted.
+type form int
+
+const (
+	asPage     form = iota // a whole page: browsers, curl, and htmx when it selects from one
+	asFragment             // what htmx swaps into a page
+	asJSON
+)
+
+// varies names the headers that wants looks at, for caches.
+const varies = "Accept, HX-Request, HX-Request-Type"
+
+// wants decides how a request is answered. Page and fragment are told apart by both of htmx's headers: when
+// somebody goes back, it asks again for the address without the first one, and needs a page.
+func wants(c *fiber.Ctx) form {
+	switch {
+	case c.Accepts(fiber.MIMETextHTML, fiber.MIMEApplicationJSON) == fiber.MIMEApplicationJSON:
+		return asJSON
+	case c.Get("HX-Request") == "true" && c.Get("HX-Request-Type") == "partial":
+		return asFragment
+	}
+	return asPage
+}
+
+// sendHTML returns a function that sends what a template drew, or fails as it did.
+func sendHTML(c *fiber.Ctx) func(html []byte, err error) error {
+	return func(html []byte, err error) error {
+		if err != nil {
+			return err
+		}
+		c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
+		return c.Send(html)
+	}
+}
+
+// compressed makes pages smaller on their way. Sockets are left alone.
+func compressed() fiber.Handler {
+	return compress.New(compress.Config{
+		Level: compress.LevelBestSpeed,
+		Next:  func(c *fiber.Ctx) bool { return strings.HasSuffix(c.Path(), "/live") },
+	})
+}

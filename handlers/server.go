@@ -1,0 +1,144 @@
+// Package handlers answers HTTP requests and sockets. It is the only package that knows Fiber.
+package handlers
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/recover"
+
+	"runboard/app"
+	"runboard/handlers/live"
+	"runboard/static"
+	"runboard/templates"
+)
+
+// Limits of a request and times for it. None of the times holds for a socket once it is open.
+const (
+	maxBody        = 16 << 10 // bytes; a form of ours is under 300
+	maxHeader      = 8 << 10  // bytes, the request line included
+	readTimeout    = 10 * time.Second
+	writeTimeout   = 15 * time.Second
+	idleTimeout    = time.Minute
+	requestTimeout = 10 * time.Second // for what a handler waits for
+)
+
+// Options is what a server serves. All fields are required.
+type Options struct {
+	Config    app.Config
+	Store     app.Store
+	Hub       *live.Hub
+	Templates *templates.Templates
+	Assets    *static.Assets
+	Kinds     []string // that may be started, the default first
+	Log       *slog.Logger
+}
+
+// Server answers requests.
+type Server struct {
+	Options
+	fiber   *fiber.App
+	origins *origins
+	posts   *rateLimit
+	sockets *sockets
+	state   atomic.Int32
+}
+
+// The states of a server.
+const (
+	starting int32 = iota
+	serving
+	draining
+)
+
+// New returns a server that is starting: until Ready is called, it refuses new runs and sockets.
+func New(options Options) (*Server, error) {
+	s := &Server{Options: options, posts: newRateLimit(options.Config.PostRate)}
+	var err error
+	if s.origins, err = newOrigins(options.Config.PublicOrigin); err != nil {
+		return nil, err
+	}
+	s.sockets = newSockets(s)
+	s.fiber = fiber.New(fiber.Config{
+		AppName:       "Runboard",
+		CaseSensitive: true,
+		// Without it, what is read from a request changes when the next one arrives.
+		Immutable:             true,
+		DisableStartupMessage: true,
+		ErrorHandler:          s.fail,
+		BodyLimit:             maxBody,
+		ReadBufferSize:        maxHeader,
+		ReadTimeout:           readTimeout,
+		WriteTimeout:          writeTimeout,
+		IdleTimeout:           idleTimeout,
+		// With the check on and no proxies named, no forwarded header is believed.
+		EnableTrustedProxyCheck: true,
+	})
+	s.route()
+	return s, nil
+}
+
+// route is the table of what is served.
+func (s *Server) route() {
+	r := s.fiber
+	r.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: s.logPanic}))
+	r.Use(setHeaders, s.origins.checkHost, s.authenticate(), s.origins.checkCrossSite)
+
+	r.Get("/up", s.up)
+	r.Get(static.Prefix+"*", s.serveStatic)
+	r.Get("/", func(c *fiber.Ctx) error { return c.Redirect(templates.ListPath, fiber.StatusFound) })
+
+	runs := r.Group(templates.ListPath, compressed())
+	runs.Get("", s.listRuns)
+	runs.Post("", s.posts.limit, s.createRuns)
+	runs.Get("/live", s.sockets.admit, s.sockets.watchList, s.sockets.upgrade)
+	runs.Get("/:id", s.showRun)
+	runs.Get("/:id/status", s.showStatus)
+	runs.Get("/:id/live", s.sockets.admit, s.sockets.watchRun, s.sockets.upgrade)
+}
+
+// Serve answers what comes in through the listener, until Shutdown.
+func (s *Server) Serve(listener net.Listener) error { return s.fiber.Listener(listener) }
+
+// Ready lets in new runs and sockets.
+func (s *Server) Ready() { s.state.Store(serving) }
+
+// Drain refuses new runs and sockets from now on; pages are still served.
+func (s *Server) Drain() { s.state.Store(draining) }
+
+// CloseSockets sends every socket what its view last showed, tells it to come back later, and
+// returns when all are closed or ctx has ended.
+func (s *Server) CloseSockets(ctx context.Context) { s.sockets.close(ctx) }
+
+// Shutdown stops listening, and returns when all requests are answered or ctx has ended.
+func (s *Server) Shutdown(ctx context.Context) error { return s.fiber.ShutdownWithContext(ctx) }
+
+// admitting returns nil when new runs and sockets are let in.
+func (s *Server) admitting() error {
+	switch s.state.Load() {
+	case starting:
+		return app.Errorf(app.CodeUnavailable, "The server is starting. Please try again in a moment.")
+	case draining:
+		return app.Errorf(app.CodeUnavailable, "The server is shutting down. Please try again in a moment.")
+	}
+	return nil
+}
+
+// up tells a load balancer whether to send anybody here.
+func (s *Server) up(c *fiber.Ctx) error {
+	if err := errors.Join(s.admitting(), s.Store.Ready()); err != nil {
+		return err
+	}
+	return c.SendString("ok\n")
+}
+
+// requestContext bounds what a handler waits for. It does not end when the client goes away: what
+// was asked for is then done all the same.
+func requestContext() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), requestTimeout)
+}

@@ -1,0 +1,144 @@
+package handlers
+
+import (
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"github.com/fasthttp/websocket"
+
+	"runboard/handlers/live"
+)
+
+const (
+	pingEvery   = 25 * time.Second // below the idle time-outs of common proxies, which begin at 30 s
+	silence     = 60 * time.Second // a peer that has not answered any ping for so long is gone
+	frameTime   = 5 * time.Second  // a reader that has not taken a frame by then is cut
+	goodbyeTime = time.Second      // for the answer to a close
+	farewell    = time.Second      // over how long sockets are closed at a shutdown, so as not to return as one
+	maxIncoming = 512              // bytes; clients have nothing to say
+)
+
+var errSpoke = errors.New("the client sent data")
+
+// socket is one open connection. The goroutine that serves it reads, a second one writes; nobody else
+// touches the connection, which is given to others when serve has returned.
+type socket struct {
+	conn    *websocket.Conn
+	watcher *live.Watcher
+	closing <-chan struct{} // closed when the server wants to close it
+	log     *slog.Logger
+}
+
+// serve returns when the connection has ended.
+func (s *socket) serve() {
+	gone, written := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(written)
+		defer s.hangUp()
+		defer func() {
+			if panicked := recover(); panicked != nil {
+				s.log.Error("a socket's writer panicked", "panic", panicked, "stack", string(debug.Stack()))
+			}
+		}()
+		s.write(gone)
+	}()
+	if errors.Is(s.read(), errSpoke) {
+		refuse(s.conn, websocket.ClosePolicyViolation, "this socket only speaks")
+	}
+	close(gone)
+	<-written
+}
+
+// read waits for the end of the connection. It lets through what keeps it alive and nothing else.
+func (s *socket) read() error {
+	s.conn.SetReadLimit(maxIncoming)
+	heard := func() error { return s.conn.SetReadDeadline(time.Now().Add(silence)) }
+	s.conn.SetPongHandler(func(string) error { return heard() })
+	s.conn.SetPingHandler(func(data string) error {
+		_ = s.conn.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(frameTime))
+		return heard()
+	})
+	if err := heard(); err != nil {
+		return err
+	}
+	if _, _, err := s.conn.NextReader(); err != nil {
+		return err
+	}
+	return errSpoke
+}
+
+// write sends frames until the connection ends, the reader is too slow, or the server stops.
+func (s *socket) write(gone <-chan struct{}) {
+	ping := time.NewTicker(pingEvery)
+	defer ping.Stop()
+	for {
+		var err error
+		select {
+		case <-gone:
+			return
+		case <-s.watcher.Wake():
+			err = s.sendNext()
+		case <-ping.C:
+			err = s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(frameTime))
+		case <-s.closing:
+			s.leave(gone)
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (s *socket) sendNext() error {
+	frame, err := s.watcher.Next()
+	if err != nil {
+		s.log.Error("a frame is not sent", "error", err)
+		return err
+	}
+	if frame == nil {
+		return nil
+	}
+	if err := s.conn.SetWriteDeadline(time.Now().Add(frameTime)); err != nil {
+		return err
+	}
+	return s.conn.WritePreparedMessage(frame.Message)
+}
+
+// leave sends what there is still to show, and asks the client to come back.
+func (s *socket) leave(gone <-chan struct{}) {
+	select {
+	case <-time.After(rand.N(farewell)):
+	case <-gone:
+		return
+	}
+	if s.sendNext() != nil {
+		return
+	}
+	sayGoodbye(s.conn, websocket.CloseServiceRestart, "restarting")
+	select {
+	case <-time.After(goodbyeTime):
+	case <-gone:
+	}
+}
+
+// hangUp ends the reading. Close would not: on a connection of fasthttp's it does nothing.
+func (s *socket) hangUp() { _ = s.conn.SetReadDeadline(time.Now()) }
+
+// refuse ends a connection that is not, or no longer, served.
+func refuse(conn *websocket.Conn, code int, reason string) {
+	sayGoodbye(conn, code, reason)
+	_ = conn.SetReadDeadline(time.Now().Add(goodbyeTime))
+	for { // until the client has closed as well: data that is left unread would reset the connection
+		if _, _, err := conn.NextReader(); err != nil {
+			return
+		}
+	}
+}
+
+func sayGoodbye(conn *websocket.Conn, code int, reason string) {
+	_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), time.Now().Add(goodbyeTime))
+}

@@ -1,0 +1,153 @@
+package jobs
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"runboard/app"
+)
+
+// dispatcher hands waiting runs to workers. It claims nothing in the database: one process owns the
+// file, so what is in flight is known here, and the start of each run is written by whoever does it.
+type dispatcher struct {
+	queue    *Queue
+	runs     chan app.ProcessRun // dispatcher to workers; never full: it has room for all in flight
+	released chan int64          // workers to dispatcher: the ids of runs they are done with
+
+	inFlight map[int64]app.ProcessRun // owned by dispatch
+}
+
+func newDispatcher(q *Queue) *dispatcher {
+	return &dispatcher{
+		queue:    q,
+		runs:     make(chan app.ProcessRun, q.Workers),
+		released: make(chan int64, q.Workers), // room for all: workers never wait to release
+		inFlight: make(map[int64]app.ProcessRun, q.Workers),
+	}
+}
+
+// dispatch keeps the workers busy until ctx ends.
+func (d *dispatcher) dispatch(ctx context.Context) {
+	rings, stop := d.queue.Backlog.Changes().Listen()
+	defer stop()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		d.fill(ctx)
+		select {
+		case <-ctx.Done():
+		case <-rings:
+		case <-ticker.C:
+		case id := <-d.released:
+			d.release(id)
+		}
+	}
+}
+
+// release takes note of all places that have become free.
+func (d *dispatcher) release(id int64) {
+	delete(d.inFlight, id)
+	for {
+		select {
+		case id := <-d.released:
+			delete(d.inFlight, id)
+		default:
+			return
+		}
+	}
+}
+
+// fill hands out as many of the oldest waiting runs as there are free workers.
+func (d *dispatcher) fill(ctx context.Context) {
+	if len(d.inFlight) == d.queue.Workers {
+		return
+	}
+	// Twice as many as could be taken: those in flight may still be waiting in the database, at the
+	// head of the line, and suspects may have to stand aside.
+	waiting, err := d.queue.Backlog.Waiting(ctx, 2*d.queue.Workers)
+	if err != nil {
+		if ctx.Err() == nil {
+			d.queue.Log.Error("waiting runs cannot be read", "error", err) // the next tick tries again
+		}
+		return
+	}
+	for _, run := range waiting {
+		if _, taken := d.inFlight[run.ID]; taken {
+			continue
+		}
+		if len(d.inFlight) == d.queue.Workers || d.mustWait() {
+			return
+		}
+		switch d.admit(run) {
+		case admitted:
+			d.inFlight[run.ID] = run
+			d.runs <- run
+		case holdAll:
+			return
+		}
+	}
+}
+
+type verdict int
+
+const (
+	admitted verdict = iota
+	skipped          // not now, but others may go
+	holdAll          // not now, and nobody else until it can
+)
+
+// admit decides whether a run may join those in flight. Any run that a crash has interrupted may be
+// the one that caused it. These go a few at a time, so that few are there when it happens again;
+// and one that another crash would fail goes alone, so that only its own fault can fail it.
+func (d *dispatcher) admit(run app.ProcessRun) verdict {
+	switch {
+	case !run.Suspect():
+		return admitted
+	case d.lastChance(run):
+		if len(d.inFlight) > 0 {
+			return holdAll
+		}
+		return admitted
+	}
+	suspects := 0
+	for _, other := range d.inFlight {
+		if other.Suspect() {
+			suspects++
+		}
+	}
+	if suspects >= max(1, d.queue.Workers/5) {
+		return skipped
+	}
+	return admitted
+}
+
+func (d *dispatcher) lastChance(run app.ProcessRun) bool {
+	return run.Suspect() && run.Crashes+1 >= d.queue.MaxCrashes
+}
+
+// mustWait reports whether a run is in flight that must be alone.
+func (d *dispatcher) mustWait() bool {
+	for _, run := range d.inFlight {
+		if d.lastChance(run) {
+			return true
+		}
+	}
+	return false
+}
+
+// Waits between attempts: the first about a second, each twice as long as the one before.
+const (
+	firstBackoff   = time.Second
+	longestBackoff = 10 * time.Minute
+)
+
+// backoff is how long to wait after the n-th attempt, give or take a quarter, so that runs that
+// failed together do not come back together.
+func backoff(attempt int) time.Duration {
+	wait := longestBackoff
+	if attempt < 11 { // 2^10 seconds are more than the longest
+		wait = min(longestBackoff, firstBackoff<<max(0, attempt-1))
+	}
+	return wait*3/4 + rand.N(wait/2)
+}

@@ -1,0 +1,58 @@
+// Package jobs does the work. A queue takes waiting runs from the backlog, oldest first, hands them
+// over a channel to workers, and writes down how each one ended.
+//
+// The rows are the queue; the channel holds only what a worker is free to take at once. So a million
+// waiting runs cost no memory, and a crash loses nothing that was not being worked on.
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"runboard/app"
+)
+
+// Work does what a run asks for. It ends with nil when it is done, or with an error whose text a
+// person reads. It is called again after an error while attempts are left, and after a crash or a
+// shutdown, so it must bear being done more than once. It should return soon after ctx has ended:
+// that happens when the run takes too long or the server stops, see context.Cause.
+type Work func(ctx context.Context, run app.ProcessRun) error
+
+// Kind is a kind of work that runs can ask for.
+type Kind struct {
+	Name string
+	// Prepare, when there is one, is done before the run counts as started. When it is interrupted,
+	// nothing has happened; when it fails, it is logged and tried again.
+	Prepare Work
+	Work    Work
+}
+
+// Registry knows the kinds. It is filled before the queue runs, and only read afterwards.
+type Registry struct {
+	kinds map[string]Kind
+	names []string
+}
+
+// NewRegistry returns a registry of these kinds; the first is the default. It panics when there is
+// none, when one has no name or no work, or when two have the same name.
+func NewRegistry(kinds ...Kind) *Registry {
+	r := &Registry{kinds: make(map[string]Kind)}
+	if len(kinds) == 0 {
+		panic("jobs: no kind of work")
+	}
+	for _, kind := range kinds {
+		if kind.Name == "" || kind.Work == nil {
+			panic("jobs: a kind needs a name and work")
+		}
+		if _, known := r.kinds[kind.Name]; known {
+			panic(fmt.Sprintf("jobs: two kinds are named %q", kind.Name))
+		}
+		r.kinds[kind.Name] = kind
+		r.names = append(r.names, kind.Name)
+	}
+	return r
+}
+
+// Names returns the names of the kinds, the default first.
+func (r *Registry) Names() []string { return slices.Clone(r.names) }

@@ -1,0 +1,196 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"runboard/app"
+)
+
+const (
+	// tick is how often the queue looks for waiting runs without being told: it finds those that
+	// are due for another attempt, and would make good a lost bell.
+	tick = time.Second
+	// stopGrace is how long work may take to return after its context has ended.
+	stopGrace = 5 * time.Second
+	// writeTimeout bounds one try at writing a change down.
+	writeTimeout = 10 * time.Second
+)
+
+// Why the context of work ended, see context.Cause.
+var (
+	// ErrTimeout: the run took longer than it may.
+	ErrTimeout = errors.New("the run took too long")
+	// ErrShutdown: the server stops; the run is given back and done again later.
+	ErrShutdown = errors.New("the server is shutting down")
+)
+
+// Queue works on what is in the backlog. All fields but Log are required; they must not change
+// once Run is called.
+type Queue struct {
+	Backlog      app.Backlog
+	Registry     *Registry
+	Workers      int           // runs worked on at once
+	MaxAttempts  int           // attempts that may end in an error or time-out
+	MaxCrashes   int           // crashes that may interrupt a run
+	RunTimeout   time.Duration // longest time for one attempt
+	DrainTimeout time.Duration // how long work may go on when Run is asked to stop
+	Log          *slog.Logger
+}
+
+// Run works until ctx ends. Then it takes no more runs, lets the present ones go on for the drain
+// time, gives back those that are not done by then, and returns when nobody works any more but those
+// whose work does not heed its context.
+func (q *Queue) Run(ctx context.Context) {
+	working, interrupt := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer interrupt(ErrShutdown)
+	d := newDispatcher(q)
+	var workers sync.WaitGroup
+	for range q.Workers {
+		workers.Go(func() {
+			for run := range d.runs {
+				q.handle(ctx, working, run)
+				d.released <- run.ID
+			}
+		})
+	}
+	d.dispatch(ctx)
+	close(d.runs)
+	drained := time.AfterFunc(q.DrainTimeout, func() { interrupt(ErrShutdown) })
+	defer drained.Stop()
+	workers.Wait()
+}
+
+// handle takes one run from waiting to wherever it gets. accepting ends when the queue should stop
+// taking runs, working when work should be interrupted.
+func (q *Queue) handle(accepting, working context.Context, run app.ProcessRun) {
+	defer func() {
+		if panicked := recover(); panicked != nil { // of the queue itself: work has a recover of its own
+			q.Log.Error("the queue panicked", "run", run.ID, "panic", panicked, "stack", string(debug.Stack()))
+		}
+	}()
+	kind, known := q.Registry.kinds[run.Kind]
+	if known && kind.Prepare != nil {
+		if err := q.protect(accepting, kind.Prepare, run); err != nil && accepting.Err() == nil {
+			q.Log.Error("a run could not be prepared", "run", run.ID, "error", err)
+			_ = sleep(accepting, tick) // it is taken up again: not at once, it might spin
+			return
+		}
+	}
+	if accepting.Err() != nil {
+		return // not started, so nothing needs to be undone
+	}
+	started, err := q.start(run)
+	if err != nil {
+		q.Log.Warn("a run could not be started", "run", run.ID, "error", err)
+		if app.CodeOf(err) != app.CodeConflict {
+			_ = sleep(accepting, tick)
+		}
+		return
+	}
+	if !known {
+		q.finish(working, started, app.Outcome{Status: app.Failed, Error: "nobody here does work of the kind " + run.Kind})
+		return
+	}
+	q.attempt(working, kind, started)
+}
+
+// start writes down that the work begins. It comes before the work, so that a run that kills the
+// process is found started, and cannot do so for ever.
+func (q *Queue) start(run app.ProcessRun) (app.ProcessRun, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+	defer cancel()
+	return q.Backlog.Start(ctx, run)
+}
+
+// attempt does the work once and writes down what came of it.
+func (q *Queue) attempt(working context.Context, kind Kind, run app.ProcessRun) {
+	ctx, cancel := context.WithTimeoutCause(working, q.RunTimeout, ErrTimeout)
+	defer cancel()
+	result := make(chan error, 1)
+	go func() { result <- q.protect(ctx, kind.Work, run) }()
+	select {
+	case err := <-result:
+		q.conclude(working, ctx, run, err)
+		return
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(stopGrace)
+	defer grace.Stop()
+	select {
+	case err := <-result:
+		q.conclude(working, ctx, run, err)
+	case <-grace.C:
+		q.Log.Error("work does not heed its context", "run", run.ID, "kind", run.Kind)
+		q.conclude(working, ctx, run, context.Cause(ctx))
+		select { // the place stays taken: the work still uses what it uses
+		case <-result:
+		case <-working.Done():
+		}
+	}
+}
+
+// conclude decides what the end of an attempt means. err is what the work returned.
+func (q *Queue) conclude(working, attempt context.Context, run app.ProcessRun, err error) {
+	switch cause := context.Cause(attempt); {
+	case err == nil:
+		q.finish(working, run, app.Outcome{Status: app.Completed})
+	case errors.Is(cause, ErrShutdown):
+		q.write(working, run, "given back", func(ctx context.Context) error { return q.Backlog.GiveBack(ctx, run) })
+	case errors.Is(cause, ErrTimeout):
+		q.finish(working, run, q.failure(run, "timed out after "+q.RunTimeout.String()))
+	default:
+		q.finish(working, run, q.failure(run, err.Error()))
+	}
+}
+
+// failure asks for another attempt while there are any left.
+func (q *Queue) failure(run app.ProcessRun, message string) app.Outcome {
+	if run.Attempt >= q.MaxAttempts {
+		return app.Outcome{Status: app.Failed, Error: message}
+	}
+	return app.Outcome{Status: app.Created, Error: message, RetryAt: time.Now().Add(backoff(run.Attempt))}
+}
+
+func (q *Queue) finish(working context.Context, run app.ProcessRun, outcome app.Outcome) {
+	q.write(working, run, outcome.Status.String(), func(ctx context.Context) error {
+		return q.Backlog.Finish(ctx, run, outcome)
+	})
+}
+
+// write has a change written down, and tries again while the database cannot be written: the result
+// of work is not lost because a disk is full for a while. It gives up only when the server stops;
+// then the run is found started at the next start, and done again.
+func (q *Queue) write(working context.Context, run app.ProcessRun, what string, change func(context.Context) error) {
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(working), writeTimeout)
+		err := change(ctx)
+		cancel()
+		switch {
+		case err == nil:
+			return
+		case app.CodeOf(err) == app.CodeConflict: // somebody else owns the run by now
+			q.Log.Warn("a late result is dropped", "run", run.ID, "result", what)
+			return
+		}
+		q.Log.Error("a result cannot be written", "run", run.ID, "result", what, "error", err)
+		if sleep(working, pause) != nil {
+			return
+		}
+	}
+}
+
+// protect does work, and makes an error of a panic.
+func (q *Queue) protect(ctx context.Context, work Work, run app.ProcessRun) (err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			q.Log.Error("work panicked", "run", run.ID, "kind", run.Kind, "panic", panicked, "stack", string(debug.Stack()))
+			err = errors.New("the work panicked; the server's log says where")
+		}
+	}()
+	return work(ctx, run)
+}

@@ -1,0 +1,48 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"runboard/app"
+)
+
+var errSimulated = errors.New("the simulated work failed")
+
+// Simulated is work that only takes time: it sleeps between shortest and longest before it is
+// started, and again before it finishes, and then fails as often as failureRate says, from 0 to 1.
+func Simulated(shortest, longest time.Duration, failureRate float64) Kind {
+	rest := func(ctx context.Context, _ app.ProcessRun) error {
+		return sleep(ctx, shortest+rand.N(longest-shortest+1))
+	}
+	return Kind{
+		Name:    "simulated",
+		Prepare: rest,
+		Work: func(ctx context.Context, run app.ProcessRun) error {
+			if err := rest(ctx, run); err != nil {
+				return err
+			}
+			if rand.Float64() < failureRate {
+				return errSimulated
+			}
+			return nil
+		},
+	}
+}
+
+// sleep returns after d, or when ctx ends with the reason for that.
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return context.Cause(ctx)
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

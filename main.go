@@ -1,0 +1,190 @@
+// Command runboard starts long work from a web page and shows live how it goes.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"runboard/app"
+	"runboard/db"
+	"runboard/handlers"
+	"runboard/handlers/live"
+	"runboard/jobs"
+	"runboard/static"
+	"runboard/templates"
+)
+
+// Exit statuses.
+const (
+	exitFailed = 1 // the database or the address cannot be used, or a second signal came
+	exitUsage  = 2 // a flag is wrong
+)
+
+// Deadlines of the steps of a shutdown, beside that of the drain.
+const (
+	socketsTime  = 3 * time.Second
+	requestsTime = 2 * time.Second
+)
+
+func main() {
+	config, err := parse(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "runboard:", err)
+		os.Exit(exitUsage)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go heedSignals(cancel)
+	program, err := open(ctx, config, kinds(config), newLog(config))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "runboard:", err)
+		os.Exit(exitFailed)
+	}
+	if err := program.run(ctx); err != nil {
+		program.log.Error("stopped", "error", err)
+		os.Exit(exitFailed)
+	}
+}
+
+// kinds is where your own work goes: each kind has a name and a function. The first is the default.
+func kinds(config app.Config) *jobs.Registry {
+	return jobs.NewRegistry(
+		jobs.Simulated(config.DelayMin, config.DelayMax, config.FailureRate),
+	)
+}
+
+// parse reads flags and environment. It ends the process when help is asked for.
+func parse(args []string) (config app.Config, err error) {
+	parser, err := kong.New(&config, kong.Name("runboard"), kong.UsageOnError(),
+		kong.Description("Start long work from a web page and watch every run change live."))
+	if err != nil {
+		return config, err
+	}
+	if _, err := parser.Parse(args); err != nil {
+		return config, err
+	}
+	return config, config.Validate()
+}
+
+func newLog(config app.Config) *slog.Logger {
+	if config.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, nil))
+}
+
+// heedSignals asks for a shutdown at the first signal, and ends the process at the second, which loses
+// nothing: what was interrupted is done again.
+func heedSignals(shutDown func()) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	<-signals
+	shutDown()
+	<-signals
+	os.Exit(exitFailed)
+}
+
+// program is everything that runs. Tests start the very same one, on a port of its own.
+type program struct {
+	url      string // where it listens
+	log      *slog.Logger
+	config   app.Config
+	listener net.Listener
+	store    *db.Store
+	queue    *jobs.Queue
+	hub      *live.Hub
+	server   *handlers.Server
+}
+
+// open makes a program that is ready to run. When it fails, nothing is left open, and nothing that was
+// there before has changed.
+func open(ctx context.Context, config app.Config, registry *jobs.Registry, log *slog.Logger) (_ *program, err error) {
+	p := &program{log: log, config: config}
+	assets, err := static.Load()
+	if err != nil {
+		return nil, err
+	}
+	drawing, err := templates.New(templates.Options{Asset: assets.Path, Kinds: registry.Names()})
+	if err != nil {
+		return nil, err
+	}
+	if p.listener, err = net.Listen("tcp", config.Addr); err != nil { // before the database: it is easily undone
+		return nil, fmt.Errorf("cannot listen: %w", err)
+	}
+	p.url = "http://" + p.listener.Addr().String()
+	p.store, err = db.Open(ctx, db.Options{
+		Path: config.DatabasePath(), Synchronous: config.Synchronous,
+		MaxPending: config.MaxPending, MaxCrashes: config.MaxCrashes, Log: log,
+	})
+	if err != nil {
+		return nil, errors.Join(err, p.listener.Close())
+	}
+	p.queue = &jobs.Queue{
+		Backlog: p.store, Registry: registry, Workers: config.Workers,
+		MaxAttempts: config.MaxAttempts, MaxCrashes: config.MaxCrashes,
+		RunTimeout: config.RunTimeout, DrainTimeout: config.DrainTimeout, Log: log,
+	}
+	p.hub = live.NewHub(p.store, drawing, log)
+	p.server, err = handlers.New(handlers.Options{
+		Config: config, Store: p.store, Hub: p.hub, Templates: drawing, Assets: assets,
+		Kinds: registry.Names(), Log: log,
+	})
+	if err != nil {
+		return nil, errors.Join(err, p.listener.Close(), p.store.Close())
+	}
+	return p, nil
+}
+
+// run serves and works until ctx ends, and then ends step by step: nobody new is let in, work drains, its
+// last states are shown, sockets are told to come back, and the files are closed.
+func (p *program) run(ctx context.Context) error {
+	p.log.Info("listening on "+p.url, "url", p.url)
+	if r := p.store.Recovered(); r != (db.Recovery{}) {
+		p.log.Warn("runs were interrupted by a crash", "given back", r.GivenBack, "failed", r.Failed)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var queue, hub sync.WaitGroup
+	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWatching()
+	queue.Go(func() { p.queue.Run(ctx) })
+	hub.Go(func() { p.hub.Run(watching) })
+	served := make(chan error, 1)
+	go func() { served <- p.server.Serve(p.listener) }()
+	p.server.Ready()
+
+	var err error
+	select {
+	case <-ctx.Done():
+		p.log.Info("shutting down")
+	case err = <-served: // it cannot go on alone
+		cancel()
+	}
+	p.server.Drain()
+	queue.Wait()
+	stopWatching()
+	hub.Wait()
+	within(socketsTime, p.server.CloseSockets)
+	within(requestsTime, func(ctx context.Context) {
+		if p.server.Shutdown(ctx) != nil {
+			p.log.Warn("some requests were not answered in time")
+		}
+	})
+	return errors.Join(err, p.store.Close())
+}
+
+func within(limit time.Duration, step func(context.Context)) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	step(ctx)
+}

@@ -1,0 +1,84 @@
+// The little that HTML cannot say: the connection badge, times that go on by themselves, and two
+// guards. Without this file the page still works, by reload.
+"use strict";
+
+(() => {
+  // The badge. After a loss htmx announces the next try at once and then waits, so "connecting" is
+  // only shown as long as nothing has failed yet.
+  const words = {
+    live: "Live",
+    connecting: "Connecting…",
+    offline: "Offline. Trying again…",
+    refused: "Not live. Reload the page.",
+  };
+  const retried = [1000, 1001, 1005, 1006, 1011, 1012, 1013, 1014];
+
+  function show(state) {
+    const badge = document.getElementById("connection");
+    if (!badge) return;
+    badge.dataset.state = state === "refused" ? "offline" : state;
+    badge.textContent = words[state];
+  }
+
+  let failed = false;
+  document.addEventListener("htmx:ws:before:connection", () => { if (!failed) show("connecting"); });
+  document.addEventListener("htmx:ws:after:connection", () => { failed = false; show("live"); });
+  document.addEventListener("htmx:ws:close", (event) => {
+    if (event.detail.reason !== "closed") return; // its region was swapped: the next one connects
+    failed = true;
+    show(retried.includes(event.detail.code) ? "offline" : "refused");
+  });
+
+  // Times, in the words of the server (templates/functions.go).
+  function lasting(seconds) {
+    if (seconds < 60) return `${seconds} s`;
+    if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+    if (seconds < 172800) return `${Math.floor(seconds / 3600)} h`;
+    return `${Math.floor(seconds / 86400)} days`;
+  }
+  const phrases = {
+    ago: (s) => (s < 5 ? "just now" : `${lasting(s)} ago`),
+    for: (s) => lasting(Math.max(0, s)),
+    in: (s) => (s < 0 ? `in ${lasting(-s)}` : "any moment"),
+  };
+  setInterval(() => {
+    for (const time of document.querySelectorAll("time[data-tick]")) {
+      const seconds = Math.floor((Date.now() - Date.parse(time.dateTime)) / 1000);
+      const text = phrases[time.dataset.tick](seconds);
+      if (time.textContent !== text) time.textContent = text;
+    }
+  }, 1000);
+
+  // A double or triple click is one wish. The server would answer each within milliseconds, so
+  // waiting for the answer does not catch the second one.
+  const pause = 500; // ms, the time within which two clicks count as a double one
+  const sent = new WeakMap();
+  document.addEventListener("submit", (event) => {
+    if (event.timeStamp - (sent.get(event.target) ?? -pause) < pause) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    } else {
+      sent.set(event.target, event.timeStamp);
+    }
+  }, true);
+
+  // A page can for a moment have two sockets, and then an older cell can come after a newer one.
+  // What is on the page stays when it is newer; but what a new socket says first is always right,
+  // even after the database has been replaced.
+  let first = false;
+  document.addEventListener("htmx:ws:after:connection", () => { first = true; });
+  document.addEventListener("htmx:before:swap", (event) => {
+    if (first && event.target.hasAttribute("hx-ws:connect")) {
+      first = false;
+      return;
+    }
+    for (const { fragment } of event.detail.tasks ?? []) {
+      for (const incoming of fragment?.querySelectorAll?.("[data-version]") ?? []) {
+        const present = document.getElementById(incoming.id);
+        if (present && Number(present.dataset.version) > Number(incoming.dataset.version)) {
+          incoming.replaceWith(present.cloneNode(true));
+        }
+      }
+    }
+  });
+})();

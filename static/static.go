@@ -1,0 +1,126 @@
+// Package static holds the files that pages are served with, under names that say what is in them:
+// a file whose content changes changes its name, so browsers may keep what they have for ever.
+package static
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/andybalholm/brotli"
+)
+
+// Prefix is where the files are served.
+const Prefix = "/static/"
+
+// The third-party files are brought by "npm ci" (see Makefile) and are not ours to change.
+//
+//go:embed app.css app.js favicon.svg
+//go:embed node_modules/@picocss/pico/css/pico.min.css
+//go:embed node_modules/htmx.org/dist/htmx.min.js node_modules/htmx.org/dist/ext/hx-ws.min.js
+var files embed.FS
+
+// sources are the embedded files by the names under which pages ask for them.
+var sources = map[string]string{
+	"app.css":     "app.css",
+	"app.js":      "app.js",
+	"favicon.svg": "favicon.svg",
+	"pico.css":    "node_modules/@picocss/pico/css/pico.min.css",
+	"htmx.js":     "node_modules/htmx.org/dist/htmx.min.js",
+	"hx-ws.js":    "node_modules/htmx.org/dist/ext/hx-ws.min.js",
+}
+
+var contentTypes = map[string]string{
+	".css": "text/css; charset=utf-8",
+	".js":  "text/javascript; charset=utf-8",
+	".svg": "image/svg+xml",
+}
+
+// Assets are the files, hashed and compressed. They do not change, so any goroutine may use them.
+type Assets struct {
+	paths map[string]string // by name
+	files map[string]*File  // by path
+}
+
+// File is one file, ready to be sent.
+type File struct {
+	ContentType string
+	identity    []byte
+	gzip        []byte
+	brotli      []byte
+}
+
+// Load hashes and compresses the files. It takes some milliseconds.
+func Load() (*Assets, error) {
+	assets := &Assets{paths: map[string]string{}, files: map[string]*File{}}
+	for name, source := range sources {
+		content, err := files.ReadFile(source)
+		if err != nil {
+			return nil, fmt.Errorf("static: %w", err)
+		}
+		file, err := newFile(path.Ext(name), content)
+		if err != nil {
+			return nil, fmt.Errorf("static: %s: %w", name, err)
+		}
+		sum := sha256.Sum256(content)
+		hashed := Prefix + strings.TrimSuffix(name, path.Ext(name)) + "." + hex.EncodeToString(sum[:8]) + path.Ext(name)
+		assets.paths[name], assets.files[hashed] = hashed, file
+	}
+	return assets, nil
+}
+
+func newFile(extension string, content []byte) (*File, error) {
+	var zipped, brotlied bytes.Buffer
+	gz, err := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	// Level 6 is within a few percent of the best one, which takes a second for these files.
+	for _, w := range []io.WriteCloser{gz, brotli.NewWriterLevel(&brotlied, 6)} {
+		if _, err := w.Write(content); err != nil {
+			return nil, err
+		}
+		if err := w.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return &File{
+		ContentType: contentTypes[extension],
+		identity:    content, gzip: zipped.Bytes(), brotli: brotlied.Bytes(),
+	}, nil
+}
+
+// Path returns the path under which the file with this name is served. It panics when there is no
+// such file: the names are those that templates spell.
+func (a *Assets) Path(name string) string {
+	if hashed, known := a.paths[name]; known {
+		return hashed
+	}
+	panic("static: no file is named " + name)
+}
+
+// Find returns the file that is served at path.
+func (a *Assets) Find(path string) (file *File, found bool) {
+	file, found = a.files[path]
+	return file, found
+}
+
+// Encodings are those that Encoded knows, the best first.
+func Encodings() []string { return []string{"br", "gzip", "identity"} }
+
+// Encoded returns the content in one of the Encodings.
+func (f *File) Encoded(encoding string) []byte {
+	switch encoding {
+	case "br":
+		return f.brotli
+	case "gzip":
+		return f.gzip
+	}
+	return f.identity
+}

@@ -1,0 +1,94 @@
+package templates
+
+import (
+	"fmt"
+	"html/template"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"runboard/app"
+)
+
+// functions are what templates may call.
+func functions(asset func(string) string) template.FuncMap {
+	return template.FuncMap{
+		"asset":    asset,
+		"id":       fixedID,
+		"rowID":    RowID,
+		"statusID": StatusID,
+		"factsID":  FactsID,
+		"countID":  CountID,
+		"statuses": app.Statuses,
+		"number":   humanize.Comma,
+		"exact":    exact,
+		"stamp":    stamp,
+		"ago":      ago,
+		"lasting":  lasting,
+
+		"listPath":  func() string { return ListPath },
+		"runPath":   RunPath,
+		"queryPath": QueryPath,
+		"livePath":  LivePath,
+		"noQuery":   func() app.Query { return app.Query{} },
+		"only":      func(status app.Status) app.Query { return app.Query{Filtered: true, Status: status} },
+
+		"link":   func(path, id string, current bool) link { return link{path, id, current} },
+		"count":  func(status app.Status, counts app.Counts) count { return count{status, counts[status]} },
+		"moment": func(at, now time.Time) moment { return moment{at, now} },
+	}
+}
+
+// What the small templates take that are called with more than one thing.
+type (
+	link struct {
+		Path, ID string
+		Current  bool
+	}
+	count struct {
+		Status app.Status
+		N      int64
+	}
+	moment struct{ At, Now time.Time }
+)
+
+var fixedIDs = map[string]string{
+	"live": LiveID, "list": ListID, "pager": PagerID, "progress": ProgressID, "notice": NoticeID,
+	"connection": ConnectionID, "total": TotalID, "key": IdempotencyKeyID,
+}
+
+func fixedID(name string) (string, error) {
+	if id, known := fixedIDs[name]; known {
+		return id, nil
+	}
+	return "", fmt.Errorf("no element is called %q", name)
+}
+
+// stamp is a time as a machine reads it.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// exact is a time as a person reads it when the rough one is not enough.
+func exact(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") }
+
+// ago is how long before now a time was, roughly. The script on the page goes on in the same words.
+func ago(t, now time.Time) string {
+	if d := now.Sub(t); d >= 5*time.Second {
+		return lasting(d.Truncate(time.Second)) + " ago"
+	}
+	return "just now"
+}
+
+// lasting is a duration, roughly: seconds to a tenth below ten of them, then in ever greater units.
+func lasting(d time.Duration) string {
+	switch d = max(d, 0); {
+	case d < 10*time.Second && d%time.Second != 0:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", d/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	}
+	return fmt.Sprintf("%d days", d/(24*time.Hour))
+}

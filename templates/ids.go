@@ -1,0 +1,31 @@
+package templates
+
+import (
+	"strconv"
+
+	"runboard/app"
+)
+
+// The ids of the page. Templates, frames, styles and answers that aim at an element go by these.
+const (
+	LiveID           = "live"            // the region that owns the socket
+	ListID           = "process_runs"    // the table body with the rows
+	PagerID          = "pager"           // the links to older and newer pages
+	ProgressID       = "progress"        // "7 of the last 10 done"
+	NoticeID         = "notice"          // where answers and errors are shown
+	ConnectionID     = "connection"      // the badge that says whether the page is live
+	TotalID          = "count_all"       // how many runs there are
+	IdempotencyKeyID = "idempotency_key" // the form's hidden field
+)
+
+// RowID is the id of a run's row.
+func RowID(run int64) string { return "process_run_" + strconv.FormatInt(run, 10) }
+
+// StatusID is the id of a run's status cell.
+func StatusID(run int64) string { return RowID(run) + "_status" }
+
+// FactsID is the id of the table body that says the rest about a run on its page.
+func FactsID(run int64) string { return RowID(run) + "_facts" }
+
+// CountID is the id of the number of runs in a status.
+func CountID(status app.Status) string { return "count_" + status.String() }

@@ -1,0 +1,37 @@
+package templates
+
+import (
+	"net/url"
+	"strconv"
+
+	"runboard/app"
+)
+
+// ListPath is where the list is, and where new runs are posted to.
+const ListPath = "/process_runs"
+
+// RunPath is where a run's page is.
+func RunPath(run int64) string { return ListPath + "/" + strconv.FormatInt(run, 10) }
+
+// QueryPath is where the list is that answers a query.
+func QueryPath(query app.Query) string { return withQuery(ListPath, query) }
+
+// LivePath is where the socket of that list is.
+func LivePath(query app.Query) string { return withQuery(ListPath+"/live", query) }
+
+func withQuery(path string, query app.Query) string {
+	values := url.Values{}
+	if query.Filtered {
+		values.Set("status", query.Status.String())
+	}
+	switch query.Turn {
+	case app.Before:
+		values.Set("before", strconv.FormatInt(query.Cursor, 10))
+	case app.After:
+		values.Set("after", strconv.FormatInt(query.Cursor, 10))
+	}
+	if len(values) == 0 {
+		return path
+	}
+	return path + "?" + values.Encode()
+}

@@ -1,0 +1,202 @@
+// Package templates draws all HTML that the program sends: pages, fragments and the frames that
+// sockets carry. Page and frame draw the same thing with the same template.
+//
+// Everything is drawn into memory first, so that half a page is never sent.
+package templates
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"time"
+
+	"runboard/app"
+)
+
+//go:embed *.html
+var files embed.FS
+
+// Templates draws. Any goroutine may use it.
+type Templates struct {
+	set   *template.Template
+	kinds []string
+	now   func() time.Time
+}
+
+// Options is what drawing depends on besides the runs.
+type Options struct {
+	// Asset returns the path under which a static file is served; it panics when there is none.
+	Asset func(name string) string
+	// Kinds are the kinds of work that may be started, the default first.
+	Kinds []string
+	// Now is the clock, for "3 min ago"; the default is time.Now.
+	Now func() time.Time
+}
+
+// New parses the templates. It fails when one is broken, so that this shows at start and not when
+// the page is asked for.
+func New(options Options) (*Templates, error) {
+	t := &Templates{kinds: options.Kinds, now: options.Now}
+	if t.now == nil {
+		t.now = time.Now
+	}
+	set, err := template.New("").Funcs(functions(options.Asset)).ParseFS(files, "*.html")
+	if err != nil {
+		return nil, fmt.Errorf("templates: %w", err)
+	}
+	t.set = set
+	return t, nil
+}
+
+// board is the list with all around it, or the live region of it.
+type board struct {
+	app.Page
+	Title string
+	Now   time.Time
+	Key   string
+	Kinds []string
+	Count int // how many runs the button starts
+}
+
+// cell is a run as a row, a cell or a page draws it.
+type cell struct {
+	app.ProcessRun
+	Now      time.Time
+	OOB      bool // drawn for a frame: the cell says itself where it belongs
+	ShowKind bool
+}
+
+// single is one run's page, or the frame of its socket.
+type single struct {
+	Title string
+	cell
+	app.Overview
+}
+
+// Board draws the page of the list. key is the idempotency key of its form.
+func (t *Templates) Board(page app.Page, key string) ([]byte, error) {
+	return t.draw("board", t.board(page, key))
+}
+
+// Live draws the part of the list's page that its socket keeps up to date.
+func (t *Templates) Live(page app.Page) ([]byte, error) {
+	return t.draw("live", t.board(page, ""))
+}
+
+// Run draws the page of one run.
+func (t *Templates) Run(page app.RunPage) ([]byte, error) {
+	return t.draw("run", t.single(page))
+}
+
+// Row draws a run as a row of the list.
+func (t *Templates) Row(run app.ProcessRun) ([]byte, error) {
+	return t.draw("row", t.cell(run, false))
+}
+
+// Status draws a run's status cell.
+func (t *Templates) Status(run app.ProcessRun) ([]byte, error) {
+	return t.draw("status", t.cell(run, false))
+}
+
+// Started draws the notice that runs have been created. It brings the form a new idempotency key:
+// with the old one, the next click would be taken for a repetition.
+func (t *Templates) Started(batch app.Batch, key string) ([]byte, error) {
+	return t.draw("started", struct {
+		app.Batch
+		Key string
+	}{batch, key})
+}
+
+// Notice draws a sentence for the person who asked.
+func (t *Templates) Notice(message string) ([]byte, error) {
+	return t.draw("notice", message)
+}
+
+// Error draws the page that says what went wrong.
+func (t *Templates) Error(title, message string) ([]byte, error) {
+	return t.draw("error", struct {
+		Title, Message string
+	}{title, message})
+}
+
+// ListFrame draws the whole list for a socket: its snapshot, or after the rows in it changed.
+func (t *Templates) ListFrame(page app.Page) ([]byte, error) {
+	return t.draw("list_frame", t.board(page, ""))
+}
+
+// CellsFrame draws the status cells of these runs, and the numbers around the list.
+func (t *Templates) CellsFrame(runs []app.ProcessRun, overview app.Overview) ([]byte, error) {
+	cells := make([]cell, len(runs))
+	for i, run := range runs {
+		cells[i] = t.cell(run, true)
+	}
+	return t.draw("cells_frame", struct {
+		Cells []cell
+		app.Overview
+	}{cells, overview})
+}
+
+// RunFrame draws the live parts of a run's page for a socket.
+func (t *Templates) RunFrame(page app.RunPage) ([]byte, error) {
+	data := t.single(page)
+	data.OOB = true
+	return t.draw("run_frame", data)
+}
+
+func (t *Templates) board(page app.Page, key string) board {
+	title := "All runs"
+	if page.Query.Filtered {
+		title = "Runs that are " + page.Query.Status.String()
+	}
+	return board{
+		Page: page, Title: title, Now: t.now(), Key: key,
+		Kinds: t.kinds, Count: app.DefaultCount,
+	}
+}
+
+func (t *Templates) single(page app.RunPage) single {
+	return single{
+		Title:    fmt.Sprintf("Run #%d", page.Run.ID),
+		cell:     t.cell(page.Run, false),
+		Overview: page.Overview,
+	}
+}
+
+func (t *Templates) cell(run app.ProcessRun, oob bool) cell {
+	return cell{ProcessRun: run, Now: t.now(), OOB: oob, ShowKind: len(t.kinds) > 1}
+}
+
+// Cells are the rows of the list, ready to be drawn.
+func (b board) Cells() []cell {
+	cells := make([]cell, len(b.Runs))
+	for i, run := range b.Runs {
+		cells[i] = cell{ProcessRun: run, Now: b.Now, ShowKind: b.ShowKind()}
+	}
+	return cells
+}
+
+// ShowKind says whether rows name their kind: not when all have the same.
+func (b board) ShowKind() bool { return len(b.Kinds) > 1 }
+
+// Filter is the status that the list is limited to, or "".
+func (b board) Filter() string {
+	if !b.Query.Filtered {
+		return ""
+	}
+	return b.Query.Status.String()
+}
+
+// Newest reports whether the list begins with the newest runs, as pages that lead on do not.
+func (b board) Newest() bool { return b.Query.Turn == app.Newest }
+
+// Top is the query for the newest runs of the same list.
+func (b board) Top() app.Query { return b.Query.To(app.Newest, 0) }
+
+func (t *Templates) draw(name string, data any) ([]byte, error) {
+	var out bytes.Buffer
+	if err := t.set.ExecuteTemplate(&out, name, data); err != nil {
+		return nil, fmt.Errorf("templates: %w", err)
+	}
+	return out.Bytes(), nil
+}
