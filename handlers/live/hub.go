@@ -143,7 +143,7 @@ func (h *Hub) drawDue(ctx context.Context) (wait time.Duration) {
 	}
 	wait = time.Hour
 	for _, v := range h.views {
-		if v.dirty && v.rested.Before(began) {
+		if v.dirty && !v.rested.After(began) {
 			h.draw(ctx, v)
 		}
 		if v.dirty {

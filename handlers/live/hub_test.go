@@ -1,0 +1,214 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"runboard/app"
+)
+
+// answers is a store that says what a test lets it say, for what is only about when the hub asks. What it
+// asks is tested on the real one, which cannot run on the clock of synctest.
+type answers struct {
+	app.Store
+	mu      sync.Mutex
+	bell    app.Bell
+	page    app.Page
+	err     error
+	queries int
+}
+
+func (a *answers) Changes() *app.Bell { return &a.bell }
+
+func (a *answers) Page(_ context.Context, query app.Query) (app.Page, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.queries++
+	page := a.page
+	page.Query = query
+	return page, a.err
+}
+
+// change makes another answer true, and says so.
+func (a *answers) change(change func(*answers)) {
+	a.mu.Lock()
+	change(a)
+	a.mu.Unlock()
+	a.bell.Ring()
+}
+
+func (a *answers) asked() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.queries
+}
+
+// onVirtualTime runs a test of a hub on a clock that only goes on when nobody has anything to do.
+func onVirtualTime(t *testing.T, test func(t *testing.T, store *answers, hub *Hub)) {
+	t.Helper()
+	drawing := newTemplates(t)
+	synctest.Test(t, func(t *testing.T) {
+		store := &answers{}
+		hub := NewHub(store, drawing, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			hub.Run(ctx)
+		}()
+		test(t, store, hub)
+		cancel()
+		<-done
+	})
+}
+
+func TestTheFirstChangeLeavesAtOnceAndTheOthersTogether(t *testing.T) {
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		w := hub.Watch(Question{})
+		defer w.Close()
+		next(t, w)
+		time.Sleep(time.Second)
+
+		began := time.Now()
+		store.change(func(a *answers) { a.page.Counts[app.Created] = 1 })
+		next(t, w)
+		if late := time.Since(began); late > 0 {
+			t.Errorf("on an idle server the change left %s late", late)
+		}
+		frames := 0
+		go func() { // 500 changes in a second
+			for i := range 500 {
+				store.change(func(a *answers) { a.page.Counts[app.Created] = int64(i + 2) })
+				time.Sleep(2 * time.Millisecond)
+			}
+		}()
+		for last := ""; !strings.Contains(last, `<b id="count_created">501</b>`); frames++ {
+			before := time.Now()
+			last = string(next(t, w).HTML)
+			if apart := time.Since(before); frames > 0 && apart < Rest {
+				t.Errorf("two frames left only %s apart", apart)
+			}
+		}
+		if frames > 6 {
+			t.Errorf("there were %d frames in a second", frames)
+		}
+	})
+}
+
+func TestAThousandWhoReturnTogetherCostOneQuestion(t *testing.T) {
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		var all sync.WaitGroup
+		watchers := make([]*Watcher, 1000)
+		for i := range watchers {
+			all.Go(func() { watchers[i] = hub.Watch(Question{}) })
+		}
+		all.Wait()
+		first := next(t, watchers[0])
+		for _, w := range watchers[1:] {
+			if next(t, w) != first {
+				t.Fatal("the frame was drawn more than once")
+			}
+		}
+		// A few, and not one, because they need not all have come by the time the first is served.
+		if asked := store.asked(); asked > 20 {
+			t.Errorf("the store was asked %d times", asked)
+		}
+		for _, w := range watchers {
+			w.Close()
+		}
+		synctest.Wait()
+		if len(hub.views) != 0 {
+			t.Error("a view that nobody watches is kept")
+		}
+	})
+}
+
+func TestNothingIsAskedWhenNothingHappens(t *testing.T) {
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		w := hub.Watch(Question{})
+		next(t, w)
+		asked := store.asked()
+		time.Sleep(time.Hour)
+		if store.asked() != asked {
+			t.Errorf("the store was asked %d times in an idle hour", store.asked()-asked)
+		}
+		store.bell.Ring() // a bell for nothing makes no frame
+		time.Sleep(time.Second)
+		if frame, err := w.Next(); frame != nil || err != nil {
+			t.Errorf("there is a frame that says nothing new: %s %v", frame.HTML, err)
+		}
+		w.Close()
+	})
+}
+
+func TestAStoreThatFailsIsAskedAgain(t *testing.T) {
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		store.change(func(a *answers) { a.err = errors.New("the disk is gone") })
+		w := hub.Watch(Question{})
+		defer w.Close()
+		time.Sleep(10 * time.Second)
+		if asked := store.asked(); asked < 9 || asked > 11 {
+			t.Errorf("in ten seconds the store was asked %d times", asked)
+		}
+		store.mu.Lock() // and nobody rings
+		store.err = nil
+		store.mu.Unlock()
+		next(t, w)
+	})
+}
+
+func TestWhoeverMissedAFrameGetsAllOfTheView(t *testing.T) {
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		run := app.ProcessRun{ID: 1, Version: 1}
+		store.page.Runs = []app.ProcessRun{run}
+		quick, slow := hub.Watch(Question{}), hub.Watch(Question{})
+		defer quick.Close()
+		defer slow.Close()
+		next(t, quick)
+		next(t, slow)
+		for version := int64(2); version <= 3; version++ {
+			time.Sleep(time.Second)
+			store.change(func(a *answers) { a.page.Runs = []app.ProcessRun{{ID: 1, Version: version, Status: app.Started}} })
+			if html := string(next(t, quick).HTML); strings.Contains(html, "<tbody") || !strings.Contains(html, "hx-swap-oob") {
+				t.Errorf("whoever missed nothing gets more than a cell: %s", html)
+			}
+		}
+		html := string(next(t, slow).HTML)
+		if !strings.Contains(html, "<tbody") || !strings.Contains(html, `data-version="3"`) {
+			t.Errorf("whoever missed a frame gets only: %s", html)
+		}
+		if frame, _ := slow.Next(); frame != nil {
+			t.Errorf("more than the newest was kept: %s", frame.HTML)
+		}
+	})
+}
+
+func TestTheLastStateIsDrawnBeforeTheHubStops(t *testing.T) {
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		ctx, cancel := context.WithCancel(t.Context())
+		last := NewHub(store, hub.templates, hub.log)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			last.Run(ctx)
+		}()
+		w := last.Watch(Question{})
+		next(t, w)
+		store.change(func(a *answers) { a.page.Counts[app.Completed] = 7 }) // within the rest
+		cancel()
+		<-done
+		if html := string(next(t, w).HTML); !strings.Contains(html, `<b id="count_completed">7</b>`) {
+			t.Errorf("the last frame is %s", html)
+		}
+		w.Close()
+		if last.Watch(Question{}) != nil {
+			t.Error("a hub that has stopped takes a watcher in")
+		}
+	})
+}

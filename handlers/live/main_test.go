@@ -1,0 +1,146 @@
+package live
+
+import (
+	"context"
+	"flag"
+	"log/slog"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"runboard/app"
+	"runboard/db"
+	"runboard/templates"
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
+		_ = checks.Value.Set("25") // each plays a history in real time
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// patience is how long a test waits for what must happen.
+const patience = 30 * time.Second
+
+type fataler interface {
+	Helper()
+	Fatal(...any)
+	Fatalf(string, ...any)
+}
+
+func newTemplates(t fataler) *templates.Templates {
+	t.Helper()
+	drawing, err := templates.New(templates.Options{
+		Asset: func(name string) string { return "/static/" + name }, Kinds: []string{"test"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return drawing
+}
+
+func openStore(t fataler, dir string) *db.Store {
+	t.Helper()
+	store, err := db.Open(context.Background(), db.Options{Path: filepath.Join(dir, "test.db"), Synchronous: "normal"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// runHub starts a hub and returns it with a function that ends it.
+func runHub(t fataler, store app.Store) (hub *Hub, stop func()) {
+	t.Helper()
+	hub = NewHub(store, newTemplates(t), slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		hub.Run(ctx)
+	}()
+	return hub, func() {
+		cancel()
+		<-done
+	}
+}
+
+func create(t fataler, store app.Store, count int) app.Batch {
+	t.Helper()
+	batch, err := store.Create(context.Background(), app.NewRuns{Kind: "test", Count: count})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return batch
+}
+
+// next waits for a frame.
+func next(t fataler, w *Watcher) *Frame {
+	t.Helper()
+	deadline := time.After(patience)
+	for {
+		select {
+		case <-w.Wake():
+			frame, err := w.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if frame != nil {
+				return frame
+			}
+		case <-deadline:
+			t.Fatal("waited in vain for a frame")
+		}
+	}
+}
+
+// screen is what a browser shows that is sent frames: the rows of the list in order, the version of each
+// cell, and the counts.
+type screen struct {
+	rows     []string
+	versions map[string]int64
+	statuses map[string]string
+	counts   map[string]string
+}
+
+var (
+	listPattern  = regexp.MustCompile(`(?s)hx-target="#process_runs".*?</tbody>`)
+	cellPattern  = regexp.MustCompile(`id="(process_run_\d+)_status" data-status="(\w+)" data-version="(\d+)"`)
+	countPattern = regexp.MustCompile(`<b id="count_(\w+)">([\d,]+)</b>`)
+)
+
+// apply does what htmx does: it replaces the list when there is one in the frame, and otherwise the cells
+// that are on the screen. It reports the runs whose version fell.
+func (s *screen) apply(frame *Frame) (fallen []string) {
+	html := string(frame.HTML)
+	before := s.versions
+	cells := cellPattern.FindAllStringSubmatch(html, -1)
+	if listPattern.MatchString(html) || s.versions == nil {
+		s.rows, s.versions, s.statuses = nil, map[string]int64{}, map[string]string{}
+		for _, cell := range cells {
+			s.rows = append(s.rows, cell[1])
+			s.versions[cell[1]] = 0
+		}
+	}
+	for _, cell := range cells {
+		if _, shown := s.versions[cell[1]]; !shown {
+			continue
+		}
+		version, _ := strconv.ParseInt(cell[3], 10, 64)
+		if version < before[cell[1]] {
+			fallen = append(fallen, cell[1])
+		}
+		s.versions[cell[1]], s.statuses[cell[1]] = version, cell[2]
+	}
+	s.counts = map[string]string{}
+	for _, count := range countPattern.FindAllStringSubmatch(html, -1) {
+		s.counts[count[1]] = strings.ReplaceAll(count[2], ",", "")
+	}
+	return fallen
+}
