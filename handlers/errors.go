@@ -34,6 +34,7 @@ var sentences = map[int]string{
 	fiber.StatusMethodNotAllowed:            "This address does not take such requests.",
 	fiber.StatusRequestTimeout:              "The request took too long to arrive.",
 	fiber.StatusRequestEntityTooLarge:       "The body is too large.",
+	fiber.StatusRequestURITooLong:           "The address is too long.",
 	fiber.StatusMisdirectedRequest:          "This server is not known by that name. See --public-origin.",
 	fiber.StatusUpgradeRequired:             "This address is for WebSockets.",
 	fiber.StatusRequestHeaderFieldsTooLarge: "The headers are too large.",

@@ -80,6 +80,7 @@ func New(options Options) (*Server, error) {
 		EnableTrustedProxyCheck: true,
 	})
 	s.route()
+	s.guardWire()
 	return s, nil
 }
 
@@ -103,7 +104,7 @@ func (s *Server) route() {
 }
 
 // Serve answers what comes in through the listener, until Shutdown.
-func (s *Server) Serve(listener net.Listener) error { return s.fiber.Listener(listener) }
+func (s *Server) Serve(listener net.Listener) error { return s.fiber.Listener(lineListener{listener}) }
 
 // Ready lets in new runs and sockets.
 func (s *Server) Ready() { s.state.Store(serving) }
@@ -129,9 +130,12 @@ func (s *Server) admitting() error {
 	return nil
 }
 
-// up tells a load balancer whether to send anybody here.
+// Up returns nil when the server can serve whatever is asked.
+func (s *Server) Up() error { return errors.Join(s.admitting(), s.Store.Ready()) }
+
+// up answers GET /up, by which a load balancer knows whether to send anybody here.
 func (s *Server) up(c *fiber.Ctx) error {
-	if err := errors.Join(s.admitting(), s.Store.Ready()); err != nil {
+	if err := s.Up(); err != nil {
 		return err
 	}
 	return c.SendString("ok\n")
