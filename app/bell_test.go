@@ -1,0 +1,151 @@
+package app_test
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"runboard/app"
+)
+
+// patience is how long a test waits for what must happen.
+const patience = 20 * time.Second
+
+func heard(rings <-chan struct{}) bool {
+	select {
+	case <-rings:
+		return true
+	default:
+		return false
+	}
+}
+
+func TestARingWaitsForItsListener(t *testing.T) {
+	t.Parallel()
+	var bell app.Bell
+	rings, stop := bell.Listen()
+	defer stop()
+	if heard(rings) {
+		t.Fatal("there is a ring before anybody rang")
+	}
+	bell.Ring()
+	if !heard(rings) {
+		t.Error("the ring is lost")
+	}
+}
+
+// That the loop ends shows that Ring does not wait for a listener that does not listen.
+func TestManyRingsMergeIntoOneAndNeverBlock(t *testing.T) {
+	t.Parallel()
+	var bell app.Bell
+	rings, stop := bell.Listen()
+	defer stop()
+	for range 10_000 {
+		bell.Ring()
+	}
+	if !heard(rings) {
+		t.Error("no ring is left of many")
+	}
+	if heard(rings) {
+		t.Error("more than one ring is left")
+	}
+	bell.Ring()
+	if !heard(rings) {
+		t.Error("a ring after the merged ones is lost")
+	}
+}
+
+func TestEveryListenerHearsTheBell(t *testing.T) {
+	t.Parallel()
+	var bell app.Bell
+	first, stopFirst := bell.Listen()
+	defer stopFirst()
+	second, stopSecond := bell.Listen()
+	defer stopSecond()
+	bell.Ring()
+	if !heard(first) || !heard(second) {
+		t.Error("a listener has not heard the bell")
+	}
+}
+
+func TestWhoStopsListeningHearsNothingAndOthersStillDo(t *testing.T) {
+	t.Parallel()
+	var bell app.Bell
+	gone, stop := bell.Listen()
+	stays, stopStays := bell.Listen()
+	defer stopStays()
+	stop()
+	stop() // may be called more than once
+	bell.Ring()
+	if heard(gone) {
+		t.Error("it rings for one who has stopped")
+	}
+	if !heard(stays) {
+		t.Error("one who has not stopped hears nothing")
+	}
+}
+
+func TestABellWithoutListenersMayBeRung(t *testing.T) {
+	t.Parallel()
+	var bell app.Bell
+	bell.Ring()
+	rings, stop := bell.Listen()
+	defer stop()
+	if heard(rings) {
+		t.Error("a ring from before the listening is heard")
+	}
+}
+
+// Each ringer changes something and then rings. A listener that looks after each ring must in the end
+// have seen all changes, however the rings merged: that is the whole promise.
+func TestNoChangeIsMissedByAListenerThatListens(t *testing.T) {
+	t.Parallel()
+	const ringers, changesEach, listeners = 8, 2_000, 4
+	var bell app.Bell
+	var changes atomic.Int64
+	var all sync.WaitGroup
+	for range listeners {
+		rings, stop := bell.Listen()
+		all.Go(func() {
+			defer stop()
+			deadline := time.After(patience)
+			for changes.Load() < ringers*changesEach {
+				select {
+				case <-rings:
+				case <-deadline:
+					t.Error("the ring of the last change is lost")
+					return
+				}
+			}
+		})
+	}
+	for range ringers {
+		all.Go(func() {
+			for range changesEach {
+				changes.Add(1)
+				bell.Ring()
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestListenersMayComeAndGoWhileItRings(t *testing.T) {
+	t.Parallel()
+	var bell app.Bell
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 1_000 {
+				rings, stop := bell.Listen()
+				bell.Ring()
+				if !heard(rings) {
+					t.Error("a listener has not heard its own ring")
+				}
+				stop()
+			}
+		})
+	}
+	all.Wait()
+}

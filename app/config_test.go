@@ -1,0 +1,252 @@
+package app_test
+
+import (
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"runboard/app"
+)
+
+// sound returns the settings that the program has when nothing is set.
+func sound() app.Config {
+	return app.Config{
+		Addr: "127.0.0.1:3000", DatabaseURL: "sqlite:runboard.db",
+		Workers: 10, DelayMin: 2 * time.Second, DelayMax: 4 * time.Second, FailureRate: 0.5,
+		MaxAttempts: 1, MaxCrashes: 3, RunTimeout: time.Minute, DrainTimeout: 20 * time.Second,
+		Synchronous: "full", MaxPending: 1_000_000, MaxSockets: 20_000, MaxSocketsPerAddress: 1_000,
+		UpgradeRate: 200, PostRate: 100, LogFormat: "text",
+	}
+}
+
+// with returns sound settings after a change.
+func with(change func(*app.Config)) app.Config {
+	config := sound()
+	change(&config)
+	return config
+}
+
+// The struct's tags are what main makes flags of, so they are held to the contract here.
+func TestEachSettingHasTheFlagTheVariableAndTheDefaultOfTheContract(t *testing.T) {
+	t.Parallel()
+	contract := map[string]string{
+		"addr": "127.0.0.1:3000", "database-url": "sqlite:runboard.db", "workers": "10", "delay-min": "2s", "delay-max": "4s",
+		"failure-rate": "0.5", "max-attempts": "1", "max-crashes": "3", "run-timeout": "1m", "drain-timeout": "20s",
+		"synchronous": "full", "max-pending": "1000000", "max-sockets": "20000", "max-sockets-per-address": "1000",
+		"upgrade-rate": "200", "post-rate": "100", "public-origin": "", "auth": "", "insecure": "", "log-format": "text",
+	}
+	for field := range reflect.TypeFor[app.Config]().Fields() {
+		flag, variable := field.Tag.Get("name"), field.Tag.Get("env")
+		fallback, known := contract[flag]
+		delete(contract, flag)
+		if !known || field.Tag.Get("default") != fallback {
+			t.Errorf("--%s has the default %q, want %q", flag, field.Tag.Get("default"), fallback)
+		}
+		if want := strings.ToUpper(strings.ReplaceAll(flag, "-", "_")); variable != want {
+			t.Errorf("--%s is set by %s, want %s", flag, variable, want)
+		}
+		if field.Tag.Get("help") == "" {
+			t.Errorf("--%s has no help", flag)
+		}
+	}
+	if len(contract) > 0 {
+		t.Errorf("there are no such flags: %v", contract)
+	}
+}
+
+func TestTheDefaultsAreAccepted(t *testing.T) {
+	t.Parallel()
+	if err := sound().Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+// bounds are, for each flag with a range, settings at and just beyond its ends.
+var bounds = map[string]goodAndBad{
+	"workers":                 intBounds(func(c *app.Config, n int) { c.Workers = n }, 1, 10_000),
+	"max-attempts":            intBounds(func(c *app.Config, n int) { c.MaxAttempts = n }, 1, 1000),
+	"max-crashes":             intBounds(func(c *app.Config, n int) { c.MaxCrashes = n }, 1, 1000),
+	"max-pending":             intBounds(func(c *app.Config, n int) { c.MaxPending = int64(n) }, 1, 1_000_000_000),
+	"max-sockets":             intBounds(func(c *app.Config, n int) { c.MaxSockets = n }, 1, 1_000_000),
+	"max-sockets-per-address": intBounds(func(c *app.Config, n int) { c.MaxSocketsPerAddress = n }, 1, 1_000_000),
+	"failure-rate":            floatBounds(func(c *app.Config, f float64) { c.FailureRate = f }, 1),
+	"upgrade-rate":            floatBounds(func(c *app.Config, f float64) { c.UpgradeRate = f }, 1e6),
+	"post-rate":               floatBounds(func(c *app.Config, f float64) { c.PostRate = f }, 1e6),
+	"delay-min":               timeBounds(func(c *app.Config, d time.Duration) { c.DelayMin, c.DelayMax = d, time.Hour }, 0, time.Hour),
+	"delay-max":               timeBounds(func(c *app.Config, d time.Duration) { c.DelayMax = d }, 2*time.Second, time.Hour),
+	"run-timeout":             timeBounds(func(c *app.Config, d time.Duration) { c.RunTimeout = d }, time.Millisecond, 30*24*time.Hour),
+	"drain-timeout":           timeBounds(func(c *app.Config, d time.Duration) { c.DrainTimeout = d }, 0, time.Hour),
+}
+
+type goodAndBad = struct{ good, bad []func(*app.Config) }
+
+func intBounds(set func(*app.Config, int), low, high int) (b goodAndBad) {
+	to := func(n int) func(*app.Config) { return func(c *app.Config) { set(c, n) } }
+	b.good = append(b.good, to(low), to(low+1), to(high))
+	b.bad = append(b.bad, to(low-1), to(-low), to(high+1))
+	return b
+}
+
+func floatBounds(set func(*app.Config, float64), high float64) (b goodAndBad) {
+	to := func(f float64) func(*app.Config) { return func(c *app.Config) { set(c, f) } }
+	b.good = append(b.good, to(0), to(high/2), to(high))
+	b.bad = append(b.bad, to(math.Nextafter(0, -1)), to(math.Nextafter(high, 2*high)), to(math.NaN()), to(math.Inf(1)), to(math.Inf(-1)))
+	return b
+}
+
+func timeBounds(set func(*app.Config, time.Duration), low, high time.Duration) (b goodAndBad) {
+	to := func(d time.Duration) func(*app.Config) { return func(c *app.Config) { set(c, d) } }
+	b.good = append(b.good, to(low), to(low+1), to(high))
+	b.bad = append(b.bad, to(low-1), to(high+1))
+	return b
+}
+
+func TestEachFlagIsHeldToItsBounds(t *testing.T) {
+	t.Parallel()
+	for flag, bound := range bounds {
+		t.Run(flag, func(t *testing.T) {
+			t.Parallel()
+			for _, change := range bound.good {
+				accepts(t, with(change))
+			}
+			for _, change := range bound.bad {
+				refuses(t, with(change), flag)
+			}
+		})
+	}
+}
+
+func accepts(t *testing.T, config app.Config) {
+	t.Helper()
+	if err := config.Validate(); err != nil {
+		t.Errorf("refused: %v", err)
+	}
+}
+
+// refuses wants an error of one line that begins with the flag, and returns it.
+func refuses(t *testing.T, config app.Config, flag string) string {
+	t.Helper()
+	err := config.Validate()
+	if err == nil {
+		t.Errorf("accepted, and --%s is wrong: %+v", flag, config)
+		return ""
+	}
+	if message := err.Error(); !strings.HasPrefix(message, "--"+flag+": ") || strings.ContainsAny(message, "\n\r") {
+		t.Errorf("the message is %q, want one line about --%s", message, flag)
+	}
+	return err.Error()
+}
+
+func TestChoicesAreOneOfTheKnownWords(t *testing.T) {
+	t.Parallel()
+	accepts(t, with(func(c *app.Config) { c.Synchronous, c.LogFormat = "normal", "json" }))
+	for _, word := range []string{"", "Full", "off", "full ", "json\nfull"} {
+		refuses(t, with(func(c *app.Config) { c.Synchronous = word }), "synchronous")
+		refuses(t, with(func(c *app.Config) { c.LogFormat = word }), "log-format")
+	}
+}
+
+func TestTheDatabaseURLNamesAFile(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"sqlite:runboard.db", "sqlite:/var/lib/runs.db", "sqlite:../a b/ü.db", "sqlite:x"} {
+		accepts(t, with(func(c *app.Config) { c.DatabaseURL = url }))
+	}
+	for _, url := range []string{
+		"", "runboard.db", "sqlite", "sqlite:", "sqlite:dir/", "SQLITE:runs.db", "sqlite3:runs.db", "mysql://host/runs",
+		"sqlite::memory:", "sqlite:runs.db?mode=memory", "sqlite:runs%2edb", "sqlite:runs#1.db", "sqlite:a\x00b",
+		"postgres://host/runs", "postgresql://host/runs",
+	} {
+		refuses(t, with(func(c *app.Config) { c.DatabaseURL = url }), "database-url")
+	}
+}
+
+func TestAPasswordInTheDatabaseURLIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{
+		"mysql://me:hunter2@host/runs", "postgres://me:hunter2@host/runs", "mysql://me:hunter2@ho st/%zz", "http://:hunter2@",
+	} {
+		message := refuses(t, with(func(c *app.Config) { c.DatabaseURL = url }), "database-url")
+		if strings.Contains(message, "hunter2") {
+			t.Errorf("%q repeats the password", message)
+		}
+	}
+}
+
+func TestTheDatabasePathIsWhatFollowsTheScheme(t *testing.T) {
+	t.Parallel()
+	if got := with(func(c *app.Config) { c.DatabaseURL = "sqlite:a/sqlite:b.db" }).DatabasePath(); got != "a/sqlite:b.db" {
+		t.Errorf("the path is %q", got)
+	}
+}
+
+func TestAnOriginIsASchemeAndAHost(t *testing.T) {
+	t.Parallel()
+	for _, origin := range []string{"https://board.example", "http://board.example:8080", "http://127.0.0.1:3000", "https://[::1]:8443"} {
+		accepts(t, with(func(c *app.Config) { c.PublicOrigin = []string{"http://first.example", origin} }))
+	}
+	for _, origin := range []string{
+		"", "null", "*", "board.example", "//board.example", "https://", "https://:443", "https://board.example/", "https://board.example/path",
+		"https://board.example?q", "https://board.example#f", "https://me:secret@board.example", "ftp://board.example", "HTTPS://board.example",
+		"https://board.example:port", " https://board.example", "https://*.example/*",
+	} {
+		refuses(t, with(func(c *app.Config) { c.PublicOrigin = []string{"http://first.example", origin} }), "public-origin")
+	}
+}
+
+func TestTheAddressIsAHostAndAPort(t *testing.T) {
+	t.Parallel()
+	for _, addr := range []string{"127.0.0.1:3000", "127.0.0.1:0", "127.8.9.10:65535", "localhost:3000", "[::1]:3000"} {
+		accepts(t, with(func(c *app.Config) { c.Addr = addr }))
+	}
+	for _, addr := range []string{"", "3000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:no-such-port", "::1:3000", "http://127.0.0.1:3000"} {
+		refuses(t, with(func(c *app.Config) { c.Addr = addr }), "addr")
+	}
+}
+
+func TestBeyondLoopbackAuthIsNeededUnlessItIsSaidToBeInsecure(t *testing.T) {
+	t.Parallel()
+	for _, addr := range []string{":3000", "0.0.0.0:3000", "[::]:3000", "192.168.1.2:3000", "board.example:3000", "localhost.example:80", "128.0.0.1:80"} {
+		message := refuses(t, with(func(c *app.Config) { c.Addr = addr }), "addr")
+		if !strings.Contains(message, "--auth") || !strings.Contains(message, "--insecure") {
+			t.Errorf("%q does not say what to do", message)
+		}
+		accepts(t, with(func(c *app.Config) { c.Addr, c.Auth = addr, "me:secret" }))
+		accepts(t, with(func(c *app.Config) { c.Addr, c.Insecure = addr, true }))
+	}
+}
+
+func TestAuthIsAUserAndAPasswordAndIsNeverRepeated(t *testing.T) {
+	t.Parallel()
+	for _, auth := range []string{"hunter2", ":hunter2", "hunter2:", ":"} {
+		message := refuses(t, with(func(c *app.Config) { c.Auth = auth }), "auth")
+		if strings.Contains(message, "hunter2") {
+			t.Errorf("%q repeats the secret", message)
+		}
+	}
+	accepts(t, with(func(c *app.Config) { c.Auth = "me:hunter2:with:colons" }))
+}
+
+// Another wrong flag must not bring the secret out either.
+func TestTheSecretIsNotInTheMessageAboutAnotherFlag(t *testing.T) {
+	t.Parallel()
+	for flag, bound := range bounds {
+		config := with(bound.bad[0])
+		config.Auth = "me:hunter2"
+		if message := refuses(t, config, flag); strings.Contains(message, "hunter2") {
+			t.Errorf("%q repeats the secret", message)
+		}
+	}
+}
+
+func TestCredentialsAreSplitAtTheFirstColon(t *testing.T) {
+	t.Parallel()
+	if _, _, ok := sound().Credentials(); ok {
+		t.Error("there are credentials although none are set")
+	}
+	user, password, ok := with(func(c *app.Config) { c.Auth = "me:a:b" }).Credentials()
+	if user != "me" || password != "a:b" || !ok {
+		t.Errorf("split into %q and %q, %t", user, password, ok)
+	}
+}

@@ -1,0 +1,133 @@
+package app_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"runboard/app"
+)
+
+func TestABatchListsItsRunsAsTheyWereCreated(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 2, 3, 4, 5, 6e6, time.UTC)
+	batch := app.Batch{First: 41, Count: 3, Kind: "report", CreatedAt: at}
+	runs := batch.Runs()
+	if len(runs) != 3 || batch.Last() != 43 {
+		t.Fatalf("%d runs up to %d, want 3 up to 43", len(runs), batch.Last())
+	}
+	for i, run := range runs {
+		want := app.ProcessRun{
+			ID: int64(41 + i), Kind: "report", Status: app.Created, Version: 1, CreatedAt: at, UpdatedAt: at,
+		}
+		if run != want {
+			t.Errorf("run %d is %+v, want %+v", i, run, want)
+		}
+	}
+}
+
+func TestABatchOfOneBeginsAndEndsWithTheSameRun(t *testing.T) {
+	t.Parallel()
+	batch := app.Batch{First: 7, Count: 1}
+	if batch.Last() != 7 || len(batch.Runs()) != 1 {
+		t.Errorf("the last of one is %d of %d", batch.Last(), len(batch.Runs()))
+	}
+}
+
+func page(query app.Query, ids ...int64) app.Page {
+	p := app.Page{Query: query}
+	for _, id := range ids {
+		p.Runs = append(p.Runs, app.ProcessRun{ID: id})
+	}
+	return p
+}
+
+func TestThePagesAroundAPage(t *testing.T) {
+	t.Parallel()
+	failed := app.Query{Filtered: true, Status: app.Failed}
+	for name, test := range map[string]struct {
+		page         app.Page
+		older, newer app.Query
+	}{
+		"the newest page goes on below its last run": {
+			page:  page(app.Query{}, 50, 49, 26),
+			older: app.Query{Turn: app.Before, Cursor: 26},
+			newer: app.Query{Turn: app.After, Cursor: 50},
+		},
+		"the filter stays": {
+			page:  page(failed.To(app.Before, 90), 80, 31),
+			older: app.Query{Filtered: true, Status: app.Failed, Turn: app.Before, Cursor: 31},
+			newer: app.Query{Filtered: true, Status: app.Failed, Turn: app.After, Cursor: 80},
+		},
+		"a page of one run leads both ways from it": {
+			page:  page(app.Query{}.To(app.After, 4), 5),
+			older: app.Query{Turn: app.Before, Cursor: 5},
+			newer: app.Query{Turn: app.After, Cursor: 5},
+		},
+		"an empty page after too high an id leads back to the newest runs": {
+			page:  page(failed.To(app.After, 99)),
+			older: app.Query{Filtered: true, Status: app.Failed},
+			newer: app.Query{Filtered: true, Status: app.Failed, Turn: app.After, Cursor: 98},
+		},
+		"an empty page before too low an id leads up to the run of that id": {
+			page:  page(app.Query{}.To(app.Before, 3)),
+			older: app.Query{},
+			newer: app.Query{Turn: app.After, Cursor: 2},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := test.page.Older(); got != test.older {
+				t.Errorf("older is %+v, want %+v", got, test.older)
+			}
+			if got := test.page.Newer(); got != test.newer {
+				t.Errorf("newer is %+v, want %+v", got, test.newer)
+			}
+		})
+	}
+}
+
+func TestTheTotalIsTheSumOfTheCounts(t *testing.T) {
+	t.Parallel()
+	if got := (app.Counts{1, 20, 300, 4000, 50000}).Total(); got != 54321 {
+		t.Errorf("the total is %d, want 54321", got)
+	}
+}
+
+func TestARunThatCrashedIsSuspect(t *testing.T) {
+	t.Parallel()
+	for crashes, want := range []bool{false, true, true} {
+		if got := (app.ProcessRun{Crashes: crashes}).Suspect(); got != want {
+			t.Errorf("after %d crashes: suspect is %t, want %t", crashes, got, want)
+		}
+	}
+}
+
+// Whoever reads the JSON must not meet year 1 for "not yet", nor the claim, which is the store's.
+func TestTheJSONOfARunHasNoEmptyTimesAndNoClaim(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 2, 3, 4, 5, 678e6, time.UTC)
+	run := app.ProcessRun{ID: 1, Kind: "simulated", Version: 1, Claim: 99, CreatedAt: at, UpdatedAt: at}
+	text, err := json.Marshal(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const stamp = "2026-11-02T03:04:05.678Z"
+	want := fmt.Sprintf(`{"id":1,"kind":"simulated","status":"created","version":1,"attempt":0,"crashes":0,`+
+		`"created_at":%q,"updated_at":%q}`, stamp, stamp)
+	if string(text) != want {
+		t.Errorf("got  %s\nwant %s", text, want)
+	}
+	run.StartedAt, run.FinishedAt, run.DueAt, run.Error = at, at, at, "why"
+	text, err = json.Marshal(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, field := range []string{`"started_at":`, `"finished_at":`, `"due_at":`, `"error":"why"`} {
+		if !strings.Contains(string(text), field) {
+			t.Errorf("%s has no %s", text, field)
+		}
+	}
+}
