@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"runboard/app"
 )
@@ -25,9 +26,8 @@ const (
 
 // Start implements app.Backlog.
 func (s *Store) Start(ctx context.Context, run app.ProcessRun) (app.ProcessRun, error) {
-	rows := make(chan runRow, 1)
+	var row runRow // the writer's until do succeeds: it may be set again, or later than ctx ends
 	err := s.writer.do(ctx, func(tx *transaction) error {
-		var row runRow
 		found, err := tx.find(tx.start, &row, tx.now.UnixMilli(), run.ID)
 		if err != nil {
 			return err
@@ -36,13 +36,12 @@ func (s *Store) Start(ctx context.Context, run app.ProcessRun) (app.ProcessRun, 
 			return conflict(run)
 		}
 		tx.moved(app.Created, app.Started)
-		rows <- row
 		return nil
 	})
 	if err != nil {
 		return app.ProcessRun{}, err
 	}
-	return (<-rows).run(), nil
+	return row.run(), nil
 }
 
 // Finish implements app.Backlog.
@@ -90,7 +89,7 @@ func conflict(run app.ProcessRun) error {
 // would garble a page or a terminal.
 func clean(text string) string {
 	text = strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
 			return -1
 		}
 		return r

@@ -27,16 +27,15 @@ func (s *Store) Create(ctx context.Context, request app.NewRuns) (app.Batch, err
 	if request.Count < 1 || request.Count > app.MaxCount || request.Kind == "" || len(request.Key) > app.MaxKey {
 		return app.Batch{}, fmt.Errorf("a request for runs that should have been refused before: %+v", request)
 	}
-	batches := make(chan app.Batch, 1) // and not a variable: ctx may end before the writer is done
-	err := s.writer.do(ctx, func(tx *transaction) error {
-		batch, err := tx.create(request, s.options.MaxPending)
-		batches <- batch
+	var batch app.Batch // the writer's until do succeeds: it may be set again, or later than ctx ends
+	err := s.writer.do(ctx, func(tx *transaction) (err error) {
+		batch, err = tx.create(request, s.options.MaxPending)
 		return err
 	})
 	if err != nil {
 		return app.Batch{}, err
 	}
-	return <-batches, nil
+	return batch, nil
 }
 
 // requestRow is a row of create_requests.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"database/sql"
 
@@ -56,7 +57,7 @@ func inspectFile(ctx context.Context, path string) error {
 		return damaged(err)
 	}
 	if verdict != "ok" {
-		return fmt.Errorf("is damaged: %s", verdict)
+		return fmt.Errorf("is damaged: %s", strings.Join(strings.Fields(verdict), " ")) // it comes in lines
 	}
 	return nil
 }

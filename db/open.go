@@ -216,8 +216,9 @@ func prepareFile(ctx context.Context, path, synchronous string) error {
 // leaves a half-made one that the next start would have to refuse.
 func createFile(ctx context.Context, path, synchronous string) error {
 	unfinished := path + ".new"
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		if err := os.Remove(unfinished + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+	// A log without its database is of no use, and SQLite would play it into the new one.
+	for _, leftover := range []string{unfinished, unfinished + "-wal", unfinished + "-shm", path + "-wal", path + "-shm"} {
+		if err := os.Remove(leftover); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("cannot be created: %w", err)
 		}
 	}

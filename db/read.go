@@ -87,20 +87,28 @@ func (s *Store) Run(ctx context.Context, id int64) (page app.RunPage, err error)
 // Page implements app.Store.
 func (s *Store) Page(ctx context.Context, query app.Query) (page app.Page, err error) {
 	err = s.read(ctx, func(ctx context.Context, tx *sqlx.Tx) (err error) {
-		if page, err = readPage(ctx, tx, query); err != nil {
+		overview, err := readOverview(ctx, tx)
+		if err != nil {
 			return err
 		}
-		page.Overview, err = readOverview(ctx, tx)
-		return err
+		// Nothing would have to be looked for in all of the table: completed runs have no index.
+		if query.Filtered && overview.Counts[query.Status] == 0 {
+			page.Query = query
+		} else if page, err = readPage(ctx, tx, query); err != nil {
+			return err
+		}
+		page.Overview = overview
+		return nil
 	})
 	return page, err
 }
 
+const waitingRuns = "SELECT " + columns + " FROM process_runs WHERE status = 0 AND status <> 2 AND due_at <= ? ORDER BY id LIMIT ?"
+
 // Waiting implements app.Backlog.
 func (s *Store) Waiting(ctx context.Context, limit int) (runs []app.ProcessRun, err error) {
-	const text = "SELECT " + columns + " FROM process_runs WHERE status = 0 AND status <> 2 AND due_at <= ? ORDER BY id LIMIT ?"
 	err = s.read(ctx, func(ctx context.Context, tx *sqlx.Tx) (err error) {
-		runs, err = readRuns(ctx, tx, text, s.options.Now().UnixMilli(), limit)
+		runs, err = readRuns(ctx, tx, waitingRuns, s.options.Now().UnixMilli(), limit)
 		return err
 	})
 	return runs, err
@@ -122,15 +130,11 @@ func readRuns(ctx context.Context, tx *sqlx.Tx, text string, args ...any) ([]app
 // first one does. It asks for one run more than it shows, to learn whether the list goes on.
 func readPage(ctx context.Context, tx *sqlx.Tx, query app.Query) (page app.Page, err error) {
 	page.Query = query
-	onwards, from := "id < ?1 ORDER BY id DESC", query.Cursor
-	switch query.Turn {
-	case app.Newest:
+	from := query.Cursor
+	if query.Turn == app.Newest {
 		from = math.MaxInt64
-	case app.After:
-		onwards = "id > ?1 ORDER BY id ASC"
 	}
-	text := "SELECT " + columns + " FROM process_runs WHERE " + only(query) + onwards + " LIMIT ?2"
-	if page.Runs, err = readRuns(ctx, tx, text, from, app.PageSize+1); err != nil {
+	if page.Runs, err = readRuns(ctx, tx, pageText(query), from, app.PageSize+1); err != nil {
 		return page, err
 	}
 	more := len(page.Runs) > app.PageSize
@@ -149,11 +153,22 @@ func readPage(ctx context.Context, tx *sqlx.Tx, query app.Query) (page app.Page,
 	return page, err
 }
 
+func pageText(query app.Query) string {
+	onwards := "id < ?1 ORDER BY id DESC"
+	if query.Turn == app.After {
+		onwards = "id > ?1 ORDER BY id ASC"
+	}
+	return "SELECT " + columns + " FROM process_runs WHERE " + only(query) + onwards + " LIMIT ?2"
+}
+
 // exists reports whether the list has runs on this side of its cursor.
 func exists(ctx context.Context, tx *sqlx.Tx, query app.Query, side string) (found bool, err error) {
-	text := "SELECT EXISTS (SELECT 1 FROM process_runs WHERE " + only(query) + side + ")"
-	err = tx.GetContext(ctx, &found, text, query.Cursor)
+	err = tx.GetContext(ctx, &found, existsText(query, side), query.Cursor)
 	return found, err
+}
+
+func existsText(query app.Query, side string) string {
+	return "SELECT EXISTS (SELECT 1 FROM process_runs WHERE " + only(query) + side + ")"
 }
 
 // filters are the conditions for each status, as texts and not as parameters, so that SQLite sees

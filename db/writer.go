@@ -76,7 +76,9 @@ func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func(
 }
 
 // do has apply done in a transaction and returns after its commit. When ctx ends before that, it
-// returns without knowing whether the write will be committed, and apply may yet be called.
+// returns without knowing whether the write will be committed, and apply may yet be called. It may be
+// called twice, when somebody else's write has spoilt the first transaction; what counts is the last
+// call.
 func (w *writer) do(ctx context.Context, apply func(*transaction) error) error {
 	request := write{apply: apply, done: make(chan error, 1)}
 	if err := w.hand(ctx, request); err != nil {
@@ -115,8 +117,14 @@ func (w *writer) stop() {
 	<-w.done
 }
 
-// ready returns nil while the last transaction did not fail.
+// ready returns nil while writes are taken and the last transaction did not fail.
 func (w *writer) ready() error {
+	w.mu.RLock()
+	closed := w.closed
+	w.mu.RUnlock()
+	if closed {
+		return errClosed
+	}
 	if fault := w.fault.Load(); fault != nil {
 		return unavailable(*fault)
 	}

@@ -1,0 +1,71 @@
+package dbtest
+
+import (
+	"testing"
+	"time"
+
+	"runboard/app"
+)
+
+// testBell hears each kind of change and looks at once, while the one who made the change may not
+// have been answered yet.
+func testBell(t *testing.T, subject Subject) {
+	f := open(t, subject)
+	for _, change := range []struct {
+		name  string
+		from  app.Status
+		act   func(app.ProcessRun) error
+		shows app.Status
+	}{
+		{"Start", app.Created, func(run app.ProcessRun) error { _, err := f.store.Start(ctx, run); return err }, app.Started},
+		{"Finish", app.Started, func(run app.ProcessRun) error { return f.store.Finish(ctx, run, app.Outcome{Status: app.Failed}) }, app.Failed},
+		{"GiveBack", app.Started, func(run app.ProcessRun) error { return f.store.GiveBack(ctx, run) }, app.Created},
+	} {
+		t.Run("rings after "+change.name, func(t *testing.T) {
+			f := f.inside(t)
+			run := f.in(change.from)
+			f.heard(t, func() error { return change.act(run) })
+			if got := f.get(run.ID); got.Status != change.shows || got.Version != run.Version+1 {
+				t.Errorf("whoever heard the bell sees %+v", got)
+			}
+		})
+	}
+	t.Run("rings after Create", func(t *testing.T) {
+		f := f.inside(t)
+		before := f.page(app.Query{}).Counts.Total()
+		f.heard(t, func() error {
+			_, err := f.store.Create(ctx, app.NewRuns{Kind: kind, Count: 3, Key: "bell"})
+			return err
+		})
+		if after := f.page(app.Query{}).Counts.Total(); after != before+3 {
+			t.Errorf("whoever heard the bell sees %d runs more", after-before)
+		}
+	})
+	t.Run("is silent when a repeated request writes nothing", func(t *testing.T) {
+		f := f.inside(t)
+		rings, stop := f.store.Changes().Listen()
+		defer stop()
+		_, err := f.store.Create(ctx, app.NewRuns{Kind: kind, Count: 3, Key: "bell"})
+		f.ok(err)
+		select {
+		case <-rings:
+			t.Error("the bell rang although nothing changed")
+		default:
+		}
+	})
+}
+
+// heard has act done by somebody else and returns when the bell has rung.
+func (f fixture) heard(t *testing.T, act func() error) {
+	t.Helper()
+	rings, stop := f.store.Changes().Listen()
+	defer stop()
+	done := make(chan error, 1)
+	go func() { done <- act() }()
+	defer func() { f.ok(<-done) }()
+	select {
+	case <-rings:
+	case <-time.After(patience):
+		t.Fatal("the bell did not ring")
+	}
+}

@@ -1,0 +1,167 @@
+package dbtest
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"runboard/app"
+)
+
+// patience is how long a test waits for what must happen; only a failing test waits so long.
+const patience = 30 * time.Second
+
+const kind = "simulated"
+
+var ctx = context.Background()
+
+// fixture is a store with a clock that the test sets.
+type fixture struct {
+	TB
+	store Store
+	clock *Clock
+}
+
+func open(t *testing.T, subject Subject) fixture {
+	t.Helper()
+	return openWith(t, subject, Settings{})
+}
+
+func openWith(t TB, subject Subject, settings Settings) fixture {
+	t.Helper()
+	clock := NewClock()
+	settings.Now = clock.Now
+	return fixture{TB: t, store: subject.Open(t, settings), clock: clock}
+}
+
+// inside is the same fixture in a subtest, which fails instead of its parent.
+func (f fixture) inside(t TB) fixture {
+	f.TB = t
+	return f
+}
+
+// create makes n runs and returns them as they are now.
+func (f fixture) create(n int) []app.ProcessRun {
+	f.Helper()
+	batch, err := f.store.Create(ctx, app.NewRuns{Kind: kind, Count: n})
+	f.ok(err)
+	return batch.Runs()
+}
+
+func (f fixture) start(run app.ProcessRun) app.ProcessRun {
+	f.Helper()
+	started, err := f.store.Start(ctx, run)
+	f.ok(err)
+	return started
+}
+
+func (f fixture) finish(run app.ProcessRun, outcome app.Outcome) app.ProcessRun {
+	f.Helper()
+	f.ok(f.store.Finish(ctx, run, outcome))
+	return f.get(run.ID)
+}
+
+// in makes a run and brings it to a status.
+func (f fixture) in(status app.Status) app.ProcessRun {
+	f.Helper()
+	run := f.create(1)[0]
+	if status == app.Created {
+		return run
+	}
+	run = f.start(run)
+	if status == app.Started {
+		return run
+	}
+	outcome := app.Outcome{Status: status}
+	if status == app.Failed {
+		outcome.Error = "It did not work."
+	}
+	return f.finish(run, outcome)
+}
+
+func (f fixture) get(id int64) app.ProcessRun {
+	f.Helper()
+	page, err := f.store.Run(ctx, id)
+	f.ok(err)
+	return page.Run
+}
+
+func (f fixture) page(query app.Query) app.Page {
+	f.Helper()
+	page, err := f.store.Page(ctx, query)
+	f.ok(err)
+	return page
+}
+
+func (f fixture) waiting(limit int) []app.ProcessRun {
+	f.Helper()
+	runs, err := f.store.Waiting(ctx, limit)
+	f.ok(err)
+	return runs
+}
+
+// all returns every run, newest first, and fails when the store's counts differ from what is counted
+// from the runs.
+func (f fixture) all() []app.ProcessRun {
+	f.Helper()
+	page := f.page(app.Query{})
+	runs := page.Runs
+	for page.HasOlder {
+		page = f.page(page.Older())
+		runs = append(runs, page.Runs...)
+	}
+	if counted := count(runs); page.Counts != counted {
+		f.Fatalf("the store counts %v, its rows are %v", page.Counts, counted)
+	}
+	return runs
+}
+
+func count(runs []app.ProcessRun) (counts app.Counts) {
+	for _, run := range runs {
+		counts[run.Status]++
+	}
+	return counts
+}
+
+func ids(runs []app.ProcessRun) []int64 {
+	list := make([]int64, len(runs))
+	for i, run := range runs {
+		list[i] = run.ID
+	}
+	return list
+}
+
+// changesNothing fails when a run, or a count, is another one after act.
+func (f fixture) changesNothing(act func()) {
+	f.Helper()
+	before := f.all()
+	act()
+	if after := f.all(); !slices.Equal(before, after) {
+		f.Fatalf("something changed:\n%+v\n%+v", before, after)
+	}
+}
+
+func (f fixture) ok(err error) {
+	f.Helper()
+	if err != nil {
+		f.Fatalf("it failed: %v", err)
+	}
+}
+
+// refused fails unless err has the code and holds a sentence for people.
+func (f fixture) refused(err error, code app.Code) {
+	f.Helper()
+	if app.CodeOf(err) != code {
+		f.Fatalf("the error is %v and not %s", err, code)
+	}
+}
+
+// is compares runs but for the claim, which is the store's business.
+func (f fixture) is(got, want app.ProcessRun) {
+	f.Helper()
+	got.Claim = want.Claim
+	if got != want {
+		f.Fatalf("the run is\n%+v and not\n%+v", got, want)
+	}
+}

@@ -1,0 +1,221 @@
+package dbtest
+
+import (
+	"math"
+	"slices"
+	"sync"
+	"testing"
+
+	"runboard/app"
+)
+
+// filters are all lists there are.
+func filters() []app.Query {
+	lists := []app.Query{{}}
+	for _, status := range app.Statuses() {
+		lists = append(lists, app.Query{Filtered: true, Status: status})
+	}
+	return lists
+}
+
+// mixed makes n runs in all statuses.
+func (f fixture) mixed(n int) []app.ProcessRun {
+	f.Helper()
+	for i, run := range f.create(n) {
+		if status := app.Status(i % app.StatusCount); status != app.Created {
+			started := f.start(run)
+			if status != app.Started {
+				f.finish(started, app.Outcome{Status: status})
+			}
+		}
+	}
+	return f.all()
+}
+
+// expected answers a query the simple way, from all runs, newest first.
+func expected(all []app.ProcessRun, query app.Query) app.Page {
+	page := app.Page{Query: query}
+	var newer, older int
+	for _, run := range all {
+		if query.Filtered && run.Status != query.Status {
+			continue
+		}
+		switch {
+		case query.Turn == app.Before && run.ID >= query.Cursor:
+			newer++
+		case query.Turn == app.After && run.ID <= query.Cursor:
+			older++
+		default:
+			page.Runs = append(page.Runs, run)
+		}
+	}
+	if over := len(page.Runs) - app.PageSize; over > 0 && query.Turn == app.After {
+		newer, page.Runs = over, page.Runs[over:]
+	} else if over > 0 {
+		older, page.Runs = over, page.Runs[:app.PageSize]
+	}
+	page.HasNewer, page.HasOlder = newer > 0, older > 0
+	return page
+}
+
+func (f fixture) answers(all []app.ProcessRun, query app.Query) {
+	f.Helper()
+	got, want := f.page(query), expected(all, query)
+	if got.Query != query || got.HasNewer != want.HasNewer || got.HasOlder != want.HasOlder || !slices.Equal(got.Runs, want.Runs) {
+		f.Fatalf("%+v is answered with %v (newer %t, older %t) and not with %v (newer %t, older %t)", query,
+			ids(got.Runs), got.HasNewer, got.HasOlder, ids(want.Runs), want.HasNewer, want.HasOlder)
+	}
+}
+
+func testPages(t *testing.T, subject Subject) {
+	t.Run("an empty store has one empty page in every list", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		for _, list := range filters() {
+			for _, turn := range []app.Turn{app.Newest, app.Before, app.After} {
+				for _, cursor := range []int64{0, 1, math.MaxInt64} {
+					f.answers(nil, list.To(turn, cursor))
+				}
+			}
+		}
+	})
+	t.Run("every cursor in every list has the right page on both sides", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		all := f.mixed(app.StatusCount * 11) // more than two pages in all, less than one a status
+		cursors := append(ids(all), 0, -1, all[0].ID+1, math.MaxInt64)
+		for _, list := range filters() {
+			f.answers(all, list)
+			for _, cursor := range cursors {
+				f.answers(all, list.To(app.Before, cursor))
+				f.answers(all, list.To(app.After, cursor))
+			}
+		}
+	})
+	t.Run("a page and its counts are of one state", func(t *testing.T) { readsOneState(t, open(t, subject)) })
+}
+
+// readsOneState reads lists that fit on a page while their runs change all the time.
+func readsOneState(t *testing.T, f fixture) {
+	t.Parallel()
+	done := make(chan struct{})
+	runs := f.create(app.PageSize)
+	var group sync.WaitGroup
+	group.Go(func() {
+		defer close(done)
+		for range 4 {
+			for _, run := range runs {
+				started, err := f.store.Start(ctx, run)
+				if err == nil {
+					err = f.store.GiveBack(ctx, started)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	for writing := true; writing; {
+		select {
+		case <-done:
+			writing = false
+		default:
+		}
+		if page := f.page(app.Query{}); page.Counts != count(page.Runs) {
+			t.Errorf("the counts are %v, the rows are %v", page.Counts, count(page.Runs))
+			writing = false
+		}
+	}
+	group.Wait()
+}
+
+func testWalks(t *testing.T, subject Subject) {
+	for _, n := range []int{0, 1, app.PageSize, app.PageSize + 1, 2 * app.PageSize, 2*app.PageSize + 1} {
+		f := open(t, subject)
+		want := []int64{}
+		if n > 0 {
+			f.create(n)
+			want = ids(f.all())
+		}
+		for _, list := range []app.Query{{}, {Filtered: true, Status: app.Created}} {
+			down, last := f.older(list)
+			up := f.newer(last)
+			if !slices.Equal(down, want) || !slices.Equal(up, want) {
+				t.Errorf("%d runs: down the list come %v, up again %v", n, down, up)
+			}
+		}
+	}
+	t.Run("leads back from beyond both ends", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		all := f.mixed(app.PageSize + 3)
+		for _, list := range filters() {
+			newest, oldest := list, list.To(app.After, 0)
+			if got := f.page(list.To(app.After, math.MaxInt64)).Older(); !slices.Equal(f.page(got).Runs, expected(all, newest).Runs) {
+				t.Errorf("from above the newest run, older is %+v", got)
+			}
+			if got := f.page(list.To(app.Before, all[len(all)-1].ID)).Newer(); !slices.Equal(f.page(got).Runs, expected(all, oldest).Runs) {
+				t.Errorf("from below the oldest run, newer is %+v", got)
+			}
+		}
+	})
+}
+
+// older walks down a list and returns the ids on its way, and the last page.
+func (f fixture) older(query app.Query) (way []int64, last app.Page) {
+	f.Helper()
+	last = f.page(query)
+	way = ids(last.Runs)
+	for last.HasOlder {
+		last = f.page(last.Older())
+		way = append(way, ids(last.Runs)...)
+	}
+	return way, last
+}
+
+// newer walks up a list and returns the ids on its way in the same order as older does.
+func (f fixture) newer(page app.Page) (way []int64) {
+	f.Helper()
+	way = ids(page.Runs)
+	for page.HasNewer {
+		page = f.page(page.Newer())
+		way = append(ids(page.Runs), way...)
+	}
+	return way
+}
+
+func testRun(t *testing.T, subject Subject) {
+	f := open(t, subject)
+	last := f.create(2)[1].ID
+	for _, id := range []int64{0, -1, last + 1, math.MaxInt64, math.MinInt64} {
+		_, err := f.store.Run(ctx, id)
+		f.refused(err, app.CodeNotFound)
+	}
+	f.ok(f.store.Ready()) // nothing is wrong with the store
+}
+
+func testOverview(t *testing.T, subject Subject) {
+	f := open(t, subject)
+	check := func(want app.Overview) {
+		t.Helper()
+		if got := f.page(app.Query{}).Overview; got != want {
+			t.Errorf("the overview is %+v and not %+v", got, want)
+		}
+	}
+	check(app.Overview{})
+	run := f.in(app.Failed)
+	check(app.Overview{Counts: app.Counts{app.Failed: 1}, Recent: 1, Done: 1})
+	f.in(app.Completed)
+	f.in(app.Cancelled)
+	f.in(app.Started)
+	counts := app.Counts{app.Failed: 1, app.Completed: 1, app.Cancelled: 1, app.Started: 1}
+	check(app.Overview{Counts: counts, Recent: 4, Done: 3})
+	counts[app.Created] = app.RecentSize - 2 // two of the four are still among the recent ones
+	f.create(app.RecentSize - 2)
+	check(app.Overview{Counts: counts, Recent: app.RecentSize, Done: 1})
+	page, err := f.store.Run(ctx, run.ID)
+	f.ok(err)
+	if page.Overview != f.page(app.Query{}).Overview {
+		t.Errorf("the run's page has another overview: %+v", page.Overview)
+	}
+}

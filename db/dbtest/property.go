@@ -1,0 +1,189 @@
+package dbtest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"runboard/app"
+)
+
+// Limits that a short random sequence of operations reaches now and then.
+const (
+	modelMaxPending = 40
+	modelMaxCrashes = 2
+)
+
+// testProperties holds a store against a model, in random sequences of operations.
+func testProperties(t *testing.T, subject Subject) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := newModel(t, subject)
+		operations := map[string]func(*rapid.T){
+			"":          m.compare,
+			"create":    m.create,
+			"start":     m.start,
+			"finish":    m.finish,
+			"give back": m.giveBack,
+			"wait": func(t *rapid.T) {
+				m.clock.Advance(time.Duration(rapid.IntRange(1, 5000).Draw(t, "ms")) * time.Millisecond)
+			},
+			"look": m.look,
+		}
+		if subject.Reopen != nil {
+			operations["crash"] = m.crash
+		}
+		t.Repeat(operations)
+		if got := m.all(); !slices.EqualFunc(got, m.list(), same) {
+			t.Fatalf("the runs are\n%+v and not\n%+v", got, m.list())
+		}
+	})
+}
+
+func (m *model) create(t *rapid.T) {
+	request := app.NewRuns{
+		Kind: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "kind"), Count: rapid.IntRange(1, 15).Draw(t, "count"),
+		Key: rapid.SampledFrom([]string{"", "", "x", "y"}).Draw(t, "key"),
+	}
+	before, known := m.keys[request.Key]
+	batch, err := m.store.Create(ctx, request)
+	switch {
+	case known && (before.Count != request.Count || before.Kind != request.Kind):
+		m.expect(t, err, app.CodeInvalid)
+	case known:
+		if m.expect(t, err, ""); batch != before {
+			t.Fatalf("the batch was %+v and is %+v", before, batch)
+		}
+	case count(m.list())[app.Created]+int64(request.Count) > modelMaxPending:
+		m.expect(t, err, app.CodeUnavailable)
+	case m.expect(t, err, ""):
+		m.add(t, request, batch)
+	}
+}
+
+func (m *model) add(t *rapid.T, request app.NewRuns, batch app.Batch) {
+	if batch.First <= m.last {
+		t.Fatalf("run %d was made after run %d", batch.First, m.last)
+	}
+	for i := range request.Count {
+		id := batch.First + int64(i)
+		m.runs[id] = app.ProcessRun{
+			ID: id, Kind: request.Kind, Status: app.Created, Version: 1, CreatedAt: m.clock.Now(), UpdatedAt: m.clock.Now(),
+		}
+		m.last = id
+	}
+	if request.Key != "" {
+		m.keys[request.Key] = batch
+	}
+}
+
+// start tries one of the oldest runs that wait, or any other in whatever status, or one that does
+// not exist.
+func (m *model) start(t *rapid.T) {
+	id := rapid.Int64Range(1, m.last+1).Draw(t, "id")
+	if oldest := ids(m.waiting(3)); len(oldest) > 0 && rapid.Bool().Draw(t, "waits") {
+		id = rapid.SampledFrom(oldest).Draw(t, "oldest")
+	}
+	run, exists := m.runs[id]
+	started, err := m.store.Start(ctx, app.ProcessRun{ID: id, Status: app.Created})
+	if !exists || run.Status != app.Created {
+		m.expect(t, err, app.CodeConflict)
+		return
+	}
+	if m.expect(t, err, ""); started.Claim <= run.Claim {
+		t.Fatalf("the claim was %d and is %d", run.Claim, started.Claim)
+	}
+	m.claims = append(m.claims, started)
+	m.changed(t, run, app.Started)
+	run = m.runs[id]
+	run.Claim, run.Error, run.StartedAt, run.DueAt = started.Claim, "", m.clock.Now(), time.Time{}
+	run.Attempt++
+	m.runs[id] = run
+}
+
+// claim draws one of all claims that were given, and reports whether it still holds.
+func (m *model) claim(t *rapid.T) (claim, run app.ProcessRun, holds bool) {
+	if len(m.claims) == 0 {
+		t.Skip("nothing was ever started")
+	}
+	recent := m.claims[max(0, len(m.claims)-5):] // older ones rarely hold
+	claim = rapid.SampledFrom(recent).Draw(t, "claim")
+	run = m.runs[claim.ID]
+	return claim, run, run.Status == app.Started && run.Claim == claim.Claim
+}
+
+func (m *model) finish(t *rapid.T) {
+	claim, run, holds := m.claim(t)
+	outcome := app.Outcome{Status: rapid.SampledFrom([]app.Status{app.Completed, app.Failed, app.Cancelled, app.Created}).Draw(t, "status")}
+	if outcome.Status != app.Completed {
+		outcome.Error = rapid.SampledFrom([]string{"", "A sentence."}).Draw(t, "error")
+	}
+	if outcome.Status == app.Created && rapid.Bool().Draw(t, "later") {
+		outcome.RetryAt = m.clock.Now().Add(time.Second)
+	}
+	err := m.store.Finish(ctx, claim, outcome)
+	if !holds {
+		m.expect(t, err, app.CodeConflict)
+		return
+	}
+	m.expect(t, err, "")
+	m.changed(t, run, outcome.Status)
+	run = m.runs[run.ID]
+	run.Error, run.DueAt = outcome.Error, outcome.RetryAt
+	m.runs[run.ID] = run
+}
+
+func (m *model) giveBack(t *rapid.T) {
+	claim, run, holds := m.claim(t)
+	err := m.store.GiveBack(ctx, claim)
+	if !holds {
+		m.expect(t, err, app.CodeConflict)
+		return
+	}
+	m.expect(t, err, "")
+	run.Attempt--
+	m.changed(t, run, app.Created)
+}
+
+// crash interrupts all that is started.
+func (m *model) crash(t *rapid.T) {
+	if rapid.IntRange(0, 2).Draw(t, "really") > 0 {
+		t.Skip("it is slow, so it shall be rare")
+	}
+	m.store = m.subject.Reopen(t, m.store)
+	for _, run := range m.list() {
+		if run.Status != app.Started {
+			continue
+		}
+		run.Crashes++
+		if run.Crashes < modelMaxCrashes {
+			run.Attempt--
+			m.changed(t, run, app.Created)
+			continue
+		}
+		run.Error = fmt.Sprintf("crashed: the process died %d times during this run", run.Crashes)
+		m.changed(t, run, app.Failed)
+	}
+}
+
+// look asks for any page and for who waits.
+func (m *model) look(t *rapid.T) {
+	query := rapid.SampledFrom(filters()).Draw(t, "list")
+	query = query.To(app.Turn(rapid.IntRange(0, 2).Draw(t, "turn")), rapid.Int64Range(0, m.last+1).Draw(t, "cursor"))
+	got, want := m.page(query), expected(m.list(), query)
+	if !slices.EqualFunc(got.Runs, want.Runs, same) || got.HasNewer != want.HasNewer || got.HasOlder != want.HasOlder {
+		t.Fatalf("%+v is answered with\n%+v and not\n%+v", query, got, want)
+	}
+	var waiting []app.ProcessRun
+	for _, run := range slices.Backward(m.list()) {
+		if run.Status == app.Created && !run.DueAt.After(m.clock.Now()) {
+			waiting = append(waiting, run)
+		}
+	}
+	limit := rapid.IntRange(1, modelMaxPending).Draw(t, "limit")
+	if got := m.waiting(limit); !slices.EqualFunc(got, waiting[:min(limit, len(waiting))], same) {
+		t.Fatalf("there wait %v of %v", ids(got), ids(waiting))
+	}
+}

@@ -1,0 +1,85 @@
+package db
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"runboard/app"
+)
+
+func TestASecondStoreOnTheSameFileIsRefused(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	run := start(t, store, create(t, store, 2)[0])
+	path := store.options.Path
+	link := filepath.Join(t.TempDir(), "link.db")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	linkedDir := filepath.Join(t.TempDir(), "dir")
+	if err := os.Symlink(filepath.Dir(path), linkedDir); err != nil {
+		t.Fatal(err)
+	}
+	for name, again := range map[string]string{
+		"by the same name": path, "by a link": link, "through a linked directory": filepath.Join(linkedDir, "runs.db"),
+	} {
+		t.Run(name, func(t *testing.T) { wantInUse(t, refusal(t, again)) })
+		t.Run(name+" in another process", func(t *testing.T) {
+			line, err := openElsewhere(again)
+			if err == nil {
+				t.Fatal("another process could open it")
+			}
+			wantInUse(t, line)
+		})
+	}
+	unharmed(t, store, run)
+	closeStore(t, store)
+	if line, err := openElsewhere(link); err != nil {
+		t.Errorf("after it was closed, another process cannot open it: %s", line)
+	}
+}
+
+// unharmed checks that a store goes on with what it had started.
+func unharmed(t *testing.T, store *Store, run app.ProcessRun) {
+	t.Helper()
+	if got := get(t, store, run.ID); got != run {
+		t.Errorf("the run that was started is now %+v", got)
+	}
+	if err := store.Finish(ctx, run, app.Outcome{Status: app.Completed}); err != nil {
+		t.Errorf("the first store cannot go on: %v", err)
+	}
+	create(t, store, 1)
+	checkCounts(t, store)
+}
+
+func wantInUse(t *testing.T, line string) {
+	t.Helper()
+	if !strings.Contains(line, "is in use by another process") || strings.Contains(strings.TrimSpace(line), "\n") {
+		t.Errorf("this should be a line that says that the file is in use: %q", line)
+	}
+}
+
+// openElsewhere opens a file in another process and closes it, and returns what that one says.
+func openElsewhere(path string) (line string, err error) {
+	command := exec.Command(os.Args[0], "-test.run=^$")
+	command.Env = append(os.Environ(), openInstead+"="+path)
+	output, err := command.CombinedOutput()
+	return string(output), err
+}
+
+func TestALinkToAFileMayBeOpened(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	create(t, store, 3)
+	closeStore(t, store)
+	link := filepath.Join(t.TempDir(), "link.db")
+	if err := os.Symlink(store.options.Path, link); err != nil {
+		t.Fatal(err)
+	}
+	if counts := checkCounts(t, openStore(t, Options{Path: link})); counts[app.Created] != 3 {
+		t.Errorf("through a link the counts are %v", counts)
+	}
+}

@@ -1,0 +1,75 @@
+package db
+
+import (
+	"strings"
+	"testing"
+
+	"runboard/app"
+)
+
+// plan is how SQLite goes about a statement.
+func plan(t *testing.T, store *Store, text string, args ...any) string {
+	t.Helper()
+	var steps []struct {
+		ID, Parent, NotUsed int
+		Detail              string
+	}
+	if err := store.writer.statements.conn.SelectContext(ctx, &steps, "EXPLAIN QUERY PLAN "+text, args...); err != nil {
+		t.Fatal(err)
+	}
+	var details []string
+	for _, step := range steps {
+		details = append(details, step.Detail)
+	}
+	return strings.Join(details, "; ")
+}
+
+func wantPlan(t *testing.T, got, search string) {
+	t.Helper()
+	if !strings.Contains(got, "SEARCH process_runs USING "+search) || strings.Contains(got, "SCAN process_runs") || strings.Contains(got, "TEMP B-TREE") {
+		t.Errorf("it should search by %s, and goes about it so: %s", search, got)
+	}
+}
+
+func TestListsOfOpenAndUnsuccessfulRunsAreReadByTheirIndex(t *testing.T) {
+	t.Parallel()
+	const byStatus = "INDEX process_runs_by_status"
+	store := newStore(t, Options{})
+	for _, status := range app.Statuses() {
+		if status == app.Completed {
+			continue
+		}
+		list := app.Query{Filtered: true, Status: status}
+		for _, turn := range []app.Turn{app.Newest, app.Before, app.After} {
+			wantPlan(t, plan(t, store, pageText(list.To(turn, 5)), 5, 26), byStatus)
+		}
+		for _, side := range []string{"id >= ?", "id <= ?"} {
+			wantPlan(t, plan(t, store, existsText(list, side), 5), strings.Replace(byStatus, "INDEX", "COVERING INDEX", 1))
+		}
+	}
+	wantPlan(t, plan(t, store, waitingRuns, 0, 20), byStatus)
+	wantPlan(t, plan(t, store, failCrashed, 0, 3), byStatus)
+	wantPlan(t, plan(t, store, giveBackCrashed, 0), byStatus)
+}
+
+func TestOtherStatementsGoByTheID(t *testing.T) {
+	t.Parallel()
+	const byID = "INTEGER PRIMARY KEY"
+	store := newStore(t, Options{})
+	for _, list := range []app.Query{{}, {Filtered: true, Status: app.Completed}} {
+		for _, turn := range []app.Turn{app.Newest, app.Before, app.After} {
+			wantPlan(t, plan(t, store, pageText(list.To(turn, 5)), 5, 26), byID)
+		}
+	}
+	wantPlan(t, plan(t, store, startRun, 0, 1), byID)
+	wantPlan(t, plan(t, store, finishRun, 2, "", 0, 0, 0, 1, 1), byID)
+	wantPlan(t, plan(t, store, giveBackRun, 0, 1, 1), byID)
+}
+
+func TestOldRequestsAreFoundByAge(t *testing.T) {
+	t.Parallel()
+	got := plan(t, newStore(t, Options{}), dropOldRequests, 5)
+	if !strings.Contains(got, "create_requests_by_age") || strings.Contains(got, "SCAN create_requests") {
+		t.Errorf("it goes about it so: %s", got)
+	}
+}

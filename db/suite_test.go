@@ -1,0 +1,50 @@
+package db
+
+import (
+	"log/slog"
+	"os"
+	"testing"
+
+	"runboard/db/dbtest"
+)
+
+func TestSQLiteIsAStore(t *testing.T) {
+	t.Parallel()
+	dbtest.Run(t, dbtest.Subject{Open: openForSuite, Reopen: reopenForSuite})
+}
+
+func openForSuite(t dbtest.TB, settings dbtest.Settings) dbtest.Store {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "runboard")
+	if err != nil {
+		t.Fatalf("no directory: %v", err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return openSuiteStore(t, Options{
+		Path: dir + "/runs.db", MaxPending: settings.MaxPending, MaxCrashes: settings.MaxCrashes, Now: settings.Now,
+		Log: slog.New(slog.DiscardHandler),
+	})
+}
+
+func openSuiteStore(t dbtest.TB, options Options) *Store {
+	t.Helper()
+	store, err := Open(ctx, options)
+	if err != nil {
+		t.Fatalf("it cannot be opened: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Fatalf("it cannot be closed: %v", err)
+		}
+	})
+	return store
+}
+
+func reopenForSuite(t dbtest.TB, store dbtest.Store) dbtest.Store {
+	t.Helper()
+	closing := store.(*Store)
+	if err := closing.Close(); err != nil {
+		t.Fatalf("it cannot be closed: %v", err)
+	}
+	return openSuiteStore(t, closing.options)
+}
