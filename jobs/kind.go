@@ -23,7 +23,7 @@ type Work func(ctx context.Context, run app.ProcessRun) error
 type Kind struct {
 	Name string
 	// Prepare, when there is one, is done before the run counts as started. When it is interrupted,
-	// nothing has happened; when it fails, it is logged and tried again.
+	// nothing has happened; when it fails, that ends the attempt as if the work had failed.
 	Prepare Work
 	Work    Work
 }

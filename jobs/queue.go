@@ -74,29 +74,35 @@ func (q *Queue) handle(accepting, working context.Context, run app.ProcessRun) {
 		}
 	}()
 	kind, known := q.Registry.kinds[run.Kind]
+	var unprepared error
 	if known && kind.Prepare != nil {
-		if err := q.protect(accepting, kind.Prepare, run); err != nil && accepting.Err() == nil {
-			q.Log.Error("a run could not be prepared", "run", run.ID, "error", err)
-			_ = sleep(accepting, tick) // it is taken up again: not at once, it might spin
-			return
-		}
+		unprepared = q.prepare(accepting, kind, run)
 	}
 	if accepting.Err() != nil {
 		return // not started, so nothing needs to be undone
 	}
 	started, err := q.start(run)
-	if err != nil {
+	switch {
+	case err != nil:
 		q.Log.Warn("a run could not be started", "run", run.ID, "error", err)
 		if app.CodeOf(err) != app.CodeConflict {
-			_ = sleep(accepting, tick)
+			_ = sleep(accepting, tick) // it is taken up again: not at once, it might spin
 		}
-		return
-	}
-	if !known {
+	case !known:
 		q.finish(working, started, app.Outcome{Status: app.Failed, Error: "nobody here does work of the kind " + run.Kind})
-		return
+	case unprepared != nil:
+		q.finish(working, started, q.failure(started, unprepared.Error()))
+	default:
+		q.attempt(working, kind, started)
 	}
-	q.attempt(working, kind, started)
+}
+
+// prepare does what comes before the run counts as started.
+func (q *Queue) prepare(accepting context.Context, kind Kind, run app.ProcessRun) error {
+	ctx, cancel := context.WithTimeoutCause(accepting, q.RunTimeout, ErrTimeout)
+	defer cancel()
+	err, _ := q.await(ctx, q.launch(ctx, kind.Prepare, run))
+	return err
 }
 
 // start writes down that the work begins. It comes before the work, so that a run that kills the
@@ -111,26 +117,46 @@ func (q *Queue) start(run app.ProcessRun) (app.ProcessRun, error) {
 func (q *Queue) attempt(working context.Context, kind Kind, run app.ProcessRun) {
 	ctx, cancel := context.WithTimeoutCause(working, q.RunTimeout, ErrTimeout)
 	defer cancel()
-	result := make(chan error, 1)
-	go func() { result <- q.protect(ctx, kind.Work, run) }()
+	result := q.launch(ctx, kind.Work, run)
+	err, heeded := q.await(ctx, result)
+	q.conclude(working, ctx, run, err)
+	if heeded {
+		return
+	}
+	q.Log.Error("work does not heed its context", "run", run.ID, "kind", run.Kind)
+	select { // the place stays taken: the work still uses what it uses
+	case <-result:
+	case <-working.Done():
+	}
+}
+
+// launch does work on a goroutine of its own, so that nobody has to wait for work that never returns.
+// The result is there as soon as it has ended in whatever way.
+func (q *Queue) launch(ctx context.Context, work Work, run app.ProcessRun) (result chan error) {
+	result = make(chan error, 1)
+	go func() {
+		err := errors.New("the work ended without a result") // by runtime.Goexit
+		defer func() { result <- err }()
+		err = q.protect(ctx, work, run)
+	}()
+	return result
+}
+
+// await returns what work came to. Once its context has ended, the work has some time to return; then it
+// is given up, and heeded is false.
+func (q *Queue) await(ctx context.Context, result <-chan error) (err error, heeded bool) {
 	select {
 	case err := <-result:
-		q.conclude(working, ctx, run, err)
-		return
+		return err, true
 	case <-ctx.Done():
 	}
 	grace := time.NewTimer(stopGrace)
 	defer grace.Stop()
 	select {
 	case err := <-result:
-		q.conclude(working, ctx, run, err)
+		return err, true
 	case <-grace.C:
-		q.Log.Error("work does not heed its context", "run", run.ID, "kind", run.Kind)
-		q.conclude(working, ctx, run, context.Cause(ctx))
-		select { // the place stays taken: the work still uses what it uses
-		case <-result:
-		case <-working.Done():
-		}
+		return context.Cause(ctx), false
 	}
 }
 

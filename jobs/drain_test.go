@@ -1,0 +1,181 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"runboard/app"
+	"runboard/jobs"
+)
+
+func TestWorkThatEndsInTheDrainTimeIsCompletedAndNoOtherIsTaken(t *testing.T) {
+	t.Parallel()
+	store, work := openStore(t), newGated()
+	queue := newQueue(store, work.kind("report"))
+	queue.Workers = 2
+	first := create(t, store, "report", 10)
+	ask, stopped := start(t, queue)
+	await(t, work.working, "the work")
+	await(t, work.working, "the other work")
+	ask()
+	select {
+	case <-stopped:
+		t.Fatal("the queue has stopped although work goes on")
+	default:
+	}
+	close(work.gate)
+	await(t, stopped, "the queue to stop")
+	for id := first; id < first+10; id++ {
+		want, version := app.Completed, int64(3)
+		if id >= first+2 {
+			want, version = app.Created, 1
+		}
+		if run := read(t, store, id); run.Status != want || run.Version != version {
+			t.Errorf("want %s, and the row is %+v", want, run)
+		}
+	}
+}
+
+func TestWorkThatOutlastsTheDrainTimeIsGivenBackWithItsAttempt(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	working, causes := make(chan int64, 4), make(chan error, 4)
+	queue := newQueue(store, jobs.Kind{Name: "long", Work: func(ctx context.Context, run app.ProcessRun) error {
+		working <- run.ID
+		<-ctx.Done()
+		causes <- context.Cause(ctx)
+		return errors.New("interrupted, and in a bad mood") // whatever it says, it was not its fault
+	}})
+	queue.Workers, queue.DrainTimeout = 2, 50*time.Millisecond
+	create(t, store, "long", 2)
+	ask, stopped := start(t, queue)
+	for range 2 {
+		await(t, working, "the work")
+	}
+	ask()
+	await(t, stopped, "the queue to stop")
+	for id := int64(1); id <= 2; id++ {
+		run := read(t, store, id)
+		if run.Status != app.Created || run.Version != 3 || run.Attempt != 0 || run.Crashes != 0 || run.Error != "" {
+			t.Errorf("the row is %+v", run)
+		}
+		if cause := await(t, causes, "the cause"); !errors.Is(cause, jobs.ErrShutdown) {
+			t.Errorf("the cause was %v", cause)
+		}
+	}
+}
+
+func TestAnInterruptedPreparationLeavesTheRunAsItWas(t *testing.T) {
+	t.Parallel()
+	store, prepare := openStore(t), newGated()
+	queue := newQueue(store, jobs.Kind{Name: "report", Prepare: prepare.work, Work: nothing})
+	id := create(t, store, "report", 1)
+	before := read(t, store, id)
+	ask, stopped := start(t, queue)
+	await(t, prepare.working, "the preparation")
+	ask()
+	await(t, stopped, "the queue to stop") // in much less than the drain time: nothing has begun
+	if run := read(t, store, id); run != before || run.Version != 1 {
+		t.Errorf("the row has become %+v", run)
+	}
+}
+
+// The preparation ends well, but only after the queue was asked to stop.
+func TestARunThatIsPreparedTooLateIsNotStarted(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	preparing, gate := make(chan int64, 1), make(chan struct{})
+	queue := newQueue(store, jobs.Kind{Name: "report", Work: nothing, Prepare: func(context.Context, app.ProcessRun) error {
+		preparing <- 1
+		<-gate
+		return nil
+	}})
+	id := create(t, store, "report", 1)
+	ask, stopped := start(t, queue)
+	await(t, preparing, "the preparation")
+	ask()
+	close(gate)
+	await(t, stopped, "the queue to stop")
+	if run := read(t, store, id); run.Status != app.Created || run.Version != 1 {
+		t.Errorf("the row has become %+v", run)
+	}
+}
+
+func TestAQueueThatIsAskedToStopAtOnceTakesNothing(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	id := create(t, store, "quick", 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	newQueue(store, jobs.Kind{Name: "quick", Work: nothing}).Run(ctx)
+	if run := read(t, store, id); run.Version != 1 {
+		t.Errorf("the row has become %+v", run)
+	}
+}
+
+// stubborn is work that returns when the test says so, and at no other time.
+type stubborn struct{ working, gate, returned chan struct{} }
+
+func newStubborn(t *testing.T) *stubborn {
+	t.Helper()
+	s := &stubborn{working: make(chan struct{}, 1), gate: make(chan struct{}), returned: make(chan struct{})}
+	t.Cleanup(func() {
+		close(s.gate)
+		await(t, s.returned, "stubborn work to return")
+	})
+	return s
+}
+
+func (s *stubborn) work(context.Context, app.ProcessRun) error {
+	defer close(s.returned)
+	s.working <- struct{}{}
+	<-s.gate
+	return nil
+}
+
+// The two take some seconds each, the grace that work has, and so they go side by side.
+func TestWorkThatDoesNotHeedItsContext(t *testing.T) {
+	t.Parallel()
+	t.Run("is given back, and does not keep the queue from stopping", func(t *testing.T) {
+		t.Parallel()
+		store, work := openStore(t), newStubborn(t)
+		queue := newQueue(store, jobs.Kind{Name: "deaf", Work: work.work})
+		queue.DrainTimeout = 0
+		id := create(t, store, "deaf", 1)
+		ask, stopped := start(t, queue)
+		await(t, work.working, "the work")
+		ask()
+		await(t, stopped, "the queue to stop")
+		if run := read(t, store, id); run.Status != app.Created || run.Attempt != 0 {
+			t.Errorf("the row is %+v", run)
+		}
+	})
+	t.Run("fails when it takes too long, and keeps its place", func(t *testing.T) {
+		t.Parallel()
+		store, deaf, next := openStore(t), newStubborn(t), newGated()
+		var busy gauge
+		queue := newQueue(store, jobs.Kind{Name: "deaf", Work: deaf.work}, jobs.Kind{Name: "next", Work: func(ctx context.Context, run app.ProcessRun) error {
+			busy.up()
+			defer busy.down()
+			next.working <- run
+			<-next.gate // these heed nothing either, but only for a moment
+			return nil
+		}})
+		queue.Workers, queue.RunTimeout, queue.DrainTimeout = 2, 50*time.Millisecond, 0
+		start(t, queue)
+		run := becomes(t, store, create(t, store, "deaf", 1), app.Failed)
+		if run.Error != "timed out after 50ms" {
+			t.Errorf("people are told %q", run.Error)
+		}
+		for range 50 { // time and bells enough for two to get to work, if there were a place
+			create(t, store, "next", 1)
+		}
+		close(next.gate)
+		haveBecome(t, store, 50, app.Completed)
+		if n := busy.highest(); n != 1 {
+			t.Errorf("%d others were in work at once, with one place left", n)
+		}
+	})
+}

@@ -1,0 +1,130 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"runboard/app"
+	"runboard/jobs"
+)
+
+func TestTheRegistryNamesItsKindsTheDefaultFirst(t *testing.T) {
+	t.Parallel()
+	registry := jobs.NewRegistry(jobs.Kind{Name: "zebra", Work: nothing}, jobs.Kind{Name: "ant", Work: nothing})
+	want := []string{"zebra", "ant"}
+	names := registry.Names()
+	if !slices.Equal(names, want) {
+		t.Errorf("the names are %v, want %v", names, want)
+	}
+	names[0] = "changed"
+	if got := registry.Names(); !slices.Equal(got, want) {
+		t.Errorf("after a reader changed its copy the names are %v", got)
+	}
+}
+
+func TestAWrongRegistryPanics(t *testing.T) {
+	t.Parallel()
+	good := jobs.Kind{Name: "report", Work: nothing}
+	for name, kinds := range map[string][]jobs.Kind{
+		"when it is empty":                {},
+		"when a kind has no name":         {good, {Work: nothing}},
+		"when a kind has no work":         {good, {Name: "idle", Prepare: nothing}},
+		"when two kinds are named alike":  {good, {Name: "other", Work: nothing}, good},
+		"when there is only a blank kind": {{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			defer func() {
+				if recover() == nil {
+					t.Error("it is accepted")
+				}
+			}()
+			jobs.NewRegistry(kinds...)
+		})
+	}
+}
+
+// In a bubble, time passes only when somebody sleeps, and then exactly as long as they do.
+func TestSimulatedWorkWithoutDelaysDoesNotSleep(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		kind, began := jobs.Simulated(0, 0, 0), time.Now()
+		for range 1000 {
+			if err := errors.Join(kind.Prepare(t.Context(), app.ProcessRun{}), kind.Work(t.Context(), app.ProcessRun{})); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if slept := time.Since(began); slept != 0 {
+			t.Errorf("it slept for %s", slept)
+		}
+	})
+}
+
+func TestSimulatedWorkSleepsInItsRangeOnceBeforeItStartsAndOnceBeforeItFinishes(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		shortest := time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(rt, "shortest"))
+		longest := shortest + time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(rt, "more"))
+		kind := jobs.Simulated(shortest, longest, 0)
+		synctest.Test(t, func(t *testing.T) {
+			for _, step := range []jobs.Work{kind.Prepare, kind.Work} {
+				began := time.Now()
+				if err := step(t.Context(), app.ProcessRun{}); err != nil {
+					t.Error(err)
+				}
+				if slept := time.Since(began); slept < shortest || slept > longest {
+					t.Errorf("it slept for %s, want %s to %s", slept, shortest, longest)
+				}
+			}
+		})
+	})
+}
+
+func TestSimulatedWorkFailsAsOftenAsItIsTold(t *testing.T) {
+	t.Parallel()
+	const times = 2000
+	for _, test := range []struct {
+		rate      float64
+		low, high int
+	}{
+		{0, 0, 0},
+		{1, times, times},
+		{0.5, times * 4 / 10, times * 6 / 10}, // nine standard deviations to either side
+	} {
+		kind, failures := jobs.Simulated(0, 0, test.rate), 0
+		for range times {
+			if kind.Work(t.Context(), app.ProcessRun{}) != nil {
+				failures++
+			}
+			if err := kind.Prepare(t.Context(), app.ProcessRun{}); err != nil {
+				t.Fatalf("the preparation fails, and is not to: %v", err)
+			}
+		}
+		if failures < test.low || failures > test.high {
+			t.Errorf("with a rate of %v it failed %d of %d times", test.rate, failures, times)
+		}
+	}
+}
+
+func TestSimulatedWorkReturnsWhenItIsInterruptedAndSaysWhy(t *testing.T) {
+	t.Parallel()
+	for name, delay := range map[string]time.Duration{"while it sleeps": time.Hour, "when it would not sleep": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancelCause(t.Context())
+			cancel(jobs.ErrShutdown)
+			kind := jobs.Simulated(delay, delay, 0)
+			for _, step := range []jobs.Work{kind.Prepare, kind.Work} {
+				if err := step(ctx, app.ProcessRun{}); !errors.Is(err, jobs.ErrShutdown) {
+					t.Errorf("it returns %v", err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,290 @@
+package jobs_test
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"runboard/app"
+	"runboard/db"
+	"runboard/jobs"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must happen.
+const patience = 30 * time.Second
+
+// openStore opens a real database in a directory of the test's own.
+func openStore(t *testing.T) *db.Store {
+	t.Helper()
+	return openAt(t, filepath.Join(t.TempDir(), "runs.db"), time.Now)
+}
+
+func openAt(t *testing.T, path string, now func() time.Time) *db.Store {
+	t.Helper()
+	store, err := db.Open(t.Context(), db.Options{
+		Path: path, Synchronous: "normal", MaxCrashes: maxCrashes, Now: now, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store
+}
+
+// clock is the time of a store, which a test may set forward.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) now() time.Time              { return time.Now().Add(time.Duration(c.ahead.Load())) }
+func (c *clock) setForward(by time.Duration) { c.ahead.Add(int64(by)) }
+
+const maxCrashes = 3
+
+// newQueue returns a queue with settings that most tests can do with.
+func newQueue(backlog app.Backlog, kinds ...jobs.Kind) *jobs.Queue {
+	return &jobs.Queue{
+		Backlog: backlog, Registry: jobs.NewRegistry(kinds...), Workers: 4,
+		MaxAttempts: 1, MaxCrashes: maxCrashes,
+		RunTimeout: 10 * time.Minute, DrainTimeout: patience, Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// start lets a queue run until the returned function is called, or until the test ends. That
+// function asks it to stop; the channel is closed when it has.
+func start(t *testing.T, queue *jobs.Queue) (ask func(), stopped <-chan struct{}) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		queue.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		await(t, done, "the queue to stop")
+	})
+	return cancel, done
+}
+
+// await waits until something is received, or the channel is closed.
+func await[T any](t *testing.T, from <-chan T, what string) (value T) {
+	t.Helper()
+	select {
+	case value = <-from:
+	case <-time.After(patience):
+		t.Fatalf("waited too long for %s", what)
+	}
+	return value
+}
+
+// create asks for runs and returns the first id.
+func create(t *testing.T, store *db.Store, kind string, count int) int64 {
+	t.Helper()
+	batch, err := store.Create(t.Context(), app.NewRuns{Kind: kind, Count: count})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return batch.First
+}
+
+func read(t *testing.T, store *db.Store, id int64) app.ProcessRun {
+	t.Helper()
+	page, err := store.Run(context.Background(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page.Run
+}
+
+func counts(t *testing.T, store *db.Store) app.Counts {
+	t.Helper()
+	page, err := store.Page(context.Background(), app.Query{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page.Counts
+}
+
+// until looks after each change in the store, and returns when what it looks for is there.
+func until(t *testing.T, store *db.Store, what string, there func() bool) {
+	t.Helper()
+	rings, stop := store.Changes().Listen()
+	defer stop()
+	deadline := time.After(patience)
+	for !there() {
+		select {
+		case <-rings:
+		case <-deadline:
+			t.Fatalf("waited too long for %s", what)
+		}
+	}
+}
+
+// becomes waits until a run has a status, and returns it as it is then.
+func becomes(t *testing.T, store *db.Store, id int64, status app.Status) (run app.ProcessRun) {
+	t.Helper()
+	until(t, store, "a run to be "+status.String(), func() bool {
+		run = read(t, store, id)
+		return run.Status == status
+	})
+	return run
+}
+
+// haveBecome waits until this many runs have a status.
+func haveBecome(t *testing.T, store *db.Store, n int, status app.Status) {
+	t.Helper()
+	until(t, store, "runs to be "+status.String(), func() bool { return counts(t, store)[status] == int64(n) })
+}
+
+// backlog is a real store that tells the test what it is asked, and fails when the test wants it.
+// Its fields are set before the queue runs.
+type backlog struct {
+	*db.Store
+	bell    *app.Bell                                   // in place of the store's, when there is one
+	looking func(limit int) error                       // before waiting runs are read
+	taking  func(app.ProcessRun) error                  // before one is started
+	ending  func(app.ProcessRun, app.Outcome) error     // before an attempt is finished
+	ended   func(app.ProcessRun, app.Outcome, error)    // after it
+	giving  func(run app.ProcessRun) (preventing error) // before one is given back
+}
+
+func (b *backlog) Changes() *app.Bell {
+	if b.bell != nil {
+		return b.bell
+	}
+	return b.Store.Changes()
+}
+
+func (b *backlog) Waiting(ctx context.Context, limit int) ([]app.ProcessRun, error) {
+	if b.looking != nil {
+		if err := b.looking(limit); err != nil {
+			return nil, err
+		}
+	}
+	return b.Store.Waiting(ctx, limit)
+}
+
+func (b *backlog) Start(ctx context.Context, run app.ProcessRun) (app.ProcessRun, error) {
+	if b.taking != nil {
+		if err := b.taking(run); err != nil {
+			return app.ProcessRun{}, err
+		}
+	}
+	return b.Store.Start(ctx, run)
+}
+
+func (b *backlog) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outcome) (err error) {
+	if b.ending != nil {
+		err = b.ending(run, outcome)
+	}
+	if err == nil {
+		err = b.Store.Finish(ctx, run, outcome)
+	}
+	if b.ended != nil {
+		b.ended(run, outcome, err)
+	}
+	return err
+}
+
+func (b *backlog) GiveBack(ctx context.Context, run app.ProcessRun) error {
+	if b.giving != nil {
+		if err := b.giving(run); err != nil {
+			return err
+		}
+	}
+	return b.Store.GiveBack(ctx, run)
+}
+
+// failing returns a function that fails the first n times, as a full disk does.
+func failing(n int32) func() error {
+	var calls atomic.Int32
+	return func() error {
+		if calls.Add(1) <= n {
+			return app.Errorf(app.CodeUnavailable, "The disk is full.")
+		}
+		return nil
+	}
+}
+
+// gated is work that tells that it goes on, and goes on until it is let go or its context ends.
+type gated struct {
+	working chan app.ProcessRun
+	gate    chan struct{}
+}
+
+func newGated() *gated {
+	return &gated{working: make(chan app.ProcessRun, 1000), gate: make(chan struct{})}
+}
+
+func (g *gated) kind(name string) jobs.Kind { return jobs.Kind{Name: name, Work: g.work} }
+
+func (g *gated) work(ctx context.Context, run app.ProcessRun) error {
+	g.working <- run
+	select {
+	case <-g.gate:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// gauge counts what goes on at once.
+type gauge struct {
+	mu        sync.Mutex
+	now, most int
+}
+
+func (g *gauge) up() (now int) { return g.move(+1) }
+func (g *gauge) down()         { g.move(-1) }
+
+func (g *gauge) move(by int) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.now += by
+	g.most = max(g.most, g.now)
+	return g.now
+}
+
+// show makes the gauge stand at n.
+func (g *gauge) show(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.now, g.most = n, max(g.most, n)
+}
+
+func (g *gauge) highest() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.most
+}
+
+// journal is a list that several goroutines write.
+type journal[T any] struct {
+	mu      sync.Mutex
+	entries []T
+}
+
+func (j *journal[T]) add(entry T) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.entries = append(j.entries, entry)
+}
+
+func (j *journal[T]) all() []T {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return append([]T(nil), j.entries...)
+}
+
+func nothing(context.Context, app.ProcessRun) error { return nil }

@@ -1,0 +1,264 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"runboard/app"
+	"runboard/jobs"
+)
+
+func TestARunIsStartedAndThenCompleted(t *testing.T) {
+	t.Parallel()
+	store, work := openStore(t), newGated()
+	start(t, newQueue(store, work.kind("report")))
+	id := create(t, store, "report", 1)
+
+	got := await(t, work.working, "the work")
+	run := read(t, store, id)
+	if run.Status != app.Started || run.Version != 2 || run.Attempt != 1 || run.StartedAt.IsZero() {
+		t.Errorf("while the work goes on the row is %+v", run)
+	}
+	if got != run {
+		t.Errorf("the work was given %+v, and the row is %+v", got, run)
+	}
+	close(work.gate)
+	run = becomes(t, store, id, app.Completed)
+	if run.Version != 3 || run.Attempt != 1 || run.FinishedAt.IsZero() || run.Error != "" {
+		t.Errorf("in the end the row is %+v", run)
+	}
+}
+
+func TestARunWhoseWorkReturnsAnErrorFailsWithIt(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(context.Context, app.ProcessRun) error {
+		return errors.New("the printer is on fire")
+	}}))
+	run := becomes(t, store, create(t, store, "report", 1), app.Failed)
+	if run.Version != 3 || run.Attempt != 1 || run.FinishedAt.IsZero() || run.Error != "the printer is on fire" {
+		t.Errorf("the row is %+v", run)
+	}
+}
+
+func TestARunIsNotStartedBeforeItIsPrepared(t *testing.T) {
+	t.Parallel()
+	store, prepare := openStore(t), newGated()
+	start(t, newQueue(store, jobs.Kind{Name: "report", Prepare: prepare.work, Work: nothing}))
+	id := create(t, store, "report", 1)
+	await(t, prepare.working, "the preparation")
+	if run := read(t, store, id); run.Status != app.Created || run.Version != 1 {
+		t.Errorf("while it is prepared the row is %+v", run)
+	}
+	close(prepare.gate)
+	if run := becomes(t, store, id, app.Completed); run.Version != 3 || run.Attempt != 1 {
+		t.Errorf("in the end the row is %+v", run)
+	}
+}
+
+func TestRunsAreTakenOldestFirst(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	var order journal[int64]
+	note := func(_ context.Context, run app.ProcessRun) error { order.add(run.ID); return nil }
+	var want []int64
+	for i := range 50 {
+		want = append(want, create(t, store, []string{"one", "two"}[i%2], 1))
+	}
+	queue := newQueue(store, jobs.Kind{Name: "one", Work: note}, jobs.Kind{Name: "two", Prepare: nothing, Work: note})
+	queue.Workers = 1
+	start(t, queue)
+	haveBecome(t, store, 50, app.Completed)
+	if got := order.all(); !slices.Equal(got, want) {
+		t.Errorf("done in the order %v", got)
+	}
+}
+
+// Without the bell each round would wait for the next tick, a second on average, and a hundred
+// rounds would not fit into the time.
+func TestTheBellWakesTheQueue(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	start(t, newQueue(store, jobs.Kind{Name: "quick", Work: nothing}))
+	deadline := time.After(patience)
+	for round := range 100 {
+		becomes(t, store, create(t, store, "quick", 1), app.Completed)
+		select {
+		case <-deadline:
+			t.Fatalf("only %d rounds are done: the bell does not wake the queue", round)
+		default:
+		}
+	}
+}
+
+func TestTheTickFindsWorkWhenTheBellIsLost(t *testing.T) {
+	t.Parallel()
+	looked := make(chan int, 1000)
+	store := &backlog{
+		Store: openStore(t), bell: new(app.Bell), // nobody rings this one
+		looking: func(limit int) error { looked <- limit; return nil },
+	}
+	start(t, newQueue(store, jobs.Kind{Name: "quick", Work: nothing}))
+	await(t, looked, "the first look") // so that it is not this one that finds it
+	becomes(t, store.Store, create(t, store.Store, "quick", 1), app.Completed)
+}
+
+func TestTheQueueGoesOnAfterWaitingRunsCouldNotBeRead(t *testing.T) {
+	t.Parallel()
+	fault := failing(1)
+	store := &backlog{Store: openStore(t), looking: func(int) error { return fault() }}
+	id := create(t, store.Store, "quick", 1)
+	start(t, newQueue(store, jobs.Kind{Name: "quick", Work: nothing}))
+	becomes(t, store.Store, id, app.Completed)
+}
+
+func TestARunOfAnUnknownKindFails(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	queue := newQueue(store, jobs.Kind{Name: "known", Work: nothing})
+	queue.MaxAttempts = 5 // and trying again would not help
+	start(t, queue)
+	run := becomes(t, store, create(t, store, "unheard-of", 1), app.Failed)
+	if !strings.Contains(run.Error, "unheard-of") || run.Attempt != 1 {
+		t.Errorf("the row is %+v", run)
+	}
+	becomes(t, store, create(t, store, "known", 1), app.Completed)
+}
+
+func TestAPanicFailsTheRunAndSparesTheWorker(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	queue := newQueue(store,
+		jobs.Kind{Name: "bad", Work: func(context.Context, app.ProcessRun) error { panic("password=hunter2 at queue.go:12") }},
+		jobs.Kind{Name: "worse", Work: func(context.Context, app.ProcessRun) error { var none []int; _ = none[3]; return nil }},
+		jobs.Kind{Name: "good", Work: nothing})
+	queue.Workers = 1
+	start(t, queue)
+	for _, kind := range []string{"bad", "worse"} {
+		run := becomes(t, store, create(t, store, kind, 1), app.Failed)
+		if run.Error != "the work panicked; the server's log says where" {
+			t.Errorf("people are told %q", run.Error)
+		}
+	}
+	becomes(t, store, create(t, store, "good", 1), app.Completed)
+}
+
+func TestAPreparationThatFailsEndsTheAttempt(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	for name, prepare := range map[string]jobs.Work{
+		"error":  func(context.Context, app.ProcessRun) error { return errors.New("not yet") },
+		"panic":  func(context.Context, app.ProcessRun) error { panic("not yet") },
+		"goexit": func(context.Context, app.ProcessRun) error { runtime.Goexit(); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var worked atomic.Bool
+			work := func(context.Context, app.ProcessRun) error { worked.Store(true); return nil }
+			queue := newQueue(store, jobs.Kind{Name: name, Prepare: prepare, Work: work})
+			queue.Workers = 1
+			ask, stopped := start(t, queue)
+			for range 2 { // the worker is still there for the second one
+				run := becomes(t, store, create(t, store, name, 1), app.Failed)
+				if run.Error == "" || run.Attempt != 1 || run.Version != 3 || worked.Load() {
+					t.Errorf("worked: %t, the row is %+v", worked.Load(), run)
+				}
+			}
+			ask()
+			await(t, stopped, "the queue to stop")
+		})
+	}
+}
+
+func TestWorkThatEndsItsGoroutineFailsTheRun(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	queue := newQueue(store, jobs.Kind{Name: "goexit", Work: func(context.Context, app.ProcessRun) error { runtime.Goexit(); return nil }})
+	queue.Workers = 1
+	start(t, queue)
+	for range 2 {
+		becomes(t, store, create(t, store, "goexit", 1), app.Failed)
+	}
+}
+
+func TestARunThatTakesTooLongFails(t *testing.T) {
+	t.Parallel()
+	store, work := openStore(t), newGated()
+	queue := newQueue(store, work.kind("slow"))
+	queue.RunTimeout = 50 * time.Millisecond
+	start(t, queue)
+	run := becomes(t, store, create(t, store, "slow", 1), app.Failed)
+	if run.Error != "timed out after 50ms" {
+		t.Errorf("people are told %q", run.Error)
+	}
+}
+
+func TestWorkLearnsWhyItsContextEnds(t *testing.T) {
+	t.Parallel()
+	store, causes := openStore(t), make(chan error, 1)
+	queue := newQueue(store, jobs.Kind{Name: "slow", Work: func(ctx context.Context, _ app.ProcessRun) error {
+		<-ctx.Done()
+		causes <- context.Cause(ctx)
+		return nil // and what is done is done, however late
+	}})
+	queue.RunTimeout = 50 * time.Millisecond
+	start(t, queue)
+	becomes(t, store, create(t, store, "slow", 1), app.Completed)
+	if cause := await(t, causes, "the cause"); !errors.Is(cause, jobs.ErrTimeout) {
+		t.Errorf("the cause is %v", cause)
+	}
+}
+
+// A hundred thousand waiting rows must be no more trouble than ten. It is not parallel to others,
+// because it looks at the memory of all.
+func TestWaitingRunsCostNoMemory(t *testing.T) {
+	const workers, waiting = 4, 100_000
+	var limits gauge
+	store := &backlog{Store: openStore(t), looking: func(limit int) error { limits.show(limit); return nil }}
+	for range waiting / app.MaxCount {
+		create(t, store.Store, "held", app.MaxCount)
+	}
+	var busy gauge
+	work := newGated()
+	count := func(step jobs.Work) jobs.Work {
+		return func(ctx context.Context, run app.ProcessRun) error {
+			busy.up()
+			defer busy.down()
+			return step(ctx, run)
+		}
+	}
+	queue := newQueue(store, jobs.Kind{Name: "held", Prepare: count(nothing), Work: count(work.work)})
+	queue.Workers, queue.DrainTimeout = workers, 0
+	before := heap()
+	ask, stopped := start(t, queue)
+	for range 500 { // each lets one go, so that another is taken
+		await(t, work.working, "the work")
+		work.gate <- struct{}{}
+	}
+	if grown := int64(heap()) - int64(before); grown > 8<<20 {
+		t.Errorf("the heap has grown by %d bytes", grown)
+	}
+	ask()
+	await(t, stopped, "the queue to stop")
+	if n := busy.highest(); n > workers {
+		t.Errorf("%d runs were in work at once, with %d workers", n, workers)
+	}
+	if n := limits.highest(); n > 2*workers {
+		t.Errorf("%d rows were read at once", n)
+	}
+	if got := counts(t, store.Store); got[app.Started] != 0 || got.Total() != waiting || got[app.Completed] < 500 {
+		t.Errorf("in the end there are %v", got)
+	}
+}
+
+func heap() uint64 {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}

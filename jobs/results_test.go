@@ -1,0 +1,132 @@
+package jobs_test
+
+import (
+	"context"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"runboard/app"
+	"runboard/jobs"
+)
+
+func TestAResultIsKeptUntilTheDatabaseCanBeWritten(t *testing.T) {
+	t.Parallel()
+	for name, work := range map[string]jobs.Work{
+		"completed": nothing,
+		"failed":    func(context.Context, app.ProcessRun) error { return errBroken },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fault := failing(2)
+			var done atomic.Int32
+			store := &backlog{Store: openStore(t), ending: func(app.ProcessRun, app.Outcome) error { return fault() }}
+			start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run app.ProcessRun) error {
+				done.Add(1)
+				return work(ctx, run)
+			}}))
+			id := create(t, store.Store, "report", 1)
+			until(t, store.Store, "the result", func() bool { return read(t, store.Store, id).Status.Final() })
+			run := read(t, store.Store, id)
+			if run.Status.String() != name || run.Version != 3 || done.Load() != 1 {
+				t.Errorf("the work was done %d times, and the row is %+v", done.Load(), run)
+			}
+		})
+	}
+}
+
+// Then the run is found started at the next start, and done again: at least once, as promised.
+func TestAQueueThatMustStopDoesNotWaitForTheDatabaseForEver(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "runs.db")
+	tried := make(chan struct{}, 1000)
+	store := &backlog{Store: openAt(t, path, time.Now), ending: func(app.ProcessRun, app.Outcome) error {
+		tried <- struct{}{}
+		return app.Errorf(app.CodeUnavailable, "The disk is full.")
+	}}
+	queue := newQueue(store, jobs.Kind{Name: "report", Work: nothing})
+	queue.DrainTimeout = 50 * time.Millisecond
+	id := create(t, store.Store, "report", 1)
+	ask, stopped := start(t, queue)
+	await(t, tried, "the result")
+	ask()
+	await(t, stopped, "the queue to stop")
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := openAt(t, path, time.Now)
+	if run := read(t, again, id); run.Status != app.Created || run.Crashes != 1 {
+		t.Errorf("at the next start the row is %+v", run)
+	}
+	start(t, newQueue(again, jobs.Kind{Name: "report", Work: nothing}))
+	becomes(t, again, id, app.Completed)
+}
+
+// While the work goes on, somebody else gives the run back and starts it anew.
+func TestALateResultIsDropped(t *testing.T) {
+	t.Parallel()
+	work, ended := newGated(), make(chan error, 1000)
+	store := &backlog{
+		Store: openStore(t),
+		ended: func(_ app.ProcessRun, _ app.Outcome, err error) { ended <- err },
+	}
+	queue := newQueue(store, work.kind("report"))
+	queue.Workers = 1
+	start(t, queue)
+	id := create(t, store.Store, "report", 1)
+	stale := await(t, work.working, "the work")
+	if err := store.Store.GiveBack(t.Context(), stale); err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := store.Store.Start(t.Context(), read(t, store.Store, id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	close(work.gate)
+	if err := await(t, ended, "the late result"); app.CodeOf(err) != app.CodeConflict {
+		t.Errorf("the late result came to %v", err)
+	}
+	becomes(t, store.Store, create(t, store.Store, "report", 1), app.Completed) // the worker goes on
+	if run := read(t, store.Store, id); run != fresh {
+		t.Errorf("the row has become %+v", run)
+	}
+}
+
+func TestARunThatSomebodyElseStartedIsNotDone(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	var done journal[int64]
+	queue := newQueue(store, jobs.Kind{
+		Name: "report",
+		Prepare: func(ctx context.Context, run app.ProcessRun) error {
+			if run.ID > 1 {
+				return nil
+			}
+			_, err := store.Start(ctx, run)
+			return err
+		},
+		Work: func(_ context.Context, run app.ProcessRun) error { done.add(run.ID); return nil },
+	})
+	queue.Workers = 1
+	create(t, store, "report", 2)
+	start(t, queue)
+	becomes(t, store, 2, app.Completed)
+	if got := done.all(); len(got) != 1 || got[0] != 2 {
+		t.Errorf("the work of %v was done", got)
+	}
+	if run := read(t, store, 1); run.Status != app.Started || run.Version != 2 {
+		t.Errorf("the row has become %+v", run)
+	}
+}
+
+func TestARunIsTakenUpAgainAfterItCouldNotBeStarted(t *testing.T) {
+	t.Parallel()
+	fault := failing(1)
+	store := &backlog{Store: openStore(t), taking: func(app.ProcessRun) error { return fault() }}
+	start(t, newQueue(store, jobs.Kind{Name: "report", Work: nothing}))
+	run := becomes(t, store.Store, create(t, store.Store, "report", 1), app.Completed)
+	if run.Attempt != 1 || run.Version != 3 {
+		t.Errorf("the row is %+v", run)
+	}
+}

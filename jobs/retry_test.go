@@ -1,0 +1,107 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"runboard/app"
+	"runboard/db"
+	"runboard/jobs"
+)
+
+// openWithClock opens a store whose time the test may set forward, so that it need not wait until
+// a run is due.
+func openWithClock(t *testing.T) (*db.Store, *clock) {
+	t.Helper()
+	c := new(clock)
+	return openAt(t, filepath.Join(t.TempDir(), "runs.db"), c.now), c
+}
+
+var errBroken = errors.New("the printer is on fire")
+
+func TestARunIsTriedAgainUntilItsAttemptsAreUsedUp(t *testing.T) {
+	t.Parallel()
+	store, clock := openWithClock(t)
+	clock.setForward(time.Hour) // so that a run is due as soon as it is to be tried again
+	var attempts journal[int]
+	var outcomes journal[app.Outcome]
+	seen := &backlog{Store: store, ending: func(_ app.ProcessRun, outcome app.Outcome) error {
+		outcomes.add(outcome)
+		return nil
+	}}
+	queue := newQueue(seen, jobs.Kind{Name: "broken", Work: func(_ context.Context, run app.ProcessRun) error {
+		attempts.add(run.Attempt)
+		return errBroken
+	}})
+	queue.MaxAttempts = 3
+	start(t, queue)
+	run := becomes(t, store, create(t, store, "broken", 1), app.Failed)
+	if got := attempts.all(); !slices.Equal(got, []int{1, 2, 3}) {
+		t.Errorf("the attempts were numbered %v", got)
+	}
+	if run.Attempt != 3 || run.Version != 7 || run.Error != errBroken.Error() || !run.DueAt.IsZero() {
+		t.Errorf("in the end the row is %+v", run)
+	}
+	for i, outcome := range outcomes.all() {
+		want := []app.Status{app.Created, app.Created, app.Failed}[i]
+		if outcome.Status != want || outcome.Error != errBroken.Error() || outcome.RetryAt.IsZero() != want.Final() {
+			t.Errorf("attempt %d ended with %+v, want %s", i+1, outcome, want)
+		}
+	}
+}
+
+// Between attempts the row says why and when. The store's clock stands still before that time, so
+// the run must be passed over, however often the queue looks.
+func TestARunIsNotTriedAgainBeforeItIsDue(t *testing.T) {
+	t.Parallel()
+	store, clock := openWithClock(t)
+	clock.setForward(-time.Hour)
+	fault := failing(1)
+	var failedAt time.Time
+	queue := newQueue(store, jobs.Kind{Name: "quick", Work: nothing}, jobs.Kind{Name: "shaky", Work: func(context.Context, app.ProcessRun) error {
+		if fault() == nil {
+			return nil
+		}
+		failedAt = time.Now()
+		return errBroken
+	}})
+	queue.MaxAttempts = 2
+	id := create(t, store, "shaky", 1)
+	start(t, queue)
+	var run app.ProcessRun
+	until(t, store, "the first attempt to end", func() bool { run = read(t, store, id); return run.Version == 3 })
+	if run.Status != app.Created || run.Attempt != 1 || run.Error != errBroken.Error() || !run.FinishedAt.IsZero() {
+		t.Errorf("between attempts the row is %+v", run)
+	}
+	if wait := run.DueAt.Sub(failedAt); wait < 700*time.Millisecond || run.DueAt.After(time.Now().Add(1250*time.Millisecond)) {
+		t.Errorf("it is due %s after it failed", wait)
+	}
+	for range 5 { // each needs a look that the older run must not come out of
+		becomes(t, store, create(t, store, "quick", 1), app.Completed)
+	}
+	if again := read(t, store, id); again != run {
+		t.Errorf("before it is due the row has become %+v", again)
+	}
+	clock.setForward(2 * time.Hour)
+	if run = becomes(t, store, id, app.Completed); run.Attempt != 2 || run.Error != "" || !run.DueAt.IsZero() {
+		t.Errorf("in the end the row is %+v", run)
+	}
+}
+
+func TestATimeoutIsAnAttemptToo(t *testing.T) {
+	t.Parallel()
+	store, clock := openWithClock(t)
+	clock.setForward(time.Hour)
+	work := newGated()
+	queue := newQueue(store, work.kind("slow"))
+	queue.MaxAttempts, queue.RunTimeout = 2, 50*time.Millisecond
+	start(t, queue)
+	run := becomes(t, store, create(t, store, "slow", 1), app.Failed)
+	if run.Attempt != 2 || len(work.working) != 2 || run.Error != "timed out after 50ms" {
+		t.Errorf("after %d tries the row is %+v", len(work.working), run)
+	}
+}

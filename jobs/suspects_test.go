@@ -1,0 +1,156 @@
+package jobs_test
+
+import (
+	"context"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"runboard/app"
+	"runboard/db"
+	"runboard/jobs"
+)
+
+// openAfterCrashes returns a store with runs of which each has been interrupted by as many crashes as
+// its place in the list says. A store that is closed while a run is started leaves it started, as a
+// crash does.
+func openAfterCrashes(t *testing.T, kind string, crashes ...int) *db.Store {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "runs.db")
+	store := openAt(t, path, time.Now)
+	first := create(t, store, kind, len(crashes))
+	for left := true; left; {
+		left = false
+		for i := range crashes {
+			if crashes[i] == 0 {
+				continue
+			}
+			crashes[i]--
+			left = true
+			if _, err := store.Start(t.Context(), app.ProcessRun{ID: first + int64(i)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := store.Close(); err != nil {
+			t.Fatal(err)
+		}
+		store = openAt(t, path, time.Now)
+	}
+	return store
+}
+
+func TestOnlyAFewSuspectsAreInWorkAtOnceAndOthersPassThem(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		workers, suspects int // how many of these may be in work at once
+	}{
+		"one of three workers":  {3, 1},
+		"one of five workers":   {5, 1},
+		"two of twelve workers": {12, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			// Four suspects are the oldest; the others have no part in any crash.
+			crashes := append([]int{1, 1, 1, 1}, make([]int, 30)...)
+			store, total := openAfterCrashes(t, "report", crashes...), len(crashes)
+			var suspects gauge
+			work := newGated()
+			queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run app.ProcessRun) error {
+				if run.Suspect() {
+					suspects.up()
+					defer suspects.down()
+				}
+				return work.work(ctx, run)
+			}})
+			queue.Workers = test.workers
+			start(t, queue)
+			for range test.workers { // all places are filled, by others where suspects may not
+				await(t, work.working, "the work")
+			}
+			if n := suspects.highest(); n != test.suspects {
+				t.Errorf("%d suspects are in work with %d workers, want %d", n, test.workers, test.suspects)
+			}
+			close(work.gate)
+			haveBecome(t, store, total, app.Completed)
+			if n := suspects.highest(); n > test.suspects {
+				t.Errorf("%d suspects were in work at once, want at most %d", n, test.suspects)
+			}
+		})
+	}
+}
+
+// The next crash would fail the second run, so nobody else's fault may be the cause of it.
+func TestARunWithItsLastChanceGoesAlone(t *testing.T) {
+	t.Parallel()
+	const lastChance, total = 2, 12
+	looks := make(chan int, 10_000)
+	store := &backlog{
+		Store:   openAfterCrashes(t, "report", append([]int{0, maxCrashes - 1}, make([]int, total-2)...)...),
+		looking: func(limit int) error { looks <- limit; return nil },
+	}
+	var together gauge
+	var alone atomic.Bool
+	work := newGated()
+	queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run app.ProcessRun) error {
+		now := together.up()
+		defer together.down()
+		if run.ID != lastChance {
+			if alone.Load() {
+				t.Errorf("run %d has joined the one with its last chance", run.ID)
+			}
+			return work.work(ctx, run)
+		}
+		if now != 1 {
+			t.Errorf("%d runs are in work beside the one with its last chance", now-1)
+		}
+		alone.Store(true)
+		defer alone.Store(false)
+		lookTwice(t, store, looks)
+		return nil
+	}})
+	start(t, queue)
+	if first := await(t, work.working, "the oldest run"); first.ID != 1 {
+		t.Errorf("run %d is the first", first.ID)
+	}
+	lookTwice(t, store, looks)
+	if n := together.highest(); n != 1 {
+		t.Errorf("%d runs are in work before the one with its last chance", n)
+	}
+	close(work.gate)
+	haveBecome(t, store.Store, total, app.Completed)
+	if run := read(t, store.Store, lastChance); run.Crashes != maxCrashes-1 {
+		t.Errorf("the run with its last chance was %+v", run)
+	}
+}
+
+// lookTwice returns after the queue has looked for waiting runs and is done with what it found: at the
+// second look, that is sure of the first one.
+func lookTwice(t *testing.T, store *backlog, looks <-chan int) {
+	t.Helper()
+	for len(looks) > 0 {
+		<-looks
+	}
+	for range 2 {
+		store.Changes().Ring()
+		await(t, looks, "the queue to look")
+	}
+}
+
+// Each crash is another start of the program, and so another look at what is suspect.
+func TestARunThatKillsTheProcessIsFailedAfterItsCrashesAndTakesNoOtherWithIt(t *testing.T) {
+	t.Parallel()
+	store := openAfterCrashes(t, "report", maxCrashes, 0)
+	if run := read(t, store, 1); run.Status != app.Failed || run.Crashes != maxCrashes || run.Attempt == 0 {
+		t.Errorf("the row is %+v", run)
+	}
+	var done journal[int64]
+	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, run app.ProcessRun) error {
+		done.add(run.ID)
+		return nil
+	}}))
+	becomes(t, store, 2, app.Completed)
+	if got := done.all(); len(got) != 1 || got[0] != 2 {
+		t.Errorf("the work of %v was done", got)
+	}
+}
