@@ -3,6 +3,7 @@ package templates
 import (
 	"fmt"
 	"html/template"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -25,6 +26,7 @@ func functions(asset func(string) string) template.FuncMap {
 		"stamp":    stamp,
 		"ago":      ago,
 		"lasting":  lasting,
+		"clip":     clip,
 
 		"listPath":  func() string { return ListPath },
 		"runPath":   RunPath,
@@ -78,11 +80,13 @@ func ago(t, now time.Time) string {
 	return "just now"
 }
 
-// lasting is a duration, roughly: seconds to a tenth below ten of them, then in ever greater units.
+// lasting is a duration, roughly: seconds to a tenth below ten of them, otherwise in whole units.
 func lasting(d time.Duration) string {
 	switch d = max(d, 0); {
+	case d < 100*time.Millisecond && d > 0:
+		return fmt.Sprintf("%d ms", d/time.Millisecond)
 	case d < 10*time.Second && d%time.Second != 0:
-		return fmt.Sprintf("%.1f s", d.Seconds())
+		return fmt.Sprintf("%.1f s", d.Truncate(100*time.Millisecond).Seconds())
 	case d < time.Minute:
 		return fmt.Sprintf("%d s", d/time.Second)
 	case d < time.Hour:
@@ -91,4 +95,17 @@ func lasting(d time.Duration) string {
 		return fmt.Sprintf("%d h", d/time.Hour)
 	}
 	return fmt.Sprintf("%d days", d/(24*time.Hour))
+}
+
+// clipped is how many characters of an error a row shows: enough to tell errors apart. All of it is on
+// the run's page; in a row, and so in every frame, it would be paid for by everybody who watches.
+const clipped = 100
+
+// clip is the beginning of a text, on one line.
+func clip(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > clipped {
+		return string(runes[:clipped-1]) + "…"
+	}
+	return text
 }

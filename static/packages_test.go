@@ -1,0 +1,76 @@
+package static_test
+
+import (
+	"encoding/json"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// lockFile is what we rely on of package-lock.json.
+type lockFile struct {
+	Packages map[string]struct {
+		Version, Resolved, Integrity string
+		Dependencies                 map[string]string
+		HasInstallScript             bool
+	}
+}
+
+func parse[T any](t *testing.T, file string) (value T) {
+	t.Helper()
+	if err := json.Unmarshal(content(t, file), &value); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+var exactly = regexp.MustCompile(`^\d+\.\d+\.\d+$`)
+
+func TestTheLockFilePinsWhatIsAskedFor(t *testing.T) {
+	t.Parallel()
+	asked := parse[struct{ Dependencies map[string]string }](t, "package.json").Dependencies
+	locked := parse[lockFile](t, "package-lock.json").Packages
+	if len(asked) == 0 || len(locked) != len(asked)+1 { // the one more is we
+		t.Errorf("%d packages are asked for, %d are locked", len(asked), len(locked)-1)
+	}
+	for name, version := range asked {
+		if !exactly.MatchString(version) {
+			t.Errorf("%s is asked for as %q, which is not one version", name, version)
+		}
+		if got := locked[""].Dependencies[name]; got != version {
+			t.Errorf("the lock file was made when %s was asked for as %q, and now it is %q", name, got, version)
+		}
+		pinned := locked["node_modules/"+name]
+		if pinned.Version != version || !strings.HasPrefix(pinned.Integrity, "sha512-") {
+			t.Errorf("%s is locked as %q with %q, want %q", name, pinned.Version, pinned.Integrity, version)
+		}
+		if pinned.HasInstallScript {
+			t.Errorf("%s runs a script when it is installed", name)
+		}
+	}
+}
+
+// Whoever installs has a registry of their own; the hash says that it is the same package.
+func TestTheLockFileNamesNoRegistry(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"package.json", "package-lock.json", ".npmrc"} {
+		if text := string(content(t, file)); strings.Contains(text, "://") || strings.Contains(text, `"resolved"`) {
+			t.Errorf("%s names an address", file)
+		}
+	}
+}
+
+// What is embedded is what is locked, and not what an older install left behind.
+func TestTheInstalledPackagesAreTheLockedOnes(t *testing.T) {
+	t.Parallel()
+	for place, locked := range parse[lockFile](t, "package-lock.json").Packages {
+		if place == "" {
+			continue
+		}
+		installed := parse[struct{ Version string }](t, path.Join(place, "package.json")).Version
+		if installed != locked.Version {
+			t.Errorf("%s is installed as %s and locked as %s; run npm ci --prefix static", place, installed, locked.Version)
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package static_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/andybalholm/brotli"
+
+	"runboard/static"
+)
+
+// sources are the files as they lie in the directory, by the names under which pages ask for them.
+var sources = map[string]string{
+	"app.css":     "app.css",
+	"app.js":      "app.js",
+	"favicon.svg": "favicon.svg",
+	"pico.css":    "node_modules/@picocss/pico/css/pico.min.css",
+	"htmx.js":     "node_modules/htmx.org/dist/htmx.min.js",
+	"hx-ws.js":    "node_modules/htmx.org/dist/ext/hx-ws.min.js",
+}
+
+func load(t *testing.T) *static.Assets {
+	t.Helper()
+	assets, err := static.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return assets
+}
+
+// find returns the file with a name, by way of its path.
+func find(t *testing.T, assets *static.Assets, name string) *static.File {
+	t.Helper()
+	file, found := assets.Find(assets.Path(name))
+	if !found {
+		t.Fatalf("nothing is served at %s", assets.Path(name))
+	}
+	return file
+}
+
+func content(t *testing.T, file string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// What browsers keep for ever must never mean anything else.
+func TestTheNameOfAFileCarriesTheHashOfItsContent(t *testing.T) {
+	t.Parallel()
+	assets := load(t)
+	for name, source := range sources {
+		sum := sha256.Sum256(content(t, source))
+		extension := path.Ext(name)
+		want := "/static/" + strings.TrimSuffix(name, extension) + "." + hex.EncodeToString(sum[:8]) + extension
+		if got := assets.Path(name); got != want {
+			t.Errorf("%s is at %s, want %s", name, got, want)
+		}
+	}
+}
+
+func TestEachEncodingDecodesToTheFile(t *testing.T) {
+	t.Parallel()
+	assets := load(t)
+	decoders := map[string]func(io.Reader) (io.Reader, error){
+		"br":       func(r io.Reader) (io.Reader, error) { return brotli.NewReader(r), nil },
+		"gzip":     func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) },
+		"identity": func(r io.Reader) (io.Reader, error) { return r, nil },
+	}
+	if len(static.Encodings()) != len(decoders) {
+		t.Errorf("the encodings are %v", static.Encodings())
+	}
+	for name, source := range sources {
+		file, want := find(t, assets, name), content(t, source)
+		for _, encoding := range static.Encodings() {
+			reader, err := decoders[encoding](bytes.NewReader(file.Encoded(encoding)))
+			if err != nil {
+				t.Fatalf("%s, %s: %v", name, encoding, err)
+			}
+			if got, err := io.ReadAll(reader); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s, %s: %d bytes, %v, want %d bytes", name, encoding, len(got), err, len(want))
+			}
+		}
+	}
+}
+
+func TestTheBestEncodingComesFirst(t *testing.T) {
+	t.Parallel()
+	if got := static.Encodings(); !slices.Equal(got, []string{"br", "gzip", "identity"}) {
+		t.Errorf("the encodings are %v", got)
+	}
+	assets := load(t)
+	for name := range sources {
+		file := find(t, assets, name)
+		if br, gz := len(file.Encoded("br")), len(file.Encoded("gzip")); br >= gz || gz >= len(file.Encoded("identity")) {
+			t.Errorf("%s is %d bytes in brotli, %d in gzip and %d as it is", name, br, gz, len(file.Encoded("identity")))
+		}
+	}
+}
+
+// A browser that is told nosniff takes nothing under a wrong type.
+func TestEachFileHasItsType(t *testing.T) {
+	t.Parallel()
+	assets := load(t)
+	for name := range sources {
+		want := map[string]string{
+			".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
+		}[path.Ext(name)]
+		if got := find(t, assets, name).ContentType; got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestOnlyTheExactPathIsFound(t *testing.T) {
+	t.Parallel()
+	assets := load(t)
+	good := assets.Path("app.js")
+	for _, wrong := range []string{
+		"", "/", "/static/", "/static/app.js", "app.js", good + "/", good + "?", strings.ToUpper(good), strings.TrimPrefix(good, "/"),
+		"/static/../static.go", "/static/node_modules/htmx.org/dist/htmx.min.js", strings.Replace(good, "app", "app2", 1),
+	} {
+		if file, found := assets.Find(wrong); found || file != nil {
+			t.Errorf("%q is found", wrong)
+		}
+	}
+}
+
+func TestAskingForANameThatDoesNotExistPanics(t *testing.T) {
+	t.Parallel()
+	assets := load(t)
+	for _, name := range []string{"", "app", "no-such.js", "node_modules/htmx.org/dist/htmx.min.js"} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%q has a path", name)
+				}
+			}()
+			assets.Path(name)
+		}()
+	}
+}
+
+// What a browser loads at its first visit, in the encoding that all browsers take.
+func TestTheFirstVisitIsSmall(t *testing.T) {
+	t.Parallel()
+	const limit = 60 << 10
+	assets, total := load(t), 0
+	for name := range sources {
+		file := find(t, assets, name)
+		t.Logf("%-12s %6d bytes in brotli, %6d in gzip, %6d as it is",
+			name, len(file.Encoded("br")), len(file.Encoded("gzip")), len(file.Encoded("identity")))
+		total += len(file.Encoded("br"))
+	}
+	t.Logf("%d bytes in all", total)
+	if total >= limit {
+		t.Errorf("the first visit loads %d bytes, want less than %d", total, limit)
+	}
+}
+
+// Pico's icons are data: URLs, which the policy allows; anything else would be a request to elsewhere.
+func TestNoStyleLoadsAnythingFromElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"app.css", "pico.css"} {
+		text := string(content(t, sources[name]))
+		if strings.Contains(text, "@import") {
+			t.Errorf("%s imports", name)
+		}
+		for i, rest := range strings.Split(text, "url(") {
+			if i > 0 && !strings.HasPrefix(strings.TrimLeft(rest, `"'`), "data:") {
+				t.Errorf("%s loads %.60s", name, rest)
+			}
+		}
+	}
+}

@@ -1,0 +1,209 @@
+package templates_test
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"runboard/app"
+	"runboard/templates"
+)
+
+// drawn writes a parsed element as text again, so that two can be compared.
+func drawn(t *testing.T, node *html.Node) string {
+	t.Helper()
+	var text strings.Builder
+	if err := html.Render(&text, node); err != nil {
+		t.Fatal(err)
+	}
+	return text.String()
+}
+
+// contents says what a frame holds, after it was parsed as htmx does: for each cell "td#id", for each
+// partial "#target: element#id …". Anything that would be swapped into the region itself is an error.
+func contents(t *testing.T, frame string) (found []string) {
+	t.Helper()
+	for node := range parseFragment(t, frame).ChildNodes() {
+		switch {
+		case node.Type == html.TextNode && strings.TrimSpace(node.Data) == "":
+		case node.Data == "td" && attribute(node, "hx-swap-oob") == "outerMorph":
+			found = append(found, "td#"+attribute(node, "id"))
+		case node.Data == "template" && attribute(node, "type") == "partial" && attribute(node, "hx-swap") == "outerMorph":
+			inside := []string{attribute(node, "hx-target") + ":"}
+			for child := range node.ChildNodes() {
+				inside = append(inside, child.Data+"#"+attribute(child, "id"))
+			}
+			found = append(found, strings.Join(inside, " "))
+		default:
+			t.Errorf("this is not out of band: %s", drawn(t, node))
+		}
+	}
+	return found
+}
+
+// aroundTheList is what every frame says of the whole board.
+var aroundTheList = []string{
+	"#count_all: b#count_all",
+	"#count_created: b#count_created", "#count_started: b#count_started", "#count_completed: b#count_completed",
+	"#count_failed: b#count_failed", "#count_cancelled: b#count_cancelled",
+	"#progress: p#progress",
+}
+
+func cellsOf(runs []app.ProcessRun) (cells []string) {
+	for _, run := range runs {
+		cells = append(cells, "td#"+templates.StatusID(run.ID))
+	}
+	return cells
+}
+
+func TestAFrameHoldsJustWhatItShouldAfterItIsParsed(t *testing.T) {
+	t.Parallel()
+	drawing := newTemplates(t, "simulated", "report")
+	draw := must(t)
+	list := []string{"#process_runs: tbody#process_runs", "#pager: nav#pager"}
+	for name, test := range map[string]struct {
+		frame string
+		want  []string
+	}{
+		"the list":       {draw(drawing.ListFrame(mixedPage())), list},
+		"the empty list": {draw(drawing.ListFrame(app.Page{})), list},
+		"the cells":      {draw(drawing.CellsFrame(mixed(), overview)), cellsOf(mixed())},
+		"one cell":       {draw(drawing.CellsFrame(mixed()[:1], overview)), cellsOf(mixed()[:1])},
+		"no cells":       {draw(drawing.CellsFrame(nil, overview)), nil},
+		"a run": {
+			draw(drawing.RunFrame(app.RunPage{Run: samples["failed"], Overview: overview})),
+			[]string{"td#process_run_3_status", "#process_run_3_facts: tbody#process_run_3_facts"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want := slices.Concat(test.want, aroundTheList)
+			if got := contents(t, test.frame); !slices.Equal(got, want) {
+				t.Errorf("it holds\n%q\nwant\n%q\nin\n%s", got, want, test.frame)
+			}
+		})
+	}
+}
+
+// A target that is missing is passed over in silence, so nobody would notice.
+func TestThePageHasATargetForEachPartOfItsFrames(t *testing.T) {
+	t.Parallel()
+	drawing := newTemplates(t)
+	draw := must(t)
+	single := app.RunPage{Run: samples["failed"], Overview: overview}
+	board := parsePage(t, draw(drawing.Board(mixedPage(), "key-1")))
+	run := parsePage(t, draw(drawing.Run(single)))
+	for _, part := range append(contents(t, draw(drawing.ListFrame(mixedPage()))), contents(t, draw(drawing.CellsFrame(mixed(), overview)))...) {
+		byID(t, board, idIn(part))
+	}
+	for _, part := range contents(t, draw(drawing.RunFrame(single))) {
+		if !slices.Contains(aroundTheList, part) { // these are the board's
+			byID(t, run, idIn(part))
+		}
+	}
+}
+
+// idIn returns the id that a part of contents ends with.
+func idIn(part string) string { return part[strings.LastIndex(part, "#")+1:] }
+
+// bare draws a status cell without the attribute that only frames need.
+func bare(t *testing.T, cell *html.Node) string {
+	t.Helper()
+	cell.Attr = slices.DeleteFunc(cell.Attr, func(a html.Attribute) bool { return a.Key == "hx-swap-oob" })
+	return drawn(t, cell)
+}
+
+func TestPageAndFrameDrawTheSameCell(t *testing.T) {
+	t.Parallel()
+	drawing := newTemplates(t)
+	draw := must(t)
+	for name, run := range samples {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			id := templates.StatusID(run.ID)
+			page, single := app.Page{Runs: []app.ProcessRun{run}}, app.RunPage{Run: run}
+			want := bare(t, byID(t, parsePage(t, draw(drawing.Board(page, ""))), id))
+			for place, root := range map[string]*html.Node{
+				"the run's page":  parsePage(t, draw(drawing.Run(single))),
+				"the row":         parseFragment(t, draw(drawing.Row(run))),
+				"the cell":        parseFragment(t, draw(drawing.Status(run))),
+				"the list frame":  parseFragment(t, draw(drawing.ListFrame(page))),
+				"the cells frame": parseFragment(t, draw(drawing.CellsFrame(page.Runs, overview))),
+				"the run frame":   parseFragment(t, draw(drawing.RunFrame(single))),
+			} {
+				if got := bare(t, byID(t, root, id)); got != want {
+					t.Errorf("%s draws\n%s\nthe board draws\n%s", place, got, want)
+				}
+			}
+		})
+	}
+}
+
+// Out of band on a page or in a row, the cell would be torn out of it.
+func TestOnlyFramesSayThatACellIsOutOfBand(t *testing.T) {
+	t.Parallel()
+	drawing := newTemplates(t)
+	draw := must(t)
+	const attribute = `hx-swap-oob="outerMorph"`
+	for _, text := range []string{
+		draw(drawing.Board(mixedPage(), "")), draw(drawing.Live(mixedPage())), draw(drawing.Row(samples["failed"])),
+		draw(drawing.Status(samples["failed"])), draw(drawing.ListFrame(mixedPage())), draw(drawing.Run(app.RunPage{Run: samples["failed"]})),
+	} {
+		if strings.Contains(text, attribute) {
+			t.Errorf("it is said in\n%s", text)
+		}
+	}
+	if got := strings.Count(draw(drawing.CellsFrame(mixed(), overview)), attribute); got != len(mixed()) {
+		t.Errorf("%d of %d cells of a frame say so", got, len(mixed()))
+	}
+}
+
+func TestTheListFrameHasEachRowWithItsCells(t *testing.T) {
+	t.Parallel()
+	for columns, kinds := range map[int][]string{3: {"simulated"}, 4: {"simulated", "report"}} {
+		frame := must(t)(newTemplates(t, kinds...).ListFrame(mixedPage()))
+		rows := elements(byID(t, parseFragment(t, frame), "process_runs"), named("tr"))
+		if len(rows) != len(mixed()) {
+			t.Fatalf("%d rows, want %d", len(rows), len(mixed()))
+		}
+		for i, run := range mixed() {
+			if got, want := attribute(rows[i], "id"), "process_run_"+strconv.FormatInt(run.ID, 10); got != want {
+				t.Errorf("row %d has the id %q, want %q", i, got, want)
+			}
+			cells := elements(rows[i], func(node *html.Node) bool { return node.Data == "th" || node.Data == "td" })
+			if len(cells) != columns || attribute(cells[1], "id") != templates.StatusID(run.ID) {
+				t.Errorf("row %d has %d cells: %s", i, len(cells), drawn(t, rows[i]))
+			}
+		}
+	}
+}
+
+// longNumbers is a page of runs that have been numbered for years, in the status that takes most room,
+// with an error as work commonly gives.
+func longNumbers() app.Page {
+	page := app.Page{HasOlder: true, HasNewer: true, Overview: overview}
+	page.Query = app.Query{Filtered: true, Status: app.Created, Turn: app.Before, Cursor: 987_654_321_987}
+	for i := range int64(app.PageSize) {
+		run := samples["waiting"]
+		run.ID, run.Version = 987_654_321_986-i, 12_345
+		page.Runs = append(page.Runs, run)
+	}
+	for status := range page.Counts {
+		page.Counts[status] = 987_654_321_987
+	}
+	return page
+}
+
+// A frame goes to each socket each time the list changes: it has to stay small.
+func TestAListFrameWithLongNumbersIsSmall(t *testing.T) {
+	t.Parallel()
+	const limit = 16 << 10
+	size := len(must(t)(newTemplates(t).ListFrame(longNumbers())))
+	t.Logf("%d bytes", size)
+	if size >= limit {
+		t.Errorf("%d bytes, want less than %d", size, limit)
+	}
+}

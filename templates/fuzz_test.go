@@ -1,0 +1,76 @@
+package templates_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"runboard/app"
+	"runboard/templates"
+)
+
+// shape lists the elements of a parsed text and the names of their attributes, without any content.
+func shape(root *html.Node) (shape []string) {
+	for _, node := range elements(root, func(*html.Node) bool { return true }) {
+		entry := node.Data
+		for _, a := range node.Attr {
+			entry += " " + a.Key
+		}
+		shape = append(shape, entry)
+	}
+	return shape
+}
+
+// shapes draws everything that texts get into, and returns its shape.
+func shapes(t *testing.T, drawing *templates.Templates, kind, message string) (all []string) {
+	t.Helper()
+	draw := must(t)
+	runs := []app.ProcessRun{samples["waiting"], samples["failed"]} // those that show their error
+	for i := range runs {
+		runs[i].Kind, runs[i].Error = kind, message
+	}
+	page := app.Page{Runs: runs, Overview: overview}
+	for _, text := range []string{draw(drawing.Board(page, message)), draw(drawing.Error(kind, message))} {
+		all = append(all, shape(parsePage(t, text))...)
+	}
+	for _, text := range []string{
+		draw(drawing.ListFrame(page)), draw(drawing.CellsFrame(runs, overview)), draw(drawing.Notice(message)),
+		draw(drawing.Started(app.Batch{First: 1, Count: 2}, message)),
+	} {
+		all = append(all, shape(parseFragment(t, text))...)
+	}
+	single := app.RunPage{Run: runs[1], Overview: overview}
+	all = append(all, shape(parsePage(t, draw(drawing.Run(single))))...)
+	all = append(all, shape(parseFragment(t, draw(drawing.RunFrame(single))))...)
+	return all
+}
+
+// harmless returns a text without anything special in it; no text stays none, which is drawn otherwise.
+func harmless(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "harmless"
+}
+
+func FuzzTextCannotBecomeMarkup(f *testing.F) {
+	for _, text := range []string{
+		"", "plain", "<script>alert(1)</script>", `"><img src=x onerror=alert(1)>`, `' onclick='alert(1)`, "</td></tr></table><p>",
+		"</small></td><td id=process_run_1_status>", `<hx-partial hx-target="#live" hx-swap="outerHTML">`, "</hx-partial>", "</template>",
+		"<!-- ", "--><b>", "<![CDATA[", "&lt;b&gt;", "&#60;b&#62;", "`", "\x00<b>\x00", "\xff\xfe<\xc0\xbc", "<\u2028b>", "\uff1cb\uff1e",
+		"</title><head><title>", "{{.}}", "<svg/onload=alert(1)>", "javascript:alert(1)", "\r\n<b\n>", "<plaintext>", "<textarea>", "</script",
+	} {
+		f.Add(text, text)
+		f.Add("plain", text)
+		f.Add(text, "")
+	}
+	drawing := newTemplates(f, "simulated", "report") // so that rows name their kind
+	f.Fuzz(func(t *testing.T, kind, message string) {
+		got, want := shapes(t, drawing, kind, message), shapes(t, drawing, harmless(kind), harmless(message))
+		if !slices.Equal(got, want) {
+			t.Errorf("kind %q, message %q: drawn as\n%s\nwant\n%s", kind, message, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	})
+}

@@ -1,0 +1,86 @@
+package templates_test
+
+import (
+	"testing"
+
+	"runboard/app"
+)
+
+func TestTheBoardLooksAsItShould(t *testing.T) {
+	t.Parallel()
+	failed := app.Query{Filtered: true, Status: app.Failed}
+	for name, page := range map[string]app.Page{
+		"board_empty":        {},
+		"board_empty_filter": {Query: failed, Overview: overview},
+		"board_empty_page":   {Query: failed.To(app.After, 99), HasOlder: true, Overview: overview},
+		"board_mixed":        mixedPage(),
+		"board_pager":        {Query: failed.To(app.Before, 9), Runs: mixed()[5:6], HasOlder: true, HasNewer: true, Overview: overview},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			golden(t, name, must(t)(newTemplates(t).Board(page, "key-1")))
+		})
+	}
+}
+
+func TestTheBoardNamesKindsWhenThereAreSeveral(t *testing.T) {
+	t.Parallel()
+	golden(t, "board_kinds", must(t)(newTemplates(t, "simulated", "report").Board(mixedPage(), "key-1")))
+}
+
+func TestTheLiveRegionIsThatOfTheBoard(t *testing.T) {
+	t.Parallel()
+	drawing := newTemplates(t)
+	whole := parsePage(t, must(t)(drawing.Board(mixedPage(), "key-1")))
+	part := parseFragment(t, must(t)(drawing.Live(mixedPage())))
+	if got, want := drawn(t, byID(t, part, "live")), drawn(t, byID(t, whole, "live")); got != want {
+		t.Errorf("alone it is\n%s\nand on the page it is\n%s", got, want)
+	}
+}
+
+func TestTheRunPageLooksAsItShouldInEachState(t *testing.T) {
+	t.Parallel()
+	for name, run := range samples {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			golden(t, "run_"+name, must(t)(newTemplates(t).Run(app.RunPage{Run: run, Overview: overview})))
+		})
+	}
+}
+
+func TestFragmentsLookAsTheyShould(t *testing.T) {
+	t.Parallel()
+	drawing := newTemplates(t)
+	draw := must(t)
+	for name, drawn := range map[string]string{
+		"row":          draw(drawing.Row(samples["started"])),
+		"status":       draw(drawing.Status(samples["waiting"])),
+		"notice":       draw(drawing.Notice("The count must be <1 to 1000>.")),
+		"started_one":  draw(drawing.Started(app.Batch{First: 7, Count: 1}, "key-2")),
+		"started_many": draw(drawing.Started(app.Batch{First: 7, Count: 10}, "key-2")),
+		"error":        draw(drawing.Error("Not found", "There is no run <7>.")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			golden(t, name, drawn)
+		})
+	}
+}
+
+func TestFramesLookAsTheyShould(t *testing.T) {
+	t.Parallel()
+	drawing := newTemplates(t)
+	draw := must(t)
+	for name, drawn := range map[string]string{
+		"list_frame":       draw(drawing.ListFrame(mixedPage())),
+		"list_frame_empty": draw(drawing.ListFrame(app.Page{})),
+		"cells_frame":      draw(drawing.CellsFrame(mixed(), overview)),
+		"cells_frame_none": draw(drawing.CellsFrame(nil, overview)),
+		"run_frame":        draw(drawing.RunFrame(app.RunPage{Run: samples["failed"], Overview: overview})),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			golden(t, name, drawn)
+		})
+	}
+}

@@ -1,0 +1,194 @@
+package templates_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/net/html"
+
+	"runboard/app"
+	"runboard/templates"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// noon is the time on the clock of all that tests draw.
+var noon = time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
+
+func before(d time.Duration) time.Time { return noon.Add(-d) }
+
+// newTemplates draws at noon, and links to assets by their plain names.
+func newTemplates(t testing.TB, kinds ...string) *templates.Templates {
+	t.Helper()
+	if kinds == nil {
+		kinds = []string{"simulated"}
+	}
+	drawing, err := templates.New(templates.Options{
+		Asset: func(name string) string { return "/static/" + name },
+		Kinds: kinds,
+		Now:   func() time.Time { return noon },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return drawing
+}
+
+// must is for drawings that cannot fail.
+func must(t testing.TB) func(drawn []byte, err error) string {
+	return func(drawn []byte, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(drawn)
+	}
+}
+
+// golden compares what was drawn with the file of that name in testdata.
+func golden(t *testing.T, name, drawn string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".html")
+	if *update {
+		if err := os.WriteFile(file, []byte(drawn), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, wanted := strings.Split(drawn, "\n"), strings.Split(string(want), "\n")
+	for i := range min(len(got), len(wanted)) {
+		if got[i] != wanted[i] {
+			t.Fatalf("%s (go test ./templates -update writes it anew): line %d is\n%s\nwant\n%s", file, i+1, got[i], wanted[i])
+		}
+	}
+	if len(got) != len(wanted) {
+		t.Errorf("%s (go test ./templates -update writes it anew) has %d lines, and %d are drawn", file, len(wanted), len(got))
+	}
+}
+
+// The runs of the samples: one in every state that looks different.
+var samples = map[string]app.ProcessRun{
+	"created": {ID: 8, Kind: "simulated", Status: app.Created, Version: 1, CreatedAt: before(2 * time.Second)},
+	"waiting": {
+		ID: 7, Kind: "simulated", Status: app.Created, Version: 3, Attempt: 1, Error: "the simulated work failed",
+		CreatedAt: before(time.Minute), StartedAt: before(8 * time.Second), DueAt: noon.Add(1500 * time.Millisecond),
+	},
+	"started": {
+		ID: 6, Kind: "simulated", Status: app.Started, Version: 2, Attempt: 1,
+		CreatedAt: before(3 * time.Minute), StartedAt: before(12 * time.Second),
+	},
+	"suspect": {
+		ID: 5, Kind: "simulated", Status: app.Started, Version: 6, Attempt: 1, Crashes: 2,
+		CreatedAt: before(2 * time.Hour), StartedAt: before(90 * time.Second),
+	},
+	"completed": {
+		ID: 4, Kind: "simulated", Status: app.Completed, Version: 3, Attempt: 1,
+		CreatedAt: before(3 * time.Hour), StartedAt: before(3*time.Hour - time.Second), FinishedAt: before(3*time.Hour - 3400*time.Millisecond),
+	},
+	"failed": {
+		ID: 3, Kind: "simulated", Status: app.Failed, Version: 3, Attempt: 1, Crashes: 1, Error: `5 < 6 & "quoted" <b>not bold</b>`,
+		CreatedAt: before(50 * time.Hour), StartedAt: before(49 * time.Hour), FinishedAt: before(48 * time.Hour),
+	},
+	"cancelled": {
+		ID: 2, Kind: "simulated", Status: app.Cancelled, Version: 2,
+		CreatedAt: before(100 * time.Hour), FinishedAt: before(99 * time.Hour),
+	},
+}
+
+var overview = app.Overview{Counts: app.Counts{2, 1234, 1234567, 1, 0}, Recent: 10, Done: 7}
+
+// mixed are all samples, newest first.
+func mixed() (runs []app.ProcessRun) {
+	for _, name := range []string{"created", "waiting", "started", "suspect", "completed", "failed", "cancelled"} {
+		runs = append(runs, samples[name])
+	}
+	return runs
+}
+
+func mixedPage() app.Page { return app.Page{Runs: mixed(), Overview: overview} }
+
+// parsePage parses a whole page as browsers do.
+func parsePage(t testing.TB, text string) *html.Node {
+	t.Helper()
+	root, err := html.Parse(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// What htmx writes in the place of its own elements before it parses a fragment, see makeFragment there.
+var (
+	opening = regexp.MustCompile(`(?i)<hx-([a-z]+)(\s+|>)`)
+	closing = regexp.MustCompile(`(?i)</hx-[a-z]+>`)
+)
+
+// parseFragment parses an answer or a frame as htmx does, in a template, where the parser lets parts of
+// tables stand alone but still drops those that stand in the wrong place.
+func parseFragment(t testing.TB, text string) *html.Node {
+	t.Helper()
+	text = opening.ReplaceAllString(text, `<template hx type="$1"$2`)
+	text = closing.ReplaceAllString(text, `</template>`)
+	for node := range parsePage(t, "<template>"+text+"</template>").Descendants() {
+		if node.Data == "template" {
+			return node
+		}
+	}
+	t.Fatal("there is no template")
+	return nil
+}
+
+// elements returns the elements below a node for which wanted is true, in the order of the text.
+func elements(root *html.Node, wanted func(*html.Node) bool) (found []*html.Node) {
+	for node := range root.Descendants() {
+		if node.Type == html.ElementNode && wanted(node) {
+			found = append(found, node)
+		}
+	}
+	return found
+}
+
+func named(name string) func(*html.Node) bool {
+	return func(node *html.Node) bool { return node.Data == name }
+}
+
+// byID returns the one element with an id.
+func byID(t testing.TB, root *html.Node, id string) *html.Node {
+	t.Helper()
+	found := elements(root, func(node *html.Node) bool { return attribute(node, "id") == id })
+	if len(found) != 1 {
+		t.Fatalf("%d elements have the id %q", len(found), id)
+	}
+	return found[0]
+}
+
+// attribute returns the value of an attribute, or "".
+func attribute(node *html.Node, key string) string {
+	for _, a := range node.Attr {
+		if a.Key == key {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+func textOf(node *html.Node) string {
+	var text strings.Builder
+	for below := range node.Descendants() {
+		if below.Type == html.TextNode {
+			text.WriteString(below.Data)
+		}
+	}
+	return text.String()
+}

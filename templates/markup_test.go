@@ -1,0 +1,232 @@
+package templates_test
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"runboard/app"
+	"runboard/templates"
+)
+
+// pages are all that is ever sent whole, with text in it that would like to be markup.
+func pages(t testing.TB) map[string]*html.Node {
+	t.Helper()
+	drawing, hostile := newTemplates(t, "simulated", "report"), samples["failed"]
+	hostile.Error = `"><img src=x onerror=alert(1)><script>alert(1)</script> style="color:red"`
+	hostile.Kind = `' onclick='alert(1)`
+	page := mixedPage()
+	page.Runs = append(page.Runs, hostile)
+	page.Runs[len(page.Runs)-1].ID = 1
+	page.HasOlder, page.HasNewer, page.Query = true, true, app.Query{Turn: app.Before, Cursor: 9}
+	draw := must(t)
+	return map[string]*html.Node{
+		"the board":       parsePage(t, draw(drawing.Board(page, `k" autofocus onfocus="alert(1)`))),
+		"the empty board": parsePage(t, draw(drawing.Board(app.Page{}, ""))),
+		"a run's page":    parsePage(t, draw(drawing.Run(app.RunPage{Run: hostile}))),
+		"the error page":  parsePage(t, draw(drawing.Error("</title><script>", "<script>alert(1)</script>"))),
+		"the notice":      parseFragment(t, draw(drawing.Notice("<script>alert(1)</script>"))),
+		"started":         parseFragment(t, draw(drawing.Started(app.Batch{First: 1, Count: 2}, `"><script>`))),
+		"the list frame":  parseFragment(t, draw(drawing.ListFrame(page))),
+		"the cells frame": parseFragment(t, draw(drawing.CellsFrame(page.Runs, overview))),
+		"the run frame":   parseFragment(t, draw(drawing.RunFrame(app.RunPage{Run: hostile}))),
+	}
+}
+
+// The content security policy forbids all of this, and then it would not work.
+func TestNothingNeedsInlineScriptOrStyle(t *testing.T) {
+	t.Parallel()
+	for name, root := range pages(t) {
+		for _, node := range elements(root, func(*html.Node) bool { return true }) {
+			if node.Data == "style" || node.Data == "script" && (attribute(node, "src") == "" || textOf(node) != "") {
+				t.Errorf("%s has inline %s", name, node.Data)
+			}
+			for _, a := range node.Attr {
+				if forbidden(a) {
+					t.Errorf("%s has %s=%q on <%s>", name, a.Key, a.Val, node.Data)
+				}
+			}
+		}
+	}
+}
+
+func forbidden(a html.Attribute) bool {
+	value := strings.ToLower(strings.TrimSpace(a.Val))
+	switch {
+	case a.Key == "style", strings.HasPrefix(a.Key, "on"), strings.HasPrefix(a.Key, "hx-on"):
+		return true
+	case strings.HasPrefix(value, "js:"), strings.HasPrefix(value, "javascript:"):
+		return true
+	}
+	return strings.HasPrefix(a.Key, "hx-trigger") && strings.Contains(value, "[") // a filter, which is evaluated
+}
+
+func TestNoIDIsUsedTwice(t *testing.T) {
+	t.Parallel()
+	for name, root := range pages(t) {
+		seen := map[string]bool{}
+		for _, node := range elements(root, func(node *html.Node) bool { return attribute(node, "id") != "" }) {
+			if id := attribute(node, "id"); seen[id] {
+				t.Errorf("%s has the id %q twice", name, id)
+			} else {
+				seen[id] = true
+			}
+		}
+	}
+}
+
+func TestScriptsAndStylesAreAssets(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"the board", "a run's page", "the error page"} {
+		root := pages(t)[name]
+		for element, key := range map[string]string{"script": "src", "link": "href"} {
+			found := elements(root, named(element))
+			if len(found) != 3 {
+				t.Errorf("%s has %d times <%s>, want 3", name, len(found), element)
+			}
+			for _, node := range found {
+				if !strings.HasPrefix(attribute(node, key), "/static/") {
+					t.Errorf("%s has %s", name, drawn(t, node))
+				}
+			}
+		}
+	}
+}
+
+func TestTheBoardHasTheElementsOfTheContract(t *testing.T) {
+	t.Parallel()
+	root := parsePage(t, must(t)(newTemplates(t).Board(mixedPage(), "key-1")))
+	for id, want := range map[string]struct{ element, key, value string }{
+		"live":            {"section", "hx-swap", "none"},
+		"process_runs":    {"tbody", "", ""},
+		"process_run_8":   {"tr", "", ""},
+		"notice":          {"div", "role", "status"},
+		"connection":      {"span", "data-state", "offline"},
+		"count_created":   {"b", "", ""},
+		"idempotency_key": {"input", "value", "key-1"},
+	} {
+		node := byID(t, root, id)
+		if node.Data != want.element || attribute(node, want.key) != want.value {
+			t.Errorf("#%s is %s", id, drawn(t, node))
+		}
+	}
+	for status, want := range map[app.Status]string{
+		app.Created: "2", app.Started: "1,234", app.Completed: "1,234,567", app.Failed: "1", app.Cancelled: "0",
+	} {
+		if got := textOf(byID(t, root, "count_"+status.String())); got != want {
+			t.Errorf("%s runs are counted as %q, want %q", status, got, want)
+		}
+	}
+	if got := textOf(byID(t, root, "count_all")); got != "1,235,804" {
+		t.Errorf("all runs are counted as %q", got)
+	}
+}
+
+func TestTheButtonWorksWithoutScript(t *testing.T) {
+	t.Parallel()
+	root := parsePage(t, must(t)(newTemplates(t).Board(app.Page{}, "key-1")))
+	forms := elements(root, named("form"))
+	if len(forms) != 1 || attribute(forms[0], "method") != "post" || attribute(forms[0], "action") != "/process_runs" {
+		t.Fatalf("%d forms, of which the first is %s", len(forms), drawn(t, forms[0]))
+	}
+	buttons := elements(forms[0], named("button"))
+	if len(buttons) != 1 || textOf(buttons[0]) != "Start 10 processes" || attribute(buttons[0], "type") != "submit" {
+		t.Errorf("%d buttons, of which the first says %q", len(buttons), textOf(buttons[0]))
+	}
+	sent := map[string]string{}
+	for _, field := range elements(forms[0], named("input")) {
+		sent[attribute(field, "name")] = attribute(field, "value")
+	}
+	if len(sent) != 2 || sent["count"] != "10" || sent["idempotency_key"] != "key-1" {
+		t.Errorf("it sends %v", sent)
+	}
+}
+
+func TestTheStatusCellIsThatOfTheContract(t *testing.T) {
+	t.Parallel()
+	for name, run := range samples {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cell := byID(t, parseFragment(t, must(t)(newTemplates(t).Status(run))), "process_run_"+strconv.FormatInt(run.ID, 10)+"_status")
+			word := run.Status.String()
+			if attribute(cell, "data-status") != word || attribute(cell, "data-version") != strconv.FormatInt(run.Version, 10) {
+				t.Errorf("the cell is %s", drawn(t, cell))
+			}
+			if text := textOf(cell); !strings.HasPrefix(text, word) || strings.HasPrefix(text, word+word) {
+				t.Errorf("its text is %q", text)
+			}
+		})
+	}
+}
+
+// The region asks for what its page shows, and not for what the page before it showed.
+func TestTheSocketAsksWhatThePageAsks(t *testing.T) {
+	t.Parallel()
+	drawing := newTemplates(t)
+	draw := must(t)
+	for query, want := range map[app.Query]string{
+		{}:                                   "/process_runs/live",
+		{Filtered: true, Status: app.Failed}: "/process_runs/live?status=failed",
+		{Filtered: true, Status: app.Created, Turn: app.After, Cursor: 7}: "/process_runs/live?after=7&status=created",
+	} {
+		live := byID(t, parsePage(t, draw(drawing.Board(app.Page{Query: query}, ""))), "live")
+		if got := attribute(live, "hx-ws:connect"); got != want {
+			t.Errorf("the board's socket is %q, want %q", got, want)
+		}
+	}
+	live := byID(t, parsePage(t, draw(drawing.Run(app.RunPage{Run: app.ProcessRun{ID: 42}}))), "live")
+	if got := attribute(live, "hx-ws:connect"); got != "/process_runs/42/live" || attribute(live, "hx-swap") != "none" {
+		t.Errorf("the socket of run 42 is %q", got)
+	}
+}
+
+func TestTheFilterInUseIsTheOneThatIsMarked(t *testing.T) {
+	t.Parallel()
+	drawing := newTemplates(t)
+	for query, want := range map[app.Query]string{
+		{}:                                   "filter_all",
+		{Filtered: true}:                     "filter_created",
+		{Filtered: true, Status: app.Failed}: "filter_failed",
+	} {
+		root := parsePage(t, must(t)(drawing.Board(app.Page{Query: query}, "")))
+		marked := elements(root, func(node *html.Node) bool { return attribute(node, "aria-current") != "" })
+		if len(marked) != 1 || attribute(marked[0], "id") != want {
+			t.Errorf("%d links are marked, want just %s", len(marked), want)
+		}
+	}
+}
+
+// htmx reads this as JSON, and goes by its own defaults when it cannot.
+func TestTheSettingsOfHtmxAreJSON(t *testing.T) {
+	t.Parallel()
+	for _, meta := range elements(pages(t)["the board"], named("meta")) {
+		if attribute(meta, "name") != "htmx-config" {
+			continue
+		}
+		var config map[string]any
+		if err := json.Unmarshal([]byte(attribute(meta, "content")), &config); err != nil {
+			t.Fatal(err)
+		}
+		if _, inherits := config["implicitInheritance"]; inherits || config["extensions"] != "ws" || config["includeIndicatorCSS"] != false {
+			t.Errorf("the settings are %v", config)
+		}
+		return
+	}
+	t.Error("there are no settings")
+}
+
+func TestWhatPeopleReadIsTheTextItself(t *testing.T) {
+	t.Parallel()
+	run := samples["failed"]
+	run.Kind, run.Error = `a<b>&"c"`, "5 < 6\n& <script>alert('1')</script> {{.}} &lt;"
+	root := parsePage(t, must(t)(newTemplates(t).Run(app.RunPage{Run: run})))
+	facts := textOf(byID(t, root, templates.FactsID(run.ID)))
+	for _, text := range []string{run.Kind, run.Error} {
+		if !strings.Contains(facts, text) {
+			t.Errorf("%q is not in %q", text, facts)
+		}
+	}
+}

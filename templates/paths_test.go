@@ -1,0 +1,78 @@
+package templates_test
+
+import (
+	"errors"
+	"math"
+	"testing"
+
+	"runboard/app"
+	"runboard/templates"
+)
+
+func TestThePathOfAQuery(t *testing.T) {
+	t.Parallel()
+	failed := app.Query{Filtered: true, Status: app.Failed}
+	for query, want := range map[app.Query]string{
+		{}:                                  "",
+		{Filtered: true}:                    "?status=created",
+		failed:                              "?status=failed",
+		app.Query{}.To(app.Before, 26):      "?before=26",
+		app.Query{}.To(app.After, 50):       "?after=50",
+		failed.To(app.Before, 1):            "?before=1&status=failed",
+		failed.To(app.After, math.MaxInt64): "?after=9223372036854775807&status=failed",
+		{Status: app.Failed, Cursor: 7}:     "", // neither asked for: no filter and no turn
+	} {
+		if got := templates.QueryPath(query); got != "/process_runs"+want {
+			t.Errorf("%+v is at %q", query, got)
+		}
+		if got := templates.LivePath(query); got != "/process_runs/live"+want {
+			t.Errorf("the socket of %+v is at %q", query, got)
+		}
+	}
+}
+
+func TestThePathsAndIDsOfARun(t *testing.T) {
+	t.Parallel()
+	for got, want := range map[string]string{
+		templates.RunPath(42):            "/process_runs/42",
+		templates.RunPath(math.MaxInt64): "/process_runs/9223372036854775807",
+		templates.RowID(42):              "process_run_42",
+		templates.StatusID(42):           "process_run_42_status",
+		templates.FactsID(42):            "process_run_42_facts",
+		templates.CountID(app.Cancelled): "count_cancelled",
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// Half a page is never sent: nothing is, when something goes wrong in the middle.
+func TestAPageThatCannotBeDrawnIsAnErrorAndNoPage(t *testing.T) {
+	t.Parallel()
+	drawing, err := templates.New(templates.Options{
+		Asset: func(string) string { panic(errors.New("no such file")) },
+		Kinds: []string{"simulated"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if page, err := drawing.Board(app.Page{}, ""); err == nil || page != nil {
+		t.Errorf("drawn: %q, %v", page, err)
+	}
+}
+
+// Without a clock of its own it goes by the real one, and not by year 1.
+func TestTheDefaultClockIsTheRealOne(t *testing.T) {
+	t.Parallel()
+	drawing, err := templates.New(templates.Options{Asset: func(string) string { return "" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := samples["created"]
+	run.CreatedAt = run.CreatedAt.AddDate(-20, 0, 0)
+	row := must(t)(drawing.Row(run))
+	if text := textOf(byID(t, parseFragment(t, row), templates.RowID(run.ID))); text[len(text)-len(" days ago"):] != " days ago" {
+		t.Errorf("a run of twenty years ago is drawn as %q", text)
+	}
+}
