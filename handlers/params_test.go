@@ -1,0 +1,78 @@
+package handlers
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"runboard/app"
+)
+
+func FuzzParseNumber(f *testing.F) {
+	for _, seed := range []string{"", "0", "1", "007", "+1", "-1", " 1", "1.0", "1e3", "0x1", "9223372036854775807", "9223372036854775808", "１", "1\x00"} {
+		f.Add(seed)
+	}
+	digits := regexp.MustCompile(`^[0-9]{1,19}$`)
+	f.Fuzz(func(t *testing.T, text string) {
+		n, ok := parseNumber(text)
+		want, err := strconv.ParseInt(text, 10, 64)
+		if accept := digits.MatchString(text) && err == nil; ok != accept {
+			t.Fatalf("%q: accepted: %t", text, ok)
+		}
+		if ok && n != want {
+			t.Fatalf("%q is %d", text, n)
+		}
+	})
+}
+
+func FuzzParseJSON(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"count":10}`, `{"count":1,"count":2}`, `{"count":"1"}`, `{"kind":null}`, `{"count":1e1}`, `{`, `[]`, `{"a":{"count":5}}`, `{}{}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		given, err := parseJSON(body)
+		if err != nil {
+			if app.CodeOf(err) != app.CodeMalformed {
+				t.Fatalf("%s: %v", body, err)
+			}
+			return
+		}
+		if count, err := parseCount(given["count"]); err == nil && (count < 1 || count > app.MaxCount) {
+			t.Fatalf("%s asks for %d runs", body, count)
+		}
+	})
+}
+
+func FuzzParseKey(f *testing.F) {
+	f.Add("a", "a")
+	f.Add("a", "b")
+	f.Add("", "key with space")
+	f.Add(strings.Repeat("k", 201), "")
+	f.Fuzz(func(t *testing.T, first, second string) {
+		key, err := parseKey([]string{first, second})
+		switch {
+		case err != nil && app.CodeOf(err) != app.CodeInvalid:
+			t.Fatal(err)
+		case err == nil && (len(key) > app.MaxKey || strings.ContainsAny(key, " \x00\n\u00e4")):
+			t.Fatalf("%q is accepted", key)
+		case err == nil && first != "" && second != "" && first != second:
+			t.Fatalf("%q and %q are taken for one", first, second)
+		}
+	})
+}
+
+func TestTwoLengthsAreSeenHoweverTheyAreSpelt(t *testing.T) {
+	for headers, two := range map[string]bool{
+		"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n": true,
+		"transfer-encoding:chunked\r\nCONTENT-LENGTH:1\r\n":   true,
+		"Content-Length: 1\r\nHost: a\r\n":                    false,
+		"Transfer-Encoding: chunked\r\n":                      false,
+		"X-Content-Length: 1\r\nTransfer-Encoding: chunked":   false,
+		"": false,
+	} {
+		if twoLengths([]byte(headers)) != two {
+			t.Errorf("%q: %t", headers, !two)
+		}
+	}
+}

@@ -1,0 +1,189 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"runboard/app"
+	"runboard/static"
+	"runboard/templates"
+)
+
+// broken is a store in which everything goes wrong in the way that its fields say.
+type broken struct {
+	app.Store // nil: what is not overridden panics
+	err       error
+}
+
+func (b broken) Page(context.Context, app.Query) (app.Page, error) {
+	if b.err == nil {
+		panic("dsn=postgres://user:secret@db")
+	}
+	return app.Page{}, b.err
+}
+
+func (b broken) Ready() error { return nil }
+
+// testServer is a server over a store, on a port of its own, with what it logs.
+type testServer struct {
+	*Server
+	url string
+}
+
+func newServer(t *testing.T, store app.Store) (testServer, *strings.Builder) {
+	t.Helper()
+	assets, err := static.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	drawing, err := templates.New(templates.Options{Asset: assets.Path, Kinds: []string{"test"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := &strings.Builder{}
+	s, err := New(Options{
+		Config: app.Config{PostRate: 100, UpgradeRate: 100}, Store: store, Templates: drawing, Assets: assets,
+		Kinds: []string{"test"}, Log: slog.New(slog.NewTextHandler(log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Ready()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(listener) }()
+	t.Cleanup(func() {
+		if err := errors.Join(s.Shutdown(context.Background()), <-served); err != nil {
+			t.Error(err)
+		}
+	})
+	return testServer{s, "http://" + listener.Addr().String()}, log
+}
+
+// client keeps no connections, which a shutdown would wait for.
+var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
+func get(t *testing.T, s testServer, path string, headers ...string) (status int, body string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+func TestAPanicInAHandlerIsNotTheEndAndNotTold(t *testing.T) {
+	s, log := newServer(t, broken{})
+	status, body := get(t, s, "/process_runs")
+	if status != http.StatusInternalServerError || strings.Contains(body, "secret") {
+		t.Errorf("the answer is %d: %s", status, body)
+	}
+	if !strings.Contains(log.String(), "secret") || !strings.Contains(log.String(), "server_test.go") {
+		t.Errorf("the log does not say what happened and where: %s", log)
+	}
+	if status, _ := get(t, s, "/up"); status != http.StatusOK {
+		t.Errorf("afterwards, the answer is %d", status)
+	}
+}
+
+func TestAnInternalErrorIsToldByAReferenceOnly(t *testing.T) {
+	s, log := newServer(t, broken{err: errors.New("no such table: process_runs (/var/lib/x.db)")})
+	status, body := get(t, s, "/process_runs", "Accept", "application/json")
+	if status != http.StatusInternalServerError || strings.Contains(body, "table") {
+		t.Errorf("the answer is %d: %s", status, body)
+	}
+	_, after, found := strings.Cut(body, "the reference ")
+	if !found || !strings.Contains(log.String(), after[:10]) || !strings.Contains(log.String(), "no such table") {
+		t.Errorf("the answer %s does not lead to the log %s", body, log)
+	}
+}
+
+func TestAFaultOfTheDatabaseAsksToComeAgain(t *testing.T) {
+	s, _ := newServer(t, broken{err: &app.Error{Code: app.CodeUnavailable, Message: "Not now.", Err: errors.New("disk I/O error")}})
+	status, body := get(t, s, "/process_runs")
+	if status != http.StatusServiceUnavailable || !strings.Contains(body, "Not now.") || strings.Contains(body, "disk") {
+		t.Errorf("the answer is %d: %s", status, body)
+	}
+}
+
+func TestWhatIsWantedFollowsFromTheHeaders(t *testing.T) {
+	s, _ := newServer(t, broken{err: app.Errorf(app.CodeNotFound, "Not there.")})
+	for _, c := range []struct {
+		headers []string
+		begins  string
+	}{
+		{nil, "<!doctype html>"},
+		{[]string{"Accept", "*/*"}, "<!doctype html>"},
+		{[]string{"Accept", "image/png"}, "<!doctype html>"},
+		{[]string{"Accept", "text/html,application/json;q=0.5"}, "<!doctype html>"},
+		{[]string{"Accept", "application/json"}, `{"code":"not_found"`},
+		{[]string{"Accept", "application/json, text/plain, */*"}, `{"code":"not_found"`},
+		{[]string{"HX-Request", "true", "HX-Request-Type", "partial"}, `<p class="error">`},
+		{[]string{"HX-Request", "true", "HX-Request-Type", "full"}, "<!doctype html>"},
+		{[]string{"HX-Request-Type", "partial"}, "<!doctype html>"},
+	} {
+		if _, body := get(t, s, "/process_runs", c.headers...); !strings.HasPrefix(body, c.begins) {
+			t.Errorf("with %v the answer is %s", c.headers, body)
+		}
+	}
+}
+
+func TestAServerThatStartsOrDrainsRefusesWhatIsNew(t *testing.T) {
+	s, _ := newServer(t, broken{err: app.Errorf(app.CodeNotFound, "Not there.")})
+	for _, state := range []int32{starting, draining} {
+		s.state.Store(state)
+		if status, _ := get(t, s, "/up"); status != http.StatusServiceUnavailable {
+			t.Errorf("/up answers %d", status)
+		}
+		status, _ := get(t, s, "/process_runs/live", "Connection", "Upgrade", "Upgrade", "websocket")
+		if status != http.StatusServiceUnavailable {
+			t.Errorf("a new socket gets %d", status)
+		}
+	}
+}
+
+func TestARateIsOfOneAddressAndHasABurst(t *testing.T) {
+	limit := newRateLimit(0.001)
+	if !limit.allow("a") || limit.allow("a") || !limit.allow("b") {
+		t.Error("the limit is not one for each address")
+	}
+	generous := newRateLimit(50)
+	for i := range 100 {
+		if !generous.allow("a") {
+			t.Fatalf("the burst ended after %d", i)
+		}
+	}
+	none := newRateLimit(0)
+	for range 10_000 {
+		if !none.allow("a") {
+			t.Fatal("0 is a limit")
+		}
+	}
+	for i := range 2 * maxAddresses {
+		limit.allow(strings.Repeat("x", i%7) + string(rune(i)))
+	}
+	if kept := limit.addresses.Len(); kept > maxAddresses {
+		t.Errorf("%d addresses are kept", kept)
+	}
+}
