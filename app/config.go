@@ -49,7 +49,8 @@ func (c Config) Validate() error {
 		checkRange("upgrade-rate", c.UpgradeRate, 0, 1e6),
 		checkRange("post-rate", c.PostRate, 0, 1e6),
 		checkRange("delay-min", c.DelayMin, 0, time.Hour),
-		checkRange("delay-max", c.DelayMax, c.DelayMin, time.Hour),
+		checkRange("delay-max", c.DelayMax, 0, time.Hour),
+		c.checkDelays(),
 		checkRange("run-timeout", c.RunTimeout, time.Millisecond, 30*24*time.Hour),
 		checkRange("drain-timeout", c.DrainTimeout, 0, time.Hour),
 		checkOneOf("synchronous", c.Synchronous, "full", "normal"),
@@ -83,6 +84,13 @@ func checkRange[T int | int64 | float64 | time.Duration](flag string, value, low
 		return nil
 	}
 	return fmt.Errorf("--%s: %v is not between %v and %v", flag, value, low, high)
+}
+
+func (c Config) checkDelays() error {
+	if c.DelayMin > c.DelayMax {
+		return fmt.Errorf("--delay-max: %v is less than --delay-min, which is %v", c.DelayMax, c.DelayMin)
+	}
+	return nil
 }
 
 func checkOneOf(flag, value string, known ...string) error {

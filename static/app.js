@@ -50,15 +50,16 @@
   }, 1000);
 
   // A double or triple click is one wish. The server would answer each within milliseconds, so
-  // waiting for the answer does not catch the second one.
+  // waiting for the answer does not catch the second one. The time counts from the click before, not
+  // from the one that was sent: else the third of three slow clicks, or a key that is held, would send again.
   const pause = 500; // ms, the time within which two clicks count as a double one
-  const sent = new WeakMap();
+  const clicked = new WeakMap();
   document.addEventListener("submit", (event) => {
-    if (event.timeStamp - (sent.get(event.target) ?? -pause) < pause) {
+    const before = clicked.get(event.target) ?? -pause;
+    clicked.set(event.target, event.timeStamp);
+    if (event.timeStamp - before < pause) {
       event.preventDefault();
       event.stopImmediatePropagation();
-    } else {
-      sent.set(event.target, event.timeStamp);
     }
   }, true);
 

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// The pictures in docs are taken from the real page. UPDATE_SCREENSHOTS=1 writes them anew.
+func TestThePageLooksLikeItsPictures(t *testing.T) {
+	t.Parallel()
+	b := startBinary(t, "--delay-min", "400ms", "--delay-max", "2s", "--failure-rate", "0")
+	b.post(3)
+	b.waitUntilDone(3)
+	b.kill()
+	b.args = []string{"--delay-min", "400ms", "--delay-max", "2s", "--failure-rate", "1"}
+	b.restart()
+	b.post(2)
+	b.waitUntilDone(5)
+	b.kill()
+	b.args = []string{"--delay-min", "0s", "--delay-max", "12s"} // so that a few are far ahead
+	b.restart()
+	b.post(9)
+	b.untilStarted(3)
+	failed := b.list("/process_runs?status=failed").ProcessRuns[0].ID
+	for _, one := range []struct {
+		picture, path, scheme string
+		width, height         int
+	}{
+		{"board.png", "/process_runs", "light", 1000, 850},
+		{"board-dark.png", "/process_runs", "dark", 1000, 850},
+		{"board-narrow.png", "/process_runs", "light", 360, 800},
+		{"run.png", fmt.Sprint("/process_runs/", failed), "light", 1000, 520},
+	} {
+		t.Run(one.picture, func(t *testing.T) {
+			picture := photograph(t, b.url+one.path, one.scheme, one.width, one.height)
+			checkPicture(t, picture, image.Pt(one.width, one.height), one.scheme == "dark")
+			if os.Getenv("UPDATE_SCREENSHOTS") == "" {
+				return
+			}
+			if err := os.WriteFile(filepath.Join("docs", one.picture), picture, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// photograph takes a picture of a page that is live.
+func photograph(t *testing.T, url, scheme string, width, height int) []byte {
+	t.Helper()
+	p := newTab(t)
+	call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+	})
+	p.do(chromedp.EmulateViewport(int64(width), int64(height)), chromedp.Navigate(url))
+	p.untilLive()
+	if overflow := evaluate[int](p, "document.documentElement.scrollWidth - innerWidth"); overflow > 0 {
+		t.Errorf("at a width of %d the page is %d pixels too wide", width, overflow)
+	}
+	picture, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return picture
+}
+
+// checkPicture checks that something is to be seen, on a background as it should be.
+func checkPicture(t *testing.T, picture []byte, size image.Point, dark bool) {
+	t.Helper()
+	decoded, err := png.Decode(bytes.NewReader(picture))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if is := decoded.Bounds().Size(); is != size {
+		t.Errorf("the picture's size is %v instead of %v", is, size)
+	}
+	colours := map[color.Color]int{}
+	for y := range size.Y {
+		for x := range size.X {
+			colours[decoded.At(x, y)]++
+		}
+	}
+	if len(colours) < 100 {
+		t.Errorf("the picture has %d colours only", len(colours))
+	}
+	var background color.Color
+	for c, n := range colours {
+		if background == nil || n > colours[background] {
+			background = c
+		}
+	}
+	if grey, _ := color.GrayModel.Convert(background).(color.Gray); (grey.Y < 128) != dark {
+		t.Errorf("the background is %v", background)
+	}
+}
+
+// The columns of the table and the left edges of the page are where the eye expects them, also when there is
+// nothing in the list.
+func TestTheEdgesOfThePageAreStraight(t *testing.T) {
+	t.Parallel()
+	b := startBinary(t, atOnce...)
+	for _, width := range []int64{360, 1000} {
+		p := openTab(t, b.url+"/process_runs", chromedp.EmulateViewport(width, 800))
+		edges := evaluate[[]float64](p, `[...document.querySelectorAll("h1, #filter_all, table, thead")].map((e) => e.getBoundingClientRect().left)`)
+		if len(edges) != 4 || len(slices.Compact(edges)) != 1 {
+			t.Errorf("at a width of %d the left edges are at %v", width, edges)
+		}
+		ends := evaluate[[]float64](p, `[...document.querySelectorAll("table, thead th:last-child")].map((e) => e.getBoundingClientRect().right)`)
+		if len(slices.Compact(ends)) != 1 {
+			t.Errorf("at a width of %d the last column of an empty list ends at %v", width, ends)
+		}
+	}
+}
+
+func TestBigNumbersAreGrouped(t *testing.T) {
+	t.Parallel()
+	b := startBinary(t, append(atOnce, "--failure-rate", "0")...)
+	for range 10 {
+		b.post(1000)
+	}
+	b.waitUntilDone(10_000)
+	p := openTab(t, b.url+"/process_runs")
+	p.untilTrue(b, "/process_runs")
+	for _, id := range []string{"count_all", "count_completed"} {
+		if is := evaluate[string](p, fmt.Sprintf("document.getElementById(%q).textContent", id)); is != "10,000" {
+			t.Errorf("%s is %q", id, is)
+		}
+	}
+}

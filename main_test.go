@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"runboard/app"
+	"runboard/jobs"
+)
+
+// tests are those of this package, and what they shared is put away after the last of them.
+type tests struct{ *testing.M }
+
+func (t tests) Run() int {
+	defer putAwayShared()
+	return t.M.Run()
+}
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(tests{m},
+		// fasthttp starts these once, or ends them some seconds later, and offers no way to wait for that.
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp/stackless.funcWorker"),
+	)
+}
+
+// testProgram is the very program that main runs, on a port of its own and a file of its own.
+type testProgram struct {
+	*program
+	path string
+	stop func() // ends it as SIGTERM does; may be called more than once
+}
+
+// startProgram starts one that works without delay and never fails, unless the test wants otherwise.
+func startProgram(t *testing.T, change func(*app.Config), kinds ...jobs.Kind) *testProgram {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "test.db")
+	config, err := parse([]string{
+		"--addr=127.0.0.1:0", "--database-url=sqlite:" + path,
+		"--delay-min=0s", "--delay-max=0s", "--failure-rate=0",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(&config)
+	}
+	if len(kinds) == 0 {
+		kinds = []jobs.Kind{jobs.Simulated(config.DelayMin, config.DelayMax, config.FailureRate)}
+	}
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	p, err := open(t.Context(), config, jobs.NewRegistry(kinds...), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- p.run(ctx) }()
+	stop := func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the program ended with %v", err)
+		}
+	}
+	program := &testProgram{program: p, path: path, stop: sync.OnceFunc(stop)}
+	t.Cleanup(program.stop)
+	eventually(t, "the program is up", p.server.Up)
+	return program
+}
+
+// gate is a kind whose work waits until the test lets it go on.
+func gate(name string) (kind jobs.Kind, open func()) {
+	opened := make(chan struct{})
+	work := func(ctx context.Context, _ app.ProcessRun) error {
+		select {
+		case <-opened:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return jobs.Kind{Name: name, Work: work}, sync.OnceFunc(func() { close(opened) })
+}
+
+// TestImportsPointOneWay holds the packages to the plan: everybody may know app, nobody knows those
+// beside it, and only handlers knows Fiber.
+func TestImportsPointOneWay(t *testing.T) {
+	allowed := map[string][]string{
+		"runboard/app":           {},
+		"runboard/db":            {"runboard/app"},
+		"runboard/jobs":          {"runboard/app"},
+		"runboard/static":        {},
+		"runboard/templates":     {"runboard/app"},
+		"runboard/handlers/live": {"runboard/app", "runboard/templates"},
+		"runboard/handlers":      {"runboard/app", "runboard/static", "runboard/templates", "runboard/handlers/live"},
+	}
+	for name, imports := range importsOf(t, "./...") {
+		for _, imported := range imports {
+			ours := strings.HasPrefix(imported, "runboard/")
+			rule, ruled := allowed[name]
+			switch {
+			case ruled && ours && !slices.Contains(rule, imported):
+				t.Errorf("%s may not import %s", name, imported)
+			case name == "runboard/app" && strings.Contains(imported, "."):
+				t.Errorf("app may only import the standard library, not %s", imported)
+			case strings.Contains(imported, "gofiber") && name != "runboard/handlers":
+				t.Errorf("only handlers may know Fiber, and not %s", name)
+			}
+		}
+	}
+}
+
+func importsOf(t *testing.T, pattern string) map[string][]string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", pattern).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages := map[string][]string{}
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); decoder.More(); {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := decoder.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		packages[p.ImportPath] = p.Imports
+	}
+	return packages
+}

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gavv/httpexpect/v2"
+	"github.com/gorilla/websocket"
+
+	"runboard/app"
+)
+
+// watch opens a socket as a page does.
+func watch(t *testing.T, p *testProgram, path string) *httpexpect.Websocket {
+	t.Helper()
+	path, query, _ := strings.Cut(path, "?")
+	ws := newExpect(t, p).GET(path).WithQueryString(query).WithWebsocketUpgrade().
+		Expect().Status(http.StatusSwitchingProtocols).Websocket().WithReadTimeout(patience)
+	t.Cleanup(func() { ws.Disconnect() })
+	return ws
+}
+
+var cellPattern = regexp.MustCompile(`<td id="process_run_(\d+)_status" data-status="(\w+)" data-version="(\d+)"`)
+
+// screen is what somebody sees who is sent frames: the newest cell of each run.
+type screen map[string]struct {
+	status  string
+	version int
+}
+
+// apply takes a frame in. It fails when a version falls.
+func (s screen) apply(t *testing.T, frame string) {
+	t.Helper()
+	for _, cell := range cellPattern.FindAllStringSubmatch(frame, -1) {
+		version, _ := strconv.Atoi(cell[3])
+		if before := s[cell[1]]; version < before.version {
+			t.Errorf("run %s went from version %d back to %d", cell[1], before.version, version)
+		}
+		s[cell[1]] = struct {
+			status  string
+			version int
+		}{cell[2], version}
+	}
+}
+
+// count is how many runs the screen shows in a status.
+func (s screen) count(status string) (n int) {
+	for _, cell := range s {
+		if cell.status == status {
+			n++
+		}
+	}
+	return n
+}
+
+func TestASocketBeginsWithAllThatIsThere(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil)
+	e := newExpect(t, p)
+	e.POST("/process_runs").Expect().Status(http.StatusSeeOther)
+	settled(t, e)
+
+	list := watch(t, p, "/process_runs/live").Expect().TextMessage().Body()
+	list.HasPrefix(`<hx-partial hx-target="#process_runs" hx-swap="outerMorph"><tbody id="process_runs">`)
+	list.Contains(`<b id="count_completed">10</b>`).Contains(`<tr id="process_run_10">`).Contains(`<tr id="process_run_1">`)
+
+	run := watch(t, p, "/process_runs/7/live").Expect().TextMessage().Body()
+	run.HasPrefix(`<td id="process_run_7_status" data-status="completed" data-version="3" hx-swap-oob="outerMorph">`)
+	run.Contains(`<b id="count_completed">10</b>`)
+
+	older := watch(t, p, "/process_runs/live?before=4").Expect().TextMessage().Body()
+	older.Contains(`<tr id="process_run_3">`).NotContains(`<tr id="process_run_4">`)
+	watch(t, p, "/process_runs/live?status=failed").Expect().TextMessage().Body().Contains("No run is failed")
+}
+
+func TestEverySocketSeesEveryRunToItsEnd(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, func(c *app.Config) {
+		c.DelayMin, c.DelayMax, c.Workers = 300*time.Millisecond, 900*time.Millisecond, 20
+	})
+	sockets := []*httpexpect.Websocket{watch(t, p, "/process_runs/live"), watch(t, p, "/process_runs/live")}
+	for _, ws := range sockets {
+		ws.Expect().TextMessage().Body().Contains("Nothing has been started yet")
+	}
+	newExpect(t, p).POST("/process_runs").Expect().Status(http.StatusSeeOther)
+	for _, ws := range sockets {
+		seen, sawStarted := screen{}, false
+		for len(seen) < 10 || seen.count("completed") < 10 {
+			seen.apply(t, ws.Expect().TextMessage().Body().Raw())
+			sawStarted = sawStarted || seen.count("started") > 0
+		}
+		if !sawStarted {
+			t.Error("no run was seen started")
+		}
+	}
+}
+
+func TestASocketOfARunShowsItAlone(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, func(c *app.Config) { c.DelayMin, c.DelayMax = 300*time.Millisecond, 400*time.Millisecond })
+	newExpect(t, p).POST("/process_runs").Expect().Status(http.StatusSeeOther)
+	ws, seen := watch(t, p, "/process_runs/5/live"), screen{}
+	for seen["5"].status != "completed" {
+		seen.apply(t, ws.Expect().TextMessage().Body().Raw())
+	}
+	if len(seen) != 1 {
+		t.Errorf("it shows %v", seen)
+	}
+}
+
+func TestASocketIsRefusedForGoodWhenThereIsNoSuchRun(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil)
+	watch(t, p, "/process_runs/999/live").Expect().CloseMessage().Code(websocket.ClosePolicyViolation)
+	for path, status := range map[string]int{
+		"/process_runs/abc/live":                 http.StatusNotFound,
+		"/process_runs/%31/live":                 http.StatusNotFound,
+		"/process_runs/live?before=x":            http.StatusBadRequest,
+		"/process_runs/live?status=FAILED":       http.StatusBadRequest,
+		"/process_runs/live?before=1&before=2":   http.StatusBadRequest,
+		"/process_runs/live?before=1&after=2":    http.StatusBadRequest,
+		"/process_runs/live?unknown=1&status=":   http.StatusSwitchingProtocols,
+		"/process_runs/live?before=9&status=":    http.StatusSwitchingProtocols,
+		"/process_runs/live?status=failed&after": http.StatusSwitchingProtocols,
+	} {
+		if got := knock(t, p.url+path, nil); got != status {
+			t.Errorf("%s: the answer is %d and not %d", path, got, status)
+		}
+	}
+}
+
+func TestOnlyOurPagesMayOpenSockets(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, func(c *app.Config) { c.PublicOrigin = []string{"https://board.example"} })
+	live := p.url + "/process_runs/live"
+	for _, origin := range []string{"https://evil.example", "null", "http://127.0.0.1:1", "file://", "http://board.example"} {
+		if got := knock(t, live, map[string]string{"Origin": origin}); got != http.StatusForbidden {
+			t.Errorf("from %s: the answer is %d", origin, got)
+		}
+	}
+	for _, origin := range []string{p.url, "https://board.example"} {
+		if got := knock(t, live, map[string]string{"Origin": origin}); got != http.StatusSwitchingProtocols {
+			t.Errorf("from %s: the answer is %d", origin, got)
+		}
+	}
+	for host, status := range map[string]int{
+		"evil.example": http.StatusMisdirectedRequest, "localhost.evil.example": http.StatusMisdirectedRequest,
+		"localhost": http.StatusSwitchingProtocols, "[::1]:80": http.StatusSwitchingProtocols, "Board.Example": http.StatusSwitchingProtocols,
+	} {
+		if got := knock(t, live, map[string]string{"Host": host}); got != status {
+			t.Errorf("for %s: the answer is %d", host, got)
+		}
+	}
+	newExpect(t, p).GET("/process_runs/live").Expect().Status(http.StatusUpgradeRequired).Header("Upgrade").IsEqual("websocket")
+}
+
+func TestASocketThatSpeaksIsClosed(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil)
+	for size, code := range map[int]int{1: websocket.ClosePolicyViolation, 512: websocket.ClosePolicyViolation, 513: websocket.CloseMessageTooBig} {
+		t.Run(fmt.Sprint(size, " bytes"), func(t *testing.T) {
+			ws := watch(t, p, "/process_runs/live")
+			ws.Expect().TextMessage()
+			ws.WriteText(strings.Repeat("x", size))
+			ws.Expect().CloseMessage().Code(code)
+		})
+	}
+}
+
+func TestSocketsAreCounted(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, func(c *app.Config) { c.MaxSocketsPerAddress = 2 })
+	first := watch(t, p, "/process_runs/live")
+	first.Expect().TextMessage()
+	watch(t, p, "/process_runs/live").Expect().TextMessage()
+	if got := knock(t, p.url+"/process_runs/live", nil); got != http.StatusTooManyRequests {
+		t.Errorf("the third one gets %d", got)
+	}
+	first.Disconnect()
+	eventually(t, "there is room again", func() error {
+		if got := knock(t, p.url+"/process_runs/live", nil); got != http.StatusSwitchingProtocols {
+			return fmt.Errorf("the answer is %d", got)
+		}
+		return nil
+	})
+}
+
+// knock asks for a socket and says what the answer is. A socket that is opened is closed again.
+func knock(t *testing.T, url string, headers map[string]string) (status int) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg==",
+	} {
+		request.Header.Set(name, value)
+	}
+	for name, value := range headers {
+		request.Header.Set(name, value)
+	}
+	request.Host = headers["Host"]
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	refused := response.StatusCode == http.StatusServiceUnavailable || response.StatusCode == http.StatusTooManyRequests
+	if refused && response.Header.Get("Retry-After") == "" {
+		t.Errorf("%s: it does not say when to try again", response.Status)
+	}
+	return response.StatusCode
+}
+
+func TestSocketsAreToldToComeBackAtAShutdown(t *testing.T) {
+	t.Parallel()
+	kind, open := gate("gate")
+	p := startProgram(t, nil, kind)
+	ws, seen := watch(t, p, "/process_runs/live"), screen{}
+	newExpect(t, p).POST("/process_runs").WithFormField("count", "3").Expect().Status(http.StatusSeeOther)
+	for seen.count("started") < 3 {
+		seen.apply(t, ws.Expect().TextMessage().Body().Raw())
+	}
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		p.stop()
+	}()
+	eventually(t, "the program drains", func() error {
+		if p.server.Up() == nil {
+			return fmt.Errorf("it is still up")
+		}
+		return nil
+	})
+	newExpect(t, p).GET("/up").Expect().Status(http.StatusServiceUnavailable).Header("Retry-After").NotEmpty()
+	newExpect(t, p).POST("/process_runs").Expect().Status(http.StatusServiceUnavailable)
+	if got := knock(t, p.url+"/process_runs/live", nil); got != http.StatusServiceUnavailable {
+		t.Errorf("a new socket gets %d", got)
+	}
+	newExpect(t, p).GET("/process_runs").Expect().Status(http.StatusOK)
+	open() // the work that is going on may finish, and that is still shown
+	for seen.count("completed") < 3 {
+		seen.apply(t, ws.Expect().TextMessage().Body().Raw())
+	}
+	ws.Expect().CloseMessage().Code(websocket.CloseServiceRestart)
+	<-stopped
+}
