@@ -82,7 +82,7 @@ func startProgram(t *testing.T, change func(*app.Config), kinds ...jobs.Kind) *t
 // gate is a kind whose work waits until the test lets it go on.
 func gate(name string) (kind jobs.Kind, open func()) {
 	opened := make(chan struct{})
-	work := func(ctx context.Context, _ app.ProcessRun) error {
+	work := func(ctx context.Context, _ app.ProcessRun, _ *jobs.Report) error {
 		select {
 		case <-opened:
 			return nil

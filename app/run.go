@@ -1,6 +1,9 @@
 package app
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // ProcessRun is one row. Times are in UTC, to the millisecond; the zero time means "not yet".
 type ProcessRun struct {
@@ -25,7 +28,37 @@ type ProcessRun struct {
 	FinishedAt time.Time `json:"finished_at,omitzero"`
 	// DueAt is when a run that waits for another attempt may start again.
 	DueAt time.Time `json:"due_at,omitzero"`
+	// CancelAt is when a person asked a started run to stop. Its work may yet go on.
+	CancelAt time.Time `json:"cancel_requested_at,omitzero"`
+
+	Progress
 }
+
+// Progress is how far the work of the present or last attempt has come, as it says itself.
+type Progress struct {
+	Percent Percent `json:"percent"`
+	Message string  `json:"message,omitzero"`
+}
+
+// Percent is 0 to 100, or NoPercent. In JSON the latter is null.
+type Percent int8
+
+// NoPercent is the Percent of work that has not said how far it has come.
+const NoPercent Percent = -1
+
+// MarshalJSON writes a number or null.
+func (p Percent) MarshalJSON() ([]byte, error) {
+	if p == NoPercent {
+		return []byte("null"), nil
+	}
+	return strconv.AppendInt(nil, int64(p), 10), nil
+}
+
+// Known reports whether there is a percentage.
+func (p Percent) Known() bool { return p != NoPercent }
+
+// Stopping reports whether a started run has been asked to stop and still goes on.
+func (r ProcessRun) Stopping() bool { return r.Status == Started && !r.CancelAt.IsZero() }
 
 // Suspect reports whether a crash interrupted the run, so that it may be what caused the crash.
 func (r ProcessRun) Suspect() bool { return r.Crashes > 0 }
@@ -64,7 +97,7 @@ func (b Batch) Runs() []ProcessRun {
 	for i := range runs {
 		runs[i] = ProcessRun{
 			ID: b.First + int64(i), Kind: b.Kind, Status: Created, Version: 1,
-			CreatedAt: b.CreatedAt, UpdatedAt: b.CreatedAt,
+			CreatedAt: b.CreatedAt, UpdatedAt: b.CreatedAt, Progress: Progress{Percent: NoPercent},
 		}
 	}
 	return runs
@@ -129,9 +162,22 @@ func (p Page) Newer() Query {
 
 // RunPage is one run with what its page shows around it, read from one state of the database.
 type RunPage struct {
-	Run ProcessRun
+	Run    ProcessRun
+	Events []Event // oldest first, the newest MaxEvents of them
 	Overview
 }
+
+// Event is a change of a run that its page tells of.
+type Event struct {
+	Version int64 // that the run had afterwards
+	At      time.Time
+	Status  Status // that the run had afterwards
+	Attempt int
+	Note    string // a sentence, or ""
+}
+
+// MaxEvents is how many events of a run are kept: a run that is retried for ever must not grow for ever.
+const MaxEvents = 200
 
 // Overview is what every page shows of the whole board.
 type Overview struct {

@@ -21,6 +21,7 @@ func TestABatchListsItsRunsAsTheyWereCreated(t *testing.T) {
 	for i, run := range runs {
 		want := app.ProcessRun{
 			ID: int64(41 + i), Kind: "report", Status: app.Created, Version: 1, CreatedAt: at, UpdatedAt: at,
+			Progress: app.Progress{Percent: app.NoPercent},
 		}
 		if run != want {
 			t.Errorf("run %d is %+v, want %+v", i, run, want)
@@ -109,14 +110,14 @@ func TestARunThatCrashedIsSuspect(t *testing.T) {
 func TestTheJSONOfARunHasNoEmptyTimesAndNoClaim(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 2, 3, 4, 5, 678e6, time.UTC)
-	run := app.ProcessRun{ID: 1, Kind: "simulated", Version: 1, Claim: 99, CreatedAt: at, UpdatedAt: at}
+	run := app.ProcessRun{ID: 1, Kind: "simulated", Version: 1, Claim: 99, CreatedAt: at, UpdatedAt: at, Progress: app.Progress{Percent: app.NoPercent}}
 	text, err := json.Marshal(run)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const stamp = "2026-11-02T03:04:05.678Z"
 	want := fmt.Sprintf(`{"id":1,"kind":"simulated","status":"created","version":1,"attempt":0,"crashes":0,`+
-		`"created_at":%q,"updated_at":%q}`, stamp, stamp)
+		`"created_at":%q,"updated_at":%q,"percent":null}`, stamp, stamp)
 	if string(text) != want {
 		t.Errorf("got  %s\nwant %s", text, want)
 	}

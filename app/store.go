@@ -21,6 +21,16 @@ type Store interface {
 	// Page returns the runs that a query asks for.
 	Page(ctx context.Context, query Query) (Page, error)
 
+	// Cancel stops a run: one that is created is cancelled at once, one that is started is asked to stop
+	// and is cancelled when its work has returned. Asking again changes nothing. It returns the run as it
+	// then is, and fails with CodeNotFound, or with CodeConflict when the run is final.
+	Cancel(ctx context.Context, id int64) (ProcessRun, error)
+
+	// Retry takes a run that failed or was cancelled back to created, with all its attempts before it. It
+	// returns the run as it then is, and fails with CodeNotFound, with CodeConflict when the run is
+	// neither, and with CodeUnavailable when too many runs wait.
+	Retry(ctx context.Context, id int64) (ProcessRun, error)
+
 	// Changes is rung after every commit that changed something.
 	Changes() *Bell
 
@@ -39,12 +49,20 @@ type Backlog interface {
 	// change is committed when Start returns: a crash afterwards is counted against the run.
 	Start(ctx context.Context, run ProcessRun) (ProcessRun, error)
 
-	// Finish ends the attempt that Start began. The outcome is committed when Finish returns.
+	// Report writes down what the work of a started run says of itself.
+	Report(ctx context.Context, run ProcessRun, progress Progress) error
+
+	// Finish ends the attempt that Start began. The outcome is committed when Finish returns. A run that
+	// was asked to stop is cancelled, whatever the outcome.
 	Finish(ctx context.Context, run ProcessRun, outcome Outcome) error
 
 	// GiveBack takes a run that was interrupted from started to created, as if the attempt had not
-	// been. The change is committed when GiveBack returns.
+	// been. The change is committed when GiveBack returns. A run that was asked to stop is cancelled
+	// instead.
 	GiveBack(ctx context.Context, run ProcessRun) error
+
+	// Stopping returns the ids of the started runs that have been asked to stop.
+	Stopping(ctx context.Context) ([]int64, error)
 
 	// Changes is rung after every commit that changed something.
 	Changes() *Bell

@@ -3,45 +3,50 @@ package db
 import (
 	"context"
 	"fmt"
-	"strings"
-	"unicode"
 
 	"runboard/app"
 )
 
-// Every change says in its WHERE what it expects, so that whoever is late changes nothing.
+// Every change says in its WHERE what it expects, so that whoever is late changes nothing. What it returns
+// is the row as it is afterwards.
 const (
 	startRun = `UPDATE process_runs
 		SET status = 1, version = version + 1, attempt = attempt + 1, claim = claim + 1, error = '',
-			started_at = ?1, updated_at = ?1, due_at = 0
+			started_at = ?1, updated_at = ?1, due_at = 0, percent = -1, message = ''
 		WHERE id = ?2 AND status = 0
 		RETURNING ` + columns
+
+	// A person's wish to stop a run outlives whatever else becomes of it.
 	finishRun = `UPDATE process_runs
-		SET status = ?1, version = version + 1, error = ?2, updated_at = ?3, finished_at = ?4, due_at = ?5
-		WHERE id = ?6 AND status = 1 AND claim = ?7`
+		SET status = iif(cancel_at > 0, 4, ?1), version = version + 1, error = iif(cancel_at > 0, ?2, ?3), updated_at = ?4,
+			finished_at = iif(cancel_at > 0 OR ?1 <> 0, ?4, 0), due_at = iif(cancel_at > 0, 0, ?5)
+		WHERE id = ?6 AND status = 1 AND claim = ?7
+		RETURNING ` + columns
 	giveBackRun = `UPDATE process_runs
-		SET status = 0, version = version + 1, attempt = attempt - 1, updated_at = ?1
-		WHERE id = ?2 AND status = 1 AND claim = ?3`
+		SET status = iif(cancel_at > 0, 4, 0), version = version + 1, attempt = attempt - 1, updated_at = ?1,
+			finished_at = iif(cancel_at > 0, ?1, 0)
+		WHERE id = ?2 AND status = 1 AND claim = ?3
+		RETURNING ` + columns
+
+	reportRun = `UPDATE process_runs
+		SET version = version + 1, percent = ?1, message = ?2, updated_at = ?3
+		WHERE id = ?4 AND status = 1 AND claim = ?5`
+)
+
+// What events say.
+const (
+	noteAsked       = "asked to stop"
+	noteCancelled   = "cancelled before it was started"
+	noteRetried     = "tried again on request"
+	noteInterrupted = "interrupted by a shutdown"
+	noteFinished    = "The work was done before it could be stopped."
 )
 
 // Start implements app.Backlog.
 func (s *Store) Start(ctx context.Context, run app.ProcessRun) (app.ProcessRun, error) {
-	var row runRow // the writer's until do succeeds: it may be set again, or later than ctx ends
-	err := s.writer.do(ctx, func(tx *transaction) error {
-		found, err := tx.find(tx.start, &row, tx.now.UnixMilli(), run.ID)
-		if err != nil {
-			return err
-		}
-		if !found {
-			return conflict(run)
-		}
-		tx.moved(app.Created, app.Started)
-		return nil
+	return s.change(ctx, run, func(tx *transaction) (app.ProcessRun, error) {
+		return tx.update(app.Created, "", tx.start, tx.now.UnixMilli(), run.ID)
 	})
-	if err != nil {
-		return app.ProcessRun{}, err
-	}
-	return row.run(), nil
 }
 
 // Finish implements app.Backlog.
@@ -49,53 +54,56 @@ func (s *Store) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outc
 	if !app.Started.CanBecome(outcome.Status) {
 		return fmt.Errorf("run %d cannot finish as %s", run.ID, outcome.Status)
 	}
-	return s.writer.do(ctx, func(tx *transaction) error {
-		now, finished, due := tx.now.UnixMilli(), int64(0), int64(0)
-		if outcome.Status.Final() {
-			finished = now
-		} else if !outcome.RetryAt.IsZero() {
-			due = outcome.RetryAt.UnixMilli()
-		}
-		found, err := tx.changesOne(tx.finish, int64(outcome.Status), clean(outcome.Error), now, finished, due, run.ID, run.Claim)
-		return tx.leaves(run, outcome.Status, found, err)
+	message, ifCancelled := clean(outcome.Error), clean(outcome.Error)
+	if outcome.Status == app.Completed {
+		ifCancelled = noteFinished
+	}
+	due := int64(0)
+	if outcome.Status == app.Created && !outcome.RetryAt.IsZero() {
+		due = outcome.RetryAt.UnixMilli()
+	}
+	_, err := s.change(ctx, run, func(tx *transaction) (app.ProcessRun, error) {
+		return tx.update(app.Started, "", tx.finish, int64(outcome.Status), ifCancelled, message, tx.now.UnixMilli(), due, run.ID, run.Claim)
 	})
+	return err
 }
 
 // GiveBack implements app.Backlog.
 func (s *Store) GiveBack(ctx context.Context, run app.ProcessRun) error {
+	_, err := s.change(ctx, run, func(tx *transaction) (app.ProcessRun, error) {
+		return tx.update(app.Started, noteInterrupted, tx.giveBack, tx.now.UnixMilli(), run.ID, run.Claim)
+	})
+	return err
+}
+
+// Report implements app.Backlog. It is not an event: there would be too many.
+func (s *Store) Report(ctx context.Context, run app.ProcessRun, progress app.Progress) error {
 	return s.writer.do(ctx, func(tx *transaction) error {
-		found, err := tx.changesOne(tx.giveBack, tx.now.UnixMilli(), run.ID, run.Claim)
-		return tx.leaves(run, app.Created, found, err)
+		found, err := tx.changesOne(tx.report, int64(progress.Percent), clean(progress.Message), tx.now.UnixMilli(), run.ID, run.Claim)
+		if err == nil && !found {
+			return conflict(run)
+		}
+		tx.changed = tx.changed || found
+		return err
 	})
 }
 
-// leaves takes note that a started run has gone to another status, if it has.
-func (tx *transaction) leaves(run app.ProcessRun, to app.Status, found bool, err error) error {
-	if err != nil {
+// change has a started or waiting run changed by the writer and returns it as it then is. It fails with
+// CodeConflict when nothing was changed.
+func (s *Store) change(ctx context.Context, run app.ProcessRun, update func(*transaction) (app.ProcessRun, error)) (changed app.ProcessRun, err error) {
+	// changed is the writer's until do succeeds: it may be set again, or later than ctx ends.
+	err = s.writer.do(ctx, func(tx *transaction) (err error) {
+		if changed, err = update(tx); err == nil && changed.ID == 0 {
+			return conflict(run)
+		}
 		return err
+	})
+	if err != nil {
+		return app.ProcessRun{}, err
 	}
-	if !found {
-		return conflict(run)
-	}
-	tx.moved(app.Started, to)
-	return nil
+	return changed, nil
 }
 
 func conflict(run app.ProcessRun) error {
 	return app.Errorf(app.CodeConflict, "Run %d is no longer %s.", run.ID, run.Status)
-}
-
-// clean makes a text of any bytes, of bounded length and without the control characters that
-// would garble a page or a terminal.
-func clean(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\uFFFD"))
-	if len(text) > app.MaxError {
-		text = strings.ToValidUTF8(text[:app.MaxError], "") // the cut may go through a character
-	}
-	return text
 }

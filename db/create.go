@@ -57,15 +57,23 @@ func (tx *transaction) create(request app.NewRuns, maxPending int64) (app.Batch,
 			return repeated(first, request)
 		}
 	}
-	if waiting := tx.counts[app.Created]; maxPending > 0 && waiting+int64(request.Count) > maxPending {
-		return app.Batch{}, app.Errorf(app.CodeUnavailable,
-			"%d runs are waiting already. Please try again when some of them are done.", waiting)
+	if err := tx.room(request.Count, maxPending); err != nil {
+		return app.Batch{}, err
 	}
 	batch, err := tx.insertRuns(request)
 	if err != nil || request.Key == "" {
 		return batch, err
 	}
 	return batch, tx.remember(request, batch)
+}
+
+// room returns nil when so many more runs may wait. No maximum is 0.
+func (tx *transaction) room(count int, maxPending int64) error {
+	if waiting := tx.counts[app.Created]; maxPending > 0 && waiting+int64(count) > maxPending {
+		return app.Errorf(app.CodeUnavailable,
+			"%d runs are waiting already. Please try again when some of them are done.", waiting)
+	}
+	return nil
 }
 
 // repeated is the answer to a request whose key has been used.

@@ -48,8 +48,8 @@ func TestListsOfOpenAndUnsuccessfulRunsAreReadByTheirIndex(t *testing.T) {
 		}
 	}
 	wantPlan(t, plan(t, store, waitingRuns, 0, 20), byStatus)
-	wantPlan(t, plan(t, store, failCrashed, 0, 3), byStatus)
-	wantPlan(t, plan(t, store, giveBackCrashed, 0), byStatus)
+	wantPlan(t, plan(t, store, startedRuns), byStatus)
+	wantPlan(t, plan(t, store, stoppingRuns), byStatus)
 }
 
 func TestOtherStatementsGoByTheID(t *testing.T) {
@@ -62,8 +62,12 @@ func TestOtherStatementsGoByTheID(t *testing.T) {
 		}
 	}
 	wantPlan(t, plan(t, store, startRun, 0, 1), byID)
-	wantPlan(t, plan(t, store, finishRun, 2, "", 0, 0, 0, 1, 1), byID)
+	wantPlan(t, plan(t, store, finishRun, 2, "", "", 0, 0, 1, 1), byID)
 	wantPlan(t, plan(t, store, giveBackRun, 0, 1, 1), byID)
+	wantPlan(t, plan(t, store, reportRun, 5, "", 0, 1, 1), byID)
+	wantPlan(t, plan(t, store, cancelRun, 0, 1), byID)
+	wantPlan(t, plan(t, store, askToStop, 0, 1), byID)
+	wantPlan(t, plan(t, store, retryRun, 0, 1), byID)
 }
 
 func TestOldRequestsAreFoundByAge(t *testing.T) {

@@ -16,7 +16,8 @@ import (
 // readTimeout bounds every read: one that took longer would hold the write-ahead log back.
 const readTimeout = 5 * time.Second
 
-const columns = `id, kind, status, version, attempt, crashes, claim, error, created_at, updated_at, started_at, finished_at, due_at`
+const columns = `id, kind, status, version, attempt, crashes, claim, error, created_at, updated_at, started_at, finished_at, due_at,
+	cancel_at, percent, message`
 
 // runRow is a row of process_runs.
 type runRow struct {
@@ -33,6 +34,9 @@ type runRow struct {
 	StartedAt  int64  `db:"started_at"`
 	FinishedAt int64  `db:"finished_at"`
 	DueAt      int64  `db:"due_at"`
+	CancelAt   int64  `db:"cancel_at"`
+	Percent    int8   `db:"percent"`
+	Message    string `db:"message"`
 }
 
 func (r runRow) run() app.ProcessRun {
@@ -40,7 +44,8 @@ func (r runRow) run() app.ProcessRun {
 		ID: r.ID, Kind: r.Kind, Status: app.Status(r.Status), Version: r.Version, Attempt: r.Attempt,
 		Crashes: r.Crashes, Claim: r.Claim, Error: r.Error,
 		CreatedAt: fromMillis(r.CreatedAt), UpdatedAt: fromMillis(r.UpdatedAt), StartedAt: fromMillis(r.StartedAt),
-		FinishedAt: fromMillis(r.FinishedAt), DueAt: fromMillis(r.DueAt),
+		FinishedAt: fromMillis(r.FinishedAt), DueAt: fromMillis(r.DueAt), CancelAt: fromMillis(r.CancelAt),
+		Progress: app.Progress{Percent: app.Percent(r.Percent), Message: r.Message},
 	}
 }
 
@@ -72,12 +77,15 @@ func (s *Store) Run(ctx context.Context, id int64) (page app.RunPage, err error)
 		var row runRow
 		err = tx.GetContext(ctx, &row, "SELECT "+columns+" FROM process_runs WHERE id = ?", id)
 		if errors.Is(err, sql.ErrNoRows) {
-			return app.Errorf(app.CodeNotFound, "There is no run %d.", id)
+			return notFound(id)
 		}
 		if err != nil {
 			return err
 		}
 		page.Run = row.run()
+		if page.Events, err = readEvents(ctx, tx, id); err != nil {
+			return err
+		}
 		page.Overview, err = readOverview(ctx, tx)
 		return err
 	})
@@ -112,6 +120,32 @@ func (s *Store) Waiting(ctx context.Context, limit int) (runs []app.ProcessRun, 
 		return err
 	})
 	return runs, err
+}
+
+const stoppingRuns = "SELECT id FROM process_runs WHERE status = 1 AND status <> 2 AND cancel_at > 0"
+
+// Stopping implements app.Backlog.
+func (s *Store) Stopping(ctx context.Context) (ids []int64, err error) {
+	err = s.read(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
+		return tx.SelectContext(ctx, &ids, stoppingRuns)
+	})
+	return ids, err
+}
+
+func readEvents(ctx context.Context, tx *sqlx.Tx, run int64) ([]app.Event, error) {
+	var rows []struct {
+		Version int64      `db:"version"`
+		At      int64      `db:"at"`
+		Status  app.Status `db:"status"`
+		Attempt int        `db:"attempt"`
+		Note    string     `db:"note"`
+	}
+	err := tx.SelectContext(ctx, &rows, "SELECT version, at, status, attempt, note FROM run_events WHERE run_id = ? ORDER BY version", run)
+	events := make([]app.Event, len(rows))
+	for i, row := range rows {
+		events[i] = app.Event{Version: row.Version, At: fromMillis(row.At), Status: row.Status, Attempt: row.Attempt, Note: row.Note}
+	}
+	return events, err
 }
 
 func readRuns(ctx context.Context, tx *sqlx.Tx, text string, args ...any) ([]app.ProcessRun, error) {

@@ -5,26 +5,23 @@ import (
 	"fmt"
 
 	"github.com/jmoiron/sqlx"
+
+	"runboard/app"
 )
 
 // Recovery is what was done with the runs that a crash had interrupted.
 type Recovery struct {
 	GivenBack int64 // created again
 	Failed    int64 // interrupted too often
+	Cancelled int64 // asked to stop before the crash
 }
 
-// Interrupted runs that have used up their crashes fail; the others are given back, and the
-// attempt that was interrupted does not count.
 const (
-	failCrashed = `UPDATE process_runs
-		SET status = 3, version = version + 1, crashes = crashes + 1, updated_at = ?1, finished_at = ?1,
-			error = 'crashed: the process died ' || (crashes + 1) || ' times during this run'
-		WHERE status = 1 AND status <> 2 AND crashes + 1 >= ?2`
-	giveBackCrashed = `UPDATE process_runs
-		SET status = 0, version = version + 1, crashes = crashes + 1, attempt = attempt - 1, updated_at = ?1
-		WHERE status = 1 AND status <> 2`
-	moveCounts = `UPDATE status_counts SET n = CASE status WHEN 0 THEN n + ?1 WHEN 3 THEN n + ?2 ELSE n - ?1 - ?2 END
-		WHERE status IN (0, 1, 3)`
+	startedRuns = "SELECT " + columns + " FROM process_runs WHERE status = 1 AND status <> 2"
+	recoverRun  = `UPDATE process_runs
+		SET status = ?1, version = version + 1, crashes = crashes + 1, attempt = ?2, error = ?3, updated_at = ?4, finished_at = ?5
+		WHERE id = ?6`
+	moveCount = "UPDATE status_counts SET n = n + ?1 WHERE status = ?2"
 )
 
 // recoverRuns deals with runs that are started although nobody works on them. It must come before
@@ -35,15 +32,17 @@ func recoverRuns(ctx context.Context, pool *sqlx.DB, options Options) (r Recover
 		return r, damaged(err)
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	now := options.Now().UnixMilli()
-	if r.Failed, err = rowsChanged(tx.ExecContext(ctx, failCrashed, now, options.MaxCrashes)); err != nil {
-		return r, err
-	}
-	if r.GivenBack, err = rowsChanged(tx.ExecContext(ctx, giveBackCrashed, now)); err != nil {
-		return r, err
-	}
-	if _, err := tx.ExecContext(ctx, moveCounts, r.GivenBack, r.Failed); err != nil {
+	interrupted, err := readRuns(ctx, tx, startedRuns)
+	if err != nil {
 		return r, damaged(err)
+	}
+	now := options.Now().UnixMilli()
+	for _, run := range interrupted {
+		after := afterCrash(run, options.MaxCrashes)
+		r.add(after.Status)
+		if err := writeRecovered(ctx, tx, after, now); err != nil {
+			return r, fmt.Errorf("cannot be recovered: %w", err)
+		}
 	}
 	if err := tx.Commit(); err != nil {
 		return r, damaged(err)
@@ -51,9 +50,53 @@ func recoverRuns(ctx context.Context, pool *sqlx.DB, options Options) (r Recover
 	return r, nil
 }
 
-func rowsChanged(result interface{ RowsAffected() (int64, error) }, err error) (int64, error) {
-	if err != nil {
-		return 0, fmt.Errorf("cannot be recovered: %w", err)
+// afterCrash is what becomes of a run that was started when the process died. The attempt that was
+// interrupted does not count.
+func afterCrash(run app.ProcessRun, maxCrashes int) app.ProcessRun {
+	run.Version++
+	run.Crashes++
+	switch {
+	case run.Stopping(): // and not started again
+		run.Status = app.Cancelled
+		run.Attempt--
+	case run.Crashes >= maxCrashes:
+		run.Status = app.Failed
+		run.Error = fmt.Sprintf("crashed: the process died %d times during this run", run.Crashes)
+	default:
+		run.Status = app.Created
+		run.Attempt--
 	}
-	return result.RowsAffected()
+	return run
+}
+
+func (r *Recovery) add(status app.Status) {
+	switch status {
+	case app.Created:
+		r.GivenBack++
+	case app.Failed:
+		r.Failed++
+	case app.Cancelled:
+		r.Cancelled++
+	}
+}
+
+func writeRecovered(ctx context.Context, tx *sqlx.Tx, run app.ProcessRun, now int64) error {
+	finished := int64(0)
+	if run.Status.Final() {
+		finished = now
+	}
+	for _, s := range []struct {
+		text string
+		args []any
+	}{
+		{recoverRun, []any{int64(run.Status), run.Attempt, run.Error, now, finished, run.ID}},
+		{addEvent, []any{run.ID, run.Version, now, int64(run.Status), run.Attempt, "interrupted by a crash"}},
+		{moveCount, []any{-1, int64(app.Started)}},
+		{moveCount, []any{1, int64(run.Status)}},
+	} {
+		if _, err := tx.ExecContext(ctx, s.text, s.args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }

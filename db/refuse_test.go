@@ -2,6 +2,7 @@ package db
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -26,7 +27,7 @@ var unusable = []struct {
 		change(t, path, "CREATE TABLE recipes (name TEXT)")
 	}},
 	{"a newer schema", "newer version", func(t *testing.T, path string) {
-		change(t, path, "PRAGMA journal_mode = DELETE; PRAGMA user_version = 2")
+		change(t, path, fmt.Sprintf("PRAGMA journal_mode = DELETE; PRAGMA user_version = %d", schemaVersion+1))
 	}},
 	{"the middle cut out", "damaged", func(t *testing.T, path string) { truncate(t, path, size(t, path)/2) }},
 	{"an end within a page", "damaged", func(t *testing.T, path string) { truncate(t, path, size(t, path)-1000) }},
@@ -92,7 +93,7 @@ func TestANewerSchemaThatIsOnlyInTheLogIsRefused(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	create(t, store, 10)
-	setPragma(t, store, "user_version = 2")
+	setPragma(t, store, fmt.Sprint("user_version = ", schemaVersion+1))
 	path := copyOf(t, store.options.Path)
 	log := fingerprint(t, path+"-wal")
 	wantUntouched(t, path, "newer version")

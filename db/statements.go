@@ -16,7 +16,9 @@ type statements struct {
 	begin, commit, rollback             *sqlx.Stmt
 	findRequest, addRequest, oldRequest *sqlx.Stmt
 	insert, setCount                    *sqlx.Stmt
-	start, finish, giveBack             *sqlx.Stmt
+	findRun, start, finish, giveBack    *sqlx.Stmt
+	report, cancel, ask, retry          *sqlx.Stmt
+	event, oldEvent                     *sqlx.Stmt
 }
 
 func prepare(ctx context.Context, pool *sqlx.DB) (*statements, error) {
@@ -25,10 +27,22 @@ func prepare(ctx context.Context, pool *sqlx.DB) (*statements, error) {
 		return nil, err
 	}
 	s := &statements{conn: conn}
-	for _, p := range []struct {
-		statement **sqlx.Stmt
-		text      string
-	}{
+	for _, p := range s.texts() {
+		if *p.statement, err = conn.PreparexContext(ctx, p.text); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+	}
+	return s, nil
+}
+
+// text is a statement with what it is prepared from.
+type text struct {
+	statement **sqlx.Stmt
+	text      string
+}
+
+func (s *statements) texts() []text {
+	return []text{
 		{&s.begin, "BEGIN IMMEDIATE"},
 		{&s.commit, "COMMIT"},
 		{&s.rollback, "ROLLBACK"},
@@ -40,12 +54,14 @@ func prepare(ctx context.Context, pool *sqlx.DB) (*statements, error) {
 		{&s.start, startRun},
 		{&s.finish, finishRun},
 		{&s.giveBack, giveBackRun},
-	} {
-		if *p.statement, err = conn.PreparexContext(ctx, p.text); err != nil {
-			return nil, errors.Join(err, conn.Close())
-		}
+		{&s.findRun, findRun},
+		{&s.report, reportRun},
+		{&s.cancel, cancelRun},
+		{&s.ask, askToStop},
+		{&s.retry, retryRun},
+		{&s.event, addEvent},
+		{&s.oldEvent, dropOldEvent},
 	}
-	return s, nil
 }
 
 func (s *statements) exec(statement *sqlx.Stmt, args ...any) error {
@@ -73,11 +89,8 @@ func (s *statements) find(statement *sqlx.Stmt, row any, args ...any) (bool, err
 }
 
 func (s *statements) close() {
-	for _, statement := range []*sqlx.Stmt{
-		s.begin, s.commit, s.rollback, s.findRequest, s.addRequest, s.oldRequest,
-		s.insert, s.setCount, s.start, s.finish, s.giveBack,
-	} {
-		_ = statement.Close()
+	for _, p := range s.texts() {
+		_ = (*p.statement).Close()
 	}
 	_ = s.conn.Close()
 }

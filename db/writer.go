@@ -257,13 +257,6 @@ func (tx *transaction) probe() error {
 	return tx.exec(tx.setCount, tx.counts[app.Created], app.Created)
 }
 
-// moved takes note of a change of status.
-func (tx *transaction) moved(from, to app.Status) {
-	tx.counts[from]--
-	tx.counts[to]++
-	tx.changed = true
-}
-
 // storageFault reports whether err lies in the file or the disk and not in what was asked of it.
 func storageFault(err error) bool {
 	fault, ok := errors.AsType[sqlite3.Error](err)

@@ -16,6 +16,7 @@ type dispatcher struct {
 	released chan int64          // workers to dispatcher: the ids of runs they are done with
 
 	inFlight map[int64]app.ProcessRun // owned by dispatch
+	orders   *orders                  // dispatcher to workers: what to stop
 }
 
 func newDispatcher(q *Queue) *dispatcher {
@@ -24,6 +25,7 @@ func newDispatcher(q *Queue) *dispatcher {
 		runs:     make(chan app.ProcessRun, q.Workers),
 		released: make(chan int64, q.Workers), // room for all: workers never wait to release
 		inFlight: make(map[int64]app.ProcessRun, q.Workers),
+		orders:   newOrders(),
 	}
 }
 
@@ -35,6 +37,7 @@ func (d *dispatcher) dispatch(ctx context.Context) {
 	defer ticker.Stop()
 	for ctx.Err() == nil {
 		d.fill(ctx)
+		d.heedWishes(ctx)
 		select {
 		case <-ctx.Done():
 		case <-rings:
@@ -42,6 +45,21 @@ func (d *dispatcher) dispatch(ctx context.Context) {
 		case id := <-d.released:
 			d.release(id)
 		}
+	}
+}
+
+// heedWishes stops the runs that people have cancelled. Like all else it reads the rows: a wish that is
+// not heard the first time, because the run has only just been started, is heard at the next bell or tick.
+func (d *dispatcher) heedWishes(ctx context.Context) {
+	if len(d.inFlight) == 0 {
+		return
+	}
+	ids, err := d.queue.Backlog.Stopping(ctx)
+	if err != nil && ctx.Err() == nil {
+		d.queue.Log.Error("runs to stop cannot be read", "error", err) // the next tick tries again
+	}
+	for _, id := range ids {
+		d.orders.stop(id)
 	}
 }
 

@@ -42,7 +42,7 @@ func TestWorkThatOutlastsTheDrainTimeIsGivenBackWithItsAttempt(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	working, causes := make(chan int64, 4), make(chan error, 4)
-	queue := newQueue(store, jobs.Kind{Name: "long", Work: func(ctx context.Context, run app.ProcessRun) error {
+	queue := newQueue(store, jobs.Kind{Name: "long", Work: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
 		working <- run.ID
 		<-ctx.Done()
 		causes <- context.Cause(ctx)
@@ -87,7 +87,7 @@ func TestARunThatIsPreparedTooLateIsNotStarted(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	preparing, gate := make(chan int64, 1), make(chan struct{})
-	queue := newQueue(store, jobs.Kind{Name: "report", Work: nothing, Prepare: func(context.Context, app.ProcessRun) error {
+	queue := newQueue(store, jobs.Kind{Name: "report", Work: nothing, Prepare: func(context.Context, app.ProcessRun, *jobs.Report) error {
 		preparing <- 1
 		<-gate
 		return nil
@@ -128,7 +128,7 @@ func newStubborn(t *testing.T) *stubborn {
 	return s
 }
 
-func (s *stubborn) work(context.Context, app.ProcessRun) error {
+func (s *stubborn) work(context.Context, app.ProcessRun, *jobs.Report) error {
 	defer close(s.returned)
 	s.working <- struct{}{}
 	<-s.gate
@@ -156,7 +156,7 @@ func TestWorkThatDoesNotHeedItsContext(t *testing.T) {
 		t.Parallel()
 		store, deaf, next := openStore(t), newStubborn(t), newGated()
 		var busy gauge
-		queue := newQueue(store, jobs.Kind{Name: "deaf", Work: deaf.work}, jobs.Kind{Name: "next", Work: func(ctx context.Context, run app.ProcessRun) error {
+		queue := newQueue(store, jobs.Kind{Name: "deaf", Work: deaf.work}, jobs.Kind{Name: "next", Work: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
 			busy.up()
 			defer busy.down()
 			next.working <- run

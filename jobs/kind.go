@@ -13,17 +13,19 @@ import (
 	"runboard/app"
 )
 
-// Work does what a run asks for. It ends with nil when it is done, or with an error whose text a
-// person reads. It is called again after an error while attempts are left, and after a crash or a
-// shutdown, so it must bear being done more than once. It should return soon after ctx has ended:
-// that happens when the run takes too long or the server stops, see context.Cause.
-type Work func(ctx context.Context, run app.ProcessRun) error
+// Work does what a run asks for, and may report on it meanwhile. It ends with nil when it is done, or
+// with an error whose text a person reads; see also Permanent and RetryAfter. It is called again after an
+// error while attempts are left, and after a crash or a shutdown, so it must bear being done more than
+// once. It should return soon after ctx has ended: that happens when a person cancels the run, when it
+// takes too long, or when the server stops; context.Cause says which.
+type Work func(ctx context.Context, run app.ProcessRun, report *Report) error
 
 // Kind is a kind of work that runs can ask for.
 type Kind struct {
 	Name string
 	// Prepare, when there is one, is done before the run counts as started. When it is interrupted,
-	// nothing has happened; when it fails, that ends the attempt as if the work had failed.
+	// nothing has happened; when it fails, that ends the attempt as if the work had failed. What it
+	// reports is not shown.
 	Prepare Work
 	Work    Work
 }

@@ -56,7 +56,7 @@ func TestSimulatedWorkWithoutDelaysDoesNotSleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kind, began := jobs.Simulated(0, 0, 0), time.Now()
 		for range 1000 {
-			if err := errors.Join(kind.Prepare(t.Context(), app.ProcessRun{}), kind.Work(t.Context(), app.ProcessRun{})); err != nil {
+			if err := errors.Join(kind.Prepare(t.Context(), app.ProcessRun{}, nil), kind.Work(t.Context(), app.ProcessRun{}, nil)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -75,7 +75,7 @@ func TestSimulatedWorkSleepsInItsRangeOnceBeforeItStartsAndOnceBeforeItFinishes(
 		synctest.Test(t, func(t *testing.T) {
 			for _, step := range []jobs.Work{kind.Prepare, kind.Work} {
 				began := time.Now()
-				if err := step(t.Context(), app.ProcessRun{}); err != nil {
+				if err := step(t.Context(), app.ProcessRun{}, nil); err != nil {
 					t.Error(err)
 				}
 				if slept := time.Since(began); slept < shortest || slept > longest {
@@ -99,10 +99,10 @@ func TestSimulatedWorkFailsAsOftenAsItIsTold(t *testing.T) {
 	} {
 		kind, failures := jobs.Simulated(0, 0, test.rate), 0
 		for range times {
-			if kind.Work(t.Context(), app.ProcessRun{}) != nil {
+			if kind.Work(t.Context(), app.ProcessRun{}, nil) != nil {
 				failures++
 			}
-			if err := kind.Prepare(t.Context(), app.ProcessRun{}); err != nil {
+			if err := kind.Prepare(t.Context(), app.ProcessRun{}, nil); err != nil {
 				t.Fatalf("the preparation fails, and is not to: %v", err)
 			}
 		}
@@ -121,7 +121,7 @@ func TestSimulatedWorkReturnsWhenItIsInterruptedAndSaysWhy(t *testing.T) {
 			cancel(jobs.ErrShutdown)
 			kind := jobs.Simulated(delay, delay, 0)
 			for _, step := range []jobs.Work{kind.Prepare, kind.Work} {
-				if err := step(ctx, app.ProcessRun{}); !errors.Is(err, jobs.ErrShutdown) {
+				if err := step(ctx, app.ProcessRun{}, nil); !errors.Is(err, jobs.ErrShutdown) {
 					t.Errorf("it returns %v", err)
 				}
 			}

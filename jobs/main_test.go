@@ -229,7 +229,7 @@ func newGated() *gated {
 
 func (g *gated) kind(name string) jobs.Kind { return jobs.Kind{Name: name, Work: g.work} }
 
-func (g *gated) work(ctx context.Context, run app.ProcessRun) error {
+func (g *gated) work(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
 	g.working <- run
 	select {
 	case <-g.gate:
@@ -287,4 +287,4 @@ func (j *journal[T]) all() []T {
 	return append([]T(nil), j.entries...)
 }
 
-func nothing(context.Context, app.ProcessRun) error { return nil }
+func nothing(context.Context, app.ProcessRun, *jobs.Report) error { return nil }

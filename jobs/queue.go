@@ -27,6 +27,8 @@ var (
 	ErrTimeout = errors.New("the run took too long")
 	// ErrShutdown: the server stops; the run is given back and done again later.
 	ErrShutdown = errors.New("the server is shutting down")
+	// ErrCancelled: a person asked the run to stop.
+	ErrCancelled = errors.New("the run was cancelled")
 )
 
 // Queue works on what is in the backlog. All fields but Log are required; they must not change
@@ -53,7 +55,7 @@ func (q *Queue) Run(ctx context.Context) {
 	for range q.Workers {
 		workers.Go(func() {
 			for run := range d.runs {
-				q.handle(ctx, working, run)
+				q.handle(ctx, working, d.orders, run)
 				d.released <- run.ID
 			}
 		})
@@ -67,7 +69,7 @@ func (q *Queue) Run(ctx context.Context) {
 
 // handle takes one run from waiting to wherever it gets. accepting ends when the queue should stop
 // taking runs, working when work should be interrupted.
-func (q *Queue) handle(accepting, working context.Context, run app.ProcessRun) {
+func (q *Queue) handle(accepting, working context.Context, orders *orders, run app.ProcessRun) {
 	defer func() {
 		if panicked := recover(); panicked != nil { // of the queue itself: work has a recover of its own
 			q.Log.Error("the queue panicked", "run", run.ID, "panic", panicked, "stack", string(debug.Stack()))
@@ -83,17 +85,17 @@ func (q *Queue) handle(accepting, working context.Context, run app.ProcessRun) {
 	}
 	started, err := q.start(run)
 	switch {
+	case app.CodeOf(err) == app.CodeConflict: // cancelled meanwhile
+		q.Log.Info("a run is not started", "run", run.ID, "reason", err)
 	case err != nil:
 		q.Log.Warn("a run could not be started", "run", run.ID, "error", err)
-		if app.CodeOf(err) != app.CodeConflict {
-			_ = sleep(accepting, tick) // it is taken up again: not at once, it might spin
-		}
+		_ = sleep(accepting, tick) // it is taken up again: not at once, it might spin
 	case !known:
 		q.finish(working, started, app.Outcome{Status: app.Failed, Error: "nobody here does work of the kind " + run.Kind})
 	case unprepared != nil:
-		q.finish(working, started, q.failure(started, unprepared.Error()))
+		q.finish(working, started, q.verdict(started, unprepared))
 	default:
-		q.attempt(working, kind, started)
+		q.attempt(working, orders, kind, started)
 	}
 }
 
@@ -101,7 +103,8 @@ func (q *Queue) handle(accepting, working context.Context, run app.ProcessRun) {
 func (q *Queue) prepare(accepting context.Context, kind Kind, run app.ProcessRun) error {
 	ctx, cancel := context.WithTimeoutCause(accepting, q.RunTimeout, ErrTimeout)
 	defer cancel()
-	err, _ := q.await(ctx, q.launch(ctx, kind.Prepare, run))
+	result := q.launch(run, func() error { return kind.Prepare(ctx, run, newReport()) })
+	err, _ := await(ctx, result)
 	return err
 }
 
@@ -114,12 +117,28 @@ func (q *Queue) start(run app.ProcessRun) (app.ProcessRun, error) {
 }
 
 // attempt does the work once and writes down what came of it.
-func (q *Queue) attempt(working context.Context, kind Kind, run app.ProcessRun) {
-	ctx, cancel := context.WithTimeoutCause(working, q.RunTimeout, ErrTimeout)
-	defer cancel()
-	result := q.launch(ctx, kind.Work, run)
-	err, heeded := q.await(ctx, result)
-	q.conclude(working, ctx, run, err)
+func (q *Queue) attempt(working context.Context, orders *orders, kind Kind, run app.ProcessRun) {
+	ctx, cancel := context.WithCancelCause(working)
+	defer cancel(nil)
+	defer orders.expect(run.ID, func() { cancel(ErrCancelled) })()
+	timed, stop := context.WithTimeoutCause(ctx, q.RunTimeout, ErrTimeout)
+	defer stop()
+
+	report, reported := newReport(), make(chan struct{})
+	done := make(chan struct{})
+	go func() {
+		defer close(reported)
+		report.follow(done, func(progress app.Progress) { q.note(run, progress) })
+	}()
+	result := q.launch(run, func() error { return kind.Work(timed, run, report) })
+	err, heeded := await(timed, result)
+	if !heeded && errors.Is(context.Cause(timed), ErrCancelled) {
+		// The run is cancelled when its work has returned: until then the page says that it has not.
+		err, heeded = awaitStubborn(working, result)
+	}
+	close(done)
+	<-reported // what was reported belongs before the end
+	q.conclude(working, timed, run, err)
 	if heeded {
 		return
 	}
@@ -130,21 +149,31 @@ func (q *Queue) attempt(working context.Context, kind Kind, run app.ProcessRun) 
 	}
 }
 
+// note writes down what work reports. What cannot be written is not tried again: the next report will
+// be, and says more.
+func (q *Queue) note(run app.ProcessRun, progress app.Progress) {
+	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+	defer cancel()
+	if err := q.Backlog.Report(ctx, run, progress); err != nil {
+		q.Log.Warn("a report cannot be written", "run", run.ID, "error", err)
+	}
+}
+
 // launch does work on a goroutine of its own, so that nobody has to wait for work that never returns.
 // The result is there as soon as it has ended in whatever way.
-func (q *Queue) launch(ctx context.Context, work Work, run app.ProcessRun) (result chan error) {
+func (q *Queue) launch(run app.ProcessRun, work func() error) (result chan error) {
 	result = make(chan error, 1)
 	go func() {
 		err := errors.New("the work ended without a result") // by runtime.Goexit
 		defer func() { result <- err }()
-		err = q.protect(ctx, work, run)
+		err = q.protect(run, work)
 	}()
 	return result
 }
 
 // await returns what work came to. Once its context has ended, the work has some time to return; then it
 // is given up, and heeded is false.
-func (q *Queue) await(ctx context.Context, result <-chan error) (err error, heeded bool) {
+func await(ctx context.Context, result <-chan error) (err error, heeded bool) {
 	select {
 	case err := <-result:
 		return err, true
@@ -160,26 +189,40 @@ func (q *Queue) await(ctx context.Context, result <-chan error) (err error, heed
 	}
 }
 
+// awaitStubborn returns what work came to that does not stop although it was cancelled, however long that
+// takes, or gives it up when the server stops.
+func awaitStubborn(working context.Context, result <-chan error) (err error, heeded bool) {
+	select {
+	case err := <-result:
+		return err, true
+	case <-working.Done():
+		return context.Cause(working), false
+	}
+}
+
 // conclude decides what the end of an attempt means. err is what the work returned.
 func (q *Queue) conclude(working, attempt context.Context, run app.ProcessRun, err error) {
 	switch cause := context.Cause(attempt); {
 	case err == nil:
 		q.finish(working, run, app.Outcome{Status: app.Completed})
 	case errors.Is(cause, ErrShutdown):
-		q.write(working, run, "given back", func(ctx context.Context) error { return q.Backlog.GiveBack(ctx, run) })
+		q.write(working, run, "interrupted", func(ctx context.Context) error { return q.Backlog.GiveBack(ctx, run) })
+	case errors.Is(cause, ErrCancelled):
+		q.finish(working, run, app.Outcome{Status: app.Cancelled, Error: whyStopped(err)})
 	case errors.Is(cause, ErrTimeout):
-		q.finish(working, run, q.failure(run, "timed out after "+q.RunTimeout.String()))
+		q.finish(working, run, q.verdict(run, errors.New("timed out after "+q.RunTimeout.String())))
 	default:
-		q.finish(working, run, q.failure(run, err.Error()))
+		q.finish(working, run, q.verdict(run, err))
 	}
 }
 
-// failure asks for another attempt while there are any left.
-func (q *Queue) failure(run app.ProcessRun, message string) app.Outcome {
-	if run.Attempt >= q.MaxAttempts {
-		return app.Outcome{Status: app.Failed, Error: message}
+// whyStopped is what a person is told whose run has stopped: nothing, unless the work says more than
+// that it has.
+func whyStopped(err error) string {
+	if errors.Is(err, context.Canceled) || errors.Is(err, ErrCancelled) {
+		return ""
 	}
-	return app.Outcome{Status: app.Created, Error: message, RetryAt: time.Now().Add(backoff(run.Attempt))}
+	return err.Error()
 }
 
 func (q *Queue) finish(working context.Context, run app.ProcessRun, outcome app.Outcome) {
@@ -211,12 +254,12 @@ func (q *Queue) write(working context.Context, run app.ProcessRun, what string, 
 }
 
 // protect does work, and makes an error of a panic.
-func (q *Queue) protect(ctx context.Context, work Work, run app.ProcessRun) (err error) {
+func (q *Queue) protect(run app.ProcessRun, work func() error) (err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
 			q.Log.Error("work panicked", "run", run.ID, "kind", run.Kind, "panic", panicked, "stack", string(debug.Stack()))
 			err = errors.New("the work panicked; the server's log says where")
 		}
 	}()
-	return work(ctx, run)
+	return work()
 }

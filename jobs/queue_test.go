@@ -38,7 +38,7 @@ func TestARunIsStartedAndThenCompleted(t *testing.T) {
 func TestARunWhoseWorkReturnsAnErrorFailsWithIt(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
-	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(context.Context, app.ProcessRun) error {
+	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(context.Context, app.ProcessRun, *jobs.Report) error {
 		return errors.New("the printer is on fire")
 	}}))
 	run := becomes(t, store, create(t, store, "report", 1), app.Failed)
@@ -66,7 +66,7 @@ func TestRunsAreTakenOldestFirst(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	var order journal[int64]
-	note := func(_ context.Context, run app.ProcessRun) error { order.add(run.ID); return nil }
+	note := func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error { order.add(run.ID); return nil }
 	var want []int64
 	for i := range 50 {
 		want = append(want, create(t, store, []string{"one", "two"}[i%2], 1))
@@ -135,8 +135,8 @@ func TestAPanicFailsTheRunAndSparesTheWorker(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	queue := newQueue(store,
-		jobs.Kind{Name: "bad", Work: func(context.Context, app.ProcessRun) error { panic("password=hunter2 at queue.go:12") }},
-		jobs.Kind{Name: "worse", Work: func(context.Context, app.ProcessRun) error { var none []int; _ = none[3]; return nil }},
+		jobs.Kind{Name: "bad", Work: func(context.Context, app.ProcessRun, *jobs.Report) error { panic("password=hunter2 at queue.go:12") }},
+		jobs.Kind{Name: "worse", Work: func(context.Context, app.ProcessRun, *jobs.Report) error { var none []int; _ = none[3]; return nil }},
 		jobs.Kind{Name: "good", Work: nothing})
 	queue.Workers = 1
 	start(t, queue)
@@ -153,13 +153,13 @@ func TestAPreparationThatFailsEndsTheAttempt(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	for name, prepare := range map[string]jobs.Work{
-		"error":  func(context.Context, app.ProcessRun) error { return errors.New("not yet") },
-		"panic":  func(context.Context, app.ProcessRun) error { panic("not yet") },
-		"goexit": func(context.Context, app.ProcessRun) error { runtime.Goexit(); return nil },
+		"error":  func(context.Context, app.ProcessRun, *jobs.Report) error { return errors.New("not yet") },
+		"panic":  func(context.Context, app.ProcessRun, *jobs.Report) error { panic("not yet") },
+		"goexit": func(context.Context, app.ProcessRun, *jobs.Report) error { runtime.Goexit(); return nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var worked atomic.Bool
-			work := func(context.Context, app.ProcessRun) error { worked.Store(true); return nil }
+			work := func(context.Context, app.ProcessRun, *jobs.Report) error { worked.Store(true); return nil }
 			queue := newQueue(store, jobs.Kind{Name: name, Prepare: prepare, Work: work})
 			queue.Workers = 1
 			ask, stopped := start(t, queue)
@@ -178,7 +178,7 @@ func TestAPreparationThatFailsEndsTheAttempt(t *testing.T) {
 func TestWorkThatEndsItsGoroutineFailsTheRun(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
-	queue := newQueue(store, jobs.Kind{Name: "goexit", Work: func(context.Context, app.ProcessRun) error { runtime.Goexit(); return nil }})
+	queue := newQueue(store, jobs.Kind{Name: "goexit", Work: func(context.Context, app.ProcessRun, *jobs.Report) error { runtime.Goexit(); return nil }})
 	queue.Workers = 1
 	start(t, queue)
 	for range 2 {
@@ -201,7 +201,7 @@ func TestARunThatTakesTooLongFails(t *testing.T) {
 func TestWorkLearnsWhyItsContextEnds(t *testing.T) {
 	t.Parallel()
 	store, causes := openStore(t), make(chan error, 1)
-	queue := newQueue(store, jobs.Kind{Name: "slow", Work: func(ctx context.Context, _ app.ProcessRun) error {
+	queue := newQueue(store, jobs.Kind{Name: "slow", Work: func(ctx context.Context, _ app.ProcessRun, _ *jobs.Report) error {
 		<-ctx.Done()
 		causes <- context.Cause(ctx)
 		return nil // and what is done is done, however late
@@ -226,10 +226,10 @@ func TestWaitingRunsCostNoMemory(t *testing.T) {
 	var busy gauge
 	work := newGated()
 	count := func(step jobs.Work) jobs.Work {
-		return func(ctx context.Context, run app.ProcessRun) error {
+		return func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
 			busy.up()
 			defer busy.down()
-			return step(ctx, run)
+			return step(ctx, run, nil)
 		}
 	}
 	queue := newQueue(store, jobs.Kind{Name: "held", Prepare: count(nothing), Work: count(work.work)})

@@ -15,16 +15,16 @@ func TestAResultIsKeptUntilTheDatabaseCanBeWritten(t *testing.T) {
 	t.Parallel()
 	for name, work := range map[string]jobs.Work{
 		"completed": nothing,
-		"failed":    func(context.Context, app.ProcessRun) error { return errBroken },
+		"failed":    func(context.Context, app.ProcessRun, *jobs.Report) error { return errBroken },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			fault := failing(2)
 			var done atomic.Int32
 			store := &backlog{Store: openStore(t), ending: func(app.ProcessRun, app.Outcome) error { return fault() }}
-			start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run app.ProcessRun) error {
+			start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
 				done.Add(1)
-				return work(ctx, run)
+				return work(ctx, run, nil)
 			}}))
 			id := create(t, store.Store, "report", 1)
 			until(t, store.Store, "the result", func() bool { return read(t, store.Store, id).Status.Final() })
@@ -99,14 +99,14 @@ func TestARunThatSomebodyElseStartedIsNotDone(t *testing.T) {
 	var done journal[int64]
 	queue := newQueue(store, jobs.Kind{
 		Name: "report",
-		Prepare: func(ctx context.Context, run app.ProcessRun) error {
+		Prepare: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
 			if run.ID > 1 {
 				return nil
 			}
 			_, err := store.Start(ctx, run)
 			return err
 		},
-		Work: func(_ context.Context, run app.ProcessRun) error { done.add(run.ID); return nil },
+		Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error { done.add(run.ID); return nil },
 	})
 	queue.Workers = 1
 	create(t, store, "report", 2)

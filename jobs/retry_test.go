@@ -33,7 +33,7 @@ func TestARunIsTriedAgainUntilItsAttemptsAreUsedUp(t *testing.T) {
 		outcomes.add(outcome)
 		return nil
 	}}
-	queue := newQueue(seen, jobs.Kind{Name: "broken", Work: func(_ context.Context, run app.ProcessRun) error {
+	queue := newQueue(seen, jobs.Kind{Name: "broken", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
 		attempts.add(run.Attempt)
 		return errBroken
 	}})
@@ -62,7 +62,7 @@ func TestARunIsNotTriedAgainBeforeItIsDue(t *testing.T) {
 	clock.setForward(-time.Hour)
 	fault := failing(1)
 	var failedAt time.Time
-	queue := newQueue(store, jobs.Kind{Name: "quick", Work: nothing}, jobs.Kind{Name: "shaky", Work: func(context.Context, app.ProcessRun) error {
+	queue := newQueue(store, jobs.Kind{Name: "quick", Work: nothing}, jobs.Kind{Name: "shaky", Work: func(context.Context, app.ProcessRun, *jobs.Report) error {
 		if fault() == nil {
 			return nil
 		}

@@ -14,14 +14,14 @@ var errSimulated = errors.New("the simulated work failed")
 // Simulated is work that only takes time: it sleeps between shortest and longest before it is
 // started, and again before it finishes, and then fails as often as failureRate says, from 0 to 1.
 func Simulated(shortest, longest time.Duration, failureRate float64) Kind {
-	rest := func(ctx context.Context, _ app.ProcessRun) error {
+	rest := func(ctx context.Context, _ app.ProcessRun, _ *Report) error {
 		return sleep(ctx, shortest+rand.N(longest-shortest+1))
 	}
 	return Kind{
 		Name:    "simulated",
 		Prepare: rest,
-		Work: func(ctx context.Context, run app.ProcessRun) error {
-			if err := rest(ctx, run); err != nil {
+		Work: func(ctx context.Context, run app.ProcessRun, report *Report) error {
+			if err := rest(ctx, run, report); err != nil {
 				return err
 			}
 			if rand.Float64() < failureRate {

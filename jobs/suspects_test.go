@@ -56,12 +56,12 @@ func TestOnlyAFewSuspectsAreInWorkAtOnceAndOthersPassThem(t *testing.T) {
 			store, total := openAfterCrashes(t, "report", crashes...), len(crashes)
 			var suspects gauge
 			work := newGated()
-			queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run app.ProcessRun) error {
+			queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
 				if run.Suspect() {
 					suspects.up()
 					defer suspects.down()
 				}
-				return work.work(ctx, run)
+				return work.work(ctx, run, nil)
 			}})
 			queue.Workers = test.workers
 			start(t, queue)
@@ -92,14 +92,14 @@ func TestARunWithItsLastChanceGoesAlone(t *testing.T) {
 	var together gauge
 	var alone atomic.Bool
 	work := newGated()
-	queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run app.ProcessRun) error {
+	queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
 		now := together.up()
 		defer together.down()
 		if run.ID != lastChance {
 			if alone.Load() {
 				t.Errorf("run %d has joined the one with its last chance", run.ID)
 			}
-			return work.work(ctx, run)
+			return work.work(ctx, run, nil)
 		}
 		if now != 1 {
 			t.Errorf("%d runs are in work beside the one with its last chance", now-1)
@@ -145,7 +145,7 @@ func TestARunThatKillsTheProcessIsFailedAfterItsCrashesAndTakesNoOtherWithIt(t *
 		t.Errorf("the row is %+v", run)
 	}
 	var done journal[int64]
-	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, run app.ProcessRun) error {
+	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
 		done.add(run.ID)
 		return nil
 	}}))

@@ -57,6 +57,7 @@ func Run(t *testing.T, subject Subject) {
 		{"Waiting", testWaiting},
 		{"Start, Finish and GiveBack", testChanges},
 		{"Refused changes", testRefusals},
+		{"Cancel and Retry", testWishes},
 		{"Error texts", testErrorTexts},
 		{"The bell", testBell},
 		{"Any order of operations", testProperties},

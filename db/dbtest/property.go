@@ -27,6 +27,9 @@ func testProperties(t *testing.T, subject Subject) {
 			"start":     m.start,
 			"finish":    m.finish,
 			"give back": m.giveBack,
+			"report":    m.report,
+			"cancel":    m.cancel,
+			"retry":     m.retry,
 			"wait": func(t *rapid.T) {
 				m.clock.Advance(time.Duration(rapid.IntRange(1, 5000).Draw(t, "ms")) * time.Millisecond)
 			},
@@ -71,6 +74,7 @@ func (m *model) add(t *rapid.T, request app.NewRuns, batch app.Batch) {
 		id := batch.First + int64(i)
 		m.runs[id] = app.ProcessRun{
 			ID: id, Kind: request.Kind, Status: app.Created, Version: 1, CreatedAt: m.clock.Now(), UpdatedAt: m.clock.Now(),
+			Progress: app.Progress{Percent: app.NoPercent},
 		}
 		m.last = id
 	}
@@ -99,6 +103,7 @@ func (m *model) start(t *rapid.T) {
 	m.changed(t, run, app.Started)
 	run = m.runs[id]
 	run.Claim, run.Error, run.StartedAt, run.DueAt = started.Claim, "", m.clock.Now(), time.Time{}
+	run.Progress = app.Progress{Percent: app.NoPercent}
 	run.Attempt++
 	m.runs[id] = run
 }
@@ -129,10 +134,85 @@ func (m *model) finish(t *rapid.T) {
 		return
 	}
 	m.expect(t, err, "")
+	if run.Stopping() { // whatever came of the work
+		if outcome.Status == app.Completed {
+			outcome.Error = "The work was done before it could be stopped."
+		}
+		outcome.Status, outcome.RetryAt = app.Cancelled, time.Time{}
+	}
 	m.changed(t, run, outcome.Status)
 	run = m.runs[run.ID]
 	run.Error, run.DueAt = outcome.Error, outcome.RetryAt
 	m.runs[run.ID] = run
+}
+
+func (m *model) report(t *rapid.T) {
+	claim, run, holds := m.claim(t)
+	progress := app.Progress{
+		Percent: app.Percent(rapid.IntRange(-1, 100).Draw(t, "percent")), Message: rapid.SampledFrom([]string{"", "copying"}).Draw(t, "message"),
+	}
+	err := m.store.Report(ctx, claim, progress)
+	if !holds {
+		m.expect(t, err, app.CodeConflict)
+		return
+	}
+	m.expect(t, err, "")
+	run.Progress, run.UpdatedAt = progress, m.clock.Now()
+	run.Version++
+	m.runs[run.ID] = run
+}
+
+// anyone draws a run in whatever status, or one that does not exist.
+func (m *model) anyone(t *rapid.T) (id int64, run app.ProcessRun, exists bool) {
+	id = rapid.Int64Range(max(1, m.last-5), m.last+1).Draw(t, "id")
+	run, exists = m.runs[id]
+	return id, run, exists
+}
+
+func (m *model) cancel(t *rapid.T) {
+	id, run, exists := m.anyone(t)
+	got, err := m.store.Cancel(ctx, id)
+	switch {
+	case !exists:
+		m.expect(t, err, app.CodeNotFound)
+		return
+	case run.Status.Final():
+		m.expect(t, err, app.CodeConflict)
+		return
+	case run.Status == app.Created:
+		run.DueAt = time.Time{}
+		m.changed(t, run, app.Cancelled)
+	case !run.Stopping():
+		run.CancelAt, run.UpdatedAt = m.clock.Now(), m.clock.Now()
+		run.Version++
+		m.runs[id] = run
+	}
+	if m.expect(t, err, ""); !same(got, m.runs[id]) {
+		t.Fatalf("the answer is\n%+v and not\n%+v", got, m.runs[id])
+	}
+}
+
+func (m *model) retry(t *rapid.T) {
+	id, run, exists := m.anyone(t)
+	got, err := m.store.Retry(ctx, id)
+	switch {
+	case !exists:
+		m.expect(t, err, app.CodeNotFound)
+	case run.Status != app.Failed && run.Status != app.Cancelled:
+		m.expect(t, err, app.CodeConflict)
+	case count(m.list())[app.Created] >= modelMaxPending:
+		m.expect(t, err, app.CodeUnavailable)
+	case m.expect(t, err, ""):
+		m.changed(t, run, app.Created)
+		after := m.runs[id]
+		m.runs[id] = app.ProcessRun{
+			ID: id, Kind: run.Kind, Version: after.Version, Claim: run.Claim, CreatedAt: run.CreatedAt, UpdatedAt: after.UpdatedAt,
+			Progress: app.Progress{Percent: app.NoPercent},
+		}
+		if !same(got, m.runs[id]) {
+			t.Fatalf("the answer is\n%+v and not\n%+v", got, m.runs[id])
+		}
+	}
 }
 
 func (m *model) giveBack(t *rapid.T) {
@@ -144,7 +224,15 @@ func (m *model) giveBack(t *rapid.T) {
 	}
 	m.expect(t, err, "")
 	run.Attempt--
-	m.changed(t, run, app.Created)
+	m.changed(t, run, givenBack(run))
+}
+
+// givenBack is where a run goes that was interrupted: one that was asked to stop is not started again.
+func givenBack(run app.ProcessRun) app.Status {
+	if run.Stopping() {
+		return app.Cancelled
+	}
+	return app.Created
 }
 
 // crash interrupts all that is started.
@@ -158,13 +246,14 @@ func (m *model) crash(t *rapid.T) {
 			continue
 		}
 		run.Crashes++
-		if run.Crashes < modelMaxCrashes {
+		switch {
+		case run.Stopping() || run.Crashes < modelMaxCrashes:
 			run.Attempt--
-			m.changed(t, run, app.Created)
-			continue
+			m.changed(t, run, givenBack(run))
+		default:
+			run.Error = fmt.Sprintf("crashed: the process died %d times during this run", run.Crashes)
+			m.changed(t, run, app.Failed)
 		}
-		run.Error = fmt.Sprintf("crashed: the process died %d times during this run", run.Crashes)
-		m.changed(t, run, app.Failed)
 	}
 }
 

@@ -1,0 +1,59 @@
+package db
+
+import (
+	"cmp"
+	"strings"
+	"unicode"
+
+	"github.com/jmoiron/sqlx"
+
+	"runboard/app"
+)
+
+const (
+	addEvent = `INSERT INTO run_events (run_id, version, at, status, attempt, note) VALUES (?, ?, ?, ?, ?, ?)`
+
+	// One change adds one event, so dropping one is enough to keep their number.
+	dropOldEvent = `DELETE FROM run_events WHERE run_id = ?1 AND version =
+		(SELECT version FROM run_events WHERE run_id = ?1 ORDER BY version DESC LIMIT 1 OFFSET ?2)`
+)
+
+// update runs a statement that changes one run that is in a status, or none. It takes note of the change
+// in the counts and in the run's events, with the note or else the run's error, and returns the run as
+// it then is, or the zero run.
+func (tx *transaction) update(from app.Status, note string, statement *sqlx.Stmt, args ...any) (app.ProcessRun, error) {
+	var row runRow
+	found, err := tx.find(statement, &row, args...)
+	if err != nil || !found {
+		return app.ProcessRun{}, err
+	}
+	run := row.run()
+	tx.counts[from]--
+	tx.counts[run.Status]++
+	tx.changed = true
+	return run, tx.tell(run, cmp.Or(note, run.Error))
+}
+
+// tell adds an event to a run that has just changed.
+func (tx *transaction) tell(run app.ProcessRun, note string) error {
+	err := tx.exec(tx.event, run.ID, run.Version, tx.now.UnixMilli(), int64(run.Status), run.Attempt, note)
+	if err != nil || run.Version <= app.MaxEvents {
+		return err
+	}
+	return tx.exec(tx.oldEvent, run.ID, app.MaxEvents)
+}
+
+// clean makes a text of any bytes, of bounded length and without the control characters that
+// would garble a page or a terminal.
+func clean(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+	if len(text) > app.MaxError {
+		text = strings.ToValidUTF8(text[:app.MaxError], "") // the cut may go through a character
+	}
+	return text
+}

@@ -1,0 +1,143 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"runboard/app"
+	"runboard/jobs"
+)
+
+func cancelRun(t *testing.T, store app.Store, id int64) app.ProcessRun {
+	t.Helper()
+	run, err := store.Cancel(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
+func TestACancelledRunStopsAndIsThenCancelled(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	causes := make(chan error, 1)
+	working := make(chan struct{})
+	start(t, newQueue(store, jobs.Kind{Name: "long", Work: func(ctx context.Context, _ app.ProcessRun, _ *jobs.Report) error {
+		close(working)
+		<-ctx.Done()
+		causes <- context.Cause(ctx)
+		return ctx.Err()
+	}}))
+	id := create(t, store, "long", 1)
+	await(t, working, "the work to begin")
+	if run := cancelRun(t, store, id); !run.Stopping() {
+		t.Errorf("at first it is %+v", run)
+	}
+	run := becomes(t, store, id, app.Cancelled)
+	if cause := <-causes; !errors.Is(cause, jobs.ErrCancelled) {
+		t.Errorf("the work is told %v", cause)
+	}
+	if run.Error != "" || run.Version != 4 {
+		t.Errorf("in the end it is %+v", run)
+	}
+}
+
+func TestACancelledRunThatFinishedAllTheSameSaysSo(t *testing.T) {
+	t.Parallel()
+	store, work := openStore(t), make(chan struct{})
+	deaf := jobs.Kind{Name: "deaf", Work: func(context.Context, app.ProcessRun, *jobs.Report) error { <-work; return nil }}
+	start(t, newQueue(store, deaf))
+	id := create(t, store, "deaf", 1)
+	becomes(t, store, id, app.Started)
+	cancelRun(t, store, id)
+	if run := read(t, store, id); run.Status != app.Started {
+		t.Errorf("its work goes on, and it is %s", run.Status)
+	}
+	close(work)
+	if run := becomes(t, store, id, app.Cancelled); run.Error == "" {
+		t.Error("nothing is said of its work")
+	}
+}
+
+func TestACancelledRunThatWaitsForAnotherAttemptGetsNone(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	var tries journal[int64]
+	queue := newQueue(store, jobs.Kind{Name: "bad", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
+		tries.add(run.ID)
+		return jobs.RetryAfter(time.Hour, errors.New("not now"))
+	}})
+	queue.MaxAttempts = 2
+	start(t, queue)
+	id := create(t, store, "bad", 1)
+	for read(t, store, id).DueAt.IsZero() {
+		time.Sleep(time.Millisecond)
+	}
+	if run := cancelRun(t, store, id); run.Status != app.Cancelled || len(tries.all()) != 1 {
+		t.Errorf("after %v it is %+v", tries.all(), run)
+	}
+}
+
+func TestWhatTheWorkReturnsSteersTheRun(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	bad := errors.New("bad")
+	for name, c := range map[string]struct {
+		err    error
+		status app.Status
+		waits  time.Duration // at least, for another attempt
+	}{
+		"an error":              {bad, app.Created, 500 * time.Millisecond},
+		"not again":             {jobs.Permanent(bad), app.Failed, 0},
+		"not again, wrapped":    {fmt.Errorf("very %w", jobs.Permanent(bad)), app.Failed, 0},
+		"again in two hours":    {jobs.RetryAfter(2*time.Hour, bad), app.Created, time.Hour},
+		"no error after all":    {jobs.Permanent(nil), app.Completed, 0},
+		"nothing wrong, either": {jobs.RetryAfter(time.Hour, nil), app.Completed, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			queue := newQueue(store, jobs.Kind{Name: name, Work: func(context.Context, app.ProcessRun, *jobs.Report) error { return c.err }})
+			queue.MaxAttempts = 2
+			ask, stopped := start(t, queue)
+			id := create(t, store, name, 1)
+			for read(t, store, id).Version < 3 {
+				time.Sleep(time.Millisecond)
+			}
+			run := read(t, store, id)
+			if run.Version > 3 {
+				return // it has been tried again before anybody looked: the machine is very slow
+			}
+			if run.Status != c.status || c.waits > 0 && run.DueAt.Sub(run.UpdatedAt) < c.waits {
+				t.Errorf("it is %+v", run)
+			}
+			ask()
+			await(t, stopped, "the queue to stop")
+		})
+	}
+}
+
+func TestProgressIsSeenWhileTheWorkGoesOnAndKeptAtItsEnd(t *testing.T) {
+	t.Parallel()
+	store, goOn := openStore(t), make(chan struct{})
+	start(t, newQueue(store, jobs.Kind{Name: "copy", Work: func(_ context.Context, _ app.ProcessRun, report *jobs.Report) error {
+		report.Progress(40, "copying")
+		<-goOn
+		for percent := range 1000 { // more than can be written: the last one counts
+			report.Progress(percent, "checking")
+		}
+		return nil
+	}}))
+	id := create(t, store, "copy", 1)
+	for read(t, store, id).Percent != 40 {
+		time.Sleep(time.Millisecond)
+	}
+	if run := read(t, store, id); run.Status != app.Started || run.Message != "copying" || run.Version != 3 {
+		t.Errorf("meanwhile it is %+v", run)
+	}
+	close(goOn)
+	if run := becomes(t, store, id, app.Completed); run.Percent != 100 || run.Message != "checking" || run.Version > 6 {
+		t.Errorf("in the end it is %+v", run)
+	}
+}
