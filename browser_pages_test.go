@@ -149,7 +149,7 @@ const focused = `((is) => is === document.body ? "" : is.id || is.innerText)(doc
 
 func TestTheKeyboardReachesEverything(t *testing.T) {
 	t.Parallel()
-	b := startBinary(t, atOnce...)
+	b := startBinary(t, append(atOnce, "--failure-rate", "1")...)
 	b.post(30)
 	b.waitUntilDone(30)
 	p := openTab(t, b.url+"/process_runs")
@@ -158,7 +158,7 @@ func TestTheKeyboardReachesEverything(t *testing.T) {
 	wanted := []string{"Runboard", "Start 10 processes", "filter_all", "filter_created", "filter_started",
 		"filter_completed", "filter_failed", "filter_cancelled"}
 	for id := 30; id > 5; id-- {
-		wanted = append(wanted, fmt.Sprintf("#%d", id))
+		wanted = append(wanted, fmt.Sprintf("#%d", id), "Retry")
 	}
 	wanted = append(wanted, "page_older")
 	var reached []string

@@ -114,7 +114,7 @@ func open(ctx context.Context, config app.Config, registry *jobs.Registry, log *
 	if err != nil {
 		return nil, err
 	}
-	drawing, err := templates.New(templates.Options{Asset: assets.Path, Kinds: registry.Names()})
+	drawing, err := templates.New(templates.Options{Asset: assets.Path, Kinds: registry.Names(), MaxAttempts: config.MaxAttempts})
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +150,7 @@ func open(ctx context.Context, config app.Config, registry *jobs.Registry, log *
 func (p *program) run(ctx context.Context) error {
 	p.log.Info("listening on "+p.url, "url", p.url)
 	if r := p.store.Recovered(); r != (db.Recovery{}) {
-		p.log.Warn("runs were interrupted by a crash", "given back", r.GivenBack, "failed", r.Failed)
+		p.log.Warn("runs were interrupted by a crash", "given back", r.GivenBack, "failed", r.Failed, "cancelled", r.Cancelled)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -40,6 +40,7 @@
     ago: (s) => (s < 5 ? "just now" : `${lasting(s)} ago`),
     for: (s) => lasting(Math.max(0, s)),
     in: (s) => (s < 0 ? `in ${lasting(-s)}` : "any moment"),
+    stopping: (s) => (s < 5 ? "cancelling…" : `cancelling… not responding for ${lasting(s)}`),
   };
   setInterval(() => {
     for (const time of document.querySelectorAll("time[data-tick]")) {
@@ -54,14 +55,34 @@
   // from the one that was sent: else the third of three slow clicks, or a key that is held, would send again.
   const pause = 500; // ms, the time within which two clicks count as a double one
   const clicked = new WeakMap();
-  document.addEventListener("submit", (event) => {
-    const before = clicked.get(event.target) ?? -pause;
-    clicked.set(event.target, event.timeStamp);
+  function once(event, place) {
+    const before = clicked.get(place) ?? -pause;
+    clicked.set(place, event.timeStamp);
     if (event.timeStamp - before < pause) {
       event.preventDefault();
       event.stopImmediatePropagation();
     }
+  }
+  document.addEventListener("submit", (event) => once(event, event.target), true);
+
+  // In a cell that counts for all its buttons: "Cancel" may become "Retry" under the pointer.
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[hx-post]");
+    if (button) once(event, button.closest("td"));
   }, true);
+
+  // A button goes when it has no more use, and must not take the focus with it: whoever works by keyboard
+  // would have to begin at the top. It goes to the run's link in the same row, or else to the cell.
+  let cell = null; // of the button that has the focus
+  document.addEventListener("focusin", (event) => {
+    cell = event.target.matches("td[data-status] button") ? event.target.closest("td") : null;
+  });
+  document.addEventListener("htmx:after:swap", () => {
+    if (!cell?.isConnected || document.activeElement !== document.body) return;
+    const link = cell.parentElement.querySelector("a");
+    if (!link) cell.tabIndex = -1;
+    (link ?? cell).focus({ preventScroll: true });
+  });
 
   // A page can for a moment have two sockets, and then an older cell can come after a newer one.
   // What is on the page stays when it is newer; but what a new socket says first is always right,

@@ -75,7 +75,7 @@ func TestAFrameHoldsJustWhatItShouldAfterItIsParsed(t *testing.T) {
 		"no cells":       {draw(drawing.CellsFrame(nil, overview)), nil},
 		"a run": {
 			draw(drawing.RunFrame(app.RunPage{Run: samples["failed"], Overview: overview})),
-			[]string{"td#process_run_3_status", "#process_run_3_facts: tbody#process_run_3_facts"},
+			[]string{"td#process_run_3_status", "#process_run_3_facts: tbody#process_run_3_facts", "#process_run_3_events: ol#process_run_3_events"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

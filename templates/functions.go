@@ -19,25 +19,33 @@ func functions(asset func(string) string) template.FuncMap {
 		"rowID":    RowID,
 		"statusID": StatusID,
 		"factsID":  FactsID,
+		"eventsID": EventsID,
 		"countID":  CountID,
 		"statuses": app.Statuses,
 		"number":   humanize.Comma,
 		"exact":    exact,
 		"stamp":    stamp,
+		"clock":    clock,
 		"ago":      ago,
+		"due":      due,
 		"lasting":  lasting,
+		"stopping": stopping,
 		"clip":     clip,
 
-		"listPath":  func() string { return ListPath },
-		"runPath":   RunPath,
-		"queryPath": QueryPath,
-		"livePath":  LivePath,
-		"noQuery":   func() app.Query { return app.Query{} },
-		"only":      func(status app.Status) app.Query { return app.Query{Filtered: true, Status: status} },
+		"listPath":   func() string { return ListPath },
+		"runPath":    RunPath,
+		"cancelPath": func(run int64) string { return RunPath(run) + "/cancel" },
+		"retryPath":  func(run int64) string { return RunPath(run) + "/retry" },
+		"queryPath":  QueryPath,
+		"livePath":   LivePath,
+		"noQuery":    func() app.Query { return app.Query{} },
+		"only":       func(status app.Status) app.Query { return app.Query{Filtered: true, Status: status} },
 
-		"link":   func(path, id string, current bool) link { return link{path, id, current} },
-		"count":  func(status app.Status, counts app.Counts) count { return count{status, counts[status]} },
-		"moment": func(at, now time.Time) moment { return moment{at, now} },
+		"link":  func(path, id string, current bool) link { return link{path, id, current} },
+		"count": func(status app.Status, counts app.Counts) count { return count{status, counts[status]} },
+		"wish":  func(path, word string) wish { return wish{path, word} },
+		"at":    func(at, now time.Time) instant { return instant{at, now} },
+		"left":  left,
 	}
 }
 
@@ -51,12 +59,13 @@ type (
 		Status app.Status
 		N      int64
 	}
-	moment struct{ At, Now time.Time }
+	wish    struct{ Path, Word string }
+	instant struct{ At, Now time.Time }
 )
 
 var fixedIDs = map[string]string{
 	"live": LiveID, "list": ListID, "pager": PagerID, "progress": ProgressID, "notice": NoticeID,
-	"connection": ConnectionID, "total": TotalID, "key": IdempotencyKeyID,
+	"connection": ConnectionID, "total": TotalID, "key": IdempotencyKeyID, "wishes": WishesID,
 }
 
 func fixedID(name string) (string, error) {
@@ -72,12 +81,23 @@ func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z
 // exact is a time as a person reads it when the rough one is not enough.
 func exact(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") }
 
+// clock is the time of day of a time.
+func clock(t time.Time) string { return t.UTC().Format("15:04:05.000") }
+
 // ago is how long before now a time was, roughly. The script on the page goes on in the same words.
 func ago(t, now time.Time) string {
 	if d := now.Sub(t); d >= 5*time.Second {
 		return lasting(d.Truncate(time.Second)) + " ago"
 	}
 	return "just now"
+}
+
+// due is how long it is until a time.
+func due(t, now time.Time) string {
+	if d := t.Sub(now); d > 0 {
+		return "in " + lasting(d)
+	}
+	return "any moment"
 }
 
 // lasting is a duration, roughly: seconds to a tenth below ten of them, otherwise in whole units.
@@ -95,6 +115,17 @@ func lasting(d time.Duration) string {
 		return fmt.Sprintf("%d h", d/time.Hour)
 	}
 	return fmt.Sprintf("%d days", d/(24*time.Hour))
+}
+
+// patient is how long work may take to stop before the page says that it does not respond.
+const patient = 5 * time.Second
+
+// stopping says how a run is doing that was asked to stop so long ago.
+func stopping(since time.Duration) string {
+	if since < patient {
+		return "cancelling…"
+	}
+	return "cancelling… not responding for " + lasting(since.Truncate(time.Second))
 }
 
 // clipped is how many characters of an error a row shows: enough to tell errors apart. All of it is on

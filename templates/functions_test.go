@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"runboard/app"
 )
 
 const day = 24 * time.Hour
@@ -97,5 +99,44 @@ func TestATemplateCannotNameAnIDThatDoesNotExist(t *testing.T) {
 		if got, err := fixedID(name); got != id || err != nil {
 			t.Errorf("%s is called %q, %v", name, got, err)
 		}
+	}
+}
+
+func TestHowLongItIsUntilATime(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
+	for d, want := range map[time.Duration]string{
+		12 * time.Second: "in 12 s", 1500 * time.Millisecond: "in 1.5 s", 0: "any moment", -time.Hour: "any moment",
+	} {
+		if got := due(now.Add(d), now); got != want {
+			t.Errorf("%s ahead is %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestWorkThatDoesNotStopIsSaidNotToRespond(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		0: "cancelling…", patient - 1: "cancelling…", patient: "cancelling… not responding for 5 s", 90 * time.Second: "cancelling… not responding for 1 min",
+	} {
+		if got := stopping(d); got != want {
+			t.Errorf("after %s it is %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestTheTimeLeftFollowsFromTheRate(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
+	for percent, want := range map[app.Percent]time.Duration{
+		app.NoPercent: 0, 0: 0, 1: 19*time.Minute + 48*time.Second, 50: 12 * time.Second, 99: time.Second, 100: 0,
+	} {
+		run := app.ProcessRun{Status: app.Started, StartedAt: now.Add(-12 * time.Second), Progress: app.Progress{Percent: percent}}
+		if got := left(run, now); got != want {
+			t.Errorf("at %d%% there are %s left, want %s", percent, got, want)
+		}
+	}
+	if got := left(app.ProcessRun{Status: app.Failed, StartedAt: now.Add(-time.Second), Progress: app.Progress{Percent: 50}}, now); got != 0 {
+		t.Errorf("of a run that failed there are %s left", got)
 	}
 }

@@ -43,7 +43,7 @@ func TestTheRunPageLooksAsItShouldInEachState(t *testing.T) {
 	for name, run := range samples {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			golden(t, "run_"+name, must(t)(newTemplates(t).Run(app.RunPage{Run: run, Overview: overview})))
+			golden(t, "run_"+name, must(t)(newTemplates(t).Run(app.RunPage{Run: run, Events: events, Overview: overview})))
 		})
 	}
 }
@@ -55,6 +55,7 @@ func TestFragmentsLookAsTheyShould(t *testing.T) {
 	for name, drawn := range map[string]string{
 		"row":          draw(drawing.Row(samples["started"])),
 		"status":       draw(drawing.Status(samples["waiting"])),
+		"said":         draw(drawing.Said("Run #7 is <cancelled>.")),
 		"notice":       draw(drawing.Notice("The count must be <1 to 1000>.")),
 		"started_one":  draw(drawing.Started(app.Batch{First: 7, Count: 1}, "key-2")),
 		"started_many": draw(drawing.Started(app.Batch{First: 7, Count: 10}, "key-2")),

@@ -16,6 +16,7 @@ const (
 	ConnectionID     = "connection"      // the badge that says whether the page is live
 	TotalID          = "count_all"       // how many runs there are
 	IdempotencyKeyID = "idempotency_key" // the form's hidden field
+	WishesID         = "wishes"          // the form of the buttons in status cells
 )
 
 // RowID is the id of a run's row.
@@ -26,6 +27,9 @@ func StatusID(run int64) string { return RowID(run) + "_status" }
 
 // FactsID is the id of the table body that says the rest about a run on its page.
 func FactsID(run int64) string { return RowID(run) + "_facts" }
+
+// EventsID is the id of the list that tells a run's history on its page.
+func EventsID(run int64) string { return RowID(run) + "_events" }
 
 // CountID is the id of the number of runs in a status.
 func CountID(status app.Status) string { return "count_" + status.String() }

@@ -33,8 +33,8 @@ func newTemplates(t testing.TB, kinds ...string) *templates.Templates {
 	}
 	drawing, err := templates.New(templates.Options{
 		Asset: func(name string) string { return "/static/" + name },
-		Kinds: kinds,
-		Now:   func() time.Time { return noon },
+		Kinds: kinds, MaxAttempts: 3,
+		Now: func() time.Time { return noon },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +78,7 @@ func golden(t *testing.T, name, drawn string) {
 }
 
 // The runs of the samples: one in every state that looks different.
-var samples = map[string]app.ProcessRun{
+var samples = silent(map[string]app.ProcessRun{
 	"created": {ID: 8, Kind: "simulated", Status: app.Created, Version: 1, CreatedAt: before(2 * time.Second)},
 	"waiting": {
 		ID: 7, Kind: "simulated", Status: app.Created, Version: 3, Attempt: 1, Error: "the simulated work failed",
@@ -104,13 +104,39 @@ var samples = map[string]app.ProcessRun{
 		ID: 2, Kind: "simulated", Status: app.Cancelled, Version: 2,
 		CreatedAt: before(100 * time.Hour), FinishedAt: before(99 * time.Hour),
 	},
+	"busy": {
+		ID: 9, Kind: "simulated", Status: app.Started, Version: 5, Attempt: 2, Progress: app.Progress{Percent: 40, Message: "copying <all> of it"},
+		CreatedAt: before(time.Minute), StartedAt: before(20 * time.Second),
+	},
+	"stopping": {
+		ID: 10, Kind: "simulated", Status: app.Started, Version: 3, Attempt: 1,
+		CreatedAt: before(time.Minute), StartedAt: before(20 * time.Second), CancelAt: before(12 * time.Second),
+	},
+})
+
+// silent makes runs say nothing of their progress that do not say any.
+func silent(runs map[string]app.ProcessRun) map[string]app.ProcessRun {
+	for name, run := range runs {
+		if run.Percent == 0 {
+			run.Percent = app.NoPercent
+			runs[name] = run
+		}
+	}
+	return runs
+}
+
+// events are a history for the page of a run.
+var events = []app.Event{
+	{Version: 2, At: before(90 * time.Minute), Status: app.Started, Attempt: 1},
+	{Version: 3, At: before(89 * time.Minute), Status: app.Created, Attempt: 1, Note: "it <failed>"},
+	{Version: 4, At: before(89*time.Minute - 1500*time.Millisecond), Status: app.Started, Attempt: 2},
 }
 
 var overview = app.Overview{Counts: app.Counts{2, 1234, 1234567, 1, 0}, Recent: 10, Done: 7}
 
 // mixed are all samples, newest first.
 func mixed() (runs []app.ProcessRun) {
-	for _, name := range []string{"created", "waiting", "started", "suspect", "completed", "failed", "cancelled"} {
+	for _, name := range []string{"stopping", "busy", "created", "waiting", "started", "suspect", "completed", "failed", "cancelled"} {
 		runs = append(runs, samples[name])
 	}
 	return runs

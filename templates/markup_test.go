@@ -129,7 +129,7 @@ func TestTheButtonWorksWithoutScript(t *testing.T) {
 	t.Parallel()
 	root := parsePage(t, must(t)(newTemplates(t).Board(app.Page{}, "key-1")))
 	forms := elements(root, named("form"))
-	if len(forms) != 1 || attribute(forms[0], "method") != "post" || attribute(forms[0], "action") != "/process_runs" {
+	if len(forms) != 2 || attribute(forms[0], "method") != "post" || attribute(forms[0], "action") != "/process_runs" {
 		t.Fatalf("%d forms, of which the first is %s", len(forms), drawn(t, forms[0]))
 	}
 	buttons := elements(forms[0], named("button"))
@@ -142,6 +142,28 @@ func TestTheButtonWorksWithoutScript(t *testing.T) {
 	}
 	if len(sent) != 2 || sent["count"] != "10" || sent["idempotency_key"] != "key-1" {
 		t.Errorf("it sends %v", sent)
+	}
+}
+
+func TestEachStatusOffersWhatCanBeWished(t *testing.T) {
+	t.Parallel()
+	drawing := newTemplates(t)
+	for name, want := range map[string]string{
+		"created": "cancel", "waiting": "cancel", "started": "cancel", "busy": "cancel", "stopping": "",
+		"completed": "", "failed": "retry", "cancelled": "retry",
+	} {
+		run := samples[name]
+		buttons := elements(parseFragment(t, must(t)(drawing.Status(run))), named("button"))
+		if want == "" {
+			if len(buttons) != 0 {
+				t.Errorf("%s: there is %s", name, drawn(t, buttons[0]))
+			}
+			continue
+		}
+		path := templates.RunPath(run.ID) + "/" + want
+		if len(buttons) != 1 || attribute(buttons[0], "hx-post") != path || attribute(buttons[0], "formaction") != path || attribute(buttons[0], "form") != templates.WishesID {
+			t.Errorf("%s: %d buttons", name, len(buttons))
+		}
 	}
 }
 

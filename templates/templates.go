@@ -19,9 +19,10 @@ var files embed.FS
 
 // Templates draws. Any goroutine may use it.
 type Templates struct {
-	set   *template.Template
-	kinds []string
-	now   func() time.Time
+	set         *template.Template
+	kinds       []string
+	maxAttempts int
+	now         func() time.Time
 }
 
 // Options is what drawing depends on besides the runs.
@@ -30,6 +31,8 @@ type Options struct {
 	Asset func(name string) string
 	// Kinds are the kinds of work that may be started, the default first.
 	Kinds []string
+	// MaxAttempts is how often the work of a run is tried, for "attempt 2 of 3".
+	MaxAttempts int
 	// Now is the clock, for "3 min ago"; the default is time.Now.
 	Now func() time.Time
 }
@@ -37,7 +40,7 @@ type Options struct {
 // New parses the templates. It fails when one is broken, so that this shows at start and not when
 // the page is asked for.
 func New(options Options) (*Templates, error) {
-	t := &Templates{kinds: options.Kinds, now: options.Now}
+	t := &Templates{kinds: options.Kinds, maxAttempts: max(1, options.MaxAttempts), now: options.Now}
 	if t.now == nil {
 		t.now = time.Now
 	}
@@ -71,6 +74,8 @@ type cell struct {
 type single struct {
 	Title string
 	cell
+	Events      []moment // what happened, oldest first
+	MaxAttempts int
 	app.Overview
 }
 
@@ -108,9 +113,14 @@ func (t *Templates) Started(batch app.Batch, key string) ([]byte, error) {
 	}{batch, key})
 }
 
-// Notice draws a sentence for the person who asked.
+// Notice draws a sentence that says what went wrong.
 func (t *Templates) Notice(message string) ([]byte, error) {
 	return t.draw("notice", message)
+}
+
+// Said draws a sentence that says what was done.
+func (t *Templates) Said(message string) ([]byte, error) {
+	return t.draw("said", message)
 }
 
 // Error draws the page that says what went wrong.
@@ -159,7 +169,8 @@ func (t *Templates) single(page app.RunPage) single {
 	return single{
 		Title:    fmt.Sprintf("Run #%d", page.Run.ID),
 		cell:     t.cell(page.Run, false),
-		Overview: page.Overview,
+		Events:   history(page, t.now()),
+		Overview: page.Overview, MaxAttempts: t.maxAttempts,
 	}
 }
 

@@ -1,0 +1,51 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gofiber/fiber/v2"
+
+	"runboard/app"
+	"runboard/templates"
+)
+
+// cancelRun answers POST /process_runs/:id/cancel. A run whose work goes on has not been cancelled yet, and
+// the answer says so.
+func (s *Server) cancelRun(c *fiber.Ctx) error {
+	return s.fulfil(c, s.Store.Cancel, func(run app.ProcessRun) (int, string) {
+		if run.Stopping() {
+			return fiber.StatusAccepted, fmt.Sprintf("Run #%d has been asked to stop.", run.ID)
+		}
+		return fiber.StatusOK, fmt.Sprintf("Run #%d is cancelled.", run.ID)
+	})
+}
+
+// retryRun answers POST /process_runs/:id/retry.
+func (s *Server) retryRun(c *fiber.Ctx) error {
+	return s.fulfil(c, s.Store.Retry, func(run app.ProcessRun) (int, string) {
+		return fiber.StatusOK, fmt.Sprintf("Run #%d will be tried again.", run.ID)
+	})
+}
+
+// fulfil does what a person wishes for a run. say is the status of the answer and its sentence.
+func (s *Server) fulfil(c *fiber.Ctx, wish func(context.Context, int64) (app.ProcessRun, error), say func(app.ProcessRun) (int, string)) error {
+	id, err := parseID(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := requestContext()
+	defer cancel()
+	run, err := wish(ctx, id)
+	if err != nil {
+		return err
+	}
+	status, sentence := say(run)
+	switch wants(c) {
+	case asJSON:
+		return c.Status(status).JSON(run)
+	case asFragment:
+		return sendHTML(c.Status(status))(s.Templates.Said(sentence))
+	}
+	return c.Redirect(templates.RunPath(id), fiber.StatusSeeOther)
+}
