@@ -57,6 +57,11 @@ func NewHub(store app.Store, templates *templates.Templates, log *slog.Logger) *
 func (h *Hub) Watch(question Question) *Watcher {
 	w := &Watcher{hub: h, question: question, wake: make(chan struct{}, 1)}
 	select {
+	case <-h.stopped: // looked at first: there may be room for a visit that nobody receives
+		return nil
+	default:
+	}
+	select {
 	case h.visits <- visit{watcher: w}:
 		return w
 	case <-h.stopped:

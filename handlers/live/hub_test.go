@@ -179,6 +179,7 @@ func TestWhoeverMissedAFrameGetsAllOfTheView(t *testing.T) {
 				t.Errorf("whoever missed nothing gets more than a cell: %s", html)
 			}
 		}
+		synctest.Wait() // until the slow one, too, has been told
 		html := string(next(t, slow).HTML)
 		if !strings.Contains(html, "<tbody") || !strings.Contains(html, `data-version="3"`) {
 			t.Errorf("whoever missed a frame gets only: %s", html)
