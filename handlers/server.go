@@ -91,6 +91,7 @@ func (s *Server) route() {
 	r.Use(setHeaders, s.origins.checkHost, s.authenticate(), s.origins.checkCrossSite)
 
 	r.Get("/up", s.up)
+	r.Get("/metrics", s.showMetrics)
 	r.Get(static.Prefix+"*", s.serveStatic)
 	r.Get("/", func(c *fiber.Ctx) error { return c.Redirect(templates.ListPath, fiber.StatusFound) })
 

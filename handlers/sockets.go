@@ -88,6 +88,13 @@ func (s *sockets) roomLocked(address string) error {
 	return nil
 }
 
+// count is how many sockets are open.
+func (s *sockets) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
+}
+
 // enter counts a socket that has been opened. It returns how to close it instead, or 0: others may have
 // been quicker, since it was admitted.
 func (s *sockets) enter(address string) (code int) {

@@ -1,0 +1,36 @@
+package handlers
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/gofiber/fiber/v2"
+
+	"runboard/app"
+)
+
+// showMetrics answers GET /metrics in the text format of Prometheus. What it says of runs is read when it
+// is asked for: nobody counts twice.
+func (s *Server) showMetrics(c *fiber.Ctx) error {
+	ctx, cancel := requestContext()
+	defer cancel()
+	page, err := s.Store.Page(ctx, app.Query{})
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	metrics.WriteMetadataIfNeeded(&out, "runboard_runs", "gauge")
+	for _, status := range app.Statuses() {
+		metrics.WriteGaugeUint64(&out, fmt.Sprintf("runboard_runs{status=%q}", status), uint64(page.Counts[status]))
+	}
+	metrics.WriteGaugeUint64(&out, "runboard_sockets", uint64(s.sockets.count()))
+	ready := uint64(0)
+	if s.Up() == nil {
+		ready = 1
+	}
+	metrics.WriteGaugeUint64(&out, "runboard_ready", ready)
+	metrics.WriteProcessMetrics(&out)
+	c.Set(fiber.HeaderContentType, "text/plain; version=0.0.4; charset=utf-8")
+	return c.Send(out.Bytes())
+}
