@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"reflect"
 	"sync"
 	"syscall"
 	"time"
@@ -63,9 +64,16 @@ func kinds(config app.Config) *jobs.Registry {
 	)
 }
 
-// parse reads flags and environment. It ends the process when help is asked for.
+// parse reads flags and environment. A variable that is empty is as good as absent: that is how compose
+// files and unit files leave one out. It ends the process when help is asked for.
 func parse(args []string) (config app.Config, err error) {
-	parser, err := kong.New(&config, kong.Name("runboard"), kong.UsageOnError(),
+	settings := reflect.TypeFor[app.Config]()
+	for i := range settings.NumField() {
+		if name := settings.Field(i).Tag.Get("env"); os.Getenv(name) == "" {
+			_ = os.Unsetenv(name)
+		}
+	}
+	parser, err := kong.New(&config, kong.Name("runboard"),
 		kong.Description("Start long work from a web page and watch every run change live."))
 	if err != nil {
 		return config, err

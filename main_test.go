@@ -79,6 +79,17 @@ func startProgram(t *testing.T, change func(*app.Config), kinds ...jobs.Kind) *t
 	return program
 }
 
+func TestAVariableThatIsEmptyIsAsGoodAsAbsent(t *testing.T) {
+	for _, name := range []string{"WORKERS", "ADDR", "DELAY_MIN", "INSECURE", "DATABASE_URL", "PUBLIC_ORIGIN"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("DELAY_MAX", "9s")
+	config, err := parse(nil)
+	if err != nil || config.Workers != 10 || config.Addr != "127.0.0.1:3000" || config.DelayMax.String() != "9s" {
+		t.Errorf("it is taken for %+v: %v", config, err)
+	}
+}
+
 // gate is a kind whose work waits until the test lets it go on.
 func gate(name string) (kind jobs.Kind, open func()) {
 	opened := make(chan struct{})
