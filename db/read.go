@@ -126,6 +126,9 @@ const stoppingRuns = "SELECT id FROM process_runs WHERE status = 1 AND status <>
 
 // Stopping implements app.Backlog.
 func (s *Store) Stopping(ctx context.Context) (ids []int64, err error) {
+	if s.writer.asked.Load() == 0 { // as nearly always, when the queue asks after every change
+		return nil, nil
+	}
 	err = s.read(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
 		return tx.SelectContext(ctx, &ids, stoppingRuns)
 	})

@@ -40,6 +40,7 @@ type writer struct {
 	done   chan struct{}
 
 	counts app.Counts            // owned by the goroutine
+	asked  atomic.Int64          // how many started runs have been asked to stop
 	fault  atomic.Pointer[error] // why the last transaction failed, nil when it did not
 }
 
@@ -56,6 +57,7 @@ type transaction struct {
 	*statements
 	now     time.Time  // the one time of everything in it
 	counts  app.Counts // as they will be after the commit
+	asked   int64      // how many more started runs have then been asked to stop
 	changed bool       // whether there is anything to announce
 }
 
@@ -218,6 +220,7 @@ func (w *writer) transact(group []write) (results []error, err error) {
 		return nil, err
 	}
 	w.counts = tx.counts
+	w.asked.Add(tx.asked)
 	if tx.changed {
 		w.ring()
 	}
