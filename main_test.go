@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -27,6 +28,9 @@ func (t tests) Run() int {
 }
 
 func TestMain(m *testing.M) {
+	if os.Getenv(poisonVariable) != "" {
+		runPoisoned()
+	}
 	goleak.VerifyTestMain(tests{m},
 		// fasthttp starts these once, or ends them some seconds later, and offers no way to wait for that.
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
