@@ -39,7 +39,7 @@ func TestThePageLooksLikeItsPictures(t *testing.T) {
 		{"board.png", "/process_runs", "light", 1000, 850},
 		{"board-dark.png", "/process_runs", "dark", 1000, 850},
 		{"board-narrow.png", "/process_runs", "light", 360, 800},
-		{"run.png", fmt.Sprint("/process_runs/", failed), "light", 1000, 520},
+		{"run.png", fmt.Sprint("/process_runs/", failed), "light", 1000, 620},
 	} {
 		t.Run(one.picture, func(t *testing.T) {
 			picture := photograph(t, b.url+one.path, one.scheme, one.width, one.height)
