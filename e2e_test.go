@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -21,11 +23,24 @@ func newExpect(t *testing.T, p *testProgram) *httpexpect.Expect {
 		BaseURL:  p.url,
 		Reporter: httpexpect.NewRequireReporter(t),
 		Client: &http.Client{
-			Timeout:       patience,
-			Transport:     &http.Transport{DisableKeepAlives: true},
+			Transport:     whole{client.Transport},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	})
+}
+
+// whole reads every answer to its end: httpexpect leaves those open that a test does not look at.
+type whole struct{ http.RoundTripper }
+
+func (w whole) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := w.RoundTripper.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	response.Body = io.NopCloser(bytes.NewReader(body))
+	return response, err
 }
 
 func jsonHeader(r *http.Request) { r.Header.Set("Accept", "application/json") }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -188,6 +189,39 @@ func TestSocketsAreCounted(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestSocketsAreCountedBeforeTheyAreOpen opens more than there is room for, as fast as it can and all at once.
+func TestSocketsAreCountedBeforeTheyAreOpen(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, func(c *app.Config) { c.MaxSockets, c.UpgradeRate = 10, 0 })
+	var mu sync.Mutex
+	var opened []*websocket.Conn
+	var all sync.WaitGroup
+	for range 40 {
+		all.Go(func() {
+			conn, response, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.url, "http")+"/process_runs/live", nil)
+			if err != nil {
+				if response == nil || response.StatusCode != http.StatusServiceUnavailable {
+					t.Errorf("the answer is %v: %v", response, err)
+				}
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			opened = append(opened, conn)
+		})
+	}
+	all.Wait()
+	if len(opened) != 10 {
+		t.Errorf("%d sockets were opened", len(opened))
+	}
+	for _, conn := range opened {
+		if _, _, err := conn.ReadMessage(); err != nil {
+			t.Errorf("one was let in and sent away: %v", err)
+		}
+		_ = conn.Close()
+	}
 }
 
 // knock asks for a socket and says what the answer is. A socket that is opened is closed again.

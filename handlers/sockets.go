@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	fastws "github.com/fasthttp/websocket"
 	"github.com/gofiber/contrib/websocket"
@@ -17,7 +18,7 @@ import (
 const (
 	questionKey = "question"    // live.Question
 	unknownKey  = "unknown run" // bool: there is no such run
-	addressKey  = "address"     // string: whom it counts for
+	placeKey    = "place"       // *place: that it has taken
 )
 
 // sockets lets them in and counts them.
@@ -65,27 +66,57 @@ func (s *sockets) admit(c *fiber.Ctx) error {
 	if !s.opening.allow(address(c)) {
 		return app.Errorf(app.CodeTooMany, "That is too often. Please try again in a moment.")
 	}
-	if err := s.room(address(c)); err != nil {
-		return err
-	}
 	return c.Next()
 }
 
-// room returns nil when one more socket fits in.
-func (s *sockets) room(address string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.roomLocked(address)
+// claimTime is how long a place is kept for a socket whose upgrade was answered. Usually it takes no time
+// until the socket is there, and never when its client has gone meanwhile.
+const claimTime = 10 * time.Second
+
+// place is one of those that there are for sockets.
+type place struct {
+	sockets *sockets
+	address string
+	expiry  *time.Timer
+	once    sync.Once
 }
 
-func (s *sockets) roomLocked(address string) error {
+// reserve takes a place, before the upgrade: afterwards it would be too late to refuse.
+func (s *sockets) reserve(address string) (*place, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	switch {
+	case s.shut: // it was admitted just before
+		return nil, app.Errorf(app.CodeUnavailable, "The server is shutting down. Please try again in a moment.")
 	case s.open >= s.server.Config.MaxSockets:
-		return app.Errorf(app.CodeUnavailable, "Too many pages are watching. Please try again in a moment.")
+		return nil, app.Errorf(app.CodeUnavailable, "Too many pages are watching. Please try again in a moment.")
 	case s.perAddress[address] >= s.server.Config.MaxSocketsPerAddress:
-		return app.Errorf(app.CodeTooMany, "Too many pages are watching from your address.")
+		return nil, app.Errorf(app.CodeTooMany, "Too many pages are watching from your address.")
 	}
-	return nil
+	s.open++
+	s.perAddress[address]++
+	p := &place{sockets: s, address: address}
+	p.expiry = time.AfterFunc(claimTime, p.leave)
+	return p, nil
+}
+
+// claim keeps the place until leave is called. It is false when the place has been given up.
+func (p *place) claim() bool { return p.expiry.Stop() }
+
+// leave gives the place up. It may be called more than once.
+func (p *place) leave() {
+	p.once.Do(func() {
+		s := p.sockets
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.open--
+		if s.perAddress[p.address]--; s.perAddress[p.address] == 0 {
+			delete(s.perAddress, p.address)
+		}
+		if s.shut && s.open == 0 {
+			close(s.gone)
+		}
+	})
 }
 
 // count is how many sockets are open.
@@ -93,34 +124,6 @@ func (s *sockets) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.open
-}
-
-// enter counts a socket that has been opened. It returns how to close it instead, or 0: others may have
-// been quicker, since it was admitted.
-func (s *sockets) enter(address string) (code int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.shut {
-		return fastws.CloseServiceRestart
-	}
-	if s.roomLocked(address) != nil {
-		return fastws.CloseTryAgainLater
-	}
-	s.open++
-	s.perAddress[address]++
-	return 0
-}
-
-func (s *sockets) leave(address string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.open--
-	if s.perAddress[address]--; s.perAddress[address] == 0 {
-		delete(s.perAddress, address)
-	}
-	if s.shut && s.open == 0 {
-		close(s.gone)
-	}
 }
 
 // watchList answers GET /process_runs/live.
@@ -146,22 +149,30 @@ func (s *sockets) watchRun(c *fiber.Ctx) error {
 }
 
 func (s *sockets) upgrade(c *fiber.Ctx) error {
-	c.Locals(addressKey, address(c))
-	return s.upgrader(c)
+	place, err := s.reserve(address(c))
+	if err != nil {
+		return err
+	}
+	c.Locals(placeKey, place)
+	if err := s.upgrader(c); err != nil {
+		place.leave()
+		return err
+	}
+	return nil
 }
 
 // handle owns a socket from the upgrade to its end: when it returns, the connection is somebody else's.
 func (s *sockets) handle(conn *websocket.Conn) {
+	place, _ := conn.Locals(placeKey).(*place)
+	if place == nil || !place.claim() {
+		refuse(conn.Conn, fastws.CloseTryAgainLater, "")
+		return
+	}
+	defer place.leave()
 	if unknown, _ := conn.Locals(unknownKey).(bool); unknown {
 		refuse(conn.Conn, fastws.ClosePolicyViolation, "there is no such run")
 		return
 	}
-	address, _ := conn.Locals(addressKey).(string)
-	if code := s.enter(address); code != 0 {
-		refuse(conn.Conn, code, "")
-		return
-	}
-	defer s.leave(address)
 	question, _ := conn.Locals(questionKey).(live.Question)
 	watcher := s.server.Hub.Watch(question)
 	if watcher == nil {
