@@ -105,8 +105,13 @@ func (q *Queue) prepare(accepting context.Context, kind Kind, run app.ProcessRun
 	defer cancel()
 	result := q.launch(run, func() error { return kind.Prepare(ctx, run, newReport()) })
 	err, _ := await(ctx, result)
+	if errors.Is(context.Cause(ctx), ErrTimeout) && err != nil {
+		return q.timedOut()
+	}
 	return err
 }
+
+func (q *Queue) timedOut() error { return errors.New("timed out after " + q.RunTimeout.String()) }
 
 // start writes down that the work begins. It comes before the work, so that a run that kills the
 // process is found started, and cannot do so for ever.
@@ -210,7 +215,7 @@ func (q *Queue) conclude(working, attempt context.Context, run app.ProcessRun, e
 	case errors.Is(cause, ErrCancelled):
 		q.finish(working, run, app.Outcome{Status: app.Cancelled, Error: whyStopped(err)})
 	case errors.Is(cause, ErrTimeout):
-		q.finish(working, run, q.verdict(run, errors.New("timed out after "+q.RunTimeout.String())))
+		q.finish(working, run, q.verdict(run, q.timedOut()))
 	default:
 		q.finish(working, run, q.verdict(run, err))
 	}

@@ -186,6 +186,17 @@ func TestWorkThatEndsItsGoroutineFailsTheRun(t *testing.T) {
 	}
 }
 
+func TestAPreparationThatTakesTooLongFailsTheRun(t *testing.T) {
+	t.Parallel()
+	store, prepare := openStore(t), newGated()
+	queue := newQueue(store, jobs.Kind{Name: "slow", Prepare: prepare.work, Work: nothing})
+	queue.RunTimeout = 50 * time.Millisecond
+	start(t, queue)
+	if run := becomes(t, store, create(t, store, "slow", 1), app.Failed); run.Error != "timed out after 50ms" {
+		t.Errorf("people are told %q", run.Error)
+	}
+}
+
 func TestARunThatTakesTooLongFails(t *testing.T) {
 	t.Parallel()
 	store, work := openStore(t), newGated()
