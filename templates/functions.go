@@ -28,6 +28,7 @@ func functions(asset func(string) string) template.FuncMap {
 		"clock":    clock,
 		"ago":      ago,
 		"due":      due,
+		"elapsed":  elapsed,
 		"lasting":  lasting,
 		"stopping": stopping,
 		"clip":     clip,
@@ -91,6 +92,9 @@ func ago(t, now time.Time) string {
 	}
 	return "just now"
 }
+
+// elapsed is for how long something has gone on, in whole seconds: the script on the page counts on.
+func elapsed(since, now time.Time) string { return lasting(now.Sub(since).Truncate(time.Second)) }
 
 // due is how long it is until a time.
 func due(t, now time.Time) string {

@@ -114,6 +114,18 @@ func TestHowLongItIsUntilATime(t *testing.T) {
 	}
 }
 
+func TestWhatGoesOnIsToldInWholeSeconds(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0 s", 2 * time.Millisecond: "0 s", 1900 * time.Millisecond: "1 s", 61 * time.Second: "1 min",
+	} {
+		if got := elapsed(now.Add(-d), now); got != want {
+			t.Errorf("after %s it is %q, want %q", d, got, want)
+		}
+	}
+}
+
 func TestWorkThatDoesNotStopIsSaidNotToRespond(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
