@@ -73,9 +73,7 @@ func TestACancelledRunThatWaitsForAnotherAttemptGetsNone(t *testing.T) {
 	queue.MaxAttempts = 2
 	start(t, queue)
 	id := create(t, store, "bad", 1)
-	for read(t, store, id).DueAt.IsZero() {
-		time.Sleep(time.Millisecond)
-	}
+	until(t, store, "a run to wait", func() bool { return !read(t, store, id).DueAt.IsZero() })
 	if run := cancelRun(t, store, id); run.Status != app.Cancelled || len(tries.all()) != 1 {
 		t.Errorf("after %v it is %+v", tries.all(), run)
 	}
@@ -102,9 +100,7 @@ func TestWhatTheWorkReturnsSteersTheRun(t *testing.T) {
 			queue.MaxAttempts = 2
 			ask, stopped := start(t, queue)
 			id := create(t, store, name, 1)
-			for read(t, store, id).Version < 3 {
-				time.Sleep(time.Millisecond)
-			}
+			until(t, store, "the attempt to end", func() bool { return read(t, store, id).Version >= 3 })
 			run := read(t, store, id)
 			if run.Version > 3 {
 				return // it has been tried again before anybody looked: the machine is very slow
@@ -130,9 +126,7 @@ func TestProgressIsSeenWhileTheWorkGoesOnAndKeptAtItsEnd(t *testing.T) {
 		return nil
 	}}))
 	id := create(t, store, "copy", 1)
-	for read(t, store, id).Percent != 40 {
-		time.Sleep(time.Millisecond)
-	}
+	until(t, store, "the progress", func() bool { return read(t, store, id).Percent == 40 })
 	if run := read(t, store, id); run.Status != app.Started || run.Message != "copying" || run.Version != 3 {
 		t.Errorf("meanwhile it is %+v", run)
 	}
