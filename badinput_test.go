@@ -51,6 +51,7 @@ func badForms() (attempts []attempt) {
 		{name: "another type", body: "count=5", headers: map[string]string{"Content-Type": "text/plain"}, status: 415},
 		{name: "multipart", body: "--x--", headers: map[string]string{"Content-Type": "multipart/form-data; boundary=x"}, status: 415},
 		{name: "a body without a type", body: "count=5", status: 415},
+		{name: "multipart that is none", body: "count=1", headers: map[string]string{"Content-Type": "multipart/form-data; boundary=x"}, status: 415},
 		{name: "a type that is none", body: "count=5", headers: map[string]string{"Content-Type": ";;"}, status: 415},
 		{name: "a compressed body", body: "count=5", headers: map[string]string{"Content-Type": formType, "Content-Encoding": "gzip"}, status: 415},
 		{name: "a body that is too large", body: "a=" + strings.Repeat("a", 17<<10), headers: form, status: 413},

@@ -157,7 +157,7 @@ func (p Page) Newer() Query {
 	if len(p.Runs) > 0 {
 		return p.Query.To(After, p.Runs[0].ID)
 	}
-	return p.Query.To(After, p.Query.Cursor-1)
+	return p.Query.To(After, max(0, p.Query.Cursor-1))
 }
 
 // RunPage is one run with what its page shows around it, read from one state of the database.

@@ -17,7 +17,7 @@ type Recovery struct {
 }
 
 const (
-	startedRuns = "SELECT " + columns + " FROM process_runs WHERE status = 1 AND status <> 2"
+	startedRuns = "SELECT " + columns + " FROM process_runs WHERE status = 1"
 	recoverRun  = `UPDATE process_runs
 		SET status = ?1, version = version + 1, crashes = crashes + 1, attempt = ?2, error = ?3, updated_at = ?4, finished_at = ?5
 		WHERE id = ?6`

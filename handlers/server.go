@@ -76,6 +76,8 @@ func New(options Options) (*Server, error) {
 		ReadTimeout:           readTimeout,
 		WriteTimeout:          writeTimeout,
 		IdleTimeout:           idleTimeout,
+		// Else a body of a type that we do not take would be parsed, and refused for its form.
+		DisablePreParseMultipartForm: true,
 		// With the check on and no proxies named, no forwarded header is believed.
 		EnableTrustedProxyCheck: true,
 	})

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/fasthttp/websocket"
@@ -30,6 +31,9 @@ type socket struct {
 	watcher *live.Watcher
 	closing <-chan struct{} // closed when the server wants to close it
 	log     *slog.Logger
+
+	mu    sync.Mutex
+	ended bool // nothing that is heard keeps it alive any more
 }
 
 // serve returns when the connection has ended.
@@ -55,7 +59,7 @@ func (s *socket) serve() {
 // read waits for the end of the connection. It lets through what keeps it alive and nothing else.
 func (s *socket) read() error {
 	s.conn.SetReadLimit(maxIncoming)
-	heard := func() error { return s.conn.SetReadDeadline(time.Now().Add(silence)) }
+	heard := func() error { return s.listen(silence) }
 	s.conn.SetPongHandler(func(string) error { return heard() })
 	s.conn.SetPingHandler(func(data string) error {
 		_ = s.conn.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(frameTime))
@@ -126,10 +130,28 @@ func (s *socket) leave(gone <-chan struct{}) {
 }
 
 // hangUp ends the reading. Close would not: on a connection of fasthttp's it does nothing.
-func (s *socket) hangUp() { _ = s.conn.SetReadDeadline(time.Now()) }
+func (s *socket) hangUp() {
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
+	_ = s.listen(0)
+}
+
+// listen lets the peer be silent for so long, unless the connection has ended: a reader that sends pings
+// but takes no frames must not keep it open.
+func (s *socket) listen(silent time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		silent = 0
+	}
+	return s.conn.SetReadDeadline(time.Now().Add(silent))
+}
 
 // refuse ends a connection that is not, or no longer, served.
 func refuse(conn *websocket.Conn, code int, reason string) {
+	conn.SetPingHandler(func(string) error { return nil }) // the time is not extended any more
+	conn.SetPongHandler(func(string) error { return nil })
 	sayGoodbye(conn, code, reason)
 	_ = conn.SetReadDeadline(time.Now().Add(goodbyeTime))
 	for { // until the client has closed as well: data that is left unread would reset the connection

@@ -116,9 +116,9 @@ func (q *Queue) timedOut() error { return errors.New("timed out after " + q.RunT
 // start writes down that the work begins. It comes before the work, so that a run that kills the
 // process is found started, and cannot do so for ever.
 func (q *Queue) start(run app.ProcessRun) (app.ProcessRun, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
-	defer cancel()
-	return q.Backlog.Start(ctx, run)
+	// Without a deadline: a start that is given up may be committed all the same, and then nobody would
+	// do the run. The store answers as soon as it knows.
+	return q.Backlog.Start(context.Background(), run)
 }
 
 // attempt does the work once and writes down what came of it.
@@ -208,7 +208,7 @@ func awaitStubborn(working context.Context, result <-chan error) (err error, hee
 // conclude decides what the end of an attempt means. err is what the work returned.
 func (q *Queue) conclude(working, attempt context.Context, run app.ProcessRun, err error) {
 	switch cause := context.Cause(attempt); {
-	case err == nil:
+	case err == nil && !errors.Is(cause, ErrTimeout): // one that took too long has failed, whatever it returns
 		q.finish(working, run, app.Outcome{Status: app.Completed})
 	case errors.Is(cause, ErrShutdown):
 		q.write(working, run, "interrupted", func(ctx context.Context) error { return q.Backlog.GiveBack(ctx, run) })
@@ -241,9 +241,7 @@ func (q *Queue) finish(working context.Context, run app.ProcessRun, outcome app.
 // then the run is found started at the next start, and done again.
 func (q *Queue) write(working context.Context, run app.ProcessRun, what string, change func(context.Context) error) {
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(working), writeTimeout)
-		err := change(ctx)
-		cancel()
+		err := change(context.WithoutCancel(working)) // without a deadline, for the reason that start has none
 		switch {
 		case err == nil:
 			return

@@ -219,7 +219,7 @@ func TestWorkLearnsWhyItsContextEnds(t *testing.T) {
 	}})
 	queue.RunTimeout = 50 * time.Millisecond
 	start(t, queue)
-	becomes(t, store, create(t, store, "slow", 1), app.Completed)
+	becomes(t, store, create(t, store, "slow", 1), app.Failed)
 	if cause := await(t, causes, "the cause"); !errors.Is(cause, jobs.ErrTimeout) {
 		t.Errorf("the cause is %v", cause)
 	}
