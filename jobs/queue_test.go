@@ -215,7 +215,7 @@ func TestWorkLearnsWhyItsContextEnds(t *testing.T) {
 	queue := newQueue(store, jobs.Kind{Name: "slow", Work: func(ctx context.Context, _ app.ProcessRun, _ *jobs.Report) error {
 		<-ctx.Done()
 		causes <- context.Cause(ctx)
-		return nil // and what is done is done, however late
+		return nil // too late
 	}})
 	queue.RunTimeout = 50 * time.Millisecond
 	start(t, queue)
