@@ -123,7 +123,7 @@ func (d *dispatcher) admit(run app.ProcessRun) verdict {
 	case !run.Suspect():
 		return admitted
 	case d.lastChance(run):
-		if len(d.inFlight) > 0 {
+		if d.endangered() > 0 {
 			return holdAll
 		}
 		return admitted
@@ -144,10 +144,20 @@ func (d *dispatcher) lastChance(run app.ProcessRun) bool {
 	return run.Suspect() && run.Crashes+1 >= d.queue.MaxCrashes
 }
 
+// endangered is how many runs in flight a crash would interrupt.
+func (d *dispatcher) endangered() (n int) {
+	for id := range d.inFlight {
+		if !d.orders.isGivenUp(id) {
+			n++
+		}
+	}
+	return n
+}
+
 // mustWait reports whether a run is in flight that must be alone.
 func (d *dispatcher) mustWait() bool {
 	for _, run := range d.inFlight {
-		if d.lastChance(run) {
+		if d.lastChance(run) && !d.orders.isGivenUp(run.ID) {
 			return true
 		}
 	}

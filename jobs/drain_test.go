@@ -163,10 +163,10 @@ func TestWorkThatDoesNotHeedItsContext(t *testing.T) {
 			<-next.gate // these heed nothing either, but only for a moment
 			return nil
 		}})
-		queue.Workers, queue.RunTimeout, queue.DrainTimeout = 2, 50*time.Millisecond, 0
+		queue.Workers, queue.RunTimeout, queue.DrainTimeout = 2, 3*time.Second, 0
 		start(t, queue)
 		run := becomes(t, store, create(t, store, "deaf", 1), app.Failed)
-		if run.Error != "timed out after 50ms" {
+		if run.Error != "timed out after 3s" {
 			t.Errorf("people are told %q", run.Error)
 		}
 		for range 50 { // time and bells enough for two to get to work, if there were a place

@@ -147,6 +147,7 @@ func (q *Queue) attempt(working context.Context, orders *orders, kind Kind, run 
 	if heeded {
 		return
 	}
+	orders.giveUp(run.ID)
 	q.Log.Error("work does not heed its context", "run", run.ID, "kind", run.Kind)
 	select { // the place stays taken: the work still uses what it uses
 	case <-result:

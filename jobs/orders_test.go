@@ -1,0 +1,34 @@
+package jobs
+
+import (
+	"testing"
+
+	"runboard/app"
+)
+
+func TestARunOnItsLastChanceWaitsForNobodyWhoHasEnded(t *testing.T) {
+	t.Parallel()
+	d := newDispatcher(&Queue{Workers: 3, MaxCrashes: 3})
+	defer d.orders.expect(1, func() {})()
+	d.inFlight[1] = app.ProcessRun{ID: 1}
+	last := app.ProcessRun{ID: 2, Crashes: 2}
+	if d.admit(last) != holdAll {
+		t.Error("it goes beside a run that it could take with it")
+	}
+	d.orders.giveUp(1)
+	if d.admit(last) != admitted {
+		t.Error("it waits for work that never returns")
+	}
+	d.inFlight[2] = last
+	if !d.mustWait() {
+		t.Error("others go beside it")
+	}
+	forget := d.orders.expect(2, func() {})
+	d.orders.giveUp(2)
+	if d.mustWait() {
+		t.Error("others wait for it although it has ended")
+	}
+	if forget(); d.orders.isGivenUp(2) {
+		t.Error("it is remembered for ever")
+	}
+}
