@@ -17,7 +17,7 @@ const (
 	tick = time.Second
 	// stopGrace is how long work may take to return after its context has ended.
 	stopGrace = 5 * time.Second
-	// writeTimeout bounds one try at writing a change down.
+	// writeTimeout bounds the writing of a report, which may be lost; changes are waited for.
 	writeTimeout = 10 * time.Second
 )
 
