@@ -145,7 +145,7 @@ func TestAnUnknownRunIsAPageWithAWayBack(t *testing.T) {
 }
 
 // focused says in words what has the focus.
-const focused = `((is) => is === document.body ? "" : is.id || is.innerText)(document.activeElement)`
+const focused = `((is) => is === document.body ? "" : is.id || is.innerText || is.name)(document.activeElement)`
 
 func TestTheKeyboardReachesEverything(t *testing.T) {
 	t.Parallel()
@@ -155,7 +155,7 @@ func TestTheKeyboardReachesEverything(t *testing.T) {
 	p := openTab(t, b.url+"/process_runs")
 	p.untilLive()
 	p.untilTrue(b, "/process_runs")
-	wanted := []string{"Runboard", "Start 10 processes", "filter_all", "filter_created", "filter_started",
+	wanted := []string{"Runboard", "count", "Start 10 processes", "filter_all", "filter_created", "filter_started",
 		"filter_completed", "filter_failed", "filter_cancelled"}
 	for id := 30; id > 5; id-- {
 		wanted = append(wanted, fmt.Sprintf("#%d", id), "Retry")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -96,21 +97,19 @@ func TestARunIsCancelledWithoutJavaScript(t *testing.T) {
 
 func TestTheFocusStaysInTheRowWhenItsButtonGoes(t *testing.T) {
 	t.Parallel()
-	b := startBinary(t, "--delay-min", "1s", "--delay-max", "1s", "--failure-rate", "0")
-	for _, place := range []struct{ path, focused string }{
-		{"/process_runs", `document.activeElement.innerText === "#%d"`},
-		{"/process_runs/%d", `document.activeElement.id === "process_run_%d_status"`},
+	for path, focused := range map[string]string{
+		"/process_runs":   `document.activeElement.innerText === "#1"`,
+		"/process_runs/1": `document.activeElement.id === "process_run_1_status"`,
 	} {
-		run := b.post(1)[0].ID
-		path := place.path
-		if strings.Contains(path, "%d") {
-			path = fmt.Sprintf(path, run)
-		}
-		p := openTab(t, b.url+path)
+		kind, open := gate("gate")
+		program := startProgram(t, nil, kind)
+		newExpect(t, program).POST("/process_runs").WithFormField("count", 1).Expect().Status(http.StatusSeeOther)
+		p := openTab(t, program.url+path)
 		p.untilLive()
-		p.until("the button has the focus", fmt.Sprintf(`((b) => (b?.focus(), b !== null && document.activeElement === b))
-			(document.querySelector("#process_run_%d_status button"))`, run))
-		p.until("the button has gone", fmt.Sprintf(shows("%d", "completed"), run))
-		p.until("the focus is where it was", fmt.Sprintf(place.focused, run))
+		p.until("the button has the focus", `((b) => (b?.focus(), b !== null && document.activeElement === b))
+			(document.querySelector("#process_run_1_status button"))`)
+		open()
+		p.until("the button has gone", shows("1", "completed"))
+		p.until("the focus is where it was", focused)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"runboard/handlers"
 	"runboard/handlers/live"
 	"runboard/jobs"
+	"runboard/jobs/supervisor"
 	"runboard/static"
 	"runboard/templates"
 )
@@ -38,7 +39,12 @@ const (
 )
 
 func main() {
+	supervisor.Main() // which does not return when this process was started as one
 	config, err := parse(os.Args[1:])
+	var registry *jobs.Registry
+	if err == nil {
+		registry, err = kinds(config)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "runboard:", err)
 		os.Exit(exitUsage)
@@ -46,7 +52,7 @@ func main() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go heedSignals(cancel)
-	program, err := open(ctx, config, kinds(config), newLog(config))
+	program, err := open(ctx, config, registry, newLog(config))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "runboard:", err)
 		os.Exit(exitFailed)
@@ -57,11 +63,26 @@ func main() {
 	}
 }
 
-// kinds is where your own work goes: each kind has a name and a function. The first is the default.
-func kinds(config app.Config) *jobs.Registry {
-	return jobs.NewRegistry(
+// kinds is where your own work goes, a line for each kind: its name and its function. The first is the default.
+// Those from the command line follow.
+func kinds(config app.Config) (*jobs.Registry, error) {
+	commands, err := jobs.CommandKinds(config.Command, config.Commands, config.CommandDir)
+	if err != nil {
+		return nil, err
+	}
+	return jobs.NewRegistry(append([]jobs.Kind{
 		jobs.Simulated(config.DelayMin, config.DelayMax, config.FailureRate),
-	)
+	}, commands...)...)
+}
+
+// offered are the kinds in the order in which the page offers them: whoever has put in work of their own does not
+// look for the simulated one, although it stays the default for programs.
+func offered(registry *jobs.Registry) []string {
+	names := registry.Names()
+	if len(names) > 1 && names[0] == jobs.SimulatedName {
+		return append(names[1:], names[0])
+	}
+	return names
 }
 
 // parse reads flags and environment. A variable that is empty is as good as absent: that is how compose
@@ -122,7 +143,7 @@ func open(ctx context.Context, config app.Config, registry *jobs.Registry, log *
 	if err != nil {
 		return nil, err
 	}
-	drawing, err := templates.New(templates.Options{Asset: assets.Path, Kinds: registry.Names(), MaxAttempts: config.MaxAttempts})
+	drawing, err := templates.New(templates.Options{Asset: assets.Path, Kinds: offered(registry), MaxAttempts: config.MaxAttempts})
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +153,8 @@ func open(ctx context.Context, config app.Config, registry *jobs.Registry, log *
 	p.url = "http://" + p.listener.Addr().String()
 	p.store, err = db.Open(ctx, db.Options{
 		Path: config.DatabasePath(), Synchronous: config.Synchronous,
-		MaxPending: config.MaxPending, MaxCrashes: config.MaxCrashes, Log: log,
+		MaxPending: config.MaxPending, MaxCrashes: config.MaxCrashes,
+		LogLimit: int64(config.LogLimit), Log: log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, p.listener.Close())

@@ -17,6 +17,7 @@ import (
 
 	"runboard/app"
 	"runboard/jobs"
+	"runboard/jobs/supervisor"
 )
 
 // tests are those of this package, and what they shared is put away after the last of them.
@@ -28,6 +29,7 @@ func (t tests) Run() int {
 }
 
 func TestMain(m *testing.M) {
+	supervisor.Main() // the tests are the program that commands are supervised by
 	if os.Getenv(poisonVariable) != "" {
 		runPoisoned()
 	}
@@ -64,7 +66,11 @@ func startProgram(t *testing.T, change func(*app.Config), kinds ...jobs.Kind) *t
 		kinds = []jobs.Kind{jobs.Simulated(config.DelayMin, config.DelayMax, config.FailureRate)}
 	}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	p, err := open(t.Context(), config, jobs.NewRegistry(kinds...), log)
+	registry, err := jobs.NewRegistry(kinds...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := open(t.Context(), config, registry, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,13 +118,14 @@ func gate(name string) (kind jobs.Kind, open func()) {
 // beside it, and only handlers knows Fiber.
 func TestImportsPointOneWay(t *testing.T) {
 	allowed := map[string][]string{
-		"runboard/app":           {},
-		"runboard/db":            {"runboard/app"},
-		"runboard/jobs":          {"runboard/app"},
-		"runboard/static":        {},
-		"runboard/templates":     {"runboard/app"},
-		"runboard/handlers/live": {"runboard/app", "runboard/templates"},
-		"runboard/handlers":      {"runboard/app", "runboard/static", "runboard/templates", "runboard/handlers/live"},
+		"runboard/app":             {},
+		"runboard/db":              {"runboard/app"},
+		"runboard/jobs":            {"runboard/app", "runboard/jobs/supervisor"},
+		"runboard/jobs/supervisor": {},
+		"runboard/static":          {},
+		"runboard/templates":       {"runboard/app"},
+		"runboard/handlers/live":   {"runboard/app", "runboard/templates"},
+		"runboard/handlers":        {"runboard/app", "runboard/static", "runboard/templates", "runboard/handlers/live"},
 	}
 	for name, imports := range importsOf(t, "./...") {
 		for _, imported := range imports {

@@ -36,7 +36,11 @@ func runPoisoned() {
 	if err != nil {
 		panic(err)
 	}
-	p, err := open(context.Background(), config, jobs.NewRegistry(innocent, poison), slog.New(slog.DiscardHandler))
+	registry, err := jobs.NewRegistry(innocent, poison)
+	if err != nil {
+		panic(err)
+	}
+	p, err := open(context.Background(), config, registry, slog.New(slog.DiscardHandler))
 	if err != nil {
 		panic(err)
 	}

@@ -14,6 +14,11 @@ type Config struct {
 	Addr        string `name:"addr" env:"ADDR" default:"127.0.0.1:3000" help:"Where to listen. Port 0 picks a free one; an empty host means every address."`
 	DatabaseURL string `name:"database-url" env:"DATABASE_URL" default:"sqlite:runboard.db" help:"Where runs are kept: sqlite:PATH."`
 
+	Command    []string `name:"command" sep:"none" placeholder:"NAME=COMMAND" help:"A kind of work that is a command line. May be given more than once."`
+	Commands   string   `name:"commands" env:"COMMANDS" placeholder:"FILE" help:"A file with such kinds, one NAME=COMMAND a line; # begins a comment."`
+	CommandDir string   `name:"command-dir" env:"COMMAND_DIR" placeholder:"DIR" help:"Where commands run; without it, each run has an empty directory of its own, which is removed afterwards."`
+	LogLimit   Bytes    `name:"log-limit" env:"LOG_LIMIT" default:"1MiB" help:"How much of the log of a run is kept: the newest part."`
+
 	Workers      int           `name:"workers" env:"WORKERS" default:"10" help:"Runs worked on at once."`
 	DelayMin     time.Duration `name:"delay-min" env:"DELAY_MIN" default:"2s" help:"Simulated work: shortest sleep before it is started, and again before it finishes."`
 	DelayMax     time.Duration `name:"delay-max" env:"DELAY_MAX" default:"4s" help:"Simulated work: longest such sleep."`
@@ -51,6 +56,7 @@ func (c Config) Validate() error {
 		checkRange("delay-min", c.DelayMin, 0, time.Hour),
 		checkRange("delay-max", c.DelayMax, 0, time.Hour),
 		c.checkDelays(),
+		checkRange("log-limit", c.LogLimit, 4<<10, 1<<30),
 		checkRange("run-timeout", c.RunTimeout, time.Millisecond, 30*24*time.Hour),
 		checkRange("drain-timeout", c.DrainTimeout, 0, time.Hour),
 		checkOneOf("synchronous", c.Synchronous, "full", "normal"),
@@ -79,7 +85,7 @@ func (c Config) Credentials() (user, password string, ok bool) {
 	return user, password, true
 }
 
-func checkRange[T int | int64 | float64 | time.Duration](flag string, value, low, high T) error {
+func checkRange[T int | int64 | Bytes | float64 | time.Duration](flag string, value, low, high T) error {
 	if value >= low && value <= high { // false for NaN too
 		return nil
 	}

@@ -12,6 +12,8 @@
 //     a shutdown, does not count.
 //   - A claim is the right to report on a run. It is renewed at each start, so that whoever holds
 //     an older one is refused.
+//   - The log of a run is what its work writes, line by line, over all attempts. An offset is a place
+//     in it, in bytes from the very first one.
 //   - A batch is what one request created: runs with consecutive ids, written together.
 //   - The bell says "something changed" after each commit, and nothing more (see [Bell]).
 //   - A query is the question that a list answers, for instance "the newest failed runs".

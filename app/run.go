@@ -164,6 +164,10 @@ func (p Page) Newer() Query {
 type RunPage struct {
 	Run    ProcessRun
 	Events []Event // oldest first, the newest MaxEvents of them
+	Log    Log     // its newest lines
+	// Usual is how long runs of the kind take, when that is known and the run is under way: the median of
+	// the newest that completed.
+	Usual time.Duration
 	Overview
 }
 

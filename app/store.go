@@ -18,6 +18,9 @@ type Store interface {
 	// Run returns one run and its surroundings. It fails with CodeNotFound.
 	Run(ctx context.Context, id int64) (RunPage, error)
 
+	// Log returns a part of what a run's work wrote. It fails with CodeNotFound.
+	Log(ctx context.Context, query LogQuery) (Log, error)
+
 	// Page returns the runs that a query asks for.
 	Page(ctx context.Context, query Query) (Page, error)
 
@@ -49,8 +52,9 @@ type Backlog interface {
 	// change is committed when Start returns: a crash afterwards is counted against the run.
 	Start(ctx context.Context, run ProcessRun) (ProcessRun, error)
 
-	// Report writes down what the work of a started run says of itself.
-	Report(ctx context.Context, run ProcessRun, progress Progress) error
+	// Report writes down what the work of a started run says of itself. It is committed, once, when Report
+	// returns without an error.
+	Report(ctx context.Context, run ProcessRun, report Report) error
 
 	// Finish ends the attempt that Start began. The outcome is committed when Finish returns. A run that
 	// was asked to stop is cancelled, whatever the outcome.

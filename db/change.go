@@ -76,18 +76,6 @@ func (s *Store) GiveBack(ctx context.Context, run app.ProcessRun) error {
 	return err
 }
 
-// Report implements app.Backlog. It is not an event: there would be too many.
-func (s *Store) Report(ctx context.Context, run app.ProcessRun, progress app.Progress) error {
-	return s.writer.do(ctx, func(tx *transaction) error {
-		found, err := tx.changesOne(tx.report, int64(progress.Percent), clean(progress.Message), tx.now.UnixMilli(), run.ID, run.Claim)
-		if err == nil && !found {
-			return conflict(run)
-		}
-		tx.changed = tx.changed || found
-		return err
-	})
-}
-
 // change has a started or waiting run changed by the writer and returns it as it then is. It fails with
 // CodeConflict when nothing was changed.
 func (s *Store) change(ctx context.Context, run app.ProcessRun, update func(*transaction) (app.ProcessRun, error)) (changed app.ProcessRun, err error) {

@@ -31,6 +31,8 @@ type Options struct {
 	MaxPending int64
 	// MaxCrashes is how many crashes a run may be interrupted by before it is failed; the default is 3.
 	MaxCrashes int
+	// LogLimit is how many bytes of a run's log are kept; the default is 1 MiB.
+	LogLimit int64
 	// Now is the clock; the default is time.Now.
 	Now func() time.Time
 	// Log gets what the store cannot tell anybody else; the default is slog.Default.
@@ -93,6 +95,9 @@ func withDefaults(o Options) Options {
 	}
 	if o.MaxCrashes == 0 {
 		o.MaxCrashes = 3
+	}
+	if o.LogLimit == 0 {
+		o.LogLimit = 1 << 20
 	}
 	if o.Now == nil {
 		o.Now = time.Now

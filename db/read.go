@@ -86,10 +86,38 @@ func (s *Store) Run(ctx context.Context, id int64) (page app.RunPage, err error)
 		if page.Events, err = readEvents(ctx, tx, id); err != nil {
 			return err
 		}
+		tail := app.LogQuery{Run: id, Offset: math.MaxInt64, Backwards: true, Bytes: app.TailBytes, Lines: app.TailLines}
+		if page.Log, err = readLog(ctx, tx, tail); err != nil {
+			return err
+		}
+		if page.Usual, err = readUsual(ctx, tx, page.Run); err != nil {
+			return err
+		}
 		page.Overview, err = readOverview(ctx, tx)
 		return err
 	})
 	return page, err
+}
+
+// usualOf is how many of the newest completed runs are looked at to see how long those of a kind take. It
+// bounds what that costs, whatever the kinds of the others are: a fraction of a millisecond.
+const usualOf = 200
+
+const durations = `SELECT finished_at - started_at FROM
+	(SELECT kind, started_at, finished_at FROM process_runs WHERE status = 2 ORDER BY id DESC LIMIT ?1)
+	WHERE kind = ?2 ORDER BY 1`
+
+// readUsual returns how long runs of the same kind take, or 0 when that is not known, or is not asked: only of a
+// run that is under way.
+func readUsual(ctx context.Context, tx *sqlx.Tx, run app.ProcessRun) (time.Duration, error) {
+	if run.Status != app.Started {
+		return 0, nil
+	}
+	var millis []int64
+	if err := tx.SelectContext(ctx, &millis, durations, usualOf, run.Kind); err != nil || len(millis) == 0 {
+		return 0, err
+	}
+	return time.Duration(millis[len(millis)/2]) * time.Millisecond, nil
 }
 
 // Page implements app.Store.

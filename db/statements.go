@@ -19,6 +19,8 @@ type statements struct {
 	findRun, start, finish, giveBack    *sqlx.Stmt
 	report, cancel, ask, retry          *sqlx.Stmt
 	event, oldEvent                     *sqlx.Stmt
+	isClaimed, lastPart, addPart        *sqlx.Stmt
+	extendPart, dropParts               *sqlx.Stmt
 }
 
 func prepare(ctx context.Context, pool *sqlx.DB) (*statements, error) {
@@ -61,6 +63,11 @@ func (s *statements) texts() []text {
 		{&s.retry, retryRun},
 		{&s.event, addEvent},
 		{&s.oldEvent, dropOldEvent},
+		{&s.isClaimed, isClaimed},
+		{&s.lastPart, lastPart},
+		{&s.addPart, addPart},
+		{&s.extendPart, extendPart},
+		{&s.dropParts, dropParts},
 	}
 }
 

@@ -97,3 +97,10 @@ func codeOf(status int) app.Code {
 func (s *Server) logPanic(c *fiber.Ctx, panicked any) {
 	s.Log.Error("a handler panicked", "path", c.Path(), "panic", panicked, "stack", string(debug.Stack()))
 }
+
+// survivePanic keeps a panic of a goroutine of ours from ending the process. It is to be deferred.
+func (s *Server) survivePanic(what string) {
+	if panicked := recover(); panicked != nil {
+		s.Log.Error(what+" panicked", "panic", panicked, "stack", string(debug.Stack()))
+	}
+}

@@ -50,15 +50,9 @@ func parseID(c *fiber.Ctx) (int64, error) {
 // parseQuery reads which page of the list is wanted. Parameters that are empty are as good as absent,
 // and those that it does not know are ignored.
 func parseQuery(c *fiber.Ctx) (query app.Query, err error) {
-	values := map[string]string{}
-	for _, name := range []string{"status", "before", "after"} {
-		given := c.Context().QueryArgs().PeekMulti(name)
-		if len(given) > 1 {
-			return query, app.Errorf(app.CodeMalformed, "%s is given more than once.", name)
-		}
-		if len(given) == 1 && len(given[0]) > 0 {
-			values[name] = string(given[0])
-		}
+	values, err := single(c, "status", "before", "after")
+	if err != nil {
+		return query, err
 	}
 	if name, given := values["status"]; given {
 		query.Filtered = true
@@ -79,6 +73,21 @@ func parseQuery(c *fiber.Ctx) (query app.Query, err error) {
 		}
 	}
 	return query, nil
+}
+
+// single returns those of the query's parameters with these names that are given, which must be once.
+func single(c *fiber.Ctx, names ...string) (map[string]string, error) {
+	values := map[string]string{}
+	for _, name := range names {
+		given := c.Context().QueryArgs().PeekMulti(name)
+		if len(given) > 1 {
+			return nil, app.Errorf(app.CodeMalformed, "%s is given more than once.", name)
+		}
+		if len(given) == 1 && len(given[0]) > 0 {
+			values[name] = string(given[0])
+		}
+	}
+	return values, nil
 }
 
 // fields are what the body of a POST says, by name: each value given for it, in order.

@@ -42,10 +42,13 @@ func sendHTML(c *fiber.Ctx) func(html []byte, err error) error {
 	}
 }
 
-// compressed makes pages smaller on their way. Sockets are left alone.
+// compressed makes pages smaller on their way. Sockets are left alone, and so are logs that are followed: a line is
+// to be seen when it comes, and not when enough of them fill a block.
 func compressed() fiber.Handler {
 	return compress.New(compress.Config{
 		Level: compress.LevelBestSpeed,
-		Next:  func(c *fiber.Ctx) bool { return strings.HasSuffix(c.Path(), "/live") },
+		Next: func(c *fiber.Ctx) bool {
+			return strings.HasSuffix(c.Path(), "/live") || strings.HasSuffix(c.Path(), "/log") && c.Query("follow") == "1"
+		},
 	})
 }

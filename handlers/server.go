@@ -103,6 +103,7 @@ func (s *Server) route() {
 	runs.Get("/live", s.sockets.admit, s.sockets.watchList, s.sockets.upgrade)
 	runs.Get("/:id", s.showRun)
 	runs.Get("/:id/status", s.showStatus)
+	runs.Get("/:id/log", s.showLog)
 	runs.Post("/:id/cancel", s.posts.limit, s.cancelRun)
 	runs.Post("/:id/retry", s.posts.limit, s.retryRun)
 	runs.Get("/:id/live", s.sockets.admit, s.sockets.watchRun, s.sockets.upgrade)

@@ -11,20 +11,26 @@ import (
 
 // backup packs the data directory. The run is failed when it returns an error, whose text the page shows.
 func backup(ctx context.Context, run app.ProcessRun, report *jobs.Report) error {
-	archive := fmt.Sprintf("backup-%d.tar.gz", run.ID)
 	report.Progress(10, "packing")
-	out, err := exec.CommandContext(ctx, "tar", "-czf", archive, "data").CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("tar: %w: %s", err, out)
+	output := report.Writer(app.Stdout) // the run's log, which the page shows as it grows
+	defer output.Close()
+	tar := exec.CommandContext(ctx, "tar", "-cvzf", fmt.Sprintf("backup-%d.tar.gz", run.ID), "data")
+	tar.Stdout, tar.Stderr = output, output
+	if err := tar.Run(); err != nil {
+		return fmt.Errorf("tar: %w", err)
 	}
+	report.Log("packed")
 	return nil
 }
 
-func kinds() *jobs.Registry {
-	return jobs.NewRegistry(jobs.Kind{Name: "backup", Work: backup})
+func kinds() (*jobs.Registry, error) {
+	return jobs.NewRegistry(
+		jobs.Kind{Name: "backup", Work: backup},
+	)
 }
 
 func ExampleKind() {
-	fmt.Println(kinds().Names())
-	// Output: [backup]
+	registry, err := kinds()
+	fmt.Println(registry.Names(), err)
+	// Output: [backup] <nil>
 }

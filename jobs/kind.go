@@ -7,6 +7,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -36,24 +37,24 @@ type Registry struct {
 	names []string
 }
 
-// NewRegistry returns a registry of these kinds; the first is the default. It panics when there is
-// none, when one has no name or no work, or when two have the same name.
-func NewRegistry(kinds ...Kind) *Registry {
+// NewRegistry returns a registry of these kinds; the first is the default. It fails when there is none, when one has
+// no name or no work, or when two have the same name.
+func NewRegistry(kinds ...Kind) (*Registry, error) {
 	r := &Registry{kinds: make(map[string]Kind)}
 	if len(kinds) == 0 {
-		panic("jobs: no kind of work")
+		return nil, errors.New("there is no kind of work")
 	}
 	for _, kind := range kinds {
 		if kind.Name == "" || kind.Work == nil {
-			panic("jobs: a kind needs a name and work")
+			return nil, fmt.Errorf("the kind %q needs a name and work", kind.Name)
 		}
 		if _, known := r.kinds[kind.Name]; known {
-			panic(fmt.Sprintf("jobs: two kinds are named %q", kind.Name))
+			return nil, fmt.Errorf("two kinds are named %s", kind.Name)
 		}
 		r.kinds[kind.Name] = kind
 		r.names = append(r.names, kind.Name)
 	}
-	return r
+	return r, nil
 }
 
 // Names returns the names of the kinds, the default first.

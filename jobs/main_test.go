@@ -14,9 +14,13 @@ import (
 	"runboard/app"
 	"runboard/db"
 	"runboard/jobs"
+	"runboard/jobs/supervisor"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	supervisor.Main() // the tests are the program that commands are supervised by
+	goleak.VerifyTestMain(m)
+}
 
 // patience is how long a test waits for what must happen.
 const patience = 30 * time.Second
@@ -53,8 +57,12 @@ const maxCrashes = 3
 
 // newQueue returns a queue with settings that most tests can do with.
 func newQueue(backlog app.Backlog, kinds ...jobs.Kind) *jobs.Queue {
+	registry, err := jobs.NewRegistry(kinds...)
+	if err != nil {
+		panic(err)
+	}
 	return &jobs.Queue{
-		Backlog: backlog, Registry: jobs.NewRegistry(kinds...), Workers: 4,
+		Backlog: backlog, Registry: registry, Workers: 4,
 		MaxAttempts: 1, MaxCrashes: maxCrashes,
 		RunTimeout: 10 * time.Minute, DrainTimeout: patience, Log: slog.New(slog.DiscardHandler),
 	}

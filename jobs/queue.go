@@ -15,10 +15,10 @@ const (
 	// tick is how often the queue looks for waiting runs without being told: it finds those that
 	// are due for another attempt, and would make good a lost bell.
 	tick = time.Second
-	// stopGrace is how long work may take to return after its context has ended.
-	stopGrace = 5 * time.Second
-	// writeTimeout bounds the writing of a report, which may be lost; changes are waited for.
-	writeTimeout = 10 * time.Second
+	// stopGrace is how long work may take to return after its context has ended: longer than a command has
+	// before it is killed. When the server stops there is less time for both.
+	stopGrace     = 8 * time.Second
+	lastStopGrace = 4 * time.Second
 )
 
 // Why the context of work ended, see context.Cause.
@@ -129,11 +129,11 @@ func (q *Queue) attempt(working context.Context, orders *orders, kind Kind, run 
 	timed, stop := context.WithTimeoutCause(ctx, q.RunTimeout, ErrTimeout)
 	defer stop()
 
-	report, reported := newReport(), make(chan struct{})
+	report, reported := newReportOf(run, q.MaxAttempts), make(chan struct{})
 	done := make(chan struct{})
 	go func() {
 		defer close(reported)
-		report.follow(done, func(progress app.Progress) { q.note(run, progress) })
+		report.follow(done, func(news app.Report) { q.note(working, run, news) })
 	}()
 	result := q.launch(run, func() error { return kind.Work(timed, run, report) })
 	err, heeded := await(timed, result)
@@ -155,14 +155,9 @@ func (q *Queue) attempt(working context.Context, orders *orders, kind Kind, run 
 	}
 }
 
-// note writes down what work reports. What cannot be written is not tried again: the next report will
-// be, and says more.
-func (q *Queue) note(run app.ProcessRun, progress app.Progress) {
-	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
-	defer cancel()
-	if err := q.Backlog.Report(ctx, run, progress); err != nil {
-		q.Log.Warn("a report cannot be written", "run", run.ID, "error", err)
-	}
+// note writes down what work reports.
+func (q *Queue) note(working context.Context, run app.ProcessRun, news app.Report) {
+	q.write(working, run, "report", func(ctx context.Context) error { return q.Backlog.Report(ctx, run, news) })
 }
 
 // launch does work on a goroutine of its own, so that nobody has to wait for work that never returns.
@@ -185,7 +180,11 @@ func await(ctx context.Context, result <-chan error) (err error, heeded bool) {
 		return err, true
 	case <-ctx.Done():
 	}
-	grace := time.NewTimer(stopGrace)
+	patience := stopGrace
+	if errors.Is(context.Cause(ctx), ErrShutdown) {
+		patience = lastStopGrace
+	}
+	grace := time.NewTimer(patience)
 	defer grace.Stop()
 	select {
 	case err := <-result:

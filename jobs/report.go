@@ -1,78 +1,158 @@
 package jobs
 
 import (
-	"context"
+	"fmt"
+	"io"
 	"sync"
 	"time"
 
 	"runboard/app"
 )
 
-// reportEvery is how often what work says of itself is written down: as often as a page can show it.
-const reportEvery = 200 * time.Millisecond
+const (
+	// reportEvery is how often what work says of itself is written down: as often as a page can show it.
+	reportEvery = 200 * time.Millisecond
+	// reportInHaste is how often that is when much waits to be written. Together with maxUnwritten it bounds
+	// what one run can write to about a megabyte a second, however much it has to say.
+	reportInHaste = 50 * time.Millisecond
+	// maxUnwritten is how many bytes of a run's log wait to be written before the work has to wait.
+	maxUnwritten = 64 << 10
+	// maxMessage is the length in characters to which a message is cut.
+	maxMessage = 200
+)
 
-// maxMessage is the length in characters to which a message is cut.
-const maxMessage = 200
-
-// Report is how work tells what it is doing while it does it. Any goroutine of the work may use it. It
-// never waits for the database: of several reports in a short time, the last one is shown.
+// Report is how work tells what it is doing while it does it. Any goroutine of the work may use it. What is
+// said after the work has ended is not heard.
 type Report struct {
 	mu       sync.Mutex
 	progress app.Progress
-	changed  chan struct{} // holds one: progress has not been written
+	moved    bool // progress has not been written
+	lines    []app.LogLine
+	size     int // of lines, in bytes
+	heading  app.LogLine
+
+	changed chan struct{} // holds one: there is something to write
+	taken   chan struct{} // closed, and replaced, when the lines have been taken
+	over    chan struct{} // closed when nobody writes any more
 }
 
 func newReport() *Report {
-	return &Report{progress: app.Progress{Percent: app.NoPercent}, changed: make(chan struct{}, 1)}
+	return &Report{changed: make(chan struct{}, 1), taken: make(chan struct{}), over: make(chan struct{})}
+}
+
+// newReportOf returns a report for an attempt. In the log, what an attempt writes that is not a run's first has
+// a heading: all of them write to the same log.
+func newReportOf(run app.ProcessRun, maxAttempts int) *Report {
+	r := newReport()
+	if run.Claim > 1 {
+		r.heading = app.LogLine{Stream: app.Notes, Text: fmt.Sprintf("attempt %d of %d\n", run.Attempt, maxAttempts)}
+	}
+	return r
 }
 
 // Progress says how far the work has come, from 0 to 100 percent, and in a few words what it is doing. A
-// percentage beyond these is taken for the nearer one of them.
+// percentage beyond these is taken for the nearer one of them. It never waits: of several in a short time, the
+// last one is shown.
 func (r *Report) Progress(percent int, message string) {
 	if runes := []rune(message); len(runes) > maxMessage {
 		message = string(runes[:maxMessage])
 	}
 	r.mu.Lock()
 	r.progress = app.Progress{Percent: app.Percent(min(max(percent, 0), 100)), Message: message}
+	r.moved = true
 	r.mu.Unlock()
+	r.ring()
+}
+
+// Log writes a line to the run's log, or several. It waits while much has yet to be written down.
+func (r *Report) Log(text string) {
+	w := r.Writer(app.Stdout)
+	_, _ = io.WriteString(w, text)
+	_ = w.Close()
+}
+
+// Logf is Log with a format.
+func (r *Report) Logf(format string, args ...any) { r.Log(fmt.Sprintf(format, args...)) }
+
+// Writer returns a writer to the run's log, for the output of a command for instance. Whatever bytes it is
+// given, they come out as lines of plain text. It is for one goroutine, waits as Log does, never fails, and
+// holds an unfinished line until Close.
+func (r *Report) Writer(stream app.Stream) io.WriteCloser {
+	return &lineWriter{report: r, stream: stream}
+}
+
+// add hands in a line, when there is room for it or nobody writes any more.
+func (r *Report) add(line app.LogLine) {
+	for {
+		r.mu.Lock()
+		if r.size < maxUnwritten {
+			break
+		}
+		taken := r.taken
+		r.mu.Unlock()
+		select {
+		case <-taken:
+		case <-r.over:
+			return
+		}
+	}
+	defer r.mu.Unlock()
+	if r.heading.Text != "" {
+		r.lines, r.size, r.heading = append(r.lines, r.heading), r.size+len(r.heading.Text), app.LogLine{}
+	}
+	r.lines, r.size = append(r.lines, line), r.size+len(line.Text)
+	r.ring()
+}
+
+func (r *Report) ring() {
 	select {
 	case r.changed <- struct{}{}:
-	default: // whoever writes it down will find this one
+	default: // whoever writes it down will find this one, too
 	}
 }
 
-func (r *Report) latest() app.Progress {
+// take returns what has not been written yet, and whether that is much.
+func (r *Report) take() (news app.Report, much bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.progress
+	if r.moved {
+		news.Progress, r.moved = new(r.progress), false
+	}
+	much = r.size >= maxUnwritten
+	news.Lines, r.lines, r.size = r.lines, nil, 0
+	close(r.taken)
+	r.taken = make(chan struct{})
+	return news, much
 }
 
 // follow writes down what is reported until stop is closed, and then what is still to be written.
-func (r *Report) follow(stop <-chan struct{}, write func(app.Progress)) {
+func (r *Report) follow(stop <-chan struct{}, write func(app.Report)) {
+	defer close(r.over)
 	for {
 		select {
 		case <-r.changed:
-			write(r.latest())
 		case <-stop:
-			select {
-			case <-r.changed:
-				write(r.latest())
-			default:
+			if news, _ := r.take(); news.Progress != nil || news.Lines != nil {
+				write(news)
 			}
 			return
 		}
-		_ = sleepUntil(stop, reportEvery)
+		news, much := r.take()
+		write(news)
+		rest := reportEvery
+		if much {
+			rest = reportInHaste
+		}
+		sleepUntil(stop, rest)
 	}
 }
 
 // sleepUntil returns after d, or when stop is closed.
-func sleepUntil(stop <-chan struct{}, d time.Duration) error {
+func sleepUntil(stop <-chan struct{}, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
 	case <-stop:
-		return context.Canceled
 	}
 }

@@ -11,6 +11,9 @@ import (
 
 var errSimulated = errors.New("the simulated work failed")
 
+// SimulatedName is the name of the kind that Simulated returns.
+const SimulatedName = "simulated"
+
 // Simulated is work that only takes time: it sleeps between shortest and longest before it is
 // started, and again before it finishes, and then fails as often as failureRate says, from 0 to 1.
 func Simulated(shortest, longest time.Duration, failureRate float64) Kind {
@@ -18,7 +21,7 @@ func Simulated(shortest, longest time.Duration, failureRate float64) Kind {
 		return sleep(ctx, shortest+rand.N(longest-shortest+1))
 	}
 	return Kind{
-		Name:    "simulated",
+		Name:    SimulatedName,
 		Prepare: rest,
 		Work: func(ctx context.Context, run app.ProcessRun, report *Report) error {
 			if err := rest(ctx, run, report); err != nil {

@@ -50,6 +50,13 @@
     }
   }, 1000);
 
+  // The button says how many it starts.
+  document.addEventListener("input", (event) => {
+    if (event.target.name !== "count") return;
+    const count = event.target.value;
+    event.target.form.querySelector("button").textContent = `Start ${count} ${count === "1" ? "process" : "processes"}`;
+  });
+
   // A double or triple click is one wish. The server would answer each within milliseconds, so
   // waiting for the answer does not catch the second one. The time counts from the click before, not
   // from the one that was sent: else the third of three slow clicks, or a key that is held, would send again.

@@ -37,6 +37,7 @@ func functions(asset func(string) string) template.FuncMap {
 		"runPath":    RunPath,
 		"cancelPath": func(run int64) string { return RunPath(run) + "/cancel" },
 		"retryPath":  func(run int64) string { return RunPath(run) + "/retry" },
+		"logPath":    LogPath,
 		"queryPath":  QueryPath,
 		"livePath":   LivePath,
 		"noQuery":    func() app.Query { return app.Query{} },
@@ -47,6 +48,8 @@ func functions(asset func(string) string) template.FuncMap {
 		"wish":  func(path, word string) wish { return wish{path, word} },
 		"at":    func(at, now time.Time) instant { return instant{at, now} },
 		"left":  left,
+		"line":  func(text string) string { return strings.TrimSuffix(text, "\n") },
+		"bytes": func(n int64) string { return humanize.IBytes(uint64(max(0, n))) },
 	}
 }
 
@@ -67,6 +70,7 @@ type (
 var fixedIDs = map[string]string{
 	"live": LiveID, "list": ListID, "pager": PagerID, "progress": ProgressID, "notice": NoticeID,
 	"connection": ConnectionID, "total": TotalID, "key": IdempotencyKeyID, "wishes": WishesID,
+	"log": LogID, "follow": FollowID,
 }
 
 func fixedID(name string) (string, error) {

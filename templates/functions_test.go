@@ -144,11 +144,11 @@ func TestTheTimeLeftFollowsFromTheRate(t *testing.T) {
 		app.NoPercent: 0, 0: 0, 1: 19*time.Minute + 48*time.Second, 50: 12 * time.Second, 99: time.Second, 100: 0,
 	} {
 		run := app.ProcessRun{Status: app.Started, StartedAt: now.Add(-12 * time.Second), Progress: app.Progress{Percent: percent}}
-		if got := left(run, now); got != want {
+		if got := left(run, 0, now); got != want {
 			t.Errorf("at %d%% there are %s left, want %s", percent, got, want)
 		}
 	}
-	if got := left(app.ProcessRun{Status: app.Failed, StartedAt: now.Add(-time.Second), Progress: app.Progress{Percent: 50}}, now); got != 0 {
+	if got := left(app.ProcessRun{Status: app.Failed, StartedAt: now.Add(-time.Second), Progress: app.Progress{Percent: 50}}, 0, now); got != 0 {
 		t.Errorf("of a run that failed there are %s left", got)
 	}
 }

@@ -23,12 +23,20 @@ func history(page app.RunPage, now time.Time) []moment {
 	return moments
 }
 
-// left is how long work goes on if it goes on as it has, or 0 when nobody can know that.
-func left(run app.ProcessRun, now time.Time) time.Duration {
+// left is how long work goes on: if it goes on as it has, when it says how far it has come, or else if it takes as
+// long as usual. It is 0 when nobody can know that, or when it takes longer than usual.
+func left(run app.ProcessRun, usual time.Duration, now time.Time) time.Duration {
 	elapsed := now.Sub(run.StartedAt)
-	if run.Status != app.Started || run.Percent <= 0 || run.Percent >= 100 || elapsed <= 0 {
+	var rest time.Duration
+	switch {
+	case run.Status != app.Started || run.Percent >= 100 || elapsed <= 0:
+		return 0
+	case run.Percent > 0:
+		rest = elapsed / time.Duration(run.Percent) * time.Duration(100-run.Percent)
+	case usual > elapsed:
+		rest = usual - elapsed
+	default:
 		return 0
 	}
-	rest := elapsed / time.Duration(run.Percent) * time.Duration(100-run.Percent)
 	return max(rest.Truncate(time.Second), time.Second)
 }

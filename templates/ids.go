@@ -17,6 +17,8 @@ const (
 	TotalID          = "count_all"       // how many runs there are
 	IdempotencyKeyID = "idempotency_key" // the form's hidden field
 	WishesID         = "wishes"          // the form of the buttons in status cells
+	LogID            = "log"             // the lines of a run's log
+	FollowID         = "log_follow"      // the button that leads to the end of the log
 )
 
 // RowID is the id of a run's row.

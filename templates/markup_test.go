@@ -82,10 +82,13 @@ func TestScriptsAndStylesAreAssets(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"the board", "a run's page", "the error page"} {
 		root := pages(t)[name]
-		for element, key := range map[string]string{"script": "src", "link": "href"} {
-			found := elements(root, named(element))
-			if len(found) != 3 {
-				t.Errorf("%s has %d times <%s>, want 3", name, len(found), element)
+		for element, want := range map[string]struct {
+			key string
+			n   int
+		}{"script": {"src", 4}, "link": {"href", 3}} {
+			key, found := want.key, elements(root, named(element))
+			if len(found) != want.n {
+				t.Errorf("%s has %d times <%s>, want %d", name, len(found), element, want.n)
 			}
 			for _, node := range found {
 				if !strings.HasPrefix(attribute(node, key), "/static/") {

@@ -13,6 +13,9 @@ const ListPath = "/process_runs"
 // RunPath is where a run's page is.
 func RunPath(run int64) string { return ListPath + "/" + strconv.FormatInt(run, 10) }
 
+// LogPath is where a run's log is.
+func LogPath(run int64) string { return RunPath(run) + "/log" }
+
 // QueryPath is where the list is that answers a query.
 func QueryPath(query app.Query) string { return withQuery(ListPath, query) }
 

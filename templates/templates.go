@@ -9,6 +9,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"slices"
 	"time"
 
 	"runboard/app"
@@ -59,7 +60,9 @@ type board struct {
 	Now   time.Time
 	Key   string
 	Kinds []string
-	Count int // how many runs the button starts
+	Count int // how many runs the button starts, at first
+
+	MaxCount int
 }
 
 // cell is a run as a row, a cell or a page draws it.
@@ -75,8 +78,24 @@ type single struct {
 	Title string
 	cell
 	Events      []moment // what happened, oldest first
+	Log         lines
+	Usual       time.Duration
 	MaxAttempts int
 	app.Overview
+}
+
+// lines are a part of a run's log.
+type lines struct {
+	Run int64
+	app.Log
+}
+
+// Dropped says how much of the log is missing before these lines for good.
+func (l lines) Dropped() int64 {
+	if l.From() > l.Start {
+		return 0
+	}
+	return l.Start
 }
 
 // Board draws the page of the list. key is the idempotency key of its form.
@@ -147,11 +166,34 @@ func (t *Templates) CellsFrame(runs []app.ProcessRun, overview app.Overview) ([]
 	}{cells, overview})
 }
 
+// LogLines draws lines of a run's log as its page shows them.
+func (t *Templates) LogLines(run int64, log app.Log) ([]byte, error) {
+	return t.draw("lines", lines{Run: run, Log: log})
+}
+
 // RunFrame draws the live parts of a run's page for a socket.
 func (t *Templates) RunFrame(page app.RunPage) ([]byte, error) {
+	return t.runFrame("run_frame", page)
+}
+
+// ChangeFrame draws those live parts of a run's page that are not as they were before.
+func (t *Templates) ChangeFrame(before, now app.RunPage) ([]byte, error) {
+	fresh := func(line app.LogLine) bool { return line.At >= before.Log.End }
+	if first := slices.IndexFunc(now.Log.Lines, fresh); first >= 0 {
+		now.Log.Lines = now.Log.Lines[first:]
+	} else {
+		now.Log.Lines = nil
+	}
+	if before.Run.Version == now.Run.Version {
+		return t.runFrame("log_frame", now)
+	}
+	return t.runFrame("run_frame", now)
+}
+
+func (t *Templates) runFrame(name string, page app.RunPage) ([]byte, error) {
 	data := t.single(page)
 	data.OOB = true
-	return t.draw("run_frame", data)
+	return t.draw(name, data)
 }
 
 func (t *Templates) board(page app.Page, key string) board {
@@ -161,15 +203,16 @@ func (t *Templates) board(page app.Page, key string) board {
 	}
 	return board{
 		Page: page, Title: title, Now: t.now(), Key: key,
-		Kinds: t.kinds, Count: app.DefaultCount,
+		Kinds: t.kinds, Count: app.DefaultCount, MaxCount: app.MaxCount,
 	}
 }
 
 func (t *Templates) single(page app.RunPage) single {
 	return single{
-		Title:    fmt.Sprintf("Run #%d", page.Run.ID),
-		cell:     t.cell(page.Run, false),
-		Events:   history(page, t.now()),
+		Title:  fmt.Sprintf("Run #%d", page.Run.ID),
+		cell:   t.cell(page.Run, false),
+		Events: history(page, t.now()),
+		Log:    lines{Run: page.Run.ID, Log: page.Log}, Usual: page.Usual,
 		Overview: page.Overview, MaxAttempts: t.maxAttempts,
 	}
 }

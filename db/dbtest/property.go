@@ -151,7 +151,7 @@ func (m *model) report(t *rapid.T) {
 	progress := app.Progress{
 		Percent: app.Percent(rapid.IntRange(-1, 100).Draw(t, "percent")), Message: rapid.SampledFrom([]string{"", "copying"}).Draw(t, "message"),
 	}
-	err := m.store.Report(ctx, claim, progress)
+	err := m.store.Report(ctx, claim, app.Report{Progress: &progress})
 	if !holds {
 		m.expect(t, err, app.CodeConflict)
 		return

@@ -80,19 +80,22 @@ func (v *view) ask(ctx context.Context, store app.Store) (a answer, err error) {
 // same reports whether a frame for this answer would say nothing new.
 func (v *view) same(fresh answer) bool {
 	if v.question.Run != 0 {
-		return v.seen.run.Run.Version == fresh.run.Run.Version
+		return v.seen.run.Run.Version == fresh.run.Run.Version && v.seen.run.Log.End == fresh.run.Log.End
 	}
 	before, now := v.seen.page, fresh.page
 	return before.Overview == now.Overview && before.HasOlder == now.HasOlder && before.HasNewer == now.HasNewer &&
 		slices.EqualFunc(before.Runs, now.Runs, func(a, b app.ProcessRun) bool { return a.ID == b.ID && a.Version == b.Version })
 }
 
-// delta draws the cells that changed. It returns nil when the rows themselves did: then the whole
+// delta draws what changed: of a list, the cells. It returns nil when the rows themselves did: then the whole
 // list is drawn, as it is for the snapshot.
 func (v *view) delta(fresh answer, t *templates.Templates) (*Frame, error) {
+	if v.question.Run != 0 {
+		return frame(t.ChangeFrame(v.seen.run, fresh.run))
+	}
 	before, now := v.seen.page, fresh.page
 	sameRows := slices.EqualFunc(before.Runs, now.Runs, func(a, b app.ProcessRun) bool { return a.ID == b.ID })
-	if v.question.Run != 0 || !sameRows || before.HasOlder != now.HasOlder || before.HasNewer != now.HasNewer {
+	if !sameRows || before.HasOlder != now.HasOlder || before.HasNewer != now.HasNewer {
 		return nil, nil
 	}
 	var changed []app.ProcessRun

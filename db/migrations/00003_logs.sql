@@ -1,0 +1,15 @@
+-- +goose Up
+
+PRAGMA user_version = 3;
+
+-- What the work of runs wrote, in parts of some KB: a row for each line would cost more than the lines, and
+-- one for each run would be written anew with every line. start and stop are offsets in the run's log;
+-- marks says for each line how long it is and who wrote it.
+CREATE TABLE run_logs (
+  run_id INTEGER NOT NULL,
+  start  INTEGER NOT NULL CHECK (start >= 0),
+  stop   INTEGER NOT NULL CHECK (stop > start),
+  text   TEXT    NOT NULL,
+  marks  BLOB    NOT NULL,
+  PRIMARY KEY (run_id, start)
+) STRICT;

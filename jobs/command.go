@@ -1,0 +1,209 @@
+package jobs
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kballard/go-shellquote"
+
+	"runboard/app"
+	"runboard/jobs/supervisor"
+)
+
+// How long a command may take to stop after SIGTERM. When the server stops it has less time: so have we.
+const (
+	commandGrace  = 5 * time.Second
+	shutdownGrace = 3 * time.Second
+)
+
+// kindName is what the name of a kind must be that comes from the command line.
+var kindName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+
+// Command is a command line that the operator has given a name. Nothing of it ever comes from a request.
+type Command struct {
+	Name string
+	Path string   // of the program
+	Args []string // the name of the program first
+	// Dir is where it runs. Without it, each run has an empty directory of its own, which is removed afterwards.
+	Dir string
+}
+
+// ParseCommand reads NAME=COMMAND. The command is split into words as a shell does it, quotes and backslashes
+// included, but no shell is started and nothing is expanded. It fails when the name is not one, the command is not
+// complete, or there is no such program.
+func ParseCommand(text string) (c Command, err error) {
+	name, line, found := strings.Cut(text, "=")
+	if !found {
+		return c, fmt.Errorf("%q is not NAME=COMMAND", text)
+	}
+	if !kindName.MatchString(name) {
+		return c, fmt.Errorf("%q is not a name: 1 to 63 of a-z, 0-9, _ and -, and neither _ nor - first", name)
+	}
+	words, err := shellquote.Split(line)
+	switch {
+	case err != nil:
+		return c, fmt.Errorf("the command of %s cannot be split into words: %w", name, err)
+	case len(words) == 0 || words[0] == "":
+		return c, fmt.Errorf("%s has no command", name)
+	}
+	path, err := exec.LookPath(words[0])
+	if err == nil {
+		path, err = filepath.Abs(path) // it runs in another directory
+	}
+	if err != nil {
+		return c, fmt.Errorf("the program of %s cannot be found: %w", name, err)
+	}
+	return Command{Name: name, Path: path, Args: words}, nil
+}
+
+// CommandKinds returns the kinds that the operator has given: each of lines is NAME=COMMAND, and file, when it is not
+// empty, has more of them. Its error is one line that names the flag.
+func CommandKinds(lines []string, file, dir string) (kinds []Kind, err error) {
+	var commands []Command
+	for _, line := range lines {
+		command, err := ParseCommand(line)
+		if err != nil {
+			return nil, fmt.Errorf("--command: %w", err)
+		}
+		commands = append(commands, command)
+	}
+	if file != "" {
+		more, err := ReadCommands(file)
+		if err != nil {
+			return nil, fmt.Errorf("--commands: %w", err)
+		}
+		commands = append(commands, more...)
+	}
+	if dir, err = usableDir(dir); err != nil {
+		return nil, fmt.Errorf("--command-dir: %w", err)
+	}
+	for _, command := range commands {
+		command.Dir = dir
+		kinds = append(kinds, command.Kind())
+	}
+	return kinds, nil
+}
+
+func usableDir(dir string) (string, error) {
+	if dir == "" {
+		return "", nil
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return "", err
+	}
+	if !info.IsDir() {
+		return "", fmt.Errorf("%s is not a directory", dir)
+	}
+	return filepath.Abs(dir)
+}
+
+// ReadCommands reads a file with one NAME=COMMAND a line. Empty lines, and those that begin with #, are skipped.
+func ReadCommands(path string) (commands []Command, err error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	lines := bufio.NewScanner(bytes.NewReader(content))
+	lines.Buffer(nil, len(content)+1)
+	for number := 1; lines.Scan(); number++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		command, err := ParseCommand(line)
+		if err != nil {
+			return nil, fmt.Errorf("%s, line %d: %w", path, number, err)
+		}
+		commands = append(commands, command)
+	}
+	return commands, lines.Err()
+}
+
+// Kind returns the kind of which each run is a process of the command. Its output is the run's log, a line
+// "progress: 40% copying" moves the bar, and an exit status other than 0 is an error.
+func (c Command) Kind() Kind { return Kind{Name: c.Name, Work: c.work} }
+
+func (c Command) work(ctx context.Context, run app.ProcessRun, report *Report) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	spec := supervisor.Spec{Path: c.Path, Args: c.Args, Dir: c.Dir, Env: environment(run)}
+	if spec.Dir == "" {
+		dir, err := os.MkdirTemp("", fmt.Sprintf("runboard-%d-", run.ID))
+		if err != nil {
+			return fmt.Errorf("no directory can be made for the command: %w", err)
+		}
+		defer os.RemoveAll(dir) // usually the supervisor has done it, as it does when there is no server any more
+		spec.Dir, spec.RemoveDir = dir, true
+	}
+	last := &lastLines{}
+	result, err := c.supervise(ctx, spec, report, last)
+	if err != nil {
+		return fmt.Errorf("the command could not be followed to its end: %w", err)
+	}
+	return explain(ctx, result, last)
+}
+
+// supervise runs the command and returns when nothing of it is left and all that it said is in the log.
+func (c Command) supervise(ctx context.Context, spec supervisor.Spec, report *Report, last *lastLines) (result supervisor.Result, err error) {
+	var copying sync.WaitGroup
+	defer copying.Wait()
+	var outputs [2]*os.File
+	for i, stream := range []app.Stream{app.Stdout, app.Stderr} {
+		from, to, err := os.Pipe()
+		if err != nil {
+			return result, err
+		}
+		defer to.Close()
+		outputs[i] = to
+		copying.Go(func() {
+			defer from.Close()
+			lines := &lineWriter{report: report, stream: stream, last: last}
+			_, _ = io.Copy(lines, from) // it ends with those who write
+			_ = lines.Close()
+		})
+	}
+	process, err := supervisor.Start(spec, outputs[0], outputs[1])
+	if err != nil {
+		return result, err
+	}
+	for _, output := range outputs {
+		_ = output.Close() // else it would not end with the command
+	}
+	defer context.AfterFunc(ctx, func() { process.Stop(grace(ctx)) })()
+	return process.Wait()
+}
+
+func grace(ctx context.Context) time.Duration {
+	if errors.Is(context.Cause(ctx), ErrShutdown) {
+		return shutdownGrace
+	}
+	return commandGrace
+}
+
+// environment is all that a command finds in its environment: nothing of ours that may be secret.
+func environment(run app.ProcessRun) []string {
+	env := []string{
+		fmt.Sprintf("RUNBOARD_RUN_ID=%d", run.ID),
+		fmt.Sprintf("RUNBOARD_ATTEMPT=%d", run.Attempt),
+		"RUNBOARD_KIND=" + run.Kind,
+	}
+	for _, name := range []string{"PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR"} {
+		if value, set := os.LookupEnv(name); set {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}

@@ -1,0 +1,111 @@
+// The log on a run's page. Sockets and requests bring it in blocks that say where in the log they begin and end
+// (data-from, data-to). Here they are put together: what is there already is left out, what is missing is
+// fetched, and the reader who is at the end stays there.
+"use strict";
+
+(() => {
+  const most = 2000;          // lines that are kept while the reader only follows
+  const worthwhile = 1 << 18; // bytes: of more than that, only the newest lines are fetched
+  const nearEnd = 30;         // pixels from the end that still count as there
+
+  let following = true; // whether the reader is at the end
+  let newest = 0;       // where the log ends, as far as anybody has said
+  let fetching = false;
+
+  const find = () => document.getElementById("log");
+  const end = (log) => Number(log.dataset.end);
+
+  function toEnd(log) {
+    if (following) log.scrollTop = log.scrollHeight;
+    document.getElementById("log_follow").hidden = following;
+  }
+
+  // keep leaves in a block only what the page does not have. It reports whether anything is left, and remembers
+  // when there is a gap before it.
+  function keep(log, block) {
+    const from = Number(block.dataset.from), to = Number(block.dataset.to);
+    newest = Math.max(newest, to);
+    if (from > end(log)) {
+      if (!following || newest - end(log) <= worthwhile) return false; // the gap is filled first, see catchUp
+      log.replaceChildren(); // what is before can be had by scrolling up
+    }
+    for (const line of block.querySelectorAll("p[data-at]")) {
+      if (Number(line.dataset.at) < end(log)) line.remove();
+    }
+    log.dataset.end = Math.max(end(log), to);
+    return block.querySelector("p[data-at]") !== null;
+  }
+
+  // catchUp fetches what is missing at the end.
+  async function catchUp(log) {
+    if (fetching || end(log) >= newest) return;
+    const missing = newest - end(log);
+    if (!following && missing > worthwhile) return;
+    fetching = true;
+    try {
+      const far = missing > worthwhile;
+      await htmx.ajax("GET", log.dataset.path + (far ? "" : `?offset=${end(log)}`), { target: "#log", swap: "beforeend" });
+    } finally {
+      fetching = false;
+    }
+    catchUp(log);
+  }
+
+  // While the reader follows, old lines go: scrolled up to, they come back.
+  function trim(log) {
+    let lines = log.querySelectorAll("p[data-at]").length;
+    while (following && log.children.length > 1) {
+      lines -= log.firstElementChild.querySelectorAll("p[data-at]").length;
+      if (lines < most) return;
+      log.firstElementChild.remove();
+    }
+  }
+
+  document.addEventListener("htmx:before:swap", (event) => {
+    const log = find();
+    for (const { target, fragment, swapSpec } of event.detail.tasks ?? []) {
+      if (!log || target !== log || swapSpec.style !== "beforeend") continue;
+      for (const block of fragment.querySelectorAll(".lines")) {
+        if (!keep(log, block)) block.remove();
+      }
+    }
+  });
+
+  let height = 0, top = 0; // before earlier lines came
+  document.addEventListener("htmx:before:request", (event) => {
+    if (event.target.matches("#log .before")) event.target.disabled = true;
+  });
+  document.addEventListener("htmx:before:swap", () => {
+    const log = find();
+    if (log) [height, top] = [log.scrollHeight, log.scrollTop];
+  });
+  document.addEventListener("htmx:after:swap", (event) => {
+    const log = find();
+    if (!log) return;
+    if (event.target.matches?.("button.before")) { // earlier lines: the reader stays with the one that was read
+      log.scrollTop = top + log.scrollHeight - height;
+      return;
+    }
+    trim(log);
+    toEnd(log);
+    catchUp(log);
+  });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const log = find();
+    if (!log) return;
+    newest = end(log);
+    toEnd(log);
+    log.addEventListener("scroll", () => {
+      following = log.scrollHeight - log.scrollTop - log.clientHeight < nearEnd;
+      document.getElementById("log_follow").hidden = following;
+      if (following) catchUp(log);
+    }, { passive: true });
+    document.getElementById("log_follow").addEventListener("click", () => {
+      following = true;
+      toEnd(log);
+      catchUp(log);
+      log.focus({ preventScroll: true });
+    });
+  });
+})();
