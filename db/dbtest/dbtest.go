@@ -21,6 +21,7 @@ type Store interface {
 type Settings struct {
 	MaxPending int64 // 0 is no limit
 	MaxCrashes int
+	LogLimit   int64 // in bytes; 0 is the default
 	Now        func() time.Time
 }
 
@@ -59,6 +60,7 @@ func Run(t *testing.T, subject Subject) {
 		{"Refused changes", testRefusals},
 		{"Cancel and Retry", testWishes},
 		{"Error texts", testErrorTexts},
+		{"Log", testLog},
 		{"The bell", testBell},
 		{"Any order of operations", testProperties},
 	} {
