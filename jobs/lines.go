@@ -14,8 +14,8 @@ import (
 )
 
 // maxPiece is the length in bytes at which a line without an end is cut into parts. Made plain, it can be twice
-// as long at most.
-const maxPiece = app.MaxLine / 2
+// as long at most, and then comes the newline.
+const maxPiece = app.MaxLine/2 - 1
 
 // lineWriter makes lines of what is written to it. A carriage return ends a line as well: so a bar that draws
 // itself anew in place is seen to move.

@@ -165,6 +165,8 @@ type backlog struct {
 	ending  func(app.ProcessRun, app.Outcome) error     // before an attempt is finished
 	ended   func(app.ProcessRun, app.Outcome, error)    // after it
 	giving  func(run app.ProcessRun) (preventing error) // before one is given back
+
+	reporting func(app.Report) error // before what work says is written
 }
 
 func (b *backlog) Changes() *app.Bell {
@@ -212,6 +214,15 @@ func (b *backlog) GiveBack(ctx context.Context, run app.ProcessRun) error {
 		}
 	}
 	return b.Store.GiveBack(ctx, run)
+}
+
+func (b *backlog) Report(ctx context.Context, run app.ProcessRun, report app.Report) error {
+	if b.reporting != nil {
+		if err := b.reporting(report); err != nil {
+			return err
+		}
+	}
+	return b.Store.Report(ctx, run, report)
 }
 
 // failing returns a function that fails the first n times, as a full disk does.

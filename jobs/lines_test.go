@@ -1,0 +1,135 @@
+package jobs
+
+import (
+	"io"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+
+	"runboard/app"
+)
+
+// written is what a log becomes of chunks.
+func written(t interface{ Fatal(...any) }, chunks ...string) (lines []app.LogLine, last app.Progress) {
+	report, stop := newReport(), make(chan struct{})
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		report.follow(stop, func(news app.Report) {
+			lines = append(lines, news.Lines...)
+			if news.Progress != nil {
+				last = *news.Progress
+			}
+		})
+	}()
+	w := report.Writer(app.Stderr)
+	for _, chunk := range chunks {
+		if n, err := io.WriteString(w, chunk); n != len(chunk) || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	close(stop)
+	<-followed
+	return lines, last
+}
+
+func textOf(lines []app.LogLine) string {
+	var text strings.Builder
+	for _, line := range lines {
+		text.WriteString(line.Text)
+	}
+	return text.String()
+}
+
+func TestOutputBecomesPlainLines(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"":                           "",
+		"one\ntwo\n":                 "one\ntwo\n",
+		"no end":                     "no end\n",
+		"\n\n":                       "\n\n",
+		"dos\r\nline\r\n":            "dos\nline\n",
+		"10%\r20%\r30%\n":            "10%\n20%\n30%\n",
+		"tab\there":                  "tab\there\n",
+		"\x1b[31mred\x1b[0m":         "red\n",
+		"\x1b]0;title\x07text":       "text\n",
+		"\x1b[2J\x1b[Hclear":         "clear\n",
+		"nul\x00bell\x07":            "nulbell\n",
+		"\xff\xfe\xfdbroken":         "\uFFFDbroken\n",
+		"\x9b31mnot an escape":       "\uFFFD31mnot an escape\n",
+		"\xc3":                       "\uFFFD\n",
+		"<b>&amp;\"'":                "<b>&amp;\"'\n",
+		"a\u0085b":                   "ab\n",
+		"zwölf Boxkämpfer 💡":         "zwölf Boxkämpfer 💡\n",
+		strings.Repeat("x", 100_000): strings.Repeat("x", 100_000) + "\n",
+	} {
+		lines, _ := written(t, given)
+		if got := textOf(lines); got != want {
+			t.Errorf("%.200q becomes %.200q", given, got)
+		}
+		for _, line := range lines {
+			if line.Stream != app.Stderr || len(line.Text) > app.MaxLine {
+				t.Errorf("of %.200q comes a line of %d bytes by %s", given, len(line.Text), line.Stream)
+			}
+		}
+	}
+}
+
+func TestAnyBytesBecomeSafeLinesHoweverTheyArrive(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		bytes := rapid.OneOf(
+			rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 200), func(b []byte) string { return string(b) }),
+			rapid.Map(rapid.SliceOfN(rapid.SampledFrom([]string{
+				"a", "é", "\r", "\n", "\r\n", "💡", "\x1b[1m", "\x00", "\xf0\x9f", strings.Repeat("é", maxPiece/2+1), strings.Repeat("\xffx", maxPiece/2+1), "progress: 7\n",
+			}), 0, 20), func(parts []string) string { return strings.Join(parts, "") }),
+		).Draw(t, "bytes")
+		together, _ := written(t, bytes)
+		for _, line := range together {
+			body := strings.TrimSuffix(line.Text, "\n")
+			if line.Text == "" || len(line.Text) > app.MaxLine || !utf8.ValidString(body) ||
+				strings.ContainsFunc(body, func(r rune) bool { return unicode.IsControl(r) && r != '\t' }) {
+				t.Fatalf("of %.200q comes the line %.200q", bytes, line.Text)
+			}
+		}
+		var chunks []string
+		for rest := bytes; rest != ""; {
+			n := rapid.IntRange(1, len(rest)).Draw(t, "chunk")
+			chunks, rest = append(chunks, rest[:n]), rest[n:]
+		}
+		if apart, _ := written(t, chunks...); textOf(apart) != textOf(together) {
+			t.Fatalf("at once it becomes %.200q, in the parts %.200q %.200q", textOf(together), chunks, textOf(apart))
+		}
+	})
+}
+
+func TestALineMovesTheBar(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]app.Progress{
+		"progress: 40":                   {Percent: 40},
+		"progress: 40%":                  {Percent: 40},
+		"progress: 40% copying":          {Percent: 40, Message: "copying"},
+		"progress: 40 copying all of it": {Percent: 40, Message: "copying all of it"},
+		"progress:100%":                  {Percent: 100},
+		"progress: 0":                    {Percent: 0},
+		"\x1b[1mprogress: 7%\x1b[0m":     {Percent: 7},
+	} {
+		lines, got := written(t, line+"\n")
+		if got != want || len(lines) != 1 {
+			t.Errorf("%q is taken for %+v, and the log is %+v", line, got, lines)
+		}
+	}
+	for _, line := range []string{
+		"progress: 101", "progress: -1", "progress: 4x", "progress: ", "Progress: 4", " progress: 4", "progress 4", "progress: 1e1", "progress: ４", "progress: 0400",
+	} {
+		if _, got := written(t, "progress: 3\n", line+"\n"); got.Percent != 3 {
+			t.Errorf("%q is taken for %+v", line, got)
+		}
+	}
+}
