@@ -8,7 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/charmbracelet/x/ansi"
+	"github.com/charmbracelet/x/ansi/parser"
 
 	"runboard/app"
 )
@@ -94,7 +94,27 @@ func plain(text string) string {
 			return -1
 		}
 		return r
-	}, ansi.Strip(strings.ToValidUTF8(text, "\uFFFD")))
+	}, stripEscapes(strings.ToValidUTF8(text, "\uFFFD")))
+}
+
+// stripEscapes leaves out what a terminal would take for commands.
+func stripEscapes(text string) string {
+	const escape = 0x1b
+	if strings.IndexByte(text, escape) < 0 {
+		return text
+	}
+	var out strings.Builder
+	state, action := parser.GroundState, parser.NoneAction
+	for _, char := range []byte(text) {
+		if state == parser.GroundState && char != escape { // all of UTF-8: the table knows it not
+			out.WriteByte(char)
+			continue
+		}
+		if state, action = parser.Table.Transition(state, char); action == parser.PrintAction {
+			out.WriteByte(char)
+		}
+	}
+	return out.String()
 }
 
 var progressLine = regexp.MustCompile(`^progress: *([0-9]{1,3}) *%?(?: +(.*))?$`)
