@@ -210,7 +210,7 @@ func (p *tab) cleanUp() {
 	}
 	if p.t.Failed() {
 		text, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
-		p.t.Logf("a page at the end of the test (%v), with the sockets %v: %s", err, p.openSockets(), text)
+		p.t.Logf("a page at the end of the test (%v), with the sockets %v: %.3000s", err, p.openSockets(), text)
 	}
 }
 

@@ -70,6 +70,7 @@ type binary struct {
 	url      string
 	database string // the path of its file
 	args     []string
+	env      []string
 	cmd      *exec.Cmd
 	log      *logged
 	ended    chan struct{} // closed when the process has ended
@@ -91,9 +92,16 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 // returns when it serves. It is killed when the test ends.
 func startBinary(t *testing.T, args ...string) *binary {
 	t.Helper()
+	b := newBinary(t, args...)
+	b.start("127.0.0.1:0")
+	return b
+}
+
+// newBinary is startBinary without the start.
+func newBinary(t *testing.T, args ...string) *binary {
+	t.Helper()
 	b := &binary{t: t, args: args, log: &logged{}, database: filepath.Join(t.TempDir(), "runboard.db")}
 	t.Cleanup(b.cleanUp)
-	b.start("127.0.0.1:0")
 	return b
 }
 
@@ -115,6 +123,7 @@ func (b *binary) start(addr string) {
 	b.t.Helper()
 	args := append([]string{"--addr", addr, "--database-url", "sqlite:" + b.database}, b.args...)
 	b.cmd, b.ended = command(b.t, args...), make(chan struct{})
+	b.cmd.Env = append(b.cmd.Env, b.env...)
 	stderr, err := b.cmd.StderrPipe()
 	if err != nil {
 		b.t.Fatal(err)

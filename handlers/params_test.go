@@ -62,6 +62,27 @@ func FuzzParseKey(f *testing.F) {
 	})
 }
 
+// No text but the name of a kind is ever taken for one: names are all that a request can say of what is done.
+func FuzzParseKind(f *testing.F) {
+	for _, seed := range []string{"", "job", "sh", "job; sh", "job=sh", "--command", "simulated\x00", "../job", "JOB", "$(id)", "job\n"} {
+		f.Add(seed, "")
+	}
+	f.Add("job", "job")
+	s := &Server{Options: Options{Kinds: []string{"simulated", "job"}}}
+	f.Fuzz(func(t *testing.T, first, second string) {
+		for _, given := range [][]string{{first}, {first, second}} {
+			kind, err := s.parseKind(given)
+			switch {
+			case err != nil && app.CodeOf(err) != app.CodeInvalid:
+				t.Fatalf("%q: %v", given, err)
+			case err == nil && kind != "simulated" && kind != "job",
+				err == nil && (len(given) > 1 || given[0] != "" && given[0] != kind):
+				t.Fatalf("%q is taken for %q", given, kind)
+			}
+		}
+	})
+}
+
 func TestTwoLengthsAreSeenHoweverTheyAreSpelt(t *testing.T) {
 	for headers, two := range map[string]bool{
 		"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n": true,

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"runboard/app"
+	"runboard/jobs"
+)
+
+// steps is a kind whose work writes as many lines as a test asks for, when it asks, and then goes on.
+type steps struct {
+	jobs.Kind
+	asked chan int
+	said  chan int
+}
+
+func newSteps(name string) *steps {
+	s := &steps{asked: make(chan int), said: make(chan int)}
+	total := 0
+	s.Kind = jobs.Kind{Name: name, Work: func(ctx context.Context, _ app.ProcessRun, report *jobs.Report) error {
+		for {
+			select {
+			case n, more := <-s.asked:
+				if !more {
+					return nil
+				}
+				for range n {
+					total++
+					report.Logf("line %d", total)
+				}
+				s.said <- total
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}}
+	return s
+}
+
+// write has n more lines written and returns how many there are.
+func (s *steps) write(n int) int {
+	s.asked <- n
+	return <-s.said
+}
+
+// linesShown is the texts of the lines in the log on the page.
+const linesShown = `[...document.querySelectorAll("#log p[data-at]")].map((line) => line.textContent)`
+
+// untilLines waits until the log on the page is the lines from first to last, each once and in order.
+func (p *tab) untilLines(first, last int) {
+	p.t.Helper()
+	p.until(fmt.Sprintf("the page has the lines %d to %d", first, last), fmt.Sprintf(
+		`((lines) => lines.length === %[2]d - %[1]d + 1 && lines.every((line, i) => line === "line " + (i + %[1]d)))(%[3]s)`, first, last, linesShown))
+}
+
+// untilLast waits until the log on the page ends with a line, and has no gap and no line twice.
+func (p *tab) untilLast(last int) {
+	p.t.Helper()
+	p.until(fmt.Sprintf("the page has the lines up to %d", last), fmt.Sprintf(
+		`((lines) => lines.length > 0 && lines.every((line, i) => line === "line " + (i + 1 + %d - lines.length)))(%s)`, last, linesShown))
+}
+
+const atEnd = `((log) => log.scrollHeight - log.scrollTop - log.clientHeight < 30)(document.getElementById("log"))`
+
+func TestLinesAreSeenWhileTheProcessRuns(t *testing.T) {
+	t.Parallel()
+	gate := filepath.Join(t.TempDir(), "gate")
+	p := startProgram(t, nil, commands(t, fmt.Sprintf(
+		`job=sh -c 'echo "<b>one</b>"; echo two >&2; echo progress: 40%% copying; while [ ! -e %s ]; do sleep 0.05; done; echo end'`, gate))...)
+	startRun(newExpect(t, p), "job")
+	tabs := []*tab{openTab(t, p.url+"/process_runs/1"), openTab(t, p.url+"/process_runs/1")}
+	for _, tab := range tabs {
+		tab.untilLive()
+		tab.until("the lines are there", linesShown+`.toSorted().join() === "<b>one</b>,progress: 40% copying,two"`)
+		tab.until("the second one is an error", `document.querySelector("#log p[data-stream=stderr]")?.textContent === "two"`)
+		tab.until("the bar has moved", `document.querySelector(".facts td > progress").value === 40`)
+		tab.until("it says how far it is", `document.querySelector(".facts").innerText.includes("40%, copying")`)
+	}
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tab := range tabs {
+		tab.until("the last line is there", linesShown+`.at(-1) === "end"`)
+		tab.until("the run is completed", shows("1", "completed"))
+	}
+}
+
+func TestAProcessIsStartedAndStoppedAndTriedAgainInThePage(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil, commands(t, `backup=sh -c 'echo working; exec sleep 1000'`, "report=true")...)
+	board := openTab(t, p.url+"/process_runs")
+	board.untilLive()
+	board.do(chromedp.SetValue(chromedp.CSS("input[name=count]"), "1"))
+	evaluate[bool](board, `document.querySelector("input[name=count]").dispatchEvent(new Event("input", {bubbles: true}))`)
+	board.until("the button says how many", `document.querySelector("main form button").textContent === "Start 1 process"`)
+	board.click(button)
+	board.untilRows(1)
+	board.follow("#process_run_1 a")
+	board.untilLive()
+	board.until("it works", linesShown+`.join() === "working"`)
+	board.click(cancelFirst)
+	board.until("it is cancelled", shows("1", "cancelled"))
+	board.do(chromedp.Sleep(time.Second)) // else the page takes it for the second half of a double click
+	board.click(retryFirst)
+	board.until("it works again", linesShown+`.join() === "working,attempt 1 of 1,working"`)
+	board.do(chromedp.Sleep(time.Second))
+	board.click(cancelFirst)
+	board.until("it is cancelled again", shows("1", "cancelled"))
+}
+
+func TestTheReaderWhoIsAtTheEndStaysThere(t *testing.T) {
+	t.Parallel()
+	work := newSteps("job")
+	p := startProgram(t, nil, work.Kind)
+	startRun(newExpect(t, p), "job")
+	work.write(40)
+	tab := openTab(t, p.url+"/process_runs/1")
+	tab.untilLive()
+	tab.untilLines(1, 40)
+	tab.until("the end is seen", atEnd)
+	work.write(40)
+	tab.untilLines(1, 80)
+	tab.until("the end is seen", atEnd+` && document.getElementById("log_follow").hidden`)
+
+	// Whoever scrolls up is let go, and is led back by a button.
+	evaluate[bool](tab, `document.getElementById("log").scrollTop = 100, true`)
+	tab.until("there is a way back", `!document.getElementById("log_follow").hidden`)
+	work.write(40)
+	tab.untilLines(1, 120)
+	if top := evaluate[float64](tab, `document.getElementById("log").scrollTop`); top != 100 {
+		t.Errorf("the reader was moved to %v", top)
+	}
+	tab.click("#log_follow")
+	tab.until("the end is seen", atEnd+` && document.getElementById("log_follow").hidden`)
+	close(work.asked)
+	tab.until("the run is completed", shows("1", "completed"))
+}
+
+func TestAReaderWhoWasAwayGetsWhatItLacksAndNothingTwice(t *testing.T) {
+	t.Parallel()
+	work := newSteps("job")
+	p := startProgram(t, nil, work.Kind)
+	startRun(newExpect(t, p), "job")
+	work.write(10)
+	wire := startWire(t, strings.TrimPrefix(p.url, "http://"))
+	tab := openTab(t, "http://"+wire.addr()+"/process_runs/1")
+	tab.expectProblems(lostServer)
+	tab.untilLive()
+	tab.untilLines(1, 10)
+	last := 10
+	for _, missed := range []int{1, 50, 1500, 0} { // few enough for a frame; more than that; more than for one request
+		wire.cut()
+		tab.untilNotLive()
+		if missed > 0 {
+			last = work.write(missed)
+		}
+		wire.mend()
+		tab.untilLive()
+		last = work.write(1)
+		tab.untilLast(last)
+	}
+	tab.untilLines(1, last)
+	close(work.asked)
+	tab.until("the run is completed", shows("1", "completed"))
+}
+
+func TestAFloodOfLinesLeavesThePageSmoothAndRight(t *testing.T) {
+	t.Parallel()
+	work := newSteps("job")
+	p := startProgram(t, nil, work.Kind)
+	startRun(newExpect(t, p), "job")
+	tab := openTab(t, p.url+"/process_runs/1")
+	tab.untilLive()
+	last := 0
+	for range 20 {
+		last = work.write(2000)
+	}
+	tab.untilLast(last)
+	if n := evaluate[int](tab, linesShown+".length"); n > 4000 {
+		t.Errorf("the page keeps %d lines", n)
+	}
+	// The lines before are there, when they are scrolled to.
+	before := evaluate[int](tab, linesShown+".length")
+	evaluate[bool](tab, `document.getElementById("log").scrollTop = 0, true`)
+	tab.until("there are more lines", fmt.Sprintf(`%s.length > %d`, linesShown, before))
+	tab.untilLast(last)
+	close(work.asked)
+	tab.until("the run is completed", shows("1", "completed"))
+}
+
+func TestALogWithoutScriptIsThere(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil, commands(t, `job=sh -c 'echo one; echo two'`)...)
+	e := newExpect(t, p)
+	untilStatus(t, e, startRun(e, "job"), "completed")
+	page := e.GET("/process_runs/1").Expect().Status(http.StatusOK).Body()
+	page.Contains(`<p data-at="0">one</p><p data-at="4">two</p>`).Contains(`<a href="/process_runs/1/log">as text</a>`)
+}
