@@ -1,0 +1,136 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"html"
+	"math"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"runboard/app"
+	"runboard/db"
+)
+
+// logReader puts a log together as the page's script does: it leaves out what it has, and fetches what it lacks.
+type logReader struct {
+	store *db.Store
+	run   int64
+	text  strings.Builder
+}
+
+var (
+	blockPattern = regexp.MustCompile(`(?s)<div class="lines" data-from="(\d+)" data-to="(\d+)">(.*?)</div>`)
+	linePattern  = regexp.MustCompile(`(?s)<p data-at="(\d+)"[^>]*>(.*?)</p>`)
+)
+
+func (r *logReader) take(t fataler, frame *Frame) {
+	for _, block := range blockPattern.FindAllStringSubmatch(string(frame.HTML), -1) {
+		from, _ := strconv.Atoi(block[1])
+		if from > r.text.Len() {
+			r.fetch(t, from)
+		}
+		for _, line := range linePattern.FindAllStringSubmatch(block[3], -1) {
+			switch at, _ := strconv.Atoi(line[1]); {
+			case at > r.text.Len():
+				t.Fatalf("between %d and %d there is a gap", r.text.Len(), at)
+			case at == r.text.Len():
+				r.text.WriteString(html.UnescapeString(line[2]) + "\n")
+			}
+		}
+		if to, _ := strconv.Atoi(block[2]); to > r.text.Len() {
+			t.Fatalf("the block goes to %d, its lines to %d", to, r.text.Len())
+		}
+	}
+}
+
+// fetch gets what is missing up to an offset, as GET …/log does.
+func (r *logReader) fetch(t fataler, to int) {
+	log, err := r.store.Log(context.Background(), app.LogQuery{
+		Run: r.run, Offset: int64(r.text.Len()), Bytes: to - r.text.Len(), Lines: math.MaxInt,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range log.Lines {
+		r.text.WriteString(line.Text)
+	}
+}
+
+// What a reader has put together is what was written, however often it was away, slow, or late.
+func TestAReaderPutsTogetherExactlyWhatWasWritten(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		dir, err := os.MkdirTemp("", "runboard-log-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
+		store := openStore(t, dir)
+		defer store.Close()
+		hub, stop := runHub(t, store)
+		defer stop()
+		id := create(t, store, 1).First
+		run, err := store.Start(context.Background(), app.ProcessRun{ID: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		reader := &logReader{store: store, run: id}
+		written := playLog(t, hub, store, run, reader)
+		if got := reader.text.String(); got != written {
+			t.Fatalf("%d bytes were written, and the reader has %d: %.300q", len(written), len(got), got)
+		}
+	})
+}
+
+// playLog writes lines while the reader comes and goes, and returns what was written when it has been read.
+func playLog(t *rapid.T, hub *Hub, store *db.Store, run app.ProcessRun, reader *logReader) (written string) {
+	watcher := hub.Watch(Question{Run: run.ID})
+	for i := range rapid.IntRange(1, 12).Draw(t, "steps") {
+		switch rapid.SampledFrom([]string{"write", "write", "flood", "read", "leave", "progress"}).Draw(t, "step") {
+		case "write":
+			written += report(t, store, run, i, rapid.IntRange(1, 5).Draw(t, "lines"))
+		case "flood":
+			written += report(t, store, run, i, 3*app.TailLines)
+		case "progress":
+			if err := store.Report(context.Background(), run, app.Report{Progress: &app.Progress{Percent: app.Percent(i)}}); err != nil {
+				t.Fatal(err)
+			}
+		case "read":
+			if frame, err := watcher.Next(); err != nil {
+				t.Fatal(err)
+			} else if frame != nil {
+				reader.take(t, frame)
+			}
+		case "leave":
+			watcher.Close()
+			watcher = hub.Watch(Question{Run: run.ID})
+		}
+		if rapid.Bool().Draw(t, "wait") {
+			time.Sleep(Rest / 10) // the hub may draw meanwhile, or not: both must do
+		}
+	}
+	defer func() { watcher.Close() }()
+	for reader.text.Len() < len(written) {
+		reader.take(t, next(t, watcher))
+	}
+	return written
+}
+
+func report(t fataler, store *db.Store, run app.ProcessRun, step, count int) (written string) {
+	lines := make([]app.LogLine, count)
+	for i := range lines {
+		lines[i].Text = fmt.Sprintf("%d/%d <&> é\n", step, i)
+		written += lines[i].Text
+	}
+	if err := store.Report(context.Background(), run, app.Report{Lines: lines}); err != nil {
+		t.Fatal(err)
+	}
+	return written
+}
