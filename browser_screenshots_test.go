@@ -6,9 +6,11 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -31,27 +33,56 @@ func TestThePageLooksLikeItsPictures(t *testing.T) {
 	b.restart()
 	b.post(9)
 	b.untilStarted(3)
-	failed := b.list("/process_runs?status=failed").ProcessRuns[0].ID
-	for _, one := range []struct {
-		picture, path, scheme string
-		width, height         int
-	}{
+	for _, one := range []picture{
 		{"board.png", "/process_runs", "light", 1000, 850},
 		{"board-dark.png", "/process_runs", "dark", 1000, 850},
 		{"board-narrow.png", "/process_runs", "light", 360, 800},
-		{"run.png", fmt.Sprint("/process_runs/", failed), "light", 1000, 620},
 	} {
-		t.Run(one.picture, func(t *testing.T) {
-			picture := photograph(t, b.url+one.path, one.scheme, one.width, one.height)
-			checkPicture(t, picture, image.Pt(one.width, one.height), one.scheme == "dark")
-			if os.Getenv("UPDATE_SCREENSHOTS") == "" {
-				return
-			}
-			if err := os.WriteFile(filepath.Join("docs", one.picture), picture, 0o644); err != nil {
-				t.Fatal(err)
-			}
+		t.Run(one.name, func(t *testing.T) {
+			takePicture(t, b.url, one)
 		})
 	}
+}
+
+// picture is one of those in docs.
+type picture struct {
+	name, path, scheme string
+	width, height      int
+}
+
+// takePicture looks at a page, and keeps the picture when asked to.
+func takePicture(t *testing.T, url string, one picture) {
+	t.Helper()
+	taken := photograph(t, url+one.path, one.scheme, one.width, one.height)
+	checkPicture(t, taken, image.Pt(one.width, one.height), one.scheme == "dark")
+	if os.Getenv("UPDATE_SCREENSHOTS") == "" {
+		return
+	}
+	if err := os.WriteFile(filepath.Join("docs", one.name), taken, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheRunPageLooksLikeItsPictures(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil, commands(t, `backup=sh -c 'echo "reading /srv/data"; for i in $(seq 1 12); do
+		echo "packed part $i of 20"; done; echo "tar: socket ignored: /srv/data/run/agent" >&2; echo "progress: 60% packing part 13"; exec sleep 1000'`)...)
+	e := newExpect(t, p)
+	path := startRun(e, "backup")
+	eventually(t, "it has written", func() error {
+		if text := e.GET(path + "/log").Expect().Body().Raw(); !strings.Contains(text, "part 13") {
+			return fmt.Errorf("there is %q", text)
+		}
+		return nil
+	})
+	for _, one := range []picture{
+		{"run.png", path, "light", 1000, 800},
+		{"run-dark.png", path, "dark", 1000, 800},
+		{"run-narrow.png", path, "light", 360, 900},
+	} {
+		t.Run(one.name, func(t *testing.T) { takePicture(t, p.url, one) })
+	}
+	e.POST(path + "/cancel").Expect().Status(http.StatusSeeOther)
 }
 
 // photograph takes a picture of a page that is live.

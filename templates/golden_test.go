@@ -1,7 +1,9 @@
 package templates_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"runboard/app"
 )
@@ -45,6 +47,46 @@ func TestTheRunPageLooksAsItShouldInEachState(t *testing.T) {
 			t.Parallel()
 			golden(t, "run_"+name, must(t)(newTemplates(t).Run(app.RunPage{Run: run, Events: events, Overview: overview})))
 		})
+	}
+}
+
+// writing is the page of a run whose work writes.
+func writing() app.RunPage {
+	return app.RunPage{Run: samples["busy"], Usual: 40 * time.Second, Overview: overview, Log: app.Log{
+		Start: 5, End: 42, Lines: []app.LogLine{
+			{At: 14, Text: "<b>one</b> & \"two\"\n"}, {At: 33, Stream: app.Stderr, Text: "oops\n"},
+			{At: 38, Stream: app.Notes, Text: "\n"}, {At: 39, Text: "end"},
+		},
+	}}
+}
+
+func TestALogLooksAsItShould(t *testing.T) {
+	t.Parallel()
+	drawing, draw := newTemplates(t), must(t)
+	page := writing()
+	golden(t, "run_log", draw(drawing.Run(page)))
+	golden(t, "run_log_frame", draw(drawing.RunFrame(page)))
+
+	before := page
+	before.Log = app.Log{End: 33}
+	golden(t, "log_frame", draw(drawing.ChangeFrame(before, page)))
+	before.Run.Version--
+	golden(t, "log_change_frame", draw(drawing.ChangeFrame(before, page)))
+
+	page.Log.Start = 14
+	golden(t, "lines_first", draw(drawing.LogLines(9, page.Log)))
+	golden(t, "lines_none", draw(drawing.LogLines(9, app.Log{Start: 5, End: 9})))
+}
+
+func TestARunWhoseWorkDoesNotSayHowFarItIsIsMeasuredByTheOthers(t *testing.T) {
+	t.Parallel()
+	page := app.RunPage{Run: samples["started"], Usual: 40 * time.Second} // for 12 seconds
+	if html := must(t)(newTemplates(t).Run(page)); !strings.Contains(html, "about 28 s left, as runs of this kind usually take 40 s") {
+		t.Error(html)
+	}
+	page.Usual = 11 * time.Second
+	if html := must(t)(newTemplates(t).Run(page)); strings.Contains(html, "left") {
+		t.Error(html)
 	}
 }
 

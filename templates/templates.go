@@ -92,10 +92,10 @@ type lines struct {
 
 // Dropped says how much of the log is missing before these lines for good.
 func (l lines) Dropped() int64 {
-	if l.From() > l.Start {
+	if len(l.Lines) > 0 && l.From() > l.Start {
 		return 0
 	}
-	return l.Start
+	return l.Start // without lines, too: they were dropped since somebody was told of them
 }
 
 // Board draws the page of the list. key is the idempotency key of its form.
