@@ -1,10 +1,14 @@
 package db
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"runboard/app"
@@ -42,6 +46,38 @@ func TestASecondStoreOnTheSameFileIsRefused(t *testing.T) {
 	}
 }
 
+func TestALockThatItsHolderRemovesIsHeldByOneAtATime(t *testing.T) {
+	t.Parallel()
+	const enough = 300
+	path := filepath.Join(t.TempDir(), "runs.db")
+	var holders, held atomic.Int64
+	var group sync.WaitGroup
+	for range 16 {
+		group.Go(func() {
+			for held.Load() < enough {
+				lock, err := lockName(path)
+				if errors.Is(err, errInUse) {
+					continue
+				}
+				if err == nil {
+					if held.Add(1); holders.Add(1) > 1 {
+						t.Error("two have it")
+					}
+					runtime.Gosched()
+					holders.Add(-1)
+					err = unlockName(lock)
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	wantFiles(t, path)
+}
+
 // unharmed checks that a store goes on with what it had started.
 func unharmed(t *testing.T, store *Store, run app.ProcessRun) {
 	t.Helper()
@@ -63,9 +99,12 @@ func wantInUse(t *testing.T, line string) {
 }
 
 // openElsewhere opens a file in another process and closes it, and returns what that one says.
-func openElsewhere(path string) (line string, err error) {
+func openElsewhere(path string) (line string, err error) { return elsewhere(openInstead, path) }
+
+// elsewhere does something with a file in another process, and returns what that one says.
+func elsewhere(instead, path string) (line string, err error) {
 	command := exec.Command(os.Args[0], "-test.run=^$")
-	command.Env = append(os.Environ(), openInstead+"="+path)
+	command.Env = append(os.Environ(), instead+"="+path)
 	output, err := command.CombinedOutput()
 	return string(output), err
 }

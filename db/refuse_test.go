@@ -71,7 +71,7 @@ func filledFile(t *testing.T) string {
 
 func wantUntouched(t *testing.T, path, reason string) {
 	t.Helper()
-	before := fingerprint(t, path)
+	before, beside := fingerprint(t, path), filesBeside(t, path)
 	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
@@ -83,6 +83,7 @@ func wantUntouched(t *testing.T, path, reason string) {
 		if fingerprint(t, path) != before {
 			t.Error("the file was changed")
 		}
+		wantFiles(t, path, beside...)
 	}
 	if now, err := os.Stat(path); err != nil || !now.ModTime().Equal(info.ModTime()) || now.Mode() != info.Mode() {
 		t.Errorf("the file was touched: %v", err)
