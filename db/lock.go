@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/gofrs/flock"
 )
@@ -62,6 +63,20 @@ func isThere(lock *flock.Flock) (bool, error) {
 		return false, nil
 	}
 	return err == nil && os.SameFile(held, named), err
+}
+
+// lockFile makes this process the only one that uses the file by whatever name: a hard link, a name that
+// it was moved to, a mount. The lock may be released only when SQLite has closed the file, because closing
+// any descriptor of a file drops all locks that SQLite has on it in the same process. For that reason, too,
+// lockName comes first: no process gets here twice by one name.
+//
+// It is nil where this lock would shut out SQLite's own locks, as it does on the BSDs and macOS.
+func lockFile(path string) (*flock.Flock, error) {
+	if runtime.GOOS != "linux" {
+		return nil, nil
+	}
+	lock := flock.New(path, flock.SetFlag(os.O_RDONLY))
+	return lock, tryLock(lock)
 }
 
 func tryLock(lock *flock.Flock) error {

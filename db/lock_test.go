@@ -46,6 +46,50 @@ func TestASecondStoreOnTheSameFileIsRefused(t *testing.T) {
 	}
 }
 
+// The lock beside the file is another one for each of these names, and so is the log.
+func TestAFileInUseIsRefusedByAnyOfItsNames(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("elsewhere a file has no lock of its own")
+	}
+	for name, rename := range map[string]func(from, to string) error{"a hard link": os.Link, "a new name": os.Rename} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := newStore(t, Options{})
+			run := start(t, store, create(t, store, 2)[0])
+			other := filepath.Join(t.TempDir(), "other.db")
+			if err := rename(store.options.Path, other); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // the first refusal must not let the second one in
+				line, err := openElsewhere(other)
+				if err == nil {
+					t.Fatal("another process could open it")
+				}
+				wantInUse(t, line)
+			}
+			wantFiles(t, other, "other.db")
+			if got := get(t, store, run.ID); got != run {
+				t.Errorf("the run that was started is now %+v", got)
+			}
+			closeStore(t, store)
+			if line, err := openElsewhere(other); err != nil {
+				t.Errorf("after it was closed, another process cannot open it: %s", line)
+			}
+		})
+	}
+}
+
+// Other programs with SQLite must know that the file is in use: who believes to be the last one removes the log.
+func TestOurLocksDoNotDropThoseOfSQLite(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	create(t, store, 2)
+	if line, err := elsewhere(lookInstead, store.options.Path); err != nil {
+		t.Errorf("while it is open: %s", line)
+	}
+}
+
 func TestALockThatItsHolderRemovesIsHeldByOneAtATime(t *testing.T) {
 	t.Parallel()
 	const enough = 300

@@ -1,7 +1,7 @@
 // Package db keeps process runs in one SQLite file. One goroutine writes, and commits together what
 // everybody wants written; a pool of read-only connections reads.
 //
-// One process owns the file, by a lock that it takes before it opens it. So whatever is started
+// One process owns the file, by locks that it takes before it opens it. So whatever is started
 // in the file when it is opened was interrupted by a crash, and is given back: that needs no
 // lease and no clock.
 package db
@@ -45,6 +45,7 @@ const readers = 4
 type Store struct {
 	options   Options
 	nameLock  *flock.Flock
+	fileLock  *flock.Flock
 	reader    *sqlx.DB
 	writerDB  *sqlx.DB
 	writer    *writer
@@ -162,6 +163,9 @@ func (s *Store) release() error {
 		}
 		errs = append(errs, s.writerDB.Close())
 	}
+	if s.fileLock != nil {
+		errs = append(errs, s.fileLock.Unlock())
+	}
 	if s.nameLock != nil {
 		errs = append(errs, unlockName(s.nameLock))
 	}
@@ -178,6 +182,9 @@ func (s *Store) prepareFile(ctx context.Context) (err error) {
 		}
 	}
 	if err = inspectHeader(path); err != nil {
+		return err
+	}
+	if s.fileLock, err = lockFile(path); err != nil { // before a look at what another one may be changing
 		return err
 	}
 	return inspectInside(ctx, path)
