@@ -42,7 +42,7 @@ func inspectInside(ctx context.Context, path string) error {
 		return err
 	}
 	defer pool.Close()
-	if err := inspectVersion(ctx, pool); err != nil {
+	if err := inspectVersions(ctx, pool); err != nil {
 		return err
 	}
 	if small, err := isSmall(path); err != nil || !small {
@@ -68,15 +68,21 @@ func inspectDSN(path string) string {
 	return readerDSN(path) + "&immutable=1"
 }
 
-// inspectVersion compares what the file says of its schema, which may still be in the log, with what this
-// program knows.
-func inspectVersion(ctx context.Context, pool *sqlx.DB) error {
-	var version int
+// inspectVersions compares what the file says of its schema, which may still be in the log, with what this
+// program knows and with the migrations that the file has been through.
+func inspectVersions(ctx context.Context, pool *sqlx.DB) error {
+	var version, migrated int
 	if err := pool.GetContext(ctx, &version, "PRAGMA user_version"); err != nil {
 		return damaged(err)
 	}
 	if version > schemaVersion {
 		return errNewer(version)
+	}
+	if err := pool.GetContext(ctx, &migrated, "SELECT ifnull(max(version_id), 0) FROM goose_db_version WHERE is_applied"); err != nil {
+		return damaged(err)
+	}
+	if migrated != version {
+		return fmt.Errorf("is damaged: its schema is number %d, but it has been migrated to number %d", version, migrated)
 	}
 	return nil
 }

@@ -37,6 +37,13 @@ var unusable = []struct {
 		copy(content[middle:middle+4096], bytes.Repeat([]byte{0xff}, 4096))
 		overwrite(t, path, content)
 	}},
+	{"a migration that it does not know of", "damaged", func(t *testing.T, path string) {
+		change(t, path, fmt.Sprint("DELETE FROM goose_db_version WHERE version_id = ", schemaVersion))
+	}},
+	{"a schema older than its migrations", "damaged", func(t *testing.T, path string) {
+		change(t, path, fmt.Sprint("PRAGMA user_version = ", schemaVersion-1))
+	}},
+	{"no list of migrations", "damaged", func(t *testing.T, path string) { change(t, path, "DROP TABLE goose_db_version") }},
 	{"a file that may not be written", "read-only", func(t *testing.T, path string) {
 		if err := os.Chmod(path, 0o444); err != nil {
 			t.Fatal(err)
