@@ -44,6 +44,8 @@ var unusable = []struct {
 		change(t, path, fmt.Sprint("PRAGMA user_version = ", schemaVersion-1))
 	}},
 	{"no list of migrations", "damaged", func(t *testing.T, path string) { change(t, path, "DROP TABLE goose_db_version") }},
+	{"no runs", "damaged", func(t *testing.T, path string) { change(t, path, "DROP TABLE process_runs") }},
+	{"no counts", "damaged", func(t *testing.T, path string) { change(t, path, "DROP TABLE status_counts") }},
 	{"a file that may not be written", "read-only", func(t *testing.T, path string) {
 		if err := os.Chmod(path, 0o444); err != nil {
 			t.Fatal(err)
