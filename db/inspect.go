@@ -14,6 +14,7 @@ import (
 
 	"database/sql"
 
+	"github.com/jmoiron/sqlx"
 	"github.com/pressly/goose/v3"
 )
 
@@ -30,27 +31,22 @@ const (
 // whole: it takes about a second for 500 MB. Damage in a larger one shows when it is met.
 const checkWhole = 64 << 20
 
-// inspectFile looks whether the file is a database of ours that this program can use. It opens it
-// for reading only and leaves it as it is.
-func inspectFile(ctx context.Context, path string) error {
-	size, err := inspectHeader(path)
-	if err != nil {
-		return err
+// inspectInside looks whether what is in the file is whole and can be used by this program. It opens it for
+// reading only, and leaves it as it is and nothing beside it.
+func inspectInside(ctx context.Context, path string) error {
+	if _, err := os.Stat(path + "-shm"); errors.Is(err, os.ErrNotExist) {
+		defer os.Remove(path + "-shm") // when the pool is closed; one who only reads cannot remove it
 	}
-	pool, err := openPool(ctx, readerDSN(path), 1)
+	pool, err := openPool(ctx, inspectDSN(path), 1)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	var version int
-	if err := pool.GetContext(ctx, &version, "PRAGMA user_version"); err != nil {
-		return damaged(err)
+	if err := inspectVersions(ctx, pool); err != nil {
+		return err
 	}
-	if version > schemaVersion { // newer than the header says: it may still be in the log
-		return errNewer(version)
-	}
-	if size > checkWhole {
-		return nil
+	if small, err := isSmall(path); err != nil || !small {
+		return err
 	}
 	var verdict string
 	if err := pool.GetContext(ctx, &verdict, "PRAGMA quick_check(1)"); err != nil {
@@ -62,35 +58,74 @@ func inspectFile(ctx context.Context, path string) error {
 	return nil
 }
 
-// inspectHeader reads the first hundred bytes, see https://sqlite.org/fileformat2.html#the_database_header.
-func inspectHeader(path string) (size int64, err error) {
+// inspectDSN says of a file without a log that nobody changes it: otherwise SQLite would begin a log.
+func inspectDSN(path string) string {
+	for _, suffix := range []string{"-wal", "-journal"} {
+		if log, err := os.Stat(path + suffix); err == nil && log.Size() > 0 {
+			return readerDSN(path)
+		}
+	}
+	return readerDSN(path) + "&immutable=1"
+}
+
+// inspectVersions compares what the file says of its schema, which may still be in the log, with what this
+// program knows and with the migrations that the file has been through.
+func inspectVersions(ctx context.Context, pool *sqlx.DB) error {
+	var version, migrated int
+	if err := pool.GetContext(ctx, &version, "PRAGMA user_version"); err != nil {
+		return damaged(err)
+	}
+	if version > schemaVersion {
+		return errNewer(version)
+	}
+	if err := pool.GetContext(ctx, &migrated, "SELECT ifnull(max(version_id), 0) FROM goose_db_version WHERE is_applied"); err != nil {
+		return damaged(err)
+	}
+	if migrated != version {
+		return fmt.Errorf("is damaged: its schema is number %d, but it has been migrated to number %d", version, migrated)
+	}
+	return nil
+}
+
+// isSmall reports whether a file is small enough to be read through.
+func isSmall(path string) (bool, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return false, fmt.Errorf("cannot be read: %w", err)
+	}
+	return info.Size() <= checkWhole, nil
+}
+
+// inspectHeader looks whether the file is a database of ours, by its first hundred bytes: see
+// https://sqlite.org/fileformat2.html#the_database_header.
+func inspectHeader(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("cannot be read: %w", err)
+		return fmt.Errorf("cannot be read: %w", err)
 	case !info.Mode().IsRegular():
-		return 0, errors.New("is not a file")
+		return errors.New("is not a file")
 	case info.Mode().Perm()&0o222 == 0: // the administrator, too, is asked not to write to it
-		return 0, errors.New("is read-only")
+		return errors.New("is read-only")
 	case info.Size() == 0:
-		return 0, errors.New("is an empty file; remove it to start anew")
+		return errors.New("is an empty file; remove it to start anew")
 	}
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
-		return 0, fmt.Errorf("cannot be written: %w", err)
+		return fmt.Errorf("cannot be written: %w", err)
 	}
 	defer file.Close()
 	header := make([]byte, 100)
 	if _, err := io.ReadFull(file, header); err != nil || !bytes.HasPrefix(header, []byte("SQLite format 3\x00")) {
-		return 0, errors.New("is not an SQLite database, or is damaged")
+		return errors.New("is not an SQLite database, or is damaged")
 	}
 	if binary.BigEndian.Uint32(header[68:]) != applicationID {
-		return 0, errors.New("is not a Runboard database")
+		return errors.New("is not a Runboard database")
 	}
 	if version := int(binary.BigEndian.Uint32(header[60:])); version > schemaVersion {
-		return 0, errNewer(version)
+		return errNewer(version)
 	}
-	return info.Size(), nil
+	return nil
 }
 
 func errNewer(version int) error {

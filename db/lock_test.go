@@ -1,10 +1,14 @@
 package db
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"runboard/app"
@@ -42,6 +46,82 @@ func TestASecondStoreOnTheSameFileIsRefused(t *testing.T) {
 	}
 }
 
+// The lock beside the file is another one for each of these names, and so is the log.
+func TestAFileInUseIsRefusedByAnyOfItsNames(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("elsewhere a file has no lock of its own")
+	}
+	for name, rename := range map[string]func(from, to string) error{"a hard link": os.Link, "a new name": os.Rename} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := newStore(t, Options{})
+			run := start(t, store, create(t, store, 2)[0])
+			other := filepath.Join(t.TempDir(), "other.db")
+			if err := rename(store.options.Path, other); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // the first refusal must not let the second one in
+				line, err := openElsewhere(other)
+				if err == nil {
+					t.Fatal("another process could open it")
+				}
+				wantInUse(t, line)
+			}
+			wantFiles(t, other, "other.db")
+			if got := get(t, store, run.ID); got != run {
+				t.Errorf("the run that was started is now %+v", got)
+			}
+			closeStore(t, store)
+			if line, err := openElsewhere(other); err != nil {
+				t.Errorf("after it was closed, another process cannot open it: %s", line)
+			}
+		})
+	}
+}
+
+// Other programs with SQLite must know that the file is in use: who believes to be the last one removes the log.
+func TestOurLocksDoNotDropThoseOfSQLite(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	create(t, store, 2)
+	if line, err := elsewhere(lookInstead, store.options.Path); err != nil {
+		t.Errorf("while it is open: %s", line)
+	}
+}
+
+func TestALockThatItsHolderRemovesIsHeldByOneAtATime(t *testing.T) {
+	t.Parallel()
+	const enough = 300
+	path := filepath.Join(t.TempDir(), "runs.db")
+	var holders, held atomic.Int64
+	var group sync.WaitGroup
+	for range 16 {
+		group.Go(func() {
+			for held.Load() < enough {
+				lock, err := lockName(path)
+				if errors.Is(err, errInUse) {
+					continue
+				}
+				if err == nil {
+					if held.Add(1); holders.Add(1) > 1 {
+						t.Error("two have it")
+					}
+					runtime.Gosched()
+					holders.Add(-1)
+					err = unlockName(lock)
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	wantFiles(t, path)
+}
+
 // unharmed checks that a store goes on with what it had started.
 func unharmed(t *testing.T, store *Store, run app.ProcessRun) {
 	t.Helper()
@@ -63,9 +143,12 @@ func wantInUse(t *testing.T, line string) {
 }
 
 // openElsewhere opens a file in another process and closes it, and returns what that one says.
-func openElsewhere(path string) (line string, err error) {
+func openElsewhere(path string) (line string, err error) { return elsewhere(openInstead, path) }
+
+// elsewhere does something with a file in another process, and returns what that one says.
+func elsewhere(instead, path string) (line string, err error) {
 	command := exec.Command(os.Args[0], "-test.run=^$")
-	command.Env = append(os.Environ(), openInstead+"="+path)
+	command.Env = append(os.Environ(), instead+"="+path)
 	output, err := command.CombinedOutput()
 	return string(output), err
 }

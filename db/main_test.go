@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -17,12 +18,16 @@ import (
 // process.
 const (
 	openInstead = "RUNBOARD_TEST_OPEN" // and closes at once
+	lookInstead = "RUNBOARD_TEST_LOOK" // and looks whether SQLite has it locked
 	hangInstead = "RUNBOARD_TEST_HANG" // and starts runs in, and then waits to be killed
 )
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(openInstead); path != "" {
 		os.Exit(openAndTell(path))
+	}
+	if path := os.Getenv(lookInstead); path != "" {
+		os.Exit(lookAndTell(path))
 	}
 	if path := os.Getenv(hangInstead); path != "" {
 		os.Exit(startAndHang(path))
@@ -42,6 +47,24 @@ func openAndTell(path string) int {
 	}
 	if err := store.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	return 0
+}
+
+// lookAndTell fails when no connection of another process has the lock that SQLite holds on a file in use, see
+// https://sqlite.org/src/doc/trunk/src/os.h.
+func lookAndTell(path string) int {
+	const sharedFirst, sharedSize = 0x40000002, 510
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer file.Close()
+	lock := syscall.Flock_t{Type: syscall.F_WRLCK, Start: sharedFirst, Len: sharedSize}
+	if err := syscall.FcntlFlock(file.Fd(), syscall.F_GETLK, &lock); err != nil || lock.Type == syscall.F_UNLCK {
+		fmt.Fprintln(os.Stderr, "nobody has it locked:", err)
 		return 2
 	}
 	return 0

@@ -1,7 +1,7 @@
 // Package db keeps process runs in one SQLite file. One goroutine writes, and commits together what
 // everybody wants written; a pool of read-only connections reads.
 //
-// One process owns the file, by a lock that it takes before it opens it. So whatever is started
+// One process owns the file, by locks that it takes before it opens it. So whatever is started
 // in the file when it is opened was interrupted by a crash, and is given back: that needs no
 // lease and no clock.
 package db
@@ -46,7 +46,8 @@ const readers = 4
 // Store is an app.Store and an app.Backlog in one SQLite file.
 type Store struct {
 	options   Options
-	lock      *flock.Flock
+	nameLock  *flock.Flock
+	fileLock  *flock.Flock
 	reader    *sqlx.DB
 	writerDB  *sqlx.DB
 	writer    *writer
@@ -63,7 +64,7 @@ var (
 
 // Open locks, checks and opens the file, makes it when there is none, brings its schema up to date
 // and gives interrupted runs back. Its errors are for the operator: one line that says what is wrong
-// with which file. A file that it refuses is left as it was.
+// with which file. A file that it refuses is left as it was, and nothing is left beside it.
 func Open(ctx context.Context, options Options) (_ *Store, err error) {
 	s := &Store{options: withDefaults(options)}
 	defer func() {
@@ -77,10 +78,10 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 		return nil, err
 	}
 	s.options.Path = path
-	if s.lock, err = takeLock(path); err != nil {
+	if s.nameLock, err = lockName(path); err != nil {
 		return nil, err
 	}
-	if err = prepareFile(ctx, path, s.options.Synchronous); err != nil {
+	if err = s.prepareFile(ctx); err != nil {
 		return nil, err
 	}
 	if err = s.connect(ctx); err != nil {
@@ -106,37 +107,6 @@ func withDefaults(o Options) Options {
 		o.Log = slog.Default()
 	}
 	return o
-}
-
-// realPath resolves links, so that two names of one file share one lock.
-func realPath(path string) (string, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return "", fmt.Errorf("cannot be found: %w", err)
-	}
-	if real, err := filepath.EvalSymlinks(abs); err == nil {
-		return real, nil
-	}
-	dir, err := filepath.EvalSymlinks(filepath.Dir(abs))
-	if err != nil {
-		return "", fmt.Errorf("is in a directory that cannot be used: %w", err)
-	}
-	return filepath.Join(dir, filepath.Base(abs)), nil
-}
-
-// takeLock makes this process the only one that uses the file. The lock is beside it because SQLite
-// has locks of its own on the file itself, and it is never removed: a lock that is removed while
-// another process waits for it is held by two.
-func takeLock(path string) (*flock.Flock, error) {
-	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
-	locked, err := lock.TryLock()
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("cannot be locked: %w", err)
-	case !locked:
-		return nil, errors.New("is in use by another process")
-	}
-	return lock, nil
 }
 
 // connect opens both pools on a file that is known to be good, and starts the writer.
@@ -198,49 +168,71 @@ func (s *Store) release() error {
 		}
 		errs = append(errs, s.writerDB.Close())
 	}
-	if s.lock != nil {
-		errs = append(errs, s.lock.Unlock())
+	if s.fileLock != nil {
+		errs = append(errs, s.fileLock.Unlock())
+	}
+	if s.nameLock != nil {
+		errs = append(errs, unlockName(s.nameLock))
 	}
 	return errors.Join(errs...)
 }
 
-// prepareFile makes sure that there is a good database at path: it makes a new one, or looks at the
-// one that is there without changing it.
-func prepareFile(ctx context.Context, path, synchronous string) error {
-	_, err := os.Stat(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return createFile(ctx, path, synchronous)
+// prepareFile makes sure that there is a good database and that nobody else uses it: it makes a new one
+// when there is none, and looks at it without changing it.
+func (s *Store) prepareFile(ctx context.Context) (err error) {
+	path := s.options.Path
+	if _, err = os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		if err = createFile(ctx, path, s.options.Synchronous); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("cannot be used: %w", err)
+	if err = inspectHeader(path); err != nil {
+		return err
 	}
-	return inspectFile(ctx, path)
+	if s.fileLock, err = lockFile(path); err != nil { // before a look at what another one may be changing
+		return err
+	}
+	return inspectInside(ctx, path)
 }
 
 // createFile makes the database under another name and then renames it, so that a crash never
 // leaves a half-made one that the next start would have to refuse.
-func createFile(ctx context.Context, path, synchronous string) error {
+func createFile(ctx context.Context, path, synchronous string) (err error) {
 	unfinished := path + ".new"
-	// A log without its database is of no use, and SQLite would play it into the new one.
-	for _, leftover := range []string{unfinished, unfinished + "-wal", unfinished + "-shm", path + "-wal", path + "-shm"} {
-		if err := os.Remove(leftover); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("cannot be created: %w", err)
+	defer func() {
+		if err != nil {
+			_ = remove(unfinished, unfinished+"-wal", unfinished+"-shm")
+			err = fmt.Errorf("cannot be created: %w", err)
 		}
+	}()
+	// A log without its database is of no use, and SQLite would play it into the new one.
+	if err := remove(unfinished, unfinished+"-wal", unfinished+"-shm", path+"-wal", path+"-shm"); err != nil {
+		return err
 	}
 	file, err := os.OpenFile(unfinished, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return fmt.Errorf("cannot be created: %w", err)
+		return err
 	}
 	if err := file.Close(); err != nil {
-		return fmt.Errorf("cannot be created: %w", err)
+		return err
 	}
 	if err := fill(ctx, unfinished, synchronous); err != nil {
-		return fmt.Errorf("cannot be created: %w", err)
+		return err
 	}
 	if err := os.Rename(unfinished, path); err != nil {
-		return fmt.Errorf("cannot be created: %w", err)
+		return err
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// remove removes files, if they are there.
+func remove(paths ...string) error {
+	for _, path := range paths {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // fill gives an empty file the schema and leaves it closed, without a log beside it.

@@ -13,18 +13,23 @@ import (
 // wantFiles checks what lies in the directory of path.
 func wantFiles(t *testing.T, path string, names ...string) {
 	t.Helper()
+	slices.Sort(names)
+	if found := filesBeside(t, path); !slices.Equal(found, names) {
+		t.Errorf("the directory holds %v and not %v", found, names)
+	}
+}
+
+// filesBeside returns the names of all that lies in the directory of path, sorted.
+func filesBeside(t *testing.T, path string) (names []string) {
+	t.Helper()
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var found []string
 	for _, entry := range entries {
-		found = append(found, entry.Name())
+		names = append(names, entry.Name())
 	}
-	slices.Sort(names)
-	if !slices.Equal(found, names) {
-		t.Errorf("the directory holds %v and not %v", found, names)
-	}
+	return names
 }
 
 func TestAMissingFileIsMade(t *testing.T) {
@@ -50,7 +55,7 @@ func TestWhatACrashLeftOfMakingAFileDoesNotHinder(t *testing.T) {
 	store := openStore(t, Options{Path: path})
 	create(t, store, 1)
 	closeStore(t, store)
-	wantFiles(t, path, "runs.db", "runs.db.lock")
+	wantFiles(t, path, "runs.db")
 }
 
 // Somebody who removes a database after a crash may forget its log.
@@ -78,6 +83,15 @@ func TestAMissingDirectoryIsNotMade(t *testing.T) {
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("the directory was made: %v", err)
 	}
+}
+
+func TestAFileThatCannotBeMadeLeavesNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "runs.db")
+	if _, err := Open(ctx, Options{Path: path, Synchronous: "fulll"}); err == nil {
+		t.Error("it was made")
+	}
+	wantFiles(t, path)
 }
 
 func TestRunsAreThereAfterReopening(t *testing.T) {

@@ -265,17 +265,3 @@ func readOverview(ctx context.Context, tx *sqlx.Tx) (overview app.Overview, err 
 	}
 	return overview, err
 }
-
-func readCounts(ctx context.Context, from sqlx.QueryerContext) (counts app.Counts, err error) {
-	var rows []struct {
-		Status app.Status `db:"status"`
-		N      int64      `db:"n"`
-	}
-	if err := sqlx.SelectContext(ctx, from, &rows, "SELECT status, n FROM status_counts"); err != nil {
-		return counts, err
-	}
-	for _, row := range rows {
-		counts[row.Status] = row.N
-	}
-	return counts, nil
-}

@@ -24,8 +24,8 @@ const (
 	moveCount = "UPDATE status_counts SET n = n + ?1 WHERE status = ?2"
 )
 
-// recoverRuns deals with runs that are started although nobody works on them. It must come before
-// anybody starts any.
+// recoverRuns deals with runs that are started although nobody works on them, and with counts that do not
+// fit the runs. It must come before anybody starts any.
 func recoverRuns(ctx context.Context, pool *sqlx.DB, options Options) (r Recovery, err error) {
 	tx, err := pool.BeginTxx(ctx, nil)
 	if err != nil {
@@ -33,6 +33,10 @@ func recoverRuns(ctx context.Context, pool *sqlx.DB, options Options) (r Recover
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
 	interrupted, err := readRuns(ctx, tx, startedRuns)
+	if err != nil {
+		return r, damaged(err)
+	}
+	mended, err := mendCounts(ctx, tx, options.Path, len(interrupted)) // first: what follows moves them
 	if err != nil {
 		return r, damaged(err)
 	}
@@ -46,6 +50,9 @@ func recoverRuns(ctx context.Context, pool *sqlx.DB, options Options) (r Recover
 	}
 	if err := tx.Commit(); err != nil {
 		return r, damaged(err)
+	}
+	if mended != nil {
+		options.Log.Warn("the number of runs in each status was wrong and has been counted anew", "was", mended.was, "is", mended.is)
 	}
 	return r, nil
 }

@@ -1,7 +1,9 @@
 package db
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -144,5 +146,78 @@ func TestNothingIsRecoveredTwice(t *testing.T) {
 	store := openStore(t, Options{Path: path})
 	if got := store.Recovered(); got != (Recovery{}) {
 		t.Errorf("the second time %+v were recovered", got)
+	}
+}
+
+// What spoils the counts of a file that a crash left with two runs in each status.
+var wrongCounts = map[string]string{
+	"too many":                 "UPDATE status_counts SET n = n + 7 WHERE status = 2",
+	"too few of the started":   "UPDATE status_counts SET n = 0 WHERE status = 1",
+	"too few of the created":   "UPDATE status_counts SET n = n - 1 WHERE status = 0",
+	"one is missing":           "DELETE FROM status_counts WHERE status = 3",
+	"one that is 0 is missing": "UPDATE process_runs SET status = 2 WHERE status = 3; UPDATE status_counts SET n = 4 WHERE status = 2; DELETE FROM status_counts WHERE status = 3",
+	"all are missing":          "DELETE FROM status_counts",
+}
+
+func TestWrongCountsArePutRightAndTheLogSaysSo(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range wrongCounts {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path, _ := crashed(t, 0)
+			change(t, path, spoil)
+			store, log := openLogged(t, path)
+			if !strings.Contains(log.String(), "counted anew") {
+				t.Errorf("the log is %q", log)
+			}
+			if counts := checkCounts(t, store); counts[app.Created] != 4 || counts.Total() != 2*app.StatusCount {
+				t.Errorf("the counts are %v", counts)
+			}
+			start(t, store, create(t, store, 1)[0])
+			if err := store.Finish(ctx, get(t, store, 11), app.Outcome{Status: app.Failed}); err != nil {
+				t.Fatal(err)
+			}
+			checkCounts(t, store)
+			closeStore(t, store)
+			if _, log := openLogged(t, path); log.Len() > 0 {
+				t.Errorf("the second time the log is %q", log)
+			}
+		})
+	}
+}
+
+// openLogged opens a file, and returns what was logged until it was open.
+func openLogged(t *testing.T, path string) (*Store, *bytes.Buffer) {
+	t.Helper()
+	var log bytes.Buffer
+	store, err := Open(ctx, Options{Path: path, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closeStore(t, store) })
+	return store, &log
+}
+
+// The runs of a large file are not counted when all seems well, for that may take long.
+func TestALargeFileIsCountedWhenItsCountsCannotBeRight(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		spoil string
+		right bool // afterwards
+	}{
+		"one is missing":                        {wrongCounts["one is missing"], true},
+		"the started are not those that are":    {wrongCounts["too few of the started"], true},
+		"the completed are more than there are": {wrongCounts["too many"], false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path, _ := crashed(t, 0)
+			change(t, path, c.spoil+"; CREATE TABLE ballast (b); INSERT INTO ballast VALUES (zeroblob("+fmt.Sprint(checkWhole)+"))")
+			store, _ := openLogged(t, path)
+			page, err := store.Page(ctx, app.Query{})
+			if right := page.Counts == (app.Counts{4, 0, 2, 2, 2}); err != nil || right != c.right {
+				t.Errorf("the counts are %v: %v", page.Counts, err)
+			}
+		})
 	}
 }

@@ -37,6 +37,15 @@ var unusable = []struct {
 		copy(content[middle:middle+4096], bytes.Repeat([]byte{0xff}, 4096))
 		overwrite(t, path, content)
 	}},
+	{"a migration that it does not know of", "damaged", func(t *testing.T, path string) {
+		change(t, path, fmt.Sprint("DELETE FROM goose_db_version WHERE version_id = ", schemaVersion))
+	}},
+	{"a schema older than its migrations", "damaged", func(t *testing.T, path string) {
+		change(t, path, fmt.Sprint("PRAGMA user_version = ", schemaVersion-1))
+	}},
+	{"no list of migrations", "damaged", func(t *testing.T, path string) { change(t, path, "DROP TABLE goose_db_version") }},
+	{"no runs", "damaged", func(t *testing.T, path string) { change(t, path, "DROP TABLE process_runs") }},
+	{"no counts", "damaged", func(t *testing.T, path string) { change(t, path, "DROP TABLE status_counts") }},
 	{"a file that may not be written", "read-only", func(t *testing.T, path string) {
 		if err := os.Chmod(path, 0o444); err != nil {
 			t.Fatal(err)
@@ -71,7 +80,7 @@ func filledFile(t *testing.T) string {
 
 func wantUntouched(t *testing.T, path, reason string) {
 	t.Helper()
-	before := fingerprint(t, path)
+	before, beside := fingerprint(t, path), filesBeside(t, path)
 	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
@@ -83,6 +92,7 @@ func wantUntouched(t *testing.T, path, reason string) {
 		if fingerprint(t, path) != before {
 			t.Error("the file was changed")
 		}
+		wantFiles(t, path, beside...)
 	}
 	if now, err := os.Stat(path); err != nil || !now.ModTime().Equal(info.ModTime()) || now.Mode() != info.Mode() {
 		t.Errorf("the file was touched: %v", err)
