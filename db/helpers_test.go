@@ -110,7 +110,7 @@ func lookInto(t *testing.T, path string) *sqlx.DB {
 }
 
 // change opens a file as another program would, and executes something.
-func change(t *testing.T, path, text string) {
+func change(t testing.TB, path, text string) {
 	t.Helper()
 	pool, err := sqlx.Open("sqlite3", "file:"+path)
 	if err != nil {
