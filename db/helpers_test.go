@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -109,7 +110,7 @@ func lookInto(t *testing.T, path string) *sqlx.DB {
 }
 
 // change opens a file as another program would, and executes something.
-func change(t *testing.T, path, text string) {
+func change(t testing.TB, path, text string) {
 	t.Helper()
 	pool, err := sqlx.Open("sqlite3", "file:"+path)
 	if err != nil {
@@ -155,6 +156,41 @@ func hold(t *testing.T, store *Store) (letGo func()) {
 func gathered(t *testing.T, store *Store, n int) {
 	t.Helper()
 	until(t, "the writes were handed in", func() bool { return len(store.writer.writes) == n })
+}
+
+// handIn hands a write to the writer, and returns where its answer will be.
+func handIn(t *testing.T, store *Store, apply func(*transaction) error) <-chan error {
+	t.Helper()
+	request := write{apply: apply, done: make(chan error, 1)}
+	if err := store.writer.hand(ctx, request); err != nil {
+		t.Fatal(err)
+	}
+	return request.done
+}
+
+// occupy has another connection hold the database for writing, as another program may, until it is let go.
+func occupy(t *testing.T, store *Store) (letGo func()) {
+	t.Helper()
+	pool, err := sqlx.Open("sqlite3", "file:"+store.options.Path+"?_busy_timeout=5000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pool.Connx(ctx)
+	if err == nil {
+		_, err = conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	letGo = sync.OnceFunc(func() {
+		if _, err := conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+			t.Error(err)
+		}
+		_ = conn.Close()
+		_ = pool.Close()
+	})
+	t.Cleanup(letGo)
+	return letGo
 }
 
 // onCommit has f called before each commit of the writer; when f returns false the commit fails.

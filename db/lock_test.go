@@ -92,11 +92,11 @@ func TestOurLocksDoNotDropThoseOfSQLite(t *testing.T) {
 
 func TestALockThatItsHolderRemovesIsHeldByOneAtATime(t *testing.T) {
 	t.Parallel()
-	const enough = 300
+	const enough = 200
 	path := filepath.Join(t.TempDir(), "runs.db")
 	var holders, held atomic.Int64
 	var group sync.WaitGroup
-	for range 16 {
+	for range 6 {
 		group.Go(func() {
 			for held.Load() < enough {
 				lock, err := lockName(path)

@@ -23,6 +23,9 @@ const (
 	probeEvery = time.Second
 )
 
+// errNoTransaction is a transaction that cannot be begun or committed, whatever was to be written in it.
+var errNoTransaction = errors.New("no transaction")
+
 var errClosed = &app.Error{Code: app.CodeUnavailable, Message: "The server is shutting down."}
 
 // writer is the only one who writes to the database. It takes what has gathered while it committed
@@ -41,7 +44,7 @@ type writer struct {
 
 	counts app.Counts            // owned by the goroutine
 	asked  atomic.Int64          // how many started runs have been asked to stop
-	fault  atomic.Pointer[error] // why the last transaction failed, nil when it did not
+	fault  atomic.Pointer[error] // why the database cannot be written, nil when it can as far as is known
 }
 
 // write is something that somebody wants done in a transaction. apply is called by the writer's
@@ -119,7 +122,7 @@ func (w *writer) stop() {
 	<-w.done
 }
 
-// ready returns nil while writes are taken and the last transaction did not fail.
+// ready returns nil while writes are taken and the database can be written as far as is known.
 func (w *writer) ready() error {
 	w.mu.RLock()
 	closed := w.closed
@@ -177,9 +180,7 @@ func (w *writer) commit(group []write) {
 	results, err := w.transact(group)
 	if err != nil && len(group) > 1 && !storageFault(err) {
 		w.log.Error("a group of writes failed; trying them one by one", "writes", len(group), "error", err)
-		for i := range group {
-			w.commit(group[i : i+1])
-		}
+		w.commitEach(group)
 		return
 	}
 	w.note(err)
@@ -192,11 +193,23 @@ func (w *writer) commit(group []write) {
 	}
 }
 
+// commitEach gives each write a transaction of its own. When it turns out that the database cannot be
+// written, the rest fails together: each might wait for a locked file as long as SQLite does.
+func (w *writer) commitEach(group []write) {
+	for i := range group {
+		w.commit(group[i : i+1])
+		if rest := group[i+1:]; w.fault.Load() != nil && len(rest) > 0 {
+			w.commit(rest)
+			return
+		}
+	}
+}
+
 // transact returns what each write of the group came to, or an error when nothing was committed.
 func (w *writer) transact(group []write) (results []error, err error) {
 	tx := &transaction{statements: w.statements, now: w.now(), counts: w.counts}
 	if err := w.statements.exec(tx.begin); err != nil {
-		return nil, err
+		return nil, errors.Join(errNoTransaction, err)
 	}
 	defer func() {
 		if panicked := recover(); panicked != nil {
@@ -217,7 +230,7 @@ func (w *writer) transact(group []write) (results []error, err error) {
 		return nil, err
 	}
 	if err := w.statements.exec(tx.commit); err != nil {
-		return nil, err
+		return nil, errors.Join(errNoTransaction, err)
 	}
 	w.counts = tx.counts
 	w.asked.Add(tx.asked)
@@ -227,13 +240,16 @@ func (w *writer) transact(group []write) (results []error, err error) {
 	return results, nil
 }
 
-// note remembers whether the database can be written, and logs when that changes.
+// note remembers whether the database can be written, and logs when that changes. A write that failed by a
+// fault of its own says nothing of the database.
 func (w *writer) note(err error) {
 	was := w.fault.Load()
 	switch {
 	case err == nil && was != nil:
 		w.fault.Store(nil)
 		w.log.Info("the database can be written again")
+	case err != nil && !storageFault(err):
+		w.log.Error("a write failed", "error", err)
 	case err != nil:
 		w.fault.Store(&err)
 		if was == nil {
@@ -262,6 +278,9 @@ func (tx *transaction) probe() error {
 
 // storageFault reports whether err lies in the file or the disk and not in what was asked of it.
 func storageFault(err error) bool {
+	if errors.Is(err, errNoTransaction) {
+		return true
+	}
 	fault, ok := errors.AsType[sqlite3.Error](err)
 	if !ok {
 		return false
