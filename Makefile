@@ -5,6 +5,8 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ASSETS      := static/node_modules/.package-lock.json
 
 export CGO_ENABLED := 1
+# SQLite with its full-text search. Without it all works but the search in errors and logs, which then says so.
+TAGS := -tags sqlite_fts5
 
 .PHONY: run build test check browser clean
 
@@ -13,7 +15,7 @@ run: build
 
 build: $(ASSETS)
 	@command -v cc >/dev/null || { echo "A C compiler is missing: apt-get install gcc libc6-dev" >&2; exit 1; }
-	go build -trimpath -ldflags '-s -w' -o bin/runboard .
+	go build $(TAGS) -trimpath -ldflags '-s -w' -o bin/runboard .
 
 # The third-party scripts and styles that are embedded in the binary, as the lock file has them.
 $(ASSETS): static/package.json static/package-lock.json
@@ -22,13 +24,13 @@ $(ASSETS): static/package.json static/package-lock.json
 	@touch $@
 
 test: check browser
-	go test -race -shuffle=on -timeout 15m ./...
+	go test $(TAGS) -race -shuffle=on -timeout 15m ./...
 
 # The checks that need no run.
 check: $(ASSETS)
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted" >&2; exit 1; }
-	go vet ./...
-	go run $(STATICCHECK) ./...
+	go vet $(TAGS) ./...
+	go run $(STATICCHECK) $(TAGS) ./...
 
 # The browser of the browser tests. CHROMIUM names another one.
 browser:

@@ -149,7 +149,7 @@ func (p *tab) noteRequest(e *network.EventRequestWillBeSent) {
 	if e.RedirectResponse != nil {
 		p.requests = append(p.requests, fmt.Sprint("answer ", e.RedirectResponse.Status))
 	}
-	if path := pathOf(e.Request.URL); !strings.HasPrefix(path, "/static/") && !strings.HasPrefix(path, "data:") {
+	if path := pathOf(e.Request.URL); !strings.HasPrefix(path, "/static/") && !strings.HasPrefix(e.Request.URL, "data:") {
 		p.requests = append(p.requests, e.Request.Method+" "+path)
 	}
 }

@@ -58,7 +58,7 @@ var builtBinary = sync.OnceValues(func() (path string, err error) {
 	}
 	putAwayLater(func() { _ = os.RemoveAll(dir) })
 	path = filepath.Join(dir, "runboard")
-	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-tags", "sqlite_fts5", "-o", path, ".").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return path, nil

@@ -112,9 +112,7 @@ const RecentSize = 10
 // Query is the question that a list answers. It is comparable, so that equal questions can share
 // one answer. The zero Query asks for the newest runs.
 type Query struct {
-	// Filtered says whether only runs in Status are wanted.
-	Filtered bool
-	Status   Status
+	Filter
 	// Turn says on which side of Cursor, the id of a run, the wanted page lies.
 	Turn   Turn
 	Cursor int64
@@ -130,6 +128,9 @@ const (
 	After              // the oldest runs with greater ids than the cursor
 )
 
+// InStatus is the query for the newest runs in a status.
+func InStatus(status Status) Query { return Query{Filter: Filter{Filtered: true, Status: status}} }
+
 // To returns the query for another page of the same list.
 func (q Query) To(turn Turn, cursor int64) Query {
 	q.Turn, q.Cursor = turn, cursor
@@ -141,11 +142,24 @@ type Page struct {
 	Query              Query
 	Runs               []ProcessRun // newest first, at most PageSize
 	HasOlder, HasNewer bool         // whether the list goes on
+	// Matches is how many runs the filter finds, when it asks for more than a status; More says that there are
+	// more, which were not counted.
+	Matches int
+	More    bool
+	// SearchedTo is not 0 when not all runs have been looked through that are older than the last one of the page:
+	// the search goes on before this one.
+	SearchedTo int64
 	Overview
 }
 
+// CountedMatches is up to how many matches are counted: what a page costs must not depend on how many there are.
+const CountedMatches = 10_000
+
 // Older is the query for the next older page. It makes sense where HasOlder says so.
 func (p Page) Older() Query {
+	if p.SearchedTo > 0 {
+		return p.Query.To(Before, p.SearchedTo)
+	}
 	if n := len(p.Runs); n > 0 {
 		return p.Query.To(Before, p.Runs[n-1].ID)
 	}

@@ -47,7 +47,7 @@ func page(query app.Query, ids ...int64) app.Page {
 
 func TestThePagesAroundAPage(t *testing.T) {
 	t.Parallel()
-	failed := app.Query{Filtered: true, Status: app.Failed}
+	failed := app.InStatus(app.Failed)
 	for name, test := range map[string]struct {
 		page         app.Page
 		older, newer app.Query
@@ -59,8 +59,8 @@ func TestThePagesAroundAPage(t *testing.T) {
 		},
 		"the filter stays": {
 			page:  page(failed.To(app.Before, 90), 80, 31),
-			older: app.Query{Filtered: true, Status: app.Failed, Turn: app.Before, Cursor: 31},
-			newer: app.Query{Filtered: true, Status: app.Failed, Turn: app.After, Cursor: 80},
+			older: app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed}, Turn: app.Before, Cursor: 31},
+			newer: app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed}, Turn: app.After, Cursor: 80},
 		},
 		"a page of one run leads both ways from it": {
 			page:  page(app.Query{}.To(app.After, 4), 5),
@@ -69,8 +69,8 @@ func TestThePagesAroundAPage(t *testing.T) {
 		},
 		"an empty page after too high an id leads back to the newest runs": {
 			page:  page(failed.To(app.After, 99)),
-			older: app.Query{Filtered: true, Status: app.Failed},
-			newer: app.Query{Filtered: true, Status: app.Failed, Turn: app.After, Cursor: 98},
+			older: app.InStatus(app.Failed),
+			newer: app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed}, Turn: app.After, Cursor: 98},
 		},
 		"an empty page before too low an id leads up to the run of that id": {
 			page:  page(app.Query{}.To(app.Before, 3)),

@@ -78,9 +78,9 @@ func BenchmarkPage(b *testing.B) {
 	for name, query := range map[string]app.Query{
 		"newest":        {},
 		"in the middle": {Turn: app.Before, Cursor: 50_000},
-		"failed":        {Filtered: true, Status: app.Failed},
-		"created":       {Filtered: true, Status: app.Created, Turn: app.After, Cursor: 50_000},
-		"completed":     {Filtered: true, Status: app.Completed}, // the worst: there is none, and no index says so
+		"failed":        {Filter: app.Filter{Filtered: true, Status: app.Failed}},
+		"created":       {Filter: app.Filter{Filtered: true, Status: app.Created}, Turn: app.After, Cursor: 50_000},
+		"completed":     {Filter: app.Filter{Filtered: true, Status: app.Completed}}, // the worst: there is none, and no index says so
 	} {
 		b.Run(name, func(b *testing.B) {
 			store := benchmarkStore(b)

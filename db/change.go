@@ -63,7 +63,11 @@ func (s *Store) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outc
 		due = outcome.RetryAt.UnixMilli()
 	}
 	_, err := s.change(ctx, run, func(tx *transaction) (app.ProcessRun, error) {
-		return tx.update(app.Started, "", tx.finish, int64(outcome.Status), ifCancelled, message, tx.now.UnixMilli(), due, run.ID, run.Claim)
+		ended, err := tx.update(app.Started, "", tx.finish, int64(outcome.Status), ifCancelled, message, tx.now.UnixMilli(), due, run.ID, run.Claim)
+		if err == nil && ended.Error != "" {
+			err = tx.index(errorRow(ended.ID), ended.Error)
+		}
+		return ended, err
 	})
 	return err
 }

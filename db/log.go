@@ -16,10 +16,11 @@ import (
 const (
 	isClaimed = `SELECT EXISTS (SELECT 1 FROM process_runs WHERE id = ? AND status = 1 AND claim = ?)`
 
-	lastPart   = `SELECT start, stop FROM run_logs WHERE run_id = ? ORDER BY start DESC LIMIT 1`
-	addPart    = `INSERT INTO run_logs (run_id, start, stop, text, marks) VALUES (?, ?, ?, ?, ?)`
-	extendPart = `UPDATE run_logs SET stop = ?1, text = text || ?2, marks = CAST(marks || ?3 AS BLOB) WHERE run_id = ?4 AND start = ?5`
-	dropParts  = `DELETE FROM run_logs WHERE run_id = ? AND start < ?`
+	lastPart   = `SELECT start, stop, part FROM run_logs WHERE run_id = ? ORDER BY start DESC LIMIT 1`
+	addPart    = `INSERT INTO run_logs (run_id, start, stop, part, text, marks) VALUES (?, ?, ?, ?, ?, ?)`
+	extendPart = `UPDATE run_logs SET stop = ?1, text = text || ?2, marks = CAST(marks || ?3 AS BLOB) WHERE run_id = ?4 AND start = ?5
+		RETURNING text`
+	dropParts = `DELETE FROM run_logs WHERE run_id = ? AND start < ? RETURNING part`
 
 	logBounds = `SELECT ifnull((SELECT start FROM run_logs WHERE run_id = ?1 ORDER BY start LIMIT 1), 0) AS start,
 		ifnull((SELECT stop FROM run_logs WHERE run_id = ?1 ORDER BY start DESC LIMIT 1), 0) AS stop`
@@ -36,6 +37,7 @@ const partSize = 16 << 10
 type logPart struct {
 	Start int64  `db:"start"`
 	Stop  int64  `db:"stop"`
+	Part  int64  `db:"part"`
 	Text  string `db:"text"`
 	Marks []byte `db:"marks"`
 }
@@ -71,7 +73,7 @@ func (tx *transaction) claimed(run app.ProcessRun, progress *app.Progress) (mine
 
 // appendLog adds lines to the end of a run's log, and drops what is then more than limit bytes from its end.
 func (tx *transaction) appendLog(run int64, lines []app.LogLine, limit int64) error {
-	var last logPart
+	last := logPart{Part: -1}
 	if _, err := tx.find(tx.lastPart, &last, run); err != nil {
 		return err
 	}
@@ -89,7 +91,21 @@ func (tx *transaction) appendLog(run int64, lines []app.LogLine, limit int64) er
 		}
 	}
 	// The newest part stays, so that where the log ends is known.
-	return tx.exec(tx.dropParts, run, min(last.Stop-limit, last.Start))
+	return tx.dropLog(run, min(last.Stop-limit, last.Start))
+}
+
+// dropLog drops the parts of a run's log that begin before an offset.
+func (tx *transaction) dropLog(run, offset int64) error {
+	var dropped []int64
+	if err := tx.dropParts.Select(&dropped, run, offset); err != nil {
+		return err
+	}
+	for _, part := range dropped {
+		if err := tx.unindex(partRow(run, part)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // partSizeFor is smaller than partSize where that would be much of the whole log.
@@ -112,12 +128,19 @@ func (p *logPart) take(lines []app.LogLine, room int64) (others []app.LogLine) {
 
 // writePart writes a part, by itself or at the end of the last one, and makes it the last one.
 func (tx *transaction) writePart(run int64, last *logPart, part logPart, extending bool) error {
+	text := part.Text
 	if extending {
 		last.Stop = part.Stop
-		return tx.exec(tx.extendPart, part.Stop, part.Text, part.Marks, run, last.Start)
+		if _, err := tx.find(tx.extendPart, &text, part.Stop, part.Text, part.Marks, run, last.Start); err != nil {
+			return err
+		}
+	} else {
+		last.Start, last.Stop, last.Part = part.Start, part.Stop, last.Part+1
+		if err := tx.exec(tx.addPart, run, part.Start, part.Stop, last.Part, part.Text, part.Marks); err != nil {
+			return err
+		}
 	}
-	last.Start, last.Stop = part.Start, part.Stop
-	return tx.exec(tx.addPart, run, part.Start, part.Stop, part.Text, part.Marks)
+	return tx.index(partRow(run, last.Part), text)
 }
 
 // lines are the lines of the part.

@@ -37,6 +37,8 @@ type Options struct {
 	Now func() time.Time
 	// Log gets what the store cannot tell anybody else; the default is slog.Default.
 	Log *slog.Logger
+
+	searchable bool // whether the engine can search in texts
 }
 
 // readers is the size of the read-only pool. A page is read in about 0.1 ms, so a few connections
@@ -122,6 +124,9 @@ func (s *Store) connect(ctx context.Context) (err error) {
 	}
 	if err = migrate(ctx, s.writerDB.DB); err != nil {
 		return err
+	}
+	if s.options.searchable, err = makeSearchable(ctx, s.writerDB); err != nil {
+		return damaged(err)
 	}
 	if s.reader, err = openPool(ctx, readerDSN(s.options.Path), readers); err != nil {
 		return err

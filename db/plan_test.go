@@ -31,19 +31,24 @@ func wantPlan(t *testing.T, got, search string) {
 	}
 }
 
-func TestListsOfOpenAndUnsuccessfulRunsAreReadByTheirIndex(t *testing.T) {
+func TestEveryListIsReadInOrderByAnIndex(t *testing.T) {
 	t.Parallel()
-	const byStatus = "INDEX process_runs_by_status"
 	store := newStore(t, Options{})
-	for _, status := range app.Statuses() {
-		list := app.Query{Filtered: true, Status: status}
-		for _, turn := range []app.Turn{app.Newest, app.Before, app.After} {
-			wantPlan(t, plan(t, store, pageText(list.To(turn, 5)), 5, 26), byStatus)
-		}
-		for _, side := range []string{"id >= ?", "id <= ?"} {
-			wantPlan(t, plan(t, store, existsText(list, side), 5), strings.Replace(byStatus, "INDEX", "COVERING INDEX", 1))
+	for index, filter := range map[string]app.Filter{
+		"INTEGER PRIMARY KEY":          {},
+		"INDEX process_runs_by_status": {Filtered: true, Status: app.Failed},
+		"INDEX process_runs_by_kind":   {Kind: "backup"},
+	} {
+		for _, section := range sectionsOf(filter) {
+			for _, ascending := range []bool{false, true} {
+				wantPlan(t, plan(t, store, runsText(section, ascending), section.with(0, 9, 26)...), index)
+			}
+			covering := strings.Replace(index, "INDEX", "COVERING INDEX", 1)
+			wantPlan(t, plan(t, store, anyText(section), section.with(0, 9)...), covering)
+			wantPlan(t, plan(t, store, countText(section), section.with(0, 9, 100)...), covering)
 		}
 	}
+	const byStatus = "INDEX process_runs_by_status"
 	wantPlan(t, plan(t, store, waitingRuns, 0, 20), byStatus)
 	wantPlan(t, plan(t, store, startedRuns), byStatus)
 	wantPlan(t, plan(t, store, stoppingRuns), byStatus)
@@ -53,11 +58,6 @@ func TestOtherStatementsGoByTheID(t *testing.T) {
 	t.Parallel()
 	const byID = "INTEGER PRIMARY KEY"
 	store := newStore(t, Options{})
-	for _, list := range []app.Query{{}} {
-		for _, turn := range []app.Turn{app.Newest, app.Before, app.After} {
-			wantPlan(t, plan(t, store, pageText(list.To(turn, 5)), 5, 26), byID)
-		}
-	}
 	wantPlan(t, plan(t, store, startRun, 0, 1), byID)
 	wantPlan(t, plan(t, store, finishRun, 2, "", "", 0, 0, 1, 1), byID)
 	wantPlan(t, plan(t, store, giveBackRun, 0, 1, 1), byID)

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -120,24 +119,6 @@ func readUsual(ctx context.Context, tx *sqlx.Tx, run app.ProcessRun) (time.Durat
 	return time.Duration(millis[len(millis)/2]) * time.Millisecond, nil
 }
 
-// Page implements app.Store.
-func (s *Store) Page(ctx context.Context, query app.Query) (page app.Page, err error) {
-	err = s.read(ctx, func(ctx context.Context, tx *sqlx.Tx) (err error) {
-		overview, err := readOverview(ctx, tx)
-		if err != nil {
-			return err
-		}
-		if query.Filtered && overview.Counts[query.Status] == 0 {
-			page.Query, page.Runs = query, []app.ProcessRun{}
-		} else if page, err = readPage(ctx, tx, query); err != nil {
-			return err
-		}
-		page.Overview = overview
-		return nil
-	})
-	return page, err
-}
-
 const waitingRuns = "SELECT " + columns + " FROM process_runs WHERE status = 0 AND due_at <= ? ORDER BY id LIMIT ?"
 
 // Waiting implements app.Backlog.
@@ -188,67 +169,6 @@ func readRuns(ctx context.Context, tx *sqlx.Tx, text string, args ...any) ([]app
 		runs[i] = row.run()
 	}
 	return runs, nil
-}
-
-// readPage goes from a known id in one direction, so that a page deep in the list costs what the
-// first one does. It asks for one run more than it shows, to learn whether the list goes on.
-func readPage(ctx context.Context, tx *sqlx.Tx, query app.Query) (page app.Page, err error) {
-	page.Query = query
-	from := query.Cursor
-	if query.Turn == app.Newest {
-		from = math.MaxInt64
-	}
-	if page.Runs, err = readRuns(ctx, tx, pageText(query), from, app.PageSize+1); err != nil {
-		return page, err
-	}
-	more := len(page.Runs) > app.PageSize
-	page.Runs = page.Runs[:min(len(page.Runs), app.PageSize)]
-	switch query.Turn {
-	case app.Newest:
-		page.HasOlder = more
-	case app.Before:
-		page.HasOlder = more
-		page.HasNewer, err = exists(ctx, tx, query, "id >= ?")
-	case app.After:
-		slices.Reverse(page.Runs)
-		page.HasNewer = more
-		page.HasOlder, err = exists(ctx, tx, query, "id <= ?")
-	}
-	return page, err
-}
-
-func pageText(query app.Query) string {
-	onwards := "id < ?1 ORDER BY id DESC"
-	if query.Turn == app.After {
-		onwards = "id > ?1 ORDER BY id ASC"
-	}
-	return "SELECT " + columns + " FROM process_runs WHERE " + only(query) + onwards + " LIMIT ?2"
-}
-
-// exists reports whether the list has runs on this side of its cursor.
-func exists(ctx context.Context, tx *sqlx.Tx, query app.Query, side string) (found bool, err error) {
-	err = tx.GetContext(ctx, &found, existsText(query, side), query.Cursor)
-	return found, err
-}
-
-func existsText(query app.Query, side string) string {
-	return "SELECT EXISTS (SELECT 1 FROM process_runs WHERE " + only(query) + side + ")"
-}
-
-// filters are the conditions for each status.
-var filters = [app.StatusCount]string{
-	app.Created:   "status = 0 AND ",
-	app.Started:   "status = 1 AND ",
-	app.Completed: "status = 2 AND ",
-	app.Failed:    "status = 3 AND ",
-	app.Cancelled: "status = 4 AND ",
-}
-
-func only(query app.Query) string {
-	if !query.Filtered {
-		return ""
-	}
-	return filters[query.Status]
 }
 
 func readOverview(ctx context.Context, tx *sqlx.Tx) (overview app.Overview, err error) {

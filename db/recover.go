@@ -44,7 +44,11 @@ func recoverRuns(ctx context.Context, pool *sqlx.DB, options Options) (r Recover
 	for _, run := range interrupted {
 		after := afterCrash(run, options.MaxCrashes)
 		r.add(after.Status)
-		if err := writeRecovered(ctx, tx, after, now); err != nil {
+		err := writeRecovered(ctx, tx, after, now)
+		if err == nil && options.searchable && after.Error != "" {
+			_, err = tx.ExecContext(ctx, indexText, errorRow(after.ID), after.Error)
+		}
+		if err != nil {
 			return r, fmt.Errorf("cannot be recovered: %w", err)
 		}
 	}

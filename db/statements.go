@@ -13,6 +13,7 @@ import (
 // call, and a cancelled one would take the others' transaction with it.
 type statements struct {
 	conn                                *sqlx.Conn
+	searchable                          bool
 	begin, commit, rollback             *sqlx.Stmt
 	findRequest, addRequest, oldRequest *sqlx.Stmt
 	insert, setCount                    *sqlx.Stmt
@@ -21,14 +22,15 @@ type statements struct {
 	event, oldEvent                     *sqlx.Stmt
 	isClaimed, lastPart, addPart        *sqlx.Stmt
 	extendPart, dropParts               *sqlx.Stmt
+	indexText, dropText                 *sqlx.Stmt // nil when the engine cannot search
 }
 
-func prepare(ctx context.Context, pool *sqlx.DB) (*statements, error) {
+func prepare(ctx context.Context, pool *sqlx.DB, searchable bool) (*statements, error) {
 	conn, err := pool.Connx(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &statements{conn: conn}
+	s := &statements{conn: conn, searchable: searchable}
 	for _, p := range s.texts() {
 		if *p.statement, err = conn.PreparexContext(ctx, p.text); err != nil {
 			return nil, errors.Join(err, conn.Close())
@@ -44,7 +46,7 @@ type text struct {
 }
 
 func (s *statements) texts() []text {
-	return []text{
+	texts := []text{
 		{&s.begin, "BEGIN IMMEDIATE"},
 		{&s.commit, "COMMIT"},
 		{&s.rollback, "ROLLBACK"},
@@ -69,6 +71,10 @@ func (s *statements) texts() []text {
 		{&s.extendPart, extendPart},
 		{&s.dropParts, dropParts},
 	}
+	if s.searchable {
+		texts = append(texts, text{&s.indexText, indexText}, text{&s.dropText, dropText})
+	}
+	return texts
 }
 
 func (s *statements) exec(statement *sqlx.Stmt, args ...any) error {

@@ -65,7 +65,7 @@ type transaction struct {
 }
 
 func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func()) (*writer, error) {
-	statements, err := prepare(ctx, pool)
+	statements, err := prepare(ctx, pool, options.searchable)
 	if err != nil {
 		return nil, damaged(err)
 	}

@@ -50,15 +50,12 @@ func parseID(c *fiber.Ctx) (int64, error) {
 // parseQuery reads which page of the list is wanted. Parameters that are empty are as good as absent,
 // and those that it does not know are ignored.
 func parseQuery(c *fiber.Ctx) (query app.Query, err error) {
-	values, err := single(c, "status", "before", "after")
+	values, err := single(c, "status", "kind", "since", "until", "q", "before", "after")
 	if err != nil {
 		return query, err
 	}
-	if name, given := values["status"]; given {
-		query.Filtered = true
-		if query.Status, err = app.ParseStatus(name); err != nil {
-			return query, err
-		}
+	if query.Filter, err = parseFilter(values); err != nil {
+		return query, err
 	}
 	if values["before"] != "" && values["after"] != "" {
 		return query, app.Errorf(app.CodeMalformed, "before and after cannot both be given.")
@@ -73,6 +70,27 @@ func parseQuery(c *fiber.Ctx) (query app.Query, err error) {
 		}
 	}
 	return query, nil
+}
+
+func parseFilter(values map[string]string) (filter app.Filter, err error) {
+	if name, given := values["status"]; given {
+		filter.Filtered = true
+		if filter.Status, err = app.ParseStatus(name); err != nil {
+			return filter, err
+		}
+	}
+	for name, moment := range map[string]*app.Moment{"since": &filter.Since, "until": &filter.Until} {
+		if text, given := values[name]; given {
+			if *moment, err = app.ParseMoment(text); err != nil {
+				return filter, err
+			}
+		}
+	}
+	if filter.Kind, err = app.ParseKind(values["kind"]); err != nil {
+		return filter, err
+	}
+	filter.Text, err = app.ParseText(values["q"])
+	return filter, err
 }
 
 // single returns those of the query's parameters with these names that are given, which must be once.

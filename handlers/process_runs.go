@@ -27,6 +27,9 @@ func (s *Server) listRuns(c *fiber.Ctx) error {
 	case asFragment:
 		return sendHTML(c)(s.Templates.Live(page))
 	}
+	if c.Get("HX-Request") == "true" { // the form asks with all its fields, the empty ones too
+		c.Set("HX-Push-Url", templates.QueryPath(query))
+	}
 	return sendHTML(c)(s.Templates.Board(page, newKey()))
 }
 
@@ -97,6 +100,9 @@ type list struct {
 	Counts      map[string]int64 `json:"counts"`
 	Older       *string          `json:"older"`
 	Newer       *string          `json:"newer"`
+	// With a filter by more than a status: how many runs it finds, and whether there are more than were counted.
+	Matches *int  `json:"matches,omitempty"`
+	More    *bool `json:"more_matches,omitempty"`
 }
 
 func listAnswer(page app.Page) list {
@@ -109,6 +115,9 @@ func listAnswer(page app.Page) list {
 	}
 	if page.HasNewer {
 		answer.Newer = new(templates.QueryPath(page.Newer()))
+	}
+	if !page.Query.Plain() {
+		answer.Matches, answer.More = &page.Matches, &page.More
 	}
 	return answer
 }

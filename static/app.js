@@ -57,6 +57,11 @@
     event.target.form.querySelector("button").textContent = `Start ${count} ${count === "1" ? "process" : "processes"}`;
   });
 
+  // A choice is at once what is looked for; words are when Enter is pressed.
+  document.addEventListener("change", (event) => {
+    if (event.target.matches(".find select")) event.target.form.requestSubmit();
+  });
+
   // A double or triple click is one wish. The server would answer each within milliseconds, so
   // waiting for the answer does not catch the second one. The time counts from the click before, not
   // from the one that was sent: else the third of three slow clicks, or a key that is held, would send again.
@@ -70,7 +75,7 @@
       event.stopImmediatePropagation();
     }
   }
-  document.addEventListener("submit", (event) => once(event, event.target), true);
+  document.addEventListener("submit", (event) => { if (event.target.method === "post") once(event, event.target); }, true);
 
   // In a cell that counts for all its buttons: "Cancel" may become "Retry" under the pointer.
   document.addEventListener("click", (event) => {

@@ -185,7 +185,7 @@ func TestTheListFrameHasEachRowWithItsCells(t *testing.T) {
 // with an error as work commonly gives.
 func longNumbers() app.Page {
 	page := app.Page{HasOlder: true, HasNewer: true, Overview: overview}
-	page.Query = app.Query{Filtered: true, Status: app.Created, Turn: app.Before, Cursor: 987_654_321_987}
+	page.Query = app.Query{Filter: app.Filter{Filtered: true, Status: app.Created}, Turn: app.Before, Cursor: 987_654_321_987}
 	for i := range int64(app.PageSize) {
 		run := samples["waiting"]
 		run.ID, run.Version = 987_654_321_986-i, 12_345

@@ -40,8 +40,6 @@ func functions(asset func(string) string) template.FuncMap {
 		"logPath":    LogPath,
 		"queryPath":  QueryPath,
 		"livePath":   LivePath,
-		"noQuery":    func() app.Query { return app.Query{} },
-		"only":       func(status app.Status) app.Query { return app.Query{Filtered: true, Status: status} },
 
 		"link":  func(path, id string, current bool) link { return link{path, id, current} },
 		"count": func(status app.Status, counts app.Counts) count { return count{status, counts[status]} },
@@ -70,7 +68,7 @@ type (
 var fixedIDs = map[string]string{
 	"live": LiveID, "list": ListID, "pager": PagerID, "progress": ProgressID, "notice": NoticeID,
 	"connection": ConnectionID, "total": TotalID, "key": IdempotencyKeyID, "wishes": WishesID,
-	"log": LogID, "follow": FollowID,
+	"matches": MatchesID, "log": LogID, "follow": FollowID,
 }
 
 func fixedID(name string) (string, error) {

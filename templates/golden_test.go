@@ -10,7 +10,7 @@ import (
 
 func TestTheBoardLooksAsItShould(t *testing.T) {
 	t.Parallel()
-	failed := app.Query{Filtered: true, Status: app.Failed}
+	failed := app.InStatus(app.Failed)
 	for name, page := range map[string]app.Page{
 		"board_empty":        {},
 		"board_empty_filter": {Query: failed, Overview: overview},

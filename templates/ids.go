@@ -11,6 +11,7 @@ const (
 	LiveID           = "live"            // the region that owns the socket
 	ListID           = "process_runs"    // the table body with the rows
 	PagerID          = "pager"           // the links to older and newer pages
+	MatchesID        = "matches"         // how many runs a filter finds
 	ProgressID       = "progress"        // "7 of the last 10 done"
 	NoticeID         = "notice"          // where answers and errors are shown
 	ConnectionID     = "connection"      // the badge that says whether the page is live

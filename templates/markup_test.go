@@ -132,7 +132,7 @@ func TestTheButtonWorksWithoutScript(t *testing.T) {
 	t.Parallel()
 	root := parsePage(t, must(t)(newTemplates(t).Board(app.Page{}, "key-1")))
 	forms := elements(root, named("form"))
-	if len(forms) != 2 || attribute(forms[0], "method") != "post" || attribute(forms[0], "action") != "/process_runs" {
+	if len(forms) != 3 || attribute(forms[0], "method") != "post" || attribute(forms[0], "action") != "/process_runs" {
 		t.Fatalf("%d forms, of which the first is %s", len(forms), drawn(t, forms[0]))
 	}
 	buttons := elements(forms[0], named("button"))
@@ -193,9 +193,9 @@ func TestTheSocketAsksWhatThePageAsks(t *testing.T) {
 	drawing := newTemplates(t)
 	draw := must(t)
 	for query, want := range map[app.Query]string{
-		{}:                                   "/process_runs/live",
-		{Filtered: true, Status: app.Failed}: "/process_runs/live?status=failed",
-		{Filtered: true, Status: app.Created, Turn: app.After, Cursor: 7}: "/process_runs/live?after=7&status=created",
+		{}: "/process_runs/live",
+		{Filter: app.Filter{Filtered: true, Status: app.Failed}}:                              "/process_runs/live?status=failed",
+		{Filter: app.Filter{Filtered: true, Status: app.Created}, Turn: app.After, Cursor: 7}: "/process_runs/live?after=7&status=created",
 	} {
 		live := byID(t, parsePage(t, draw(drawing.Board(app.Page{Query: query}, ""))), "live")
 		if got := attribute(live, "hx-ws:connect"); got != want {
@@ -213,8 +213,8 @@ func TestTheFilterInUseIsTheOneThatIsMarked(t *testing.T) {
 	drawing := newTemplates(t)
 	for query, want := range map[app.Query]string{
 		{}:                                   "filter_all",
-		{Filtered: true}:                     "filter_created",
-		{Filtered: true, Status: app.Failed}: "filter_failed",
+		{Filter: app.Filter{Filtered: true}}: "filter_created",
+		{Filter: app.Filter{Filtered: true, Status: app.Failed}}: "filter_failed",
 	} {
 		root := parsePage(t, must(t)(drawing.Board(app.Page{Query: query}, "")))
 		marked := elements(root, func(node *html.Node) bool { return attribute(node, "aria-current") != "" })

@@ -24,14 +24,23 @@ func LivePath(query app.Query) string { return withQuery(ListPath+"/live", query
 
 func withQuery(path string, query app.Query) string {
 	values := url.Values{}
-	if query.Filtered {
-		values.Set("status", query.Status.String())
+	set := func(name, value string) {
+		if value != "" {
+			values.Set(name, value)
+		}
 	}
+	if query.Filtered {
+		set("status", query.Status.String())
+	}
+	set("kind", query.Kind)
+	set("since", query.Since.String())
+	set("until", query.Until.String())
+	set("q", query.Text)
 	switch query.Turn {
 	case app.Before:
-		values.Set("before", strconv.FormatInt(query.Cursor, 10))
+		set("before", strconv.FormatInt(query.Cursor, 10))
 	case app.After:
-		values.Set("after", strconv.FormatInt(query.Cursor, 10))
+		set("after", strconv.FormatInt(query.Cursor, 10))
 	}
 	if len(values) == 0 {
 		return path

@@ -11,16 +11,16 @@ import (
 
 func TestThePathOfAQuery(t *testing.T) {
 	t.Parallel()
-	failed := app.Query{Filtered: true, Status: app.Failed}
+	failed := app.InStatus(app.Failed)
 	for query, want := range map[app.Query]string{
-		{}:                                  "",
-		{Filtered: true}:                    "?status=created",
-		failed:                              "?status=failed",
-		app.Query{}.To(app.Before, 26):      "?before=26",
-		app.Query{}.To(app.After, 50):       "?after=50",
-		failed.To(app.Before, 1):            "?before=1&status=failed",
-		failed.To(app.After, math.MaxInt64): "?after=9223372036854775807&status=failed",
-		{Status: app.Failed, Cursor: 7}:     "", // neither asked for: no filter and no turn
+		{}:                                   "",
+		{Filter: app.Filter{Filtered: true}}: "?status=created",
+		failed:                               "?status=failed",
+		app.Query{}.To(app.Before, 26):       "?before=26",
+		app.Query{}.To(app.After, 50):        "?after=50",
+		failed.To(app.Before, 1):             "?before=1&status=failed",
+		failed.To(app.After, math.MaxInt64):  "?after=9223372036854775807&status=failed",
+		{Filter: app.Filter{Status: app.Failed}, Cursor: 7}: "", // neither asked for: no filter and no turn
 	} {
 		if got := templates.QueryPath(query); got != "/process_runs"+want {
 			t.Errorf("%+v is at %q", query, got)

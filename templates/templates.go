@@ -53,18 +53,6 @@ func New(options Options) (*Templates, error) {
 	return t, nil
 }
 
-// board is the list with all around it, or the live region of it.
-type board struct {
-	app.Page
-	Title string
-	Now   time.Time
-	Key   string
-	Kinds []string
-	Count int // how many runs the button starts, at first
-
-	MaxCount int
-}
-
 // cell is a run as a row, a cell or a page draws it.
 type cell struct {
 	app.ProcessRun
@@ -196,17 +184,6 @@ func (t *Templates) runFrame(name string, page app.RunPage) ([]byte, error) {
 	return t.draw(name, data)
 }
 
-func (t *Templates) board(page app.Page, key string) board {
-	title := "All runs"
-	if page.Query.Filtered {
-		title = "Runs that are " + page.Query.Status.String()
-	}
-	return board{
-		Page: page, Title: title, Now: t.now(), Key: key,
-		Kinds: t.kinds, Count: app.DefaultCount, MaxCount: app.MaxCount,
-	}
-}
-
 func (t *Templates) single(page app.RunPage) single {
 	return single{
 		Title:  fmt.Sprintf("Run #%d", page.Run.ID),
@@ -220,32 +197,6 @@ func (t *Templates) single(page app.RunPage) single {
 func (t *Templates) cell(run app.ProcessRun, oob bool) cell {
 	return cell{ProcessRun: run, Now: t.now(), OOB: oob, ShowKind: len(t.kinds) > 1}
 }
-
-// Cells are the rows of the list, ready to be drawn.
-func (b board) Cells() []cell {
-	cells := make([]cell, len(b.Runs))
-	for i, run := range b.Runs {
-		cells[i] = cell{ProcessRun: run, Now: b.Now, ShowKind: b.ShowKind()}
-	}
-	return cells
-}
-
-// ShowKind says whether rows name their kind: not when all have the same.
-func (b board) ShowKind() bool { return len(b.Kinds) > 1 }
-
-// Filter is the status that the list is limited to, or "".
-func (b board) Filter() string {
-	if !b.Query.Filtered {
-		return ""
-	}
-	return b.Query.Status.String()
-}
-
-// Newest reports whether the list begins with the newest runs, as pages that lead on do not.
-func (b board) Newest() bool { return b.Query.Turn == app.Newest }
-
-// Top is the query for the newest runs of the same list.
-func (b board) Top() app.Query { return b.Query.To(app.Newest, 0) }
 
 func (t *Templates) draw(name string, data any) ([]byte, error) {
 	var out bytes.Buffer

@@ -60,6 +60,8 @@ func Run(t *testing.T, subject Subject) {
 		{"Refused changes", testRefusals},
 		{"Cancel and Retry", testWishes},
 		{"Error texts", testErrorTexts},
+		{"Filters", testFilters},
+		{"Search", testSearch},
 		{"Log", testLog},
 		{"The bell", testBell},
 		{"Any order of operations", testProperties},

@@ -13,7 +13,7 @@ import (
 func filters() []app.Query {
 	lists := []app.Query{{}}
 	for _, status := range app.Statuses() {
-		lists = append(lists, app.Query{Filtered: true, Status: status})
+		lists = append(lists, app.InStatus(status))
 	}
 	return lists
 }
@@ -137,7 +137,7 @@ func testWalks(t *testing.T, subject Subject) {
 			f.create(n)
 			want = ids(f.all())
 		}
-		for _, list := range []app.Query{{}, {Filtered: true, Status: app.Created}} {
+		for _, list := range []app.Query{{}, {Filter: app.Filter{Filtered: true, Status: app.Created}}} {
 			down, last := f.older(list)
 			up := f.newer(last)
 			if !slices.Equal(down, want) || !slices.Equal(up, want) {

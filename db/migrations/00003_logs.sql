@@ -9,7 +9,11 @@ CREATE TABLE run_logs (
   run_id INTEGER NOT NULL,
   start  INTEGER NOT NULL CHECK (start >= 0),
   stop   INTEGER NOT NULL CHECK (stop > start),
+  part   INTEGER NOT NULL, -- their number, from 0
   text   TEXT    NOT NULL,
   marks  BLOB    NOT NULL,
   PRIMARY KEY (run_id, start)
 ) STRICT;
+
+-- Finds the runs of a kind, with or without a status.
+CREATE INDEX process_runs_by_kind ON process_runs (kind, status, id);

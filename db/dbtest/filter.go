@@ -1,0 +1,190 @@
+package dbtest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"runboard/app"
+)
+
+// testFilters holds lists with any filter against a look at every run.
+func testFilters(t *testing.T, subject Subject) {
+	t.Run("any filter, page by page, both ways", func(t *testing.T) {
+		rapid.Check(t, func(t *rapid.T) {
+			f := openWith(t, subject, Settings{})
+			runs := f.populate(t)
+			for range 5 {
+				f.checkFilter(t, runs, anyFilter(t, f.clock.Now()))
+			}
+		})
+	})
+	t.Run("the number of matches is counted up to a bound", func(t *testing.T) {
+		f := open(t, subject)
+		for range app.CountedMatches/app.MaxCount + 1 {
+			f.create(app.MaxCount)
+		}
+		if page := f.page(app.Query{Filter: app.Filter{Kind: kind}}); page.Matches != app.CountedMatches || !page.More {
+			t.Errorf("there are %d, and more: %t", page.Matches, page.More)
+		}
+	})
+}
+
+// populate makes runs of several kinds at several times, in all statuses.
+func (f fixture) populate(t *rapid.T) (runs []app.ProcessRun) {
+	for range rapid.IntRange(1, 8).Draw(t, "batches") {
+		batch, err := f.store.Create(ctx, app.NewRuns{
+			Kind: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "kind"), Count: rapid.IntRange(1, 40).Draw(t, "count"),
+		})
+		f.ok(err)
+		for _, run := range batch.Runs() {
+			switch rapid.IntRange(0, 5).Draw(t, "end") {
+			case 0:
+			case 1:
+				f.start(run)
+			case 2:
+				_, err := f.store.Cancel(ctx, run.ID)
+				f.ok(err)
+			case 3:
+				f.finish(f.start(run), app.Outcome{Status: app.Failed, Error: "it failed"})
+			default:
+				f.finish(f.start(run), app.Outcome{Status: app.Completed})
+			}
+		}
+		f.clock.Advance(time.Duration(rapid.IntRange(0, 90).Draw(t, "minutes")) * time.Minute)
+	}
+	return f.all()
+}
+
+func anyFilter(t *rapid.T, now time.Time) (filter app.Filter) {
+	filter.Filtered = rapid.Bool().Draw(t, "filtered")
+	if filter.Filtered {
+		filter.Status = rapid.SampledFrom(app.Statuses()).Draw(t, "status")
+	}
+	filter.Kind = rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(t, "kind")
+	for _, moment := range []*app.Moment{&filter.Since, &filter.Until} {
+		switch minutes := rapid.IntRange(1, 600).Draw(t, "minutes"); rapid.IntRange(0, 3).Draw(t, "moment") {
+		case 0:
+			*moment = app.At(now.Add(-time.Duration(minutes) * time.Minute))
+		case 1:
+			*moment, _ = app.ParseMoment(fmt.Sprintf("%dm", minutes))
+		}
+	}
+	return filter
+}
+
+// wanted reports whether a filter without a text asks for a run.
+func wanted(filter app.Filter, run app.ProcessRun, now time.Time) bool {
+	return (!filter.Filtered || run.Status == filter.Status) && (filter.Kind == "" || run.Kind == filter.Kind) &&
+		(filter.Since.IsZero() || !run.CreatedAt.Before(filter.Since.Time(now))) &&
+		(filter.Until.IsZero() || run.CreatedAt.Before(filter.Until.Time(now)))
+}
+
+func (f fixture) checkFilter(t *rapid.T, all []app.ProcessRun, filter app.Filter) {
+	var want []int64
+	for _, run := range all {
+		if wanted(filter, run, f.clock.Now()) {
+			want = append(want, run.ID)
+		}
+	}
+	page := f.page(app.Query{Filter: filter})
+	if !filter.Plain() && (page.Matches != len(want) || page.More) {
+		t.Fatalf("with %+v %d are found and not %d", filter, page.Matches, len(want))
+	}
+	older := ids(page.Runs)
+	for page.HasOlder {
+		page = f.page(page.Older())
+		older = append(older, ids(page.Runs)...)
+	}
+	if !slices.Equal(older, want) {
+		t.Fatalf("with %+v there are %v and not %v", filter, older, want)
+	}
+	var newer []int64
+	page = f.page(app.Query{Filter: filter}.To(app.After, 0))
+	for newer = ids(page.Runs); page.HasNewer; {
+		page = f.page(page.Newer())
+		newer = append(ids(page.Runs), newer...)
+	}
+	if !slices.Equal(newer, want) {
+		t.Fatalf("with %+v there are, from the oldest on, %v and not %v", filter, newer, want)
+	}
+}
+
+// testSearch is about words in errors and logs. A store that cannot search must say so.
+func testSearch(t *testing.T, subject Subject) {
+	f := open(t, subject)
+	if _, err := f.store.Page(ctx, app.Query{Filter: app.Filter{Text: "disk"}}); err != nil {
+		f.refused(err, app.CodeInvalid)
+		return
+	}
+	failed := f.start(f.create(1)[0])
+	f.finish(failed, app.Outcome{Status: app.Failed, Error: "The Disk is full: /dev/sda1 (100%)"})
+	writing := f.in(app.Started)
+	f.ok(f.store.Report(ctx, writing, app.Report{Lines: []app.LogLine{{Text: "reading zwölf files\n"}, {Text: "from the disk\n"}}}))
+	other := f.in(app.Started)
+	f.ok(f.store.Report(ctx, other, app.Report{Lines: []app.LogLine{{Text: "nothing here\n"}}}))
+
+	for text, want := range map[string][]int64{
+		"disk":           {writing.ID, failed.ID},
+		"DISK full":      {failed.ID},
+		"zwolf":          {writing.ID},
+		"zwölf":          {writing.ID},
+		"file":           {writing.ID}, // the beginning of a word
+		"iles":           nil,
+		"dev sda1":       {failed.ID},
+		"here nothing":   {other.ID},
+		"disk nothing":   nil, // all of them, in one text
+		`"disk" OR full`: nil, // nothing has a meaning of its own
+		"disk -full":     {failed.ID},
+		"text:disk":      nil,
+		"* ( NEAR":       nil,
+		"100%":           {failed.ID},
+	} {
+		if got := ids(f.page(app.Query{Filter: app.Filter{Text: text}}).Runs); !slices.Equal(got, want) && len(got)+len(want) > 0 {
+			t.Errorf("%q finds %v and not %v", text, got, want)
+		}
+	}
+	page := f.page(app.Query{Filter: app.Filter{Text: "disk", Filtered: true, Status: app.Failed}})
+	if got := ids(page.Runs); !slices.Equal(got, []int64{failed.ID}) || page.Matches != 1 || page.More {
+		t.Errorf("among those that failed it finds %v, %d in all", got, page.Matches)
+	}
+	f.checkManyMatches(t)
+}
+
+// checkManyMatches goes through more runs with a word than are looked at for one page.
+func (f fixture) checkManyMatches(t *testing.T) {
+	t.Helper()
+	var want []int64
+	const many = 2500
+	for _, run := range append(append(f.create(1000), f.create(1000)...), f.create(many-2000)...) {
+		outcome := app.Outcome{Status: app.Completed}
+		if run.ID%500 == 0 {
+			outcome, want = app.Outcome{Status: app.Failed, Error: "rare needle"}, append(want, run.ID)
+		}
+		started := f.start(run)
+		f.ok(f.store.Report(ctx, started, app.Report{Lines: []app.LogLine{{Text: "needle in the hay\n"}}}))
+		f.ok(f.store.Finish(ctx, started, outcome))
+	}
+	slices.Reverse(want)
+	query := app.Query{Filter: app.Filter{Text: "needle", Filtered: true, Status: app.Failed}}
+	page := f.page(query)
+	found, pages := ids(page.Runs), 1
+	for ; page.HasOlder; pages++ {
+		page = f.page(page.Older())
+		found = append(found, ids(page.Runs)...)
+	}
+	if !slices.Equal(found, want) || pages > 5 {
+		t.Errorf("in %d pages it finds %v and not %v", pages, found, want)
+	}
+	all := f.page(app.Query{Filter: app.Filter{Text: "needle"}})
+	if all.Matches >= many || !all.More || len(all.Runs) != app.PageSize {
+		t.Errorf("of all %d it counts %d, and more: %t", many, all.Matches, all.More)
+	}
+	if strings.Contains(fmt.Sprint(f.page(app.Query{Filter: app.Filter{Text: "needles"}}).Runs), "needle") {
+		t.Error("a longer word is found in a shorter one")
+	}
+}

@@ -1,0 +1,251 @@
+package db
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"github.com/jmoiron/sqlx"
+
+	"runboard/app"
+)
+
+// Page implements app.Store.
+func (s *Store) Page(ctx context.Context, query app.Query) (page app.Page, err error) {
+	err = s.read(ctx, func(ctx context.Context, tx *sqlx.Tx) (err error) {
+		overview, err := readOverview(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if query.Filtered && overview.Counts[query.Status] == 0 {
+			page = app.Page{Query: query, Runs: []app.ProcessRun{}}
+		} else if page, err = s.readPage(ctx, tx, query); err != nil {
+			return err
+		}
+		page.Overview = overview
+		return nil
+	})
+	return page, err
+}
+
+// readPage goes from a known id in one direction, so that a page deep in the list costs what the
+// first one does. It asks for one run more than it shows, to learn whether the list goes on.
+func (s *Store) readPage(ctx context.Context, tx *sqlx.Tx, query app.Query) (page app.Page, err error) {
+	l, err := s.newList(ctx, tx, query.Filter)
+	if err != nil {
+		return page, err
+	}
+	page.Query = query
+	onwards := l.within(span{after: l.all.after, before: l.all.before})
+	switch query.Turn {
+	case app.Before:
+		onwards.before = min(onwards.before, query.Cursor)
+	case app.After:
+		onwards.after = max(onwards.after, query.Cursor)
+	}
+	if page.Runs, page.SearchedTo, err = l.runs(ctx, onwards, query.Turn == app.After); err != nil {
+		return page, err
+	}
+	more := len(page.Runs) > app.PageSize || page.SearchedTo > 0
+	page.Runs = page.Runs[:min(len(page.Runs), app.PageSize)]
+	switch query.Turn {
+	case app.Newest:
+		page.HasOlder = more
+	case app.Before:
+		page.HasOlder = more
+		page.HasNewer, err = l.any(ctx, l.within(span{after: query.Cursor - 1, before: math.MaxInt64}))
+	case app.After:
+		slices.Reverse(page.Runs)
+		page.HasNewer = more
+		page.HasOlder, err = l.any(ctx, l.within(span{after: 0, before: beyond(query.Cursor)}))
+	}
+	if err == nil && !query.Plain() {
+		page.Matches, page.More, err = l.count(ctx)
+	}
+	return page, err
+}
+
+// beyond is the next id.
+func beyond(id int64) int64 {
+	if id == math.MaxInt64 {
+		return id
+	}
+	return id + 1
+}
+
+// span is the ids between two.
+type span struct{ after, before int64 }
+
+// list is the runs that a filter finds, as they are in one transaction.
+type list struct {
+	tx       *sqlx.Tx
+	sections []section
+	match    string // of the search, or ""
+	all      span   // the ids that the times of the filter allow
+}
+
+// section is a part of the table in which runs stand in the order of their ids, by the table itself or by an index.
+type section struct {
+	from  string // the table, and the index where SQLite would choose another one
+	where string // with an AND at its end
+	args  []any
+}
+
+const (
+	runsTable  = "process_runs"
+	runsByKind = "process_runs INDEXED BY process_runs_by_kind"
+)
+
+// inStatus are the conditions for each status, as the index by status needs them.
+var inStatus = [app.StatusCount]string{
+	app.Created:   "status = 0 AND ",
+	app.Started:   "status = 1 AND ",
+	app.Completed: "status = 2 AND ",
+	app.Failed:    "status = 3 AND ",
+	app.Cancelled: "status = 4 AND ",
+}
+
+// sectionsOf are those that a filter looks into. All runs of a kind are in five of them, one for each status.
+func sectionsOf(filter app.Filter) (sections []section) {
+	switch {
+	case filter.Kind == "" && !filter.Filtered:
+		return []section{{from: runsTable}}
+	case filter.Kind == "":
+		return []section{{from: runsTable, where: inStatus[filter.Status]}}
+	}
+	for _, status := range app.Statuses() {
+		if !filter.Filtered || status == filter.Status {
+			sections = append(sections, section{from: runsByKind, where: "kind = ? AND " + inStatus[status], args: []any{filter.Kind}})
+		}
+	}
+	return sections
+}
+
+func (s *Store) newList(ctx context.Context, tx *sqlx.Tx, filter app.Filter) (l *list, err error) {
+	l = &list{tx: tx, sections: sectionsOf(filter), all: span{after: 0, before: math.MaxInt64}}
+	if filter.Text != "" {
+		if !s.options.searchable {
+			return nil, app.Errorf(app.CodeInvalid, "This server cannot search in texts: it was built without SQLite's FTS5.")
+		}
+		l.match = matchOf(filter.Text)
+	}
+	now := s.options.Now()
+	if !filter.Since.IsZero() {
+		first, err := l.firstSince(ctx, filter.Since.Time(now).UnixMilli())
+		if err != nil {
+			return nil, err
+		}
+		l.all.after = first - 1
+	}
+	if !filter.Until.IsZero() {
+		if l.all.before, err = l.firstSince(ctx, filter.Until.Time(now).UnixMilli()); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// firstSince is the first id that a run could have that was created at a time or later: ids and times rise
+// together, so a few dozen looks find it among any number of runs, without an index.
+func (l *list) firstSince(ctx context.Context, millis int64) (int64, error) {
+	var low, high int64 = 1, 1
+	if err := l.tx.GetContext(ctx, &high, "SELECT ifnull(max(id), 0) + 1 FROM process_runs"); err != nil {
+		return 0, err
+	}
+	for low < high {
+		middle := low + (high-low)/2
+		var next struct {
+			ID        int64 `db:"id"`
+			CreatedAt int64 `db:"created_at"`
+		}
+		if err := l.tx.GetContext(ctx, &next, "SELECT id, created_at FROM process_runs WHERE id >= ? ORDER BY id LIMIT 1", middle); err != nil {
+			return 0, err
+		}
+		if next.CreatedAt >= millis {
+			high = middle
+		} else {
+			low = next.ID + 1
+		}
+	}
+	return high, nil
+}
+
+// within is the part of a span that the filter allows.
+func (l *list) within(s span) span {
+	return span{after: max(s.after, l.all.after), before: min(s.before, l.all.before)}
+}
+
+const between = "id > ? AND id < ?"
+
+func runsText(s section, ascending bool) string {
+	order := "DESC"
+	if ascending {
+		order = "ASC"
+	}
+	return "SELECT " + columns + " FROM " + s.from + " WHERE " + s.where + between + " ORDER BY id " + order + " LIMIT ?"
+}
+
+func anyText(s section) string {
+	return "SELECT EXISTS (SELECT 1 FROM " + s.from + " WHERE " + s.where + between + ")"
+}
+
+func countText(s section) string {
+	return "SELECT COUNT(*) FROM (SELECT 1 FROM " + s.from + " WHERE " + s.where + between + " LIMIT ?)"
+}
+
+// with are the arguments of a section's texts.
+func (s section) with(more ...any) []any { return append(slices.Clone(s.args), more...) }
+
+// runs returns the first runs of a span, one more than a page has, from either end of it. For searchedTo see search.
+func (l *list) runs(ctx context.Context, in span, ascending bool) (runs []app.ProcessRun, searchedTo int64, err error) {
+	if l.match != "" {
+		return l.search(ctx, in, ascending)
+	}
+	runs = []app.ProcessRun{}
+	for _, section := range l.sections {
+		some, err := readRuns(ctx, l.tx, runsText(section, ascending), section.with(in.after, in.before, app.PageSize+1)...)
+		if err != nil {
+			return nil, 0, err
+		}
+		runs = append(runs, some...)
+	}
+	if len(l.sections) > 1 {
+		slices.SortFunc(runs, func(a, b app.ProcessRun) int {
+			if ascending {
+				return int(min(max(a.ID-b.ID, -1), 1))
+			}
+			return int(min(max(b.ID-a.ID, -1), 1))
+		})
+	}
+	return runs[:min(len(runs), app.PageSize+1)], 0, nil
+}
+
+// any reports whether there is a run in a span.
+func (l *list) any(ctx context.Context, in span) (found bool, err error) {
+	if l.match != "" {
+		runs, searchedTo, err := l.search(ctx, in, false)
+		return len(runs) > 0 || searchedTo > 0, err
+	}
+	for _, section := range l.sections {
+		if err := l.tx.GetContext(ctx, &found, anyText(section), section.with(in.after, in.before)...); err != nil || found {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
+// count returns how many runs the filter finds, as far as they are counted, and whether there are more.
+func (l *list) count(ctx context.Context) (n int, more bool, err error) {
+	if l.match != "" {
+		return l.countSearch(ctx)
+	}
+	for _, section := range l.sections {
+		var some int
+		args := section.with(l.all.after, l.all.before, app.CountedMatches+1-n)
+		if err := l.tx.GetContext(ctx, &some, countText(section), args...); err != nil {
+			return 0, false, err
+		}
+		n += some
+	}
+	return min(n, app.CountedMatches), n > app.CountedMatches, nil
+}

@@ -1,0 +1,146 @@
+package db
+
+import (
+	"context"
+	"math"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+
+	"runboard/app"
+)
+
+// The index of texts. A run has a row for its error and one for each part of its log; their numbers tell the
+// run, so that matches come in the order of the runs. The texts themselves are not in it.
+const (
+	searchTable = `CREATE VIRTUAL TABLE IF NOT EXISTS run_search USING fts5
+		(text, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2')`
+	indexText = `INSERT OR REPLACE INTO run_search (rowid, text) VALUES (?, ?)`
+	dropText  = `DELETE FROM run_search WHERE rowid = ?`
+
+	matches = `SELECT rowid FROM run_search WHERE run_search MATCH ? AND rowid >= ? AND rowid < ? ORDER BY rowid `
+)
+
+// partsPerRun is how many rows of the index a run can have: with a log of one gigabyte, the most that can be
+// kept, it has 65,536 parts at once, and their numbers begin anew at the end.
+const partsPerRun = 1 << 20
+
+// searched is how many matches of a search are looked at for one answer.
+const searched = 2000
+
+// errorRow and partRow are the rows of a run.
+func errorRow(run int64) int64 { return rowsFrom(run) }
+
+func partRow(run, part int64) int64 { return rowsFrom(run) + 1 + part%(partsPerRun-1) }
+
+// rowsFrom is the first row of a run. The spans of lists go beyond all runs.
+func rowsFrom(run int64) int64 {
+	if run > math.MaxInt64/partsPerRun {
+		return math.MaxInt64
+	}
+	return run * partsPerRun
+}
+
+// makeSearchable makes the index, if the engine can do that.
+func makeSearchable(ctx context.Context, pool *sqlx.DB) (can bool, err error) {
+	err = pool.GetContext(ctx, &can, "SELECT sqlite_compileoption_used('ENABLE_FTS5')")
+	if err == nil && can {
+		_, err = pool.ExecContext(ctx, searchTable)
+	}
+	return can, err
+}
+
+// matchOf asks for all words of a text, the last of which may go on: whoever types sees what there is so far.
+// In quotes nothing has a meaning of its own.
+func matchOf(text string) string {
+	words := strings.Fields(text)
+	for i, word := range words {
+		words[i] = `"` + strings.ReplaceAll(word, `"`, `""`) + `"`
+	}
+	return strings.Join(words, " ") + "*"
+}
+
+// index writes a text of a run down for searches.
+func (tx *transaction) index(row int64, text string) error {
+	if tx.indexText == nil {
+		return nil
+	}
+	return tx.exec(tx.indexText, row, text)
+}
+
+// unindex takes a text out of it.
+func (tx *transaction) unindex(row int64) error {
+	if tx.dropText == nil {
+		return nil
+	}
+	return tx.exec(tx.dropText, row)
+}
+
+func searchText(s section, ascending bool) string {
+	order := "DESC"
+	if ascending {
+		order = "ASC"
+	}
+	return "SELECT " + columns + " FROM (" + matches + order + " LIMIT ?) AS found CROSS JOIN process_runs ON id = found.rowid / ? WHERE " +
+		s.where + "TRUE ORDER BY found.rowid " + order
+}
+
+// search returns the first runs of a span that have the words, one more than a page has. When only some of the matches
+// could be looked at, and there are not enough runs among them, searchedTo is where to go on.
+func (l *list) search(ctx context.Context, in span, ascending bool) (runs []app.ProcessRun, searchedTo int64, err error) {
+	low, high := rowsFrom(beyond(in.after)), rowsFrom(in.before)
+	where := l.where()
+	rows, err := l.tx.QueryxContext(ctx, searchText(where, ascending), append([]any{l.match, low, high, searched, partsPerRun}, where.args...)...)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer rows.Close()
+	runs = []app.ProcessRun{}
+	for rows.Next() && len(runs) <= app.PageSize {
+		var row runRow
+		if err := rows.StructScan(&row); err != nil {
+			return nil, 0, err
+		}
+		if n := len(runs); n == 0 || runs[n-1].ID != row.ID { // a run has as many matches as rows that match
+			runs = append(runs, row.run())
+		}
+	}
+	if err := rows.Err(); err != nil || len(runs) > app.PageSize || ascending {
+		return runs, 0, err
+	}
+	searchedTo, err = l.searchedTo(ctx, low, high)
+	return runs, searchedTo, err
+}
+
+// searchedTo is the oldest run whose matches were looked at, when there may be older ones, else 0.
+func (l *list) searchedTo(ctx context.Context, low, high int64) (int64, error) {
+	var seen struct {
+		N     int    `db:"n"`
+		Least *int64 `db:"least"`
+	}
+	err := l.tx.GetContext(ctx, &seen, "SELECT COUNT(*) AS n, min(rowid) AS least FROM ("+matches+"DESC LIMIT ?)", l.match, low, high, searched)
+	if err != nil || seen.N < searched || seen.Least == nil {
+		return 0, err
+	}
+	return *seen.Least / partsPerRun, nil
+}
+
+// where are the conditions of all sections in one: matches are looked up one by one.
+func (l *list) where() section {
+	switch {
+	case len(l.sections) == 1:
+		return l.sections[0]
+	}
+	return section{where: "kind = ? AND ", args: l.sections[0].args}
+}
+
+func (l *list) countSearch(ctx context.Context) (n int, more bool, err error) {
+	low, high := rowsFrom(beyond(l.all.after)), rowsFrom(l.all.before)
+	where := l.where()
+	text := "SELECT COUNT(DISTINCT id) FROM (" + matches + "DESC LIMIT ?) AS found CROSS JOIN process_runs ON id = found.rowid / ? WHERE " + where.where + "TRUE"
+	if err := l.tx.GetContext(ctx, &n, text, append([]any{l.match, low, high, searched, partsPerRun}, where.args...)...); err != nil {
+		return 0, false, err
+	}
+	left, err := l.searchedTo(ctx, low, high)
+	return n, left > 0, err
+}
