@@ -185,6 +185,12 @@ type RunPage struct {
 	Overview
 }
 
+// Mark says how far a run has come: while it is the same, so is all that the run's page shows of it.
+type Mark struct{ Version, LogEnd int64 }
+
+// Mark is how far the run has come.
+func (p RunPage) Mark() Mark { return Mark{Version: p.Run.Version, LogEnd: p.Log.End} }
+
 // Event is a change of a run that its page tells of.
 type Event struct {
 	Version int64 // that the run had afterwards

@@ -18,6 +18,10 @@ type Store interface {
 	// Run returns one run and its surroundings. It fails with CodeNotFound.
 	Run(ctx context.Context, id int64) (RunPage, error)
 
+	// Marks tells of many runs at once how far they have come, for whoever has read them and wants to know which to
+	// read again. Of runs that do not exist it says nothing.
+	Marks(ctx context.Context, runs []int64) (map[int64]Mark, error)
+
 	// Log returns a part of what a run's work wrote. It fails with CodeNotFound.
 	Log(ctx context.Context, query LogQuery) (Log, error)
 

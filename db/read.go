@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"math"
 	"time"
@@ -96,6 +97,31 @@ func (s *Store) Run(ctx context.Context, id int64) (page app.RunPage, err error)
 		return err
 	})
 	return page, err
+}
+
+const runMarks = `SELECT id, version, ifnull((SELECT stop FROM run_logs WHERE run_id = id ORDER BY start DESC LIMIT 1), 0) AS log_end
+	FROM process_runs WHERE id IN (SELECT value FROM json_each(?))`
+
+// Marks implements app.Store.
+func (s *Store) Marks(ctx context.Context, runs []int64) (map[int64]app.Mark, error) {
+	ids, err := json.Marshal(runs) // one argument for any number of them
+	if err != nil {
+		return nil, err
+	}
+	marks := make(map[int64]app.Mark, len(runs))
+	err = s.read(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
+		var rows []struct {
+			ID      int64 `db:"id"`
+			Version int64 `db:"version"`
+			LogEnd  int64 `db:"log_end"`
+		}
+		err := tx.SelectContext(ctx, &rows, runMarks, string(ids))
+		for _, row := range rows {
+			marks[row.ID] = app.Mark{Version: row.Version, LogEnd: row.LogEnd}
+		}
+		return err
+	})
+	return marks, err
 }
 
 // usualOf is how many of the newest completed runs are looked at to see how long those of a kind take. It

@@ -116,6 +116,29 @@ func testLog(t *testing.T, subject Subject) {
 			t.Errorf("the run's page has %d lines: %v", len(page.Log.Lines), err)
 		}
 	})
+	t.Run("a mark is another one when a run has changed or written", func(t *testing.T) {
+		f := open(t, subject)
+		run, other := f.in(app.Started), f.in(app.Failed)
+		check := func(want app.Mark) {
+			t.Helper()
+			marks, err := f.store.Marks(ctx, []int64{run.ID, other.ID, other.ID + 1})
+			f.ok(err)
+			if marks[run.ID] != want || marks[other.ID] != (app.Mark{Version: 3}) || len(marks) != 2 {
+				t.Errorf("the marks are %v", marks)
+			}
+			if page, err := f.store.Run(ctx, run.ID); err != nil || page.Mark() != want {
+				t.Errorf("the mark of its page is %v: %v", page.Mark(), err)
+			}
+		}
+		check(app.Mark{Version: 2})
+		f.ok(f.store.Report(ctx, run, app.Report{Lines: []app.LogLine{{Text: "one\n"}}}))
+		check(app.Mark{Version: 2, LogEnd: 4})
+		f.ok(f.store.Report(ctx, run, app.Report{Progress: &app.Progress{Percent: 1}}))
+		check(app.Mark{Version: 3, LogEnd: 4})
+		if marks, err := f.store.Marks(ctx, nil); err != nil || len(marks) != 0 {
+			t.Errorf("of no run the marks are %v: %v", marks, err)
+		}
+	})
 	t.Run("there is no log of a run that does not exist", func(t *testing.T) {
 		f := open(t, subject)
 		_, err := f.store.Log(ctx, whole(1, 0))

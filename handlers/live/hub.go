@@ -11,7 +11,10 @@ package live
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
+	"slices"
 	"time"
 
 	"runboard/app"
@@ -21,6 +24,9 @@ import (
 // Rest is how long a view rests after a frame: five frames a second are as many as a person can
 // use. After a longer silence the first change leaves at once.
 const Rest = 200 * time.Millisecond
+
+// tick is how often the hub looks without having been told: it makes good a lost bell.
+const tick = 5 * time.Second
 
 // retry is how long a view waits when the store could not answer.
 const retry = time.Second
@@ -77,21 +83,30 @@ func (h *Hub) Run(ctx context.Context) {
 	defer stop()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			h.drawAll(context.WithoutCancel(ctx))
 			return
 		case <-rings:
-			for _, view := range h.views {
-				view.dirty = true
-			}
+			h.suspect()
+		case <-ticker.C:
+			h.suspect()
 		case one := <-h.visits:
 			h.receive(one)
 		case <-timer.C:
 		}
 		h.settle()
 		timer.Reset(h.drawDue(ctx))
+	}
+}
+
+// suspect has every view looked at again.
+func (h *Hub) suspect() {
+	for _, view := range h.views {
+		view.dirty = true
 	}
 }
 
@@ -133,6 +148,7 @@ func (h *Hub) leave(w *Watcher) {
 		return
 	}
 	delete(v.watchers, w)
+	v.joining = slices.DeleteFunc(v.joining, func(one *Watcher) bool { return one == w })
 	if len(v.watchers) == 0 {
 		delete(h.views, w.question)
 	}
@@ -146,17 +162,52 @@ func (h *Hub) drawDue(ctx context.Context) (wait time.Duration) {
 	if left := h.rested.Sub(began); left > 0 {
 		return left
 	}
+	for _, v := range h.changed(ctx, h.due(began)) {
+		h.draw(ctx, v)
+	}
 	wait = time.Hour
 	for _, v := range h.views {
-		if v.dirty && !v.rested.After(began) {
-			h.draw(ctx, v)
-		}
 		if v.dirty {
 			wait = min(wait, time.Until(v.rested))
 		}
 	}
 	h.rested = time.Now().Add(time.Since(began))
 	return max(wait, time.Until(h.rested))
+}
+
+// due are the views that may have changed and have rested, those first that most people watch.
+func (h *Hub) due(now time.Time) (due []*view) {
+	for _, v := range h.views {
+		if v.dirty && !v.rested.After(now) {
+			due = append(due, v)
+		}
+	}
+	slices.SortFunc(due, func(a, b *view) int { return len(b.watchers) - len(a.watchers) })
+	return due
+}
+
+// changed leaves out the runs that are as they were drawn. It asks for all of them at once: thousands of pages of
+// runs of which one changes must not be thousands of questions.
+func (h *Hub) changed(ctx context.Context, due []*view) []*view {
+	var runs []int64
+	for _, v := range due {
+		if v.settled() {
+			runs = append(runs, v.question.Run)
+		}
+	}
+	if len(runs) < 2 {
+		return due
+	}
+	marks, err := h.store.Marks(ctx, runs)
+	if err != nil {
+		return due // they will fail as well, and say so
+	}
+	return slices.DeleteFunc(due, func(v *view) bool {
+		mark, exists := marks[v.question.Run]
+		same := v.settled() && (!exists || mark == v.seen.run.Mark()) // deleted: the last state stays on the page
+		v.dirty = !same
+		return same
+	})
 }
 
 func (h *Hub) drawAll(ctx context.Context) {
@@ -168,7 +219,7 @@ func (h *Hub) drawAll(ctx context.Context) {
 
 // draw brings one view up to date and tells its watchers.
 func (h *Hub) draw(ctx context.Context, v *view) {
-	changed, err := v.refresh(ctx, h.store, h.templates)
+	changed, err := h.refresh(ctx, v)
 	if err != nil {
 		if ctx.Err() == nil {
 			h.log.Error("a view could not be drawn", "error", err)
@@ -188,4 +239,14 @@ func (h *Hub) draw(ctx context.Context, v *view) {
 		w.notify(v.current)
 	}
 	v.rested = time.Now().Add(Rest)
+}
+
+// refresh brings a view up to date, or fails. A panic in drawing one must not be the end of all.
+func (h *Hub) refresh(ctx context.Context, v *view) (changed bool, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
+		}
+	}()
+	return v.refresh(ctx, h.store, h.templates)
 }

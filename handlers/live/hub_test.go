@@ -21,7 +21,10 @@ type answers struct {
 	bell    app.Bell
 	page    app.Page
 	err     error
+	panics  bool
 	queries int
+	runs    map[int64]app.ProcessRun
+	read    []int64 // the runs that were asked for one by one
 }
 
 func (a *answers) Changes() *app.Bell { return &a.bell }
@@ -30,9 +33,32 @@ func (a *answers) Page(_ context.Context, query app.Query) (app.Page, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.queries++
+	if a.panics {
+		panic("a bug")
+	}
 	page := a.page
 	page.Query = query
 	return page, a.err
+}
+
+func (a *answers) Run(_ context.Context, id int64) (app.RunPage, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.read = append(a.read, id)
+	return app.RunPage{Run: a.runs[id]}, a.err
+}
+
+func (a *answers) Marks(_ context.Context, ids []int64) (map[int64]app.Mark, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.queries++
+	marks := map[int64]app.Mark{}
+	for _, id := range ids {
+		if run, exists := a.runs[id]; exists {
+			marks[id] = app.Mark{Version: run.Version}
+		}
+	}
+	return marks, a.err
 }
 
 // change makes another answer true, and says so.
@@ -129,14 +155,14 @@ func TestAThousandWhoReturnTogetherCostOneQuestion(t *testing.T) {
 	})
 }
 
-func TestNothingIsAskedWhenNothingHappens(t *testing.T) {
+func TestLittleIsAskedWhenNothingHappensAndNothingIsDrawn(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		w := hub.Watch(Question{})
 		next(t, w)
 		asked := store.asked()
 		time.Sleep(time.Hour)
-		if store.asked() != asked {
-			t.Errorf("the store was asked %d times in an idle hour", store.asked()-asked)
+		if asked := store.asked() - asked; asked > int(time.Hour/tick) {
+			t.Errorf("the store was asked %d times in an idle hour", asked)
 		}
 		store.bell.Ring() // a bell for nothing makes no frame
 		time.Sleep(time.Second)
@@ -144,6 +170,82 @@ func TestNothingIsAskedWhenNothingHappens(t *testing.T) {
 			t.Errorf("there is a frame that says nothing new: %s %v", frame.HTML, err)
 		}
 		w.Close()
+	})
+}
+
+func TestALostBellIsMadeGood(t *testing.T) {
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		w := hub.Watch(Question{})
+		defer w.Close()
+		next(t, w)
+		store.mu.Lock() // and nobody rings
+		store.page.Counts[app.Failed] = 3
+		store.mu.Unlock()
+		if html := string(next(t, w).HTML); !strings.Contains(html, `<b id="count_failed">3</b>`) {
+			t.Errorf("the frame is %s", html)
+		}
+	})
+}
+
+func TestAPanicInOneViewDoesNotEndTheOthers(t *testing.T) {
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		store.runs = map[int64]app.ProcessRun{1: {ID: 1, Version: 1}}
+		list, run := hub.Watch(Question{}), hub.Watch(Question{Run: 1})
+		defer list.Close()
+		defer run.Close()
+		next(t, list)
+		next(t, run)
+		store.change(func(a *answers) { a.panics, a.runs[1] = true, app.ProcessRun{ID: 1, Version: 2} })
+		if html := string(next(t, run).HTML); !strings.Contains(html, `data-version="2"`) {
+			t.Errorf("the frame is %s", html)
+		}
+		store.mu.Lock() // it is tried again, without a bell
+		store.panics, store.page.Counts[app.Failed] = false, 3
+		store.mu.Unlock()
+		next(t, list)
+	})
+}
+
+func TestOfManyRunsOnlyThoseAreReadThatHaveChanged(t *testing.T) {
+	const many = 100
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		store.runs = map[int64]app.ProcessRun{}
+		watchers := map[int64]*Watcher{}
+		for id := int64(1); id <= many; id++ {
+			store.runs[id] = app.ProcessRun{ID: id, Version: 1}
+			watchers[id] = hub.Watch(Question{Run: id})
+			defer watchers[id].Close()
+		}
+		for id := int64(1); id <= many; id++ {
+			next(t, watchers[id])
+		}
+		time.Sleep(time.Second)
+		store.change(func(a *answers) {
+			a.read = nil
+			a.runs[7] = app.ProcessRun{ID: 7, Version: 2}
+			delete(a.runs, 8) // what was seen last stays
+		})
+		next(t, watchers[7])
+		synctest.Wait()
+		if store.read[0] != 7 || len(store.read) != 1 {
+			t.Errorf("the runs %v were read", store.read)
+		}
+		if frame, _ := watchers[8].Next(); frame != nil {
+			t.Errorf("of a run that is gone there is a frame: %s", frame.HTML)
+		}
+	})
+}
+
+func TestAWatcherThatLeftBeforeItsFirstFrameIsForgotten(t *testing.T) {
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		store.change(func(a *answers) { a.err = errors.New("the disk is gone") })
+		stays, leaves := hub.Watch(Question{}), hub.Watch(Question{})
+		defer stays.Close()
+		leaves.Close()
+		synctest.Wait()
+		if view := hub.views[Question{}]; len(view.joining) != 1 || view.joining[0] != stays {
+			t.Errorf("there wait %d watchers", len(view.joining))
+		}
 	})
 }
 

@@ -32,6 +32,11 @@ type view struct {
 	current *state // what watchers are sent; nil before the first answer
 }
 
+// settled reports whether it shows a run, and to all its watchers.
+func (v *view) settled() bool {
+	return v.question.Run != 0 && v.current != nil && len(v.joining) == 0
+}
+
 // answer is what a store says to a question: one of the two.
 type answer struct {
 	page app.Page
@@ -80,11 +85,16 @@ func (v *view) ask(ctx context.Context, store app.Store) (a answer, err error) {
 // same reports whether a frame for this answer would say nothing new.
 func (v *view) same(fresh answer) bool {
 	if v.question.Run != 0 {
-		return v.seen.run.Run.Version == fresh.run.Run.Version && v.seen.run.Log.End == fresh.run.Log.End
+		return v.seen.run.Mark() == fresh.run.Mark()
 	}
 	before, now := v.seen.page, fresh.page
-	return before.Overview == now.Overview && before.HasOlder == now.HasOlder && before.HasNewer == now.HasNewer &&
+	return before.Overview == now.Overview && sameEnds(before, now) &&
 		slices.EqualFunc(before.Runs, now.Runs, func(a, b app.ProcessRun) bool { return a.ID == b.ID && a.Version == b.Version })
+}
+
+// sameEnds reports whether what stands around the rows of a list is the same but for the overview.
+func sameEnds(a, b app.Page) bool {
+	return a.HasOlder == b.HasOlder && a.HasNewer == b.HasNewer && a.Matches == b.Matches && a.More == b.More && a.SearchedTo == b.SearchedTo
 }
 
 // delta draws what changed: of a list, the cells. It returns nil when the rows themselves did: then the whole
@@ -95,7 +105,7 @@ func (v *view) delta(fresh answer, t *templates.Templates) (*Frame, error) {
 	}
 	before, now := v.seen.page, fresh.page
 	sameRows := slices.EqualFunc(before.Runs, now.Runs, func(a, b app.ProcessRun) bool { return a.ID == b.ID })
-	if !sameRows || before.HasOlder != now.HasOlder || before.HasNewer != now.HasNewer {
+	if !sameRows || !sameEnds(before, now) {
 		return nil, nil
 	}
 	var changed []app.ProcessRun
@@ -107,16 +117,17 @@ func (v *view) delta(fresh answer, t *templates.Templates) (*Frame, error) {
 	return frame(t.CellsFrame(changed, now.Overview))
 }
 
-// snapshot returns a function that draws everything the view shows. It is drawn when the first
-// watcher needs it, once for all of them.
+// snapshot returns a function that draws everything the view shows. It is drawn when a watcher needs it, and kept
+// for the others, if there are any: thousands of pages that are watched by one each must not cost as many drawings.
 func (v *view) snapshot(fresh answer, t *templates.Templates) func() (*Frame, error) {
-	ofRun := v.question.Run != 0
-	return sync.OnceValues(func() (*Frame, error) {
-		if ofRun {
-			return frame(t.RunFrame(fresh.run))
-		}
-		return frame(t.ListFrame(fresh.page))
-	})
+	draw := func() (*Frame, error) { return frame(t.ListFrame(fresh.page)) }
+	if v.question.Run != 0 {
+		draw = func() (*Frame, error) { return frame(t.RunFrame(fresh.run)) }
+	}
+	if len(v.watchers) < 2 {
+		return draw
+	}
+	return sync.OnceValues(draw)
 }
 
 // Frame is what a socket is sent: HTML, every element of which names its target.
