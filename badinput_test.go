@@ -175,9 +175,10 @@ func TestEveryMethodThatIsNotTakenIsToldWhichAre(t *testing.T) {
 	p := startProgram(t, nil)
 	for path, allowed := range map[string]string{
 		"/process_runs": "GET, HEAD, POST", "/process_runs/1": "GET, HEAD", "/process_runs/1/status": "GET, HEAD",
-		"/process_runs/live": "GET, HEAD", "/up": "GET, HEAD", "/": "GET, HEAD",
+		"/process_runs/live": "GET, HEAD", "/up": "GET, HEAD", "/": "GET, HEAD", "/process_runs/1/log": "GET, HEAD",
+		"/process_runs/1/cancel": "POST", "/process_runs/1/retry": "POST",
 	} {
-		for _, method := range []string{"DELETE", "PUT", "PATCH", "OPTIONS", "TRACE"} {
+		for _, method := range []string{"DELETE", "PUT", "PATCH", "OPTIONS", "TRACE", "BREW", "PROPFIND"} {
 			answer := send(t, p.url, attempt{method: method, path: path}, nil)
 			answer.check(t, http.StatusMethodNotAllowed)
 			if got := answer.header.Get("Allow"); got != allowed {
@@ -185,7 +186,7 @@ func TestEveryMethodThatIsNotTakenIsToldWhichAre(t *testing.T) {
 			}
 		}
 	}
-	send(t, p.url, attempt{method: "BREW", path: "/process_runs"}, nil).check(t, http.StatusMethodNotAllowed)
+	send(t, p.url, attempt{method: "BREW", path: "/coffee"}, nil).check(t, http.StatusNotFound)
 }
 
 func TestAnotherSiteCannotStartRuns(t *testing.T) {
@@ -272,6 +273,7 @@ func TestRequestsThatCannotBeTrustedEndTheConnection(t *testing.T) {
 	}{
 		"length and chunked":      {post + "Content-Length: 7\r\nTransfer-Encoding: chunked\r\n\r\n7\r\ncount=1\r\n0\r\n\r\n", 400},
 		"chunked and length":      {post + "transfer-encoding: chunked\r\ncontent-length: 7\r\n\r\n7\r\ncount=1\r\n0\r\n\r\n", 400},
+		"both and nothing else":   {"GET /up HTTP/1.1\r\n" + host + "Content-Length: 7\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
 		"two lengths":             {post + "Content-Length: 7\r\nContent-Length: 8\r\n\r\ncount=1", 400},
 		"the same length twice":   {post + "Content-Length: 7\r\nContent-Length: 7\r\n\r\ncount=1", 400},
 		"a negative length":       {post + "Content-Length: -7\r\n\r\n", 400},

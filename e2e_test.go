@@ -174,6 +174,19 @@ func TestPagesLeadThroughAllRuns(t *testing.T) {
 	page.Contains(`href="/process_runs?after=35"`).Contains(`href="/process_runs?before=11"`)
 }
 
+func TestAListWithoutRunsIsAListInJSON(t *testing.T) {
+	t.Parallel()
+	e := newExpect(t, startProgram(t, nil))
+	for _, query := range []string{"", "status=failed", "before=5", "after=5", "kind=x", "q=x", "since=1h", "status=failed&before=0"} {
+		body := e.GET("/process_runs").WithQueryString(query).WithTransformer(jsonHeader).Expect().Status(http.StatusOK).Body()
+		body.Contains(`"process_runs":[]`)
+	}
+	e.POST("/process_runs").WithFormField("count", "1").Expect().Status(http.StatusSeeOther)
+	settled(t, e)
+	e.GET("/process_runs").WithQuery("before", "0").WithTransformer(jsonHeader).Expect().JSON().Object().
+		HasValue("newer", "/process_runs?after=0").HasValue("older", nil)
+}
+
 // walk follows one of the two links from page to page and returns the ids that it meets.
 func walk(e *httpexpect.Expect, next, link string) (ids []int) {
 	for next != "" {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"reflect"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -102,6 +103,11 @@ func parse(args []string) (config app.Config, err error) {
 	if _, err := parser.Parse(args); err != nil {
 		return config, err
 	}
+	for _, list := range [][]string{config.PublicOrigin, config.TrustedProxy} {
+		for i := range list {
+			list[i] = strings.TrimSpace(list[i])
+		}
+	}
 	return config, config.Validate()
 }
 
@@ -133,12 +139,13 @@ type program struct {
 	queue    *jobs.Queue
 	hub      *live.Hub
 	server   *handlers.Server
+	served   chan error // holds one: why the server has stopped
 }
 
 // open makes a program that is ready to run. When it fails, nothing is left open, and nothing that was
 // there before has changed.
 func open(ctx context.Context, config app.Config, registry *jobs.Registry, log *slog.Logger) (_ *program, err error) {
-	p := &program{log: log, config: config}
+	p := &program{log: log, config: config, served: make(chan error, 1)}
 	assets, err := static.Load()
 	if err != nil {
 		return nil, err
@@ -147,17 +154,27 @@ func open(ctx context.Context, config app.Config, registry *jobs.Registry, log *
 	if err != nil {
 		return nil, err
 	}
+	p.server, err = handlers.New(handlers.Options{
+		Config: config, Templates: drawing, Assets: assets, Kinds: registry.Names(), Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
 	if p.listener, err = net.Listen("tcp", config.Addr); err != nil { // before the database: it is easily undone
 		return nil, fmt.Errorf("cannot listen: %w", err)
 	}
 	p.url = "http://" + p.listener.Addr().String()
+	go func() { p.served <- p.server.Serve(p.listener) }() // it says that it is starting
 	p.store, err = db.Open(ctx, db.Options{
 		Path: config.DatabasePath(), Synchronous: config.Synchronous,
 		MaxPending: config.MaxPending, MaxCrashes: config.MaxCrashes,
 		LogLimit: int64(config.LogLimit), Log: log,
 	})
 	if err != nil {
-		return nil, errors.Join(err, p.listener.Close())
+		_ = p.listener.Close() // it may not have come to serve yet
+		within(requestsTime, func(ctx context.Context) { _ = p.server.Shutdown(ctx) })
+		<-p.served
+		return nil, err
 	}
 	p.queue = &jobs.Queue{
 		Backlog: p.store, Registry: registry, Workers: config.Workers,
@@ -165,13 +182,6 @@ func open(ctx context.Context, config app.Config, registry *jobs.Registry, log *
 		RunTimeout: config.RunTimeout, DrainTimeout: config.DrainTimeout, Log: log,
 	}
 	p.hub = live.NewHub(p.store, drawing, log)
-	p.server, err = handlers.New(handlers.Options{
-		Config: config, Store: p.store, Hub: p.hub, Templates: drawing, Assets: assets,
-		Kinds: registry.Names(), Log: log,
-	})
-	if err != nil {
-		return nil, errors.Join(err, p.listener.Close(), p.store.Close())
-	}
 	return p, nil
 }
 
@@ -189,15 +199,13 @@ func (p *program) run(ctx context.Context) error {
 	defer stopWatching()
 	queue.Go(func() { p.queue.Run(ctx) })
 	hub.Go(func() { p.hub.Run(watching) })
-	served := make(chan error, 1)
-	go func() { served <- p.server.Serve(p.listener) }()
-	p.server.Ready()
+	p.server.Ready(p.store, p.hub)
 
 	var err error
 	select {
 	case <-ctx.Done():
 		p.log.Info("shutting down")
-	case err = <-served: // it cannot go on alone
+	case err = <-p.served: // it cannot go on alone
 		cancel()
 	}
 	p.server.Drain()

@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -36,6 +37,7 @@ type Config struct {
 	PostRate             float64 `name:"post-rate" env:"POST_RATE" default:"100" help:"POSTs a second from one address, bursts of twice that; 0: no limit."`
 
 	PublicOrigin []string `name:"public-origin" env:"PUBLIC_ORIGIN" sep:"," help:"Further origins from which a browser may act, for instance https://board.example behind a proxy."`
+	TrustedProxy []string `name:"trusted-proxy" env:"TRUSTED_PROXY" sep:"," help:"Addresses, or ranges like 10.0.0.0/8, of proxies whose X-Forwarded-For says who the client is."`
 	Auth         string   `name:"auth" env:"AUTH" help:"USER:PASSWORD for HTTP basic auth on everything but /up."`
 	Insecure     bool     `name:"insecure" env:"INSECURE" help:"Allow listening beyond loopback without --auth."`
 	LogFormat    string   `name:"log-format" env:"LOG_FORMAT" default:"text" help:"text or json."`
@@ -63,6 +65,7 @@ func (c Config) Validate() error {
 		checkOneOf("log-format", c.LogFormat, "text", "json"),
 		c.checkDatabaseURL(),
 		c.checkOrigins(),
+		c.checkProxies(),
 		c.checkAuth(),
 		c.checkAddr(),
 	} {
@@ -139,6 +142,23 @@ func (c Config) checkOrigins() error {
 		}
 	}
 	return nil
+}
+
+func (c Config) checkProxies() error {
+	for _, text := range c.TrustedProxy {
+		if _, err := ParseProxy(text); err != nil {
+			return fmt.Errorf("--trusted-proxy: %q is not an address, or a range like 10.0.0.0/8", text)
+		}
+	}
+	return nil
+}
+
+// ParseProxy reads an address or a range of them.
+func ParseProxy(text string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
+		return netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()), nil
+	}
+	return netip.ParsePrefix(text)
 }
 
 func (c Config) checkAuth() error {

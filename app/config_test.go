@@ -36,7 +36,7 @@ func TestEachSettingHasTheFlagTheVariableAndTheDefaultOfTheContract(t *testing.T
 		"failure-rate": "0.5", "max-attempts": "1", "max-crashes": "3", "run-timeout": "1m", "drain-timeout": "20s",
 		"synchronous": "full", "max-pending": "1000000", "max-sockets": "20000", "max-sockets-per-address": "1000",
 		"upgrade-rate": "200", "post-rate": "100", "public-origin": "", "auth": "", "insecure": "", "log-format": "text",
-		"command": "", "commands": "", "command-dir": "", "log-limit": "1MiB",
+		"command": "", "commands": "", "command-dir": "", "log-limit": "1MiB", "trusted-proxy": "",
 	}
 	for field := range reflect.TypeFor[app.Config]().Fields() {
 		flag, variable := field.Tag.Get("name"), field.Tag.Get("env")
@@ -197,6 +197,21 @@ func TestAnOriginIsASchemeAndAHost(t *testing.T) {
 		"https://board.example:port", " https://board.example", "https://*.example/*",
 	} {
 		refuses(t, with(func(c *app.Config) { c.PublicOrigin = []string{"http://first.example", origin} }), "public-origin")
+	}
+}
+
+func TestAProxyIsAnAddressOrARange(t *testing.T) {
+	t.Parallel()
+	for _, good := range []string{"127.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32"} {
+		if err := with(func(c *app.Config) { c.TrustedProxy = []string{good} }).Validate(); err != nil {
+			t.Errorf("refused: %v", err)
+		}
+	}
+	for _, wrong := range []string{"", "proxy.example", "10.0.0.1:80", "10.0.0.0/33", "fe80::1%eth0", "10.0.0"} {
+		err := with(func(c *app.Config) { c.TrustedProxy = []string{wrong} }).Validate()
+		if err == nil || !strings.HasPrefix(err.Error(), "--trusted-proxy: ") {
+			t.Errorf("%q: %v", wrong, err)
+		}
 	}
 }
 

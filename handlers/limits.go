@@ -1,7 +1,9 @@
 package handlers
 
 import (
-	"net"
+	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/gofiber/fiber/v2"
@@ -32,12 +34,15 @@ func newRateLimit(perSecond float64) *rateLimit {
 	return &rateLimit{rate: rate.Limit(perSecond), burst: max(1, int(2*perSecond)), addresses: addresses}
 }
 
-func (l *rateLimit) limit(c *fiber.Ctx) error {
-	if !l.allow(address(c)) {
-		return app.Errorf(app.CodeTooMany, "That is too often. Please try again in a moment.")
+// limitPosts refuses whoever posts too often.
+func (s *Server) limitPosts(c *fiber.Ctx) error {
+	if !s.posts.allow(s.address(c)) {
+		return errTooOften
 	}
 	return c.Next()
 }
+
+var errTooOften = app.Errorf(app.CodeTooMany, "That is too often. Please try again in a moment.")
 
 func (l *rateLimit) allow(address string) bool {
 	if l.rate == 0 {
@@ -54,10 +59,38 @@ func (l *rateLimit) allow(address string) bool {
 }
 
 // address is whom a limit counts. In IPv6 one customer has a whole /64, so that is what counts.
-func address(c *fiber.Ctx) string {
-	ip := c.Context().RemoteIP()
-	if ip.To4() == nil && len(ip) == net.IPv6len {
-		ip = ip.Mask(net.CIDRMask(64, 128))
+func (s *Server) address(c *fiber.Ctx) string {
+	client := s.client(c)
+	if client.Is6() {
+		if prefix, err := client.Prefix(64); err == nil {
+			client = prefix.Addr()
+		}
 	}
-	return ip.String()
+	return client.String()
+}
+
+// client is who has sent a request: the peer, or if that is a trusted proxy, whoever it says it was sent for. What a
+// header says is believed from its end on, as far as trusted proxies wrote it: the rest anybody may have made up.
+func (s *Server) client(c *fiber.Ctx) netip.Addr {
+	client, _ := netip.AddrFromSlice(c.Context().RemoteIP())
+	client = client.Unmap()
+	var chain []string
+	for _, header := range c.Request().Header.PeekAll(fiber.HeaderXForwardedFor) {
+		chain = append(chain, strings.Split(string(header), ",")...)
+	}
+	for _, text := range slices.Backward(chain) {
+		if !s.trusted(client) {
+			break
+		}
+		before, err := netip.ParseAddr(strings.TrimSpace(text))
+		if err != nil {
+			break
+		}
+		client = before.Unmap().WithZone("")
+	}
+	return client
+}
+
+func (s *Server) trusted(addr netip.Addr) bool {
+	return slices.ContainsFunc(s.proxies, func(proxy netip.Prefix) bool { return proxy.Contains(addr) })
 }

@@ -103,7 +103,7 @@ func (s *Server) sendLog(ctx context.Context, c *fiber.Ctx, request logRequest) 
 		stream.at = max(request.Offset, log.Start)
 	}
 	if request.follow {
-		if stream.place, err = s.sockets.reserve(address(c)); err != nil {
+		if stream.place, err = s.sockets.reserve(s.address(c)); err != nil {
 			return err
 		}
 		stream.place.claim()

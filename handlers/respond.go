@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"mime"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -23,12 +24,28 @@ const varies = "Accept, HX-Request, HX-Request-Type"
 // somebody goes back, it asks again for the address without the first one, and needs a page.
 func wants(c *fiber.Ctx) form {
 	switch {
-	case c.Accepts(fiber.MIMETextHTML, fiber.MIMEApplicationJSON) == fiber.MIMEApplicationJSON:
+	case prefersJSON(c):
 		return asJSON
 	case c.Get("HX-Request") == "true" && c.Get("HX-Request-Type") == "partial":
 		return asFragment
 	}
 	return asPage
+}
+
+// prefersJSON reports whether JSON is wanted rather than HTML. Fiber weighs the types, but compares them letter by
+// letter and with their parameters.
+func prefersJSON(c *fiber.Ctx) bool {
+	var plain []string
+	for _, part := range strings.Split(c.Get(fiber.HeaderAccept), ",") {
+		if media, params, err := mime.ParseMediaType(part); err == nil {
+			if weight, given := params["q"]; given {
+				media += ";q=" + weight
+			}
+			plain = append(plain, media)
+		}
+	}
+	c.Request().Header.Set(fiber.HeaderAccept, strings.Join(plain, ","))
+	return c.Accepts(fiber.MIMETextHTML, fiber.MIMEApplicationJSON) == fiber.MIMEApplicationJSON
 }
 
 // sendHTML returns a function that sends what a template drew, or fails as it did.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/basicauth"
@@ -109,11 +110,16 @@ func (s *Server) authenticate() fiber.Handler {
 		// Both are compared whole, so that the time it takes tells nothing.
 		Authorizer: func(u, p string) bool { return equal(u, user) && equal(p, password) },
 		Unauthorized: func(c *fiber.Ctx) error {
+			time.Sleep(guessTime)
 			c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="Runboard", charset="UTF-8"`)
 			return fiber.ErrUnauthorized
 		},
 	})
 }
+
+// guessTime is how long a wrong password takes: nothing for whoever mistyped it, much for whoever tries them all.
+// It holds up the one connection only.
+const guessTime = 300 * time.Millisecond
 
 func equal(a, b string) bool {
 	hashA, hashB := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))

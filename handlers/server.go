@@ -3,9 +3,9 @@ package handlers
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -31,8 +31,6 @@ const (
 // Options is what a server serves. All fields are required.
 type Options struct {
 	Config    app.Config
-	Store     app.Store
-	Hub       *live.Hub
 	Templates *templates.Templates
 	Assets    *static.Assets
 	Kinds     []string // that may be started, the default first
@@ -46,7 +44,11 @@ type Server struct {
 	origins *origins
 	posts   *rateLimit
 	sockets *sockets
-	state   atomic.Int32
+	proxies []netip.Prefix // trusted ones
+
+	state atomic.Int32
+	Store app.Store // these two are there when it is no longer starting
+	Hub   *live.Hub
 }
 
 // The states of a server.
@@ -56,12 +58,19 @@ const (
 	draining
 )
 
-// New returns a server that is starting: until Ready is called, it refuses new runs and sockets.
+// New returns a server that is starting: until Ready is called, it only has static files.
 func New(options Options) (*Server, error) {
 	s := &Server{Options: options, posts: newRateLimit(options.Config.PostRate)}
 	var err error
 	if s.origins, err = newOrigins(options.Config.PublicOrigin); err != nil {
 		return nil, err
+	}
+	for _, text := range options.Config.TrustedProxy {
+		proxy, err := app.ParseProxy(text)
+		if err != nil {
+			return nil, err
+		}
+		s.proxies = append(s.proxies, proxy)
 	}
 	s.sockets = newSockets(s)
 	s.fiber = fiber.New(fiber.Config{
@@ -92,28 +101,32 @@ func (s *Server) route() {
 	r.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: s.logPanic}))
 	r.Use(setHeaders, s.origins.checkHost, s.authenticate(), s.origins.checkCrossSite)
 
+	r.Get(static.Prefix+"*", s.serveStatic)
+	r.Use(s.awaitStart)
 	r.Get("/up", s.up)
 	r.Get("/metrics", s.showMetrics)
-	r.Get(static.Prefix+"*", s.serveStatic)
 	r.Get("/", func(c *fiber.Ctx) error { return c.Redirect(templates.ListPath, fiber.StatusFound) })
 
 	runs := r.Group(templates.ListPath, compressed())
 	runs.Get("", s.listRuns)
-	runs.Post("", s.posts.limit, s.createRuns)
+	runs.Post("", s.limitPosts, s.createRuns)
 	runs.Get("/live", s.sockets.admit, s.sockets.watchList, s.sockets.upgrade)
 	runs.Get("/:id", s.showRun)
 	runs.Get("/:id/status", s.showStatus)
 	runs.Get("/:id/log", s.showLog)
-	runs.Post("/:id/cancel", s.posts.limit, s.cancelRun)
-	runs.Post("/:id/retry", s.posts.limit, s.retryRun)
+	runs.Post("/:id/cancel", s.limitPosts, s.cancelRun)
+	runs.Post("/:id/retry", s.limitPosts, s.retryRun)
 	runs.Get("/:id/live", s.sockets.admit, s.sockets.watchRun, s.sockets.upgrade)
 }
 
 // Serve answers what comes in through the listener, until Shutdown.
 func (s *Server) Serve(listener net.Listener) error { return s.fiber.Listener(lineListener{listener}) }
 
-// Ready lets in new runs and sockets.
-func (s *Server) Ready() { s.state.Store(serving) }
+// Ready has everything served, from a store and by a hub. It is to be called once.
+func (s *Server) Ready(store app.Store, hub *live.Hub) {
+	s.Store, s.Hub = store, hub
+	s.state.Store(serving) // whoever sees this sees the two as well
+}
 
 // Drain refuses new runs and sockets from now on; pages are still served.
 func (s *Server) Drain() { s.state.Store(draining) }
@@ -125,11 +138,21 @@ func (s *Server) CloseSockets(ctx context.Context) { s.sockets.close(ctx) }
 // Shutdown stops listening, and returns when all requests are answered or ctx has ended.
 func (s *Server) Shutdown(ctx context.Context) error { return s.fiber.ShutdownWithContext(ctx) }
 
+// awaitStart refuses what needs the store while there is none.
+func (s *Server) awaitStart(c *fiber.Ctx) error {
+	if s.state.Load() == starting {
+		return errStarting
+	}
+	return c.Next()
+}
+
+var errStarting = app.Errorf(app.CodeUnavailable, "The server is starting. Please try again in a moment.")
+
 // admitting returns nil when new runs and sockets are let in.
 func (s *Server) admitting() error {
 	switch s.state.Load() {
 	case starting:
-		return app.Errorf(app.CodeUnavailable, "The server is starting. Please try again in a moment.")
+		return errStarting
 	case draining:
 		return app.Errorf(app.CodeUnavailable, "The server is shutting down. Please try again in a moment.")
 	}
@@ -137,7 +160,12 @@ func (s *Server) admitting() error {
 }
 
 // Up returns nil when the server can serve whatever is asked.
-func (s *Server) Up() error { return errors.Join(s.admitting(), s.Store.Ready()) }
+func (s *Server) Up() error {
+	if err := s.admitting(); err != nil {
+		return err
+	}
+	return s.Store.Ready()
+}
 
 // up answers GET /up, by which a load balancer knows whether to send anybody here.
 func (s *Server) up(c *fiber.Ctx) error {

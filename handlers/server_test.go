@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/valyala/fasthttp"
+
 	"runboard/app"
 	"runboard/static"
 	"runboard/templates"
@@ -38,6 +40,14 @@ type testServer struct {
 
 func newServer(t *testing.T, store app.Store) (testServer, *strings.Builder) {
 	t.Helper()
+	s, log := startingServer(t, app.Config{PostRate: 100, UpgradeRate: 100})
+	s.Ready(store, nil)
+	return s, log
+}
+
+// startingServer is one that has no store yet.
+func startingServer(t *testing.T, config app.Config) (testServer, *strings.Builder) {
+	t.Helper()
 	assets, err := static.Load()
 	if err != nil {
 		t.Fatal(err)
@@ -48,13 +58,12 @@ func newServer(t *testing.T, store app.Store) (testServer, *strings.Builder) {
 	}
 	log := &strings.Builder{}
 	s, err := New(Options{
-		Config: app.Config{PostRate: 100, UpgradeRate: 100}, Store: store, Templates: drawing, Assets: assets,
+		Config: config, Templates: drawing, Assets: assets,
 		Kinds: []string{"test"}, Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Ready()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -138,6 +147,12 @@ func TestWhatIsWantedFollowsFromTheHeaders(t *testing.T) {
 		{[]string{"Accept", "image/png"}, "<!doctype html>"},
 		{[]string{"Accept", "text/html,application/json;q=0.5"}, "<!doctype html>"},
 		{[]string{"Accept", "application/json"}, `{"code":"not_found"`},
+		{[]string{"Accept", "Application/JSON"}, `{"code":"not_found"`},
+		{[]string{"Accept", "application/json; charset=utf-8"}, `{"code":"not_found"`},
+		{[]string{"Accept", "application/json;q=1, text/html;q=0.5"}, `{"code":"not_found"`},
+		{[]string{"Accept", "text/html;level=1, application/json"}, "<!doctype html>"},
+		{[]string{"Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"}, "<!doctype html>"},
+		{[]string{"Accept", "rubbish, ;;, /"}, "<!doctype html>"},
 		{[]string{"Accept", "application/json, text/plain, */*"}, `{"code":"not_found"`},
 		{[]string{"HX-Request", "true", "HX-Request-Type", "partial"}, `<p class="error">`},
 		{[]string{"HX-Request", "true", "HX-Request-Type", "full"}, "<!doctype html>"},
@@ -185,5 +200,53 @@ func TestARateIsOfOneAddressAndHasABurst(t *testing.T) {
 	}
 	if kept := limit.addresses.Len(); kept > maxAddresses {
 		t.Errorf("%d addresses are kept", kept)
+	}
+}
+
+func TestAServerThatStartsSaysSo(t *testing.T) {
+	s, _ := startingServer(t, app.Config{UpgradeRate: 100})
+	for _, path := range []string{"/up", "/metrics", "/", "/process_runs", "/process_runs/1", "/process_runs/1/log"} {
+		if status, body := get(t, s, path); status != http.StatusServiceUnavailable || !strings.Contains(body, "starting") {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	upgrade := []string{"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="}
+	if status, _ := get(t, s, "/process_runs/live", upgrade...); status != http.StatusServiceUnavailable {
+		t.Errorf("a socket: %d", status)
+	}
+	if status, _ := get(t, s, s.Assets.Path("app.css")); status != http.StatusOK {
+		t.Errorf("a static file: %d", status)
+	}
+}
+
+func TestOnlyATrustedProxySaysWhoTheClientIs(t *testing.T) {
+	const peer = "127.0.0.1"
+	for _, c := range []struct {
+		trusted   []string
+		forwarded string
+		want      string
+	}{
+		{nil, "203.0.113.7", peer},
+		{[]string{"10.0.0.0/8"}, "203.0.113.7", peer},
+		{[]string{peer}, "", peer},
+		{[]string{peer}, "203.0.113.7", "203.0.113.7"},
+		{[]string{peer}, "1.2.3.4, 203.0.113.7", "203.0.113.7"},
+		{[]string{peer, "203.0.113.0/24"}, "1.2.3.4, 203.0.113.7", "1.2.3.4"},
+		{[]string{"127.0.0.0/8"}, "1.2.3.4, rubbish", peer},
+		{[]string{peer}, "1.2.3.4, 10.0.0.1:80", peer},
+		{[]string{peer}, "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"},
+		{[]string{peer}, "::ffff:203.0.113.7", "203.0.113.7"},
+	} {
+		s, _ := startingServer(t, app.Config{TrustedProxy: c.trusted})
+		var got string
+		s.fiber.Server().Handler = func(ctx *fasthttp.RequestCtx) {
+			of := s.fiber.AcquireCtx(ctx)
+			defer s.fiber.ReleaseCtx(of)
+			got = s.address(of)
+		}
+		get(t, s, "/who", "X-Forwarded-For", c.forwarded)
+		if got != c.want {
+			t.Errorf("with %v and %q it is %s, want %s", c.trusted, c.forwarded, got, c.want)
+		}
 	}
 }

@@ -63,8 +63,8 @@ func (s *sockets) admit(c *fiber.Ctx) error {
 	if err := s.server.admitting(); err != nil {
 		return err
 	}
-	if !s.opening.allow(address(c)) {
-		return app.Errorf(app.CodeTooMany, "That is too often. Please try again in a moment.")
+	if !s.opening.allow(s.server.address(c)) {
+		return errTooOften
 	}
 	return c.Next()
 }
@@ -149,7 +149,7 @@ func (s *sockets) watchRun(c *fiber.Ctx) error {
 }
 
 func (s *sockets) upgrade(c *fiber.Ctx) error {
-	place, err := s.reserve(address(c))
+	place, err := s.reserve(s.server.address(c))
 	if err != nil {
 		return err
 	}

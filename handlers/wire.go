@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -20,8 +21,9 @@ func (s *Server) guardWire() {
 	server.Handler = func(ctx *fasthttp.RequestCtx) {
 		switch {
 		case !slices.Contains(fiber.DefaultMethods, string(ctx.Method())):
-			ctx.Response.Header.Set(fiber.HeaderAllow, "GET, HEAD, POST")
-			s.failEarly(ctx, fiber.ErrMethodNotAllowed)
+			// Fiber would answer by itself, and knows what is allowed where only for methods that it knows.
+			ctx.Request.Header.SetMethod(fiber.MethodTrace)
+			next(ctx)
 		case twoLengths(ctx.Request.Header.RawHeaders()):
 			ctx.SetConnectionClose()
 			s.failEarly(ctx, fiber.ErrBadRequest)
@@ -29,8 +31,18 @@ func (s *Server) guardWire() {
 			next(ctx)
 		}
 	}
+	// Without this, what has two lengths and no body would be waited for until its time is up.
+	server.HeaderReceived = func(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
+		if twoLengths(header.RawHeaders()) {
+			return fasthttp.RequestConfig{ReadTimeout: noTime}
+		}
+		return fasthttp.RequestConfig{}
+	}
 	server.ErrorHandler = func(ctx *fasthttp.RequestCtx, err error) { s.failEarly(ctx, unread(ctx, err)) }
 }
+
+// noTime is as much as none, which would mean that there is no limit.
+const noTime = time.Nanosecond
 
 // failEarly answers a request that does not reach Fiber.
 func (s *Server) failEarly(ctx *fasthttp.RequestCtx, err error) {
@@ -45,9 +57,12 @@ func (s *Server) failEarly(ctx *fasthttp.RequestCtx, err error) {
 // unread explains why a request could not be read. The error itself would repeat what was sent.
 func unread(ctx *fasthttp.RequestCtx, err error) error {
 	timeout, isNet := errors.AsType[net.Error](err)
+	conn, isConn := ctx.Conn().(*lineConn)
 	switch {
+	case isConn && conn.cut.Load():
+		return fiber.ErrBadRequest
 	case errors.As(err, new(*fasthttp.ErrSmallBuffer)):
-		if conn, ok := ctx.Conn().(*lineConn); ok && !conn.hasLine.Load() {
+		if isConn && !conn.hasLine.Load() {
 			return fiber.ErrRequestURITooLong
 		}
 		return fiber.ErrRequestHeaderFieldsTooLarge
@@ -87,6 +102,13 @@ func (l lineListener) Accept() (net.Conn, error) {
 type lineConn struct {
 	net.Conn
 	hasLine atomic.Bool // a socket is read and written at the same time
+	cut     atomic.Bool // the rest of the request is not waited for, see guardWire
+}
+
+// SetReadDeadline takes note of one that leaves no time.
+func (c *lineConn) SetReadDeadline(deadline time.Time) error {
+	c.cut.Store(!deadline.IsZero() && time.Until(deadline) <= noTime)
+	return c.Conn.SetReadDeadline(deadline)
 }
 
 func (c *lineConn) Read(b []byte) (int, error) {
