@@ -15,8 +15,15 @@ type dispatcher struct {
 	runs     chan app.ProcessRun // dispatcher to workers; never full: it has room for all in flight
 	released chan int64          // workers to dispatcher: the ids of runs they are done with
 
-	inFlight map[int64]app.ProcessRun // owned by dispatch
-	orders   *orders                  // dispatcher to workers: what to stop
+	inFlight map[int64]flight // owned by dispatch
+	solitude *solitude        // owned by dispatch
+	orders   *orders          // dispatcher to workers: what to stop
+}
+
+// flight is a run that was handed out, and when.
+type flight struct {
+	app.ProcessRun
+	since time.Time
 }
 
 func newDispatcher(q *Queue) *dispatcher {
@@ -24,8 +31,9 @@ func newDispatcher(q *Queue) *dispatcher {
 		queue:    q,
 		runs:     make(chan app.ProcessRun, q.Workers),
 		released: make(chan int64, q.Workers), // room for all: workers never wait to release
-		inFlight: make(map[int64]app.ProcessRun, q.Workers),
-		orders:   newOrders(),
+		inFlight: make(map[int64]flight, q.Workers),
+		solitude: newSolitude(q.RunTimeout + stopGrace),
+		orders:   q.orders(),
 	}
 }
 
@@ -90,6 +98,12 @@ func (d *dispatcher) fill(ctx context.Context) {
 		}
 		return
 	}
+	held := false
+	defer func() {
+		if !held {
+			d.solitude.letGo()
+		}
+	}()
 	for _, run := range waiting {
 		if _, taken := d.inFlight[run.ID]; taken {
 			continue
@@ -99,9 +113,10 @@ func (d *dispatcher) fill(ctx context.Context) {
 		}
 		switch d.admit(run) {
 		case admitted:
-			d.inFlight[run.ID] = run
+			d.inFlight[run.ID] = flight{run, time.Now()}
 			d.runs <- run
 		case holdAll:
+			held = true
 			return
 		}
 	}
@@ -117,16 +132,21 @@ const (
 
 // admit decides whether a run may join those in flight. Any run that a crash has interrupted may be
 // the one that caused it. These go a few at a time, so that few are there when it happens again;
-// and one that another crash would fail goes alone, so that only its own fault can fail it.
+// and one that another crash would fail goes alone, so that only its own fault can fail it; see solitude for how
+// long others wait for that.
 func (d *dispatcher) admit(run app.ProcessRun) verdict {
 	switch {
 	case !run.Suspect():
 		return admitted
 	case d.lastChance(run):
-		if d.endangered() > 0 {
+		switch {
+		case d.endangered() == 0:
+			d.solitude.done()
+			return admitted
+		case d.solitude.hold(time.Now()):
 			return holdAll
 		}
-		return admitted
+		return skipped
 	}
 	suspects := 0
 	for _, other := range d.inFlight {
@@ -154,10 +174,10 @@ func (d *dispatcher) endangered() (n int) {
 	return n
 }
 
-// mustWait reports whether a run is in flight that must be alone.
+// mustWait reports whether a run is in flight that must be alone still.
 func (d *dispatcher) mustWait() bool {
 	for _, run := range d.inFlight {
-		if d.lastChance(run) && !d.orders.isGivenUp(run.ID) {
+		if d.lastChance(run.ProcessRun) && !d.orders.isGivenUp(run.ID) && time.Since(run.since) < soloTime {
 			return true
 		}
 	}

@@ -179,3 +179,42 @@ func TestWorkThatDoesNotHeedItsContext(t *testing.T) {
 		}
 	})
 }
+
+func TestAQueueThatStopsDoesNotWaitForWorkWhoseRunHasEnded(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	goOn := make(chan struct{})
+	defer close(goOn)
+	queue := newQueue(store, jobs.Kind{Name: "deaf", Work: func(context.Context, app.ProcessRun, *jobs.Report) error {
+		<-goOn
+		return nil
+	}})
+	queue.RunTimeout, queue.DrainTimeout = 10*time.Millisecond, time.Hour
+	ask, stopped := start(t, queue)
+	becomes(t, store, create(t, store, "deaf", 1), app.Failed)
+	ask()
+	await(t, stopped, "the queue to stop")
+}
+
+func TestWhatIsGivenUpIsGivenBackAtOnce(t *testing.T) {
+	t.Parallel()
+	store, work := openStore(t), newGated()
+	queue := newQueue(store, work.kind("report"))
+	queue.DrainTimeout = time.Hour
+	ask, stopped := start(t, queue)
+	first := create(t, store, "report", 2)
+	await(t, work.working, "the first run")
+	await(t, work.working, "the second run")
+	ask()
+	queue.GiveUp(t.Context())
+	for id := first; id < first+2; id++ {
+		if run := read(t, store, id); run.Status != app.Created || run.Crashes != 0 || run.Attempt != 0 {
+			t.Errorf("the run is %+v", run)
+		}
+	}
+	close(work.gate) // what the work comes to now counts for nothing
+	await(t, stopped, "the queue to stop")
+	if counts := counts(t, store); counts[app.Created] != 2 {
+		t.Errorf("in the end there are %v", counts)
+	}
+}
