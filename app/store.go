@@ -28,6 +28,11 @@ type Store interface {
 	// Page returns the runs that a query asks for.
 	Page(ctx context.Context, query Query) (Page, error)
 
+	// Runs returns the newest runs that a filter finds with ids below before, at most limit of them, for whoever goes
+	// through all. next is the before of what follows, or 0 when nothing does; it may be more than 0 although nothing
+	// does.
+	Runs(ctx context.Context, filter Filter, before int64, limit int) (runs []ProcessRun, next int64, err error)
+
 	// Cancel stops a run: one that is created is cancelled at once, one that is started is asked to stop
 	// and is cancelled when its work has returned. Asking again changes nothing. It returns the run as it
 	// then is, and fails with CodeNotFound, or with CodeConflict when the run is final.

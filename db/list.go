@@ -28,6 +28,22 @@ func (s *Store) Page(ctx context.Context, query app.Query) (page app.Page, err e
 	return page, err
 }
 
+// Runs implements app.Store.
+func (s *Store) Runs(ctx context.Context, filter app.Filter, before int64, limit int) (runs []app.ProcessRun, next int64, err error) {
+	err = s.read(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
+		l, err := s.newList(ctx, tx, filter)
+		if err != nil {
+			return err
+		}
+		runs, next, err = l.runs(ctx, l.within(span{before: before}), false, limit)
+		return err
+	})
+	if len(runs) == limit {
+		next = runs[limit-1].ID
+	}
+	return runs, next, err
+}
+
 // readPage goes from a known id in one direction, so that a page deep in the list costs what the
 // first one does. It asks for one run more than it shows, to learn whether the list goes on.
 func (s *Store) readPage(ctx context.Context, tx *sqlx.Tx, query app.Query) (page app.Page, err error) {
@@ -43,7 +59,7 @@ func (s *Store) readPage(ctx context.Context, tx *sqlx.Tx, query app.Query) (pag
 	case app.After:
 		onwards.after = max(onwards.after, query.Cursor)
 	}
-	if page.Runs, page.SearchedTo, err = l.runs(ctx, onwards, query.Turn == app.After); err != nil {
+	if page.Runs, page.SearchedTo, err = l.runs(ctx, onwards, query.Turn == app.After, app.PageSize+1); err != nil {
 		return page, err
 	}
 	more := len(page.Runs) > app.PageSize || page.SearchedTo > 0
@@ -196,14 +212,14 @@ func countText(s section) string {
 // with are the arguments of a section's texts.
 func (s section) with(more ...any) []any { return append(slices.Clone(s.args), more...) }
 
-// runs returns the first runs of a span, one more than a page has, from either end of it. For searchedTo see search.
-func (l *list) runs(ctx context.Context, in span, ascending bool) (runs []app.ProcessRun, searchedTo int64, err error) {
+// runs returns the first limit runs of a span, from either end of it. For searchedTo see search.
+func (l *list) runs(ctx context.Context, in span, ascending bool, limit int) (runs []app.ProcessRun, searchedTo int64, err error) {
 	if l.match != "" {
-		return l.search(ctx, in, ascending)
+		return l.search(ctx, in, ascending, limit)
 	}
 	runs = []app.ProcessRun{}
 	for _, section := range l.sections {
-		some, err := readRuns(ctx, l.tx, runsText(section, ascending), section.with(in.after, in.before, app.PageSize+1)...)
+		some, err := readRuns(ctx, l.tx, runsText(section, ascending), section.with(in.after, in.before, limit)...)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -217,13 +233,13 @@ func (l *list) runs(ctx context.Context, in span, ascending bool) (runs []app.Pr
 			return int(min(max(b.ID-a.ID, -1), 1))
 		})
 	}
-	return runs[:min(len(runs), app.PageSize+1)], 0, nil
+	return runs[:min(len(runs), limit)], 0, nil
 }
 
 // any reports whether there is a run in a span.
 func (l *list) any(ctx context.Context, in span) (found bool, err error) {
 	if l.match != "" {
-		runs, searchedTo, err := l.search(ctx, in, false)
+		runs, searchedTo, err := l.search(ctx, in, false, 1)
 		return len(runs) > 0 || searchedTo > 0, err
 	}
 	for _, section := range l.sections {

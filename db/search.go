@@ -85,9 +85,9 @@ func searchText(s section, ascending bool) string {
 		s.where + "TRUE ORDER BY found.rowid " + order
 }
 
-// search returns the first runs of a span that have the words, one more than a page has. When only some of the matches
+// search returns the first limit runs of a span that have the words. When only some of the matches
 // could be looked at, and there are not enough runs among them, searchedTo is where to go on.
-func (l *list) search(ctx context.Context, in span, ascending bool) (runs []app.ProcessRun, searchedTo int64, err error) {
+func (l *list) search(ctx context.Context, in span, ascending bool, limit int) (runs []app.ProcessRun, searchedTo int64, err error) {
 	low, high := rowsFrom(beyond(in.after)), rowsFrom(in.before)
 	where := l.where()
 	rows, err := l.tx.QueryxContext(ctx, searchText(where, ascending), append([]any{l.match, low, high, searched, partsPerRun}, where.args...)...)
@@ -96,7 +96,7 @@ func (l *list) search(ctx context.Context, in span, ascending bool) (runs []app.
 	}
 	defer rows.Close()
 	runs = []app.ProcessRun{}
-	for rows.Next() && len(runs) <= app.PageSize {
+	for len(runs) < limit && rows.Next() {
 		var row runRow
 		if err := rows.StructScan(&row); err != nil {
 			return nil, 0, err
@@ -105,7 +105,7 @@ func (l *list) search(ctx context.Context, in span, ascending bool) (runs []app.
 			runs = append(runs, row.run())
 		}
 	}
-	if err := rows.Err(); err != nil || len(runs) > app.PageSize || ascending {
+	if err := rows.Err(); err != nil || len(runs) == limit || ascending {
 		return runs, 0, err
 	}
 	searchedTo, err = l.searchedTo(ctx, low, high)

@@ -107,6 +107,9 @@ func (s *Server) route() {
 	r.Get("/metrics", s.showMetrics)
 	r.Get("/", func(c *fiber.Ctx) error { return c.Redirect(templates.ListPath, fiber.StatusFound) })
 
+	r.Get(templates.ListPath+".ndjson", s.export(ndjson))
+	r.Get(templates.ListPath+".csv", s.export(commaSeparated))
+
 	runs := r.Group(templates.ListPath, compressed())
 	runs.Get("", s.listRuns)
 	runs.Post("", s.limitPosts, s.createRuns)

@@ -41,6 +41,8 @@ func functions(asset func(string) string) template.FuncMap {
 		"queryPath":  QueryPath,
 		"livePath":   LivePath,
 
+		"downloadPath": DownloadPath,
+
 		"link":  func(path, id string, current bool) link { return link{path, id, current} },
 		"count": func(status app.Status, counts app.Counts) count { return count{status, counts[status]} },
 		"wish":  func(path, word string) wish { return wish{path, word} },

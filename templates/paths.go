@@ -19,6 +19,11 @@ func LogPath(run int64) string { return RunPath(run) + "/log" }
 // QueryPath is where the list is that answers a query.
 func QueryPath(query app.Query) string { return withQuery(ListPath, query) }
 
+// DownloadPath is where all runs are that a query's filter finds, as a file of a type.
+func DownloadPath(query app.Query, extension string) string {
+	return withQuery(ListPath+"."+extension, query.To(app.Newest, 0))
+}
+
 // LivePath is where the socket of that list is.
 func LivePath(query app.Query) string { return withQuery(ListPath+"/live", query) }
 

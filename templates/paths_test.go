@@ -31,6 +31,14 @@ func TestThePathOfAQuery(t *testing.T) {
 	}
 }
 
+func TestADownloadIsOfTheWholeList(t *testing.T) {
+	t.Parallel()
+	query := app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed, Kind: "a b", Text: "x&y"}}.To(app.Before, 7)
+	if got := templates.DownloadPath(query, "csv"); got != "/process_runs.csv?kind=a+b&q=x%26y&status=failed" {
+		t.Errorf("it is at %s", got)
+	}
+}
+
 func TestThePathsAndIDsOfARun(t *testing.T) {
 	t.Parallel()
 	for got, want := range map[string]string{

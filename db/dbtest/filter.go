@@ -103,6 +103,15 @@ func (f fixture) checkFilter(t *rapid.T, all []app.ProcessRun, filter app.Filter
 	if !slices.Equal(older, want) {
 		t.Fatalf("with %+v there are %v and not %v", filter, older, want)
 	}
+	var through []int64
+	for next := int64(1 << 62); next > 0; {
+		runs, onwards, err := f.store.Runs(ctx, filter, next, 7)
+		f.ok(err)
+		through, next = append(through, ids(runs)...), onwards
+	}
+	if !slices.Equal(through, want) {
+		t.Fatalf("with %+v one goes through %v and not %v", filter, through, want)
+	}
 	var newer []int64
 	page = f.page(app.Query{Filter: filter}.To(app.After, 0))
 	for newer = ids(page.Runs); page.HasNewer; {

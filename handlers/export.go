@@ -1,0 +1,157 @@
+package handlers
+
+import (
+	"bufio"
+	"encoding/csv"
+	"encoding/json"
+	"math"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"runboard/app"
+)
+
+// exported is how many runs are read, and in memory, at once.
+const exported = 500
+
+// A format is how runs are written down for other programs.
+type format struct {
+	name, contentType string
+	begin             func(*bufio.Writer) error
+	write             func(*bufio.Writer, app.ProcessRun) error
+}
+
+var ndjson = format{
+	name: "ndjson", contentType: "application/x-ndjson",
+	begin: func(*bufio.Writer) error { return nil },
+	write: func(w *bufio.Writer, run app.ProcessRun) error { return json.NewEncoder(w).Encode(run) },
+}
+
+var commaSeparated = format{
+	name: "csv", contentType: "text/csv; charset=utf-8; header=present",
+	begin: func(w *bufio.Writer) error { return writeRecord(w, columns()) },
+	write: func(w *bufio.Writer, run app.ProcessRun) error { return writeRecord(w, record(run)) },
+}
+
+// export answers GET /process_runs.ndjson and .csv: all runs of a filter, newest first, as a stream. Each run is there
+// once, as it is when its turn comes.
+func (s *Server) export(f format) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		query, err := parseQuery(c)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := requestContext()
+		defer cancel()
+		runs, next, err := s.Store.Runs(ctx, query.Filter, math.MaxInt64, exported)
+		if err != nil {
+			return err
+		}
+		place, err := s.sockets.reserve(s.address(c))
+		if err != nil {
+			return err
+		}
+		place.claim()
+		stream := &exportStream{server: s, format: f, filter: query.Filter, conn: c.Context().Conn(), place: place}
+		c.Set(fiber.HeaderContentType, f.contentType)
+		c.Set(fiber.HeaderContentDisposition, `attachment; filename="process_runs.`+f.name+`"`)
+		c.Context().SetBodyStreamWriter(func(w *bufio.Writer) { stream.write(w, runs, next) })
+		return nil
+	}
+}
+
+// exportStream writes runs to a connection.
+type exportStream struct {
+	server *Server
+	format format
+	filter app.Filter
+	conn   net.Conn
+	place  *place
+}
+
+func (e *exportStream) write(w *bufio.Writer, runs []app.ProcessRun, next int64) {
+	defer e.server.survivePanic("an export")
+	defer e.place.leave()
+	defer e.extend()
+	err := e.format.begin(w)
+	for err == nil {
+		e.extend()
+		for _, run := range runs {
+			if err := e.format.write(w, run); err != nil {
+				return // the reader has gone
+			}
+		}
+		if next == 0 || w.Flush() != nil || e.stopping() {
+			return
+		}
+		runs, next, err = e.read(next)
+	}
+	e.server.Log.Warn("an export ends early", "error", err)
+	_ = e.conn.Close() // so that it is not taken for the whole
+}
+
+func (e *exportStream) read(before int64) ([]app.ProcessRun, int64, error) {
+	ctx, cancel := requestContext()
+	defer cancel()
+	return e.server.Store.Runs(ctx, e.filter, before, exported)
+}
+
+// extend gives the reader time for the next part.
+func (e *exportStream) extend() { _ = e.conn.SetWriteDeadline(time.Now().Add(streamTime)) }
+
+// stopping reports whether the server stops; then the reader must not take what it has for the whole either.
+func (e *exportStream) stopping() bool {
+	select {
+	case <-e.server.sockets.closing:
+		_ = e.conn.Close()
+		return true
+	default:
+		return false
+	}
+}
+
+func writeRecord(w *bufio.Writer, fields []string) error {
+	out := csv.NewWriter(w)
+	_ = out.Write(fields) // its error is that of Flush
+	out.Flush()
+	return out.Error()
+}
+
+func columns() []string {
+	return []string{
+		"id", "kind", "status", "version", "attempt", "crashes", "error", "created_at", "updated_at", "started_at", "finished_at",
+		"due_at", "cancel_requested_at", "percent", "message",
+	}
+}
+
+func record(run app.ProcessRun) []string {
+	percent := ""
+	if run.Percent.Known() {
+		percent = strconv.Itoa(int(run.Percent))
+	}
+	return []string{
+		strconv.FormatInt(run.ID, 10), harmless(run.Kind), run.Status.String(), strconv.FormatInt(run.Version, 10),
+		strconv.Itoa(run.Attempt), strconv.Itoa(run.Crashes), harmless(run.Error),
+		stamp(run.CreatedAt), stamp(run.UpdatedAt), stamp(run.StartedAt), stamp(run.FinishedAt), stamp(run.DueAt), stamp(run.CancelAt),
+		percent, harmless(run.Message),
+	}
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.RFC3339Nano)
+}
+
+// harmless keeps a spreadsheet from taking for a formula what some work has said.
+func harmless(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}
