@@ -180,7 +180,7 @@ func open(ctx context.Context, config app.Config, registry *jobs.Registry, log *
 	p.store, err = db.Open(ctx, db.Options{
 		Path: config.DatabasePath(), Synchronous: config.Synchronous,
 		MaxPending: config.MaxPending, MaxCrashes: config.MaxCrashes,
-		LogLimit: int64(config.LogLimit), Log: log,
+		LogLimit: int64(config.LogLimit), KeepFinished: config.KeepFinished, KeepMax: config.KeepMax, Log: log,
 	})
 	if err != nil {
 		_ = p.listener.Close() // it may not have come to serve yet
@@ -206,10 +206,11 @@ func (p *program) run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var queue, hub sync.WaitGroup
+	var queue, hub, pruning sync.WaitGroup
 	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWatching()
 	queue.Go(func() { p.queue.Run(ctx) })
+	pruning.Go(func() { p.store.Prune(ctx) })
 	hub.Go(func() { p.hub.Run(watching) })
 	p.server.Ready(p.store, p.hub)
 
@@ -222,6 +223,7 @@ func (p *program) run(ctx context.Context) error {
 	}
 	p.server.Drain()
 	queue.Wait()
+	pruning.Wait()
 	stopWatching()
 	hub.Wait()
 	within(socketsTime, p.server.CloseSockets)

@@ -20,6 +20,9 @@ type Config struct {
 	CommandDir string   `name:"command-dir" env:"COMMAND_DIR" placeholder:"DIR" help:"Where commands run; without it, each run has an empty directory of its own, which is removed afterwards."`
 	LogLimit   Bytes    `name:"log-limit" env:"LOG_LIMIT" default:"1MiB" help:"How much of the log of a run is kept: the newest part."`
 
+	KeepFinished time.Duration `name:"keep-finished" env:"KEEP_FINISHED" default:"720h" help:"How long finished runs are kept, with their logs; 0: for ever."`
+	KeepMax      int64         `name:"keep-max" env:"KEEP_MAX" default:"1000000" help:"How many finished runs are kept; 0: any number."`
+
 	Workers      int           `name:"workers" env:"WORKERS" default:"10" help:"Runs worked on at once."`
 	DelayMin     time.Duration `name:"delay-min" env:"DELAY_MIN" default:"2s" help:"Simulated work: shortest sleep before it is started, and again before it finishes."`
 	DelayMax     time.Duration `name:"delay-max" env:"DELAY_MAX" default:"4s" help:"Simulated work: longest such sleep."`
@@ -59,6 +62,8 @@ func (c Config) Validate() error {
 		checkRange("delay-max", c.DelayMax, 0, time.Hour),
 		c.checkDelays(),
 		checkRange("log-limit", c.LogLimit, 4<<10, 1<<30),
+		checkRange("keep-finished", c.KeepFinished, 0, 100*365*24*time.Hour),
+		checkRange("keep-max", c.KeepMax, 0, 1_000_000_000),
 		checkRange("run-timeout", c.RunTimeout, time.Millisecond, 30*24*time.Hour),
 		checkRange("drain-timeout", c.DrainTimeout, 0, time.Hour),
 		checkOneOf("synchronous", c.Synchronous, "full", "normal"),

@@ -37,6 +37,7 @@ func TestEachSettingHasTheFlagTheVariableAndTheDefaultOfTheContract(t *testing.T
 		"synchronous": "full", "max-pending": "1000000", "max-sockets": "20000", "max-sockets-per-address": "1000",
 		"upgrade-rate": "200", "post-rate": "100", "public-origin": "", "auth": "", "insecure": "", "log-format": "text",
 		"command": "", "commands": "", "command-dir": "", "log-limit": "1MiB", "trusted-proxy": "",
+		"keep-finished": "720h", "keep-max": "1000000",
 	}
 	for field := range reflect.TypeFor[app.Config]().Fields() {
 		flag, variable := field.Tag.Get("name"), field.Tag.Get("env")

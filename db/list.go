@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -228,9 +229,9 @@ func (l *list) runs(ctx context.Context, in span, ascending bool, limit int) (ru
 	if len(l.sections) > 1 {
 		slices.SortFunc(runs, func(a, b app.ProcessRun) int {
 			if ascending {
-				return int(min(max(a.ID-b.ID, -1), 1))
+				return cmp.Compare(a.ID, b.ID)
 			}
-			return int(min(max(b.ID-a.ID, -1), 1))
+			return cmp.Compare(b.ID, a.ID)
 		})
 	}
 	return runs[:min(len(runs), limit)], 0, nil

@@ -33,6 +33,9 @@ type Options struct {
 	MaxCrashes int
 	// LogLimit is how many bytes of a run's log are kept; the default is 1 MiB.
 	LogLimit int64
+	// KeepFinished is for how long finished runs are kept, and KeepMax how many of them; 0 is no limit. See Prune.
+	KeepFinished time.Duration
+	KeepMax      int64
 	// Now is the clock; the default is time.Now.
 	Now func() time.Time
 	// Log gets what the store cannot tell anybody else; the default is slog.Default.

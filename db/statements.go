@@ -22,6 +22,7 @@ type statements struct {
 	event, oldEvent                     *sqlx.Stmt
 	isClaimed, lastPart, addPart        *sqlx.Stmt
 	extendPart, dropParts               *sqlx.Stmt
+	dropRun, dropEvents                 *sqlx.Stmt
 	indexText, dropText                 *sqlx.Stmt // nil when the engine cannot search
 }
 
@@ -70,6 +71,8 @@ func (s *statements) texts() []text {
 		{&s.addPart, addPart},
 		{&s.extendPart, extendPart},
 		{&s.dropParts, dropParts},
+		{&s.dropRun, dropRun},
+		{&s.dropEvents, dropEvents},
 	}
 	if s.searchable {
 		texts = append(texts, text{&s.indexText, indexText}, text{&s.dropText, dropText})
