@@ -12,7 +12,6 @@ import (
 	"reflect"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -53,18 +52,12 @@ func main() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	var running atomic.Pointer[program]
-	go heedSignals(cancel, func() {
-		if p := running.Load(); p != nil {
-			p.queue.GiveUp(context.Background())
-		}
-	})
+	go heedSignals(cancel)
 	program, err := open(ctx, config, registry, newLog(config))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "runboard:", err)
 		os.Exit(exitFailed)
 	}
-	running.Store(program)
 	if err := program.run(ctx); err != nil {
 		program.log.Error("stopped", "error", err)
 		os.Exit(exitFailed)
@@ -125,19 +118,14 @@ func newLog(config app.Config) *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, nil))
 }
 
-// hurryTime is how long the process goes on after the second signal.
-const hurryTime = time.Second
-
-// heedSignals asks for a shutdown at the first signal. At the second it ends the process, and loses nothing: what is
-// being worked on is given back before, and done again later.
-func heedSignals(shutDown, hurry func()) {
+// heedSignals asks for a shutdown at the first signal, and ends the process at the second, which loses
+// nothing: what was interrupted is done again.
+func heedSignals(shutDown func()) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 	<-signals
 	shutDown()
 	<-signals
-	time.AfterFunc(hurryTime, func() { os.Exit(exitFailed) })
-	hurry()
 	os.Exit(exitFailed)
 }
 

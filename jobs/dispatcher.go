@@ -15,15 +15,8 @@ type dispatcher struct {
 	runs     chan app.ProcessRun // dispatcher to workers; never full: it has room for all in flight
 	released chan int64          // workers to dispatcher: the ids of runs they are done with
 
-	inFlight map[int64]flight // owned by dispatch
-	solitude *solitude        // owned by dispatch
-	orders   *orders          // dispatcher to workers: what to stop
-}
-
-// flight is a run that was handed out, and when.
-type flight struct {
-	app.ProcessRun
-	since time.Time
+	inFlight map[int64]app.ProcessRun // owned by dispatch
+	orders   *orders                  // dispatcher to workers: what to stop
 }
 
 func newDispatcher(q *Queue) *dispatcher {
@@ -31,9 +24,8 @@ func newDispatcher(q *Queue) *dispatcher {
 		queue:    q,
 		runs:     make(chan app.ProcessRun, q.Workers),
 		released: make(chan int64, q.Workers), // room for all: workers never wait to release
-		inFlight: make(map[int64]flight, q.Workers),
-		solitude: newSolitude(q.RunTimeout + stopGrace),
-		orders:   q.orders(),
+		inFlight: make(map[int64]app.ProcessRun, q.Workers),
+		orders:   newOrders(),
 	}
 }
 
@@ -98,12 +90,6 @@ func (d *dispatcher) fill(ctx context.Context) {
 		}
 		return
 	}
-	held := false
-	defer func() {
-		if !held {
-			d.solitude.letGo()
-		}
-	}()
 	for _, run := range waiting {
 		if _, taken := d.inFlight[run.ID]; taken {
 			continue
@@ -113,10 +99,9 @@ func (d *dispatcher) fill(ctx context.Context) {
 		}
 		switch d.admit(run) {
 		case admitted:
-			d.inFlight[run.ID] = flight{run, time.Now()}
+			d.inFlight[run.ID] = run
 			d.runs <- run
 		case holdAll:
-			held = true
 			return
 		}
 	}
@@ -132,21 +117,16 @@ const (
 
 // admit decides whether a run may join those in flight. Any run that a crash has interrupted may be
 // the one that caused it. These go a few at a time, so that few are there when it happens again;
-// and one that another crash would fail goes alone, so that only its own fault can fail it; see solitude for how
-// long others wait for that.
+// and one that another crash would fail goes alone, so that only its own fault can fail it.
 func (d *dispatcher) admit(run app.ProcessRun) verdict {
 	switch {
 	case !run.Suspect():
 		return admitted
 	case d.lastChance(run):
-		switch {
-		case d.endangered() == 0:
-			d.solitude.done()
-			return admitted
-		case d.solitude.hold(time.Now()):
+		if d.endangered() > 0 {
 			return holdAll
 		}
-		return skipped
+		return admitted
 	}
 	suspects := 0
 	for _, other := range d.inFlight {
@@ -174,10 +154,10 @@ func (d *dispatcher) endangered() (n int) {
 	return n
 }
 
-// mustWait reports whether a run is in flight that must be alone still.
+// mustWait reports whether a run is in flight that must be alone.
 func (d *dispatcher) mustWait() bool {
 	for _, run := range d.inFlight {
-		if d.lastChance(run.ProcessRun) && !d.orders.isGivenUp(run.ID) && time.Since(run.since) < soloTime {
+		if d.lastChance(run) && !d.orders.isGivenUp(run.ID) {
 			return true
 		}
 	}

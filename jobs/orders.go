@@ -1,45 +1,30 @@
 package jobs
 
-import (
-	"maps"
-	"slices"
-	"sync"
-
-	"runboard/app"
-)
+import "sync"
 
 // orders carries the wish to stop a run from the dispatcher, which reads it in the database, to the worker
 // that does the run.
 type orders struct {
 	mu      sync.Mutex
 	cancels map[int64]func() // by run
-	started map[int64]app.ProcessRun
-	givenUp map[int64]bool // runs whose work goes on although they have ended
+	givenUp map[int64]bool   // runs whose work goes on although they have ended
 }
 
 func newOrders() *orders {
-	return &orders{cancels: make(map[int64]func()), started: make(map[int64]app.ProcessRun), givenUp: make(map[int64]bool)}
+	return &orders{cancels: make(map[int64]func()), givenUp: make(map[int64]bool)}
 }
 
-// expect has cancel called when a run that is started is to stop, until the function that it returns is called.
-func (o *orders) expect(run app.ProcessRun, cancel func()) (forget func()) {
+// expect has cancel called when the run is to stop, until the function that it returns is called.
+func (o *orders) expect(run int64, cancel func()) (forget func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.cancels[run.ID], o.started[run.ID] = cancel, run
+	o.cancels[run] = cancel
 	return func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		delete(o.cancels, run.ID)
-		delete(o.started, run.ID)
-		delete(o.givenUp, run.ID)
+		delete(o.cancels, run)
+		delete(o.givenUp, run)
 	}
-}
-
-// all are the runs that are started.
-func (o *orders) all() []app.ProcessRun {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return slices.Collect(maps.Values(o.started))
 }
 
 // stop cancels a run, if it is being worked on. To do so again changes nothing.

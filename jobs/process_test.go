@@ -137,7 +137,9 @@ func TestCancellingStopsAWholeTreeOfProcesses(t *testing.T) {
 	t.Parallel()
 	mark := marker(t)
 	store, id := begin(t, tree(mark), nil)
-	awaitMarked(t, mark, 6) // the command, its subshell, and four that sleep
+	until(t, store, "the tree", func() bool {
+		return strings.Contains(textOf(logOf(t, store, id)), "ready") && len(marked(t, mark)) >= 5
+	})
 	if _, err := store.Cancel(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}

@@ -42,28 +42,6 @@ type Queue struct {
 	RunTimeout   time.Duration // longest time for one attempt
 	DrainTimeout time.Duration // how long work may go on when Run is asked to stop
 	Log          *slog.Logger
-
-	makeOrders sync.Once
-	current    *orders
-}
-
-func (q *Queue) orders() *orders {
-	q.makeOrders.Do(func() { q.current = newOrders() })
-	return q.current
-}
-
-// GiveUp gives back at once all runs that are being worked on, for a process that is about to end without waiting for
-// them: so that it does not count as a crash. Run must have been asked to stop.
-func (q *Queue) GiveUp(ctx context.Context) {
-	var all sync.WaitGroup
-	for _, run := range q.orders().all() {
-		all.Go(func() {
-			if err := q.Backlog.GiveBack(ctx, run); err != nil && app.CodeOf(err) != app.CodeConflict {
-				q.Log.Error("a run cannot be given back", "run", run.ID, "error", err)
-			}
-		})
-	}
-	all.Wait()
 }
 
 // Run works until ctx ends. Then it takes no more runs, lets the present ones go on for the drain
@@ -117,7 +95,7 @@ func (q *Queue) handle(accepting, working context.Context, orders *orders, run a
 	case unprepared != nil:
 		q.finish(working, started, q.verdict(started, unprepared))
 	default:
-		q.attempt(accepting, working, orders, kind, started)
+		q.attempt(working, orders, kind, started)
 	}
 }
 
@@ -144,10 +122,10 @@ func (q *Queue) start(run app.ProcessRun) (app.ProcessRun, error) {
 }
 
 // attempt does the work once and writes down what came of it.
-func (q *Queue) attempt(accepting, working context.Context, orders *orders, kind Kind, run app.ProcessRun) {
+func (q *Queue) attempt(working context.Context, orders *orders, kind Kind, run app.ProcessRun) {
 	ctx, cancel := context.WithCancelCause(working)
 	defer cancel(nil)
-	defer orders.expect(run, func() { cancel(ErrCancelled) })()
+	defer orders.expect(run.ID, func() { cancel(ErrCancelled) })()
 	timed, stop := context.WithTimeoutCause(ctx, q.RunTimeout, ErrTimeout)
 	defer stop()
 
@@ -173,7 +151,7 @@ func (q *Queue) attempt(accepting, working context.Context, orders *orders, kind
 	q.Log.Error("work does not heed its context", "run", run.ID, "kind", run.Kind)
 	select { // the place stays taken: the work still uses what it uses
 	case <-result:
-	case <-accepting.Done(): // nobody needs it any more
+	case <-working.Done():
 	}
 }
 
