@@ -68,6 +68,9 @@ type Backlog interface {
 	// Stopping returns the ids of the started runs that have been asked to stop.
 	Stopping(ctx context.Context) ([]int64, error)
 
+	// Cancelled returns those of the runs with these ids that are cancelled.
+	Cancelled(ctx context.Context, ids []int64) ([]int64, error)
+
 	// Changes is rung after every commit that changed something.
 	Changes() *Bell
 }

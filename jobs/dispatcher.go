@@ -61,6 +61,22 @@ func (d *dispatcher) heedWishes(ctx context.Context) {
 	for _, id := range ids {
 		d.orders.stop(id)
 	}
+	d.wakeCancelled(ctx)
+}
+
+// wakeCancelled ends the rest of runs that are cancelled, so that their workers are free for others.
+func (d *dispatcher) wakeCancelled(ctx context.Context) {
+	resting := d.orders.resting()
+	if len(resting) == 0 {
+		return
+	}
+	ids, err := d.queue.Backlog.Cancelled(ctx, resting)
+	if err != nil && ctx.Err() == nil {
+		d.queue.Log.Error("cancelled runs cannot be read", "error", err) // the next tick tries again
+	}
+	for _, id := range ids {
+		d.orders.wake(id)
+	}
 }
 
 // release takes note of all places that have become free.

@@ -67,38 +67,17 @@ func TestWorkThatOutlastsTheDrainTimeIsGivenBackWithItsAttempt(t *testing.T) {
 	}
 }
 
-func TestAnInterruptedPreparationLeavesTheRunAsItWas(t *testing.T) {
+func TestARunThatRestsWhenTheQueueIsAskedToStopStaysAsItWas(t *testing.T) {
 	t.Parallel()
-	store, prepare := openStore(t), newGated()
-	queue := newQueue(store, jobs.Kind{Name: "report", Prepare: prepare.work, Work: nothing})
+	store := openStore(t)
+	queue, resting := newRestingQueue(store)
 	id := create(t, store, "report", 1)
 	before := read(t, store, id)
 	ask, stopped := start(t, queue)
-	await(t, prepare.working, "the preparation")
+	await(t, resting, "the rest")
 	ask()
 	await(t, stopped, "the queue to stop") // in much less than the drain time: nothing has begun
 	if run := read(t, store, id); run != before || run.Version != 1 {
-		t.Errorf("the row has become %+v", run)
-	}
-}
-
-// The preparation ends well, but only after the queue was asked to stop.
-func TestARunThatIsPreparedTooLateIsNotStarted(t *testing.T) {
-	t.Parallel()
-	store := openStore(t)
-	preparing, gate := make(chan int64, 1), make(chan struct{})
-	queue := newQueue(store, jobs.Kind{Name: "report", Work: nothing, Prepare: func(context.Context, app.ProcessRun, *jobs.Report) error {
-		preparing <- 1
-		<-gate
-		return nil
-	}})
-	id := create(t, store, "report", 1)
-	ask, stopped := start(t, queue)
-	await(t, preparing, "the preparation")
-	ask()
-	close(gate)
-	await(t, stopped, "the queue to stop")
-	if run := read(t, store, id); run.Status != app.Created || run.Version != 1 {
 		t.Errorf("the row has become %+v", run)
 	}
 }

@@ -76,11 +76,7 @@ func (q *Queue) handle(accepting, working context.Context, orders *orders, run a
 		}
 	}()
 	kind, known := q.Registry.kinds[run.Kind]
-	var unprepared error
-	if known && kind.Prepare != nil {
-		unprepared = q.prepare(accepting, kind, run)
-	}
-	if accepting.Err() != nil {
+	if q.rest(accepting, orders, kind, run) != nil {
 		return // not started, so nothing needs to be undone
 	}
 	started, err := q.start(run)
@@ -92,23 +88,22 @@ func (q *Queue) handle(accepting, working context.Context, orders *orders, run a
 		_ = sleep(accepting, tick) // it is taken up again: not at once, it might spin
 	case !known:
 		q.finish(working, started, app.Outcome{Status: app.Failed, Error: "nobody here does work of the kind " + run.Kind})
-	case unprepared != nil:
-		q.finish(working, started, q.verdict(started, unprepared))
 	default:
 		q.attempt(working, orders, kind, started)
 	}
 }
 
-// prepare does what comes before the run counts as started.
-func (q *Queue) prepare(accepting context.Context, kind Kind, run app.ProcessRun) error {
-	ctx, cancel := context.WithTimeoutCause(accepting, q.RunTimeout, ErrTimeout)
-	defer cancel()
-	result := q.launch(run, func() error { return kind.Prepare(ctx, run, newReport()) })
-	err, _ := await(ctx, result)
-	if errors.Is(context.Cause(ctx), ErrTimeout) && err != nil {
-		return q.timedOut()
+// rest lets the time pass before the run counts as started. It returns at once, with the reason, when the queue
+// is to stop or the run has been cancelled.
+func (q *Queue) rest(accepting context.Context, orders *orders, kind Kind, run app.ProcessRun) error {
+	if kind.DelayMax == 0 {
+		return context.Cause(accepting)
 	}
-	return err
+	ctx, wake := context.WithCancelCause(accepting)
+	defer wake(nil)
+	defer orders.rest(run.ID, func() { wake(ErrCancelled) })()
+	_ = sleep(ctx, between(kind.DelayMin, kind.DelayMax))
+	return context.Cause(ctx) // also when that came with the last moment of the rest
 }
 
 func (q *Queue) timedOut() error { return errors.New("timed out after " + q.RunTimeout.String()) }
