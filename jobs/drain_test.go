@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"runboard/app"
@@ -112,6 +113,20 @@ func (s *stubborn) work(context.Context, app.ProcessRun, *jobs.Report) error {
 	s.working <- struct{}{}
 	<-s.gate
 	return nil
+}
+
+// It would drain for an hour, which passes only here.
+func TestWorkWhoseRunHasEndedDoesNotKeepTheQueueFromStopping(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, work := openStore(t), newStubborn(t)
+		queue := newQueue(store, jobs.Kind{Name: "deaf", Work: work.work})
+		queue.RunTimeout, queue.DrainTimeout = time.Second, time.Hour
+		ask, stopped := start(t, queue)
+		becomes(t, store, create(t, store, "deaf", 1), app.Failed)
+		ask()
+		await(t, stopped, "the queue to stop")
+	})
 }
 
 // The two take some seconds each, the grace that work has, and so they go side by side.

@@ -46,7 +46,7 @@ type Queue struct {
 
 // Run works until ctx ends. Then it takes no more runs, lets the present ones go on for the drain
 // time, gives back those that are not done by then, and returns when nobody works any more but those
-// whose work does not heed its context.
+// whose run has ended, or whose work does not heed its context.
 func (q *Queue) Run(ctx context.Context) {
 	working, interrupt := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer interrupt(ErrShutdown)
@@ -89,7 +89,7 @@ func (q *Queue) handle(accepting, working context.Context, orders *orders, run a
 	case !known:
 		q.finish(working, started, app.Outcome{Status: app.Failed, Error: "nobody here does work of the kind " + run.Kind})
 	default:
-		q.attempt(working, orders, kind, started)
+		q.attempt(accepting, working, orders, kind, started)
 	}
 }
 
@@ -117,7 +117,7 @@ func (q *Queue) start(run app.ProcessRun) (app.ProcessRun, error) {
 }
 
 // attempt does the work once and writes down what came of it.
-func (q *Queue) attempt(working context.Context, orders *orders, kind Kind, run app.ProcessRun) {
+func (q *Queue) attempt(accepting, working context.Context, orders *orders, kind Kind, run app.ProcessRun) {
 	ctx, cancel := context.WithCancelCause(working)
 	defer cancel(nil)
 	defer orders.expect(run.ID, func() { cancel(ErrCancelled) })()
@@ -146,7 +146,7 @@ func (q *Queue) attempt(working context.Context, orders *orders, kind Kind, run 
 	q.Log.Error("work does not heed its context", "run", run.ID, "kind", run.Kind)
 	select { // the place stays taken: the work still uses what it uses
 	case <-result:
-	case <-working.Done():
+	case <-accepting.Done(): // nobody is to have the place, and the run has ended
 	}
 }
 
