@@ -89,7 +89,7 @@ func TestAQueueThatIsAskedToStopAtOnceTakesNothing(t *testing.T) {
 	id := create(t, store, "quick", 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	newQueue(store, jobs.Kind{Name: "quick", Work: nothing}).Run(ctx)
+	newQueue(store, jobs.Kind{Name: "quick", Work: nothing}).Run(ctx, t.Context())
 	if run := read(t, store, id); run.Version != 1 {
 		t.Errorf("the row has become %+v", run)
 	}
@@ -127,6 +127,43 @@ func TestWorkWhoseRunHasEndedDoesNotKeepTheQueueFromStopping(t *testing.T) {
 		ask()
 		await(t, stopped, "the queue to stop")
 	})
+}
+
+func TestAQueueInAHurryGivesBackWhatIsStartedAndWaitsForNoWork(t *testing.T) {
+	t.Parallel()
+	for name, draining := range map[string]bool{"when it drains": true, "when it was not even asked to stop": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store, work := openStore(t), newStubborn(t)
+				queue := newQueue(store, jobs.Kind{Name: "deaf", Work: work.work})
+				queue.DrainTimeout = time.Hour
+				ctx, ask := context.WithCancel(context.Background())
+				now, hurry := context.WithCancel(context.Background())
+				defer ask()
+				id := create(t, store, "deaf", 1)
+				stopped := make(chan struct{})
+				go func() {
+					defer close(stopped)
+					queue.Run(ctx, now)
+				}()
+				await(t, work.working, "the work")
+				if draining {
+					ask()
+				}
+				synctest.Wait()
+				began := time.Now()
+				hurry()
+				await(t, stopped, "the queue to stop")
+				if waited := time.Since(began); waited != 0 {
+					t.Errorf("it has waited for %s", waited)
+				}
+				if run := read(t, store, id); run.Status != app.Created || run.Attempt != 0 || run.Crashes != 0 {
+					t.Errorf("the row is %+v", run)
+				}
+			})
+		})
+	}
 }
 
 // The two take some seconds each, the grace that work has, and so they go side by side.

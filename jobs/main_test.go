@@ -85,7 +85,7 @@ func start(t *testing.T, queue *jobs.Queue) (ask func(), stopped <-chan struct{}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		queue.Run(ctx)
+		queue.Run(ctx, context.Background())
 	}()
 	t.Cleanup(func() {
 		cancel()
