@@ -16,6 +16,7 @@ type dispatcher struct {
 	released chan int64          // workers to dispatcher: the ids of runs they are done with
 
 	inFlight map[int64]app.ProcessRun // owned by dispatch
+	hold     hold                     // likewise
 	orders   *orders                  // dispatcher to workers: what to stop
 }
 
@@ -128,21 +129,26 @@ type verdict int
 const (
 	admitted verdict = iota
 	skipped          // not now, but others may go
-	holdAll          // not now, and nobody else until it can
+	holdAll          // not now, and nobody else for a while, so that it can
 )
 
 // admit decides whether a run may join those in flight. Any run that a crash has interrupted may be
 // the one that caused it. These go a few at a time, so that few are there when it happens again;
-// and one that another crash would fail goes alone, so that only its own fault can fail it.
+// and one that another crash would fail goes alone, so that only its own fault can fail it. For that, others are
+// held back, but not for ever.
 func (d *dispatcher) admit(run app.ProcessRun) verdict {
 	switch {
 	case !run.Suspect():
 		return admitted
 	case d.lastChance(run):
-		if d.endangered() > 0 {
+		switch {
+		case d.endangered() == 0:
+			d.hold = hold{}
+			return admitted
+		case d.hold.holding(time.Now()):
 			return holdAll
 		}
-		return admitted
+		return skipped
 	}
 	suspects := 0
 	for _, other := range d.inFlight {

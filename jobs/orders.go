@@ -70,14 +70,16 @@ func (o *orders) stop(run int64) {
 	}
 }
 
-// giveUp notes that a run has ended although its work goes on, until expect's function is called.
+// giveUp notes that a run has as good as ended although its work goes on, until expect's function is called.
 func (o *orders) giveUp(run int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.givenUp[run] = true
+	if o.cancels[run] != nil { // else its work has returned
+		o.givenUp[run] = true
+	}
 }
 
-// isGivenUp reports whether a run has ended although its work goes on: no crash can harm it any more.
+// isGivenUp reports whether a run has as good as ended although its work goes on: no crash can fail it any more.
 func (o *orders) isGivenUp(run int64) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -147,7 +147,9 @@ func (q *Queue) attempt(p phases, orders *orders, kind Kind, run app.ProcessRun)
 	result := q.launch(run, func() error { return kind.Work(timed, run, report) })
 	err, heeded := await(timed, p.patient, result)
 	if !heeded && errors.Is(context.Cause(timed), ErrCancelled) {
-		// The run is cancelled when its work has returned: until then the page says that it has not.
+		// The run is cancelled when its work has returned: until then the page says that it has not. But no
+		// other waits for it to be alone longer than for one that takes too long: no crash can fail it any more.
+		defer time.AfterFunc(q.RunTimeout, func() { orders.giveUp(run.ID) }).Stop()
 		err, heeded = awaitStubborn(p.working, result)
 	}
 	close(done)
