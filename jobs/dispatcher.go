@@ -17,6 +17,7 @@ type dispatcher struct {
 
 	inFlight map[int64]app.ProcessRun // owned by dispatch
 	hold     hold                     // likewise
+	skipped  int                      // likewise: how many runs had to stand aside at the last look
 	orders   *orders                  // dispatcher to workers: what to stop
 }
 
@@ -99,14 +100,15 @@ func (d *dispatcher) fill(ctx context.Context) {
 		return
 	}
 	// Twice as many as could be taken: those in flight may still be waiting in the database, at the
-	// head of the line, and suspects may have to stand aside.
-	waiting, err := d.queue.Backlog.Waiting(ctx, 2*d.queue.Workers)
+	// head of the line. And past those who stand aside, or else they would stop all others.
+	waiting, err := d.queue.Backlog.Waiting(ctx, 2*d.queue.Workers+d.skipped)
 	if err != nil {
 		if ctx.Err() == nil {
 			d.queue.Log.Error("waiting runs cannot be read", "error", err) // the next tick tries again
 		}
 		return
 	}
+	d.skipped = 0
 	for _, run := range waiting {
 		if _, taken := d.inFlight[run.ID]; taken {
 			continue
@@ -118,6 +120,8 @@ func (d *dispatcher) fill(ctx context.Context) {
 		case admitted:
 			d.inFlight[run.ID] = run
 			d.runs <- run
+		case skipped:
+			d.skipped++
 		case holdAll:
 			return
 		}
