@@ -150,6 +150,9 @@ func (s *Store) Waiting(ctx context.Context, limit int) (runs []app.ProcessRun, 
 	return runs, err
 }
 
+// Returned implements app.Backlog.
+func (s *Store) Returned() int64 { return s.writer.returned.Load() }
+
 const stoppingRuns = "SELECT id FROM process_runs WHERE status = 1 AND cancel_at > 0"
 
 // Stopping implements app.Backlog.

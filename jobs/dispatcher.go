@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"runboard/app"
@@ -17,7 +18,9 @@ type dispatcher struct {
 
 	inFlight map[int64]app.ProcessRun // owned by dispatch
 	hold     hold                     // likewise
-	skipped  int                      // likewise: how many runs had to stand aside at the last look
+	ahead    []app.ProcessRun         // likewise: those of the last look that have yet to be handed out, oldest first
+	returned int64                    // likewise: what Returned said before that look
+	skipped  int                      // likewise: how many of ahead had to stand aside
 	orders   *orders                  // dispatcher to workers: what to stop
 }
 
@@ -39,11 +42,13 @@ func (d *dispatcher) dispatch(ctx context.Context) {
 	defer ticker.Stop()
 	for ctx.Err() == nil {
 		d.fill(ctx)
-		d.heedWishes(ctx)
 		select {
 		case <-ctx.Done():
 		case <-rings:
+			d.heedWishes(ctx)
 		case <-ticker.C:
+			d.returned = -1 // it is not told when a run becomes due that comes before them
+			d.heedWishes(ctx)
 		case id := <-d.released:
 			d.release(id)
 		}
@@ -94,11 +99,26 @@ func (d *dispatcher) release(id int64) {
 	}
 }
 
-// fill hands out as many of the oldest waiting runs as there are free workers.
+// fill gives the free workers the oldest waiting runs. It looks for them in the database only when those of the
+// last look are not enough, or when a run has come back to wait that may be older. One of them that has been
+// cancelled meanwhile cannot be started.
 func (d *dispatcher) fill(ctx context.Context) {
-	if len(d.inFlight) == d.queue.Workers {
+	if d.full() {
 		return
 	}
+	if d.returned == d.queue.Backlog.Returned() {
+		d.handOut()
+	}
+	if !d.full() && d.look(ctx) {
+		d.handOut()
+	}
+}
+
+func (d *dispatcher) full() bool { return len(d.inFlight) == d.queue.Workers }
+
+// look reads the oldest waiting runs, and reports whether it could.
+func (d *dispatcher) look(ctx context.Context) bool {
+	d.returned = d.queue.Backlog.Returned() // before the look: one that returns meanwhile is looked for again
 	// Twice as many as could be taken: those in flight may still be waiting in the database, at the
 	// head of the line. And past those who stand aside, or else they would stop all others.
 	waiting, err := d.queue.Backlog.Waiting(ctx, 2*d.queue.Workers+d.skipped)
@@ -106,26 +126,37 @@ func (d *dispatcher) fill(ctx context.Context) {
 		if ctx.Err() == nil {
 			d.queue.Log.Error("waiting runs cannot be read", "error", err) // the next tick tries again
 		}
-		return
+		return false
 	}
+	d.ahead = slices.DeleteFunc(waiting, func(run app.ProcessRun) bool {
+		_, taken := d.inFlight[run.ID]
+		return taken
+	})
+	return true
+}
+
+// handOut gives runs that were found to workers, while there are both, and keeps the others.
+func (d *dispatcher) handOut() {
 	d.skipped = 0
-	for _, run := range waiting {
-		if _, taken := d.inFlight[run.ID]; taken {
-			continue
+	kept := d.ahead[:0]
+	for i, run := range d.ahead {
+		verdict := holdAll
+		if !d.full() && !d.mustWait() {
+			verdict = d.admit(run)
 		}
-		if len(d.inFlight) == d.queue.Workers || d.mustWait() {
-			return
-		}
-		switch d.admit(run) {
+		switch verdict {
 		case admitted:
 			d.inFlight[run.ID] = run
 			d.runs <- run
 		case skipped:
 			d.skipped++
+			kept = append(kept, run)
 		case holdAll:
+			d.ahead = append(kept, d.ahead[i:]...)
 			return
 		}
 	}
+	d.ahead = kept
 }
 
 type verdict int

@@ -6,11 +6,13 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"runboard/app"
+	"runboard/db"
 	"runboard/jobs"
 )
 
@@ -80,6 +82,54 @@ func TestRunsAreTakenOldestFirst(t *testing.T) {
 	haveBecome(t, store, 50, app.Completed)
 	if got := order.all(); !slices.Equal(got, want) {
 		t.Errorf("done in the order %v", got)
+	}
+}
+
+// The queue has found runs 2 and 3 when the oldest one is cancelled, or comes back.
+func TestAQueueThatLooksAheadStillTakesTheOldestThatWaits(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		meanwhile func(*testing.T, *db.Store)
+		want      int64
+	}{
+		"nothing happens":                 {func(*testing.T, *db.Store) {}, 3},
+		"one that was found is cancelled": {func(t *testing.T, store *db.Store) { cancelRun(t, store, 3) }, 4},
+		"an older one is tried again": {func(t *testing.T, store *db.Store) {
+			if _, err := store.Retry(t.Context(), 1); err != nil {
+				t.Fatal(err)
+			}
+		}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store, work := openStore(t), newGated()
+			create(t, store, "report", 6)
+			cancelRun(t, store, 1)
+			queue := newQueue(store, work.kind("report"))
+			queue.Workers = 1
+			start(t, queue)
+			await(t, work.working, "run 2")
+			test.meanwhile(t, store)
+			work.gate <- struct{}{}
+			if next := await(t, work.working, "the next run"); next.ID != test.want {
+				t.Errorf("run %d is next, want %d", next.ID, test.want)
+			}
+			close(work.gate)
+		})
+	}
+}
+
+// Nobody rings, so that it looks only because it has found too few.
+func TestTheQueueFindsSeveralRunsWithOneLook(t *testing.T) {
+	t.Parallel()
+	const total = 400
+	var looks atomic.Int64
+	store := &backlog{Store: openStore(t), bell: new(app.Bell), looking: func(int) error { looks.Add(1); return nil }}
+	create(t, store.Store, "quick", total)
+	start(t, newQueue(store, jobs.Kind{Name: "quick", Work: nothing}))
+	haveBecome(t, store.Store, total, app.Completed)
+	if n := looks.Load(); n > total/2 {
+		t.Errorf("it has looked %d times for %d runs", n, total)
 	}
 }
 
