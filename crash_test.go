@@ -265,6 +265,7 @@ func TestTheSecondSIGTERMEndsItAtOnce(t *testing.T) {
 		"--workers", "1000", "--drain-timeout", "1h")
 	b.post(1000)
 	b.untilStarted(2)
+	started := b.list("/process_runs?status=started").ProcessRuns
 	b.signal(syscall.SIGTERM)
 	eventually(t, "it begins to shut down", func() error {
 		if text := b.log.String(); !strings.Contains(text, "shutting down") {
@@ -279,6 +280,14 @@ func TestTheSecondSIGTERMEndsItAtOnce(t *testing.T) {
 	b.restart() // and nothing is lost
 	if n := total(b); n != 1000 {
 		t.Errorf("there are %d runs instead of 1000", n)
+	}
+	for _, run := range started {
+		if err := b.get(fmt.Sprint("/process_runs/", run.ID), &run); err != nil || run.Crashes != 0 {
+			t.Errorf("it is counted as a crash of %+v: %v", run, err)
+		}
+	}
+	if strings.Contains(b.log.String(), "interrupted by a crash") {
+		t.Error("at the next start it is taken for a crash")
 	}
 }
 

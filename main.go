@@ -37,6 +37,7 @@ const (
 const (
 	socketsTime  = 3 * time.Second
 	requestsTime = 2 * time.Second
+	hurryTime    = time.Second // for all of them, after a second signal
 )
 
 func main() {
@@ -50,16 +51,20 @@ func main() {
 		fmt.Fprintln(os.Stderr, "runboard:", err)
 		os.Exit(exitUsage)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go heedSignals(cancel)
+	ctx, shutDown := context.WithCancel(context.Background())
+	defer shutDown()
+	now, hurry := context.WithCancel(context.Background())
+	defer hurry()
+	go heedSignals(shutDown, hurry)
 	program, err := open(ctx, config, registry, newLog(config))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "runboard:", err)
 		os.Exit(exitFailed)
 	}
-	if err := program.run(ctx); err != nil {
+	if err = program.run(ctx, now); err != nil {
 		program.log.Error("stopped", "error", err)
+	}
+	if err != nil || now.Err() != nil {
 		os.Exit(exitFailed)
 	}
 }
@@ -118,14 +123,20 @@ func newLog(config app.Config) *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, nil))
 }
 
-// heedSignals asks for a shutdown at the first signal, and ends the process at the second, which loses
-// nothing: what was interrupted is done again.
-func heedSignals(shutDown func()) {
-	signals := make(chan os.Signal, 2)
+// heedSignals asks for a shutdown at the first signal, and at the second for an end at once. That loses nothing:
+// what was interrupted is done again. It only takes the time in which the runs are given back, so that this is
+// not counted as a crash of theirs, and not even that when there is a third signal.
+func heedSignals(shutDown, hurry func()) {
+	signals := make(chan os.Signal, 3)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 	<-signals
 	shutDown()
 	<-signals
+	hurry()
+	select {
+	case <-signals:
+	case <-time.After(hurryTime):
+	}
 	os.Exit(exitFailed)
 }
 
@@ -186,8 +197,9 @@ func open(ctx context.Context, config app.Config, registry *jobs.Registry, log *
 }
 
 // run serves and works until ctx ends, and then ends step by step: nobody new is let in, work drains, its
-// last states are shown, sockets are told to come back, and the files are closed.
-func (p *program) run(ctx context.Context) error {
+// last states are shown, sockets are told to come back, and the files are closed. When now ends, it returns as
+// soon as what was interrupted is given back, and puts nothing away: the process must end then.
+func (p *program) run(ctx, now context.Context) error {
 	p.log.Info("listening on "+p.url, "url", p.url)
 	if r := p.store.Recovered(); r != (db.Recovery{}) {
 		p.log.Warn("runs were interrupted by a crash", "given back", r.GivenBack, "failed", r.Failed, "cancelled", r.Cancelled)
@@ -197,7 +209,7 @@ func (p *program) run(ctx context.Context) error {
 	var queue, hub, pruning sync.WaitGroup
 	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWatching()
-	queue.Go(func() { p.queue.Run(ctx) })
+	queue.Go(func() { p.queue.Run(ctx, now) })
 	pruning.Go(func() { p.store.Prune(ctx) })
 	hub.Go(func() { p.hub.Run(watching) })
 	p.server.Ready(p.store, p.hub)
@@ -211,6 +223,9 @@ func (p *program) run(ctx context.Context) error {
 	}
 	p.server.Drain()
 	queue.Wait()
+	if now.Err() != nil {
+		return err
+	}
 	pruning.Wait()
 	stopWatching()
 	hub.Wait()

@@ -76,7 +76,7 @@ func startProgram(t *testing.T, change func(*app.Config), kinds ...jobs.Kind) *t
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- p.run(ctx) }()
+	go func() { ended <- p.run(ctx, context.Background()) }()
 	stop := func() {
 		cancel()
 		if err := <-ended; err != nil {

@@ -54,7 +54,7 @@ func runPoisoned() {
 			}
 		}
 	}()
-	if err := p.run(ctx); err != nil {
+	if err := p.run(ctx, context.Background()); err != nil {
 		panic(err)
 	}
 	os.Exit(0)

@@ -57,6 +57,10 @@ type Backlog interface {
 	// Waiting returns the oldest runs that are created and due, at most limit of them.
 	Waiting(ctx context.Context, limit int) ([]ProcessRun, error)
 
+	// Returned rises whenever runs come back to created: they may be older than those that wait. The rise comes
+	// before the ring that announces it. It asks nothing of the database.
+	Returned() int64
+
 	// Start takes a run from created to started, renews its claim and returns it as it now is. The
 	// change is committed when Start returns: a crash afterwards is counted against the run.
 	Start(ctx context.Context, run ProcessRun) (ProcessRun, error)
@@ -76,6 +80,9 @@ type Backlog interface {
 
 	// Stopping returns the ids of the started runs that have been asked to stop.
 	Stopping(ctx context.Context) ([]int64, error)
+
+	// Cancelled returns those of the runs with these ids that are cancelled.
+	Cancelled(ctx context.Context, ids []int64) ([]int64, error)
 
 	// Changes is rung after every commit that changed something.
 	Changes() *Bell

@@ -31,6 +31,9 @@ func (tx *transaction) update(from app.Status, note string, statement *sqlx.Stmt
 	tx.counts[from]--
 	tx.counts[run.Status]++
 	tx.changed = true
+	if run.Status == app.Created {
+		tx.returned++
+	}
 	if !run.CancelAt.IsZero() { // it has just been asked, or it has stopped
 		if run.Stopping() {
 			tx.asked++

@@ -52,6 +52,7 @@ func TestEveryListIsReadInOrderByAnIndex(t *testing.T) {
 	wantPlan(t, plan(t, store, waitingRuns, 0, 20), byStatus)
 	wantPlan(t, plan(t, store, startedRuns), byStatus)
 	wantPlan(t, plan(t, store, stoppingRuns), byStatus)
+	wantPlan(t, plan(t, store, cancelledRuns, "[1, 2]"), "INTEGER PRIMARY KEY")
 }
 
 func TestOtherStatementsGoByTheID(t *testing.T) {

@@ -156,6 +156,9 @@ func (s *Store) Waiting(ctx context.Context, limit int) (runs []app.ProcessRun, 
 	return runs, err
 }
 
+// Returned implements app.Backlog.
+func (s *Store) Returned() int64 { return s.writer.returned.Load() }
+
 const stoppingRuns = "SELECT id FROM process_runs WHERE status = 1 AND cancel_at > 0"
 
 // Stopping implements app.Backlog.
@@ -167,6 +170,20 @@ func (s *Store) Stopping(ctx context.Context) (ids []int64, err error) {
 		return tx.SelectContext(ctx, &ids, stoppingRuns)
 	})
 	return ids, err
+}
+
+const cancelledRuns = "SELECT id FROM process_runs WHERE id IN (SELECT value FROM json_each(?)) AND +status = 4" // by id: of the cancelled there may be many
+
+// Cancelled implements app.Backlog.
+func (s *Store) Cancelled(ctx context.Context, ids []int64) (cancelled []int64, err error) {
+	asked, err := json.Marshal(ids) // one argument, because SQLite allows only so many
+	if err != nil {
+		return nil, err
+	}
+	err = s.read(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
+		return tx.SelectContext(ctx, &cancelled, cancelledRuns, string(asked))
+	})
+	return cancelled, err
 }
 
 func readEvents(ctx context.Context, tx *sqlx.Tx, run int64) ([]app.Event, error) {

@@ -42,9 +42,10 @@ type writer struct {
 	writes chan write
 	done   chan struct{}
 
-	counts app.Counts            // owned by the goroutine
-	asked  atomic.Int64          // how many started runs have been asked to stop
-	fault  atomic.Pointer[error] // why the database cannot be written, nil when it can as far as is known
+	counts   app.Counts            // owned by the goroutine
+	asked    atomic.Int64          // how many started runs have been asked to stop
+	returned atomic.Int64          // how often a run has come back to created
+	fault    atomic.Pointer[error] // why the database cannot be written, nil when it can as far as is known
 }
 
 // write is something that somebody wants done in a transaction. apply is called by the writer's
@@ -58,10 +59,11 @@ type write struct {
 // transaction is what a write sees of the transaction that it is part of.
 type transaction struct {
 	*statements
-	now     time.Time  // the one time of everything in it
-	counts  app.Counts // as they will be after the commit
-	asked   int64      // how many more started runs have then been asked to stop
-	changed bool       // whether there is anything to announce
+	now      time.Time  // the one time of everything in it
+	counts   app.Counts // as they will be after the commit
+	asked    int64      // how many more started runs have then been asked to stop
+	returned int64      // how many runs have then come back to created
+	changed  bool       // whether there is anything to announce
 }
 
 func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func()) (*writer, error) {
@@ -234,6 +236,7 @@ func (w *writer) transact(group []write) (results []error, err error) {
 	}
 	w.counts = tx.counts
 	w.asked.Add(tx.asked)
+	w.returned.Add(tx.returned)
 	if tx.changed {
 		w.ring()
 	}

@@ -46,7 +46,7 @@ func benchmarkQueue(b *testing.B, synchronous string, workers int) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		queue.Run(ctx)
+		queue.Run(ctx, context.Background())
 	}()
 	for {
 		page, err := store.Page(ctx, app.Query{})

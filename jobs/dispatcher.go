@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"runboard/app"
@@ -16,6 +17,10 @@ type dispatcher struct {
 	released chan int64          // workers to dispatcher: the ids of runs they are done with
 
 	inFlight map[int64]app.ProcessRun // owned by dispatch
+	hold     hold                     // likewise
+	ahead    []app.ProcessRun         // likewise: those of the last look that have yet to be handed out, oldest first
+	returned int64                    // likewise: what Returned said before that look
+	skipped  int                      // likewise: how many of ahead had to stand aside
 	orders   *orders                  // dispatcher to workers: what to stop
 }
 
@@ -37,11 +42,13 @@ func (d *dispatcher) dispatch(ctx context.Context) {
 	defer ticker.Stop()
 	for ctx.Err() == nil {
 		d.fill(ctx)
-		d.heedWishes(ctx)
 		select {
 		case <-ctx.Done():
 		case <-rings:
+			d.heedWishes(ctx)
 		case <-ticker.C:
+			d.returned = -1 // it is not told when a run becomes due that comes before them
+			d.heedWishes(ctx)
 		case id := <-d.released:
 			d.release(id)
 		}
@@ -61,6 +68,22 @@ func (d *dispatcher) heedWishes(ctx context.Context) {
 	for _, id := range ids {
 		d.orders.stop(id)
 	}
+	d.wakeCancelled(ctx)
+}
+
+// wakeCancelled ends the rest of runs that are cancelled, so that their workers are free for others.
+func (d *dispatcher) wakeCancelled(ctx context.Context) {
+	resting := d.orders.resting()
+	if len(resting) == 0 {
+		return
+	}
+	ids, err := d.queue.Backlog.Cancelled(ctx, resting)
+	if err != nil && ctx.Err() == nil {
+		d.queue.Log.Error("cancelled runs cannot be read", "error", err) // the next tick tries again
+	}
+	for _, id := range ids {
+		d.orders.wake(id)
+	}
 }
 
 // release takes note of all places that have become free.
@@ -76,35 +99,64 @@ func (d *dispatcher) release(id int64) {
 	}
 }
 
-// fill hands out as many of the oldest waiting runs as there are free workers.
+// fill gives the free workers the oldest waiting runs. It looks for them in the database only when those of the
+// last look are not enough, or when a run has come back to wait that may be older. One of them that has been
+// cancelled meanwhile cannot be started.
 func (d *dispatcher) fill(ctx context.Context) {
-	if len(d.inFlight) == d.queue.Workers {
+	if d.full() {
 		return
 	}
+	if d.returned == d.queue.Backlog.Returned() {
+		d.handOut()
+	}
+	if !d.full() && d.look(ctx) {
+		d.handOut()
+	}
+}
+
+func (d *dispatcher) full() bool { return len(d.inFlight) == d.queue.Workers }
+
+// look reads the oldest waiting runs, and reports whether it could.
+func (d *dispatcher) look(ctx context.Context) bool {
+	d.returned = d.queue.Backlog.Returned() // before the look: one that returns meanwhile is looked for again
 	// Twice as many as could be taken: those in flight may still be waiting in the database, at the
-	// head of the line, and suspects may have to stand aside.
-	waiting, err := d.queue.Backlog.Waiting(ctx, 2*d.queue.Workers)
+	// head of the line. And past those who stand aside, or else they would stop all others.
+	waiting, err := d.queue.Backlog.Waiting(ctx, 2*d.queue.Workers+d.skipped)
 	if err != nil {
 		if ctx.Err() == nil {
 			d.queue.Log.Error("waiting runs cannot be read", "error", err) // the next tick tries again
 		}
-		return
+		return false
 	}
-	for _, run := range waiting {
-		if _, taken := d.inFlight[run.ID]; taken {
-			continue
+	d.ahead = slices.DeleteFunc(waiting, func(run app.ProcessRun) bool {
+		_, taken := d.inFlight[run.ID]
+		return taken
+	})
+	return true
+}
+
+// handOut gives runs that were found to workers, while there are both, and keeps the others.
+func (d *dispatcher) handOut() {
+	d.skipped = 0
+	kept := d.ahead[:0]
+	for i, run := range d.ahead {
+		verdict := holdAll
+		if !d.full() && !d.mustWait() {
+			verdict = d.admit(run)
 		}
-		if len(d.inFlight) == d.queue.Workers || d.mustWait() {
-			return
-		}
-		switch d.admit(run) {
+		switch verdict {
 		case admitted:
 			d.inFlight[run.ID] = run
 			d.runs <- run
+		case skipped:
+			d.skipped++
+			kept = append(kept, run)
 		case holdAll:
+			d.ahead = append(kept, d.ahead[i:]...)
 			return
 		}
 	}
+	d.ahead = kept
 }
 
 type verdict int
@@ -112,21 +164,26 @@ type verdict int
 const (
 	admitted verdict = iota
 	skipped          // not now, but others may go
-	holdAll          // not now, and nobody else until it can
+	holdAll          // not now, and nobody else for a while, so that it can
 )
 
 // admit decides whether a run may join those in flight. Any run that a crash has interrupted may be
 // the one that caused it. These go a few at a time, so that few are there when it happens again;
-// and one that another crash would fail goes alone, so that only its own fault can fail it.
+// and one that another crash would fail goes alone, so that only its own fault can fail it. For that, others are
+// held back, but not for ever.
 func (d *dispatcher) admit(run app.ProcessRun) verdict {
 	switch {
 	case !run.Suspect():
 		return admitted
 	case d.lastChance(run):
-		if d.endangered() > 0 {
+		switch {
+		case d.endangered() == 0:
+			d.hold = hold{}
+			return admitted
+		case d.hold.holding(time.Now()):
 			return holdAll
 		}
-		return admitted
+		return skipped
 	}
 	suspects := 0
 	for _, other := range d.inFlight {

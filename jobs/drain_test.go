@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"runboard/app"
@@ -67,38 +68,17 @@ func TestWorkThatOutlastsTheDrainTimeIsGivenBackWithItsAttempt(t *testing.T) {
 	}
 }
 
-func TestAnInterruptedPreparationLeavesTheRunAsItWas(t *testing.T) {
+func TestARunThatRestsWhenTheQueueIsAskedToStopStaysAsItWas(t *testing.T) {
 	t.Parallel()
-	store, prepare := openStore(t), newGated()
-	queue := newQueue(store, jobs.Kind{Name: "report", Prepare: prepare.work, Work: nothing})
+	store := openStore(t)
+	queue, resting := newRestingQueue(store)
 	id := create(t, store, "report", 1)
 	before := read(t, store, id)
 	ask, stopped := start(t, queue)
-	await(t, prepare.working, "the preparation")
+	await(t, resting, "the rest")
 	ask()
 	await(t, stopped, "the queue to stop") // in much less than the drain time: nothing has begun
 	if run := read(t, store, id); run != before || run.Version != 1 {
-		t.Errorf("the row has become %+v", run)
-	}
-}
-
-// The preparation ends well, but only after the queue was asked to stop.
-func TestARunThatIsPreparedTooLateIsNotStarted(t *testing.T) {
-	t.Parallel()
-	store := openStore(t)
-	preparing, gate := make(chan int64, 1), make(chan struct{})
-	queue := newQueue(store, jobs.Kind{Name: "report", Work: nothing, Prepare: func(context.Context, app.ProcessRun, *jobs.Report) error {
-		preparing <- 1
-		<-gate
-		return nil
-	}})
-	id := create(t, store, "report", 1)
-	ask, stopped := start(t, queue)
-	await(t, preparing, "the preparation")
-	ask()
-	close(gate)
-	await(t, stopped, "the queue to stop")
-	if run := read(t, store, id); run.Status != app.Created || run.Version != 1 {
 		t.Errorf("the row has become %+v", run)
 	}
 }
@@ -109,7 +89,7 @@ func TestAQueueThatIsAskedToStopAtOnceTakesNothing(t *testing.T) {
 	id := create(t, store, "quick", 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	newQueue(store, jobs.Kind{Name: "quick", Work: nothing}).Run(ctx)
+	newQueue(store, jobs.Kind{Name: "quick", Work: nothing}).Run(ctx, t.Context())
 	if run := read(t, store, id); run.Version != 1 {
 		t.Errorf("the row has become %+v", run)
 	}
@@ -133,6 +113,57 @@ func (s *stubborn) work(context.Context, app.ProcessRun, *jobs.Report) error {
 	s.working <- struct{}{}
 	<-s.gate
 	return nil
+}
+
+// It would drain for an hour, which passes only here.
+func TestWorkWhoseRunHasEndedDoesNotKeepTheQueueFromStopping(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, work := openStore(t), newStubborn(t)
+		queue := newQueue(store, jobs.Kind{Name: "deaf", Work: work.work})
+		queue.RunTimeout, queue.DrainTimeout = time.Second, time.Hour
+		ask, stopped := start(t, queue)
+		becomes(t, store, create(t, store, "deaf", 1), app.Failed)
+		ask()
+		await(t, stopped, "the queue to stop")
+	})
+}
+
+func TestAQueueInAHurryGivesBackWhatIsStartedAndWaitsForNoWork(t *testing.T) {
+	t.Parallel()
+	for name, draining := range map[string]bool{"when it drains": true, "when it was not even asked to stop": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store, work := openStore(t), newStubborn(t)
+				queue := newQueue(store, jobs.Kind{Name: "deaf", Work: work.work})
+				queue.DrainTimeout = time.Hour
+				ctx, ask := context.WithCancel(context.Background())
+				now, hurry := context.WithCancel(context.Background())
+				defer ask()
+				id := create(t, store, "deaf", 1)
+				stopped := make(chan struct{})
+				go func() {
+					defer close(stopped)
+					queue.Run(ctx, now)
+				}()
+				await(t, work.working, "the work")
+				if draining {
+					ask()
+				}
+				synctest.Wait()
+				began := time.Now()
+				hurry()
+				await(t, stopped, "the queue to stop")
+				if waited := time.Since(began); waited != 0 {
+					t.Errorf("it has waited for %s", waited)
+				}
+				if run := read(t, store, id); run.Status != app.Created || run.Attempt != 0 || run.Crashes != 0 {
+					t.Errorf("the row is %+v", run)
+				}
+			})
+		})
+	}
 }
 
 // The two take some seconds each, the grace that work has, and so they go side by side.

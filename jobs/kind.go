@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"runboard/app"
 )
@@ -24,11 +25,11 @@ type Work func(ctx context.Context, run app.ProcessRun, report *Report) error
 // Kind is a kind of work that runs can ask for.
 type Kind struct {
 	Name string
-	// Prepare, when there is one, is done before the run counts as started. When it is interrupted,
-	// nothing has happened; when it fails, that ends the attempt as if the work had failed. What it
-	// reports is not shown.
-	Prepare Work
-	Work    Work
+	// DelayMin and DelayMax are how long a run rests before it counts as started: a random time in this range,
+	// not below zero. They are times and not a function: a run that is not started yet must not be able to kill
+	// the process, because no crash would be counted against it.
+	DelayMin, DelayMax time.Duration
+	Work               Work
 }
 
 // Registry knows the kinds. It is filled before the queue runs, and only read afterwards.
@@ -38,7 +39,7 @@ type Registry struct {
 }
 
 // NewRegistry returns a registry of these kinds; the first is the default. It fails when there is none, when one has
-// no name or no work, or when two have the same name.
+// no name, no work, or a delay that cannot be, or when two have the same name.
 func NewRegistry(kinds ...Kind) (*Registry, error) {
 	r := &Registry{kinds: make(map[string]Kind)}
 	if len(kinds) == 0 {
@@ -47,6 +48,9 @@ func NewRegistry(kinds ...Kind) (*Registry, error) {
 	for _, kind := range kinds {
 		if kind.Name == "" || kind.Work == nil {
 			return nil, fmt.Errorf("the kind %q needs a name and work", kind.Name)
+		}
+		if kind.DelayMin < 0 || kind.DelayMax < kind.DelayMin {
+			return nil, fmt.Errorf("the kind %s cannot rest for %v to %v", kind.Name, kind.DelayMin, kind.DelayMax)
 		}
 		if _, known := r.kinds[kind.Name]; known {
 			return nil, fmt.Errorf("two kinds are named %s", kind.Name)

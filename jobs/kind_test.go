@@ -37,7 +37,9 @@ func TestAWrongRegistryIsRefused(t *testing.T) {
 	for name, kinds := range map[string][]jobs.Kind{
 		"when it is empty":                {},
 		"when a kind has no name":         {good, {Work: nothing}},
-		"when a kind has no work":         {good, {Name: "idle", Prepare: nothing}},
+		"when a kind has no work":         {good, {Name: "idle", DelayMax: time.Second}},
+		"when a delay is below zero":      {good, {Name: "early", DelayMin: -1, Work: nothing}},
+		"when a delay ends too early":     {good, {Name: "early", DelayMin: 2, DelayMax: 1, Work: nothing}},
 		"when two kinds are named alike":  {good, {Name: "other", Work: nothing}, good},
 		"when there is only a blank kind": {{}},
 	} {
@@ -56,7 +58,7 @@ func TestSimulatedWorkWithoutDelaysDoesNotSleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kind, began := jobs.Simulated(0, 0, 0), time.Now()
 		for range 1000 {
-			if err := errors.Join(kind.Prepare(t.Context(), app.ProcessRun{}, nil), kind.Work(t.Context(), app.ProcessRun{}, nil)); err != nil {
+			if err := kind.Work(t.Context(), app.ProcessRun{}, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -66,21 +68,22 @@ func TestSimulatedWorkWithoutDelaysDoesNotSleep(t *testing.T) {
 	})
 }
 
-func TestSimulatedWorkSleepsInItsRangeOnceBeforeItStartsAndOnceBeforeItFinishes(t *testing.T) {
+func TestSimulatedWorkSleepsInItsRangeAndRestsInItBeforeItStarts(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		shortest := time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(rt, "shortest"))
 		longest := shortest + time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(rt, "more"))
 		kind := jobs.Simulated(shortest, longest, 0)
 		synctest.Test(t, func(t *testing.T) {
-			for _, step := range []jobs.Work{kind.Prepare, kind.Work} {
-				began := time.Now()
-				if err := step(t.Context(), app.ProcessRun{}, nil); err != nil {
-					t.Error(err)
-				}
-				if slept := time.Since(began); slept < shortest || slept > longest {
-					t.Errorf("it slept for %s, want %s to %s", slept, shortest, longest)
-				}
+			began := time.Now()
+			if err := kind.Work(t.Context(), app.ProcessRun{}, nil); err != nil {
+				t.Error(err)
+			}
+			if slept := time.Since(began); slept < shortest || slept > longest {
+				t.Errorf("it slept for %s, want %s to %s", slept, shortest, longest)
+			}
+			if kind.DelayMin != shortest || kind.DelayMax != longest {
+				t.Errorf("it rests for %s to %s, want %s to %s", kind.DelayMin, kind.DelayMax, shortest, longest)
 			}
 		})
 	})
@@ -102,9 +105,6 @@ func TestSimulatedWorkFailsAsOftenAsItIsTold(t *testing.T) {
 			if kind.Work(t.Context(), app.ProcessRun{}, nil) != nil {
 				failures++
 			}
-			if err := kind.Prepare(t.Context(), app.ProcessRun{}, nil); err != nil {
-				t.Fatalf("the preparation fails, and is not to: %v", err)
-			}
 		}
 		if failures < test.low || failures > test.high {
 			t.Errorf("with a rate of %v it failed %d of %d times", test.rate, failures, times)
@@ -120,10 +120,8 @@ func TestSimulatedWorkReturnsWhenItIsInterruptedAndSaysWhy(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			cancel(jobs.ErrShutdown)
 			kind := jobs.Simulated(delay, delay, 0)
-			for _, step := range []jobs.Work{kind.Prepare, kind.Work} {
-				if err := step(ctx, app.ProcessRun{}, nil); !errors.Is(err, jobs.ErrShutdown) {
-					t.Errorf("it returns %v", err)
-				}
+			if err := kind.Work(ctx, app.ProcessRun{}, nil); !errors.Is(err, jobs.ErrShutdown) {
+				t.Errorf("it returns %v", err)
 			}
 		})
 	}

@@ -68,6 +68,15 @@ func newQueue(backlog app.Backlog, kinds ...jobs.Kind) *jobs.Queue {
 	}
 }
 
+// newRestingQueue returns a queue with the kind "report", whose runs rest for an hour, and beside it with others. The
+// channel tells that the first run rests: the queue has asked the store whether any that do are cancelled.
+func newRestingQueue(store *db.Store, others ...jobs.Kind) (queue *jobs.Queue, resting <-chan struct{}) {
+	asked := make(chan struct{})
+	watched := &backlog{Store: store, wondering: sync.OnceFunc(func() { close(asked) })}
+	report := jobs.Kind{Name: "report", DelayMin: time.Hour, DelayMax: time.Hour, Work: nothing}
+	return newQueue(watched, append([]jobs.Kind{report}, others...)...), asked
+}
+
 // start lets a queue run until the returned function is called, or until the test ends. That
 // function asks it to stop; the channel is closed when it has.
 func start(t *testing.T, queue *jobs.Queue) (ask func(), stopped <-chan struct{}) {
@@ -76,7 +85,7 @@ func start(t *testing.T, queue *jobs.Queue) (ask func(), stopped <-chan struct{}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		queue.Run(ctx)
+		queue.Run(ctx, context.Background())
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -167,6 +176,7 @@ type backlog struct {
 	giving  func(run app.ProcessRun) (preventing error) // before one is given back
 
 	reporting func(app.Report) error // before what work says is written
+	wondering func()                 // before it is asked which runs are cancelled
 }
 
 func (b *backlog) Changes() *app.Bell {
@@ -223,6 +233,13 @@ func (b *backlog) Report(ctx context.Context, run app.ProcessRun, report app.Rep
 		}
 	}
 	return b.Store.Report(ctx, run, report)
+}
+
+func (b *backlog) Cancelled(ctx context.Context, ids []int64) ([]int64, error) {
+	if b.wondering != nil {
+		b.wondering()
+	}
+	return b.Store.Cancelled(ctx, ids)
 }
 
 // failing returns a function that fails the first n times, as a full disk does.

@@ -137,9 +137,7 @@ func TestCancellingStopsAWholeTreeOfProcesses(t *testing.T) {
 	t.Parallel()
 	mark := marker(t)
 	store, id := begin(t, tree(mark), nil)
-	until(t, store, "the tree", func() bool {
-		return strings.Contains(textOf(logOf(t, store, id)), "ready") && len(marked(t, mark)) >= 5
-	})
+	awaitMarked(t, mark, 6) // the command, its subshell, and four that sleep
 	if _, err := store.Cancel(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}

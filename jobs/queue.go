@@ -44,43 +44,53 @@ type Queue struct {
 	Log          *slog.Logger
 }
 
+// phases are how a queue comes to its end: each context ends after the one before it, or with it.
+type phases struct {
+	taking  context.Context // until then runs are taken
+	working context.Context // until then work goes on
+	patient context.Context // until then work that was interrupted has some time to return
+}
+
 // Run works until ctx ends. Then it takes no more runs, lets the present ones go on for the drain
 // time, gives back those that are not done by then, and returns when nobody works any more but those
-// whose work does not heed its context.
-func (q *Queue) Run(ctx context.Context) {
+// whose run has ended, or whose work does not heed its context. As soon as now ends, it interrupts what still
+// goes on, gives it back without waiting for it, and returns: the process must end then, because the work
+// may go on.
+func (q *Queue) Run(ctx, now context.Context) {
+	taking, stopTaking := context.WithCancel(ctx)
+	defer stopTaking()
 	working, interrupt := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer interrupt(ErrShutdown)
-	d := newDispatcher(q)
+	defer context.AfterFunc(now, func() {
+		stopTaking()
+		interrupt(ErrShutdown)
+	})()
+	d, p := newDispatcher(q), phases{taking: taking, working: working, patient: now}
 	var workers sync.WaitGroup
 	for range q.Workers {
 		workers.Go(func() {
 			for run := range d.runs {
-				q.handle(ctx, working, d.orders, run)
+				q.handle(p, d.orders, run)
 				d.released <- run.ID
 			}
 		})
 	}
-	d.dispatch(ctx)
+	d.dispatch(taking)
 	close(d.runs)
 	drained := time.AfterFunc(q.DrainTimeout, func() { interrupt(ErrShutdown) })
 	defer drained.Stop()
 	workers.Wait()
 }
 
-// handle takes one run from waiting to wherever it gets. accepting ends when the queue should stop
-// taking runs, working when work should be interrupted.
-func (q *Queue) handle(accepting, working context.Context, orders *orders, run app.ProcessRun) {
+// handle takes one run from waiting to wherever it gets.
+func (q *Queue) handle(p phases, orders *orders, run app.ProcessRun) {
 	defer func() {
 		if panicked := recover(); panicked != nil { // of the queue itself: work has a recover of its own
 			q.Log.Error("the queue panicked", "run", run.ID, "panic", panicked, "stack", string(debug.Stack()))
 		}
 	}()
 	kind, known := q.Registry.kinds[run.Kind]
-	var unprepared error
-	if known && kind.Prepare != nil {
-		unprepared = q.prepare(accepting, kind, run)
-	}
-	if accepting.Err() != nil {
+	if q.rest(p.taking, orders, kind, run) != nil {
 		return // not started, so nothing needs to be undone
 	}
 	started, err := q.start(run)
@@ -89,26 +99,25 @@ func (q *Queue) handle(accepting, working context.Context, orders *orders, run a
 		q.Log.Info("a run is not started", "run", run.ID, "reason", err)
 	case err != nil:
 		q.Log.Warn("a run could not be started", "run", run.ID, "error", err)
-		_ = sleep(accepting, tick) // it is taken up again: not at once, it might spin
+		_ = sleep(p.taking, tick) // it is taken up again: not at once, it might spin
 	case !known:
-		q.finish(working, started, app.Outcome{Status: app.Failed, Error: "nobody here does work of the kind " + run.Kind})
-	case unprepared != nil:
-		q.finish(working, started, q.verdict(started, unprepared))
+		q.finish(p.working, started, app.Outcome{Status: app.Failed, Error: "nobody here does work of the kind " + run.Kind})
 	default:
-		q.attempt(working, orders, kind, started)
+		q.attempt(p, orders, kind, started)
 	}
 }
 
-// prepare does what comes before the run counts as started.
-func (q *Queue) prepare(accepting context.Context, kind Kind, run app.ProcessRun) error {
-	ctx, cancel := context.WithTimeoutCause(accepting, q.RunTimeout, ErrTimeout)
-	defer cancel()
-	result := q.launch(run, func() error { return kind.Prepare(ctx, run, newReport()) })
-	err, _ := await(ctx, result)
-	if errors.Is(context.Cause(ctx), ErrTimeout) && err != nil {
-		return q.timedOut()
+// rest lets the time pass before the run counts as started. It returns at once, with the reason, when the queue
+// is to stop or the run has been cancelled.
+func (q *Queue) rest(taking context.Context, orders *orders, kind Kind, run app.ProcessRun) error {
+	if kind.DelayMax == 0 {
+		return context.Cause(taking)
 	}
-	return err
+	ctx, wake := context.WithCancelCause(taking)
+	defer wake(nil)
+	defer orders.rest(run.ID, func() { wake(ErrCancelled) })()
+	_ = sleep(ctx, between(kind.DelayMin, kind.DelayMax))
+	return context.Cause(ctx) // also when that came with the last moment of the rest
 }
 
 func (q *Queue) timedOut() error { return errors.New("timed out after " + q.RunTimeout.String()) }
@@ -122,8 +131,8 @@ func (q *Queue) start(run app.ProcessRun) (app.ProcessRun, error) {
 }
 
 // attempt does the work once and writes down what came of it.
-func (q *Queue) attempt(working context.Context, orders *orders, kind Kind, run app.ProcessRun) {
-	ctx, cancel := context.WithCancelCause(working)
+func (q *Queue) attempt(p phases, orders *orders, kind Kind, run app.ProcessRun) {
+	ctx, cancel := context.WithCancelCause(p.working)
 	defer cancel(nil)
 	defer orders.expect(run.ID, func() { cancel(ErrCancelled) })()
 	timed, stop := context.WithTimeoutCause(ctx, q.RunTimeout, ErrTimeout)
@@ -133,25 +142,27 @@ func (q *Queue) attempt(working context.Context, orders *orders, kind Kind, run 
 	done := make(chan struct{})
 	go func() {
 		defer close(reported)
-		report.follow(done, func(news app.Report) { q.note(working, run, news) })
+		report.follow(done, func(news app.Report) { q.note(p.working, run, news) })
 	}()
 	result := q.launch(run, func() error { return kind.Work(timed, run, report) })
-	err, heeded := await(timed, result)
+	err, heeded := await(timed, p.patient, result)
 	if !heeded && errors.Is(context.Cause(timed), ErrCancelled) {
-		// The run is cancelled when its work has returned: until then the page says that it has not.
-		err, heeded = awaitStubborn(working, result)
+		// The run is cancelled when its work has returned: until then the page says that it has not. But no
+		// other waits for it to be alone longer than for one that takes too long: no crash can fail it any more.
+		defer time.AfterFunc(q.RunTimeout, func() { orders.giveUp(run.ID) }).Stop()
+		err, heeded = awaitStubborn(p.working, result)
 	}
 	close(done)
 	<-reported // what was reported belongs before the end
-	q.conclude(working, timed, run, err)
-	if heeded {
+	q.conclude(p.working, timed, run, err)
+	if heeded || p.patient.Err() != nil {
 		return
 	}
 	orders.giveUp(run.ID)
 	q.Log.Error("work does not heed its context", "run", run.ID, "kind", run.Kind)
 	select { // the place stays taken: the work still uses what it uses
 	case <-result:
-	case <-working.Done():
+	case <-p.taking.Done(): // nobody is to have the place, and the run has ended
 	}
 }
 
@@ -172,9 +183,9 @@ func (q *Queue) launch(run app.ProcessRun, work func() error) (result chan error
 	return result
 }
 
-// await returns what work came to. Once its context has ended, the work has some time to return; then it
-// is given up, and heeded is false.
-func await(ctx context.Context, result <-chan error) (err error, heeded bool) {
+// await returns what work came to. Once its context has ended, the work has some time to return, while patient
+// goes on; then it is given up, and heeded is false.
+func await(ctx, patient context.Context, result <-chan error) (err error, heeded bool) {
 	select {
 	case err := <-result:
 		return err, true
@@ -190,8 +201,9 @@ func await(ctx context.Context, result <-chan error) (err error, heeded bool) {
 	case err := <-result:
 		return err, true
 	case <-grace.C:
-		return context.Cause(ctx), false
+	case <-patient.Done():
 	}
+	return context.Cause(ctx), false
 }
 
 // awaitStubborn returns what work came to that does not stop although it was cancelled, however long that

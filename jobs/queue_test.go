@@ -8,9 +8,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"runboard/app"
+	"runboard/db"
 	"runboard/jobs"
 )
 
@@ -47,19 +49,22 @@ func TestARunWhoseWorkReturnsAnErrorFailsWithIt(t *testing.T) {
 	}
 }
 
-func TestARunIsNotStartedBeforeItIsPrepared(t *testing.T) {
+func TestARunIsNotStartedBeforeItHasRested(t *testing.T) {
 	t.Parallel()
-	store, prepare := openStore(t), newGated()
-	start(t, newQueue(store, jobs.Kind{Name: "report", Prepare: prepare.work, Work: nothing}))
-	id := create(t, store, "report", 1)
-	await(t, prepare.working, "the preparation")
-	if run := read(t, store, id); run.Status != app.Created || run.Version != 1 {
-		t.Errorf("while it is prepared the row is %+v", run)
-	}
-	close(prepare.gate)
-	if run := becomes(t, store, id, app.Completed); run.Version != 3 || run.Attempt != 1 {
-		t.Errorf("in the end the row is %+v", run)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		store := openStore(t)
+		queue := newQueue(store, jobs.Kind{Name: "report", DelayMin: time.Hour, DelayMax: time.Hour, Work: nothing})
+		queue.RunTimeout = time.Minute // which is for work alone
+		start(t, queue)
+		id := create(t, store, "report", 1)
+		time.Sleep(time.Hour - time.Second)
+		if run := read(t, store, id); run.Status != app.Created || run.Version != 1 {
+			t.Errorf("while it rests the row is %+v", run)
+		}
+		if run := becomes(t, store, id, app.Completed); run.Version != 3 || run.Attempt != 1 {
+			t.Errorf("in the end the row is %+v", run)
+		}
+	})
 }
 
 func TestRunsAreTakenOldestFirst(t *testing.T) {
@@ -71,12 +76,60 @@ func TestRunsAreTakenOldestFirst(t *testing.T) {
 	for i := range 50 {
 		want = append(want, create(t, store, []string{"one", "two"}[i%2], 1))
 	}
-	queue := newQueue(store, jobs.Kind{Name: "one", Work: note}, jobs.Kind{Name: "two", Prepare: nothing, Work: note})
+	queue := newQueue(store, jobs.Kind{Name: "one", Work: note}, jobs.Kind{Name: "two", DelayMax: time.Millisecond, Work: note})
 	queue.Workers = 1
 	start(t, queue)
 	haveBecome(t, store, 50, app.Completed)
 	if got := order.all(); !slices.Equal(got, want) {
 		t.Errorf("done in the order %v", got)
+	}
+}
+
+// The queue has found runs 2 and 3 when the oldest one is cancelled, or comes back.
+func TestAQueueThatLooksAheadStillTakesTheOldestThatWaits(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		meanwhile func(*testing.T, *db.Store)
+		want      int64
+	}{
+		"nothing happens":                 {func(*testing.T, *db.Store) {}, 3},
+		"one that was found is cancelled": {func(t *testing.T, store *db.Store) { cancelRun(t, store, 3) }, 4},
+		"an older one is tried again": {func(t *testing.T, store *db.Store) {
+			if _, err := store.Retry(t.Context(), 1); err != nil {
+				t.Fatal(err)
+			}
+		}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store, work := openStore(t), newGated()
+			create(t, store, "report", 6)
+			cancelRun(t, store, 1)
+			queue := newQueue(store, work.kind("report"))
+			queue.Workers = 1
+			start(t, queue)
+			await(t, work.working, "run 2")
+			test.meanwhile(t, store)
+			work.gate <- struct{}{}
+			if next := await(t, work.working, "the next run"); next.ID != test.want {
+				t.Errorf("run %d is next, want %d", next.ID, test.want)
+			}
+			close(work.gate)
+		})
+	}
+}
+
+// Nobody rings, so that it looks only because it has found too few.
+func TestTheQueueFindsSeveralRunsWithOneLook(t *testing.T) {
+	t.Parallel()
+	const total = 400
+	var looks atomic.Int64
+	store := &backlog{Store: openStore(t), bell: new(app.Bell), looking: func(int) error { looks.Add(1); return nil }}
+	create(t, store.Store, "quick", total)
+	start(t, newQueue(store, jobs.Kind{Name: "quick", Work: nothing}))
+	haveBecome(t, store.Store, total, app.Completed)
+	if n := looks.Load(); n > total/2 {
+		t.Errorf("it has looked %d times for %d runs", n, total)
 	}
 }
 
@@ -149,32 +202,6 @@ func TestAPanicFailsTheRunAndSparesTheWorker(t *testing.T) {
 	becomes(t, store, create(t, store, "good", 1), app.Completed)
 }
 
-func TestAPreparationThatFailsEndsTheAttempt(t *testing.T) {
-	t.Parallel()
-	store := openStore(t)
-	for name, prepare := range map[string]jobs.Work{
-		"error":  func(context.Context, app.ProcessRun, *jobs.Report) error { return errors.New("not yet") },
-		"panic":  func(context.Context, app.ProcessRun, *jobs.Report) error { panic("not yet") },
-		"goexit": func(context.Context, app.ProcessRun, *jobs.Report) error { runtime.Goexit(); return nil },
-	} {
-		t.Run(name, func(t *testing.T) {
-			var worked atomic.Bool
-			work := func(context.Context, app.ProcessRun, *jobs.Report) error { worked.Store(true); return nil }
-			queue := newQueue(store, jobs.Kind{Name: name, Prepare: prepare, Work: work})
-			queue.Workers = 1
-			ask, stopped := start(t, queue)
-			for range 2 { // the worker is still there for the second one
-				run := becomes(t, store, create(t, store, name, 1), app.Failed)
-				if run.Error == "" || run.Attempt != 1 || run.Version != 3 || worked.Load() {
-					t.Errorf("worked: %t, the row is %+v", worked.Load(), run)
-				}
-			}
-			ask()
-			await(t, stopped, "the queue to stop")
-		})
-	}
-}
-
 func TestWorkThatEndsItsGoroutineFailsTheRun(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
@@ -183,17 +210,6 @@ func TestWorkThatEndsItsGoroutineFailsTheRun(t *testing.T) {
 	start(t, queue)
 	for range 2 {
 		becomes(t, store, create(t, store, "goexit", 1), app.Failed)
-	}
-}
-
-func TestAPreparationThatTakesTooLongFailsTheRun(t *testing.T) {
-	t.Parallel()
-	store, prepare := openStore(t), newGated()
-	queue := newQueue(store, jobs.Kind{Name: "slow", Prepare: prepare.work, Work: nothing})
-	queue.RunTimeout = 50 * time.Millisecond
-	start(t, queue)
-	if run := becomes(t, store, create(t, store, "slow", 1), app.Failed); run.Error != "timed out after 50ms" {
-		t.Errorf("people are told %q", run.Error)
 	}
 }
 
@@ -236,14 +252,11 @@ func TestWaitingRunsCostNoMemory(t *testing.T) {
 	}
 	var busy gauge
 	work := newGated()
-	count := func(step jobs.Work) jobs.Work {
-		return func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
-			busy.up()
-			defer busy.down()
-			return step(ctx, run, nil)
-		}
-	}
-	queue := newQueue(store, jobs.Kind{Name: "held", Prepare: count(nothing), Work: count(work.work)})
+	queue := newQueue(store, jobs.Kind{Name: "held", Work: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
+		busy.up()
+		defer busy.down()
+		return work.work(ctx, run, nil)
+	}})
 	queue.Workers, queue.DrainTimeout = workers, 0
 	before := heap()
 	ask, stopped := start(t, queue)

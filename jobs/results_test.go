@@ -97,17 +97,16 @@ func TestARunThatSomebodyElseStartedIsNotDone(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	var done journal[int64]
-	queue := newQueue(store, jobs.Kind{
-		Name: "report",
-		Prepare: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
-			if run.ID > 1 {
-				return nil
-			}
-			_, err := store.Start(ctx, run)
-			return err
-		},
-		Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error { done.add(run.ID); return nil },
-	})
+	queue := newQueue(&backlog{Store: store, taking: func(run app.ProcessRun) error {
+		if run.ID > 1 {
+			return nil
+		}
+		_, err := store.Start(context.Background(), run)
+		return err
+	}}, jobs.Kind{Name: "report", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
+		done.add(run.ID)
+		return nil
+	}})
 	queue.Workers = 1
 	create(t, store, "report", 2)
 	start(t, queue)

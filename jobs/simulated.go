@@ -17,14 +17,12 @@ const SimulatedName = "simulated"
 // Simulated is work that only takes time: it sleeps between shortest and longest before it is
 // started, and again before it finishes, and then fails as often as failureRate says, from 0 to 1.
 func Simulated(shortest, longest time.Duration, failureRate float64) Kind {
-	rest := func(ctx context.Context, _ app.ProcessRun, _ *Report) error {
-		return sleep(ctx, shortest+rand.N(longest-shortest+1))
-	}
 	return Kind{
-		Name:    SimulatedName,
-		Prepare: rest,
-		Work: func(ctx context.Context, run app.ProcessRun, report *Report) error {
-			if err := rest(ctx, run, report); err != nil {
+		Name:     SimulatedName,
+		DelayMin: shortest,
+		DelayMax: longest,
+		Work: func(ctx context.Context, _ app.ProcessRun, _ *Report) error {
+			if err := sleep(ctx, between(shortest, longest)); err != nil {
 				return err
 			}
 			if rand.Float64() < failureRate {
@@ -33,6 +31,11 @@ func Simulated(shortest, longest time.Duration, failureRate float64) Kind {
 			return nil
 		},
 	}
+}
+
+// between is a random time in a range.
+func between(shortest, longest time.Duration) time.Duration {
+	return shortest + rand.N(longest-shortest+1)
 }
 
 // sleep returns after d, or when ctx ends with the reason for that.

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"runboard/app"
@@ -122,6 +123,97 @@ func TestARunWithItsLastChanceGoesAlone(t *testing.T) {
 	if run := read(t, store.Store, lastChance); run.Crashes != maxCrashes-1 {
 		t.Errorf("the run with its last chance was %+v", run)
 	}
+}
+
+// A run of an hour is in work when runs with their last chance come up, more of them than are looked at at once.
+// Neither they nor the hour keep the others waiting for long, and when it is over, those have their turn.
+func TestALongRunAndRunsWithTheirLastChanceStopNobodyForLong(t *testing.T) {
+	t.Parallel()
+	const lastChances, total = 12, 50
+	crashes := make([]int, total)
+	for i := range lastChances {
+		crashes[1+i] = maxCrashes - 1
+	}
+	synctest.Test(t, func(t *testing.T) {
+		store := openAfterCrashes(t, "report", crashes...)
+		var together gauge
+		var done journal[int64]
+		queue := newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
+			now := together.up()
+			defer together.down()
+			if run.Suspect() && now != 1 {
+				t.Errorf("%d runs are in work beside one with its last chance", now-1)
+			}
+			time.Sleep(map[bool]time.Duration{true: time.Hour, false: time.Minute}[run.ID == 1])
+			done.add(run.ID)
+			return nil
+		}})
+		queue.RunTimeout = 2 * time.Hour
+		start(t, queue)
+		time.Sleep(time.Hour - time.Second)
+		if n := len(done.all()); n != total-lastChances-1 {
+			t.Errorf("%d of the %d others are done within the hour of the long run", n, total-lastChances-1)
+		}
+		time.Sleep((lastChances + 2) * time.Minute)
+		if n := counts(t, store)[app.Completed]; n != total {
+			t.Errorf("%d of %d runs are completed", n, total)
+		}
+	})
+}
+
+// There is always other work of twenty minutes, so that never by itself nobody is in work.
+func TestARunWithItsLastChanceIsNotStarvedByOthersThatKeepComing(t *testing.T) {
+	t.Parallel()
+	const lastChance, total = 2, 300
+	synctest.Test(t, func(t *testing.T) {
+		store := openAfterCrashes(t, "report", append([]int{0, maxCrashes - 1}, make([]int, total-2)...)...)
+		done := make(chan struct{})
+		queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
+			if run.ID == lastChance {
+				close(done)
+				return nil
+			}
+			select {
+			case <-time.After(time.Duration(15+run.ID%11) * time.Minute):
+			case <-ctx.Done():
+			}
+			return context.Cause(ctx)
+		}})
+		queue.RunTimeout, queue.DrainTimeout = time.Hour, 0
+		start(t, queue)
+		select {
+		case <-done:
+		case <-time.After(12 * time.Hour):
+			t.Errorf("it has had no turn in twelve hours, in which %d others were done", counts(t, store)[app.Completed])
+		}
+		if counts(t, store)[app.Created] == 0 {
+			t.Error("nobody waited any more, so this has tested nothing")
+		}
+	})
+}
+
+func TestARunWithItsLastChanceDoesNotWaitForEverForCancelledWorkThatNeverReturns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, deaf := openAfterCrashes(t, "report", 0, maxCrashes-1), newStubborn(t)
+		queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run app.ProcessRun, report *jobs.Report) error {
+			if run.ID == 1 {
+				return deaf.work(ctx, run, report)
+			}
+			return nil
+		}})
+		queue.RunTimeout, queue.DrainTimeout = time.Minute, 0
+		start(t, queue)
+		await(t, deaf.working, "the work")
+		cancelRun(t, store, 1)
+		time.Sleep(2 * time.Minute)
+		if run := read(t, store, 2); run.Status != app.Completed {
+			t.Errorf("it is %+v", run)
+		}
+		if run := read(t, store, 1); !run.Stopping() { // the page tells the truth
+			t.Errorf("the one whose work goes on is %+v", run)
+		}
+	})
 }
 
 // lookTwice returns after the queue has looked for waiting runs and is done with what it found: at the

@@ -41,6 +41,35 @@ func testWishes(t *testing.T, subject Subject) {
 			t.Errorf("there still stop %v: %v", ids, err)
 		}
 	})
+	t.Run("of some runs it is known which are cancelled", func(t *testing.T) {
+		f := open(t, subject)
+		created, cancelled, asked, other := f.in(app.Created), f.in(app.Cancelled), f.in(app.Started), f.in(app.Cancelled)
+		_, err := f.store.Cancel(ctx, asked.ID)
+		f.ok(err)
+		ids, err := f.store.Cancelled(ctx, []int64{created.ID, cancelled.ID, asked.ID, other.ID + 1})
+		if f.ok(err); len(ids) != 1 || ids[0] != cancelled.ID {
+			t.Errorf("cancelled are %v", ids)
+		}
+		if ids, err := f.store.Cancelled(ctx, nil); err != nil || len(ids) != 0 {
+			t.Errorf("of none there are %v: %v", ids, err)
+		}
+	})
+	t.Run("it is told when a run comes back to wait, and at no other time", func(t *testing.T) {
+		f := open(t, subject)
+		failed, stays := f.in(app.Failed), f.in(app.Started)
+		f.finish(stays, app.Outcome{Status: app.Completed})
+		f.in(app.Cancelled)
+		if n := f.store.Returned(); n != 0 {
+			t.Errorf("it is told %d times of none", n)
+		}
+		_, err := f.store.Retry(ctx, failed.ID)
+		f.ok(err)
+		f.ok(f.store.GiveBack(ctx, f.in(app.Started)))
+		f.finish(f.in(app.Started), app.Outcome{Status: app.Created})
+		if n := f.store.Returned(); n != 3 {
+			t.Errorf("it is told %d times of three", n)
+		}
+	})
 	t.Run("a run that was asked to stop is not given back", func(t *testing.T) {
 		f := open(t, subject)
 		run := f.in(app.Started)
