@@ -19,6 +19,10 @@ const (
 	IdempotencyKeyID = "idempotency_key" // the form's hidden field
 	WishesID         = "wishes"          // the form of the buttons in status cells
 	LogID            = "log"             // the lines of a run's log
+	NewRunsID        = "new_runs"        // the bar behind which new rows wait
+	PauseID          = "pause"           // the button that freezes the page
+	HelpID           = "help"            // the button that shows the keys
+	KeysID           = "keys"            // the dialog with the keys
 	FollowID         = "log_follow"      // the button that leads to the end of the log
 )
 

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/gavv/httpexpect/v2"
+
+	"runboard/app"
+	"runboard/jobs"
+)
+
+// firstRow is the number of the topmost run on the page.
+const firstRow = `Number(document.querySelector("#process_runs tr[id]").id.split("_").pop())`
+
+func startRuns(e *httpexpect.Expect, n int) {
+	e.POST("/process_runs").WithFormField("count", n).Expect().Status(http.StatusSeeOther)
+}
+
+func TestNewRunsWaitWhileTheListIsRead(t *testing.T) {
+	t.Parallel()
+	kind, open := gate("gate")
+	p := startProgram(t, func(c *app.Config) { c.Workers = 1000 }, kind)
+	e := newExpect(t, p)
+	startRuns(e, 30)
+	for name, read := range map[string]string{
+		"scrolled":   `scrollTo(0, document.querySelector("#process_run_%d").getBoundingClientRect().top + scrollY)`,
+		"selected":   `getSelection().selectAllChildren(document.querySelector("#process_run_%d .badge"))`,
+		"has focus":  `document.querySelector("#process_run_%d a").focus()`,
+		"is ticking": ``,
+	} {
+		tab := openTab(t, p.url+"/process_runs", chromedp.EmulateViewport(1000, 600))
+		tab.untilLive()
+		tab.untilRows(25)
+		first := evaluate[int](tab, firstRow)
+		if read != "" {
+			evaluate[bool](tab, fmt.Sprintf(read, first-3)+", true")
+		}
+		startRuns(e, 12)
+		if read == "" {
+			tab.until("the new runs are there", fmt.Sprintf("%s === %d", firstRow, first+12))
+			continue
+		}
+		tab.until("a bar says so", `!document.getElementById("new_runs").hidden && document.getElementById("new_runs").textContent === "12 new runs"`)
+		if now := evaluate[int](tab, firstRow); now != first {
+			t.Errorf("%s: the first row was %d and is %d", name, first, now)
+		}
+		tab.click("#new_runs")
+		tab.until("then they are there", fmt.Sprintf(`%s === %d && document.getElementById("new_runs").hidden`, firstRow, first+12))
+		if n := tab.socketsSoFar(); n != 1 {
+			t.Errorf("%s: %d sockets were opened", name, n)
+		}
+	}
+	open()
+	settled(t, e)
+}
+
+func TestCellsChangeWhileNewRunsWait(t *testing.T) {
+	t.Parallel()
+	kind, open := gate("gate")
+	p := startProgram(t, nil, kind)
+	e := newExpect(t, p)
+	startRuns(e, 5)
+	tab := openTab(t, p.url+"/process_runs")
+	tab.untilLive()
+	tab.untilRows(5)
+	evaluate[bool](tab, `document.querySelector("#process_run_3 a").focus(), true`)
+	startRuns(e, 5)
+	tab.until("a bar says so", `document.getElementById("new_runs").textContent === "5 new runs"`)
+	open()
+	tab.until("the cells change", `[...document.querySelectorAll("#process_runs td[data-status]")].every((cell) => cell.dataset.status === "completed")`)
+	tab.untilRows(5)
+	tab.until("the focus is where it was", `document.activeElement.innerText === "#3"`)
+}
+
+// storm is a kind whose runs report progress as fast as they are let.
+func storm() jobs.Kind {
+	return jobs.Kind{Name: "storm", Work: func(ctx context.Context, _ app.ProcessRun, report *jobs.Report) error {
+		for i := 0; ctx.Err() == nil; i++ {
+			report.Progress(i%100, fmt.Sprint("step ", i))
+		}
+		return context.Cause(ctx)
+	}}
+}
+
+// Twenty runs report five times a second each, and each change replaces a cell in the list.
+func TestNothingThatSomebodyDoesIsLostInAStorm(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, func(c *app.Config) { c.Workers, c.DrainTimeout = 40, 0 }, storm())
+	startRuns(newExpect(t, p), 40)
+	tab := openTab(t, p.url+"/process_runs", chromedp.EmulateViewport(1000, 500))
+	tab.untilLive()
+	tab.untilRows(25)
+	evaluate[bool](tab, `getSelection().selectAllChildren(document.querySelector("#process_run_30 th")), true`)
+	tab.do(chromedp.Focus(chromedp.CSS("#find_text")))
+	tab.press("words that")
+	evaluate[bool](tab, `scrollTo(0, 200), window.changes = 0, new MutationObserver((all) => window.changes += all.length).observe(
+		document.getElementById("process_runs"), {subtree: true, childList: true, characterData: true}), true`)
+	tab.until("much has changed", "window.changes > 500")
+	tab.press(" one types")
+	for what, is := range map[string]string{
+		"the focus":  `document.activeElement.id === "find_text"`,
+		"the words":  `document.getElementById("find_text").value === "words that one types"`,
+		"the scroll": `scrollY === 200`,
+	} {
+		if !evaluate[bool](tab, is) {
+			t.Errorf("%s is lost", what)
+		}
+	}
+	evaluate[bool](tab, `document.activeElement.blur(), getSelection().selectAllChildren(document.querySelector("#process_run_30 th")), window.changes = 0, true`)
+	tab.until("much has changed", "window.changes > 500")
+	if text := evaluate[string](tab, `getSelection().toString().trim()`); text != "#30" {
+		t.Errorf("instead of #30 there is selected %q", text)
+	}
+}
+
+func TestAPageCanBePaused(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil, workThat("job", ""))
+	e := newExpect(t, p)
+	tab := openTab(t, p.url+"/process_runs")
+	tab.untilLive()
+	tab.untilRows(0)
+	tab.click("#pause")
+	startRuns(e, 3)
+	settled(t, e)
+	tab.until("it says how far it is behind", `/^Go on \(\d+ s and [1-9]\d* changes? behind\)$/.test(document.getElementById("pause").textContent)`)
+	tab.untilRows(0)
+	tab.click("#pause")
+	tab.untilRows(3)
+	tab.until("it goes on", `document.getElementById("pause").textContent === "Pause" && document.getElementById("count_completed").textContent === "3"`)
+	startRuns(e, 2)
+	tab.untilRows(5)
+}
+
+func TestKeysDoWhatTheySay(t *testing.T) {
+	t.Parallel()
+	kind, open := gate("gate")
+	defer open()
+	p := startProgram(t, func(c *app.Config) { c.Workers = 1 }, kind)
+	tab := openTab(t, p.url+"/process_runs")
+	tab.untilLive()
+	tab.press("s")
+	tab.untilRows(10)
+	tab.press("/")
+	tab.until("one can type", `document.activeElement.id === "find_text"`)
+	tab.press("jks?cr")
+	tab.until("what one types is typed", `document.activeElement.value.endsWith("jks?cr") && !document.getElementById("keys").open`)
+	evaluate[bool](tab, `document.activeElement.value = "", document.activeElement.blur(), true`)
+	tab.press("j")
+	tab.until("the first run is meant", `document.activeElement.innerText === "#10"`)
+	tab.press("jjk")
+	tab.until("the second run is meant", `document.activeElement.innerText === "#9"`)
+	tab.press("c")
+	tab.until("it is cancelled", shows("9", "cancelled"))
+	tab.until("the focus is still there", `document.activeElement.innerText === "#9"`)
+	tab.do(chromedp.Sleep(time.Second)) // else it is the second half of a double click
+	tab.press("r")
+	tab.until("it is tried again", shows("9", "created"))
+	tab.press("?")
+	tab.until("the keys are shown", `document.getElementById("keys").open`)
+	tab.press("s")
+	tab.press(kb.Escape)
+	tab.until("they are gone", `!document.getElementById("keys").open`)
+	tab.untilRows(10)
+	tab.until("the second run is meant still", `document.activeElement.innerText === "#9"`)
+	tab.press(kb.Enter)
+	tab.until("its page is there", `location.pathname === "/process_runs/9" && document.readyState === "complete"`)
+	tab.untilLive()
+	tab.press("c")
+	tab.until("it is cancelled", shows("9", "cancelled"))
+}
