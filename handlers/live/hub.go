@@ -14,6 +14,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -76,8 +77,8 @@ func (h *Hub) Watch(question Question) *Watcher {
 	}
 }
 
-// Run serves the watchers until ctx ends. Before it returns it draws every view once more, so that
-// what was committed before is also seen.
+// Run serves the watchers until ctx ends. Before it returns it draws once more every view that has changed, so
+// that what was committed before is also seen.
 func (h *Hub) Run(ctx context.Context) {
 	defer close(h.stopped)
 	rings, stop := h.store.Changes().Listen()
@@ -214,7 +215,7 @@ func (h *Hub) changed(ctx context.Context, due []*view) []*view {
 
 func (h *Hub) drawAll(ctx context.Context) {
 	h.settle()
-	for _, v := range h.views {
+	for _, v := range h.changed(ctx, slices.Collect(maps.Values(h.views))) {
 		h.draw(ctx, v)
 	}
 }

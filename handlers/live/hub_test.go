@@ -207,6 +207,36 @@ func TestAPanicInOneViewDoesNotEndTheOthers(t *testing.T) {
 	})
 }
 
+func TestAHubThatStopsReadsOnlyTheRunsThatHaveChanged(t *testing.T) {
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		store.runs = map[int64]app.ProcessRun{1: {ID: 1, Version: 1}, 2: {ID: 2, Version: 1}, 3: {ID: 3, Version: 1}}
+		ctx, cancel := context.WithCancel(t.Context())
+		last := NewHub(store, hub.templates, hub.log)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			last.Run(ctx)
+		}()
+		watchers := map[int64]*Watcher{}
+		for id := range int64(3) {
+			watchers[id+1] = last.Watch(Question{Run: id + 1})
+			next(t, watchers[id+1])
+		}
+		synctest.Wait()
+		store.mu.Lock() // and the hub has not heard of it
+		store.read, store.runs[2] = nil, app.ProcessRun{ID: 2, Version: 2}
+		store.mu.Unlock()
+		cancel()
+		<-done
+		if len(store.read) != 1 || store.read[0] != 2 {
+			t.Errorf("the runs %v were read", store.read)
+		}
+		if html := string(next(t, watchers[2]).HTML); !strings.Contains(html, `data-version="2"`) {
+			t.Errorf("the last frame is %s", html)
+		}
+	})
+}
+
 func TestAWatcherThatLeftBeforeItsFirstFrameIsForgotten(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.change(func(a *answers) { a.err = errors.New("the disk is gone") })
