@@ -66,6 +66,7 @@ func TestOtherStatementsGoByTheID(t *testing.T) {
 	wantPlan(t, plan(t, store, cancelRun, 0, 1), byID)
 	wantPlan(t, plan(t, store, askToStop, 0, 1), byID)
 	wantPlan(t, plan(t, store, retryRun, 0, 1), byID)
+	wantPlan(t, plan(t, store, runMarks, "[1,2]"), byID)
 }
 
 func TestOldRequestsAreFoundByAge(t *testing.T) {

@@ -67,10 +67,10 @@ func TestALogLooksAsItShould(t *testing.T) {
 	golden(t, "run_log", draw(drawing.Run(page)))
 	golden(t, "run_log_frame", draw(drawing.RunFrame(page)))
 
-	before := page
-	before.Log = app.Log{End: 33}
+	before := page.Mark()
+	before.LogEnd = 33
 	golden(t, "log_frame", draw(drawing.ChangeFrame(before, page)))
-	before.Run.Version--
+	before.Version--
 	golden(t, "log_change_frame", draw(drawing.ChangeFrame(before, page)))
 
 	page.Log.Start = 14

@@ -164,15 +164,15 @@ func (t *Templates) RunFrame(page app.RunPage) ([]byte, error) {
 	return t.runFrame("run_frame", page)
 }
 
-// ChangeFrame draws those live parts of a run's page that are not as they were before.
-func (t *Templates) ChangeFrame(before, now app.RunPage) ([]byte, error) {
-	fresh := func(line app.LogLine) bool { return line.At >= before.Log.End }
+// ChangeFrame draws those live parts of a run's page that are not as they were when it had come as far as before.
+func (t *Templates) ChangeFrame(before app.Mark, now app.RunPage) ([]byte, error) {
+	fresh := func(line app.LogLine) bool { return line.At >= before.LogEnd }
 	if first := slices.IndexFunc(now.Log.Lines, fresh); first >= 0 {
 		now.Log.Lines = now.Log.Lines[first:]
 	} else {
 		now.Log.Lines = nil
 	}
-	if before.Run.Version == now.Run.Version {
+	if before.Version == now.Run.Version {
 		return t.runFrame("log_frame", now)
 	}
 	return t.runFrame("run_frame", now)

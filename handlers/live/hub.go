@@ -1,7 +1,8 @@
 // Package live keeps browsers up to date. A view is a question, "the newest 25 failed runs" or "run
 // 42"; all browsers that ask the same one share it. When the bell rings, the hub asks the store each
 // question that somebody watches, compares the answer with the last one, and draws what changed
-// into a frame that all its watchers are sent.
+// into a frame that all its watchers are sent. Of runs it first asks, for all at once, which have changed.
+// A slow tick does the same as the bell, which may have been lost.
 //
 // One goroutine asks, so an older answer can never follow a newer one. A watcher is not a queue: it
 // has the number of the frame that it was sent last, and looks for itself what its view has now.
@@ -13,6 +14,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -75,8 +77,8 @@ func (h *Hub) Watch(question Question) *Watcher {
 	}
 }
 
-// Run serves the watchers until ctx ends. Before it returns it draws every view once more, so that
-// what was committed before is also seen.
+// Run serves the watchers until ctx ends. Before it returns it draws once more every view that has changed, so
+// that what was committed before is also seen.
 func (h *Hub) Run(ctx context.Context) {
 	defer close(h.stopped)
 	rings, stop := h.store.Changes().Listen()
@@ -148,6 +150,7 @@ func (h *Hub) leave(w *Watcher) {
 		return
 	}
 	delete(v.watchers, w)
+	v.letGo()
 	v.joining = slices.DeleteFunc(v.joining, func(one *Watcher) bool { return one == w })
 	if len(v.watchers) == 0 {
 		delete(h.views, w.question)
@@ -204,7 +207,7 @@ func (h *Hub) changed(ctx context.Context, due []*view) []*view {
 	}
 	return slices.DeleteFunc(due, func(v *view) bool {
 		mark, exists := marks[v.question.Run]
-		same := v.settled() && (!exists || mark == v.seen.run.Mark()) // deleted: the last state stays on the page
+		same := v.settled() && (!exists || mark == v.mark) // deleted: the last state stays on the page
 		v.dirty = !same
 		return same
 	})
@@ -212,7 +215,7 @@ func (h *Hub) changed(ctx context.Context, due []*view) []*view {
 
 func (h *Hub) drawAll(ctx context.Context) {
 	h.settle()
-	for _, v := range h.views {
+	for _, v := range h.changed(ctx, slices.Collect(maps.Values(h.views))) {
 		h.draw(ctx, v)
 	}
 }
@@ -228,17 +231,10 @@ func (h *Hub) draw(ctx context.Context, v *view) {
 		return
 	}
 	v.dirty = false
-	for _, w := range v.joining { // the answer may be the one that the others have
-		w.notify(v.current)
+	v.tell(changed)
+	if changed {
+		v.rested = time.Now().Add(Rest)
 	}
-	v.joining = nil
-	if !changed {
-		return
-	}
-	for w := range v.watchers {
-		w.notify(v.current)
-	}
-	v.rested = time.Now().Add(Rest)
 }
 
 // refresh brings a view up to date, or fails. A panic in drawing one must not be the end of all.

@@ -135,15 +135,16 @@ func TestAThousandWhoReturnTogetherCostOneQuestion(t *testing.T) {
 			all.Go(func() { watchers[i] = hub.Watch(Question{}) })
 		}
 		all.Wait()
-		first := next(t, watchers[0])
-		for _, w := range watchers[1:] {
-			if next(t, w) != first {
-				t.Fatal("the frame was drawn more than once")
-			}
+		frames := map[*Frame]bool{}
+		for _, w := range watchers {
+			frames[next(t, w)] = true
 		}
 		// A few, and not one, because they need not all have come by the time the first is served.
 		if asked := store.asked(); asked > 20 {
 			t.Errorf("the store was asked %d times", asked)
+		}
+		if len(frames) > 20 {
+			t.Errorf("the frame was drawn %d times", len(frames))
 		}
 		for _, w := range watchers {
 			w.Close()
@@ -206,32 +207,32 @@ func TestAPanicInOneViewDoesNotEndTheOthers(t *testing.T) {
 	})
 }
 
-func TestOfManyRunsOnlyThoseAreReadThatHaveChanged(t *testing.T) {
-	const many = 100
+func TestAHubThatStopsReadsOnlyTheRunsThatHaveChanged(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
-		store.runs = map[int64]app.ProcessRun{}
+		store.runs = map[int64]app.ProcessRun{1: {ID: 1, Version: 1}, 2: {ID: 2, Version: 1}, 3: {ID: 3, Version: 1}}
+		ctx, cancel := context.WithCancel(t.Context())
+		last := NewHub(store, hub.templates, hub.log)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			last.Run(ctx)
+		}()
 		watchers := map[int64]*Watcher{}
-		for id := int64(1); id <= many; id++ {
-			store.runs[id] = app.ProcessRun{ID: id, Version: 1}
-			watchers[id] = hub.Watch(Question{Run: id})
-			defer watchers[id].Close()
+		for id := range int64(3) {
+			watchers[id+1] = last.Watch(Question{Run: id + 1})
+			next(t, watchers[id+1])
 		}
-		for id := int64(1); id <= many; id++ {
-			next(t, watchers[id])
-		}
-		time.Sleep(time.Second)
-		store.change(func(a *answers) {
-			a.read = nil
-			a.runs[7] = app.ProcessRun{ID: 7, Version: 2}
-			delete(a.runs, 8) // what was seen last stays
-		})
-		next(t, watchers[7])
 		synctest.Wait()
-		if store.read[0] != 7 || len(store.read) != 1 {
+		store.mu.Lock() // and the hub has not heard of it
+		store.read, store.runs[2] = nil, app.ProcessRun{ID: 2, Version: 2}
+		store.mu.Unlock()
+		cancel()
+		<-done
+		if len(store.read) != 1 || store.read[0] != 2 {
 			t.Errorf("the runs %v were read", store.read)
 		}
-		if frame, _ := watchers[8].Next(); frame != nil {
-			t.Errorf("of a run that is gone there is a frame: %s", frame.HTML)
+		if html := string(next(t, watchers[2]).HTML); !strings.Contains(html, `data-version="2"`) {
+			t.Errorf("the last frame is %s", html)
 		}
 	})
 }
@@ -262,33 +263,6 @@ func TestAStoreThatFailsIsAskedAgain(t *testing.T) {
 		store.err = nil
 		store.mu.Unlock()
 		next(t, w)
-	})
-}
-
-func TestWhoeverMissedAFrameGetsAllOfTheView(t *testing.T) {
-	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
-		run := app.ProcessRun{ID: 1, Version: 1}
-		store.page.Runs = []app.ProcessRun{run}
-		quick, slow := hub.Watch(Question{}), hub.Watch(Question{})
-		defer quick.Close()
-		defer slow.Close()
-		next(t, quick)
-		next(t, slow)
-		for version := int64(2); version <= 3; version++ {
-			time.Sleep(time.Second)
-			store.change(func(a *answers) { a.page.Runs = []app.ProcessRun{{ID: 1, Version: version, Status: app.Started}} })
-			if html := string(next(t, quick).HTML); strings.Contains(html, "<tbody") || !strings.Contains(html, "hx-swap-oob") {
-				t.Errorf("whoever missed nothing gets more than a cell: %s", html)
-			}
-		}
-		synctest.Wait() // until the slow one, too, has been told
-		html := string(next(t, slow).HTML)
-		if !strings.Contains(html, "<tbody") || !strings.Contains(html, `data-version="3"`) {
-			t.Errorf("whoever missed a frame gets only: %s", html)
-		}
-		if frame, _ := slow.Next(); frame != nil {
-			t.Errorf("more than the newest was kept: %s", frame.HTML)
-		}
 	})
 }
 

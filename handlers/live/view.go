@@ -28,13 +28,15 @@ type view struct {
 	dirty    bool       // whether the store may have another answer by now
 	rested   time.Time  // when the next frame may leave
 
-	seen    answer // what was last drawn
-	current *state // what watchers are sent; nil before the first answer
+	number  int64    // of the newest frame; 0 before the first answer
+	page    app.Page // of a list: what was last drawn
+	mark    app.Mark // of a run: how far it had come when it was last drawn
+	current *state   // the newest, for those who join; nil when it is not kept
 }
 
 // settled reports whether it shows a run, and to all its watchers.
 func (v *view) settled() bool {
-	return v.question.Run != 0 && v.current != nil && len(v.joining) == 0
+	return v.question.Run != 0 && v.number > 0 && len(v.joining) == 0
 }
 
 // answer is what a store says to a question: one of the two.
@@ -43,7 +45,8 @@ type answer struct {
 	run  app.RunPage
 }
 
-// state is a view at one moment. It does not change, so any watcher may read it.
+// state is a view at one moment. It does not change, so any watcher may read it. It holds drawings, so
+// watchers let go of it when they have read it, and the view when there are not several to share it.
 type state struct {
 	number   int64  // of the frame, from 1
 	delta    *Frame // leads here from the state before; nil when that says no less than snapshot
@@ -53,41 +56,69 @@ type state struct {
 // refresh asks the store and, when the answer is another than before, makes it the current state.
 func (v *view) refresh(ctx context.Context, store app.Store, t *templates.Templates) (changed bool, err error) {
 	fresh, err := v.ask(ctx, store)
+	if v.number > 0 && app.CodeOf(err) == app.CodeNotFound {
+		return false, nil // deleted: the last state stays on the page
+	}
 	if err != nil {
 		return false, err
 	}
-	if v.current != nil && v.same(fresh) {
+	next := &state{number: v.number, snapshot: v.snapshot(fresh, t)}
+	if v.number > 0 && v.same(fresh) {
+		if v.current == nil && len(v.joining) > 0 {
+			v.current = next // the one that the others have had, for those who join
+		}
 		return false, nil
 	}
-	next := &state{number: 1, snapshot: v.snapshot(fresh, t)}
-	if v.current != nil {
-		next.number = v.current.number + 1
+	if v.number > 0 {
 		if next.delta, err = v.delta(fresh, t); err != nil {
 			return false, err
 		}
 	}
-	v.seen, v.current = fresh, next
+	next.number++
+	v.number, v.page, v.mark, v.current = next.number, fresh.page, fresh.run.Mark(), next
 	return true, nil
+}
+
+// tell leaves the newest state for those who have not had it: those who join and, when it has changed, all.
+func (v *view) tell(changed bool) {
+	if v.current == nil {
+		return // there is nothing new or, for those who join, nothing any more
+	}
+	for _, w := range v.joining {
+		w.notify(v.current)
+	}
+	v.joining = nil
+	if changed {
+		for w := range v.watchers {
+			w.notify(v.current)
+		}
+	}
+	v.letGo()
+}
+
+// letGo lets go of what is drawn when nobody shares it: thousands of pages that are watched by one each must
+// not keep as many drawings. For whoever joins later it is drawn anew, once for all who then share it.
+func (v *view) letGo() {
+	if len(v.watchers) < 2 {
+		v.current = nil
+	}
 }
 
 func (v *view) ask(ctx context.Context, store app.Store) (a answer, err error) {
 	if v.question.Run != 0 {
 		a.run, err = store.Run(ctx, v.question.Run)
-		if app.CodeOf(err) == app.CodeNotFound && v.current != nil {
-			return v.seen, nil // deleted: the last state stays on the page
-		}
-		return a, err
+	} else {
+		a.page, err = store.Page(ctx, v.question.Query)
 	}
-	a.page, err = store.Page(ctx, v.question.Query)
 	return a, err
 }
 
 // same reports whether a frame for this answer would say nothing new.
 func (v *view) same(fresh answer) bool {
 	if v.question.Run != 0 {
-		return v.seen.run.Mark() == fresh.run.Mark()
+		return v.mark == fresh.run.Mark()
 	}
-	before, now := v.seen.page, fresh.page
+	before, now := v.page, fresh.page
 	return before.Overview == now.Overview && sameEnds(before, now) &&
 		slices.EqualFunc(before.Runs, now.Runs, func(a, b app.ProcessRun) bool { return a.ID == b.ID && a.Version == b.Version })
 }
@@ -101,9 +132,9 @@ func sameEnds(a, b app.Page) bool {
 // list is drawn, as it is for the snapshot.
 func (v *view) delta(fresh answer, t *templates.Templates) (*Frame, error) {
 	if v.question.Run != 0 {
-		return frame(t.ChangeFrame(v.seen.run, fresh.run))
+		return frame(t.ChangeFrame(v.mark, fresh.run))
 	}
-	before, now := v.seen.page, fresh.page
+	before, now := v.page, fresh.page
 	sameRows := slices.EqualFunc(before.Runs, now.Runs, func(a, b app.ProcessRun) bool { return a.ID == b.ID })
 	if !sameRows || !sameEnds(before, now) {
 		return nil, nil
@@ -117,17 +148,16 @@ func (v *view) delta(fresh answer, t *templates.Templates) (*Frame, error) {
 	return frame(t.CellsFrame(changed, now.Overview))
 }
 
-// snapshot returns a function that draws everything the view shows. It is drawn when a watcher needs it, and kept
-// for the others, if there are any: thousands of pages that are watched by one each must not cost as many drawings.
+// snapshot returns a function that draws everything there is to show. It is drawn when the first watcher needs
+// it, once for all of them.
 func (v *view) snapshot(fresh answer, t *templates.Templates) func() (*Frame, error) {
-	draw := func() (*Frame, error) { return frame(t.ListFrame(fresh.page)) }
-	if v.question.Run != 0 {
-		draw = func() (*Frame, error) { return frame(t.RunFrame(fresh.run)) }
-	}
-	if len(v.watchers) < 2 {
-		return draw
-	}
-	return sync.OnceValues(draw)
+	ofRun := v.question.Run != 0
+	return sync.OnceValues(func() (*Frame, error) {
+		if ofRun {
+			return frame(t.RunFrame(fresh.run))
+		}
+		return frame(t.ListFrame(fresh.page))
+	})
 }
 
 // Frame is what a socket is sent: HTML, every element of which names its target.

@@ -7,8 +7,8 @@ import "sync/atomic"
 type Watcher struct {
 	hub      *Hub
 	question Question
-	current  atomic.Pointer[state] // what the view shows
-	wake     chan struct{}         // holds one: current is another one
+	fresh    atomic.Pointer[state] // what the view shows; nil when Next has looked at it
+	wake     chan struct{}         // holds one: fresh is another one
 	sent     int64                 // the number of the frame that Next returned last
 }
 
@@ -18,7 +18,7 @@ func (w *Watcher) Wake() <-chan struct{} { return w.wake }
 // Next returns the frame that takes its reader from what Next returned last to what the view shows
 // now, or nil when that is the same. The first one, and any after others were missed, is a snapshot.
 func (w *Watcher) Next() (*Frame, error) {
-	current := w.current.Load()
+	current := w.fresh.Swap(nil) // and let go of it: it holds drawings
 	if current == nil || current.number == w.sent {
 		return nil, nil
 	}
@@ -40,7 +40,7 @@ func (w *Watcher) Close() {
 
 // notify leaves the state for the watcher to find. It is the hub's.
 func (w *Watcher) notify(s *state) {
-	w.current.Store(s)
+	w.fresh.Store(s)
 	select {
 	case w.wake <- struct{}{}:
 	default: // it has not looked since the last one, and will find this one

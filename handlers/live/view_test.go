@@ -1,0 +1,140 @@
+package live
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"runboard/app"
+)
+
+func TestAViewThatOneWatchedIsDrawnOnceForAllWhoJoin(t *testing.T) {
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		store.runs = map[int64]app.ProcessRun{1: {ID: 1, Version: 1}}
+		for _, question := range []Question{{}, {Run: 1}} {
+			alone := hub.Watch(question)
+			defer alone.Close()
+			next(t, alone)
+			frames := map[*Frame]bool{}
+			for range 10 { // one after the other, so that no two are taken in together
+				w := hub.Watch(question)
+				defer w.Close()
+				frames[next(t, w)] = true
+			}
+			if len(frames) != 1 {
+				t.Errorf("of %+v the frame was drawn %d times", question, len(frames))
+			}
+			if frame, _ := alone.Next(); frame != nil {
+				t.Errorf("whoever was there before gets a frame that says nothing new: %s", frame.HTML)
+			}
+		}
+	})
+}
+
+func TestNothingDrawnIsKeptForOneWatcher(t *testing.T) {
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		stays, leaves := hub.Watch(Question{}), hub.Watch(Question{})
+		defer stays.Close()
+		next(t, stays)
+		next(t, leaves)
+		synctest.Wait()
+		if hub.views[Question{}].current == nil {
+			t.Error("what two share is not kept")
+		}
+		leaves.Close()
+		synctest.Wait()
+		if hub.views[Question{}].current != nil || stays.fresh.Load() != nil {
+			t.Error("a drawing is kept that nobody shares")
+		}
+		store.change(func(a *answers) { a.page.Counts[app.Created] = 1 })
+		if html := string(next(t, stays).HTML); strings.Contains(html, "<tbody") {
+			t.Errorf("whoever missed nothing gets all: %s", html)
+		}
+	})
+}
+
+func TestOfManyRunsOnlyThoseAreReadThatHaveChanged(t *testing.T) {
+	const many = 100
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		store.runs = map[int64]app.ProcessRun{}
+		watchers := map[int64]*Watcher{}
+		for id := int64(1); id <= many; id++ {
+			store.runs[id] = app.ProcessRun{ID: id, Version: 1}
+		}
+		for id := int64(1); id <= many; id++ {
+			watchers[id] = hub.Watch(Question{Run: id})
+			defer watchers[id].Close()
+			next(t, watchers[id])
+		}
+		time.Sleep(time.Second)
+		store.change(func(a *answers) {
+			a.read = nil
+			a.runs[7] = app.ProcessRun{ID: 7, Version: 2}
+			delete(a.runs, 8) // what was seen last stays
+		})
+		next(t, watchers[7])
+		synctest.Wait()
+		if store.read[0] != 7 || len(store.read) != 1 {
+			t.Errorf("the runs %v were read", store.read)
+		}
+		if frame, _ := watchers[8].Next(); frame != nil {
+			t.Errorf("of a run that is gone there is a frame: %s", frame.HTML)
+		}
+	})
+}
+
+func TestTheRunThatMostPeopleWatchIsReadFirst(t *testing.T) {
+	const many = 20
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		store.runs = map[int64]app.ProcessRun{}
+		for id := int64(1); id <= many; id++ {
+			store.runs[id] = app.ProcessRun{ID: id, Version: 1}
+		}
+		for id := int64(1); id <= many; id++ {
+			for range 1 + id/many { // of the last one there are two
+				w := hub.Watch(Question{Run: id})
+				defer w.Close()
+				next(t, w)
+			}
+		}
+		time.Sleep(time.Second)
+		store.change(func(a *answers) {
+			a.read = nil
+			for id := range a.runs {
+				a.runs[id] = app.ProcessRun{ID: id, Version: 2}
+			}
+		})
+		synctest.Wait()
+		if len(store.read) != many || store.read[0] != many {
+			t.Errorf("the runs were read in the order %v", store.read)
+		}
+	})
+}
+
+func TestWhoeverMissedAFrameGetsAllOfTheView(t *testing.T) {
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		run := app.ProcessRun{ID: 1, Version: 1}
+		store.page.Runs = []app.ProcessRun{run}
+		quick, slow := hub.Watch(Question{}), hub.Watch(Question{})
+		defer quick.Close()
+		defer slow.Close()
+		next(t, quick)
+		next(t, slow)
+		for version := int64(2); version <= 3; version++ {
+			time.Sleep(time.Second)
+			store.change(func(a *answers) { a.page.Runs = []app.ProcessRun{{ID: 1, Version: version, Status: app.Started}} })
+			if html := string(next(t, quick).HTML); strings.Contains(html, "<tbody") || !strings.Contains(html, "hx-swap-oob") {
+				t.Errorf("whoever missed nothing gets more than a cell: %s", html)
+			}
+		}
+		synctest.Wait() // until the slow one, too, has been told
+		html := string(next(t, slow).HTML)
+		if !strings.Contains(html, "<tbody") || !strings.Contains(html, `data-version="3"`) {
+			t.Errorf("whoever missed a frame gets only: %s", html)
+		}
+		if frame, _ := slow.Next(); frame != nil {
+			t.Errorf("more than the newest was kept: %s", frame.HTML)
+		}
+	})
+}
