@@ -2,6 +2,7 @@ package static_test
 
 import (
 	"encoding/json"
+	"maps"
 	"path"
 	"regexp"
 	"strings"
@@ -11,9 +12,9 @@ import (
 // lockFile is what we rely on of package-lock.json.
 type lockFile struct {
 	Packages map[string]struct {
-		Version, Resolved, Integrity string
-		Dependencies                 map[string]string
-		HasInstallScript             bool
+		Version, Resolved, Integrity  string
+		Dependencies, DevDependencies map[string]string
+		HasInstallScript              bool
 	}
 }
 
@@ -29,7 +30,9 @@ var exactly = regexp.MustCompile(`^\d+\.\d+\.\d+$`)
 
 func TestTheLockFilePinsWhatIsAskedFor(t *testing.T) {
 	t.Parallel()
-	asked := parse[struct{ Dependencies map[string]string }](t, "package.json").Dependencies
+	wish := parse[struct{ Dependencies, DevDependencies map[string]string }](t, "package.json")
+	asked := maps.Clone(wish.Dependencies)
+	maps.Copy(asked, wish.DevDependencies) // what tests need is brought in the same way
 	locked := parse[lockFile](t, "package-lock.json").Packages
 	if len(asked) == 0 || len(locked) != len(asked)+1 { // the one more is we
 		t.Errorf("%d packages are asked for, %d are locked", len(asked), len(locked)-1)
@@ -38,7 +41,7 @@ func TestTheLockFilePinsWhatIsAskedFor(t *testing.T) {
 		if !exactly.MatchString(version) {
 			t.Errorf("%s is asked for as %q, which is not one version", name, version)
 		}
-		if got := locked[""].Dependencies[name]; got != version {
+		if got := locked[""].Dependencies[name] + locked[""].DevDependencies[name]; got != version {
 			t.Errorf("the lock file was made when %s was asked for as %q, and now it is %q", name, got, version)
 		}
 		pinned := locked["node_modules/"+name]
