@@ -86,8 +86,7 @@ func TestAFilteredListIsLive(t *testing.T) {
 	settled(t, e)
 
 	// The rest of the filter stays when a status is chosen, and Back leads back.
-	tab.do(chromedp.SetValue(chromedp.CSS("#find_since"), "24h"))
-	evaluate[bool](tab, `document.getElementById("find_since").dispatchEvent(new Event("change", {bubbles: true}))`)
+	evaluate[bool](tab, `((choice) => (choice.value = "24h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("find_since"))`)
 	tab.untilSocket("/process_runs/live?q=disk+full&since=24h")
 	tab.click("#filter_completed")
 	tab.untilSocket("/process_runs/live?q=disk+full&since=24h&status=completed")

@@ -220,7 +220,6 @@ type runJSON struct {
 	ID      int64  `json:"id"`
 	Status  string `json:"status"`
 	Version int64  `json:"version"`
-	Crashes int64  `json:"crashes"`
 }
 
 // client keeps no connections: one that a killed program leaves behind would be the next test's trouble.
