@@ -13,10 +13,12 @@ import (
 // The index of texts. A run has a row for its error and one for each part of its log; their numbers tell the
 // run, so that matches come in the order of the runs. The texts themselves are not in it.
 const (
-	searchTable = `CREATE VIRTUAL TABLE IF NOT EXISTS run_search USING fts5
+	searchTable = `CREATE VIRTUAL TABLE run_search USING fts5
 		(text, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2')`
-	indexText = `INSERT OR REPLACE INTO run_search (rowid, text) VALUES (?, ?)`
-	dropText  = `DELETE FROM run_search WHERE rowid = ?`
+	// What there was before there was an index, in an older file or one from an engine without.
+	indexErrors = `INSERT INTO run_search (rowid, text) SELECT id * 1048576, error FROM process_runs WHERE status = 3 AND error <> ''`
+	indexText   = `INSERT OR REPLACE INTO run_search (rowid, text) VALUES (?, ?)`
+	dropText    = `DELETE FROM run_search WHERE rowid = ?`
 
 	matches = `SELECT rowid FROM run_search WHERE run_search MATCH ? AND rowid >= ? AND rowid < ? ORDER BY rowid `
 )
@@ -43,11 +45,24 @@ func rowsFrom(run int64) int64 {
 
 // makeSearchable makes the index, if the engine can do that.
 func makeSearchable(ctx context.Context, pool *sqlx.DB) (can bool, err error) {
-	err = pool.GetContext(ctx, &can, "SELECT sqlite_compileoption_used('ENABLE_FTS5')")
-	if err == nil && can {
-		_, err = pool.ExecContext(ctx, searchTable)
+	if err = pool.GetContext(ctx, &can, "SELECT sqlite_compileoption_used('ENABLE_FTS5')"); err != nil || !can {
+		return can, err
 	}
-	return can, err
+	var made bool
+	if err := pool.GetContext(ctx, &made, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'run_search')"); err != nil || made {
+		return can, err
+	}
+	tx, err := pool.BeginTxx(ctx, nil)
+	if err != nil {
+		return can, err
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit
+	for _, text := range []string{searchTable, indexErrors} {
+		if _, err := tx.ExecContext(ctx, text); err != nil {
+			return can, err
+		}
+	}
+	return can, tx.Commit()
 }
 
 // matchOf asks for all words of a text, the last of which may go on: whoever types sees what there is so far.

@@ -1,0 +1,38 @@
+package db
+
+import (
+	"path/filepath"
+	"testing"
+
+	"runboard/app"
+)
+
+// A file may be older than the index, or have been used by an engine that cannot search.
+func TestErrorsFromBeforeThereWasAnIndexAreFound(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "runs.db")
+	store := openStore(t, Options{Path: path})
+	if !store.options.searchable {
+		if _, err := store.Page(ctx, app.Query{Filter: app.Filter{Text: "needle"}}); app.CodeOf(err) != app.CodeInvalid {
+			t.Errorf("an engine that cannot search says: %v", err)
+		}
+		return
+	}
+	finish(t, store, create(t, store, 1)[0], app.Failed)
+	closeStore(t, store)
+	pool, err := openPool(ctx, writerDSN(path, "full"), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pool.Exec("DROP TABLE run_search"); err != nil {
+		t.Fatal(err)
+	}
+	if err := pool.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := openStore(t, Options{Path: path})
+	page, err := again.Page(ctx, app.Query{Filter: app.Filter{Text: "needle"}})
+	if err != nil || len(page.Runs) != 1 {
+		t.Errorf("it finds %v: %v", page.Runs, err)
+	}
+}
