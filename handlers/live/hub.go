@@ -30,6 +30,9 @@ const Rest = 200 * time.Millisecond
 // tick is how often the hub looks without having been told: it makes good a lost bell.
 const tick = 5 * time.Second
 
+// manyJoined is after how many new watchers the memory that serving them took is worth giving back.
+const manyJoined = 500
+
 // retry is how long a view waits when the store could not answer.
 const retry = time.Second
 
@@ -44,6 +47,8 @@ type Hub struct {
 
 	views  map[Question]*view // owned by Run
 	rested time.Time          // owned by Run: when it may draw again
+
+	joined, joinedBefore int // owned by Run: see relax
 }
 
 // visit is the coming or leaving of a watcher.
@@ -96,12 +101,24 @@ func (h *Hub) Run(ctx context.Context) {
 			h.suspect()
 		case <-ticker.C:
 			h.suspect()
+			h.relax()
 		case one := <-h.visits:
 			h.receive(one)
 		case <-timer.C:
 		}
 		h.settle()
 		timer.Reset(h.drawDue(ctx))
+	}
+}
+
+// relax gives memory back to the system when many have come, as after a restart, and nobody does any more. It would
+// go back by itself, but only in the course of many minutes. It costs some milliseconds of the hub's time.
+func (h *Hub) relax() {
+	calm := h.joined == h.joinedBefore
+	h.joinedBefore = h.joined
+	if calm && h.joined >= manyJoined {
+		h.joined, h.joinedBefore = 0, 0
+		debug.FreeOSMemory()
 	}
 }
 
@@ -139,6 +156,7 @@ func (h *Hub) join(w *Watcher) {
 		v = &view{question: w.question, watchers: make(map[*Watcher]struct{})}
 		h.views[w.question] = v
 	}
+	h.joined++
 	v.watchers[w] = struct{}{}
 	v.joining = append(v.joining, w)
 	v.dirty = true // the answer at hand was read before this one came

@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -153,11 +154,30 @@ func (v *view) delta(fresh answer, t *templates.Templates) (*Frame, error) {
 func (v *view) snapshot(fresh answer, t *templates.Templates) func() (*Frame, error) {
 	ofRun := v.question.Run != 0
 	return sync.OnceValues(func() (*Frame, error) {
-		if ofRun {
-			return frame(t.RunFrame(fresh.run))
-		}
-		return frame(t.ListFrame(fresh.page))
+		return aside(func() (*Frame, error) {
+			if ofRun {
+				return frame(t.RunFrame(fresh.run))
+			}
+			return frame(t.ListFrame(fresh.page))
+		})
 	})
+}
+
+// aside draws on a goroutine of its own. Drawing needs a deep stack, and a stack that has grown stays so for a while:
+// thousands of sockets would each keep one of 16 KB that they need once.
+func aside(draw func() (*Frame, error)) (drawn *Frame, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() {
+			if panicked := recover(); panicked != nil {
+				err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
+			}
+		}()
+		drawn, err = draw()
+	}()
+	<-done
+	return drawn, err
 }
 
 // Frame is what a socket is sent: HTML, every element of which names its target.
