@@ -108,6 +108,7 @@ func parse(args []string) (config app.Config, err error) {
 	if _, err := parser.Parse(args); err != nil {
 		return config, err
 	}
+	// After commas there may be blanks.
 	for _, list := range [][]string{config.PublicOrigin, config.TrustedProxy} {
 		for i := range list {
 			list[i] = strings.TrimSpace(list[i])

@@ -100,6 +100,16 @@ func TestAVariableThatIsEmptyIsAsGoodAsAbsent(t *testing.T) {
 	}
 }
 
+func TestListsMayHaveBlanksAfterTheirCommas(t *testing.T) {
+	t.Setenv("PUBLIC_ORIGIN", " https://a.example, https://b.example ")
+	t.Setenv("TRUSTED_PROXY", "127.0.0.1, 10.0.0.0/8")
+	config, err := parse(nil)
+	if err != nil || !slices.Equal(config.PublicOrigin, []string{"https://a.example", "https://b.example"}) ||
+		!slices.Equal(config.TrustedProxy, []string{"127.0.0.1", "10.0.0.0/8"}) {
+		t.Errorf("they are taken for %q and %q: %v", config.PublicOrigin, config.TrustedProxy, err)
+	}
+}
+
 // gate is a kind whose work waits until the test lets it go on.
 func gate(name string) (kind jobs.Kind, open func()) {
 	opened := make(chan struct{})

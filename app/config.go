@@ -141,6 +141,7 @@ func redact(text string) string {
 
 func (c Config) checkOrigins() error {
 	for _, origin := range c.PublicOrigin {
+		origin = strings.TrimSpace(origin)
 		u, err := url.Parse(origin)
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.Scheme+"://"+u.Host != origin {
 			return fmt.Errorf("--public-origin: %q is not like https://board.example", origin)
@@ -151,7 +152,7 @@ func (c Config) checkOrigins() error {
 
 func (c Config) checkProxies() error {
 	for _, text := range c.TrustedProxy {
-		if _, err := ParseProxy(text); err != nil {
+		if _, err := ParseProxy(strings.TrimSpace(text)); err != nil {
 			return fmt.Errorf("--trusted-proxy: %q is not an address, or a range like 10.0.0.0/8", text)
 		}
 	}

@@ -195,7 +195,7 @@ func TestAnOriginIsASchemeAndAHost(t *testing.T) {
 	for _, origin := range []string{
 		"", "null", "*", "board.example", "//board.example", "https://", "https://:443", "https://board.example/", "https://board.example/path",
 		"https://board.example?q", "https://board.example#f", "https://me:secret@board.example", "ftp://board.example", "HTTPS://board.example",
-		"https://board.example:port", " https://board.example", "https://*.example/*",
+		"https://board.example:port", "https:// board.example", "https://*.example/*",
 	} {
 		refuses(t, with(func(c *app.Config) { c.PublicOrigin = []string{"http://first.example", origin} }), "public-origin")
 	}

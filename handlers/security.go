@@ -110,7 +110,9 @@ func (s *Server) authenticate() fiber.Handler {
 		// Both are compared whole, so that the time it takes tells nothing.
 		Authorizer: func(u, p string) bool { return equal(u, user) && equal(p, password) },
 		Unauthorized: func(c *fiber.Ctx) error {
-			time.Sleep(guessTime)
+			if c.Get(fiber.HeaderAuthorization) != "" { // a browser first asks without
+				time.Sleep(guessTime)
+			}
 			c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="Runboard", charset="UTF-8"`)
 			return fiber.ErrUnauthorized
 		},
