@@ -8,6 +8,13 @@ import (
 
 // testWishes is about what people ask of a run: that it stops, or is tried again.
 func testWishes(t *testing.T, subject Subject) {
+	testStopping(t, subject)
+	testRetrying(t, subject)
+}
+
+// testStopping is about the wish that a run stops.
+func testStopping(t *testing.T, subject Subject) {
+	t.Helper()
 	t.Run("a run that waits is cancelled at once", func(t *testing.T) {
 		f := open(t, subject)
 		run := f.in(app.Created)
@@ -80,6 +87,11 @@ func testWishes(t *testing.T, subject Subject) {
 			t.Errorf("it is %+v", got)
 		}
 	})
+}
+
+// testRetrying is about the wish that a run is tried again.
+func testRetrying(t *testing.T, subject Subject) {
+	t.Helper()
 	t.Run("a run that is tried again begins anew and keeps its history", func(t *testing.T) {
 		f := open(t, subject)
 		run := f.in(app.Failed)

@@ -33,6 +33,13 @@ func text(lines []app.LogLine) string {
 
 // testLog is about what the work of runs writes.
 func testLog(t *testing.T, subject Subject) {
+	testWriting(t, subject)
+	testKeeping(t, subject)
+}
+
+// testWriting is about lines on their way in.
+func testWriting(t *testing.T, subject Subject) {
+	t.Helper()
 	t.Run("lines come back as they were written, with their places", func(t *testing.T) {
 		f := open(t, subject)
 		run := f.in(app.Started)
@@ -97,6 +104,11 @@ func testLog(t *testing.T, subject Subject) {
 			t.Errorf("the log is %+v", log)
 		}
 	})
+}
+
+// testKeeping is about what is kept of them, and told.
+func testKeeping(t *testing.T, subject Subject) {
+	t.Helper()
 	t.Run("of a long log the first part is dropped, and little more than must be", func(t *testing.T) {
 		const limit = 40 << 10
 		f := openWith(t, subject, Settings{LogLimit: limit})
