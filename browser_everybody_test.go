@@ -62,3 +62,13 @@ func TestEverybodyCanUseEveryPage(t *testing.T) {
 	open()
 	e.POST(fmt.Sprint(path, "/cancel")).Expect().Status(http.StatusSeeOther)
 }
+
+func TestWhoeverHearsThePageIsToldHowItGoes(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil, workThat("import", "the disk is full"))
+	e := newExpect(t, p)
+	tab := openTab(t, p.url+"/process_runs")
+	tab.untilLive()
+	startRuns(e, 3)
+	tab.until("it is said", `document.querySelector("#summary[role=status]").textContent === "3 of the last 3 done, 3 failed in all"`)
+}

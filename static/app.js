@@ -57,6 +57,15 @@
     event.target.form.querySelector("button").textContent = `Start ${count} ${count === "1" ? "process" : "processes"}`;
   });
 
+  // Whoever hears the page is told now and then how it goes: each change would be more than anybody can listen to.
+  setInterval(() => {
+    const summary = document.getElementById("summary"), progress = document.getElementById("progress");
+    const done = progress?.textContent.trim();
+    if (!summary || !done) return;
+    const text = `${done}, ${document.getElementById("count_failed").textContent} failed in all`;
+    if (summary.textContent !== text) summary.textContent = text;
+  }, 5000);
+
   // A choice is at once what is looked for; words are when Enter is pressed.
   document.addEventListener("change", (event) => {
     if (event.target.matches(".find select")) event.target.form.requestSubmit();

@@ -71,7 +71,7 @@ var fixedIDs = map[string]string{
 	"live": LiveID, "list": ListID, "pager": PagerID, "progress": ProgressID, "notice": NoticeID,
 	"connection": ConnectionID, "total": TotalID, "key": IdempotencyKeyID, "wishes": WishesID,
 	"matches": MatchesID, "log": LogID, "follow": FollowID,
-	"newRuns": NewRunsID, "pause": PauseID, "help": HelpID, "keys": KeysID,
+	"summary": SummaryID, "newRuns": NewRunsID, "pause": PauseID, "help": HelpID, "keys": KeysID,
 }
 
 func fixedID(name string) (string, error) {

@@ -19,6 +19,7 @@ const (
 	IdempotencyKeyID = "idempotency_key" // the form's hidden field
 	WishesID         = "wishes"          // the form of the buttons in status cells
 	LogID            = "log"             // the lines of a run's log
+	SummaryID        = "summary"         // what a screen reader says now and then
 	NewRunsID        = "new_runs"        // the bar behind which new rows wait
 	PauseID          = "pause"           // the button that freezes the page
 	HelpID           = "help"            // the button that shows the keys
