@@ -77,21 +77,26 @@ func (e *exportStream) write(w *bufio.Writer, runs []app.ProcessRun, next int64)
 	defer e.server.survivePanic("an export")
 	defer e.place.leave()
 	defer e.extend()
-	err := e.format.begin(w)
-	for err == nil {
+	if e.format.begin(w) != nil {
+		return // the reader has gone
+	}
+	for {
 		e.extend()
 		for _, run := range runs {
-			if err := e.format.write(w, run); err != nil {
-				return // the reader has gone
+			if e.format.write(w, run) != nil {
+				return
 			}
 		}
 		if next == 0 || w.Flush() != nil || e.stopping() {
 			return
 		}
-		runs, next, err = e.read(next)
+		var err error
+		if runs, next, err = e.read(next); err != nil {
+			e.server.Log.Warn("an export ends early", "error", err)
+			_ = e.conn.Close() // so that it is not taken for the whole
+			return
+		}
 	}
-	e.server.Log.Warn("an export ends early", "error", err)
-	_ = e.conn.Close() // so that it is not taken for the whole
 }
 
 func (e *exportStream) read(before int64) ([]app.ProcessRun, int64, error) {
