@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -284,4 +285,26 @@ func TestSocketsAreToldToComeBackAtAShutdown(t *testing.T) {
 	}
 	ws.Expect().CloseMessage().Code(websocket.CloseServiceRestart)
 	<-stopped
+}
+
+// Otherwise whoever has been refused could keep a place for as long as it pings.
+func TestARefusedClientThatGoesOnPingingIsCutOff(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil)
+	conn, response, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.url, "http")+"/process_runs/999/live", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	defer conn.Close()
+	conn.SetCloseHandler(func(int, string) error { return nil }) // it does not say goodbye
+	if _, _, err := conn.ReadMessage(); !websocket.IsCloseError(err, websocket.ClosePolicyViolation) {
+		t.Fatalf("it is told: %v", err)
+	}
+	eventually(t, "the connection ends", func() error {
+		if err := conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(patience)); err == nil {
+			return errors.New("it still takes pings")
+		}
+		return nil
+	})
 }
