@@ -17,6 +17,7 @@ import (
 // could not be read as a request at all.
 func (s *Server) guardWire() {
 	server := s.fiber.Server()
+	server.ReduceMemoryUsage = true // an open socket would keep a buffer of maxHeader bytes for what it never reads
 	next := server.Handler
 	server.Handler = func(ctx *fasthttp.RequestCtx) {
 		switch {
