@@ -40,7 +40,7 @@ type testServer struct {
 
 func newServer(t *testing.T, store app.Store) (testServer, *strings.Builder) {
 	t.Helper()
-	s, log := startingServer(t, app.Config{PostRate: 100, UpgradeRate: 100})
+	s, log := startingServer(t, app.Config{PostRate: 100, UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10})
 	s.Ready(store, nil)
 	return s, log
 }
@@ -68,6 +68,7 @@ func startingServer(t *testing.T, config app.Config) (testServer, *strings.Build
 	if err != nil {
 		t.Fatal(err)
 	}
+	listener = smallListener{listener}
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(listener) }()
 	t.Cleanup(func() {

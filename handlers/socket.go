@@ -14,19 +14,26 @@ import (
 )
 
 const (
-	pingEvery   = 25 * time.Second // below the idle time-outs of common proxies, which begin at 30 s
-	silence     = 60 * time.Second // a peer that has not answered any ping for so long is gone
-	frameTime   = 5 * time.Second  // a reader that has not taken a frame by then is cut
-	goodbyeTime = time.Second      // for the answer to a close
-	farewell    = time.Second      // over how long sockets are closed at a shutdown, so as not to return as one
-	maxIncoming = 512              // bytes; clients have nothing to say
+	goodbyeTime = time.Second // for the answer to a close
+	farewell    = time.Second // over how long sockets are closed at a shutdown, so as not to return as one
+	maxIncoming = 512         // bytes; clients have nothing to say
 )
+
+// times are how long things take at most on a socket.
+type times struct {
+	pingEvery time.Duration // below the idle time-outs of common proxies, which begin at 30 s
+	silence   time.Duration // a peer that has not answered any ping for so long is gone
+	frameTime time.Duration // a reader that has not taken a frame by then is cut
+}
+
+var usualTimes = times{pingEvery: 25 * time.Second, silence: 60 * time.Second, frameTime: 5 * time.Second}
 
 var errSpoke = errors.New("the client sent data")
 
 // socket is one open connection. The goroutine that serves it reads, a second one writes; nobody else
 // touches the connection, which is given to others when serve has returned.
 type socket struct {
+	times
 	conn    *websocket.Conn
 	watcher *live.Watcher
 	closing <-chan struct{} // closed when the server wants to close it
@@ -59,10 +66,10 @@ func (s *socket) serve() {
 // read waits for the end of the connection. It lets through what keeps it alive and nothing else.
 func (s *socket) read() error {
 	s.conn.SetReadLimit(maxIncoming)
-	heard := func() error { return s.listen(silence) }
+	heard := func() error { return s.listen(s.silence) }
 	s.conn.SetPongHandler(func(string) error { return heard() })
 	s.conn.SetPingHandler(func(data string) error {
-		_ = s.conn.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(frameTime))
+		_ = s.conn.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(s.frameTime))
 		return heard()
 	})
 	if err := heard(); err != nil {
@@ -76,7 +83,7 @@ func (s *socket) read() error {
 
 // write sends frames until the connection ends, the reader is too slow, or the server stops.
 func (s *socket) write(gone <-chan struct{}) {
-	ping := time.NewTicker(pingEvery)
+	ping := time.NewTicker(s.pingEvery)
 	defer ping.Stop()
 	for {
 		var err error
@@ -86,7 +93,7 @@ func (s *socket) write(gone <-chan struct{}) {
 		case <-s.watcher.Wake():
 			err = s.sendNext()
 		case <-ping.C:
-			err = s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(frameTime))
+			err = s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(s.frameTime))
 		case <-s.closing:
 			s.leave(gone)
 			return
@@ -106,7 +113,7 @@ func (s *socket) sendNext() error {
 	if frame == nil {
 		return nil
 	}
-	if err := s.conn.SetWriteDeadline(time.Now().Add(frameTime)); err != nil {
+	if err := s.conn.SetWriteDeadline(time.Now().Add(s.frameTime)); err != nil {
 		return err
 	}
 	return s.conn.WritePreparedMessage(frame.Message)

@@ -26,6 +26,7 @@ type sockets struct {
 	server   *Server
 	opening  *rateLimit
 	upgrader fiber.Handler
+	times    times
 
 	mu         sync.Mutex
 	open       int
@@ -38,7 +39,7 @@ type sockets struct {
 
 func newSockets(server *Server) *sockets {
 	s := &sockets{
-		server: server, opening: newRateLimit(server.Config.UpgradeRate),
+		server: server, opening: newRateLimit(server.Config.UpgradeRate), times: usualTimes,
 		perAddress: map[string]int{}, closing: make(chan struct{}), gone: make(chan struct{}),
 	}
 	s.upgrader = websocket.New(s.handle, websocket.Config{
@@ -180,7 +181,7 @@ func (s *sockets) handle(conn *websocket.Conn) {
 		return
 	}
 	defer watcher.Close()
-	(&socket{conn: conn.Conn, watcher: watcher, closing: s.closing, log: s.server.Log}).serve()
+	(&socket{times: s.times, conn: conn.Conn, watcher: watcher, closing: s.closing, log: s.server.Log}).serve()
 }
 
 // survive keeps a panic from ending the process, and from being sent to the browser.

@@ -1,0 +1,33 @@
+package handlers
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestAnEmptyListInJSONIsAListAndNotNull(t *testing.T) {
+	s, store := newLiveServer(t, 0)
+	for _, path := range []string{"/process_runs", "/process_runs?status=failed", "/process_runs?status=failed&before=9"} {
+		if _, body := get(t, s, path, "Accept", "application/json"); !strings.Contains(body, `"process_runs":[]`) {
+			t.Errorf("when nothing was started, %s is %s", path, body)
+		}
+	}
+	createRuns(t, store, 3)
+	if _, body := get(t, s, "/process_runs?status=failed", "Accept", "application/json"); !strings.Contains(body, `"process_runs":[]`) {
+		t.Errorf("when nothing failed, it is %s", body)
+	}
+}
+
+func TestAPageBeforeTheFirstRunLeadsBack(t *testing.T) {
+	s, _ := newLiveServer(t, 3)
+	for _, path := range []string{"/process_runs?before=1", "/process_runs?before=0"} {
+		status, body := get(t, s, path, "Accept", "application/json")
+		if status != http.StatusOK || !strings.Contains(body, `"newer":"/process_runs?after=0"`) {
+			t.Errorf("%s is %s", path, body)
+		}
+		if _, body := get(t, s, path); !strings.Contains(body, `"/process_runs?after=0"`) {
+			t.Errorf("the page %s has no link back: %s", path, body)
+		}
+	}
+}

@@ -1,0 +1,137 @@
+package handlers
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"runboard/app"
+	"runboard/db"
+	"runboard/handlers/live"
+)
+
+// smallListener makes connections that hold little of what is written and not yet read.
+type smallListener struct{ net.Listener }
+
+func (l smallListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if tcp, ok := conn.(*net.TCPConn); ok && err == nil {
+		err = tcp.SetWriteBuffer(1)
+	}
+	return conn, err
+}
+
+// newLiveServer is a server over a real store with this many runs, and with a hub that shows them.
+func newLiveServer(t *testing.T, runs int) (testServer, *db.Store) {
+	t.Helper()
+	s, _ := startingServer(t, app.Config{UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10})
+	store, err := db.Open(t.Context(), db.Options{Path: filepath.Join(t.TempDir(), "test.db"), Synchronous: "normal"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hub, done := live.NewHub(store, s.Templates, slog.New(slog.DiscardHandler)), make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer close(done)
+		hub.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if runs > 0 {
+		createRuns(t, store, runs)
+	}
+	s.Ready(store, hub)
+	return s, store
+}
+
+func createRuns(t *testing.T, store *db.Store, count int) {
+	t.Helper()
+	if _, err := store.Create(t.Context(), app.NewRuns{Kind: "test", Count: count}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// dial opens a socket that takes little of what it has not read.
+func dial(t *testing.T, s testServer) *websocket.Conn {
+	t.Helper()
+	dialer := websocket.Dialer{NetDial: func(network, address string) (net.Conn, error) {
+		conn, err := net.Dial(network, address)
+		if tcp, ok := conn.(*net.TCPConn); ok && err == nil {
+			err = tcp.SetReadBuffer(1)
+		}
+		return conn, err
+	}}
+	conn, _, err := dialer.Dial("ws"+strings.TrimPrefix(s.url, "http")+"/process_runs/live", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// keepPinging sends pings, and reads nothing, until the socket has ended.
+func keepPinging(conn *websocket.Conn) (ended <-chan error) {
+	failed := make(chan error, 1)
+	go func() {
+		for {
+			if err := conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Minute)); err != nil {
+				failed <- err
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
+	return failed
+}
+
+// awaitNoSockets waits until the server holds none, and does something meanwhile.
+func awaitNoSockets(t *testing.T, s testServer, meanwhile func()) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); s.sockets.count() > 0; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the socket is still held")
+		}
+		meanwhile()
+	}
+}
+
+func TestAReaderThatSendsPingsButTakesNoFramesIsCut(t *testing.T) {
+	s, store := newLiveServer(t, 25)
+	s.sockets.times.frameTime = 200 * time.Millisecond
+	ended := keepPinging(dial(t, s))
+	awaitNoSockets(t, s, func() { createRuns(t, store, 1) })
+	<-ended
+}
+
+func TestASocketThatSaysNothingIsCut(t *testing.T) {
+	s, _ := newLiveServer(t, 0)
+	s.sockets.times.silence = 200 * time.Millisecond
+	dial(t, s)
+	awaitNoSockets(t, s, func() {})
+}
+
+func TestAClientThatIsRefusedCannotHoldItsSocketByPings(t *testing.T) {
+	s, _ := newLiveServer(t, 0)
+	s.sockets.times.pingEvery = time.Hour // so that the writer has nothing to fail at
+	conn := dial(t, s)
+	if _, _, err := conn.ReadMessage(); err != nil { // nor at the first frame
+		t.Fatal(err)
+	}
+	if err := conn.WriteMessage(websocket.TextMessage, []byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	ended := keepPinging(conn)
+	awaitNoSockets(t, s, func() {})
+	<-ended
+}
