@@ -7,11 +7,14 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 )
+
+// unroutedMethod stands for all that Fiber does not know, and would answer by itself: no address takes it, so
+// that it is answered as any other that an address does not take.
+const unroutedMethod = fiber.MethodTrace
 
 // guardWire looks at requests before Fiber does: what Fiber lets through or answers by itself, and what
 // could not be read as a request at all.
@@ -20,30 +23,26 @@ func (s *Server) guardWire() {
 	server.ReduceMemoryUsage = true // an open socket would keep a buffer of maxHeader bytes for what it never reads
 	next := server.Handler
 	server.Handler = func(ctx *fasthttp.RequestCtx) {
-		switch {
-		case !slices.Contains(fiber.DefaultMethods, string(ctx.Method())):
-			// Fiber would answer by itself, and knows what is allowed where only for methods that it knows.
-			ctx.Request.Header.SetMethod(fiber.MethodTrace)
-			next(ctx)
-		case twoLengths(ctx.Request.Header.RawHeaders()):
+		header := &ctx.Request.Header
+		if twoLengths(header.RawHeaders()) || !bytes.HasPrefix(header.Protocol(), []byte("HTTP/1.")) {
 			ctx.SetConnectionClose()
 			s.failEarly(ctx, fiber.ErrBadRequest)
-		default:
-			next(ctx)
+			return
 		}
+		if !slices.Contains(fiber.DefaultMethods, string(header.Method())) {
+			header.SetMethod(unroutedMethod)
+		}
+		next(ctx)
 	}
-	// Without this, what has two lengths and no body would be waited for until its time is up.
-	server.HeaderReceived = func(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
-		if twoLengths(header.RawHeaders()) {
-			return fasthttp.RequestConfig{ReadTimeout: noTime}
+	server.HeaderReceived = func(header *fasthttp.RequestHeader) (none fasthttp.RequestConfig) {
+		if twoLengths(header.RawHeaders()) { // which is refused above, and so its body is not waited for
+			header.SetContentLength(0)
+			header.Del(fiber.HeaderExpect)
 		}
-		return fasthttp.RequestConfig{}
+		return none
 	}
 	server.ErrorHandler = func(ctx *fasthttp.RequestCtx, err error) { s.failEarly(ctx, unread(ctx, err)) }
 }
-
-// noTime is as much as none, which would mean that there is no limit.
-const noTime = time.Nanosecond
 
 // failEarly answers a request that does not reach Fiber.
 func (s *Server) failEarly(ctx *fasthttp.RequestCtx, err error) {
@@ -58,12 +57,9 @@ func (s *Server) failEarly(ctx *fasthttp.RequestCtx, err error) {
 // unread explains why a request could not be read. The error itself would repeat what was sent.
 func unread(ctx *fasthttp.RequestCtx, err error) error {
 	timeout, isNet := errors.AsType[net.Error](err)
-	conn, isConn := ctx.Conn().(*lineConn)
 	switch {
-	case isConn && conn.cut.Load():
-		return fiber.ErrBadRequest
 	case errors.As(err, new(*fasthttp.ErrSmallBuffer)):
-		if isConn && !conn.hasLine.Load() {
+		if conn, ok := ctx.Conn().(*lineConn); ok && !conn.hasLine.Load() {
 			return fiber.ErrRequestURITooLong
 		}
 		return fiber.ErrRequestHeaderFieldsTooLarge
@@ -100,24 +96,45 @@ func (l lineListener) Accept() (net.Conn, error) {
 
 // lineConn knows whether the request that is being read has a whole first line: when too much is sent,
 // that tells a line that is too long from headers that are.
+//
+// It also ends a first request in which lines end without a carriage return: fasthttp would wait for one. Later
+// requests are left to that, since here they cannot be told from bodies.
 type lineConn struct {
 	net.Conn
 	hasLine atomic.Bool // a socket is read and written at the same time
-	cut     atomic.Bool // the rest of the request is not waited for, see guardWire
+	checked bool        // the headers of the first request are over
+	line    []byte      // what there is of the line that is read then, at most two bytes from its end
 }
 
-// SetReadDeadline takes note of one that leaves no time.
-func (c *lineConn) SetReadDeadline(deadline time.Time) error {
-	c.cut.Store(!deadline.IsZero() && time.Until(deadline) <= noTime)
-	return c.Conn.SetReadDeadline(deadline)
-}
+var errBareLine = errors.New("a line ends without a carriage return")
 
 func (c *lineConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if bytes.IndexByte(b[:n], '\n') >= 0 {
 		c.hasLine.Store(true)
 	}
+	if err == nil && !c.checked {
+		err = c.check(b[:n])
+	}
 	return n, err
+}
+
+func (c *lineConn) check(read []byte) error {
+	for line := range bytes.Lines(read) {
+		c.line = append(c.line, line...)
+		switch {
+		case !bytes.HasSuffix(c.line, []byte("\n")): // there is more to come
+			c.line = c.line[max(0, len(c.line)-2):]
+			continue
+		case !bytes.HasSuffix(c.line, []byte("\r\n")):
+			return errBareLine
+		case len(c.line) == len("\r\n"):
+			c.checked, c.line = true, nil
+			return nil
+		}
+		c.line = c.line[:0]
+	}
+	return nil
 }
 
 // Write ends a request: what is read next belongs to another one.

@@ -1,0 +1,37 @@
+package handlers
+
+import (
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// reading is a connection that reads from elsewhere.
+type reading struct {
+	net.Conn
+	io.Reader
+}
+
+func (r reading) Read(b []byte) (int, error) { return r.Reader.Read(b) }
+
+func TestABareLineIsSeenHoweverItArrives(t *testing.T) {
+	for text, bare := range map[string]bool{
+		"GET / HTTP/1.1\r\nHost: a\r\n\r\n":                      false,
+		"POST / HTTP/1.1\r\nHost: a\r\n\r\n{\n\"count\": 1\n}\n": false,
+		"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\n\n":               false,
+		"GET / HTTP/1.1\n\n":                                     true,
+		"GET / HTTP/1.1\r\nHost: a\n\r\n":                        true,
+		"GET / HTTP/1.1\r\nHost: a\r\n\n":                        true,
+		"\n":                                                     true,
+	} {
+		for _, reader := range []io.Reader{strings.NewReader(text), iotest.OneByteReader(strings.NewReader(text)), iotest.HalfReader(strings.NewReader(text))} {
+			_, err := io.ReadAll(&lineConn{Conn: reading{Reader: reader}})
+			if errors.Is(err, errBareLine) != bare {
+				t.Errorf("%q: %v", text, err)
+			}
+		}
+	}
+}
