@@ -202,9 +202,7 @@ func open(ctx context.Context, config app.Config, registry *jobs.Registry, log *
 // soon as what was interrupted is given back, and puts nothing away: the process must end then.
 func (p *program) run(ctx, now context.Context) error {
 	p.log.Info("listening on "+p.url, "url", p.url)
-	if r := p.store.Recovered(); r != (db.Recovery{}) {
-		p.log.Warn("runs were interrupted by a crash", "given back", r.GivenBack, "failed", r.Failed, "cancelled", r.Cancelled)
-	}
+	p.tellRecovery(p.store.Recovered())
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var queue, hub, pruning sync.WaitGroup
@@ -237,6 +235,16 @@ func (p *program) run(ctx, now context.Context) error {
 		}
 	})
 	return errors.Join(err, p.store.Close())
+}
+
+// tellRecovery says in the log what was found amiss in the database.
+func (p *program) tellRecovery(r db.Recovery) {
+	if r.Mended {
+		p.log.Warn("the number of runs in each status was wrong and has been counted anew", "was", r.Was, "is", r.Is)
+	}
+	if r.GivenBack+r.Failed+r.Cancelled > 0 {
+		p.log.Warn("runs were interrupted by a crash", "given back", r.GivenBack, "failed", r.Failed, "cancelled", r.Cancelled)
+	}
 }
 
 func within(limit time.Duration, step func(context.Context)) {

@@ -14,6 +14,9 @@ type Recovery struct {
 	GivenBack int64 // created again
 	Failed    int64 // interrupted too often
 	Cancelled int64 // asked to stop before the crash
+	// Mended says that the number of runs in each status was wrong, and has been counted anew.
+	Mended  bool
+	Was, Is app.Counts
 }
 
 const (
@@ -56,7 +59,7 @@ func recoverRuns(ctx context.Context, pool *sqlx.DB, options Options) (r Recover
 		return r, damaged(err)
 	}
 	if mended != nil {
-		options.Log.Warn("the number of runs in each status was wrong and has been counted anew", "was", mended.was, "is", mended.is)
+		r.Mended, r.Was, r.Is = true, mended.was, mended.is
 	}
 	return r, nil
 }
