@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"math"
-	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -56,7 +55,7 @@ func (s *Server) export(f format) fiber.Handler {
 			return err
 		}
 		place.claim()
-		stream := &exportStream{server: s, format: f, filter: query.Filter, conn: c.Context().Conn(), place: place}
+		stream := &exportStream{stream: stream{s, c.Context().Conn()}, format: f, filter: query.Filter, place: place}
 		c.Set(fiber.HeaderContentType, f.contentType)
 		c.Set(fiber.HeaderContentDisposition, `attachment; filename="process_runs.`+f.name+`"`)
 		c.Context().SetBodyStreamWriter(func(w *bufio.Writer) { stream.write(w, runs, next) })
@@ -66,10 +65,9 @@ func (s *Server) export(f format) fiber.Handler {
 
 // exportStream writes runs to a connection.
 type exportStream struct {
-	server *Server
+	stream
 	format format
 	filter app.Filter
-	conn   net.Conn
 	place  *place
 }
 
@@ -93,7 +91,7 @@ func (e *exportStream) write(w *bufio.Writer, runs []app.ProcessRun, next int64)
 		var err error
 		if runs, next, err = e.read(next); err != nil {
 			e.server.Log.Warn("an export ends early", "error", err)
-			_ = e.conn.Close() // so that it is not taken for the whole
+			e.spoil()
 			return
 		}
 	}
@@ -105,14 +103,11 @@ func (e *exportStream) read(before int64) ([]app.ProcessRun, int64, error) {
 	return e.server.Store.Runs(ctx, e.filter, before, exported)
 }
 
-// extend gives the reader time for the next part.
-func (e *exportStream) extend() { _ = e.conn.SetWriteDeadline(time.Now().Add(streamTime)) }
-
-// stopping reports whether the server stops; then the reader must not take what it has for the whole either.
+// stopping reports whether the server stops.
 func (e *exportStream) stopping() bool {
 	select {
 	case <-e.server.sockets.closing:
-		_ = e.conn.Close()
+		e.spoil()
 		return true
 	default:
 		return false

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"strconv"
 	"time"
 
@@ -17,9 +16,8 @@ import (
 )
 
 const (
-	logPart    = 64 << 10         // bytes of a log that are read, and shown in a page, at once
-	logLines   = 1000             // lines of a log that are shown in a page, or in JSON, at once
-	streamTime = 15 * time.Second // a reader of a log that has not taken a part of it by then is cut
+	logPart  = 64 << 10 // bytes of a log that are read, and shown in a page, at once
+	logLines = 1000     // lines of a log that are shown in a page, or in JSON, at once
 )
 
 var errOffset = app.Errorf(app.CodeMalformed, "An offset in a log must be a number of bytes, given once.")
@@ -98,7 +96,7 @@ func (s *Server) sendLog(ctx context.Context, c *fiber.Ctx, request logRequest) 
 	if err != nil {
 		return err
 	}
-	stream := &logStream{server: s, run: request.Run, conn: c.Context().Conn(), at: request.Offset, until: log.End}
+	stream := &logStream{stream: stream{s, c.Context().Conn()}, run: request.Run, at: request.Offset, until: log.End}
 	if request.given { // whoever resumes counts bytes, and must get nothing else
 		stream.at = max(request.Offset, log.Start)
 	}
@@ -119,19 +117,20 @@ func (s *Server) sendLog(ctx context.Context, c *fiber.Ctx, request logRequest) 
 
 // logStream writes a run's log to a connection.
 type logStream struct {
-	server *Server
-	run    int64
-	conn   net.Conn
-	at     int64  // where it is
-	until  int64  // where it ends
-	place  *place // that it has taken, when it also waits for what is yet to come
+	stream
+	run   int64
+	at    int64  // where it is
+	until int64  // where it ends
+	place *place // that it has taken, when it also waits for what is yet to come
 }
 
 func (l *logStream) write(w *bufio.Writer) {
 	defer l.server.survivePanic("a log's writer")
 	defer l.extend()
 	if l.place == nil {
-		_, _ = l.send(w)
+		if _, err := l.send(w); err != nil {
+			l.spoil()
+		}
 		return
 	}
 	defer l.place.leave()
@@ -143,6 +142,9 @@ func (l *logStream) write(w *bufio.Writer) {
 	gone := l.watch()
 	for {
 		over, err := l.send(w)
+		if err != nil {
+			l.spoil()
+		}
 		if over || err != nil {
 			return
 		}
@@ -168,21 +170,16 @@ func (l *logStream) watch() <-chan struct{} {
 	return gone
 }
 
-// extend gives the reader time for what is written next.
-func (l *logStream) extend() { _ = l.conn.SetWriteDeadline(time.Now().Add(streamTime)) }
-
 // send writes what there is, and reports whether nothing more will come.
 func (l *logStream) send(w *bufio.Writer) (over bool, err error) {
-	ctx, cancel := requestContext()
-	defer cancel()
-	page, err := l.server.Store.Run(ctx, l.run) // before the log: what is final then writes no more
+	final, err := l.isFinal() // before the log: what is final then writes no more
 	if err != nil {
 		return true, err
 	}
 	for l.at < l.until {
-		log, err := l.server.Store.Log(ctx, app.LogQuery{Run: l.run, Offset: l.at, Bytes: logPart, Lines: math.MaxInt})
+		log, err := l.read()
 		if err != nil || len(log.Lines) == 0 {
-			return err != nil || page.Run.Status.Final(), err
+			return err != nil || final, err
 		}
 		l.extend()
 		if dropped := log.From() - l.at; dropped > 0 {
@@ -197,4 +194,18 @@ func (l *logStream) send(w *bufio.Writer) (over bool, err error) {
 		l.at = log.To()
 	}
 	return true, nil
+}
+
+// read returns what comes next. It has a time of its own: the reader may take long for all of it together.
+func (l *logStream) read() (app.Log, error) {
+	ctx, cancel := requestContext()
+	defer cancel()
+	return l.server.Store.Log(ctx, app.LogQuery{Run: l.run, Offset: l.at, Bytes: logPart, Lines: math.MaxInt})
+}
+
+func (l *logStream) isFinal() (bool, error) {
+	ctx, cancel := requestContext()
+	defer cancel()
+	page, err := l.server.Store.Run(ctx, l.run)
+	return page.Run.Status.Final(), err
 }
