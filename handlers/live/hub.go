@@ -251,7 +251,7 @@ func (h *Hub) draw(ctx context.Context, v *view) {
 	v.dirty = false
 	v.tell(changed)
 	if changed {
-		v.rested = time.Now().Add(Rest)
+		v.rested = time.Now().Add(v.rest())
 	}
 }
 

@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -14,11 +15,19 @@ import (
 	"runboard/templates"
 )
 
-// Question is what a view shows: one run when Run is not 0, else the list that Query asks for.
+// Question is what a view shows: a topic, or one run when Run is not 0, else the list that Query asks for.
 // Equal questions share a view.
 type Question struct {
+	Topic *Topic
 	Run   int64
 	Query app.Query
+}
+
+// Topic is what a page shows that is drawn as a whole, whenever the store has another answer.
+type Topic struct {
+	Ask  func(context.Context, app.Store) (any, error)
+	Draw func(t *templates.Templates, answer any) ([]byte, error) // a frame
+	Rest time.Duration                                            // between two frames
 }
 
 // view is an answer that somebody watches. It belongs to the hub's goroutine.
@@ -32,7 +41,16 @@ type view struct {
 	number  int64    // of the newest frame; 0 before the first answer
 	page    app.Page // of a list: what was last drawn
 	mark    app.Mark // of a run: how far it had come when it was last drawn
+	topic   any      // what was last drawn of a topic
 	current *state   // the newest, for those who join; nil when it is not kept
+}
+
+// rest is how long it rests after a frame.
+func (v *view) rest() time.Duration {
+	if v.question.Topic != nil {
+		return v.question.Topic.Rest
+	}
+	return Rest
 }
 
 // settled reports whether it shows a run, and to all its watchers.
@@ -40,10 +58,11 @@ func (v *view) settled() bool {
 	return v.question.Run != 0 && v.number > 0 && len(v.joining) == 0
 }
 
-// answer is what a store says to a question: one of the two.
+// answer is what a store says to a question: one of the three.
 type answer struct {
-	page app.Page
-	run  app.RunPage
+	page  app.Page
+	run   app.RunPage
+	topic any
 }
 
 // state is a view at one moment. It does not change, so any watcher may read it. It holds drawings, so
@@ -76,7 +95,8 @@ func (v *view) refresh(ctx context.Context, store app.Store, t *templates.Templa
 		}
 	}
 	next.number++
-	v.number, v.page, v.mark, v.current = next.number, fresh.page, fresh.run.Mark(), next
+	v.number, v.current = next.number, next
+	v.page, v.mark, v.topic = fresh.page, fresh.run.Mark(), fresh.topic
 	return true, nil
 }
 
@@ -106,9 +126,12 @@ func (v *view) letGo() {
 }
 
 func (v *view) ask(ctx context.Context, store app.Store) (a answer, err error) {
-	if v.question.Run != 0 {
+	switch {
+	case v.question.Topic != nil:
+		a.topic, err = v.question.Topic.Ask(ctx, store)
+	case v.question.Run != 0:
 		a.run, err = store.Run(ctx, v.question.Run)
-	} else {
+	default:
 		a.page, err = store.Page(ctx, v.question.Query)
 	}
 	return a, err
@@ -116,7 +139,10 @@ func (v *view) ask(ctx context.Context, store app.Store) (a answer, err error) {
 
 // same reports whether a frame for this answer would say nothing new.
 func (v *view) same(fresh answer) bool {
-	if v.question.Run != 0 {
+	switch {
+	case v.question.Topic != nil:
+		return reflect.DeepEqual(v.topic, fresh.topic)
+	case v.question.Run != 0:
 		return v.mark == fresh.run.Mark()
 	}
 	before, now := v.page, fresh.page
@@ -130,9 +156,12 @@ func sameEnds(a, b app.Page) bool {
 }
 
 // delta draws what changed: of a list, the cells. It returns nil when the rows themselves did: then the whole
-// list is drawn, as it is for the snapshot.
+// list is drawn, as it is for the snapshot. A topic is drawn whole.
 func (v *view) delta(fresh answer, t *templates.Templates) (*Frame, error) {
-	if v.question.Run != 0 {
+	switch {
+	case v.question.Topic != nil:
+		return nil, nil
+	case v.question.Run != 0:
 		return frame(t.ChangeFrame(v.mark, fresh.run))
 	}
 	before, now := v.page, fresh.page
@@ -152,10 +181,13 @@ func (v *view) delta(fresh answer, t *templates.Templates) (*Frame, error) {
 // snapshot returns a function that draws everything there is to show. It is drawn when the first watcher needs
 // it, once for all of them.
 func (v *view) snapshot(fresh answer, t *templates.Templates) func() (*Frame, error) {
-	ofRun := v.question.Run != 0
+	question := v.question
 	return sync.OnceValues(func() (*Frame, error) {
 		return aside(func() (*Frame, error) {
-			if ofRun {
+			switch {
+			case question.Topic != nil:
+				return frame(question.Topic.Draw(t, fresh.topic))
+			case question.Run != 0:
 				return frame(t.RunFrame(fresh.run))
 			}
 			return frame(t.ListFrame(fresh.page))

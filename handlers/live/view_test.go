@@ -1,12 +1,15 @@
 package live
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"runboard/app"
+	"runboard/templates"
 )
 
 func TestAViewThatOneWatchedIsDrawnOnceForAllWhoJoin(t *testing.T) {
@@ -135,6 +138,35 @@ func TestWhoeverMissedAFrameGetsAllOfTheView(t *testing.T) {
 		}
 		if frame, _ := slow.Next(); frame != nil {
 			t.Errorf("more than the newest was kept: %s", frame.HTML)
+		}
+	})
+}
+
+func TestATopicIsDrawnWholeWhenItsAnswerChangesAndRestsForItsOwnTime(t *testing.T) {
+	total := &Topic{
+		Ask: func(ctx context.Context, store app.Store) (any, error) {
+			page, err := store.Page(ctx, app.Query{})
+			return []int64{page.Counts.Total()}, err
+		},
+		Draw: func(_ *templates.Templates, answer any) ([]byte, error) { return fmt.Append(nil, answer), nil },
+		Rest: time.Second,
+	}
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		w := hub.Watch(Question{Topic: total})
+		defer w.Close()
+		began := time.Now()
+		for n := range int64(3) {
+			store.change(func(a *answers) { a.page.Counts[app.Created] = n })
+			if html := string(next(t, w).HTML); html != fmt.Sprint([]int64{n}) {
+				t.Errorf("with %d runs it says %s", n, html)
+			}
+		}
+		if took := time.Since(began); took < 2*time.Second || took >= 3*time.Second {
+			t.Errorf("three frames took %v", took)
+		}
+		time.Sleep(2 * tick) // virtual
+		if frame, _ := w.Next(); frame != nil {
+			t.Errorf("an answer that is the same is drawn again: %s", frame.HTML)
 		}
 	})
 }
