@@ -54,8 +54,9 @@ type Store interface {
 // goroutine. All changes are conditional: when the run is no longer where the change expects it, they
 // fail with CodeConflict and change nothing.
 type Backlog interface {
-	// Waiting returns the oldest runs that are created and due, at most limit of them.
-	Waiting(ctx context.Context, limit int) ([]ProcessRun, error)
+	// Waiting returns the oldest runs of some kinds that are created and due, at most limit of them. How many wait
+	// of other kinds makes no difference to what it costs.
+	Waiting(ctx context.Context, kinds []string, limit int) ([]ProcessRun, error)
 
 	// Returned rises whenever runs come back to created: they may be older than those that wait. The rise comes
 	// before the ring that announces it. It asks nothing of the database.

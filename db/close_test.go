@@ -15,7 +15,7 @@ func TestWritesAfterCloseAreRefused(t *testing.T) {
 	_, createErr := store.Create(ctx, app.NewRuns{Kind: kind, Count: 1})
 	_, startErr := store.Start(ctx, run)
 	_, pageErr := store.Page(ctx, app.Query{})
-	_, waitingErr := store.Waiting(ctx, 1)
+	_, waitingErr := store.Waiting(ctx, []string{"test"}, 1)
 	for _, err := range []error{
 		createErr, startErr, pageErr, waitingErr, store.Ready(),
 		store.Finish(ctx, run, app.Outcome{Status: app.Completed}), store.GiveBack(ctx, run),

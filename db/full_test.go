@@ -52,7 +52,7 @@ func wantReadable(t *testing.T, store *Store, created int64) {
 	if err != nil || page.Counts != (app.Counts{app.Created: created}) || len(page.Runs) != int(min(created, app.PageSize)) {
 		t.Errorf("%d are created; the page has %d runs, the counts are %v: %v", created, len(page.Runs), page.Counts, err)
 	}
-	if _, err := store.Waiting(ctx, 10); err != nil {
+	if _, err := store.Waiting(ctx, []string{"test"}, 10); err != nil {
 		t.Errorf("who waits cannot be read: %v", err)
 	}
 }

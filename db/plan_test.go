@@ -49,10 +49,18 @@ func TestEveryListIsReadInOrderByAnIndex(t *testing.T) {
 		}
 	}
 	const byStatus = "INDEX process_runs_by_status"
-	wantPlan(t, plan(t, store, waitingRuns, 0, 20), byStatus)
 	wantPlan(t, plan(t, store, startedRuns), byStatus)
 	wantPlan(t, plan(t, store, stoppingRuns), byStatus)
 	wantPlan(t, plan(t, store, cancelledRuns, "[1, 2]"), "INTEGER PRIMARY KEY")
+}
+
+func TestWaitingRunsAreFoundByTheIndexOfKinds(t *testing.T) {
+	t.Parallel()
+	got := plan(t, newStore(t, Options{}), waitingRuns, `["a","b"]`, 0, 20)
+	if !strings.Contains(got, "SEARCH oldest USING COVERING INDEX process_runs_by_kind (kind=? AND status=?)") ||
+		!strings.Contains(got, "SEARCH process_runs USING INTEGER PRIMARY KEY") {
+		t.Errorf("it goes about it so: %s", got)
+	}
 }
 
 func TestOtherStatementsGoByTheID(t *testing.T) {

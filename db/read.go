@@ -145,12 +145,20 @@ func readUsual(ctx context.Context, tx *sqlx.Tx, run app.ProcessRun) (time.Durat
 	return time.Duration(millis[len(millis)/2]) * time.Millisecond, nil
 }
 
-const waitingRuns = "SELECT " + columns + " FROM process_runs WHERE status = 0 AND due_at <= ? ORDER BY id LIMIT ?"
+// For each kind its oldest runs are found by the index, and of all these the oldest are read.
+const waitingRuns = "SELECT " + columns + ` FROM (SELECT value AS wanted FROM json_each(?1)) CROSS JOIN process_runs ON id IN
+		(SELECT id FROM process_runs AS oldest INDEXED BY process_runs_by_kind
+			WHERE oldest.kind = wanted AND oldest.status = 0 AND oldest.due_at <= ?2 ORDER BY oldest.id LIMIT ?3)
+	ORDER BY id LIMIT ?3`
 
 // Waiting implements app.Backlog.
-func (s *Store) Waiting(ctx context.Context, limit int) (runs []app.ProcessRun, err error) {
+func (s *Store) Waiting(ctx context.Context, kinds []string, limit int) (runs []app.ProcessRun, err error) {
+	wanted, err := json.Marshal(kinds)
+	if err != nil {
+		return nil, err
+	}
 	err = s.read(ctx, func(ctx context.Context, tx *sqlx.Tx) (err error) {
-		runs, err = readRuns(ctx, tx, waitingRuns, s.options.Now().UnixMilli(), limit)
+		runs, err = readRuns(ctx, tx, waitingRuns, string(wanted), s.options.Now().UnixMilli(), limit)
 		return err
 	})
 	return runs, err

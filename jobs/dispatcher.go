@@ -121,11 +121,12 @@ func (d *dispatcher) look(ctx context.Context) bool {
 	d.returned = d.queue.Backlog.Returned() // before the look: one that returns meanwhile is looked for again
 	// Twice as many as could be taken: those in flight may still be waiting in the database, at the
 	// head of the line. And past those who stand aside, or else they would stop all others.
-	waiting, err := d.queue.Backlog.Waiting(ctx, 2*d.queue.Workers+d.skipped)
+	waiting, err := d.queue.Backlog.Waiting(ctx, d.queue.Registry.names, 2*d.queue.Workers+d.skipped)
 	if err != nil {
 		if ctx.Err() == nil {
 			d.queue.Log.Error("waiting runs cannot be read", "error", err) // the next tick tries again
 		}
+		d.returned = -1 // nor may those of the last look be handed out before one that is older
 		return false
 	}
 	d.ahead = slices.DeleteFunc(waiting, func(run app.ProcessRun) bool {

@@ -177,6 +177,7 @@ type backlog struct {
 
 	reporting func(app.Report) error // before what work says is written
 	wondering func()                 // before it is asked which runs are cancelled
+	heeding   func()                 // before it is asked which runs are to stop
 }
 
 func (b *backlog) Changes() *app.Bell {
@@ -186,13 +187,13 @@ func (b *backlog) Changes() *app.Bell {
 	return b.Store.Changes()
 }
 
-func (b *backlog) Waiting(ctx context.Context, limit int) ([]app.ProcessRun, error) {
+func (b *backlog) Waiting(ctx context.Context, kinds []string, limit int) ([]app.ProcessRun, error) {
 	if b.looking != nil {
 		if err := b.looking(limit); err != nil {
 			return nil, err
 		}
 	}
-	return b.Store.Waiting(ctx, limit)
+	return b.Store.Waiting(ctx, kinds, limit)
 }
 
 func (b *backlog) Start(ctx context.Context, run app.ProcessRun) (app.ProcessRun, error) {
@@ -233,6 +234,13 @@ func (b *backlog) Report(ctx context.Context, run app.ProcessRun, report app.Rep
 		}
 	}
 	return b.Store.Report(ctx, run, report)
+}
+
+func (b *backlog) Stopping(ctx context.Context) ([]int64, error) {
+	if b.heeding != nil {
+		b.heeding()
+	}
+	return b.Store.Stopping(ctx)
 }
 
 func (b *backlog) Cancelled(ctx context.Context, ids []int64) ([]int64, error) {

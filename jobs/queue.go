@@ -31,7 +31,8 @@ var (
 	ErrCancelled = errors.New("the run was cancelled")
 )
 
-// Queue works on what is in the backlog. All fields but Log are required; they must not change
+// Queue works on what is in the backlog of the kinds in its registry, and leaves the others waiting: there may be
+// another queue for them, or a server that knows them. All fields but Log are required; they must not change
 // once Run is called.
 type Queue struct {
 	Backlog      app.Backlog
@@ -89,7 +90,7 @@ func (q *Queue) handle(p phases, orders *orders, run app.ProcessRun) {
 			q.Log.Error("the queue panicked", "run", run.ID, "panic", panicked, "stack", string(debug.Stack()))
 		}
 	}()
-	kind, known := q.Registry.kinds[run.Kind]
+	kind := q.Registry.kinds[run.Kind]
 	if q.rest(p.taking, orders, kind, run) != nil {
 		return // not started, so nothing needs to be undone
 	}
@@ -100,8 +101,6 @@ func (q *Queue) handle(p phases, orders *orders, run app.ProcessRun) {
 	case err != nil:
 		q.Log.Warn("a run could not be started", "run", run.ID, "error", err)
 		_ = sleep(p.taking, tick) // it is taken up again: not at once, it might spin
-	case !known:
-		q.finish(p.working, started, app.Outcome{Status: app.Failed, Error: "nobody here does work of the kind " + run.Kind})
 	default:
 		q.attempt(p, orders, kind, started)
 	}

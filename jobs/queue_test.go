@@ -5,7 +5,6 @@ import (
 	"errors"
 	"runtime"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -171,17 +170,17 @@ func TestTheQueueGoesOnAfterWaitingRunsCouldNotBeRead(t *testing.T) {
 	becomes(t, store.Store, id, app.Completed)
 }
 
-func TestARunOfAnUnknownKindFails(t *testing.T) {
+func TestARunOfAnUnknownKindWaitsForAQueueThatKnowsIt(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
-	queue := newQueue(store, jobs.Kind{Name: "known", Work: nothing})
-	queue.MaxAttempts = 5 // and trying again would not help
-	start(t, queue)
-	run := becomes(t, store, create(t, store, "unheard-of", 1), app.Failed)
-	if !strings.Contains(run.Error, "unheard-of") || run.Attempt != 1 {
+	other := create(t, store, "other", 30) // more than a look would read
+	start(t, newQueue(store, jobs.Kind{Name: "known", Work: nothing}))
+	becomes(t, store, create(t, store, "known", 1), app.Completed)
+	if run := read(t, store, other); run.Status != app.Created || run.Version != 1 {
 		t.Errorf("the row is %+v", run)
 	}
-	becomes(t, store, create(t, store, "known", 1), app.Completed)
+	start(t, newQueue(store, jobs.Kind{Name: "other", Work: nothing}))
+	haveBecome(t, store, 31, app.Completed)
 }
 
 func TestAPanicFailsTheRunAndSparesTheWorker(t *testing.T) {

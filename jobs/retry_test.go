@@ -105,3 +105,40 @@ func TestATimeoutIsAnAttemptToo(t *testing.T) {
 		t.Errorf("after %d tries the row is %+v", len(work.working), run)
 	}
 }
+
+func TestARunThatBecomesDueComesBeforeNewerOnesThatWereFoundBefore(t *testing.T) {
+	t.Parallel()
+	store, clock := openWithClock(t)
+	ticks := make(chan struct{}, 100)
+	watched := &backlog{Store: store, bell: new(app.Bell), heeding: func() { ticks <- struct{}{} }} // no bell: only ticks
+	g := newGated()
+	queue := newQueue(watched, jobs.Kind{Name: "test", Work: func(ctx context.Context, run app.ProcessRun, report *jobs.Report) error {
+		if err := g.work(ctx, run, report); run.Claim > 1 || run.ID > 1 {
+			return err
+		}
+		return jobs.RetryAfter(time.Hour, errBroken)
+	}})
+	queue.MaxAttempts, queue.Workers = 2, 1
+	create(t, store, "test", 4)
+	start(t, queue)
+	for _, want := range []int64{1, 2} {
+		if run := await(t, g.working, "work"); run.ID != want {
+			t.Fatalf("run %d is worked on, not %d", run.ID, want)
+		}
+		if want == 1 {
+			g.gate <- struct{}{}
+		}
+	}
+	clock.setForward(2 * time.Hour)
+	for len(ticks) > 0 {
+		<-ticks
+	}
+	for range 2 { // the first may have begun before
+		await(t, ticks, "a tick")
+	}
+	g.gate <- struct{}{}
+	if run := await(t, g.working, "work"); run.ID != 1 {
+		t.Errorf("run %d is worked on, although an older one is due", run.ID)
+	}
+	close(g.gate)
+}

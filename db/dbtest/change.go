@@ -29,6 +29,25 @@ func testWaiting(t *testing.T, subject Subject) {
 			}
 		}
 	})
+	t.Run("returns only runs of the kinds that are asked for, the oldest of all these", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		for i := range 12 {
+			_, err := f.store.Create(ctx, app.NewRuns{Kind: []string{"a", "b", "c"}[i%3], Count: 2})
+			f.ok(err)
+		}
+		for want, kinds := range map[string][]string{"aacca": {"c", "a"}, "bbbbb": {"b", "unknown"}, "": {}} {
+			runs, err := f.store.Waiting(ctx, kinds, 5)
+			f.ok(err)
+			got := ""
+			for _, run := range runs {
+				got += run.Kind
+			}
+			if got != want || !slices.IsSorted(ids(runs)) {
+				t.Errorf("of %v, %v wait: %s", kinds, ids(runs), got)
+			}
+		}
+	})
 	t.Run("leaves out a run that is to be tried later until it is due", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)

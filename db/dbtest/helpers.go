@@ -94,9 +94,10 @@ func (f fixture) page(query app.Query) app.Page {
 	return page
 }
 
+// waiting returns the oldest waiting runs of any kind that these tests use.
 func (f fixture) waiting(limit int) []app.ProcessRun {
 	f.Helper()
-	runs, err := f.store.Waiting(ctx, limit)
+	runs, err := f.store.Waiting(ctx, []string{kind, "a", "b"}, limit)
 	f.ok(err)
 	return runs
 }
