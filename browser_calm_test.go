@@ -32,6 +32,7 @@ func TestNewRunsWaitWhileTheListIsRead(t *testing.T) {
 		"scrolled":   `scrollTo(0, document.querySelector("#process_run_%d").getBoundingClientRect().top + scrollY)`,
 		"selected":   `getSelection().selectAllChildren(document.querySelector("#process_run_%d .badge"))`,
 		"has focus":  `document.querySelector("#process_run_%d a").focus()`,
+		"is ticked":  `document.querySelector("#process_run_%d input").click()`,
 		"is ticking": ``,
 	} {
 		tab := openTab(t, p.url+"/process_runs", chromedp.EmulateViewport(1000, 600))

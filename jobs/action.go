@@ -17,7 +17,9 @@ const stalled = time.Second
 // ActionRegistry has the kinds of runs that act on many others. They are for a queue of their own: a run that
 // cancels a million others must not wait behind them.
 func ActionRegistry(actions app.Actions) *Registry {
-	work := func(ctx context.Context, run app.ProcessRun, report *Report) error { return act(ctx, actions, run, report) }
+	work := func(ctx context.Context, run app.ProcessRun, report *Report) error {
+		return act(ctx, actions, run, report)
+	}
 	r := &Registry{kinds: make(map[string]Kind), names: app.DeedKinds()}
 	for _, name := range r.names {
 		r.kinds[name] = Kind{Name: name, Work: work}
@@ -60,7 +62,7 @@ func act(ctx context.Context, actions app.Actions, run app.ProcessRun, report *R
 
 var intents = map[app.Deed]string{app.DeedCancel: "To be cancelled", app.DeedRetry: "To be tried again", app.DeedDelete: "To be deleted"}
 
-var deeds = map[app.Deed]string{app.DeedCancel: "cancelled or asked to stop", app.DeedRetry: "sent to try again", app.DeedDelete: "deleted"}
+var deeds = map[app.Deed]string{app.DeedCancel: "cancelled or asked to stop", app.DeedRetry: "put back in line", app.DeedDelete: "deleted"}
 
 // percentOf is how far an action has come, as far as it was known beforehand how many runs it is about.
 func percentOf(state app.ActionState) int {
