@@ -34,12 +34,21 @@ func prepare(ctx context.Context, pool *sqlx.DB, searchable bool) (*statements, 
 	}
 	s := &statements{conn: conn, searchable: searchable}
 	for _, p := range s.texts() {
-		if *p.statement, err = conn.PreparexContext(ctx, p.text); err != nil {
+		if err := s.prepare(ctx, p); err != nil {
 			return nil, errors.Join(err, conn.Close())
 		}
 	}
 	return s, nil
 }
+
+func (s *statements) prepare(ctx context.Context, p text) error {
+	prepared, err := s.conn.PreparexContext(ctx, p.text)
+	p.keep(prepared)
+	return err
+}
+
+// keep is where a statement is kept, until close closes it.
+func (p text) keep(prepared *sqlx.Stmt) { *p.statement = prepared }
 
 // text is a statement with what it is prepared from.
 type text struct {
