@@ -37,7 +37,7 @@ func inspectInside(ctx context.Context, path string) error {
 	if _, err := os.Stat(path + "-shm"); errors.Is(err, os.ErrNotExist) {
 		defer os.Remove(path + "-shm") // when the pool is closed; one who only reads cannot remove it
 	}
-	pool, err := openPool(ctx, inspectDSN(path), 1)
+	pool, err := openPool(ctx, sqliteDriver, inspectDSN(path), 1)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,8 @@ type Options struct {
 	// Log gets what the store cannot tell anybody else; the default is slog.Default.
 	Log *slog.Logger
 
-	searchable bool // whether the engine can search in texts
+	searchable bool   // whether the engine can search in texts
+	driver     string // by which the store reads and writes, once the file is known to be good
 }
 
 // readers is the size of the read-only pool. A page is read in about 0.1 ms, so a few connections
@@ -105,6 +106,9 @@ func withDefaults(o Options) Options {
 	if o.LogLimit == 0 {
 		o.LogLimit = 1 << 20
 	}
+	if o.driver == "" {
+		o.driver = sqliteDriver
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -116,7 +120,7 @@ func withDefaults(o Options) Options {
 
 // connect opens both pools on a file that is known to be good, and starts the writer.
 func (s *Store) connect(ctx context.Context) (err error) {
-	if s.writerDB, err = openPool(ctx, writerDSN(s.options.Path, s.options.Synchronous), 1); err != nil {
+	if s.writerDB, err = openPool(ctx, s.options.driver, writerDSN(s.options.Path, s.options.Synchronous), 1); err != nil {
 		return err
 	}
 	if err = verifyPragmas(ctx, s.writerDB, writerPragmas(s.options.Synchronous)); err != nil {
@@ -131,7 +135,7 @@ func (s *Store) connect(ctx context.Context) (err error) {
 	if s.options.searchable, err = makeSearchable(ctx, s.writerDB); err != nil {
 		return damaged(err)
 	}
-	if s.reader, err = openPool(ctx, readerDSN(s.options.Path), readers); err != nil {
+	if s.reader, err = openPool(ctx, s.options.driver, readerDSN(s.options.Path), readers); err != nil {
 		return err
 	}
 	if err = verifyPragmas(ctx, s.reader, readerPragmas()); err != nil {
@@ -245,7 +249,7 @@ func remove(paths ...string) error {
 
 // fill gives an empty file the schema and leaves it closed, without a log beside it.
 func fill(ctx context.Context, path, synchronous string) error {
-	pool, err := openPool(ctx, writerDSN(path, synchronous), 1)
+	pool, err := openPool(ctx, sqliteDriver, writerDSN(path, synchronous), 1)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/jmoiron/sqlx"
-	_ "github.com/mattn/go-sqlite3" // the driver "sqlite3"
+	_ "github.com/mattn/go-sqlite3" // the driver
 )
 
 // writerDSN asks for immediate transactions: one that reads first and then wants to write would
@@ -20,8 +20,11 @@ func readerDSN(path string) string {
 	return "file:" + path + "?mode=ro&_query_only=1&_busy_timeout=5000&_stmt_cache_size=32"
 }
 
-func openPool(ctx context.Context, dsn string, size int) (*sqlx.DB, error) {
-	pool, err := sqlx.Open("sqlite3", dsn)
+// sqliteDriver is the name of mattn's.
+const sqliteDriver = "sqlite3"
+
+func openPool(ctx context.Context, driver, dsn string, size int) (*sqlx.DB, error) {
+	pool, err := sqlx.Open(driver, dsn)
 	if err != nil {
 		return nil, damaged(err)
 	}

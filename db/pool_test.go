@@ -58,7 +58,7 @@ func TestAMisspeltOptionIsNoticed(t *testing.T) {
 func TestOneWrongConnectionOfManyIsNoticed(t *testing.T) {
 	t.Parallel()
 	for wrong := range readers {
-		pool, err := openPool(ctx, readerDSN(closedFile(t)), readers)
+		pool, err := openPool(ctx, sqliteDriver, readerDSN(closedFile(t)), readers)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +109,7 @@ func closedFile(t *testing.T) string {
 
 func openDSN(t *testing.T, dsn string) *sqlx.DB {
 	t.Helper()
-	pool, err := openPool(ctx, dsn, 1)
+	pool, err := openPool(ctx, sqliteDriver, dsn, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

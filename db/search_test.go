@@ -20,7 +20,7 @@ func TestErrorsFromBeforeThereWasAnIndexAreFound(t *testing.T) {
 	}
 	finish(t, store, create(t, store, 1)[0], app.Failed)
 	closeStore(t, store)
-	pool, err := openPool(ctx, writerDSN(path, "full"), 1)
+	pool, err := openPool(ctx, sqliteDriver, writerDSN(path, "full"), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
