@@ -12,7 +12,7 @@ export CGO_ENABLED := 1
 # SQLite with its full-text search. Without it all works but the search in errors and logs, which then says so.
 TAGS := -tags sqlite_fts5
 
-.PHONY: run build test check vuln browser clean
+.PHONY: run build test check vuln mutate browser clean
 
 run: build
 	bin/runboard
@@ -46,6 +46,11 @@ NOT_HERE := G104,G115,G304,G404
 # Known vulnerabilities in what is used. It asks https://vuln.go.dev, and fails where that cannot be reached.
 vuln:
 	go run $(VULNCHECK) $(TAGS) ./...
+
+# Takes the fences away that guard the promises, one at a time, and shows that a test misses each. Takes some minutes;
+# make mutate ONLY="a start" tries those with that in their names.
+mutate: $(ASSETS) browser
+	go run ./.ci/mutate $(if $(ONLY),"$(ONLY)")
 
 # The browser of the browser tests. CHROMIUM names another one.
 browser:

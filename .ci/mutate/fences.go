@@ -1,0 +1,45 @@
+package main
+
+const (
+	store   = "./db TestSQLiteIsAStore"
+	hub     = "./handlers/live ."
+	queue   = "./jobs ."
+	outside = "runboard "
+)
+
+var fences = []fence{
+	{"a start expects a waiting run", "db/change.go", "WHERE id = ?2 AND status = 0\n", "WHERE id = ?2\n", store},
+	{"a finish expects a started run", "db/change.go", "WHERE id = ?6 AND status = 1 AND claim = ?7", "WHERE id = ?6 AND claim = ?7", store},
+	{"a finish expects its own claim", "db/change.go", "WHERE id = ?6 AND status = 1 AND claim = ?7", "WHERE id = ?6 AND status = 1 AND ?7 > 0", store},
+	{"a run is given back by whoever started it", "db/change.go", "WHERE id = ?2 AND status = 1 AND claim = ?3", "WHERE id = ?2 AND status = 1 AND ?3 > 0", store},
+	{"a report expects its own claim", "db/change.go", "WHERE id = ?4 AND status = 1 AND claim = ?5", "WHERE id = ?4 AND status = 1 AND ?5 > 0", store},
+	{"only final runs are dropped", "db/prune.go", "AND status IN (2, 3, 4) RETURNING", "RETURNING", store},
+	{"an action is done by the run that is started for it", "db/action.go", "if !mine {", "if false {", store},
+	{"a key makes runs once", "db/create.go", "if first, found, err := tx.repeated(request); err != nil || found {", "if first, found, err := tx.repeated(request); err != nil || found && false {", store},
+	{"the number of waiting runs has a limit", "db/create.go", "maxPending > 0 && waiting+int64(count) > maxPending", "false", store},
+	{"the bell comes after the commit", "db/writer.go", "	if err := w.statements.exec(tx.commit); err != nil {", "	w.ring()\n	if err := w.statements.exec(tx.commit); err != nil {", "./db Bell|Writ|Announce|Ring"},
+	{"an answer comes after the commit", "db/writer.go", "	results = make([]error, len(group))\n", "	results = make([]error, len(group))\n	for _, request := range group[1:] {\n		request.done <- nil\n	}\n", "./db Fault|Writ|Close"},
+	{"a panic in a write ends that write", "db/writer.go", "if panicked := recover(); panicked != nil {", "if panicked := any(nil); panicked != nil {", "./db Write|Group"},
+	{"a file has one process", "db/lock.go", "locked, err := lock.TryLock()", "locked, err := true, error(nil)", "./db Lock|Process|Second|Another"},
+	{"a run that crashes too often fails", "db/recover.go", "case run.Crashes >= maxCrashes:", "case false:", "./db ."},
+	{"a panic in work fails its run only", "jobs/queue.go", `		if panicked := recover(); panicked != nil {
+			q.Log.Error("work panicked"`, `		if panicked := any(nil); panicked != nil {
+			q.Log.Error("work panicked"`, queue},
+	{"a start is written before the work begins", "jobs/queue.go", "	return q.Backlog.Start(context.Background(), run)", "	go func() { _, _ = q.Backlog.Start(context.Background(), run) }()\n	run.Claim++\n	run.Attempt++\n	return run, nil", queue},
+	{"a suspect on its last chance is alone", "jobs/dispatcher.go", "case d.lastChance(run):\n", "case false:\n", queue},
+	{"a snapshot comes before what follows it", "handlers/live/watcher.go", "follows := w.sent > 0 && current.number == w.sent+1", "follows := true", hub},
+	{"whoever joins sees what is read afterwards", "handlers/live/hub.go", "	v.dirty = true // the answer at hand", "	// the answer at hand", hub},
+	{"a panic in one view spares the others", "handlers/live/hub.go", `	defer func() {
+		if panicked := recover(); panicked != nil {`, `	defer func() {
+		if panicked := any(nil); panicked != nil {`, hub},
+	{"a newer cell is not replaced by an older one", "static/app.js", "Number(present.dataset.version) > Number(incoming.dataset.version)", "false", outside + "TestAnOlderCell"},
+	{"other sites may not act", "handlers/security.go", "if o.crossSite.Check(request) != nil {", "if false {", outside + "Site|Origin|BadInput|Cross"},
+	{"other sites may not watch", "handlers/security.go", `if err != nil || u.Host == "" || !strings.EqualFold(u.Host, string(c.Request().Header.Host())) {`, "if err != nil {", outside + "OnlyOurPages"},
+	{"other names are not ours", "handlers/security.go", `if host != "localhost" && !o.hosts[host] && net.ParseIP(host) == nil {`, "if false {", outside + "Host|BadInput|Request"},
+	{"a password is asked for", "handlers/security.go", "return equal(u, user) && equal(p, password)", "return equal(u, user) || p != \"\"", outside + "Password|Auth|Credentials"},
+	{"a panic in a handler is an answer", "handlers/server.go", "	r.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: s.logPanic}))\n", "	_ = recover.Config{StackTraceHandler: s.logPanic}\n", "./handlers ."},
+	{"a write to a socket has a deadline", "handlers/socket.go", "if err := s.conn.SetWriteDeadline(time.Now().Add(s.frameTime)); err != nil {", "if err := s.conn.SetWriteDeadline(time.Time{}); err != nil {", "./handlers Socket|Reader|Pings"},
+	{"a silent peer is cut", "handlers/socket.go", "	return s.conn.SetReadDeadline(time.Now().Add(silent))", "	_ = silent\n	return nil", "./handlers Socket|Silent|Nothing"},
+	{"a client that speaks is cut", "handlers/socket.go", "	return errSpoke\n", "	select {}\n", outside + "Speaks"},
+	{"sockets have a limit before the upgrade", "handlers/sockets.go", "case s.open >= s.server.Config.MaxSockets:", "case false:", outside + "SocketsAreCounted"},
+}
