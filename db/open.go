@@ -36,6 +36,8 @@ type Options struct {
 	// KeepFinished is for how long finished runs are kept, and KeepMax how many of them; 0 is no limit. See Prune.
 	KeepFinished time.Duration
 	KeepMax      int64
+	// Kinds are the kinds of work that somebody here does, to warn of runs that wait for others; nil: do not warn.
+	Kinds []string
 	// Now is the clock; the default is time.Now.
 	Now func() time.Time
 	// Log gets what the store cannot tell anybody else; the default is slog.Default.
