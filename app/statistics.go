@@ -80,8 +80,11 @@ type KindCount struct {
 // empty ones. It is an array so that it can be compared.
 type UnservedKinds [MaxUnserved]KindCount
 
-// MaxUnserved is how many such kinds are named: enough to see what is wrong.
-const MaxUnserved = 3
+// Limits of what is told of such runs with every frame: enough to see what is wrong.
+const (
+	MaxUnserved     = 3    // kinds that are named
+	CountedUnserved = 1000 // up to how many runs of each are counted
+)
 
 // Named are those that are not empty.
 func (u UnservedKinds) Named() []KindCount {
@@ -101,12 +104,19 @@ func (u UnservedKinds) Runs() (n int64) {
 	return n
 }
 
+// More reports whether there may be more of these kinds, or are more runs of them, than are told of.
+func (u UnservedKinds) More() bool {
+	full := u[MaxUnserved-1].Kind != ""
+	return full || slices.ContainsFunc(u[:], func(one KindCount) bool { return one.More })
+}
+
 // Load is what a forecast goes by.
 type Load struct {
-	Waiting int64         // runs that wait for somebody who is here
-	Working int64         // runs that are started
-	Oldest  time.Duration // for how long the oldest run that waits could have been started
-	Recent  Period
+	Waiting   int64         // runs that wait for somebody who is here
+	Working   int64         // runs that are started
+	Uncounted bool          // among those that wait there are some for which nobody is here
+	Oldest    time.Duration // for how long the oldest run that waits could have been started
+	Recent    Period
 }
 
 // Forecast is what becomes of the runs that wait, if things go on as in the last minutes.
@@ -129,6 +139,7 @@ const (
 	Busy     Trend = "busy"     // nothing has been started for long, but work goes on
 	Stalled  Trend = "stalled"  // nothing is being started
 	Unclear  Trend = "unclear"  // it is too early to say
+	Unknown  Trend = "unknown"  // nobody has counted how many wait for somebody who is here
 )
 
 const (
@@ -146,6 +157,8 @@ func (l Load) Forecast() Forecast {
 	switch {
 	case l.Waiting == 0:
 		f.Trend = Empty
+	case l.Uncounted:
+		f.Trend = Unknown
 	case l.Working == 0 && l.startedLately() == 0 && l.Oldest > patientlyWaited:
 		f.Trend = Stalled
 	case starts == 0 && l.Oldest > patientlyWaited:

@@ -43,6 +43,7 @@ func TestAForecastGoesByTheLastMinutes(t *testing.T) {
 		"nobody works any more":         {Load{Waiting: 600, Oldest: long, Recent: minutes(80, Flow{Started: 50}, 7, Flow{})}, Stalled, 0},
 		"they have just come":           {Load{Waiting: 6, Oldest: second, Recent: minutes()}, Unclear, 0},
 		"they have just been started":   {Load{Waiting: 6, Working: 4, Oldest: second, Recent: minutes()}, Unclear, 0},
+		"it is not known how many wait": {Load{Waiting: 6, Uncounted: true, Recent: minutes(90, Flow{Started: 5})}, Unknown, 0},
 		"nothing is known":              {Load{Waiting: 6, Oldest: second}, Unclear, 0},
 	} {
 		got := test.load.Forecast()
@@ -70,6 +71,17 @@ func TestOnlyKindsWithRunsAreNamed(t *testing.T) {
 		if named := kinds.Named(); len(named) != want {
 			t.Errorf("of %v there are named %v", kinds, named)
 		}
+	}
+	for want, kinds := range map[bool]UnservedKinds{
+		true:  {{Kind: "a", Runs: 5}, {Kind: "b", Runs: 5}, {Kind: "c", Runs: 5}},
+		false: {{Kind: "a", Runs: 5}, {Kind: "b", Runs: 5}},
+	} {
+		if kinds.More() != want {
+			t.Errorf("of %v there are more: %t", kinds, !want)
+		}
+	}
+	if !(UnservedKinds{{Kind: "a", Runs: 5, More: true}}).More() {
+		t.Error("there are no more")
 	}
 	if n := (UnservedKinds{{Kind: "a", Runs: 5}, {Kind: "b", Runs: 7}}).Runs(); n != 12 {
 		t.Errorf("%d runs wait", n)

@@ -43,7 +43,8 @@ type Options struct {
 	// Log gets what the store cannot tell anybody else; the default is slog.Default.
 	Log *slog.Logger
 
-	searchable bool // whether the engine can search in texts
+	searchable bool          // whether the engine can search in texts
+	rollEvery  time.Duration // for how long what is told by statistics is gathered before it is written; the default is a second
 }
 
 // readers is the size of the read-only pool. A page is read in about 0.1 ms, so a few connections
@@ -106,6 +107,9 @@ func withDefaults(o Options) Options {
 	}
 	if o.LogLimit == 0 {
 		o.LogLimit = 1 << 20
+	}
+	if o.rollEvery == 0 {
+		o.rollEvery = time.Second
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -6,9 +6,6 @@ import (
 	"runboard/app"
 )
 
-// rollEvery is how long what happened is gathered before it is written down.
-const rollEvery = time.Second
-
 // Each step is kept for longer than it is shown.
 var rollupSteps = []struct{ step, keep time.Duration }{
 	{app.RecentStep, time.Hour},
@@ -56,6 +53,7 @@ type rollupKey struct {
 
 // rollups gathers what committed transactions did until it is written down. It belongs to the writer's goroutine.
 type rollups struct {
+	every    time.Duration // for how long it is gathered
 	gathered map[rollupKey]*rollup
 	since    time.Time // when the first of it came
 }
@@ -78,7 +76,7 @@ func (r *rollups) add(at time.Time, happenings []happening) {
 }
 
 // due reports whether it is time to write it down.
-func (r *rollups) due() bool { return len(r.gathered) > 0 && time.Since(r.since) >= rollEvery }
+func (r *rollups) due() bool { return len(r.gathered) > 0 && time.Since(r.since) >= r.every }
 
 // hurry makes it due.
 func (r *rollups) hurry() { r.since = time.Time{} }

@@ -85,7 +85,8 @@ const oldestWaiting = `SELECT max(updated_at, due_at) FROM process_runs WHERE st
 
 func readForecast(ctx context.Context, tx *sqlx.Tx, now time.Time, stats app.Statistics) (app.Forecast, error) {
 	load := app.Load{
-		Waiting: max(0, stats.Counts[app.Created]-stats.Unserved.Runs()), Working: stats.Counts[app.Started], Recent: stats.Recent,
+		Waiting: max(0, stats.Counts[app.Created]-stats.Unserved.Runs()), Working: stats.Counts[app.Started],
+		Uncounted: stats.Unserved.More(), Recent: stats.Recent,
 	}
 	if load.Waiting > 0 {
 		var ready int64
@@ -104,10 +105,10 @@ const unservedRuns = `WITH RECURSIVE kinds (kind) AS (
 		UNION ALL
 		SELECT (SELECT min(kind) FROM process_runs WHERE process_runs.kind > kinds.kind) FROM kinds WHERE kinds.kind IS NOT NULL
 	)
-	SELECT kind, runs FROM (
-		SELECT kind, (SELECT COUNT(*) FROM (SELECT 1 FROM process_runs WHERE process_runs.kind = kinds.kind AND status = 0 LIMIT ?2)) AS runs
-			FROM kinds WHERE kind NOT IN (SELECT value FROM json_each(?1)))
-	WHERE runs > 0 LIMIT ?3`
+	SELECT kind, (SELECT COUNT(*) FROM (SELECT 1 FROM process_runs WHERE process_runs.kind = kinds.kind AND status = 0 LIMIT ?2)) AS runs
+		FROM kinds WHERE kind NOT IN (SELECT value FROM json_each(?1))
+			AND EXISTS (SELECT 1 FROM process_runs WHERE process_runs.kind = kinds.kind AND status = 0)
+		LIMIT ?3`
 
 // readUnserved finds the waiting runs that nobody here will work on, when so many wait in all.
 func (s *Store) readUnserved(ctx context.Context, tx *sqlx.Tx, waiting int64) (unserved app.UnservedKinds, err error) {
@@ -122,9 +123,9 @@ func (s *Store) readUnserved(ctx context.Context, tx *sqlx.Tx, waiting int64) (u
 		Kind string
 		Runs int64
 	}
-	err = tx.SelectContext(ctx, &rows, unservedRuns, string(served), app.CountedMatches+1, app.MaxUnserved)
+	err = tx.SelectContext(ctx, &rows, unservedRuns, string(served), app.CountedUnserved+1, app.MaxUnserved)
 	for i, row := range rows {
-		unserved[i] = app.KindCount{Kind: row.Kind, Runs: min(row.Runs, app.CountedMatches), More: row.Runs > app.CountedMatches}
+		unserved[i] = app.KindCount{Kind: row.Kind, Runs: min(row.Runs, app.CountedUnserved), More: row.Runs > app.CountedUnserved}
 	}
 	return unserved, err
 }

@@ -77,7 +77,8 @@ func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func(
 	}
 	w := &writer{
 		statements: statements, log: options.Log, now: options.Now, ring: ring,
-		writes: make(chan write, maxGroup), done: make(chan struct{}),
+		rollups: rollups{every: options.rollEvery},
+		writes:  make(chan write, maxGroup), done: make(chan struct{}),
 	}
 	if w.counts, err = readCounts(ctx, statements.conn); err != nil {
 		return nil, damaged(err)
@@ -254,7 +255,7 @@ func (w *writer) take(tx *transaction) {
 	w.asked.Add(tx.asked)
 	w.returned.Add(tx.returned)
 	if tx.rolled {
-		w.rollups = rollups{}
+		w.rollups.gathered = nil
 	}
 	w.rollups.add(tx.now, tx.happenings)
 	if tx.changed {

@@ -56,6 +56,8 @@ func foretell(f app.Forecast, unserved app.UnservedKinds) string {
 		return fmt.Sprintf("%s until one of the %s that are being worked on is done.", wait, humanize.Comma(f.Working))
 	case app.Stalled:
 		return wait + ", and nothing is being started."
+	case app.Unknown:
+		return "How many others wait is not counted."
 	case app.Unclear:
 		return wait + ". It is too early to say for how long."
 	}

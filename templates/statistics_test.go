@@ -39,7 +39,7 @@ func calm() app.Statistics {
 func lively() app.Statistics {
 	stats := calm()
 	stats.Overview = overview
-	stats.Unserved = app.UnservedKinds{{Kind: "<b>report</b>", Runs: 3}, {Kind: "cleanup", Runs: 10_000, More: true}}
+	stats.Unserved = app.UnservedKinds{{Kind: "<b>report</b>", Runs: 3}, {Kind: "cleanup", Runs: 1000, More: true}}
 	stats.Forecast = app.Forecast{Trend: app.Draining, Waiting: 12300, In: 190 * time.Second}
 	stats.Recent.Flows, stats.Day.Flows = waves(91, 60), waves(145, 3000)
 	stats.Recent.Kinds = []app.KindTimes{
