@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,78 +15,96 @@ import (
 	"runboard/db"
 )
 
-// happens is what runs of a kind do in a step of a past that is made up.
-type happens struct {
-	kind                     string
-	created, started, failed int
-	wait, work               time.Duration
-}
-
 // past plays a past in a store whose clock it sets.
 type past struct {
-	t     *testing.T
-	store *db.Store
-	now   time.Time
+	t       *testing.T
+	store   *db.Store
+	now     time.Time
+	waiting map[string][]app.ProcessRun // by kind, oldest first
 }
 
-// live has it happen at a time that what it creates is started and ends.
-func (p *past) live(at time.Time, h happens) {
+func (p *past) create(kind string, n int) {
 	p.t.Helper()
-	ok := func(err error) {
-		p.t.Helper()
-		if err != nil {
-			p.t.Fatal(err)
-		}
-	}
-	p.now = at
-	if h.created == 0 {
+	if n == 0 {
 		return
 	}
-	batch, err := p.store.Create(p.t.Context(), app.NewRuns{Kind: h.kind, Count: h.created})
-	ok(err)
-	for i, run := range batch.Runs()[:min(h.created, h.started)] {
-		uneven := time.Duration(float64(h.wait) * (0.4 + 0.1*float64(i%10)))
-		p.now = at.Add(uneven)
-		run, err = p.store.Start(p.t.Context(), run)
-		ok(err)
-		p.now = p.now.Add(time.Duration(float64(h.work) * (0.7 + 0.05*float64(i%7))))
-		outcome := app.Outcome{Status: app.Completed}
-		if i < h.failed {
-			outcome = app.Outcome{Status: app.Failed, Error: "the disk is full"}
-		}
-		ok(p.store.Finish(p.t.Context(), run, outcome))
+	batch, err := p.store.Create(p.t.Context(), app.NewRuns{Kind: kind, Count: n})
+	if err != nil {
+		p.t.Fatal(err)
 	}
+	p.waiting[kind] = append(p.waiting[kind], batch.Runs()...)
+}
+
+// work starts runs of a kind, as many as wait of so many, and ends them after about some time. Every eighth fails.
+func (p *past) work(kind string, n int, about time.Duration) {
+	p.t.Helper()
+	runs := p.waiting[kind][:min(n, len(p.waiting[kind]))]
+	p.waiting[kind] = p.waiting[kind][len(runs):]
+	began := p.now
+	p.each(runs, func(run *app.ProcessRun) (err error) {
+		*run, err = p.store.Start(p.t.Context(), *run)
+		return err
+	})
+	for part, i := len(runs)/3+1, 0; i < len(runs); i += part {
+		p.now = p.now.Add(about / 3)
+		p.each(runs[i:min(i+part, len(runs))], func(run *app.ProcessRun) error {
+			if run.ID%8 == 0 {
+				return p.store.Finish(p.t.Context(), *run, app.Outcome{Status: app.Failed, Error: "the disk is full"})
+			}
+			return p.store.Finish(p.t.Context(), *run, app.Outcome{Status: app.Completed})
+		})
+	}
+	p.now = began
+}
+
+// each does something with all runs at once.
+func (p *past) each(runs []app.ProcessRun, do func(*app.ProcessRun) error) {
+	p.t.Helper()
+	var group sync.WaitGroup
+	for i := range runs {
+		group.Go(func() {
+			if err := do(&runs[i]); err != nil {
+				p.t.Error(err)
+			}
+		})
+	}
+	group.Wait()
 }
 
 // wave goes up and down around 1.
 func wave(i int, length float64) float64 { return 1 + 0.6*math.Sin(float64(i)/length) }
 
-// busyDay makes a database of a board that had much to do for a day.
+// busyDay makes a database of a board that had much to do for a day, and then more than it could do at once.
 func busyDay(t *testing.T) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "test.db")
-	p := &past{t: t}
+	p := &past{t: t, waiting: map[string][]app.ProcessRun{}}
 	store, err := db.Open(t.Context(), db.Options{Path: path, Synchronous: "normal", Now: func() time.Time { return p.now }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.store = store
 	end := time.Now()
-	for i := range int(app.DaySpan/app.DayStep) - 2 {
-		n := int(12 * wave(i, 20) * wave(i, 5))
-		p.live(end.Add(-app.DaySpan+time.Duration(i+1)*app.DayStep), happens{"backup", n, n, n / 9, 20 * time.Second, 9 * time.Second})
-		p.live(end.Add(-app.DaySpan+time.Duration(i+1)*app.DayStep), happens{"report", n / 3, n / 3, 0, 8 * time.Second, 70 * time.Second})
+	for i := range int((app.DaySpan - app.RecentSpan) / app.DayStep) {
+		n := int(60 * wave(i, 20) * wave(i, 5))
+		p.now = end.Add(-app.DaySpan + time.Duration(i+1)*app.DayStep)
+		p.create("backup", n)
+		p.create("report", n/4)
+		p.now = p.now.Add(20 * time.Second)
+		p.work("backup", n, 9*time.Second)
+		p.work("report", n/4, 70*time.Second)
 	}
-	steps := int(app.RecentSpan / app.RecentStep)
-	for i := range steps {
-		n := int(11 * wave(i, 12) * wave(i+9, 4))
-		waits := 0
-		if i > steps-8 {
-			waits = 2
+	for i := range int(app.RecentSpan / app.RecentStep) {
+		n := int(2.5 * wave(i, 12) * wave(i+9, 4))
+		p.now = end.Add(-app.RecentSpan + time.Duration(i)*app.RecentStep)
+		p.create("backup", n)
+		p.create("report", n/2)
+		if i > 30 && i < 50 {
+			p.create("backup", 12)
 		}
-		at := end.Add(-app.RecentSpan + time.Duration(i)*app.RecentStep)
-		p.live(at, happens{"backup", n, n - waits, n / 8, 7 * time.Second, 5 * time.Second})
-		p.live(at, happens{"report", n / 4, n / 4, 0, 3 * time.Second, 20 * time.Second})
+		p.now = p.now.Add(2 * time.Second)
+		p.work("backup", 4, 5*time.Second) // which is all it can
+		p.work("report", n/2, 7*time.Second)
 	}
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
@@ -93,7 +112,7 @@ func busyDay(t *testing.T) (path string) {
 	return path
 }
 
-func TestTheStatisticsLookLikeTheirPictures(t *testing.T) {
+func TestThePageOfStatisticsLooksLikeItsPictures(t *testing.T) {
 	t.Parallel()
 	path := busyDay(t)
 	backup, open := gate("backup")

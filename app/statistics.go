@@ -144,9 +144,10 @@ const (
 
 const (
 	steps           = int(time.Minute / RecentStep)
+	lately          = 3 * steps        // as many steps are the last minutes
 	fewStarts       = 10               // are too few to go by
 	soon            = 10 * time.Second // nobody cares for the trend of what is over so soon
-	evenly          = 0.05             // up to which part of the starts it neither grows nor drains
+	evenly          = 0.1              // up to which part of the starts it neither grows nor drains
 	patientlyWaited = 30 * time.Second // after which runs should have been started, if anything is
 )
 
@@ -187,11 +188,11 @@ func (l Load) startedLately() int64 {
 	return Sum(flows[max(0, len(flows)-1-steps):]).Started
 }
 
-// startsPerSecond goes by the last minute or, when there are few starts in it, by all there is; what was before the
+// startsPerSecond goes by the last minutes or, when there are few starts in them, by all there is; what was before the
 // first of them does not count.
 func (l Load) startsPerSecond() float64 {
 	all := l.over()
-	for _, flows := range [][]Flow{all[max(0, len(all)-steps):], all} {
+	for _, flows := range [][]Flow{all[max(0, len(all)-lately):], all} {
 		first := slices.IndexFunc(flows, func(f Flow) bool { return f.Started > 0 })
 		if first < 0 {
 			continue
@@ -203,17 +204,19 @@ func (l Load) startsPerSecond() float64 {
 	return 0
 }
 
-// comesPerSecond is the median of the last three minutes: a thousand runs that somebody starts with one click do not
-// come again and again.
+// comesPerSecond goes by the last minutes without those steps in which most came: a thousand runs that somebody
+// starts with one click do not come again and again.
 func (l Load) comesPerSecond() float64 {
 	all := l.over()
 	var counts []int64
-	for _, flow := range all[max(0, len(all)-3*steps):] {
+	for _, flow := range all[max(0, len(all)-lately):] {
 		counts = append(counts, flow.Created+flow.Returned)
 	}
-	if len(counts) == 0 {
-		return 0
-	}
 	slices.Sort(counts)
-	return float64(counts[len(counts)/2]) / l.Recent.Step.Seconds()
+	counts = counts[:len(counts)-len(counts)/6]
+	var n int64
+	for _, count := range counts {
+		n += count
+	}
+	return float64(n) / (max(1, float64(len(counts))) * l.Recent.Step.Seconds())
 }
