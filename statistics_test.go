@@ -8,28 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gavv/httpexpect/v2"
-
 	"runboard/app"
 	"runboard/db"
 )
-
-// totals are what the statistics say of the last minutes.
-func totals(e *httpexpect.Expect) map[string]any {
-	return e.GET("/process_runs/statistics").WithTransformer(jsonHeader).Expect().Status(http.StatusOK).
-		JSON().Object().Value("last_15_minutes").Object().Value("total").Object().Raw()
-}
-
-func untilTotals(t *testing.T, e *httpexpect.Expect, created, started, completed, failed float64) {
-	t.Helper()
-	eventually(t, "the statistics are right", func() error {
-		all := totals(e)
-		if all["created"] != created || all["started"] != started || all["completed"] != completed || all["failed"] != failed {
-			return fmt.Errorf("they are %v", all)
-		}
-		return nil
-	})
-}
 
 func TestStatisticsCountWhatHappened(t *testing.T) {
 	t.Parallel()
