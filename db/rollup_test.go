@@ -104,6 +104,29 @@ func TestWhatIsRolledBackDidNotHappen(t *testing.T) {
 	}
 }
 
+func TestWhatHappensLaterInAStepIsAddedToIt(t *testing.T) {
+	t.Parallel()
+	clock := dbtest.NewClock()
+	clock.Advance(time.Hour)
+	store := newStore(t, Options{Now: clock.Now, rollEvery: time.Nanosecond})
+	for i := range 5 { // each in transactions of their own, which write what happened in those before
+		run := start(t, store, create(t, store, 1)[0])
+		if err := store.Finish(ctx, run, app.Outcome{Status: app.Completed}); err != nil {
+			t.Fatal(err)
+		}
+		if i == 3 {
+			clock.Advance(app.RecentStep)
+		}
+	}
+	until(t, "all is written", func() bool { _, flow := written(t, store, app.DayStep); return flow.Completed == 5 })
+	recent, _ := written(t, store, app.RecentStep)
+	day, _ := written(t, store, app.DayStep)
+	stats, err := store.Statistics(ctx)
+	if err != nil || recent != 2 || day != 1 || stats.Recent.Kinds[0].Waits.Count != 5 || stats.Day.Kinds[0].Works.Count != 5 {
+		t.Errorf("in %d and %d steps there are the times %+v: %v", recent, day, stats.Recent.Kinds, err)
+	}
+}
+
 // What was gathered goes back with the transaction that would have written it, and is written with the next.
 func TestACommitThatFailsLosesNoStatistics(t *testing.T) {
 	t.Parallel()
