@@ -107,7 +107,7 @@ func TestWhatIsRolledBackDidNotHappen(t *testing.T) {
 func TestWhatHappensLaterInAStepIsAddedToIt(t *testing.T) {
 	t.Parallel()
 	clock := dbtest.NewClock()
-	clock.Advance(time.Hour)
+	clock.Advance(time.Minute) // from the end of a step to the middle of one
 	store := newStore(t, Options{Now: clock.Now, rollEvery: time.Nanosecond})
 	for i := range 5 { // each in transactions of their own, which write what happened in those before
 		run := start(t, store, create(t, store, 1)[0])
