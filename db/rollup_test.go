@@ -11,26 +11,31 @@ import (
 	"runboard/db/dbtest"
 )
 
-// written is what the table says of the steps of a length, through a connection of its own.
-func written(t *testing.T, store *Store, step time.Duration) (steps int, flow app.Flow) {
+// table looks into the rollups through a connection of its own.
+func table(t *testing.T, store *Store) (written func(step time.Duration) (steps int, flow app.Flow)) {
 	t.Helper()
-	var row struct {
-		Steps int
-		app.Flow
+	pool := lookInto(t, store.options.Path)
+	return func(step time.Duration) (steps int, flow app.Flow) {
+		t.Helper()
+		var row struct {
+			Steps int
+			app.Flow
+		}
+		err := pool.Get(&row, `SELECT COUNT(*) AS steps, ifnull(SUM(created), 0) AS created, ifnull(SUM(returned), 0) AS returned,
+			ifnull(SUM(started), 0) AS started, ifnull(SUM(completed), 0) AS completed, ifnull(SUM(failed), 0) AS failed, ifnull(SUM(cancelled), 0) AS cancelled
+			FROM rollups WHERE step = ?`, step.Milliseconds())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return row.Steps, row.Flow
 	}
-	err := lookInto(t, store.options.Path).Get(&row, `SELECT COUNT(*) AS steps, ifnull(SUM(created), 0) AS created, ifnull(SUM(returned), 0) AS returned,
-		ifnull(SUM(started), 0) AS started, ifnull(SUM(completed), 0) AS completed, ifnull(SUM(failed), 0) AS failed, ifnull(SUM(cancelled), 0) AS cancelled
-		FROM rollups WHERE step = ?`, step.Milliseconds())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return row.Steps, row.Flow
 }
 
 func wantWritten(t *testing.T, store *Store, want app.Flow) {
 	t.Helper()
+	written := table(t, store)
 	for _, kept := range rollupSteps {
-		if _, flow := written(t, store, kept.step); flow != want {
+		if _, flow := written(kept.step); flow != want {
 			t.Errorf("in steps of %s there is %+v, and not %+v", kept.step, flow, want)
 		}
 	}
@@ -39,6 +44,7 @@ func wantWritten(t *testing.T, store *Store, want app.Flow) {
 func TestWhatHappenedIsWrittenWithALaterTransaction(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{rollEvery: time.Nanosecond})
+	written := table(t, store)
 	letGo := hold(t, store) // so that the writer's ticker has no turn between the two
 	first := handIn(t, store, func(tx *transaction) error { _, err := tx.insertRuns(app.NewRuns{Kind: kind, Count: 2}); return err })
 	letGo()
@@ -48,7 +54,7 @@ func TestWhatHappenedIsWrittenWithALaterTransaction(t *testing.T) {
 	var commits int
 	onCommit(t, store, func() bool { commits++; return true })
 	create(t, store, 3)
-	if _, flow := written(t, store, app.RecentStep); flow.Created < 2 || commits > 2 {
+	if _, flow := written(app.RecentStep); flow.Created < 2 || commits > 2 {
 		t.Errorf("after %d commits there is %+v", commits, flow)
 	}
 }
@@ -56,11 +62,12 @@ func TestWhatHappenedIsWrittenWithALaterTransaction(t *testing.T) {
 func TestWhatHappenedIsWrittenWhenNobodyElseWrites(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
+	written := table(t, store)
 	rings, stop := store.Changes().Listen()
 	defer stop()
 	create(t, store, 5)
 	<-rings
-	until(t, "it is written", func() bool { _, flow := written(t, store, app.DayStep); return flow.Created == 5 })
+	until(t, "it is written", func() bool { _, flow := written(app.DayStep); return flow.Created == 5 })
 	wantWritten(t, store, app.Flow{Created: 5})
 	if len(rings) > 0 {
 		t.Error("the bell rang although no run has changed")
@@ -109,6 +116,7 @@ func TestWhatHappensLaterInAStepIsAddedToIt(t *testing.T) {
 	clock := dbtest.NewClock()
 	clock.Advance(time.Minute) // from the end of a step to the middle of one
 	store := newStore(t, Options{Now: clock.Now, rollEvery: time.Nanosecond})
+	written := table(t, store)
 	for i := range 5 { // each in transactions of their own, which write what happened in those before
 		run := start(t, store, create(t, store, 1)[0])
 		if err := store.Finish(ctx, run, app.Outcome{Status: app.Completed}); err != nil {
@@ -118,9 +126,9 @@ func TestWhatHappensLaterInAStepIsAddedToIt(t *testing.T) {
 			clock.Advance(app.RecentStep)
 		}
 	}
-	until(t, "all is written", func() bool { _, flow := written(t, store, app.DayStep); return flow.Completed == 5 })
-	recent, _ := written(t, store, app.RecentStep)
-	day, _ := written(t, store, app.DayStep)
+	until(t, "all is written", func() bool { _, flow := written(app.DayStep); return flow.Completed == 5 })
+	recent, _ := written(app.RecentStep)
+	day, _ := written(app.DayStep)
 	stats, err := store.Statistics(ctx)
 	if err != nil || recent != 2 || day != 1 || stats.Recent.Kinds[0].Waits.Count != 5 || stats.Day.Kinds[0].Works.Count != 5 {
 		t.Errorf("in %d and %d steps there are the times %+v: %v", recent, day, stats.Recent.Kinds, err)
@@ -171,21 +179,22 @@ func TestOldRollupsAreDropped(t *testing.T) {
 	t.Parallel()
 	clock := dbtest.NewClock()
 	store := newStore(t, Options{Now: clock.Now})
+	written := table(t, store)
 	total := 0
 	add := func() {
 		t.Helper()
 		create(t, store, 1)
 		total++
 		until(t, "it is written", func() bool {
-			_, flow := written(t, store, app.DayStep)
+			_, flow := written(app.DayStep)
 			return flow.Created == min(int64(total), 3)
 		})
 	}
 	// With steps of 16 hours the fourth one is more than two days after the first.
 	for _, want := range [][2]int{{1, 1}, {1, 2}, {1, 3}} {
 		add()
-		recent, _ := written(t, store, app.RecentStep)
-		day, _ := written(t, store, app.DayStep)
+		recent, _ := written(app.RecentStep)
+		day, _ := written(app.DayStep)
 		if recent != want[0] || day != want[1] {
 			t.Fatalf("there are %d and %d steps, and not %v", recent, day, want)
 		}
@@ -193,8 +202,8 @@ func TestOldRollupsAreDropped(t *testing.T) {
 	}
 	create(t, store, 1)
 	until(t, "the first one is dropped", func() bool {
-		recent, _ := written(t, store, app.RecentStep)
-		day, flow := written(t, store, app.DayStep)
+		recent, _ := written(app.RecentStep)
+		day, flow := written(app.DayStep)
 		return recent == 1 && day == 3 && flow.Created == 3
 	})
 }
