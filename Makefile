@@ -2,13 +2,17 @@
 # a Chromium, which is installed when it is missing and that is possible.
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ERRCHECK    := github.com/kisielk/errcheck@v1.9.0
+SQLCLOSE    := github.com/ryanrolds/sqlclosecheck@v0.6.0
+GOSEC       := github.com/securego/gosec/v2/cmd/gosec@v2.30.0
+VULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 ASSETS      := static/node_modules/.package-lock.json
 
 export CGO_ENABLED := 1
 # SQLite with its full-text search. Without it all works but the search in errors and logs, which then says so.
 TAGS := -tags sqlite_fts5
 
-.PHONY: run build test check browser clean
+.PHONY: run build test check vuln browser clean
 
 run: build
 	bin/runboard
@@ -31,6 +35,17 @@ check: $(ASSETS)
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted" >&2; exit 1; }
 	go vet $(TAGS) ./...
 	go run $(STATICCHECK) $(TAGS) ./...
+	go run $(ERRCHECK) $(TAGS) -ignoretests -exclude .ci/errcheck ./...
+	go run $(SQLCLOSE) $(TAGS) ./...
+	go run $(GOSEC) $(TAGS) -quiet -exclude=$(NOT_HERE) -exclude-dir=db/dbtest ./...
+
+# Rules of gosec that do not fit: G104 is errcheck's; G115 sees no bounds (ours are checked where numbers come in); G304:
+# the files that are opened are those that the operator names; G404: chance only spreads load here.
+NOT_HERE := G104,G115,G304,G404
+
+# Known vulnerabilities in what is used. It asks https://vuln.go.dev, and fails where that cannot be reached.
+vuln:
+	go run $(VULNCHECK) $(TAGS) ./...
 
 # The browser of the browser tests. CHROMIUM names another one.
 browser:

@@ -32,6 +32,7 @@ func TestNewRunsWaitWhileTheListIsRead(t *testing.T) {
 		"scrolled":   `scrollTo(0, document.querySelector("#process_run_%d").getBoundingClientRect().top + scrollY)`,
 		"selected":   `getSelection().selectAllChildren(document.querySelector("#process_run_%d .badge"))`,
 		"has focus":  `document.querySelector("#process_run_%d a").focus()`,
+		"is ticked":  `document.querySelector("#process_run_%d input").click()`,
 		"is ticking": ``,
 	} {
 		tab := openTab(t, p.url+"/process_runs", chromedp.EmulateViewport(1000, 600))
@@ -102,17 +103,30 @@ func TestNothingThatSomebodyDoesIsLostInAStorm(t *testing.T) {
 	tab := openTab(t, p.url+"/process_runs", chromedp.EmulateViewport(1000, 500))
 	tab.untilLive()
 	tab.untilRows(25)
-	evaluate[bool](tab, `getSelection().selectAllChildren(document.querySelector("#process_run_30 th")), true`)
+	tab.tick(31)
+	tab.tick(33)
+	tab.click("#many button[value=cancel]")
+	tab.until("it is asked", asked+`.includes("Cancel 2 runs?")`)
+	tab.click("#help")
+	tab.until("the keys are shown", `document.getElementById("keys").open`)
+	evaluate[bool](tab, `window.changes = 0, new MutationObserver((all) => window.changes += all.length).observe(
+		document.getElementById("process_runs"), {subtree: true, childList: true, characterData: true}), true`)
+	tab.until("much has changed", "window.changes > 500")
+	if !evaluate[bool](tab, `document.getElementById("keys").open`) {
+		t.Error("what was open is not")
+	}
+	tab.press(kb.Escape)
 	tab.do(chromedp.Focus(chromedp.CSS("#find_text")))
 	tab.press("words that")
-	evaluate[bool](tab, `scrollTo(0, 200), window.changes = 0, new MutationObserver((all) => window.changes += all.length).observe(
-		document.getElementById("process_runs"), {subtree: true, childList: true, characterData: true}), true`)
+	evaluate[bool](tab, `scrollTo(0, 200), window.changes = 0, true`)
 	tab.until("much has changed", "window.changes > 500")
 	tab.press(" one types")
 	for what, is := range map[string]string{
 		"the focus":  `document.activeElement.id === "find_text"`,
 		"the words":  `document.getElementById("find_text").value === "words that one types"`,
 		"the scroll": `scrollY === 200`,
+		"a tick":     tickedIDs + ` === "33,31"`,
+		"a question": asked + `.includes("Cancel 2 runs?")`,
 	} {
 		if !evaluate[bool](tab, is) {
 			t.Errorf("%s is lost", what)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -30,7 +31,7 @@ func TestEverybodyCanUseEveryPage(t *testing.T) {
 	path := startRun(e, "talk")
 	startRun(e, "gate")
 	e.POST("/process_runs/1/retry").WithTransformer(jsonHeader).Expect()
-	for _, page := range []string{"/process_runs", "/process_runs?status=completed", "/process_runs?q=disk&kind=import&since=1h", path, "/process_runs/1", "/process_runs/statistics", "/process_runs/999"} {
+	for _, page := range []string{"/process_runs", "/process_runs?status=completed", "/process_runs?q=disk&kind=import&since=1h", path, "/process_runs/1", "/process_runs/action?do=retry&runs=all", "/process_runs/statistics", "/process_runs/999"} {
 		for _, scheme := range []string{"light", "dark"} {
 			t.Run(page+" "+scheme, func(t *testing.T) {
 				tab := newTab(t)
@@ -39,7 +40,7 @@ func TestEverybodyCanUseEveryPage(t *testing.T) {
 					{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
 				}})
 				tab.do(chromedp.EmulateViewport(1000, 800), chromedp.Navigate(p.url+page))
-				if page != "/process_runs/999" {
+				if page != "/process_runs/999" && !strings.Contains(page, "/action") {
 					tab.untilLive()
 				}
 				for _, complaint := range tab.complaints() {
@@ -48,6 +49,13 @@ func TestEverybodyCanUseEveryPage(t *testing.T) {
 				tab.do(chromedp.EmulateViewport(320, 700))
 				if wide := evaluate[int](tab, "document.documentElement.scrollWidth"); wide > 320 {
 					t.Errorf("it is %d pixels wide where there are 320", wide)
+				}
+				if strings.HasPrefix(page, "/process_runs?") {
+					tab.click("#many button")
+					tab.until("it is asked", asked+` !== ""`)
+					for _, complaint := range tab.complaints() {
+						t.Error("with the question: ", complaint)
+					}
 				}
 				if page == "/process_runs" {
 					tab.press("?")

@@ -40,6 +40,12 @@ const (
 	hurryTime    = time.Second // for all of them, after a second signal
 )
 
+// Runs that act on many others: how many at once, and for how long.
+const (
+	actionsAtOnce = 4
+	actionTimeout = 7 * 24 * time.Hour // one may have to wait until there is room for the runs that it retries
+)
+
 func main() {
 	supervisor.Main() // which does not return when this process was started as one
 	config, err := parse(os.Args[1:])
@@ -149,6 +155,7 @@ type program struct {
 	listener net.Listener
 	store    *db.Store
 	queue    *jobs.Queue
+	actions  *jobs.Queue // of runs that act on many others: they must not wait behind these
 	hub      *live.Hub
 	server   *handlers.Server
 	served   chan error // holds one: why the server has stopped
@@ -180,7 +187,8 @@ func open(ctx context.Context, config app.Config, registry *jobs.Registry, log *
 	p.store, err = db.Open(ctx, db.Options{
 		Path: config.DatabasePath(), Synchronous: config.Synchronous,
 		MaxPending: config.MaxPending, MaxCrashes: config.MaxCrashes,
-		LogLimit: int64(config.LogLimit), KeepFinished: config.KeepFinished, KeepMax: config.KeepMax, Kinds: registry.Names(), Log: log,
+		LogLimit: int64(config.LogLimit), KeepFinished: config.KeepFinished, KeepMax: config.KeepMax,
+		Kinds: append(registry.Names(), app.DeedKinds()...), Log: log,
 	})
 	if err != nil {
 		_ = p.listener.Close() // it may not have come to serve yet
@@ -192,6 +200,10 @@ func open(ctx context.Context, config app.Config, registry *jobs.Registry, log *
 		Backlog: p.store, Registry: registry, Workers: config.Workers,
 		MaxAttempts: config.MaxAttempts, MaxCrashes: config.MaxCrashes,
 		RunTimeout: config.RunTimeout, DrainTimeout: config.DrainTimeout, Log: log,
+	}
+	p.actions = &jobs.Queue{
+		Backlog: p.store, Registry: jobs.ActionRegistry(p.store), Workers: actionsAtOnce,
+		MaxAttempts: 1, MaxCrashes: config.MaxCrashes, RunTimeout: actionTimeout, Log: log, // no drain: they go on later
 	}
 	p.hub = live.NewHub(p.store, drawing, log)
 	return p, nil
@@ -209,6 +221,7 @@ func (p *program) run(ctx, now context.Context) error {
 	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWatching()
 	queue.Go(func() { p.queue.Run(ctx, now) })
+	queue.Go(func() { p.actions.Run(ctx, now) })
 	pruning.Go(func() { p.store.Prune(ctx) })
 	hub.Go(func() { p.hub.Run(watching) })
 	p.server.Ready(p.store, p.hub)

@@ -47,6 +47,17 @@ type Store interface {
 	// neither, and with CodeUnavailable when too many runs wait.
 	Retry(ctx context.Context, id int64) (ProcessRun, error)
 
+	// Delete drops a final run with all that belongs to it. It fails with CodeNotFound, and with CodeConflict when
+	// the run is not final.
+	Delete(ctx context.Context, id int64) error
+
+	// Foresee tells what an action would come to.
+	Foresee(ctx context.Context, action Action) (Prospect, error)
+
+	// Act creates a run that does an action, however many others wait: it may be there to get rid of them. The key
+	// makes it repeatable, as in NewRuns, and fails in the same way.
+	Act(ctx context.Context, action Action, key string) (ProcessRun, error)
+
 	// Changes is rung after every commit that changed something.
 	Changes() *Bell
 

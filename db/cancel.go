@@ -27,29 +27,37 @@ const (
 // Cancel implements app.Store.
 func (s *Store) Cancel(ctx context.Context, id int64) (app.ProcessRun, error) {
 	return s.wish(ctx, id, func(tx *transaction, run app.ProcessRun) (app.ProcessRun, error) {
-		switch {
-		case run.Status == app.Created:
-			return tx.update(app.Created, noteCancelled, tx.cancel, tx.now.UnixMilli(), id)
-		case run.Stopping():
-			return run, nil
-		case run.Status == app.Started:
-			return tx.update(app.Started, noteAsked, tx.ask, tx.now.UnixMilli(), id)
-		}
-		return run, app.Errorf(app.CodeConflict, "Run %d is %s already.", id, run.Status)
+		return tx.cancelRun(run)
 	})
+}
+
+func (tx *transaction) cancelRun(run app.ProcessRun) (app.ProcessRun, error) {
+	switch {
+	case run.Status == app.Created:
+		return tx.update(app.Created, noteCancelled, tx.cancel, tx.now.UnixMilli(), run.ID)
+	case run.Stopping():
+		return run, nil
+	case run.Status == app.Started:
+		return tx.update(app.Started, noteAsked, tx.ask, tx.now.UnixMilli(), run.ID)
+	}
+	return run, app.Errorf(app.CodeConflict, "Run %d is %s already.", run.ID, run.Status)
 }
 
 // Retry implements app.Store.
 func (s *Store) Retry(ctx context.Context, id int64) (app.ProcessRun, error) {
 	return s.wish(ctx, id, func(tx *transaction, run app.ProcessRun) (app.ProcessRun, error) {
-		if run.Status != app.Failed && run.Status != app.Cancelled {
-			return run, app.Errorf(app.CodeConflict, "Run %d is %s. Only one that failed or was cancelled can be tried again.", id, run.Status)
-		}
-		if err := tx.room(1, s.options.MaxPending); err != nil {
-			return run, err
-		}
-		return tx.update(run.Status, noteRetried, tx.retry, tx.now.UnixMilli(), id)
+		return tx.retryRun(run, s.options.MaxPending)
 	})
+}
+
+func (tx *transaction) retryRun(run app.ProcessRun, maxPending int64) (app.ProcessRun, error) {
+	if run.Status != app.Failed && run.Status != app.Cancelled {
+		return run, app.Errorf(app.CodeConflict, "Run %d is %s. Only one that failed or was cancelled can be tried again.", run.ID, run.Status)
+	}
+	if err := tx.room(1, maxPending); err != nil {
+		return run, err
+	}
+	return tx.update(run.Status, noteRetried, tx.retry, tx.now.UnixMilli(), run.ID)
 }
 
 // wish has the writer do what a person wishes for a run, and returns the run as it then is.

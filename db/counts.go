@@ -21,12 +21,12 @@ func readCounts(ctx context.Context, from sqlx.QueryerContext) (app.Counts, erro
 }
 
 // countBy reads counts, of which those that are missing are 0.
-func countBy(ctx context.Context, from sqlx.QueryerContext, text string) (counts app.Counts, err error) {
+func countBy(ctx context.Context, from sqlx.QueryerContext, text string, args ...any) (counts app.Counts, err error) {
 	var rows []struct {
 		Status app.Status `db:"status"`
 		N      int64      `db:"n"`
 	}
-	if err := sqlx.SelectContext(ctx, from, &rows, text); err != nil {
+	if err := sqlx.SelectContext(ctx, from, &rows, text, args...); err != nil {
 		return counts, err
 	}
 	for _, row := range rows {

@@ -47,15 +47,8 @@ type requestRow struct {
 }
 
 func (tx *transaction) create(request app.NewRuns, maxPending int64) (app.Batch, error) {
-	if request.Key != "" {
-		var first requestRow
-		found, err := tx.find(tx.findRequest, &first, request.Key)
-		if err != nil {
-			return app.Batch{}, err
-		}
-		if found {
-			return repeated(first, request)
-		}
+	if first, found, err := tx.repeated(request); err != nil || found {
+		return first, err
 	}
 	if err := tx.room(request.Count, maxPending); err != nil {
 		return app.Batch{}, err
@@ -76,12 +69,19 @@ func (tx *transaction) room(count int, maxPending int64) error {
 	return nil
 }
 
-// repeated is the answer to a request whose key has been used.
-func repeated(first requestRow, request app.NewRuns) (app.Batch, error) {
-	if first.Kind != request.Kind || first.Count != request.Count {
-		return app.Batch{}, app.Errorf(app.CodeInvalid, "This idempotency key was used for another request.")
+// repeated finds the answer to a request whose key has been used.
+func (tx *transaction) repeated(request app.NewRuns) (batch app.Batch, found bool, err error) {
+	if request.Key == "" {
+		return batch, false, nil
 	}
-	return app.Batch{First: first.FirstID, Count: first.Count, Kind: first.Kind, CreatedAt: fromMillis(first.CreatedAt)}, nil
+	var first requestRow
+	if found, err = tx.find(tx.findRequest, &first, request.Key); err != nil || !found {
+		return batch, found, err
+	}
+	if first.Kind != request.Kind || first.Count != request.Count {
+		return batch, true, app.Errorf(app.CodeInvalid, "This idempotency key was used for another request.")
+	}
+	return app.Batch{First: first.FirstID, Count: first.Count, Kind: first.Kind, CreatedAt: fromMillis(first.CreatedAt)}, true, nil
 }
 
 func (tx *transaction) insertRuns(request app.NewRuns) (app.Batch, error) {

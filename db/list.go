@@ -77,7 +77,7 @@ func (s *Store) readPage(ctx context.Context, tx *sqlx.Tx, query app.Query) (pag
 		page.HasOlder, err = l.any(ctx, l.within(span{after: 0, before: beyond(query.Cursor)}))
 	}
 	if err == nil && !query.Plain() {
-		page.Matches, page.More, err = l.count(ctx)
+		page.Matches, page.More, err = l.count(ctx, app.CountedMatches)
 	}
 	return page, err
 }
@@ -122,24 +122,28 @@ var inStatus = [app.StatusCount]string{
 	app.Cancelled: "status = 4 AND ",
 }
 
-// sectionsOf are those that a filter looks into. All runs of a kind are in five of them, one for each status.
-func sectionsOf(filter app.Filter) (sections []section) {
-	switch {
-	case filter.Kind == "" && !filter.Filtered:
+// sectionsOf are those that a filter looks into, one for each status if it does not want all, or only runs of a kind.
+// Of the statuses only some may be wanted.
+func sectionsOf(filter app.Filter, only ...app.Status) (sections []section) {
+	if filter.Kind == "" && !filter.Filtered && len(only) == 0 {
 		return []section{{from: runsTable}}
-	case filter.Kind == "":
-		return []section{{from: runsTable, where: inStatus[filter.Status]}}
 	}
 	for _, status := range app.Statuses() {
-		if !filter.Filtered || status == filter.Status {
+		if filter.Filtered && status != filter.Status || len(only) > 0 && !slices.Contains(only, status) {
+			continue
+		}
+		if filter.Kind == "" {
+			sections = append(sections, section{from: runsTable, where: inStatus[status]})
+		} else {
 			sections = append(sections, section{from: runsByKind, where: "kind = ? AND " + inStatus[status], args: []any{filter.Kind}})
 		}
 	}
 	return sections
 }
 
-func (s *Store) newList(ctx context.Context, tx *sqlx.Tx, filter app.Filter) (l *list, err error) {
-	l = &list{tx: tx, sections: sectionsOf(filter), all: span{after: 0, before: math.MaxInt64}}
+// newList returns the list of all runs that a filter finds, or of those in some statuses.
+func (s *Store) newList(ctx context.Context, tx *sqlx.Tx, filter app.Filter, only ...app.Status) (l *list, err error) {
+	l = &list{tx: tx, sections: sectionsOf(filter, only...), all: span{after: 0, before: math.MaxInt64}}
 	if filter.Text != "" {
 		if !s.options.searchable {
 			return nil, app.Errorf(app.CodeInvalid, "This server cannot search in texts: it was built without SQLite's FTS5.")
@@ -215,10 +219,10 @@ func (s section) with(more ...any) []any { return append(slices.Clone(s.args), m
 
 // runs returns the first limit runs of a span, from either end of it. For searchedTo see search.
 func (l *list) runs(ctx context.Context, in span, ascending bool, limit int) (runs []app.ProcessRun, searchedTo int64, err error) {
-	if l.match != "" {
+	runs = []app.ProcessRun{}
+	if l.match != "" && len(l.sections) > 0 {
 		return l.search(ctx, in, ascending, limit)
 	}
-	runs = []app.ProcessRun{}
 	for _, section := range l.sections {
 		some, err := readRuns(ctx, l.tx, runsText(section, ascending), section.with(in.after, in.before, limit)...)
 		if err != nil {
@@ -239,7 +243,7 @@ func (l *list) runs(ctx context.Context, in span, ascending bool, limit int) (ru
 
 // any reports whether there is a run in a span.
 func (l *list) any(ctx context.Context, in span) (found bool, err error) {
-	if l.match != "" {
+	if l.match != "" && len(l.sections) > 0 {
 		runs, searchedTo, err := l.search(ctx, in, false, 1)
 		return len(runs) > 0 || searchedTo > 0, err
 	}
@@ -251,18 +255,19 @@ func (l *list) any(ctx context.Context, in span) (found bool, err error) {
 	return false, nil
 }
 
-// count returns how many runs the filter finds, as far as they are counted, and whether there are more.
-func (l *list) count(ctx context.Context) (n int, more bool, err error) {
-	if l.match != "" {
-		return l.countSearch(ctx)
+// count returns how many runs the filter finds, up to a limit, and whether there are more. Of a search it counts
+// those among the matches that are looked at.
+func (l *list) count(ctx context.Context, limit int) (n int, more bool, err error) {
+	if l.match != "" && len(l.sections) > 0 {
+		return l.countSearch(ctx, searched*max(1, limit/app.CountedMatches))
 	}
 	for _, section := range l.sections {
 		var some int
-		args := section.with(l.all.after, l.all.before, app.CountedMatches+1-n)
+		args := section.with(l.all.after, l.all.before, limit+1-n)
 		if err := l.tx.GetContext(ctx, &some, countText(section), args...); err != nil {
 			return 0, false, err
 		}
 		n += some
 	}
-	return min(n, app.CountedMatches), n > app.CountedMatches, nil
+	return min(n, limit), n > limit, nil
 }

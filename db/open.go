@@ -77,7 +77,7 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 	s := &Store{options: withDefaults(options)}
 	defer func() {
 		if err != nil {
-			s.release()
+			_ = s.release()
 			err = fmt.Errorf("the database %s %w", options.Path, err)
 		}
 	}()

@@ -187,6 +187,9 @@ func (tx *transaction) drop(run int64) (found bool, err error) {
 	if err := tx.exec(tx.dropEvents, run); err != nil {
 		return true, err
 	}
+	if err := tx.exec(tx.dropAction, run); err != nil {
+		return true, err
+	}
 	if err := tx.unindex(errorRow(run)); err != nil {
 		return true, err
 	}

@@ -123,39 +123,42 @@ func (l *list) search(ctx context.Context, in span, ascending bool, limit int) (
 	if err := rows.Err(); err != nil || len(runs) == limit || ascending {
 		return runs, 0, err
 	}
-	searchedTo, err = l.searchedTo(ctx, low, high)
+	searchedTo, err = l.searchedTo(ctx, low, high, searched)
 	return runs, searchedTo, err
 }
 
-// searchedTo is the oldest run whose matches were looked at, when there may be older ones, else 0.
-func (l *list) searchedTo(ctx context.Context, low, high int64) (int64, error) {
+// searchedTo is the oldest run whose matches are among the newest so many, when there may be older ones, else 0.
+func (l *list) searchedTo(ctx context.Context, low, high int64, looked int) (int64, error) {
 	var seen struct {
 		N     int    `db:"n"`
 		Least *int64 `db:"least"`
 	}
-	err := l.tx.GetContext(ctx, &seen, "SELECT COUNT(*) AS n, min(rowid) AS least FROM ("+matches+"DESC LIMIT ?)", l.match, low, high, searched)
-	if err != nil || seen.N < searched || seen.Least == nil {
+	err := l.tx.GetContext(ctx, &seen, "SELECT COUNT(*) AS n, min(rowid) AS least FROM ("+matches+"DESC LIMIT ?)", l.match, low, high, looked)
+	if err != nil || seen.N < looked || seen.Least == nil {
 		return 0, err
 	}
 	return *seen.Least / partsPerRun, nil
 }
 
 // where are the conditions of all sections in one: matches are looked up one by one.
-func (l *list) where() section {
-	switch {
-	case len(l.sections) == 1:
-		return l.sections[0]
+func (l *list) where() (all section) {
+	var any []string
+	for _, section := range l.sections {
+		any = append(any, section.where+"TRUE")
+		all.args = append(all.args, section.args...)
 	}
-	return section{where: "kind = ? AND ", args: l.sections[0].args}
+	all.where = "(" + strings.Join(any, " OR ") + ") AND "
+	return all
 }
 
-func (l *list) countSearch(ctx context.Context) (n int, more bool, err error) {
+// countSearch counts the runs among so many matches, and says whether there are more matches.
+func (l *list) countSearch(ctx context.Context, looked int) (n int, more bool, err error) {
 	low, high := rowsFrom(beyond(l.all.after)), rowsFrom(l.all.before)
 	where := l.where()
 	text := "SELECT COUNT(DISTINCT id) FROM (" + matches + "DESC LIMIT ?) AS found CROSS JOIN process_runs ON id = found.rowid / ? WHERE " + where.where + "TRUE"
-	if err := l.tx.GetContext(ctx, &n, text, append([]any{l.match, low, high, searched, partsPerRun}, where.args...)...); err != nil {
+	if err := l.tx.GetContext(ctx, &n, text, append([]any{l.match, low, high, looked, partsPerRun}, where.args...)...); err != nil {
 		return 0, false, err
 	}
-	left, err := l.searchedTo(ctx, low, high)
+	left, err := l.searchedTo(ctx, low, high, looked)
 	return n, left > 0, err
 }

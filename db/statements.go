@@ -24,6 +24,7 @@ type statements struct {
 	extendPart, dropParts               *sqlx.Stmt
 	dropRun, dropEvents                 *sqlx.Stmt
 	findRollup, addRollup, dropRollups  *sqlx.Stmt
+	addAction, moveAction, dropAction   *sqlx.Stmt
 	indexText, dropText                 *sqlx.Stmt // nil when the engine cannot search
 }
 
@@ -34,12 +35,21 @@ func prepare(ctx context.Context, pool *sqlx.DB, searchable bool) (*statements, 
 	}
 	s := &statements{conn: conn, searchable: searchable}
 	for _, p := range s.texts() {
-		if *p.statement, err = conn.PreparexContext(ctx, p.text); err != nil {
+		if err := s.prepare(ctx, p); err != nil {
 			return nil, errors.Join(err, conn.Close())
 		}
 	}
 	return s, nil
 }
+
+func (s *statements) prepare(ctx context.Context, p text) error {
+	prepared, err := s.conn.PreparexContext(ctx, p.text)
+	p.keep(prepared)
+	return err
+}
+
+// keep is where a statement is kept, until close closes it.
+func (p text) keep(prepared *sqlx.Stmt) { *p.statement = prepared }
 
 // text is a statement with what it is prepared from.
 type text struct {
@@ -77,6 +87,9 @@ func (s *statements) texts() []text {
 		{&s.findRollup, findRollup},
 		{&s.addRollup, addRollup},
 		{&s.dropRollups, dropRollups},
+		{&s.addAction, addAction},
+		{&s.moveAction, moveAction},
+		{&s.dropAction, dropAction},
 	}
 	if s.searchable {
 		texts = append(texts, text{&s.indexText, indexText}, text{&s.dropText, dropText})

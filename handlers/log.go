@@ -63,7 +63,7 @@ func parseLog(c *fiber.Ctx) (r logRequest, err error) {
 	if r.Run, err = parseID(c); err != nil {
 		return r, err
 	}
-	given, err := single(c, "offset", "before", "follow")
+	given, err := parseForm(c.Context().QueryArgs()).once("offset", "before", "follow")
 	if err != nil {
 		return r, err
 	}

@@ -50,7 +50,7 @@ func parseID(c *fiber.Ctx) (int64, error) {
 // parseQuery reads which page of the list is wanted. Parameters that are empty are as good as absent,
 // and those that it does not know are ignored.
 func parseQuery(c *fiber.Ctx) (query app.Query, err error) {
-	values, err := single(c, "status", "kind", "since", "until", "q", "before", "after")
+	values, err := parseForm(c.Context().QueryArgs()).once(append([]string{"before", "after"}, filterNames...)...)
 	if err != nil {
 		return query, err
 	}
@@ -93,23 +93,27 @@ func parseFilter(values map[string]string) (filter app.Filter, err error) {
 	return filter, err
 }
 
-// single returns those of the query's parameters with these names that are given, which must be once.
-func single(c *fiber.Ctx, names ...string) (map[string]string, error) {
+// filterNames are the parameters that parseFilter reads.
+var filterNames = []string{"status", "kind", "since", "until", "q"}
+
+// fields are what a query or the body of a POST says, by name: each value given for it, in order.
+type fields map[string][]string
+
+// once returns those of the fields with these names that are given, which must be once. An empty one is as good as
+// absent.
+func (f fields) once(names ...string) (map[string]string, error) {
 	values := map[string]string{}
 	for _, name := range names {
-		given := c.Context().QueryArgs().PeekMulti(name)
+		given := f[name]
 		if len(given) > 1 {
 			return nil, app.Errorf(app.CodeMalformed, "%s is given more than once.", name)
 		}
-		if len(given) == 1 && len(given[0]) > 0 {
-			values[name] = string(given[0])
+		if len(given) == 1 && given[0] != "" {
+			values[name] = given[0]
 		}
 	}
 	return values, nil
 }
-
-// fields are what the body of a POST says, by name: each value given for it, in order.
-type fields map[string][]string
 
 // parseNewRuns reads what is to be started. What the body does not say has its default; the address's
 // query is not looked at.
@@ -124,10 +128,7 @@ func (s *Server) parseNewRuns(c *fiber.Ctx) (request app.NewRuns, err error) {
 	if request.Kind, err = s.parseKind(given["kind"]); err != nil {
 		return request, err
 	}
-	for _, value := range c.Request().Header.PeekAll("Idempotency-Key") {
-		given["idempotency_key"] = append(given["idempotency_key"], string(value))
-	}
-	request.Key, err = parseKey(given["idempotency_key"])
+	request.Key, err = parseKey(keys(c, given))
 	return request, err
 }
 
@@ -158,8 +159,8 @@ func parseForm(args *fasthttp.Args) fields {
 	return given
 }
 
-// parseJSON reads a flat object. It keeps the texts of numbers as they are, so that 1e1 is not taken
-// for 10, and all values of a name that is given twice.
+// parseJSON reads a flat object, of which only a list of ids may have depth. It keeps the texts of numbers as they
+// are, so that 1e1 is not taken for 10, and all values of a name that is given twice.
 func parseJSON(body []byte) (fields, error) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
@@ -168,7 +169,7 @@ func parseJSON(body []byte) (fields, error) {
 	}
 	given := fields{}
 	for decoder.More() {
-		name, err := decoder.Token()
+		token, err := decoder.Token()
 		if err != nil {
 			return nil, errJSON
 		}
@@ -176,7 +177,12 @@ func parseJSON(body []byte) (fields, error) {
 		if err := decoder.Decode(&value); err != nil {
 			return nil, errJSON
 		}
-		if name, ok := name.(string); ok {
+		name, _ := token.(string) // it cannot be anything else
+		values, several := value.([]any)
+		if !several || name != "id" {
+			values = []any{value}
+		}
+		for _, value := range values {
 			given[name] = append(given[name], textOf(name, value))
 		}
 	}
@@ -189,17 +195,18 @@ func parseJSON(body []byte) (fields, error) {
 	return given, nil
 }
 
-// textOf is a JSON value as a form would give it, or a text that no field accepts: a count must be a
-// number, and everything else a string.
+// textOf is a JSON value as a form would give it, or a text that no field accepts: a count and an id must be
+// numbers, and everything else a string.
 func textOf(name string, value any) string {
 	const unacceptable = "\x00"
+	numeric := name == "count" || name == "id"
 	switch value := value.(type) {
 	case json.Number:
-		if name == "count" {
+		if numeric {
 			return value.String()
 		}
 	case string:
-		if name != "count" {
+		if !numeric {
 			return value
 		}
 	case nil:
@@ -232,7 +239,16 @@ func (s *Server) parseKind(given []string) (string, error) {
 	return "", app.Errorf(app.CodeInvalid, "The kind must be one of %s.", strings.Join(s.Kinds, ", "))
 }
 
-// parseKey reads the idempotency key, from header and form together: given twice it must be the same.
+// keys are the idempotency keys that a request gives, in its body and its headers.
+func keys(c *fiber.Ctx, body fields) []string {
+	given := body["idempotency_key"]
+	for _, value := range c.Request().Header.PeekAll("Idempotency-Key") {
+		given = append(given, string(value))
+	}
+	return given
+}
+
+// parseKey reads the idempotency key: given twice, in header and form, it must be the same.
 func parseKey(given []string) (string, error) {
 	given = slices.DeleteFunc(given, func(value string) bool { return value == "" })
 	if len(given) == 0 {

@@ -116,11 +116,14 @@ func (s *Server) route() {
 	runs.Get("/live", s.sockets.admit, s.sockets.watchList, s.sockets.upgrade)
 	runs.Get("/statistics", s.showStatistics)
 	runs.Get("/statistics/live", s.sockets.admit, s.sockets.watchTopic(statistics), s.sockets.upgrade)
+	runs.Get("/action", s.askAction)
+	runs.Post("/action", s.limitPosts, s.startAction)
 	runs.Get("/:id", s.showRun)
 	runs.Get("/:id/status", s.showStatus)
 	runs.Get("/:id/log", s.showLog)
 	runs.Post("/:id/cancel", s.limitPosts, s.cancelRun)
 	runs.Post("/:id/retry", s.limitPosts, s.retryRun)
+	runs.Post("/:id/delete", s.limitPosts, s.deleteRun)
 	runs.Get("/:id/live", s.sockets.admit, s.sockets.watchRun, s.sockets.upgrade)
 }
 

@@ -80,19 +80,20 @@ func dial(t *testing.T, s testServer) *websocket.Conn {
 	return conn
 }
 
-// keepPinging sends pings, and reads nothing, until the socket has ended.
-func keepPinging(conn *websocket.Conn) (ended <-chan error) {
-	failed := make(chan error, 1)
+// keepPinging sends pings, and reads nothing, until the socket has ended or the function that it returns is called.
+// When the server has closed the connection, a write to it that waits may not hear of that for a minute.
+func keepPinging(conn *websocket.Conn) (stop func()) {
+	ended := make(chan struct{})
 	go func() {
-		for {
-			if err := conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Minute)); err != nil {
-				failed <- err
-				return
-			}
+		defer close(ended)
+		for conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Minute)) == nil {
 			time.Sleep(10 * time.Millisecond)
 		}
 	}()
-	return failed
+	return func() {
+		_ = conn.Close()
+		<-ended
+	}
 }
 
 // awaitNoSockets waits until the server holds none, and does something meanwhile.
@@ -109,9 +110,10 @@ func awaitNoSockets(t *testing.T, s testServer, meanwhile func()) {
 func TestAReaderThatSendsPingsButTakesNoFramesIsCut(t *testing.T) {
 	s, store := newLiveServer(t, 25)
 	s.sockets.times.frameTime = 200 * time.Millisecond
-	ended := keepPinging(dial(t, s))
+	conn := dial(t, s)
+	stopPinging := keepPinging(conn)
 	awaitNoSockets(t, s, func() { createRuns(t, store, 1) })
-	<-ended
+	stopPinging()
 }
 
 func TestASocketThatSaysNothingIsCut(t *testing.T) {
@@ -131,7 +133,7 @@ func TestAClientThatIsRefusedCannotHoldItsSocketByPings(t *testing.T) {
 	if err := conn.WriteMessage(websocket.TextMessage, []byte("hello")); err != nil {
 		t.Fatal(err)
 	}
-	ended := keepPinging(conn)
+	stopPinging := keepPinging(conn)
 	awaitNoSockets(t, s, func() {})
-	<-ended
+	stopPinging()
 }

@@ -39,7 +39,7 @@ type Registry struct {
 }
 
 // NewRegistry returns a registry of these kinds; the first is the default. It fails when there is none, when one has
-// no name, no work, or a delay that cannot be, or when two have the same name.
+// no name, one that is taken (app.DeedKinds), no work, or a delay that cannot be, or when two have the same name.
 func NewRegistry(kinds ...Kind) (*Registry, error) {
 	r := &Registry{kinds: make(map[string]Kind)}
 	if len(kinds) == 0 {
@@ -51,6 +51,9 @@ func NewRegistry(kinds ...Kind) (*Registry, error) {
 		}
 		if kind.DelayMin < 0 || kind.DelayMax < kind.DelayMin {
 			return nil, fmt.Errorf("the kind %s cannot rest for %v to %v", kind.Name, kind.DelayMin, kind.DelayMax)
+		}
+		if slices.Contains(app.DeedKinds(), kind.Name) {
+			return nil, fmt.Errorf("the kind %s is taken: such runs act on many others", kind.Name)
 		}
 		if _, known := r.kinds[kind.Name]; known {
 			return nil, fmt.Errorf("two kinds are named %s", kind.Name)

@@ -1,5 +1,5 @@
 // Keeps the list still under the eyes of whoever reads it. Cells change where they are; but while the reader has
-// scrolled, selected something, or works in the list, new rows wait behind a bar that says how many there are. And
+// scrolled, selected or ticked something, or works in the list, new rows wait behind a bar that says how many there are. And
 // the whole page can be paused.
 "use strict";
 
@@ -11,6 +11,7 @@
   function reading(list) {
     const selection = getSelection();
     return list.getBoundingClientRect().top < 0 || list.contains(document.activeElement) ||
+      list.querySelector("input:checked") !== null || find("ask")?.childElementCount > 0 ||
       (!selection.isCollapsed && list.contains(selection.anchorNode));
   }
 

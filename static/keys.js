@@ -25,6 +25,7 @@
     "/": () => find("find_text")?.focus(),
     j: () => move(1),
     k: () => move(-1),
+    x: () => current()?.closest("tr").querySelector("input[name=id]")?.click(),
     c: () => wish("cancel"),
     r: () => wish("retry"),
     p: () => find("pause")?.click(),
@@ -32,7 +33,7 @@
   };
 
   // typing reports whether a key is meant for a field, a list of choices or a dialog.
-  const typing = (target) => target.isContentEditable || target.matches("input, select, textarea") || find("keys")?.open;
+  const typing = (target) => target.isContentEditable || target.matches("input:not([type=checkbox]), select, textarea") || find("keys")?.open;
 
   document.addEventListener("keydown", (event) => {
     const act = keys[event.key];

@@ -75,6 +75,9 @@ func (b board) In(status string) app.Query {
 	return query
 }
 
+// Everywhere is the query for all runs of this list, from its beginning.
+func (b board) Everywhere() app.Query { return app.Query{Filter: b.Query.Filter} }
+
 // Everything is the query for all runs in the status of this list.
 func (b board) Everything() app.Query {
 	return app.Query{Filter: app.Filter{Filtered: b.Query.Filtered, Status: b.Query.Status}}

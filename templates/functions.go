@@ -3,6 +3,7 @@ package templates
 import (
 	"fmt"
 	"html/template"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,6 +53,9 @@ func functions(asset func(string) string) template.FuncMap {
 		"livePath":   LivePath,
 
 		"downloadPath": DownloadPath,
+		"actionPath":   func() string { return ActionPath },
+		"deletePath":   func(run int64) string { return ActionPath + "?do=delete&id=" + strconv.FormatInt(run, 10) },
+		"fields":       fields,
 
 		"link":  func(path, id string, current bool) link { return link{path, id, current} },
 		"count": func(status app.Status, counts app.Counts) count { return count{status, counts[status]} },
@@ -80,7 +84,7 @@ type (
 var fixedIDs = map[string]string{
 	"live": LiveID, "list": ListID, "pager": PagerID, "progress": ProgressID, "notice": NoticeID,
 	"connection": ConnectionID, "total": TotalID, "key": IdempotencyKeyID, "wishes": WishesID,
-	"matches": MatchesID, "log": LogID, "follow": FollowID,
+	"many": ManyID, "ask": AskID, "tickAll": TickAllID, "matches": MatchesID, "log": LogID, "follow": FollowID,
 	"summary": SummaryID, "newRuns": NewRunsID, "pause": PauseID, "help": HelpID, "keys": KeysID,
 	"unserved": UnservedID, "forecast": ForecastID,
 }

@@ -24,6 +24,9 @@ const (
 	PauseID          = "pause"           // the button that freezes the page
 	HelpID           = "help"            // the button that shows the keys
 	KeysID           = "keys"            // the dialog with the keys
+	ManyID           = "many"            // the form that acts on many runs
+	AskID            = "ask"             // where it is asked whether they are meant
+	TickAllID        = "tick_all"        // the box that ticks all runs of the page
 	FollowID         = "log_follow"      // the button that leads to the end of the log
 	UnservedID       = "unserved"        // the warning of runs that nobody here works on
 	ForecastID       = "forecast"        // what becomes of the runs that wait

@@ -1,7 +1,9 @@
 package templates
 
 import (
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"runboard/app"
@@ -30,7 +32,29 @@ func DownloadPath(query app.Query, extension string) string {
 // LivePath is where the socket of that list is.
 func LivePath(query app.Query) string { return withQuery(ListPath+"/live", query) }
 
+// ActionPath is where it is asked what is to be done to many runs, and where it is asked for.
+const ActionPath = ListPath + "/action"
+
+// field is a parameter of an address, or what a form sends in place of it.
+type field struct{ Name, Value string }
+
+// fields are what a form sends for a query, in a fixed order.
+func fields(query app.Query) (sent []field) {
+	values := parameters(query)
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		sent = append(sent, field{name, values.Get(name)})
+	}
+	return sent
+}
+
 func withQuery(path string, query app.Query) string {
+	if values := parameters(query); len(values) > 0 {
+		return path + "?" + values.Encode()
+	}
+	return path
+}
+
+func parameters(query app.Query) url.Values {
 	values := url.Values{}
 	set := func(name, value string) {
 		if value != "" {
@@ -50,8 +74,5 @@ func withQuery(path string, query app.Query) string {
 	case app.After:
 		set("after", strconv.FormatInt(query.Cursor, 10))
 	}
-	if len(values) == 0 {
-		return path
-	}
-	return path + "?" + values.Encode()
+	return values
 }

@@ -11,10 +11,11 @@ import (
 	"runboard/app"
 )
 
-// Store is both faces of what is tested.
+// Store is all faces of what is tested.
 type Store interface {
 	app.Store
 	app.Backlog
+	app.Actions
 }
 
 // Settings is how the suite wants a store to be opened.
@@ -60,6 +61,7 @@ func Run(t *testing.T, subject Subject) {
 		{"Start, Finish and GiveBack", testChanges},
 		{"Refused changes", testRefusals},
 		{"Cancel and Retry", testWishes},
+		{"Actions and Delete", testActions},
 		{"Error texts", testErrorTexts},
 		{"Filters", testFilters},
 		{"Search", testSearch},

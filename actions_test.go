@@ -1,0 +1,182 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/gavv/httpexpect/v2"
+
+	"runboard/app"
+)
+
+const actionPath = "/process_runs/action"
+
+// startAction posts a form as a program does, and waits until the run that it makes has completed.
+func startAction(t *testing.T, e *httpexpect.Expect, form map[string]any) *httpexpect.Object {
+	t.Helper()
+	answer := e.POST(actionPath).WithForm(form).WithTransformer(jsonHeader).Expect().Status(http.StatusCreated)
+	path := answer.Header("Location").NotEmpty().Raw()
+	answer.JSON().Object().HasValue("status", "created").HasValue("kind", fmt.Sprint(form["do"], " runs"))
+	untilStatus(t, e, path, "completed")
+	return e.GET(path).WithTransformer(jsonHeader).Expect().JSON().Object()
+}
+
+func countsAre(t *testing.T, e *httpexpect.Expect, want map[string]any) {
+	t.Helper()
+	eventually(t, fmt.Sprint("the counts are ", want), func() error {
+		counts := e.GET("/process_runs").WithTransformer(jsonHeader).Expect().JSON().Object().Value("counts").Object().Raw()
+		for status, n := range want {
+			if fmt.Sprint(counts[status]) != fmt.Sprint(n) {
+				return fmt.Errorf("they are %v", counts)
+			}
+		}
+		return nil
+	})
+}
+
+func TestAllRunsThatMatchAreActedOnByARunOfItsOwn(t *testing.T) {
+	t.Parallel()
+	kind, open := gate("gate")
+	defer open()
+	p := startProgram(t, func(c *app.Config) { c.Workers = 4 }, kind, workThat("import", "the disk is full"), workThat("mail", "nobody is there"))
+	e := newExpect(t, p)
+	for _, kind := range []string{"import", "mail"} {
+		e.POST("/process_runs").WithFormField("count", 30).WithFormField("kind", kind).Expect().Status(http.StatusSeeOther)
+	}
+	countsAre(t, e, map[string]any{"failed": 60})
+	startRuns(e, 9) // of the gate, four of them at work
+	countsAre(t, e, map[string]any{"started": 4, "created": 5})
+
+	t.Run("first it is asked, and nothing done", func(t *testing.T) {
+		for query, want := range map[string]string{
+			"do=cancel&runs=all":                         "Cancel 9 runs? What waits",
+			"do=retry&runs=all&q=disk":                   "Try 30 runs again?",
+			"do=delete&runs=all&kind=mail&since=1h":      "Delete 30 runs?",
+			"do=delete&runs=all&status=completed":        "None of these runs can be deleted",
+			"do=cancel&id=1&id=61&id=62&runs=ticked":     "Cancel 2 runs?",
+			"do=retry&id=3&id=61&id=99":                  "1 is neither failed nor cancelled and stays as it is",
+			"do=retry&runs=all&kind=import&ignored=this": "Try 30 runs again?",
+		} {
+			page := e.GET(actionPath).WithQueryString(query).Expect().Status(http.StatusOK).Body().Raw()
+			if text := plain(page); !strings.Contains(text, want) {
+				t.Errorf("%s is answered with %s", query, text)
+			}
+		}
+		e.GET(actionPath).WithQueryString("do=retry&runs=all&q=disk").WithTransformer(jsonHeader).Expect().
+			JSON().Object().IsEqual(map[string]any{"runs": 30, "left_alone": 0, "more": false})
+		e.GET(actionPath).WithQueryString("do=cancel&runs=all").WithTransformer(fragmentHeaders).Expect().
+			Body().NotContains("<html").Contains("60 are final already and stay as they are")
+		countsAre(t, e, map[string]any{"failed": 60, "started": 4, "created": 5})
+	})
+	t.Run("all that match", func(t *testing.T) {
+		run := startAction(t, e, map[string]any{"do": "delete", "runs": "all", "q": "disk", "status": "failed"})
+		run.ContainsSubset(map[string]any{"percent": 100, "message": "30 deleted"})
+		countsAre(t, e, map[string]any{"failed": 30, "completed": 1})
+	})
+	t.Run("those that are chosen", func(t *testing.T) {
+		run := e.POST(actionPath).WithJSON(map[string]any{"do": "cancel", "id": []int{61, 69, 31, 61}}).WithTransformer(jsonHeader).
+			Expect().Status(http.StatusCreated)
+		untilStatus(t, e, run.Header("Location").Raw(), "completed")
+		e.GET(run.Header("Location").Raw()).WithTransformer(jsonHeader).Expect().JSON().Object().
+			HasValue("message", "2 cancelled or asked to stop, 1 left alone")
+		countsAre(t, e, map[string]any{"cancelled": 2, "failed": 30})
+	})
+	t.Run("a browser is sent to the run, and htmx told of it", func(t *testing.T) {
+		path := e.POST(actionPath).WithForm(map[string]any{"do": "retry", "runs": "all", "status": "cancelled"}).Expect().
+			Status(http.StatusSeeOther).Header("Location").Raw()
+		untilStatus(t, e, path, "completed")
+		e.GET(path).Expect().Body().Contains("2 put back in line").Contains("To be tried again: all runs, that are cancelled")
+		e.POST(actionPath).WithForm(map[string]any{"do": "cancel", "id": 999}).WithTransformer(fragmentHeaders).Expect().
+			Status(http.StatusOK).Body().Contains("sees to it").NotContains("data-status")
+	})
+	open()
+	settled(t, e)
+}
+
+// plain is the text of a page, roughly.
+func plain(page string) string {
+	var text strings.Builder
+	for _, part := range strings.Split(page, "<") {
+		_, after, _ := strings.Cut(part, ">")
+		text.WriteString(after)
+	}
+	return text.String()
+}
+
+func TestAnActionThatCannotBeUnderstood(t *testing.T) {
+	t.Parallel()
+	e := newExpect(t, startProgram(t, nil))
+	many := "do=cancel" + strings.Repeat("&id=7", app.MaxTicked+1)
+	for form, want := range map[string]int{
+		"":                                  http.StatusBadRequest,
+		"do=start&runs=all":                 http.StatusBadRequest,
+		"do=cancel&do=retry&runs=all":       http.StatusBadRequest,
+		"do=cancel&runs=some":               http.StatusBadRequest,
+		"do=cancel":                         http.StatusUnprocessableEntity,
+		"do=cancel&runs=ticked":             http.StatusUnprocessableEntity,
+		"do=cancel&id=0":                    http.StatusBadRequest,
+		"do=cancel&id=1&id=x":               http.StatusBadRequest,
+		"do=cancel&id=":                     http.StatusBadRequest,
+		"do=cancel&id=99999999999999999999": http.StatusBadRequest,
+		"do=cancel&runs=all&status=Failed":  http.StatusBadRequest,
+		"do=cancel&runs=all&since=never":    http.StatusBadRequest,
+		"do=cancel&runs=all&q=a&q=b":        http.StatusBadRequest,
+		many:                                http.StatusUnprocessableEntity,
+	} {
+		e.GET(actionPath).WithQueryString(form).WithTransformer(jsonHeader).Expect().Status(want).JSON().Object().ContainsKey("error")
+		e.POST(actionPath).WithText(form).WithHeader("Content-Type", "application/x-www-form-urlencoded").
+			WithTransformer(jsonHeader).Expect().Status(want).JSON().Object().ContainsKey("error")
+	}
+	const all = "do=cancel&runs=all"
+	e.POST(actionPath).WithQueryString(all).Expect().Status(http.StatusBadRequest) // the address does not count
+	e.POST(actionPath).WithJSON(map[string]any{"do": "cancel", "id": "7"}).Expect().Status(http.StatusBadRequest)
+	e.POST(actionPath).WithJSON(map[string]any{"do": []string{"cancel"}, "runs": "all"}).Expect().Status(http.StatusBadRequest)
+	e.POST(actionPath).WithText(all).Expect().Status(http.StatusUnsupportedMediaType)
+	e.POST(actionPath).WithForm(map[string]any{"do": "cancel", "runs": "all"}).WithHeader("Sec-Fetch-Site", "cross-site").
+		Expect().Status(http.StatusForbidden)
+	e.PUT(actionPath).Expect().Status(http.StatusMethodNotAllowed).Header("Allow").Contains("GET").Contains("POST")
+	countsAre(t, e, map[string]any{"created": 0, "started": 0, "completed": 0, "failed": 0, "cancelled": 0})
+}
+
+func TestARepeatedActionIsDoneOnce(t *testing.T) {
+	t.Parallel()
+	e := newExpect(t, startProgram(t, nil, workThat("import", "the disk is full")))
+	startRuns(e, 2)
+	countsAre(t, e, map[string]any{"failed": 2})
+	form := map[string]any{"do": "delete", "id": []int{1, 2}, "idempotency_key": "once"}
+	first := e.POST(actionPath).WithJSON(form).WithTransformer(jsonHeader).Expect().Status(http.StatusCreated).JSON().Object().Raw()
+	again := e.POST(actionPath).WithJSON(form).WithTransformer(jsonHeader).Expect().Status(http.StatusCreated).JSON().Object()
+	again.HasValue("id", first["id"])
+	form["do"] = "retry"
+	e.POST(actionPath).WithJSON(form).Expect().Status(http.StatusUnprocessableEntity)
+	form["do"], form["idempotency_key"] = "delete", "a b"
+	e.POST(actionPath).WithJSON(form).Expect().Status(http.StatusUnprocessableEntity)
+	countsAre(t, e, map[string]any{"completed": 1, "failed": 0})
+}
+
+func TestARunIsDeletedFromItsPageWhenItIsFinal(t *testing.T) {
+	t.Parallel()
+	kind, open := gate("gate")
+	defer open()
+	e := newExpect(t, startProgram(t, nil, workThat("import", "the disk is full"), kind))
+	startRuns(e, 3)
+	countsAre(t, e, map[string]any{"failed": 3})
+	e.GET("/process_runs/1").Expect().Body().Contains(`href="/process_runs/action?do=delete&amp;id=1"`)
+	e.GET("/process_runs/action").WithQueryString("do=delete&id=1").Expect().Body().Contains(`action="/process_runs/1/delete"`)
+	e.POST("/process_runs/1/delete").Expect().Status(http.StatusSeeOther).Header("Location").IsEqual("/process_runs")
+	e.POST("/process_runs/2/delete").WithTransformer(jsonHeader).Expect().Status(http.StatusOK).
+		JSON().Object().IsEqual(map[string]any{"id": 2, "deleted": true})
+	e.POST("/process_runs/3/delete").WithTransformer(fragmentHeaders).Expect().Status(http.StatusOK).Body().Contains("Run #3 is deleted")
+	e.POST("/process_runs/1/delete").Expect().Status(http.StatusNotFound)
+	e.POST("/process_runs/x/delete").Expect().Status(http.StatusNotFound)
+	e.GET("/process_runs/1").Expect().Status(http.StatusNotFound)
+
+	e.POST("/process_runs").WithFormField("count", 1).WithFormField("kind", "gate").Expect().Status(http.StatusSeeOther)
+	statusOf(t, e, "4", "started")
+	e.POST("/process_runs/4/delete").Expect().Status(http.StatusConflict)
+	e.GET("/process_runs/4").Expect().Body().NotContains("do=delete")
+	open()
+	settled(t, e)
+}

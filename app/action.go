@@ -1,0 +1,140 @@
+package app
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Deed is what can be done to many runs at once.
+type Deed string
+
+// The deeds.
+const (
+	DeedCancel Deed = "cancel"
+	DeedRetry  Deed = "retry"
+	DeedDelete Deed = "delete"
+)
+
+// Deeds returns every deed.
+func Deeds() []Deed { return []Deed{DeedCancel, DeedRetry, DeedDelete} }
+
+// ParseDeed returns the deed with exactly this name. It fails with CodeMalformed.
+func ParseDeed(name string) (Deed, error) {
+	if deed := Deed(name); slices.Contains(Deeds(), deed) {
+		return deed, nil
+	}
+	return "", Errorf(CodeMalformed, "What is to be done must be one of cancel, retry, delete.")
+}
+
+// Fits are the statuses of runs that a deed changes; it leaves the others alone.
+func (d Deed) Fits() []Status {
+	switch d {
+	case DeedCancel:
+		return []Status{Created, Started}
+	case DeedRetry:
+		return []Status{Failed, Cancelled}
+	case DeedDelete:
+		return []Status{Completed, Failed, Cancelled}
+	}
+	return nil
+}
+
+// Kind is the kind of the runs that do it. No other kind of work may be called so.
+func (d Deed) Kind() string { return string(d) + " runs" }
+
+// DeedKinds are the kinds of all runs that act on others.
+func DeedKinds() (kinds []string) {
+	for _, deed := range Deeds() {
+		kinds = append(kinds, deed.Kind())
+	}
+	return kinds
+}
+
+// Action is a deed with the runs that it is to be done to. A run of its own does it, see Actions.
+type Action struct {
+	Deed Deed `json:"do"`
+	// IDs are the runs that are meant, at most MaxTicked. When there are none, all are meant that Filter finds,
+	// but for those that are actions themselves, unless it asks for their kind.
+	IDs    []int64 `json:"ids,omitzero"`
+	Filter Filter  `json:"filter"`
+}
+
+// MaxTicked is how many runs can be named one by one.
+const MaxTicked = 500
+
+// Fixed is the action with its times as they are now, so that it means the same runs for ever.
+func (a Action) Fixed(now time.Time) Action {
+	a.Filter.Since, a.Filter.Until = a.Filter.Since.fixed(now), a.Filter.Until.fixed(now)
+	return a
+}
+
+// String says in words which runs are meant.
+func (a Action) String() string {
+	if len(a.IDs) > 0 {
+		return "the chosen runs"
+	}
+	words := []string{"all runs"}
+	add := func(before, word string) {
+		if word != "" {
+			words = append(words, before+word)
+		}
+	}
+	if a.Filter.Filtered {
+		add("that are ", a.Filter.Status.String())
+	}
+	add("of the kind ", a.Filter.Kind)
+	add("created since ", a.Filter.Since.String())
+	add("created before ", a.Filter.Until.String())
+	add("with the words ", a.Filter.Text)
+	return strings.Join(words, ", ")
+}
+
+// Prospect is what an action would come to if it were done now.
+type Prospect struct {
+	Runs int64 `json:"runs"` // that it would change
+	Left int64 `json:"left_alone"`
+	// More says that there are more, which were not counted.
+	More bool `json:"more"`
+}
+
+// CountedForAction is up to how many runs of a status are counted beforehand.
+const CountedForAction = 1_000_000
+
+// ActionState is how far a run has come that does an action.
+type ActionState struct {
+	Action
+	Prospect Prospect // as it was when the run was created
+	Done     int64    // runs that it has changed
+	Left     int64    // runs that were no longer what the action is for
+	Over     bool     // nothing is left to do
+	Stalled  bool     // nothing can be done just now: too many runs wait
+}
+
+// Actions is what the runs ask that act on many others. Its methods may be called from any goroutine.
+type Actions interface {
+	// Advance does some more of the action of a started run, in one transaction that also keeps how far it has
+	// come: each run is dealt with at most once, whatever crashes in between. It takes some milliseconds at most,
+	// because everybody's writes wait for it. It fails with CodeConflict when the run is not started any more, and
+	// with CodeNotFound when it has no action.
+	Advance(ctx context.Context, run ProcessRun) (ActionState, error)
+}
+
+// MarshalText spells a moment as String does.
+func (m Moment) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
+// UnmarshalText accepts what String spells.
+func (m *Moment) UnmarshalText(text []byte) (err error) {
+	if *m = (Moment{}); len(text) > 0 {
+		*m, err = ParseMoment(string(text))
+	}
+	return err
+}
+
+func (m Moment) fixed(now time.Time) Moment {
+	if m.IsZero() {
+		return m
+	}
+	return At(m.Time(now))
+}

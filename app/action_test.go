@@ -1,0 +1,83 @@
+package app_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"runboard/app"
+)
+
+func TestADeedIsOneOfThree(t *testing.T) {
+	t.Parallel()
+	for _, deed := range app.Deeds() {
+		if got, err := app.ParseDeed(string(deed)); err != nil || got != deed {
+			t.Errorf("%s is read as %s: %v", deed, got, err)
+		}
+	}
+	for _, text := range []string{"", "Cancel", "start", "delete runs", " retry"} {
+		if deed, err := app.ParseDeed(text); app.CodeOf(err) != app.CodeMalformed {
+			t.Errorf("%q is read as %s: %v", text, deed, err)
+		}
+	}
+}
+
+func TestADeedIsForRunsThatItCanChange(t *testing.T) {
+	t.Parallel()
+	for _, status := range app.DeedCancel.Fits() {
+		if !status.CanBecome(app.Cancelled) {
+			t.Errorf("a run that is %s cannot be cancelled", status)
+		}
+	}
+	for _, status := range app.DeedRetry.Fits() {
+		if !status.Final() || !status.CanBecome(app.Created) {
+			t.Errorf("a run that is %s cannot be tried again", status)
+		}
+	}
+	for _, status := range app.Statuses() {
+		deletable := false
+		for _, fits := range app.DeedDelete.Fits() {
+			deletable = deletable || fits == status
+		}
+		if deletable != status.Final() {
+			t.Errorf("a run that is %s can be deleted: %v", status, deletable)
+		}
+	}
+	if fits := app.Deed("").Fits(); fits != nil {
+		t.Errorf("nothing is for %v", fits)
+	}
+}
+
+func TestAnActionIsWrittenDownAndReadAgain(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	dayAgo, err := app.ParseMoment("24h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	action := app.Action{Deed: app.DeedRetry, Filter: app.Filter{
+		Filtered: true, Status: app.Failed, Kind: "report", Since: dayAgo, Text: "out of ink",
+	}}
+	fixed := action.Fixed(now)
+	text, err := json.Marshal(fixed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read app.Action
+	if err := json.Unmarshal(text, &read); err != nil || read.Filter != fixed.Filter || read.Deed != fixed.Deed {
+		t.Errorf("%s is read as %+v: %v", text, read, err)
+	}
+	if at := read.Filter.Since.Time(now.Add(time.Hour)); !at.Equal(now.Add(-24 * time.Hour)) {
+		t.Errorf("an hour later it begins at %v", at)
+	}
+	if !read.Filter.Until.IsZero() {
+		t.Errorf("it ends at %v", read.Filter.Until)
+	}
+	const want = "all runs, that are failed, of the kind report, created since 2026-11-22T12:00:00Z, with the words out of ink"
+	if got := read.String(); got != want {
+		t.Errorf("in words it is %q", got)
+	}
+	if got := (app.Action{IDs: []int64{4, 5}}).String(); got != "the chosen runs" {
+		t.Errorf("in words it is %q", got)
+	}
+}

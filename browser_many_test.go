@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+const (
+	tickedIDs = `[...document.querySelectorAll("#process_runs input:checked")].map((box) => box.value).join()`
+	asked     = `document.getElementById("ask").textContent`
+)
+
+// tick clicks the box of a run, with a key held or not.
+func (p *tab) tick(run int, options ...chromedp.MouseOption) {
+	p.t.Helper()
+	point := evaluate[[]float64](p, fmt.Sprintf(`(() => {
+		const box = document.querySelector("#process_run_%d input");
+		box.scrollIntoView({block: "center"});
+		const place = box.getBoundingClientRect();
+		return [place.x + place.width / 2, place.y + place.height / 2];
+	})()`, run))
+	p.do(chromedp.MouseClickXY(point[0], point[1], options...))
+}
+
+func TestTickedRunsAreTriedAgainWhenOneSaysYes(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil, workThat("import", "the disk is full"))
+	e := newExpect(t, p)
+	startRuns(e, 30)
+	countsAre(t, e, map[string]any{"failed": 30})
+	tab := openTab(t, p.url+"/process_runs", chromedp.EmulateViewport(1000, 700))
+	tab.untilLive()
+
+	tab.click(`#many button[value=retry]`)
+	tab.until("nothing is ticked, so all are meant", asked+`.includes("Try 30 runs again?")`)
+	tab.click("#ask [data-dismiss]")
+	tab.tick(28)
+	tab.tick(24, chromedp.ButtonModifiers(8)) // shift
+	tab.tick(26)
+	if got := evaluate[string](tab, tickedIDs); got != "28,27,25,24" {
+		t.Fatalf("ticked are %s", got)
+	}
+	if got := evaluate[string](tab, `document.querySelector("#many select").selectedOptions[0].text`); got != "4 ticked runs" {
+		t.Errorf("the form speaks of %q", got)
+	}
+	tab.click(`#many button[value=retry]`)
+	tab.until("it is asked", asked+`.includes("Try 4 runs again?")`)
+	tab.click("#ask [data-dismiss]")
+	tab.until("no is an answer", asked+` === "" && location.search === ""`)
+	tab.click(`#many button[value=retry]`)
+	tab.until("it is asked", asked+`.includes("Try 4 runs again?")`)
+	tab.click("#ask button")
+	tab.until("it is said", asked+`.includes("Run #31 sees to it")`)
+	for _, run := range []int{24, 25, 27, 28} {
+		eventually(t, "they have been tried again", func() error {
+			version := e.GET("/process_runs/{id}", run).WithTransformer(jsonHeader).Expect().JSON().Object().Value("version").Number().Raw()
+			if version != 6 { // created, started, failed, and so again
+				return fmt.Errorf("run %d is of version %v", run, version)
+			}
+			return nil
+		})
+	}
+	if n := tab.socketsSoFar(); n != 1 {
+		t.Errorf("%d sockets were opened", n)
+	}
+}
+
+func TestWhatIsTickedStaysSoWhileAllChanges(t *testing.T) {
+	t.Parallel()
+	kind, open := gate("gate")
+	p := startProgram(t, nil, kind)
+	e := newExpect(t, p)
+	startRuns(e, 30)
+	tab := openTab(t, p.url+"/process_runs")
+	tab.untilLive()
+	tab.tick(27)
+	tab.do(chromedp.KeyEvent("j"), chromedp.KeyEvent("x")) // the row below
+	tab.do(chromedp.Evaluate[chromedp.Void](`document.activeElement.blur()`))
+	if got := evaluate[string](tab, tickedIDs); got != "27,26" {
+		t.Fatalf("ticked are %s", got)
+	}
+	startRuns(e, 3)
+	tab.until("new runs wait", `document.getElementById("new_runs").textContent === "3 new runs"`)
+	e.POST("/process_runs/27/cancel").Expect().Status(http.StatusSeeOther)
+	tab.until("a cell changes", `!document.getElementById("process_run_27_status").textContent.includes("created")`)
+	tab.click("#new_runs")
+	tab.untilRow(33)
+	if got := evaluate[string](tab, tickedIDs); got != "27,26" {
+		t.Errorf("with new runs, ticked are %s", got)
+	}
+	tab.click("#tick_all")
+	tab.until("all are ticked", `document.querySelectorAll("#process_runs input:checked").length === 25`)
+	tab.click("#tick_all")
+	tab.until("none is", tickedIDs+` === ""`)
+	open()
+	settled(t, e)
+}
+
+// untilRow waits until a run is the first in the list.
+func (p *tab) untilRow(run int) {
+	p.t.Helper()
+	p.until("the newest is there", fmt.Sprintf("%s === %d", firstRow, run))
+}
+
+func TestAllThatMatchAreActedOnWithoutScript(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil, workThat("import", "the disk is full"), workThat("mail", "nobody is there"))
+	e := newExpect(t, p)
+	startRuns(e, 30)
+	e.POST("/process_runs").WithFormField("count", 5).WithFormField("kind", "mail").Expect().Status(http.StatusSeeOther)
+	countsAre(t, e, map[string]any{"failed": 35})
+	tab := newTab(t)
+	call(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	tab.do(chromedp.Navigate(p.url + "/process_runs?status=failed&q=disk"))
+	tab.do(chromedp.SetValue("#many select", "all"), chromedp.Click("#many button[value=delete]"))
+	tab.until("a page asks", `document.querySelector("h1").textContent === "Delete runs" && document.body.textContent.includes("Delete 30 runs?")`)
+	tab.do(chromedp.Click("#ask button"))
+	tab.until("it is the run's page", `location.pathname === "/process_runs/36"`)
+	untilStatus(t, e, "/process_runs/36", "completed")
+	countsAre(t, e, map[string]any{"failed": 5, "completed": 1})
+}

@@ -1,0 +1,272 @@
+package dbtest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"runboard/app"
+)
+
+// testActions is about what is done to many runs at once.
+func testActions(t *testing.T, subject Subject) {
+	for _, deed := range app.Deeds() {
+		t.Run(string(deed)+" does to all what it is for, and leaves the others alone", func(t *testing.T) {
+			t.Parallel()
+			f := open(t, subject)
+			f.mixed(7 * app.StatusCount)
+			before, counts := f.all(), count(f.all())
+			var will int64
+			for _, status := range deed.Fits() {
+				will += counts[status]
+			}
+			run := f.acts(app.Action{Deed: deed}, app.Prospect{Runs: will, Left: counts.Total() - will})
+			if state := f.advanceAll(run); state.Done != will || state.Left != 0 {
+				t.Errorf("of %d it did %+v", will, state)
+			}
+			for _, was := range before {
+				f.hasDone(deed, was)
+			}
+			if got := f.get(run.ID); got.Status != app.Started || got.Version != 2 || got.Kind != deed.Kind() {
+				t.Errorf("the action itself is %+v", got)
+			}
+		})
+	}
+	testWhoIsMeant(t, subject)
+	testActing(t, subject)
+	testDelete(t, subject)
+}
+
+// testWhoIsMeant is about the runs that an action finds.
+func testWhoIsMeant(t *testing.T, subject Subject) {
+	t.Helper()
+	t.Run("chosen runs are meant once each, if they are there", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		a, b, c := f.in(app.Failed), f.in(app.Failed), f.in(app.Completed)
+		other := f.in(app.Failed)
+		action := app.Action{Deed: app.DeedDelete, IDs: []int64{b.ID, a.ID, b.ID, c.ID, 9999}}
+		f.advanceAll(f.acts(action, app.Prospect{Runs: 3}))
+		if left := f.page(app.Query{}); left.Counts.Total() != 2 || left.Counts[app.Failed] != 1 || f.get(other.ID) != other {
+			t.Errorf("there are left %v", left.Counts)
+		}
+	})
+	t.Run("a filter means what it finds", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		var meant []int64
+		for i := range 12 {
+			run := f.in(app.Started)
+			f.finish(run, app.Outcome{Status: app.Failed, Error: []string{"paper jam", "out of ink"}[i%2]})
+			if i%2 == 0 && i >= 4 {
+				meant = append(meant, run.ID)
+			}
+			f.clock.Advance(time.Minute)
+		}
+		since, err := app.ParseMoment("8m")
+		f.ok(err)
+		filters := map[string]app.Filter{
+			"words":          {Text: "jam", Since: since},
+			"a status, too":  {Text: "jam", Since: since, Filtered: true, Status: app.Failed},
+			"and a kind":     {Text: "jam", Since: since, Kind: kind},
+			"another status": {Text: "jam", Since: since, Filtered: true, Status: app.Created},
+		}
+		for name, filter := range filters {
+			want := int64(len(meant))
+			if filter.Status == app.Created && filter.Filtered {
+				want = 0
+			}
+			got, err := f.store.Foresee(ctx, app.Action{Deed: app.DeedRetry, Filter: filter})
+			if f.ok(err); got != (app.Prospect{Runs: want}) {
+				t.Errorf("by %s %+v are foreseen of %d", name, got, want)
+			}
+		}
+		run := f.acts(app.Action{Deed: app.DeedRetry, Filter: filters["words"]}, app.Prospect{Runs: int64(len(meant))})
+		f.clock.Advance(time.Hour) // it is about the time when it was asked for
+		f.advanceAll(run)
+		if got := f.waiting(99); !slices.Equal(ids(got), meant) {
+			t.Errorf("tried again are %v and not %v", ids(got), meant)
+		}
+	})
+	t.Run("actions are not meant, unless their kind is asked for", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		f.in(app.Failed)
+		old := f.acts(app.Action{Deed: app.DeedRetry}, app.Prospect{Runs: 1})
+		f.ok(f.store.Finish(ctx, old, app.Outcome{Status: app.Failed, Error: "it did not work"}))
+		all := app.Action{Deed: app.DeedDelete, Filter: app.Filter{Text: "work"}}
+		f.advanceAll(f.acts(all, app.Prospect{Runs: 1}))
+		f.get(old.ID)
+		all.Filter.Kind = old.Kind
+		f.advanceAll(f.acts(all, app.Prospect{Runs: 1}))
+		if _, err := f.store.Run(ctx, old.ID); app.CodeOf(err) != app.CodeNotFound {
+			t.Errorf("it is still there: %v", err)
+		}
+	})
+}
+
+// testActing is about how an action is asked for and goes on.
+func testActing(t *testing.T, subject Subject) {
+	t.Helper()
+	t.Run("a key makes one action, however often it is used", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		action := app.Action{Deed: app.DeedCancel, IDs: []int64{f.in(app.Created).ID}}
+		first, err := f.store.Act(ctx, action, "key")
+		f.ok(err)
+		f.changesNothing(func() {
+			again, err := f.store.Act(ctx, action, "key")
+			if f.ok(err); !same(again, first) || again.Kind != action.Deed.Kind() {
+				t.Errorf("the second answer is %+v, the first %+v", again, first)
+			}
+			action.IDs = append(action.IDs, 7)
+			_, err = f.store.Act(ctx, action, "key")
+			f.refused(err, app.CodeInvalid)
+			_, err = f.store.Create(ctx, app.NewRuns{Kind: kind, Count: 1, Key: "key"})
+			f.refused(err, app.CodeInvalid)
+		})
+	})
+	t.Run("only the run that is started for it may do it", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		f.in(app.Created)
+		run, ordinary := f.acts(app.Action{Deed: app.DeedCancel}, app.Prospect{Runs: 1}), f.in(app.Started)
+		f.ok(f.store.GiveBack(ctx, run))
+		f.changesNothing(func() {
+			_, err := f.store.Advance(ctx, run)
+			f.refused(err, app.CodeConflict)
+			_, err = f.store.Advance(ctx, ordinary)
+			f.refused(err, app.CodeNotFound)
+		})
+	})
+	t.Run("it goes on where it was interrupted, and deals with no run twice", func(t *testing.T) { goesOn(t, open(t, subject)) })
+	t.Run("it waits while too many runs do, and may itself be asked for", func(t *testing.T) {
+		t.Parallel()
+		f := openWith(t, subject, Settings{MaxPending: 3})
+		for range 5 {
+			f.in(app.Failed)
+		}
+		run := f.acts(app.Action{Deed: app.DeedRetry}, app.Prospect{Runs: 5})
+		state, err := f.store.Advance(ctx, run)
+		if f.ok(err); state.Done != 3 || !state.Stalled || state.Over {
+			t.Fatalf("with room for three it has done %+v", state)
+		}
+		for _, waits := range f.waiting(2) {
+			f.start(waits)
+		}
+		state, err = f.store.Advance(ctx, run)
+		if f.ok(err); state.Done != 5 || state.Stalled || !state.Over {
+			t.Errorf("with room for the others it has done %+v", state)
+		}
+		_, err = f.store.Create(ctx, app.NewRuns{Kind: kind, Count: 1})
+		f.refused(err, app.CodeUnavailable)
+		_, err = f.store.Act(ctx, app.Action{Deed: app.DeedCancel}, "")
+		f.ok(err)
+	})
+}
+
+func goesOn(t *testing.T, f fixture) {
+	t.Parallel()
+	const many = 1200 // more than one part
+	for range many / 600 {
+		f.create(600)
+	}
+	f.advanceAll(f.acts(app.Action{Deed: app.DeedCancel}, app.Prospect{Runs: many}))
+	run := f.acts(app.Action{Deed: app.DeedRetry}, app.Prospect{Runs: many})
+	state, err := f.store.Advance(ctx, run)
+	if f.ok(err); state.Over || state.Done == 0 {
+		t.Fatalf("the first part is %+v", state)
+	}
+	var again []int64
+	for _, tried := range f.waiting(many) {
+		_, err := f.store.Cancel(ctx, tried.ID)
+		f.ok(err)
+		again = append(again, tried.ID)
+	}
+	f.ok(f.store.GiveBack(ctx, run))
+	run = f.start(f.get(run.ID))
+	if state := f.advanceAll(run); state.Done != many || state.Left != 0 {
+		t.Errorf("in the end it has done %+v", state)
+	}
+	for _, id := range again {
+		if got := f.get(id); got.Status != app.Cancelled || got.Version != 4 {
+			t.Fatalf("one was dealt with twice: %+v", got)
+		}
+	}
+}
+
+func testDelete(t *testing.T, subject Subject) {
+	t.Helper()
+	t.Run("a run that is final can be deleted, and no other", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		for _, status := range app.Statuses() {
+			run := f.in(status)
+			err := f.store.Delete(ctx, run.ID)
+			if status.Final() {
+				f.ok(err)
+				_, err = f.store.Run(ctx, run.ID)
+				f.refused(err, app.CodeNotFound)
+			} else {
+				f.refused(err, app.CodeConflict)
+				f.is(f.get(run.ID), run)
+			}
+		}
+		f.refused(f.store.Delete(ctx, 9999), app.CodeNotFound)
+		if n := len(f.all()); n != 2 {
+			t.Errorf("%d runs are left", n)
+		}
+	})
+}
+
+// acts asks for an action of which so much is foreseen, and returns the run that is to do it, started.
+func (f fixture) acts(action app.Action, want app.Prospect) app.ProcessRun {
+	f.Helper()
+	prospect, err := f.store.Foresee(ctx, action)
+	if f.ok(err); prospect != want {
+		f.Fatalf("of %+v is foreseen %+v and not %+v", action, prospect, want)
+	}
+	run, err := f.store.Act(ctx, action, "")
+	f.ok(err)
+	return f.start(run)
+}
+
+// advanceAll lets a run do all of its action.
+func (f fixture) advanceAll(run app.ProcessRun) app.ActionState {
+	f.Helper()
+	for range 1000 {
+		state, err := f.store.Advance(ctx, run)
+		f.ok(err)
+		if state.Over {
+			return state
+		}
+	}
+	f.Fatalf("the action does not end")
+	return app.ActionState{}
+}
+
+// hasDone fails unless a deed has done to a run what it is for.
+func (f fixture) hasDone(deed app.Deed, was app.ProcessRun) {
+	f.Helper()
+	page, err := f.store.Run(ctx, was.ID)
+	now := page.Run
+	if !slices.Contains(deed.Fits(), was.Status) {
+		if f.ok(err); now != was {
+			f.Fatalf("%s has made %+v of %+v", deed, now, was)
+		}
+		return
+	}
+	var done bool
+	switch deed {
+	case app.DeedCancel:
+		done = now.Stopping() || was.Status == app.Created && now.Status == app.Cancelled
+	case app.DeedRetry:
+		done = now.Status == app.Created
+	case app.DeedDelete:
+		done = app.CodeOf(err) == app.CodeNotFound
+	}
+	if !done {
+		f.Fatalf("%s has made %+v of %+v, %v", deed, now, was, fmt.Sprint(err))
+	}
+}

@@ -1,0 +1,92 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"runboard/app"
+)
+
+// stalled is how long an action rests when nothing can be done just now.
+const stalled = time.Second
+
+// ActionRegistry has the kinds of runs that act on many others. They are for a queue of their own: a run that
+// cancels a million others must not wait behind them.
+func ActionRegistry(actions app.Actions) *Registry {
+	work := func(ctx context.Context, run app.ProcessRun, report *Report) error {
+		return act(ctx, actions, run, report)
+	}
+	r := &Registry{kinds: make(map[string]Kind), names: app.DeedKinds()}
+	for _, name := range r.names {
+		r.kinds[name] = Kind{Name: name, Work: work}
+	}
+	return r
+}
+
+// act goes on with an action until it is over. It rests for as long as each part of it took, so that there is time
+// for the writes of others. While the database cannot be written, it waits.
+func act(ctx context.Context, actions app.Actions, run app.ProcessRun, report *Report) error {
+	for first := true; ; first = false {
+		began := time.Now()
+		state, err := actions.Advance(ctx, run)
+		rest := time.Since(began)
+		switch {
+		case app.CodeOf(err) == app.CodeNotFound:
+			return Permanent(errors.New("it does not say what is to be done"))
+		case err != nil && app.CodeOf(err) != app.CodeUnavailable:
+			return err
+		case err != nil:
+			rest = stalled
+		default:
+			if first {
+				report.Logf("%s: %s. Asked for with %s.", intents[state.Deed], state.Action, foreseen(state.Prospect))
+			}
+			report.Progress(percentOf(state), told(state))
+			if state.Over {
+				report.Log(told(state) + ".")
+				return nil
+			}
+			if state.Stalled {
+				rest = stalled
+			}
+		}
+		if err := sleep(ctx, rest); err != nil {
+			return err
+		}
+	}
+}
+
+var intents = map[app.Deed]string{app.DeedCancel: "To be cancelled", app.DeedRetry: "To be tried again", app.DeedDelete: "To be deleted"}
+
+var deeds = map[app.Deed]string{app.DeedCancel: "cancelled or asked to stop", app.DeedRetry: "put back in line", app.DeedDelete: "deleted"}
+
+// percentOf is how far an action has come, as far as it was known beforehand how many runs it is about.
+func percentOf(state app.ActionState) int {
+	if state.Over {
+		return 100
+	}
+	return int(min(99, 100*(state.Done+state.Left)/max(1, state.Prospect.Runs)))
+}
+
+// told is what an action has done.
+func told(state app.ActionState) string {
+	text := humanize.Comma(state.Done) + " " + deeds[state.Deed]
+	if state.Left > 0 {
+		text += fmt.Sprintf(", %s left alone", humanize.Comma(state.Left))
+	}
+	if state.Stalled {
+		text += "; waits, because too many runs do"
+	}
+	return text
+}
+
+func foreseen(p app.Prospect) string {
+	if p.More {
+		return "more than " + humanize.Comma(p.Runs) + " runs in prospect"
+	}
+	return humanize.Comma(p.Runs) + " runs in prospect"
+}

@@ -1,0 +1,172 @@
+package jobs_test
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"runboard/app"
+	"runboard/db"
+	"runboard/jobs"
+)
+
+// startActions lets a queue run that does actions.
+func startActions(t *testing.T, backlog app.Backlog, actions app.Actions) (ask func(), stopped <-chan struct{}) {
+	t.Helper()
+	return start(t, &jobs.Queue{
+		Backlog: backlog, Registry: jobs.ActionRegistry(actions), Workers: 2, MaxAttempts: 1, MaxCrashes: maxCrashes,
+		RunTimeout: 10 * time.Minute, Log: slog.New(slog.DiscardHandler),
+	})
+}
+
+func act(t *testing.T, store *db.Store, action app.Action) app.ProcessRun {
+	t.Helper()
+	run, err := store.Act(t.Context(), action, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
+func TestAnActionDoesNotWaitBehindTheRunsThatItIsAbout(t *testing.T) {
+	t.Parallel()
+	store, g := openStore(t), newGated()
+	create(t, store, "long", 700)
+	queue := newQueue(store, g.kind("long"))
+	start(t, queue)
+	for range queue.Workers { // nobody is free
+		await(t, g.working, "work")
+	}
+	startActions(t, store, store)
+	run := becomes(t, store, act(t, store, app.Action{Deed: app.DeedCancel}).ID, app.Completed)
+	haveBecome(t, store, 700, app.Cancelled) // those at work, too
+	if run.Percent != 100 || run.Message != "700 cancelled or asked to stop" {
+		t.Errorf("it says of itself %d%% %q", run.Percent, run.Message)
+	}
+	if log := textOf(logOf(t, store, run.ID)); !strings.Contains(log, "To be cancelled: all runs. Asked for with 700 runs in prospect.\n") {
+		t.Errorf("its log is %q", log)
+	}
+}
+
+// slowly are actions that are done a part at a time, when the test lets them.
+type slowly struct {
+	app.Actions
+	part chan struct{}
+	fail atomic.Int32 // how many parts are to fail
+}
+
+func (s *slowly) Advance(ctx context.Context, run app.ProcessRun) (app.ActionState, error) {
+	select {
+	case <-s.part:
+	case <-ctx.Done():
+		return app.ActionState{}, context.Cause(ctx)
+	}
+	if s.fail.Add(-1) >= 0 {
+		return app.ActionState{}, app.Errorf(app.CodeUnavailable, "The disk is full.")
+	}
+	return s.Actions.Advance(ctx, run)
+}
+
+// failed makes runs that have failed.
+func failed(t *testing.T, store *db.Store, count int) {
+	t.Helper()
+	first := create(t, store, "test", count)
+	for id := first; id < first+int64(count); id++ {
+		run, err := store.Start(t.Context(), read(t, store, id))
+		if err == nil {
+			err = store.Finish(t.Context(), run, app.Outcome{Status: app.Failed, Error: "It did not work."})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAnActionCanItselfBeCancelledAndTriedAgain(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	failed(t, store, 600)
+	failed(t, store, 600)
+	paced := &slowly{Actions: store, part: make(chan struct{})}
+	startActions(t, store, paced)
+	id := act(t, store, app.Action{Deed: app.DeedDelete}).ID
+	paced.part <- struct{}{}
+	until(t, store, "the first part", func() bool { return counts(t, store)[app.Failed] < 1200 })
+	if _, err := store.Cancel(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	becomes(t, store, id, app.Cancelled)
+	left := counts(t, store)[app.Failed]
+	if left == 0 {
+		t.Fatal("it has deleted all of them")
+	}
+	close(paced.part)
+	if _, err := store.Retry(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	run := becomes(t, store, id, app.Completed)
+	if n := counts(t, store)[app.Failed]; n != 0 || run.Message != "1,200 deleted" {
+		t.Errorf("%d are left of %d, and it says %q", n, left, run.Message)
+	}
+}
+
+func TestAnActionThatIsInterruptedByAShutdownGoesOnAfterwards(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	failed(t, store, 600)
+	failed(t, store, 600)
+	paced := &slowly{Actions: store, part: make(chan struct{})}
+	ask, stopped := startActions(t, store, paced)
+	id := act(t, store, app.Action{Deed: app.DeedDelete}).ID
+	paced.part <- struct{}{}
+	until(t, store, "the first part", func() bool { return counts(t, store)[app.Failed] < 1200 })
+	ask()
+	await(t, stopped, "the queue to stop") // it does not wait for the drain: the action goes on later
+	if run := read(t, store, id); run.Status != app.Created || run.Crashes != 0 {
+		t.Fatalf("it is %+v", run)
+	}
+	startActions(t, store, store)
+	if run := becomes(t, store, id, app.Completed); run.Message != "1,200 deleted" {
+		t.Errorf("it says %q", run.Message)
+	}
+}
+
+func TestAnActionWaitsWhileTheDatabaseCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	failed(t, store, 3)
+	paced := &slowly{Actions: store, part: make(chan struct{})}
+	close(paced.part)
+	paced.fail.Store(2)
+	startActions(t, store, paced)
+	becomes(t, store, act(t, store, app.Action{Deed: app.DeedRetry}).ID, app.Completed)
+	if n := counts(t, store)[app.Created]; n != 3 {
+		t.Errorf("%d wait to be tried again", n)
+	}
+}
+
+func TestARunWithoutAnActionFailsAndSaysWhy(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	startActions(t, store, store)
+	run := becomes(t, store, create(t, store, app.DeedDelete.Kind(), 1), app.Failed)
+	if !strings.Contains(run.Error, "does not say what is to be done") {
+		t.Errorf("it says %q", run.Error)
+	}
+}
+
+func TestNoOtherWorkMayBeCalledLikeAnAction(t *testing.T) {
+	t.Parallel()
+	for _, name := range app.DeedKinds() {
+		if _, err := jobs.NewRegistry(jobs.Kind{Name: name, Work: nothing}); err == nil {
+			t.Errorf("work is called %s", name)
+		}
+	}
+	if names := jobs.ActionRegistry(nil).Names(); !slices.Equal(names, app.DeedKinds()) {
+		t.Errorf("the actions are %v", names)
+	}
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// forbidden are selectors that have no place in the program, and why.
+var forbidden = map[string]string{
+	"template.HTML": escapes, "template.HTMLAttr": escapes, "template.JS": escapes, "template.JSStr": escapes,
+	"template.CSS": escapes, "template.URL": escapes, "template.Srcset": escapes,
+	".FormValue": parses, ".QueryInt": parses, ".ParamsInt": parses, ".BodyParser": parses, ".QueryParser": parses,
+	"conn.Close": "of a socket: it does nothing there. Write a close frame, and end the reading.",
+	".SendFile":  "sends more than is meant. Files are embedded.",
+}
+
+const (
+	escapes = "goes past the escaping of html/template."
+	parses  = "takes what it should refuse. Use the functions in params.go."
+)
+
+// forbids returns why a selector is not to be used, or "".
+func forbids(path string, selector *ast.SelectorExpr) string {
+	name := ""
+	if of, plain := selector.X.(*ast.Ident); plain {
+		name = of.Name
+	}
+	if name == "conn" && filepath.Dir(path) != "handlers" {
+		return "" // another kind of connection
+	}
+	if why := forbidden[name+"."+selector.Sel.Name]; why != "" {
+		return why
+	}
+	return forbidden["."+selector.Sel.Name]
+}
+
+func TestNobodyUsesWhatIsForbidden(t *testing.T) {
+	t.Parallel()
+	looked := 0
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == "testdata" || entry.Name() == "bench"):
+			return filepath.SkipDir
+		case !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		looked++
+		files := token.NewFileSet()
+		file, err := parser.ParseFile(files, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(node ast.Node) bool {
+			if selector, is := node.(*ast.SelectorExpr); is {
+				if why := forbids(path, selector); why != "" {
+					t.Errorf("%s: %s %s", files.Position(selector.Pos()), selector.Sel.Name, why)
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil || looked < 50 {
+		t.Errorf("%d files were looked at: %v", looked, err)
+	}
+}

@@ -1,0 +1,105 @@
+package templates_test
+
+import (
+	"strings"
+	"testing"
+
+	"runboard/app"
+)
+
+// hidden are the fields that a form sends without showing them, in order.
+func hidden(t *testing.T, form string) (sent []string) {
+	t.Helper()
+	for _, input := range elements(parseFragment(t, form), named("input")) {
+		if attribute(input, "type") == "hidden" {
+			sent = append(sent, attribute(input, "name")+"="+attribute(input, "value"))
+		}
+	}
+	return sent
+}
+
+func TestTheQuestionLooksAsItShould(t *testing.T) {
+	t.Parallel()
+	since, err := app.ParseMoment("24h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	filter := app.Filter{Filtered: true, Status: app.Failed, Kind: "report", Since: since, Text: `<"quoted"> & more`}
+	for name, of := range map[string]struct {
+		action   app.Action
+		prospect app.Prospect
+	}{
+		"ask_all":  {app.Action{Deed: app.DeedRetry, Filter: filter}, app.Prospect{Runs: 12_300, Left: 45}},
+		"ask_more": {app.Action{Deed: app.DeedDelete}, app.Prospect{Runs: 1_000_000, Left: 1, More: true}},
+		"ask_some": {app.Action{Deed: app.DeedCancel, IDs: []int64{7, 9}}, app.Prospect{Runs: 2}},
+		"ask_one":  {app.Action{Deed: app.DeedDelete, IDs: []int64{7}}, app.Prospect{Runs: 1}},
+		"ask_none": {app.Action{Deed: app.DeedCancel, IDs: []int64{7, 9}}, app.Prospect{Left: 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			drawing := newTemplates(t)
+			part := must(t)(drawing.Ask(of.action, of.prospect, "key-1"))
+			golden(t, name, part)
+			if page := must(t)(drawing.AskPage(of.action, of.prospect, "key-1")); !strings.Contains(string(page), strings.TrimSpace(string(part))) {
+				t.Errorf("the page is\n%s", page)
+			}
+		})
+	}
+}
+
+func TestYesSendsWhatWasAsked(t *testing.T) {
+	t.Parallel()
+	drawing := newTemplates(t)
+	for name, of := range map[string]struct {
+		action app.Action
+		want   string
+	}{
+		"all":    {app.Action{Deed: app.DeedRetry, Filter: app.Filter{Kind: "a&b", Text: "x y"}}, "do=retry idempotency_key=k runs=all kind=a&b q=x y"},
+		"chosen": {app.Action{Deed: app.DeedDelete, IDs: []int64{3, 4}}, "do=delete idempotency_key=k id=3 id=4"},
+		"one":    {app.Action{Deed: app.DeedCancel, IDs: []int64{3}}, ""},
+	} {
+		part := string(must(t)(drawing.Ask(of.action, app.Prospect{Runs: 5}, "k")))
+		if got := strings.Join(hidden(t, part), " "); got != of.want {
+			t.Errorf("%s: it sends %s", name, got)
+		}
+	}
+}
+
+func TestAListOffersOnlyWhatCanBeDoneToItsRuns(t *testing.T) {
+	t.Parallel()
+	drawing := newTemplates(t)
+	for status, want := range map[app.Status]string{
+		app.Created: "cancel", app.Started: "cancel", app.Completed: "delete",
+		app.Failed: "retry delete", app.Cancelled: "retry delete",
+	} {
+		form := byID(t, parsePage(t, must(t)(drawing.Board(app.Page{Query: app.InStatus(status)}, ""))), "many")
+		var offered []string
+		for _, button := range elements(form, named("button")) {
+			offered = append(offered, attribute(button, "value"))
+		}
+		if got := strings.Join(offered, " "); got != want {
+			t.Errorf("runs that are %s are offered %s", status, got)
+		}
+	}
+}
+
+func TestARunThatActsOnOthersSaysWhatItDoes(t *testing.T) {
+	t.Parallel()
+	drawing := newTemplates(t)
+	run := app.ProcessRun{ID: 5, Kind: app.DeedRetry.Kind(), Version: 1, Progress: app.Progress{Percent: app.NoPercent}}
+	for status, want := range map[app.Status]string{
+		app.Created: "created retry runs", app.Completed: "completed 30 put back in line", app.Cancelled: "cancelled 30 put back in line",
+	} {
+		run.Status, run.Message = status, "30 put back in line"
+		if status == app.Created {
+			run.Message = ""
+		}
+		cell := textOf(byID(t, parseFragment(t, "<table><tr>"+string(must(t)(drawing.Status(run)))+"</table>"), "process_run_5_status"))
+		if got := strings.Join(strings.Fields(cell), " "); !strings.HasPrefix(got, want) {
+			t.Errorf("it says %q", got)
+		}
+	}
+	if said := string(must(t)(drawing.Acting(run))); !strings.Contains(said, `href="/process_runs/5"`) {
+		t.Errorf("the notice is %s", said)
+	}
+}
