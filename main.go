@@ -187,7 +187,8 @@ func open(ctx context.Context, config app.Config, registry *jobs.Registry, log *
 	p.store, err = db.Open(ctx, db.Options{
 		Path: config.DatabasePath(), Synchronous: config.Synchronous,
 		MaxPending: config.MaxPending, MaxCrashes: config.MaxCrashes,
-		LogLimit: int64(config.LogLimit), KeepFinished: config.KeepFinished, KeepMax: config.KeepMax, Log: log,
+		LogLimit: int64(config.LogLimit), KeepFinished: config.KeepFinished, KeepMax: config.KeepMax,
+		Kinds: append(registry.Names(), app.DeedKinds()...), Log: log,
 	})
 	if err != nil {
 		_ = p.listener.Close() // it may not have come to serve yet

@@ -209,6 +209,8 @@ type Overview struct {
 	// Recent is how many of the newest runs are looked at, at most RecentSize; Done how many of
 	// these are final.
 	Recent, Done int
+	// Unserved are the kinds that nobody here works on, of those that runs wait for.
+	Unserved UnservedKinds
 }
 
 // Counts is how many runs there are in each status.

@@ -33,6 +33,10 @@ type Store interface {
 	// does.
 	Runs(ctx context.Context, filter Filter, before int64, limit int) (runs []ProcessRun, next int64, err error)
 
+	// Statistics tells how the board is doing. What happened in the last seconds may not be in it, and after a crash
+	// nor what happened in the last seconds before.
+	Statistics(ctx context.Context) (Statistics, error)
+
 	// Cancel stops a run: one that is created is cancelled at once, one that is started is asked to stop
 	// and is cancelled when its work has returned. Asking again changes nothing. It returns the run as it
 	// then is, and fails with CodeNotFound, or with CodeConflict when the run is final.

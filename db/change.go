@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"runboard/app"
 )
@@ -45,8 +46,20 @@ const (
 // Start implements app.Backlog.
 func (s *Store) Start(ctx context.Context, run app.ProcessRun) (app.ProcessRun, error) {
 	return s.change(ctx, run, func(tx *transaction) (app.ProcessRun, error) {
-		return tx.update(app.Created, "", tx.start, tx.now.UnixMilli(), run.ID)
+		started, err := tx.update(app.Created, "", tx.start, tx.now.UnixMilli(), run.ID)
+		if started.ID != 0 {
+			tx.happened(started, tx.now.Sub(readySince(run)))
+		}
+		return started, err
 	})
+}
+
+// readySince is when a run that waits came to wait, or was due.
+func readySince(run app.ProcessRun) time.Time {
+	if run.DueAt.After(run.UpdatedAt) {
+		return run.DueAt
+	}
+	return run.UpdatedAt
 }
 
 // Finish implements app.Backlog.

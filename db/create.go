@@ -98,6 +98,7 @@ func (tx *transaction) insertRuns(request app.NewRuns) (app.Batch, error) {
 	}
 	tx.counts[app.Created] += int64(request.Count)
 	tx.changed = true
+	tx.happenings = append(tx.happenings, happening{kind: request.Kind, flow: app.Flow{Created: int64(request.Count)}})
 	// One writer, and ids that are never used again: those of one transaction are consecutive.
 	return app.Batch{First: last - int64(request.Count) + 1, Count: request.Count, Kind: request.Kind, CreatedAt: fromMillis(now)}, nil
 }

@@ -34,6 +34,9 @@ func (tx *transaction) update(from app.Status, note string, statement *sqlx.Stmt
 	if run.Status == app.Created {
 		tx.returned++
 	}
+	if run.Status != app.Started { // of a start, whoever starts it knows how long it waited
+		tx.happened(run, run.UpdatedAt.Sub(run.StartedAt))
+	}
 	if !run.CancelAt.IsZero() { // it has just been asked, or it has stopped
 		if run.Stopping() {
 			tx.asked++

@@ -14,7 +14,7 @@ import (
 // Page implements app.Store.
 func (s *Store) Page(ctx context.Context, query app.Query) (page app.Page, err error) {
 	err = s.read(ctx, func(ctx context.Context, tx *sqlx.Tx) (err error) {
-		overview, err := readOverview(ctx, tx)
+		overview, err := s.readOverview(ctx, tx)
 		if err != nil {
 			return err
 		}

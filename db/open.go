@@ -36,13 +36,16 @@ type Options struct {
 	// KeepFinished is for how long finished runs are kept, and KeepMax how many of them; 0 is no limit. See Prune.
 	KeepFinished time.Duration
 	KeepMax      int64
+	// Kinds are the kinds of work that somebody here does, to warn of runs that wait for others; nil: do not warn.
+	Kinds []string
 	// Now is the clock; the default is time.Now.
 	Now func() time.Time
 	// Log gets what the store cannot tell anybody else; the default is slog.Default.
 	Log *slog.Logger
 
-	searchable bool   // whether the engine can search in texts
-	driver     string // by which the store reads and writes, once the file is known to be good
+	driver     string        // by which the store reads and writes, once the file is known to be good
+	searchable bool          // whether the engine can search in texts
+	rollEvery  time.Duration // for how long what is told by statistics is gathered before it is written; the default is a second
 }
 
 // readers is the size of the read-only pool. A page is read in about 0.1 ms, so a few connections
@@ -108,6 +111,9 @@ func withDefaults(o Options) Options {
 	}
 	if o.driver == "" {
 		o.driver = sqliteDriver
+	}
+	if o.rollEvery == 0 {
+		o.rollEvery = time.Second
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -93,7 +93,7 @@ func (s *Store) Run(ctx context.Context, id int64) (page app.RunPage, err error)
 		if page.Usual, err = readUsual(ctx, tx, page.Run); err != nil {
 			return err
 		}
-		page.Overview, err = readOverview(ctx, tx)
+		page.Overview, err = s.readOverview(ctx, tx)
 		return err
 	})
 	return page, err
@@ -222,8 +222,11 @@ func readRuns(ctx context.Context, tx *sqlx.Tx, text string, args ...any) ([]app
 	return runs, nil
 }
 
-func readOverview(ctx context.Context, tx *sqlx.Tx) (overview app.Overview, err error) {
+func (s *Store) readOverview(ctx context.Context, tx *sqlx.Tx) (overview app.Overview, err error) {
 	if overview.Counts, err = readCounts(ctx, tx); err != nil {
+		return overview, err
+	}
+	if overview.Unserved, err = s.readUnserved(ctx, tx, overview.Counts[app.Created]); err != nil {
 		return overview, err
 	}
 	var newest []app.Status

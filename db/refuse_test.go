@@ -142,8 +142,8 @@ func TestAFileThatWasRefusedCanBeOpenedOnceItIsRepaired(t *testing.T) {
 func TestTheSchemaVersionIsThatOfTheNewestMigration(t *testing.T) {
 	t.Parallel()
 	files, err := fs.Glob(migrations, "migrations/*.sql")
-	if err != nil || len(files) != schemaVersion {
-		t.Errorf("there are %d migrations, the schema version is %d: %v", len(files), schemaVersion, err)
+	if newest := fmt.Sprintf("migrations/%05d_", schemaVersion); err != nil || !strings.HasPrefix(files[len(files)-1], newest) {
+		t.Errorf("the migrations are %v, the schema version is %d: %v", files, schemaVersion, err)
 	}
 	var version, application int
 	pool := lookInto(t, newStore(t, Options{}).options.Path)

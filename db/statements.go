@@ -23,6 +23,7 @@ type statements struct {
 	isClaimed, lastPart, addPart        *sqlx.Stmt
 	extendPart, dropParts               *sqlx.Stmt
 	dropRun, dropEvents                 *sqlx.Stmt
+	findRollup, addRollup, dropRollups  *sqlx.Stmt
 	addAction, moveAction, dropAction   *sqlx.Stmt
 	indexText, dropText                 *sqlx.Stmt // nil when the engine cannot search
 }
@@ -83,6 +84,9 @@ func (s *statements) texts() []text {
 		{&s.dropParts, dropParts},
 		{&s.dropRun, dropRun},
 		{&s.dropEvents, dropEvents},
+		{&s.findRollup, findRollup},
+		{&s.addRollup, addRollup},
+		{&s.dropRollups, dropRollups},
 		{&s.addAction, addAction},
 		{&s.moveAction, moveAction},
 		{&s.dropAction, dropAction},

@@ -43,6 +43,7 @@ type writer struct {
 	done   chan struct{}
 
 	counts   app.Counts            // owned by the goroutine
+	rollups  rollups               // likewise
 	asked    atomic.Int64          // how many started runs have been asked to stop
 	returned atomic.Int64          // how often a run has come back to created
 	fault    atomic.Pointer[error] // why the database cannot be written, nil when it can as far as is known
@@ -64,6 +65,9 @@ type transaction struct {
 	asked    int64      // how many more started runs have then been asked to stop
 	returned int64      // how many runs have then come back to created
 	changed  bool       // whether there is anything to announce
+	rolled   bool       // whether what was gathered for the rollups is in it
+
+	happenings []happening // for the rollups
 }
 
 func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func()) (*writer, error) {
@@ -73,7 +77,8 @@ func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func(
 	}
 	w := &writer{
 		statements: statements, log: options.Log, now: options.Now, ring: ring,
-		writes: make(chan write, maxGroup), done: make(chan struct{}),
+		rollups: rollups{every: options.rollEvery},
+		writes:  make(chan write, maxGroup), done: make(chan struct{}),
 	}
 	if w.counts, err = readCounts(ctx, statements.conn); err != nil {
 		return nil, damaged(err)
@@ -148,6 +153,7 @@ func (w *writer) run() {
 		select {
 		case first, open := <-w.writes:
 			if !open {
+				w.commitRollups()
 				return
 			}
 			group = w.gather(append(group[:0], first))
@@ -155,6 +161,8 @@ func (w *writer) run() {
 		case <-probe.C:
 			if w.fault.Load() != nil {
 				w.commit([]write{{apply: (*transaction).probe, done: make(chan error, 1)}})
+			} else if w.rollups.due() {
+				w.commit(nil)
 			}
 		}
 	}
@@ -231,16 +239,52 @@ func (w *writer) transact(group []write) (results []error, err error) {
 	if err := tx.saveCounts(w.counts); err != nil {
 		return nil, err
 	}
+	if err := w.roll(tx); err != nil {
+		return nil, err
+	}
 	if err := w.statements.exec(tx.commit); err != nil {
 		return nil, errors.Join(errNoTransaction, err)
 	}
+	w.take(tx)
+	return results, nil
+}
+
+// take takes over what a transaction has made true.
+func (w *writer) take(tx *transaction) {
 	w.counts = tx.counts
 	w.asked.Add(tx.asked)
 	w.returned.Add(tx.returned)
+	if tx.rolled {
+		w.rollups.gathered = nil
+	}
+	w.rollups.add(tx.now, tx.happenings)
 	if tx.changed {
 		w.ring()
 	}
-	return results, nil
+}
+
+// roll writes down what was gathered of earlier transactions, when it is time. No run may suffer from that: what cannot be
+// written although the database can is forgotten.
+func (w *writer) roll(tx *transaction) error {
+	if !w.rollups.due() {
+		return nil
+	}
+	err := tx.saveRollups(w.rollups.gathered)
+	if err != nil && storageFault(err) {
+		return err
+	}
+	if err != nil {
+		w.log.Error("statistics could not be written", "error", err)
+	}
+	tx.rolled = true
+	return nil
+}
+
+// commitRollups writes down what was gathered, at the end.
+func (w *writer) commitRollups() {
+	if w.rollups.hurry(); w.rollups.due() {
+		w.commit(nil)
+	}
 }
 
 // note remembers whether the database can be written, and logs when that changes. A write that failed by a

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"runboard/app"
 )
@@ -14,7 +15,7 @@ import (
 func TestManyCallersShareACommitAndNobodyIsAnsweredBeforeIt(t *testing.T) {
 	t.Parallel()
 	const callers = 200
-	store := newStore(t, Options{})
+	store := newStore(t, Options{rollEvery: time.Hour})
 	outside := lookInto(t, store.options.Path)
 	var answered, commits, early atomic.Int64
 	onCommit(t, store, func() bool {
@@ -152,7 +153,7 @@ func startIt(store *Store, run app.ProcessRun) error {
 
 func TestARefusalSparesTheOthersOfItsGroup(t *testing.T) {
 	t.Parallel()
-	store := newStore(t, Options{})
+	store := newStore(t, Options{rollEvery: time.Hour})
 	run := create(t, store, 1)[0]
 	var commits atomic.Int64
 	letGo := hold(t, store)

@@ -137,6 +137,14 @@ func (s *sockets) watchList(c *fiber.Ctx) error {
 	return c.Next()
 }
 
+// watchTopic answers the sockets of pages that are drawn as a whole.
+func (s *sockets) watchTopic(topic *live.Topic) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		c.Locals(questionKey, live.Question{Topic: topic})
+		return c.Next()
+	}
+}
+
 // watchRun answers GET /process_runs/:id/live. A socket for a run that does not exist is opened and
 // closed for good, which is the only refusal that stops a browser from asking again.
 func (s *sockets) watchRun(c *fiber.Ctx) error {

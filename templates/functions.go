@@ -34,6 +34,16 @@ func functions(asset func(string) string) template.FuncMap {
 		"stopping": stopping,
 		"clip":     clip,
 
+		"chartID":  ChartID,
+		"tableID":  TableID,
+		"timesID":  TimesID,
+		"unserved": unserved,
+		"foretell": foretell,
+		"most":     most,
+		"bar":      newBar,
+
+		"statisticsPath": func() string { return StatisticsPath },
+
 		"listPath":   func() string { return ListPath },
 		"runPath":    RunPath,
 		"cancelPath": func(run int64) string { return RunPath(run) + "/cancel" },
@@ -76,6 +86,7 @@ var fixedIDs = map[string]string{
 	"connection": ConnectionID, "total": TotalID, "key": IdempotencyKeyID, "wishes": WishesID,
 	"many": ManyID, "ask": AskID, "tickAll": TickAllID, "matches": MatchesID, "log": LogID, "follow": FollowID,
 	"summary": SummaryID, "newRuns": NewRunsID, "pause": PauseID, "help": HelpID, "keys": KeysID,
+	"unserved": UnservedID, "forecast": ForecastID,
 }
 
 func fixedID(name string) (string, error) {

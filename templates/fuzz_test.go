@@ -1,6 +1,7 @@
 package templates_test
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
@@ -44,7 +45,10 @@ func shapes(t *testing.T, drawing *templates.Templates, kind, message string) (a
 	single := app.RunPage{Run: runs[1], Overview: overview}
 	all = append(all, shape(parsePage(t, draw(drawing.Run(single))))...)
 	all = append(all, shape(parseFragment(t, draw(drawing.RunFrame(single))))...)
-	return all
+	stats := lively()
+	stats.Unserved[0].Kind, stats.Recent.Kinds[0].Kind = cmp.Or(kind, "none"), kind
+	all = append(all, shape(parsePage(t, draw(drawing.Statistics(stats))))...)
+	return append(all, shape(parseFragment(t, draw(drawing.StatisticsFrame(stats))))...)
 }
 
 // harmless returns a text without anything special in it; no text stays none, which is drawn otherwise.

@@ -28,6 +28,8 @@ const (
 	AskID            = "ask"             // where it is asked whether they are meant
 	TickAllID        = "tick_all"        // the box that ticks all runs of the page
 	FollowID         = "log_follow"      // the button that leads to the end of the log
+	UnservedID       = "unserved"        // the warning of runs that nobody here works on
+	ForecastID       = "forecast"        // what becomes of the runs that wait
 )
 
 // RowID is the id of a run's row.
@@ -41,6 +43,15 @@ func FactsID(run int64) string { return RowID(run) + "_facts" }
 
 // EventsID is the id of the list that tells a run's history on its page.
 func EventsID(run int64) string { return RowID(run) + "_events" }
+
+// ChartID is the id of a picture of what happened in a period.
+func ChartID(period string) string { return period + "_chart" }
+
+// TableID is the id of the table body that says the same.
+func TableID(period string) string { return period + "_table" }
+
+// TimesID is the id of what says how long runs took in a period.
+func TimesID(period string) string { return period + "_times" }
 
 // CountID is the id of the number of runs in a status.
 func CountID(status app.Status) string { return "count_" + status.String() }

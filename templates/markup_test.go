@@ -32,6 +32,8 @@ func pages(t testing.TB) map[string]*html.Node {
 		"started":         parseFragment(t, draw(drawing.Started(app.Batch{First: 1, Count: 2}, `"><script>`))),
 		"the list frame":  parseFragment(t, draw(drawing.ListFrame(page))),
 		"the cells frame": parseFragment(t, draw(drawing.CellsFrame(page.Runs, overview))),
+		"the statistics":  parsePage(t, draw(drawing.Statistics(lively()))),
+		"their frame":     parseFragment(t, draw(drawing.StatisticsFrame(lively()))),
 		"the run frame":   parseFragment(t, draw(drawing.RunFrame(app.RunPage{Run: hostile}))),
 	}
 }

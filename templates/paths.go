@@ -12,6 +12,9 @@ import (
 // ListPath is where the list is, and where new runs are posted to.
 const ListPath = "/process_runs"
 
+// StatisticsPath is where the statistics are.
+const StatisticsPath = ListPath + "/statistics"
+
 // RunPath is where a run's page is.
 func RunPath(run int64) string { return ListPath + "/" + strconv.FormatInt(run, 10) }
 

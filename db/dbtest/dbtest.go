@@ -22,7 +22,8 @@ type Store interface {
 type Settings struct {
 	MaxPending int64 // 0 is no limit
 	MaxCrashes int
-	LogLimit   int64 // in bytes; 0 is the default
+	LogLimit   int64    // in bytes; 0 is the default
+	Kinds      []string // that somebody works on; nil: do not ask
 	Now        func() time.Time
 }
 
@@ -65,6 +66,7 @@ func Run(t *testing.T, subject Subject) {
 		{"Filters", testFilters},
 		{"Search", testSearch},
 		{"Log", testLog},
+		{"Statistics", testStatistics},
 		{"The bell", testBell},
 		{"Any order of operations", testProperties},
 	} {

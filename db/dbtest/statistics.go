@@ -1,0 +1,308 @@
+package dbtest
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"runboard/app"
+)
+
+func testStatistics(t *testing.T, subject Subject) {
+	for name, test := range map[string]func(fixture){
+		"what happened is counted":               countsWhatHappened,
+		"what is refused is not":                 countsNothingRefused,
+		"how long runs wait and work is told":    tellsTimes,
+		"a run waits from when it is due":        waitsFromDue,
+		"each kind has times of its own":         tellsTimesByKind,
+		"what happened stands where it belongs":  putsFlowsInSteps,
+		"what is long ago is told no more":       forgets,
+		"what becomes of waiting runs is told":   foretells,
+		"runs that nobody works on are told of":  tellsOfUnserved,
+		"whoever does not ask is not told of it": tellsNobodyWhoDoesNotAsk,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			settings := Settings{}
+			if name != "whoever does not ask is not told of it" {
+				settings.Kinds = []string{kind}
+			}
+			test(openWith(t, subject, settings))
+		})
+	}
+	t.Run("a restart keeps them", func(t *testing.T) {
+		t.Parallel()
+		if subject.Reopen == nil {
+			t.Skip("it cannot be opened again")
+		}
+		keepsStatistics(open(t, subject), subject)
+	})
+}
+
+// statistics returns them when so much is in them; it may take a moment until it is.
+func (f fixture) statistics(want app.Flow) (stats app.Statistics) {
+	f.Helper()
+	f.eventually(func() (err error) {
+		if stats, err = f.store.Statistics(ctx); err == nil && app.Sum(stats.Recent.Flows) != want {
+			err = fmt.Errorf("the statistics are %+v and not %+v", app.Sum(stats.Recent.Flows), want)
+		}
+		return err
+	})
+	return stats
+}
+
+func (f fixture) eventually(holds func() error) {
+	f.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		err := holds()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			f.Fatalf("waited in vain: %v", err)
+		}
+	}
+}
+
+func countsWhatHappened(f fixture) {
+	for _, status := range []app.Status{app.Created, app.Started, app.Completed, app.Failed, app.Cancelled} {
+		f.in(status)
+	}
+	_, err := f.store.Cancel(ctx, f.in(app.Created).ID)
+	f.ok(err)
+	_, err = f.store.Retry(ctx, f.in(app.Failed).ID)
+	f.ok(err)
+	f.ok(f.store.GiveBack(ctx, f.in(app.Started)))
+	f.finish(f.in(app.Started), app.Outcome{Status: app.Created, Error: "Once more."})
+	asked := f.in(app.Started)
+	_, err = f.store.Cancel(ctx, asked.ID)
+	f.ok(err)
+	f.ok(f.store.Report(ctx, asked, app.Report{Progress: &app.Progress{Percent: 5}}))
+	stats := f.statistics(app.Flow{Created: 10, Returned: 3, Started: 8, Completed: 1, Failed: 2, Cancelled: 2})
+	if day := app.Sum(stats.Day.Flows); day != app.Sum(stats.Recent.Flows) {
+		f.Fatalf("of the day they are %+v", day)
+	}
+	if stats.Counts != f.page(app.Query{}).Counts || !stats.At.Equal(f.clock.Now().Truncate(time.Second)) {
+		f.Fatalf("the counts are %v at %s", stats.Counts, stats.At)
+	}
+}
+
+func countsNothingRefused(f fixture) {
+	run := f.in(app.Completed)
+	f.refused(f.store.Finish(ctx, run, app.Outcome{Status: app.Failed}), app.CodeConflict)
+	_, err := f.store.Start(ctx, run)
+	f.refused(err, app.CodeConflict)
+	_, err = f.store.Cancel(ctx, run.ID)
+	f.refused(err, app.CodeConflict)
+	request := app.NewRuns{Kind: kind, Count: 2, Key: "once"}
+	for range 3 {
+		_, err = f.store.Create(ctx, request)
+		f.ok(err)
+	}
+	f.in(app.Failed) // so that what is counted before is written down with it
+	f.statistics(app.Flow{Created: 4, Started: 2, Completed: 1, Failed: 1})
+}
+
+// about fails unless two durations differ by less than a tenth.
+func (f fixture) about(what string, got, want time.Duration) {
+	f.Helper()
+	if diff := got - want; max(diff, -diff) > want/10 {
+		f.Fatalf("%s is %s and not %s", what, got, want)
+	}
+}
+
+// took has a run wait and work for so long.
+func (f fixture) took(wait, work time.Duration, status app.Status) {
+	f.Helper()
+	run := f.create(1)[0]
+	f.clock.Advance(wait)
+	run = f.start(run)
+	f.clock.Advance(work)
+	f.finish(run, app.Outcome{Status: status})
+}
+
+func tellsTimes(f fixture) {
+	for i := range 19 {
+		f.took(time.Duration(i+1)*time.Millisecond, 20*time.Millisecond, []app.Status{app.Completed, app.Failed}[i%2])
+	}
+	f.took(90*time.Second, 0, app.Completed)
+	f.took(90*time.Second, time.Minute, app.Cancelled) // which says nothing of how long the work takes
+	kinds := f.statistics(app.Flow{Created: 21, Started: 21, Completed: 11, Failed: 9, Cancelled: 1}).Recent.Kinds
+	if len(kinds) != 1 || kinds[0].Kind != kind || kinds[0].Waits.Count != 21 || kinds[0].Works.Count != 20 {
+		f.Fatalf("the kinds are %+v", kinds)
+	}
+	f.about("half of the waits", kinds[0].Waits.P50, 11*time.Millisecond)
+	f.about("most of the waits", kinds[0].Waits.P95, 90*time.Second)
+	f.about("half of the works", kinds[0].Works.P50, 20*time.Millisecond)
+	f.about("most of the works", kinds[0].Works.P95, 20*time.Millisecond)
+}
+
+func waitsFromDue(f fixture) {
+	run := f.start(f.create(1)[0])
+	f.clock.Advance(time.Second)
+	f.ok(f.store.Finish(ctx, run, app.Outcome{Status: app.Created, RetryAt: f.clock.Now().Add(time.Minute)}))
+	f.clock.Advance(time.Minute + 5*time.Second)
+	waiting := f.waiting(1)
+	f.start(waiting[0])
+	waits := f.statistics(app.Flow{Created: 1, Returned: 1, Started: 2}).Recent.Kinds[0].Waits
+	f.about("the second wait", waits.P95, 5*time.Second)
+	if waits.P50 != 0 {
+		f.Fatalf("the first wait is %s", waits.P50)
+	}
+}
+
+func tellsTimesByKind(f fixture) {
+	for name, wait := range map[string]time.Duration{"b": time.Hour, "a": time.Minute} {
+		batch, err := f.store.Create(ctx, app.NewRuns{Kind: name, Count: 1})
+		f.ok(err)
+		f.clock.Advance(wait)
+		f.start(batch.Runs()[0])
+	}
+	f.create(1) // nothing is known of how long this kind waits
+	f.eventually(func() error {
+		stats, err := f.store.Statistics(ctx)
+		if sum := app.Sum(stats.Day.Flows); err == nil && sum != (app.Flow{Created: 3, Started: 2}) {
+			err = fmt.Errorf("the statistics are %+v", sum)
+		}
+		if err != nil {
+			return err
+		}
+		if len(stats.Day.Kinds) != 2 || stats.Day.Kinds[0].Kind != "a" || stats.Day.Kinds[1].Kind != "b" {
+			return fmt.Errorf("the kinds are %+v", stats.Day.Kinds)
+		}
+		f.about("the wait of a", stats.Day.Kinds[0].Waits.P50, time.Minute)
+		f.about("the wait of b", stats.Day.Kinds[1].Waits.P50, time.Hour)
+		return nil
+	})
+}
+
+func putsFlowsInSteps(f fixture) {
+	f.create(3)
+	f.clock.Advance(25 * time.Second)
+	f.create(2)
+	f.clock.Advance(10 * time.Minute)
+	f.create(1)
+	stats := f.statistics(app.Flow{Created: 6})
+	for _, p := range []app.Period{stats.Recent, stats.Day} {
+		age := f.clock.Now().Sub(p.From) - time.Duration(len(p.Flows)-1)*p.Step
+		if age < 0 || age >= p.Step || p.From.Truncate(p.Step) != p.From {
+			f.Fatalf("the last of %d steps of %s since %s is not the present one", len(p.Flows), p.Step, p.From)
+		}
+	}
+	at := func(p app.Period, ago time.Duration) int64 {
+		return p.Flows[f.clock.Now().Add(-ago).Sub(p.From)/p.Step].Created
+	}
+	// It is 23:59:58 when the first ones are created, and so another step of either length than 25 seconds later.
+	first := 10*time.Minute + 25*time.Second
+	got := []int64{at(stats.Recent, first), at(stats.Recent, 10*time.Minute), at(stats.Recent, 0), at(stats.Day, first), at(stats.Day, 10*time.Minute), at(stats.Day, 0)}
+	if fmt.Sprint(got) != "[3 2 1 3 2 1]" {
+		f.Fatalf("they stand as %v", got)
+	}
+}
+
+func forgets(f fixture) {
+	f.in(app.Completed)
+	f.statistics(app.Flow{Created: 1, Started: 1, Completed: 1})
+	f.clock.Advance(app.RecentSpan + app.RecentStep)
+	stats := f.statistics(app.Flow{})
+	if sum := app.Sum(stats.Day.Flows); sum != (app.Flow{Created: 1, Started: 1, Completed: 1}) || len(stats.Day.Kinds) != 1 || stats.Recent.Kinds != nil {
+		f.Fatalf("of the day they are %+v, of the last minutes %+v", sum, stats.Recent.Kinds)
+	}
+	f.clock.Advance(app.DaySpan)
+	if stats = f.statistics(app.Flow{}); app.Sum(stats.Day.Flows) != (app.Flow{}) {
+		f.Fatalf("of the day they are %+v", app.Sum(stats.Day.Flows))
+	}
+}
+
+func foretells(f fixture) {
+	is := func(trend app.Trend, waiting int64) {
+		f.Helper()
+		f.eventually(func() error {
+			stats, err := f.store.Statistics(ctx)
+			if forecast := stats.Forecast; err == nil && (forecast.Trend != trend || forecast.Waiting != waiting) {
+				err = fmt.Errorf("the forecast is %+v", forecast)
+			}
+			return err
+		})
+	}
+	is(app.Empty, 0)
+	runs := f.create(100)
+	is(app.Unclear, 100)
+	f.clock.Advance(time.Minute)
+	is(app.Stalled, 100)
+	for _, run := range runs[:20] {
+		f.start(run)
+	}
+	f.clock.Advance(app.RecentStep)
+	is(app.Draining, 80)
+	_, err := f.store.Create(ctx, app.NewRuns{Kind: "b", Count: 7}) // they will wait for ever
+	f.ok(err)
+	is(app.Draining, 80)
+}
+
+func (f fixture) unserved() app.UnservedKinds {
+	f.Helper()
+	stats, err := f.store.Statistics(ctx)
+	f.ok(err)
+	page := f.page(app.Query{})
+	if page.Unserved != stats.Unserved {
+		f.Fatalf("the list says %v, the statistics %v", page.Unserved, stats.Unserved)
+	}
+	return page.Unserved
+}
+
+func tellsOfUnserved(f fixture) {
+	var want app.UnservedKinds
+	expect := func() {
+		f.Helper()
+		if got := f.unserved(); got != want {
+			f.Fatalf("it is %v and not %v", got, want)
+		}
+	}
+	expect()
+	f.create(5)
+	expect()
+	others := map[string]app.Batch{}
+	for _, name := range []string{"zebra", "ant", "cat", "Bee"} {
+		batch, err := f.store.Create(ctx, app.NewRuns{Kind: name, Count: len(name)})
+		f.ok(err)
+		others[name] = batch
+	}
+	want = app.UnservedKinds{{Kind: "Bee", Runs: 3}, {Kind: "ant", Runs: 3}, {Kind: "cat", Runs: 3}}
+	expect()
+	for _, name := range []string{"ant", "Bee"} {
+		for _, run := range others[name].Runs() {
+			_, err := f.store.Cancel(ctx, run.ID)
+			f.ok(err)
+		}
+	}
+	f.start(others["cat"].Runs()[0])
+	want = app.UnservedKinds{{Kind: "cat", Runs: 2}, {Kind: "zebra", Runs: 5}}
+	expect()
+}
+
+func tellsNobodyWhoDoesNotAsk(f fixture) {
+	f.create(5)
+	if got := f.unserved(); got != (app.UnservedKinds{}) {
+		f.Fatalf("it is %v", got)
+	}
+}
+
+func keepsStatistics(f fixture, subject Subject) {
+	f.took(time.Minute, time.Second, app.Completed)
+	before := app.Flow{Created: 1, Started: 1, Completed: 1}
+	for range 2 { // at once, without waiting until it is written down
+		f.store = subject.Reopen(f, f.store)
+		stats, err := f.store.Statistics(ctx)
+		f.ok(err)
+		if sum := app.Sum(stats.Recent.Flows); sum != before {
+			f.ok(errors.New("the statistics are " + fmt.Sprint(sum)))
+		}
+		f.about("the wait", stats.Recent.Kinds[0].Waits.P50, time.Minute)
+		f.about("the work", stats.Recent.Kinds[0].Works.P50, time.Second)
+	}
+	f.create(1)
+	before.Created++
+	f.statistics(before)
+}

@@ -1,0 +1,105 @@
+package handlers
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"runboard/app"
+	"runboard/handlers/live"
+	"runboard/templates"
+)
+
+// statistics is the topic of the page of that name. Everybody who watches it shares this one.
+var statistics = &live.Topic{
+	Ask: func(ctx context.Context, store app.Store) (any, error) { return store.Statistics(ctx) },
+	Draw: func(t *templates.Templates, answer any) ([]byte, error) {
+		return t.StatisticsFrame(answer.(app.Statistics))
+	},
+	Rest: time.Second,
+}
+
+// showStatistics answers GET /process_runs/statistics.
+func (s *Server) showStatistics(c *fiber.Ctx) error {
+	ctx, cancel := requestContext()
+	defer cancel()
+	stats, err := s.Store.Statistics(ctx)
+	if err != nil {
+		return err
+	}
+	switch wants(c) {
+	case asJSON:
+		return c.JSON(statisticsAnswer(stats))
+	case asFragment:
+		return sendHTML(c)(s.Templates.StatisticsLive(stats))
+	}
+	return sendHTML(c)(s.Templates.Statistics(stats))
+}
+
+// Statistics in JSON. Times are in seconds.
+type (
+	statisticsJSON struct {
+		At       time.Time      `json:"at"`
+		Forecast forecastJSON   `json:"forecast"`
+		Unserved []unservedJSON `json:"unserved"`
+		Recent   periodJSON     `json:"last_15_minutes"`
+		Day      periodJSON     `json:"last_24_hours"`
+	}
+	forecastJSON struct {
+		Waiting int64     `json:"waiting"`
+		Trend   app.Trend `json:"trend"`
+		// Until nothing waits any more, or when it is steady for how long a new run waits.
+		In *float64 `json:"seconds,omitempty"`
+	}
+	unservedJSON struct {
+		Kind    string `json:"kind"`
+		Waiting int64  `json:"waiting"`
+		More    bool   `json:"more"`
+	}
+	periodJSON struct {
+		From  time.Time   `json:"from"`
+		Step  float64     `json:"step_seconds"`
+		Total app.Flow    `json:"total"`
+		Steps []app.Flow  `json:"steps"`
+		Kinds []timesJSON `json:"kinds"`
+	}
+	timesJSON struct {
+		Kind   string        `json:"kind"`
+		Waited quantilesJSON `json:"waited"`
+		Worked quantilesJSON `json:"worked"`
+	}
+	quantilesJSON struct {
+		Count int64   `json:"count"`
+		P50   float64 `json:"p50_seconds"`
+		P95   float64 `json:"p95_seconds"`
+	}
+)
+
+func statisticsAnswer(stats app.Statistics) statisticsJSON {
+	answer := statisticsJSON{
+		At: stats.At, Forecast: forecastJSON{Waiting: stats.Forecast.Waiting, Trend: stats.Forecast.Trend},
+		Unserved: []unservedJSON{}, Recent: periodAnswer(stats.Recent), Day: periodAnswer(stats.Day),
+	}
+	if stats.Forecast.In > 0 {
+		answer.Forecast.In = new(stats.Forecast.In.Seconds())
+	}
+	for _, one := range stats.Unserved.Named() {
+		answer.Unserved = append(answer.Unserved, unservedJSON{one.Kind, one.Runs, one.More})
+	}
+	return answer
+}
+
+func periodAnswer(period app.Period) periodJSON {
+	answer := periodJSON{
+		From: period.From, Step: period.Step.Seconds(), Total: app.Sum(period.Flows), Steps: period.Flows, Kinds: []timesJSON{},
+	}
+	for _, kind := range period.Kinds {
+		answer.Kinds = append(answer.Kinds, timesJSON{kind.Kind, quantilesAnswer(kind.Waits), quantilesAnswer(kind.Works)})
+	}
+	return answer
+}
+
+func quantilesAnswer(q app.Quantiles) quantilesJSON {
+	return quantilesJSON{q.Count, q.P50.Seconds(), q.P95.Seconds()}
+}

@@ -1,0 +1,132 @@
+package templates
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"runboard/app"
+)
+
+// statistics is the page that tells how the board is doing.
+type statistics struct {
+	app.Statistics
+	Title   string
+	Periods []period
+}
+
+// Statistics draws the page that tells how the board is doing.
+func (t *Templates) Statistics(stats app.Statistics) ([]byte, error) {
+	return t.draw("statistics", newStatistics(stats))
+}
+
+// StatisticsLive draws the part of that page that its socket keeps up to date.
+func (t *Templates) StatisticsLive(stats app.Statistics) ([]byte, error) {
+	return t.draw("statistics_live", newStatistics(stats))
+}
+
+// StatisticsFrame draws it for its socket.
+func (t *Templates) StatisticsFrame(stats app.Statistics) ([]byte, error) {
+	return t.draw("statistics_frame", newStatistics(stats))
+}
+
+func newStatistics(stats app.Statistics) statistics {
+	return statistics{stats, "Statistics", []period{
+		{Name: "recent", Heading: "Last 15 minutes", Span: "the last 15 minutes", Unit: "minute", Period: stats.Recent, At: stats.At},
+		{Name: "day", Heading: "Last 24 hours", Span: "the last 24 hours", Unit: "hour", Period: stats.Day, At: stats.At},
+	}}
+}
+
+// foretell says in words what becomes of the runs that wait. Of those that nobody here works on it says nothing.
+func foretell(f app.Forecast, unserved app.UnservedKinds) string {
+	wait := humanize.Comma(f.Waiting) + " runs wait"
+	if f.Waiting == 1 {
+		wait = "1 run waits"
+	}
+	switch f.Trend {
+	case app.Draining:
+		return wait + ": clears in about " + lasting(roundly(f.In)) + "."
+	case app.Steady:
+		return wait + ": neither growing nor draining. A new one waits for about " + lasting(roundly(f.In)) + "."
+	case app.Growing:
+		return wait + ": growing, will not drain."
+	case app.Busy:
+		return fmt.Sprintf("%s until one of the %s that are being worked on is done.", wait, humanize.Comma(f.Working))
+	case app.Stalled:
+		return wait + ", and nothing is being started."
+	case app.Unknown:
+		return "How many others wait is not counted."
+	case app.Unclear:
+		return wait + ". It is too early to say for how long."
+	}
+	if len(unserved.Named()) > 0 {
+		return "Nothing else waits."
+	}
+	return "Nothing waits."
+}
+
+// roundly is a duration as a guess is told, not as a measurement: in whole seconds, and at least one.
+func roundly(d time.Duration) time.Duration { return max(d.Round(time.Second), time.Second) }
+
+// unserved warns of runs that nobody here works on, or says nothing.
+func unserved(kinds app.UnservedKinds) string {
+	var some []string
+	for _, one := range kinds.Named() {
+		some = append(some, waitingOf(one))
+	}
+	if some == nil {
+		return ""
+	}
+	verb := "wait"
+	if kinds.Runs() == 1 {
+		verb = "waits"
+	}
+	return fmt.Sprintf("%s %s, and nobody here does such work.", enumerate(some), verb)
+}
+
+func waitingOf(kind app.KindCount) string {
+	switch {
+	case kind.More:
+		return fmt.Sprintf("more than %s runs of the kind %s", humanize.Comma(kind.Runs), kind.Kind)
+	case kind.Runs == 1:
+		return "1 run of the kind " + kind.Kind
+	}
+	return fmt.Sprintf("%s runs of the kind %s", humanize.Comma(kind.Runs), kind.Kind)
+}
+
+// enumerate is a list as one says it, as the beginning of a sentence.
+func enumerate(words []string) string {
+	last := len(words) - 1
+	text := words[last]
+	if last > 0 {
+		text = strings.Join(words[:last], ", ") + " and " + text
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// most is the longest of the longer durations of all kinds, either of those that they waited or worked.
+func most(kinds []app.KindTimes, of string) (longest time.Duration) {
+	for _, kind := range kinds {
+		if of == "waits" {
+			longest = max(longest, kind.Waits.P95)
+		} else {
+			longest = max(longest, kind.Works.P95)
+		}
+	}
+	return longest
+}
+
+// bar is two durations with their lengths in a picture that is 100 wide.
+type bar struct {
+	app.Quantiles
+	Half, Most string
+}
+
+func newBar(q app.Quantiles, longest time.Duration) bar {
+	length := func(d time.Duration) string {
+		return coordinate(1 + 99*float64(d)/float64(max(longest, time.Millisecond)))
+	}
+	return bar{q, length(q.P50), length(q.P95)}
+}
