@@ -156,11 +156,11 @@ func TestTheKeyboardReachesEverything(t *testing.T) {
 	p.untilLive()
 	p.untilTrue(b, "/process_runs")
 	wanted := []string{"Runboard", "Statistics", "help", "count", "Start 10 processes", "filter_all", "filter_created", "filter_started",
-		"filter_completed", "filter_failed", "filter_cancelled", "find_text", "find_since", "Find", "pause"}
+		"filter_completed", "filter_failed", "filter_cancelled", "find_text", "find_since", "Find", "pause", "tick_all"}
 	for id := 30; id > 5; id-- {
-		wanted = append(wanted, fmt.Sprintf("#%d", id), "Retry")
+		wanted = append(wanted, "id", fmt.Sprintf("#%d", id), "Retry")
 	}
-	wanted = append(wanted, "page_older")
+	wanted = append(wanted, "many_runs", "Cancel…", "Retry…", "Delete…", "page_older")
 	var reached []string
 	for range wanted {
 		p.press(kb.Tab)

@@ -54,6 +54,36 @@ func TestAFaultOfAnyCallLosesNothing(t *testing.T) {
 	}
 }
 
+// Whatever call of a write fails, nobody is told of a change that is not there.
+func TestTheBellIsSilentWhenAWriteFails(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "runs.db")
+	closeStore(t, openStore(t, Options{Path: path}))
+	registerFaulty()
+	plan := &fault{err: sqlite3.Error{Code: sqlite3.ErrFull}}
+	faults.Store(path, plan)
+	store := openStore(t, Options{Path: path, driver: faultyDriver})
+	rings, stop := store.Changes().Listen()
+	defer stop()
+	for n := int64(1); ; n++ {
+		plan.left.Store(n)
+		_, err := store.Create(ctx, app.NewRuns{Kind: kind, Count: 1})
+		plan.left.Store(-1)
+		if err == nil {
+			if n < 5 {
+				t.Errorf("a write makes only %d calls", n-1)
+			}
+			return
+		}
+		until(t, "the store is ready again", func() bool { return store.Ready() == nil })
+		select {
+		case <-rings:
+			t.Errorf("the bell rang although call %d failed", n)
+		default:
+		}
+	}
+}
+
 // survive has the n-th call fail in the store of a file. It returns how many there were.
 func survive(t *testing.T, path string, err error, n int64) (calls int64) {
 	t.Helper()

@@ -17,8 +17,14 @@ var fences = []fence{
 	{"an action is done by the run that is started for it", "db/action.go", "if !mine {", "if false {", store},
 	{"a key makes runs once", "db/create.go", "if first, found, err := tx.repeated(request); err != nil || found {", "if first, found, err := tx.repeated(request); err != nil || found && false {", store},
 	{"the number of waiting runs has a limit", "db/create.go", "maxPending > 0 && waiting+int64(count) > maxPending", "false", store},
-	{"the bell comes after the commit", "db/writer.go", "	if err := w.statements.exec(tx.commit); err != nil {", "	w.ring()\n	if err := w.statements.exec(tx.commit); err != nil {", "./db Bell|Writ|Announce|Ring"},
-	{"an answer comes after the commit", "db/writer.go", "	results = make([]error, len(group))\n", "	results = make([]error, len(group))\n	for _, request := range group[1:] {\n		request.done <- nil\n	}\n", "./db Fault|Writ|Close"},
+	{"the bell comes after the commit", "db/writer.go", `	if err := w.statements.exec(tx.commit); err != nil {
+		return nil, errors.Join(errNoTransaction, err)
+	}
+	w.take(tx)`, `	w.take(tx)
+	if err := w.statements.exec(tx.commit); err != nil {
+		return nil, errors.Join(errNoTransaction, err)
+	}`, "./db TestTheBellIsSilent"},
+	{"a commit that fails is an error", "db/writer.go", "	if err := w.statements.exec(tx.commit); err != nil {", "	if err := w.statements.exec(tx.commit); err != nil && false {", "./db FaultOfAnyCall"},
 	{"a panic in a write ends that write", "db/writer.go", "if panicked := recover(); panicked != nil {", "if panicked := any(nil); panicked != nil {", "./db Write|Group"},
 	{"a file has one process", "db/lock.go", "locked, err := lock.TryLock()", "locked, err := true, error(nil)", "./db Lock|Process|Second|Another"},
 	{"a run that crashes too often fails", "db/recover.go", "case run.Crashes >= maxCrashes:", "case false:", "./db ."},
