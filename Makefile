@@ -12,7 +12,7 @@ export CGO_ENABLED := 1
 # SQLite with its full-text search. Without it all works but the search in errors and logs, which then says so.
 TAGS := -tags sqlite_fts5
 
-.PHONY: run build test check vuln mutate browser clean
+.PHONY: run build test check vuln fuzz mutate browser clean
 
 run: build
 	bin/runboard
@@ -46,6 +46,14 @@ NOT_HERE := G104,G115,G304,G404
 # Known vulnerabilities in what is used. It asks https://vuln.go.dev, and fails where that cannot be reached.
 vuln:
 	go run $(VULNCHECK) $(TAGS) ./...
+
+# Each fuzz target for FUZZTIME: every parser, the form, the query, the path, what a socket is sent, the templates.
+FUZZTIME := 30s
+fuzz: $(ASSETS)
+	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z]*' app db handlers jobs templates | sed 's|/[^/]*_test.go:func| |' | while read package target; do \
+	  echo "$$package $$target"; \
+	  go test $(TAGS) ./$$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s || exit 1; \
+	done
 
 # Takes the fences away that guard the promises, one at a time, and shows that a test misses each. Takes some minutes;
 # make mutate ONLY="a start" tries those with that in their names.

@@ -46,7 +46,15 @@ func newServer(t *testing.T, store app.Store) (testServer, *strings.Builder) {
 }
 
 // startingServer is one that has no store yet.
-func startingServer(t *testing.T, config app.Config) (testServer, *strings.Builder) {
+func startingServer(t testing.TB, config app.Config) (testServer, *strings.Builder) {
+	t.Helper()
+	log := &strings.Builder{}
+	s := bareServer(t, config, log)
+	return testServer{s, listen(t, s)}, log
+}
+
+// bareServer is one that does not listen.
+func bareServer(t testing.TB, config app.Config, log io.Writer) *Server {
 	t.Helper()
 	assets, err := static.Load()
 	if err != nil {
@@ -56,7 +64,6 @@ func startingServer(t *testing.T, config app.Config) (testServer, *strings.Build
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := &strings.Builder{}
 	s, err := New(Options{
 		Config: config, Templates: drawing, Assets: assets,
 		Kinds: []string{"test"}, Log: slog.New(slog.NewTextHandler(log, nil)),
@@ -64,6 +71,12 @@ func startingServer(t *testing.T, config app.Config) (testServer, *strings.Build
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+// listen has it served until the test ends, and returns where.
+func listen(t testing.TB, s *Server) (url string) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +89,7 @@ func startingServer(t *testing.T, config app.Config) (testServer, *strings.Build
 			t.Error(err)
 		}
 	})
-	return testServer{s, "http://" + listener.Addr().String()}, log
+	return "http://" + listener.Addr().String()
 }
 
 // client keeps no connections, which a shutdown would wait for.

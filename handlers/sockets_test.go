@@ -31,7 +31,13 @@ func (l smallListener) Accept() (net.Conn, error) {
 func newLiveServer(t *testing.T, runs int) (testServer, *db.Store) {
 	t.Helper()
 	s, _ := startingServer(t, app.Config{UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10})
-	store, err := db.Open(t.Context(), db.Options{Path: filepath.Join(t.TempDir(), "test.db"), Synchronous: "normal"})
+	return s, goLive(t, s.Server, runs)
+}
+
+// goLive gives a server a real store with this many runs, and a hub that shows them.
+func goLive(t testing.TB, s *Server, runs int) *db.Store {
+	t.Helper()
+	store, err := db.Open(context.Background(), db.Options{Path: filepath.Join(t.TempDir(), "test.db"), Synchronous: "normal"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,12 +58,12 @@ func newLiveServer(t *testing.T, runs int) (testServer, *db.Store) {
 		createRuns(t, store, runs)
 	}
 	s.Ready(store, hub)
-	return s, store
+	return store
 }
 
-func createRuns(t *testing.T, store *db.Store, count int) {
+func createRuns(t testing.TB, store *db.Store, count int) {
 	t.Helper()
-	if _, err := store.Create(t.Context(), app.NewRuns{Kind: "test", Count: count}); err != nil {
+	if _, err := store.Create(context.Background(), app.NewRuns{Kind: "test", Count: count}); err != nil {
 		t.Fatal(err)
 	}
 }

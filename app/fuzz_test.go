@@ -1,0 +1,68 @@
+package app_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"runboard/app"
+)
+
+func FuzzParseMoment(f *testing.F) {
+	for _, seed := range []string{"", "24h", "7d", "1.5s", "-1h", "0s", "2026-11-23", "2026-11-23T15:04Z", "2026-11-23T15:04:05.123+02:00", "99999999d", "1969-12-31", "9999999h", "d", "1hd"} {
+		f.Add(seed)
+	}
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, text string) {
+		moment, err := app.ParseMoment(text)
+		if err != nil {
+			if app.CodeOf(err) != app.CodeMalformed {
+				t.Fatalf("%q: %v", text, err)
+			}
+			return
+		}
+		if again, err := app.ParseMoment(moment.String()); err != nil || again != moment || moment.IsZero() {
+			t.Fatalf("%q is written %q and read as %v: %v", text, moment, again, err)
+		}
+		if moment.Time(now).UnixMilli() <= -200*365*24*time.Hour.Milliseconds() {
+			t.Fatalf("%q is in %v", text, moment.Time(now))
+		}
+	})
+}
+
+func FuzzParseText(f *testing.F) {
+	for _, seed := range []string{"", "out of ink", " a\tb ", "a\x00b", "\xff", `"quoted" AND NOT (x*)`, strings.Repeat("x", 201), "\u202e", "á é"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		words, err := app.ParseText(text)
+		if err == nil && (!utf8.ValidString(words) || len(words) > app.MaxText || strings.Join(strings.Fields(words), " ") != words) {
+			t.Fatalf("%q is read as %q", text, words)
+		}
+		kind, kindErr := app.ParseKind(text)
+		if kindErr == nil && (kind != text || len(kind) > app.MaxKind) {
+			t.Fatalf("the kind %q is read as %q", text, kind)
+		}
+		for _, err := range []error{err, kindErr} {
+			if err != nil && app.CodeOf(err) != app.CodeMalformed {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+func FuzzBytes(f *testing.F) {
+	for _, seed := range []string{"0", "1MiB", "1 KiB", "-1", "9223372036854775807", "9GiB", "99999999999GiB", "1.5MiB", "KiB", "B"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var size, again app.Bytes
+		if size.UnmarshalText([]byte(text)) != nil {
+			return
+		}
+		if err := again.UnmarshalText([]byte(size.String())); err != nil || size != again || size < 0 {
+			t.Fatalf("%q is %d, written %s, and that %d: %v", text, size, size, again, err)
+		}
+	})
+}

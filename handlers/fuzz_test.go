@@ -1,0 +1,134 @@
+package handlers
+
+import (
+	"errors"
+	"io"
+	"net"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fasthttp/websocket"
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"runboard/app"
+)
+
+// internal are words that are for us and never for whoever asked.
+var internal = regexp.MustCompile(`(?i)sqlite|\bsql\b|database/sql|goroutine|runtime error|panic|\.go:\d|\bapp\.|fiber|fasthttp|no such (table|column)|syntax error|/tmp/`)
+
+// fuzzed is a server over a real store with a few runs, which is asked without a network.
+func fuzzed(f *testing.F) (ask func(func(*fasthttp.Request)) *fasthttp.Response) {
+	f.Helper()
+	s := bareServer(f, app.Config{}, io.Discard)
+	goLive(f, s, 30)
+	handler := s.fiber.Handler()
+	return func(prepare func(*fasthttp.Request)) *fasthttp.Response {
+		var c fasthttp.RequestCtx
+		c.Init(&fasthttp.Request{}, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, nil)
+		c.Request.Header.SetHost("127.0.0.1")
+		c.Request.Header.Set(fiber.HeaderAccept, fiber.MIMEApplicationJSON)
+		prepare(&c.Request)
+		handler(&c)
+		return &c.Response
+	}
+}
+
+// harmlessAnswer fails unless an answer is one that a client may get for whatever it sends.
+func harmlessAnswer(t *testing.T, of string, answer *fasthttp.Response, statuses ...int) {
+	t.Helper()
+	for _, status := range statuses {
+		if answer.StatusCode() == status && (status < 400 || !internal.Match(answer.Body())) {
+			return
+		}
+	}
+	t.Fatalf("%q is answered with %d: %s", of, answer.StatusCode(), answer.Body())
+}
+
+func FuzzQuery(f *testing.F) {
+	for _, seed := range []string{
+		"", "status=failed", "status=", "status=Failed", "status=failed&status=failed", "before=7", "before=7&after=7", "after=-1", "before=%00",
+		"kind=test&since=24h&until=2026-11-23&q=out+of+ink", "q=%22", "q=*", "q=(", "q=a%20NOT%20b", "q=%ff", "since=1", "before=９", "a=b&;&==",
+	} {
+		f.Add(seed)
+	}
+	ask := fuzzed(f)
+	f.Fuzz(func(t *testing.T, query string) {
+		for _, path := range []string{"/process_runs", "/process_runs/action", "/process_runs/7/log"} {
+			answer := ask(func(r *fasthttp.Request) { r.SetRequestURI(path + "?" + query) })
+			harmlessAnswer(t, path+"?"+query, answer, 200, 400, 404, 422)
+		}
+	})
+}
+
+func FuzzForm(f *testing.F) {
+	for _, seed := range []string{
+		"", "count=3", "count=+5", "count=1e3", "count=1&count=2", "kind=test", "kind=rm", "idempotency_key=a", "idempotency_key=a&count=7",
+		"do=cancel&runs=all", "do=delete&id=1&id=2", "do=retry&runs=all&q=%22&status=failed", "do=cancel&id=x", "%", "=", "&&&", "count=%00",
+	} {
+		f.Add(seed, true)
+	}
+	f.Add(`{"count":3}`, false)
+	f.Add(`{"do":"cancel","id":[1,2]}`, false)
+	f.Add(`{"count":[1]}`, false)
+	f.Add(`{"do":"cancel","id":{"a":1}}`, false)
+	ask := fuzzed(f)
+	f.Fuzz(func(t *testing.T, body string, form bool) {
+		for _, path := range []string{"/process_runs", "/process_runs/action"} {
+			answer := ask(func(r *fasthttp.Request) {
+				r.Header.SetMethod(fasthttp.MethodPost)
+				r.SetRequestURI(path)
+				r.SetBodyString(body)
+				r.Header.SetContentType(fiber.MIMEApplicationJSON)
+				if form {
+					r.Header.SetContentType(fiber.MIMEApplicationForm)
+				}
+			})
+			harmlessAnswer(t, path+": "+body, answer, 201, 400, 422, 503) // many runs wait some time
+		}
+	})
+}
+
+func FuzzPath(f *testing.F) {
+	for _, seed := range []string{"1", "0", "-1", "+1", "99999999999999999999", "%00", "..", "1/../2", "1%2f2", "１", "live", "action", "1/status", "1/log", "7/cancel", "a/b/c"} {
+		f.Add(seed)
+	}
+	ask := fuzzed(f)
+	if answer := ask(func(r *fasthttp.Request) { r.SetRequestURI("/process_runs/7") }); answer.StatusCode() != 200 {
+		f.Fatalf("a run is answered with %d", answer.StatusCode()) // else nothing below means much
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		answer := ask(func(r *fasthttp.Request) { r.SetRequestURI("/process_runs/" + path) })
+		harmlessAnswer(t, path, answer, 200, 302, 400, 404, 405, 422, 426)
+	})
+}
+
+func FuzzSocket(f *testing.F) {
+	for _, seed := range []string{"\x81\x85\x00\x00\x00\x00hello", "\x88\x80\x00\x00\x00\x00", "\x89\x80\x00\x00\x00\x00", "\x81\xff", "\x00", "\xff\xff\xff\xff", "\x81\x05hello", "\xc1\x80aaaa"} {
+		f.Add([]byte(seed))
+	}
+	s := bareServer(f, app.Config{MaxSockets: 100, MaxSocketsPerAddress: 100}, io.Discard)
+	s.sockets.times.silence = time.Second
+	url := strings.Replace(listen(f, s), "http", "ws", 1)
+	goLive(f, s, 3)
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		conn, _, err := (&websocket.Dialer{}).Dial(url+"/process_runs/live", nil)
+		if err != nil {
+			t.Fatalf("nobody answers any more: %v", err)
+		}
+		if _, err := conn.NetConn().Write(sent); err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.NetConn().(*net.TCPConn).CloseWrite()
+		_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		for err = nil; err == nil; { // until the server has closed it
+			_, _, err = conn.ReadMessage()
+		}
+		if timeout, is := errors.AsType[net.Error](err); is && timeout.Timeout() {
+			t.Fatalf("after %q the socket is held", sent)
+		}
+		_ = conn.Close()
+	})
+}

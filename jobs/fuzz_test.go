@@ -1,0 +1,26 @@
+package jobs_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"runboard/jobs"
+)
+
+func FuzzParseCommand(f *testing.F) {
+	for _, seed := range []string{"", "a", "=", "a=", "a=true", "A=true", "a=sh -c 'exit 1'", `a=sh "unfinished`, "a=sh \\", "a=../../true", "-a=true", "a=true\x00", "a b=true"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		command, err := jobs.ParseCommand(line)
+		if err != nil {
+			return
+		}
+		if command.Name == "" || len(command.Args) == 0 || !filepath.IsAbs(command.Path) {
+			t.Fatalf("%q is read as %+v", line, command)
+		}
+		if _, err := jobs.NewRegistry(command.Kind()); err != nil {
+			t.Fatalf("%q has a name that nobody may have: %v", line, err)
+		}
+	})
+}
