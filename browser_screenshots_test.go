@@ -85,7 +85,26 @@ func TestTheRunPageLooksLikeItsPictures(t *testing.T) {
 	e.POST(path + "/cancel").Expect().Status(http.StatusSeeOther)
 }
 
-// photograph takes a picture of a page that is live.
+func TestThePagesAroundTheListLookLikeTheirPictures(t *testing.T) {
+	t.Parallel()
+	p := failing(t, nil)
+	e := newExpect(t, p)
+	start(e, "import", 300)
+	start(e, "mail", 45)
+	countsAre(t, e, map[string]any{"failed": 345})
+	for _, one := range []picture{
+		{"failures.png", failuresPath, "light", 1000, 420},
+		{"failures-dark.png", failuresPath, "dark", 1000, 420},
+		{"failures-narrow.png", failuresPath, "light", 360, 520},
+		{"action.png", actionPath + "?do=retry&runs=all&failure=1", "light", 1000, 420},
+		{"action-dark.png", actionPath + "?do=retry&runs=all&failure=1", "dark", 1000, 420},
+		{"action-narrow.png", actionPath + "?do=retry&runs=all&failure=1", "light", 360, 520},
+	} {
+		t.Run(one.name, func(t *testing.T) { takePicture(t, p.url, one) })
+	}
+}
+
+// photograph takes a picture of a page, when it is live if it ever is.
 func photograph(t *testing.T, url, scheme string, width, height int) []byte {
 	t.Helper()
 	p := newTab(t)
@@ -93,7 +112,9 @@ func photograph(t *testing.T, url, scheme string, width, height int) []byte {
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 	})
 	p.do(chromedp.EmulateViewport(int64(width), int64(height)), chromedp.Navigate(url))
-	p.untilLive()
+	if evaluate[bool](p, `document.getElementById("live") !== null`) {
+		p.untilLive()
+	}
 	if overflow := evaluate[int](p, "document.documentElement.scrollWidth - innerWidth"); overflow > 0 {
 		t.Errorf("at a width of %d the page is %d pixels too wide", width, overflow)
 	}

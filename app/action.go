@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -88,6 +89,9 @@ func (a Action) String() string {
 	add("created since ", a.Filter.Since.String())
 	add("created before ", a.Filter.Until.String())
 	add("with the words ", a.Filter.Text)
+	if a.Filter.Failure > 0 {
+		add("that failed alike, by the number ", strconv.FormatInt(a.Filter.Failure, 10))
+	}
 	return strings.Join(words, ", ")
 }
 

@@ -16,6 +16,8 @@ type Filter struct {
 	Kind string
 	// Since and Until bound when a run was created: not before Since, and before Until.
 	Since, Until Moment
+	// Failure is what the runs must have failed with, see Failure, or 0.
+	Failure int64
 	// Text is words that the error or the log of a run must have, all of them, or "".
 	Text string
 }

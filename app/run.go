@@ -19,6 +19,8 @@ type ProcessRun struct {
 	Claim int64 `json:"-"`
 	// Error is a sentence for a person: why the run failed, or why it is tried again.
 	Error string `json:"error,omitzero"`
+	// Failure is what a failed run has in common with others, see Failure; else 0.
+	Failure int64 `json:"failure,omitzero"`
 
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
@@ -149,6 +151,8 @@ type Page struct {
 	// SearchedTo is not 0 when not all runs have been looked through that are older than the last one of the page:
 	// the search goes on before this one.
 	SearchedTo int64
+	// Failure is the one that the filter asks for; the zero Failure when it asks for none, or there is none such.
+	Failure Failure
 	Overview
 }
 

@@ -51,6 +51,9 @@ type Store interface {
 	// the run is not final.
 	Delete(ctx context.Context, id int64) error
 
+	// Failures returns what failed runs have in common.
+	Failures(ctx context.Context) (Failures, error)
+
 	// Foresee tells what an action would come to.
 	Foresee(ctx context.Context, action Action) (Prospect, error)
 

@@ -19,7 +19,7 @@ const (
 		RETURNING ` + columns
 	retryRun = `UPDATE process_runs
 		SET status = 0, version = version + 1, attempt = 0, crashes = 0, error = '', updated_at = ?1,
-			started_at = 0, finished_at = 0, due_at = 0, cancel_at = 0, percent = -1, message = ''
+			started_at = 0, finished_at = 0, due_at = 0, cancel_at = 0, percent = -1, message = '', failure = 0
 		WHERE id = ?2 AND status IN (3, 4)
 		RETURNING ` + columns
 )

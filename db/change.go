@@ -20,7 +20,8 @@ const (
 	// A person's wish to stop a run outlives whatever else becomes of it.
 	finishRun = `UPDATE process_runs
 		SET status = iif(cancel_at > 0, 4, ?1), version = version + 1, error = iif(cancel_at > 0, ?2, ?3), updated_at = ?4,
-			finished_at = iif(cancel_at > 0 OR ?1 <> 0, ?4, 0), due_at = iif(cancel_at > 0, 0, ?5)
+			finished_at = iif(cancel_at > 0 OR ?1 <> 0, ?4, 0), due_at = iif(cancel_at > 0, 0, ?5),
+			failure = iif(cancel_at > 0, 0, ?8)
 		WHERE id = ?6 AND status = 1 AND claim = ?7
 		RETURNING ` + columns
 	giveBackRun = `UPDATE process_runs
@@ -75,8 +76,18 @@ func (s *Store) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outc
 	if outcome.Status == app.Created && !outcome.RetryAt.IsZero() {
 		due = outcome.RetryAt.UnixMilli()
 	}
-	_, err := s.change(ctx, run, func(tx *transaction) (app.ProcessRun, error) {
-		ended, err := tx.update(app.Started, "", tx.finish, int64(outcome.Status), ifCancelled, message, tx.now.UnixMilli(), due, run.ID, run.Claim)
+	var inCommon failed
+	if outcome.Status == app.Failed {
+		inCommon = newFailed(run.Kind, message)
+	}
+	_, err := s.change(ctx, run, func(tx *transaction) (ended app.ProcessRun, err error) {
+		failure := int64(0)
+		if outcome.Status == app.Failed {
+			if failure, err = tx.failure(inCommon, tx.now.UnixMilli()); err != nil {
+				return ended, err
+			}
+		}
+		ended, err = tx.update(app.Started, "", tx.finish, int64(outcome.Status), ifCancelled, message, tx.now.UnixMilli(), due, run.ID, run.Claim, failure)
 		if err == nil && ended.Error != "" {
 			err = tx.index(errorRow(ended.ID), ended.Error)
 		}

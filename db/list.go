@@ -53,6 +53,9 @@ func (s *Store) readPage(ctx context.Context, tx *sqlx.Tx, query app.Query) (pag
 		return page, err
 	}
 	page.Query = query
+	if page.Failure, err = readFailure(ctx, tx, query.Failure); err != nil {
+		return page, err
+	}
 	onwards := l.within(span{after: l.all.after, before: l.all.before})
 	switch query.Turn {
 	case app.Before:
@@ -111,6 +114,8 @@ type section struct {
 const (
 	runsTable  = "process_runs"
 	runsByKind = "process_runs INDEXED BY process_runs_by_kind"
+
+	runsByFailure = "process_runs INDEXED BY process_runs_by_failure"
 )
 
 // inStatus are the conditions for each status, as the index by status needs them.
@@ -125,20 +130,32 @@ var inStatus = [app.StatusCount]string{
 // sectionsOf are those that a filter looks into, one for each status if it does not want all, or only runs of a kind.
 // Of the statuses only some may be wanted.
 func sectionsOf(filter app.Filter, only ...app.Status) (sections []section) {
-	if filter.Kind == "" && !filter.Filtered && len(only) == 0 {
+	if filter.Kind == "" && filter.Failure == 0 && !filter.Filtered && len(only) == 0 {
 		return []section{{from: runsTable}}
 	}
 	for _, status := range app.Statuses() {
-		if filter.Filtered && status != filter.Status || len(only) > 0 && !slices.Contains(only, status) {
-			continue
-		}
-		if filter.Kind == "" {
+		switch {
+		case filter.Filtered && status != filter.Status || len(only) > 0 && !slices.Contains(only, status):
+		case filter.Failure > 0 && status != app.Failed: // no such run has failed
+		case filter.Failure > 0:
+			sections = append(sections, ofFailure(filter))
+		case filter.Kind == "":
 			sections = append(sections, section{from: runsTable, where: inStatus[status]})
-		} else {
+		default:
 			sections = append(sections, section{from: runsByKind, where: "kind = ? AND " + inStatus[status], args: []any{filter.Kind}})
 		}
 	}
 	return sections
+}
+
+// ofFailure are the runs that failed alike. All of them are of one kind; another one may be asked for.
+func ofFailure(filter app.Filter) section {
+	of := section{from: runsByFailure, where: "failure > 0 AND failure = ? AND ", args: []any{filter.Failure}}
+	if filter.Kind != "" {
+		of.where += "kind = ? AND "
+		of.args = append(of.args, filter.Kind)
+	}
+	return of
 }
 
 // newList returns the list of all runs that a filter finds, or of those in some statuses.

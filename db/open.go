@@ -141,6 +141,9 @@ func (s *Store) connect(ctx context.Context) (err error) {
 	if s.options.searchable, err = makeSearchable(ctx, s.writerDB); err != nil {
 		return damaged(err)
 	}
+	if err = groupFailures(ctx, s.writerDB); err != nil {
+		return damaged(err)
+	}
 	if s.reader, err = openPool(ctx, s.options.driver, readerDSN(s.options.Path), readers); err != nil {
 		return err
 	}

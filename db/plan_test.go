@@ -38,6 +38,8 @@ func TestEveryListIsReadInOrderByAnIndex(t *testing.T) {
 		"INTEGER PRIMARY KEY":          {},
 		"INDEX process_runs_by_status": {Filtered: true, Status: app.Failed},
 		"INDEX process_runs_by_kind":   {Kind: "backup"},
+
+		"INDEX process_runs_by_failure": {Failure: 7},
 	} {
 		for _, section := range sectionsOf(filter) {
 			for _, ascending := range []bool{false, true} {
@@ -68,7 +70,7 @@ func TestOtherStatementsGoByTheID(t *testing.T) {
 	const byID = "INTEGER PRIMARY KEY"
 	store := newStore(t, Options{})
 	wantPlan(t, plan(t, store, startRun, 0, 1), byID)
-	wantPlan(t, plan(t, store, finishRun, 2, "", "", 0, 0, 1, 1), byID)
+	wantPlan(t, plan(t, store, finishRun, 2, "", "", 0, 0, 1, 1, 0), byID)
 	wantPlan(t, plan(t, store, giveBackRun, 0, 1, 1), byID)
 	wantPlan(t, plan(t, store, reportRun, 5, "", 0, 1, 1), byID)
 	wantPlan(t, plan(t, store, cancelRun, 0, 1), byID)

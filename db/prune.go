@@ -33,7 +33,11 @@ func (s *Store) Prune(ctx context.Context) {
 	ticker := time.NewTicker(pruneEvery)
 	defer ticker.Stop()
 	for {
-		if n, err := s.pruneAll(ctx); err != nil && ctx.Err() == nil {
+		n, err := s.pruneAll(ctx)
+		if err == nil {
+			err = s.pruneFailures(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
 			s.options.Log.Error("old runs cannot be dropped", "error", err) // the next minute tries again
 		} else if n > 0 {
 			s.options.Log.Info("old runs were dropped", "runs", n)

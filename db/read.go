@@ -17,7 +17,7 @@ import (
 const readTimeout = 5 * time.Second
 
 const columns = `id, kind, status, version, attempt, crashes, claim, error, created_at, updated_at, started_at, finished_at, due_at,
-	cancel_at, percent, message`
+	cancel_at, percent, message, failure`
 
 // runRow is a row of process_runs.
 type runRow struct {
@@ -37,12 +37,13 @@ type runRow struct {
 	CancelAt   int64  `db:"cancel_at"`
 	Percent    int8   `db:"percent"`
 	Message    string `db:"message"`
+	Failure    int64  `db:"failure"`
 }
 
 func (r runRow) run() app.ProcessRun {
 	return app.ProcessRun{
 		ID: r.ID, Kind: r.Kind, Status: app.Status(r.Status), Version: r.Version, Attempt: r.Attempt,
-		Crashes: r.Crashes, Claim: r.Claim, Error: r.Error,
+		Crashes: r.Crashes, Claim: r.Claim, Error: r.Error, Failure: r.Failure,
 		CreatedAt: fromMillis(r.CreatedAt), UpdatedAt: fromMillis(r.UpdatedAt), StartedAt: fromMillis(r.StartedAt),
 		FinishedAt: fromMillis(r.FinishedAt), DueAt: fromMillis(r.DueAt), CancelAt: fromMillis(r.CancelAt),
 		Progress: app.Progress{Percent: app.Percent(r.Percent), Message: r.Message},

@@ -22,7 +22,8 @@ type Recovery struct {
 const (
 	startedRuns = "SELECT " + columns + " FROM process_runs WHERE status = 1"
 	recoverRun  = `UPDATE process_runs
-		SET status = ?1, version = version + 1, crashes = crashes + 1, attempt = ?2, error = ?3, updated_at = ?4, finished_at = ?5
+		SET status = ?1, version = version + 1, crashes = crashes + 1, attempt = ?2, error = ?3, updated_at = ?4, finished_at = ?5,
+			failure = ?7
 		WHERE id = ?6`
 	moveCount = "UPDATE status_counts SET n = n + ?1 WHERE status = ?2"
 )
@@ -95,15 +96,21 @@ func (r *Recovery) add(status app.Status) {
 }
 
 func writeRecovered(ctx context.Context, tx *sqlx.Tx, run app.ProcessRun, now int64) error {
-	finished := int64(0)
+	finished, failure := int64(0), int64(0)
 	if run.Status.Final() {
 		finished = now
+	}
+	if run.Status == app.Failed {
+		var err error
+		if failure, err = failureIn(ctx, tx, newFailed(run.Kind, run.Error), now); err != nil {
+			return err
+		}
 	}
 	for _, s := range []struct {
 		text string
 		args []any
 	}{
-		{recoverRun, []any{int64(run.Status), run.Attempt, run.Error, now, finished, run.ID}},
+		{recoverRun, []any{int64(run.Status), run.Attempt, run.Error, now, finished, run.ID, failure}},
 		{addEvent, []any{run.ID, run.Version, now, int64(run.Status), run.Attempt, "interrupted by a crash"}},
 		{moveCount, []any{-1, int64(app.Started)}},
 		{moveCount, []any{1, int64(run.Status)}},

@@ -25,6 +25,8 @@ type statements struct {
 	dropRun, dropEvents                 *sqlx.Stmt
 	findRollup, addRollup, dropRollups  *sqlx.Stmt
 	addAction, moveAction, dropAction   *sqlx.Stmt
+	findFailure, addFailure             *sqlx.Stmt
+	dropFailures, dropFailureHours      *sqlx.Stmt
 	indexText, dropText                 *sqlx.Stmt // nil when the engine cannot search
 }
 
@@ -90,6 +92,10 @@ func (s *statements) texts() []text {
 		{&s.addAction, addAction},
 		{&s.moveAction, moveAction},
 		{&s.dropAction, dropAction},
+		{&s.findFailure, findFailure},
+		{&s.addFailure, addFailure},
+		{&s.dropFailures, dropFailures},
+		{&s.dropFailureHours, dropFailureHours},
 	}
 	if s.searchable {
 		texts = append(texts, text{&s.indexText, indexText}, text{&s.dropText, dropText})

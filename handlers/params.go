@@ -79,6 +79,12 @@ func parseFilter(values map[string]string) (filter app.Filter, err error) {
 			return filter, err
 		}
 	}
+	if text, given := values["failure"]; given {
+		var ok bool
+		if filter.Failure, ok = parseNumber(text); !ok {
+			return filter, app.Errorf(app.CodeMalformed, "failure must be the number of one, as the page of failures has them.")
+		}
+	}
 	for name, moment := range map[string]*app.Moment{"since": &filter.Since, "until": &filter.Until} {
 		if text, given := values[name]; given {
 			if *moment, err = app.ParseMoment(text); err != nil {
@@ -94,7 +100,7 @@ func parseFilter(values map[string]string) (filter app.Filter, err error) {
 }
 
 // filterNames are the parameters that parseFilter reads.
-var filterNames = []string{"status", "kind", "since", "until", "q"}
+var filterNames = []string{"status", "kind", "since", "until", "failure", "q"}
 
 // fields are what a query or the body of a POST says, by name: each value given for it, in order.
 type fields map[string][]string

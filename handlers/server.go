@@ -114,6 +114,8 @@ func (s *Server) route() {
 	runs.Get("", s.listRuns)
 	runs.Post("", s.limitPosts, s.createRuns)
 	runs.Get("/live", s.sockets.admit, s.sockets.watchList, s.sockets.upgrade)
+	runs.Get("/failures", s.showFailures)
+	runs.Get("/failures/live", s.sockets.admit, s.sockets.watchTopic(failures), s.sockets.upgrade)
 	runs.Get("/statistics", s.showStatistics)
 	runs.Get("/statistics/live", s.sockets.admit, s.sockets.watchTopic(statistics), s.sockets.upgrade)
 	runs.Get("/action", s.askAction)

@@ -79,7 +79,7 @@ func (w *lineWriter) add(raw []byte, ending string) {
 	if percent, message, ok := progressIn(text); ok {
 		w.report.Progress(percent, message)
 	} else {
-		w.last.add(text)
+		w.last.add(w.stream, text)
 	}
 	if text += ending; text != "" {
 		w.report.add(app.LogLine{Stream: w.stream, Text: text})

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"runboard/app"
 	"runboard/jobs/supervisor"
 )
 
@@ -29,10 +30,11 @@ func explain(ctx context.Context, result supervisor.Result, last *lastLines) err
 	return nil
 }
 
-// lastLines keeps what a command said last, to explain why it failed.
+// lastLines keeps what a command said last, to explain why it failed: of its errors if it wrote any, else of its output.
+// Lines of both would come in one order or another, and what fails alike would not look alike.
 type lastLines struct {
 	mu    sync.Mutex
-	lines []string
+	lines [2][]string // by stream
 }
 
 const (
@@ -40,7 +42,7 @@ const (
 	lastLength = 160 // characters of each: five of them fit into an error
 )
 
-func (l *lastLines) add(line string) {
+func (l *lastLines) add(stream app.Stream, line string) {
 	if line = strings.TrimSpace(line); l == nil || line == "" {
 		return
 	}
@@ -49,16 +51,18 @@ func (l *lastLines) add(line string) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.lines = append(l.lines, line)
-	l.lines = l.lines[max(0, len(l.lines)-lastCount):]
+	lines := append(l.lines[stream], line)
+	l.lines[stream] = lines[max(0, len(lines)-lastCount):]
 }
 
 // String is what follows the reason in an error.
 func (l *lastLines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.lines) == 0 {
-		return ""
+	for _, stream := range []app.Stream{app.Stderr, app.Stdout} {
+		if lines := l.lines[stream]; len(lines) > 0 {
+			return "\n" + strings.Join(lines, "\n")
+		}
 	}
-	return "\n" + strings.Join(l.lines, "\n")
+	return ""
 }

@@ -42,6 +42,9 @@ func functions(asset func(string) string) template.FuncMap {
 		"most":     most,
 		"bar":      newBar,
 
+		"failuresPath":   func() string { return FailuresPath },
+		"alikePath":      func(failure int64) string { return QueryPath(app.Query{Filter: app.Filter{Failure: failure}}) },
+		"groupID":        func(failure int64) string { return "failure_" + strconv.FormatInt(failure, 10) },
 		"statisticsPath": func() string { return StatisticsPath },
 
 		"listPath":   func() string { return ListPath },
@@ -84,7 +87,7 @@ type (
 var fixedIDs = map[string]string{
 	"live": LiveID, "list": ListID, "pager": PagerID, "progress": ProgressID, "notice": NoticeID,
 	"connection": ConnectionID, "total": TotalID, "key": IdempotencyKeyID, "wishes": WishesID,
-	"many": ManyID, "ask": AskID, "tickAll": TickAllID, "matches": MatchesID, "log": LogID, "follow": FollowID,
+	"failures": FailuresID, "many": ManyID, "ask": AskID, "tickAll": TickAllID, "matches": MatchesID, "log": LogID, "follow": FollowID,
 	"summary": SummaryID, "newRuns": NewRunsID, "pause": PauseID, "help": HelpID, "keys": KeysID,
 	"unserved": UnservedID, "forecast": ForecastID,
 }

@@ -24,6 +24,7 @@ const (
 	PauseID          = "pause"           // the button that freezes the page
 	HelpID           = "help"            // the button that shows the keys
 	KeysID           = "keys"            // the dialog with the keys
+	FailuresID       = "failures"        // what failed runs have in common
 	ManyID           = "many"            // the form that acts on many runs
 	AskID            = "ask"             // where it is asked whether they are meant
 	TickAllID        = "tick_all"        // the box that ticks all runs of the page

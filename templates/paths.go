@@ -12,6 +12,9 @@ import (
 // ListPath is where the list is, and where new runs are posted to.
 const ListPath = "/process_runs"
 
+// FailuresPath is where it is told what failed runs have in common.
+const FailuresPath = ListPath + "/failures"
+
 // StatisticsPath is where the statistics are.
 const StatisticsPath = ListPath + "/statistics"
 
@@ -68,6 +71,9 @@ func parameters(query app.Query) url.Values {
 	set("since", query.Since.String())
 	set("until", query.Until.String())
 	set("q", query.Text)
+	if query.Failure > 0 {
+		set("failure", strconv.FormatInt(query.Failure, 10))
+	}
 	switch query.Turn {
 	case app.Before:
 		set("before", strconv.FormatInt(query.Cursor, 10))

@@ -63,6 +63,7 @@ func Run(t *testing.T, subject Subject) {
 		{"Cancel and Retry", testWishes},
 		{"Actions and Delete", testActions},
 		{"Error texts", testErrorTexts},
+		{"Failures", testFailures},
 		{"Filters", testFilters},
 		{"Search", testSearch},
 		{"Log", testLog},

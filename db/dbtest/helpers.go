@@ -158,10 +158,10 @@ func (f fixture) refused(err error, code app.Code) {
 	}
 }
 
-// is compares runs but for the claim, which is the store's business.
+// is compares runs but for what the store alone knows: the claim, and the number of a failure.
 func (f fixture) is(got, want app.ProcessRun) {
 	f.Helper()
-	got.Claim = want.Claim
+	got.Claim, got.Failure = want.Claim, want.Failure
 	if got != want {
 		f.Fatalf("the run is\n%+v and not\n%+v", got, want)
 	}

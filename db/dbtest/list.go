@@ -37,7 +37,7 @@ func expected(all []app.ProcessRun, query app.Query) app.Page {
 	page := app.Page{Query: query}
 	var newer, older int
 	for _, run := range all {
-		if query.Filtered && run.Status != query.Status {
+		if query.Filtered && run.Status != query.Status || query.Failure > 0 && run.Failure != query.Failure {
 			continue
 		}
 		switch {

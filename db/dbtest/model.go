@@ -25,9 +25,9 @@ func newModel(t *rapid.T, subject Subject) *model {
 	}
 }
 
-// same compares runs but for the claim.
+// same compares runs but for what the store alone knows: the claim, and the number of a failure.
 func same(a, b app.ProcessRun) bool {
-	a.Claim = b.Claim
+	a.Claim, a.Failure = b.Claim, b.Failure
 	return a == b
 }
 
@@ -51,6 +51,7 @@ func (m *model) compare(t *rapid.T) {
 	if counts := count(list); page.Counts != counts {
 		t.Fatalf("the counts are %v and not %v", page.Counts, counts)
 	}
+	m.failsAlike(list)
 }
 
 // changed notes what a run has become, as the rules of all changes have it.

@@ -1,0 +1,147 @@
+package dbtest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"runboard/app"
+)
+
+// failsAlike fails unless the store's failures are those that are counted from the runs.
+func (f fixture) failsAlike(runs []app.ProcessRun) {
+	f.Helper()
+	want := map[[2]string]int64{}
+	for _, run := range runs {
+		if run.Status == app.Failed {
+			pattern := app.Pattern(run.Error)
+			if pattern == "" {
+				pattern = "no error text"
+			}
+			want[[2]string{run.Kind, pattern}]++
+		}
+	}
+	all, err := f.store.Failures(ctx)
+	f.ok(err)
+	got, total := map[[2]string]int64{}, int64(0)
+	for i, one := range all.Failures {
+		got[[2]string{one.Kind, one.Pattern}] = one.Runs
+		total += one.Runs
+		if i > 0 && one.Runs > all.Failures[i-1].Runs {
+			f.Fatalf("those with most runs are not first: %+v", all)
+		}
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) || all.Groups != int64(len(want)) || all.Runs != total {
+		f.Fatalf("the failures are %v (%d, %d) and not %v", got, all.Groups, all.Runs, want)
+	}
+}
+
+// fails makes a run that fails with an error.
+func (f fixture) fails(text string) app.ProcessRun {
+	f.Helper()
+	return f.finish(f.in(app.Started), app.Outcome{Status: app.Failed, Error: text})
+}
+
+func testFailures(t *testing.T, subject Subject) {
+	t.Run("runs that fail alike are counted together while they are failed", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		first := f.clock.Now()
+		a, b := f.fails("no ink for 7"), f.fails("paper jam at 12:30")
+		f.clock.Advance(3 * time.Hour)
+		c := f.fails("no ink for 9")
+		all, err := f.store.Failures(ctx)
+		f.ok(err)
+		f.failsAlike(f.all())
+		if len(all.Failures) != 2 || all.Groups != 2 || all.Runs != 3 {
+			t.Fatalf("there are %+v", all)
+		}
+		ink := all.Failures[0]
+		if ink.ID != a.Failure || c.Failure != a.Failure || b.Failure == a.Failure || ink.Pattern != "no ink for #" || ink.Example != "no ink for 7" ||
+			!ink.FirstAt.Equal(first) || !ink.LastAt.Equal(f.clock.Now()) {
+			t.Errorf("the ink is %+v", ink)
+		}
+		if ink.Hours[app.FailureHours-1] != 1 || ink.Hours[app.FailureHours-4] != 1 {
+			t.Errorf("by the hour there were %v", ink.Hours)
+		}
+		retried, err := f.store.Retry(ctx, a.ID)
+		if f.ok(err); retried.Failure != 0 {
+			t.Errorf("tried again, it is %+v", retried)
+		}
+		f.ok(f.store.Delete(ctx, b.ID))
+		f.failsAlike(f.all())
+		f.finish(f.start(retried), app.Outcome{Status: app.Failed, Error: "no ink for 7"})
+		f.failsAlike(f.all())
+		if page := f.page(app.Query{Filter: app.Filter{Failure: b.Failure}}); len(page.Runs) != 0 || page.Failure.Runs != 0 {
+			t.Errorf("of what is gone there is %+v", page)
+		}
+	})
+	t.Run("a run that is tried again by itself, or stopped, has not failed", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		f.finish(f.in(app.Started), app.Outcome{Status: app.Created, Error: "no ink"})
+		stopped := f.in(app.Started)
+		_, err := f.store.Cancel(ctx, stopped.ID)
+		f.ok(err)
+		if run := f.finish(stopped, app.Outcome{Status: app.Failed, Error: "no ink"}); run.Failure != 0 {
+			t.Errorf("it is %+v", run)
+		}
+		f.failsAlike(f.all())
+	})
+	t.Run("a list has those that failed alike, on every page, and with other wishes", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		for i := range 70 {
+			f.fails([]string{"no ink for ", "paper jam "}[i%2] + fmt.Sprint(i))
+		}
+		all := f.all()
+		query := app.Query{Filter: app.Filter{Failure: all[0].Failure}}
+		for _, cursor := range append(ids(all), 0, all[0].ID+1) {
+			f.answers(all, query.To(app.Before, cursor))
+			f.answers(all, query.To(app.After, cursor))
+		}
+		page := f.page(query)
+		if page.Matches != 35 || page.More || page.Failure.Pattern != "paper jam #" || page.Failure.Runs != 35 {
+			t.Errorf("%d are found of %+v", page.Matches, page.Failure)
+		}
+		for want, filter := range map[int]app.Filter{
+			35: {Failure: all[0].Failure, Filtered: true, Status: app.Failed, Kind: kind},
+			0:  {Failure: all[0].Failure, Filtered: true, Status: app.Completed},
+			1:  {Failure: all[0].Failure, Text: "jam 69"},
+		} {
+			if page := f.page(app.Query{Filter: filter}); page.Matches != want || len(page.Runs) != min(want, app.PageSize) {
+				t.Errorf("by %+v %d are found", filter, page.Matches)
+			}
+		}
+		if page := f.page(app.Query{Filter: app.Filter{Failure: 9999}}); page.Matches != 0 || len(page.Runs) != 0 || page.Failure.ID != 0 {
+			t.Errorf("of what never was there is %+v", page)
+		}
+	})
+	t.Run("those that failed alike are tried again together", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		for i := range 9 {
+			f.fails([]string{"no ink for ", "paper jam ", "jam "}[i%3] + fmt.Sprint(i))
+		}
+		ink := f.all()[8]
+		f.advanceAll(f.acts(app.Action{Deed: app.DeedRetry, Filter: app.Filter{Failure: ink.Failure}}, app.Prospect{Runs: 3}))
+		waiting := ids(f.waiting(99))
+		if want := []int64{ink.ID, ink.ID + 3, ink.ID + 6}; !slices.Equal(waiting, want) {
+			t.Errorf("tried again are %v and not %v", waiting, want)
+		}
+		f.failsAlike(f.all())
+	})
+	if subject.Reopen != nil {
+		t.Run("one that crashed too often has failed as well", func(t *testing.T) {
+			t.Parallel()
+			f := openWith(t, subject, Settings{MaxCrashes: 1})
+			run := f.in(app.Started)
+			f.store = subject.Reopen(t, f.store)
+			if got := f.get(run.ID); got.Status != app.Failed || got.Failure == 0 {
+				t.Errorf("it is %+v", got)
+			}
+			f.failsAlike(f.all())
+		})
+	}
+}

@@ -1,0 +1,38 @@
+package handlers
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"runboard/app"
+	"runboard/handlers/live"
+	"runboard/templates"
+)
+
+// failures is the topic of the page of that name. Everybody who watches it shares this one.
+var failures = &live.Topic{
+	Ask: func(ctx context.Context, store app.Store) (any, error) { return store.Failures(ctx) },
+	Draw: func(t *templates.Templates, answer any) ([]byte, error) {
+		return t.FailuresFrame(answer.(app.Failures))
+	},
+	Rest: time.Second,
+}
+
+// showFailures answers GET /process_runs/failures.
+func (s *Server) showFailures(c *fiber.Ctx) error {
+	ctx, cancel := requestContext()
+	defer cancel()
+	all, err := s.Store.Failures(ctx)
+	if err != nil {
+		return err
+	}
+	switch wants(c) {
+	case asJSON:
+		return c.JSON(all)
+	case asFragment:
+		return sendHTML(c)(s.Templates.FailuresLive(all))
+	}
+	return sendHTML(c)(s.Templates.Failures(all))
+}

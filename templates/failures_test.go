@@ -1,0 +1,83 @@
+package templates_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"runboard/app"
+)
+
+// someFailures are two, of which one is of long ago.
+func someFailures() app.Failures {
+	ink := app.Failure{
+		ID: 3, Kind: "report", Pattern: "exit status #\nno <b>ink</b> for #", Example: `exit status 1 "no ink" for 7`, Runs: 1234,
+		FirstAt: before(26*time.Hour), LastAt: before(time.Minute),
+	}
+	ink.Hours[app.FailureHours-1], ink.Hours[app.FailureHours-3] = 4, 16
+	jam := app.Failure{ID: 4, Kind: "mail", Pattern: "paper jam", Example: "paper jam", Runs: 1, FirstAt: before(72*time.Hour), LastAt: before(72*time.Hour)}
+	return app.Failures{Failures: []app.Failure{ink, jam}, Groups: 5, Runs: 1240}
+}
+
+func TestTheFailuresLookAsTheyShould(t *testing.T) {
+	t.Parallel()
+	golden(t, "failures", must(t)(newTemplates(t).Failures(someFailures())))
+	golden(t, "failures_kinds", must(t)(newTemplates(t, "report", "mail").Failures(someFailures())))
+	golden(t, "failures_none", must(t)(newTemplates(t).Failures(app.Failures{})))
+	golden(t, "failures_frame", must(t)(newTemplates(t).FailuresFrame(someFailures())))
+}
+
+func TestASparklineSaysInWordsWhatItShows(t *testing.T) {
+	t.Parallel()
+	root := parsePage(t, must(t)(newTemplates(t).Failures(someFailures())))
+	pictures := elements(root, named("svg"))
+	if len(pictures) != 2 {
+		t.Fatalf("there are %d pictures", len(pictures))
+	}
+	for i, want := range []string{"20 in the last 24 hours, most of them, 16, 2 h ago", "None in the last 24 hours"} {
+		if got := attribute(pictures[i], "aria-label"); got != want {
+			t.Errorf("it says %q", got)
+		}
+	}
+	bars := elements(pictures[0], named("rect"))
+	if len(bars) != 2 || attribute(bars[0], "height") != "16" || attribute(bars[1], "height") != "4" || attribute(bars[1], "x") != "23" {
+		t.Errorf("its bars are %s", drawn(t, pictures[0]))
+	}
+}
+
+func TestAFailureLeadsToItsRunsAndAsksWhetherToRetryThem(t *testing.T) {
+	t.Parallel()
+	root := parsePage(t, must(t)(newTemplates(t).Failures(someFailures())))
+	var links []string
+	for _, link := range elements(byID(t, root, "failure_3"), func(node *html.Node) bool { return node.Data == "a" }) {
+		links = append(links, attribute(link, "href"))
+	}
+	if got, want := strings.Join(links, " "), "/process_runs?failure=3 /process_runs/action?failure=3&do=retry&runs=all"; got != want {
+		t.Errorf("it leads to %s", got)
+	}
+}
+
+func TestAListSaysWhatItsRunsFailedWith(t *testing.T) {
+	t.Parallel()
+	drawing := newTemplates(t)
+	page := app.Page{Query: app.Query{Filter: app.Filter{Failure: 3}}, Matches: 7, Failure: someFailures().Failures[0]}
+	root := parsePage(t, must(t)(drawing.Board(page, "")))
+	if got := textOf(byID(t, root, "matches")); got != "7 runs found that failed like this: exit status #\nno <b>ink</b> for #." {
+		t.Errorf("it says %q", got)
+	}
+	kept := 0
+	for _, input := range elements(root, named("input")) {
+		if attribute(input, "name") == "failure" && attribute(input, "value") == "3" {
+			kept++
+		}
+	}
+	if kept != 2 { // what is found, and what is acted on
+		t.Errorf("%d forms keep what is asked for", kept)
+	}
+	run := app.RunPage{Run: app.ProcessRun{ID: 7, Status: app.Failed, Error: "no ink for 7", Failure: 3, Version: 3}}
+	if page := string(must(t)(drawing.Run(run))); !strings.Contains(page, `href="/process_runs?failure=3"`) {
+		t.Error("the run's page does not lead to the others")
+	}
+}
