@@ -112,7 +112,7 @@ func TestARunThatKeepsCrashingFails(t *testing.T) {
 			t.Errorf("its error is %q", got.Error)
 		}
 		want.Status, want.Version, want.Crashes = app.Failed, want.Version+1, 3
-		want.UpdatedAt, want.FinishedAt, want.Error = now, now, got.Error
+		want.UpdatedAt, want.FinishedAt, want.Error, want.Failure = now, now, got.Error, got.Failure
 		if got != want {
 			t.Errorf("after the last crash this is\n%+v and not\n%+v", got, want)
 		}
