@@ -283,6 +283,9 @@ func (s *Store) Foresee(ctx context.Context, action app.Action) (prospect app.Pr
 
 // countFor counts the runs in each status that an action with a filter is about.
 func (s *Store) countFor(ctx context.Context, tx *sqlx.Tx, filter app.Filter) (counts app.Counts, more bool, err error) {
+	if filter.Text != "" {
+		return s.countFound(ctx, tx, filter)
+	}
 	if counts, more, err = s.countEach(ctx, tx, filter); err != nil || filter.Kind != "" {
 		return counts, more, err
 	}
@@ -296,6 +299,30 @@ func (s *Store) countFor(ctx context.Context, tx *sqlx.Tx, filter app.Filter) (c
 		}
 	}
 	return counts, more, nil
+}
+
+// countFound counts those that a search finds, among so many matches.
+func (s *Store) countFound(ctx context.Context, tx *sqlx.Tx, filter app.Filter) (counts app.Counts, more bool, err error) {
+	l, err := s.newList(ctx, tx, filter, app.Statuses()...)
+	if err != nil || len(l.sections) == 0 {
+		return counts, false, err
+	}
+	where := l.where()
+	if filter.Kind == "" {
+		kinds, err := json.Marshal(app.DeedKinds())
+		if err != nil {
+			return counts, false, err
+		}
+		where.where += "kind NOT IN (SELECT value FROM json_each(?)) AND "
+		where.args = append(where.args, string(kinds))
+	}
+	const looked = searched * app.CountedForAction / app.CountedMatches
+	counts, err = countBy(ctx, tx, countFoundText(where), l.searchArgs(where, looked)...)
+	if err != nil {
+		return counts, false, err
+	}
+	left, err := l.searchedTo(ctx, rowsFrom(beyond(l.all.after)), rowsFrom(l.all.before), looked)
+	return counts, left > 0, err
 }
 
 // countEach counts the runs in each status that a filter finds, as far as they are counted.

@@ -138,7 +138,7 @@ func sectionsOf(filter app.Filter, only ...app.Status) (sections []section) {
 		case filter.Filtered && status != filter.Status || len(only) > 0 && !slices.Contains(only, status):
 		case filter.Failure > 0 && status != app.Failed: // no such run has failed
 		case filter.Failure > 0:
-			sections = append(sections, ofFailure(filter))
+			sections = append(sections, ofFailure(filter.Failure))
 		case filter.Kind == "":
 			sections = append(sections, section{from: runsTable, where: inStatus[status]})
 		default:
@@ -148,24 +148,38 @@ func sectionsOf(filter app.Filter, only ...app.Status) (sections []section) {
 	return sections
 }
 
-// ofFailure are the runs that failed alike. All of them are of one kind; another one may be asked for.
-func ofFailure(filter app.Filter) section {
-	of := section{from: runsByFailure, where: "failure > 0 AND failure = ? AND ", args: []any{filter.Failure}}
-	if filter.Kind != "" {
-		of.where += "kind = ? AND "
-		of.args = append(of.args, filter.Kind)
+// ofFailure are the runs that failed alike.
+func ofFailure(failure int64) section {
+	return section{from: runsByFailure, where: "failure > 0 AND failure = ? AND ", args: []any{failure}}
+}
+
+// kindless is a filter without its kind where that says nothing new: runs that failed alike are all of one kind. When
+// another one is asked for, it asks for a failure that nobody has.
+func kindless(ctx context.Context, tx *sqlx.Tx, filter app.Filter) (app.Filter, error) {
+	if filter.Failure == 0 || filter.Kind == "" {
+		return filter, nil
 	}
-	return of
+	failure, err := readFailure(ctx, tx, filter.Failure)
+	if failure.Kind != filter.Kind {
+		filter.Failure = math.MaxInt64
+	}
+	filter.Kind = ""
+	return filter, err
 }
 
 // newList returns the list of all runs that a filter finds, or of those in some statuses.
 func (s *Store) newList(ctx context.Context, tx *sqlx.Tx, filter app.Filter, only ...app.Status) (l *list, err error) {
+	if filter, err = kindless(ctx, tx, filter); err != nil {
+		return nil, err
+	}
 	l = &list{tx: tx, sections: sectionsOf(filter, only...), all: span{after: 0, before: math.MaxInt64}}
 	if filter.Text != "" {
 		if !s.options.searchable {
 			return nil, app.Errorf(app.CodeInvalid, "This server cannot search in texts: it was built without SQLite's FTS5.")
 		}
-		l.match = matchOf(filter.Text)
+		if l.match, err = matchOf(ctx, tx, filter.Text); err != nil {
+			return nil, err
+		}
 	}
 	now := s.options.Now()
 	if !filter.Since.IsZero() {

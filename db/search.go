@@ -65,14 +65,27 @@ func makeSearchable(ctx context.Context, pool *sqlx.DB) (can bool, err error) {
 	return can, tx.Commit()
 }
 
-// matchOf asks for all words of a text, the last of which may go on: whoever types sees what there is so far.
-// In quotes nothing has a meaning of its own.
-func matchOf(text string) string {
+const matchesAny = `SELECT EXISTS (SELECT 1 FROM run_search WHERE run_search MATCH ?)`
+
+// matchOf asks for all words of a text or, when nothing has them all, for those whose last one goes on: so a part of a
+// word is found as well. It is not asked for at once, because for the beginning of a word the engine first gathers
+// all that match, however many these are.
+func matchOf(ctx context.Context, tx *sqlx.Tx, text string) (string, error) {
+	match := quoted(text)
+	var found bool
+	if err := tx.GetContext(ctx, &found, matchesAny, match); err != nil || found {
+		return match, err
+	}
+	return match + "*", nil
+}
+
+// quoted has the words of a text in quotes, where nothing has a meaning of its own.
+func quoted(text string) string {
 	words := strings.Fields(text)
 	for i, word := range words {
 		words[i] = `"` + strings.ReplaceAll(word, `"`, `""`) + `"`
 	}
-	return strings.Join(words, " ") + "*"
+	return strings.Join(words, " ")
 }
 
 // index writes a text of a run down for searches.
@@ -153,12 +166,21 @@ func (l *list) where() (all section) {
 
 // countSearch counts the runs among so many matches, and says whether there are more matches.
 func (l *list) countSearch(ctx context.Context, looked int) (n int, more bool, err error) {
-	low, high := rowsFrom(beyond(l.all.after)), rowsFrom(l.all.before)
 	where := l.where()
-	text := "SELECT COUNT(DISTINCT id) FROM (" + matches + "DESC LIMIT ?) AS found CROSS JOIN process_runs ON id = found.rowid / ? WHERE " + where.where + "TRUE"
-	if err := l.tx.GetContext(ctx, &n, text, append([]any{l.match, low, high, looked, partsPerRun}, where.args...)...); err != nil {
+	counts, err := countBy(ctx, l.tx, countFoundText(where), l.searchArgs(where, looked)...)
+	if err != nil {
 		return 0, false, err
 	}
-	left, err := l.searchedTo(ctx, low, high, looked)
-	return n, left > 0, err
+	left, err := l.searchedTo(ctx, rowsFrom(beyond(l.all.after)), rowsFrom(l.all.before), looked)
+	return int(counts.Total()), left > 0, err
+}
+
+// countFoundText counts the runs among the newest matches, by status. For its arguments see searchArgs.
+func countFoundText(where section) string {
+	return "SELECT status, COUNT(DISTINCT id) AS n FROM (" + matches + "DESC LIMIT ?) AS found CROSS JOIN process_runs ON id = found.rowid / ? WHERE " +
+		where.where + "TRUE GROUP BY status"
+}
+
+func (l *list) searchArgs(where section, looked int) []any {
+	return append([]any{l.match, rowsFrom(beyond(l.all.after)), rowsFrom(l.all.before), looked, partsPerRun}, where.args...)
 }

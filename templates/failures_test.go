@@ -14,10 +14,10 @@ import (
 func someFailures() app.Failures {
 	ink := app.Failure{
 		ID: 3, Kind: "report", Pattern: "exit status #\nno <b>ink</b> for #", Example: `exit status 1 "no ink" for 7`, Runs: 1234,
-		FirstAt: before(26*time.Hour), LastAt: before(time.Minute),
+		FirstAt: before(26 * time.Hour), LastAt: before(time.Minute),
 	}
 	ink.Hours[app.FailureHours-1], ink.Hours[app.FailureHours-3] = 4, 16
-	jam := app.Failure{ID: 4, Kind: "mail", Pattern: "paper jam", Example: "paper jam", Runs: 1, FirstAt: before(72*time.Hour), LastAt: before(72*time.Hour)}
+	jam := app.Failure{ID: 4, Kind: "mail", Pattern: "paper jam", Example: "paper jam", Runs: 1, FirstAt: before(72 * time.Hour), LastAt: before(72 * time.Hour)}
 	return app.Failures{Failures: []app.Failure{ink, jam}, Groups: 5, Runs: 1240}
 }
 

@@ -161,6 +161,11 @@ func testSearch(t *testing.T, subject Subject) {
 	if got := ids(page.Runs); !slices.Equal(got, []int64{failed.ID}) || page.Matches != 1 || page.More {
 		t.Errorf("among those that failed it finds %v, %d in all", got, page.Matches)
 	}
+	exact := f.in(app.Started)
+	f.ok(f.store.Report(ctx, exact, app.Report{Lines: []app.LogLine{{Text: "one file\n"}}}))
+	if got := ids(f.page(app.Query{Filter: app.Filter{Text: "file"}}).Runs); !slices.Equal(got, []int64{exact.ID}) {
+		t.Errorf("where there is the whole word, it finds %v", got)
+	}
 	f.checkManyMatches(t)
 }
 
