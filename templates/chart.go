@@ -122,10 +122,10 @@ func roundUp(value float64) float64 {
 }
 
 // Top is what the upper edge stands for, Half the line in the middle, and Per the time in which so many happen.
-func (p period) Top() string { top, _, _ := p.scale(); return humanize.Ftoa(top) }
+func (p period) Top() string { top, _, _ := p.scale(); return humanize.Commaf(top) }
 
 // Half see Top.
-func (p period) Half() string { top, _, _ := p.scale(); return humanize.Ftoa(top / 2) }
+func (p period) Half() string { top, _, _ := p.scale(); return humanize.Commaf(top / 2) }
 
 // Per see Top.
 func (p period) Per() string { _, per, _ := p.scale(); return per }
@@ -174,7 +174,7 @@ func (p period) Words() string {
 	_, _, unit = p.scale()
 	return fmt.Sprintf("%s created, %s started, %s completed, %s failed. At the most there were about %s %s.",
 		humanize.Comma(sum.Created), humanize.Comma(sum.Started), humanize.Comma(sum.Completed), humanize.Comma(sum.Failed),
-		humanize.Ftoa(math.Round(10*peak*unit.Seconds())/10), per)
+		humanize.Commaf(math.Round(10*peak*unit.Seconds())/10), per)
 }
 
 // flows is a row of the table.
