@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -69,5 +70,30 @@ func TestNobodyUsesWhatIsForbidden(t *testing.T) {
 	})
 	if err != nil || looked < 50 {
 		t.Errorf("%d files were looked at: %v", looked, err)
+	}
+}
+
+// What docs/promises.md names must be there, or it promises more than is held.
+func TestThePromisesAreHeldByTestsThatExist(t *testing.T) {
+	t.Parallel()
+	promises := readFile(t, "docs/promises.md")
+	named := regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9]+)`").FindAllStringSubmatch(promises, -1)
+	if len(named) < 40 {
+		t.Fatalf("it names %d tests", len(named))
+	}
+	var all strings.Builder
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, "_test.go") {
+			all.WriteString(readFile(t, path))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range named {
+		if name[1] != "TestMain" && !strings.Contains(all.String(), "func "+name[1]+"(") {
+			t.Errorf("there is no %s", name[1])
+		}
 	}
 }
