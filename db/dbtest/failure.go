@@ -89,6 +89,24 @@ func testFailures(t *testing.T, subject Subject) {
 		}
 		f.failsAlike(f.all())
 	})
+	testFailedLists(t, subject)
+	if subject.Reopen != nil {
+		t.Run("one that crashed too often has failed as well", func(t *testing.T) {
+			t.Parallel()
+			f := openWith(t, subject, Settings{MaxCrashes: 1})
+			run := f.in(app.Started)
+			f.store = subject.Reopen(t, f.store)
+			if got := f.get(run.ID); got.Status != app.Failed || got.Failure == 0 {
+				t.Errorf("it is %+v", got)
+			}
+			f.failsAlike(f.all())
+		})
+	}
+}
+
+// testFailedLists is about what is asked for by a failure.
+func testFailedLists(t *testing.T, subject Subject) {
+	t.Helper()
 	t.Run("a list has those that failed alike, on every page, and with other wishes", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
@@ -132,16 +150,4 @@ func testFailures(t *testing.T, subject Subject) {
 		}
 		f.failsAlike(f.all())
 	})
-	if subject.Reopen != nil {
-		t.Run("one that crashed too often has failed as well", func(t *testing.T) {
-			t.Parallel()
-			f := openWith(t, subject, Settings{MaxCrashes: 1})
-			run := f.in(app.Started)
-			f.store = subject.Reopen(t, f.store)
-			if got := f.get(run.ID); got.Status != app.Failed || got.Failure == 0 {
-				t.Errorf("it is %+v", got)
-			}
-			f.failsAlike(f.all())
-		})
-	}
 }
