@@ -49,7 +49,7 @@ var sharedBrowser = sync.OnceValues(func() (context.Context, error) {
 // tab is an open page. What the browser reports of it is noted, and what it must never report, like a
 // violation of the content security policy or an uncaught exception, fails the test in the end.
 type tab struct {
-	t   *testing.T
+	t   testing.TB
 	ctx context.Context
 
 	mu       sync.Mutex
@@ -87,7 +87,7 @@ const noteScript = `(() => {
 })()`
 
 // openTab opens a page in a new window with a profile of its own. prepare is done before.
-func openTab(t *testing.T, url string, prepare ...chromedp.Action[chromedp.Void]) *tab {
+func openTab(t testing.TB, url string, prepare ...chromedp.Action[chromedp.Void]) *tab {
 	t.Helper()
 	p := newTab(t)
 	p.do(prepare...)
@@ -97,7 +97,15 @@ func openTab(t *testing.T, url string, prepare ...chromedp.Action[chromedp.Void]
 }
 
 // newTab opens an empty page.
-func newTab(t *testing.T) *tab {
+func newTab(t testing.TB) *tab {
+	t.Helper()
+	p := bareTab(t)
+	call(p, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: noteScript})
+	return p
+}
+
+// bareTab opens an empty page that notes nothing itself, which would take time.
+func bareTab(t testing.TB) *tab {
 	t.Helper()
 	browser, err := sharedBrowser()
 	if err != nil {
@@ -112,7 +120,6 @@ func newTab(t *testing.T) *tab {
 	}
 	call(p, log.Enable, cdp.Empty{})
 	call(p, network.Enable, network.EnableParams{})
-	call(p, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: noteScript})
 	// Focus goes on as if the window were the one in front, which only one of many can be.
 	call(p, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	return p

@@ -142,7 +142,7 @@ func TestARunCanBeAskedFor(t *testing.T) {
 	for _, name := range []string{"created_at", "updated_at", "started_at"} {
 		run.Value(name).String().AsDateTime("2006-01-02T15:04:05.999Z")
 	}
-	cell := `<td id="process_run_1_status" data-status="started" data-version="2">`
+	cell := `<td id="process_run_1_status" data-status="started" data-version="2" data-at="`
 	e.GET("/process_runs/1").Expect().Status(http.StatusOK).Body().
 		Contains("<!doctype html>").Contains(`hx-ws:connect="/process_runs/1/live"`).Contains(cell)
 	e.GET("/process_runs/1").WithTransformer(fragmentHeaders).Expect().Status(http.StatusOK).Body().
@@ -264,7 +264,7 @@ func TestStaticFilesMayBeKeptForEver(t *testing.T) {
 	e := newExpect(t, startProgram(t, nil))
 	page := e.GET("/process_runs").Expect().Body().Raw()
 	paths := regexp.MustCompile(`(?:href|src)="(/static/[^"]+)"`).FindAllStringSubmatch(page, -1)
-	if len(paths) != 10 {
+	if len(paths) != 11 {
 		t.Fatalf("the page asks for %v", paths)
 	}
 	for _, path := range paths {

@@ -66,7 +66,7 @@ var builtBinary = sync.OnceValues(func() (path string, err error) {
 
 // binary is a process of the real program.
 type binary struct {
-	t        *testing.T
+	t        testing.TB
 	url      string
 	database string // the path of its file
 	args     []string
@@ -77,7 +77,7 @@ type binary struct {
 }
 
 // command prepares a process of the program. Nothing of the environment of the tests reaches it.
-func command(t *testing.T, args ...string) *exec.Cmd {
+func command(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	path, err := builtBinary()
 	if err != nil {
@@ -90,7 +90,7 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 
 // startBinary starts the program on a port and with a database of its own, unless args say otherwise, and
 // returns when it serves. It is killed when the test ends.
-func startBinary(t *testing.T, args ...string) *binary {
+func startBinary(t testing.TB, args ...string) *binary {
 	t.Helper()
 	b := newBinary(t, args...)
 	b.start("127.0.0.1:0")
@@ -98,7 +98,7 @@ func startBinary(t *testing.T, args ...string) *binary {
 }
 
 // newBinary is startBinary without the start.
-func newBinary(t *testing.T, args ...string) *binary {
+func newBinary(t testing.TB, args ...string) *binary {
 	t.Helper()
 	b := &binary{t: t, args: args, log: &logged{}, database: filepath.Join(t.TempDir(), "runboard.db")}
 	t.Cleanup(b.cleanUp)
@@ -106,7 +106,7 @@ func newBinary(t *testing.T, args ...string) *binary {
 }
 
 // in is the same process for a subtest, which must not end the test around it.
-func (b *binary) in(t *testing.T) *binary {
+func (b *binary) in(t testing.TB) *binary {
 	other := *b
 	other.t = t
 	return &other
@@ -199,7 +199,7 @@ func (b *binary) kill() {
 
 var listening = regexp.MustCompile(`listening on (http://[^"\s]+)`)
 
-func urlIn(t *testing.T, line string) string {
+func urlIn(t testing.TB, line string) string {
 	t.Helper()
 	found := listening.FindStringSubmatch(line)
 	if found == nil {
@@ -293,7 +293,7 @@ func (b *binary) waitUntilDone(total int64) {
 }
 
 // eventually waits until check returns nil.
-func eventually(t *testing.T, what string, check func() error) {
+func eventually(t testing.TB, what string, check func() error) {
 	t.Helper()
 	err := errors.New("it was never looked at")
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {

@@ -72,7 +72,7 @@ func TestASocketBeginsWithAllThatIsThere(t *testing.T) {
 	list.Contains(`<b id="count_completed">10</b>`).Contains(`<tr id="process_run_10">`).Contains(`<tr id="process_run_1">`)
 
 	run := watch(t, p, "/process_runs/7/live").Expect().TextMessage().Body()
-	run.HasPrefix(`<td id="process_run_7_status" data-status="completed" data-version="3" hx-swap-oob="outerMorph">`)
+	run.HasPrefix(`<td id="process_run_7_status" data-status="completed" data-version="3" data-at="`).Contains(`" hx-swap-oob="outerMorph"><span class="badge">completed`)
 	run.Contains(`<b id="count_completed">10</b>`)
 
 	older := watch(t, p, "/process_runs/live?before=4").Expect().TextMessage().Body()

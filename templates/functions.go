@@ -13,9 +13,11 @@ import (
 )
 
 // functions are what templates may call.
-func functions(asset func(string) string) template.FuncMap {
+func functions(asset func(string) string, now func() time.Time) template.FuncMap {
 	return template.FuncMap{
 		"asset":    asset,
+		"now":      now,
+		"millis":   time.Time.UnixMilli,
 		"id":       fixedID,
 		"rowID":    RowID,
 		"statusID": StatusID,
@@ -86,7 +88,7 @@ type (
 
 var fixedIDs = map[string]string{
 	"live": LiveID, "list": ListID, "pager": PagerID, "progress": ProgressID, "notice": NoticeID,
-	"connection": ConnectionID, "total": TotalID, "key": IdempotencyKeyID, "wishes": WishesID,
+	"connection": ConnectionID, "delay": DelayID, "total": TotalID, "key": IdempotencyKeyID, "wishes": WishesID,
 	"failures": FailuresID, "many": ManyID, "ask": AskID, "tickAll": TickAllID, "matches": MatchesID, "log": LogID, "follow": FollowID,
 	"summary": SummaryID, "newRuns": NewRunsID, "pause": PauseID, "help": HelpID, "keys": KeysID,
 	"unserved": UnservedID, "forecast": ForecastID,

@@ -15,6 +15,7 @@ const (
 	ProgressID       = "progress"        // "7 of the last 10 done"
 	NoticeID         = "notice"          // where answers and errors are shown
 	ConnectionID     = "connection"      // the badge that says whether the page is live
+	DelayID          = "delay"           // how long it takes until a change is shown
 	TotalID          = "count_all"       // how many runs there are
 	IdempotencyKeyID = "idempotency_key" // the form's hidden field
 	WishesID         = "wishes"          // the form of the buttons in status cells

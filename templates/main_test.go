@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -114,13 +115,14 @@ var samples = silent(map[string]app.ProcessRun{
 	},
 })
 
-// silent makes runs say nothing of their progress that do not say any.
+// silent makes runs say nothing of their progress that do not say any, and dates their last change.
 func silent(runs map[string]app.ProcessRun) map[string]app.ProcessRun {
 	for name, run := range runs {
 		if run.Percent == 0 {
 			run.Percent = app.NoPercent
-			runs[name] = run
 		}
+		run.UpdatedAt = slices.MaxFunc([]time.Time{run.CreatedAt, run.StartedAt, run.FinishedAt, run.CancelAt}, time.Time.Compare)
+		runs[name] = run
 	}
 	return runs
 }

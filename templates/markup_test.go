@@ -87,7 +87,7 @@ func TestScriptsAndStylesAreAssets(t *testing.T) {
 		for element, want := range map[string]struct {
 			key string
 			n   int
-		}{"script": {"src", 7}, "link": {"href", 3}} {
+		}{"script": {"src", 8}, "link": {"href", 3}} {
 			key, found := want.key, elements(root, named(element))
 			if len(found) != want.n {
 				t.Errorf("%s has %d times <%s>, want %d", name, len(found), element, want.n)
@@ -254,6 +254,29 @@ func TestWhatPeopleReadIsTheTextItself(t *testing.T) {
 	for _, text := range []string{run.Kind, run.Error} {
 		if !strings.Contains(facts, text) {
 			t.Errorf("%q is not in %q", text, facts)
+		}
+	}
+}
+
+// From these the page knows how old a change is, and how far the clocks are apart.
+func TestPagesSayWhenTheyWereDrawnAndCellsWhenTheyChanged(t *testing.T) {
+	t.Parallel()
+	drawing := newTemplates(t)
+	for name, drawn := range map[string]string{
+		"the board":      must(t)(drawing.Board(mixedPage(), "key-1")),
+		"a run's page":   must(t)(drawing.Run(app.RunPage{Run: samples["started"]})),
+		"the statistics": must(t)(drawing.Statistics(lively())),
+		"the error page": must(t)(drawing.Error("Not found", "There is no run.")),
+	} {
+		times := elements(parsePage(t, drawn), func(node *html.Node) bool { return attribute(node, "name") == "server-time" })
+		if len(times) != 1 || attribute(times[0], "content") != strconv.FormatInt(noon.UnixMilli(), 10) {
+			t.Errorf("%s was drawn at %v", name, times)
+		}
+	}
+	for name, run := range samples {
+		cell := byID(t, parseFragment(t, must(t)(drawing.Status(run))), templates.StatusID(run.ID))
+		if at := attribute(cell, "data-at"); at != strconv.FormatInt(run.UpdatedAt.UnixMilli(), 10) {
+			t.Errorf("%s: the cell changed at %q", name, at)
 		}
 	}
 }

@@ -45,7 +45,7 @@ func New(options Options) (*Templates, error) {
 	if t.now == nil {
 		t.now = time.Now
 	}
-	set, err := template.New("").Funcs(functions(options.Asset)).ParseFS(files, "*.html")
+	set, err := template.New("").Funcs(functions(options.Asset, t.now)).ParseFS(files, "*.html")
 	if err != nil {
 		return nil, fmt.Errorf("templates: %w", err)
 	}
