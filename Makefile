@@ -12,7 +12,7 @@ export CGO_ENABLED := 1
 # SQLite with its full-text search. Without it all works but the search in errors and logs, which then says so.
 TAGS := -tags sqlite_fts5
 
-.PHONY: run build test check vuln fuzz mutate browser clean
+.PHONY: run build test check vuln fuzz mutate smooth browser clean
 
 run: build
 	bin/runboard
@@ -59,6 +59,11 @@ fuzz: $(ASSETS)
 # make mutate ONLY="a start" tries those with that in their names.
 mutate: $(ASSETS) browser
 	go run ./.ci/mutate $(if $(ONLY),"$(ONLY)")
+
+# How a page does in a browser above a million runs and while a thousand new ones a second are started: the longest task
+# of its main thread, how long keys wait, how long narrowed lists take. make smooth SMOOTH_ROWS=10000 SMOOTH_TIME=5s is a quick try.
+smooth: $(ASSETS) browser
+	go test $(TAGS) -run '^$$' -bench Smooth -benchtime 1x .
 
 # The browser of the browser tests. CHROMIUM names another one.
 browser:
