@@ -5,9 +5,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"runboard/app"
 )
 
 // complaints has axe look at a page, and returns what it finds wrong.
@@ -25,7 +28,8 @@ func (p *tab) complaints() []string {
 func TestEverybodyCanUseEveryPage(t *testing.T) {
 	t.Parallel()
 	kind, open := gate("gate")
-	p := startProgram(t, nil, kind, workThat("import", "the disk is full"), commands(t, "talk=sh -c 'echo one; echo two >&2; echo progress: 40% half; exec sleep 1000'")[0])
+	long := func(c *app.Config) { c.RunTimeout = time.Hour } // there is much to look at
+	p := startProgram(t, long, kind, workThat("import", "the disk is full"), commands(t, "talk=sh -c 'echo one; echo two >&2; echo progress: 40% half; exec sleep 1000'")[0])
 	e := newExpect(t, p)
 	e.POST("/process_runs").WithFormField("count", 8).WithFormField("kind", "import").Expect().Status(http.StatusSeeOther)
 	path := startRun(e, "talk")
