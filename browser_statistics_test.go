@@ -5,6 +5,7 @@ import (
 	"math"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,11 +16,17 @@ import (
 	"runboard/db"
 )
 
+// clock shows the time that it was set to. The store reads it whenever it likes.
+type clock struct{ unixMicro atomic.Int64 }
+
+func (c *clock) now() time.Time    { return time.UnixMicro(c.unixMicro.Load()) }
+func (c *clock) set(now time.Time) { c.unixMicro.Store(now.UnixMicro()) }
+
 // past plays a past in a store whose clock it sets.
 type past struct {
 	t       *testing.T
 	store   *db.Store
-	now     time.Time
+	clock   clock
 	waiting map[string][]app.ProcessRun // by kind, oldest first
 }
 
@@ -40,13 +47,13 @@ func (p *past) work(kind string, n int, about time.Duration) {
 	p.t.Helper()
 	runs := p.waiting[kind][:min(n, len(p.waiting[kind]))]
 	p.waiting[kind] = p.waiting[kind][len(runs):]
-	began := p.now
+	began := p.clock.now()
 	p.each(runs, func(run *app.ProcessRun) (err error) {
 		*run, err = p.store.Start(p.t.Context(), *run)
 		return err
 	})
 	for part, i := len(runs)/3+1, 0; i < len(runs); i += part {
-		p.now = p.now.Add(about / 3)
+		p.clock.set(p.clock.now().Add(about / 3))
 		p.each(runs[i:min(i+part, len(runs))], func(run *app.ProcessRun) error {
 			if run.ID%8 == 0 {
 				return p.store.Finish(p.t.Context(), *run, app.Outcome{Status: app.Failed, Error: "the disk is full"})
@@ -54,7 +61,7 @@ func (p *past) work(kind string, n int, about time.Duration) {
 			return p.store.Finish(p.t.Context(), *run, app.Outcome{Status: app.Completed})
 		})
 	}
-	p.now = began
+	p.clock.set(began)
 }
 
 // each does something with all runs at once.
@@ -79,7 +86,7 @@ func busyDay(t *testing.T) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "test.db")
 	p := &past{t: t, waiting: map[string][]app.ProcessRun{}}
-	store, err := db.Open(t.Context(), db.Options{Path: path, Synchronous: "normal", Now: func() time.Time { return p.now }})
+	store, err := db.Open(t.Context(), db.Options{Path: path, Synchronous: "normal", Now: p.clock.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,22 +94,22 @@ func busyDay(t *testing.T) (path string) {
 	end := time.Now()
 	for i := range int((app.DaySpan - app.RecentSpan) / app.DayStep) {
 		n := int(60 * wave(i, 20) * wave(i, 5))
-		p.now = end.Add(-app.DaySpan + time.Duration(i+1)*app.DayStep)
+		p.clock.set(end.Add(-app.DaySpan + time.Duration(i+1)*app.DayStep))
 		p.create("backup", n)
 		p.create("report", n/4)
-		p.now = p.now.Add(20 * time.Second)
+		p.clock.set(p.clock.now().Add(20 * time.Second))
 		p.work("backup", n, 9*time.Second)
 		p.work("report", n/4, 70*time.Second)
 	}
 	for i := range int(app.RecentSpan / app.RecentStep) {
 		n := int(2.5 * wave(i, 12) * wave(i+9, 4))
-		p.now = end.Add(-app.RecentSpan + time.Duration(i)*app.RecentStep)
+		p.clock.set(end.Add(-app.RecentSpan + time.Duration(i)*app.RecentStep))
 		p.create("backup", n)
 		p.create("report", n/2)
 		if i > 30 && i < 50 {
 			p.create("backup", 12)
 		}
-		p.now = p.now.Add(2 * time.Second)
+		p.clock.set(p.clock.now().Add(2 * time.Second))
 		p.work("backup", 4, 5*time.Second) // which is all it can
 		p.work("report", n/2, 7*time.Second)
 	}

@@ -81,8 +81,8 @@ func TestTooManyDifferentFailuresGoTogether(t *testing.T) {
 
 func TestFailuresThatNobodyHasAnyMoreAreForgotten(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	store := newStore(t, Options{Now: func() time.Time { return now }})
+	clock := newClock()
+	store := newStore(t, Options{Now: clock.now})
 	gone, kept := failWith(t, store, "gone"), failWith(t, store, "kept")
 	if err := store.Delete(ctx, gone.ID); err != nil {
 		t.Fatal(err)
@@ -91,7 +91,7 @@ func TestFailuresThatNobodyHasAnyMoreAreForgotten(t *testing.T) {
 		later                  time.Duration
 		failures, hours, shown int
 	}{{0, 2, 2, 1}, {23 * time.Hour, 2, 2, 1}, {2 * time.Hour, 1, 0, 1}} {
-		now = now.Add(step.later)
+		clock.advance(step.later)
 		if err := store.pruneFailures(ctx); err != nil {
 			t.Fatal(err)
 		}

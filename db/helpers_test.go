@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,18 @@ const patience = 30 * time.Second
 const kind = "simulated"
 
 var ctx = context.Background()
+
+// clock shows the time that it was set to. A store reads it whenever it likes.
+type clock struct{ unixMicro atomic.Int64 }
+
+func newClock() *clock {
+	c := &clock{}
+	c.unixMicro.Store(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC).UnixMicro())
+	return c
+}
+
+func (c *clock) now() time.Time          { return time.UnixMicro(c.unixMicro.Load()) }
+func (c *clock) advance(d time.Duration) { c.unixMicro.Add(d.Microseconds()) }
 
 // newStore opens a new file with these options.
 func newStore(t testing.TB, options Options) *Store {

@@ -39,8 +39,8 @@ func rows(t *testing.T, store *Store, table string) (n int) {
 
 func TestFinishedRunsAreDroppedWhenTheyAreOld(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	store := newStore(t, Options{KeepFinished: time.Hour, Now: func() time.Time { return now }})
+	clock := newClock()
+	store := newStore(t, Options{KeepFinished: time.Hour, Now: clock.now})
 	statuses := []app.Status{app.Completed, app.Failed, app.Completed, app.Failed}
 	for i, run := range create(t, store, 900) {
 		if i < 880 {
@@ -56,12 +56,12 @@ func TestFinishedRunsAreDroppedWhenTheyAreOld(t *testing.T) {
 		}
 	}
 	young := create(t, store, 1)[0]
-	now = now.Add(30 * time.Minute)
+	clock.advance(30 * time.Minute)
 	finish(t, store, young, app.Failed)
 	if n, err := store.pruneAll(ctx); n != 0 || err != nil {
 		t.Errorf("before their time %d are dropped: %v", n, err)
 	}
-	now = now.Add(31 * time.Minute)
+	clock.advance(31 * time.Minute)
 	if n, err := store.pruneAll(ctx); n != 885 || err != nil {
 		t.Errorf("%d are dropped: %v", n, err)
 	}
@@ -112,10 +112,10 @@ func TestARunThatIsTriedAgainMeanwhileIsNotDropped(t *testing.T) {
 
 func TestNothingIsDroppedWithoutALimit(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	store := newStore(t, Options{Now: func() time.Time { return now }})
+	clock := newClock()
+	store := newStore(t, Options{Now: clock.now})
 	finish(t, store, create(t, store, 1)[0], app.Completed)
-	now = now.Add(1e6 * time.Hour)
+	clock.advance(1e6 * time.Hour)
 	if n, err := store.pruneAll(ctx); n != 0 || err != nil {
 		t.Errorf("%d are dropped: %v", n, err)
 	}
