@@ -1,11 +1,12 @@
 package main
 
 import (
+	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -19,19 +20,23 @@ import (
 	_ "github.com/mattn/go-sqlite3"
 )
 
-const crashes = 10
+var crashRounds = flag.Int("crash-rounds", 20, "how often the program is killed")
 
-// The process is killed again and again at random moments while clients start runs. Whatever was
-// acknowledged must be there, a request that is repeated must not count twice, and in the end all is done.
+// The process is killed again and again at random moments while clients start runs and sockets watch. Whatever was
+// acknowledged must be there, a request that is repeated must not count twice, nobody may see a run go back, and in
+// the end all is done.
 func TestCrashesLoseAndDoubleNothing(t *testing.T) {
 	t.Parallel()
-	b := startBinary(t, "--delay-min", "0s", "--delay-max", "20ms", "--failure-rate", "0.3",
-		"--workers", "10", "--max-crashes", "1000", "--post-rate", "0")
+	notes := filepath.Join(t.TempDir(), "notes")
+	b := newBinary(t, "--workers", "10", "--max-attempts", "2", "--max-crashes", "1000", "--post-rate", "0", "--upgrade-rate", "0")
+	b.itself, b.env = true, []string{notesVariable + "=" + notes}
+	b.start("127.0.0.1:0")
+	stopWatching := watchThroughCrashes(t, b, "/process_runs/live", "/process_runs/live?status=completed", "/process_runs/5/live")
 	clients := make([]*crashClient, 3)
 	for i := range clients {
 		clients[i] = &crashClient{number: i}
 	}
-	for range crashes {
+	for range *crashRounds {
 		var posting sync.WaitGroup
 		for _, c := range clients {
 			posting.Go(func() { c.postUntilCut(b) })
@@ -54,11 +59,58 @@ func TestCrashesLoseAndDoubleNothing(t *testing.T) {
 	if !strings.Contains(b.log.String(), "interrupted by a crash") {
 		t.Error("no crash interrupted any run, so this has tested nothing")
 	}
+	stopWatching()
 	b.signal(syscall.SIGTERM)
 	if status := b.wait(); status != 0 {
 		t.Errorf("after SIGTERM the exit status is %d", status)
 	}
 	checkDatabase(t, b.database, counts, wanted)
+	checkWork(t, b.database, readNotes(t, notes))
+}
+
+// watchThroughCrashes keeps sockets open until stop is called, and opens them again when they are cut. It fails when
+// one of them ever sees an older version of a run than before.
+func watchThroughCrashes(t *testing.T, b *binary, paths ...string) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	address := "ws" + strings.TrimPrefix(b.url, "http")
+	var watching sync.WaitGroup
+	for _, path := range paths {
+		watching.Go(func() {
+			seen, cuts := screen{}, 0
+			for ; ctx.Err() == nil; time.Sleep(10 * time.Millisecond) {
+				conn, _, err := websocket.DefaultDialer.DialContext(ctx, address+path, nil)
+				if err != nil {
+					continue // until it is back
+				}
+				readUntil(ctx, conn, func(frame string) { seen.apply(t, frame) })
+				cuts++
+			}
+			if len(seen) == 0 || cuts == 0 {
+				t.Errorf("%s was cut %d times and showed %d runs", path, cuts, len(seen))
+			}
+		})
+	}
+	return func() { cancel(); watching.Wait() }
+}
+
+// checkWork compares what was done with what the file says about it.
+func checkWork(t *testing.T, path string, work noted) {
+	t.Helper()
+	var runs []struct {
+		ID       int64
+		Attempts int `db:"attempt"`
+		Crashes  int
+	}
+	if err := openFile(t, path).Select(&runs, "SELECT id, attempt, crashes FROM process_runs"); err != nil {
+		t.Fatal(err)
+	}
+	for _, run := range runs {
+		if begun, ended := work.begun[run.ID], work.ended[run.ID]; ended < run.Attempts || begun > run.Attempts+run.Crashes {
+			t.Errorf("run %d was begun %d times and came to its end %d times, after %d attempts and %d crashes",
+				run.ID, begun, ended, run.Attempts, run.Crashes)
+		}
+	}
 }
 
 // crashClient starts runs and remembers what was promised to it.
@@ -142,8 +194,8 @@ func checkDatabase(t *testing.T, path string, counts map[string]int64, total int
 	if n := number(t, db, "SELECT count(*) FROM process_runs"); n != total {
 		t.Errorf("there are %d runs instead of %d", n, total)
 	}
-	// Each was created, and each crash is a start and a giving back, and then came the last start and the end.
-	if n := number(t, db, "SELECT count(*) FROM process_runs WHERE version <> 3 + 2 * crashes OR attempt <> 1"); n != 0 {
+	// Each was created, each attempt is a start and an end, and each crash is a start and a giving back.
+	if n := number(t, db, "SELECT count(*) FROM process_runs WHERE version <> 1 + 2 * (attempt + crashes) OR attempt NOT IN (1, 2)"); n != 0 {
 		t.Errorf("%d runs have a version or an attempt that cannot be", n)
 	}
 	if number(t, db, "SELECT sum(crashes) FROM process_runs") == 0 {
@@ -167,199 +219,4 @@ func number(t *testing.T, db *sqlx.DB, query string, args ...any) (n int64) {
 		t.Fatal(err)
 	}
 	return n
-}
-
-// untilStarted waits until at least n runs are being worked on.
-func (b *binary) untilStarted(n int64) {
-	b.t.Helper()
-	eventually(b.t, fmt.Sprintf("%d runs are started", n), func() error {
-		if c := b.list("/process_runs").Counts; c["started"] < n {
-			return fmt.Errorf("the counts are %v", c)
-		}
-		return nil
-	})
-}
-
-func TestSIGTERMLetsWorkEnd(t *testing.T) {
-	t.Parallel()
-	b := startBinary(t, inSteps...)
-	closed := closeCodes(t, b, "/process_runs/live", "/process_runs/live?status=failed", "/process_runs/live")
-	b.post(10)
-	b.untilStarted(10)
-	b.signal(syscall.SIGTERM)
-	if status := b.wait(); status != 0 {
-		t.Errorf("the exit status is %d", status)
-	}
-	for range 3 {
-		if code := <-closed; code != websocket.CloseServiceRestart {
-			t.Errorf("a socket was closed with %d", code)
-		}
-	}
-	if _, err := os.Stat(b.database + "-wal"); err == nil { // whoever copies the file alone would lose it
-		t.Error("the write-ahead log is left behind")
-	}
-	db := openFile(t, b.database)
-	if n := number(t, db, "SELECT count(*) FROM process_runs WHERE status IN (2, 3)"); n != 10 {
-		t.Errorf("%d of 10 runs came to their end", n)
-	}
-}
-
-func TestWorkThatDoesNotEndInTimeIsGivenBack(t *testing.T) {
-	t.Parallel()
-	b := startBinary(t, "--delay-min", "0s", "--delay-max", "10m", "--run-timeout", "1h",
-		"--workers", "1000", "--drain-timeout", "200ms")
-	closed := closeCodes(t, b, "/process_runs/live")
-	b.post(1000)
-	b.untilStarted(1)
-	b.signal(syscall.SIGTERM)
-	if status := b.wait(); status != 0 {
-		t.Errorf("the exit status is %d", status)
-	}
-	if code := <-closed; code != websocket.CloseServiceRestart {
-		t.Errorf("the socket was closed with %d", code)
-	}
-	db := openFile(t, b.database)
-	if n := number(t, db, "SELECT count(*) FROM process_runs WHERE status = 1"); n != 0 {
-		t.Errorf("%d runs are left started", n)
-	}
-	if n := number(t, db, "SELECT count(*) FROM process_runs WHERE status = 0 AND version = 3"); n == 0 {
-		t.Error("no run was given back")
-	}
-	if n := number(t, db, "SELECT count(*) FROM process_runs WHERE status = 0 AND (attempt <> 0 OR crashes <> 0)"); n != 0 {
-		t.Errorf("%d runs lost an attempt by a shutdown", n)
-	}
-}
-
-// closeCodes opens a socket for each path, and returns a channel with the codes that they were closed with.
-func closeCodes(t *testing.T, b *binary, paths ...string) <-chan int {
-	t.Helper()
-	codes := make(chan int, len(paths))
-	var reading sync.WaitGroup
-	for _, path := range paths {
-		conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(b.url, "http")+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		reading.Go(func() {
-			defer conn.Close()
-			for {
-				if _, _, err := conn.ReadMessage(); err != nil {
-					code := -1
-					if closed, ok := err.(*websocket.CloseError); ok {
-						code = closed.Code
-					}
-					codes <- code
-					return
-				}
-			}
-		})
-	}
-	t.Cleanup(reading.Wait)
-	return codes
-}
-
-func TestTheSecondSIGTERMEndsItAtOnce(t *testing.T) {
-	t.Parallel()
-	// What is started here goes on for five minutes, on the average, and may: only the second signal ends it.
-	b := startBinary(t, "--delay-min", "0s", "--delay-max", "10m", "--run-timeout", "1h",
-		"--workers", "1000", "--drain-timeout", "1h")
-	b.post(1000)
-	b.untilStarted(2)
-	started := b.list("/process_runs?status=started").ProcessRuns
-	b.signal(syscall.SIGTERM)
-	eventually(t, "it begins to shut down", func() error {
-		if text := b.log.String(); !strings.Contains(text, "shutting down") {
-			return fmt.Errorf("the log is %s", text)
-		}
-		return nil
-	})
-	b.signal(syscall.SIGTERM)
-	if status := b.wait(); status != exitFailed {
-		t.Errorf("the exit status is %d", status)
-	}
-	b.restart() // and nothing is lost
-	if n := total(b); n != 1000 {
-		t.Errorf("there are %d runs instead of 1000", n)
-	}
-	for _, run := range started {
-		now := struct{ Crashes int }{-1}
-		if err := b.get(fmt.Sprint("/process_runs/", run.ID), &now); err != nil || now.Crashes != 0 {
-			t.Errorf("it is counted as a crash of run %d: %+v: %v", run.ID, now, err)
-		}
-	}
-	if strings.Contains(b.log.String(), "interrupted by a crash") {
-		t.Error("at the next start it is taken for a crash")
-	}
-}
-
-func TestASecondProcessLeavesTheDatabaseAlone(t *testing.T) {
-	t.Parallel()
-	b := startBinary(t, atOnce...)
-	b.post(3)
-	b.waitUntilDone(3)
-	out, status := runToEnd(t, nil, "--addr", "127.0.0.1:0", "--database-url", "sqlite:"+b.database)
-	if status != exitFailed || strings.Count(out, "\n") != 1 || !strings.Contains(out, filepath.Base(b.database)) {
-		t.Errorf("the second process ends with %d and says %q", status, out)
-	}
-	b.post(2)
-	b.waitUntilDone(5)
-}
-
-// runToEnd runs a process that is to end by itself, in an empty directory that must stay empty.
-func runToEnd(t *testing.T, environment []string, args ...string) (out string, status int) {
-	t.Helper()
-	cmd := command(t, args...)
-	cmd.Dir, cmd.Env = t.TempDir(), append(cmd.Env, environment...)
-	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
-	defer timer.Stop()
-	said, err := cmd.CombinedOutput()
-	if cmd.ProcessState == nil {
-		t.Fatal(err)
-	}
-	if left, err := os.ReadDir(cmd.Dir); err != nil || len(left) > 0 {
-		t.Errorf("it left %v behind, %v", left, err)
-	}
-	return string(said), cmd.ProcessState.ExitCode()
-}
-
-func TestAWrongSettingIsRefusedInOneLine(t *testing.T) {
-	t.Parallel()
-	for _, wrong := range wrongSettings {
-		flag := strings.SplitN(wrong, "=", 2)[0]
-		t.Run(wrong, func(t *testing.T) {
-			out, status := runToEnd(t, nil, "--addr=127.0.0.1:0", "--"+wrong)
-			checkRefusal(t, flag, out, status)
-		})
-		t.Run(wrong+" in the environment", func(t *testing.T) {
-			name, value, _ := strings.Cut(wrong, "=")
-			name = strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-			out, status := runToEnd(t, []string{name + "=" + value})
-			checkRefusal(t, flag, out, status)
-		})
-	}
-	for _, args := range [][]string{{"--no-such-flag"}, {"no-such-command"}, {"--workers"}} {
-		t.Run(args[0], func(t *testing.T) {
-			out, status := runToEnd(t, nil, args...)
-			checkRefusal(t, strings.TrimPrefix(args[0], "--"), out, status)
-		})
-	}
-}
-
-func checkRefusal(t *testing.T, flag, out string, status int) {
-	t.Helper()
-	if status != exitUsage || strings.Count(out, "\n") != 1 || !strings.Contains(out, flag) {
-		t.Errorf("it ends with %d and says %q", status, out)
-	}
-}
-
-var wrongSettings = []string{
-	"addr=127.0.0.1", "addr=127.0.0.1:99999", "addr=:3000", "addr=0.0.0.0:3000", "addr=127.0.0.1:",
-	"database-url=runboard.db", "database-url=sqlite:", "database-url=sqlite::memory:", "database-url=mysql://a:b@c/d",
-	"workers=0", "workers=-1", "workers=ten", "workers=1.5", "workers=99999999999999999999",
-	"delay-min=-1s", "delay-min=2", "delay-max=1s", "delay-max=soon",
-	"failure-rate=1.1", "failure-rate=-0.1", "failure-rate=NaN", "failure-rate=often",
-	"max-attempts=0", "max-crashes=0", "run-timeout=0s", "run-timeout=1", "drain-timeout=-1s", "drain-timeout=long",
-	"synchronous=off", "max-pending=0", "max-sockets=0", "max-sockets-per-address=0",
-	"upgrade-rate=-1", "upgrade-rate=Inf", "post-rate=-1", "post-rate=x",
-	"public-origin=board.example", "public-origin=https://board.example/path", "auth=user", "auth=:", "log-format=xml",
 }

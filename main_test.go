@@ -33,6 +33,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(poisonVariable) != "" {
 		runPoisoned()
 	}
+	if path := os.Getenv(notesVariable); path != "" {
+		runNoting(path)
+	}
 	goleak.VerifyTestMain(tests{m},
 		// fasthttp starts these once, or ends them some seconds later, and offers no way to wait for that.
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),

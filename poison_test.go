@@ -32,18 +32,7 @@ func runPoisoned() {
 		os.Exit(poisonStatus)
 		return nil
 	}}
-	config, err := parse(nil)
-	if err != nil {
-		panic(err)
-	}
-	registry, err := jobs.NewRegistry(innocent, poison)
-	if err != nil {
-		panic(err)
-	}
-	p, err := open(context.Background(), config, registry, slog.New(slog.DiscardHandler))
-	if err != nil {
-		panic(err)
-	}
+	p := openAs(slog.New(slog.DiscardHandler), innocent, poison)
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		for ; ; time.Sleep(5 * time.Millisecond) {
@@ -54,10 +43,7 @@ func runPoisoned() {
 			}
 		}
 	}()
-	if err := p.run(ctx, context.Background()); err != nil {
-		panic(err)
-	}
-	os.Exit(0)
+	p.runToExit(ctx)
 }
 
 // fillPoisoned makes a database with two poisonous runs among innocent ones.

@@ -21,6 +21,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fasthttp/websocket"
 )
 
 // patience is how long a test waits for what must happen. It is no measure of how long that takes: it
@@ -69,6 +71,7 @@ type binary struct {
 	t        testing.TB
 	url      string
 	database string // the path of its file
+	itself   bool   // whether it is the binary of the tests, which env makes the program
 	args     []string
 	env      []string
 	cmd      *exec.Cmd
@@ -123,6 +126,9 @@ func (b *binary) start(addr string) {
 	b.t.Helper()
 	args := append([]string{"--addr", addr, "--database-url", "sqlite:" + b.database}, b.args...)
 	b.cmd, b.ended = command(b.t, args...), make(chan struct{})
+	if b.itself {
+		b.cmd.Path = os.Args[0]
+	}
 	b.cmd.Env = append(b.cmd.Env, b.env...)
 	stderr, err := b.cmd.StderrPipe()
 	if err != nil {
@@ -292,6 +298,16 @@ func (b *binary) waitUntilDone(total int64) {
 	})
 }
 
+// readUntil calls each with what a socket is sent until ctx ends or it is cut, and closes it.
+func readUntil(ctx context.Context, conn *websocket.Conn, each func(frame string)) {
+	closing := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer closing()
+	defer conn.Close()
+	for _, frame, err := conn.ReadMessage(); err == nil; _, frame, err = conn.ReadMessage() {
+		each(string(frame))
+	}
+}
+
 // eventually waits until check returns nil.
 func eventually(t testing.TB, what string, check func() error) {
 	t.Helper()
@@ -320,4 +336,15 @@ func (l *logged) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
+}
+
+// untilStarted waits until at least n runs are being worked on.
+func (b *binary) untilStarted(n int64) {
+	b.t.Helper()
+	eventually(b.t, fmt.Sprintf("%d runs are started", n), func() error {
+		if c := b.list("/process_runs").Counts; c["started"] < n {
+			return fmt.Errorf("the counts are %v", c)
+		}
+		return nil
+	})
 }

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -63,5 +65,117 @@ func TestAShutdownTakesLeaveOfAThousandSocketsAndTwentyRuns(t *testing.T) {
 	}
 	if n := running(t, "sleep 98765"); n != 0 {
 		t.Errorf("%d processes go on", n)
+	}
+}
+
+func TestSIGTERMLetsWorkEnd(t *testing.T) {
+	t.Parallel()
+	b := startBinary(t, inSteps...)
+	closed := closeCodes(t, b, "/process_runs/live", "/process_runs/live?status=failed", "/process_runs/live")
+	b.post(10)
+	b.untilStarted(10)
+	b.signal(syscall.SIGTERM)
+	if status := b.wait(); status != 0 {
+		t.Errorf("the exit status is %d", status)
+	}
+	for range 3 {
+		if code := <-closed; code != websocket.CloseServiceRestart {
+			t.Errorf("a socket was closed with %d", code)
+		}
+	}
+	if _, err := os.Stat(b.database + "-wal"); err == nil { // whoever copies the file alone would lose it
+		t.Error("the write-ahead log is left behind")
+	}
+	db := openFile(t, b.database)
+	if n := number(t, db, "SELECT count(*) FROM process_runs WHERE status IN (2, 3)"); n != 10 {
+		t.Errorf("%d of 10 runs came to their end", n)
+	}
+}
+
+func TestWorkThatDoesNotEndInTimeIsGivenBack(t *testing.T) {
+	t.Parallel()
+	b := startBinary(t, "--delay-min", "0s", "--delay-max", "10m", "--run-timeout", "1h",
+		"--workers", "1000", "--drain-timeout", "200ms")
+	closed := closeCodes(t, b, "/process_runs/live")
+	b.post(1000)
+	b.untilStarted(1)
+	b.signal(syscall.SIGTERM)
+	if status := b.wait(); status != 0 {
+		t.Errorf("the exit status is %d", status)
+	}
+	if code := <-closed; code != websocket.CloseServiceRestart {
+		t.Errorf("the socket was closed with %d", code)
+	}
+	db := openFile(t, b.database)
+	if n := number(t, db, "SELECT count(*) FROM process_runs WHERE status = 1"); n != 0 {
+		t.Errorf("%d runs are left started", n)
+	}
+	if n := number(t, db, "SELECT count(*) FROM process_runs WHERE status = 0 AND version = 3"); n == 0 {
+		t.Error("no run was given back")
+	}
+	if n := number(t, db, "SELECT count(*) FROM process_runs WHERE status = 0 AND (attempt <> 0 OR crashes <> 0)"); n != 0 {
+		t.Errorf("%d runs lost an attempt by a shutdown", n)
+	}
+}
+
+// closeCodes opens a socket for each path, and returns a channel with the codes that they were closed with.
+func closeCodes(t *testing.T, b *binary, paths ...string) <-chan int {
+	t.Helper()
+	codes := make(chan int, len(paths))
+	var reading sync.WaitGroup
+	for _, path := range paths {
+		conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(b.url, "http")+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reading.Go(func() {
+			defer conn.Close()
+			for {
+				if _, _, err := conn.ReadMessage(); err != nil {
+					code := -1
+					if closed, ok := err.(*websocket.CloseError); ok {
+						code = closed.Code
+					}
+					codes <- code
+					return
+				}
+			}
+		})
+	}
+	t.Cleanup(reading.Wait)
+	return codes
+}
+
+func TestTheSecondSIGTERMEndsItAtOnce(t *testing.T) {
+	t.Parallel()
+	// What is started here goes on for five minutes, on the average, and may: only the second signal ends it.
+	b := startBinary(t, "--delay-min", "0s", "--delay-max", "10m", "--run-timeout", "1h",
+		"--workers", "1000", "--drain-timeout", "1h")
+	b.post(1000)
+	b.untilStarted(2)
+	started := b.list("/process_runs?status=started").ProcessRuns
+	b.signal(syscall.SIGTERM)
+	eventually(t, "it begins to shut down", func() error {
+		if text := b.log.String(); !strings.Contains(text, "shutting down") {
+			return fmt.Errorf("the log is %s", text)
+		}
+		return nil
+	})
+	b.signal(syscall.SIGTERM)
+	if status := b.wait(); status != exitFailed {
+		t.Errorf("the exit status is %d", status)
+	}
+	b.restart() // and nothing is lost
+	if n := total(b); n != 1000 {
+		t.Errorf("there are %d runs instead of 1000", n)
+	}
+	for _, run := range started {
+		now := struct{ Crashes int }{-1}
+		if err := b.get(fmt.Sprint("/process_runs/", run.ID), &now); err != nil || now.Crashes != 0 {
+			t.Errorf("it is counted as a crash of run %d: %+v: %v", run.ID, now, err)
+		}
+	}
+	if strings.Contains(b.log.String(), "interrupted by a crash") {
+		t.Error("at the next start it is taken for a crash")
 	}
 }

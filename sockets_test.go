@@ -35,13 +35,15 @@ type screen map[string]struct {
 	version int
 }
 
-// apply takes a frame in. It fails when a version falls.
+// apply takes a frame in. It fails when a version falls, or means two states.
 func (s screen) apply(t *testing.T, frame string) {
 	t.Helper()
 	for _, cell := range cellPattern.FindAllStringSubmatch(frame, -1) {
 		version, _ := strconv.Atoi(cell[3])
 		if before := s[cell[1]]; version < before.version {
 			t.Errorf("run %s went from version %d back to %d", cell[1], before.version, version)
+		} else if version == before.version && cell[2] != before.status {
+			t.Errorf("version %d of run %s was %s and is %s", version, cell[1], before.status, cell[2])
 		}
 		s[cell[1]] = struct {
 			status  string

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"syscall"
+	"testing"
+	"time"
+
+	"runboard/app"
+	"runboard/jobs"
+)
+
+// notesVariable makes the binary of the tests the program, with work that notes in the file of this name when it
+// begins and when it ends. Nothing of that is lost when the process is killed.
+const notesVariable = "RUNBOARD_TEST_NOTES"
+
+// runNoting is the program until it is asked to end.
+func runNoting(path string) {
+	notes, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		panic(err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	note := jobs.Kind{Name: "note", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
+		_, _ = fmt.Fprintf(notes, "%d begins %d\n", os.Getpid(), run.ID)
+		time.Sleep(rand.N(20 * time.Millisecond))
+		_, _ = fmt.Fprintf(notes, "%d ends %d\n", os.Getpid(), run.ID)
+		if rand.IntN(5) == 0 {
+			return errors.New("no ink")
+		}
+		return nil
+	}}
+	openAs(slog.New(slog.NewTextHandler(os.Stderr, nil)), note).runToExit(ctx)
+}
+
+// openAs opens the program with other kinds than its own, in a process that is to be it.
+func openAs(log *slog.Logger, kinds ...jobs.Kind) *program {
+	config, err := parse(os.Args[1:])
+	if err != nil {
+		panic(err)
+	}
+	registry, err := jobs.NewRegistry(kinds...)
+	if err != nil {
+		panic(err)
+	}
+	p, err := open(context.Background(), config, registry, log)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+// runToExit runs until ctx ends, and ends the process.
+func (p *program) runToExit(ctx context.Context) {
+	if err := p.run(ctx, context.Background()); err != nil {
+		panic(err)
+	}
+	os.Exit(0)
+}
+
+// noted is how often the work of each run began, and how often it came to its end.
+type noted struct{ begun, ended map[int64]int }
+
+// readNotes reads what was noted. It fails when a run was worked on twice at the same time.
+func readNotes(t *testing.T, path string) noted {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	all := noted{map[int64]int{}, map[int64]int{}}
+	atWork := map[int64]int{} // which process last began a run and has not ended it
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		var process int
+		var id int64
+		var what string
+		if _, err := fmt.Sscanf(lines.Text(), "%d %s %d", &process, &what, &id); err != nil {
+			t.Fatalf("%q: %v", lines.Text(), err)
+		}
+		if what == "ends" {
+			all.ended[id]++
+			delete(atWork, id)
+			continue
+		}
+		if atWork[id] == process { // another one has been killed with whatever it did
+			t.Errorf("run %d was worked on twice at the same time", id)
+		}
+		all.begun[id]++
+		atWork[id] = process
+	}
+	return all
+}
