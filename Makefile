@@ -12,7 +12,7 @@ export CGO_ENABLED := 1
 # SQLite with its full-text search. Without it all works but the search in errors and logs, which then says so.
 TAGS := -tags sqlite_fts5
 
-.PHONY: run build test check vuln fuzz mutate smooth browser clean
+.PHONY: run build test check vuln fuzz mutate smooth soak browser clean
 
 run: build
 	bin/runboard
@@ -64,6 +64,11 @@ mutate: $(ASSETS) browser
 # of its main thread, how long keys wait, how long narrowed lists take. make smooth SMOOTH_ROWS=10000 SMOOTH_TIME=5s is a quick try.
 smooth: $(ASSETS) browser
 	go test $(TAGS) -run '^$$' -bench Smooth -benchtime 1x .
+
+# What takes too long for every day: a hundred crashes, and mixed load for SOAK.
+SOAK := 30m
+soak: $(ASSETS)
+	go test $(TAGS) -count=1 -v -timeout 0 -run 'Crashes|MixedLoad' -crash-rounds 100 -soak $(SOAK) -soak-sockets 2000 .
 
 # The browser of the browser tests. CHROMIUM names another one.
 browser:

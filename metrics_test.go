@@ -21,7 +21,7 @@ func TestMetricsSayWhatTheBoardShows(t *testing.T) {
 	answer.HasContentType("text/plain", "utf-8")
 	for _, line := range []string{
 		`runboard_runs{status="created"} 0`, `runboard_runs{status="started"} 2`, `runboard_runs{status="cancelled"} 1`,
-		"runboard_sockets 1", "runboard_ready 1", "go_goroutines ",
+		"runboard_sockets 1", "runboard_ready 1", "go_goroutines ", "process_open_fds ",
 	} {
 		answer.Body().Contains(line)
 	}

@@ -31,6 +31,7 @@ func (s *Server) showMetrics(c *fiber.Ctx) error {
 	}
 	metrics.WriteGaugeUint64(&out, "runboard_ready", ready)
 	metrics.WriteProcessMetrics(&out)
+	metrics.WriteFDMetrics(&out)
 	c.Set(fiber.HeaderContentType, "text/plain; version=0.0.4; charset=utf-8")
 	return c.Send(out.Bytes())
 }
