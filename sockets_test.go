@@ -194,6 +194,21 @@ func TestSocketsAreCounted(t *testing.T) {
 	})
 }
 
+func TestSocketsOpenedFromOneAddressHaveARate(t *testing.T) {
+	t.Parallel()
+	limited := startProgram(t, func(c *app.Config) { c.UpgradeRate = 0.01 })
+	watch(t, limited, "/process_runs/live").Expect().TextMessage()
+	if status := knock(t, limited.url+"/process_runs/live", nil); status != http.StatusTooManyRequests {
+		t.Errorf("the second is answered %d", status)
+	}
+	unlimited := startProgram(t, func(c *app.Config) { c.UpgradeRate = 0 })
+	for range 500 { // more than the default lets in at once
+		if status := knock(t, unlimited.url+"/process_runs/live", nil); status != http.StatusSwitchingProtocols {
+			t.Fatalf("without a limit the answer is %d", status)
+		}
+	}
+}
+
 // TestSocketsAreCountedBeforeTheyAreOpen opens more than there is room for, as fast as it can and all at once.
 func TestSocketsAreCountedBeforeTheyAreOpen(t *testing.T) {
 	t.Parallel()

@@ -83,17 +83,20 @@ func FuzzParseKind(f *testing.F) {
 	})
 }
 
-func TestTwoLengthsAreSeenHoweverTheyAreSpelt(t *testing.T) {
-	for headers, two := range map[string]bool{
+func TestAmbiguousHeadersAreSeenHoweverTheyAreSpelt(t *testing.T) {
+	for headers, want := range map[string]bool{
 		"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n": true,
 		"transfer-encoding:chunked\r\nCONTENT-LENGTH:1\r\n":   true,
 		"Content-Length: 1\r\nHost: a\r\n":                    false,
 		"Transfer-Encoding: chunked\r\n":                      false,
 		"X-Content-Length: 1\r\nTransfer-Encoding: chunked":   false,
-		"": false,
+		"Content-Length:\r\n 7\r\n":                           true,
+		"Host: a\r\nX-A: b\r\n\tc\r\n":                        true,
+		"X-A:  b \t\r\n":                                      false,
+		"":                                                    false,
 	} {
-		if twoLengths([]byte(headers)) != two {
-			t.Errorf("%q: %t", headers, !two)
+		if ambiguous([]byte(headers)) != want {
+			t.Errorf("%q: %t", headers, !want)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func (s *Server) guardWire() {
 	next := server.Handler
 	server.Handler = func(ctx *fasthttp.RequestCtx) {
 		header := &ctx.Request.Header
-		if twoLengths(header.RawHeaders()) || !bytes.HasPrefix(header.Protocol(), []byte("HTTP/1.")) {
+		if ambiguous(header.RawHeaders()) || !bytes.HasPrefix(header.Protocol(), []byte("HTTP/1.")) {
 			ctx.SetConnectionClose()
 			s.failEarly(ctx, fiber.ErrBadRequest)
 			return
@@ -35,7 +35,7 @@ func (s *Server) guardWire() {
 		next(ctx)
 	}
 	server.HeaderReceived = func(header *fasthttp.RequestHeader) (none fasthttp.RequestConfig) {
-		if twoLengths(header.RawHeaders()) { // which is refused above, and so its body is not waited for
+		if ambiguous(header.RawHeaders()) { // which is refused above, and so its body is not waited for
 			header.SetContentLength(0)
 			header.Del(fiber.HeaderExpect)
 		}
@@ -71,11 +71,14 @@ func unread(ctx *fasthttp.RequestCtx, err error) error {
 	return fiber.ErrBadRequest
 }
 
-// twoLengths reports whether a request says in two ways how long its body is. Proxies and servers may
-// each believe another one, and then one request is taken for two (request smuggling).
-func twoLengths(headers []byte) bool {
+// ambiguous reports whether proxies and servers may read headers in two ways, and then take one request for two
+// (request smuggling): the length of the body is said twice, or a header goes on in a second line.
+func ambiguous(headers []byte) bool {
 	var length, encoding bool
 	for line := range bytes.Lines(headers) {
+		if line[0] == ' ' || line[0] == '\t' {
+			return true
+		}
 		name, _, _ := bytes.Cut(line, []byte(":"))
 		length = length || bytes.EqualFold(name, []byte(fiber.HeaderContentLength))
 		encoding = encoding || bytes.EqualFold(name, []byte(fiber.HeaderTransferEncoding))
