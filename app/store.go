@@ -84,6 +84,10 @@ type Backlog interface {
 	// change is committed when Start returns: a crash afterwards is counted against the run.
 	Start(ctx context.Context, run ProcessRun) (ProcessRun, error)
 
+	// StartAll is Start for many runs, as Waiting returned them. It returns those that it started, in any order: the
+	// others are no longer created.
+	StartAll(ctx context.Context, runs []ProcessRun) ([]ProcessRun, error)
+
 	// Report writes down what the work of a started run says of itself. It is committed, once, when Report
 	// returns without an error.
 	Report(ctx context.Context, run ProcessRun, report Report) error
@@ -91,6 +95,10 @@ type Backlog interface {
 	// Finish ends the attempt that Start began. The outcome is committed when Finish returns. A run that
 	// was asked to stop is cancelled, whatever the outcome.
 	Finish(ctx context.Context, run ProcessRun, outcome Outcome) error
+
+	// CompleteAll is Finish for many different runs that complete. It returns those that are no longer as Start returned
+	// them, and changes nothing about them.
+	CompleteAll(ctx context.Context, runs []ProcessRun) (late []ProcessRun, err error)
 
 	// GiveBack takes a run that was interrupted from started to created, as if the attempt had not
 	// been. The change is committed when GiveBack returns. A run that was asked to stop is cancelled

@@ -46,13 +46,28 @@ const (
 
 // Start implements app.Backlog.
 func (s *Store) Start(ctx context.Context, run app.ProcessRun) (app.ProcessRun, error) {
-	return s.change(ctx, run, func(tx *transaction) (app.ProcessRun, error) {
-		started, err := tx.update(app.Created, "", tx.start, tx.now.UnixMilli(), run.ID)
-		if started.ID != 0 {
-			tx.happened(started, tx.now.Sub(readySince(run)))
-		}
-		return started, err
+	return s.change(ctx, run, func(tx *transaction) (app.ProcessRun, error) { return tx.startOne(run) })
+}
+
+// StartAll implements app.Backlog.
+func (s *Store) StartAll(ctx context.Context, runs []app.ProcessRun) (started []app.ProcessRun, err error) {
+	err = s.writer.do(ctx, func(tx *transaction) (err error) {
+		started, err = tx.startAll(runs)
+		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	return started, nil
+}
+
+// startOne starts a run that is created, and returns it as it then is, or the zero run.
+func (tx *transaction) startOne(run app.ProcessRun) (app.ProcessRun, error) {
+	started, err := tx.update(app.Created, "", tx.start, tx.now.UnixMilli(), run.ID)
+	if started.ID != 0 {
+		tx.happened(started, tx.now.Sub(readySince(run)))
+	}
+	return started, err
 }
 
 // readySince is when a run that waits came to wait, or was due.
@@ -68,32 +83,46 @@ func (s *Store) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outc
 	if !app.Started.CanBecome(outcome.Status) {
 		return fmt.Errorf("run %d cannot finish as %s", run.ID, outcome.Status)
 	}
-	message, ifCancelled := clean(outcome.Error), clean(outcome.Error)
-	if outcome.Status == app.Completed {
-		ifCancelled = noteFinished
-	}
-	due := int64(0)
-	if outcome.Status == app.Created && !outcome.RetryAt.IsZero() {
-		due = outcome.RetryAt.UnixMilli()
-	}
+	outcome.Error = clean(outcome.Error)
 	var inCommon failed
 	if outcome.Status == app.Failed {
-		inCommon = newFailed(run.Kind, message)
+		inCommon = newFailed(run.Kind, outcome.Error)
 	}
-	_, err := s.change(ctx, run, func(tx *transaction) (ended app.ProcessRun, err error) {
-		failure := int64(0)
-		if outcome.Status == app.Failed {
-			if failure, err = tx.failure(inCommon, tx.now.UnixMilli()); err != nil {
-				return ended, err
-			}
-		}
-		ended, err = tx.update(app.Started, "", tx.finish, int64(outcome.Status), ifCancelled, message, tx.now.UnixMilli(), due, run.ID, run.Claim, failure)
-		if err == nil && ended.Error != "" {
-			err = tx.index(errorRow(ended.ID), ended.Error)
-		}
-		return ended, err
-	})
+	_, err := s.change(ctx, run, func(tx *transaction) (app.ProcessRun, error) { return tx.finishOne(run, outcome, inCommon) })
 	return err
+}
+
+// CompleteAll implements app.Backlog.
+func (s *Store) CompleteAll(ctx context.Context, runs []app.ProcessRun) (late []app.ProcessRun, err error) {
+	err = s.writer.doLazily(ctx, func(tx *transaction) (err error) {
+		late, err = tx.completeAll(runs)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return late, nil
+}
+
+// finishOne ends the attempt of a started run, and returns it as it then is, or the zero run. If it fails, inCommon is
+// what it has in common with others.
+func (tx *transaction) finishOne(run app.ProcessRun, outcome app.Outcome, inCommon failed) (ended app.ProcessRun, err error) {
+	ifCancelled, due, failure := outcome.Error, int64(0), int64(0)
+	switch {
+	case outcome.Status == app.Completed:
+		ifCancelled = noteFinished
+	case outcome.Status == app.Created && !outcome.RetryAt.IsZero():
+		due = outcome.RetryAt.UnixMilli()
+	case outcome.Status == app.Failed:
+		if failure, err = tx.failure(inCommon, tx.now.UnixMilli()); err != nil {
+			return ended, err
+		}
+	}
+	ended, err = tx.update(app.Started, "", tx.finish, int64(outcome.Status), ifCancelled, outcome.Error, tx.now.UnixMilli(), due, run.ID, run.Claim, failure)
+	if err == nil && ended.Error != "" {
+		err = tx.index(errorRow(ended.ID), ended.Error)
+	}
+	return ended, err
 }
 
 // GiveBack implements app.Backlog.

@@ -9,9 +9,10 @@ import (
 )
 
 const (
-	insertRun = `INSERT INTO process_runs
+	insertRuns = `INSERT INTO process_runs
 		(kind, status, version, attempt, crashes, claim, error, created_at, updated_at, started_at, finished_at, due_at)
-		VALUES (?1, 0, 1, 0, 0, 0, '', ?2, ?2, 0, 0, 0)`
+		WITH RECURSIVE one (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM one WHERE i < ?3)
+		SELECT ?1, 0, 1, 0, 0, 0, '', ?2, ?2, 0, 0, 0 FROM one`
 	findRequest     = `SELECT kind, count, first_id, created_at FROM create_requests WHERE key = ?`
 	addRequest      = `INSERT INTO create_requests (key, kind, count, first_id, created_at) VALUES (?, ?, ?, ?, ?)`
 	dropOldRequests = `DELETE FROM create_requests WHERE key IN
@@ -86,15 +87,13 @@ func (tx *transaction) repeated(request app.NewRuns) (batch app.Batch, found boo
 
 func (tx *transaction) insertRuns(request app.NewRuns) (app.Batch, error) {
 	now := tx.now.UnixMilli()
-	var last int64
-	for range request.Count {
-		result, err := tx.insert.Exec(request.Kind, now)
-		if err != nil {
-			return app.Batch{}, err
-		}
-		if last, err = result.LastInsertId(); err != nil {
-			return app.Batch{}, err
-		}
+	result, err := tx.insert.Exec(request.Kind, now, request.Count)
+	if err != nil {
+		return app.Batch{}, err
+	}
+	last, err := result.LastInsertId()
+	if err != nil {
+		return app.Batch{}, err
 	}
 	tx.counts[app.Created] += int64(request.Count)
 	tx.changed = true

@@ -50,10 +50,18 @@ func (tx *transaction) update(from app.Status, note string, statement *sqlx.Stmt
 // tell adds an event to a run that has just changed.
 func (tx *transaction) tell(run app.ProcessRun, note string) error {
 	err := tx.exec(tx.event, run.ID, run.Version, tx.now.UnixMilli(), int64(run.Status), run.Attempt, note)
-	if err != nil || run.Version <= app.MaxEvents {
+	if err != nil {
 		return err
 	}
-	return tx.exec(tx.oldEvent, run.ID, app.MaxEvents)
+	return tx.dropOld(run.ID, run.Version)
+}
+
+// dropOld drops the oldest event of a run that has too many.
+func (tx *transaction) dropOld(run, version int64) error {
+	if version <= app.MaxEvents {
+		return nil
+	}
+	return tx.exec(tx.oldEvent, run, app.MaxEvents)
 }
 
 // clean makes a text of any bytes, of bounded length and without the control characters that

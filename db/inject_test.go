@@ -175,14 +175,28 @@ func (h *history) play() {
 func (h *history) finish(id int64, outcome app.Outcome) {
 	h.t.Helper()
 	var run app.ProcessRun
-	h.twice("Start", func() (err error) {
-		run, err = h.store.Start(ctx, app.ProcessRun{ID: id, Status: app.Created})
+	h.twice("StartAll", func() error {
+		started, err := h.store.StartAll(ctx, []app.ProcessRun{{ID: id, Status: app.Created}})
+		if err == nil && len(started) != 1 {
+			h.t.Errorf("%s, it starts %+v", h.at, started)
+		} else if err == nil {
+			run = started[0]
+		}
 		return err
 	})
 	h.runs[id] = app.Started
 	progress := app.Progress{Percent: 40, Message: "half"}
 	h.said("Report", h.store.Report(ctx, run, app.Report{Progress: &progress, Lines: []app.LogLine{{Text: "a line of ink\n"}}}))
-	h.twice("Finish", func() error { return h.store.Finish(ctx, run, outcome) })
+	h.twice("Finish", func() error {
+		if outcome.Status != app.Completed {
+			return h.store.Finish(ctx, run, outcome)
+		}
+		late, err := h.store.CompleteAll(ctx, []app.ProcessRun{run})
+		if len(late) > 0 {
+			h.t.Errorf("%s, %+v is late", h.at, late)
+		}
+		return err
+	})
 	h.runs[id] = outcome.Status
 }
 

@@ -28,6 +28,7 @@ type statements struct {
 	findFailure, addFailure             *sqlx.Stmt
 	dropFailures, dropFailureHours      *sqlx.Stmt
 	indexText, dropText                 *sqlx.Stmt // nil when the engine cannot search
+	startRuns, completeRuns, addEvents  *sqlx.Stmt // of many runs
 }
 
 func prepare(ctx context.Context, pool *sqlx.DB, searchable bool) (*statements, error) {
@@ -67,11 +68,14 @@ func (s *statements) texts() []text {
 		{&s.findRequest, findRequest},
 		{&s.addRequest, addRequest},
 		{&s.oldRequest, dropOldRequests},
-		{&s.insert, insertRun},
+		{&s.insert, insertRuns},
 		{&s.setCount, "UPDATE status_counts SET n = ? WHERE status = ?"},
 		{&s.start, startRun},
 		{&s.finish, finishRun},
 		{&s.giveBack, giveBackRun},
+		{&s.startRuns, startRuns},
+		{&s.completeRuns, completeRuns},
+		{&s.addEvents, addEvents},
 		{&s.findRun, findRun},
 		{&s.report, reportRun},
 		{&s.cancel, cancelRun},

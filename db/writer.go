@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,8 @@ import (
 const (
 	// maxGroup is how many writes are committed together at most: measured, nothing is gained above.
 	maxGroup = 2048
+	// linger is how long a write that nobody waits for waits for one that somebody does wait for, to share its commit.
+	linger = 2 * time.Millisecond
 	// probeEvery is how often a writer that failed tries whether it can write again.
 	probeEvery = time.Second
 )
@@ -54,6 +57,7 @@ type writer struct {
 // the transaction stand. After any other error the whole transaction is given up.
 type write struct {
 	apply func(*transaction) error
+	lazy  bool       // whether it may linger
 	done  chan error // holds one
 }
 
@@ -92,7 +96,15 @@ func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func(
 // called twice, when somebody else's write has spoilt the first transaction; what counts is the last
 // call.
 func (w *writer) do(ctx context.Context, apply func(*transaction) error) error {
-	request := write{apply: apply, done: make(chan error, 1)}
+	return w.await(ctx, write{apply: apply, done: make(chan error, 1)})
+}
+
+// doLazily is do for what nobody waits for: it may take some milliseconds longer.
+func (w *writer) doLazily(ctx context.Context, apply func(*transaction) error) error {
+	return w.await(ctx, write{apply: apply, lazy: true, done: make(chan error, 1)})
+}
+
+func (w *writer) await(ctx context.Context, request write) error {
 	if err := w.hand(ctx, request); err != nil {
 		return err
 	}
@@ -157,7 +169,7 @@ func (w *writer) run() {
 				return
 			}
 			group = w.gather(append(group[:0], first))
-			w.commit(group)
+			w.commit(w.lingered(group))
 		case <-probe.C:
 			if w.fault.Load() != nil {
 				w.commit([]write{{apply: (*transaction).probe, done: make(chan error, 1)}})
@@ -178,6 +190,24 @@ func (w *writer) gather(group []write) []write {
 			}
 			group = append(group, next)
 		default:
+			return group
+		}
+	}
+	return group
+}
+
+// lingered is a group with what comes while it lingers: until there is a write that somebody waits for.
+func (w *writer) lingered(group []write) []write {
+	enough := time.NewTimer(linger)
+	defer enough.Stop()
+	for !slices.ContainsFunc(group, func(one write) bool { return !one.lazy }) {
+		select {
+		case next, open := <-w.writes:
+			if !open {
+				return group
+			}
+			group = w.gather(append(group, next))
+		case <-enough.C:
 			return group
 		}
 	}

@@ -111,7 +111,43 @@ func testChanges(t *testing.T, subject Subject) {
 		}
 		f.all()
 	})
+	t.Run("many are started and completed together, but for those that cannot be", func(t *testing.T) { changesMany(t, open(t, subject)) })
 	t.Run("only one of many that start a run at once gets it", func(t *testing.T) { startsOnce(t, open(t, subject)) })
+}
+
+func changesMany(t *testing.T, f fixture) {
+	t.Parallel()
+	f.create(2 * app.MaxEvents)
+	cancelled, tried := f.waiting(1)[0], f.finish(f.start(f.waiting(2)[1]), app.Outcome{Status: app.Created, Error: "Once more."})
+	runs := append(f.waiting(1000), app.ProcessRun{ID: 1e6})
+	_, err := f.store.Cancel(ctx, cancelled.ID)
+	f.ok(err)
+	f.clock.Advance(time.Second)
+	started, err := f.store.StartAll(ctx, runs)
+	f.ok(err)
+	if len(started) != 2*app.MaxEvents-1 || len(f.waiting(1)) > 0 {
+		t.Fatalf("%d of %d are started, and %d wait", len(started), len(runs), len(f.waiting(1)))
+	}
+	for _, run := range started {
+		if got := f.get(run.ID); got != run || got.Error != "" || run.ID == tried.ID && run.Attempt != 2 {
+			t.Errorf("it is told to be\n%+v and is\n%+v", run, got)
+		}
+	}
+	asked, err := f.store.Cancel(ctx, started[5].ID)
+	f.ok(err)
+	f.ok(f.store.GiveBack(ctx, started[6]))
+	f.clock.Advance(time.Second)
+	late, err := f.store.CompleteAll(ctx, started)
+	f.ok(err)
+	if len(late) != 1 || late[0] != started[6] {
+		t.Errorf("late are %+v", late)
+	}
+	if got := count(f.all()); got != (app.Counts{app.Created: 1, app.Completed: 2*app.MaxEvents - 3, app.Cancelled: 2}) {
+		t.Errorf("in the end there are %v", got)
+	}
+	f.checkEvents(asked.ID, app.Started, app.Started, app.Cancelled)
+	f.checkEvents(started[7].ID, app.Started, app.Completed)
+	f.checkEvents(tried.ID, app.Started, app.Created, app.Started, app.Completed)
 }
 
 func startsOnce(t *testing.T, f fixture) {

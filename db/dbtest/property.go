@@ -25,7 +25,9 @@ func testProperties(t *testing.T, subject Subject) {
 			"":          m.compare,
 			"create":    m.create,
 			"start":     m.start,
+			"start all": m.startAll,
 			"finish":    m.finish,
+			"complete":  m.completeAll,
 			"give back": m.giveBack,
 			"report":    m.report,
 			"cancel":    m.cancel,
@@ -96,16 +98,69 @@ func (m *model) start(t *rapid.T) {
 		m.expect(t, err, app.CodeConflict)
 		return
 	}
-	if m.expect(t, err, ""); started.Claim <= run.Claim {
+	m.expect(t, err, "")
+	m.begun(t, run, started)
+}
+
+// begun notes that a run was started.
+func (m *model) begun(t *rapid.T, run, started app.ProcessRun) {
+	if started.Claim <= run.Claim {
 		t.Fatalf("the claim was %d and is %d", run.Claim, started.Claim)
 	}
 	m.claims = append(m.claims, started)
 	m.changed(t, run, app.Started)
-	run = m.runs[id]
+	run = m.runs[run.ID]
 	run.Claim, run.Error, run.StartedAt, run.DueAt = started.Claim, "", m.clock.Now(), time.Time{}
 	run.Progress = app.Progress{Percent: app.NoPercent}
 	run.Attempt++
-	m.runs[id] = run
+	m.runs[run.ID] = run
+	if got := m.get(run.ID); got != started {
+		t.Fatalf("it is told to be\n%+v and is\n%+v", started, got)
+	}
+}
+
+// startAll tries some of the oldest runs that wait, and some others in whatever status.
+func (m *model) startAll(t *rapid.T) {
+	runs := m.waiting(rapid.IntRange(0, 12).Draw(t, "oldest"))
+	for range rapid.IntRange(0, 3).Draw(t, "others") {
+		if id, run, _ := m.anyone(t); !slices.Contains(ids(runs), id) {
+			run.ID = id
+			runs = append(runs, run)
+		}
+	}
+	started, err := m.store.StartAll(ctx, runs)
+	m.expect(t, err, "")
+	for _, run := range runs {
+		i := slices.Index(ids(started), run.ID)
+		if waits := m.runs[run.ID].Version > 0 && m.runs[run.ID].Status == app.Created; waits != (i >= 0) {
+			t.Fatalf("of\n%+v these were started:\n%+v", runs, started)
+		}
+		if i >= 0 {
+			m.begun(t, m.runs[run.ID], started[i])
+		}
+	}
+}
+
+// completeAll tries to complete runs with their newest claims, or with older ones.
+func (m *model) completeAll(t *rapid.T) {
+	var runs []app.ProcessRun
+	for _, claim := range m.claims[max(0, len(m.claims)-20):] {
+		if rapid.Bool().Draw(t, "this") && !slices.Contains(ids(runs), claim.ID) {
+			runs = append(runs, claim)
+		}
+	}
+	late, err := m.store.CompleteAll(ctx, runs)
+	m.expect(t, err, "")
+	for _, claim := range runs {
+		run := m.runs[claim.ID]
+		holds := run.Status == app.Started && run.Claim == claim.Claim
+		if holds == slices.Contains(ids(late), claim.ID) {
+			t.Fatalf("late are\n%+v and among them is, or is not,\n%+v", late, run)
+		}
+		if holds {
+			m.ended(t, run, app.Outcome{Status: app.Completed})
+		}
+	}
 }
 
 // claim draws one of all claims that were given, and reports whether it still holds.
@@ -134,6 +189,11 @@ func (m *model) finish(t *rapid.T) {
 		return
 	}
 	m.expect(t, err, "")
+	m.ended(t, run, outcome)
+}
+
+// ended notes how an attempt ended.
+func (m *model) ended(t *rapid.T, run app.ProcessRun, outcome app.Outcome) {
 	if run.Stopping() { // whatever came of the work
 		if outcome.Status == app.Completed {
 			outcome.Error = "The work was done before it could be stopped."
