@@ -58,8 +58,8 @@ func TestEveryListIsReadInOrderByAnIndex(t *testing.T) {
 
 func TestWaitingRunsAreFoundByTheIndexOfKinds(t *testing.T) {
 	t.Parallel()
-	got := plan(t, newStore(t, Options{}), waitingRuns, `["a","b"]`, 0, 20)
-	if !strings.Contains(got, "SEARCH oldest USING COVERING INDEX process_runs_by_kind (kind=? AND status=?)") ||
+	got := plan(t, newStore(t, Options{}), waitingRuns(2), 0, 20, "a", "b")
+	if !strings.Contains(got, "SEARCH process_runs USING COVERING INDEX process_runs_by_kind (kind=? AND status=?)") ||
 		!strings.Contains(got, "SEARCH process_runs USING INTEGER PRIMARY KEY") {
 		t.Errorf("it goes about it so: %s", got)
 	}
@@ -77,6 +77,9 @@ func TestOtherStatementsGoByTheID(t *testing.T) {
 	wantPlan(t, plan(t, store, askToStop, 0, 1), byID)
 	wantPlan(t, plan(t, store, retryRun, 0, 1), byID)
 	wantPlan(t, plan(t, store, runMarks, "[1,2]"), byID)
+	wantPlan(t, plan(t, store, startRuns, 0, "[1,2]"), byID)
+	wantPlan(t, plan(t, store, completeRuns, 0, `{"1":2}`), byID)
+	wantPlan(t, plan(t, store, addEvents, "[1,2]"), byID)
 }
 
 func TestOldRequestsAreFoundByAge(t *testing.T) {

@@ -1,11 +1,15 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -146,23 +150,36 @@ func readUsual(ctx context.Context, tx *sqlx.Tx, run app.ProcessRun) (time.Durat
 	return time.Duration(millis[len(millis)/2]) * time.Millisecond, nil
 }
 
-// For each kind its oldest runs are found by the index, and of all these the oldest are read.
-const waitingRuns = "SELECT " + columns + ` FROM (SELECT value AS wanted FROM json_each(?1)) CROSS JOIN process_runs ON id IN
-		(SELECT id FROM process_runs AS oldest INDEXED BY process_runs_by_kind
-			WHERE oldest.kind = wanted AND oldest.status = 0 AND oldest.due_at <= ?2 ORDER BY oldest.id LIMIT ?3)
-	ORDER BY id LIMIT ?3`
-
-// Waiting implements app.Backlog.
-func (s *Store) Waiting(ctx context.Context, kinds []string, limit int) (runs []app.ProcessRun, err error) {
-	wanted, err := json.Marshal(kinds)
-	if err != nil {
-		return nil, err
+// waitingRuns finds for each of some kinds its oldest runs by the index, and of all these returns the oldest. The first
+// two arguments are the time and the limit; the kinds follow.
+func waitingRuns(kinds int) string {
+	var ofEach []string
+	for i := range kinds {
+		ofEach = append(ofEach, fmt.Sprintf(`SELECT * FROM (SELECT id FROM process_runs INDEXED BY process_runs_by_kind
+			WHERE kind = ?%d AND status = 0 AND due_at <= ?1 ORDER BY id LIMIT ?2)`, i+3))
 	}
-	err = s.read(ctx, func(ctx context.Context, tx *sqlx.Tx) (err error) {
-		runs, err = readRuns(ctx, tx, waitingRuns, string(wanted), s.options.Now().UnixMilli(), limit)
-		return err
-	})
-	return runs, err
+	return "SELECT " + columns + " FROM process_runs WHERE id IN (" + strings.Join(ofEach, " UNION ALL ") + ") ORDER BY id LIMIT ?2"
+}
+
+// kindsAtOnce is how many kinds one statement looks for: SQLite allows some hundreds.
+const kindsAtOnce = 100
+
+// Waiting implements app.Backlog. It is asked all the time, so it does without a transaction and without a deadline,
+// which cost more than the rest: it reads no more than it returns.
+func (s *Store) Waiting(ctx context.Context, kinds []string, limit int) (runs []app.ProcessRun, err error) {
+	for some := range slices.Chunk(kinds, kindsAtOnce) {
+		args := []any{s.options.Now().UnixMilli(), limit}
+		for _, kind := range some {
+			args = append(args, kind)
+		}
+		found, err := readRuns(context.WithoutCancel(ctx), s.reader, waitingRuns(len(some)), args...)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		runs = append(runs, found...)
+	}
+	slices.SortFunc(runs, func(a, b app.ProcessRun) int { return cmp.Compare(a.ID, b.ID) })
+	return runs[:min(len(runs), limit)], nil
 }
 
 // Returned implements app.Backlog.
@@ -211,9 +228,9 @@ func readEvents(ctx context.Context, tx *sqlx.Tx, run int64) ([]app.Event, error
 	return events, err
 }
 
-func readRuns(ctx context.Context, tx *sqlx.Tx, text string, args ...any) ([]app.ProcessRun, error) {
+func readRuns(ctx context.Context, tx sqlx.QueryerContext, text string, args ...any) ([]app.ProcessRun, error) {
 	var rows []runRow
-	if err := tx.SelectContext(ctx, &rows, text, args...); err != nil {
+	if err := sqlx.SelectContext(ctx, tx, &rows, text, args...); err != nil {
 		return nil, err
 	}
 	runs := make([]app.ProcessRun, len(rows))
