@@ -3,7 +3,9 @@ package jobs
 import (
 	"context"
 	"math/rand/v2"
+	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"runboard/app"
@@ -12,11 +14,17 @@ import (
 // dispatcher hands waiting runs to workers. It claims nothing in the database: one process owns the
 // file, so what is in flight is known here, and the start of each run is written by whoever does it.
 type dispatcher struct {
-	queue    *Queue
-	runs     chan app.ProcessRun // dispatcher to workers; never full: it has room for all in flight
-	released chan int64          // workers to dispatcher: the ids of runs they are done with
+	queue *Queue
+	runs  chan app.ProcessRun // dispatcher to workers; never full: it has room for one for each
+	news  chan news           // workers to dispatcher
+	over  chan struct{}       // closed when nobody reads them any more
 
-	inFlight map[int64]app.ProcessRun // owned by dispatch
+	inFlight map[int64]app.ProcessRun // owned by dispatch: from when they are handed out until all is written down
+	suspects int                      // likewise: how many of them are
+	taken    int                      // likewise: how many workers have one, or are to have it
+	starting bool                     // likewise: some of these are being started
+	starter  sync.WaitGroup           // who does that
+	later    time.Time                // likewise: until then nothing is handed out, because nothing could be started
 	hold     hold                     // likewise
 	ahead    []app.ProcessRun         // likewise: those of the last look that have yet to be handed out, oldest first
 	returned int64                    // likewise: what Returned said before that look
@@ -24,11 +32,20 @@ type dispatcher struct {
 	orders   *orders                  // dispatcher to workers: what to stop
 }
 
+// news is what happens to runs in flight.
+type news struct {
+	started bool    // all that were being started are, or cannot be
+	free    int     // how many workers have become free
+	written []int64 // how these ended is written down: whoever looks for waiting runs cannot find them any more
+	faulty  bool    // they could not be started, as probably no others
+}
+
 func newDispatcher(q *Queue) *dispatcher {
 	return &dispatcher{
 		queue:    q,
 		runs:     make(chan app.ProcessRun, q.Workers),
-		released: make(chan int64, q.Workers), // room for all: workers never wait to release
+		news:     make(chan news, q.Workers),
+		over:     make(chan struct{}),
 		inFlight: make(map[int64]app.ProcessRun, q.Workers),
 		orders:   newOrders(),
 	}
@@ -40,6 +57,7 @@ func (d *dispatcher) dispatch(ctx context.Context) {
 	defer stop()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
+	defer close(d.over)
 	for ctx.Err() == nil {
 		d.fill(ctx)
 		select {
@@ -49,8 +67,8 @@ func (d *dispatcher) dispatch(ctx context.Context) {
 		case <-ticker.C:
 			d.returned = -1 // it is not told when a run becomes due that comes before them
 			d.heedWishes(ctx)
-		case id := <-d.released:
-			d.release(id)
+		case first := <-d.news:
+			d.heed(first)
 		}
 	}
 }
@@ -86,16 +104,51 @@ func (d *dispatcher) wakeCancelled(ctx context.Context) {
 	}
 }
 
-// release takes note of all places that have become free.
-func (d *dispatcher) release(id int64) {
+// forget takes a run out of those in flight.
+func (d *dispatcher) forget(id int64) {
+	if d.inFlight[id].Suspect() {
+		d.suspects--
+	}
 	delete(d.inFlight, id)
-	for {
+}
+
+// tell has the dispatcher know. Workers may call it.
+func (d *dispatcher) tell(n news) {
+	select {
+	case d.news <- n:
+	case <-d.over:
+	}
+}
+
+// lookAhead is for how many times the workers waiting runs are read at once.
+const lookAhead = 8
+
+// patience is how often the dispatcher lets others go first to see whether there is more news: some microseconds. What
+// is told together is started together, and that costs less.
+const patience = 32
+
+// heed takes note of all that has happened.
+func (d *dispatcher) heed(next news) {
+	d.note(next)
+	for quiet := 0; quiet < patience && !d.full(); quiet++ {
 		select {
-		case id := <-d.released:
-			delete(d.inFlight, id)
+		case next = <-d.news:
+			d.note(next)
+			quiet = 0
 		default:
-			return
+			runtime.Gosched()
 		}
+	}
+}
+
+func (d *dispatcher) note(n news) {
+	d.taken -= n.free
+	d.starting = d.starting && !n.started
+	for _, id := range n.written {
+		d.forget(id)
+	}
+	if n.faulty {
+		d.later = time.Now().Add(tick) // it is taken up again: not at once, it might spin
 	}
 }
 
@@ -103,25 +156,26 @@ func (d *dispatcher) release(id int64) {
 // last look are not enough, or when a run has come back to wait that may be older. One of them that has been
 // cancelled meanwhile cannot be started.
 func (d *dispatcher) fill(ctx context.Context) {
-	if d.full() {
+	if d.full() || d.starting || time.Now().Before(d.later) {
 		return
 	}
-	if d.returned == d.queue.Backlog.Returned() {
+	known := d.returned == d.queue.Backlog.Returned() && len(d.ahead) >= d.queue.Workers-d.taken
+	if known || d.look(ctx) {
 		d.handOut()
 	}
-	if !d.full() && d.look(ctx) {
+	if known && !d.full() && !d.starting && d.look(ctx) {
 		d.handOut()
 	}
 }
 
-func (d *dispatcher) full() bool { return len(d.inFlight) == d.queue.Workers }
+func (d *dispatcher) full() bool { return d.taken == d.queue.Workers }
 
 // look reads the oldest waiting runs, and reports whether it could.
 func (d *dispatcher) look(ctx context.Context) bool {
 	d.returned = d.queue.Backlog.Returned() // before the look: one that returns meanwhile is looked for again
-	// Twice as many as could be taken: those in flight may still be waiting in the database, at the
-	// head of the line. And past those who stand aside, or else they would stop all others.
-	waiting, err := d.queue.Backlog.Waiting(ctx, d.queue.Registry.names, 2*d.queue.Workers+d.skipped)
+	// Many times as many as could be taken: those in flight may still be waiting in the database, at the
+	// head of the line, and the rest need not be looked for soon. And past those who stand aside, or else they would stop all others.
+	waiting, err := d.queue.Backlog.Waiting(ctx, d.queue.Registry.names, lookAhead*d.queue.Workers+d.skipped)
 	if err != nil {
 		if ctx.Err() == nil {
 			d.queue.Log.Error("waiting runs cannot be read", "error", err) // the next tick tries again
@@ -138,26 +192,74 @@ func (d *dispatcher) look(ctx context.Context) bool {
 
 // handOut gives runs that were found to workers, while there are both, and keeps the others.
 func (d *dispatcher) handOut() {
+	d.start(d.choose())
+}
+
+// choose takes from the runs that were found those that are to be done now.
+func (d *dispatcher) choose() (chosen []app.ProcessRun) {
 	d.skipped = 0
-	kept := d.ahead[:0]
+	kept, mustWait := d.ahead[:0], d.mustWait()
 	for i, run := range d.ahead {
 		verdict := holdAll
-		if !d.full() && !d.mustWait() {
+		if !d.full() && !mustWait {
 			verdict = d.admit(run)
 		}
 		switch verdict {
 		case admitted:
 			d.inFlight[run.ID] = run
-			d.runs <- run
+			d.taken++
+			if run.Suspect() {
+				d.suspects++
+			}
+			chosen, mustWait = append(chosen, run), d.lastChance(run)
 		case skipped:
 			d.skipped++
 			kept = append(kept, run)
 		case holdAll:
 			d.ahead = append(kept, d.ahead[i:]...)
-			return
+			return chosen
 		}
 	}
 	d.ahead = kept
+	return chosen
+}
+
+// start hands runs to workers. Those that do not rest before are started on the way, all together: that costs little
+// more than to start one. Workers that become free meanwhile have to wait for company, and the next start.
+func (d *dispatcher) start(chosen []app.ProcessRun) {
+	var atOnce []app.ProcessRun
+	for _, run := range chosen {
+		if d.queue.Registry.kinds[run.Kind].DelayMax > 0 {
+			d.runs <- run
+		} else {
+			atOnce = append(atOnce, run)
+		}
+	}
+	if len(atOnce) > 0 {
+		d.starting = true
+		d.starter.Go(func() { d.startAll(atOnce) })
+	}
+}
+
+// startAll hands runs to workers when it is written down that they are started, and tells of those that are not.
+func (d *dispatcher) startAll(runs []app.ProcessRun) {
+	started, err := d.queue.startAll(runs)
+	if err != nil {
+		d.queue.Log.Warn("runs could not be started", "runs", len(runs), "error", err)
+	}
+	isStarted := make(map[int64]bool, len(runs))
+	for _, run := range started {
+		isStarted[run.ID] = true
+		d.runs <- run
+	}
+	left := news{started: true, faulty: err != nil} // those that could not be, or were cancelled meanwhile
+	for _, run := range runs {
+		if !isStarted[run.ID] {
+			left.free++
+			left.written = append(left.written, run.ID)
+		}
+	}
+	d.tell(left)
 }
 
 type verdict int
@@ -186,13 +288,7 @@ func (d *dispatcher) admit(run app.ProcessRun) verdict {
 		}
 		return skipped
 	}
-	suspects := 0
-	for _, other := range d.inFlight {
-		if other.Suspect() {
-			suspects++
-		}
-	}
-	if suspects >= max(1, d.queue.Workers/5) {
+	if d.suspects >= max(1, d.queue.Workers/5) {
 		return skipped
 	}
 	return admitted
@@ -214,6 +310,9 @@ func (d *dispatcher) endangered() (n int) {
 
 // mustWait reports whether a run is in flight that must be alone.
 func (d *dispatcher) mustWait() bool {
+	if d.suspects == 0 {
+		return false
+	}
 	for _, run := range d.inFlight {
 		if d.lastChance(run) && !d.orders.isGivenUp(run.ID) {
 			return true

@@ -14,17 +14,12 @@ import (
 
 // written is what a log becomes of chunks.
 func written(t interface{ Fatal(...any) }, chunks ...string) (lines []app.LogLine, last app.Progress) {
-	report, stop := newReport(), make(chan struct{})
-	followed := make(chan struct{})
-	go func() {
-		defer close(followed)
-		report.follow(stop, func(news app.Report) {
-			lines = append(lines, news.Lines...)
-			if news.Progress != nil {
-				last = *news.Progress
-			}
-		})
-	}()
+	report := newReport(func(news app.Report) {
+		lines = append(lines, news.Lines...)
+		if news.Progress != nil {
+			last = *news.Progress
+		}
+	})
 	w := report.Writer(app.Stderr)
 	for _, chunk := range chunks {
 		if n, err := io.WriteString(w, chunk); n != len(chunk) || err != nil {
@@ -34,8 +29,7 @@ func written(t interface{ Fatal(...any) }, chunks ...string) (lines []app.LogLin
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	close(stop)
-	<-followed
+	report.end()
 	return lines, last
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -196,13 +197,15 @@ func (b *backlog) Waiting(ctx context.Context, kinds []string, limit int) ([]app
 	return b.Store.Waiting(ctx, kinds, limit)
 }
 
-func (b *backlog) Start(ctx context.Context, run app.ProcessRun) (app.ProcessRun, error) {
+func (b *backlog) StartAll(ctx context.Context, runs []app.ProcessRun) ([]app.ProcessRun, error) {
 	if b.taking != nil {
-		if err := b.taking(run); err != nil {
-			return app.ProcessRun{}, err
+		for _, run := range runs {
+			if err := b.taking(run); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return b.Store.Start(ctx, run)
+	return b.Store.StartAll(ctx, runs)
 }
 
 func (b *backlog) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outcome) (err error) {
@@ -214,6 +217,31 @@ func (b *backlog) Finish(ctx context.Context, run app.ProcessRun, outcome app.Ou
 	}
 	if b.ended != nil {
 		b.ended(run, outcome, err)
+	}
+	return err
+}
+
+func (b *backlog) CompleteAll(ctx context.Context, runs []app.ProcessRun) (late []app.ProcessRun, err error) {
+	completed := app.Outcome{Status: app.Completed}
+	for i := 0; i < len(runs) && err == nil && b.ending != nil; i++ {
+		err = b.ending(runs[i], completed)
+	}
+	if err == nil {
+		late, err = b.Store.CompleteAll(ctx, runs)
+	}
+	for _, run := range runs {
+		if b.ended == nil {
+			break
+		}
+		b.ended(run, completed, errOf(run, late, err))
+	}
+	return late, err
+}
+
+// errOf is what Finish would have said of a run that CompleteAll was given.
+func errOf(run app.ProcessRun, late []app.ProcessRun, err error) error {
+	if err == nil && slices.Contains(late, run) {
+		return app.Errorf(app.CodeConflict, "Run %d is late.", run.ID)
 	}
 	return err
 }

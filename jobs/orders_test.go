@@ -19,7 +19,7 @@ func TestARunOnItsLastChanceWaitsForNobodyWhoHasEnded(t *testing.T) {
 	if d.admit(last) != admitted {
 		t.Error("it waits for work that never returns")
 	}
-	d.inFlight[2] = last
+	d.inFlight[2], d.suspects = last, 1
 	if !d.mustWait() {
 		t.Error("others go beside it")
 	}

@@ -67,43 +67,88 @@ func (q *Queue) Run(ctx, now context.Context) {
 		interrupt(ErrShutdown)
 	})()
 	d, p := newDispatcher(q), phases{taking: taking, working: working, patient: now}
-	var workers sync.WaitGroup
+	var workers, results sync.WaitGroup
+	completed := make(chan app.ProcessRun, q.Workers)
+	results.Go(func() { q.completeAll(working, completed, d) })
 	for range q.Workers {
 		workers.Go(func() {
 			for run := range d.runs {
-				q.handle(p, d.orders, run)
-				d.released <- run.ID
+				ended, conclude := q.handle(p, d.orders, run)
+				// Nobody waits for the result to be written down but whoever wants to look for the run.
+				d.tell(news{free: 1})
+				if conclude == nil {
+					completed <- ended
+					continue
+				}
+				results.Go(func() {
+					conclude()
+					d.tell(news{written: []int64{run.ID}})
+				})
 			}
 		})
 	}
 	d.dispatch(taking)
+	d.starter.Wait()
 	close(d.runs)
 	drained := time.AfterFunc(q.DrainTimeout, func() { interrupt(ErrShutdown) })
 	defer drained.Stop()
 	workers.Wait()
+	close(completed)
+	results.Wait()
 }
 
-// handle takes one run from waiting to wherever it gets.
-func (q *Queue) handle(p phases, orders *orders, run app.ProcessRun) {
+// completeAll writes down which runs are completed, as many at once as there are: that costs little more than one.
+func (q *Queue) completeAll(working context.Context, completed <-chan app.ProcessRun, d *dispatcher) {
+	for first := range completed {
+		batch := []app.ProcessRun{first}
+		for len(completed) > 0 { // nobody else takes from it
+			batch = append(batch, <-completed)
+		}
+		q.write(working, "runs", len(batch), app.Completed.String(), func(ctx context.Context) error {
+			late, err := q.Backlog.CompleteAll(ctx, batch)
+			for _, run := range late {
+				q.Log.Warn("a late result is dropped", "run", run.ID, "result", app.Completed)
+			}
+			return err
+		})
+		ids := make([]int64, len(batch))
+		for i, run := range batch {
+			ids[i] = run.ID
+		}
+		d.tell(news{written: ids})
+	}
+}
+
+// nothing is what is left to do for a run that has not been started, or whose end is written down.
+func nothing() {}
+
+// handle takes one run from waiting, or from its start, through its work. It returns the run and what is left to do to
+// write down what came of it, or nil when it has completed.
+func (q *Queue) handle(p phases, orders *orders, run app.ProcessRun) (ended app.ProcessRun, conclude func()) {
 	defer func() {
 		if panicked := recover(); panicked != nil { // of the queue itself: work has a recover of its own
 			q.Log.Error("the queue panicked", "run", run.ID, "panic", panicked, "stack", string(debug.Stack()))
+			conclude = nothing
 		}
 	}()
 	kind := q.Registry.kinds[run.Kind]
-	if q.rest(p.taking, orders, kind, run) != nil {
-		return // not started, so nothing needs to be undone
+	if run.Status == app.Started {
+		return run, q.attempt(p, orders, kind, run)
 	}
-	started, err := q.start(run)
+	if q.rest(p.taking, orders, kind, run) != nil {
+		return run, nothing // not started, so nothing needs to be undone
+	}
+	started, err := q.startAll([]app.ProcessRun{run})
 	switch {
-	case app.CodeOf(err) == app.CodeConflict: // cancelled meanwhile
-		q.Log.Info("a run is not started", "run", run.ID, "reason", err)
 	case err != nil:
 		q.Log.Warn("a run could not be started", "run", run.ID, "error", err)
 		_ = sleep(p.taking, tick) // it is taken up again: not at once, it might spin
+	case len(started) == 0:
+		q.Log.Info("a run is not started: it has been cancelled", "run", run.ID)
 	default:
-		q.attempt(p, orders, kind, started)
+		return started[0], q.attempt(p, orders, kind, started[0])
 	}
+	return run, nothing
 }
 
 // rest lets the time pass before the run counts as started. It returns at once, with the reason, when the queue
@@ -121,28 +166,23 @@ func (q *Queue) rest(taking context.Context, orders *orders, kind Kind, run app.
 
 func (q *Queue) timedOut() error { return errors.New("timed out after " + q.RunTimeout.String()) }
 
-// start writes down that the work begins. It comes before the work, so that a run that kills the
-// process is found started, and cannot do so for ever.
-func (q *Queue) start(run app.ProcessRun) (app.ProcessRun, error) {
+// startAll writes down that the work on runs begins, and returns those that it may begin on. It comes before the work,
+// so that a run that kills the process is found started, and cannot do so for ever.
+func (q *Queue) startAll(runs []app.ProcessRun) ([]app.ProcessRun, error) {
 	// Without a deadline: a start that is given up may be committed all the same, and then nobody would
 	// do the run. The store answers as soon as it knows.
-	return q.Backlog.Start(context.Background(), run)
+	return q.Backlog.StartAll(context.Background(), runs)
 }
 
-// attempt does the work once and writes down what came of it.
-func (q *Queue) attempt(p phases, orders *orders, kind Kind, run app.ProcessRun) {
+// attempt does the work once. What it returns writes down what came of it; it is nil when the run has completed.
+func (q *Queue) attempt(p phases, orders *orders, kind Kind, run app.ProcessRun) (conclude func()) {
 	ctx, cancel := context.WithCancelCause(p.working)
 	defer cancel(nil)
 	defer orders.expect(run.ID, func() { cancel(ErrCancelled) })()
 	timed, stop := context.WithTimeoutCause(ctx, q.RunTimeout, ErrTimeout)
 	defer stop()
 
-	report, reported := newReportOf(run, q.MaxAttempts), make(chan struct{})
-	done := make(chan struct{})
-	go func() {
-		defer close(reported)
-		report.follow(done, func(news app.Report) { q.note(p.working, run, news) })
-	}()
+	report := newReportOf(run, q.MaxAttempts, func(news app.Report) { q.note(p.working, run, news) })
 	result := q.launch(run, func() error { return kind.Work(timed, run, report) })
 	err, heeded := await(timed, p.patient, result)
 	if !heeded && errors.Is(context.Cause(timed), ErrCancelled) {
@@ -151,23 +191,28 @@ func (q *Queue) attempt(p phases, orders *orders, kind Kind, run app.ProcessRun)
 		defer time.AfterFunc(q.RunTimeout, func() { orders.giveUp(run.ID) }).Stop()
 		err, heeded = awaitStubborn(p.working, result)
 	}
-	close(done)
-	<-reported // what was reported belongs before the end
-	q.conclude(p.working, timed, run, err)
-	if heeded || p.patient.Err() != nil {
-		return
+	report.end() // what was reported belongs before the end
+	cause := context.Cause(timed)
+	if err == nil && !errors.Is(cause, ErrTimeout) { // one that took too long has failed, whatever it returns
+		return nil
 	}
+	conclude = func() { q.conclude(p.working, cause, run, err) }
+	if heeded || p.patient.Err() != nil {
+		return conclude
+	}
+	conclude()
 	orders.giveUp(run.ID)
 	q.Log.Error("work does not heed its context", "run", run.ID, "kind", run.Kind)
 	select { // the place stays taken: the work still uses what it uses
 	case <-result:
 	case <-p.taking.Done(): // nobody is to have the place, and the run has ended
 	}
+	return nothing
 }
 
 // note writes down what work reports.
 func (q *Queue) note(working context.Context, run app.ProcessRun, news app.Report) {
-	q.write(working, run, "report", func(ctx context.Context) error { return q.Backlog.Report(ctx, run, news) })
+	q.write(working, "run", run.ID, "report", func(ctx context.Context) error { return q.Backlog.Report(ctx, run, news) })
 }
 
 // launch does work on a goroutine of its own, so that nobody has to wait for work that never returns.
@@ -216,13 +261,12 @@ func awaitStubborn(working context.Context, result <-chan error) (err error, hee
 	}
 }
 
-// conclude decides what the end of an attempt means. err is what the work returned.
-func (q *Queue) conclude(working, attempt context.Context, run app.ProcessRun, err error) {
-	switch cause := context.Cause(attempt); {
-	case err == nil && !errors.Is(cause, ErrTimeout): // one that took too long has failed, whatever it returns
-		q.finish(working, run, app.Outcome{Status: app.Completed})
+// conclude decides what the end of an attempt means that did not complete the run. cause is why its context had ended by
+// then, nil when it had not; err is what the work returned.
+func (q *Queue) conclude(working context.Context, cause error, run app.ProcessRun, err error) {
+	switch {
 	case errors.Is(cause, ErrShutdown):
-		q.write(working, run, "interrupted", func(ctx context.Context) error { return q.Backlog.GiveBack(ctx, run) })
+		q.write(working, "run", run.ID, "interrupted", func(ctx context.Context) error { return q.Backlog.GiveBack(ctx, run) })
 	case errors.Is(cause, ErrCancelled):
 		q.finish(working, run, app.Outcome{Status: app.Cancelled, Error: whyStopped(err)})
 	case errors.Is(cause, ErrTimeout):
@@ -242,25 +286,25 @@ func whyStopped(err error) string {
 }
 
 func (q *Queue) finish(working context.Context, run app.ProcessRun, outcome app.Outcome) {
-	q.write(working, run, outcome.Status.String(), func(ctx context.Context) error {
+	q.write(working, "run", run.ID, outcome.Status.String(), func(ctx context.Context) error {
 		return q.Backlog.Finish(ctx, run, outcome)
 	})
 }
 
 // write has a change written down, and tries again while the database cannot be written: the result
 // of work is not lost because a disk is full for a while. It gives up only when the server stops;
-// then the run is found started at the next start, and done again.
-func (q *Queue) write(working context.Context, run app.ProcessRun, what string, change func(context.Context) error) {
+// then the run is found started at the next start, and done again. whose and which say of what it is, for the log.
+func (q *Queue) write(working context.Context, whose string, which any, what string, change func(context.Context) error) {
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		err := change(context.WithoutCancel(working)) // without a deadline, for the reason that start has none
+		err := change(context.WithoutCancel(working)) // without a deadline, for the reason that startAll has none
 		switch {
 		case err == nil:
 			return
 		case app.CodeOf(err) == app.CodeConflict: // somebody else owns the run by now
-			q.Log.Warn("a late result is dropped", "run", run.ID, "result", what)
+			q.Log.Warn("a late result is dropped", whose, which, "result", what)
 			return
 		}
-		q.Log.Error("a result cannot be written", "run", run.ID, "result", what, "error", err)
+		q.Log.Error("a result cannot be written", whose, which, "result", what, "error", err)
 		if sleep(working, pause) != nil {
 			return
 		}

@@ -271,7 +271,7 @@ func TestWaitingRunsCostNoMemory(t *testing.T) {
 	if n := busy.highest(); n > workers {
 		t.Errorf("%d runs were in work at once, with %d workers", n, workers)
 	}
-	if n := limits.highest(); n > 2*workers {
+	if n := limits.highest(); n > 8*workers {
 		t.Errorf("%d rows were read at once", n)
 	}
 	if got := counts(t, store.Store); got[app.Started] != 0 || got.Total() != waiting || got[app.Completed] < 500 {

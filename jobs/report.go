@@ -24,26 +24,33 @@ const (
 // Report is how work tells what it is doing while it does it. Any goroutine of the work may use it. What is
 // said after the work has ended is not heard.
 type Report struct {
+	write func(app.Report) // has it written down
+
 	mu       sync.Mutex
 	progress app.Progress
 	moved    bool // progress has not been written
 	lines    []app.LogLine
 	size     int // of lines, in bytes
 	heading  app.LogLine
+	followed bool // somebody writes it down
+	ended    bool
 
 	changed chan struct{} // holds one: there is something to write
 	taken   chan struct{} // closed, and replaced, when the lines have been taken
+	stop    chan struct{} // closed when the work has ended
 	over    chan struct{} // closed when nobody writes any more
 }
 
-func newReport() *Report {
-	return &Report{changed: make(chan struct{}, 1), taken: make(chan struct{}), over: make(chan struct{})}
+func newReport(write func(app.Report)) *Report {
+	return &Report{
+		write: write, changed: make(chan struct{}, 1), taken: make(chan struct{}), stop: make(chan struct{}), over: make(chan struct{}),
+	}
 }
 
 // newReportOf returns a report for an attempt. In the log, what an attempt writes that is not a run's first has
 // a heading: all of them write to the same log.
-func newReportOf(run app.ProcessRun, maxAttempts int) *Report {
-	r := newReport()
+func newReportOf(run app.ProcessRun, maxAttempts int, write func(app.Report)) *Report {
+	r := newReport(write)
 	if run.Claim > 1 {
 		r.heading = app.LogLine{Stream: app.Notes, Text: fmt.Sprintf("attempt %d of %d\n", run.Attempt, maxAttempts)}
 	}
@@ -60,8 +67,8 @@ func (r *Report) Progress(percent int, message string) {
 	r.mu.Lock()
 	r.progress = app.Progress{Percent: app.Percent(min(max(percent, 0), 100)), Message: message}
 	r.moved = true
-	r.mu.Unlock()
 	r.ring()
+	r.mu.Unlock()
 }
 
 // Log writes a line to the run's log, or several. It waits while much has yet to be written down.
@@ -104,7 +111,12 @@ func (r *Report) add(line app.LogLine) {
 	r.ring()
 }
 
+// ring has what is new written down. It is called with the lock held.
 func (r *Report) ring() {
+	if !r.followed && !r.ended { // much work has nothing to say
+		r.followed = true
+		go r.follow()
+	}
 	select {
 	case r.changed <- struct{}{}:
 	default: // whoever writes it down will find this one, too
@@ -125,25 +137,38 @@ func (r *Report) take() (news app.Report, much bool) {
 	return news, much
 }
 
-// follow writes down what is reported until stop is closed, and then what is still to be written.
-func (r *Report) follow(stop <-chan struct{}, write func(app.Report)) {
+// end returns when all that was reported has been written down. What comes later is not heard. It is called once.
+func (r *Report) end() {
+	r.mu.Lock()
+	r.ended = true
+	followed := r.followed
+	r.mu.Unlock()
+	close(r.stop)
+	if !followed {
+		close(r.over)
+	}
+	<-r.over
+}
+
+// follow writes down what is reported until the work ends, and then what is still to be written.
+func (r *Report) follow() {
 	defer close(r.over)
 	for {
 		select {
 		case <-r.changed:
-		case <-stop:
+		case <-r.stop:
 			if news, _ := r.take(); news.Progress != nil || news.Lines != nil {
-				write(news)
+				r.write(news)
 			}
 			return
 		}
 		news, much := r.take()
-		write(news)
+		r.write(news)
 		rest := reportEvery
 		if much {
 			rest = reportInHaste
 		}
-		sleepUntil(stop, rest)
+		sleepUntil(r.stop, rest)
 	}
 }
 
