@@ -113,6 +113,13 @@ func awaitNoSockets(t *testing.T, s testServer, meanwhile func()) {
 	}
 }
 
+func TestAReaderThatTakesNoFramesIsCut(t *testing.T) {
+	s, store := newLiveServer(t, 25)
+	s.sockets.times = times{pingEvery: time.Hour, silence: time.Hour, frameTime: 200 * time.Millisecond}
+	dial(t, s)
+	awaitNoSockets(t, s, func() { createRuns(t, store, 1) })
+}
+
 func TestAReaderThatSendsPingsButTakesNoFramesIsCut(t *testing.T) {
 	s, store := newLiveServer(t, 25)
 	s.sockets.times.frameTime = 200 * time.Millisecond

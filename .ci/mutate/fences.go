@@ -9,6 +9,10 @@ const (
 
 var fences = []fence{
 	{"a start expects a waiting run", "db/change.go", "WHERE id = ?2 AND status = 0\n", "WHERE id = ?2\n", store},
+	{"many starts expect waiting runs", "db/bulk.go", "AND +status = 0\n", "AND +status < 5\n", store},
+	{"many ends expect started runs", "db/bulk.go", "AND +status = 1 AND cancel_at = 0", "AND cancel_at = 0", store},
+	{"many ends expect their own claims", "db/bulk.go", "AND claim = mine.value", "AND mine.value > 0", store},
+	{"many ends heed wishes", "db/bulk.go", "AND +status = 1 AND cancel_at = 0", "AND +status = 1", store},
 	{"a finish expects a started run", "db/change.go", "WHERE id = ?6 AND status = 1 AND claim = ?7", "WHERE id = ?6 AND claim = ?7", store},
 	{"a finish expects its own claim", "db/change.go", "WHERE id = ?6 AND status = 1 AND claim = ?7", "WHERE id = ?6 AND status = 1 AND ?7 > 0", store},
 	{"a run is given back by whoever started it", "db/change.go", "WHERE id = ?2 AND status = 1 AND claim = ?3", "WHERE id = ?2 AND status = 1 AND ?3 > 0", store},
@@ -31,7 +35,7 @@ var fences = []fence{
 	{"a panic in work fails its run only", "jobs/queue.go", `		if panicked := recover(); panicked != nil {
 			q.Log.Error("work panicked"`, `		if panicked := any(nil); panicked != nil {
 			q.Log.Error("work panicked"`, queue},
-	{"a start is written before the work begins", "jobs/queue.go", "	return q.Backlog.Start(context.Background(), run)", "	go func() { _, _ = q.Backlog.Start(context.Background(), run) }()\n	run.Claim++\n	run.Attempt++\n	return run, nil", queue},
+	{"a start is written before the work begins", "jobs/queue.go", "	return q.Backlog.StartAll(context.Background(), runs)", "	go func() { _, _ = q.Backlog.StartAll(context.Background(), runs) }()\n	for i := range runs {\n		runs[i].Claim++\n		runs[i].Attempt++\n	}\n	return runs, nil", queue},
 	{"a suspect on its last chance is alone", "jobs/dispatcher.go", "case d.lastChance(run):\n", "case false:\n", queue},
 	{"a snapshot comes before what follows it", "handlers/live/watcher.go", "follows := w.sent > 0 && current.number == w.sent+1", "follows := true", hub},
 	{"whoever joins sees what is read afterwards", "handlers/live/hub.go", "	v.dirty = true // the answer at hand", "	// the answer at hand", hub},
@@ -40,11 +44,11 @@ var fences = []fence{
 		if panicked := any(nil); panicked != nil {`, hub},
 	{"a newer cell is not replaced by an older one", "static/app.js", "Number(present.dataset.version) > Number(incoming.dataset.version)", "false", outside + "TestAnOlderCell"},
 	{"other sites may not act", "handlers/security.go", "if o.crossSite.Check(request) != nil {", "if false {", outside + "Site|Origin|BadInput|Cross"},
-	{"other sites may not watch", "handlers/security.go", `if err != nil || u.Host == "" || !strings.EqualFold(u.Host, string(c.Request().Header.Host())) {`, "if err != nil {", outside + "OnlyOurPages"},
-	{"other names are not ours", "handlers/security.go", `if host != "localhost" && !o.hosts[host] && net.ParseIP(host) == nil {`, "if false {", outside + "Host|BadInput|Request"},
-	{"a password is asked for", "handlers/security.go", "return equal(u, user) && equal(p, password)", "return equal(u, user) || p != \"\"", outside + "Password|Auth|Credentials"},
+	{"other sites may not watch", "handlers/security.go", `if err != nil || u.Host == "" || !strings.EqualFold(u.Host, string(c.Request().Header.Host())) {`, `if err != nil || u.Host == "nobody's" {`, outside + "OnlyOurPages"},
+	{"other names are not ours", "handlers/security.go", `if host != "localhost" && !o.hosts[host] && net.ParseIP(host) == nil {`, `if host == "nobody's" {`, outside + "WhoMayDoWhat"},
+	{"a password is asked for", "handlers/security.go", "return equal(u, user) && equal(p, password)", "return equal(u, user) && equal(p, password) || p != \"\"", outside + "Password|Auth|Credentials"},
 	{"a panic in a handler is an answer", "handlers/server.go", "	r.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: s.logPanic}))\n", "	_ = recover.Config{StackTraceHandler: s.logPanic}\n", "./handlers ."},
-	{"a write to a socket has a deadline", "handlers/socket.go", "if err := s.conn.SetWriteDeadline(time.Now().Add(s.frameTime)); err != nil {", "if err := s.conn.SetWriteDeadline(time.Time{}); err != nil {", "./handlers Socket|Reader|Pings"},
+	{"a write to a socket has a deadline", "handlers/socket.go", "if err := s.conn.SetWriteDeadline(time.Now().Add(s.frameTime)); err != nil {", "if err := s.conn.SetWriteDeadline(time.Time{}); err != nil {", "./handlers ThatTakesNoFrames"},
 	{"a silent peer is cut", "handlers/socket.go", "	return s.conn.SetReadDeadline(time.Now().Add(silent))", "	_ = silent\n	return nil", "./handlers Socket|Silent|Nothing"},
 	{"a client that speaks is cut", "handlers/socket.go", "	return errSpoke\n", "	select {}\n", outside + "Speaks"},
 	{"sockets have a limit before the upgrade", "handlers/sockets.go", "case s.open >= s.server.Config.MaxSockets:", "case false:", outside + "SocketsAreCounted"},
