@@ -12,7 +12,7 @@ export CGO_ENABLED := 1
 # SQLite with its full-text search. Without it all works but the search in errors and logs, which then says so.
 TAGS := -tags sqlite_fts5
 
-.PHONY: run build test check vuln fuzz mutate smooth soak browser clean
+.PHONY: run build test check vuln fuzz mutate smooth soak bench browser clean
 
 run: build
 	bin/runboard
@@ -37,7 +37,8 @@ check: $(ASSETS)
 	go run $(STATICCHECK) $(TAGS) ./...
 	go run $(ERRCHECK) $(TAGS) -ignoretests -exclude .ci/errcheck ./...
 	go run $(SQLCLOSE) $(TAGS) ./...
-	go run $(GOSEC) $(TAGS) -quiet -exclude=$(NOT_HERE) -exclude-dir=db/dbtest -exclude-dir=.ci ./...
+	go run $(GOSEC) $(TAGS) -quiet -exclude=$(NOT_HERE) -exclude-dir=db/dbtest -exclude-dir=.ci -exclude-dir=bench ./...
+	cd bench && go vet $(TAGS) ./... && go run $(STATICCHECK) $(TAGS) ./...
 
 # Rules of gosec that do not fit: G104 is errcheck's; G115 sees no bounds (ours are checked where numbers come in); G304:
 # the files that are opened are those that the operator names; G404: chance only spreads load here.
@@ -69,6 +70,11 @@ smooth: $(ASSETS) browser
 SOAK := 30m
 soak: $(ASSETS)
 	go test $(TAGS) -count=1 -v -timeout 0 -run 'Crashes|MixedLoad' -crash-rounds 100 -soak $(SOAK) -soak-sockets 2000 .
+
+# The board beside its peers and beside what the ground allows, into bench/RESULTS.md. It installs PostgreSQL and Redis
+# where they are missing and that is possible. make bench PART=queue is one part: see the list in bench/main.go.
+bench: $(ASSETS) browser
+	cd bench && go build $(TAGS) -o ../bin/bench . && ../bin/bench $(if $(PART),-only $(PART))
 
 # The browser of the browser tests. CHROMIUM names another one.
 browser:

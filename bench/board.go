@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// server is a process that serves, and says where on its first line of stderr.
+type server struct {
+	url     string
+	cmd     *exec.Cmd
+	started time.Time // when it was
+}
+
+var listening = regexp.MustCompile(`listening on (http://[^"\s]+)`)
+
+func startServer(name string, args ...string) (*server, error) {
+	s := &server{cmd: exec.Command(name, args...), started: time.Now()}
+	s.cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	output, err := s.cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	lines := bufio.NewScanner(output)
+	for lines.Scan() {
+		if found := listening.FindStringSubmatch(lines.Text()); found != nil {
+			s.url = found[1]
+			go func() { _, _ = io.Copy(io.Discard, output) }()
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("%s does not serve", name)
+}
+
+func (s *server) pid() int { return s.cmd.Process.Pid }
+
+func (s *server) stop() {
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	_ = s.cmd.Wait()
+}
+
+// startBoard starts the program, with work that takes no time and no limits of rates, on a database of its own or
+// that with this name.
+func (b *bench) startBoard(database string, args ...string) (*server, error) {
+	if database == "" {
+		dir, err := os.MkdirTemp(b.dir, "board")
+		if err != nil {
+			return nil, err
+		}
+		database = filepath.Join(dir, "runboard.db")
+	}
+	usual := []string{
+		"--addr=127.0.0.1:0", "--database-url=sqlite:" + database, "--delay-min=0s", "--delay-max=0s", "--failure-rate=0",
+		"--post-rate=0", "--upgrade-rate=0", "--max-sockets=30000", "--max-sockets-per-address=30000", "--keep-max=0", "--keep-finished=0",
+	}
+	s, err := startServer(b.binary, append(usual, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.untilUp()
+}
+
+func (s *server) untilUp() error {
+	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if response, err := http.Get(s.url + "/process_runs"); err == nil {
+			_, _ = io.Copy(io.Discard, response.Body)
+			_ = response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+	}
+	return errors.New("the board does not come up")
+}
+
+// boardPage is what the list says in JSON.
+type boardPage struct {
+	Runs   []struct{ ID int64 } `json:"process_runs"`
+	Counts map[string]int64     `json:"counts"`
+}
+
+// ask makes a request as a program does, and reads the answer.
+func (s *server) ask(method, path string, form url.Values) (page boardPage, err error) {
+	request, err := http.NewRequest(method, s.url+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		return page, err
+	}
+	request.Header.Set("Accept", "application/json")
+	if form != nil {
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return page, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode >= 300 {
+		err = fmt.Errorf("%s %s: %s: %s", method, path, response.Status, body)
+	}
+	if err != nil {
+		return page, err
+	}
+	return page, json.Unmarshal(body, &page)
+}
+
+// begin starts runs.
+func (s *server) begin(count int) error {
+	_, err := s.ask(http.MethodPost, "/process_runs", url.Values{"count": {strconv.Itoa(count)}})
+	return err
+}
+
+// untilDone waits until so many runs are completed.
+func (s *server) untilDone(runs int64) error {
+	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		page, err := s.ask(http.MethodGet, "/process_runs", nil)
+		if err != nil {
+			return err
+		}
+		if page.Counts["completed"] >= runs {
+			return nil
+		}
+	}
+	return errors.New("the runs are not done")
+}
+
+// read makes a request and returns the body of the answer.
+func read(request *http.Request) ([]byte, error) {
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	return io.ReadAll(response.Body)
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/heapprofiler"
+	"github.com/chromedp/cdproto/performance"
+	"github.com/chromedp/chromedp"
+)
+
+// Settings of the browser.
+const (
+	browserTime = 60 * time.Second
+	browserPace = 1700 // runs a second, of which each is changed three times
+)
+
+// The same page without its socket, which asks for itself anew every second.
+const pollScript = `setInterval(async () => {
+	const text = await (await fetch(location, {cache: "no-store"})).text();
+	document.body.innerHTML = new DOMParser().parseFromString(text, "text/html").body.innerHTML;
+}, 1000); true`
+
+// watchScript notes long tasks, and how long a task waits that should run at once.
+const watchScript = `window.longest = 0; window.slow = 0;
+new PerformanceObserver((list) => { for (const one of list.getEntries()) {
+	window.longest = Math.max(window.longest, one.duration);
+	if (one.duration > 100) window.slow++;
+} }).observe({type: "longtask"}); true`
+
+func (b *bench) browser() (string, error) {
+	rows := [][]string{{"", "main thread busy, %", "longest task, ms", "tasks over 100 ms", "heap at the start, MB", "at the end"}}
+	for _, one := range []struct{ name, script string }{{"Runboard", "true"}, {"the same page, polled every second", pollScript}} {
+		measured, err := b.browserRound(one.script)
+		if err != nil {
+			return "", err
+		}
+		longest := "under 50"
+		if measured["longest"] > 0 {
+			longest = group(measured["longest"], 0)
+		}
+		rows = append(rows, []string{one.name, group(measured["busy"], 1), longest, group(measured["slow"], 0), group(measured["before"], 1), group(measured["after"], 1)})
+	}
+	return fmt.Sprintf("One page of the list in Chromium for %v while %s runs a second are started, done and completed. To reach: 25 %% busy, no task "+
+		"over 100 ms, a flat heap. Heaps are after a collection.\n\n%s", browserTime, group(browserPace, 0), table(rows)), nil
+}
+
+func (b *bench) browserRound(script string) (sample, error) {
+	board, err := b.startBoard("", "--workers=100")
+	if err != nil {
+		return nil, err
+	}
+	defer board.stop()
+	ctx, cancel, err := openBrowser()
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	err = errors.Join(board.begin(1000), board.untilDone(1000), chromedp.Do(ctx, chromedp.Navigate(board.url+"/process_runs")))
+	for _, text := range []string{watchScript, script} {
+		if _, wrong := chromedp.Run(ctx, chromedp.Evaluate[bool](text)); wrong != nil {
+			err = errors.Join(err, wrong)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	time.Sleep(2 * time.Second)
+	before, err := metricsOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	if err := board.keepStarting(browserPace, browserTime); err != nil {
+		return nil, err
+	}
+	took := time.Since(began).Seconds()
+	after, err := metricsOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := chromedp.Run(ctx, chromedp.Evaluate[[]float64]("[window.longest, window.slow]"))
+	if err != nil {
+		return nil, err
+	}
+	return sample{
+		"busy": (after["TaskDuration"] - before["TaskDuration"]) / took * 100, "longest": seen[0], "slow": seen[1],
+		"before": before["JSHeapUsedSize"] / 1e6, "after": after["JSHeapUsedSize"] / 1e6,
+	}, nil
+}
+
+// metricsOf is what the browser says of the page, after a collection.
+func metricsOf(ctx context.Context) (sample, error) {
+	if _, err := chromedp.Call(ctx, heapprofiler.CollectGarbage, cdp.Empty{}); err != nil {
+		return nil, err
+	}
+	if _, err := chromedp.Call(ctx, performance.Enable, performance.EnableParams{}); err != nil {
+		return nil, err
+	}
+	answer, err := chromedp.Call(ctx, performance.GetMetrics, cdp.Empty{})
+	if err != nil {
+		return nil, err
+	}
+	metrics := sample{}
+	for _, metric := range answer.Metrics {
+		metrics[metric.Name] = metric.Value
+	}
+	return metrics, nil
+}
+
+func openBrowser() (ctx context.Context, stop func(), err error) {
+	name := os.Getenv("CHROMIUM")
+	if name == "" {
+		name = "chromium"
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the browser is missing: apt-get install chromium, or name one in CHROMIUM (%w)", err)
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
+	allocator, stopBrowser := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, _ = chromedp.NewContext(allocator)
+	return ctx, func() { _ = chromedp.Cancel(ctx); stopBrowser() }, chromedp.Do(ctx)
+}

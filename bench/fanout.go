@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Settings of the fan-out.
+const (
+	fanOutPace   = 250 * time.Millisecond // between two messages
+	fanOutFrames = 12
+)
+
+var fanOutSizes = []int{1000, 5000, 10000}
+
+// broadcasting is a server whose sockets are all sent what is published.
+type broadcasting struct {
+	server  *server
+	path    string
+	hello   string
+	publish func() error
+}
+
+// openHub starts a hub in a process of its own, which sends messages of that size.
+func openHub(name string, size int) (broadcasting, error) {
+	input, err := os.CreateTemp("", "hub")
+	if err != nil {
+		return broadcasting{}, err
+	}
+	defer os.Remove(input.Name())
+	if _, err := fmt.Fprintf(input, "%q", name); err != nil {
+		return broadcasting{}, err
+	}
+	s, err := startServer("sh", "-c", `exec "$0" -child hub < "$1"`, os.Args[0], input.Name())
+	if err != nil {
+		return broadcasting{}, err
+	}
+	message := strings.Repeat("x", size)
+	return broadcasting{s, "/ws", hubs[name].hello, func() error { return publishTo(s.url, message) }}, nil
+}
+
+// openWatched starts the board with one run, which waits, and is cancelled and retried in turn. All sockets watch it.
+func (b *bench) openWatched() (broadcasting, error) {
+	board, err := b.startBoard("", "--delay-min=1h", "--delay-max=1h")
+	if err != nil {
+		return broadcasting{}, err
+	}
+	wishes := []string{"cancel", "retry"}
+	publish := func() error {
+		_, err := board.ask("POST", "/process_runs/1/"+wishes[0], url.Values{})
+		wishes[0], wishes[1] = wishes[1], wishes[0]
+		return err
+	}
+	return broadcasting{board, "/process_runs/1/live", "", publish}, board.begin(1)
+}
+
+// measure has a crowd watch while messages are published at a pace.
+func (o broadcasting) measure(sockets int) (sample, error) {
+	defer func() {
+		_ = o.server.cmd.Process.Kill()
+		_ = o.server.cmd.Wait()
+	}()
+	var began, frames, size atomic.Int64
+	delays := make([][]float64, sockets)
+	c, err := gatherCrowd(o.server.url, o.path, sockets, o.hello, func(socket int, frame []byte) {
+		if start := began.Load(); start > 0 {
+			delays[socket] = append(delays[socket], float64(time.Now().UnixNano()-start)/1e6)
+			frames.Add(1)
+			size.Store(int64(len(frame)))
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer c.leave()
+	time.Sleep(time.Second) // until the first frames are over
+	cpu := cpuOf(o.server.pid())
+	for i := range fanOutFrames {
+		began.Store(time.Now().UnixNano())
+		if err := o.publish(); err != nil {
+			return nil, err
+		}
+		time.Sleep(fanOutPace)
+		for deadline := time.Now().Add(5 * time.Second); frames.Load() < int64((i+1)*sockets) && time.Now().Before(deadline); {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	used := cpuOf(o.server.pid()) - cpu
+	if n := frames.Load(); n != int64(fanOutFrames*sockets) {
+		return nil, fmt.Errorf("%d of %d frames came", n, fanOutFrames*sockets)
+	}
+	var all []float64
+	for _, some := range delays {
+		all = append(all, some...)
+	}
+	return sample{
+		"cpu": used / float64(frames.Load()) * 1e6, "p50": percentile(all, 50), "p99": percentile(all, 99), "size": float64(size.Load()),
+	}, nil
+}
+
+func (b *bench) fanOut() (string, error) {
+	names := append([]string{"Runboard"}, hubNames...)
+	rows := [][]string{{"", "sockets", "server CPU a delivery, µs", "spread", "ratio to the limit", "p50, ms", "p99, ms"}}
+	bytes := 0
+	for _, sockets := range fanOutSizes {
+		all := map[string]samples{}
+		for range b.rounds {
+			for _, name := range names {
+				measured, err := b.fanOutRound(name, sockets, bytes)
+				if err != nil {
+					return "", fmt.Errorf("%s: %w", name, err)
+				}
+				if name == "Runboard" {
+					bytes = int(measured["size"])
+				}
+				all[name] = append(all[name], measured)
+			}
+		}
+		limit := all[hubNames[0]].median("cpu")
+		for _, name := range names {
+			one := all[name]
+			rows = append(rows, []string{name, group(float64(sockets), 0), group(one.median("cpu"), 1), one.spread("cpu", 1),
+				group(one.median("cpu")/limit, 2), group(one.median("p50"), 1), group(one.median("p99"), 1)})
+		}
+	}
+	return fmt.Sprintf("One frame of %d bytes every %v to all sockets, from the call that publishes it to the read. Runboard's call is a cancel or a retry, "+
+		"with its commit, and its processor time is all of the program's. To reach: 1.2 times the limit.\n\n%s%s", bytes, fanOutPace, table(rows), versions()), nil
+}
+
+// fanOutRound measures one server with so many sockets. The board sends what it sends, the others messages of that size.
+func (b *bench) fanOutRound(name string, sockets, size int) (sample, error) {
+	open := func() (broadcasting, error) { return openHub(name, size) }
+	if name == "Runboard" {
+		open = b.openWatched
+	}
+	o, err := open()
+	if err != nil {
+		return nil, err
+	}
+	measured, err := o.measure(sockets)
+	fmt.Fprintf(os.Stderr, "%d, %s: %v\n", sockets, name, measured)
+	return measured, err
+}

@@ -1,0 +1,161 @@
+// Command bench measures the board beside its peers and beside what the ground allows, in turn and in one run, and
+// writes what it found to RESULTS.md. See make bench.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// part is a part of the table. It can be run alone.
+type part struct {
+	name, title string
+	run         func(*bench) (section string, err error)
+}
+
+var parts = []part{
+	{"queue", "Queue: runs a second inside the process", (*bench).queues},
+	{"pickup", "Pick-up: one run on an idle queue", (*bench).pickups},
+	{"whole", "Whole path: from the click to the last frame", (*bench).wholePath},
+	{"fanout", "Fan-out: one small frame to many sockets", (*bench).fanOut},
+	{"storm", "Watching a storm", (*bench).storm},
+	{"growth", "Growth: from a thousand rows to ten million", (*bench).growth},
+	{"memory", "Memory", (*bench).memory},
+	{"browser", "Browser under 5,000 changes a second", (*bench).browser},
+	{"page", "Page", (*bench).page},
+}
+
+// children are what is measured in processes of their own; each reads its settings from stdin.
+var children = map[string]func(*json.Decoder) (sample, error){
+	"queue":  queueChild,
+	"pickup": pickupChild,
+	"hub":    hubChild,
+	"page":   pageChild,
+}
+
+// bench is what the parts share.
+type bench struct {
+	rounds  int
+	binary  string // the real program, built for this
+	dir     string // for files, removed afterwards
+	servers *servers
+}
+
+func main() {
+	only := flag.String("only", "", "parts to run, with commas between them; all without it")
+	rounds := flag.Int("rounds", 3, "rounds, in which the contenders take turns")
+	results := flag.String("results", "RESULTS.md", "where what was measured goes")
+	child := flag.String("child", "", "for its own use")
+	flag.Parse()
+	var err error
+	if *child != "" {
+		err = runChild(*child)
+	} else {
+		err = runParts(*only, *rounds, *results)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func runChild(name string) error {
+	measured, err := children[name](json.NewDecoder(os.Stdin))
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(measured)
+}
+
+func runParts(only string, rounds int, results string) (err error) {
+	dir, err := os.MkdirTemp("", "runboard-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{rounds: rounds, dir: dir, binary: dir + "/runboard", servers: &servers{dir: dir}}
+	defer b.servers.stop()
+	build := exec.Command("go", "build", "-tags", "sqlite_fts5", "-trimpath", "-ldflags", "-s -w", "-o", b.binary, ".")
+	build.Dir, build.Stderr = "..", os.Stderr
+	if err := build.Run(); err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if only != "" && !slices.Contains(strings.Split(only, ","), p.name) {
+			continue
+		}
+		began := time.Now()
+		section, err := p.run(b)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		section += fmt.Sprintf("\nMeasured on %s in %v, %d rounds.\n", began.Format(time.DateOnly), time.Since(began).Round(time.Second), rounds)
+		fmt.Printf("## %s\n\n%s\n", p.title, section)
+		if err := replaceSection(results, p, section); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replaceSection puts a section in the place that it has among the others in the file of results.
+func replaceSection(path string, p part, section string) error {
+	old, err := os.ReadFile(path)
+	if err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	known := map[string]string{}
+	for _, one := range strings.Split(string(old), "\n## ")[1:] {
+		title, text, _ := strings.Cut(one, "\n")
+		known[title] = strings.Trim(text, "\n")
+	}
+	known[p.title] = strings.Trim(section, "\n")
+	var out strings.Builder
+	fmt.Fprintf(&out, heading, machine())
+	for _, one := range parts {
+		if text := known[one.title]; text != "" {
+			fmt.Fprintf(&out, "\n## %s\n\n%s\n", one.title, text)
+		}
+	}
+	return os.WriteFile(path, []byte(out.String()), 0o644)
+}
+
+const heading = `# What was measured
+
+By ` + "`make bench`" + `: the real program and its peers in turn, on the same machine, in the same run. Machines differ and are shared, so
+the ratios count and not the figures: each is a median of its rounds, and the spread is from the lowest to the highest round.
+Settings and versions are beside the figures. What they mean, and where the time goes, is in [docs/performance.md](../docs/performance.md).
+
+Machine: %s.
+`
+
+// machine says what this was measured on.
+func machine() string {
+	model := "unknown processor"
+	text, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(text)) {
+		if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
+			model = strings.TrimSpace(value)
+		}
+	}
+	return fmt.Sprintf("%d cores (%s), %s", runtime.NumCPU(), model, runtime.Version())
+}
+
+// table is text in columns. The first row is the heading.
+func table(rows [][]string) string {
+	var out strings.Builder
+	for i, row := range rows {
+		out.WriteString("| " + strings.Join(row, " | ") + " |\n")
+		if i == 0 {
+			out.WriteString(strings.Repeat("|---", len(row)) + "|\n")
+		}
+	}
+	return out.String()
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"runboard/app"
+	"runboard/templates"
+)
+
+// Settings of the page.
+const (
+	pageClients = 8
+	pageTime    = 4 * time.Second
+	pageRuns    = 100
+)
+
+// pageChild serves the list, drawn anew for each request from runs in memory, by net/http: nothing is read, and
+// nothing checked.
+func pageChild(*json.Decoder) (sample, error) {
+	drawing, err := templates.New(templates.Options{Asset: func(name string) string { return "/static/" + name }, Kinds: []string{"simulated"}})
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	page := app.Page{Overview: app.Overview{Counts: app.Counts{app.Completed: pageRuns}, Recent: app.RecentSize, Done: app.RecentSize}, HasOlder: true}
+	for id := int64(pageRuns); id > pageRuns-app.PageSize; id-- {
+		page.Runs = append(page.Runs, app.ProcessRun{
+			ID: id, Kind: "simulated", Status: app.Completed, Version: 3, Attempt: 1, CreatedAt: now, UpdatedAt: now, StartedAt: now, FinishedAt: now,
+			Progress: app.Progress{Percent: app.NoPercent},
+		})
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(os.Stderr, "listening on http://%s\n", listener.Addr())
+	return nil, http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		html, err := drawing.Board(page, "key")
+		if err != nil {
+			http.Error(w, template.HTMLEscapeString(err.Error()), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(html)
+	}))
+}
+
+func (b *bench) page() (string, error) {
+	board, err := b.startBoard("")
+	if err != nil {
+		return "", err
+	}
+	defer board.stop()
+	for range pageRuns {
+		if err := board.begin(1); err != nil {
+			return "", err
+		}
+	}
+	if err := board.untilDone(pageRuns); err != nil {
+		return "", err
+	}
+	plain, err := startServer(os.Args[0], "-child", "page")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = plain.cmd.Process.Kill(); _ = plain.cmd.Wait() }()
+	var ours, theirs samples
+	for range b.rounds {
+		ours = append(ours, board.pagesIn(pageTime))
+		theirs = append(theirs, plain.pagesIn(pageTime))
+	}
+	first, later, err := board.visits()
+	if err != nil {
+		return "", err
+	}
+	rows := [][]string{
+		{"", "requests/s", "spread", "server CPU a page, µs", "bytes of a page"},
+		{"Runboard", group(ours.median("rate"), 0), ours.spread("rate", 0), group(ours.median("cpu"), 0), group(ours.median("bytes"), 0)},
+		{"the same page, net/http from memory", group(theirs.median("rate"), 0), theirs.spread("rate", 0), group(theirs.median("cpu"), 0), group(theirs.median("bytes"), 0)},
+	}
+	return fmt.Sprintf("`GET /process_runs` from %d clients with %d connections, %d rows on the page.\n\n%s\nRatio: %.2f (to reach: 0.5). "+
+		"A first visit with all files is %s bytes, compressed (to reach: 60 KB), a later one %s.\n", pageClients, pageClients, app.PageSize, table(rows),
+		ours.median("rate")/theirs.median("rate"), group(first, 0), group(later, 0)), nil
+}
+
+// pagesIn is how many pages are answered in a time, as fast as the clients can ask.
+func (s *server) pagesIn(lasting time.Duration) sample {
+	var answered, size atomic.Int64
+	var clients sync.WaitGroup
+	cpu, began := cpuOf(s.pid()), time.Now()
+	for range pageClients {
+		clients.Go(func() {
+			client, request, response := fasthttp.Client{}, fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+			request.SetRequestURI(s.url + "/process_runs")
+			request.Header.Set("Accept", "text/html")
+			for time.Since(began) < lasting {
+				if client.Do(request, response) == nil && response.StatusCode() == http.StatusOK {
+					answered.Add(1)
+					size.Store(int64(len(response.Body())))
+				}
+			}
+		})
+	}
+	clients.Wait()
+	n := float64(answered.Load())
+	return sample{"rate": n / time.Since(began).Seconds(), "cpu": (cpuOf(s.pid()) - cpu) / n * 1e6, "bytes": float64(size.Load())}
+}
+
+var assetPath = regexp.MustCompile(`(?:src|href)="(/static/[^"]+)"`)
+
+// visits is how many bytes a first visit takes with all its files, as a browser asks for them, and a later one.
+func (s *server) visits() (first, later float64, err error) {
+	plain, err := http.NewRequest(http.MethodGet, s.url+"/process_runs", nil)
+	if err != nil {
+		return 0, 0, err
+	}
+	html, err := read(plain)
+	if err != nil {
+		return 0, 0, err
+	}
+	seen := map[string]bool{"/process_runs": true}
+	for _, found := range assetPath.FindAllSubmatch(html, -1) {
+		seen[string(bytes.TrimSpace(found[1]))] = true
+	}
+	for path := range seen {
+		size, err := s.compressed(path)
+		if err != nil {
+			return 0, 0, err
+		}
+		if first += size; path == "/process_runs" {
+			later = size
+		}
+	}
+	return first, later, nil
+}
+
+// compressed is how many bytes of a body come to a browser.
+func (s *server) compressed(path string) (float64, error) {
+	address, err := url.JoinPath(s.url, path)
+	if err != nil {
+		return 0, err
+	}
+	request, err := http.NewRequest(http.MethodGet, address, nil)
+	if err != nil {
+		return 0, err
+	}
+	request.Header.Set("Accept-Encoding", "gzip, deflate, br, zstd") // and so it is not unpacked
+	body, err := read(request)
+	return float64(len(body)), err
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"time"
+)
+
+// Settings of the parts that measure queues.
+const (
+	queueWorkers  = 100
+	queueCall     = 1000 // runs in one call
+	pickupWorkers = 10
+	pickupRuns    = 200
+	pickupGap     = 10 * time.Millisecond // the longest pause between two
+	queuePatience = 2 * time.Minute
+)
+
+// queue is a queue of runs that do nothing.
+type queue interface {
+	// start has that many workers call work for each run.
+	start(workers int, work func()) error
+	// add adds runs, and returns when they are kept as safely as the queue promises.
+	add(runs int) error
+	// done is how many have ended, and it is kept that they have.
+	done() (int, error)
+	stop()
+}
+
+// contender is a queue, and how it is compared.
+type contender struct {
+	Name string
+	// Kept says what survives a power cut.
+	Kept string
+	// Runs is how many are measured: slow ones get fewer, so that each takes some seconds.
+	Runs int
+	open func(dir string, at addresses) (queue, error)
+	// pid is the process of its server.
+	pid func(at addresses) int
+}
+
+func none(addresses) int { return 0 }
+
+var contenders = []contender{
+	{"Runboard", "everything", 60_000, openRunboard("full"), none},
+	{"Runboard, synchronous=normal", "not the last moments", 60_000, openRunboard("normal"), none},
+	{"limit: raw group commit of three writes", "everything", 200_000, openRaw("FULL", false), none},
+	{"the same, each write awaited", "everything", 60_000, openRaw("FULL", true), none},
+	{"River on PostgreSQL, tuned", "everything", 20_000, openRiverPG(time.Millisecond), addresses.postgresPID},
+	{"River on PostgreSQL", "everything", 5_000, openRiverPG(0), addresses.postgresPID},
+	{"River on SQLite, tuned", "not the last moments", 15_000, openRiverSQLite(time.Millisecond), none},
+	{"River on SQLite", "not the last moments", 5_000, openRiverSQLite(0), none},
+	{"asynq on Redis, fsync always", "everything", 6_000, openAsynq("always"), addresses.redisPID},
+	{"asynq on Redis", "not the last second", 15_000, openAsynq("everysec"), addresses.redisPID},
+	{"goqite", "not the last moments", 10_000, openGoqite, none},
+	{"backlite", "not the last moments", 5_000, openBacklite, none},
+}
+
+// childSettings is what a child is told.
+type childSettings struct {
+	Contender string
+	Dir       string
+	At        addresses
+}
+
+// opened reads what the child is told, and opens that contender.
+func opened(input *json.Decoder) (c contender, q queue, at addresses, err error) {
+	var settings childSettings
+	if err := input.Decode(&settings); err != nil {
+		return c, nil, at, err
+	}
+	for _, c := range contenders {
+		if c.Name == settings.Contender {
+			q, err = c.open(settings.Dir, settings.At)
+			return c, q, settings.At, err
+		}
+	}
+	return c, nil, at, fmt.Errorf("there is no %s", settings.Contender)
+}
+
+// queueChild measures from the first call until all runs are done and that is kept.
+func queueChild(input *json.Decoder) (sample, error) {
+	c, q, at, err := opened(input)
+	if err != nil {
+		return nil, err
+	}
+	defer q.stop()
+	if err := q.start(queueWorkers, func() {}); err != nil {
+		return nil, err
+	}
+	time.Sleep(200 * time.Millisecond) // until it rests
+	began, own, server := time.Now(), ownCPU(), cpuOf(c.pid(at))
+	for left := c.Runs; left > 0; left -= queueCall {
+		if err := q.add(min(left, queueCall)); err != nil {
+			return nil, err
+		}
+	}
+	for {
+		done, err := q.done()
+		if err != nil {
+			return nil, err
+		}
+		if done >= c.Runs {
+			break
+		}
+		if time.Since(began) > queuePatience {
+			return nil, fmt.Errorf("%s: %d of %d runs are done", c.Name, done, c.Runs)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	took := time.Since(began).Seconds()
+	cpu := ownCPU() - own + cpuOf(c.pid(at)) - server
+	return sample{"rate": float64(c.Runs) / took, "cpu": cpu / float64(c.Runs) * 1e6}, nil
+}
+
+// pickupChild measures from the call to the first line of the work, one run after the other.
+func pickupChild(input *json.Decoder) (sample, error) {
+	_, q, _, err := opened(input)
+	if err != nil {
+		return nil, err
+	}
+	defer q.stop()
+	picked := make(chan time.Time, 1)
+	if err := q.start(pickupWorkers, func() { picked <- time.Now() }); err != nil {
+		return nil, err
+	}
+	var took []float64
+	for range pickupRuns {
+		time.Sleep(2*time.Millisecond + rand.N(pickupGap))
+		began := time.Now()
+		if err := q.add(1); err != nil {
+			return nil, err
+		}
+		select {
+		case at := <-picked:
+			took = append(took, at.Sub(began).Seconds()*1000)
+		case <-time.After(queuePatience):
+			return nil, fmt.Errorf("a run is not picked up")
+		}
+	}
+	return sample{"p50": percentile(took, 50), "p99": percentile(took, 99)}, nil
+}
+
+// takeTurns measures all contenders, one after the other, round after round.
+func (b *bench) takeTurns(job string) (map[string]samples, error) {
+	at, err := b.servers.start()
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]samples{}
+	for round := range b.rounds {
+		for _, c := range contenders {
+			dir := fmt.Sprintf("%s/%s-%d", b.dir, job, round)
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				return nil, err
+			}
+			measured, err := inChild(job, childSettings{c.Name, dir, at})
+			if err != nil {
+				return nil, err
+			}
+			fmt.Fprintf(os.Stderr, "%s: %v\n", c.Name, measured)
+			all[c.Name] = append(all[c.Name], measured)
+			if err := os.RemoveAll(dir); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return all, nil
+}
+
+func (b *bench) queues() (string, error) {
+	all, err := b.takeTurns("queue")
+	if err != nil {
+		return "", err
+	}
+	ours, best := all[contenders[0].Name].median("rate"), 0.0
+	for _, c := range contenders[4:] {
+		best = max(best, all[c.Name].median("rate"))
+	}
+	rows := [][]string{{"", "kept at a power cut", "runs/s", "spread", "ratio to Runboard", "CPU a run, µs"}}
+	for _, c := range contenders {
+		one := all[c.Name]
+		rows = append(rows, []string{c.Name, c.Kept, group(one.median("rate"), 0), one.spread("rate", 0),
+			group(one.median("rate")/ours, 2), group(one.median("cpu"), 0)})
+	}
+	limit := all[contenders[2].Name].median("rate")
+	return fmt.Sprintf("%d workers, runs that do nothing, added in calls of %d, from the first call until all are done and that is kept. "+
+		"Servers' processor time is in it.\n\n%s\nOf the limit: %.2f (to reach: 0.6). Of the best peer: %.1f times (to reach: 4).\n%s",
+		queueWorkers, queueCall, table(rows), ours/limit, ours/best, versions()), nil
+}
+
+func (b *bench) pickups() (string, error) {
+	all, err := b.takeTurns("pickup")
+	if err != nil {
+		return "", err
+	}
+	rows := [][]string{{"", "kept at a power cut", "p50, ms", "p99, ms", "spread of p50"}}
+	for _, c := range contenders {
+		one := all[c.Name]
+		rows = append(rows, []string{c.Name, c.Kept, group(one.median("p50"), 2), group(one.median("p99"), 2), one.spread("p50", 2)})
+	}
+	return fmt.Sprintf("%d workers, one run at a time on an idle queue, %d of them a round, from the call to the first line of the work "+
+		"(to reach: p50 1 ms, p99 3 ms).\n\n%s%s", pickupWorkers, pickupRuns, table(rows), versions()), nil
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"runboard/app"
+	"runboard/db"
+	"runboard/jobs"
+)
+
+// runboardQueue is the queue of the program, on a database as the program has it.
+type runboardQueue struct {
+	store  *db.Store
+	cancel context.CancelFunc
+	ended  sync.WaitGroup
+}
+
+func openRunboard(synchronous string) func(string, addresses) (queue, error) {
+	return func(dir string, _ addresses) (queue, error) {
+		store, err := db.Open(context.Background(), db.Options{
+			Path: filepath.Join(dir, "runboard.db"), Synchronous: synchronous, Kinds: []string{"nothing"}, Log: slog.New(slog.DiscardHandler),
+		})
+		return &runboardQueue{store: store}, err
+	}
+}
+
+func (q *runboardQueue) start(workers int, work func()) error {
+	registry, err := jobs.NewRegistry(jobs.Kind{Name: "nothing", Work: func(context.Context, app.ProcessRun, *jobs.Report) error {
+		work()
+		return nil
+	}})
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	q.cancel = stop
+	inside := &jobs.Queue{
+		Backlog: q.store, Registry: registry, Workers: workers, MaxAttempts: 1, MaxCrashes: 3,
+		RunTimeout: time.Minute, DrainTimeout: time.Second, Log: slog.New(slog.DiscardHandler),
+	}
+	q.ended.Go(func() { inside.Run(ctx, context.Background()) })
+	return nil
+}
+
+func (q *runboardQueue) add(runs int) error {
+	_, err := q.store.Create(context.Background(), app.NewRuns{Kind: "nothing", Count: runs})
+	return err
+}
+
+func (q *runboardQueue) done() (int, error) {
+	page, err := q.store.Page(context.Background(), app.Query{})
+	return int(page.Counts[app.Completed]), err
+}
+
+func (q *runboardQueue) stop() {
+	q.cancel()
+	q.ended.Wait()
+	_ = q.store.Close()
+}
