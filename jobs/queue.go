@@ -73,17 +73,12 @@ func (q *Queue) Run(ctx, now context.Context) {
 	for range q.Workers {
 		workers.Go(func() {
 			for run := range d.runs {
-				ended, conclude := q.handle(p, d.orders, run)
-				// Nobody waits for the result to be written down but whoever wants to look for the run.
-				d.tell(news{free: 1})
-				if conclude == nil {
-					completed <- ended
-					continue
+				if ended, ok := q.handle(p, d.orders, run); ok {
+					completed <- ended // and nobody waits for it to be written down but whoever wants to look for the run
+					d.tell(news{free: 1})
+				} else {
+					d.tell(news{free: 1, written: []int64{run.ID}})
 				}
-				results.Go(func() {
-					conclude()
-					d.tell(news{written: []int64{run.ID}})
-				})
 			}
 		})
 	}
@@ -119,16 +114,13 @@ func (q *Queue) completeAll(working context.Context, completed <-chan app.Proces
 	}
 }
 
-// nothing is what is left to do for a run that has not been started, or whose end is written down.
-func nothing() {}
-
-// handle takes one run from waiting, or from its start, through its work. It returns the run and what is left to do to
-// write down what came of it, or nil when it has completed.
-func (q *Queue) handle(p phases, orders *orders, run app.ProcessRun) (ended app.ProcessRun, conclude func()) {
+// handle takes one run from waiting, or from its start, through its work. It reports whether the run as it was started has
+// completed, which is still to be written down, as nothing else is.
+func (q *Queue) handle(p phases, orders *orders, run app.ProcessRun) (started app.ProcessRun, completed bool) {
 	defer func() {
 		if panicked := recover(); panicked != nil { // of the queue itself: work has a recover of its own
 			q.Log.Error("the queue panicked", "run", run.ID, "panic", panicked, "stack", string(debug.Stack()))
-			conclude = nothing
+			completed = false
 		}
 	}()
 	kind := q.Registry.kinds[run.Kind]
@@ -136,19 +128,19 @@ func (q *Queue) handle(p phases, orders *orders, run app.ProcessRun) (ended app.
 		return run, q.attempt(p, orders, kind, run)
 	}
 	if q.rest(p.taking, orders, kind, run) != nil {
-		return run, nothing // not started, so nothing needs to be undone
+		return run, false // not started, so nothing needs to be undone
 	}
-	started, err := q.startAll([]app.ProcessRun{run})
+	all, err := q.startAll([]app.ProcessRun{run})
 	switch {
 	case err != nil:
 		q.Log.Warn("a run could not be started", "run", run.ID, "error", err)
 		_ = sleep(p.taking, tick) // it is taken up again: not at once, it might spin
-	case len(started) == 0:
+	case len(all) == 0:
 		q.Log.Info("a run is not started: it has been cancelled", "run", run.ID)
 	default:
-		return started[0], q.attempt(p, orders, kind, started[0])
+		return all[0], q.attempt(p, orders, kind, all[0])
 	}
-	return run, nothing
+	return run, false
 }
 
 // rest lets the time pass before the run counts as started. It returns at once, with the reason, when the queue
@@ -174,8 +166,8 @@ func (q *Queue) startAll(runs []app.ProcessRun) ([]app.ProcessRun, error) {
 	return q.Backlog.StartAll(context.Background(), runs)
 }
 
-// attempt does the work once. What it returns writes down what came of it; it is nil when the run has completed.
-func (q *Queue) attempt(p phases, orders *orders, kind Kind, run app.ProcessRun) (conclude func()) {
+// attempt does the work once. It writes down what came of it, unless it reports that the run has completed.
+func (q *Queue) attempt(p phases, orders *orders, kind Kind, run app.ProcessRun) (completed bool) {
 	ctx, cancel := context.WithCancelCause(p.working)
 	defer cancel(nil)
 	defer orders.expect(run.ID, func() { cancel(ErrCancelled) })()
@@ -194,20 +186,19 @@ func (q *Queue) attempt(p phases, orders *orders, kind Kind, run app.ProcessRun)
 	report.end() // what was reported belongs before the end
 	cause := context.Cause(timed)
 	if err == nil && !errors.Is(cause, ErrTimeout) { // one that took too long has failed, whatever it returns
-		return nil
+		return true
 	}
-	conclude = func() { q.conclude(p.working, cause, run, err) }
+	q.conclude(p.working, cause, run, err)
 	if heeded || p.patient.Err() != nil {
-		return conclude
+		return false
 	}
-	conclude()
 	orders.giveUp(run.ID)
 	q.Log.Error("work does not heed its context", "run", run.ID, "kind", run.Kind)
 	select { // the place stays taken: the work still uses what it uses
 	case <-result:
 	case <-p.taking.Done(): // nobody is to have the place, and the run has ended
 	}
-	return nothing
+	return false
 }
 
 // note writes down what work reports.
