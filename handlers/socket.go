@@ -10,6 +10,7 @@ import (
 
 	"github.com/fasthttp/websocket"
 
+	"runboard/app"
 	"runboard/handlers/live"
 )
 
@@ -27,6 +28,9 @@ type times struct {
 }
 
 var usualTimes = times{pingEvery: 25 * time.Second, silence: 60 * time.Second, frameTime: 5 * time.Second}
+
+// noSuchRun is why a socket of a run is closed that does not exist, or exists no more.
+const noSuchRun = "there is no such run"
 
 var errSpoke = errors.New("the client sent data")
 
@@ -106,6 +110,10 @@ func (s *socket) write(gone <-chan struct{}) {
 
 func (s *socket) sendNext() error {
 	frame, err := s.watcher.Next()
+	if app.CodeOf(err) == app.CodeNotFound {
+		sayGoodbye(s.conn, websocket.ClosePolicyViolation, noSuchRun)
+		return err
+	}
 	if err != nil {
 		s.log.Error("a frame is not sent", "error", err)
 		return err

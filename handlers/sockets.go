@@ -179,7 +179,7 @@ func (s *sockets) handle(conn *websocket.Conn) {
 	}
 	defer place.leave()
 	if unknown, _ := conn.Locals(unknownKey).(bool); unknown {
-		refuse(conn.Conn, fastws.ClosePolicyViolation, "there is no such run")
+		refuse(conn.Conn, fastws.ClosePolicyViolation, noSuchRun)
 		return
 	}
 	question, _ := conn.Locals(questionKey).(live.Question)

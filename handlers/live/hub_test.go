@@ -45,6 +45,9 @@ func (a *answers) Run(_ context.Context, id int64) (app.RunPage, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.read = append(a.read, id)
+	if _, exists := a.runs[id]; !exists && a.runs != nil {
+		return app.RunPage{}, app.Errorf(app.CodeNotFound, "There is no run %d.", id)
+	}
 	return app.RunPage{Run: a.runs[id]}, a.err
 }
 

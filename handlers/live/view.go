@@ -76,8 +76,9 @@ type state struct {
 // refresh asks the store and, when the answer is another than before, makes it the current state.
 func (v *view) refresh(ctx context.Context, store app.Store, t *templates.Templates) (changed bool, err error) {
 	fresh, err := v.ask(ctx, store)
-	if v.number > 0 && app.CodeOf(err) == app.CodeNotFound {
-		return false, nil // deleted: the last state stays on the page
+	if app.CodeOf(err) == app.CodeNotFound {
+		v.lose(err)
+		return false, nil
 	}
 	if err != nil {
 		return false, err
@@ -98,6 +99,14 @@ func (v *view) refresh(ctx context.Context, store app.Store, t *templates.Templa
 	v.number, v.current = next.number, next
 	v.page, v.mark, v.topic = fresh.page, fresh.run.Mark(), fresh.topic
 	return true, nil
+}
+
+// lose is for a run that has been deleted. The last state stays with those who have it, and with those who join while
+// it is still there; the others are told.
+func (v *view) lose(err error) {
+	if v.current == nil && len(v.joining) > 0 {
+		v.current = &state{number: v.number + 1, snapshot: func() (*Frame, error) { return nil, err }}
+	}
 }
 
 // tell leaves the newest state for those who have not had it: those who join and, when it has changed, all.

@@ -87,6 +87,31 @@ func TestOfManyRunsOnlyThoseAreReadThatHaveChanged(t *testing.T) {
 	})
 }
 
+// It was there when its page was asked for.
+func TestWhoeverJoinsARunThatHasJustBeenDeletedIsToldSo(t *testing.T) {
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		store.runs = map[int64]app.ProcessRun{7: {ID: 7, Version: 1}}
+		early := hub.Watch(Question{Run: 7})
+		defer early.Close()
+		next(t, early)
+		time.Sleep(time.Second)
+		store.change(func(a *answers) { delete(a.runs, 7) })
+		for _, id := range []int64{7, 8} {
+			for range 2 {
+				late := hub.Watch(Question{Run: id})
+				defer late.Close()
+				<-late.Wake()
+				if frame, err := late.Next(); app.CodeOf(err) != app.CodeNotFound {
+					t.Errorf("run %d is drawn as %v: %v", id, frame, err)
+				}
+			}
+		}
+		if frame, err := early.Next(); frame != nil || err != nil {
+			t.Errorf("who has seen it gets %v: %v", frame, err)
+		}
+	})
+}
+
 func TestTheRunThatMostPeopleWatchIsReadFirst(t *testing.T) {
 	const many = 20
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {

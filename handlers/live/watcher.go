@@ -16,7 +16,8 @@ type Watcher struct {
 func (w *Watcher) Wake() <-chan struct{} { return w.wake }
 
 // Next returns the frame that takes its reader from what Next returned last to what the view shows
-// now, or nil when that is the same. The first one, and any after others were missed, is a snapshot.
+// now, or nil when that is the same. The first one, and any after others were missed, is a snapshot. It fails with
+// CodeNotFound when there is nothing to show: a run that was deleted when it had just been asked for.
 func (w *Watcher) Next() (*Frame, error) {
 	current := w.fresh.Swap(nil) // and let go of it: it holds drawings
 	if current == nil || current.number == w.sent {
