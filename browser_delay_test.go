@@ -179,6 +179,8 @@ func TestADelayMovesNothingAndFits(t *testing.T) {
 	t.Parallel()
 	p := startProgram(t, nil)
 	e := newExpect(t, p)
+	startRuns(e, 110) // so that no count gets another digit, which may move things
+	settled(t, e)
 	const places = `JSON.stringify([...document.querySelectorAll(".top > :not(#delay), h1, #process_runs")]
 		.map((one) => [one.getBoundingClientRect().x, one.getBoundingClientRect().y]))`
 	for _, width := range []int64{1000, 320} {

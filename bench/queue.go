@@ -13,7 +13,7 @@ const (
 	queueWorkers  = 100
 	queueCall     = 1000 // runs in one call
 	pickupWorkers = 10
-	pickupRuns    = 200
+	pickupRuns    = 100
 	pickupGap     = 10 * time.Millisecond // the longest pause between two
 	queuePatience = 2 * time.Minute
 )
