@@ -68,25 +68,13 @@ type Store interface {
 	Ready() error
 }
 
-// Backlog is what a queue asks of the place where runs are kept. Its methods may be called from any
+// Ledger is where it is written down how the work on runs goes. Its methods may be called from any
 // goroutine. All changes are conditional: when the run is no longer where the change expects it, they
 // fail with CodeConflict and change nothing.
-type Backlog interface {
-	// Waiting returns the oldest runs of some kinds that are created and due, at most limit of them. How many wait
-	// of other kinds makes no difference to what it costs.
-	Waiting(ctx context.Context, kinds []string, limit int) ([]ProcessRun, error)
-
-	// Returned rises whenever runs come back to created: they may be older than those that wait. The rise comes
-	// before the ring that announces it. It asks nothing of the database.
-	Returned() int64
-
+type Ledger interface {
 	// Start takes a run from created to started, renews its claim and returns it as it now is. The
 	// change is committed when Start returns: a crash afterwards is counted against the run.
 	Start(ctx context.Context, run ProcessRun) (ProcessRun, error)
-
-	// StartAll is Start for many runs, as Waiting returned them. It returns those that it started, in any order: the
-	// others are no longer created.
-	StartAll(ctx context.Context, runs []ProcessRun) ([]ProcessRun, error)
 
 	// Report writes down what the work of a started run says of itself. It is committed, once, when Report
 	// returns without an error.
@@ -95,10 +83,6 @@ type Backlog interface {
 	// Finish ends the attempt that Start began. The outcome is committed when Finish returns. A run that
 	// was asked to stop is cancelled, whatever the outcome.
 	Finish(ctx context.Context, run ProcessRun, outcome Outcome) error
-
-	// CompleteAll is Finish for many different runs that complete. It returns those that are no longer as Start returned
-	// them, and changes nothing about them.
-	CompleteAll(ctx context.Context, runs []ProcessRun) (late []ProcessRun, err error)
 
 	// GiveBack takes a run that was interrupted from started to created, as if the attempt had not
 	// been. The change is committed when GiveBack returns. A run that was asked to stop is cancelled
@@ -113,6 +97,52 @@ type Backlog interface {
 
 	// Changes is rung after every commit that changed something.
 	Changes() *Bell
+}
+
+// Backlog is what a queue asks that hands out the waiting runs by itself, and that nobody else does.
+type Backlog interface {
+	Ledger
+
+	// Waiting returns the oldest runs of some kinds that are created and due, at most limit of them. How many wait
+	// of other kinds makes no difference to what it costs.
+	Waiting(ctx context.Context, kinds []string, limit int) ([]ProcessRun, error)
+
+	// Returned rises whenever runs come back to created: they may be older than those that wait. The rise comes
+	// before the ring that announces it. It asks nothing of the database.
+	Returned() int64
+
+	// StartAll is Start for many runs, as Waiting returned them. It returns those that it started, in any order: the
+	// others are no longer created.
+	StartAll(ctx context.Context, runs []ProcessRun) ([]ProcessRun, error)
+
+	// CompleteAll is Finish for many different runs that complete. It returns those that are no longer as Start returned
+	// them, and changes nothing about them.
+	CompleteAll(ctx context.Context, runs []ProcessRun) (late []ProcessRun, err error)
+}
+
+// Shared is what an engine asks that several nodes share. It hands out jobs, and a run that comes to wait gets a new one
+// in the same transaction, however it comes to that.
+type Shared interface {
+	Ledger
+
+	// Assigned returns the run that a job is for, as it now is. It fails with CodeConflict when the job is not that of
+	// the run any more, or the run is final, and with CodeNotFound.
+	Assigned(ctx context.Context, run, job int64) (ProcessRun, error)
+
+	// Recover deals with a started run whose worker is lost: it is given back or, when that has happened too often,
+	// failed; or cancelled, when it had been asked to stop.
+	Recover(ctx context.Context, run ProcessRun) error
+
+	// Mend deals with runs that wait or are started although their job is over: those that wait get a new job, the
+	// others are recovered. It returns how many there were.
+	Mend(ctx context.Context) (int, error)
+
+	// Serve notes, for some minutes, that somebody works on these kinds.
+	Serve(ctx context.Context, kinds []string) error
+
+	// PruneSome drops finished runs that are too old or too many, with all that belongs to them, until there are none
+	// left or ctx ends. It returns how many it dropped.
+	PruneSome(ctx context.Context) (int, error)
 }
 
 // Outcome is how an attempt ended.

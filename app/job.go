@@ -1,0 +1,45 @@
+package app
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+	"slices"
+)
+
+// Job is what an engine that several nodes share carries for a run that waits. It is written down in the transaction
+// in which the run comes to wait, and a run has one at a time.
+type Job struct {
+	Run  int64  `json:"run"`
+	Work string `json:"-"` // the kind of the run
+}
+
+// Kind is the kind of the job. It tells the kind of the run in what such engines take for a name: nodes ask only for the
+// jobs that they have the work for.
+func (j Job) Kind() string {
+	if nameable.MatchString(j.Work) {
+		return "run:" + j.Work
+	}
+	sum := sha256.Sum256([]byte(j.Work))
+	return "run:+" + hex.EncodeToString(sum[:16])
+}
+
+var nameable = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
+
+// Queues that jobs stand in.
+const (
+	RunsQueue     = "runs"
+	SuspectsQueue = "suspects" // runs that may be what made a process crash: a node does one of them at a time
+	ActionsQueue  = "actions"  // runs that act on many others: they must not wait behind these
+)
+
+// QueueOf is where the job of a run stands.
+func QueueOf(run ProcessRun) string {
+	switch {
+	case slices.Contains(DeedKinds(), run.Kind):
+		return ActionsQueue
+	case run.Suspect():
+		return SuspectsQueue
+	}
+	return RunsQueue
+}

@@ -1,0 +1,36 @@
+package app
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestEachKindOfRunHasAJobThatIsNamedAfterIt(t *testing.T) {
+	t.Parallel()
+	valid := regexp.MustCompile(`^[\w][\w\-\[\]<>/.·:+]+$`) // what River takes
+	seen := map[string]string{}
+	for _, kind := range []string{"backup", "Backup", "a", "a.b-c_d", "two words", "zwölf", "+x", strings.Repeat("x", 100), strings.Repeat("y", 300)} {
+		name := Job{Work: kind}.Kind()
+		if !valid.MatchString(name) || len(name) >= 128 {
+			t.Errorf("the job of the kind %q is called %q", kind, name)
+		}
+		if other, taken := seen[name]; taken {
+			t.Errorf("the kinds %q and %q have the same job, %q", kind, other, name)
+		}
+		seen[name] = kind
+	}
+}
+
+func TestJobsStandWhereTheirRunsBelong(t *testing.T) {
+	t.Parallel()
+	for want, run := range map[string]ProcessRun{
+		RunsQueue:     {Kind: "backup"},
+		SuspectsQueue: {Kind: "backup", Crashes: 1},
+		ActionsQueue:  {Kind: DeedRetry.Kind(), Crashes: 1},
+	} {
+		if got := QueueOf(run); got != want {
+			t.Errorf("the job of %+v stands in %s", run, got)
+		}
+	}
+}
