@@ -147,15 +147,54 @@ func heedSignals(shutDown, hurry func()) {
 	os.Exit(exitFailed)
 }
 
+// store is where runs are kept.
+type store interface {
+	app.Store
+	app.Ledger
+	Close() error
+}
+
+// engine is something that works until ctx ends, and then ends in good order or, as soon as now ends, at once.
+type engine func(ctx, now context.Context)
+
+// backend is where runs are kept, and what works on them.
+type backend struct {
+	store
+	engines   []engine
+	recovered db.Recovery // what was found amiss
+}
+
+// openSQLite has one process do everything, with a file of its own.
+func openSQLite(ctx context.Context, config app.Config, registry *jobs.Registry, log *slog.Logger) (*backend, error) {
+	file, err := db.Open(ctx, db.Options{
+		Path: config.DatabasePath(), Synchronous: config.Synchronous,
+		MaxPending: config.MaxPending, MaxCrashes: config.MaxCrashes,
+		LogLimit: int64(config.LogLimit), KeepFinished: config.KeepFinished, KeepMax: config.KeepMax,
+		Kinds: append(registry.Names(), app.DeedKinds()...), Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	queue := &jobs.Queue{
+		Backlog: file, Registry: registry, Workers: config.Workers,
+		MaxAttempts: config.MaxAttempts, MaxCrashes: config.MaxCrashes,
+		RunTimeout: config.RunTimeout, DrainTimeout: config.DrainTimeout, Log: log,
+	}
+	actions := &jobs.Queue{ // runs that act on many others must not wait behind these
+		Backlog: file, Registry: jobs.ActionRegistry(file), Workers: actionsAtOnce,
+		MaxAttempts: 1, MaxCrashes: config.MaxCrashes, RunTimeout: actionTimeout, Log: log, // no drain: they go on later
+	}
+	prune := func(ctx, _ context.Context) { file.Prune(ctx) }
+	return &backend{store: file, engines: []engine{queue.Run, actions.Run, prune}, recovered: file.Recovered()}, nil
+}
+
 // program is everything that runs. Tests start the very same one, on a port of its own.
 type program struct {
+	*backend
 	url      string // where it listens
 	log      *slog.Logger
 	config   app.Config
 	listener net.Listener
-	store    *db.Store
-	queue    *jobs.Queue
-	actions  *jobs.Queue // of runs that act on many others: they must not wait behind these
 	hub      *live.Hub
 	server   *handlers.Server
 	served   chan error // holds one: why the server has stopped
@@ -184,26 +223,11 @@ func open(ctx context.Context, config app.Config, registry *jobs.Registry, log *
 	}
 	p.url = "http://" + p.listener.Addr().String()
 	go func() { p.served <- p.server.Serve(p.listener) }() // it says that it is starting
-	p.store, err = db.Open(ctx, db.Options{
-		Path: config.DatabasePath(), Synchronous: config.Synchronous,
-		MaxPending: config.MaxPending, MaxCrashes: config.MaxCrashes,
-		LogLimit: int64(config.LogLimit), KeepFinished: config.KeepFinished, KeepMax: config.KeepMax,
-		Kinds: append(registry.Names(), app.DeedKinds()...), Log: log,
-	})
-	if err != nil {
+	if p.backend, err = openSQLite(ctx, config, registry, log); err != nil {
 		_ = p.listener.Close() // it may not have come to serve yet
 		within(requestsTime, func(ctx context.Context) { _ = p.server.Shutdown(ctx) })
 		<-p.served
 		return nil, err
-	}
-	p.queue = &jobs.Queue{
-		Backlog: p.store, Registry: registry, Workers: config.Workers,
-		MaxAttempts: config.MaxAttempts, MaxCrashes: config.MaxCrashes,
-		RunTimeout: config.RunTimeout, DrainTimeout: config.DrainTimeout, Log: log,
-	}
-	p.actions = &jobs.Queue{
-		Backlog: p.store, Registry: jobs.ActionRegistry(p.store), Workers: actionsAtOnce,
-		MaxAttempts: 1, MaxCrashes: config.MaxCrashes, RunTimeout: actionTimeout, Log: log, // no drain: they go on later
 	}
 	p.hub = live.NewHub(p.store, drawing, log)
 	return p, nil
@@ -214,15 +238,15 @@ func open(ctx context.Context, config app.Config, registry *jobs.Registry, log *
 // soon as what was interrupted is given back, and puts nothing away: the process must end then.
 func (p *program) run(ctx, now context.Context) error {
 	p.log.Info("listening on "+p.url, "url", p.url)
-	p.tellRecovery(p.store.Recovered())
+	p.tellRecovery(p.recovered)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var queue, hub, pruning sync.WaitGroup
+	var work, hub sync.WaitGroup
 	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWatching()
-	queue.Go(func() { p.queue.Run(ctx, now) })
-	queue.Go(func() { p.actions.Run(ctx, now) })
-	pruning.Go(func() { p.store.Prune(ctx) })
+	for _, engine := range p.engines {
+		work.Go(func() { engine(ctx, now) })
+	}
 	hub.Go(func() { p.hub.Run(watching) })
 	p.server.Ready(p.store, p.hub)
 
@@ -234,11 +258,10 @@ func (p *program) run(ctx, now context.Context) error {
 		cancel()
 	}
 	p.server.Drain()
-	queue.Wait()
+	work.Wait()
 	if now.Err() != nil {
 		return err
 	}
-	pruning.Wait()
 	stopWatching()
 	hub.Wait()
 	within(socketsTime, p.server.CloseSockets)
@@ -247,7 +270,7 @@ func (p *program) run(ctx, now context.Context) error {
 			p.log.Warn("some requests were not answered in time")
 		}
 	})
-	return errors.Join(err, p.store.Close())
+	return errors.Join(err, p.Close())
 }
 
 // tellRecovery says in the log what was found amiss in the database.

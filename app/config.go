@@ -13,7 +13,8 @@ import (
 // default of each setting; main fills the struct from them.
 type Config struct {
 	Addr        string `name:"addr" env:"ADDR" default:"127.0.0.1:3000" help:"Where to listen. Port 0 picks a free one; an empty host means every address."`
-	DatabaseURL string `name:"database-url" env:"DATABASE_URL" default:"sqlite:runboard.db" help:"Where runs are kept: sqlite:PATH."`
+	DatabaseURL string `name:"database-url" env:"DATABASE_URL" default:"sqlite:runboard.db" help:"Where runs are kept: sqlite:PATH, or postgres://USER:PASSWORD@HOST/DATABASE for several nodes."`
+	Role        string `name:"role" env:"ROLE" default:"all" help:"With PostgreSQL, what this node does: all, web (pages and no work) or worker (work and no pages)."`
 
 	Command    []string `name:"command" sep:"none" placeholder:"NAME=COMMAND" help:"A kind of work that is a command line. May be given more than once."`
 	Commands   string   `name:"commands" env:"COMMANDS" placeholder:"FILE" help:"A file with such kinds, one NAME=COMMAND a line; # begins a comment."`
@@ -68,7 +69,9 @@ func (c Config) Validate() error {
 		checkRange("drain-timeout", c.DrainTimeout, 0, time.Hour),
 		checkOneOf("synchronous", c.Synchronous, "full", "normal"),
 		checkOneOf("log-format", c.LogFormat, "text", "json"),
+		checkOneOf("role", c.Role, RoleAll, RoleWeb, RoleWorker),
 		c.checkDatabaseURL(),
+		c.checkRole(),
 		c.checkOrigins(),
 		c.checkProxies(),
 		c.checkAuth(),
@@ -79,6 +82,18 @@ func (c Config) Validate() error {
 		}
 	}
 	return nil
+}
+
+// Roles of a node.
+const (
+	RoleAll    = "all"
+	RoleWeb    = "web"
+	RoleWorker = "worker"
+)
+
+// Shared reports whether DatabaseURL names a server, which several nodes may share.
+func (c Config) Shared() bool {
+	return strings.HasPrefix(c.DatabaseURL, "postgres://") || strings.HasPrefix(c.DatabaseURL, "postgresql://")
 }
 
 // DatabasePath is the file that DatabaseURL names.
@@ -117,16 +132,36 @@ func checkOneOf(flag, value string, known ...string) error {
 }
 
 func (c Config) checkDatabaseURL() error {
+	if c.Shared() {
+		return c.checkServer()
+	}
 	path, found := strings.CutPrefix(c.DatabaseURL, "sqlite:")
 	switch {
-	case strings.HasPrefix(c.DatabaseURL, "postgres://"), strings.HasPrefix(c.DatabaseURL, "postgresql://"):
-		return fmt.Errorf("--database-url: this version keeps runs in SQLite only: sqlite:PATH")
 	case !found:
-		return fmt.Errorf("--database-url: %q is not sqlite:PATH", redact(c.DatabaseURL))
+		return fmt.Errorf("--database-url: %q is neither sqlite:PATH nor postgres://…", redact(c.DatabaseURL))
 	case path == "" || strings.HasSuffix(path, "/") || strings.ContainsAny(path, "?#%\x00"):
 		return fmt.Errorf("--database-url: %q does not name a file", c.DatabaseURL)
 	case path == ":memory:":
 		return fmt.Errorf("--database-url: runs in memory would be lost; name a file")
+	}
+	return nil
+}
+
+// checkServer checks what every part of the program needs. What the driver makes of the rest, it says itself.
+func (c Config) checkServer() error {
+	u, err := url.Parse(c.DatabaseURL)
+	switch {
+	case err != nil: // whose text has the password in it
+		return fmt.Errorf("--database-url: it is not like postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+	case strings.Trim(u.Path, "/") == "":
+		return fmt.Errorf("--database-url: %q does not name a database", u.Redacted())
+	}
+	return nil
+}
+
+func (c Config) checkRole() error {
+	if c.Role != RoleAll && !c.Shared() {
+		return fmt.Errorf("--role: one process has a SQLite file to itself and does everything; %q needs --database-url postgres://…", c.Role)
 	}
 	return nil
 }

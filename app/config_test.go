@@ -17,7 +17,7 @@ func sound() app.Config {
 		Workers: 10, DelayMin: 2 * time.Second, DelayMax: 4 * time.Second, FailureRate: 0.5,
 		MaxAttempts: 1, MaxCrashes: 3, RunTimeout: time.Minute, DrainTimeout: 20 * time.Second,
 		Synchronous: "full", MaxPending: 1_000_000, MaxSockets: 20_000, MaxSocketsPerAddress: 1_000,
-		UpgradeRate: 200, PostRate: 100, LogFormat: "text", LogLimit: 1 << 20,
+		UpgradeRate: 200, PostRate: 100, LogFormat: "text", LogLimit: 1 << 20, Role: app.RoleAll,
 	}
 }
 
@@ -37,7 +37,7 @@ func TestEachSettingHasTheFlagTheVariableAndTheDefaultOfTheContract(t *testing.T
 		"synchronous": "full", "max-pending": "1000000", "max-sockets": "20000", "max-sockets-per-address": "1000",
 		"upgrade-rate": "200", "post-rate": "100", "public-origin": "", "auth": "", "insecure": "", "log-format": "text",
 		"command": "", "commands": "", "command-dir": "", "log-limit": "1MiB", "trusted-proxy": "",
-		"keep-finished": "720h", "keep-max": "1000000",
+		"keep-finished": "720h", "keep-max": "1000000", "role": "all",
 	}
 	for field := range reflect.TypeFor[app.Config]().Fields() {
 		flag, variable := field.Tag.Get("name"), field.Tag.Get("env")
@@ -162,16 +162,39 @@ func TestTheDatabaseURLNamesAFile(t *testing.T) {
 	for _, url := range []string{
 		"", "runboard.db", "sqlite", "sqlite:", "sqlite:dir/", "SQLITE:runs.db", "sqlite3:runs.db", "mysql://host/runs",
 		"sqlite::memory:", "sqlite:runs.db?mode=memory", "sqlite:runs%2edb", "sqlite:runs#1.db", "sqlite:a\x00b",
-		"postgres://host/runs", "postgresql://host/runs",
+		"postgres:", "postgres://", "postgres://host", "postgres://host/", "postgresql://host/", "postgres://host:port/runs", "postgres://ho st/runs",
 	} {
 		refuses(t, with(func(c *app.Config) { c.DatabaseURL = url }), "database-url")
 	}
 }
 
+func TestTheDatabaseURLMayNameAServer(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"postgres://host/runs", "postgresql://me:secret@host:5432/runs?sslmode=disable", "postgres:///runs?host=/run/postgresql"} {
+		config := with(func(c *app.Config) { c.DatabaseURL = url })
+		accepts(t, config)
+		if !config.Shared() {
+			t.Errorf("%s is taken for a file", url)
+		}
+	}
+	if sound().Shared() {
+		t.Error("a file is taken for a server")
+	}
+}
+
+func TestOnlyNodesThatShareAServerHaveRoles(t *testing.T) {
+	t.Parallel()
+	for _, role := range []string{app.RoleWeb, app.RoleWorker} {
+		accepts(t, with(func(c *app.Config) { c.Role, c.DatabaseURL = role, "postgres://host/runs" }))
+		refuses(t, with(func(c *app.Config) { c.Role = role }), "role")
+	}
+	refuses(t, with(func(c *app.Config) { c.Role, c.DatabaseURL = "boss", "postgres://host/runs" }), "role")
+}
+
 func TestAPasswordInTheDatabaseURLIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{
-		"mysql://me:hunter2@host/runs", "postgres://me:hunter2@host/runs", "mysql://me:hunter2@ho st/%zz", "http://:hunter2@",
+		"mysql://me:hunter2@host/runs", "postgres://me:hunter2@host/", "postgres://me:hunter2@ho st/%zz", "mysql://me:hunter2@ho st/%zz", "http://:hunter2@",
 	} {
 		message := refuses(t, with(func(c *app.Config) { c.DatabaseURL = url }), "database-url")
 		if strings.Contains(message, "hunter2") {

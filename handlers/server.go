@@ -105,6 +105,10 @@ func (s *Server) route() {
 	r.Use(s.awaitStart)
 	r.Get("/up", s.up)
 	r.Get("/metrics", s.showMetrics)
+	if s.Config.Role == app.RoleWorker {
+		r.Use(func(*fiber.Ctx) error { return errNoPages })
+		return
+	}
 	r.Get("/", func(c *fiber.Ctx) error { return c.Redirect(templates.ListPath, fiber.StatusFound) })
 
 	r.Get(templates.ListPath+".ndjson", s.export(ndjson))
@@ -157,6 +161,8 @@ func (s *Server) awaitStart(c *fiber.Ctx) error {
 }
 
 var errStarting = app.Errorf(app.CodeUnavailable, "The server is starting. Please try again in a moment.")
+
+var errNoPages = app.Errorf(app.CodeNotFound, "This node only works. The pages are on others.")
 
 // admitting returns nil when new runs and sockets are let in.
 func (s *Server) admitting() error {

@@ -1,0 +1,189 @@
+package pgtest
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// Cluster is a server that belongs to one test.
+type Cluster struct {
+	t      TB
+	url    string // of its database postgres
+	orders io.Writer
+	done   *bufio.Reader
+}
+
+// Start starts a server that t may stop and start again. It is gone when t ends.
+func Start(t TB) *Cluster {
+	t.Helper()
+	c, err := start()
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	c.t = t
+	t.Cleanup(func() { _ = c.order("end") })
+	return c
+}
+
+// URL returns the address of a new, empty database.
+func (c *Cluster) URL() string {
+	c.t.Helper()
+	address, err := create(c.url, "template0")
+	if err != nil {
+		c.t.Fatalf("no database could be made: %v", err)
+	}
+	return address
+}
+
+// Stop ends the server at once, as a crash would, and returns when nothing of it is left.
+func (c *Cluster) Stop() {
+	c.t.Helper()
+	if err := c.order("stop"); err != nil {
+		c.t.Fatalf("the server could not be stopped: %v", err)
+	}
+}
+
+// Restart starts the server after Stop, and returns when it takes connections.
+func (c *Cluster) Restart() {
+	c.t.Helper()
+	if err := c.up(); err != nil {
+		c.t.Fatalf("the server could not be started again: %v", err)
+	}
+}
+
+// keeper does what it is told: it starts and stops a server. When there is nobody left to tell it anything, because the
+// test process has ended, however that came, it ends the server and removes its directory. QUIT is PostgreSQL's
+// shutdown that does not wait.
+const keeper = `
+stop() { [ -z "$server" ] || { kill -QUIT "$server"; wait "$server"; server=; } 2>/dev/null; }
+trap '' INT TERM HUP
+while read -r order; do
+  case $order in
+  start) "$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c max_connections=300 \
+    -c fsync=off -c full_page_writes=off -c shared_buffers=128MB >>"$2/log" 2>&1 & server=$! ;;
+  stop) stop ;;
+  end) break ;;
+  esac
+  echo done
+done
+stop
+rm -rf "$2"
+echo done`
+
+// start makes a server in a directory of its own and starts it. It does not wait until writes have reached the disk:
+// what a crash of the server leaves behind is right without that.
+func start() (*Cluster, error) {
+	programs, err := find()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "runboard-pg")
+	if err != nil {
+		return nil, err
+	}
+	as, err := giveAway(dir)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	initialize := exec.Command(filepath.Join(programs, "initdb"), "-D", filepath.Join(dir, "data"),
+		"--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync")
+	initialize.SysProcAttr, initialize.Dir = as, dir
+	if output, err := initialize.CombinedOutput(); err != nil {
+		return nil, errors.Join(fmt.Errorf("initdb: %w: %s", err, output), os.RemoveAll(dir))
+	}
+	c := &Cluster{url: "postgres://postgres@/postgres?host=" + dir}
+	if err := c.keep(programs, dir, as); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return c, c.up()
+}
+
+// keep starts the keeper. It has nothing of this process but the pipes, so nobody waits for it.
+func (c *Cluster) keep(programs, dir string, as *syscall.SysProcAttr) (err error) {
+	keep := exec.Command("sh", "-c", keeper, "keeper", programs, dir)
+	attributes := *as
+	attributes.Setpgid = true // it outlives what ends the tests from a keyboard
+	keep.SysProcAttr, keep.Dir = &attributes, dir
+	if c.orders, err = keep.StdinPipe(); err != nil {
+		return err
+	}
+	answers, err := keep.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	c.done = bufio.NewReader(answers)
+	return keep.Start()
+}
+
+// order has the keeper do something and returns when it is done.
+func (c *Cluster) order(what string) error {
+	if _, err := fmt.Fprintln(c.orders, what); err != nil {
+		return err
+	}
+	_, err := c.done.ReadString('\n')
+	return err
+}
+
+// up starts the server and returns when it takes connections.
+func (c *Cluster) up() error {
+	if err := c.order("start"); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		err := execute(c.url, "SELECT 1")
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
+// find returns the directory of PostgreSQL's programs: by the path, or where Debian hides the newest one.
+func find() (string, error) {
+	if path, err := exec.LookPath("initdb"); err == nil {
+		if path, err = filepath.EvalSymlinks(path); err == nil {
+			return filepath.Dir(path), nil
+		}
+	}
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if err != nil || len(found) == 0 {
+		return "", errors.New("PostgreSQL is missing, which the tests need: apt-get install postgresql")
+	}
+	version := func(path string) int {
+		n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(path))))
+		return n
+	}
+	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })), nil
+}
+
+// giveAway gives a directory to somebody who is not the administrator, as whom PostgreSQL refuses to run.
+func giveAway(dir string) (*syscall.SysProcAttr, error) {
+	if os.Getuid() != 0 {
+		return &syscall.SysProcAttr{}, nil
+	}
+	who, err := user.Lookup("postgres")
+	if err != nil {
+		if who, err = user.Lookup("nobody"); err != nil {
+			return nil, err
+		}
+	}
+	uid, err := strconv.Atoi(who.Uid)
+	if err != nil {
+		return nil, err
+	}
+	gid, err := strconv.Atoi(who.Gid)
+	if err != nil {
+		return nil, err
+	}
+	as := &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	return as, os.Chown(dir, uid, gid)
+}

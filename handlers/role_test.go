@@ -1,0 +1,22 @@
+package handlers
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"runboard/app"
+)
+
+func TestANodeThatOnlyWorksHasNoPages(t *testing.T) {
+	s, _ := startingServer(t, app.Config{Role: app.RoleWorker, PostRate: 100, UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10})
+	s.Ready(broken{}, nil)
+	if status, _ := get(t, s, "/up"); status != http.StatusOK {
+		t.Errorf("whether it is up is answered with %d", status)
+	}
+	for _, path := range []string{"/", "/process_runs", "/process_runs/1", "/process_runs/live", "/process_runs.csv", "/process_runs/statistics"} {
+		if status, body := get(t, s, path); status != http.StatusNotFound || !strings.Contains(body, "This node only works.") {
+			t.Errorf("%s is answered with %d: %s", path, status, body)
+		}
+	}
+}
