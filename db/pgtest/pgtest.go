@@ -33,8 +33,12 @@ var shared = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	kept = cluster
 	return cluster.url, nil
 })
+
+// kept is the server behind shared. The pipe to its keeper must not be collected as long as the process lives.
+var kept *Cluster
 
 // URL returns the address of a new, empty database, which is dropped when t ends.
 func URL(t TB) string {
