@@ -134,6 +134,7 @@ func TestImportsPointOneWay(t *testing.T) {
 		"runboard/app":             {},
 		"runboard/db":              {"runboard/app"},
 		"runboard/jobs":            {"runboard/app", "runboard/jobs/supervisor"},
+		"runboard/jobs/riverqueue": {"runboard/app", "runboard/jobs"},
 		"runboard/jobs/supervisor": {},
 		"runboard/static":          {},
 		"runboard/templates":       {"runboard/app"},
