@@ -98,6 +98,22 @@ func (r *Rollups) Add(at time.Time, happenings ...Happening) {
 	}
 }
 
+// Join adds what others have gathered.
+func (r *Rollups) Join(others Rollups) {
+	if len(r.gathered) == 0 {
+		r.gathered, r.since = map[key]*Rollup{}, others.since
+	}
+	for k, more := range others.gathered {
+		if r.gathered[k] == nil {
+			r.gathered[k] = &Rollup{}
+		}
+		kept := r.gathered[k]
+		kept.Flow = kept.Plus(more.Flow)
+		kept.waits.merge(more.waits.pack())
+		kept.works.merge(more.works.pack())
+	}
+}
+
 // Due reports whether it is time to write it down.
 func (r *Rollups) Due() bool { return len(r.gathered) > 0 && time.Since(r.since) >= r.Every }
 

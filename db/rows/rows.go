@@ -8,6 +8,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -165,3 +166,8 @@ func Unavailable(err error) error {
 
 // ErrClosed is what is said when a store has been closed.
 var ErrClosed = &app.Error{Code: app.CodeUnavailable, Message: "The server is shutting down."}
+
+// Newer is why a database is refused that has been through migrations that this program does not know.
+func Newer(version, known int) error {
+	return fmt.Errorf("was made by a newer version of Runboard (schema %d, this one knows %d)", version, known)
+}
