@@ -23,7 +23,7 @@ import (
 var migrations embed.FS
 
 const (
-	schemaVersion = 3      // the number of the newest migration
+	schemaVersion = 2      // the number of the newest migration
 	oldestServer  = 140000 // what River needs
 )
 
@@ -90,7 +90,7 @@ func migrate(ctx context.Context, pool *sql.DB, log *slog.Logger) error {
 		return err
 	}
 	provider, err := goose.NewProvider(goose.DialectPostgres, pool, files, goose.WithSessionLocker(locker),
-		goose.WithGoMigrations(migrateRiver(river, 1, riverStates), migrateRiver(river, 2, riverNewest)))
+		goose.WithGoMigrations(migrateRiver(river, 1, 8)))
 	if err != nil {
 		return err
 	}
@@ -101,16 +101,10 @@ func migrate(ctx context.Context, pool *sql.DB, log *slog.Logger) error {
 	return err
 }
 
-// River's migrations need two transactions: a state that one of them adds cannot be used in the same one.
-const (
-	riverStates = 5
-	riverNewest = 8
-)
-
-// migrateRiver brings River's schema to a version.
+// migrateRiver brings River's schema to a version. It takes several transactions: River knows how far it has come.
 func migrateRiver(river *rivermigrate.Migrator[*sql.Tx], number int64, to int) *goose.Migration {
-	return goose.NewGoMigration(number, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
-		_, err := river.MigrateTx(ctx, tx, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{TargetVersion: to})
+	return goose.NewGoMigration(number, &goose.GoFunc{RunDB: func(ctx context.Context, _ *sql.DB) error {
+		_, err := river.Migrate(ctx, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{TargetVersion: to})
 		return err
 	}}, nil)
 }
