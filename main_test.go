@@ -134,8 +134,11 @@ func gate(name string) (kind jobs.Kind, open func()) {
 func TestImportsPointOneWay(t *testing.T) {
 	allowed := map[string][]string{
 		"runboard/app":             {},
-		"runboard/db":              {"runboard/app"},
+		"runboard/db":              {"runboard/app", "runboard/db/rows"},
+		"runboard/db/rows":         {"runboard/app"},
+		"runboard/db/postgres":     {"runboard/app", "runboard/db/rows"},
 		"runboard/jobs":            {"runboard/app", "runboard/jobs/supervisor"},
+		"runboard/jobs/riverqueue": {"runboard/app", "runboard/jobs"},
 		"runboard/jobs/supervisor": {},
 		"runboard/static":          {},
 		"runboard/templates":       {"runboard/app"},

@@ -6,6 +6,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"runboard/app"
+	"runboard/db/rows"
 )
 
 // Many changes that are alike are made by one statement: most of what a change costs is the call. The runs come as
@@ -67,19 +68,19 @@ func (tx *transaction) findChanged(statement *sqlx.Stmt, runs any) (changed []ch
 	if err != nil {
 		return nil, err
 	}
-	rows, err := statement.Query(tx.now.UnixMilli(), string(list))
+	found, err := statement.Query(tx.now.UnixMilli(), string(list))
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	for rows.Next() {
+	defer found.Close()
+	for found.Next() {
 		var row changedRow
-		if err := rows.Scan(&row.id, &row.version, &row.attempt, &row.claim); err != nil {
+		if err := found.Scan(&row.id, &row.version, &row.attempt, &row.claim); err != nil {
 			return nil, err
 		}
 		changed = append(changed, row)
 	}
-	return changed, rows.Err()
+	return changed, found.Err()
 }
 
 // startAll starts those of the runs that are created, and returns them as they then are.
@@ -97,8 +98,8 @@ func (tx *transaction) startAll(runs []app.ProcessRun) (started []app.ProcessRun
 
 // started is a run that has just been started, which was read while it waited.
 func (tx *transaction) started(run app.ProcessRun, row changedRow) app.ProcessRun {
-	waited := tx.now.Sub(readySince(run))
-	now := fromMillis(tx.now.UnixMilli())
+	waited := tx.now.Sub(rows.ReadySince(run))
+	now := rows.FromMillis(tx.now.UnixMilli())
 	run = app.ProcessRun{
 		ID: run.ID, Kind: run.Kind, Status: app.Started, Version: row.version, Attempt: row.attempt, Claim: row.claim,
 		Crashes: run.Crashes, CreatedAt: run.CreatedAt, UpdatedAt: now, StartedAt: now, Progress: app.Progress{Percent: app.NoPercent},
@@ -123,7 +124,7 @@ func (tx *transaction) completeAll(runs []app.ProcessRun) (late []app.ProcessRun
 		tx.happened(app.ProcessRun{Kind: run.Kind, Status: app.Completed}, tx.now.Sub(run.StartedAt))
 	}
 	for _, run := range left { // somebody asked it to stop, or it is not ours any more
-		ended, err := tx.finishOne(run, app.Outcome{Status: app.Completed}, failed{})
+		ended, err := tx.finishOne(run, app.Outcome{Status: app.Completed}, rows.Failed{})
 		if err != nil {
 			return nil, err
 		}

@@ -4,24 +4,25 @@ import (
 	"context"
 
 	"runboard/app"
+	"runboard/db/rows"
 )
 
 const (
-	findRun = `SELECT ` + columns + ` FROM process_runs WHERE id = ?`
+	findRun = `SELECT ` + rows.Columns + ` FROM process_runs WHERE id = ?`
 
 	cancelRun = `UPDATE process_runs
 		SET status = 4, version = version + 1, updated_at = ?1, finished_at = ?1, due_at = 0
 		WHERE id = ?2 AND status = 0
-		RETURNING ` + columns
+		RETURNING ` + rows.Columns
 	askToStop = `UPDATE process_runs
 		SET cancel_at = ?1, version = version + 1, updated_at = ?1
 		WHERE id = ?2 AND status = 1 AND cancel_at = 0
-		RETURNING ` + columns
+		RETURNING ` + rows.Columns
 	retryRun = `UPDATE process_runs
 		SET status = 0, version = version + 1, attempt = 0, crashes = 0, error = '', updated_at = ?1,
 			started_at = 0, finished_at = 0, due_at = 0, cancel_at = 0, percent = -1, message = '', failure = 0
 		WHERE id = ?2 AND status IN (3, 4)
-		RETURNING ` + columns
+		RETURNING ` + rows.Columns
 )
 
 // Cancel implements app.Store.
@@ -34,13 +35,13 @@ func (s *Store) Cancel(ctx context.Context, id int64) (app.ProcessRun, error) {
 func (tx *transaction) cancelRun(run app.ProcessRun) (app.ProcessRun, error) {
 	switch {
 	case run.Status == app.Created:
-		return tx.update(app.Created, noteCancelled, tx.cancel, tx.now.UnixMilli(), run.ID)
+		return tx.update(app.Created, rows.NoteCancelled, tx.cancel, tx.now.UnixMilli(), run.ID)
 	case run.Stopping():
 		return run, nil
 	case run.Status == app.Started:
-		return tx.update(app.Started, noteAsked, tx.ask, tx.now.UnixMilli(), run.ID)
+		return tx.update(app.Started, rows.NoteAsked, tx.ask, tx.now.UnixMilli(), run.ID)
 	}
-	return run, app.Errorf(app.CodeConflict, "Run %d is %s already.", run.ID, run.Status)
+	return run, rows.Final(run)
 }
 
 // Retry implements app.Store.
@@ -51,26 +52,26 @@ func (s *Store) Retry(ctx context.Context, id int64) (app.ProcessRun, error) {
 }
 
 func (tx *transaction) retryRun(run app.ProcessRun, maxPending int64) (app.ProcessRun, error) {
-	if run.Status != app.Failed && run.Status != app.Cancelled {
-		return run, app.Errorf(app.CodeConflict, "Run %d is %s. Only one that failed or was cancelled can be tried again.", run.ID, run.Status)
+	if err := rows.CheckRetry(run); err != nil {
+		return run, err
 	}
 	if err := tx.room(1, maxPending); err != nil {
 		return run, err
 	}
-	return tx.update(run.Status, noteRetried, tx.retry, tx.now.UnixMilli(), run.ID)
+	return tx.update(run.Status, rows.NoteRetried, tx.retry, tx.now.UnixMilli(), run.ID)
 }
 
 // wish has the writer do what a person wishes for a run, and returns the run as it then is.
 func (s *Store) wish(ctx context.Context, id int64, fulfil func(*transaction, app.ProcessRun) (app.ProcessRun, error)) (run app.ProcessRun, err error) {
 	// run is the writer's until do succeeds: it may be set again, or later than ctx ends.
 	err = s.writer.do(ctx, func(tx *transaction) error {
-		var row runRow
+		var row rows.Run
 		found, err := tx.find(tx.findRun, &row, id)
 		if err == nil && !found {
-			err = notFound(id)
+			err = rows.NotFound(id)
 		}
 		if err == nil {
-			run, err = fulfil(tx, row.run())
+			run, err = fulfil(tx, row.App())
 		}
 		return err
 	})
@@ -79,5 +80,3 @@ func (s *Store) wish(ctx context.Context, id int64, fulfil func(*transaction, ap
 	}
 	return run, nil
 }
-
-func notFound(id int64) error { return app.Errorf(app.CodeNotFound, "There is no run %d.", id) }

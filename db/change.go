@@ -2,10 +2,9 @@ package db
 
 import (
 	"context"
-	"fmt"
-	"time"
 
 	"runboard/app"
+	"runboard/db/rows"
 )
 
 // Every change says in its WHERE what it expects, so that whoever is late changes nothing. What it returns
@@ -15,7 +14,7 @@ const (
 		SET status = 1, version = version + 1, attempt = attempt + 1, claim = claim + 1, error = '',
 			started_at = ?1, updated_at = ?1, due_at = 0, percent = -1, message = ''
 		WHERE id = ?2 AND status = 0
-		RETURNING ` + columns
+		RETURNING ` + rows.Columns
 
 	// A person's wish to stop a run outlives whatever else becomes of it.
 	finishRun = `UPDATE process_runs
@@ -23,25 +22,16 @@ const (
 			finished_at = iif(cancel_at > 0 OR ?1 <> 0, ?4, 0), due_at = iif(cancel_at > 0, 0, ?5),
 			failure = iif(cancel_at > 0, 0, ?8)
 		WHERE id = ?6 AND status = 1 AND claim = ?7
-		RETURNING ` + columns
+		RETURNING ` + rows.Columns
 	giveBackRun = `UPDATE process_runs
 		SET status = iif(cancel_at > 0, 4, 0), version = version + 1, attempt = attempt - 1, updated_at = ?1,
 			finished_at = iif(cancel_at > 0, ?1, 0)
 		WHERE id = ?2 AND status = 1 AND claim = ?3
-		RETURNING ` + columns
+		RETURNING ` + rows.Columns
 
 	reportRun = `UPDATE process_runs
 		SET version = version + 1, percent = ?1, message = ?2, updated_at = ?3
 		WHERE id = ?4 AND status = 1 AND claim = ?5`
-)
-
-// What events say.
-const (
-	noteAsked       = "asked to stop"
-	noteCancelled   = "cancelled before it was started"
-	noteRetried     = "tried again on request"
-	noteInterrupted = "interrupted by a shutdown"
-	noteFinished    = "The work was done before it could be stopped."
 )
 
 // Start implements app.Backlog.
@@ -65,28 +55,20 @@ func (s *Store) StartAll(ctx context.Context, runs []app.ProcessRun) (started []
 func (tx *transaction) startOne(run app.ProcessRun) (app.ProcessRun, error) {
 	started, err := tx.update(app.Created, "", tx.start, tx.now.UnixMilli(), run.ID)
 	if started.ID != 0 {
-		tx.happened(started, tx.now.Sub(readySince(run)))
+		tx.happened(started, tx.now.Sub(rows.ReadySince(run)))
 	}
 	return started, err
 }
 
-// readySince is when a run that waits came to wait, or was due.
-func readySince(run app.ProcessRun) time.Time {
-	if run.DueAt.After(run.UpdatedAt) {
-		return run.DueAt
-	}
-	return run.UpdatedAt
-}
-
 // Finish implements app.Backlog.
 func (s *Store) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outcome) error {
-	if !app.Started.CanBecome(outcome.Status) {
-		return fmt.Errorf("run %d cannot finish as %s", run.ID, outcome.Status)
+	if err := rows.CheckOutcome(run, outcome); err != nil {
+		return err
 	}
-	outcome.Error = clean(outcome.Error)
-	var inCommon failed
+	outcome.Error = rows.Clean(outcome.Error)
+	var inCommon rows.Failed
 	if outcome.Status == app.Failed {
-		inCommon = newFailed(run.Kind, outcome.Error)
+		inCommon = rows.NewFailed(run.Kind, outcome.Error)
 	}
 	_, err := s.change(ctx, run, func(tx *transaction) (app.ProcessRun, error) { return tx.finishOne(run, outcome, inCommon) })
 	return err
@@ -106,11 +88,11 @@ func (s *Store) CompleteAll(ctx context.Context, runs []app.ProcessRun) (late []
 
 // finishOne ends the attempt of a started run, and returns it as it then is, or the zero run. If it fails, inCommon is
 // what it has in common with others.
-func (tx *transaction) finishOne(run app.ProcessRun, outcome app.Outcome, inCommon failed) (ended app.ProcessRun, err error) {
+func (tx *transaction) finishOne(run app.ProcessRun, outcome app.Outcome, inCommon rows.Failed) (ended app.ProcessRun, err error) {
 	ifCancelled, due, failure := outcome.Error, int64(0), int64(0)
 	switch {
 	case outcome.Status == app.Completed:
-		ifCancelled = noteFinished
+		ifCancelled = rows.NoteFinished
 	case outcome.Status == app.Created && !outcome.RetryAt.IsZero():
 		due = outcome.RetryAt.UnixMilli()
 	case outcome.Status == app.Failed:
@@ -128,7 +110,7 @@ func (tx *transaction) finishOne(run app.ProcessRun, outcome app.Outcome, inComm
 // GiveBack implements app.Backlog.
 func (s *Store) GiveBack(ctx context.Context, run app.ProcessRun) error {
 	_, err := s.change(ctx, run, func(tx *transaction) (app.ProcessRun, error) {
-		return tx.update(app.Started, noteInterrupted, tx.giveBack, tx.now.UnixMilli(), run.ID, run.Claim)
+		return tx.update(app.Started, rows.NoteInterrupted, tx.giveBack, tx.now.UnixMilli(), run.ID, run.Claim)
 	})
 	return err
 }
@@ -139,7 +121,7 @@ func (s *Store) change(ctx context.Context, run app.ProcessRun, update func(*tra
 	// changed is the writer's until do succeeds: it may be set again, or later than ctx ends.
 	err = s.writer.do(ctx, func(tx *transaction) (err error) {
 		if changed, err = update(tx); err == nil && changed.ID == 0 {
-			return conflict(run)
+			return rows.Conflict(run)
 		}
 		return err
 	})
@@ -147,8 +129,4 @@ func (s *Store) change(ctx context.Context, run app.ProcessRun, update func(*tra
 		return app.ProcessRun{}, err
 	}
 	return changed, nil
-}
-
-func conflict(run app.ProcessRun) error {
-	return app.Errorf(app.CodeConflict, "Run %d is no longer %s.", run.ID, run.Status)
 }

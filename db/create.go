@@ -2,10 +2,9 @@ package db
 
 import (
 	"context"
-	"fmt"
-	"time"
 
 	"runboard/app"
+	"runboard/db/rows"
 )
 
 const (
@@ -19,14 +18,10 @@ const (
 		(SELECT key FROM create_requests WHERE created_at < ? ORDER BY created_at LIMIT 2)`
 )
 
-// keepRequests is how long a repeated request gets its first answer: long enough for a page that was
-// left open over a day.
-const keepRequests = 48 * time.Hour
-
 // Create implements app.Store.
 func (s *Store) Create(ctx context.Context, request app.NewRuns) (app.Batch, error) {
-	if request.Count < 1 || request.Count > app.MaxCount || request.Kind == "" || len(request.Key) > app.MaxKey {
-		return app.Batch{}, fmt.Errorf("a request for runs that should have been refused before: %+v", request)
+	if err := rows.CheckNew(request); err != nil {
+		return app.Batch{}, err
 	}
 	var batch app.Batch // the writer's until do succeeds: it may be set again, or later than ctx ends
 	err := s.writer.do(ctx, func(tx *transaction) (err error) {
@@ -37,14 +32,6 @@ func (s *Store) Create(ctx context.Context, request app.NewRuns) (app.Batch, err
 		return app.Batch{}, err
 	}
 	return batch, nil
-}
-
-// requestRow is a row of create_requests.
-type requestRow struct {
-	Kind      string `db:"kind"`
-	Count     int    `db:"count"`
-	FirstID   int64  `db:"first_id"`
-	CreatedAt int64  `db:"created_at"`
 }
 
 func (tx *transaction) create(request app.NewRuns, maxPending int64) (app.Batch, error) {
@@ -63,11 +50,7 @@ func (tx *transaction) create(request app.NewRuns, maxPending int64) (app.Batch,
 
 // room returns nil when so many more runs may wait. No maximum is 0.
 func (tx *transaction) room(count int, maxPending int64) error {
-	if waiting := tx.counts[app.Created]; maxPending > 0 && waiting+int64(count) > maxPending {
-		return app.Errorf(app.CodeUnavailable,
-			"%d runs are waiting already. Please try again when some of them are done.", waiting)
-	}
-	return nil
+	return rows.Room(tx.counts[app.Created], count, maxPending)
 }
 
 // repeated finds the answer to a request whose key has been used.
@@ -75,14 +58,12 @@ func (tx *transaction) repeated(request app.NewRuns) (batch app.Batch, found boo
 	if request.Key == "" {
 		return batch, false, nil
 	}
-	var first requestRow
+	var first rows.Request
 	if found, err = tx.find(tx.findRequest, &first, request.Key); err != nil || !found {
 		return batch, found, err
 	}
-	if first.Kind != request.Kind || first.Count != request.Count {
-		return batch, true, app.Errorf(app.CodeInvalid, "This idempotency key was used for another request.")
-	}
-	return app.Batch{First: first.FirstID, Count: first.Count, Kind: first.Kind, CreatedAt: fromMillis(first.CreatedAt)}, true, nil
+	batch, err = first.Answer(request)
+	return batch, true, err
 }
 
 func (tx *transaction) insertRuns(request app.NewRuns) (app.Batch, error) {
@@ -97,9 +78,9 @@ func (tx *transaction) insertRuns(request app.NewRuns) (app.Batch, error) {
 	}
 	tx.counts[app.Created] += int64(request.Count)
 	tx.changed = true
-	tx.happenings = append(tx.happenings, happening{kind: request.Kind, flow: app.Flow{Created: int64(request.Count)}})
+	tx.happenings = append(tx.happenings, rows.Happening{Kind: request.Kind, Flow: app.Flow{Created: int64(request.Count)}})
 	// One writer, and ids that are never used again: those of one transaction are consecutive.
-	return app.Batch{First: last - int64(request.Count) + 1, Count: request.Count, Kind: request.Kind, CreatedAt: fromMillis(now)}, nil
+	return app.Batch{First: last - int64(request.Count) + 1, Count: request.Count, Kind: request.Kind, CreatedAt: rows.FromMillis(now)}, nil
 }
 
 // remember keeps the request with its answer, and drops two that are too old: so the table shrinks
@@ -109,5 +90,5 @@ func (tx *transaction) remember(request app.NewRuns, batch app.Batch) error {
 	if err != nil {
 		return err
 	}
-	return tx.exec(tx.oldRequest, tx.now.Add(-keepRequests).UnixMilli())
+	return tx.exec(tx.oldRequest, tx.now.Add(-rows.KeepRequests).UnixMilli())
 }

@@ -2,12 +2,11 @@ package db
 
 import (
 	"cmp"
-	"strings"
-	"unicode"
 
 	"github.com/jmoiron/sqlx"
 
 	"runboard/app"
+	"runboard/db/rows"
 )
 
 const (
@@ -22,12 +21,12 @@ const (
 // in the counts and in the run's events, with the note or else the run's error, and returns the run as
 // it then is, or the zero run.
 func (tx *transaction) update(from app.Status, note string, statement *sqlx.Stmt, args ...any) (app.ProcessRun, error) {
-	var row runRow
+	var row rows.Run
 	found, err := tx.find(statement, &row, args...)
 	if err != nil || !found {
 		return app.ProcessRun{}, err
 	}
-	run := row.run()
+	run := row.App()
 	tx.counts[from]--
 	tx.counts[run.Status]++
 	tx.changed = true
@@ -62,19 +61,4 @@ func (tx *transaction) dropOld(run, version int64) error {
 		return nil
 	}
 	return tx.exec(tx.oldEvent, run, app.MaxEvents)
-}
-
-// clean makes a text of any bytes, of bounded length and without the control characters that
-// would garble a page or a terminal.
-func clean(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\uFFFD"))
-	if len(text) > app.MaxError {
-		text = strings.ToValidUTF8(text[:app.MaxError], "") // the cut may go through a character
-	}
-	return text
 }

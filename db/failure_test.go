@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"runboard/app"
+	"runboard/db/rows"
 )
 
 // failWith makes a run that fails with an error.
@@ -61,7 +62,7 @@ func TestTooManyDifferentFailuresGoTogether(t *testing.T) {
 	store := newStore(t, Options{})
 	known := failWith(t, store, "known")
 	change(t, store.options.Path, fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
-		INSERT INTO failures (kind, pattern, example, first_at, last_at, n) SELECT 'x', 'error ' || i, '', 1, %d, 1 FROM n`, maxFailures-1, time.Now().UnixMilli()))
+		INSERT INTO failures (kind, pattern, example, first_at, last_at, n) SELECT 'x', 'error ' || i, '', 1, %d, 1 FROM n`, rows.MaxFailures-1, time.Now().UnixMilli()))
 	if run := failWith(t, store, "known"); run.Failure != known.Failure {
 		t.Errorf("what is known is %d and was %d", run.Failure, known.Failure)
 	}
@@ -70,7 +71,7 @@ func TestTooManyDifferentFailuresGoTogether(t *testing.T) {
 		t.Errorf("what is new is %d and %d", a.Failure, b.Failure)
 	}
 	page, err := store.Page(ctx, app.Query{Filter: app.Filter{Failure: a.Failure}})
-	if err != nil || page.Failure.Pattern != otherErrors || len(page.Runs) != 2 {
+	if err != nil || page.Failure.Pattern != rows.OtherErrors || len(page.Runs) != 2 {
 		t.Errorf("they are %+v: %v", page.Failure, err)
 	}
 	change(t, store.options.Path, "DELETE FROM failures WHERE pattern IN ('error 17', 'error 18')") // there is room again
@@ -95,7 +96,7 @@ func TestFailuresThatNobodyHasAnyMoreAreForgotten(t *testing.T) {
 		if err := store.pruneFailures(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if n, m, shown := rows(t, store, "failures"), rows(t, store, "failure_hours"), len(failures(t, store).Failures); n != step.failures || m != step.hours || shown != step.shown {
+		if n, m, shown := rowsIn(t, store, "failures"), rowsIn(t, store, "failure_hours"), len(failures(t, store).Failures); n != step.failures || m != step.hours || shown != step.shown {
 			t.Errorf("%v later there are %d with %d hours, of which %d are shown", step.later, n, m, shown)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	"runboard/app"
+	"runboard/db/rows"
 )
 
 // patience is how long a test waits for what must happen; only a failing test waits so long.
@@ -94,7 +95,7 @@ func get(t testing.TB, store *Store, id int64) app.ProcessRun {
 func checkCounts(t *testing.T, store *Store) app.Counts {
 	t.Helper()
 	pool := lookInto(t, store.options.Path)
-	kept, err := readCounts(ctx, pool)
+	kept, err := rows.ReadCounts(ctx, pool)
 	if err != nil {
 		t.Fatal(err)
 	}

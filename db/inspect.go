@@ -12,6 +12,8 @@ import (
 	"os"
 	"strings"
 
+	"runboard/db/rows"
+
 	"database/sql"
 
 	"github.com/jmoiron/sqlx"
@@ -76,7 +78,7 @@ func inspectVersions(ctx context.Context, pool *sqlx.DB) error {
 		return damaged(err)
 	}
 	if version > schemaVersion {
-		return errNewer(version)
+		return rows.Newer(version, schemaVersion)
 	}
 	if err := pool.GetContext(ctx, &migrated, "SELECT ifnull(max(version_id), 0) FROM goose_db_version WHERE is_applied"); err != nil {
 		return damaged(err)
@@ -123,13 +125,9 @@ func inspectHeader(path string) error {
 		return errors.New("is not a Runboard database")
 	}
 	if version := int(binary.BigEndian.Uint32(header[60:])); version > schemaVersion {
-		return errNewer(version)
+		return rows.Newer(version, schemaVersion)
 	}
 	return nil
-}
-
-func errNewer(version int) error {
-	return fmt.Errorf("was made by a newer version of Runboard (schema %d, this one knows %d)", version, schemaVersion)
 }
 
 func damaged(err error) error { return fmt.Errorf("cannot be used, or is damaged: %w", err) }

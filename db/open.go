@@ -20,6 +20,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"runboard/app"
+	"runboard/db/rows"
 )
 
 // Options is how to open a store. Path is required.
@@ -54,6 +55,8 @@ const readers = 4
 
 // Store is an app.Store and an app.Backlog in one SQLite file.
 type Store struct {
+	rows.Board // which reads
+
 	options   Options
 	nameLock  *flock.Flock
 	fileLock  *flock.Flock
@@ -76,6 +79,7 @@ var (
 // with which file. A file that it refuses is left as it was, and nothing is left beside it.
 func Open(ctx context.Context, options Options) (_ *Store, err error) {
 	s := &Store{options: withDefaults(options)}
+	s.Board = s.board()
 	defer func() {
 		if err != nil {
 			_ = s.release()

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"runboard/app"
+	"runboard/db/rows"
 )
 
 // plan is how SQLite goes about a statement.
@@ -34,6 +35,7 @@ func wantPlan(t *testing.T, got, search string) {
 func TestEveryListIsReadInOrderByAnIndex(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
+	in := rows.Span{After: 0, Before: 9}
 	for index, filter := range map[string]app.Filter{
 		"INTEGER PRIMARY KEY":          {},
 		"INDEX process_runs_by_status": {Filtered: true, Status: app.Failed},
@@ -41,13 +43,13 @@ func TestEveryListIsReadInOrderByAnIndex(t *testing.T) {
 
 		"INDEX process_runs_by_failure": {Failure: 7},
 	} {
-		for _, section := range sectionsOf(filter) {
+		for _, section := range dialect.SectionsOf(filter) {
 			for _, ascending := range []bool{false, true} {
-				wantPlan(t, plan(t, store, runsText(section, ascending), section.with(0, 9, 26)...), index)
+				wantPlan(t, plan(t, store, section.RunsText(ascending), section.With(in, 26)...), index)
 			}
 			covering := strings.Replace(index, "INDEX", "COVERING INDEX", 1)
-			wantPlan(t, plan(t, store, anyText(section), section.with(0, 9)...), covering)
-			wantPlan(t, plan(t, store, countText(section), section.with(0, 9, 100)...), covering)
+			wantPlan(t, plan(t, store, section.AnyText(), section.With(in)...), covering)
+			wantPlan(t, plan(t, store, section.CountText(), section.With(in, 100)...), covering)
 		}
 	}
 	const byStatus = "INDEX process_runs_by_status"
@@ -76,7 +78,7 @@ func TestOtherStatementsGoByTheID(t *testing.T) {
 	wantPlan(t, plan(t, store, cancelRun, 0, 1), byID)
 	wantPlan(t, plan(t, store, askToStop, 0, 1), byID)
 	wantPlan(t, plan(t, store, retryRun, 0, 1), byID)
-	wantPlan(t, plan(t, store, runMarks, "[1,2]"), byID)
+	wantPlan(t, plan(t, store, dialect.RunMarks(), "[1,2]"), byID)
 	wantPlan(t, plan(t, store, startRuns, 0, "[1,2]"), byID)
 	wantPlan(t, plan(t, store, completeRuns, 0, `{"1":2}`), byID)
 	wantPlan(t, plan(t, store, addEvents, "[1,2]"), byID)

@@ -1,28 +1,18 @@
 package db
 
 import (
-	"cmp"
 	"context"
 	"math"
-	"slices"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
 	"runboard/app"
+	"runboard/db/rows"
 )
 
-const (
-	// pruneEvery is how often old runs are looked for.
-	pruneEvery = time.Minute
-	// pruneLook is how many of the oldest runs in a status are looked at, at once, for those that are old enough.
-	pruneLook = 500
-	// pruneTime is about how long one transaction that drops runs may take: everybody else's writes wait for it.
-	pruneTime = 15 * time.Millisecond
-)
+// pruneEvery is how often old runs are looked for.
+const pruneEvery = time.Minute
 
 const (
-	oldestRuns = `SELECT id, finished_at FROM process_runs WHERE status = ? ORDER BY id LIMIT ?`
 	dropRun    = `DELETE FROM process_runs WHERE id = ? AND status IN (2, 3, 4) RETURNING status`
 	dropEvents = `DELETE FROM run_events WHERE run_id = ?`
 )
@@ -52,113 +42,7 @@ func (s *Store) Prune(ctx context.Context) {
 
 // pruneAll drops all that is to be dropped at this moment.
 func (s *Store) pruneAll(ctx context.Context) (dropped int, err error) {
-	for size := 10; ctx.Err() == nil; {
-		old, err := s.tooMany(ctx)
-		if err == nil && len(old) == 0 {
-			old, err = s.tooOld(ctx)
-		}
-		if err != nil || len(old) == 0 {
-			return dropped, err
-		}
-		for len(old) > 0 && ctx.Err() == nil {
-			group := old[:min(size, len(old))]
-			old = old[len(group):]
-			began := time.Now()
-			n, err := s.drop(ctx, group)
-			if err != nil {
-				return dropped, err
-			}
-			dropped += n
-			took := time.Since(began)
-			size = nextSize(size, took)
-			pause(ctx, took)
-		}
-	}
-	return dropped, nil
-}
-
-// nextSize is how many runs to drop at once after so many took so long.
-func nextSize(size int, took time.Duration) int {
-	if took > pruneTime {
-		return max(1, size/2)
-	}
-	return min(2*size, pruneLook)
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
-var finished = []app.Status{app.Completed, app.Failed, app.Cancelled}
-
-// tooMany returns some of the oldest finished runs, when there are more than may be kept.
-func (s *Store) tooMany(ctx context.Context) (old []int64, err error) {
-	if s.options.KeepMax == 0 {
-		return nil, nil
-	}
-	err = s.read(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
-		counts, err := readCounts(ctx, tx)
-		if err != nil {
-			return err
-		}
-		over := counts[app.Completed] + counts[app.Failed] + counts[app.Cancelled] - s.options.KeepMax
-		if over <= 0 {
-			return nil
-		}
-		var oldest []oldRun
-		for _, status := range finished {
-			some, err := readOldest(ctx, tx, status)
-			if err != nil {
-				return err
-			}
-			oldest = append(oldest, some...)
-		}
-		slices.SortFunc(oldest, func(a, b oldRun) int { return cmp.Compare(a.ID, b.ID) })
-		for _, run := range oldest[:min(over, pruneLook, int64(len(oldest)))] {
-			old = append(old, run.ID)
-		}
-		return nil
-	})
-	return old, err
-}
-
-// tooOld returns finished runs that are older than they may be, of those that were created first. A run that was
-// tried again long after it was created may hide for a while behind newer ones.
-func (s *Store) tooOld(ctx context.Context) (old []int64, err error) {
-	if s.options.KeepFinished == 0 {
-		return nil, nil
-	}
-	since := s.options.Now().Add(-s.options.KeepFinished).UnixMilli()
-	err = s.read(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
-		for _, status := range finished {
-			oldest, err := readOldest(ctx, tx, status)
-			if err != nil {
-				return err
-			}
-			for _, run := range oldest {
-				if run.FinishedAt < since {
-					old = append(old, run.ID)
-				}
-			}
-		}
-		return nil
-	})
-	return old, err
-}
-
-type oldRun struct {
-	ID         int64 `db:"id"`
-	FinishedAt int64 `db:"finished_at"`
-}
-
-func readOldest(ctx context.Context, tx *sqlx.Tx, status app.Status) (runs []oldRun, err error) {
-	err = tx.SelectContext(ctx, &runs, oldestRuns, status, pruneLook)
-	return runs, err
+	return s.Board.Prune(ctx, rows.Keep{Finished: s.options.KeepFinished, Max: s.options.KeepMax}, s.drop)
 }
 
 // drop has the writer drop those of these runs that are still finished, and returns how many they were.

@@ -28,8 +28,8 @@ func finish(t *testing.T, store *Store, run app.ProcessRun, status app.Status) {
 	}
 }
 
-// rows is how many rows a table has.
-func rows(t *testing.T, store *Store, table string) (n int) {
+// rowsIn is how many rows a table has.
+func rowsIn(t *testing.T, store *Store, table string) (n int) {
 	t.Helper()
 	if err := store.reader.GetContext(ctx, &n, "SELECT COUNT(*) FROM "+table); err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func TestFinishedRunsAreDroppedWhenTheyAreOld(t *testing.T) {
 	if err != nil || page.Counts != (app.Counts{app.Created: 10, app.Started: 5, app.Failed: 1}) || len(page.Runs) != 16 {
 		t.Errorf("there are left %v: %v", page.Counts, err)
 	}
-	if events, logs := rows(t, store, "run_events"), rows(t, store, "run_logs"); events != 5+2 || logs != 1 {
+	if events, logs := rowsIn(t, store, "run_events"), rowsIn(t, store, "run_logs"); events != 5+2 || logs != 1 {
 		t.Errorf("there are left %d events and %d parts of logs", events, logs)
 	}
 	if found, err := store.Page(ctx, app.Query{Filter: app.Filter{Text: "needle"}}); store.options.searchable && (err != nil || len(found.Runs) != 1 || found.Runs[0].ID != young.ID) {
@@ -86,7 +86,7 @@ func TestOfTooManyFinishedRunsTheOldestAreDropped(t *testing.T) {
 	waiting := create(t, store, 1)[0]
 	runs := create(t, store, 700)
 	for i, run := range runs {
-		finish(t, store, run, finished[i%2])
+		finish(t, store, run, []app.Status{app.Completed, app.Failed}[i%2])
 	}
 	if n, err := store.pruneAll(ctx); n != 600 || err != nil {
 		t.Errorf("%d are dropped: %v", n, err)
@@ -145,18 +145,5 @@ func TestPruningEndsWhenItIsToldTo(t *testing.T) {
 	case <-done:
 	case <-time.After(patience):
 		t.Fatal("it goes on")
-	}
-}
-
-func TestGroupsGrowAndShrinkWithTheTimeTheyTake(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		size int
-		took time.Duration
-		want int
-	}{{10, time.Millisecond, 20}, {10, time.Second, 5}, {1, time.Second, 1}, {pruneLook, 0, pruneLook}, {300, 0, pruneLook}} {
-		if got := nextSize(c.size, c.took); got != c.want {
-			t.Errorf("after %d in %s come %d and not %d", c.size, c.took, got, c.want)
-		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"runboard/app"
+	"runboard/db/rows"
 )
 
 // Recovery is what was done with the runs that a crash had interrupted.
@@ -20,7 +21,7 @@ type Recovery struct {
 }
 
 const (
-	startedRuns = "SELECT " + columns + " FROM process_runs WHERE status = 1"
+	startedRuns = "SELECT " + rows.Columns + " FROM process_runs WHERE status = 1"
 	recoverRun  = `UPDATE process_runs
 		SET status = ?1, version = version + 1, crashes = crashes + 1, attempt = ?2, error = ?3, updated_at = ?4, finished_at = ?5,
 			failure = ?7
@@ -36,7 +37,7 @@ func recoverRuns(ctx context.Context, pool *sqlx.DB, options Options) (r Recover
 		return r, damaged(err)
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	interrupted, err := readRuns(ctx, tx, startedRuns)
+	interrupted, err := rows.ReadRuns(ctx, tx, startedRuns)
 	if err != nil {
 		return r, damaged(err)
 	}
@@ -46,7 +47,7 @@ func recoverRuns(ctx context.Context, pool *sqlx.DB, options Options) (r Recover
 	}
 	now := options.Now().UnixMilli()
 	for _, run := range interrupted {
-		after := afterCrash(run, options.MaxCrashes)
+		after := rows.AfterCrash(run, options.MaxCrashes)
 		r.add(after.Status)
 		err := writeRecovered(ctx, tx, after, now)
 		if err == nil && options.searchable && after.Error != "" {
@@ -63,25 +64,6 @@ func recoverRuns(ctx context.Context, pool *sqlx.DB, options Options) (r Recover
 		r.Mended, r.Was, r.Is = true, mended.was, mended.is
 	}
 	return r, nil
-}
-
-// afterCrash is what becomes of a run that was started when the process died. The attempt that was
-// interrupted does not count.
-func afterCrash(run app.ProcessRun, maxCrashes int) app.ProcessRun {
-	run.Version++
-	run.Crashes++
-	switch {
-	case run.Stopping(): // and not started again
-		run.Status = app.Cancelled
-		run.Attempt--
-	case run.Crashes >= maxCrashes:
-		run.Status = app.Failed
-		run.Error = fmt.Sprintf("crashed: the process died %d times during this run", run.Crashes)
-	default:
-		run.Status = app.Created
-		run.Attempt--
-	}
-	return run
 }
 
 func (r *Recovery) add(status app.Status) {
@@ -102,7 +84,7 @@ func writeRecovered(ctx context.Context, tx *sqlx.Tx, run app.ProcessRun, now in
 	}
 	if run.Status == app.Failed {
 		var err error
-		if failure, err = failureIn(ctx, tx, newFailed(run.Kind, run.Error), now); err != nil {
+		if failure, err = failureIn(ctx, tx, rows.NewFailed(run.Kind, run.Error), now); err != nil {
 			return err
 		}
 	}
@@ -111,7 +93,7 @@ func writeRecovered(ctx context.Context, tx *sqlx.Tx, run app.ProcessRun, now in
 		args []any
 	}{
 		{recoverRun, []any{int64(run.Status), run.Attempt, run.Error, now, finished, run.ID, failure}},
-		{addEvent, []any{run.ID, run.Version, now, int64(run.Status), run.Attempt, "interrupted by a crash"}},
+		{addEvent, []any{run.ID, run.Version, now, int64(run.Status), run.Attempt, rows.NoteCrashed}},
 		{moveCount, []any{-1, int64(app.Started)}},
 		{moveCount, []any{1, int64(run.Status)}},
 	} {

@@ -9,6 +9,7 @@ import (
 
 	"runboard/app"
 	"runboard/db/dbtest"
+	"runboard/db/rows"
 )
 
 // table looks into the rollups through a connection of its own.
@@ -34,9 +35,9 @@ func table(t *testing.T, store *Store) (written func(step time.Duration) (steps 
 func wantWritten(t *testing.T, store *Store, want app.Flow) {
 	t.Helper()
 	written := table(t, store)
-	for _, kept := range rollupSteps {
-		if _, flow := written(kept.step); flow != want {
-			t.Errorf("in steps of %s there is %+v, and not %+v", kept.step, flow, want)
+	for _, step := range []time.Duration{app.RecentStep, app.DayStep} {
+		if _, flow := written(step); flow != want {
+			t.Errorf("in steps of %s there is %+v, and not %+v", step, flow, want)
 		}
 	}
 }
@@ -224,17 +225,18 @@ func TestADamagedRollupIsNoEndOfTheOthers(t *testing.T) {
 func TestStatisticsGoByTheKeyOfTheirTable(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
-	for text, args := range map[string][]any{readRollups: {1, 2, 3}, findRollup: {1, 2, "a"}, dropRollups: {1, 2}} {
+	for text, args := range map[string][]any{rows.ReadRollups: {1, 2, 3}, findRollup: {1, 2, "a"}, dropRollups: {1, 2}} {
 		if got := plan(t, store, text, args...); !strings.Contains(got, "SEARCH rollups USING PRIMARY KEY") || strings.Contains(got, "SCAN") {
 			t.Errorf("it goes about it so: %s", got)
 		}
 	}
-	wantPlan(t, plan(t, store, oldestWaiting), "INDEX process_runs_by_status")
+	oldest, args := dialect.OldestWaiting()
+	wantPlan(t, plan(t, store, oldest, args...), "INDEX process_runs_by_status")
 }
 
 func TestUnservedKindsAreFoundByTheIndexOfKinds(t *testing.T) {
 	t.Parallel()
-	got := plan(t, newStore(t, Options{}), unservedRuns, `["a"]`, 100, 3)
+	got := plan(t, newStore(t, Options{}), dialect.UnservedText(), 100, `["a"]`, 3)
 	const search = "USING COVERING INDEX process_runs_by_kind "
 	if strings.Count(got, search+"(kind>?)") != 1 || strings.Count(got, search+"(kind=? AND status=?)") != 2 || strings.Contains(got, "SCAN process_runs") {
 		t.Errorf("it goes about it so: %s", got)

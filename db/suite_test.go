@@ -10,8 +10,15 @@ import (
 
 func TestSQLiteIsAStore(t *testing.T) {
 	t.Parallel()
-	dbtest.Run(t, dbtest.Subject{Open: openForSuite, Reopen: reopenForSuite})
+	dbtest.Run(t, suiteSubject)
 }
+
+func TestSQLiteIsABacklog(t *testing.T) {
+	t.Parallel()
+	dbtest.RunBacklog(t, suiteSubject)
+}
+
+var suiteSubject = dbtest.Subject{Open: openForSuite, Reopen: reopenForSuite}
 
 func openForSuite(t dbtest.TB, settings dbtest.Settings) dbtest.Store {
 	t.Helper()

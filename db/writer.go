@@ -15,6 +15,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	"runboard/app"
+	"runboard/db/rows"
 )
 
 const (
@@ -28,8 +29,6 @@ const (
 
 // errNoTransaction is a transaction that cannot be begun or committed, whatever was to be written in it.
 var errNoTransaction = errors.New("no transaction")
-
-var errClosed = &app.Error{Code: app.CodeUnavailable, Message: "The server is shutting down."}
 
 // writer is the only one who writes to the database. It takes what has gathered while it committed
 // the last time, runs all of it in one transaction, and answers everybody after the commit: the
@@ -46,7 +45,7 @@ type writer struct {
 	done   chan struct{}
 
 	counts   app.Counts            // owned by the goroutine
-	rollups  rollups               // likewise
+	rollups  rows.Rollups          // likewise
 	asked    atomic.Int64          // how many started runs have been asked to stop
 	returned atomic.Int64          // how often a run has come back to created
 	fault    atomic.Pointer[error] // why the database cannot be written, nil when it can as far as is known
@@ -71,7 +70,7 @@ type transaction struct {
 	changed  bool       // whether there is anything to announce
 	rolled   bool       // whether what was gathered for the rollups is in it
 
-	happenings []happening // for the rollups
+	happenings []rows.Happening // for the rollups
 }
 
 func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func()) (*writer, error) {
@@ -81,10 +80,10 @@ func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func(
 	}
 	w := &writer{
 		statements: statements, log: options.Log, now: options.Now, ring: ring,
-		rollups: rollups{every: options.rollEvery},
+		rollups: rows.Rollups{Every: options.rollEvery},
 		writes:  make(chan write, maxGroup), done: make(chan struct{}),
 	}
-	if w.counts, err = readCounts(ctx, statements.conn); err != nil {
+	if w.counts, err = rows.ReadCounts(ctx, statements.conn); err != nil {
 		return nil, damaged(err)
 	}
 	go w.run()
@@ -112,7 +111,7 @@ func (w *writer) await(ctx context.Context, request write) error {
 	case err := <-request.done:
 		return err
 	case <-ctx.Done():
-		return unavailable(ctx.Err())
+		return rows.Unavailable(ctx.Err())
 	}
 }
 
@@ -120,13 +119,13 @@ func (w *writer) hand(ctx context.Context, request write) error {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if w.closed {
-		return errClosed
+		return rows.ErrClosed
 	}
 	select {
 	case w.writes <- request:
 		return nil
 	case <-ctx.Done():
-		return unavailable(ctx.Err())
+		return rows.Unavailable(ctx.Err())
 	}
 }
 
@@ -147,10 +146,10 @@ func (w *writer) ready() error {
 	closed := w.closed
 	w.mu.RUnlock()
 	if closed {
-		return errClosed
+		return rows.ErrClosed
 	}
 	if fault := w.fault.Load(); fault != nil {
-		return unavailable(*fault)
+		return rows.Unavailable(*fault)
 	}
 	return nil
 }
@@ -173,7 +172,7 @@ func (w *writer) run() {
 		case <-probe.C:
 			if w.fault.Load() != nil {
 				w.commit([]write{{apply: (*transaction).probe, done: make(chan error, 1)}})
-			} else if w.rollups.due() {
+			} else if w.rollups.Due() {
 				w.commit(nil)
 			}
 		}
@@ -226,7 +225,7 @@ func (w *writer) commit(group []write) {
 	w.note(err)
 	for i, request := range group {
 		if err != nil {
-			request.done <- unavailable(err)
+			request.done <- rows.Unavailable(err)
 		} else {
 			request.done <- results[i]
 		}
@@ -285,9 +284,9 @@ func (w *writer) take(tx *transaction) {
 	w.asked.Add(tx.asked)
 	w.returned.Add(tx.returned)
 	if tx.rolled {
-		w.rollups.gathered = nil
+		w.rollups.Forget()
 	}
-	w.rollups.add(tx.now, tx.happenings)
+	w.rollups.Add(tx.now, tx.happenings...)
 	if tx.changed {
 		w.ring()
 	}
@@ -296,10 +295,10 @@ func (w *writer) take(tx *transaction) {
 // roll writes down what was gathered of earlier transactions, when it is time. No run may suffer from that: what cannot be
 // written although the database can is forgotten.
 func (w *writer) roll(tx *transaction) error {
-	if !w.rollups.due() {
+	if !w.rollups.Due() {
 		return nil
 	}
-	err := tx.saveRollups(w.rollups.gathered)
+	err := tx.saveRollups(&w.rollups)
 	if err != nil && storageFault(err) {
 		return err
 	}
@@ -312,7 +311,7 @@ func (w *writer) roll(tx *transaction) error {
 
 // commitRollups writes down what was gathered, at the end.
 func (w *writer) commitRollups() {
-	if w.rollups.hurry(); w.rollups.due() {
+	if w.rollups.Hurry(); w.rollups.Due() {
 		w.commit(nil)
 	}
 }
@@ -368,12 +367,4 @@ func storageFault(err error) bool {
 		return true
 	}
 	return false
-}
-
-// unavailable is what people are told of a fault of the database.
-func unavailable(err error) error {
-	if _, ok := errors.AsType[*app.Error](err); ok {
-		return err
-	}
-	return &app.Error{Code: app.CodeUnavailable, Message: "The database cannot be used just now. Please try again in a moment.", Err: err}
 }

@@ -61,22 +61,6 @@ func testStopping(t *testing.T, subject Subject) {
 			t.Errorf("of none there are %v: %v", ids, err)
 		}
 	})
-	t.Run("it is told when a run comes back to wait, and at no other time", func(t *testing.T) {
-		f := open(t, subject)
-		failed, stays := f.in(app.Failed), f.in(app.Started)
-		f.finish(stays, app.Outcome{Status: app.Completed})
-		f.in(app.Cancelled)
-		if n := f.store.Returned(); n != 0 {
-			t.Errorf("it is told %d times of none", n)
-		}
-		_, err := f.store.Retry(ctx, failed.ID)
-		f.ok(err)
-		f.ok(f.store.GiveBack(ctx, f.in(app.Started)))
-		f.finish(f.in(app.Started), app.Outcome{Status: app.Created})
-		if n := f.store.Returned(); n != 3 {
-			t.Errorf("it is told %d times of three", n)
-		}
-	})
 	t.Run("a run that was asked to stop is not given back", func(t *testing.T) {
 		f := open(t, subject)
 		run := f.in(app.Started)

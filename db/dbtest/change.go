@@ -1,7 +1,6 @@
 package dbtest
 
 import (
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -11,61 +10,6 @@ import (
 
 	"runboard/app"
 )
-
-func testWaiting(t *testing.T, subject Subject) {
-	t.Run("returns the oldest created runs first, no more than asked for", func(t *testing.T) {
-		t.Parallel()
-		f := open(t, subject)
-		f.mixed(app.StatusCount * 4)
-		var created []app.ProcessRun
-		for _, run := range slices.Backward(f.all()) {
-			if run.Status == app.Created {
-				created = append(created, run)
-			}
-		}
-		for limit := range len(created) + 2 {
-			if got := f.waiting(limit); !slices.Equal(got, created[:min(limit, len(created))]) {
-				t.Errorf("of %v, the first %d are %v", ids(created), limit, ids(got))
-			}
-		}
-	})
-	t.Run("returns only runs of the kinds that are asked for, the oldest of all these", func(t *testing.T) {
-		t.Parallel()
-		f := open(t, subject)
-		for i := range 12 {
-			_, err := f.store.Create(ctx, app.NewRuns{Kind: []string{"a", "b", "c"}[i%3], Count: 2})
-			f.ok(err)
-		}
-		for want, kinds := range map[string][]string{"aacca": {"c", "a"}, "bbbbb": {"b", "unknown"}, "": {}} {
-			runs, err := f.store.Waiting(ctx, kinds, 5)
-			f.ok(err)
-			got := ""
-			for _, run := range runs {
-				got += run.Kind
-			}
-			if got != want || !slices.IsSorted(ids(runs)) {
-				t.Errorf("of %v, %v wait: %s", kinds, ids(runs), got)
-			}
-		}
-	})
-	t.Run("leaves out a run that is to be tried later until it is due", func(t *testing.T) {
-		t.Parallel()
-		f := open(t, subject)
-		due := f.clock.Now().Add(time.Minute)
-		run := f.finish(f.in(app.Started), app.Outcome{Status: app.Created, Error: "Once more.", RetryAt: due})
-		if !run.DueAt.Equal(due) || len(f.waiting(10)) != 0 {
-			t.Errorf("due at %v, it waits at %v: %+v", due, f.clock.Now(), run)
-		}
-		f.clock.Advance(time.Minute - time.Millisecond)
-		if n := len(f.waiting(10)); n != 0 {
-			t.Errorf("%d runs wait a millisecond too early", n)
-		}
-		f.clock.Advance(time.Millisecond)
-		if got := f.waiting(10); len(got) != 1 || got[0] != run {
-			t.Errorf("when it is due, %+v wait", got)
-		}
-	})
-}
 
 func testChanges(t *testing.T, subject Subject) {
 	t.Run("Start renews the claim, clears what was left of the last attempt and counts another", func(t *testing.T) {
@@ -111,43 +55,7 @@ func testChanges(t *testing.T, subject Subject) {
 		}
 		f.all()
 	})
-	t.Run("many are started and completed together, but for those that cannot be", func(t *testing.T) { changesMany(t, open(t, subject)) })
 	t.Run("only one of many that start a run at once gets it", func(t *testing.T) { startsOnce(t, open(t, subject)) })
-}
-
-func changesMany(t *testing.T, f fixture) {
-	t.Parallel()
-	f.create(2 * app.MaxEvents)
-	cancelled, tried := f.waiting(1)[0], f.finish(f.start(f.waiting(2)[1]), app.Outcome{Status: app.Created, Error: "Once more."})
-	runs := append(f.waiting(1000), app.ProcessRun{ID: 1e6})
-	_, err := f.store.Cancel(ctx, cancelled.ID)
-	f.ok(err)
-	f.clock.Advance(time.Second)
-	started, err := f.store.StartAll(ctx, runs)
-	f.ok(err)
-	if len(started) != 2*app.MaxEvents-1 || len(f.waiting(1)) > 0 {
-		t.Fatalf("%d of %d are started, and %d wait", len(started), len(runs), len(f.waiting(1)))
-	}
-	for _, run := range started {
-		if got := f.get(run.ID); got != run || got.Error != "" || run.ID == tried.ID && run.Attempt != 2 {
-			t.Errorf("it is told to be\n%+v and is\n%+v", run, got)
-		}
-	}
-	asked, err := f.store.Cancel(ctx, started[5].ID)
-	f.ok(err)
-	f.ok(f.store.GiveBack(ctx, started[6]))
-	f.clock.Advance(time.Second)
-	late, err := f.store.CompleteAll(ctx, started)
-	f.ok(err)
-	if len(late) != 1 || late[0] != started[6] {
-		t.Errorf("late are %+v", late)
-	}
-	if got := count(f.all()); got != (app.Counts{app.Created: 1, app.Completed: 2*app.MaxEvents - 3, app.Cancelled: 2}) {
-		t.Errorf("in the end there are %v", got)
-	}
-	f.checkEvents(asked.ID, app.Started, app.Started, app.Cancelled)
-	f.checkEvents(started[7].ID, app.Started, app.Completed)
-	f.checkEvents(tried.ID, app.Started, app.Created, app.Started, app.Completed)
 }
 
 func startsOnce(t *testing.T, f fixture) {

@@ -1,6 +1,6 @@
 // Package dbtest is the one suite that every store must pass. It knows a store only by what the rest
-// of the program knows of it, app.Store and app.Backlog, so that what it holds for one store holds
-// for any other.
+// of the program knows of it, app.Store, app.Ledger and app.Actions, so that what it holds for one store holds
+// for any other. What only a queue of its own asks is in a second suite.
 package dbtest
 
 import (
@@ -14,7 +14,7 @@ import (
 // Store is all faces of what is tested.
 type Store interface {
 	app.Store
-	app.Backlog
+	app.Ledger
 	app.Actions
 }
 
@@ -44,12 +44,15 @@ type Subject struct {
 	Reopen func(t TB, store Store) Store
 }
 
+// part is a part of a suite.
+type part struct {
+	name string
+	test func(*testing.T, Subject)
+}
+
 // Run tests a kind of store.
 func Run(t *testing.T, subject Subject) {
-	for _, part := range []struct {
-		name string
-		test func(*testing.T, Subject)
-	}{
+	runParts(t, subject, []part{
 		{"Create", testCreate},
 		{"Create with a key", testKeys},
 		{"Create under a limit", testMaxPending},
@@ -57,7 +60,6 @@ func Run(t *testing.T, subject Subject) {
 		{"Page by page", testWalks},
 		{"Run", testRun},
 		{"Overview", testOverview},
-		{"Waiting", testWaiting},
 		{"Start, Finish and GiveBack", testChanges},
 		{"Refused changes", testRefusals},
 		{"Cancel and Retry", testWishes},
@@ -70,7 +72,22 @@ func Run(t *testing.T, subject Subject) {
 		{"Statistics", testStatistics},
 		{"The bell", testBell},
 		{"Any order of operations", testProperties},
-	} {
+	})
+}
+
+// RunBacklog tests what a store does besides that is a backlog, an app.Backlog.
+func RunBacklog(t *testing.T, subject Subject) {
+	runParts(t, subject, []part{
+		{"Waiting", testWaiting},
+		{"Many at once", testMany},
+		{"Returned", testReturned},
+		{"Any order of operations", testBacklogProperties},
+	})
+}
+
+func runParts(t *testing.T, subject Subject, parts []part) {
+	t.Helper()
+	for _, part := range parts {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()
 			part.test(t, subject)

@@ -94,12 +94,19 @@ func (f fixture) page(query app.Query) app.Page {
 	return page
 }
 
-// waiting returns the oldest waiting runs of any kind that these tests use.
-func (f fixture) waiting(limit int) []app.ProcessRun {
+// waiting returns the oldest runs that wait and are due, as lists have them.
+func (f fixture) waiting(limit int) (runs []app.ProcessRun) {
 	f.Helper()
-	runs, err := f.store.Waiting(ctx, []string{kind, "a", "b"}, limit)
-	f.ok(err)
-	return runs
+	for page := f.page(app.InStatus(app.Created).To(app.After, 0)); ; page = f.page(page.Newer()) {
+		for _, run := range slices.Backward(page.Runs) {
+			if !run.DueAt.After(f.clock.Now()) {
+				runs = append(runs, run)
+			}
+		}
+		if !page.HasNewer || len(runs) >= limit {
+			return runs[:min(limit, len(runs))]
+		}
+	}
 }
 
 // all returns every run, newest first, and fails when the store's counts differ from what is counted

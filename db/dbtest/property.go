@@ -2,6 +2,7 @@ package dbtest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -19,15 +20,19 @@ const (
 
 // testProperties holds a store against a model, in random sequences of operations.
 func testProperties(t *testing.T, subject Subject) {
+	checkModel(t, subject, func(*model) map[string]func(*rapid.T) { return nil })
+}
+
+// checkModel holds a store against a model, with some more operations.
+func checkModel(t *testing.T, subject Subject, more func(*model) map[string]func(*rapid.T)) {
+	t.Helper()
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(t, subject)
 		operations := map[string]func(*rapid.T){
 			"":          m.compare,
 			"create":    m.create,
 			"start":     m.start,
-			"start all": m.startAll,
 			"finish":    m.finish,
-			"complete":  m.completeAll,
 			"give back": m.giveBack,
 			"report":    m.report,
 			"cancel":    m.cancel,
@@ -40,6 +45,7 @@ func testProperties(t *testing.T, subject Subject) {
 		if subject.Reopen != nil {
 			operations["crash"] = m.crash
 		}
+		maps.Copy(operations, more(m))
 		t.Repeat(operations)
 		if got := m.all(); !slices.EqualFunc(got, m.list(), same) {
 			t.Fatalf("the runs are\n%+v and not\n%+v", got, m.list())
@@ -116,50 +122,6 @@ func (m *model) begun(t *rapid.T, run, started app.ProcessRun) {
 	m.runs[run.ID] = run
 	if got := m.get(run.ID); got != started {
 		t.Fatalf("it is told to be\n%+v and is\n%+v", started, got)
-	}
-}
-
-// startAll tries some of the oldest runs that wait, and some others in whatever status.
-func (m *model) startAll(t *rapid.T) {
-	runs := m.waiting(rapid.IntRange(0, 12).Draw(t, "oldest"))
-	for range rapid.IntRange(0, 3).Draw(t, "others") {
-		if id, run, _ := m.anyone(t); !slices.Contains(ids(runs), id) {
-			run.ID = id
-			runs = append(runs, run)
-		}
-	}
-	started, err := m.store.StartAll(ctx, runs)
-	m.expect(t, err, "")
-	for _, run := range runs {
-		i := slices.Index(ids(started), run.ID)
-		if waits := m.runs[run.ID].Version > 0 && m.runs[run.ID].Status == app.Created; waits != (i >= 0) {
-			t.Fatalf("of\n%+v these were started:\n%+v", runs, started)
-		}
-		if i >= 0 {
-			m.begun(t, m.runs[run.ID], started[i])
-		}
-	}
-}
-
-// completeAll tries to complete runs with their newest claims, or with older ones.
-func (m *model) completeAll(t *rapid.T) {
-	var runs []app.ProcessRun
-	for _, claim := range m.claims[max(0, len(m.claims)-20):] {
-		if rapid.Bool().Draw(t, "this") && !slices.Contains(ids(runs), claim.ID) {
-			runs = append(runs, claim)
-		}
-	}
-	late, err := m.store.CompleteAll(ctx, runs)
-	m.expect(t, err, "")
-	for _, claim := range runs {
-		run := m.runs[claim.ID]
-		holds := run.Status == app.Started && run.Claim == claim.Claim
-		if holds == slices.Contains(ids(late), claim.ID) {
-			t.Fatalf("late are\n%+v and among them is, or is not,\n%+v", late, run)
-		}
-		if holds {
-			m.ended(t, run, app.Outcome{Status: app.Completed})
-		}
 	}
 }
 
@@ -317,22 +279,12 @@ func (m *model) crash(t *rapid.T) {
 	}
 }
 
-// look asks for any page and for who waits.
+// look asks for any page.
 func (m *model) look(t *rapid.T) {
 	query := rapid.SampledFrom(filters()).Draw(t, "list")
 	query = query.To(app.Turn(rapid.IntRange(0, 2).Draw(t, "turn")), rapid.Int64Range(0, m.last+1).Draw(t, "cursor"))
 	got, want := m.page(query), expected(m.list(), query)
 	if !slices.EqualFunc(got.Runs, want.Runs, same) || got.HasNewer != want.HasNewer || got.HasOlder != want.HasOlder {
 		t.Fatalf("%+v is answered with\n%+v and not\n%+v", query, got, want)
-	}
-	var waiting []app.ProcessRun
-	for _, run := range slices.Backward(m.list()) {
-		if run.Status == app.Created && !run.DueAt.After(m.clock.Now()) {
-			waiting = append(waiting, run)
-		}
-	}
-	limit := rapid.IntRange(1, modelMaxPending).Draw(t, "limit")
-	if got := m.waiting(limit); !slices.EqualFunc(got, waiting[:min(limit, len(waiting))], same) {
-		t.Fatalf("there wait %v of %v", ids(got), ids(waiting))
 	}
 }

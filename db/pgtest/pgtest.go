@@ -24,16 +24,13 @@ type TB interface {
 // patience is how long a server may take; only a failing test waits so long.
 const patience = time.Minute
 
-// shared is the server of all tests of a process that do not need one of their own.
-var shared = sync.OnceValues(func() (string, error) {
+// shared is the server of all tests of a process that do not need one of their own. It is kept here, because a server is
+// gone when nobody can give it orders any more.
+var shared = sync.OnceValues(func() (*Cluster, error) {
 	if given := os.Getenv("TEST_DATABASE_URL"); given != "" {
-		return given, nil
+		return &Cluster{url: given}, nil
 	}
-	cluster, err := start()
-	if err != nil {
-		return "", err
-	}
-	return cluster.url, nil
+	return start()
 })
 
 // URL returns the address of a new, empty database, which is dropped when t ends.
@@ -49,12 +46,12 @@ func Copy(t TB, template string) string {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	address, err := create(server, template)
+	address, err := create(server.url, template)
 	if err != nil {
 		t.Fatalf("no database could be made: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := drop(server, Name(address)); err != nil {
+		if err := drop(server.url, Name(address)); err != nil {
 			t.Fatalf("the database could not be dropped: %v", err)
 		}
 	})
@@ -68,7 +65,7 @@ func Template(fill func(address string) error) func() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		address, err := create(server, "template0")
+		address, err := create(server.url, "template0")
 		if err != nil {
 			return "", err
 		}

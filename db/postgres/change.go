@@ -1,0 +1,189 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"runboard/app"
+	"runboard/db/rows"
+)
+
+// changeRun is one statement that changes a run as set says, if it is as where says, and takes note of it in its events. It
+// returns the run as it then is.
+func changeRun(set, where, note string) string {
+	return `WITH changed AS (UPDATE process_runs SET ` + set + ` WHERE ` + where + ` RETURNING ` + rows.Columns + `),
+	told AS (INSERT INTO run_events (run_id, version, at, status, attempt, note) SELECT id, version, updated_at, status, attempt, ` + note + ` FROM changed),
+	dropped AS (DELETE FROM run_events USING changed WHERE changed.version > ` + maxEvents + ` AND run_events.run_id = changed.id AND run_events.version =
+		(SELECT version FROM run_events WHERE run_id = changed.id ORDER BY version DESC LIMIT 1 OFFSET ` + maxEvents + ` - 1))
+	SELECT ` + rows.Columns + ` FROM changed`
+}
+
+const maxEvents = "200" // app.MaxEvents
+
+// What happens to every run is one statement, and so one round trip. All else is less frequent, and goes by lockRun and saveRun.
+var (
+	startRun = changeRun(`status = 1, version = version + 1, attempt = attempt + 1, claim = claim + 1, error = '',
+		started_at = $1, updated_at = $1, due_at = 0, percent = -1, message = ''`, `id = $2 AND status = 0`, `''`)
+	completeRun = changeRun(`status = 2, version = version + 1, error = '', updated_at = $1, finished_at = $1, due_at = 0`,
+		`id = $2 AND status = 1 AND claim = $3 AND cancel_at = 0`, `''`)
+	saveRun = changeRun(`status = $1, version = $2, attempt = $3, crashes = $4, error = $5, updated_at = $6, started_at = $7, finished_at = $8,
+		due_at = $9, cancel_at = $10, percent = $11, message = $12, failure = $13, job = $14`, `id = $15`, `$16`)
+)
+
+const lockRun = `SELECT ` + rows.Columns + `, job FROM process_runs WHERE id = $1 FOR UPDATE`
+
+// Start implements app.Ledger.
+func (s *Store) Start(ctx context.Context, run app.ProcessRun) (started app.ProcessRun, err error) {
+	return s.change(ctx, run, func(started app.ProcessRun) time.Duration { return started.StartedAt.Sub(rows.ReadySince(run)) }, startRun, run.ID)
+}
+
+// Finish implements app.Ledger.
+func (s *Store) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outcome) error {
+	if err := rows.CheckOutcome(run, outcome); err != nil {
+		return err
+	}
+	if outcome.Status == app.Completed && outcome.Error == "" {
+		_, err := s.change(ctx, run, func(done app.ProcessRun) time.Duration { return done.FinishedAt.Sub(done.StartedAt) }, completeRun, run.ID, run.Claim)
+		if app.CodeOf(err) != app.CodeConflict {
+			return err
+		} // it may have been asked to stop
+	}
+	outcome.Error = rows.Clean(outcome.Error)
+	return s.transit(ctx, run, func(tx *transaction, now locked) error {
+		return tx.save(now, finished(now.run, outcome, tx.time()), "")
+	})
+}
+
+// GiveBack implements app.Ledger.
+func (s *Store) GiveBack(ctx context.Context, run app.ProcessRun) error {
+	return s.transit(ctx, run, func(tx *transaction, now locked) error {
+		after := ended(now.run, app.Created, tx.time())
+		after.Attempt--
+		return tx.save(now, after, rows.NoteInterrupted)
+	})
+}
+
+// Recover implements app.Shared.
+func (s *Store) Recover(ctx context.Context, run app.ProcessRun) error {
+	return s.transit(ctx, run, (*transaction).recover)
+}
+
+// recover takes a run away from a worker who is lost.
+func (tx *transaction) recover(now locked) error {
+	after := rows.AfterCrash(now.run, tx.store.options.MaxCrashes)
+	after.Version-- // which ended counts
+	return tx.save(now, ended(after, after.Status, tx.time()), rows.NoteCrashed)
+}
+
+// change changes one run by one statement, whose first argument is the time, and returns it as it then is. It fails with
+// CodeConflict when nothing was changed.
+func (s *Store) change(ctx context.Context, run app.ProcessRun, took func(app.ProcessRun) time.Duration, text string, args ...any) (changed app.ProcessRun, err error) {
+	err = s.attempt(ctx, func(ctx context.Context, now time.Time) (bool, []rows.Happening, error) {
+		var row rows.Run
+		err := s.db.GetContext(ctx, &row, text, append([]any{now.UnixMilli()}, args...)...)
+		if errors.Is(err, sql.ErrNoRows) {
+			return false, nil, rows.Conflict(run)
+		}
+		if err != nil {
+			return false, nil, err
+		}
+		changed = row.App()
+		return true, []rows.Happening{rows.Happened(changed, took(changed))}, nil
+	})
+	return changed, err
+}
+
+// transit has a run changed that is still started by this claim.
+func (s *Store) transit(ctx context.Context, run app.ProcessRun, become func(*transaction, locked) error) error {
+	return s.write(ctx, func(tx *transaction) error {
+		now, found, err := tx.lock(run.ID)
+		if err != nil {
+			return err
+		}
+		if !found || now.run.Status != app.Started || now.run.Claim != run.Claim {
+			return rows.Conflict(run)
+		}
+		return become(tx, now)
+	})
+}
+
+// ended is a started run that goes to a status, or is cancelled when it was asked to stop.
+func ended(run app.ProcessRun, status app.Status, at time.Time) app.ProcessRun {
+	run.Version++
+	run.UpdatedAt = at
+	if run.Status = status; !run.CancelAt.IsZero() {
+		run.Status = app.Cancelled
+	}
+	run.DueAt = time.Time{}
+	if run.Status.Final() {
+		run.FinishedAt = at
+	}
+	return run
+}
+
+// finished is a started run after an attempt. A person's wish to stop it outlives whatever else becomes of it.
+func finished(run app.ProcessRun, outcome app.Outcome, at time.Time) app.ProcessRun {
+	run = ended(run, outcome.Status, at)
+	run.Error = outcome.Error
+	switch {
+	case run.Status == app.Cancelled && outcome.Status == app.Completed:
+		run.Error = rows.NoteFinished
+	case run.Status == app.Created:
+		run.DueAt = outcome.RetryAt
+	}
+	return run
+}
+
+// locked is a run that nobody else can change until the end of the transaction.
+type locked struct {
+	run app.ProcessRun
+	job int64
+}
+
+// lock returns a run as it is, if there is one.
+func (tx *transaction) lock(id int64) (l locked, found bool, err error) {
+	var row struct {
+		rows.Run
+		Job int64 `db:"job"`
+	}
+	found, err = tx.find(&row, lockRun, id)
+	return locked{run: row.App(), job: row.Job}, found, err
+}
+
+// time is when all of the transaction happens, as it is kept.
+func (tx *transaction) time() time.Time { return rows.FromMillis(tx.now.UnixMilli()) }
+
+// save makes of a run what it has become, and sees to all that belongs to it: its job, what it failed with, its events, with
+// the note or else its error, and what searches find it by.
+func (tx *transaction) save(before locked, run app.ProcessRun, note string) error {
+	job := before.job
+	switch {
+	case run.Status == app.Created:
+		jobs, err := tx.addJobs(run)
+		if err != nil {
+			return err
+		}
+		job = jobs[0]
+	case run.Status == app.Failed:
+		var err error
+		if run.Failure, err = tx.failure(rows.NewFailed(run.Kind, run.Error), tx.now.UnixMilli()); err != nil {
+			return err
+		}
+	case before.run.Status == app.Created && run.Status == app.Cancelled, run.Stopping():
+		if err := tx.cancelJob(job); err != nil {
+			return err
+		}
+	}
+	err := tx.exec(saveRun, run.Status, run.Version, run.Attempt, run.Crashes, run.Error, rows.Millis(run.UpdatedAt), rows.Millis(run.StartedAt),
+		rows.Millis(run.FinishedAt), rows.Millis(run.DueAt), rows.Millis(run.CancelAt), run.Percent, run.Message, run.Failure, job, run.ID, cmp.Or(note, run.Error))
+	if err == nil && run.Error != "" && run.Error != before.run.Error {
+		err = tx.index(run.ID, errorPart, run.Error)
+	}
+	if run.Status != app.Started {
+		tx.happenings = append(tx.happenings, rows.Happened(run, run.UpdatedAt.Sub(run.StartedAt)))
+	}
+	return err
+}

@@ -1,0 +1,122 @@
+package postgres
+
+import (
+	"context"
+
+	"runboard/app"
+	"runboard/db/rows"
+)
+
+const (
+	// Whoever comes with the same key waits here until the first one has committed or given up.
+	addRequest = `INSERT INTO create_requests (key, kind, count, first_id, created_at) VALUES ($1, $2, $3, 0, $4) ON CONFLICT DO NOTHING RETURNING true`
+
+	findRequest     = `SELECT kind, count, first_id, created_at FROM create_requests WHERE key = $1`
+	answerRequest   = `UPDATE create_requests SET first_id = $1 WHERE key = $2`
+	dropOldRequests = `DELETE FROM create_requests WHERE key IN
+		(SELECT key FROM create_requests WHERE created_at < $1 ORDER BY created_at LIMIT 2 FOR UPDATE SKIP LOCKED)`
+
+	insertRuns = `INSERT INTO process_runs (id, kind, status, version, attempt, crashes, claim, error, created_at, updated_at, job)
+		SELECT $1 + nth - 1, $2, 0, 1, 0, 0, 0, '', $3, $3, job FROM unnest($4::bigint[]) WITH ORDINALITY AS jobs (job, nth)`
+	addAction = `INSERT INTO run_actions (run_id, action, runs, "left", more, next, done, skipped) VALUES ($1, $2, $3, $4, $5, $1, 0, 0)`
+)
+
+// Create implements app.Store.
+func (s *Store) Create(ctx context.Context, request app.NewRuns) (batch app.Batch, err error) {
+	if err := rows.CheckNew(request); err != nil {
+		return batch, err
+	}
+	err = s.write(ctx, func(tx *transaction) (err error) {
+		batch, err = tx.once(request, func() (app.Batch, error) {
+			if err := tx.room(request.Count); err != nil {
+				return app.Batch{}, err
+			}
+			return tx.insertRuns(request)
+		})
+		return err
+	})
+	if err != nil {
+		return app.Batch{}, err
+	}
+	return batch, nil
+}
+
+// Act implements app.Store.
+func (s *Store) Act(ctx context.Context, action app.Action, key string) (run app.ProcessRun, err error) {
+	made, err := s.NewAction(ctx, action)
+	if err != nil {
+		return run, err
+	}
+	var batch app.Batch
+	err = s.write(ctx, func(tx *transaction) (err error) {
+		batch, err = tx.once(made.Request(key), func() (app.Batch, error) { return tx.act(made) })
+		return err
+	})
+	if err != nil {
+		return run, err
+	}
+	batch.Kind = made.Kind
+	return batch.Runs()[0], nil
+}
+
+// act creates the run of an action.
+func (tx *transaction) act(action rows.NewAction) (app.Batch, error) {
+	batch, err := tx.insertRuns(app.NewRuns{Kind: action.Kind, Count: 1})
+	if err != nil {
+		return batch, err
+	}
+	return batch, tx.exec(addAction, batch.First, action.Text, action.Prospect.Runs, action.Prospect.Left, action.Prospect.More)
+}
+
+// once has runs created, unless the key of the request has been used: then it returns what was created first. It drops
+// two requests that are too old: so their table shrinks as fast as it grows, and no request pays for many.
+func (tx *transaction) once(request app.NewRuns, create func() (app.Batch, error)) (app.Batch, error) {
+	if request.Key == "" {
+		return create()
+	}
+	var first bool
+	if _, err := tx.find(&first, addRequest, request.Key, request.Kind, request.Count, tx.now.UnixMilli()); err != nil {
+		return app.Batch{}, err
+	}
+	if !first {
+		tx.silent = true
+		var known rows.Request
+		if err := tx.GetContext(tx.ctx, &known, findRequest, request.Key); err != nil {
+			return app.Batch{}, err
+		}
+		return known.Answer(request)
+	}
+	batch, err := create()
+	if err == nil {
+		err = tx.exec(answerRequest, batch.First, request.Key)
+	}
+	if err == nil {
+		err = tx.exec(dropOldRequests, tx.now.Add(-rows.KeepRequests).UnixMilli())
+	}
+	return batch, err
+}
+
+// room returns nil when so many more runs may wait.
+func (tx *transaction) room(count int) error {
+	if tx.store.options.MaxPending == 0 {
+		return nil
+	}
+	counts, err := rows.ReadCounts(tx.ctx, tx)
+	if err != nil {
+		return err
+	}
+	return rows.Room(counts[app.Created], count, tx.store.options.MaxPending)
+}
+
+func (tx *transaction) insertRuns(request app.NewRuns) (app.Batch, error) {
+	batch := app.Batch{Count: request.Count, Kind: request.Kind, CreatedAt: rows.FromMillis(tx.now.UnixMilli())}
+	if err := tx.GetContext(tx.ctx, &batch.First, "SELECT take_run_ids($1)", request.Count); err != nil {
+		return batch, err
+	}
+	jobs, err := tx.addJobs(batch.Runs()...)
+	if err != nil {
+		return batch, err
+	}
+	tx.happenings = append(tx.happenings, rows.Happening{Kind: request.Kind, Flow: app.Flow{Created: int64(request.Count)}})
+	return batch, tx.exec(insertRuns, batch.First, request.Kind, tx.now.UnixMilli(), jobs)
+}

@@ -1,0 +1,83 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"runboard/db/rows"
+)
+
+// Ready implements app.Store.
+func (s *Store) Ready() error {
+	s.mu.RLock()
+	closed := s.closed
+	s.mu.RUnlock()
+	if closed {
+		return rows.ErrClosed
+	}
+	if fault := s.fault.Load(); fault != nil {
+		return rows.Unavailable(*fault)
+	}
+	return nil
+}
+
+// note remembers whether the database can be used, and logs when that changes. What fails by a fault of its own says
+// nothing of the database.
+func (s *Store) note(err error) {
+	was := s.fault.Load()
+	switch {
+	case err == nil && was != nil:
+		s.fault.Store(nil)
+		s.options.Log.Info("the database can be used again")
+	case err == nil:
+	case !isFault(err):
+		s.options.Log.Error("a write failed", "error", err)
+	default:
+		if s.fault.Swap(&err) == nil {
+			s.options.Log.Error("the database cannot be used", "error", err)
+		}
+	}
+}
+
+// probe writes something that changes nothing, to see whether the database can be used again.
+func (s *Store) probe(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, rows.ReadTimeout)
+	defer cancel()
+	if _, err := s.db.ExecContext(ctx, "UPDATE nodes SET seen_at = $1 WHERE id = $2", s.options.Now().UnixMilli(), s.node); err == nil {
+		s.note(nil)
+	}
+}
+
+// isFault reports whether err lies in the server or the way to it, and not in what was asked of it.
+func isFault(err error) bool {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return false
+	}
+	if answer, is := errors.AsType[*pgconn.PgError](err); is {
+		return isFaultCode(answer.Code)
+	}
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	_, network := errors.AsType[net.Error](err)
+	return connecting || network || errors.Is(err, errLost) || pgconn.SafeToRetry(err) || isBroken(err)
+}
+
+// isFaultCode goes by the classes of https://www.postgresql.org/docs/current/errcodes-appendix.html: no connection, out of
+// resources such as disk space, shutting down or starting, read-only, input and output, and damaged.
+func isFaultCode(code string) bool {
+	for _, class := range []string{"08", "53", "57P", "25006", "58", "XX001", "XX002"} {
+		if strings.HasPrefix(code, class) {
+			return true
+		}
+	}
+	return false
+}
+
+// again reports whether a transaction failed only because of what others did at the same time.
+func again(err error) bool {
+	answer, is := errors.AsType[*pgconn.PgError](err)
+	return is && (answer.Code == "40001" || answer.Code == "40P01")
+}

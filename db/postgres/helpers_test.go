@@ -1,0 +1,5 @@
+package postgres
+
+import "context"
+
+var ctx = context.Background()

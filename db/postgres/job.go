@@ -1,0 +1,58 @@
+package postgres
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"runboard/app"
+)
+
+// maxAttempts is as often as River lets a job be tried. A job is tried again only when its worker was lost, and how
+// often that may happen to a run is not River's business.
+const maxAttempts = math.MaxInt16
+
+// Priorities of jobs. A run that comes back to wait was created before those that wait, or most of them, and the oldest
+// ones go first.
+const (
+	cameBack = 1
+	isNew    = 2
+)
+
+// addJobs adds a job for each of some runs, which wait, and returns their numbers.
+func (tx *transaction) addJobs(runs ...app.ProcessRun) ([]int64, error) {
+	params := make([]river.InsertManyParams, len(runs))
+	for i, run := range runs {
+		options := &river.InsertOpts{MaxAttempts: maxAttempts, Queue: app.QueueOf(run), Priority: isNew, ScheduledAt: run.DueAt}
+		if run.Version > 1 {
+			options.Priority = cameBack
+		}
+		params[i] = river.InsertManyParams{Args: app.Job{Run: run.ID, Work: run.Kind}, InsertOpts: options}
+	}
+	added, err := tx.store.jobs.InsertManyTx(tx.ctx, tx.Tx.Tx, params)
+	if err != nil {
+		return nil, err
+	}
+	jobs := make([]int64, len(runs))
+	for i, result := range added {
+		var args app.Job
+		if err := json.Unmarshal(result.Job.EncodedArgs, &args); err != nil || args.Run != runs[i].ID {
+			return nil, fmt.Errorf("the job of run %d is for run %d: %w", runs[i].ID, args.Run, err)
+		}
+		jobs[i] = result.Job.ID
+	}
+	return jobs, nil
+}
+
+// cancelJob cancels a job that waits, and has River tell whoever works on it otherwise.
+func (tx *transaction) cancelJob(job int64) error {
+	_, err := tx.store.jobs.JobCancelTx(tx.ctx, tx.Tx.Tx, job)
+	if errors.Is(err, rivertype.ErrNotFound) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,252 @@
+-- +goose Up
+
+-- Times are milliseconds since 1970 in UTC; 0 is "not yet". Names are compared byte by byte, whatever the language of
+-- the database is.
+CREATE TABLE process_runs (
+  id          bigint   PRIMARY KEY,
+  kind        text     COLLATE "C" NOT NULL,
+  status      smallint NOT NULL CHECK (status BETWEEN 0 AND 4),
+  version     bigint   NOT NULL CHECK (version >= 1),
+  attempt     integer  NOT NULL CHECK (attempt >= 0),
+  crashes     integer  NOT NULL CHECK (crashes >= 0),
+  claim       bigint   NOT NULL CHECK (claim >= 0),
+  error       text     NOT NULL,
+  created_at  bigint   NOT NULL,
+  updated_at  bigint   NOT NULL,
+  started_at  bigint   NOT NULL DEFAULT 0,
+  finished_at bigint   NOT NULL DEFAULT 0,
+  due_at      bigint   NOT NULL DEFAULT 0,
+  cancel_at   bigint   NOT NULL DEFAULT 0,
+  percent     smallint NOT NULL DEFAULT -1 CHECK (percent BETWEEN -1 AND 100),
+  message     text     NOT NULL DEFAULT '',
+  failure     bigint   NOT NULL DEFAULT 0,
+  job         bigint   NOT NULL -- the newest one that was made for it
+) WITH (fillfactor = 80, autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_scale_factor = 0.05); -- most rows change twice
+
+CREATE INDEX process_runs_by_status ON process_runs (status, id);
+CREATE INDEX process_runs_by_kind ON process_runs (kind, status, id);
+CREATE INDEX process_runs_by_failure ON process_runs (failure, id) WHERE failure > 0;
+CREATE INDEX process_runs_asked ON process_runs (id) WHERE status = 1 AND cancel_at > 0;
+
+-- The ids of one request are consecutive. A lock on a row would hold up all other requests until this one has been
+-- committed; this one is held only for a moment.
+CREATE SEQUENCE process_run_ids AS bigint;
+-- +goose StatementBegin
+CREATE FUNCTION take_run_ids(n integer) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE first bigint;
+BEGIN
+  PERFORM pg_advisory_lock('process_run_ids'::regclass::oid::bigint);
+  BEGIN
+    first := nextval('process_run_ids');
+    PERFORM setval('process_run_ids', first + n - 1);
+  EXCEPTION WHEN query_canceled OR others THEN
+    PERFORM pg_advisory_unlock('process_run_ids'::regclass::oid::bigint);
+    RAISE;
+  END;
+  PERFORM pg_advisory_unlock('process_run_ids'::regclass::oid::bigint);
+  RETURN first;
+END $$;
+-- +goose StatementEnd
+
+-- How many runs there are in each status. There are many rows to add up, one for each of some connections, because all who
+-- write to the same one would wait for each other's commits. Changed by triggers, so that nothing can forget it.
+CREATE TABLE run_counts (
+  slot      integer PRIMARY KEY,
+  created   bigint NOT NULL,
+  started   bigint NOT NULL,
+  completed bigint NOT NULL,
+  failed    bigint NOT NULL,
+  cancelled bigint NOT NULL
+) WITH (fillfactor = 20);
+
+CREATE VIEW status_counts (status, n) AS
+  SELECT each.status, each.n FROM
+    (SELECT coalesce(sum(created), 0)::bigint AS created, coalesce(sum(started), 0)::bigint AS started,
+      coalesce(sum(completed), 0)::bigint AS completed, coalesce(sum(failed), 0)::bigint AS failed,
+      coalesce(sum(cancelled), 0)::bigint AS cancelled FROM run_counts) AS sums,
+    LATERAL (VALUES (0, created), (1, started), (2, completed), (3, failed), (4, cancelled)) AS each (status, n);
+
+-- +goose StatementBegin
+CREATE FUNCTION count_slot() RETURNS integer LANGUAGE sql VOLATILE AS $$ SELECT pg_backend_pid() % 256 $$;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE FUNCTION count_inserted_runs() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO run_counts AS kept
+    SELECT count_slot(), count(*) FILTER (WHERE status = 0), count(*) FILTER (WHERE status = 1), count(*) FILTER (WHERE status = 2),
+      count(*) FILTER (WHERE status = 3), count(*) FILTER (WHERE status = 4) FROM inserted
+    ON CONFLICT (slot) DO UPDATE SET created = kept.created + excluded.created, started = kept.started + excluded.started,
+      completed = kept.completed + excluded.completed, failed = kept.failed + excluded.failed, cancelled = kept.cancelled + excluded.cancelled;
+  RETURN NULL;
+END $$;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE FUNCTION count_deleted_runs() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO run_counts AS kept
+    SELECT count_slot(), -count(*) FILTER (WHERE status = 0), -count(*) FILTER (WHERE status = 1), -count(*) FILTER (WHERE status = 2),
+      -count(*) FILTER (WHERE status = 3), -count(*) FILTER (WHERE status = 4) FROM deleted HAVING count(*) > 0
+    ON CONFLICT (slot) DO UPDATE SET created = kept.created + excluded.created, started = kept.started + excluded.started,
+      completed = kept.completed + excluded.completed, failed = kept.failed + excluded.failed, cancelled = kept.cancelled + excluded.cancelled;
+  RETURN NULL;
+END $$;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE FUNCTION count_updated_runs() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO run_counts AS kept
+    SELECT count_slot(), coalesce(sum(n) FILTER (WHERE status = 0), 0), coalesce(sum(n) FILTER (WHERE status = 1), 0),
+      coalesce(sum(n) FILTER (WHERE status = 2), 0), coalesce(sum(n) FILTER (WHERE status = 3), 0), coalesce(sum(n) FILTER (WHERE status = 4), 0)
+      FROM (SELECT after.status, 1 AS n FROM after JOIN before USING (id) WHERE after.status <> before.status
+        UNION ALL SELECT before.status, -1 FROM after JOIN before USING (id) WHERE after.status <> before.status) AS moved HAVING count(*) > 0
+    ON CONFLICT (slot) DO UPDATE SET created = kept.created + excluded.created, started = kept.started + excluded.started,
+      completed = kept.completed + excluded.completed, failed = kept.failed + excluded.failed, cancelled = kept.cancelled + excluded.cancelled;
+  RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER runs_inserted AFTER INSERT ON process_runs REFERENCING NEW TABLE AS inserted
+  FOR EACH STATEMENT EXECUTE FUNCTION count_inserted_runs();
+CREATE TRIGGER runs_deleted AFTER DELETE ON process_runs REFERENCING OLD TABLE AS deleted
+  FOR EACH STATEMENT EXECUTE FUNCTION count_deleted_runs();
+CREATE TRIGGER runs_updated AFTER UPDATE ON process_runs REFERENCING OLD TABLE AS before NEW TABLE AS after
+  FOR EACH STATEMENT EXECUTE FUNCTION count_updated_runs();
+
+-- What happened to a run, by the version that it had afterwards. That it was created is in its row.
+CREATE TABLE run_events (
+  run_id  bigint   NOT NULL,
+  version bigint   NOT NULL,
+  at      bigint   NOT NULL,
+  status  smallint NOT NULL CHECK (status BETWEEN 0 AND 4),
+  attempt integer  NOT NULL,
+  note    text     NOT NULL,
+  PRIMARY KEY (run_id, version)
+);
+
+-- What the work of runs wrote, in parts of some KB. start and stop are offsets in the run's log; marks says for each
+-- line how long it is and who wrote it.
+CREATE TABLE run_logs (
+  run_id bigint NOT NULL,
+  start  bigint NOT NULL CHECK (start >= 0),
+  stop   bigint NOT NULL CHECK (stop > start),
+  part   bigint NOT NULL, -- their number, from 0
+  text   text   NOT NULL,
+  marks  bytea  NOT NULL,
+  PRIMARY KEY (run_id, start)
+);
+
+-- The words of errors (part 0) and of the parts of logs (from 1), to search for them. Taking apart texts and leaving out
+-- accents is not left to the database, where it depends on its language.
+CREATE TABLE run_texts (
+  run_id bigint   NOT NULL,
+  part   bigint   NOT NULL,
+  words  tsvector NOT NULL,
+  PRIMARY KEY (run_id, part)
+);
+CREATE INDEX run_texts_by_word ON run_texts USING gin (words);
+ALTER TABLE run_texts ALTER COLUMN words SET STATISTICS 1000;
+
+-- What repeatable requests created, so that the second one gets the answer of the first.
+CREATE TABLE create_requests (
+  key        text    COLLATE "C" PRIMARY KEY,
+  kind       text    NOT NULL,
+  count      integer NOT NULL,
+  first_id   bigint  NOT NULL,
+  created_at bigint  NOT NULL
+);
+CREATE INDEX create_requests_by_age ON create_requests (created_at);
+
+-- What runs do that act on many others, as JSON, and how far they have come: they go from the newest run to the
+-- oldest, and have dealt with all from next on.
+CREATE TABLE run_actions (
+  run_id  bigint  PRIMARY KEY,
+  action  text    NOT NULL,
+  runs    bigint  NOT NULL, -- that it would change when it was created, and that it would leave alone
+  "left"  bigint  NOT NULL,
+  more    boolean NOT NULL,
+  next    bigint  NOT NULL,
+  done    bigint  NOT NULL,
+  skipped bigint  NOT NULL
+);
+
+-- What failures have in common: the pattern of their errors.
+CREATE TABLE failure_patterns (
+  id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  kind     text   COLLATE "C" NOT NULL,
+  pattern  text   COLLATE "C" NOT NULL,
+  example  text   NOT NULL,
+  first_at bigint NOT NULL,
+  UNIQUE (kind, pattern)
+);
+
+-- How many runs are failed so now, and how many failed so in each hour, counted from 1970: to be added up.
+CREATE TABLE failure_counts (
+  failure bigint  NOT NULL,
+  slot    integer NOT NULL,
+  n       bigint  NOT NULL,
+  last_at bigint  NOT NULL,
+  PRIMARY KEY (failure, slot)
+);
+CREATE TABLE failure_hour_counts (
+  failure bigint  NOT NULL,
+  hour    bigint  NOT NULL,
+  slot    integer NOT NULL,
+  n       bigint  NOT NULL,
+  PRIMARY KEY (failure, hour, slot)
+);
+
+CREATE VIEW failures AS
+  SELECT id, kind, pattern, example, first_at, coalesce(sums.last_at, first_at) AS last_at, coalesce(sums.n, 0) AS n FROM failure_patterns,
+    LATERAL (SELECT max(last_at) AS last_at, sum(n)::bigint AS n FROM failure_counts WHERE failure = id) AS sums;
+CREATE VIEW failure_hours AS
+  SELECT failure, hour, sum(n)::bigint AS n FROM failure_hour_counts GROUP BY failure, hour;
+
+-- +goose StatementBegin
+CREATE FUNCTION count_failure() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF old.failure > 0 THEN
+    INSERT INTO failure_counts AS kept VALUES (old.failure, count_slot(), -1, 0)
+      ON CONFLICT (failure, slot) DO UPDATE SET n = kept.n - 1;
+  END IF;
+  IF tg_op = 'UPDATE' AND new.failure > 0 THEN
+    INSERT INTO failure_counts AS kept VALUES (new.failure, count_slot(), 1, new.finished_at)
+      ON CONFLICT (failure, slot) DO UPDATE SET n = kept.n + 1, last_at = greatest(kept.last_at, excluded.last_at);
+    INSERT INTO failure_hour_counts AS kept VALUES (new.failure, new.finished_at / 3600000, count_slot(), 1)
+      ON CONFLICT (failure, hour, slot) DO UPDATE SET n = kept.n + 1;
+  END IF;
+  RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER failure_changes AFTER UPDATE OF failure ON process_runs
+  FOR EACH ROW WHEN (new.failure <> old.failure) EXECUTE FUNCTION count_failure();
+CREATE TRIGGER failure_is_dropped AFTER DELETE ON process_runs
+  FOR EACH ROW WHEN (old.failure > 0) EXECUTE FUNCTION count_failure();
+
+-- The processes that have used the database.
+CREATE TABLE nodes (
+  id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  seen_at bigint NOT NULL
+);
+
+-- Kinds of work that somebody does.
+CREATE TABLE served_kinds (
+  kind    text   COLLATE "C" PRIMARY KEY,
+  seen_at bigint NOT NULL
+);
+
+-- What happened to the runs of a kind within a step of time, as each node has seen it. step is how long it is and at when it
+-- began, in milliseconds. waits and works say how long runs waited and worked.
+CREATE TABLE rollups (
+  step      bigint NOT NULL,
+  at        bigint NOT NULL,
+  kind      text   COLLATE "C" NOT NULL,
+  node      bigint NOT NULL,
+  created   bigint NOT NULL,
+  returned  bigint NOT NULL,
+  started   bigint NOT NULL,
+  completed bigint NOT NULL,
+  failed    bigint NOT NULL,
+  cancelled bigint NOT NULL,
+  waits     bytea  NOT NULL,
+  works     bytea  NOT NULL,
+  PRIMARY KEY (step, at, kind, node)
+);

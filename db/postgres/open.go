@@ -1,0 +1,290 @@
+// Package postgres keeps process runs in a PostgreSQL database that several nodes share, and has River carry a job for
+// each run that waits. Runs and their jobs are written in one transaction. A node hears of what others have changed by
+// NOTIFY, which says no more than that something has changed.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/jmoiron/sqlx"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
+
+	"runboard/app"
+	"runboard/db/rows"
+)
+
+// Options is how to open a store. URL is required.
+type Options struct {
+	URL string // postgres://…
+	// MaxPending is how many runs may be created and not started; 0 is no limit. Nodes that create runs at the same
+	// moment may exceed it by as many.
+	MaxPending int64
+	// MaxCrashes is how many crashes a run may be interrupted by before it is failed; the default is 3.
+	MaxCrashes int
+	// LogLimit is how many bytes of a run's log are kept; the default is 1 MiB.
+	LogLimit int64
+	// KeepFinished is for how long finished runs are kept, and KeepMax how many of them; 0 is no limit. See PruneSome.
+	KeepFinished time.Duration
+	KeepMax      int64
+	// Kinds are the kinds of work that this node does, to warn of runs that wait for others, unless another node has
+	// told of them by Serve; nil: do not warn.
+	Kinds []string
+	// MaxConns is how many connections the pool may have; the default is 20. There is one more, to listen.
+	MaxConns int
+	// Now is the clock; the default is time.Now.
+	Now func() time.Time
+	// Log gets what the store cannot tell anybody else; the default is slog.Default.
+	Log *slog.Logger
+
+	rollEvery time.Duration // for how long what is told by statistics is gathered before it is written; the default is a second
+}
+
+// statementTime bounds every statement on the server, also when nobody here waits for it any more.
+const statementTime = 30 * time.Second
+
+// Store is an app.Store and an app.Shared in a PostgreSQL database.
+type Store struct {
+	rows.Board // which reads
+
+	options Options
+	node    int64 // the number of this process
+	pool    *pgxpool.Pool
+	db      *sqlx.DB // by the same connections
+	jobs    *river.Client[*sql.Tx]
+	changes app.Bell
+	notify  chan struct{}         // holds one: others are to be told of a change
+	fault   atomic.Pointer[error] // why the database cannot be used, nil when it can as far as is known
+	mended  int64                 // up to which run Mend has come; under mending
+	mending sync.Mutex
+
+	mu     sync.RWMutex // held for reading while writing, for writing to close the door
+	closed bool
+
+	rollupsMu sync.Mutex
+	rollups   rows.Rollups
+
+	stop       context.CancelFunc // ends what goes on in the background
+	background sync.WaitGroup
+	closeOnce  sync.Once
+}
+
+var (
+	_ app.Store   = (*Store)(nil)
+	_ app.Shared  = (*Store)(nil)
+	_ app.Actions = (*Store)(nil)
+)
+
+// Open connects to the database, looks whether it can be used, and brings its schema up to date. Its errors are for the
+// operator: one line that says what is wrong with which database, without its password. A database that it refuses is
+// left as it was.
+func Open(ctx context.Context, options Options) (_ *Store, err error) {
+	s := &Store{options: withDefaults(options), notify: make(chan struct{}, 1), stop: func() {}}
+	defer func() {
+		if err != nil {
+			_ = s.Close()
+			err = fmt.Errorf("the database %s %s", redacted(options.URL), strings.Join(strings.Fields(err.Error()), " "))
+		}
+	}()
+	s.Board = s.board()
+	s.rollups.Every = s.options.rollEvery
+	config, err := s.poolConfig()
+	if err != nil {
+		return nil, fmt.Errorf("cannot be reached: %w", err)
+	}
+	if err := prepare(ctx, config.ConnConfig, s.options.Log); err != nil {
+		return nil, err
+	}
+	if err := s.connect(ctx, config); err != nil {
+		return nil, fmt.Errorf("cannot be used: %w", err)
+	}
+	return s, nil
+}
+
+func withDefaults(o Options) Options {
+	if o.MaxCrashes == 0 {
+		o.MaxCrashes = 3
+	}
+	if o.LogLimit == 0 {
+		o.LogLimit = 1 << 20
+	}
+	if o.MaxConns == 0 {
+		o.MaxConns = 20
+	}
+	if o.rollEvery == 0 {
+		o.rollEvery = time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	return o
+}
+
+// poolConfig is what the address asks for, and what we need. Plans that are compiled first would take longer than they save.
+func (s *Store) poolConfig() (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(s.options.URL)
+	if err != nil {
+		return nil, errors.New("its address is not like postgres://USER:PASSWORD@HOST:PORT/DATABASE") // the error may have the password in it
+	}
+	config.MaxConns = int32(s.options.MaxConns)
+	config.MinIdleConns = 1
+	parameters := config.ConnConfig.RuntimeParams
+	parameters["application_name"] = "runboard"
+	parameters["statement_timeout"] = fmt.Sprint(statementTime.Milliseconds())
+	parameters["idle_in_transaction_session_timeout"] = fmt.Sprint(statementTime.Milliseconds())
+	parameters["jit"] = "off"
+	config.ConnConfig.ConnectTimeout = 5 * time.Second
+	return config, nil
+}
+
+// connect opens the pool and what goes on in the background. The bell of others is heard before anybody can read.
+func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error) {
+	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return err
+	}
+	s.db = sqlx.NewDb(stdlib.OpenDBFromPool(s.pool), "pgx")
+	if s.jobs, err = river.NewClient(riverdatabasesql.New(s.db.DB), &river.Config{Logger: quiet(s.options.Log)}); err != nil {
+		return err
+	}
+	err = s.db.GetContext(ctx, &s.node, "INSERT INTO nodes (seen_at) VALUES ($1) RETURNING id", s.options.Now().UnixMilli())
+	if err != nil {
+		return err
+	}
+	listener, err := listen(ctx, config.ConnConfig)
+	if err != nil {
+		return err
+	}
+	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.background.Go(func() { s.hearOthers(ctx, config.ConnConfig, listener) })
+	s.background.Go(func() { s.tellOthers(ctx) })
+	s.background.Go(func() { s.tick(ctx) })
+	return nil
+}
+
+// tick does each second what is to be done now and then.
+func (s *Store) tick(ctx context.Context) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if s.fault.Load() != nil {
+			s.probe(ctx)
+			continue
+		}
+		s.saveRollups(ctx)
+	}
+}
+
+// Pool is where all but one of the connections are, for an engine to use as well. It is closed by Close.
+func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+
+// Changes implements app.Store and app.Ledger. It is also rung when another node has changed something.
+func (s *Store) Changes() *app.Bell { return &s.changes }
+
+// Close waits for those who write, writes down what is gathered for statistics, and closes all connections. Writes
+// that come later fail with CodeUnavailable. It may be called more than once.
+func (s *Store) Close() error {
+	var err error
+	s.closeOnce.Do(func() {
+		s.mu.Lock()
+		s.closed = true
+		s.mu.Unlock()
+		s.stop()
+		s.background.Wait()
+		if s.db != nil {
+			s.hurryRollups()
+			s.saveRollups(context.Background())
+			err = s.db.Close()
+		}
+		if s.pool != nil {
+			s.pool.Close()
+		}
+	})
+	return err
+}
+
+// redacted is an address without its password.
+func redacted(address string) string {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return "at that address"
+	}
+	query := parsed.Query()
+	if query.Has("password") {
+		query.Set("password", "xxxxx")
+		parsed.RawQuery = query.Encode()
+	}
+	return parsed.Redacted()
+}
+
+// dialect is how PostgreSQL spells what it is asked.
+var dialect = rows.Dialect{
+	Numbers: "(SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb))", Words: "(SELECT jsonb_array_elements_text(?::jsonb))",
+	Indexed: func(string) string { return "" },
+	Tuples:  true, // the planner may otherwise go through all runs, when it thinks that many are in a status
+	Texts: rows.Texts{
+		Matches: "SELECT run_id FROM run_texts WHERE words @@ ?::tsquery AND run_id >= ? AND run_id < ? ORDER BY run_id",
+		Row:     "run_id", Join: "JOIN", PerRun: 1,
+	},
+}
+
+func (s *Store) board() rows.Board {
+	return rows.Board{Dialect: dialect, Read: s.read, Now: s.options.Now, Match: match, Served: s.served}
+}
+
+// startRead begins a transaction that sees one state and changes nothing, with its bound on the server as well. Plans are made
+// for what is asked: one that fits the words and kinds of most would be slow for others.
+var startRead = fmt.Sprintf(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+	SET LOCAL statement_timeout = %d; SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_seqscan = off`, rows.ReadTimeout.Milliseconds())
+
+// read runs f in one read transaction, so that all it reads is of one state.
+func (s *Store) read(ctx context.Context, f func(context.Context, rows.Reader) error) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return rows.ErrClosed
+	}
+	ctx, cancel := context.WithTimeout(ctx, rows.ReadTimeout)
+	defer cancel()
+	err := s.readFrom(ctx, f)
+	if isFault(err) {
+		s.note(err)
+	}
+	if err != nil {
+		return rows.Unavailable(err)
+	}
+	return nil
+}
+
+func (s *Store) readFrom(ctx context.Context, f func(context.Context, rows.Reader) error) error {
+	conn, err := s.db.Connx(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() // gives it back to the pool
+	if _, err := conn.ExecContext(ctx, startRead); err != nil {
+		return err
+	}
+	defer func() { _, _ = conn.ExecContext(ctx, "ROLLBACK") }() // one that cannot be ended does not get back into the pool
+	return f(ctx, conn)
+}
+
+var _ rows.Reader = (*sqlx.Conn)(nil)

@@ -1,0 +1,77 @@
+package postgres
+
+import (
+	"log/slog"
+	"testing"
+
+	"runboard/app"
+	"runboard/db/dbtest"
+	"runboard/db/pgtest"
+)
+
+func TestPostgreSQLIsAStore(t *testing.T) {
+	t.Parallel()
+	dbtest.Run(t, dbtest.Subject{Open: openForSuite, Reopen: reopenForSuite})
+}
+
+// migrated is the name of a database with all migrations.
+var migrated = pgtest.Template(func(address string) error {
+	store, err := Open(ctx, Options{URL: address, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	return store.Close()
+})
+
+// newURL is the address of a new database with all migrations.
+func newURL(t dbtest.TB) string {
+	t.Helper()
+	template, err := migrated()
+	if err != nil {
+		t.Fatalf("there is no database: %v", err)
+	}
+	return pgtest.Copy(t, template)
+}
+
+func openForSuite(t dbtest.TB, settings dbtest.Settings) dbtest.Store {
+	t.Helper()
+	return openSuiteStore(t, Options{
+		URL: newURL(t), MaxPending: settings.MaxPending, MaxCrashes: settings.MaxCrashes,
+		LogLimit: settings.LogLimit, Kinds: settings.Kinds, Now: settings.Now, MaxConns: 5,
+		Log: slog.New(slog.DiscardHandler),
+	})
+}
+
+func openSuiteStore(t dbtest.TB, options Options) *Store {
+	t.Helper()
+	store, err := Open(ctx, options)
+	if err != nil {
+		t.Fatalf("it cannot be opened: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Fatalf("it cannot be closed: %v", err)
+		}
+	})
+	return store
+}
+
+// reopenForSuite opens the database again, and deals with what was started as an engine does when workers are lost.
+func reopenForSuite(t dbtest.TB, store dbtest.Store) dbtest.Store {
+	t.Helper()
+	closing := store.(*Store)
+	if err := closing.Close(); err != nil {
+		t.Fatalf("it cannot be closed: %v", err)
+	}
+	again := openSuiteStore(t, closing.options)
+	started, _, err := again.Runs(ctx, app.Filter{Filtered: true, Status: app.Started}, 1<<60, 1000)
+	if err != nil {
+		t.Fatalf("it cannot be read: %v", err)
+	}
+	for _, run := range started {
+		if err := again.Recover(ctx, run); err != nil {
+			t.Fatalf("run %d cannot be recovered: %v", run.ID, err)
+		}
+	}
+	return again
+}

@@ -1,0 +1,165 @@
+package postgres
+
+import (
+	"context"
+
+	"runboard/app"
+	"runboard/db/rows"
+)
+
+// Cancel implements app.Store.
+func (s *Store) Cancel(ctx context.Context, id int64) (app.ProcessRun, error) {
+	return s.wish(ctx, id, (*transaction).cancel)
+}
+
+// Retry implements app.Store.
+func (s *Store) Retry(ctx context.Context, id int64) (app.ProcessRun, error) {
+	return s.wish(ctx, id, (*transaction).retry)
+}
+
+// wish does what a person wishes for a run, and returns the run as it then is.
+func (s *Store) wish(ctx context.Context, id int64, fulfil func(*transaction, locked) (app.ProcessRun, error)) (run app.ProcessRun, err error) {
+	err = s.write(ctx, func(tx *transaction) error {
+		now, found, err := tx.lock(id)
+		if err == nil && !found {
+			err = rows.NotFound(id)
+		}
+		if err == nil {
+			run, err = fulfil(tx, now)
+		}
+		tx.silent = run.Version == now.run.Version
+		return err
+	})
+	if err != nil {
+		return app.ProcessRun{}, err
+	}
+	return run, nil
+}
+
+// cancel cancels a run that waits, and asks one to stop that is started.
+func (tx *transaction) cancel(now locked) (app.ProcessRun, error) {
+	run := now.run
+	switch {
+	case run.Status == app.Created:
+		run = ended(run, app.Cancelled, tx.time())
+		return run, tx.save(now, run, rows.NoteCancelled)
+	case run.Stopping():
+		return run, nil
+	case run.Status == app.Started:
+		run.Version++
+		run.UpdatedAt, run.CancelAt = tx.time(), tx.time()
+		return run, tx.save(now, run, rows.NoteAsked)
+	}
+	return run, rows.Final(run)
+}
+
+// retry takes a run back to created, as if it were new.
+func (tx *transaction) retry(now locked) (app.ProcessRun, error) {
+	run := now.run
+	if err := rows.CheckRetry(run); err != nil {
+		return run, err
+	}
+	if err := tx.room(1); err != nil {
+		return run, err
+	}
+	run = app.ProcessRun{
+		ID: run.ID, Kind: run.Kind, Status: app.Created, Version: run.Version + 1, Claim: run.Claim,
+		CreatedAt: run.CreatedAt, UpdatedAt: tx.time(), Progress: app.Progress{Percent: app.NoPercent},
+	}
+	return run, tx.save(now, run, rows.NoteRetried)
+}
+
+// Delete implements app.Store.
+func (s *Store) Delete(ctx context.Context, id int64) error {
+	return s.write(ctx, func(tx *transaction) error {
+		dropped, err := tx.drop(id)
+		if err != nil || len(dropped) > 0 {
+			return err
+		}
+		now, found, err := tx.lock(id)
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			return rows.NotFound(id)
+		}
+		return rows.NotFinal(id, now.run.Status)
+	})
+}
+
+// dropRuns drops those of some runs that are final with all that belongs to them, and returns which.
+const dropRuns = `WITH dropped AS (DELETE FROM process_runs WHERE id = ANY ($1) AND status IN (2, 3, 4) RETURNING id),
+	events AS (DELETE FROM run_events USING dropped WHERE run_id = dropped.id),
+	logs AS (DELETE FROM run_logs USING dropped WHERE run_id = dropped.id),
+	texts AS (DELETE FROM run_texts USING dropped WHERE run_id = dropped.id),
+	actions AS (DELETE FROM run_actions USING dropped WHERE run_id = dropped.id)
+	SELECT id FROM dropped`
+
+func (tx *transaction) drop(runs ...int64) (dropped []int64, err error) {
+	err = tx.SelectContext(tx.ctx, &dropped, dropRuns, runs)
+	return dropped, err
+}
+
+const (
+	isClaimed  = `SELECT true FROM process_runs WHERE id = $1 AND status = 1 AND claim = $2 FOR NO KEY UPDATE`
+	moveAction = `UPDATE run_actions SET next = $1, done = done + $2, skipped = skipped + $3 WHERE run_id = $4 AND next = $5 RETURNING true`
+)
+
+// Advance implements app.Actions.
+func (s *Store) Advance(ctx context.Context, run app.ProcessRun) (state app.ActionState, err error) {
+	part, err := s.NextPart(ctx, run.ID)
+	if err != nil || part.State.Over {
+		return part.State, err
+	}
+	err = s.write(ctx, func(tx *transaction) (err error) {
+		state, err = tx.advance(run, part)
+		return err
+	})
+	if err != nil {
+		return app.ActionState{}, err
+	}
+	return state, nil
+}
+
+// advance does a part of an action. Its place is moved in the same transaction, if nobody else has moved it: so no run is
+// dealt with twice.
+func (tx *transaction) advance(run app.ProcessRun, part rows.Part) (state app.ActionState, err error) {
+	var mine, moved bool
+	if _, err := tx.find(&mine, isClaimed, run.ID, run.Claim); err != nil {
+		return state, err
+	}
+	if !mine {
+		return state, rows.Conflict(run)
+	}
+	now, err := part.Do(tx.perform)
+	if err != nil {
+		return state, err
+	}
+	_, err = tx.find(&moved, moveAction, now.Next, now.Done, now.Left, run.ID, part.At)
+	if err == nil && !moved {
+		err = rows.ErrTwice
+	}
+	return now.State, err
+}
+
+// perform does a deed to one run, and reports whether that changed it.
+func (tx *transaction) perform(deed app.Deed, id int64) (changed bool, err error) {
+	now, found, err := tx.lock(id)
+	if err != nil || !found {
+		return false, err
+	}
+	var after app.ProcessRun
+	switch deed {
+	case app.DeedCancel:
+		after, err = tx.cancel(now)
+	case app.DeedRetry:
+		after, err = tx.retry(now)
+	case app.DeedDelete:
+		dropped, err := tx.drop(id)
+		return len(dropped) > 0, err
+	}
+	if app.CodeOf(err) == app.CodeConflict {
+		return false, nil // it is not, or no longer, one that the deed is for
+	}
+	return after.Version > now.run.Version, err
+}

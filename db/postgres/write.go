@@ -1,0 +1,119 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"runtime/debug"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"runboard/app"
+	"runboard/db/rows"
+)
+
+const (
+	// writeTime bounds every write: nobody who asked may be left without an answer.
+	writeTime = 15 * time.Second
+	// tries is how often a transaction is tried that clashes with others.
+	tries = 10
+)
+
+// transaction is what a write sees of its transaction.
+type transaction struct {
+	*sqlx.Tx
+	ctx        context.Context
+	store      *Store
+	now        time.Time // the one time of everything in it
+	happenings []rows.Happening
+	silent     bool // nothing has changed that anybody would see
+}
+
+// write has apply done in a transaction and returns after its commit. It does not end with ctx: half of what somebody
+// asked for is worse than an answer that nobody waits for. apply may be called again, when others were in its way.
+func (s *Store) write(ctx context.Context, apply func(*transaction) error) error {
+	return s.attempt(ctx, func(ctx context.Context, now time.Time) (bool, []rows.Happening, error) {
+		tx := &transaction{ctx: ctx, store: s, now: now}
+		err := tx.run(apply)
+		return !tx.silent, tx.happenings, err
+	})
+}
+
+// run does all of a transaction.
+func (tx *transaction) run(apply func(*transaction) error) (err error) {
+	if tx.Tx, err = tx.store.db.BeginTxx(tx.ctx, nil); err != nil {
+		return err
+	}
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
+		}
+		if err != nil {
+			_ = tx.Rollback()
+		}
+	}()
+	if err := apply(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// attempt does something to the database, again when it clashes with others, and afterwards tells of it: whether it changed
+// anything, and what.
+func (s *Store) attempt(ctx context.Context, do func(context.Context, time.Time) (changed bool, what []rows.Happening, err error)) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return rows.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return rows.Unavailable(err)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
+	defer cancel()
+	for try := 1; ; try++ {
+		now := s.options.Now()
+		changed, what, err := do(ctx, now)
+		switch {
+		case again(err) && try < tries:
+			pause(ctx, rand.N(time.Duration(try)*5*time.Millisecond))
+			continue
+		case err == nil:
+			s.gather(now, what)
+			if changed {
+				s.changed()
+			}
+			return nil
+		case app.CodeOf(err) != app.CodeInternal:
+			return err
+		}
+		s.note(err)
+		return rows.Unavailable(err)
+	}
+}
+
+// find scans the one row that a text returns, and reports whether there was one.
+func (tx *transaction) find(row any, text string, args ...any) (bool, error) {
+	err := tx.GetContext(tx.ctx, row, text, args...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (tx *transaction) exec(text string, args ...any) error {
+	_, err := tx.ExecContext(tx.ctx, text, args...)
+	return err
+}
+
+// isBroken reports whether a connection has ended in the middle of something.
+func isBroken(err error) bool {
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, net.ErrClosed) || errors.Is(err, sql.ErrConnDone)
+}
