@@ -137,6 +137,8 @@ func TestImportsPointOneWay(t *testing.T) {
 		"runboard/db":              {"runboard/app", "runboard/db/rows"},
 		"runboard/db/rows":         {"runboard/app"},
 		"runboard/db/postgres":     {"runboard/app", "runboard/db/rows"},
+		"runboard/db/dbtest":       {"runboard/app"},
+		"runboard/db/pgtest":       {},
 		"runboard/jobs":            {"runboard/app", "runboard/jobs/supervisor"},
 		"runboard/jobs/riverqueue": {"runboard/app", "runboard/jobs"},
 		"runboard/jobs/supervisor": {},
