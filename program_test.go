@@ -32,6 +32,10 @@ import (
 // only has to be longer than the slowest machine needs.
 const patience = 30 * time.Second
 
+// rescuePatience is how long it may take until the runs of a node that is lost are done by another: two minutes are
+// promised, and only a failing test waits so long.
+const rescuePatience = 4 * time.Minute
+
 // shared is what the tests of this package have in common, and what is put away after the last of them.
 var shared struct {
 	mu   sync.Mutex
@@ -327,11 +331,15 @@ func readUntil(ctx context.Context, conn *websocket.Conn, each func(frame string
 	}
 }
 
-// eventually waits until check returns nil.
+// eventually waits until check returns nil. Where runs of a process that was killed are done by another one, it takes longer.
 func eventually(t testing.TB, what string, check func() error) {
 	t.Helper()
+	limit := patience
+	if *onServer {
+		limit = rescuePatience
+	}
 	err := errors.New("it was never looked at")
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if err = check(); err == nil {
 			return
 		}
