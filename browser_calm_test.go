@@ -195,3 +195,19 @@ func TestKeysDoWhatTheySay(t *testing.T) {
 	tab.press("c")
 	tab.until("it is cancelled", shows("9", "cancelled"))
 }
+
+// A key that starts runs must not say yes to a question that is on a page of its own.
+func TestNoKeyAnswersAQuestion(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil, workThat("import", "the disk is full"))
+	e := newExpect(t, p)
+	startRuns(e, 3)
+	countsAre(t, e, map[string]any{"failed": 3})
+	tab := openTab(t, p.url+"/process_runs/action?do=delete&runs=all")
+	evaluate[bool](tab, `window.handled = [], addEventListener("keydown", (event) => handled.push(event.key)), true`)
+	for _, key := range []string{"s", "c", "r", "x", "j", "?", "p", "/"} {
+		tab.press(key)
+	}
+	tab.until("all keys have come", `handled.join("") === "scrxj?p/"`)
+	tab.until("it is asked still", asked+`.includes("Delete 3 runs?") && submits.length === 0`)
+}

@@ -9,6 +9,7 @@ import (
 // The ids of the page. Templates, frames, styles and answers that aim at an element go by these.
 const (
 	LiveID           = "live"            // the region that owns the socket
+	StartID          = "start"           // the form that starts runs
 	ListID           = "process_runs"    // the table body with the rows
 	PagerID          = "pager"           // the links to older and newer pages
 	MatchesID        = "matches"         // how many runs a filter finds
