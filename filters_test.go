@@ -104,6 +104,24 @@ func TestAFilteredListIsLive(t *testing.T) {
 	}
 }
 
+// Whoever asks for what cannot be had keeps the page that is there.
+func TestALinkThatFailsLeavesThePageAsItIs(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil, workThat("import", "the disk is full"))
+	startRuns(newExpect(t, p), 3)
+	tab := openTab(t, p.url+"/process_runs")
+	tab.expectProblems("400")
+	tab.untilLive()
+	evaluate[bool](tab, `((field) => (field.removeAttribute("maxlength"), field.value = "q".repeat(300), true))(document.getElementById("find_text"))`)
+	tab.click(".find button")
+	tab.until("it is said", `document.getElementById("notice").textContent.trim() === "What is searched for is at most 200 bytes of text."`)
+	tab.untilRows(3)
+	tab.until("the address is that of the page", `location.search === "" && document.title.startsWith("All runs")`)
+	tab.click("#filter_failed")
+	tab.untilSocket("/process_runs/live?status=failed")
+	tab.untilRows(3)
+}
+
 func TestFindingWorksWithoutScript(t *testing.T) {
 	t.Parallel()
 	e := newExpect(t, startProgram(t, nil, workThat("import", "the disk is full")))

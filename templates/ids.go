@@ -15,6 +15,7 @@ const (
 	MatchesID        = "matches"         // how many runs a filter finds
 	ProgressID       = "progress"        // "7 of the last 10 done"
 	NoticeID         = "notice"          // where answers and errors are shown
+	MessageID        = "message"         // what went wrong, on the page that says so
 	ConnectionID     = "connection"      // the badge that says whether the page is live
 	DelayID          = "delay"           // how long it takes until a change is shown
 	TotalID          = "count_all"       // how many runs there are
