@@ -3,6 +3,7 @@ package db
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"math"
 	"slices"
 
@@ -43,6 +44,21 @@ func (s *Store) Runs(ctx context.Context, filter app.Filter, before int64, limit
 		next = runs[limit-1].ID
 	}
 	return runs, next, err
+}
+
+const chosenRuns = "SELECT " + columns + " FROM process_runs WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id DESC"
+
+// Chosen implements app.Store.
+func (s *Store) Chosen(ctx context.Context, ids []int64) (runs []app.ProcessRun, err error) {
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	err = s.read(ctx, func(ctx context.Context, tx *sqlx.Tx) (err error) {
+		runs, err = readRuns(ctx, tx, chosenRuns, string(list))
+		return err
+	})
+	return runs, err
 }
 
 // readPage goes from a known id in one direction, so that a page deep in the list costs what the
