@@ -22,7 +22,7 @@ const (
 )
 
 const (
-	oldestRuns = `SELECT id, finished_at FROM process_runs WHERE status = ? ORDER BY id LIMIT ?`
+	oldestRuns = `SELECT id, created_at, finished_at FROM process_runs WHERE status = ? AND id > ? ORDER BY id LIMIT ?`
 	dropRun    = `DELETE FROM process_runs WHERE id = ? AND status IN (2, 3, 4) RETURNING status`
 	dropEvents = `DELETE FROM run_events WHERE run_id = ?`
 )
@@ -52,10 +52,11 @@ func (s *Store) Prune(ctx context.Context) {
 
 // pruneAll drops all that is to be dropped at this moment.
 func (s *Store) pruneAll(ctx context.Context) (dropped int, err error) {
+	var passed passed
 	for size := 10; ctx.Err() == nil; {
 		old, err := s.tooMany(ctx)
 		if err == nil && len(old) == 0 {
-			old, err = s.tooOld(ctx)
+			old, err = s.tooOld(ctx, &passed)
 		}
 		if err != nil || len(old) == 0 {
 			return dropped, err
@@ -112,7 +113,7 @@ func (s *Store) tooMany(ctx context.Context) (old []int64, err error) {
 		}
 		var oldest []oldRun
 		for _, status := range finished {
-			some, err := readOldest(ctx, tx, status)
+			some, err := readOldest(ctx, tx, status, 0)
 			if err != nil {
 				return err
 			}
@@ -127,37 +128,55 @@ func (s *Store) tooMany(ctx context.Context) (old []int64, err error) {
 	return old, err
 }
 
-// tooOld returns finished runs that are older than they may be, of those that were created first. A run that was
-// tried again long after it was created may hide for a while behind newer ones.
-func (s *Store) tooOld(ctx context.Context) (old []int64, err error) {
+// passed is up to which run, in each status, all have been found to be young enough.
+type passed [app.StatusCount]int64
+
+// tooOld returns finished runs that are older than they may be. Those that were tried again long after they were created
+// are younger than their ids look: it goes past them, as far as there can be older ones.
+func (s *Store) tooOld(ctx context.Context, passed *passed) (old []int64, err error) {
 	if s.options.KeepFinished == 0 {
 		return nil, nil
 	}
 	since := s.options.Now().Add(-s.options.KeepFinished).UnixMilli()
-	err = s.read(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
-		for _, status := range finished {
-			oldest, err := readOldest(ctx, tx, status)
-			if err != nil {
+	for _, status := range finished {
+		for goOn := true; goOn; {
+			var oldest []oldRun
+			err := s.read(ctx, func(ctx context.Context, tx *sqlx.Tx) (err error) {
+				oldest, err = readOldest(ctx, tx, status, passed[status])
 				return err
+			})
+			if err != nil {
+				return nil, err
 			}
-			for _, run := range oldest {
-				if run.FinishedAt < since {
-					old = append(old, run.ID)
-				}
+			some := finishedBefore(since, oldest)
+			old = append(old, some...)
+			goOn = len(some) == 0 && len(oldest) == pruneLook && oldest[pruneLook-1].CreatedAt < since
+			if goOn {
+				passed[status] = oldest[pruneLook-1].ID
 			}
 		}
-		return nil
-	})
-	return old, err
+	}
+	return old, nil
+}
+
+func finishedBefore(millis int64, runs []oldRun) (ids []int64) {
+	for _, run := range runs {
+		if run.FinishedAt < millis {
+			ids = append(ids, run.ID)
+		}
+	}
+	return ids
 }
 
 type oldRun struct {
 	ID         int64 `db:"id"`
+	CreatedAt  int64 `db:"created_at"`
 	FinishedAt int64 `db:"finished_at"`
 }
 
-func readOldest(ctx context.Context, tx *sqlx.Tx, status app.Status) (runs []oldRun, err error) {
-	err = tx.SelectContext(ctx, &runs, oldestRuns, status, pruneLook)
+// readOldest returns those runs in a status that were created first, of those after another one.
+func readOldest(ctx context.Context, tx *sqlx.Tx, status app.Status, after int64) (runs []oldRun, err error) {
+	err = tx.SelectContext(ctx, &runs, oldestRuns, status, after, pruneLook)
 	return runs, err
 }
 

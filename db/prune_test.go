@@ -80,6 +80,37 @@ func TestFinishedRunsAreDroppedWhenTheyAreOld(t *testing.T) {
 	}
 }
 
+// Old runs are found behind any number of others that were created before them, and ended after them.
+func TestOldRunsDoNotHideBehindThoseThatWereTriedAgain(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	store := newStore(t, Options{KeepFinished: time.Hour, Now: clock.now})
+	runs := append(create(t, store, 2*pruneLook), create(t, store, 20)...)
+	again, old := runs[:2*pruneLook+10], runs[2*pruneLook+10:]
+	for _, run := range runs {
+		if _, err := store.Cancel(ctx, run.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clock.advance(30 * time.Minute)
+	for _, run := range again {
+		if _, err := store.Retry(ctx, run.ID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Cancel(ctx, run.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clock.advance(31 * time.Minute)
+	if n, err := store.pruneAll(ctx); n != len(old) || err != nil {
+		t.Errorf("%d of %d are dropped: %v", n, len(old), err)
+	}
+	clock.advance(30 * time.Minute)
+	if n, err := store.pruneAll(ctx); n != len(again) || err != nil {
+		t.Errorf("later %d of %d are dropped: %v", n, len(again), err)
+	}
+}
+
 func TestOfTooManyFinishedRunsTheOldestAreDropped(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{KeepMax: 100})
