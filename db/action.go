@@ -182,9 +182,13 @@ func (tx *transaction) advance(run app.ProcessRun, p part, maxPending int64) (st
 	state = p.state
 	next, began := p.next, time.Now()
 	for i, id := range p.runs {
-		changed, err := tx.perform(state.Deed, id, maxPending)
+		changed, err := tx.perform(state.Deed, id, maxPending, began.Add(actionTime))
 		if app.CodeOf(err) == app.CodeUnavailable {
 			state.Stalled, next = true, id+1
+			break
+		}
+		if errors.Is(err, errUnfinished) {
+			next = id + 1
 			break
 		}
 		if err != nil {
@@ -211,8 +215,11 @@ func (tx *transaction) advance(run app.ProcessRun, p part, maxPending int64) (st
 // errTwice carries no code: what has been written must be undone.
 var errTwice = errors.New("an action is done twice at once")
 
-// perform does a deed to one run, and reports whether that changed it.
-func (tx *transaction) perform(deed app.Deed, id, maxPending int64) (changed bool, err error) {
+// errUnfinished says that there was not enough time: what has been done so far stays, and the rest is to be done later.
+var errUnfinished = errors.New("there is more to be done")
+
+// perform does a deed to one run, and reports whether that changed it. It fails with errUnfinished.
+func (tx *transaction) perform(deed app.Deed, id, maxPending int64, until time.Time) (changed bool, err error) {
 	var row runRow
 	if found, err := tx.find(tx.findRun, &row, id); err != nil || !found {
 		return false, err
@@ -224,7 +231,11 @@ func (tx *transaction) perform(deed app.Deed, id, maxPending int64) (changed boo
 	case app.DeedRetry:
 		after, err = tx.retryRun(run, maxPending)
 	case app.DeedDelete:
-		return tx.drop(id)
+		dropped, unfinished, err := tx.drop(id, until)
+		if err == nil && unfinished {
+			err = errUnfinished
+		}
+		return dropped, err
 	}
 	if app.CodeOf(err) == app.CodeConflict {
 		return false, nil // it is not, or no longer, one that the deed is for
@@ -234,9 +245,19 @@ func (tx *transaction) perform(deed app.Deed, id, maxPending int64) (changed boo
 
 // Delete implements app.Store.
 func (s *Store) Delete(ctx context.Context, id int64) error {
-	return s.writer.do(ctx, func(tx *transaction) error {
-		dropped, err := tx.drop(id)
-		if err != nil || dropped {
+	err := errUnfinished
+	for errors.Is(err, errUnfinished) {
+		err = s.deleteSome(ctx, id)
+	}
+	return err
+}
+
+// deleteSome drops a run or, of a long log, as much as there is time for in one transaction. It fails with errUnfinished.
+func (s *Store) deleteSome(ctx context.Context, id int64) error {
+	unfinished := false // the writer's until do succeeds
+	err := s.writer.do(ctx, func(tx *transaction) (err error) {
+		var dropped bool
+		if dropped, unfinished, err = tx.drop(id, time.Now().Add(actionTime)); err != nil || dropped || unfinished {
 			return err
 		}
 		var row runRow
@@ -249,6 +270,10 @@ func (s *Store) Delete(ctx context.Context, id int64) error {
 		}
 		return err
 	})
+	if err == nil && unfinished {
+		err = errUnfinished
+	}
+	return err
 }
 
 const statusesOf = "SELECT status, COUNT(*) AS n FROM process_runs WHERE id IN (SELECT value FROM json_each(?)) GROUP BY status"

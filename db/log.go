@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -21,6 +22,8 @@ const (
 	extendPart = `UPDATE run_logs SET stop = ?1, text = text || ?2, marks = CAST(marks || ?3 AS BLOB) WHERE run_id = ?4 AND start = ?5
 		RETURNING text`
 	dropParts = `DELETE FROM run_logs WHERE run_id = ? AND start < ? RETURNING part`
+
+	partAfterSome = `SELECT start FROM run_logs WHERE run_id = ? ORDER BY start LIMIT 1 OFFSET ?`
 
 	logBounds = `SELECT ifnull((SELECT start FROM run_logs WHERE run_id = ?1 ORDER BY start LIMIT 1), 0) AS start,
 		ifnull((SELECT stop FROM run_logs WHERE run_id = ?1 ORDER BY start DESC LIMIT 1), 0) AS stop`
@@ -106,6 +109,28 @@ func (tx *transaction) dropLog(run, offset int64) error {
 		}
 	}
 	return nil
+}
+
+// someParts is how many parts of a log are dropped before the time is looked at: finding each of them in the index of
+// texts takes a millisecond or more.
+const someParts = 4
+
+// shorten drops parts of a run's log, the oldest first, until there are few left or it is too late. It reports whether
+// there are few left.
+func (tx *transaction) shorten(run int64, until time.Time) (short bool, err error) {
+	for {
+		var offset int64
+		found, err := tx.find(tx.partAfterSome, &offset, run, someParts)
+		if err != nil || !found {
+			return err == nil, err
+		}
+		if !time.Now().Before(until) {
+			return false, nil
+		}
+		if err := tx.dropLog(run, offset); err != nil {
+			return false, err
+		}
+	}
 }
 
 // partSizeFor is smaller than partSize where that would be much of the whole log.
