@@ -96,6 +96,9 @@ func TestAFilteredListIsLive(t *testing.T) {
 		tab.untilSocket(path)
 		tab.untilRows(2)
 	}
+	evaluate[bool](tab, `((choice) => (choice.value = "1h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("find_until"))`)
+	tab.untilSocket("/process_runs/live?q=disk+full&until=1h")
+	tab.untilRows(0)
 	tab.click("#find_all")
 	tab.untilSocket("/process_runs/live")
 	tab.untilRows(5)
