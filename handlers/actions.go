@@ -103,7 +103,7 @@ func parseAction(given fields) (action app.Action, err error) {
 
 func parseIDs(given []string) ([]int64, error) {
 	if len(given) == 0 || len(given) > app.MaxTicked {
-		return nil, app.Errorf(app.CodeInvalid, "Tick some runs first, at most %d; or choose all.", app.MaxTicked)
+		return nil, app.Errorf(app.CodeInvalid, "Name some runs, at most %d; or choose all.", app.MaxTicked)
 	}
 	ids := make([]int64, len(given))
 	for i, text := range given {

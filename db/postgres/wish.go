@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"runboard/app"
 	"runboard/db/rows"
@@ -143,7 +144,7 @@ func (tx *transaction) advance(run app.ProcessRun, part rows.Part) (state app.Ac
 }
 
 // perform does a deed to one run, and reports whether that changed it.
-func (tx *transaction) perform(deed app.Deed, id int64) (changed bool, err error) {
+func (tx *transaction) perform(deed app.Deed, id int64, _ time.Time) (changed bool, err error) {
 	now, found, err := tx.lock(id)
 	if err != nil || !found {
 		return false, err

@@ -136,14 +136,19 @@ type Moved struct {
 }
 
 // Do has a part of an action done, or as much of it as there is time and room for. perform does it to one run, and
-// reports whether that changed it; it fails with CodeUnavailable when there is no room.
-func (p Part) Do(perform func(deed app.Deed, id int64) (changed bool, err error)) (m Moved, err error) {
+// reports whether that changed it; it fails with CodeUnavailable when there is no room, and with ErrUnfinished when there
+// was not enough time.
+func (p Part) Do(perform func(deed app.Deed, id int64, until time.Time) (changed bool, err error)) (m Moved, err error) {
 	m.State, m.Next = p.State, p.next
 	began := time.Now()
 	for i, id := range p.runs {
-		changed, err := perform(p.State.Deed, id)
+		changed, err := perform(p.State.Deed, id, began.Add(actionTime))
 		if app.CodeOf(err) == app.CodeUnavailable {
 			m.State.Stalled, m.Next = true, id+1
+			break
+		}
+		if errors.Is(err, ErrUnfinished) {
+			m.Next = id + 1
 			break
 		}
 		if err != nil {
@@ -162,6 +167,9 @@ func (p Part) Do(perform func(deed app.Deed, id int64) (changed bool, err error)
 	m.State.Done, m.State.Left, m.State.Over = p.State.Done+m.Done, p.State.Left+m.Left, m.Next == over
 	return m, nil
 }
+
+// ErrUnfinished says that there was not enough time: what has been done so far stays, and the rest is to be done later.
+var ErrUnfinished = errors.New("there is more to be done")
 
 // ErrTwice carries no code: what has been written must be undone.
 var ErrTwice = errors.New("an action is done twice at once")
