@@ -62,6 +62,12 @@ func badForms() (attempts []attempt) {
 		a.method, a.path = "POST", "/process_runs"
 		attempts = append(attempts, a)
 	}
+	for _, wish := range []string{"cancel", "retry", "delete"} {
+		path := "/process_runs/1/" + wish
+		attempts = append(attempts,
+			attempt{wish + " with a text", "POST", path, "x", map[string]string{"Content-Type": "text/plain"}, 415},
+			attempt{wish + " with JSON that is cut off", "POST", path, "{", asJSON, 400})
+	}
 	return attempts
 }
 
