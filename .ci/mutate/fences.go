@@ -44,7 +44,7 @@ var fences = []fence{
 		if panicked := any(nil); panicked != nil {`, hub},
 	{"a newer cell is not replaced by an older one", "static/app.js", "Number(present.dataset.version) > Number(incoming.dataset.version)", "false", outside + "TestAnOlderCell"},
 	{"other sites may not act", "handlers/security.go", "if o.crossSite.Check(request) != nil {", "if false {", outside + "Site|Origin|BadInput|Cross"},
-	{"other sites may not watch", "handlers/security.go", `if err != nil || u.Host == "" || !strings.EqualFold(u.Host, string(c.Request().Header.Host())) {`, `if err != nil || u.Host == "nobody's" {`, outside + "OnlyOurPages"},
+	{"other sites may not watch", "handlers/security.go", `return err == nil && u.Host != "" && strings.EqualFold(u.Host, host)`, `return err == nil && host != ""`, outside + "OnlyOurPages"},
 	{"other names are not ours", "handlers/security.go", `if host != "localhost" && !o.hosts[host] && net.ParseIP(host) == nil {`, `if host == "nobody's" {`, outside + "WhoMayDoWhat"},
 	{"a password is asked for", "handlers/security.go", "return equal(u, user) && equal(p, password)", "return equal(u, user) && equal(p, password) || p != \"\"", outside + "Password|Auth|Credentials"},
 	{"a panic in a handler is an answer", "handlers/server.go", "	r.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: s.logPanic}))\n", "	_ = recover.Config{StackTraceHandler: s.logPanic}\n", "./handlers ."},
