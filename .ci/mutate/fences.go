@@ -30,6 +30,8 @@ var fences = []fence{
 	}`, "./db TestTheBellIsSilent"},
 	{"a commit that fails is an error", "db/writer.go", "	if err := w.statements.exec(tx.commit); err != nil {", "	if err := w.statements.exec(tx.commit); err != nil && false {", "./db FaultOfAnyCall"},
 	{"a panic in a write ends that write", "db/writer.go", "if panicked := recover(); panicked != nil {", "if panicked := any(nil); panicked != nil {", "./db Write|Group"},
+	{"what is waited for no longer is not done", "db/turn.go", "return t.state.CompareAndSwap(0, turnCalledOff)", "return true", "./db WaitsForNoLonger"},
+	{"what has begun is waited for", "db/writer.go", "		return <-request.done // its", "		return unavailable(ctx.Err()) // its", "./db HasBegunIsWaitedFor"},
 	{"a file has one process", "db/lock.go", "locked, err := lock.TryLock()", "locked, err := true, error(nil)", "./db Lock|Process|Second|Another"},
 	{"a run that crashes too often fails", "db/recover.go", "case run.Crashes >= maxCrashes:", "case false:", "./db ."},
 	{"a panic in work fails its run only", "jobs/queue.go", `		if panicked := recover(); panicked != nil {
