@@ -41,6 +41,8 @@ var fences = []fence{
 	{"a suspect on its last chance is alone", "jobs/dispatcher.go", "case d.lastChance(run):\n", "case false:\n", queue},
 	{"a snapshot comes before what follows it", "handlers/live/watcher.go", "follows := w.sent > 0 && current.number == w.sent+1", "follows := true", hub},
 	{"whoever joins sees what is read afterwards", "handlers/live/hub.go", "	v.dirty = true // the answer at hand", "	// the answer at hand", hub},
+	{"what costs much holds nobody up", "handlers/live/hub.go", "cmp.Compare(a.share(), b.share())", "0", hub},
+	{"what costs much has its turn", "handlers/live/hub.go", "cmp.Compare(a.round, b.round)", "0", hub},
 	{"a panic in one view spares the others", "handlers/live/hub.go", `	defer func() {
 		if panicked := recover(); panicked != nil {`, `	defer func() {
 		if panicked := any(nil); panicked != nil {`, hub},
