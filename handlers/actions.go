@@ -63,7 +63,7 @@ func (s *Server) startAction(c *fiber.Ctx) error {
 
 // deleteRun answers POST /process_runs/:id/delete.
 func (s *Server) deleteRun(c *fiber.Ctx) error {
-	id, err := parseID(c)
+	id, err := parseWish(c)
 	if err != nil {
 		return err
 	}
