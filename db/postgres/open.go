@@ -239,10 +239,10 @@ func redacted(address string) string {
 var dialect = rows.Dialect{
 	Numbers: "(SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb))", Words: "(SELECT jsonb_array_elements_text(?::jsonb))",
 	Indexed: func(string) string { return "" },
-	Tuples:  true, // the planner may otherwise go through all runs, when it thinks that many are in a status
+	Place:   "place",
 	Texts: rows.Texts{
 		Matches: "SELECT run_id FROM run_texts WHERE words @@ ?::tsquery AND run_id >= ? AND run_id < ? ORDER BY run_id",
-		Row:     "run_id", Join: "JOIN", PerRun: 1,
+		Row:     "run_id", Join: "JOIN", PerRun: 1, Within: within,
 	},
 }
 
