@@ -30,7 +30,7 @@ func ActionRegistry(actions app.Actions) *Registry {
 // act goes on with an action until it is over. It rests for as long as each part of it took, so that there is time
 // for the writes of others. While the database cannot be written, it waits.
 func act(ctx context.Context, actions app.Actions, run app.ProcessRun, report *Report) error {
-	for first := true; ; first = false {
+	for first := !run.Percent.Known(); ; first = false { // else it goes on where it was
 		began := time.Now()
 		state, err := actions.Advance(ctx, run)
 		rest := time.Since(began)

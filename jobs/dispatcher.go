@@ -29,7 +29,7 @@ type dispatcher struct {
 	ahead    []app.ProcessRun         // likewise: those of the last look that have yet to be handed out, oldest first
 	returned int64                    // likewise: what Returned said before that look
 	skipped  int                      // likewise: how many of ahead had to stand aside
-	orders   *orders                  // dispatcher to workers: what to stop
+	worker   *Worker                  // what the workers have in common
 }
 
 // news is what happens to runs in flight.
@@ -47,7 +47,9 @@ func newDispatcher(q *Queue) *dispatcher {
 		news:     make(chan news, q.Workers),
 		over:     make(chan struct{}),
 		inFlight: make(map[int64]app.ProcessRun, q.Workers),
-		orders:   newOrders(),
+		worker: &Worker{
+			Ledger: q.Backlog, Registry: q.Registry, MaxAttempts: q.MaxAttempts, RunTimeout: q.RunTimeout, Log: q.Log,
+		},
 	}
 }
 
@@ -63,44 +65,13 @@ func (d *dispatcher) dispatch(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-rings:
-			d.heedWishes(ctx)
+			d.worker.Heed(ctx)
 		case <-ticker.C:
 			d.returned = -1 // it is not told when a run becomes due that comes before them
-			d.heedWishes(ctx)
+			d.worker.Heed(ctx)
 		case first := <-d.news:
 			d.heed(first)
 		}
-	}
-}
-
-// heedWishes stops the runs that people have cancelled. Like all else it reads the rows: a wish that is
-// not heard the first time, because the run has only just been started, is heard at the next bell or tick.
-func (d *dispatcher) heedWishes(ctx context.Context) {
-	if len(d.inFlight) == 0 {
-		return
-	}
-	ids, err := d.queue.Backlog.Stopping(ctx)
-	if err != nil && ctx.Err() == nil {
-		d.queue.Log.Error("runs to stop cannot be read", "error", err) // the next tick tries again
-	}
-	for _, id := range ids {
-		d.orders.stop(id)
-	}
-	d.wakeCancelled(ctx)
-}
-
-// wakeCancelled ends the rest of runs that are cancelled, so that their workers are free for others.
-func (d *dispatcher) wakeCancelled(ctx context.Context) {
-	resting := d.orders.resting()
-	if len(resting) == 0 {
-		return
-	}
-	ids, err := d.queue.Backlog.Cancelled(ctx, resting)
-	if err != nil && ctx.Err() == nil {
-		d.queue.Log.Error("cancelled runs cannot be read", "error", err) // the next tick tries again
-	}
-	for _, id := range ids {
-		d.orders.wake(id)
 	}
 }
 
@@ -301,7 +272,7 @@ func (d *dispatcher) lastChance(run app.ProcessRun) bool {
 // endangered is how many runs in flight a crash would interrupt.
 func (d *dispatcher) endangered() (n int) {
 	for id := range d.inFlight {
-		if !d.orders.isGivenUp(id) {
+		if !d.worker.orders.isGivenUp(id) {
 			n++
 		}
 	}
@@ -314,7 +285,7 @@ func (d *dispatcher) mustWait() bool {
 		return false
 	}
 	for _, run := range d.inFlight {
-		if d.lastChance(run) && !d.orders.isGivenUp(run.ID) {
+		if d.lastChance(run) && !d.worker.orders.isGivenUp(run.ID) {
 			return true
 		}
 	}

@@ -35,9 +35,9 @@ func RetryAfter(wait time.Duration, err error) error {
 }
 
 // verdict is what an attempt leads to that ended with an error: another one while any are left.
-func (q *Queue) verdict(run app.ProcessRun, err error) app.Outcome {
+func (w *Worker) verdict(run app.ProcessRun, err error) app.Outcome {
 	wish, _ := errors.AsType[steering](err)
-	if run.Attempt >= q.MaxAttempts || wish.never {
+	if run.Attempt >= w.MaxAttempts || wish.never {
 		return app.Outcome{Status: app.Failed, Error: err.Error()}
 	}
 	wait := wish.after

@@ -66,3 +66,6 @@ func NewRegistry(kinds ...Kind) (*Registry, error) {
 
 // Names returns the names of the kinds, the default first.
 func (r *Registry) Names() []string { return slices.Clone(r.names) }
+
+// Kind returns the kind of that name, or the zero Kind.
+func (r *Registry) Kind(name string) Kind { return r.kinds[name] }

@@ -6,29 +6,44 @@ import (
 	"sync"
 )
 
-// orders carries the wish to stop a run from the dispatcher, which reads it in the database, to the worker
-// that does the run.
+// orders carries the wish to stop a run from whoever reads it in the database to the worker that does the run. The zero
+// orders is ready to use.
 type orders struct {
 	mu      sync.Mutex
-	wakes   map[int64]func() // by run that rests before it is started
-	cancels map[int64]func() // by run that is worked on
-	givenUp map[int64]bool   // runs whose work goes on although they have ended
+	wakes   map[int64]*order // by run that rests before it is started
+	cancels map[int64]*order // by run that is worked on
 }
 
-func newOrders() *orders {
-	return &orders{wakes: make(map[int64]func()), cancels: make(map[int64]func()), givenUp: make(map[int64]bool)}
+// order is what may be wished of a run. A run may have another one before the first is forgotten, when its worker lost
+// it, and it came back.
+type order struct {
+	do      func()
+	givenUp bool // the run has ended although its work goes on
 }
 
 // rest has wake called when the run is not to be started after all, until the function that it returns is
 // called. It is not expect: a wish that was read while the run rested says nothing of its work.
-func (o *orders) rest(run int64, wake func()) (forget func()) {
+func (o *orders) rest(run int64, wake func()) (forget func()) { return o.put(&o.wakes, run, wake) }
+
+// expect has cancel called when the run is to stop, until the function that it returns is called.
+func (o *orders) expect(run int64, cancel func()) (forget func()) {
+	return o.put(&o.cancels, run, cancel)
+}
+
+func (o *orders) put(all *map[int64]*order, run int64, do func()) (forget func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.wakes[run] = wake
+	if *all == nil {
+		*all = make(map[int64]*order)
+	}
+	mine := &order{do: do}
+	(*all)[run] = mine
 	return func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		delete(o.wakes, run)
+		if (*all)[run] == mine {
+			delete(*all, run)
+		}
 	}
 }
 
@@ -39,34 +54,24 @@ func (o *orders) resting() []int64 {
 	return slices.Collect(maps.Keys(o.wakes))
 }
 
-// wake ends the rest of a run, if it rests. To do so again changes nothing.
-func (o *orders) wake(run int64) {
+// working reports whether any run is worked on.
+func (o *orders) working() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if wake := o.wakes[run]; wake != nil {
-		wake()
-	}
+	return len(o.cancels) > 0
 }
 
-// expect has cancel called when the run is to stop, until the function that it returns is called.
-func (o *orders) expect(run int64, cancel func()) (forget func()) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.cancels[run] = cancel
-	return func() {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		delete(o.cancels, run)
-		delete(o.givenUp, run)
-	}
-}
+// wake ends the rest of a run, if it rests. To do so again changes nothing.
+func (o *orders) wake(run int64) { o.give(&o.wakes, run) }
 
 // stop cancels a run, if it is being worked on. To do so again changes nothing.
-func (o *orders) stop(run int64) {
+func (o *orders) stop(run int64) { o.give(&o.cancels, run) }
+
+func (o *orders) give(all *map[int64]*order, run int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if cancel := o.cancels[run]; cancel != nil {
-		cancel()
+	if order := (*all)[run]; order != nil {
+		order.do()
 	}
 }
 
@@ -74,8 +79,8 @@ func (o *orders) stop(run int64) {
 func (o *orders) giveUp(run int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.cancels[run] != nil { // else its work has returned
-		o.givenUp[run] = true
+	if order := o.cancels[run]; order != nil { // else its work has returned
+		order.givenUp = true
 	}
 }
 
@@ -83,5 +88,6 @@ func (o *orders) giveUp(run int64) {
 func (o *orders) isGivenUp(run int64) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.givenUp[run]
+	order := o.cancels[run]
+	return order != nil && order.givenUp
 }

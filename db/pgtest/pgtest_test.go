@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,16 @@ func TestEveryDatabaseIsNewAndEmptyAndGoesAway(t *testing.T) {
 	if n := ask(t, URL(t), fmt.Sprintf(exist, Name(address))); n != 0 {
 		t.Errorf("%s is still there", Name(address))
 	}
+}
+
+func TestTheServerStaysAlthoughNobodySpeaksToIt(t *testing.T) {
+	t.Parallel()
+	address := URL(t)
+	for range 3 { // what is not in use is gone after the second time
+		runtime.GC()
+	}
+	do(t, address, "CREATE TABLE here (n int)")
+	do(t, address, "DROP TABLE here")
 }
 
 func TestACopyHasWhatItsTemplateHas(t *testing.T) {

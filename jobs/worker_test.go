@@ -1,0 +1,134 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"runboard/app"
+	"runboard/db"
+	"runboard/jobs"
+)
+
+// newWorker returns a worker as an engine uses it that is no queue.
+func newWorker(t *testing.T, ledger app.Ledger, kinds ...jobs.Kind) *jobs.Worker {
+	t.Helper()
+	registry, err := jobs.NewRegistry(kinds...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &jobs.Worker{
+		Ledger: ledger, Registry: registry, MaxAttempts: 1, RunTimeout: 10 * time.Minute, Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// started starts a new run.
+func started(t *testing.T, store *db.Store, kind string) app.ProcessRun {
+	t.Helper()
+	run, err := store.Start(t.Context(), read(t, store, create(t, store, kind, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
+// phases never end, but the second with the function.
+func phases(t *testing.T) (p jobs.Phases, interrupt context.CancelCauseFunc) {
+	working, interrupt := context.WithCancelCause(context.Background())
+	t.Cleanup(func() { interrupt(jobs.ErrShutdown) })
+	return jobs.Phases{Taking: context.Background(), Working: working, Patient: context.Background()}, interrupt
+}
+
+func TestPausedWorkGoesOnWithTheSameClaim(t *testing.T) {
+	t.Parallel()
+	store, g := openStore(t), newGated()
+	worker := newWorker(t, store, g.kind("test"))
+	run := started(t, store, "test")
+	p, _ := phases(t)
+	ctx, cancel := context.WithCancelCause(p.Working)
+	paused := make(chan bool)
+	go func() { paused <- worker.Do(ctx, p, run) }()
+	await(t, g.working, "work")
+	cancel(jobs.ErrPaused)
+	if !await(t, paused, "the pause") || read(t, store, run.ID) != run {
+		t.Fatalf("it is not paused, and the row is %+v", read(t, store, run.ID))
+	}
+	close(g.gate)
+	if worker.Do(p.Working, p, run) || read(t, store, run.ID).Status != app.Completed {
+		t.Errorf("in the end the row is %+v", read(t, store, run.ID))
+	}
+}
+
+func TestWorkThatDoesNotHeedAPauseIsGoneOnWithByNobody(t *testing.T) {
+	t.Parallel()
+	store, goOn := openStore(t), make(chan struct{})
+	defer close(goOn)
+	worker := newWorker(t, store, jobs.Kind{Name: "stubborn", Work: func(context.Context, app.ProcessRun, *jobs.Report) error {
+		<-goOn
+		return nil
+	}})
+	run := started(t, store, "stubborn")
+	p, interrupt := phases(t)
+	now, hurry := context.WithCancel(context.Background())
+	p.Patient = now
+	ctx, cancel := context.WithCancelCause(p.Working)
+	cancel(jobs.ErrPaused)
+	paused := make(chan bool)
+	go func() { paused <- worker.Do(ctx, p, run) }()
+	hurry() // it is given up at once, but for the shutdown
+	select {
+	case <-paused:
+		t.Error("it counts as paused although it goes on")
+	default:
+	}
+	interrupt(jobs.ErrShutdown)
+	if await(t, paused, "the end") {
+		t.Error("it counts as paused although it goes on")
+	}
+	if run := read(t, store, run.ID); run.Status != app.Created || run.Attempt != 0 {
+		t.Errorf("at a shutdown the row is %+v", run)
+	}
+}
+
+func TestTheSecondWorkerOfARunHearsItsWishes(t *testing.T) {
+	t.Parallel()
+	store, goOn := openStore(t), make(chan struct{})
+	heard := make(chan error, 2)
+	worker := newWorker(t, store, jobs.Kind{Name: "test", Work: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
+		heard <- nil
+		if run.Claim == 1 { // its worker has lost it, and does not notice
+			<-goOn
+			return nil
+		}
+		<-ctx.Done()
+		heard <- context.Cause(ctx)
+		return context.Cause(ctx)
+	}})
+	first := started(t, store, "test")
+	p, _ := phases(t)
+	over := make(chan bool, 2)
+	go func() { over <- worker.Do(p.Working, p, first) }()
+	await(t, heard, "the first")
+	if err := store.GiveBack(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	second, err := store.Start(t.Context(), read(t, store, first.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { over <- worker.Do(p.Working, p, second) }()
+	await(t, heard, "the second")
+	close(goOn)
+	await(t, over, "the first to return") // whatever it forgets is its own
+	if _, err := store.Cancel(t.Context(), second.ID); err != nil {
+		t.Fatal(err)
+	}
+	worker.Heed(t.Context())
+	if cause := await(t, heard, "the wish"); !errors.Is(cause, jobs.ErrCancelled) {
+		t.Errorf("the second was stopped by %v", cause)
+	}
+	await(t, over, "the second to return")
+	becomes(t, store, second.ID, app.Cancelled)
+}
