@@ -163,7 +163,10 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 		return err
 	}
 	s.db = sqlx.NewDb(stdlib.OpenDBFromPool(s.pool), "pgx")
-	if s.jobs, err = river.NewClient(riverdatabasesql.New(s.db.DB), &river.Config{Logger: quiet(s.options.Log)}); err != nil {
+	s.jobs, err = river.NewClient(riverdatabasesql.New(s.db.DB), &river.Config{
+		Logger: quiet(s.options.Log), FetchCooldown: river.FetchCooldownMin, // it tells of one job in that time
+	})
+	if err != nil {
 		return err
 	}
 	err = s.db.GetContext(ctx, &s.node, "INSERT INTO nodes (seen_at) VALUES ($1) RETURNING id", s.options.Now().UnixMilli())
