@@ -96,6 +96,12 @@ func TestWhatIsReadIsFoundByIndexesHoweverManyRunsThereAre(t *testing.T) {
 	t.Parallel()
 	const many = 200_000
 	store := filled(t, many)
+	t.Run("lists", func(t *testing.T) { readsLists(t, store, many) })
+	t.Run("other pages", func(t *testing.T) { readsPages(t, store, many) })
+}
+
+func readsLists(t *testing.T, store *Store, many int64) {
+	t.Helper()
 	var filters []app.Filter
 	for _, kind := range []string{"", kind, "rare", "none"} {
 		filters = append(filters, app.Filter{Kind: kind})
@@ -118,10 +124,8 @@ func TestWhatIsReadIsFoundByIndexesHoweverManyRunsThereAre(t *testing.T) {
 	}
 }
 
-func TestOtherPagesAreReadByIndexesToo(t *testing.T) {
-	t.Parallel()
-	const many = 200_000
-	store := filled(t, many)
+func readsPages(t *testing.T, store *Store, many int64) {
+	t.Helper()
 	for name, ask := range map[string]func(rows.Board) error{
 		"a run":                 func(b rows.Board) error { _, err := b.Run(ctx, many/2); return err },
 		"one that is started":   func(b rows.Board) error { _, err := b.Run(ctx, 1); return err },

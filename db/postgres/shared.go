@@ -27,8 +27,7 @@ const (
 		(SELECT id FROM process_runs WHERE status = 0 AND place > $1 ORDER BY place LIMIT $2) AS part`
 	waitingWithout = `SELECT process_runs.id FROM process_runs LEFT JOIN river_job AS jobs ON jobs.id = process_runs.job
 		WHERE status = 0 AND place > $1 AND place <= $2 AND (jobs.id IS NULL OR jobs.finalized_at IS NOT NULL)`
-	// Whoever has started a run may have done so for a job before its newest one.
-	hasJob = `SELECT EXISTS (SELECT 1 FROM river_job WHERE args @> jsonb_build_object('run', $1::bigint) AND finalized_at IS NULL)`
+	isWaitedFor = `SELECT finalized_at IS NULL FROM river_job WHERE id = $1`
 
 	noteServed  = `INSERT INTO served_kinds (kind, seen_at) SELECT unnest($1::text[]), $2 ON CONFLICT (kind) DO UPDATE SET seen_at = greatest(served_kinds.seen_at, excluded.seen_at)`
 	readServed  = `SELECT kind FROM served_kinds WHERE seen_at > $1`
@@ -152,8 +151,8 @@ func (tx *transaction) mend(run int64) (lost bool, err error) {
 	if err != nil || !found || now.run.Status.Final() {
 		return false, err
 	}
-	var has bool
-	if _, err := tx.find(&has, hasJob, run); err != nil || has {
+	var working bool // who works on a run has its newest job: otherwise it could not have been started
+	if _, err := tx.find(&working, isWaitedFor, now.job); err != nil || working {
 		return false, err
 	}
 	if now.run.Status == app.Started {
