@@ -126,6 +126,7 @@ type Backlog interface {
 // Shared is what an engine asks that several nodes share. It hands out jobs, and a run that comes to wait gets a new one
 // in the same transaction, however it comes to that.
 type Shared interface {
+	// Start also fails with CodeConflict when the run has changed since it was read: it may have another job.
 	Ledger
 
 	// Assigned returns the run that a job is for, as it now is. It fails with CodeConflict when the job is not that of

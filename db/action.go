@@ -15,6 +15,9 @@ const (
 	dropAction = `DELETE FROM run_actions WHERE run_id = ?`
 )
 
+// actionTime is about how long one transaction of an action may take: everybody else's writes wait for it.
+const actionTime = 15 * time.Millisecond
+
 var _ app.Actions = (*Store)(nil)
 
 // Act implements app.Store.
@@ -77,9 +80,8 @@ func (tx *transaction) advance(run app.ProcessRun, part rows.Part, maxPending in
 	if !mine {
 		return state, rows.Conflict(run)
 	}
-	now, err := part.Do(func(deed app.Deed, id int64, until time.Time) (bool, error) {
-		return tx.perform(deed, id, maxPending, until)
-	})
+	until := time.Now().Add(actionTime)
+	now, err := part.Do(actionTime, func(deed app.Deed, id int64) (bool, error) { return tx.perform(deed, id, maxPending, until) })
 	if err != nil {
 		return state, err
 	}

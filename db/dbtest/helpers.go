@@ -51,7 +51,7 @@ func (f fixture) create(n int) []app.ProcessRun {
 
 func (f fixture) start(run app.ProcessRun) app.ProcessRun {
 	f.Helper()
-	started, err := f.store.Start(ctx, run)
+	started, err := f.store.Start(ctx, f.get(run.ID)) // it may have come back to wait
 	f.ok(err)
 	return started
 }

@@ -112,11 +112,12 @@ func readsOneState(t *testing.T, f fixture) {
 	group.Go(func() {
 		defer close(done)
 		for range 4 {
-			for _, run := range runs {
+			for i, run := range runs {
 				started, err := f.store.Start(ctx, run)
 				if err == nil {
 					err = f.store.GiveBack(ctx, started)
 				}
+				runs[i].Version = started.Version + 1
 				if err != nil {
 					t.Error(err)
 				}

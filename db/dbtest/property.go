@@ -99,7 +99,7 @@ func (m *model) start(t *rapid.T) {
 		id = rapid.SampledFrom(oldest).Draw(t, "oldest")
 	}
 	run, exists := m.runs[id]
-	started, err := m.store.Start(ctx, app.ProcessRun{ID: id, Status: app.Created})
+	started, err := m.store.Start(ctx, app.ProcessRun{ID: id, Status: app.Created, Version: run.Version})
 	if !exists || run.Status != app.Created {
 		m.expect(t, err, app.CodeConflict)
 		return

@@ -24,9 +24,10 @@ func changeRun(set, where, note string) string {
 const maxEvents = "200" // app.MaxEvents
 
 // What happens to every run is one statement, and so one round trip. All else is less frequent, and goes by lockRun and saveRun.
+// A run is not started by whoever holds a job that it had before: it has been cancelled meanwhile, and retried.
 var (
 	startRun = changeRun(`status = 1, version = version + 1, attempt = attempt + 1, claim = claim + 1, error = '',
-		started_at = $1, updated_at = $1, due_at = 0, percent = -1, message = ''`, `id = $2 AND status = 0`, `''`)
+		started_at = $1, updated_at = $1, due_at = 0, percent = -1, message = ''`, `id = $2 AND status = 0 AND version = $3`, `''`)
 	completeRun = changeRun(`status = 2, version = version + 1, error = '', updated_at = $1, finished_at = $1, due_at = 0`,
 		`id = $2 AND status = 1 AND claim = $3 AND cancel_at = 0`, `''`)
 	saveRun = changeRun(`status = $1, version = $2, attempt = $3, crashes = $4, error = $5, updated_at = $6, started_at = $7, finished_at = $8,
@@ -37,7 +38,7 @@ const lockRun = `SELECT ` + rows.Columns + `, job FROM process_runs WHERE id = $
 
 // Start implements app.Ledger.
 func (s *Store) Start(ctx context.Context, run app.ProcessRun) (started app.ProcessRun, err error) {
-	return s.change(ctx, run, func(started app.ProcessRun) time.Duration { return started.StartedAt.Sub(rows.ReadySince(run)) }, startRun, run.ID)
+	return s.change(ctx, run, func(started app.ProcessRun) time.Duration { return started.StartedAt.Sub(rows.ReadySince(run)) }, startRun, run.ID, run.Version)
 }
 
 // Finish implements app.Ledger.

@@ -163,7 +163,10 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 		return err
 	}
 	s.db = sqlx.NewDb(stdlib.OpenDBFromPool(s.pool), "pgx")
-	if s.jobs, err = river.NewClient(riverdatabasesql.New(s.db.DB), &river.Config{Logger: quiet(s.options.Log)}); err != nil {
+	s.jobs, err = river.NewClient(riverdatabasesql.New(s.db.DB), &river.Config{
+		Logger: quiet(s.options.Log), FetchCooldown: river.FetchCooldownMin, // it tells of one job in that time
+	})
+	if err != nil {
 		return err
 	}
 	err = s.db.GetContext(ctx, &s.node, "INSERT INTO nodes (seen_at) VALUES ($1) RETURNING id", s.options.Now().UnixMilli())
@@ -245,10 +248,10 @@ func redacted(address string) string {
 var dialect = rows.Dialect{
 	Numbers: "(SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb))", Words: "(SELECT jsonb_array_elements_text(?::jsonb))",
 	Indexed: func(string) string { return "" },
-	Tuples:  true, // the planner may otherwise go through all runs, when it thinks that many are in a status
+	Place:   "place",
 	Texts: rows.Texts{
 		Matches: "SELECT run_id FROM run_texts WHERE words @@ ?::tsquery AND run_id >= ? AND run_id < ? ORDER BY run_id",
-		Row:     "run_id", Join: "JOIN", PerRun: 1,
+		Row:     "run_id", Join: "JOIN", PerRun: 1, Within: within,
 	},
 }
 

@@ -24,10 +24,9 @@ const (
 	startedWithout = `SELECT process_runs.id FROM process_runs LEFT JOIN river_job AS jobs ON jobs.id = process_runs.job
 		WHERE process_runs.status = 1 AND (jobs.id IS NULL OR jobs.finalized_at IS NOT NULL)`
 	waitingPart = `SELECT coalesce(max(id), 0) AS last, count(*) AS n FROM
-		(SELECT id FROM process_runs WHERE (status, id) > (0, $1) AND status = 0 ORDER BY status, id LIMIT $2) AS part`
+		(SELECT id FROM process_runs WHERE status = 0 AND place > $1 ORDER BY place LIMIT $2) AS part`
 	waitingWithout = `SELECT process_runs.id FROM process_runs LEFT JOIN river_job AS jobs ON jobs.id = process_runs.job
-		WHERE (process_runs.status, process_runs.id) > (0, $1) AND (process_runs.status, process_runs.id) <= (0, $2)
-			AND (jobs.id IS NULL OR jobs.finalized_at IS NOT NULL)`
+		WHERE status = 0 AND place > $1 AND place <= $2 AND (jobs.id IS NULL OR jobs.finalized_at IS NOT NULL)`
 	isWaitedFor = `SELECT finalized_at IS NULL FROM river_job WHERE id = $1`
 
 	noteServed  = `INSERT INTO served_kinds (kind, seen_at) SELECT unnest($1::text[]), $2 ON CONFLICT (kind) DO UPDATE SET seen_at = greatest(served_kinds.seen_at, excluded.seen_at)`
@@ -156,7 +155,7 @@ func (tx *transaction) mend(run int64) (lost bool, err error) {
 	if err != nil || !found || now.run.Status.Final() {
 		return false, err
 	}
-	var working bool
+	var working bool // who works on a run has its newest job: otherwise it could not have been started
 	if _, err := tx.find(&working, isWaitedFor, now.job); err != nil || working {
 		return false, err
 	}

@@ -101,6 +101,9 @@ func (tx *transaction) drop(runs ...int64) (dropped []int64, err error) {
 	return dropped, err
 }
 
+// actionTime is about how long one transaction of an action may take: whoever wants to change one of its runs waits for it.
+const actionTime = 100 * time.Millisecond
+
 const (
 	isClaimed  = `SELECT true FROM process_runs WHERE id = $1 AND status = 1 AND claim = $2 FOR NO KEY UPDATE`
 	moveAction = `UPDATE run_actions SET next = $1, done = done + $2, skipped = skipped + $3 WHERE run_id = $4 AND next = $5 RETURNING true`
@@ -132,7 +135,7 @@ func (tx *transaction) advance(run app.ProcessRun, part rows.Part) (state app.Ac
 	if !mine {
 		return state, rows.Conflict(run)
 	}
-	now, err := part.Do(tx.perform)
+	now, err := part.Do(actionTime, tx.perform)
 	if err != nil {
 		return state, err
 	}
@@ -144,7 +147,7 @@ func (tx *transaction) advance(run app.ProcessRun, part rows.Part) (state app.Ac
 }
 
 // perform does a deed to one run, and reports whether that changed it.
-func (tx *transaction) perform(deed app.Deed, id int64, _ time.Time) (changed bool, err error) {
+func (tx *transaction) perform(deed app.Deed, id int64) (changed bool, err error) {
 	now, found, err := tx.lock(id)
 	if err != nil || !found {
 		return false, err

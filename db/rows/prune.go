@@ -38,13 +38,14 @@ func (b *Board) Prune(ctx context.Context, keep Keep, drop func(ctx context.Cont
 				return dropped, err
 			}
 			dropped, old = dropped+n, left
-			pause(ctx, time.Since(began))
+			Pause(ctx, time.Since(began))
 		}
 	}
 	return dropped, nil
 }
 
-func pause(ctx context.Context, d time.Duration) {
+// Pause returns after some time, or when ctx ends.
+func Pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

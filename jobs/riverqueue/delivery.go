@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// rescueAfter is after how long River may take a worker for lost, at the least.
-	rescueAfter = time.Minute
-	// pauseAfter is how long an action goes on before it has itself handed out again, so that it is never taken for lost.
-	pauseAfter = rescueAfter / 3
+	// lostAtLeast is how long River waits at the least before it takes a worker for lost.
+	lostAtLeast = time.Minute
+	// pauseAfter is how long an action goes on before it has itself handed out again, so that it never looks lost.
+	pauseAfter = lostAtLeast / 3
 	// placeTime is how long a job may wait here for a place, before others get the chance to do it.
 	placeTime = 5 * time.Second
 	// margin is how much longer than it may a worker is waited for: clocks differ, and results take time to be written.
@@ -29,12 +29,8 @@ type worker struct {
 	node       *node
 	jobs       *jobs.Worker
 	places     chan<- struct{} // nil: it needs none
-	lostAfter  time.Duration   // when River takes it for lost
 	pauseAfter time.Duration   // how long it goes on with a run before it has it handed out again; 0: until the end
 }
-
-// Timeout implements river.Worker.
-func (w *worker) Timeout(*river.Job[app.Job]) time.Duration { return w.lostAfter }
 
 // Work implements river.Worker. It returns nil when the job is over, or has it handed out again, and never fails: what
 // becomes of the run is written down in the run.

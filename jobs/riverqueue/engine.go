@@ -30,12 +30,14 @@ const (
 	// fetchCooldown is how long River waits before it looks for jobs again. Under load it finds as many then as there are
 	// workers.
 	fetchCooldown = 5 * time.Millisecond
+	// pollEvery is how often River looks for jobs of runs without being told: it does not tell of each that comes right
+	// after another.
+	pollEvery = 250 * time.Millisecond
 	// keepJobs is how long River keeps jobs that are over. Nobody needs them: runs have a history of their own.
 	keepJobs = time.Hour
 	// stopTime is how long River may take to come to its end after the work has been interrupted. What it has not
 	// written down by then, it finds out later.
-	stopTime = lastStop + 5*time.Second
-	lastStop = 5 * time.Second // work has less to return
+	stopTime = 10 * time.Second
 	// actionsAtOnce is how many runs that act on many others a node does at once.
 	actionsAtOnce = 4
 )
@@ -49,8 +51,8 @@ type Engine struct {
 	Actions       *jobs.Registry // the kinds of runs that act on many others: they do not wait behind these
 	Workers       int            // runs worked on at once, beside actions; at most river.QueueNumWorkersMax
 	MaxAttempts   int            // attempts that may end in an error or time-out; an action has one
-	RunTimeout    time.Duration  // longest time for one attempt; a worker that is lost is noticed only after that
-	ActionTimeout time.Duration  // the same for an action; of a lost one this is noticed sooner
+	RunTimeout    time.Duration  // longest time for one attempt, the same on all nodes: a lost worker is noticed only after that
+	ActionTimeout time.Duration  // the same for an action, but nobody waits for that
 	DrainTimeout  time.Duration  // how long work may go on when Run is asked to stop
 	Log           *slog.Logger
 
@@ -133,7 +135,7 @@ func (n *node) start() *river.Client[pgx.Tx] {
 func (n *node) config() *river.Config {
 	return &river.Config{
 		Queues: map[string]river.QueueConfig{
-			app.RunsQueue:     {MaxWorkers: n.Workers},
+			app.RunsQueue:     {MaxWorkers: n.Workers, FetchPollInterval: pollEvery},
 			app.SuspectsQueue: {MaxWorkers: 1},
 			app.ActionsQueue:  {MaxWorkers: actionsAtOnce},
 			upkeepQueue:       {MaxWorkers: len(chores(n))},
@@ -142,8 +144,8 @@ func (n *node) config() *river.Config {
 		PeriodicJobs:         periodic(n),
 		FetchOnlyKnownKinds:  true,
 		FetchCooldown:        fetchCooldown,
-		JobTimeout:           rescueAfter, // each worker has its own
-		RescueStuckJobsAfter: rescueAfter,
+		JobTimeout:           n.lostAfter(),
+		RescueStuckJobsAfter: n.lostAfter(),
 		RetryPolicy:          inPlace{},
 
 		CompletedJobRetentionPeriod: keepJobs,
@@ -158,20 +160,27 @@ func (n *node) config() *river.Config {
 func (n *node) workers() *river.Workers {
 	all := river.NewWorkers()
 	for _, name := range n.Registry.Names() {
-		river.AddWorkerArgs(all, app.Job{Work: name}, river.Worker[app.Job](&worker{
-			node: n, jobs: n.runs, places: n.places,
-			lostAfter: max(rescueAfter, placeTime+n.Registry.Kind(name).DelayMax+n.RunTimeout+jobs.StopGrace+margin),
-		}))
+		river.AddWorkerArgs(all, app.Job{Work: name}, river.Worker[app.Job](&worker{node: n, jobs: n.runs, places: n.places}))
 	}
 	for _, name := range n.Actions.Names() {
 		river.AddWorkerArgs(all, app.Job{Work: name}, river.Worker[app.Job](&worker{
-			node: n, jobs: n.actions, lostAfter: rescueAfter, pauseAfter: cmp.Or(n.pauseAfter, pauseAfter),
+			node: n, jobs: n.actions, pauseAfter: cmp.Or(n.pauseAfter, pauseAfter),
 		}))
 	}
 	for _, chore := range chores(n) {
 		river.AddWorkerArgs(all, chore.args, river.Worker[upkeep](chore))
 	}
 	return all
+}
+
+// lostAfter is when River takes a worker for lost: after all the time that a run may take. It is the same for all: when the
+// node that looks for lost workers does not have a kind, it knows of no other.
+func (n *node) lostAfter() time.Duration {
+	var rest time.Duration
+	for _, name := range n.Registry.Names() {
+		rest = max(rest, n.Registry.Kind(name).DelayMax)
+	}
+	return max(lostAtLeast, placeTime+rest+n.RunTimeout+jobs.StopGrace+margin)
 }
 
 // inPlace is how River goes about a job whose worker is lost: it keeps its place in line. For a worker that panicked

@@ -66,9 +66,6 @@ func unfinished() []rivertype.JobState {
 	})
 }
 
-// Timeout implements river.Worker.
-func (c *chore) Timeout(*river.Job[upkeep]) time.Duration { return rescueAfter }
-
 // Work implements river.Worker.
 func (c *chore) Work(context.Context, *river.Job[upkeep]) error {
 	ctx, cancel := context.WithTimeout(c.node.phases.Taking, choreTime)

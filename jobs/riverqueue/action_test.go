@@ -1,0 +1,81 @@
+package riverqueue_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"runboard/app"
+	"runboard/jobs"
+)
+
+// lengthy is an action whose first parts take until they are interrupted.
+type lengthy struct {
+	app.Actions
+	parts atomic.Int32
+}
+
+const lengthyParts = 3
+
+func (l *lengthy) Advance(ctx context.Context, run app.ProcessRun) (app.ActionState, error) {
+	state, err := l.Actions.Advance(ctx, run)
+	if l.parts.Add(1) <= lengthyParts {
+		<-ctx.Done()
+	}
+	return state, err
+}
+
+func TestAnActionIsDoneInSeveralPieces(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	const many = 1000
+	create(t, store, "elsewhere", many)
+	action, err := store.Act(t.Context(), app.Action{Deed: app.DeedCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
+	engine.Actions = jobs.ActionRegistry(&lengthy{Actions: store})
+	engine.PauseAfter(500 * time.Millisecond)
+	start(t, engine)
+	if run := becomes(t, store, action.ID, app.Completed); run.Claim != 1 || run.Attempt != 1 || run.Crashes != 0 {
+		t.Errorf("the action is %+v", run)
+	}
+	haveBecome(t, store, many, app.Cancelled)
+	log, err := store.Log(t.Context(), app.LogQuery{Run: action.ID, Bytes: 1 << 20, Lines: 1000})
+	if err != nil || len(log.Lines) != 2 { // what is to be done, and what has been
+		t.Errorf("its log is %+v, %v", log.Lines, err)
+	}
+	pieces := query[int](t, store, `SELECT coalesce((river_job.metadata->>'snoozes')::int, 0)
+		FROM river_job JOIN process_runs ON job = river_job.id WHERE process_runs.id = $1`, action.ID)
+	if pieces < lengthyParts {
+		t.Errorf("it was put aside only %d times", pieces)
+	}
+}
+
+// endless are actions that never get anywhere.
+type endless struct{}
+
+func (endless) Advance(ctx context.Context, _ app.ProcessRun) (app.ActionState, error) {
+	<-ctx.Done()
+	return app.ActionState{}, context.Cause(ctx)
+}
+
+func TestAnActionThatIsPutAsideCanBeCancelled(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	action, err := store.Act(t.Context(), app.Action{Deed: app.DeedCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
+	engine.Actions = jobs.ActionRegistry(endless{})
+	engine.PauseAfter(100 * time.Millisecond)
+	start(t, engine)
+	becomes(t, store, action.ID, app.Started)
+	if _, err := store.Cancel(t.Context(), action.ID); err != nil {
+		t.Fatal(err)
+	}
+	becomes(t, store, action.ID, app.Cancelled)
+}

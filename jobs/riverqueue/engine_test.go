@@ -1,0 +1,159 @@
+package riverqueue_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"runboard/app"
+	"runboard/jobs"
+)
+
+func TestRunsAreDoneOnceAndCounted(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	var done journal[int64]
+	work := func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
+		done.add(run.ID)
+		return nil
+	}
+	for range 2 {
+		start(t, newEngine(store, jobs.Kind{Name: "report", Work: work}, jobs.Kind{Name: "back up", DelayMax: 5 * time.Millisecond, Work: work}))
+	}
+	create(t, store, "report", 50)
+	create(t, store, "back up", 50) // River does not take such a name
+	haveBecome(t, store, 100, app.Completed)
+	ids := done.all()
+	slices.Sort(ids)
+	if len(slices.Compact(ids)) != 100 || len(done.all()) != 100 {
+		t.Errorf("%d runs were worked on %d times", len(slices.Compact(ids)), len(done.all()))
+	}
+}
+
+func TestARunWaitsForANodeThatHasItsKind(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	start(t, newEngine(store, jobs.Kind{Name: "here", Work: nothing}))
+	elsewhere, here := create(t, store, "elsewhere", 1), create(t, store, "here", 1)
+	becomes(t, store, here, app.Completed)
+	if run := read(t, store, elsewhere); run.Status != app.Created {
+		t.Fatalf("without its kind the run is %+v", run)
+	}
+	start(t, newEngine(store, jobs.Kind{Name: "elsewhere", Work: nothing}))
+	becomes(t, store, elsewhere, app.Completed)
+}
+
+func TestTheOldestRunIsDoneFirst(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	first := create(t, store, "test", 10)
+	g := newGated()
+	engine := newEngine(store, g.kind("test"))
+	engine.Workers = 1
+	start(t, engine)
+	for i := range int64(10) {
+		if run := await(t, g.working, "work"); run.ID != first+i {
+			t.Fatalf("run %d is worked on, not %d", run.ID, first+i)
+		}
+		g.gate <- struct{}{}
+	}
+}
+
+func TestARunThatFailedIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
+		if run.Claim < 3 {
+			return jobs.RetryAfter(time.Millisecond, errBroken)
+		}
+		return nil
+	}})
+	engine.MaxAttempts = 2
+	start(t, engine)
+	id := create(t, store, "test", 1)
+	if run := becomes(t, store, id, app.Failed); run.Attempt != 2 || run.Error != "broken" {
+		t.Errorf("after its attempts the row is %+v", run)
+	}
+	if _, err := store.Retry(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if run := becomes(t, store, id, app.Completed); run.Attempt != 1 || run.Claim != 3 || run.Error != "" {
+		t.Errorf("tried again on request, the row is %+v", run)
+	}
+}
+
+func TestWorkThatPanicsOrTakesTooLongFails(t *testing.T) {
+	t.Parallel()
+	store, g := openStore(t), newGated()
+	engine := newEngine(store, g.kind("slow"),
+		jobs.Kind{Name: "panics", Work: func(context.Context, app.ProcessRun, *jobs.Report) error { panic("oh") }})
+	engine.RunTimeout = 100 * time.Millisecond
+	start(t, engine)
+	slow, panics := create(t, store, "slow", 1), create(t, store, "panics", 1)
+	if run := becomes(t, store, slow, app.Failed); run.Error != "timed out after 100ms" {
+		t.Errorf("what took too long is %+v", run)
+	}
+	if run := becomes(t, store, panics, app.Failed); run.Error != "the work panicked; the server's log says where" {
+		t.Errorf("what panicked is %+v", run)
+	}
+}
+
+func TestARunIsCancelledWhateverItDoes(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	stopped := make(chan error, 1)
+	working := make(chan struct{})
+	engine := newEngine(store,
+		jobs.Kind{Name: "works", Work: func(ctx context.Context, _ app.ProcessRun, _ *jobs.Report) error {
+			close(working)
+			<-ctx.Done()
+			stopped <- context.Cause(ctx)
+			return context.Cause(ctx)
+		}},
+		jobs.Kind{Name: "rests", DelayMin: time.Hour, DelayMax: time.Hour, Work: nothing},
+		jobs.Kind{Name: "waits", Work: nothing})
+	cancel := func(run int64, status app.Status) {
+		t.Helper()
+		if _, err := store.Cancel(t.Context(), run); err != nil {
+			t.Fatal(err)
+		}
+		becomes(t, store, run, app.Cancelled)
+	}
+	waits := create(t, store, "waits", 1)
+	cancel(waits, app.Cancelled)
+	start(t, engine)
+	works, rests := create(t, store, "works", 1), create(t, store, "rests", 1)
+	await(t, working, "the work")
+	cancel(works, app.Started)
+	if err := await(t, stopped, "the wish"); !errors.Is(err, jobs.ErrCancelled) {
+		t.Errorf("the work was stopped by %v", err)
+	}
+	until(t, store, "the rest", func() bool { return jobState(t, store, rests) == "running" })
+	cancel(rests, app.Cancelled)
+	until(t, store, "the end of the rest", func() bool { return jobState(t, store, rests) != "running" })
+	if state := jobState(t, store, waits); state != "cancelled" {
+		t.Errorf("the job of the run that waited is %s", state)
+	}
+}
+
+// wishes is a store that tells of wishes that nobody else has heard of.
+type wishes struct {
+	app.Shared
+	stopping, cancelled []int64
+}
+
+func (w *wishes) Stopping(context.Context) ([]int64, error)           { return w.stopping, nil }
+func (w *wishes) Cancelled(context.Context, []int64) ([]int64, error) { return w.cancelled, nil }
+
+func TestAWishIsHeardThatRiverDoesNotTellOf(t *testing.T) {
+	t.Parallel()
+	store, g := openStore(t), newGated()
+	works, rests := create(t, store, "works", 1), create(t, store, "rests", 1)
+	engine := newEngine(store, g.kind("works"), jobs.Kind{Name: "rests", DelayMin: time.Hour, DelayMax: time.Hour, Work: nothing})
+	engine.Store = &wishes{Shared: store, stopping: []int64{works}, cancelled: []int64{rests}}
+	start(t, engine)
+	becomes(t, store, works, app.Cancelled)
+	until(t, store, "the end of the rest", func() bool { return jobState(t, store, rests) == "completed" })
+}
