@@ -1,5 +1,5 @@
 # What is needed beside this file: Go, a C compiler (SQLite is in C), Node for npm, and for the tests
-# a Chromium, which is installed when it is missing and that is possible.
+# a Chromium and a PostgreSQL, which are installed when they are missing and that is possible.
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ERRCHECK    := github.com/kisielk/errcheck@v1.9.0
@@ -12,7 +12,7 @@ export CGO_ENABLED := 1
 # SQLite with its full-text search. Without it all works but the search in errors and logs, which then says so.
 TAGS := -tags sqlite_fts5
 
-.PHONY: run build test check vuln fuzz mutate smooth soak bench browser clean
+.PHONY: run build test check vuln fuzz mutate smooth soak bench browser postgres clean
 
 run: build
 	bin/runboard
@@ -27,8 +27,15 @@ $(ASSETS): static/package.json static/package-lock.json
 	npm ci --prefix static --no-audit --no-fund
 	@touch $@
 
-test: check browser
+# All tests, and then those once more that are about what people see, with runs in PostgreSQL instead of in files.
+test: check browser postgres
 	go test $(TAGS) -race -shuffle=on -timeout 15m ./...
+	go test $(TAGS) -race -shuffle=on -timeout 15m . -run '^($(EVERYWHERE))$$' -skip '$(ALONE)' -args -postgres
+
+# A process that has a file to itself gives runs back as soon as it is started again.
+ALONE := TestAKilledServerLeavesNoProcessAndGivesTheRunBack
+SEEN := access actions browser_live browser_log browser_many browser_wishes commands e2e export failures filters metrics sockets statistics wishes
+EVERYWHERE = $(shell grep -oh '^func Test[A-Za-z0-9]*' $(SEEN:%=%_test.go) | sed 's/func //' | paste -sd'|')
 
 # The checks that need no run.
 check: $(ASSETS)
@@ -81,6 +88,13 @@ browser:
 	@if ! command -v $${CHROMIUM:-chromium} >/dev/null; then \
 	  { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -q && apt-get install -y -q --no-install-recommends chromium; } || \
 	  { echo "The browser tests need Chromium: apt-get install chromium, or name one in CHROMIUM" >&2; exit 1; }; \
+	fi
+
+# The server of the tests, of which they start one of their own. TEST_DATABASE_URL names another one.
+postgres:
+	@if test -z "$$TEST_DATABASE_URL" && ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
+	  { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -q && apt-get install -y -q --no-install-recommends postgresql; } || \
+	  { echo "The tests need PostgreSQL: apt-get install postgresql, or name a server in TEST_DATABASE_URL" >&2; exit 1; }; \
 	fi
 
 clean:

@@ -49,7 +49,7 @@ func BenchmarkSmooth(b *testing.B) {
 	server := startBinary(b, append(atOnce, "--workers", "10", "--keep-max", "0")...)
 	server.signal(syscall.SIGTERM)
 	server.wait()
-	fill(b, server.database, rows)
+	fill(b, server.file(), rows)
 	server.restart()
 	for name, keys := range map[string]string{"watching": "z", "reading": "jjjjkkkk"} {
 		b.Run(name, func(b *testing.B) {

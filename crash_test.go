@@ -64,8 +64,8 @@ func TestCrashesLoseAndDoubleNothing(t *testing.T) {
 	if status := b.wait(); status != 0 {
 		t.Errorf("after SIGTERM the exit status is %d", status)
 	}
-	checkDatabase(t, b.database, counts, wanted)
-	checkWork(t, b.database, readNotes(t, notes))
+	checkDatabase(t, b.file(), counts, wanted)
+	checkWork(t, b.file(), readNotes(t, notes))
 }
 
 // watchThroughCrashes keeps sockets open until stop is called, and opens them again when they are cut. It fails when

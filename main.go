@@ -19,9 +19,11 @@ import (
 
 	"runboard/app"
 	"runboard/db"
+	"runboard/db/postgres"
 	"runboard/handlers"
 	"runboard/handlers/live"
 	"runboard/jobs"
+	"runboard/jobs/riverqueue"
 	"runboard/jobs/supervisor"
 	"runboard/static"
 	"runboard/templates"
@@ -164,13 +166,21 @@ type backend struct {
 	recovered db.Recovery // what was found amiss
 }
 
+// openBackend is the only place that knows that there are two.
+func openBackend(ctx context.Context, config app.Config, registry *jobs.Registry, log *slog.Logger) (*backend, error) {
+	if config.Shared() {
+		return openPostgres(ctx, config, registry, log)
+	}
+	return openSQLite(ctx, config, registry, log)
+}
+
 // openSQLite has one process do everything, with a file of its own.
 func openSQLite(ctx context.Context, config app.Config, registry *jobs.Registry, log *slog.Logger) (*backend, error) {
 	file, err := db.Open(ctx, db.Options{
 		Path: config.DatabasePath(), Synchronous: config.Synchronous,
 		MaxPending: config.MaxPending, MaxCrashes: config.MaxCrashes,
 		LogLimit: int64(config.LogLimit), KeepFinished: config.KeepFinished, KeepMax: config.KeepMax,
-		Kinds: append(registry.Names(), app.DeedKinds()...), Log: log,
+		Kinds: worked(config, registry), Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -186,6 +196,36 @@ func openSQLite(ctx context.Context, config app.Config, registry *jobs.Registry,
 	}
 	prune := func(ctx, _ context.Context) { file.Prune(ctx) }
 	return &backend{store: file, engines: []engine{queue.Run, actions.Run, prune}, recovered: file.Recovered()}, nil
+}
+
+// openPostgres has this process be one of several nodes.
+func openPostgres(ctx context.Context, config app.Config, registry *jobs.Registry, log *slog.Logger) (*backend, error) {
+	server, err := postgres.Open(ctx, postgres.Options{
+		URL: config.DatabaseURL, Synchronous: config.Synchronous,
+		MaxPending: config.MaxPending, MaxCrashes: config.MaxCrashes,
+		LogLimit: int64(config.LogLimit), KeepFinished: config.KeepFinished, KeepMax: config.KeepMax,
+		Kinds: worked(config, registry), Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if config.Role == app.RoleWeb {
+		return &backend{store: server}, nil
+	}
+	river := &riverqueue.Engine{
+		Pool: server.Pool(), Store: server, Registry: registry, Actions: jobs.ActionRegistry(server), Workers: config.Workers,
+		MaxAttempts: config.MaxAttempts, RunTimeout: config.RunTimeout, ActionTimeout: actionTimeout,
+		DrainTimeout: config.DrainTimeout, Log: log,
+	}
+	return &backend{store: server, engines: []engine{river.Run}}, nil
+}
+
+// worked are the kinds of runs that this process works on.
+func worked(config app.Config, registry *jobs.Registry) []string {
+	if config.Role == app.RoleWeb {
+		return []string{}
+	}
+	return append(registry.Names(), app.DeedKinds()...)
 }
 
 // program is everything that runs. Tests start the very same one, on a port of its own.
@@ -223,7 +263,7 @@ func open(ctx context.Context, config app.Config, registry *jobs.Registry, log *
 	}
 	p.url = "http://" + p.listener.Addr().String()
 	go func() { p.served <- p.server.Serve(p.listener) }() // it says that it is starting
-	if p.backend, err = openSQLite(ctx, config, registry, log); err != nil {
+	if p.backend, err = openBackend(ctx, config, registry, log); err != nil {
 		_ = p.listener.Close() // it may not have come to serve yet
 		within(requestsTime, func(ctx context.Context) { _ = p.server.Shutdown(ctx) })
 		<-p.served

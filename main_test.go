@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -47,16 +46,14 @@ func TestMain(m *testing.M) {
 // testProgram is the very program that main runs, on a port of its own and a file of its own.
 type testProgram struct {
 	*program
-	path string
 	stop func() // ends it as SIGTERM does; may be called more than once
 }
 
 // startProgram starts one that works without delay and never fails, unless the test wants otherwise.
 func startProgram(t *testing.T, change func(*app.Config), kinds ...jobs.Kind) *testProgram {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "test.db")
 	config, err := parse([]string{
-		"--addr=127.0.0.1:0", "--database-url=sqlite:" + path,
+		"--addr=127.0.0.1:0", "--database-url=" + newDatabase(t),
 		"--delay-min=0s", "--delay-max=0s", "--failure-rate=0",
 	})
 	if err != nil {
@@ -86,10 +83,15 @@ func startProgram(t *testing.T, change func(*app.Config), kinds ...jobs.Kind) *t
 			t.Errorf("the program ended with %v", err)
 		}
 	}
-	program := &testProgram{program: p, path: path, stop: sync.OnceFunc(stop)}
+	program := &testProgram{program: p, stop: sync.OnceFunc(stop)}
 	t.Cleanup(program.stop)
 	eventually(t, "the program is up", p.server.Up)
 	return program
+}
+
+// on has a program of the tests keep its runs in a database of this URL.
+func on(database string) func(*app.Config) {
+	return func(c *app.Config) { c.DatabaseURL = database }
 }
 
 func TestAVariableThatIsEmptyIsAsGoodAsAbsent(t *testing.T) {
@@ -135,6 +137,8 @@ func TestImportsPointOneWay(t *testing.T) {
 		"runboard/db":              {"runboard/app", "runboard/db/rows"},
 		"runboard/db/rows":         {"runboard/app"},
 		"runboard/db/postgres":     {"runboard/app", "runboard/db/rows"},
+		"runboard/db/dbtest":       {"runboard/app"},
+		"runboard/db/pgtest":       {},
 		"runboard/jobs":            {"runboard/app", "runboard/jobs/supervisor"},
 		"runboard/jobs/riverqueue": {"runboard/app", "runboard/jobs"},
 		"runboard/jobs/supervisor": {},

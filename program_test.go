@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,11 +24,17 @@ import (
 	"time"
 
 	"github.com/fasthttp/websocket"
+
+	"runboard/db/pgtest"
 )
 
 // patience is how long a test waits for what must happen. It is no measure of how long that takes: it
 // only has to be longer than the slowest machine needs.
 const patience = 30 * time.Second
+
+// rescuePatience is how long it may take until the runs of a node that is lost are done by another: two minutes are
+// promised, and only a failing test waits so long.
+const rescuePatience = 4 * time.Minute
 
 // shared is what the tests of this package have in common, and what is put away after the last of them.
 var shared struct {
@@ -52,6 +59,18 @@ func putAwayShared() {
 	shared.away = nil
 }
 
+// onServer has the programs of the tests keep their runs in a PostgreSQL, which must make no difference to them.
+var onServer = flag.Bool("postgres", false, "keep runs in PostgreSQL instead of in files")
+
+// newDatabase is the URL of one that nobody else has, and that is not there yet or empty.
+func newDatabase(t testing.TB) string {
+	t.Helper()
+	if *onServer {
+		return pgtest.URL(t)
+	}
+	return "sqlite:" + filepath.Join(t.TempDir(), "runboard.db")
+}
+
 // builtBinary builds the program once for all tests, without the race detector: it is to be what people run.
 var builtBinary = sync.OnceValues(func() (path string, err error) {
 	dir, err := os.MkdirTemp("", "runboard-test-")
@@ -68,15 +87,16 @@ var builtBinary = sync.OnceValues(func() (path string, err error) {
 
 // binary is a process of the real program.
 type binary struct {
-	t        testing.TB
-	url      string
-	database string // the path of its file
-	itself   bool   // whether it is the binary of the tests, which env makes the program
-	args     []string
-	env      []string
-	cmd      *exec.Cmd
-	log      *logged
-	ended    chan struct{} // closed when the process has ended
+	t         testing.TB
+	url       string
+	database  string // the path of its file
+	itself    bool   // whether it is the binary of the tests, which env makes the program
+	args      []string
+	env       []string
+	complains bool // it is to be expected that its log has errors
+	cmd       *exec.Cmd
+	log       *logged
+	ended     chan struct{} // closed when the process has ended
 }
 
 // command prepares a process of the program. Nothing of the environment of the tests reaches it.
@@ -103,10 +123,13 @@ func startBinary(t testing.TB, args ...string) *binary {
 // newBinary is startBinary without the start.
 func newBinary(t testing.TB, args ...string) *binary {
 	t.Helper()
-	b := &binary{t: t, args: args, log: &logged{}, database: filepath.Join(t.TempDir(), "runboard.db")}
+	b := &binary{t: t, args: args, log: &logged{}, database: newDatabase(t)}
 	t.Cleanup(b.cleanUp)
 	return b
 }
+
+// file is the path of its database.
+func (b *binary) file() string { return strings.TrimPrefix(b.database, "sqlite:") }
 
 // in is the same process for a subtest, which must not end the test around it.
 func (b *binary) in(t testing.TB) *binary {
@@ -124,7 +147,7 @@ func (b *binary) restart() {
 
 func (b *binary) start(addr string) {
 	b.t.Helper()
-	args := append([]string{"--addr", addr, "--database-url", "sqlite:" + b.database}, b.args...)
+	args := append([]string{"--addr", addr, "--database-url", b.database}, b.args...)
 	b.cmd, b.ended = command(b.t, args...), make(chan struct{})
 	if b.itself {
 		b.cmd.Path = os.Args[0]
@@ -169,7 +192,7 @@ func (b *binary) cleanUp() {
 	}
 	_ = b.cmd.Process.Kill()
 	<-b.ended
-	if text := b.log.String(); strings.Contains(text, "level=ERROR") || strings.Contains(text, "panic") {
+	if text := b.log.String(); strings.Contains(text, "level=ERROR") && !b.complains || strings.Contains(text, "panic") {
 		b.t.Errorf("the program complains:\n%s", text)
 	} else if b.t.Failed() {
 		b.t.Logf("the log of the program:\n%s", text)
@@ -308,11 +331,15 @@ func readUntil(ctx context.Context, conn *websocket.Conn, each func(frame string
 	}
 }
 
-// eventually waits until check returns nil.
+// eventually waits until check returns nil. Where runs of a process that was killed are done by another one, it takes longer.
 func eventually(t testing.TB, what string, check func() error) {
 	t.Helper()
+	limit := patience
+	if *onServer {
+		limit = rescuePatience
+	}
 	err := errors.New("it was never looked at")
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if err = check(); err == nil {
 			return
 		}

@@ -13,8 +13,8 @@ func TestASecondProcessLeavesTheDatabaseAlone(t *testing.T) {
 	b := startBinary(t, atOnce...)
 	b.post(3)
 	b.waitUntilDone(3)
-	out, status := runToEnd(t, nil, "--addr", "127.0.0.1:0", "--database-url", "sqlite:"+b.database)
-	if status != exitFailed || strings.Count(out, "\n") != 1 || !strings.Contains(out, filepath.Base(b.database)) {
+	out, status := runToEnd(t, nil, "--addr", "127.0.0.1:0", "--database-url", b.database)
+	if status != exitFailed || strings.Count(out, "\n") != 1 || !strings.Contains(out, filepath.Base(b.file())) {
 		t.Errorf("the second process ends with %d and says %q", status, out)
 	}
 	b.post(2)

@@ -59,7 +59,7 @@ func TestAShutdownTakesLeaveOfAThousandSocketsAndTwentyRuns(t *testing.T) {
 	if status := b.wait(); status != 0 {
 		t.Errorf("the exit status is %d", status)
 	}
-	db := openFile(t, b.database)
+	db := openFile(t, b.file())
 	if n := number(t, db, "SELECT count(*) FROM process_runs WHERE status = 0 AND crashes = 0 AND attempt = 0"); n != 25 {
 		t.Errorf("%d of 25 runs wait to be done", n)
 	}
@@ -83,10 +83,10 @@ func TestSIGTERMLetsWorkEnd(t *testing.T) {
 			t.Errorf("a socket was closed with %d", code)
 		}
 	}
-	if _, err := os.Stat(b.database + "-wal"); err == nil { // whoever copies the file alone would lose it
+	if _, err := os.Stat(b.file() + "-wal"); err == nil { // whoever copies the file alone would lose it
 		t.Error("the write-ahead log is left behind")
 	}
-	db := openFile(t, b.database)
+	db := openFile(t, b.file())
 	if n := number(t, db, "SELECT count(*) FROM process_runs WHERE status IN (2, 3)"); n != 10 {
 		t.Errorf("%d of 10 runs came to their end", n)
 	}
@@ -106,7 +106,7 @@ func TestWorkThatDoesNotEndInTimeIsGivenBack(t *testing.T) {
 	if code := <-closed; code != websocket.CloseServiceRestart {
 		t.Errorf("the socket was closed with %d", code)
 	}
-	db := openFile(t, b.database)
+	db := openFile(t, b.file())
 	if n := number(t, db, "SELECT count(*) FROM process_runs WHERE status = 1"); n != 0 {
 		t.Errorf("%d runs are left started", n)
 	}

@@ -45,7 +45,7 @@ func useOf(b *binary) (u use) {
 		}
 		*into, _ = strconv.ParseFloat(string(found[1]), 64)
 	}
-	if info, err := os.Stat(b.database + "-wal"); err == nil {
+	if info, err := os.Stat(b.file() + "-wal"); err == nil {
 		u.wal = float64(info.Size())
 	}
 	return u

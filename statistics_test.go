@@ -14,8 +14,7 @@ import (
 
 func TestStatisticsCountWhatHappened(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "test.db")
-	change := func(c *app.Config) { c.DatabaseURL = "sqlite:" + path }
+	change := on(newDatabase(t))
 	p := startProgram(t, change, workThat("backup", ""), workThat("import", "the disk is full"))
 	e := newExpect(t, p)
 	for kind, n := range map[string]int{"backup": 7, "import": 3} {

@@ -24,6 +24,7 @@ var parts = []part{
 	{"queue", "Queue: runs a second inside the process", (*bench).queues},
 	{"pickup", "Pick-up: one run on an idle queue", (*bench).pickups},
 	{"whole", "Whole path: from the click to the last frame", (*bench).wholePath},
+	{"nodes", "Several nodes on one PostgreSQL", (*bench).severalNodes},
 	{"fanout", "Fan-out: one small frame to many sockets", (*bench).fanOut},
 	{"storm", "Watching a storm", (*bench).storm},
 	{"growth", "Growth: from a thousand rows to ten million", (*bench).growth},

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"time"
 
 	"runboard/app"
 	"runboard/db/rows"
@@ -12,6 +13,9 @@ const (
 	moveAction = `UPDATE run_actions SET next = ?1, done = done + ?2, skipped = skipped + ?3 WHERE run_id = ?4 AND next = ?5`
 	dropAction = `DELETE FROM run_actions WHERE run_id = ?`
 )
+
+// actionTime is about how long one transaction of an action may take: everybody else's writes wait for it.
+const actionTime = 15 * time.Millisecond
 
 var _ app.Actions = (*Store)(nil)
 
@@ -75,7 +79,7 @@ func (tx *transaction) advance(run app.ProcessRun, part rows.Part, maxPending in
 	if !mine {
 		return state, rows.Conflict(run)
 	}
-	now, err := part.Do(func(deed app.Deed, id int64) (bool, error) { return tx.perform(deed, id, maxPending) })
+	now, err := part.Do(actionTime, func(deed app.Deed, id int64) (bool, error) { return tx.perform(deed, id, maxPending) })
 	if err != nil {
 		return state, err
 	}

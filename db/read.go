@@ -23,6 +23,7 @@ func (s *Store) board() rows.Board {
 var dialect = rows.Dialect{
 	Numbers: "(SELECT value FROM json_each(?))", Words: "(SELECT value FROM json_each(?))", // an argument for any number of them
 	Indexed: func(index string) string { return " INDEXED BY " + index },
+	Place:   "id",
 	Texts: rows.Texts{
 		Matches: "SELECT rowid FROM run_search WHERE run_search MATCH ? AND rowid >= ? AND rowid < ? ORDER BY rowid",
 		Row:     "rowid", Join: "CROSS JOIN", PerRun: partsPerRun,

@@ -148,18 +148,17 @@ func testActing(t *testing.T, subject Subject) {
 			f.in(app.Failed)
 		}
 		run := f.acts(app.Action{Deed: app.DeedRetry}, app.Prospect{Runs: 5})
-		state, err := f.store.Advance(ctx, run)
-		if f.ok(err); state.Done != 3 || !state.Stalled || state.Over {
-			t.Fatalf("with room for three it has done %+v", state)
+		state := f.advanceWhile(run, func(state app.ActionState) bool { return !state.Stalled && !state.Over })
+		if state.Done != 3 || !state.Stalled || state.Over {
+			t.Fatalf("with room for three it has done %d", state.Done)
 		}
 		for _, waits := range f.waiting(2) {
 			f.start(waits)
 		}
-		state, err = f.store.Advance(ctx, run)
-		if f.ok(err); state.Done != 5 || state.Stalled || !state.Over {
-			t.Errorf("with room for the others it has done %+v", state)
+		if state = f.advanceAll(run); state.Done != 5 || state.Stalled {
+			t.Errorf("with room for the others it has done %d", state.Done)
 		}
-		_, err = f.store.Create(ctx, app.NewRuns{Kind: kind, Count: 1})
+		_, err := f.store.Create(ctx, app.NewRuns{Kind: kind, Count: 1})
 		f.refused(err, app.CodeUnavailable)
 		_, err = f.store.Act(ctx, app.Action{Deed: app.DeedCancel}, "")
 		f.ok(err)
@@ -235,10 +234,16 @@ func (f fixture) acts(action app.Action, want app.Prospect) app.ProcessRun {
 // advanceAll lets a run do all of its action.
 func (f fixture) advanceAll(run app.ProcessRun) app.ActionState {
 	f.Helper()
+	return f.advanceWhile(run, func(state app.ActionState) bool { return !state.Over })
+}
+
+// advanceWhile lets a run do more of its action as long as something holds of it. How much it does at once is its business.
+func (f fixture) advanceWhile(run app.ProcessRun, holds func(app.ActionState) bool) app.ActionState {
+	f.Helper()
 	for range 1000 {
 		state, err := f.store.Advance(ctx, run)
 		f.ok(err)
-		if state.Over {
+		if !holds(state) {
 			return state
 		}
 	}

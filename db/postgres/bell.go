@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	"runboard/db/rows"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -44,7 +46,7 @@ func (s *Store) tellOthers(ctx context.Context) {
 		if _, err := s.db.ExecContext(ctx, "SELECT pg_notify($1, $2)", channel, strconv.FormatInt(s.node, 10)); err != nil && ctx.Err() == nil {
 			s.note(err)
 		}
-		pause(ctx, tellEvery)
+		rows.Pause(ctx, tellEvery)
 	}
 }
 
@@ -68,7 +70,7 @@ func (s *Store) hearOthers(ctx context.Context, config *pgx.ConnConfig, conn *pg
 			conn = nil
 			continue
 		}
-		pause(ctx, wait/2+rand.N(wait/2)) // not all nodes at once
+		rows.Pause(ctx, wait/2+rand.N(wait/2)) // not all nodes at once
 		wait = min(2*wait, reconnectMost)
 		var err error
 		if conn, err = listen(ctx, config); err == nil {
@@ -116,13 +118,4 @@ func closeSoon(conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = conn.Close(ctx)
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

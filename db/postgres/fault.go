@@ -54,15 +54,17 @@ func (s *Store) probe(ctx context.Context) {
 
 // isFault reports whether err lies in the server or the way to it, and not in what was asked of it.
 func isFault(err error) bool {
-	if err == nil || errors.Is(err, context.Canceled) {
+	if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting || err == nil {
+		return connecting
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) { // here, or only slow
 		return false
 	}
 	if answer, is := errors.AsType[*pgconn.PgError](err); is {
 		return isFaultCode(answer.Code)
 	}
-	_, connecting := errors.AsType[*pgconn.ConnectError](err)
 	_, network := errors.AsType[net.Error](err)
-	return connecting || network || errors.Is(err, errLost) || pgconn.SafeToRetry(err) || isBroken(err)
+	return network || errors.Is(err, errLost) || pgconn.SafeToRetry(err) || isBroken(err)
 }
 
 // isFaultCode goes by the classes of https://www.postgresql.org/docs/current/errcodes-appendix.html: no connection, out of

@@ -28,6 +28,8 @@ import (
 // Options is how to open a store. URL is required.
 type Options struct {
 	URL string // postgres://…
+	// Synchronous is "normal" when writes may be acknowledged before the server's disk has them, else they wait for it.
+	Synchronous string
 	// MaxPending is how many runs may be created and not started; 0 is no limit. Nodes that create runs at the same
 	// moment may exceed it by as many.
 	MaxPending int64
@@ -147,6 +149,10 @@ func (s *Store) poolConfig() (*pgxpool.Config, error) {
 	parameters["statement_timeout"] = fmt.Sprint(statementTime.Milliseconds())
 	parameters["idle_in_transaction_session_timeout"] = fmt.Sprint(statementTime.Milliseconds())
 	parameters["jit"] = "off"
+	parameters["synchronous_commit"] = "on"
+	if s.options.Synchronous == "normal" {
+		parameters["synchronous_commit"] = "off"
+	}
 	config.ConnConfig.ConnectTimeout = 5 * time.Second
 	return config, nil
 }
@@ -242,10 +248,10 @@ func redacted(address string) string {
 var dialect = rows.Dialect{
 	Numbers: "(SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb))", Words: "(SELECT jsonb_array_elements_text(?::jsonb))",
 	Indexed: func(string) string { return "" },
-	Tuples:  true, // the planner may otherwise go through all runs, when it thinks that many are in a status
+	Place:   "place",
 	Texts: rows.Texts{
 		Matches: "SELECT run_id FROM run_texts WHERE words @@ ?::tsquery AND run_id >= ? AND run_id < ? ORDER BY run_id",
-		Row:     "run_id", Join: "JOIN", PerRun: 1,
+		Row:     "run_id", Join: "JOIN", PerRun: 1, Within: within,
 	},
 }
 

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 	"unicode"
@@ -59,6 +60,9 @@ func (tx *transaction) index(run, part int64, text string) error {
 	return tx.exec(moreWords, run, part, words)
 }
 
+// nothing asks for a sign that no word has.
+const nothing = "'-'"
+
 // match asks for all words of a text or, when nothing has them all, for those whose last one goes on: so a part of a
 // word is found as well.
 func match(ctx context.Context, from rows.Reader, text string) (string, error) {
@@ -67,7 +71,7 @@ func match(ctx context.Context, from rows.Reader, text string) (string, error) {
 		words = append(words, wordsOf(word)...)
 	}
 	if len(words) == 0 {
-		return "", nil // which matches nothing
+		return nothing, nil
 	}
 	match := "'" + strings.Join(words, "' & '") + "'"
 	var found bool
@@ -75,4 +79,44 @@ func match(ctx context.Context, from rows.Reader, text string) (string, error) {
 		return match, err
 	}
 	return match + ":*", nil
+}
+
+const (
+	// rare is how many rows have words at most that the index finds, as far as the planner knows. Of more it would first gather
+	// all; these are looked for one by one from an end on, which finds the first ones fast.
+	rare = 2000
+	// lookThrough is how many rows are looked through for words that are not rare, but may never stand together: it takes
+	// some tenths of a second.
+	lookThrough = 100_000
+
+	estimate = `EXPLAIN (FORMAT JSON) SELECT 1 FROM run_texts WHERE words @@ ?::tsquery`
+)
+
+// within is as much of some rows as can be looked through, if the words are not rare.
+func within(ctx context.Context, from rows.Reader, match string, all rows.RowSpan, ascending bool) (rows.RowSpan, error) {
+	var plan string
+	if err := rows.Get(ctx, from, &plan, estimate, match); err != nil {
+		return all, err
+	}
+	var plans []struct {
+		Plan struct {
+			Rows int64 `json:"Plan Rows"`
+		}
+	}
+	if err := json.Unmarshal([]byte(plan), &plans); err != nil || len(plans) == 0 || plans[0].Plan.Rows <= rare {
+		return all, err
+	}
+	text := "SELECT run_id FROM run_texts WHERE run_id >= ? AND run_id < ? ORDER BY run_id DESC LIMIT 1 OFFSET ?"
+	if ascending {
+		text = strings.Replace(text, " DESC", "", 1)
+	}
+	var end int64
+	found, err := rows.Find(ctx, from, &end, text, all.First, all.Before, lookThrough)
+	switch {
+	case err != nil || !found:
+		return all, err
+	case ascending:
+		return rows.RowSpan{First: all.First, Before: end}, nil
+	}
+	return rows.RowSpan{First: end, Before: all.Before}, nil
 }

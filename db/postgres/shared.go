@@ -24,11 +24,11 @@ const (
 	startedWithout = `SELECT process_runs.id FROM process_runs LEFT JOIN river_job AS jobs ON jobs.id = process_runs.job
 		WHERE process_runs.status = 1 AND (jobs.id IS NULL OR jobs.finalized_at IS NOT NULL)`
 	waitingPart = `SELECT coalesce(max(id), 0) AS last, count(*) AS n FROM
-		(SELECT id FROM process_runs WHERE (status, id) > (0, $1) AND status = 0 ORDER BY status, id LIMIT $2) AS part`
+		(SELECT id FROM process_runs WHERE status = 0 AND place > $1 ORDER BY place LIMIT $2) AS part`
 	waitingWithout = `SELECT process_runs.id FROM process_runs LEFT JOIN river_job AS jobs ON jobs.id = process_runs.job
-		WHERE (process_runs.status, process_runs.id) > (0, $1) AND (process_runs.status, process_runs.id) <= (0, $2)
-			AND (jobs.id IS NULL OR jobs.finalized_at IS NOT NULL)`
-	isWaitedFor = `SELECT finalized_at IS NULL FROM river_job WHERE id = $1`
+		WHERE status = 0 AND place > $1 AND place <= $2 AND (jobs.id IS NULL OR jobs.finalized_at IS NOT NULL)`
+	// Whoever has started a run may have done so for a job before its newest one.
+	hasJob = `SELECT EXISTS (SELECT 1 FROM river_job WHERE args @> jsonb_build_object('run', $1::bigint) AND finalized_at IS NULL)`
 
 	noteServed  = `INSERT INTO served_kinds (kind, seen_at) SELECT unnest($1::text[]), $2 ON CONFLICT (kind) DO UPDATE SET seen_at = greatest(served_kinds.seen_at, excluded.seen_at)`
 	readServed  = `SELECT kind FROM served_kinds WHERE seen_at > $1`
@@ -152,8 +152,8 @@ func (tx *transaction) mend(run int64) (lost bool, err error) {
 	if err != nil || !found || now.run.Status.Final() {
 		return false, err
 	}
-	var working bool
-	if _, err := tx.find(&working, isWaitedFor, now.job); err != nil || working {
+	var has bool
+	if _, err := tx.find(&has, hasJob, run); err != nil || has {
 		return false, err
 	}
 	if now.run.Status == app.Started {

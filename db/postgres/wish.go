@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"runboard/app"
 	"runboard/db/rows"
@@ -100,6 +101,9 @@ func (tx *transaction) drop(runs ...int64) (dropped []int64, err error) {
 	return dropped, err
 }
 
+// actionTime is about how long one transaction of an action may take: whoever wants to change one of its runs waits for it.
+const actionTime = 100 * time.Millisecond
+
 const (
 	isClaimed  = `SELECT true FROM process_runs WHERE id = $1 AND status = 1 AND claim = $2 FOR NO KEY UPDATE`
 	moveAction = `UPDATE run_actions SET next = $1, done = done + $2, skipped = skipped + $3 WHERE run_id = $4 AND next = $5 RETURNING true`
@@ -131,7 +135,7 @@ func (tx *transaction) advance(run app.ProcessRun, part rows.Part) (state app.Ac
 	if !mine {
 		return state, rows.Conflict(run)
 	}
-	now, err := part.Do(tx.perform)
+	now, err := part.Do(actionTime, tx.perform)
 	if err != nil {
 		return state, err
 	}

@@ -82,7 +82,7 @@ func (s *Store) attempt(ctx context.Context, do func(context.Context, time.Time)
 		changed, what, err := do(ctx, now)
 		switch {
 		case again(err) && try < tries:
-			pause(ctx, rand.N(time.Duration(try)*5*time.Millisecond))
+			rows.Pause(ctx, rand.N(time.Duration(try)*5*time.Millisecond))
 			continue
 		case err == nil:
 			s.gather(now, what)

@@ -15,14 +15,11 @@ import (
 	"runboard/app"
 )
 
-const (
-	// actionLook is how many runs are read at once for an action.
-	actionLook = 500
-	// actionTime is about how long one transaction of an action may take: others' writes may wait for it.
-	actionTime = 15 * time.Millisecond
+// actionLook is how many runs are read at once for an action.
+const actionLook = 500
 
-	over = 0 // next, when all runs have been dealt with
-)
+// over is next, when all runs have been dealt with.
+const over = 0
 
 // action is a row of run_actions.
 type action struct {
@@ -135,9 +132,9 @@ type Moved struct {
 	Done, Left int64 // more than before
 }
 
-// Do has a part of an action done, or as much of it as there is time and room for. perform does it to one run, and
+// Do has a part of an action done, or as much of it as there is room for, and about so much time. perform does it to one run, and
 // reports whether that changed it; it fails with CodeUnavailable when there is no room.
-func (p Part) Do(perform func(deed app.Deed, id int64) (changed bool, err error)) (m Moved, err error) {
+func (p Part) Do(enough time.Duration, perform func(deed app.Deed, id int64) (changed bool, err error)) (m Moved, err error) {
 	m.State, m.Next = p.State, p.next
 	began := time.Now()
 	for i, id := range p.runs {
@@ -154,7 +151,7 @@ func (p Part) Do(perform func(deed app.Deed, id int64) (changed bool, err error)
 		} else {
 			m.Left++
 		}
-		if i < len(p.runs)-1 && time.Since(began) > actionTime {
+		if i < len(p.runs)-1 && time.Since(began) > enough {
 			m.Next = id
 			break
 		}

@@ -17,9 +17,9 @@ type Dialect struct {
 	Numbers, Words string
 	// Indexed names an index after the table, where the database is to be told which one to use.
 	Indexed func(index string) string
-	// Tuples says that a section is asked for by its whole key at once, so that no other index fits.
-	Tuples bool
-	Texts  Texts
+	// Place is the column with the id by which runs stand in indexes that begin with other columns.
+	Place string
+	Texts Texts
 }
 
 // Board reads what pages show. It is the reading half of an app.Store.

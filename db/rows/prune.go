@@ -44,7 +44,7 @@ func (b *Board) Prune(ctx context.Context, keep Keep, drop func(ctx context.Cont
 			dropped += n
 			took := time.Since(began)
 			size = nextSize(size, took)
-			pause(ctx, took)
+			Pause(ctx, took)
 		}
 	}
 	return dropped, nil
@@ -58,7 +58,8 @@ func nextSize(size int, took time.Duration) int {
 	return min(2*size, pruneLook)
 }
 
-func pause(ctx context.Context, d time.Duration) {
+// Pause returns after some time, or when ctx ends.
+func Pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

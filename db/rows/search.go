@@ -17,7 +17,13 @@ type Texts struct {
 	Row     string // the column with the number of a row
 	Join    string // joins runs to matches, one by one
 	PerRun  int64  // how many numbers a run has
+	// Within narrows a search for words that many rows have to as many rows as can be looked through, at the end where it
+	// begins; nil: the index finds any words fast.
+	Within func(ctx context.Context, from Reader, match string, in RowSpan, ascending bool) (RowSpan, error)
 }
+
+// RowSpan is the rows from the first one to before another one.
+type RowSpan struct{ First, Before int64 }
 
 // searched is how many matches of a search are looked at for one answer.
 const searched = 2000
@@ -55,7 +61,11 @@ func (l *list) searchText(where string, ascending bool) string {
 // search returns the first limit runs of a span that have the words. When only some of the matches
 // could be looked at, and there are not enough runs among them, searchedTo is where to go on.
 func (l *list) search(ctx context.Context, in Span, ascending bool, limit int) (runs []app.ProcessRun, searchedTo int64, err error) {
-	low, high := l.First(beyond(in.After)), l.First(in.Before)
+	all := l.rowsOf(in)
+	look, err := l.narrowed(ctx, all, ascending)
+	if err != nil {
+		return nil, 0, err
+	}
 	where := l.conditions()
 	runs = []app.ProcessRun{}
 	var row Run
@@ -64,23 +74,40 @@ func (l *list) search(ctx context.Context, in Span, ascending bool, limit int) (
 			runs = append(runs, row.App())
 		}
 		return len(runs) < limit, nil
-	}, l.searchText(where.text, ascending), append([]any{l.match, low, high, searched, l.PerRun}, where.args...)...)
+	}, l.searchText(where.text, ascending), append([]any{l.match, look.First, look.Before, searched, l.PerRun}, where.args...)...)
 	if err != nil || len(runs) == limit || ascending {
 		return runs, 0, err
 	}
-	searchedTo, err = l.searchedTo(ctx, low, high, searched)
+	searchedTo, err = l.searchedTo(ctx, all, look, searched)
 	return runs, searchedTo, err
 }
 
-// searchedTo is the oldest run whose matches are among the newest so many, when there may be older ones, else 0.
-func (l *list) searchedTo(ctx context.Context, low, high int64, looked int) (int64, error) {
+// rowsOf are the rows of the runs in a span.
+func (l *list) rowsOf(in Span) RowSpan { return RowSpan{l.First(beyond(in.After)), l.First(in.Before)} }
+
+// narrowed are those of some rows that are looked through.
+func (l *list) narrowed(ctx context.Context, all RowSpan, ascending bool) (RowSpan, error) {
+	if l.Within == nil {
+		return all, nil
+	}
+	return l.Within(ctx, l.from, l.match, all, ascending)
+}
+
+// searchedTo is the oldest run whose matches are among the newest so many of the rows that were looked through, when there
+// may be older ones, else 0.
+func (l *list) searchedTo(ctx context.Context, all, look RowSpan, looked int) (int64, error) {
 	var seen struct {
 		N     int    `db:"n"`
 		Least *int64 `db:"least"`
 	}
-	err := Get(ctx, l.from, &seen, "SELECT COUNT(*) AS n, min("+l.Row+") AS least FROM "+l.newest(), l.match, low, high, looked)
-	if err != nil || seen.N < looked || seen.Least == nil {
+	err := Get(ctx, l.from, &seen, "SELECT COUNT(*) AS n, min("+l.Row+") AS least FROM "+l.newest(), l.match, look.First, look.Before, looked)
+	switch {
+	case err != nil:
 		return 0, err
+	case (seen.N < looked || seen.Least == nil) && look.First > all.First:
+		return look.First / l.PerRun, nil
+	case seen.N < looked || seen.Least == nil:
+		return 0, nil
 	}
 	return *seen.Least / l.PerRun, nil
 }
@@ -95,8 +122,8 @@ type condition struct {
 func (l *list) conditions() (all condition) {
 	var any []string
 	for _, section := range l.sections {
-		any = append(any, section.conditions()+"TRUE")
-		all.args = append(all.args, section.args()...)
+		any = append(any, section.where+"TRUE")
+		all.args = append(all.args, section.args...)
 	}
 	all.text = "(" + strings.Join(any, " OR ") + ") AND "
 	return all
@@ -105,12 +132,16 @@ func (l *list) conditions() (all condition) {
 // countFound counts by status the runs among so many matches that meet a condition, and says whether there are more
 // matches.
 func (l *list) countFound(ctx context.Context, where condition, looked int) (counts app.Counts, more bool, err error) {
-	low, high := l.First(beyond(l.all.After)), l.First(l.all.Before)
-	text := "SELECT status, COUNT(DISTINCT id) AS n FROM " + l.joined(l.newest()) + where.text + "TRUE GROUP BY status"
-	counts, err = CountBy(ctx, l.from, text, append([]any{l.match, low, high, looked, l.PerRun}, where.args...)...)
+	all := l.rowsOf(l.all)
+	look, err := l.narrowed(ctx, all, false)
 	if err != nil {
 		return counts, false, err
 	}
-	left, err := l.searchedTo(ctx, low, high, looked)
+	text := "SELECT status, COUNT(DISTINCT id) AS n FROM " + l.joined(l.newest()) + where.text + "TRUE GROUP BY status"
+	counts, err = CountBy(ctx, l.from, text, append([]any{l.match, look.First, look.Before, looked, l.PerRun}, where.args...)...)
+	if err != nil {
+		return counts, false, err
+	}
+	left, err := l.searchedTo(ctx, all, look, looked)
 	return counts, left > 0, err
 }

@@ -3,7 +3,6 @@ package rows
 import (
 	"math"
 	"slices"
-	"strings"
 
 	"runboard/app"
 )
@@ -25,80 +24,18 @@ func beyond(id int64) int64 {
 // Section is a part of the table in which runs stand in the order of their ids: by the table itself, or by an index
 // that begins with other columns.
 type Section struct {
-	from   string // the table, and the index where the database would choose another one
-	where  string // what else an index asks for, with an AND at its end
-	key    []column
-	tuples bool // see Dialect
-}
-
-// column has the same value in all of a section: a number that is written as it is, or an argument.
-type column struct {
-	name  string
-	value any
-}
-
-func (c column) text() string {
-	if n, is := c.value.(app.Status); is {
-		return string(rune('0' + n)) // so that the database knows the status when it plans
-	}
-	return "?"
-}
-
-// args are the arguments in text.
-func (s Section) args() (args []any) {
-	for _, c := range s.key {
-		if c.text() == "?" {
-			args = append(args, c.value)
-		}
-	}
-	return args
-}
-
-// conditions are those of the section, each with an AND at its end.
-func (s Section) conditions() string {
-	text := s.where
-	for _, c := range s.key {
-		text += c.name + " = " + c.text() + " AND "
-	}
-	return text
+	from  string // the table, and the index where the database would choose another one
+	where string // what the index begins with, with an AND at its end
+	args  []any
+	place string // the column by which runs stand there, with the id in it
 }
 
 // within is the condition that a run is in the section and between two ids.
-func (s Section) within() string {
-	if !s.tuples || len(s.key) == 0 {
-		return s.conditions() + "id > ? AND id < ?"
-	}
-	names, values := s.tuple()
-	return s.where + names + " > " + values + " AND " + names + " < " + values
-}
-
-func (s Section) tuple() (names, values string) {
-	for _, c := range s.key {
-		names += c.name + ", "
-		values += c.text() + ", "
-	}
-	return "(" + names + "id)", "(" + values + "?)"
-}
+func (s Section) within() string { return s.where + s.place + " > ? AND " + s.place + " < ?" }
 
 // With are the arguments of a section's texts: for a span, and then more.
 func (s Section) With(in Span, more ...any) []any {
-	args := append(s.args(), in.After)
-	if s.tuples {
-		args = append(args, s.args()...)
-	}
-	return append(append(args, in.Before), more...)
-}
-
-// order has the runs of the section in the order of their ids.
-func (s Section) order(direction string) string {
-	if !s.tuples {
-		return " ORDER BY id " + direction
-	}
-	var by []string
-	for _, c := range s.key {
-		by = append(by, c.name+" "+direction)
-	}
-	return " ORDER BY " + strings.Join(append(by, "id "+direction), ", ")
+	return append(append(slices.Clone(s.args), in.After, in.Before), more...)
 }
 
 func direction(ascending bool) string {
@@ -112,26 +49,35 @@ func direction(ascending bool) string {
 func (s Section) RunsText(ascending bool) string { return s.text(Columns, ascending) }
 
 func (s Section) text(columns string, ascending bool) string {
-	return "SELECT " + columns + " FROM " + s.from + " WHERE " + s.within() + s.order(direction(ascending)) + " LIMIT ?"
+	return "SELECT " + columns + " FROM " + s.from + " WHERE " + s.within() + " ORDER BY " + s.place + " " + direction(ascending) + " LIMIT ?"
 }
 
 // AnyText asks whether there is a run in a span. Its arguments are With.
 func (s Section) AnyText() string {
-	return "SELECT EXISTS (SELECT 1 FROM " + s.from + " WHERE " + s.within() + s.order("ASC") + ")"
+	return "SELECT EXISTS (SELECT 1 FROM " + s.from + " WHERE " + s.within() + ")"
 }
 
 // CountText counts the runs of a span, up to a limit. Its arguments are With the limit.
 func (s Section) CountText() string {
-	return "SELECT COUNT(*) FROM (" + s.text("1", true) + ") AS counted"
+	return "SELECT COUNT(*) FROM (SELECT 1 FROM " + s.from + " WHERE " + s.within() + " LIMIT ?) AS counted"
 }
 
 const runsTable = "process_runs"
+
+// statusIs are the conditions for each status: with the number, so that the database knows it when it plans.
+var statusIs = [app.StatusCount]string{
+	app.Created:   "status = 0 AND ",
+	app.Started:   "status = 1 AND ",
+	app.Completed: "status = 2 AND ",
+	app.Failed:    "status = 3 AND ",
+	app.Cancelled: "status = 4 AND ",
+}
 
 // SectionsOf are those that a filter looks into, one for each status if it does not want all, or only runs of a kind.
 // Of the statuses only some may be wanted.
 func (d Dialect) SectionsOf(filter app.Filter, only ...app.Status) (sections []Section) {
 	if filter.Kind == "" && filter.Failure == 0 && !filter.Filtered && len(only) == 0 {
-		return []Section{{from: runsTable}}
+		return []Section{{from: runsTable, place: "id"}}
 	}
 	for _, status := range app.Statuses() {
 		switch {
@@ -142,26 +88,23 @@ func (d Dialect) SectionsOf(filter app.Filter, only ...app.Status) (sections []S
 		case filter.Kind == "":
 			sections = append(sections, d.inStatus(status))
 		default:
-			sections = append(sections, d.section("process_runs_by_kind", column{"kind", filter.Kind}, column{"status", status}))
+			sections = append(sections, d.ofKind(filter.Kind, status))
 		}
 	}
 	return sections
 }
 
-func (d Dialect) section(index string, key ...column) Section {
-	return Section{from: runsTable + d.Indexed(index), key: key, tuples: d.Tuples}
-}
-
-// inStatus are the runs in a status.
+// inStatus are the runs in a status, whose index every database finds by itself.
 func (d Dialect) inStatus(status app.Status) Section {
-	s := d.section("process_runs_by_status", column{"status", status})
-	s.from = runsTable // which the database finds by itself
-	return s
+	return Section{from: runsTable, where: statusIs[status], place: d.Place}
 }
 
-// ofFailure are the runs that failed alike.
+// ofKind are the runs of a kind in a status.
+func (d Dialect) ofKind(kind string, status app.Status) Section {
+	return Section{from: runsTable + d.Indexed("process_runs_by_kind"), where: "kind = ? AND " + statusIs[status], args: []any{kind}, place: d.Place}
+}
+
+// ofFailure are the runs that failed alike. The first condition is that of the index, which has no others.
 func (d Dialect) ofFailure(failure int64) Section {
-	s := d.section("process_runs_by_failure", column{"failure", failure})
-	s.where = "failure > 0 AND " // so that the index, which has no others, fits
-	return s
+	return Section{from: runsTable + d.Indexed("process_runs_by_failure"), where: "failure > 0 AND failure = ? AND ", args: []any{failure}, place: d.Place}
 }

@@ -20,12 +20,15 @@ CREATE TABLE process_runs (
   percent     smallint NOT NULL DEFAULT -1 CHECK (percent BETWEEN -1 AND 100),
   message     text     NOT NULL DEFAULT '',
   failure     bigint   NOT NULL DEFAULT 0,
-  job         bigint   NOT NULL -- the newest one that was made for it
+  job         bigint   NOT NULL, -- the newest one that was made for it
+  place       bigint   GENERATED ALWAYS AS (id) STORED -- in the indexes that follow
 ) WITH (fillfactor = 80, autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_scale_factor = 0.05); -- most rows change twice
 
-CREATE INDEX process_runs_by_status ON process_runs (status, id);
-CREATE INDEX process_runs_by_kind ON process_runs (kind, status, id);
-CREATE INDEX process_runs_by_failure ON process_runs (failure, id) WHERE failure > 0;
+-- They go by another column than the primary key, so that the planner cannot take the latter instead: to find the newest runs in
+-- a status it would go through all others when these are many, and it thinks that they are few.
+CREATE INDEX process_runs_by_status ON process_runs (status, place);
+CREATE INDEX process_runs_by_kind ON process_runs (kind, status, place);
+CREATE INDEX process_runs_by_failure ON process_runs (failure, place) WHERE failure > 0;
 CREATE INDEX process_runs_asked ON process_runs (id) WHERE status = 1 AND cancel_at > 0;
 
 -- The ids of one request are consecutive. A lock on a row would hold up all other requests until this one has been

@@ -1,0 +1,33 @@
+# A small image with everything in it; without DATABASE_URL it keeps its runs in a SQLite file in /data.
+#
+#   docker build -t runboard .
+#   docker run -p 3000:3000 -v runboard:/data -e AUTH=user:password runboard
+
+FROM node:22-slim AS assets
+WORKDIR /static
+COPY static/package.json static/package-lock.json ./
+RUN npm ci --no-audit --no-fund
+
+FROM golang:1.26-bookworm AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+COPY --from=assets /static/node_modules static/node_modules
+# Static, so that it runs on any system, or none.
+RUN CGO_ENABLED=1 go build -tags sqlite_fts5,sqlite_omit_load_extension,netgo,osusergo -trimpath \
+    -ldflags '-s -w -linkmode external -extldflags -static' -o /runboard . \
+ && mkdir /data
+
+# For the shell that commands may need.
+FROM busybox:1.37-musl
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build /runboard /bin/
+COPY --from=build --chown=65534:65534 /data /data
+USER 65534:65534
+VOLUME /data
+ENV ADDR=:3000 DATABASE_URL=sqlite:/data/runboard.db
+EXPOSE 3000
+HEALTHCHECK --interval=10s --timeout=5s CMD wget -q -O /dev/null http://127.0.0.1:3000/up
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/bin/runboard"]

@@ -1,0 +1,236 @@
+package postgres
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+
+	"runboard/app"
+)
+
+func TestANodeHearsWhatAnotherOneChanges(t *testing.T) {
+	t.Parallel()
+	a, b := newStores(t, Options{})
+	rings, stop := b.Changes().Listen()
+	defer stop()
+	for range 3 {
+		run := create(t, a, 1)[0]
+		until(t, "the other node sees the run", func() bool {
+			rung(t, rings)
+			page, err := b.Page(ctx, app.Query{})
+			ok(t, err)
+			return len(page.Runs) > 0 && page.Runs[0].ID == run.ID
+		})
+	}
+}
+
+func TestANodeIsNotToldOfItsOwnChangesTwice(t *testing.T) {
+	t.Parallel()
+	a, b := newStores(t, Options{})
+	rings, stop := a.Changes().Listen()
+	defer stop()
+	others, stopOthers := b.Changes().Listen()
+	defer stopOthers()
+	create(t, a, 1)
+	rung(t, rings)
+	rung(t, others) // so the word has gone round
+	create(t, b, 1)
+	rung(t, rings)
+	select {
+	case <-rings:
+		t.Error("its own word came back to it")
+	default:
+	}
+}
+
+func TestANodeThatCannotHearRingsWhenItCanAgain(t *testing.T) {
+	t.Parallel()
+	a, b := newStores(t, Options{})
+	for range 2 {
+		rings, stop := b.Changes().Listen()
+		n := number(t, a, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+			WHERE datname = current_database() AND query = 'LISTEN `+channel+`'`)
+		if n != 2 {
+			t.Fatalf("%d listen", n)
+		}
+		rung(t, rings)
+		stop()
+		until(t, "both listen again", func() bool {
+			return number(t, a, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query = 'LISTEN `+channel+`'`) == 2
+		})
+		until(t, "both are ready again", func() bool { return a.Ready() == nil && b.Ready() == nil })
+	}
+	rings, stop := b.Changes().Listen()
+	defer stop()
+	create(t, a, 1)
+	rung(t, rings)
+}
+
+func TestCountsAreRightHoweverManyWriteAtOnce(t *testing.T) {
+	t.Parallel()
+	a, b := newStores(t, Options{})
+	var group sync.WaitGroup
+	for worker := range 16 {
+		store := []*Store{a, b}[worker%2]
+		group.Go(func() {
+			for range 10 {
+				batch, err := store.Create(ctx, app.NewRuns{Kind: kind, Count: 5})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for i, run := range batch.Runs() {
+					if err := live(store, run, i); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	group.Wait()
+	if counts := checkCounts(t, a); counts != (app.Counts{160, 160, 160, 160, 160}) {
+		t.Errorf("they are %v", counts)
+	}
+	failures, err := a.Failures(ctx)
+	if ok(t, err); failures.Groups != 3 || failures.Runs != 160 {
+		t.Errorf("there are %d failures of %d runs", failures.Groups, failures.Runs)
+	}
+	var hours int64
+	for _, failure := range failures.Failures {
+		hours += failure.Hours[app.FailureHours-1] + failure.Hours[app.FailureHours-2]
+	}
+	if hours != 160 {
+		t.Errorf("by the hour there are %d", hours)
+	}
+}
+
+// live brings a run to one of the statuses.
+func live(store *Store, run app.ProcessRun, to int) error {
+	if app.Status(to) == app.Created {
+		return nil
+	}
+	started, err := store.Start(ctx, run)
+	if err != nil || app.Status(to) == app.Started {
+		return err
+	}
+	outcome := app.Outcome{Status: app.Status(to)}
+	if outcome.Status == app.Failed {
+		outcome.Error = []string{"paper jam", "out of ink", "no idea"}[rand.N(3)]
+	}
+	return store.Finish(ctx, started, outcome)
+}
+
+func TestTheIDsOfABatchAreConsecutiveHoweverManyAreMadeAtOnce(t *testing.T) {
+	t.Parallel()
+	a, b := newStores(t, Options{})
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	var all []int64
+	for worker := range 12 {
+		store := []*Store{a, b}[worker%2]
+		group.Go(func() {
+			for i := range 15 {
+				batch, err := store.Create(ctx, app.NewRuns{Kind: fmt.Sprint("kind ", worker, " ", i), Count: 1 + i})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				runs, _, err := store.Runs(ctx, app.Filter{Kind: batch.Kind}, 1<<60, 100)
+				if err != nil || len(runs) != batch.Count || runs[0].ID != batch.Last() || runs[batch.Count-1].ID != batch.First {
+					t.Errorf("of %+v there are %+v: %v", batch, runs, err)
+				}
+				mu.Lock()
+				for _, run := range batch.Runs() {
+					all = append(all, run.ID)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	if slices.Sort(all); len(slices.Compact(all)) != 12*15*16/2 {
+		t.Error("some ids were given twice")
+	}
+}
+
+func TestAKeyMakesOneBatchOnWhateverNodeItIsUsed(t *testing.T) {
+	t.Parallel()
+	a, b := newStores(t, Options{})
+	const keys, repeats = 8, 10
+	var answers [keys][repeats]app.Batch
+	var group sync.WaitGroup
+	for key := range keys {
+		for repeat := range repeats {
+			store := []*Store{a, b}[repeat%2]
+			group.Go(func() {
+				batch, err := store.Create(ctx, app.NewRuns{Kind: kind, Count: 3, Key: strconv.Itoa(key)})
+				if err != nil {
+					t.Error(err)
+				}
+				answers[key][repeat] = batch
+			})
+		}
+	}
+	group.Wait()
+	for _, same := range answers {
+		if len(slices.Compact(same[:])) != 1 {
+			t.Errorf("one request got several answers: %+v", same)
+		}
+	}
+	if n := number(t, a, "SELECT count(*) FROM process_runs"); n != keys*3 {
+		t.Errorf("%d runs were made", n)
+	}
+}
+
+func TestTwoThatDoOneActionDealWithNoRunTwice(t *testing.T) {
+	t.Parallel()
+	a, b := newStores(t, Options{})
+	const many = 700
+	create(t, a, many)
+	asked, err := a.Act(ctx, app.Action{Deed: app.DeedCancel}, "")
+	ok(t, err)
+	run := start(t, b, asked)
+	var group sync.WaitGroup
+	for _, store := range []*Store{a, b, a, b} {
+		group.Go(func() {
+			for {
+				state, err := store.Advance(ctx, run)
+				if err == nil && state.Over {
+					return
+				}
+				if err != nil && app.CodeOf(err) != app.CodeUnavailable { // another one was faster
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	state, err := a.Advance(ctx, run)
+	if ok(t, err); state.Done != many || state.Left != 0 {
+		t.Errorf("it has done %+v", state)
+	}
+	if counts := checkCounts(t, a); counts[app.Cancelled] != many {
+		t.Errorf("there are %v", counts)
+	}
+}
+
+func TestStatisticsOfAllNodesAreAddedUp(t *testing.T) {
+	t.Parallel()
+	a, b := newStores(t, Options{})
+	for i, run := range create(t, a, 20) {
+		store := []*Store{a, b}[i%2]
+		ok(t, store.Finish(ctx, start(t, store, run), app.Outcome{Status: app.Completed}))
+	}
+	want := app.Flow{Created: 20, Started: 20, Completed: 20}
+	for _, store := range []*Store{a, b} {
+		until(t, "all is added up", func() bool {
+			stats, err := store.Statistics(ctx)
+			ok(t, err)
+			return app.Sum(stats.Recent.Flows) == want && app.Sum(stats.Day.Flows) == want && stats.Recent.Kinds[0].Works.Count == 20
+		})
+	}
+}

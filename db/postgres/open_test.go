@@ -1,0 +1,176 @@
+package postgres
+
+import (
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"runboard/app"
+	"runboard/db/pgtest"
+)
+
+// refusal opens a database that must be refused, and returns what its one line says.
+func refusal(t *testing.T, address string) string {
+	t.Helper()
+	store, err := Open(ctx, Options{URL: address, Log: slog.New(slog.DiscardHandler)})
+	if err == nil {
+		ok(t, store.Close())
+		t.Fatal("it was opened")
+	}
+	line := err.Error()
+	if !strings.HasPrefix(line, "the database ") || strings.ContainsRune(line, '\n') || strings.Contains(line, "secret") {
+		t.Fatalf("this should be one line without a password: %q", line)
+	}
+	return line
+}
+
+// through executes something in a database.
+func through(t *testing.T, address, text string) {
+	t.Helper()
+	conn, err := pgx.Connect(ctx, address)
+	ok(t, err)
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, text)
+	ok(t, err)
+}
+
+// tables is how many tables a database has.
+func tables(t *testing.T, address string) (n int) {
+	t.Helper()
+	conn, err := pgx.Connect(ctx, address)
+	ok(t, err)
+	defer conn.Close(ctx)
+	ok(t, conn.QueryRow(ctx, "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')").Scan(&n))
+	return n
+}
+
+// as is the same address for another user, with a password.
+func as(t *testing.T, address, user string) string {
+	t.Helper()
+	parsed, err := url.Parse(address)
+	ok(t, err)
+	parsed.User = url.UserPassword(user, "secret")
+	return parsed.String()
+}
+
+func TestADatabaseThatCannotBeUsedIsRefusedInOneLine(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		address func(t *testing.T) string
+		says    string
+		tables  int
+	}{
+		"a newer schema": {func(t *testing.T) string {
+			address := newURL(t)
+			through(t, address, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)")
+			return address
+		}, "was made by a newer version of Runboard (schema 99, this one knows 2)", -1},
+		"no permission": {func(t *testing.T) string {
+			address := pgtest.URL(t)
+			user := "nobody_" + pgtest.Name(address)
+			through(t, address, "CREATE ROLE "+user+" LOGIN")
+			t.Cleanup(func() { through(t, address, "DROP OWNED BY "+user+"; DROP ROLE "+user) })
+			return as(t, address, user)
+		}, "permission denied", 0},
+		"no such user": {func(t *testing.T) string { return as(t, pgtest.URL(t), "who") }, "cannot be reached", 0},
+		"no such database": {func(t *testing.T) string {
+			return strings.Replace(newURL(t), "runboard_test", "runboard_none", 1)
+		}, "does not exist", -1},
+		"no such server":  {func(*testing.T) string { return "postgres://me:secret@127.0.0.1:1/runs" }, "cannot be reached", -1},
+		"no such address": {func(*testing.T) string { return "postgres://me:secret@host:x/runs" }, "its address is not like", -1},
+		"another encoding": {func(t *testing.T) string {
+			address := newURL(t)
+			name := pgtest.Name(address) + "_latin"
+			through(t, address, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+			t.Cleanup(func() { through(t, address, "DROP DATABASE "+name+" WITH (FORCE)") })
+			return strings.Replace(address, pgtest.Name(address), name, 1)
+		}, "its encoding is LATIN1 and must be UTF8", 0},
+		"one that may only be read": {func(t *testing.T) string {
+			address := pgtest.URL(t)
+			through(t, address, "ALTER DATABASE "+pgtest.Name(address)+" SET default_transaction_read_only = on")
+			return address
+		}, "cannot be migrated", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			address := test.address(t)
+			if line := refusal(t, address); !strings.Contains(line, test.says) {
+				t.Errorf("it says %q", line)
+			}
+			if test.tables == 0 && !strings.Contains(address, "who:") {
+				address = as(t, address, "postgres")
+				if n := tables(t, address); n != 0 {
+					t.Errorf("%d tables were made", n)
+				}
+			}
+		})
+	}
+}
+
+func TestNodesThatStartAtOnceMigrateOnce(t *testing.T) {
+	t.Parallel()
+	address := pgtest.URL(t)
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			store, err := Open(ctx, Options{URL: address, MaxConns: 3, Log: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := store.Create(ctx, app.NewRuns{Kind: kind, Count: 1}); err != nil {
+				t.Error(err)
+			}
+			if err := store.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	store := openStore(t, Options{URL: address})
+	if counts := checkCounts(t, store); counts != (app.Counts{app.Created: 4}) {
+		t.Errorf("there are %v", counts)
+	}
+	if n := number(t, store, "SELECT count(DISTINCT id) FROM nodes"); n != 5 {
+		t.Errorf("there were %d nodes", n)
+	}
+}
+
+func TestAfterCloseNothingIsTaken(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	run := create(t, store, 1)[0]
+	for range 2 {
+		ok(t, store.Close())
+	}
+	_, err := store.Create(ctx, app.NewRuns{Kind: kind, Count: 1})
+	wantCode(t, err, app.CodeUnavailable)
+	_, err = store.Start(ctx, run)
+	wantCode(t, err, app.CodeUnavailable)
+	_, err = store.Page(ctx, app.Query{})
+	wantCode(t, err, app.CodeUnavailable)
+	wantCode(t, store.Ready(), app.CodeUnavailable)
+}
+
+func TestNamesAreInTheOrderOfTheirBytesWhateverTheLanguage(t *testing.T) {
+	t.Parallel()
+	address := newURL(t)
+	name := pgtest.Name(address) + "_icu"
+	through(t, address, fmt.Sprintf("CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en' LOCALE 'C'", name))
+	t.Cleanup(func() { through(t, address, "DROP DATABASE "+name+" WITH (FORCE)") })
+	store := openStore(t, Options{URL: strings.Replace(address, pgtest.Name(address), name, 1), Kinds: []string{}})
+	for _, kind := range []string{"ant", "Bee", "Zoo", "übel"} {
+		_, err := store.Create(ctx, app.NewRuns{Kind: kind, Count: 1})
+		ok(t, err)
+	}
+	page, err := store.Page(ctx, app.Query{})
+	ok(t, err)
+	if want := (app.UnservedKinds{{Kind: "Bee", Runs: 1}, {Kind: "Zoo", Runs: 1}, {Kind: "ant", Runs: 1}}); page.Unserved != want {
+		t.Errorf("they are %v", page.Unserved)
+	}
+}

@@ -1,0 +1,153 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/jmoiron/sqlx"
+
+	"runboard/app"
+	"runboard/db/rows"
+)
+
+// explaining has the server say of everything that is read how much it looked at.
+type explaining struct {
+	*sqlx.Conn
+	t testing.TB
+	// blocks is how many pages of memory or disk were looked at, of 8 KB each.
+	blocks int
+	plans  []string
+}
+
+func (e *explaining) QueryxContext(ctx context.Context, text string, args ...any) (*sqlx.Rows, error) {
+	e.explain(ctx, text, args...)
+	return e.Conn.QueryxContext(ctx, text, args...)
+}
+
+func (e *explaining) QueryRowxContext(ctx context.Context, text string, args ...any) *sqlx.Row {
+	e.explain(ctx, text, args...)
+	return e.Conn.QueryRowxContext(ctx, text, args...)
+}
+
+func (e *explaining) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	e.explain(ctx, text, args...)
+	return e.Conn.QueryContext(ctx, text, args...)
+}
+
+func (e *explaining) explain(ctx context.Context, text string, args ...any) {
+	e.t.Helper()
+	if strings.HasPrefix(text, "EXPLAIN") {
+		return // which only asks
+	}
+	var lines []string
+	ok(e.t, e.SelectContext(ctx, &lines, "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) "+text, args...))
+	plan := strings.Join(lines, "\n")
+	if looked := buffers.FindStringSubmatch(plan); looked != nil { // those of the first line are all
+		hit, _ := strconv.Atoi(looked[1])
+		read, _ := strconv.Atoi(looked[2])
+		e.blocks += hit + read
+	}
+	e.plans = append(e.plans, text, plan)
+}
+
+var buffers = regexp.MustCompile(`Buffers: shared(?: hit=(\d+))?(?: read=(\d+))?`)
+
+// looksAt is how many blocks are looked at by what f asks of a store.
+func looksAt(t testing.TB, store *Store, f func(rows.Board) error) *explaining {
+	t.Helper()
+	e := &explaining{t: t}
+	board := store.board()
+	board.Read = func(ctx context.Context, f func(context.Context, rows.Reader) error) error {
+		return store.readFrom(ctx, func(ctx context.Context, from rows.Reader) error {
+			e.Conn = from.(*sqlx.Conn)
+			return f(ctx, e)
+		})
+	}
+	ok(t, f(board))
+	return e
+}
+
+// filled is a store with so many runs, most of which are completed and of one kind. Those that are not are the oldest: the
+// worst case for whoever goes through all from the newest on. What the planner knows of them is from before they changed.
+func filled(t testing.TB, n int) *Store {
+	t.Helper()
+	store := newStore(t, Options{Kinds: []string{kind}})
+	execute(t, store, "SELECT take_run_ids($1)", n)
+	execute(t, store, `INSERT INTO process_runs (id, kind, status, version, attempt, crashes, claim, error, created_at, updated_at, started_at, finished_at, job)
+		SELECT i, 'simulated', CASE WHEN i % 3 = 0 THEN 3 ELSE 2 END, 3, 1, 0, 1, '', 1700000000000 + i, 1700000000000 + i, 1700000000000 + i, 1700000000000 + i, 0
+		FROM generate_series(1, $1::int) AS i`, n)
+	execute(t, store, `INSERT INTO run_texts SELECT i, 0, array_to_tsvector(ARRAY['exit', 'status', 'w' || i % 1000, CASE WHEN i < 9 THEN 'needle' ELSE 'hay' END])
+		FROM generate_series(1, $1::int) AS i`, n)
+	execute(t, store, "VACUUM ANALYZE process_runs")
+	execute(t, store, "VACUUM ANALYZE run_texts")
+	execute(t, store, `INSERT INTO failure_patterns (kind, pattern, example, first_at) VALUES ('simulated', 'x', 'x', 1)`)
+	execute(t, store, `UPDATE process_runs SET kind = 'rare', status = id % 5 WHERE id <= 20`)
+	execute(t, store, `UPDATE process_runs SET failure = 1 WHERE id <= 20 AND status = 3`)
+	execute(t, store, `UPDATE process_runs SET status = 2 WHERE id > 20 AND status = 3`)
+	return store
+}
+
+func TestWhatIsReadIsFoundByIndexesHoweverManyRunsThereAre(t *testing.T) {
+	t.Parallel()
+	const many = 200_000
+	store := filled(t, many)
+	var filters []app.Filter
+	for _, kind := range []string{"", kind, "rare", "none"} {
+		filters = append(filters, app.Filter{Kind: kind})
+		for _, status := range app.Statuses() {
+			filters = append(filters, app.Filter{Kind: kind, Filtered: true, Status: status})
+		}
+	}
+	filters = append(filters, app.Filter{Failure: 1}, app.Filter{Failure: 2}, app.Filter{Since: app.At(rows.FromMillis(1700000000000 + many/2))})
+	for _, filter := range filters {
+		for _, query := range []app.Query{{}, app.Query{}.To(app.Before, many/2), app.Query{}.To(app.After, many/2), app.Query{}.To(app.After, 0)} {
+			query.Filter = filter
+			page := func(board rows.Board) error { _, err := board.Page(ctx, query); return err }
+			looksAt(t, store, page) // the first one also finds what was there before it changed, and marks it
+			e := looksAt(t, store, page)
+			// Up to 10,001 matches are counted, which takes most of it. All runs are more than 5,000 blocks, and an index 1,000.
+			if e.blocks > 2500 {
+				t.Errorf("for %+v it looks at %d blocks: %s", query, e.blocks, strings.Join(e.plans, "\n"))
+			}
+		}
+	}
+}
+
+func TestOtherPagesAreReadByIndexesToo(t *testing.T) {
+	t.Parallel()
+	const many = 200_000
+	store := filled(t, many)
+	for name, ask := range map[string]func(rows.Board) error{
+		"a run":                 func(b rows.Board) error { _, err := b.Run(ctx, many/2); return err },
+		"one that is started":   func(b rows.Board) error { _, err := b.Run(ctx, 1); return err },
+		"marks":                 func(b rows.Board) error { _, err := b.Marks(ctx, []int64{1, 2, many / 2, many}); return err },
+		"statistics":            func(b rows.Board) error { _, err := b.Statistics(ctx); return err },
+		"failures":              func(b rows.Board) error { _, err := b.Failures(ctx); return err },
+		"what an action is for": func(b rows.Board) error { _, err := b.Foresee(ctx, app.Action{IDs: []int64{1, 2, 3}}); return err },
+		"a rare word": func(b rows.Board) error {
+			_, err := b.Page(ctx, app.Query{Filter: app.Filter{Text: "needle"}})
+			return err
+		},
+		"old runs": func(b rows.Board) error {
+			_, err := b.Prune(ctx, rows.Keep{Max: math.MaxInt64 - 1, Finished: math.MaxInt64}, nil)
+			return err
+		},
+	} {
+		looksAt(t, store, ask)
+		if e := looksAt(t, store, ask); e.blocks > 600 {
+			t.Errorf("for %s it looks at %d blocks: %s", name, e.blocks, strings.Join(e.plans, "\n"))
+		}
+	}
+	common := looksAt(t, store, func(b rows.Board) error {
+		_, err := b.Page(ctx, app.Query{Filter: app.Filter{Text: "exit status"}})
+		return err
+	})
+	if common.blocks > 30_000 {
+		t.Errorf("for words that all have it looks at %d blocks: %s", common.blocks, strings.Join(common.plans, "\n"))
+	}
+}

@@ -1,0 +1,56 @@
+package postgres
+
+import (
+	"strings"
+	"testing"
+
+	"runboard/app"
+	"runboard/db/pgtest"
+)
+
+func TestAStoreSurvivesARestartOfItsServer(t *testing.T) {
+	t.Parallel()
+	cluster := pgtest.Start(t)
+	address := cluster.URL()
+	store, other := openStore(t, Options{URL: address}), openStore(t, Options{URL: address})
+	run := start(t, store, create(t, store, 3)[0])
+	for range 2 {
+		rings, stop := other.Changes().Listen()
+		cluster.Stop()
+		until(t, "it says that it is not ready, although nobody has asked for anything", func() bool { return store.Ready() != nil })
+		_, err := store.Create(ctx, app.NewRuns{Kind: kind, Count: 1})
+		tellsNothing(t, err)
+		tellsNothing(t, store.Finish(ctx, run, app.Outcome{Status: app.Completed}))
+		_, err = store.Page(ctx, app.Query{})
+		tellsNothing(t, err)
+		tellsNothing(t, store.Ready())
+		cluster.Restart()
+		until(t, "it is ready again", func() bool { return store.Ready() == nil && other.Ready() == nil })
+		rung(t, rings)
+		stop()
+		if got := get(t, store, run.ID); got != run {
+			t.Errorf("a run that was committed is %+v", got)
+		}
+	}
+	ok(t, store.Finish(ctx, run, app.Outcome{Status: app.Completed}))
+	if counts := checkCounts(t, store); counts != (app.Counts{app.Created: 2, app.Completed: 1}) {
+		t.Errorf("there are %v", counts)
+	}
+	until(t, "what happened before is in the statistics", func() bool {
+		stats, err := store.Statistics(ctx)
+		ok(t, err)
+		return app.Sum(stats.Day.Flows) == app.Flow{Created: 3, Started: 1, Completed: 1}
+	})
+}
+
+// tellsNothing fails unless people are told to try again later, and nothing of what lies beneath.
+func tellsNothing(t *testing.T, err error) {
+	t.Helper()
+	wantCode(t, err, app.CodeUnavailable)
+	message := err.(*app.Error).Message
+	for _, word := range []string{"postgres", "SQLSTATE", "connect", "/tmp", "EOF"} {
+		if strings.Contains(message, word) {
+			t.Errorf("people are told: %s", message)
+		}
+	}
+}

@@ -1,0 +1,221 @@
+package postgres
+
+import (
+	"testing"
+	"time"
+
+	"runboard/app"
+)
+
+// job is a row of River's.
+type job struct {
+	ID          int64
+	Kind        string
+	Queue       string
+	State       string
+	Priority    int
+	Args        string
+	ScheduledAt time.Time `db:"scheduled_at"`
+}
+
+// jobOf returns the job of a run.
+func jobOf(t testing.TB, store *Store, run int64) (found job) {
+	t.Helper()
+	ok(t, store.db.GetContext(ctx, &found, `SELECT id, kind, queue, state, priority, args::text, scheduled_at FROM river_job
+		WHERE id = (SELECT job FROM process_runs WHERE id = $1)`, run))
+	return found
+}
+
+func TestEachRunThatComesToWaitGetsAJob(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	runs := create(t, store, 300)
+	for _, run := range []app.ProcessRun{runs[0], runs[299]} {
+		got := jobOf(t, store, run.ID)
+		if got.Kind != (app.Job{Work: kind}).Kind() || got.Queue != app.RunsQueue || got.State != "available" {
+			t.Errorf("its job is %+v", got)
+		}
+		if assigned, err := store.Assigned(ctx, run.ID, got.ID); err != nil || assigned != run {
+			t.Errorf("the job is for %+v: %v", assigned, err)
+		}
+	}
+	if n := number(t, store, `SELECT count(*) FROM process_runs JOIN river_job ON river_job.id = job AND (args->>'run')::bigint = process_runs.id`); n != 300 {
+		t.Errorf("%d have jobs", n)
+	}
+	first := jobOf(t, store, runs[0].ID)
+	started := start(t, store, runs[0])
+	ok(t, store.GiveBack(ctx, started))
+	second := jobOf(t, store, runs[0].ID)
+	if second.ID == first.ID || second.State != "available" || second.Priority >= first.Priority {
+		t.Errorf("given back, its job is %+v after %+v", second, first)
+	}
+	_, err := store.Assigned(ctx, runs[0].ID, first.ID)
+	wantCode(t, err, app.CodeConflict)
+	_, err = store.Assigned(ctx, 9999, first.ID)
+	wantCode(t, err, app.CodeNotFound)
+	due := time.Now().Add(time.Hour).Truncate(time.Millisecond)
+	ok(t, store.Finish(ctx, start(t, store, get(t, store, runs[0].ID)), app.Outcome{Status: app.Created, RetryAt: due}))
+	if third := jobOf(t, store, runs[0].ID); third.State != "scheduled" || !third.ScheduledAt.Equal(due) {
+		t.Errorf("to be tried again at %s, its job is %+v", due, third)
+	}
+}
+
+func TestAJobGoesTheWayOfItsRun(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	runs := create(t, store, 2)
+	_, err := store.Cancel(ctx, runs[0].ID)
+	ok(t, err)
+	cancelled := jobOf(t, store, runs[0].ID)
+	if cancelled.State != "cancelled" {
+		t.Errorf("of a run that is cancelled the job is %+v", cancelled)
+	}
+	_, err = store.Assigned(ctx, runs[0].ID, cancelled.ID)
+	wantCode(t, err, app.CodeConflict)
+	_, err = store.Retry(ctx, runs[0].ID)
+	ok(t, err)
+	if retried := jobOf(t, store, runs[0].ID); retried.ID == cancelled.ID || retried.State != "available" {
+		t.Errorf("tried again, it is %+v", retried)
+	}
+	working := jobOf(t, store, start(t, store, runs[1]).ID)
+	execute(t, store, "UPDATE river_job SET state = 'running', attempted_at = now() WHERE id = $1", working.ID)
+	_, err = store.Cancel(ctx, runs[1].ID)
+	ok(t, err)
+	if asked := number(t, store, "SELECT count(*) FROM river_job WHERE id = $1 AND metadata ? 'cancel_attempted_at'", working.ID); asked != 1 {
+		t.Error("whoever works on it is not told to stop")
+	}
+	action, err := store.Act(ctx, app.Action{Deed: app.DeedRetry}, "")
+	ok(t, err)
+	if got := jobOf(t, store, action.ID); got.Queue != app.ActionsQueue {
+		t.Errorf("of an action the job is %+v", got)
+	}
+}
+
+func TestARunWhoseWorkerIsLostIsRecovered(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{MaxCrashes: 2})
+	run := start(t, store, create(t, store, 1)[0])
+	ok(t, store.Recover(ctx, run))
+	wantCode(t, store.Recover(ctx, run), app.CodeConflict)
+	again := get(t, store, run.ID)
+	if again.Status != app.Created || again.Crashes != 1 || again.Attempt != 0 || jobOf(t, store, run.ID).Queue != app.SuspectsQueue {
+		t.Errorf("it is %+v with the job %+v", again, jobOf(t, store, run.ID))
+	}
+	wantCode(t, store.Finish(ctx, run, app.Outcome{Status: app.Completed}), app.CodeConflict) // of whoever was lost
+	second := start(t, store, again)
+	wantCode(t, store.Finish(ctx, run, app.Outcome{Status: app.Completed}), app.CodeConflict)
+	ok(t, store.Recover(ctx, second))
+	if got := get(t, store, run.ID); got.Status != app.Failed || got.Failure == 0 || got.Crashes != 2 {
+		t.Errorf("it is %+v", got)
+	}
+	asked := start(t, store, create(t, store, 1)[0])
+	_, err := store.Cancel(ctx, asked.ID)
+	ok(t, err)
+	ok(t, store.Recover(ctx, asked))
+	if got := get(t, store, asked.ID); got.Status != app.Cancelled {
+		t.Errorf("one that was asked to stop is %+v", got)
+	}
+	checkCounts(t, store)
+}
+
+func TestRunsWhoseJobsAreOverAreMended(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	runs := create(t, store, 6)
+	for _, i := range []int{2, 3, 4} {
+		runs[i] = start(t, store, runs[i])
+	}
+	over := func(run app.ProcessRun) {
+		execute(t, store, "UPDATE river_job SET state = 'discarded', finalized_at = now() WHERE id = $1", jobOf(t, store, run.ID).ID)
+	}
+	gone := func(run app.ProcessRun) {
+		execute(t, store, "DELETE FROM river_job WHERE id = $1", jobOf(t, store, run.ID).ID)
+	}
+	over(runs[0])
+	gone(runs[1])
+	over(runs[2])
+	gone(runs[3])
+	other := start(t, store, runs[5]) // for an older job than its newest one
+	before := jobOf(t, store, other.ID).ID
+	execute(t, store, "INSERT INTO river_job (kind, args, max_attempts, state, finalized_at) SELECT kind, args, 9, 'completed', now() FROM river_job WHERE id = $1", before)
+	execute(t, store, "UPDATE process_runs SET job = (SELECT max(id) FROM river_job) WHERE id = $1", other.ID)
+	if n, err := store.Mend(ctx); err != nil || n != 4 {
+		t.Errorf("%d are mended: %v", n, err)
+	}
+	for i, crashes := range []int{0, 0, 1, 1} {
+		if got := get(t, store, runs[i].ID); got.Status != app.Created || got.Crashes != crashes || jobOf(t, store, got.ID).State != "available" {
+			t.Errorf("run %d is %+v", i, got)
+		}
+	}
+	if got := get(t, store, runs[4].ID); got != runs[4] {
+		t.Errorf("one that is worked on is %+v", got)
+	}
+	if got := get(t, store, other.ID); got != other {
+		t.Errorf("one that is worked on for an older job is %+v", got)
+	}
+	if n, err := store.Mend(ctx); err != nil || n != 0 {
+		t.Errorf("then %d are mended: %v", n, err)
+	}
+}
+
+func TestKindsAreServedWhileSomebodySaysSo(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	a, b := newStores(t, Options{Kinds: []string{}, Now: clock.now})
+	create(t, a, 3)
+	unserved := func() app.UnservedKinds {
+		page, err := a.Page(ctx, app.Query{})
+		ok(t, err)
+		return page.Unserved
+	}
+	nobody := app.UnservedKinds{{Kind: kind, Runs: 3}}
+	if got := unserved(); got != nobody {
+		t.Errorf("at first it is %v", got)
+	}
+	ok(t, b.Serve(ctx, []string{"other", kind}))
+	if got := unserved(); got != (app.UnservedKinds{}) {
+		t.Errorf("when somebody says so it is %v", got)
+	}
+	clock.advance(servedFor)
+	if got := unserved(); got != nobody {
+		t.Errorf("later it is %v", got)
+	}
+}
+
+func TestOldRunsAreDroppedWithAllThatBelongsToThem(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	store := newStore(t, Options{KeepFinished: time.Hour, KeepMax: 20, Now: clock.now})
+	runs := create(t, store, 60)
+	for _, run := range runs[:50] {
+		run = start(t, store, run)
+		ok(t, store.Report(ctx, run, app.Report{Lines: []app.LogLine{{Text: "needle\n"}}}))
+		ok(t, store.Finish(ctx, run, app.Outcome{Status: app.Failed, Error: "no luck"}))
+	}
+	if n, err := store.PruneSome(ctx); n != 30 || err != nil {
+		t.Errorf("of too many %d are dropped: %v", n, err)
+	}
+	if got := get(t, store, runs[30].ID); got.Status != app.Failed {
+		t.Errorf("the oldest that is kept is %+v", got)
+	}
+	clock.advance(time.Hour + time.Millisecond)
+	if n, err := store.PruneSome(ctx); n != 20 || err != nil {
+		t.Errorf("of old ones %d are dropped: %v", n, err)
+	}
+	for table, want := range map[string]int64{"process_runs": 10, "run_events": 0, "run_logs": 0, "run_texts": 0, "failure_patterns": 1} {
+		if n := number(t, store, "SELECT count(*) FROM "+table); n != want {
+			t.Errorf("%s has %d rows", table, n)
+		}
+	}
+	if counts := checkCounts(t, store); counts.Total() != 10 {
+		t.Errorf("the counts are %v", counts)
+	}
+	clock.advance(25 * time.Hour)
+	_, err := store.PruneSome(ctx)
+	ok(t, err)
+	for _, table := range []string{"failure_patterns", "failure_counts", "failure_hour_counts"} {
+		if n := number(t, store, "SELECT count(*) FROM "+table); n != 0 {
+			t.Errorf("%s has %d rows", table, n)
+		}
+	}
+}
