@@ -187,11 +187,15 @@ func (b *bench) startTime(path string) (float64, error) {
 func (b *bench) memory() (string, error) {
 	rows := [][]string{{"", "measured", "to reach"}}
 	add := func(what, measured, reach string) { rows = append(rows, []string{what, measured, reach}) }
-	socket, err := b.socketMemory()
-	if err != nil {
-		return "", err
+	var sockets samples
+	for range b.rounds {
+		each, err := b.socketMemory()
+		if err != nil {
+			return "", err
+		}
+		sockets = append(sockets, sample{"each": each})
 	}
-	add("each of 10,000 idle sockets on the list", group(socket, 1)+" KB", "12 KB")
+	add("each of 10,000 idle sockets on the list", fmt.Sprintf("%s KB (%s)", group(sockets.median("each"), 1), sockets.spread("each", 1)), "12 KB")
 	for _, one := range []struct {
 		what, reach  string
 		rows, status int
