@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -94,4 +95,34 @@ func TestAPingIsAnsweredWithWhatItSays(t *testing.T) {
 	case <-time.After(30 * time.Second):
 		t.Error("there is no answer")
 	}
+}
+
+// BenchmarkOffer offers one frame after the other to a thousand sockets, each when all have read the one before.
+func BenchmarkOffer(b *testing.B) {
+	const sockets = 1000
+	frame, read := bytes.Repeat([]byte("x"), 1000), sync.WaitGroup{}
+	conns := make([]*lineConn, sockets)
+	for i := range conns {
+		var client net.Conn
+		conns[i], client = connected(b)
+		go func() {
+			for buffer := make([]byte, len(frame)); ; read.Done() {
+				if _, err := io.ReadFull(client, buffer); err != nil {
+					return
+				}
+			}
+		}()
+	}
+	var o offer
+	b.ReportAllocs()
+	for b.Loop() {
+		read.Add(sockets)
+		for _, conn := range conns {
+			if rest, err := conn.offer(frame, &o); rest != nil || err != nil {
+				b.Fatal(len(rest), err)
+			}
+		}
+		read.Wait()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/sockets, "ns/delivery")
 }
