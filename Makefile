@@ -76,9 +76,11 @@ soak: $(ASSETS)
 	go test $(TAGS) -count=1 -v -timeout 0 -run 'Crashes|MixedLoad' -crash-rounds 100 -soak $(SOAK) -soak-sockets 2000 .
 
 # The board beside its peers and beside what the ground allows, into bench/RESULTS.md. It installs PostgreSQL and Redis
-# where they are missing and that is possible. make bench PART=queue is one part: see the list in bench/main.go.
+# (and Rails, for an example) where they are missing and that is possible. make bench PART=queue is one part, PART=queue,pickup are
+# two: see the list in bench/main.go. ROUNDS=1 is a quick try, which changes RESULTS.md all the same.
+ROUNDS := 3
 bench: $(ASSETS) browser
-	cd bench && go build $(TAGS) -o ../bin/bench . && ../bin/bench $(if $(PART),-only $(PART))
+	cd bench && go build $(TAGS) -o ../bin/bench . && ../bin/bench -rounds $(ROUNDS) $(if $(PART),-only $(PART))
 
 # The browser of the browser tests. CHROMIUM names another one.
 browser:

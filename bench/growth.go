@@ -65,14 +65,16 @@ var idle = []string{"--workers=1", "--delay-min=1h", "--delay-max=1h", "--max-pe
 const completed, waiting = 2, 0
 
 func (b *bench) growth() (string, error) {
-	all := make([]samples, len(growthSizes))
+	all, paths := make([]samples, len(growthSizes)), make([]string, len(growthSizes))
+	var err error
 	for i, rows := range growthSizes {
-		path, err := b.filled(rows, completed)
-		if err != nil {
+		if paths[i], err = b.filled(rows, completed); err != nil {
 			return "", err
 		}
-		for range b.rounds {
-			one, err := b.growthRound(path, rows)
+	}
+	for range b.rounds {
+		for i, rows := range growthSizes {
+			one, err := b.growthRound(paths[i], rows)
 			if err != nil {
 				return "", err
 			}
@@ -88,11 +90,11 @@ func (b *bench) growth() (string, error) {
 	for _, name := range slices.Sorted(maps.Keys(all[0][0])) {
 		row := []string{name}
 		for _, one := range all {
-			row = append(row, group(one.median(name), 2))
+			row = append(row, fmt.Sprintf("%s (%s)", group(one.median(name), 2), one.spread(name, 2)))
 		}
 		lines = append(lines, append(row, group(all[len(all)-1].median(name)/all[0].median(name), 2)))
 	}
-	return fmt.Sprintf("The same on databases with more and more finished rows. To reach: no more than 1.2 times.\n\n%s", table(lines)), nil
+	return fmt.Sprintf("The same on databases with more and more finished rows, in turn; in brackets the lowest and the highest round. To reach: no more than 1.2 times.\n\n%s", table(lines)), nil
 }
 
 func (b *bench) growthRound(path string, rows int) (sample, error) {
@@ -185,11 +187,15 @@ func (b *bench) startTime(path string) (float64, error) {
 func (b *bench) memory() (string, error) {
 	rows := [][]string{{"", "measured", "to reach"}}
 	add := func(what, measured, reach string) { rows = append(rows, []string{what, measured, reach}) }
-	socket, err := b.socketMemory()
-	if err != nil {
-		return "", err
+	var sockets samples
+	for range b.rounds {
+		each, err := b.socketMemory()
+		if err != nil {
+			return "", err
+		}
+		sockets = append(sockets, sample{"each": each})
 	}
-	add("each of 10,000 idle sockets on the list", group(socket, 1)+" KB", "12 KB")
+	add("each of 10,000 idle sockets on the list", fmt.Sprintf("%s KB (%s)", group(sockets.median("each"), 1), sockets.spread("each", 1)), "12 KB")
 	for _, one := range []struct {
 		what, reach  string
 		rows, status int

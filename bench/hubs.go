@@ -10,9 +10,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/centrifugal/centrifuge"
 	"github.com/gorilla/websocket"
@@ -56,12 +59,28 @@ func hubChild(input *json.Decoder) (sample, error) {
 		message, _ := io.ReadAll(r.Body)
 		h.publish(message)
 	})
+	mux.HandleFunc("/storm", func(_ http.ResponseWriter, r *http.Request) { storm(h, r.URL.Query()) })
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	fmt.Fprintf(os.Stderr, "listening on http://%s\n", listener.Addr())
 	return nil, http.Serve(listener, mux)
+}
+
+// storm publishes that many messages a second, each with the time when it should have left, until the milliseconds are over.
+func storm(h hub, asked url.Values) {
+	pace, _ := strconv.Atoi(asked.Get("pace"))
+	lasting, _ := strconv.Atoi(asked.Get("ms"))
+	began := time.Now()
+	for i := range pace * lasting / 1000 {
+		due := began.Add(time.Duration(i) * time.Second / time.Duration(pace))
+		time.Sleep(time.Until(due))
+		h.publish(fmt.Appendf(nil, `<td data-at="%d">%0*d</td>`, due.UnixMilli(), stormCell, i))
+		if time.Since(began).Milliseconds() > int64(lasting) {
+			return
+		}
+	}
 }
 
 // framed is a message as it goes over the wire.

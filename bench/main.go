@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -126,6 +127,22 @@ func replaceSection(path string, p part, section string) error {
 		}
 	}
 	return os.WriteFile(path, []byte(out.String()), 0o644)
+}
+
+// readme has a table of the few figures that somebody who uses the program cares about.
+const readme = "../README.md"
+
+// tell puts a figure into its row of the table in the README.
+func tell(what, figure string) error {
+	text, err := os.ReadFile(readme)
+	if err != nil {
+		return err
+	}
+	row := regexp.MustCompile(`(?m)^\| ` + regexp.QuoteMeta(what) + ` \|.*$`)
+	if !row.Match(text) {
+		return fmt.Errorf("%s has no row %q", readme, what)
+	}
+	return os.WriteFile(readme, row.ReplaceAllLiteral(text, []byte("| "+what+" | "+figure+" |")), 0o644)
 }
 
 const heading = `# What was measured

@@ -150,24 +150,27 @@ func (b *bench) takeTurns(job string) (map[string]samples, error) {
 		return nil, err
 	}
 	all := map[string]samples{}
-	for round := range b.rounds {
+	for range b.rounds {
 		for _, c := range contenders {
-			dir := fmt.Sprintf("%s/%s-%d", b.dir, job, round)
-			if err := os.MkdirAll(dir, 0o755); err != nil {
-				return nil, err
-			}
-			measured, err := inChild(job, childSettings{c.Name, dir, at})
+			measured, err := b.childRound(job, c, at)
 			if err != nil {
 				return nil, err
 			}
 			fmt.Fprintf(os.Stderr, "%s: %v\n", c.Name, measured)
 			all[c.Name] = append(all[c.Name], measured)
-			if err := os.RemoveAll(dir); err != nil {
-				return nil, err
-			}
 		}
 	}
 	return all, nil
+}
+
+// childRound measures one in a process and a directory of its own.
+func (b *bench) childRound(job string, c contender, at addresses) (sample, error) {
+	dir, err := os.MkdirTemp(b.dir, job)
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	return inChild(job, childSettings{c.Name, dir, at})
 }
 
 func (b *bench) queues() (string, error) {
@@ -186,6 +189,9 @@ func (b *bench) queues() (string, error) {
 			group(one.median("rate")/ours, 2), group(one.median("cpu"), 0)})
 	}
 	limit := all[contenders[2].Name].median("rate")
+	if err := tell("Runs that do nothing, each step committed", fmt.Sprintf("%s a second, %.1f times the fastest of its peers", group(ours, 0), ours/best)); err != nil {
+		return "", err
+	}
 	return fmt.Sprintf("%d workers, runs that do nothing, added in calls of %d, from the first call until all are done and that is kept. "+
 		"Servers' processor time is in it.\n\n%s\nOf the limit: %.2f (to reach: 0.6). Of the best peer: %.1f times (to reach: 4).\n%s",
 		queueWorkers, queueCall, table(rows), ours/limit, ours/best, versions()), nil
@@ -200,6 +206,11 @@ func (b *bench) pickups() (string, error) {
 	for _, c := range contenders {
 		one := all[c.Name]
 		rows = append(rows, []string{c.Name, c.Kept, group(one.median("p50"), 2), group(one.median("p99"), 2), one.spread("p50", 2)})
+	}
+	ours := all[contenders[0].Name]
+	err = tell("From the call to the first line of your work, committed twice", fmt.Sprintf("%.1f ms, for 99 of 100 at most %.1f ms", ours.median("p50"), ours.median("p99")))
+	if err != nil {
+		return "", err
 	}
 	return fmt.Sprintf("%d workers, one run at a time on an idle queue, %d of them a round, from the call to the first line of the work "+
 		"(to reach: p50 1 ms, p99 3 ms).\n\n%s%s", pickupWorkers, pickupRuns, table(rows), versions()), nil

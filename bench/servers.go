@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -49,6 +50,13 @@ func (s *servers) stop() {
 		_ = process.Process.Signal(syscall.SIGINT)
 		_ = process.Wait()
 	}
+}
+
+// end stops one of them.
+func (s *servers) end(process *exec.Cmd) {
+	s.processes = slices.DeleteFunc(s.processes, func(one *exec.Cmd) bool { return one == process })
+	_ = process.Process.Signal(syscall.SIGINT)
+	_ = process.Wait()
 }
 
 // installed is the directory with PostgreSQL's programs.

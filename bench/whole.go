@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,27 +18,53 @@ const (
 
 // wholePath measures from the first request to the frame that shows the last run done.
 func (b *bench) wholePath() (string, error) {
-	var all samples
-	for range b.rounds {
-		one, err := b.wholeRound()
-		if err != nil {
-			return "", err
-		}
-		all = append(all, one)
-	}
-	rows := [][]string{
-		{"", "runs/s", "spread", "CPU a run, µs"},
-		{"Runboard, 100 workers, synchronous=full", group(all.median("rate"), 0), all.spread("rate", 0), group(all.median("cpu"), 0)},
-	}
-	queue, err := inChild("queue", childSettings{Contender: contenders[0].Name, Dir: b.dir})
+	at, err := b.servers.start()
 	if err != nil {
 		return "", err
 	}
+	withRails := hasRails()
+	var ours, alone, rails samples
+	for range b.rounds {
+		for _, one := range []struct {
+			measured *samples
+			round    func() (sample, error)
+		}{
+			{&ours, b.wholeRound},
+			{&alone, func() (sample, error) { return b.childRound("queue", contenders[0], at) }},
+			{&rails, func() (sample, error) { return b.railsRound(at) }},
+		} {
+			if one.measured == &rails && !withRails {
+				continue
+			}
+			measured, err := one.round()
+			if err != nil {
+				return "", err
+			}
+			fmt.Fprintf(os.Stderr, "whole path: %v\n", measured)
+			*one.measured = append(*one.measured, measured)
+		}
+	}
+	return wholeText(ours, alone, rails), nil
+}
+
+// wholeText says what came of it.
+func wholeText(ours, alone, rails samples) string {
+	row := func(name string, measured samples) []string {
+		return []string{name, group(measured.median("rate"), 0), measured.spread("rate", 0), group(measured.median("cpu"), 0)}
+	}
+	rows := [][]string{
+		{"", "runs/s", "spread", "CPU a run, µs"},
+		row("Runboard, 100 workers, synchronous=full", ours), row("its queue alone", alone),
+	}
+	compared := "The Rails example was not run: ruby-rails, puma and ruby-pg could not be installed."
+	if len(rails) > 0 {
+		rows = append(rows, row("Rails example", rails))
+		compared = fmt.Sprintf("Of the Rails example (bench/rails: ActiveJob and ActionCable with their async adapters on PostgreSQL, one puma with five threads, %d runs; "+
+			"processor time with PostgreSQL's): %.0f times (to reach: 100), at 1/%.0f of its processor time a run (to reach: 1/100).", railsPosts*wholeCount,
+			ours.median("rate")/rails.median("rate"), rails.median("cpu")/ours.median("cpu"))
+	}
 	return fmt.Sprintf("`POST count=%d` from %d clients with %d connections, without delay, until a watching socket shows the last run done.\n\n%s\n"+
-		"Of the queue alone in the same minute (%s runs/s): %.2f (to reach: 0.3). The Rails example, ActiveJob and ActionCable on PostgreSQL, "+
-		"did 134 runs/s at 7,000 to 12,000 µs on a machine like this; it was not run again, so take that for an order of magnitude: "+
-		"%.0f times (to reach: 100).\n", wholeCount, wholeClients, wholeClients, table(rows), group(queue["rate"], 0),
-		all.median("rate")/queue["rate"], all.median("rate")/134), nil
+		"Of its queue alone: %.2f (to reach: 0.3). %s\n", wholeCount, wholeClients, wholeClients, table(rows), ours.median("rate")/alone.median("rate"), compared)
 }
 
 func (b *bench) wholeRound() (sample, error) {
@@ -56,13 +84,20 @@ func (b *bench) wholeRound() (sample, error) {
 		return nil, err
 	}
 	defer watcher.leave()
-	began, cpu := time.Now(), cpuOf(board.pid())
+	return throughWhole(done, wholePosts*wholeCount, wholePosts, func() float64 { return cpuOf(board.pid()) }, func() error { return board.begin(wholeCount) })
+}
+
+// throughWhole has the clients make so many requests, and measures until all runs are done.
+func throughWhole(done <-chan struct{}, runs, posts int, cpu func() float64, post func() error) (sample, error) {
+	began, used := time.Now(), cpu()
 	var clients sync.WaitGroup
+	var left atomic.Int64
+	left.Store(int64(posts))
 	failed := make(chan error, wholeClients)
 	for range wholeClients {
 		clients.Go(func() {
-			for range wholePosts / wholeClients {
-				if err := board.begin(wholeCount); err != nil {
+			for left.Add(-1) >= 0 {
+				if err := post(); err != nil {
 					failed <- err
 					return
 				}
@@ -77,6 +112,5 @@ func (b *bench) wholeRound() (sample, error) {
 	case <-time.After(time.Minute):
 		return nil, fmt.Errorf("the last frame does not come")
 	}
-	runs := float64(wholePosts * wholeCount)
-	return sample{"rate": runs / time.Since(began).Seconds(), "cpu": (cpuOf(board.pid()) - cpu) / runs * 1e6}, nil
+	return sample{"rate": float64(runs) / time.Since(began).Seconds(), "cpu": (cpu() - used) / float64(runs) * 1e6}, nil
 }

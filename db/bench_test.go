@@ -57,6 +57,27 @@ func BenchmarkStartFinish(b *testing.B) {
 	}
 }
 
+// BenchmarkMany takes a hundred runs from nothing to completed, each step of all of them by one call, as the queue does.
+func BenchmarkMany(b *testing.B) {
+	const many = 100
+	for _, synchronous := range []string{"full", "normal"} {
+		b.Run(synchronous, func(b *testing.B) {
+			store := newStore(b, Options{Synchronous: synchronous})
+			b.ReportAllocs()
+			for b.Loop() {
+				started, err := store.StartAll(ctx, create(b, store, many))
+				if err != nil {
+					b.Fatal(err)
+				}
+				if late, err := store.CompleteAll(ctx, started); err != nil || len(late) > 0 {
+					b.Fatal(late, err)
+				}
+			}
+			b.ReportMetric(many*float64(b.N)/b.Elapsed().Seconds(), "runs/s")
+		})
+	}
+}
+
 // benchmarkStore holds a hundred thousand runs, most of them created.
 func benchmarkStore(b *testing.B) *Store {
 	b.Helper()

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fasthttp/websocket"
@@ -34,37 +34,52 @@ const noSuchRun = "there is no such run"
 
 var errSpoke = errors.New("the client sent data")
 
-// socket is one open connection. The goroutine that serves it reads, a second one writes; nobody else
-// touches the connection, which is given to others when serve has returned.
+// socket is one open connection. The goroutine that serves it reads, and its pen writes; when serve has returned, nobody
+// touches it any more.
 type socket struct {
+	// What is needed for a frame stands together: thousands of sockets are not in the processor's cache.
+	watcher live.Watcher
+	pen     *pen
+	turn    turn                   // the pen's
+	left    bool                   // whoever has the turn sends nothing any more
+	due     atomic.Bool            // the beat has come
+	pong    atomic.Pointer[string] // what a ping of the client said
+	wire    *lineConn              // for the pen
+
 	times
-	conn    *websocket.Conn
-	watcher *live.Watcher
+	conn    *websocket.Conn // for reading, and for writing when the pen has let go of it
+	beat    *time.Timer     // until the next ping or, when the server stops, the goodbye
 	closing <-chan struct{} // closed when the server wants to close it
 	log     *slog.Logger
-
-	mu    sync.Mutex
-	ended bool // nothing that is heard keeps it alive any more
+	mu      sync.Mutex
+	ended   bool // nothing that is heard keeps it alive any more
 }
+
+// newSocket is a socket that is not served yet. Its connection must be one of Serve's.
+func (s *sockets) newSocket(conn *websocket.Conn, wire *lineConn) *socket {
+	one := &socket{
+		times: s.times, conn: conn, wire: wire, pen: s.pens.one(), closing: s.closing, log: s.server.Log,
+		turn: turn{has: true, over: make(chan struct{})},
+	}
+	one.beat = time.AfterFunc(s.times.pingEvery, func() {
+		one.due.Store(true)
+		one.Ring()
+	})
+	return one
+}
+
+// Ring is to be called when there may be something to send. It never waits.
+func (s *socket) Ring() { s.pen.ask(s) }
 
 // serve returns when the connection has ended.
 func (s *socket) serve() {
-	gone, written := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(written)
-		defer s.hangUp()
-		defer func() {
-			if panicked := recover(); panicked != nil {
-				s.log.Error("a socket's writer panicked", "panic", panicked, "stack", string(debug.Stack()))
-			}
-		}()
-		s.write(gone)
-	}()
+	defer s.beat.Stop()
+	defer s.pen.remove(s)
+	s.pen.start(s)
 	if errors.Is(s.read(), errSpoke) {
+		s.pen.remove(s)
 		refuse(s.conn, websocket.ClosePolicyViolation, "this socket only speaks")
 	}
-	close(gone)
-	<-written
 }
 
 // read waits for the end of the connection. It lets through what keeps it alive and nothing else.
@@ -73,8 +88,15 @@ func (s *socket) read() error {
 	heard := func() error { return s.listen(s.silence) }
 	s.conn.SetPongHandler(func(string) error { return heard() })
 	s.conn.SetPingHandler(func(data string) error {
-		_ = s.conn.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(s.frameTime))
+		s.pong.Store(&data)
+		s.Ring()
 		return heard()
+	})
+	s.conn.SetCloseHandler(func(code int, _ string) error {
+		if s.pen.remove(s); !s.left {
+			sayGoodbye(s.conn, code, "")
+		}
+		return nil
 	})
 	if err := heard(); err != nil {
 		return err
@@ -85,71 +107,63 @@ func (s *socket) read() error {
 	return errSpoke
 }
 
-// write sends frames until the connection ends, the reader is too slow, or the server stops.
-func (s *socket) write(gone <-chan struct{}) {
-	ping := time.NewTicker(s.pingEvery)
-	defer ping.Stop()
-	for {
-		var err error
-		select {
-		case <-gone:
-			return
-		case <-s.watcher.Wake():
-			err = s.sendNext()
-		case <-ping.C:
-			err = s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(s.frameTime))
-		case <-s.closing:
-			s.leave(gone)
-			return
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-func (s *socket) sendNext() error {
-	frame, err := s.watcher.Next()
-	if app.CodeOf(err) == app.CodeNotFound {
-		sayGoodbye(s.conn, websocket.ClosePolicyViolation, noSuchRun)
-		return err
-	}
-	if err != nil {
-		s.log.Error("a frame is not sent", "error", err)
-		return err
-	}
-	if frame == nil {
+// next is what is to be sent now, framed, or nil. It is the pen's.
+func (s *socket) next() []byte {
+	if s.left {
 		return nil
 	}
-	if err := s.conn.SetWriteDeadline(time.Now().Add(s.frameTime)); err != nil {
-		return err
+	if data := s.pong.Swap(nil); data != nil {
+		return control(websocket.PongMessage, []byte(*data))
 	}
-	return s.conn.WritePreparedMessage(frame.Message)
+	frame, err := s.watcher.Next()
+	switch {
+	case app.CodeOf(err) == app.CodeNotFound:
+		return s.goodbye(websocket.ClosePolicyViolation, noSuchRun)
+	case err != nil:
+		s.log.Error("a frame is not sent", "error", err)
+		s.cut(0)
+		return nil
+	case frame != nil:
+		return frame.Wire
+	case s.due.Swap(false):
+		return s.ping()
+	}
+	return nil
 }
 
-// leave sends what there is still to show, and asks the client to come back.
-func (s *socket) leave(gone <-chan struct{}) {
+// ping is a sign of life or, when the server stops, the goodbye: by then all that there was to show has been sent.
+func (s *socket) ping() []byte {
+	s.beat.Reset(s.pingEvery) // before it looks: the server resets it afterwards
 	select {
-	case <-time.After(rand.N(farewell)):
-	case <-gone:
-		return
-	}
-	if s.sendNext() != nil {
-		return
-	}
-	sayGoodbye(s.conn, websocket.CloseServiceRestart, "restarting")
-	select {
-	case <-time.After(goodbyeTime):
-	case <-gone:
+	case <-s.closing:
+		return s.goodbye(websocket.CloseServiceRestart, "restarting")
+	default:
+		return control(websocket.PingMessage, nil)
 	}
 }
 
-// hangUp ends the reading. Close would not: on a connection of fasthttp's it does nothing.
-func (s *socket) hangUp() {
+// leave has the goodbye said in a moment. It is for after closing was closed.
+func (s *socket) leave() { s.beat.Reset(rand.N(farewell)) }
+
+// goodbye is the last that is sent.
+func (s *socket) goodbye(code int, reason string) []byte {
+	s.cut(goodbyeTime)
+	return control(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason))
+}
+
+// control is a frame that says something about the connection.
+func control(kind byte, data []byte) []byte {
+	const last = 0x80
+	return append([]byte{last | kind, byte(len(data))}, data...)
+}
+
+// cut ends the socket, which then has so long to say goodbye. It is for who has the turn.
+func (s *socket) cut(within time.Duration) {
+	s.left = true
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.ended = true
-	s.mu.Unlock()
-	_ = s.listen(0)
+	_ = s.conn.SetReadDeadline(time.Now().Add(within))
 }
 
 // listen lets the peer be silent for so long, unless the connection has ended: a reader that sends pings
@@ -158,7 +172,7 @@ func (s *socket) listen(silent time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
-		silent = 0
+		return nil
 	}
 	return s.conn.SetReadDeadline(time.Now().Add(silent))
 }

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"net"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -27,10 +28,12 @@ type sockets struct {
 	opening  *rateLimit
 	upgrader fiber.Handler
 	times    times
+	pens     *pens
 
 	mu         sync.Mutex
 	open       int
 	perAddress map[string]int
+	served     map[*socket]struct{}
 	shut       bool // whether closing is closed
 
 	closing chan struct{} // closed when all are to go
@@ -39,8 +42,8 @@ type sockets struct {
 
 func newSockets(server *Server) *sockets {
 	s := &sockets{
-		server: server, opening: newRateLimit(server.Config.UpgradeRate), times: usualTimes,
-		perAddress: map[string]int{}, closing: make(chan struct{}), gone: make(chan struct{}),
+		server: server, opening: newRateLimit(server.Config.UpgradeRate), times: usualTimes, pens: newPens(),
+		perAddress: map[string]int{}, served: map[*socket]struct{}{}, closing: make(chan struct{}), gone: make(chan struct{}),
 	}
 	s.upgrader = websocket.New(s.handle, websocket.Config{
 		// Clients only send pongs and closes; frames are prepared and need no buffer.
@@ -170,26 +173,57 @@ func (s *sockets) upgrade(c *fiber.Ctx) error {
 	return nil
 }
 
-// handle owns a socket from the upgrade to its end: when it returns, the connection is somebody else's.
+// handle takes a socket over from its request, which ends here: as long as a socket lives, it would hold what was asked.
 func (s *sockets) handle(conn *websocket.Conn) {
 	place, _ := conn.Locals(placeKey).(*place)
-	if place == nil || !place.claim() {
-		refuse(conn.Conn, fastws.CloseTryAgainLater, "")
-		return
-	}
-	defer place.leave()
-	if unknown, _ := conn.Locals(unknownKey).(bool); unknown {
-		refuse(conn.Conn, fastws.ClosePolicyViolation, noSuchRun)
-		return
-	}
 	question, _ := conn.Locals(questionKey).(live.Question)
-	watcher := s.server.Hub.Watch(question)
-	if watcher == nil {
-		refuse(conn.Conn, fastws.CloseServiceRestart, "")
+	unknown, _ := conn.Locals(unknownKey).(bool)
+	bare := conn.Conn // conn itself is somebody else's when this has returned
+	if place == nil || !place.claim() {
+		refuse(bare, fastws.CloseTryAgainLater, "")
+		_ = bare.Close()
 		return
 	}
-	defer watcher.Close()
-	(&socket{times: s.times, conn: conn.Conn, watcher: watcher, closing: s.closing, log: s.server.Log}).serve()
+	go func() {
+		defer place.leave()
+		defer func() { _ = bare.Close() }()
+		defer s.server.survivePanic("a socket")
+		if unknown {
+			refuse(bare, fastws.ClosePolicyViolation, noSuchRun)
+			return
+		}
+		s.serve(bare, question)
+	}()
+}
+
+// serve owns a connection, and returns when it has ended.
+func (s *sockets) serve(conn *fastws.Conn, question live.Question) {
+	one := s.newSocket(conn, conn.NetConn().(interface{ UnsafeConn() net.Conn }).UnsafeConn().(*lineConn))
+	if !s.server.Hub.Join(&one.watcher, question, one) {
+		one.beat.Stop()
+		refuse(conn, fastws.CloseServiceRestart, "")
+		return
+	}
+	defer one.watcher.Close()
+	s.enter(one)
+	defer s.exit(one)
+	one.serve()
+}
+
+// enter notes that there is a socket, and tells it to leave when all are to.
+func (s *sockets) enter(one *socket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.served[one] = struct{}{}
+	if s.shut {
+		one.leave()
+	}
+}
+
+func (s *sockets) exit(one *socket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.served, one)
 }
 
 // survive keeps a panic from ending the process, and from being sent to the browser.
@@ -197,6 +231,7 @@ func (s *sockets) survive(conn *websocket.Conn) {
 	if panicked := recover(); panicked != nil {
 		s.server.Log.Error("a socket panicked", "panic", panicked, "stack", string(debug.Stack()))
 		sayGoodbye(conn.Conn, fastws.CloseInternalServerErr, "")
+		_ = conn.Conn.Close()
 	}
 }
 
@@ -206,6 +241,9 @@ func (s *sockets) close(ctx context.Context) {
 	if !s.shut {
 		s.shut = true
 		close(s.closing)
+		for one := range s.served {
+			one.leave()
+		}
 		if s.open == 0 {
 			close(s.gone)
 		}

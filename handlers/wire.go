@@ -6,7 +6,9 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -21,6 +23,7 @@ const unroutedMethod = fiber.MethodTrace
 func (s *Server) guardWire() {
 	server := s.fiber.Server()
 	server.ReduceMemoryUsage = true // an open socket would keep a buffer of maxHeader bytes for what it never reads
+	server.KeepHijackedConns = true // and its whole request
 	next := server.Handler
 	server.Handler = func(ctx *fasthttp.RequestCtx) {
 		header := &ctx.Request.Header
@@ -113,6 +116,10 @@ type lineConn struct {
 	hasLine atomic.Bool // a socket is read and written at the same time
 	checked bool        // the headers of the first request are over
 	line    []byte      // what there is of the line that is read then, at most two bytes from its end
+
+	whole sync.Mutex      // held while something is written, to its end
+	begun bool            // what offer wrote is not at its end: it holds the lock
+	raw   syscall.RawConn // for offer
 }
 
 var errBareLine = errors.New("a line ends without a carriage return")
@@ -149,5 +156,7 @@ func (c *lineConn) check(read []byte) error {
 // Write ends a request: what is read next belongs to another one.
 func (c *lineConn) Write(b []byte) (int, error) {
 	c.hasLine.Store(false)
+	c.whole.Lock()
+	defer c.whole.Unlock()
 	return c.Conn.Write(b)
 }

@@ -41,6 +41,7 @@ func benchmarkQueue(b *testing.B, synchronous string, workers int) {
 	}
 	queue := newQueue(store, jobs.Kind{Name: "nothing", Work: nothing})
 	queue.Workers = workers
+	b.ReportAllocs()
 	ctx, cancel := context.WithCancel(b.Context())
 	b.ResetTimer()
 	done := make(chan struct{})

@@ -52,7 +52,7 @@ var fences = []fence{
 	{"other names are not ours", "handlers/security.go", `if host != "localhost" && !o.hosts[host] && net.ParseIP(host) == nil {`, `if host == "nobody's" {`, outside + "WhoMayDoWhat"},
 	{"a password is asked for", "handlers/security.go", "return equal(u, user) && equal(p, password)", "return equal(u, user) && equal(p, password) || p != \"\"", outside + "Password|Auth|Credentials"},
 	{"a panic in a handler is an answer", "handlers/server.go", "	r.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: s.logPanic}))\n", "	_ = recover.Config{StackTraceHandler: s.logPanic}\n", "./handlers ."},
-	{"a write to a socket has a deadline", "handlers/socket.go", "if err := s.conn.SetWriteDeadline(time.Now().Add(s.frameTime)); err != nil {", "if err := s.conn.SetWriteDeadline(time.Time{}); err != nil {", "./handlers ThatTakesNoFrames"},
+	{"a write to a socket has a deadline", "handlers/offer.go", "if err := c.SetWriteDeadline(time.Now().Add(within)); err != nil {", "if err := c.SetWriteDeadline(time.Time{}); err != nil {", "./handlers ThatTakesNoFrames"},
 	{"a silent peer is cut", "handlers/socket.go", "	return s.conn.SetReadDeadline(time.Now().Add(silent))", "	_ = silent\n	return nil", "./handlers Socket|Silent|Nothing"},
 	{"a client that speaks is cut", "handlers/socket.go", "	return errSpoke\n", "	select {}\n", outside + "Speaks"},
 	{"sockets have a limit before the upgrade", "handlers/sockets.go", "case s.open >= s.server.Config.MaxSockets:", "case false:", outside + "SocketsAreCounted"},

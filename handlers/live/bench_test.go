@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"testing"
+	"time"
 
 	"runboard/app"
 )
@@ -40,6 +41,46 @@ func BenchmarkManyViews(b *testing.B) {
 		next(b, watchers[i%views])
 	}
 	b.ReportMetric(perView, "B/view")
+}
+
+// BenchmarkFrames compares a full page with the one before and draws the frame, when one cell has changed, and when
+// the rows have.
+func BenchmarkFrames(b *testing.B) {
+	before, cell, rows := fullPage(1), fullPage(1), fullPage(2)
+	cell.Runs[0].Status, cell.Runs[0].Version = app.Completed, 3
+	drawing := newTemplates(b)
+	for name, now := range map[string]app.Page{"cell": cell, "rows": rows} {
+		b.Run(name, func(b *testing.B) {
+			v := &view{page: before}
+			b.ReportAllocs()
+			for b.Loop() {
+				if v.same(answer{page: now}) {
+					b.Fatal("there is no difference")
+				}
+				frame, err := v.delta(answer{page: now}, drawing)
+				if frame == nil && err == nil {
+					frame, err = v.snapshot(answer{page: now}, drawing)()
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.SetBytes(int64(len(frame.Wire)))
+			}
+		})
+	}
+}
+
+// fullPage is a list of started runs whose oldest has that id.
+func fullPage(oldest int64) (page app.Page) {
+	page.Counts[app.Started] = app.PageSize
+	now := time.Now()
+	for id := oldest + app.PageSize - 1; id >= oldest; id-- {
+		page.Runs = append(page.Runs, app.ProcessRun{
+			ID: id, Kind: "test", Status: app.Started, Version: 2, Attempt: 1, CreatedAt: now, UpdatedAt: now, StartedAt: now,
+			Progress: app.Progress{Percent: app.NoPercent},
+		})
+	}
+	return page
 }
 
 // heap is how many bytes are in use.

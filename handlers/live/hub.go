@@ -55,8 +55,9 @@ type Hub struct {
 
 // visit is the coming or leaving of a watcher.
 type visit struct {
-	watcher *Watcher
-	leaving bool
+	watcher  *Watcher
+	question Question // of who comes
+	leaving  bool
 }
 
 // NewHub returns a hub that shows what is in the store.
@@ -70,17 +71,27 @@ func NewHub(store app.Store, templates *templates.Templates, log *slog.Logger) *
 // Watch registers a watcher of a view. Its first frame shows what is in the store at some time after
 // this call. Close must be called when it is no longer used. It returns nil when the hub has stopped.
 func (h *Hub) Watch(question Question) *Watcher {
-	w := &Watcher{hub: h, question: question, wake: make(chan struct{}, 1)}
+	w := &Watcher{wake: make(alarm, 1)}
+	if !h.Join(w, question, w.wake) {
+		return nil
+	}
+	return w
+}
+
+// Join is Watch for a watcher that is a part of something else, which is told by a bell. That may ring before Join has
+// returned. It returns false when the hub has stopped.
+func (h *Hub) Join(w *Watcher, question Question, bell Bell) bool {
+	w.hub, w.bell = h, bell
 	select {
 	case <-h.stopped: // looked at first: there may be room for a visit that nobody receives
-		return nil
+		return false
 	default:
 	}
 	select {
-	case h.visits <- visit{watcher: w}:
-		return w
+	case h.visits <- visit{watcher: w, question: question}:
+		return true
 	case <-h.stopped:
-		return nil
+		return false
 	}
 }
 
@@ -148,32 +159,37 @@ func (h *Hub) receive(v visit) {
 	if v.leaving {
 		h.leave(v.watcher)
 	} else {
-		h.join(v.watcher)
+		h.join(v.watcher, v.question)
 	}
 }
 
-func (h *Hub) join(w *Watcher) {
-	v := h.views[w.question]
+func (h *Hub) join(w *Watcher, question Question) {
+	v := h.views[question]
 	if v == nil {
-		v = &view{question: w.question, watchers: make(map[*Watcher]struct{})}
-		h.views[w.question] = v
+		v = &view{question: question}
+		h.views[question] = v
 	}
 	h.joined++
-	v.watchers[w] = struct{}{}
+	w.view, w.place = v, len(v.watchers)
+	v.watchers = append(v.watchers, w)
 	v.joining = append(v.joining, w)
 	v.dirty = true // the answer at hand was read before this one came
 }
 
 func (h *Hub) leave(w *Watcher) {
-	v := h.views[w.question]
+	v := w.view
 	if v == nil {
 		return
 	}
-	delete(v.watchers, w)
+	w.view = nil
+	last := len(v.watchers) - 1
+	v.watchers[w.place], v.watchers[last].place = v.watchers[last], w.place
+	v.watchers[last] = nil
+	v.watchers = v.watchers[:last]
 	v.letGo()
 	v.joining = slices.DeleteFunc(v.joining, func(one *Watcher) bool { return one == w })
 	if len(v.watchers) == 0 {
-		delete(h.views, w.question)
+		delete(h.views, v.question)
 	}
 }
 

@@ -2,14 +2,13 @@ package live
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"math"
 	"reflect"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/fasthttp/websocket"
 
 	"runboard/app"
 	"runboard/templates"
@@ -33,7 +32,7 @@ type Topic struct {
 // view is an answer that somebody watches. It belongs to the hub's goroutine.
 type view struct {
 	question Question
-	watchers map[*Watcher]struct{}
+	watchers []*Watcher
 	joining  []*Watcher    // those who wait for their first frame
 	dirty    bool          // whether the store may have another answer by now
 	rested   time.Time     // when the next frame may leave
@@ -132,7 +131,7 @@ func (v *view) tell(changed bool) {
 	}
 	v.joining = nil
 	if changed {
-		for w := range v.watchers {
+		for _, w := range v.watchers {
 			w.notify(v.current)
 		}
 	}
@@ -205,49 +204,38 @@ func (v *view) delta(fresh answer, t *templates.Templates) (*Frame, error) {
 func (v *view) snapshot(fresh answer, t *templates.Templates) func() (*Frame, error) {
 	question := v.question
 	return sync.OnceValues(func() (*Frame, error) {
-		return aside(func() (*Frame, error) {
-			switch {
-			case question.Topic != nil:
-				return frame(question.Topic.Draw(t, fresh.topic))
-			case question.Run != 0:
-				return frame(t.RunFrame(fresh.run))
-			}
-			return frame(t.ListFrame(fresh.page))
-		})
+		switch {
+		case question.Topic != nil:
+			return frame(question.Topic.Draw(t, fresh.topic))
+		case question.Run != 0:
+			return frame(t.RunFrame(fresh.run))
+		}
+		return frame(t.ListFrame(fresh.page))
 	})
-}
-
-// aside draws on a goroutine of its own. Drawing needs a deep stack, and a stack that has grown stays so for a while:
-// thousands of sockets would each keep one of 16 KB that they need once.
-func aside(draw func() (*Frame, error)) (drawn *Frame, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer func() {
-			if panicked := recover(); panicked != nil {
-				err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
-			}
-		}()
-		drawn, err = draw()
-	}()
-	<-done
-	return drawn, err
 }
 
 // Frame is what a socket is sent: HTML, every element of which names its target.
 type Frame struct {
 	HTML []byte
-	// Message is the same, prepared for the wire once for all sockets.
-	Message *websocket.PreparedMessage
+	Wire []byte // the same as it goes over the wire, for all sockets
 }
 
 func frame(html []byte, err error) (*Frame, error) {
 	if err != nil {
 		return nil, fmt.Errorf("a frame could not be drawn: %w", err)
 	}
-	message, err := websocket.NewPreparedMessage(websocket.TextMessage, html)
-	if err != nil {
-		return nil, fmt.Errorf("a frame could not be prepared: %w", err)
+	wire := append(header(len(html)), html...)
+	return &Frame{HTML: wire[len(wire)-len(html):], Wire: wire}, nil
+}
+
+// header begins a text message of that many bytes, in one frame from a server (RFC 6455, section 5.2).
+func header(size int) []byte {
+	const text, long, longer = 0x81, 126, 127
+	switch {
+	case size < long:
+		return []byte{text, byte(size)}
+	case size <= math.MaxUint16:
+		return binary.BigEndian.AppendUint16([]byte{text, long}, uint16(size))
 	}
-	return &Frame{HTML: html, Message: message}, nil
+	return binary.BigEndian.AppendUint64([]byte{text, longer}, uint64(size))
 }

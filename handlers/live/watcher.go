@@ -2,17 +2,35 @@ package live
 
 import "sync/atomic"
 
-// Watcher is one socket's end of a view. Next and Close belong to the goroutine that writes to the
+// Watcher is one socket's end of a view. Next belongs to whoever writes to the
 // socket; the hub only ever leaves a pointer here, and never waits.
 type Watcher struct {
-	hub      *Hub
-	question Question
-	fresh    atomic.Pointer[state] // what the view shows; nil when Next has looked at it
-	wake     chan struct{}         // holds one: fresh is another one
-	sent     int64                 // the number of the frame that Next returned last
+	fresh atomic.Pointer[state] // what the view shows; nil when Next has looked at it
+	sent  int64                 // the number of the frame that Next returned last
+	bell  Bell
+	view  *view // owned by the hub, as its place among the watchers there
+	place int
+	hub   *Hub
+	wake  alarm // for those from Watch
 }
 
-// Wake returns a channel that holds something when Next may have a frame.
+// Bell is how the hub tells a watcher that Next may have a frame.
+type Bell interface {
+	// Ring is called by the hub, which must not be kept waiting.
+	Ring()
+}
+
+// alarm is a bell that somebody waits for. It holds one when it has rung.
+type alarm chan struct{}
+
+func (a alarm) Ring() {
+	select {
+	case a <- struct{}{}:
+	default: // it has not looked since the last one, and will find this one
+	}
+}
+
+// Wake returns a channel that holds something when Next may have a frame. It is for those from Watch.
 func (w *Watcher) Wake() <-chan struct{} { return w.wake }
 
 // Next returns the frame that takes its reader from what Next returned last to what the view shows
@@ -42,8 +60,5 @@ func (w *Watcher) Close() {
 // notify leaves the state for the watcher to find. It is the hub's.
 func (w *Watcher) notify(s *state) {
 	w.fresh.Store(s)
-	select {
-	case w.wake <- struct{}{}:
-	default: // it has not looked since the last one, and will find this one
-	}
+	w.bell.Ring()
 }
