@@ -58,10 +58,7 @@ vuln:
 # Each fuzz target for FUZZTIME: every parser, the form, the query, the path, what a socket is sent, the templates.
 FUZZTIME := 30s
 fuzz: $(ASSETS)
-	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z]*' app db handlers jobs templates | sed 's|/[^/]*_test.go:func| |' | while read package target; do \
-	  echo "$$package $$target"; \
-	  go test $(TAGS) ./$$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s || exit 1; \
-	done
+	FUZZTIME=$(FUZZTIME) .ci/fuzz
 
 # Takes the fences away that guard the promises, one at a time, and shows that a test misses each. Takes some minutes;
 # make mutate ONLY="a start" tries those with that in their names.

@@ -22,6 +22,7 @@ type door struct {
 var doors = []door{
 	{method: "GET", path: "/", ok: http.StatusFound},
 	{method: "GET", path: "/process_runs", ok: http.StatusOK},
+	{method: "GET", path: "/process_runs/cells?id=1", ok: http.StatusOK},
 	{method: "GET", path: "/process_runs/1", ok: http.StatusOK},
 	{method: "GET", path: "/process_runs/1/status", ok: http.StatusOK},
 	{method: "GET", path: "/process_runs/1/log", ok: http.StatusOK},

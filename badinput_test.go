@@ -10,13 +10,16 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"runboard/app"
 )
 
 // internals are words that no answer may hold: they would tell a stranger what is behind it.
-var internals = regexp.MustCompile(`(?i)sqlite|sqlx|strconv|goroutine|runtime error|panic|fasthttp|fiber|\.go:|/root|/home|/tmp|0x[0-9a-f]{6}|%!`)
+var internals = regexp.MustCompile(`(?i)sqlite|sqlx|\bsql\b|goose|no such (table|column)|syntax error|constraint|disk I/O|strconv|json:|unmarshal|` +
+	`goroutine|runtime error|panic|nil pointer|interface conversion|\*?\bapp\.[A-Z]|websocket: |fasthttp|fiber|\.go:|/root|/home|/tmp|0x[0-9a-f]{6}|%!`)
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
@@ -58,6 +61,12 @@ func badForms() (attempts []attempt) {
 	} {
 		a.method, a.path = "POST", "/process_runs"
 		attempts = append(attempts, a)
+	}
+	for _, wish := range []string{"cancel", "retry", "delete"} {
+		path := "/process_runs/1/" + wish
+		attempts = append(attempts,
+			attempt{wish + " with a text", "POST", path, "x", map[string]string{"Content-Type": "text/plain"}, 415},
+			attempt{wish + " with JSON that is cut off", "POST", path, "{", asJSON, 400})
 	}
 	return attempts
 }
@@ -174,7 +183,7 @@ func TestEveryMethodThatIsNotTakenIsToldWhichAre(t *testing.T) {
 	t.Parallel()
 	p := startProgram(t, nil)
 	for path, allowed := range map[string]string{
-		"/process_runs": "GET, HEAD, POST", "/process_runs/1": "GET, HEAD", "/process_runs/1/status": "GET, HEAD",
+		"/process_runs": "GET, HEAD, POST", "/process_runs/1": "GET, HEAD", "/process_runs/1/status": "GET, HEAD", "/process_runs/cells": "GET, HEAD",
 		"/process_runs/live": "GET, HEAD", "/process_runs/statistics": "GET, HEAD", "/process_runs/statistics/live": "GET, HEAD", "/up": "GET, HEAD", "/": "GET, HEAD", "/process_runs/1/log": "GET, HEAD",
 		"/process_runs/1/cancel": "POST", "/process_runs/1/retry": "POST",
 	} {
@@ -238,9 +247,9 @@ func TestPostsFromOneAddressHaveALimit(t *testing.T) {
 	e.GET("/process_runs").Expect().Status(http.StatusOK)
 }
 
-// raw sends bytes as they are and returns the status line's number, or 0 when the connection was closed
-// without an answer, and whether it was closed afterwards.
-func raw(t *testing.T, p *testProgram, text string) (status int, closed bool) {
+// raw sends bytes as they are and returns the answer, and whether the connection is closed after it. It fails when
+// there is no answer, or one that is not as all errors are that reach a browser.
+func raw(t *testing.T, p *testProgram, text string) (answer reply, closed bool) {
 	t.Helper()
 	conn, err := net.Dial("tcp", p.listener.Addr().String())
 	if err != nil {
@@ -250,16 +259,17 @@ func raw(t *testing.T, p *testProgram, text string) (status int, closed bool) {
 	if _, err := io.WriteString(conn, text); err != nil {
 		t.Fatal(err)
 	}
-	reader := bufio.NewReader(conn)
-	response, err := http.ReadResponse(reader, nil)
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
-		return 0, true
+		t.Fatalf("there is no answer: %v", err)
 	}
+	defer response.Body.Close()
 	body, _ := io.ReadAll(response.Body)
-	if word := internals.FindString(string(body)); word != "" {
-		t.Errorf("it tells of internals (%s): %s", word, body)
+	answer = reply{response.StatusCode, response.Header, string(body)}
+	if kind := answer.header.Get("Content-Type"); kind != "text/html; charset=utf-8" || !strings.HasPrefix(answer.body, "<!doctype html>") {
+		t.Errorf("it is no page but %s: %s", kind, body)
 	}
-	return response.StatusCode, response.Close
+	return answer, response.Close
 }
 
 func TestRequestsThatCannotBeTrustedEndTheConnection(t *testing.T) {
@@ -280,6 +290,15 @@ func TestRequestsThatCannotBeTrustedEndTheConnection(t *testing.T) {
 		"a bare line":             {"GET /up HTTP/1.1\r\n" + strings.ReplaceAll(host, "\r", ""), 400},
 		"two lengths to post":     {post + "Transfer-Encoding: chunked\r\nContent-Length: 7\r\n\r\n", 400},
 		"two lengths, expecting":  {post + "Transfer-Encoding: chunked\r\nContent-Length: 7\r\nExpect: 100-continue\r\n\r\n", 400},
+		"a body of no known kind": {post + "Transfer-Encoding: identity\r\n\r\ncount=1", 400},
+		"a body in two kinds":     {post + "Transfer-Encoding: gzip, chunked\r\n\r\n7\r\ncount=1\r\n0\r\n\r\n", 400},
+		"chunked in two ways":     {post + "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n7\r\ncount=1\r\n0\r\n\r\n", 400},
+		"a chunk without a size":  {post + "Transfer-Encoding: chunked\r\n\r\n0x7\r\ncount=1\r\n0\r\n\r\n", 400},
+		"chunks that are large":   {post + "Transfer-Encoding: chunked\r\n\r\nFFFFF\r\n" + strings.Repeat("a", 17<<10), 413},
+		"a length that is a sum":  {post + "Content-Length: 7,7\r\n\r\ncount=1", 400},
+		"a length with a sign":    {post + "Content-Length: +7\r\n\r\ncount=1", 400},
+		"another protocol":        {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400},
+		"no request at all":       {"hello\r\n\r\n", 400},
 		"two lengths":             {post + "Content-Length: 7\r\nContent-Length: 8\r\n\r\ncount=1", 400},
 		"the same length twice":   {post + "Content-Length: 7\r\nContent-Length: 7\r\n\r\ncount=1", 400},
 		"a negative length":       {post + "Content-Length: -7\r\n\r\n", 400},
@@ -291,13 +310,17 @@ func TestRequestsThatCannotBeTrustedEndTheConnection(t *testing.T) {
 		"a header with a zero":    {"GET /up HTTP/1.1\r\n" + host + "X-A: a\x00b\r\n\r\n", 400},
 		"no host":                 {"GET /up HTTP/1.1\r\n\r\n", 400},
 		"two hosts":               {"GET /up HTTP/1.1\r\n" + host + host + "\r\n", 400},
+		"two hosts, spelt apart":  {"GET /up HTTP/1.1\r\n" + host + "hOST: 127.0.0.1\r\n\r\n", 400},
+		"a host that is none":     {"GET /up HTTP/1.1\r\nHost: 127.0.0.1/x\r\n\r\n", 400},
+		"a host with two ports":   {"GET /up HTTP/1.1\r\nHost: 127.0.0.1:80:80\r\n\r\n", 400},
 		"headers that are large":  {"GET /up HTTP/1.1\r\n" + host + "X: " + strings.Repeat("x", 9000) + "\r\n\r\n", 431},
 		"an address that is long": {"GET /up?" + strings.Repeat("x", 9000) + " HTTP/1.1\r\n" + host + "\r\n", 414},
 	} {
 		t.Run(name, func(t *testing.T) {
-			status, closed := raw(t, p, c.text)
-			if status != c.status || !closed {
-				t.Errorf("the answer is %d and not %d, closed: %t", status, c.status, closed)
+			answer, closed := raw(t, p, c.text)
+			answer.check(t, c.status)
+			if !closed {
+				t.Error("the connection is left open")
 			}
 		})
 	}
@@ -306,23 +329,69 @@ func TestRequestsThatCannotBeTrustedEndTheConnection(t *testing.T) {
 	}
 }
 
-func TestHeadersThatDripInAreCutOff(t *testing.T) {
+func TestAHostThatIsNotOursIsRefusedHoweverItIsSpelt(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, func(c *app.Config) { c.PublicOrigin = []string{"https://board.example"} })
+	for _, host := range []string{
+		"evil.example", "evil.example:3000", "localhost.", "localhost.evil.example", "127.0.0.1.evil.example", "127.1", "0x7f000001", "2130706433",
+		"a@127.0.0.1", "[::1%25lo]", "board.example.evil.example", "evil-board.example",
+	} {
+		t.Run(host, func(t *testing.T) {
+			answer, _ := raw(t, p, "GET /process_runs HTTP/1.1\r\nHost: "+host+"\r\n\r\n")
+			answer.check(t, http.StatusMisdirectedRequest)
+		})
+	}
+}
+
+// dripTime is when a request is given up that has begun and does not come to its end.
+const dripTime = 10 * time.Second
+
+func TestWhatDripsInIsCutOff(t *testing.T) {
 	t.Parallel()
 	p := startProgram(t, nil)
+	host := fmt.Sprintf("Host: %s\r\n", p.listener.Addr())
+	var slow sync.WaitGroup // all at once: each takes its time
+	for name, begins := range map[string]string{
+		"a line": "GET /u", "headers": "GET /up HTTP/1.1\r\n" + host + "X-Slow: ",
+		"a body":  "POST /process_runs HTTP/1.1\r\n" + host + "Content-Type: " + formType + "\r\nContent-Length: 1000\r\n\r\ncount=1&a=",
+		"a chunk": "POST /process_runs HTTP/1.1\r\n" + host + "Content-Type: " + formType + "\r\nTransfer-Encoding: chunked\r\n\r\nFF\r\ncount=1&a=",
+	} {
+		slow.Go(func() { drip(t, p, name, begins) })
+	}
+	slow.Wait()
+	if counts := settled(t, newExpect(t, p)); counts["completed"] != 0.0 {
+		t.Errorf("something was created: %v", counts)
+	}
+}
+
+// drip begins a request, goes on letter by letter, and wants to be told in time that it took too long.
+func drip(t *testing.T, p *testProgram, name, begins string) {
 	conn, err := net.Dial("tcp", p.listener.Addr().String())
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return
 	}
 	defer conn.Close()
-	if _, err := fmt.Fprintf(conn, "GET /up HTTP/1.1\r\nHost: %s\r\nX-Slow: ", p.listener.Addr()); err != nil {
-		t.Fatal(err)
-	}
+	began := time.Now()
+	stop := make(chan struct{})
+	var dripping sync.WaitGroup
+	defer dripping.Wait()
+	defer close(stop)
+	dripping.Go(func() {
+		for _, err := io.WriteString(conn, begins); err == nil && !over(stop); _, err = io.WriteString(conn, "a") {
+			time.Sleep(dripTime / 20)
+		}
+	})
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
-		t.Fatal(err)
+		t.Errorf("%s: there is no answer: %v", name, err)
+		return
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusRequestTimeout {
-		t.Errorf("the answer is %s", response.Status)
+	body, _ := io.ReadAll(response.Body)
+	answer := reply{response.StatusCode, response.Header, string(body)}
+	answer.check(t, http.StatusRequestTimeout)
+	if took := time.Since(began); took < dripTime-time.Second || took > dripTime+5*time.Second {
+		t.Errorf("%s: it was told so after %v", name, took)
 	}
 }

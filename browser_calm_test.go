@@ -79,6 +79,59 @@ func TestCellsChangeWhileNewRunsWait(t *testing.T) {
 	tab.until("the focus is where it was", `document.activeElement.innerText === "#3"`)
 }
 
+const states = `[...document.querySelectorAll("#process_runs td[data-status]")].map((cell) => cell.dataset.status).join()`
+
+// Whoever reads keeps the rows that are read, and these go on to say what is true, wherever the list has gone.
+func TestRowsThatAreReadGoOnChangingWhenTheyHaveLeftTheList(t *testing.T) {
+	t.Parallel()
+	kind, open := gate("gate")
+	p := startProgram(t, func(c *app.Config) { c.Workers = 1000 }, kind)
+	e := newExpect(t, p)
+	startRuns(e, 3)
+	countsAre(t, e, map[string]any{"started": 3})
+	all, started := openTab(t, p.url+"/process_runs"), openTab(t, p.url+"/process_runs?status=started")
+	for _, tab := range []*tab{all, started} {
+		tab.untilLive()
+		tab.untilRows(3)
+		tab.tick(2)
+	}
+	startRuns(e, 30)
+	all.until("of more new runs than the list has, it says so", `document.getElementById("new_runs").textContent === "25+ new runs"`)
+	open()
+	countsAre(t, e, map[string]any{"completed": 33})
+	for _, tab := range []*tab{all, started} {
+		tab.until("what is read is true", states+` === "completed,completed,completed"`)
+		if got := evaluate[string](tab, tickedIDs); got != "2" {
+			t.Errorf("ticked is %q", got)
+		}
+	}
+	e.POST("/process_runs/3/delete").Expect().Status(http.StatusSeeOther)
+	all.until("what is deleted is gone", states+` === "completed,completed"`)
+	started.until("a bar says so", `document.getElementById("new_runs").textContent === "The list is another one now"`)
+	started.click("#new_runs")
+	started.until("it is the list as it is", `document.querySelector("#process_runs .empty") !== null && document.getElementById("new_runs").hidden`)
+}
+
+// New runs do not come to later pages, which say how many there are.
+func TestALaterPageSaysHowManyRunsAreNew(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil, workThat("job", "the disk is full"))
+	e := newExpect(t, p)
+	startRuns(e, 30)
+	settled(t, e)
+	for query, newest := range map[string]string{"before=6": "", "q=disk&before=6": "?q=disk"} {
+		tab := openTab(t, p.url+"/process_runs?"+query)
+		tab.untilLive()
+		first := evaluate[int](tab, "Number(document.querySelector('#count_all').textContent)")
+		startRuns(e, 12)
+		tab.until("a bar says so", `!document.getElementById("new_runs").hidden && document.getElementById("new_runs").textContent === "12 new runs"`)
+		tab.untilRows(5)
+		tab.click("#new_runs")
+		tab.until("they are there", fmt.Sprintf(`%s === %d && location.search === %q && document.getElementById("new_runs").hidden`, firstRow, first+12, newest))
+		settled(t, e)
+	}
+}
+
 // storm is a kind whose runs report progress more often than it is written down.
 func storm() jobs.Kind {
 	return jobs.Kind{Name: "storm", Work: func(ctx context.Context, _ app.ProcessRun, report *jobs.Report) error {
@@ -149,8 +202,14 @@ func TestAPageCanBePaused(t *testing.T) {
 	tab.click("#pause")
 	startRuns(e, 3)
 	settled(t, e)
+	// Its times stand still, too: the next tick would replace this text.
+	evaluate[bool](tab, `document.getElementById("process_runs").insertAdjacentHTML("beforeend", '<tr><td><time data-tick="ago" datetime="2026-01-01T00:00:00Z">then</time></td></tr>'), true`)
 	tab.until("it says how far it is behind", `/^Go on \(\d+ s and [1-9]\d* changes? behind\)$/.test(document.getElementById("pause").textContent)`)
 	tab.untilRows(0)
+	tab.until("some seconds have gone by", `/\(([3-9]|\d\d+) s/.test(document.getElementById("pause").textContent)`)
+	if now := evaluate[string](tab, `document.querySelector("#process_runs time").textContent`); now != "then" {
+		t.Errorf("a time goes on: %q", now)
+	}
 	tab.click("#pause")
 	tab.untilRows(3)
 	tab.until("it goes on", `document.getElementById("pause").textContent === "Pause" && document.getElementById("count_completed").textContent === "3"`)
@@ -194,4 +253,20 @@ func TestKeysDoWhatTheySay(t *testing.T) {
 	tab.untilLive()
 	tab.press("c")
 	tab.until("it is cancelled", shows("9", "cancelled"))
+}
+
+// A key that starts runs must not say yes to a question that is on a page of its own.
+func TestNoKeyAnswersAQuestion(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil, workThat("import", "the disk is full"))
+	e := newExpect(t, p)
+	startRuns(e, 3)
+	countsAre(t, e, map[string]any{"failed": 3})
+	tab := openTab(t, p.url+"/process_runs/action?do=delete&runs=all")
+	evaluate[bool](tab, `window.handled = [], addEventListener("keydown", (event) => handled.push(event.key)), true`)
+	for _, key := range []string{"s", "c", "r", "x", "j", "?", "p", "/"} {
+		tab.press(key)
+	}
+	tab.until("all keys have come", `handled.join("") === "scrxj?p/"`)
+	tab.until("it is asked still", asked+`.includes("Delete 3 runs?") && submits.length === 0`)
 }

@@ -75,6 +75,78 @@ func TestEverybodyCanUseEveryPage(t *testing.T) {
 	e.POST(fmt.Sprint(path, "/cancel")).Expect().Status(http.StatusSeeOther)
 }
 
+// clipped are the words of the list that do not fit where they stand, and what stands upon something else.
+const clipped = `(() => {
+	const found = [];
+	const box = (node) => { const range = document.createRange(); range.selectNodeContents(node); return range.getBoundingClientRect(); };
+	for (const row of document.querySelectorAll("#process_runs tr")) {
+		const parts = [...row.querySelectorAll("th a, .badge, td button, td.kind, td > time")];
+		for (const part of parts) {
+			const words = box(part), cell = part.closest("th, td").getBoundingClientRect();
+			if (part.matches(".badge, button") && words.height > 1.6 * parseFloat(getComputedStyle(part).fontSize)) found.push(part.innerText + " is broken");
+			if (words.right > cell.right + 1 || words.right > innerWidth) found.push(part.innerText + " is cut off");
+			for (const other of parts) {
+				const its = box(other);
+				if (part !== other && words.left < its.right - 1 && its.left < words.right - 1 && words.top < its.bottom - 1 && its.top < words.bottom - 1) {
+					found.push(part.innerText + " is upon " + other.innerText);
+				}
+			}
+		}
+	}
+	return found;
+})()`
+
+func TestAListOfSeveralKindsFitsOnATelephone(t *testing.T) {
+	t.Parallel()
+	kind, open := gate("gate")
+	defer open()
+	p := startProgram(t, func(c *app.Config) { c.Workers = 5 }, kind, workThat("import", "no customer 42 in /data/7.csv"), workThat("mail", ""))
+	e := newExpect(t, p)
+	start(e, "mail", 3)
+	start(e, "import", 3)
+	settled(t, e)
+	start(e, "gate", 8)
+	countsAre(t, e, map[string]any{"started": 5})
+	for _, width := range []int64{320, 360, 575, 577, 1000} {
+		tab := openTab(t, p.url+"/process_runs", chromedp.EmulateViewport(width, 800))
+		tab.untilLive()
+		tab.untilRows(14)
+		if found := evaluate[[]string](tab, clipped); len(found) > 0 {
+			t.Errorf("at a width of %d: %q", width, found)
+		}
+	}
+}
+
+func TestOnPaperAreAllWordsAndNothingToPress(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil, workThat("import", "a long error, longer than its cell: "+strings.Repeat("word ", 12)+"end"), workThat("mail", ""))
+	e := newExpect(t, p)
+	start(e, "import", 3)
+	start(e, "mail", 3)
+	settled(t, e)
+	for _, page := range []string{"/process_runs", "/process_runs?q=long", "/process_runs/1", "/process_runs/failures", "/process_runs/statistics"} {
+		tab := openTab(t, p.url+page, chromedp.EmulateViewport(700, 1000))
+		tab.untilLive()
+		call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+		tab.until("it is as on paper", `getComputedStyle(document.getElementById("connection")).display === "none"`)
+		if left := evaluate[[]string](tab, `[...document.querySelectorAll("button, input:not([type=hidden], [type=search]), a[href*='/action'], progress")].
+			filter((one) => one.checkVisibility()).map((one) => one.outerHTML)`); len(left) > 0 {
+			t.Errorf("%s can be pressed: %q", page, left)
+		}
+		if cut := evaluate[[]string](tab, `[...document.querySelectorAll("td[data-status] small")].
+			filter((one) => one.scrollWidth > one.closest("td").clientWidth || getComputedStyle(one).whiteSpace === "nowrap").map((one) => one.innerText)`); len(cut) > 0 {
+			t.Errorf("%s has no room for %q", page, cut)
+		}
+		if vague := evaluate[int](tab, `[...document.querySelectorAll("time[title][data-tick=ago]")].
+			filter((one) => getComputedStyle(one, "::after").content !== JSON.stringify(one.title)).length`); vague > 0 {
+			t.Errorf("%s has %d times that are soon wrong", page, vague)
+		}
+		if narrowed := strings.Contains(page, "?"); evaluate[bool](tab, `document.getElementById("find_text")?.checkVisibility() ?? false`) != narrowed {
+			t.Errorf("%s says what is looked for, or not: %v", page, !narrowed)
+		}
+	}
+}
+
 func TestWhoeverHearsThePageIsToldHowItGoes(t *testing.T) {
 	t.Parallel()
 	p := startProgram(t, nil, workThat("import", "the disk is full"))

@@ -35,6 +35,16 @@ func TestTickedRunsAreTriedAgainWhenOneSaysYes(t *testing.T) {
 	tab := openTab(t, p.url+"/process_runs", chromedp.EmulateViewport(1000, 700))
 	tab.untilLive()
 
+	const all = `document.querySelector("#many option[value=all]").text`
+	tab.until("all are counted", all+` === "All 30 runs"`)
+	tab.click("#filter_failed")
+	tab.until("all that match are counted", all+` === "All 30 that match"`)
+	tab.click("#filter_completed")
+	tab.until("none is", all+` === "All 0 that match"`)
+	tab.click("#filter_all")
+	tab.until("all are counted", all+` === "All 30 runs"`)
+	tab.untilSocket("/process_runs/live")
+	tab.untilLive()
 	tab.click(`#many button[value=retry]`)
 	tab.until("nothing is ticked, so all are meant", asked+`.includes("Try 30 runs again?")`)
 	tab.click("#ask [data-dismiss]")
@@ -64,7 +74,7 @@ func TestTickedRunsAreTriedAgainWhenOneSaysYes(t *testing.T) {
 			return nil
 		})
 	}
-	if n := tab.socketsSoFar(); n != 1 {
+	if n := tab.socketsSoFar(); n != 4 { // one for each list
 		t.Errorf("%d sockets were opened", n)
 	}
 }

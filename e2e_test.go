@@ -154,6 +154,21 @@ func TestARunCanBeAskedFor(t *testing.T) {
 	e.GET("/process_runs/1/status").Expect().Body().Contains(`data-status="completed" data-version="3"`)
 }
 
+func TestSomeRunsCanBeAskedForTogether(t *testing.T) {
+	t.Parallel()
+	e := newExpect(t, startProgram(t, nil))
+	startRuns(e, 3)
+	settled(t, e)
+	some := e.GET("/process_runs/cells").WithQueryString("id=1&id=3&id=77").WithTransformer(jsonHeader).Expect().Status(http.StatusOK).JSON().Object().Value("process_runs").Array()
+	some.Length().IsEqual(2)
+	some.Value(0).Object().HasValue("id", 3).ContainsKey("status")
+	e.GET("/process_runs/cells").WithQueryString("id=1&id=77").Expect().Status(http.StatusOK).Body().
+		HasPrefix(`<td id="process_run_1_status"`).Contains(`<hx-partial hx-target="#process_run_77" hx-swap="delete">`)
+	for query, status := range map[string]int{"": 422, "id=": 400, "id=x": 400, "id=-1": 400, "id=0": 400} {
+		e.GET("/process_runs/cells").WithQueryString(query).WithTransformer(jsonHeader).Expect().Status(status)
+	}
+}
+
 func TestPagesLeadThroughAllRuns(t *testing.T) {
 	t.Parallel()
 	e := newExpect(t, startProgram(t, func(c *app.Config) { c.FailureRate = 0.5 }))

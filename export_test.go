@@ -46,6 +46,37 @@ func TestAListLeavesAsLinesOfJSON(t *testing.T) {
 	}
 }
 
+// The server does not read ahead of whoever reads: of a list that is longer than all buffers on the way, the end is
+// still as it is when its turn comes.
+func TestAListLeavesInPartsAsItIsRead(t *testing.T) {
+	t.Parallel()
+	const batches = 60 // of 1,000 runs: about 12 MB
+	kind, open := gate("gate")
+	defer open()
+	p := startProgram(t, func(c *app.Config) { c.PostRate, c.Workers = 0, 1 }, kind)
+	e := newExpect(t, p)
+	for range batches {
+		startRuns(e, app.MaxCount)
+	}
+	response, err := http.Get(p.url + "/process_runs.ndjson?status=created")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	if !lines.Scan() {
+		t.Fatal("there is nothing to read")
+	}
+	e.POST("/process_runs/2/cancel").WithTransformer(jsonHeader).Expect().Status(http.StatusOK)
+	n, last := 1, ""
+	for ; lines.Scan(); n++ {
+		last = lines.Text()
+	}
+	if lines.Err() != nil || n != batches*app.MaxCount-2 || !strings.HasPrefix(last, `{"id":3,`) {
+		t.Errorf("after %d lines comes the last one, %s: %v", n, last, lines.Err())
+	}
+}
+
 func TestAListLeavesForASpreadsheet(t *testing.T) {
 	t.Parallel()
 	e := newExpect(t, startProgram(t, nil, workThat("import", "=cmd|' /C calc'!A0, \"quoted\"\nand more")))

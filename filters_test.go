@@ -96,12 +96,33 @@ func TestAFilteredListIsLive(t *testing.T) {
 		tab.untilSocket(path)
 		tab.untilRows(2)
 	}
+	evaluate[bool](tab, `((choice) => (choice.value = "1h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("find_until"))`)
+	tab.untilSocket("/process_runs/live?q=disk+full&until=1h")
+	tab.untilRows(0)
 	tab.click("#find_all")
 	tab.untilSocket("/process_runs/live")
 	tab.untilRows(5)
 	if n := evaluate[string](tab, `document.getElementById("find_text").value`); n != "" {
 		t.Errorf("the field still says %q", n)
 	}
+}
+
+// Whoever asks for what cannot be had keeps the page that is there.
+func TestALinkThatFailsLeavesThePageAsItIs(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil, workThat("import", "the disk is full"))
+	startRuns(newExpect(t, p), 3)
+	tab := openTab(t, p.url+"/process_runs")
+	tab.expectProblems("400")
+	tab.untilLive()
+	evaluate[bool](tab, `((field) => (field.removeAttribute("maxlength"), field.value = "q".repeat(300), true))(document.getElementById("find_text"))`)
+	tab.click(".find button")
+	tab.until("it is said", `document.getElementById("notice").textContent.trim() === "What is searched for is at most 200 bytes of text."`)
+	tab.untilRows(3)
+	tab.until("the address is that of the page", `location.search === "" && document.title.startsWith("All runs")`)
+	tab.click("#filter_failed")
+	tab.untilSocket("/process_runs/live?status=failed")
+	tab.untilRows(3)
 }
 
 func TestFindingWorksWithoutScript(t *testing.T) {

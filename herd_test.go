@@ -90,5 +90,9 @@ func TestTheHerdComesBackAfterARestart(t *testing.T) {
 	if err := together(); err != nil {
 		t.Error(err)
 	}
-	t.Logf("back after %v, meanwhile %d pages were answered", time.Since(began).Round(time.Millisecond), pages)
+	took := time.Since(began)
+	t.Logf("back after %v, meanwhile %d pages were answered", took.Round(time.Millisecond), pages)
+	if took > 30*time.Second || pages == 0 {
+		t.Error("that is too long, or too few")
+	}
 }

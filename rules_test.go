@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -25,19 +26,26 @@ const (
 	parses  = "takes what it should refuse. Use the functions in params.go."
 )
 
-// forbids returns why a selector is not to be used, or "".
-func forbids(path string, selector *ast.SelectorExpr) string {
+// forbids returns why a selector is not to be used in a file, or "".
+func forbids(file *ast.File, selector *ast.SelectorExpr) string {
 	name := ""
-	if of, plain := selector.X.(*ast.Ident); plain {
+	switch of := selector.X.(type) {
+	case *ast.Ident:
 		name = of.Name
+	case *ast.SelectorExpr: // s.conn
+		name = of.Sel.Name
 	}
-	if name == "conn" && filepath.Dir(path) != "handlers" {
+	if name == "conn" && !slices.ContainsFunc(file.Imports, isWebSocket) {
 		return "" // another kind of connection
 	}
 	if why := forbidden[name+"."+selector.Sel.Name]; why != "" {
 		return why
 	}
 	return forbidden["."+selector.Sel.Name]
+}
+
+func isWebSocket(imported *ast.ImportSpec) bool {
+	return strings.HasSuffix(imported.Path.Value, `/websocket"`)
 }
 
 func TestNobodyUsesWhatIsForbidden(t *testing.T) {
@@ -60,7 +68,7 @@ func TestNobodyUsesWhatIsForbidden(t *testing.T) {
 		}
 		ast.Inspect(file, func(node ast.Node) bool {
 			if selector, is := node.(*ast.SelectorExpr); is {
-				if why := forbids(path, selector); why != "" {
+				if why := forbids(file, selector); why != "" {
 					t.Errorf("%s: %s %s", files.Position(selector.Pos()), selector.Sel.Name, why)
 				}
 			}
@@ -70,6 +78,29 @@ func TestNobodyUsesWhatIsForbidden(t *testing.T) {
 	})
 	if err != nil || looked < 50 {
 		t.Errorf("%d files were looked at: %v", looked, err)
+	}
+}
+
+func TestWhatIsForbiddenIsSeenHoweverItIsReached(t *testing.T) {
+	t.Parallel()
+	for use, want := range map[string]bool{
+		"conn.Close()": true, "s.conn.Close()": true, "a.b.conn.Close()": true, "s.watcher.Close()": false,
+		"c.FormValue(``)": true, "template.HTML(``)": true, "s.c.QueryInt(``)": true,
+	} {
+		file, err := parser.ParseFile(token.NewFileSet(), "", `package p; import "github.com/fasthttp/websocket"; var _ = `+use, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := false
+		ast.Inspect(file, func(node ast.Node) bool {
+			if selector, is := node.(*ast.SelectorExpr); is {
+				seen = seen || forbids(file, selector) != ""
+			}
+			return true
+		})
+		if seen != want {
+			t.Errorf("%s: forbidden is %t", use, seen)
+		}
 	}
 }
 

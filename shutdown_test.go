@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/fasthttp/websocket"
 )
@@ -32,7 +33,8 @@ func everySocket(runs int) (paths []string) {
 
 func TestAShutdownTakesLeaveOfAThousandSocketsAndTwentyRuns(t *testing.T) {
 	t.Parallel()
-	b := startBinary(t, "--command", "slow=/bin/sleep 98765", "--workers", "20", "--run-timeout", "1h", "--drain-timeout", "300ms",
+	const drain = 300 * time.Millisecond
+	b := startBinary(t, "--command", "slow=/bin/sleep 98765", "--workers", "20", "--run-timeout", "1h", "--drain-timeout", drain.String(),
 		"--upgrade-rate", "0", "--max-sockets-per-address", "2000")
 	if err := b.do(http.MethodPost, "/process_runs", "count=25&kind=slow", nil); err != nil {
 		t.Fatal(err)
@@ -48,6 +50,7 @@ func TestAShutdownTakesLeaveOfAThousandSocketsAndTwentyRuns(t *testing.T) {
 	if _, err := slow.Write([]byte("POST /process_runs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 8\r\n")); err != nil {
 		t.Fatal(err) // and the rest never comes
 	}
+	began := time.Now()
 	b.signal(syscall.SIGTERM)
 	got := map[int]int{}
 	for range paths {
@@ -58,6 +61,9 @@ func TestAShutdownTakesLeaveOfAThousandSocketsAndTwentyRuns(t *testing.T) {
 	}
 	if status := b.wait(); status != 0 {
 		t.Errorf("the exit status is %d", status)
+	}
+	if took := time.Since(began); took > drain+5*time.Second {
+		t.Errorf("it took %v", took)
 	}
 	db := openFile(t, b.file())
 	if n := number(t, db, "SELECT count(*) FROM process_runs WHERE status = 0 AND crashes = 0 AND attempt = 0"); n != 25 {

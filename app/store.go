@@ -28,6 +28,9 @@ type Store interface {
 	// Page returns the runs that a query asks for.
 	Page(ctx context.Context, query Query) (Page, error)
 
+	// Chosen returns those of some runs that exist, newest first.
+	Chosen(ctx context.Context, ids []int64) ([]ProcessRun, error)
+
 	// Runs returns the newest runs that a filter finds with ids below before, at most limit of them, for whoever goes
 	// through all. next is the before of what follows, or 0 when nothing does; it may be more than 0 although nothing
 	// does.

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"runboard/app"
@@ -79,7 +80,8 @@ func (tx *transaction) advance(run app.ProcessRun, part rows.Part, maxPending in
 	if !mine {
 		return state, rows.Conflict(run)
 	}
-	now, err := part.Do(actionTime, func(deed app.Deed, id int64) (bool, error) { return tx.perform(deed, id, maxPending) })
+	until := time.Now().Add(actionTime)
+	now, err := part.Do(actionTime, func(deed app.Deed, id int64) (bool, error) { return tx.perform(deed, id, maxPending, until) })
 	if err != nil {
 		return state, err
 	}
@@ -90,8 +92,8 @@ func (tx *transaction) advance(run app.ProcessRun, part rows.Part, maxPending in
 	return now.State, err
 }
 
-// perform does a deed to one run, and reports whether that changed it.
-func (tx *transaction) perform(deed app.Deed, id, maxPending int64) (changed bool, err error) {
+// perform does a deed to one run, and reports whether that changed it. It fails with rows.ErrUnfinished.
+func (tx *transaction) perform(deed app.Deed, id, maxPending int64, until time.Time) (changed bool, err error) {
 	var row rows.Run
 	if found, err := tx.find(tx.findRun, &row, id); err != nil || !found {
 		return false, err
@@ -103,7 +105,11 @@ func (tx *transaction) perform(deed app.Deed, id, maxPending int64) (changed boo
 	case app.DeedRetry:
 		after, err = tx.retryRun(run, maxPending)
 	case app.DeedDelete:
-		return tx.drop(id)
+		dropped, unfinished, err := tx.drop(id, until)
+		if err == nil && unfinished {
+			err = rows.ErrUnfinished
+		}
+		return dropped, err
 	}
 	if app.CodeOf(err) == app.CodeConflict {
 		return false, nil // it is not, or no longer, one that the deed is for
@@ -113,9 +119,19 @@ func (tx *transaction) perform(deed app.Deed, id, maxPending int64) (changed boo
 
 // Delete implements app.Store.
 func (s *Store) Delete(ctx context.Context, id int64) error {
-	return s.writer.do(ctx, func(tx *transaction) error {
-		dropped, err := tx.drop(id)
-		if err != nil || dropped {
+	err := rows.ErrUnfinished
+	for errors.Is(err, rows.ErrUnfinished) {
+		err = s.deleteSome(ctx, id)
+	}
+	return err
+}
+
+// deleteSome drops a run or, of a long log, as much as there is time for in one transaction. It fails with rows.ErrUnfinished.
+func (s *Store) deleteSome(ctx context.Context, id int64) error {
+	unfinished := false // the writer's until do succeeds
+	err := s.writer.do(ctx, func(tx *transaction) (err error) {
+		var dropped bool
+		if dropped, unfinished, err = tx.drop(id, time.Now().Add(pruneTime)); err != nil || dropped || unfinished {
 			return err
 		}
 		var row rows.Run
@@ -128,4 +144,8 @@ func (s *Store) Delete(ctx context.Context, id int64) error {
 		}
 		return err
 	})
+	if err == nil && unfinished {
+		err = rows.ErrUnfinished
+	}
+	return err
 }

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"time"
 
 	"runboard/app"
 	"runboard/db/rows"
@@ -15,6 +16,8 @@ const (
 	extendPart = `UPDATE run_logs SET stop = ?1, text = text || ?2, marks = CAST(marks || ?3 AS BLOB) WHERE run_id = ?4 AND start = ?5
 		RETURNING text`
 	dropParts = `DELETE FROM run_logs WHERE run_id = ? AND start < ? RETURNING part`
+
+	partAfterSome = `SELECT start FROM run_logs WHERE run_id = ? ORDER BY start LIMIT 1 OFFSET ?`
 )
 
 // Report implements app.Backlog. It is not an event: there would be too many.
@@ -69,6 +72,28 @@ func (tx *transaction) dropLog(run, offset int64) error {
 		}
 	}
 	return nil
+}
+
+// someParts is how many parts of a log are dropped before the time is looked at: finding each of them in the index of
+// texts takes a millisecond or more.
+const someParts = 4
+
+// shorten drops parts of a run's log, the oldest first, until there are few left or it is too late. It reports whether
+// there are few left.
+func (tx *transaction) shorten(run int64, until time.Time) (short bool, err error) {
+	for {
+		var offset int64
+		found, err := tx.find(tx.partAfterSome, &offset, run, someParts)
+		if err != nil || !found {
+			return err == nil, err
+		}
+		if !time.Now().Before(until) {
+			return false, nil
+		}
+		if err := tx.dropLog(run, offset); err != nil {
+			return false, err
+		}
+	}
 }
 
 // writePart writes a part, by itself or as more of the last one.

@@ -79,6 +79,7 @@ func TestOtherStatementsGoByTheID(t *testing.T) {
 	wantPlan(t, plan(t, store, askToStop, 0, 1), byID)
 	wantPlan(t, plan(t, store, retryRun, 0, 1), byID)
 	wantPlan(t, plan(t, store, dialect.RunMarks(), "[1,2]"), byID)
+	wantPlan(t, plan(t, store, dialect.ChosenRuns(), "[1,2]"), byID)
 	wantPlan(t, plan(t, store, startRuns, 0, "[1,2]"), byID)
 	wantPlan(t, plan(t, store, completeRuns, 0, `{"1":2}`), byID)
 	wantPlan(t, plan(t, store, addEvents, "[1,2]"), byID)

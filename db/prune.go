@@ -9,8 +9,13 @@ import (
 	"runboard/db/rows"
 )
 
-// pruneEvery is how often old runs are looked for.
-const pruneEvery = time.Minute
+const (
+	// pruneEvery is how often old runs are looked for.
+	pruneEvery = time.Minute
+	// pruneTime is about how long one transaction may go on dropping runs: everybody else's writes wait for it. Its commit
+	// takes as long again or longer, because that is when the index of texts is written.
+	pruneTime = 5 * time.Millisecond
+)
 
 const (
 	dropRun    = `DELETE FROM process_runs WHERE id = ? AND status IN (2, 3, 4) RETURNING status`
@@ -45,14 +50,15 @@ func (s *Store) pruneAll(ctx context.Context) (dropped int, err error) {
 	return s.Board.Prune(ctx, rows.Keep{Finished: s.options.KeepFinished, Max: s.options.KeepMax}, s.drop)
 }
 
-// drop has the writer drop those of these runs that are still finished, and returns how many they were.
-func (s *Store) drop(ctx context.Context, runs []int64) (dropped int, err error) {
-	// dropped is the writer's until do succeeds: it may be counted again.
+// drop has the writer drop those of these runs that are still finished, as many as there is time for in one transaction.
+// It returns how many these were, and which runs are left to be dropped by another one.
+func (s *Store) drop(ctx context.Context, runs []int64) (dropped int, left []int64, err error) {
+	// The results are the writer's until do succeeds: it may begin anew.
 	err = s.writer.do(ctx, func(tx *transaction) error {
-		dropped = 0
-		for _, run := range runs {
-			found, err := tx.drop(run)
-			if err != nil {
+		dropped, left = 0, runs
+		for until := time.Now().Add(pruneTime); len(left) > 0 && time.Now().Before(until); left = left[1:] {
+			found, unfinished, err := tx.drop(left[0], until)
+			if err != nil || unfinished {
 				return err
 			}
 			if found {
@@ -61,25 +67,34 @@ func (s *Store) drop(ctx context.Context, runs []int64) (dropped int, err error)
 		}
 		return nil
 	})
-	return dropped, err
+	return dropped, left, err
 }
 
-// drop drops a run, if it is finished, with its events, its log, and what searches find it by.
-func (tx *transaction) drop(run int64) (found bool, err error) {
+// drop drops a run, if it is finished, with its events, its log, and what searches find it by. Of a long log the first
+// part goes before it, as much as there is time for: when that is not enough, the run is still there, unfinished is
+// true, and it is to be dropped again.
+func (tx *transaction) drop(run int64, until time.Time) (found, unfinished bool, err error) {
+	var row rows.Run
+	if found, err := tx.find(tx.findRun, &row, run); err != nil || !found || !app.Status(row.Status).Final() {
+		return false, false, err
+	}
+	if short, err := tx.shorten(run, until); err != nil || !short {
+		return false, err == nil, err
+	}
 	var status app.Status
 	if found, err = tx.find(tx.dropRun, &status, run); err != nil || !found {
-		return false, err
+		return false, false, err
 	}
 	tx.counts[status]--
 	tx.changed = true
 	if err := tx.exec(tx.dropEvents, run); err != nil {
-		return true, err
+		return true, false, err
 	}
 	if err := tx.exec(tx.dropAction, run); err != nil {
-		return true, err
+		return true, false, err
 	}
 	if err := tx.unindex(errorRow(run)); err != nil {
-		return true, err
+		return true, false, err
 	}
-	return true, tx.dropLog(run, math.MaxInt64)
+	return true, false, tx.dropLog(run, math.MaxInt64)
 }

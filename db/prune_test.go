@@ -3,6 +3,8 @@ package db
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -80,6 +82,37 @@ func TestFinishedRunsAreDroppedWhenTheyAreOld(t *testing.T) {
 	}
 }
 
+// Old runs are found behind any number of others that were created before them, and ended after them.
+func TestOldRunsDoNotHideBehindThoseThatWereTriedAgain(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	store := newStore(t, Options{KeepFinished: time.Hour, Now: clock.now})
+	runs := append(create(t, store, 1000), create(t, store, 20)...)
+	again, old := runs[:1000+10], runs[1000+10:]
+	for _, run := range runs {
+		if _, err := store.Cancel(ctx, run.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clock.advance(30 * time.Minute)
+	for _, run := range again {
+		if _, err := store.Retry(ctx, run.ID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Cancel(ctx, run.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clock.advance(31 * time.Minute)
+	if n, err := store.pruneAll(ctx); n != len(old) || err != nil {
+		t.Errorf("%d of %d are dropped: %v", n, len(old), err)
+	}
+	clock.advance(30 * time.Minute)
+	if n, err := store.pruneAll(ctx); n != len(again) || err != nil {
+		t.Errorf("later %d of %d are dropped: %v", n, len(again), err)
+	}
+}
+
 func TestOfTooManyFinishedRunsTheOldestAreDropped(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{KeepMax: 100})
@@ -105,8 +138,8 @@ func TestARunThatIsTriedAgainMeanwhileIsNotDropped(t *testing.T) {
 	if _, err := store.Retry(ctx, run.ID); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := store.drop(ctx, []int64{run.ID}); n != 0 || err != nil {
-		t.Errorf("%d are dropped: %v", n, err)
+	if n, left, err := store.drop(ctx, []int64{run.ID}); n != 0 || len(left) != 0 || err != nil {
+		t.Errorf("%d are dropped, and %d left: %v", n, len(left), err)
 	}
 }
 
@@ -146,4 +179,93 @@ func TestPruningEndsWhenItIsToldTo(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("it goes on")
 	}
+}
+
+// finishWithLog is finish with a log of so many parts.
+func finishWithLog(t testing.TB, store *Store, run app.ProcessRun, parts int) {
+	t.Helper()
+	started := start(t, store, run)
+	for part := range parts {
+		var lines []app.LogLine
+		for line := range 20 { // together a little less than a part
+			lines = append(lines, app.LogLine{Text: strings.Repeat(fmt.Sprintf("needle %d of %d ", line, part), 16<<10/20/20) + "\n"})
+		}
+		if err := store.Report(ctx, started, app.Report{Lines: lines}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := store.Finish(ctx, started, app.Outcome{Status: app.Completed}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A long log would hold up everybody's writes, so it goes in several transactions, and its run with the last of them.
+func TestALongLogIsDroppedInParts(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{LogLimit: 1 << 20})
+	drop := func(run int64, until time.Duration) (found, unfinished bool) {
+		t.Helper()
+		if err := store.writer.do(ctx, func(tx *transaction) (err error) {
+			found, unfinished, err = tx.drop(run, time.Now().Add(until))
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return found, unfinished
+	}
+	runs := create(t, store, 3)
+	for _, run := range runs {
+		finishWithLog(t, store, run, 5*someParts)
+	}
+	whole := rowsIn(t, store, "run_logs")
+	if found, unfinished := drop(runs[0].ID, -1); found || !unfinished {
+		t.Errorf("without time it is %v that it is dropped, and %v that there is more to do", found, unfinished)
+	}
+	if is := rowsIn(t, store, "run_logs"); is != whole {
+		t.Errorf("without time %d parts are dropped", whole-is)
+	}
+	if found, unfinished := drop(runs[0].ID, time.Hour); !found || unfinished {
+		t.Errorf("with time it is %v that it is dropped, and %v that there is more to do", found, unfinished)
+	}
+	if err := store.Delete(ctx, runs[1].ID); err != nil {
+		t.Error(err)
+	}
+	for left := []int64{runs[2].ID}; len(left) > 0; {
+		var err error
+		if _, left, err = store.drop(ctx, left); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if is := rowsIn(t, store, "run_logs") + rowsIn(t, store, "process_runs"); is != 0 {
+		t.Errorf("there are left %d runs and parts of logs", is)
+	}
+	if page, err := store.Page(ctx, app.Query{Filter: app.Filter{Text: "needle"}}); store.options.searchable && (err != nil || len(page.Runs) > 0) {
+		t.Errorf("a search finds %v: %v", page.Runs, err)
+	}
+}
+
+// BenchmarkPrune says for how long dropping runs with logs of 1 MiB holds everybody's writes up.
+func BenchmarkPrune(b *testing.B) {
+	store := newStore(b, Options{})
+	var took []time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		var left []int64
+		for _, run := range create(b, store, 20) {
+			finishWithLog(b, store, run, 64)
+			left = append(left, run.ID)
+		}
+		b.StartTimer()
+		for len(left) > 0 {
+			began := time.Now()
+			var err error
+			if _, left, err = store.drop(ctx, left); err != nil {
+				b.Fatal(err)
+			}
+			took = append(took, time.Since(began))
+		}
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+	b.ReportMetric(float64(took[len(took)-1].Microseconds())/1000, "longest-ms")
 }

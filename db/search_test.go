@@ -2,6 +2,7 @@ package db
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"runboard/app"
@@ -34,5 +35,22 @@ func TestErrorsFromBeforeThereWasAnIndexAreFound(t *testing.T) {
 	page, err := again.Page(ctx, app.Query{Filter: app.Filter{Text: "needle"}})
 	if err != nil || len(page.Runs) != 1 {
 		t.Errorf("it finds %v: %v", page.Runs, err)
+	}
+}
+
+func TestAnEngineThatCannotSearchSaysSo(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	store.options.searchable = false // as without the tag sqlite_fts5
+	filter := app.Filter{Text: "needle"}
+	_, err := store.Page(ctx, app.Query{Filter: filter})
+	if app.CodeOf(err) != app.CodeInvalid || !strings.Contains(err.Error(), "cannot search in texts") {
+		t.Errorf("a list: %v", err)
+	}
+	if _, err := store.Foresee(ctx, app.Action{Deed: app.DeedRetry, Filter: filter}); app.CodeOf(err) != app.CodeInvalid {
+		t.Errorf("an action: %v", err)
+	}
+	if _, _, err := store.Runs(ctx, filter, 1<<60, 10); app.CodeOf(err) != app.CodeInvalid {
+		t.Errorf("an export: %v", err)
 	}
 }

@@ -22,6 +22,7 @@ type statements struct {
 	event, oldEvent                     *sqlx.Stmt
 	isClaimed, lastPart, addPart        *sqlx.Stmt
 	extendPart, dropParts               *sqlx.Stmt
+	partAfterSome                       *sqlx.Stmt
 	dropRun, dropEvents                 *sqlx.Stmt
 	findRollup, addRollup, dropRollups  *sqlx.Stmt
 	addAction, moveAction, dropAction   *sqlx.Stmt
@@ -88,6 +89,7 @@ func (s *statements) texts() []text {
 		{&s.addPart, addPart},
 		{&s.extendPart, extendPart},
 		{&s.dropParts, dropParts},
+		{&s.partAfterSome, partAfterSome},
 		{&s.dropRun, dropRun},
 		{&s.dropEvents, dropEvents},
 		{&s.findRollup, findRollup},

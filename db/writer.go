@@ -57,6 +57,7 @@ type writer struct {
 type write struct {
 	apply func(*transaction) error
 	lazy  bool       // whether it may linger
+	turn  *turn      // whether it is still wanted
 	done  chan error // holds one
 }
 
@@ -90,10 +91,9 @@ func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func(
 	return w, nil
 }
 
-// do has apply done in a transaction and returns after its commit. When ctx ends before that, it
-// returns without knowing whether the write will be committed, and apply may yet be called. It may be
-// called twice, when somebody else's write has spoilt the first transaction; what counts is the last
-// call.
+// do has apply done in a transaction and returns after its commit. When ctx ends before apply was called, it never will
+// be; afterwards, do waits all the same, for whoever is told of an error must be able to try again. apply may be called
+// twice, when somebody else's write has spoilt the first transaction; what counts is the last call.
 func (w *writer) do(ctx context.Context, apply func(*transaction) error) error {
 	return w.await(ctx, write{apply: apply, done: make(chan error, 1)})
 }
@@ -104,6 +104,7 @@ func (w *writer) doLazily(ctx context.Context, apply func(*transaction) error) e
 }
 
 func (w *writer) await(ctx context.Context, request write) error {
+	request.turn = &turn{}
 	if err := w.hand(ctx, request); err != nil {
 		return err
 	}
@@ -111,7 +112,10 @@ func (w *writer) await(ctx context.Context, request write) error {
 	case err := <-request.done:
 		return err
 	case <-ctx.Done():
-		return rows.Unavailable(ctx.Err())
+		if request.turn.callOff() {
+			return rows.Unavailable(ctx.Err())
+		}
+		return <-request.done // its transaction has begun, and waits for nobody
 	}
 }
 
@@ -260,6 +264,9 @@ func (w *writer) transact(group []write) (results []error, err error) {
 	}()
 	results = make([]error, len(group))
 	for i, request := range group {
+		if !request.turn.begin() {
+			continue
+		}
 		results[i] = request.apply(tx)
 		if results[i] != nil && app.CodeOf(results[i]) == app.CodeInternal {
 			return nil, results[i]

@@ -191,7 +191,7 @@ func TestAnErrorOfTheDatabaseStaysInsideIt(t *testing.T) {
 	}
 }
 
-func TestACallerWhoseTimeIsUpWaitsNoLonger(t *testing.T) {
+func TestWhatACallerWaitsForNoLongerIsNotDone(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	run := create(t, store, 1)[0]
@@ -199,14 +199,38 @@ func TestACallerWhoseTimeIsUpWaitsNoLonger(t *testing.T) {
 	ctx, cancel := context.WithCancel(ctx)
 	errs := make(chan error, 2)
 	go func() { _, err := store.Create(ctx, app.NewRuns{Kind: kind, Count: 2}); errs <- err }()
-	go func() { _, err := store.Start(ctx, run); errs <- err }()
+	go func() { _, err := store.Cancel(ctx, run.ID); errs <- err }()
 	gathered(t, store, 2)
 	cancel()
 	wantCode(t, <-errs, app.CodeUnavailable)
 	wantCode(t, <-errs, app.CodeUnavailable)
 	letGo()
 	create(t, store, 1) // goes in after the two, so they are done with
-	if counts := checkCounts(t, store); counts != (app.Counts{app.Created: 3, app.Started: 1}) {
-		t.Errorf("they were handed in, and should be done; the counts are %v", counts)
+	if counts := checkCounts(t, store); counts != (app.Counts{app.Created: 2}) {
+		t.Errorf("they were told to try again, and should not be done; the counts are %v", counts)
+	}
+}
+
+func TestWhatHasBegunIsWaitedForWhoeverIsInAHurry(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	ctx, cancel := context.WithCancel(ctx)
+	begun, free, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		done <- store.writer.do(ctx, func(tx *transaction) error {
+			close(begun)
+			<-free
+			_, err := tx.insertRuns(app.NewRuns{Kind: kind, Count: 2})
+			return err
+		})
+	}()
+	<-begun
+	cancel()
+	close(free)
+	if err := <-done; err != nil {
+		t.Errorf("it is done, and its caller is told %v", err)
+	}
+	if counts := checkCounts(t, store); counts != (app.Counts{app.Created: 2}) {
+		t.Errorf("the counts are %v", counts)
 	}
 }

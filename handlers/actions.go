@@ -63,7 +63,7 @@ func (s *Server) startAction(c *fiber.Ctx) error {
 
 // deleteRun answers POST /process_runs/:id/delete.
 func (s *Server) deleteRun(c *fiber.Ctx) error {
-	id, err := parseID(c)
+	id, err := parseWish(c)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func parseAction(given fields) (action app.Action, err error) {
 
 func parseIDs(given []string) ([]int64, error) {
 	if len(given) == 0 || len(given) > app.MaxTicked {
-		return nil, app.Errorf(app.CodeInvalid, "Tick some runs first, at most %d; or choose all.", app.MaxTicked)
+		return nil, app.Errorf(app.CodeInvalid, "Name some runs, at most %d; or choose all.", app.MaxTicked)
 	}
 	ids := make([]int64, len(given))
 	for i, text := range given {

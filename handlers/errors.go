@@ -60,6 +60,12 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 		c.Set("HX-Reswap", "innerHTML")
 		return sendHTML(c)(s.Templates.Notice(message))
 	}
+	if c.Get("HX-Request") == "true" { // of the page, htmx would select what is not there
+		c.Set("HX-Retarget", "#"+templates.NoticeID)
+		c.Set("HX-Reselect", "#"+templates.MessageID)
+		c.Set("HX-Reswap", "innerHTML ignoreTitle:true")
+		c.Set("HX-Push-Url", "false")
+	}
 	return sendHTML(c)(s.Templates.Error(http.StatusText(status), message))
 }
 

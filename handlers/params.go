@@ -47,6 +47,14 @@ func parseID(c *fiber.Ctx) (int64, error) {
 	return id, nil
 }
 
+// parseWish reads which run somebody wishes something for. The body has nothing to say, and must be one all the same.
+func parseWish(c *fiber.Ctx) (int64, error) {
+	if _, err := parseBody(c); err != nil {
+		return 0, err
+	}
+	return parseID(c)
+}
+
 // parseQuery reads which page of the list is wanted. Parameters that are empty are as good as absent,
 // and those that it does not know are ignored.
 func parseQuery(c *fiber.Ctx) (query app.Query, err error) {

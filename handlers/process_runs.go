@@ -84,6 +84,25 @@ func (s *Server) showStatus(c *fiber.Ctx) error {
 	return sendHTML(c)(s.Templates.Status(page.Run))
 }
 
+// showCells answers GET /process_runs/cells: how some runs are, for a page that shows them although they are no longer
+// in its list.
+func (s *Server) showCells(c *fiber.Ctx) error {
+	ids, err := parseIDs(parseForm(c.Context().QueryArgs())["id"])
+	if err != nil {
+		return err
+	}
+	ctx, cancel := requestContext()
+	defer cancel()
+	runs, err := s.Store.Chosen(ctx, ids)
+	if err != nil {
+		return err
+	}
+	if wants(c) == asJSON {
+		return c.JSON(fiber.Map{"process_runs": runs})
+	}
+	return sendHTML(c)(s.Templates.Chosen(ids, runs))
+}
+
 func (s *Server) findRun(c *fiber.Ctx) (app.RunPage, error) {
 	id, err := parseID(c)
 	if err != nil {

@@ -2,6 +2,8 @@ package handlers
 
 import (
 	"mime"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -33,19 +35,23 @@ func wants(c *fiber.Ctx) form {
 }
 
 // prefersJSON reports whether JSON is wanted rather than HTML. Fiber weighs the types, but compares them letter by
-// letter and with their parameters.
+// letter and with their parameters, and takes a type that is refused for one that anything includes.
 func prefersJSON(c *fiber.Ctx) bool {
 	var plain []string
+	offers := []string{fiber.MIMETextHTML, fiber.MIMEApplicationJSON}
 	for _, part := range strings.Split(c.Get(fiber.HeaderAccept), ",") {
 		if media, params, err := mime.ParseMediaType(part); err == nil {
 			if weight, given := params["q"]; given {
+				if q, err := strconv.ParseFloat(weight, 64); err == nil && q == 0 {
+					offers = slices.DeleteFunc(offers, func(offer string) bool { return offer == media })
+				}
 				media += ";q=" + weight
 			}
 			plain = append(plain, media)
 		}
 	}
 	c.Request().Header.Set(fiber.HeaderAccept, strings.Join(plain, ","))
-	return c.Accepts(fiber.MIMETextHTML, fiber.MIMEApplicationJSON) == fiber.MIMEApplicationJSON
+	return len(offers) > 0 && c.Accepts(offers...) == fiber.MIMEApplicationJSON
 }
 
 // sendHTML returns a function that sends what a template drew, or fails as it did.

@@ -87,15 +87,21 @@ func (o *origins) checkCrossSite(c *fiber.Ctx) error {
 
 // checkOrigin is checkCrossSite for sockets, which read, but which browsers let any site open.
 func (o *origins) checkOrigin(c *fiber.Ctx) error {
-	origin := c.Get(fiber.HeaderOrigin)
-	if origin == "" || o.public[strings.ToLower(origin)] {
-		return nil
-	}
-	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" || !strings.EqualFold(u.Host, string(c.Request().Header.Host())) {
-		return app.Errorf(app.CodeForbidden, "Another site may not watch this.")
+	for _, origin := range c.Request().Header.PeekAll(fiber.HeaderOrigin) {
+		if !o.ours(string(origin), string(c.Request().Header.Host())) {
+			return app.Errorf(app.CodeForbidden, "Another site may not watch this.")
+		}
 	}
 	return nil
+}
+
+// ours reports whether a page of an origin may watch the host that it asks.
+func (o *origins) ours(origin, host string) bool {
+	if origin == "" || o.public[strings.ToLower(origin)] {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && u.Host != "" && strings.EqualFold(u.Host, host)
 }
 
 // authenticate asks for the credentials, when there are any, on everything but /up.

@@ -124,6 +124,7 @@ func (s *Server) route() {
 	runs.Get("/statistics/live", s.sockets.admit, s.sockets.watchTopic(statistics), s.sockets.upgrade)
 	runs.Get("/action", s.askAction)
 	runs.Post("/action", s.limitPosts, s.startAction)
+	runs.Get("/cells", s.showCells)
 	runs.Get("/:id", s.showRun)
 	runs.Get("/:id/status", s.showStatus)
 	runs.Get("/:id/log", s.showLog)

@@ -150,3 +150,39 @@ func TestAClientThatIsRefusedCannotHoldItsSocketByPings(t *testing.T) {
 	awaitNoSockets(t, s, func() {})
 	stopPinging()
 }
+
+func TestPeersAreAskedWhetherTheyAreThere(t *testing.T) {
+	if usualTimes != (times{pingEvery: 25 * time.Second, silence: 60 * time.Second, frameTime: 5 * time.Second}) {
+		t.Errorf("what is promised of sockets is another than %+v", usualTimes)
+	}
+	s, _ := newLiveServer(t, 0)
+	s.sockets.times.pingEvery, s.sockets.times.silence = 50*time.Millisecond, time.Second
+	conn, pings := dial(t, s), make(chan struct{})
+	answer := conn.PingHandler()
+	conn.SetPingHandler(func(data string) error {
+		pings <- struct{}{}
+		return answer(data)
+	})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for err := error(nil); err == nil; _, _, err = conn.ReadMessage() {
+		}
+	}()
+	for range 40 { // twice as long as a silent one may stay
+		select {
+		case <-pings:
+		case <-ended:
+			t.Fatal("it is cut, although it answers")
+		case <-time.After(30 * time.Second):
+			t.Fatal("it is not asked")
+		}
+	}
+	go func() { // until it is gone
+		for range pings {
+		}
+	}()
+	_ = conn.Close()
+	<-ended
+	close(pings)
+}

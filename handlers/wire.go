@@ -72,16 +72,22 @@ func unread(ctx *fasthttp.RequestCtx, err error) error {
 }
 
 // ambiguous reports whether proxies and servers may read headers in two ways, and then take one request for two
-// (request smuggling): the length of the body is said twice, or a header goes on in a second line.
+// (request smuggling): the length of the body is said twice, or in a way that not everybody knows, or a header goes on
+// in a second line.
 func ambiguous(headers []byte) bool {
 	var length, encoding bool
 	for line := range bytes.Lines(headers) {
 		if line[0] == ' ' || line[0] == '\t' {
 			return true
 		}
-		name, _, _ := bytes.Cut(line, []byte(":"))
+		name, value, _ := bytes.Cut(line, []byte(":"))
 		length = length || bytes.EqualFold(name, []byte(fiber.HeaderContentLength))
-		encoding = encoding || bytes.EqualFold(name, []byte(fiber.HeaderTransferEncoding))
+		if bytes.EqualFold(name, []byte(fiber.HeaderTransferEncoding)) {
+			if !bytes.EqualFold(bytes.TrimSpace(value), []byte("chunked")) { // "identity" would be no body at all
+				return true
+			}
+			encoding = true
+		}
 	}
 	return length && encoding
 }

@@ -30,7 +30,7 @@ func (s *Server) retryRun(c *fiber.Ctx) error {
 
 // fulfil does what a person wishes for a run. say is the status of the answer and its sentence.
 func (s *Server) fulfil(c *fiber.Ctx, wish func(context.Context, int64) (app.ProcessRun, error), say func(app.ProcessRun) (int, string)) error {
-	id, err := parseID(c)
+	id, err := parseWish(c)
 	if err != nil {
 		return err
 	}

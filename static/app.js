@@ -43,6 +43,7 @@
     stopping: (s) => (s < 5 ? "cancelling…" : `cancelling… not responding for ${lasting(s)}`),
   };
   setInterval(() => {
+    if (document.querySelector("#pause[aria-pressed=true]")) return; // on a page that stands still they do, too
     for (const time of document.querySelectorAll("time[data-tick]")) {
       const seconds = Math.floor((Date.now() - Date.parse(time.dateTime)) / 1000);
       const text = phrases[time.dataset.tick](seconds);

@@ -1,43 +1,67 @@
 // Keeps the list still under the eyes of whoever reads it. Cells change where they are; but while the reader has
-// scrolled, selected or ticked something, or works in the list, new rows wait behind a bar that says how many there are. And
-// the whole page can be paused.
+// scrolled, selected or ticked something, or works in the list, no row comes or goes: new ones wait behind a bar that says
+// how many there are, as they do on later pages. And the whole page can be paused.
 "use strict";
 
 (() => {
   let paused = null; // since when, and how many frames have not been shown
+  let strays = [];   // ids of the rows that are kept although they are not in the newest list
   const find = (id) => document.getElementById(id);
 
   // reading reports whether rows that move would disturb: the list is out of its place, or in use.
   function reading(list) {
     const selection = getSelection();
     return list.getBoundingClientRect().top < 0 || list.contains(document.activeElement) ||
-      list.querySelector("input:checked") !== null || find("ask")?.childElementCount > 0 ||
+      list.querySelector("input:checked") !== null || find("ask")?.querySelector("form") ||
       (!selection.isCollapsed && list.contains(selection.anchorNode));
   }
 
   const idOf = (row) => Number(row.id.split("_").pop());
   const rowsOf = (list) => [...list.querySelectorAll("tr[id]")];
 
-  function announce(count) {
+  const countOf = (count, more = "") => (count === 1 && !more ? "1 new run" : `${count}${more} new runs`);
+
+  function announce(text) {
     const bar = find("new_runs");
     if (!bar) return;
-    bar.hidden = count === 0;
-    bar.textContent = count === 1 ? "1 new run" : `${count} new runs`;
-    bar.dataset.count = count;
+    bar.hidden = text === "";
+    if (bar.textContent !== text) bar.textContent = text;
   }
 
-  // hold makes of a new list the one that is there, with the cells of the new one. It returns how many rows wait.
-  function hold(list, incoming) {
-    const newest = Math.max(0, ...rowsOf(list).map(idOf));
+  // hold makes of a new list the one that is there, with the cells of the new one. It returns what is to be said of it.
+  // Of new runs it only knows those in the new list: when they are all that is in it, and it goes on, there may be more.
+  function hold(list, incoming, goesOn) {
+    const rows = rowsOf(list), fresh = rowsOf(incoming), last = Math.min(...rows.map(idOf));
     const kept = list.cloneNode(true);
-    for (const row of rowsOf(incoming)) {
+    for (const row of fresh) {
       const cell = kept.querySelector(`#${row.id}_status`);
-      const fresh = row.querySelector(`#${row.id}_status`);
-      if (cell && fresh && Number(fresh.dataset.version) >= Number(cell.dataset.version)) cell.replaceWith(fresh.cloneNode(true));
+      const now = row.querySelector(`#${row.id}_status`);
+      if (cell && now && Number(now.dataset.version) >= Number(cell.dataset.version)) cell.replaceWith(now.cloneNode(true));
     }
-    const waiting = rowsOf(incoming).filter((row) => idOf(row) > newest).length;
+    strays = rows.filter((row) => !incoming.querySelector(`#${row.id}`)).map(idOf);
+    const waiting = fresh.filter((row) => !find(row.id) && idOf(row) > last).length;
     incoming.replaceWith(kept);
-    return waiting;
+    if (waiting === 0) return "The list is another one now";
+    return countOf(waiting, waiting === fresh.length && goesOn ? "+" : "");
+  }
+
+  // Strays are not in what the socket brings, so they are asked for: they change where they are, too.
+  setInterval(() => {
+    strays = strays.filter((id) => find(`process_run_${id}`));
+    if (strays.length === 0 || paused || document.hidden || find("connection").dataset.state !== "live") return;
+    const ids = strays.map((id) => `id=${id}`).join("&");
+    htmx.ajax("GET", `${location.pathname}/cells?${ids}`, { source: "#new_runs", target: "#process_runs", swap: "none" });
+  }, 1000);
+
+  // later says on later pages, to which new runs do not come, by how many the list has grown since the page was opened.
+  function later() {
+    const bar = find("new_runs");
+    if (!bar || !find("page_newest") || strays.length > 0) return;
+    const text = find("matches").textContent || document.querySelector(".counts a[aria-current] b").textContent;
+    const size = Number.parseInt(text.replaceAll(",", "")); // none, when there are more than are counted
+    bar.dataset.size ??= size;
+    const grown = size - Number(bar.dataset.size);
+    announce(grown > 0 ? countOf(grown) : "");
   }
 
   document.addEventListener("htmx:before:swap", (event) => {
@@ -51,21 +75,23 @@
     const task = tasks.find(({ target }) => target && target === list);
     if (!task || rowsOf(list).length === 0) return;
     const incoming = task.fragment.querySelector("#process_runs");
-    const isNew = rowsOf(incoming).some((row) => !find(row.id));
-    if (!isNew || !reading(list)) {
-      announce(0);
+    const moves = rowsOf(incoming).some((row) => !find(row.id)) || rowsOf(list).some((row) => !incoming.querySelector(`#${row.id}`));
+    if (!moves || !reading(list)) {
+      strays = [];
+      announce("");
       return;
     }
-    announce(hold(list, incoming));
-    const pager = tasks.findIndex(({ target }) => target?.id === "pager"); // it belongs to the other list
-    if (pager >= 0) tasks.splice(pager, 1);
+    const pager = tasks.findIndex(({ target }) => target?.id === "pager");
+    announce(hold(list, incoming, tasks[pager]?.fragment.querySelector("#page_older")));
+    if (pager >= 0) tasks.splice(pager, 1); // it belongs to the other list
   });
 
   // show fetches the list as it is now. The socket stays: its address is the same.
   async function show() {
     document.activeElement?.blur();
     getSelection().removeAllRanges();
-    announce(0);
+    strays = [];
+    announce("");
     await htmx.ajax("GET", location.pathname + location.search, { target: "#live", select: "#live", swap: "outerMorph" });
   }
 
@@ -81,7 +107,9 @@
 
   document.addEventListener("click", async (event) => {
     if (event.target.id === "new_runs") {
-      await show();
+      const newest = strays.length === 0 && find("page_newest");
+      if (newest) newest.click();
+      else await show();
       find("live").scrollIntoView({ block: "start" });
     }
     if (event.target.id === "pause") {
@@ -92,8 +120,8 @@
     }
   });
   document.addEventListener("htmx:after:swap", () => {
-    const bar = find("new_runs");
-    if (bar && !bar.dataset.count) announce(0); // the region is another one
+    later();
     label();
   });
+  document.addEventListener("DOMContentLoaded", later);
 })();

@@ -21,7 +21,7 @@
   }
 
   const keys = {
-    s: () => document.querySelector("main form[method=post] button[type=submit]")?.click(),
+    s: () => document.querySelector("#start button")?.click(), // no other form: one of them may ask whether to delete
     "/": () => find("find_text")?.focus(),
     j: () => move(1),
     k: () => move(-1),

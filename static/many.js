@@ -6,20 +6,28 @@
   const boxes = () => [...document.querySelectorAll("#process_runs input[name=id]")];
   const ticked = () => boxes().filter((box) => box.checked);
 
+  // total is how many runs the list has, as it stands above it.
+  function total() {
+    const [, more, found] = find("matches").textContent.match(/^(More than )?([\d,]+)/) ?? [];
+    return found ? found + (more ? "+" : "") : document.querySelector(".counts a[aria-current] b").textContent;
+  }
+
   // show says how many are ticked. When some are, the form stays in sight; when none is, only all can be meant.
   function show() {
     const form = find("many"), all = find("tick_all");
     if (!form || !all) return;
-    const count = ticked().length, total = boxes().length;
+    const count = ticked().length, boxed = boxes().length;
     const choice = form.elements.runs, words = count ? `${count} ticked ${count === 1 ? "run" : "runs"}` : "Ticked runs";
     if (choice.options[0].text !== words) choice.options[0].text = words;
     choice.options[0].disabled = count === 0;
     if (count === 0) choice.value = "all";
     form.toggleAttribute("data-ticked", count > 0);
     all.hidden = false;
-    all.disabled = total === 0;
-    all.checked = count > 0 && count === total;
-    all.indeterminate = count > 0 && count < total;
+    all.disabled = boxed === 0;
+    all.checked = count > 0 && count === boxed;
+    all.indeterminate = count > 0 && count < boxed;
+    const everything = choice.options[1].text.replace(/^All( [\d,]+\+?)?/, `All ${total()}`);
+    if (choice.options[1].text !== everything && document.activeElement !== choice) choice.options[1].text = everything; // not while it is open
   }
 
   let last = null; // the id that was ticked last, where a range begins

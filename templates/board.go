@@ -104,13 +104,24 @@ func (b board) KindChoices() []choice {
 
 // SinceChoices are the times that one can look back. Another one is among them while it is asked for.
 func (b board) SinceChoices() []choice {
-	choices := []choice{{Text: "Any time"}, {Value: "1h", Text: "Last hour"}, {Value: "24h", Text: "Last 24 hours"}, {Value: "168h", Text: "Last 7 days"}}
-	asked := b.Query.Since.String()
+	return choose(b.Query.Since, "Since ", choice{Text: "Any time"},
+		choice{Value: "1h", Text: "Last hour"}, choice{Value: "24h", Text: "Last 24 hours"}, choice{Value: "48h", Text: "Last 2 days"}, choice{Value: "168h", Text: "Last 7 days"})
+}
+
+// UntilChoices are the times that one can look back beyond, which with SinceChoices makes a day of the past.
+func (b board) UntilChoices() []choice {
+	return choose(b.Query.Until, "Until ", choice{Text: "Until now"},
+		choice{Value: "1h", Text: "Until an hour ago"}, choice{Value: "24h", Text: "Until a day ago"}, choice{Value: "168h", Text: "Until a week ago"})
+}
+
+// choose marks the choice that is asked for. When it is none of them, it becomes one.
+func choose(moment app.Moment, before string, choices ...choice) []choice {
+	asked := moment.String()
 	for i := range choices {
 		choices[i].Chosen = choices[i].Value == asked
 	}
 	if !slices.ContainsFunc(choices, func(c choice) bool { return c.Chosen }) {
-		choices = append(choices, choice{asked, "Since " + asked, true})
+		choices = append(choices, choice{asked, before + asked, true})
 	}
 	return choices
 }

@@ -37,6 +37,8 @@ func contents(t *testing.T, frame string) (found []string) {
 				inside = append(inside, child.Data+"#"+attribute(child, "id"))
 			}
 			found = append(found, strings.Join(inside, " "))
+		case node.Data == "template" && attribute(node, "type") == "partial" && attribute(node, "hx-swap") == "delete":
+			found = append(found, attribute(node, "hx-target")+" goes")
 		default:
 			t.Errorf("this is not out of band: %s", drawn(t, node))
 		}
@@ -73,7 +75,11 @@ func TestAFrameHoldsJustWhatItShouldAfterItIsParsed(t *testing.T) {
 		"the empty list": {draw(drawing.ListFrame(app.Page{})), list},
 		"the cells":      {draw(drawing.CellsFrame(mixed(), overview)), cellsOf(mixed())},
 		"one cell":       {draw(drawing.CellsFrame(mixed()[:1], overview)), cellsOf(mixed()[:1])},
-		"no cells":       {draw(drawing.CellsFrame(nil, overview)), nil},
+		"chosen cells": {
+			draw(drawing.Chosen([]int64{99, 3}, []app.ProcessRun{samples["failed"]})) + draw(drawing.CellsFrame(nil, overview)),
+			[]string{"td#process_run_3_status", "#process_run_99 goes"},
+		},
+		"no cells": {draw(drawing.CellsFrame(nil, overview)), nil},
 		"a run": {
 			draw(drawing.RunFrame(app.RunPage{Run: samples["failed"], Overview: overview})),
 			[]string{"td#process_run_3_status", "#process_run_3_facts: tbody#process_run_3_facts", "#process_run_3_events: ol#process_run_3_events"},

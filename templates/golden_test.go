@@ -119,6 +119,7 @@ func TestFramesLookAsTheyShould(t *testing.T) {
 		"list_frame_empty": draw(drawing.ListFrame(app.Page{})),
 		"cells_frame":      draw(drawing.CellsFrame(mixed(), overview)),
 		"cells_frame_none": draw(drawing.CellsFrame(nil, overview)),
+		"chosen":           draw(drawing.Chosen([]int64{99, 3, 98}, []app.ProcessRun{samples["failed"]})),
 		"run_frame":        draw(drawing.RunFrame(app.RunPage{Run: samples["failed"], Overview: overview})),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,11 +9,13 @@ import (
 // The ids of the page. Templates, frames, styles and answers that aim at an element go by these.
 const (
 	LiveID           = "live"            // the region that owns the socket
+	StartID          = "start"           // the form that starts runs
 	ListID           = "process_runs"    // the table body with the rows
 	PagerID          = "pager"           // the links to older and newer pages
 	MatchesID        = "matches"         // how many runs a filter finds
 	ProgressID       = "progress"        // "7 of the last 10 done"
 	NoticeID         = "notice"          // where answers and errors are shown
+	MessageID        = "message"         // what went wrong, on the page that says so
 	ConnectionID     = "connection"      // the badge that says whether the page is live
 	DelayID          = "delay"           // how long it takes until a change is shown
 	TotalID          = "count_all"       // how many runs there are

@@ -142,16 +142,31 @@ func (t *Templates) ListFrame(page app.Page) ([]byte, error) {
 	return t.draw("list_frame", t.board(page, ""))
 }
 
+// Chosen draws the status cells of these of some runs, of which the others are gone.
+func (t *Templates) Chosen(ids []int64, runs []app.ProcessRun) ([]byte, error) {
+	gone := slices.DeleteFunc(slices.Clone(ids), func(id int64) bool {
+		return slices.ContainsFunc(runs, func(run app.ProcessRun) bool { return run.ID == id })
+	})
+	return t.draw("chosen", struct {
+		Cells []cell
+		Gone  []int64
+	}{t.cells(runs), gone})
+}
+
 // CellsFrame draws the status cells of these runs, and the numbers around the list.
 func (t *Templates) CellsFrame(runs []app.ProcessRun, overview app.Overview) ([]byte, error) {
+	return t.draw("cells_frame", struct {
+		Cells []cell
+		app.Overview
+	}{t.cells(runs), overview})
+}
+
+func (t *Templates) cells(runs []app.ProcessRun) []cell {
 	cells := make([]cell, len(runs))
 	for i, run := range runs {
 		cells[i] = t.cell(run, true)
 	}
-	return t.draw("cells_frame", struct {
-		Cells []cell
-		app.Overview
-	}{cells, overview})
+	return cells
 }
 
 // LogLines draws lines of a run's log as its page shows them.

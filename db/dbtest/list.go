@@ -79,6 +79,14 @@ func testPages(t *testing.T, subject Subject) {
 			}
 		}
 	})
+	t.Run("of chosen runs those are returned that exist", func(t *testing.T) {
+		f := open(t, subject)
+		all := f.mixed(5)
+		got, err := f.store.Chosen(ctx, []int64{all[3].ID, 1 << 60, all[0].ID, all[3].ID})
+		if err != nil || !slices.Equal(got, []app.ProcessRun{all[0], all[3]}) {
+			t.Errorf("%+v, %v", got, err)
+		}
+	})
 	t.Run("every cursor in every list has the right page on both sides", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)

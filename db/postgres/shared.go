@@ -104,14 +104,18 @@ func (s *Store) PruneSome(ctx context.Context) (int, error) {
 	})
 }
 
-// drop drops those of these runs that are still finished, and returns how many they were.
-func (s *Store) drop(ctx context.Context, runs []int64) (n int, err error) {
+// dropAtOnce is how many runs are dropped in one transaction: it holds up nobody but who wants the same runs.
+const dropAtOnce = 100
+
+// drop drops some of these runs, if they are still finished. It returns how many these were, and which are left.
+func (s *Store) drop(ctx context.Context, runs []int64) (n int, left []int64, err error) {
+	runs, left = runs[:min(dropAtOnce, len(runs))], runs[min(dropAtOnce, len(runs)):]
 	err = s.write(ctx, func(tx *transaction) error {
 		dropped, err := tx.drop(runs...)
 		n, tx.silent = len(dropped), len(dropped) == 0
 		return err
 	})
-	return n, err
+	return n, left, err
 }
 
 // Mend implements app.Shared. Of waiting runs it looks at some, and the next time at others: there may be millions.

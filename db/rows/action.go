@@ -132,8 +132,9 @@ type Moved struct {
 	Done, Left int64 // more than before
 }
 
-// Do has a part of an action done, or as much of it as there is room for, and about so much time. perform does it to one run, and
-// reports whether that changed it; it fails with CodeUnavailable when there is no room.
+// Do has a part of an action done, or as much of it as there is room for, and about so much time. perform does it to one
+// run, and reports whether that changed it; it fails with CodeUnavailable when there is no room, and with ErrUnfinished when
+// there was not enough time.
 func (p Part) Do(enough time.Duration, perform func(deed app.Deed, id int64) (changed bool, err error)) (m Moved, err error) {
 	m.State, m.Next = p.State, p.next
 	began := time.Now()
@@ -141,6 +142,10 @@ func (p Part) Do(enough time.Duration, perform func(deed app.Deed, id int64) (ch
 		changed, err := perform(p.State.Deed, id)
 		if app.CodeOf(err) == app.CodeUnavailable {
 			m.State.Stalled, m.Next = true, id+1
+			break
+		}
+		if errors.Is(err, ErrUnfinished) {
+			m.Next = id + 1
 			break
 		}
 		if err != nil {
@@ -159,6 +164,9 @@ func (p Part) Do(enough time.Duration, perform func(deed app.Deed, id int64) (ch
 	m.State.Done, m.State.Left, m.State.Over = p.State.Done+m.Done, p.State.Left+m.Left, m.Next == over
 	return m, nil
 }
+
+// ErrUnfinished says that there was not enough time: what has been done so far stays, and the rest is to be done later.
+var ErrUnfinished = errors.New("there is more to be done")
 
 // ErrTwice carries no code: what has been written must be undone.
 var ErrTwice = errors.New("an action is done twice at once")

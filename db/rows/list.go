@@ -43,6 +43,24 @@ func (b *Board) Runs(ctx context.Context, filter app.Filter, before int64, limit
 	return runs, next, err
 }
 
+// ChosenRuns reads those runs that are among some.
+func (d Dialect) ChosenRuns() string {
+	return "SELECT " + Columns + " FROM process_runs WHERE id IN " + d.Numbers + " ORDER BY id DESC"
+}
+
+// Chosen implements app.Store.
+func (b *Board) Chosen(ctx context.Context, ids []int64) (runs []app.ProcessRun, err error) {
+	list, err := List(ids)
+	if err != nil {
+		return nil, err
+	}
+	err = b.Read(ctx, func(ctx context.Context, from Reader) (err error) {
+		runs, err = ReadRuns(ctx, from, b.ChosenRuns(), list)
+		return err
+	})
+	return runs, err
+}
+
 // readPage goes from a known id in one direction, so that a page deep in the list costs what the
 // first one does. It asks for one run more than it shows, to learn whether the list goes on.
 func (b *Board) readPage(ctx context.Context, from Reader, query app.Query) (page app.Page, err error) {

@@ -9,12 +9,8 @@ import (
 	"runboard/app"
 )
 
-const (
-	// pruneLook is how many of the oldest runs in a status are looked at, at once, for those that are old enough.
-	pruneLook = 500
-	// pruneTime is about how long one transaction that drops runs may take: others' writes may wait for it.
-	pruneTime = 15 * time.Millisecond
-)
+// pruneLook is how many of the oldest runs in a status are looked at, at once, for those that are old enough.
+const pruneLook = 500
 
 // Keep says how long finished runs are kept, and how many of them; 0 is no limit.
 type Keep struct {
@@ -22,40 +18,30 @@ type Keep struct {
 	Max      int64
 }
 
-// Prune has drop drop finished runs that are too old or too many, until there are none left or ctx ends: small groups
-// of them, with a rest in between for as long as each took. drop returns how many of them were still there and finished.
-func (b *Board) Prune(ctx context.Context, keep Keep, drop func(ctx context.Context, runs []int64) (int, error)) (dropped int, err error) {
-	for size := 10; ctx.Err() == nil; {
+// Prune has drop drop finished runs that are too old or too many, until there are none left or ctx ends, with a rest in
+// between for as long as each call took. drop drops some of those that are still finished, at least a part of the first
+// one, in a short time: others' writes may wait for it. It returns how many it dropped, and which are left for the next call.
+func (b *Board) Prune(ctx context.Context, keep Keep, drop func(ctx context.Context, runs []int64) (dropped int, left []int64, err error)) (dropped int, err error) {
+	var passed passed
+	for ctx.Err() == nil {
 		old, err := b.tooMany(ctx, keep.Max)
 		if err == nil && len(old) == 0 {
-			old, err = b.tooOld(ctx, keep.Finished)
+			old, err = b.tooOld(ctx, keep.Finished, &passed)
 		}
 		if err != nil || len(old) == 0 {
 			return dropped, err
 		}
 		for len(old) > 0 && ctx.Err() == nil {
-			group := old[:min(size, len(old))]
-			old = old[len(group):]
 			began := time.Now()
-			n, err := drop(ctx, group)
+			n, left, err := drop(ctx, old)
 			if err != nil {
 				return dropped, err
 			}
-			dropped += n
-			took := time.Since(began)
-			size = nextSize(size, took)
-			Pause(ctx, took)
+			dropped, old = dropped+n, left
+			Pause(ctx, time.Since(began))
 		}
 	}
 	return dropped, nil
-}
-
-// nextSize is how many runs to drop at once after so many took so long.
-func nextSize(size int, took time.Duration) int {
-	if took > pruneTime {
-		return max(1, size/2)
-	}
-	return min(2*size, pruneLook)
 }
 
 // Pause returns after some time, or when ctx ends.
@@ -84,49 +70,73 @@ func (b *Board) tooMany(ctx context.Context, most int64) (old []int64, err error
 		if over <= 0 {
 			return nil
 		}
-		oldest, err := b.oldest(ctx, from)
+		var oldest []oldRun
+		for _, status := range finished {
+			some, err := b.oldest(ctx, from, status, 0)
+			if err != nil {
+				return err
+			}
+			oldest = append(oldest, some...)
+		}
 		slices.SortFunc(oldest, func(a, b oldRun) int { return cmp.Compare(a.ID, b.ID) })
 		for _, run := range oldest[:min(over, pruneLook, int64(len(oldest)))] {
 			old = append(old, run.ID)
 		}
-		return err
+		return nil
 	})
 	return old, err
 }
 
-// tooOld returns finished runs that are older than they may be, of those that were created first. A run that was
-// tried again long after it was created may hide for a while behind newer ones.
-func (b *Board) tooOld(ctx context.Context, age time.Duration) (old []int64, err error) {
+// passed is up to which run, in each status, all have been found to be young enough.
+type passed [app.StatusCount]int64
+
+// tooOld returns finished runs that are older than they may be. Those that were tried again long after they were created
+// are younger than their ids look: it goes past them, as far as there can be older ones.
+func (b *Board) tooOld(ctx context.Context, age time.Duration, passed *passed) (old []int64, err error) {
 	if age == 0 {
 		return nil, nil
 	}
 	since := b.Now().Add(-age).UnixMilli()
-	err = b.Read(ctx, func(ctx context.Context, from Reader) error {
-		oldest, err := b.oldest(ctx, from)
-		for _, run := range oldest {
-			if run.FinishedAt < since {
-				old = append(old, run.ID)
+	for _, status := range finished {
+		for goOn := true; goOn; {
+			var oldest []oldRun
+			err := b.Read(ctx, func(ctx context.Context, from Reader) (err error) {
+				oldest, err = b.oldest(ctx, from, status, passed[status])
+				return err
+			})
+			if err != nil {
+				return nil, err
+			}
+			some := finishedBefore(since, oldest)
+			old = append(old, some...)
+			goOn = len(some) == 0 && len(oldest) == pruneLook && oldest[pruneLook-1].CreatedAt < since
+			if goOn {
+				passed[status] = oldest[pruneLook-1].ID
 			}
 		}
-		return err
-	})
-	return old, err
+	}
+	return old, nil
+}
+
+func finishedBefore(millis int64, runs []oldRun) (ids []int64) {
+	for _, run := range runs {
+		if run.FinishedAt < millis {
+			ids = append(ids, run.ID)
+		}
+	}
+	return ids
 }
 
 type oldRun struct {
 	ID         int64 `db:"id"`
+	CreatedAt  int64 `db:"created_at"`
 	FinishedAt int64 `db:"finished_at"`
 }
 
-// oldest returns the oldest runs in each status that is final.
-func (b *Board) oldest(ctx context.Context, from Reader) (runs []oldRun, err error) {
-	for _, status := range finished {
-		var some []oldRun
-		section := b.inStatus(status)
-		if err := Select(ctx, from, &some, section.text("id, finished_at", true), section.With(everywhere, pruneLook)...); err != nil {
-			return nil, err
-		}
-		runs = append(runs, some...)
-	}
-	return runs, nil
+// oldest returns those runs in a status that were created first, of those after another one.
+func (b *Board) oldest(ctx context.Context, from Reader, status app.Status, after int64) (runs []oldRun, err error) {
+	section, span := b.inStatus(status), everywhere
+	span.After = after
+	err = Select(ctx, from, &runs, section.text("id, created_at, finished_at", true), section.With(span, pruneLook)...)
+	return runs, err
 }

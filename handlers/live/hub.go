@@ -11,6 +11,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -47,6 +48,7 @@ type Hub struct {
 
 	views  map[Question]*view // owned by Run
 	rested time.Time          // owned by Run: when it may draw again
+	round  int64              // owned by Run: how often it has drawn what was due
 
 	joined, joinedBefore int // owned by Run: see relax
 }
@@ -183,9 +185,7 @@ func (h *Hub) drawDue(ctx context.Context) (wait time.Duration) {
 	if left := h.rested.Sub(began); left > 0 {
 		return left
 	}
-	for _, v := range h.changed(ctx, h.due(began)) {
-		h.draw(ctx, v)
-	}
+	h.drawFairly(ctx, h.changed(ctx, h.due(began)))
 	wait = time.Hour
 	for _, v := range h.views {
 		if v.dirty {
@@ -196,15 +196,47 @@ func (h *Hub) drawDue(ctx context.Context) (wait time.Duration) {
 	return max(wait, time.Until(h.rested))
 }
 
-// due are the views that may have changed and have rested, those first that most people watch.
+// due are the views that may have changed and have rested.
 func (h *Hub) due(now time.Time) (due []*view) {
 	for _, v := range h.views {
 		if v.dirty && !v.rested.After(now) {
 			due = append(due, v)
 		}
 	}
-	slices.SortFunc(due, func(a, b *view) int { return len(b.watchers) - len(a.watchers) })
 	return due
+}
+
+// turn is how long the hub draws at a time in each of the two orders of drawFairly.
+const turn = 50 * time.Millisecond
+
+// drawFairly draws what there is time for; the rest is due again. First come those that cost little for each of their
+// watchers, so that somebody who watches a thousand different searches holds up nobody but himself; then those that have
+// waited longest, so that all have their turn.
+func (h *Hub) drawFairly(ctx context.Context, due []*view) {
+	h.round++
+	slices.SortFunc(due, func(a, b *view) int {
+		return cmp.Or(cmp.Compare(a.share(), b.share()), cmp.Compare(len(b.watchers), len(a.watchers)))
+	})
+	h.drawFor(ctx, due)
+	slices.SortStableFunc(due, func(a, b *view) int { return cmp.Compare(a.round, b.round) })
+	h.drawFor(ctx, due)
+}
+
+// drawFor draws for a turn those that have not been drawn in this round.
+func (h *Hub) drawFor(ctx context.Context, due []*view) {
+	until := time.Now().Add(turn)
+	for _, v := range due {
+		if v.round == h.round {
+			continue
+		}
+		began := time.Now()
+		if began.After(until) {
+			return
+		}
+		v.round = h.round
+		h.draw(ctx, v)
+		v.spend(time.Since(began))
+	}
 }
 
 // changed leaves out the runs that are as they were drawn. It asks for all of them at once: thousands of pages of

@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ type answers struct {
 	err     error
 	panics  bool
 	queries int
+	takes   func(text string) time.Duration // how long it looks for a text; nil: no time
 	runs    map[int64]app.ProcessRun
 	read    []int64 // the runs that were asked for one by one
 }
@@ -30,6 +32,9 @@ type answers struct {
 func (a *answers) Changes() *app.Bell { return &a.bell }
 
 func (a *answers) Page(_ context.Context, query app.Query) (app.Page, error) {
+	if a.takes != nil && query.Text != "" {
+		time.Sleep(a.takes(query.Text))
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.queries++
@@ -126,6 +131,82 @@ func TestTheFirstChangeLeavesAtOnceAndTheOthersTogether(t *testing.T) {
 		}
 		if frames > 6 {
 			t.Errorf("there were %d frames in a second", frames)
+		}
+	})
+}
+
+// search watches searches for texts that no other watches, and reads the first frame of each.
+func search(t *testing.T, hub *Hub, texts ...string) (watchers []*Watcher) {
+	t.Helper()
+	for _, text := range texts {
+		watchers = append(watchers, hub.Watch(Question{Query: app.Query{Filter: app.Filter{Text: text}}}))
+	}
+	for _, w := range watchers {
+		next(t, w)
+	}
+	return watchers
+}
+
+// numbered are n texts that begin alike.
+func numbered(text string, n int) (texts []string) {
+	for i := range n {
+		texts = append(texts, fmt.Sprint(text, i))
+	}
+	return texts
+}
+
+// keepChanging changes something ten times a second until stop is closed.
+func keepChanging(store *answers, stop <-chan struct{}) {
+	for i := int64(1000); ; i++ {
+		select {
+		case <-stop:
+			return
+		case <-time.After(100 * time.Millisecond):
+			store.change(func(a *answers) { a.page.Counts[app.Created] = i })
+		}
+	}
+}
+
+func TestAThousandSearchesHoldNobodyUp(t *testing.T) {
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		store.takes = func(string) time.Duration { return 5 * time.Millisecond }
+		searches, plain := search(t, hub, numbered("word ", 1000)...), hub.Watch(Question{})
+		next(t, plain)
+		for i := range 50 {
+			began := time.Now()
+			store.change(func(a *answers) { a.page.Counts[app.Created] = int64(i + 1) })
+			next(t, plain)
+			if late := time.Since(began); late > time.Second {
+				t.Errorf("a change was shown after %v", late)
+			}
+		}
+		for _, w := range append(searches, plain) {
+			w.Close()
+		}
+	})
+}
+
+func TestASearchThatTakesLongHasItsTurnAmongManyThatDoNot(t *testing.T) {
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		store.takes = func(text string) time.Duration {
+			if text == "slow" {
+				return 20 * time.Millisecond
+			}
+			return time.Millisecond
+		}
+		quick, slow := search(t, hub, numbered("quick ", 300)...), search(t, hub, "slow")[0] // all of whom keep the hub busy
+		stop := make(chan struct{})
+		go keepChanging(store, stop)
+		for range 20 {
+			began := time.Now()
+			next(t, slow)
+			if late := time.Since(began); late > 3*time.Second {
+				t.Errorf("it had to wait for %v", late)
+			}
+		}
+		close(stop)
+		for _, w := range append(quick, slow) {
+			w.Close()
 		}
 	})
 }

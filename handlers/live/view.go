@@ -34,9 +34,11 @@ type Topic struct {
 type view struct {
 	question Question
 	watchers map[*Watcher]struct{}
-	joining  []*Watcher // those who wait for their first frame
-	dirty    bool       // whether the store may have another answer by now
-	rested   time.Time  // when the next frame may leave
+	joining  []*Watcher    // those who wait for their first frame
+	dirty    bool          // whether the store may have another answer by now
+	rested   time.Time     // when the next frame may leave
+	round    int64         // of the hub, in which it was drawn last
+	cost     time.Duration // how long that took
 
 	number  int64    // of the newest frame; 0 before the first answer
 	page    app.Page // of a list: what was last drawn
@@ -52,6 +54,17 @@ func (v *view) rest() time.Duration {
 	}
 	return Rest
 }
+
+// spend remembers what drawing it took. Once it may have taken long by chance, when the processor was somebody else's.
+func (v *view) spend(took time.Duration) {
+	if v.cost > 0 {
+		took = min(took, 2*v.cost)
+	}
+	v.cost = took
+}
+
+// share is what it costs for each of its watchers.
+func (v *view) share() time.Duration { return v.cost / time.Duration(max(1, len(v.watchers))) }
 
 // settled reports whether it shows a run, and to all its watchers.
 func (v *view) settled() bool {

@@ -10,7 +10,7 @@ import (
 	"runboard/jobs"
 )
 
-// lengthy is an action whose first parts take until they are interrupted.
+// lengthy are actions that take until they are interrupted, some times.
 type lengthy struct {
 	app.Actions
 	parts atomic.Int32
@@ -18,18 +18,23 @@ type lengthy struct {
 
 const lengthyParts = 3
 
-func (l *lengthy) Advance(ctx context.Context, run app.ProcessRun) (app.ActionState, error) {
-	state, err := l.Actions.Advance(ctx, run)
-	if l.parts.Add(1) <= lengthyParts {
+func (l *lengthy) Advance(ctx context.Context, run app.ProcessRun) (state app.ActionState, err error) {
+	switch part := l.parts.Add(1); {
+	case part == 1:
+		state, err = l.Actions.Advance(ctx, run)
+		state.Over = false
 		<-ctx.Done()
+		return state, err
+	case part <= lengthyParts:
+		return endless{}.Advance(ctx, run)
 	}
-	return state, err
+	return l.Actions.Advance(ctx, run)
 }
 
 func TestAnActionIsDoneInSeveralPieces(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
-	const many = 1000
+	const many = 10
 	create(t, store, "elsewhere", many)
 	action, err := store.Act(t.Context(), app.Action{Deed: app.DeedCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
 	if err != nil {
@@ -78,4 +83,28 @@ func TestAnActionThatIsPutAsideCanBeCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	becomes(t, store, action.ID, app.Cancelled)
+}
+
+func TestAnActionGoesOnWhereItWasWhenItsNodeStops(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	create(t, store, "elsewhere", 10)
+	action, err := store.Act(t.Context(), app.Action{Deed: app.DeedCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
+	engine.Actions, engine.DrainTimeout = jobs.ActionRegistry(endless{}), patience // it does not need that
+	ask, stopped := start(t, engine)
+	becomes(t, store, action.ID, app.Started)
+	ask()
+	await(t, stopped, "the node to stop")
+	if state := jobState(t, store, action.ID); state != "available" {
+		t.Errorf("its job is %s", state)
+	}
+	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
+	if run := becomes(t, store, action.ID, app.Completed); run.Claim != 1 || run.Crashes != 0 {
+		t.Errorf("the action is %+v", run)
+	}
+	haveBecome(t, store, 10, app.Cancelled)
 }

@@ -105,7 +105,9 @@ func (w *worker) do(delivered context.Context, run app.ProcessRun) error {
 	working, stop := during(w.node.phases.Working, delivered)
 	defer stop(nil)
 	if w.pauseAfter > 0 {
-		defer time.AfterFunc(w.pauseAfter, func() { stop(jobs.ErrPaused) }).Stop()
+		pause := func() { stop(jobs.ErrPaused) }
+		defer time.AfterFunc(w.pauseAfter, pause).Stop()
+		defer context.AfterFunc(w.node.phases.Taking, pause)() // another node goes on with it
 		var release context.CancelFunc
 		working, release = context.WithDeadlineCause(working, run.StartedAt.Add(w.jobs.RunTimeout), jobs.ErrTimeout)
 		defer release()

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// occupy keeps the program from writing to its database, as a full disk would, until letGo is called.
+func occupy(t *testing.T, path string) (letGo func()) {
+	t.Helper()
+	db, err := sqlx.Connect("sqlite3", "file:"+path+"?_busy_timeout=10000&_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	tx, err := db.BeginTxx(context.Background(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := tx.Rollback(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestADatabaseThatCannotBeWrittenIsSurvived(t *testing.T) {
+	t.Parallel()
+	kind, open := gate("gate")
+	p := startProgram(t, nil, kind)
+	e := newExpect(t, p)
+	ws, seen := watch(t, p, "/process_runs/live"), screen{}
+	e.POST("/process_runs").WithFormField("count", 1).Expect().Status(http.StatusSeeOther)
+	for seen.count("started") < 1 {
+		seen.apply(t, ws.Expect().TextMessage().Body().Raw())
+	}
+	letGo := occupy(t, p.config.DatabasePath())
+	open() // its result cannot be written now
+	for _, wish := range []string{"", "/1/cancel"} {
+		refused := e.POST("/process_runs" + wish).WithTransformer(jsonHeader).Expect().Status(http.StatusServiceUnavailable)
+		refused.Header("Retry-After").AsNumber().Gt(0)
+		if word := internals.FindString(refused.Body().Raw()); word != "" {
+			t.Errorf("it tells of internals: %s", word)
+		}
+	}
+	e.GET("/up").Expect().Status(http.StatusServiceUnavailable).Header("Retry-After").NotEmpty()
+	e.GET("/process_runs").Expect().Status(http.StatusOK)
+	e.GET("/process_runs/1/status").Expect().Status(http.StatusOK).Body().Contains(`data-status="started"`)
+	letGo()
+	eventually(t, "it is up again", p.server.Up)
+	for seen.count("completed") < 1 { // by the same socket, and without having been done again
+		seen.apply(t, ws.Expect().TextMessage().Body().Raw())
+	}
+	if got := fmt.Sprint(seen); got != "map[1:{completed 3}]" {
+		t.Errorf("what is seen is %s", got)
+	}
+	if counts := settled(t, e); counts["completed"] != 1.0 {
+		t.Errorf("what was refused was done: %v", counts)
+	}
+}
