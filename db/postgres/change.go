@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strconv"
 	"time"
 
 	"runboard/app"
@@ -21,7 +22,7 @@ func changeRun(set, where, note string) string {
 	SELECT ` + rows.Columns + ` FROM changed`
 }
 
-const maxEvents = "200" // app.MaxEvents
+var maxEvents = strconv.Itoa(app.MaxEvents)
 
 // What happens to every run is one statement, and so one round trip. All else is less frequent, and goes by lockRun and saveRun.
 // A run is not started by whoever holds a job that it had before: it has been cancelled meanwhile, and retried.

@@ -3,7 +3,6 @@ package postgres
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 
 	"github.com/riverqueue/river"
@@ -37,13 +36,17 @@ func (tx *transaction) addJobs(runs ...app.ProcessRun) ([]int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	jobs := make([]int64, len(runs))
-	for i, result := range added {
+	jobOf := make(map[int64]int64, len(runs)) // River does not promise an order
+	for _, result := range added {
 		var args app.Job
-		if err := json.Unmarshal(result.Job.EncodedArgs, &args); err != nil || args.Run != runs[i].ID {
-			return nil, fmt.Errorf("the job of run %d is for run %d: %w", runs[i].ID, args.Run, err)
+		if err := json.Unmarshal(result.Job.EncodedArgs, &args); err != nil {
+			return nil, err
 		}
-		jobs[i] = result.Job.ID
+		jobOf[args.Run] = result.Job.ID
+	}
+	jobs := make([]int64, len(runs))
+	for i, run := range runs {
+		jobs[i] = jobOf[run.ID]
 	}
 	return jobs, nil
 }

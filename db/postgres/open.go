@@ -288,7 +288,7 @@ func (s *Store) readFrom(ctx context.Context, f func(context.Context, rows.Reade
 	if err != nil {
 		return err
 	}
-	defer conn.Close() // gives it back to the pool
+	defer func() { _ = conn.Close() }() // gives it back to the pool
 	if _, err := conn.ExecContext(ctx, startRead); err != nil {
 		return err
 	}
