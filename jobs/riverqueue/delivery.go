@@ -18,9 +18,9 @@ const (
 	// pauseAfter is how long an action goes on before it has itself handed out again, so that it never looks lost.
 	pauseAfter = lostAtLeast / 3
 	// placeTime is how long a job may wait here for a place, before others get the chance to do it.
-	placeTime = 5 * time.Second
+	placeTime = 2 * time.Second
 	// margin is how much longer than it may a worker is waited for: clocks differ, and results take time to be written.
-	margin = 10 * time.Second
+	margin = 2 * time.Second
 )
 
 // worker does the runs of one kind. River calls it for each job that is handed to this node.
