@@ -266,6 +266,17 @@ var startRead = fmt.Sprintf(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 
 // read runs f in one read transaction, so that all it reads is of one state.
 func (s *Store) read(ctx context.Context, f func(context.Context, rows.Reader) error) error {
+	return s.reading(ctx, func(ctx context.Context) error { return s.readFrom(ctx, f) })
+}
+
+// readOne runs f, which makes one statement and so needs no transaction: on the way to each run that would be two
+// more questions.
+func (s *Store) readOne(ctx context.Context, f func(context.Context, rows.Reader) error) error {
+	return s.reading(ctx, func(ctx context.Context) error { return f(ctx, s.db) })
+}
+
+// reading bounds what f takes, and takes note when the database cannot be used.
+func (s *Store) reading(ctx context.Context, f func(context.Context) error) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.closed {
@@ -273,7 +284,7 @@ func (s *Store) read(ctx context.Context, f func(context.Context, rows.Reader) e
 	}
 	ctx, cancel := context.WithTimeout(ctx, rows.ReadTimeout)
 	defer cancel()
-	err := s.readFrom(ctx, f)
+	err := f(ctx)
 	if isFault(err) {
 		s.note(err)
 	}
@@ -296,4 +307,4 @@ func (s *Store) readFrom(ctx context.Context, f func(context.Context, rows.Reade
 	return f(ctx, conn)
 }
 
-var _ rows.Reader = (*sqlx.Conn)(nil)
+var _, _ rows.Reader = (*sqlx.Conn)(nil), (*sqlx.DB)(nil)

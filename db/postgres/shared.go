@@ -55,7 +55,7 @@ func (s *Store) Assigned(ctx context.Context, run, job int64) (app.ProcessRun, e
 		rows.Run
 		Job int64 `db:"job"`
 	}
-	err := s.read(ctx, func(ctx context.Context, from rows.Reader) error {
+	err := s.readOne(ctx, func(ctx context.Context, from rows.Reader) error {
 		found, err := rows.Find(ctx, from, &row, `SELECT `+rows.Columns+`, job FROM process_runs WHERE id = ?`, run)
 		if err == nil && !found {
 			err = rows.NotFound(run)
