@@ -117,7 +117,7 @@ func BenchmarkPage(b *testing.B) {
 func BenchmarkWaiting(b *testing.B) {
 	store := benchmarkStore(b)
 	for b.Loop() {
-		if runs, err := store.Waiting(ctx, []string{kind}, 20); err != nil || len(runs) != 20 {
+		if runs, err := store.Waiting(ctx, []string{kind}, 800); err != nil || len(runs) != 800 {
 			b.Fatal(len(runs), err)
 		}
 	}
