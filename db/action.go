@@ -60,7 +60,7 @@ func (s *Store) Advance(ctx context.Context, run app.ProcessRun) (app.ActionStat
 	if err != nil || part.State.Over {
 		return part.State, err
 	}
-	var state app.ActionState // the writer's until do succeeds: it may be set again, or later than ctx ends
+	var state app.ActionState // the writer's until do succeeds: it may be set again
 	err = s.writer.do(ctx, func(tx *transaction) (err error) {
 		state, err = tx.advance(run, part, s.options.MaxPending)
 		return err

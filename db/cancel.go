@@ -63,7 +63,7 @@ func (tx *transaction) retryRun(run app.ProcessRun, maxPending int64) (app.Proce
 
 // wish has the writer do what a person wishes for a run, and returns the run as it then is.
 func (s *Store) wish(ctx context.Context, id int64, fulfil func(*transaction, app.ProcessRun) (app.ProcessRun, error)) (run app.ProcessRun, err error) {
-	// run is the writer's until do succeeds: it may be set again, or later than ctx ends.
+	// run is the writer's until do succeeds: it may be set again.
 	err = s.writer.do(ctx, func(tx *transaction) error {
 		var row rows.Run
 		found, err := tx.find(tx.findRun, &row, id)

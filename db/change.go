@@ -118,7 +118,7 @@ func (s *Store) GiveBack(ctx context.Context, run app.ProcessRun) error {
 // change has a started or waiting run changed by the writer and returns it as it then is. It fails with
 // CodeConflict when nothing was changed.
 func (s *Store) change(ctx context.Context, run app.ProcessRun, update func(*transaction) (app.ProcessRun, error)) (changed app.ProcessRun, err error) {
-	// changed is the writer's until do succeeds: it may be set again, or later than ctx ends.
+	// changed is the writer's until do succeeds: it may be set again.
 	err = s.writer.do(ctx, func(tx *transaction) (err error) {
 		if changed, err = update(tx); err == nil && changed.ID == 0 {
 			return rows.Conflict(run)

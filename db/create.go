@@ -23,7 +23,7 @@ func (s *Store) Create(ctx context.Context, request app.NewRuns) (app.Batch, err
 	if err := rows.CheckNew(request); err != nil {
 		return app.Batch{}, err
 	}
-	var batch app.Batch // the writer's until do succeeds: it may be set again, or later than ctx ends
+	var batch app.Batch // the writer's until do succeeds: it may be set again
 	err := s.writer.do(ctx, func(tx *transaction) (err error) {
 		batch, err = tx.create(request, s.options.MaxPending)
 		return err

@@ -20,7 +20,7 @@ var fences = []fence{
 	{"only final runs are dropped", "db/prune.go", "AND status IN (2, 3, 4) RETURNING", "RETURNING", store},
 	{"an action is done by the run that is started for it", "db/action.go", "if !mine {", "if false {", store},
 	{"a key makes runs once", "db/create.go", "if first, found, err := tx.repeated(request); err != nil || found {", "if first, found, err := tx.repeated(request); err != nil || found && false {", store},
-	{"the number of waiting runs has a limit", "db/create.go", "maxPending > 0 && waiting+int64(count) > maxPending", "false", store},
+	{"the number of waiting runs has a limit", "db/create.go", "return rows.Room(tx.counts[app.Created], count, maxPending)", "return rows.Room(tx.counts[app.Created], count, 0)", store},
 	{"the bell comes after the commit", "db/writer.go", `	if err := w.statements.exec(tx.commit); err != nil {
 		return nil, errors.Join(errNoTransaction, err)
 	}
@@ -33,10 +33,10 @@ var fences = []fence{
 	{"what is waited for no longer is not done", "db/turn.go", "return t.state.CompareAndSwap(0, turnCalledOff)", "return true", "./db WaitsForNoLonger"},
 	{"what has begun is waited for", "db/writer.go", "		return <-request.done // its", "		return unavailable(ctx.Err()) // its", "./db HasBegunIsWaitedFor"},
 	{"a file has one process", "db/lock.go", "locked, err := lock.TryLock()", "locked, err := true, error(nil)", "./db Lock|Process|Second|Another"},
-	{"a run that crashes too often fails", "db/recover.go", "case run.Crashes >= maxCrashes:", "case false:", "./db ."},
-	{"a panic in work fails its run only", "jobs/queue.go", `		if panicked := recover(); panicked != nil {
-			q.Log.Error("work panicked"`, `		if panicked := any(nil); panicked != nil {
-			q.Log.Error("work panicked"`, queue},
+	{"a run that crashes too often fails", "db/rows/change.go", "case run.Crashes >= maxCrashes:", "case false:", "./db ."},
+	{"a panic in work fails its run only", "jobs/worker.go", `		if panicked := recover(); panicked != nil {
+			w.Log.Error("work panicked"`, `		if panicked := any(nil); panicked != nil {
+			w.Log.Error("work panicked"`, queue},
 	{"a start is written before the work begins", "jobs/queue.go", "	return q.Backlog.StartAll(context.Background(), runs)", "	go func() { _, _ = q.Backlog.StartAll(context.Background(), runs) }()\n	for i := range runs {\n		runs[i].Claim++\n		runs[i].Attempt++\n	}\n	return runs, nil", queue},
 	{"a suspect on its last chance is alone", "jobs/dispatcher.go", "case d.lastChance(run):\n", "case false:\n", queue},
 	{"a snapshot comes before what follows it", "handlers/live/watcher.go", "follows := w.sent > 0 && current.number == w.sent+1", "follows := true", hub},
