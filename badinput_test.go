@@ -19,7 +19,7 @@ import (
 
 // internals are words that no answer may hold: they would tell a stranger what is behind it.
 var internals = regexp.MustCompile(`(?i)sqlite|sqlx|\bsql\b|goose|no such (table|column)|syntax error|constraint|disk I/O|strconv|json:|unmarshal|` +
-	`goroutine|runtime error|panic|nil pointer|interface conversion|\*?\bapp\.[A-Z]|websocket: |fasthttp|fiber|\.go:|/root|/home|/tmp|0x[0-9a-f]{6}|%!`)
+	`goroutine|runtime error|panic|nil pointer|interface conversion|(?-i:\bapp\.[A-Z])|websocket: |fasthttp|fiber|\.go:|/root|/home|/tmp|0x[0-9a-f]{6}|%!`)
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
