@@ -14,7 +14,7 @@ import (
 const (
 	fanOutPace   = 220 * time.Millisecond // between two messages; the board does not send more than one in 200 ms
 	fanOutFrames = 8
-	fanOutAlone  = 4 // messages to one socket, for what it costs to publish
+	fanOutAlone  = 4   // messages to one socket, for what it costs to publish
 	smallest     = 100 // bytes: a shorter frame is centrifuge's way to ping
 )
 
