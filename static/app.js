@@ -51,6 +51,12 @@
     }
   }, 1000);
 
+  // Whoever points at a rough time is told the exact one. Rows are sent without: they are many.
+  document.addEventListener("mouseover", (event) => {
+    const time = event.target.closest("time[data-tick=ago]:not([title])");
+    if (time) time.title = new Date(time.dateTime).toUTCString();
+  });
+
   // The button says how many it starts.
   document.addEventListener("input", (event) => {
     if (event.target.name !== "count") return;

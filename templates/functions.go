@@ -27,6 +27,7 @@ func functions(asset func(string) string, now func() time.Time) template.FuncMap
 		"statuses": app.Statuses,
 		"number":   humanize.Comma,
 		"exact":    exact,
+		"second":   second,
 		"stamp":    stamp,
 		"clock":    clock,
 		"ago":      ago,
@@ -103,6 +104,9 @@ func fixedID(name string) (string, error) {
 
 // stamp is a time as a machine reads it.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// second is stamp to the second, for rows, of which many are sent.
+func second(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
 // exact is a time as a person reads it when the rough one is not enough.
 func exact(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") }

@@ -85,6 +85,9 @@ func TestTimesAreWrittenInUTC(t *testing.T) {
 	if got := stamp(at); got != "2026-11-01T23:04:05.678Z" {
 		t.Errorf("a machine reads %q", got)
 	}
+	if got := second(at); got != "2026-11-01T23:04:05Z" {
+		t.Errorf("to the second it is %s", got)
+	}
 	if got := exact(at); got != "1 Nov 2026, 23:04:05 UTC" {
 		t.Errorf("a person reads %q", got)
 	}
