@@ -34,7 +34,7 @@ func startNode(t *testing.T, server string, args ...string) *binary {
 func notingNode(t *testing.T, server, notes string, args ...string) *binary {
 	t.Helper()
 	node := newNode(t, server, args...)
-	node.itself, node.env = true, []string{notesVariable + "=" + notes}
+	node.itself, node.env = true, []string{notesVariable + "=" + notes, paceVariable + "=300ms"}
 	node.start("127.0.0.1:0")
 	return node
 }
@@ -172,7 +172,7 @@ func TestNodesThatDieTakeNothingWithThem(t *testing.T) {
 	watching := lookOn(t, nodes, 100)
 	nodes[0].untilStarted(1)
 	eventually(t, "a part is done", func() error {
-		if n := nodes[0].list("/process_runs").Counts["completed"]; n < runs/10 {
+		if n := nodes[0].list("/process_runs").Counts["completed"]; n < runs/20 {
 			return fmt.Errorf("%d runs are completed", n)
 		}
 		return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,9 +22,16 @@ import (
 // begins and when it ends. Nothing of that is lost when the process is killed.
 const notesVariable = "RUNBOARD_TEST_NOTES"
 
+// paceVariable is how long that work takes at most, if not some milliseconds.
+const paceVariable = "RUNBOARD_TEST_PACE"
+
 // runNoting is the program until it is asked to end.
 func runNoting(path string) {
 	notes, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		panic(err)
+	}
+	pace, err := time.ParseDuration(cmp.Or(os.Getenv(paceVariable), "20ms"))
 	if err != nil {
 		panic(err)
 	}
@@ -31,7 +39,7 @@ func runNoting(path string) {
 	defer stop()
 	note := jobs.Kind{Name: "note", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
 		_, _ = fmt.Fprintf(notes, "%d begins %d\n", os.Getpid(), run.ID)
-		time.Sleep(rand.N(20 * time.Millisecond))
+		time.Sleep(rand.N(pace))
 		_, _ = fmt.Fprintf(notes, "%d ends %d\n", os.Getpid(), run.ID)
 		if rand.IntN(5) == 0 {
 			return errors.New("no ink")
