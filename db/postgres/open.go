@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -96,7 +95,7 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 	defer func() {
 		if err != nil {
 			_ = s.Close()
-			err = fmt.Errorf("the database %s %s", redacted(options.URL), strings.Join(strings.Fields(err.Error()), " "))
+			err = fmt.Errorf("the database %s %s", app.Redacted(options.URL), strings.Join(strings.Fields(err.Error()), " "))
 		}
 	}()
 	s.Board = s.board()
@@ -228,20 +227,6 @@ func (s *Store) Close() error {
 		}
 	})
 	return err
-}
-
-// redacted is an address without its password.
-func redacted(address string) string {
-	parsed, err := url.Parse(address)
-	if err != nil {
-		return "at that address"
-	}
-	query := parsed.Query()
-	if query.Has("password") {
-		query.Set("password", "xxxxx")
-		parsed.RawQuery = query.Encode()
-	}
-	return parsed.Redacted()
 }
 
 // dialect is how PostgreSQL spells what it is asked.

@@ -81,7 +81,10 @@ func TestADatabaseThatCannotBeUsedIsRefusedInOneLine(t *testing.T) {
 		"no such database": {func(t *testing.T) string {
 			return strings.Replace(newURL(t), "runboard_test", "runboard_none", 1)
 		}, "does not exist", -1},
-		"no such server":  {func(*testing.T) string { return "postgres://me:secret@127.0.0.1:1/runs" }, "cannot be reached", -1},
+		"no such server": {func(*testing.T) string { return "postgres://me:secret@127.0.0.1:1/runs" }, "cannot be reached", -1},
+		"one whose password is a parameter": {func(*testing.T) string {
+			return "postgres://127.0.0.1:1/runs?user=me&password=secret%zz&sslpassword=secret"
+		}, "the database postgres://127.0.0.1:1/runs cannot be reached", -1},
 		"no such address": {func(*testing.T) string { return "postgres://me:secret@host:x/runs" }, "its address is not like", -1},
 		"another encoding": {func(t *testing.T) string {
 			address := newURL(t)
