@@ -42,7 +42,7 @@ type Options struct {
 	// Kinds are the kinds of work that this node does, to warn of runs that wait for others, unless another node has
 	// told of them by Serve; nil: do not warn.
 	Kinds []string
-	// MaxConns is how many connections the pool may have; the default is 20. There is one more, to listen.
+	// MaxConns is how many connections the pool may have; the default is 20. There is one more, to listen, and River has its own for that.
 	MaxConns int
 	// Now is the clock; the default is time.Now.
 	Now func() time.Time
