@@ -218,15 +218,36 @@ func (s *Store) Close() error {
 		s.stop()
 		s.background.Wait()
 		if s.db != nil {
-			s.hurryRollups()
-			s.saveRollups(context.Background())
+			if s.fault.Load() == nil { // it would only take time
+				s.hurryRollups()
+				s.saveRollups(context.Background())
+			}
 			err = s.db.Close()
 		}
 		if s.pool != nil {
-			s.pool.Close()
+			closeInTime(s.pool)
 		}
 	})
 	return err
+}
+
+// closeTime is how long connections may take to be closed.
+const closeTime = 3 * time.Second
+
+// closeInTime does not wait longer for a server that does not answer, and for who still waits for it. They are left
+// to the end of the process.
+func closeInTime(pool *pgxpool.Pool) {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		pool.Close()
+	}()
+	patience := time.NewTimer(closeTime)
+	defer patience.Stop()
+	select {
+	case <-closed:
+	case <-patience.C:
+	}
 }
 
 // dialect is how PostgreSQL spells what it is asked.

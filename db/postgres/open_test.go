@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -158,6 +159,22 @@ func TestAfterCloseNothingIsTaken(t *testing.T) {
 	_, err = store.Page(ctx, app.Query{})
 	wantCode(t, err, app.CodeUnavailable)
 	wantCode(t, store.Ready(), app.CodeUnavailable)
+}
+
+func TestCloseDoesNotWaitForConnectionsThatNobodyGivesBack(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	conn, err := store.Pool().Acquire(ctx)
+	ok(t, err)
+	closed := make(chan error, 1)
+	go func() { closed <- store.Close() }()
+	select {
+	case err := <-closed:
+		ok(t, err)
+	case <-time.After(patience):
+		t.Error("it still waits")
+	}
+	conn.Release()
 }
 
 func TestNamesAreInTheOrderOfTheirBytesWhateverTheLanguage(t *testing.T) {
