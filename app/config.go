@@ -138,7 +138,7 @@ func (c Config) checkDatabaseURL() error {
 	path, found := strings.CutPrefix(c.DatabaseURL, "sqlite:")
 	switch {
 	case !found:
-		return fmt.Errorf("--database-url: %q is neither sqlite:PATH nor postgres://…", redact(c.DatabaseURL))
+		return fmt.Errorf("--database-url: %q is neither sqlite:PATH nor postgres://…", Redacted(c.DatabaseURL))
 	case path == "" || strings.HasSuffix(path, "/") || strings.ContainsAny(path, "?#%\x00"):
 		return fmt.Errorf("--database-url: %q does not name a file", c.DatabaseURL)
 	case path == ":memory:":
@@ -151,10 +151,10 @@ func (c Config) checkDatabaseURL() error {
 func (c Config) checkServer() error {
 	u, err := url.Parse(c.DatabaseURL)
 	switch {
-	case err != nil: // whose text has the password in it
+	case err != nil, strings.Contains(u.EscapedPath(), "@"): // the former's text has the password in it, the latter's path
 		return fmt.Errorf("--database-url: it is not like postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	case strings.Trim(u.Path, "/") == "":
-		return fmt.Errorf("--database-url: %q does not name a database", u.Redacted())
+		return fmt.Errorf("--database-url: %q does not name a database", Redacted(c.DatabaseURL))
 	}
 	return nil
 }
@@ -166,13 +166,22 @@ func (c Config) checkRole() error {
 	return nil
 }
 
-// redact leaves out what may be a password.
-func redact(text string) string {
-	if u, err := url.Parse(text); err == nil {
-		return u.Redacted()
+// Redacted is an address without what may be a password: without its query, and where it is not clear what is what, without
+// all of it.
+func Redacted(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return hidden
 	}
-	return "the value"
+	u.RawQuery, u.ForceQuery = "", false
+	if rest := u.Opaque + u.Path + u.Fragment; strings.Contains(rest, "@") || strings.Contains(strings.ToLower(rest), "password") {
+		return hidden
+	}
+	return u.Redacted()
 }
+
+// hidden stands for an address that cannot be shown.
+const hidden = "the address"
 
 func (c Config) checkOrigins() error {
 	for _, origin := range c.PublicOrigin {

@@ -195,6 +195,8 @@ func TestAPasswordInTheDatabaseURLIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{
 		"mysql://me:hunter2@host/runs", "postgres://me:hunter2@host/", "postgres://me:hunter2@ho st/%zz", "mysql://me:hunter2@ho st/%zz", "http://:hunter2@",
+		"postgres://host?password=hunter2", "mysql://host/runs?password=hunter2%zz", "postgres:me:hunter2@host/runs", "me:hunter2@host/runs",
+		"postgres://me:1/hunter2@host", "postgres://me:1#hunter2@host/runs", "host=db Password=hunter2 dbname=runs",
 	} {
 		message := refuses(t, with(func(c *app.Config) { c.DatabaseURL = url }), "database-url")
 		if strings.Contains(message, "hunter2") {

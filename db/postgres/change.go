@@ -174,8 +174,8 @@ func (tx *transaction) save(before locked, run app.ProcessRun, note string) erro
 		if run.Failure, err = tx.failure(rows.NewFailed(run.Kind, run.Error), tx.now.UnixMilli()); err != nil {
 			return err
 		}
-	case before.run.Status == app.Created && run.Status == app.Cancelled, run.Stopping():
-		if err := tx.cancelJob(job); err != nil {
+	case before.run.Status == app.Created && run.Status == app.Cancelled:
+		if _, err := tx.cancelJob(job); err != nil {
 			return err
 		}
 	}

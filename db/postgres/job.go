@@ -51,11 +51,12 @@ func (tx *transaction) addJobs(runs ...app.ProcessRun) ([]int64, error) {
 	return jobs, nil
 }
 
-// cancelJob cancels a job that waits, and has River tell whoever works on it otherwise.
-func (tx *transaction) cancelJob(job int64) error {
-	_, err := tx.store.jobs.JobCancelTx(tx.ctx, tx.Tx.Tx, job)
+// cancelJob cancels a job that waits, and has River tell whoever works on it otherwise. It reports whether the job had been put
+// aside: it waits again after somebody has worked on it, so nobody does.
+func (tx *transaction) cancelJob(id int64) (aside bool, err error) {
+	job, err := tx.store.jobs.JobCancelTx(tx.ctx, tx.Tx.Tx, id)
 	if errors.Is(err, rivertype.ErrNotFound) {
-		return nil
+		return false, nil
 	}
-	return err
+	return err == nil && job.State == rivertype.JobStateCancelled && job.AttemptedAt != nil, err
 }

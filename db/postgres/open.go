@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,7 +42,7 @@ type Options struct {
 	// Kinds are the kinds of work that this node does, to warn of runs that wait for others, unless another node has
 	// told of them by Serve; nil: do not warn.
 	Kinds []string
-	// MaxConns is how many connections the pool may have; the default is 20. There is one more, to listen.
+	// MaxConns is how many connections the pool may have; the default is 20. There is one more, to listen, and River has its own for that.
 	MaxConns int
 	// Now is the clock; the default is time.Now.
 	Now func() time.Time
@@ -96,7 +95,7 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 	defer func() {
 		if err != nil {
 			_ = s.Close()
-			err = fmt.Errorf("the database %s %s", redacted(options.URL), strings.Join(strings.Fields(err.Error()), " "))
+			err = fmt.Errorf("the database %s %s", app.Redacted(options.URL), strings.Join(strings.Fields(err.Error()), " "))
 		}
 	}()
 	s.Board = s.board()
@@ -219,29 +218,36 @@ func (s *Store) Close() error {
 		s.stop()
 		s.background.Wait()
 		if s.db != nil {
-			s.hurryRollups()
-			s.saveRollups(context.Background())
+			if s.fault.Load() == nil { // it would only take time
+				s.hurryRollups()
+				s.saveRollups(context.Background())
+			}
 			err = s.db.Close()
 		}
 		if s.pool != nil {
-			s.pool.Close()
+			closeInTime(s.pool)
 		}
 	})
 	return err
 }
 
-// redacted is an address without its password.
-func redacted(address string) string {
-	parsed, err := url.Parse(address)
-	if err != nil {
-		return "at that address"
+// closeTime is how long connections may take to be closed.
+const closeTime = 3 * time.Second
+
+// closeInTime does not wait longer for a server that does not answer, and for who still waits for it. They are left
+// to the end of the process.
+func closeInTime(pool *pgxpool.Pool) {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		pool.Close()
+	}()
+	patience := time.NewTimer(closeTime)
+	defer patience.Stop()
+	select {
+	case <-closed:
+	case <-patience.C:
 	}
-	query := parsed.Query()
-	if query.Has("password") {
-		query.Set("password", "xxxxx")
-		parsed.RawQuery = query.Encode()
-	}
-	return parsed.Redacted()
 }
 
 // dialect is how PostgreSQL spells what it is asked.

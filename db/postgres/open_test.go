@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -81,7 +82,10 @@ func TestADatabaseThatCannotBeUsedIsRefusedInOneLine(t *testing.T) {
 		"no such database": {func(t *testing.T) string {
 			return strings.Replace(newURL(t), "runboard_test", "runboard_none", 1)
 		}, "does not exist", -1},
-		"no such server":  {func(*testing.T) string { return "postgres://me:secret@127.0.0.1:1/runs" }, "cannot be reached", -1},
+		"no such server": {func(*testing.T) string { return "postgres://me:secret@127.0.0.1:1/runs" }, "cannot be reached", -1},
+		"one whose password is a parameter": {func(*testing.T) string {
+			return "postgres://127.0.0.1:1/runs?user=me&password=secret%zz&sslpassword=secret"
+		}, "the database postgres://127.0.0.1:1/runs cannot be reached", -1},
 		"no such address": {func(*testing.T) string { return "postgres://me:secret@host:x/runs" }, "its address is not like", -1},
 		"another encoding": {func(t *testing.T) string {
 			address := newURL(t)
@@ -155,6 +159,22 @@ func TestAfterCloseNothingIsTaken(t *testing.T) {
 	_, err = store.Page(ctx, app.Query{})
 	wantCode(t, err, app.CodeUnavailable)
 	wantCode(t, store.Ready(), app.CodeUnavailable)
+}
+
+func TestCloseDoesNotWaitForConnectionsThatNobodyGivesBack(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	conn, err := store.Pool().Acquire(ctx)
+	ok(t, err)
+	closed := make(chan error, 1)
+	go func() { closed <- store.Close() }()
+	select {
+	case err := <-closed:
+		ok(t, err)
+	case <-time.After(patience):
+		t.Error("it still waits")
+	}
+	conn.Release()
 }
 
 func TestNamesAreInTheOrderOfTheirBytesWhateverTheLanguage(t *testing.T) {

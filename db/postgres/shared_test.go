@@ -91,6 +91,28 @@ func TestAJobGoesTheWayOfItsRun(t *testing.T) {
 	}
 }
 
+func TestARunThatIsPutAsideIsCancelledAtOnce(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	action, err := store.Act(ctx, app.Action{Deed: app.DeedRetry}, "")
+	ok(t, err)
+	run := start(t, store, action)
+	job := jobOf(t, store, run.ID).ID
+	execute(t, store, "UPDATE river_job SET attempted_at = now(), attempted_by = '{somebody}' WHERE id = $1", job) // and waits for its next turn
+	got, err := store.Cancel(ctx, run.ID)
+	ok(t, err)
+	if got.Status != app.Cancelled || got.Version != run.Version+1 || got.Crashes != 0 || got.FinishedAt.IsZero() || got != get(t, store, run.ID) {
+		t.Errorf("it is %+v", got)
+	}
+	if state := jobOf(t, store, run.ID).State; state != "cancelled" {
+		t.Errorf("its job is %s", state)
+	}
+	wantCode(t, store.Finish(ctx, run, app.Outcome{Status: app.Completed}), app.CodeConflict)
+	if counts := checkCounts(t, store); counts != (app.Counts{app.Cancelled: 1}) {
+		t.Errorf("the counts are %v", counts)
+	}
+}
+
 func TestARunWhoseWorkerIsLostIsRecovered(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{MaxCrashes: 2})

@@ -47,11 +47,26 @@ func (tx *transaction) cancel(now locked) (app.ProcessRun, error) {
 	case run.Stopping():
 		return run, nil
 	case run.Status == app.Started:
-		run.Version++
-		run.UpdatedAt, run.CancelAt = tx.time(), tx.time()
-		return run, tx.save(now, run, rows.NoteAsked)
+		return tx.ask(now)
 	}
 	return run, rows.Final(run)
+}
+
+// ask asks a run that is started to stop. One that was to go on later has nobody who could stop it: it is cancelled.
+func (tx *transaction) ask(now locked) (app.ProcessRun, error) {
+	run := now.run
+	run.CancelAt = tx.time()
+	aside, err := tx.cancelJob(now.job)
+	switch {
+	case err != nil:
+		return run, err
+	case aside:
+		run = ended(run, app.Cancelled, tx.time())
+		return run, tx.save(now, run, "")
+	}
+	run.Version++
+	run.UpdatedAt = tx.time()
+	return run, tx.save(now, run, rows.NoteAsked)
 }
 
 // retry takes a run back to created, as if it were new.

@@ -149,3 +149,22 @@ func TestARunIsNotStartedForAJobThatItHadBefore(t *testing.T) {
 		t.Errorf("in the end it is %+v", run)
 	}
 }
+
+func TestANodeThatIsLostDuringAChoreHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing}) // whose runs may take longer than this test waits
+	const mends = `FROM river_job WHERE kind = 'upkeep:mend'`
+	ask, stopped := start(t, engine)
+	until(t, store, "a chore to be done", func() bool {
+		return query[int](t, store, `SELECT count(*) `+mends+` AND state = 'completed'`) > 0
+	})
+	ask()
+	await(t, stopped, "the node to stop")
+	execute(t, store, `UPDATE river_job SET state = 'running', finalized_at = NULL, attempted_at = now() WHERE id = (SELECT max(id) `+mends+`)`)
+	last := query[int64](t, store, `SELECT max(id) `+mends)
+	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
+	until(t, store, "the chore to be done by another", func() bool {
+		return query[int](t, store, `SELECT count(*) `+mends+` AND state = 'completed' AND id > $1`, last) > 0
+	})
+}

@@ -16,7 +16,8 @@ const (
 	mendEvery  = 15 * time.Second
 	pruneEvery = time.Minute
 	serveEvery = 30 * time.Second // half a minute: it is said for some minutes
-	// choreTime is how long a chore may take. What it has not done by then it does the next time.
+	// choreTime is how long a chore may take. What it has not done by then it does the next time. After that time its job is in
+	// nobody's way, if its node is lost: River would find that out only when the longest run must be over.
 	choreTime = 20 * time.Second
 )
 
@@ -45,13 +46,13 @@ func chores(n *node) []*chore {
 	}
 }
 
-// periodic has River ask for each chore, unless that has been done and it is not over.
+// periodic has River ask for each chore, unless that has been done a moment ago and it is not over.
 func periodic(n *node) (all []*river.PeriodicJob) {
 	for _, chore := range chores(n) {
 		constructor := func() (river.JobArgs, *river.InsertOpts) {
 			return chore.args, &river.InsertOpts{
 				Queue: upkeepQueue, MaxAttempts: 1,
-				UniqueOpts: river.UniqueOpts{ByQueue: true, ByState: unfinished()},
+				UniqueOpts: river.UniqueOpts{ByQueue: true, ByPeriod: choreTime, ByState: unfinished()},
 			}
 		}
 		all = append(all, river.NewPeriodicJob(river.PeriodicInterval(chore.every), constructor,
