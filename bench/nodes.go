@@ -15,7 +15,7 @@ import (
 const (
 	nodesRuns   = 6000
 	nodesEach   = 100 // runs in a request
-	nodesIdle   = 20  // seconds of a node with nothing to do
+	nodesIdle   = 5   // seconds of a node with nothing to do
 	nodesPlaces = 30  // workers of all nodes together
 )
 

@@ -20,7 +20,7 @@ const (
 	// placeTime is how long a job may wait here for a place, before others get the chance to do it.
 	placeTime = 2 * time.Second
 	// margin is how much longer than it may a worker is waited for: clocks differ, and results take time to be written.
-	margin = 2 * time.Second
+	margin = 5 * time.Second
 )
 
 // worker does the runs of one kind. River calls it for each job that is handed to this node.
