@@ -141,6 +141,7 @@ func (f fixture) refuses(act func() error) {
 func (f fixture) refusesReports(run app.ProcessRun) {
 	f.Helper()
 	f.refuses(func() error { return f.store.GiveBack(ctx, run) })
+	f.refuses(func() error { return f.store.Finish(ctx, run, app.Outcome{Status: app.Completed}) }) // which may go a shorter way
 	for _, status := range []app.Status{app.Completed, app.Failed, app.Cancelled, app.Created} {
 		f.refuses(func() error { return f.store.Finish(ctx, run, app.Outcome{Status: status, Error: "Late."}) })
 	}
