@@ -82,21 +82,23 @@ func (e *Engine) Run(ctx, now context.Context) {
 		stopTaking()
 		interrupt(jobs.ErrShutdown)
 	})()
+	defer context.AfterFunc(taking, func() {
+		_ = pause(working, e.DrainTimeout)
+		interrupt(jobs.ErrShutdown)
+	})()
 	n := e.node(jobs.Phases{Taking: taking, Working: working, Patient: now})
+	watching, stopWatching := context.WithCancel(working)
+	var watchers sync.WaitGroup
+	defer watchers.Wait()
+	defer stopWatching()
+	watchers.Go(func() { n.heed(watching) }) // from before the first job is handed out until after the last
 	client := n.start()
 	if client == nil {
 		return
 	}
-	watching, stopWatching := context.WithCancel(working)
-	defer stopWatching()
-	var watchers sync.WaitGroup
-	watchers.Go(func() { n.heed(watching) }) // also while it drains
 	watchers.Go(func() { n.serve(taking) })
 	<-taking.Done()
-	defer time.AfterFunc(e.DrainTimeout, func() { interrupt(jobs.ErrShutdown) }).Stop()
 	n.stop(client)
-	stopWatching()
-	watchers.Wait()
 }
 
 func (e *Engine) node(phases jobs.Phases) *node {
@@ -112,7 +114,8 @@ func (e *Engine) node(phases jobs.Phases) *node {
 }
 
 // start returns a client that runs, or nil when no more runs are to be taken before the database could be reached.
-// Once it runs, River waits for the database by itself.
+// Once it runs, River waits for the database by itself. When the database goes away in the middle of a start, jobs may
+// have been handed out by then: River returns only when they are over.
 func (n *node) start() *river.Client[pgx.Tx] {
 	for wait := tick; ; wait = min(2*wait, 5*time.Second) {
 		client, err := river.NewClient(riverpgxv5.New(n.Pool), n.config())
@@ -120,7 +123,7 @@ func (n *node) start() *river.Client[pgx.Tx] {
 			err = n.Pool.Ping(n.phases.Taking) // which River does without an end
 		}
 		if err == nil {
-			err = client.Start(context.WithoutCancel(n.phases.Taking)) // what it has handed out goes on when no more is taken
+			err = client.Start(n.phases.Working) // what it has handed out goes on when no more is taken
 		}
 		if err == nil {
 			return client

@@ -82,6 +82,14 @@ func execute(t testing.TB, store *postgres.Store, text string, args ...any) {
 	}
 }
 
+// define changes what the database is made of.
+func define(t testing.TB, store *postgres.Store, text string) {
+	t.Helper()
+	if _, err := store.Pool().Exec(t.Context(), text); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // newEngine returns an engine with settings that most tests can do with.
 func newEngine(store *postgres.Store, kinds ...jobs.Kind) *riverqueue.Engine {
 	registry, err := jobs.NewRegistry(kinds...)
