@@ -203,6 +203,7 @@ func TestANodeThatComesBackFromSleepIsFenced(t *testing.T) {
 	server := pgtest.URL(t)
 	args := []string{"--delay-min", "2s", "--delay-max", "2s", "--failure-rate", "0", "--run-timeout", "3s"}
 	sleeper := startNode(t, server, args...)
+	sleeper.complains = true // what it was about to ask when it fell asleep took too long
 	id := sleeper.post(1)[0].ID
 	sleeper.untilStarted(1)
 	sleeper.signal(syscall.SIGSTOP)
