@@ -8,10 +8,11 @@ import (
 )
 
 const (
+	// ?4 is 1 when they are started at once, and else 0: then they are as startRuns would leave them.
 	insertRuns = `INSERT INTO process_runs
 		(kind, status, version, attempt, crashes, claim, error, created_at, updated_at, started_at, finished_at, due_at)
 		WITH RECURSIVE one (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM one WHERE i < ?3)
-		SELECT ?1, 0, 1, 0, 0, 0, '', ?2, ?2, 0, 0, 0 FROM one`
+		SELECT ?1, ?4, 1 + ?4, ?4, 0, ?4, '', ?2, ?2, ?2 * ?4, 0, 0 FROM one`
 	findRequest     = `SELECT kind, count, first_id, created_at FROM create_requests WHERE key = ?`
 	addRequest      = `INSERT INTO create_requests (key, kind, count, first_id, created_at) VALUES (?, ?, ?, ?, ?)`
 	dropOldRequests = `DELETE FROM create_requests WHERE key IN
@@ -66,21 +67,39 @@ func (tx *transaction) repeated(request app.NewRuns) (batch app.Batch, found boo
 	return batch, true, err
 }
 
+// insertRuns creates runs. The first of them are started at once, as many as are ordered.
 func (tx *transaction) insertRuns(request app.NewRuns) (app.Batch, error) {
-	now := tx.now.UnixMilli()
-	result, err := tx.insert.Exec(request.Kind, now, request.Count)
+	batch := app.Batch{Count: request.Count, Kind: request.Kind, CreatedAt: rows.FromMillis(tx.now.UnixMilli())}
+	order := tx.order(request.Kind)
+	ordered := min(request.Count, order.left())
+	last, err := tx.insertSome(request.Kind, ordered, app.Started)
+	if err == nil && ordered < request.Count {
+		last, err = tx.insertSome(request.Kind, request.Count-ordered, app.Created)
+	}
 	if err != nil {
 		return app.Batch{}, err
 	}
-	last, err := result.LastInsertId()
-	if err != nil {
-		return app.Batch{}, err
-	}
-	tx.counts[app.Created] += int64(request.Count)
-	tx.changed = true
-	tx.happenings = append(tx.happenings, rows.Happening{Kind: request.Kind, Flow: app.Flow{Created: int64(request.Count)}})
 	// One writer, and ids that are never used again: those of one transaction are consecutive.
-	return app.Batch{First: last - int64(request.Count) + 1, Count: request.Count, Kind: request.Kind, CreatedAt: rows.FromMillis(now)}, nil
+	batch.First = last - int64(request.Count) + 1
+	tx.happenings = append(tx.happenings, rows.Happening{Kind: request.Kind, Flow: app.Flow{Created: int64(request.Count)}})
+	return batch, tx.startNew(batch, ordered, order)
+}
+
+// insertSome creates runs that are created or started, and returns the id of the last, or 0 when there are none.
+func (tx *transaction) insertSome(kind string, count int, status app.Status) (last int64, err error) {
+	if count == 0 {
+		return 0, nil
+	}
+	result, err := tx.insert.Exec(kind, tx.now.UnixMilli(), count, int64(status))
+	if err != nil {
+		return 0, err
+	}
+	tx.counts[status] += int64(count)
+	tx.changed = true
+	if status == app.Created {
+		tx.arrived += int64(count)
+	}
+	return result.LastInsertId()
 }
 
 // remember keeps the request with its answer, and drops two that are too old: so the table shrinks

@@ -32,6 +32,7 @@ func (tx *transaction) update(from app.Status, note string, statement *sqlx.Stmt
 	tx.changed = true
 	if run.Status == app.Created {
 		tx.returned++
+		tx.arrived++
 	}
 	if run.Status != app.Started { // of a start, whoever starts it knows how long it waited
 		tx.happened(run, run.UpdatedAt.Sub(run.StartedAt))

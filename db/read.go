@@ -80,6 +80,9 @@ func (s *Store) Waiting(ctx context.Context, kinds []string, limit int) (runs []
 // Returned implements app.Backlog.
 func (s *Store) Returned() int64 { return s.writer.returned.Load() }
 
+// Arrived implements app.Backlog.
+func (s *Store) Arrived() int64 { return s.writer.arrived.Load() }
+
 const stoppingRuns = "SELECT id FROM process_runs WHERE status = 1 AND cancel_at > 0"
 
 // Stopping implements app.Backlog.

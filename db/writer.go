@@ -44,10 +44,12 @@ type writer struct {
 	writes chan write
 	done   chan struct{}
 
-	counts   app.Counts            // owned by the goroutine
-	rollups  rows.Rollups          // likewise
-	asked    atomic.Int64          // how many started runs have been asked to stop
-	returned atomic.Int64          // how often a run has come back to created
+	counts   app.Counts   // owned by the goroutine
+	rollups  rows.Rollups // likewise
+	asked    atomic.Int64 // how many started runs have been asked to stop
+	returned atomic.Int64 // how often a run has come back to created
+	arrived  atomic.Int64 // how often a run has come to wait
+	orders   orders
 	fault    atomic.Pointer[error] // why the database cannot be written, nil when it can as far as is known
 }
 
@@ -68,10 +70,15 @@ type transaction struct {
 	counts   app.Counts // as they will be after the commit
 	asked    int64      // how many more started runs have then been asked to stop
 	returned int64      // how many runs have then come back to created
+	arrived  int64      // how many runs have then come to wait
 	changed  bool       // whether there is anything to announce
 	rolled   bool       // whether what was gathered for the rollups is in it
 
 	happenings []rows.Happening // for the rollups
+
+	orders        *orders
+	taken         []*taken // those orders that are fulfilled in it
+	arrivedBefore int64    // how often a run had come to wait before it
 }
 
 func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func()) (*writer, error) {
@@ -250,7 +257,9 @@ func (w *writer) commitEach(group []write) {
 
 // transact returns what each write of the group came to, or an error when nothing was committed.
 func (w *writer) transact(group []write) (results []error, err error) {
-	tx := &transaction{statements: w.statements, now: w.now(), counts: w.counts}
+	tx := &transaction{
+		statements: w.statements, now: w.now(), counts: w.counts, orders: &w.orders, arrivedBefore: w.arrived.Load(),
+	}
 	if err := w.statements.exec(tx.begin); err != nil {
 		return nil, errors.Join(errNoTransaction, err)
 	}
@@ -260,6 +269,7 @@ func (w *writer) transact(group []write) (results []error, err error) {
 		}
 		if err != nil {
 			_ = w.statements.exec(tx.rollback) // fails when SQLite has rolled back by itself
+			tx.fulfil(false)
 		}
 	}()
 	results = make([]error, len(group))
@@ -290,10 +300,12 @@ func (w *writer) take(tx *transaction) {
 	w.counts = tx.counts
 	w.asked.Add(tx.asked)
 	w.returned.Add(tx.returned)
+	w.arrived.Add(tx.arrived)
 	if tx.rolled {
 		w.rollups.Forget()
 	}
 	w.rollups.Add(tx.now, tx.happenings...)
+	tx.fulfil(true)
 	if tx.changed {
 		w.ring()
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -27,13 +29,7 @@ func BenchmarkQueue(b *testing.B) {
 }
 
 func benchmarkQueue(b *testing.B, synchronous string, workers int) {
-	store, err := db.Open(b.Context(), db.Options{
-		Path: filepath.Join(b.TempDir(), "runs.db"), Synchronous: synchronous, Log: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer store.Close()
+	store := openForBench(b, synchronous)
 	for left := b.N; left > 0; left -= app.MaxCount {
 		if _, err := store.Create(b.Context(), app.NewRuns{Kind: "nothing", Count: min(left, app.MaxCount)}); err != nil {
 			b.Fatal(err)
@@ -42,15 +38,10 @@ func benchmarkQueue(b *testing.B, synchronous string, workers int) {
 	queue := newQueue(store, jobs.Kind{Name: "nothing", Work: nothing})
 	queue.Workers = workers
 	b.ReportAllocs()
-	ctx, cancel := context.WithCancel(b.Context())
 	b.ResetTimer()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		queue.Run(ctx, context.Background())
-	}()
+	runUntilTheEnd(b, queue)
 	for {
-		page, err := store.Page(ctx, app.Query{})
+		page, err := store.Page(b.Context(), app.Query{})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -60,6 +51,58 @@ func benchmarkQueue(b *testing.B, synchronous string, workers int) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "runs/s")
-	cancel()
-	<-done
+}
+
+// BenchmarkPickup is how long a run waits for its work on an idle queue, from the call that creates it.
+func BenchmarkPickup(b *testing.B) {
+	for _, synchronous := range []string{"full", "normal"} {
+		b.Run(synchronous, func(b *testing.B) {
+			store := openForBench(b, synchronous)
+			picked := make(chan time.Time, 1)
+			queue := newQueue(store, jobs.Kind{Name: "nothing", Work: func(context.Context, app.ProcessRun, *jobs.Report) error {
+				picked <- time.Now()
+				return nil
+			}})
+			runUntilTheEnd(b, queue)
+			var waits []time.Duration
+			for b.Loop() {
+				b.StopTimer()
+				time.Sleep(2*time.Millisecond + rand.N(5*time.Millisecond)) // until it is idle
+				b.StartTimer()
+				began := time.Now()
+				if _, err := store.Create(b.Context(), app.NewRuns{Kind: "nothing", Count: 1}); err != nil {
+					b.Fatal(err)
+				}
+				waits = append(waits, (<-picked).Sub(began))
+			}
+			slices.Sort(waits)
+			b.ReportMetric(float64(waits[len(waits)/2].Microseconds()), "µs-p50")
+			b.ReportMetric(float64(waits[len(waits)*99/100].Microseconds()), "µs-p99")
+		})
+	}
+}
+
+func openForBench(b *testing.B, synchronous string) *db.Store {
+	store, err := db.Open(b.Context(), db.Options{
+		Path: filepath.Join(b.TempDir(), "runs.db"), Synchronous: synchronous, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = store.Close() })
+	return store
+}
+
+// runUntilTheEnd has a queue run until the benchmark is over.
+func runUntilTheEnd(b *testing.B, queue *jobs.Queue) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		queue.Run(ctx, context.Background())
+	}()
+	b.Cleanup(func() {
+		cancel()
+		<-done
+	})
 }

@@ -28,6 +28,9 @@ type dispatcher struct {
 	hold     hold                     // likewise
 	ahead    []app.ProcessRun         // likewise: those of the last look that have yet to be handed out, oldest first
 	returned int64                    // likewise: what Returned said before that look
+	arrived  int64                    // likewise: what Arrived said before it, when it found all that wait; or -1
+	order    *app.Order               // likewise: what is ordered of runs that do not exist yet
+	filled   chan []app.ProcessRun    // the store to dispatch: what came of the order; never full
 	skipped  int                      // likewise: how many of ahead had to stand aside
 	worker   *Worker                  // what the workers have in common
 }
@@ -37,6 +40,7 @@ type news struct {
 	started bool    // all that were being started are, or cannot be
 	free    int     // how many workers have become free
 	written []int64 // how these ended is written down: whoever looks for waiting runs cannot find them any more
+	again   bool    // these may wait all the same: they are to be looked for
 	faulty  bool    // they could not be started, as probably no others
 }
 
@@ -45,6 +49,8 @@ func newDispatcher(q *Queue) *dispatcher {
 		queue:    q,
 		runs:     make(chan app.ProcessRun, q.Workers),
 		news:     make(chan news, q.Workers),
+		filled:   make(chan []app.ProcessRun, 1),
+		arrived:  -1,
 		over:     make(chan struct{}),
 		inFlight: make(map[int64]app.ProcessRun, q.Workers),
 		worker: &Worker{
@@ -60,6 +66,7 @@ func (d *dispatcher) dispatch(ctx context.Context) {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	defer close(d.over)
+	defer d.endOrder()
 	for ctx.Err() == nil {
 		d.fill(ctx)
 		select {
@@ -67,8 +74,10 @@ func (d *dispatcher) dispatch(ctx context.Context) {
 		case <-rings:
 			d.worker.Heed(ctx)
 		case <-ticker.C:
-			d.returned = -1 // it is not told when a run becomes due that comes before them
+			d.forgetLook() // it is not told when a run becomes due that comes before them
 			d.worker.Heed(ctx)
+		case started := <-d.filled:
+			d.receive(started)
 		case first := <-d.news:
 			d.heed(first)
 		}
@@ -121,43 +130,61 @@ func (d *dispatcher) note(n news) {
 	if n.faulty {
 		d.later = time.Now().Add(tick) // it is taken up again: not at once, it might spin
 	}
+	if n.again {
+		d.arrived = -1
+	}
 }
 
 // fill gives the free workers the oldest waiting runs. It looks for them in the database only when those of the
-// last look are not enough, or when a run has come back to wait that may be older. One of them that has been
-// cancelled meanwhile cannot be started.
+// last look are not enough and more may have come, or when a run has come back to wait that may be older. One of them
+// that has been cancelled meanwhile cannot be started. When none are left, it orders the next ones.
 func (d *dispatcher) fill(ctx context.Context) {
-	if d.full() || d.starting || time.Now().Before(d.later) {
+	if d.full() || d.starting || time.Now().Before(d.later) || !d.mayHandOut() {
 		return
 	}
-	known := d.returned == d.queue.Backlog.Returned() && len(d.ahead) >= d.queue.Workers-d.taken
-	if known || d.look(ctx) {
+	enough := d.returned == d.queue.Backlog.Returned() && len(d.ahead) >= d.free()
+	if enough || d.knowsAll() || d.look(ctx) {
 		d.handOut()
 	}
-	if known && !d.full() && !d.starting && d.look(ctx) {
+	if enough && !d.knowsAll() && !d.full() && !d.starting && d.look(ctx) {
 		d.handOut()
 	}
+	d.standBy()
 }
 
-func (d *dispatcher) full() bool { return d.taken == d.queue.Workers }
+func (d *dispatcher) free() int  { return d.queue.Workers - d.taken }
+func (d *dispatcher) full() bool { return d.free() == 0 }
+
+// knowsAll reports whether no run waits that the last look has not found.
+func (d *dispatcher) knowsAll() bool { return d.arrived == d.queue.Backlog.Arrived() }
+
+// forgetLook has the waiting runs looked for before any is handed out.
+func (d *dispatcher) forgetLook() { d.returned, d.arrived = -1, -1 }
 
 // look reads the oldest waiting runs, and reports whether it could.
 func (d *dispatcher) look(ctx context.Context) bool {
-	d.returned = d.queue.Backlog.Returned() // before the look: one that returns meanwhile is looked for again
+	// Before the look: one that comes meanwhile is looked for again.
+	returned, arrived := d.queue.Backlog.Returned(), d.queue.Backlog.Arrived()
 	// Many times as many as could be taken: those in flight may still be waiting in the database, at the
 	// head of the line, and the rest need not be looked for soon. And past those who stand aside, or else they would stop all others.
-	waiting, err := d.queue.Backlog.Waiting(ctx, d.queue.Registry.names, lookAhead*d.queue.Workers+d.skipped)
+	limit := lookAhead*d.queue.Workers + d.skipped
+	waiting, err := d.queue.Backlog.Waiting(ctx, d.queue.Registry.names, limit)
 	if err != nil {
 		if ctx.Err() == nil {
 			d.queue.Log.Error("waiting runs cannot be read", "error", err) // the next tick tries again
 		}
-		d.returned = -1 // nor may those of the last look be handed out before one that is older
+		d.forgetLook() // nor may those of the last look be handed out before one that is older
 		return false
 	}
+	more := len(waiting) == limit
 	d.ahead = slices.DeleteFunc(waiting, func(run app.ProcessRun) bool {
-		_, taken := d.inFlight[run.ID]
+		mine, taken := d.inFlight[run.ID]
+		more = more || taken && mine.Version != run.Version // it is back, before its worker could say so
 		return taken
 	})
+	if d.returned, d.arrived = returned, arrived; more {
+		d.arrived = -1
+	}
 	return true
 }
 
@@ -227,7 +254,7 @@ func (d *dispatcher) startAll(runs []app.ProcessRun) {
 	for _, run := range runs {
 		if !isStarted[run.ID] {
 			left.free++
-			left.written = append(left.written, run.ID)
+			left.written, left.again = append(left.written, run.ID), true
 		}
 	}
 	d.tell(left)

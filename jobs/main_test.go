@@ -176,6 +176,10 @@ type backlog struct {
 	ended   func(app.ProcessRun, app.Outcome, error)    // after it
 	giving  func(run app.ProcessRun) (preventing error) // before one is given back
 
+	starting    func([]app.ProcessRun) // before some are started
+	ordering    func(*app.Order)       // after some are ordered that do not exist yet
+	withdrawing func()                 // before an order is withdrawn
+
 	reporting func(app.Report) error // before what work says is written
 	wondering func()                 // before it is asked which runs are cancelled
 	heeding   func()                 // before it is asked which runs are to stop
@@ -198,6 +202,9 @@ func (b *backlog) Waiting(ctx context.Context, kinds []string, limit int) ([]app
 }
 
 func (b *backlog) StartAll(ctx context.Context, runs []app.ProcessRun) ([]app.ProcessRun, error) {
+	if b.starting != nil {
+		b.starting(runs)
+	}
 	if b.taking != nil {
 		for _, run := range runs {
 			if err := b.taking(run); err != nil {
@@ -206,6 +213,23 @@ func (b *backlog) StartAll(ctx context.Context, runs []app.ProcessRun) ([]app.Pr
 		}
 	}
 	return b.Store.StartAll(ctx, runs)
+}
+
+// StandBy orders nothing when the test wants to know what is started.
+func (b *backlog) StandBy(order *app.Order) {
+	if b.taking == nil {
+		b.Store.StandBy(order)
+	}
+	if b.ordering != nil {
+		b.ordering(order)
+	}
+}
+
+func (b *backlog) Withdraw(order *app.Order) bool {
+	if b.withdrawing != nil {
+		b.withdrawing()
+	}
+	return b.taking != nil || b.Store.Withdraw(order)
 }
 
 func (b *backlog) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outcome) (err error) {

@@ -53,7 +53,7 @@ func (q *Queue) Run(ctx, now context.Context) {
 					completed <- ended // and nobody waits for it to be written down but whoever wants to look for the run
 					d.tell(news{free: 1})
 				} else {
-					d.tell(news{free: 1, written: []int64{run.ID}})
+					d.tell(news{free: 1, written: []int64{run.ID}, again: true})
 				}
 			}
 		})

@@ -38,6 +38,11 @@ var fences = []fence{
 			w.Log.Error("work panicked"`, `		if panicked := any(nil); panicked != nil {
 			w.Log.Error("work panicked"`, queue},
 	{"a start is written before the work begins", "jobs/queue.go", "	return q.Backlog.StartAll(context.Background(), runs)", "	go func() { _, _ = q.Backlog.StartAll(context.Background(), runs) }()\n	for i := range runs {\n		runs[i].Claim++\n		runs[i].Attempt++\n	}\n	return runs, nil", queue},
+	{"new runs do not overtake what has arrived", "db/order.go", "order.Arrived == tx.arrivedBefore && ", "", store},
+	{"new runs do not overtake what has just returned", "db/order.go", " && tx.arrived == 0", "", "./db Order"},
+	{"an order is answered when its transaction fails", "db/writer.go", "			tx.fulfil(false)\n", "", "./db Order"},
+	{"nothing is ordered beside a suspect", "jobs/order.go", " || d.suspects > 0", "", queue},
+	{"the workers of an order are not free for others", "jobs/order.go", "return false // soon something comes", "d.order = nil\n		return true", queue},
 	{"a suspect on its last chance is alone", "jobs/dispatcher.go", "case d.lastChance(run):\n", "case false:\n", queue},
 	{"a snapshot comes before what follows it", "handlers/live/watcher.go", "follows := w.sent > 0 && current.number == w.sent+1", "follows := true", hub},
 	{"whoever joins sees what is read afterwards", "handlers/live/hub.go", "	v.dirty = true // the answer at hand", "	// the answer at hand", hub},

@@ -133,7 +133,9 @@ func testReturned(t *testing.T, subject Subject) {
 // testBacklogProperties adds to the operations those of a queue, and after each looks for who waits.
 func testBacklogProperties(t *testing.T, subject Subject) {
 	checkModel(t, subject, func(m *model) map[string]func(*rapid.T) {
-		return map[string]func(*rapid.T){"start all": m.startAll, "complete": m.completeAll, "look for the oldest": m.lookForOldest}
+		return map[string]func(*rapid.T){
+			"start all": m.startAll, "complete": m.completeAll, "look for the oldest": m.lookForOldest, "create as ordered": m.createOrdered,
+		}
 	})
 }
 
