@@ -90,6 +90,7 @@ func (tx *transaction) startAll(runs []app.ProcessRun) (started []app.ProcessRun
 		ids[i], waiting[run.ID] = run.ID, run
 	}
 	changed, err := tx.changeMany(tx.startRuns, app.Created, app.Started, ids)
+	started = make([]app.ProcessRun, 0, len(changed))
 	for _, row := range changed {
 		started = append(started, tx.started(waiting[row.id], row))
 	}

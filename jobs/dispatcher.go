@@ -197,6 +197,7 @@ func (d *dispatcher) handOut() {
 func (d *dispatcher) choose() (chosen []app.ProcessRun) {
 	d.skipped = 0
 	kept, mustWait := d.ahead[:0], d.mustWait()
+	chosen = make([]app.ProcessRun, 0, min(d.free(), len(d.ahead)))
 	for i, run := range d.ahead {
 		verdict := holdAll
 		if !d.full() && !mustWait {
@@ -225,7 +226,7 @@ func (d *dispatcher) choose() (chosen []app.ProcessRun) {
 // start hands runs to workers. Those that do not rest before are started on the way, all together: that costs little
 // more than to start one. Workers that become free meanwhile have to wait for company, and the next start.
 func (d *dispatcher) start(chosen []app.ProcessRun) {
-	var atOnce []app.ProcessRun
+	atOnce := chosen[:0]
 	for _, run := range chosen {
 		if d.queue.Registry.kinds[run.Kind].DelayMax > 0 {
 			d.runs <- run

@@ -71,7 +71,7 @@ func (q *Queue) Run(ctx, now context.Context) {
 // completeAll writes down which runs are completed, as many at once as there are: that costs little more than one.
 func (q *Queue) completeAll(working context.Context, completed <-chan app.ProcessRun, d *dispatcher) {
 	for first := range completed {
-		batch := []app.ProcessRun{first}
+		batch := append(make([]app.ProcessRun, 0, len(completed)+1), first)
 		for len(completed) > 0 { // nobody else takes from it
 			batch = append(batch, <-completed)
 		}
