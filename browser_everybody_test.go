@@ -107,7 +107,7 @@ func TestAListOfSeveralKindsFitsOnATelephone(t *testing.T) {
 	settled(t, e)
 	start(e, "gate", 8)
 	countsAre(t, e, map[string]any{"started": 5})
-	for _, width := range []int64{320, 360, 575, 577, 1000} {
+	for _, width := range []int64{320, 360, 607, 609, 1000} {
 		tab := openTab(t, p.url+"/process_runs", chromedp.EmulateViewport(width, 800))
 		tab.untilLive()
 		tab.untilRows(14)
@@ -146,6 +146,19 @@ func TestOnPaperAreAllWordsAndNothingToPress(t *testing.T) {
 		}
 		if narrowed := strings.Contains(page, "?"); evaluate[bool](tab, `document.getElementById("find_text")?.checkVisibility() ?? false`) != narrowed {
 			t.Errorf("%s says what is looked for, or not: %v", page, !narrowed)
+		}
+	}
+}
+
+func TestAPageKeepsAwayFromTheEdgesOfItsWindow(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil)
+	for _, width := range []int64{320, 600, 800, 960, 1000} {
+		tab := openTab(t, p.url+"/process_runs", chromedp.EmulateViewport(width, 800))
+		for _, edge := range []string{`document.querySelector("h1").getBoundingClientRect().left`, `innerWidth - document.querySelector("#process_runs").getBoundingClientRect().right`} {
+			if gap := evaluate[float64](tab, edge); gap < 16 {
+				t.Errorf("in a window of %d pixels, %s is %v", width, edge, gap)
+			}
 		}
 	}
 }
