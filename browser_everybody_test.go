@@ -163,6 +163,18 @@ func TestAPageKeepsAwayFromTheEdgesOfItsWindow(t *testing.T) {
 	}
 }
 
+func TestWithoutScriptNothingIsOfferedThatNeedsIt(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil)
+	startRuns(newExpect(t, p), 1)
+	tab := newTab(t)
+	call(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	tab.do(chromedp.Navigate(p.url + "/process_runs"))
+	if useless := evaluate[[]string](tab, `[...document.querySelectorAll("button[type=button]")].filter((one) => one.checkVisibility()).map((one) => one.id)`); len(useless) > 0 {
+		t.Errorf("these do nothing: %q", useless)
+	}
+}
+
 func TestWhoeverHearsThePageIsToldHowItGoes(t *testing.T) {
 	t.Parallel()
 	p := startProgram(t, nil, workThat("import", "the disk is full"))
