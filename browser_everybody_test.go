@@ -117,6 +117,24 @@ func TestAListOfSeveralKindsFitsOnATelephone(t *testing.T) {
 	}
 }
 
+func TestKindsWithLongNamesFit(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("k", app.MaxKind)
+	p := startProgram(t, nil, workThat(long, "no"), workThat("mail", ""))
+	e := newExpect(t, p)
+	start(e, long, 3)
+	settled(t, e)
+	for _, width := range []int64{320, 700, 1000} {
+		for _, page := range []string{"/process_runs", "/process_runs?kind=" + long, "/process_runs/1", "/process_runs/failures", "/process_runs/statistics"} {
+			tab := openTab(t, p.url+page, chromedp.EmulateViewport(width, 800))
+			tab.untilLive()
+			if out := evaluate[[]string](tab, `[...document.querySelectorAll("main *")].filter((one) => getComputedStyle(one).clipPath === "none" && one.getBoundingClientRect().right > innerWidth - 15).map((one) => one.tagName + " " + one.id)`); len(out) > 0 {
+				t.Errorf("%.30s is %d pixels wide, and these are not within: %q", page, width, out)
+			}
+		}
+	}
+}
+
 func TestOnPaperAreAllWordsAndNothingToPress(t *testing.T) {
 	t.Parallel()
 	p := startProgram(t, nil, workThat("import", "a long error, longer than its cell: "+strings.Repeat("word ", 12)+"end"), workThat("mail", ""))
