@@ -79,6 +79,24 @@ func TestTwoDeliberateClicksAreTwoWishes(t *testing.T) {
 	p.until("the page names the new ones", `document.getElementById("notice").textContent.includes("#11 to #20")`)
 }
 
+func TestAClickThatNobodyAnswersIsNoSilence(t *testing.T) {
+	t.Parallel()
+	b := startBinary(t, atOnce...)
+	p := openTab(t, b.url+"/process_runs")
+	p.expectProblems(lostServer + "|htmx:error: Failed to fetch|^TypeError: Failed to fetch")
+	p.untilLive()
+	b.kill()
+	p.untilNotLive()
+	const said = `document.getElementById("notice").textContent`
+	p.click(button)
+	p.until("it is said", said+` === "The server does not answer."`)
+	b.restart()
+	p.untilLive()
+	p.until("it is said no more", said+` === ""`)
+	p.click(button)
+	p.until("it is answered", said+`.includes("Started 10 runs")`)
+}
+
 // total is how many runs there are.
 func total(b *binary) (n int64) {
 	b.t.Helper()

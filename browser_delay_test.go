@@ -148,6 +148,14 @@ func TestWhatIsNotFreshOnThePageHasNoDelay(t *testing.T) {
 			b.post(1)
 			p.until("the new runs are there", firstRow+` === 28`)
 		},
+		"what a list shows that is narrowed no more": func(p *tab, _ *binary, _ *wire) {
+			evaluate[bool](p, `((choice) => (choice.value = "1h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("find_until"))`)
+			p.untilSocket("/process_runs/live?until=1h")
+			p.untilRows(0)
+			p.click("#find_all")
+			p.untilSocket("/process_runs/live")
+			p.untilRows(25)
+		},
 		"a row that moves up to where one went": func(p *tab, b *binary, _ *wire) {
 			if err := b.do(http.MethodPost, "/process_runs/20/delete", "", nil); err != nil {
 				p.t.Fatal(err)

@@ -107,12 +107,30 @@ func TestAListOfSeveralKindsFitsOnATelephone(t *testing.T) {
 	settled(t, e)
 	start(e, "gate", 8)
 	countsAre(t, e, map[string]any{"started": 5})
-	for _, width := range []int64{320, 360, 575, 577, 1000} {
+	for _, width := range []int64{320, 360, 607, 609, 1000} {
 		tab := openTab(t, p.url+"/process_runs", chromedp.EmulateViewport(width, 800))
 		tab.untilLive()
 		tab.untilRows(14)
 		if found := evaluate[[]string](tab, clipped); len(found) > 0 {
 			t.Errorf("at a width of %d: %q", width, found)
+		}
+	}
+}
+
+func TestKindsWithLongNamesFit(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("k", app.MaxKind)
+	p := startProgram(t, nil, workThat(long, "no"), workThat("mail", ""))
+	e := newExpect(t, p)
+	start(e, long, 3)
+	settled(t, e)
+	for _, width := range []int64{320, 700, 1000} {
+		for _, page := range []string{"/process_runs", "/process_runs?kind=" + long, "/process_runs/1", "/process_runs/failures", "/process_runs/statistics"} {
+			tab := openTab(t, p.url+page, chromedp.EmulateViewport(width, 800))
+			tab.untilLive()
+			if out := evaluate[[]string](tab, `[...document.querySelectorAll("main *")].filter((one) => getComputedStyle(one).clipPath === "none" && one.getBoundingClientRect().right > innerWidth - 15).map((one) => one.tagName + " " + one.id)`); len(out) > 0 {
+				t.Errorf("%.30s is %d pixels wide, and these are not within: %q", page, width, out)
+			}
 		}
 	}
 }
@@ -138,12 +156,40 @@ func TestOnPaperAreAllWordsAndNothingToPress(t *testing.T) {
 			t.Errorf("%s has no room for %q", page, cut)
 		}
 		if vague := evaluate[int](tab, `[...document.querySelectorAll("time[data-tick=ago]")].
-			filter((one) => getComputedStyle(one, "::after").content !== JSON.stringify(one.title || one.dateTime)).length`); vague > 0 {
+			filter((one) => one.checkVisibility() && getComputedStyle(one, "::after").content !== JSON.stringify(one.title || one.dateTime)).length`); vague > 0 {
 			t.Errorf("%s has %d times that are soon wrong", page, vague)
+		}
+		if broken := evaluate[int](tab, `[...document.querySelectorAll("td > time")].filter((one) => one.getClientRects().length > 1).length`); broken > 0 {
+			t.Errorf("%s has %d times that are broken in two", page, broken)
 		}
 		if narrowed := strings.Contains(page, "?"); evaluate[bool](tab, `document.getElementById("find_text")?.checkVisibility() ?? false`) != narrowed {
 			t.Errorf("%s says what is looked for, or not: %v", page, !narrowed)
 		}
+	}
+}
+
+func TestAPageKeepsAwayFromTheEdgesOfItsWindow(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil)
+	for _, width := range []int64{320, 600, 800, 960, 1000} {
+		tab := openTab(t, p.url+"/process_runs", chromedp.EmulateViewport(width, 800))
+		for _, edge := range []string{`document.querySelector("h1").getBoundingClientRect().left`, `innerWidth - document.querySelector("#process_runs").getBoundingClientRect().right`} {
+			if gap := evaluate[float64](tab, edge); gap < 16 {
+				t.Errorf("in a window of %d pixels, %s is %v", width, edge, gap)
+			}
+		}
+	}
+}
+
+func TestWithoutScriptNothingIsOfferedThatNeedsIt(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil)
+	startRuns(newExpect(t, p), 1)
+	tab := newTab(t)
+	call(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	tab.do(chromedp.Navigate(p.url + "/process_runs"))
+	if useless := evaluate[[]string](tab, `[...document.querySelectorAll("button[type=button]")].filter((one) => one.checkVisibility()).map((one) => one.id)`); len(useless) > 0 {
+		t.Errorf("these do nothing: %q", useless)
 	}
 }
 

@@ -145,6 +145,33 @@ func TestTheReaderWhoIsAtTheEndStaysThere(t *testing.T) {
 	tab.until("the run is completed", shows("1", "completed"))
 }
 
+// The browser guesses how high lines are that were out of sight, and may say that something was scrolled when it has just found out.
+func TestTheReaderIsNotLeftBehindByLinesThatAreHigherThanTheySeemed(t *testing.T) {
+	t.Parallel()
+	work := newSteps("job")
+	p := startProgram(t, nil, work.Kind)
+	startRun(newExpect(t, p), "job")
+	work.write(40)
+	tab := openTab(t, p.url+"/process_runs/1")
+	tab.untilLive()
+	tab.untilLines(1, 40)
+	tab.until("the end is seen", atEnd)
+	if !evaluate[bool](tab, `((log) => {
+		const gap = document.createElement("pre");
+		gap.textContent = "\n".repeat(30);
+		log.firstElementChild.append(gap);
+		log.dispatchEvent(new Event("scroll"));
+		return document.getElementById("log_follow").hidden;
+	})(document.getElementById("log"))`) {
+		t.Error("it takes the reader for one who has left the end")
+	}
+	tab.until("the end is seen", atEnd)
+	work.write(1)
+	tab.untilLines(1, 41)
+	tab.until("the end is seen still", atEnd)
+	close(work.asked)
+}
+
 func TestAReaderWhoWasAwayGetsWhatItLacksAndNothingTwice(t *testing.T) {
 	t.Parallel()
 	work := newSteps("job")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"runboard/app"
+	"runboard/db/dbtest"
 	"runboard/db/rows"
 )
 
@@ -31,17 +32,19 @@ func failures(t *testing.T, store *Store) app.Failures {
 
 func TestTheFailuresOfAnOlderFileAreFoundAtItsFirstStart(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "runs.db")
-	store := openStore(t, Options{Path: path})
+	clock := dbtest.NewClock() // no hour begins meanwhile
+	options := Options{Path: filepath.Join(t.TempDir(), "runs.db"), Now: clock.Now}
+	store := openStore(t, options)
 	for i := range 20 {
 		failWith(t, store, []string{"no ink for ", "paper jam "}[i%2]+fmt.Sprint(i))
+		clock.Advance(time.Millisecond)
 	}
 	create(t, store, 3)
 	want := failures(t, store)
 	closeStore(t, store)
-	change(t, path, "UPDATE process_runs SET failure = 0; DELETE FROM failures; DELETE FROM failure_hours")
+	change(t, options.Path, "UPDATE process_runs SET failure = 0; DELETE FROM failures; DELETE FROM failure_hours")
 
-	again := openStore(t, Options{Path: path})
+	again := openStore(t, options)
 	got := failures(t, again)
 	if len(got.Failures) != 2 || got.Runs != want.Runs || got.Groups != want.Groups {
 		t.Fatalf("there are %+v and were %+v", got, want)
@@ -52,7 +55,7 @@ func TestTheFailuresOfAnOlderFileAreFoundAtItsFirstStart(t *testing.T) {
 		}
 	}
 	closeStore(t, again)
-	if third := failures(t, openStore(t, Options{Path: path})); third.Runs != want.Runs {
+	if third := failures(t, openStore(t, options)); third.Runs != want.Runs {
 		t.Errorf("at the next start there are %+v", third)
 	}
 }

@@ -220,13 +220,30 @@ func TestACommandWhoseSupervisorDiesDoesNotGoOn(t *testing.T) {
 	}
 }
 
+// awaitFiles waits until there are n files in a directory.
+func awaitFiles(t *testing.T, dir string, n int) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		files, err := os.ReadDir(dir)
+		if err == nil && len(files) == n {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("instead of %d files there are %d: %v", n, len(files), err)
+		}
+	}
+}
+
 func TestFiftyCommandsWorkAtOnce(t *testing.T) {
 	t.Parallel()
 	const n = 50
-	dir := t.TempDir()
-	// Each goes on when all have come: one after the other, they never would.
-	kinds, err := jobs.CommandKinds([]string{fmt.Sprintf(
-		`job=sh -c 'touch $RUNBOARD_RUN_ID; while [ $(ls | wc -l) -lt %d ]; do sleep 0.1; done; echo run $RUNBOARD_RUN_ID'`, n)}, "", dir)
+	dir, gate := t.TempDir(), filepath.Join(t.TempDir(), "gate")
+	if err := syscall.Mkfifo(gate, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// Each says that it has come, and goes on when the gate is opened. It must not look again and again: so many would leave
+	// no time to anybody else.
+	kinds, err := jobs.CommandKinds([]string{fmt.Sprintf(`job=sh -c 'touch $RUNBOARD_RUN_ID; : <%s; echo run $RUNBOARD_RUN_ID'`, gate)}, "", dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,6 +252,12 @@ func TestFiftyCommandsWorkAtOnce(t *testing.T) {
 	queue.Workers = n
 	start(t, queue)
 	first := create(t, store, "job", n)
+	awaitFiles(t, dir, n)
+	opened, err := os.OpenFile(gate, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
 	haveBecome(t, store, n, app.Completed)
 	for id := first; id < first+n; id++ {
 		if log := textOf(logOf(t, store, id)); log != fmt.Sprintf("run %d\n", id) {

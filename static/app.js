@@ -29,6 +29,17 @@
     show(retried.includes(event.detail.code) ? "offline" : "refused");
   });
 
+  // Who is not answered is told so, where the answer would have stood, until the server is back.
+  document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
+    if (!ctx?.request || ctx.response) return;
+    const place = ctx.target?.matches?.("#notice, #ask") ? ctx.target : document.getElementById("notice");
+    const text = document.createElement("p");
+    text.className = "error unanswered";
+    text.textContent = "The server does not answer.";
+    place?.replaceChildren(text);
+  });
+  document.addEventListener("htmx:ws:after:connection", () => document.querySelector(".unanswered")?.remove());
+
   // Times, in the words of the server (templates/functions.go).
   function lasting(seconds) {
     if (seconds < 60) return `${seconds} s`;

@@ -57,7 +57,7 @@
 
   document.addEventListener("htmx:after:swap", (event) => {
     const times = look();
-    if (!event.target.hasAttribute?.("hx-ws:connect")) return;
+    if (event.detail.ctx.request || !event.target.hasAttribute?.("hx-ws:connect")) return; // a link that is gone is told of its answer there
     if (!old && times.length > 0) next = requestAnimationFrame(() => setTimeout(sample, 0, times)); // which is after the painting
     old = false;
   });

@@ -9,15 +9,31 @@
   const nearEnd = 30;         // pixels from the end that still count as there
 
   let following = true; // whether the reader is at the end
+  let seen = 0;         // how far down the reader was
   let newest = 0;       // where the log ends, as far as anybody has said
   let fetching = false;
 
   const find = () => document.getElementById("log");
   const end = (log) => Number(log.dataset.end);
 
+  function look(log) {
+    seen = log.scrollTop;
+    document.getElementById("log_follow").hidden = following;
+  }
+
   function toEnd(log) {
     if (following) log.scrollTop = log.scrollHeight;
-    document.getElementById("log_follow").hidden = following;
+    look(log);
+  }
+
+  // scrolled tells the reader who leaves the end, which is to go up, from the end that goes away: lines that were out of
+  // sight are only guessed to be so high until the browser lays them out.
+  function scrolled(log) {
+    const near = log.scrollHeight - log.scrollTop - log.clientHeight < nearEnd;
+    following = near || following && log.scrollTop >= seen;
+    if (near) look(log);
+    else toEnd(log);
+    if (following) catchUp(log);
   }
 
   // keep leaves in a block only what the page does not have. It reports whether anything is left, and remembers
@@ -28,6 +44,7 @@
     if (from > end(log)) {
       if (!following || newest - end(log) <= worthwhile) return false; // the gap is filled first, see catchUp
       log.replaceChildren(); // what is before can be had by scrolling up
+      seen = 0;
     }
     for (const line of block.querySelectorAll("p[data-at]")) {
       if (Number(line.dataset.at) < end(log)) line.remove();
@@ -96,11 +113,7 @@
     if (!log) return;
     newest = end(log);
     toEnd(log);
-    log.addEventListener("scroll", () => {
-      following = log.scrollHeight - log.scrollTop - log.clientHeight < nearEnd;
-      document.getElementById("log_follow").hidden = following;
-      if (following) catchUp(log);
-    }, { passive: true });
+    log.addEventListener("scroll", () => scrolled(log), { passive: true });
     document.getElementById("log_follow").addEventListener("click", () => {
       following = true;
       toEnd(log);

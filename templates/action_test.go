@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"runboard/app"
+	"runboard/templates"
 )
 
 // hidden are the fields that a form sends without showing them, in order.
@@ -40,7 +41,8 @@ func TestTheQuestionLooksAsItShould(t *testing.T) {
 			drawing := newTemplates(t)
 			part := must(t)(drawing.Ask(of.action, of.prospect, "key-1"))
 			golden(t, name, part)
-			if page := must(t)(drawing.AskPage(of.action, of.prospect, "key-1")); !strings.Contains(string(page), strings.TrimSpace(string(part))) {
+			page := must(t)(drawing.AskPage(of.action, of.prospect, "key-1"))
+			if back := `<a href="` + templates.ListPath + `">All runs</a>`; !strings.Contains(page, strings.TrimSpace(part)) || !strings.Contains(page, back) {
 				t.Errorf("the page is\n%s", page)
 			}
 		})

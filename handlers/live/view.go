@@ -126,15 +126,14 @@ func (v *view) tell(changed bool) {
 	if v.current == nil {
 		return // there is nothing new or, for those who join, nothing any more
 	}
-	for _, w := range v.joining {
+	told := v.joining
+	if changed {
+		told = v.watchers // among whom are those who join
+	}
+	for _, w := range told {
 		w.notify(v.current)
 	}
 	v.joining = nil
-	if changed {
-		for _, w := range v.watchers {
-			w.notify(v.current)
-		}
-	}
 	v.letGo()
 }
 

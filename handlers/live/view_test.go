@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,6 +54,34 @@ func TestNothingDrawnIsKeptForOneWatcher(t *testing.T) {
 		store.change(func(a *answers) { a.page.Counts[app.Created] = 1 })
 		if html := string(next(t, stays).HTML); strings.Contains(html, "<tbody") {
 			t.Errorf("whoever missed nothing gets all: %s", html)
+		}
+	})
+}
+
+// counting is a bell that counts how often it was rung.
+type counting struct{ rings atomic.Int64 }
+
+func (c *counting) Ring() { c.rings.Add(1) }
+
+// Else a watcher that is quick would find the same once more, and keep it until it looks again.
+func TestNobodyIsToldTwiceOfTheSame(t *testing.T) {
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		var bells [3]counting
+		for i := range bells {
+			w := new(Watcher)
+			if !hub.Join(w, Question{}, &bells[i]) {
+				t.Fatal("the hub has stopped")
+			}
+			defer w.Close()
+		}
+		for want := range int64(3) {
+			time.Sleep(time.Second)
+			for i := range bells {
+				if rings := bells[i].rings.Load(); rings != want+1 {
+					t.Errorf("after %d changes bell %d has rung %d times", want, i, rings)
+				}
+			}
+			store.change(func(a *answers) { a.page.Counts[app.Created]++ })
 		}
 	})
 }
