@@ -129,3 +129,27 @@ func TestARunIsTakenUpAgainAfterItCouldNotBeStarted(t *testing.T) {
 		t.Errorf("the row is %+v", run)
 	}
 }
+
+// The last words of work are written down before its result, and that may take until the database can be written again.
+func TestAResultIsNotTooLateBecauseItsLogIs(t *testing.T) {
+	t.Parallel()
+	for want, result := range map[app.Status]error{app.Completed: nil, app.Failed: errBroken} {
+		t.Run(want.String(), func(t *testing.T) {
+			t.Parallel()
+			tooLate := make(chan struct{})
+			store := &backlog{Store: openStore(t), reporting: func(app.Report) error { <-tooLate; return nil }}
+			queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, _ app.ProcessRun, report *jobs.Report) error {
+				context.AfterFunc(ctx, func() { close(tooLate) })
+				report.Log("this is it")
+				return result
+			}})
+			queue.RunTimeout = 2 * time.Second
+			start(t, queue)
+			id := create(t, store.Store, "report", 1)
+			until(t, store.Store, "the result", func() bool { return read(t, store.Store, id).Status.Final() })
+			if run := read(t, store.Store, id); run.Status != want || (result != nil && run.Error != result.Error()) {
+				t.Errorf("the row is %+v", run)
+			}
+		})
+	}
+}

@@ -132,8 +132,8 @@ func (w *Worker) attempt(ctx context.Context, p Phases, run app.ProcessRun) endi
 		defer time.AfterFunc(w.RunTimeout, func() { w.orders.giveUp(run.ID) }).Stop()
 		err, heeded = awaitStubborn(p.Working, result)
 	}
-	report.end() // what was reported belongs before the end
-	cause := context.Cause(timed)
+	cause := context.Cause(timed) // as of now: what follows may take until the database is back
+	report.end()                  // what was reported belongs before the end
 	switch {
 	case err == nil && !errors.Is(cause, ErrTimeout): // one that took too long has failed, whatever it returns
 		return completed
