@@ -73,10 +73,12 @@ func (s *Store) hearOthers(ctx context.Context, config *pgx.ConnConfig, conn *pg
 		rows.Pause(ctx, wait/2+rand.N(wait/2)) // not all nodes at once
 		wait = min(2*wait, reconnectMost)
 		var err error
-		if conn, err = listen(ctx, config); err == nil {
-			wait = reconnectFirst
-			s.changes.Ring()
+		if conn, err = listen(ctx, config); err != nil {
+			s.probe(ctx) // there is nobody now who would hear that the server is gone
+			continue
 		}
+		wait = reconnectFirst
+		s.changes.Ring()
 	}
 	if conn != nil {
 		closeSoon(conn)

@@ -46,12 +46,13 @@ func (s *Store) note(err error) {
 // seen writes down that a node is there, also when it has been for so long that it was forgotten.
 const seen = `INSERT INTO nodes (id, seen_at) OVERRIDING SYSTEM VALUE VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at`
 
-// probe writes something that nobody reads, to see whether the database can be used again.
+// probe writes something that nobody reads, to see whether the database can be used.
 func (s *Store) probe(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, rows.ReadTimeout)
 	defer cancel()
-	if _, err := s.db.ExecContext(ctx, seen, s.node, s.options.Now().UnixMilli()); err == nil {
-		s.note(nil)
+	_, err := s.db.ExecContext(ctx, seen, s.node, s.options.Now().UnixMilli())
+	if err == nil || isFault(err) && ctx.Err() == nil {
+		s.note(err)
 	}
 }
 

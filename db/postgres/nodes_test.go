@@ -46,14 +46,16 @@ func TestANodeIsNotToldOfItsOwnChangesTwice(t *testing.T) {
 	}
 }
 
+// endListeners ends the connections that listen and waits until they are gone. It returns how many there were.
+const endListeners = `SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
+	WHERE datname = current_database() AND query = 'LISTEN ` + channel + `'`
+
 func TestANodeThatCannotHearRingsWhenItCanAgain(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{})
 	for range 2 {
 		rings, stop := b.Changes().Listen()
-		n := number(t, a, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-			WHERE datname = current_database() AND query = 'LISTEN `+channel+`'`)
-		if n != 2 {
+		if n := number(t, a, endListeners); n != 2 {
 			t.Fatalf("%d listen", n)
 		}
 		rung(t, rings)

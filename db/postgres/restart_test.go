@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -41,6 +42,33 @@ func TestAStoreSurvivesARestartOfItsServer(t *testing.T) {
 		ok(t, err)
 		return app.Sum(stats.Day.Flows) == app.Flow{Created: 3, Started: 1, Completed: 1}
 	})
+}
+
+// The listener hears of an outage first, but it may have been lost before, and not be back.
+func TestAStoreThatCannotListenNoticesThatItsServerGoesAway(t *testing.T) {
+	t.Parallel()
+	cluster := pgtest.Start(t)
+	address := cluster.URL()
+	lost := make(heard)
+	store := openStore(t, Options{URL: address, Log: slog.New(slog.NewTextHandler(lost, nil))})
+	through(t, strings.Replace(address, pgtest.Name(address), "postgres", 1), "ALTER DATABASE "+pgtest.Name(address)+" ALLOW_CONNECTIONS false")
+	if n := number(t, store, endListeners); n != 1 {
+		t.Fatalf("%d listened", n)
+	}
+	rung(t, lost)
+	until(t, "it is ready, by the connections that it has", func() bool { return store.Ready() == nil })
+	cluster.Stop()
+	until(t, "it says that it is not ready, although nobody has asked for anything", func() bool { return store.Ready() != nil })
+}
+
+// heard is a log that rings for the first loss of a listener.
+type heard chan struct{}
+
+func (h heard) Write(line []byte) (int, error) {
+	if strings.Contains(string(line), errLost.Error()) {
+		close(h)
+	}
+	return len(line), nil
 }
 
 // tellsNothing fails unless people are told to try again later, and nothing of what lies beneath.
