@@ -11,20 +11,24 @@ import (
 	"runboard/db/rows"
 )
 
-// mostTogether is how many changes are made by one statement at most: it is in the way of whoever wants the same runs.
-const mostTogether = 500
+const (
+	// mostTogether is how many changes are made by one statement at most: it is in the way of whoever wants the same runs.
+	mostTogether = 500
+	// mostAtOnce is how many statements of a group are on their way at once: few workers would wait for each other, and with
+	// more of them each would be for fewer runs.
+	mostAtOnce = 2
+)
 
 var errPanicked = errors.New("whoever made the change for others panicked")
 
-// group makes changes together that are alike: those that are asked for while the ones before are on their way. A
-// statement for many costs little more than one, and nobody waits for company. It has no goroutine: one of
-// those who ask does it for all.
+// group makes changes together that are alike: those that are asked for while others are on their way. A statement for
+// many costs little more than one, and nobody waits for company. It has no goroutine: one of those who ask does it for all.
 type group struct {
 	do func(ctx context.Context, wanted []*wanted) error // changes what it can; fails for all
 
 	mu      sync.Mutex
-	waiting []*wanted
-	busy    bool // somebody does it, or has been told to
+	waiting []*wanted // while it is busy
+	busy    int       // how many are at it, or have been told to
 }
 
 // wanted is the change of a run that must be as expected: in that version, or with that claim.
@@ -32,56 +36,59 @@ type wanted struct {
 	run, expected int64
 	changed       app.ProcessRun // as it is then, or the zero run
 	err           error
-	turn          chan bool // is told true when it is done, or false when it is to do all that wait
+	turn          chan []*wanted // is told nil when it is done, or else what to do, itself among them
 }
 
 // change returns the run as it then is, or the zero run when it is not as expected.
 func (g *group) change(ctx context.Context, run, expected int64) (app.ProcessRun, error) {
-	mine := &wanted{run: run, expected: expected, turn: make(chan bool, 1)}
-	if !g.join(mine) {
-		if done := <-mine.turn; done {
-			return mine.changed, mine.err
-		}
+	mine := &wanted{run: run, expected: expected, turn: make(chan []*wanted, 1)}
+	todo := g.join(mine)
+	if todo == nil {
+		todo = <-mine.turn
 	}
-	g.lead(ctx)
+	if todo != nil {
+		g.lead(ctx, todo)
+	}
 	return mine.changed, mine.err
 }
 
-// join adds a change to those that wait, and reports whether whoever asks has to do them.
-func (g *group) join(mine *wanted) (leads bool) {
+// join returns what is to be done, or nil: then whoever asks has to wait.
+func (g *group) join(mine *wanted) (todo []*wanted) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.busy < mostAtOnce {
+		g.busy++
+		return []*wanted{mine}
+	}
 	g.waiting = append(g.waiting, mine)
-	leads, g.busy = !g.busy, true
-	return leads
+	return nil
 }
 
-// lead makes the changes that wait, and then has one of those do it that have come meanwhile. It is called by whoever is the
-// first of those that wait.
-func (g *group) lead(ctx context.Context) {
-	g.mu.Lock()
-	n := min(len(g.waiting), mostTogether)
-	mine := slices.Clone(g.waiting[:n])
-	g.waiting = slices.Delete(g.waiting, 0, n)
-	g.mu.Unlock()
+// lead makes changes, tells all who wait for them, and has one of those do the next who have asked meanwhile.
+func (g *group) lead(ctx context.Context, todo []*wanted) {
 	err := errPanicked
 	defer func() {
 		g.pass()
-		for _, one := range mine {
+		for _, one := range todo {
 			one.err = err
-			one.turn <- true
+			one.turn <- nil
 		}
 	}()
-	err = g.do(ctx, mine)
+	err = g.do(ctx, todo)
 }
 
-// pass lets the next one lead, if there is one.
+// pass has the first of those that wait make their changes, if there are any.
 func (g *group) pass() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.busy = len(g.waiting) > 0; g.busy {
-		g.waiting[0].turn <- false
+	n := min(len(g.waiting), mostTogether)
+	if n == 0 {
+		g.busy--
+		return
 	}
+	todo := slices.Clone(g.waiting[:n])
+	g.waiting = slices.Delete(g.waiting, 0, n)
+	todo[0].turn <- todo
 }
 
 // changeBy returns a group whose changes are made by this text, see changeRuns.
