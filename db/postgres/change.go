@@ -3,8 +3,6 @@ package postgres
 import (
 	"cmp"
 	"context"
-	"database/sql"
-	"errors"
 	"strconv"
 	"time"
 
@@ -12,34 +10,40 @@ import (
 	"runboard/db/rows"
 )
 
-// changeRun is one statement that changes a run as set says, if it is as where says, and takes note of it in its events. It
-// returns the run as it then is.
-func changeRun(set, where, note string) string {
-	return `WITH changed AS (UPDATE process_runs SET ` + set + ` WHERE ` + where + ` RETURNING ` + rows.Columns + `),
-	told AS (INSERT INTO run_events (run_id, version, at, status, attempt, note) SELECT id, version, updated_at, status, attempt, ` + note + ` FROM changed),
+// tellOf is what follows a statement named changed that changes runs: it takes note of that in their events.
+func tellOf(note string) string {
+	return `told AS (INSERT INTO run_events (run_id, version, at, status, attempt, note) SELECT id, version, updated_at, status, attempt, ` + note + ` FROM changed),
 	dropped AS (DELETE FROM run_events USING changed WHERE changed.version > ` + maxEvents + ` AND run_events.run_id = changed.id AND run_events.version =
-		(SELECT version FROM run_events WHERE run_id = changed.id ORDER BY version DESC LIMIT 1 OFFSET ` + maxEvents + ` - 1))
-	SELECT ` + rows.Columns + ` FROM changed`
+		(SELECT version FROM run_events WHERE run_id = changed.id ORDER BY version DESC LIMIT 1 OFFSET ` + maxEvents + ` - 1))`
+}
+
+// changeRuns is one statement that changes runs as set says, if they are as where says. Its arguments are the time, the
+// runs, and what is expected of each. It returns them as they then are.
+func changeRuns(set, where string) string {
+	return `WITH changed AS (UPDATE process_runs SET ` + set + ` FROM unnest($2::bigint[], $3::bigint[]) AS asked (run, expected)
+		WHERE id = run AND ` + where + ` RETURNING expected, ` + rows.Columns + `), ` + tellOf("''") + `
+	SELECT expected, ` + rows.Columns + ` FROM changed`
 }
 
 var maxEvents = strconv.Itoa(app.MaxEvents)
 
-// What happens to every run is one statement, and so one round trip. All else is less frequent, and goes by lockRun and saveRun.
+// What happens to every run is one statement for many of them, see group. All else is less frequent, and goes by lockRun and saveRun.
 // A run is not started by whoever holds a job that it had before: it has been cancelled meanwhile, and retried.
 var (
-	startRun = changeRun(`status = 1, version = version + 1, attempt = attempt + 1, claim = claim + 1, error = '',
-		started_at = $1, updated_at = $1, due_at = 0, percent = -1, message = ''`, `id = $2 AND status = 0 AND version = $3`, `''`)
-	completeRun = changeRun(`status = 2, version = version + 1, error = '', updated_at = $1, finished_at = $1, due_at = 0`,
-		`id = $2 AND status = 1 AND claim = $3 AND cancel_at = 0`, `''`)
-	saveRun = changeRun(`status = $1, version = $2, attempt = $3, crashes = $4, error = $5, updated_at = $6, started_at = $7, finished_at = $8,
-		due_at = $9, cancel_at = $10, percent = $11, message = $12, failure = $13, job = $14`, `id = $15`, `$16`)
+	startRuns = changeRuns(`status = 1, version = version + 1, attempt = attempt + 1, claim = claim + 1, error = '',
+		started_at = $1, updated_at = $1, due_at = 0, percent = -1, message = ''`, `status = 0 AND version = expected`)
+	completeRuns = changeRuns(`status = 2, version = version + 1, error = '', updated_at = $1, finished_at = $1, due_at = 0`,
+		`status = 1 AND claim = expected AND cancel_at = 0`)
+	saveRun = `WITH changed AS (UPDATE process_runs SET status = $1, version = $2, attempt = $3, crashes = $4, error = $5, updated_at = $6, started_at = $7, finished_at = $8,
+		due_at = $9, cancel_at = $10, percent = $11, message = $12, failure = $13, job = $14 WHERE id = $15
+		RETURNING id, version, updated_at, status, attempt), ` + tellOf("$16") + ` SELECT id FROM changed`
 )
 
 const lockRun = `SELECT ` + rows.Columns + `, job FROM process_runs WHERE id = $1 FOR UPDATE`
 
 // Start implements app.Ledger.
 func (s *Store) Start(ctx context.Context, run app.ProcessRun) (started app.ProcessRun, err error) {
-	return s.change(ctx, run, func(started app.ProcessRun) time.Duration { return started.StartedAt.Sub(rows.ReadySince(run)) }, startRun, run.ID, run.Version)
+	return s.change(ctx, s.starts, run, run.Version, func(started app.ProcessRun) time.Duration { return started.StartedAt.Sub(rows.ReadySince(run)) })
 }
 
 // Finish implements app.Ledger.
@@ -48,7 +52,7 @@ func (s *Store) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outc
 		return err
 	}
 	if outcome.Status == app.Completed && outcome.Error == "" {
-		_, err := s.change(ctx, run, func(done app.ProcessRun) time.Duration { return done.FinishedAt.Sub(done.StartedAt) }, completeRun, run.ID, run.Claim)
+		_, err := s.change(ctx, s.ends, run, run.Claim, func(done app.ProcessRun) time.Duration { return done.FinishedAt.Sub(done.StartedAt) })
 		if app.CodeOf(err) != app.CodeConflict {
 			return err
 		} // it may have been asked to stop
@@ -78,24 +82,6 @@ func (tx *transaction) recover(now locked) error {
 	after := rows.AfterCrash(now.run, tx.store.options.MaxCrashes)
 	after.Version-- // which ended counts
 	return tx.save(now, ended(after, after.Status, tx.time()), rows.NoteCrashed)
-}
-
-// change changes one run by one statement, whose first argument is the time, and returns it as it then is. It fails with
-// CodeConflict when nothing was changed.
-func (s *Store) change(ctx context.Context, run app.ProcessRun, took func(app.ProcessRun) time.Duration, text string, args ...any) (changed app.ProcessRun, err error) {
-	err = s.attempt(ctx, func(ctx context.Context, now time.Time) (bool, []rows.Happening, error) {
-		var row rows.Run
-		err := s.db.GetContext(ctx, &row, text, append([]any{now.UnixMilli()}, args...)...)
-		if errors.Is(err, sql.ErrNoRows) {
-			return false, nil, rows.Conflict(run)
-		}
-		if err != nil {
-			return false, nil, err
-		}
-		changed = row.App()
-		return true, []rows.Happening{rows.Happened(changed, took(changed))}, nil
-	})
-	return changed, err
 }
 
 // transit has a run changed that is still started by this claim.

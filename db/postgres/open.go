@@ -70,6 +70,8 @@ type Store struct {
 	mended  int64                 // up to which run Mend has come; under mending
 	mending sync.Mutex
 
+	starts, ends *group // what happens to every run
+
 	mu     sync.RWMutex // held for reading while writing, for writing to close the door
 	closed bool
 
@@ -99,6 +101,7 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 		}
 	}()
 	s.Board = s.board()
+	s.starts, s.ends = s.changeBy(startRuns), s.changeBy(completeRuns)
 	s.rollups.Every = s.options.rollEvery
 	config, err := s.poolConfig()
 	if err != nil {

@@ -1,0 +1,131 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"runboard/app"
+	"runboard/db/rows"
+)
+
+const (
+	// mostTogether is how many changes are made by one statement at most: it is in the way of whoever wants the same runs.
+	mostTogether = 500
+	// mostAtOnce is how many statements of a group are on their way at once: few workers would wait for each other, and with
+	// more of them each would be for fewer runs.
+	mostAtOnce = 2
+)
+
+var errPanicked = errors.New("whoever made the change for others panicked")
+
+// group makes changes together that are alike: those that are asked for while others are on their way. A statement for
+// many costs little more than one, and nobody waits for company. It has no goroutine: one of those who ask does it for all.
+type group struct {
+	do func(ctx context.Context, wanted []*wanted) error // changes what it can; fails for all
+
+	mu      sync.Mutex
+	waiting []*wanted // while it is busy
+	busy    int       // how many are at it, or have been told to
+}
+
+// wanted is the change of a run that must be as expected: in that version, or with that claim.
+type wanted struct {
+	run, expected int64
+	changed       app.ProcessRun // as it is then, or the zero run
+	err           error
+	turn          chan []*wanted // is told nil when it is done, or else what to do, itself among them
+}
+
+// change returns the run as it then is, or the zero run when it is not as expected.
+func (g *group) change(ctx context.Context, run, expected int64) (app.ProcessRun, error) {
+	mine := &wanted{run: run, expected: expected, turn: make(chan []*wanted, 1)}
+	todo := g.join(mine)
+	if todo == nil {
+		todo = <-mine.turn
+	}
+	if todo != nil {
+		g.lead(ctx, todo)
+	}
+	return mine.changed, mine.err
+}
+
+// join returns what is to be done, or nil: then whoever asks has to wait.
+func (g *group) join(mine *wanted) (todo []*wanted) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.busy < mostAtOnce {
+		g.busy++
+		return []*wanted{mine}
+	}
+	g.waiting = append(g.waiting, mine)
+	return nil
+}
+
+// lead makes changes, tells all who wait for them, and has one of those do the next who have asked meanwhile.
+func (g *group) lead(ctx context.Context, todo []*wanted) {
+	err := errPanicked
+	defer func() {
+		g.pass()
+		for _, one := range todo {
+			one.err = err
+			one.turn <- nil
+		}
+	}()
+	err = g.do(ctx, todo)
+}
+
+// pass has the first of those that wait make their changes, if there are any.
+func (g *group) pass() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := min(len(g.waiting), mostTogether)
+	if n == 0 {
+		g.busy--
+		return
+	}
+	todo := slices.Clone(g.waiting[:n])
+	g.waiting = slices.Delete(g.waiting, 0, n)
+	todo[0].turn <- todo
+}
+
+// changeBy returns a group whose changes are made by this text, see changeRuns.
+func (s *Store) changeBy(text string) *group {
+	return &group{do: func(ctx context.Context, asked []*wanted) error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime) // for all of them, and not what is left of one's
+		defer cancel()
+		runs, expected := make([]int64, len(asked)), make([]int64, len(asked))
+		for i, one := range asked {
+			runs[i], expected[i] = one.run, one.expected
+		}
+		var changed []struct {
+			rows.Run
+			Expected int64 `db:"expected"`
+		}
+		if err := s.db.SelectContext(ctx, &changed, text, s.options.Now().UnixMilli(), runs, expected); err != nil {
+			return err
+		}
+		for _, row := range changed {
+			i := slices.IndexFunc(asked, func(one *wanted) bool { return one.run == row.ID && one.expected == row.Expected })
+			asked[i].changed = row.App() // whoever asks for the same after that is late
+		}
+		return nil
+	}}
+}
+
+// change has a run changed together with others, and returns it as it then is. It fails with CodeConflict when nothing was
+// changed.
+func (s *Store) change(ctx context.Context, by *group, run app.ProcessRun, expected int64, took func(app.ProcessRun) time.Duration) (changed app.ProcessRun, err error) {
+	err = s.attempt(ctx, func(ctx context.Context, _ time.Time) (bool, []rows.Happening, error) {
+		if changed, err = by.change(ctx, run.ID, expected); err == nil && changed.ID == 0 {
+			err = rows.Conflict(run)
+		}
+		if err != nil {
+			return false, nil, err
+		}
+		return true, []rows.Happening{rows.Happened(changed, took(changed))}, nil
+	})
+	return changed, err
+}

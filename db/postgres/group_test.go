@@ -1,0 +1,94 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+
+	"runboard/app"
+)
+
+// held keeps a group busy until it is let go, so that what is asked for meanwhile gathers.
+func held(t *testing.T, g *group, n int, ask func(i int)) {
+	t.Helper()
+	g.mu.Lock()
+	g.busy = mostAtOnce
+	g.mu.Unlock()
+	var asking sync.WaitGroup
+	for i := range n {
+		asking.Go(func() { ask(i) })
+	}
+	until(t, "all have asked", func() bool {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return len(g.waiting) == n
+	})
+	g.pass()
+	asking.Wait()
+}
+
+func TestChangesThatComeTogetherAreMadeByOneStatementAndEachIsTold(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	const n = 40
+	batch, err := store.Create(ctx, app.NewRuns{Kind: kind, Count: n})
+	ok(t, err)
+	runs := batch.Runs()
+	_, err = store.Cancel(ctx, runs[7].ID)
+	ok(t, err)
+	runs = append(runs, runs[3], app.ProcessRun{ID: 1e9, Version: 1}) // one twice, and one that is not there
+	started, failed := make([]app.ProcessRun, len(runs)), make([]error, len(runs))
+	held(t, store.starts, len(runs), func(i int) { started[i], failed[i] = store.Start(ctx, runs[i]) })
+	if failed[3] == nil { // whoever came second is late
+		failed[3], failed[n] = failed[n], failed[3]
+	}
+	for i, err := range failed {
+		late := slices.Contains([]int{3, 7, n + 1}, i)
+		if want := map[bool]app.Code{true: app.CodeConflict}[late]; app.CodeOf(err) != want {
+			t.Errorf("the start of %+v: %v", runs[i], err)
+		} else if err == nil && i < n && started[i].ID != runs[i].ID {
+			t.Errorf("asked for %+v, got %+v", runs[i], started[i])
+		}
+	}
+	if n := number(t, store, `SELECT count(DISTINCT xmin::text) FROM process_runs WHERE status = 1`); n != 1 {
+		t.Errorf("they are made by %d statements", n)
+	}
+	if got := number(t, store, `SELECT count(*) FROM run_events WHERE status = 1 AND version = 2`); got != n-1 {
+		t.Errorf("%d of them are told", got)
+	}
+}
+
+// Nobody is left without an answer, and whoever asks next has a group that works.
+func TestWhenAChangeForManyFailsEachIsTold(t *testing.T) {
+	t.Parallel()
+	broken, calls := errors.New("broken"), 0
+	for name, do := range map[string]func(context.Context, []*wanted) error{
+		"by an error": func(context.Context, []*wanted) error { calls++; return broken },
+		"by a panic":  func(context.Context, []*wanted) error { panic(broken) },
+	} {
+		g := &group{do: do}
+		for range 2 {
+			held(t, g, 10, func(int) {
+				defer func() { _ = recover() }() // whoever does it for all goes on panicking
+				if _, err := g.change(ctx, 1, 1); !errors.Is(err, broken) && !errors.Is(err, errPanicked) {
+					t.Errorf("broken %s, one is told %v", name, err)
+				}
+			})
+		}
+	}
+	if calls != 2 {
+		t.Errorf("it is tried %d times for two groups", calls)
+	}
+}
+
+func TestNoStatementChangesTooMany(t *testing.T) {
+	t.Parallel()
+	var sizes []int // one at a time: only one is let go
+	g := &group{do: func(_ context.Context, wanted []*wanted) error { sizes = append(sizes, len(wanted)); return nil }}
+	held(t, g, 2*mostTogether+1, func(int) { _, _ = g.change(ctx, 1, 1) })
+	if !slices.Equal(sizes, []int{mostTogether, mostTogether, 1}) {
+		t.Errorf("they are made %v at a time", sizes)
+	}
+}
