@@ -118,7 +118,7 @@ func (e *Engine) node(phases jobs.Phases) *node {
 // have been handed out by then: River returns only when they are over.
 func (n *node) start() *river.Client[pgx.Tx] {
 	for wait := tick; ; wait = min(2*wait, 5*time.Second) {
-		client, err := river.NewClient(riverpgxv5.New(n.Pool), n.config())
+		client, err := river.NewClient(driver{riverpgxv5.New(n.Pool)}, n.config())
 		if err == nil {
 			err = n.Pool.Ping(n.phases.Taking) // which River does without an end
 		}

@@ -2,7 +2,12 @@ package riverqueue_test
 
 import (
 	"context"
+	"strings"
+	"sync"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"runboard/app"
 	"runboard/db/pgtest"
@@ -95,4 +100,49 @@ func TestANodeThatHasOnlyHalfStartedHeedsPeople(t *testing.T) {
 		t.Fatal(err)
 	}
 	becomes(t, store, id, app.Cancelled)
+}
+
+// breaker breaks connections: the first one that is to listen to each topic, just before it does.
+type breaker struct{ broken sync.Map }
+
+func (b *breaker) TraceQueryStart(ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	if strings.HasPrefix(data.SQL, "LISTEN") {
+		if _, before := b.broken.LoadOrStore(data.SQL, true); !before {
+			_ = conn.Close(ctx)
+		}
+	}
+	return ctx
+}
+
+func (*breaker) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func TestANodeWorksInFullWhoseConnectionsBreakWhileItStarts(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	config := store.Pool().Config()
+	config.ConnConfig.Tracer = new(breaker)
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
+	engine.Pool = pool
+	suspect := create(t, store, "test", 2)
+	if err := store.Recover(t.Context(), begin(t, store, suspect)); err != nil {
+		t.Fatal(err)
+	}
+	action, err := store.Act(t.Context(), app.Action{Deed: app.DeedCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask, stopped := start(t, engine)
+	for _, run := range []int64{suspect, suspect + 1, action.ID} { // one of each queue
+		becomes(t, store, run, app.Completed)
+	}
+	until(t, store, "a chore to be done, which takes a leader", func() bool {
+		return query[int](t, store, `SELECT count(*) FROM river_job WHERE kind = 'upkeep:mend' AND state = 'completed'`) > 0
+	})
+	ask()
+	await(t, stopped, "the node to stop")
 }
