@@ -51,11 +51,11 @@ func TestANodeThatCannotHearRingsWhenItCanAgain(t *testing.T) {
 	a, b := newStores(t, Options{})
 	for range 2 {
 		rings, stop := b.Changes().Listen()
-		n := number(t, a, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+		n := number(t, a, `SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
 			WHERE datname = current_database() AND query = 'LISTEN `+channel+`'`)
 		if n != 2 {
 			t.Fatalf("%d listen", n)
-		}
+		} // those are gone: they cannot be mistaken for new ones
 		rung(t, rings)
 		stop()
 		until(t, "both listen again", func() bool {
