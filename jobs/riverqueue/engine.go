@@ -92,13 +92,28 @@ func (e *Engine) Run(ctx, now context.Context) {
 	defer watchers.Wait()
 	defer stopWatching()
 	watchers.Go(func() { n.heed(watching) }) // from before the first job is handed out until after the last
-	client := n.start()
+	late, giveUp := overdue(working)
+	defer giveUp()
+	client := n.start(late)
 	if client == nil {
 		return
 	}
 	watchers.Go(func() { n.serve(taking) })
 	<-taking.Done()
-	n.stop(client)
+	if err := client.Stop(late); err != nil { // else what it had handed out has come to an end, and that is written down
+		n.Log.Warn("the jobs have not been put away in time", "error", err)
+	}
+}
+
+// overdue returns a context that ends when River has had its time to come to an end after working has.
+func overdue(working context.Context) (late context.Context, giveUp func()) {
+	late, end := context.WithCancel(context.Background())
+	forget := context.AfterFunc(working, func() {
+		if pause(late, stopTime) == nil {
+			end()
+		}
+	})
+	return late, func() { forget(); end() }
 }
 
 func (e *Engine) node(phases jobs.Phases) *node {
@@ -114,16 +129,15 @@ func (e *Engine) node(phases jobs.Phases) *node {
 }
 
 // start returns a client that runs, or nil when no more runs are to be taken before the database could be reached.
-// Once it runs, River waits for the database by itself. When the database goes away in the middle of a start, jobs may
-// have been handed out by then: River returns only when they are over.
-func (n *node) start() *river.Client[pgx.Tx] {
+// Once it runs, River waits for the database by itself.
+func (n *node) start(late context.Context) *river.Client[pgx.Tx] {
 	for wait := tick; ; wait = min(2*wait, 5*time.Second) {
-		client, err := river.NewClient(riverpgxv5.New(n.Pool), n.config())
+		client, err := river.NewClient(driver{riverpgxv5.New(n.Pool)}, n.config())
 		if err == nil {
 			err = n.Pool.Ping(n.phases.Taking) // which River does without an end
 		}
 		if err == nil {
-			err = client.Start(n.phases.Working) // what it has handed out goes on when no more is taken
+			err = n.launch(client, late)
 		}
 		if err == nil {
 			return client
@@ -132,6 +146,19 @@ func (n *node) start() *river.Client[pgx.Tx] {
 			return nil
 		}
 		n.Log.Error("the jobs cannot be reached", "error", err)
+	}
+}
+
+// launch starts a client. When the database goes away in the middle of that, jobs may have been handed out by then, and
+// River returns only when they are over, and that is written down or has been tried for long.
+func (n *node) launch(client *river.Client[pgx.Tx], late context.Context) error {
+	started := make(chan error, 1)
+	go func() { started <- client.Start(n.phases.Working) }() // what it has handed out goes on when no more is taken
+	select {
+	case err := <-started:
+		return err
+	case <-late.Done():
+		return late.Err() // once it is started, if ever, it finds that nobody works any more
 	}
 }
 
@@ -191,20 +218,6 @@ func (n *node) lostAfter() time.Duration {
 type inPlace struct{}
 
 func (inPlace) NextRetry(job *rivertype.JobRow) time.Time { return job.ScheduledAt }
-
-// stop returns when River has stopped: what it had handed out has come to an end, and that is written down.
-func (n *node) stop(client *river.Client[pgx.Tx]) {
-	stopping, giveUp := context.WithCancel(context.Background())
-	defer giveUp()
-	defer context.AfterFunc(n.phases.Working, func() {
-		if pause(stopping, stopTime) == nil {
-			giveUp()
-		}
-	})()
-	if err := client.Stop(stopping); err != nil {
-		n.Log.Warn("the jobs have not been put away in time", "error", err)
-	}
-}
 
 // heed has runs stop that people have cancelled, until ctx ends. River tells of it too, but a lost notice must not matter.
 func (n *node) heed(ctx context.Context) {

@@ -20,10 +20,11 @@ func begin(t *testing.T, store *postgres.Store, run int64) app.ProcessRun {
 	return started
 }
 
-// lose makes the job of a run look as if it had been handed out an hour ago.
+// lose makes the job of a run look as if it had been handed out an hour ago. River may have written down by now that it is over:
+// it goes on to try for some seconds after its node has stopped.
 func lose(t *testing.T, store *postgres.Store, run int64) {
 	t.Helper()
-	execute(t, store, `UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now() - interval '1 hour', attempted_by = '{gone}'
+	execute(t, store, `UPDATE river_job SET state = 'running', finalized_at = NULL, attempt = 1, attempted_at = now() - interval '1 hour', attempted_by = '{gone}'
 		FROM process_runs WHERE job = river_job.id AND process_runs.id = $1`, run)
 }
 

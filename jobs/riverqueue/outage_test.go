@@ -2,10 +2,18 @@ package riverqueue_test
 
 import (
 	"context"
+	"log/slog"
+	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"runboard/app"
 	"runboard/db/pgtest"
+	"runboard/db/postgres"
 	"runboard/jobs"
 )
 
@@ -66,13 +74,40 @@ const failLate = `
 	END $$;
 	CREATE TRIGGER fail_late BEFORE INSERT ON river_queue FOR EACH ROW EXECUTE FUNCTION fail_late()`
 
+// ear is what a log is written to. It tells when something is said.
+type ear struct {
+	what  string
+	heard chan struct{}
+}
+
+func (e ear) Write(line []byte) (int, error) {
+	if strings.Contains(string(line), e.what) {
+		select {
+		case e.heard <- struct{}{}:
+		default:
+		}
+	}
+	return len(line), nil
+}
+
+// halfStart starts a node that works on a run by the time that River has failed to start.
+func halfStart(t *testing.T, store *postgres.Store, g *gated) (run int64, ask func(), stopped <-chan struct{}) {
+	t.Helper()
+	define(t, store, failLate)
+	failed := ear{"the queue cannot be had", make(chan struct{}, 1)}
+	engine := newEngine(store, g.kind("test"))
+	engine.Log = slog.New(slog.NewTextHandler(failed, nil))
+	run = create(t, store, "test", 1)
+	ask, stopped = start(t, engine)
+	await(t, failed.heard, "River to fail")
+	await(t, g.working, "the work")
+	return run, ask, stopped
+}
+
 func TestANodeCanBeStoppedThatHasOnlyHalfStarted(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
-	define(t, store, failLate)
-	ask, stopped := start(t, newEngine(store, g.kind("test")))
-	id := create(t, store, "test", 1)
-	await(t, g.working, "the work")
+	id, ask, stopped := halfStart(t, store, g)
 	ask()
 	await(t, stopped, "the node to stop")
 	if run := read(t, store, id); run.Status != app.Created || run.Crashes != 0 {
@@ -87,12 +122,76 @@ func TestANodeCanBeStoppedThatHasOnlyHalfStarted(t *testing.T) {
 func TestANodeThatHasOnlyHalfStartedHeedsPeople(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
-	define(t, store, failLate)
-	start(t, newEngine(store, g.kind("test")))
-	id := create(t, store, "test", 1)
-	await(t, g.working, "the work")
+	id, _, _ := halfStart(t, store, g)
 	if _, err := store.Cancel(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
 	becomes(t, store, id, app.Cancelled)
+}
+
+// endLate has it take longer than River waits to write down that a job is over.
+const endLate = `
+	CREATE FUNCTION end_late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(20); RETURN NEW; END $$;
+	CREATE TRIGGER end_late BEFORE UPDATE ON river_job FOR EACH ROW WHEN (OLD.state = 'running') EXECUTE FUNCTION end_late()`
+
+func TestANodeThatHasOnlyHalfStartedDoesNotWaitForTheDatabaseForLong(t *testing.T) {
+	t.Parallel()
+	store, g := openStore(t), newGated()
+	define(t, store, endLate)
+	_, ask, stopped := halfStart(t, store, g)
+	began := time.Now()
+	ask()
+	await(t, stopped, "the node to stop")
+	if took := time.Since(began); took > 30*time.Second { // River tries for 37 seconds, and once more
+		t.Errorf("it took %v", took)
+	}
+	define(t, store, `DROP TRIGGER end_late ON river_job`)
+	until(t, store, "River to have come to its end", func() bool {
+		return query[int](t, store, `SELECT count(*) FROM river_job WHERE state = 'running'`) == 0
+	})
+}
+
+// breaker breaks connections: the first one that is to listen to each topic, just before it does.
+type breaker struct{ broken sync.Map }
+
+func (b *breaker) TraceQueryStart(ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	if strings.HasPrefix(data.SQL, "LISTEN") {
+		if _, before := b.broken.LoadOrStore(data.SQL, true); !before {
+			_ = conn.Close(ctx)
+		}
+	}
+	return ctx
+}
+
+func (*breaker) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func TestANodeWorksInFullWhoseConnectionsBreakWhileItStarts(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	config := store.Pool().Config()
+	config.ConnConfig.Tracer = new(breaker)
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
+	engine.Pool = pool
+	suspect := create(t, store, "test", 2)
+	if err := store.Recover(t.Context(), begin(t, store, suspect)); err != nil {
+		t.Fatal(err)
+	}
+	action, err := store.Act(t.Context(), app.Action{Deed: app.DeedCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask, stopped := start(t, engine)
+	for _, run := range []int64{suspect, suspect + 1, action.ID} { // one of each queue
+		becomes(t, store, run, app.Completed)
+	}
+	until(t, store, "a chore to be done, which takes a leader", func() bool {
+		return query[int](t, store, `SELECT count(*) FROM river_job WHERE kind = 'upkeep:mend' AND state = 'completed'`) > 0
+	})
+	ask()
+	await(t, stopped, "the node to stop")
 }
