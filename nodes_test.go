@@ -201,13 +201,13 @@ func TestNodesThatDieTakeNothingWithThem(t *testing.T) {
 func TestANodeThatComesBackFromSleepIsFenced(t *testing.T) {
 	t.Parallel()
 	server := pgtest.URL(t)
-	args := []string{"--delay-min", "2s", "--delay-max", "2s", "--failure-rate", "0", "--run-timeout", "3s"}
-	sleeper := startNode(t, server, args...)
+	args := []string{"--failure-rate", "0", "--run-timeout", "10s"}
+	sleeper := startNode(t, server, append(args, "--delay-min", "8s", "--delay-max", "8s")...)
 	sleeper.complains = true // what it was about to ask when it fell asleep took too long
 	id := sleeper.post(1)[0].ID
 	sleeper.untilStarted(1)
-	sleeper.signal(syscall.SIGSTOP)
-	other := startNode(t, server, args...)
+	sleeper.signal(syscall.SIGSTOP) // long before its work would end
+	other := startNode(t, server, append(args, "--delay-min", "0s", "--delay-max", "0s")...)
 	allDone(t, other, 1)
 	var before, after runJSON
 	path := fmt.Sprint("/process_runs/", id)

@@ -159,7 +159,7 @@ func created(t testing.TB, store *postgres.Store) (run int64) {
 
 func read(t testing.TB, store *postgres.Store, id int64) app.ProcessRun {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; { // the database may be away
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) { // the database may be away
 		page, err := store.Run(context.Background(), id)
 		if err == nil {
 			return page.Run
