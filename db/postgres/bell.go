@@ -21,6 +21,8 @@ const (
 	// reconnectFirst and reconnectMost are for how long a broken connection is left alone before a new one is tried.
 	reconnectFirst = 100 * time.Millisecond
 	reconnectMost  = 5 * time.Second
+	// listenTime is how long it may take to get a connection that listens.
+	listenTime = 10 * time.Second
 	// listenPatience is after how long without a word a listener asks whether there is still anybody.
 	listenPatience = 30 * time.Second
 )
@@ -52,12 +54,15 @@ func (s *Store) tellOthers(ctx context.Context) {
 
 // listen opens a connection that hears others. It is not one of the pool's: it waits all the time.
 func listen(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, listenTime)
+	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, config.Copy())
 	if err != nil {
 		return nil, err
 	}
 	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
-		return nil, errors.Join(err, conn.Close(ctx))
+		closeSoon(conn)
+		return nil, err
 	}
 	return conn, nil
 }
