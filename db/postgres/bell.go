@@ -18,9 +18,13 @@ const (
 	// tellEvery is how often a node tells others: the first change at once, and those that follow together. A commit that
 	// tells something waits for all others that do.
 	tellEvery = 200 * time.Millisecond
+	// tellAgain is after how long others are told again who could not be.
+	tellAgain = time.Second
 	// reconnectFirst and reconnectMost are for how long a broken connection is left alone before a new one is tried.
 	reconnectFirst = 100 * time.Millisecond
 	reconnectMost  = 5 * time.Second
+	// listenTime is how long it may take to get a connection that listens.
+	listenTime = 10 * time.Second
 	// listenPatience is after how long without a word a listener asks whether there is still anybody.
 	listenPatience = 30 * time.Second
 )
@@ -28,14 +32,19 @@ const (
 // changed tells everybody that something has been committed.
 func (s *Store) changed() {
 	s.changes.Ring()
+	s.haveTold()
+}
+
+// haveTold has others told of a change.
+func (s *Store) haveTold() {
 	select {
 	case s.notify <- struct{}{}:
 	default: // somebody has said so already
 	}
 }
 
-// tellOthers rings the bells of other nodes. What is lost when the database cannot be used is made good by them: they have
-// lost their connections as well, and ring when these are back.
+// tellOthers rings the bells of other nodes until ctx ends. It does not believe that they have lost their connections when
+// it has lost one, but tells them later.
 func (s *Store) tellOthers(ctx context.Context) {
 	for {
 		select {
@@ -43,21 +52,45 @@ func (s *Store) tellOthers(ctx context.Context) {
 			return
 		case <-s.notify:
 		}
-		if _, err := s.db.ExecContext(ctx, "SELECT pg_notify($1, $2)", channel, strconv.FormatInt(s.node, 10)); err != nil && ctx.Err() == nil {
-			s.note(err)
+		rest := tellEvery
+		if err := s.tell(ctx); err != nil {
+			s.haveTold()
+			rest = tellAgain
 		}
-		rows.Pause(ctx, tellEvery)
+		rows.Pause(ctx, rest)
 	}
+}
+
+// tellLast tells others of what they have not been told of.
+func (s *Store) tellLast() {
+	select {
+	case <-s.notify:
+		_ = s.tell(context.Background())
+	default:
+	}
+}
+
+func (s *Store) tell(ctx context.Context) error {
+	telling, cancel := context.WithTimeout(ctx, writeTime)
+	defer cancel()
+	_, err := s.db.ExecContext(telling, "SELECT pg_notify($1, $2)", channel, strconv.FormatInt(s.node, 10))
+	if err != nil && ctx.Err() == nil {
+		s.note(err)
+	}
+	return err
 }
 
 // listen opens a connection that hears others. It is not one of the pool's: it waits all the time.
 func listen(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, listenTime)
+	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, config.Copy())
 	if err != nil {
 		return nil, err
 	}
 	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
-		return nil, errors.Join(err, conn.Close(ctx))
+		closeSoon(conn)
+		return nil, err
 	}
 	return conn, nil
 }

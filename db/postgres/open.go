@@ -210,7 +210,8 @@ func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 // Changes implements app.Store and app.Ledger. It is also rung when another node has changed something.
 func (s *Store) Changes() *app.Bell { return &s.changes }
 
-// Close waits for those who write, writes down what is gathered for statistics, and closes all connections. Writes
+// Close waits for those who write, writes down what is gathered for statistics, tells others what they have not been told,
+// and closes all connections. Writes
 // that come later fail with CodeUnavailable. It may be called more than once.
 func (s *Store) Close() error {
 	var err error
@@ -224,6 +225,7 @@ func (s *Store) Close() error {
 			if s.fault.Load() == nil { // it would only take time
 				s.hurryRollups()
 				s.saveRollups(context.Background())
+				s.tellLast()
 			}
 			err = s.db.Close()
 		}
