@@ -175,7 +175,9 @@ func TestClientsThatBehaveBadlyHoldNobodyUpAndLeaveNothing(t *testing.T) {
 		return nil
 	})
 	t.Logf("a run was shown after %v alone, and after %v beside them; %.1f, %.1f, and then %.1f MiB", alone, beside, memory, most, held())
-	if beside > alone+time.Second { // the second that a change may take; the attackers need the same processor
+	// Whoever waits for one of them that does not read waits for five seconds. Half of that is left to the attackers themselves,
+	// who are in the same process: on a machine that is eight times too busy they have taken more than a second.
+	if beside > alone+2500*time.Millisecond {
 		t.Errorf("a run was shown after %v, and beside them after %v", alone, beside)
 	}
 }
