@@ -31,7 +31,7 @@ var fences = []fence{
 	{"a commit that fails is an error", "db/writer.go", "	if err := w.statements.exec(tx.commit); err != nil {", "	if err := w.statements.exec(tx.commit); err != nil && false {", "./db FaultOfAnyCall"},
 	{"a panic in a write ends that write", "db/writer.go", "if panicked := recover(); panicked != nil {", "if panicked := any(nil); panicked != nil {", "./db Write|Group"},
 	{"what is waited for no longer is not done", "db/turn.go", "return t.state.CompareAndSwap(0, turnCalledOff)", "return true", "./db WaitsForNoLonger"},
-	{"what has begun is waited for", "db/writer.go", "		return <-request.done // its", "		return unavailable(ctx.Err()) // its", "./db HasBegunIsWaitedFor"},
+	{"what has begun is waited for", "db/writer.go", "		return <-request.done // its", "		return rows.Unavailable(ctx.Err()) // its", "./db HasBegunIsWaitedFor"},
 	{"a file has one process", "db/lock.go", "locked, err := lock.TryLock()", "locked, err := true, error(nil)", "./db Lock|Process|Second|Another"},
 	{"a run that crashes too often fails", "db/rows/change.go", "case run.Crashes >= maxCrashes:", "case false:", "./db ."},
 	{"a panic in work fails its run only", "jobs/worker.go", `		if panicked := recover(); panicked != nil {
@@ -53,7 +53,7 @@ var fences = []fence{
 		if panicked := any(nil); panicked != nil {`, hub},
 	{"a newer cell is not replaced by an older one", "static/app.js", "Number(present.dataset.version) > Number(incoming.dataset.version)", "false", outside + "TestAnOlderCell"},
 	{"other sites may not act", "handlers/security.go", "if o.crossSite.Check(request) != nil {", "if false {", outside + "Site|Origin|BadInput|Cross"},
-	{"other sites may not watch", "handlers/security.go", `return err == nil && u.Host != "" && strings.EqualFold(u.Host, host)`, `return err == nil && host != ""`, outside + "OnlyOurPages"},
+	{"other sites may not watch", "handlers/security.go", `return err == nil && u.Host != "" && strings.EqualFold(u.Host, host)`, `return err == nil && u.Host != "" && host != ""`, outside + "OnlyOurPages"},
 	{"other names are not ours", "handlers/security.go", `if host != "localhost" && !o.hosts[host] && net.ParseIP(host) == nil {`, `if host == "nobody's" {`, outside + "WhoMayDoWhat"},
 	{"a password is asked for", "handlers/security.go", "return equal(u, user) && equal(p, password)", "return equal(u, user) && equal(p, password) || p != \"\"", outside + "Password|Auth|Credentials"},
 	{"a panic in a handler is an answer", "handlers/server.go", "	r.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: s.logPanic}))\n", "	_ = recover.Config{StackTraceHandler: s.logPanic}\n", "./handlers ."},

@@ -126,8 +126,10 @@ func (f fence) remove(dir string) (seen bool, err error) {
 	test := exec.Command("go", "test", "-tags", "sqlite_fts5", "-count=1", "-timeout=300s", "-run", pattern, pkg)
 	test.Dir = dir
 	output, failed := test.CombinedOutput()
-	if strings.Contains(string(output), "[build failed]") || strings.Contains(string(output), "[no tests to run]") {
-		return false, fmt.Errorf("nothing was tested: %s", output)
+	for _, sign := range []string{"[build failed]", "[setup failed]", "[no tests to run]", "[no test files]"} {
+		if strings.Contains(string(output), sign) {
+			return false, fmt.Errorf("nothing was tested: %s", output)
+		}
 	}
 	return failed != nil, os.WriteFile(path, whole, 0o600)
 }

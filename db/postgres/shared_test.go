@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -170,6 +172,43 @@ func TestRunsWhoseJobsAreOverAreMended(t *testing.T) {
 	}
 	if n, err := store.Mend(ctx); err != nil || n != 0 {
 		t.Errorf("then %d are mended: %v", n, err)
+	}
+}
+
+func TestOfTwoThatMendOneRunOnlyOneDoes(t *testing.T) {
+	t.Parallel()
+	a, b := newStores(t, Options{MaxConns: 5})
+	runs := create(t, a, 2)
+	runs[1] = start(t, a, runs[1])
+	execute(t, a, "DELETE FROM river_job")
+	busy, err := a.db.BeginTxx(ctx, nil)
+	ok(t, err)
+	defer func() { _ = busy.Rollback() }()
+	_, err = busy.ExecContext(ctx, "SELECT id FROM process_runs FOR UPDATE") // so both find runs to mend before one of them can
+	ok(t, err)
+	var group sync.WaitGroup
+	var mended atomic.Int64
+	for _, store := range []*Store{a, b} {
+		group.Go(func() {
+			n, err := store.Mend(ctx)
+			if err != nil {
+				t.Error(err)
+			}
+			mended.Add(int64(n))
+		})
+	}
+	until(t, "both are about to mend", func() bool {
+		return number(t, a, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 2
+	})
+	ok(t, busy.Rollback())
+	group.Wait()
+	if n := number(t, a, "SELECT count(*) FROM river_job"); n != 2 || mended.Load() != 2 {
+		t.Errorf("two runs have %d jobs, and %d were mended", n, mended.Load())
+	}
+	for i, crashes := range []int{0, 1} {
+		if got := get(t, a, runs[i].ID); got.Status != app.Created || got.Crashes != crashes {
+			t.Errorf("run %d is %+v", i, got)
+		}
 	}
 }
 

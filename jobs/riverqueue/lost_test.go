@@ -151,6 +151,30 @@ func TestARunIsNotStartedForAJobThatItHadBefore(t *testing.T) {
 	}
 }
 
+func TestAJobThatNoRunHasIsOver(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	id := create(t, store, "test", 1)
+	before := query[int64](t, store, `SELECT job FROM process_runs WHERE id = $1`, id)
+	run, err := store.Start(t.Context(), read(t, store, id))
+	if err == nil {
+		err = store.Recover(t.Context(), run) // and so it has another job
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
+	if run := becomes(t, store, id, app.Completed); run.Claim != 2 || run.Crashes != 1 {
+		t.Errorf("the run is %+v", run)
+	}
+	until(t, store, "the job to be dealt with that it had before", func() bool {
+		return query[bool](t, store, `SELECT state = 'completed' OR metadata ? 'snoozes' FROM river_job WHERE id = $1`, before)
+	})
+	if state := query[string](t, store, `SELECT state::text FROM river_job WHERE id = $1`, before); state != "completed" {
+		t.Errorf("that job is %s: it would be handed out for ever", state)
+	}
+}
+
 func TestANodeThatIsLostDuringAChoreHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
