@@ -24,7 +24,7 @@ func TestATripleClickIsOneWish(t *testing.T) {
 		{"an event that says that it is a third click starts ten runs", 0, []int{3}},
 	} {
 		t.Run(one.name, func(t *testing.T) {
-			for range 5 {
+			for range 20 { // a machine that is very busy can do so now and then
 				if clickFast(t, b.in(t), one.counts, one.pause) == nil {
 					return
 				}
@@ -44,8 +44,10 @@ func clickFast(t *testing.T, b *binary, counts []int, pause time.Duration) error
 	p := openTab(t, b.url+"/process_runs")
 	p.untilLive()
 	x, y := p.middle(button)
-	for _, count := range counts {
-		p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(count)), chromedp.Sleep(pause))
+	began := time.Now()
+	for i, count := range counts {
+		due := began.Add(time.Duration(i) * pause) // whatever time the click before has taken
+		p.do(chromedp.Sleep(time.Until(due)), chromedp.MouseClickXY(x, y, chromedp.ClickCount(count)))
 	}
 	p.until("the page says so", `document.getElementById("notice").textContent.includes("Started 10 runs")`)
 	submits := evaluate[[]float64](p, "window.submits") // in milliseconds
