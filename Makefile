@@ -61,9 +61,9 @@ FUZZTIME := 30s
 fuzz: $(ASSETS)
 	FUZZTIME=$(FUZZTIME) .ci/fuzz
 
-# Takes the fences away that guard the promises, one at a time, and shows that a test misses each. Takes some minutes;
+# Takes the fences away that guard the promises, one at a time, and shows that a test misses each. Takes long;
 # make mutate ONLY="a start" tries those with that in their names.
-mutate: $(ASSETS) browser
+mutate: $(ASSETS) browser postgres
 	go run ./.ci/mutate $(if $(ONLY),"$(ONLY)")
 
 # How a page does in a browser above a million runs and while a thousand new ones a second are started: the longest task

@@ -1,5 +1,7 @@
 package main
 
+import "slices"
+
 const (
 	store   = "./db TestSQLiteIsAStore"
 	hub     = "./handlers/live ."
@@ -7,7 +9,10 @@ const (
 	outside = "runboard "
 )
 
-var fences = []fence{
+var fences = slices.Concat(oneProcess, severalNodes)
+
+// oneProcess are the fences where one process has the runs, and those that are there in any case.
+var oneProcess = []fence{
 	{"a start expects a waiting run", "db/change.go", "WHERE id = ?2 AND status = 0\n", "WHERE id = ?2\n", store},
 	{"many starts expect waiting runs", "db/bulk.go", "AND +status = 0\n", "AND +status < 5\n", store},
 	{"many ends expect started runs", "db/bulk.go", "AND +status = 1 AND cancel_at = 0", "AND cancel_at = 0", store},

@@ -1,0 +1,37 @@
+package main
+
+const (
+	suite  = "./db/postgres TestPostgreSQLIsAStore/"
+	shared = "./db/postgres "
+	river  = "./jobs/riverqueue "
+)
+
+// severalNodes are the fences where several nodes share the runs. A parameter that a statement had must stay in it: without
+// it the statement would not do anything, and any test would see that.
+var severalNodes = []fence{
+	{"nodes: a start expects a waiting run", "db/postgres/change.go", "AND status = 0 AND version = $3", "AND version = $3", suite + "Refused"},
+	{"nodes: a start expects what was handed out", "db/postgres/change.go", "AND status = 0 AND version = $3", "AND status = 0 AND $3::bigint > 0", river + "ForAJobThatItHadBefore"},
+	{"nodes: a completion expects a started run", "db/postgres/change.go", "AND status = 1 AND claim = $3", "AND claim = $3", suite + "Refused"},
+	{"nodes: a completion expects its own claim", "db/postgres/change.go", "AND status = 1 AND claim = $3", "AND status = 1 AND $3::bigint > 0", suite + "Refused"},
+	{"nodes: a completion heeds wishes", "db/postgres/change.go", " AND cancel_at = 0", "", suite + "Cancel"},
+	{"nodes: what ends is a started run", "db/postgres/change.go", "!found || now.run.Status != app.Started || ", "!found || ", suite + "Refused"},
+	{"nodes: what ends is ended by its own claim", "db/postgres/change.go", " || now.run.Claim != run.Claim", "", suite + "Refused"},
+	{"nodes: a run that loses too many workers fails", "db/postgres/change.go", "rows.AfterCrash(now.run, tx.store.options.MaxCrashes)", "rows.AfterCrash(now.run, 1000)", shared + "WhoseWorkerIsLost"},
+	{"nodes: a job is its run's newest", "db/postgres/shared.go", "case row.Job != job || app", "case app", shared + "EachRunThatComesToWait"},
+	{"nodes: a run that is over has no job", "db/postgres/shared.go", "row.Job != job || app.Status(row.Status).Final()", "row.Job != job", shared + "AJobGoesTheWay"},
+	{"nodes: what another one has mended is left alone", "db/postgres/shared.go", "err != nil || working {", "err != nil {", shared + "OfTwoThatMend"},
+	{"nodes: only final runs are dropped", "db/postgres/wish.go", "AND status IN (2, 3, 4) RETURNING id", "RETURNING id", suite + "Actions"},
+	{"nodes: a key makes runs once", "db/postgres/create.go", "if !first {", "if !first && request.Count < 0 {", suite + "Create_with"},
+	{"nodes: the number of waiting runs has a limit", "db/postgres/create.go", "counts[app.Created], count, tx.store.options.MaxPending", "counts[app.Created], count, 0", suite + "Create_under"},
+	{"nodes: the bell makes up for what was not heard", "db/postgres/bell.go", "wait = reconnectFirst\n			s.changes.Ring()\n", "wait = reconnectFirst\n", shared + "ThatCannotHear"},
+
+	{"nodes: work is not gone on with whose worker is lost", "jobs/riverqueue/delivery.go", "run.Status == app.Started && job.Attempt > 1", "run.Status == app.Started && job.Attempt < 0", river + "ThatHasLostItsWorker"},
+	{"nodes: what is put aside has not lost its worker", "jobs/riverqueue/delivery.go", "run.Status == app.Started && job.Attempt > 1", "run.Status == app.Started", river + "SeveralPieces"},
+	{"nodes: a job that no run has is over", "jobs/riverqueue/delivery.go", "case code == app.CodeConflict, code == app.CodeNotFound:", "case code == app.CodeNotFound:", river + "ThatNoRunHas"},
+	{"nodes: runs and suspects share the workers", "jobs/riverqueue/delivery.go", "if w.places == nil {", "if w.places == nil || delivered != nil {", river + "ShareTheWorkers"},
+	{"nodes: who has no place keeps that in line", "jobs/riverqueue/delivery.go", "Duration: time.Until(job.ScheduledAt)", "Duration: 0 * time.Until(job.ScheduledAt)", river + "WithoutAPlace"},
+	{"nodes: only kinds are taken that are there", "jobs/riverqueue/engine.go", "FetchOnlyKnownKinds:  true", "FetchOnlyKnownKinds:  false", river + "ThatHasItsKind"},
+	{"nodes: work may finish when a node stops", "jobs/riverqueue/engine.go", "		_ = pause(working, e.DrainTimeout)\n", "", river + "LetsItsWorkFinish"},
+	{"nodes: people are heeded before the start is done", "jobs/riverqueue/engine.go", "	watchers.Go(func() { n.heed(watching) }) // from before the first job is handed out until after the last\n	client := n.start()\n",
+		"	client := n.start()\n	watchers.Go(func() { n.heed(watching) })\n", river + "HalfStartedHeeds"},
+}
