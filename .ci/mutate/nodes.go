@@ -9,11 +9,12 @@ const (
 // severalNodes are the fences where several nodes share the runs. A parameter that a statement had must stay in it: without
 // it the statement would not do anything, and any test would see that.
 var severalNodes = []fence{
-	{"nodes: a start expects a waiting run", "db/postgres/change.go", "AND status = 0 AND version = $3", "AND version = $3", suite + "Refused"},
-	{"nodes: a start expects what was handed out", "db/postgres/change.go", "AND status = 0 AND version = $3", "AND status = 0 AND $3::bigint > 0", river + "ForAJobThatItHadBefore"},
-	{"nodes: a completion expects a started run", "db/postgres/change.go", "AND status = 1 AND claim = $3", "AND claim = $3", suite + "Refused"},
-	{"nodes: a completion expects its own claim", "db/postgres/change.go", "AND status = 1 AND claim = $3", "AND status = 1 AND $3::bigint > 0", suite + "Refused"},
+	{"nodes: a start expects a waiting run", "db/postgres/change.go", "`status = 0 AND version = expected`", "`version = expected`", suite + "Refused"},
+	{"nodes: a start expects what was handed out", "db/postgres/change.go", "`status = 0 AND version = expected`", "`status = 0 AND expected > 0`", river + "ForAJobThatItHadBefore"},
+	{"nodes: a completion expects a started run", "db/postgres/change.go", "`status = 1 AND claim = expected AND", "`claim = expected AND", suite + "Refused"},
+	{"nodes: a completion expects its own claim", "db/postgres/change.go", "`status = 1 AND claim = expected AND", "`status = 1 AND expected > 0 AND", suite + "Refused"},
 	{"nodes: a completion heeds wishes", "db/postgres/change.go", " AND cancel_at = 0", "", suite + "Cancel"},
+	{"nodes: nobody is left without an answer by a panic", "db/postgres/group.go", "	err := errPanicked\n	defer func() {", "	var err error\n	defer func() {", shared + "ForManyFails"},
 	{"nodes: what ends is a started run", "db/postgres/change.go", "!found || now.run.Status != app.Started || ", "!found || ", suite + "Refused"},
 	{"nodes: what ends is ended by its own claim", "db/postgres/change.go", " || now.run.Claim != run.Claim", "", suite + "Refused"},
 	{"nodes: a run that loses too many workers fails", "db/postgres/change.go", "rows.AfterCrash(now.run, tx.store.options.MaxCrashes)", "rows.AfterCrash(now.run, 1000)", shared + "WhoseWorkerIsLost"},
@@ -23,7 +24,7 @@ var severalNodes = []fence{
 	{"nodes: only final runs are dropped", "db/postgres/wish.go", "AND status IN (2, 3, 4) RETURNING id", "RETURNING id", suite + "Actions"},
 	{"nodes: a key makes runs once", "db/postgres/create.go", "if !first {", "if !first && request.Count < 0 {", suite + "Create_with"},
 	{"nodes: the number of waiting runs has a limit", "db/postgres/create.go", "counts[app.Created], count, tx.store.options.MaxPending", "counts[app.Created], count, 0", suite + "Create_under"},
-	{"nodes: the bell makes up for what was not heard", "db/postgres/bell.go", "wait = reconnectFirst\n			s.changes.Ring()\n", "wait = reconnectFirst\n", shared + "ThatCannotHear"},
+	{"nodes: the bell makes up for what was not heard", "db/postgres/bell.go", "wait = reconnectFirst\n		s.changes.Ring()\n", "wait = reconnectFirst\n", shared + "ThatCannotHear"},
 
 	{"nodes: work is not gone on with whose worker is lost", "jobs/riverqueue/delivery.go", "run.Status == app.Started && job.Attempt > 1", "run.Status == app.Started && job.Attempt < 0", river + "ThatHasLostItsWorker"},
 	{"nodes: what is put aside has not lost its worker", "jobs/riverqueue/delivery.go", "run.Status == app.Started && job.Attempt > 1", "run.Status == app.Started", river + "SeveralPieces"},
@@ -32,6 +33,6 @@ var severalNodes = []fence{
 	{"nodes: who has no place keeps that in line", "jobs/riverqueue/delivery.go", "Duration: time.Until(job.ScheduledAt)", "Duration: 0 * time.Until(job.ScheduledAt)", river + "WithoutAPlace"},
 	{"nodes: only kinds are taken that are there", "jobs/riverqueue/engine.go", "FetchOnlyKnownKinds:  true", "FetchOnlyKnownKinds:  false", river + "ThatHasItsKind"},
 	{"nodes: work may finish when a node stops", "jobs/riverqueue/engine.go", "		_ = pause(working, e.DrainTimeout)\n", "", river + "LetsItsWorkFinish"},
-	{"nodes: people are heeded before the start is done", "jobs/riverqueue/engine.go", "	watchers.Go(func() { n.heed(watching) }) // from before the first job is handed out until after the last\n	client := n.start()\n",
-		"	client := n.start()\n	watchers.Go(func() { n.heed(watching) })\n", river + "HalfStartedHeeds"},
+	{"nodes: people are heeded before the start is done", "jobs/riverqueue/engine.go", "	watchers.Go(func() { n.heed(watching) }) // from before the first job is handed out until after the last\n	late, giveUp := overdue(working)\n	defer giveUp()\n	client := n.start(late)\n",
+		"	late, giveUp := overdue(working)\n	defer giveUp()\n	client := n.start(late)\n	watchers.Go(func() { n.heed(watching) })\n", river + "HalfStartedHeeds"},
 }
