@@ -41,6 +41,9 @@ func TestARunWaitsForANodeThatHasItsKind(t *testing.T) {
 	if run := read(t, store, elsewhere); run.Status != app.Created {
 		t.Fatalf("without its kind the run is %+v", run)
 	}
+	if n := query[int](t, store, `SELECT river_job.attempt FROM river_job JOIN process_runs ON job = river_job.id WHERE process_runs.id = $1`, elsewhere); n != 0 {
+		t.Errorf("it was handed out %d times to who cannot do it", n)
+	}
 	start(t, newEngine(store, jobs.Kind{Name: "elsewhere", Work: nothing}))
 	becomes(t, store, elsewhere, app.Completed)
 }

@@ -122,10 +122,11 @@ func TestANodeCanBeStoppedThatHasOnlyHalfStarted(t *testing.T) {
 func TestANodeThatHasOnlyHalfStartedHeedsPeople(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
-	id, _, _ := halfStart(t, store, g)
-	if _, err := store.Cancel(t.Context(), id); err != nil {
-		t.Fatal(err)
-	}
+	define(t, store, failLate)
+	id := create(t, store, "test", 1)
+	engine := newEngine(store, g.kind("test"))
+	engine.Store = &wishes{Shared: store, stopping: []int64{id}} // of which River does not tell
+	start(t, engine)
 	becomes(t, store, id, app.Cancelled)
 }
 
