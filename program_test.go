@@ -369,8 +369,12 @@ func (l *logged) String() string {
 func (b *binary) untilStarted(n int64) {
 	b.t.Helper()
 	eventually(b.t, fmt.Sprintf("%d runs are started", n), func() error {
-		if c := b.list("/process_runs").Counts; c["started"] < n {
-			return fmt.Errorf("the counts are %v", c)
+		var page boardJSON
+		if err := b.get("/process_runs", &page); err != nil {
+			return err // its database may be away
+		}
+		if page.Counts["started"] < n {
+			return fmt.Errorf("the counts are %v", page.Counts)
 		}
 		return nil
 	})

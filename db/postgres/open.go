@@ -156,6 +156,7 @@ func (s *Store) poolConfig() (*pgxpool.Config, error) {
 		parameters["synchronous_commit"] = "off"
 	}
 	config.ConnConfig.ConnectTimeout = 5 * time.Second
+	config.ConnConfig.DialFunc = dial
 	return config, nil
 }
 

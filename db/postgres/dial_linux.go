@@ -1,0 +1,22 @@
+package postgres
+
+import (
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// endInSilence has a connection end when what was sent is not received for so long.
+func endInSilence(network, _ string, conn syscall.RawConn) (err error) {
+	if !strings.HasPrefix(network, "tcp") {
+		return nil
+	}
+	failed := conn.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(silence.Milliseconds()))
+	})
+	if err == nil {
+		err = failed
+	}
+	return err
+}
