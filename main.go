@@ -35,11 +35,14 @@ const (
 	exitUsage  = 2 // a flag is wrong
 )
 
-// Deadlines of the steps of a shutdown, beside that of the drain.
+// Deadlines of the steps of a shutdown, beside that of the drain. All of it has five seconds after the drain, of which some
+// are left for the files.
 const (
+	shutdownTime = 4500 * time.Millisecond
 	socketsTime  = 3 * time.Second
 	requestsTime = 2 * time.Second
-	hurryTime    = time.Second // for all of them, after a second signal
+	leastTime    = 250 * time.Millisecond // for each, also when the steps before took all there is
+	hurryTime    = time.Second            // for all of them, after a second signal
 )
 
 // Runs that act on many others: how many at once, and for how long.
@@ -297,6 +300,7 @@ func (p *program) run(ctx, now context.Context) error {
 	case err = <-p.served: // it cannot go on alone
 		cancel()
 	}
+	end := time.Now().Add(p.config.DrainTimeout + shutdownTime)
 	p.server.Drain()
 	work.Wait()
 	if now.Err() != nil {
@@ -304,8 +308,9 @@ func (p *program) run(ctx, now context.Context) error {
 	}
 	stopWatching()
 	hub.Wait()
-	within(socketsTime, p.server.CloseSockets)
-	within(requestsTime, func(ctx context.Context) {
+	left := func(most time.Duration) time.Duration { return min(most, max(leastTime, time.Until(end))) }
+	within(left(socketsTime), p.server.CloseSockets)
+	within(left(requestsTime), func(ctx context.Context) {
 		if p.server.Shutdown(ctx) != nil {
 			p.log.Warn("some requests were not answered in time")
 		}
