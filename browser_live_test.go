@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -8,6 +10,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"runboard/app"
+	"runboard/jobs"
 )
 
 // button starts ten runs.
@@ -16,7 +21,7 @@ const button = "main form button"
 // Work that takes no time, work whose every state can be seen, and something between.
 var (
 	atOnce    = []string{"--delay-min", "0s", "--delay-max", "0s"}
-	inSteps   = []string{"--delay-min", "1s", "--delay-max", "1500ms"}
+	inSteps   = []string{"--delay-min", "2s", "--delay-max", "2500ms"}
 	inAMoment = []string{"--delay-min", "300ms", "--delay-max", "600ms"}
 )
 
@@ -173,17 +178,28 @@ func TestAPageDeepInTheListStays(t *testing.T) {
 
 func TestTheRunPageFollowsItsRun(t *testing.T) {
 	t.Parallel()
-	b := startBinary(t, append(inSteps, "--failure-rate", "1", "--workers", "1")...)
-	b.post(2) // the second one waits for the first, so the page is open before it begins
-	p := openTab(t, b.url+"/process_runs/2")
+	turn := make(chan struct{})
+	program := startProgram(t, func(c *app.Config) { c.Workers = 1 }, jobs.Kind{Name: "turns", Work: func(ctx context.Context, _ app.ProcessRun, _ *jobs.Report) error {
+		select {
+		case <-turn:
+			return errors.New("the printer is on fire")
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}})
+	startRuns(newExpect(t, program), 2) // the second one waits for the first, so the page is open before it begins
+	p := openTab(t, program.url+"/process_runs/2")
 	p.untilLive()
 	p.untilSocket("/process_runs/2/live")
-	p.until("the run has failed", `document.getElementById("process_run_2_status").dataset.status === "failed"`)
+	for _, status := range []string{"started", "failed"} {
+		turn <- struct{}{}
+		p.until("the run is "+status, `document.getElementById("process_run_2_status").dataset.status === "`+status+`"`)
+	}
 	if states := p.statesSeen()["process_run_2_status"]; !slices.Equal(states, []string{"1 created", "2 started", "3 failed"}) {
 		t.Errorf("the run was seen as %v", states)
 	}
 	facts := evaluate[string](p, `document.getElementById("process_run_2_facts").innerText`)
-	if strings.Contains(facts, "not yet") || !strings.Contains(facts, "the simulated work failed") {
+	if strings.Contains(facts, "not yet") || !strings.Contains(facts, "the printer is on fire") {
 		t.Errorf("the page of a failed run says %q", facts)
 	}
 	p.checkRequests("GET /process_runs/2")
