@@ -208,7 +208,7 @@ func (b *bench) pickups() (string, error) {
 		rows = append(rows, []string{c.Name, c.Kept, group(one.median("p50"), 2), group(one.median("p99"), 2), one.spread("p50", 2)})
 	}
 	ours := all[contenders[0].Name]
-	err = tell("From the call to the first line of your work, committed twice", fmt.Sprintf("%.1f ms, for 99 of 100 at most %.1f ms", ours.median("p50"), ours.median("p99")))
+	err = tell("From the call to the first line of your work, committed before", fmt.Sprintf("%.1f ms, for 99 of 100 at most %.1f ms", ours.median("p50"), ours.median("p99")))
 	if err != nil {
 		return "", err
 	}
