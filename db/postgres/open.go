@@ -212,8 +212,7 @@ func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 func (s *Store) Changes() *app.Bell { return &s.changes }
 
 // Close waits for those who write, writes down what is gathered for statistics, tells others what they have not been told,
-// and closes all connections. Writes
-// that come later fail with CodeUnavailable. It may be called more than once.
+// and closes all connections. Writes that come later fail with CodeUnavailable. It may be called more than once.
 func (s *Store) Close() error {
 	var err error
 	s.closeOnce.Do(func() {

@@ -60,8 +60,6 @@ func (w *worker) Work(delivered context.Context, job *river.Job[app.Job]) error 
 	case app.CodeOf(err) == app.CodeConflict || errors.Is(err, jobs.ErrCancelled):
 		w.node.Log.Info("a run is not started: it has been cancelled", "run", job.Args.Run)
 		return nil
-	case w.node.phases.Taking.Err() != nil && run.Status != app.Started:
-		return inLine(job)
 	case err != nil:
 		return w.later(job, "a run could not be started", err)
 	}
