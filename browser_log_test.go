@@ -117,16 +117,23 @@ func TestAProcessIsStartedAndStoppedAndTriedAgainInThePage(t *testing.T) {
 	board.until("it is cancelled again", shows("1", "cancelled"))
 }
 
-func TestTheReaderWhoIsAtTheEndStaysThere(t *testing.T) {
-	t.Parallel()
-	work := newSteps("job")
+// atTheEnd opens the page of a run that works, with forty lines, the last of which is seen.
+func atTheEnd(t *testing.T) (work *steps, reader *tab) {
+	t.Helper()
+	work = newSteps("job")
 	p := startProgram(t, nil, work.Kind)
 	startRun(newExpect(t, p), "job")
 	work.write(40)
-	tab := openTab(t, p.url+"/process_runs/1")
-	tab.untilLive()
-	tab.untilLines(1, 40)
-	tab.until("the end is seen", atEnd)
+	reader = openTab(t, p.url+"/process_runs/1")
+	reader.untilLive()
+	reader.untilLines(1, 40)
+	reader.until("the end is seen", atEnd)
+	return work, reader
+}
+
+func TestTheReaderWhoIsAtTheEndStaysThere(t *testing.T) {
+	t.Parallel()
+	work, tab := atTheEnd(t)
 	work.write(40)
 	tab.untilLines(1, 80)
 	tab.until("the end is seen", atEnd+` && document.getElementById("log_follow").hidden`)
@@ -148,14 +155,7 @@ func TestTheReaderWhoIsAtTheEndStaysThere(t *testing.T) {
 // The browser guesses how high lines are that were out of sight, and may say that something was scrolled when it has just found out.
 func TestTheReaderIsNotLeftBehindByLinesThatAreHigherThanTheySeemed(t *testing.T) {
 	t.Parallel()
-	work := newSteps("job")
-	p := startProgram(t, nil, work.Kind)
-	startRun(newExpect(t, p), "job")
-	work.write(40)
-	tab := openTab(t, p.url+"/process_runs/1")
-	tab.untilLive()
-	tab.untilLines(1, 40)
-	tab.until("the end is seen", atEnd)
+	work, tab := atTheEnd(t)
 	if !evaluate[bool](tab, `((log) => {
 		const gap = document.createElement("pre");
 		gap.textContent = "\n".repeat(30);
