@@ -197,8 +197,21 @@ func openSQLite(ctx context.Context, config app.Config, registry *jobs.Registry,
 		Backlog: file, Registry: jobs.ActionRegistry(file), Workers: actionsAtOnce,
 		MaxAttempts: 1, MaxCrashes: config.MaxCrashes, RunTimeout: actionTimeout, Log: log, // no drain: they go on later
 	}
+	work := outlasting(actions.Run, queue.Run) // an accepted bulk cancel also reaches the runs that drain
 	prune := func(ctx, _ context.Context) { file.Prune(ctx) }
-	return &backend{store: file, engines: []engine{queue.Run, actions.Run, prune}, recovered: file.Recovered()}, nil
+	return &backend{store: file, engines: []engine{work, prune}, recovered: file.Recovered()}, nil
+}
+
+// outlasting returns an engine that runs two others, and asks the first to stop only when the second has stopped.
+func outlasting(first, second engine) engine {
+	return func(ctx, now context.Context) {
+		lasting, stop := context.WithCancel(context.WithoutCancel(ctx))
+		var running sync.WaitGroup
+		running.Go(func() { first(lasting, now) })
+		second(ctx, now)
+		stop()
+		running.Wait()
+	}
 }
 
 // openPostgres has this process be one of several nodes.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/fasthttp/websocket"
+
+	"runboard/app"
 )
 
 // everySocket is a thousand of them, on lists and on runs.
@@ -183,5 +185,30 @@ func TestTheSecondSIGTERMEndsItAtOnce(t *testing.T) {
 	}
 	if strings.Contains(b.log.String(), "interrupted by a crash") {
 		t.Error("at the next start it is taken for a crash")
+	}
+}
+
+// The action is accepted before the drain, and its turn comes during it.
+func TestBulkCancel_AcceptedBeforeTheDrainStopsTheRun(t *testing.T) {
+	t.Parallel()
+	kind, _ := gate("gate")
+	p := startProgram(t, func(c *app.Config) { c.DrainTimeout = 2 * patience }, kind)
+	e := newExpect(t, p)
+	e.POST("/process_runs").WithFormField("count", 3).Expect().Status(http.StatusSeeOther)
+	for _, run := range []string{"1", "2", "3"} {
+		statusOf(t, e, run, "started")
+	}
+	stopped := drain(t, p)
+	if _, err := p.store.Act(t.Context(), app.Action{Deed: app.DeedCancel, IDs: []int64{1, 2}}, ""); err != nil {
+		t.Fatal(err)
+	}
+	statusOf(t, e, "1", "cancelled")
+	statusOf(t, e, "2", "cancelled")
+	statusOf(t, e, "4", "completed")
+	e.POST("/process_runs/3/cancel").Expect().Status(http.StatusSeeOther)
+	select {
+	case <-stopped:
+	case <-time.After(patience):
+		t.Error("the cancelled runs keep the program from ending")
 	}
 }

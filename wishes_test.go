@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gavv/httpexpect/v2"
 
@@ -89,4 +91,41 @@ func TestProgressIsShownAsItComes(t *testing.T) {
 	})
 	e.GET("/process_runs/1").WithTransformer(jsonHeader).Expect().JSON().Object().
 		ContainsSubset(map[string]any{"percent": 40, "message": "copying <b>all</b>", "version": 3})
+}
+
+// drain asks a program to stop, and returns when it drains. The channel is closed when it has stopped.
+func drain(t *testing.T, p *testProgram) (stopped <-chan struct{}) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.stop()
+	}()
+	eventually(t, "the program drains", func() error {
+		if p.server.Up() == nil {
+			return errors.New("it still serves")
+		}
+		return nil
+	})
+	return done
+}
+
+// It drains for longer than the test waits, unless what it drains ends.
+func TestCancel_AcceptedDuringTheDrainStopsTheRun(t *testing.T) {
+	t.Parallel()
+	kind, _ := gate("gate")
+	p := startProgram(t, func(c *app.Config) { c.DrainTimeout = 2 * patience }, kind)
+	e := newExpect(t, p)
+	e.POST("/process_runs").WithFormField("count", 2).Expect().Status(http.StatusSeeOther)
+	statusOf(t, e, "1", "started")
+	statusOf(t, e, "2", "started")
+	stopped := drain(t, p)
+	e.POST("/process_runs/1/cancel").WithTransformer(jsonHeader).Expect().Status(http.StatusAccepted)
+	statusOf(t, e, "1", "cancelled")
+	e.POST("/process_runs/2/cancel").WithTransformer(jsonHeader).Expect().Status(http.StatusAccepted)
+	select {
+	case <-stopped:
+	case <-time.After(patience):
+		t.Error("the cancelled run keeps the program from ending")
+	}
 }

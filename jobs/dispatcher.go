@@ -84,6 +84,24 @@ func (d *dispatcher) dispatch(ctx context.Context) {
 	}
 }
 
+// heedCancels cancels the runs in flight that are asked to stop, until ctx ends. It takes over from dispatch while the
+// queue drains: a cancel that the store has accepted must reach its run as long as the run works.
+func (d *dispatcher) heedCancels(ctx context.Context) {
+	rings, stop := d.queue.Backlog.Changes().Listen()
+	defer stop()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		d.worker.Heed(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-rings:
+		case <-ticker.C:
+		}
+	}
+}
+
 // forget takes a run out of those in flight.
 func (d *dispatcher) forget(id int64) {
 	if d.inFlight[id].Suspect() {

@@ -210,3 +210,54 @@ func TestWorkThatDoesNotHeedItsContext(t *testing.T) {
 		}
 	})
 }
+
+// The drain lasts an hour, which passes only here.
+func TestQueue_StopsARunThatIsCancelledDuringTheDrain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, work := openStore(t), newGated()
+		queue := newQueue(store, work.kind("long"))
+		queue.RunTimeout, queue.DrainTimeout = 2*time.Hour, time.Hour
+		id := create(t, store, "long", 1)
+		ask, stopped := start(t, queue)
+		await(t, work.working, "the work")
+		ask()
+		synctest.Wait() // the dispatcher has ended
+		began := time.Now()
+		if run := cancelRun(t, store, id); !run.Stopping() {
+			t.Errorf("the accepted cancel returns %+v", run)
+		}
+		await(t, stopped, "the queue to stop")
+		if waited := time.Since(began); waited > 2*time.Second {
+			t.Errorf("the work heard of the cancel after %s of the drain", waited)
+		}
+		if run := read(t, store, id); run.Status != app.Cancelled {
+			t.Errorf("in the end it is %+v", run)
+		}
+	})
+}
+
+// After the drain the work is interrupted and has a few seconds to return; a cancel of that time must not be lost.
+func TestQueue_CancelsARunThatIsCancelledAfterTheDrain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, interrupted := openStore(t), make(chan struct{})
+		queue := newQueue(store, jobs.Kind{Name: "slow", Work: func(ctx context.Context, _ app.ProcessRun, _ *jobs.Report) error {
+			<-ctx.Done()
+			close(interrupted)
+			time.Sleep(2 * time.Second)
+			return context.Cause(ctx)
+		}})
+		queue.DrainTimeout = 0
+		id := create(t, store, "slow", 1)
+		ask, stopped := start(t, queue)
+		becomes(t, store, id, app.Started)
+		ask()
+		await(t, interrupted, "the work to be interrupted")
+		cancelRun(t, store, id)
+		await(t, stopped, "the queue to stop")
+		if run := read(t, store, id); run.Status != app.Cancelled {
+			t.Errorf("in the end it is %+v", run)
+		}
+	})
+}

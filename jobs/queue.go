@@ -59,12 +59,16 @@ func (q *Queue) Run(ctx, now context.Context) {
 		})
 	}
 	d.dispatch(taking)
+	heeding, stopHeeding := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopHeeding()
+	results.Go(func() { d.heedCancels(heeding) })
 	d.starter.Wait()
 	close(d.runs)
 	drained := time.AfterFunc(q.DrainTimeout, func() { interrupt(ErrShutdown) })
 	defer drained.Stop()
 	workers.Wait()
 	close(completed)
+	stopHeeding()
 	results.Wait()
 }
 

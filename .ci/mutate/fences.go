@@ -43,6 +43,7 @@ var oneProcess = []fence{
 			w.Log.Error("work panicked"`, `		if panicked := any(nil); panicked != nil {
 			w.Log.Error("work panicked"`, queue},
 	{"a start is written before the work begins", "jobs/queue.go", "	return q.Backlog.StartAll(context.Background(), runs)", "	go func() { _, _ = q.Backlog.StartAll(context.Background(), runs) }()\n	for i := range runs {\n		runs[i].Claim++\n		runs[i].Attempt++\n	}\n	return runs, nil", queue},
+	{"a queue that drains hears of cancels", "jobs/queue.go", "	results.Go(func() { d.heedCancels(heeding) })\n", "	_ = heeding\n", "./jobs TestQueue"},
 	{"new runs do not overtake what has arrived", "db/order.go", "order.Arrived == tx.arrivedBefore && ", "", store},
 	{"new runs do not overtake what has just returned", "db/order.go", " && tx.arrived == 0", "", "./db Order"},
 	{"an order is answered when its transaction fails", "db/writer.go", "			tx.fulfil(false)\n", "", "./db Order"},
