@@ -92,11 +92,11 @@ type Ledger interface {
 	// instead.
 	GiveBack(ctx context.Context, run ProcessRun) error
 
-	// Stopping returns the ids of the started runs that have been asked to stop.
-	Stopping(ctx context.Context) ([]int64, error)
+	// Stopping returns the started runs that have been asked to stop.
+	Stopping(ctx context.Context) ([]StopRequest, error)
 
 	// Cancelled returns those of the runs with these ids that are cancelled.
-	Cancelled(ctx context.Context, ids []int64) ([]int64, error)
+	Cancelled(ctx context.Context, ids []int64) ([]CancelledRun, error)
 
 	// Changes is rung after every commit that changed something.
 	Changes() *Bell
@@ -171,6 +171,20 @@ type Shared interface {
 	// PruneSome drops finished runs that are too old or too many, with all that belongs to them, until there are none
 	// left or ctx ends. It returns how many it dropped.
 	PruneSome(ctx context.Context) (int, error)
+}
+
+// StopRequest asks one attempt of a run to stop. An answer may arrive late, so a worker compares the claim: a later attempt
+// of the same run has another one.
+type StopRequest struct {
+	Run   int64 `db:"id"`
+	Claim int64 `db:"claim"`
+}
+
+// CancelledRun is a run that is cancelled, in the version that it then has. A worker that has read the run in a later version
+// must ignore it: the run has been retried since.
+type CancelledRun struct {
+	Run     int64 `db:"id"`
+	Version int64 `db:"version"`
 }
 
 // Outcome is how an attempt ended.

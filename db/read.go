@@ -83,23 +83,23 @@ func (s *Store) Returned() int64 { return s.writer.returned.Load() }
 // Arrived implements app.Backlog.
 func (s *Store) Arrived() int64 { return s.writer.arrived.Load() }
 
-const stoppingRuns = "SELECT id FROM process_runs WHERE status = 1 AND cancel_at > 0"
+const stoppingRuns = "SELECT id, claim FROM process_runs WHERE status = 1 AND cancel_at > 0"
 
 // Stopping implements app.Backlog.
-func (s *Store) Stopping(ctx context.Context) (ids []int64, err error) {
+func (s *Store) Stopping(ctx context.Context) (requests []app.StopRequest, err error) {
 	if s.writer.asked.Load() == 0 { // as nearly always, when the queue asks after every change
 		return nil, nil
 	}
 	err = s.read(ctx, func(ctx context.Context, from rows.Reader) error {
-		return rows.Select(ctx, from, &ids, stoppingRuns)
+		return rows.Select(ctx, from, &requests, stoppingRuns)
 	})
-	return ids, err
+	return requests, err
 }
 
-const cancelledRuns = "SELECT id FROM process_runs WHERE id IN (SELECT value FROM json_each(?)) AND +status = 4" // by id: of the cancelled there may be many
+const cancelledRuns = "SELECT id, version FROM process_runs WHERE id IN (SELECT value FROM json_each(?)) AND +status = 4" // by id: of the cancelled there may be many
 
 // Cancelled implements app.Backlog.
-func (s *Store) Cancelled(ctx context.Context, ids []int64) (cancelled []int64, err error) {
+func (s *Store) Cancelled(ctx context.Context, ids []int64) (cancelled []app.CancelledRun, err error) {
 	asked, err := rows.List(ids)
 	if err != nil {
 		return nil, err

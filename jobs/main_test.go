@@ -288,14 +288,14 @@ func (b *backlog) Report(ctx context.Context, run app.ProcessRun, report app.Rep
 	return b.Store.Report(ctx, run, report)
 }
 
-func (b *backlog) Stopping(ctx context.Context) ([]int64, error) {
+func (b *backlog) Stopping(ctx context.Context) ([]app.StopRequest, error) {
 	if b.heeding != nil {
 		b.heeding()
 	}
 	return b.Store.Stopping(ctx)
 }
 
-func (b *backlog) Cancelled(ctx context.Context, ids []int64) ([]int64, error) {
+func (b *backlog) Cancelled(ctx context.Context, ids []int64) ([]app.CancelledRun, error) {
 	if b.wondering != nil {
 		b.wondering()
 	}

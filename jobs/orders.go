@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"sync"
+
+	"runboard/app"
 )
 
 // orders carries the wish to stop a run from whoever reads it in the database to the worker that does the run. The zero
@@ -17,32 +19,35 @@ type orders struct {
 // order is what may be wished of a run. A run may have another one before the first is forgotten, when its worker lost
 // it, and it came back.
 type order struct {
+	run     app.ProcessRun // as it was when the order was put
 	do      func()
 	givenUp bool // the run has ended although its work goes on
 }
 
 // rest has wake called when the run is not to be started after all, until the function that it returns is
 // called. It is not expect: a wish that was read while the run rested says nothing of its work.
-func (o *orders) rest(run int64, wake func()) (forget func()) { return o.put(&o.wakes, run, wake) }
+func (o *orders) rest(run app.ProcessRun, wake func()) (forget func()) {
+	return o.put(&o.wakes, run, wake)
+}
 
 // expect has cancel called when the run is to stop, until the function that it returns is called.
-func (o *orders) expect(run int64, cancel func()) (forget func()) {
+func (o *orders) expect(run app.ProcessRun, cancel func()) (forget func()) {
 	return o.put(&o.cancels, run, cancel)
 }
 
-func (o *orders) put(all *map[int64]*order, run int64, do func()) (forget func()) {
+func (o *orders) put(all *map[int64]*order, run app.ProcessRun, do func()) (forget func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if *all == nil {
 		*all = make(map[int64]*order)
 	}
-	mine := &order{do: do}
-	(*all)[run] = mine
+	mine := &order{run: run, do: do}
+	(*all)[run.ID] = mine
 	return func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		if (*all)[run] == mine {
-			delete(*all, run)
+		if (*all)[run.ID] == mine {
+			delete(*all, run.ID)
 		}
 	}
 }
@@ -61,16 +66,22 @@ func (o *orders) working() bool {
 	return len(o.cancels) > 0
 }
 
-// wake ends the rest of a run, if it rests. To do so again changes nothing.
-func (o *orders) wake(run int64) { o.give(&o.wakes, run) }
-
-// stop cancels a run, if it is being worked on. To do so again changes nothing.
-func (o *orders) stop(run int64) { o.give(&o.cancels, run) }
-
-func (o *orders) give(all *map[int64]*order, run int64) {
+// wake ends the rest of a run, if the run has been cancelled since the rest began. To do so again changes nothing.
+func (o *orders) wake(cancelled app.CancelledRun) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if order := (*all)[run]; order != nil {
+	order := o.wakes[cancelled.Run]
+	if order != nil && order.run.Version < cancelled.Version {
+		order.do()
+	}
+}
+
+// stop cancels the attempt that a request names, if it is worked on here. To do so again changes nothing.
+func (o *orders) stop(request app.StopRequest) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	order := o.cancels[request.Run]
+	if order != nil && order.run.Claim == request.Claim {
 		order.do()
 	}
 }

@@ -53,21 +53,21 @@ type Phases struct {
 // rows: a wish that is not heard the first time, because the run has only just been started, is heard the next time.
 func (w *Worker) Heed(ctx context.Context) {
 	if w.orders.working() {
-		ids, err := w.Ledger.Stopping(ctx)
+		requests, err := w.Ledger.Stopping(ctx)
 		if err != nil && ctx.Err() == nil {
 			w.Log.Error("runs to stop cannot be read", "error", err)
 		}
-		for _, id := range ids {
-			w.orders.stop(id)
+		for _, request := range requests {
+			w.orders.stop(request)
 		}
 	}
 	if resting := w.orders.resting(); len(resting) > 0 { // their places are free for others
-		ids, err := w.Ledger.Cancelled(ctx, resting)
+		runs, err := w.Ledger.Cancelled(ctx, resting)
 		if err != nil && ctx.Err() == nil {
 			w.Log.Error("cancelled runs cannot be read", "error", err)
 		}
-		for _, id := range ids {
-			w.orders.wake(id)
+		for _, run := range runs {
+			w.orders.wake(run)
 		}
 	}
 }
@@ -81,7 +81,7 @@ func (w *Worker) Rest(ctx context.Context, run app.ProcessRun) error {
 	}
 	ctx, wake := context.WithCancelCause(ctx)
 	defer wake(nil)
-	defer w.orders.rest(run.ID, func() { wake(ErrCancelled) })()
+	defer w.orders.rest(run, func() { wake(ErrCancelled) })()
 	_ = sleep(ctx, between(kind.DelayMin, kind.DelayMax))
 	return context.Cause(ctx) // also when that came with the last moment of the rest
 }
@@ -118,7 +118,7 @@ func (w *Worker) timedOut() error { return errors.New("timed out after " + w.Run
 func (w *Worker) attempt(ctx context.Context, p Phases, run app.ProcessRun) ending {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer w.orders.expect(run.ID, func() { cancel(ErrCancelled) })()
+	defer w.orders.expect(run, func() { cancel(ErrCancelled) })()
 	timed, stop := context.WithTimeoutCause(ctx, w.RunTimeout, ErrTimeout)
 	defer stop()
 

@@ -37,9 +37,10 @@ func testStopping(t *testing.T, subject Subject) {
 				t.Errorf("it is %+v", got)
 			}
 		}
-		ids, err := f.store.Stopping(ctx)
-		if f.ok(err); len(ids) != 1 || ids[0] != run.ID {
-			t.Errorf("there stop %v", ids)
+		requests, err := f.store.Stopping(ctx)
+		want := app.StopRequest{Run: run.ID, Claim: run.Claim}
+		if f.ok(err); len(requests) != 1 || requests[0] != want {
+			t.Errorf("there stop %+v", requests)
 		}
 		if got := f.finish(run, app.Outcome{Status: app.Completed}); got.Status != app.Cancelled || got.Error == "" || got.Version != 4 {
 			t.Errorf("it ends as %+v", got)
@@ -53,9 +54,10 @@ func testStopping(t *testing.T, subject Subject) {
 		created, cancelled, asked, other := f.in(app.Created), f.in(app.Cancelled), f.in(app.Started), f.in(app.Cancelled)
 		_, err := f.store.Cancel(ctx, asked.ID)
 		f.ok(err)
-		ids, err := f.store.Cancelled(ctx, []int64{created.ID, cancelled.ID, asked.ID, other.ID + 1})
-		if f.ok(err); len(ids) != 1 || ids[0] != cancelled.ID {
-			t.Errorf("cancelled are %v", ids)
+		runs, err := f.store.Cancelled(ctx, []int64{created.ID, cancelled.ID, asked.ID, other.ID + 1})
+		want := app.CancelledRun{Run: cancelled.ID, Version: f.get(cancelled.ID).Version}
+		if f.ok(err); len(runs) != 1 || runs[0] != want {
+			t.Errorf("cancelled are %+v", runs)
 		}
 		if ids, err := f.store.Cancelled(ctx, nil); err != nil || len(ids) != 0 {
 			t.Errorf("of none there are %v: %v", ids, err)

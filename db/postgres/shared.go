@@ -17,8 +17,8 @@ const (
 )
 
 const (
-	stoppingRuns  = `SELECT id FROM process_runs WHERE status = 1 AND cancel_at > 0 ORDER BY id`
-	cancelledRuns = `SELECT id FROM process_runs WHERE id = ANY ($1) AND status = 4`
+	stoppingRuns  = `SELECT id, claim FROM process_runs WHERE status = 1 AND cancel_at > 0 ORDER BY id`
+	cancelledRuns = `SELECT id, version FROM process_runs WHERE id = ANY ($1) AND status = 4`
 
 	// Runs whose jobs are over, or are not there any more.
 	startedWithout = `SELECT process_runs.id FROM process_runs LEFT JOIN river_job AS jobs ON jobs.id = process_runs.job
@@ -36,13 +36,15 @@ const (
 )
 
 // Stopping implements app.Ledger.
-func (s *Store) Stopping(ctx context.Context) (ids []int64, err error) {
-	err = s.read(ctx, func(ctx context.Context, from rows.Reader) error { return rows.Select(ctx, from, &ids, stoppingRuns) })
-	return ids, err
+func (s *Store) Stopping(ctx context.Context) (requests []app.StopRequest, err error) {
+	err = s.read(ctx, func(ctx context.Context, from rows.Reader) error {
+		return rows.Select(ctx, from, &requests, stoppingRuns)
+	})
+	return requests, err
 }
 
 // Cancelled implements app.Ledger.
-func (s *Store) Cancelled(ctx context.Context, ids []int64) (cancelled []int64, err error) {
+func (s *Store) Cancelled(ctx context.Context, ids []int64) (cancelled []app.CancelledRun, err error) {
 	err = s.read(ctx, func(ctx context.Context, from rows.Reader) error {
 		return rows.Select(ctx, from, &cancelled, cancelledRuns, ids)
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -145,22 +146,52 @@ func TestARunIsCancelledWhateverItDoes(t *testing.T) {
 	}
 }
 
-// wishes is a store that tells of wishes that nobody else has heard of.
+// wishes is a store that answers with cancel requests of the test's own.
 type wishes struct {
 	app.Shared
-	stopping, cancelled []int64
+	stopping  []app.StopRequest
+	cancelled []app.CancelledRun
+	answers   atomic.Int32 // how often it was asked which runs should stop
 }
 
-func (w *wishes) Stopping(context.Context) ([]int64, error)           { return w.stopping, nil }
-func (w *wishes) Cancelled(context.Context, []int64) ([]int64, error) { return w.cancelled, nil }
+func (w *wishes) Stopping(context.Context) ([]app.StopRequest, error) {
+	w.answers.Add(1)
+	return w.stopping, nil
+}
+
+func (w *wishes) Cancelled(context.Context, []int64) ([]app.CancelledRun, error) {
+	return w.cancelled, nil
+}
 
 func TestAWishIsHeardThatRiverDoesNotTellOf(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
 	works, rests := create(t, store, "works", 1), create(t, store, "rests", 1)
 	engine := newEngine(store, g.kind("works"), jobs.Kind{Name: "rests", DelayMin: time.Hour, DelayMax: time.Hour, Work: nothing})
-	engine.Store = &wishes{Shared: store, stopping: []int64{works}, cancelled: []int64{rests}}
+	engine.Store = &wishes{
+		Shared:    store,
+		stopping:  []app.StopRequest{{Run: works, Claim: 1}},
+		cancelled: []app.CancelledRun{{Run: rests, Version: 2}},
+	}
 	start(t, engine)
 	becomes(t, store, works, app.Cancelled)
 	until(t, store, "the end of the rest", func() bool { return jobState(t, store, rests) == "completed" })
+}
+
+func TestCancelRequest_OfAnEarlierAttemptIsIgnored(t *testing.T) {
+	t.Parallel()
+	store, g := openStore(t), newGated()
+	id := create(t, store, "works", 1)
+	if err := store.GiveBack(t.Context(), begin(t, store, id)); err != nil {
+		t.Fatal(err)
+	}
+	engine := newEngine(store, g.kind("works"))
+	late := &wishes{Shared: store, stopping: []app.StopRequest{{Run: id, Claim: 1}}}
+	engine.Store = late
+	start(t, engine)
+	await(t, g.working, "the second attempt")
+	asked := late.answers.Load()
+	until(t, store, "late answers to arrive", func() bool { return late.answers.Load() > asked+1 })
+	close(g.gate)
+	becomes(t, store, id, app.Completed)
 }

@@ -125,7 +125,7 @@ func TestANodeThatHasOnlyHalfStartedHeedsPeople(t *testing.T) {
 	define(t, store, failLate)
 	id := create(t, store, "test", 1)
 	engine := newEngine(store, g.kind("test"))
-	engine.Store = &wishes{Shared: store, stopping: []int64{id}} // of which River does not tell
+	engine.Store = &wishes{Shared: store, stopping: []app.StopRequest{{Run: id, Claim: 1}}} // of which River does not tell
 	start(t, engine)
 	becomes(t, store, id, app.Cancelled)
 }

@@ -51,6 +51,25 @@ func TestANodeThatStopsLetsItsWorkFinishAndTakesNoMore(t *testing.T) {
 	}
 }
 
+func TestEngine_HearsCancelWhileItDrains(t *testing.T) {
+	t.Parallel()
+	store, g := openStore(t), newGated()
+	engine := newEngine(store, g.kind("test"))
+	engine.DrainTimeout = patience
+	ask, stopped := start(t, engine)
+	first, second := create(t, store, "test", 1), create(t, store, "test", 1)
+	await(t, g.working, "the first run")
+	await(t, g.working, "the second run")
+	ask()
+	for _, run := range []int64{first, second} { // the second one when the first has ended
+		if _, err := store.Cancel(t.Context(), run); err != nil {
+			t.Fatal(err)
+		}
+		becomes(t, store, run, app.Cancelled)
+	}
+	await(t, stopped, "the node to stop")
+}
+
 func TestANodeInAHurryDoesNotWaitForWork(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
