@@ -111,7 +111,7 @@ func parse(args []string) (config app.Config, err error) {
 			_ = os.Unsetenv(name)
 		}
 	}
-	parser, err := kong.New(&config, kong.Name("runboard"),
+	parser, err := kong.New(&config, kong.Name("runboard"), kong.TypeMapper(reflect.TypeFor[time.Duration](), durations),
 		kong.Description("Start long work from a web page and watch every run change live."))
 	if err != nil {
 		return config, err
@@ -127,6 +127,19 @@ func parse(args []string) (config app.Config, err error) {
 	}
 	return config, config.Validate()
 }
+
+// durations has flags and variables read durations as everything else does.
+var durations = kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("duration", &text); err != nil {
+		return err
+	}
+	d, err := app.ParseDuration(text)
+	if err == nil {
+		target.SetInt(int64(d))
+	}
+	return err
+})
 
 func newLog(config app.Config) *slog.Logger {
 	if config.LogFormat == "json" {

@@ -124,21 +124,3 @@ type Actions interface {
 	// with CodeNotFound when it has no action.
 	Advance(ctx context.Context, run ProcessRun) (ActionState, error)
 }
-
-// MarshalText spells a moment as String does.
-func (m Moment) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
-
-// UnmarshalText accepts what String spells.
-func (m *Moment) UnmarshalText(text []byte) (err error) {
-	if *m = (Moment{}); len(text) > 0 {
-		*m, err = ParseMoment(string(text))
-	}
-	return err
-}
-
-func (m Moment) fixed(now time.Time) Moment {
-	if m.IsZero() {
-		return m
-	}
-	return At(m.Time(now))
-}

@@ -2,7 +2,6 @@ package app
 
 import (
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -50,69 +49,4 @@ func ParseText(text string) (string, error) {
 
 func readable(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\t' })
-}
-
-// Moment is a point in time: a fixed one, or one that is always so long ago. The zero Moment is none.
-type Moment struct {
-	at  int64 // milliseconds since 1970; 0 is none
-	ago time.Duration
-}
-
-// layouts are how a fixed moment may be written, the one that String uses first. Without a zone it is in UTC.
-var layouts = []string{"2006-01-02T15:04:05.999Z07:00", "2006-01-02T15:04", "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02"}
-
-// ParseMoment reads a time (2026-11-23T15:04:05Z, or less of it, in UTC), or a duration that it is ago (90m, 24h, 7d).
-// It fails with CodeMalformed.
-func ParseMoment(text string) (Moment, error) {
-	if days, found := strings.CutSuffix(text, "d"); found {
-		if hours, err := time.ParseDuration(days + "h"); err == nil && !strings.ContainsAny(days, "hms") {
-			return longAgo(24 * hours)
-		}
-	}
-	if ago, err := time.ParseDuration(text); err == nil {
-		return longAgo(ago)
-	}
-	for _, layout := range layouts {
-		if at, err := time.Parse(layout, text); err == nil && at.UnixMilli() > 0 {
-			return At(at), nil
-		}
-	}
-	return Moment{}, errMoment
-}
-
-var errMoment = Errorf(CodeMalformed, "A time is written like 2026-11-23T15:04Z, or like 24h or 7d for so long ago.")
-
-func longAgo(ago time.Duration) (Moment, error) {
-	const century = 100 * 365 * 24 * time.Hour
-	if ago <= 0 || ago > century {
-		return Moment{}, errMoment
-	}
-	return Moment{ago: ago}, nil
-}
-
-// At is a fixed moment, to the millisecond.
-func At(t time.Time) Moment { return Moment{at: t.UnixMilli()} }
-
-// IsZero reports whether it is none.
-func (m Moment) IsZero() bool { return m == Moment{} }
-
-// Time is when it is, seen from now.
-func (m Moment) Time(now time.Time) time.Time {
-	if m.ago > 0 {
-		return now.Add(-m.ago)
-	}
-	return time.UnixMilli(m.at).UTC()
-}
-
-// String writes it as ParseMoment reads it; none is "".
-func (m Moment) String() string {
-	switch {
-	case m.IsZero():
-		return ""
-	case m.ago > 0 && m.ago%time.Hour == 0:
-		return strings.TrimSuffix(m.ago.String(), "0m0s")
-	case m.ago > 0:
-		return m.ago.String()
-	}
-	return m.Time(time.Time{}).Format(layouts[0])
 }
