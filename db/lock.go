@@ -4,29 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 
 	"github.com/gofrs/flock"
 )
 
 var errInUse = errors.New("is in use by another process")
-
-// realPath resolves links, so that two names of one file share one lock.
-func realPath(path string) (string, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return "", fmt.Errorf("cannot be found: %w", err)
-	}
-	if real, err := filepath.EvalSymlinks(abs); err == nil {
-		return real, nil
-	}
-	dir, err := filepath.EvalSymlinks(filepath.Dir(abs))
-	if err != nil {
-		return "", fmt.Errorf("is in a directory that cannot be used: %w", err)
-	}
-	return filepath.Join(dir, filepath.Base(abs)), nil
-}
 
 // lockName makes this process the only one that uses the file by this name, be there a file or not yet.
 // A lock counts only while its name leads to it. So its holder may remove it, and who then gets hold of

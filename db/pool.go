@@ -12,12 +12,12 @@ import (
 // writerDSN asks for immediate transactions: one that reads first and then wants to write would
 // otherwise fail at once when somebody else has written in between.
 func writerDSN(path, synchronous string) string {
-	return "file:" + path + "?mode=rw&_journal_mode=WAL&_synchronous=" + strings.ToUpper(synchronous) +
+	return "file:" + uri(path) + "?mode=rw&_journal_mode=WAL&_synchronous=" + strings.ToUpper(synchronous) +
 		"&_busy_timeout=5000&_foreign_keys=1&_txlock=immediate&_stmt_cache_size=32"
 }
 
 func readerDSN(path string) string {
-	return "file:" + path + "?mode=ro&_query_only=1&_busy_timeout=5000&_stmt_cache_size=32"
+	return "file:" + uri(path) + "?mode=ro&_query_only=1&_busy_timeout=5000&_stmt_cache_size=32"
 }
 
 // sqliteDriver is the name of mattn's.
