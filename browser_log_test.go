@@ -53,7 +53,7 @@ func (s *steps) write(n int) int {
 }
 
 // linesShown is the texts of the lines in the log on the page.
-const linesShown = `[...document.querySelectorAll("#log p[data-at]")].map((line) => line.textContent)`
+const linesShown = `[...document.querySelectorAll("#log .lines > [data-at]")].map((line) => line.textContent)`
 
 // untilLines waits until the log on the page is the lines from first to last, each once and in order.
 func (p *tab) untilLines(first, last int) {
@@ -81,7 +81,7 @@ func TestLinesAreSeenWhileTheProcessRuns(t *testing.T) {
 	for _, tab := range tabs {
 		tab.untilLive()
 		tab.until("the lines are there", linesShown+`.toSorted().join() === "<b>one</b>,progress: 40% copying,two"`)
-		tab.until("the second one is an error", `document.querySelector("#log p[data-stream=stderr]")?.textContent === "two"`)
+		tab.until("the second one is an error", `document.querySelector("#log [data-stream=stderr]")?.textContent === "two"`)
 		tab.until("the bar has moved", `document.querySelector(".facts td > progress").value === 40`)
 		tab.until("it says how far it is", `document.querySelector(".facts").innerText.includes("40%, copying")`)
 	}
@@ -228,5 +228,5 @@ func TestALogWithoutScriptIsThere(t *testing.T) {
 	e := newExpect(t, p)
 	untilStatus(t, e, startRun(e, "job"), "completed")
 	page := e.GET("/process_runs/1").Expect().Status(http.StatusOK).Body()
-	page.Contains(`<p data-at="0">one</p><p data-at="4">two</p>`).Contains(`<a href="/process_runs/1/log">as text</a>`)
+	page.Contains(`<div data-at="0">one</div><div data-at="4">two</div>`).Contains(`<a href="/process_runs/1/log">as text</a>`)
 }

@@ -23,13 +23,14 @@ func (s Stream) String() string {
 // MarshalText spells s as String does.
 func (s Stream) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// LogLine is a line of a run's log, or a part of one that is longer than MaxLine.
+// LogLine is a line of a run's log, or a part of one that is longer than MaxLine or was shown before its end.
 type LogLine struct {
 	// At is where it begins: how many bytes the log had before. The store sets it.
 	At     int64  `json:"offset"`
 	Stream Stream `json:"stream"`
 	// Text is valid UTF-8 of at most MaxLine bytes, with no control characters but tabs. It ends with a
-	// newline, unless the line goes on in the next part.
+	// newline, unless the line goes on in the next part of the same stream. A part that begins with a carriage
+	// return replaces what the line was before, as on a terminal.
 	Text string `json:"text"`
 }
 

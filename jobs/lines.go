@@ -5,10 +5,10 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/charmbracelet/x/ansi/parser"
 
 	"runboard/app"
 )
@@ -17,73 +17,173 @@ import (
 // as long at most, and then comes the newline.
 const maxPiece = app.MaxLine/2 - 1
 
-// lineWriter makes lines of what is written to it. A carriage return ends a line as well: so a bar that draws
-// itself anew in place is seen to move.
+// partialDelay is how long the beginning of a line may wait for the rest of it before it is shown by itself: a question,
+// or dots that are written one by one, must be seen although their line has not ended.
+const partialDelay = 200 * time.Millisecond
+
+// lineWriter makes lines of what is written to it. A line is what a terminal would show of it: a carriage return and a
+// backspace move back within it, and what follows is written over what was there. An unfinished line is handed in as far
+// as it has come when partialDelay has passed. If it is written over afterwards, the next part of it begins with a
+// carriage return, see app.LogLine.
 type lineWriter struct {
 	report *Report
 	stream app.Stream
 	last   *lastLines // remembers the lines as well; may be nil
-	rest   []byte     // an unfinished line
-	cr     bool       // the last line ended with a carriage return: a newline may follow that means the same
+
+	mu    sync.Mutex  // held while a line is handed in, which may wait
+	rest  []byte      // the unfinished line, as it was written
+	shown string      // what has been handed in of it
+	timer *time.Timer // calls showPartial when it is time
+	armed bool        // timer has been set and has not fired
+	young bool        // the unfinished line began after timer was set
 }
 
+// Write implements io.Writer. It never fails.
 func (w *lineWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for left := p; len(left) > 0; {
-		if w.cr && left[0] == '\n' {
-			left = left[1:]
-		}
-		w.cr = false
-		if end := bytes.IndexAny(left, "\r\n"); end >= 0 && len(w.rest)+end <= maxPiece {
-			w.cr = left[end] == '\r'
-			w.add(append(w.rest, left[:end]...), "\n")
+		if end := bytes.IndexByte(left, '\n'); end >= 0 && len(w.rest)+end <= maxPiece {
+			w.rest = append(w.rest, left[:end]...)
+			w.endLine()
 			left = left[end+1:]
 			continue
 		}
 		fits := min(len(left), maxPiece-len(w.rest))
 		w.rest, left = append(w.rest, left[:fits]...), left[fits:]
-		if len(w.rest) == maxPiece {
+		if len(w.rest) == maxPiece && !w.compact() {
 			w.cut()
 		}
+	}
+	if len(w.rest) > 0 && !w.armed {
+		w.arm()
 	}
 	return len(p), nil
 }
 
 // Close ends a line that is unfinished.
 func (w *lineWriter) Close() error {
-	if len(w.rest) > 0 {
-		w.add(w.rest, "\n")
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	if len(w.rest) > 0 || w.shown != "" {
+		w.endLine()
 	}
 	return nil
 }
 
-// cut hands in a part of a line that is too long, but for the beginning of a character at its end.
-func (w *lineWriter) cut() {
-	end := len(w.rest)
-	for i := end - 1; i > end-utf8.UTFMax; i-- {
-		if utf8.RuneStart(w.rest[i]) {
-			if !utf8.FullRune(w.rest[i:]) {
-				end = i
-			}
-			break
-		}
+func (w *lineWriter) arm() {
+	w.armed, w.young = true, false
+	if w.timer == nil {
+		w.timer = time.AfterFunc(partialDelay, w.showPartial)
+		return
 	}
-	begun := bytes.Clone(w.rest[end:])
-	w.add(w.rest[:end], "")
-	w.rest = append(w.rest, begun...)
+	w.timer.Reset(partialDelay)
 }
 
-// add hands in a line or a part of one, and begins another.
-func (w *lineWriter) add(raw []byte, ending string) {
-	text := plain(string(raw))
-	w.rest = w.rest[:0]
-	if percent, message, ok := progressIn(text); ok {
-		w.report.Progress(percent, message)
-	} else {
+// showPartial hands in the unfinished line as far as it has come.
+func (w *lineWriter) showPartial() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.armed = false
+	if len(w.rest) == 0 {
+		return
+	}
+	if w.young { // most likely its end is under way
+		w.arm()
+		return
+	}
+	complete := len(w.rest) - unfinishedRune(w.rest)
+	if redrawn := bytes.LastIndexByte(w.rest, '\r'); redrawn >= 0 {
+		w.readProgress(w.rest[:redrawn])
+	}
+	w.handIn(onTerminal(string(w.rest[:complete])), "")
+}
+
+// endLine hands in the line that has come to its end.
+func (w *lineWriter) endLine() {
+	text := onTerminal(string(w.rest))
+	if !w.readProgress(w.rest) {
 		w.last.add(w.stream, text)
 	}
-	if text += ending; text != "" {
-		w.report.add(app.LogLine{Stream: w.stream, Text: text})
+	w.handIn(text, "\n")
+	w.begin(nil)
+}
+
+// cut hands in a part of a line that is too long, but for the beginning of a character at its end.
+func (w *lineWriter) cut() {
+	end := len(w.rest) - unfinishedRune(w.rest)
+	begun := bytes.Clone(w.rest[end:])
+	text := onTerminal(string(w.rest[:end]))
+	w.last.add(w.stream, text)
+	w.handIn(text, "")
+	w.begin(begun)
+}
+
+// begin begins another line, or another part of one that is too long.
+func (w *lineWriter) begin(raw []byte) {
+	w.rest, w.shown, w.young = append(w.rest[:0], raw...), "", true
+}
+
+// compact shortens a line that has been written over again and again to what is left of it. It reports whether that
+// has made room.
+func (w *lineWriter) compact() bool {
+	if bytes.IndexByte(w.rest, '\r') < 0 {
+		return false
 	}
+	end := len(w.rest) - unfinishedRune(w.rest)
+	screen := draw(string(w.rest[:end]))
+	short := string(screen.cells) + "\r" + string(screen.cells[:screen.column]) + string(w.rest[end:])
+	if len(short) > maxPiece/2 {
+		return false
+	}
+	w.readProgress(w.rest[:bytes.LastIndexByte(w.rest, '\r')])
+	w.rest = append(w.rest[:0], short...)
+	return true
+}
+
+// handIn hands in what the line has become since it was handed in last.
+func (w *lineWriter) handIn(text, ending string) {
+	fresh, appended := strings.CutPrefix(text, w.shown)
+	if !appended { // as long as what it replaces, which a terminal would leave in part otherwise
+		missing := utf8.RuneCountInString(w.shown) - utf8.RuneCountInString(text)
+		text += strings.Repeat(" ", max(0, missing))
+		fresh = "\r" + text
+	}
+	w.shown = text
+	if fresh += ending; fresh != "" {
+		w.report.add(app.LogLine{Stream: w.stream, Text: fresh})
+	}
+}
+
+// readProgress looks for a report of progress in what was drawn last of a line, and reports whether there is one.
+func (w *lineWriter) readProgress(raw []byte) bool {
+	raw = bytes.TrimRight(raw, "\r")
+	raw = raw[bytes.LastIndexByte(raw, '\r')+1:]
+	if !bytes.Contains(raw, []byte("progress:")) {
+		return false
+	}
+	percent, message, ok := progressIn(plain(string(raw)))
+	if ok {
+		w.report.Progress(percent, message)
+	}
+	return ok
+}
+
+// unfinishedRune returns how many bytes at the end of a text are the beginning of a character.
+func unfinishedRune(text []byte) int {
+	for i := len(text) - 1; i >= 0 && i > len(text)-utf8.UTFMax; i-- {
+		if !utf8.RuneStart(text[i]) {
+			continue
+		}
+		if utf8.FullRune(text[i:]) {
+			return 0
+		}
+		return len(text) - i
+	}
+	return 0
 }
 
 // plain is a text of any bytes without what would garble a page or a terminal: escape sequences, control
@@ -95,26 +195,6 @@ func plain(text string) string {
 		}
 		return r
 	}, stripEscapes(strings.ToValidUTF8(text, "\uFFFD")))
-}
-
-// stripEscapes leaves out what a terminal would take for commands.
-func stripEscapes(text string) string {
-	const escape = 0x1b
-	if strings.IndexByte(text, escape) < 0 {
-		return text
-	}
-	var out strings.Builder
-	state, action := parser.GroundState, parser.NoneAction
-	for _, char := range []byte(text) {
-		if state == parser.GroundState && char != escape { // all of UTF-8: the table knows it not
-			out.WriteByte(char)
-			continue
-		}
-		if state, action = parser.Table.Transition(state, char); action == parser.PrintAction {
-			out.WriteByte(char)
-		}
-	}
-	return out.String()
 }
 
 var progressLine = regexp.MustCompile(`^progress: *([0-9]{1,3}) *%?(?: +(.*))?$`)

@@ -4,6 +4,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -49,7 +51,20 @@ func TestOutputBecomesPlainLines(t *testing.T) {
 		"no end":                     "no end\n",
 		"\n\n":                       "\n\n",
 		"dos\r\nline\r\n":            "dos\nline\n",
-		"10%\r20%\r30%\n":            "10%\n20%\n30%\n",
+		"10%\r20%\r30%\n":            "30%\n",
+		"50% done\rend\n":            "end done\n", // as a terminal shows it
+		"50% done\r\x1b[Kend\n":      "end\n",
+		"50% done\x1b[2K\rend\n":     "end\n",
+		"\x1b[2K\x1b[1Gdone\n":       "done\n",
+		"50%\x1b[3D60%\x1b[Gx\n":     "x0%\n",
+		"50% done\x1b[1K\n":          "\n",
+		"typo\b\b\bip\n":             "tipo\n",
+		"|\b/\b-\bok\n":              "ok\n",
+		"\b\bfirst\n":                "first\n",
+		"é💡\bx\n":                    "éx\n",
+		"one\r":                      "one\n",
+		"one\r\r\n":                  "one\n",
+		"a\r\x1b[1mb\x1b[0mc\r\n":    "bc\n",
 		"tab\there":                  "tab\there\n",
 		"\x1b[31mred\x1b[0m":         "red\n",
 		"\x1b]0;title\x07text":       "text\n",
@@ -81,7 +96,7 @@ func TestAnyBytesBecomeSafeLinesHoweverTheyArrive(t *testing.T) {
 		bytes := rapid.OneOf(
 			rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 200), func(b []byte) string { return string(b) }),
 			rapid.Map(rapid.SliceOfN(rapid.SampledFrom([]string{
-				"a", "é", "\r", "\n", "\r\n", "💡", "\x1b[1m", "\x00", "\xf0\x9f", strings.Repeat("é", maxPiece/2+1), strings.Repeat("\xffx", maxPiece/2+1), "progress: 7\n",
+				"a", "é", "\r", "\b", "\n", "\r\n", "\x1b[K", "💡", "\x1b[1m", "\x00", "\xf0\x9f", strings.Repeat("é", maxPiece/2+1), strings.Repeat("\xffx", maxPiece/2+1), "progress: 7\n",
 			}), 0, 20), func(parts []string) string { return strings.Join(parts, "") }),
 		).Draw(t, "bytes")
 		together, _ := written(t, bytes)
@@ -125,5 +140,69 @@ func TestALineMovesTheBar(t *testing.T) {
 		if _, got := written(t, "progress: 3\n", line+"\n"); got.Percent != 3 {
 			t.Errorf("%q is taken for %+v", line, got)
 		}
+	}
+}
+
+// shownLog is a log as the page shows it when its parts have come.
+func shownLog(parts []app.LogLine) (text string) {
+	for _, part := range parts {
+		replacement, found := strings.CutPrefix(part.Text, "\r")
+		if found {
+			text = text[:strings.LastIndex(text, "\n")+1]
+		}
+		text += replacement
+	}
+	return text
+}
+
+// TestLineWriter_ShowsUnfinishedLine also covers a line that is written over after it was shown.
+func TestLineWriter_ShowsUnfinishedLine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var lines []app.LogLine
+		report := newReport(func(news app.Report) { lines = append(lines, news.Lines...) })
+		w := report.Writer(app.Stdout)
+		for _, step := range []struct{ written, shown string }{
+			{"Overwrite? ", "Overwrite? "},
+			{"y\n", "Overwrite? y\n"},
+			{".", "."},
+			{".\xc3", ".."}, // the beginning of a character waits for its end
+			{"\xa9", "..é"},
+			{"\n10%", "..é\n10%"},
+			{"\r20%\r30%", "..é\n30%"},
+			{"\r\x1b[Kok", "..é\nok "},
+			{"\b\bno\n", "..é\nno \n"},
+			{"\n\n", "..é\nno \n\n\n"},
+			{"progress: 4\rprogress: 50", "progress: 50"},
+		} {
+			_, _ = io.WriteString(w, step.written)
+			time.Sleep(partialDelay + reportEvery + time.Millisecond)
+			synctest.Wait()
+			if got := shownLog(lines); !strings.HasSuffix(got, step.shown) {
+				t.Errorf("after %q the log is %q", step.written, got)
+			}
+			if strings.HasSuffix(step.written, "y\n") {
+				lines = nil
+			}
+		}
+		_ = w.Close()
+		report.end()
+		for _, line := range lines {
+			if strings.LastIndex(line.Text, "\r") > 0 {
+				t.Errorf("a part is written over within itself: %q", line.Text)
+			}
+		}
+	})
+}
+
+func TestLineWriter_SpinnerStaysOneLine(t *testing.T) {
+	t.Parallel()
+	spinner := strings.Repeat("working |\rworking /\rworking -\r", 10_000)
+	lines, _ := written(t, spinner, "done     \n")
+	if text := textOf(lines); text != "done     \n" && !strings.HasSuffix(text, "\rdone     \n") || len(lines) > 10 {
+		t.Errorf("it becomes %d parts: %.200q", len(lines), text)
+	}
+	if _, progress := written(t, "progress: 4\rprogress: 50\r"); progress.Percent != 50 {
+		t.Errorf("the bar is at %d", progress.Percent)
 	}
 }

@@ -83,7 +83,7 @@ func (r *Report) Logf(format string, args ...any) { r.Log(fmt.Sprintf(format, ar
 
 // Writer returns a writer to the run's log, for the output of a command for instance. Whatever bytes it is
 // given, they come out as lines of plain text. It is for one goroutine, waits as Log does, never fails, and
-// holds an unfinished line until Close.
+// shows the beginning of an unfinished line after 200 ms. Close ends that line.
 func (r *Report) Writer(stream app.Stream) io.WriteCloser {
 	return &lineWriter{report: r, stream: stream}
 }

@@ -1,6 +1,6 @@
 // The log on a run's page. Sockets and requests bring it in blocks that say where in the log they begin and end
 // (data-from, data-to). Here they are put together: what is there already is left out, what is missing is
-// fetched, and the reader who is at the end stays there.
+// fetched, and the reader who is at the end stays there. A line may come in parts: then it has data-open until it ends.
 "use strict";
 
 (() => {
@@ -36,6 +36,43 @@
     if (following) catchUp(log);
   }
 
+  const rowsOf = (element) => [...element.querySelectorAll(".lines > [data-at]")];
+  const streamOf = (row) => row.dataset.stream ?? "";
+
+  // goOn adds parts to a line. An empty one has a line break, so that it is as high as the others.
+  function goOn(row, parts, open) {
+    for (const part of [row, ...parts]) part.querySelector(":scope > br")?.remove();
+    for (const part of parts) {
+      if (part.dataset.replaces !== undefined) row.replaceChildren();
+      const added = document.createElement("span");
+      added.dataset.at = part.dataset.at;
+      added.append(...part.childNodes);
+      row.append(added);
+    }
+    row.toggleAttribute("data-open", open);
+  }
+
+  // take moves what continues a line on the page from a row of a new block to that line. What is left of the row is new.
+  function take(log, row) {
+    const has = (part) => Number(part.dataset.at) < end(log);
+    const stream = streamOf(row);
+    const rest = [...row.querySelectorAll("[data-at]")];
+    const open = rowsOf(log).findLast((line) => line.hasAttribute("data-open") && streamOf(line) === stream);
+    if (has(row)) {
+      const parts = rest.filter((part) => !has(part));
+      if (open && parts.length > 0) goOn(open, parts, row.hasAttribute("data-open"));
+      row.remove();
+      return;
+    }
+    if (stream === "server") {
+      for (const line of rowsOf(log)) line.removeAttribute("data-open"); // the attempt has ended
+    } else if (open) {
+      for (const part of rest) part.remove();
+      goOn(open, [row, ...rest], row.hasAttribute("data-open"));
+      row.remove();
+    }
+  }
+
   // keep leaves in a block only what the page does not have. It reports whether anything is left, and remembers
   // when there is a gap before it.
   function keep(log, block) {
@@ -46,11 +83,23 @@
       log.replaceChildren(); // what is before can be had by scrolling up
       seen = 0;
     }
-    for (const line of block.querySelectorAll("p[data-at]")) {
-      if (Number(line.dataset.at) < end(log)) line.remove();
-    }
+    for (const row of [...block.querySelectorAll(":scope > [data-at]")]) take(log, row);
     log.dataset.end = Math.max(end(log), to);
-    return block.querySelector("p[data-at]") !== null;
+    return block.querySelector("[data-at]") !== null;
+  }
+
+  // mend joins the lines of the first block with what continues them in the blocks after it.
+  function mend(log) {
+    const first = log.firstElementChild, rows = rowsOf(log);
+    for (const row of first.querySelectorAll(":scope > [data-open]")) {
+      const after = rows.slice(rows.indexOf(row) + 1);
+      const next = after.find((other) => [streamOf(row), "server"].includes(streamOf(other)));
+      if (!next || streamOf(next) !== streamOf(row)) continue;
+      const rest = [...next.querySelectorAll("[data-at]")];
+      for (const part of rest) part.remove();
+      goOn(row, [next, ...rest], next.hasAttribute("data-open"));
+      next.remove();
+    }
   }
 
   // catchUp fetches what is missing at the end.
@@ -70,9 +119,9 @@
 
   // While the reader follows, old lines go: scrolled up to, they come back.
   function trim(log) {
-    let lines = log.querySelectorAll("p[data-at]").length;
+    let lines = rowsOf(log).length;
     while (following && log.children.length > 1) {
-      lines -= log.firstElementChild.querySelectorAll("p[data-at]").length;
+      lines -= log.firstElementChild.querySelectorAll(":scope > [data-at]").length;
       if (lines < most) return;
       log.firstElementChild.remove();
     }
@@ -100,6 +149,7 @@
     const log = find();
     if (!log) return;
     if (event.target.matches?.("button.before")) { // earlier lines: the reader stays with the one that was read
+      mend(log);
       log.scrollTop = top + log.scrollHeight - height;
       return;
     }

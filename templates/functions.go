@@ -68,7 +68,6 @@ func functions(asset func(string) string, now func() time.Time) template.FuncMap
 		"wish":  func(path, word string) wish { return wish{path, word} },
 		"at":    func(at, now time.Time) instant { return instant{at, now} },
 		"left":  left,
-		"line":  func(text string) string { return strings.TrimSuffix(text, "\n") },
 		"bytes": func(n int64) string { return humanize.IBytes(uint64(max(0, n))) },
 	}
 }

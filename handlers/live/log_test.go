@@ -26,8 +26,8 @@ type logReader struct {
 }
 
 var (
-	blockPattern = regexp.MustCompile(`(?s)<div class="lines" data-from="(\d+)" data-to="(\d+)">(.*?)</div>`)
-	linePattern  = regexp.MustCompile(`(?s)<p data-at="(\d+)"[^>]*>(.*?)</p>`)
+	blockPattern = regexp.MustCompile(`(?s)<div class="lines" data-from="(\d+)" data-to="(\d+)">(.*?)</div></hx-partial>`)
+	linePattern  = regexp.MustCompile(`(?s)<div data-at="(\d+)"[^>]*>(.*?)</div>`)
 )
 
 func (r *logReader) take(t fataler, frame *Frame) {

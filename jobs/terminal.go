@@ -1,0 +1,136 @@
+package jobs
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/charmbracelet/x/ansi/parser"
+)
+
+// onTerminal returns what a terminal shows of a line of any bytes, as plain text.
+func onTerminal(line string) string {
+	line = strings.TrimRight(line, "\r") // which has no effect at the end
+	if !strings.ContainsAny(line, "\r\b\x1b") {
+		return plain(line)
+	}
+	screen := draw(line)
+	text := string(screen.cells)
+	if screen.erased {
+		text = strings.TrimRight(text, " ")
+	}
+	return text
+}
+
+// terminalLine is one line of a terminal. Every character has one cell.
+type terminalLine struct {
+	cells  []rune
+	column int  // where the next character is written
+	erased bool // a part has been erased: there may be blanks at the end that were not written
+}
+
+// draw writes a line to an empty terminal. Of the escape sequences it only obeys those by which programs draw their
+// progress anew: they erase a part of the line, or move back in it.
+func draw(line string) (t terminalLine) {
+	const escape = 0x1b
+	state, action := parser.GroundState, parser.NoneAction
+	var params []byte
+	line = strings.ToValidUTF8(line, "\uFFFD")
+	for i := 0; i < len(line); {
+		if state == parser.GroundState && line[i] != escape { // all of UTF-8: the table knows it not
+			char, size := utf8.DecodeRuneInString(line[i:])
+			t.write(char)
+			i += size
+			continue
+		}
+		before := state
+		state, action = parser.Table.Transition(state, line[i])
+		switch action {
+		case parser.ClearAction:
+			params = params[:0]
+		case parser.ParamAction:
+			params = append(params, line[i])
+		case parser.PrintAction, parser.ExecuteAction:
+			t.write(rune(line[i]))
+		case parser.DispatchAction:
+			if before == parser.CsiEntryState || before == parser.CsiParamState {
+				t.obey(line[i], string(params))
+			}
+		}
+		i++
+	}
+	return t
+}
+
+func (t *terminalLine) write(char rune) {
+	switch {
+	case char == '\r':
+		t.column = 0
+		return
+	case char == '\b':
+		t.column = max(0, t.column-1)
+		return
+	case unicode.IsControl(char) && char != '\t':
+		return
+	case t.column < len(t.cells):
+		t.cells[t.column] = char
+	default:
+		t.cells = append(t.cells, char)
+	}
+	t.column++
+}
+
+// obey does what a control sequence says that ends with a final byte.
+func (t *terminalLine) obey(final byte, params string) {
+	n, err := strconv.Atoi(params)
+	if err != nil || n < 1 {
+		n = 1
+	}
+	switch final {
+	case 'K':
+		t.erase(params)
+	case 'D':
+		t.column = max(0, t.column-n)
+	case 'G':
+		t.column = min(n-1, len(t.cells))
+	}
+}
+
+// erase obeys the sequence "erase in line": from the cursor on, up to it, or all.
+func (t *terminalLine) erase(what string) {
+	t.erased = true
+	switch what {
+	case "", "0":
+		t.cells = t.cells[:t.column]
+	case "1":
+		for i := range min(t.column+1, len(t.cells)) {
+			t.cells[i] = ' '
+		}
+	case "2":
+		t.cells = t.cells[:t.column]
+		for i := range t.cells {
+			t.cells[i] = ' '
+		}
+	}
+}
+
+// stripEscapes leaves out what a terminal would take for commands.
+func stripEscapes(text string) string {
+	const escape = 0x1b
+	if strings.IndexByte(text, escape) < 0 {
+		return text
+	}
+	var out strings.Builder
+	state, action := parser.GroundState, parser.NoneAction
+	for _, char := range []byte(text) {
+		if state == parser.GroundState && char != escape { // all of UTF-8: the table knows it not
+			out.WriteByte(char)
+			continue
+		}
+		if state, action = parser.Table.Transition(state, char); action == parser.PrintAction {
+			out.WriteByte(char)
+		}
+	}
+	return out.String()
+}
