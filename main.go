@@ -180,6 +180,7 @@ type backend struct {
 	store
 	engines   []engine
 	recovered db.Recovery // what was found amiss
+	warnings  []db.Warning
 }
 
 // openBackend is the only place that knows that there are two.
@@ -212,7 +213,7 @@ func openSQLite(ctx context.Context, config app.Config, registry *jobs.Registry,
 	}
 	work := outlasting(actions.Run, queue.Run) // an accepted bulk cancel also reaches the runs that drain
 	prune := func(ctx, _ context.Context) { file.Prune(ctx) }
-	return &backend{store: file, engines: []engine{work, prune}, recovered: file.Recovered()}, nil
+	return &backend{store: file, engines: []engine{work, prune}, recovered: file.Recovered(), warnings: file.Warnings()}, nil
 }
 
 // outlasting returns an engine that runs two others, and asks the first to stop only when the second has stopped.
@@ -346,6 +347,9 @@ func (p *program) run(ctx, now context.Context) error {
 
 // tellRecovery says in the log what was found amiss in the database.
 func (p *program) tellRecovery(r db.Recovery) {
+	for _, warning := range p.warnings {
+		p.log.Warn(warning.Text, warning.Args...)
+	}
 	if r.Mended {
 		p.log.Warn("the number of runs in each status was wrong and has been counted anew", "was", r.Was, "is", r.Is)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/jmoiron/sqlx"
@@ -61,4 +63,45 @@ func TestADatabaseThatCannotBeWrittenIsSurvived(t *testing.T) {
 	if counts := settled(t, e); counts["completed"] != 1.0 {
 		t.Errorf("what was refused was done: %v", counts)
 	}
+}
+
+func TestDatabase_DeletedUnderTheServerIsNoticed(t *testing.T) {
+	t.Parallel()
+	b := startBinary(t)
+	b.complains = true
+	if err := os.Rename(b.file(), b.file()+".away"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "/up answers 503", func() error { return b.answers(http.MethodGet, "/up", http.StatusServiceUnavailable) })
+	if err := b.answers(http.MethodPost, "/process_runs", http.StatusServiceUnavailable); err != nil {
+		t.Error(err)
+	}
+	if err := b.answers(http.MethodGet, "/process_runs", http.StatusOK); err != nil {
+		t.Error(err)
+	}
+	if text := b.log.String(); !strings.Contains(text, "the database has been deleted") || !strings.Contains(text, b.file()) {
+		t.Errorf("the log is %s", text)
+	}
+	if err := os.Rename(b.file()+".away", b.file()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "/up answers 200", func() error { return b.answers(http.MethodGet, "/up", http.StatusOK) })
+	b.post(1)
+}
+
+// answers reports what else than status a request is answered with.
+func (b *binary) answers(method, path string, status int) error {
+	request, err := http.NewRequest(method, b.url+path, nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != status {
+		return fmt.Errorf("%s %s answers %s", method, path, response.Status)
+	}
+	return nil
 }

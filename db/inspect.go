@@ -80,6 +80,9 @@ func inspectVersions(ctx context.Context, pool *sqlx.DB) error {
 	if version > schemaVersion {
 		return rows.Newer(version, schemaVersion)
 	}
+	if unfinished, err := isOnlySigned(ctx, pool, version); err != nil || unfinished {
+		return err
+	}
 	if err := pool.GetContext(ctx, &migrated, "SELECT ifnull(max(version_id), 0) FROM goose_db_version WHERE is_applied"); err != nil {
 		return damaged(err)
 	}
@@ -87,6 +90,16 @@ func inspectVersions(ctx context.Context, pool *sqlx.DB) error {
 		return fmt.Errorf("is damaged: its schema is number %d, but it has been migrated to number %d", version, migrated)
 	}
 	return nil
+}
+
+// isOnlySigned reports whether there is nothing in the file yet: a crash came between two steps of fillEmpty. The migrations
+// then begin with the first.
+func isOnlySigned(ctx context.Context, pool *sqlx.DB, version int) (bool, error) {
+	var things int
+	if err := pool.GetContext(ctx, &things, "SELECT COUNT(*) FROM sqlite_schema"); err != nil {
+		return false, damaged(err)
+	}
+	return version == 0 && things == 0, nil
 }
 
 // isSmall reports whether a file is small enough to be read through.
@@ -98,9 +111,8 @@ func isSmall(path string) (bool, error) {
 	return info.Size() <= checkWhole, nil
 }
 
-// inspectHeader looks whether the file is a database of ours, by its first hundred bytes: see
-// https://sqlite.org/fileformat2.html#the_database_header.
-func inspectHeader(path string) error {
+// inspectFile looks whether it is a file that this process may write.
+func inspectFile(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
@@ -109,12 +121,20 @@ func inspectHeader(path string) error {
 		return errors.New("is not a file")
 	case info.Mode().Perm()&0o222 == 0: // the administrator, too, is asked not to write to it
 		return errors.New("is read-only")
-	case info.Size() == 0:
-		return errors.New("is an empty file; remove it to start anew")
 	}
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("cannot be written: %w", err)
+	}
+	return file.Close()
+}
+
+// inspectHeader looks whether the file is a database of ours, by its first hundred bytes: see
+// https://sqlite.org/fileformat2.html#the_database_header.
+func inspectHeader(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("cannot be read: %w", err)
 	}
 	defer file.Close()
 	header := make([]byte, 100)

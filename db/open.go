@@ -11,8 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -45,6 +43,7 @@ type Options struct {
 	Log *slog.Logger
 
 	driver     string        // by which the store reads and writes, once the file is known to be good
+	files      []watchedFile // which must stay where they are
 	searchable bool          // whether the engine can search in texts
 	rollEvery  time.Duration // for how long what is told by statistics is gathered before it is written; the default is a second
 }
@@ -64,6 +63,7 @@ type Store struct {
 	writerDB  *sqlx.DB
 	writer    *writer
 	recovered Recovery
+	warnings  []Warning
 	changes   app.Bell
 	closeOnce sync.Once
 	closeErr  error
@@ -97,7 +97,9 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 	if err = s.prepareFile(ctx); err != nil {
 		return nil, err
 	}
-	if err = s.connect(ctx); err != nil {
+	s.tighten()
+	s.warnOfPlace()
+	if err = s.connect(ctx, options.Path); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -128,8 +130,8 @@ func withDefaults(o Options) Options {
 	return o
 }
 
-// connect opens both pools on a file that is known to be good, and starts the writer.
-func (s *Store) connect(ctx context.Context) (err error) {
+// connect opens both pools on a file that is known to be good, and starts the writer. given is the operator's name for it.
+func (s *Store) connect(ctx context.Context, given string) (err error) {
 	if s.writerDB, err = openPool(ctx, s.options.driver, writerDSN(s.options.Path, s.options.Synchronous), 1); err != nil {
 		return err
 	}
@@ -155,6 +157,9 @@ func (s *Store) connect(ctx context.Context) (err error) {
 		return err
 	}
 	if s.recovered, err = recoverRuns(ctx, s.writerDB, s.options); err != nil {
+		return err
+	}
+	if s.options.files, err = watchFiles(given, s.options.Path); err != nil {
 		return err
 	}
 	s.writer, err = startWriter(ctx, s.writerDB, s.options, s.changes.Ring)
@@ -200,80 +205,4 @@ func (s *Store) release() error {
 		errs = append(errs, unlockName(s.nameLock))
 	}
 	return errors.Join(errs...)
-}
-
-// prepareFile makes sure that there is a good database and that nobody else uses it: it makes a new one
-// when there is none, and looks at it without changing it.
-func (s *Store) prepareFile(ctx context.Context) (err error) {
-	path := s.options.Path
-	if _, err = os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		if err = createFile(ctx, path, s.options.Synchronous); err != nil {
-			return err
-		}
-	}
-	if err = inspectHeader(path); err != nil {
-		return err
-	}
-	if s.fileLock, err = lockFile(path); err != nil { // before a look at what another one may be changing
-		return err
-	}
-	return inspectInside(ctx, path)
-}
-
-// createFile makes the database under another name and then renames it, so that a crash never
-// leaves a half-made one that the next start would have to refuse.
-func createFile(ctx context.Context, path, synchronous string) (err error) {
-	unfinished := path + ".new"
-	defer func() {
-		if err != nil {
-			_ = remove(unfinished, unfinished+"-wal", unfinished+"-shm")
-			err = fmt.Errorf("cannot be created: %w", err)
-		}
-	}()
-	// A log without its database is of no use, and SQLite would play it into the new one.
-	if err := remove(unfinished, unfinished+"-wal", unfinished+"-shm", path+"-wal", path+"-shm"); err != nil {
-		return err
-	}
-	file, err := os.OpenFile(unfinished, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	if err := fill(ctx, unfinished, synchronous); err != nil {
-		return err
-	}
-	if err := os.Rename(unfinished, path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-// remove removes files, if they are there.
-func remove(paths ...string) error {
-	for _, path := range paths {
-		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
-}
-
-// fill gives an empty file the schema and leaves it closed, without a log beside it.
-func fill(ctx context.Context, path, synchronous string) error {
-	pool, err := openPool(ctx, sqliteDriver, writerDSN(path, synchronous), 1)
-	if err != nil {
-		return err
-	}
-	return errors.Join(migrate(ctx, pool.DB), pool.Close())
-}
-
-// syncDir makes a rename in dir survive a power cut.
-func syncDir(dir string) error {
-	handle, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(handle.Sync(), handle.Close())
 }

@@ -20,6 +20,11 @@ func readerDSN(path string) string {
 	return "file:" + uri(path) + "?mode=ro&_query_only=1&_busy_timeout=5000&_stmt_cache_size=32"
 }
 
+// signDSN asks for a journal that is gone after each transaction: the first one either is in the file, or it is still empty.
+func signDSN(path string) string {
+	return "file:" + uri(path) + "?mode=rw&_journal_mode=DELETE&_synchronous=FULL&_busy_timeout=5000"
+}
+
 // sqliteDriver is the name of mattn's.
 const sqliteDriver = "sqlite3"
 

@@ -1,9 +1,7 @@
 package db
 
 import (
-	"bytes"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -179,23 +177,11 @@ func TestWrongCountsArePutRightAndItIsTold(t *testing.T) {
 			}
 			checkCounts(t, store)
 			closeStore(t, store)
-			if again, log := openLogged(t, path); log.Len() > 0 || again.Recovered().Mended {
+			if again, log := openLogged(t, path); log.String() != "" || again.Recovered().Mended {
 				t.Errorf("the second time the log is %q", log)
 			}
 		})
 	}
-}
-
-// openLogged opens a file, and returns what was logged until it was open.
-func openLogged(t *testing.T, path string) (*Store, *bytes.Buffer) {
-	t.Helper()
-	var log bytes.Buffer
-	store, err := Open(ctx, Options{Path: path, Log: slog.New(slog.NewTextHandler(&log, nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { closeStore(t, store) })
-	return store, &log
 }
 
 // The runs of a large file are not counted when all seems well, for that may take long.

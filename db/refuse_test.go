@@ -15,7 +15,16 @@ var unusable = []struct {
 	name, reason string
 	spoil        func(t *testing.T, path string)
 }{
-	{"an empty file", "empty", func(t *testing.T, path string) { overwrite(t, path, nil) }},
+	{"an empty file that may not be written", "read-only", func(t *testing.T, path string) {
+		overwrite(t, path, nil)
+		if err := os.Chmod(path, 0o444); err != nil {
+			t.Fatal(err)
+		}
+	}},
+	{"an empty file beside a log", "log beside it", func(t *testing.T, path string) {
+		overwrite(t, path, nil)
+		overwrite(t, path+"-wal", []byte("what was written last"))
+	}},
 	{"a text", "not an SQLite database", func(t *testing.T, path string) {
 		overwrite(t, path, bytes.Repeat([]byte("Dear diary, today I was not a database.\n"), 1000))
 	}},

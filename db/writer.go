@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/mattn/go-sqlite3"
 
 	"runboard/app"
 	"runboard/db/rows"
@@ -51,6 +50,8 @@ type writer struct {
 	arrived  atomic.Int64 // how often a run has come to wait
 	orders   orders
 	fault    atomic.Pointer[error] // why the database cannot be written, nil when it can as far as is known
+	files    []watchedFile
+	gone     atomic.Pointer[error] // which of files is not where it was, nil when all are
 }
 
 // write is something that somebody wants done in a transaction. apply is called by the writer's
@@ -88,8 +89,8 @@ func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func(
 	}
 	w := &writer{
 		statements: statements, log: options.Log, now: options.Now, ring: ring,
-		rollups: rows.Rollups{Every: options.rollEvery},
-		writes:  make(chan write, maxGroup), done: make(chan struct{}),
+		rollups: rows.Rollups{Every: options.rollEvery}, files: options.files,
+		writes: make(chan write, maxGroup), done: make(chan struct{}),
 	}
 	if w.counts, err = rows.ReadCounts(ctx, statements.conn); err != nil {
 		return nil, damaged(err)
@@ -151,20 +152,6 @@ func (w *writer) stop() {
 	<-w.done
 }
 
-// ready returns nil while writes are taken and the database can be written as far as is known.
-func (w *writer) ready() error {
-	w.mu.RLock()
-	closed := w.closed
-	w.mu.RUnlock()
-	if closed {
-		return rows.ErrClosed
-	}
-	if fault := w.fault.Load(); fault != nil {
-		return rows.Unavailable(*fault)
-	}
-	return nil
-}
-
 func (w *writer) run() {
 	defer close(w.done)
 	defer w.statements.close()
@@ -181,6 +168,7 @@ func (w *writer) run() {
 			group = w.gather(append(group[:0], first))
 			w.commit(w.lingered(group))
 		case <-probe.C:
+			w.look()
 			if w.fault.Load() != nil {
 				w.commit([]write{{apply: (*transaction).probe, done: make(chan error, 1)}})
 			} else if w.rollups.Due() {
@@ -227,6 +215,12 @@ func (w *writer) lingered(group []write) []write {
 // commit runs the group in one transaction and answers. When that fails for a reason that lies in
 // one of the writes, the innocent ones must not suffer: each then gets a transaction of its own.
 func (w *writer) commit(group []write) {
+	if gone := w.look(); gone != nil {
+		for _, request := range group {
+			request.done <- rows.Unavailable(gone)
+		}
+		return
+	}
 	results, err := w.transact(group)
 	if err != nil && len(group) > 1 && !storageFault(err) {
 		w.log.Error("a group of writes failed; trying them one by one", "writes", len(group), "error", err)
@@ -335,24 +329,6 @@ func (w *writer) commitRollups() {
 	}
 }
 
-// note remembers whether the database can be written, and logs when that changes. A write that failed by a
-// fault of its own says nothing of the database.
-func (w *writer) note(err error) {
-	was := w.fault.Load()
-	switch {
-	case err == nil && was != nil:
-		w.fault.Store(nil)
-		w.log.Info("the database can be written again")
-	case err != nil && !storageFault(err):
-		w.log.Error("a write failed", "error", err)
-	case err != nil:
-		w.fault.Store(&err)
-		if was == nil {
-			w.log.Error("the database cannot be written", "error", err)
-		}
-	}
-}
-
 // saveCounts stores the counts that are not as they were.
 func (tx *transaction) saveCounts(before app.Counts) error {
 	for status, n := range tx.counts {
@@ -364,26 +340,4 @@ func (tx *transaction) saveCounts(before app.Counts) error {
 		}
 	}
 	return nil
-}
-
-// probe writes something that changes nothing.
-func (tx *transaction) probe() error {
-	return tx.exec(tx.setCount, tx.counts[app.Created], app.Created)
-}
-
-// storageFault reports whether err lies in the file or the disk and not in what was asked of it.
-func storageFault(err error) bool {
-	if errors.Is(err, errNoTransaction) {
-		return true
-	}
-	fault, ok := errors.AsType[sqlite3.Error](err)
-	if !ok {
-		return false
-	}
-	switch fault.Code {
-	case sqlite3.ErrFull, sqlite3.ErrIoErr, sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrReadonly,
-		sqlite3.ErrCantOpen, sqlite3.ErrCorrupt, sqlite3.ErrNotADB, sqlite3.ErrNomem:
-		return true
-	}
-	return false
 }

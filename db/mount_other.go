@@ -1,0 +1,6 @@
+//go:build !linux
+
+package db
+
+// isMount reports whether path is mounted by itself, which only Linux tells.
+func isMount(string) bool { return false }
