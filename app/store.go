@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -147,23 +148,49 @@ type Order struct {
 	Fulfilled func(started []ProcessRun)
 }
 
+// ErrLeaseLost is the cause of the end of a lease: this node could not tell the others in time that it is alive, so they may
+// start its runs again.
+var ErrLeaseLost = errors.New("this node has lost its connection to the others")
+
 // Shared is what an engine asks that several nodes share. It hands out jobs, and a run that comes to wait gets a new one
 // in the same transaction, however it comes to that.
 type Shared interface {
 	// Start also fails with CodeConflict when the run has changed since it was read: it may have another job.
 	Ledger
 
+	// Node returns the number of this node. No other node has it, nor had it before.
+	Node() int64
+
+	// Lease returns a context that ends, with the cause ErrLeaseLost, when this node may no longer work on runs: work must
+	// be told to stop, because other nodes soon start it again. Lease fails with CodeUnavailable while there is none.
+	Lease() (context.Context, error)
+
+	// StartJob is Start for a worker that has got a job. It also fails with CodeConflict when the run has another job.
+	StartJob(ctx context.Context, run ProcessRun, job int64) (ProcessRun, error)
+
+	// Adopt notes that this node goes on with a started run whose worker has put it aside. It fails with CodeConflict when
+	// the run is no longer started by its claim, or has another job.
+	Adopt(ctx context.Context, run ProcessRun, job int64) error
+
 	// Assigned returns the run that a job is for, as it now is. It fails with CodeConflict when the job is not that of
 	// the run any more, or the run is final, and with CodeNotFound.
 	Assigned(ctx context.Context, run, job int64) (ProcessRun, error)
 
-	// Recover deals with a started run whose worker is lost: it is given back or, when that has happened too often,
-	// failed; or cancelled, when it had been asked to stop.
+	// Recover deals with a started run that this node worked on and does not any more, or whose node is lost: it is
+	// given back or, when that has happened too often, failed; or cancelled, when it had been asked to stop. It fails
+	// with CodeConflict when another node that is alive works on the run.
 	Recover(ctx context.Context, run ProcessRun) error
 
-	// Mend deals with runs that wait or are started although their job is over: those that wait get a new job, the
-	// others are recovered. It returns how many there were.
+	// Mend deals with runs whose job is over or has a node that is lost: those that wait get a new job, those that are
+	// started are recovered, unless their own node is alive. It returns how many there were.
 	Mend(ctx context.Context) (int, error)
+
+	// Handed returns the jobs that this node should have in hand, as far as the database knows.
+	Handed(ctx context.Context) ([]int64, error)
+
+	// Release deals with a job of Handed that nothing is done for any more: the job waits again or, when it is over, the
+	// run that was started by it is recovered.
+	Release(ctx context.Context, job int64) error
 
 	// Serve notes, for some minutes, that somebody works on these kinds.
 	Serve(ctx context.Context, kinds []string) error

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -187,7 +186,7 @@ func (c Command) supervise(ctx context.Context, spec supervisor.Spec, report *Re
 }
 
 func grace(ctx context.Context) time.Duration {
-	if errors.Is(context.Cause(ctx), ErrShutdown) {
+	if interrupted(context.Cause(ctx)) {
 		return shutdownGrace
 	}
 	return commandGrace

@@ -29,6 +29,11 @@ var (
 	ErrPaused = errors.New("the run goes on later")
 )
 
+// interrupted reports whether work is to end although nothing is wrong with it: it is done again, and there is little time.
+func interrupted(cause error) bool {
+	return errors.Is(cause, ErrShutdown) || errors.Is(cause, app.ErrLeaseLost)
+}
+
 // Worker is what every engine does with a run that it has got hold of: it lets it rest, does its work, and writes down
 // what came of it. How it gets hold of runs and has them started is the engine's own business. It is for any number of
 // runs at once. All fields are required; they must not change once it is used.
@@ -88,7 +93,7 @@ func (w *Worker) Rest(ctx context.Context, run app.ProcessRun) error {
 
 // Do goes on with a run that is started, as it is written down, until its work has returned or is given up, and writes
 // down how it ended, unless somebody else owns the run by now. ctx is for this run only. It descends from p.Working, and
-// what else ends it is told by its cause: ErrCancelled, ErrTimeout or ErrPaused; wishes in the database are heard by
+// what else ends it is told by its cause: ErrCancelled, ErrTimeout, ErrPaused or app.ErrLeaseLost; wishes in the database are heard by
 // Heed. Do reports whether the work has returned because it was paused: then nothing is written down, the run
 // is still started, and whoever goes on with it passes the run as it then is.
 //
@@ -184,7 +189,7 @@ func await(ctx, patient context.Context, result <-chan error) (err error, heeded
 	case <-ctx.Done():
 	}
 	patience := StopGrace
-	if errors.Is(context.Cause(ctx), ErrShutdown) {
+	if interrupted(context.Cause(ctx)) {
 		patience = lastStopGrace
 	}
 	grace := time.NewTimer(patience)
@@ -213,7 +218,7 @@ func awaitStubborn(working context.Context, result <-chan error) (err error, hee
 // then, nil when it had not; err is what the work returned.
 func (w *Worker) conclude(working context.Context, cause error, run app.ProcessRun, err error) {
 	switch {
-	case errors.Is(cause, ErrShutdown), errors.Is(cause, ErrPaused): // the latter did not return before the former
+	case interrupted(cause), errors.Is(cause, ErrPaused): // the latter did not return before the former
 		w.write(working, "run", run.ID, "interrupted", func(ctx context.Context) error { return w.Ledger.GiveBack(ctx, run) })
 	case errors.Is(cause, ErrCancelled):
 		w.finish(working, run, app.Outcome{Status: app.Cancelled, Error: whyStopped(err)})

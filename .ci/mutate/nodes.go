@@ -9,8 +9,8 @@ const (
 // severalNodes are the fences where several nodes share the runs. A parameter that a statement had must stay in it: without
 // it the statement would not do anything, and any test would see that.
 var severalNodes = []fence{
-	{"nodes: a start expects a waiting run", "db/postgres/change.go", "`status = 0 AND version = expected`", "`version = expected`", suite + "Refused"},
-	{"nodes: a start expects what was handed out", "db/postgres/change.go", "`status = 0 AND version = expected`", "`status = 0 AND expected > 0`", river + "ForAJobThatItHadBefore"},
+	{"nodes: a start expects a waiting run", "db/postgres/change.go", "`status = 0 AND version = expected AND", "`version = expected AND", suite + "Refused"},
+	{"nodes: a start expects what was handed out", "db/postgres/change.go", "AND version = expected AND (assigned = 0 OR job = assigned)`", "AND expected > 0 AND assigned >= 0`", river + "ForAJobThatItHadBefore"},
 	{"nodes: a completion expects a started run", "db/postgres/change.go", "`status = 1 AND claim = expected AND", "`claim = expected AND", suite + "Refused"},
 	{"nodes: a completion expects its own claim", "db/postgres/change.go", "`status = 1 AND claim = expected AND", "`status = 1 AND expected > 0 AND", suite + "Refused"},
 	{"nodes: a completion heeds wishes", "db/postgres/change.go", " AND cancel_at = 0", "", suite + "Cancel"},
@@ -20,13 +20,18 @@ var severalNodes = []fence{
 	{"nodes: a run that loses too many workers fails", "db/postgres/change.go", "rows.AfterCrash(now.run, tx.store.options.MaxCrashes)", "rows.AfterCrash(now.run, 1000)", shared + "WhoseWorkerIsLost"},
 	{"nodes: a job is its run's newest", "db/postgres/shared.go", "case row.Job != job || app", "case app", shared + "EachRunThatComesToWait"},
 	{"nodes: a run that is over has no job", "db/postgres/shared.go", "row.Job != job || app.Status(row.Status).Final()", "row.Job != job", shared + "AJobGoesTheWay"},
-	{"nodes: what another one has mended is left alone", "db/postgres/shared.go", "err != nil || working {", "err != nil {", shared + "OfTwoThatMend"},
+	{"nodes: what another one has mended is left alone", "db/postgres/orphans.go", "now.job); err != nil || lives {", "now.job); err != nil {", shared + "OfTwoThatMend"},
+	{"nodes: a living node keeps its runs", "db/postgres/orphans.go", "tx.isAlive(now.node); err != nil || alive {", "tx.isAlive(now.node); err != nil {", shared + "Heartbeat_LeavesAlone"},
+	{"nodes: River does not decide which node is lost", "db/postgres/change.go", "			if alive {", "			if alive && now.node < 0 {", shared + "Heartbeat_LeavesAlone"},
+	{"nodes: a node that was taken for lost stops its work", "db/postgres/heartbeat.go", "p.store.lease.lose()", "_ = p.store.lease.lose", shared + "Lease_EndsWhenOthers"},
+	{"nodes: a lease ends by itself", "db/postgres/lease.go", "uptime()-l.renewed >= l.lasts", "uptime()-l.renewed >= 1000*l.lasts", shared + "Lease_IsOver"},
+	{"nodes: a clock that is set loses no node", "db/postgres/heartbeat.go", "silent && uptime()-known.since >= p.store.options.Heartbeat.unchangedFor()", "silent", shared + "AClockThatIsSet"},
 	{"nodes: only final runs are dropped", "db/postgres/wish.go", "AND status IN (2, 3, 4) RETURNING id", "RETURNING id", suite + "Actions"},
 	{"nodes: a key makes runs once", "db/postgres/create.go", "if !first {", "if !first && request.Count < 0 {", suite + "Create_with"},
 	{"nodes: the number of waiting runs has a limit", "db/postgres/create.go", "counts[app.Created], count, tx.store.options.MaxPending", "counts[app.Created], count, 0", suite + "Create_under"},
 	{"nodes: the bell makes up for what was not heard", "db/postgres/bell.go", "wait = reconnectFirst\n		s.changes.Ring()\n", "wait = reconnectFirst\n", shared + "ThatCannotHear"},
 
-	{"nodes: work is not gone on with whose worker is lost", "jobs/riverqueue/delivery.go", "run.Status == app.Started && job.Attempt > 1", "run.Status == app.Started && job.Attempt < 0", river + "ThatHasLostItsWorker"},
+	{"nodes: work is not gone on with whose worker is lost", "jobs/riverqueue/delivery.go", "run.Status == app.Started && job.Attempt > 1", "run.Status == app.Started && job.Attempt < 0", river + "ThatRiverTakesForLost"},
 	{"nodes: what is put aside has not lost its worker", "jobs/riverqueue/delivery.go", "run.Status == app.Started && job.Attempt > 1", "run.Status == app.Started", river + "SeveralPieces"},
 	{"nodes: a job that no run has is over", "jobs/riverqueue/delivery.go", "case code == app.CodeConflict, code == app.CodeNotFound:", "case code == app.CodeNotFound:", river + "ThatNoRunHas"},
 	{"nodes: runs and suspects share the workers", "jobs/riverqueue/delivery.go", "if w.places == nil {", "if w.places == nil || delivered != nil {", river + "ShareTheWorkers"},

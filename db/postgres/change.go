@@ -18,9 +18,10 @@ func tellOf(note string) string {
 }
 
 // changeRuns is one statement that changes runs as set says, if they are as where says. Its arguments are the time, the
-// runs, and what is expected of each. It returns them as they then are.
+// runs, what is expected of each, the job that each must have or 0, and the node. It returns the runs as they then are.
 func changeRuns(set, where string) string {
-	return `WITH changed AS (UPDATE process_runs SET ` + set + ` FROM unnest($2::bigint[], $3::bigint[]) AS asked (run, expected)
+	return `WITH changed AS (UPDATE process_runs SET node = $5, ` + set + `
+		FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS asked (run, expected, assigned)
 		WHERE id = run AND ` + where + ` RETURNING expected, ` + rows.Columns + `), ` + tellOf("''") + `
 	SELECT expected, ` + rows.Columns + ` FROM changed`
 }
@@ -31,7 +32,7 @@ var maxEvents = strconv.Itoa(app.MaxEvents)
 // A run is not started by whoever holds a job that it had before: it has been cancelled meanwhile, and retried.
 var (
 	startRuns = changeRuns(`status = 1, version = version + 1, attempt = attempt + 1, claim = claim + 1, error = '',
-		started_at = $1, updated_at = $1, due_at = 0, percent = -1, message = ''`, `status = 0 AND version = expected`)
+		started_at = $1, updated_at = $1, due_at = 0, percent = -1, message = ''`, `status = 0 AND version = expected AND (assigned = 0 OR job = assigned)`)
 	completeRuns = changeRuns(`status = 2, version = version + 1, error = '', updated_at = $1, finished_at = $1, due_at = 0`,
 		`status = 1 AND claim = expected AND cancel_at = 0`)
 	saveRun = `WITH changed AS (UPDATE process_runs SET status = $1, version = $2, attempt = $3, crashes = $4, error = $5, updated_at = $6, started_at = $7, finished_at = $8,
@@ -39,11 +40,19 @@ var (
 		RETURNING id, version, updated_at, status, attempt), ` + tellOf("$16") + ` SELECT id FROM changed`
 )
 
-const lockRun = `SELECT ` + rows.Columns + `, job FROM process_runs WHERE id = $1 FOR UPDATE`
+const lockRun = `SELECT ` + rows.Columns + `, job, node FROM process_runs WHERE id = $1 FOR UPDATE`
 
 // Start implements app.Ledger.
 func (s *Store) Start(ctx context.Context, run app.ProcessRun) (started app.ProcessRun, err error) {
-	return s.change(ctx, s.starts, run, run.Version, func(started app.ProcessRun) time.Duration { return started.StartedAt.Sub(rows.ReadySince(run)) })
+	return s.StartJob(ctx, run, 0)
+}
+
+// StartJob implements app.Shared.
+func (s *Store) StartJob(ctx context.Context, run app.ProcessRun, job int64) (app.ProcessRun, error) {
+	start := &wanted{run: run.ID, expected: run.Version, job: job}
+	return s.change(ctx, s.starts, run, start, func(started app.ProcessRun) time.Duration {
+		return started.StartedAt.Sub(rows.ReadySince(run))
+	})
 }
 
 // Finish implements app.Ledger.
@@ -52,7 +61,8 @@ func (s *Store) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outc
 		return err
 	}
 	if outcome.Status == app.Completed && outcome.Error == "" {
-		_, err := s.change(ctx, s.ends, run, run.Claim, func(done app.ProcessRun) time.Duration { return done.FinishedAt.Sub(done.StartedAt) })
+		end := &wanted{run: run.ID, expected: run.Claim}
+		_, err := s.change(ctx, s.ends, run, end, func(done app.ProcessRun) time.Duration { return done.FinishedAt.Sub(done.StartedAt) })
 		if app.CodeOf(err) != app.CodeConflict {
 			return err
 		} // it may have been asked to stop
@@ -74,7 +84,18 @@ func (s *Store) GiveBack(ctx context.Context, run app.ProcessRun) error {
 
 // Recover implements app.Shared.
 func (s *Store) Recover(ctx context.Context, run app.ProcessRun) error {
-	return s.transit(ctx, run, (*transaction).recover)
+	return s.transit(ctx, run, func(tx *transaction, now locked) error {
+		if now.node != s.node {
+			alive, err := tx.isAlive(now.node)
+			if err != nil {
+				return err
+			}
+			if alive {
+				return app.Errorf(app.CodeConflict, "Run %d is worked on by another node.", run.ID)
+			}
+		}
+		return tx.recover(now)
+	})
 }
 
 // recover takes a run away from a worker who is lost.
@@ -127,18 +148,20 @@ func finished(run app.ProcessRun, outcome app.Outcome, at time.Time) app.Process
 
 // locked is a run that nobody else can change until the end of the transaction.
 type locked struct {
-	run app.ProcessRun
-	job int64
+	run  app.ProcessRun
+	job  int64
+	node int64 // which works on the run if it is started, or 0
 }
 
 // lock returns a run as it is, if there is one.
 func (tx *transaction) lock(id int64) (l locked, found bool, err error) {
 	var row struct {
 		rows.Run
-		Job int64 `db:"job"`
+		Job  int64 `db:"job"`
+		Node int64 `db:"node"`
 	}
 	found, err = tx.find(&row, lockRun, id)
-	return locked{run: row.App(), job: row.Job}, found, err
+	return locked{run: row.App(), job: row.Job, node: row.Node}, found, err
 }
 
 // time is when all of the transaction happens, as it is kept.

@@ -34,14 +34,15 @@ type group struct {
 // wanted is the change of a run that must be as expected: in that version, or with that claim.
 type wanted struct {
 	run, expected int64
+	job           int64          // which the run must have; 0 is any
 	changed       app.ProcessRun // as it is then, or the zero run
 	err           error
 	turn          chan []*wanted // is told nil when it is done, or else what to do, itself among them
 }
 
 // change returns the run as it then is, or the zero run when it is not as expected.
-func (g *group) change(ctx context.Context, run, expected int64) (app.ProcessRun, error) {
-	mine := &wanted{run: run, expected: expected, turn: make(chan []*wanted, 1)}
+func (g *group) change(ctx context.Context, mine *wanted) (app.ProcessRun, error) {
+	mine.turn = make(chan []*wanted, 1)
 	todo := g.join(mine)
 	if todo == nil {
 		todo = <-mine.turn
@@ -96,15 +97,15 @@ func (s *Store) changeBy(text string) *group {
 	return &group{do: func(ctx context.Context, asked []*wanted) error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime) // for all of them, and not what is left of one's
 		defer cancel()
-		runs, expected := make([]int64, len(asked)), make([]int64, len(asked))
+		runs, expected, jobs := make([]int64, len(asked)), make([]int64, len(asked)), make([]int64, len(asked))
 		for i, one := range asked {
-			runs[i], expected[i] = one.run, one.expected
+			runs[i], expected[i], jobs[i] = one.run, one.expected, one.job
 		}
 		var changed []struct {
 			rows.Run
 			Expected int64 `db:"expected"`
 		}
-		if err := s.db.SelectContext(ctx, &changed, text, s.options.Now().UnixMilli(), runs, expected); err != nil {
+		if err := s.db.SelectContext(ctx, &changed, text, s.options.Now().UnixMilli(), runs, expected, jobs, s.node); err != nil {
 			return err
 		}
 		for _, row := range changed {
@@ -117,9 +118,10 @@ func (s *Store) changeBy(text string) *group {
 
 // change has a run changed together with others, and returns it as it then is. It fails with CodeConflict when nothing was
 // changed.
-func (s *Store) change(ctx context.Context, by *group, run app.ProcessRun, expected int64, took func(app.ProcessRun) time.Duration) (changed app.ProcessRun, err error) {
+func (s *Store) change(ctx context.Context, by *group, run app.ProcessRun, want *wanted, took func(app.ProcessRun) time.Duration) (changed app.ProcessRun, err error) {
 	err = s.attempt(ctx, func(ctx context.Context, _ time.Time) (bool, []rows.Happening, error) {
-		if changed, err = by.change(ctx, run.ID, expected); err == nil && changed.ID == 0 {
+		mine := *want // another one for each attempt
+		if changed, err = by.change(ctx, &mine); err == nil && changed.ID == 0 {
 			err = rows.Conflict(run)
 		}
 		if err != nil {

@@ -72,7 +72,7 @@ func TestWhenAChangeForManyFailsEachIsTold(t *testing.T) {
 		for range 2 {
 			held(t, g, 10, func(int) {
 				defer func() { _ = recover() }() // whoever does it for all goes on panicking
-				if _, err := g.change(ctx, 1, 1); !errors.Is(err, broken) && !errors.Is(err, errPanicked) {
+				if _, err := g.change(ctx, &wanted{run: 1, expected: 1}); !errors.Is(err, broken) && !errors.Is(err, errPanicked) {
 					t.Errorf("broken %s, one is told %v", name, err)
 				}
 			})
@@ -87,7 +87,7 @@ func TestNoStatementChangesTooMany(t *testing.T) {
 	t.Parallel()
 	var sizes []int // one at a time: only one is let go
 	g := &group{do: func(_ context.Context, wanted []*wanted) error { sizes = append(sizes, len(wanted)); return nil }}
-	held(t, g, 2*mostTogether+1, func(int) { _, _ = g.change(ctx, 1, 1) })
+	held(t, g, 2*mostTogether+1, func(int) { _, _ = g.change(ctx, &wanted{run: 1, expected: 1}) })
 	if !slices.Equal(sizes, []int{mostTogether, mostTogether, 1}) {
 		t.Errorf("they are made %v at a time", sizes)
 	}

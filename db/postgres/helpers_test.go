@@ -61,6 +61,14 @@ func start(t testing.TB, store *Store, run app.ProcessRun) app.ProcessRun {
 	return started
 }
 
+// loseNodeOf makes runs look as if the node that started them were lost.
+func loseNodeOf(t testing.TB, store *Store, runs ...app.ProcessRun) {
+	t.Helper()
+	for _, run := range runs {
+		execute(t, store, "UPDATE process_runs SET node = 0 WHERE id = $1", run.ID)
+	}
+}
+
 func fail(t testing.TB, store *Store, run app.ProcessRun, text string) {
 	t.Helper()
 	ok(t, store.Finish(ctx, start(t, store, run), app.Outcome{Status: app.Failed, Error: text}))

@@ -49,6 +49,9 @@ type Options struct {
 	// Log gets what the store cannot tell anybody else; the default is slog.Default.
 	Log *slog.Logger
 
+	// Heartbeat is how nodes tell each other that they are alive.
+	Heartbeat Heartbeat
+
 	rollEvery time.Duration // for how long what is told by statistics is gathered before it is written; the default is a second
 }
 
@@ -69,6 +72,9 @@ type Store struct {
 	fault   atomic.Pointer[error] // why the database cannot be used, nil when it can as far as is known
 	mended  int64                 // up to which run Mend has come; under mending
 	mending sync.Mutex
+
+	lease    *lease
+	nodeLost chan struct{} // holds one: there may be runs to rescue
 
 	starts, ends *group // what happens to every run
 
@@ -93,7 +99,8 @@ var (
 // operator: one line that says what is wrong with which database, without its password. A database that it refuses is
 // left as it was.
 func Open(ctx context.Context, options Options) (_ *Store, err error) {
-	s := &Store{options: withDefaults(options), notify: make(chan struct{}, 1), stop: func() {}}
+	s := &Store{options: withDefaults(options), notify: make(chan struct{}, 1), nodeLost: make(chan struct{}, 1), stop: func() {}}
+	s.lease = newLease(s.options.Heartbeat.StopAfter)
 	defer func() {
 		if err != nil {
 			_ = s.Close()
@@ -129,6 +136,7 @@ func withDefaults(o Options) Options {
 	if o.rollEvery == 0 {
 		o.rollEvery = time.Second
 	}
+	o.Heartbeat = o.Heartbeat.withDefaults()
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -172,10 +180,11 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 	if err != nil {
 		return err
 	}
-	err = s.db.GetContext(ctx, &s.node, "INSERT INTO nodes (seen_at) VALUES ($1) RETURNING id", s.options.Now().UnixMilli())
-	if err != nil {
+	sent := uptime()
+	if err := s.db.GetContext(ctx, &s.node, joinNodes); err != nil {
 		return err
 	}
+	s.lease.renew(sent)
 	listener, err := listen(ctx, config.ConnConfig)
 	if err != nil {
 		return err
@@ -184,6 +193,9 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 	s.background.Go(func() { s.hearOthers(ctx, config.ConnConfig, listener) })
 	s.background.Go(func() { s.tellOthers(ctx) })
 	s.background.Go(func() { s.tick(ctx) })
+	s.background.Go(func() { s.keepAlive(ctx, config.ConnConfig) })
+	s.background.Go(func() { s.lease.watch(ctx) })
+	s.background.Go(func() { s.rescueOrphans(ctx) })
 	return nil
 }
 
@@ -226,6 +238,7 @@ func (s *Store) Close() error {
 				s.hurryRollups()
 				s.saveRollups(context.Background())
 				s.tellLast()
+				s.leave()
 			}
 			err = s.db.Close()
 		}

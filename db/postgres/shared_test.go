@@ -149,6 +149,7 @@ func TestRunsWhoseJobsAreOverAreMended(t *testing.T) {
 	for _, i := range []int{2, 3, 4} {
 		runs[i] = start(t, store, runs[i])
 	}
+	loseNodeOf(t, store, runs[2], runs[3])
 	over := func(run app.ProcessRun) {
 		execute(t, store, "UPDATE river_job SET state = 'discarded', finalized_at = now() WHERE id = $1", jobOf(t, store, run.ID).ID)
 	}
@@ -180,6 +181,7 @@ func TestOfTwoThatMendOneRunOnlyOneDoes(t *testing.T) {
 	a, b := newStores(t, Options{MaxConns: 5})
 	runs := create(t, a, 2)
 	runs[1] = start(t, a, runs[1])
+	loseNodeOf(t, a, runs[1])
 	execute(t, a, "DELETE FROM river_job")
 	busy, err := a.db.BeginTxx(ctx, nil)
 	ok(t, err)

@@ -37,8 +37,17 @@ type worker struct {
 //
 // River counts how often a job is handed out, but not when it has been given back. So a run that is started is
 // either the job's that is handed out for the first time, then nobody works on it and it is gone on with, or it had a
-// worker that is lost.
+// worker that is lost, as River thinks.
 func (w *worker) Work(delivered context.Context, job *river.Job[app.Job]) error {
+	lease, err := w.node.Store.Lease()
+	if err != nil {
+		return w.later(job, "a run is not taken", err)
+	}
+	release, held := w.node.hold(job.ID)
+	defer release()
+	if held { // River goes by how long it takes, and by clocks that may be wrong
+		return nil
+	}
 	run, err := w.node.Store.Assigned(w.node.phases.Taking, job.Args.Run, job.ID)
 	switch code := app.CodeOf(err); {
 	case code == app.CodeConflict, code == app.CodeNotFound: // it has another one by now, or needs none
@@ -53,9 +62,7 @@ func (w *worker) Work(delivered context.Context, job *river.Job[app.Job]) error 
 		return inLine(job)
 	}
 	defer leave()
-	if run.Status == app.Created {
-		run, err = w.begin(delivered, run)
-	}
+	run, err = w.begin(delivered, lease, job.ID, run)
 	switch {
 	case app.CodeOf(err) == app.CodeConflict || errors.Is(err, jobs.ErrCancelled):
 		w.node.Log.Info("a run is not started: it has been cancelled", "run", job.Args.Run)
@@ -63,7 +70,7 @@ func (w *worker) Work(delivered context.Context, job *river.Job[app.Job]) error 
 	case err != nil:
 		return w.later(job, "a run could not be started", err)
 	}
-	return w.do(delivered, run)
+	return w.do(delivered, lease, run)
 }
 
 // enter waits for a place, and returns how to leave it.
@@ -83,15 +90,18 @@ func (w *worker) enter(delivered context.Context) (leave func(), entered bool) {
 	return nil, false
 }
 
-// begin lets a run rest, and writes down that it is started.
-func (w *worker) begin(delivered context.Context, run app.ProcessRun) (app.ProcessRun, error) {
-	taking, stop := during(w.node.phases.Taking, delivered)
+// begin lets a run rest, and writes down that it is started, or that this node goes on with it.
+func (w *worker) begin(delivered, lease context.Context, job int64, run app.ProcessRun) (app.ProcessRun, error) {
+	if run.Status == app.Started {
+		return run, w.node.Store.Adopt(context.Background(), run, job)
+	}
+	taking, stop := during(w.node.phases.Taking, lease, delivered)
 	defer stop(nil)
 	if err := w.jobs.Rest(taking, run); err != nil {
 		return run, err
 	}
 	// Without a deadline: a start that is given up may be committed all the same. The store answers as soon as it knows.
-	started, err := w.node.Store.Start(context.Background(), run)
+	started, err := w.node.Store.StartJob(context.Background(), run, job)
 	if err != nil {
 		return run, err
 	}
@@ -99,8 +109,8 @@ func (w *worker) begin(delivered context.Context, run app.ProcessRun) (app.Proce
 }
 
 // do goes on with a run that is started.
-func (w *worker) do(delivered context.Context, run app.ProcessRun) error {
-	working, stop := during(w.node.phases.Working, delivered)
+func (w *worker) do(delivered, lease context.Context, run app.ProcessRun) error {
+	working, stop := during(w.node.phases.Working, lease, delivered)
 	defer stop(nil)
 	if w.pauseAfter > 0 {
 		pause := func() { stop(jobs.ErrPaused) }
@@ -116,12 +126,16 @@ func (w *worker) do(delivered context.Context, run app.ProcessRun) error {
 	return nil
 }
 
-// recover deals with a run whose worker is lost.
+// recover deals with a run whose worker River takes for lost. If its node is alive, the run goes on there, without a job.
 func (w *worker) recover(job *river.Job[app.Job], run app.ProcessRun) error {
-	w.node.Log.Warn("a run has lost its worker", "run", run.ID, "kind", run.Kind)
-	if err := w.node.Store.Recover(context.Background(), run); err != nil && app.CodeOf(err) != app.CodeConflict {
+	err := w.node.Store.Recover(context.Background(), run)
+	switch {
+	case app.CodeOf(err) == app.CodeConflict:
+		return nil
+	case err != nil:
 		return w.later(job, "a run cannot be recovered", err)
 	}
+	w.node.Log.Warn("a run has lost its worker", "run", run.ID, "kind", run.Kind)
 	return nil // the run has another job, if it needs one
 }
 
@@ -140,16 +154,18 @@ func inLine(job *river.Job[app.Job]) error {
 	return &rivertype.JobSnoozeError{Duration: time.Until(job.ScheduledAt)}
 }
 
-// during returns a context that ends with parent, with the cause that the function is given, or with jobs.ErrCancelled
-// when River says that the job is cancelled.
-func during(parent, delivered context.Context) (context.Context, context.CancelCauseFunc) {
+// during returns a context that ends with parent and with the lease, for their causes, with the cause that the function is
+// given, or with jobs.ErrCancelled when River says that the job is cancelled.
+func during(parent, lease, delivered context.Context) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
+	forget := context.AfterFunc(lease, func() { cancel(context.Cause(lease)) })
 	deafen := context.AfterFunc(delivered, func() {
 		if errors.Is(context.Cause(delivered), rivertype.ErrJobCancelledRemotely) {
 			cancel(jobs.ErrCancelled)
 		}
 	})
 	return ctx, func(cause error) {
+		forget()
 		deafen()
 		cancel(cause)
 	}

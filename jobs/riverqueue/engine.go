@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
@@ -51,12 +52,13 @@ type Engine struct {
 	Actions       *jobs.Registry // the kinds of runs that act on many others: they do not wait behind these
 	Workers       int            // runs worked on at once, beside actions; at most river.QueueNumWorkersMax
 	MaxAttempts   int            // attempts that may end in an error or time-out; an action has one
-	RunTimeout    time.Duration  // longest time for one attempt, the same on all nodes: a lost worker is noticed only after that
+	RunTimeout    time.Duration  // longest time for one attempt
 	ActionTimeout time.Duration  // the same for an action, but nobody waits for that
 	DrainTimeout  time.Duration  // how long work may go on when Run is asked to stop
 	Log           *slog.Logger
 
-	pauseAfter time.Duration // instead of the constant, for tests
+	pauseAfter     time.Duration // instead of the constants, for tests
+	forgottenAfter time.Duration
 }
 
 // node is an engine that runs.
@@ -66,6 +68,32 @@ type node struct {
 	places  chan struct{} // holds one for each run that is worked on
 	runs    *jobs.Worker
 	actions *jobs.Worker
+
+	mu   sync.Mutex
+	held map[int64]int // how often each job is in hand here
+}
+
+// isHeld reports whether a job is in hand.
+func (n *node) isHeld(job int64) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.held[job] > 0
+}
+
+// hold notes that a job is in hand until release is called, and reports whether it was so before.
+func (n *node) hold(job int64) (release func(), before bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	before = n.held[job] > 0
+	n.held[job]++
+	return func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.held[job]--
+		if n.held[job] == 0 {
+			delete(n.held, job)
+		}
+	}, before
 }
 
 // Run works until ctx ends. Then it takes no more runs, lets the present ones go on for the drain time, gives back those
@@ -99,6 +127,7 @@ func (e *Engine) Run(ctx, now context.Context) {
 		return
 	}
 	watchers.Go(func() { n.serve(taking) })
+	watchers.Go(func() { n.remember(taking) })
 	<-taking.Done()
 	if err := client.Stop(late); err != nil { // else what it had handed out has come to an end, and that is written down
 		n.Log.Warn("the jobs have not been put away in time", "error", err)
@@ -118,7 +147,7 @@ func overdue(working context.Context) (late context.Context, giveUp func()) {
 
 func (e *Engine) node(phases jobs.Phases) *node {
 	return &node{
-		Engine: e, phases: phases, places: make(chan struct{}, e.Workers),
+		Engine: e, phases: phases, places: make(chan struct{}, e.Workers), held: make(map[int64]int),
 		runs: &jobs.Worker{
 			Ledger: e.Store, Registry: e.Registry, MaxAttempts: e.MaxAttempts, RunTimeout: e.RunTimeout, Log: e.Log,
 		},
@@ -164,6 +193,7 @@ func (n *node) launch(client *river.Client[pgx.Tx], late context.Context) error 
 
 func (n *node) config() *river.Config {
 	return &river.Config{
+		ID: strconv.FormatInt(n.Store.Node(), 10), // by which the store knows whose jobs are those of a lost node
 		Queues: map[string]river.QueueConfig{
 			app.RunsQueue:     {MaxWorkers: n.Workers, FetchPollInterval: pollEvery},
 			app.SuspectsQueue: {MaxWorkers: 1},
@@ -203,8 +233,8 @@ func (n *node) workers() *river.Workers {
 	return all
 }
 
-// lostAfter is when River takes a worker for lost: after all the time that a run may take. It is the same for all: when the
-// node that looks for lost workers does not have a kind, it knows of no other.
+// lostAfter is when River takes a worker for lost: after all the time that a run may take. It is the last resort, for jobs that
+// are lost although their node is alive. A run that takes longer, on a node with other settings, goes on all the same.
 func (n *node) lostAfter() time.Duration {
 	var rest time.Duration
 	for _, name := range n.Registry.Names() {

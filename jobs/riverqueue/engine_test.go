@@ -9,19 +9,21 @@ import (
 	"time"
 
 	"runboard/app"
+	"runboard/db/postgres"
 	"runboard/jobs"
 )
 
 func TestRunsAreDoneOnceAndCounted(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
+	other := openAt(t, store.Pool().Config().ConnString())
 	var done journal[int64]
 	work := func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
 		done.add(run.ID)
 		return nil
 	}
-	for range 2 {
-		start(t, newEngine(store, jobs.Kind{Name: "report", Work: work}, jobs.Kind{Name: "back up", DelayMax: 5 * time.Millisecond, Work: work}))
+	for _, node := range []*postgres.Store{store, other} {
+		start(t, newEngine(node, jobs.Kind{Name: "report", Work: work}, jobs.Kind{Name: "back up", DelayMax: 5 * time.Millisecond, Work: work}))
 	}
 	create(t, store, "report", 50)
 	create(t, store, "back up", 50) // River does not take such a name
@@ -45,7 +47,8 @@ func TestARunWaitsForANodeThatHasItsKind(t *testing.T) {
 	if n := query[int](t, store, `SELECT river_job.attempt FROM river_job JOIN process_runs ON job = river_job.id WHERE process_runs.id = $1`, elsewhere); n != 0 {
 		t.Errorf("it was handed out %d times to who cannot do it", n)
 	}
-	start(t, newEngine(store, jobs.Kind{Name: "elsewhere", Work: nothing}))
+	other := openAt(t, store.Pool().Config().ConnString())
+	start(t, newEngine(other, jobs.Kind{Name: "elsewhere", Work: nothing}))
 	becomes(t, store, elsewhere, app.Completed)
 }
 

@@ -24,6 +24,7 @@ func begin(t *testing.T, store *postgres.Store, run int64) app.ProcessRun {
 // it goes on to try for some seconds after its node has stopped.
 func lose(t *testing.T, store *postgres.Store, run int64) {
 	t.Helper()
+	execute(t, store, `UPDATE process_runs SET node = 0 WHERE id = $1`, run)
 	execute(t, store, `UPDATE river_job SET state = 'running', finalized_at = NULL, attempt = 1, attempted_at = now() - interval '1 hour', attempted_by = '{gone}'
 		FROM process_runs WHERE job = river_job.id AND process_runs.id = $1`, run)
 }

@@ -1,0 +1,258 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"runboard/app"
+)
+
+// quick is a heartbeat that a test can wait for, and that a busy machine can keep.
+var quick = Heartbeat{Every: 200 * time.Millisecond, StopAfter: 2 * time.Second, LostAfter: 3 * time.Second}
+
+// kill stops what a store does in the background, as if its node were killed.
+func kill(store *Store) {
+	store.stop()
+	store.background.Wait()
+}
+
+// handOut makes the job of a run look as if River had handed it to a node.
+func handOut(t testing.TB, store *Store, run app.ProcessRun) {
+	t.Helper()
+	execute(t, store, `UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = ARRAY[$1::bigint::text]
+		WHERE id = (SELECT job FROM process_runs WHERE id = $2)`, store.Node(), run.ID)
+}
+
+func TestHeartbeat_RunsOfALostNodeAreRescuedOnce(t *testing.T) {
+	t.Parallel()
+	options := Options{URL: newURL(t), Heartbeat: quick, MaxConns: 5}
+	gone := openStore(t, options)
+	runs := create(t, gone, 12)
+	for i, run := range runs {
+		handOut(t, gone, run)
+		if i < 6 { // the others were about to be started
+			start(t, gone, run)
+		}
+	}
+	asked, err := gone.Cancel(ctx, runs[5].ID)
+	ok(t, err)
+	before := make([]int64, len(runs))
+	for i, run := range runs {
+		before[i] = jobOf(t, gone, run.ID).ID
+	}
+	var survivors []*Store
+	for range 3 {
+		survivors = append(survivors, openStore(t, options))
+	}
+	kill(gone)
+
+	until(t, "all runs wait again", func() bool {
+		return number(t, survivors[0], "SELECT count(*) FROM process_runs JOIN river_job ON river_job.id = job WHERE status = 0 AND state = 'available'") == 11
+	})
+	for i, run := range runs {
+		got := get(t, survivors[0], run.ID)
+		want := app.ProcessRun{Status: app.Created}
+		if i < 6 {
+			want.Crashes, want.Claim = 1, 1
+		}
+		if run.ID == asked.ID {
+			want.Status = app.Cancelled
+		}
+		if got.Status != want.Status || got.Crashes != want.Crashes || got.Claim != want.Claim || got.Attempt != 0 {
+			t.Errorf("run %d is %+v", run.ID, got)
+		}
+		if state := stateOfJob(t, survivors[0], before[i]); state != "discarded" {
+			t.Errorf("the old job of run %d is %s", run.ID, state)
+		}
+	}
+	if n := number(t, survivors[0], "SELECT count(*) FROM river_job WHERE state = 'running'"); n != 0 {
+		t.Errorf("%d jobs are running", n)
+	}
+	if n := number(t, survivors[0], "SELECT count(*) FROM nodes"); n != 3 {
+		t.Errorf("%d nodes are alive", n)
+	}
+	checkCounts(t, survivors[0])
+}
+
+func stateOfJob(t testing.TB, store *Store, job int64) (state string) {
+	t.Helper()
+	ok(t, store.db.GetContext(ctx, &state, "SELECT state FROM river_job WHERE id = $1", job))
+	return state
+}
+
+// A survivor that dies between taking the node for lost and rescuing its runs leaves them to the next one.
+func TestHeartbeat_RunsOfANodeWithoutARowAreRescued(t *testing.T) {
+	t.Parallel()
+	options := Options{URL: newURL(t), Heartbeat: quick}
+	gone := openStore(t, options)
+	run := start(t, gone, create(t, gone, 1)[0])
+	handOut(t, gone, run)
+	kill(gone)
+	execute(t, gone, "DELETE FROM nodes WHERE id = $1", gone.Node())
+	survivor := openStore(t, options)
+	until(t, "the run waits again", func() bool { return get(t, survivor, run.ID).Status == app.Created })
+}
+
+func TestHeartbeat_LeavesAloneWhatALivingNodeHas(t *testing.T) {
+	t.Parallel()
+	options := Options{URL: newURL(t), Heartbeat: quick}
+	living, other := openStore(t, options), openStore(t, options)
+	runs := create(t, living, 3)
+	for _, run := range runs {
+		handOut(t, living, run)
+	}
+	working := start(t, living, runs[0])
+	aside := start(t, other, runs[1]) // whose next turn the living node has got
+	execute(t, living, "UPDATE process_runs SET node = 0 WHERE id = $1", aside.ID)
+	n, err := other.rescueAll(ctx)
+	if err != nil || n != 0 {
+		t.Errorf("%d runs are rescued: %v", n, err)
+	}
+	wantCode(t, other.Recover(ctx, working), app.CodeConflict)
+	for i, want := range []app.ProcessRun{working, aside, runs[2]} {
+		if got := get(t, living, want.ID); got != want {
+			t.Errorf("run %d is %+v", i, got)
+		}
+	}
+	ok(t, living.Recover(ctx, working)) // it knows best
+}
+
+func TestHeartbeat_ANodeThatClosesIsNotLost(t *testing.T) {
+	t.Parallel()
+	options := Options{URL: newURL(t), Heartbeat: quick}
+	a, b := openStore(t, options), openStore(t, options)
+	ok(t, a.Close())
+	if n := number(t, b, "SELECT count(*) FROM nodes WHERE id = $1", a.Node()); n != 0 {
+		t.Error("it is still on the list")
+	}
+	if _, err := a.Lease(); err == nil {
+		t.Error("it may work on runs")
+	}
+}
+
+// refuseHeartbeats has the server refuse those of one node.
+func refuseHeartbeats(t testing.TB, store *Store, node int64) {
+	t.Helper()
+	execute(t, store, `CREATE TABLE refused (node bigint)`)
+	execute(t, store, `INSERT INTO refused VALUES ($1)`, node)
+	execute(t, store, `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN IF NEW.id IN (SELECT node FROM refused) THEN RAISE 'refused'; END IF; RETURN NEW; END $$`)
+	execute(t, store, `CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON nodes FOR EACH ROW EXECUTE FUNCTION refuse()`)
+}
+
+func TestLease_EndsBeforeOthersTakeTheNodeForLost(t *testing.T) {
+	t.Parallel()
+	options := Options{URL: newURL(t), Heartbeat: quick}
+	store, other := openStore(t, options), openStore(t, options)
+	lease, err := store.Lease()
+	ok(t, err)
+	refuseHeartbeats(t, other, store.Node())
+	var once sync.Once
+	lost := make(chan struct{})
+	until(t, "the lease ends", func() bool {
+		if number(t, other, "SELECT count(*) FROM nodes WHERE id = $1", store.Node()) == 0 {
+			once.Do(func() { close(lost) })
+		}
+		return lease.Err() != nil
+	})
+	select {
+	case <-lost:
+		t.Error("the others were faster")
+	default:
+	}
+	if cause := context.Cause(lease); !errors.Is(cause, app.ErrLeaseLost) {
+		t.Errorf("it ends by %v", cause)
+	}
+	_, err = store.Lease()
+	wantCode(t, err, app.CodeUnavailable)
+	until(t, "the node is lost", func() bool { return number(t, other, "SELECT count(*) FROM nodes WHERE id = $1", store.Node()) == 0 })
+
+	execute(t, other, "DELETE FROM refused")
+	until(t, "it has a lease again", func() bool { _, err := store.Lease(); return err == nil })
+	if n := number(t, other, "SELECT count(*) FROM nodes WHERE id = $1", store.Node()); n != 1 {
+		t.Errorf("it is %d times on the list", n)
+	}
+}
+
+func TestLease_EndsWhenOthersTookTheNodeForLost(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{Heartbeat: Heartbeat{Every: 200 * time.Millisecond}})
+	lease, err := store.Lease()
+	ok(t, err)
+	execute(t, store, "DELETE FROM nodes")
+	until(t, "the lease ends", func() bool { return lease.Err() != nil })
+	until(t, "it has another one", func() bool { _, err := store.Lease(); return err == nil })
+}
+
+// A process that was stopped, or a machine that was suspended, finds its lease over before it does anything else.
+func TestLease_IsOverAfterASleep(t *testing.T) {
+	t.Parallel()
+	l := newLease(time.Minute)
+	l.renew(uptime())
+	before := l.current()
+	l.renewed -= time.Minute // time has passed, and nothing has run meanwhile
+	if l.current() != nil || before.Err() == nil {
+		t.Error("it goes on")
+	}
+	l.renew(uptime())
+	l.renewed -= time.Minute
+	second := l.valid
+	l.renew(uptime()) // the heartbeat comes first
+	if second.Err() == nil || l.current() == nil {
+		t.Error("work of before goes on under the new lease")
+	}
+	l.renew(uptime() - time.Minute) // the answer to a heartbeat that was sent before the sleep
+	if l.current() != nil {
+		t.Error("it begins when the answer comes")
+	}
+}
+
+func TestHeartbeat_NoNodeIsLostByAClockThatIsSet(t *testing.T) {
+	t.Parallel()
+	options := Options{URL: newURL(t), Heartbeat: quick}
+	a, b := openStore(t, options), openStore(t, options)
+	for _, hours := range []string{"+ 3600000", "- 7200000", "+ 7200000"} {
+		execute(t, a, `CREATE OR REPLACE FUNCTION server_millis() RETURNS bigint LANGUAGE sql VOLATILE AS $$
+			SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint `+hours+` $$`)
+		time.Sleep(5 * quick.Every)
+	}
+	for _, store := range []*Store{a, b} {
+		if lease, err := store.Lease(); err != nil || lease.Err() != nil {
+			t.Errorf("node %d has lost its lease: %v", store.Node(), err)
+		}
+		if n := number(t, a, "SELECT count(*) FROM nodes WHERE id = $1", store.Node()); n != 1 {
+			t.Errorf("node %d was lost", store.Node())
+		}
+	}
+}
+
+func TestRelease_PutsAForgottenJobBackInLine(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	runs := create(t, store, 3)
+	for _, run := range runs {
+		handOut(t, store, run)
+	}
+	started := start(t, store, runs[1])
+	execute(t, store, "DELETE FROM river_job WHERE id = $1", jobOf(t, store, started.ID).ID)
+	handed, err := store.Handed(ctx)
+	ok(t, err)
+	if len(handed) != 3 {
+		t.Errorf("it has the jobs %v", handed)
+	}
+	for _, job := range handed[:2] { // the third goes on
+		ok(t, store.Release(ctx, job))
+	}
+	if job := jobOf(t, store, runs[0].ID); job.State != "available" {
+		t.Errorf("the job that was forgotten is %+v", job)
+	}
+	if got := get(t, store, started.ID); got.Status != app.Created || got.Crashes != 1 {
+		t.Errorf("the run that was started is %+v", got)
+	}
+	if job := jobOf(t, store, runs[2].ID); job.State != "running" {
+		t.Errorf("the other job is %+v", job)
+	}
+}

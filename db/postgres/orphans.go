@@ -1,0 +1,212 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"runboard/app"
+	"runboard/db/rows"
+)
+
+// mendLook is how many waiting runs Mend looks at, at once: the next time it goes on with those that follow.
+const mendLook = 20_000
+
+const (
+	// Started runs whose node is lost. One that was put aside has no node until its job is handed out again.
+	startedOrphans = `SELECT process_runs.id FROM process_runs LEFT JOIN river_job AS jobs ON jobs.id = process_runs.job
+		WHERE process_runs.status = 1 AND NOT node_is_alive(process_runs.node)
+			AND (jobs.id IS NULL OR NOT job_has_node(jobs.state, jobs.attempted_by))`
+	// Runs whose node was lost before it could start them.
+	waitingOrphans = `SELECT process_runs.id FROM river_job AS jobs
+		JOIN process_runs ON process_runs.id = (jobs.args->>'run')::bigint AND process_runs.job = jobs.id
+		WHERE jobs.state = 'running' AND process_runs.status = 0 AND NOT job_has_node(jobs.state, jobs.attempted_by)`
+	waitingPart = `SELECT coalesce(max(id), 0) AS last, count(*) AS n FROM
+		(SELECT id FROM process_runs WHERE status = 0 AND place > $1 ORDER BY place LIMIT $2) AS part`
+	waitingWithout = `SELECT process_runs.id FROM process_runs LEFT JOIN river_job AS jobs ON jobs.id = process_runs.job
+		WHERE status = 0 AND place > $1 AND place <= $2 AND (jobs.id IS NULL OR jobs.finalized_at IS NOT NULL)`
+
+	// Jobs that this node works on, as River says or as the runs say that it has started.
+	handedJobs = `SELECT id FROM river_job WHERE state = 'running' AND kind LIKE 'run:%' AND attempted_by[cardinality(attempted_by)] = $1::bigint::text
+		UNION SELECT job FROM process_runs LEFT JOIN river_job AS jobs ON jobs.id = process_runs.job
+		WHERE process_runs.status = 1 AND process_runs.node = $1 AND (jobs.id IS NULL OR jobs.finalized_at IS NOT NULL)
+		ORDER BY 1`
+	putBack = `UPDATE river_job SET state = 'available', attempt = greatest(attempt - 1, 0)
+		WHERE id = $1 AND state = 'running' AND attempted_by[cardinality(attempted_by)] = $2::bigint::text RETURNING true`
+	startedBy = `SELECT id FROM process_runs WHERE status = 1 AND job = $1 AND node = $2`
+
+	isAlive  = `SELECT node_is_alive($1)`
+	jobLives = `SELECT job_has_node(state, attempted_by) FROM river_job WHERE id = $1`
+	endJob   = `UPDATE river_job SET state = 'discarded', finalized_at = now() WHERE id = $1 AND state = 'running'`
+	// Of a lost node, what is left are jobs of runs that have another one by now, or of chores.
+	endLostJobs = `UPDATE river_job SET state = 'discarded', finalized_at = now()
+		WHERE state = 'running' AND NOT job_has_node(state, attempted_by)
+			AND NOT EXISTS (SELECT FROM process_runs WHERE job = river_job.id AND id = (args->>'run')::bigint AND status IN (0, 1))`
+)
+
+// rescueOrphans deals with the runs of lost nodes as soon as one is found, and now and then, until ctx ends: the node that
+// found it may be lost itself before it is done.
+func (s *Store) rescueOrphans(ctx context.Context) {
+	ticker := time.NewTicker(s.options.Heartbeat.Every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-s.nodeLost:
+		}
+		if s.fault.Load() != nil {
+			continue
+		}
+		n, err := s.rescueAll(ctx)
+		if n > 0 {
+			s.options.Log.Warn("runs of lost nodes were given to others", "runs", n)
+		}
+		if err != nil && ctx.Err() == nil {
+			s.options.Log.Error("runs of lost nodes cannot be rescued", "error", err)
+		}
+	}
+}
+
+// rescueAll deals with the runs of lost nodes, and returns how many there were.
+func (s *Store) rescueAll(ctx context.Context) (rescued int, err error) {
+	var started, waiting []int64
+	err = s.read(ctx, func(ctx context.Context, from rows.Reader) error {
+		if err := rows.Select(ctx, from, &started, startedOrphans); err != nil {
+			return err
+		}
+		return rows.Select(ctx, from, &waiting, waitingOrphans)
+	})
+	if err != nil {
+		return 0, err
+	}
+	if rescued, err = s.rescueEach(ctx, append(started, waiting...)); err != nil {
+		return rescued, err
+	}
+	return rescued, s.write(ctx, func(tx *transaction) error {
+		tx.silent = true
+		return tx.exec(endLostJobs)
+	})
+}
+
+// rescueEach deals with runs that may be orphans, and returns how many of them were. One that cannot be rescued does not
+// keep the others from it.
+func (s *Store) rescueEach(ctx context.Context, runs []int64) (rescued int, failed error) {
+	for _, run := range runs {
+		if ctx.Err() != nil {
+			break
+		}
+		var orphan bool
+		err := s.write(ctx, func(tx *transaction) (err error) {
+			orphan, err = tx.rescue(run)
+			return err
+		})
+		switch {
+		case err != nil:
+			failed = err
+		case orphan:
+			rescued++
+		}
+	}
+	return rescued, failed
+}
+
+// Mend implements app.Shared. Of waiting runs it looks at some, and the next time at others: there may be millions.
+func (s *Store) Mend(ctx context.Context) (mended int, err error) {
+	s.mending.Lock()
+	defer s.mending.Unlock()
+	var waiting []int64
+	err = s.read(ctx, func(ctx context.Context, from rows.Reader) (err error) {
+		var part struct{ Last, N int64 }
+		if err = rows.Get(ctx, from, &part, waitingPart, s.mended, mendLook); err != nil {
+			return err
+		}
+		err = rows.Select(ctx, from, &waiting, waitingWithout, s.mended, part.Last)
+		if s.mended = part.Last; part.N < mendLook {
+			s.mended = 0
+		}
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	if mended, err = s.rescueEach(ctx, waiting); err != nil {
+		return mended, err
+	}
+	orphans, err := s.rescueAll(ctx)
+	return mended + orphans, err
+}
+
+// rescue deals with a run whose job is over or whose node is lost, and reports whether that is still so. Its row is locked, so
+// of several nodes that find the same run only one rescues it.
+func (tx *transaction) rescue(run int64) (orphan bool, err error) {
+	now, found, err := tx.lock(run)
+	if err != nil || !found || now.run.Status.Final() {
+		tx.silent = true
+		return false, err
+	}
+	var lives bool
+	if _, err := tx.find(&lives, jobLives, now.job); err != nil || lives {
+		tx.silent = true
+		return false, err
+	}
+	if now.run.Status == app.Created {
+		return true, tx.replaceJob(now)
+	}
+	if alive, err := tx.isAlive(now.node); err != nil || alive {
+		tx.silent = true
+		return false, err
+	}
+	if err := tx.exec(endJob, now.job); err != nil {
+		return false, err
+	}
+	return true, tx.recover(now)
+}
+
+// replaceJob gives a waiting run a new job instead of one that nothing comes of any more.
+func (tx *transaction) replaceJob(now locked) error {
+	tx.silent = true
+	if err := tx.exec(endJob, now.job); err != nil {
+		return err
+	}
+	jobs, err := tx.addJobs(now.run)
+	if err != nil {
+		return err
+	}
+	return tx.exec(`UPDATE process_runs SET job = $1 WHERE id = $2`, jobs[0], now.run.ID)
+}
+
+// isAlive reports whether a node is alive.
+func (tx *transaction) isAlive(node int64) (alive bool, err error) {
+	_, err = tx.find(&alive, isAlive, node)
+	return alive, err
+}
+
+// Handed implements app.Shared.
+func (s *Store) Handed(ctx context.Context) (jobs []int64, err error) {
+	err = s.read(ctx, func(ctx context.Context, from rows.Reader) error {
+		return rows.Select(ctx, from, &jobs, handedJobs, s.node)
+	})
+	return jobs, err
+}
+
+// Release implements app.Shared.
+func (s *Store) Release(ctx context.Context, job int64) error {
+	return s.write(ctx, func(tx *transaction) error {
+		tx.silent = true
+		var waits bool
+		if _, err := tx.find(&waits, putBack, job, s.node); err != nil || waits {
+			return err
+		}
+		var run int64
+		if found, err := tx.find(&run, startedBy, job, s.node); err != nil || !found {
+			return err
+		}
+		now, found, err := tx.lock(run)
+		if err != nil || !found || now.run.Status != app.Started || now.job != job || now.node != s.node {
+			return err
+		}
+		tx.silent = false
+		return tx.recover(now)
+	})
+}

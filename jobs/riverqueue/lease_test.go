@@ -1,0 +1,168 @@
+package riverqueue_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"runboard/app"
+	"runboard/db/pgtest"
+	"runboard/db/postgres"
+	"runboard/jobs"
+)
+
+// openNodes opens a new database as some nodes do that tell each other often that they are alive.
+func openNodes(t *testing.T, n int, heartbeat postgres.Heartbeat) (nodes []*postgres.Store) {
+	t.Helper()
+	template, err := migrated()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := options(pgtest.Copy(t, template))
+	o.Heartbeat = heartbeat
+	for range n {
+		store, err := postgres.Open(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := store.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		nodes = append(nodes, store)
+	}
+	return nodes
+}
+
+const refuse = `
+	CREATE TABLE refused (node bigint);
+	CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+	BEGIN IF NEW.id IN (SELECT node FROM refused) THEN RAISE 'refused'; END IF; RETURN NEW; END $$;
+	CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON nodes FOR EACH ROW EXECUTE FUNCTION refuse()`
+
+func TestEngine_StopsItsWorkWhenItCannotTellThatItIsAlive(t *testing.T) {
+	t.Parallel()
+	nodes := openNodes(t, 2, postgres.Heartbeat{Every: 200 * time.Millisecond, StopAfter: 2 * time.Second, LostAfter: patience})
+	store, other := nodes[0], nodes[1]
+	working, stopped := make(chan struct{}, 100), make(chan error, 100)
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: func(ctx context.Context, _ app.ProcessRun, _ *jobs.Report) error {
+		working <- struct{}{}
+		<-ctx.Done()
+		stopped <- context.Cause(ctx)
+		return ctx.Err()
+	}})
+	start(t, engine)
+	id := create(t, store, "test", 1)
+	await(t, working, "the work")
+	define(t, other, refuse)
+	execute(t, other, `INSERT INTO refused VALUES ($1)`, store.Node())
+	if cause := await(t, stopped, "the work to stop"); !errors.Is(cause, app.ErrLeaseLost) {
+		t.Errorf("it is stopped by %v", cause)
+	}
+	if run := becomes(t, other, id, app.Created); run.Crashes != 0 || run.Attempt != 0 {
+		t.Errorf("given back, the run is %+v", run)
+	}
+
+	g := newGated()
+	close(g.gate)
+	start(t, newEngine(other, g.kind("test")))
+	if run := becomes(t, other, id, app.Completed); run.Crashes != 0 || run.Claim != 2 {
+		t.Errorf("done by the other node, the run is %+v", run)
+	}
+	if len(working) > 0 {
+		t.Error("the node that has no lease took a run")
+	}
+	execute(t, other, `DELETE FROM refused`)
+	until(t, store, "the node to have a lease again", func() bool { _, err := store.Lease(); return err == nil })
+	create(t, store, "test", 20) // enough for both
+	await(t, working, "the node to work again")
+}
+
+func TestEngine_RestsOnlyWhileItHasALease(t *testing.T) {
+	t.Parallel()
+	nodes := openNodes(t, 2, postgres.Heartbeat{Every: 200 * time.Millisecond, StopAfter: 2 * time.Second, LostAfter: patience})
+	store, other := nodes[0], nodes[1]
+	start(t, newEngine(store, jobs.Kind{Name: "rests", DelayMin: time.Hour, DelayMax: time.Hour, Work: nothing}))
+	id := create(t, store, "rests", 1)
+	until(t, store, "the rest", func() bool { return jobState(t, store, id) == "running" })
+	define(t, other, refuse)
+	execute(t, other, `INSERT INTO refused VALUES ($1)`, store.Node())
+	start(t, newEngine(other, jobs.Kind{Name: "rests", Work: nothing}))
+	becomes(t, other, id, app.Completed)
+}
+
+// River hands a job out again that takes longer than its leader thinks it may.
+func TestEngine_GoesOnWithARunThatRiverTakesForLost(t *testing.T) {
+	t.Parallel()
+	nodes := openNodes(t, 2, postgres.Heartbeat{})
+	store, other := nodes[0], nodes[1]
+	g, elsewhere := newGated(), newGated()
+	start(t, newEngine(store, g.kind("test")))
+	id := create(t, store, "test", 1)
+	await(t, g.working, "the work")
+	handOutAgain := func() {
+		execute(t, store, `UPDATE river_job SET state = 'available' FROM process_runs WHERE job = river_job.id AND process_runs.id = $1`, id)
+		until(t, store, "the job to be dealt with", func() bool { return jobState(t, store, id) == "completed" })
+	}
+	handOutAgain() // to the same node
+	start(t, newEngine(other, elsewhere.kind("test")))
+	execute(t, store, `UPDATE river_job SET finalized_at = NULL, state = 'available', queue = 'elsewhere'
+		FROM process_runs WHERE job = river_job.id AND process_runs.id = $1`, id)
+	if _, err := other.Mend(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	close(g.gate)
+	if run := becomes(t, store, id, app.Completed); run.Claim != 1 || run.Crashes != 0 {
+		t.Errorf("the run is %+v", run)
+	}
+	if len(elsewhere.working)+len(g.working) > 0 {
+		t.Error("it is worked on twice")
+	}
+}
+
+// A node that is lost, whatever it did: its run is started by another one, and what it says later is not heard.
+func TestEngine_TakesOverTheRunsOfALostNode(t *testing.T) {
+	t.Parallel()
+	heartbeat := postgres.Heartbeat{Every: 200 * time.Millisecond, StopAfter: 2 * time.Second, LostAfter: 3 * time.Second}
+	nodes := openNodes(t, 2, heartbeat)
+	store, other := nodes[0], nodes[1]
+	working, release := make(chan app.ProcessRun, 1), make(chan struct{})
+	engine := newEngine(store, jobs.Kind{Name: "deaf", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
+		working <- run
+		<-release
+		return errBroken
+	}})
+	start(t, engine)
+	id := create(t, store, "deaf", 1)
+	first := await(t, working, "the work")
+	define(t, other, `CREATE FUNCTION fall_silent() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'silent'; END $$`)
+	define(t, other, `CREATE TRIGGER fall_silent BEFORE UPDATE ON process_runs FOR EACH ROW WHEN (NEW.status = 0 AND NEW.crashes = 0)
+		EXECUTE FUNCTION fall_silent()`) // it cannot give the run back, either
+	define(t, other, refuse)
+	execute(t, other, `INSERT INTO refused VALUES ($1)`, store.Node())
+	g := newGated()
+	start(t, newEngine(other, g.kind("deaf")))
+	if run := await(t, g.working, "the other node"); run.Claim != first.Claim+1 || run.Crashes != 1 {
+		t.Errorf("the other node starts %+v", run)
+	}
+	close(release)
+	define(t, other, `DROP TRIGGER fall_silent ON process_runs`)
+	close(g.gate)
+	becomes(t, other, id, app.Completed)
+}
+
+func TestEngine_ReleasesAJobThatRiverCouldNotPutAway(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
+	engine.ForgottenAfter(300 * time.Millisecond)
+	id := create(t, store, "test", 1)
+	execute(t, store, `UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = ARRAY[$1::bigint::text]
+		FROM process_runs WHERE job = river_job.id AND process_runs.id = $2`, store.Node(), id)
+	start(t, engine)
+	if run := becomes(t, store, id, app.Completed); run.Crashes != 0 {
+		t.Errorf("the run is %+v", run)
+	}
+}
