@@ -51,6 +51,7 @@ type sender struct {
 	name    string
 	headers map[string]string
 	foreign bool // it may neither act nor watch
+	barred  bool // nor read
 	named   bool // by a name that is not ours: it may do nothing
 }
 
@@ -60,8 +61,8 @@ func senders(url string) []sender {
 		{name: "our own page", headers: map[string]string{"Origin": url, "Sec-Fetch-Site": "same-origin"}},
 		{name: "an older browser on our page", headers: map[string]string{"Origin": url}},
 		{name: "a public origin", headers: map[string]string{"Origin": "https://board.example", "Sec-Fetch-Site": "cross-site"}},
-		{name: "the same site", headers: map[string]string{"Origin": "http://127.0.0.1:1", "Sec-Fetch-Site": "same-site"}, foreign: true},
-		{name: "another site", headers: map[string]string{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, foreign: true},
+		{name: "the same site", headers: map[string]string{"Origin": "http://127.0.0.1:1", "Sec-Fetch-Site": "same-site"}, foreign: true, barred: true},
+		{name: "another site", headers: map[string]string{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, foreign: true, barred: true},
 		{name: "an older browser elsewhere", headers: map[string]string{"Origin": "https://evil.example"}, foreign: true},
 		{name: "nobody", headers: map[string]string{"Origin": "null"}, foreign: true},
 		{name: "a name that is not ours", headers: map[string]string{"Host": "evil.example"}, named: true},
@@ -81,7 +82,7 @@ func expected(d door, from sender, with credentials, asked bool) int {
 		return http.StatusMisdirectedRequest
 	case asked && !with.right && d.path != "/up":
 		return http.StatusUnauthorized
-	case from.foreign && d.method != "GET":
+	case from.foreign && d.method != "GET", from.barred && d.path != "/up":
 		return http.StatusForbidden
 	}
 	return d.ok

@@ -162,7 +162,7 @@ func TestOnlyOurPagesMayOpenSockets(t *testing.T) {
 	}
 	answer, _ := raw(t, p, "GET /process_runs/live HTTP/1.1\r\nHost: "+p.listener.Addr().String()+"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Origin: "+p.url+"\r\nOrigin: https://evil.example\r\n\r\n")
-	answer.check(t, http.StatusForbidden)
+	answer.check(t, http.StatusBadRequest)
 	newExpect(t, p).GET("/process_runs/live").Expect().Status(http.StatusUpgradeRequired).Header("Upgrade").IsEqual("websocket")
 }
 

@@ -58,7 +58,7 @@ func (s *Server) export(f format) fiber.Handler {
 		stream := &exportStream{stream: stream{s, c.Context().Conn()}, format: f, filter: query.Filter, place: place}
 		c.Set(fiber.HeaderContentType, f.contentType)
 		c.Set(fiber.HeaderContentDisposition, `attachment; filename="process_runs.`+f.name+`"`)
-		c.Context().SetBodyStreamWriter(func(w *bufio.Writer) { stream.write(w, runs, next) })
+		sendStream(c, func(w *bufio.Writer) { stream.write(w, runs, next) })
 		return nil
 	}
 }

@@ -91,6 +91,12 @@ func (s *Server) client(c *fiber.Ctx) netip.Addr {
 	return client
 }
 
+// fromProxy reports whether a trusted proxy has sent the request.
+func (s *Server) fromProxy(c *fiber.Ctx) bool {
+	peer, _ := netip.AddrFromSlice(c.Context().RemoteIP())
+	return s.trusted(peer.Unmap())
+}
+
 func (s *Server) trusted(addr netip.Addr) bool {
 	return slices.ContainsFunc(s.proxies, func(proxy netip.Prefix) bool { return proxy.Contains(addr) })
 }

@@ -111,7 +111,7 @@ func (s *Server) sendLog(ctx context.Context, c *fiber.Ctx, request logRequest) 
 	c.Set(logHeader, strconv.FormatInt(max(request.Offset, log.Start), 10))
 	c.Set(fiber.HeaderContentType, fiber.MIMETextPlainCharsetUTF8)
 	c.Response().ImmediateHeaderFlush = true
-	c.Context().SetBodyStreamWriter(stream.write)
+	sendStream(c, stream.write)
 	return nil
 }
 

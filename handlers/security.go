@@ -4,8 +4,8 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net"
-	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,28 +29,27 @@ func setCommonHeaders(c *fiber.Ctx) {
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Set(fiber.HeaderReferrerPolicy, "same-origin")
 	c.Set(fiber.HeaderCacheControl, "no-store")
+	c.Set("Cross-Origin-Resource-Policy", "same-origin") // no other site may embed it
+	c.Set("Cross-Origin-Opener-Policy", "same-origin")   // nor keep hold of a window that shows it
 	c.Set(fiber.HeaderVary, varies)
 }
 
 // origins knows from where a browser may act.
 type origins struct {
-	hosts     map[string]bool // of the public origins, as a Host header names them
-	public    map[string]bool
-	crossSite *http.CrossOriginProtection
+	hosts  map[string]bool // of the public origins, as a Host header names them
+	public map[string]bool
+	trusts func(*fiber.Ctx) bool // whether a request comes from a trusted proxy
 }
 
-func newOrigins(public []string) (*origins, error) {
-	o := &origins{hosts: map[string]bool{}, public: map[string]bool{}, crossSite: http.NewCrossOriginProtection()}
+func newOrigins(public []string, trusts func(*fiber.Ctx) bool) *origins {
+	o := &origins{hosts: map[string]bool{}, public: map[string]bool{}, trusts: trusts}
 	for _, origin := range public {
-		if err := o.crossSite.AddTrustedOrigin(origin); err != nil {
-			return nil, err
-		}
 		o.public[strings.ToLower(origin)] = true
 		if u, err := url.Parse(origin); err == nil {
 			o.hosts[strings.ToLower(u.Hostname())] = true
 		}
 	}
-	return o, nil
+	return o
 }
 
 // checkHost refuses requests for names that are not ours. A page elsewhere could give its own name our
@@ -70,38 +69,82 @@ func (o *origins) checkHost(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// checkCrossSite refuses requests that another site makes in a browser, unless they only read.
-// Clients that are not browsers send neither of the headers that it looks at.
-func (o *origins) checkCrossSite(c *fiber.Ctx) error {
-	request := &http.Request{Method: c.Method(), Host: string(c.Request().Header.Host()), Header: http.Header{}, URL: &url.URL{}}
-	for _, name := range []string{"Origin", "Sec-Fetch-Site"} {
-		for _, value := range c.Request().Header.PeekAll(name) {
-			request.Header.Add(name, string(value))
+// checkDoubled refuses requests that name two origins or give two sets of credentials: a proxy in front and this server
+// could each believe another one.
+func checkDoubled(c *fiber.Ctx) error {
+	for _, name := range []string{fiber.HeaderOrigin, fiber.HeaderAuthorization} {
+		if len(c.Request().Header.PeekAll(name)) > 1 {
+			return app.Errorf(app.CodeMalformed, "The header %s is given more than once.", name)
 		}
-	}
-	if o.crossSite.Check(request) != nil {
-		return app.Errorf(app.CodeForbidden, "Another site may not do that here.")
 	}
 	return c.Next()
 }
 
-// checkOrigin is checkCrossSite for sockets, which read, but which browsers let any site open.
-func (o *origins) checkOrigin(c *fiber.Ctx) error {
-	for _, origin := range c.Request().Header.PeekAll(fiber.HeaderOrigin) {
-		if !o.ours(string(origin), string(c.Request().Header.Host())) {
-			return app.Errorf(app.CodeForbidden, "Another site may not watch this.")
+// checkCrossSite refuses requests that a page of another site makes in a browser. It may only lead people here: a page that
+// could load searches could time them, and so learn letter by letter what runs say. Load balancers may ask for /up from
+// anywhere. Clients that are not browsers send none of the headers that it looks at.
+func (o *origins) checkCrossSite(c *fiber.Ctx) error {
+	switch {
+	case c.Path() == "/up", o.allows(c):
+		return c.Next()
+	case !reads(c):
+		return app.Errorf(app.CodeForbidden, "Another site may not do that here.")
+	case c.Get("Sec-Fetch-Mode") == "navigate" && c.Get("Sec-Fetch-Dest") == "document":
+		return c.Next()
+	}
+	return app.Errorf(app.CodeForbidden, "Another site may not load this.")
+}
+
+// reads reports whether a request changes nothing, whatever is asked for.
+func reads(c *fiber.Ctx) bool { return slices.Contains([]string{"GET", "HEAD", "OPTIONS"}, c.Method()) }
+
+// allows reports whether a request comes from a page of ours, from a public origin, or from no page at all. Browsers that
+// do not send Sec-Fetch-Site name the origin when they send a form or open a socket.
+func (o *origins) allows(c *fiber.Ctx) bool {
+	origin := c.Get(fiber.HeaderOrigin)
+	if o.public[strings.ToLower(origin)] {
+		return true
+	}
+	sites := c.Request().Header.PeekAll("Sec-Fetch-Site")
+	for _, site := range sites {
+		if string(site) != "same-origin" && string(site) != "none" {
+			return false
 		}
+	}
+	return reads(c) || len(sites) > 0 || origin == "" || o.ours(c, origin)
+}
+
+// checkOrigin refuses sockets of other sites: browsers let any page open one, and not all of them say from which site.
+func (o *origins) checkOrigin(c *fiber.Ctx) error {
+	if origin := c.Get(fiber.HeaderOrigin); origin != "" && !o.ours(c, origin) {
+		return app.Errorf(app.CodeForbidden, "Another site may not watch this.")
 	}
 	return nil
 }
 
-// ours reports whether a page of an origin may watch the host that it asks.
-func (o *origins) ours(origin, host string) bool {
-	if origin == "" || o.public[strings.ToLower(origin)] {
+// ours reports whether an origin is a public one, or scheme and host are those of the request.
+func (o *origins) ours(c *fiber.Ctx, origin string) bool {
+	if o.public[strings.ToLower(origin)] {
 		return true
 	}
+	scheme := "http"
+	if o.trusts(c) && strings.EqualFold(c.Get(fiber.HeaderXForwardedProto), "https") {
+		scheme = "https"
+	}
+	host := strings.ToLower(string(c.Request().Header.Host()))
+	return strings.EqualFold(withPort(origin), withPort(scheme+"://"+host))
+}
+
+// withPort adds the port that an origin leaves out. What is no origin it returns unchanged.
+func withPort(origin string) string {
 	u, err := url.Parse(origin)
-	return err == nil && u.Host != "" && strings.EqualFold(u.Host, host)
+	if err != nil || u.Scheme+"://"+u.Host != origin || u.Port() != "" {
+		return origin
+	}
+	if u.Scheme == "https" {
+		return origin + ":443"
+	}
+	return origin + ":80"
 }
 
 // authenticate asks for the credentials, when there are any, on everything but /up.

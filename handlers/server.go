@@ -61,10 +61,7 @@ const (
 // New returns a server that is starting: until Ready is called, it only has static files.
 func New(options Options) (*Server, error) {
 	s := &Server{Options: options, posts: newRateLimit(options.Config.PostRate)}
-	var err error
-	if s.origins, err = newOrigins(options.Config.PublicOrigin); err != nil {
-		return nil, err
-	}
+	s.origins = newOrigins(options.Config.PublicOrigin, s.fromProxy)
 	for _, text := range options.Config.TrustedProxy {
 		proxy, err := app.ParseProxy(text)
 		if err != nil {
@@ -76,6 +73,7 @@ func New(options Options) (*Server, error) {
 	s.fiber = fiber.New(fiber.Config{
 		AppName:       "Runboard",
 		CaseSensitive: true,
+		StrictRouting: true, // a slash at the end makes another address, which does not exist
 		// Without it, what is read from a request changes when the next one arrives.
 		Immutable:             true,
 		DisableStartupMessage: true,
@@ -99,7 +97,7 @@ func New(options Options) (*Server, error) {
 func (s *Server) route() {
 	r := s.fiber
 	r.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: s.logPanic}))
-	r.Use(setHeaders, s.origins.checkHost, s.authenticate(), s.origins.checkCrossSite)
+	r.Use(setHeaders, checkDoubled, s.origins.checkHost, s.authenticate(), s.origins.checkCrossSite)
 
 	r.Get(static.Prefix+"*", s.serveStatic)
 	r.Use(s.awaitStart)

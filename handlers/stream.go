@@ -1,8 +1,11 @@
 package handlers
 
 import (
+	"bufio"
 	"net"
 	"time"
+
+	"github.com/gofiber/fiber/v2"
 )
 
 // streamTime is how long a reader of a stream may take for a part of it; then it is cut.
@@ -17,5 +20,31 @@ type stream struct {
 // extend gives the reader time for what is written next.
 func (s stream) extend() { _ = s.conn.SetWriteDeadline(time.Now().Add(streamTime)) }
 
-// spoil ends an answer that is not complete, so that it is not taken for the whole.
-func (s stream) spoil() { _ = s.conn.Close() }
+// spoil ends an answer that is not complete, so that it is not taken for the whole. A client of HTTP/1.0 takes a regular end
+// of the connection for the end of the answer, so the connection is reset.
+func (s stream) spoil() {
+	if conn, ok := s.conn.(*lineConn); ok {
+		conn.reset()
+	}
+	_ = s.conn.Close()
+}
+
+// sendStream has write send the body of an answer, part by part. Clients of HTTP/1.0 do not know chunks: their answer ends
+// with the connection, which fasthttp has no way to do by itself.
+func sendStream(c *fiber.Ctx, write func(*bufio.Writer)) {
+	request := c.Context() // c is another request's when the body is sent
+	if request.Request.Header.IsHTTP11() || request.IsHead() {
+		request.SetBodyStreamWriter(write)
+		return
+	}
+	request.HijackSetNoResponse(true)
+	request.Hijack(func(conn net.Conn) { // the answer has all its headers by now
+		defer conn.Close()
+		request.Response.Header.SetConnectionClose()
+		w := bufio.NewWriter(conn)
+		_ = conn.SetWriteDeadline(time.Now().Add(streamTime))
+		_, _ = w.Write(request.Response.Header.Header()) // its error is that of Flush
+		write(w)
+		_ = w.Flush()
+	})
+}

@@ -122,6 +122,13 @@ type lineConn struct {
 	raw   syscall.RawConn // for offer
 }
 
+// reset has Close end the connection with a reset instead of in good order.
+func (c *lineConn) reset() {
+	if conn, ok := c.Conn.(*net.TCPConn); ok {
+		_ = conn.SetLinger(0)
+	}
+}
+
 var errBareLine = errors.New("a line ends without a carriage return")
 
 func (c *lineConn) Read(b []byte) (int, error) {

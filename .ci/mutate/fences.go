@@ -62,8 +62,9 @@ var oneProcess = []fence{
 		if panicked := recover(); panicked != nil {`, `	defer func() {
 		if panicked := any(nil); panicked != nil {`, hub},
 	{"a newer cell is not replaced by an older one", "static/app.js", "Number(present.dataset.version) > Number(incoming.dataset.version)", "false", outside + "TestAnOlderCell"},
-	{"other sites may not act", "handlers/security.go", "if o.crossSite.Check(request) != nil {", "if false {", outside + "Site|Origin|BadInput|Cross"},
-	{"other sites may not watch", "handlers/security.go", `return err == nil && u.Host != "" && strings.EqualFold(u.Host, host)`, `return err == nil && u.Host != "" && host != ""`, outside + "OnlyOurPages"},
+	{"other sites may not act", "handlers/security.go", `case c.Path() == "/up", o.allows(c):`, `case c.Path() == "/up", c.Method() == fiber.MethodPost, o.allows(c):`, outside + "Site|Origin|BadInput|Cross|WhoMay"},
+	{"other sites may not watch", "handlers/security.go", `return strings.EqualFold(withPort(origin), withPort(scheme+"://"+host))`, `return withPort(origin) != "" && scheme+host != ""`, outside + "OnlyOurPages"},
+	{"other sites may not read", "handlers/security.go", `case c.Path() == "/up", o.allows(c):`, `case c.Path() == "/up", c.Method() == fiber.MethodGet, o.allows(c):`, outside + "WhoMay"},
 	{"other names are not ours", "handlers/security.go", `if host != "localhost" && !o.hosts[host] && net.ParseIP(host) == nil {`, `if host == "nobody's" {`, outside + "WhoMayDoWhat"},
 	{"a password is asked for", "handlers/security.go", "return equal(u, user) && equal(p, password)", "return equal(u, user) && equal(p, password) || p != \"\"", outside + "Password|Auth|Credentials"},
 	{"a panic in a handler is an answer", "handlers/server.go", "	r.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: s.logPanic}))\n", "	_ = recover.Config{StackTraceHandler: s.logPanic}\n", "./handlers ."},

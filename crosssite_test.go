@@ -1,0 +1,212 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"runboard/app"
+)
+
+// fetchMetadata are the headers by which a browser says what a request is for.
+func fetchMetadata(site, mode, dest string) map[string]string {
+	headers := map[string]string{"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
+	maps.DeleteFunc(headers, func(_, value string) bool { return value == "" })
+	return headers
+}
+
+func TestCrossSiteReads_OnlyNavigationsAreLetIn(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil)
+	for _, path := range []string{
+		"/process_runs?q=secret", "/process_runs.ndjson", "/process_runs.csv?q=a", "/process_runs/failures", "/metrics", "/static/none.css", "/nowhere", "/",
+	} {
+		own := send(t, p.url, attempt{method: "GET", path: path}, nil).status
+		for _, c := range []struct {
+			headers map[string]string
+			refused bool
+		}{
+			{fetchMetadata("same-origin", "cors", "empty"), false},
+			{fetchMetadata("none", "navigate", "document"), false},
+			{fetchMetadata("cross-site", "navigate", "document"), false},
+			{fetchMetadata("same-site", "navigate", "document"), false},
+			{fetchMetadata("cross-site", "navigate", "iframe"), true},
+			{fetchMetadata("cross-site", "navigate", ""), true},
+			{fetchMetadata("cross-site", "no-cors", "image"), true},
+			{fetchMetadata("cross-site", "no-cors", "document"), true},
+			{fetchMetadata("same-site", "no-cors", "script"), true},
+			{fetchMetadata("same-site", "cors", "empty"), true},
+			{fetchMetadata("cross-site", "", ""), true},
+			{fetchMetadata("same-site", "", ""), true},
+		} {
+			want := own
+			if c.refused {
+				want = http.StatusForbidden
+			}
+			for _, method := range []string{"GET", "HEAD"} {
+				if got := send(t, p.url, attempt{method: method, path: path, headers: c.headers}, nil).status; got != want {
+					t.Errorf("%s %s with %v: %d, want %d", method, path, c.headers, got, want)
+				}
+			}
+		}
+	}
+	answer := send(t, p.url, attempt{method: "GET", path: "/up", headers: fetchMetadata("cross-site", "no-cors", "image")}, nil)
+	if answer.status != http.StatusOK {
+		t.Errorf("/up answers a load balancer on another site with %d", answer.status)
+	}
+}
+
+func TestEveryAnswer_KeepsOtherSitesOut(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil)
+	for _, path := range []string{"/", "/up", "/metrics", "/process_runs", "/process_runs/1", "/nowhere", "/static/none.css", "/process_runs.csv", "/process_runs/live"} {
+		header := send(t, p.url, attempt{method: "GET", path: path}, nil).header
+		for _, name := range []string{"Cross-Origin-Resource-Policy", "Cross-Origin-Opener-Policy"} {
+			if got := header.Values(name); len(got) != 1 || got[0] != "same-origin" {
+				t.Errorf("%s: %s is %q", path, name, got)
+			}
+		}
+	}
+	answer, _ := raw(t, p, "hello\r\n\r\n") // what cannot be read has the same headers
+	if answer.header.Get("Cross-Origin-Resource-Policy") != "same-origin" {
+		t.Errorf("an unreadable request is answered with %v", answer.header)
+	}
+}
+
+func TestDoubledHeaders_AreRefused(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, func(c *app.Config) { c.Auth = "anna:open-sesame" })
+	host := "Host: " + p.listener.Addr().String() + "\r\n"
+	for _, method := range []string{"GET", "POST"} {
+		for _, headers := range []string{
+			"Origin: " + p.url + "\r\nOrigin: " + p.url + "\r\n",
+			"Origin: " + p.url + "\r\norigin: https://evil.example\r\n",
+			"Authorization: Basic YTpi\r\nauthorization: Basic YTpi\r\n",
+			"Authorization: Basic YTpi\r\nX: y\r\nAuthorization: Bearer x\r\n",
+		} {
+			for _, path := range []string{"/process_runs", "/up"} {
+				answer, _ := raw(t, p, method+" "+path+" HTTP/1.1\r\n"+host+headers+"Content-Length: 0\r\n\r\n")
+				answer.check(t, http.StatusBadRequest)
+			}
+		}
+	}
+}
+
+func TestSocketOrigin_NeedsTheSameScheme(t *testing.T) {
+	t.Parallel()
+	behindTLS := map[string]string{"X-Forwarded-Proto": "https"}
+	for name, c := range map[string]struct {
+		proxies []string
+		origin  string // of the address
+		headers map[string]string
+		status  int
+	}{
+		"the same":                        {origin: "http://%s", status: 101},
+		"another scheme":                  {origin: "https://%s", status: 403},
+		"no web scheme":                   {origin: "ws://%s", status: 403},
+		"no scheme":                       {origin: "//%s", status: 403},
+		"a path":                          {origin: "http://%s/x", status: 403},
+		"a name before the host":          {origin: "http://a@%s", status: 403},
+		"another port":                    {origin: "http://127.0.0.1:1", status: 403},
+		"no port":                         {origin: "http://127.0.0.1", status: 403},
+		"a stranger says that it was TLS": {origin: "https://%s", headers: behindTLS, status: 403},
+		"a proxy says that it was TLS":    {proxies: []string{"127.0.0.1"}, origin: "https://%s", headers: behindTLS, status: 101},
+		"a proxy, and no TLS in the page": {proxies: []string{"127.0.0.1"}, origin: "http://%s", headers: behindTLS, status: 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := startProgram(t, func(config *app.Config) { config.TrustedProxy = c.proxies })
+			origin := c.origin
+			if strings.Contains(origin, "%s") {
+				origin = fmt.Sprintf(origin, p.listener.Addr())
+			}
+			from := sender{headers: map[string]string{"Origin": origin}}
+			maps.Copy(from.headers, c.headers)
+			if got := enter(t, p.url, door{method: "socket", path: "/process_runs/live"}, from, credentials{}); got != c.status {
+				t.Errorf("a socket from %s is answered with %d, want %d", origin, got, c.status)
+			}
+			if c.status == http.StatusForbidden { // an older browser that posts says no more than its origin
+				if got := enter(t, p.url, door{method: "POST", path: "/process_runs"}, from, credentials{}); got != c.status {
+					t.Errorf("a form from %s is answered with %d", origin, got)
+				}
+			}
+		})
+	}
+}
+
+func TestPaths_ASlashAtTheEndIsAnotherAddress(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil)
+	for _, path := range []string{
+		"/process_runs/", "/process_runs//", "/up/", "/metrics/", "/process_runs/failures/", "/process_runs/statistics/", "/process_runs/1/status/",
+		"/process_runs/1/", "/process_runs/1/log/", "/process_runs.csv/", "/process_runs/live/",
+	} {
+		send(t, p.url, attempt{method: "GET", path: path}, nil).check(t, http.StatusNotFound)
+	}
+	for _, path := range []string{"/process_runs/", "/process_runs/1/cancel/"} {
+		send(t, p.url, attempt{method: "POST", path: path}, nil).check(t, http.StatusNotFound)
+	}
+}
+
+func TestAccept_LongOnesAreNotWeighed(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil)
+	for _, c := range []struct {
+		padding int
+		want    string
+	}{{900, "application/json"}, {1100, "text/html; charset=utf-8"}} {
+		accept := "application/json;q=1," + strings.Repeat("a", c.padding) + "/b;q=0.1"
+		answer := send(t, p.url, attempt{method: "GET", path: "/process_runs"}, map[string]string{"Accept": accept})
+		if got := answer.header.Get("Content-Type"); answer.status != http.StatusOK || got != c.want {
+			t.Errorf("an Accept of %d bytes is answered with %d, %s", len(accept), answer.status, got)
+		}
+	}
+}
+
+// oldRequest asks in HTTP/1.0 and returns all that comes until the connection is closed.
+func oldRequest(t *testing.T, p *testProgram, path, headers string) (*http.Response, string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", p.listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, _ = fmt.Fprintf(conn, "GET %s HTTP/1.0\r\nHost: %s\r\n%s\r\n", path, p.listener.Addr(), headers)
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response, string(body)
+}
+
+func TestStreams_AreNotChunkedForOldClients(t *testing.T) {
+	t.Parallel()
+	const runs = 1200 // more than are read at once
+	p := startProgram(t, func(c *app.Config) { c.Workers = 100 }, workThat("job", "bad\nnews"))
+	e := newExpect(t, p)
+	for range 2 {
+		e.POST("/process_runs").WithFormField("count", runs/2).Expect().Status(http.StatusSeeOther)
+	}
+	settled(t, e)
+	for _, path := range []string{"/process_runs.ndjson", "/process_runs.csv", "/process_runs/1/log", "/process_runs/1/log?follow=1"} {
+		for _, headers := range []string{"", "Connection: keep-alive\r\n"} {
+			response, body := oldRequest(t, p, path, headers)
+			if response.StatusCode != http.StatusOK || len(response.TransferEncoding) > 0 {
+				t.Errorf("%s: %s with %v", path, response.Status, response.TransferEncoding)
+			}
+			if want := send(t, p.url, attempt{method: "GET", path: path}, nil).body; body != want {
+				t.Errorf("%s in HTTP/1.0 has %d bytes, and in HTTP/1.1 %d: %.200q", path, len(body), len(want), body)
+			}
+		}
+	}
+}
