@@ -94,6 +94,7 @@ type binary struct {
 	args      []string
 	env       []string
 	complains bool // it is to be expected that its log has errors
+	files     int  // how many files it may have open, if not as many as the tests
 	cmd       *exec.Cmd
 	log       *logged
 	ended     chan struct{} // closed when the process has ended
@@ -151,6 +152,10 @@ func (b *binary) start(addr string) {
 	b.cmd, b.ended = command(b.t, args...), make(chan struct{})
 	if b.itself {
 		b.cmd.Path = os.Args[0]
+	}
+	if b.files > 0 {
+		shell := exec.Command("/bin/sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, b.files), b.cmd.Path)
+		b.cmd.Path, b.cmd.Args = shell.Path, append(shell.Args, args...)
 	}
 	b.cmd.Env = append(b.cmd.Env, b.env...)
 	stderr, err := b.cmd.StderrPipe()

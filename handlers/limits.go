@@ -58,15 +58,17 @@ func (l *rateLimit) allow(address string) bool {
 	return limiter.Allow()
 }
 
-// address is whom a limit counts. In IPv6 one customer has a whole /64, so that is what counts.
-func (s *Server) address(c *fiber.Ctx) string {
-	client := s.client(c)
+// address is whom a limit counts.
+func (s *Server) address(c *fiber.Ctx) string { return counted(s.client(c)).String() }
+
+// counted is the address that a limit counts for a client: in IPv6 one customer has a whole /64.
+func counted(client netip.Addr) netip.Addr {
 	if client.Is6() {
 		if prefix, err := client.Prefix(64); err == nil {
-			client = prefix.Addr()
+			return prefix.Addr()
 		}
 	}
-	return client.String()
+	return client
 }
 
 // client is who has sent a request: the peer, or if that is a trusted proxy, whoever it says it was sent for. What a

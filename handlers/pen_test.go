@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -23,7 +24,7 @@ func connected(t testing.TB) (server *lineConn, client net.Conn) {
 	if client, err = net.Dial("tcp", listener.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := lineListener{smallListener{listener}}.Accept()
+	conn, err := (&connections{Listener: smallListener{listener}, most: 1, mostPerAddress: 1, exempt: func(netip.Addr) bool { return false }, peers: map[netip.Addr]*peer{}}).Accept()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -133,10 +133,16 @@ func (s *Server) route() {
 }
 
 // Serve answers what comes in through the listener, until Shutdown.
-func (s *Server) Serve(listener net.Listener) error { return s.fiber.Listener(lineListener{listener}) }
+func (s *Server) Serve(listener net.Listener) error {
+	return s.fiber.Listener(s.newConnections(listener))
+}
 
 // Ready has everything served, from a store and by a hub. It is to be called once.
 func (s *Server) Ready(store app.Store, hub *live.Hub) {
+	if most, low := connectionLimit(s.Config, openFiles()); low {
+		s.Log.Warn("the limit of open files (ulimit -n) is too low for --max-sockets and --workers",
+			"open_files", openFiles(), "max_sockets", s.Config.MaxSockets, "workers", s.Config.Workers, "connections", most)
+	}
 	s.Store, s.Hub = store, hub
 	s.state.Store(serving) // whoever sees this sees the two as well
 }

@@ -25,7 +25,11 @@ func (s *Server) guardWire() {
 	server.ReduceMemoryUsage = true // an open socket would keep a buffer of maxHeader bytes for what it never reads
 	server.KeepHijackedConns = true // and its whole request
 	next := server.Handler
+	server.ConnState = trackConnection
 	server.Handler = func(ctx *fasthttp.RequestCtx) {
+		if conn, ok := ctx.Conn().(*lineConn); ok {
+			conn.begin()
+		}
 		header := &ctx.Request.Header
 		if ambiguous(header.RawHeaders()) || !bytes.HasPrefix(header.Protocol(), []byte("HTTP/1.")) {
 			ctx.SetConnectionClose()
@@ -95,17 +99,6 @@ func ambiguous(headers []byte) bool {
 	return length && encoding
 }
 
-// lineListener makes lineConns.
-type lineListener struct{ net.Listener }
-
-func (l lineListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return &lineConn{Conn: conn}, nil
-}
-
 // lineConn knows whether the request that is being read has a whole first line: when too much is sent,
 // that tells a line that is too long from headers that are.
 //
@@ -113,6 +106,7 @@ func (l lineListener) Accept() (net.Conn, error) {
 // requests are left to that, since here they cannot be told from bodies.
 type lineConn struct {
 	net.Conn
+	slot    slot
 	hasLine atomic.Bool // a socket is read and written at the same time
 	checked bool        // the headers of the first request are over
 	line    []byte      // what there is of the line that is read then, at most two bytes from its end

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// idlers opens connections that say nothing until the server has closed some of them, or n are open.
+func idlers(t *testing.T, address string, n int) {
+	t.Helper()
+	for range n {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+	}
+}
+
+func TestOpenFiles_IdleConnectionsDoNotStopTheServer(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		files int
+		args  []string
+	}{
+		{100, []string{"--workers=2"}},
+		{256, nil},
+		{256, []string{"--max-sockets-per-address=10", "--workers=2"}},
+	} {
+		t.Run(fmt.Sprint(c.files, c.args), func(t *testing.T) {
+			t.Parallel()
+			b := newBinary(t, append([]string{"--command", "list=/bin/sh -c 'ulimit -Sn'"}, c.args...)...)
+			b.files, b.complains = c.files, true
+			b.start("127.0.0.1:0")
+			if text := b.log.String(); !strings.Contains(text, "open_files="+fmt.Sprint(c.files)) || !strings.Contains(text, "--max-sockets") {
+				t.Errorf("the log does not say that files are few:\n%s", text)
+			}
+			address := strings.TrimPrefix(b.url, "http://")
+			idlers(t, address, 2*c.files)
+			for range 3 {
+				for _, path := range []string{"/up", "/process_runs"} {
+					if err := b.get(path, nil); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if err := b.do(http.MethodPost, "/process_runs", "kind=list&count=20", nil); err != nil {
+				t.Fatal(err)
+			}
+			idlers(t, address, c.files)
+			b.waitUntilDone(20)
+			if counts := b.list("/process_runs").Counts; counts["completed"] != 20 {
+				t.Errorf("the counts are %v", counts)
+			}
+			checkCommandFiles(t, b, c.files)
+		})
+	}
+}
+
+// checkCommandFiles fails unless a command had the limit that the server was started with, and no file of the server.
+func checkCommandFiles(t *testing.T, b *binary, files int) {
+	t.Helper()
+	response, err := client.Get(b.url + "/process_runs/1/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	if !lines.Scan() || lines.Text() != fmt.Sprint(files) {
+		t.Errorf("a command may have %q files open, want %d", lines.Text(), files)
+	}
+}
+
+func TestOpenFiles_ConnectionsAreRefusedWhenAllAreBusy(t *testing.T) {
+	t.Parallel()
+	b := newBinary(t, "--max-sockets-per-address=1000")
+	b.files = 256
+	b.start("127.0.0.1:0")
+	address := strings.TrimPrefix(b.url, "http://")
+	var refused string
+	for range 256 { // each of these becomes a socket, which nothing can take the place of
+		conn, err := upgrade(address, "/process_runs/live")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		_ = conn.SetReadDeadline(time.Now().Add(patience))
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil { // told too late, among many others
+			continue
+		}
+		if response.StatusCode != http.StatusSwitchingProtocols {
+			refused = response.Status + " " + response.Header.Get("Retry-After")
+			break
+		}
+	}
+	if refused != "503 Service Unavailable 2" {
+		t.Errorf("the first connection too many is answered with %q", refused)
+	}
+	eventually(t, "the log says so", func() error {
+		if text := b.log.String(); !strings.Contains(text, "too many connections") {
+			return fmt.Errorf("it says %s", text)
+		}
+		return nil
+	})
+}
