@@ -32,7 +32,9 @@ func newScripted(results ...func() (net.Conn, error)) *scripted {
 }
 
 func failing(err error) func() (net.Conn, error) {
-	return func() (net.Conn, error) { return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", err)} }
+	return func() (net.Conn, error) {
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", err)}
+	}
 }
 
 // addressed is a connection that comes from an address.
