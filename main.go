@@ -205,7 +205,8 @@ func openSQLite(ctx context.Context, config app.Config, registry *jobs.Registry,
 	queue := &jobs.Queue{
 		Backlog: file, Registry: registry, Workers: config.Workers,
 		MaxAttempts: config.MaxAttempts, MaxCrashes: config.MaxCrashes,
-		RunTimeout: config.RunTimeout, DrainTimeout: config.DrainTimeout, Log: log,
+		RunTimeout: config.RunTimeout, DrainTimeout: config.DrainTimeout,
+		LogLimit: int64(config.LogLimit), Log: log,
 	}
 	actions := &jobs.Queue{ // runs that act on many others must not wait behind these
 		Backlog: file, Registry: jobs.ActionRegistry(file), Workers: actionsAtOnce,
@@ -245,7 +246,7 @@ func openPostgres(ctx context.Context, config app.Config, registry *jobs.Registr
 	river := &riverqueue.Engine{
 		Pool: server.Pool(), Store: server, Registry: registry, Actions: jobs.ActionRegistry(server), Workers: config.Workers,
 		MaxAttempts: config.MaxAttempts, RunTimeout: config.RunTimeout, ActionTimeout: actionTimeout,
-		DrainTimeout: config.DrainTimeout, Log: log,
+		DrainTimeout: config.DrainTimeout, LogLimit: int64(config.LogLimit), Log: log,
 	}
 	return &backend{store: server, engines: []engine{river.Run}}, nil
 }

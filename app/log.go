@@ -83,5 +83,8 @@ const (
 // Report is what the work of a run says of itself since its last report.
 type Report struct {
 	Progress *Progress // nil: no news
-	Lines    []LogLine // at most a few hundred KB
+	// Skipped is how many bytes of the log came before Lines that are not kept, because Lines and what follows them are
+	// as much as a log may have. Then nothing earlier is kept, either. It is 0 if there are no lines.
+	Skipped int64
+	Lines   []LogLine // at most a few hundred KB
 }

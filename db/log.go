@@ -31,7 +31,7 @@ func (s *Store) Report(ctx context.Context, run app.ProcessRun, report app.Repor
 			return rows.Conflict(run)
 		}
 		if err == nil && len(report.Lines) > 0 {
-			err = tx.appendLog(run.ID, report.Lines, s.options.LogLimit)
+			err = tx.appendLog(run.ID, report, s.options.LogLimit)
 		}
 		tx.changed = tx.changed || err == nil
 		return err
@@ -48,12 +48,14 @@ func (tx *transaction) claimed(run app.ProcessRun, progress *app.Progress) (mine
 }
 
 // appendLog adds lines to the end of a run's log, and drops what is then more than limit bytes from its end.
-func (tx *transaction) appendLog(run int64, lines []app.LogLine, limit int64) error {
+func (tx *transaction) appendLog(run int64, report app.Report, limit int64) error {
 	last := rows.NoPart
 	if _, err := tx.find(tx.lastPart, &last, run); err != nil {
 		return err
 	}
-	dropBefore, err := last.Append(lines, limit, func(part rows.LogPart, more bool) error { return tx.writePart(run, part, more) })
+	dropBefore, err := last.Append(report.Lines, report.Skipped, limit, func(part rows.LogPart, more bool) error {
+		return tx.writePart(run, part, more)
+	})
 	if err != nil {
 		return err
 	}

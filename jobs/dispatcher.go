@@ -54,7 +54,8 @@ func newDispatcher(q *Queue) *dispatcher {
 		over:     make(chan struct{}),
 		inFlight: make(map[int64]app.ProcessRun, q.Workers),
 		worker: &Worker{
-			Ledger: q.Backlog, Registry: q.Registry, MaxAttempts: q.MaxAttempts, RunTimeout: q.RunTimeout, Log: q.Log,
+			Ledger: q.Backlog, Registry: q.Registry, MaxAttempts: q.MaxAttempts, RunTimeout: q.RunTimeout,
+			LogLimit: q.LogLimit, Log: q.Log,
 		},
 	}
 }

@@ -36,6 +36,8 @@ type lineWriter struct {
 	timer *time.Timer // calls showPartial when it is time
 	armed bool        // timer has been set and has not fired
 	young bool        // the unfinished line began after timer was set
+
+	lengths []uint16 // used by writePlain
 }
 
 // Write implements io.Writer. It never fails.
@@ -43,6 +45,12 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for left := p; len(left) > 0; {
+		if len(w.rest) == 0 && w.shown == "" {
+			if taken := w.writePlain(left); taken > 0 {
+				left, w.young = left[taken:], true
+				continue
+			}
+		}
 		if end := bytes.IndexByte(left, '\n'); end >= 0 && len(w.rest)+end <= maxPiece {
 			w.rest = append(w.rest, left[:end]...)
 			w.endLine()
@@ -201,6 +209,9 @@ var progressLine = regexp.MustCompile(`^progress: *([0-9]{1,3}) *%?(?: +(.*))?$`
 
 // progressIn reads a line like "progress: 40" or "progress: 40% copying".
 func progressIn(line string) (percent int, message string, ok bool) {
+	if !strings.HasPrefix(line, string(progressPrefix)) { // which is much faster to find out
+		return 0, "", false
+	}
 	found := progressLine.FindStringSubmatch(line)
 	if found == nil {
 		return 0, "", false

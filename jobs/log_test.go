@@ -112,37 +112,6 @@ func TestWhatManyWriteAtOnceIsAllThere(t *testing.T) {
 	}
 }
 
-// Otherwise what waits to be written would fill the memory.
-func TestWorkThatWritesFasterThanTheDatabaseWaits(t *testing.T) {
-	t.Parallel()
-	hold, writing := make(chan struct{}), make(chan struct{}, 100)
-	var handedIn atomic.Int64
-	store := &backlog{Store: openStore(t), reporting: func(app.Report) error {
-		writing <- struct{}{}
-		<-hold
-		return nil
-	}}
-	line := strings.Repeat("x", 1023)
-	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, _ app.ProcessRun, report *jobs.Report) error {
-		for range 1000 {
-			report.Log(line)
-			handedIn.Add(1)
-		}
-		return nil
-	}}))
-	id := create(t, store.Store, "report", 1)
-	await(t, writing, "the first report")
-	// The work goes on until it must wait; that it then does not go on cannot be waited for, only a bound be checked.
-	if n := handedIn.Load(); n > 200 {
-		t.Errorf("%d KB wait to be written", n)
-	}
-	close(hold)
-	becomes(t, store.Store, id, app.Completed)
-	if log := logOf(t, store.Store, id); log.End != 1000*1024 {
-		t.Errorf("the log has %d bytes", log.End)
-	}
-}
-
 func TestLinesAreKeptUntilTheDatabaseCanBeWritten(t *testing.T) {
 	t.Parallel()
 	fault := failing(3)

@@ -46,13 +46,22 @@ func (l *lastLines) add(stream app.Stream, line string) {
 	if line = strings.TrimSpace(line); l == nil || line == "" {
 		return
 	}
-	if runes := []rune(line); len(runes) > lastLength {
-		line = string(runes[:lastLength-1]) + "…"
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	lines := append(l.lines[stream], line)
-	l.lines[stream] = lines[max(0, len(lines)-lastCount):]
+	lines := l.lines[stream]
+	if len(lines) == lastCount {
+		copy(lines, lines[1:])
+		lines = lines[:lastCount-1]
+	}
+	l.lines[stream] = append(lines, line)
+}
+
+// shortened cuts a line to the length that has room in an error.
+func shortened(line string) string {
+	if runes := []rune(line); len(runes) > lastLength {
+		return string(runes[:lastLength-1]) + "…"
+	}
+	return line
 }
 
 // String is what follows the reason in an error.
@@ -60,8 +69,12 @@ func (l *lastLines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, stream := range []app.Stream{app.Stderr, app.Stdout} {
-		if lines := l.lines[stream]; len(lines) > 0 {
-			return "\n" + strings.Join(lines, "\n")
+		var text strings.Builder
+		for _, line := range l.lines[stream] {
+			text.WriteString("\n" + shortened(line))
+		}
+		if text.Len() > 0 {
+			return text.String()
 		}
 	}
 	return ""

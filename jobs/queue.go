@@ -25,6 +25,7 @@ type Queue struct {
 	MaxCrashes   int           // crashes that may interrupt a run
 	RunTimeout   time.Duration // longest time for one attempt
 	DrainTimeout time.Duration // how long work may go on when Run is asked to stop
+	LogLimit     int64         // how many bytes of a run's log the store keeps; the default is 1 MiB
 	Log          *slog.Logger
 }
 

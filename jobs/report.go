@@ -12,11 +12,18 @@ import (
 const (
 	// reportEvery is how often what work says of itself is written down: as often as a page can show it.
 	reportEvery = 200 * time.Millisecond
-	// reportInHaste is how often that is when much waits to be written. Together with maxUnwritten it bounds
-	// what one run can write to about a megabyte a second, however much it has to say.
+	// reportInHaste is how often that is when much waits to be written. Together with reportBatch it bounds how much of
+	// the database one run can use: to about a megabyte a second, unless more than a megabyte waits.
 	reportInHaste = 50 * time.Millisecond
-	// maxUnwritten is how many bytes of a run's log wait to be written before the work has to wait.
-	maxUnwritten = 64 << 10
+	// reportBatch is how many bytes of a run's log are written at once, or a sixteenth of those that wait.
+	reportBatch = 64 << 10
+	// lastBatch is how many bytes that is once the work has ended. Then there is no rest between two batches.
+	lastBatch = 256 << 10
+	// maxUnwritten is how many bytes of a run's log may wait to be written before the work has to wait. Work waits only
+	// when its log is larger than that: what the log will not keep is dropped before.
+	maxUnwritten = 16 << 20
+	// defaultLogLimit is how many bytes of a log are kept unless Worker.LogLimit says otherwise.
+	defaultLogLimit = 1 << 20
 	// maxMessage is the length in characters to which a message is cut.
 	maxMessage = 200
 )
@@ -24,14 +31,14 @@ const (
 // Report is how work tells what it is doing while it does it. Any goroutine of the work may use it. What is
 // said after the work has ended is not heard.
 type Report struct {
-	write func(app.Report) // has it written down
+	write    func(app.Report) // has it written down
+	logLimit int              // how many bytes of the log the store keeps
 
 	mu       sync.Mutex
 	progress app.Progress
 	moved    bool // progress has not been written
-	lines    []app.LogLine
-	size     int // of lines, in bytes
-	heading  app.LogLine
+	lines    logBuffer
+	heading  string
 	followed bool // somebody writes it down
 	ended    bool
 
@@ -43,16 +50,20 @@ type Report struct {
 
 func newReport(write func(app.Report)) *Report {
 	return &Report{
-		write: write, changed: make(chan struct{}, 1), taken: make(chan struct{}), stop: make(chan struct{}), over: make(chan struct{}),
+		write: write, logLimit: defaultLogLimit,
+		changed: make(chan struct{}, 1), taken: make(chan struct{}), stop: make(chan struct{}), over: make(chan struct{}),
 	}
 }
 
 // newReportOf returns a report for an attempt. In the log, what an attempt writes that is not a run's first has
 // a heading: all of them write to the same log.
-func newReportOf(run app.ProcessRun, maxAttempts int, write func(app.Report)) *Report {
+func newReportOf(run app.ProcessRun, maxAttempts int, logLimit int64, write func(app.Report)) *Report {
 	r := newReport(write)
+	if logLimit > 0 {
+		r.logLimit = int(logLimit)
+	}
 	if run.Claim > 1 {
-		r.heading = app.LogLine{Stream: app.Notes, Text: fmt.Sprintf("attempt %d of %d\n", run.Attempt, maxAttempts)}
+		r.heading = fmt.Sprintf("attempt %d of %d\n", run.Attempt, maxAttempts)
 	}
 	return r
 }
@@ -88,11 +99,17 @@ func (r *Report) Writer(stream app.Stream) io.WriteCloser {
 	return &lineWriter{report: r, stream: stream}
 }
 
-// add hands in a line, when there is room for it or nobody writes any more.
+// add hands in a line.
 func (r *Report) add(line app.LogLine) {
+	r.addLines(line.Stream, []byte(line.Text), []uint16{uint16(len(line.Text))})
+}
+
+// addLines hands in lines of these lengths. It waits until there is room for them, unless the work has ended. Lines that
+// the log will not keep take no room: work that writes much is not slowed down for them.
+func (r *Report) addLines(stream app.Stream, text []byte, lengths []uint16) {
 	for {
 		r.mu.Lock()
-		if r.size < maxUnwritten {
+		if r.lines.size < maxUnwritten {
 			break
 		}
 		taken := r.taken
@@ -104,10 +121,12 @@ func (r *Report) add(line app.LogLine) {
 		}
 	}
 	defer r.mu.Unlock()
-	if r.heading.Text != "" {
-		r.lines, r.size, r.heading = append(r.lines, r.heading), r.size+len(r.heading.Text), app.LogLine{}
+	if r.heading != "" {
+		r.lines.add(app.Notes, []byte(r.heading), []uint16{uint16(len(r.heading))})
+		r.heading = ""
 	}
-	r.lines, r.size = append(r.lines, line), r.size+len(line.Text)
+	r.lines.add(stream, text, lengths)
+	r.lines.trim(r.logLimit)
 	r.ring()
 }
 
@@ -117,24 +136,20 @@ func (r *Report) ring() {
 		r.followed = true
 		go r.follow()
 	}
-	select {
-	case r.changed <- struct{}{}:
-	default: // whoever writes it down will find this one, too
-	}
+	r.again()
 }
 
-// take returns what has not been written yet, and whether that is much.
-func (r *Report) take() (news app.Report, much bool) {
+// take returns what has not been written yet, about most bytes of the log, and whether there is more.
+func (r *Report) take(most int) (news app.Report, more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.moved {
 		news.Progress, r.moved = new(r.progress), false
 	}
-	much = r.size >= maxUnwritten
-	news.Lines, r.lines, r.size = r.lines, nil, 0
+	news.Skipped, news.Lines = r.lines.take(max(most, r.lines.size/16))
 	close(r.taken)
 	r.taken = make(chan struct{})
-	return news, much
+	return news, r.lines.size > 0
 }
 
 // end returns when all that was reported has been written down. What comes later is not heard. It is called once.
@@ -157,18 +172,35 @@ func (r *Report) follow() {
 		select {
 		case <-r.changed:
 		case <-r.stop:
-			if news, _ := r.take(); news.Progress != nil || news.Lines != nil {
-				r.write(news)
-			}
+			r.flush()
 			return
 		}
-		news, much := r.take()
+		news, more := r.take(reportBatch)
 		r.write(news)
 		rest := reportEvery
-		if much {
+		if more {
 			rest = reportInHaste
+			r.again()
 		}
 		sleepUntil(r.stop, rest)
+	}
+}
+
+// again makes follow look for what is to be written. If it is about to look anyway, nothing changes.
+func (r *Report) again() {
+	select {
+	case r.changed <- struct{}{}:
+	default:
+	}
+}
+
+// flush writes down all that is left.
+func (r *Report) flush() {
+	for more := true; more; {
+		var news app.Report
+		if news, more = r.take(lastBatch); news.Progress != nil || news.Lines != nil {
+			r.write(news)
+		}
 	}
 }
 

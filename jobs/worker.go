@@ -36,12 +36,13 @@ func interrupted(cause error) bool {
 
 // Worker is what every engine does with a run that it has got hold of: it lets it rest, does its work, and writes down
 // what came of it. How it gets hold of runs and has them started is the engine's own business. It is for any number of
-// runs at once. All fields are required; they must not change once it is used.
+// runs at once. All fields but LogLimit are required; they must not change once it is used.
 type Worker struct {
 	Ledger      app.Ledger
 	Registry    *Registry
 	MaxAttempts int           // attempts that may end in an error or time-out
 	RunTimeout  time.Duration // longest time for one attempt
+	LogLimit    int64         // how many bytes of a run's log the store keeps; the default is 1 MiB
 	Log         *slog.Logger
 
 	orders orders
@@ -128,7 +129,7 @@ func (w *Worker) attempt(ctx context.Context, p Phases, run app.ProcessRun) endi
 	defer stop()
 
 	kind := w.Registry.kinds[run.Kind]
-	report := newReportOf(run, w.MaxAttempts, func(news app.Report) { w.note(p.Working, run, news) })
+	report := newReportOf(run, w.MaxAttempts, w.LogLimit, func(news app.Report) { w.note(p.Working, run, news) })
 	result := w.launch(run, func() error { return kind.Work(timed, run, report) })
 	err, heeded := await(timed, p.Patient, result)
 	if cause := context.Cause(timed); !heeded && (errors.Is(cause, ErrCancelled) || errors.Is(cause, ErrPaused)) {

@@ -128,6 +128,26 @@ func testKeeping(t *testing.T, subject Subject) {
 			t.Errorf("the run's page has %d lines: %v", len(page.Log.Lines), err)
 		}
 	})
+	t.Run("bytes that are skipped count, and nothing before them is kept", func(t *testing.T) {
+		f := openWith(t, subject, Settings{LogLimit: 40 << 10})
+		run := f.in(app.Started)
+		lines := func(text ...string) (lines []app.LogLine) {
+			for _, line := range text {
+				lines = append(lines, app.LogLine{Text: line + "\n"})
+			}
+			return lines
+		}
+		f.ok(f.store.Report(ctx, run, app.Report{Lines: lines("before")}))
+		f.ok(f.store.Report(ctx, run, app.Report{Skipped: 1000, Lines: lines("after", "the gap")}))
+		f.ok(f.store.Report(ctx, run, app.Report{Lines: lines("end")}))
+		log := f.log(whole(run.ID, 0))
+		if got := text(log.Lines); got != "after\nthe gap\nend\n" || log.Start != 1007 || log.From() != log.Start || log.End != log.Start+18 {
+			t.Errorf("the log is %+v", log)
+		}
+		if later := f.log(whole(run.ID, 1013)); text(later.Lines) != "the gap\nend\n" {
+			t.Errorf("from amid it is %+v", later)
+		}
+	})
 	t.Run("a mark is another one when a run has changed or written", func(t *testing.T) {
 		f := open(t, subject)
 		run, other := f.in(app.Started), f.in(app.Failed)

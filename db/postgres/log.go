@@ -29,7 +29,7 @@ func (s *Store) Report(ctx context.Context, run app.ProcessRun, report app.Repor
 			return rows.Conflict(run)
 		}
 		if err == nil && len(report.Lines) > 0 {
-			err = tx.appendLog(run.ID, report.Lines)
+			err = tx.appendLog(run.ID, report)
 		}
 		return err
 	})
@@ -45,12 +45,12 @@ func (tx *transaction) claimed(run app.ProcessRun, progress *app.Progress) (mine
 }
 
 // appendLog adds lines to the end of a run's log, and drops what is then too much.
-func (tx *transaction) appendLog(run int64, lines []app.LogLine) error {
+func (tx *transaction) appendLog(run int64, report app.Report) error {
 	last := rows.NoPart
 	if _, err := tx.find(&last, lastPart, run); err != nil {
 		return err
 	}
-	dropBefore, err := last.Append(lines, tx.store.options.LogLimit, func(part rows.LogPart, more bool) (err error) {
+	dropBefore, err := last.Append(report.Lines, report.Skipped, tx.store.options.LogLimit, func(part rows.LogPart, more bool) (err error) {
 		if more {
 			err = tx.exec(extendPart, part.Stop, part.Text, part.Marks, run, part.Start)
 		} else {

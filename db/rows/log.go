@@ -50,11 +50,24 @@ func CheckLines(run int64, lines []app.LogLine) error {
 	return nil
 }
 
+// Skip returns the last part of a log as if n more bytes had followed it that are not kept. The next line begins a new part.
+func (p LogPart) Skip(n int64) LogPart {
+	if n > 0 {
+		p.Stop += n
+		p.Start = p.Stop
+	}
+	return p
+}
+
 // Append divides lines into parts that follow the last one: into more of it, and into new ones. write writes each; when
 // it is more, part has the number and the start of the last one, and the text, the marks and the stop that come to it.
-// It returns the offset before which parts are to be dropped, so that little more than limit bytes are left.
-func (p LogPart) Append(lines []app.LogLine, limit int64, write func(part LogPart, more bool) error) (dropBefore int64, err error) {
-	last, size := p, partSizeFor(limit)
+// It returns the offset before which parts are to be dropped, so that little more than limit bytes are left, and nothing
+// before a gap. skipped is as in app.Report.
+func (p LogPart) Append(lines []app.LogLine, skipped, limit int64, write func(part LogPart, more bool) error) (dropBefore int64, err error) {
+	last, size := p.Skip(skipped), partSizeFor(limit)
+	if skipped > 0 {
+		dropBefore = last.Stop
+	}
 	for len(lines) > 0 {
 		part, room := LogPart{Start: last.Stop, Stop: last.Stop, Part: last.Part + 1}, size
 		more := last.Stop > last.Start && size-(last.Stop-last.Start) >= int64(len(lines[0].Text))
@@ -67,7 +80,7 @@ func (p LogPart) Append(lines []app.LogLine, limit int64, write func(part LogPar
 		}
 		last = part
 	}
-	return min(last.Stop-limit, last.Start), nil // the newest part stays, so that where the log ends is known
+	return max(dropBefore, min(last.Stop-limit, last.Start)), nil // the newest part stays, so that where the log ends is known
 }
 
 // take adds lines, at least one and as many as fit into room bytes, and returns the others.

@@ -55,6 +55,7 @@ type Engine struct {
 	RunTimeout    time.Duration  // longest time for one attempt
 	ActionTimeout time.Duration  // the same for an action, but nobody waits for that
 	DrainTimeout  time.Duration  // how long work may go on when Run is asked to stop
+	LogLimit      int64          // how many bytes of a run's log the store keeps; the default is 1 MiB
 	Log           *slog.Logger
 
 	pauseAfter     time.Duration // instead of the constants, for tests
@@ -149,7 +150,8 @@ func (e *Engine) node(phases jobs.Phases) *node {
 	return &node{
 		Engine: e, phases: phases, places: make(chan struct{}, e.Workers), held: make(map[int64]int),
 		runs: &jobs.Worker{
-			Ledger: e.Store, Registry: e.Registry, MaxAttempts: e.MaxAttempts, RunTimeout: e.RunTimeout, Log: e.Log,
+			Ledger: e.Store, Registry: e.Registry, MaxAttempts: e.MaxAttempts, RunTimeout: e.RunTimeout,
+			LogLimit: e.LogLimit, Log: e.Log,
 		},
 		actions: &jobs.Worker{
 			Ledger: e.Store, Registry: e.Actions, MaxAttempts: 1, RunTimeout: e.ActionTimeout, Log: e.Log,

@@ -1,0 +1,79 @@
+package jobs
+
+import "runboard/app"
+
+// chunkSize is the size in bytes up to which lines of one stream are kept together. It is small beside the limit of a
+// log, because whole chunks are dropped.
+const chunkSize = 16 << 10
+
+// logBuffer holds the lines of a log that wait to be written, oldest first. A line costs two bytes beside its text: a
+// command may write millions of short ones.
+type logBuffer struct {
+	chunks  []logChunk
+	size    int   // of their text, in bytes
+	skipped int64 // bytes that were dropped before the first chunk
+}
+
+// logChunk is some lines of one stream.
+type logChunk struct {
+	stream  app.Stream
+	text    []byte
+	lengths []uint16 // of each line, at most app.MaxLine
+}
+
+// add appends lines. lengths are those of the lines in text. It keeps neither slice.
+func (b *logBuffer) add(stream app.Stream, text []byte, lengths []uint16) {
+	for len(lengths) > 0 {
+		chunk := b.chunkFor(stream, int(lengths[0]))
+		lines, bytes := 0, 0
+		for lines < len(lengths) && (lines == 0 || len(chunk.text)+bytes+int(lengths[lines]) <= chunkSize) {
+			bytes += int(lengths[lines])
+			lines++
+		}
+		chunk.text = append(chunk.text, text[:bytes]...)
+		chunk.lengths = append(chunk.lengths, lengths[:lines]...)
+		b.size += bytes
+		text, lengths = text[bytes:], lengths[lines:]
+	}
+}
+
+// chunkFor returns the last chunk if a line of that stream and length belongs to it, or else a new one.
+func (b *logBuffer) chunkFor(stream app.Stream, length int) *logChunk {
+	if n := len(b.chunks); n > 0 {
+		last := &b.chunks[n-1]
+		if last.stream == stream && len(last.text)+length <= chunkSize {
+			return last
+		}
+	}
+	b.chunks = append(b.chunks, logChunk{stream: stream})
+	return &b.chunks[len(b.chunks)-1]
+}
+
+// trim drops the oldest lines that no log of limit bytes keeps: at least limit bytes come after them.
+func (b *logBuffer) trim(limit int) {
+	for len(b.chunks) > 1 && b.size-len(b.chunks[0].text) >= limit {
+		dropped := len(b.chunks[0].text)
+		b.chunks = b.chunks[1:]
+		b.size -= dropped
+		b.skipped += int64(dropped)
+	}
+}
+
+// take removes the oldest lines, about most bytes of them, and returns them with the number of bytes dropped before them.
+func (b *logBuffer) take(most int) (skipped int64, lines []app.LogLine) {
+	for taken := 0; len(b.chunks) > 0 && taken < most; {
+		chunk := b.chunks[0]
+		b.chunks = b.chunks[1:]
+		text := string(chunk.text)
+		for _, length := range chunk.lengths {
+			lines = append(lines, app.LogLine{Stream: chunk.stream, Text: text[:length]})
+			text = text[length:]
+		}
+		b.size -= len(chunk.text)
+		taken += len(chunk.text)
+	}
+	if len(lines) > 0 {
+		skipped, b.skipped = b.skipped, 0
+	}
+	return skipped, lines
+}

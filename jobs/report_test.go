@@ -1,0 +1,166 @@
+package jobs
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"pgregory.net/rapid"
+
+	"runboard/app"
+)
+
+// Otherwise a log that is kept whole would fill the memory.
+func TestWorkThatWritesFasterThanTheDatabaseWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		var written int64
+		report := newReportOf(app.ProcessRun{}, 1, 1<<30, func(news app.Report) {
+			<-hold
+			written += news.Skipped
+			for _, line := range news.Lines {
+				written += int64(len(line.Text))
+			}
+		})
+		const line, lines = 1 << 10, 2 * maxUnwritten / (1 << 10)
+		text := strings.Repeat("x", line-1)
+		var handedIn atomic.Int64
+		go func() {
+			for range lines {
+				report.Log(text)
+				handedIn.Add(line)
+			}
+		}()
+		synctest.Wait() // until the work waits, and the database
+		if n := handedIn.Load(); n < maxUnwritten || n > maxUnwritten+maxUnwritten/8 {
+			t.Errorf("%d bytes wait to be written", n)
+		}
+		close(hold)
+		for handedIn.Load() < line*lines {
+			synctest.Wait()
+			sleepUntil(nil, reportInHaste)
+		}
+		report.end()
+		if written != line*lines {
+			t.Errorf("%d bytes are written", written)
+		}
+	})
+}
+
+// TestReport_DropsWithoutWaiting: work is not slowed down for lines that the log will not keep, and they are counted.
+func TestReport_DropsWithoutWaiting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const limit = 100_000
+		hold := make(chan struct{})
+		var skipped int64
+		var lines []app.LogLine
+		report := newReportOf(app.ProcessRun{}, 1, limit, func(news app.Report) {
+			<-hold
+			if news.Skipped > 0 {
+				skipped, lines = skipped+int64(len(textOf(lines)))+news.Skipped, nil
+			}
+			lines = append(lines, news.Lines...)
+		})
+		w := report.Writer(app.Stdout)
+		var all bytes.Buffer
+		for i := range 1_000_000 {
+			fmt.Fprintf(&all, "line %d\n", i)
+		}
+		want := all.String()
+		if _, err := io.Copy(w, &all); err != nil { // would never return if it waited
+			t.Fatal(err)
+		}
+		if held := report.lines.size; held > limit+2*chunkSize {
+			t.Errorf("%d bytes are held", held)
+		}
+		close(hold)
+		report.end()
+		kept := textOf(lines)
+		if int(skipped)+len(kept) != len(want) || !strings.HasSuffix(want, kept) || len(kept) < limit {
+			t.Errorf("of %d bytes %d are skipped and %d kept", len(want), skipped, len(kept))
+		}
+	})
+}
+
+// TestLogBuffer_KeepsNewestLines compares the buffer with a list of lines.
+func TestLogBuffer_KeepsNewestLines(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var buffer logBuffer
+		var want []app.LogLine
+		size := func() (bytes int) {
+			for _, line := range want {
+				bytes += len(line.Text)
+			}
+			return bytes
+		}
+		var dropped int64
+		t.Repeat(map[string]func(*rapid.T){
+			"add": func(t *rapid.T) {
+				stream := rapid.SampledFrom([]app.Stream{app.Stdout, app.Stderr}).Draw(t, "stream")
+				var text []byte
+				var lengths []uint16
+				for range rapid.IntRange(1, 10).Draw(t, "lines") {
+					length := rapid.SampledFrom([]int{1, 2, 100, app.MaxLine}).Draw(t, "length")
+					line := strings.Repeat(string(rune('a'+len(want)%26)), length)
+					want = append(want, app.LogLine{Stream: stream, Text: line})
+					text, lengths = append(text, line...), append(lengths, uint16(length))
+				}
+				buffer.add(stream, text, lengths)
+			},
+			"trim": func(t *rapid.T) {
+				limit := rapid.SampledFrom([]int{100, 20_000}).Draw(t, "limit")
+				before := buffer.skipped
+				buffer.trim(limit)
+				for left := buffer.skipped - before; left > 0; want = want[1:] {
+					left -= int64(len(want[0].Text))
+					dropped += int64(len(want[0].Text))
+				}
+				if buffer.size != size() || dropped > 0 && buffer.size < limit && buffer.skipped > before {
+					t.Fatalf("of %d bytes %d are left", size(), buffer.size)
+				}
+			},
+			"take": func(t *rapid.T) {
+				skipped, lines := buffer.take(rapid.IntRange(1, 30_000).Draw(t, "most"))
+				if len(lines) > 0 && skipped != dropped {
+					t.Fatalf("%d bytes are skipped, not %d", skipped, dropped)
+				}
+				dropped -= skipped
+				for i, line := range lines {
+					if line != want[i] {
+						t.Fatalf("line %d is %.20q, not %.20q", i, line.Text, want[i].Text)
+					}
+				}
+				want = want[len(lines):]
+			},
+		})
+	})
+}
+
+// BenchmarkLineWriter is how fast output is taken of which most is dropped:
+//
+//	go test ./jobs -run xxx -bench LineWriter
+func BenchmarkLineWriter(b *testing.B) {
+	for name, line := range map[string]string{
+		"short": "y\n", "plain": "an ordinary line of a log, with a number like 4711 in it\n",
+		"umlauts": "eine gewöhnliche Zeile, mit einer Zahl wie 4711 darin\n", "coloured": "\x1b[32mok\x1b[0m an ordinary line of a log\n",
+	} {
+		b.Run(name, func(b *testing.B) {
+			report := newReport(func(app.Report) {})
+			w := &lineWriter{report: report, stream: app.Stdout, last: &lastLines{}}
+			chunk := bytes.Repeat([]byte(line), (64<<10)/len(line))
+			b.SetBytes(int64(len(chunk)))
+			for b.Loop() {
+				_, _ = w.Write(chunk)
+			}
+			_ = w.Close()
+			report.end()
+		})
+	}
+}
