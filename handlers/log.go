@@ -3,6 +3,7 @@ package handlers
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -19,6 +20,9 @@ const (
 	logPart  = 64 << 10 // bytes of a log that are read, and shown in a page, at once
 	logLines = 1000     // lines of a log that are shown in a page, or in JSON, at once
 )
+
+// errDropped ends an answer whose reader was too slow, and counts bytes. Asking again, it is told where the log begins now.
+var errDropped = errors.New("what follows in the log has been dropped")
 
 var errOffset = app.Errorf(app.CodeMalformed, "An offset in a log must be a number of bytes, given once.")
 
@@ -97,8 +101,8 @@ func (s *Server) sendLog(ctx context.Context, c *fiber.Ctx, request logRequest) 
 		return err
 	}
 	stream := &logStream{stream: stream{s, c.Context().Conn()}, run: request.Run, at: request.Offset, until: log.End}
-	if request.given { // whoever resumes counts bytes, and must get nothing else
-		stream.at = max(request.Offset, log.Start)
+	if request.given { // a client that resumes counts bytes, and must get nothing else
+		stream.at, stream.exact = max(request.Offset, log.Start), true
 	}
 	if request.follow {
 		if stream.place, err = s.sockets.reserve(s.address(c)); err != nil {
@@ -121,6 +125,7 @@ type logStream struct {
 	run   int64
 	at    int64  // where it is
 	until int64  // where it ends
+	exact bool   // nothing may be left out, nor said of it
 	place *place // that it has taken, when it also waits for what is yet to come
 }
 
@@ -135,8 +140,9 @@ func (l *logStream) write(w *bufio.Writer) {
 	}
 	defer l.place.leave()
 	watcher := l.server.Hub.Watch(live.Question{Run: l.run})
-	if watcher == nil {
-		return // the server stops
+	if watcher == nil { // the server stops
+		l.sendLast(w)
+		return
 	}
 	defer watcher.Close()
 	gone := l.watch()
@@ -153,8 +159,17 @@ func (l *logStream) write(w *bufio.Writer) {
 		case <-gone:
 			return
 		case <-l.server.sockets.closing:
+			l.sendLast(w)
 			return
 		}
+	}
+}
+
+// sendLast sends what there is when the server stops. A regular end is only for a run that has ended and whose log was
+// sent whole.
+func (l *logStream) sendLast(w *bufio.Writer) {
+	if over, err := l.send(w); err != nil || !over {
+		l.spoil()
 	}
 }
 
@@ -183,6 +198,9 @@ func (l *logStream) send(w *bufio.Writer) (over bool, err error) {
 		}
 		l.extend()
 		if dropped := log.From() - l.at; dropped > 0 {
+			if l.exact {
+				return true, errDropped
+			}
 			_, _ = fmt.Fprintf(w, "[%d bytes were dropped]\n", dropped) // its error is that of Flush
 		}
 		for _, line := range log.Lines {

@@ -147,8 +147,12 @@ func (s *Server) Ready(store app.Store, hub *live.Hub) {
 	s.state.Store(serving) // whoever sees this sees the two as well
 }
 
-// Drain refuses new runs and sockets from now on; pages are still served.
-func (s *Server) Drain() { s.state.Store(draining) }
+// Drain refuses new runs and sockets from now on; pages are still served, and say so.
+func (s *Server) Drain() {
+	s.state.Store(draining)
+	s.Templates.Drain()
+	s.sockets.warn()
+}
 
 // CloseSockets sends every socket what its view last showed, tells it to come back later, and
 // returns when all are closed or ctx has ended.

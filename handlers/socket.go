@@ -23,11 +23,14 @@ const (
 // times are how long things take at most on a socket.
 type times struct {
 	pingEvery time.Duration // below the idle time-outs of common proxies, which begin at 30 s
+	heartbeat time.Duration // after so long without a frame, one tells the browser that the server is there
 	silence   time.Duration // a peer that has not answered any ping for so long is gone
 	frameTime time.Duration // a reader that has not taken a frame by then is cut
 }
 
-var usualTimes = times{pingEvery: 25 * time.Second, silence: 60 * time.Second, frameTime: 5 * time.Second}
+var usualTimes = times{
+	pingEvery: 25 * time.Second, heartbeat: 15 * time.Second, silence: 60 * time.Second, frameTime: 5 * time.Second,
+}
 
 // noSuchRun is why a socket of a run is closed that does not exist, or exists no more.
 const noSuchRun = "there is no such run"
@@ -47,21 +50,28 @@ type socket struct {
 	wire    *lineConn              // for the pen
 
 	times
-	conn    *websocket.Conn // for reading, and for writing when the pen has let go of it
-	beat    *time.Timer     // until the next ping or, when the server stops, the goodbye
-	closing <-chan struct{} // closed when the server wants to close it
-	log     *slog.Logger
-	mu      sync.Mutex
-	ended   bool // nothing that is heard keeps it alive any more
+	conn     *websocket.Conn // for reading, and for writing when the pen has let go of it
+	beat     *time.Timer     // until the next ping or heartbeat or, when the server stops, the goodbye
+	framed   time.Time       // when the last frame was sent, or the socket was opened; the pen's
+	nextPing time.Time       // the pen's
+	greeted  bool            // the first frame has been sent; the pen's
+	warned   bool            // the browser knows that the server drains; the pen's
+	closing  <-chan struct{} // closed when the server wants to close it
+	server   *Server
+	log      *slog.Logger
+	mu       sync.Mutex
+	ended    bool // nothing that is heard keeps it alive any more
 }
 
 // newSocket is a socket that is not served yet. Its connection must be one of Serve's.
 func (s *sockets) newSocket(conn *websocket.Conn, wire *lineConn) *socket {
 	one := &socket{
 		times: s.times, conn: conn, wire: wire, pen: s.pens.one(), closing: s.closing, log: s.server.Log,
-		turn: turn{has: true, over: make(chan struct{})},
+		server: s.server, turn: turn{has: true, over: make(chan struct{})},
 	}
-	one.beat = time.AfterFunc(s.times.pingEvery, func() {
+	one.framed = time.Now()
+	one.nextPing = one.framed.Add(one.pingEvery)
+	one.beat = time.AfterFunc(min(one.pingEvery, one.heartbeat), func() {
 		one.due.Store(true)
 		one.Ring()
 	})
@@ -124,22 +134,49 @@ func (s *socket) next() []byte {
 		s.cut(0)
 		return nil
 	case frame != nil:
+		s.framed, s.greeted = time.Now(), true
 		return frame.Wire
+	case s.greeted && !s.warned && s.server.state.Load() == draining:
+		s.warned = true
+		return s.drawn(s.server.Templates.DrainFrame())
 	case s.due.Swap(false):
-		return s.ping()
+		return s.onBeat(time.Now())
 	}
 	return nil
 }
 
-// ping is a sign of life or, when the server stops, the goodbye: by then all that there was to show has been sent.
-func (s *socket) ping() []byte {
-	s.beat.Reset(s.pingEvery) // before it looks: the server resets it afterwards
+// onBeat returns what the timer was set for, or nil: a ping, a heartbeat or, when the server stops, the goodbye. By then
+// all that there was to show has been sent. The timer is not set anew for each frame, which would cost more than this.
+func (s *socket) onBeat(now time.Time) []byte {
+	pinging, beating := !now.Before(s.nextPing), now.Sub(s.framed) >= s.heartbeat
+	if pinging {
+		s.nextPing = now.Add(s.pingEvery)
+	} else if beating {
+		s.framed = now
+	}
+	wait := min(s.nextPing.Sub(now), s.framed.Add(s.heartbeat).Sub(now))
+	s.beat.Reset(max(0, wait)) // before it looks: the server resets it afterwards
 	select {
 	case <-s.closing:
 		return s.goodbye(websocket.CloseServiceRestart, "restarting")
 	default:
-		return control(websocket.PingMessage, nil)
 	}
+	switch {
+	case pinging:
+		return control(websocket.PingMessage, nil)
+	case beating:
+		return s.drawn(s.server.Templates.Heartbeat(now))
+	}
+	return nil
+}
+
+// drawn returns a small frame of HTML.
+func (s *socket) drawn(html []byte, err error) []byte {
+	if err != nil {
+		s.log.Error("a frame is not sent", "error", err)
+		return nil
+	}
+	return live.NewFrame(html).Wire
 }
 
 // leave has the goodbye said in a moment. It is for after closing was closed.

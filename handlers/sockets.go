@@ -235,6 +235,15 @@ func (s *sockets) survive(conn *websocket.Conn) {
 	}
 }
 
+// warn tells every browser that the server drains.
+func (s *sockets) warn() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for one := range s.served {
+		one.Ring()
+	}
+}
+
 // close asks every socket to go, and returns when all have gone or ctx has ended.
 func (s *sockets) close(ctx context.Context) {
 	s.mu.Lock()

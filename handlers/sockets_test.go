@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -115,7 +117,7 @@ func awaitNoSockets(t *testing.T, s testServer, meanwhile func()) {
 
 func TestAReaderThatTakesNoFramesIsCut(t *testing.T) {
 	s, store := newLiveServer(t, 25)
-	s.sockets.times = times{pingEvery: time.Hour, silence: time.Hour, frameTime: 200 * time.Millisecond}
+	s.sockets.times = times{pingEvery: time.Hour, heartbeat: time.Hour, silence: time.Hour, frameTime: 200 * time.Millisecond}
 	dial(t, s)
 	awaitNoSockets(t, s, func() { createRuns(t, store, 1) })
 }
@@ -138,7 +140,7 @@ func TestASocketThatSaysNothingIsCut(t *testing.T) {
 
 func TestAClientThatIsRefusedCannotHoldItsSocketByPings(t *testing.T) {
 	s, _ := newLiveServer(t, 0)
-	s.sockets.times.pingEvery = time.Hour // so that the writer has nothing to fail at
+	s.sockets.times.pingEvery, s.sockets.times.heartbeat = time.Hour, time.Hour // so that the writer has nothing to fail at
 	conn := dial(t, s)
 	if _, _, err := conn.ReadMessage(); err != nil { // nor at the first frame
 		t.Fatal(err)
@@ -152,7 +154,7 @@ func TestAClientThatIsRefusedCannotHoldItsSocketByPings(t *testing.T) {
 }
 
 func TestPeersAreAskedWhetherTheyAreThere(t *testing.T) {
-	if usualTimes != (times{pingEvery: 25 * time.Second, silence: 60 * time.Second, frameTime: 5 * time.Second}) {
+	if usualTimes != (times{pingEvery: 25 * time.Second, heartbeat: 15 * time.Second, silence: 60 * time.Second, frameTime: 5 * time.Second}) {
 		t.Errorf("what is promised of sockets is another than %+v", usualTimes)
 	}
 	s, _ := newLiveServer(t, 0)
@@ -185,4 +187,82 @@ func TestPeersAreAskedWhetherTheyAreThere(t *testing.T) {
 	_ = conn.Close()
 	<-ended
 	close(pings)
+}
+
+// framesOf returns the frames of a socket as they come.
+func framesOf(conn *websocket.Conn) <-chan string {
+	frames := make(chan string, 1000)
+	go func() {
+		defer close(frames)
+		for {
+			_, frame, err := conn.ReadMessage()
+			if err != nil {
+				frames <- err.Error()
+				return
+			}
+			frames <- string(frame)
+		}
+	}()
+	return frames
+}
+
+func nextFrame(t *testing.T, frames <-chan string) string {
+	t.Helper()
+	select {
+	case frame := <-frames:
+		return frame
+	case <-time.After(30 * time.Second):
+		t.Fatal("no frame comes")
+		return ""
+	}
+}
+
+var heartbeatPattern = regexp.MustCompile(`^<span id="heartbeat" data-at="(\d+)" hx-swap-oob="outerMorph"></span>$`)
+
+func TestSocket_HeartbeatComesOnlyInSilence(t *testing.T) {
+	s, store := newLiveServer(t, 1)
+	s.sockets.times.heartbeat = 300 * time.Millisecond
+	s.sockets.times.pingEvery = 350 * time.Millisecond // it is no frame
+	frames := framesOf(dial(t, s))
+	if first := nextFrame(t, frames); heartbeatPattern.MatchString(first) {
+		t.Errorf("the first frame is %s", first)
+	}
+	for range 3 {
+		began := time.Now()
+		beat := heartbeatPattern.FindStringSubmatch(nextFrame(t, frames))
+		if beat == nil {
+			t.Fatal("in silence there is another frame than a heartbeat")
+		}
+		at, _ := strconv.ParseInt(beat[1], 10, 64)
+		if ago := time.Since(time.UnixMilli(at)); ago < -time.Second || ago > 30*time.Second {
+			t.Errorf("it says that it is %v ago", ago)
+		}
+		if took := time.Since(began); took < 250*time.Millisecond {
+			t.Errorf("it comes after %v", took)
+		}
+	}
+	s.sockets.times.heartbeat = time.Hour
+	busy := framesOf(dial(t, s))
+	nextFrame(t, busy)
+	for range 3 {
+		createRuns(t, store, 1)
+		if frame := nextFrame(t, busy); heartbeatPattern.MatchString(frame) {
+			t.Error("a heartbeat comes although there are frames")
+		}
+	}
+}
+
+func TestSocket_TellsOfTheDrainOnce(t *testing.T) {
+	s, store := newLiveServer(t, 1)
+	frames := framesOf(dial(t, s))
+	nextFrame(t, frames)
+	s.Drain()
+	const warning = `<span id="server" data-state="draining" hx-swap-oob="outerMorph"></span>`
+	if frame := nextFrame(t, frames); frame != warning {
+		t.Errorf("at the drain the frame is %s", frame)
+	}
+	createRuns(t, store, 1)
+	if frame := nextFrame(t, frames); frame == warning || !strings.Contains(frame, "process_run_2") {
+		t.Errorf("after that the frame is %s", frame)
+	}
 }

@@ -88,7 +88,7 @@ type (
 
 var fixedIDs = map[string]string{
 	"live": LiveID, "start": StartID, "list": ListID, "pager": PagerID, "progress": ProgressID, "notice": NoticeID, "message": MessageID,
-	"connection": ConnectionID, "delay": DelayID, "total": TotalID, "key": IdempotencyKeyID, "wishes": WishesID,
+	"heartbeat": HeartbeatID, "server": ServerID, "gone": GoneID, "connection": ConnectionID, "delay": DelayID, "total": TotalID, "key": IdempotencyKeyID, "wishes": WishesID,
 	"failures": FailuresID, "many": ManyID, "ask": AskID, "tickAll": TickAllID, "matches": MatchesID, "log": LogID, "follow": FollowID,
 	"summary": SummaryID, "newRuns": NewRunsID, "pause": PauseID, "help": HelpID, "keys": KeysID,
 	"unserved": UnservedID, "forecast": ForecastID,

@@ -17,6 +17,9 @@ const (
 	NoticeID         = "notice"          // where answers and errors are shown
 	MessageID        = "message"         // what went wrong, on the page that says so
 	ConnectionID     = "connection"      // the badge that says whether the page is live
+	HeartbeatID      = "heartbeat"       // the server's last sign of life
+	ServerID         = "server"          // whether the server is about to stop
+	GoneID           = "gone"            // that the run of the page was deleted
 	DelayID          = "delay"           // how long it takes until a change is shown
 	TotalID          = "count_all"       // how many runs there are
 	IdempotencyKeyID = "idempotency_key" // the form's hidden field

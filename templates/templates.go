@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"html/template"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"runboard/app"
@@ -24,6 +25,7 @@ type Templates struct {
 	kinds       []string
 	maxAttempts int
 	now         func() time.Time
+	draining    atomic.Bool
 }
 
 // Options is what drawing depends on besides the runs.
@@ -41,17 +43,23 @@ type Options struct {
 // New parses the templates. It fails when one is broken, so that this shows at start and not when
 // the page is asked for.
 func New(options Options) (*Templates, error) {
-	t := &Templates{kinds: options.Kinds, maxAttempts: max(1, options.MaxAttempts), now: options.Now}
+	t := &Templates{
+		kinds: options.Kinds, maxAttempts: max(1, options.MaxAttempts), now: options.Now,
+	}
 	if t.now == nil {
 		t.now = time.Now
 	}
-	set, err := template.New("").Funcs(functions(options.Asset, t.now)).ParseFS(files, "*.html")
+	set, err := template.New("").Funcs(functions(options.Asset, t.now)).
+		Funcs(template.FuncMap{"draining": t.draining.Load}).ParseFS(files, "*.html")
 	if err != nil {
 		return nil, fmt.Errorf("templates: %w", err)
 	}
 	t.set = set
 	return t, nil
 }
+
+// Drain has pages say from now on that the server is shutting down.
+func (t *Templates) Drain() { t.draining.Store(true) }
 
 // cell is a run as a row, a cell or a page draws it.
 type cell struct {
@@ -178,6 +186,15 @@ func (t *Templates) LogLines(run int64, log app.Log) ([]byte, error) {
 func (t *Templates) RunFrame(page app.RunPage) ([]byte, error) {
 	return t.runFrame("run_frame", page)
 }
+
+// DeletedFrame draws for a socket that its run was deleted.
+func (t *Templates) DeletedFrame(run int64) ([]byte, error) { return t.draw("deleted_frame", run) }
+
+// Heartbeat draws the frame that says that the server is there, with its time.
+func (t *Templates) Heartbeat(at time.Time) ([]byte, error) { return t.draw("heartbeat", at) }
+
+// DrainFrame draws for a socket that the server is shutting down.
+func (t *Templates) DrainFrame() ([]byte, error) { return t.draw("drain_frame", nil) }
 
 // ChangeFrame draws those live parts of a run's page that are not as they were when it had come as far as before.
 func (t *Templates) ChangeFrame(before app.Mark, now app.RunPage) ([]byte, error) {

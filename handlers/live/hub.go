@@ -138,7 +138,7 @@ func (h *Hub) relax() {
 // suspect has every view looked at again.
 func (h *Hub) suspect() {
 	for _, view := range h.views {
-		view.dirty = true
+		view.dirty = view.dirty || !view.gone // a run that has been deleted does not come back
 	}
 }
 
@@ -273,7 +273,7 @@ func (h *Hub) changed(ctx context.Context, due []*view) []*view {
 	}
 	return slices.DeleteFunc(due, func(v *view) bool {
 		mark, exists := marks[v.question.Run]
-		same := v.settled() && (!exists || mark == v.mark) // deleted: the last state stays on the page
+		same := v.settled() && exists && mark == v.mark
 		v.dirty = !same
 		return same
 	})

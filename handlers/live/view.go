@@ -42,6 +42,7 @@ type view struct {
 	number  int64    // of the newest frame; 0 before the first answer
 	page    app.Page // of a list: what was last drawn
 	mark    app.Mark // of a run: how far it had come when it was last drawn
+	gone    bool     // the run has been deleted
 	topic   any      // what was last drawn of a topic
 	current *state   // the newest, for those who join; nil when it is not kept
 }
@@ -67,7 +68,7 @@ func (v *view) share() time.Duration { return v.cost / time.Duration(max(1, len(
 
 // settled reports whether it shows a run, and to all its watchers.
 func (v *view) settled() bool {
-	return v.question.Run != 0 && v.number > 0 && len(v.joining) == 0
+	return v.question.Run != 0 && v.number > 0 && len(v.joining) == 0 && !v.gone
 }
 
 // answer is what a store says to a question: one of the three.
@@ -82,6 +83,7 @@ type answer struct {
 type state struct {
 	number   int64  // of the frame, from 1
 	delta    *Frame // leads here from the state before; nil when that says no less than snapshot
+	gone     error  // the run has been deleted: this is the last frame, for those who have had others
 	snapshot func() (*Frame, error)
 }
 
@@ -89,8 +91,7 @@ type state struct {
 func (v *view) refresh(ctx context.Context, store app.Store, t *templates.Templates) (changed bool, err error) {
 	fresh, err := v.ask(ctx, store)
 	if app.CodeOf(err) == app.CodeNotFound {
-		v.lose(err)
-		return false, nil
+		return v.lose(err, t), nil
 	}
 	if err != nil {
 		return false, err
@@ -113,12 +114,22 @@ func (v *view) refresh(ctx context.Context, store app.Store, t *templates.Templa
 	return true, nil
 }
 
-// lose is for a run that has been deleted. The last state stays with those who have it, and with those who join while
-// it is still there; the others are told.
-func (v *view) lose(err error) {
-	if v.current == nil && len(v.joining) > 0 {
-		v.current = &state{number: v.number + 1, snapshot: func() (*Frame, error) { return nil, err }}
+// lose is for a run that has been deleted: its watchers get a last frame that says so. It reports whether that is new
+// to those who have not just joined.
+func (v *view) lose(err error, t *templates.Templates) (changed bool) {
+	changed = !v.gone
+	if changed {
+		v.gone = true
+		v.number++
+		v.current = nil
 	}
+	if v.current == nil {
+		run := v.question.Run
+		v.current = &state{number: v.number, gone: err, snapshot: sync.OnceValues(func() (*Frame, error) {
+			return frame(t.DeletedFrame(run))
+		})}
+	}
+	return changed
 }
 
 // tell leaves the newest state for those who have not had it: those who join and, when it has changed, all.
@@ -223,8 +234,13 @@ func frame(html []byte, err error) (*Frame, error) {
 	if err != nil {
 		return nil, fmt.Errorf("a frame could not be drawn: %w", err)
 	}
+	return NewFrame(html), nil
+}
+
+// NewFrame returns a frame of this HTML.
+func NewFrame(html []byte) *Frame {
 	wire := append(header(len(html)), html...)
-	return &Frame{HTML: wire[len(wire)-len(html):], Wire: wire}, nil
+	return &Frame{HTML: wire[len(wire)-len(html):], Wire: wire}
 }
 
 // header begins a text message of that many bytes, in one frame from a server (RFC 6455, section 5.2).

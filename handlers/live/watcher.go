@@ -7,6 +7,7 @@ import "sync/atomic"
 type Watcher struct {
 	fresh atomic.Pointer[state] // what the view shows; nil when Next has looked at it
 	sent  int64                 // the number of the frame that Next returned last
+	gone  error                 // what Next fails with from now on
 	bell  Bell
 	view  *view // owned by the hub, as its place among the watchers there
 	place int
@@ -35,14 +36,21 @@ func (w *Watcher) Wake() <-chan struct{} { return w.wake }
 
 // Next returns the frame that takes its reader from what Next returned last to what the view shows
 // now, or nil when that is the same. The first one, and any after others were missed, is a snapshot. It fails with
-// CodeNotFound when there is nothing to show: a run that was deleted when it had just been asked for.
+// CodeNotFound when the run has been deleted: if it returned frames before, only after a last one that says so.
 func (w *Watcher) Next() (*Frame, error) {
+	if w.gone != nil {
+		return nil, w.gone
+	}
 	current := w.fresh.Swap(nil) // and let go of it: it holds drawings
 	if current == nil || current.number == w.sent {
 		return nil, nil
 	}
 	follows := w.sent > 0 && current.number == w.sent+1
-	w.sent = current.number
+	seen := w.sent > 0
+	w.sent, w.gone = current.number, current.gone
+	if w.gone != nil && !seen {
+		return nil, w.gone
+	}
 	if follows && current.delta != nil {
 		return current.delta, nil
 	}
