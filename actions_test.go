@@ -51,23 +51,24 @@ func TestAllRunsThatMatchAreActedOnByARunOfItsOwn(t *testing.T) {
 
 	t.Run("first it is asked, and nothing done", func(t *testing.T) {
 		for query, want := range map[string]string{
-			"do=cancel&runs=all":                         "Cancel 9 runs? What waits",
-			"do=retry&runs=all&q=disk":                   "Try 30 runs again?",
+			"do=cancel&runs=all":                         "Cancel 9 runs?",
+			"do=retry&runs=all&q=disk":                   "Retry 30 runs?",
 			"do=delete&runs=all&kind=mail&since=1h":      "Delete 30 runs?",
-			"do=delete&runs=all&status=completed":        "None of these runs can be deleted",
-			"do=cancel&id=1&id=61&id=62&runs=ticked":     "Cancel 2 runs?",
-			"do=retry&id=3&id=61&id=99":                  "1 is neither failed nor cancelled and stays as it is",
-			"do=retry&runs=all&kind=import&ignored=this": "Try 30 runs again?",
+			"do=delete&runs=all&status=completed":        "None of these runs has finished.",
+			"do=cancel&id=1&id=61&id=62&runs=ticked":     "Cancel 2 selected runs?",
+			"do=retry&id=3&id=61&id=99":                  "1 other is neither failed nor cancelled and stays unchanged.",
+			"do=retry&runs=all&kind=import&ignored=this": "Retry 30 runs?",
 		} {
 			page := e.GET(actionPath).WithQueryString(query).Expect().Status(http.StatusOK).Body().Raw()
 			if text := plain(page); !strings.Contains(text, want) {
 				t.Errorf("%s is answered with %s", query, text)
 			}
 		}
-		e.GET(actionPath).WithQueryString("do=retry&runs=all&q=disk").WithTransformer(jsonHeader).Expect().
-			JSON().Object().IsEqual(map[string]any{"runs": 30, "left_alone": 0, "more": false})
+		e.GET(actionPath).WithQueryString("do=retry&runs=all&q=disk+full").WithTransformer(jsonHeader).Expect().
+			JSON().Object().ContainsSubset(map[string]any{"runs": 30, "left_alone": 0, "more": false, "newest": 69}).
+			Value("confirm").Object().ContainsSubset(map[string]any{"do": "retry", "runs": "all", "q": "disk full", "newest": 69, "previewed": 30})
 		e.GET(actionPath).WithQueryString("do=cancel&runs=all").WithTransformer(fragmentHeaders).Expect().
-			Body().NotContains("<html").Contains("60 are final already and stay as they are")
+			Body().NotContains("<html").Contains("60 others are finished already and stay unchanged.")
 		countsAre(t, e, map[string]any{"failed": 60, "started": 4, "created": 5})
 	})
 	t.Run("all that match", func(t *testing.T) {
@@ -89,7 +90,7 @@ func TestAllRunsThatMatchAreActedOnByARunOfItsOwn(t *testing.T) {
 		untilStatus(t, e, path, "completed")
 		e.GET(path).Expect().Body().Contains("2 put back in line").Contains("To be tried again: all runs, that are cancelled")
 		e.POST(actionPath).WithForm(map[string]any{"do": "cancel", "id": 999}).WithTransformer(fragmentHeaders).Expect().
-			Status(http.StatusOK).Body().Contains("sees to it").NotContains("data-status")
+			Status(http.StatusOK).Body().Contains("Cancelling runs.").NotContains("data-status")
 	})
 	open()
 	settled(t, e)

@@ -159,14 +159,12 @@ func TestNothingThatSomebodyDoesIsLostInAStorm(t *testing.T) {
 	tab.tick(31)
 	tab.tick(33)
 	tab.click("#many button[value=cancel]")
-	tab.until("it is asked", asked+`.includes("Cancel 2 runs?")`)
-	tab.click("#help")
-	tab.until("the keys are shown", `document.getElementById("keys").open`)
+	tab.until("it is asked", asked+`.includes("Cancel 2 selected runs?")`)
 	evaluate[bool](tab, `window.changes = 0, new MutationObserver((all) => window.changes += all.length).observe(
 		document.getElementById("process_runs"), {subtree: true, childList: true, characterData: true}), true`)
 	tab.until("much has changed", "window.changes > 500")
-	if !evaluate[bool](tab, `document.getElementById("keys").open`) {
-		t.Error("what was open is not")
+	if !evaluate[bool](tab, `document.getElementById("ask").open && document.activeElement.textContent === "Keep them"`) {
+		t.Error("the question is lost")
 	}
 	tab.press(kb.Escape)
 	tab.do(chromedp.Focus(chromedp.CSS("#find_text")))
@@ -179,7 +177,6 @@ func TestNothingThatSomebodyDoesIsLostInAStorm(t *testing.T) {
 		"the words":  `document.getElementById("find_text").value === "words that one types"`,
 		"the scroll": `scrollY === 200`,
 		"a tick":     tickedIDs + ` === "33,31"`,
-		"a question": asked + `.includes("Cancel 2 runs?")`,
 	} {
 		if !evaluate[bool](tab, is) {
 			t.Errorf("%s is lost", what)
@@ -225,6 +222,12 @@ func TestKeysDoWhatTheySay(t *testing.T) {
 	tab := openTab(t, p.url+"/process_runs")
 	tab.untilLive()
 	tab.press("s")
+	tab.until("it asks", sure+`.includes("Start 10 processes?")`)
+	tab.press(kb.Enter) // no
+	tab.until("nothing has happened", `!document.getElementById("sure").open && document.querySelectorAll("#process_runs tr[id]").length === 0`)
+	tab.press("s")
+	tab.until("it asks", sure+`.includes("Start 10 processes?")`)
+	tab.click("#sure button[value=yes]")
 	tab.untilRows(10)
 	tab.press("/")
 	tab.until("one can type", `document.activeElement.id === "find_text"`)
@@ -236,10 +239,14 @@ func TestKeysDoWhatTheySay(t *testing.T) {
 	tab.press("jjk")
 	tab.until("the second run is meant", `document.activeElement.innerText === "#9"`)
 	tab.press("c")
+	tab.until("it asks", sure+`.includes("Cancel run #9?")`)
+	tab.click("#sure button[value=yes]")
 	tab.until("it is cancelled", shows("9", "cancelled"))
 	tab.until("the focus is still there", `document.activeElement.innerText === "#9"`)
 	tab.do(chromedp.Sleep(time.Second)) // else it is the second half of a double click
 	tab.press("r")
+	tab.until("it asks", sure+`.includes("Retry run #9?")`)
+	tab.click("#sure button[value=yes]")
 	tab.until("it is tried again", shows("9", "created"))
 	tab.press("?")
 	tab.until("the keys are shown", `document.getElementById("keys").open`)
@@ -252,8 +259,13 @@ func TestKeysDoWhatTheySay(t *testing.T) {
 	tab.until("its page is there", `location.pathname === "/process_runs/9" && document.readyState === "complete"`)
 	tab.untilLive()
 	tab.press("c")
+	tab.until("it asks", sure+`.includes("Cancel run #9?")`)
+	tab.click("#sure button[value=yes]")
 	tab.until("it is cancelled", shows("9", "cancelled"))
 }
+
+// sure is the question whether a key was meant.
+const sure = `(document.getElementById("sure").open ? document.getElementById("sure").innerText : "")`
 
 // A key that starts runs must not say yes to a question that is on a page of its own.
 func TestNoKeyAnswersAQuestion(t *testing.T) {

@@ -12,6 +12,8 @@ import (
 const (
 	tickedIDs = `[...document.querySelectorAll("#process_runs input:checked")].map((box) => box.value).join()`
 	asked     = `document.getElementById("ask").textContent`
+	noticed   = `document.getElementById("notice").innerText`
+	selection = `document.getElementById("selected").textContent`
 )
 
 // tick clicks the box of a run, with a key held or not.
@@ -26,6 +28,13 @@ func (p *tab) tick(run int, options ...chromedp.MouseOption) {
 	p.do(chromedp.MouseClickXY(point[0], point[1], options...))
 }
 
+// chooseAll chooses all runs that the list finds.
+func (p *tab) chooseAll() {
+	p.t.Helper()
+	p.do(chromedp.SetValue("#many_runs", "all"))
+	evaluate[bool](p, `document.getElementById("many_runs").dispatchEvent(new Event("change", {bubbles: true}))`)
+}
+
 func TestTickedRunsAreTriedAgainWhenOneSaysYes(t *testing.T) {
 	t.Parallel()
 	p := startProgram(t, nil, workThat("import", "the disk is full"))
@@ -38,33 +47,31 @@ func TestTickedRunsAreTriedAgainWhenOneSaysYes(t *testing.T) {
 	const all = `document.querySelector("#many option[value=all]").text`
 	tab.until("all are counted", all+` === "All 30 runs"`)
 	tab.click("#filter_failed")
-	tab.until("all that match are counted", all+` === "All 30 that match"`)
+	tab.until("all that match are counted", all+` === "All 30 matching"`)
 	tab.click("#filter_completed")
-	tab.until("none is", all+` === "All 0 that match"`)
+	tab.until("none is", all+` === "All 0 matching"`)
 	tab.click("#filter_all")
 	tab.until("all are counted", all+` === "All 30 runs"`)
 	tab.untilSocket("/process_runs/live")
 	tab.untilLive()
-	tab.click(`#many button[value=retry]`)
-	tab.until("nothing is ticked, so all are meant", asked+`.includes("Try 30 runs again?")`)
-	tab.click("#ask [data-dismiss]")
 	tab.tick(28)
 	tab.tick(24, chromedp.ButtonModifiers(8)) // shift
 	tab.tick(26)
 	if got := evaluate[string](tab, tickedIDs); got != "28,27,25,24" {
 		t.Fatalf("ticked are %s", got)
 	}
-	if got := evaluate[string](tab, `document.querySelector("#many select").selectedOptions[0].text`); got != "4 ticked runs" {
+	if got := evaluate[string](tab, selection); got != "4 selected" {
 		t.Errorf("the form speaks of %q", got)
 	}
 	tab.click(`#many button[value=retry]`)
-	tab.until("it is asked", asked+`.includes("Try 4 runs again?")`)
+	tab.until("it is asked", asked+`.includes("Retry 4 selected runs?")`)
 	tab.click("#ask [data-dismiss]")
-	tab.until("no is an answer", asked+` === "" && location.search === ""`)
+	tab.until("no is an answer", asked+` === "" && location.search === "" && !document.getElementById("ask").open`)
 	tab.click(`#many button[value=retry]`)
-	tab.until("it is asked", asked+`.includes("Try 4 runs again?")`)
+	tab.until("it is asked", asked+`.includes("Retry 4 selected runs?")`)
 	tab.click("#ask button")
-	tab.until("it is said", asked+`.includes("Run #31 sees to it")`)
+	tab.until("it is said", noticed+`.includes("Retrying runs. Details: run #31.") && !document.getElementById("ask").open`)
+	tab.until("nothing is selected", selection+` === "" && `+tickedIDs+` === ""`)
 	for _, run := range []int{24, 25, 27, 28} {
 		eventually(t, "they have been tried again", func() error {
 			version := e.GET("/process_runs/{id}", run).WithTransformer(jsonHeader).Expect().JSON().Object().Value("version").Number().Raw()
@@ -127,7 +134,7 @@ func TestAllThatMatchAreActedOnWithoutScript(t *testing.T) {
 	call(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	tab.do(chromedp.Navigate(p.url + "/process_runs?status=failed&q=disk"))
 	tab.do(chromedp.SetValue("#many select", "all"), chromedp.Click("#many button[value=delete]"))
-	tab.until("a page asks", `document.querySelector("h1").textContent === "Delete runs" && document.body.textContent.includes("Delete 30 runs?")`)
+	tab.until("a page asks", `document.querySelector("h1").textContent === "Delete runs" && document.body.textContent.includes("Delete 30 failed runs?")`)
 	tab.do(chromedp.Click("#ask button"))
 	tab.until("it is the run's page", `location.pathname === "/process_runs/36"`)
 	untilStatus(t, e, "/process_runs/36", "completed")

@@ -160,7 +160,7 @@ func TestTheKeyboardReachesEverything(t *testing.T) {
 	for id := 30; id > 5; id-- {
 		wanted = append(wanted, "id", fmt.Sprintf("#%d", id), "Retry")
 	}
-	wanted = append(wanted, "many_runs", "Cancel…", "Retry…", "Delete…", "page_older")
+	wanted = append(wanted, "many_runs", "page_older") // without a selection there is nothing to press between them
 	var reached []string
 	for range wanted {
 		p.press(kb.Tab)

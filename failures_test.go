@@ -74,10 +74,11 @@ func TestFromAFailureToAllLikeItAndBackToWork(t *testing.T) {
 	tab.do(chromedp.Click(`a[href*="failure="]`))
 	tab.until("all like it are found", `document.getElementById("matches")?.textContent.startsWith("40 runs found that failed like this: exit status #")`)
 	tab.untilLive()
+	tab.chooseAll()
 	tab.click("#many button[value=retry]")
-	tab.until("it is asked", asked+`.includes("Try 40 runs again?")`)
+	tab.until("it is asked", asked+`.includes("Retry 40 runs?")`)
 	tab.click("#ask button")
-	tab.until("it is said", asked+`.includes("Run #44 sees to it")`)
+	tab.until("it is said", noticed+`.includes("Retrying runs. Details: run #44.")`)
 	untilStatus(t, e, "/process_runs/44", "completed")
 	e.GET("/process_runs/44").WithTransformer(jsonHeader).Expect().JSON().Object().HasValue("message", "40 put back in line")
 	tab.until("they fail again", `document.getElementById("matches").textContent.startsWith("40 runs found") &&

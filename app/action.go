@@ -60,6 +60,20 @@ type Action struct {
 	// but for those that are actions themselves, unless it asks for their kind.
 	IDs    []int64 `json:"ids,omitzero"`
 	Filter Filter  `json:"filter"`
+	// Within limits the action to the runs of its preview.
+	Within Preview `json:"within,omitzero"`
+}
+
+// Preview is what an operator was shown of an action before confirming it. The zero Preview is none: the action is
+// then limited to what it would have shown when the action is created.
+type Preview struct {
+	// Newest is the newest run that there was, or 0.
+	Newest int64 `json:"newest,omitzero"`
+	// At is when it was shown. A run that came into the right status later is left alone.
+	At Moment `json:"at,omitzero"`
+	// Checked says that the action may change no more than Runs runs, and none that are not among those.
+	Checked bool  `json:"checked,omitzero"`
+	Runs    int64 `json:"runs,omitzero"`
 }
 
 // MaxTicked is how many runs can be named one by one.
@@ -69,6 +83,24 @@ const MaxTicked = 500
 func (a Action) Fixed(now time.Time) Action {
 	a.Filter.Since, a.Filter.Until = a.Filter.Since.fixed(now), a.Filter.Until.fixed(now)
 	return a
+}
+
+// Unconfirmed is the action without its preview, to be shown anew.
+func (a Action) Unconfirmed() Action {
+	a.Within = Preview{}
+	return a
+}
+
+// Fits reports whether the action is for a run in the status that it has now: another status than the filter asks for
+// must not be changed either, although the action could.
+func (a Action) Fits(run ProcessRun) bool {
+	if !slices.Contains(a.Deed.Fits(), run.Status) {
+		return false
+	}
+	if len(a.IDs) > 0 {
+		return true
+	}
+	return (!a.Filter.Filtered || run.Status == a.Filter.Status) && (a.Filter.Failure == 0 || run.Failure == a.Filter.Failure)
 }
 
 // String says in words which runs are meant.
@@ -101,7 +133,16 @@ type Prospect struct {
 	Left int64 `json:"left_alone"`
 	// More says that there are more, which were not counted.
 	More bool `json:"more"`
+	// Preview is what confirms the action: it then changes these runs or none.
+	Preview Preview `json:"-"`
+	// Pattern is that of the failure that the filter asks for.
+	Pattern string `json:"-"`
+	// Entered says that a run would be changed that was not among those of the action's own Preview.
+	Entered bool `json:"-"`
 }
+
+// TypedAbove is how many runs can be deleted from a page before it asks to type their number.
+const TypedAbove = 100
 
 // CountedForAction is up to how many runs of a status are counted beforehand.
 const CountedForAction = 1_000_000

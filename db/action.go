@@ -44,6 +44,9 @@ func (tx *transaction) act(action rows.NewAction, key string) (app.Batch, error)
 		first.Kind = action.Kind
 		return first, err
 	}
+	if action.Refused != nil {
+		return app.Batch{}, action.Refused
+	}
 	batch, err := tx.insertRuns(app.NewRuns{Kind: action.Kind, Count: 1})
 	if err == nil {
 		err = tx.exec(tx.addAction, batch.First, action.Text, action.Prospect.Runs, action.Prospect.Left, action.Prospect.More)
@@ -81,7 +84,7 @@ func (tx *transaction) advance(run app.ProcessRun, part rows.Part, maxPending in
 		return state, rows.Conflict(run)
 	}
 	until := time.Now().Add(actionTime)
-	now, err := part.Do(actionTime, func(deed app.Deed, id int64) (bool, error) { return tx.perform(deed, id, maxPending, until) })
+	now, err := part.Do(actionTime, func(action app.Action, id int64) (bool, error) { return tx.perform(action, id, maxPending, until) })
 	if err != nil {
 		return state, err
 	}
@@ -92,14 +95,21 @@ func (tx *transaction) advance(run app.ProcessRun, part rows.Part, maxPending in
 	return now.State, err
 }
 
-// perform does a deed to one run, and reports whether that changed it. It fails with rows.ErrUnfinished.
-func (tx *transaction) perform(deed app.Deed, id, maxPending int64, until time.Time) (changed bool, err error) {
+// perform does an action to one run, unless it is not, or no longer, one of those in its preview. It reports whether that
+// changed it, and fails with rows.ErrUnfinished.
+func (tx *transaction) perform(action app.Action, id, maxPending int64, until time.Time) (changed bool, err error) {
 	var row rows.Run
 	if found, err := tx.find(tx.findRun, &row, id); err != nil || !found {
 		return false, err
 	}
 	run, after := row.App(), app.ProcessRun{}
-	switch deed {
+	if !action.Fits(run) {
+		return false, nil
+	}
+	if entered, err := rows.Entered(context.Background(), tx.conn, action, run); err != nil || entered {
+		return false, err
+	}
+	switch action.Deed {
 	case app.DeedCancel:
 		after, err = tx.cancelRun(run)
 	case app.DeedRetry:

@@ -15,7 +15,7 @@ import (
 // board has the pages read by SQLite.
 func (s *Store) board() rows.Board {
 	return rows.Board{
-		Dialect: dialect, Read: s.read, Now: s.options.Now, Match: s.match,
+		Dialect: dialect, Read: s.read, Now: s.options.Now, Match: s.match, Clock: &rows.Clock{},
 		Served: func(context.Context, rows.Reader) ([]string, error) { return s.options.Kinds, nil },
 	}
 }

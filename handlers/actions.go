@@ -1,31 +1,67 @@
 package handlers
 
 import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
 	"github.com/gofiber/fiber/v2"
 
 	"runboard/app"
 	"runboard/templates"
 )
 
-// askAction answers GET /process_runs/action: what would be done, for a person to say yes to.
+// askAction answers GET /process_runs/action: the preview of a bulk action, to be confirmed.
 func (s *Server) askAction(c *fiber.Ctx) error {
 	action, err := parseAction(parseForm(c.Context().QueryArgs()))
 	if err != nil {
 		return err
 	}
+	action.Within = app.Preview{}
+	return s.preview(c, action, "")
+}
+
+// preview sends what an action would come to now, with what confirms it. A problem is why it has not been done.
+func (s *Server) preview(c *fiber.Ctx, action app.Action, problem string) error {
 	ctx, cancel := requestContext()
 	defer cancel()
 	prospect, err := s.Store.Foresee(ctx, action)
 	if err != nil {
 		return err
 	}
+	action = action.Fixed(prospect.Preview.At.Time(time.Now())) // what is confirmed is what was shown
+	action.Within = prospect.Preview
 	switch wants(c) {
 	case asJSON:
-		return c.JSON(prospect)
+		return c.JSON(previewJSON(action, prospect, problem))
 	case asFragment:
-		return sendHTML(c)(s.Templates.Ask(action, prospect, newKey()))
+		if problem != "" { // it takes the place of the question that it answers
+			c.Set("HX-Retarget", "#"+templates.AskID)
+			c.Set("HX-Reswap", "innerHTML")
+		}
+		return sendHTML(c)(s.Templates.Ask(action, prospect, newKey(), problem))
 	}
-	return sendHTML(c)(s.Templates.AskPage(action, prospect, newKey()))
+	return sendHTML(c)(s.Templates.AskPage(action, prospect, newKey(), problem))
+}
+
+// previewJSON is a preview for programs: posting what is under confirm does what was shown.
+func previewJSON(action app.Action, prospect app.Prospect, problem string) fiber.Map {
+	confirm := fiber.Map{}
+	for _, field := range templates.ConfirmFields(action) {
+		confirm[field.Name] = field.Value
+	}
+	confirm["newest"], confirm["previewed"] = action.Within.Newest, action.Within.Runs
+	if len(action.IDs) > 0 {
+		confirm["id"] = action.IDs
+	}
+	answer := fiber.Map{
+		"runs": prospect.Runs, "left_alone": prospect.Left, "more": prospect.More, "newest": action.Within.Newest, "confirm": confirm,
+	}
+	if problem != "" {
+		answer = fiber.Map{"error": problem, "code": app.CodeConflict, "preview": answer}
+	}
+	return answer
 }
 
 // startAction answers POST /process_runs/action.
@@ -47,7 +83,19 @@ func (s *Server) startAction(c *fiber.Ctx) error {
 	}
 	ctx, cancel := requestContext()
 	defer cancel()
+	if problem, err := s.untyped(ctx, c, action, body["typed"]); err != nil || problem != "" {
+		if err == nil {
+			c.Status(fiber.StatusUnprocessableEntity)
+			err = s.preview(c, action.Unconfirmed(), problem)
+		}
+		return err
+	}
 	run, err := s.Store.Act(ctx, action, key)
+	if app.CodeOf(err) == app.CodeConflict {
+		c.Status(fiber.StatusConflict)
+		_, _, problem := s.explain(err)
+		return s.preview(c, action.Unconfirmed(), problem)
+	}
 	if err != nil {
 		return err
 	}
@@ -59,6 +107,38 @@ func (s *Server) startAction(c *fiber.Ctx) error {
 		return sendHTML(c)(s.Templates.Acting(run))
 	}
 	return c.Redirect(templates.RunPath(run.ID), fiber.StatusSeeOther)
+}
+
+// untyped returns the problem with a form that deletes many runs without their number having been typed. It is for
+// forms of browsers, which a click or a key can send: programs confirm by the number in the preview, or know what they do.
+func (s *Server) untyped(ctx context.Context, c *fiber.Ctx, action app.Action, typed []string) (problem string, err error) {
+	browser := action.Within.Checked || c.Get("Sec-Fetch-Site") != "" || c.Get(fiber.HeaderOrigin) != "" || c.Get("HX-Request") != ""
+	if action.Deed != app.DeedDelete || wants(c) == asJSON || !browser {
+		return "", nil
+	}
+	shown := action.Within.Runs
+	if !action.Within.Checked {
+		prospect, err := s.Store.Foresee(ctx, action)
+		if err != nil {
+			return "", err
+		}
+		shown = prospect.Runs
+	}
+	if shown <= app.TypedAbove {
+		return "", nil
+	}
+	if len(typed) == 1 {
+		digits := strings.Map(func(r rune) rune {
+			if strings.ContainsRune(",.' \u00a0\u202f", r) { // as numbers are grouped
+				return -1
+			}
+			return r
+		}, typed[0])
+		if n, ok := parseNumber(digits); ok && n == shown {
+			return "", nil
+		}
+	}
+	return fmt.Sprintf("To delete %d runs, type their number. Nothing was deleted.", shown), nil
 }
 
 // deleteRun answers POST /process_runs/:id/delete.
@@ -81,13 +161,17 @@ func (s *Server) deleteRun(c *fiber.Ctx) error {
 	return c.Redirect(templates.ListPath, fiber.StatusSeeOther)
 }
 
-// parseAction reads what is to be done, and to which runs: those that are ticked, or all that a filter finds.
+// parseAction reads what is to be done, to which runs (those that are ticked, or all that a filter finds), and what was
+// shown in the preview.
 func parseAction(given fields) (action app.Action, err error) {
-	values, err := given.once(append([]string{"do", "runs"}, filterNames...)...)
+	values, err := given.once(append([]string{"do", "runs", "newest", "previewed", "previewed_at"}, filterNames...)...)
 	if err != nil {
 		return action, err
 	}
 	if action.Deed, err = app.ParseDeed(values["do"]); err != nil {
+		return action, err
+	}
+	if action.Within, err = parsePreview(values); err != nil {
 		return action, err
 	}
 	switch values["runs"] {
@@ -101,9 +185,27 @@ func parseAction(given fields) (action app.Action, err error) {
 	return action, err
 }
 
+func parsePreview(values map[string]string) (shown app.Preview, err error) {
+	for name, n := range map[string]*int64{"newest": &shown.Newest, "previewed": &shown.Runs} {
+		text, given := values[name]
+		if !given {
+			continue
+		}
+		var ok bool
+		if *n, ok = parseNumber(text); !ok {
+			return shown, app.Errorf(app.CodeMalformed, "%s must be a whole number, as in the preview.", name)
+		}
+	}
+	_, shown.Checked = values["previewed"]
+	if text, given := values["previewed_at"]; given {
+		shown.At, err = app.ParseMoment(text)
+	}
+	return shown, err
+}
+
 func parseIDs(given []string) ([]int64, error) {
 	if len(given) == 0 || len(given) > app.MaxTicked {
-		return nil, app.Errorf(app.CodeInvalid, "Name some runs, at most %d; or choose all.", app.MaxTicked)
+		return nil, app.Errorf(app.CodeInvalid, "Select up to %d runs, or choose all.", app.MaxTicked)
 	}
 	ids := make([]int64, len(given))
 	for i, text := range given {

@@ -209,11 +209,11 @@ func parseJSON(body []byte) (fields, error) {
 	return given, nil
 }
 
-// textOf is a JSON value as a form would give it, or a text that no field accepts: a count and an id must be
-// numbers, and everything else a string.
+// textOf is a JSON value as a form would give it, or a text that no field accepts: a count, an id and the like
+// must be numbers, and everything else a string.
 func textOf(name string, value any) string {
 	const unacceptable = "\x00"
-	numeric := name == "count" || name == "id"
+	numeric := slices.Contains([]string{"count", "id", "newest", "previewed"}, name)
 	switch value := value.(type) {
 	case json.Number:
 		if numeric {

@@ -32,7 +32,7 @@
   // Who is not answered is told so, where the answer would have stood, until the server is back.
   document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
     if (!ctx?.request || ctx.response) return;
-    const place = ctx.target?.matches?.("#notice, #ask") ? ctx.target : document.getElementById("notice");
+    const place = document.getElementById("notice");
     const text = document.createElement("p");
     text.className = "error unanswered";
     text.textContent = "The server does not answer.";

@@ -12,7 +12,7 @@
   function reading(list) {
     const selection = getSelection();
     return list.getBoundingClientRect().top < 0 || list.contains(document.activeElement) ||
-      list.querySelector("input:checked") !== null || find("ask")?.querySelector("form") ||
+      list.querySelector("input:checked") !== null || document.querySelector("dialog[open]") ||
       (!selection.isCollapsed && list.contains(selection.anchorNode));
   }
 

@@ -1,10 +1,50 @@
-// Ticking runs, to act on many of them at once. Without this file the boxes and the form below the list work as well.
+// Selecting runs, to act on many of them at once, and the question before it. Without this file the boxes and the form
+// below the list work as well, and the question has a page of its own.
 "use strict";
 
 (() => {
   const find = (id) => document.getElementById(id);
   const boxes = () => [...document.querySelectorAll("#process_runs input[name=id]")];
-  const ticked = () => boxes().filter((box) => box.checked);
+
+  // The selection outlives pages of the list and reloads. It never becomes larger by itself.
+  const storage = "runboard-selected";
+  let selected = new Set();
+  let full = false; // whether more was to be selected than can be
+  function load() {
+    try {
+      selected = new Set(JSON.parse(sessionStorage.getItem(storage) ?? "[]"));
+    } catch {
+      // The browser keeps nothing: the selection ends with the page.
+    }
+  }
+  function save() {
+    try {
+      sessionStorage.setItem(storage, JSON.stringify([...selected]));
+    } catch {
+      // likewise
+    }
+  }
+
+  const most = () => Number(find("many").dataset.most);
+
+  function select(box, on) {
+    if (on && !selected.has(box.value) && selected.size >= most()) {
+      full = true;
+      on = false;
+    }
+    if (on) selected.add(box.value);
+    else selected.delete(box.value);
+    box.checked = on;
+  }
+
+  function clear() {
+    selected.clear();
+    full = false;
+    const form = find("many");
+    if (form) form.elements.runs.value = "ticked";
+    save();
+    show();
+  }
 
   // total is how many runs the list has, as it stands above it.
   function total() {
@@ -12,62 +52,129 @@
     return found ? found + (more ? "+" : "") : document.querySelector(".counts a[aria-current] b").textContent;
   }
 
-  // show says how many are ticked. When some are, the form stays in sight; when none is, only all can be meant.
+  function say(element, text) {
+    if (element.textContent !== text) element.textContent = text;
+  }
+
+  // show says how many runs are selected. Without any there is no target, until all are chosen on purpose.
   function show() {
     const form = find("many"), all = find("tick_all");
     if (!form || !all) return;
-    const count = ticked().length, boxed = boxes().length;
-    const choice = form.elements.runs, words = count ? `${count} ticked ${count === 1 ? "run" : "runs"}` : "Ticked runs";
-    if (choice.options[0].text !== words) choice.options[0].text = words;
-    choice.options[0].disabled = count === 0;
-    if (count === 0) choice.value = "all";
+    const here = boxes(), count = selected.size;
+    for (const box of here) box.checked = selected.has(box.value);
+    const ticked = here.filter((box) => box.checked).length;
+    const choice = form.elements.runs;
+    for (const button of form.querySelectorAll("button[name=do]")) button.disabled = choice.value === "ticked" && count === 0;
     form.toggleAttribute("data-ticked", count > 0);
+    find("selected_clear").hidden = count === 0;
+    const words = [];
+    if (count > 0) words.push(`${count} selected`);
+    if (count > ticked) words.push(`${count - ticked} on other pages`);
+    if (full) words.push(`no more than ${most()} can be selected; choose all instead`);
+    say(find("selected"), words.join(", "));
     all.hidden = false;
-    all.disabled = boxed === 0;
-    all.checked = count > 0 && count === boxed;
-    all.indeterminate = count > 0 && count < boxed;
+    all.disabled = here.length === 0;
+    all.checked = ticked > 0 && ticked === here.length;
+    all.indeterminate = ticked > 0 && ticked < here.length;
     const everything = choice.options[1].text.replace(/^All( [\d,]+\+?)?/, `All ${total()}`);
     if (choice.options[1].text !== everything && document.activeElement !== choice) choice.options[1].text = everything; // not while it is open
+    send(form, here);
   }
 
-  let last = null; // the id that was ticked last, where a range begins
+  // send has the form send the selected runs that are not on the page, too.
+  function send(form, here) {
+    const elsewhere = new Set(selected);
+    for (const box of here) elsewhere.delete(box.value);
+    let place = find("selected_elsewhere");
+    if (!place) {
+      place = document.createElement("span");
+      place.id = "selected_elsewhere";
+      place.hidden = true;
+      form.append(place);
+    }
+    place.replaceChildren(...[...elsewhere].map((id) => {
+      const input = document.createElement("input");
+      input.type = "hidden";
+      input.name = "id";
+      input.value = id;
+      return input;
+    }));
+  }
+
+  let last = null; // the id that was selected last, where a range begins
   document.addEventListener("click", (event) => {
-    if (event.target.matches("#ask [data-dismiss]")) {
-      if (!find("many")) return; // the question has a page of its own
-      event.preventDefault();
-      find("ask").replaceChildren();
+    if (event.target.id === "selected_clear") {
+      clear();
       return;
     }
     if (!event.target.matches("#process_runs input[name=id]")) return;
     const all = boxes(), from = all.findIndex((box) => box.value === last), to = all.indexOf(event.target);
+    full = false;
     if (event.shiftKey && from >= 0) {
-      for (const box of all.slice(Math.min(from, to), Math.max(from, to) + 1)) box.checked = event.target.checked;
+      for (const box of all.slice(Math.min(from, to), Math.max(from, to) + 1)) select(box, event.target.checked);
     }
     last = event.target.value;
   });
   document.addEventListener("change", (event) => {
-    if (event.target.id === "tick_all") {
-      for (const box of boxes()) box.checked = event.target.checked;
-    } else if (event.target.name !== "id") {
+    const { target } = event;
+    if (target.id === "many_runs") {
+      show();
       return;
     }
+    if (target.id !== "tick_all" && !target.matches("#process_runs input[name=id]")) return;
+    full = false;
+    for (const box of target.id === "tick_all" ? boxes() : [target]) select(box, target.checked);
+    save();
+    find("many").elements.runs.value = "ticked"; // what has just been selected is meant
     show();
-    if (ticked().length > 0) find("many").elements.runs.value = "ticked"; // as it has just been ticked, that is meant
   });
 
-  // What is ticked stays so, however the list is drawn anew.
+  // What is selected stays so, however the list is drawn anew.
   document.addEventListener("htmx:before:swap", (event) => {
-    const values = new Set(ticked().map((box) => box.value));
     for (const { fragment } of event.detail.tasks ?? []) {
-      for (const box of fragment?.querySelectorAll?.("input[name=id]") ?? []) box.checked = values.has(box.value);
+      for (const box of fragment?.querySelectorAll?.("input[name=id][type=checkbox]") ?? []) box.checked = selected.has(box.value);
     }
   });
+
+  // But all that match are not chosen any more when it is another list.
+  function reset(event) {
+    const form = find("many");
+    if (form && event.detail.ctx?.target?.id === "live") form.elements.runs.value = "ticked";
+  }
+
+  // The question is asked in a dialog over the page.
+  const dialog = () => (find("ask") instanceof HTMLDialogElement ? find("ask") : null);
   document.addEventListener("htmx:after:swap", (event) => {
+    reset(event);
     show();
-    const ask = find("ask");
-    if (!ask || !event.target.closest?.("#many, #ask")) return;
-    ask.querySelector("button")?.focus(); // the question is what comes next
-    ask.scrollIntoView({ block: "nearest" });
+    const ask = dialog();
+    if (!ask?.firstElementChild || ask.open && !event.detail.ctx?.target?.matches?.("#ask")) return;
+    if (!ask.open) ask.showModal();
+    ask.querySelector("[data-dismiss]")?.focus(); // what changes nothing is what a key presses
   });
-  document.addEventListener("DOMContentLoaded", show);
+
+  // An answer that is not another question ends it. What came of it stands in the page.
+  document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
+    const ask = dialog();
+    if (!ask?.open || !ctx.sourceElement?.closest?.("#ask")) return;
+    const target = typeof ctx.target === "string" ? document.querySelector(ctx.target) : ctx.target;
+    if (target === ask) return;
+    ask.close();
+    if (ctx.response?.status < 400) clear();
+  });
+  document.addEventListener("click", (event) => {
+    const ask = dialog();
+    if (!ask || !event.target.matches("#ask, #ask [data-dismiss]")) return; // the question may have a page of its own
+    event.preventDefault();
+    ask.close();
+  });
+  document.addEventListener("close", (event) => {
+    if (event.target.id === "ask") event.target.replaceChildren();
+  }, true);
+  document.addEventListener("submit", (event) => {
+    if (!dialog() && event.target.closest("#ask")) clear();
+  });
+
+  document.addEventListener("DOMContentLoaded", () => { load(); show(); });
+  addEventListener("pageshow", (event) => { if (event.persisted) { load(); show(); } });
 })();

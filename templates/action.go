@@ -1,33 +1,39 @@
 package templates
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
+	"strconv"
+	"time"
+
+	"github.com/dustin/go-humanize"
 
 	"runboard/app"
 )
 
 // words is how a page speaks of a deed.
 type words struct {
-	Button   string // on what asks for it
-	Question string // "Cancel" 5 runs "?"
-	Again    string // after the runs: "again", or ""
-	Means    string // what that does
-	Left     string // what is said of the runs that are left alone
-	None     string // when there are no others
+	Button string // on what asks for it
+	Acting string // what the notice says once it is under way
+	Means  string // what that does
+	Left   string // what is said of the runs that stay as they are
+	None   string // when there are no others
+	Keep   string // on what changes nothing
 }
 
 var deedWords = map[app.Deed]words{
 	app.DeedCancel: {
-		Button: "Cancel", Question: "Cancel", Means: "What waits is cancelled at once, what is at work is asked to stop.",
-		Left: "final already", None: "None of these runs can be cancelled: they are final.",
+		Button: "Cancel", Acting: "Cancelling runs.", Means: "Waiting runs are cancelled now; running ones are asked to stop.",
+		Left: "finished already", None: "These runs have already finished.", Keep: "Keep them",
 	},
 	app.DeedRetry: {
-		Button: "Retry", Question: "Try", Again: " again", Means: "What is tried again waits in line as if it were new.",
-		Left: "neither failed nor cancelled", None: "None of these runs can be tried again: they have neither failed nor been cancelled.",
+		Button: "Retry", Acting: "Retrying runs.", Means: "They wait to be started again, with all their attempts.",
+		Left: "neither failed nor cancelled", None: "None of these runs has failed or was cancelled.", Keep: "Leave them",
 	},
 	app.DeedDelete: {
-		Button: "Delete", Question: "Delete", Means: "That is for good, logs included.",
-		Left: "not final", None: "None of these runs can be deleted: they are not final.",
+		Button: "Delete", Acting: "Deleting runs.", Means: "Their logs are deleted too. This cannot be undone.",
+		Left: "not finished", None: "None of these runs has finished.", Keep: "Keep them",
 	},
 }
 
@@ -36,8 +42,10 @@ type ask struct {
 	Title string
 	app.Action
 	app.Prospect
-	Words words
-	Key   string
+	Words   words
+	Key     string
+	Problem string // why the action was not done, or ""
+	Dialog  bool   // it is asked over a page
 }
 
 // Path is where the answer yes goes. What is done to one run needs no run of its own.
@@ -48,16 +56,24 @@ func (a ask) Path() string {
 	return ActionPath
 }
 
-// Fields are what goes there.
+// Fields are what goes there, but for the ids.
 func (a ask) Fields() (sent []field) {
 	if len(a.IDs) == 1 {
 		return nil
 	}
-	sent = []field{{"do", string(a.Deed)}, {"idempotency_key", a.Key}}
-	if len(a.IDs) > 0 {
-		return sent
+	return append(ConfirmFields(a.Action), field{"idempotency_key", a.Key})
+}
+
+// ConfirmFields are what is posted to confirm an action as it was previewed, but for the ids that it names.
+func ConfirmFields(action app.Action) []field {
+	sent := []field{{"do", string(action.Deed)}}
+	if len(action.IDs) == 0 {
+		sent = append(append(sent, field{"runs", "all"}), fields(app.Query{Filter: action.Filter})...)
 	}
-	return append(append(sent, field{"runs", "all"}), fields(app.Query{Filter: a.Filter})...)
+	return append(sent,
+		field{"newest", strconv.FormatInt(action.Within.Newest, 10)},
+		field{"previewed", strconv.FormatInt(action.Within.Runs, 10)},
+		field{"previewed_at", action.Within.At.String()})
 }
 
 // Back is where the answer no leads.
@@ -68,23 +84,101 @@ func (a ask) Back() string {
 	return QueryPath(app.Query{Filter: a.Filter})
 }
 
-func newAsk(action app.Action, prospect app.Prospect, key string) ask {
-	words := deedWords[action.Deed]
-	return ask{Title: words.Button + " runs", Action: action, Prospect: prospect, Words: words, Key: key}
+// Question asks with the operation and the number of runs.
+func (a ask) Question() string { return a.Words.Button + " " + a.amount(true) + "?" }
+
+// Answer is the same on the button that does it.
+func (a ask) Answer() string { return a.Words.Button + " " + a.amount(false) }
+
+// amount is which runs are changed: how many, and in the question also of which status.
+func (a ask) amount(inFull bool) string {
+	if len(a.IDs) == 1 {
+		return fmt.Sprintf("run #%d", a.IDs[0])
+	}
+	text := humanize.Comma(a.Runs)
+	if a.More {
+		text = "more than " + text
+	}
+	if inFull && len(a.IDs) > 0 {
+		text += " selected"
+	}
+	if inFull && a.Filter.Filtered {
+		text += " " + a.Filter.Status.String()
+	}
+	if a.Runs == 1 && !a.More {
+		return text + " run"
+	}
+	return text + " runs"
 }
 
-// Ask draws the question whether an action is meant, with what it would come to. key is the idempotency key of its form.
-func (t *Templates) Ask(action app.Action, prospect app.Prospect, key string) ([]byte, error) {
-	return t.draw("ask", newAsk(action, prospect, key))
+// Stays says how many runs stay as they are, and why.
+func (a ask) Stays() string {
+	switch {
+	case a.Left == 0:
+		return ""
+	case a.Left == 1:
+		return "1 other is " + a.Words.Left + " and stays unchanged."
+	}
+	return humanize.Comma(a.Left) + " others are " + a.Words.Left + " and stay unchanged."
+}
+
+// Filters are what the runs match, in words.
+func (a ask) Filters() (all []string) {
+	add := func(given bool, text string) {
+		if given {
+			all = append(all, text)
+		}
+	}
+	f := a.Filter
+	add(f.Filtered, "status "+f.Status.String())
+	add(f.Kind != "", "kind "+f.Kind)
+	add(!f.Since.IsZero(), "created at or after "+exact(f.Since.Time(time.Time{})))
+	add(!f.Until.IsZero(), "created before "+exact(f.Until.Time(time.Time{})))
+	add(f.Text != "", "containing “"+f.Text+"”")
+	add(f.Failure > 0, "failed with: "+cmp.Or(a.Pattern, "an error that no longer occurs"))
+	return all
+}
+
+// Typed reports whether the number of runs must be typed.
+func (a ask) Typed() bool {
+	return a.Deed == app.DeedDelete && a.Runs > app.TypedAbove && len(a.IDs) != 1
+}
+
+// Grave reports whether what is done cannot be undone.
+func (a ask) Grave() bool { return a.Deed == app.DeedDelete }
+
+func newAsk(action app.Action, prospect app.Prospect, key, problem string) ask {
+	words := deedWords[action.Deed]
+	return ask{Title: words.Button + " runs", Action: action, Prospect: prospect, Words: words, Key: key, Problem: problem}
+}
+
+// Ask draws the question whether an action is meant, with what it would come to and, if it was tried, why it was not
+// done. The times of the action are fixed and it has its preview, which the form sends. key is the idempotency key of
+// the form.
+func (t *Templates) Ask(action app.Action, prospect app.Prospect, key, problem string) ([]byte, error) {
+	question := newAsk(action, prospect, key, problem)
+	question.Dialog = true
+	return t.draw("ask", question)
 }
 
 // AskPage draws it as a page.
-func (t *Templates) AskPage(action app.Action, prospect app.Prospect, key string) ([]byte, error) {
-	return t.draw("ask_page", newAsk(action, prospect, key))
+func (t *Templates) AskPage(action app.Action, prospect app.Prospect, key, problem string) ([]byte, error) {
+	return t.draw("ask_page", newAsk(action, prospect, key, problem))
 }
 
 // Acting draws the notice that a run has been created that does an action.
-func (t *Templates) Acting(run app.ProcessRun) ([]byte, error) { return t.draw("acting", run) }
+func (t *Templates) Acting(run app.ProcessRun) ([]byte, error) {
+	acting := "Started."
+	for deed, words := range deedWords {
+		if deed.Kind() == run.Kind {
+			acting = words.Acting
+		}
+	}
+	return t.draw("acting", struct {
+		ID     int64
+		Acting string
+	}{run.ID, acting})
+}
 
 // Deleted draws the notice that a run has been deleted.
 func (t *Templates) Deleted(run int64) ([]byte, error) { return t.draw("deleted", run) }
@@ -95,6 +189,9 @@ type deed struct {
 	Word string
 }
 
+// Grave reports whether what is done cannot be undone.
+func (d deed) Grave() bool { return d.Name == app.DeedDelete }
+
 // Deeds are those that make sense for the runs of the list.
 func (b board) Deeds() (offered []deed) {
 	for _, name := range app.Deeds() {
@@ -104,6 +201,9 @@ func (b board) Deeds() (offered []deed) {
 	}
 	return offered
 }
+
+// MaxSelected is how many runs can be selected.
+func (b board) MaxSelected() int { return app.MaxTicked }
 
 // Acts reports whether a run acts on others.
 func (c cell) Acts() bool { return slices.Contains(app.DeedKinds(), c.Kind) }

@@ -91,6 +91,7 @@ var fixedIDs = map[string]string{
 	"heartbeat": HeartbeatID, "server": ServerID, "gone": GoneID, "connection": ConnectionID, "delay": DelayID, "total": TotalID, "key": IdempotencyKeyID, "wishes": WishesID,
 	"failures": FailuresID, "many": ManyID, "ask": AskID, "tickAll": TickAllID, "matches": MatchesID, "log": LogID, "follow": FollowID,
 	"summary": SummaryID, "newRuns": NewRunsID, "pause": PauseID, "help": HelpID, "keys": KeysID,
+	"selected": SelectedID, "clear": ClearID, "sure": SureID, "keysOff": KeysOffID,
 	"unserved": UnservedID, "forecast": ForecastID,
 }
 

@@ -34,6 +34,10 @@ const (
 	ManyID           = "many"            // the form that acts on many runs
 	AskID            = "ask"             // where it is asked whether they are meant
 	TickAllID        = "tick_all"        // the box that ticks all runs of the page
+	SelectedID       = "selected"        // how many runs are selected, and whether no more can be
+	ClearID          = "selected_clear"  // the button that clears the selection
+	SureID           = "sure"            // the dialog that asks whether a key was meant
+	KeysOffID        = "keys_used"       // the switch for the keys
 	FollowID         = "log_follow"      // the button that leads to the end of the log
 	UnservedID       = "unserved"        // the warning of runs that nobody here works on
 	ForecastID       = "forecast"        // what becomes of the runs that wait

@@ -134,7 +134,7 @@ func TestTheButtonWorksWithoutScript(t *testing.T) {
 	t.Parallel()
 	root := parsePage(t, must(t)(newTemplates(t).Board(app.Page{}, "key-1")))
 	forms := elements(root, named("form"))
-	if len(forms) != 5 || attribute(forms[0], "method") != "post" || attribute(forms[0], "action") != "/process_runs" {
+	if len(forms) != 6 || attribute(forms[0], "method") != "post" || attribute(forms[0], "action") != "/process_runs" {
 		t.Fatalf("%d forms, of which the first is %s", len(forms), drawn(t, forms[0]))
 	}
 	buttons := elements(forms[0], named("button"))

@@ -55,7 +55,7 @@ func (f fixture) populate(t *rapid.T) (runs []app.ProcessRun) {
 				f.finish(f.start(run), app.Outcome{Status: app.Completed})
 			}
 		}
-		f.clock.Advance(time.Duration(rapid.IntRange(0, 90).Draw(t, "minutes")) * time.Minute)
+		f.clock.Advance(time.Duration(rapid.IntRange(-60, 90).Draw(t, "minutes")) * time.Minute) // it may be set back
 	}
 	return f.all()
 }

@@ -61,6 +61,9 @@ func (s *Store) Act(ctx context.Context, action app.Action, key string) (run app
 
 // act creates the run of an action.
 func (tx *transaction) act(action rows.NewAction) (app.Batch, error) {
+	if action.Refused != nil {
+		return app.Batch{}, action.Refused
+	}
 	batch, err := tx.insertRuns(app.NewRuns{Kind: action.Kind, Count: 1})
 	if err != nil {
 		return batch, err

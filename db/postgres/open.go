@@ -280,7 +280,7 @@ var dialect = rows.Dialect{
 }
 
 func (s *Store) board() rows.Board {
-	return rows.Board{Dialect: dialect, Read: s.read, Now: s.options.Now, Match: match, Served: s.served}
+	return rows.Board{Dialect: dialect, Read: s.read, Now: s.options.Now, Match: match, Served: s.served, Clock: &rows.Clock{}}
 }
 
 // startRead begins a transaction that sees one state and changes nothing, with its bound on the server as well. Plans are made

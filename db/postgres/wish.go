@@ -161,14 +161,18 @@ func (tx *transaction) advance(run app.ProcessRun, part rows.Part) (state app.Ac
 	return now.State, err
 }
 
-// perform does a deed to one run, and reports whether that changed it.
-func (tx *transaction) perform(deed app.Deed, id int64) (changed bool, err error) {
+// perform does an action to one run, unless it is not, or no longer, one of those in its preview. It reports whether that
+// changed it.
+func (tx *transaction) perform(action app.Action, id int64) (changed bool, err error) {
 	now, found, err := tx.lock(id)
-	if err != nil || !found {
+	if err != nil || !found || !action.Fits(now.run) {
+		return false, err
+	}
+	if entered, err := rows.Entered(tx.ctx, tx, action, now.run); err != nil || entered {
 		return false, err
 	}
 	var after app.ProcessRun
-	switch deed {
+	switch action.Deed {
 	case app.DeedCancel:
 		after, err = tx.cancel(now)
 	case app.DeedRetry:

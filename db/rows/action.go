@@ -45,22 +45,50 @@ type NewAction struct {
 	Kind     string
 	Text     string
 	Prospect app.Prospect
+	// Refused is why it must not be done, unless its key was used before: then the first answer is repeated.
+	Refused error
+
+	asked string
 }
 
 // NewAction is what becomes of an action that is asked for now.
 func (b *Board) NewAction(ctx context.Context, asked app.Action) (made NewAction, err error) {
-	asked = asked.Fixed(b.Now())
-	if made.Prospect, err = b.Foresee(ctx, asked); err != nil {
+	as, err := json.Marshal(asked) // with its times as they were asked for: a repeated request is the same later
+	if err != nil {
 		return made, err
 	}
-	text, err := json.Marshal(asked)
-	made.Kind, made.Text = asked.Deed.Kind(), string(text)
+	action := asked.Fixed(b.Now())
+	if made.Prospect, err = b.Foresee(ctx, action); err != nil {
+		return made, err
+	}
+	made.Refused = exceeds(made.Prospect, action.Within)
+	if action.Within.Newest == 0 {
+		action.Within.Newest = made.Prospect.Preview.Newest
+	}
+	if now := made.Prospect.Preview.At; action.Within.At.IsZero() || action.Within.At.Time(b.Now()).After(now.Time(b.Now())) {
+		action.Within.At = now
+	}
+	text, err := json.Marshal(action)
+	made.Kind, made.Text, made.asked = asked.Deed.Kind(), string(text), string(as)
 	return made, err
 }
 
-// Request is the request for the run of the action, as which its key is remembered: with what is to be done.
+// exceeds fails with CodeConflict if an action would change runs that its preview did not show.
+func exceeds(now app.Prospect, shown app.Preview) error {
+	switch {
+	case !shown.Checked:
+		return nil
+	case now.Runs > shown.Runs:
+		return app.Errorf(app.CodeConflict, "More runs match now than in the preview: %d instead of %d. Nothing was done.", now.Runs, shown.Runs)
+	case now.Entered:
+		return app.Errorf(app.CodeConflict, "Other runs match now than in the preview. Nothing was done.")
+	}
+	return nil
+}
+
+// Request is the request for the run of the action, as which its key is remembered: with what was asked for.
 func (a NewAction) Request(key string) app.NewRuns {
-	hash := sha256.Sum256([]byte(a.Text))
+	hash := sha256.Sum256([]byte(a.asked))
 	return app.NewRuns{Kind: a.Kind + " " + hex.EncodeToString(hash[:8]), Count: 1, Key: key}
 }
 
@@ -88,7 +116,7 @@ func (b *Board) NextPart(ctx context.Context, run int64) (p Part, err error) {
 			return err
 		}
 		if len(p.State.IDs) > 0 {
-			p.runs, p.next = chosen(p.State.IDs, p.At), over
+			p.runs, p.next = chosen(p.State.IDs, min(p.At, beyondNewest(p.State.Action))), over
 			return nil
 		}
 		p.runs, p.next, err = b.found(ctx, from, p.State.Action, p.At)
@@ -106,7 +134,7 @@ func chosen(ids []int64, below int64) []int64 {
 
 // found are the newest runs with ids below before that an action finds, and the before of those that follow.
 func (b *Board) found(ctx context.Context, from Reader, action app.Action, before int64) (ids []int64, next int64, err error) {
-	l, err := b.newList(ctx, from, action.Filter, action.Deed.Fits()...)
+	l, err := b.newActionList(ctx, from, action, action.Deed.Fits()...)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -115,14 +143,65 @@ func (b *Board) found(ctx context.Context, from Reader, action app.Action, befor
 		return nil, 0, err
 	}
 	for _, run := range runs {
-		if action.Filter.Kind != "" || !slices.Contains(app.DeedKinds(), run.Kind) {
-			ids = append(ids, run.ID)
-		}
+		ids = append(ids, run.ID)
 	}
 	if len(runs) == actionLook {
 		return ids, runs[len(runs)-1].ID, nil
 	}
 	return ids, searchedTo, nil // 0, when all have been found
+}
+
+// newActionList returns the list of the runs in some statuses that an action with a filter is about.
+func (b *Board) newActionList(ctx context.Context, from Reader, action app.Action, only ...app.Status) (*list, error) {
+	l, err := b.newList(ctx, from, action.Filter, only...)
+	if err != nil {
+		return nil, err
+	}
+	l.all.Before = min(l.all.Before, beyondNewest(action))
+	if action.Filter.Kind == "" {
+		var kinds []any
+		for _, kind := range app.DeedKinds() {
+			kinds = append(kinds, kind)
+		}
+		l.require("kind NOT IN (?"+strings.Repeat(", ?", len(kinds)-1)+")", kinds...)
+	}
+	return l, nil
+}
+
+// beyondNewest is the first id that an action is not about.
+func beyondNewest(action app.Action) int64 {
+	if action.Within.Newest == 0 {
+		return math.MaxInt64
+	}
+	return beyond(action.Within.Newest)
+}
+
+// wasRetried is the condition that a run was retried after a time. Its arguments are the time, twice, and NoteRetried.
+const wasRetried = `updated_at > ? AND EXISTS (SELECT 1 FROM run_events WHERE run_id = process_runs.id AND at > ? AND note = ?)`
+
+// entered is the condition that a run came later into a status that a deed is for: it ended then, or was retried.
+func entered(deed app.Deed, at time.Time) (condition string, args []any) {
+	millis := at.UnixMilli()
+	if deed == app.DeedCancel {
+		return wasRetried, []any{millis, millis, NoteRetried}
+	}
+	return "finished_at > ?", []any{millis}
+}
+
+// Entered reports whether a run, which fits an action, came into its status after the action's preview.
+func Entered(ctx context.Context, from Reader, action app.Action, run app.ProcessRun) (later bool, err error) {
+	at := action.Within.At.Time(time.Time{})
+	switch {
+	case action.Within.At.IsZero():
+		return false, nil
+	case action.Deed != app.DeedCancel:
+		return run.FinishedAt.After(at), nil
+	case !run.UpdatedAt.After(at): // which spares most runs the question
+		return false, nil
+	}
+	condition, args := entered(action.Deed, at)
+	err = Get(ctx, from, &later, "SELECT EXISTS (SELECT 1 FROM process_runs WHERE id = ? AND "+condition+")", append([]any{run.ID}, args...)...)
+	return later, err
 }
 
 // Moved is how far an action has come with a part.
@@ -135,11 +214,11 @@ type Moved struct {
 // Do has a part of an action done, or as much of it as there is room for, and about so much time. perform does it to one
 // run, and reports whether that changed it; it fails with CodeUnavailable when there is no room, and with ErrUnfinished when
 // there was not enough time.
-func (p Part) Do(enough time.Duration, perform func(deed app.Deed, id int64) (changed bool, err error)) (m Moved, err error) {
+func (p Part) Do(enough time.Duration, perform func(action app.Action, id int64) (changed bool, err error)) (m Moved, err error) {
 	m.State, m.Next = p.State, p.next
 	began := time.Now()
 	for i, id := range p.runs {
-		changed, err := perform(p.State.Deed, id)
+		changed, err := perform(p.State.Action, id)
 		if app.CodeOf(err) == app.CodeUnavailable {
 			m.State.Stalled, m.Next = true, id+1
 			break
@@ -171,48 +250,112 @@ var ErrUnfinished = errors.New("there is more to be done")
 // ErrTwice carries no code: what has been written must be undone.
 var ErrTwice = errors.New("an action is done twice at once")
 
-// StatusesOf counts some runs by status.
-func (d Dialect) StatusesOf() string {
-	return "SELECT status, COUNT(*) AS n FROM process_runs WHERE id IN " + d.Numbers + " GROUP BY status"
-}
-
 // Foresee implements app.Store.
 func (b *Board) Foresee(ctx context.Context, action app.Action) (prospect app.Prospect, err error) {
+	now := b.Now() // before the read: what ends meanwhile has ended later
+	action = action.Fixed(now)
 	err = b.Read(ctx, func(ctx context.Context, from Reader) (err error) {
-		var counts app.Counts
-		if len(action.IDs) > 0 {
-			ids, err := List(chosen(action.IDs, math.MaxInt64))
-			if err != nil {
-				return err
-			}
-			if counts, err = CountBy(ctx, from, b.StatusesOf(), ids); err != nil {
-				return err
-			}
-		} else if counts, prospect.More, err = b.countFor(ctx, from, action.Filter); err != nil {
+		failure, err := b.readFailure(ctx, from, action.Filter.Failure)
+		if err != nil {
 			return err
 		}
-		for _, status := range app.Statuses() {
-			if slices.Contains(action.Deed.Fits(), status) {
-				prospect.Runs += counts[status]
-			} else {
-				prospect.Left += counts[status]
-			}
+		prospect = app.Prospect{Pattern: failure.Pattern}
+		if len(action.IDs) > 0 {
+			err = b.foreseeChosen(ctx, from, action, &prospect)
+		} else {
+			err = b.foreseeFound(ctx, from, action, &prospect)
 		}
-		return nil
+		if err != nil {
+			return err
+		}
+		prospect.Preview = app.Preview{Newest: action.Within.Newest, At: app.At(now), Checked: true, Runs: prospect.Runs}
+		if prospect.Preview.Newest == 0 {
+			err = Get(ctx, from, &prospect.Preview.Newest, "SELECT coalesce(max(id), 0) FROM process_runs")
+		}
+		return err
 	})
 	return prospect, err
 }
 
-// countFor counts the runs in each status that an action with a filter is about.
-func (b *Board) countFor(ctx context.Context, from Reader, filter app.Filter) (counts app.Counts, more bool, err error) {
-	if filter.Text != "" {
-		return b.countWith(ctx, from, filter)
+// foreseeChosen tells what an action would come to that names its runs.
+func (b *Board) foreseeChosen(ctx context.Context, from Reader, action app.Action, prospect *app.Prospect) error {
+	ids, err := List(chosen(action.IDs, beyondNewest(action)))
+	if err != nil {
+		return err
 	}
-	if counts, more, err = b.countEach(ctx, from, filter); err != nil || filter.Kind != "" {
+	runs, err := ReadRuns(ctx, from, b.ChosenRuns(), ids)
+	if err != nil {
+		return err
+	}
+	for _, run := range runs {
+		if !action.Fits(run) {
+			prospect.Left++
+			continue
+		}
+		prospect.Runs++
+		if action.Within.Checked && !prospect.Entered {
+			if prospect.Entered, err = Entered(ctx, from, action, run); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// foreseeFound tells what an action with a filter would come to.
+func (b *Board) foreseeFound(ctx context.Context, from Reader, action app.Action, prospect *app.Prospect) (err error) {
+	var counts app.Counts
+	if counts, prospect.More, err = b.countFor(ctx, from, action); err != nil {
+		return err
+	}
+	for _, status := range app.Statuses() {
+		if slices.Contains(action.Deed.Fits(), status) {
+			prospect.Runs += counts[status]
+		} else {
+			prospect.Left += counts[status]
+		}
+	}
+	if !action.Within.Checked || action.Within.At.IsZero() || prospect.Runs > action.Within.Runs {
+		return nil
+	}
+	prospect.Entered, err = b.anyEntered(ctx, from, action)
+	return err
+}
+
+// enteredLook is how many of the newest runs in a status are looked at for one that was not there in the preview. Others
+// are left alone when their turn comes.
+const enteredLook = 100_000
+
+// anyEntered reports whether an action would change a run that came into its status after the preview.
+func (b *Board) anyEntered(ctx context.Context, from Reader, action app.Action) (found bool, err error) {
+	l, err := b.newActionList(ctx, from, action, action.Deed.Fits()...)
+	if err != nil {
+		return false, err
+	}
+	condition, args := entered(action.Deed, action.Within.At.Time(time.Time{}))
+	if l.searching() {
+		l.require(condition, args...)
+		return l.any(ctx, l.all)
+	}
+	for _, section := range l.sections {
+		text := "SELECT EXISTS (SELECT 1 FROM (" + section.text("id, updated_at, finished_at", false) + ") AS process_runs WHERE " + condition + ")"
+		if err := Get(ctx, from, &found, text, append(section.With(l.all, enteredLook), args...)...); err != nil || found {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
+// countFor counts the runs in each status that an action with a filter is about.
+func (b *Board) countFor(ctx context.Context, from Reader, action app.Action) (counts app.Counts, more bool, err error) {
+	if action.Filter.Text != "" {
+		return b.countWith(ctx, from, action)
+	}
+	if counts, more, err = b.countEach(ctx, from, action); err != nil || action.Filter.Kind != "" {
 		return counts, more, err
 	}
-	for _, filter.Kind = range app.DeedKinds() { // which are not meant
-		actions, _, err := b.countEach(ctx, from, filter)
+	for _, action.Filter.Kind = range app.DeedKinds() { // which are not meant
+		actions, _, err := b.countEach(ctx, from, action)
 		if err != nil {
 			return counts, more, err
 		}
@@ -224,45 +367,42 @@ func (b *Board) countFor(ctx context.Context, from Reader, filter app.Filter) (c
 }
 
 // countWith counts those that a search finds, among so many matches.
-func (b *Board) countWith(ctx context.Context, from Reader, filter app.Filter) (counts app.Counts, more bool, err error) {
-	l, err := b.newList(ctx, from, filter, app.Statuses()...)
+func (b *Board) countWith(ctx context.Context, from Reader, action app.Action) (counts app.Counts, more bool, err error) {
+	l, err := b.newActionList(ctx, from, action, app.Statuses()...)
 	if err != nil || len(l.sections) == 0 {
 		return counts, false, err
 	}
-	where := l.conditions()
-	if filter.Kind == "" {
-		kinds := app.DeedKinds()
-		where.text += "kind NOT IN (?" + strings.Repeat(", ?", len(kinds)-1) + ") AND "
-		for _, kind := range kinds {
-			where.args = append(where.args, kind)
-		}
-	}
-	return l.countFound(ctx, where, searched*app.CountedForAction/app.CountedMatches)
+	return l.countFound(ctx, l.conditions(), searched*app.CountedForAction/app.CountedMatches)
 }
 
 // countEach counts the runs in each status that a filter finds, as far as they are counted.
-func (b *Board) countEach(ctx context.Context, from Reader, filter app.Filter) (counts app.Counts, more bool, err error) {
+func (b *Board) countEach(ctx context.Context, from Reader, action app.Action) (counts app.Counts, more bool, err error) {
 	kept, err := ReadCounts(ctx, from)
 	if err != nil {
 		return counts, more, err
 	}
+	filter := action.Filter
 	for _, status := range app.Statuses() {
-		switch wanted := !filter.Filtered || filter.Status == status; {
-		case !wanted:
-			continue
-		case filter.Plain():
-			counts[status] = kept[status]
+		if filter.Filtered && filter.Status != status {
 			continue
 		}
 		l, err := b.newList(ctx, from, filter, status)
 		if err != nil {
 			return counts, more, err
 		}
+		if filter.Plain() { // how many there are is known, and few are newer
+			l.all.After = beyondNewest(action) - 1
+		} else {
+			l.all.Before = min(l.all.Before, beyondNewest(action))
+		}
 		n, uncounted, err := l.count(ctx, app.CountedForAction)
 		if err != nil {
 			return counts, more, err
 		}
-		counts[status], more = int64(n), more || uncounted
+		if counts[status] = int64(n); filter.Plain() {
+			counts[status], uncounted = kept[status]-counts[status], false
+		}
+		more = more || uncounted
 	}
 	return counts, more, nil
 }

@@ -32,6 +32,8 @@ type Board struct {
 	Served func(ctx context.Context, from Reader) ([]string, error)
 	// Match is what is asked of the index of texts for the words of a text.
 	Match func(ctx context.Context, from Reader, text string) (string, error)
+	// Clock tells how far the times of runs can be trusted to rise.
+	Clock *Clock
 }
 
 // Run implements app.Store.

@@ -107,7 +107,7 @@ type list struct {
 	from     Reader
 	sections []Section
 	match    string // of the search, or ""
-	all      Span   // the ids that the times of the filter allow
+	all      Span   // the ids that the filter's runs can have
 }
 
 // newList returns the list of all runs that a filter finds, or of those in some statuses.
@@ -121,20 +121,45 @@ func (b *Board) newList(ctx context.Context, from Reader, filter app.Filter, onl
 			return nil, err
 		}
 	}
-	now := b.Now()
+	return l, l.limit(ctx, b, filter)
+}
+
+// limit leaves only the runs that were created between the times of a filter. Each run is checked. Where the ids of
+// these runs are is only narrowed: a clock that is set back, or two that differ, give times that do not rise with ids.
+func (l *list) limit(ctx context.Context, b *Board, filter app.Filter) error {
+	if filter.Since.IsZero() && filter.Until.IsZero() {
+		return nil
+	}
+	slack, known, err := b.Clock.slack(ctx, l.from)
+	if err != nil {
+		return err
+	}
 	if !filter.Since.IsZero() {
-		first, err := l.firstSince(ctx, filter.Since.Time(now).UnixMilli())
-		if err != nil {
-			return nil, err
+		since := filter.Since.Time(b.Now()).UnixMilli()
+		l.require("created_at >= ?", since)
+		if known {
+			first, err := l.firstSince(ctx, since-slack)
+			if err != nil {
+				return err
+			}
+			l.all.After = first - 1
 		}
-		l.all.After = first - 1
 	}
 	if !filter.Until.IsZero() {
-		if l.all.Before, err = l.firstSince(ctx, filter.Until.Time(now).UnixMilli()); err != nil {
-			return nil, err
+		until := filter.Until.Time(b.Now()).UnixMilli()
+		l.require("created_at < ?", until)
+		if known {
+			l.all.Before, err = l.firstSince(ctx, until+slack)
 		}
 	}
-	return l, nil
+	return err
+}
+
+// require leaves only the runs that meet a condition.
+func (l *list) require(condition string, args ...any) {
+	for i := range l.sections {
+		l.sections[i] = l.sections[i].and(condition, args...)
+	}
 }
 
 // kindless is a filter without its kind where that says nothing new: runs that failed alike are all of one kind. When
@@ -151,8 +176,8 @@ func (b *Board) kindless(ctx context.Context, from Reader, filter app.Filter) (a
 	return filter, err
 }
 
-// firstSince is the first id that a run could have that was created at a time or later: ids and times rise
-// together, so a few dozen looks find it among any number of runs, without an index.
+// firstSince returns an id whose run was created at a time or later, while the run before it was created earlier. It
+// takes a few dozen looks among any number of runs, without an index.
 func (l *list) firstSince(ctx context.Context, millis int64) (int64, error) {
 	var low, high int64 = 1, 1
 	if err := Get(ctx, l.from, &high, "SELECT coalesce(max(id), 0) + 1 FROM process_runs"); err != nil {

@@ -100,8 +100,11 @@ func (b *Board) tooOld(ctx context.Context, age time.Duration, passed *passed) (
 	for _, status := range finished {
 		for goOn := true; goOn; {
 			var oldest []oldRun
+			var slack int64
 			err := b.Read(ctx, func(ctx context.Context, from Reader) (err error) {
-				oldest, err = b.oldest(ctx, from, status, passed[status])
+				if slack, _, err = b.Clock.slack(ctx, from); err == nil {
+					oldest, err = b.oldest(ctx, from, status, passed[status])
+				}
 				return err
 			})
 			if err != nil {
@@ -109,7 +112,7 @@ func (b *Board) tooOld(ctx context.Context, age time.Duration, passed *passed) (
 			}
 			some := finishedBefore(since, oldest)
 			old = append(old, some...)
-			goOn = len(some) == 0 && len(oldest) == pruneLook && oldest[pruneLook-1].CreatedAt < since
+			goOn = len(some) == 0 && len(oldest) == pruneLook && oldest[pruneLook-1].CreatedAt < since+slack
 			if goOn {
 				passed[status] = oldest[pruneLook-1].ID
 			}

@@ -33,6 +33,13 @@ type Section struct {
 // within is the condition that a run is in the section and between two ids.
 func (s Section) within() string { return s.where + s.place + " > ? AND " + s.place + " < ?" }
 
+// and is the section without the runs that do not meet a further condition.
+func (s Section) and(condition string, args ...any) Section {
+	s.where += condition + " AND "
+	s.args = append(slices.Clone(s.args), args...)
+	return s
+}
+
 // With are the arguments of a section's texts: for a span, and then more.
 func (s Section) With(in Span, more ...any) []any {
 	return append(append(slices.Clone(s.args), in.After, in.Before), more...)

@@ -1,0 +1,266 @@
+package dbtest
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"runboard/app"
+)
+
+// testPreview is about what holds an action to its preview.
+func testPreview(t *testing.T, subject Subject) {
+	t.Helper()
+	failed := app.Filter{Filtered: true, Status: app.Failed}
+	for name, deed := range map[string]app.Action{
+		"delete": {Deed: app.DeedDelete, Filter: failed}, "retry": {Deed: app.DeedRetry}, "cancel": {Deed: app.DeedCancel},
+	} {
+		t.Run(name+": newer runs are not meant", func(t *testing.T) {
+			t.Parallel()
+			f := open(t, subject)
+			from, _ := sides(deed)
+			old := []app.ProcessRun{f.in(from), f.in(from)}
+			action := f.preview(deed, 2)
+			newer := f.in(from)
+			f.advanceAll(f.confirm(action))
+			f.changed(deed, old...)
+			f.is(f.get(newer.ID), newer)
+		})
+		t.Run(name+": a run that enters the status before it is confirmed refuses it", func(t *testing.T) {
+			t.Parallel()
+			f := open(t, subject)
+			from, _ := sides(deed)
+			f.in(from)
+			enter := f.entering(deed)
+			action := f.preview(deed, 1)
+			f.clock.Advance(time.Second)
+			enter()
+			f.unconfirmed(action)
+		})
+		t.Run(name+": it is refused also if another run has left the status", func(t *testing.T) {
+			t.Parallel()
+			f := open(t, subject)
+			from, _ := sides(deed)
+			run := f.in(from)
+			enter := f.entering(deed)
+			action := f.preview(deed, 1)
+			f.clock.Advance(time.Second)
+			enter()
+			f.leave(run)
+			f.unconfirmed(action)
+		})
+		t.Run(name+": it is done if fewer runs are left", func(t *testing.T) {
+			t.Parallel()
+			f := open(t, subject)
+			from, _ := sides(deed)
+			run, gone := f.in(from), f.in(from)
+			action := f.preview(deed, 2)
+			f.clock.Advance(time.Second)
+			f.leave(gone)
+			f.advanceAll(f.confirm(action))
+			f.changed(deed, run)
+		})
+		t.Run(name+": a run that enters the status while it is done is left alone", func(t *testing.T) {
+			t.Parallel()
+			f := open(t, subject)
+			from, _ := sides(deed)
+			enter := f.entering(deed)
+			run := f.in(from)
+			action := f.preview(deed, 1)
+			acting := f.confirm(action)
+			f.clock.Advance(time.Second)
+			entered := enter()
+			if state := f.advanceAll(acting); state.Done != 1 {
+				t.Errorf("it has done %+v", state)
+			}
+			f.changed(deed, run)
+			f.is(f.get(entered.ID), entered)
+		})
+		t.Run(name+": without a preview it is limited to what there is when it is created", func(t *testing.T) {
+			t.Parallel()
+			f := open(t, subject)
+			from, _ := sides(deed)
+			enter := f.entering(deed)
+			run := f.in(from)
+			acting := f.confirm(deed)
+			f.clock.Advance(time.Second)
+			entered, newer := enter(), f.in(from)
+			f.advanceAll(acting)
+			f.changed(deed, run)
+			f.is(f.get(entered.ID), entered)
+			f.is(f.get(newer.ID), newer)
+		})
+	}
+	testPreviewOfChosen(t, subject)
+	testRepeatedPreview(t, subject)
+}
+
+func testPreviewOfChosen(t *testing.T, subject Subject) {
+	t.Helper()
+	t.Run("named runs that enter the status later are not meant either", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		done, working, other := f.in(app.Completed), f.in(app.Started), f.in(app.Started)
+		action := f.preview(app.Action{Deed: app.DeedDelete, IDs: []int64{done.ID, working.ID, other.ID}}, 1)
+		f.clock.Advance(time.Second)
+		working = f.finish(working, app.Outcome{Status: app.Completed})
+		f.unconfirmed(action)
+		f.ok(f.store.Delete(ctx, done.ID))
+		f.unconfirmed(action) // it is one run, and another one
+		action = f.preview(action.Unconfirmed(), 1)
+		acting := f.confirm(action)
+		f.clock.Advance(time.Second)
+		other = f.finish(other, app.Outcome{Status: app.Completed})
+		f.advanceAll(acting)
+		f.changed(action, working)
+		f.is(f.get(other.ID), other)
+	})
+	t.Run("progress of a run is no reason to refuse to cancel it", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		run, waiting := f.in(app.Started), f.in(app.Created)
+		action := f.preview(app.Action{Deed: app.DeedCancel}, 2)
+		f.clock.Advance(time.Second)
+		f.ok(f.store.Report(ctx, run, app.Report{Progress: &app.Progress{Percent: 50}}))
+		f.start(waiting)
+		f.advanceAll(f.confirm(action))
+		f.changed(action, run, waiting)
+	})
+	t.Run("runs that are waiting are not cancelled once they are started", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		waiting, started := f.in(app.Created), f.in(app.Created)
+		action := f.preview(app.Action{Deed: app.DeedCancel, Filter: app.Filter{Filtered: true, Status: app.Created}}, 2)
+		acting := f.confirm(action)
+		started = f.start(started)
+		f.advanceAll(acting)
+		f.changed(action, waiting)
+		f.is(f.get(started.ID), started)
+	})
+}
+
+func testRepeatedPreview(t *testing.T, subject Subject) {
+	t.Helper()
+	t.Run("a key is good for the request as it was asked, whatever the time", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		f.in(app.Failed)
+		since, err := app.ParseMoment("24h")
+		f.ok(err)
+		action := app.Action{Deed: app.DeedRetry, Filter: app.Filter{Since: since}}
+		first, err := f.store.Act(ctx, action, "key")
+		f.ok(err)
+		f.clock.Advance(time.Hour)
+		again, err := f.store.Act(ctx, action, "key")
+		if f.ok(err); again.ID != first.ID {
+			t.Errorf("it is answered with %d and then %d", first.ID, again.ID)
+		}
+		action.Filter.Since, err = app.ParseMoment("23h")
+		f.ok(err)
+		_, err = f.store.Act(ctx, action, "key")
+		f.refused(err, app.CodeInvalid)
+	})
+	t.Run("a repeated confirmation gets the first answer, also if other runs match by then", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		f.in(app.Failed)
+		working := f.in(app.Started)
+		action := f.preview(app.Action{Deed: app.DeedRetry}, 1)
+		first, err := f.store.Act(ctx, action, "key")
+		f.ok(err)
+		f.clock.Advance(time.Second)
+		f.finish(working, app.Outcome{Status: app.Failed, Error: "It did not work."})
+		f.unconfirmed(action)
+		again, err := f.store.Act(ctx, action, "key")
+		if f.ok(err); again.ID != first.ID {
+			t.Errorf("it is answered with %d and then %d", first.ID, again.ID)
+		}
+	})
+	t.Run("a refusal does not use up the key", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		working := f.in(app.Started)
+		action := f.preview(app.Action{Deed: app.DeedRetry}, 0)
+		f.clock.Advance(time.Second)
+		f.finish(working, app.Outcome{Status: app.Failed, Error: "It did not work."})
+		_, err := f.store.Act(ctx, action, "key")
+		f.refused(err, app.CodeConflict)
+		_, err = f.store.Act(ctx, f.preview(action.Unconfirmed(), 1), "key")
+		f.ok(err)
+	})
+}
+
+// sides are a status that an action is for, and one that it is not for from which a run comes into it.
+func sides(action app.Action) (from, outside app.Status) {
+	if action.Deed == app.DeedCancel {
+		return app.Created, app.Failed
+	}
+	return app.Failed, app.Started
+}
+
+// entering makes a run, and returns what brings it into the status that an action is for.
+func (f fixture) entering(action app.Action) func() app.ProcessRun {
+	f.Helper()
+	_, outside := sides(action)
+	run := f.in(outside)
+	return func() app.ProcessRun {
+		f.Helper()
+		if action.Deed == app.DeedCancel {
+			_, err := f.store.Retry(ctx, run.ID)
+			f.ok(err)
+			return f.get(run.ID)
+		}
+		return f.finish(run, app.Outcome{Status: app.Failed, Error: "It did not work."})
+	}
+}
+
+// leave brings a run out of the status that an action is for.
+func (f fixture) leave(run app.ProcessRun) {
+	f.Helper()
+	var err error
+	if run.Status == app.Created {
+		_, err = f.store.Cancel(ctx, run.ID)
+	} else {
+		_, err = f.store.Retry(ctx, run.ID)
+	}
+	f.ok(err)
+}
+
+// preview returns the action as it is confirmed, after its preview has shown so many runs.
+func (f fixture) preview(action app.Action, runs int64) app.Action {
+	f.Helper()
+	prospect, err := f.store.Foresee(ctx, action)
+	if f.ok(err); prospect.Runs != runs || prospect.Preview.Runs != runs || !prospect.Preview.Checked {
+		f.Fatalf("of %+v is foreseen %+v and not %d", action, prospect, runs)
+	}
+	action.Within = prospect.Preview
+	return action
+}
+
+// confirm returns the run that does an action, started.
+func (f fixture) confirm(action app.Action) app.ProcessRun {
+	f.Helper()
+	run, err := f.store.Act(ctx, action, "")
+	f.ok(err)
+	return f.start(run)
+}
+
+// unconfirmed fails unless an action is refused that its preview does not cover any more.
+func (f fixture) unconfirmed(action app.Action) {
+	f.Helper()
+	f.changesNothing(func() {
+		_, err := f.store.Act(ctx, action, "")
+		f.refused(err, app.CodeConflict)
+	})
+}
+
+// changed fails unless an action has changed these runs.
+func (f fixture) changed(action app.Action, runs ...app.ProcessRun) {
+	f.Helper()
+	for _, run := range runs {
+		if !slices.Contains(action.Deed.Fits(), run.Status) {
+			f.Fatalf("%s is not for %+v", action.Deed, run)
+		}
+		f.hasDone(action.Deed, run)
+	}
+}
