@@ -165,6 +165,9 @@ type Shared interface {
 	// be told to stop, because other nodes soon start it again. Lease fails with CodeUnavailable while there is none.
 	Lease() (context.Context, error)
 
+	// LeaseLeft returns how long the lease lasts if it is not renewed. It is 0 when there is none.
+	LeaseLeft() time.Duration
+
 	// StartJob is Start for a worker that has got a job. It also fails with CodeConflict when the run has another job.
 	StartJob(ctx context.Context, run ProcessRun, job int64) (ProcessRun, error)
 

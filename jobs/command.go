@@ -138,7 +138,7 @@ func (c Command) work(ctx context.Context, run app.ProcessRun, report *Report) e
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
-	spec := supervisor.Spec{Path: c.Path, Args: c.Args, Dir: c.Dir, Env: environment(run)}
+	spec := supervisor.Spec{Path: c.Path, Args: c.Args, Dir: c.Dir, Env: environment(run), Lease: leaseOf(ctx)}
 	if spec.Dir == "" {
 		dir, err := os.MkdirTemp("", fmt.Sprintf("runboard-%d-", run.ID))
 		if err != nil {
@@ -182,6 +182,9 @@ func (c Command) supervise(ctx context.Context, spec supervisor.Spec, report *Re
 		_ = output.Close() // else it would not end with the command
 	}
 	defer context.AfterFunc(ctx, func() { process.Stop(grace(ctx)) })()
+	renewing, stopRenewing := context.WithCancel(ctx)
+	defer stopRenewing()
+	copying.Go(func() { renewLease(renewing, process) })
 	return process.Wait()
 }
 

@@ -68,6 +68,17 @@ func (l *lease) current() context.Context {
 	return l.valid
 }
 
+// left returns how long the lease lasts if it is not renewed.
+func (l *lease) left() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.expire()
+	if l.valid == nil {
+		return 0
+	}
+	return l.lasts - (uptime() - l.renewed)
+}
+
 // watch ends the lease when it is over, until ctx ends. It looks often rather than once: timers do not count the time in which
 // a machine is suspended.
 func (l *lease) watch(ctx context.Context) {
@@ -82,6 +93,9 @@ func (l *lease) watch(ctx context.Context) {
 		}
 	}
 }
+
+// LeaseLeft implements app.Shared.
+func (s *Store) LeaseLeft() time.Duration { return s.lease.left() }
 
 // Lease implements app.Shared.
 func (s *Store) Lease() (context.Context, error) {

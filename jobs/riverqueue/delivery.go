@@ -120,7 +120,7 @@ func (w *worker) do(delivered, lease context.Context, run app.ProcessRun) error 
 		working, release = context.WithDeadlineCause(working, run.StartedAt.Add(w.jobs.RunTimeout), jobs.ErrTimeout)
 		defer release()
 	}
-	if w.jobs.Do(working, w.node.phases, run) {
+	if w.jobs.Do(jobs.WithLease(working, w.node.Store.LeaseLeft), w.node.phases, run) {
 		return river.JobSnooze(0) // behind those that wait: each has its turn
 	}
 	return nil

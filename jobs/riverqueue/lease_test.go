@@ -166,3 +166,37 @@ func TestEngine_ReleasesAJobThatRiverCouldNotPutAway(t *testing.T) {
 		t.Errorf("the run is %+v", run)
 	}
 }
+
+func TestEngine_TakesOverAnActionOfALostNode(t *testing.T) {
+	t.Parallel()
+	heartbeat := postgres.Heartbeat{Every: 200 * time.Millisecond, StopAfter: 2 * time.Second, LostAfter: 3 * time.Second}
+	nodes := openNodes(t, 2, heartbeat)
+	store, other := nodes[0], nodes[1]
+	create(t, store, "elsewhere", 10)
+	var actions []int64
+	for range 2 {
+		action, err := store.Act(t.Context(), app.Action{Deed: app.DeedCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
+		if err == nil {
+			_, err = store.Start(t.Context(), action)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		actions = append(actions, action.ID)
+	}
+	working, aside := actions[0], actions[1] // the latter waits for its next turn when its node is lost
+	execute(t, store, `UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = ARRAY[$1::bigint::text]
+		FROM process_runs WHERE job = river_job.id AND process_runs.id = $2`, store.Node(), working)
+	define(t, other, refuse)
+	execute(t, other, `INSERT INTO refused VALUES ($1)`, store.Node())
+	until(t, other, "the node to be lost", func() bool {
+		return query[int](t, other, `SELECT count(*) FROM nodes WHERE id = $1`, store.Node()) == 0
+	})
+	start(t, newEngine(other, jobs.Kind{Name: "test", Work: nothing}))
+	for run, crashes := range map[int64]int{working: 1, aside: 0} {
+		if run := becomes(t, other, run, app.Completed); run.Crashes != crashes || run.Claim != 1+int64(crashes) {
+			t.Errorf("the action is %+v", run)
+		}
+	}
+	haveBecome(t, other, 10, app.Cancelled)
+}

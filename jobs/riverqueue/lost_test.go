@@ -29,6 +29,16 @@ func lose(t *testing.T, store *postgres.Store, run int64) {
 		FROM process_runs WHERE job = river_job.id AND process_runs.id = $1`, run)
 }
 
+// crash has a run lose its worker some times.
+func crash(t *testing.T, store *postgres.Store, run int64, times int) {
+	t.Helper()
+	for range times {
+		if err := store.Recover(t.Context(), begin(t, store, run)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestARunThatHasLostItsWorkerIsDoneAgain(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
@@ -48,11 +58,7 @@ func TestARunThatLosesItsWorkersTooOftenIsFailed(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	run := create(t, store, "test", 1)
-	for range maxCrashes - 1 {
-		if err := store.Recover(t.Context(), begin(t, store, run)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	crash(t, store, run, maxCrashes-1)
 	begin(t, store, run)
 	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
 	if run := becomes(t, store, run, app.Failed); run.Crashes != maxCrashes {

@@ -179,9 +179,7 @@ func TestANodeWorksInFullWhoseConnectionsBreakWhileItStarts(t *testing.T) {
 	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
 	engine.Pool = pool
 	suspect := create(t, store, "test", 2)
-	if err := store.Recover(t.Context(), begin(t, store, suspect)); err != nil {
-		t.Fatal(err)
-	}
+	crash(t, store, suspect, maxCrashes-1)
 	action, err := store.Act(t.Context(), app.Action{Deed: app.DeedCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
 	if err != nil {
 		t.Fatal(err)

@@ -96,13 +96,7 @@ func TestRunsAndSuspectsShareTheWorkers(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
 	first := create(t, store, "test", 3)
-	suspect, err := store.Start(t.Context(), read(t, store, first))
-	if err == nil {
-		err = store.Recover(t.Context(), suspect)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	crash(t, store, first, maxCrashes-1)
 	engine := newEngine(store, g.kind("test"))
 	engine.Workers = 1
 	start(t, engine)
@@ -124,13 +118,7 @@ func TestAJobWithoutAPlaceKeepsItsPlaceInLine(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
 	first := create(t, store, "test", 3)
-	suspect, err := store.Start(t.Context(), read(t, store, first+2))
-	if err == nil {
-		err = store.Recover(t.Context(), suspect)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	crash(t, store, first+2, maxCrashes-1)
 	execute(t, store, `UPDATE river_job SET state = 'scheduled', scheduled_at = now() + interval '1 day' WHERE queue = 'runs'`) // not yet
 	engine := newEngine(store, g.kind("test"))
 	engine.Workers = 1

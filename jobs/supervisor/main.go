@@ -49,6 +49,7 @@ func supervise(spec Spec, orders *json.Decoder, server *json.Encoder) Result {
 	}
 	_ = server.Encode(message{Started: pid})
 	s := &supervision{pid: pid, ended: make(chan syscall.WaitStatus, 1), alone: make(chan struct{})}
+	s.renew(spec.Lease)
 	go s.reap()
 	return s.run(listen(orders))
 }
@@ -94,6 +95,7 @@ type supervision struct {
 
 	result   Result
 	deadline <-chan time.Time
+	lease    <-chan time.Time // nil: it may run for ever
 }
 
 // reap waits for all children, those that were adopted included.
@@ -126,13 +128,19 @@ func (s *supervision) run(orders <-chan order) Result {
 			}
 			s.stop(leftoverGrace)
 		case next, open := <-orders:
-			if !open {
+			switch {
+			case !open:
 				orders = nil
 				s.kill()
-			} else if running {
+			case next.Lease > 0:
+				s.renew(next.Lease)
+			case running:
 				s.result.Stopped = true
 				s.stop(next.StopWithin)
 			}
+		case <-s.lease:
+			s.result.Stopped = s.result.Stopped || running
+			s.kill()
 		case <-s.deadline:
 			s.result.Killed = s.result.Killed || running
 			s.kill()
@@ -153,6 +161,13 @@ func (s *supervision) finish() Result {
 	default:
 	}
 	return s.result
+}
+
+// renew has the command killed after this time, and not after the one before.
+func (s *supervision) renew(lease time.Duration) {
+	if lease > 0 {
+		s.lease = time.After(lease)
+	}
 }
 
 func (s *supervision) stop(grace time.Duration) {

@@ -27,6 +27,9 @@ type Spec struct {
 	Env  []string // all of its environment
 	// RemoveDir has Dir removed, with all that is in it, when nothing of the command is left.
 	RemoveDir bool
+	// Lease is how long the command may run unless Renew says otherwise; 0 is without an end. After that it is killed,
+	// also when the server is stopped.
+	Lease time.Duration
 }
 
 // Result is how a command ended.
@@ -49,7 +52,8 @@ type message struct {
 
 // order is what a supervisor is told after the Spec.
 type order struct {
-	StopWithin time.Duration `json:"stop_within"`
+	StopWithin time.Duration `json:"stop_within,omitempty"`
+	Lease      time.Duration `json:"lease,omitempty"` // instead of stopping it
 }
 
 // argument tells a process of this program that it is a supervisor.
@@ -94,6 +98,11 @@ func Start(spec Spec, stdout, stderr *os.File) (*Process, error) {
 // Stop asks the command to stop: SIGTERM to all of it now, and SIGKILL when it has not ended within the grace.
 func (p *Process) Stop(grace time.Duration) {
 	_ = json.NewEncoder(p.orders).Encode(order{StopWithin: grace}) // fails when it has ended
+}
+
+// Renew has the command killed after this time, and no longer after the one that was said before.
+func (p *Process) Renew(lease time.Duration) {
+	_ = json.NewEncoder(p.orders).Encode(order{Lease: lease}) // fails when it has ended
 }
 
 // Wait returns how the command ended, when nothing of it is left.
