@@ -18,7 +18,7 @@ func WithLease(ctx context.Context, left func() time.Duration) context.Context {
 	return context.WithValue(ctx, leaseKey{}, left)
 }
 
-// leaseOf returns for how long a command may run that is not told otherwise, or 0 when there is no end to that.
+// leaseOf returns how long a command may run if its server says no more, or 0 if that has no end.
 func leaseOf(ctx context.Context) time.Duration {
 	left, leased := ctx.Value(leaseKey{}).(func() time.Duration)
 	if !leased {
@@ -27,9 +27,9 @@ func leaseOf(ctx context.Context) time.Duration {
 	return max(0, left()) + shutdownGrace
 }
 
-// renewLease tells a supervisor how long its command may still run, until ctx ends.
+// renewLease tells a supervisor how long its command may still run, until ctx or the lease ends.
 func renewLease(ctx context.Context, process *supervisor.Process) {
-	for leaseOf(ctx) > 0 && sleep(ctx, leaseRenewal) == nil {
+	for leaseOf(ctx) > shutdownGrace && sleep(ctx, leaseRenewal) == nil {
 		process.Renew(leaseOf(ctx))
 	}
 }
