@@ -22,7 +22,7 @@ var _ app.Actions = (*Store)(nil)
 
 // Act implements app.Store.
 func (s *Store) Act(ctx context.Context, action app.Action, key string) (run app.ProcessRun, err error) {
-	made, err := s.NewAction(ctx, action)
+	made, err := s.NewAction(long(ctx), action)
 	if err != nil {
 		return run, err
 	}
@@ -59,7 +59,7 @@ func (tx *transaction) act(action rows.NewAction, key string) (app.Batch, error)
 
 // Advance implements app.Actions.
 func (s *Store) Advance(ctx context.Context, run app.ProcessRun) (app.ActionState, error) {
-	part, err := s.NextPart(ctx, run.ID)
+	part, err := s.NextPart(long(ctx), run.ID)
 	if err != nil || part.State.Over {
 		return part.State, err
 	}

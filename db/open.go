@@ -48,10 +48,6 @@ type Options struct {
 	rollEvery  time.Duration // for how long what is told by statistics is gathered before it is written; the default is a second
 }
 
-// readers is the size of the read-only pool. A page is read in about 0.1 ms, so a few connections
-// serve thousands of requests a second; each holds its own page cache.
-const readers = 4
-
 // Store is an app.Store and an app.Backlog in one SQLite file.
 type Store struct {
 	rows.Board // which reads
@@ -59,7 +55,7 @@ type Store struct {
 	options   Options
 	nameLock  *flock.Flock
 	fileLock  *flock.Flock
-	reader    *sqlx.DB
+	readers   map[app.Purpose]*sqlx.DB
 	writerDB  *sqlx.DB
 	writer    *writer
 	recovered Recovery
@@ -150,10 +146,7 @@ func (s *Store) connect(ctx context.Context, given string) (err error) {
 	if err = groupFailures(ctx, s.writerDB); err != nil {
 		return damaged(err)
 	}
-	if s.reader, err = openPool(ctx, s.options.driver, readerDSN(s.options.Path), readers); err != nil {
-		return err
-	}
-	if err = verifyPragmas(ctx, s.reader, readerPragmas()); err != nil {
+	if err = s.connectReaders(ctx); err != nil {
 		return err
 	}
 	if s.recovered, err = recoverRuns(ctx, s.writerDB, s.options); err != nil {
@@ -188,8 +181,8 @@ func (s *Store) release() error {
 	if s.writer != nil {
 		s.writer.stop()
 	}
-	if s.reader != nil { // first: an open reader would keep the log from being folded in
-		errs = append(errs, s.reader.Close())
+	for _, reader := range s.readers { // first: an open reader would keep the log from being folded in
+		errs = append(errs, reader.Close())
 	}
 	if s.writerDB != nil {
 		if s.writer != nil {

@@ -1,18 +1,25 @@
 package db
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jmoiron/sqlx"
+
+	"runboard/app"
 )
 
 func TestEveryConnectionHasItsPragmas(t *testing.T) {
 	t.Parallel()
 	for _, synchronous := range []string{"full", "normal"} {
 		store := newStore(t, Options{Synchronous: synchronous})
-		if err := verifyPragmas(ctx, store.reader, readerPragmas()); err != nil {
-			t.Errorf("a reader %v", err)
+		for purpose, reader := range store.readers {
+			if err := verifyPragmas(ctx, reader, readerPragmas()); err != nil {
+				t.Errorf("a reader for the purpose %d %v", purpose, err)
+			}
 		}
 		for _, wanted := range writerPragmas(synchronous) {
 			var got string
@@ -26,8 +33,10 @@ func TestEveryConnectionHasItsPragmas(t *testing.T) {
 func TestAReaderCannotWrite(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
-	if _, err := store.reader.Exec("DELETE FROM process_runs"); err == nil {
-		t.Error("it could")
+	for purpose, reader := range store.readers {
+		if _, err := reader.Exec("DELETE FROM process_runs"); err == nil {
+			t.Errorf("a reader for the purpose %d could", purpose)
+		}
 	}
 }
 
@@ -57,8 +66,9 @@ func TestAMisspeltOptionIsNoticed(t *testing.T) {
 
 func TestOneWrongConnectionOfManyIsNoticed(t *testing.T) {
 	t.Parallel()
-	for wrong := range readers {
-		pool, err := openPool(ctx, sqliteDriver, readerDSN(closedFile(t)), readers)
+	const size = 4
+	for wrong := range size {
+		pool, err := openPool(ctx, sqliteDriver, readerDSN(closedFile(t)), size)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,4 +125,103 @@ func openDSN(t *testing.T, dsn string) *sqlx.DB {
 	}
 	t.Cleanup(func() { _ = pool.Close() })
 	return pool
+}
+
+// block holds all connections for a purpose, as readers do that are slow.
+func block(t *testing.T, store *Store, purposes ...app.Purpose) {
+	t.Helper()
+	for _, purpose := range purposes {
+		for range readers[purpose] {
+			conn, err := store.readers[purpose].Connx(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = conn.Close() })
+		}
+	}
+}
+
+// purposes are reads, and which of them can still be done when those of another purpose hold all that they may.
+var purposes = map[string]struct {
+	purpose app.Purpose
+	read    func(context.Context, *Store) error
+}{
+	"a page": {app.ForPages, func(ctx context.Context, s *Store) error { _, err := s.Page(ctx, app.Query{}); return err }},
+	"a run":  {app.ForPages, func(ctx context.Context, s *Store) error { _, err := s.Run(ctx, 1); return err }},
+	"a search": {app.ForLong, func(ctx context.Context, s *Store) error {
+		_, err := s.Page(ctx, app.Query{Filter: app.Filter{Text: "word"}})
+		return err
+	}},
+	"an export": {app.ForLong, func(ctx context.Context, s *Store) error {
+		_, _, err := s.Runs(ctx, app.Filter{}, 10, 10)
+		return err
+	}},
+	"a preview": {app.ForLong, func(ctx context.Context, s *Store) error {
+		_, err := s.Foresee(ctx, app.Action{Deed: app.DeedDelete})
+		return err
+	}},
+	"an open page": {app.ForLive, func(ctx context.Context, s *Store) error {
+		_, err := s.Page(app.WithPurpose(ctx, app.ForLive), app.Query{})
+		return err
+	}},
+	"an open search": {app.ForLive, func(ctx context.Context, s *Store) error {
+		_, err := s.Page(app.WithPurpose(ctx, app.ForLive), app.Query{Filter: app.Filter{Text: "word"}})
+		return err
+	}},
+	"what is to be started": {app.ForQueue, func(ctx context.Context, s *Store) error {
+		_, err := s.Waiting(ctx, []string{kind}, 10)
+		return err
+	}},
+	"what is to be stopped": {app.ForQueue, func(ctx context.Context, s *Store) error { _, err := s.Stopping(ctx); return err }},
+	"what is cancelled": {app.ForQueue, func(ctx context.Context, s *Store) error {
+		_, err := s.Cancelled(ctx, []int64{1})
+		return err
+	}},
+}
+
+func TestReads_OfOnePurposeDoNotHoldUpOthers(t *testing.T) {
+	t.Parallel()
+	for purpose := range readers {
+		t.Run(fmt.Sprint("without connections for the purpose ", purpose), func(t *testing.T) {
+			t.Parallel()
+			store := newStore(t, Options{})
+			run := start(t, store, create(t, store, 2)[0])
+			if _, err := store.Cancel(ctx, run.ID); err != nil { // else the queue has nothing to ask
+				t.Fatal(err)
+			}
+			block(t, store, purpose)
+			for name, one := range purposes {
+				if one.purpose == purpose {
+					continue
+				}
+				answered := make(chan error, 1)
+				go func() { answered <- one.read(ctx, store) }()
+				select {
+				case err := <-answered:
+					if err != nil {
+						t.Errorf("%s: %v", name, err)
+					}
+				case <-time.After(patience): // what is read for the queue has no deadline
+					t.Errorf("%s waits for a connection", name)
+				}
+			}
+		})
+	}
+}
+
+func TestReads_WaitForAConnectionOfTheirPurpose(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	create(t, store, 1)
+	block(t, store, app.ForPages, app.ForLong, app.ForLive)
+	for name, one := range purposes {
+		if one.purpose == app.ForQueue {
+			continue
+		}
+		limited, cancel := context.WithTimeout(ctx, time.Millisecond)
+		if err := one.read(limited, store); app.CodeOf(err) != app.CodeUnavailable {
+			t.Errorf("%s has a connection of its own: %v", name, err)
+		}
+		cancel()
+	}
 }

@@ -33,7 +33,7 @@ func finish(t *testing.T, store *Store, run app.ProcessRun, status app.Status) {
 // rowsIn is how many rows a table has.
 func rowsIn(t *testing.T, store *Store, table string) (n int) {
 	t.Helper()
-	if err := store.reader.GetContext(ctx, &n, "SELECT COUNT(*) FROM "+table); err != nil {
+	if err := store.readers[app.ForPages].GetContext(ctx, &n, "SELECT COUNT(*) FROM "+table); err != nil {
 		t.Fatal(err)
 	}
 	return n

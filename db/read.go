@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jmoiron/sqlx"
+
 	"runboard/app"
 	"runboard/db/rows"
 )
@@ -30,11 +32,63 @@ var dialect = rows.Dialect{
 	},
 }
 
+// readers are the connections that read, for each purpose some of its own. A page is read in about 0.1 ms, so a few serve
+// thousands of requests a second; each holds its own page cache. But searches take long: when they shared the connections
+// of the queue, sixteen people who searched made it wait for seconds.
+var readers = map[app.Purpose]int{
+	app.ForPages: 4,
+	app.ForLong:  4,
+	app.ForLive:  2,
+	app.ForQueue: 2, // one for each queue: see main.openSQLite
+}
+
+// connectReaders opens the pools that read.
+func (s *Store) connectReaders(ctx context.Context) (err error) {
+	s.readers = make(map[app.Purpose]*sqlx.DB, len(readers))
+	for purpose, size := range readers {
+		pool, err := openPool(ctx, s.options.driver, readerDSN(s.options.Path), size)
+		if err != nil {
+			return err
+		}
+		s.readers[purpose] = pool
+		if err = verifyPragmas(ctx, pool, readerPragmas()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Page implements app.Store.
+func (s *Store) Page(ctx context.Context, query app.Query) (app.Page, error) {
+	if query.Text != "" {
+		ctx = long(ctx)
+	}
+	return s.Board.Page(ctx, query)
+}
+
+// Runs implements app.Store.
+func (s *Store) Runs(ctx context.Context, filter app.Filter, before int64, limit int) ([]app.ProcessRun, int64, error) {
+	return s.Board.Runs(long(ctx), filter, before, limit)
+}
+
+// Foresee implements app.Store.
+func (s *Store) Foresee(ctx context.Context, action app.Action) (app.Prospect, error) {
+	return s.Board.Foresee(long(ctx), action)
+}
+
+// long returns a context for a read that may take long, unless it is for more than one page.
+func long(ctx context.Context) context.Context {
+	if app.PurposeOf(ctx) == app.ForPages {
+		return app.WithPurpose(ctx, app.ForLong)
+	}
+	return ctx
+}
+
 // read runs f in one read transaction, so that all it reads is of one state.
 func (s *Store) read(ctx context.Context, f func(context.Context, rows.Reader) error) error {
 	ctx, cancel := context.WithTimeout(ctx, rows.ReadTimeout)
 	defer cancel()
-	tx, err := s.reader.BeginTxx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := s.readers[app.PurposeOf(ctx)].BeginTxx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return rows.Unavailable(err)
 	}
@@ -67,7 +121,7 @@ func (s *Store) Waiting(ctx context.Context, kinds []string, limit int) (runs []
 		for _, kind := range some {
 			args = append(args, kind)
 		}
-		found, err := rows.ReadRuns(context.WithoutCancel(ctx), s.reader, waitingRuns(len(some)), args...)
+		found, err := rows.ReadRuns(context.WithoutCancel(ctx), s.readers[app.ForQueue], waitingRuns(len(some)), args...)
 		if err != nil {
 			return nil, rows.Unavailable(err)
 		}
@@ -90,7 +144,7 @@ func (s *Store) Stopping(ctx context.Context) (requests []app.StopRequest, err e
 	if s.writer.asked.Load() == 0 { // as nearly always, when the queue asks after every change
 		return nil, nil
 	}
-	err = s.read(ctx, func(ctx context.Context, from rows.Reader) error {
+	err = s.read(app.WithPurpose(ctx, app.ForQueue), func(ctx context.Context, from rows.Reader) error {
 		return rows.Select(ctx, from, &requests, stoppingRuns)
 	})
 	return requests, err
@@ -104,7 +158,7 @@ func (s *Store) Cancelled(ctx context.Context, ids []int64) (cancelled []app.Can
 	if err != nil {
 		return nil, err
 	}
-	err = s.read(ctx, func(ctx context.Context, from rows.Reader) error {
+	err = s.read(app.WithPurpose(ctx, app.ForQueue), func(ctx context.Context, from rows.Reader) error {
 		return rows.Select(ctx, from, &cancelled, cancelledRuns, asked)
 	})
 	return cancelled, err

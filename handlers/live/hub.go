@@ -99,6 +99,7 @@ func (h *Hub) Join(w *Watcher, question Question, bell Bell) bool {
 // that what was committed before is also seen.
 func (h *Hub) Run(ctx context.Context) {
 	defer close(h.stopped)
+	ctx = app.WithPurpose(ctx, app.ForLive)
 	rings, stop := h.store.Changes().Listen()
 	defer stop()
 	timer := time.NewTimer(0)

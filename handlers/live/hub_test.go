@@ -31,7 +31,10 @@ type answers struct {
 
 func (a *answers) Changes() *app.Bell { return &a.bell }
 
-func (a *answers) Page(_ context.Context, query app.Query) (app.Page, error) {
+func (a *answers) Page(ctx context.Context, query app.Query) (app.Page, error) {
+	if app.PurposeOf(ctx) != app.ForLive { // other reads must not hold up the hub
+		return app.Page{}, errors.New("the read does not say that it is for the hub")
+	}
 	if a.takes != nil && query.Text != "" {
 		time.Sleep(a.takes(query.Text))
 	}
