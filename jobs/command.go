@@ -14,8 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/kballard/go-shellquote"
-
 	"runboard/app"
 	"runboard/jobs/supervisor"
 )
@@ -39,7 +37,7 @@ type Command struct {
 }
 
 // ParseCommand reads NAME=COMMAND. The command is split into words as a shell does it, quotes and backslashes
-// included, but no shell is started and nothing is expanded. It fails when the name is not one, the command is not
+// included, but no shell is started and nothing is expanded, see splitWords. It fails when the name is not one, the command is not
 // complete, or there is no such program.
 func ParseCommand(text string) (c Command, err error) {
 	name, line, found := strings.Cut(text, "=")
@@ -49,7 +47,7 @@ func ParseCommand(text string) (c Command, err error) {
 	if !kindName.MatchString(name) {
 		return c, fmt.Errorf("%q is not a name: 1 to 63 of a-z, 0-9, _ and -, and neither _ nor - first", name)
 	}
-	words, err := shellquote.Split(line)
+	words, err := splitWords(line)
 	switch {
 	case err != nil:
 		return c, fmt.Errorf("the command of %s cannot be split into words: %w", name, err)

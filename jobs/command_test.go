@@ -16,13 +16,18 @@ import (
 func TestTheWordsOfACommandAreThoseThatAShellWouldSee(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string][]string{
-		`a=echo`:                        {"echo"},
-		`a=  echo   two  words `:        {"echo", "two", "words"},
-		`a=echo 'one word' "and \"two"`: {"echo", "one word", `and "two`},
-		`a=echo $HOME * ~ | cat > x`:    {"echo", "$HOME", "*", "~", "|", "cat", ">", "x"},
-		`a=echo back\ slash \$x`:        {"echo", "back slash", "$x"},
-		`a=echo x=y`:                    {"echo", "x=y"},
-		`a=echo ''`:                     {"echo", ""},
+		`a=echo`:                                           {"echo"},
+		`a=  echo   two  words `:                           {"echo", "two", "words"},
+		`a=echo 'one word' "and \"two"`:                    {"echo", "one word", `and "two`},
+		`a=echo $HOME * ~ '|' \> x`:                        {"echo", "$HOME", "*", "~", "|", ">", "x"},
+		`a=echo "a\nb\$" 'a\b' a\nb`:                       {"echo", `a\nb$`, `a\b`, "anb"},
+		`a=echo $(id) "$(id)" ${X:-"a b"} $((1+2)) {a,b}`:  {"echo", "$(id)", "$(id)", `${X:-"a b"}`, "$((1+2))", "{a,b}"},
+		"a=echo one\ttwo \\\n three a#b":                   {"echo", "one", "two", "three", "a#b"},
+		`a=echo one # a comment`:                           {"echo", "one"},
+		`a=echo "zwölf "Boxkämpfer`:                        {"echo", "zwölf Boxkämpfer"},
+		`a=echo back\ slash \$x`:                           {"echo", "back slash", "$x"},
+		`a=echo x=y`:                                       {"echo", "x=y"},
+		`a=echo ''`:                                        {"echo", ""},
 		`a=sh -c "for i in $(seq 1 20); do echo $i; done"`: {"sh", "-c", "for i in $(seq 1 20); do echo $i; done"},
 	} {
 		command, err := jobs.ParseCommand(given)
@@ -53,6 +58,12 @@ func TestAWrongCommandIsRefusedWithAReason(t *testing.T) {
 		"a=echo 'open":                        "words",
 		`a=echo "open`:                        "words",
 		`a=echo \`:                            "words",
+		"a=echo x | cat":                      "sh -c",
+		"a=echo x > file":                     "sh -c",
+		"a=echo x; rm y":                      "sh -c",
+		"a=echo x && rm y":                    "sh -c",
+		"a=echo (x)":                          "sh -c",
+		"a=echo $(x":                          "words",
 		"a=there-is-no-such-program-anywhere": "cannot be found",
 		"a=/etc/passwd":                       "cannot be found",
 		"a=/":                                 "cannot be found",
