@@ -82,6 +82,9 @@ const (
 
 // Report is what the work of a run says of itself since its last report.
 type Report struct {
+	// ID tells reports of a run apart. A report that is handed in again, because the answer to it was lost, has the same ID.
+	// 0 is a report that is handed in once.
+	ID       int64
 	Progress *Progress // nil: no news
 	// Skipped is how many bytes of the log came before Lines that are not kept, because Lines and what follows them are
 	// as much as a log may have. Then nothing earlier is kept, either. It is 0 if there are no lines.

@@ -81,7 +81,7 @@ type Ledger interface {
 	Start(ctx context.Context, run ProcessRun) (ProcessRun, error)
 
 	// Report writes down what the work of a started run says of itself. It is committed, once, when Report
-	// returns without an error.
+	// returns without an error. When it fails, the same report may be handed in again before any other of the run.
 	Report(ctx context.Context, run ProcessRun, report Report) error
 
 	// Finish ends the attempt that Start began. The outcome is committed when Finish returns. A run that

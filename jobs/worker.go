@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"runtime/debug"
 	"time"
 
@@ -166,6 +167,7 @@ func (w *Worker) keepPlace(taking context.Context, run app.ProcessRun, result <-
 
 // note writes down what work reports.
 func (w *Worker) note(working context.Context, run app.ProcessRun, news app.Report) {
+	news.ID = rand.Int64()
 	w.write(working, "run", run.ID, "report", func(ctx context.Context) error { return w.Ledger.Report(ctx, run, news) })
 }
 

@@ -13,10 +13,7 @@ import (
 
 // Ready implements app.Store.
 func (s *Store) Ready() error {
-	s.mu.RLock()
-	closed := s.closed
-	s.mu.RUnlock()
-	if closed {
+	if s.door.isClosed() {
 		return rows.ErrClosed
 	}
 	if fault := s.fault.Load(); fault != nil {
@@ -80,6 +77,12 @@ func isFaultCode(code string) bool {
 		}
 	}
 	return false
+}
+
+// isRefusal reports whether the server refused a statement for what it was about, so that others would not be refused.
+func isRefusal(err error) bool {
+	_, answered := errors.AsType[*pgconn.PgError](err)
+	return answered && !isFault(err) && !again(err)
 }
 
 // again reports whether a transaction failed only because of what others did at the same time.

@@ -23,6 +23,8 @@ var errPanicked = errors.New("whoever made the change for others panicked")
 
 // group makes changes together that are alike: those that are asked for while others are on their way. A statement for
 // many costs little more than one, and nobody waits for company. It has no goroutine: one of those who ask does it for all.
+// When the server refuses the statement for many, each caller makes its own change alone: one run that cannot be changed must
+// not keep the others from it.
 type group struct {
 	do func(ctx context.Context, wanted []*wanted) error // changes what it can; fails for all
 
@@ -37,18 +39,28 @@ type wanted struct {
 	job           int64          // which the run must have; 0 is any
 	changed       app.ProcessRun // as it is then, or the zero run
 	err           error
-	turn          chan []*wanted // is told nil when it is done, or else what to do, itself among them
+	turn          chan turn // is told what to do next
+}
+
+// turn tells a caller what to do: to make changes for many, itself among them, to make its own alone, or else to return.
+type turn struct {
+	lead  []*wanted
+	alone bool
 }
 
 // change returns the run as it then is, or the zero run when it is not as expected.
 func (g *group) change(ctx context.Context, mine *wanted) (app.ProcessRun, error) {
-	mine.turn = make(chan []*wanted, 1)
-	todo := g.join(mine)
-	if todo == nil {
-		todo = <-mine.turn
-	}
-	if todo != nil {
+	mine.turn = make(chan turn, 1)
+	if todo := g.join(mine); todo != nil {
 		g.lead(ctx, todo)
+	}
+	next := <-mine.turn
+	if next.lead != nil {
+		g.lead(ctx, next.lead)
+		next = <-mine.turn
+	}
+	if next.alone {
+		mine.err = g.do(ctx, []*wanted{mine})
 	}
 	return mine.changed, mine.err
 }
@@ -70,9 +82,10 @@ func (g *group) lead(ctx context.Context, todo []*wanted) {
 	err := errPanicked
 	defer func() {
 		g.pass()
+		alone := len(todo) > 1 && isRefusal(err)
 		for _, one := range todo {
 			one.err = err
-			one.turn <- nil
+			one.turn <- turn{alone: alone}
 		}
 	}()
 	err = g.do(ctx, todo)
@@ -89,7 +102,7 @@ func (g *group) pass() {
 	}
 	todo := slices.Clone(g.waiting[:n])
 	g.waiting = slices.Delete(g.waiting, 0, n)
-	todo[0].turn <- todo
+	todo[0].turn <- turn{lead: todo}
 }
 
 // changeBy returns a group whose changes are made by this text, see changeRuns.

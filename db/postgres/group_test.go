@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -90,5 +91,57 @@ func TestNoStatementChangesTooMany(t *testing.T) {
 	held(t, g, 2*mostTogether+1, func(int) { _, _ = g.change(ctx, &wanted{run: 1, expected: 1}) })
 	if !slices.Equal(sizes, []int{mostTogether, mostTogether, 1}) {
 		t.Errorf("they are made %v at a time", sizes)
+	}
+}
+
+// refuseRun has the server refuse every change of a run.
+func refuseRun(t *testing.T, store *Store, run int64) {
+	t.Helper()
+	execute(t, store, `CREATE FUNCTION refuse_run() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$`)
+	execute(t, store, fmt.Sprintf(`CREATE TRIGGER refuse_run BEFORE UPDATE OR DELETE ON process_runs FOR EACH ROW WHEN (OLD.id = %d)
+		EXECUTE FUNCTION refuse_run()`, run))
+}
+
+func TestGroup_OneRunThatCannotBeChangedFailsNoOther(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	const n = 39
+	runs := create(t, store, n)
+	refuseRun(t, store, runs[7].ID)
+	started, failed := make([]app.ProcessRun, n), make([]error, n)
+	held(t, store.starts, n, func(i int) { started[i], failed[i] = store.Start(ctx, runs[i]) })
+	for i, err := range failed {
+		if refused := err != nil; refused != (i == 7) {
+			t.Errorf("the start of run %d: %v", i, err)
+		}
+	}
+	execute(t, store, "DROP TRIGGER refuse_run ON process_runs")
+	started[7] = start(t, store, runs[7])
+	execute(t, store, "DROP FUNCTION refuse_run")
+	refuseRun(t, store, runs[9].ID)
+	held(t, store.ends, n, func(i int) { failed[i] = store.Finish(ctx, started[i], app.Outcome{Status: app.Completed}) })
+	for i, err := range failed {
+		if refused := err != nil; refused != (i == 9) {
+			t.Errorf("the end of run %d: %v", i, err)
+		}
+	}
+	checkCounts(t, store)
+}
+
+func TestGroup_ALockedRunFailsNoOther(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	runs := create(t, store, 10)
+	busy, err := store.db.BeginTxx(ctx, nil)
+	ok(t, err)
+	defer func() { _ = busy.Rollback() }()
+	_, err = busy.ExecContext(ctx, "SELECT id FROM process_runs WHERE id = $1 FOR UPDATE", runs[3].ID)
+	ok(t, err)
+	failed := make([]error, len(runs))
+	held(t, store.starts, len(runs), func(i int) { _, failed[i] = store.Start(ctx, runs[i]) })
+	for i, err := range failed {
+		if refused := err != nil; refused != (i == 3) {
+			t.Errorf("the start of run %d: %v", i, err)
+		}
 	}
 }

@@ -2,14 +2,17 @@ package postgres
 
 import (
 	"context"
+	"math/rand/v2"
 
 	"runboard/app"
 	"runboard/db/rows"
 )
 
 const (
-	reportRun = `UPDATE process_runs SET version = version + 1, percent = $1, message = $2, updated_at = $3
-		WHERE id = $4 AND status = 1 AND claim = $5 RETURNING true`
+	reportRun = `UPDATE process_runs SET version = version + 1, percent = $1, message = $2, updated_at = $3, reported = $4
+		WHERE id = $5 AND status = 1 AND claim = $6 AND reported <> $4 RETURNING true`
+	noteReport = `UPDATE process_runs SET reported = $1 WHERE id = $2 AND status = 1 AND claim = $3 AND reported <> $1 RETURNING true`
+	isReported = `SELECT true FROM process_runs WHERE id = $1 AND status = 1 AND claim = $2 AND reported = $3`
 
 	lastPart   = `SELECT start, stop, part FROM run_logs WHERE run_id = $1 ORDER BY start DESC LIMIT 1`
 	addPart    = `INSERT INTO run_logs (run_id, start, stop, part, text, marks) VALUES ($1, $2, $3, $4, $5, $6)`
@@ -23,25 +26,34 @@ func (s *Store) Report(ctx context.Context, run app.ProcessRun, report app.Repor
 	if err := rows.CheckLines(run.ID, report.Lines); err != nil {
 		return err
 	}
+	if report.ID == 0 {
+		report.ID = rand.Int64()
+	}
 	return s.write(ctx, func(tx *transaction) error {
-		mine, err := tx.claimed(run, report.Progress)
-		if err == nil && !mine {
-			return rows.Conflict(run)
+		isNew, err := tx.report(run, report)
+		if err != nil || isNew && len(report.Lines) == 0 {
+			return err
 		}
-		if err == nil && len(report.Lines) > 0 {
-			err = tx.appendLog(run.ID, report)
+		if isNew {
+			return tx.appendLog(run.ID, report)
 		}
-		return err
+		var before bool
+		if found, err := tx.find(&before, isReported, run.ID, run.Claim, report.ID); err != nil || found {
+			tx.silent = true
+			return err
+		}
+		return rows.Conflict(run)
 	})
 }
 
-// claimed reports whether the run is still this one's to report on, and if so writes down its progress. It stays so until
-// the end of the transaction.
-func (tx *transaction) claimed(run app.ProcessRun, progress *app.Progress) (mine bool, err error) {
-	if progress == nil {
-		return tx.find(&mine, isClaimed, run.ID, run.Claim)
+// report notes that a report is written down, and the progress in it. It returns false when that has been done before, or
+// when the run is no longer this one's to report on. The run stays so until the end of the transaction.
+func (tx *transaction) report(run app.ProcessRun, report app.Report) (isNew bool, err error) {
+	if report.Progress == nil {
+		return tx.find(&isNew, noteReport, report.ID, run.ID, run.Claim)
 	}
-	return tx.find(&mine, reportRun, progress.Percent, rows.Clean(progress.Message), tx.now.UnixMilli(), run.ID, run.Claim)
+	return tx.find(&isNew, reportRun, report.Progress.Percent, rows.Clean(report.Progress.Message), tx.now.UnixMilli(),
+		report.ID, run.ID, run.Claim)
 }
 
 // appendLog adds lines to the end of a run's log, and drops what is then too much.

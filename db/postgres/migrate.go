@@ -32,6 +32,7 @@ const (
 func prepare(ctx context.Context, config *pgx.ConnConfig, log *slog.Logger) error {
 	config = config.Copy()
 	delete(config.RuntimeParams, "statement_timeout")
+	delete(config.RuntimeParams, "lock_timeout")
 	pool := stdlib.OpenDB(*config)
 	defer pool.Close()
 	if err := pool.PingContext(ctx); err != nil {

@@ -58,6 +58,9 @@ type Options struct {
 // statementTime bounds every statement on the server, also when nobody here waits for it any more.
 const statementTime = 30 * time.Second
 
+// lockTime is how long a statement waits for a lock, such as that of a row which another program has locked.
+const lockTime = 5 * time.Second
+
 // Store is an app.Store and an app.Shared in a PostgreSQL database.
 type Store struct {
 	rows.Board // which reads
@@ -78,11 +81,11 @@ type Store struct {
 
 	starts, ends *group // what happens to every run
 
-	mu     sync.RWMutex // held for reading while writing, for writing to close the door
-	closed bool
+	door door
 
 	rollupsMu sync.Mutex
 	rollups   rows.Rollups
+	unsaved   batchOfRollups // owned by tick, and then by Close
 
 	stop       context.CancelFunc // ends what goes on in the background
 	background sync.WaitGroup
@@ -157,6 +160,7 @@ func (s *Store) poolConfig() (*pgxpool.Config, error) {
 	parameters := config.ConnConfig.RuntimeParams
 	parameters["application_name"] = "runboard"
 	parameters["statement_timeout"] = fmt.Sprint(statementTime.Milliseconds())
+	parameters["lock_timeout"] = fmt.Sprint(lockTime.Milliseconds())
 	parameters["idle_in_transaction_session_timeout"] = fmt.Sprint(statementTime.Milliseconds())
 	parameters["jit"] = "off"
 	parameters["synchronous_commit"] = "on"
@@ -228,15 +232,12 @@ func (s *Store) Changes() *app.Bell { return &s.changes }
 func (s *Store) Close() error {
 	var err error
 	s.closeOnce.Do(func() {
-		s.mu.Lock()
-		s.closed = true
-		s.mu.Unlock()
+		s.door.close()
 		s.stop()
 		s.background.Wait()
 		if s.db != nil {
 			if s.fault.Load() == nil { // it would only take time
-				s.hurryRollups()
-				s.saveRollups(context.Background())
+				s.saveLastRollups()
 				s.tellLast()
 				s.leave()
 			}
@@ -301,11 +302,10 @@ func (s *Store) readOne(ctx context.Context, f func(context.Context, rows.Reader
 
 // reading bounds what f takes, and takes note when the database cannot be used.
 func (s *Store) reading(ctx context.Context, f func(context.Context) error) error {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.closed {
+	if !s.door.enter() {
 		return rows.ErrClosed
 	}
+	defer s.door.leave()
 	ctx, cancel := context.WithTimeout(ctx, rows.ReadTimeout)
 	defer cancel()
 	err := f(ctx)

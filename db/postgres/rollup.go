@@ -8,8 +8,11 @@ import (
 )
 
 const (
-	findRollup = `SELECT waits, works FROM rollups WHERE step = $1 AND at = $2 AND kind = $3 AND node = $4`
-	addRollup  = `INSERT INTO rollups AS kept (step, at, kind, node, created, returned, started, completed, failed, cancelled, waits, works)
+	noteBatch = `INSERT INTO saved_rollups (node, batch) VALUES ($1, $2)
+		ON CONFLICT (node) DO UPDATE SET batch = excluded.batch WHERE saved_rollups.batch < excluded.batch RETURNING true`
+	dropBatches = `DELETE FROM saved_rollups WHERE node <> $1 AND NOT node_is_alive(node)`
+	findRollup  = `SELECT waits, works FROM rollups WHERE step = $1 AND at = $2 AND kind = $3 AND node = $4`
+	addRollup   = `INSERT INTO rollups AS kept (step, at, kind, node, created, returned, started, completed, failed, cancelled, waits, works)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 		ON CONFLICT (step, at, kind, node) DO UPDATE SET created = kept.created + $5, returned = kept.returned + $6, started = kept.started + $7,
 			completed = kept.completed + $8, failed = kept.failed + $9, cancelled = kept.cancelled + $10, waits = $11, works = $12`
@@ -24,39 +27,71 @@ func (s *Store) gather(at time.Time, what []rows.Happening) {
 	s.rollups.Add(at, what...)
 }
 
-// hurryRollups has what is gathered written down the next time.
-func (s *Store) hurryRollups() {
+// batchOfRollups is what is being written down. It is tried again, as it is, until that has succeeded: when the answer to a
+// commit is lost, its number tells that it must not be added once more.
+type batchOfRollups struct {
+	number  int64 // 0: there has been none
+	rollups *rows.Rollups
+	retryAt time.Time
+}
+
+// rollupRetry is how long a batch that could not be written down rests.
+const rollupRetry = 5 * time.Second
+
+// saveLastRollups writes down all that is gathered.
+func (s *Store) saveLastRollups() {
+	s.unsaved.retryAt = time.Time{}
+	s.saveRollups(context.Background())
 	s.rollupsMu.Lock()
-	defer s.rollupsMu.Unlock()
 	s.rollups.Hurry()
+	s.rollupsMu.Unlock()
+	s.saveRollups(context.Background())
 }
 
 // saveRollups writes down what this node has gathered, when it is time: to rows of its own, which are added up by those who
 // read. What cannot be written down is kept.
 func (s *Store) saveRollups(ctx context.Context) {
-	s.rollupsMu.Lock()
-	if !s.rollups.Due() {
-		s.rollupsMu.Unlock()
+	batch := &s.unsaved
+	if batch.rollups == nil {
+		batch.rollups = s.dueRollups()
+		batch.number++
+	}
+	if batch.rollups == nil || time.Now().Before(batch.retryAt) {
 		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
+	defer cancel()
+	tx := &transaction{ctx: ctx, store: s, now: s.options.Now()}
+	err := tx.run(func(tx *transaction) error { return tx.saveBatch(batch) })
+	if err != nil {
+		batch.retryAt = time.Now().Add(rollupRetry)
+		s.note(err)
+		return
+	}
+	batch.rollups = nil
+}
+
+// dueRollups takes what is gathered, if it is time to write it down.
+func (s *Store) dueRollups() *rows.Rollups {
+	s.rollupsMu.Lock()
+	defer s.rollupsMu.Unlock()
+	if !s.rollups.Due() {
+		return nil
 	}
 	gathered := s.rollups
 	s.rollups.Forget()
-	s.rollupsMu.Unlock()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rows.ReadTimeout)
-	defer cancel()
-	tx := &transaction{ctx: ctx, store: s, now: s.options.Now()}
-	err := tx.run(func(tx *transaction) error {
-		return gathered.Each(tx.now, tx.saveRollup, func(step, before int64) error { return tx.exec(dropRollups, step, before) })
+	return &gathered
+}
+
+// saveBatch writes a batch down, unless that has been done.
+func (tx *transaction) saveBatch(batch *batchOfRollups) error {
+	var isNew bool
+	if found, err := tx.find(&isNew, noteBatch, tx.store.node, batch.number); err != nil || !found {
+		return err
+	}
+	return batch.rollups.Each(tx.now, tx.saveRollup, func(step, before int64) error {
+		return tx.exec(dropRollups, step, before)
 	})
-	if err == nil {
-		return
-	}
-	s.note(err)
-	if isFault(err) {
-		s.rollupsMu.Lock()
-		defer s.rollupsMu.Unlock()
-		s.rollups.Join(gathered)
-	}
 }
 
 // saveRollup adds what happened to the step that it happened in.

@@ -102,6 +102,9 @@ func (s *Store) PruneSome(ctx context.Context) (int, error) {
 	}
 	return dropped, s.write(ctx, func(tx *transaction) error {
 		tx.silent = true
+		if err := tx.exec(dropBatches, s.node); err != nil {
+			return err
+		}
 		return tx.exec(forgetKinds, tx.now.Add(-servedFor).UnixMilli())
 	})
 }
@@ -109,13 +112,36 @@ func (s *Store) PruneSome(ctx context.Context) (int, error) {
 // dropAtOnce is how many runs are dropped in one transaction: it holds up nobody but who wants the same runs.
 const dropAtOnce = 100
 
-// drop drops some of these runs, if they are still finished. It returns how many these were, and which are left.
+// drop drops some of these runs, if they are still finished. It returns how many these were, and which are left. One that
+// cannot be dropped does not keep the others from it.
 func (s *Store) drop(ctx context.Context, runs []int64) (n int, left []int64, err error) {
 	runs, left = runs[:min(dropAtOnce, len(runs))], runs[min(dropAtOnce, len(runs)):]
+	n, err = s.dropTogether(ctx, runs)
+	if err == nil || !isRefusal(err) || len(runs) == 1 {
+		return n, left, err
+	}
+	for _, run := range runs {
+		dropped, refused := s.dropTogether(ctx, []int64{run})
+		n += dropped
+		if refused != nil {
+			err = refused
+		}
+	}
+	if n > 0 {
+		return n, left, nil // it is logged, and comes up again
+	}
+	return 0, left, err
+}
+
+// dropTogether drops all of these runs that are still finished, or none.
+func (s *Store) dropTogether(ctx context.Context, runs []int64) (n int, err error) {
 	err = s.write(ctx, func(tx *transaction) error {
 		dropped, err := tx.drop(runs...)
 		n, tx.silent = len(dropped), len(dropped) == 0
 		return err
 	})
-	return n, left, err
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
 }

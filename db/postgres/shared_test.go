@@ -275,3 +275,19 @@ func TestOldRunsAreDroppedWithAllThatBelongsToThem(t *testing.T) {
 		}
 	}
 }
+
+func TestPrune_OneRunThatCannotBeDroppedKeepsNoOther(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{KeepMax: 2})
+	runs := create(t, store, 10)
+	for _, run := range runs {
+		fail(t, store, run, "no luck")
+	}
+	refuseRun(t, store, runs[0].ID)
+	if n, err := store.PruneSome(ctx); n != 7 || err == nil {
+		t.Errorf("%d are dropped: %v", n, err)
+	}
+	if n := number(t, store, "SELECT count(*) FROM process_runs"); n != 3 {
+		t.Errorf("%d are left", n)
+	}
+}

@@ -67,11 +67,10 @@ func (tx *transaction) run(apply func(*transaction) error) (err error) {
 // attempt does something to the database, again when it clashes with others, and afterwards tells of it: whether it changed
 // anything, and what.
 func (s *Store) attempt(ctx context.Context, do func(context.Context, time.Time) (changed bool, what []rows.Happening, err error)) error {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.closed {
+	if !s.door.enter() {
 		return rows.ErrClosed
 	}
+	defer s.door.leave()
 	if err := ctx.Err(); err != nil {
 		return rows.Unavailable(err)
 	}

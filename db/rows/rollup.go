@@ -73,6 +73,9 @@ type key struct {
 	kind string
 }
 
+// maxGathered is how many rows are gathered at most while they cannot be written down.
+const maxGathered = 10_000
+
 // Rollups gathers what committed transactions did until it is written down. One goroutine at a time may use it.
 type Rollups struct {
 	Every    time.Duration // for how long it is gathered
@@ -91,26 +94,13 @@ func (r *Rollups) Add(at time.Time, happenings ...Happening) {
 	at = at.UTC().Truncate(app.RecentStep)
 	for _, h := range happenings {
 		k := key{at, h.Kind}
+		if r.gathered[k] == nil && len(r.gathered) >= maxGathered {
+			continue // it could not be written down for hours
+		}
 		if r.gathered[k] == nil {
 			r.gathered[k] = &Rollup{}
 		}
 		r.gathered[k].add(h)
-	}
-}
-
-// Join adds what others have gathered.
-func (r *Rollups) Join(others Rollups) {
-	if len(r.gathered) == 0 {
-		r.gathered, r.since = map[key]*Rollup{}, others.since
-	}
-	for k, more := range others.gathered {
-		if r.gathered[k] == nil {
-			r.gathered[k] = &Rollup{}
-		}
-		kept := r.gathered[k]
-		kept.Flow = kept.Plus(more.Flow)
-		kept.waits.merge(more.waits.pack())
-		kept.works.merge(more.works.pack())
 	}
 }
 

@@ -4,6 +4,12 @@
 ALTER TABLE process_runs ADD COLUMN node bigint NOT NULL DEFAULT 0;
 ALTER TABLE process_runs ADD COLUMN reported bigint NOT NULL DEFAULT 0;
 
+-- The newest batch of rollups that each node has written down.
+CREATE TABLE saved_rollups (
+  node  bigint PRIMARY KEY,
+  batch bigint NOT NULL
+);
+
 -- nodes.seen_at is by the clock of the server from now on. A node without a row is lost.
 -- +goose StatementBegin
 CREATE FUNCTION server_millis() RETURNS bigint LANGUAGE sql VOLATILE AS $$
