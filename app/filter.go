@@ -17,7 +17,8 @@ type Filter struct {
 	Since, Until Moment
 	// Failure is what the runs must have failed with, see Failure, or 0.
 	Failure int64
-	// Text is words that the error or the log of a run must have, all of them, or "".
+	// Text is words that the error and the log of a run must have, all of them, or "". The last one may be the
+	// beginning of a longer word. The texts of bulk actions are not searched.
 	Text string
 }
 
@@ -39,13 +40,23 @@ func ParseKind(text string) (string, error) {
 	return text, nil
 }
 
-// ParseText returns the words that a filter asks for, with single blanks between them. It fails with CodeMalformed.
+// ErrNothingToSearch is why a search is refused that could find nothing.
+var ErrNothingToSearch = Errorf(CodeMalformed, "Enter a word to search for: only letters and digits are searched, not symbols and emoji.")
+
+// ParseText returns the words that a filter asks for, with single blanks between them. It fails with CodeMalformed,
+// also if there is no letter or digit in what is not empty.
 func ParseText(text string) (string, error) {
 	if len(text) > MaxText || !readable(text) {
 		return "", Errorf(CodeMalformed, "What is searched for is at most %d bytes of text.", MaxText)
 	}
-	return strings.Join(strings.Fields(text), " "), nil
+	text = strings.Join(strings.Fields(text), " ")
+	if text != "" && !strings.ContainsFunc(text, isSearched) {
+		return "", ErrNothingToSearch
+	}
+	return text, nil
 }
+
+func isSearched(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
 
 func readable(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\t' })

@@ -148,8 +148,8 @@ type Page struct {
 	// more, which were not counted.
 	Matches int
 	More    bool
-	// SearchedTo is not 0 when not all runs have been looked through that are older than the last one of the page:
-	// the search goes on before this one.
+	// SearchedTo is not 0 when a search has stopped before the page was full: it goes on before this run or, if Query.Turn
+	// is After, after it.
 	SearchedTo int64
 	// Failure is the one that the filter asks for; the zero Failure when it asks for none, or there is none such.
 	Failure Failure
@@ -161,7 +161,7 @@ const CountedMatches = 10_000
 
 // Older is the query for the next older page. It makes sense where HasOlder says so.
 func (p Page) Older() Query {
-	if p.SearchedTo > 0 {
+	if p.SearchedTo > 0 && p.Query.Turn != After {
 		return p.Query.To(Before, p.SearchedTo)
 	}
 	if n := len(p.Runs); n > 0 {
@@ -172,6 +172,9 @@ func (p Page) Older() Query {
 
 // Newer is the query for the next newer page. It makes sense where HasNewer says so.
 func (p Page) Newer() Query {
+	if p.SearchedTo > 0 && p.Query.Turn == After {
+		return p.Query.To(After, p.SearchedTo)
+	}
 	if len(p.Runs) > 0 {
 		return p.Query.To(After, p.Runs[0].ID)
 	}

@@ -48,6 +48,14 @@ func (b board) ShowKind() bool { return len(b.Kinds) > 1 }
 // Newest reports whether the list begins with the newest runs, as pages that lead on do not.
 func (b board) Newest() bool { return b.Query.Turn == app.Newest }
 
+// Onwards is the link by which a search goes on that has stopped.
+func (b board) Onwards() string {
+	if b.Query.Turn == app.After {
+		return "Newer"
+	}
+	return "Older"
+}
+
 // Top is the query for the newest runs of the same list.
 func (b board) Top() app.Query { return b.Query.To(app.Newest, 0) }
 
