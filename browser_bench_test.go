@@ -36,7 +36,8 @@ const fillText = `
 			iif(id %% 10 = 0, 'the disk ' || (id %% 97) || ' is full', ''), at, at + 900, at + 100, at + 900, 0
 		FROM (SELECT id, %[2]d - 20 * 86400000 * (%[1]d - id) / %[1]d - 1000 AS at FROM ids);
 	UPDATE status_counts SET n = (SELECT count(*) FROM process_runs AS run WHERE run.status = status_counts.status);
-	DROP TABLE run_search`
+	DROP TABLE run_search;
+	DROP TRIGGER error_changes`
 
 // BenchmarkSmooth has one page of the list open in a browser, above very many finished runs and while a thousand new
 // ones a second are started, and says how the page and the server do meanwhile: how long anything kept the page from

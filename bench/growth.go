@@ -31,7 +31,8 @@ const growthText = `
 			iif(id %% 20 = 0, 'the disk ' || (id %% 97) || ' is full', ''), at, at + 900, at + 100, at + 900, 0
 		FROM (SELECT id, %[2]d - 20 * 86400000 * (%[1]d - id) / %[1]d - 1000 AS at FROM ids);
 	UPDATE status_counts SET n = (SELECT count(*) FROM process_runs AS run WHERE run.status = status_counts.status);
-	DROP TABLE run_search`
+	DROP TABLE run_search;
+	DROP TRIGGER error_changes`
 
 // filled is the path of a database with so many rows, all of them completed or else waiting, but for a few. It is made once.
 func (b *bench) filled(rows, status int) (string, error) {

@@ -101,8 +101,8 @@ func (tx *transaction) finishOne(run app.ProcessRun, outcome app.Outcome, inComm
 		}
 	}
 	ended, err = tx.update(app.Started, "", tx.finish, int64(outcome.Status), ifCancelled, outcome.Error, tx.now.UnixMilli(), due, run.ID, run.Claim, failure)
-	if err == nil && ended.Error != "" {
-		err = tx.index(errorRow(ended.ID), ended.Error)
+	if err == nil {
+		err = tx.indexError(ended)
 	}
 	return ended, err
 }

@@ -26,7 +26,7 @@ var migrations embed.FS
 // What the header of our files says, see migrations.
 const (
 	applicationID = 0x52756e62 // "Runb"
-	schemaVersion = 6          // the number of the newest migration
+	schemaVersion = 7          // the number of the newest migration
 )
 
 // checkWhole is the size in bytes up to which a file is read through at start to see that it is
@@ -45,6 +45,9 @@ func inspectInside(ctx context.Context, path string) error {
 	}
 	defer pool.Close()
 	if err := inspectVersions(ctx, pool); err != nil {
+		return err
+	}
+	if err := inspectSearch(ctx, pool); err != nil {
 		return err
 	}
 	if small, err := isSmall(path); err != nil || !small {

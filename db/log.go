@@ -12,9 +12,12 @@ const (
 	isClaimed = `SELECT EXISTS (SELECT 1 FROM process_runs WHERE id = ? AND status = 1 AND claim = ?)`
 
 	lastPart   = `SELECT start, stop, part FROM run_logs WHERE run_id = ? ORDER BY start DESC LIMIT 1`
-	addPart    = `INSERT INTO run_logs (run_id, start, stop, part, text, marks) VALUES (?, ?, ?, ?, ?, ?)`
+	addPart    = `INSERT INTO run_logs (run_id, start, stop, part, text, marks) VALUES (?, ?, ?, ?, ?, ?) RETURNING ` + written
 	extendPart = `UPDATE run_logs SET stop = ?1, text = text || ?2, marks = CAST(marks || ?3 AS BLOB) WHERE run_id = ?4 AND start = ?5
-		RETURNING text`
+		RETURNING ` + written
+	// What a rows.WrittenPart has.
+	written = `text, marks, coalesce((SELECT CASE WHEN stop = run_logs.start THEN substr(text, -250) END FROM run_logs AS earlier
+		WHERE earlier.run_id = run_logs.run_id AND earlier.start < run_logs.start ORDER BY start DESC LIMIT 1), '') AS before`
 	dropParts = `DELETE FROM run_logs WHERE run_id = ? AND start < ? RETURNING part`
 
 	partAfterSome = `SELECT start FROM run_logs WHERE run_id = ? ORDER BY start LIMIT 1 OFFSET ?`
@@ -31,7 +34,7 @@ func (s *Store) Report(ctx context.Context, run app.ProcessRun, report app.Repor
 			return rows.Conflict(run)
 		}
 		if err == nil && len(report.Lines) > 0 {
-			err = tx.appendLog(run.ID, report, s.options.LogLimit)
+			err = tx.appendLog(run, report, s.options.LogLimit)
 		}
 		tx.changed = tx.changed || err == nil
 		return err
@@ -48,9 +51,9 @@ func (tx *transaction) claimed(run app.ProcessRun, progress *app.Progress) (mine
 }
 
 // appendLog adds lines to the end of a run's log, and drops what is then more than limit bytes from its end.
-func (tx *transaction) appendLog(run int64, report app.Report, limit int64) error {
+func (tx *transaction) appendLog(run app.ProcessRun, report app.Report, limit int64) error {
 	last := rows.NoPart
-	if _, err := tx.find(tx.lastPart, &last, run); err != nil {
+	if _, err := tx.find(tx.lastPart, &last, run.ID); err != nil {
 		return err
 	}
 	dropBefore, err := last.Append(report.Lines, report.Skipped, limit, func(part rows.LogPart, more bool) error {
@@ -59,7 +62,7 @@ func (tx *transaction) appendLog(run int64, report app.Report, limit int64) erro
 	if err != nil {
 		return err
 	}
-	return tx.dropLog(run, dropBefore)
+	return tx.dropLog(run.ID, dropBefore)
 }
 
 // dropLog drops the parts of a run's log that begin before an offset.
@@ -69,7 +72,7 @@ func (tx *transaction) dropLog(run, offset int64) error {
 		return err
 	}
 	for _, part := range dropped {
-		if err := tx.unindex(partRow(run, part)); err != nil {
+		if err := tx.unindex(run, part+1); err != nil {
 			return err
 		}
 	}
@@ -99,15 +102,19 @@ func (tx *transaction) shorten(run int64, until time.Time) (short bool, err erro
 }
 
 // writePart writes a part, by itself or as more of the last one.
-func (tx *transaction) writePart(run int64, part rows.LogPart, more bool) (err error) {
-	text := part.Text
+func (tx *transaction) writePart(run app.ProcessRun, part rows.LogPart, more bool) (err error) {
+	var written rows.WrittenPart
 	if more {
-		_, err = tx.find(tx.extendPart, &text, part.Stop, part.Text, part.Marks, run, part.Start)
+		_, err = tx.find(tx.extendPart, &written, part.Stop, part.Text, part.Marks, run.ID, part.Start)
 	} else {
-		err = tx.exec(tx.addPart, run, part.Start, part.Stop, part.Part, part.Text, part.Marks)
+		_, err = tx.find(tx.addPart, &written, run.ID, part.Start, part.Stop, part.Part, part.Text, part.Marks)
 	}
+	if err != nil || rows.NeverSearched(run.Kind) {
+		return err
+	}
+	terms, err := written.Terms(run.ID)
 	if err != nil {
 		return err
 	}
-	return tx.index(partRow(run, part.Part), text)
+	return tx.index(run.ID, part.Part+1, terms)
 }

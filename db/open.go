@@ -44,6 +44,7 @@ type Options struct {
 
 	driver     string        // by which the store reads and writes, once the file is known to be good
 	files      []watchedFile // which must stay where they are
+	searched   int64         // see rows.Board
 	searchable bool          // whether the engine can search in texts
 	rollEvery  time.Duration // for how long what is told by statistics is gathered before it is written; the default is a second
 }

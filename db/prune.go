@@ -93,7 +93,7 @@ func (tx *transaction) drop(run int64, until time.Time) (found, unfinished bool,
 	if err := tx.exec(tx.dropAction, run); err != nil {
 		return true, false, err
 	}
-	if err := tx.unindex(errorRow(run)); err != nil {
+	if err := tx.unindex(run, rows.ErrorPart); err != nil {
 		return true, false, err
 	}
 	return true, false, tx.dropLog(run, math.MaxInt64)

@@ -17,7 +17,7 @@ import (
 // board has the pages read by SQLite.
 func (s *Store) board() rows.Board {
 	return rows.Board{
-		Dialect: dialect, Read: s.read, Now: s.options.Now, Match: s.match, Clock: &rows.Clock{},
+		Dialect: dialect, Read: s.read, Now: s.options.Now, Searched: s.options.searched, CannotSearch: s.cannotSearch, Clock: &rows.Clock{},
 		Served: func(context.Context, rows.Reader) ([]string, error) { return s.options.Kinds, nil },
 	}
 }
@@ -27,8 +27,10 @@ var dialect = rows.Dialect{
 	Indexed: func(index string) string { return " INDEXED BY " + index },
 	Place:   "id",
 	Texts: rows.Texts{
-		Matches: "SELECT rowid FROM run_search WHERE run_search MATCH ? AND rowid >= ? AND rowid < ? ORDER BY rowid",
-		Row:     "rowid", Join: "CROSS JOIN", PerRun: partsPerRun,
+		Having: "json_each(?) AS wanted CROSS JOIN run_search WHERE run_search MATCH wanted.value",
+		Run:    "run_search.rowid / 1048576", // partsPerRun
+		Listed: func(ids string) string { return ids },
+		Spell:  spell,
 	},
 }
 

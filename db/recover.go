@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/jmoiron/sqlx"
 
@@ -50,8 +51,9 @@ func recoverRuns(ctx context.Context, pool *sqlx.DB, options Options) (r Recover
 		after := rows.AfterCrash(run, options.MaxCrashes)
 		r.add(after.Status)
 		err := writeRecovered(ctx, tx, after, now)
-		if err == nil && options.searchable && after.Error != "" {
-			_, err = tx.ExecContext(ctx, indexText, errorRow(after.ID), after.Error)
+		if err == nil && options.searchable && after.Error != "" && !rows.NeverSearched(after.Kind) {
+			terms := strings.Join(rows.Terms(after.ID, after.Error), " ")
+			_, err = tx.ExecContext(ctx, indexText, indexRow(after.ID, rows.ErrorPart), terms)
 		}
 		if err != nil {
 			return r, fmt.Errorf("cannot be recovered: %w", err)

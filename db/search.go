@@ -2,6 +2,8 @@ package db
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"strings"
 
 	"github.com/jmoiron/sqlx"
@@ -10,33 +12,60 @@ import (
 	"runboard/db/rows"
 )
 
-// The index of texts. A run has a row for its error and one for each part of its log; their numbers tell the
-// run, so that matches come in the order of the runs. The texts themselves are not in it.
+// The index of words. A run has a row for its error and one for each part of its log, whose number tells the run. The
+// texts themselves are not in it, nor where in a text a word is. The tokenizer only splits at the blanks between terms:
+// see rows.Terms.
 const (
 	searchTable = `CREATE VIRTUAL TABLE run_search USING fts5
-		(text, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2')`
-	// What there was before there was an index, in an older file or one from an engine without.
-	indexErrors = `INSERT INTO run_search (rowid, text) SELECT id * 1048576, error FROM process_runs WHERE status = 3 AND error <> ''`
-	indexText   = `INSERT OR REPLACE INTO run_search (rowid, text) VALUES (?, ?)`
-	dropText    = `DELETE FROM run_search WHERE rowid = ?`
+		(text, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii')`
+	// A trigger, so that no way of clearing an error can leave it in the index. What sets an error adds it.
+	searchTrigger = `CREATE TRIGGER error_changes AFTER UPDATE OF error ON process_runs WHEN old.error <> '' AND new.error <> old.error BEGIN
+		DELETE FROM run_search WHERE rowid = old.id * 1048576;
+	END`
+	indexText = `INSERT OR REPLACE INTO run_search (rowid, text) VALUES (?, ?)`
+	dropText  = `DELETE FROM run_search WHERE rowid = ?`
 )
 
 // partsPerRun is how many rows of the index a run can have: with a log of one gigabyte, the most that can be
 // kept, it has 65,536 parts at once, and their numbers begin anew at the end.
 const partsPerRun = 1 << 20
 
-// errorRow and partRow are the rows of a run.
-func errorRow(run int64) int64 { return dialect.Texts.First(run) }
+// indexRow is the row of a part of a run's texts. That of its error is the first.
+func indexRow(run, part int64) int64 {
+	if part == rows.ErrorPart {
+		return run * partsPerRun
+	}
+	return run*partsPerRun + 1 + (part-1)%(partsPerRun-1)
+}
 
-func partRow(run, part int64) int64 { return errorRow(run) + 1 + part%(partsPerRun-1) }
+const canSearch = "SELECT sqlite_compileoption_used('ENABLE_FTS5')"
 
-// makeSearchable makes the index, if the engine can do that.
+// isSearchable reports whether a file has the index.
+const isSearchable = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'run_search')"
+
+// inspectSearch refuses a file with an index that this engine cannot keep: it would be wrong when another one uses it.
+func inspectSearch(ctx context.Context, pool *sqlx.DB) error {
+	var can, has bool
+	if err := errors.Join(pool.GetContext(ctx, &can, canSearch), pool.GetContext(ctx, &has, isSearchable)); err != nil {
+		return damaged(err)
+	}
+	return checkSearch(can, has)
+}
+
+func checkSearch(can, has bool) error {
+	if has && !can {
+		return errors.New("can be searched, and this program was built without search: build it with -tags sqlite_fts5")
+	}
+	return nil
+}
+
+// makeSearchable makes the index, if the engine can do that, and of what the file has already.
 func makeSearchable(ctx context.Context, pool *sqlx.DB) (can bool, err error) {
-	if err = pool.GetContext(ctx, &can, "SELECT sqlite_compileoption_used('ENABLE_FTS5')"); err != nil || !can {
+	if err = pool.GetContext(ctx, &can, canSearch); err != nil || !can {
 		return can, err
 	}
 	var made bool
-	if err := pool.GetContext(ctx, &made, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'run_search')"); err != nil || made {
+	if err := pool.GetContext(ctx, &made, isSearchable); err != nil || made {
 		return can, err
 	}
 	tx, err := pool.BeginTxx(ctx, nil)
@@ -44,48 +73,60 @@ func makeSearchable(ctx context.Context, pool *sqlx.DB) (can bool, err error) {
 		return can, err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	for _, text := range []string{searchTable, indexErrors} {
+	for _, text := range []string{searchTable, "DROP TRIGGER IF EXISTS error_changes", searchTrigger} {
 		if _, err := tx.ExecContext(ctx, text); err != nil {
 			return can, err
 		}
 	}
+	err = rows.Reindex(ctx, tx, func(run, part int64, terms []string) error {
+		_, err := tx.ExecContext(ctx, indexText, indexRow(run, part), strings.Join(terms, " "))
+		return err
+	})
+	if err != nil {
+		return can, err
+	}
 	return can, tx.Commit()
 }
 
-const matchesAny = `SELECT EXISTS (SELECT 1 FROM run_search WHERE run_search MATCH ?)`
-
-// match asks for all words of a text or, when nothing has them all, for those whose last one goes on: so a part of a
-// word is found as well. It is not asked for at once, because for the beginning of a word the engine first gathers
-// all that match, however many these are.
-func (s *Store) match(ctx context.Context, from rows.Reader, text string) (string, error) {
-	if !s.options.searchable {
-		return "", app.Errorf(app.CodeInvalid, "This server cannot search in texts: it was built without SQLite's FTS5.")
+func (s *Store) cannotSearch() error {
+	if s.options.searchable {
+		return nil
 	}
-	match := quoted(text)
-	var found bool
-	if err := rows.Get(ctx, from, &found, matchesAny, match); err != nil || found {
-		return match, err
-	}
-	return match + "*", nil
+	return app.Errorf(app.CodeInvalid, "This server cannot search in texts: it was built without SQLite's FTS5.")
 }
 
-// quoted has the words of a text in quotes, where nothing has a meaning of its own.
-func quoted(text string) string {
-	return rows.Words(text, " ", func(word string) string { return `"` + strings.ReplaceAll(word, `"`, `""`) + `"` })
+// spell asks for each of the terms by itself: the engine would compare all of them for each row.
+func spell(terms []string, open bool) string {
+	asked := make([]string, len(terms))
+	for i, term := range terms {
+		if asked[i] = `"` + term + `"`; open {
+			asked[i] += "*"
+		}
+	}
+	list, _ := json.Marshal(asked) // of texts
+	return string(list)
 }
 
 // index writes a text of a run down for searches.
-func (tx *transaction) index(row int64, text string) error {
+func (tx *transaction) index(run, part int64, terms []string) error {
 	if tx.indexText == nil {
 		return nil
 	}
-	return tx.exec(tx.indexText, row, text)
+	return tx.exec(tx.indexText, indexRow(run, part), strings.Join(terms, " "))
+}
+
+// indexError does so with its error, if it has one.
+func (tx *transaction) indexError(run app.ProcessRun) error {
+	if run.Error == "" || rows.NeverSearched(run.Kind) {
+		return nil
+	}
+	return tx.index(run.ID, rows.ErrorPart, rows.Terms(run.ID, run.Error))
 }
 
 // unindex takes a text out of it.
-func (tx *transaction) unindex(row int64) error {
+func (tx *transaction) unindex(run, part int64) error {
 	if tx.dropText == nil {
 		return nil
 	}
-	return tx.exec(tx.dropText, row)
+	return tx.exec(tx.dropText, indexRow(run, part))
 }

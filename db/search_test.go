@@ -9,7 +9,7 @@ import (
 )
 
 // A file may be older than the index, or have been used by an engine that cannot search.
-func TestErrorsFromBeforeThereWasAnIndexAreFound(t *testing.T) {
+func TestSearch_FindsTextsFromBeforeTheIndex(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs.db")
 	store := openStore(t, Options{Path: path})
@@ -20,12 +20,13 @@ func TestErrorsFromBeforeThereWasAnIndexAreFound(t *testing.T) {
 		return
 	}
 	finish(t, store, create(t, store, 1)[0], app.Failed)
+	finishWithLog(t, store, create(t, store, 1)[0], 3)
 	closeStore(t, store)
 	pool, err := openPool(ctx, sqliteDriver, writerDSN(path, "full"), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := pool.Exec("DROP TABLE run_search"); err != nil {
+	if _, err := pool.Exec("DROP TABLE run_search; DROP TRIGGER error_changes"); err != nil {
 		t.Fatal(err)
 	}
 	if err := pool.Close(); err != nil {
@@ -33,7 +34,7 @@ func TestErrorsFromBeforeThereWasAnIndexAreFound(t *testing.T) {
 	}
 	again := openStore(t, Options{Path: path})
 	page, err := again.Page(ctx, app.Query{Filter: app.Filter{Text: "needle"}})
-	if err != nil || len(page.Runs) != 1 {
+	if err != nil || len(page.Runs) != 2 {
 		t.Errorf("it finds %v: %v", page.Runs, err)
 	}
 }
@@ -52,5 +53,15 @@ func TestAnEngineThatCannotSearchSaysSo(t *testing.T) {
 	}
 	if _, _, err := store.Runs(ctx, filter, 1<<60, 10); app.CodeOf(err) != app.CodeInvalid {
 		t.Errorf("an export: %v", err)
+	}
+}
+
+func TestSearch_WithoutTheEngineRefusesAFileThatHasIt(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ can, has, refused bool }{{true, true, false}, {true, false, false}, {false, false, false}, {false, true, true}} {
+		err := checkSearch(c.can, c.has)
+		if (err != nil) != c.refused || err != nil && !strings.Contains(err.Error(), "-tags sqlite_fts5") {
+			t.Errorf("%+v: %v", c, err)
+		}
 	}
 }

@@ -100,6 +100,9 @@ func testWhoIsMeant(t *testing.T, subject Subject) {
 		f.advanceAll(f.acts(all, app.Prospect{Runs: 1}))
 		f.get(old.ID)
 		all.Filter.Kind = old.Kind
+		f.advanceAll(f.acts(all, app.Prospect{})) // its texts are not searched
+		f.get(old.ID)
+		all.Filter.Text = ""
 		f.advanceAll(f.acts(all, app.Prospect{Runs: 1}))
 		if _, err := f.store.Run(ctx, old.ID); app.CodeOf(err) != app.CodeNotFound {
 			t.Errorf("it is still there: %v", err)

@@ -23,6 +23,7 @@ type Settings struct {
 	MaxPending int64 // 0 is no limit
 	MaxCrashes int
 	LogLimit   int64    // in bytes; 0 is the default
+	Searched   int64    // how many rows of the index are looked at for a page; 0 is the default
 	Kinds      []string // that somebody works on; nil: do not ask
 	Now        func() time.Time
 }

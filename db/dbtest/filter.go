@@ -3,7 +3,6 @@ package dbtest
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -120,85 +119,5 @@ func (f fixture) checkFilter(t *rapid.T, all []app.ProcessRun, filter app.Filter
 	}
 	if !slices.Equal(newer, want) {
 		t.Fatalf("with %+v there are, from the oldest on, %v and not %v", filter, newer, want)
-	}
-}
-
-// testSearch is about words in errors and logs. A store that cannot search must say so.
-func testSearch(t *testing.T, subject Subject) {
-	f := open(t, subject)
-	if _, err := f.store.Page(ctx, app.Query{Filter: app.Filter{Text: "disk"}}); err != nil {
-		f.refused(err, app.CodeInvalid)
-		return
-	}
-	failed := f.start(f.create(1)[0])
-	f.finish(failed, app.Outcome{Status: app.Failed, Error: "The Disk is full: /dev/sda1 (100%)"})
-	writing := f.in(app.Started)
-	f.ok(f.store.Report(ctx, writing, app.Report{Lines: []app.LogLine{{Text: "reading zwölf files\n"}, {Text: "from the disk\n"}}}))
-	other := f.in(app.Started)
-	f.ok(f.store.Report(ctx, other, app.Report{Lines: []app.LogLine{{Text: "nothing here\n"}}}))
-
-	for text, want := range map[string][]int64{
-		"disk":           {writing.ID, failed.ID},
-		"DISK full":      {failed.ID},
-		"zwolf":          {writing.ID},
-		"zwölf":          {writing.ID},
-		"file":           {writing.ID}, // the beginning of a word
-		"iles":           nil,
-		"dev sda1":       {failed.ID},
-		"here nothing":   {other.ID},
-		"disk nothing":   nil, // all of them, in one text
-		`"disk" OR full`: nil, // nothing has a meaning of its own
-		"disk -full":     {failed.ID},
-		"text:disk":      nil,
-		"* ( NEAR":       nil,
-		"100%":           {failed.ID},
-	} {
-		if got := ids(f.page(app.Query{Filter: app.Filter{Text: text}}).Runs); !slices.Equal(got, want) && len(got)+len(want) > 0 {
-			t.Errorf("%q finds %v and not %v", text, got, want)
-		}
-	}
-	page := f.page(app.Query{Filter: app.Filter{Text: "disk", Filtered: true, Status: app.Failed}})
-	if got := ids(page.Runs); !slices.Equal(got, []int64{failed.ID}) || page.Matches != 1 || page.More {
-		t.Errorf("among those that failed it finds %v, %d in all", got, page.Matches)
-	}
-	exact := f.in(app.Started)
-	f.ok(f.store.Report(ctx, exact, app.Report{Lines: []app.LogLine{{Text: "one file\n"}}}))
-	if got := ids(f.page(app.Query{Filter: app.Filter{Text: "file"}}).Runs); !slices.Equal(got, []int64{exact.ID}) {
-		t.Errorf("where there is the whole word, it finds %v", got)
-	}
-	f.checkManyMatches(t)
-}
-
-// checkManyMatches goes through more runs with a word than are looked at for one page.
-func (f fixture) checkManyMatches(t *testing.T) {
-	t.Helper()
-	var want []int64
-	const many = 2500
-	for _, run := range append(append(f.create(1000), f.create(1000)...), f.create(many-2000)...) {
-		outcome := app.Outcome{Status: app.Completed}
-		if run.ID%500 == 0 {
-			outcome, want = app.Outcome{Status: app.Failed, Error: "rare needle"}, append(want, run.ID)
-		}
-		started := f.start(run)
-		f.ok(f.store.Report(ctx, started, app.Report{Lines: []app.LogLine{{Text: "needle in the hay\n"}}}))
-		f.ok(f.store.Finish(ctx, started, outcome))
-	}
-	slices.Reverse(want)
-	query := app.Query{Filter: app.Filter{Text: "needle", Filtered: true, Status: app.Failed}}
-	page := f.page(query)
-	found, pages := ids(page.Runs), 1
-	for ; page.HasOlder; pages++ {
-		page = f.page(page.Older())
-		found = append(found, ids(page.Runs)...)
-	}
-	if !slices.Equal(found, want) || pages > 5 {
-		t.Errorf("in %d pages it finds %v and not %v", pages, found, want)
-	}
-	all := f.page(app.Query{Filter: app.Filter{Text: "needle"}})
-	if all.Matches >= many || !all.More || len(all.Runs) != app.PageSize {
-		t.Errorf("of all %d it counts %d, and more: %t", many, all.Matches, all.More)
-	}
-	if strings.Contains(fmt.Sprint(f.page(app.Query{Filter: app.Filter{Text: "needles"}}).Runs), "needle") {
-		t.Error("a longer word is found in a shorter one")
 	}
 }

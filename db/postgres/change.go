@@ -190,8 +190,8 @@ func (tx *transaction) save(before locked, run app.ProcessRun, note string) erro
 	}
 	err := tx.exec(saveRun, run.Status, run.Version, run.Attempt, run.Crashes, run.Error, rows.Millis(run.UpdatedAt), rows.Millis(run.StartedAt),
 		rows.Millis(run.FinishedAt), rows.Millis(run.DueAt), rows.Millis(run.CancelAt), run.Percent, run.Message, run.Failure, job, run.ID, cmp.Or(note, run.Error))
-	if err == nil && run.Error != "" && run.Error != before.run.Error {
-		err = tx.index(run.ID, errorPart, run.Error)
+	if err == nil && run.Error != "" && run.Error != before.run.Error && !rows.NeverSearched(run.Kind) {
+		err = tx.index(run.ID, rows.ErrorPart, rows.Terms(run.ID, run.Error))
 	}
 	if run.Status != app.Started {
 		tx.happenings = append(tx.happenings, rows.Happened(run, run.UpdatedAt.Sub(run.StartedAt)))

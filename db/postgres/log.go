@@ -15,9 +15,13 @@ const (
 	isReported = `SELECT true FROM process_runs WHERE id = $1 AND status = 1 AND claim = $2 AND reported = $3`
 
 	lastPart   = `SELECT start, stop, part FROM run_logs WHERE run_id = $1 ORDER BY start DESC LIMIT 1`
-	addPart    = `INSERT INTO run_logs (run_id, start, stop, part, text, marks) VALUES ($1, $2, $3, $4, $5, $6)`
-	extendPart = `UPDATE run_logs SET stop = $1, text = text || $2, marks = marks || $3 WHERE run_id = $4 AND start = $5`
-	dropParts  = `WITH dropped AS (DELETE FROM run_logs WHERE run_id = $1 AND start < $2 RETURNING part)
+	addPart    = `INSERT INTO run_logs (run_id, start, stop, part, text, marks) VALUES ($1, $2, $3, $4, $5, $6) RETURNING ` + written
+	extendPart = `UPDATE run_logs SET stop = $1, text = text || $2, marks = marks || $3 WHERE run_id = $4 AND start = $5
+		RETURNING ` + written
+	// What a rows.WrittenPart has.
+	written = `text, marks, coalesce((SELECT CASE WHEN stop = run_logs.start THEN right(text, 250) END FROM run_logs AS earlier
+		WHERE earlier.run_id = run_logs.run_id AND earlier.start < run_logs.start ORDER BY start DESC LIMIT 1), '') AS before`
+	dropParts = `WITH dropped AS (DELETE FROM run_logs WHERE run_id = $1 AND start < $2 RETURNING part)
 		DELETE FROM run_texts USING dropped WHERE run_id = $1 AND run_texts.part = dropped.part + 1`
 )
 
@@ -35,7 +39,7 @@ func (s *Store) Report(ctx context.Context, run app.ProcessRun, report app.Repor
 			return err
 		}
 		if isNew {
-			return tx.appendLog(run.ID, report)
+			return tx.appendLog(run, report)
 		}
 		var before bool
 		if found, err := tx.find(&before, isReported, run.ID, run.Claim, report.ID); err != nil || found {
@@ -57,24 +61,34 @@ func (tx *transaction) report(run app.ProcessRun, report app.Report) (isNew bool
 }
 
 // appendLog adds lines to the end of a run's log, and drops what is then too much.
-func (tx *transaction) appendLog(run int64, report app.Report) error {
+func (tx *transaction) appendLog(run app.ProcessRun, report app.Report) error {
 	last := rows.NoPart
-	if _, err := tx.find(&last, lastPart, run); err != nil {
+	if _, err := tx.find(&last, lastPart, run.ID); err != nil {
 		return err
 	}
-	dropBefore, err := last.Append(report.Lines, report.Skipped, tx.store.options.LogLimit, func(part rows.LogPart, more bool) (err error) {
-		if more {
-			err = tx.exec(extendPart, part.Stop, part.Text, part.Marks, run, part.Start)
-		} else {
-			err = tx.exec(addPart, run, part.Start, part.Stop, part.Part, part.Text, part.Marks)
-		}
-		if err != nil {
-			return err
-		}
-		return tx.index(run, part.Part+1, part.Text)
+	dropBefore, err := last.Append(report.Lines, report.Skipped, tx.store.options.LogLimit, func(part rows.LogPart, more bool) error {
+		return tx.writePart(run, part, more)
 	})
 	if err != nil || dropBefore <= 0 {
 		return err
 	}
-	return tx.exec(dropParts, run, dropBefore)
+	return tx.exec(dropParts, run.ID, dropBefore)
+}
+
+// writePart writes a part, by itself or as more of the last one.
+func (tx *transaction) writePart(run app.ProcessRun, part rows.LogPart, more bool) (err error) {
+	var written rows.WrittenPart
+	if more {
+		err = tx.GetContext(tx.ctx, &written, extendPart, part.Stop, part.Text, part.Marks, run.ID, part.Start)
+	} else {
+		err = tx.GetContext(tx.ctx, &written, addPart, run.ID, part.Start, part.Stop, part.Part, part.Text, part.Marks)
+	}
+	if err != nil || rows.NeverSearched(run.Kind) {
+		return err
+	}
+	terms, err := written.Terms(run.ID)
+	if err != nil {
+		return err
+	}
+	return tx.index(run.ID, part.Part+1, terms)
 }

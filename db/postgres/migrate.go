@@ -91,7 +91,7 @@ func migrate(ctx context.Context, pool *sql.DB, log *slog.Logger) error {
 		return err
 	}
 	provider, err := goose.NewProvider(goose.DialectPostgres, pool, files, goose.WithSessionLocker(locker),
-		goose.WithGoMigrations(migrateRiver(river, 1, 8)))
+		goose.WithGoMigrations(migrateRiver(river, 1, 8), migrateSearch(3)))
 	if err != nil {
 		return err
 	}

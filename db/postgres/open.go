@@ -52,6 +52,7 @@ type Options struct {
 	// Heartbeat is how nodes tell each other that they are alive.
 	Heartbeat Heartbeat
 
+	searched  int64         // see rows.Board
 	rollEvery time.Duration // for how long what is told by statistics is gathered before it is written; the default is a second
 }
 
@@ -275,13 +276,15 @@ var dialect = rows.Dialect{
 	Indexed: func(string) string { return "" },
 	Place:   "place",
 	Texts: rows.Texts{
-		Matches: "SELECT run_id FROM run_texts WHERE words @@ ?::tsquery AND run_id >= ? AND run_id < ? ORDER BY run_id",
-		Row:     "run_id", Join: "JOIN", PerRun: 1, Within: within,
+		Having: "run_texts WHERE words @@ ?::tsquery",
+		Run:    "run_id",
+		Listed: func(ids string) string { return "SELECT unnest(ARRAY(" + ids + "))" },
+		Spell:  spell,
 	},
 }
 
 func (s *Store) board() rows.Board {
-	return rows.Board{Dialect: dialect, Read: s.read, Now: s.options.Now, Match: match, Served: s.served, Clock: &rows.Clock{}}
+	return rows.Board{Dialect: dialect, Read: s.read, Now: s.options.Now, Searched: s.options.searched, Served: s.served, Clock: &rows.Clock{}}
 }
 
 // startRead begins a transaction that sees one state and changes nothing, with its bound on the server as well. Plans are made

@@ -3,8 +3,11 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"iter"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -81,8 +84,12 @@ func filled(t testing.TB, n int) *Store {
 	execute(t, store, `INSERT INTO process_runs (id, kind, status, version, attempt, crashes, claim, error, created_at, updated_at, started_at, finished_at, job)
 		SELECT i, 'simulated', CASE WHEN i % 3 = 0 THEN 3 ELSE 2 END, 3, 1, 0, 1, '', 1700000000000 + i, 1700000000000 + i, 1700000000000 + i, 1700000000000 + i, 0
 		FROM generate_series(1, $1::int) AS i`, n)
-	execute(t, store, `INSERT INTO run_texts SELECT i, 0, array_to_tsvector(ARRAY['exit', 'status', 'w' || i % 1000, CASE WHEN i < 9 THEN 'needle' ELSE 'hay' END])
-		FROM generate_series(1, $1::int) AS i`, n)
+	indexed(t, store, n, func(run int64) string {
+		if run < 9 {
+			return fmt.Sprintf("exit status w%d needle", run%1000)
+		}
+		return fmt.Sprintf("exit status w%d hay", run%1000)
+	})
 	execute(t, store, "VACUUM ANALYZE process_runs")
 	execute(t, store, "VACUUM ANALYZE run_texts")
 	execute(t, store, `INSERT INTO failure_patterns (kind, pattern, example, first_at) VALUES ('simulated', 'x', 'x', 1)`)
@@ -90,6 +97,29 @@ func filled(t testing.TB, n int) *Store {
 	execute(t, store, `UPDATE process_runs SET failure = 1 WHERE id <= 20 AND status = 3`)
 	execute(t, store, `UPDATE process_runs SET status = 2 WHERE id > 20 AND status = 3`)
 	return store
+}
+
+// indexed gives so many runs errors in the index of words.
+func indexed(t testing.TB, store *Store, n int, text func(run int64) string) {
+	t.Helper()
+	for some := range slices.Chunk(slices.Collect(numbers(n)), 20_000) {
+		terms := make([]string, len(some))
+		for i, run := range some {
+			terms[i] = strings.Join(rows.Terms(run, text(run)), " ")
+		}
+		execute(t, store, `INSERT INTO run_texts SELECT run, 0, array_to_tsvector(string_to_array(terms, ' '))
+			FROM unnest($1::bigint[], $2::text[]) AS each (run, terms)`, some, terms)
+	}
+}
+
+func numbers(n int) iter.Seq[int64] {
+	return func(yield func(int64) bool) {
+		for i := range int64(n) {
+			if !yield(i + 1) {
+				return
+			}
+		}
+	}
 }
 
 func TestWhatIsReadIsFoundByIndexesHoweverManyRunsThereAre(t *testing.T) {

@@ -366,13 +366,13 @@ func (b *Board) countFor(ctx context.Context, from Reader, action app.Action) (c
 	return counts, more, nil
 }
 
-// countWith counts those that a search finds, among so many matches.
+// countWith counts those that a search finds, as far as it goes. It finds no actions.
 func (b *Board) countWith(ctx context.Context, from Reader, action app.Action) (counts app.Counts, more bool, err error) {
-	l, err := b.newActionList(ctx, from, action, app.Statuses()...)
-	if err != nil || len(l.sections) == 0 {
+	l, err := b.newActionList(ctx, from, action)
+	if err != nil {
 		return counts, false, err
 	}
-	return l.countFound(ctx, l.conditions(), searched*app.CountedForAction/app.CountedMatches)
+	return l.countFound(ctx, 4*l.searched)
 }
 
 // countEach counts the runs in each status that a filter finds, as far as they are counted.

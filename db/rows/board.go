@@ -30,8 +30,10 @@ type Board struct {
 	Now  func() time.Time
 	// Served are the kinds of work that somebody does; nil: nobody asks.
 	Served func(ctx context.Context, from Reader) ([]string, error)
-	// Match is what is asked of the index of texts for the words of a text.
-	Match func(ctx context.Context, from Reader, text string) (string, error)
+	// Searched is about how many rows of the index are looked at for a page of a search; the default is Searched.
+	Searched int64
+	// CannotSearch returns why texts cannot be searched, or nil; nil: they always can.
+	CannotSearch func() error
 	// Clock tells how far the times of runs can be trusted to rise.
 	Clock *Clock
 }

@@ -106,8 +106,12 @@ type list struct {
 	Texts
 	from     Reader
 	sections []Section
-	match    string // of the search, or ""
-	all      Span   // the ids that the filter's runs can have
+	indexed  []Section        // the same without further conditions: their runs stand together
+	place    string           // see Dialect
+	terms    []Term           // of the search, or none
+	searched int64            // see Board
+	counted  map[string]int64 // how many rows of the index have what was asked for
+	all      Span             // the ids that the filter's runs can have
 }
 
 // newList returns the list of all runs that a filter finds, or of those in some statuses.
@@ -115,9 +119,13 @@ func (b *Board) newList(ctx context.Context, from Reader, filter app.Filter, onl
 	if filter, err = b.kindless(ctx, from, filter); err != nil {
 		return nil, err
 	}
-	l = &list{Texts: b.Texts, from: from, sections: b.SectionsOf(filter, only...), all: everywhere}
+	sections := b.SectionsOf(filter, only...)
+	l = &list{
+		Texts: b.Texts, from: from, sections: sections, indexed: slices.Clone(sections), place: b.Place,
+		searched: cmp.Or(b.Searched, Searched), counted: map[string]int64{}, all: everywhere,
+	}
 	if filter.Text != "" {
-		if l.match, err = b.Match(ctx, from, filter.Text); err != nil {
+		if l.terms, err = b.parseTerms(filter.Text); err != nil {
 			return nil, err
 		}
 	}
@@ -207,7 +215,7 @@ func (l *list) within(s Span) Span {
 }
 
 // searching reports whether the texts of runs are looked through, and not the runs.
-func (l *list) searching() bool { return l.match != "" && len(l.sections) > 0 }
+func (l *list) searching() bool { return len(l.terms) > 0 }
 
 // runs returns the first limit runs of a span, from either end of it. For searchedTo see search.
 func (l *list) runs(ctx context.Context, in Span, ascending bool, limit int) (runs []app.ProcessRun, searchedTo int64, err error) {
@@ -251,8 +259,9 @@ func (l *list) any(ctx context.Context, in Span) (found bool, err error) {
 // those among the matches that are looked at.
 func (l *list) count(ctx context.Context, limit int) (n int, more bool, err error) {
 	if l.searching() {
-		counts, more, err := l.countFound(ctx, l.conditions(), searched*max(1, limit/app.CountedMatches))
-		return int(counts.Total()), more, err
+		counts, more, err := l.countFound(ctx, l.searched/10)
+		n = int(counts.Total())
+		return min(n, limit), more || n > limit, err
 	}
 	for _, section := range l.sections {
 		var some int

@@ -98,6 +98,33 @@ func (p *LogPart) take(lines []app.LogLine, room int64) (others []app.LogLine) {
 	return lines[n:]
 }
 
+// WrittenPart is a part of a log as it is after lines have been added to it.
+type WrittenPart struct {
+	Text   string `db:"text"`
+	Marks  []byte `db:"marks"`
+	Before string `db:"before"` // the last characters of the part before it, if nothing is missing between them
+}
+
+// Terms returns the terms of the index for the part. A word that goes on from line to line of the same stream, or from
+// the part before, is found whole. A change of the stream ends a word.
+func (p WrittenPart) Terms(run int64) ([]string, error) {
+	lines, err := LogPart{Text: p.Text, Marks: p.Marks}.lines()
+	if err != nil {
+		return nil, err
+	}
+	var text strings.Builder
+	if begun := LastWord(p.Before); begun != "" {
+		text.WriteString(begun + FirstWord(p.Text) + "\n")
+	}
+	for i, line := range lines {
+		if i > 0 && line.Stream != lines[i-1].Stream {
+			text.WriteByte('\n')
+		}
+		text.WriteString(line.Text)
+	}
+	return Terms(run, text.String()), nil
+}
+
 // lines are the lines of the part.
 func (p LogPart) lines() ([]app.LogLine, error) {
 	var lines []app.LogLine

@@ -1,0 +1,343 @@
+package dbtest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"runboard/app"
+)
+
+// testSearch is about words in errors and logs. A store that cannot search must say so.
+func testSearch(t *testing.T, subject Subject) {
+	f := open(t, subject)
+	if _, err := f.store.Page(ctx, app.Query{Filter: app.Filter{Text: "disk"}}); err != nil {
+		f.refused(err, app.CodeInvalid)
+		return
+	}
+	t.Run("words, parts of words and punctuation", func(t *testing.T) { f.inside(t).checkWords(t) })
+	t.Run("scripts without spaces", func(t *testing.T) { checkScripts(t, open(t, subject)) })
+	t.Run("words of the error and of all parts of the log", func(t *testing.T) { checkSpread(t, subject) })
+	t.Run("words in pieces", func(t *testing.T) { checkPieces(t, subject) })
+	t.Run("a text without words is refused", func(t *testing.T) {
+		for _, text := range []string{"🙂", "--", "/ . *", "™ €"} {
+			_, err := f.store.Page(ctx, app.Query{Filter: app.Filter{Text: text}})
+			f.inside(t).refused(err, app.CodeMalformed)
+		}
+	})
+	t.Run("more runs than are looked at for one page", func(t *testing.T) { checkManyMatches(t, subject) })
+	t.Run("a bulk action does to all what its preview says", func(t *testing.T) { checkBulkSearch(t, open(t, subject)) })
+	t.Run("the texts of bulk actions are not searched", func(t *testing.T) { checkOwnTexts(t, subject) })
+	t.Run("after any changes, the present texts are found and no others", func(t *testing.T) { checkIndexed(t, subject) })
+}
+
+// failedWith makes a run that has failed with a text.
+func (f fixture) failedWith(text string) app.ProcessRun {
+	f.Helper()
+	return f.finish(f.in(app.Started), app.Outcome{Status: app.Failed, Error: text})
+}
+
+// writes has a started run write some texts, each in a report of its own.
+func (f fixture) writes(run app.ProcessRun, texts ...string) app.ProcessRun {
+	f.Helper()
+	for _, text := range texts {
+		f.ok(f.store.Report(ctx, run, app.Report{Lines: []app.LogLine{{Text: text}}}))
+	}
+	return run
+}
+
+// found returns the ids of all runs that a search finds, page by page.
+func (f fixture) found(filter app.Filter) (found []int64) {
+	f.Helper()
+	page := f.page(app.Query{Filter: filter})
+	for found = ids(page.Runs); page.HasOlder; {
+		page = f.page(page.Older())
+		found = append(found, ids(page.Runs)...)
+	}
+	return found
+}
+
+func (f fixture) finds(text string, want ...app.ProcessRun) {
+	f.Helper()
+	if got := f.found(app.Filter{Text: text}); !slices.Equal(got, ids(want)) && len(got)+len(want) > 0 {
+		f.Fatalf("%q finds %v and not %v", text, got, ids(want))
+	}
+}
+
+func (f fixture) checkWords(t *testing.T) {
+	t.Helper()
+	failed := f.failedWith("The Disk is full: /dev/sda1 (100%), see /var/log/syslog.1 and full-disk.txt; code E_1042, x=7")
+	writing := f.writes(f.in(app.Started), "reading zwölf files for Ångström, ΣΊΣΥΦΟΣ and Straße\n", "from the disk at 10:42:07.123\n")
+	other := f.writes(f.in(app.Started), "nothing here, it's ＦＵＬＬ Ｗｉｄｔｈ and e\u0301te\u0301\n")
+	for text, want := range map[string][]app.ProcessRun{
+		"disk":              {writing, failed},
+		"DISK full":         {failed},
+		"dis":               {writing, failed}, // the last word may be the beginning of one
+		"full dis":          {failed},
+		"dis full":          nil, // and no other
+		"iles":              nil,
+		"diskette":          nil,
+		"zwolf":             {writing},
+		"zwölf":             {writing},
+		"zwo\u0308lf":       {writing},
+		"ANGSTROM":          {writing},
+		"σίσυφος":           {writing},
+		"STRASSE":           {writing},
+		"été":               {other},
+		"full width":        {other},
+		"ｆｕｌｌ":              {other, failed},
+		"it's":              {other},
+		"dev sda1":          {failed},
+		"/dev/sda1":         {failed},
+		"/var/lo":           {failed},
+		"/var/log/sys":      {failed},
+		"full-di":           {failed},
+		"full-disk.t":       {failed},
+		"E_1042":            {failed},
+		"e_10":              {failed},
+		"x=7":               {failed},
+		"10:42:07":          {writing},
+		"10:42:07.12":       {writing},
+		"here nothing":      {other},
+		"is":                {failed},
+		"i":                 {other, failed}, // it begins is and it
+		"x 7":               {failed},
+		"x x x 7 7":         {failed},
+		`"disk" OR full`:    nil, // nothing has a meaning of its own
+		"disk -full":        {failed},
+		"text:disk":         nil,
+		"disk*":             {writing, failed},
+		"100%":              {failed},
+		"disk 🙂":            {writing, failed},
+		"'disk' & 'full' !": {failed},
+	} {
+		f.finds(text, want...)
+	}
+	page := f.page(app.Query{Filter: app.Filter{Text: "disk", Filtered: true, Status: app.Failed}})
+	if got := ids(page.Runs); !slices.Equal(got, []int64{failed.ID}) || page.Matches != 1 || page.More {
+		t.Errorf("among those that failed it finds %v, %d in all", got, page.Matches)
+	}
+}
+
+// checkScripts is about scripts in which each part of a text may be a word.
+func checkScripts(t *testing.T, f fixture) {
+	t.Helper()
+	chinese := f.failedWith("数据库连接失败E1234，请重试")
+	japanese := f.failedWith("データベースのバックアップに失敗しました")
+	korean := f.failedWith("데이터베이스에서 연결이 끊어졌습니다")
+	thai := f.failedWith("การเชื่อมต่อฐานข้อมูลล้มเหลว")
+	other := f.failedWith("ハックが成功しました 败失 गड़बड़ हिन्दी")
+	for text, want := range map[string][]app.ProcessRun{
+		"失败": {chinese}, "败": {other, chinese}, "失败E1234": {chinese}, "E1234": {chinese}, "e12": {chinese}, "E123": {chinese},
+		"连接失败": {chinese}, "接失": {chinese}, "败E1234": {chinese}, "重试": {chinese}, "数据库 失败": {chinese}, "库失败": nil,
+		"失敗": {japanese}, "ベース": {japanese}, "バックアップ": {japanese}, "クアッ": {japanese}, "ー": {japanese}, "ﾊﾞｯｸ": {japanese},
+		"ハック": {other}, "しました": {other, japanese},
+		"데이터": {korean}, "베이스": {korean}, "연결": {korean}, "끊": {korean}, "에서 연결이": {korean},
+		"ฐานข้อมูล": {thai}, "ล้มเหลว": {thai}, "เชื่อม": {thai},
+		"हिन्दी": {other}, "हिन": {other}, "失敗しました": {japanese},
+	} {
+		f.inside(t).finds(text, want...)
+	}
+}
+
+// checkSpread is about runs that have the words of a search in several texts.
+func checkSpread(t *testing.T, subject Subject) {
+	f := openWith(t, subject, Settings{LogLimit: 1 << 20})
+	part := strings.Repeat(strings.Repeat("filler ", 100)+"\n", 20)
+	run := f.writes(f.in(app.Started), "alpha first\n")
+	for _, word := range []string{"beta", "gamma"} {
+		f.writes(run, slices.Repeat([]string{part[:len(part)/4]}, 8)...)
+		f.writes(run, word+"\n")
+	}
+	f.finish(run, app.Outcome{Status: app.Failed, Error: "timed out"})
+	near := f.failedWith("timed beta")
+	for text, want := range map[string][]app.ProcessRun{
+		"timed alpha": {run}, "alpha gamma timed": {run}, "gamma beta alp": {run}, "out filler first": {run},
+		"timed": {near, run}, "beta timed": {near, run}, "timed delta": nil,
+	} {
+		f.inside(t).finds(text, want...)
+	}
+	cut := openWith(t, subject, Settings{LogLimit: 4096})
+	kept := cut.writes(cut.in(app.Started), "oldest\n")
+	cut.writes(kept, slices.Repeat([]string{strings.Repeat("filler ", 100) + "\n"}, 20)...)
+	cut.writes(kept, "newest\n")
+	cut.inside(t).finds("oldest") // it is no longer in the log
+	cut.inside(t).finds("newest", kept)
+}
+
+// checkPieces is about words that come in two pieces: in one part of a log, and in two.
+func checkPieces(t *testing.T, subject Subject) {
+	f := openWith(t, subject, Settings{LogLimit: 4096}).inside(t) // parts of 512 bytes
+	run := f.writes(f.in(app.Started), "over", "flow\n", "数据", "库 ")
+	f.finds("overflow", run)
+	f.finds("flow")
+	f.finds("over x")
+	f.finds("据库", run)
+	for size := 400; size < 520; size += 7 {
+		split := f.writes(f.in(app.Started), strings.Repeat("x ", size/2)+"frag", "mentation"+strings.Repeat(" y", 100)+"\n")
+		f.finds("fragmentation", split)
+		f.ok(f.store.Finish(ctx, split, app.Outcome{Status: app.Completed}))
+		f.ok(f.store.Delete(ctx, split.ID))
+	}
+	f.finds("fragmentation")
+	both := f.in(app.Started)
+	f.ok(f.store.Report(ctx, both, app.Report{Lines: []app.LogLine{
+		{Stream: app.Stdout, Text: "continue"}, {Stream: app.Stderr, Text: "failure\n"}, {Stream: app.Stdout, Text: "yes\n"},
+	}}))
+	f.finds("continue failure yes", both)
+	f.finds("continuefailure")
+}
+
+// checkManyMatches goes through more runs with a word than are looked at for one page, in both directions.
+func checkManyMatches(t *testing.T, subject Subject) {
+	f := openWith(t, subject, Settings{Searched: 300}).inside(t)
+	var rare, all []int64
+	for range 21 {
+		for i, run := range f.create(1000)[:20] {
+			outcome := app.Outcome{Status: app.Cancelled, Error: "needle in the hay"}
+			if i == 15 {
+				outcome = app.Outcome{Status: app.Failed, Error: "rare needle"}
+				rare = append(rare, run.ID)
+			}
+			f.ok(f.store.Finish(ctx, f.writes(f.start(run), "a needle, too\n"), outcome))
+			all = append(all, run.ID)
+		}
+	}
+	slices.Reverse(rare)
+	slices.Reverse(all)
+	for text, want := range map[string][]int64{"needle rare": rare, "need": all, "needle": all} {
+		if got := f.found(app.Filter{Text: text}); !slices.Equal(got, want) {
+			t.Errorf("of %d, %q finds %d", len(want), text, len(got))
+		}
+		if got := f.foundFromOldest(app.Filter{Text: text}); !slices.Equal(got, want) {
+			t.Errorf("of %d, %q finds from the oldest on %d", len(want), text, len(got))
+		}
+	}
+	page := f.page(app.Query{Filter: app.Filter{Text: "needle"}})
+	if page.Matches >= len(all) || page.Matches < 30 || !page.More {
+		t.Errorf("of all %d it counts %d, and more: %t", len(all), page.Matches, page.More)
+	}
+	failed := app.Filter{Text: "needle", Filtered: true, Status: app.Failed}
+	if got := f.found(failed); !slices.Equal(got, rare) {
+		t.Errorf("of %d that failed it finds %d", len(rare), len(got))
+	}
+	prospect, err := f.store.Foresee(ctx, app.Action{Deed: app.DeedDelete, Filter: app.Filter{Text: "needle"}})
+	if f.ok(err); prospect.Runs != int64(len(all)) || prospect.More {
+		t.Errorf("of all %d are foreseen %+v", len(all), prospect)
+	}
+}
+
+// foundFromOldest returns what found returns, by going from the oldest run on.
+func (f fixture) foundFromOldest(filter app.Filter) (found []int64) {
+	f.Helper()
+	page := f.page(app.Query{Filter: filter}.To(app.After, 0))
+	for found = ids(page.Runs); page.HasNewer; {
+		page = f.page(page.Newer())
+		found = append(ids(page.Runs), found...)
+	}
+	return found
+}
+
+// checkBulkSearch deletes many runs that a search finds, with a word that the action's own texts have as well.
+func checkBulkSearch(t *testing.T, f fixture) {
+	const many = 2000
+	for range many {
+		f.failedWith("disks offline")
+	}
+	other := f.failedWith("no paper")
+	filter := app.Filter{Text: "disk"}
+	run := f.acts(app.Action{Deed: app.DeedDelete, Filter: filter}, app.Prospect{Runs: many})
+	state := f.advanceWhile(run, func(state app.ActionState) bool {
+		f.writes(run, "delete all runs, with the words disk\n")
+		return !state.Over
+	})
+	if state.Done != many || state.Left != 0 {
+		t.Errorf("of %d it has done %+v", many, state)
+	}
+	f.inside(t).finds("disk")
+	f.inside(t).finds("pap", other)
+}
+
+// checkOwnTexts has bulk actions fail, cancelled and crash with words.
+func checkOwnTexts(t *testing.T, subject Subject) {
+	f := openWith(t, subject, Settings{MaxCrashes: 1}).inside(t)
+	f.in(app.Failed)
+	for _, deed := range app.Deeds() {
+		run, err := f.store.Act(ctx, app.Action{Deed: deed}, "")
+		f.ok(err)
+		run = f.writes(f.start(run), "needle\n")
+		f.finish(run, app.Outcome{Status: app.Failed, Error: "needle"})
+		f.finds("needle")
+		if got := f.found(app.Filter{Text: "needle", Kind: deed.Kind()}); len(got) > 0 {
+			t.Errorf("with its kind it finds %v", got)
+		}
+	}
+	if subject.Reopen == nil {
+		return
+	}
+	run, err := f.store.Act(ctx, app.Action{Deed: app.DeedRetry}, "")
+	f.ok(err)
+	f.start(run)
+	f.store = subject.Reopen(f, f.store)
+	if f.finds("crashed"); f.get(run.ID).Status != app.Failed {
+		t.Errorf("it is %v", f.get(run.ID).Status)
+	}
+}
+
+// checkIndexed compares what searches find with the texts that runs have, after random changes.
+func checkIndexed(t *testing.T, subject Subject) {
+	words := []string{"ant", "bee", "cat", "dog", "crashed"}
+	rapid.Check(t, func(t *rapid.T) {
+		m := newModel(t, subject)
+		m.create(t)
+		word := func() string { return rapid.SampledFrom(words[:4]).Draw(t, "word") }
+		operations := map[string]func(*rapid.T){
+			"search": func(t *rapid.T) { m.compareIndex(t, words) },
+			"create": m.create, "start": m.start, "give back": m.giveBack, "cancel": m.cancel, "retry": m.retry,
+			"write": func(t *rapid.T) {
+				if claim, _, holds := m.claim(t); holds {
+					m.writes(claim, word()+" "+word()+"\n")
+				}
+			},
+			"finish": func(t *rapid.T) {
+				claim, run, holds := m.claim(t)
+				if !holds {
+					return
+				}
+				outcome := app.Outcome{Status: rapid.SampledFrom([]app.Status{app.Completed, app.Failed, app.Created}).Draw(t, "status")}
+				if outcome.Status != app.Completed {
+					outcome.Error = word()
+				}
+				m.expect(t, m.store.Finish(ctx, claim, outcome), "")
+				m.ended(t, run, outcome)
+			},
+			"delete": func(t *rapid.T) {
+				if id, run, exists := m.anyone(t); exists && run.Status.Final() {
+					m.expect(t, m.store.Delete(ctx, id), "")
+					delete(m.runs, id)
+				}
+			},
+		}
+		if subject.Reopen != nil {
+			operations["crash"] = m.crash
+		}
+		t.Repeat(operations)
+		m.compareIndex(t, words)
+	})
+}
+
+func (m *model) compareIndex(t *rapid.T, words []string) {
+	for _, word := range words {
+		var want []int64
+		for _, run := range m.all() {
+			if strings.Contains(run.Error+text(m.log(whole(run.ID, 0)).Lines), word) {
+				want = append(want, run.ID)
+			}
+		}
+		if got := m.found(app.Filter{Text: word}); !slices.Equal(got, want) && len(got)+len(want) > 0 {
+			t.Fatalf("%q finds %v and not %v", word, got, want)
+		}
+	}
+}
