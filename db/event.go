@@ -12,8 +12,7 @@ import (
 const (
 	addEvent = `INSERT INTO run_events (run_id, version, at, status, attempt, note) VALUES (?, ?, ?, ?, ?, ?)`
 
-	// One change adds one event, so dropping one is enough to keep their number.
-	dropOldEvent = `DELETE FROM run_events WHERE run_id = ?1 AND version =
+	dropOldEvent = `DELETE FROM run_events WHERE run_id = ?1 AND version <=
 		(SELECT version FROM run_events WHERE run_id = ?1 ORDER BY version DESC LIMIT 1 OFFSET ?2)`
 )
 

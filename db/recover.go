@@ -96,6 +96,7 @@ func writeRecovered(ctx context.Context, tx *sqlx.Tx, run app.ProcessRun, now in
 	}{
 		{recoverRun, []any{int64(run.Status), run.Attempt, run.Error, now, finished, run.ID, failure}},
 		{addEvent, []any{run.ID, run.Version, now, int64(run.Status), run.Attempt, rows.NoteCrashed}},
+		{dropOldEvent, []any{run.ID, app.MaxEvents}},
 		{moveCount, []any{-1, int64(app.Started)}},
 		{moveCount, []any{1, int64(run.Status)}},
 	} {

@@ -101,6 +101,21 @@ func testRetrying(t *testing.T, subject Subject) {
 		if f.ok(err); len(page.Events) != app.MaxEvents || page.Events[app.MaxEvents-1].Version != page.Run.Version {
 			t.Errorf("there are %d events", len(page.Events))
 		}
+		for range 3 {
+			if subject.Reopen == nil {
+				break
+			}
+			f.start(f.get(run.ID))
+			f.store = subject.Reopen(t, f.store) // as after a crash
+			page, err = f.store.Run(ctx, run.ID)
+			if f.ok(err); len(page.Events) != app.MaxEvents || page.Events[app.MaxEvents-1].Version != page.Run.Version {
+				t.Errorf("after a crash there are %d events", len(page.Events))
+			}
+			_, err = f.store.Cancel(ctx, run.ID)
+			f.ok(err)
+			_, err = f.store.Retry(ctx, run.ID)
+			f.ok(err)
+		}
 	})
 }
 

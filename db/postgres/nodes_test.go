@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"runboard/app"
+	"runboard/db/rows"
 )
 
 func TestANodeHearsWhatAnotherOneChanges(t *testing.T) {
@@ -234,5 +236,29 @@ func TestStatisticsOfAllNodesAreAddedUp(t *testing.T) {
 			ok(t, err)
 			return app.Sum(stats.Recent.Flows) == want && app.Sum(stats.Day.Flows) == want && stats.Recent.Kinds[0].Works.Count == 20
 		})
+	}
+}
+
+// A worker that was slow finds that another one has gone on with the action: what it has done must be undone, for it is not
+// counted.
+func TestAdvance_UndoesAPartThatIsDoneTwice(t *testing.T) {
+	t.Parallel()
+	a, b := newStores(t, Options{})
+	create(t, a, 5)
+	asked, err := a.Act(ctx, app.Action{Deed: app.DeedCancel}, "")
+	ok(t, err)
+	run := start(t, a, asked)
+	part, err := a.NextPart(ctx, run.ID)
+	ok(t, err)
+	execute(t, b, "UPDATE run_actions SET next = next - 1")
+	err = a.write(ctx, func(tx *transaction) error {
+		_, err := tx.advance(run, part)
+		return err
+	})
+	if !errors.Is(err, rows.ErrTwice) {
+		t.Errorf("it ends with %v", err)
+	}
+	if counts := checkCounts(t, a); counts[app.Cancelled] != 0 {
+		t.Errorf("there are %v", counts)
 	}
 }

@@ -200,3 +200,22 @@ func TestEngine_TakesOverAnActionOfALostNode(t *testing.T) {
 	}
 	haveBecome(t, other, 10, app.Cancelled)
 }
+
+// The leader decides by its own clock, and by its own time-outs, which jobs are lost. Here it is two days ahead.
+func TestEngine_AClockThatIsWrongTakesNoRunAway(t *testing.T) {
+	t.Parallel()
+	store, g := openStore(t), newGated()
+	engine := newEngine(store, g.kind("test"))
+	start(t, engine)
+	id := create(t, store, "test", 1)
+	await(t, g.working, "the work")
+	execute(t, store, `UPDATE river_job SET attempted_at = now() - interval '2 days' FROM process_runs WHERE job = river_job.id AND process_runs.id = $1`, id)
+	until(t, store, "River to rescue the job", func() bool { return jobState(t, store, id) == "completed" })
+	if run := read(t, store, id); run.Status != app.Started || run.Claim != 1 {
+		t.Errorf("meanwhile the run is %+v", run)
+	}
+	close(g.gate)
+	if run := becomes(t, store, id, app.Completed); run.Claim != 1 || run.Crashes != 0 || len(g.working) > 0 {
+		t.Errorf("in the end the run is %+v", run)
+	}
+}

@@ -32,3 +32,22 @@ CREATE FUNCTION job_has_node(state river_job_state, attempted_by text[]) RETURNS
   END
 $$;
 -- +goose StatementEnd
+
+-- The lock is released however the statement ends: also when it is cancelled at the moment in which it gets the lock. To
+-- release a lock that it has not got is only warned of.
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION take_run_ids(n integer) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE first bigint;
+BEGIN
+  BEGIN
+    PERFORM pg_advisory_lock('process_run_ids'::regclass::oid::bigint);
+    first := nextval('process_run_ids');
+    PERFORM setval('process_run_ids', first + n - 1);
+    PERFORM pg_advisory_unlock('process_run_ids'::regclass::oid::bigint);
+  EXCEPTION WHEN query_canceled OR others THEN
+    PERFORM pg_advisory_unlock('process_run_ids'::regclass::oid::bigint);
+    RAISE;
+  END;
+  RETURN first;
+END $$;
+-- +goose StatementEnd
