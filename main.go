@@ -52,7 +52,8 @@ const (
 )
 
 func main() {
-	supervisor.Main() // which does not return when this process was started as one
+	supervisor.Main()       // which does not return when this process was started as one
+	subcommand(os.Args[1:]) // nor does this when one is asked for
 	config, err := parse(os.Args[1:])
 	var registry *jobs.Registry
 	if err == nil {
@@ -116,7 +117,11 @@ func parse(args []string) (config app.Config, err error) {
 	if err != nil {
 		return config, err
 	}
-	if _, err := parser.Parse(args); err != nil {
+	_, err = parser.Parse(args)
+	for _, secret := range []string{"AUTH", "DATABASE_URL"} { // nothing that is started from here inherits them
+		_ = os.Unsetenv(secret)
+	}
+	if err != nil {
 		return config, err
 	}
 	// After commas there may be blanks.
@@ -125,7 +130,7 @@ func parse(args []string) (config app.Config, err error) {
 			list[i] = strings.TrimSpace(list[i])
 		}
 	}
-	return config, config.Validate()
+	return config, config.Load()
 }
 
 // durations has flags and variables read durations as everything else does.

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Config is what the operator decides. The tags name the flag, the environment variable and the
@@ -42,8 +43,10 @@ type Config struct {
 
 	PublicOrigin []string `name:"public-origin" env:"PUBLIC_ORIGIN" sep:"," help:"Further origins from which a browser may act, for instance https://board.example behind a proxy."`
 	TrustedProxy []string `name:"trusted-proxy" env:"TRUSTED_PROXY" sep:"," help:"Addresses, or ranges like 10.0.0.0/8, of proxies whose X-Forwarded-For says who the client is."`
-	Auth         string   `name:"auth" env:"AUTH" help:"USER:PASSWORD for HTTP basic auth on everything but /up."`
-	Insecure     bool     `name:"insecure" env:"INSECURE" help:"Allow listening beyond loopback without --auth."`
+	Auth         string   `name:"auth" env:"AUTH" help:"USER:PASSWORD for HTTP basic auth on everything but /up. Other users of the machine can see a flag: prefer the variable, or --auth-file."`
+	AuthFile     string   `name:"auth-file" env:"AUTH_FILE" placeholder:"FILE" help:"A file of users, one USER:HASH a line with a bcrypt hash, as runboard hash-password and htpasswd -B make them."`
+	Logins       []Login  `kong:"-"` // of AuthFile
+	Insecure     bool     `name:"insecure" env:"INSECURE" help:"Allow listening beyond loopback without --auth and --auth-file."`
 	LogFormat    string   `name:"log-format" env:"LOG_FORMAT" default:"text" help:"text or json."`
 }
 
@@ -227,8 +230,15 @@ func (c Config) checkAddr() error {
 	if _, err := net.LookupPort("tcp", port); err != nil || port == "" {
 		return fmt.Errorf("--addr: %q has no valid port", c.Addr)
 	}
-	if c.Auth == "" && !c.Insecure && !loopback(host) {
-		return fmt.Errorf("--addr: %q can be reached from other machines; set --auth USER:PASSWORD, or --insecure", c.Addr)
+	if loopback(host) {
+		return nil
+	}
+	_, password, given := c.Credentials()
+	if !given && c.AuthFile == "" && !c.Insecure {
+		return fmt.Errorf("--addr: %q can be reached from other machines; set --auth-file FILE, --auth USER:PASSWORD, or --insecure", c.Addr)
+	}
+	if given && utf8.RuneCountInString(password) < MinPassword {
+		return fmt.Errorf("--auth: %q can be reached from other machines; the password needs at least %d characters", c.Addr, MinPassword)
 	}
 	return nil
 }

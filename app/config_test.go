@@ -35,11 +35,14 @@ func TestEachSettingHasTheFlagTheVariableAndTheDefaultOfTheContract(t *testing.T
 		"addr": "127.0.0.1:3000", "database-url": "sqlite:runboard.db", "workers": "10", "delay-min": "2s", "delay-max": "4s",
 		"failure-rate": "0.5", "max-attempts": "1", "max-crashes": "3", "run-timeout": "1m", "drain-timeout": "20s",
 		"synchronous": "full", "max-pending": "1000000", "max-sockets": "20000", "max-sockets-per-address": "1000",
-		"upgrade-rate": "200", "post-rate": "100", "public-origin": "", "auth": "", "insecure": "", "log-format": "text",
+		"upgrade-rate": "200", "post-rate": "100", "public-origin": "", "auth": "", "auth-file": "", "insecure": "", "log-format": "text",
 		"command": "", "commands": "", "command-dir": "", "log-limit": "1MiB", "trusted-proxy": "",
 		"keep-finished": "720h", "keep-max": "1000000", "role": "all",
 	}
 	for field := range reflect.TypeFor[app.Config]().Fields() {
+		if field.Tag.Get("kong") == "-" { // it is not set from outside
+			continue
+		}
 		flag, variable := field.Tag.Get("name"), field.Tag.Get("env")
 		fallback, known := contract[flag]
 		delete(contract, flag)
@@ -258,7 +261,8 @@ func TestBeyondLoopbackAuthIsNeededUnlessItIsSaidToBeInsecure(t *testing.T) {
 		if !strings.Contains(message, "--auth") || !strings.Contains(message, "--insecure") {
 			t.Errorf("%q does not say what to do", message)
 		}
-		accepts(t, with(func(c *app.Config) { c.Addr, c.Auth = addr, "me:secret" }))
+		accepts(t, with(func(c *app.Config) { c.Addr, c.Auth = addr, "me:secret-word" }))
+		accepts(t, with(func(c *app.Config) { c.Addr, c.AuthFile = addr, "users" }))
 		accepts(t, with(func(c *app.Config) { c.Addr, c.Insecure = addr, true }))
 	}
 }
@@ -294,5 +298,20 @@ func TestCredentialsAreSplitAtTheFirstColon(t *testing.T) {
 	user, password, ok := with(func(c *app.Config) { c.Auth = "me:a:b" }).Credentials()
 	if user != "me" || password != "a:b" || !ok {
 		t.Errorf("split into %q and %q, %t", user, password, ok)
+	}
+}
+
+func TestAuth_ShortPasswordsAreForLoopbackOnly(t *testing.T) {
+	t.Parallel()
+	for password, enough := range map[string]bool{"1234567": false, "12345678": true, "äöüäöü": false, "äöüäöüäö": true, "a:b:c:d": false, "a:b:c:d:": true} {
+		accepts(t, with(func(c *app.Config) { c.Auth = "me:" + password }))
+		for _, insecure := range []bool{false, true} {
+			config := with(func(c *app.Config) { c.Addr, c.Auth, c.Insecure = "0.0.0.0:3000", "me:"+password, insecure })
+			if enough {
+				accepts(t, config)
+			} else if message := refuses(t, config, "auth"); strings.Contains(message, password) {
+				t.Errorf("%q repeats the secret", message)
+			}
+		}
 	}
 }

@@ -49,7 +49,8 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 	status, code, message := s.explain(err)
 	setCommonHeaders(c)
 	c.Status(status)
-	if status == fiber.StatusServiceUnavailable || status == fiber.StatusTooManyRequests {
+	waits := status == fiber.StatusServiceUnavailable || status == fiber.StatusTooManyRequests
+	if waits && len(c.Response().Header.Peek(fiber.HeaderRetryAfter)) == 0 {
 		c.Set(fiber.HeaderRetryAfter, retryAfter)
 	}
 	switch wants(c) {

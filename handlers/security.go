@@ -1,16 +1,12 @@
 package handlers
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"net"
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/middleware/basicauth"
 
 	"runboard/app"
 )
@@ -145,34 +141,4 @@ func withPort(origin string) string {
 		return origin + ":443"
 	}
 	return origin + ":80"
-}
-
-// authenticate asks for the credentials, when there are any, on everything but /up.
-func (s *Server) authenticate() fiber.Handler {
-	user, password, wanted := s.Config.Credentials()
-	if !wanted {
-		return func(c *fiber.Ctx) error { return c.Next() }
-	}
-	return basicauth.New(basicauth.Config{
-		Realm: "Runboard",
-		Next:  func(c *fiber.Ctx) bool { return c.Path() == "/up" },
-		// Both are compared whole, so that the time it takes tells nothing.
-		Authorizer: func(u, p string) bool { return equal(u, user) && equal(p, password) },
-		Unauthorized: func(c *fiber.Ctx) error {
-			if c.Get(fiber.HeaderAuthorization) != "" { // a browser first asks without
-				time.Sleep(guessTime)
-			}
-			c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="Runboard", charset="UTF-8"`)
-			return fiber.ErrUnauthorized
-		},
-	})
-}
-
-// guessTime is how long a wrong password takes: nothing for whoever mistyped it, much for whoever tries them all.
-// It holds up the one connection only.
-const guessTime = 300 * time.Millisecond
-
-func equal(a, b string) bool {
-	hashA, hashB := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
-	return subtle.ConstantTimeCompare(hashA[:], hashB[:]) == 1
 }

@@ -44,6 +44,7 @@ type Server struct {
 	origins *origins
 	posts   *rateLimit
 	sockets *sockets
+	logins  *logins        // nil if no credentials are configured
 	proxies []netip.Prefix // trusted ones
 
 	state atomic.Int32
@@ -70,6 +71,7 @@ func New(options Options) (*Server, error) {
 		s.proxies = append(s.proxies, proxy)
 	}
 	s.sockets = newSockets(s)
+	s.logins = newLogins(options.Config, options.Log)
 	s.fiber = fiber.New(fiber.Config{
 		AppName:       "Runboard",
 		CaseSensitive: true,
@@ -97,7 +99,7 @@ func New(options Options) (*Server, error) {
 func (s *Server) route() {
 	r := s.fiber
 	r.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: s.logPanic}))
-	r.Use(setHeaders, checkDoubled, s.origins.checkHost, s.authenticate(), s.origins.checkCrossSite)
+	r.Use(setHeaders, checkDoubled, s.origins.checkHost, s.authenticate, s.origins.checkCrossSite)
 
 	r.Get(static.Prefix+"*", s.serveStatic)
 	r.Use(s.awaitStart)
@@ -159,7 +161,12 @@ func (s *Server) Drain() {
 func (s *Server) CloseSockets(ctx context.Context) { s.sockets.close(ctx) }
 
 // Shutdown stops listening, and returns when all requests are answered or ctx has ended.
-func (s *Server) Shutdown(ctx context.Context) error { return s.fiber.ShutdownWithContext(ctx) }
+func (s *Server) Shutdown(ctx context.Context) error {
+	if s.logins != nil {
+		defer s.logins.refused.close()
+	}
+	return s.fiber.ShutdownWithContext(ctx)
+}
 
 // awaitStart refuses what needs the store while there is none.
 func (s *Server) awaitStart(c *fiber.Ctx) error {

@@ -1,0 +1,195 @@
+package handlers
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+// Failed logins that are allowed: a number at once, and one more each time that an interval has passed.
+var (
+	shortTerm = allowance{10, 3 * time.Second} // for each address, and anew after each login that is right
+	longTerm  = allowance{100, 10 * time.Second}
+	inAll     = allowance{100, 100 * time.Millisecond}
+)
+
+const (
+	refusalsAtOnce   = 100 // addresses whose refused logins are logged one by one
+	refusalInterval  = time.Minute
+	longestUserInLog = 64 // bytes
+)
+
+// guessLimit bounds failed logins, for each address and in all. The bound in all does not hold for an address from which
+// credentials were right before, so that guesses from elsewhere do not lock its users out.
+type guessLimit struct {
+	mu        sync.Mutex
+	all       bucket
+	addresses *lru.Cache[string, *guesses]
+	trusted   *lru.Cache[string, struct{}] // addresses from which credentials were right
+}
+
+// guesses are the failures of one address. Right credentials forget only the short term, or a user could guess the password
+// of another one without limit.
+type guesses struct{ short, long bucket }
+
+type allowance struct {
+	most     int
+	interval time.Duration
+}
+
+// bucket is a number of failures, of which one is forgotten in each interval.
+type bucket struct {
+	level float64
+	at    time.Time
+}
+
+func newGuessLimit() *guessLimit {
+	addresses, err := lru.New[string, *guesses](maxAddresses)
+	if err != nil {
+		panic(err) // the size is a constant
+	}
+	trusted, err := lru.New[string, struct{}](maxAddresses)
+	if err != nil {
+		panic(err)
+	}
+	return &guessLimit{addresses: addresses, trusted: trusted}
+}
+
+// wait returns how long it is until one more failure fits.
+func (b *bucket) wait(now time.Time, allowed allowance) time.Duration {
+	if elapsed := now.Sub(b.at); elapsed > 0 {
+		b.level, b.at = max(0, b.level-float64(elapsed)/float64(allowed.interval)), now
+	}
+	return max(0, time.Duration((b.level+1-float64(allowed.most))*float64(allowed.interval)))
+}
+
+// of returns the failures of an address. The caller holds the lock.
+func (l *guessLimit) of(address string) *guesses {
+	one, known := l.addresses.Get(address)
+	if !known {
+		one = &guesses{}
+		l.addresses.Add(address, one)
+	}
+	return one
+}
+
+// blocked returns how long an address has to wait before a login of it is looked at.
+func (l *guessLimit) blocked(address string, now time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.wait(address, now)
+}
+
+func (l *guessLimit) wait(address string, now time.Time) time.Duration {
+	one := l.of(address)
+	wait := max(one.short.wait(now, shortTerm), one.long.wait(now, longTerm))
+	if !l.trusted.Contains(address) {
+		wait = max(wait, l.all.wait(now, inAll))
+	}
+	return wait
+}
+
+// take counts a failure in advance, so that logins which are checked at the same time do not pass the bound together. It
+// returns how long the address has to wait if there is no room.
+func (l *guessLimit) take(address string, now time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if wait := l.wait(address, now); wait > 0 {
+		return wait
+	}
+	one := l.of(address)
+	one.short.level++
+	one.long.level++
+	l.all.level++
+	return 0
+}
+
+// succeed notes that credentials from an address were right. taken says whether a failure was counted in advance.
+func (l *guessLimit) succeed(address string, taken bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	one := l.of(address)
+	one.short.level = 0
+	if taken {
+		one.long.level, l.all.level = max(0, one.long.level-1), max(0, l.all.level-1)
+	}
+	l.trusted.Add(address, struct{}{})
+}
+
+// refusals logs refused logins: the first of an address at once, and how many more there were every minute.
+type refusals struct {
+	log *slog.Logger
+
+	mu        sync.Mutex
+	addresses map[string]*refusedLogins
+	others    int // of addresses beyond those
+	flushing  *time.Timer
+}
+
+type refusedLogins struct {
+	user   string // of the last one
+	number int
+}
+
+func newRefusals(log *slog.Logger) *refusals {
+	return &refusals{log: log, addresses: map[string]*refusedLogins{}}
+}
+
+// note logs a refused login, or counts it for later.
+func (r *refusals) note(address, user string) {
+	if len(user) > longestUserInLog {
+		user = user[:longestUserInLog]
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.flushing == nil {
+		r.flushing = time.AfterFunc(refusalInterval, r.flush)
+	}
+	one := r.addresses[address]
+	switch {
+	case one != nil:
+		one.user = user
+		one.number++
+	case len(r.addresses) < refusalsAtOnce:
+		r.addresses[address] = &refusedLogins{}
+		r.log.Warn("login refused", "address", address, "user", user, "number", 1)
+	default:
+		r.others++
+	}
+}
+
+// flush logs what was counted. It is called every minute while logins are refused, and at the end.
+func (r *refusals) flush() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	quiet := true
+	for address, one := range r.addresses {
+		if one.number == 0 {
+			delete(r.addresses, address) // its next one is logged at once
+			continue
+		}
+		quiet = false
+		r.log.Warn("login refused", "address", address, "user", one.user, "number", one.number)
+		one.number = 0
+	}
+	if r.others > 0 {
+		quiet = false
+		r.log.Warn("logins refused from many addresses", "number", r.others)
+		r.others = 0
+	}
+	if r.flushing = nil; !quiet {
+		r.flushing = time.AfterFunc(refusalInterval, r.flush)
+	}
+}
+
+// close logs what was counted and stops.
+func (r *refusals) close() {
+	r.flush()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.flushing != nil {
+		r.flushing.Stop()
+	}
+}

@@ -1,0 +1,211 @@
+package handlers
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"runboard/app"
+)
+
+// hashed is a login whose check costs as little as possible.
+func hashed(t *testing.T, user, password string) app.Login {
+	t.Helper()
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return app.Login{User: user, Hash: string(hash)}
+}
+
+func testLogins(t *testing.T) *logins {
+	t.Helper()
+	return newLogins(app.Config{
+		Auth: "carl:open:sesame", Logins: []app.Login{hashed(t, "anna", "correct horse"), hashed(t, "bert", "battery staple")},
+	}, slog.New(slog.DiscardHandler))
+}
+
+func TestLogins_EachUserHasOnePassword(t *testing.T) {
+	l := testLogins(t)
+	right := map[string]string{"anna": "correct horse", "bert": "battery staple", "carl": "open:sesame"}
+	for _, name := range []string{"anna", "bert", "carl", "dora", "", "Anna", "anna "} {
+		for _, password := range []string{"correct horse", "battery staple", "open:sesame", "open", "", "correct horse "} {
+			want := right[name] == password && password != ""
+			if got := l.verify(name, password); got != want {
+				t.Errorf("%q with %q is right: %t, want %t", name, password, got, want)
+			}
+		}
+	}
+}
+
+func TestLogins_AnUnknownUserIsComparedWithAHash(t *testing.T) {
+	l := newLogins(app.Config{Logins: []app.Login{hashed(t, "anna", "correct horse")}}, slog.New(slog.DiscardHandler))
+	l.checks = make(chan struct{}) // a comparison with a hash waits for good
+	for _, name := range []string{"anna", "dora", ""} {
+		done := make(chan bool)
+		go func() { done <- l.verify(name, "wrong") }()
+		select {
+		case <-done:
+			t.Errorf("%q is refused without a comparison", name)
+		case <-l.checks: // the comparison begins
+			l.checks <- struct{}{} // and ends
+			if <-done {
+				t.Errorf("%q is let in", name)
+			}
+		}
+	}
+}
+
+func TestLogins_AnAddressIsLimitedAndRecovers(t *testing.T) {
+	l, now := testLogins(t), time.Now()
+	const guesser, other = "192.0.2.1", "192.0.2.2"
+	for i := range shortTerm.most {
+		if got, _ := l.check(guesser, "anna", fmt.Sprint("guess ", i), now); got != wrong {
+			t.Fatalf("guess %d: %v", i, got)
+		}
+	}
+	for _, password := range []string{"guess", "correct horse"} { // a right one is not told from a wrong one
+		if got, wait := l.check(guesser, "anna", password, now); got != limited || wait <= 0 || wait > shortTerm.interval {
+			t.Errorf("%q is answered with %v, %v", password, got, wait)
+		}
+	}
+	for range 2 * shortTerm.most { // what is right costs nothing, elsewhere
+		if got, _ := l.check(other, "anna", "correct horse", now); got != letIn {
+			t.Fatalf("from another address the user is answered with %v", got)
+		}
+	}
+	if got, _ := l.check(guesser, "anna", "correct horse", now); got != limited {
+		t.Errorf("credentials that are remembered are told from wrong ones: %v", got)
+	}
+	if got, _ := l.check(guesser, "anna", "correct horse", now.Add(30*time.Second)); got != letIn {
+		t.Errorf("after 30 s the user is answered with %v", got)
+	}
+}
+
+func TestLogins_GuessesAtOnceAreCountedOneByOne(t *testing.T) {
+	l, now := testLogins(t), time.Now()
+	var mu sync.Mutex
+	got := map[verdict]int{}
+	var all sync.WaitGroup
+	for i := range 300 {
+		all.Go(func() {
+			one, _ := l.check("192.0.2.1", "bert", fmt.Sprint("guess ", i), now)
+			mu.Lock()
+			defer mu.Unlock()
+			got[one]++
+		})
+	}
+	all.Wait()
+	if got[wrong] != shortTerm.most || got[limited] != 300-shortTerm.most {
+		t.Errorf("of 300 guesses at once %d were looked at, want %d", got[wrong], shortTerm.most)
+	}
+}
+
+func TestLogins_RightOnesAtOnceAreAllLetIn(t *testing.T) {
+	l, now := testLogins(t), time.Now()
+	var all sync.WaitGroup
+	for range 300 {
+		all.Go(func() {
+			if got, _ := l.check("192.0.2.1", "bert", "battery staple", now); got != letIn {
+				t.Errorf("it is answered with %v", got)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestLogins_GuessesFromManyAddressesAreLimitedTogether(t *testing.T) {
+	l, now := testLogins(t), time.Now()
+	if got, _ := l.check("192.0.2.1", "anna", "correct horse", now); got != letIn {
+		t.Fatal(got)
+	}
+	looked := 0
+	for i := range 3 * inAll.most {
+		if got, _ := l.check(fmt.Sprint("198.51.100.", i), "anna", fmt.Sprint("guess ", i), now); got == wrong {
+			looked++
+		}
+	}
+	if looked != inAll.most {
+		t.Errorf("%d guesses from many addresses were looked at, want %d", looked, inAll.most)
+	}
+	if got, _ := l.check("192.0.2.1", "bert", "battery staple", now); got != letIn {
+		t.Errorf("an address that users come from is locked out by others: %v", got)
+	}
+	if got, _ := l.check("203.0.113.1", "bert", "battery staple", now.Add(inAll.interval)); got != letIn {
+		t.Errorf("a new address is answered with %v after a moment", got)
+	}
+}
+
+func TestLogins_AUserCannotGuessThePasswordOfAnotherOne(t *testing.T) {
+	l, now := testLogins(t), time.Now()
+	looked := 0
+	for i := range 10 * longTerm.most {
+		if i%(shortTerm.most-1) == 0 { // right credentials begin the short term anew
+			_, _ = l.check("192.0.2.1", "anna", "correct horse", now)
+		}
+		if got, _ := l.check("192.0.2.1", "bert", fmt.Sprint("guess ", i), now); got == wrong {
+			looked++
+		}
+	}
+	if looked != longTerm.most {
+		t.Errorf("%d guesses were looked at, want %d", looked, longTerm.most)
+	}
+	if got, _ := l.check("192.0.2.1", "bert", "battery staple", now.Add(30*time.Second)); got != letIn {
+		t.Errorf("after 30 s the user is answered with %v", got)
+	}
+}
+
+func TestRefusals_AreLoggedOnceAMinuteForEachAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		r := newRefusals(slog.New(slog.NewTextHandler(&log, nil)))
+		for range 130 { // more than two minutes
+			for range 50 {
+				r.note("192.0.2.1", "anna")
+			}
+			time.Sleep(time.Second)
+		}
+		r.note("192.0.2.2", strings.Repeat("x", 500))
+		r.close()
+		synctest.Wait()
+		text := log.String()
+		if n := strings.Count(text, "address=192.0.2.1"); n != 4 { // the first, two minutes, and the rest
+			t.Errorf("%d lines:\n%s", n, text)
+		}
+		if !strings.Contains(text, "address=192.0.2.2 user="+strings.Repeat("x", longestUserInLog)+" number=1") {
+			t.Errorf("the other address is missing:\n%s", text)
+		}
+		total := 0
+		for _, line := range strings.Split(text, "\n") {
+			var n int
+			if _, found, _ := strings.Cut(line, "address=192.0.2.1 user=anna number="); found != "" {
+				_, _ = fmt.Sscan(found, &n)
+			}
+			total += n
+		}
+		if total != 130*50 {
+			t.Errorf("the lines tell of %d refused logins, want %d", total, 130*50)
+		}
+	})
+}
+
+func TestRefusals_ManyAddressesDoNotFloodTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		r := newRefusals(slog.New(slog.NewTextHandler(&log, nil)))
+		for i := range 10_000 {
+			r.note(fmt.Sprint("address-", i), "anna")
+		}
+		r.close()
+		if n := strings.Count(log.String(), "\n"); n != refusalsAtOnce+1 || !strings.Contains(log.String(), fmt.Sprint("number=", 10_000-refusalsAtOnce)) {
+			t.Errorf("there are %d lines", n)
+		}
+	})
+}

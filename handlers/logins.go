@@ -1,0 +1,196 @@
+package handlers
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"log/slog"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/crypto/bcrypt"
+	"golang.org/x/sync/singleflight"
+
+	"runboard/app"
+)
+
+const (
+	// guessTime is how long a refused login takes: little for a person who mistyped, much for a program that tries them all,
+	// and the same whatever was wrong.
+	guessTime = 300 * time.Millisecond
+
+	remembered = 1000 // verified credentials, so that not every request costs a bcrypt hash
+)
+
+// userKey is where a request keeps the name of its user.
+const userKey = "user"
+
+// HashPassword returns the bcrypt hash of a password. It fails for passwords over 72 bytes, which bcrypt would cut off.
+func HashPassword(password string) (string, error) {
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost)
+	return string(hash), err
+}
+
+// logins knows the users and lets them in.
+type logins struct {
+	users    []user
+	limit    *guessLimit
+	refused  *refusals
+	key      []byte // of the hashes by which credentials are remembered
+	verified *lru.Cache[[sha256.Size]byte, struct{}]
+	shared   singleflight.Group // requests with equal credentials share one check
+	checks   chan struct{}      // one for each check that goes on: they must not use up all cores
+}
+
+// user is one who may sign in.
+type user struct {
+	name     [sha256.Size]byte
+	password [sha256.Size]byte // of a user without a hash
+	hash     []byte
+}
+
+// newLogins returns nil if no credentials are configured.
+func newLogins(config app.Config, log *slog.Logger) *logins {
+	var users []user
+	if name, password, given := config.Credentials(); given {
+		users = append(users, user{name: sha256.Sum256([]byte(name)), password: sha256.Sum256([]byte(password))})
+	}
+	for _, login := range config.Logins {
+		users = append(users, user{name: sha256.Sum256([]byte(login.User)), hash: []byte(login.Hash)})
+	}
+	if len(users) == 0 {
+		return nil
+	}
+	verified, err := lru.New[[sha256.Size]byte, struct{}](remembered)
+	if err != nil {
+		panic(err) // the size is a constant
+	}
+	l := &logins{
+		users: users, limit: newGuessLimit(), refused: newRefusals(log), key: make([]byte, sha256.Size), verified: verified,
+		checks: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+	}
+	_, _ = rand.Read(l.key) // it never fails
+	return l
+}
+
+// authenticate asks for the credentials, when there are any, on everything but /up.
+func (s *Server) authenticate(c *fiber.Ctx) error {
+	given := c.Get(fiber.HeaderAuthorization)
+	switch {
+	case s.logins == nil, c.Path() == "/up":
+		return c.Next()
+	case given == "": // a browser first asks without
+		return askForCredentials(c)
+	}
+	began, address := time.Now(), s.address(c)
+	name, password, _ := parseBasic(given)
+	verdict, wait := s.logins.check(address, name, password, began)
+	if verdict == letIn {
+		c.Locals(userKey, name)
+		return c.Next()
+	}
+	s.logins.refused.note(address, name)
+	if verdict == limited {
+		seconds := strconv.Itoa(int((wait + time.Second - 1) / time.Second))
+		c.Set(fiber.HeaderRetryAfter, seconds)
+		return app.Errorf(app.CodeTooMany, "Too many failed logins. Please try again in %s s.", seconds)
+	}
+	time.Sleep(time.Until(began.Add(guessTime)))
+	return askForCredentials(c)
+}
+
+func askForCredentials(c *fiber.Ctx) error {
+	c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="Runboard", charset="UTF-8"`)
+	return fiber.ErrUnauthorized
+}
+
+// parseBasic reads an Authorization header.
+func parseBasic(header string) (name, password string, ok bool) {
+	scheme, encoded, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return "", "", false
+	}
+	decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
+	if err != nil {
+		return "", "", false
+	}
+	return strings.Cut(string(decoded), ":")
+}
+
+// verdict is what becomes of a login.
+type verdict int
+
+const (
+	wrong verdict = iota
+	letIn
+	limited // it was not looked at
+)
+
+// check decides about a login. An address, or all together, with too many failures is limited whatever it says: else right
+// credentials, which are remembered, could be told from wrong ones without limit.
+func (l *logins) check(address, name, password string, now time.Time) (verdict, time.Duration) {
+	if wait := l.limit.blocked(address, now); wait > 0 {
+		return limited, wait
+	}
+	key := l.keyOf(name, password)
+	if l.verified.Contains(key) {
+		l.limit.succeed(address, false)
+		return letIn, 0
+	}
+	type result struct {
+		verdict verdict
+		wait    time.Duration
+	}
+	decided, _, _ := l.shared.Do(address+string(key[:]), func() (any, error) {
+		if wait := l.limit.take(address, now); wait > 0 {
+			return result{limited, wait}, nil
+		}
+		if !l.verify(name, password) {
+			return result{wrong, 0}, nil
+		}
+		l.limit.succeed(address, true)
+		l.verified.Add(key, struct{}{})
+		return result{letIn, 0}, nil
+	})
+	made := decided.(result)
+	return made.verdict, made.wait
+}
+
+// keyOf is by what credentials are remembered. Without the key of this process it says nothing about them.
+func (l *logins) keyOf(name, password string) (key [sha256.Size]byte) {
+	mac := hmac.New(sha256.New, l.key)
+	nameHash, passwordHash := sha256.Sum256([]byte(name)), sha256.Sum256([]byte(password))
+	_, _ = mac.Write(nameHash[:]) // it never fails
+	_, _ = mac.Write(passwordHash[:])
+	return [sha256.Size]byte(mac.Sum(nil))
+}
+
+// verify compares both halves in constant time. For a name that is unknown, the password of another user is compared, so
+// that it takes as long.
+func (l *logins) verify(name, password string) bool {
+	nameHash := sha256.Sum256([]byte(name))
+	known, index := 0, int(nameHash[0])%len(l.users)
+	for i := range l.users {
+		same := subtle.ConstantTimeCompare(nameHash[:], l.users[i].name[:])
+		index = subtle.ConstantTimeSelect(same, i, index)
+		known |= same
+	}
+	right := 0
+	if one := l.users[index]; one.hash == nil {
+		passwordHash := sha256.Sum256([]byte(password))
+		right = subtle.ConstantTimeCompare(passwordHash[:], one.password[:])
+	} else {
+		l.checks <- struct{}{}
+		if bcrypt.CompareHashAndPassword(one.hash, []byte(password)) == nil {
+			right = 1
+		}
+		<-l.checks
+	}
+	return known&right == 1
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+
+	"runboard/app"
+	"runboard/handlers"
+)
+
+// subcommand does what is asked for instead of serving, and ends the process. It returns if args begin with no subcommand.
+func subcommand(args []string) {
+	if len(args) == 0 || args[0] != "hash-password" {
+		return
+	}
+	if err := hashPassword(args[1:], os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "runboard: hash-password:", err)
+		os.Exit(exitUsage)
+	}
+	os.Exit(0)
+}
+
+// hashPassword writes a line for --auth-file. args is the user, and the password is the first line of in. Without a user,
+// that line is USER:PASSWORD; if it has no colon, it is a password and only its hash is written.
+func hashPassword(args []string, in *os.File, out io.Writer) error {
+	if len(args) > 1 || len(args) == 1 && strings.HasPrefix(args[0], "-") {
+		return errors.New("usage: runboard hash-password [USER], with the password, or USER:PASSWORD, on standard input")
+	}
+	line, err := readSecret(in, len(args) == 1)
+	if err != nil {
+		return err
+	}
+	user, password, named := "", line, len(args) == 1
+	if named {
+		user = args[0]
+	} else if before, after, found := strings.Cut(line, ":"); found {
+		user, password, named = before, after, true
+	}
+	if err := app.CheckUser(user); named && err != nil {
+		return err
+	}
+	if utf8.RuneCountInString(password) < app.MinPassword || len(password) > 72 || strings.ContainsRune(password, 0) {
+		return fmt.Errorf("a password has at least %d characters and at most 72 bytes", app.MinPassword)
+	}
+	hash, err := handlers.HashPassword(password)
+	if err != nil {
+		return err
+	}
+	if named {
+		hash = user + ":" + hash
+	}
+	_, err = fmt.Fprintln(out, hash)
+	return err
+}
+
+// readSecret reads the first line. On a terminal, a password is not shown while it is typed.
+func readSecret(in *os.File, alone bool) (string, error) {
+	if fd := int(in.Fd()); alone && term.IsTerminal(fd) {
+		fmt.Fprint(os.Stderr, "Password: ")
+		secret, err := term.ReadPassword(fd)
+		fmt.Fprintln(os.Stderr)
+		return string(secret), err
+	}
+	line, err := bufio.NewReader(io.LimitReader(in, 4096)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	return strings.TrimRight(line, "\r\n"), nil
+}
