@@ -284,7 +284,9 @@ func open(ctx context.Context, config app.Config, registry *jobs.Registry, log *
 	if err != nil {
 		return nil, err
 	}
-	drawing, err := templates.New(templates.Options{Asset: assets.Path, Kinds: offered(registry), MaxAttempts: config.MaxAttempts})
+	drawing, err := templates.New(templates.Options{
+		Asset: assets.Path, Kinds: offered(registry), MaxAttempts: config.MaxAttempts, RunTimeout: config.RunTimeout,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ func sound() app.Config {
 	return app.Config{
 		Addr: "127.0.0.1:3000", DatabaseURL: "sqlite:runboard.db",
 		Workers: 10, DelayMin: 2 * time.Second, DelayMax: 4 * time.Second, FailureRate: 0.5,
-		MaxAttempts: 1, MaxCrashes: 3, RunTimeout: time.Minute, DrainTimeout: 20 * time.Second,
+		MaxAttempts: 1, MaxCrashes: 3, RunTimeout: 24 * time.Hour, DrainTimeout: 20 * time.Second,
 		Synchronous: "full", MaxPending: 1_000_000, MaxSockets: 20_000, MaxSocketsPerAddress: 1_000,
 		UpgradeRate: 200, PostRate: 100, LogFormat: "text", LogLimit: 1 << 20, Role: app.RoleAll,
 	}
@@ -33,7 +33,7 @@ func TestEachSettingHasTheFlagTheVariableAndTheDefaultOfTheContract(t *testing.T
 	t.Parallel()
 	contract := map[string]string{
 		"addr": "127.0.0.1:3000", "database-url": "sqlite:runboard.db", "workers": "10", "delay-min": "2s", "delay-max": "4s",
-		"failure-rate": "0.5", "max-attempts": "1", "max-crashes": "3", "run-timeout": "1m", "drain-timeout": "20s",
+		"failure-rate": "0.5", "max-attempts": "1", "max-crashes": "3", "run-timeout": "24h", "drain-timeout": "20s",
 		"synchronous": "full", "max-pending": "1000000", "max-sockets": "20000", "max-sockets-per-address": "1000",
 		"upgrade-rate": "200", "post-rate": "100", "public-origin": "", "auth": "", "auth-file": "", "insecure": "", "log-format": "text",
 		"command": "", "commands": "", "command-dir": "", "log-limit": "1MiB", "trusted-proxy": "",

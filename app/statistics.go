@@ -86,6 +86,11 @@ const (
 	CountedUnserved = 1000 // up to how many runs of each are counted
 )
 
+// Has reports whether a kind is among those that are named.
+func (u UnservedKinds) Has(kind string) bool {
+	return slices.ContainsFunc(u.Named(), func(one KindCount) bool { return one.Kind == kind })
+}
+
 // Named are those that are not empty.
 func (u UnservedKinds) Named() []KindCount {
 	for i, one := range u {

@@ -45,7 +45,7 @@ func (s *Server) fulfil(c *fiber.Ctx, wish func(context.Context, int64) (app.Pro
 	case asJSON:
 		return c.Status(status).JSON(run)
 	case asFragment:
-		return sendHTML(c.Status(status))(s.Templates.Said(sentence))
+		return sendHTML(c.Status(status))(s.Templates.Said(sentence, run))
 	}
 	return c.Redirect(templates.RunPath(id), fiber.StatusSeeOther)
 }

@@ -1,62 +1,37 @@
-// The little that HTML cannot say: the connection badge, times that go on by themselves, and two
-// guards. Without this file the page still works, by reload.
+// The little that HTML cannot say: times that go on by themselves, what is read out, and two guards. Without this file
+// the page still works, by reload.
 "use strict";
 
 (() => {
-  // The badge. After a loss htmx announces the next try at once and then waits, so "connecting" is
-  // only shown as long as nothing has failed yet.
-  const words = {
-    live: "Live",
-    connecting: "Connecting…",
-    offline: "Offline. Trying again…",
-    refused: "Not live. Reload the page.",
-  };
-  const retried = [1000, 1001, 1005, 1006, 1011, 1012, 1013, 1014];
-
-  function show(state) {
-    const badge = document.getElementById("connection");
-    if (!badge) return;
-    badge.dataset.state = state === "refused" ? "offline" : state;
-    badge.textContent = words[state];
-  }
-
-  let failed = false;
-  document.addEventListener("htmx:ws:before:connection", () => { if (!failed) show("connecting"); });
-  document.addEventListener("htmx:ws:after:connection", () => { failed = false; show("live"); });
-  document.addEventListener("htmx:ws:close", (event) => {
-    if (event.detail.reason !== "closed") return; // its region was swapped: the next one connects
-    failed = true;
-    show(retried.includes(event.detail.code) ? "offline" : "refused");
-  });
-
-  // Who is not answered is told so, where the answer would have stood, until the server is back.
-  document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
-    if (!ctx?.request || ctx.response) return;
-    const place = document.getElementById("notice");
-    const text = document.createElement("p");
-    text.className = "error unanswered";
-    text.textContent = "The server does not answer.";
-    place?.replaceChildren(text);
-  });
-  document.addEventListener("htmx:ws:after:connection", () => document.querySelector(".unanswered")?.remove());
-
   // Times, in the words of the server (templates/functions.go).
-  function lasting(seconds) {
+  function rough(seconds) {
     if (seconds < 60) return `${seconds} s`;
     if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
     if (seconds < 172800) return `${Math.floor(seconds / 3600)} h`;
     return `${Math.floor(seconds / 86400)} days`;
   }
+  function lasting(seconds) {
+    if (seconds < 60) return `${seconds} s`;
+    if (seconds < 3600) return two(seconds, 60, "min", 1, "s");
+    if (seconds < 172800) return two(seconds, 3600, "h", 60, "min");
+    return two(seconds, 86400, "days", 3600, "h");
+  }
+  function two(seconds, large, unit, small, rest) {
+    const left = Math.floor((seconds % large) / small);
+    return `${Math.floor(seconds / large)} ${unit}${left ? ` ${left} ${rest}` : ""}`;
+  }
   const phrases = {
-    ago: (s) => (s < 5 ? "just now" : `${lasting(s)} ago`),
+    ago: (s) => (s < 5 ? "just now" : `${rough(s)} ago`),
     for: (s) => lasting(Math.max(0, s)),
     in: (s) => (s < 0 ? `in ${lasting(-s)}` : "any moment"),
     stopping: (s) => (s < 5 ? "cancelling…" : `cancelling… not responding for ${lasting(s)}`),
   };
   setInterval(() => {
     if (document.querySelector("#pause[aria-pressed=true]")) return; // on a page that stands still they do, too
+    const live = document.querySelector("#connection:is([data-state=live], [data-draining])");
     for (const time of document.querySelectorAll("time[data-tick]")) {
-      const seconds = Math.floor((Date.now() - Date.parse(time.dateTime)) / 1000);
+      if (!live && time.dataset.tick !== "ago") continue; // whether that goes on is not known
+      const seconds = Math.floor((serverNow() - Date.parse(time.dateTime)) / 1000);
       const text = phrases[time.dataset.tick](seconds);
       if (time.textContent !== text) time.textContent = text;
     }
@@ -65,7 +40,7 @@
   // Whoever points at a rough time is told the exact one. Rows are sent without: they are many.
   document.addEventListener("mouseover", (event) => {
     const time = event.target.closest("time[data-tick=ago]:not([title])");
-    if (time) time.title = new Date(time.dateTime).toUTCString();
+    if (time) time.title = new Date(time.dateTime).toUTCString().replace("GMT", "UTC");
   });
 
   // The button says how many it starts.
@@ -83,6 +58,38 @@
     const text = `${done}, ${document.getElementById("count_failed").textContent} failed in all`;
     if (summary.textContent !== text) summary.textContent = text;
   }, 5000);
+
+  const say = (text) => { document.getElementById("summary").textContent = text; };
+
+  // The page of a run tells of each change of its status: in its title, which is seen in the background, and to readers
+  // who hear the page.
+  let status = null;
+  function tellStatus() {
+    const cell = document.querySelector(".facts td[id$=_status]");
+    if (!cell) return;
+    const word = cell.querySelector(".badge").textContent;
+    if (status !== null && status !== word) {
+      document.title = document.title.replace(/^\S+/, word);
+      say(`${document.querySelector("h1").textContent} is ${word}.`);
+    }
+    status = word;
+  }
+  for (const event of ["DOMContentLoaded", "htmx:after:swap", "runboard:deleted"]) document.addEventListener(event, tellStatus);
+
+  // A reader who hears the page and searches is told what is found.
+  document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
+    if (ctx.request && ctx.sourceElement?.matches?.(".find, .find *")) say(document.getElementById("matches").textContent || "All runs are shown.");
+  });
+
+  // A notice is about a moment. It goes when the run that it speaks of changes again, or another list is asked for.
+  document.addEventListener("htmx:after:swap", () => {
+    const notice = document.querySelector("#notice [data-run]");
+    const cell = notice && document.getElementById(`process_run_${notice.dataset.run}_status`);
+    if (cell && Number(cell.dataset.version ?? Infinity) > Number(notice.dataset.version)) notice.remove();
+  });
+  document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
+    if (ctx.request.method === "GET" && ctx.target?.id === "live") document.getElementById("notice")?.replaceChildren();
+  });
 
   // A choice is at once what is looked for; words are when Enter is pressed.
   document.addEventListener("change", (event) => {

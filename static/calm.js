@@ -48,7 +48,7 @@
   // Strays are not in what the socket brings, so they are asked for: they change where they are, too.
   setInterval(() => {
     strays = strays.filter((id) => find(`process_run_${id}`));
-    if (strays.length === 0 || paused || document.hidden || find("connection").dataset.state !== "live") return;
+    if (strays.length === 0 || paused || document.hidden || !find("connection").matches("[data-state=live], [data-draining]")) return;
     const ids = strays.map((id) => `id=${id}`).join("&");
     htmx.ajax("GET", `${location.pathname}/cells?${ids}`, { source: "#new_runs", target: "#process_runs", swap: "none" });
   }, 1000);
@@ -66,12 +66,14 @@
 
   document.addEventListener("htmx:before:swap", (event) => {
     if (!event.target.hasAttribute?.("hx-ws:connect")) return;
+    const tasks = event.detail.tasks ?? [];
+    if (tasks.every(({ target }) => ["heartbeat", "server"].includes(target?.id))) return; // it says nothing of the list
     if (paused) {
       paused.frames++;
       event.preventDefault();
       return;
     }
-    const list = find("process_runs"), tasks = event.detail.tasks ?? [];
+    const list = find("process_runs");
     const task = tasks.find(({ target }) => target && target === list);
     if (!task || rowsOf(list).length === 0) return;
     const incoming = task.fragment.querySelector("#process_runs");

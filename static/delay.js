@@ -6,11 +6,7 @@
   const most = 5000;     // samples that are kept: a minute of five frames a second has room for few more
   const period = 60_000; // ms, how long a sample counts
 
-  // skew is how far the server's clock is ahead of this one's, in ms. The page says when it was drawn, which was between
-  // the request and its answer.
-  const [navigation] = performance.getEntriesByType("navigation");
-  const between = Date.now() - performance.now() + (navigation.requestStart + navigation.responseStart) / 2;
-  let skew = Number(document.querySelector("meta[name=server-time]").content) - between;
+  let skew = 0; // how far the server's clock is ahead of what clock.js takes it for, in ms
 
   let samples = [];      // {at, delay} in ms, the oldest first
   let shown = new Map(); // the version of each run on the page
@@ -20,6 +16,7 @@
   const lookAnew = () => { old = true; };
   document.addEventListener("htmx:ws:after:connection", lookAnew);
   document.addEventListener("click", (event) => { if (event.target.id === "pause") lookAnew(); });
+  document.addEventListener("runboard:clock", () => { [skew, samples] = [0, []]; });
   document.addEventListener("visibilitychange", () => cancelAnimationFrame(next)); // what is hidden is painted when it is not
 
   const idOf = (cell) => Number(cell.id.split("_")[2]);
@@ -48,7 +45,7 @@
   // sample notes how old changes are that have just been painted. None is seen before it is made: if it seems so, the
   // clocks differ by more than was thought.
   function sample(times) {
-    const at = Date.now();
+    const at = serverNow();
     for (const time of times) {
       skew = Math.max(skew, time - at);
       samples.push({ at, delay: at + skew - time });
@@ -66,7 +63,7 @@
   const words = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
 
   setInterval(() => {
-    const place = document.getElementById("delay"), since = Date.now() - period;
+    const place = document.getElementById("delay"), since = serverNow() - period;
     samples = samples.filter(({ at }) => at > since).slice(-most);
     if (!place) return;
     const delays = samples.map(({ delay }) => delay).sort((a, b) => a - b);

@@ -21,25 +21,27 @@ const Prefix = "/static/"
 
 // The third-party files are brought by "npm ci" (see Makefile) and are not ours to change.
 //
-//go:embed app.css app.js log.js calm.js many.js keys.js delay.js download.js favicon.svg
+//go:embed app.css app.js clock.js connection.js log.js calm.js many.js keys.js delay.js download.js favicon.svg
 //go:embed node_modules/@picocss/pico/css/pico.min.css
 //go:embed node_modules/htmx.org/dist/htmx.min.js node_modules/htmx.org/dist/ext/hx-ws.min.js
 var files embed.FS
 
 // sources are the embedded files by the names under which pages ask for them.
 var sources = map[string]string{
-	"app.css":     "app.css",
-	"app.js":      "app.js",
-	"log.js":      "log.js",
-	"calm.js":     "calm.js",
-	"many.js":     "many.js",
-	"keys.js":     "keys.js",
-	"delay.js":    "delay.js",
-	"download.js": "download.js",
-	"favicon.svg": "favicon.svg",
-	"pico.css":    "node_modules/@picocss/pico/css/pico.min.css",
-	"htmx.js":     "node_modules/htmx.org/dist/htmx.min.js",
-	"hx-ws.js":    "node_modules/htmx.org/dist/ext/hx-ws.min.js",
+	"app.css":       "app.css",
+	"app.js":        "app.js",
+	"clock.js":      "clock.js",
+	"connection.js": "connection.js",
+	"log.js":        "log.js",
+	"calm.js":       "calm.js",
+	"many.js":       "many.js",
+	"keys.js":       "keys.js",
+	"delay.js":      "delay.js",
+	"download.js":   "download.js",
+	"favicon.svg":   "favicon.svg",
+	"pico.css":      "node_modules/@picocss/pico/css/pico.min.css",
+	"htmx.js":       "node_modules/htmx.org/dist/htmx.min.js",
+	"hx-ws.js":      "node_modules/htmx.org/dist/ext/hx-ws.min.js",
 }
 
 var contentTypes = map[string]string{

@@ -34,6 +34,7 @@ func functions(asset func(string) string, now func() time.Time) template.FuncMap
 		"due":      due,
 		"elapsed":  elapsed,
 		"lasting":  lasting,
+		"between":  between,
 		"stopping": stopping,
 		"clip":     clip,
 
@@ -112,12 +113,12 @@ func second(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") 
 func exact(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") }
 
 // clock is the time of day of a time.
-func clock(t time.Time) string { return t.UTC().Format("15:04:05.000") }
+func clock(t time.Time) string { return t.UTC().Format("15:04:05.000 UTC") }
 
 // ago is how long before now a time was, roughly. The script on the page goes on in the same words.
 func ago(t, now time.Time) string {
 	if d := now.Sub(t); d >= 5*time.Second {
-		return lasting(d.Truncate(time.Second)) + " ago"
+		return rough(d.Truncate(time.Second)) + " ago"
 	}
 	return "just now"
 }
@@ -133,8 +134,37 @@ func due(t, now time.Time) string {
 	return "any moment"
 }
 
-// lasting is a duration, roughly: seconds to a tenth below ten of them, otherwise in whole units.
+// lasting is a duration: seconds to a tenth below ten of them, from a minute on in two units.
 func lasting(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return rough(d)
+	case d < time.Hour:
+		return rough(d) + rest(d%time.Minute, time.Second, "s")
+	case d < 48*time.Hour:
+		return rough(d) + rest(d%time.Hour, time.Minute, "min")
+	}
+	return rough(d) + rest(d%(24*time.Hour), time.Hour, "h")
+}
+
+// rest is the smaller unit of a duration, or nothing.
+func rest(d, unit time.Duration, name string) string {
+	if n := d / unit; n > 0 {
+		return fmt.Sprintf(" %d %s", n, name)
+	}
+	return ""
+}
+
+// between is the time between two moments that are known to the millisecond.
+func between(d time.Duration) string {
+	if d < time.Millisecond {
+		return "<1 ms"
+	}
+	return lasting(d)
+}
+
+// rough is a duration in one unit.
+func rough(d time.Duration) string {
 	switch d = max(d, 0); {
 	case d < 100*time.Millisecond && d > 0:
 		return fmt.Sprintf("%d ms", d/time.Millisecond)

@@ -97,7 +97,7 @@ func TestFragmentsLookAsTheyShould(t *testing.T) {
 	for name, drawn := range map[string]string{
 		"row":          draw(drawing.Row(samples["started"])),
 		"status":       draw(drawing.Status(samples["waiting"])),
-		"said":         draw(drawing.Said("Run #7 is <cancelled>.")),
+		"said":         draw(drawing.Said("Run #7 is <cancelled>.", app.ProcessRun{ID: 7, Version: 3})),
 		"notice":       draw(drawing.Notice("The count must be <1 to 1000>.")),
 		"started_one":  draw(drawing.Started(app.Batch{First: 7, Count: 1}, "key-2")),
 		"started_many": draw(drawing.Started(app.Batch{First: 7, Count: 10}, "key-2")),

@@ -34,7 +34,7 @@ func newTemplates(t testing.TB, kinds ...string) *templates.Templates {
 	}
 	drawing, err := templates.New(templates.Options{
 		Asset: func(name string) string { return "/static/" + name },
-		Kinds: kinds, MaxAttempts: 3,
+		Kinds: kinds, MaxAttempts: 3, RunTimeout: 24 * time.Hour,
 		Now: func() time.Time { return noon },
 	})
 	if err != nil {

@@ -24,6 +24,7 @@ type Templates struct {
 	set         *template.Template
 	kinds       []string
 	maxAttempts int
+	limit       time.Duration
 	now         func() time.Time
 	draining    atomic.Bool
 }
@@ -36,6 +37,8 @@ type Options struct {
 	Kinds []string
 	// MaxAttempts is how often the work of a run is tried, for "attempt 2 of 3".
 	MaxAttempts int
+	// RunTimeout is how long an attempt may take, for "limit 24 h"; 0 is not said.
+	RunTimeout time.Duration
 	// Now is the clock, for "3 min ago"; the default is time.Now.
 	Now func() time.Time
 }
@@ -44,7 +47,7 @@ type Options struct {
 // the page is asked for.
 func New(options Options) (*Templates, error) {
 	t := &Templates{
-		kinds: options.Kinds, maxAttempts: max(1, options.MaxAttempts), now: options.Now,
+		kinds: options.Kinds, maxAttempts: max(1, options.MaxAttempts), limit: options.RunTimeout, now: options.Now,
 	}
 	if t.now == nil {
 		t.now = time.Now
@@ -77,6 +80,7 @@ type single struct {
 	Log         lines
 	Usual       time.Duration
 	MaxAttempts int
+	Limit       time.Duration // of an attempt; 0: it is not known
 	app.Overview
 }
 
@@ -133,9 +137,12 @@ func (t *Templates) Notice(message string) ([]byte, error) {
 	return t.draw("notice", message)
 }
 
-// Said draws a sentence that says what was done.
-func (t *Templates) Said(message string) ([]byte, error) {
-	return t.draw("said", message)
+// Said draws a sentence that says what was done to a run, which is as it was then.
+func (t *Templates) Said(sentence string, run app.ProcessRun) ([]byte, error) {
+	return t.draw("said", struct {
+		Sentence string
+		Run      app.ProcessRun
+	}{sentence, run})
 }
 
 // Error draws the page that says what went wrong.
@@ -217,12 +224,16 @@ func (t *Templates) runFrame(name string, page app.RunPage) ([]byte, error) {
 }
 
 func (t *Templates) single(page app.RunPage) single {
+	limit := t.limit
+	if slices.Contains(app.DeedKinds(), page.Run.Kind) { // it has a limit of its own, which it meets by going on later
+		limit = 0
+	}
 	return single{
-		Title:  fmt.Sprintf("Run #%d", page.Run.ID),
+		Title:  fmt.Sprintf("%s · Run #%d", page.Run.Status, page.Run.ID),
 		cell:   t.cell(page.Run, false),
 		Events: history(page, t.now()),
 		Log:    lines{Run: page.Run.ID, Log: page.Log}, Usual: page.Usual,
-		Overview: page.Overview, MaxAttempts: t.maxAttempts,
+		Overview: page.Overview, MaxAttempts: t.maxAttempts, Limit: limit,
 	}
 }
 
