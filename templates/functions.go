@@ -35,6 +35,7 @@ func functions(asset func(string) string, now func() time.Time) template.FuncMap
 		"elapsed":  elapsed,
 		"lasting":  lasting,
 		"between":  between,
+		"rough":    rough,
 		"stopping": stopping,
 		"clip":     clip,
 

@@ -123,7 +123,7 @@ func TestWhatGoesOnIsToldInWholeSeconds(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
 	for d, want := range map[time.Duration]string{
-		-time.Second: "0 s", 2 * time.Millisecond: "0 s", 1900 * time.Millisecond: "1 s", 61 * time.Second: "1 min",
+		-time.Second: "0 s", 2 * time.Millisecond: "0 s", 1900 * time.Millisecond: "1 s", 61 * time.Second: "1 min 1 s",
 	} {
 		if got := elapsed(now.Add(-d), now); got != want {
 			t.Errorf("after %s it is %q, want %q", d, got, want)
@@ -134,7 +134,7 @@ func TestWhatGoesOnIsToldInWholeSeconds(t *testing.T) {
 func TestWorkThatDoesNotStopIsSaidNotToRespond(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
-		0: "cancelling…", patient - 1: "cancelling…", patient: "cancelling… not responding for 5 s", 90 * time.Second: "cancelling… not responding for 1 min",
+		0: "cancelling…", patient - 1: "cancelling…", patient: "cancelling… not responding for 5 s", 90 * time.Second: "cancelling… not responding for 1 min 30 s",
 	} {
 		if got := stopping(d); got != want {
 			t.Errorf("after %s it is %q, want %q", d, got, want)

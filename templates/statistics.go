@@ -47,9 +47,9 @@ func foretell(f app.Forecast, unserved app.UnservedKinds) string {
 	}
 	switch f.Trend {
 	case app.Draining:
-		return wait + ": clears in about " + lasting(roundly(f.In)) + "."
+		return wait + ": clears in about " + rough(roundly(f.In)) + "."
 	case app.Steady:
-		return wait + ": neither growing nor draining. A new one waits for about " + lasting(roundly(f.In)) + "."
+		return wait + ": neither growing nor draining. A new one waits for about " + rough(roundly(f.In)) + "."
 	case app.Growing:
 		return wait + ": growing, will not drain."
 	case app.Busy:
