@@ -69,7 +69,7 @@ func TestTickedRunsAreTriedAgainWhenOneSaysYes(t *testing.T) {
 	tab.until("no is an answer", asked+` === "" && location.search === "" && !document.getElementById("ask").open`)
 	tab.click(`#many button[value=retry]`)
 	tab.until("it is asked", asked+`.includes("Retry 4 selected runs?")`)
-	tab.click("#ask button")
+	tab.click("#ask button[type=submit]")
 	tab.until("it is said", noticed+`.includes("Retrying runs. Details: run #31.") && !document.getElementById("ask").open`)
 	tab.until("nothing is selected", selection+` === "" && `+tickedIDs+` === ""`)
 	for _, run := range []int{24, 25, 27, 28} {
@@ -135,7 +135,7 @@ func TestAllThatMatchAreActedOnWithoutScript(t *testing.T) {
 	tab.do(chromedp.Navigate(p.url + "/process_runs?status=failed&q=disk"))
 	tab.do(chromedp.SetValue("#many select", "all"), chromedp.Click("#many button[value=delete]"))
 	tab.until("a page asks", `document.querySelector("h1").textContent === "Delete runs" && document.body.textContent.includes("Delete 30 failed runs?")`)
-	tab.do(chromedp.Click("#ask button"))
+	tab.do(chromedp.Click("#ask button[type=submit]"))
 	tab.until("it is the run's page", `location.pathname === "/process_runs/36"`)
 	untilStatus(t, e, "/process_runs/36", "completed")
 	countsAre(t, e, map[string]any{"failed": 5, "completed": 1})

@@ -77,7 +77,7 @@ func TestFromAFailureToAllLikeItAndBackToWork(t *testing.T) {
 	tab.chooseAll()
 	tab.click("#many button[value=retry]")
 	tab.until("it is asked", asked+`.includes("Retry 40 runs?")`)
-	tab.click("#ask button")
+	tab.click("#ask button[type=submit]")
 	tab.until("it is said", noticed+`.includes("Retrying runs. Details: run #44.")`)
 	untilStatus(t, e, "/process_runs/44", "completed")
 	e.GET("/process_runs/44").WithTransformer(jsonHeader).Expect().JSON().Object().HasValue("message", "40 put back in line")

@@ -89,7 +89,8 @@
   // A key that is held presses once: a question that comes up must not be answered by the key that asked for it.
   document.addEventListener("keydown", (event) => {
     if (event.repeat && event.key === "Enter" && !event.target.matches("textarea")) event.preventDefault();
-    if (event.key === " " && event.target.matches("a[role=button]")) {
+    // A link that looks like a button is pressed like one. The rest of the key press must not reach what then has the focus.
+    if ((event.key === " " || event.key === "Enter") && event.target.matches("a[role=button]")) {
       event.preventDefault();
       if (!event.repeat) event.target.click();
     }

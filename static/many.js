@@ -164,12 +164,10 @@
   });
   document.addEventListener("click", (event) => {
     const ask = dialog();
-    if (!ask || !event.target.matches("#ask, #ask [data-dismiss]")) return; // the question may have a page of its own
-    event.preventDefault();
-    ask.close();
+    if (ask && event.target.matches("#ask, #ask [data-dismiss]")) ask.close();
   });
   document.addEventListener("close", (event) => {
-    if (event.target.id === "ask") event.target.replaceChildren();
+    if (event.target.id === "ask" && !event.target.open) event.target.replaceChildren(); // it comes late: it may be open again
   }, true);
   document.addEventListener("submit", (event) => {
     if (!dialog() && event.target.closest("#ask")) clear();

@@ -111,6 +111,14 @@ func (a ask) amount(inFull bool) string {
 	return text + " runs"
 }
 
+// No is what is on the harmless answer.
+func (a ask) No() string {
+	if a.Runs == 0 {
+		return "Back"
+	}
+	return a.Words.Keep
+}
+
 // Stays says how many runs stay as they are, and why.
 func (a ask) Stays() string {
 	switch {
