@@ -223,8 +223,9 @@ type Outcome struct {
 	Status Status
 	// Error is a sentence for a person, at most MaxError bytes; empty when completed.
 	Error string
-	// RetryAt is when the next attempt may start; only with Created.
-	RetryAt time.Time
+	// RetryIn is how long the next attempt waits; only with Created. The store's clock counts it, which may differ from
+	// that of the node.
+	RetryIn time.Duration
 }
 
 // MaxError is the length in bytes to which the error of a run is cut.

@@ -29,6 +29,9 @@ const (
 		WHERE id = ?2 AND status = 1 AND claim = ?3
 		RETURNING ` + rows.Columns
 
+	mendDue = `UPDATE process_runs SET due_at = ?1 + due_at - updated_at, updated_at = ?1, version = version + 1
+		WHERE status = 0 AND due_at > ?1 AND updated_at > ?1`
+
 	reportRun = `UPDATE process_runs
 		SET version = version + 1, percent = ?1, message = ?2, updated_at = ?3
 		WHERE id = ?4 AND status = 1 AND claim = ?5`
@@ -93,8 +96,8 @@ func (tx *transaction) finishOne(run app.ProcessRun, outcome app.Outcome, inComm
 	switch {
 	case outcome.Status == app.Completed:
 		ifCancelled = rows.NoteFinished
-	case outcome.Status == app.Created && !outcome.RetryAt.IsZero():
-		due = outcome.RetryAt.UnixMilli()
+	case outcome.Status == app.Created && outcome.RetryIn > 0:
+		due = tx.now.Add(outcome.RetryIn).UnixMilli()
 	case outcome.Status == app.Failed:
 		if failure, err = tx.failure(inCommon, tx.now.UnixMilli()); err != nil {
 			return ended, err

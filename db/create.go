@@ -8,11 +8,12 @@ import (
 )
 
 const (
-	// ?4 is 1 when they are started at once, and else 0: then they are as startRuns would leave them.
+	// ?4 is 1 when they are started at once, and else 0: then they are as startRuns would leave them. They are created at
+	// ?2 and started at ?5, which may be earlier: the times at which runs were created rise with their ids.
 	insertRuns = `INSERT INTO process_runs
 		(kind, status, version, attempt, crashes, claim, error, created_at, updated_at, started_at, finished_at, due_at)
 		WITH RECURSIVE one (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM one WHERE i < ?3)
-		SELECT ?1, ?4, 1 + ?4, ?4, 0, ?4, '', ?2, ?2, ?2 * ?4, 0, 0 FROM one`
+		SELECT ?1, ?4, 1 + ?4, ?4, 0, ?4, '', ?2, iif(?4 = 1, ?5, ?2), ?5 * ?4, 0, 0 FROM one`
 	findRequest     = `SELECT kind, count, first_id, created_at FROM create_requests WHERE key = ?`
 	addRequest      = `INSERT INTO create_requests (key, kind, count, first_id, created_at) VALUES (?, ?, ?, ?, ?)`
 	dropOldRequests = `DELETE FROM create_requests WHERE key IN
@@ -69,7 +70,8 @@ func (tx *transaction) repeated(request app.NewRuns) (batch app.Batch, found boo
 
 // insertRuns creates runs. The first of them are started at once, as many as are ordered.
 func (tx *transaction) insertRuns(request app.NewRuns) (app.Batch, error) {
-	batch := app.Batch{Count: request.Count, Kind: request.Kind, CreatedAt: rows.FromMillis(tx.now.UnixMilli())}
+	tx.newest = max(tx.newest, tx.now.UnixMilli()) // the clock may have been set back
+	batch := app.Batch{Count: request.Count, Kind: request.Kind, CreatedAt: rows.FromMillis(tx.newest)}
 	order := tx.order(request.Kind)
 	ordered := min(request.Count, order.left())
 	last, err := tx.insertSome(request.Kind, ordered, app.Started)
@@ -90,7 +92,7 @@ func (tx *transaction) insertSome(kind string, count int, status app.Status) (la
 	if count == 0 {
 		return 0, nil
 	}
-	result, err := tx.insert.Exec(kind, tx.now.UnixMilli(), count, int64(status))
+	result, err := tx.insert.Exec(kind, tx.newest, count, int64(status), tx.now.UnixMilli())
 	if err != nil {
 		return 0, err
 	}

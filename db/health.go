@@ -1,6 +1,7 @@
 package db
 
 import (
+	"context"
 	"errors"
 
 	"github.com/mattn/go-sqlite3"
@@ -56,6 +57,18 @@ func (w *writer) note(err error) {
 			w.log.Error("the database cannot be written", "error", err)
 		}
 	}
+}
+
+// mendDue lets the runs that wait for another attempt wait from now on, if they were put to wait at a time that is yet to
+// come: the clock was set back, and they would wait longer by as much.
+func (tx *transaction) mendDue() error {
+	result, err := tx.conn.ExecContext(context.Background(), mendDue, tx.now.UnixMilli())
+	if err != nil {
+		return err
+	}
+	n, err := result.RowsAffected()
+	tx.changed = tx.changed || n > 0
+	return err
 }
 
 // probe writes something that changes nothing.

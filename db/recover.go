@@ -59,6 +59,9 @@ func recoverRuns(ctx context.Context, pool *sqlx.DB, options Options) (r Recover
 			return r, fmt.Errorf("cannot be recovered: %w", err)
 		}
 	}
+	if _, err := tx.ExecContext(ctx, mendDue, now); err != nil {
+		return r, damaged(err)
+	}
 	if err := tx.Commit(); err != nil {
 		return r, damaged(err)
 	}

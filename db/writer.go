@@ -44,6 +44,8 @@ type writer struct {
 	done   chan struct{}
 
 	counts   app.Counts   // owned by the goroutine
+	newest   int64        // likewise: when the newest run was created, in milliseconds
+	clock    rows.Watch   // likewise: notices when the clock is set back
 	rollups  rows.Rollups // likewise
 	asked    atomic.Int64 // how many started runs have been asked to stop
 	returned atomic.Int64 // how often a run has come back to created
@@ -69,6 +71,7 @@ type transaction struct {
 	*statements
 	now      time.Time  // the one time of everything in it
 	counts   app.Counts // as they will be after the commit
+	newest   int64      // when the newest run will then have been created, in milliseconds
 	asked    int64      // how many more started runs have then been asked to stop
 	returned int64      // how many runs have then come back to created
 	arrived  int64      // how many runs have then come to wait
@@ -93,6 +96,9 @@ func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func(
 		writes: make(chan write, maxGroup), done: make(chan struct{}),
 	}
 	if w.counts, err = rows.ReadCounts(ctx, statements.conn); err != nil {
+		return nil, damaged(err)
+	}
+	if _, err = rows.Find(ctx, statements.conn, &w.newest, "SELECT created_at FROM process_runs ORDER BY id DESC LIMIT 1"); err != nil {
 		return nil, damaged(err)
 	}
 	go w.run()
@@ -169,9 +175,12 @@ func (w *writer) run() {
 			w.commit(w.lingered(group))
 		case <-probe.C:
 			w.look()
-			if w.fault.Load() != nil {
+			switch wentBack := w.clock.WentBack(w.now()); {
+			case w.fault.Load() != nil:
 				w.commit([]write{{apply: (*transaction).probe, done: make(chan error, 1)}})
-			} else if w.rollups.Due() {
+			case wentBack:
+				w.commit([]write{{apply: (*transaction).mendDue, done: make(chan error, 1)}})
+			case w.rollups.Due():
 				w.commit(nil)
 			}
 		}
@@ -252,7 +261,7 @@ func (w *writer) commitEach(group []write) {
 // transact returns what each write of the group came to, or an error when nothing was committed.
 func (w *writer) transact(group []write) (results []error, err error) {
 	tx := &transaction{
-		statements: w.statements, now: w.now(), counts: w.counts, orders: &w.orders, arrivedBefore: w.arrived.Load(),
+		statements: w.statements, now: w.now(), counts: w.counts, newest: w.newest, orders: &w.orders, arrivedBefore: w.arrived.Load(),
 	}
 	if err := w.statements.exec(tx.begin); err != nil {
 		return nil, errors.Join(errNoTransaction, err)
@@ -291,7 +300,7 @@ func (w *writer) transact(group []write) (results []error, err error) {
 
 // take takes over what a transaction has made true.
 func (w *writer) take(tx *transaction) {
-	w.counts = tx.counts
+	w.counts, w.newest = tx.counts, tx.newest
 	w.asked.Add(tx.asked)
 	w.returned.Add(tx.returned)
 	w.arrived.Add(tx.arrived)

@@ -44,5 +44,5 @@ func (w *Worker) verdict(run app.ProcessRun, err error) app.Outcome {
 	if wait == 0 {
 		wait = backoff(run.Attempt)
 	}
-	return app.Outcome{Status: app.Created, Error: err.Error(), RetryAt: time.Now().Add(wait)}
+	return app.Outcome{Status: app.Created, Error: err.Error(), RetryIn: wait}
 }

@@ -48,7 +48,7 @@ func TestARunIsTriedAgainUntilItsAttemptsAreUsedUp(t *testing.T) {
 	}
 	for i, outcome := range outcomes.all() {
 		want := []app.Status{app.Created, app.Created, app.Failed}[i]
-		if outcome.Status != want || outcome.Error != errBroken.Error() || outcome.RetryAt.IsZero() != want.Final() {
+		if outcome.Status != want || outcome.Error != errBroken.Error() || (outcome.RetryIn == 0) != want.Final() {
 			t.Errorf("attempt %d ended with %+v, want %s", i+1, outcome, want)
 		}
 	}

@@ -61,7 +61,7 @@ func testWaiting(t *testing.T, subject Subject) {
 		t.Parallel()
 		f := open(t, subject)
 		due := f.clock.Now().Add(time.Minute)
-		run := f.finish(f.in(app.Started), app.Outcome{Status: app.Created, Error: "Once more.", RetryAt: due})
+		run := f.finish(f.in(app.Started), app.Outcome{Status: app.Created, Error: "Once more.", RetryIn: time.Minute})
 		if !run.DueAt.Equal(due) || len(f.oldest(10)) != 0 {
 			t.Errorf("due at %v, it waits at %v: %+v", due, f.clock.Now(), run)
 		}

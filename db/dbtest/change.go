@@ -16,7 +16,7 @@ func testChanges(t *testing.T, subject Subject) {
 		t.Parallel()
 		f := open(t, subject)
 		first := f.in(app.Started)
-		retried := f.finish(first, app.Outcome{Status: app.Created, Error: "Once more.", RetryAt: f.clock.Now().Add(time.Minute)})
+		retried := f.finish(first, app.Outcome{Status: app.Created, Error: "Once more.", RetryIn: time.Minute})
 		f.clock.Advance(time.Hour)
 		second := f.start(retried)
 		want := retried

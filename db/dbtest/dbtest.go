@@ -69,6 +69,7 @@ func Run(t *testing.T, subject Subject) {
 		{"Failures", testFailures},
 		{"Filters", testFilters},
 		{"Search", testSearch},
+		{"A clock that is set back", testClock},
 		{"Log", testLog},
 		{"Statistics", testStatistics},
 		{"The bell", testBell},

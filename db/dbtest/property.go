@@ -143,7 +143,7 @@ func (m *model) finish(t *rapid.T) {
 		outcome.Error = rapid.SampledFrom([]string{"", "A sentence."}).Draw(t, "error")
 	}
 	if outcome.Status == app.Created && rapid.Bool().Draw(t, "later") {
-		outcome.RetryAt = m.clock.Now().Add(time.Second)
+		outcome.RetryIn = time.Second
 	}
 	err := m.store.Finish(ctx, claim, outcome)
 	if !holds {
@@ -160,11 +160,14 @@ func (m *model) ended(t *rapid.T, run app.ProcessRun, outcome app.Outcome) {
 		if outcome.Status == app.Completed {
 			outcome.Error = "The work was done before it could be stopped."
 		}
-		outcome.Status, outcome.RetryAt = app.Cancelled, time.Time{}
+		outcome.Status, outcome.RetryIn = app.Cancelled, 0
 	}
 	m.changed(t, run, outcome.Status)
 	run = m.runs[run.ID]
-	run.Error, run.DueAt = outcome.Error, outcome.RetryAt
+	run.Error, run.DueAt = outcome.Error, time.Time{}
+	if outcome.RetryIn > 0 {
+		run.DueAt = m.clock.Now().Add(outcome.RetryIn)
+	}
 	m.runs[run.ID] = run
 }
 

@@ -141,7 +141,7 @@ func tellsTimes(f fixture) {
 func waitsFromDue(f fixture) {
 	run := f.start(f.create(1)[0])
 	f.clock.Advance(time.Second)
-	f.ok(f.store.Finish(ctx, run, app.Outcome{Status: app.Created, RetryAt: f.clock.Now().Add(time.Minute)}))
+	f.ok(f.store.Finish(ctx, run, app.Outcome{Status: app.Created, RetryIn: time.Minute}))
 	f.clock.Advance(time.Minute + 5*time.Second)
 	waiting := f.waiting(1)
 	f.start(waiting[0])

@@ -140,8 +140,8 @@ func finished(run app.ProcessRun, outcome app.Outcome, at time.Time) app.Process
 	switch {
 	case run.Status == app.Cancelled && outcome.Status == app.Completed:
 		run.Error = rows.NoteFinished
-	case run.Status == app.Created:
-		run.DueAt = outcome.RetryAt
+	case run.Status == app.Created && outcome.RetryIn > 0:
+		run.DueAt = at.Add(outcome.RetryIn).Truncate(time.Millisecond)
 	}
 	return run
 }

@@ -44,7 +44,7 @@ type Options struct {
 	Kinds []string
 	// MaxConns is how many connections the pool may have; the default is 20. There is one more, to listen, and River has its own for that.
 	MaxConns int
-	// Now is the clock; the default is time.Now.
+	// Now is the clock; the default is that of the database server.
 	Now func() time.Time
 	// Log gets what the store cannot tell anybody else; the default is slog.Default.
 	Log *slog.Logger
@@ -55,6 +55,9 @@ type Options struct {
 	searched  int64         // see rows.Board
 	rollEvery time.Duration // for how long what is told by statistics is gathered before it is written; the default is a second
 }
+
+// connectTime bounds how long a connection is waited for.
+const connectTime = 5 * time.Second
 
 // statementTime bounds every statement on the server, also when nobody here waits for it any more.
 const statementTime = 30 * time.Second
@@ -80,7 +83,8 @@ type Store struct {
 	lease    *lease
 	nodeLost chan struct{} // holds one: there may be runs to rescue
 
-	starts, ends *group // what happens to every run
+	clock        *serverClock // nil if a test has another one
+	starts, ends *group       // what happens to every run
 
 	door door
 
@@ -111,6 +115,10 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 			err = fmt.Errorf("the database %s %s", app.Redacted(options.URL), strings.Join(strings.Fields(err.Error()), " "))
 		}
 	}()
+	if s.options.Now == nil {
+		s.clock = &serverClock{}
+		s.options.Now = s.clock.now
+	}
 	s.Board = s.board()
 	s.starts, s.ends = s.changeBy(startRuns), s.changeBy(completeRuns)
 	s.rollups.Every = s.options.rollEvery
@@ -141,9 +149,6 @@ func withDefaults(o Options) Options {
 		o.rollEvery = time.Second
 	}
 	o.Heartbeat = o.Heartbeat.withDefaults()
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
@@ -168,7 +173,7 @@ func (s *Store) poolConfig() (*pgxpool.Config, error) {
 	if s.options.Synchronous == "normal" {
 		parameters["synchronous_commit"] = "off"
 	}
-	config.ConnConfig.ConnectTimeout = 5 * time.Second
+	config.ConnConfig.ConnectTimeout = connectTime
 	config.ConnConfig.DialFunc = dial
 	return config, nil
 }
@@ -185,11 +190,15 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 	if err != nil {
 		return err
 	}
+	if err := s.measureClock(ctx); err != nil {
+		return err
+	}
 	sent := uptime()
 	if err := s.db.GetContext(ctx, &s.node, joinNodes); err != nil {
 		return err
 	}
 	s.lease.renew(sent)
+	s.mendDue(ctx)
 	listener, err := listen(ctx, config.ConnConfig)
 	if err != nil {
 		return err
@@ -208,6 +217,7 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 func (s *Store) tick(ctx context.Context) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
+	var watch rows.Watch
 	for {
 		select {
 		case <-ctx.Done():
@@ -217,6 +227,15 @@ func (s *Store) tick(ctx context.Context) {
 		if s.fault.Load() != nil {
 			s.probe(ctx)
 			continue
+		}
+		if err := s.measureClock(ctx); err != nil {
+			if isFault(err) {
+				s.note(err)
+			}
+			continue
+		}
+		if watch.WentBack(s.options.Now()) {
+			s.mendDue(ctx)
 		}
 		s.saveRollups(ctx)
 	}

@@ -55,8 +55,12 @@ func TestEachRunThatComesToWaitGetsAJob(t *testing.T) {
 	wantCode(t, err, app.CodeConflict)
 	_, err = store.Assigned(ctx, 9999, first.ID)
 	wantCode(t, err, app.CodeNotFound)
-	due := time.Now().Add(time.Hour).Truncate(time.Millisecond)
-	ok(t, store.Finish(ctx, start(t, store, get(t, store, runs[0].ID)), app.Outcome{Status: app.Created, RetryAt: due}))
+	ok(t, store.Finish(ctx, start(t, store, get(t, store, runs[0].ID)), app.Outcome{Status: app.Created, RetryIn: time.Hour}))
+	later := get(t, store, runs[0].ID)
+	due := later.DueAt
+	if !due.Equal(later.UpdatedAt.Add(time.Hour)) {
+		t.Errorf("it waits from %s until %s", later.UpdatedAt, due)
+	}
 	if third := jobOf(t, store, runs[0].ID); third.State != "scheduled" || !third.ScheduledAt.Equal(due) {
 		t.Errorf("to be tried again at %s, its job is %+v", due, third)
 	}

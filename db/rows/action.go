@@ -254,6 +254,7 @@ var ErrTwice = errors.New("an action is done twice at once")
 func (b *Board) Foresee(ctx context.Context, action app.Action) (prospect app.Prospect, err error) {
 	now := b.Now() // before the read: what ends meanwhile has ended later
 	action = action.Fixed(now)
+	var latest time.Time
 	err = b.Read(ctx, func(ctx context.Context, from Reader) (err error) {
 		failure, err := b.readFailure(ctx, from, action.Filter.Failure)
 		if err != nil {
@@ -261,14 +262,17 @@ func (b *Board) Foresee(ctx context.Context, action app.Action) (prospect app.Pr
 		}
 		prospect = app.Prospect{Pattern: failure.Pattern}
 		if len(action.IDs) > 0 {
-			err = b.foreseeChosen(ctx, from, action, &prospect)
+			latest, err = b.foreseeChosen(ctx, from, action, &prospect)
 		} else {
-			err = b.foreseeFound(ctx, from, action, &prospect)
+			latest, err = b.foreseeFound(ctx, from, action, &prospect)
 		}
 		if err != nil {
 			return err
 		}
-		prospect.Preview = app.Preview{Newest: action.Within.Newest, At: app.At(now), Checked: true, Runs: prospect.Runs}
+		if latest.Before(now) { // it is later only if the clock was set back
+			latest = now
+		}
+		prospect.Preview = app.Preview{Newest: action.Within.Newest, At: app.At(latest), Checked: true, Runs: prospect.Runs}
 		if prospect.Preview.Newest == 0 {
 			err = Get(ctx, from, &prospect.Preview.Newest, "SELECT coalesce(max(id), 0) FROM process_runs")
 		}
@@ -277,15 +281,25 @@ func (b *Board) Foresee(ctx context.Context, action app.Action) (prospect app.Pr
 	return prospect, err
 }
 
-// foreseeChosen tells what an action would come to that names its runs.
-func (b *Board) foreseeChosen(ctx context.Context, from Reader, action app.Action, prospect *app.Prospect) error {
+// latestChange is when one of some runs changed last.
+func latestChange(runs []app.ProcessRun) (latest time.Time) {
+	for _, run := range runs {
+		if run.UpdatedAt.After(latest) {
+			latest = run.UpdatedAt
+		}
+	}
+	return latest
+}
+
+// foreseeChosen tells what an action would come to that names its runs, and when these changed last.
+func (b *Board) foreseeChosen(ctx context.Context, from Reader, action app.Action, prospect *app.Prospect) (latest time.Time, err error) {
 	ids, err := List(chosen(action.IDs, beyondNewest(action)))
 	if err != nil {
-		return err
+		return latest, err
 	}
 	runs, err := ReadRuns(ctx, from, b.ChosenRuns(), ids)
 	if err != nil {
-		return err
+		return latest, err
 	}
 	for _, run := range runs {
 		if !action.Fits(run) {
@@ -295,18 +309,18 @@ func (b *Board) foreseeChosen(ctx context.Context, from Reader, action app.Actio
 		prospect.Runs++
 		if action.Within.Checked && !prospect.Entered {
 			if prospect.Entered, err = Entered(ctx, from, action, run); err != nil {
-				return err
+				return latest, err
 			}
 		}
 	}
-	return nil
+	return latestChange(runs), nil
 }
 
-// foreseeFound tells what an action with a filter would come to.
-func (b *Board) foreseeFound(ctx context.Context, from Reader, action app.Action, prospect *app.Prospect) (err error) {
+// foreseeFound tells what an action with a filter would come to, and when the newest of these runs changed last.
+func (b *Board) foreseeFound(ctx context.Context, from Reader, action app.Action, prospect *app.Prospect) (latest time.Time, err error) {
 	var counts app.Counts
 	if counts, prospect.More, err = b.countFor(ctx, from, action); err != nil {
-		return err
+		return latest, err
 	}
 	for _, status := range app.Statuses() {
 		if slices.Contains(action.Deed.Fits(), status) {
@@ -315,11 +329,18 @@ func (b *Board) foreseeFound(ctx context.Context, from Reader, action app.Action
 			prospect.Left += counts[status]
 		}
 	}
-	if !action.Within.Checked || action.Within.At.IsZero() || prospect.Runs > action.Within.Runs {
-		return nil
+	l, err := b.newActionList(ctx, from, action, action.Deed.Fits()...)
+	if err != nil {
+		return latest, err
 	}
-	prospect.Entered, err = b.anyEntered(ctx, from, action)
-	return err
+	newest, _, err := l.runs(ctx, l.all, false, actionLook)
+	if err != nil {
+		return latest, err
+	}
+	if action.Within.Checked && !action.Within.At.IsZero() && prospect.Runs <= action.Within.Runs {
+		prospect.Entered, err = l.anyEntered(ctx, action)
+	}
+	return latestChange(newest), err
 }
 
 // enteredLook is how many of the newest runs in a status are looked at for one that was not there in the preview. Others
@@ -327,11 +348,7 @@ func (b *Board) foreseeFound(ctx context.Context, from Reader, action app.Action
 const enteredLook = 100_000
 
 // anyEntered reports whether an action would change a run that came into its status after the preview.
-func (b *Board) anyEntered(ctx context.Context, from Reader, action app.Action) (found bool, err error) {
-	l, err := b.newActionList(ctx, from, action, action.Deed.Fits()...)
-	if err != nil {
-		return false, err
-	}
+func (l *list) anyEntered(ctx context.Context, action app.Action) (found bool, err error) {
 	condition, args := entered(action.Deed, action.Within.At.Time(time.Time{}))
 	if l.searching() {
 		l.require(condition, args...)
@@ -339,7 +356,7 @@ func (b *Board) anyEntered(ctx context.Context, from Reader, action app.Action) 
 	}
 	for _, section := range l.sections {
 		text := "SELECT EXISTS (SELECT 1 FROM (" + section.text("id, updated_at, finished_at", false) + ") AS process_runs WHERE " + condition + ")"
-		if err := Get(ctx, from, &found, text, append(section.With(l.all, enteredLook), args...)...); err != nil || found {
+		if err := Get(ctx, l.from, &found, text, append(section.With(l.all, enteredLook), args...)...); err != nil || found {
 			return found, err
 		}
 	}

@@ -48,3 +48,14 @@ func (c *Clock) slack(ctx context.Context, from Reader) (millis int64, known boo
 	}
 	return c.back + leastSlack.Milliseconds(), part.N < measuredAtOnce, nil
 }
+
+// Watch notices when a clock is set back. It is to be asked every second or so.
+type Watch struct{ seen int64 }
+
+// WentBack reports whether the clock is behind what it was when it was last asked.
+func (w *Watch) WentBack(now time.Time) bool {
+	millis := now.UnixMilli()
+	back := millis < w.seen
+	w.seen = millis
+	return back
+}

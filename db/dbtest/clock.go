@@ -1,0 +1,91 @@
+package dbtest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"runboard/app"
+)
+
+// testClock is about a clock that is set back.
+func testClock(t *testing.T, subject Subject) {
+	const step = 3 * time.Hour
+	t.Run("a run that waits for another attempt waits no longer than it would from then on", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		run := f.finish(f.in(app.Started), app.Outcome{Status: app.Created, Error: "Once more.", RetryIn: time.Minute})
+		time.Sleep(2 * time.Second) // for the clock to be seen
+		f.clock.Advance(-step)
+		f.untilDue(run.ID, time.Minute)
+		if got := f.get(run.ID); got.Version != run.Version+1 || got.Error != run.Error || got.Attempt != run.Attempt {
+			t.Errorf("the run is %+v, and was %+v", got, run)
+		}
+	})
+	t.Run("also if it is set back while the store is closed", func(t *testing.T) {
+		t.Parallel()
+		if subject.Reopen == nil {
+			t.Skip("it cannot be opened again")
+		}
+		f := open(t, subject)
+		run := f.finish(f.in(app.Started), app.Outcome{Status: app.Created, Error: "Once more.", RetryIn: time.Minute})
+		f.clock.Advance(-step)
+		f.store = subject.Reopen(t, f.store)
+		f.untilDue(run.ID, time.Minute)
+	})
+	t.Run("lists and bulk actions take the runs whose times match", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		var all []app.ProcessRun
+		for _, after := range []time.Duration{0, 4 * time.Hour, -step, -step, 30 * time.Minute, 8 * time.Hour, -step} {
+			f.clock.Advance(after)
+			for range 3 {
+				all = append([]app.ProcessRun{f.in(app.Failed)}, all...)
+			}
+		}
+		first := all[len(all)-1].CreatedAt
+		for hours := range 12 {
+			since, until := app.At(first.Add(time.Duration(hours-4)*time.Hour)), app.At(first.Add(time.Duration(hours-1)*time.Hour))
+			for _, filter := range []app.Filter{{Since: since}, {Until: until}, {Since: since, Until: until}} {
+				f.finds(all, filter)
+			}
+		}
+		filter := app.Filter{Since: app.At(first.Add(time.Hour)), Until: app.At(first.Add(5 * time.Hour))}
+		want := f.finds(all, filter)
+		f.advanceAll(f.confirm(f.preview(app.Action{Deed: app.DeedRetry, Filter: filter}, int64(len(want)))))
+		for _, run := range all {
+			if retried := f.get(run.ID).Status == app.Created; retried != wanted(filter, run, f.clock.Now()) {
+				t.Errorf("of %s, retried is %t", run.CreatedAt, retried)
+			}
+		}
+	})
+}
+
+// untilDue waits until a run is due in no longer than it is to wait.
+func (f fixture) untilDue(run int64, wait time.Duration) {
+	f.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		due := f.get(run).DueAt
+		if !due.After(f.clock.Now().Add(wait)) {
+			return
+		}
+		if time.Now().After(end) {
+			f.Fatalf("at %s it is due at %s", f.clock.Now(), due)
+		}
+	}
+}
+
+// finds fails unless a list finds the runs that match a filter. It returns their ids.
+func (f fixture) finds(all []app.ProcessRun, filter app.Filter) (want []int64) {
+	f.Helper()
+	for _, run := range all {
+		if wanted(filter, run, f.clock.Now()) {
+			want = append(want, run.ID)
+		}
+	}
+	page := f.page(app.Query{Filter: filter})
+	if got := fmt.Sprint(ids(page.Runs)); got != fmt.Sprint(want) || page.Matches != len(want) {
+		f.Fatalf("with %s to %s it finds %s, %d in all, and not %v", filter.Since, filter.Until, got, page.Matches, want)
+	}
+	return want
+}

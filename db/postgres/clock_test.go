@@ -1,0 +1,55 @@
+package postgres
+
+import (
+	"testing"
+	"time"
+
+	"runboard/app"
+)
+
+// setServerClock sets the clock of the server, as far as stores read it.
+func setServerClock(t *testing.T, store *Store, shift string) {
+	t.Helper()
+	execute(t, store, `CREATE OR REPLACE FUNCTION server_millis() RETURNS bigint LANGUAGE sql VOLATILE AS $$
+		SELECT (extract(epoch FROM clock_timestamp() + interval '`+shift+`') * 1000)::bigint $$`)
+}
+
+func TestServerClock_IsThatOfAllNodes(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	setServerClock(t, store, "5 hours")
+	ok(t, store.measureClock(ctx))
+	run := create(t, store, 1)[0]
+	if ahead := time.Until(run.CreatedAt); ahead < 4*time.Hour || ahead > 6*time.Hour {
+		t.Errorf("by the node's clock it is created in %s", ahead)
+	}
+	last := store.options.Now()
+	for range 100 {
+		ok(t, store.measureClock(ctx))
+		now := store.options.Now()
+		if now.Before(last) {
+			t.Fatalf("it goes back from %s to %s", last, now)
+		}
+		last = now
+	}
+}
+
+func TestServerClock_SetBackMovesTheJobsOfRunsThatWait(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	setServerClock(t, store, "3 hours")
+	ok(t, store.measureClock(ctx))
+	run := start(t, store, create(t, store, 1)[0])
+	ok(t, store.Finish(ctx, run, app.Outcome{Status: app.Created, Error: "Once more.", RetryIn: time.Minute}))
+	time.Sleep(2 * time.Second) // for the clock to be seen
+	setServerClock(t, store, "0 hours")
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		due, job := get(t, store, run.ID).DueAt, jobOf(t, store, run.ID)
+		if time.Until(due) < 2*time.Minute && job.ScheduledAt.Equal(due) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("it is due at %s, its job at %s", due, job.ScheduledAt)
+		}
+	}
+}
