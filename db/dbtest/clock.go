@@ -47,11 +47,11 @@ func testClock(t *testing.T, subject Subject) {
 		for hours := range 12 {
 			since, until := app.At(first.Add(time.Duration(hours-4)*time.Hour)), app.At(first.Add(time.Duration(hours-1)*time.Hour))
 			for _, filter := range []app.Filter{{Since: since}, {Until: until}, {Since: since, Until: until}} {
-				f.finds(all, filter)
+				f.findsByTime(all, filter)
 			}
 		}
 		filter := app.Filter{Since: app.At(first.Add(time.Hour)), Until: app.At(first.Add(5 * time.Hour))}
-		want := f.finds(all, filter)
+		want := f.findsByTime(all, filter)
 		f.advanceAll(f.confirm(f.preview(app.Action{Deed: app.DeedRetry, Filter: filter}, int64(len(want)))))
 		for _, run := range all {
 			if retried := f.get(run.ID).Status == app.Created; retried != wanted(filter, run, f.clock.Now()) {
@@ -75,8 +75,8 @@ func (f fixture) untilDue(run int64, wait time.Duration) {
 	}
 }
 
-// finds fails unless a list finds the runs that match a filter. It returns their ids.
-func (f fixture) finds(all []app.ProcessRun, filter app.Filter) (want []int64) {
+// findsByTime fails unless a list finds the runs that match a filter. It returns their ids.
+func (f fixture) findsByTime(all []app.ProcessRun, filter app.Filter) (want []int64) {
 	f.Helper()
 	for _, run := range all {
 		if wanted(filter, run, f.clock.Now()) {

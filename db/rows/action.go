@@ -352,13 +352,29 @@ func (l *list) anyEntered(ctx context.Context, action app.Action) (found bool, e
 	condition, args := entered(action.Deed, action.Within.At.Time(time.Time{}))
 	if l.searching() {
 		l.require(condition, args...)
-		return l.any(ctx, l.all)
+		return l.anyFound(ctx)
 	}
 	for _, section := range l.sections {
 		text := "SELECT EXISTS (SELECT 1 FROM (" + section.text("id, updated_at, finished_at", false) + ") AS process_runs WHERE " + condition + ")"
 		if err := Get(ctx, l.from, &found, text, append(section.With(l.all, enteredLook), args...)...); err != nil || found {
 			return found, err
 		}
+	}
+	return false, nil
+}
+
+// searchesAtMost bounds how often a search for one run goes on.
+const searchesAtMost = 20
+
+// anyFound reports whether a search finds a run, as far as it comes.
+func (l *list) anyFound(ctx context.Context) (bool, error) {
+	left := l.all
+	for range searchesAtMost {
+		runs, searchedTo, err := l.search(ctx, left, false, 1)
+		if err != nil || len(runs) > 0 || searchedTo == 0 {
+			return len(runs) > 0, err
+		}
+		left.Before = searchedTo
 	}
 	return false, nil
 }
