@@ -49,12 +49,8 @@ func inspectSearch(ctx context.Context, pool *sqlx.DB) error {
 	if err := errors.Join(pool.GetContext(ctx, &can, canSearch), pool.GetContext(ctx, &has, isSearchable)); err != nil {
 		return damaged(err)
 	}
-	return checkSearch(can, has)
-}
-
-func checkSearch(can, has bool) error {
 	if has && !can {
-		return errors.New("can be searched, and this program was built without search: build it with -tags sqlite_fts5")
+		return errors.New("has an index for search that this program cannot keep up to date: build it with -tags sqlite_fts5")
 	}
 	return nil
 }

@@ -211,6 +211,9 @@ func checkManyMatches(t *testing.T, subject Subject) {
 		if got := f.found(app.Filter{Text: text}); !slices.Equal(got, want) {
 			t.Errorf("of %d, %q finds %d", len(want), text, len(got))
 		}
+		if got := f.through(app.Filter{Text: text}); !slices.Equal(got, want) {
+			t.Errorf("of %d, an export of %q has %d", len(want), text, len(got))
+		}
 		if got := f.foundFromOldest(app.Filter{Text: text}); !slices.Equal(got, want) {
 			t.Errorf("of %d, %q finds from the oldest on %d", len(want), text, len(got))
 		}
@@ -227,6 +230,17 @@ func checkManyMatches(t *testing.T, subject Subject) {
 	if f.ok(err); prospect.Runs != int64(len(all)) || prospect.More {
 		t.Errorf("of all %d are foreseen %+v", len(all), prospect)
 	}
+}
+
+// through returns what found returns, as an export goes through it.
+func (f fixture) through(filter app.Filter) (found []int64) {
+	f.Helper()
+	for next := int64(1 << 62); next > 0; {
+		runs, onwards, err := f.store.Runs(ctx, filter, next, 50)
+		f.ok(err)
+		found, next = append(found, ids(runs)...), onwards
+	}
+	return found
 }
 
 // foundFromOldest returns what found returns, by going from the oldest run on.

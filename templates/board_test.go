@@ -1,0 +1,28 @@
+package templates_test
+
+import (
+	"strings"
+	"testing"
+
+	"runboard/app"
+)
+
+func TestBoard_SaysHowToContinueASearch(t *testing.T) {
+	t.Parallel()
+	for turn, want := range map[app.Turn]string{
+		app.Newest: "press Older to continue", app.Before: "press Older to continue", app.After: "press Newer to continue",
+	} {
+		page := app.Page{
+			Query: app.Query{Filter: app.Filter{Text: "needle"}}.To(turn, 7), SearchedTo: 5000,
+			HasOlder: turn != app.After, HasNewer: turn == app.After,
+		}
+		text := string(must(t)(newTemplates(t).Board(page, "key-1")))
+		link := `href="/process_runs?before=5000&amp;q=needle"`
+		if turn == app.After {
+			link = `href="/process_runs?after=5000&amp;q=needle"`
+		}
+		if !strings.Contains(text, "Searched as far as #5000: "+want) || !strings.Contains(text, link) {
+			t.Errorf("after turn %d the page is %s", turn, text)
+		}
+	}
+}
