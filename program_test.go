@@ -32,8 +32,8 @@ import (
 // only has to be longer than the slowest machine needs.
 const patience = 30 * time.Second
 
-// rescuePatience is how long it may take until the runs of a node that is lost are done by another: two minutes are
-// promised, and only a failing test waits so long.
+// rescuePatience is how long it may take until the runs of a node that is lost are done by another: only a failing test
+// waits so long.
 const rescuePatience = 4 * time.Minute
 
 // shared is what the tests of this package have in common, and what is put away after the last of them.

@@ -62,6 +62,7 @@ type pulse struct {
 	conn   *pgx.Conn // nil when it has to be opened
 
 	beaten time.Duration           // when the last heartbeat was sent
+	silent bool                    // it could not be
 	seen   map[int64]otherNodeSeen // since the last failure
 }
 
@@ -76,13 +77,27 @@ func (s *Store) keepAlive(ctx context.Context, config *pgx.ConnConfig) {
 	p := &pulse{store: s, config: config, seen: map[int64]otherNodeSeen{}}
 	defer p.close()
 	for ctx.Err() == nil {
-		if err := p.turn(ctx); err != nil && ctx.Err() == nil {
-			p.close()
-			clear(p.seen)
-			p.beaten = 0
-			s.options.Log.Warn("the heartbeat of this node could not be written", "error", err)
+		if err := p.turn(ctx); ctx.Err() == nil {
+			p.note(err)
 		}
 		rows.Pause(ctx, s.options.Heartbeat.lookEvery())
+	}
+}
+
+// note remembers whether the last turn failed, and logs when that changes.
+func (p *pulse) note(err error) {
+	if was := p.silent; was != (err != nil) {
+		p.silent = err != nil
+		if was {
+			p.store.options.Log.Info("the heartbeat of this node can be written again", "node", p.store.node)
+		} else {
+			p.store.options.Log.Warn("the heartbeat of this node cannot be written", "node", p.store.node, "error", err)
+		}
+	}
+	if err != nil {
+		p.close()
+		clear(p.seen)
+		p.beaten = 0
 	}
 }
 

@@ -256,3 +256,15 @@ func TestRelease_PutsAForgottenJobBackInLine(t *testing.T) {
 		t.Errorf("the other job is %+v", job)
 	}
 }
+
+// A node may be stopped in the middle of a transaction: the server ends that before others want the runs.
+func TestHeartbeat_ATransactionOfAStoppedNodeEndsInTime(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	var limit string
+	ok(t, store.db.GetContext(ctx, &limit, "SHOW idle_in_transaction_session_timeout"))
+	most, err := time.ParseDuration(limit)
+	if err != nil || most <= 0 || most >= store.options.Heartbeat.LostAfter {
+		t.Errorf("it may be idle for %q: %v", limit, err)
+	}
+}

@@ -56,11 +56,14 @@ type Options struct {
 	rollEvery time.Duration // for how long what is told by statistics is gathered before it is written; the default is a second
 }
 
-// connectTime bounds how long a connection is waited for.
-const connectTime = 5 * time.Second
-
-// statementTime bounds every statement on the server, also when nobody here waits for it any more.
-const statementTime = 30 * time.Second
+const (
+	// connectTime bounds how long a connection is waited for.
+	connectTime = 5 * time.Second
+	// statementTime bounds every statement on the server, also when nobody here waits for it any more.
+	statementTime = 30 * time.Second
+	// idleTime is how long a transaction may wait for its node: one that is stopped must not keep others from its runs.
+	idleTime = 10 * time.Second
+)
 
 // lockTime is how long a statement waits for a lock, such as that of a row which another program has locked.
 const lockTime = 5 * time.Second
@@ -167,7 +170,7 @@ func (s *Store) poolConfig() (*pgxpool.Config, error) {
 	parameters["application_name"] = "runboard"
 	parameters["statement_timeout"] = fmt.Sprint(statementTime.Milliseconds())
 	parameters["lock_timeout"] = fmt.Sprint(lockTime.Milliseconds())
-	parameters["idle_in_transaction_session_timeout"] = fmt.Sprint(statementTime.Milliseconds())
+	parameters["idle_in_transaction_session_timeout"] = fmt.Sprint(idleTime.Milliseconds())
 	parameters["jit"] = "off"
 	parameters["synchronous_commit"] = "on"
 	if s.options.Synchronous == "normal" {

@@ -3,6 +3,7 @@ package riverqueue_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,7 +20,12 @@ func openNodes(t *testing.T, n int, heartbeat postgres.Heartbeat) (nodes []*post
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := options(pgtest.Copy(t, template))
+	return openNodesAt(t, pgtest.Copy(t, template), n, heartbeat)
+}
+
+func openNodesAt(t *testing.T, address string, n int, heartbeat postgres.Heartbeat) (nodes []*postgres.Store) {
+	t.Helper()
+	o := options(address)
 	o.Heartbeat = heartbeat
 	for range n {
 		store, err := postgres.Open(t.Context(), o)
@@ -217,5 +223,46 @@ func TestEngine_AClockThatIsWrongTakesNoRunAway(t *testing.T) {
 	close(g.gate)
 	if run := becomes(t, store, id, app.Completed); run.Claim != 1 || run.Crashes != 0 || len(g.working) > 0 {
 		t.Errorf("in the end the run is %+v", run)
+	}
+}
+
+// While the database is away no node can tell whether others live: all stop their work, and it is no crash.
+func TestEngine_DoesItsWorkAgainAfterALongOutage(t *testing.T) {
+	t.Parallel()
+	cluster := pgtest.Start(t)
+	heartbeat := postgres.Heartbeat{Every: time.Second, StopAfter: 3 * time.Second, LostAfter: 5 * time.Second}
+	nodes := openNodesAt(t, cluster.URL(), 2, heartbeat)
+	working, stopped := make(chan app.ProcessRun, 100), make(chan error, 100)
+	var again atomic.Bool
+	for _, store := range nodes {
+		engine := newEngine(store, jobs.Kind{Name: "test", Work: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
+			working <- run
+			if again.Load() {
+				return nil
+			}
+			<-ctx.Done()
+			stopped <- context.Cause(ctx)
+			return ctx.Err()
+		}})
+		engine.Workers = 3
+		start(t, engine)
+	}
+	first := create(t, nodes[0], "test", 6)
+	for range 6 {
+		await(t, working, "the work")
+	}
+	cluster.Stop()
+	for range 6 {
+		if cause := await(t, stopped, "the work to stop"); !errors.Is(cause, app.ErrLeaseLost) {
+			t.Errorf("it is stopped by %v", cause)
+		}
+	}
+	again.Store(true)
+	time.Sleep(heartbeat.LostAfter) // so that by the server's clock all are lost
+	cluster.Restart()
+	for run := first; run < first+6; run++ {
+		if run := becomes(t, nodes[0], run, app.Completed); run.Crashes != 0 || run.Claim != 2 {
+			t.Errorf("the run is %+v", run)
+		}
 	}
 }
