@@ -124,10 +124,10 @@ func TestConnection_DrainIsSaid(t *testing.T) {
 	before.until("a start is refused", noticeText+`.includes("shutting down")`)
 	during := openTab(t, b.url+"/process_runs/1")
 	during.expectProblems(lostServer + "|503")
-	during.until("a page that is opened now says so", badgeText+`.startsWith("Server is restarting")`)
+	during.until("a page that is opened now says so", badgeText+`.startsWith("Server stopped or restarting")`)
 	b.signal(syscall.SIGTERM) // at once
 	b.wait()
-	before.until("the page says why it is not live", badgeText+`.startsWith("Server is restarting")`)
+	before.until("the page says why it is not live", badgeText+`.startsWith("Server stopped or restarting")`)
 	b.restart()
 	for _, p := range []*tab{before, during} {
 		p.untilLater("the page is live", badgeState+` === "live" && `+badgeText+` === "Live"`)

@@ -11,7 +11,7 @@
     connecting: ["connecting", "Connecting…"],
     resting: ["connecting", "Resting in the background"],
     draining: ["connecting", "Server is shutting down…"],
-    restarting: ["offline", "Server is restarting. Trying again…"],
+    restarting: ["offline", "Server stopped or restarting. Trying again…"],
     offline: ["offline", "Offline. Trying again…"],
     silent: ["offline", "No answer from the server. Trying again…"],
     network: ["offline", "Offline. This device has no network."],
@@ -41,7 +41,8 @@
   function show() {
     const badge = find("connection");
     if (!badge) return;
-    const state = now(), [value, words] = states[state];
+    const state = now(), [value] = states[state];
+    const words = state === "live" && document.querySelector("#pause[aria-pressed=true]") ? "Paused" : states[state][1];
     if (settled || value === "offline") badge.removeAttribute("aria-live");
     badge.dataset.state = value;
     badge.toggleAttribute("data-draining", state === "draining");
