@@ -67,8 +67,11 @@ func main() {
 	defer shutDown()
 	now, hurry := context.WithCancel(context.Background())
 	defer hurry()
+	log := newLog(config)
+	slog.SetDefault(log) // for libraries
+	surviveSignals(log)
 	go heedSignals(shutDown, hurry)
-	program, err := open(ctx, config, registry, newLog(config))
+	program, err := open(ctx, config, registry, log)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "runboard:", err)
 		os.Exit(exitFailed)
@@ -168,6 +171,20 @@ func heedSignals(shutDown, hurry func()) {
 	case <-time.After(hurryTime):
 	}
 	os.Exit(exitFailed)
+}
+
+// surviveSignals keeps signals from ending the process that must not end it without a drain. SIGPIPE comes when the reader of
+// the log has gone, as in "runboard 2>&1 | tee log" and Ctrl-C. SIGHUP comes when a terminal is closed. Both are caught
+// rather than ignored, since commands would inherit that.
+func surviveSignals(log *slog.Logger) {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		for range hangups {
+			log.Info("SIGHUP is ignored")
+		}
+	}()
 }
 
 // store is where runs are kept.
@@ -362,7 +379,7 @@ func (p *program) tellRecovery(r db.Recovery) {
 		p.log.Warn("the number of runs in each status was wrong and has been counted anew", "was", r.Was, "is", r.Is)
 	}
 	if r.GivenBack+r.Failed+r.Cancelled > 0 {
-		p.log.Warn("runs were interrupted by a crash", "given back", r.GivenBack, "failed", r.Failed, "cancelled", r.Cancelled)
+		p.log.Warn("runs were interrupted by a crash", "given_back", r.GivenBack, "failed", r.Failed, "cancelled", r.Cancelled)
 	}
 }
 

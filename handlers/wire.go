@@ -3,6 +3,8 @@ package handlers
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -26,6 +28,7 @@ func (s *Server) guardWire() {
 	server.KeepHijackedConns = true // and its whole request
 	next := server.Handler
 	server.ConnState = trackConnection
+	server.Logger = wireLog{s.Log}
 	server.Handler = func(ctx *fasthttp.RequestCtx) {
 		if conn, ok := ctx.Conn().(*lineConn); ok {
 			conn.begin()
@@ -49,6 +52,14 @@ func (s *Server) guardWire() {
 		return none
 	}
 	server.ErrorHandler = func(ctx *fasthttp.RequestCtx, err error) { s.failEarly(ctx, unread(ctx, err)) }
+}
+
+// wireLog has fasthttp log what it cannot tell a client.
+type wireLog struct{ *slog.Logger }
+
+// Printf implements fasthttp.Logger.
+func (l wireLog) Printf(format string, args ...any) {
+	l.Warn("a connection failed", "error", fmt.Sprintf(format, args...))
 }
 
 // failEarly answers a request that does not reach Fiber.
