@@ -90,6 +90,7 @@ func (s *Server) startAction(c *fiber.Ctx) error {
 		}
 		return err
 	}
+	number := s.bulkSize(ctx, action)
 	run, err := s.Store.Act(ctx, action, key)
 	if app.CodeOf(err) == app.CodeConflict {
 		c.Status(fiber.StatusConflict)
@@ -99,6 +100,8 @@ func (s *Server) startAction(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	filter := templates.QueryPath(app.Query{Filter: action.Filter})
+	s.audit(c, "bulk "+string(action.Deed), number, "run", run.ID, "ids", action.IDs, "filter", filter)
 	c.Set(fiber.HeaderLocation, templates.RunPath(run.ID))
 	switch wants(c) {
 	case asJSON:
@@ -152,6 +155,7 @@ func (s *Server) deleteRun(c *fiber.Ctx) error {
 	if err := s.Store.Delete(ctx, id); err != nil {
 		return err
 	}
+	s.audit(c, "delete", 1, "run", id)
 	switch wants(c) {
 	case asJSON:
 		return c.JSON(fiber.Map{"id": id, "deleted": true})

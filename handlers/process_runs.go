@@ -48,6 +48,7 @@ func (s *Server) createRuns(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	s.audit(c, "create", int64(batch.Count), "kind", batch.Kind, "first", batch.First, "last", batch.Last())
 	switch wants(c) {
 	case asJSON:
 		return c.Status(fiber.StatusCreated).JSON(fiber.Map{"process_runs": batch.Runs()})

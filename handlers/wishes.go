@@ -13,7 +13,7 @@ import (
 // cancelRun answers POST /process_runs/:id/cancel. A run whose work goes on has not been cancelled yet, and
 // the answer says so.
 func (s *Server) cancelRun(c *fiber.Ctx) error {
-	return s.fulfil(c, s.Store.Cancel, func(run app.ProcessRun) (int, string) {
+	return s.fulfil(c, "cancel", s.Store.Cancel, func(run app.ProcessRun) (int, string) {
 		if run.Stopping() {
 			return fiber.StatusAccepted, fmt.Sprintf("Run #%d has been asked to stop.", run.ID)
 		}
@@ -23,13 +23,15 @@ func (s *Server) cancelRun(c *fiber.Ctx) error {
 
 // retryRun answers POST /process_runs/:id/retry.
 func (s *Server) retryRun(c *fiber.Ctx) error {
-	return s.fulfil(c, s.Store.Retry, func(run app.ProcessRun) (int, string) {
+	return s.fulfil(c, "retry", s.Store.Retry, func(run app.ProcessRun) (int, string) {
 		return fiber.StatusOK, fmt.Sprintf("Run #%d will be tried again.", run.ID)
 	})
 }
 
 // fulfil does what a person wishes for a run. say is the status of the answer and its sentence.
-func (s *Server) fulfil(c *fiber.Ctx, wish func(context.Context, int64) (app.ProcessRun, error), say func(app.ProcessRun) (int, string)) error {
+func (s *Server) fulfil(
+	c *fiber.Ctx, what string, wish func(context.Context, int64) (app.ProcessRun, error), say func(app.ProcessRun) (int, string),
+) error {
 	id, err := parseWish(c)
 	if err != nil {
 		return err
@@ -40,6 +42,7 @@ func (s *Server) fulfil(c *fiber.Ctx, wish func(context.Context, int64) (app.Pro
 	if err != nil {
 		return err
 	}
+	s.audit(c, what, 1, "run", run.ID)
 	status, sentence := say(run)
 	switch wants(c) {
 	case asJSON:
