@@ -9,6 +9,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
 
 	"runboard/app"
 )
@@ -208,5 +211,81 @@ func TestStreams_AreNotChunkedForOldClients(t *testing.T) {
 				t.Errorf("%s in HTTP/1.0 has %d bytes, and in HTTP/1.1 %d: %.200q", path, len(body), len(want), body)
 			}
 		}
+	}
+}
+
+func TestCostlyReads_HaveALimit(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{
+		"/process_runs?q=disk", "/process_runs/action?do=delete&runs=all&q=disk", "/process_runs.ndjson", "/process_runs.csv?status=failed", "/process_runs/1/log?follow=1",
+	} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			p := startProgram(t, func(c *app.Config) { c.PostRate = 0.01 }) // a burst of one
+			first := send(t, p.url, attempt{method: "GET", path: path}, nil)
+			if first.status == http.StatusTooManyRequests {
+				t.Error("the first one is refused")
+			}
+			second := send(t, p.url, attempt{method: "GET", path: path}, nil)
+			second.check(t, http.StatusTooManyRequests)
+			if second.header.Get("Retry-After") == "" {
+				t.Error("it is not said when to try again")
+			}
+			for range 10 {
+				send(t, p.url, attempt{method: "GET", path: "/process_runs?q=&status=failed"}, nil).check(t, http.StatusOK)
+			}
+			send(t, p.url, attempt{method: "POST", path: "/process_runs"}, nil).check(t, http.StatusSeeOther)
+		})
+	}
+}
+
+func TestSocket_PingsFasterThanOneASecondAreCut(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil)
+	for name, kind := range map[string]int{"pings": websocket.PingMessage, "pongs": websocket.PongMessage} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.url, "http")+"/process_runs/live", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			for range 20 {
+				_ = conn.WriteControl(kind, nil, time.Now().Add(patience))
+			}
+			_ = conn.SetReadDeadline(time.Now().Add(patience))
+			for err == nil {
+				_, _, err = conn.ReadMessage()
+			}
+			if !websocket.IsCloseError(err, websocket.ClosePolicyViolation) {
+				t.Errorf("it is cut with %v", err)
+			}
+		})
+	}
+}
+
+func TestSocket_APingNowAndThenIsAnswered(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil)
+	conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.url, "http")+"/process_runs/live", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	answered := 0
+	conn.SetPongHandler(func(string) error { answered++; return nil })
+	go func() {
+		for range 8 {
+			_ = conn.WriteControl(websocket.PingMessage, []byte("x"), time.Now().Add(patience))
+			time.Sleep(time.Second)
+		}
+		_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(patience))
+	}()
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	for err == nil {
+		_, _, err = conn.ReadMessage()
+	}
+	if answered != 8 || !websocket.IsCloseError(err, websocket.CloseNormalClosure) {
+		t.Errorf("%d of 8 pings are answered, and then comes %v", answered, err)
 	}
 }

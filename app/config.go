@@ -39,7 +39,7 @@ type Config struct {
 	MaxSockets           int     `name:"max-sockets" env:"MAX_SOCKETS" default:"20000" help:"Sockets open at once."`
 	MaxSocketsPerAddress int     `name:"max-sockets-per-address" env:"MAX_SOCKETS_PER_ADDRESS" default:"1000" help:"Sockets open at once from one address."`
 	UpgradeRate          float64 `name:"upgrade-rate" env:"UPGRADE_RATE" default:"200" help:"Sockets opened a second from one address, bursts of twice that; 0: no limit."`
-	PostRate             float64 `name:"post-rate" env:"POST_RATE" default:"100" help:"POSTs a second from one address, bursts of twice that; 0: no limit."`
+	PostRate             float64 `name:"post-rate" env:"POST_RATE" default:"100" help:"POSTs a second from one address, bursts of twice that; 0: no limit. It also holds for searches, exports and followed logs."`
 
 	PublicOrigin []string `name:"public-origin" env:"PUBLIC_ORIGIN" sep:"," help:"Further origins from which a browser may act, for instance https://board.example behind a proxy."`
 	TrustedProxy []string `name:"trusted-proxy" env:"TRUSTED_PROXY" sep:"," help:"Addresses, or ranges like 10.0.0.0/8, of proxies whose X-Forwarded-For says who the client is."`

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"runboard/app"
+	"runboard/templates"
 )
 
 // maxAddresses is how many addresses a rate is kept for: the least recently seen is forgotten, and
@@ -43,6 +44,16 @@ func (s *Server) limitPosts(c *fiber.Ctx) error {
 }
 
 var errTooOften = app.Errorf(app.CodeTooMany, "That is too often. Please try again in a moment.")
+
+// limitReads refuses reads that cost much when an address makes too many: searches, exports and logs that are followed.
+func (s *Server) limitReads(c *fiber.Ctx) error {
+	args := c.Context().QueryArgs()
+	costly := len(args.Peek("q")) > 0 || string(args.Peek("follow")) == "1" || strings.HasPrefix(c.Path(), templates.ListPath+".")
+	if costly && reads(c) && !s.costly.allow(s.address(c)) {
+		return errTooOften
+	}
+	return c.Next()
+}
 
 func (l *rateLimit) allow(address string) bool {
 	if l.rate == 0 {

@@ -43,6 +43,7 @@ type Server struct {
 	fiber   *fiber.App
 	origins *origins
 	posts   *rateLimit
+	costly  *rateLimit // reads that cost much
 	sockets *sockets
 	logins  *logins        // nil if no credentials are configured
 	proxies []netip.Prefix // trusted ones
@@ -61,7 +62,7 @@ const (
 
 // New returns a server that is starting: until Ready is called, it only has static files.
 func New(options Options) (*Server, error) {
-	s := &Server{Options: options, posts: newRateLimit(options.Config.PostRate)}
+	s := &Server{Options: options, posts: newRateLimit(options.Config.PostRate), costly: newRateLimit(options.Config.PostRate)}
 	s.origins = newOrigins(options.Config.PublicOrigin, s.fromProxy)
 	for _, text := range options.Config.TrustedProxy {
 		proxy, err := app.ParseProxy(text)
@@ -111,10 +112,10 @@ func (s *Server) route() {
 	}
 	r.Get("/", func(c *fiber.Ctx) error { return c.Redirect(templates.ListPath, fiber.StatusFound) })
 
-	r.Get(templates.ListPath+".ndjson", s.export(ndjson))
-	r.Get(templates.ListPath+".csv", s.export(commaSeparated))
+	r.Get(templates.ListPath+".ndjson", s.limitReads, s.export(ndjson))
+	r.Get(templates.ListPath+".csv", s.limitReads, s.export(commaSeparated))
 
-	runs := r.Group(templates.ListPath, compressed())
+	runs := r.Group(templates.ListPath, s.limitReads, compressed())
 	runs.Get("", s.listRuns)
 	runs.Post("", s.limitPosts, s.createRuns)
 	runs.Get("/live", s.sockets.admit, s.sockets.watchList, s.sockets.upgrade)

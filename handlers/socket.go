@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fasthttp/websocket"
+	"golang.org/x/time/rate"
 
 	"runboard/app"
 	"runboard/handlers/live"
@@ -25,17 +26,24 @@ type times struct {
 	pingEvery time.Duration // below the idle time-outs of common proxies, which begin at 30 s
 	heartbeat time.Duration // after so long without a frame, one tells the browser that the server is there
 	silence   time.Duration // a peer that has not answered any ping for so long is gone
+	clientGap time.Duration // a client that pings more often, or answers pings that were not sent, is cut
 	frameTime time.Duration // a reader that has not taken a frame by then is cut
 }
 
 var usualTimes = times{
-	pingEvery: 25 * time.Second, heartbeat: 15 * time.Second, silence: 60 * time.Second, frameTime: 5 * time.Second,
+	pingEvery: 25 * time.Second, heartbeat: 15 * time.Second, silence: 60 * time.Second, frameTime: 5 * time.Second, clientGap: time.Second,
 }
 
 // noSuchRun is why a socket of a run is closed that does not exist, or exists no more.
 const noSuchRun = "there is no such run"
 
-var errSpoke = errors.New("the client sent data")
+var (
+	errSpoke  = errors.New("this socket only speaks")
+	errPinged = errors.New("too many pings")
+)
+
+// pingBurst is how many pings and pongs of a client may come at once. Each costs a system call or two.
+const pingBurst = 5
 
 // socket is one open connection. The goroutine that serves it reads, and its pen writes; when serve has returned, nobody
 // touches it any more.
@@ -86,16 +94,22 @@ func (s *socket) serve() {
 	defer s.beat.Stop()
 	defer s.pen.remove(s)
 	s.pen.start(s)
-	if errors.Is(s.read(), errSpoke) {
+	if err := s.read(); errors.Is(err, errSpoke) || errors.Is(err, errPinged) {
 		s.pen.remove(s)
-		refuse(s.conn, websocket.ClosePolicyViolation, "this socket only speaks")
+		refuse(s.conn, websocket.ClosePolicyViolation, err.Error())
 	}
 }
 
 // read waits for the end of the connection. It lets through what keeps it alive and nothing else.
 func (s *socket) read() error {
 	s.conn.SetReadLimit(maxIncoming)
-	heard := func() error { return s.listen(s.silence) }
+	pings := rate.NewLimiter(rate.Every(s.clientGap), pingBurst)
+	heard := func() error {
+		if !pings.Allow() {
+			return errPinged
+		}
+		return s.listen(s.silence)
+	}
 	s.conn.SetPongHandler(func(string) error { return heard() })
 	s.conn.SetPingHandler(func(data string) error {
 		s.pong.Store(&data)
@@ -108,7 +122,7 @@ func (s *socket) read() error {
 		}
 		return nil
 	})
-	if err := heard(); err != nil {
+	if err := s.listen(s.silence); err != nil {
 		return err
 	}
 	if _, _, err := s.conn.NextReader(); err != nil {

@@ -117,14 +117,14 @@ func awaitNoSockets(t *testing.T, s testServer, meanwhile func()) {
 
 func TestAReaderThatTakesNoFramesIsCut(t *testing.T) {
 	s, store := newLiveServer(t, 25)
-	s.sockets.times = times{pingEvery: time.Hour, heartbeat: time.Hour, silence: time.Hour, frameTime: 200 * time.Millisecond}
+	s.sockets.times = times{pingEvery: time.Hour, heartbeat: time.Hour, silence: time.Hour, frameTime: 200 * time.Millisecond, clientGap: time.Second}
 	dial(t, s)
 	awaitNoSockets(t, s, func() { createRuns(t, store, 1) })
 }
 
 func TestAReaderThatSendsPingsButTakesNoFramesIsCut(t *testing.T) {
 	s, store := newLiveServer(t, 25)
-	s.sockets.times.frameTime = 200 * time.Millisecond
+	s.sockets.times.frameTime, s.sockets.times.clientGap = 200*time.Millisecond, time.Millisecond
 	conn := dial(t, s)
 	stopPinging := keepPinging(conn)
 	awaitNoSockets(t, s, func() { createRuns(t, store, 1) })
@@ -154,11 +154,11 @@ func TestAClientThatIsRefusedCannotHoldItsSocketByPings(t *testing.T) {
 }
 
 func TestPeersAreAskedWhetherTheyAreThere(t *testing.T) {
-	if usualTimes != (times{pingEvery: 25 * time.Second, heartbeat: 15 * time.Second, silence: 60 * time.Second, frameTime: 5 * time.Second}) {
+	if usualTimes != (times{pingEvery: 25 * time.Second, heartbeat: 15 * time.Second, silence: 60 * time.Second, frameTime: 5 * time.Second, clientGap: time.Second}) {
 		t.Errorf("what is promised of sockets is another than %+v", usualTimes)
 	}
 	s, _ := newLiveServer(t, 0)
-	s.sockets.times.pingEvery, s.sockets.times.silence = 50*time.Millisecond, time.Second
+	s.sockets.times.pingEvery, s.sockets.times.silence, s.sockets.times.clientGap = 50*time.Millisecond, time.Second, 10*time.Millisecond
 	conn, pings := dial(t, s), make(chan struct{})
 	answer := conn.PingHandler()
 	conn.SetPingHandler(func(data string) error {
