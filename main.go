@@ -218,7 +218,7 @@ func openSQLite(ctx context.Context, config app.Config, registry *jobs.Registry,
 	file, err := db.Open(ctx, db.Options{
 		Path: config.DatabasePath(), Synchronous: config.Synchronous,
 		MaxPending: config.MaxPending, MaxCrashes: config.MaxCrashes,
-		LogLimit: int64(config.LogLimit), KeepFinished: config.KeepFinished, KeepMax: config.KeepMax,
+		LogLimit: int64(config.LogLimit), MaxLogBytes: int64(config.MaxLogBytes), KeepFinished: config.KeepFinished, KeepMax: config.KeepMax,
 		Kinds: worked(config, registry), Log: log,
 	})
 	if err != nil {
@@ -256,7 +256,7 @@ func openPostgres(ctx context.Context, config app.Config, registry *jobs.Registr
 	server, err := postgres.Open(ctx, postgres.Options{
 		URL: config.DatabaseURL, Synchronous: config.Synchronous,
 		MaxPending: config.MaxPending, MaxCrashes: config.MaxCrashes,
-		LogLimit: int64(config.LogLimit), KeepFinished: config.KeepFinished, KeepMax: config.KeepMax,
+		LogLimit: int64(config.LogLimit), MaxLogBytes: int64(config.MaxLogBytes), KeepFinished: config.KeepFinished, KeepMax: config.KeepMax,
 		Kinds: worked(config, registry), Log: log,
 	})
 	if err != nil {

@@ -72,7 +72,7 @@ var wrongSettings = []string{
 	"addr=127.0.0.1", "addr=127.0.0.1:99999", "addr=:3000", "addr=0.0.0.0:3000", "addr=127.0.0.1:",
 	"database-url=runboard.db", "database-url=sqlite:", "database-url=sqlite::memory:", "database-url=mysql://a:b@c/d",
 	"workers=0", "workers=-1", "workers=ten", "workers=1.5", "workers=99999999999999999999",
-	"delay-min=-1s", "delay-min=2", "delay-max=1s", "delay-max=soon", "keep-finished=7D", "keep-finished=-7d", "keep-finished=d",
+	"delay-min=-1s", "delay-min=2", "delay-max=1s", "delay-max=soon", "max-log-bytes=much", "max-log-bytes=-1", "keep-finished=7D", "keep-finished=-7d", "keep-finished=d",
 	"failure-rate=1.1", "failure-rate=-0.1", "failure-rate=NaN", "failure-rate=often",
 	"max-attempts=0", "max-crashes=0", "run-timeout=0s", "run-timeout=1", "drain-timeout=-1s", "drain-timeout=long",
 	"synchronous=off", "max-pending=0", "max-sockets=0", "max-sockets-per-address=0",

@@ -17,10 +17,11 @@ type Config struct {
 	DatabaseURL string `name:"database-url" env:"DATABASE_URL" default:"sqlite:runboard.db" help:"Where runs are kept: sqlite:PATH, or postgres://USER:PASSWORD@HOST/DATABASE for several nodes."`
 	Role        string `name:"role" env:"ROLE" default:"all" help:"With PostgreSQL, what this node does: all, web (pages and no work) or worker (work and no pages)."`
 
-	Command    []string `name:"command" sep:"none" placeholder:"NAME=COMMAND" help:"A kind of work that is a command line. May be given more than once."`
-	Commands   string   `name:"commands" env:"COMMANDS" placeholder:"FILE" help:"A file with such kinds, one NAME=COMMAND a line; # begins a comment."`
-	CommandDir string   `name:"command-dir" env:"COMMAND_DIR" placeholder:"DIR" help:"Where commands run; without it, each run has an empty directory of its own, which is removed afterwards."`
-	LogLimit   Bytes    `name:"log-limit" env:"LOG_LIMIT" default:"1MiB" help:"How much of the log of a run is kept: the newest part."`
+	Command     []string `name:"command" sep:"none" placeholder:"NAME=COMMAND" help:"A kind of work that is a command line. May be given more than once."`
+	Commands    string   `name:"commands" env:"COMMANDS" placeholder:"FILE" help:"A file with such kinds, one NAME=COMMAND a line; # begins a comment."`
+	CommandDir  string   `name:"command-dir" env:"COMMAND_DIR" placeholder:"DIR" help:"Where commands run; without it, each run has an empty directory of its own, which is removed afterwards."`
+	LogLimit    Bytes    `name:"log-limit" env:"LOG_LIMIT" default:"1MiB" help:"How much of the log of a run is kept: the newest part."`
+	MaxLogBytes Bytes    `name:"max-log-bytes" env:"MAX_LOG_BYTES" default:"10GiB" help:"How much all logs together may take; then the logs of the runs that finished first are dropped. 0: any size."`
 
 	KeepFinished time.Duration `name:"keep-finished" env:"KEEP_FINISHED" default:"720h" help:"How long finished runs are kept, with their logs; 0: for ever."`
 	KeepMax      int64         `name:"keep-max" env:"KEEP_MAX" default:"1000000" help:"How many finished runs are kept; 0: any number."`
@@ -66,6 +67,7 @@ func (c Config) Validate() error {
 		checkRange("delay-max", c.DelayMax, 0, time.Hour),
 		c.checkDelays(),
 		checkRange("log-limit", c.LogLimit, 4<<10, 1<<30),
+		checkRange("max-log-bytes", c.MaxLogBytes, 0, 1<<50),
 		checkRange("keep-finished", c.KeepFinished, 0, 100*365*24*time.Hour),
 		checkRange("keep-max", c.KeepMax, 0, 1_000_000_000),
 		checkRange("run-timeout", c.RunTimeout, time.Millisecond, 30*24*time.Hour),

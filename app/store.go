@@ -201,6 +201,10 @@ type Shared interface {
 	// PruneSome drops finished runs that are too old or too many, with all that belongs to them, until there are none
 	// left or ctx ends. It returns how many it dropped.
 	PruneSome(ctx context.Context) (int, error)
+
+	// TrimLogs drops the logs of the runs that finished first, until all logs together are as small as they must be or
+	// ctx ends. It returns how many it dropped.
+	TrimLogs(ctx context.Context) (int, error)
 }
 
 // StopRequest asks one attempt of a run to stop. An answer may arrive late, so a worker compares the claim: a later attempt

@@ -108,7 +108,19 @@ func checkCounts(t *testing.T, store *Store) app.Counts {
 	if kept != counted {
 		t.Fatalf("the counts are %v, the rows %v", kept, counted)
 	}
+	checkLogSizes(t, pool)
 	return kept
+}
+
+// checkLogSizes compares the sizes of logs that are kept with the logs.
+func checkLogSizes(t *testing.T, pool *sqlx.DB) {
+	t.Helper()
+	var wrong int
+	err := pool.Get(&wrong, `SELECT COUNT(*) FROM (SELECT run_id, sum(stop - start) AS bytes FROM run_logs GROUP BY run_id) AS counted
+		FULL JOIN log_sizes USING (run_id) WHERE counted.bytes IS NOT log_sizes.bytes`)
+	if err != nil || wrong != 0 {
+		t.Fatalf("the sizes of %d logs are wrong: %v", wrong, err)
+	}
 }
 
 // lookInto opens a file as another program would, for reading only.

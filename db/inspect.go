@@ -26,7 +26,7 @@ var migrations embed.FS
 // What the header of our files says, see migrations.
 const (
 	applicationID = 0x52756e62 // "Runb"
-	schemaVersion = 7          // the number of the newest migration
+	schemaVersion = 9          // the number of the newest migration
 )
 
 // checkWhole is the size in bytes up to which a file is read through at start to see that it is

@@ -34,6 +34,7 @@ func (s *Store) Report(ctx context.Context, run app.ProcessRun, report app.Repor
 			return rows.Conflict(run)
 		}
 		if err == nil && len(report.Lines) > 0 {
+			s.logged.Store(true)
 			err = tx.appendLog(run, report, s.options.LogLimit)
 		}
 		tx.changed = tx.changed || err == nil

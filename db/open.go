@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -32,6 +33,8 @@ type Options struct {
 	MaxCrashes int
 	// LogLimit is how many bytes of a run's log are kept; the default is 1 MiB.
 	LogLimit int64
+	// MaxLogBytes is how many bytes all logs together may have, or nearly; 0 is no limit. See TrimLogs.
+	MaxLogBytes int64
 	// KeepFinished is for how long finished runs are kept, and KeepMax how many of them; 0 is no limit. See Prune.
 	KeepFinished time.Duration
 	KeepMax      int64
@@ -62,6 +65,7 @@ type Store struct {
 	recovered Recovery
 	warnings  []Warning
 	changes   app.Bell
+	logged    atomic.Bool // something has been written to a log since the logs were trimmed
 	closeOnce sync.Once
 	closeErr  error
 }
@@ -76,6 +80,7 @@ var (
 // with which file. A file that it refuses is left as it was, and nothing is left beside it.
 func Open(ctx context.Context, options Options) (_ *Store, err error) {
 	s := &Store{options: withDefaults(options)}
+	s.logged.Store(true) // as far as is known
 	s.Board = s.board()
 	defer func() {
 		if err != nil {

@@ -12,6 +12,8 @@ import (
 const (
 	// pruneEvery is how often old runs are looked for.
 	pruneEvery = time.Minute
+	// trimEvery is how often the logs are trimmed, when anything has been written to one.
+	trimEvery = 5 * time.Second
 	// pruneTime is about how long one transaction may go on dropping runs: everybody else's writes wait for it. Its commit
 	// takes as long again or longer, because that is when the index of texts is written.
 	pruneTime = 5 * time.Millisecond
@@ -22,26 +24,36 @@ const (
 	dropEvents = `DELETE FROM run_events WHERE run_id = ?`
 )
 
-// Prune drops finished runs that are too old or too many, with all that belongs to them, until ctx ends. It drops them
-// in small groups and rests in between for as long as each took.
+// Prune drops finished runs that are too old or too many, with all that belongs to them, and logs when all together are too
+// large, until ctx ends. It drops them in small groups and rests in between for as long as each took.
 func (s *Store) Prune(ctx context.Context) {
-	ticker := time.NewTicker(pruneEvery)
+	ticker := time.NewTicker(trimEvery)
 	defer ticker.Stop()
+	var pruned time.Time
 	for {
-		n, err := s.pruneAll(ctx)
-		if err == nil {
-			err = s.pruneFailures(ctx)
-		}
-		if err != nil && ctx.Err() == nil {
-			s.options.Log.Error("old runs cannot be dropped", "error", err) // the next minute tries again
-		} else if n > 0 {
-			s.options.Log.Info("old runs were dropped", "runs", n)
+		s.trimLogs(ctx)
+		if time.Since(pruned) >= pruneEvery {
+			s.pruneOnce(ctx)
+			pruned = time.Now()
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
+	}
+}
+
+// pruneOnce drops the runs that are to be dropped now.
+func (s *Store) pruneOnce(ctx context.Context) {
+	n, err := s.pruneAll(ctx)
+	if err == nil {
+		err = s.pruneFailures(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		s.options.Log.Error("old runs cannot be dropped", "error", err) // the next minute tries again
+	} else if n > 0 {
+		s.options.Log.Info("old runs were dropped", "runs", n)
 	}
 }
 

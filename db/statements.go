@@ -28,6 +28,7 @@ type statements struct {
 	addAction, moveAction, dropAction   *sqlx.Stmt
 	findFailure, addFailure             *sqlx.Stmt
 	dropFailures, dropFailureHours      *sqlx.Stmt
+	keepsLog                            *sqlx.Stmt
 	indexText, dropText                 *sqlx.Stmt // nil when the engine cannot search
 	startRuns, completeRuns, addEvents  *sqlx.Stmt // of many runs
 }
@@ -102,6 +103,7 @@ func (s *statements) texts() []text {
 		{&s.addFailure, addFailure},
 		{&s.dropFailures, dropFailures},
 		{&s.dropFailureHours, dropFailureHours},
+		{&s.keepsLog, keepsLog},
 	}
 	if s.searchable {
 		texts = append(texts, text{&s.indexText, indexText}, text{&s.dropText, dropText})

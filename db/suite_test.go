@@ -29,7 +29,7 @@ func openForSuite(t dbtest.TB, settings dbtest.Settings) dbtest.Store {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return openSuiteStore(t, Options{
 		Path: dir + "/runs.db", MaxPending: settings.MaxPending, MaxCrashes: settings.MaxCrashes,
-		LogLimit: settings.LogLimit, Kinds: settings.Kinds, Now: settings.Now, searched: settings.Searched,
+		LogLimit: settings.LogLimit, MaxLogBytes: settings.MaxLogBytes, Kinds: settings.Kinds, Now: settings.Now, searched: settings.Searched,
 		Log: slog.New(slog.DiscardHandler),
 	})
 }

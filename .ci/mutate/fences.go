@@ -23,6 +23,7 @@ var oneProcess = []fence{
 	{"a run is given back by whoever started it", "db/change.go", "WHERE id = ?2 AND status = 1 AND claim = ?3", "WHERE id = ?2 AND status = 1 AND ?3 > 0", store},
 	{"a report expects its own claim", "db/change.go", "WHERE id = ?4 AND status = 1 AND claim = ?5", "WHERE id = ?4 AND status = 1 AND ?5 > 0", store},
 	{"only final runs are dropped", "db/prune.go", "AND status IN (2, 3, 4) RETURNING", "RETURNING", store},
+	{"the logs of the runs that finished first go first", "db/rows/trim.go", "ORDER BY finished_at, run_id", "ORDER BY run_id", store},
 	{"an action is done by the run that is started for it", "db/action.go", "if !mine {", "if false {", store},
 	{"a key makes runs once", "db/create.go", "if first, found, err := tx.repeated(request); err != nil || found {", "if first, found, err := tx.repeated(request); err != nil || found && false {", store},
 	{"the number of waiting runs has a limit", "db/create.go", "return rows.Room(tx.counts[app.Created], count, maxPending)", "return rows.Room(tx.counts[app.Created], count, 0)", store},

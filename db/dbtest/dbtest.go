@@ -4,6 +4,7 @@
 package dbtest
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"time"
@@ -16,16 +17,18 @@ type Store interface {
 	app.Store
 	app.Ledger
 	app.Actions
+	TrimLogs(ctx context.Context) (dropped int, err error)
 }
 
 // Settings is how the suite wants a store to be opened.
 type Settings struct {
-	MaxPending int64 // 0 is no limit
-	MaxCrashes int
-	LogLimit   int64    // in bytes; 0 is the default
-	Searched   int64    // how many rows of the index are looked at for a page; 0 is the default
-	Kinds      []string // that somebody works on; nil: do not ask
-	Now        func() time.Time
+	MaxPending  int64 // 0 is no limit
+	MaxCrashes  int
+	LogLimit    int64    // in bytes; 0 is the default
+	MaxLogBytes int64    // of all logs together; 0 is no limit
+	Searched    int64    // how many rows of the index are looked at for a page; 0 is the default
+	Kinds       []string // that somebody works on; nil: do not ask
+	Now         func() time.Time
 }
 
 // TB is what opening a store needs of a test. A test of properties, which tries hundreds of stores,
@@ -71,6 +74,7 @@ func Run(t *testing.T, subject Subject) {
 		{"Search", testSearch},
 		{"A clock that is set back", testClock},
 		{"Log", testLog},
+		{"Trimmed logs", testTrimming},
 		{"Statistics", testStatistics},
 		{"The bell", testBell},
 		{"Any order of operations", testProperties},

@@ -23,7 +23,7 @@ import (
 var migrations embed.FS
 
 const (
-	schemaVersion = 4      // the number of the newest migration
+	schemaVersion = 6      // the number of the newest migration
 	oldestServer  = 140000 // what River needs
 )
 

@@ -36,6 +36,8 @@ type Options struct {
 	MaxCrashes int
 	// LogLimit is how many bytes of a run's log are kept; the default is 1 MiB.
 	LogLimit int64
+	// MaxLogBytes is how many bytes all logs together may have, or nearly; 0 is no limit. See TrimLogs.
+	MaxLogBytes int64
 	// KeepFinished is for how long finished runs are kept, and KeepMax how many of them; 0 is no limit. See PruneSome.
 	KeepFinished time.Duration
 	KeepMax      int64

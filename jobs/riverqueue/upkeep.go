@@ -15,6 +15,7 @@ const upkeepQueue = "upkeep"
 const (
 	mendEvery  = 15 * time.Second
 	pruneEvery = time.Minute
+	trimEvery  = 15 * time.Second
 	serveEvery = 30 * time.Second // half a minute: it is said for some minutes
 	// choreTime is how long a chore may take. What it has not done by then it does the next time. After that time its job is in
 	// nobody's way, if its node is lost: River would find that out only when the longest run must be over.
@@ -43,6 +44,7 @@ func chores(n *node) []*chore {
 	return []*chore{
 		{args: upkeep{"mend"}, every: mendEvery, node: n, do: n.Store.Mend, done: "runs were there whose job was over"},
 		{args: upkeep{"prune"}, every: pruneEvery, node: n, do: n.Store.PruneSome, done: "old runs are dropped"},
+		{args: upkeep{"trim"}, every: trimEvery, node: n, do: n.Store.TrimLogs, done: "old logs are dropped: all together had more than --max-log-bytes"},
 	}
 }
 

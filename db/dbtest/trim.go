@@ -1,0 +1,150 @@
+package dbtest
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"runboard/app"
+)
+
+// writeLog adds so many bytes to the log of a started run, in lines.
+func (f fixture) writeLog(run app.ProcessRun, bytes int) {
+	f.Helper()
+	const line = 1 << 10
+	for ; bytes > 0; bytes -= line {
+		f.ok(f.store.Report(ctx, run, app.Report{Lines: []app.LogLine{{Text: strings.Repeat("x", min(bytes, line)-1) + "\n"}}}))
+	}
+}
+
+// ended makes a run that writes so much, and ends a second after the one before.
+func (f fixture) ended(bytes int) app.ProcessRun {
+	f.Helper()
+	run := f.in(app.Started)
+	f.writeLog(run, bytes)
+	return f.end(run)
+}
+
+func (f fixture) end(run app.ProcessRun) app.ProcessRun {
+	f.Helper()
+	f.clock.Advance(time.Second)
+	return f.finish(run, app.Outcome{Status: app.Failed, Error: "It did not work."})
+}
+
+// trim trims the logs, and checks how many were dropped.
+func (f fixture) trim(want int) {
+	f.Helper()
+	if n, err := f.store.TrimLogs(ctx); err != nil || n != want {
+		f.Fatalf("%d logs were dropped and not %d: %v", n, want, err)
+	}
+}
+
+// kept checks that the logs of runs are whole, or that they are dropped and say so.
+func (f fixture) kept(want bool, runs ...app.ProcessRun) {
+	f.Helper()
+	for _, run := range runs {
+		log := f.log(whole(run.ID, 0))
+		dropped := strings.Contains(text(log.Lines), "dropped to make room")
+		if dropped == want || want && log.Start != 0 || !want && len(log.Lines) != 1 {
+			f.Fatalf("the log of run %d goes from %d to %d and has %d lines", run.ID, log.Start, log.End, len(log.Lines))
+		}
+	}
+}
+
+// testTrimming is about the size of all logs together.
+func testTrimming(t *testing.T, subject Subject) {
+	const size = 40 << 10 // of a log: several parts
+	t.Run("the logs of the runs that finished first go, until there is room", func(t *testing.T) {
+		f := openWith(t, subject, Settings{MaxLogBytes: 5 * size})
+		works, late := f.in(app.Started), f.in(app.Started)
+		f.writeLog(works, size)
+		f.writeLog(late, size)
+		a, b, c := f.ended(size), f.ended(size), f.ended(size)
+		f.trim(0)
+		f.kept(true, works, late, a, b, c)
+		f.end(late) // although it was created first
+		d := f.ended(size + size/2)
+		f.trim(2)
+		f.kept(false, a, b)
+		f.kept(true, works, late, c, d)
+		f.trim(0)
+		if log := f.log(whole(a.ID, 0)); log.Start != size || log.End <= size || log.Lines[0].Stream != app.Notes {
+			f.Fatalf("the log that is dropped is %+v", log)
+		}
+		if run := f.get(a.ID); run != a {
+			f.Fatalf("the run itself has become %+v", run)
+		}
+	})
+	t.Run("a run that works keeps its log, however large all are", func(t *testing.T) {
+		f := openWith(t, subject, Settings{MaxLogBytes: size})
+		works := f.in(app.Started)
+		f.writeLog(works, 3*size)
+		f.trim(0)
+		f.kept(true, works)
+		f.end(works)
+		f.trim(1)
+		f.kept(false, works)
+	})
+	t.Run("a dropped log goes on when its run is tried again", func(t *testing.T) {
+		f := openWith(t, subject, Settings{MaxLogBytes: size})
+		run := f.ended(2 * size)
+		f.trim(1)
+		end := f.log(whole(run.ID, 0)).End
+		again, err := f.store.Retry(ctx, run.ID)
+		f.ok(err)
+		again = f.start(again)
+		f.writeLog(again, 2*size)
+		f.trim(0)
+		if log := f.log(whole(run.ID, end)); log.Start != 2*size || log.End != end+2*size || len(text(log.Lines)) != 2*size {
+			f.Fatalf("the log goes from %d to %d and has %d lines", log.Start, log.End, len(log.Lines))
+		}
+		f.end(again)
+		f.trim(1)
+	})
+	t.Run("what is deleted, or too much for one log, does not count", func(t *testing.T) {
+		f := openWith(t, subject, Settings{MaxLogBytes: 3 * size, LogLimit: size})
+		a, b := f.ended(10*size), f.ended(10*size)
+		f.trim(0)
+		f.ok(f.store.Delete(ctx, a.ID))
+		c := f.ended(10 * size)
+		f.trim(0)
+		if len(f.log(whole(b.ID, 0)).Lines) < 2 || len(f.log(whole(c.ID, 0)).Lines) < 2 {
+			f.Fatalf("a log is dropped although there is room")
+		}
+	})
+	t.Run("a short log goes without a trace", func(t *testing.T) {
+		f := openWith(t, subject, Settings{MaxLogBytes: 15})
+		a, b := f.ended(10), f.ended(10)
+		f.trim(1)
+		if log := f.log(whole(a.ID, 0)); len(log.Lines) != 0 {
+			f.Fatalf("the log that is dropped is %+v", log)
+		}
+		f.kept(true, b)
+	})
+	t.Run("no limit", func(t *testing.T) {
+		f := open(t, subject)
+		a := f.ended(size)
+		f.trim(0)
+		f.kept(true, a)
+	})
+	testTrimmingAfterCrash(t, subject, size)
+}
+
+func testTrimmingAfterCrash(t *testing.T, subject Subject, size int) {
+	t.Helper()
+	if subject.Reopen == nil {
+		return
+	}
+	t.Run("the sizes are right after a crash", func(t *testing.T) {
+		f := openWith(t, subject, Settings{MaxLogBytes: int64(2 * size)})
+		a, works := f.ended(size), f.in(app.Started)
+		f.writeLog(works, size)
+		f.store = subject.Reopen(t, f.store)
+		f.trim(0)
+		works = f.start(works)
+		f.writeLog(works, 1<<10)
+		f.trim(1)
+		f.kept(false, a)
+		f.kept(true, works)
+	})
+}

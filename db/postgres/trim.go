@@ -1,0 +1,63 @@
+package postgres
+
+import (
+	"context"
+	"math"
+
+	"runboard/db/rows"
+)
+
+const (
+	lockFinal = `SELECT true FROM process_runs WHERE id = $1 AND status IN (2, 3, 4) FOR NO KEY UPDATE`
+	// keepsLog has the log of a run stay, or what was put in its place.
+	keepsLog = `UPDATE log_sizes SET finished_at = 0 WHERE run_id = $1`
+)
+
+// logsAtOnce is how many logs are dropped in one transaction.
+const logsAtOnce = 20
+
+// TrimLogs implements app.Shared.
+func (s *Store) TrimLogs(ctx context.Context) (int, error) {
+	dropped, _, err := s.Board.TrimLogs(ctx, s.options.MaxLogBytes, s.dropLogs)
+	return dropped, err
+}
+
+// dropLogs implements rows.DropLogs.
+func (s *Store) dropLogs(ctx context.Context, runs []int64) (dropped int, left []int64, err error) {
+	runs, left = runs[:min(logsAtOnce, len(runs))], runs[min(logsAtOnce, len(runs)):]
+	err = s.write(ctx, func(tx *transaction) error {
+		for _, run := range runs {
+			if err := tx.trimLog(run); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return len(runs), left, err
+}
+
+// trimLog drops the log of a run, if that is finished.
+func (tx *transaction) trimLog(run int64) error {
+	var final bool
+	found, err := tx.find(&final, lockFinal, run)
+	if err != nil {
+		return err
+	}
+	if !found { // it is being tried again
+		return tx.exec(keepsLog, run)
+	}
+	last := rows.NoPart
+	if _, err := tx.find(&last, lastPart, run); err != nil {
+		return err
+	}
+	if err := tx.exec(dropParts, run, int64(math.MaxInt64)); err != nil {
+		return err
+	}
+	if part, worth := last.TrimmedPart(); worth {
+		var written rows.WrittenPart
+		if _, err := tx.find(&written, addPart, run, part.Start, part.Stop, part.Part, part.Text, part.Marks); err != nil {
+			return err
+		}
+	}
+	return tx.exec(keepsLog, run)
+}
