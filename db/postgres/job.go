@@ -51,6 +51,17 @@ func (tx *transaction) addJobs(runs ...app.ProcessRun) ([]int64, error) {
 	return jobs, nil
 }
 
+// cancelWaitingJob is cancelJob for a bulk action, whose worker puts its job aside now and then. River would cancel a
+// running job when it is put aside, and no worker would have the run then. The worker learns of it from the run instead.
+func (tx *transaction) cancelWaitingJob(id int64) (aside bool, err error) {
+	var running bool
+	found, err := tx.find(&running, `SELECT state = 'running' FROM river_job WHERE id = $1 FOR UPDATE`, id)
+	if err != nil || !found || running {
+		return false, err
+	}
+	return tx.cancelJob(id)
+}
+
 // cancelJob cancels a job that waits, and has River tell whoever works on it otherwise. It reports whether the job had been put
 // aside: it waits again after somebody has worked on it, so nobody does.
 func (tx *transaction) cancelJob(id int64) (aside bool, err error) {

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"runboard/app"
@@ -56,7 +57,11 @@ func (tx *transaction) cancel(now locked) (app.ProcessRun, error) {
 func (tx *transaction) ask(now locked) (app.ProcessRun, error) {
 	run := now.run
 	run.CancelAt = tx.time()
-	aside, err := tx.cancelJob(now.job)
+	cancel := tx.cancelJob
+	if slices.Contains(app.DeedKinds(), run.Kind) {
+		cancel = tx.cancelWaitingJob
+	}
+	aside, err := cancel(now.job)
 	switch {
 	case err != nil:
 		return run, err

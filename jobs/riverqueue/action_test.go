@@ -108,3 +108,37 @@ func TestAnActionGoesOnWhereItWasWhenItsNodeStops(t *testing.T) {
 	}
 	haveBecome(t, store, 10, app.Cancelled)
 }
+
+// cancelledInPause are actions that are cancelled at the moment at which they are put aside.
+type cancelledInPause struct {
+	app.Actions
+	cancel func(run int64) error
+	err    error
+}
+
+func (c *cancelledInPause) Advance(ctx context.Context, run app.ProcessRun) (app.ActionState, error) {
+	<-ctx.Done()
+	c.err = c.cancel(run.ID)
+	return app.ActionState{}, context.Cause(ctx)
+}
+
+func TestAction_CancelledWhileItPausesEndsSoon(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	action, err := store.Act(t.Context(), app.Action{Deed: app.DeedCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	actions := &cancelledInPause{cancel: func(run int64) error { _, err := store.Cancel(context.Background(), run); return err }}
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
+	engine.Actions = jobs.ActionRegistry(actions)
+	engine.PauseAfter(100 * time.Millisecond)
+	start(t, engine)
+	becomes(t, store, action.ID, app.Cancelled)
+	if actions.err != nil {
+		t.Error(actions.err)
+	}
+	if work := query[int](t, store, `SELECT count(*)::int FROM run_events WHERE run_id = $1 AND note LIKE '%crash%'`, action.ID); work != 0 {
+		t.Error("it counts as interrupted by a crash")
+	}
+}

@@ -57,6 +57,9 @@ func (w *worker) Work(delivered context.Context, job *river.Job[app.Job]) error 
 	case run.Status == app.Started && job.Attempt > 1:
 		return w.recover(job, run)
 	}
+	if run.Stopping() { // it was asked to stop while it was put aside
+		return w.cancelled(job, run)
+	}
 	leave, entered := w.enter(delivered)
 	if !entered {
 		return inLine(job)
@@ -137,6 +140,15 @@ func (w *worker) recover(job *river.Job[app.Job], run app.ProcessRun) error {
 	}
 	w.node.Log.Warn("a run has lost its worker", "run", run.ID, "kind", run.Kind)
 	return nil // the run has another job, if it needs one
+}
+
+// cancelled ends a run that no worker has, and that was asked to stop.
+func (w *worker) cancelled(job *river.Job[app.Job], run app.ProcessRun) error {
+	err := w.node.Store.Finish(context.Background(), run, app.Outcome{Status: app.Cancelled})
+	if err != nil && app.CodeOf(err) != app.CodeConflict {
+		return w.later(job, "a run cannot be cancelled", err)
+	}
+	return nil
 }
 
 // later has a job handed out again after the database was of no use.
