@@ -74,6 +74,8 @@ type Preview struct {
 	// Checked says that the action may change no more than Runs runs, and none that are not among those.
 	Checked bool  `json:"checked,omitzero"`
 	Runs    int64 `json:"runs,omitzero"`
+	// More says that there were more runs, which were not counted: then only which runs they are is checked.
+	More bool `json:"more,omitzero"`
 }
 
 // MaxTicked is how many runs can be named one by one.

@@ -55,8 +55,12 @@ func previewJSON(action app.Action, prospect app.Prospect, problem string) fiber
 	if len(action.IDs) > 0 {
 		confirm["id"] = action.IDs
 	}
+	filter := fiber.Map{}
+	for _, field := range templates.FilterFields(action.Filter) {
+		filter[field.Name] = field.Value
+	}
 	answer := fiber.Map{
-		"runs": prospect.Runs, "left_alone": prospect.Left, "more": prospect.More, "newest": action.Within.Newest, "confirm": confirm,
+		"do": action.Deed, "filter": filter, "runs": prospect.Runs, "left_alone": prospect.Left, "more": prospect.More, "newest": action.Within.Newest, "confirm": confirm,
 	}
 	if problem != "" {
 		answer = fiber.Map{"error": problem, "code": app.CodeConflict, "preview": answer}
@@ -168,7 +172,7 @@ func (s *Server) deleteRun(c *fiber.Ctx) error {
 // parseAction reads what is to be done, to which runs (those that are ticked, or all that a filter finds), and what was
 // shown in the preview.
 func parseAction(given fields) (action app.Action, err error) {
-	values, err := given.once(append([]string{"do", "runs", "newest", "previewed", "previewed_at"}, filterNames...)...)
+	values, err := given.once(append([]string{"do", "runs", "newest", "previewed", "previewed_more", "previewed_at"}, filterNames...)...)
 	if err != nil {
 		return action, err
 	}
@@ -201,6 +205,7 @@ func parsePreview(values map[string]string) (shown app.Preview, err error) {
 		}
 	}
 	_, shown.Checked = values["previewed"]
+	shown.More = values["previewed_more"] == "true"
 	if text, given := values["previewed_at"]; given {
 		shown.At, err = app.ParseMoment(text)
 	}

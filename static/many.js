@@ -166,6 +166,10 @@
     const ask = dialog();
     if (ask && event.target.matches("#ask, #ask [data-dismiss]")) ask.close();
   });
+  // The second click of a double one was meant for the button that asked.
+  document.addEventListener("click", (event) => {
+    if (event.detail > 1 && event.target.closest?.("dialog button:not([data-dismiss])")) event.preventDefault();
+  }, true);
   document.addEventListener("close", (event) => {
     if (event.target.id === "ask" && !event.target.open) event.target.replaceChildren(); // it comes late: it may be open again
   }, true);

@@ -68,7 +68,10 @@ func (a ask) Fields() (sent []field) {
 func ConfirmFields(action app.Action) []field {
 	sent := []field{{"do", string(action.Deed)}}
 	if len(action.IDs) == 0 {
-		sent = append(append(sent, field{"runs", "all"}), fields(app.Query{Filter: action.Filter})...)
+		sent = append(append(sent, field{"runs", "all"}), FilterFields(action.Filter)...)
+	}
+	if action.Within.More {
+		sent = append(sent, field{"previewed_more", "true"})
 	}
 	return append(sent,
 		field{"newest", strconv.FormatInt(action.Within.Newest, 10)},

@@ -50,6 +50,9 @@ func fields(query app.Query) (sent []field) {
 	return sent
 }
 
+// FilterFields are what a form sends for a filter.
+func FilterFields(filter app.Filter) []field { return fields(app.Query{Filter: filter}) }
+
 func withQuery(path string, query app.Query) string {
 	if values := parameters(query); len(values) > 0 {
 		return path + "?" + values.Encode()

@@ -25,6 +25,9 @@ var oneProcess = []fence{
 	{"only final runs are dropped", "db/prune.go", "AND status IN (2, 3, 4) RETURNING", "RETURNING", store},
 	{"the logs of the runs that finished first go first", "db/rows/trim.go", "ORDER BY finished_at, run_id", "ORDER BY run_id", store},
 	{"an action is done by the run that is started for it", "db/action.go", "if !mine {", "if false {", store},
+	{"an action leaves alone what it was not for in its preview", "db/action.go", "action, run); err != nil || entered {", "action, run); err != nil || entered && false {", store},
+	{"an action that exceeds its preview is refused", "db/action.go", "	if action.Refused != nil {", "	if action.Refused != nil && false {", store},
+	{"the times of runs are checked one by one", "db/rows/list.go", `l.require("created_at >= ?", since)`, `l.require("created_at >= ? - 1000000000000", since)`, "./db Filter_Finds"},
 	{"a key makes runs once", "db/create.go", "if first, found, err := tx.repeated(request); err != nil || found {", "if first, found, err := tx.repeated(request); err != nil || found && false {", store},
 	{"the number of waiting runs has a limit", "db/create.go", "return rows.Room(tx.counts[app.Created], count, maxPending)", "return rows.Room(tx.counts[app.Created], count, 0)", store},
 	{"the bell comes after the commit", "db/writer.go", `	if err := w.statements.exec(tx.commit); err != nil {

@@ -27,6 +27,8 @@ var severalNodes = []fence{
 	{"nodes: a lease ends by itself", "db/postgres/lease.go", "uptime()-l.renewed >= l.lasts", "uptime()-l.renewed >= 1000*l.lasts", shared + "Lease_IsOver"},
 	{"nodes: a clock that is set loses no node", "db/postgres/heartbeat.go", "silent && uptime()-known.since >= p.store.options.Heartbeat.unchangedFor()", "silent", shared + "AClockThatIsSet"},
 	{"nodes: only final runs are dropped", "db/postgres/wish.go", "AND status IN (2, 3, 4) RETURNING id", "RETURNING id", suite + "Actions"},
+	{"nodes: an action leaves alone what it was not for in its preview", "db/postgres/wish.go", "now.run); err != nil || entered {", "now.run); err != nil || entered && false {", suite + "Actions"},
+	{"nodes: an action that is cancelled while it pauses ends", "db/postgres/job.go", "if err != nil || !found || running {", "if err != nil || !found {", river + "CancelledWhileItPauses"},
 	{"nodes: a key makes runs once", "db/postgres/create.go", "if !first {", "if !first && request.Count < 0 {", suite + "Create_with"},
 	{"nodes: the number of waiting runs has a limit", "db/postgres/create.go", "counts[app.Created], count, tx.store.options.MaxPending", "counts[app.Created], count, 0", suite + "Create_under"},
 	{"nodes: the bell makes up for what was not heard", "db/postgres/bell.go", "wait = reconnectFirst\n		s.changes.Ring()\n", "wait = reconnectFirst\n", shared + "ThatCannotHear"},

@@ -78,7 +78,7 @@ func exceeds(now app.Prospect, shown app.Preview) error {
 	switch {
 	case !shown.Checked:
 		return nil
-	case now.Runs > shown.Runs:
+	case now.Runs > shown.Runs && !shown.More:
 		return app.Errorf(app.CodeConflict, "More runs match now than in the preview: %d instead of %d. Nothing was done.", now.Runs, shown.Runs)
 	case now.Entered:
 		return app.Errorf(app.CodeConflict, "Other runs match now than in the preview. Nothing was done.")
@@ -272,7 +272,7 @@ func (b *Board) Foresee(ctx context.Context, action app.Action) (prospect app.Pr
 		if latest.Before(now) { // it is later only if the clock was set back
 			latest = now
 		}
-		prospect.Preview = app.Preview{Newest: action.Within.Newest, At: app.At(latest), Checked: true, Runs: prospect.Runs}
+		prospect.Preview = app.Preview{Newest: action.Within.Newest, At: app.At(latest), Checked: true, Runs: prospect.Runs, More: prospect.More}
 		if prospect.Preview.Newest == 0 {
 			err = Get(ctx, from, &prospect.Preview.Newest, "SELECT coalesce(max(id), 0) FROM process_runs")
 		}
@@ -337,7 +337,7 @@ func (b *Board) foreseeFound(ctx context.Context, from Reader, action app.Action
 	if err != nil {
 		return latest, err
 	}
-	if action.Within.Checked && !action.Within.At.IsZero() && prospect.Runs <= action.Within.Runs {
+	if action.Within.Checked && !action.Within.At.IsZero() {
 		prospect.Entered, err = l.anyEntered(ctx, action)
 	}
 	return latestChange(newest), err

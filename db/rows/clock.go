@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// measuredAtOnce is how many runs are read for one answer: it takes some tenths of a second.
-	measuredAtOnce = 500_000
+	// measuredAtOnce is how many runs are read for one answer: it takes a tenth of a second or two.
+	measuredAtOnce = 200_000
 	// leastSlack covers transactions under way, whose runs have lower ids than others but are seen later.
 	leastSlack = time.Minute
 )
