@@ -13,7 +13,8 @@ import (
 	"runboard/db/pgtest"
 )
 
-// A node that is lost is noticed by its heartbeats, with the times that nodes have in earnest, however long runs may take.
+// A node that is lost is noticed by its heartbeats, with the times that nodes have in earnest, however long
+// runs may take.
 func TestNodes_StartTheRunsOfALostNodeElsewhere(t *testing.T) {
 	t.Parallel()
 	for name, signal := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "stopped": syscall.SIGSTOP} {
@@ -65,7 +66,8 @@ func TestNodes_StartTheRunsOfALostNodeElsewhere(t *testing.T) {
 	}
 }
 
-// wakesFenced wakes a node that was lost, and sees that it changes nothing about the runs that others have by now.
+// wakesFenced wakes a node that was lost, and sees that it changes nothing about the runs that others have by
+// now.
 func wakesFenced(t *testing.T, lost, other *binary, runs int64) {
 	t.Helper()
 	before := other.list("/process_runs")

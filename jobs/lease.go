@@ -12,8 +12,9 @@ const leaseRenewal = 2 * time.Second
 
 type leaseKey struct{}
 
-// WithLease returns a context for work that other nodes may start again: left tells how long this node may still do it. A
-// command is killed by its own supervisor soon after that, because its server may be stopped by then.
+// WithLease returns a context for work that other nodes may start again: left tells how long this node may
+// still do it. A command is killed by its own supervisor soon after that, because its server may be stopped
+// by then.
 func WithLease(ctx context.Context, left func() time.Duration) context.Context {
 	return context.WithValue(ctx, leaseKey{}, left)
 }

@@ -8,7 +8,8 @@ import (
 	"runboard/jobs"
 )
 
-// The server may be stopped when the lease ends, so that it cannot tell the command to stop: its supervisor kills it.
+// The server may be stopped when the lease ends, so that it cannot tell the command to stop: its supervisor
+// kills it.
 func TestCommand_IsKilledWhenItsLeaseIsNotRenewed(t *testing.T) {
 	t.Parallel()
 	command, err := jobs.ParseCommand("long=sleep 600")

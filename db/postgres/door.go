@@ -2,8 +2,8 @@ package postgres
 
 import "sync"
 
-// door lets reads and writes in until it is closed. Nothing waits at a door that is being closed, as it would at a lock that
-// a writer waits for.
+// door lets reads and writes in until it is closed. Nothing waits at a door that is being closed, as it would
+// at a lock that a writer waits for.
 type door struct {
 	mu     sync.Mutex
 	closed bool

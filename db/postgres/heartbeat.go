@@ -9,8 +9,8 @@ import (
 	"runboard/db/rows"
 )
 
-// Heartbeat says how nodes tell each other that they are alive. All nodes of a database must agree on it. StopAfter must be
-// less than LostAfter by more than it takes to kill a command.
+// Heartbeat says how nodes tell each other that they are alive. All nodes of a database must agree on it.
+// StopAfter must be less than LostAfter by more than it takes to kill a command.
 type Heartbeat struct {
 	// Every is how often a node says that it is alive. The default is 5 seconds.
 	Every time.Duration
@@ -37,8 +37,9 @@ func (h Heartbeat) withDefaults() Heartbeat {
 // lookEvery is how often a node looks whether others are lost.
 func (h Heartbeat) lookEvery() time.Duration { return h.Every / 5 }
 
-// unchangedFor is how long a node must have seen another one make no sign of life, beside what the server's clock says: that clock
-// may have been set, and after an outage all nodes look silent until they have had the time to come back.
+// unchangedFor is how long a node must have seen another one make no sign of life, beside what the server's
+// clock says: that clock may have been set, and after an outage all nodes look silent until they have had the
+// time to come back.
 func (h Heartbeat) unchangedFor() time.Duration { return 2 * h.Every }
 
 const (
@@ -54,8 +55,8 @@ const (
 // Node implements app.Shared.
 func (s *Store) Node() int64 { return s.node }
 
-// pulse is the connection by which a node says that it is alive. It has no other use: a node whose pool is exhausted, or
-// whose statements wait for each other, is not lost.
+// pulse is the connection by which a node says that it is alive. It has no other use: a node whose pool is
+// exhausted, or whose statements wait for each other, is not lost.
 type pulse struct {
 	store  *Store
 	config *pgx.ConnConfig
@@ -196,7 +197,8 @@ func (p *pulse) lose(ctx context.Context, node int64) error {
 	return nil
 }
 
-// leave takes this node off the list of those that are alive: what it leaves started can be started elsewhere at once.
+// leave takes this node off the list of those that are alive: what it leaves started can be started elsewhere
+// at once.
 func (s *Store) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), writeTime)
 	defer cancel()

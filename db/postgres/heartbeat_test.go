@@ -187,7 +187,8 @@ func TestLease_EndsWhenOthersTookTheNodeForLost(t *testing.T) {
 	until(t, "it has another one", func() bool { _, err := store.Lease(); return err == nil })
 }
 
-// A process that was stopped, or a machine that was suspended, finds its lease over before it does anything else.
+// A process that was stopped, or a machine that was suspended, finds its lease over before it does anything
+// else.
 func TestLease_IsOverAfterASleep(t *testing.T) {
 	t.Parallel()
 	l := newLease(time.Minute)

@@ -2,8 +2,8 @@ package postgres
 
 import "testing"
 
-// A session lock outlives the statement that got it, also when the statement is cancelled at the moment of the grant: then
-// nothing could be created any more, on any node.
+// A session lock outlives the statement that got it, also when the statement is cancelled at the moment of
+// the grant: then nothing could be created any more, on any node.
 func TestTakeRunIDs_ACancelledStatementLeavesNoLock(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{MaxConns: 4})

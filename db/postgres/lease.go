@@ -11,8 +11,9 @@ import (
 // processStart is for uptime, where nothing better is at hand.
 var processStart = time.Now()
 
-// lease is this node's right to work on runs. It lasts for a while after the last heartbeat that reached the database, by
-// a clock of the machine that nobody can set, and ends before other nodes may start the same runs again.
+// lease is this node's right to work on runs. It lasts for a while after the last heartbeat that reached the
+// database, by a clock of the machine that nobody can set, and ends before other nodes may start the same
+// runs again.
 type lease struct {
 	lasts time.Duration
 
@@ -26,8 +27,8 @@ func newLease(lasts time.Duration) *lease {
 	return &lease{lasts: lasts}
 }
 
-// renew notes that a heartbeat has been written down that was sent at a time. A lease that had ended begins anew: work
-// begun under the one before has been told to stop.
+// renew notes that a heartbeat has been written down that was sent at a time. A lease that had ended begins
+// anew: work begun under the one before has been told to stop.
 func (l *lease) renew(sent time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -79,8 +80,8 @@ func (l *lease) left() time.Duration {
 	return l.lasts - (uptime() - l.renewed)
 }
 
-// watch ends the lease when it is over, until ctx ends. It looks often rather than once: timers do not count the time in which
-// a machine is suspended.
+// watch ends the lease when it is over, until ctx ends. It looks often rather than once: timers do not count
+// the time in which a machine is suspended.
 func (l *lease) watch(ctx context.Context) {
 	ticker := time.NewTicker(l.lasts / 30)
 	defer ticker.Stop()

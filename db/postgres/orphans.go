@@ -26,7 +26,8 @@ const (
 		WHERE status = 0 AND place > $1 AND place <= $2 AND (jobs.id IS NULL OR jobs.finalized_at IS NOT NULL)`
 
 	// Jobs that this node works on, as River says or as the runs say that it has started.
-	handedJobs = `SELECT id FROM river_job WHERE state = 'running' AND kind LIKE 'run:%' AND attempted_by[cardinality(attempted_by)] = $1::bigint::text
+	handedJobs = `SELECT id FROM river_job
+		WHERE state = 'running' AND kind LIKE 'run:%' AND attempted_by[cardinality(attempted_by)] = $1::bigint::text
 		UNION SELECT job FROM process_runs LEFT JOIN river_job AS jobs ON jobs.id = process_runs.job
 		WHERE process_runs.status = 1 AND process_runs.node = $1 AND (jobs.id IS NULL OR jobs.finalized_at IS NOT NULL)
 		ORDER BY 1`
@@ -40,11 +41,12 @@ const (
 	// Of a lost node, what is left are jobs of runs that have another one by now, or of chores.
 	endLostJobs = `UPDATE river_job SET state = 'discarded', finalized_at = now()
 		WHERE state = 'running' AND NOT job_has_node(state, attempted_by)
-			AND NOT EXISTS (SELECT FROM process_runs WHERE job = river_job.id AND id = (args->>'run')::bigint AND status IN (0, 1))`
+			AND NOT EXISTS (SELECT FROM process_runs
+				WHERE job = river_job.id AND id = (args->>'run')::bigint AND status IN (0, 1))`
 )
 
-// rescueOrphans deals with the runs of lost nodes as soon as one is found, and now and then, until ctx ends: the node that
-// found it may be lost itself before it is done.
+// rescueOrphans deals with the runs of lost nodes as soon as one is found, and now and then, until ctx ends:
+// the node that found it may be lost itself before it is done.
 func (s *Store) rescueOrphans(ctx context.Context) {
 	ticker := time.NewTicker(s.options.Heartbeat.Every)
 	defer ticker.Stop()
@@ -89,8 +91,8 @@ func (s *Store) rescueAll(ctx context.Context) (rescued int, err error) {
 	})
 }
 
-// rescueEach deals with runs that may be orphans, and returns how many of them were. One that cannot be rescued does not
-// keep the others from it.
+// rescueEach deals with runs that may be orphans, and returns how many of them were. One that cannot be
+// rescued does not keep the others from it.
 func (s *Store) rescueEach(ctx context.Context, runs []int64) (rescued int, failed error) {
 	for _, run := range runs {
 		if ctx.Err() != nil {
@@ -111,7 +113,8 @@ func (s *Store) rescueEach(ctx context.Context, runs []int64) (rescued int, fail
 	return rescued, failed
 }
 
-// Mend implements app.Shared. Of waiting runs it looks at some, and the next time at others: there may be millions.
+// Mend implements app.Shared. Of waiting runs it looks at some, and the next time at others: there may be
+// millions.
 func (s *Store) Mend(ctx context.Context) (mended int, err error) {
 	s.mending.Lock()
 	defer s.mending.Unlock()
@@ -137,8 +140,8 @@ func (s *Store) Mend(ctx context.Context) (mended int, err error) {
 	return mended + orphans, err
 }
 
-// rescue deals with a run whose job is over or whose node is lost, and reports whether that is still so. Its row is locked, so
-// of several nodes that find the same run only one rescues it.
+// rescue deals with a run whose job is over or whose node is lost, and reports whether that is still so. Its
+// row is locked, so of several nodes that find the same run only one rescues it.
 func (tx *transaction) rescue(run int64) (orphan bool, err error) {
 	now, found, err := tx.lock(run)
 	if err != nil || !found || now.run.Status.Final() {

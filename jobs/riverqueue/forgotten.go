@@ -7,12 +7,13 @@ import (
 
 const (
 	lookForForgotten = 15 * time.Second
-	// forgottenAfter is how long River may take to write down what has become of a job: it tries for 37 seconds, and once more.
+	// forgottenAfter is how long River may take to write down what has become of a job: it tries for 37
+	// seconds, and once more.
 	forgottenAfter = 2 * time.Minute
 )
 
-// remember makes good, until ctx ends, what River could not write down: a job that it gave up to put back would be running
-// for ever, on a node that is alive and does nothing for it.
+// remember makes good, until ctx ends, what River could not write down: a job that it gave up to put back
+// would be running for ever, on a node that is alive and does nothing for it.
 func (n *node) remember(ctx context.Context) {
 	after := n.forgottenAfter
 	if after == 0 {
@@ -24,8 +25,8 @@ func (n *node) remember(ctx context.Context) {
 	}
 }
 
-// releaseForgotten releases jobs that have not been in hand for some time, and returns those that are not in hand, with
-// the time when that was seen first.
+// releaseForgotten releases jobs that have not been in hand for some time, and returns those that are not in
+// hand, with the time when that was seen first.
 func (n *node) releaseForgotten(ctx context.Context, after time.Duration, before map[int64]time.Time) map[int64]time.Time {
 	handed, err := n.Store.Handed(ctx)
 	if err != nil {

@@ -42,6 +42,13 @@ func openNodesAt(t *testing.T, address string, n int, heartbeat postgres.Heartbe
 	return nodes
 }
 
+// Heartbeats that a test can wait for, and that a busy machine can keep.
+var (
+	lostSoon  = postgres.Heartbeat{Every: 200 * time.Millisecond, StopAfter: 2 * time.Second, LostAfter: 3 * time.Second}
+	stopsSoon = postgres.Heartbeat{Every: 200 * time.Millisecond, StopAfter: 2 * time.Second, LostAfter: patience}
+)
+
+// refuse has the server refuse the heartbeats of nodes in a table.
 const refuse = `
 	CREATE TABLE refused (node bigint);
 	CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -50,7 +57,7 @@ const refuse = `
 
 func TestEngine_StopsItsWorkWhenItCannotTellThatItIsAlive(t *testing.T) {
 	t.Parallel()
-	nodes := openNodes(t, 2, postgres.Heartbeat{Every: 200 * time.Millisecond, StopAfter: 2 * time.Second, LostAfter: patience})
+	nodes := openNodes(t, 2, stopsSoon)
 	store, other := nodes[0], nodes[1]
 	working, stopped := make(chan struct{}, 100), make(chan error, 100)
 	engine := newEngine(store, jobs.Kind{Name: "test", Work: func(ctx context.Context, _ app.ProcessRun, _ *jobs.Report) error {
@@ -88,7 +95,7 @@ func TestEngine_StopsItsWorkWhenItCannotTellThatItIsAlive(t *testing.T) {
 
 func TestEngine_RestsOnlyWhileItHasALease(t *testing.T) {
 	t.Parallel()
-	nodes := openNodes(t, 2, postgres.Heartbeat{Every: 200 * time.Millisecond, StopAfter: 2 * time.Second, LostAfter: patience})
+	nodes := openNodes(t, 2, stopsSoon)
 	store, other := nodes[0], nodes[1]
 	start(t, newEngine(store, jobs.Kind{Name: "rests", DelayMin: time.Hour, DelayMax: time.Hour, Work: nothing}))
 	id := create(t, store, "rests", 1)
@@ -131,8 +138,7 @@ func TestEngine_GoesOnWithARunThatRiverTakesForLost(t *testing.T) {
 // A node that is lost, whatever it did: its run is started by another one, and what it says later is not heard.
 func TestEngine_TakesOverTheRunsOfALostNode(t *testing.T) {
 	t.Parallel()
-	heartbeat := postgres.Heartbeat{Every: 200 * time.Millisecond, StopAfter: 2 * time.Second, LostAfter: 3 * time.Second}
-	nodes := openNodes(t, 2, heartbeat)
+	nodes := openNodes(t, 2, lostSoon)
 	store, other := nodes[0], nodes[1]
 	working, release := make(chan app.ProcessRun, 1), make(chan struct{})
 	engine := newEngine(store, jobs.Kind{Name: "deaf", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
@@ -175,8 +181,7 @@ func TestEngine_ReleasesAJobThatRiverCouldNotPutAway(t *testing.T) {
 
 func TestEngine_TakesOverAnActionOfALostNode(t *testing.T) {
 	t.Parallel()
-	heartbeat := postgres.Heartbeat{Every: 200 * time.Millisecond, StopAfter: 2 * time.Second, LostAfter: 3 * time.Second}
-	nodes := openNodes(t, 2, heartbeat)
+	nodes := openNodes(t, 2, lostSoon)
 	store, other := nodes[0], nodes[1]
 	create(t, store, "elsewhere", 10)
 	var actions []int64
@@ -207,7 +212,8 @@ func TestEngine_TakesOverAnActionOfALostNode(t *testing.T) {
 	haveBecome(t, other, 10, app.Cancelled)
 }
 
-// The leader decides by its own clock, and by its own time-outs, which jobs are lost. Here it is two days ahead.
+// The leader decides by its own clock, and by its own time-outs, which jobs are lost. Here it is two days
+// ahead.
 func TestEngine_AClockThatIsWrongTakesNoRunAway(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
