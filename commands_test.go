@@ -22,7 +22,7 @@ import (
 // commands are kinds as --command makes them.
 func commands(t *testing.T, lines ...string) []jobs.Kind {
 	t.Helper()
-	kinds, err := jobs.CommandKinds(lines, "", "")
+	kinds, err := jobs.CommandKinds(lines, "", "", "")
 	if err != nil {
 		t.Fatal(err)
 	}

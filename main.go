@@ -54,6 +54,7 @@ const (
 func main() {
 	supervisor.Main()       // which does not return when this process was started as one
 	subcommand(os.Args[1:]) // nor does this when one is asked for
+	unguarded := supervisor.Guard()
 	config, err := parse(os.Args[1:])
 	var registry *jobs.Registry
 	if err == nil {
@@ -71,11 +72,13 @@ func main() {
 	slog.SetDefault(log) // for libraries
 	surviveSignals(log)
 	go heedSignals(shutDown, hurry)
+	notices := sweep(config, unguarded)
 	program, err := open(ctx, config, registry, log)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "runboard:", err)
 		os.Exit(exitFailed)
 	}
+	program.warnings = append(program.warnings, notices...) // not before: the first line of the log names the URL
 	if err = program.run(ctx, now); err != nil {
 		program.log.Error("stopped", "error", err)
 	}
@@ -84,10 +87,23 @@ func main() {
 	}
 }
 
+// sweep removes what commands of dead servers have left, before their runs are done again, and returns what the operator
+// should know of that, and of why this process could not be guarded.
+func sweep(config app.Config, unguarded error) (notices []db.Warning) {
+	for _, notice := range jobs.SweepLeftovers(config.CommandUser) {
+		notices = append(notices, db.Warning{Text: notice.Text, Args: notice.Args})
+	}
+	if unguarded != nil {
+		const text = "commands can learn more of this process than they should"
+		notices = append(notices, db.Warning{Text: text, Args: []any{"error", unguarded}})
+	}
+	return notices
+}
+
 // kinds is where your own work goes, a line for each kind: its name and its function. The first is the default.
 // Those from the command line follow.
 func kinds(config app.Config) (*jobs.Registry, error) {
-	commands, err := jobs.CommandKinds(config.Command, config.Commands, config.CommandDir)
+	commands, err := jobs.CommandKinds(config.Command, config.Commands, config.CommandDir, config.CommandUser)
 	if err != nil {
 		return nil, err
 	}

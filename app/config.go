@@ -20,6 +20,7 @@ type Config struct {
 	Command     []string `name:"command" sep:"none" placeholder:"NAME=COMMAND" help:"A kind of work that is a command line. May be given more than once."`
 	Commands    string   `name:"commands" env:"COMMANDS" placeholder:"FILE" help:"A file with such kinds, one NAME=COMMAND a line; # begins a comment."`
 	CommandDir  string   `name:"command-dir" env:"COMMAND_DIR" placeholder:"DIR" help:"Where commands run; without it, each run has an empty directory of its own, which is removed afterwards."`
+	CommandUser string   `name:"command-user" env:"COMMAND_USER" placeholder:"USER" help:"Whom commands run as: a name, or UID:GID. Needs root; without it, they run as the user of the server."`
 	LogLimit    Bytes    `name:"log-limit" env:"LOG_LIMIT" default:"1MiB" help:"How much of the log of a run is kept: the newest part."`
 	MaxLogBytes Bytes    `name:"max-log-bytes" env:"MAX_LOG_BYTES" default:"10GiB" help:"How much all logs together may take; then the logs of the runs that finished first are dropped. 0: any size."`
 

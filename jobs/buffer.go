@@ -2,12 +2,12 @@ package jobs
 
 import "runboard/app"
 
-// chunkSize is the size in bytes up to which lines of one stream are kept together. It is small beside the limit of a
-// log, because whole chunks are dropped.
+// chunkSize is the size in bytes up to which lines of one stream are kept together. It is small beside the
+// limit of a log, because whole chunks are dropped.
 const chunkSize = 16 << 10
 
-// logBuffer holds the lines of a log that wait to be written, oldest first. A line costs two bytes beside its text: a
-// command may write millions of short ones.
+// logBuffer holds the lines of a log that wait to be written, oldest first. A line costs two bytes beside its
+// text: a command may write millions of short ones.
 type logBuffer struct {
 	chunks  []logChunk
 	size    int   // of their text, in bytes
@@ -59,7 +59,8 @@ func (b *logBuffer) trim(limit int) {
 	}
 }
 
-// take removes the oldest lines, about most bytes of them, and returns them with the number of bytes dropped before them.
+// take removes the oldest lines, about most bytes of them, and returns them with the number of bytes dropped
+// before them.
 func (b *logBuffer) take(most int) (skipped int64, lines []app.LogLine) {
 	for taken := 0; len(b.chunks) > 0 && taken < most; {
 		chunk := b.chunks[0]

@@ -3,15 +3,14 @@ package jobs
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"runboard/app"
@@ -33,7 +32,8 @@ type Command struct {
 	Path string   // of the program
 	Args []string // the name of the program first
 	// Dir is where it runs. Without it, each run has an empty directory of its own, which is removed afterwards.
-	Dir string
+	Dir  string
+	User *supervisor.User // whom it runs as; nil: the user of this process
 }
 
 // ParseCommand reads NAME=COMMAND. The command is split into words as a shell does it, quotes and backslashes
@@ -65,8 +65,9 @@ func ParseCommand(text string) (c Command, err error) {
 }
 
 // CommandKinds returns the kinds that the operator has given: each of lines is NAME=COMMAND, and file, when it is not
-// empty, has more of them. Its error is one line that names the flag.
-func CommandKinds(lines []string, file, dir string) (kinds []Kind, err error) {
+// empty, has more of them. dir is where they run and user whom they run as, see CommandUser; either may be empty. The error is
+// one line that names the flag.
+func CommandKinds(lines []string, file, dir, user string) (kinds []Kind, err error) {
 	var commands []Command
 	for _, line := range lines {
 		command, err := ParseCommand(line)
@@ -85,8 +86,12 @@ func CommandKinds(lines []string, file, dir string) (kinds []Kind, err error) {
 	if dir, err = usableDir(dir); err != nil {
 		return nil, fmt.Errorf("--command-dir: %w", err)
 	}
+	as, err := CommandUser(user)
+	if err != nil {
+		return nil, fmt.Errorf("--command-user: %w", err)
+	}
 	for _, command := range commands {
-		command.Dir = dir
+		command.Dir, command.User = dir, as
 		kinds = append(kinds, command.Kind())
 	}
 	return kinds, nil
@@ -133,56 +138,75 @@ func ReadCommands(path string) (commands []Command, err error) {
 func (c Command) Kind() Kind { return Kind{Name: c.Name, Work: c.work} }
 
 func (c Command) work(ctx context.Context, run app.ProcessRun, report *Report) error {
-	if err := ctx.Err(); err != nil {
-		return context.Cause(ctx)
-	}
-	spec := supervisor.Spec{Path: c.Path, Args: c.Args, Dir: c.Dir, Env: environment(run), Lease: leaseOf(ctx)}
-	if spec.Dir == "" {
-		dir, err := os.MkdirTemp("", fmt.Sprintf("runboard-%d-", run.ID))
-		if err != nil {
-			return fmt.Errorf("no directory can be made for the command: %w", err)
-		}
-		defer os.RemoveAll(dir) // usually the supervisor has done it, as it does when there is no server any more
-		spec.Dir, spec.RemoveDir = dir, true
-	}
-	last := &lastLines{}
-	result, err := c.supervise(ctx, spec, report, last)
+	release, err := enoughDescriptors.acquire(ctx, report.logger())
 	if err != nil {
-		return fmt.Errorf("the command could not be followed to its end: %w", err)
+		return err
 	}
-	return explain(ctx, result, last)
+	defer release()
+	for rest := scarceRest; ; rest = min(2*rest, scarceLongRest) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		result, last, err := c.attempt(ctx, run, report)
+		switch {
+		case supervisor.IsScarce(err) || result.Scarce:
+			enoughDescriptors.tell(report.logger(), cmp.Or(result.Problem, fmt.Sprint(err)))
+			_ = sleep(ctx, rest)
+			continue
+		case err != nil:
+			return fmt.Errorf("the command could not be followed to its end: %w", err)
+		}
+		err = explain(ctx, result, last)
+		if result.Left != "" {
+			report.logger().Error("processes of a command cannot be killed, and still run", "processes", result.Left)
+		}
+		if result.Stopped || result.Killed {
+			return err
+		}
+		return inTime{err}
+	}
+}
+
+// attempt runs the command once. When something is scarce, nothing has been run.
+func (c Command) attempt(ctx context.Context, run app.ProcessRun, report *Report) (supervisor.Result, *lastLines, error) {
+	last := &lastLines{}
+	spec := supervisor.Spec{
+		Path: c.Path, Args: c.Args, Dir: c.Dir, Env: environment(run, c.User), User: c.User, Lease: leaseOf(ctx),
+	}
+	if spec.Dir == "" {
+		dir, err := makeRunDir(run.ID, c.User)
+		if err != nil {
+			return supervisor.Result{}, last, fmt.Errorf("no directory can be made for it: %w", err)
+		}
+		defer dir.remove(report.logger()) // usually the supervisor has done it, as it does when there is no server any more
+		spec.Dir, spec.RemoveDir = dir.path, true
+	}
+	result, err := c.supervise(ctx, spec, report, last)
+	return result, last, err
 }
 
 // supervise runs the command and returns when nothing of it is left and all that it said is in the log.
-func (c Command) supervise(ctx context.Context, spec supervisor.Spec, report *Report, last *lastLines) (result supervisor.Result, err error) {
-	var copying sync.WaitGroup
-	defer copying.Wait()
-	var outputs [2]*os.File
+func (c Command) supervise(ctx context.Context, spec supervisor.Spec, report *Report, last *lastLines) (supervisor.Result, error) {
+	var outputs [2]*output
 	for i, stream := range []app.Stream{app.Stdout, app.Stderr} {
-		from, to, err := os.Pipe()
+		var err error
+		outputs[i], err = newOutput(&lineWriter{report: report, stream: stream, last: last})
 		if err != nil {
-			return result, err
+			return supervisor.Result{}, err
 		}
-		defer to.Close()
-		outputs[i] = to
-		copying.Go(func() {
-			defer from.Close()
-			lines := &lineWriter{report: report, stream: stream, last: last}
-			_, _ = io.Copy(lines, from) // it ends with those who write
-			_ = lines.Close()
-		})
+		defer outputs[i].close()
 	}
-	process, err := supervisor.Start(spec, outputs[0], outputs[1])
+	process, err := supervisor.Start(spec, outputs[0].to, outputs[1].to)
 	if err != nil {
-		return result, err
+		return supervisor.Result{}, err
 	}
 	for _, output := range outputs {
-		_ = output.Close() // else it would not end with the command
+		output.copy()
 	}
 	defer context.AfterFunc(ctx, func() { process.Stop(grace(ctx)) })()
 	renewing, stopRenewing := context.WithCancel(ctx)
 	defer stopRenewing()
-	copying.Go(func() { renewLease(renewing, process) })
+	go renewLease(renewing, process)
 	return process.Wait()
 }
 
@@ -194,14 +218,21 @@ func grace(ctx context.Context) time.Duration {
 }
 
 // environment is all that a command finds in its environment: nothing of ours that may be secret.
-func environment(run app.ProcessRun) []string {
+func environment(run app.ProcessRun, user *supervisor.User) []string {
 	env := []string{
 		fmt.Sprintf("RUNBOARD_RUN_ID=%d", run.ID),
 		fmt.Sprintf("RUNBOARD_ATTEMPT=%d", run.Attempt),
 		"RUNBOARD_KIND=" + run.Kind,
 	}
 	for _, name := range []string{"PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR"} {
-		if value, set := os.LookupEnv(name); set {
+		value, set := os.LookupEnv(name)
+		switch {
+		case user != nil && name == "HOME":
+			value, set = user.Home, true
+		case user != nil && name == "USER":
+			value, set = user.Name, true
+		}
+		if set {
 			env = append(env, name+"="+value)
 		}
 	}

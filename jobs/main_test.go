@@ -20,6 +20,9 @@ import (
 
 func TestMain(m *testing.M) {
 	supervisor.Main() // the tests are the program that commands are supervised by
+	if err := supervisor.Guard(); err != nil {
+		panic(err)
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -16,6 +16,8 @@ import (
 // explain makes an error, or none, of how a command ended.
 func explain(ctx context.Context, result supervisor.Result, last *lastLines) error {
 	switch {
+	case result.Left != "":
+		return fmt.Errorf("%s cannot be killed and still run, with the rights of another user or waiting for a disk", result.Left)
 	case result.Problem != "":
 		return errors.New("the command could not be started: " + result.Problem)
 	case result.Killed:
@@ -29,6 +31,10 @@ func explain(ctx context.Context, result supervisor.Result, last *lastLines) err
 	}
 	return nil
 }
+
+// inTime is an error of work that has ended before it was asked to stop, or nil in it: then it has not taken too long, even if
+// the time-out is noticed first because the server was paused.
+type inTime struct{ error }
 
 // lastLines keeps what a command said last, to explain why it failed: of its errors if it wrote any, else of its output.
 // Lines of both would come in one order or another, and what fails alike would not look alike.

@@ -11,9 +11,10 @@ import (
 // progressPrefix begins a line that reports progress, see progressIn.
 var progressPrefix = []byte("progress:")
 
-// plainLines returns how many bytes at the beginning of p are whole lines that stand in the log as they are: printable
-// ASCII, tabs and letters, no report of progress, and not too long. lengths are their lengths, appended to those given.
-// Almost all output is like that, and is taken ten times as fast as by looking at each line by itself.
+// plainLines returns how many bytes at the beginning of p are whole lines that stand in the log as they are:
+// printable ASCII, tabs and letters, no report of progress, and not too long. lengths are their lengths,
+// appended to those given. Almost all output is like that, and is taken ten times as fast as by looking at
+// each line by itself.
 func plainLines(p []byte, lengths []uint16) (taken int, _ []uint16) {
 	for i := 0; i < len(p); i++ {
 		switch c := p[i]; {

@@ -93,7 +93,7 @@ func TestACommandFindsASmallCleanEnvironment(t *testing.T) {
 		}
 	}
 	for _, name := range names {
-		if !slices.Contains([]string{"PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "PWD", "OLDPWD", "SHLVL", "_", "RUNBOARD_RUN_ID", "RUNBOARD_ATTEMPT", "RUNBOARD_KIND"}, name) {
+		if !slices.Contains([]string{"PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "PWD", "OLDPWD", "SHLVL", "_", "RUNBOARD_RUN_ID", "RUNBOARD_ATTEMPT", "RUNBOARD_KIND", "RUNBOARD_INSTANCE"}, name) {
 			t.Errorf("it finds %s", name)
 		}
 	}
@@ -115,7 +115,7 @@ func TestACommandFindsASmallCleanEnvironment(t *testing.T) {
 func TestACommandCanHaveADirectory(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	kinds, err := jobs.CommandKinds([]string{"job=sh -c 'pwd; touch kept'"}, "", dir)
+	kinds, err := jobs.CommandKinds([]string{"job=sh -c 'pwd; touch kept'"}, "", dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func TestFiftyCommandsWorkAtOnce(t *testing.T) {
 	}
 	// Each says that it has come, and goes on when the gate is opened. It must not look again and again: so many would leave
 	// no time to anybody else.
-	kinds, err := jobs.CommandKinds([]string{fmt.Sprintf(`job=sh -c 'touch $RUNBOARD_RUN_ID; : <%s; echo run $RUNBOARD_RUN_ID'`, gate)}, "", dir)
+	kinds, err := jobs.CommandKinds([]string{fmt.Sprintf(`job=sh -c 'touch $RUNBOARD_RUN_ID; : <%s; echo run $RUNBOARD_RUN_ID'`, gate)}, "", dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}

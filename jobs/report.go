@@ -3,6 +3,7 @@ package jobs
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -32,6 +33,7 @@ const (
 // said after the work has ended is not heard.
 type Report struct {
 	write    func(app.Report) // has it written down
+	log      *slog.Logger     // nil: what the operator should know is lost
 	logLimit int              // how many bytes of the log the store keeps
 
 	mu       sync.Mutex
@@ -66,6 +68,14 @@ func newReportOf(run app.ProcessRun, maxAttempts int, logLimit int64, write func
 		r.heading = fmt.Sprintf("attempt %d of %d\n", run.Attempt, maxAttempts)
 	}
 	return r
+}
+
+// logger is for what the operator must know.
+func (r *Report) logger() *slog.Logger {
+	if r == nil || r.log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return r.log
 }
 
 // Progress says how far the work has come, from 0 to 100 percent, and in a few words what it is doing. A

@@ -52,7 +52,8 @@ func TestWorkThatWritesFasterThanTheDatabaseWaits(t *testing.T) {
 	})
 }
 
-// TestReport_DropsWithoutWaiting: work is not slowed down for lines that the log will not keep, and they are counted.
+// TestReport_DropsWithoutWaiting: work is not slowed down for lines that the log will not keep, and they are
+// counted.
 func TestReport_DropsWithoutWaiting(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

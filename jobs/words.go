@@ -8,8 +8,8 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// splitWords splits a line into words as a shell does it, quotes and backslashes included. Nothing is expanded: $HOME and
-// *.txt stay as they are. It fails on what only a shell can do, such as a pipe.
+// splitWords splits a line into words as a shell does it, quotes and backslashes included. Nothing is
+// expanded: $HOME and *.txt stay as they are. It fails on what only a shell can do, such as a pipe.
 func splitWords(line string) (words []string, err error) {
 	parser := syntax.NewParser(syntax.Variant(syntax.LangPOSIX))
 	var wrong error

@@ -131,6 +131,7 @@ func (w *Worker) attempt(ctx context.Context, p Phases, run app.ProcessRun) endi
 
 	kind := w.Registry.kinds[run.Kind]
 	report := newReportOf(run, w.MaxAttempts, w.LogLimit, func(news app.Report) { w.note(p.Working, run, news) })
+	report.log = w.Log.With("run", run.ID, "kind", run.Kind)
 	result := w.launch(run, func() error { return kind.Work(timed, run, report) })
 	err, heeded := await(timed, p.Patient, result)
 	if cause := context.Cause(timed); !heeded && (errors.Is(cause, ErrCancelled) || errors.Is(cause, ErrPaused)) {
@@ -140,7 +141,13 @@ func (w *Worker) attempt(ctx context.Context, p Phases, run app.ProcessRun) endi
 		err, heeded = awaitStubborn(p.Working, result)
 	}
 	cause := context.Cause(timed) // as of now: what follows may take until the database is back
-	report.end()                  // what was reported belongs before the end
+	if ended, ok := errors.AsType[inTime](err); ok {
+		err = ended.error
+		if errors.Is(cause, ErrTimeout) {
+			cause = nil
+		}
+	}
+	report.end() // what was reported belongs before the end
 	switch {
 	case err == nil && !errors.Is(cause, ErrTimeout): // one that took too long has failed, whatever it returns
 		return completed

@@ -3,16 +3,18 @@ package supervisor
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 )
 
-// messagesFD is where a supervisor finds its pipe to the server: the first after the three standard files.
-const messagesFD = 3
+// socketFD is where a supervisor finds its socket to the server: the first after the three standard files.
+const socketFD = 3
 
 // Main makes a supervisor of this process and does not return, when it was started as one. Otherwise it does
 // nothing.
@@ -23,32 +25,47 @@ func Main() {
 	runtime.LockOSThread() // the command is to die with this thread, see start
 	// Signals are for the command, from its server. Caught rather than ignored: that would be inherited.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT)
-	syscall.CloseOnExec(messagesFD)
-	server := json.NewEncoder(os.NewFile(messagesFD, "messages"))
-	orders := json.NewDecoder(os.Stdin)
+	protected := protect()
+	socket := os.NewFile(socketFD, "server")
+	server, orders := json.NewEncoder(socket), json.NewDecoder(socket)
 	var spec Spec
 	if err := orders.Decode(&spec); err != nil {
 		os.Exit(1) // the server died first, or this was started by hand
 	}
-	result := supervise(spec, orders, server)
-	if spec.RemoveDir {
-		_ = os.RemoveAll(spec.Dir)
+	var result Result
+	if protected != nil {
+		result.Problem = protected.Error()
+	} else {
+		result = supervise(spec, orders, server)
 	}
+	if spec.RemoveDir && result.Left == "" {
+		_ = RemoveTree(spec.Dir) // the server tries again, and says why it fails
+	}
+	removeCgroup(spec.Cgroup)
 	_ = server.Encode(message{Ended: &result})
 	os.Exit(0)
 }
 
-// supervise runs the command and returns when nothing of it is left.
+// supervise runs the command and returns when nothing of it is left, or when what is left cannot be killed.
 func supervise(spec Spec, orders *json.Decoder, server *json.Encoder) Result {
 	if err := adoptOrphans(); err != nil {
 		return Result{Problem: err.Error()}
 	}
+	if spec.RemoveDir {
+		lock, err := LockDir(spec.Dir) // as long as this process lives
+		if IsScarce(err) {
+			return Result{Problem: err.Error(), Scarce: true}
+		}
+		defer lock.Close()
+	}
 	pid, err := start(spec)
 	if err != nil {
-		return Result{Problem: err.Error()}
+		return Result{Problem: err.Error(), Scarce: IsScarce(err)}
 	}
 	_ = server.Encode(message{Started: pid})
-	s := &supervision{pid: pid, ended: make(chan syscall.WaitStatus, 1), alone: make(chan struct{})}
+	s := &supervision{
+		pid: pid, cgroup: spec.Cgroup, ended: make(chan syscall.WaitStatus, 1), alone: make(chan struct{}),
+	}
 	s.renew(spec.Lease)
 	go s.reap()
 	return s.run(listen(orders))
@@ -57,15 +74,47 @@ func supervise(spec Spec, orders *json.Decoder, server *json.Encoder) Result {
 // start starts the command as the leader of a process group of its own. Should this process die by SIGKILL,
 // the command does, too.
 func start(spec Spec) (pid int, err error) {
+	if _, err := os.Stat(spec.Dir); err != nil { // else the error would blame the program
+		return 0, fmt.Errorf("the directory cannot be used: %w", err)
+	}
 	cmd := &exec.Cmd{
 		Path: spec.Path, Args: spec.Args, Dir: spec.Dir, Env: spec.Env, Stdout: os.Stdout, Stderr: os.Stderr,
-		SysProcAttr: attributes(),
+	}
+	cgroup := openCgroup(spec.Cgroup)
+	if cgroup != nil {
+		defer cgroup.Close()
+	}
+	if cmd.SysProcAttr, err = attributes(spec.User, cgroup); err != nil {
+		return 0, err
 	}
 	if err := cmd.Start(); err != nil {
-		return 0, err
+		return 0, explain(err, spec)
 	}
 	// Else the output would not end with those who write it.
 	return cmd.Process.Pid, errors.Join(os.Stdout.Close(), os.Stderr.Close())
+}
+
+// explain makes an error of starting a program say what is wrong, where the system's own words mislead.
+func explain(err error, spec Spec) error {
+	switch {
+	case errors.Is(err, syscall.ENOENT):
+		if _, missing := os.Stat(spec.Path); missing == nil {
+			return fmt.Errorf("the interpreter that the first line of %s names does not exist", spec.Path)
+		}
+	case errors.Is(err, syscall.EACCES) && spec.User != nil:
+		return fmt.Errorf("%s may not run %s in %s", spec.User.Name, spec.Path, spec.Dir)
+	case errors.Is(err, syscall.ENOEXEC):
+		return fmt.Errorf("%w: it is no program, and has no first line like #!/bin/sh", err)
+	}
+	return err
+}
+
+// IsScarce reports whether an error means that something is used up that there may be more of soon:
+// descriptors, processes or memory.
+func IsScarce(err error) bool {
+	number, ok := errors.AsType[syscall.Errno](err)
+	scarce := []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM, syscall.ENOBUFS}
+	return ok && slices.Contains(scarce, number)
 }
 
 // listen returns the orders of the server. The channel is closed when the server has died.
@@ -87,15 +136,29 @@ func listen(orders *json.Decoder) <-chan order {
 // leftoverGrace is how long what the command leaves running may take to stop.
 const leftoverGrace = 2 * time.Second
 
+// How long a supervisor goes on killing. It looks at all processes each time, so it rests longer and longer.
+const (
+	firstRest = 10 * time.Millisecond
+	longRest  = 500 * time.Millisecond
+	// foreignBound is for processes that belong to another user by now, as those of sudo: no signal reaches
+	// them.
+	foreignBound = time.Second
+	// stubbornBound is for those that a signal has reached and that do not end, because they wait for a disk.
+	stubbornBound = 10 * time.Second
+)
+
 // supervision is the life of one command.
 type supervision struct {
-	pid   int
-	ended chan syscall.WaitStatus // holds one: how the command itself ended
-	alone chan struct{}           // closed when nothing of it is left
+	pid    int
+	cgroup string
+	ended  chan syscall.WaitStatus // holds one: how the command itself ended
+	alone  chan struct{}           // closed when nothing of it is left
 
 	result   Result
 	deadline <-chan time.Time
 	lease    <-chan time.Time // nil: it may run for ever
+	killing  time.Time        // since when; zero: not yet
+	rest     time.Duration    // before the next try
 }
 
 // reap waits for all children, those that were adopted included.
@@ -114,18 +177,15 @@ func (s *supervision) reap() {
 	}
 }
 
-// run returns how the command ended when nothing of it is left. When the server dies, nobody wants it any more,
-// and it must not meet the next attempt: it gets no grace.
+// run returns how the command ended when nothing of it is left that can be killed. When the server dies, the
+// command gets no grace: it must not meet the next attempt.
 func (s *supervision) run(orders <-chan order) Result {
 	running := true
 	for {
 		select {
 		case status := <-s.ended:
 			running = false
-			s.result.Code, s.result.Signal = status.ExitStatus(), 0
-			if status.Signaled() {
-				s.result.Signal = status.Signal()
-			}
+			s.note(status)
 			s.stop(leftoverGrace)
 		case next, open := <-orders:
 			switch {
@@ -147,6 +207,17 @@ func (s *supervision) run(orders <-chan order) Result {
 		case <-s.alone:
 			return s.finish()
 		}
+		if s.result.Left != "" {
+			return s.finish()
+		}
+	}
+}
+
+// note takes in how the command itself ended.
+func (s *supervision) note(status syscall.WaitStatus) {
+	s.result.Code = status.ExitStatus()
+	if status.Signaled() {
+		s.result.Signal = status.Signal()
 	}
 }
 
@@ -154,10 +225,7 @@ func (s *supervision) run(orders <-chan order) Result {
 func (s *supervision) finish() Result {
 	select {
 	case status := <-s.ended:
-		s.result.Code = status.ExitStatus()
-		if status.Signaled() {
-			s.result.Signal = status.Signal()
-		}
+		s.note(status)
 	default:
 	}
 	return s.result
@@ -177,16 +245,36 @@ func (s *supervision) stop(grace time.Duration) {
 	}
 }
 
-// kill ends everything. It is done again soon: what is being started just now may have been missed.
+// kill ends everything. It is done again soon: what is being started just now may have been missed. It gives
+// up what it cannot kill.
 func (s *supervision) kill() {
-	s.signal(syscall.SIGKILL)
-	s.deadline = time.After(10 * time.Millisecond)
+	now := time.Now()
+	if s.killing.IsZero() {
+		s.killing, s.rest = now, firstRest
+	}
+	killCgroup(s.cgroup)
+	left, foreign := s.signal(syscall.SIGKILL)
+	tried := now.Sub(s.killing)
+	if tried > stubbornBound && len(left) > 0 || tried > foreignBound && foreign > 0 && foreign == len(left) {
+		s.result.Left = describe(left)
+		return
+	}
+	s.deadline = time.After(s.rest)
+	s.rest = min(2*s.rest, longRest)
 }
 
-// signal reaches the command's group, and those of its descendants who have left it.
-func (s *supervision) signal(signal syscall.Signal) {
+// signal reaches the command's group, and those of its descendants who have left it. It returns the
+// descendants, and how many of them it may not send signals to.
+func (s *supervision) signal(signal syscall.Signal) (all []process, foreign int) {
 	_ = syscall.Kill(-s.pid, signal)
-	for _, pid := range descendants(os.Getpid()) {
-		_ = syscall.Kill(pid, signal)
+	for _, p := range descendants(os.Getpid()) {
+		if p.state == zombie {
+			continue
+		}
+		all = append(all, p)
+		if err := syscall.Kill(p.pid, signal); errors.Is(err, syscall.EPERM) {
+			foreign++
+		}
 	}
+	return all, foreign
 }

@@ -4,12 +4,36 @@ package supervisor
 
 import (
 	"errors"
+	"os"
+	"sync/atomic"
 	"syscall"
 )
 
-// adoptOrphans fails: only Linux can promise that nothing is left of a command.
-func adoptOrphans() error { return errors.New("commands run on Linux only") }
+// Only Linux can promise that nothing is left of a command.
+var errLinux = errors.New("commands run on Linux only")
 
-func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+var guarded atomic.Bool
 
-func descendants(int) []int { return nil }
+const instanceName = "RUNBOARD_INSTANCE"
+
+// Guard does nothing where commands do not run.
+func Guard() error { return nil }
+
+// Sweep does nothing where commands do not run.
+func Sweep(...uint32) []Notice { return nil }
+
+// LockDir fails where commands do not run.
+func LockDir(string) (*os.File, error) { return nil, errLinux }
+
+func protect() error      { return errLinux }
+func adoptOrphans() error { return errLinux }
+func instance() string    { return "" }
+func isOurs(int) bool     { return false }
+
+func attributes(*User, *os.File) (*syscall.SysProcAttr, error) { return nil, errLinux }
+func socketPair() (_, _ *os.File, err error)                   { return nil, nil, errLinux }
+
+func newCgroup() string          { return "" }
+func openCgroup(string) *os.File { return nil }
+func killCgroup(string)          {}
+func removeCgroup(string)        {}

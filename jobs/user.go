@@ -1,0 +1,85 @@
+package jobs
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strconv"
+	"strings"
+
+	"runboard/jobs/supervisor"
+)
+
+// CommandUser returns the user that a text names, as NAME or UID:GID, or nil for an empty text. It fails when
+// there is no such user, when it is root, or when this process may not become another user.
+func CommandUser(text string) (*supervisor.User, error) {
+	if text == "" {
+		return nil, nil
+	}
+	found, err := parseUser(text)
+	switch {
+	case err != nil:
+		return nil, err
+	case found.UID == 0 || found.GID == 0:
+		return nil, fmt.Errorf("%q is root, which commands would not be kept apart from", text)
+	case os.Geteuid() != 0:
+		return nil, errors.New("only root can run commands as another user")
+	}
+	return found, nil
+}
+
+func parseUser(text string) (*supervisor.User, error) {
+	uid, gid, numbers := strings.Cut(text, ":")
+	if !numbers {
+		known, err := user.Lookup(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q is neither the name of a user nor UID:GID", text)
+		}
+		return namedUser(known)
+	}
+	found := &supervisor.User{Name: uid, Home: "/"}
+	var err error
+	if found.UID, err = parseID(uid); err == nil {
+		found.GID, err = parseID(gid)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%q is neither the name of a user nor UID:GID", text)
+	}
+	if known, err := user.LookupId(uid); err == nil { // it need not be
+		found.Name, found.Home = known.Username, known.HomeDir
+	}
+	return found, nil
+}
+
+// namedUser returns a user of the system with all the groups of that user.
+func namedUser(known *user.User) (found *supervisor.User, err error) {
+	found = &supervisor.User{Name: known.Username, Home: known.HomeDir}
+	if found.UID, err = parseID(known.Uid); err != nil {
+		return nil, err
+	}
+	if found.GID, err = parseID(known.Gid); err != nil {
+		return nil, err
+	}
+	groups, err := known.GroupIds()
+	if err != nil {
+		return nil, fmt.Errorf("the groups of %s cannot be read: %w", known.Username, err)
+	}
+	for _, group := range groups {
+		id, err := parseID(group)
+		if err != nil {
+			return nil, err
+		}
+		found.Groups = append(found.Groups, id)
+	}
+	return found, nil
+}
+
+// parseID reads the number of a user or group. The largest one means none.
+func parseID(text string) (uint32, error) {
+	id, err := strconv.ParseUint(text, 10, 32)
+	if err == nil && id == 1<<32-1 {
+		err = strconv.ErrRange
+	}
+	return uint32(id), err
+}
