@@ -2,12 +2,8 @@ package handlers
 
 import (
 	"bufio"
-	"encoding/csv"
 	"encoding/json"
 	"math"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -112,46 +108,4 @@ func (e *exportStream) stopping() bool {
 	default:
 		return false
 	}
-}
-
-func writeRecord(w *bufio.Writer, fields []string) error {
-	out := csv.NewWriter(w)
-	_ = out.Write(fields) // its error is that of Flush
-	out.Flush()
-	return out.Error()
-}
-
-func columns() []string {
-	return []string{
-		"id", "kind", "status", "version", "attempt", "crashes", "error", "created_at", "updated_at", "started_at", "finished_at",
-		"due_at", "cancel_requested_at", "percent", "message",
-	}
-}
-
-func record(run app.ProcessRun) []string {
-	percent := ""
-	if run.Percent.Known() {
-		percent = strconv.Itoa(int(run.Percent))
-	}
-	return []string{
-		strconv.FormatInt(run.ID, 10), harmless(run.Kind), run.Status.String(), strconv.FormatInt(run.Version, 10),
-		strconv.Itoa(run.Attempt), strconv.Itoa(run.Crashes), harmless(run.Error),
-		stamp(run.CreatedAt), stamp(run.UpdatedAt), stamp(run.StartedAt), stamp(run.FinishedAt), stamp(run.DueAt), stamp(run.CancelAt),
-		percent, harmless(run.Message),
-	}
-}
-
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.Format(time.RFC3339Nano)
-}
-
-// harmless keeps a spreadsheet from taking for a formula what some work has said.
-func harmless(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-		return "'" + text
-	}
-	return text
 }

@@ -145,7 +145,7 @@ func (a ask) Filters() (all []string) {
 	add(f.Kind != "", "kind "+f.Kind)
 	add(!f.Since.IsZero(), "created at or after "+exact(f.Since.Time(time.Time{})))
 	add(!f.Until.IsZero(), "created before "+exact(f.Until.Time(time.Time{})))
-	add(f.Text != "", "containing “"+f.Text+"”")
+	add(f.Text != "", "containing “"+visible(f.Text)+"”")
 	add(f.Failure > 0, "failed with: "+cmp.Or(a.Pattern, "an error that no longer occurs"))
 	return all
 }

@@ -38,6 +38,7 @@ func functions(asset func(string) string, now func() time.Time) template.FuncMap
 		"rough":    rough,
 		"stopping": stopping,
 		"clip":     clip,
+		"visible":  visible,
 
 		"chartID":  ChartID,
 		"tableID":  TableID,
@@ -198,7 +199,7 @@ const clipped = 100
 
 // clip is the beginning of a text, on one line.
 func clip(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
+	text = visible(strings.Join(strings.Fields(text), " "))
 	if runes := []rune(text); len(runes) > clipped {
 		return string(runes[:clipped-1]) + "…"
 	}
