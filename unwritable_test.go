@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -104,4 +105,26 @@ func (b *binary) answers(method, path string, status int) error {
 		return fmt.Errorf("%s %s answers %s", method, path, response.Status)
 	}
 	return nil
+}
+
+// The database is locked for longer than the run may take, and its output is more than any buffer of a pipe.
+func TestDatabase_LockedForLongCostsNoRunItsResult(t *testing.T) {
+	t.Parallel()
+	const timeout = 10 * time.Second
+	b := startBinary(t, "--command", `noisy=/bin/sh -c "/bin/sleep 1; /usr/bin/yes | /usr/bin/head -c 5000000"`, "--run-timeout", timeout.String())
+	b.complains = true
+	if err := b.do(http.MethodPost, "/process_runs", "count=1&kind=noisy", nil); err != nil {
+		t.Fatal(err)
+	}
+	b.untilStarted(1)
+	letGo := occupy(t, b.file())
+	time.Sleep(timeout + 2*time.Second)
+	letGo()
+	b.waitUntilDone(1)
+	if done := b.list("/process_runs?status=completed").ProcessRuns; len(done) != 1 {
+		t.Errorf("the run ended as %+v", b.list("/process_runs").ProcessRuns)
+	}
+	if text := b.log.String(); !strings.Contains(text, "cannot be written") {
+		t.Errorf("the log of the server is %s", text)
+	}
 }

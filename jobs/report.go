@@ -23,6 +23,9 @@ const (
 	// maxUnwritten is how many bytes of a run's log may wait to be written before the work has to wait. Work waits only
 	// when its log is larger than that: what the log will not keep is dropped before.
 	maxUnwritten = 16 << 20
+	// maxWait is how long the work waits. When nothing is written for that long, as while another process has the database
+	// locked, the oldest lines are dropped: work must not run out of time because the database cannot be written.
+	maxWait = 2 * time.Second
 	// defaultLogLimit is how many bytes of a log are kept unless Worker.LogLimit says otherwise.
 	defaultLogLimit = 1 << 20
 	// maxMessage is the length in characters to which a message is cut.
@@ -41,6 +44,7 @@ type Report struct {
 	moved    bool // progress has not been written
 	lines    logBuffer
 	heading  string
+	stuck    bool // nothing has been taken for maxWait, although there is no room for more
 	followed bool // somebody writes it down
 	ended    bool
 
@@ -114,21 +118,11 @@ func (r *Report) add(line app.LogLine) {
 	r.addLines(line.Stream, []byte(line.Text), []uint16{uint16(len(line.Text))})
 }
 
-// addLines hands in lines of these lengths. It waits until there is room for them, unless the work has ended. Lines that
-// the log will not keep take no room: work that writes much is not slowed down for them.
+// addLines hands in lines of these lengths. It waits until there is room for them, but at most for maxWait and not when
+// the work has ended. Lines that the log will not keep take no room: work that writes much is not slowed down for them.
 func (r *Report) addLines(stream app.Stream, text []byte, lengths []uint16) {
-	for {
-		r.mu.Lock()
-		if r.lines.size < maxUnwritten {
-			break
-		}
-		taken := r.taken
-		r.mu.Unlock()
-		select {
-		case <-taken:
-		case <-r.over:
-			return
-		}
+	if !r.lockWithRoom() {
+		return
 	}
 	defer r.mu.Unlock()
 	if r.heading != "" {
@@ -136,8 +130,36 @@ func (r *Report) addLines(stream app.Stream, text []byte, lengths []uint16) {
 		r.heading = ""
 	}
 	r.lines.add(stream, text, lengths)
-	r.lines.trim(r.logLimit)
+	limit := r.logLimit
+	if r.stuck {
+		limit = min(limit, maxUnwritten)
+	}
+	r.lines.trim(limit)
 	r.ring()
+}
+
+// lockWithRoom returns with the lock held when there is room for lines, or when there must be. It returns false, without
+// the lock, when nothing is written any more.
+func (r *Report) lockWithRoom() bool {
+	for {
+		r.mu.Lock()
+		if r.stuck || r.lines.size < maxUnwritten {
+			return true
+		}
+		taken := r.taken
+		r.mu.Unlock()
+		timer := time.NewTimer(maxWait)
+		select {
+		case <-taken:
+		case <-r.over:
+			return false
+		case <-timer.C:
+			r.mu.Lock()
+			r.stuck = taken == r.taken
+			r.mu.Unlock()
+		}
+		timer.Stop()
+	}
 }
 
 // ring has what is new written down. It is called with the lock held.
@@ -156,6 +178,7 @@ func (r *Report) take(most int) (news app.Report, more bool) {
 	if r.moved {
 		news.Progress, r.moved = new(r.progress), false
 	}
+	r.stuck = false
 	news.Skipped, news.Lines = r.lines.take(max(most, r.lines.size/16))
 	close(r.taken)
 	r.taken = make(chan struct{})

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -48,6 +49,38 @@ func TestWorkThatWritesFasterThanTheDatabaseWaits(t *testing.T) {
 		report.end()
 		if written != line*lines {
 			t.Errorf("%d bytes are written", written)
+		}
+	})
+}
+
+// The log would be kept whole, and nothing of it can be written for a day.
+func TestReport_DropsTheOldestLinesWhenNothingIsWritten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		var skipped, written int64
+		report := newReportOf(app.ProcessRun{}, 1, 1<<30, func(news app.Report) {
+			<-hold
+			skipped += news.Skipped
+			written += int64(len(textOf(news.Lines)))
+		})
+		const line, lines = 1 << 10, 3 * maxUnwritten / (1 << 10)
+		text, began := strings.Repeat("x", line-1), time.Now()
+		for range lines {
+			report.Log(text)
+		}
+		if waited := time.Since(began); waited > maxWait {
+			t.Errorf("the work had to wait for %s", waited)
+		}
+		if held := report.lines.size; held > maxUnwritten+2*chunkSize {
+			t.Errorf("%d bytes are held", held)
+		}
+		sleepUntil(nil, 24*time.Hour)
+		close(hold)
+		report.Log("the last line")
+		report.end()
+		if want := int64(line*lines + len("the last line\n")); skipped+written != want || written < maxUnwritten {
+			t.Errorf("of %d bytes %d are skipped and %d written", want, skipped, written)
 		}
 	})
 }

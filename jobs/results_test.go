@@ -3,8 +3,10 @@ package jobs_test
 import (
 	"context"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"runboard/app"
@@ -34,6 +36,44 @@ func TestAResultIsKeptUntilTheDatabaseCanBeWritten(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Its log would be kept whole. The database cannot be written for longer than the run may take.
+func TestWorkThatWritesMuchKeepsItsResultUntilTheDatabaseCanBeWritten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var locked atomic.Bool
+		locked.Store(true)
+		store := &backlog{Store: openStore(t), reporting: func(app.Report) error {
+			if locked.Load() {
+				return app.Errorf(app.CodeUnavailable, "The database is locked.")
+			}
+			return nil
+		}}
+		line, returned := strings.Repeat("x", 1000), make(chan struct{})
+		queue := newQueue(store, jobs.Kind{Name: "noisy", Work: func(ctx context.Context, _ app.ProcessRun, report *jobs.Report) error {
+			defer close(returned)
+			for range 40_000 {
+				report.Log(line)
+			}
+			return context.Cause(ctx)
+		}})
+		queue.RunTimeout, queue.LogLimit = time.Minute, 1<<30
+		id := create(t, store.Store, "noisy", 1)
+		ask, stopped := start(t, queue)
+		<-returned
+		time.Sleep(10 * time.Minute)
+		if run := read(t, store.Store, id); run.Status != app.Started {
+			t.Errorf("nothing can be written, and the run is %s", run.Status)
+		}
+		locked.Store(false)
+		time.Sleep(time.Minute)
+		if run := read(t, store.Store, id); run.Status != app.Completed {
+			t.Errorf("the run is %+v", run)
+		}
+		ask()
+		<-stopped
+	})
 }
 
 // Then the run is found started at the next start, and done again: at least once, as promised.

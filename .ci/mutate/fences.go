@@ -50,9 +50,10 @@ var oneProcess = []fence{
 	{"a panic in work fails its run only", "jobs/worker.go", `		if panicked := recover(); panicked != nil {
 			w.Log.Error("work panicked"`, `		if panicked := any(nil); panicked != nil {
 			w.Log.Error("work panicked"`, queue},
-	{"work waits while its log fills the memory", "jobs/report.go", "		if r.lines.size < maxUnwritten {", "		if true {", "./jobs WritesFaster"},
-	{"work does not wait for lines that are not kept", "jobs/report.go", "	r.lines.trim(r.logLimit)\n", "", "./jobs TestReport"},
+	{"work waits while its log fills the memory", "jobs/report.go", "if r.stuck || r.lines.size < maxUnwritten {", "if true {", "./jobs WritesFaster"},
+	{"work does not wait for lines that are not kept", "jobs/report.go", "	r.lines.trim(limit)\n", "", "./jobs TestReport"},
 	{"nothing before a gap in a log is kept", "db/rows/log.go", "		dropBefore = last.Stop\n", "", store},
+	{"work does not wait for long for the database", "jobs/report.go", "if r.stuck || r.lines.size < maxUnwritten {", "if r.lines.size < maxUnwritten {", "./jobs Report_Drops"},
 	{"a start is written before the work begins", "jobs/queue.go", "	return q.Backlog.StartAll(context.Background(), runs)", "	go func() { _, _ = q.Backlog.StartAll(context.Background(), runs) }()\n	for i := range runs {\n		runs[i].Claim++\n		runs[i].Attempt++\n	}\n	return runs, nil", queue},
 	{"a queue that drains hears of cancels", "jobs/queue.go", "	results.Go(func() { d.heedCancels(heeding) })\n", "	_ = heeding\n", "./jobs TestQueue"},
 	{"new runs do not overtake what has arrived", "db/order.go", "order.Arrived == tx.arrivedBefore && ", "", store},
