@@ -92,6 +92,9 @@
       place.hidden = true;
       form.append(place);
     }
+    const ids = [...elsewhere].join();
+    if (place.dataset.ids === ids) return;
+    place.dataset.ids = ids;
     place.replaceChildren(...[...elsewhere].map((id) => {
       const input = document.createElement("input");
       input.type = "hidden";
