@@ -403,3 +403,19 @@ func TestFailures_AskInADialogBeforeTheyAreRetried(t *testing.T) {
 	tab.until("it is said", noticed+`.includes("Retrying runs. Details: run #4.") && !document.getElementById("ask").open`)
 	untilStatus(t, e, "/process_runs/4", "completed")
 }
+
+func TestSelection_BarDoesNotCoverTheSelectedRow(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil, workThat("import", "the disk is full"))
+	e := newExpect(t, p)
+	startRuns(e, 30)
+	countsAre(t, e, map[string]any{"failed": 30})
+	tab := openTab(t, p.url+"/process_runs", chromedp.EmulateViewport(360, 700))
+	tab.untilLive()
+	evaluate[bool](tab, `scrollTo(0, document.querySelector("#process_run_20").getBoundingClientRect().bottom - innerHeight), true`)
+	point := evaluate[[]float64](tab, `((place) => [place.x + place.width / 2, place.y + place.height / 2])(document.querySelector("#process_run_20 input").getBoundingClientRect())`)
+	tab.do(chromedp.MouseClickXY(point[0], point[1]))
+	tab.until("it is selected", selection+` === "1 selected"`)
+	tab.pictureOf("selection-narrow")
+	tab.until("the bar is below it", `document.querySelector("#process_run_20").getBoundingClientRect().bottom <= document.getElementById("many").getBoundingClientRect().top + 1`)
+}

@@ -130,6 +130,7 @@
     save();
     find("many").elements.runs.value = "ticked"; // what has just been selected is meant
     show();
+    target.closest("tbody tr")?.scrollIntoView({ block: "nearest" }); // the bar that comes up must not lie over it
   });
 
   // What is selected stays so, however the list is drawn anew.
