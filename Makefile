@@ -12,7 +12,7 @@ export CGO_ENABLED := 1
 # SQLite with its full-text search. Without it all works but the search in errors and logs, which then says so.
 TAGS := -tags sqlite_fts5
 
-.PHONY: run build test check vuln fuzz mutate smooth soak bench browser postgres clean
+.PHONY: run build test check licenses vuln fuzz mutate smooth soak bench browser postgres clean
 
 run: build
 	bin/runboard
@@ -51,6 +51,10 @@ check: $(ASSETS)
 # Rules of gosec that do not fit: G104 is errcheck's; G115 sees no bounds (ours are checked where numbers come in); G304:
 # the files that are opened are those that the operator names; G404: chance only spreads load here.
 NOT_HERE := G104,G115,G304,G404
+
+# The licences of what is linked in and embedded, which runboard licenses shows. A test fails when they are not up to date.
+licenses: $(ASSETS)
+	go run ./.ci/licenses > NOTICES.tmp && mv NOTICES.tmp NOTICES.txt
 
 # Known vulnerabilities in what is used. It asks https://vuln.go.dev, and fails where that cannot be reached.
 vuln:

@@ -132,7 +132,9 @@ func parse(args []string) (config app.Config, err error) {
 		}
 	}
 	parser, err := kong.New(&config, kong.Name("runboard"), kong.TypeMapper(reflect.TypeFor[time.Duration](), durations),
-		kong.Description("Start long work from a web page and watch every run change live."))
+		kong.Description("Start long work from a web page and watch every run change live.\n\n"+
+			"runboard hash-password USER reads a password and writes a line for --auth-file. "+
+			"runboard licenses writes the licences of what others have made and this binary contains."))
 	if err != nil {
 		return config, err
 	}

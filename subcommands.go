@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -17,15 +18,29 @@ import (
 
 // subcommand does what is asked for instead of serving, and ends the process. It returns if args begin with no subcommand.
 func subcommand(args []string) {
-	if len(args) == 0 || args[0] != "hash-password" {
+	if len(args) == 0 {
 		return
 	}
-	if err := hashPassword(args[1:], os.Stdin, os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "runboard: hash-password:", err)
+	var err error
+	switch args[0] {
+	case "hash-password":
+		err = hashPassword(args[1:], os.Stdin, os.Stdout)
+	case "licenses":
+		_, err = io.WriteString(os.Stdout, notices)
+	default:
+		return
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "runboard: %s: %v\n", args[0], err)
 		os.Exit(exitUsage)
 	}
 	os.Exit(0)
 }
+
+// notices are the licences of what others have made and the binary contains. make licenses writes them.
+//
+//go:embed NOTICES.txt
+var notices string
 
 // hashPassword writes a line for --auth-file. args is the user, and the password is the first line of in. Without a user,
 // that line is USER:PASSWORD; if it has no colon, it is a password and only its hash is written.
