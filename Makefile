@@ -30,6 +30,7 @@ $(ASSETS): static/package.json static/package-lock.json
 # All tests, and then those once more that are about what people see, with runs in PostgreSQL instead of in files.
 test: check browser postgres
 	go test $(TAGS) -race -shuffle=on -timeout 20m ./...
+	.ci/unprivileged
 	go test $(TAGS) -race -shuffle=on -timeout 20m . -run '^($(EVERYWHERE))$$' -skip '$(ALONE)' -args -postgres
 
 # A process that has a file to itself gives runs back as soon as it is started again.

@@ -76,6 +76,13 @@ func TestServer_SweepsWhatADeadOneLeft(t *testing.T) {
 		}
 		return nil
 	})
+	other.kill()
+	eventually(t, "the supervisor removes the directory of its run", func() error {
+		if dirs, err := os.ReadDir(temp); err != nil || len(dirs) > 0 {
+			return fmt.Errorf("there are %v: %w", dirs, err)
+		}
+		return nil
+	})
 }
 
 // killAtOnce kills a process and its children.

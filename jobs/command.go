@@ -207,7 +207,15 @@ func (c Command) supervise(ctx context.Context, spec supervisor.Spec, report *Re
 	renewing, stopRenewing := context.WithCancel(ctx)
 	defer stopRenewing()
 	go renewLease(renewing, process)
-	return process.Wait()
+	result, err := process.Wait()
+	quiet := outputQuiet
+	if result.Left != "" {
+		quiet = outputLeft
+	}
+	for _, output := range outputs {
+		output.end(quiet)
+	}
+	return result, err
 }
 
 func grace(ctx context.Context) time.Duration {

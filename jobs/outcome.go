@@ -17,7 +17,7 @@ import (
 func explain(ctx context.Context, result supervisor.Result, last *lastLines) error {
 	switch {
 	case result.Left != "":
-		return fmt.Errorf("%s cannot be killed and still run, with the rights of another user or waiting for a disk", result.Left)
+		return stillRunning(result.Left)
 	case result.Problem != "":
 		return errors.New("the command could not be started: " + result.Problem)
 	case result.Killed:
@@ -30,6 +30,13 @@ func explain(ctx context.Context, result supervisor.Result, last *lastLines) err
 		return fmt.Errorf("exit status %d%s", result.Code, last)
 	}
 	return nil
+}
+
+// stillRunning is the error of a command of which processes are left that cannot be killed. It names them.
+type stillRunning string
+
+func (s stillRunning) Error() string {
+	return string(s) + " cannot be killed and may still run, as another user or waiting for a disk"
 }
 
 // inTime is an error of work that has ended before it was asked to stop, or nil in it: then it has not taken too long, even if

@@ -10,15 +10,16 @@ import (
 type output struct {
 	to, from *os.File
 	lines    *lineWriter
-	ended    atomic.Bool
+	quiet    atomic.Int64  // set when the command has ended: how long nothing may come then, in nanoseconds
 	copied   chan struct{} // closed when all is in the log; nil: nothing is copied
 }
 
-// After the end of a command, what is left in its pipe is read: all of it, unless a process holds the pipe
-// that the end has not reached. A pipe holds a megabyte at most.
+// After the end of a command, what is left in its pipe is read: all of it, unless a process holds the pipe that the end
+// has not reached. A pipe holds a megabyte at most.
 const (
-	outputQuiet = 2 * time.Second // how long nothing has come then
 	outputRest  = 1 << 20
+	outputQuiet = 2 * time.Second        // how long nothing may come
+	outputLeft  = 100 * time.Millisecond // the same when it is known that such a process is left
 )
 
 func newOutput(lines *lineWriter) (o *output, err error) {
@@ -27,8 +28,7 @@ func newOutput(lines *lineWriter) (o *output, err error) {
 	return o, err
 }
 
-// copy begins to copy what others write. It closes the end of this process to write to: else there would be
-// no end.
+// copy begins to copy what others write. It closes the end of this process to write to: else there would be no end.
 func (o *output) copy() {
 	_ = o.to.Close()
 	o.copied = make(chan struct{})
@@ -49,17 +49,22 @@ func (o *output) read() {
 		if err != nil {
 			return
 		}
-		if o.ended.Load() {
+		if quiet := o.quiet.Load(); quiet > 0 {
 			left -= n
-			_ = o.from.SetReadDeadline(time.Now().Add(outputQuiet)) // the lines may have had to wait for the database
+			// Anew each time, because the lines may have had to wait for the database.
+			_ = o.from.SetReadDeadline(time.Now().Add(time.Duration(quiet)))
 		}
 	}
 }
 
+// end says that the command has ended.
+func (o *output) end(quiet time.Duration) {
+	o.quiet.Store(int64(quiet))
+	_ = o.from.SetReadDeadline(time.Now().Add(quiet))
+}
+
 // close returns when all that the command has written is in the log. It must have ended.
 func (o *output) close() {
-	o.ended.Store(true)
-	_ = o.from.SetReadDeadline(time.Now().Add(outputQuiet))
 	if o.copied != nil {
 		<-o.copied
 	}

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
@@ -233,7 +234,11 @@ func (w *Worker) conclude(working context.Context, cause error, run app.ProcessR
 	case errors.Is(cause, ErrCancelled):
 		w.finish(working, run, app.Outcome{Status: app.Cancelled, Error: whyStopped(err)})
 	case errors.Is(cause, ErrTimeout):
-		w.finish(working, run, w.verdict(run, w.timedOut()))
+		timedOut := w.timedOut()
+		if left, ok := errors.AsType[stillRunning](err); ok {
+			timedOut = fmt.Errorf("%w; %w", timedOut, left)
+		}
+		w.finish(working, run, w.verdict(run, timedOut))
 	default:
 		w.finish(working, run, w.verdict(run, err))
 	}
