@@ -13,13 +13,18 @@ func TestBoard_SaysHowToContinueASearch(t *testing.T) {
 		app.Newest: "press Older to continue", app.Before: "press Older to continue", app.After: "press Newer to continue",
 	} {
 		page := app.Page{
-			Query: app.Query{Filter: app.Filter{Text: "needle"}}.To(turn, 7), SearchedTo: 5000,
+			Query: app.Query{Filter: app.Filter{Text: "needle"}}.To(turn, 7), SearchedTo: 5000, More: true,
 			HasOlder: turn != app.After, HasNewer: turn == app.After,
 		}
 		text := string(must(t)(newTemplates(t).Board(page, "key-1")))
 		link := `href="/process_runs?before=5000&amp;q=needle"`
 		if turn == app.After {
 			link = `href="/process_runs?after=5000&amp;q=needle"`
+		}
+		for _, untrue := range []string{"Nothing is found", "no runs on this page", "More than 0"} {
+			if strings.Contains(text, untrue) {
+				t.Errorf("after turn %d the page says %q", turn, untrue)
+			}
 		}
 		if !strings.Contains(text, "Searched as far as #5000: "+want) || !strings.Contains(text, link) {
 			t.Errorf("after turn %d the page is %s", turn, text)

@@ -80,31 +80,43 @@ func grams(word string) (terms []Term) {
 	return terms
 }
 
-// Terms returns the terms of the index for a text of a run, each once and sorted.
+// Terms returns the terms of the index for a text of a run, each once.
 func Terms(run int64, text string) []string {
-	terms := []string{}
-	block := blockTerm(run / BlockSize)
+	found := termSet{block: blockTerm(run / BlockSize), words: map[string]bool{}, initials: map[string]bool{}, terms: []string{}}
 	for field := range strings.FieldsFuncSeq(fold(text), isSeparator) {
 		eachScript(field, func(word string, unspaced, _ bool) {
 			if unspaced {
-				terms = appendGrams(terms, block, word)
+				found.addGrams(word)
 				return
 			}
 			_, first := utf8.DecodeRuneInString(word)
-			terms = append(terms, block+cut(word), block+word[:first]+initial)
+			found.add(found.words, cut(word), "")
+			found.add(found.initials, word[:first], initial)
 		})
 	}
-	slices.Sort(terms)
-	return slices.Compact(terms)
+	return found.terms
 }
 
-// appendGrams adds a term for each character of a word, with up to two that follow it.
-func appendGrams(terms []string, block, word string) []string {
+// termSet gathers the terms of a text.
+type termSet struct {
+	block           string
+	words, initials map[string]bool
+	terms           []string
+}
+
+func (s *termSet) add(known map[string]bool, word, end string) {
+	if !known[word] {
+		known[word] = true
+		s.terms = append(s.terms, s.block+word+end)
+	}
+}
+
+// addGrams adds a term for each character of a word, with up to two that follow it.
+func (s *termSet) addGrams(word string) {
 	chars := []rune(word)
 	for i := range chars {
-		terms = append(terms, block+string(chars[i:min(i+gram, len(chars))]))
+		s.add(s.words, string(chars[i:min(i+gram, len(chars))]), "")
 	}
-	return terms
 }
 
 // blockTerm begins the terms of a block. None begins another one: the first character says how many follow.
