@@ -2,6 +2,7 @@ package rows
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"runboard/app"
@@ -39,14 +40,7 @@ func (t Texts) areFound(terms int) string {
 
 // NeverSearched reports whether the texts of runs of a kind are not searched: bulk actions tell of searches, and must not
 // be found by them.
-func NeverSearched(kind string) bool {
-	for _, deed := range app.Deeds() {
-		if kind == deed.Kind() {
-			return true
-		}
-	}
-	return false
-}
+func NeverSearched(kind string) bool { return slices.Contains(app.DeedKinds(), kind) }
 
 // parseTerms returns the words that the text of a search asks for, if it can be searched for.
 func (b *Board) parseTerms(text string) ([]Term, error) {
