@@ -74,8 +74,7 @@ func (tx *transaction) trimLog(run int64, until time.Time) (unfinished bool, err
 		return false, err
 	}
 	if part, worth := last.TrimmedPart(); worth {
-		var written rows.WrittenPart
-		if _, err := tx.find(tx.addPart, &written, run, part.Start, part.Stop, part.Part, part.Text, part.Marks); err != nil {
+		if err := tx.writePart(row.App(), part, false); err != nil {
 			return false, err
 		}
 	}

@@ -305,9 +305,10 @@ func checkOwnTexts(t *testing.T, subject Subject) {
 
 // checkIndexed compares what searches find with the texts that runs have, after random changes.
 func checkIndexed(t *testing.T, subject Subject) {
-	words := []string{"ant", "bee", "cat", "dog", "crashed"}
+	words := []string{"ant", "bee", "cat", "dog", "crashed", "dropped"}
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(t, subject)
+		m.fixture = openWith(t, subject, Settings{MaxPending: modelMaxPending, MaxCrashes: modelMaxCrashes, MaxLogBytes: 100})
 		m.create(t)
 		word := func() string { return rapid.SampledFrom(words[:4]).Draw(t, "word") }
 		operations := map[string]func(*rapid.T){
@@ -329,6 +330,10 @@ func checkIndexed(t *testing.T, subject Subject) {
 				}
 				m.expect(t, m.store.Finish(ctx, claim, outcome), "")
 				m.ended(t, run, outcome)
+			},
+			"trim": func(t *rapid.T) {
+				_, err := m.store.TrimLogs(ctx)
+				m.expect(t, err, "")
 			},
 			"delete": func(t *rapid.T) {
 				if id, run, exists := m.anyone(t); exists && run.Status.Final() {

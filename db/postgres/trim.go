@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	lockFinal = `SELECT true FROM process_runs WHERE id = $1 AND status IN (2, 3, 4) FOR NO KEY UPDATE`
+	lockFinal = `SELECT ` + rows.Columns + ` FROM process_runs WHERE id = $1 AND status IN (2, 3, 4) FOR NO KEY UPDATE`
 	// keepsLog has the log of a run stay, or what was put in its place.
 	keepsLog = `UPDATE log_sizes SET finished_at = 0 WHERE run_id = $1`
 )
@@ -38,8 +38,8 @@ func (s *Store) dropLogs(ctx context.Context, runs []int64) (dropped int, left [
 
 // trimLog drops the log of a run, if that is finished.
 func (tx *transaction) trimLog(run int64) error {
-	var final bool
-	found, err := tx.find(&final, lockFinal, run)
+	var row rows.Run
+	found, err := tx.find(&row, lockFinal, run)
 	if err != nil {
 		return err
 	}
@@ -54,8 +54,7 @@ func (tx *transaction) trimLog(run int64) error {
 		return err
 	}
 	if part, worth := last.TrimmedPart(); worth {
-		var written rows.WrittenPart
-		if _, err := tx.find(&written, addPart, run, part.Start, part.Stop, part.Part, part.Text, part.Marks); err != nil {
+		if err := tx.writePart(row.App(), part, false); err != nil {
 			return err
 		}
 	}
