@@ -64,7 +64,8 @@ type pulse struct {
 
 	beaten time.Duration           // when the last heartbeat was sent
 	silent bool                    // it could not be
-	seen   map[int64]otherNodeSeen // since the last failure
+	looked time.Duration           // when others were looked at last
+	seen   map[int64]otherNodeSeen // of others, since when this node has looked without a pause
 }
 
 // otherNodeSeen is what is known of another node.
@@ -161,6 +162,9 @@ func (p *pulse) beat(ctx context.Context) error {
 
 // lostNodes returns the nodes that have been silent for too long.
 func (p *pulse) lostNodes(ctx context.Context) (lost []int64, err error) {
+	if uptime()-p.looked > p.store.options.Heartbeat.unchangedFor() {
+		clear(p.seen) // this node was stopped or suspended, and so perhaps were the others
+	}
 	found, err := p.conn.Query(ctx, otherNodes, p.store.node, p.store.options.Heartbeat.LostAfter.Milliseconds())
 	if err != nil {
 		return nil, err
@@ -179,7 +183,7 @@ func (p *pulse) lostNodes(ctx context.Context) (lost []int64, err error) {
 		}
 		return nil
 	})
-	p.seen = seen
+	p.seen, p.looked = seen, uptime()
 	return lost, err
 }
 

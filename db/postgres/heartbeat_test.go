@@ -269,3 +269,26 @@ func TestHeartbeat_ATransactionOfAStoppedNodeEndsInTime(t *testing.T) {
 		t.Errorf("it may be idle for %q: %v", limit, err)
 	}
 }
+
+// All nodes of a machine that was suspended are silent when the first of them looks.
+func TestHeartbeat_ANodeThatSleptTakesNoOtherForLostAtOnce(t *testing.T) {
+	t.Parallel()
+	a, b := newStores(t, Options{Heartbeat: quick})
+	kill(a)
+	kill(b)
+	execute(t, a, "UPDATE nodes SET seen_at = 1 WHERE id = $1", b.Node())
+	p := &pulse{store: a, config: a.pool.Config().ConnConfig, seen: map[int64]otherNodeSeen{}}
+	defer p.close()
+	isThere := func() bool { return number(t, a, "SELECT count(*) FROM nodes WHERE id = $1", b.Node()) == 1 }
+	ok(t, p.turn(ctx))
+	p.looked -= time.Hour
+	p.seen[b.Node()] = otherNodeSeen{at: 1, since: p.looked}
+	ok(t, p.turn(ctx))
+	if !isThere() {
+		t.Fatal("the other node is lost")
+	}
+	until(t, "the other node is lost", func() bool {
+		ok(t, p.turn(ctx))
+		return !isThere()
+	})
+}
