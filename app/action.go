@@ -159,6 +159,15 @@ type ActionState struct {
 	Stalled  bool     // nothing can be done just now: too many runs wait
 }
 
+// Limit returns how many runs the action may change in all: as many as its preview showed. limited is false if the
+// preview did not count all of them.
+func (s ActionState) Limit() (most int64, limited bool) {
+	if s.Within.Checked {
+		return s.Within.Runs, !s.Within.More
+	}
+	return s.Prospect.Runs, !s.Prospect.More
+}
+
 // Actions is what the runs ask that act on many others. Its methods may be called from any goroutine.
 type Actions interface {
 	// Advance does some more of the action of a started run, in one transaction that also keeps how far it has

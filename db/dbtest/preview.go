@@ -91,6 +91,18 @@ func testPreview(t *testing.T, subject Subject) {
 			f.is(f.get(newer.ID), newer)
 		})
 	}
+	t.Run("a run that enters the status in the moment of the preview is not changed beyond its count", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		action := app.Action{Deed: app.DeedDelete, Filter: failed}
+		enter := f.entering(action)
+		f.in(app.Failed)
+		acting := f.confirm(f.preview(action, 1))
+		enter() // the clock stands still, so its end is no later than the preview
+		if state := f.advanceAll(acting); state.Done != 1 || !state.Over {
+			t.Errorf("it has done %+v", state)
+		}
+	})
 	testPreviewOfChosen(t, subject)
 	testRepeatedPreview(t, subject)
 }

@@ -217,7 +217,12 @@ type Moved struct {
 func (p Part) Do(enough time.Duration, perform func(action app.Action, id int64) (changed bool, err error)) (m Moved, err error) {
 	m.State, m.Next = p.State, p.next
 	began := time.Now()
+	limit, limited := p.State.Limit()
 	for i, id := range p.runs {
+		if limited && p.State.Done+m.Done >= limit {
+			m.Next = over // a run that ended as the preview was read may have gone unseen in it
+			break
+		}
 		changed, err := perform(p.State.Action, id)
 		if app.CodeOf(err) == app.CodeUnavailable {
 			m.State.Stalled, m.Next = true, id+1
