@@ -37,7 +37,8 @@ type lineWriter struct {
 	armed bool        // timer has been set and has not fired
 	young bool        // the unfinished line began after timer was set
 
-	lengths []uint16 // used by writePlain
+	text    []byte // used by writePlain
+	lengths []uint16
 }
 
 // Write implements io.Writer. It never fails.

@@ -279,7 +279,7 @@ func TestACommandMayWriteAnyBytes(t *testing.T) {
 	t.Parallel()
 	store, id := begin(t, `sh -c 'head -c 300000 /dev/urandom; head -c 300000 /dev/urandom >&2; head -c 300000 /dev/zero; echo; echo end'`, nil)
 	run, log := end(t, store, id)
-	if run.Status != app.Completed || !strings.Contains(log, "\nend\n") || strings.ContainsAny(log, "\x00\x1b\r") || strings.ToValidUTF8(log, "") != log {
+	if run.Status != app.Completed || !strings.Contains(log, "\nend\n") || strings.ContainsAny(log, "\x00\x1b\b") || strings.ToValidUTF8(log, "") != log {
 		t.Errorf("it is %s, and the log has %d bytes", run.Status, len(log))
 	}
 }

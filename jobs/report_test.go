@@ -198,3 +198,26 @@ func BenchmarkLineWriter(b *testing.B) {
 		})
 	}
 }
+
+// TestPlainLines_AreWhatATerminalShows compares the fast look at lines with the long one.
+func TestPlainLines_AreWhatATerminalShows(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		parts := rapid.SliceOfN(rapid.SampledFrom([]string{
+			"a", " ", "\t", "é", "失", "\n", "\n", "\x1b[1;32m", "\x1b[m", "\x1b[", "\x1b]0;", "\x1b[2K", "\r", "\b", "\x7f",
+			"💡", "\u202e", "\ufeff", "\u0301", "\xff", "progress: 4", strings.Repeat("x", maxPiece-3),
+		}), 0, 30).Draw(t, "parts")
+		given := strings.Join(parts, "")
+		taken, text, lengths := plainLines([]byte(given), nil, nil)
+		for raw := range strings.Lines(given[:taken]) {
+			shown := onTerminal(strings.TrimSuffix(raw, "\n")) + "\n"
+			if len(lengths) == 0 || string(text[:lengths[0]]) != shown {
+				t.Fatalf("%q is taken for %q, not %q", raw, text, shown)
+			}
+			text, lengths = text[lengths[0]:], lengths[1:]
+		}
+		if len(text) > 0 || len(lengths) > 0 {
+			t.Fatalf("too much is taken: %q", text)
+		}
+	})
+}

@@ -9,6 +9,8 @@ import (
 	"github.com/charmbracelet/x/ansi/parser"
 )
 
+const escape = 0x1b
+
 // onTerminal returns what a terminal shows of a line of any bytes, as plain text.
 func onTerminal(line string) string {
 	line = strings.TrimRight(line, "\r") // which has no effect at the end
@@ -33,7 +35,6 @@ type terminalLine struct {
 // draw writes a line to an empty terminal. Of the escape sequences it only obeys those by which programs draw their
 // progress anew: they erase a part of the line, or move back in it.
 func draw(line string) (t terminalLine) {
-	const escape = 0x1b
 	state, action := parser.GroundState, parser.NoneAction
 	var params []byte
 	line = strings.ToValidUTF8(line, "\uFFFD")
@@ -117,7 +118,6 @@ func (t *terminalLine) erase(what string) {
 
 // stripEscapes leaves out what a terminal would take for commands.
 func stripEscapes(text string) string {
-	const escape = 0x1b
 	if strings.IndexByte(text, escape) < 0 {
 		return text
 	}
