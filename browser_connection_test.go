@@ -246,3 +246,20 @@ func TestNotice_GoesWhenItIsNotTrueAnyMore(t *testing.T) {
 	p.click("#filter_failed")
 	p.until("it is not said of another list", `location.search === "?status=failed" && `+noticeText+` === ""`)
 }
+
+// A clock that jumps tells that the computer has slept; whether its connections still are is not known then.
+func TestConnection_IsOpenedAnewAfterSleep(t *testing.T) {
+	t.Parallel()
+	b := startBinary(t, atOnce...)
+	p := openTab(t, b.url+"/process_runs")
+	p.untilLive()
+	evaluate[bool](p, `(() => { const now = Date.now; Date.now = () => now() + 3_600_000; return true; })()`)
+	p.until("there is another socket, and only one", `document.getElementById("connection").dataset.state !== "live"`)
+	p.untilLive()
+	p.untilSocket("/process_runs/live")
+	if n := p.socketsSoFar(); n != 2 {
+		t.Errorf("%d sockets were opened", n)
+	}
+	b.post(1)
+	p.untilRows(1)
+}

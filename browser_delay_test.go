@@ -90,7 +90,7 @@ func TestTheDelayOfAChangeIsShown(t *testing.T) {
 	open()
 	run.untilDelay(func() {})
 	run.setAhead(0) // what is there has been painted
-	evaluate[bool](run, `Date.now = ((real) => () => real() + 61_000)(Date.now), true`)
+	evaluate[bool](run, `performance.now = ((real) => () => real.call(performance) + 61_000)(performance.now), true`)
 	run.until("a minute later there is none", delayText+` === ""`)
 }
 

@@ -24,6 +24,7 @@
   function announce(text) {
     const bar = find("new_runs");
     if (!bar) return;
+    if (bar.hidden && text !== "") find("summary").textContent = `${text}. A button above the list shows them.`; // once, and not each number
     bar.hidden = text === "";
     if (bar.textContent !== text) bar.textContent = text;
   }

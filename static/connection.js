@@ -54,11 +54,25 @@
   function redial(why) {
     loss = why;
     open = false;
+    clearTimeout(connection?.timer); // or there would be two
     connection?.socket?.dispatchEvent(new CloseEvent("close", { code: 1006 }));
     show();
   }
 
+  // A computer that has slept does not know what has become of its connections, nor how long it slept: one of the
+  // browser's clocks may have stood still meanwhile.
+  let drift = Date.now() - performance.now();
+  function slept() {
+    const before = drift;
+    drift = Date.now() - performance.now();
+    return Math.abs(drift - before) > 5000;
+  }
+
   function look() {
+    if (slept()) {
+      redial(loss);
+      return;
+    }
     const socket = connection?.socket;
     if (socket !== dialled.socket) dialled = { socket, at: performance.now() };
     if (open && performance.now() - heard >= silence) redial("silent");
@@ -149,7 +163,7 @@
     for (const button of busy.values()) button.setAttribute("aria-busy", "true");
   }
   document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
-    const button = ctx.request.submitter ?? ctx.sourceEvent?.target?.closest?.("button, a");
+    const button = ctx.request.submitter ?? ctx.sourceEvent?.target?.closest?.("button");
     if (!button) return;
     busy.set(ctx, button);
     mark();

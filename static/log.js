@@ -53,22 +53,27 @@
   }
 
   // take moves what continues a line on the page from a row of a new block to that line. What is left of the row is new.
-  function take(log, row) {
-    const has = (part) => Number(part.dataset.at) < end(log);
-    const stream = streamOf(row);
-    const rest = [...row.querySelectorAll("[data-at]")];
-    const open = rowsOf(log).findLast((line) => line.hasAttribute("data-open") && streamOf(line) === stream);
+  // open has the lines of the page that go on, by stream; until is how far the page has the log.
+  function take(row, open, until) {
+    const has = (part) => Number(part.dataset.at) < until;
+    const stream = streamOf(row), line = open.get(stream);
+    const rest = row.firstElementChild ? [...row.querySelectorAll("[data-at]")] : [];
     if (has(row)) {
       const parts = rest.filter((part) => !has(part));
-      if (open && parts.length > 0) goOn(open, parts, row.hasAttribute("data-open"));
+      if (line && parts.length > 0) {
+        goOn(line, parts, row.hasAttribute("data-open"));
+        if (!row.hasAttribute("data-open")) open.delete(stream);
+      }
       row.remove();
       return;
     }
     if (stream === "server") {
-      for (const line of rowsOf(log)) line.removeAttribute("data-open"); // the attempt has ended
-    } else if (open) {
+      for (const one of open.values()) one.removeAttribute("data-open"); // the attempt has ended
+      open.clear();
+    } else if (line) {
       for (const part of rest) part.remove();
-      goOn(open, [row, ...rest], row.hasAttribute("data-open"));
+      goOn(line, [row, ...rest], row.hasAttribute("data-open"));
+      if (!row.hasAttribute("data-open")) open.delete(stream);
       row.remove();
     }
   }
@@ -83,7 +88,8 @@
       log.replaceChildren(); // what is before can be had by scrolling up
       seen = 0;
     }
-    for (const row of [...block.querySelectorAll(":scope > [data-at]")]) take(log, row);
+    const open = new Map([...log.querySelectorAll("[data-open]")].map((row) => [streamOf(row), row]));
+    for (const row of [...block.querySelectorAll(":scope > [data-at]")]) take(row, open, end(log));
     log.dataset.end = Math.max(end(log), to);
     return block.querySelector("[data-at]") !== null;
   }
