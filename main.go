@@ -231,6 +231,7 @@ func openPostgres(ctx context.Context, config app.Config, registry *jobs.Registr
 		LogLimit: int64(config.LogLimit), MaxLogBytes: int64(config.MaxLogBytes), KeepFinished: config.KeepFinished, KeepMax: config.KeepMax,
 		Kinds: worked(config, registry), Log: log,
 	})
+	_ = os.Unsetenv("PGPASSWORD") // it is kept where the address is
 	if err != nil {
 		return nil, err
 	}

@@ -3,12 +3,29 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 )
+
+// wrapped is a script that becomes the program after some commands.
+func wrapped(t *testing.T, before string) (path string) {
+	t.Helper()
+	program, err := builtBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(t.TempDir(), "runboard")
+	if err := os.WriteFile(path, fmt.Appendf(nil, "#!/bin/sh\n%s && exec %s \"$@\"\n", before, program), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
 
 // idlers opens connections that say nothing until the server has closed some of them, or n are open.
 func idlers(t *testing.T, address string, n int) {
@@ -73,6 +90,29 @@ func checkCommandFiles(t *testing.T, b *binary, files int) {
 	lines := bufio.NewScanner(response.Body)
 	if !lines.Scan() || lines.Text() != fmt.Sprint(files) {
 		t.Errorf("a command may have %q files open, want %d", lines.Text(), files)
+	}
+}
+
+// The runtime raises the limit of the server to the hard one. Many programs break when theirs is high.
+func TestOpenFiles_CommandsHaveTheLimitThatTheServerWasStartedWith(t *testing.T) {
+	t.Parallel()
+	b := newBinary(t, "--command", "list=/bin/sh -c 'ulimit -Sn; ulimit -Hn'")
+	b.program = wrapped(t, "ulimit -Sn 300 && ulimit -Hn 400")
+	b.start("127.0.0.1:0")
+	if text := b.log.String(); !strings.Contains(text, "open_files=400") {
+		t.Errorf("the server does not use what it may:\n%s", text)
+	}
+	if err := b.do(http.MethodPost, "/process_runs", "kind=list&count=1", nil); err != nil {
+		t.Fatal(err)
+	}
+	b.waitUntilDone(1)
+	response, err := client.Get(b.url + "/process_runs/1/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if log, err := io.ReadAll(response.Body); err != nil || string(log) != "300\n400\n" {
+		t.Errorf("a command has the limits %q, %v", log, err)
 	}
 }
 

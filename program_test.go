@@ -96,8 +96,9 @@ type binary struct {
 	itself    bool   // whether it is the binary of the tests, which env makes the program
 	args      []string
 	env       []string
-	complains bool // it is to be expected that its log has errors
-	files     int  // how many files it may have open, if not as many as the tests
+	complains bool   // it is to be expected that its log has errors
+	files     int    // how many files it may have open, if not as many as the tests
+	program   string // what to start, if not the binary itself
 	cmd       *exec.Cmd
 	log       *logged
 	ended     chan struct{} // closed when the process has ended
@@ -155,6 +156,9 @@ func (b *binary) start(addr string) {
 	b.cmd, b.ended = command(b.t, args...), make(chan struct{})
 	if b.itself {
 		b.cmd.Path = os.Args[0]
+	}
+	if b.program != "" {
+		b.cmd.Path = b.program
 	}
 	if b.files > 0 {
 		shell := exec.Command("/bin/sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, b.files), b.cmd.Path)

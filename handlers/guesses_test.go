@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -47,20 +48,41 @@ func TestLogins_EachUserHasOnePassword(t *testing.T) {
 
 func TestLogins_AnUnknownUserIsComparedWithAHash(t *testing.T) {
 	l := newLogins(app.Config{Logins: []app.Login{hashed(t, "anna", "correct horse")}}, slog.New(slog.DiscardHandler))
-	l.checks = make(chan struct{}) // a comparison with a hash waits for good
-	for _, name := range []string{"anna", "dora", ""} {
-		done := make(chan bool)
-		go func() { done <- l.verify(name, "wrong") }()
-		select {
-		case <-done:
-			t.Errorf("%q is refused without a comparison", name)
-		case <-l.checks: // the comparison begins
-			l.checks <- struct{}{} // and ends
-			if <-done {
-				t.Errorf("%q is let in", name)
-			}
+	compared, compare := 0, l.compare
+	l.compare = func(hash, password []byte) error {
+		compared++
+		return compare(hash, password)
+	}
+	for i, name := range []string{"anna", "dora", "", strings.Repeat("x", 5000)} {
+		if l.verify(name, "wrong") || compared != i+1 {
+			t.Errorf("%.10q is refused after %d comparisons, want %d", name, compared, i+1)
 		}
 	}
+}
+
+func TestLogins_AreTurnedAwayWhenTooManyAreChecked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, finish := testLogins(t), make(chan struct{})
+		l.compare = func([]byte, []byte) error {
+			<-finish
+			return errors.New("wrong")
+		}
+		l.checks = make(chan struct{}, 1)
+		ended := make(chan verdict)
+		for i := range 2 {
+			go func() {
+				got, _ := l.check(fmt.Sprint("192.0.2.", i), "anna", "guess", time.Now())
+				ended <- got
+			}()
+		}
+		if got := <-ended; got != limited {
+			t.Errorf("the one that waits is answered with %v", got)
+		}
+		close(finish)
+		if got := <-ended; got != wrong {
+			t.Errorf("the one that is checked is answered with %v", got)
+		}
+	})
 }
 
 func TestLogins_AnAddressIsLimitedAndRecovers(t *testing.T) {

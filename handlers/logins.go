@@ -25,7 +25,8 @@ const (
 	// and the same whatever was wrong.
 	guessTime = 300 * time.Millisecond
 
-	remembered = 1000 // verified credentials, so that not every request costs a bcrypt hash
+	checkTime  = 5 * time.Second // how long a login waits for those that are checked before it
+	remembered = 1000            // verified credentials, so that not every request costs a bcrypt hash
 )
 
 // userKey is where a request keeps the name of its user.
@@ -46,6 +47,7 @@ type logins struct {
 	verified *lru.Cache[[sha256.Size]byte, struct{}]
 	shared   singleflight.Group // requests with equal credentials share one check
 	checks   chan struct{}      // one for each check that goes on: they must not use up all cores
+	compare  func(hash, password []byte) error
 }
 
 // user is one who may sign in.
@@ -73,7 +75,7 @@ func newLogins(config app.Config, log *slog.Logger) *logins {
 	}
 	l := &logins{
 		users: users, limit: newGuessLimit(), refused: newRefusals(log), key: make([]byte, sha256.Size), verified: verified,
-		checks: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		checks: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), compare: bcrypt.CompareHashAndPassword,
 	}
 	_, _ = rand.Read(l.key) // it never fails
 	return l
@@ -151,6 +153,12 @@ func (l *logins) check(address, name, password string, now time.Time) (verdict, 
 		if wait := l.limit.take(address, now); wait > 0 {
 			return result{limited, wait}, nil
 		}
+		select {
+		case l.checks <- struct{}{}:
+			defer func() { <-l.checks }()
+		case <-time.After(checkTime):
+			return result{limited, checkTime}, nil
+		}
 		if !l.verify(name, password) {
 			return result{wrong, 0}, nil
 		}
@@ -185,12 +193,8 @@ func (l *logins) verify(name, password string) bool {
 	if one := l.users[index]; one.hash == nil {
 		passwordHash := sha256.Sum256([]byte(password))
 		right = subtle.ConstantTimeCompare(passwordHash[:], one.password[:])
-	} else {
-		l.checks <- struct{}{}
-		if bcrypt.CompareHashAndPassword(one.hash, []byte(password)) == nil {
-			right = 1
-		}
-		<-l.checks
+	} else if l.compare(one.hash, []byte(password)) == nil {
+		right = 1
 	}
 	return known&right == 1
 }
