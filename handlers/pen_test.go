@@ -127,3 +127,30 @@ func BenchmarkOffer(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/sockets, "ns/delivery")
 }
+
+// The deadline is of the connection, and not of the write that it was set for.
+func TestOffer_IsTakenAfterTheDeadlineOfAnEarlierWrite(t *testing.T) {
+	t.Parallel()
+	const within = 3 * time.Second
+	server, client := connected(t)
+	message := bytes.Repeat([]byte("a"), 512<<10)
+	rest, err := server.offer(message, &offer{})
+	if err != nil || len(rest) == 0 {
+		t.Fatalf("of %d bytes %d are left, %v", len(message), len(rest), err)
+	}
+	read := make(chan error, 1)
+	go func() {
+		_, err := io.CopyN(io.Discard, client, int64(len(message)))
+		read <- err
+	}()
+	if err := server.finish(rest, within); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-read; err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(within)
+	if rest, err := server.offer([]byte("b"), &offer{}); len(rest) != 0 || err != nil {
+		t.Errorf("after the deadline %q is left: %v", rest, err)
+	}
+}

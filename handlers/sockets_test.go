@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -264,5 +265,26 @@ func TestSocket_TellsOfTheDrainOnce(t *testing.T) {
 	createRuns(t, store, 1)
 	if frame := nextFrame(t, frames); frame == warning || !strings.Contains(frame, "process_run_2") {
 		t.Errorf("after that the frame is %s", frame)
+	}
+}
+
+// Its upgrade was on the way when all sockets were told to leave.
+func TestSocket_ThatComesDuringTheShutdownLeavesAsWell(t *testing.T) {
+	t.Parallel()
+	sockets := newSockets(bareServer(t, app.Config{UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10}, io.Discard))
+	sockets.times.pingEvery, sockets.times.heartbeat = time.Hour, time.Hour // which would come for it, too
+	before, late := sockets.newSocket(nil, nil), sockets.newSocket(nil, nil)
+	sockets.enter(before)
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	sockets.close(ended)
+	sockets.enter(late)
+	for name, one := range map[string]*socket{"one that was there": before, "one that comes late": late} {
+		for deadline := time.Now().Add(10 * time.Second); !one.due.Load(); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s is not told to leave", name)
+			}
+		}
+		one.beat.Stop()
 	}
 }

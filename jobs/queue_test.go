@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -284,4 +285,41 @@ func heap() uint64 {
 	runtime.GC()
 	runtime.ReadMemStats(&stats)
 	return stats.HeapAlloc
+}
+
+// A run may come back before its worker has told that it is written down how it ended. Then it is not forgotten until
+// the next tick, which comes after a second: that passes only when nothing else happens.
+func TestQueue_FindsARunThatComesBackBeforeItsWorkerHasToldOfIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		work, working := make(chan struct{}), make(chan app.ProcessRun, 10)
+		deaf := jobs.Kind{Name: "deaf", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
+			working <- run
+			<-work
+			return nil
+		}}
+		store := &backlog{Store: openStore(t)}
+		var began time.Time
+		var once sync.Once
+		store.ended = func(run app.ProcessRun, _ app.Outcome, _ error) {
+			once.Do(func() {
+				if _, err := store.Retry(context.Background(), run.ID); err != nil {
+					t.Error(err)
+				}
+				synctest.Wait() // the queue looks for it
+				began = time.Now()
+			})
+		}
+		ask, stopped := start(t, newQueue(store, deaf))
+		id := create(t, store.Store, "deaf", 1)
+		<-working
+		cancelRun(t, store, id)
+		close(work)
+		<-working
+		if waited := time.Since(began); waited != 0 {
+			t.Errorf("the run that came back had to wait for %s", waited)
+		}
+		ask()
+		<-stopped
+	})
 }

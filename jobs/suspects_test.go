@@ -3,6 +3,7 @@ package jobs_test
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -245,4 +246,23 @@ func TestARunThatKillsTheProcessIsFailedAfterItsCrashesAndTakesNoOtherWithIt(t *
 	if got := done.all(); len(got) != 1 || got[0] != 2 {
 		t.Errorf("the work of %v was done", got)
 	}
+}
+
+// The suspects fill more than what is looked at ahead.
+func TestSuspects_DoNotHideTheRunsBehindThem(t *testing.T) {
+	t.Parallel()
+	const workers, suspects = 2, 50
+	crashes := append(slices.Repeat([]int{1}, suspects), 0)
+	store, work := openAfterCrashes(t, "report", crashes...), newGated()
+	queue := newQueue(store, work.kind("report"))
+	queue.Workers = workers
+	start(t, queue)
+	for range workers {
+		await(t, work.working, "the work")
+	}
+	if run := read(t, store, suspects+1); run.Status != app.Started {
+		t.Errorf("the run behind the suspects is %s", run.Status)
+	}
+	close(work.gate)
+	haveBecome(t, store, len(crashes), app.Completed)
 }
