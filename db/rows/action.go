@@ -368,8 +368,8 @@ func (l *list) anyEntered(ctx context.Context, action app.Action) (found bool, e
 	return false, nil
 }
 
-// searchesAtMost bounds how often a search for one run goes on.
-const searchesAtMost = 20
+// searchesAtMost bounds how often a search for one run goes on: it looks at as much as countWith counts.
+const searchesAtMost = 4
 
 // anyFound reports whether a search finds a run, as far as it comes.
 func (l *list) anyFound(ctx context.Context) (bool, error) {
@@ -410,7 +410,7 @@ func (b *Board) countWith(ctx context.Context, from Reader, action app.Action) (
 	if err != nil {
 		return counts, false, err
 	}
-	return l.countFound(ctx, 4*l.searched)
+	return l.countFound(ctx, searchesAtMost*l.searched)
 }
 
 // countEach counts the runs in each status that a filter finds, as far as they are counted.
