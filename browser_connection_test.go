@@ -263,3 +263,18 @@ func TestConnection_IsOpenedAnewAfterSleep(t *testing.T) {
 	b.post(1)
 	p.untilRows(1)
 }
+
+func TestPause_HeartbeatsAreNoChanges(t *testing.T) {
+	t.Parallel()
+	b := startBinary(t, atOnce...)
+	p := openTab(t, b.url+"/process_runs")
+	p.untilLive()
+	p.click("#pause")
+	p.until("the badge does not say that the page is live", badgeText+` === "Paused"`)
+	evaluate[bool](p, `htmx.swap({sourceElement: document.getElementById("live"), swap: "none",
+		text: '<span id="heartbeat" data-at="7" hx-swap-oob="outerMorph"></span>'}), true`)
+	p.until("the heartbeat has come", `document.getElementById("heartbeat").dataset.at === "7"`)
+	p.until("the button counts no change", `/ and 0 changes behind/.test(document.getElementById("pause").textContent)`)
+	p.click("#pause")
+	p.until("the page is live", badgeText+` === "Live"`)
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"runboard/app"
+	"runboard/db/pgtest"
 )
 
 // follow reads the log of a run until it ends, and then sends how it ended.
@@ -148,5 +149,29 @@ func TestFollow_CountsBytesExactly(t *testing.T) {
 	}
 	if whole := len(body) == want.Len(); whole != (err == nil) {
 		t.Errorf("the follower gets %d of %d bytes: %v", len(body), want.Len(), err)
+	}
+}
+
+func TestRun_DeletionIsToldOnEveryNode(t *testing.T) {
+	t.Parallel()
+	server := pgtest.URL(t)
+	nodes := []*binary{startNode(t, server, atOnce...), startNode(t, server, atOnce...)}
+	id := nodes[0].post(1)[0].ID
+	nodes[0].waitUntilDone(1)
+	path := fmt.Sprintf("/process_runs/%d", id)
+	conn, response, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(nodes[1].url, "http")+path+"/live", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	defer conn.Close()
+	if _, _, err := conn.ReadMessage(); err != nil {
+		t.Fatal(err)
+	}
+	if err := nodes[0].do(http.MethodPost, path+"/delete", "", nil); err != nil {
+		t.Fatal(err)
+	}
+	if frame, code := lastOf(conn); !strings.Contains(frame, "This run was deleted.") || code != websocket.ClosePolicyViolation {
+		t.Errorf("on the other node the last frame is %q, and the code %d", frame, code)
 	}
 }
