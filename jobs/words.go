@@ -12,16 +12,20 @@ import (
 // expanded: $HOME and *.txt stay as they are. It fails on what only a shell can do, such as a pipe.
 func splitWords(line string) (words []string, err error) {
 	parser := syntax.NewParser(syntax.Variant(syntax.LangPOSIX))
-	var wrong error
-	err = parser.Words(strings.NewReader(line), func(word *syntax.Word) bool {
+	for word, err := range parser.WordsSeq(strings.NewReader(line)) {
+		if parsing, ok := errors.AsType[syntax.ParseError](err); ok {
+			return nil, fmt.Errorf("%s; no shell reads it, so quote what is text, or use sh -c '...'", parsing.Text)
+		}
+		if err != nil {
+			return nil, err
+		}
 		text, err := unquote(line, word.Parts)
-		words, wrong = append(words, text), errors.Join(wrong, err)
-		return wrong == nil
-	})
-	if parsing, ok := errors.AsType[syntax.ParseError](err); ok {
-		err = fmt.Errorf("%s; no shell reads it, so quote what is text, or use sh -c '...'", parsing.Text)
+		if err != nil {
+			return nil, err
+		}
+		words = append(words, text)
 	}
-	return words, errors.Join(wrong, err)
+	return words, nil
 }
 
 // unquote returns the text of a word without its quotes. line is what was parsed.
