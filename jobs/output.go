@@ -4,6 +4,8 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"runboard/jobs/supervisor"
 )
 
 // output is a pipe from a command to a log.
@@ -20,6 +22,12 @@ const (
 	outputRest  = 1 << 20
 	outputQuiet = 2 * time.Second        // how long nothing may come
 	outputLeft  = 100 * time.Millisecond // the same when it is known that such a process is left
+)
+
+// How much a pipe holds: at first, and when a command writes faster than this process reads.
+const (
+	pipeSize  = 64 << 10
+	largePipe = 512 << 10
 )
 
 func newOutput(lines *lineWriter) (o *output, err error) {
@@ -40,7 +48,7 @@ func (o *output) copy() {
 }
 
 func (o *output) read() {
-	buffer := make([]byte, 64<<10)
+	buffer := make([]byte, pipeSize)
 	for left := outputRest; left > 0; {
 		n, err := o.from.Read(buffer)
 		if n > 0 {
@@ -48,6 +56,10 @@ func (o *output) read() {
 		}
 		if err != nil {
 			return
+		}
+		if n == pipeSize { // it writes much: with more room, it waits less often until this process has its turn
+			supervisor.GrowPipe(o.from, largePipe)
+			buffer = make([]byte, largePipe)
 		}
 		if quiet := o.quiet.Load(); quiet > 0 {
 			left -= n

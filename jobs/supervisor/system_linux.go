@@ -76,6 +76,15 @@ func socketPair() (ours, theirs *os.File, err error) {
 	return os.NewFile(uintptr(ends[0]), "supervisor"), os.NewFile(uintptr(ends[1]), "server"), nil
 }
 
+// GrowPipe has a pipe hold that many bytes, unless the user has too many large pipes already.
+func GrowPipe(pipe *os.File, size int) {
+	raw, err := pipe.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, size) })
+}
+
 // LockDir marks a directory as in use until the file is closed or the process ends. Several processes may do
 // so.
 func LockDir(dir string) (*os.File, error) {

@@ -25,6 +25,9 @@ func Sweep(...uint32) []Notice { return nil }
 // LockDir fails where commands do not run.
 func LockDir(string) (*os.File, error) { return nil, errLinux }
 
+// GrowPipe does nothing where commands do not run.
+func GrowPipe(*os.File, int) {}
+
 func protect() error      { return errLinux }
 func adoptOrphans() error { return errLinux }
 func instance() string    { return "" }
