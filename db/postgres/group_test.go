@@ -135,6 +135,8 @@ func TestGroup_ALockedRunFailsNoOther(t *testing.T) {
 	busy, err := store.db.BeginTxx(ctx, nil)
 	ok(t, err)
 	defer func() { _ = busy.Rollback() }()
+	_, err = busy.ExecContext(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0") // longer than the starts take
+	ok(t, err)
 	_, err = busy.ExecContext(ctx, "SELECT id FROM process_runs WHERE id = $1 FOR UPDATE", runs[3].ID)
 	ok(t, err)
 	failed := make([]error, len(runs))
