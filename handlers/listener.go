@@ -292,7 +292,7 @@ func (c *connections) refuse(conn net.Conn, answer string) {
 	}
 	go func() {
 		defer func() { <-c.refusals }()
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 		_ = conn.SetDeadline(time.Now().Add(refusalTime))
 		if _, err := io.WriteString(conn, answer); err != nil {
 			return

@@ -39,7 +39,7 @@ func sendStream(c *fiber.Ctx, write func(*bufio.Writer)) {
 	}
 	request.HijackSetNoResponse(true)
 	request.Hijack(func(conn net.Conn) { // the answer has all its headers by now
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 		request.Response.Header.SetConnectionClose()
 		w := bufio.NewWriter(conn)
 		_ = conn.SetWriteDeadline(time.Now().Add(streamTime))
