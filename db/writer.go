@@ -174,7 +174,7 @@ func (w *writer) run() {
 			group = w.gather(append(group[:0], first))
 			w.commit(w.lingered(group))
 		case <-probe.C:
-			w.look()
+			_ = w.look()
 			switch wentBack := w.clock.WentBack(w.now()); {
 			case w.fault.Load() != nil:
 				w.commit([]write{{apply: (*transaction).probe, done: make(chan error, 1)}})
