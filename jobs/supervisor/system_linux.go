@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"syscall"
@@ -83,6 +84,29 @@ func GrowPipe(pipe *os.File, size int) {
 		return
 	}
 	_ = raw.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, size) })
+}
+
+// openModes lets the owner of a directory change all directories in it, as far as possible. It follows no link out of it,
+// also when a process of another user puts one there meanwhile.
+func openModes(dir string) {
+	fd, err := unix.Open(dir, unix.O_PATH|unix.O_NOFOLLOW|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	opened := fmt.Sprintf("/proc/self/fd/%d", fd)
+	_ = os.Chmod(opened, 0o700) // #nosec G302 -- a directory
+	root, err := os.OpenRoot(opened)
+	if err != nil {
+		return
+	}
+	defer root.Close()
+	_ = fs.WalkDir(root.FS(), ".", func(path string, entry fs.DirEntry, _ error) error {
+		if entry != nil && entry.IsDir() {
+			_ = root.Chmod(path, 0o700)
+		}
+		return nil
+	})
 }
 
 // LockDir marks a directory as in use until the file is closed or the process ends. Several processes may do

@@ -25,6 +25,8 @@ func Sweep(...uint32) []Notice { return nil }
 // LockDir fails where commands do not run.
 func LockDir(string) (*os.File, error) { return nil, errLinux }
 
+func openModes(string) {}
+
 // GrowPipe does nothing where commands do not run.
 func GrowPipe(*os.File, int) {}
 
