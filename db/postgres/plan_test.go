@@ -65,6 +65,7 @@ func looksAt(t testing.TB, store *Store, f func(rows.Board) error) *explaining {
 	t.Helper()
 	e := &explaining{t: t}
 	board := store.board()
+	board.Clock = store.Clock // which measures each run once
 	board.Read = func(ctx context.Context, f func(context.Context, rows.Reader) error) error {
 		return store.readFrom(ctx, func(ctx context.Context, from rows.Reader) error {
 			e.Conn = from.(*sqlx.Conn)
@@ -82,7 +83,7 @@ func filled(t testing.TB, n int) *Store {
 	store := newStore(t, Options{Kinds: []string{kind}})
 	execute(t, store, "SELECT take_run_ids($1)", n)
 	execute(t, store, `INSERT INTO process_runs (id, kind, status, version, attempt, crashes, claim, error, created_at, updated_at, started_at, finished_at, job)
-		SELECT i, 'simulated', CASE WHEN i % 3 = 0 THEN 3 ELSE 2 END, 3, 1, 0, 1, '', 1700000000000 + i, 1700000000000 + i, 1700000000000 + i, 1700000000000 + i, 0
+		SELECT i, 'simulated', CASE WHEN i % 3 = 0 THEN 3 ELSE 2 END, 3, 1, 0, 1, '', 1700000000000 + i * 1000, 1700000000000 + i * 1000, 1700000000000 + i * 1000, 1700000000000 + i * 1000, 0
 		FROM generate_series(1, $1::int) AS i`, n)
 	indexed(t, store, n, func(run int64) string {
 		if run < 9 {
@@ -139,7 +140,7 @@ func readsLists(t *testing.T, store *Store, many int64) {
 			filters = append(filters, app.Filter{Kind: kind, Filtered: true, Status: status})
 		}
 	}
-	filters = append(filters, app.Filter{Failure: 1}, app.Filter{Failure: 2}, app.Filter{Since: app.At(rows.FromMillis(1700000000000 + many/2))})
+	filters = append(filters, app.Filter{Failure: 1}, app.Filter{Failure: 2}, app.Filter{Since: app.At(rows.FromMillis(1700000000000 + many/2*1000))})
 	for _, filter := range filters {
 		for _, query := range []app.Query{{}, app.Query{}.To(app.Before, many/2), app.Query{}.To(app.After, many/2), app.Query{}.To(app.After, 0)} {
 			query.Filter = filter

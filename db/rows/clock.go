@@ -7,8 +7,10 @@ import (
 )
 
 const (
-	// measuredAtOnce is how many runs are read for one answer: it takes a tenth of a second or two.
+	// measuredAtOnce is how many runs are read by one statement: it takes a tenth of a second or two.
 	measuredAtOnce = 200_000
+	// measureTime is about how long one answer waits for the measurement.
+	measureTime = time.Second
 	// leastSlack covers transactions under way, whose runs have lower ids than others but are seen later.
 	leastSlack = time.Minute
 )
@@ -32,6 +34,14 @@ const measureClock = `SELECT COUNT(*) AS n, coalesce(max(id), 0) AS last, coales
 func (c *Clock) slack(ctx context.Context, from Reader) (millis int64, known bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for began := time.Now(); !known && err == nil && time.Since(began) < measureTime; {
+		known, err = c.measure(ctx, from)
+	}
+	return c.back + leastSlack.Milliseconds(), known, err
+}
+
+// measure reads some of the runs that have not been read. It reports whether these were all.
+func (c *Clock) measure(ctx context.Context, from Reader) (all bool, err error) {
 	var part struct {
 		N        int64 `db:"n"`
 		Last     int64 `db:"last"`
@@ -40,13 +50,13 @@ func (c *Clock) slack(ctx context.Context, from Reader) (millis int64, known boo
 		Back     int64 `db:"back"`
 	}
 	if err := Get(ctx, from, &part, measureClock, c.last, measuredAtOnce); err != nil {
-		return 0, false, err
+		return false, err
 	}
 	if part.N > 0 {
 		c.back = max(c.back, part.Back, c.latest-part.Earliest)
 		c.last, c.latest = part.Last, max(c.latest, part.Latest)
 	}
-	return c.back + leastSlack.Milliseconds(), part.N < measuredAtOnce, nil
+	return part.N < measuredAtOnce, nil
 }
 
 // Watch notices when a clock is set back. It is to be asked every second or so.
