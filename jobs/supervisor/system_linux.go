@@ -93,14 +93,14 @@ func openModes(dir string) {
 	if err != nil {
 		return
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	opened := fmt.Sprintf("/proc/self/fd/%d", fd)
 	_ = os.Chmod(opened, 0o700) // #nosec G302 -- a directory
 	root, err := os.OpenRoot(opened)
 	if err != nil {
 		return
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	_ = fs.WalkDir(root.FS(), ".", func(path string, entry fs.DirEntry, _ error) error {
 		if entry != nil && entry.IsDir() {
 			_ = root.Chmod(path, 0o700)
