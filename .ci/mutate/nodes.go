@@ -21,7 +21,7 @@ var severalNodes = []fence{
 	{"nodes: a job is its run's newest", "db/postgres/shared.go", "case row.Job != job || app", "case app", shared + "EachRunThatComesToWait"},
 	{"nodes: a run that is over has no job", "db/postgres/shared.go", "row.Job != job || app.Status(row.Status).Final()", "row.Job != job", shared + "AJobGoesTheWay"},
 	{"nodes: what another one has mended is left alone", "db/postgres/orphans.go", "now.job); err != nil || lives {", "now.job); err != nil {", shared + "OfTwoThatMend"},
-	{"nodes: a living node keeps its runs", "db/postgres/orphans.go", "tx.isAlive(now.node); err != nil || alive {", "tx.isAlive(now.node); err != nil {", shared + "Heartbeat_LeavesAlone"},
+	{"nodes: a living node keeps its runs", "db/postgres/orphans.go", "tx.isAlive(now.node); err != nil || alive {", "tx.isAlive(now.node); err != nil || alive && now.node < 0 {", shared + "Heartbeat_LeavesAlone"},
 	{"nodes: River does not decide which node is lost", "db/postgres/change.go", "			if alive {", "			if alive && now.node < 0 {", shared + "Heartbeat_LeavesAlone"},
 	{"nodes: a node that was taken for lost stops its work", "db/postgres/heartbeat.go", "p.store.lease.lose()", "_ = p.store.lease.lose", shared + "Lease_EndsWhenOthers"},
 	{"nodes: a lease ends by itself", "db/postgres/lease.go", "uptime()-l.renewed >= l.lasts", "uptime()-l.renewed >= 1000*l.lasts", shared + "Lease_IsOver"},

@@ -112,6 +112,11 @@ func TestHeartbeat_LeavesAloneWhatALivingNodeHas(t *testing.T) {
 		t.Errorf("%d runs are rescued: %v", n, err)
 	}
 	wantCode(t, other.Recover(ctx, working), app.CodeConflict)
+	execute(t, other, `UPDATE river_job SET state = 'completed', finalized_at = now()
+		WHERE id = (SELECT job FROM process_runs WHERE id = $1)`, working.ID) // as River's rescue leaves it
+	if n, err := other.rescueEach(ctx, []int64{working.ID}); err != nil || n != 0 {
+		t.Errorf("%d runs without a job are rescued: %v", n, err)
+	}
 	for i, want := range []app.ProcessRun{working, aside, runs[2]} {
 		if got := get(t, living, want.ID); got != want {
 			t.Errorf("run %d is %+v", i, got)
@@ -215,14 +220,20 @@ func TestHeartbeat_NoNodeIsLostByAClockThatIsSet(t *testing.T) {
 	t.Parallel()
 	options := Options{URL: newURL(t), Heartbeat: quick}
 	a, b := openStore(t, options), openStore(t, options)
+	leases := map[*Store]context.Context{}
+	for _, store := range []*Store{a, b} {
+		lease, err := store.Lease()
+		ok(t, err)
+		leases[store] = lease
+	}
 	for _, hours := range []string{"+ 3600000", "- 7200000", "+ 7200000"} {
 		execute(t, a, `CREATE OR REPLACE FUNCTION server_millis() RETURNS bigint LANGUAGE sql VOLATILE AS $$
 			SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint `+hours+` $$`)
 		time.Sleep(5 * quick.Every)
 	}
-	for _, store := range []*Store{a, b} {
-		if lease, err := store.Lease(); err != nil || lease.Err() != nil {
-			t.Errorf("node %d has lost its lease: %v", store.Node(), err)
+	for store, lease := range leases {
+		if lease.Err() != nil {
+			t.Errorf("node %d has lost its lease", store.Node())
 		}
 		if n := number(t, a, "SELECT count(*) FROM nodes WHERE id = $1", store.Node()); n != 1 {
 			t.Errorf("node %d was lost", store.Node())
