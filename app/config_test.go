@@ -36,7 +36,8 @@ func TestEachSettingHasTheFlagTheVariableAndTheDefaultOfTheContract(t *testing.T
 		"failure-rate": "0.5", "max-attempts": "1", "max-crashes": "3", "run-timeout": "24h", "drain-timeout": "20s",
 		"synchronous": "full", "max-pending": "1000000", "max-sockets": "20000", "max-sockets-per-address": "1000",
 		"upgrade-rate": "200", "post-rate": "100", "public-origin": "", "auth": "", "auth-file": "", "insecure": "", "log-format": "text",
-		"command": "", "commands": "", "command-dir": "", "log-limit": "1MiB", "trusted-proxy": "",
+		"command": "", "commands": "", "command-dir": "", "command-user": "", "log-limit": "1MiB", "max-log-bytes": "10GiB",
+		"trusted-proxy": "",
 		"keep-finished": "720h", "keep-max": "1000000", "role": "all",
 	}
 	for field := range reflect.TypeFor[app.Config]().Fields() {
