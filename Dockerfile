@@ -21,7 +21,8 @@ RUN go mod download
 COPY . .
 COPY --from=assets /static/node_modules static/node_modules
 # Static, so that it runs on any system, or none.
-RUN CGO_ENABLED=1 go build -tags sqlite_fts5,sqlite_omit_load_extension,netgo,osusergo -trimpath \
+RUN go run ./.ci/licenses > static/node_modules/NOTICES.txt \
+ && CGO_ENABLED=1 go build -tags sqlite_fts5,sqlite_omit_load_extension,netgo,osusergo -trimpath \
     -ldflags '-s -w -linkmode external -extldflags -static' -o /runboard . \
  && mkdir /data
 

@@ -6,13 +6,15 @@ ERRCHECK    := github.com/kisielk/errcheck@v1.9.0
 SQLCLOSE    := github.com/ryanrolds/sqlclosecheck@v0.6.0
 GOSEC       := github.com/securego/gosec/v2/cmd/gosec@v2.30.0
 VULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.1.4
-ASSETS      := static/node_modules/.package-lock.json
+PACKAGES    := static/node_modules/.package-lock.json
+NOTICES     := static/node_modules/NOTICES.txt
+ASSETS      := $(PACKAGES) $(NOTICES)
 
 export CGO_ENABLED := 1
 # SQLite with its full-text search. Without it all works but the search in errors and logs, which then says so.
 TAGS := -tags sqlite_fts5
 
-.PHONY: run build test check licenses vuln fuzz mutate smooth soak bench browser postgres clean
+.PHONY: run build test check vuln fuzz mutate smooth soak bench browser postgres clean
 
 run: build
 	bin/runboard
@@ -22,10 +24,15 @@ build: $(ASSETS)
 	go build $(TAGS) -trimpath -ldflags '-s -w' -o bin/runboard .
 
 # The third-party scripts and styles that are embedded in the binary, as the lock file has them.
-$(ASSETS): static/package.json static/package-lock.json
+$(PACKAGES): static/package.json static/package-lock.json
 	@command -v npm >/dev/null || { echo "npm is missing: apt-get install nodejs npm" >&2; exit 1; }
 	npm ci --prefix static --no-audit --no-fund
 	@touch $@
+
+# The licences of the third-party software in the binary, which "runboard licenses" shows, from the modules and
+# packages that are installed.
+$(NOTICES): $(PACKAGES) go.sum .ci/licenses/main.go
+	go run ./.ci/licenses > $@.new && mv $@.new $@
 
 # All tests, and then those once more that are about what people see, with runs in PostgreSQL instead of in files.
 test: check browser postgres
@@ -52,10 +59,6 @@ check: $(ASSETS)
 # Rules of gosec that do not fit: G104 is errcheck's; G115 sees no bounds (ours are checked where numbers come in); G304:
 # the files that are opened are those that the operator names; G404: chance only spreads load here.
 NOT_HERE := G104,G115,G304,G404
-
-# The licences of what is linked in and embedded, which runboard licenses shows. A test fails when they are not up to date.
-licenses: $(ASSETS)
-	go run ./.ci/licenses > NOTICES.tmp && mv NOTICES.tmp NOTICES.txt
 
 # Known vulnerabilities in what is used. It asks https://vuln.go.dev, and fails where that cannot be reached.
 vuln:

@@ -14,9 +14,6 @@ func TestLicenses_AreThoseOfWhatIsInTheBinary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(want) != readFile(t, "NOTICES.txt") {
-		t.Error("NOTICES.txt is not up to date: make licenses")
-	}
 	shown, err := command(t, "licenses").Output()
 	if err != nil || !bytes.Equal(shown, want) {
 		t.Errorf("runboard licenses writes %d bytes of %d: %v", len(shown), len(want), err)

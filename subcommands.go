@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 
 	"runboard/app"
 	"runboard/handlers"
+	"runboard/static"
 )
 
 // subcommand does what is asked for instead of serving, and ends the process. It returns if args begin with no subcommand.
@@ -26,7 +26,7 @@ func subcommand(args []string) {
 	case "hash-password":
 		err = hashPassword(args[1:], os.Stdin, os.Stdout)
 	case "licenses":
-		_, err = io.WriteString(os.Stdout, notices)
+		_, err = io.WriteString(os.Stdout, static.Notices)
 	default:
 		return
 	}
@@ -36,11 +36,6 @@ func subcommand(args []string) {
 	}
 	os.Exit(0)
 }
-
-// notices are the licences of what others have made and the binary contains. make licenses writes them.
-//
-//go:embed NOTICES.txt
-var notices string
 
 // hashPassword writes a line for --auth-file. args is the user, and the password is the first line of in. Without a user,
 // that line is USER:PASSWORD; if it has no colon, it is a password and only its hash is written.

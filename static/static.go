@@ -26,6 +26,11 @@ const Prefix = "/static/"
 //go:embed node_modules/htmx.org/dist/htmx.min.js node_modules/htmx.org/dist/ext/hx-ws.min.js
 var files embed.FS
 
+// Notices are the licences of the third-party software in the binary. They are generated, see Makefile.
+//
+//go:embed node_modules/NOTICES.txt
+var Notices string
+
 // sources are the embedded files by the names under which pages ask for them.
 var sources = map[string]string{
 	"app.css":       "app.css",

@@ -1,5 +1,5 @@
-// Command licenses writes NOTICES.txt: the licences of everything of others that is in the binary. It reads them from the
-// modules and packages that are installed, so that they are those of the versions in use.
+// Command licenses writes the licences of all third-party software in the binary to standard output. It reads them from
+// the modules and packages that are installed, so that they are those of the versions in use.
 package main
 
 import (
@@ -44,7 +44,8 @@ func run(out io.Writer) error {
 
 // linkedModules are the modules of which a package is linked in, and Go itself.
 func linkedModules() ([]work, error) {
-	list := exec.Command("go", "list", "-deps", "-tags", "sqlite_fts5", "-json=Dir,Standard,Module", ".")
+	// -e because the output of this command is itself embedded, and may not exist yet.
+	list := exec.Command("go", "list", "-e", "-deps", "-tags", "sqlite_fts5", "-json=Dir,Standard,Module", ".")
 	list.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=1") // the same list wherever it is made
 	list.Stderr = os.Stderr
 	found, err := list.Output()
