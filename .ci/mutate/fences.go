@@ -65,7 +65,7 @@ var oneProcess = []fence{
 	{"a command inherits no descriptors", "jobs/supervisor/system_linux.go", "	return keepDescriptors()\n", "	return nil\n", "./jobs TestCommand_SeesNothing"},
 	{"a command that cannot be killed is given up", "jobs/supervisor/main.go", "tried > foreignBound && foreign > 0 && foreign == len(left)", "foreign < 0", "./jobs GivenUp"},
 	{"a result in time counts", "jobs/worker.go", "		if errors.Is(cause, ErrTimeout) {\n", "		if false {\n", outside + "TestServer_Paused"},
-	{"a directory in use is not swept", "jobs/supervisor/sweep_linux.go", "	if !unused {\n", "	if false {\n", outside + "TestServer_Sweeps"},
+	{"a directory in use is not swept", "jobs/supervisor/sweep_linux.go", "	if !unused {\n", "	if !unused && len(dir) == 0 {\n", outside + "TestServer_Sweeps"},
 	{"a start is written before the work begins", "jobs/queue.go", "	return q.Backlog.StartAll(context.Background(), runs)", "	go func() { _, _ = q.Backlog.StartAll(context.Background(), runs) }()\n	for i := range runs {\n		runs[i].Claim++\n		runs[i].Attempt++\n	}\n	return runs, nil", queue},
 	{"a queue that drains hears of cancels", "jobs/queue.go", "	results.Go(func() { d.heedCancels(heeding) })\n", "	_ = heeding\n", "./jobs TestQueue"},
 	{"new runs do not overtake what has arrived", "db/order.go", "order.Arrived == tx.arrivedBefore && ", "", store},
