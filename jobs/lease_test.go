@@ -1,6 +1,8 @@
 package jobs_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -21,8 +23,26 @@ func TestCommand_IsKilledWhenItsLeaseIsNotRenewed(t *testing.T) {
 	over := time.Now().Add(5 * time.Second)
 	ctx := jobs.WithLease(t.Context(), func() time.Duration { return time.Until(over) })
 	go func() { returned <- work(ctx, app.ProcessRun{ID: 1}, nil) }()
-	await(t, returned, "the command to end")
+	if err := await(t, returned, "the command to end"); !errors.Is(err, app.ErrLeaseLost) {
+		t.Errorf("it ends with %v", err)
+	}
 	if time.Now().Before(over) {
 		t.Error("it was killed although its lease had been renewed")
+	}
+}
+
+// The supervisor of a command may notice the end of the lease before the server does, for instance when the
+// server was stopped. The run must be done again then: it has neither completed nor failed.
+func TestWorker_GivesARunBackWhoseLeaseWasLost(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	worker := newWorker(t, store, jobs.Kind{Name: "lost", Work: func(context.Context, app.ProcessRun, *jobs.Report) error {
+		return app.ErrLeaseLost
+	}})
+	run := started(t, store, "lost")
+	p, _ := phases(t)
+	worker.Do(p.Working, p, run)
+	if run = read(t, store, run.ID); run.Status != app.Created || run.Attempt != 0 {
+		t.Errorf("the row is %+v", run)
 	}
 }

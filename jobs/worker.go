@@ -148,6 +148,9 @@ func (w *Worker) attempt(ctx context.Context, p Phases, run app.ProcessRun) endi
 			cause = nil
 		}
 	}
+	if cause == nil && errors.Is(err, app.ErrLeaseLost) {
+		cause = err // the supervisor of a command was the first to notice
+	}
 	report.end() // what was reported belongs before the end
 	switch {
 	case err == nil && !errors.Is(cause, ErrTimeout): // one that took too long has failed, whatever it returns
