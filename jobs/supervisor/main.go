@@ -59,6 +59,9 @@ func supervise(spec Spec, orders *json.Decoder, server *json.Encoder) Result {
 		defer lock.Close()
 	}
 	pid, err := start(spec)
+	if err == nil { // else the output would not end with those who write it
+		err = errors.Join(os.Stdout.Close(), os.Stderr.Close())
+	}
 	if err != nil {
 		return Result{Problem: err.Error(), Scarce: IsScarce(err)}
 	}
@@ -77,21 +80,29 @@ func start(spec Spec) (pid int, err error) {
 	if _, err := os.Stat(spec.Dir); err != nil { // else the error would blame the program
 		return 0, fmt.Errorf("the directory cannot be used: %w", err)
 	}
-	cmd := &exec.Cmd{
-		Path: spec.Path, Args: spec.Args, Dir: spec.Dir, Env: spec.Env, Stdout: os.Stdout, Stderr: os.Stderr,
-	}
 	cgroup := openCgroup(spec.Cgroup)
 	if cgroup != nil {
 		defer cgroup.Close()
 	}
-	if cmd.SysProcAttr, err = attributes(spec.User, cgroup); err != nil {
-		return 0, err
+	cmd, err := startIn(spec, cgroup)
+	if err != nil && cgroup != nil { // it can be made, but a process may not be allowed to begin there
+		cmd, err = startIn(spec, nil)
 	}
-	if err := cmd.Start(); err != nil {
+	if err != nil {
 		return 0, explain(err, spec)
 	}
-	// Else the output would not end with those who write it.
-	return cmd.Process.Pid, errors.Join(os.Stdout.Close(), os.Stderr.Close())
+	return cmd.Process.Pid, nil
+}
+
+// startIn starts the command in a cgroup, unless that is nil.
+func startIn(spec Spec, cgroup *os.File) (cmd *exec.Cmd, err error) {
+	cmd = &exec.Cmd{
+		Path: spec.Path, Args: spec.Args, Dir: spec.Dir, Env: spec.Env, Stdout: os.Stdout, Stderr: os.Stderr,
+	}
+	if cmd.SysProcAttr, err = attributes(spec.User, cgroup); err != nil {
+		return nil, err
+	}
+	return cmd, cmd.Start()
 }
 
 // explain makes an error of starting a program say what is wrong, where the system's own words mislead.
