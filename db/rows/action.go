@@ -220,8 +220,8 @@ func (p Part) Do(enough time.Duration, perform func(action app.Action, id int64)
 	limit, limited := p.State.Limit()
 	for i, id := range p.runs {
 		if limited && p.State.Done+m.Done >= limit {
-			m.Next = over // a run that ended as the preview was read may have gone unseen in it
-			break
+			m.Left++ // a run that ended as the preview was read may have gone unseen in it
+			continue
 		}
 		changed, err := perform(p.State.Action, id)
 		if app.CodeOf(err) == app.CodeUnavailable {
