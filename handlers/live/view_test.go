@@ -115,6 +115,7 @@ func TestOfManyRunsOnlyThoseAreReadThatHaveChanged(t *testing.T) {
 		}
 		store.change(func(a *answers) { a.read = nil })
 		time.Sleep(2 * tick)
+		synctest.Wait()
 		if slices.Contains(store.read, 8) {
 			t.Error("a run that is gone is read again")
 		}
