@@ -178,7 +178,9 @@ func (p *pulse) lostNodes(ctx context.Context) (lost []int64, err error) {
 			known = otherNodeSeen{at: at, since: uptime()}
 		}
 		seen[id] = known
-		if silent && uptime()-known.since >= p.store.options.Heartbeat.unchangedFor() {
+		// If the server's clock was set back, the last sign of life looks as if it were yet to come.
+		unseen := uptime()-known.since >= p.store.options.Heartbeat.LostAfter
+		if unseen || silent && uptime()-known.since >= p.store.options.Heartbeat.unchangedFor() {
 			lost = append(lost, id)
 		}
 		return nil

@@ -241,6 +241,18 @@ func TestHeartbeat_NoNodeIsLostByAClockThatIsSet(t *testing.T) {
 	}
 }
 
+// A clock that is set back after a node's last sign of life makes that look as if it were yet to come.
+func TestHeartbeat_ANodeWhoseLastSignIsYetToComeIsLost(t *testing.T) {
+	t.Parallel()
+	options := Options{URL: newURL(t), Heartbeat: quick}
+	gone, survivor := openStore(t, options), openStore(t, options)
+	run := start(t, gone, create(t, gone, 1)[0])
+	handOut(t, gone, run)
+	kill(gone)
+	execute(t, survivor, "UPDATE nodes SET seen_at = seen_at + 86400000 WHERE id = $1", gone.Node())
+	until(t, "the run waits again", func() bool { return get(t, survivor, run.ID).Status == app.Created })
+}
+
 func TestRelease_PutsAForgottenJobBackInLine(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
