@@ -47,10 +47,21 @@ func (s *Store) measureClock(ctx context.Context) error {
 	if err := s.db.GetContext(ctx, &millis, "SELECT server_millis()"); err != nil {
 		return err
 	}
-	s.clock.mu.Lock()
-	defer s.clock.mu.Unlock()
-	s.clock.at, s.clock.seen = time.UnixMilli(millis).UTC(), asked.Add(time.Since(asked)/2)
+	s.clock.set(time.UnixMilli(millis).UTC(), asked, time.Now())
 	return nil
+}
+
+// set takes in what the server's clock showed at some time between two. If that may be what this clock shows as well, it is
+// left alone: an answer that took long, as while no connection is free, would only make it wrong.
+func (c *serverClock) set(at, asked, answered time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	took := answered.Sub(asked)
+	since := c.at.Add(answered.Sub(c.seen)).Sub(at)
+	if inexact := took / 4; !c.seen.IsZero() && since >= -inexact && since <= took+inexact {
+		return
+	}
+	c.at, c.seen = at, asked.Add(took/2)
 }
 
 // mendDue lets the runs that wait for another attempt wait from now on, with their jobs, if they were put to wait at a

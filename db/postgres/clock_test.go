@@ -34,6 +34,29 @@ func TestServerClock_IsThatOfAllNodes(t *testing.T) {
 	}
 }
 
+func TestServerClock_IsNotMovedByASlowAnswer(t *testing.T) {
+	t.Parallel()
+	asked := time.Now()
+	server := asked.UTC().Add(time.Hour) // is an hour ahead
+	c := &serverClock{}
+	c.set(server, asked, asked.Add(2*time.Millisecond))
+	within := func(what string, want time.Time) {
+		t.Helper()
+		if shown := c.at.Add(asked.Sub(c.seen)); shown.Sub(want).Abs() > 10*time.Millisecond {
+			t.Errorf("after %s it shows %s instead of %s", what, shown, want)
+		}
+	}
+	within("the first answer", server)
+	c.set(server.Add(4*time.Second), asked, asked.Add(4*time.Second))
+	within("an answer that had to wait for a connection", server)
+	c.set(server.Add(time.Millisecond), asked, asked.Add(4*time.Second))
+	within("an answer that was read late", server)
+	c.set(server.Add(-time.Minute), asked, asked.Add(2*time.Millisecond))
+	within("a step back", server.Add(-time.Minute))
+	c.set(server.Add(time.Minute), asked, asked.Add(2*time.Millisecond))
+	within("a step forward", server.Add(time.Minute))
+}
+
 func TestServerClock_SetBackMovesTheJobsOfRunsThatWait(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
