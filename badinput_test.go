@@ -57,7 +57,9 @@ func badForms() (attempts []attempt) {
 		{name: "multipart that is none", body: "count=1", headers: map[string]string{"Content-Type": "multipart/form-data; boundary=x"}, status: 415},
 		{name: "a type that is none", body: "count=5", headers: map[string]string{"Content-Type": ";;"}, status: 415},
 		{name: "a compressed body", body: "count=5", headers: map[string]string{"Content-Type": formType, "Content-Encoding": "gzip"}, status: 415},
-		{name: "a body that is too large", body: "a=" + strings.Repeat("a", 17<<10), headers: form, status: 413},
+		{name: "a body that is too large", body: "a=" + strings.Repeat("a", 256<<10), headers: form, status: 413},
+		{name: "a body that is much too large", body: "a=" + strings.Repeat("a", 2<<20), headers: form, status: 413},
+		{name: "a body as large as may be", body: "count=0&a=" + strings.Repeat("a", 256<<10-10), headers: form, status: 422},
 	} {
 		a.method, a.path = "POST", "/process_runs"
 		attempts = append(attempts, a)
@@ -66,7 +68,8 @@ func badForms() (attempts []attempt) {
 		path := "/process_runs/1/" + wish
 		attempts = append(attempts,
 			attempt{wish + " with a text", "POST", path, "x", map[string]string{"Content-Type": "text/plain"}, 415},
-			attempt{wish + " with JSON that is cut off", "POST", path, "{", asJSON, 400})
+			attempt{wish + " with JSON that is cut off", "POST", path, "{", asJSON, 400},
+			attempt{wish + " with a body that is too large", "POST", path, "a=" + strings.Repeat("a", 16<<10), form, 413})
 	}
 	return attempts
 }

@@ -256,6 +256,9 @@ func (c *lineConn) end() {
 
 // Close closes the connection and gives its slot up.
 func (c *lineConn) Close() error {
+	if c.unread.Load() {
+		c.discard()
+	}
 	if owner := c.slot.owner; owner != nil {
 		owner.mu.Lock()
 		owner.release(c)

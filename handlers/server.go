@@ -20,8 +20,11 @@ import (
 
 // Limits of a request and times for it. None of the times holds for a socket once it is open.
 const (
-	maxBody        = 16 << 10 // bytes; a form of ours is under 300
-	maxHeader      = 8 << 10  // bytes, the request line included
+	maxBody        = 16 << 10  // bytes; a form of ours is under 300
+	maxCreateBody  = 256 << 10 // bytes; of a POST that creates runs
+	maxDiscard     = 4 << 20   // bytes of a refused body that are read, so that its sender gets the answer
+	maxHeader      = 8 << 10   // bytes, the request line included
+	discardTime    = 2 * time.Second
 	readTimeout    = 10 * time.Second
 	writeTimeout   = 15 * time.Second
 	idleTimeout    = time.Minute

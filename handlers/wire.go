@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"slices"
@@ -11,9 +12,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
+
+	"runboard/templates"
 )
 
 // unroutedMethod stands for all that Fiber does not know, and would answer by itself: no address takes it, so
@@ -44,14 +48,24 @@ func (s *Server) guardWire() {
 		}
 		next(ctx)
 	}
-	server.HeaderReceived = func(header *fasthttp.RequestHeader) (none fasthttp.RequestConfig) {
+	server.HeaderReceived = func(header *fasthttp.RequestHeader) (limits fasthttp.RequestConfig) {
 		if ambiguous(header.RawHeaders()) { // which is refused above, and so its body is not waited for
 			header.SetContentLength(0)
 			header.Del(fiber.HeaderExpect)
 		}
-		return none
+		path, _, _ := bytes.Cut(header.RequestURI(), []byte("?"))
+		if header.IsPost() && string(path) == templates.ListPath {
+			limits.MaxRequestBodySize = maxCreateBody
+		}
+		return limits
 	}
-	server.ErrorHandler = func(ctx *fasthttp.RequestCtx, err error) { s.failEarly(ctx, unread(ctx, err)) }
+	server.ErrorHandler = func(ctx *fasthttp.RequestCtx, err error) {
+		if conn, ok := ctx.Conn().(*lineConn); ok && errors.Is(err, fasthttp.ErrBodyTooLarge) {
+			conn.begin()
+			conn.unread.Store(true)
+		}
+		s.failEarly(ctx, unread(ctx, err))
+	}
 }
 
 // wireLog has fasthttp log what it cannot tell a client.
@@ -122,6 +136,8 @@ type lineConn struct {
 	checked bool        // the headers of the first request are over
 	line    []byte      // what there is of the line that is read then, at most two bytes from its end
 
+	unread atomic.Bool // the last request was refused before its body was read
+
 	whole sync.Mutex      // held while something is written, to its end
 	begun bool            // what offer wrote is not at its end: it holds the lock
 	raw   syscall.RawConn // for offer
@@ -132,6 +148,18 @@ func (c *lineConn) reset() {
 	if conn, ok := c.Conn.(*net.TCPConn); ok {
 		_ = conn.SetLinger(0)
 	}
+}
+
+// discard reads what still comes of a body that was refused. A connection that is closed while bytes are unread is
+// reset, and a client that is still sending would get an error instead of the answer.
+func (c *lineConn) discard() {
+	conn, ok := c.Conn.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	_ = conn.CloseWrite()
+	_ = conn.SetReadDeadline(time.Now().Add(discardTime))
+	_, _ = io.CopyN(io.Discard, conn, maxDiscard)
 }
 
 var errBareLine = errors.New("a line ends without a carriage return")
