@@ -71,7 +71,9 @@ func TestCommand_KillsItsSupervisor(t *testing.T) {
 func TestCommand_CannotWriteItsOwnResult(t *testing.T) {
 	t.Parallel()
 	store, id := begin(t, `sh -c 'for f in /proc/$PPID/fd/*; do echo "{\"ended\":{\"code\":0}}" >$f; done 2>/dev/null; exit 7'`, nil)
-	if run, _ := end(t, store, id); run.Status != app.Failed || !strings.HasPrefix(run.Error, "exit status 7") {
+	run, _ := end(t, store, id)
+	caught := strings.Contains(run.Error, "wrote to the open files of its supervisor") // which only root can, for a moment
+	if run.Status != app.Failed || !caught && !strings.HasPrefix(run.Error, "exit status 7") {
 		t.Errorf("it is %s, %q", run.Status, run.Error)
 	}
 }

@@ -85,7 +85,7 @@ func start(spec Spec) (pid int, err error) {
 		defer cgroup.Close()
 	}
 	cmd, err := startIn(spec, cgroup)
-	if err != nil && cgroup != nil { // it can be made, but a process may not be allowed to begin there
+	if err != nil && cgroup != nil && !interfered(err) { // it can be made, but a process may not be allowed to begin there
 		cmd, err = startIn(spec, nil)
 	}
 	if err != nil {
@@ -105,9 +105,22 @@ func startIn(spec Spec, cgroup *os.File) (cmd *exec.Cmd, err error) {
 	return cmd, cmd.Start()
 }
 
+// maxErrno is the highest error number of Linux.
+const maxErrno = 4095
+
+// interfered reports whether an error of a start was made up by the command. The pipe by which the start hears of an
+// error is open for a moment after the command has begun, and root can write to it by way of /proc. Such a command
+// has run and must not be started again.
+func interfered(err error) bool {
+	var errno syscall.Errno
+	return errors.As(err, &errno) && errno > maxErrno
+}
+
 // explain makes an error of starting a program say what is wrong, where the system's own words mislead.
 func explain(err error, spec Spec) error {
 	switch {
+	case interfered(err):
+		return errors.New("it wrote to the open files of its supervisor")
 	case errors.Is(err, syscall.ENOENT):
 		if _, missing := os.Stat(spec.Path); missing == nil {
 			return fmt.Errorf("the interpreter that the first line of %s names does not exist", spec.Path)
