@@ -48,7 +48,8 @@ var errTooOften = app.Errorf(app.CodeTooMany, "That is too often. Please try aga
 // limitReads refuses reads that cost much when an address makes too many: searches, exports and logs that are followed.
 func (s *Server) limitReads(c *fiber.Ctx) error {
 	args := c.Context().QueryArgs()
-	costly := len(args.Peek("q")) > 0 || string(args.Peek("follow")) == "1" || strings.HasPrefix(c.Path(), templates.ListPath+".")
+	follow, _ := parseNumber(string(args.Peek("follow"))) // as showLog reads it: 01 follows, too
+	costly := len(args.Peek("q")) > 0 || follow > 0 || strings.HasPrefix(c.Path(), templates.ListPath+".")
 	if costly && reads(c) && !s.costly.allow(s.address(c)) {
 		return errTooOften
 	}
