@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -22,6 +23,8 @@ type children struct {
 
 	killing  sync.Mutex     // one at a time: a process that another has waited for may be a stranger
 	hopeless map[int]uint64 // orphans that cannot be killed, with their start
+
+	left atomic.Bool // there may be orphans that could not be killed and will end some time
 }
 
 // start starts a supervisor.
@@ -41,6 +44,9 @@ func (c *children) start(cmd *exec.Cmd) error {
 // no orphan.
 func (c *children) wait(cmd *exec.Cmd) error {
 	err := cmd.Wait()
+	if c.left.Load() {
+		c.left.Store(c.reap())
+	}
 	c.noting.Lock()
 	defer c.noting.Unlock()
 	if c.supervisors[cmd.Process.Pid] == cmd { // else another one has its number by now
@@ -57,6 +63,7 @@ func (c *children) killOrphans() (left string) {
 	c.killing.Lock()
 	defer c.killing.Unlock()
 	for begun, rest := time.Now(), firstRest; ; rest = min(2*rest, longRest) {
+		c.reap()
 		orphans, below := c.orphans()
 		if len(orphans) == 0 {
 			return ""
@@ -67,18 +74,34 @@ func (c *children) killOrphans() (left string) {
 				foreign++
 			}
 		}
-		for _, p := range orphans {
-			_, _ = syscall.Wait4(p.pid, nil, syscall.WNOHANG, nil)
-		}
 		tried := time.Since(begun)
 		if tried > stubbornBound || tried > foreignBound && foreign > 0 && foreign == len(below)+len(orphans) {
 			for _, p := range orphans {
 				c.hopeless[p.pid] = p.start
 			}
+			c.left.Store(true)
 			return describe(orphans)
 		}
 		time.Sleep(rest)
 	}
+}
+
+// reap takes note of orphans that have ended, which the system keeps until then, and reports whether others are left. As
+// init, this process also gets the orphans of strangers.
+func (c *children) reap() (left bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.noting.Lock()
+	defer c.noting.Unlock()
+	own, found := readProcess(os.Getpid())
+	for _, p := range processes() {
+		if !found || p.parent != own.pid || c.supervisors[p.pid] != nil || p.session == own.session {
+			continue
+		}
+		ended, _ := syscall.Wait4(p.pid, nil, syscall.WNOHANG, nil)
+		left = left || ended != p.pid
+	}
+	return left
 }
 
 // orphans are the children that dead supervisors have left, and the descendants of these.
@@ -97,7 +120,6 @@ func (c *children) orphans() (orphans, below []process) {
 			continue
 		}
 		if start, known := c.hopeless[p.pid]; known && start == p.start {
-			_, _ = syscall.Wait4(p.pid, nil, syscall.WNOHANG, nil)
 			continue
 		}
 		orphans = append(orphans, p)

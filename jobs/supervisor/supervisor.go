@@ -146,6 +146,9 @@ func (p *Process) Wait() (Result, error) {
 	defer p.socket.Close()
 	result, err := p.listen()
 	if err == nil {
+		if result.Left != "" {
+			family.left.Store(true)
+		}
 		err = family.wait(p.supervisor)
 		close(p.over)
 		return result, err
