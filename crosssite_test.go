@@ -142,6 +142,41 @@ func TestSocketOrigin_NeedsTheSameScheme(t *testing.T) {
 	}
 }
 
+func TestPublicOrigin_HostNeedsItsScheme(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, func(config *app.Config) {
+		config.PublicOrigin = []string{"https://board.example:443", "http://intranet:8080"}
+	})
+	for _, c := range []struct {
+		host, origin string
+		allowed      bool
+	}{
+		{"board.example", "https://board.example", true},
+		{"board.example:443", "https://Board.example", true},
+		{"board.example", "http://board.example", false}, // as a network in between can serve it
+		{"board.example:443", "http://board.example:443", false},
+		{"board.example:3000", "http://board.example:3000", true}, // around the proxy
+		{"board.example:3000", "https://board.example:3000", false},
+		{"intranet:8080", "http://intranet:8080", true},
+		{"intranet:8080", "https://intranet:8080", false},
+		{"127.0.0.1:3000", "https://board.example", true},
+	} {
+		from := sender{headers: map[string]string{"Host": c.host, "Origin": c.origin}}
+		for method, want := range map[string]int{"socket": http.StatusSwitchingProtocols, "POST": http.StatusSeeOther} {
+			path := "/process_runs"
+			if method == "socket" {
+				path += "/live"
+			}
+			if !c.allowed {
+				want = http.StatusForbidden
+			}
+			if got := enter(t, p.url, door{method: method, path: path}, from, credentials{}); got != want {
+				t.Errorf("%s to %s from a page of %s: %d, want %d", method, c.host, c.origin, got, want)
+			}
+		}
+	}
+}
+
 func TestPaths_ASlashAtTheEndIsAnotherAddress(t *testing.T) {
 	t.Parallel()
 	p := startProgram(t, nil)

@@ -32,15 +32,15 @@ func setCommonHeaders(c *fiber.Ctx) {
 
 // origins knows from where a browser may act.
 type origins struct {
-	hosts  map[string]bool // of the public origins, as a Host header names them
-	public map[string]bool
+	hosts  map[string]bool       // of the public origins, as a Host header names them
+	public map[string]bool       // as canonical spells them
 	trusts func(*fiber.Ctx) bool // whether a request comes from a trusted proxy
 }
 
 func newOrigins(public []string, trusts func(*fiber.Ctx) bool) *origins {
 	o := &origins{hosts: map[string]bool{}, public: map[string]bool{}, trusts: trusts}
 	for _, origin := range public {
-		o.public[strings.ToLower(origin)] = true
+		o.public[canonical(origin)] = true
 		if u, err := url.Parse(origin); err == nil {
 			o.hosts[strings.ToLower(u.Hostname())] = true
 		}
@@ -98,7 +98,7 @@ func reads(c *fiber.Ctx) bool { return slices.Contains([]string{"GET", "HEAD", "
 // do not send Sec-Fetch-Site name the origin when they send a form or open a socket.
 func (o *origins) allows(c *fiber.Ctx) bool {
 	origin := c.Get(fiber.HeaderOrigin)
-	if o.public[strings.ToLower(origin)] {
+	if o.public[canonical(origin)] {
 		return true
 	}
 	sites := c.Request().Header.PeekAll("Sec-Fetch-Site")
@@ -118,21 +118,27 @@ func (o *origins) checkOrigin(c *fiber.Ctx) error {
 	return nil
 }
 
-// ours reports whether an origin is a public one, or scheme and host are those of the request.
+// ours reports whether an origin is a public one, or scheme and host are those of the request. A request for the
+// host of a public origin came through the proxy in front, which alone knows its scheme: then only the public
+// origins count.
 func (o *origins) ours(c *fiber.Ctx, origin string) bool {
-	if o.public[strings.ToLower(origin)] {
+	host := strings.ToLower(string(c.Request().Header.Host()))
+	switch {
+	case o.public[canonical(origin)]:
 		return true
+	case o.public[canonical("http://"+host)], o.public[canonical("https://"+host)]:
+		return false
 	}
 	scheme := "http"
 	if o.trusts(c) && strings.EqualFold(c.Get(fiber.HeaderXForwardedProto), "https") {
 		scheme = "https"
 	}
-	host := strings.ToLower(string(c.Request().Header.Host()))
-	return strings.EqualFold(withPort(origin), withPort(scheme+"://"+host))
+	return canonical(origin) == canonical(scheme+"://"+host)
 }
 
-// withPort adds the port that an origin leaves out. What is no origin it returns unchanged.
-func withPort(origin string) string {
+// canonical is an origin in lower case, with the port that it leaves out. What is no origin only loses its case.
+func canonical(origin string) string {
+	origin = strings.ToLower(origin)
 	u, err := url.Parse(origin)
 	if err != nil || u.Scheme+"://"+u.Host != origin || u.Port() != "" {
 		return origin

@@ -90,7 +90,7 @@ var oneProcess = []fence{
 		if panicked := any(nil); panicked != nil {`, hub},
 	{"a newer cell is not replaced by an older one", "static/app.js", "Number(present.dataset.version) > Number(incoming.dataset.version)", "false", outside + "TestAnOlderCell"},
 	{"other sites may not act", "handlers/security.go", `case c.Path() == "/up", o.allows(c):`, `case c.Path() == "/up", c.Method() == fiber.MethodPost, o.allows(c):`, outside + "Site|Origin|BadInput|Cross|WhoMay"},
-	{"other sites may not watch", "handlers/security.go", `return strings.EqualFold(withPort(origin), withPort(scheme+"://"+host))`, `return withPort(origin) != "" && scheme+host != ""`, outside + "OnlyOurPages"},
+	{"other sites may not watch", "handlers/security.go", `return canonical(origin) == canonical(scheme+"://"+host)`, `return canonical(origin) != "" && scheme+host != ""`, outside + "OnlyOurPages"},
 	{"other sites may not read", "handlers/security.go", `case c.Path() == "/up", o.allows(c):`, `case c.Path() == "/up", c.Method() == fiber.MethodGet, o.allows(c):`, outside + "WhoMay"},
 	{"other names are not ours", "handlers/security.go", `if host != "localhost" && !o.hosts[host] && net.ParseIP(host) == nil {`, `if host == "nobody's" {`, outside + "WhoMayDoWhat"},
 	{"a password is asked for", "handlers/logins.go", "return known&right == 1", `return known&right == 1 || password != ""`, outside + "Password|Auth|Credentials"},
