@@ -32,7 +32,7 @@ func (s *Server) guardWire() {
 	server.KeepHijackedConns = true // and its whole request
 	next := server.Handler
 	server.ConnState = trackConnection
-	server.Logger = wireLog{s.Log}
+	server.Logger = &wireLog{log: s.Log}
 	server.Handler = func(ctx *fasthttp.RequestCtx) {
 		if conn, ok := ctx.Conn().(*lineConn); ok {
 			conn.begin()
@@ -68,12 +68,17 @@ func (s *Server) guardWire() {
 	}
 }
 
-// wireLog has fasthttp log what it cannot tell a client.
-type wireLog struct{ *slog.Logger }
+// wireLog has fasthttp log what it cannot tell a client. Clients cause it, and so it is one line a minute at most.
+type wireLog struct {
+	log    *slog.Logger
+	failed sometimes
+}
 
 // Printf implements fasthttp.Logger.
-func (l wireLog) Printf(format string, args ...any) {
-	l.Warn("a connection failed", "error", fmt.Sprintf(format, args...))
+func (l *wireLog) Printf(format string, args ...any) {
+	if n, due := l.failed.due(time.Now()); due {
+		l.log.Warn("a connection failed", "error", fmt.Sprintf(format, args...), "number", n)
+	}
 }
 
 // failEarly answers a request that does not reach Fiber.

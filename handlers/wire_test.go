@@ -1,12 +1,16 @@
 package handlers
 
 import (
+	"bytes"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/valyala/fasthttp"
 )
 
 // reading is a connection that reads from elsewhere.
@@ -33,5 +37,17 @@ func TestABareLineIsSeenHoweverItArrives(t *testing.T) {
 				t.Errorf("%q: %v", text, err)
 			}
 		}
+	}
+}
+
+func TestWireLog_ClientsCannotFillIt(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	wire := wireLog{log: slog.New(slog.NewTextHandler(&log, nil))}
+	for i := range 1000 {
+		wire.Printf("error when serving connection %d: %v", i, fasthttp.ErrBodyTooLarge)
+	}
+	if lines := strings.Count(log.String(), "\n"); lines != 1 || !strings.Contains(log.String(), "connection 0") {
+		t.Errorf("1000 failed connections are logged in %d lines:\n%.500s", lines, log.String())
 	}
 }
