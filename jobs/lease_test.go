@@ -36,9 +36,8 @@ func TestCommand_IsKilledWhenItsLeaseIsNotRenewed(t *testing.T) {
 func TestWorker_GivesARunBackWhoseLeaseWasLost(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
-	worker := newWorker(t, store, jobs.Kind{Name: "lost", Work: func(context.Context, app.ProcessRun, *jobs.Report) error {
-		return app.ErrLeaseLost
-	}})
+	work := func(context.Context, app.ProcessRun, *jobs.Report) error { return app.ErrLeaseLost }
+	worker := newWorker(t, store, jobs.Kind{Name: "lost", Work: work})
 	run := started(t, store, "lost")
 	p, _ := phases(t)
 	worker.Do(p.Working, p, run)

@@ -20,7 +20,7 @@ func explain(ctx context.Context, result supervisor.Result, last *lastLines) err
 		return stillRunning(result.Left)
 	case result.Problem != "":
 		return errors.New("the command could not be started: " + result.Problem)
-	case (result.Stopped || result.Killed) && ctx.Err() == nil: // by its supervisor: nothing here has asked for it
+	case (result.Stopped || result.Killed) && ctx.Err() == nil: // by its supervisor, not from here
 		return app.ErrLeaseLost
 	case result.Killed:
 		return fmt.Errorf("it did not stop within %v of SIGTERM and was killed", grace(ctx))

@@ -57,7 +57,8 @@ func (o *output) read() {
 		if err != nil {
 			return
 		}
-		if n == len(buffer) && n < largePipe { // it writes much: with more room, it waits less often until this process has its turn
+		// It writes much: with more room, it waits less often until this process has its turn.
+		if n == len(buffer) && n < largePipe {
 			supervisor.GrowPipe(o.from, largePipe)
 			buffer = make([]byte, largePipe)
 		}

@@ -51,8 +51,8 @@ func (s *Store) measureClock(ctx context.Context) error {
 	return nil
 }
 
-// set takes in what the server's clock showed at some time between two. If that may be what this clock shows as well, it is
-// left alone: an answer that took long, as while no connection is free, would only make it wrong.
+// set takes in what the server's clock showed at some time between two. If that may be what this clock shows as
+// well, it is left alone: an answer that took long, as while no connection is free, would only make it wrong.
 func (c *serverClock) set(at, asked, answered time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -86,8 +86,8 @@ func (c *children) killOrphans() (left string) {
 	}
 }
 
-// reap takes note of orphans that have ended, which the system keeps until then, and reports whether others are left. As
-// init, this process also gets the orphans of strangers.
+// reap takes note of orphans that have ended, which the system keeps until then, and reports whether others are
+// left. As init, this process also gets the orphans of strangers.
 func (c *children) reap() (left bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

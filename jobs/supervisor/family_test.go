@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestFamily_ReapsWhatCouldNotBeKilled: what a supervisor has left becomes a child of the server, and the system keeps it
-// after its end until the server takes note of that.
+// TestFamily_ReapsWhatCouldNotBeKilled: what a supervisor has left becomes a child of the server, and the system
+// keeps it after its end until the server takes note of that.
 func TestFamily_ReapsWhatCouldNotBeKilled(t *testing.T) {
 	t.Parallel()
 	attributes := &os.ProcAttr{Sys: &syscall.SysProcAttr{Setsid: true}}
