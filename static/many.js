@@ -133,23 +133,19 @@
     target.closest("tbody tr")?.scrollIntoView({ block: "nearest" }); // the bar that comes up must not lie over it
   });
 
-  // What is selected stays so, however the list is drawn anew.
+  // What is selected stays so, however the list is drawn anew. But all that match are not chosen any more when it is
+  // another list. That is decided before the new list is shown: what an operator chooses in it must last.
   document.addEventListener("htmx:before:swap", (event) => {
+    const form = find("many");
+    if (form && event.detail.ctx?.target?.id === "live") form.elements.runs.value = "ticked";
     for (const { fragment } of event.detail.tasks ?? []) {
       for (const box of fragment?.querySelectorAll?.("input[name=id][type=checkbox]") ?? []) box.checked = selected.has(box.value);
     }
   });
 
-  // But all that match are not chosen any more when it is another list.
-  function reset(event) {
-    const form = find("many");
-    if (form && event.detail.ctx?.target?.id === "live") form.elements.runs.value = "ticked";
-  }
-
   // The question is asked in a dialog over the page.
   const dialog = () => (find("ask") instanceof HTMLDialogElement ? find("ask") : null);
   document.addEventListener("htmx:after:swap", (event) => {
-    reset(event);
     show();
     const ask = dialog();
     if (!ask?.firstElementChild || ask.open && !event.detail.ctx?.target?.matches?.("#ask")) return;
