@@ -133,3 +133,15 @@ func TestBulkAction_KeyIsGoodForARelativeTime(t *testing.T) {
 		t.Errorf("it is done by %s and by %s", first, again)
 	}
 }
+
+// A program that names runs and also asks for all of them means one or the other.
+func TestBulk_RefusesAllTogetherWithNamedRuns(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil, workThat("import", "the disk is full"))
+	e := newExpect(t, p)
+	start(e, "import", 3)
+	countsAre(t, e, map[string]any{"failed": 3})
+	e.POST(actionPath).WithTransformer(jsonHeader).WithForm(map[string]any{"do": "delete", "runs": "all", "id": 1}).
+		Expect().Status(http.StatusUnprocessableEntity).JSON().Object().Value("error").String().Contains("not both")
+	countsAre(t, e, map[string]any{"failed": 3})
+}

@@ -81,6 +81,9 @@ func (s *Server) startAction(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if len(action.IDs) == 0 && len(body["id"]) > 0 { // the form of the list sends both, but only to the preview
+		return app.Errorf(app.CodeInvalid, "Give either runs=all or the id of each run, not both.")
+	}
 	key, err := parseKey(keys(c, body))
 	if err != nil {
 		return err
