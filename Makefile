@@ -36,9 +36,9 @@ $(NOTICES): $(PACKAGES) go.sum .ci/licenses/main.go
 
 # All tests, and then those once more that are about what people see, with runs in PostgreSQL instead of in files.
 test: check browser postgres
-	go test $(TAGS) -race -shuffle=on -timeout 20m ./...
+	go test $(TAGS) -race -shuffle=on -timeout 30m ./...
 	.ci/unprivileged
-	go test $(TAGS) -race -shuffle=on -timeout 20m . -run '^($(EVERYWHERE))$$' -skip '$(ALONE)' -args -postgres
+	go test $(TAGS) -race -shuffle=on -timeout 30m . -run '^($(EVERYWHERE))$$' -skip '$(ALONE)' -args -postgres
 
 # A process that has a file to itself gives runs back as soon as it is started again.
 ALONE := TestAKilledServerLeavesNoProcessAndGivesTheRunBack
