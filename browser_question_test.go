@@ -101,6 +101,30 @@ func TestQuestion_HeldEnterChangesNothing(t *testing.T) {
 	tab.until("nothing is chosen any more", noTarget)
 }
 
+// A dialog that has been closed keeps its content until the browser sends its close event. A change of the list that comes
+// in between must not open it again.
+func TestQuestion_StaysClosedWhenTheListChanges(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t, nil, workThat("import", "the disk is full"))
+	e := newExpect(t, p)
+	startRuns(e, 1)
+	countsAre(t, e, map[string]any{"failed": 1})
+	tab := openTab(t, p.url+"/process_runs")
+	tab.untilLive()
+	tab.chooseAll()
+	tab.click("#many button[value=delete]")
+	tab.until("it is asked", dialogOpen)
+	reopened := evaluate[bool](tab, `(() => {
+		const ask = document.getElementById("ask"), list = document.getElementById("live");
+		ask.close();
+		list.dispatchEvent(new CustomEvent("htmx:after:swap", { bubbles: true, detail: { ctx: { target: list } } }));
+		return ask.open;
+	})()`)
+	if reopened {
+		t.Error("a change of the list opens the dialog again")
+	}
+}
+
 func TestQuestion_WantsTheNumberOfManyRunsTyped(t *testing.T) {
 	t.Parallel()
 	p := startProgram(t, nil, workThat("import", "the disk is full"))

@@ -143,12 +143,14 @@
     }
   });
 
-  // The question is asked in a dialog over the page.
+  // The question is asked in a dialog over the page. It opens when an answer is swapped into it, and at no other swap: a
+  // dialog that has just been closed keeps its content until its close event, and would open again.
   const dialog = () => (find("ask") instanceof HTMLDialogElement ? find("ask") : null);
-  document.addEventListener("htmx:after:swap", (event) => {
+  const targetOf = ({ target }) => (typeof target === "string" ? document.querySelector(target) : target);
+  document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
     show();
     const ask = dialog();
-    if (!ask?.firstElementChild || ask.open && !event.detail.ctx?.target?.matches?.("#ask")) return;
+    if (!ask?.firstElementChild || !ctx || targetOf(ctx) !== ask) return;
     if (!ask.open) ask.showModal();
     ask.querySelector("[data-dismiss]")?.focus(); // what changes nothing is what a key presses
   });
@@ -157,8 +159,7 @@
   document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
     const ask = dialog();
     if (!ask?.open || !ctx.sourceElement?.closest?.("#ask")) return;
-    const target = typeof ctx.target === "string" ? document.querySelector(ctx.target) : ctx.target;
-    if (target === ask) return;
+    if (targetOf(ctx) === ask) return;
     ask.close();
     if (ctx.response?.status < 400) clear();
   });
