@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -76,11 +77,26 @@ func looksAt(t testing.TB, store *Store, f func(rows.Board) error) *explaining {
 	return e
 }
 
+// looksAtMost waits until what f asks of a store looks at no more than so many blocks. Rows that are dead stand in the
+// indexes until the first reader after the last older snapshot has marked them, and each connection to the server may hold
+// such a snapshot for a moment.
+func looksAtMost(t testing.TB, store *Store, most int, f func(rows.Board) error) *explaining {
+	t.Helper()
+	e := looksAt(t, store, f)
+	for end := time.Now().Add(time.Minute); e.blocks > most && time.Now().Before(end); {
+		e = looksAt(t, store, f)
+	}
+	return e
+}
+
 // filled is a store with so many runs, most of which are completed and of one kind. Those that are not are the oldest: the
 // worst case for whoever goes through all from the newest on. What the planner knows of them is from before they changed.
 func filled(t testing.TB, n int) *Store {
 	t.Helper()
 	store := newStore(t, Options{Kinds: []string{kind}})
+	for _, table := range []string{"process_runs", "run_texts"} { // an analysis by itself would hold a snapshot, and tell the planner
+		execute(t, store, "ALTER TABLE "+table+" SET (autovacuum_enabled = false)")
+	}
 	execute(t, store, "SELECT take_run_ids($1)", n)
 	execute(t, store, `INSERT INTO process_runs (id, kind, status, version, attempt, crashes, claim, error, created_at, updated_at, started_at, finished_at, job)
 		SELECT i, 'simulated', CASE WHEN i % 3 = 0 THEN 3 ELSE 2 END, 3, 1, 0, 1, '', 1700000000000 + i * 1000, 1700000000000 + i * 1000, 1700000000000 + i * 1000, 1700000000000 + i * 1000, 0
@@ -145,10 +161,9 @@ func readsLists(t *testing.T, store *Store, many int64) {
 		for _, query := range []app.Query{{}, app.Query{}.To(app.Before, many/2), app.Query{}.To(app.After, many/2), app.Query{}.To(app.After, 0)} {
 			query.Filter = filter
 			page := func(board rows.Board) error { _, err := board.Page(ctx, query); return err }
-			looksAt(t, store, page) // the first one also finds what was there before it changed, and marks it
-			e := looksAt(t, store, page)
 			// Up to 10,001 matches are counted, which takes most of it. All runs are more than 5,000 blocks, and an index 1,000.
-			if e.blocks > 2500 {
+			const most = 2500
+			if e := looksAtMost(t, store, most, page); e.blocks > most {
 				t.Errorf("for %+v it looks at %d blocks: %s", query, e.blocks, strings.Join(e.plans, "\n"))
 			}
 		}
@@ -173,8 +188,8 @@ func readsPages(t *testing.T, store *Store, many int64) {
 			return err
 		},
 	} {
-		looksAt(t, store, ask)
-		if e := looksAt(t, store, ask); e.blocks > 600 {
+		const most = 600
+		if e := looksAtMost(t, store, most, ask); e.blocks > most {
 			t.Errorf("for %s it looks at %d blocks: %s", name, e.blocks, strings.Join(e.plans, "\n"))
 		}
 	}
