@@ -139,7 +139,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 				}
 			})
 			runs := 1
-			if _, err := p.store.Create(context.Background(), app.NewRuns{Kind: "simulated", Count: runs}); err != nil {
+			if _, err := p.store.Create(context.Background(), app.CreateRequest{Kind: "simulated", Count: runs}); err != nil {
 				t.Fatal(err)
 			}
 			eventually(t, "the first run ends", func() error {

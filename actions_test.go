@@ -65,7 +65,7 @@ func TestAllRunsThatMatchAreActedOnByARunOfItsOwn(t *testing.T) {
 			}
 		}
 		e.GET(actionPath).WithQueryString("do=retry&runs=all&q=disk+full").WithTransformer(jsonHeader).Expect().
-			JSON().Object().ContainsSubset(map[string]any{"runs": 30, "left_alone": 0, "more": false, "newest": 69}).
+			JSON().Object().ContainsSubset(map[string]any{"runs": 30, "skipped": 0, "more": false, "newest": 69}).
 			Value("confirm").Object().ContainsSubset(map[string]any{"do": "retry", "runs": "all", "q": "disk full", "newest": 69, "previewed": 30})
 		e.GET(actionPath).WithQueryString("do=cancel&runs=all").WithTransformer(fragmentHeaders).Expect().
 			Body().NotContains("<html").Contains("60 others are finished already and stay unchanged.")
@@ -109,7 +109,7 @@ func plain(page string) string {
 func TestAnActionThatCannotBeUnderstood(t *testing.T) {
 	t.Parallel()
 	e := newExpect(t, startProgram(t, nil))
-	many := "do=cancel" + strings.Repeat("&id=7", app.MaxTicked+1)
+	many := "do=cancel" + strings.Repeat("&id=7", app.MaxSelected+1)
 	for form, want := range map[string]int{
 		"":                                  http.StatusBadRequest,
 		"do=start&runs=all":                 http.StatusBadRequest,

@@ -13,7 +13,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"runboard/app"
-	"runboard/db"
+	"runboard/db/sqlite"
 )
 
 // clock shows the time that it was set to. The store reads it whenever it likes.
@@ -25,7 +25,7 @@ func (c *clock) set(now time.Time) { c.unixMicro.Store(now.UnixMicro()) }
 // past plays a past in a store whose clock it sets.
 type past struct {
 	t       *testing.T
-	store   *db.Store
+	store   *sqlite.Store
 	clock   clock
 	waiting map[string][]app.ProcessRun // by kind, oldest first
 }
@@ -35,7 +35,7 @@ func (p *past) create(kind string, n int) {
 	if n == 0 {
 		return
 	}
-	batch, err := p.store.Create(p.t.Context(), app.NewRuns{Kind: kind, Count: n})
+	batch, err := p.store.Create(p.t.Context(), app.CreateRequest{Kind: kind, Count: n})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func busyDay(t *testing.T) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "test.db")
 	p := &past{t: t, waiting: map[string][]app.ProcessRun{}}
-	store, err := db.Open(t.Context(), db.Options{Path: path, Synchronous: "normal", Now: p.clock.now})
+	store, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Synchronous: "normal", Now: p.clock.now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -249,7 +249,7 @@ func TestAWrongCommandEndsTheProgramWithALineThatNamesTheFlag(t *testing.T) {
 	for flag, value := range map[string]string{
 		"--command": "Bad=true", "--commands": "/no/such/file", "--command-dir": "/no/such/dir", "--log-limit": "1KB",
 	} {
-		cmd := command(t, flag, value, "--database-url", "sqlite:"+filepath.Join(t.TempDir(), "x.db"))
+		cmd := runCommand(t, flag, value, "--database-url", "sqlite:"+filepath.Join(t.TempDir(), "x.db"))
 		var said strings.Builder
 		cmd.Stderr = &said
 		err := cmd.Run()
@@ -257,7 +257,7 @@ func TestAWrongCommandEndsTheProgramWithALineThatNamesTheFlag(t *testing.T) {
 			t.Errorf("%s %s: %v, %q", flag, value, err, said.String())
 		}
 	}
-	cmd := command(t, "--command", "simulated=/bin/true")
+	cmd := runCommand(t, "--command", "simulated=/bin/true")
 	if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != exitUsage || !strings.Contains(string(out), "two kinds are named simulated") {
 		t.Errorf("a kind that there is already: %s", out)
 	}

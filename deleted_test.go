@@ -59,7 +59,7 @@ func TestRun_DeletionEndsItsSocketsAndFollowers(t *testing.T) {
 	deletions := []func(id int64) error{
 		func(id int64) error { return p.Delete(t.Context(), id) },
 		func(id int64) error {
-			_, err := p.Act(t.Context(), app.Action{Deed: app.DeedDelete, IDs: []int64{id}}, "")
+			_, err := p.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkDelete, IDs: []int64{id}}, "")
 			return err
 		},
 	}

@@ -196,7 +196,7 @@ func TestCommandUser_EndsTheProgramWithALineThatNamesTheFlag(t *testing.T) {
 	t.Parallel()
 	for _, user := range []string{"root", "no-such-user", "1:x"} {
 		dir := t.TempDir()
-		cmd := command(t, "--command-user", user, "--database-url", "sqlite:"+filepath.Join(dir, "x.db"))
+		cmd := runCommand(t, "--command-user", user, "--database-url", "sqlite:"+filepath.Join(dir, "x.db"))
 		var said strings.Builder
 		cmd.Stderr = &said
 		err := cmd.Run()

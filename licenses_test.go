@@ -14,7 +14,7 @@ func TestLicenses_AreThoseOfWhatIsInTheBinary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown, err := command(t, "licenses").Output()
+	shown, err := runCommand(t, "licenses").Output()
 	if err != nil || !bytes.Equal(shown, want) {
 		t.Errorf("runboard licenses writes %d bytes of %d: %v", len(shown), len(want), err)
 	}

@@ -18,7 +18,7 @@ import (
 // hashLine is what runboard hash-password writes.
 func hashLine(t *testing.T, stdin string, args ...string) (line, complaint string, status int) {
 	t.Helper()
-	cmd := command(t, append([]string{"hash-password"}, args...)...)
+	cmd := runCommand(t, append([]string{"hash-password"}, args...)...)
 	var out, errors bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errors
 	if err := cmd.Run(); cmd.ProcessState == nil {

@@ -16,13 +16,13 @@ import (
 	"github.com/alecthomas/kong"
 
 	"runboard/app"
-	"runboard/db"
 	"runboard/db/postgres"
+	"runboard/db/sqlite"
 	"runboard/handlers"
 	"runboard/handlers/live"
 	"runboard/jobs"
-	"runboard/jobs/riverqueue"
-	"runboard/jobs/supervisor"
+	"runboard/jobs/command"
+	"runboard/jobs/river"
 	"runboard/static"
 	"runboard/templates"
 )
@@ -50,9 +50,9 @@ const (
 )
 
 func main() {
-	supervisor.Main()       // which does not return when this process was started as one
+	command.Main()          // which does not return when this process was started as one
 	subcommand(os.Args[1:]) // nor does this when one is asked for
-	unguarded := supervisor.Guard()
+	unguarded := command.Guard()
 	config, err := parse(os.Args[1:])
 	var registry *jobs.Registry
 	if err == nil {
@@ -162,7 +162,7 @@ func newLog(config app.Config) *slog.Logger {
 // store is where runs are kept.
 type store interface {
 	app.Store
-	app.Ledger
+	app.WorkStore
 	Close() error
 }
 
@@ -173,13 +173,13 @@ type engine func(ctx, now context.Context)
 type backend struct {
 	store
 	engines   []engine
-	recovered db.Recovery // what was found amiss
-	warnings  []db.Warning
+	recovered sqlite.Recovery // what was found amiss
+	warnings  []sqlite.Warning
 }
 
 // openBackend is the only place that knows that there are two.
 func openBackend(ctx context.Context, config app.Config, registry *jobs.Registry, log *slog.Logger) (*backend, error) {
-	if config.Shared() {
+	if config.UsesPostgres() {
 		return openPostgres(ctx, config, registry, log)
 	}
 	return openSQLite(ctx, config, registry, log)
@@ -187,7 +187,7 @@ func openBackend(ctx context.Context, config app.Config, registry *jobs.Registry
 
 // openSQLite has one process do everything, with a file of its own.
 func openSQLite(ctx context.Context, config app.Config, registry *jobs.Registry, log *slog.Logger) (*backend, error) {
-	file, err := db.Open(ctx, db.Options{
+	file, err := sqlite.Open(ctx, sqlite.Options{
 		Path: config.DatabasePath(), Synchronous: config.Synchronous,
 		MaxPending: config.MaxPending, MaxCrashes: config.MaxCrashes,
 		LogLimit: int64(config.LogLimit), MaxLogBytes: int64(config.MaxLogBytes), KeepFinished: config.KeepFinished, KeepMax: config.KeepMax,
@@ -203,7 +203,7 @@ func openSQLite(ctx context.Context, config app.Config, registry *jobs.Registry,
 		LogLimit: int64(config.LogLimit), Log: log,
 	}
 	actions := &jobs.Queue{ // runs that act on many others must not wait behind these
-		Backlog: file, Registry: jobs.ActionRegistry(file), Workers: actionsAtOnce,
+		Backlog: file, Registry: jobs.BulkRegistry(file), Workers: actionsAtOnce,
 		MaxAttempts: 1, MaxCrashes: config.MaxCrashes, RunTimeout: actionTimeout, Log: log, // no drain: they go on later
 	}
 	work := outlasting(actions.Run, queue.Run) // an accepted bulk cancel also reaches the runs that drain
@@ -238,8 +238,8 @@ func openPostgres(ctx context.Context, config app.Config, registry *jobs.Registr
 	if config.Role == app.RoleWeb {
 		return &backend{store: server}, nil
 	}
-	river := &riverqueue.Engine{
-		Pool: server.Pool(), Store: server, Registry: registry, Actions: jobs.ActionRegistry(server), Workers: config.Workers,
+	river := &river.Engine{
+		Pool: server.Pool(), Store: server, Registry: registry, Actions: jobs.BulkRegistry(server), Workers: config.Workers,
 		MaxAttempts: config.MaxAttempts, RunTimeout: config.RunTimeout, ActionTimeout: actionTimeout,
 		DrainTimeout: config.DrainTimeout, LogLimit: int64(config.LogLimit), Log: log,
 	}
@@ -251,7 +251,7 @@ func worked(config app.Config, registry *jobs.Registry) []string {
 	if config.Role == app.RoleWeb {
 		return []string{}
 	}
-	return append(registry.Names(), app.DeedKinds()...)
+	return append(registry.Names(), app.BulkKinds()...)
 }
 
 // program is everything that runs. Tests start the very same one, on a port of its own.
@@ -316,7 +316,7 @@ func (p *program) run(ctx, now context.Context) error {
 		work.Go(func() { engine(ctx, now) })
 	}
 	hub.Go(func() { p.hub.Run(watching) })
-	p.server.Ready(p.store, p.hub)
+	p.server.Attach(p.store, p.hub)
 
 	var err error
 	select {
@@ -344,15 +344,15 @@ func (p *program) run(ctx, now context.Context) error {
 }
 
 // tellRecovery says in the log what was found amiss in the database.
-func (p *program) tellRecovery(r db.Recovery) {
+func (p *program) tellRecovery(r sqlite.Recovery) {
 	for _, warning := range p.warnings {
 		p.log.Warn(warning.Text, warning.Args...)
 	}
-	if r.Mended {
+	if r.Repaired {
 		p.log.Warn("the number of runs in each status was wrong and has been counted anew", "was", r.Was, "is", r.Is)
 	}
-	if r.GivenBack+r.Failed+r.Cancelled > 0 {
-		p.log.Warn("runs were interrupted by a crash", "given_back", r.GivenBack, "failed", r.Failed, "cancelled", r.Cancelled)
+	if r.Requeued+r.Failed+r.Cancelled > 0 {
+		p.log.Warn("runs were interrupted by a crash", "given_back", r.Requeued, "failed", r.Failed, "cancelled", r.Cancelled)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 
 	"runboard/app"
 	"runboard/jobs"
-	"runboard/jobs/supervisor"
+	"runboard/jobs/command"
 )
 
 // tests are those of this package, and what they shared is put away after the last of them.
@@ -28,7 +28,7 @@ func (t tests) Run() int {
 }
 
 func TestMain(m *testing.M) {
-	supervisor.Main() // the tests are the program that commands are supervised by
+	command.Main() // the tests are the program that commands are supervised by
 	if os.Getenv(poisonVariable) != "" {
 		runPoisoned()
 	}
@@ -85,7 +85,7 @@ func startProgram(t *testing.T, change func(*app.Config), kinds ...jobs.Kind) *t
 	}
 	program := &testProgram{program: p, stop: sync.OnceFunc(stop)}
 	t.Cleanup(program.stop)
-	eventually(t, "the program is up", p.server.Up)
+	eventually(t, "the program is up", p.server.Ready)
 	return program
 }
 
@@ -133,19 +133,19 @@ func gate(name string) (kind jobs.Kind, open func()) {
 // beside it, and only handlers knows Fiber.
 func TestImportsPointOneWay(t *testing.T) {
 	allowed := map[string][]string{
-		"runboard/app":             {},
-		"runboard/db":              {"runboard/app", "runboard/db/rows"},
-		"runboard/db/rows":         {"runboard/app"},
-		"runboard/db/postgres":     {"runboard/app", "runboard/db/rows"},
-		"runboard/db/dbtest":       {"runboard/app"},
-		"runboard/db/pgtest":       {},
-		"runboard/jobs":            {"runboard/app", "runboard/jobs/supervisor"},
-		"runboard/jobs/riverqueue": {"runboard/app", "runboard/jobs"},
-		"runboard/jobs/supervisor": {},
-		"runboard/static":          {},
-		"runboard/templates":       {"runboard/app"},
-		"runboard/handlers/live":   {"runboard/app", "runboard/templates"},
-		"runboard/handlers":        {"runboard/app", "runboard/static", "runboard/templates", "runboard/handlers/live"},
+		"runboard/app":           {},
+		"runboard/db/sqlite":     {"runboard/app", "runboard/db/query"},
+		"runboard/db/query":      {"runboard/app"},
+		"runboard/db/postgres":   {"runboard/app", "runboard/db/query"},
+		"runboard/db/dbtest":     {"runboard/app"},
+		"runboard/db/pgtest":     {},
+		"runboard/jobs":          {"runboard/app", "runboard/jobs/command"},
+		"runboard/jobs/river":    {"runboard/app", "runboard/jobs"},
+		"runboard/jobs/command":  {},
+		"runboard/static":        {},
+		"runboard/templates":     {"runboard/app"},
+		"runboard/handlers/live": {"runboard/app", "runboard/templates"},
+		"runboard/handlers":      {"runboard/app", "runboard/static", "runboard/templates", "runboard/handlers/live"},
 	}
 	for name, imports := range importsOf(t, "./...") {
 		for _, imported := range imports {

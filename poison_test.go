@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"runboard/app"
-	"runboard/db"
+	"runboard/db/sqlite"
 	"runboard/jobs"
 )
 
@@ -49,12 +49,12 @@ func runPoisoned() {
 // fillPoisoned makes a database with two poisonous runs among innocent ones.
 func fillPoisoned(t *testing.T, path string) {
 	t.Helper()
-	store, err := db.Open(t.Context(), db.Options{Path: path})
+	store, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	for _, request := range []app.NewRuns{
+	for _, request := range []app.CreateRequest{
 		{Kind: "innocent", Count: 5}, {Kind: "poison", Count: 1}, {Kind: "innocent", Count: 10}, {Kind: "poison", Count: 1}, {Kind: "innocent", Count: 20},
 	} {
 		if _, err := store.Create(t.Context(), request); err != nil {
@@ -82,7 +82,7 @@ func TestARunThatKillsTheProcessTakesNoOtherWithIt(t *testing.T) {
 			t.Fatalf("the program ended with %d: %s", status, out)
 		}
 	}
-	store, err := db.Open(t.Context(), db.Options{Path: path})
+	store, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"runboard/app"
-	"runboard/db"
+	"runboard/db/sqlite"
 	"runboard/jobs"
 )
 
@@ -45,13 +45,13 @@ func surviveSignals(log *slog.Logger) {
 
 // sweep removes what commands of dead servers have left, before their runs are done again, and returns what the operator
 // should know of that, and of why this process could not be guarded.
-func sweep(config app.Config, unguarded error) (notices []db.Warning) {
+func sweep(config app.Config, unguarded error) (notices []sqlite.Warning) {
 	for _, notice := range jobs.SweepLeftovers(config.CommandUser) {
-		notices = append(notices, db.Warning{Text: notice.Text, Args: notice.Args})
+		notices = append(notices, sqlite.Warning{Text: notice.Text, Args: notice.Args})
 	}
 	if unguarded != nil {
 		const text = "commands can learn more of this process than they should"
-		notices = append(notices, db.Warning{Text: text, Args: []any{"error", unguarded}})
+		notices = append(notices, sqlite.Warning{Text: text, Args: []any{"error", unguarded}})
 	}
 	return notices
 }

@@ -105,7 +105,7 @@ type binary struct {
 }
 
 // command prepares a process of the program. Nothing of the environment of the tests reaches it.
-func command(t testing.TB, args ...string) *exec.Cmd {
+func runCommand(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	path, err := builtBinary()
 	if err != nil {
@@ -153,7 +153,7 @@ func (b *binary) restart() {
 func (b *binary) start(addr string) {
 	b.t.Helper()
 	args := append([]string{"--addr", addr, "--database-url", b.database}, b.args...)
-	b.cmd, b.ended = command(b.t, args...), make(chan struct{})
+	b.cmd, b.ended = runCommand(b.t, args...), make(chan struct{})
 	if b.itself {
 		b.cmd.Path = os.Args[0]
 	}

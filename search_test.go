@@ -53,7 +53,7 @@ func TestSearch_DeletesExactlyWhatThePreviewSays(t *testing.T) {
 	}
 	asked := map[string]any{"do": "delete", "runs": "all", "q": "disk"}
 	e.GET(actionPath).WithQueryString("do=delete&runs=all&q=disk").WithTransformer(jsonHeader).Expect().Status(http.StatusOK).
-		JSON().Object().ContainsSubset(map[string]any{"runs": 2000, "left_alone": 0, "more": false})
+		JSON().Object().ContainsSubset(map[string]any{"runs": 2000, "skipped": 0, "more": false})
 	startAction(t, e, asked).ContainsSubset(map[string]any{"percent": 100, "message": "2,000 deleted"})
 	countsAre(t, e, map[string]any{"failed": 3, "completed": 1})
 	list := e.GET("/process_runs").WithQuery("q", "disk").WithTransformer(jsonHeader).Expect().Status(http.StatusOK).JSON().Object()

@@ -24,7 +24,7 @@ func TestASecondProcessLeavesTheDatabaseAlone(t *testing.T) {
 // runToEnd runs a process that is to end by itself, in an empty directory that must stay empty.
 func runToEnd(t *testing.T, environment []string, args ...string) (out string, status int) {
 	t.Helper()
-	cmd := command(t, args...)
+	cmd := runCommand(t, args...)
 	cmd.Dir, cmd.Env = t.TempDir(), append(cmd.Env, environment...)
 	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()

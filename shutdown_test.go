@@ -199,7 +199,7 @@ func TestBulkCancel_AcceptedBeforeTheDrainStopsTheRun(t *testing.T) {
 		statusOf(t, e, run, "started")
 	}
 	stopped := drain(t, p)
-	if _, err := p.store.Act(t.Context(), app.Action{Deed: app.DeedCancel, IDs: []int64{1, 2}}, ""); err != nil {
+	if _, err := p.store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkCancel, IDs: []int64{1, 2}}, ""); err != nil {
 		t.Fatal(err)
 	}
 	statusOf(t, e, "1", "cancelled")

@@ -21,7 +21,7 @@ func TestSignals_TheServerDrainsWhenItsLogIsNoLongerRead(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			cmd := command(t, append([]string{"--addr=127.0.0.1:0", "--database-url=" + b.database}, b.args...)...)
+			cmd := runCommand(t, append([]string{"--addr=127.0.0.1:0", "--database-url=" + b.database}, b.args...)...)
 			cmd.Stdout, cmd.Stderr = write, write
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)

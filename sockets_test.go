@@ -288,7 +288,7 @@ func TestSocketsAreToldToComeBackAtAShutdown(t *testing.T) {
 		p.stop()
 	}()
 	eventually(t, "the program drains", func() error {
-		if p.server.Up() == nil {
+		if p.server.Ready() == nil {
 			return fmt.Errorf("it is still up")
 		}
 		return nil

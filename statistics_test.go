@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"runboard/app"
-	"runboard/db"
+	"runboard/db/sqlite"
 )
 
 func TestStatisticsCountWhatHappened(t *testing.T) {
@@ -27,7 +27,7 @@ func TestStatisticsCountWhatHappened(t *testing.T) {
 	stats := e.GET("/process_runs/statistics").WithTransformer(jsonHeader).Expect().Status(http.StatusOK).JSON().Object()
 	for _, name := range []string{"last_15_minutes", "last_24_hours"} {
 		period := stats.Value(name).Object()
-		period.Value("total").Object().IsEqual(map[string]any{"created": 10, "returned": 0, "started": 10, "completed": 7, "failed": 3, "cancelled": 0})
+		period.Value("total").Object().IsEqual(map[string]any{"created": 10, "requeued": 0, "started": 10, "completed": 7, "failed": 3, "cancelled": 0})
 		kinds := period.Value("kinds").Array()
 		kinds.Length().IsEqual(2)
 		for i, want := range []struct {
@@ -91,11 +91,11 @@ func TestTheStatisticsAreLive(t *testing.T) {
 func withRunsOf(t *testing.T, kind string, n int) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "test.db")
-	store, err := db.Open(t.Context(), db.Options{Path: path})
+	store, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.Create(t.Context(), app.NewRuns{Kind: kind, Count: n}); err != nil {
+	if _, err := store.Create(t.Context(), app.CreateRequest{Kind: kind, Count: n}); err != nil {
 		t.Fatal(err)
 	}
 	if err := store.Close(); err != nil {

@@ -10,13 +10,13 @@ import (
 
 func TestADeedIsOneOfThree(t *testing.T) {
 	t.Parallel()
-	for _, deed := range app.Deeds() {
-		if got, err := app.ParseDeed(string(deed)); err != nil || got != deed {
+	for _, deed := range app.BulkOperations() {
+		if got, err := app.ParseBulkOperation(string(deed)); err != nil || got != deed {
 			t.Errorf("%s is read as %s: %v", deed, got, err)
 		}
 	}
 	for _, text := range []string{"", "Cancel", "start", "delete runs", " retry"} {
-		if deed, err := app.ParseDeed(text); app.CodeOf(err) != app.CodeMalformed {
+		if deed, err := app.ParseBulkOperation(text); app.CodeOf(err) != app.CodeMalformed {
 			t.Errorf("%q is read as %s: %v", text, deed, err)
 		}
 	}
@@ -24,26 +24,26 @@ func TestADeedIsOneOfThree(t *testing.T) {
 
 func TestADeedIsForRunsThatItCanChange(t *testing.T) {
 	t.Parallel()
-	for _, status := range app.DeedCancel.Fits() {
+	for _, status := range app.BulkCancel.AppliesTo() {
 		if !status.CanBecome(app.Cancelled) {
 			t.Errorf("a run that is %s cannot be cancelled", status)
 		}
 	}
-	for _, status := range app.DeedRetry.Fits() {
+	for _, status := range app.BulkRetry.AppliesTo() {
 		if !status.Final() || !status.CanBecome(app.Created) {
 			t.Errorf("a run that is %s cannot be tried again", status)
 		}
 	}
 	for _, status := range app.Statuses() {
 		deletable := false
-		for _, fits := range app.DeedDelete.Fits() {
+		for _, fits := range app.BulkDelete.AppliesTo() {
 			deletable = deletable || fits == status
 		}
 		if deletable != status.Final() {
 			t.Errorf("a run that is %s can be deleted: %v", status, deletable)
 		}
 	}
-	if fits := app.Deed("").Fits(); fits != nil {
+	if fits := app.BulkOperation("").AppliesTo(); fits != nil {
 		t.Errorf("nothing is for %v", fits)
 	}
 }
@@ -51,20 +51,20 @@ func TestADeedIsForRunsThatItCanChange(t *testing.T) {
 func TestAnActionIsWrittenDownAndReadAgain(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	dayAgo, err := app.ParseMoment("24h")
+	dayAgo, err := app.ParseTimeBound("24h")
 	if err != nil {
 		t.Fatal(err)
 	}
-	action := app.Action{Deed: app.DeedRetry, Filter: app.Filter{
+	action := app.BulkAction{Operation: app.BulkRetry, Filter: app.Filter{
 		Filtered: true, Status: app.Failed, Kind: "report", Since: dayAgo, Text: "out of ink",
 	}}
-	fixed := action.Fixed(now)
+	fixed := action.Resolve(now)
 	text, err := json.Marshal(fixed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var read app.Action
-	if err := json.Unmarshal(text, &read); err != nil || read.Filter != fixed.Filter || read.Deed != fixed.Deed {
+	var read app.BulkAction
+	if err := json.Unmarshal(text, &read); err != nil || read.Filter != fixed.Filter || read.Operation != fixed.Operation {
 		t.Errorf("%s is read as %+v: %v", text, read, err)
 	}
 	if at := read.Filter.Since.Time(now.Add(time.Hour)); !at.Equal(now.Add(-24 * time.Hour)) {
@@ -77,7 +77,7 @@ func TestAnActionIsWrittenDownAndReadAgain(t *testing.T) {
 	if got := read.String(); got != want {
 		t.Errorf("in words it is %q", got)
 	}
-	if got := (app.Action{IDs: []int64{4, 5}}).String(); got != "the chosen runs" {
+	if got := (app.BulkAction{IDs: []int64{4, 5}}).String(); got != "the chosen runs" {
 		t.Errorf("in words it is %q", got)
 	}
 }

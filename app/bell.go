@@ -2,19 +2,19 @@ package app
 
 import "sync"
 
-// Bell tells listeners that something changed, and nothing about what. A ring costs nobody a
+// Notifier tells listeners that something changed, and nothing about what. A ring costs nobody a
 // wait: a listener that has not yet heard the last one hears both as one. So whoever hears it must
 // look for itself, and losing a ring to another that is still pending loses nothing.
 //
-// The zero Bell is ready to use, by any number of goroutines.
-type Bell struct {
+// The zero Notifier is ready to use, by any number of goroutines.
+type Notifier struct {
 	mu        sync.Mutex
 	listeners map[chan struct{}]struct{}
 }
 
 // Listen returns a channel that holds at most one ring, and a function that ends the listening; it
 // may be called more than once. The channel is never closed.
-func (b *Bell) Listen() (rings <-chan struct{}, stop func()) {
+func (b *Notifier) Subscribe() (rings <-chan struct{}, stop func()) {
 	ring := make(chan struct{}, 1)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -30,7 +30,7 @@ func (b *Bell) Listen() (rings <-chan struct{}, stop func()) {
 }
 
 // Ring wakes every listener. It never blocks.
-func (b *Bell) Ring() {
+func (b *Notifier) Notify() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for ring := range b.listeners {

@@ -23,13 +23,13 @@ func heard(rings <-chan struct{}) bool {
 
 func TestARingWaitsForItsListener(t *testing.T) {
 	t.Parallel()
-	var bell app.Bell
-	rings, stop := bell.Listen()
+	var bell app.Notifier
+	rings, stop := bell.Subscribe()
 	defer stop()
 	if heard(rings) {
 		t.Fatal("there is a ring before anybody rang")
 	}
-	bell.Ring()
+	bell.Notify()
 	if !heard(rings) {
 		t.Error("the ring is lost")
 	}
@@ -38,11 +38,11 @@ func TestARingWaitsForItsListener(t *testing.T) {
 // That the loop ends shows that Ring does not wait for a listener that does not listen.
 func TestManyRingsMergeIntoOneAndNeverBlock(t *testing.T) {
 	t.Parallel()
-	var bell app.Bell
-	rings, stop := bell.Listen()
+	var bell app.Notifier
+	rings, stop := bell.Subscribe()
 	defer stop()
 	for range 10_000 {
-		bell.Ring()
+		bell.Notify()
 	}
 	if !heard(rings) {
 		t.Error("no ring is left of many")
@@ -50,7 +50,7 @@ func TestManyRingsMergeIntoOneAndNeverBlock(t *testing.T) {
 	if heard(rings) {
 		t.Error("more than one ring is left")
 	}
-	bell.Ring()
+	bell.Notify()
 	if !heard(rings) {
 		t.Error("a ring after the merged ones is lost")
 	}
@@ -58,12 +58,12 @@ func TestManyRingsMergeIntoOneAndNeverBlock(t *testing.T) {
 
 func TestEveryListenerHearsTheBell(t *testing.T) {
 	t.Parallel()
-	var bell app.Bell
-	first, stopFirst := bell.Listen()
+	var bell app.Notifier
+	first, stopFirst := bell.Subscribe()
 	defer stopFirst()
-	second, stopSecond := bell.Listen()
+	second, stopSecond := bell.Subscribe()
 	defer stopSecond()
-	bell.Ring()
+	bell.Notify()
 	if !heard(first) || !heard(second) {
 		t.Error("a listener has not heard the bell")
 	}
@@ -71,13 +71,13 @@ func TestEveryListenerHearsTheBell(t *testing.T) {
 
 func TestWhoStopsListeningHearsNothingAndOthersStillDo(t *testing.T) {
 	t.Parallel()
-	var bell app.Bell
-	gone, stop := bell.Listen()
-	stays, stopStays := bell.Listen()
+	var bell app.Notifier
+	gone, stop := bell.Subscribe()
+	stays, stopStays := bell.Subscribe()
 	defer stopStays()
 	stop()
 	stop() // may be called more than once
-	bell.Ring()
+	bell.Notify()
 	if heard(gone) {
 		t.Error("it rings for one who has stopped")
 	}
@@ -88,9 +88,9 @@ func TestWhoStopsListeningHearsNothingAndOthersStillDo(t *testing.T) {
 
 func TestABellWithoutListenersMayBeRung(t *testing.T) {
 	t.Parallel()
-	var bell app.Bell
-	bell.Ring()
-	rings, stop := bell.Listen()
+	var bell app.Notifier
+	bell.Notify()
+	rings, stop := bell.Subscribe()
 	defer stop()
 	if heard(rings) {
 		t.Error("a ring from before the listening is heard")
@@ -102,11 +102,11 @@ func TestABellWithoutListenersMayBeRung(t *testing.T) {
 func TestNoChangeIsMissedByAListenerThatListens(t *testing.T) {
 	t.Parallel()
 	const ringers, changesEach, listeners = 8, 2_000, 4
-	var bell app.Bell
+	var bell app.Notifier
 	var changes atomic.Int64
 	var all sync.WaitGroup
 	for range listeners {
-		rings, stop := bell.Listen()
+		rings, stop := bell.Subscribe()
 		all.Go(func() {
 			defer stop()
 			deadline := time.After(patience)
@@ -124,7 +124,7 @@ func TestNoChangeIsMissedByAListenerThatListens(t *testing.T) {
 		all.Go(func() {
 			for range changesEach {
 				changes.Add(1)
-				bell.Ring()
+				bell.Notify()
 			}
 		})
 	}
@@ -133,13 +133,13 @@ func TestNoChangeIsMissedByAListenerThatListens(t *testing.T) {
 
 func TestListenersMayComeAndGoWhileItRings(t *testing.T) {
 	t.Parallel()
-	var bell app.Bell
+	var bell app.Notifier
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
 			for range 1_000 {
-				rings, stop := bell.Listen()
-				bell.Ring()
+				rings, stop := bell.Subscribe()
+				bell.Notify()
 				if !heard(rings) {
 					t.Error("a listener has not heard its own ring")
 				}

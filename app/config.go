@@ -98,7 +98,7 @@ const (
 )
 
 // Shared reports whether DatabaseURL names a server, which several nodes may share.
-func (c Config) Shared() bool {
+func (c Config) UsesPostgres() bool {
 	return strings.HasPrefix(c.DatabaseURL, "postgres://") || strings.HasPrefix(c.DatabaseURL, "postgresql://")
 }
 
@@ -138,7 +138,7 @@ func checkOneOf(flag, value string, known ...string) error {
 }
 
 func (c Config) checkDatabaseURL() error {
-	if c.Shared() {
+	if c.UsesPostgres() {
 		return c.checkServer()
 	}
 	path, found := strings.CutPrefix(c.DatabaseURL, "sqlite:")
@@ -166,7 +166,7 @@ func (c Config) checkServer() error {
 }
 
 func (c Config) checkRole() error {
-	if c.Role != RoleAll && !c.Shared() {
+	if c.Role != RoleAll && !c.UsesPostgres() {
 		return fmt.Errorf("--role: one process has a SQLite file to itself and does everything; %q needs --database-url postgres://…", c.Role)
 	}
 	return nil

@@ -177,11 +177,11 @@ func TestTheDatabaseURLMayNameAServer(t *testing.T) {
 	for _, url := range []string{"postgres://host/runs", "postgresql://me:secret@host:5432/runs?sslmode=disable", "postgres:///runs?host=/run/postgresql"} {
 		config := with(func(c *app.Config) { c.DatabaseURL = url })
 		accepts(t, config)
-		if !config.Shared() {
+		if !config.UsesPostgres() {
 			t.Errorf("%s is taken for a file", url)
 		}
 	}
-	if sound().Shared() {
+	if sound().UsesPostgres() {
 		t.Error("a file is taken for a server")
 	}
 }

@@ -15,7 +15,7 @@
 //   - The log of a run is what its work writes, line by line, over all attempts. An offset is a place
 //     in it, in bytes from the very first one.
 //   - A batch is what one request created: runs with consecutive ids, written together.
-//   - The bell says "something changed" after each commit, and nothing more (see [Bell]).
+//   - The bell says "something changed" after each commit, and nothing more (see [Notifier]).
 //   - A flow is how many runs were created, started, completed and so on within some time.
 //   - A query is the question that a list answers, for instance "the newest failed runs".
 //   - A page is the answer.

@@ -14,7 +14,7 @@ type Filter struct {
 	// Kind is the only kind of work that is wanted, or "".
 	Kind string
 	// Since and Until bound when a run was created: not before Since, and before Until.
-	Since, Until Moment
+	Since, Until TimeBound
 	// Failure is what the runs must have failed with, see Failure, or 0.
 	Failure int64
 	// Text is words that the error and the log of a run must have, all of them, or "". The last one may be the
@@ -23,7 +23,7 @@ type Filter struct {
 }
 
 // Plain reports whether nothing but a status is asked for.
-func (f Filter) Plain() bool { return f == Filter{Filtered: f.Filtered, Status: f.Status} }
+func (f Filter) StatusOnly() bool { return f == Filter{Filtered: f.Filtered, Status: f.Status} }
 
 // Limits of what a filter asks for, in bytes.
 const (

@@ -41,15 +41,15 @@ func TestAMomentIsATimeOrSoLongAgo(t *testing.T) {
 		"7d":                           {now.Add(-7 * 24 * time.Hour), "168h"},
 		"1.5s":                         {now.Add(-1500 * time.Millisecond), "1.5s"},
 	} {
-		moment, err := app.ParseMoment(text)
+		moment, err := app.ParseTimeBound(text)
 		if err != nil || !moment.Time(now).Equal(want.at) || moment.String() != want.written {
 			t.Errorf("%s is %v, written %q: %v", text, moment.Time(now), moment, err)
 		}
-		if again, err := app.ParseMoment(moment.String()); err != nil || again != moment {
+		if again, err := app.ParseTimeBound(moment.String()); err != nil || again != moment {
 			t.Errorf("%s is written %s, which is read as %v: %v", text, moment, again, err)
 		}
 	}
-	if none := (app.Moment{}); !none.IsZero() || none.String() != "" {
+	if none := (app.TimeBound{}); !none.IsZero() || none.String() != "" {
 		t.Errorf("none is written %q", none)
 	}
 }
@@ -59,7 +59,7 @@ func TestWhatIsNoMoment(t *testing.T) {
 	for _, text := range []string{"", "yesterday", "0s", "-1h", "1", "d", "1hd", "9999999h", "2026-13-01", "2026-02-30", "1960-01-01", "24h ", "１h", "2026-11-23T25:00",
 		"2026-11-23T15:04.5Z", "2026-11-23T15Z", "2026-11-23Z", "2026-11-23T15:04:05.Z", "2026-11-23T15:04+2", "2026-11-23T15:04+25:00",
 		"2026-11-23T15:04:05Z+02:00", "20261123T150405Z", "23.11.2026", "7D", "d7", "1d2", "99999999999999999999d", "-7d", "1e3d", "NaNd", "Infd"} {
-		if moment, err := app.ParseMoment(text); app.CodeOf(err) != app.CodeMalformed {
+		if moment, err := app.ParseTimeBound(text); app.CodeOf(err) != app.CodeMalformed {
 			t.Errorf("%q is %v: %v", text, moment, err)
 		}
 	}
@@ -85,12 +85,12 @@ func TestKindsAndTextsOfAFilterAreBounded(t *testing.T) {
 
 func TestAFilterIsPlainUnlessItAsksForMoreThanAStatus(t *testing.T) {
 	t.Parallel()
-	hour, _ := app.ParseMoment("1h")
+	hour, _ := app.ParseTimeBound("1h")
 	for filter, plain := range map[app.Filter]bool{
 		{}: true, {Filtered: true, Status: app.Failed}: true,
 		{Kind: "a"}: false, {Text: "a"}: false, {Since: hour}: false, {Until: hour}: false,
 	} {
-		if filter.Plain() != plain {
+		if filter.StatusOnly() != plain {
 			t.Errorf("%+v: %t", filter, !plain)
 		}
 	}
@@ -136,13 +136,13 @@ func TestParseDuration_AcceptsDaysAndWeeks(t *testing.T) {
 
 func TestParseMoment_RecommendsFormsThatWork(t *testing.T) {
 	t.Parallel()
-	_, err := app.ParseMoment("yesterday")
+	_, err := app.ParseTimeBound("yesterday")
 	recommended := regexp.MustCompile(`\d{4}-[^ ,]+|\b\d+[mhd]\b`).FindAllString(err.Error(), -1)
 	if len(recommended) != 5 {
 		t.Errorf("the message recommends %q", recommended)
 	}
 	for _, text := range recommended {
-		if _, err := app.ParseMoment(text); err != nil {
+		if _, err := app.ParseTimeBound(text); err != nil {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

@@ -15,14 +15,14 @@ func FuzzParseMoment(f *testing.F) {
 	}
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, text string) {
-		moment, err := app.ParseMoment(text)
+		moment, err := app.ParseTimeBound(text)
 		if err != nil {
 			if app.CodeOf(err) != app.CodeMalformed {
 				t.Fatalf("%q: %v", text, err)
 			}
 			return
 		}
-		if again, err := app.ParseMoment(moment.String()); err != nil || again != moment || moment.IsZero() {
+		if again, err := app.ParseTimeBound(moment.String()); err != nil || again != moment || moment.IsZero() {
 			t.Fatalf("%q is written %q and read as %v: %v", text, moment, again, err)
 		}
 		if moment.Time(now).UnixMilli() <= -200*365*24*time.Hour.Milliseconds() {

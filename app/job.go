@@ -28,19 +28,19 @@ var nameable = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
 
 // Queues that jobs stand in.
 const (
-	RunsQueue     = "runs"
-	SuspectsQueue = "suspects" // runs that another crash would fail: a node does one of them at a time
-	ActionsQueue  = "actions"  // runs that act on many others: they must not wait behind these
+	DefaultQueue    = "runs"
+	QuarantineQueue = "suspects" // runs that another crash would fail: a node does one of them at a time
+	BulkQueue       = "actions"  // runs that act on many others: they must not wait behind these
 )
 
 // QueueOf returns the queue of a run's job. All runs of a node that crashed go on at once elsewhere, as they were; but one
 // that has crashed so often that the next crash would fail it must not be failed by the fault of another such run.
 func QueueOf(run ProcessRun, maxCrashes int) string {
 	switch {
-	case slices.Contains(DeedKinds(), run.Kind):
-		return ActionsQueue
-	case run.Suspect() && run.Crashes+1 >= maxCrashes:
-		return SuspectsQueue
+	case slices.Contains(BulkKinds(), run.Kind):
+		return BulkQueue
+	case run.Interrupted() && run.Crashes+1 >= maxCrashes:
+		return QuarantineQueue
 	}
-	return RunsQueue
+	return DefaultQueue
 }

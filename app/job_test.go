@@ -25,15 +25,15 @@ func TestEachKindOfRunHasAJobThatIsNamedAfterIt(t *testing.T) {
 func TestJobsStandWhereTheirRunsBelong(t *testing.T) {
 	t.Parallel()
 	for want, run := range map[string]ProcessRun{
-		RunsQueue:     {Kind: "backup", Crashes: 1},
-		SuspectsQueue: {Kind: "backup", Crashes: 2},
-		ActionsQueue:  {Kind: DeedRetry.Kind(), Crashes: 1},
+		DefaultQueue:    {Kind: "backup", Crashes: 1},
+		QuarantineQueue: {Kind: "backup", Crashes: 2},
+		BulkQueue:       {Kind: BulkRetry.Kind(), Crashes: 1},
 	} {
 		if got := QueueOf(run, 3); got != want {
 			t.Errorf("the job of %+v stands in %s", run, got)
 		}
 	}
-	if got := QueueOf(ProcessRun{Kind: "backup"}, 1); got != RunsQueue {
+	if got := QueueOf(ProcessRun{Kind: "backup"}, 1); got != DefaultQueue {
 		t.Errorf("the job of a new run stands in %s where one crash fails it", got)
 	}
 }

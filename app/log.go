@@ -81,7 +81,7 @@ const (
 )
 
 // Report is what the work of a run says of itself since its last report.
-type Report struct {
+type ProgressUpdate struct {
 	// ID tells reports of a run apart. A report that is handed in again, because the answer to it was lost, has the same ID.
 	// 0 is a report that is handed in once.
 	ID       int64

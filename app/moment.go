@@ -34,7 +34,7 @@ func ParseDuration(text string) (time.Duration, error) {
 }
 
 // Moment is a point in time: a fixed one, or one that is always so long ago. The zero Moment is none.
-type Moment struct {
+type TimeBound struct {
 	at  int64 // milliseconds since 1970; 0 is none
 	ago time.Duration
 }
@@ -47,17 +47,17 @@ var fixedMoment = regexp.MustCompile(
 // ParseMoment reads a time, or a duration that it is ago (90m, 24h, 7d). A time is written as in RFC 3339; seconds,
 // fractions, the zone (then it is UTC) and the time of day (then it is midnight) may be left out. It fails with
 // CodeMalformed.
-func ParseMoment(text string) (Moment, error) {
+func ParseTimeBound(text string) (TimeBound, error) {
 	if ago, err := ParseDuration(text); err == nil {
 		return longAgo(ago)
 	}
 	part := fixedMoment.FindStringSubmatch(text)
 	if part == nil || part[3] == "" && part[4] != "" { // minutes have no fraction
-		return Moment{}, errMoment
+		return TimeBound{}, errMoment
 	}
 	at, err := time.Parse(time.RFC3339, part[1]+"T"+or(part[2], "00:00")+or(part[3], ":00")+fraction(part[4])+zone(part[6], part[7], part[8]))
 	if err != nil || at.UnixMilli() <= 0 {
-		return Moment{}, errMoment
+		return TimeBound{}, errMoment
 	}
 	return At(at), nil
 }
@@ -87,22 +87,22 @@ func zone(sign, hours, minutes string) string {
 	return strings.Replace(sign, " ", "+", 1) + hours + ":" + or(minutes, "00")
 }
 
-func longAgo(ago time.Duration) (Moment, error) {
+func longAgo(ago time.Duration) (TimeBound, error) {
 	const century = 100 * 365 * 24 * time.Hour
 	if ago <= 0 || ago > century {
-		return Moment{}, errMoment
+		return TimeBound{}, errMoment
 	}
-	return Moment{ago: ago}, nil
+	return TimeBound{ago: ago}, nil
 }
 
 // At is a fixed moment, to the millisecond.
-func At(t time.Time) Moment { return Moment{at: t.UnixMilli()} }
+func At(t time.Time) TimeBound { return TimeBound{at: t.UnixMilli()} }
 
 // IsZero reports whether it is none.
-func (m Moment) IsZero() bool { return m == Moment{} }
+func (m TimeBound) IsZero() bool { return m == TimeBound{} }
 
 // Time is when it is, seen from now.
-func (m Moment) Time(now time.Time) time.Time {
+func (m TimeBound) Time(now time.Time) time.Time {
 	if m.ago > 0 {
 		return now.Add(-m.ago)
 	}
@@ -110,7 +110,7 @@ func (m Moment) Time(now time.Time) time.Time {
 }
 
 // String writes it as ParseMoment reads it; none is "".
-func (m Moment) String() string {
+func (m TimeBound) String() string {
 	switch {
 	case m.IsZero():
 		return ""
@@ -123,17 +123,17 @@ func (m Moment) String() string {
 }
 
 // MarshalText spells a moment as String does.
-func (m Moment) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+func (m TimeBound) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
 // UnmarshalText accepts what String spells.
-func (m *Moment) UnmarshalText(text []byte) (err error) {
-	if *m = (Moment{}); len(text) > 0 {
-		*m, err = ParseMoment(string(text))
+func (m *TimeBound) UnmarshalText(text []byte) (err error) {
+	if *m = (TimeBound{}); len(text) > 0 {
+		*m, err = ParseTimeBound(string(text))
 	}
 	return err
 }
 
-func (m Moment) fixed(now time.Time) Moment {
+func (m TimeBound) resolve(now time.Time) TimeBound {
 	if m.IsZero() {
 		return m
 	}

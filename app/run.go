@@ -16,7 +16,7 @@ type ProcessRun struct {
 	// Crashes is how often a crash of the process interrupted the run.
 	Crashes int `json:"crashes"`
 	// Claim rises with every start. It is the store's business and nobody else's.
-	Claim int64 `json:"-"`
+	FencingToken int64 `json:"-"`
 	// Error is a sentence for a person: why the run failed, or why it is tried again.
 	Error string `json:"error,omitzero"`
 	// Failure is what a failed run has in common with others, see Failure; else 0.
@@ -29,9 +29,9 @@ type ProcessRun struct {
 	// FinishedAt is when the run became final.
 	FinishedAt time.Time `json:"finished_at,omitzero"`
 	// DueAt is when a run that waits for another attempt may start again.
-	DueAt time.Time `json:"due_at,omitzero"`
+	ScheduledAt time.Time `json:"scheduled_at,omitzero"`
 	// CancelAt is when a person asked a started run to stop. Its work may yet go on.
-	CancelAt time.Time `json:"cancel_requested_at,omitzero"`
+	CancelRequestedAt time.Time `json:"cancel_requested_at,omitzero"`
 
 	Progress
 }
@@ -59,19 +59,21 @@ func (p Percent) MarshalJSON() ([]byte, error) {
 // Known reports whether there is a percentage.
 func (p Percent) Known() bool { return p != NoPercent }
 
-// Stopping reports whether a started run has been asked to stop and still goes on.
-func (r ProcessRun) Stopping() bool { return r.Status == Started && !r.CancelAt.IsZero() }
+// CancelRequests reports whether a started run has been asked to stop and still goes on.
+func (r ProcessRun) CancelRequested() bool {
+	return r.Status == Started && !r.CancelRequestedAt.IsZero()
+}
 
 // Suspect reports whether a crash interrupted the run, so that it may be what caused the crash.
-func (r ProcessRun) Suspect() bool { return r.Crashes > 0 }
+func (r ProcessRun) Interrupted() bool { return r.Crashes > 0 }
 
-// NewRuns asks for runs to be created.
-type NewRuns struct {
+// CreateRequest asks for runs to be created.
+type CreateRequest struct {
 	Kind  string
 	Count int // 1 to MaxCount
 	// Key makes the request repeatable: the same key gets the first answer again. It is empty, or
 	// 1 to MaxKey bytes of printable ASCII.
-	Key string
+	IdempotencyKey string
 }
 
 // Limits of a request for new runs.
@@ -116,26 +118,26 @@ const RecentSize = 10
 type Query struct {
 	Filter
 	// Turn says on which side of Cursor, the id of a run, the wanted page lies.
-	Turn   Turn
-	Cursor int64
+	Direction Direction
+	Cursor    int64
 }
 
 // Turn is a direction in the list.
-type Turn int8
+type Direction int8
 
 // The turns.
 const (
-	Newest Turn = iota // the newest runs; there is no cursor
-	Before             // the newest runs with smaller ids than the cursor
-	After              // the oldest runs with greater ids than the cursor
+	Latest Direction = iota // the newest runs; there is no cursor
+	Before                  // the newest runs with smaller ids than the cursor
+	After                   // the oldest runs with greater ids than the cursor
 )
 
 // InStatus is the query for the newest runs in a status.
-func InStatus(status Status) Query { return Query{Filter: Filter{Filtered: true, Status: status}} }
+func ByStatus(status Status) Query { return Query{Filter: Filter{Filtered: true, Status: status}} }
 
 // To returns the query for another page of the same list.
-func (q Query) To(turn Turn, cursor int64) Query {
-	q.Turn, q.Cursor = turn, cursor
+func (q Query) WithCursor(turn Direction, cursor int64) Query {
+	q.Direction, q.Cursor = turn, cursor
 	return q
 }
 
@@ -146,11 +148,11 @@ type Page struct {
 	HasOlder, HasNewer bool         // whether the list goes on
 	// Matches is how many runs the filter finds, when it asks for more than a status; More says that there are
 	// more, which were not counted.
-	Matches int
-	More    bool
+	MatchCount       int
+	MatchCountCapped bool
 	// SearchedTo is not 0 when a search has stopped before the page was full: it goes on before this run or, if Query.Turn
 	// is After, after it.
-	SearchedTo int64
+	SearchCursor int64
 	// Failure is the one that the filter asks for; the zero Failure when it asks for none, or there is none such.
 	Failure Failure
 	Overview
@@ -161,24 +163,24 @@ const CountedMatches = 10_000
 
 // Older is the query for the next older page. It makes sense where HasOlder says so.
 func (p Page) Older() Query {
-	if p.SearchedTo > 0 && p.Query.Turn != After {
-		return p.Query.To(Before, p.SearchedTo)
+	if p.SearchCursor > 0 && p.Query.Direction != After {
+		return p.Query.WithCursor(Before, p.SearchCursor)
 	}
 	if n := len(p.Runs); n > 0 {
-		return p.Query.To(Before, p.Runs[n-1].ID)
+		return p.Query.WithCursor(Before, p.Runs[n-1].ID)
 	}
-	return p.Query.To(Newest, 0) // all there is is older than a cursor that is too high
+	return p.Query.WithCursor(Latest, 0) // all there is is older than a cursor that is too high
 }
 
 // Newer is the query for the next newer page. It makes sense where HasNewer says so.
 func (p Page) Newer() Query {
-	if p.SearchedTo > 0 && p.Query.Turn == After {
-		return p.Query.To(After, p.SearchedTo)
+	if p.SearchCursor > 0 && p.Query.Direction == After {
+		return p.Query.WithCursor(After, p.SearchCursor)
 	}
 	if len(p.Runs) > 0 {
-		return p.Query.To(After, p.Runs[0].ID)
+		return p.Query.WithCursor(After, p.Runs[0].ID)
 	}
-	return p.Query.To(After, max(0, p.Query.Cursor-1))
+	return p.Query.WithCursor(After, max(0, p.Query.Cursor-1))
 }
 
 // RunPage is one run with what its page shows around it, read from one state of the database.
@@ -188,15 +190,15 @@ type RunPage struct {
 	Log    Log     // its newest lines
 	// Usual is how long runs of the kind take, when that is known and the run is under way: the median of
 	// the newest that completed.
-	Usual time.Duration
+	MedianDuration time.Duration
 	Overview
 }
 
 // Mark says how far a run has come: while it is the same, so is all that the run's page shows of it.
-type Mark struct{ Version, LogEnd int64 }
+type Revision struct{ Version, LogEnd int64 }
 
 // Mark is how far the run has come.
-func (p RunPage) Mark() Mark { return Mark{Version: p.Run.Version, LogEnd: p.Log.End} }
+func (p RunPage) Revision() Revision { return Revision{Version: p.Run.Version, LogEnd: p.Log.End} }
 
 // Event is a change of a run that its page tells of.
 type Event struct {
@@ -217,7 +219,7 @@ type Overview struct {
 	// these are final.
 	Recent, Done int
 	// Unserved are the kinds that nobody here works on, of those that runs wait for.
-	Unserved UnservedKinds
+	Unhandled UnhandledKinds
 }
 
 // Counts is how many runs there are in each status.

@@ -47,35 +47,35 @@ func page(query app.Query, ids ...int64) app.Page {
 
 func TestThePagesAroundAPage(t *testing.T) {
 	t.Parallel()
-	failed := app.InStatus(app.Failed)
+	failed := app.ByStatus(app.Failed)
 	for name, test := range map[string]struct {
 		page         app.Page
 		older, newer app.Query
 	}{
 		"the newest page goes on below its last run": {
 			page:  page(app.Query{}, 50, 49, 26),
-			older: app.Query{Turn: app.Before, Cursor: 26},
-			newer: app.Query{Turn: app.After, Cursor: 50},
+			older: app.Query{Direction: app.Before, Cursor: 26},
+			newer: app.Query{Direction: app.After, Cursor: 50},
 		},
 		"the filter stays": {
-			page:  page(failed.To(app.Before, 90), 80, 31),
-			older: app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed}, Turn: app.Before, Cursor: 31},
-			newer: app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed}, Turn: app.After, Cursor: 80},
+			page:  page(failed.WithCursor(app.Before, 90), 80, 31),
+			older: app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed}, Direction: app.Before, Cursor: 31},
+			newer: app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed}, Direction: app.After, Cursor: 80},
 		},
 		"a page of one run leads both ways from it": {
-			page:  page(app.Query{}.To(app.After, 4), 5),
-			older: app.Query{Turn: app.Before, Cursor: 5},
-			newer: app.Query{Turn: app.After, Cursor: 5},
+			page:  page(app.Query{}.WithCursor(app.After, 4), 5),
+			older: app.Query{Direction: app.Before, Cursor: 5},
+			newer: app.Query{Direction: app.After, Cursor: 5},
 		},
 		"an empty page after too high an id leads back to the newest runs": {
-			page:  page(failed.To(app.After, 99)),
-			older: app.InStatus(app.Failed),
-			newer: app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed}, Turn: app.After, Cursor: 98},
+			page:  page(failed.WithCursor(app.After, 99)),
+			older: app.ByStatus(app.Failed),
+			newer: app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed}, Direction: app.After, Cursor: 98},
 		},
 		"an empty page before too low an id leads up to the run of that id": {
-			page:  page(app.Query{}.To(app.Before, 3)),
+			page:  page(app.Query{}.WithCursor(app.Before, 3)),
 			older: app.Query{},
-			newer: app.Query{Turn: app.After, Cursor: 2},
+			newer: app.Query{Direction: app.After, Cursor: 2},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -100,7 +100,7 @@ func TestTheTotalIsTheSumOfTheCounts(t *testing.T) {
 func TestARunThatCrashedIsSuspect(t *testing.T) {
 	t.Parallel()
 	for crashes, want := range []bool{false, true, true} {
-		if got := (app.ProcessRun{Crashes: crashes}).Suspect(); got != want {
+		if got := (app.ProcessRun{Crashes: crashes}).Interrupted(); got != want {
 			t.Errorf("after %d crashes: suspect is %t, want %t", crashes, got, want)
 		}
 	}
@@ -110,7 +110,7 @@ func TestARunThatCrashedIsSuspect(t *testing.T) {
 func TestTheJSONOfARunHasNoEmptyTimesAndNoClaim(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 2, 3, 4, 5, 678e6, time.UTC)
-	run := app.ProcessRun{ID: 1, Kind: "simulated", Version: 1, Claim: 99, CreatedAt: at, UpdatedAt: at, Progress: app.Progress{Percent: app.NoPercent}}
+	run := app.ProcessRun{ID: 1, Kind: "simulated", Version: 1, FencingToken: 99, CreatedAt: at, UpdatedAt: at, Progress: app.Progress{Percent: app.NoPercent}}
 	text, err := json.Marshal(run)
 	if err != nil {
 		t.Fatal(err)
@@ -121,12 +121,12 @@ func TestTheJSONOfARunHasNoEmptyTimesAndNoClaim(t *testing.T) {
 	if string(text) != want {
 		t.Errorf("got  %s\nwant %s", text, want)
 	}
-	run.StartedAt, run.FinishedAt, run.DueAt, run.Error = at, at, at, "why"
+	run.StartedAt, run.FinishedAt, run.ScheduledAt, run.Error = at, at, at, "why"
 	text, err = json.Marshal(run)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, field := range []string{`"started_at":`, `"finished_at":`, `"due_at":`, `"error":"why"`} {
+	for _, field := range []string{`"started_at":`, `"finished_at":`, `"scheduled_at":`, `"error":"why"`} {
 		if !strings.Contains(string(text), field) {
 			t.Errorf("%s has no %s", text, field)
 		}

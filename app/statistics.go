@@ -24,16 +24,16 @@ const (
 
 // Period is what happened in a stretch of time that reaches up to now.
 type Period struct {
-	From  time.Time // when the first step began
-	Step  time.Duration
-	Flows []Flow // one for each step, oldest first; the last step is not over yet
-	Kinds []KindTimes
+	From     time.Time // when the first step began
+	Step     time.Duration
+	Counters []Counters // one for each step, oldest first; the last step is not over yet
+	Kinds    []KindTimes
 }
 
 // Flow is how many runs were taken where within some time.
-type Flow struct {
+type Counters struct {
 	Created   int64 `json:"created"`  // new ones
-	Returned  int64 `json:"returned"` // that wait again: given back, or to be tried again
+	Requeued  int64 `json:"requeued"` // that wait again: given back, or to be tried again
 	Started   int64 `json:"started"`
 	Completed int64 `json:"completed"`
 	Failed    int64 `json:"failed"`
@@ -41,17 +41,17 @@ type Flow struct {
 }
 
 // Plus is both flows together.
-func (f Flow) Plus(g Flow) Flow {
-	return Flow{
-		f.Created + g.Created, f.Returned + g.Returned, f.Started + g.Started,
+func (f Counters) Add(g Counters) Counters {
+	return Counters{
+		f.Created + g.Created, f.Requeued + g.Requeued, f.Started + g.Started,
 		f.Completed + g.Completed, f.Failed + g.Failed, f.Cancelled + g.Cancelled,
 	}
 }
 
 // Sum is all of some flows together.
-func Sum(flows []Flow) (sum Flow) {
+func Sum(flows []Counters) (sum Counters) {
 	for _, flow := range flows {
-		sum = sum.Plus(flow)
+		sum = sum.Add(flow)
 	}
 	return sum
 }
@@ -60,7 +60,7 @@ func Sum(flows []Flow) (sum Flow) {
 type KindTimes struct {
 	Kind string
 	// Waits is from when a run was last ready to be started until it was. Works is from then until it completed or failed.
-	Waits, Works Quantiles
+	QueueTime, RunTime Quantiles
 }
 
 // Quantiles say of some durations how long half of them were at most, and how long 95 % were: to within a tenth.
@@ -78,21 +78,21 @@ type KindCount struct {
 
 // UnservedKinds are kinds of which runs wait although nobody here does such work: the first ones by name, and then
 // empty ones. It is an array so that it can be compared.
-type UnservedKinds [MaxUnserved]KindCount
+type UnhandledKinds [MaxUnhandled]KindCount
 
 // Limits of what is told of such runs with every frame: enough to see what is wrong.
 const (
-	MaxUnserved     = 3    // kinds that are named
-	CountedUnserved = 1000 // up to how many runs of each are counted
+	MaxUnhandled     = 3    // kinds that are named
+	CountedUnhandled = 1000 // up to how many runs of each are counted
 )
 
 // Has reports whether a kind is among those that are named.
-func (u UnservedKinds) Has(kind string) bool {
+func (u UnhandledKinds) Has(kind string) bool {
 	return slices.ContainsFunc(u.Named(), func(one KindCount) bool { return one.Kind == kind })
 }
 
 // Named are those that are not empty.
-func (u UnservedKinds) Named() []KindCount {
+func (u UnhandledKinds) Named() []KindCount {
 	for i, one := range u {
 		if one.Kind == "" {
 			return u[:i]
@@ -102,7 +102,7 @@ func (u UnservedKinds) Named() []KindCount {
 }
 
 // Runs is how many runs wait of these kinds, as far as they are counted.
-func (u UnservedKinds) Runs() (n int64) {
+func (u UnhandledKinds) Runs() (n int64) {
 	for _, one := range u {
 		n += one.Runs
 	}
@@ -110,8 +110,8 @@ func (u UnservedKinds) Runs() (n int64) {
 }
 
 // More reports whether there may be more of these kinds, or are more runs of them, than are told of.
-func (u UnservedKinds) More() bool {
-	full := u[MaxUnserved-1].Kind != ""
+func (u UnhandledKinds) More() bool {
+	full := u[MaxUnhandled-1].Kind != ""
 	return full || slices.ContainsFunc(u[:], func(one KindCount) bool { return one.More })
 }
 
@@ -186,10 +186,10 @@ func (l Load) Forecast() Forecast {
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
 // over are the steps that are over.
-func (l Load) over() []Flow { return l.Recent.Flows[:max(0, len(l.Recent.Flows)-1)] }
+func (l Load) over() []Counters { return l.Recent.Counters[:max(0, len(l.Recent.Counters)-1)] }
 
 func (l Load) startedLately() int64 {
-	flows := l.Recent.Flows
+	flows := l.Recent.Counters
 	return Sum(flows[max(0, len(flows)-1-steps):]).Started
 }
 
@@ -197,8 +197,8 @@ func (l Load) startedLately() int64 {
 // first of them does not count.
 func (l Load) startsPerSecond() float64 {
 	all := l.over()
-	for _, flows := range [][]Flow{all[max(0, len(all)-lately):], all} {
-		first := slices.IndexFunc(flows, func(f Flow) bool { return f.Started > 0 })
+	for _, flows := range [][]Counters{all[max(0, len(all)-lately):], all} {
+		first := slices.IndexFunc(flows, func(f Counters) bool { return f.Started > 0 })
 		if first < 0 {
 			continue
 		}
@@ -215,7 +215,7 @@ func (l Load) comesPerSecond() float64 {
 	all := l.over()
 	var counts []int64
 	for _, flow := range all[max(0, len(all)-lately):] {
-		counts = append(counts, flow.Created+flow.Returned)
+		counts = append(counts, flow.Created+flow.Requeued)
 	}
 	slices.Sort(counts)
 	counts = counts[:len(counts)-len(counts)/6]

@@ -14,14 +14,14 @@ type Store interface {
 	// that was used before gets the first batch again and writes nothing. It fails with CodeInvalid
 	// when the key was used for another request, and with CodeUnavailable when too many runs wait.
 	// It does not stop half-way when ctx ends: the runs may then exist although it failed.
-	Create(ctx context.Context, request NewRuns) (Batch, error)
+	Create(ctx context.Context, request CreateRequest) (Batch, error)
 
 	// Run returns one run and its surroundings. It fails with CodeNotFound.
 	Run(ctx context.Context, id int64) (RunPage, error)
 
 	// Marks tells of many runs at once how far they have come, for whoever has read them and wants to know which to
 	// read again. Of runs that do not exist it says nothing.
-	Marks(ctx context.Context, runs []int64) (map[int64]Mark, error)
+	Revisions(ctx context.Context, runs []int64) (map[int64]Revision, error)
 
 	// Log returns a part of what a run's work wrote. It fails with CodeNotFound.
 	Log(ctx context.Context, query LogQuery) (Log, error)
@@ -30,7 +30,7 @@ type Store interface {
 	Page(ctx context.Context, query Query) (Page, error)
 
 	// Chosen returns those of some runs that exist, newest first.
-	Chosen(ctx context.Context, ids []int64) ([]ProcessRun, error)
+	RunsByID(ctx context.Context, ids []int64) ([]ProcessRun, error)
 
 	// Runs returns the newest runs that a filter finds with ids below before, at most limit of them, for whoever goes
 	// through all. next is the before of what follows, or 0 when nothing does; it may be more than 0 although nothing
@@ -58,66 +58,66 @@ type Store interface {
 	// Failures returns what failed runs have in common.
 	Failures(ctx context.Context) (Failures, error)
 
-	// Foresee tells what an action would come to.
-	Foresee(ctx context.Context, action Action) (Prospect, error)
+	// PreviewBulk tells what an action would come to.
+	PreviewBulk(ctx context.Context, action BulkAction) (BulkPreview, error)
 
 	// Act creates a run that does an action, however many others wait: it may be there to get rid of them. The key
-	// makes it repeatable, as in NewRuns, and fails in the same way.
-	Act(ctx context.Context, action Action, key string) (ProcessRun, error)
+	// makes it repeatable, as in CreateRequest, and fails in the same way.
+	CreateBulkAction(ctx context.Context, action BulkAction, key string) (ProcessRun, error)
 
 	// Changes is rung after every commit that changed something.
-	Changes() *Bell
+	Changed() *Notifier
 
 	// Ready returns nil when the store can read and write, as far as it knows without trying.
 	Ready() error
 }
 
-// Ledger is where it is written down how the work on runs goes. Its methods may be called from any
+// WorkStore is where it is written down how the work on runs goes. Its methods may be called from any
 // goroutine. All changes are conditional: when the run is no longer where the change expects it, they
 // fail with CodeConflict and change nothing.
-type Ledger interface {
+type WorkStore interface {
 	// Start takes a run from created to started, renews its claim and returns it as it now is. The
 	// change is committed when Start returns: a crash afterwards is counted against the run.
 	Start(ctx context.Context, run ProcessRun) (ProcessRun, error)
 
 	// Report writes down what the work of a started run says of itself. It is committed, once, when Report
 	// returns without an error. When it fails, the same report may be handed in again before any other of the run.
-	Report(ctx context.Context, run ProcessRun, report Report) error
+	SaveProgress(ctx context.Context, run ProcessRun, report ProgressUpdate) error
 
 	// Finish ends the attempt that Start began. The outcome is committed when Finish returns. A run that
 	// was asked to stop is cancelled, whatever the outcome.
 	Finish(ctx context.Context, run ProcessRun, outcome Outcome) error
 
-	// GiveBack takes a run that was interrupted from started to created, as if the attempt had not
-	// been. The change is committed when GiveBack returns. A run that was asked to stop is cancelled
+	// Requeue takes a run that was interrupted from started to created, as if the attempt had not
+	// been. The change is committed when Requeue returns. A run that was asked to stop is cancelled
 	// instead.
-	GiveBack(ctx context.Context, run ProcessRun) error
+	Requeue(ctx context.Context, run ProcessRun) error
 
-	// Stopping returns the started runs that have been asked to stop.
-	Stopping(ctx context.Context) ([]StopRequest, error)
+	// CancelRequests returns the started runs that have been asked to stop.
+	CancelRequests(ctx context.Context) ([]CancelRequest, error)
 
 	// Cancelled returns those of the runs with these ids that are cancelled.
 	Cancelled(ctx context.Context, ids []int64) ([]CancelledRun, error)
 
 	// Changes is rung after every commit that changed something.
-	Changes() *Bell
+	Changed() *Notifier
 }
 
-// Backlog is what a queue asks that hands out the waiting runs by itself, and that nobody else does.
-type Backlog interface {
-	Ledger
+// QueueStore is what a queue asks that hands out the waiting runs by itself, and that nobody else does.
+type QueueStore interface {
+	WorkStore
 
 	// Waiting returns the oldest runs of some kinds that are created and due, at most limit of them. How many wait
 	// of other kinds makes no difference to what it costs.
-	Waiting(ctx context.Context, kinds []string, limit int) ([]ProcessRun, error)
+	FetchDue(ctx context.Context, kinds []string, limit int) ([]ProcessRun, error)
 
 	// Returned rises whenever runs come back to created: they may be older than those that wait. The rise comes
 	// before the ring that announces it. It asks nothing of the database.
-	Returned() int64
+	RequeueSeq() int64
 
 	// Arrived rises whenever runs come to wait, new ones as well as those that return. The rise comes before the ring
 	// that announces it. It asks nothing of the database.
-	Arrived() int64
+	EnqueueSeq() int64
 
 	// StandBy has the first runs that come to exist started in the transaction that creates them, as the order says, so
 	// that they need not be found first. An order is good for one transaction that creates runs of its kinds, and
@@ -127,20 +127,20 @@ type Backlog interface {
 	// Withdraw takes an order back, and reports whether it could. If not, it is being fulfilled, or has been.
 	Withdraw(order *Order) bool
 
-	// StartAll is Start for many runs, as Waiting returned them. It returns those that it started, in any order: the
+	// StartMany is Start for many runs, as Waiting returned them. It returns those that it started, in any order: the
 	// others are no longer created.
-	StartAll(ctx context.Context, runs []ProcessRun) ([]ProcessRun, error)
+	StartMany(ctx context.Context, runs []ProcessRun) ([]ProcessRun, error)
 
-	// CompleteAll is Finish for many different runs that complete. It returns those that are no longer as Start returned
+	// CompleteMany is Finish for many different runs that complete. It returns those that are no longer as Start returned
 	// them, and changes nothing about them.
-	CompleteAll(ctx context.Context, runs []ProcessRun) (late []ProcessRun, err error)
+	CompleteMany(ctx context.Context, runs []ProcessRun) (late []ProcessRun, err error)
 }
 
 // Order is what a queue leaves that has room for runs and knows of none that wait.
 type Order struct {
 	Kinds []string // of which runs are wanted
 	Most  int      // how many, at least 1
-	// Arrived is what Backlog.Arrived said before it was seen that no run of these kinds waits. When more have arrived,
+	// Arrived is what QueueStore.Arrived said before it was seen that no run of these kinds waits. When more have arrived,
 	// the order starts nothing: new runs must not overtake them.
 	Arrived int64
 	// Fulfilled is told once, after the commit and before its ring, which runs were started: they are the oldest, and
@@ -154,9 +154,9 @@ var ErrLeaseLost = errors.New("this node has lost its connection to the others")
 
 // Shared is what an engine asks that several nodes share. It hands out jobs, and a run that comes to wait gets a new one
 // in the same transaction, however it comes to that.
-type Shared interface {
+type ClusterStore interface {
 	// Start also fails with CodeConflict when the run has changed since it was read: it may have another job.
-	Ledger
+	WorkStore
 
 	// Node returns the number of this node. No other node has it, nor had it before.
 	Node() int64
@@ -177,26 +177,26 @@ type Shared interface {
 
 	// Assigned returns the run that a job is for, as it now is. It fails with CodeConflict when the job is not that of
 	// the run any more, or the run is final, and with CodeNotFound.
-	Assigned(ctx context.Context, run, job int64) (ProcessRun, error)
+	RunForJob(ctx context.Context, run, job int64) (ProcessRun, error)
 
 	// Recover deals with a started run that this node worked on and does not any more, or whose node is lost: it is
 	// given back or, when that has happened too often, failed; or cancelled, when it had been asked to stop. It fails
 	// with CodeConflict when another node that is alive works on the run.
-	Recover(ctx context.Context, run ProcessRun) error
+	Rescue(ctx context.Context, run ProcessRun) error
 
-	// Mend deals with runs whose job is over or has a node that is lost: those that wait get a new job, those that are
+	// RescueOrphans deals with runs whose job is over or has a node that is lost: those that wait get a new job, those that are
 	// started are recovered, unless their own node is alive. It returns how many there were.
-	Mend(ctx context.Context) (int, error)
+	RescueOrphans(ctx context.Context) (int, error)
 
 	// Handed returns the jobs that this node should have in hand, as far as the database knows.
-	Handed(ctx context.Context) ([]int64, error)
+	JobsInHand(ctx context.Context) ([]int64, error)
 
 	// Release deals with a job of Handed that nothing is done for any more: the job waits again or, when it is over, the
 	// run that was started by it is recovered.
 	Release(ctx context.Context, job int64) error
 
 	// Serve notes, for some minutes, that somebody works on these kinds.
-	Serve(ctx context.Context, kinds []string) error
+	AnnounceKinds(ctx context.Context, kinds []string) error
 
 	// PruneSome drops finished runs that are too old or too many, with all that belongs to them, until there are none
 	// left or ctx ends. It returns how many it dropped.
@@ -209,9 +209,9 @@ type Shared interface {
 
 // StopRequest asks one attempt of a run to stop. An answer may arrive late, so a worker compares the claim: a later attempt
 // of the same run has another one.
-type StopRequest struct {
-	Run   int64 `db:"id"`
-	Claim int64 `db:"claim"`
+type CancelRequest struct {
+	Run          int64 `db:"id"`
+	FencingToken int64 `db:"fencing_token"`
 }
 
 // CancelledRun is a run that is cancelled, in the version that it then has. A worker that has read the run in a later version

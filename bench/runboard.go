@@ -8,20 +8,20 @@ import (
 	"time"
 
 	"runboard/app"
-	"runboard/db"
+	"runboard/db/sqlite"
 	"runboard/jobs"
 )
 
 // runboardQueue is the queue of the program, on a database as the program has it.
 type runboardQueue struct {
-	store  *db.Store
+	store  *sqlite.Store
 	cancel context.CancelFunc
 	ended  sync.WaitGroup
 }
 
 func openRunboard(synchronous string) func(string, addresses) (queue, error) {
 	return func(dir string, _ addresses) (queue, error) {
-		store, err := db.Open(context.Background(), db.Options{
+		store, err := sqlite.Open(context.Background(), sqlite.Options{
 			Path: filepath.Join(dir, "runboard.db"), Synchronous: synchronous, Kinds: []string{"nothing"}, Log: slog.New(slog.DiscardHandler),
 		})
 		return &runboardQueue{store: store}, err
@@ -47,7 +47,7 @@ func (q *runboardQueue) start(workers int, work func()) error {
 }
 
 func (q *runboardQueue) add(runs int) error {
-	_, err := q.store.Create(context.Background(), app.NewRuns{Kind: "nothing", Count: runs})
+	_, err := q.store.Create(context.Background(), app.CreateRequest{Kind: "nothing", Count: runs})
 	return err
 }
 

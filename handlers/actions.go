@@ -18,20 +18,20 @@ func (s *Server) askAction(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	action.Within = app.Preview{}
+	action.Confirmed = app.Confirmation{}
 	return s.preview(c, action, "")
 }
 
 // preview sends what an action would come to now, with what confirms it. A problem is why it has not been done.
-func (s *Server) preview(c *fiber.Ctx, action app.Action, problem string) error {
+func (s *Server) preview(c *fiber.Ctx, action app.BulkAction, problem string) error {
 	ctx, cancel := requestContext()
 	defer cancel()
-	prospect, err := s.Store.Foresee(ctx, action)
+	prospect, err := s.Store.PreviewBulk(ctx, action)
 	if err != nil {
 		return err
 	}
-	action = action.Fixed(prospect.Preview.At.Time(time.Now())) // what is confirmed is what was shown
-	action.Within = prospect.Preview
+	action = action.Resolve(prospect.Confirmation.At.Time(time.Now())) // what is confirmed is what was shown
+	action.Confirmed = prospect.Confirmation
 	switch wants(c) {
 	case asJSON:
 		return c.JSON(previewJSON(action, prospect, problem))
@@ -40,18 +40,18 @@ func (s *Server) preview(c *fiber.Ctx, action app.Action, problem string) error 
 			c.Set("HX-Retarget", "#"+templates.AskID)
 			c.Set("HX-Reswap", "innerHTML")
 		}
-		return sendHTML(c)(s.Templates.Ask(action, prospect, newKey(), problem))
+		return sendHTML(c)(s.Templates.Confirm(action, prospect, newKey(), problem))
 	}
-	return sendHTML(c)(s.Templates.AskPage(action, prospect, newKey(), problem))
+	return sendHTML(c)(s.Templates.ConfirmPage(action, prospect, newKey(), problem))
 }
 
 // previewJSON is a preview for programs: posting what is under confirm does what was shown.
-func previewJSON(action app.Action, prospect app.Prospect, problem string) fiber.Map {
+func previewJSON(action app.BulkAction, prospect app.BulkPreview, problem string) fiber.Map {
 	confirm := fiber.Map{}
 	for _, field := range templates.ConfirmFields(action) {
 		confirm[field.Name] = field.Value
 	}
-	confirm["newest"], confirm["previewed"] = action.Within.Newest, action.Within.Runs
+	confirm["newest"], confirm["previewed"] = action.Confirmed.Newest, action.Confirmed.Runs
 	if len(action.IDs) > 0 {
 		confirm["id"] = action.IDs
 	}
@@ -60,7 +60,7 @@ func previewJSON(action app.Action, prospect app.Prospect, problem string) fiber
 		filter[field.Name] = field.Value
 	}
 	answer := fiber.Map{
-		"do": action.Deed, "filter": filter, "runs": prospect.Runs, "left_alone": prospect.Left, "more": prospect.More, "newest": action.Within.Newest, "confirm": confirm,
+		"do": action.Operation, "filter": filter, "runs": prospect.Runs, "skipped": prospect.Skipped, "more": prospect.More, "newest": action.Confirmed.Newest, "confirm": confirm,
 	}
 	if problem != "" {
 		answer = fiber.Map{"error": problem, "code": app.CodeConflict, "preview": answer}
@@ -98,7 +98,7 @@ func (s *Server) startAction(c *fiber.Ctx) error {
 		return err
 	}
 	number := s.bulkSize(ctx, action)
-	run, err := s.Store.Act(ctx, action, key)
+	run, err := s.Store.CreateBulkAction(ctx, action, key)
 	if app.CodeOf(err) == app.CodeConflict {
 		c.Status(fiber.StatusConflict)
 		_, _, problem := s.explain(err)
@@ -108,27 +108,27 @@ func (s *Server) startAction(c *fiber.Ctx) error {
 		return err
 	}
 	filter := templates.QueryPath(app.Query{Filter: action.Filter})
-	s.audit(c, "bulk "+string(action.Deed), number, "run", run.ID, "ids", action.IDs, "filter", filter)
+	s.audit(c, "bulk "+string(action.Operation), number, "run", run.ID, "ids", action.IDs, "filter", filter)
 	c.Set(fiber.HeaderLocation, templates.RunPath(run.ID))
 	switch wants(c) {
 	case asJSON:
 		return c.Status(fiber.StatusCreated).JSON(run)
 	case asFragment:
-		return sendHTML(c)(s.Templates.Acting(run))
+		return sendHTML(c)(s.Templates.BulkStarted(run))
 	}
 	return c.Redirect(templates.RunPath(run.ID), fiber.StatusSeeOther)
 }
 
 // untyped returns the problem with a form that deletes many runs without their number having been typed. It is for
 // forms of browsers, which a click or a key can send: programs confirm by the number in the preview, or know what they do.
-func (s *Server) untyped(ctx context.Context, c *fiber.Ctx, action app.Action, typed []string) (problem string, err error) {
-	browser := action.Within.Checked || c.Get("Sec-Fetch-Site") != "" || c.Get(fiber.HeaderOrigin) != "" || c.Get("HX-Request") != ""
-	if action.Deed != app.DeedDelete || wants(c) == asJSON || !browser {
+func (s *Server) untyped(ctx context.Context, c *fiber.Ctx, action app.BulkAction, typed []string) (problem string, err error) {
+	browser := action.Confirmed.Checked || c.Get("Sec-Fetch-Site") != "" || c.Get(fiber.HeaderOrigin) != "" || c.Get("HX-Request") != ""
+	if action.Operation != app.BulkDelete || wants(c) == asJSON || !browser {
 		return "", nil
 	}
-	shown := action.Within.Runs
-	if !action.Within.Checked {
-		prospect, err := s.Store.Foresee(ctx, action)
+	shown := action.Confirmed.Runs
+	if !action.Confirmed.Checked {
+		prospect, err := s.Store.PreviewBulk(ctx, action)
 		if err != nil {
 			return "", err
 		}
@@ -174,15 +174,15 @@ func (s *Server) deleteRun(c *fiber.Ctx) error {
 
 // parseAction reads what is to be done, to which runs (those that are ticked, or all that a filter finds), and what was
 // shown in the preview.
-func parseAction(given fields) (action app.Action, err error) {
+func parseAction(given fields) (action app.BulkAction, err error) {
 	values, err := given.once(append([]string{"do", "runs", "newest", "previewed", "previewed_more", "previewed_at"}, filterNames...)...)
 	if err != nil {
 		return action, err
 	}
-	if action.Deed, err = app.ParseDeed(values["do"]); err != nil {
+	if action.Operation, err = app.ParseBulkOperation(values["do"]); err != nil {
 		return action, err
 	}
-	if action.Within, err = parsePreview(values); err != nil {
+	if action.Confirmed, err = parsePreview(values); err != nil {
 		return action, err
 	}
 	switch values["runs"] {
@@ -196,7 +196,7 @@ func parseAction(given fields) (action app.Action, err error) {
 	return action, err
 }
 
-func parsePreview(values map[string]string) (shown app.Preview, err error) {
+func parsePreview(values map[string]string) (shown app.Confirmation, err error) {
 	for name, n := range map[string]*int64{"newest": &shown.Newest, "previewed": &shown.Runs} {
 		text, given := values[name]
 		if !given {
@@ -210,14 +210,14 @@ func parsePreview(values map[string]string) (shown app.Preview, err error) {
 	_, shown.Checked = values["previewed"]
 	shown.More = values["previewed_more"] == "true"
 	if text, given := values["previewed_at"]; given {
-		shown.At, err = app.ParseMoment(text)
+		shown.At, err = app.ParseTimeBound(text)
 	}
 	return shown, err
 }
 
 func parseIDs(given []string) ([]int64, error) {
-	if len(given) == 0 || len(given) > app.MaxTicked {
-		return nil, app.Errorf(app.CodeInvalid, "Select up to %d runs, or choose all.", app.MaxTicked)
+	if len(given) == 0 || len(given) > app.MaxSelected {
+		return nil, app.Errorf(app.CodeInvalid, "Select up to %d runs, or choose all.", app.MaxSelected)
 	}
 	ids := make([]int64, len(given))
 	for i, text := range given {

@@ -15,14 +15,14 @@ func (s *Server) audit(c *fiber.Ctx, what string, runs int64, details ...any) {
 }
 
 // bulkSize returns how many runs an action is for: as it was previewed, or for a program that asks at once, as it is now.
-func (s *Server) bulkSize(ctx context.Context, action app.Action) int64 {
+func (s *Server) bulkSize(ctx context.Context, action app.BulkAction) int64 {
 	switch {
 	case len(action.IDs) > 0:
 		return int64(len(action.IDs))
-	case action.Within.Runs > 0:
-		return action.Within.Runs
+	case action.Confirmed.Runs > 0:
+		return action.Confirmed.Runs
 	}
-	prospect, err := s.Store.Foresee(ctx, action)
+	prospect, err := s.Store.PreviewBulk(ctx, action)
 	if err != nil {
 		return -1 // Act will say what is wrong
 	}

@@ -15,7 +15,7 @@ import (
 func columns() []string {
 	names := []string{
 		"id", "kind", "status", "version", "attempt", "crashes", "error", "created_at", "updated_at", "started_at", "finished_at",
-		"due_at", "cancel_requested_at", "percent", "message",
+		"scheduled_at", "cancel_requested_at", "percent", "message",
 	}
 	for i, name := range names {
 		names[i] = quoted(name)
@@ -32,7 +32,7 @@ func record(run app.ProcessRun) []string {
 	return []string{
 		strconv.FormatInt(run.ID, 10), quoted(harmless(run.Kind)), quoted(run.Status.String()), strconv.FormatInt(run.Version, 10),
 		strconv.Itoa(run.Attempt), strconv.Itoa(run.Crashes), quoted(harmless(run.Error)),
-		stamp(run.CreatedAt), stamp(run.UpdatedAt), stamp(run.StartedAt), stamp(run.FinishedAt), stamp(run.DueAt), stamp(run.CancelAt),
+		stamp(run.CreatedAt), stamp(run.UpdatedAt), stamp(run.StartedAt), stamp(run.FinishedAt), stamp(run.ScheduledAt), stamp(run.CancelRequestedAt),
 		percent, quoted(harmless(run.Message)),
 	}
 }

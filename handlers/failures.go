@@ -12,12 +12,12 @@ import (
 )
 
 // failures is the topic of the page of that name. Everybody who watches it shares this one.
-var failures = &live.Topic{
-	Ask: func(ctx context.Context, store app.Store) (any, error) { return store.Failures(ctx) },
-	Draw: func(t *templates.Templates, answer any) ([]byte, error) {
+var failures = &live.PageView{
+	Load: func(ctx context.Context, store app.Store) (any, error) { return store.Failures(ctx) },
+	Render: func(t *templates.Templates, answer any) ([]byte, error) {
 		return t.FailuresFrame(answer.(app.Failures))
 	},
-	Rest: time.Second,
+	MinInterval: time.Second,
 }
 
 // showFailures answers GET /process_runs/failures.

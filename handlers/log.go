@@ -139,7 +139,7 @@ func (l *logStream) write(w *bufio.Writer) {
 		return
 	}
 	defer l.place.leave()
-	watcher := l.server.Hub.Watch(live.Question{Run: l.run})
+	watcher := l.server.Hub.Watch(live.ViewKey{Run: l.run})
 	if watcher == nil { // the server stops
 		l.sendLast(w)
 		return

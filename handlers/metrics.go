@@ -26,7 +26,7 @@ func (s *Server) showMetrics(c *fiber.Ctx) error {
 	}
 	metrics.WriteGaugeUint64(&out, "runboard_sockets", uint64(s.sockets.count()))
 	ready := uint64(0)
-	if s.Up() == nil {
+	if s.Ready() == nil {
 		ready = 1
 	}
 	metrics.WriteGaugeUint64(&out, "runboard_ready", ready)

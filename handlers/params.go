@@ -68,13 +68,13 @@ func parseQuery(c *fiber.Ctx) (query app.Query, err error) {
 	if values["before"] != "" && values["after"] != "" {
 		return query, app.Errorf(app.CodeMalformed, "before and after cannot both be given.")
 	}
-	for name, turn := range map[string]app.Turn{"before": app.Before, "after": app.After} {
+	for name, turn := range map[string]app.Direction{"before": app.Before, "after": app.After} {
 		if text, given := values[name]; given {
 			cursor, ok := parseNumber(text)
 			if !ok {
 				return query, app.Errorf(app.CodeMalformed, "%s must be the number of a run.", name)
 			}
-			query = query.To(turn, cursor)
+			query = query.WithCursor(turn, cursor)
 		}
 	}
 	return query, nil
@@ -93,9 +93,9 @@ func parseFilter(values map[string]string) (filter app.Filter, err error) {
 			return filter, app.Errorf(app.CodeMalformed, "failure must be the number of one, as the page of failures has them.")
 		}
 	}
-	for name, moment := range map[string]*app.Moment{"since": &filter.Since, "until": &filter.Until} {
+	for name, moment := range map[string]*app.TimeBound{"since": &filter.Since, "until": &filter.Until} {
 		if text, given := values[name]; given {
-			if *moment, err = app.ParseMoment(text); err != nil {
+			if *moment, err = app.ParseTimeBound(text); err != nil {
 				return filter, err
 			}
 		}
@@ -131,7 +131,7 @@ func (f fields) once(names ...string) (map[string]string, error) {
 
 // parseNewRuns reads what is to be started. What the body does not say has its default; the address's
 // query is not looked at.
-func (s *Server) parseNewRuns(c *fiber.Ctx) (request app.NewRuns, err error) {
+func (s *Server) parseNewRuns(c *fiber.Ctx) (request app.CreateRequest, err error) {
 	given, err := parseBody(c)
 	if err != nil {
 		return request, err
@@ -142,7 +142,7 @@ func (s *Server) parseNewRuns(c *fiber.Ctx) (request app.NewRuns, err error) {
 	if request.Kind, err = s.parseKind(given["kind"]); err != nil {
 		return request, err
 	}
-	request.Key, err = parseKey(keys(c, given))
+	request.IdempotencyKey, err = parseKey(keys(c, given))
 	return request, err
 }
 

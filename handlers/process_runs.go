@@ -94,14 +94,14 @@ func (s *Server) showCells(c *fiber.Ctx) error {
 	}
 	ctx, cancel := requestContext()
 	defer cancel()
-	runs, err := s.Store.Chosen(ctx, ids)
+	runs, err := s.Store.RunsByID(ctx, ids)
 	if err != nil {
 		return err
 	}
 	if wants(c) == asJSON {
 		return c.JSON(fiber.Map{"process_runs": runs})
 	}
-	return sendHTML(c)(s.Templates.Chosen(ids, runs))
+	return sendHTML(c)(s.Templates.StatusCells(ids, runs))
 }
 
 func (s *Server) findRun(c *fiber.Ctx) (app.RunPage, error) {
@@ -136,8 +136,8 @@ func listAnswer(page app.Page) list {
 	if page.HasNewer {
 		answer.Newer = new(templates.QueryPath(page.Newer()))
 	}
-	if !page.Query.Plain() {
-		answer.Matches, answer.More = &page.Matches, &page.More
+	if !page.Query.StatusOnly() {
+		answer.Matches, answer.More = &page.MatchCount, &page.MatchCountCapped
 	}
 	return answer
 }

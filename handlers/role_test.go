@@ -10,7 +10,7 @@ import (
 
 func TestANodeThatOnlyWorksHasNoPages(t *testing.T) {
 	s, _ := startingServer(t, app.Config{Role: app.RoleWorker, PostRate: 100, UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10})
-	s.Ready(broken{}, nil)
+	s.Attach(broken{}, nil)
 	if status, _ := get(t, s, "/up"); status != http.StatusOK {
 		t.Errorf("whether it is up is answered with %d", status)
 	}

@@ -26,7 +26,7 @@ func TestAWrongPasswordCostsTimeAndNothingElseDoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Ready(broken{err: app.Errorf(app.CodeNotFound, "Not there.")}, nil)
+	s.Attach(broken{err: app.Errorf(app.CodeNotFound, "Not there.")}, nil)
 	handle := s.fiber.Handler()
 	for _, c := range []struct {
 		credentials string

@@ -144,7 +144,7 @@ func (s *Server) Serve(listener net.Listener) error {
 }
 
 // Ready has everything served, from a store and by a hub. It is to be called once.
-func (s *Server) Ready(store app.Store, hub *live.Hub) {
+func (s *Server) Attach(store app.Store, hub *live.Hub) {
 	if most, low := connectionLimit(s.Config, openFiles()); low {
 		s.Log.Warn("the limit of open files (ulimit -n) is too low for --max-sockets and --workers",
 			"open_files", openFiles(), "max_sockets", s.Config.MaxSockets, "workers", s.Config.Workers, "connections", most)
@@ -196,7 +196,7 @@ func (s *Server) admitting() error {
 }
 
 // Up returns nil when the server can serve whatever is asked.
-func (s *Server) Up() error {
+func (s *Server) Ready() error {
 	if err := s.admitting(); err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func (s *Server) Up() error {
 
 // up answers GET /up, by which a load balancer knows whether to send anybody here.
 func (s *Server) up(c *fiber.Ctx) error {
-	if err := s.Up(); err != nil {
+	if err := s.Ready(); err != nil {
 		return err
 	}
 	return c.SendString("ok\n")

@@ -41,7 +41,7 @@ type testServer struct {
 func newServer(t *testing.T, store app.Store) (testServer, *strings.Builder) {
 	t.Helper()
 	s, log := startingServer(t, app.Config{PostRate: 100, UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10})
-	s.Ready(store, nil)
+	s.Attach(store, nil)
 	return s, log
 }
 

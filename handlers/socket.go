@@ -49,7 +49,7 @@ const pingBurst = 5
 // touches it any more.
 type socket struct {
 	// What is needed for a frame stands together: thousands of sockets are not in the processor's cache.
-	watcher live.Watcher
+	watcher live.Subscriber
 	pen     *pen
 	turn    turn                   // the pen's
 	left    bool                   // whoever has the turn sends nothing any more

@@ -136,14 +136,14 @@ func (s *sockets) watchList(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	c.Locals(questionKey, live.Question{Query: query})
+	c.Locals(questionKey, live.ViewKey{Query: query})
 	return c.Next()
 }
 
 // watchTopic answers the sockets of pages that are drawn as a whole.
-func (s *sockets) watchTopic(topic *live.Topic) fiber.Handler {
+func (s *sockets) watchTopic(topic *live.PageView) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		c.Locals(questionKey, live.Question{Topic: topic})
+		c.Locals(questionKey, live.ViewKey{Topic: topic})
 		return c.Next()
 	}
 }
@@ -156,7 +156,7 @@ func (s *sockets) watchRun(c *fiber.Ctx) error {
 		return err
 	}
 	c.Locals(unknownKey, err != nil)
-	c.Locals(questionKey, live.Question{Run: page.Run.ID})
+	c.Locals(questionKey, live.ViewKey{Run: page.Run.ID})
 	return c.Next()
 }
 
@@ -176,7 +176,7 @@ func (s *sockets) upgrade(c *fiber.Ctx) error {
 // handle takes a socket over from its request, which ends here: as long as a socket lives, it would hold what was asked.
 func (s *sockets) handle(conn *websocket.Conn) {
 	place, _ := conn.Locals(placeKey).(*place)
-	question, _ := conn.Locals(questionKey).(live.Question)
+	question, _ := conn.Locals(questionKey).(live.ViewKey)
 	unknown, _ := conn.Locals(unknownKey).(bool)
 	bare := conn.Conn // conn itself is somebody else's when this has returned
 	if place == nil || !place.claim() {
@@ -197,7 +197,7 @@ func (s *sockets) handle(conn *websocket.Conn) {
 }
 
 // serve owns a connection, and returns when it has ended.
-func (s *sockets) serve(conn *fastws.Conn, question live.Question) {
+func (s *sockets) serve(conn *fastws.Conn, question live.ViewKey) {
 	one := s.newSocket(conn, conn.NetConn().(interface{ UnsafeConn() net.Conn }).UnsafeConn().(*lineConn))
 	if !s.server.Hub.Join(&one.watcher, question, one) {
 		one.beat.Stop()

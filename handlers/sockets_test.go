@@ -15,7 +15,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"runboard/app"
-	"runboard/db"
+	"runboard/db/sqlite"
 	"runboard/handlers/live"
 )
 
@@ -31,16 +31,16 @@ func (l smallListener) Accept() (net.Conn, error) {
 }
 
 // newLiveServer is a server over a real store with this many runs, and with a hub that shows them.
-func newLiveServer(t *testing.T, runs int) (testServer, *db.Store) {
+func newLiveServer(t *testing.T, runs int) (testServer, *sqlite.Store) {
 	t.Helper()
 	s, _ := startingServer(t, app.Config{UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10})
 	return s, goLive(t, s.Server, runs)
 }
 
 // goLive gives a server a real store with this many runs, and a hub that shows them.
-func goLive(t testing.TB, s *Server, runs int) *db.Store {
+func goLive(t testing.TB, s *Server, runs int) *sqlite.Store {
 	t.Helper()
-	store, err := db.Open(context.Background(), db.Options{Path: filepath.Join(t.TempDir(), "test.db"), Synchronous: "normal"})
+	store, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(t.TempDir(), "test.db"), Synchronous: "normal"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,13 +60,13 @@ func goLive(t testing.TB, s *Server, runs int) *db.Store {
 	if runs > 0 {
 		createRuns(t, store, runs)
 	}
-	s.Ready(store, hub)
+	s.Attach(store, hub)
 	return store
 }
 
-func createRuns(t testing.TB, store *db.Store, count int) {
+func createRuns(t testing.TB, store *sqlite.Store, count int) {
 	t.Helper()
-	if _, err := store.Create(context.Background(), app.NewRuns{Kind: "test", Count: count}); err != nil {
+	if _, err := store.Create(context.Background(), app.CreateRequest{Kind: "test", Count: count}); err != nil {
 		t.Fatal(err)
 	}
 }

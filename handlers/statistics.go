@@ -12,12 +12,12 @@ import (
 )
 
 // statistics is the topic of the page of that name. Everybody who watches it shares this one.
-var statistics = &live.Topic{
-	Ask: func(ctx context.Context, store app.Store) (any, error) { return store.Statistics(ctx) },
-	Draw: func(t *templates.Templates, answer any) ([]byte, error) {
+var statistics = &live.PageView{
+	Load: func(ctx context.Context, store app.Store) (any, error) { return store.Statistics(ctx) },
+	Render: func(t *templates.Templates, answer any) ([]byte, error) {
 		return t.StatisticsFrame(answer.(app.Statistics))
 	},
-	Rest: time.Second,
+	MinInterval: time.Second,
 }
 
 // showStatistics answers GET /process_runs/statistics.
@@ -58,11 +58,11 @@ type (
 		More    bool   `json:"more"`
 	}
 	periodJSON struct {
-		From  time.Time   `json:"from"`
-		Step  float64     `json:"step_seconds"`
-		Total app.Flow    `json:"total"`
-		Steps []app.Flow  `json:"steps"`
-		Kinds []timesJSON `json:"kinds"`
+		From  time.Time      `json:"from"`
+		Step  float64        `json:"step_seconds"`
+		Total app.Counters   `json:"total"`
+		Steps []app.Counters `json:"steps"`
+		Kinds []timesJSON    `json:"kinds"`
 	}
 	timesJSON struct {
 		Kind   string        `json:"kind"`
@@ -84,7 +84,7 @@ func statisticsAnswer(stats app.Statistics) statisticsJSON {
 	if stats.Forecast.In > 0 {
 		answer.Forecast.In = new(stats.Forecast.In.Seconds())
 	}
-	for _, one := range stats.Unserved.Named() {
+	for _, one := range stats.Unhandled.Named() {
 		answer.Unserved = append(answer.Unserved, unservedJSON{one.Kind, one.Runs, one.More})
 	}
 	return answer
@@ -92,10 +92,10 @@ func statisticsAnswer(stats app.Statistics) statisticsJSON {
 
 func periodAnswer(period app.Period) periodJSON {
 	answer := periodJSON{
-		From: period.From, Step: period.Step.Seconds(), Total: app.Sum(period.Flows), Steps: period.Flows, Kinds: []timesJSON{},
+		From: period.From, Step: period.Step.Seconds(), Total: app.Sum(period.Counters), Steps: period.Counters, Kinds: []timesJSON{},
 	}
 	for _, kind := range period.Kinds {
-		answer.Kinds = append(answer.Kinds, timesJSON{kind.Kind, quantilesAnswer(kind.Waits), quantilesAnswer(kind.Works)})
+		answer.Kinds = append(answer.Kinds, timesJSON{kind.Kind, quantilesAnswer(kind.QueueTime), quantilesAnswer(kind.RunTime)})
 	}
 	return answer
 }

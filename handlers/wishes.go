@@ -14,7 +14,7 @@ import (
 // the answer says so.
 func (s *Server) cancelRun(c *fiber.Ctx) error {
 	return s.fulfil(c, "cancel", s.Store.Cancel, func(run app.ProcessRun) (int, string) {
-		if run.Stopping() {
+		if run.CancelRequested() {
 			return fiber.StatusAccepted, fmt.Sprintf("Run #%d has been asked to stop.", run.ID)
 		}
 		return fiber.StatusOK, fmt.Sprintf("Run #%d is cancelled.", run.ID)
@@ -48,7 +48,7 @@ func (s *Server) fulfil(
 	case asJSON:
 		return c.Status(status).JSON(run)
 	case asFragment:
-		return sendHTML(c.Status(status))(s.Templates.Said(sentence, run))
+		return sendHTML(c.Status(status))(s.Templates.Success(sentence, run))
 	}
 	return c.Redirect(templates.RunPath(id), fiber.StatusSeeOther)
 }

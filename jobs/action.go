@@ -16,11 +16,11 @@ const stalled = time.Second
 
 // ActionRegistry has the kinds of runs that act on many others. They are for a queue of their own: a run that
 // cancels a million others must not wait behind them.
-func ActionRegistry(actions app.Actions) *Registry {
+func BulkRegistry(actions app.BulkRunner) *Registry {
 	work := func(ctx context.Context, run app.ProcessRun, report *Report) error {
 		return act(ctx, actions, run, report)
 	}
-	r := &Registry{kinds: make(map[string]Kind), names: app.DeedKinds()}
+	r := &Registry{kinds: make(map[string]Kind), names: app.BulkKinds()}
 	for _, name := range r.names {
 		r.kinds[name] = Kind{Name: name, Work: work}
 	}
@@ -29,10 +29,10 @@ func ActionRegistry(actions app.Actions) *Registry {
 
 // act goes on with an action until it is over. It rests for as long as each part of it took, so that there is time
 // for the writes of others. While the database cannot be written, it waits.
-func act(ctx context.Context, actions app.Actions, run app.ProcessRun, report *Report) error {
+func act(ctx context.Context, actions app.BulkRunner, run app.ProcessRun, report *Report) error {
 	for first := !run.Percent.Known(); ; first = false { // else it goes on where it was
 		began := time.Now()
-		state, err := actions.Advance(ctx, run)
+		state, err := actions.StepBulkAction(ctx, run)
 		rest := time.Since(began)
 		switch {
 		case app.CodeOf(err) == app.CodeNotFound:
@@ -43,14 +43,14 @@ func act(ctx context.Context, actions app.Actions, run app.ProcessRun, report *R
 			rest = stalled
 		default:
 			if first {
-				report.Logf("%s: %s. Asked for with %s.", intents[state.Deed], state.Action, foreseen(state.Prospect))
+				report.Logf("%s: %s. Asked for with %s.", intents[state.Operation], state.BulkAction, foreseen(state.Preview))
 			}
 			report.Progress(percentOf(state), told(state))
-			if state.Over {
+			if state.Finished {
 				report.Log(told(state) + ".")
 				return nil
 			}
-			if state.Stalled {
+			if state.Throttled {
 				rest = stalled
 			}
 		}
@@ -60,31 +60,31 @@ func act(ctx context.Context, actions app.Actions, run app.ProcessRun, report *R
 	}
 }
 
-var intents = map[app.Deed]string{app.DeedCancel: "To be cancelled", app.DeedRetry: "To be tried again", app.DeedDelete: "To be deleted"}
+var intents = map[app.BulkOperation]string{app.BulkCancel: "To be cancelled", app.BulkRetry: "To be tried again", app.BulkDelete: "To be deleted"}
 
-var deeds = map[app.Deed]string{app.DeedCancel: "cancelled or asked to stop", app.DeedRetry: "put back in line", app.DeedDelete: "deleted"}
+var deeds = map[app.BulkOperation]string{app.BulkCancel: "cancelled or asked to stop", app.BulkRetry: "put back in line", app.BulkDelete: "deleted"}
 
 // percentOf is how far an action has come, as far as it was known beforehand how many runs it is about.
-func percentOf(state app.ActionState) int {
-	if state.Over {
+func percentOf(state app.BulkProgress) int {
+	if state.Finished {
 		return 100
 	}
-	return int(min(99, 100*(state.Done+state.Left)/max(1, state.Prospect.Runs)))
+	return int(min(99, 100*(state.Done+state.Skipped)/max(1, state.Preview.Runs)))
 }
 
 // told is what an action has done.
-func told(state app.ActionState) string {
-	text := humanize.Comma(state.Done) + " " + deeds[state.Deed]
-	if state.Left > 0 {
-		text += fmt.Sprintf(", %s left alone", humanize.Comma(state.Left))
+func told(state app.BulkProgress) string {
+	text := humanize.Comma(state.Done) + " " + deeds[state.Operation]
+	if state.Skipped > 0 {
+		text += fmt.Sprintf(", %s left alone", humanize.Comma(state.Skipped))
 	}
-	if state.Stalled {
+	if state.Throttled {
 		text += "; waits, because too many runs do"
 	}
 	return text
 }
 
-func foreseen(p app.Prospect) string {
+func foreseen(p app.BulkPreview) string {
 	if p.More {
 		return "more than " + humanize.Comma(p.Runs) + " runs in prospect"
 	}

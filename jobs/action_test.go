@@ -10,22 +10,22 @@ import (
 	"time"
 
 	"runboard/app"
-	"runboard/db"
+	"runboard/db/sqlite"
 	"runboard/jobs"
 )
 
 // startActions lets a queue run that does actions.
-func startActions(t *testing.T, backlog app.Backlog, actions app.Actions) (ask func(), stopped <-chan struct{}) {
+func startActions(t *testing.T, backlog app.QueueStore, actions app.BulkRunner) (ask func(), stopped <-chan struct{}) {
 	t.Helper()
 	return start(t, &jobs.Queue{
-		Backlog: backlog, Registry: jobs.ActionRegistry(actions), Workers: 2, MaxAttempts: 1, MaxCrashes: maxCrashes,
+		Backlog: backlog, Registry: jobs.BulkRegistry(actions), Workers: 2, MaxAttempts: 1, MaxCrashes: maxCrashes,
 		RunTimeout: 10 * time.Minute, Log: slog.New(slog.DiscardHandler),
 	})
 }
 
-func act(t *testing.T, store *db.Store, action app.Action) app.ProcessRun {
+func act(t *testing.T, store *sqlite.Store, action app.BulkAction) app.ProcessRun {
 	t.Helper()
-	run, err := store.Act(t.Context(), action, "")
+	run, err := store.CreateBulkAction(t.Context(), action, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestAnActionDoesNotWaitBehindTheRunsThatItIsAbout(t *testing.T) {
 		await(t, g.working, "work")
 	}
 	startActions(t, store, store)
-	run := becomes(t, store, act(t, store, app.Action{Deed: app.DeedCancel}).ID, app.Completed)
+	run := becomes(t, store, act(t, store, app.BulkAction{Operation: app.BulkCancel}).ID, app.Completed)
 	haveBecome(t, store, 700, app.Cancelled) // those at work, too
 	if run.Percent != 100 || run.Message != "700 cancelled or asked to stop" {
 		t.Errorf("it says of itself %d%% %q", run.Percent, run.Message)
@@ -54,25 +54,25 @@ func TestAnActionDoesNotWaitBehindTheRunsThatItIsAbout(t *testing.T) {
 
 // slowly are actions that are done a part at a time, when the test lets them.
 type slowly struct {
-	app.Actions
+	app.BulkRunner
 	part chan struct{}
 	fail atomic.Int32 // how many parts are to fail
 }
 
-func (s *slowly) Advance(ctx context.Context, run app.ProcessRun) (app.ActionState, error) {
+func (s *slowly) StepBulkAction(ctx context.Context, run app.ProcessRun) (app.BulkProgress, error) {
 	select {
 	case <-s.part:
 	case <-ctx.Done():
-		return app.ActionState{}, context.Cause(ctx)
+		return app.BulkProgress{}, context.Cause(ctx)
 	}
 	if s.fail.Add(-1) >= 0 {
-		return app.ActionState{}, app.Errorf(app.CodeUnavailable, "The disk is full.")
+		return app.BulkProgress{}, app.Errorf(app.CodeUnavailable, "The disk is full.")
 	}
-	return s.Actions.Advance(ctx, run)
+	return s.BulkRunner.StepBulkAction(ctx, run)
 }
 
 // failed makes runs that have failed.
-func failed(t *testing.T, store *db.Store, count int) {
+func failed(t *testing.T, store *sqlite.Store, count int) {
 	t.Helper()
 	first := create(t, store, "test", count)
 	for id := first; id < first+int64(count); id++ {
@@ -91,9 +91,9 @@ func TestAnActionCanItselfBeCancelledAndTriedAgain(t *testing.T) {
 	store := openStore(t)
 	failed(t, store, 600)
 	failed(t, store, 600)
-	paced := &slowly{Actions: store, part: make(chan struct{})}
+	paced := &slowly{BulkRunner: store, part: make(chan struct{})}
 	startActions(t, store, paced)
-	id := act(t, store, app.Action{Deed: app.DeedDelete}).ID
+	id := act(t, store, app.BulkAction{Operation: app.BulkDelete}).ID
 	paced.part <- struct{}{}
 	until(t, store, "the first part", func() bool { return counts(t, store)[app.Failed] < 1200 })
 	if _, err := store.Cancel(t.Context(), id); err != nil {
@@ -119,9 +119,9 @@ func TestAnActionThatIsInterruptedByAShutdownGoesOnAfterwards(t *testing.T) {
 	store := openStore(t)
 	failed(t, store, 600)
 	failed(t, store, 600)
-	paced := &slowly{Actions: store, part: make(chan struct{})}
+	paced := &slowly{BulkRunner: store, part: make(chan struct{})}
 	ask, stopped := startActions(t, store, paced)
-	id := act(t, store, app.Action{Deed: app.DeedDelete}).ID
+	id := act(t, store, app.BulkAction{Operation: app.BulkDelete}).ID
 	paced.part <- struct{}{}
 	until(t, store, "the first part", func() bool { return counts(t, store)[app.Failed] < 1200 })
 	ask()
@@ -139,11 +139,11 @@ func TestAnActionWaitsWhileTheDatabaseCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	failed(t, store, 3)
-	paced := &slowly{Actions: store, part: make(chan struct{})}
+	paced := &slowly{BulkRunner: store, part: make(chan struct{})}
 	close(paced.part)
 	paced.fail.Store(2)
 	startActions(t, store, paced)
-	becomes(t, store, act(t, store, app.Action{Deed: app.DeedRetry}).ID, app.Completed)
+	becomes(t, store, act(t, store, app.BulkAction{Operation: app.BulkRetry}).ID, app.Completed)
 	if n := counts(t, store)[app.Created]; n != 3 {
 		t.Errorf("%d wait to be tried again", n)
 	}
@@ -153,7 +153,7 @@ func TestARunWithoutAnActionFailsAndSaysWhy(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	startActions(t, store, store)
-	run := becomes(t, store, create(t, store, app.DeedDelete.Kind(), 1), app.Failed)
+	run := becomes(t, store, create(t, store, app.BulkDelete.Kind(), 1), app.Failed)
 	if !strings.Contains(run.Error, "does not say what is to be done") {
 		t.Errorf("it says %q", run.Error)
 	}
@@ -161,12 +161,12 @@ func TestARunWithoutAnActionFailsAndSaysWhy(t *testing.T) {
 
 func TestNoOtherWorkMayBeCalledLikeAnAction(t *testing.T) {
 	t.Parallel()
-	for _, name := range app.DeedKinds() {
+	for _, name := range app.BulkKinds() {
 		if _, err := jobs.NewRegistry(jobs.Kind{Name: name, Work: nothing}); err == nil {
 			t.Errorf("work is called %s", name)
 		}
 	}
-	if names := jobs.ActionRegistry(nil).Names(); !slices.Equal(names, app.DeedKinds()) {
+	if names := jobs.BulkRegistry(nil).Names(); !slices.Equal(names, app.BulkKinds()) {
 		t.Errorf("the actions are %v", names)
 	}
 }

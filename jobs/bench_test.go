@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"runboard/app"
-	"runboard/db"
+	"runboard/db/sqlite"
 	"runboard/jobs"
 )
 
@@ -31,7 +31,7 @@ func BenchmarkQueue(b *testing.B) {
 func benchmarkQueue(b *testing.B, synchronous string, workers int) {
 	store := openForBench(b, synchronous)
 	for left := b.N; left > 0; left -= app.MaxCount {
-		if _, err := store.Create(b.Context(), app.NewRuns{Kind: "nothing", Count: min(left, app.MaxCount)}); err != nil {
+		if _, err := store.Create(b.Context(), app.CreateRequest{Kind: "nothing", Count: min(left, app.MaxCount)}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -70,7 +70,7 @@ func BenchmarkPickup(b *testing.B) {
 				time.Sleep(2*time.Millisecond + rand.N(5*time.Millisecond)) // until it is idle
 				b.StartTimer()
 				began := time.Now()
-				if _, err := store.Create(b.Context(), app.NewRuns{Kind: "nothing", Count: 1}); err != nil {
+				if _, err := store.Create(b.Context(), app.CreateRequest{Kind: "nothing", Count: 1}); err != nil {
 					b.Fatal(err)
 				}
 				waits = append(waits, (<-picked).Sub(began))
@@ -82,8 +82,8 @@ func BenchmarkPickup(b *testing.B) {
 	}
 }
 
-func openForBench(b *testing.B, synchronous string) *db.Store {
-	store, err := db.Open(b.Context(), db.Options{
+func openForBench(b *testing.B, synchronous string) *sqlite.Store {
+	store, err := sqlite.Open(b.Context(), sqlite.Options{
 		Path: filepath.Join(b.TempDir(), "runs.db"), Synchronous: synchronous, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"runboard/app"
-	"runboard/jobs/supervisor"
+	"runboard/jobs/command"
 )
 
 // How long a command may take to stop after SIGTERM. When the server stops it has less time: so have we.
@@ -33,7 +33,7 @@ type Command struct {
 	Args []string // the name of the program first
 	// Dir is where it runs. Without it, each run has an empty directory of its own, which is removed afterwards.
 	Dir  string
-	User *supervisor.User // whom it runs as; nil: the user of this process
+	User *command.User // whom it runs as; nil: the user of this process
 }
 
 // ParseCommand reads NAME=COMMAND. The command is split into words as a shell does it, quotes and backslashes
@@ -149,7 +149,7 @@ func (c Command) work(ctx context.Context, run app.ProcessRun, report *Report) e
 		}
 		result, last, err := c.attempt(ctx, run, report)
 		switch {
-		case supervisor.IsScarce(err) || result.Scarce:
+		case command.IsScarce(err) || result.Scarce:
 			enoughDescriptors.tell(report.logger(), cmp.Or(result.Problem, fmt.Sprint(err)))
 			_ = sleep(ctx, rest)
 			continue
@@ -168,15 +168,15 @@ func (c Command) work(ctx context.Context, run app.ProcessRun, report *Report) e
 }
 
 // attempt runs the command once. When something is scarce, nothing has been run.
-func (c Command) attempt(ctx context.Context, run app.ProcessRun, report *Report) (supervisor.Result, *lastLines, error) {
+func (c Command) attempt(ctx context.Context, run app.ProcessRun, report *Report) (command.Result, *lastLines, error) {
 	last := &lastLines{}
-	spec := supervisor.Spec{
+	spec := command.Spec{
 		Path: c.Path, Args: c.Args, Dir: c.Dir, Env: environment(run, c.User), User: c.User, Lease: leaseOf(ctx),
 	}
 	if spec.Dir == "" {
 		dir, err := makeRunDir(run.ID, c.User)
 		if err != nil {
-			return supervisor.Result{}, last, fmt.Errorf("no directory can be made for it: %w", err)
+			return command.Result{}, last, fmt.Errorf("no directory can be made for it: %w", err)
 		}
 		defer dir.remove(report.logger()) // usually the supervisor has done it, as it does when there is no server any more
 		spec.Dir, spec.RemoveDir = dir.path, true
@@ -186,19 +186,19 @@ func (c Command) attempt(ctx context.Context, run app.ProcessRun, report *Report
 }
 
 // supervise runs the command and returns when nothing of it is left and all that it said is in the log.
-func (c Command) supervise(ctx context.Context, spec supervisor.Spec, report *Report, last *lastLines) (supervisor.Result, error) {
+func (c Command) supervise(ctx context.Context, spec command.Spec, report *Report, last *lastLines) (command.Result, error) {
 	var outputs [2]*output
 	for i, stream := range []app.Stream{app.Stdout, app.Stderr} {
 		var err error
 		outputs[i], err = newOutput(&lineWriter{report: report, stream: stream, last: last})
 		if err != nil {
-			return supervisor.Result{}, err
+			return command.Result{}, err
 		}
 		defer outputs[i].close()
 	}
-	process, err := supervisor.Start(spec, outputs[0].to, outputs[1].to)
+	process, err := command.Start(spec, outputs[0].to, outputs[1].to)
 	if err != nil {
-		return supervisor.Result{}, err
+		return command.Result{}, err
 	}
 	for _, output := range outputs {
 		output.copy()
@@ -226,7 +226,7 @@ func grace(ctx context.Context) time.Duration {
 }
 
 // environment is all that a command finds in its environment: nothing of ours that may be secret.
-func environment(run app.ProcessRun, user *supervisor.User) []string {
+func environment(run app.ProcessRun, user *command.User) []string {
 	env := []string{
 		fmt.Sprintf("RUNBOARD_RUN_ID=%d", run.ID),
 		fmt.Sprintf("RUNBOARD_ATTEMPT=%d", run.Attempt),

@@ -62,7 +62,7 @@ func newDispatcher(q *Queue) *dispatcher {
 
 // dispatch keeps the workers busy until ctx ends.
 func (d *dispatcher) dispatch(ctx context.Context) {
-	rings, stop := d.queue.Backlog.Changes().Listen()
+	rings, stop := d.queue.Backlog.Changed().Subscribe()
 	defer stop()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
@@ -88,7 +88,7 @@ func (d *dispatcher) dispatch(ctx context.Context) {
 // heedCancels cancels the runs in flight that are asked to stop, until ctx ends. It takes over from dispatch while the
 // queue drains: a cancel that the store has accepted must reach its run as long as the run works.
 func (d *dispatcher) heedCancels(ctx context.Context) {
-	rings, stop := d.queue.Backlog.Changes().Listen()
+	rings, stop := d.queue.Backlog.Changed().Subscribe()
 	defer stop()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
@@ -105,7 +105,7 @@ func (d *dispatcher) heedCancels(ctx context.Context) {
 
 // forget takes a run out of those in flight.
 func (d *dispatcher) forget(id int64) {
-	if d.inFlight[id].Suspect() {
+	if d.inFlight[id].Interrupted() {
 		d.suspects--
 	}
 	delete(d.inFlight, id)
@@ -161,7 +161,7 @@ func (d *dispatcher) fill(ctx context.Context) {
 	if d.full() || d.starting || time.Now().Before(d.later) || !d.mayHandOut() {
 		return
 	}
-	enough := d.returned == d.queue.Backlog.Returned() && len(d.ahead) >= d.free()
+	enough := d.returned == d.queue.Backlog.RequeueSeq() && len(d.ahead) >= d.free()
 	if enough || d.knowsAll() || d.look(ctx) {
 		d.handOut()
 	}
@@ -175,7 +175,7 @@ func (d *dispatcher) free() int  { return d.queue.Workers - d.taken }
 func (d *dispatcher) full() bool { return d.free() == 0 }
 
 // knowsAll reports whether no run waits that the last look has not found.
-func (d *dispatcher) knowsAll() bool { return d.arrived == d.queue.Backlog.Arrived() }
+func (d *dispatcher) knowsAll() bool { return d.arrived == d.queue.Backlog.EnqueueSeq() }
 
 // forgetLook has the waiting runs looked for before any is handed out.
 func (d *dispatcher) forgetLook() { d.returned, d.arrived = -1, -1 }
@@ -183,11 +183,11 @@ func (d *dispatcher) forgetLook() { d.returned, d.arrived = -1, -1 }
 // look reads the oldest waiting runs, and reports whether it could.
 func (d *dispatcher) look(ctx context.Context) bool {
 	// Before the look: one that comes meanwhile is looked for again.
-	returned, arrived := d.queue.Backlog.Returned(), d.queue.Backlog.Arrived()
+	returned, arrived := d.queue.Backlog.RequeueSeq(), d.queue.Backlog.EnqueueSeq()
 	// Many times as many as could be taken: those in flight may still be waiting in the database, at the
 	// head of the line, and the rest need not be looked for soon. And past those who stand aside, or else they would stop all others.
 	limit := lookAhead*d.queue.Workers + d.skipped
-	waiting, err := d.queue.Backlog.Waiting(ctx, d.queue.Registry.names, limit)
+	waiting, err := d.queue.Backlog.FetchDue(ctx, d.queue.Registry.names, limit)
 	if err != nil {
 		if ctx.Err() == nil {
 			d.queue.Log.Error("waiting runs cannot be read", "error", err) // the next tick tries again
@@ -226,7 +226,7 @@ func (d *dispatcher) choose() (chosen []app.ProcessRun) {
 		case admitted:
 			d.inFlight[run.ID] = run
 			d.taken++
-			if run.Suspect() {
+			if run.Interrupted() {
 				d.suspects++
 			}
 			chosen, mustWait = append(chosen, run), d.lastChance(run)
@@ -294,7 +294,7 @@ const (
 // held back, but not for ever.
 func (d *dispatcher) admit(run app.ProcessRun) verdict {
 	switch {
-	case !run.Suspect():
+	case !run.Interrupted():
 		return admitted
 	case d.lastChance(run):
 		switch {
@@ -313,7 +313,7 @@ func (d *dispatcher) admit(run app.ProcessRun) verdict {
 }
 
 func (d *dispatcher) lastChance(run app.ProcessRun) bool {
-	return run.Suspect() && run.Crashes+1 >= d.queue.MaxCrashes
+	return run.Interrupted() && run.Crashes+1 >= d.queue.MaxCrashes
 }
 
 // endangered is how many runs in flight a crash would interrupt.

@@ -224,7 +224,7 @@ func TestQueue_StopsARunThatIsCancelledDuringTheDrain(t *testing.T) {
 		ask()
 		synctest.Wait() // the dispatcher has ended
 		began := time.Now()
-		if run := cancelRun(t, store, id); !run.Stopping() {
+		if run := cancelRun(t, store, id); !run.CancelRequested() {
 			t.Errorf("the accepted cancel returns %+v", run)
 		}
 		await(t, stopped, "the queue to stop")

@@ -53,7 +53,7 @@ func NewRegistry(kinds ...Kind) (*Registry, error) {
 		if kind.DelayMin < 0 || kind.DelayMax < kind.DelayMin {
 			return nil, fmt.Errorf("the kind %s cannot rest for %v to %v", kind.Name, kind.DelayMin, kind.DelayMax)
 		}
-		if slices.Contains(app.DeedKinds(), kind.Name) {
+		if slices.Contains(app.BulkKinds(), kind.Name) {
 			return nil, fmt.Errorf("the kind %s is taken: such runs act on many others", kind.Name)
 		}
 		if _, known := r.kinds[kind.Name]; known {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"runboard/jobs/supervisor"
+	"runboard/jobs/command"
 )
 
 // leaseRenewal is how often the supervisor of a command is told how long the command may still run.
@@ -29,7 +29,7 @@ func leaseOf(ctx context.Context) time.Duration {
 }
 
 // renewLease tells a supervisor how long its command may still run, until ctx or the lease ends.
-func renewLease(ctx context.Context, process *supervisor.Process) {
+func renewLease(ctx context.Context, process *command.Process) {
 	for leaseOf(ctx) > shutdownGrace && sleep(ctx, leaseRenewal) == nil {
 		process.Renew(leaseOf(ctx))
 	}

@@ -16,7 +16,7 @@ import (
 
 // written is what a log becomes of chunks.
 func written(t interface{ Fatal(...any) }, chunks ...string) (lines []app.LogLine, last app.Progress) {
-	report := newReport(func(news app.Report) {
+	report := newReport(func(news app.ProgressUpdate) {
 		lines = append(lines, news.Lines...)
 		if news.Progress != nil {
 			last = *news.Progress
@@ -164,7 +164,7 @@ func TestLineWriter_ShowsUnfinishedLine(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var lines []app.LogLine
-		report := newReport(func(news app.Report) { lines = append(lines, news.Lines...) })
+		report := newReport(func(news app.ProgressUpdate) { lines = append(lines, news.Lines...) })
 		w := report.Writer(app.Stdout)
 		for _, step := range []struct{ written, shown string }{
 			{"Overwrite? ", "Overwrite? "},

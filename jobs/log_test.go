@@ -11,12 +11,12 @@ import (
 	"testing"
 
 	"runboard/app"
-	"runboard/db"
+	"runboard/db/sqlite"
 	"runboard/jobs"
 )
 
 // logOf is all that is kept of a run's log.
-func logOf(t *testing.T, store *db.Store, run int64) app.Log {
+func logOf(t *testing.T, store *sqlite.Store, run int64) app.Log {
 	t.Helper()
 	log, err := store.Log(t.Context(), app.LogQuery{Run: run, Bytes: math.MaxInt, Lines: math.MaxInt})
 	if err != nil {
@@ -115,7 +115,7 @@ func TestWhatManyWriteAtOnceIsAllThere(t *testing.T) {
 func TestLinesAreKeptUntilTheDatabaseCanBeWritten(t *testing.T) {
 	t.Parallel()
 	fault := failing(3)
-	store := &backlog{Store: openStore(t), reporting: func(app.Report) error { return fault() }}
+	store := &backlog{Store: openStore(t), reporting: func(app.ProgressUpdate) error { return fault() }}
 	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, _ app.ProcessRun, report *jobs.Report) error {
 		for i := range 100 {
 			report.Logf("line %d", i)

@@ -13,14 +13,14 @@ import (
 	"go.uber.org/goleak"
 
 	"runboard/app"
-	"runboard/db"
+	"runboard/db/sqlite"
 	"runboard/jobs"
-	"runboard/jobs/supervisor"
+	"runboard/jobs/command"
 )
 
 func TestMain(m *testing.M) {
-	supervisor.Main() // the tests are the program that commands are supervised by
-	if err := supervisor.Guard(); err != nil {
+	command.Main() // the tests are the program that commands are supervised by
+	if err := command.Guard(); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m)
@@ -30,14 +30,14 @@ func TestMain(m *testing.M) {
 const patience = 30 * time.Second
 
 // openStore opens a real database in a directory of the test's own.
-func openStore(t *testing.T) *db.Store {
+func openStore(t *testing.T) *sqlite.Store {
 	t.Helper()
 	return openAt(t, filepath.Join(t.TempDir(), "runs.db"), time.Now)
 }
 
-func openAt(t *testing.T, path string, now func() time.Time) *db.Store {
+func openAt(t *testing.T, path string, now func() time.Time) *sqlite.Store {
 	t.Helper()
-	store, err := db.Open(t.Context(), db.Options{
+	store, err := sqlite.Open(t.Context(), sqlite.Options{
 		Path: path, Synchronous: "normal", MaxCrashes: maxCrashes, Now: now, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -60,7 +60,7 @@ func (c *clock) setForward(by time.Duration) { c.ahead.Add(int64(by)) }
 const maxCrashes = 3
 
 // newQueue returns a queue with settings that most tests can do with.
-func newQueue(backlog app.Backlog, kinds ...jobs.Kind) *jobs.Queue {
+func newQueue(backlog app.QueueStore, kinds ...jobs.Kind) *jobs.Queue {
 	registry, err := jobs.NewRegistry(kinds...)
 	if err != nil {
 		panic(err)
@@ -74,7 +74,7 @@ func newQueue(backlog app.Backlog, kinds ...jobs.Kind) *jobs.Queue {
 
 // newRestingQueue returns a queue with the kind "report", whose runs rest for an hour, and beside it with others. The
 // channel tells that the first run rests: the queue has asked the store whether any that do are cancelled.
-func newRestingQueue(store *db.Store, others ...jobs.Kind) (queue *jobs.Queue, resting <-chan struct{}) {
+func newRestingQueue(store *sqlite.Store, others ...jobs.Kind) (queue *jobs.Queue, resting <-chan struct{}) {
 	asked := make(chan struct{})
 	watched := &backlog{Store: store, wondering: sync.OnceFunc(func() { close(asked) })}
 	report := jobs.Kind{Name: "report", DelayMin: time.Hour, DelayMax: time.Hour, Work: nothing}
@@ -110,16 +110,16 @@ func await[T any](t *testing.T, from <-chan T, what string) (value T) {
 }
 
 // create asks for runs and returns the first id.
-func create(t *testing.T, store *db.Store, kind string, count int) int64 {
+func create(t *testing.T, store *sqlite.Store, kind string, count int) int64 {
 	t.Helper()
-	batch, err := store.Create(t.Context(), app.NewRuns{Kind: kind, Count: count})
+	batch, err := store.Create(t.Context(), app.CreateRequest{Kind: kind, Count: count})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return batch.First
 }
 
-func read(t *testing.T, store *db.Store, id int64) app.ProcessRun {
+func read(t *testing.T, store *sqlite.Store, id int64) app.ProcessRun {
 	t.Helper()
 	page, err := store.Run(context.Background(), id)
 	if err != nil {
@@ -128,7 +128,7 @@ func read(t *testing.T, store *db.Store, id int64) app.ProcessRun {
 	return page.Run
 }
 
-func counts(t *testing.T, store *db.Store) app.Counts {
+func counts(t *testing.T, store *sqlite.Store) app.Counts {
 	t.Helper()
 	page, err := store.Page(context.Background(), app.Query{})
 	if err != nil {
@@ -138,9 +138,9 @@ func counts(t *testing.T, store *db.Store) app.Counts {
 }
 
 // until looks after each change in the store, and returns when what it looks for is there.
-func until(t *testing.T, store *db.Store, what string, there func() bool) {
+func until(t *testing.T, store *sqlite.Store, what string, there func() bool) {
 	t.Helper()
-	rings, stop := store.Changes().Listen()
+	rings, stop := store.Changed().Subscribe()
 	defer stop()
 	deadline := time.After(patience)
 	for !there() {
@@ -153,7 +153,7 @@ func until(t *testing.T, store *db.Store, what string, there func() bool) {
 }
 
 // becomes waits until a run has a status, and returns it as it is then.
-func becomes(t *testing.T, store *db.Store, id int64, status app.Status) (run app.ProcessRun) {
+func becomes(t *testing.T, store *sqlite.Store, id int64, status app.Status) (run app.ProcessRun) {
 	t.Helper()
 	until(t, store, "a run to be "+status.String(), func() bool {
 		run = read(t, store, id)
@@ -163,7 +163,7 @@ func becomes(t *testing.T, store *db.Store, id int64, status app.Status) (run ap
 }
 
 // haveBecome waits until this many runs have a status.
-func haveBecome(t *testing.T, store *db.Store, n int, status app.Status) {
+func haveBecome(t *testing.T, store *sqlite.Store, n int, status app.Status) {
 	t.Helper()
 	until(t, store, "runs to be "+status.String(), func() bool { return counts(t, store)[status] == int64(n) })
 }
@@ -171,8 +171,8 @@ func haveBecome(t *testing.T, store *db.Store, n int, status app.Status) {
 // backlog is a real store that tells the test what it is asked, and fails when the test wants it.
 // Its fields are set before the queue runs.
 type backlog struct {
-	*db.Store
-	bell    *app.Bell                                   // in place of the store's, when there is one
+	*sqlite.Store
+	bell    *app.Notifier                               // in place of the store's, when there is one
 	looking func(limit int) error                       // before waiting runs are read
 	taking  func(app.ProcessRun) error                  // before one is started
 	ending  func(app.ProcessRun, app.Outcome) error     // before an attempt is finished
@@ -183,16 +183,16 @@ type backlog struct {
 	ordering    func(*app.Order)       // after some are ordered that do not exist yet
 	withdrawing func()                 // before an order is withdrawn
 
-	reporting func(app.Report) error // before what work says is written
-	wondering func()                 // before it is asked which runs are cancelled
-	heeding   func()                 // before it is asked which runs are to stop
+	reporting func(app.ProgressUpdate) error // before what work says is written
+	wondering func()                         // before it is asked which runs are cancelled
+	heeding   func()                         // before it is asked which runs are to stop
 }
 
-func (b *backlog) Changes() *app.Bell {
+func (b *backlog) Changed() *app.Notifier {
 	if b.bell != nil {
 		return b.bell
 	}
-	return b.Store.Changes()
+	return b.Store.Changed()
 }
 
 func (b *backlog) Waiting(ctx context.Context, kinds []string, limit int) ([]app.ProcessRun, error) {
@@ -201,10 +201,10 @@ func (b *backlog) Waiting(ctx context.Context, kinds []string, limit int) ([]app
 			return nil, err
 		}
 	}
-	return b.Store.Waiting(ctx, kinds, limit)
+	return b.Store.FetchDue(ctx, kinds, limit)
 }
 
-func (b *backlog) StartAll(ctx context.Context, runs []app.ProcessRun) ([]app.ProcessRun, error) {
+func (b *backlog) StartMany(ctx context.Context, runs []app.ProcessRun) ([]app.ProcessRun, error) {
 	if b.starting != nil {
 		b.starting(runs)
 	}
@@ -215,7 +215,7 @@ func (b *backlog) StartAll(ctx context.Context, runs []app.ProcessRun) ([]app.Pr
 			}
 		}
 	}
-	return b.Store.StartAll(ctx, runs)
+	return b.Store.StartMany(ctx, runs)
 }
 
 // StandBy orders nothing when the test wants to know what is started.
@@ -248,13 +248,13 @@ func (b *backlog) Finish(ctx context.Context, run app.ProcessRun, outcome app.Ou
 	return err
 }
 
-func (b *backlog) CompleteAll(ctx context.Context, runs []app.ProcessRun) (late []app.ProcessRun, err error) {
+func (b *backlog) CompleteMany(ctx context.Context, runs []app.ProcessRun) (late []app.ProcessRun, err error) {
 	completed := app.Outcome{Status: app.Completed}
 	for i := 0; i < len(runs) && err == nil && b.ending != nil; i++ {
 		err = b.ending(runs[i], completed)
 	}
 	if err == nil {
-		late, err = b.Store.CompleteAll(ctx, runs)
+		late, err = b.Store.CompleteMany(ctx, runs)
 	}
 	for _, run := range runs {
 		if b.ended == nil {
@@ -265,7 +265,7 @@ func (b *backlog) CompleteAll(ctx context.Context, runs []app.ProcessRun) (late 
 	return late, err
 }
 
-// errOf is what Finish would have said of a run that CompleteAll was given.
+// errOf is what Finish would have said of a run that CompleteMany was given.
 func errOf(run app.ProcessRun, late []app.ProcessRun, err error) error {
 	if err == nil && slices.Contains(late, run) {
 		return app.Errorf(app.CodeConflict, "Run %d is late.", run.ID)
@@ -273,29 +273,29 @@ func errOf(run app.ProcessRun, late []app.ProcessRun, err error) error {
 	return err
 }
 
-func (b *backlog) GiveBack(ctx context.Context, run app.ProcessRun) error {
+func (b *backlog) Requeue(ctx context.Context, run app.ProcessRun) error {
 	if b.giving != nil {
 		if err := b.giving(run); err != nil {
 			return err
 		}
 	}
-	return b.Store.GiveBack(ctx, run)
+	return b.Store.Requeue(ctx, run)
 }
 
-func (b *backlog) Report(ctx context.Context, run app.ProcessRun, report app.Report) error {
+func (b *backlog) Report(ctx context.Context, run app.ProcessRun, report app.ProgressUpdate) error {
 	if b.reporting != nil {
 		if err := b.reporting(report); err != nil {
 			return err
 		}
 	}
-	return b.Store.Report(ctx, run, report)
+	return b.Store.SaveProgress(ctx, run, report)
 }
 
-func (b *backlog) Stopping(ctx context.Context) ([]app.StopRequest, error) {
+func (b *backlog) CancelRequests(ctx context.Context) ([]app.CancelRequest, error) {
 	if b.heeding != nil {
 		b.heeding()
 	}
-	return b.Store.Stopping(ctx)
+	return b.Store.CancelRequests(ctx)
 }
 
 func (b *backlog) Cancelled(ctx context.Context, ids []int64) ([]app.CancelledRun, error) {

@@ -75,7 +75,7 @@ func TestNoNewRunOvertakesOneThatWaits(t *testing.T) {
 	for range 8 {
 		people.Go(func() {
 			for i := range 25 {
-				if _, err := store.Create(context.Background(), app.NewRuns{Kind: "quick", Count: 1 + i%3}); err != nil {
+				if _, err := store.Create(context.Background(), app.CreateRequest{Kind: "quick", Count: 1 + i%3}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -153,7 +153,7 @@ func heedAnew(t *testing.T, store *backlog, heeded <-chan struct{}) {
 		<-heeded
 	}
 	for range 3 {
-		store.Changes().Ring()
+		store.Changed().Notify()
 		await(t, heeded, "the queue to heed wishes")
 	}
 }

@@ -77,11 +77,11 @@ func (o *orders) wake(cancelled app.CancelledRun) {
 }
 
 // stop cancels the attempt that a request names, if it is worked on here. To do so again changes nothing.
-func (o *orders) stop(request app.StopRequest) {
+func (o *orders) stop(request app.CancelRequest) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	order := o.cancels[request.Run]
-	if order != nil && order.run.Claim == request.Claim {
+	if order != nil && order.run.FencingToken == request.FencingToken {
 		order.do()
 	}
 }

@@ -39,16 +39,16 @@ func TestCancelRequest_IsForOneAttempt(t *testing.T) {
 	t.Parallel()
 	var o orders
 	stopped, woken := 0, 0
-	defer o.expect(app.ProcessRun{ID: 1, Claim: 2}, func() { stopped++ })()
+	defer o.expect(app.ProcessRun{ID: 1, FencingToken: 2}, func() { stopped++ })()
 	defer o.rest(app.ProcessRun{ID: 2, Version: 5}, func() { woken++ })()
 
-	o.stop(app.StopRequest{Run: 1, Claim: 1}) // a late answer about the attempt before
+	o.stop(app.CancelRequest{Run: 1, FencingToken: 1}) // a late answer about the attempt before
 	o.wake(app.CancelledRun{Run: 2, Version: 3})
 	if stopped+woken > 0 {
 		t.Errorf("late answers stop %d attempts and end %d rests", stopped, woken)
 	}
 
-	o.stop(app.StopRequest{Run: 1, Claim: 2})
+	o.stop(app.CancelRequest{Run: 1, FencingToken: 2})
 	o.wake(app.CancelledRun{Run: 2, Version: 6})
 	if stopped != 1 || woken != 1 {
 		t.Errorf("answers in time stop %d attempts and end %d rests", stopped, woken)

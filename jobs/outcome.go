@@ -10,11 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"runboard/app"
-	"runboard/jobs/supervisor"
+	"runboard/jobs/command"
 )
 
 // explain makes an error, or none, of how a command ended.
-func explain(ctx context.Context, result supervisor.Result, last *lastLines) error {
+func explain(ctx context.Context, result command.Result, last *lastLines) error {
 	switch {
 	case result.Left != "":
 		return stillRunning(result.Left)

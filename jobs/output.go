@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"runboard/jobs/supervisor"
+	"runboard/jobs/command"
 )
 
 // output is a pipe from a command to a log.
@@ -59,7 +59,7 @@ func (o *output) read() {
 		}
 		// It writes much: with more room, it waits less often until this process has its turn.
 		if n == len(buffer) && n < largePipe {
-			supervisor.GrowPipe(o.from, largePipe)
+			command.GrowPipe(o.from, largePipe)
 			buffer = make([]byte, largePipe)
 		}
 		if quiet := o.quiet.Load(); quiet > 0 {

@@ -11,12 +11,12 @@ import (
 	"time"
 
 	"runboard/app"
-	"runboard/db"
+	"runboard/db/sqlite"
 	"runboard/jobs"
 )
 
 // begin starts a run of a command, with a queue of its own.
-func begin(t *testing.T, line string, change func(*jobs.Queue)) (store *db.Store, id int64) {
+func begin(t *testing.T, line string, change func(*jobs.Queue)) (store *sqlite.Store, id int64) {
 	t.Helper()
 	command, err := jobs.ParseCommand("job=" + line)
 	if err != nil {
@@ -32,7 +32,7 @@ func begin(t *testing.T, line string, change func(*jobs.Queue)) (store *db.Store
 }
 
 // end waits for the end of a run, and returns it with its log.
-func end(t *testing.T, store *db.Store, id int64) (run app.ProcessRun, log string) {
+func end(t *testing.T, store *sqlite.Store, id int64) (run app.ProcessRun, log string) {
 	t.Helper()
 	until(t, store, "the end of the run", func() bool {
 		run = read(t, store, id)
@@ -159,7 +159,7 @@ func TestACommandThatDoesNotHeedItsEndIsKilled(t *testing.T) {
 	if run.Status != app.Cancelled || !strings.Contains(run.Error, "killed") || !strings.Contains(log, "not yet") {
 		t.Errorf("it is %s, %q, with the log %q", run.Status, run.Error, log)
 	}
-	if took := run.FinishedAt.Sub(run.CancelAt); took < 4*time.Second {
+	if took := run.FinishedAt.Sub(run.CancelRequestedAt); took < 4*time.Second {
 		t.Errorf("it had only %s", took)
 	}
 	if left := marked(t, mark); len(left) > 0 {

@@ -18,7 +18,7 @@ const tick = time.Second
 // another queue for them, or a server that knows them. All fields but Log are required; they must not change
 // once Run is called.
 type Queue struct {
-	Backlog      app.Backlog
+	Backlog      app.QueueStore
 	Registry     *Registry
 	Workers      int           // runs worked on at once
 	MaxAttempts  int           // attempts that may end in an error or time-out
@@ -81,7 +81,7 @@ func (q *Queue) completeAll(working context.Context, completed <-chan app.Proces
 			batch = append(batch, <-completed)
 		}
 		d.worker.write(working, "runs", len(batch), app.Completed.String(), func(ctx context.Context) error {
-			late, err := q.Backlog.CompleteAll(ctx, batch)
+			late, err := q.Backlog.CompleteMany(ctx, batch)
 			for _, run := range late {
 				q.Log.Warn("a late result is dropped", "run", run.ID, "result", app.Completed)
 			}
@@ -128,5 +128,5 @@ func (q *Queue) handle(p Phases, worker *Worker, run app.ProcessRun) (started ap
 func (q *Queue) startAll(runs []app.ProcessRun) ([]app.ProcessRun, error) {
 	// Without a deadline: a start that is given up may be committed all the same, and then nobody would
 	// do the run. The store answers as soon as it knows.
-	return q.Backlog.StartAll(context.Background(), runs)
+	return q.Backlog.StartMany(context.Background(), runs)
 }

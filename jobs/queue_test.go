@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"runboard/app"
-	"runboard/db"
+	"runboard/db/sqlite"
 	"runboard/jobs"
 )
 
@@ -89,12 +89,12 @@ func TestRunsAreTakenOldestFirst(t *testing.T) {
 func TestAQueueThatLooksAheadStillTakesTheOldestThatWaits(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		meanwhile func(*testing.T, *db.Store)
+		meanwhile func(*testing.T, *sqlite.Store)
 		want      int64
 	}{
-		"nothing happens":                 {func(*testing.T, *db.Store) {}, 3},
-		"one that was found is cancelled": {func(t *testing.T, store *db.Store) { cancelRun(t, store, 3) }, 4},
-		"an older one is tried again": {func(t *testing.T, store *db.Store) {
+		"nothing happens":                 {func(*testing.T, *sqlite.Store) {}, 3},
+		"one that was found is cancelled": {func(t *testing.T, store *sqlite.Store) { cancelRun(t, store, 3) }, 4},
+		"an older one is tried again": {func(t *testing.T, store *sqlite.Store) {
 			if _, err := store.Retry(t.Context(), 1); err != nil {
 				t.Fatal(err)
 			}
@@ -124,7 +124,7 @@ func TestTheQueueFindsSeveralRunsWithOneLook(t *testing.T) {
 	t.Parallel()
 	const total = 400
 	var looks atomic.Int64
-	store := &backlog{Store: openStore(t), bell: new(app.Bell), looking: func(int) error { looks.Add(1); return nil }}
+	store := &backlog{Store: openStore(t), bell: new(app.Notifier), looking: func(int) error { looks.Add(1); return nil }}
 	create(t, store.Store, "quick", total)
 	start(t, newQueue(store, jobs.Kind{Name: "quick", Work: nothing}))
 	haveBecome(t, store.Store, total, app.Completed)
@@ -154,7 +154,7 @@ func TestTheTickFindsWorkWhenTheBellIsLost(t *testing.T) {
 	t.Parallel()
 	looked := make(chan int, 1000)
 	store := &backlog{
-		Store: openStore(t), bell: new(app.Bell), // nobody rings this one
+		Store: openStore(t), bell: new(app.Notifier), // nobody rings this one
 		looking: func(limit int) error { looked <- limit; return nil },
 	}
 	start(t, newQueue(store, jobs.Kind{Name: "quick", Work: nothing}))

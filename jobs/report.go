@@ -35,9 +35,9 @@ const (
 // Report is how work tells what it is doing while it does it. Any goroutine of the work may use it. What is
 // said after the work has ended is not heard.
 type Report struct {
-	write    func(app.Report) // has it written down
-	log      *slog.Logger     // nil: what the operator should know is lost
-	logLimit int              // how many bytes of the log the store keeps
+	write    func(app.ProgressUpdate) // has it written down
+	log      *slog.Logger             // nil: what the operator should know is lost
+	logLimit int                      // how many bytes of the log the store keeps
 
 	mu       sync.Mutex
 	progress app.Progress
@@ -54,7 +54,7 @@ type Report struct {
 	over    chan struct{} // closed when nobody writes any more
 }
 
-func newReport(write func(app.Report)) *Report {
+func newReport(write func(app.ProgressUpdate)) *Report {
 	return &Report{
 		write: write, logLimit: defaultLogLimit,
 		changed: make(chan struct{}, 1), taken: make(chan struct{}), stop: make(chan struct{}), over: make(chan struct{}),
@@ -63,12 +63,12 @@ func newReport(write func(app.Report)) *Report {
 
 // newReportOf returns a report for an attempt. In the log, what an attempt writes that is not a run's first has
 // a heading: all of them write to the same log.
-func newReportOf(run app.ProcessRun, maxAttempts int, logLimit int64, write func(app.Report)) *Report {
+func newReportOf(run app.ProcessRun, maxAttempts int, logLimit int64, write func(app.ProgressUpdate)) *Report {
 	r := newReport(write)
 	if logLimit > 0 {
 		r.logLimit = int(logLimit)
 	}
-	if run.Claim > 1 {
+	if run.FencingToken > 1 {
 		r.heading = fmt.Sprintf("attempt %d of %d\n", run.Attempt, maxAttempts)
 	}
 	return r
@@ -172,7 +172,7 @@ func (r *Report) ring() {
 }
 
 // take returns what has not been written yet, about most bytes of the log, and whether there is more.
-func (r *Report) take(most int) (news app.Report, more bool) {
+func (r *Report) take(most int) (news app.ProgressUpdate, more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.moved {
@@ -230,7 +230,7 @@ func (r *Report) again() {
 // flush writes down all that is left.
 func (r *Report) flush() {
 	for more := true; more; {
-		var news app.Report
+		var news app.ProgressUpdate
 		if news, more = r.take(lastBatch); news.Progress != nil || news.Lines != nil {
 			r.write(news)
 		}

@@ -21,7 +21,7 @@ func TestWorkThatWritesFasterThanTheDatabaseWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hold := make(chan struct{})
 		var written int64
-		report := newReportOf(app.ProcessRun{}, 1, 1<<30, func(news app.Report) {
+		report := newReportOf(app.ProcessRun{}, 1, 1<<30, func(news app.ProgressUpdate) {
 			<-hold
 			written += news.Skipped
 			for _, line := range news.Lines {
@@ -59,7 +59,7 @@ func TestReport_DropsTheOldestLinesWhenNothingIsWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hold := make(chan struct{})
 		var skipped, written int64
-		report := newReportOf(app.ProcessRun{}, 1, 1<<30, func(news app.Report) {
+		report := newReportOf(app.ProcessRun{}, 1, 1<<30, func(news app.ProgressUpdate) {
 			<-hold
 			skipped += news.Skipped
 			written += int64(len(textOf(news.Lines)))
@@ -104,7 +104,7 @@ func TestReport_DropsWithoutWaiting(t *testing.T) {
 		hold := make(chan struct{})
 		var skipped int64
 		var lines []app.LogLine
-		report := newReportOf(app.ProcessRun{}, 1, limit, func(news app.Report) {
+		report := newReportOf(app.ProcessRun{}, 1, limit, func(news app.ProgressUpdate) {
 			<-hold
 			if news.Skipped > 0 {
 				skipped, lines = skipped+int64(len(textOf(lines)))+news.Skipped, nil
@@ -196,7 +196,7 @@ func BenchmarkLineWriter(b *testing.B) {
 		"umlauts": "eine gewöhnliche Zeile, mit einer Zahl wie 4711 darin\n", "coloured": "\x1b[32mok\x1b[0m an ordinary line of a log\n",
 	} {
 		b.Run(name, func(b *testing.B) {
-			report := newReport(func(app.Report) {})
+			report := newReport(func(app.ProgressUpdate) {})
 			w := &lineWriter{report: report, stream: app.Stdout, last: &lastLines{}}
 			chunk := bytes.Repeat([]byte(line), (64<<10)/len(line))
 			b.SetBytes(int64(len(chunk)))

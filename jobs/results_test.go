@@ -44,7 +44,7 @@ func TestWorkThatWritesMuchKeepsItsResultUntilTheDatabaseCanBeWritten(t *testing
 	synctest.Test(t, func(t *testing.T) {
 		var locked atomic.Bool
 		locked.Store(true)
-		store := &backlog{Store: openStore(t), reporting: func(app.Report) error {
+		store := &backlog{Store: openStore(t), reporting: func(app.ProgressUpdate) error {
 			if locked.Load() {
 				return app.Errorf(app.CodeUnavailable, "The database is locked.")
 			}
@@ -116,7 +116,7 @@ func TestALateResultIsDropped(t *testing.T) {
 	start(t, queue)
 	id := create(t, store.Store, "report", 1)
 	stale := await(t, work.working, "the work")
-	if err := store.Store.GiveBack(t.Context(), stale); err != nil {
+	if err := store.Store.Requeue(t.Context(), stale); err != nil {
 		t.Fatal(err)
 	}
 	fresh, err := store.Store.Start(t.Context(), read(t, store.Store, id))
@@ -177,7 +177,7 @@ func TestAResultIsNotTooLateBecauseItsLogIs(t *testing.T) {
 		t.Run(want.String(), func(t *testing.T) {
 			t.Parallel()
 			tooLate := make(chan struct{})
-			store := &backlog{Store: openStore(t), reporting: func(app.Report) error { <-tooLate; return nil }}
+			store := &backlog{Store: openStore(t), reporting: func(app.ProgressUpdate) error { <-tooLate; return nil }}
 			queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, _ app.ProcessRun, report *jobs.Report) error {
 				context.AfterFunc(ctx, func() { close(tooLate) })
 				report.Log("this is it")

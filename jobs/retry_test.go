@@ -9,13 +9,13 @@ import (
 	"time"
 
 	"runboard/app"
-	"runboard/db"
+	"runboard/db/sqlite"
 	"runboard/jobs"
 )
 
 // openWithClock opens a store whose time the test may set forward, so that it need not wait until
 // a run is due.
-func openWithClock(t *testing.T) (*db.Store, *clock) {
+func openWithClock(t *testing.T) (*sqlite.Store, *clock) {
 	t.Helper()
 	c := new(clock)
 	return openAt(t, filepath.Join(t.TempDir(), "runs.db"), c.now), c
@@ -43,7 +43,7 @@ func TestARunIsTriedAgainUntilItsAttemptsAreUsedUp(t *testing.T) {
 	if got := attempts.all(); !slices.Equal(got, []int{1, 2, 3}) {
 		t.Errorf("the attempts were numbered %v", got)
 	}
-	if run.Attempt != 3 || run.Version != 7 || run.Error != errBroken.Error() || !run.DueAt.IsZero() {
+	if run.Attempt != 3 || run.Version != 7 || run.Error != errBroken.Error() || !run.ScheduledAt.IsZero() {
 		t.Errorf("in the end the row is %+v", run)
 	}
 	for i, outcome := range outcomes.all() {
@@ -77,7 +77,7 @@ func TestARunIsNotTriedAgainBeforeItIsDue(t *testing.T) {
 	if run.Status != app.Created || run.Attempt != 1 || run.Error != errBroken.Error() || !run.FinishedAt.IsZero() {
 		t.Errorf("between attempts the row is %+v", run)
 	}
-	if wait := run.DueAt.Sub(failedAt); wait < 700*time.Millisecond || run.DueAt.After(time.Now().Add(-time.Hour+1250*time.Millisecond)) {
+	if wait := run.ScheduledAt.Sub(failedAt); wait < 700*time.Millisecond || run.ScheduledAt.After(time.Now().Add(-time.Hour+1250*time.Millisecond)) {
 		t.Errorf("it is due %s after it failed", wait)
 	}
 	for range 5 { // each needs a look that the older run must not come out of
@@ -87,7 +87,7 @@ func TestARunIsNotTriedAgainBeforeItIsDue(t *testing.T) {
 		t.Errorf("before it is due the row has become %+v", again)
 	}
 	clock.setForward(2 * time.Hour)
-	if run = becomes(t, store, id, app.Completed); run.Attempt != 2 || run.Error != "" || !run.DueAt.IsZero() {
+	if run = becomes(t, store, id, app.Completed); run.Attempt != 2 || run.Error != "" || !run.ScheduledAt.IsZero() {
 		t.Errorf("in the end the row is %+v", run)
 	}
 }
@@ -110,10 +110,10 @@ func TestARunThatBecomesDueComesBeforeNewerOnesThatWereFoundBefore(t *testing.T)
 	t.Parallel()
 	store, clock := openWithClock(t)
 	ticks := make(chan struct{}, 100)
-	watched := &backlog{Store: store, bell: new(app.Bell), heeding: func() { ticks <- struct{}{} }} // no bell: only ticks
+	watched := &backlog{Store: store, bell: new(app.Notifier), heeding: func() { ticks <- struct{}{} }} // no bell: only ticks
 	g := newGated()
 	queue := newQueue(watched, jobs.Kind{Name: "test", Work: func(ctx context.Context, run app.ProcessRun, report *jobs.Report) error {
-		if err := g.work(ctx, run, report); run.Claim > 1 || run.ID > 1 {
+		if err := g.work(ctx, run, report); run.FencingToken > 1 || run.ID > 1 {
 			return err
 		}
 		return jobs.RetryAfter(time.Hour, errBroken)

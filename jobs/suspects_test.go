@@ -10,14 +10,14 @@ import (
 	"time"
 
 	"runboard/app"
-	"runboard/db"
+	"runboard/db/sqlite"
 	"runboard/jobs"
 )
 
 // openAfterCrashes returns a store with runs of which each has been interrupted by as many crashes as
 // its place in the list says. A store that is closed while a run is started leaves it started, as a
 // crash does.
-func openAfterCrashes(t *testing.T, kind string, crashes ...int) *db.Store {
+func openAfterCrashes(t *testing.T, kind string, crashes ...int) *sqlite.Store {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "runs.db")
 	store := openAt(t, path, time.Now)
@@ -59,7 +59,7 @@ func TestOnlyAFewSuspectsAreInWorkAtOnceAndOthersPassThem(t *testing.T) {
 			var suspects gauge
 			work := newGated()
 			queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
-				if run.Suspect() {
+				if run.Interrupted() {
 					suspects.up()
 					defer suspects.down()
 				}
@@ -142,7 +142,7 @@ func TestALongRunAndRunsWithTheirLastChanceStopNobodyForLong(t *testing.T) {
 		queue := newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
 			now := together.up()
 			defer together.down()
-			if run.Suspect() && now != 1 {
+			if run.Interrupted() && now != 1 {
 				t.Errorf("%d runs are in work beside one with its last chance", now-1)
 			}
 			time.Sleep(map[bool]time.Duration{true: time.Hour, false: time.Minute}[run.ID == 1])
@@ -211,7 +211,7 @@ func TestARunWithItsLastChanceDoesNotWaitForEverForCancelledWorkThatNeverReturns
 		if run := read(t, store, 2); run.Status != app.Completed {
 			t.Errorf("it is %+v", run)
 		}
-		if run := read(t, store, 1); !run.Stopping() { // the page tells the truth
+		if run := read(t, store, 1); !run.CancelRequested() { // the page tells the truth
 			t.Errorf("the one whose work goes on is %+v", run)
 		}
 	})
@@ -225,7 +225,7 @@ func lookTwice(t *testing.T, store *backlog, looks <-chan int) {
 		<-looks
 	}
 	for range 2 {
-		store.Changes().Ring()
+		store.Changed().Notify()
 		await(t, looks, "the queue to look")
 	}
 }

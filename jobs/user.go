@@ -8,12 +8,12 @@ import (
 	"strconv"
 	"strings"
 
-	"runboard/jobs/supervisor"
+	"runboard/jobs/command"
 )
 
 // CommandUser returns the user that a text names, as NAME or UID:GID, or nil for an empty text. It fails when
 // there is no such user, when it is root, or when this process may not become another user.
-func CommandUser(text string) (*supervisor.User, error) {
+func CommandUser(text string) (*command.User, error) {
 	if text == "" {
 		return nil, nil
 	}
@@ -29,7 +29,7 @@ func CommandUser(text string) (*supervisor.User, error) {
 	return found, nil
 }
 
-func parseUser(text string) (*supervisor.User, error) {
+func parseUser(text string) (*command.User, error) {
 	uid, gid, numbers := strings.Cut(text, ":")
 	if !numbers {
 		known, err := user.Lookup(text)
@@ -38,7 +38,7 @@ func parseUser(text string) (*supervisor.User, error) {
 		}
 		return namedUser(known)
 	}
-	found := &supervisor.User{Name: uid, Home: "/"}
+	found := &command.User{Name: uid, Home: "/"}
 	var err error
 	if found.UID, err = parseID(uid); err == nil {
 		found.GID, err = parseID(gid)
@@ -53,8 +53,8 @@ func parseUser(text string) (*supervisor.User, error) {
 }
 
 // namedUser returns a user of the system with all the groups of that user.
-func namedUser(known *user.User) (found *supervisor.User, err error) {
-	found = &supervisor.User{Name: known.Username, Home: known.HomeDir}
+func namedUser(known *user.User) (found *command.User, err error) {
+	found = &command.User{Name: known.Username, Home: known.HomeDir}
 	if found.UID, err = parseID(known.Uid); err != nil {
 		return nil, err
 	}

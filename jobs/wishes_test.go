@@ -33,7 +33,7 @@ func TestACancelledRunStopsAndIsThenCancelled(t *testing.T) {
 	}}))
 	id := create(t, store, "long", 1)
 	await(t, working, "the work to begin")
-	if run := cancelRun(t, store, id); !run.Stopping() {
+	if run := cancelRun(t, store, id); !run.CancelRequested() {
 		t.Errorf("at first it is %+v", run)
 	}
 	run := becomes(t, store, id, app.Cancelled)
@@ -92,7 +92,7 @@ func TestACancelledRunThatWaitsForAnotherAttemptGetsNone(t *testing.T) {
 	queue.MaxAttempts = 2
 	start(t, queue)
 	id := create(t, store, "bad", 1)
-	until(t, store, "a run to wait", func() bool { return !read(t, store, id).DueAt.IsZero() })
+	until(t, store, "a run to wait", func() bool { return !read(t, store, id).ScheduledAt.IsZero() })
 	if run := cancelRun(t, store, id); run.Status != app.Cancelled || len(tries.all()) != 1 {
 		t.Errorf("after %v it is %+v", tries.all(), run)
 	}
@@ -124,7 +124,7 @@ func TestWhatTheWorkReturnsSteersTheRun(t *testing.T) {
 			if run.Version > 3 {
 				return // it has been tried again before anybody looked: the machine is very slow
 			}
-			if run.Status != c.status || c.waits > 0 && run.DueAt.Sub(run.UpdatedAt) < c.waits {
+			if run.Status != c.status || c.waits > 0 && run.ScheduledAt.Sub(run.UpdatedAt) < c.waits {
 				t.Errorf("it is %+v", run)
 			}
 			ask()

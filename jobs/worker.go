@@ -40,7 +40,7 @@ func interrupted(cause error) bool {
 // what came of it. How it gets hold of runs and has them started is the engine's own business. It is for any number of
 // runs at once. All fields but LogLimit are required; they must not change once it is used.
 type Worker struct {
-	Ledger      app.Ledger
+	Ledger      app.WorkStore
 	Registry    *Registry
 	MaxAttempts int           // attempts that may end in an error or time-out
 	RunTimeout  time.Duration // longest time for one attempt
@@ -61,7 +61,7 @@ type Phases struct {
 // rows: a wish that is not heard the first time, because the run has only just been started, is heard the next time.
 func (w *Worker) Heed(ctx context.Context) {
 	if w.orders.working() {
-		requests, err := w.Ledger.Stopping(ctx)
+		requests, err := w.Ledger.CancelRequests(ctx)
 		if err != nil && ctx.Err() == nil {
 			w.Log.Error("runs to stop cannot be read", "error", err)
 		}
@@ -131,7 +131,7 @@ func (w *Worker) attempt(ctx context.Context, p Phases, run app.ProcessRun) endi
 	defer stop()
 
 	kind := w.Registry.kinds[run.Kind]
-	report := newReportOf(run, w.MaxAttempts, w.LogLimit, func(news app.Report) { w.note(p.Working, run, news) })
+	report := newReportOf(run, w.MaxAttempts, w.LogLimit, func(news app.ProgressUpdate) { w.note(p.Working, run, news) })
 	report.log = w.Log.With("run", run.ID, "kind", run.Kind)
 	result := w.launch(run, func() error { return kind.Work(timed, run, report) })
 	err, heeded := await(timed, p.Patient, result)
@@ -177,9 +177,9 @@ func (w *Worker) keepPlace(taking context.Context, run app.ProcessRun, result <-
 }
 
 // note writes down what work reports.
-func (w *Worker) note(working context.Context, run app.ProcessRun, news app.Report) {
+func (w *Worker) note(working context.Context, run app.ProcessRun, news app.ProgressUpdate) {
 	news.ID = rand.Int64()
-	w.write(working, "run", run.ID, "report", func(ctx context.Context) error { return w.Ledger.Report(ctx, run, news) })
+	w.write(working, "run", run.ID, "report", func(ctx context.Context) error { return w.Ledger.SaveProgress(ctx, run, news) })
 }
 
 // launch does work on a goroutine of its own, so that nobody has to wait for work that never returns.
@@ -233,7 +233,7 @@ func awaitStubborn(working context.Context, result <-chan error) (err error, hee
 func (w *Worker) conclude(working context.Context, cause error, run app.ProcessRun, err error) {
 	switch {
 	case interrupted(cause), errors.Is(cause, ErrPaused): // the latter did not return before the former
-		w.write(working, "run", run.ID, "interrupted", func(ctx context.Context) error { return w.Ledger.GiveBack(ctx, run) })
+		w.write(working, "run", run.ID, "interrupted", func(ctx context.Context) error { return w.Ledger.Requeue(ctx, run) })
 	case errors.Is(cause, ErrCancelled):
 		w.finish(working, run, app.Outcome{Status: app.Cancelled, Error: whyStopped(err)})
 	case errors.Is(cause, ErrTimeout):

@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"runboard/app"
-	"runboard/db"
+	"runboard/db/sqlite"
 	"runboard/jobs"
 )
 
 // newWorker returns a worker as an engine uses it that is no queue.
-func newWorker(t *testing.T, ledger app.Ledger, kinds ...jobs.Kind) *jobs.Worker {
+func newWorker(t *testing.T, ledger app.WorkStore, kinds ...jobs.Kind) *jobs.Worker {
 	t.Helper()
 	registry, err := jobs.NewRegistry(kinds...)
 	if err != nil {
@@ -25,7 +25,7 @@ func newWorker(t *testing.T, ledger app.Ledger, kinds ...jobs.Kind) *jobs.Worker
 }
 
 // started starts a new run.
-func started(t *testing.T, store *db.Store, kind string) app.ProcessRun {
+func started(t *testing.T, store *sqlite.Store, kind string) app.ProcessRun {
 	t.Helper()
 	run, err := store.Start(t.Context(), read(t, store, create(t, store, kind, 1)))
 	if err != nil {
@@ -98,7 +98,7 @@ func TestTheSecondWorkerOfARunHearsItsWishes(t *testing.T) {
 	heard := make(chan error, 2)
 	worker := newWorker(t, store, jobs.Kind{Name: "test", Work: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
 		heard <- nil
-		if run.Claim == 1 { // its worker has lost it, and does not notice
+		if run.FencingToken == 1 { // its worker has lost it, and does not notice
 			<-goOn
 			return nil
 		}
@@ -111,7 +111,7 @@ func TestTheSecondWorkerOfARunHearsItsWishes(t *testing.T) {
 	over := make(chan bool, 2)
 	go func() { over <- worker.Do(p.Working, p, first) }()
 	await(t, heard, "the first")
-	if err := store.GiveBack(t.Context(), first); err != nil {
+	if err := store.Requeue(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
 	second, err := store.Start(t.Context(), read(t, store, first.ID))

@@ -22,16 +22,16 @@ type words struct {
 	Keep   string // on what changes nothing
 }
 
-var deedWords = map[app.Deed]words{
-	app.DeedCancel: {
+var deedWords = map[app.BulkOperation]words{
+	app.BulkCancel: {
 		Button: "Cancel", Acting: "Cancelling runs.", Means: "Waiting runs are cancelled now; running ones are asked to stop.",
 		Left: "finished already", None: "These runs have already finished.", Keep: "Keep them",
 	},
-	app.DeedRetry: {
+	app.BulkRetry: {
 		Button: "Retry", Acting: "Retrying runs.", Means: "They wait to be started again, with all their attempts.",
 		Left: "neither failed nor cancelled", None: "None of these runs has failed or was cancelled.", Keep: "Leave them",
 	},
-	app.DeedDelete: {
+	app.BulkDelete: {
 		Button: "Delete", Acting: "Deleting runs.", Means: "Their logs are deleted too. This cannot be undone.",
 		Left: "not finished", None: "None of these runs has finished.", Keep: "Keep them",
 	},
@@ -40,8 +40,8 @@ var deedWords = map[app.Deed]words{
 // ask is the question whether many runs are meant.
 type ask struct {
 	Title string
-	app.Action
-	app.Prospect
+	app.BulkAction
+	app.BulkPreview
 	Words   words
 	Key     string
 	Problem string // why the action was not done, or ""
@@ -51,7 +51,7 @@ type ask struct {
 // Path is where the answer yes goes. What is done to one run needs no run of its own.
 func (a ask) Path() string {
 	if len(a.IDs) == 1 {
-		return RunPath(a.IDs[0]) + "/" + string(a.Deed)
+		return RunPath(a.IDs[0]) + "/" + string(a.Operation)
 	}
 	return ActionPath
 }
@@ -61,22 +61,22 @@ func (a ask) Fields() (sent []field) {
 	if len(a.IDs) == 1 {
 		return nil
 	}
-	return append(ConfirmFields(a.Action), field{"idempotency_key", a.Key})
+	return append(ConfirmFields(a.BulkAction), field{"idempotency_key", a.Key})
 }
 
 // ConfirmFields are what is posted to confirm an action as it was previewed, but for the ids that it names.
-func ConfirmFields(action app.Action) []field {
-	sent := []field{{"do", string(action.Deed)}}
+func ConfirmFields(action app.BulkAction) []field {
+	sent := []field{{"do", string(action.Operation)}}
 	if len(action.IDs) == 0 {
 		sent = append(append(sent, field{"runs", "all"}), FilterFields(action.Filter)...)
 	}
-	if action.Within.More {
+	if action.Confirmed.More {
 		sent = append(sent, field{"previewed_more", "true"})
 	}
 	return append(sent,
-		field{"newest", strconv.FormatInt(action.Within.Newest, 10)},
-		field{"previewed", strconv.FormatInt(action.Within.Runs, 10)},
-		field{"previewed_at", action.Within.At.String()})
+		field{"newest", strconv.FormatInt(action.Confirmed.Newest, 10)},
+		field{"previewed", strconv.FormatInt(action.Confirmed.Runs, 10)},
+		field{"previewed_at", action.Confirmed.At.String()})
 }
 
 // Back is where the answer no leads.
@@ -125,12 +125,12 @@ func (a ask) No() string {
 // Stays says how many runs stay as they are, and why.
 func (a ask) Stays() string {
 	switch {
-	case a.Left == 0:
+	case a.Skipped == 0:
 		return ""
-	case a.Left == 1:
+	case a.Skipped == 1:
 		return "1 other is " + a.Words.Left + " and stays unchanged."
 	}
-	return humanize.Comma(a.Left) + " others are " + a.Words.Left + " and stay unchanged."
+	return humanize.Comma(a.Skipped) + " others are " + a.Words.Left + " and stay unchanged."
 }
 
 // Filters are what the runs match, in words.
@@ -152,33 +152,33 @@ func (a ask) Filters() (all []string) {
 
 // Typed reports whether the number of runs must be typed.
 func (a ask) Typed() bool {
-	return a.Deed == app.DeedDelete && a.Runs > app.TypedAbove && len(a.IDs) != 1
+	return a.Operation == app.BulkDelete && a.Runs > app.TypedAbove && len(a.IDs) != 1
 }
 
 // Grave reports whether what is done cannot be undone.
-func (a ask) Grave() bool { return a.Deed == app.DeedDelete }
+func (a ask) Grave() bool { return a.Operation == app.BulkDelete }
 
-func newAsk(action app.Action, prospect app.Prospect, key, problem string) ask {
-	words := deedWords[action.Deed]
-	return ask{Title: words.Button + " runs", Action: action, Prospect: prospect, Words: words, Key: key, Problem: problem}
+func newAsk(action app.BulkAction, prospect app.BulkPreview, key, problem string) ask {
+	words := deedWords[action.Operation]
+	return ask{Title: words.Button + " runs", BulkAction: action, BulkPreview: prospect, Words: words, Key: key, Problem: problem}
 }
 
 // Ask draws the question whether an action is meant, with what it would come to and, if it was tried, why it was not
 // done. The times of the action are fixed and it has its preview, which the form sends. key is the idempotency key of
 // the form.
-func (t *Templates) Ask(action app.Action, prospect app.Prospect, key, problem string) ([]byte, error) {
+func (t *Templates) Confirm(action app.BulkAction, prospect app.BulkPreview, key, problem string) ([]byte, error) {
 	question := newAsk(action, prospect, key, problem)
 	question.Dialog = true
 	return t.draw("ask", question)
 }
 
 // AskPage draws it as a page.
-func (t *Templates) AskPage(action app.Action, prospect app.Prospect, key, problem string) ([]byte, error) {
+func (t *Templates) ConfirmPage(action app.BulkAction, prospect app.BulkPreview, key, problem string) ([]byte, error) {
 	return t.draw("ask_page", newAsk(action, prospect, key, problem))
 }
 
 // Acting draws the notice that a run has been created that does an action.
-func (t *Templates) Acting(run app.ProcessRun) ([]byte, error) {
+func (t *Templates) BulkStarted(run app.ProcessRun) ([]byte, error) {
 	acting := "Started."
 	for deed, words := range deedWords {
 		if deed.Kind() == run.Kind {
@@ -196,17 +196,17 @@ func (t *Templates) Deleted(run int64) ([]byte, error) { return t.draw("deleted"
 
 // deed is one that a list offers.
 type deed struct {
-	Name app.Deed
+	Name app.BulkOperation
 	Word string
 }
 
 // Grave reports whether what is done cannot be undone.
-func (d deed) Grave() bool { return d.Name == app.DeedDelete }
+func (d deed) Grave() bool { return d.Name == app.BulkDelete }
 
 // Deeds are those that make sense for the runs of the list.
 func (b board) Deeds() (offered []deed) {
-	for _, name := range app.Deeds() {
-		if !b.Query.Filtered || slices.Contains(name.Fits(), b.Query.Status) {
+	for _, name := range app.BulkOperations() {
+		if !b.Query.Filtered || slices.Contains(name.AppliesTo(), b.Query.Status) {
 			offered = append(offered, deed{name, deedWords[name].Button})
 		}
 	}
@@ -214,7 +214,7 @@ func (b board) Deeds() (offered []deed) {
 }
 
 // MaxSelected is how many runs can be selected.
-func (b board) MaxSelected() int { return app.MaxTicked }
+func (b board) MaxSelected() int { return app.MaxSelected }
 
 // Acts reports whether a run acts on others.
-func (c cell) Acts() bool { return slices.Contains(app.DeedKinds(), c.Kind) }
+func (c cell) Acts() bool { return slices.Contains(app.BulkKinds(), c.Kind) }

@@ -22,25 +22,25 @@ func hidden(t *testing.T, form string) (sent []string) {
 func TestTheQuestionLooksAsItShould(t *testing.T) {
 	t.Parallel()
 	since := app.At(time.Date(2026, 11, 23, 15, 4, 0, 0, time.UTC))
-	within := app.Preview{Newest: 13_000, At: app.At(time.Date(2026, 11, 24, 15, 4, 5, 678e6, time.UTC)), Checked: true, Runs: 12_300}
+	within := app.Confirmation{Newest: 13_000, At: app.At(time.Date(2026, 11, 24, 15, 4, 5, 678e6, time.UTC)), Checked: true, Runs: 12_300}
 	filter := app.Filter{Filtered: true, Status: app.Failed, Kind: "report", Since: since, Text: `<"quoted"> & more`}
 	for name, of := range map[string]struct {
-		action   app.Action
-		prospect app.Prospect
+		action   app.BulkAction
+		prospect app.BulkPreview
 		problem  string
 	}{
-		"ask_all":   {app.Action{Deed: app.DeedRetry, Filter: filter, Within: within}, app.Prospect{Runs: 12_300, Left: 45}, ""},
-		"ask_more":  {app.Action{Deed: app.DeedDelete, Within: within}, app.Prospect{Runs: 1_000_000, Left: 1, More: true}, ""},
-		"ask_again": {app.Action{Deed: app.DeedDelete, Filter: app.Filter{Failure: 7}, Within: within}, app.Prospect{Runs: 101, Pattern: "exit status #"}, "More runs match now."},
-		"ask_some":  {app.Action{Deed: app.DeedCancel, IDs: []int64{7, 9}, Within: within}, app.Prospect{Runs: 2}, ""},
-		"ask_one":   {app.Action{Deed: app.DeedDelete, IDs: []int64{7}, Within: within}, app.Prospect{Runs: 1}, ""},
-		"ask_none":  {app.Action{Deed: app.DeedCancel, IDs: []int64{7, 9}, Within: within}, app.Prospect{Left: 2}, ""},
+		"ask_all":   {app.BulkAction{Operation: app.BulkRetry, Filter: filter, Confirmed: within}, app.BulkPreview{Runs: 12_300, Skipped: 45}, ""},
+		"ask_more":  {app.BulkAction{Operation: app.BulkDelete, Confirmed: within}, app.BulkPreview{Runs: 1_000_000, Skipped: 1, More: true}, ""},
+		"ask_again": {app.BulkAction{Operation: app.BulkDelete, Filter: app.Filter{Failure: 7}, Confirmed: within}, app.BulkPreview{Runs: 101, Pattern: "exit status #"}, "More runs match now."},
+		"ask_some":  {app.BulkAction{Operation: app.BulkCancel, IDs: []int64{7, 9}, Confirmed: within}, app.BulkPreview{Runs: 2}, ""},
+		"ask_one":   {app.BulkAction{Operation: app.BulkDelete, IDs: []int64{7}, Confirmed: within}, app.BulkPreview{Runs: 1}, ""},
+		"ask_none":  {app.BulkAction{Operation: app.BulkCancel, IDs: []int64{7, 9}, Confirmed: within}, app.BulkPreview{Skipped: 2}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			drawing := newTemplates(t)
-			golden(t, name, must(t)(drawing.Ask(of.action, of.prospect, "key-1", of.problem)))
-			golden(t, name+"_page", must(t)(drawing.AskPage(of.action, of.prospect, "key-1", of.problem)))
+			golden(t, name, must(t)(drawing.Confirm(of.action, of.prospect, "key-1", of.problem)))
+			golden(t, name+"_page", must(t)(drawing.ConfirmPage(of.action, of.prospect, "key-1", of.problem)))
 		})
 	}
 }
@@ -49,14 +49,14 @@ func TestYesSendsWhatWasAsked(t *testing.T) {
 	t.Parallel()
 	drawing := newTemplates(t)
 	for name, of := range map[string]struct {
-		action app.Action
+		action app.BulkAction
 		want   string
 	}{
-		"all":    {app.Action{Deed: app.DeedRetry, Filter: app.Filter{Kind: "a&b", Text: "x y"}}, "do=retry runs=all kind=a&b q=x y newest=0 previewed=0 previewed_at= idempotency_key=k"},
-		"chosen": {app.Action{Deed: app.DeedDelete, IDs: []int64{3, 4}}, "do=delete newest=0 previewed=0 previewed_at= idempotency_key=k id=3 id=4"},
-		"one":    {app.Action{Deed: app.DeedCancel, IDs: []int64{3}}, ""},
+		"all":    {app.BulkAction{Operation: app.BulkRetry, Filter: app.Filter{Kind: "a&b", Text: "x y"}}, "do=retry runs=all kind=a&b q=x y newest=0 previewed=0 previewed_at= idempotency_key=k"},
+		"chosen": {app.BulkAction{Operation: app.BulkDelete, IDs: []int64{3, 4}}, "do=delete newest=0 previewed=0 previewed_at= idempotency_key=k id=3 id=4"},
+		"one":    {app.BulkAction{Operation: app.BulkCancel, IDs: []int64{3}}, ""},
 	} {
-		part := string(must(t)(drawing.Ask(of.action, app.Prospect{Runs: 5}, "k", "")))
+		part := string(must(t)(drawing.Confirm(of.action, app.BulkPreview{Runs: 5}, "k", "")))
 		if got := strings.Join(hidden(t, part), " "); got != of.want {
 			t.Errorf("%s: it sends %s", name, got)
 		}
@@ -70,7 +70,7 @@ func TestAListOffersOnlyWhatCanBeDoneToItsRuns(t *testing.T) {
 		app.Created: "cancel", app.Started: "cancel", app.Completed: "delete",
 		app.Failed: "retry delete", app.Cancelled: "retry delete",
 	} {
-		form := byID(t, parsePage(t, must(t)(drawing.Board(app.Page{Query: app.InStatus(status)}, ""))), "many")
+		form := byID(t, parsePage(t, must(t)(drawing.Board(app.Page{Query: app.ByStatus(status)}, ""))), "many")
 		var offered []string
 		for _, button := range elements(form, named("button")) {
 			if attribute(button, "name") == "do" {
@@ -86,7 +86,7 @@ func TestAListOffersOnlyWhatCanBeDoneToItsRuns(t *testing.T) {
 func TestARunThatActsOnOthersSaysWhatItDoes(t *testing.T) {
 	t.Parallel()
 	drawing := newTemplates(t)
-	run := app.ProcessRun{ID: 5, Kind: app.DeedRetry.Kind(), Version: 1, Progress: app.Progress{Percent: app.NoPercent}}
+	run := app.ProcessRun{ID: 5, Kind: app.BulkRetry.Kind(), Version: 1, Progress: app.Progress{Percent: app.NoPercent}}
 	for status, want := range map[app.Status]string{
 		app.Created: "created retry runs", app.Completed: "completed 30 put back in line", app.Cancelled: "cancelled 30 put back in line",
 	} {
@@ -99,7 +99,7 @@ func TestARunThatActsOnOthersSaysWhatItDoes(t *testing.T) {
 			t.Errorf("it says %q", got)
 		}
 	}
-	if said := string(must(t)(drawing.Acting(run))); !strings.Contains(said, `href="/process_runs/5"`) {
+	if said := string(must(t)(drawing.BulkStarted(run))); !strings.Contains(said, `href="/process_runs/5"`) {
 		t.Errorf("the notice is %s", said)
 	}
 }

@@ -24,7 +24,7 @@ func (t *Templates) board(page app.Page, key string) board {
 	if page.Query.Filtered {
 		title = "Runs that are " + page.Query.Status.String()
 	}
-	if !page.Query.Plain() {
+	if !page.Query.StatusOnly() {
 		title += ", some of them"
 	}
 	return board{
@@ -46,18 +46,18 @@ func (b board) Cells() []cell {
 func (b board) ShowKind() bool { return len(b.Kinds) > 1 }
 
 // Newest reports whether the list begins with the newest runs, as pages that lead on do not.
-func (b board) Newest() bool { return b.Query.Turn == app.Newest }
+func (b board) Newest() bool { return b.Query.Direction == app.Latest }
 
 // Onwards is the link by which a search goes on that has stopped.
 func (b board) Onwards() string {
-	if b.Query.Turn == app.After {
+	if b.Query.Direction == app.After {
 		return "Newer"
 	}
 	return "Older"
 }
 
 // Top is the query for the newest runs of the same list.
-func (b board) Top() app.Query { return b.Query.To(app.Newest, 0) }
+func (b board) Top() app.Query { return b.Query.WithCursor(app.Latest, 0) }
 
 // Filter is the status that the list is limited to, or "".
 func (b board) Filter() string {
@@ -68,10 +68,10 @@ func (b board) Filter() string {
 }
 
 // Narrowed reports whether more than a status is asked for.
-func (b board) Narrowed() bool { return !b.Query.Plain() }
+func (b board) Narrowed() bool { return !b.Query.StatusOnly() }
 
 // Found is how many runs are found, as far as they are counted.
-func (b board) Found() int64 { return int64(b.Matches) }
+func (b board) Found() int64 { return int64(b.MatchCount) }
 
 // In is the query for the runs in a status, or in all of them for "", that are otherwise those of this list.
 func (b board) In(status string) app.Query {
@@ -123,7 +123,7 @@ func (b board) UntilChoices() []choice {
 }
 
 // choose marks the choice that is asked for. When it is none of them, it becomes one.
-func choose(moment app.Moment, before string, choices ...choice) []choice {
+func choose(moment app.TimeBound, before string, choices ...choice) []choice {
 	asked := moment.String()
 	for i := range choices {
 		choices[i].Chosen = choices[i].Value == asked

@@ -9,11 +9,11 @@ import (
 
 func TestBoard_SaysHowToContinueASearch(t *testing.T) {
 	t.Parallel()
-	for turn, want := range map[app.Turn]string{
-		app.Newest: "press Older to continue", app.Before: "press Older to continue", app.After: "press Newer to continue",
+	for turn, want := range map[app.Direction]string{
+		app.Latest: "press Older to continue", app.Before: "press Older to continue", app.After: "press Newer to continue",
 	} {
 		page := app.Page{
-			Query: app.Query{Filter: app.Filter{Text: "needle"}}.To(turn, 7), SearchedTo: 5000, More: true,
+			Query: app.Query{Filter: app.Filter{Text: "needle"}}.WithCursor(turn, 7), SearchCursor: 5000, MatchCountCapped: true,
 			HasOlder: turn != app.After, HasNewer: turn == app.After,
 		}
 		text := string(must(t)(newTemplates(t).Board(page, "key-1")))

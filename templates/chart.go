@@ -26,16 +26,16 @@ type line struct {
 	Word   string // what it counts, which is also its class
 	Total  int64
 	Points string
-	value  func(app.Flow) int64
+	value  func(app.Counters) int64
 }
 
 // lines are in the order in which one speaks of them.
 func lineKinds() []line {
 	return []line{
-		{Word: "created", value: func(f app.Flow) int64 { return f.Created }},
-		{Word: "started", value: func(f app.Flow) int64 { return f.Started }},
-		{Word: "completed", value: func(f app.Flow) int64 { return f.Completed }},
-		{Word: "failed", value: func(f app.Flow) int64 { return f.Failed }},
+		{Word: "created", value: func(f app.Counters) int64 { return f.Created }},
+		{Word: "started", value: func(f app.Counters) int64 { return f.Started }},
+		{Word: "completed", value: func(f app.Counters) int64 { return f.Completed }},
+		{Word: "failed", value: func(f app.Counters) int64 { return f.Failed }},
 	}
 }
 
@@ -56,11 +56,11 @@ const (
 )
 
 // Width of the chart.
-func (p period) Width() int { return max(1, len(p.Flows)-1) }
+func (p period) Width() int { return max(1, len(p.Counters)-1) }
 
 // shown are the steps that can be drawn: all but those of which too little is known.
-func (p period) shown() []app.Flow {
-	n := len(p.Flows)
+func (p period) shown() []app.Counters {
+	n := len(p.Counters)
 	for n > 0 {
 		began := p.From.Add(time.Duration(n-1) * p.Step)
 		if p.At.Sub(began) >= min(telling, p.Step+unwritten) {
@@ -68,7 +68,7 @@ func (p period) shown() []app.Flow {
 		}
 		n--
 	}
-	return p.Flows[:n]
+	return p.Counters[:n]
 }
 
 // elapsed is how much of a step is over.
@@ -77,7 +77,7 @@ func (p period) elapsed(step int) time.Duration {
 }
 
 // Calm reports whether there is nothing to be drawn.
-func (p period) Calm() bool { return app.Sum(p.Flows) == app.Flow{} }
+func (p period) Calm() bool { return app.Sum(p.Counters) == app.Counters{} }
 
 // perSecond are the values of a line.
 func (p period) perSecond(l line) []float64 {
@@ -132,7 +132,7 @@ func (p period) Per() string { _, per, _ := p.scale(); return per }
 
 // Lines are those of the chart.
 func (p period) Lines() []line {
-	lines, sum := lineKinds(), app.Sum(p.Flows)
+	lines, sum := lineKinds(), app.Sum(p.Counters)
 	top, _, unit := p.scale()
 	for i := range lines {
 		lines[i].Total = lines[i].value(sum)
@@ -169,7 +169,7 @@ func (p period) Times() []string {
 
 // Words say what there is to be seen.
 func (p period) Words() string {
-	sum := app.Sum(p.Flows)
+	sum := app.Sum(p.Counters)
 	peak, per, unit := p.peak(), p.Per(), time.Second
 	_, _, unit = p.scale()
 	return fmt.Sprintf("%s created, %s started, %s completed, %s failed. At the most there were about %s %s.",
@@ -180,7 +180,7 @@ func (p period) Words() string {
 // flows is a row of the table.
 type flows struct {
 	When string
-	app.Flow
+	app.Counters
 }
 
 // together is how many steps are in a row of the table: a minute of the shorter ones, and an hour of the longer.
@@ -189,9 +189,9 @@ const together = 6
 // Rows are what happened, the newest first. The first row is the rest that does not fill one.
 func (p period) Rows() (rows []flows) {
 	unit := map[string]string{"minute": "min", "hour": "h"}[p.Unit]
-	last := (len(p.Flows) - 1) / together
+	last := (len(p.Counters) - 1) / together
 	for i := last; i >= 0; i-- {
-		some := p.Flows[i*together : min((i+1)*together, len(p.Flows))]
+		some := p.Counters[i*together : min((i+1)*together, len(p.Counters))]
 		when := fmt.Sprintf("%d %s ago", last-i, unit)
 		if i == last {
 			when = "now"

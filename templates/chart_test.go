@@ -16,29 +16,29 @@ import (
 var noon = time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
 
 // lately is a quarter of an hour, in the last step of which so much is over.
-func lately(over time.Duration, flows map[int]app.Flow) period {
+func lately(over time.Duration, flows map[int]app.Counters) period {
 	p := period{Name: "recent", Span: "the last 15 minutes", Unit: "minute", At: noon.Add(over), Period: app.Period{
-		From: noon.Add(-app.RecentSpan), Step: app.RecentStep, Flows: make([]app.Flow, 91),
+		From: noon.Add(-app.RecentSpan), Step: app.RecentStep, Counters: make([]app.Counters, 91),
 	}}
 	for step, flow := range flows {
-		p.Flows[step] = flow
+		p.Counters[step] = flow
 	}
 	return p
 }
 
-func wholeDay(over time.Duration, flows map[int]app.Flow) period {
+func wholeDay(over time.Duration, flows map[int]app.Counters) period {
 	p := period{Name: "day", Span: "the last 24 hours", Unit: "hour", At: noon.Add(over), Period: app.Period{
-		From: noon.Add(-app.DaySpan), Step: app.DayStep, Flows: make([]app.Flow, 145),
+		From: noon.Add(-app.DaySpan), Step: app.DayStep, Counters: make([]app.Counters, 145),
 	}}
 	for step, flow := range flows {
-		p.Flows[step] = flow
+		p.Counters[step] = flow
 	}
 	return p
 }
 
 func TestALineGoesWhereItsNumbersSay(t *testing.T) {
 	t.Parallel()
-	p := lately(4*time.Second, map[int]app.Flow{0: {Created: 100}, 2: {Created: 50, Failed: 25}})
+	p := lately(4*time.Second, map[int]app.Counters{0: {Created: 100}, 2: {Created: 50, Failed: 25}})
 	if top, half, per := p.Top(), p.Half(), p.Per(); top != "10" || half != "5" || per != "a second" {
 		t.Errorf("the upper edge is %s %s and the middle %s", top, per, half)
 	}
@@ -64,7 +64,7 @@ func TestAStepIsDrawnWhenItTellsEnough(t *testing.T) {
 			t.Errorf("of the day %d steps are drawn when %s of the last one is over, and not %d", n, over, want)
 		}
 	}
-	if p := wholeDay(2*time.Minute, map[int]app.Flow{144: {Started: 240}}); p.peak() != 2 {
+	if p := wholeDay(2*time.Minute, map[int]app.Counters{144: {Started: 240}}); p.peak() != 2 {
 		t.Errorf("240 in two minutes are %v a second", p.peak())
 	}
 }
@@ -74,12 +74,12 @@ func TestFewAreToldByTheMinuteOrTheHour(t *testing.T) {
 	for created, want := range map[int64]string{
 		12: "2 a second", 10: "2 a second", 9: "100 a minute", 1: "10 a minute", 0: "2 an hour", 1234: "200 a second", 5000: "500 a second",
 	} {
-		p := lately(0, map[int]app.Flow{7: {Created: created}})
+		p := lately(0, map[int]app.Counters{7: {Created: created}})
 		if got := p.Top() + " " + p.Per(); got != want {
 			t.Errorf("the upper edge for %d in ten seconds is %s and not %s", created, got, want)
 		}
 	}
-	p := wholeDay(0, map[int]app.Flow{7: {Completed: 3}})
+	p := wholeDay(0, map[int]app.Counters{7: {Completed: 3}})
 	if got := p.Top() + " " + p.Per(); got != "20 an hour" {
 		t.Errorf("the upper edge for 3 in ten minutes is %s", got)
 	}
@@ -89,9 +89,9 @@ func TestFewAreToldByTheMinuteOrTheHour(t *testing.T) {
 func TestNoLineLeavesThePicture(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		flow := rapid.Custom(func(t *rapid.T) app.Flow {
+		flow := rapid.Custom(func(t *rapid.T) app.Counters {
 			n := rapid.Int64Range(0, 1e9)
-			return app.Flow{Created: n.Draw(t, "created"), Started: n.Draw(t, "started"), Completed: n.Draw(t, "completed"), Failed: n.Draw(t, "failed")}
+			return app.Counters{Created: n.Draw(t, "created"), Started: n.Draw(t, "started"), Completed: n.Draw(t, "completed"), Failed: n.Draw(t, "failed")}
 		})
 		p := lately(time.Duration(rapid.Int64Range(0, int64(app.RecentStep)-1).Draw(t, "over")), rapid.MapOf(rapid.IntRange(0, 90), flow).Draw(t, "flows"))
 		for _, line := range p.Lines() {
@@ -112,10 +112,10 @@ func TestNoLineLeavesThePicture(t *testing.T) {
 
 func TestTheTableHasAllThatIsDrawn(t *testing.T) {
 	t.Parallel()
-	p := lately(4*time.Second, map[int]app.Flow{0: {Created: 1}, 5: {Created: 2}, 6: {Started: 3}, 89: {Failed: 4}, 90: {Completed: 5}})
+	p := lately(4*time.Second, map[int]app.Counters{0: {Created: 1}, 5: {Created: 2}, 6: {Started: 3}, 89: {Failed: 4}, 90: {Completed: 5}})
 	rows := p.Rows()
-	if len(rows) != 16 || rows[0] != (flows{"now", app.Flow{Completed: 5}}) || rows[1] != (flows{"1 min ago", app.Flow{Failed: 4}}) ||
-		rows[14] != (flows{"14 min ago", app.Flow{Started: 3}}) || rows[15] != (flows{"15 min ago", app.Flow{Created: 3}}) {
+	if len(rows) != 16 || rows[0] != (flows{"now", app.Counters{Completed: 5}}) || rows[1] != (flows{"1 min ago", app.Counters{Failed: 4}}) ||
+		rows[14] != (flows{"14 min ago", app.Counters{Started: 3}}) || rows[15] != (flows{"15 min ago", app.Counters{Created: 3}}) {
 		t.Errorf("the rows are %+v", rows)
 	}
 	if rows := wholeDay(0, nil).Rows(); len(rows) != 25 || rows[24].When != "24 h ago" {
@@ -125,7 +125,7 @@ func TestTheTableHasAllThatIsDrawn(t *testing.T) {
 
 func TestAPictureIsSaidInWords(t *testing.T) {
 	t.Parallel()
-	p := lately(0, map[int]app.Flow{1: {Created: 1200, Started: 30}, 2: {Completed: 2, Failed: 1}})
+	p := lately(0, map[int]app.Counters{1: {Created: 1200, Started: 30}, 2: {Completed: 2, Failed: 1}})
 	if want := "1,200 created, 30 started, 2 completed, 1 failed. At the most there were about 120 a second."; p.Words() != want {
 		t.Errorf("it is %q", p.Words())
 	}
@@ -133,7 +133,7 @@ func TestAPictureIsSaidInWords(t *testing.T) {
 
 func TestAForecastIsSaidInWords(t *testing.T) {
 	t.Parallel()
-	unserved := app.UnservedKinds{{Kind: "report", Runs: 3}}
+	unserved := app.UnhandledKinds{{Kind: "report", Runs: 3}}
 	for want, f := range map[string]app.Forecast{
 		"Nothing waits.":                           {Trend: app.Empty},
 		"How many others wait is not counted.":     {Trend: app.Unknown, Waiting: 40},
@@ -145,7 +145,7 @@ func TestAForecastIsSaidInWords(t *testing.T) {
 		"40 runs wait until one of the 1,000 that are being worked on is done.":       {Trend: app.Busy, Waiting: 40, Working: 1000},
 		"40 runs wait. It is too early to say for how long.":                          {Trend: app.Unclear, Waiting: 40},
 	} {
-		if got := foretell(f, app.UnservedKinds{}); got != want {
+		if got := foretell(f, app.UnhandledKinds{}); got != want {
 			t.Errorf("it is %q and not %q", got, want)
 		}
 	}
@@ -156,7 +156,7 @@ func TestAForecastIsSaidInWords(t *testing.T) {
 
 func TestRunsThatNobodyWorksOnAreWarnedOfInWords(t *testing.T) {
 	t.Parallel()
-	for want, kinds := range map[string]app.UnservedKinds{
+	for want, kinds := range map[string]app.UnhandledKinds{
 		"": {},
 		"1 run of the kind report waits, and nobody here does such work.":                                                        {{Kind: "report", Runs: 1}},
 		"3 runs of the kind report wait, and nobody here does such work.":                                                        {{Kind: "report", Runs: 3}},
@@ -172,14 +172,14 @@ func TestRunsThatNobodyWorksOnAreWarnedOfInWords(t *testing.T) {
 func TestBarsAreAsLongAsTheyShouldBe(t *testing.T) {
 	t.Parallel()
 	kinds := []app.KindTimes{
-		{Kind: "a", Waits: app.Quantiles{Count: 1, P50: time.Second, P95: 4 * time.Second}},
-		{Kind: "b", Works: app.Quantiles{Count: 1, P50: time.Second, P95: 2 * time.Second}},
+		{Kind: "a", QueueTime: app.Quantiles{Count: 1, P50: time.Second, P95: 4 * time.Second}},
+		{Kind: "b", RunTime: app.Quantiles{Count: 1, P50: time.Second, P95: 2 * time.Second}},
 	}
 	if waits, works := most(kinds, "waits"), most(kinds, "works"); waits != 4*time.Second || works != 2*time.Second {
 		t.Errorf("the longest are %s and %s", waits, works)
 	}
 	var lengths []string
-	for _, b := range []bar{newBar(kinds[0].Waits, 4*time.Second), newBar(kinds[1].Works, 2*time.Second), newBar(app.Quantiles{}, 0)} {
+	for _, b := range []bar{newBar(kinds[0].QueueTime, 4*time.Second), newBar(kinds[1].RunTime, 2*time.Second), newBar(app.Quantiles{}, 0)} {
 		lengths = append(lengths, b.Half, b.Most)
 	}
 	if want := []string{"25.8", "100", "50.5", "100", "1", "1"}; !slices.Equal(lengths, want) {

@@ -76,7 +76,7 @@ func TestAFrameHoldsJustWhatItShouldAfterItIsParsed(t *testing.T) {
 		"the cells":      {draw(drawing.CellsFrame(mixed(), overview)), cellsOf(mixed())},
 		"one cell":       {draw(drawing.CellsFrame(mixed()[:1], overview)), cellsOf(mixed()[:1])},
 		"chosen cells": {
-			draw(drawing.Chosen([]int64{99, 3}, []app.ProcessRun{samples["failed"]})) + draw(drawing.CellsFrame(nil, overview)),
+			draw(drawing.StatusCells([]int64{99, 3}, []app.ProcessRun{samples["failed"]})) + draw(drawing.CellsFrame(nil, overview)),
 			[]string{"td#process_run_3_status", "#process_run_99 goes"},
 		},
 		"no cells": {draw(drawing.CellsFrame(nil, overview)), nil},
@@ -192,7 +192,7 @@ func TestTheListFrameHasEachRowWithItsCells(t *testing.T) {
 // with an error as work commonly gives.
 func longNumbers() app.Page {
 	page := app.Page{HasOlder: true, HasNewer: true, Overview: overview}
-	page.Query = app.Query{Filter: app.Filter{Filtered: true, Status: app.Created}, Turn: app.Before, Cursor: 987_654_321_987}
+	page.Query = app.Query{Filter: app.Filter{Filtered: true, Status: app.Created}, Direction: app.Before, Cursor: 987_654_321_987}
 	for i := range int64(app.PageSize) {
 		run := samples["waiting"]
 		run.ID, run.Version = 987_654_321_986-i, 12_345

@@ -46,7 +46,7 @@ func shapes(t *testing.T, drawing *templates.Templates, kind, message string) (a
 	all = append(all, shape(parsePage(t, draw(drawing.Run(single))))...)
 	all = append(all, shape(parseFragment(t, draw(drawing.RunFrame(single))))...)
 	stats := lively()
-	stats.Unserved[0].Kind, stats.Recent.Kinds[0].Kind = cmp.Or(kind, "none"), kind
+	stats.Unhandled[0].Kind, stats.Recent.Kinds[0].Kind = cmp.Or(kind, "none"), kind
 	all = append(all, shape(parsePage(t, draw(drawing.Statistics(stats))))...)
 	return append(all, shape(parseFragment(t, draw(drawing.StatisticsFrame(stats))))...)
 }

@@ -10,13 +10,13 @@ import (
 
 func TestTheBoardLooksAsItShould(t *testing.T) {
 	t.Parallel()
-	failed := app.InStatus(app.Failed)
+	failed := app.ByStatus(app.Failed)
 	for name, page := range map[string]app.Page{
 		"board_empty":        {},
 		"board_empty_filter": {Query: failed, Overview: overview},
-		"board_empty_page":   {Query: failed.To(app.After, 99), HasOlder: true, Overview: overview},
+		"board_empty_page":   {Query: failed.WithCursor(app.After, 99), HasOlder: true, Overview: overview},
 		"board_mixed":        mixedPage(),
-		"board_pager":        {Query: failed.To(app.Before, 9), Runs: mixed()[5:6], HasOlder: true, HasNewer: true, Overview: overview},
+		"board_pager":        {Query: failed.WithCursor(app.Before, 9), Runs: mixed()[5:6], HasOlder: true, HasNewer: true, Overview: overview},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -52,7 +52,7 @@ func TestTheRunPageLooksAsItShouldInEachState(t *testing.T) {
 
 // writing is the page of a run whose work writes.
 func writing() app.RunPage {
-	return app.RunPage{Run: samples["busy"], Usual: 40 * time.Second, Overview: overview, Log: app.Log{
+	return app.RunPage{Run: samples["busy"], MedianDuration: 40 * time.Second, Overview: overview, Log: app.Log{
 		Start: 5, End: 42, Lines: []app.LogLine{
 			{At: 14, Text: "<b>one</b> & \"two\"\n"}, {At: 33, Stream: app.Stderr, Text: "oops\n"},
 			{At: 38, Stream: app.Notes, Text: "\n"}, {At: 39, Text: "end"},
@@ -67,11 +67,11 @@ func TestALogLooksAsItShould(t *testing.T) {
 	golden(t, "run_log", draw(drawing.Run(page)))
 	golden(t, "run_log_frame", draw(drawing.RunFrame(page)))
 
-	before := page.Mark()
+	before := page.Revision()
 	before.LogEnd = 33
-	golden(t, "log_frame", draw(drawing.ChangeFrame(before, page)))
+	golden(t, "log_frame", draw(drawing.DeltaFrame(before, page)))
 	before.Version--
-	golden(t, "log_change_frame", draw(drawing.ChangeFrame(before, page)))
+	golden(t, "log_change_frame", draw(drawing.DeltaFrame(before, page)))
 
 	page.Log.Start = 14
 	golden(t, "lines_first", draw(drawing.LogLines(9, page.Log)))
@@ -80,11 +80,11 @@ func TestALogLooksAsItShould(t *testing.T) {
 
 func TestARunWhoseWorkDoesNotSayHowFarItIsIsMeasuredByTheOthers(t *testing.T) {
 	t.Parallel()
-	page := app.RunPage{Run: samples["started"], Usual: 40 * time.Second} // for 12 seconds
+	page := app.RunPage{Run: samples["started"], MedianDuration: 40 * time.Second} // for 12 seconds
 	if html := must(t)(newTemplates(t).Run(page)); !strings.Contains(html, "about 28 s left, as runs of this kind usually take 40 s") {
 		t.Error(html)
 	}
-	page.Usual = 11 * time.Second
+	page.MedianDuration = 11 * time.Second
 	if html := must(t)(newTemplates(t).Run(page)); strings.Contains(html, "left") {
 		t.Error(html)
 	}
@@ -97,7 +97,7 @@ func TestFragmentsLookAsTheyShould(t *testing.T) {
 	for name, drawn := range map[string]string{
 		"row":          draw(drawing.Row(samples["started"])),
 		"status":       draw(drawing.Status(samples["waiting"])),
-		"said":         draw(drawing.Said("Run #7 is <cancelled>.", app.ProcessRun{ID: 7, Version: 3})),
+		"said":         draw(drawing.Success("Run #7 is <cancelled>.", app.ProcessRun{ID: 7, Version: 3})),
 		"notice":       draw(drawing.Notice("The count must be <1 to 1000>.")),
 		"started_one":  draw(drawing.Started(app.Batch{First: 7, Count: 1}, "key-2")),
 		"started_many": draw(drawing.Started(app.Batch{First: 7, Count: 10}, "key-2")),
@@ -119,7 +119,7 @@ func TestFramesLookAsTheyShould(t *testing.T) {
 		"list_frame_empty": draw(drawing.ListFrame(app.Page{})),
 		"cells_frame":      draw(drawing.CellsFrame(mixed(), overview)),
 		"cells_frame_none": draw(drawing.CellsFrame(nil, overview)),
-		"chosen":           draw(drawing.Chosen([]int64{99, 3, 98}, []app.ProcessRun{samples["failed"]})),
+		"chosen":           draw(drawing.StatusCells([]int64{99, 3, 98}, []app.ProcessRun{samples["failed"]})),
 		"run_frame":        draw(drawing.RunFrame(app.RunPage{Run: samples["failed"], Overview: overview})),
 	} {
 		t.Run(name, func(t *testing.T) {

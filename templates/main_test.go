@@ -83,7 +83,7 @@ var samples = silent(map[string]app.ProcessRun{
 	"created": {ID: 8, Kind: "simulated", Status: app.Created, Version: 1, CreatedAt: before(2 * time.Second)},
 	"waiting": {
 		ID: 7, Kind: "simulated", Status: app.Created, Version: 3, Attempt: 1, Error: "the simulated work failed",
-		CreatedAt: before(time.Minute), StartedAt: before(8 * time.Second), DueAt: noon.Add(1500 * time.Millisecond),
+		CreatedAt: before(time.Minute), StartedAt: before(8 * time.Second), ScheduledAt: noon.Add(1500 * time.Millisecond),
 	},
 	"started": {
 		ID: 6, Kind: "simulated", Status: app.Started, Version: 2, Attempt: 1,
@@ -111,7 +111,7 @@ var samples = silent(map[string]app.ProcessRun{
 	},
 	"stopping": {
 		ID: 10, Kind: "simulated", Status: app.Started, Version: 3, Attempt: 1,
-		CreatedAt: before(time.Minute), StartedAt: before(20 * time.Second), CancelAt: before(12 * time.Second),
+		CreatedAt: before(time.Minute), StartedAt: before(20 * time.Second), CancelRequestedAt: before(12 * time.Second),
 	},
 })
 
@@ -121,7 +121,7 @@ func silent(runs map[string]app.ProcessRun) map[string]app.ProcessRun {
 		if run.Percent == 0 {
 			run.Percent = app.NoPercent
 		}
-		run.UpdatedAt = slices.MaxFunc([]time.Time{run.CreatedAt, run.StartedAt, run.FinishedAt, run.CancelAt}, time.Time.Compare)
+		run.UpdatedAt = slices.MaxFunc([]time.Time{run.CreatedAt, run.StartedAt, run.FinishedAt, run.CancelRequestedAt}, time.Time.Compare)
 		runs[name] = run
 	}
 	return runs

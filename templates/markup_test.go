@@ -21,7 +21,7 @@ func pages(t testing.TB) map[string]*html.Node {
 	page := mixedPage()
 	page.Runs = append(page.Runs, hostile)
 	page.Runs[len(page.Runs)-1].ID = 1
-	page.HasOlder, page.HasNewer, page.Query = true, true, app.Query{Turn: app.Before, Cursor: 9}
+	page.HasOlder, page.HasNewer, page.Query = true, true, app.Query{Direction: app.Before, Cursor: 9}
 	draw := must(t)
 	return map[string]*html.Node{
 		"the board":       parsePage(t, draw(drawing.Board(page, `k" autofocus onfocus="alert(1)`))),
@@ -196,8 +196,8 @@ func TestTheSocketAsksWhatThePageAsks(t *testing.T) {
 	draw := must(t)
 	for query, want := range map[app.Query]string{
 		{}: "/process_runs/live",
-		{Filter: app.Filter{Filtered: true, Status: app.Failed}}:                              "/process_runs/live?status=failed",
-		{Filter: app.Filter{Filtered: true, Status: app.Created}, Turn: app.After, Cursor: 7}: "/process_runs/live?after=7&status=created",
+		{Filter: app.Filter{Filtered: true, Status: app.Failed}}:                                   "/process_runs/live?status=failed",
+		{Filter: app.Filter{Filtered: true, Status: app.Created}, Direction: app.After, Cursor: 7}: "/process_runs/live?after=7&status=created",
 	} {
 		live := byID(t, parsePage(t, draw(drawing.Board(app.Page{Query: query}, ""))), "live")
 		if got := attribute(live, "hx-ws:connect"); got != want {

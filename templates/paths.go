@@ -29,7 +29,7 @@ func QueryPath(query app.Query) string { return withQuery(ListPath, query) }
 
 // DownloadPath is where all runs are that a query's filter finds, as a file of a type.
 func DownloadPath(query app.Query, extension string) string {
-	return withQuery(ListPath+"."+extension, query.To(app.Newest, 0))
+	return withQuery(ListPath+"."+extension, query.WithCursor(app.Latest, 0))
 }
 
 // LivePath is where the socket of that list is.
@@ -77,7 +77,7 @@ func parameters(query app.Query) url.Values {
 	if query.Failure > 0 {
 		set("failure", strconv.FormatInt(query.Failure, 10))
 	}
-	switch query.Turn {
+	switch query.Direction {
 	case app.Before:
 		set("before", strconv.FormatInt(query.Cursor, 10))
 	case app.After:

@@ -11,15 +11,15 @@ import (
 
 func TestThePathOfAQuery(t *testing.T) {
 	t.Parallel()
-	failed := app.InStatus(app.Failed)
+	failed := app.ByStatus(app.Failed)
 	for query, want := range map[app.Query]string{
-		{}:                                   "",
-		{Filter: app.Filter{Filtered: true}}: "?status=created",
-		failed:                               "?status=failed",
-		app.Query{}.To(app.Before, 26):       "?before=26",
-		app.Query{}.To(app.After, 50):        "?after=50",
-		failed.To(app.Before, 1):             "?before=1&status=failed",
-		failed.To(app.After, math.MaxInt64):  "?after=9223372036854775807&status=failed",
+		{}:                                     "",
+		{Filter: app.Filter{Filtered: true}}:   "?status=created",
+		failed:                                 "?status=failed",
+		app.Query{}.WithCursor(app.Before, 26): "?before=26",
+		app.Query{}.WithCursor(app.After, 50):  "?after=50",
+		failed.WithCursor(app.Before, 1):       "?before=1&status=failed",
+		failed.WithCursor(app.After, math.MaxInt64):         "?after=9223372036854775807&status=failed",
 		{Filter: app.Filter{Status: app.Failed}, Cursor: 7}: "", // neither asked for: no filter and no turn
 	} {
 		if got := templates.QueryPath(query); got != "/process_runs"+want {
@@ -33,7 +33,7 @@ func TestThePathOfAQuery(t *testing.T) {
 
 func TestADownloadIsOfTheWholeList(t *testing.T) {
 	t.Parallel()
-	query := app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed, Kind: "a b", Text: "x&y"}}.To(app.Before, 7)
+	query := app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed, Kind: "a b", Text: "x&y"}}.WithCursor(app.Before, 7)
 	if got := templates.DownloadPath(query, "csv"); got != "/process_runs.csv?kind=a+b&q=x%26y&status=failed" {
 		t.Errorf("it is at %s", got)
 	}

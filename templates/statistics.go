@@ -40,7 +40,7 @@ func newStatistics(stats app.Statistics) statistics {
 }
 
 // foretell says in words what becomes of the runs that wait. Of those that nobody here works on it says nothing.
-func foretell(f app.Forecast, unserved app.UnservedKinds) string {
+func foretell(f app.Forecast, unserved app.UnhandledKinds) string {
 	wait := humanize.Comma(f.Waiting) + " runs wait"
 	if f.Waiting == 1 {
 		wait = "1 run waits"
@@ -71,7 +71,7 @@ func foretell(f app.Forecast, unserved app.UnservedKinds) string {
 func roundly(d time.Duration) time.Duration { return max(d.Round(time.Second), time.Second) }
 
 // unserved warns of runs that nobody here works on, or says nothing.
-func unserved(kinds app.UnservedKinds) string {
+func unserved(kinds app.UnhandledKinds) string {
 	var some []string
 	for _, one := range kinds.Named() {
 		some = append(some, waitingOf(one))
@@ -110,9 +110,9 @@ func enumerate(words []string) string {
 func most(kinds []app.KindTimes, of string) (longest time.Duration) {
 	for _, kind := range kinds {
 		if of == "waits" {
-			longest = max(longest, kind.Waits.P95)
+			longest = max(longest, kind.QueueTime.P95)
 		} else {
-			longest = max(longest, kind.Works.P95)
+			longest = max(longest, kind.RunTime.P95)
 		}
 	}
 	return longest

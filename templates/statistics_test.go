@@ -16,13 +16,13 @@ import (
 )
 
 // waves are numbers that go up and down.
-func waves(n int, height float64) []app.Flow {
-	flows := make([]app.Flow, n)
+func waves(n int, height float64) []app.Counters {
+	flows := make([]app.Counters, n)
 	for i := range flows {
 		wave := func(length, part float64) int64 {
 			return int64(height * part * (1.2 + math.Sin(float64(i)/length)))
 		}
-		flows[i] = app.Flow{Created: wave(9, 1), Started: wave(11, 0.9), Completed: wave(11, 0.8), Failed: wave(7, 0.1)}
+		flows[i] = app.Counters{Created: wave(9, 1), Started: wave(11, 0.9), Completed: wave(11, 0.8), Failed: wave(7, 0.1)}
 	}
 	return flows
 }
@@ -30,8 +30,8 @@ func waves(n int, height float64) []app.Flow {
 func calm() app.Statistics {
 	return app.Statistics{
 		At: noon, Forecast: app.Forecast{Trend: app.Empty},
-		Recent: app.Period{From: noon.Add(-app.RecentSpan), Step: app.RecentStep, Flows: make([]app.Flow, 91)},
-		Day:    app.Period{From: noon.Add(-app.DaySpan), Step: app.DayStep, Flows: make([]app.Flow, 145)},
+		Recent: app.Period{From: noon.Add(-app.RecentSpan), Step: app.RecentStep, Counters: make([]app.Counters, 91)},
+		Day:    app.Period{From: noon.Add(-app.DaySpan), Step: app.DayStep, Counters: make([]app.Counters, 145)},
 	}
 }
 
@@ -39,12 +39,12 @@ func calm() app.Statistics {
 func lively() app.Statistics {
 	stats := calm()
 	stats.Overview = overview
-	stats.Unserved = app.UnservedKinds{{Kind: "<b>report</b>", Runs: 3}, {Kind: "cleanup", Runs: 1000, More: true}}
+	stats.Unhandled = app.UnhandledKinds{{Kind: "<b>report</b>", Runs: 3}, {Kind: "cleanup", Runs: 1000, More: true}}
 	stats.Forecast = app.Forecast{Trend: app.Draining, Waiting: 12300, In: 190 * time.Second}
-	stats.Recent.Flows, stats.Day.Flows = waves(91, 60), waves(145, 3000)
+	stats.Recent.Counters, stats.Day.Counters = waves(91, 60), waves(145, 3000)
 	stats.Recent.Kinds = []app.KindTimes{
-		{Kind: `<b>"report"</b>`, Waits: app.Quantiles{Count: 7, P50: 1200 * time.Millisecond, P95: 8 * time.Second}},
-		{Kind: "simulated", Waits: app.Quantiles{Count: 99, P50: 3 * time.Minute, P95: 20 * time.Minute}, Works: app.Quantiles{Count: 98, P50: 3 * time.Second, P95: 3900 * time.Millisecond}},
+		{Kind: `<b>"report"</b>`, QueueTime: app.Quantiles{Count: 7, P50: 1200 * time.Millisecond, P95: 8 * time.Second}},
+		{Kind: "simulated", QueueTime: app.Quantiles{Count: 99, P50: 3 * time.Minute, P95: 20 * time.Minute}, RunTime: app.Quantiles{Count: 98, P50: 3 * time.Second, P95: 3900 * time.Millisecond}},
 	}
 	stats.Day.Kinds = stats.Recent.Kinds[1:]
 	return stats
@@ -157,7 +157,7 @@ func TestWhereNothingHappenedASentenceSaysSo(t *testing.T) {
 func TestTheWarningStandsAboveTheList(t *testing.T) {
 	t.Parallel()
 	page := mixedPage()
-	page.Unserved = app.UnservedKinds{{Kind: "<i>report</i>", Runs: 3}}
+	page.Unhandled = app.UnhandledKinds{{Kind: "<i>report</i>", Runs: 3}}
 	drawing, draw := newTemplates(t), must(t)
 	want := "3 runs of the kind <i>report</i> wait, and nobody here does such work."
 	for _, root := range []*html.Node{

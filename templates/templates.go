@@ -138,7 +138,7 @@ func (t *Templates) Notice(message string) ([]byte, error) {
 }
 
 // Said draws a sentence that says what was done to a run, which is as it was then.
-func (t *Templates) Said(sentence string, run app.ProcessRun) ([]byte, error) {
+func (t *Templates) Success(sentence string, run app.ProcessRun) ([]byte, error) {
 	return t.draw("said", struct {
 		Sentence string
 		Run      app.ProcessRun
@@ -158,7 +158,7 @@ func (t *Templates) ListFrame(page app.Page) ([]byte, error) {
 }
 
 // Chosen draws the status cells of these of some runs, of which the others are gone.
-func (t *Templates) Chosen(ids []int64, runs []app.ProcessRun) ([]byte, error) {
+func (t *Templates) StatusCells(ids []int64, runs []app.ProcessRun) ([]byte, error) {
 	gone := slices.DeleteFunc(slices.Clone(ids), func(id int64) bool {
 		return slices.ContainsFunc(runs, func(run app.ProcessRun) bool { return run.ID == id })
 	})
@@ -204,7 +204,7 @@ func (t *Templates) Heartbeat(at time.Time) ([]byte, error) { return t.draw("hea
 func (t *Templates) DrainFrame() ([]byte, error) { return t.draw("drain_frame", nil) }
 
 // ChangeFrame draws those live parts of a run's page that are not as they were when it had come as far as before.
-func (t *Templates) ChangeFrame(before app.Mark, now app.RunPage) ([]byte, error) {
+func (t *Templates) DeltaFrame(before app.Revision, now app.RunPage) ([]byte, error) {
 	fresh := func(line app.LogLine) bool { return line.At >= before.LogEnd }
 	if first := slices.IndexFunc(now.Log.Lines, fresh); first >= 0 {
 		now.Log.Lines = now.Log.Lines[first:]
@@ -225,14 +225,14 @@ func (t *Templates) runFrame(name string, page app.RunPage) ([]byte, error) {
 
 func (t *Templates) single(page app.RunPage) single {
 	limit := t.limit
-	if slices.Contains(app.DeedKinds(), page.Run.Kind) { // it has a limit of its own, which it meets by going on later
+	if slices.Contains(app.BulkKinds(), page.Run.Kind) { // it has a limit of its own, which it meets by going on later
 		limit = 0
 	}
 	return single{
 		Title:  fmt.Sprintf("%s · Run #%d", page.Run.Status, page.Run.ID),
 		cell:   t.cell(page.Run, false),
 		Events: history(page, t.now()),
-		Log:    lines{Run: page.Run.ID, Log: page.Log}, Usual: page.Usual,
+		Log:    lines{Run: page.Run.ID, Log: page.Log}, Usual: page.MedianDuration,
 		Overview: page.Overview, MaxAttempts: t.maxAttempts, Limit: limit,
 	}
 }

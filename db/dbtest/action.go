@@ -11,18 +11,18 @@ import (
 
 // testActions is about what is done to many runs at once.
 func testActions(t *testing.T, subject Subject) {
-	for _, deed := range app.Deeds() {
+	for _, deed := range app.BulkOperations() {
 		t.Run(string(deed)+" does to all what it is for, and leaves the others alone", func(t *testing.T) {
 			t.Parallel()
 			f := open(t, subject)
 			f.mixed(7 * app.StatusCount)
 			before, counts := f.all(), count(f.all())
 			var will int64
-			for _, status := range deed.Fits() {
+			for _, status := range deed.AppliesTo() {
 				will += counts[status]
 			}
-			run := f.acts(app.Action{Deed: deed}, app.Prospect{Runs: will, Left: counts.Total() - will})
-			if state := f.advanceAll(run); state.Done != will || state.Left != 0 {
+			run := f.acts(app.BulkAction{Operation: deed}, app.BulkPreview{Runs: will, Skipped: counts.Total() - will})
+			if state := f.advanceAll(run); state.Done != will || state.Skipped != 0 {
 				t.Errorf("of %d it did %+v", will, state)
 			}
 			for _, was := range before {
@@ -47,8 +47,8 @@ func testWhoIsMeant(t *testing.T, subject Subject) {
 		f := open(t, subject)
 		a, b, c := f.in(app.Failed), f.in(app.Failed), f.in(app.Completed)
 		other := f.in(app.Failed)
-		action := app.Action{Deed: app.DeedDelete, IDs: []int64{b.ID, a.ID, b.ID, c.ID, 9999}}
-		f.advanceAll(f.acts(action, app.Prospect{Runs: 3}))
+		action := app.BulkAction{Operation: app.BulkDelete, IDs: []int64{b.ID, a.ID, b.ID, c.ID, 9999}}
+		f.advanceAll(f.acts(action, app.BulkPreview{Runs: 3}))
 		if left := f.page(app.Query{}); left.Counts.Total() != 2 || left.Counts[app.Failed] != 1 || f.get(other.ID) != other {
 			t.Errorf("there are left %v", left.Counts)
 		}
@@ -65,7 +65,7 @@ func testWhoIsMeant(t *testing.T, subject Subject) {
 			}
 			f.clock.Advance(time.Minute)
 		}
-		since, err := app.ParseMoment("8m")
+		since, err := app.ParseTimeBound("8m")
 		f.ok(err)
 		filters := map[string]app.Filter{
 			"words":          {Text: "jam", Since: since},
@@ -78,12 +78,12 @@ func testWhoIsMeant(t *testing.T, subject Subject) {
 			if filter.Status == app.Created && filter.Filtered {
 				want = 0
 			}
-			got, err := f.store.Foresee(ctx, app.Action{Deed: app.DeedRetry, Filter: filter})
-			if f.ok(err); got.Runs != want || got.Left > 0 || got.More {
+			got, err := f.store.PreviewBulk(ctx, app.BulkAction{Operation: app.BulkRetry, Filter: filter})
+			if f.ok(err); got.Runs != want || got.Skipped > 0 || got.More {
 				t.Errorf("by %s %+v are foreseen of %d", name, got, want)
 			}
 		}
-		run := f.acts(app.Action{Deed: app.DeedRetry, Filter: filters["words"]}, app.Prospect{Runs: int64(len(meant))})
+		run := f.acts(app.BulkAction{Operation: app.BulkRetry, Filter: filters["words"]}, app.BulkPreview{Runs: int64(len(meant))})
 		f.clock.Advance(time.Hour) // it is about the time when it was asked for
 		f.advanceAll(run)
 		if got := f.waiting(99); !slices.Equal(ids(got), meant) {
@@ -94,16 +94,16 @@ func testWhoIsMeant(t *testing.T, subject Subject) {
 		t.Parallel()
 		f := open(t, subject)
 		f.in(app.Failed)
-		old := f.acts(app.Action{Deed: app.DeedRetry}, app.Prospect{Runs: 1})
+		old := f.acts(app.BulkAction{Operation: app.BulkRetry}, app.BulkPreview{Runs: 1})
 		f.ok(f.store.Finish(ctx, old, app.Outcome{Status: app.Failed, Error: "it did not work"}))
-		all := app.Action{Deed: app.DeedDelete, Filter: app.Filter{Text: "work"}}
-		f.advanceAll(f.acts(all, app.Prospect{Runs: 1}))
+		all := app.BulkAction{Operation: app.BulkDelete, Filter: app.Filter{Text: "work"}}
+		f.advanceAll(f.acts(all, app.BulkPreview{Runs: 1}))
 		f.get(old.ID)
 		all.Filter.Kind = old.Kind
-		f.advanceAll(f.acts(all, app.Prospect{})) // its texts are not searched
+		f.advanceAll(f.acts(all, app.BulkPreview{})) // its texts are not searched
 		f.get(old.ID)
 		all.Filter.Text = ""
-		f.advanceAll(f.acts(all, app.Prospect{Runs: 1}))
+		f.advanceAll(f.acts(all, app.BulkPreview{Runs: 1}))
 		if _, err := f.store.Run(ctx, old.ID); app.CodeOf(err) != app.CodeNotFound {
 			t.Errorf("it is still there: %v", err)
 		}
@@ -116,18 +116,18 @@ func testActing(t *testing.T, subject Subject) {
 	t.Run("a key makes one action, however often it is used", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
-		action := app.Action{Deed: app.DeedCancel, IDs: []int64{f.in(app.Created).ID}}
-		first, err := f.store.Act(ctx, action, "key")
+		action := app.BulkAction{Operation: app.BulkCancel, IDs: []int64{f.in(app.Created).ID}}
+		first, err := f.store.CreateBulkAction(ctx, action, "key")
 		f.ok(err)
 		f.changesNothing(func() {
-			again, err := f.store.Act(ctx, action, "key")
-			if f.ok(err); !same(again, first) || again.Kind != action.Deed.Kind() {
+			again, err := f.store.CreateBulkAction(ctx, action, "key")
+			if f.ok(err); !same(again, first) || again.Kind != action.Operation.Kind() {
 				t.Errorf("the second answer is %+v, the first %+v", again, first)
 			}
 			action.IDs = append(action.IDs, 7)
-			_, err = f.store.Act(ctx, action, "key")
+			_, err = f.store.CreateBulkAction(ctx, action, "key")
 			f.refused(err, app.CodeInvalid)
-			_, err = f.store.Create(ctx, app.NewRuns{Kind: kind, Count: 1, Key: "key"})
+			_, err = f.store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1, IdempotencyKey: "key"})
 			f.refused(err, app.CodeInvalid)
 		})
 	})
@@ -135,12 +135,12 @@ func testActing(t *testing.T, subject Subject) {
 		t.Parallel()
 		f := open(t, subject)
 		f.in(app.Created)
-		run, ordinary := f.acts(app.Action{Deed: app.DeedCancel}, app.Prospect{Runs: 1}), f.in(app.Started)
-		f.ok(f.store.GiveBack(ctx, run))
+		run, ordinary := f.acts(app.BulkAction{Operation: app.BulkCancel}, app.BulkPreview{Runs: 1}), f.in(app.Started)
+		f.ok(f.store.Requeue(ctx, run))
 		f.changesNothing(func() {
-			_, err := f.store.Advance(ctx, run)
+			_, err := f.store.StepBulkAction(ctx, run)
 			f.refused(err, app.CodeConflict)
-			_, err = f.store.Advance(ctx, ordinary)
+			_, err = f.store.StepBulkAction(ctx, ordinary)
 			f.refused(err, app.CodeNotFound)
 		})
 	})
@@ -151,20 +151,20 @@ func testActing(t *testing.T, subject Subject) {
 		for range 5 {
 			f.in(app.Failed)
 		}
-		run := f.acts(app.Action{Deed: app.DeedRetry}, app.Prospect{Runs: 5})
-		state := f.advanceWhile(run, func(state app.ActionState) bool { return !state.Stalled && !state.Over })
-		if state.Done != 3 || !state.Stalled || state.Over {
+		run := f.acts(app.BulkAction{Operation: app.BulkRetry}, app.BulkPreview{Runs: 5})
+		state := f.advanceWhile(run, func(state app.BulkProgress) bool { return !state.Throttled && !state.Finished })
+		if state.Done != 3 || !state.Throttled || state.Finished {
 			t.Fatalf("with room for three it has done %d", state.Done)
 		}
 		for _, waits := range f.waiting(2) {
 			f.start(waits)
 		}
-		if state = f.advanceAll(run); state.Done != 5 || state.Stalled {
+		if state = f.advanceAll(run); state.Done != 5 || state.Throttled {
 			t.Errorf("with room for the others it has done %d", state.Done)
 		}
-		_, err := f.store.Create(ctx, app.NewRuns{Kind: kind, Count: 1})
+		_, err := f.store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1})
 		f.refused(err, app.CodeUnavailable)
-		_, err = f.store.Act(ctx, app.Action{Deed: app.DeedCancel}, "")
+		_, err = f.store.CreateBulkAction(ctx, app.BulkAction{Operation: app.BulkCancel}, "")
 		f.ok(err)
 	})
 }
@@ -175,10 +175,10 @@ func goesOn(t *testing.T, f fixture) {
 	for range many / 600 {
 		f.create(600)
 	}
-	f.advanceAll(f.acts(app.Action{Deed: app.DeedCancel}, app.Prospect{Runs: many}))
-	run := f.acts(app.Action{Deed: app.DeedRetry}, app.Prospect{Runs: many})
-	state, err := f.store.Advance(ctx, run)
-	if f.ok(err); state.Over || state.Done == 0 {
+	f.advanceAll(f.acts(app.BulkAction{Operation: app.BulkCancel}, app.BulkPreview{Runs: many}))
+	run := f.acts(app.BulkAction{Operation: app.BulkRetry}, app.BulkPreview{Runs: many})
+	state, err := f.store.StepBulkAction(ctx, run)
+	if f.ok(err); state.Finished || state.Done == 0 {
 		t.Fatalf("the first part is %+v", state)
 	}
 	var again []int64
@@ -187,9 +187,9 @@ func goesOn(t *testing.T, f fixture) {
 		f.ok(err)
 		again = append(again, tried.ID)
 	}
-	f.ok(f.store.GiveBack(ctx, run))
+	f.ok(f.store.Requeue(ctx, run))
 	run = f.start(f.get(run.ID))
-	if state := f.advanceAll(run); state.Done != many || state.Left != 0 {
+	if state := f.advanceAll(run); state.Done != many || state.Skipped != 0 {
 		t.Errorf("in the end it has done %+v", state)
 	}
 	for _, id := range again {
@@ -224,44 +224,44 @@ func testDelete(t *testing.T, subject Subject) {
 }
 
 // acts asks for an action of which so much is foreseen, and returns the run that is to do it, started.
-func (f fixture) acts(action app.Action, want app.Prospect) app.ProcessRun {
+func (f fixture) acts(action app.BulkAction, want app.BulkPreview) app.ProcessRun {
 	f.Helper()
-	prospect, err := f.store.Foresee(ctx, action)
-	want.Preview, want.Pattern = prospect.Preview, prospect.Pattern
+	prospect, err := f.store.PreviewBulk(ctx, action)
+	want.Confirmation, want.Pattern = prospect.Confirmation, prospect.Pattern
 	if err != nil || prospect != want {
 		f.Fatalf("of %+v is foreseen %+v and not %+v, %v", action, prospect, want, err)
 	}
-	run, err := f.store.Act(ctx, action, "")
+	run, err := f.store.CreateBulkAction(ctx, action, "")
 	f.ok(err)
 	return f.start(run)
 }
 
 // advanceAll lets a run do all of its action.
-func (f fixture) advanceAll(run app.ProcessRun) app.ActionState {
+func (f fixture) advanceAll(run app.ProcessRun) app.BulkProgress {
 	f.Helper()
-	return f.advanceWhile(run, func(state app.ActionState) bool { return !state.Over })
+	return f.advanceWhile(run, func(state app.BulkProgress) bool { return !state.Finished })
 }
 
 // advanceWhile lets a run do more of its action as long as something holds of it. How much it does at once is its business.
-func (f fixture) advanceWhile(run app.ProcessRun, holds func(app.ActionState) bool) app.ActionState {
+func (f fixture) advanceWhile(run app.ProcessRun, holds func(app.BulkProgress) bool) app.BulkProgress {
 	f.Helper()
 	for range 1000 {
-		state, err := f.store.Advance(ctx, run)
+		state, err := f.store.StepBulkAction(ctx, run)
 		f.ok(err)
 		if !holds(state) {
 			return state
 		}
 	}
 	f.Fatalf("the action does not end")
-	return app.ActionState{}
+	return app.BulkProgress{}
 }
 
 // hasDone fails unless a deed has done to a run what it is for.
-func (f fixture) hasDone(deed app.Deed, was app.ProcessRun) {
+func (f fixture) hasDone(deed app.BulkOperation, was app.ProcessRun) {
 	f.Helper()
 	page, err := f.store.Run(ctx, was.ID)
 	now := page.Run
-	if !slices.Contains(deed.Fits(), was.Status) {
+	if !slices.Contains(deed.AppliesTo(), was.Status) {
 		if f.ok(err); now != was {
 			f.Fatalf("%s has made %+v of %+v", deed, now, was)
 		}
@@ -269,11 +269,11 @@ func (f fixture) hasDone(deed app.Deed, was app.ProcessRun) {
 	}
 	var done bool
 	switch deed {
-	case app.DeedCancel:
-		done = now.Stopping() || was.Status == app.Created && now.Status == app.Cancelled
-	case app.DeedRetry:
+	case app.BulkCancel:
+		done = now.CancelRequested() || was.Status == app.Created && now.Status == app.Cancelled
+	case app.BulkRetry:
 		done = now.Status == app.Created
-	case app.DeedDelete:
+	case app.BulkDelete:
 		done = app.CodeOf(err) == app.CodeNotFound
 	}
 	if !done {

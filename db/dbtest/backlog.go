@@ -11,12 +11,12 @@ import (
 )
 
 // backlog is the store as a queue of its own sees it.
-func (f fixture) backlog() app.Backlog { return f.store.(app.Backlog) }
+func (f fixture) backlog() app.QueueStore { return f.store.(app.QueueStore) }
 
 // oldest returns the oldest waiting runs of any kind that these tests use, as a queue is told of them.
 func (f fixture) oldest(limit int) []app.ProcessRun {
 	f.Helper()
-	runs, err := f.backlog().Waiting(ctx, []string{kind, "a", "b"}, limit)
+	runs, err := f.backlog().FetchDue(ctx, []string{kind, "a", "b"}, limit)
 	f.ok(err)
 	return runs
 }
@@ -42,11 +42,11 @@ func testWaiting(t *testing.T, subject Subject) {
 		t.Parallel()
 		f := open(t, subject)
 		for i := range 12 {
-			_, err := f.store.Create(ctx, app.NewRuns{Kind: []string{"a", "b", "c"}[i%3], Count: 2})
+			_, err := f.store.Create(ctx, app.CreateRequest{Kind: []string{"a", "b", "c"}[i%3], Count: 2})
 			f.ok(err)
 		}
 		for want, kinds := range map[string][]string{"aacca": {"c", "a"}, "bbbbb": {"b", "unknown"}, "": {}} {
-			runs, err := f.backlog().Waiting(ctx, kinds, 5)
+			runs, err := f.backlog().FetchDue(ctx, kinds, 5)
 			f.ok(err)
 			got := ""
 			for _, run := range runs {
@@ -62,7 +62,7 @@ func testWaiting(t *testing.T, subject Subject) {
 		f := open(t, subject)
 		due := f.clock.Now().Add(time.Minute)
 		run := f.finish(f.in(app.Started), app.Outcome{Status: app.Created, Error: "Once more.", RetryIn: time.Minute})
-		if !run.DueAt.Equal(due) || len(f.oldest(10)) != 0 {
+		if !run.ScheduledAt.Equal(due) || len(f.oldest(10)) != 0 {
 			t.Errorf("due at %v, it waits at %v: %+v", due, f.clock.Now(), run)
 		}
 		f.clock.Advance(time.Minute - time.Millisecond)
@@ -85,7 +85,7 @@ func testMany(t *testing.T, subject Subject) {
 	_, err := f.store.Cancel(ctx, cancelled.ID)
 	f.ok(err)
 	f.clock.Advance(time.Second)
-	started, err := f.backlog().StartAll(ctx, runs)
+	started, err := f.backlog().StartMany(ctx, runs)
 	f.ok(err)
 	if len(started) != 2*app.MaxEvents-1 || len(f.oldest(1)) > 0 {
 		t.Fatalf("%d of %d are started, and %d wait", len(started), len(runs), len(f.oldest(1)))
@@ -97,9 +97,9 @@ func testMany(t *testing.T, subject Subject) {
 	}
 	asked, err := f.store.Cancel(ctx, started[5].ID)
 	f.ok(err)
-	f.ok(f.store.GiveBack(ctx, started[6]))
+	f.ok(f.store.Requeue(ctx, started[6]))
 	f.clock.Advance(time.Second)
-	late, err := f.backlog().CompleteAll(ctx, started)
+	late, err := f.backlog().CompleteMany(ctx, started)
 	f.ok(err)
 	if len(late) != 1 || late[0] != started[6] {
 		t.Errorf("late are %+v", late)
@@ -118,14 +118,14 @@ func testReturned(t *testing.T, subject Subject) {
 	failed, stays := f.in(app.Failed), f.in(app.Started)
 	f.finish(stays, app.Outcome{Status: app.Completed})
 	f.in(app.Cancelled)
-	if n := f.backlog().Returned(); n != 0 {
+	if n := f.backlog().RequeueSeq(); n != 0 {
 		t.Errorf("it is told %d times of none", n)
 	}
 	_, err := f.store.Retry(ctx, failed.ID)
 	f.ok(err)
-	f.ok(f.store.GiveBack(ctx, f.in(app.Started)))
+	f.ok(f.store.Requeue(ctx, f.in(app.Started)))
 	f.finish(f.in(app.Started), app.Outcome{Status: app.Created})
-	if n := f.backlog().Returned(); n != 3 {
+	if n := f.backlog().RequeueSeq(); n != 3 {
 		t.Errorf("it is told %d times of three", n)
 	}
 }
@@ -148,7 +148,7 @@ func (m *model) startAll(t *rapid.T) {
 			runs = append(runs, run)
 		}
 	}
-	started, err := m.backlog().StartAll(ctx, runs)
+	started, err := m.backlog().StartMany(ctx, runs)
 	m.expect(t, err, "")
 	for _, run := range runs {
 		i := slices.Index(ids(started), run.ID)
@@ -169,11 +169,11 @@ func (m *model) completeAll(t *rapid.T) {
 			runs = append(runs, claim)
 		}
 	}
-	late, err := m.backlog().CompleteAll(ctx, runs)
+	late, err := m.backlog().CompleteMany(ctx, runs)
 	m.expect(t, err, "")
 	for _, claim := range runs {
 		run := m.runs[claim.ID]
-		holds := run.Status == app.Started && run.Claim == claim.Claim
+		holds := run.Status == app.Started && run.FencingToken == claim.FencingToken
 		if holds == slices.Contains(ids(late), claim.ID) {
 			t.Fatalf("late are\n%+v and among them is, or is not,\n%+v", late, run)
 		}
@@ -187,7 +187,7 @@ func (m *model) completeAll(t *rapid.T) {
 func (m *model) lookForOldest(t *rapid.T) {
 	var waiting []app.ProcessRun
 	for _, run := range slices.Backward(m.list()) {
-		if run.Status == app.Created && !run.DueAt.After(m.clock.Now()) {
+		if run.Status == app.Created && !run.ScheduledAt.After(m.clock.Now()) {
 			waiting = append(waiting, run)
 		}
 	}

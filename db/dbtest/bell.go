@@ -19,7 +19,7 @@ func testBell(t *testing.T, subject Subject) {
 	}{
 		{"Start", app.Created, func(run app.ProcessRun) error { _, err := f.store.Start(ctx, run); return err }, app.Started},
 		{"Finish", app.Started, func(run app.ProcessRun) error { return f.store.Finish(ctx, run, app.Outcome{Status: app.Failed}) }, app.Failed},
-		{"GiveBack", app.Started, func(run app.ProcessRun) error { return f.store.GiveBack(ctx, run) }, app.Created},
+		{"GiveBack", app.Started, func(run app.ProcessRun) error { return f.store.Requeue(ctx, run) }, app.Created},
 	} {
 		t.Run("rings after "+change.name, func(t *testing.T) {
 			f := f.inside(t)
@@ -34,7 +34,7 @@ func testBell(t *testing.T, subject Subject) {
 		f := f.inside(t)
 		before := f.page(app.Query{}).Counts.Total()
 		f.heard(t, func() error {
-			_, err := f.store.Create(ctx, app.NewRuns{Kind: kind, Count: 3, Key: "bell"})
+			_, err := f.store.Create(ctx, app.CreateRequest{Kind: kind, Count: 3, IdempotencyKey: "bell"})
 			return err
 		})
 		if after := f.page(app.Query{}).Counts.Total(); after != before+3 {
@@ -43,9 +43,9 @@ func testBell(t *testing.T, subject Subject) {
 	})
 	t.Run("is silent when a repeated request writes nothing", func(t *testing.T) {
 		f := f.inside(t)
-		rings, stop := f.store.Changes().Listen()
+		rings, stop := f.store.Changed().Subscribe()
 		defer stop()
-		_, err := f.store.Create(ctx, app.NewRuns{Kind: kind, Count: 3, Key: "bell"})
+		_, err := f.store.Create(ctx, app.CreateRequest{Kind: kind, Count: 3, IdempotencyKey: "bell"})
 		f.ok(err)
 		select {
 		case <-rings:
@@ -58,7 +58,7 @@ func testBell(t *testing.T, subject Subject) {
 // heard has act done by somebody else and returns when the bell has rung.
 func (f fixture) heard(t *testing.T, act func() error) {
 	t.Helper()
-	rings, stop := f.store.Changes().Listen()
+	rings, stop := f.store.Changed().Subscribe()
 	defer stop()
 	done := make(chan error, 1)
 	go func() { done <- act() }()

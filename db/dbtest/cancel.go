@@ -33,19 +33,19 @@ func testStopping(t *testing.T, subject Subject) {
 		for range 3 {
 			got, err := f.store.Cancel(ctx, run.ID)
 			f.ok(err)
-			if !got.Stopping() || got.Version != 3 {
+			if !got.CancelRequested() || got.Version != 3 {
 				t.Errorf("it is %+v", got)
 			}
 		}
-		requests, err := f.store.Stopping(ctx)
-		want := app.StopRequest{Run: run.ID, Claim: run.Claim}
+		requests, err := f.store.CancelRequests(ctx)
+		want := app.CancelRequest{Run: run.ID, FencingToken: run.FencingToken}
 		if f.ok(err); len(requests) != 1 || requests[0] != want {
 			t.Errorf("there stop %+v", requests)
 		}
 		if got := f.finish(run, app.Outcome{Status: app.Completed}); got.Status != app.Cancelled || got.Error == "" || got.Version != 4 {
 			t.Errorf("it ends as %+v", got)
 		}
-		if ids, err := f.store.Stopping(ctx); err != nil || len(ids) != 0 {
+		if ids, err := f.store.CancelRequests(ctx); err != nil || len(ids) != 0 {
 			t.Errorf("there still stop %v: %v", ids, err)
 		}
 	})
@@ -68,7 +68,7 @@ func testStopping(t *testing.T, subject Subject) {
 		run := f.in(app.Started)
 		_, err := f.store.Cancel(ctx, run.ID)
 		f.ok(err)
-		f.ok(f.store.GiveBack(ctx, run))
+		f.ok(f.store.Requeue(ctx, run))
 		if got := f.get(run.ID); got.Status != app.Cancelled {
 			t.Errorf("it is %+v", got)
 		}

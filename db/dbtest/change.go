@@ -21,10 +21,10 @@ func testChanges(t *testing.T, subject Subject) {
 		second := f.start(retried)
 		want := retried
 		want.Status, want.Version, want.Attempt, want.Error = app.Started, 4, 2, ""
-		want.StartedAt, want.UpdatedAt, want.DueAt = f.clock.Now(), f.clock.Now(), time.Time{}
+		want.StartedAt, want.UpdatedAt, want.ScheduledAt = f.clock.Now(), f.clock.Now(), time.Time{}
 		f.is(second, want)
-		if f.get(second.ID) != second || second.Claim <= first.Claim {
-			t.Errorf("the claims are %d and then %d", first.Claim, second.Claim)
+		if f.get(second.ID) != second || second.FencingToken <= first.FencingToken {
+			t.Errorf("the claims are %d and then %d", first.FencingToken, second.FencingToken)
 		}
 	})
 	for _, status := range []app.Status{app.Completed, app.Failed, app.Cancelled, app.Created} {
@@ -47,7 +47,7 @@ func testChanges(t *testing.T, subject Subject) {
 		f := open(t, subject)
 		want := f.in(app.Started)
 		f.clock.Advance(time.Second)
-		f.ok(f.store.GiveBack(ctx, want))
+		f.ok(f.store.Requeue(ctx, want))
 		want.Status, want.Version, want.Attempt, want.UpdatedAt = app.Created, 3, 0, f.clock.Now()
 		f.is(f.get(want.ID), want)
 		if got := f.waiting(10); len(got) != 1 {
@@ -106,7 +106,7 @@ func testRefusals(t *testing.T, subject Subject) {
 		t.Parallel()
 		f := open(t, subject)
 		stale := f.in(app.Started)
-		f.ok(f.store.GiveBack(ctx, stale))
+		f.ok(f.store.Requeue(ctx, stale))
 		f.refusesReports(stale)
 		f.start(stale)
 		f.refusesReports(stale)
@@ -128,7 +128,7 @@ func testRefusals(t *testing.T, subject Subject) {
 // refuses fails unless act ends in a conflict and changes nothing.
 func (f fixture) refuses(act func() error) {
 	f.Helper()
-	rings, stop := f.store.Changes().Listen()
+	rings, stop := f.store.Changed().Subscribe()
 	defer stop()
 	f.changesNothing(func() { f.refused(act(), app.CodeConflict) })
 	select {
@@ -140,7 +140,7 @@ func (f fixture) refuses(act func() error) {
 
 func (f fixture) refusesReports(run app.ProcessRun) {
 	f.Helper()
-	f.refuses(func() error { return f.store.GiveBack(ctx, run) })
+	f.refuses(func() error { return f.store.Requeue(ctx, run) })
 	f.refuses(func() error { return f.store.Finish(ctx, run, app.Outcome{Status: app.Completed}) }) // which may go a shorter way
 	for _, status := range []app.Status{app.Completed, app.Failed, app.Cancelled, app.Created} {
 		f.refuses(func() error { return f.store.Finish(ctx, run, app.Outcome{Status: status, Error: "Late."}) })

@@ -52,7 +52,7 @@ func testClock(t *testing.T, subject Subject) {
 		}
 		filter := app.Filter{Since: app.At(first.Add(time.Hour)), Until: app.At(first.Add(5 * time.Hour))}
 		want := f.findsByTime(all, filter)
-		f.advanceAll(f.confirm(f.preview(app.Action{Deed: app.DeedRetry, Filter: filter}, int64(len(want)))))
+		f.advanceAll(f.confirm(f.preview(app.BulkAction{Operation: app.BulkRetry, Filter: filter}, int64(len(want)))))
 		for _, run := range all {
 			if retried := f.get(run.ID).Status == app.Created; retried != wanted(filter, run, f.clock.Now()) {
 				t.Errorf("of %s, retried is %t", run.CreatedAt, retried)
@@ -65,7 +65,7 @@ func testClock(t *testing.T, subject Subject) {
 func (f fixture) untilDue(run int64, wait time.Duration) {
 	f.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-		due := f.get(run).DueAt
+		due := f.get(run).ScheduledAt
 		if !due.After(f.clock.Now().Add(wait)) {
 			return
 		}
@@ -84,8 +84,8 @@ func (f fixture) findsByTime(all []app.ProcessRun, filter app.Filter) (want []in
 		}
 	}
 	page := f.page(app.Query{Filter: filter})
-	if got := fmt.Sprint(ids(page.Runs)); got != fmt.Sprint(want) || page.Matches != len(want) {
-		f.Fatalf("with %s to %s it finds %s, %d in all, and not %v", filter.Since, filter.Until, got, page.Matches, want)
+	if got := fmt.Sprint(ids(page.Runs)); got != fmt.Sprint(want) || page.MatchCount != len(want) {
+		f.Fatalf("with %s to %s it finds %s, %d in all, and not %v", filter.Since, filter.Until, got, page.MatchCount, want)
 	}
 	return want
 }

@@ -14,7 +14,7 @@ func testCreate(t *testing.T, subject Subject) {
 	t.Run("makes runs with consecutive ids, created, of version one", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
-		batch, err := f.store.Create(ctx, app.NewRuns{Kind: "of a kind", Count: 3})
+		batch, err := f.store.Create(ctx, app.CreateRequest{Kind: "of a kind", Count: 3})
 		f.ok(err)
 		for i, run := range batch.Runs() {
 			f.is(f.get(batch.First+int64(i)), app.ProcessRun{
@@ -39,9 +39,9 @@ func testCreate(t *testing.T, subject Subject) {
 	t.Run("refuses what nobody should ask for", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
-		for _, request := range []app.NewRuns{
+		for _, request := range []app.CreateRequest{
 			{Kind: kind, Count: 0}, {Kind: kind, Count: -1}, {Kind: kind, Count: app.MaxCount + 1}, {Count: 1},
-			{Kind: kind, Count: 1, Key: strings.Repeat("k", app.MaxKey+1)},
+			{Kind: kind, Count: 1, IdempotencyKey: strings.Repeat("k", app.MaxKey+1)},
 		} {
 			f.changesNothing(func() {
 				if _, err := f.store.Create(ctx, request); err == nil {
@@ -59,7 +59,7 @@ func createsAtOnce(t *testing.T, f fixture) {
 	var group sync.WaitGroup
 	for range callers {
 		group.Go(func() {
-			batch, err := f.store.Create(ctx, app.NewRuns{Kind: kind, Count: each})
+			batch, err := f.store.Create(ctx, app.CreateRequest{Kind: kind, Count: each})
 			if err != nil {
 				t.Error(err)
 			}
@@ -81,7 +81,7 @@ func createsAtOnce(t *testing.T, f fixture) {
 }
 
 func testKeys(t *testing.T, subject Subject) {
-	request := app.NewRuns{Kind: kind, Count: 5, Key: strings.Repeat("k", app.MaxKey)}
+	request := app.CreateRequest{Kind: kind, Count: 5, IdempotencyKey: strings.Repeat("k", app.MaxKey)}
 	t.Run("gives a repeated request the first answer, whatever became of the runs", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
@@ -103,7 +103,7 @@ func testKeys(t *testing.T, subject Subject) {
 		f.ok(err)
 		other, more := request, request
 		other.Kind, more.Count = "another", 6
-		for _, changed := range []app.NewRuns{other, more} {
+		for _, changed := range []app.CreateRequest{other, more} {
 			f.changesNothing(func() {
 				_, err := f.store.Create(ctx, changed)
 				f.refused(err, app.CodeInvalid)
@@ -113,7 +113,7 @@ func testKeys(t *testing.T, subject Subject) {
 	t.Run("writes once, however many ask at once", func(t *testing.T) { repeatsAtOnce(t, open(t, subject), request) })
 }
 
-func repeatsAtOnce(t *testing.T, f fixture, request app.NewRuns) {
+func repeatsAtOnce(t *testing.T, f fixture, request app.CreateRequest) {
 	t.Parallel()
 	const keys, repeats = 5, 20
 	var group sync.WaitGroup
@@ -122,7 +122,7 @@ func repeatsAtOnce(t *testing.T, f fixture, request app.NewRuns) {
 		for repeat := range repeats {
 			group.Go(func() {
 				request := request
-				request.Key = strconv.Itoa(key)
+				request.IdempotencyKey = strconv.Itoa(key)
 				batch, err := f.store.Create(ctx, request)
 				if err != nil {
 					t.Error(err)
@@ -144,13 +144,13 @@ func repeatsAtOnce(t *testing.T, f fixture, request app.NewRuns) {
 
 func testMaxPending(t *testing.T, subject Subject) {
 	f := openWith(t, subject, Settings{MaxPending: 10})
-	keyed := app.NewRuns{Kind: kind, Count: 4, Key: "the first"}
+	keyed := app.CreateRequest{Kind: kind, Count: 4, IdempotencyKey: "the first"}
 	first, err := f.store.Create(ctx, keyed)
 	f.ok(err)
 	refuse := func(count int) {
 		t.Helper()
 		f.changesNothing(func() {
-			_, err := f.store.Create(ctx, app.NewRuns{Kind: kind, Count: count})
+			_, err := f.store.Create(ctx, app.CreateRequest{Kind: kind, Count: count})
 			f.refused(err, app.CodeUnavailable)
 		})
 	}

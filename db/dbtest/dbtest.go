@@ -1,5 +1,5 @@
 // Package dbtest is the one suite that every store must pass. It knows a store only by what the rest
-// of the program knows of it, app.Store, app.Ledger and app.Actions, so that what it holds for one store holds
+// of the program knows of it, app.Store, app.WorkStore and app.Actions, so that what it holds for one store holds
 // for any other. What only a queue of its own asks is in a second suite.
 package dbtest
 
@@ -15,8 +15,8 @@ import (
 // Store is all faces of what is tested.
 type Store interface {
 	app.Store
-	app.Ledger
-	app.Actions
+	app.WorkStore
+	app.BulkRunner
 	TrimLogs(ctx context.Context) (dropped int, err error)
 }
 
@@ -81,7 +81,7 @@ func Run(t *testing.T, subject Subject) {
 	})
 }
 
-// RunBacklog tests what a store does besides that is a backlog, an app.Backlog.
+// RunBacklog tests what a store does besides that is a backlog, an app.QueueStore.
 func RunBacklog(t *testing.T, subject Subject) {
 	runParts(t, subject, []part{
 		{"Waiting", testWaiting},

@@ -116,23 +116,23 @@ func testFailedLists(t *testing.T, subject Subject) {
 		all := f.all()
 		query := app.Query{Filter: app.Filter{Failure: all[0].Failure}}
 		for _, cursor := range append(ids(all), 0, all[0].ID+1) {
-			f.answers(all, query.To(app.Before, cursor))
-			f.answers(all, query.To(app.After, cursor))
+			f.answers(all, query.WithCursor(app.Before, cursor))
+			f.answers(all, query.WithCursor(app.After, cursor))
 		}
 		page := f.page(query)
-		if page.Matches != 35 || page.More || page.Failure.Pattern != "paper jam #" || page.Failure.Runs != 35 {
-			t.Errorf("%d are found of %+v", page.Matches, page.Failure)
+		if page.MatchCount != 35 || page.MatchCountCapped || page.Failure.Pattern != "paper jam #" || page.Failure.Runs != 35 {
+			t.Errorf("%d are found of %+v", page.MatchCount, page.Failure)
 		}
 		for want, filter := range map[int]app.Filter{
 			35: {Failure: all[0].Failure, Filtered: true, Status: app.Failed, Kind: kind},
 			0:  {Failure: all[0].Failure, Filtered: true, Status: app.Completed},
 			1:  {Failure: all[0].Failure, Text: "jam 69"},
 		} {
-			if page := f.page(app.Query{Filter: filter}); page.Matches != want || len(page.Runs) != min(want, app.PageSize) {
-				t.Errorf("by %+v %d are found", filter, page.Matches)
+			if page := f.page(app.Query{Filter: filter}); page.MatchCount != want || len(page.Runs) != min(want, app.PageSize) {
+				t.Errorf("by %+v %d are found", filter, page.MatchCount)
 			}
 		}
-		if page := f.page(app.Query{Filter: app.Filter{Failure: 9999}}); page.Matches != 0 || len(page.Runs) != 0 || page.Failure.ID != 0 {
+		if page := f.page(app.Query{Filter: app.Filter{Failure: 9999}}); page.MatchCount != 0 || len(page.Runs) != 0 || page.Failure.ID != 0 {
 			t.Errorf("of what never was there is %+v", page)
 		}
 	})
@@ -143,7 +143,7 @@ func testFailedLists(t *testing.T, subject Subject) {
 			f.fails([]string{"no ink for ", "paper jam ", "jam "}[i%3] + fmt.Sprint(i))
 		}
 		ink := f.all()[8]
-		f.advanceAll(f.acts(app.Action{Deed: app.DeedRetry, Filter: app.Filter{Failure: ink.Failure}}, app.Prospect{Runs: 3}))
+		f.advanceAll(f.acts(app.BulkAction{Operation: app.BulkRetry, Filter: app.Filter{Failure: ink.Failure}}, app.BulkPreview{Runs: 3}))
 		waiting := ids(f.waiting(99))
 		if want := []int64{ink.ID, ink.ID + 3, ink.ID + 6}; !slices.Equal(waiting, want) {
 			t.Errorf("tried again are %v and not %v", waiting, want)

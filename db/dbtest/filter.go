@@ -27,8 +27,8 @@ func testFilters(t *testing.T, subject Subject) {
 		for range app.CountedMatches/app.MaxCount + 1 {
 			f.create(app.MaxCount)
 		}
-		if page := f.page(app.Query{Filter: app.Filter{Kind: kind}}); page.Matches != app.CountedMatches || !page.More {
-			t.Errorf("there are %d, and more: %t", page.Matches, page.More)
+		if page := f.page(app.Query{Filter: app.Filter{Kind: kind}}); page.MatchCount != app.CountedMatches || !page.MatchCountCapped {
+			t.Errorf("there are %d, and more: %t", page.MatchCount, page.MatchCountCapped)
 		}
 	})
 }
@@ -36,7 +36,7 @@ func testFilters(t *testing.T, subject Subject) {
 // populate makes runs of several kinds at several times, in all statuses.
 func (f fixture) populate(t *rapid.T) (runs []app.ProcessRun) {
 	for range rapid.IntRange(1, 8).Draw(t, "batches") {
-		batch, err := f.store.Create(ctx, app.NewRuns{
+		batch, err := f.store.Create(ctx, app.CreateRequest{
 			Kind: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "kind"), Count: rapid.IntRange(1, 40).Draw(t, "count"),
 		})
 		f.ok(err)
@@ -65,12 +65,12 @@ func anyFilter(t *rapid.T, now time.Time) (filter app.Filter) {
 		filter.Status = rapid.SampledFrom(app.Statuses()).Draw(t, "status")
 	}
 	filter.Kind = rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(t, "kind")
-	for _, moment := range []*app.Moment{&filter.Since, &filter.Until} {
+	for _, moment := range []*app.TimeBound{&filter.Since, &filter.Until} {
 		switch minutes := rapid.IntRange(1, 600).Draw(t, "minutes"); rapid.IntRange(0, 3).Draw(t, "moment") {
 		case 0:
 			*moment = app.At(now.Add(-time.Duration(minutes) * time.Minute))
 		case 1:
-			*moment, _ = app.ParseMoment(fmt.Sprintf("%dm", minutes))
+			*moment, _ = app.ParseTimeBound(fmt.Sprintf("%dm", minutes))
 		}
 	}
 	return filter
@@ -91,8 +91,8 @@ func (f fixture) checkFilter(t *rapid.T, all []app.ProcessRun, filter app.Filter
 		}
 	}
 	page := f.page(app.Query{Filter: filter})
-	if !filter.Plain() && (page.Matches != len(want) || page.More) {
-		t.Fatalf("with %+v %d are found and not %d", filter, page.Matches, len(want))
+	if !filter.StatusOnly() && (page.MatchCount != len(want) || page.MatchCountCapped) {
+		t.Fatalf("with %+v %d are found and not %d", filter, page.MatchCount, len(want))
 	}
 	older := ids(page.Runs)
 	for page.HasOlder {
@@ -112,7 +112,7 @@ func (f fixture) checkFilter(t *rapid.T, all []app.ProcessRun, filter app.Filter
 		t.Fatalf("with %+v one goes through %v and not %v", filter, through, want)
 	}
 	var newer []int64
-	page = f.page(app.Query{Filter: filter}.To(app.After, 0))
+	page = f.page(app.Query{Filter: filter}.WithCursor(app.After, 0))
 	for newer = ids(page.Runs); page.HasNewer; {
 		page = f.page(page.Newer())
 		newer = append(ids(page.Runs), newer...)

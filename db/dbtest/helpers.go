@@ -44,7 +44,7 @@ func (f fixture) inside(t TB) fixture {
 // create makes n runs and returns them as they are now.
 func (f fixture) create(n int) []app.ProcessRun {
 	f.Helper()
-	batch, err := f.store.Create(ctx, app.NewRuns{Kind: kind, Count: n})
+	batch, err := f.store.Create(ctx, app.CreateRequest{Kind: kind, Count: n})
 	f.ok(err)
 	return batch.Runs()
 }
@@ -97,9 +97,9 @@ func (f fixture) page(query app.Query) app.Page {
 // waiting returns the oldest runs that wait and are due, as lists have them.
 func (f fixture) waiting(limit int) (runs []app.ProcessRun) {
 	f.Helper()
-	for page := f.page(app.InStatus(app.Created).To(app.After, 0)); ; page = f.page(page.Newer()) {
+	for page := f.page(app.ByStatus(app.Created).WithCursor(app.After, 0)); ; page = f.page(page.Newer()) {
 		for _, run := range slices.Backward(page.Runs) {
-			if !run.DueAt.After(f.clock.Now()) {
+			if !run.ScheduledAt.After(f.clock.Now()) {
 				runs = append(runs, run)
 			}
 		}
@@ -168,7 +168,7 @@ func (f fixture) refused(err error, code app.Code) {
 // is compares runs but for what the store alone knows: the claim, and the number of a failure.
 func (f fixture) is(got, want app.ProcessRun) {
 	f.Helper()
-	got.Claim, got.Failure = want.Claim, want.Failure
+	got.FencingToken, got.Failure = want.FencingToken, want.Failure
 	if got != want {
 		f.Fatalf("the run is\n%+v and not\n%+v", got, want)
 	}

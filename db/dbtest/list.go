@@ -13,7 +13,7 @@ import (
 func filters() []app.Query {
 	lists := []app.Query{{}}
 	for _, status := range app.Statuses() {
-		lists = append(lists, app.InStatus(status))
+		lists = append(lists, app.ByStatus(status))
 	}
 	return lists
 }
@@ -41,15 +41,15 @@ func expected(all []app.ProcessRun, query app.Query) app.Page {
 			continue
 		}
 		switch {
-		case query.Turn == app.Before && run.ID >= query.Cursor:
+		case query.Direction == app.Before && run.ID >= query.Cursor:
 			newer++
-		case query.Turn == app.After && run.ID <= query.Cursor:
+		case query.Direction == app.After && run.ID <= query.Cursor:
 			older++
 		default:
 			page.Runs = append(page.Runs, run)
 		}
 	}
-	if over := len(page.Runs) - app.PageSize; over > 0 && query.Turn == app.After {
+	if over := len(page.Runs) - app.PageSize; over > 0 && query.Direction == app.After {
 		newer, page.Runs = over, page.Runs[over:]
 	} else if over > 0 {
 		older, page.Runs = over, page.Runs[:app.PageSize]
@@ -72,9 +72,9 @@ func testPages(t *testing.T, subject Subject) {
 		t.Parallel()
 		f := open(t, subject)
 		for _, list := range filters() {
-			for _, turn := range []app.Turn{app.Newest, app.Before, app.After} {
+			for _, turn := range []app.Direction{app.Latest, app.Before, app.After} {
 				for _, cursor := range []int64{0, 1, math.MaxInt64} {
-					f.answers(nil, list.To(turn, cursor))
+					f.answers(nil, list.WithCursor(turn, cursor))
 				}
 			}
 		}
@@ -82,7 +82,7 @@ func testPages(t *testing.T, subject Subject) {
 	t.Run("of chosen runs those are returned that exist", func(t *testing.T) {
 		f := open(t, subject)
 		all := f.mixed(5)
-		got, err := f.store.Chosen(ctx, []int64{all[3].ID, 1 << 60, all[0].ID, all[3].ID})
+		got, err := f.store.RunsByID(ctx, []int64{all[3].ID, 1 << 60, all[0].ID, all[3].ID})
 		if err != nil || !slices.Equal(got, []app.ProcessRun{all[0], all[3]}) {
 			t.Errorf("%+v, %v", got, err)
 		}
@@ -95,8 +95,8 @@ func testPages(t *testing.T, subject Subject) {
 		for _, list := range filters() {
 			f.answers(all, list)
 			for _, cursor := range cursors {
-				f.answers(all, list.To(app.Before, cursor))
-				f.answers(all, list.To(app.After, cursor))
+				f.answers(all, list.WithCursor(app.Before, cursor))
+				f.answers(all, list.WithCursor(app.After, cursor))
 			}
 		}
 	})
@@ -115,7 +115,7 @@ func readsOneState(t *testing.T, f fixture) {
 			for i, run := range runs {
 				started, err := f.store.Start(ctx, run)
 				if err == nil {
-					err = f.store.GiveBack(ctx, started)
+					err = f.store.Requeue(ctx, started)
 				}
 				runs[i].Version = started.Version + 1
 				if err != nil {
@@ -159,11 +159,11 @@ func testWalks(t *testing.T, subject Subject) {
 		f := open(t, subject)
 		all := f.mixed(app.PageSize + 3)
 		for _, list := range filters() {
-			newest, oldest := list, list.To(app.After, 0)
-			if got := f.page(list.To(app.After, math.MaxInt64)).Older(); !slices.Equal(f.page(got).Runs, expected(all, newest).Runs) {
+			newest, oldest := list, list.WithCursor(app.After, 0)
+			if got := f.page(list.WithCursor(app.After, math.MaxInt64)).Older(); !slices.Equal(f.page(got).Runs, expected(all, newest).Runs) {
 				t.Errorf("from above the newest run, older is %+v", got)
 			}
-			if got := f.page(list.To(app.Before, all[len(all)-1].ID)).Newer(); !slices.Equal(f.page(got).Runs, expected(all, oldest).Runs) {
+			if got := f.page(list.WithCursor(app.Before, all[len(all)-1].ID)).Newer(); !slices.Equal(f.page(got).Runs, expected(all, oldest).Runs) {
 				t.Errorf("from below the oldest run, newer is %+v", got)
 			}
 		}

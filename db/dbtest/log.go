@@ -46,8 +46,8 @@ func testWriting(t *testing.T, subject Subject) {
 		written := []app.LogLine{
 			{Stream: app.Stdout, Text: "one\n"}, {Stream: app.Stderr, Text: "zwölf\n"}, {Stream: app.Notes, Text: "\n"}, {Text: "no end"},
 		}
-		f.ok(f.store.Report(ctx, run, app.Report{Lines: written[:1]}))
-		f.ok(f.store.Report(ctx, run, app.Report{Lines: written[1:]}))
+		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: written[:1]}))
+		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: written[1:]}))
 		log := f.log(whole(run.ID, 0))
 		if log.Start != 0 || log.End != 18 || len(log.Lines) != 4 {
 			t.Fatalf("the log is %+v", log)
@@ -65,10 +65,10 @@ func testWriting(t *testing.T, subject Subject) {
 	t.Run("a line is no change of the run, and rings the bell", func(t *testing.T) {
 		f := open(t, subject)
 		run := f.in(app.Started)
-		rings, stop := f.store.(app.Store).Changes().Listen()
+		rings, stop := f.store.(app.Store).Changed().Subscribe()
 		defer stop()
 		f.changesNothing(func() {
-			f.ok(f.store.Report(ctx, run, app.Report{Lines: []app.LogLine{{Text: "x\n"}}}))
+			f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: []app.LogLine{{Text: "x\n"}}}))
 		})
 		select {
 		case <-rings:
@@ -79,14 +79,14 @@ func testWriting(t *testing.T, subject Subject) {
 	t.Run("whoever has lost the run writes nothing", func(t *testing.T) {
 		f := open(t, subject)
 		run := f.in(app.Started)
-		f.ok(f.store.GiveBack(ctx, run))
-		f.refused(f.store.Report(ctx, run, app.Report{Lines: []app.LogLine{{Text: "too late\n"}}}), app.CodeConflict)
+		f.ok(f.store.Requeue(ctx, run))
+		f.refused(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: []app.LogLine{{Text: "too late\n"}}}), app.CodeConflict)
 		again := f.start(f.get(run.ID))
-		for _, report := range []app.Report{{}, {Progress: &app.Progress{Percent: 5}}} {
+		for _, report := range []app.ProgressUpdate{{}, {Progress: &app.Progress{Percent: 5}}} {
 			report.Lines = []app.LogLine{{Text: "late\n"}}
-			f.refused(f.store.Report(ctx, run, report), app.CodeConflict)
+			f.refused(f.store.SaveProgress(ctx, run, report), app.CodeConflict)
 		}
-		f.ok(f.store.Report(ctx, again, app.Report{Lines: []app.LogLine{{Text: "in time\n"}}}))
+		f.ok(f.store.SaveProgress(ctx, again, app.ProgressUpdate{Lines: []app.LogLine{{Text: "in time\n"}}}))
 		if log := f.log(whole(run.ID, 0)); text(log.Lines) != "in time\n" {
 			t.Errorf("the log is %+v", log)
 		}
@@ -94,12 +94,12 @@ func testWriting(t *testing.T, subject Subject) {
 	t.Run("a log goes on over all attempts, and is the run's alone", func(t *testing.T) {
 		f := open(t, subject)
 		run, other := f.in(app.Started), f.in(app.Started)
-		f.ok(f.store.Report(ctx, run, app.Report{Lines: []app.LogLine{{Text: "first\n"}}}))
-		f.ok(f.store.Report(ctx, other, app.Report{Lines: []app.LogLine{{Text: "other\n"}}}))
+		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: []app.LogLine{{Text: "first\n"}}}))
+		f.ok(f.store.SaveProgress(ctx, other, app.ProgressUpdate{Lines: []app.LogLine{{Text: "other\n"}}}))
 		f.finish(run, app.Outcome{Status: app.Failed, Error: "It did not work."})
 		retried, err := f.store.Retry(ctx, run.ID)
 		f.ok(err)
-		f.ok(f.store.Report(ctx, f.start(retried), app.Report{Lines: []app.LogLine{{Text: "second\n"}}}))
+		f.ok(f.store.SaveProgress(ctx, f.start(retried), app.ProgressUpdate{Lines: []app.LogLine{{Text: "second\n"}}}))
 		if log := f.log(whole(run.ID, 0)); text(log.Lines) != "first\nsecond\n" {
 			t.Errorf("the log is %+v", log)
 		}
@@ -118,7 +118,7 @@ func testKeeping(t *testing.T, subject Subject) {
 			for j := range lines {
 				lines[j].Text = fmt.Sprintf("line %3d of report %3d, with some words\n", j, i)
 			}
-			f.ok(f.store.Report(ctx, run, app.Report{Lines: lines}))
+			f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: lines}))
 		}
 		log := f.log(whole(run.ID, 0))
 		if kept := log.End - log.Start; log.End < limit || kept > limit || kept < limit*3/4 || log.From() != log.Start {
@@ -137,9 +137,9 @@ func testKeeping(t *testing.T, subject Subject) {
 			}
 			return lines
 		}
-		f.ok(f.store.Report(ctx, run, app.Report{Lines: lines("before")}))
-		f.ok(f.store.Report(ctx, run, app.Report{Skipped: 1000, Lines: lines("after", "the gap")}))
-		f.ok(f.store.Report(ctx, run, app.Report{Lines: lines("end")}))
+		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: lines("before")}))
+		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Skipped: 1000, Lines: lines("after", "the gap")}))
+		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: lines("end")}))
 		log := f.log(whole(run.ID, 0))
 		if got := text(log.Lines); got != "after\nthe gap\nend\n" || log.Start != 1007 || log.From() != log.Start || log.End != log.Start+18 {
 			t.Errorf("the log is %+v", log)
@@ -151,23 +151,23 @@ func testKeeping(t *testing.T, subject Subject) {
 	t.Run("a mark is another one when a run has changed or written", func(t *testing.T) {
 		f := open(t, subject)
 		run, other := f.in(app.Started), f.in(app.Failed)
-		check := func(want app.Mark) {
+		check := func(want app.Revision) {
 			t.Helper()
-			marks, err := f.store.Marks(ctx, []int64{run.ID, other.ID, other.ID + 1})
+			marks, err := f.store.Revisions(ctx, []int64{run.ID, other.ID, other.ID + 1})
 			f.ok(err)
-			if marks[run.ID] != want || marks[other.ID] != (app.Mark{Version: 3}) || len(marks) != 2 {
+			if marks[run.ID] != want || marks[other.ID] != (app.Revision{Version: 3}) || len(marks) != 2 {
 				t.Errorf("the marks are %v", marks)
 			}
-			if page, err := f.store.Run(ctx, run.ID); err != nil || page.Mark() != want {
-				t.Errorf("the mark of its page is %v: %v", page.Mark(), err)
+			if page, err := f.store.Run(ctx, run.ID); err != nil || page.Revision() != want {
+				t.Errorf("the mark of its page is %v: %v", page.Revision(), err)
 			}
 		}
-		check(app.Mark{Version: 2})
-		f.ok(f.store.Report(ctx, run, app.Report{Lines: []app.LogLine{{Text: "one\n"}}}))
-		check(app.Mark{Version: 2, LogEnd: 4})
-		f.ok(f.store.Report(ctx, run, app.Report{Progress: &app.Progress{Percent: 1}}))
-		check(app.Mark{Version: 3, LogEnd: 4})
-		if marks, err := f.store.Marks(ctx, nil); err != nil || len(marks) != 0 {
+		check(app.Revision{Version: 2})
+		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: []app.LogLine{{Text: "one\n"}}}))
+		check(app.Revision{Version: 2, LogEnd: 4})
+		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Progress: &app.Progress{Percent: 1}}))
+		check(app.Revision{Version: 3, LogEnd: 4})
+		if marks, err := f.store.Revisions(ctx, nil); err != nil || len(marks) != 0 {
 			t.Errorf("of no run the marks are %v: %v", marks, err)
 		}
 	})
@@ -187,7 +187,7 @@ func anyLog(t *rapid.T, subject Subject) {
 	var written strings.Builder
 	for i := range rapid.IntRange(1, 12).Draw(t, "reports") {
 		lines := anyLines(t, i)
-		f.ok(f.store.Report(ctx, run, app.Report{Lines: lines}))
+		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: lines}))
 		written.WriteString(text(lines))
 		checkPart(t, f, run.ID, written.String(), limit)
 	}

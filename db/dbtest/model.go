@@ -27,7 +27,7 @@ func newModel(t *rapid.T, subject Subject) *model {
 
 // same compares runs but for what the store alone knows: the claim, and the number of a failure.
 func same(a, b app.ProcessRun) bool {
-	a.Claim, a.Failure = b.Claim, b.Failure
+	a.FencingToken, a.Failure = b.FencingToken, b.Failure
 	return a == b
 }
 

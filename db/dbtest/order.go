@@ -19,7 +19,7 @@ type ordered struct {
 func (f fixture) standBy(most int, kinds ...string) ordered {
 	o := ordered{answers: make(chan []app.ProcessRun, 2)} // one more than there may be
 	o.Order = &app.Order{
-		Kinds: kinds, Most: most, Arrived: f.backlog().Arrived(),
+		Kinds: kinds, Most: most, Arrived: f.backlog().EnqueueSeq(),
 		Fulfilled: func(started []app.ProcessRun) { o.answers <- started },
 	}
 	f.backlog().StandBy(o.Order)
@@ -56,7 +56,7 @@ func testOrders(t *testing.T, subject Subject) {
 
 func startsNewRuns(f fixture) {
 	order := f.standBy(5, kind)
-	rings, stop := f.store.Changes().Listen()
+	rings, stop := f.store.Changed().Subscribe()
 	defer stop()
 	runs := f.create(3)
 	select {
@@ -65,11 +65,11 @@ func startsNewRuns(f fixture) {
 		f.Fatalf("no bell rings")
 	}
 	started := f.answer(order)
-	if !slices.Equal(ids(started), ids(runs)) || f.backlog().Arrived() != order.Arrived {
-		f.Fatalf("of %v these are started: %v; %d have arrived", ids(runs), ids(started), f.backlog().Arrived())
+	if !slices.Equal(ids(started), ids(runs)) || f.backlog().EnqueueSeq() != order.Arrived {
+		f.Fatalf("of %v these are started: %v; %d have arrived", ids(runs), ids(started), f.backlog().EnqueueSeq())
 	}
 	for _, run := range started {
-		if got := f.get(run.ID); got != run || run.Status != app.Started || run.Version != 2 || run.Attempt != 1 || run.Claim != 1 {
+		if got := f.get(run.ID); got != run || run.Status != app.Started || run.Version != 2 || run.Attempt != 1 || run.FencingToken != 1 {
 			f.Fatalf("it is told to be\n%+v and is\n%+v", run, got)
 		}
 		f.checkEvents(run.ID, app.Started)
@@ -88,8 +88,8 @@ func startsNoMore(f fixture) {
 	if started := f.answer(order); !slices.Equal(ids(started), ids(runs[:2])) {
 		f.Fatalf("of %v these are started: %v", ids(runs), ids(started))
 	}
-	if waiting := f.oldest(10); !slices.Equal(ids(waiting), ids(runs[2:])) || f.backlog().Arrived() != order.Arrived+3 {
-		f.Fatalf("of %v these wait: %v; %d have arrived", ids(runs), ids(waiting), f.backlog().Arrived())
+	if waiting := f.oldest(10); !slices.Equal(ids(waiting), ids(runs[2:])) || f.backlog().EnqueueSeq() != order.Arrived+3 {
+		f.Fatalf("of %v these wait: %v; %d have arrived", ids(runs), ids(waiting), f.backlog().EnqueueSeq())
 	}
 }
 
@@ -111,7 +111,7 @@ func startsItsKinds(f fixture) {
 
 func overtakesNothing(f fixture) {
 	order := f.standBy(5, kind)
-	_, err := f.store.Create(ctx, app.NewRuns{Kind: "a", Count: 1})
+	_, err := f.store.Create(ctx, app.CreateRequest{Kind: "a", Count: 1})
 	f.ok(err)
 	f.create(1)
 	if started := f.answer(order); len(started) > 0 {
@@ -143,7 +143,7 @@ func startsNothingWithdrawn(f fixture) {
 }
 
 func startsNothingTwice(f fixture) {
-	request := app.NewRuns{Kind: kind, Count: 2, Key: "the same"}
+	request := app.CreateRequest{Kind: kind, Count: 2, IdempotencyKey: "the same"}
 	first, err := f.store.Create(ctx, request)
 	f.ok(err)
 	order := f.standBy(5, kind)
@@ -157,7 +157,7 @@ func startsNothingTwice(f fixture) {
 func standsBesideOthers(f fixture) {
 	a, b := f.standBy(1, "a"), f.standBy(1, "b")
 	for i, order := range []ordered{b, a} {
-		_, err := f.store.Create(ctx, app.NewRuns{Kind: []string{"b", "a"}[i], Count: 1})
+		_, err := f.store.Create(ctx, app.CreateRequest{Kind: []string{"b", "a"}[i], Count: 1})
 		f.ok(err)
 		if started := f.answer(order); len(started) != 1 || started[0].Kind != order.Kinds[0] {
 			f.Fatalf("started are %+v", started)
@@ -169,7 +169,7 @@ func standsBesideOthers(f fixture) {
 func knowsArrivals(f fixture) {
 	arrived := func(n int64, what string) {
 		f.Helper()
-		if got := f.backlog().Arrived(); got != n {
+		if got := f.backlog().EnqueueSeq(); got != n {
 			f.Fatalf("after %s %d have arrived, want %d", what, got, n)
 		}
 	}
@@ -179,7 +179,7 @@ func knowsArrivals(f fixture) {
 	_, err := f.store.Retry(ctx, failed.ID)
 	f.ok(err)
 	arrived(2, "another try")
-	f.ok(f.store.GiveBack(ctx, f.in(app.Started)))
+	f.ok(f.store.Requeue(ctx, f.in(app.Started)))
 	arrived(4, "one that is given back")
 	f.finish(f.in(app.Started), app.Outcome{Status: app.Created})
 	arrived(6, "one that is to be tried again")
@@ -217,7 +217,7 @@ func (m *model) createSome(t *rapid.T, kind string, n int) []app.ProcessRun {
 	if count(m.list())[app.Created]+int64(n) > modelMaxPending {
 		return nil
 	}
-	request := app.NewRuns{Kind: kind, Count: n}
+	request := app.CreateRequest{Kind: kind, Count: n}
 	batch, err := m.store.Create(ctx, request)
 	m.expect(t, err, "")
 	m.add(t, request, batch)

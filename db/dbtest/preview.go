@@ -12,8 +12,8 @@ import (
 func testPreview(t *testing.T, subject Subject) {
 	t.Helper()
 	failed := app.Filter{Filtered: true, Status: app.Failed}
-	for name, deed := range map[string]app.Action{
-		"delete": {Deed: app.DeedDelete, Filter: failed}, "retry": {Deed: app.DeedRetry}, "cancel": {Deed: app.DeedCancel},
+	for name, deed := range map[string]app.BulkAction{
+		"delete": {Operation: app.BulkDelete, Filter: failed}, "retry": {Operation: app.BulkRetry}, "cancel": {Operation: app.BulkCancel},
 	} {
 		t.Run(name+": newer runs are not meant", func(t *testing.T) {
 			t.Parallel()
@@ -94,12 +94,12 @@ func testPreview(t *testing.T, subject Subject) {
 	t.Run("a run that enters the status in the moment of the preview is not changed beyond its count", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
-		action := app.Action{Deed: app.DeedDelete, Filter: failed}
+		action := app.BulkAction{Operation: app.BulkDelete, Filter: failed}
 		enter := f.entering(action)
 		f.in(app.Failed)
 		acting := f.confirm(f.preview(action, 1))
 		enter() // the clock stands still, so its end is no later than the preview
-		if state := f.advanceAll(acting); state.Done != 1 || !state.Over {
+		if state := f.advanceAll(acting); state.Done != 1 || !state.Finished {
 			t.Errorf("it has done %+v", state)
 		}
 	})
@@ -113,7 +113,7 @@ func testPreviewOfChosen(t *testing.T, subject Subject) {
 		t.Parallel()
 		f := open(t, subject)
 		done, working, other := f.in(app.Completed), f.in(app.Started), f.in(app.Started)
-		action := f.preview(app.Action{Deed: app.DeedDelete, IDs: []int64{done.ID, working.ID, other.ID}}, 1)
+		action := f.preview(app.BulkAction{Operation: app.BulkDelete, IDs: []int64{done.ID, working.ID, other.ID}}, 1)
 		f.clock.Advance(time.Second)
 		working = f.finish(working, app.Outcome{Status: app.Completed})
 		f.unconfirmed(action)
@@ -131,9 +131,9 @@ func testPreviewOfChosen(t *testing.T, subject Subject) {
 		t.Parallel()
 		f := open(t, subject)
 		run, waiting := f.in(app.Started), f.in(app.Created)
-		action := f.preview(app.Action{Deed: app.DeedCancel}, 2)
+		action := f.preview(app.BulkAction{Operation: app.BulkCancel}, 2)
 		f.clock.Advance(time.Second)
-		f.ok(f.store.Report(ctx, run, app.Report{Progress: &app.Progress{Percent: 50}}))
+		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Progress: &app.Progress{Percent: 50}}))
 		f.start(waiting)
 		f.advanceAll(f.confirm(action))
 		f.changed(action, run, waiting)
@@ -142,7 +142,7 @@ func testPreviewOfChosen(t *testing.T, subject Subject) {
 		t.Parallel()
 		f := open(t, subject)
 		waiting, started := f.in(app.Created), f.in(app.Created)
-		action := f.preview(app.Action{Deed: app.DeedCancel, Filter: app.Filter{Filtered: true, Status: app.Created}}, 2)
+		action := f.preview(app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Filtered: true, Status: app.Created}}, 2)
 		acting := f.confirm(action)
 		started = f.start(started)
 		f.advanceAll(acting)
@@ -157,19 +157,19 @@ func testRepeatedPreview(t *testing.T, subject Subject) {
 		t.Parallel()
 		f := open(t, subject)
 		f.in(app.Failed)
-		since, err := app.ParseMoment("24h")
+		since, err := app.ParseTimeBound("24h")
 		f.ok(err)
-		action := app.Action{Deed: app.DeedRetry, Filter: app.Filter{Since: since}}
-		first, err := f.store.Act(ctx, action, "key")
+		action := app.BulkAction{Operation: app.BulkRetry, Filter: app.Filter{Since: since}}
+		first, err := f.store.CreateBulkAction(ctx, action, "key")
 		f.ok(err)
 		f.clock.Advance(time.Hour)
-		again, err := f.store.Act(ctx, action, "key")
+		again, err := f.store.CreateBulkAction(ctx, action, "key")
 		if f.ok(err); again.ID != first.ID {
 			t.Errorf("it is answered with %d and then %d", first.ID, again.ID)
 		}
-		action.Filter.Since, err = app.ParseMoment("23h")
+		action.Filter.Since, err = app.ParseTimeBound("23h")
 		f.ok(err)
-		_, err = f.store.Act(ctx, action, "key")
+		_, err = f.store.CreateBulkAction(ctx, action, "key")
 		f.refused(err, app.CodeInvalid)
 	})
 	t.Run("a repeated confirmation gets the first answer, also if other runs match by then", func(t *testing.T) {
@@ -177,13 +177,13 @@ func testRepeatedPreview(t *testing.T, subject Subject) {
 		f := open(t, subject)
 		f.in(app.Failed)
 		working := f.in(app.Started)
-		action := f.preview(app.Action{Deed: app.DeedRetry}, 1)
-		first, err := f.store.Act(ctx, action, "key")
+		action := f.preview(app.BulkAction{Operation: app.BulkRetry}, 1)
+		first, err := f.store.CreateBulkAction(ctx, action, "key")
 		f.ok(err)
 		f.clock.Advance(time.Second)
 		f.finish(working, app.Outcome{Status: app.Failed, Error: "It did not work."})
 		f.unconfirmed(action)
-		again, err := f.store.Act(ctx, action, "key")
+		again, err := f.store.CreateBulkAction(ctx, action, "key")
 		if f.ok(err); again.ID != first.ID {
 			t.Errorf("it is answered with %d and then %d", first.ID, again.ID)
 		}
@@ -192,32 +192,32 @@ func testRepeatedPreview(t *testing.T, subject Subject) {
 		t.Parallel()
 		f := open(t, subject)
 		working := f.in(app.Started)
-		action := f.preview(app.Action{Deed: app.DeedRetry}, 0)
+		action := f.preview(app.BulkAction{Operation: app.BulkRetry}, 0)
 		f.clock.Advance(time.Second)
 		f.finish(working, app.Outcome{Status: app.Failed, Error: "It did not work."})
-		_, err := f.store.Act(ctx, action, "key")
+		_, err := f.store.CreateBulkAction(ctx, action, "key")
 		f.refused(err, app.CodeConflict)
-		_, err = f.store.Act(ctx, f.preview(action.Unconfirmed(), 1), "key")
+		_, err = f.store.CreateBulkAction(ctx, f.preview(action.Unconfirmed(), 1), "key")
 		f.ok(err)
 	})
 }
 
 // sides are a status that an action is for, and one that it is not for from which a run comes into it.
-func sides(action app.Action) (from, outside app.Status) {
-	if action.Deed == app.DeedCancel {
+func sides(action app.BulkAction) (from, outside app.Status) {
+	if action.Operation == app.BulkCancel {
 		return app.Created, app.Failed
 	}
 	return app.Failed, app.Started
 }
 
 // entering makes a run, and returns what brings it into the status that an action is for.
-func (f fixture) entering(action app.Action) func() app.ProcessRun {
+func (f fixture) entering(action app.BulkAction) func() app.ProcessRun {
 	f.Helper()
 	_, outside := sides(action)
 	run := f.in(outside)
 	return func() app.ProcessRun {
 		f.Helper()
-		if action.Deed == app.DeedCancel {
+		if action.Operation == app.BulkCancel {
 			_, err := f.store.Retry(ctx, run.ID)
 			f.ok(err)
 			return f.get(run.ID)
@@ -239,40 +239,40 @@ func (f fixture) leave(run app.ProcessRun) {
 }
 
 // preview returns the action as it is confirmed, after its preview has shown so many runs.
-func (f fixture) preview(action app.Action, runs int64) app.Action {
+func (f fixture) preview(action app.BulkAction, runs int64) app.BulkAction {
 	f.Helper()
-	prospect, err := f.store.Foresee(ctx, action)
-	if f.ok(err); prospect.Runs != runs || prospect.Preview.Runs != runs || !prospect.Preview.Checked {
+	prospect, err := f.store.PreviewBulk(ctx, action)
+	if f.ok(err); prospect.Runs != runs || prospect.Confirmation.Runs != runs || !prospect.Confirmation.Checked {
 		f.Fatalf("of %+v is foreseen %+v and not %d", action, prospect, runs)
 	}
-	action.Within = prospect.Preview
+	action.Confirmed = prospect.Confirmation
 	return action
 }
 
 // confirm returns the run that does an action, started.
-func (f fixture) confirm(action app.Action) app.ProcessRun {
+func (f fixture) confirm(action app.BulkAction) app.ProcessRun {
 	f.Helper()
-	run, err := f.store.Act(ctx, action, "")
+	run, err := f.store.CreateBulkAction(ctx, action, "")
 	f.ok(err)
 	return f.start(run)
 }
 
 // unconfirmed fails unless an action is refused that its preview does not cover any more.
-func (f fixture) unconfirmed(action app.Action) {
+func (f fixture) unconfirmed(action app.BulkAction) {
 	f.Helper()
 	f.changesNothing(func() {
-		_, err := f.store.Act(ctx, action, "")
+		_, err := f.store.CreateBulkAction(ctx, action, "")
 		f.refused(err, app.CodeConflict)
 	})
 }
 
 // changed fails unless an action has changed these runs.
-func (f fixture) changed(action app.Action, runs ...app.ProcessRun) {
+func (f fixture) changed(action app.BulkAction, runs ...app.ProcessRun) {
 	f.Helper()
 	for _, run := range runs {
-		if !slices.Contains(action.Deed.Fits(), run.Status) {
-			f.Fatalf("%s is not for %+v", action.Deed, run)
+		if !slices.Contains(action.Operation.AppliesTo(), run.Status) {
+			f.Fatalf("%s is not for %+v", action.Operation, run)
 		}
-		f.hasDone(action.Deed, run)
+		f.hasDone(action.Operation, run)
 	}
 }

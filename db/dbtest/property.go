@@ -54,11 +54,11 @@ func checkModel(t *testing.T, subject Subject, more func(*model) map[string]func
 }
 
 func (m *model) create(t *rapid.T) {
-	request := app.NewRuns{
+	request := app.CreateRequest{
 		Kind: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "kind"), Count: rapid.IntRange(1, 15).Draw(t, "count"),
-		Key: rapid.SampledFrom([]string{"", "", "x", "y"}).Draw(t, "key"),
+		IdempotencyKey: rapid.SampledFrom([]string{"", "", "x", "y"}).Draw(t, "key"),
 	}
-	before, known := m.keys[request.Key]
+	before, known := m.keys[request.IdempotencyKey]
 	batch, err := m.store.Create(ctx, request)
 	switch {
 	case known && (before.Count != request.Count || before.Kind != request.Kind):
@@ -74,7 +74,7 @@ func (m *model) create(t *rapid.T) {
 	}
 }
 
-func (m *model) add(t *rapid.T, request app.NewRuns, batch app.Batch) {
+func (m *model) add(t *rapid.T, request app.CreateRequest, batch app.Batch) {
 	if batch.First <= m.last {
 		t.Fatalf("run %d was made after run %d", batch.First, m.last)
 	}
@@ -86,8 +86,8 @@ func (m *model) add(t *rapid.T, request app.NewRuns, batch app.Batch) {
 		}
 		m.last = id
 	}
-	if request.Key != "" {
-		m.keys[request.Key] = batch
+	if request.IdempotencyKey != "" {
+		m.keys[request.IdempotencyKey] = batch
 	}
 }
 
@@ -110,13 +110,13 @@ func (m *model) start(t *rapid.T) {
 
 // begun notes that a run was started.
 func (m *model) begun(t *rapid.T, run, started app.ProcessRun) {
-	if started.Claim <= run.Claim {
-		t.Fatalf("the claim was %d and is %d", run.Claim, started.Claim)
+	if started.FencingToken <= run.FencingToken {
+		t.Fatalf("the claim was %d and is %d", run.FencingToken, started.FencingToken)
 	}
 	m.claims = append(m.claims, started)
 	m.changed(t, run, app.Started)
 	run = m.runs[run.ID]
-	run.Claim, run.Error, run.StartedAt, run.DueAt = started.Claim, "", m.clock.Now(), time.Time{}
+	run.FencingToken, run.Error, run.StartedAt, run.ScheduledAt = started.FencingToken, "", m.clock.Now(), time.Time{}
 	run.Progress = app.Progress{Percent: app.NoPercent}
 	run.Attempt++
 	m.runs[run.ID] = run
@@ -133,7 +133,7 @@ func (m *model) claim(t *rapid.T) (claim, run app.ProcessRun, holds bool) {
 	recent := m.claims[max(0, len(m.claims)-5):] // older ones rarely hold
 	claim = rapid.SampledFrom(recent).Draw(t, "claim")
 	run = m.runs[claim.ID]
-	return claim, run, run.Status == app.Started && run.Claim == claim.Claim
+	return claim, run, run.Status == app.Started && run.FencingToken == claim.FencingToken
 }
 
 func (m *model) finish(t *rapid.T) {
@@ -156,7 +156,7 @@ func (m *model) finish(t *rapid.T) {
 
 // ended notes how an attempt ended.
 func (m *model) ended(t *rapid.T, run app.ProcessRun, outcome app.Outcome) {
-	if run.Stopping() { // whatever came of the work
+	if run.CancelRequested() { // whatever came of the work
 		if outcome.Status == app.Completed {
 			outcome.Error = "The work was done before it could be stopped."
 		}
@@ -164,9 +164,9 @@ func (m *model) ended(t *rapid.T, run app.ProcessRun, outcome app.Outcome) {
 	}
 	m.changed(t, run, outcome.Status)
 	run = m.runs[run.ID]
-	run.Error, run.DueAt = outcome.Error, time.Time{}
+	run.Error, run.ScheduledAt = outcome.Error, time.Time{}
 	if outcome.RetryIn > 0 {
-		run.DueAt = m.clock.Now().Add(outcome.RetryIn)
+		run.ScheduledAt = m.clock.Now().Add(outcome.RetryIn)
 	}
 	m.runs[run.ID] = run
 }
@@ -176,7 +176,7 @@ func (m *model) report(t *rapid.T) {
 	progress := app.Progress{
 		Percent: app.Percent(rapid.IntRange(-1, 100).Draw(t, "percent")), Message: rapid.SampledFrom([]string{"", "copying"}).Draw(t, "message"),
 	}
-	err := m.store.Report(ctx, claim, app.Report{Progress: &progress})
+	err := m.store.SaveProgress(ctx, claim, app.ProgressUpdate{Progress: &progress})
 	if !holds {
 		m.expect(t, err, app.CodeConflict)
 		return
@@ -205,10 +205,10 @@ func (m *model) cancel(t *rapid.T) {
 		m.expect(t, err, app.CodeConflict)
 		return
 	case run.Status == app.Created:
-		run.DueAt = time.Time{}
+		run.ScheduledAt = time.Time{}
 		m.changed(t, run, app.Cancelled)
-	case !run.Stopping():
-		run.CancelAt, run.UpdatedAt = m.clock.Now(), m.clock.Now()
+	case !run.CancelRequested():
+		run.CancelRequestedAt, run.UpdatedAt = m.clock.Now(), m.clock.Now()
 		run.Version++
 		m.runs[id] = run
 	}
@@ -231,7 +231,7 @@ func (m *model) retry(t *rapid.T) {
 		m.changed(t, run, app.Created)
 		after := m.runs[id]
 		m.runs[id] = app.ProcessRun{
-			ID: id, Kind: run.Kind, Version: after.Version, Claim: run.Claim, CreatedAt: run.CreatedAt, UpdatedAt: after.UpdatedAt,
+			ID: id, Kind: run.Kind, Version: after.Version, FencingToken: run.FencingToken, CreatedAt: run.CreatedAt, UpdatedAt: after.UpdatedAt,
 			Progress: app.Progress{Percent: app.NoPercent},
 		}
 		if !same(got, m.runs[id]) {
@@ -242,7 +242,7 @@ func (m *model) retry(t *rapid.T) {
 
 func (m *model) giveBack(t *rapid.T) {
 	claim, run, holds := m.claim(t)
-	err := m.store.GiveBack(ctx, claim)
+	err := m.store.Requeue(ctx, claim)
 	if !holds {
 		m.expect(t, err, app.CodeConflict)
 		return
@@ -254,7 +254,7 @@ func (m *model) giveBack(t *rapid.T) {
 
 // givenBack is where a run goes that was interrupted: one that was asked to stop is not started again.
 func givenBack(run app.ProcessRun) app.Status {
-	if run.Stopping() {
+	if run.CancelRequested() {
 		return app.Cancelled
 	}
 	return app.Created
@@ -272,7 +272,7 @@ func (m *model) crash(t *rapid.T) {
 		}
 		run.Crashes++
 		switch {
-		case run.Stopping() || run.Crashes < modelMaxCrashes:
+		case run.CancelRequested() || run.Crashes < modelMaxCrashes:
 			run.Attempt--
 			m.changed(t, run, givenBack(run))
 		default:
@@ -285,7 +285,7 @@ func (m *model) crash(t *rapid.T) {
 // look asks for any page.
 func (m *model) look(t *rapid.T) {
 	query := rapid.SampledFrom(filters()).Draw(t, "list")
-	query = query.To(app.Turn(rapid.IntRange(0, 2).Draw(t, "turn")), rapid.Int64Range(0, m.last+1).Draw(t, "cursor"))
+	query = query.WithCursor(app.Direction(rapid.IntRange(0, 2).Draw(t, "turn")), rapid.Int64Range(0, m.last+1).Draw(t, "cursor"))
 	got, want := m.page(query), expected(m.list(), query)
 	if !slices.EqualFunc(got.Runs, want.Runs, same) || got.HasNewer != want.HasNewer || got.HasOlder != want.HasOlder {
 		t.Fatalf("%+v is answered with\n%+v and not\n%+v", query, got, want)

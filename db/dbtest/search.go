@@ -43,7 +43,7 @@ func (f fixture) failedWith(text string) app.ProcessRun {
 func (f fixture) writes(run app.ProcessRun, texts ...string) app.ProcessRun {
 	f.Helper()
 	for _, text := range texts {
-		f.ok(f.store.Report(ctx, run, app.Report{Lines: []app.LogLine{{Text: text}}}))
+		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: []app.LogLine{{Text: text}}}))
 	}
 	return run
 }
@@ -116,8 +116,8 @@ func (f fixture) checkWords(t *testing.T) {
 		f.finds(text, want...)
 	}
 	page := f.page(app.Query{Filter: app.Filter{Text: "disk", Filtered: true, Status: app.Failed}})
-	if got := ids(page.Runs); !slices.Equal(got, []int64{failed.ID}) || page.Matches != 1 || page.More {
-		t.Errorf("among those that failed it finds %v, %d in all", got, page.Matches)
+	if got := ids(page.Runs); !slices.Equal(got, []int64{failed.ID}) || page.MatchCount != 1 || page.MatchCountCapped {
+		t.Errorf("among those that failed it finds %v, %d in all", got, page.MatchCount)
 	}
 }
 
@@ -183,7 +183,7 @@ func checkPieces(t *testing.T, subject Subject) {
 	}
 	f.finds("fragmentation")
 	both := f.in(app.Started)
-	f.ok(f.store.Report(ctx, both, app.Report{Lines: []app.LogLine{
+	f.ok(f.store.SaveProgress(ctx, both, app.ProgressUpdate{Lines: []app.LogLine{
 		{Stream: app.Stdout, Text: "continue"}, {Stream: app.Stderr, Text: "failure\n"}, {Stream: app.Stdout, Text: "yes\n"},
 	}}))
 	f.finds("continue failure yes", both)
@@ -219,14 +219,14 @@ func checkManyMatches(t *testing.T, subject Subject) {
 		}
 	}
 	page := f.page(app.Query{Filter: app.Filter{Text: "needle"}})
-	if page.Matches >= len(all) || page.Matches < 30 || !page.More {
-		t.Errorf("of all %d it counts %d, and more: %t", len(all), page.Matches, page.More)
+	if page.MatchCount >= len(all) || page.MatchCount < 30 || !page.MatchCountCapped {
+		t.Errorf("of all %d it counts %d, and more: %t", len(all), page.MatchCount, page.MatchCountCapped)
 	}
 	failed := app.Filter{Text: "needle", Filtered: true, Status: app.Failed}
 	if got := f.found(failed); !slices.Equal(got, rare) {
 		t.Errorf("of %d that failed it finds %d", len(rare), len(got))
 	}
-	prospect, err := f.store.Foresee(ctx, app.Action{Deed: app.DeedDelete, Filter: app.Filter{Text: "needle"}})
+	prospect, err := f.store.PreviewBulk(ctx, app.BulkAction{Operation: app.BulkDelete, Filter: app.Filter{Text: "needle"}})
 	if f.ok(err); prospect.Runs != int64(len(all)) || prospect.More {
 		t.Errorf("of all %d are foreseen %+v", len(all), prospect)
 	}
@@ -246,7 +246,7 @@ func (f fixture) through(filter app.Filter) (found []int64) {
 // foundFromOldest returns what found returns, by going from the oldest run on.
 func (f fixture) foundFromOldest(filter app.Filter) (found []int64) {
 	f.Helper()
-	page := f.page(app.Query{Filter: filter}.To(app.After, 0))
+	page := f.page(app.Query{Filter: filter}.WithCursor(app.After, 0))
 	for found = ids(page.Runs); page.HasNewer; {
 		before := page.Query
 		if page = f.page(page.Newer()); page.Query == before {
@@ -265,12 +265,12 @@ func checkBulkSearch(t *testing.T, f fixture) {
 	}
 	other := f.failedWith("no paper")
 	filter := app.Filter{Text: "disk"}
-	run := f.acts(app.Action{Deed: app.DeedDelete, Filter: filter}, app.Prospect{Runs: many})
-	state := f.advanceWhile(run, func(state app.ActionState) bool {
+	run := f.acts(app.BulkAction{Operation: app.BulkDelete, Filter: filter}, app.BulkPreview{Runs: many})
+	state := f.advanceWhile(run, func(state app.BulkProgress) bool {
 		f.writes(run, "delete all runs, with the words disk\n")
-		return !state.Over
+		return !state.Finished
 	})
-	if state.Done != many || state.Left != 0 {
+	if state.Done != many || state.Skipped != 0 {
 		t.Errorf("of %d it has done %+v", many, state)
 	}
 	f.inside(t).finds("disk")
@@ -281,8 +281,8 @@ func checkBulkSearch(t *testing.T, f fixture) {
 func checkOwnTexts(t *testing.T, subject Subject) {
 	f := openWith(t, subject, Settings{MaxCrashes: 1}).inside(t)
 	f.in(app.Failed)
-	for _, deed := range app.Deeds() {
-		run, err := f.store.Act(ctx, app.Action{Deed: deed}, "")
+	for _, deed := range app.BulkOperations() {
+		run, err := f.store.CreateBulkAction(ctx, app.BulkAction{Operation: deed}, "")
 		f.ok(err)
 		run = f.writes(f.start(run), "needle\n")
 		f.finish(run, app.Outcome{Status: app.Failed, Error: "needle"})
@@ -294,7 +294,7 @@ func checkOwnTexts(t *testing.T, subject Subject) {
 	if subject.Reopen == nil {
 		return
 	}
-	run, err := f.store.Act(ctx, app.Action{Deed: app.DeedRetry}, "")
+	run, err := f.store.CreateBulkAction(ctx, app.BulkAction{Operation: app.BulkRetry}, "")
 	f.ok(err)
 	f.start(run)
 	f.store = subject.Reopen(f, f.store)

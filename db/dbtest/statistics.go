@@ -41,11 +41,11 @@ func testStatistics(t *testing.T, subject Subject) {
 }
 
 // statistics returns them when so much is in them; it may take a moment until it is.
-func (f fixture) statistics(want app.Flow) (stats app.Statistics) {
+func (f fixture) statistics(want app.Counters) (stats app.Statistics) {
 	f.Helper()
 	f.eventually(func() (err error) {
-		if stats, err = f.store.Statistics(ctx); err == nil && app.Sum(stats.Recent.Flows) != want {
-			err = fmt.Errorf("the statistics are %+v and not %+v", app.Sum(stats.Recent.Flows), want)
+		if stats, err = f.store.Statistics(ctx); err == nil && app.Sum(stats.Recent.Counters) != want {
+			err = fmt.Errorf("the statistics are %+v and not %+v", app.Sum(stats.Recent.Counters), want)
 		}
 		return err
 	})
@@ -73,14 +73,14 @@ func countsWhatHappened(f fixture) {
 	f.ok(err)
 	_, err = f.store.Retry(ctx, f.in(app.Failed).ID)
 	f.ok(err)
-	f.ok(f.store.GiveBack(ctx, f.in(app.Started)))
+	f.ok(f.store.Requeue(ctx, f.in(app.Started)))
 	f.finish(f.in(app.Started), app.Outcome{Status: app.Created, Error: "Once more."})
 	asked := f.in(app.Started)
 	_, err = f.store.Cancel(ctx, asked.ID)
 	f.ok(err)
-	f.ok(f.store.Report(ctx, asked, app.Report{Progress: &app.Progress{Percent: 5}}))
-	stats := f.statistics(app.Flow{Created: 10, Returned: 3, Started: 8, Completed: 1, Failed: 2, Cancelled: 2})
-	if day := app.Sum(stats.Day.Flows); day != app.Sum(stats.Recent.Flows) {
+	f.ok(f.store.SaveProgress(ctx, asked, app.ProgressUpdate{Progress: &app.Progress{Percent: 5}}))
+	stats := f.statistics(app.Counters{Created: 10, Requeued: 3, Started: 8, Completed: 1, Failed: 2, Cancelled: 2})
+	if day := app.Sum(stats.Day.Counters); day != app.Sum(stats.Recent.Counters) {
 		f.Fatalf("of the day they are %+v", day)
 	}
 	if stats.Counts != f.page(app.Query{}).Counts || !stats.At.Equal(f.clock.Now().Truncate(time.Second)) {
@@ -95,13 +95,13 @@ func countsNothingRefused(f fixture) {
 	f.refused(err, app.CodeConflict)
 	_, err = f.store.Cancel(ctx, run.ID)
 	f.refused(err, app.CodeConflict)
-	request := app.NewRuns{Kind: kind, Count: 2, Key: "once"}
+	request := app.CreateRequest{Kind: kind, Count: 2, IdempotencyKey: "once"}
 	for range 3 {
 		_, err = f.store.Create(ctx, request)
 		f.ok(err)
 	}
 	f.in(app.Failed) // so that what is counted before is written down with it
-	f.statistics(app.Flow{Created: 4, Started: 2, Completed: 1, Failed: 1})
+	f.statistics(app.Counters{Created: 4, Started: 2, Completed: 1, Failed: 1})
 }
 
 // about fails unless two durations differ by less than a tenth.
@@ -128,14 +128,14 @@ func tellsTimes(f fixture) {
 	}
 	f.took(90*time.Second, 0, app.Completed)
 	f.took(90*time.Second, time.Minute, app.Cancelled) // which says nothing of how long the work takes
-	kinds := f.statistics(app.Flow{Created: 21, Started: 21, Completed: 11, Failed: 9, Cancelled: 1}).Recent.Kinds
-	if len(kinds) != 1 || kinds[0].Kind != kind || kinds[0].Waits.Count != 21 || kinds[0].Works.Count != 20 {
+	kinds := f.statistics(app.Counters{Created: 21, Started: 21, Completed: 11, Failed: 9, Cancelled: 1}).Recent.Kinds
+	if len(kinds) != 1 || kinds[0].Kind != kind || kinds[0].QueueTime.Count != 21 || kinds[0].RunTime.Count != 20 {
 		f.Fatalf("the kinds are %+v", kinds)
 	}
-	f.about("half of the waits", kinds[0].Waits.P50, 11*time.Millisecond)
-	f.about("most of the waits", kinds[0].Waits.P95, 90*time.Second)
-	f.about("half of the works", kinds[0].Works.P50, 20*time.Millisecond)
-	f.about("most of the works", kinds[0].Works.P95, 20*time.Millisecond)
+	f.about("half of the waits", kinds[0].QueueTime.P50, 11*time.Millisecond)
+	f.about("most of the waits", kinds[0].QueueTime.P95, 90*time.Second)
+	f.about("half of the works", kinds[0].RunTime.P50, 20*time.Millisecond)
+	f.about("most of the works", kinds[0].RunTime.P95, 20*time.Millisecond)
 }
 
 func waitsFromDue(f fixture) {
@@ -145,7 +145,7 @@ func waitsFromDue(f fixture) {
 	f.clock.Advance(time.Minute + 5*time.Second)
 	waiting := f.waiting(1)
 	f.start(waiting[0])
-	waits := f.statistics(app.Flow{Created: 1, Returned: 1, Started: 2}).Recent.Kinds[0].Waits
+	waits := f.statistics(app.Counters{Created: 1, Requeued: 1, Started: 2}).Recent.Kinds[0].QueueTime
 	f.about("the second wait", waits.P95, 5*time.Second)
 	if waits.P50 != 0 {
 		f.Fatalf("the first wait is %s", waits.P50)
@@ -154,7 +154,7 @@ func waitsFromDue(f fixture) {
 
 func tellsTimesByKind(f fixture) {
 	for name, wait := range map[string]time.Duration{"b": time.Hour, "a": time.Minute} {
-		batch, err := f.store.Create(ctx, app.NewRuns{Kind: name, Count: 1})
+		batch, err := f.store.Create(ctx, app.CreateRequest{Kind: name, Count: 1})
 		f.ok(err)
 		f.clock.Advance(wait)
 		f.start(batch.Runs()[0])
@@ -162,7 +162,7 @@ func tellsTimesByKind(f fixture) {
 	f.create(1) // nothing is known of how long this kind waits
 	f.eventually(func() error {
 		stats, err := f.store.Statistics(ctx)
-		if sum := app.Sum(stats.Day.Flows); err == nil && sum != (app.Flow{Created: 3, Started: 2}) {
+		if sum := app.Sum(stats.Day.Counters); err == nil && sum != (app.Counters{Created: 3, Started: 2}) {
 			err = fmt.Errorf("the statistics are %+v", sum)
 		}
 		if err != nil {
@@ -171,8 +171,8 @@ func tellsTimesByKind(f fixture) {
 		if len(stats.Day.Kinds) != 2 || stats.Day.Kinds[0].Kind != "a" || stats.Day.Kinds[1].Kind != "b" {
 			return fmt.Errorf("the kinds are %+v", stats.Day.Kinds)
 		}
-		f.about("the wait of a", stats.Day.Kinds[0].Waits.P50, time.Minute)
-		f.about("the wait of b", stats.Day.Kinds[1].Waits.P50, time.Hour)
+		f.about("the wait of a", stats.Day.Kinds[0].QueueTime.P50, time.Minute)
+		f.about("the wait of b", stats.Day.Kinds[1].QueueTime.P50, time.Hour)
 		return nil
 	})
 }
@@ -183,15 +183,15 @@ func putsFlowsInSteps(f fixture) {
 	f.create(2)
 	f.clock.Advance(10 * time.Minute)
 	f.create(1)
-	stats := f.statistics(app.Flow{Created: 6})
+	stats := f.statistics(app.Counters{Created: 6})
 	for _, p := range []app.Period{stats.Recent, stats.Day} {
-		age := f.clock.Now().Sub(p.From) - time.Duration(len(p.Flows)-1)*p.Step
+		age := f.clock.Now().Sub(p.From) - time.Duration(len(p.Counters)-1)*p.Step
 		if age < 0 || age >= p.Step || p.From.Truncate(p.Step) != p.From {
-			f.Fatalf("the last of %d steps of %s since %s is not the present one", len(p.Flows), p.Step, p.From)
+			f.Fatalf("the last of %d steps of %s since %s is not the present one", len(p.Counters), p.Step, p.From)
 		}
 	}
 	at := func(p app.Period, ago time.Duration) int64 {
-		return p.Flows[f.clock.Now().Add(-ago).Sub(p.From)/p.Step].Created
+		return p.Counters[f.clock.Now().Add(-ago).Sub(p.From)/p.Step].Created
 	}
 	// It is 23:59:58 when the first ones are created, and so another step of either length than 25 seconds later.
 	first := 10*time.Minute + 25*time.Second
@@ -203,15 +203,15 @@ func putsFlowsInSteps(f fixture) {
 
 func forgets(f fixture) {
 	f.in(app.Completed)
-	f.statistics(app.Flow{Created: 1, Started: 1, Completed: 1})
+	f.statistics(app.Counters{Created: 1, Started: 1, Completed: 1})
 	f.clock.Advance(app.RecentSpan + app.RecentStep)
-	stats := f.statistics(app.Flow{})
-	if sum := app.Sum(stats.Day.Flows); sum != (app.Flow{Created: 1, Started: 1, Completed: 1}) || len(stats.Day.Kinds) != 1 || stats.Recent.Kinds != nil {
+	stats := f.statistics(app.Counters{})
+	if sum := app.Sum(stats.Day.Counters); sum != (app.Counters{Created: 1, Started: 1, Completed: 1}) || len(stats.Day.Kinds) != 1 || stats.Recent.Kinds != nil {
 		f.Fatalf("of the day they are %+v, of the last minutes %+v", sum, stats.Recent.Kinds)
 	}
 	f.clock.Advance(app.DaySpan)
-	if stats = f.statistics(app.Flow{}); app.Sum(stats.Day.Flows) != (app.Flow{}) {
-		f.Fatalf("of the day they are %+v", app.Sum(stats.Day.Flows))
+	if stats = f.statistics(app.Counters{}); app.Sum(stats.Day.Counters) != (app.Counters{}) {
+		f.Fatalf("of the day they are %+v", app.Sum(stats.Day.Counters))
 	}
 }
 
@@ -236,24 +236,24 @@ func foretells(f fixture) {
 	}
 	f.clock.Advance(app.RecentStep)
 	is(app.Draining, 80)
-	_, err := f.store.Create(ctx, app.NewRuns{Kind: "b", Count: 7}) // they will wait for ever
+	_, err := f.store.Create(ctx, app.CreateRequest{Kind: "b", Count: 7}) // they will wait for ever
 	f.ok(err)
 	is(app.Draining, 80)
 }
 
-func (f fixture) unserved() app.UnservedKinds {
+func (f fixture) unserved() app.UnhandledKinds {
 	f.Helper()
 	stats, err := f.store.Statistics(ctx)
 	f.ok(err)
 	page := f.page(app.Query{})
-	if page.Unserved != stats.Unserved {
-		f.Fatalf("the list says %v, the statistics %v", page.Unserved, stats.Unserved)
+	if page.Unhandled != stats.Unhandled {
+		f.Fatalf("the list says %v, the statistics %v", page.Unhandled, stats.Unhandled)
 	}
-	return page.Unserved
+	return page.Unhandled
 }
 
 func tellsOfUnserved(f fixture) {
-	var want app.UnservedKinds
+	var want app.UnhandledKinds
 	expect := func() {
 		f.Helper()
 		if got := f.unserved(); got != want {
@@ -265,11 +265,11 @@ func tellsOfUnserved(f fixture) {
 	expect()
 	others := map[string]app.Batch{}
 	for _, name := range []string{"zebra", "ant", "cat", "Bee"} {
-		batch, err := f.store.Create(ctx, app.NewRuns{Kind: name, Count: len(name)})
+		batch, err := f.store.Create(ctx, app.CreateRequest{Kind: name, Count: len(name)})
 		f.ok(err)
 		others[name] = batch
 	}
-	want = app.UnservedKinds{{Kind: "Bee", Runs: 3}, {Kind: "ant", Runs: 3}, {Kind: "cat", Runs: 3}}
+	want = app.UnhandledKinds{{Kind: "Bee", Runs: 3}, {Kind: "ant", Runs: 3}, {Kind: "cat", Runs: 3}}
 	expect()
 	for _, name := range []string{"ant", "Bee"} {
 		for _, run := range others[name].Runs() {
@@ -278,29 +278,29 @@ func tellsOfUnserved(f fixture) {
 		}
 	}
 	f.start(others["cat"].Runs()[0])
-	want = app.UnservedKinds{{Kind: "cat", Runs: 2}, {Kind: "zebra", Runs: 5}}
+	want = app.UnhandledKinds{{Kind: "cat", Runs: 2}, {Kind: "zebra", Runs: 5}}
 	expect()
 }
 
 func tellsNobodyWhoDoesNotAsk(f fixture) {
 	f.create(5)
-	if got := f.unserved(); got != (app.UnservedKinds{}) {
+	if got := f.unserved(); got != (app.UnhandledKinds{}) {
 		f.Fatalf("it is %v", got)
 	}
 }
 
 func keepsStatistics(f fixture, subject Subject) {
 	f.took(time.Minute, time.Second, app.Completed)
-	before := app.Flow{Created: 1, Started: 1, Completed: 1}
+	before := app.Counters{Created: 1, Started: 1, Completed: 1}
 	for range 2 { // at once, without waiting until it is written down
 		f.store = subject.Reopen(f, f.store)
 		stats, err := f.store.Statistics(ctx)
 		f.ok(err)
-		if sum := app.Sum(stats.Recent.Flows); sum != before {
+		if sum := app.Sum(stats.Recent.Counters); sum != before {
 			f.ok(errors.New("the statistics are " + fmt.Sprint(sum)))
 		}
-		f.about("the wait", stats.Recent.Kinds[0].Waits.P50, time.Minute)
-		f.about("the work", stats.Recent.Kinds[0].Works.P50, time.Second)
+		f.about("the wait", stats.Recent.Kinds[0].QueueTime.P50, time.Minute)
+		f.about("the work", stats.Recent.Kinds[0].RunTime.P50, time.Second)
 	}
 	f.create(1)
 	before.Created++

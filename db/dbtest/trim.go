@@ -13,7 +13,7 @@ func (f fixture) writeLog(run app.ProcessRun, bytes int) {
 	f.Helper()
 	const line = 1 << 10
 	for ; bytes > 0; bytes -= line {
-		f.ok(f.store.Report(ctx, run, app.Report{Lines: []app.LogLine{{Text: strings.Repeat("x", min(bytes, line)-1) + "\n"}}}))
+		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: []app.LogLine{{Text: strings.Repeat("x", min(bytes, line)-1) + "\n"}}}))
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"runboard/db/rows"
+	"runboard/db/query"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -31,7 +31,7 @@ const (
 
 // changed tells everybody that something has been committed.
 func (s *Store) changed() {
-	s.changes.Ring()
+	s.changes.Notify()
 	s.haveTold()
 }
 
@@ -57,7 +57,7 @@ func (s *Store) tellOthers(ctx context.Context) {
 			s.haveTold()
 			rest = tellAgain
 		}
-		rows.Pause(ctx, rest)
+		query.Pause(ctx, rest)
 	}
 }
 
@@ -103,7 +103,7 @@ func (s *Store) hearOthers(ctx context.Context, config *pgx.ConnConfig, conn *pg
 			conn = nil
 			continue
 		}
-		rows.Pause(ctx, wait/2+rand.N(wait/2)) // not all nodes at once
+		query.Pause(ctx, wait/2+rand.N(wait/2)) // not all nodes at once
 		wait = min(2*wait, reconnectMost)
 		var err error
 		if conn, err = listen(ctx, config); err != nil {
@@ -111,7 +111,7 @@ func (s *Store) hearOthers(ctx context.Context, config *pgx.ConnConfig, conn *pg
 			continue
 		}
 		wait = reconnectFirst
-		s.changes.Ring()
+		s.changes.Notify()
 	}
 	if conn != nil {
 		closeSoon(conn)
@@ -130,7 +130,7 @@ func (s *Store) hear(ctx context.Context, conn *pgx.Conn) {
 		case ctx.Err() != nil:
 			return
 		case err == nil && heard.Payload != me:
-			s.changes.Ring()
+			s.changes.Notify()
 		case err == nil:
 		case waiting.Err() != nil && s.stillThere(ctx, conn):
 		default:

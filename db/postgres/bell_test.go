@@ -25,7 +25,7 @@ func TestANodeTellsOthersLaterWhatItCannotTellAtOnce(t *testing.T) {
 	through(t, address, failFirst)
 	a := openStore(t, Options{URL: address + "&search_path=public,pg_catalog"})
 	b := openStore(t, Options{URL: address})
-	rings, stop := b.Changes().Listen()
+	rings, stop := b.Changed().Subscribe()
 	defer stop()
 	create(t, a, 1)
 	rung(t, rings)
@@ -37,7 +37,7 @@ func TestANodeTellsOthersLaterWhatItCannotTellAtOnce(t *testing.T) {
 func TestANodeThatClosesTellsOthersOfItsLastChange(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{})
-	rings, stop := b.Changes().Listen()
+	rings, stop := b.Changed().Subscribe()
 	defer stop()
 	create(t, a, 1)
 	rung(t, rings)

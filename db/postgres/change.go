@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"runboard/app"
-	"runboard/db/rows"
+	"runboard/db/query"
 )
 
 // tellOf is what follows a statement named changed that changes runs: it takes note of that in their events.
@@ -22,8 +22,8 @@ func tellOf(note string) string {
 func changeRuns(set, where string) string {
 	return `WITH changed AS (UPDATE process_runs SET node = $5, ` + set + `
 		FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS asked (run, expected, assigned)
-		WHERE id = run AND ` + where + ` RETURNING expected, ` + rows.Columns + `), ` + tellOf("''") + `
-	SELECT expected, ` + rows.Columns + ` FROM changed`
+		WHERE id = run AND ` + where + ` RETURNING expected, ` + query.Columns + `), ` + tellOf("''") + `
+	SELECT expected, ` + query.Columns + ` FROM changed`
 }
 
 var maxEvents = strconv.Itoa(app.MaxEvents)
@@ -31,18 +31,18 @@ var maxEvents = strconv.Itoa(app.MaxEvents)
 // What happens to every run is one statement for many of them, see group. All else is less frequent, and goes by lockRun and saveRun.
 // A run is not started by whoever holds a job that it had before: it has been cancelled meanwhile, and retried.
 var (
-	startRuns = changeRuns(`status = 1, version = version + 1, attempt = attempt + 1, claim = claim + 1, error = '',
-		started_at = $1, updated_at = $1, due_at = 0, percent = -1, message = ''`, `status = 0 AND version = expected AND (assigned = 0 OR job = assigned)`)
-	completeRuns = changeRuns(`status = 2, version = version + 1, error = '', updated_at = $1, finished_at = $1, due_at = 0`,
-		`status = 1 AND claim = expected AND cancel_at = 0`)
+	startRuns = changeRuns(`status = 1, version = version + 1, attempt = attempt + 1, fencing_token = fencing_token + 1, error = '',
+		started_at = $1, updated_at = $1, scheduled_at = 0, percent = -1, message = ''`, `status = 0 AND version = expected AND (assigned = 0 OR job = assigned)`)
+	completeRuns = changeRuns(`status = 2, version = version + 1, error = '', updated_at = $1, finished_at = $1, scheduled_at = 0`,
+		`status = 1 AND fencing_token = expected AND cancel_requested_at = 0`)
 	saveRun = `WITH changed AS (UPDATE process_runs SET status = $1, version = $2, attempt = $3, crashes = $4, error = $5, updated_at = $6, started_at = $7, finished_at = $8,
-		due_at = $9, cancel_at = $10, percent = $11, message = $12, failure = $13, job = $14 WHERE id = $15
+		scheduled_at = $9, cancel_requested_at = $10, percent = $11, message = $12, failure = $13, job = $14 WHERE id = $15
 		RETURNING id, version, updated_at, status, attempt), ` + tellOf("$16") + ` SELECT id FROM changed`
 )
 
-const lockRun = `SELECT ` + rows.Columns + `, job, node FROM process_runs WHERE id = $1 FOR UPDATE`
+const lockRun = `SELECT ` + query.Columns + `, job, node FROM process_runs WHERE id = $1 FOR UPDATE`
 
-// Start implements app.Ledger.
+// Start implements app.WorkStore.
 func (s *Store) Start(ctx context.Context, run app.ProcessRun) (started app.ProcessRun, err error) {
 	return s.StartJob(ctx, run, 0)
 }
@@ -51,39 +51,39 @@ func (s *Store) Start(ctx context.Context, run app.ProcessRun) (started app.Proc
 func (s *Store) StartJob(ctx context.Context, run app.ProcessRun, job int64) (app.ProcessRun, error) {
 	start := &wanted{run: run.ID, expected: run.Version, job: job}
 	return s.change(ctx, s.starts, run, start, func(started app.ProcessRun) time.Duration {
-		return started.StartedAt.Sub(rows.ReadySince(run))
+		return started.StartedAt.Sub(query.ReadySince(run))
 	})
 }
 
-// Finish implements app.Ledger.
+// Finish implements app.WorkStore.
 func (s *Store) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outcome) error {
-	if err := rows.CheckOutcome(run, outcome); err != nil {
+	if err := query.CheckOutcome(run, outcome); err != nil {
 		return err
 	}
 	if outcome.Status == app.Completed && outcome.Error == "" {
-		end := &wanted{run: run.ID, expected: run.Claim}
+		end := &wanted{run: run.ID, expected: run.FencingToken}
 		_, err := s.change(ctx, s.ends, run, end, func(done app.ProcessRun) time.Duration { return done.FinishedAt.Sub(done.StartedAt) })
 		if app.CodeOf(err) != app.CodeConflict {
 			return err
 		} // it may have been asked to stop
 	}
-	outcome.Error = rows.Clean(outcome.Error)
+	outcome.Error = query.Sanitize(outcome.Error)
 	return s.transit(ctx, run, func(tx *transaction, now locked) error {
 		return tx.save(now, finished(now.run, outcome, tx.time()), "")
 	})
 }
 
-// GiveBack implements app.Ledger.
-func (s *Store) GiveBack(ctx context.Context, run app.ProcessRun) error {
+// Requeue implements app.WorkStore.
+func (s *Store) Requeue(ctx context.Context, run app.ProcessRun) error {
 	return s.transit(ctx, run, func(tx *transaction, now locked) error {
 		after := ended(now.run, app.Created, tx.time())
 		after.Attempt--
-		return tx.save(now, after, rows.NoteInterrupted)
+		return tx.save(now, after, query.NoteInterrupted)
 	})
 }
 
 // Recover implements app.Shared.
-func (s *Store) Recover(ctx context.Context, run app.ProcessRun) error {
+func (s *Store) Rescue(ctx context.Context, run app.ProcessRun) error {
 	return s.transit(ctx, run, func(tx *transaction, now locked) error {
 		if now.node != s.node {
 			alive, err := tx.isAlive(now.node)
@@ -100,9 +100,9 @@ func (s *Store) Recover(ctx context.Context, run app.ProcessRun) error {
 
 // recover takes a run away from a worker who is lost.
 func (tx *transaction) recover(now locked) error {
-	after := rows.AfterCrash(now.run, tx.store.options.MaxCrashes)
+	after := query.AfterCrash(now.run, tx.store.options.MaxCrashes)
 	after.Version-- // which ended counts
-	return tx.save(now, ended(after, after.Status, tx.time()), rows.NoteCrashed)
+	return tx.save(now, ended(after, after.Status, tx.time()), query.NoteCrashed)
 }
 
 // transit has a run changed that is still started by this claim.
@@ -112,8 +112,8 @@ func (s *Store) transit(ctx context.Context, run app.ProcessRun, become func(*tr
 		if err != nil {
 			return err
 		}
-		if !found || now.run.Status != app.Started || now.run.Claim != run.Claim {
-			return rows.Conflict(run)
+		if !found || now.run.Status != app.Started || now.run.FencingToken != run.FencingToken {
+			return query.Conflict(run)
 		}
 		return become(tx, now)
 	})
@@ -123,10 +123,10 @@ func (s *Store) transit(ctx context.Context, run app.ProcessRun, become func(*tr
 func ended(run app.ProcessRun, status app.Status, at time.Time) app.ProcessRun {
 	run.Version++
 	run.UpdatedAt = at
-	if run.Status = status; !run.CancelAt.IsZero() {
+	if run.Status = status; !run.CancelRequestedAt.IsZero() {
 		run.Status = app.Cancelled
 	}
-	run.DueAt = time.Time{}
+	run.ScheduledAt = time.Time{}
 	if run.Status.Final() {
 		run.FinishedAt = at
 	}
@@ -139,9 +139,9 @@ func finished(run app.ProcessRun, outcome app.Outcome, at time.Time) app.Process
 	run.Error = outcome.Error
 	switch {
 	case run.Status == app.Cancelled && outcome.Status == app.Completed:
-		run.Error = rows.NoteFinished
+		run.Error = query.NoteFinished
 	case run.Status == app.Created && outcome.RetryIn > 0:
-		run.DueAt = at.Add(outcome.RetryIn).Truncate(time.Millisecond)
+		run.ScheduledAt = at.Add(outcome.RetryIn).Truncate(time.Millisecond)
 	}
 	return run
 }
@@ -156,7 +156,7 @@ type locked struct {
 // lock returns a run as it is, if there is one.
 func (tx *transaction) lock(id int64) (l locked, found bool, err error) {
 	var row struct {
-		rows.Run
+		query.Run
 		Job  int64 `db:"job"`
 		Node int64 `db:"node"`
 	}
@@ -165,7 +165,7 @@ func (tx *transaction) lock(id int64) (l locked, found bool, err error) {
 }
 
 // time is when all of the transaction happens, as it is kept.
-func (tx *transaction) time() time.Time { return rows.FromMillis(tx.now.UnixMilli()) }
+func (tx *transaction) time() time.Time { return query.FromMillis(tx.now.UnixMilli()) }
 
 // save makes of a run what it has become, and sees to all that belongs to it: its job, what it failed with, its events, with
 // the note or else its error, and what searches find it by.
@@ -180,7 +180,7 @@ func (tx *transaction) save(before locked, run app.ProcessRun, note string) erro
 		job = jobs[0]
 	case run.Status == app.Failed:
 		var err error
-		if run.Failure, err = tx.failure(rows.NewFailed(run.Kind, run.Error), tx.now.UnixMilli()); err != nil {
+		if run.Failure, err = tx.failure(query.NewFailed(run.Kind, run.Error), tx.now.UnixMilli()); err != nil {
 			return err
 		}
 	case before.run.Status == app.Created && run.Status == app.Cancelled:
@@ -188,13 +188,13 @@ func (tx *transaction) save(before locked, run app.ProcessRun, note string) erro
 			return err
 		}
 	}
-	err := tx.exec(saveRun, run.Status, run.Version, run.Attempt, run.Crashes, run.Error, rows.Millis(run.UpdatedAt), rows.Millis(run.StartedAt),
-		rows.Millis(run.FinishedAt), rows.Millis(run.DueAt), rows.Millis(run.CancelAt), run.Percent, run.Message, run.Failure, job, run.ID, cmp.Or(note, run.Error))
-	if err == nil && run.Error != "" && run.Error != before.run.Error && !rows.NeverSearched(run.Kind) {
-		err = tx.index(run.ID, rows.ErrorPart, rows.Terms(run.ID, run.Error))
+	err := tx.exec(saveRun, run.Status, run.Version, run.Attempt, run.Crashes, run.Error, query.Millis(run.UpdatedAt), query.Millis(run.StartedAt),
+		query.Millis(run.FinishedAt), query.Millis(run.ScheduledAt), query.Millis(run.CancelRequestedAt), run.Percent, run.Message, run.Failure, job, run.ID, cmp.Or(note, run.Error))
+	if err == nil && run.Error != "" && run.Error != before.run.Error && !query.NeverSearched(run.Kind) {
+		err = tx.index(run.ID, query.ErrorPart, query.Terms(run.ID, run.Error))
 	}
 	if run.Status != app.Started {
-		tx.happenings = append(tx.happenings, rows.Happened(run, run.UpdatedAt.Sub(run.StartedAt)))
+		tx.happenings = append(tx.happenings, query.NewStatsEvent(run, run.UpdatedAt.Sub(run.StartedAt)))
 	}
 	return err
 }

@@ -66,9 +66,9 @@ func (c *serverClock) set(at, asked, answered time.Time) {
 
 // mendDue lets the runs that wait for another attempt wait from now on, with their jobs, if they were put to wait at a
 // time that is yet to come: the clock was set back, and they would wait longer by as much.
-const mendDue = `WITH late AS (UPDATE process_runs SET due_at = $1 + due_at - updated_at, updated_at = $1, version = version + 1
-		WHERE status = 0 AND due_at > $1 AND updated_at > $1 RETURNING id, job, due_at),
-	jobs AS (UPDATE river_job SET scheduled_at = to_timestamp(late.due_at / 1000.0) FROM late
+const mendDue = `WITH late AS (UPDATE process_runs SET scheduled_at = $1 + scheduled_at - updated_at, updated_at = $1, version = version + 1
+		WHERE status = 0 AND scheduled_at > $1 AND updated_at > $1 RETURNING id, job, scheduled_at),
+	jobs AS (UPDATE river_job SET scheduled_at = to_timestamp(late.scheduled_at / 1000.0) FROM late
 		WHERE river_job.id = late.job AND state = 'scheduled')
 	SELECT id FROM late`
 

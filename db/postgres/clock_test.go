@@ -67,7 +67,7 @@ func TestServerClock_SetBackMovesTheJobsOfRunsThatWait(t *testing.T) {
 	time.Sleep(2 * time.Second) // for the clock to be seen
 	setServerClock(t, store, "0 hours")
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		due, job := get(t, store, run.ID).DueAt, jobOf(t, store, run.ID)
+		due, job := get(t, store, run.ID).ScheduledAt, jobOf(t, store, run.ID)
 		if time.Until(due) < 2*time.Minute && job.ScheduledAt.Equal(due) {
 			return
 		}

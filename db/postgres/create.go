@@ -4,26 +4,26 @@ import (
 	"context"
 
 	"runboard/app"
-	"runboard/db/rows"
+	"runboard/db/query"
 )
 
 const (
 	// Whoever comes with the same key waits here until the first one has committed or given up.
-	addRequest = `INSERT INTO create_requests (key, kind, count, first_id, created_at) VALUES ($1, $2, $3, 0, $4) ON CONFLICT DO NOTHING RETURNING true`
+	addRequest = `INSERT INTO idempotency_keys (key, kind, count, first_id, created_at) VALUES ($1, $2, $3, 0, $4) ON CONFLICT DO NOTHING RETURNING true`
 
-	findRequest     = `SELECT kind, count, first_id, created_at FROM create_requests WHERE key = $1`
-	answerRequest   = `UPDATE create_requests SET first_id = $1 WHERE key = $2`
-	dropOldRequests = `DELETE FROM create_requests WHERE key IN
-		(SELECT key FROM create_requests WHERE created_at < $1 ORDER BY created_at LIMIT 2 FOR UPDATE SKIP LOCKED)`
+	findRequest     = `SELECT kind, count, first_id, created_at FROM idempotency_keys WHERE key = $1`
+	answerRequest   = `UPDATE idempotency_keys SET first_id = $1 WHERE key = $2`
+	dropOldRequests = `DELETE FROM idempotency_keys WHERE key IN
+		(SELECT key FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT 2 FOR UPDATE SKIP LOCKED)`
 
-	insertRuns = `INSERT INTO process_runs (id, kind, status, version, attempt, crashes, claim, error, created_at, updated_at, job)
+	insertRuns = `INSERT INTO process_runs (id, kind, status, version, attempt, crashes, fencing_token, error, created_at, updated_at, job)
 		SELECT $1 + nth - 1, $2, 0, 1, 0, 0, 0, '', $3, $3, job FROM unnest($4::bigint[]) WITH ORDINALITY AS jobs (job, nth)`
 	addAction = `INSERT INTO run_actions (run_id, action, runs, "left", more, next, done, skipped) VALUES ($1, $2, $3, $4, $5, $1, 0, 0)`
 )
 
 // Create implements app.Store.
-func (s *Store) Create(ctx context.Context, request app.NewRuns) (batch app.Batch, err error) {
-	if err := rows.CheckNew(request); err != nil {
+func (s *Store) Create(ctx context.Context, request app.CreateRequest) (batch app.Batch, err error) {
+	if err := query.CheckNew(request); err != nil {
 		return batch, err
 	}
 	err = s.write(ctx, func(tx *transaction) (err error) {
@@ -42,7 +42,7 @@ func (s *Store) Create(ctx context.Context, request app.NewRuns) (batch app.Batc
 }
 
 // Act implements app.Store.
-func (s *Store) Act(ctx context.Context, action app.Action, key string) (run app.ProcessRun, err error) {
+func (s *Store) CreateBulkAction(ctx context.Context, action app.BulkAction, key string) (run app.ProcessRun, err error) {
 	made, err := s.NewAction(ctx, action)
 	if err != nil {
 		return run, err
@@ -60,41 +60,41 @@ func (s *Store) Act(ctx context.Context, action app.Action, key string) (run app
 }
 
 // act creates the run of an action.
-func (tx *transaction) act(action rows.NewAction) (app.Batch, error) {
+func (tx *transaction) act(action query.NewAction) (app.Batch, error) {
 	if action.Refused != nil {
 		return app.Batch{}, action.Refused
 	}
-	batch, err := tx.insertRuns(app.NewRuns{Kind: action.Kind, Count: 1})
+	batch, err := tx.insertRuns(app.CreateRequest{Kind: action.Kind, Count: 1})
 	if err != nil {
 		return batch, err
 	}
-	return batch, tx.exec(addAction, batch.First, action.Text, action.Prospect.Runs, action.Prospect.Left, action.Prospect.More)
+	return batch, tx.exec(addAction, batch.First, action.Text, action.Prospect.Runs, action.Prospect.Skipped, action.Prospect.More)
 }
 
 // once has runs created, unless the key of the request has been used: then it returns what was created first. It drops
 // two requests that are too old: so their table shrinks as fast as it grows, and no request pays for many.
-func (tx *transaction) once(request app.NewRuns, create func() (app.Batch, error)) (app.Batch, error) {
-	if request.Key == "" {
+func (tx *transaction) once(request app.CreateRequest, create func() (app.Batch, error)) (app.Batch, error) {
+	if request.IdempotencyKey == "" {
 		return create()
 	}
 	var first bool
-	if _, err := tx.find(&first, addRequest, request.Key, request.Kind, request.Count, tx.now.UnixMilli()); err != nil {
+	if _, err := tx.find(&first, addRequest, request.IdempotencyKey, request.Kind, request.Count, tx.now.UnixMilli()); err != nil {
 		return app.Batch{}, err
 	}
 	if !first {
 		tx.silent = true
-		var known rows.Request
-		if err := tx.GetContext(tx.ctx, &known, findRequest, request.Key); err != nil {
+		var known query.Request
+		if err := tx.GetContext(tx.ctx, &known, findRequest, request.IdempotencyKey); err != nil {
 			return app.Batch{}, err
 		}
 		return known.Answer(request)
 	}
 	batch, err := create()
 	if err == nil {
-		err = tx.exec(answerRequest, batch.First, request.Key)
+		err = tx.exec(answerRequest, batch.First, request.IdempotencyKey)
 	}
 	if err == nil {
-		err = tx.exec(dropOldRequests, tx.now.Add(-rows.KeepRequests).UnixMilli())
+		err = tx.exec(dropOldRequests, tx.now.Add(-query.KeepRequests).UnixMilli())
 	}
 	return batch, err
 }
@@ -104,15 +104,15 @@ func (tx *transaction) room(count int) error {
 	if tx.store.options.MaxPending == 0 {
 		return nil
 	}
-	counts, err := rows.ReadCounts(tx.ctx, tx)
+	counts, err := query.ReadCounts(tx.ctx, tx)
 	if err != nil {
 		return err
 	}
-	return rows.Room(counts[app.Created], count, tx.store.options.MaxPending)
+	return query.CheckCapacity(counts[app.Created], count, tx.store.options.MaxPending)
 }
 
-func (tx *transaction) insertRuns(request app.NewRuns) (app.Batch, error) {
-	batch := app.Batch{Count: request.Count, Kind: request.Kind, CreatedAt: rows.FromMillis(tx.now.UnixMilli())}
+func (tx *transaction) insertRuns(request app.CreateRequest) (app.Batch, error) {
+	batch := app.Batch{Count: request.Count, Kind: request.Kind, CreatedAt: query.FromMillis(tx.now.UnixMilli())}
 	if err := tx.GetContext(tx.ctx, &batch.First, "SELECT take_run_ids($1)", request.Count); err != nil {
 		return batch, err
 	}
@@ -120,6 +120,6 @@ func (tx *transaction) insertRuns(request app.NewRuns) (app.Batch, error) {
 	if err != nil {
 		return batch, err
 	}
-	tx.happenings = append(tx.happenings, rows.Happening{Kind: request.Kind, Flow: app.Flow{Created: int64(request.Count)}})
+	tx.happenings = append(tx.happenings, query.StatsEvent{Kind: request.Kind, Flow: app.Counters{Created: int64(request.Count)}})
 	return batch, tx.exec(insertRuns, batch.First, request.Kind, tx.now.UnixMilli(), jobs)
 }

@@ -16,7 +16,7 @@ func TestClose_HoldsUpNothingThatComesLater(t *testing.T) {
 	go func() { closed <- store.Close() }()
 	until(t, "it is about to close", store.door.isClosed)
 	wantCode(t, store.Ready(), app.CodeUnavailable)
-	_, err := store.Create(ctx, app.NewRuns{Kind: kind, Count: 1})
+	_, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1})
 	wantCode(t, err, app.CodeUnavailable)
 	_, err = store.Run(ctx, 1)
 	wantCode(t, err, app.CodeUnavailable)

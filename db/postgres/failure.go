@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"runboard/app"
-	"runboard/db/rows"
+	"runboard/db/query"
 )
 
 const (
@@ -27,7 +27,7 @@ const (
 
 // failure returns the id of what a run that fails has in common with others. What somebody else has just added is found when
 // it is looked for again.
-func (tx *transaction) failure(f rows.Failed, at int64) (id int64, err error) {
+func (tx *transaction) failure(f query.Failed, at int64) (id int64, err error) {
 	find := func(id *int64, args ...any) (bool, error) { return tx.find(id, findFailure, args...) }
 	return f.Find(at, find, func(id *int64, args ...any) (bool, error) {
 		if added, err := tx.find(id, addFailure, args...); err != nil || added {
@@ -49,6 +49,6 @@ func (s *Store) pruneFailures(ctx context.Context) error {
 		if err := tx.exec(dropFailures, unused, dayAgo.UnixMilli()); err != nil {
 			return err
 		}
-		return tx.exec(dropFailureHours, rows.HourOf(dayAgo))
+		return tx.exec(dropFailureHours, query.HourOf(dayAgo))
 	})
 }

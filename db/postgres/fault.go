@@ -8,16 +8,16 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"runboard/db/rows"
+	"runboard/db/query"
 )
 
 // Ready implements app.Store.
 func (s *Store) Ready() error {
 	if s.door.isClosed() {
-		return rows.ErrClosed
+		return query.ErrClosed
 	}
 	if fault := s.fault.Load(); fault != nil {
-		return rows.Unavailable(*fault)
+		return query.Unavailable(*fault)
 	}
 	return nil
 }
@@ -41,11 +41,11 @@ func (s *Store) note(err error) {
 }
 
 // writable writes a row that is not read: there is no kind without a name.
-const writable = `INSERT INTO served_kinds (kind, seen_at) VALUES ('', 0) ON CONFLICT (kind) DO UPDATE SET seen_at = 0`
+const writable = `INSERT INTO worker_kinds (kind, seen_at) VALUES ('', 0) ON CONFLICT (kind) DO UPDATE SET seen_at = 0`
 
 // probe writes something that nobody reads, to see whether the database can be used.
 func (s *Store) probe(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, rows.ReadTimeout)
+	ctx, cancel := context.WithTimeout(ctx, query.ReadTimeout)
 	defer cancel()
 	_, err := s.db.ExecContext(ctx, writable)
 	if err == nil || isFault(err) && ctx.Err() == nil {

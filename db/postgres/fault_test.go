@@ -6,7 +6,7 @@ func TestProbe_SeesThatTheDiskIsFull(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	execute(t, store, `CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no space' USING ERRCODE = 'disk_full'; END $$;
-		CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON served_kinds FOR EACH ROW EXECUTE FUNCTION full_disk()`)
+		CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON worker_kinds FOR EACH ROW EXECUTE FUNCTION full_disk()`)
 	_, err := store.db.ExecContext(ctx, writable)
 	if !isFault(err) {
 		t.Fatalf("the disk is not full: %v", err)
@@ -16,7 +16,7 @@ func TestProbe_SeesThatTheDiskIsFull(t *testing.T) {
 	if store.Ready() == nil {
 		t.Error("it says that it can be used")
 	}
-	execute(t, store, `DROP TRIGGER full_disk ON served_kinds`)
+	execute(t, store, `DROP TRIGGER full_disk ON worker_kinds`)
 	store.probe(ctx)
 	ok(t, store.Ready())
 }

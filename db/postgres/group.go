@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"runboard/app"
-	"runboard/db/rows"
+	"runboard/db/query"
 )
 
 const (
@@ -115,7 +115,7 @@ func (s *Store) changeBy(text string) *group {
 			runs[i], expected[i], jobs[i] = one.run, one.expected, one.job
 		}
 		var changed []struct {
-			rows.Run
+			query.Run
 			Expected int64 `db:"expected"`
 		}
 		if err := s.db.SelectContext(ctx, &changed, text, s.options.Now().UnixMilli(), runs, expected, jobs, s.node); err != nil {
@@ -132,15 +132,15 @@ func (s *Store) changeBy(text string) *group {
 // change has a run changed together with others, and returns it as it then is. It fails with CodeConflict when nothing was
 // changed.
 func (s *Store) change(ctx context.Context, by *group, run app.ProcessRun, want *wanted, took func(app.ProcessRun) time.Duration) (changed app.ProcessRun, err error) {
-	err = s.attempt(ctx, func(ctx context.Context, _ time.Time) (bool, []rows.Happening, error) {
+	err = s.attempt(ctx, func(ctx context.Context, _ time.Time) (bool, []query.StatsEvent, error) {
 		mine := *want // another one for each attempt
 		if changed, err = by.change(ctx, &mine); err == nil && changed.ID == 0 {
-			err = rows.Conflict(run)
+			err = query.Conflict(run)
 		}
 		if err != nil {
 			return false, nil, err
 		}
-		return true, []rows.Happening{rows.Happened(changed, took(changed))}, nil
+		return true, []query.StatsEvent{query.NewStatsEvent(changed, took(changed))}, nil
 	})
 	return changed, err
 }

@@ -34,7 +34,7 @@ func TestChangesThatComeTogetherAreMadeByOneStatementAndEachIsTold(t *testing.T)
 	t.Parallel()
 	store := newStore(t, Options{})
 	const n = 40
-	batch, err := store.Create(ctx, app.NewRuns{Kind: kind, Count: n})
+	batch, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: n})
 	ok(t, err)
 	runs := batch.Runs()
 	_, err = store.Cancel(ctx, runs[7].ID)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"runboard/db/rows"
+	"runboard/db/query"
 )
 
 // Heartbeat says how nodes tell each other that they are alive. All nodes of a database must agree on it.
@@ -82,7 +82,7 @@ func (s *Store) keepAlive(ctx context.Context, config *pgx.ConnConfig) {
 		if err := p.turn(ctx); ctx.Err() == nil {
 			p.note(err)
 		}
-		rows.Pause(ctx, s.options.Heartbeat.lookEvery())
+		query.Pause(ctx, s.options.Heartbeat.lookEvery())
 	}
 }
 

@@ -56,12 +56,12 @@ func TestHeartbeat_RunsOfALostNodeAreRescuedOnce(t *testing.T) {
 		got := get(t, survivors[0], run.ID)
 		want := app.ProcessRun{Status: app.Created}
 		if i < 6 {
-			want.Crashes, want.Claim = 1, 1
+			want.Crashes, want.FencingToken = 1, 1
 		}
 		if run.ID == asked.ID {
 			want.Status = app.Cancelled
 		}
-		if got.Status != want.Status || got.Crashes != want.Crashes || got.Claim != want.Claim || got.Attempt != 0 {
+		if got.Status != want.Status || got.Crashes != want.Crashes || got.FencingToken != want.FencingToken || got.Attempt != 0 {
 			t.Errorf("run %d is %+v", run.ID, got)
 		}
 		if state := stateOfJob(t, survivors[0], before[i]); state != "discarded" {
@@ -111,7 +111,7 @@ func TestHeartbeat_LeavesAloneWhatALivingNodeHas(t *testing.T) {
 	if err != nil || n != 0 {
 		t.Errorf("%d runs are rescued: %v", n, err)
 	}
-	wantCode(t, other.Recover(ctx, working), app.CodeConflict)
+	wantCode(t, other.Rescue(ctx, working), app.CodeConflict)
 	execute(t, other, `UPDATE river_job SET state = 'completed', finalized_at = now()
 		WHERE id = (SELECT job FROM process_runs WHERE id = $1)`, working.ID) // as River's rescue leaves it
 	if n, err := other.rescueEach(ctx, []int64{working.ID}); err != nil || n != 0 {
@@ -122,7 +122,7 @@ func TestHeartbeat_LeavesAloneWhatALivingNodeHas(t *testing.T) {
 			t.Errorf("run %d is %+v", i, got)
 		}
 	}
-	ok(t, living.Recover(ctx, working)) // it knows best
+	ok(t, living.Rescue(ctx, working)) // it knows best
 }
 
 func TestHeartbeat_ANodeThatClosesIsNotLost(t *testing.T) {
@@ -262,7 +262,7 @@ func TestRelease_PutsAForgottenJobBackInLine(t *testing.T) {
 	}
 	started := start(t, store, runs[1])
 	execute(t, store, "DELETE FROM river_job WHERE id = $1", jobOf(t, store, started.ID).ID)
-	handed, err := store.Handed(ctx)
+	handed, err := store.JobsInHand(ctx)
 	ok(t, err)
 	if len(handed) != 3 {
 		t.Errorf("it has the jobs %v", handed)

@@ -49,7 +49,7 @@ func ok(t testing.TB, err error) {
 
 func create(t testing.TB, store *Store, n int) []app.ProcessRun {
 	t.Helper()
-	batch, err := store.Create(ctx, app.NewRuns{Kind: kind, Count: n})
+	batch, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: n})
 	ok(t, err)
 	return batch.Runs()
 }

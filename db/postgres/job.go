@@ -26,7 +26,7 @@ const (
 func (tx *transaction) addJobs(runs ...app.ProcessRun) ([]int64, error) {
 	params := make([]river.InsertManyParams, len(runs))
 	for i, run := range runs {
-		options := &river.InsertOpts{MaxAttempts: maxAttempts, Queue: app.QueueOf(run, tx.store.options.MaxCrashes), Priority: isNew, ScheduledAt: run.DueAt}
+		options := &river.InsertOpts{MaxAttempts: maxAttempts, Queue: app.QueueOf(run, tx.store.options.MaxCrashes), Priority: isNew, ScheduledAt: run.ScheduledAt}
 		if run.Version > 1 {
 			options.Priority = cameBack
 		}

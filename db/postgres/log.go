@@ -5,29 +5,29 @@ import (
 	"math/rand/v2"
 
 	"runboard/app"
-	"runboard/db/rows"
+	"runboard/db/query"
 )
 
 const (
 	reportRun = `UPDATE process_runs SET version = version + 1, percent = $1, message = $2, updated_at = $3, reported = $4
-		WHERE id = $5 AND status = 1 AND claim = $6 AND reported <> $4 RETURNING true`
-	noteReport = `UPDATE process_runs SET reported = $1 WHERE id = $2 AND status = 1 AND claim = $3 AND reported <> $1 RETURNING true`
-	isReported = `SELECT true FROM process_runs WHERE id = $1 AND status = 1 AND claim = $2 AND reported = $3`
+		WHERE id = $5 AND status = 1 AND fencing_token = $6 AND reported <> $4 RETURNING true`
+	noteReport = `UPDATE process_runs SET reported = $1 WHERE id = $2 AND status = 1 AND fencing_token = $3 AND reported <> $1 RETURNING true`
+	isReported = `SELECT true FROM process_runs WHERE id = $1 AND status = 1 AND fencing_token = $2 AND reported = $3`
 
 	lastPart   = `SELECT start, stop, part FROM run_logs WHERE run_id = $1 ORDER BY start DESC LIMIT 1`
-	addPart    = `INSERT INTO run_logs (run_id, start, stop, part, text, marks) VALUES ($1, $2, $3, $4, $5, $6) RETURNING ` + written
-	extendPart = `UPDATE run_logs SET stop = $1, text = text || $2, marks = marks || $3 WHERE run_id = $4 AND start = $5
+	addPart    = `INSERT INTO run_logs (run_id, start, stop, part, text, line_index) VALUES ($1, $2, $3, $4, $5, $6) RETURNING ` + written
+	extendPart = `UPDATE run_logs SET stop = $1, text = text || $2, line_index = line_index || $3 WHERE run_id = $4 AND start = $5
 		RETURNING ` + written
 	// What a rows.WrittenPart has.
-	written = `text, marks, coalesce((SELECT CASE WHEN stop = run_logs.start THEN right(text, 250) END FROM run_logs AS earlier
+	written = `text, line_index, coalesce((SELECT CASE WHEN stop = run_logs.start THEN right(text, 250) END FROM run_logs AS earlier
 		WHERE earlier.run_id = run_logs.run_id AND earlier.start < run_logs.start ORDER BY start DESC LIMIT 1), '') AS before`
 	dropParts = `WITH dropped AS (DELETE FROM run_logs WHERE run_id = $1 AND start < $2 RETURNING part)
 		DELETE FROM run_texts USING dropped WHERE run_id = $1 AND run_texts.part = dropped.part + 1`
 )
 
-// Report implements app.Ledger. It is not an event: there would be too many.
-func (s *Store) Report(ctx context.Context, run app.ProcessRun, report app.Report) error {
-	if err := rows.CheckLines(run.ID, report.Lines); err != nil {
+// Report implements app.WorkStore. It is not an event: there would be too many.
+func (s *Store) SaveProgress(ctx context.Context, run app.ProcessRun, report app.ProgressUpdate) error {
+	if err := query.CheckLines(run.ID, report.Lines); err != nil {
 		return err
 	}
 	if report.ID == 0 {
@@ -42,31 +42,31 @@ func (s *Store) Report(ctx context.Context, run app.ProcessRun, report app.Repor
 			return tx.appendLog(run, report)
 		}
 		var before bool
-		if found, err := tx.find(&before, isReported, run.ID, run.Claim, report.ID); err != nil || found {
+		if found, err := tx.find(&before, isReported, run.ID, run.FencingToken, report.ID); err != nil || found {
 			tx.silent = true
 			return err
 		}
-		return rows.Conflict(run)
+		return query.Conflict(run)
 	})
 }
 
 // report notes that a report is written down, and the progress in it. It returns false when that has been done before, or
 // when the run is no longer this one's to report on. The run stays so until the end of the transaction.
-func (tx *transaction) report(run app.ProcessRun, report app.Report) (isNew bool, err error) {
+func (tx *transaction) report(run app.ProcessRun, report app.ProgressUpdate) (isNew bool, err error) {
 	if report.Progress == nil {
-		return tx.find(&isNew, noteReport, report.ID, run.ID, run.Claim)
+		return tx.find(&isNew, noteReport, report.ID, run.ID, run.FencingToken)
 	}
-	return tx.find(&isNew, reportRun, report.Progress.Percent, rows.Clean(report.Progress.Message), tx.now.UnixMilli(),
-		report.ID, run.ID, run.Claim)
+	return tx.find(&isNew, reportRun, report.Progress.Percent, query.Sanitize(report.Progress.Message), tx.now.UnixMilli(),
+		report.ID, run.ID, run.FencingToken)
 }
 
 // appendLog adds lines to the end of a run's log, and drops what is then too much.
-func (tx *transaction) appendLog(run app.ProcessRun, report app.Report) error {
-	last := rows.NoPart
+func (tx *transaction) appendLog(run app.ProcessRun, report app.ProgressUpdate) error {
+	last := query.NoPart
 	if _, err := tx.find(&last, lastPart, run.ID); err != nil {
 		return err
 	}
-	dropBefore, err := last.Append(report.Lines, report.Skipped, tx.store.options.LogLimit, func(part rows.LogPart, more bool) error {
+	dropBefore, err := last.Append(report.Lines, report.Skipped, tx.store.options.LogLimit, func(part query.LogPart, more bool) error {
 		return tx.writePart(run, part, more)
 	})
 	if err != nil || dropBefore <= 0 {
@@ -76,14 +76,14 @@ func (tx *transaction) appendLog(run app.ProcessRun, report app.Report) error {
 }
 
 // writePart writes a part, by itself or as more of the last one.
-func (tx *transaction) writePart(run app.ProcessRun, part rows.LogPart, more bool) (err error) {
-	var written rows.WrittenPart
+func (tx *transaction) writePart(run app.ProcessRun, part query.LogPart, more bool) (err error) {
+	var written query.WrittenPart
 	if more {
-		err = tx.GetContext(tx.ctx, &written, extendPart, part.Stop, part.Text, part.Marks, run.ID, part.Start)
+		err = tx.GetContext(tx.ctx, &written, extendPart, part.Stop, part.Text, part.Revisions, run.ID, part.Start)
 	} else {
-		err = tx.GetContext(tx.ctx, &written, addPart, run.ID, part.Start, part.Stop, part.Part, part.Text, part.Marks)
+		err = tx.GetContext(tx.ctx, &written, addPart, run.ID, part.Start, part.Stop, part.Part, part.Text, part.Revisions)
 	}
-	if err != nil || rows.NeverSearched(run.Kind) {
+	if err != nil || query.NeverSearched(run.Kind) {
 		return err
 	}
 	terms, err := written.Terms(run.ID)

@@ -10,16 +10,16 @@ func TestReport_IsWrittenOnceWhenItIsHandedInAgain(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	run := start(t, store, create(t, store, 1)[0])
-	reports := []app.Report{
+	reports := []app.ProgressUpdate{
 		{ID: 7, Lines: []app.LogLine{{Text: "one\n"}}},
 		{ID: -8, Progress: &app.Progress{Percent: 50}, Lines: []app.LogLine{{Text: "two\n"}}},
 		{ID: 9, Progress: &app.Progress{Percent: 60}},
 		{Lines: []app.LogLine{{Text: "three\n"}}},
 	}
 	for _, report := range reports {
-		ok(t, store.Report(ctx, run, report))
+		ok(t, store.SaveProgress(ctx, run, report))
 		if report.ID != 0 {
-			ok(t, store.Report(ctx, run, report)) // the answer was lost
+			ok(t, store.SaveProgress(ctx, run, report)) // the answer was lost
 		}
 	}
 	log, err := store.Log(ctx, app.LogQuery{Run: run.ID, Bytes: 1000, Lines: 10})
@@ -35,5 +35,5 @@ func TestReport_IsWrittenOnceWhenItIsHandedInAgain(t *testing.T) {
 		t.Errorf("the run is %+v", got)
 	}
 	ok(t, store.Finish(ctx, run, app.Outcome{Status: app.Completed}))
-	wantCode(t, store.Report(ctx, run, reports[2]), app.CodeConflict)
+	wantCode(t, store.SaveProgress(ctx, run, reports[2]), app.CodeConflict)
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 	"github.com/riverqueue/river/rivermigrate"
 
-	"runboard/db/rows"
+	"runboard/db/query"
 )
 
 //go:embed migrations/*.sql
@@ -71,7 +71,7 @@ func inspect(ctx context.Context, pool *sql.DB) (version int, err error) {
 		return 0, fmt.Errorf("cannot be used: %w", err)
 	}
 	if version > schemaVersion {
-		return 0, rows.Newer(version, schemaVersion)
+		return 0, query.ErrSchemaTooNew(version, schemaVersion)
 	}
 	return version, nil
 }

@@ -10,13 +10,13 @@ import (
 	"testing"
 
 	"runboard/app"
-	"runboard/db/rows"
+	"runboard/db/query"
 )
 
 func TestANodeHearsWhatAnotherOneChanges(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{})
-	rings, stop := b.Changes().Listen()
+	rings, stop := b.Changed().Subscribe()
 	defer stop()
 	for range 3 {
 		run := create(t, a, 1)[0]
@@ -32,9 +32,9 @@ func TestANodeHearsWhatAnotherOneChanges(t *testing.T) {
 func TestANodeIsNotToldOfItsOwnChangesTwice(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{})
-	rings, stop := a.Changes().Listen()
+	rings, stop := a.Changed().Subscribe()
 	defer stop()
-	others, stopOthers := b.Changes().Listen()
+	others, stopOthers := b.Changed().Subscribe()
 	defer stopOthers()
 	create(t, a, 1)
 	rung(t, rings)
@@ -56,7 +56,7 @@ func TestANodeThatCannotHearRingsWhenItCanAgain(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{})
 	for range 2 {
-		rings, stop := b.Changes().Listen()
+		rings, stop := b.Changed().Subscribe()
 		if n := number(t, a, endListeners); n != 2 {
 			t.Fatalf("%d listen", n)
 		}
@@ -67,7 +67,7 @@ func TestANodeThatCannotHearRingsWhenItCanAgain(t *testing.T) {
 		})
 		until(t, "both are ready again", func() bool { return a.Ready() == nil && b.Ready() == nil })
 	}
-	rings, stop := b.Changes().Listen()
+	rings, stop := b.Changed().Subscribe()
 	defer stop()
 	create(t, a, 1)
 	rung(t, rings)
@@ -81,7 +81,7 @@ func TestCountsAreRightHoweverManyWriteAtOnce(t *testing.T) {
 		store := []*Store{a, b}[worker%2]
 		group.Go(func() {
 			for range 10 {
-				batch, err := store.Create(ctx, app.NewRuns{Kind: kind, Count: 5})
+				batch, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 5})
 				if err != nil {
 					t.Error(err)
 					return
@@ -137,7 +137,7 @@ func TestTheIDsOfABatchAreConsecutiveHoweverManyAreMadeAtOnce(t *testing.T) {
 		store := []*Store{a, b}[worker%2]
 		group.Go(func() {
 			for i := range 15 {
-				batch, err := store.Create(ctx, app.NewRuns{Kind: fmt.Sprint("kind ", worker, " ", i), Count: 1 + i})
+				batch, err := store.Create(ctx, app.CreateRequest{Kind: fmt.Sprint("kind ", worker, " ", i), Count: 1 + i})
 				if err != nil {
 					t.Error(err)
 					return
@@ -170,7 +170,7 @@ func TestAKeyMakesOneBatchOnWhateverNodeItIsUsed(t *testing.T) {
 		for repeat := range repeats {
 			store := []*Store{a, b}[repeat%2]
 			group.Go(func() {
-				batch, err := store.Create(ctx, app.NewRuns{Kind: kind, Count: 3, Key: strconv.Itoa(key)})
+				batch, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 3, IdempotencyKey: strconv.Itoa(key)})
 				if err != nil {
 					t.Error(err)
 				}
@@ -194,15 +194,15 @@ func TestTwoThatDoOneActionDealWithNoRunTwice(t *testing.T) {
 	a, b := newStores(t, Options{})
 	const many = 700
 	create(t, a, many)
-	asked, err := a.Act(ctx, app.Action{Deed: app.DeedCancel}, "")
+	asked, err := a.CreateBulkAction(ctx, app.BulkAction{Operation: app.BulkCancel}, "")
 	ok(t, err)
 	run := start(t, b, asked)
 	var group sync.WaitGroup
 	for _, store := range []*Store{a, b, a, b} {
 		group.Go(func() {
 			for {
-				state, err := store.Advance(ctx, run)
-				if err == nil && state.Over {
+				state, err := store.StepBulkAction(ctx, run)
+				if err == nil && state.Finished {
 					return
 				}
 				if err != nil && app.CodeOf(err) != app.CodeUnavailable { // another one was faster
@@ -213,8 +213,8 @@ func TestTwoThatDoOneActionDealWithNoRunTwice(t *testing.T) {
 		})
 	}
 	group.Wait()
-	state, err := a.Advance(ctx, run)
-	if ok(t, err); state.Done != many || state.Left != 0 {
+	state, err := a.StepBulkAction(ctx, run)
+	if ok(t, err); state.Done != many || state.Skipped != 0 {
 		t.Errorf("it has done %+v", state)
 	}
 	if counts := checkCounts(t, a); counts[app.Cancelled] != many {
@@ -229,12 +229,12 @@ func TestStatisticsOfAllNodesAreAddedUp(t *testing.T) {
 		store := []*Store{a, b}[i%2]
 		ok(t, store.Finish(ctx, start(t, store, run), app.Outcome{Status: app.Completed}))
 	}
-	want := app.Flow{Created: 20, Started: 20, Completed: 20}
+	want := app.Counters{Created: 20, Started: 20, Completed: 20}
 	for _, store := range []*Store{a, b} {
 		until(t, "all is added up", func() bool {
 			stats, err := store.Statistics(ctx)
 			ok(t, err)
-			return app.Sum(stats.Recent.Flows) == want && app.Sum(stats.Day.Flows) == want && stats.Recent.Kinds[0].Works.Count == 20
+			return app.Sum(stats.Recent.Counters) == want && app.Sum(stats.Day.Counters) == want && stats.Recent.Kinds[0].RunTime.Count == 20
 		})
 	}
 }
@@ -245,7 +245,7 @@ func TestAdvance_UndoesAPartThatIsDoneTwice(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{})
 	create(t, a, 5)
-	asked, err := a.Act(ctx, app.Action{Deed: app.DeedCancel}, "")
+	asked, err := a.CreateBulkAction(ctx, app.BulkAction{Operation: app.BulkCancel}, "")
 	ok(t, err)
 	run := start(t, a, asked)
 	part, err := a.NextPart(ctx, run.ID)
@@ -255,7 +255,7 @@ func TestAdvance_UndoesAPartThatIsDoneTwice(t *testing.T) {
 		_, err := tx.advance(run, part)
 		return err
 	})
-	if !errors.Is(err, rows.ErrTwice) {
+	if !errors.Is(err, query.ErrTwice) {
 		t.Errorf("it ends with %v", err)
 	}
 	if counts := checkCounts(t, a); counts[app.Cancelled] != 0 {

@@ -21,7 +21,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 
 	"runboard/app"
-	"runboard/db/rows"
+	"runboard/db/query"
 )
 
 // Options is how to open a store. URL is required.
@@ -72,17 +72,17 @@ const lockTime = 5 * time.Second
 
 // Store is an app.Store and an app.Shared in a PostgreSQL database.
 type Store struct {
-	rows.Board // which reads
+	query.Board // which reads
 
 	options Options
 	node    int64 // the number of this process
 	pool    *pgxpool.Pool
 	db      *sqlx.DB // by the same connections
 	jobs    *river.Client[*sql.Tx]
-	changes app.Bell
+	changes app.Notifier
 	notify  chan struct{}         // holds one: others are to be told of a change
 	fault   atomic.Pointer[error] // why the database cannot be used, nil when it can as far as is known
-	mended  int64                 // up to which run Mend has come; under mending
+	mended  int64                 // up to which run RescueOrphans has come; under mending
 	mending sync.Mutex
 
 	lease    *lease
@@ -94,7 +94,7 @@ type Store struct {
 	door door
 
 	rollupsMu sync.Mutex
-	rollups   rows.Rollups
+	rollups   query.Rollups
 	unsaved   batchOfRollups // owned by tick, and then by Close
 
 	stop       context.CancelFunc // ends what goes on in the background
@@ -103,9 +103,9 @@ type Store struct {
 }
 
 var (
-	_ app.Store   = (*Store)(nil)
-	_ app.Shared  = (*Store)(nil)
-	_ app.Actions = (*Store)(nil)
+	_ app.Store        = (*Store)(nil)
+	_ app.ClusterStore = (*Store)(nil)
+	_ app.BulkRunner   = (*Store)(nil)
 )
 
 // Open connects to the database, looks whether it can be used, and brings its schema up to date. Its errors are for the
@@ -222,7 +222,7 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 func (s *Store) tick(ctx context.Context) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
-	var watch rows.Watch
+	var watch query.Watch
 	for {
 		select {
 		case <-ctx.Done():
@@ -249,8 +249,8 @@ func (s *Store) tick(ctx context.Context) {
 // Pool is where all but one of the connections are, for an engine to use as well. It is closed by Close.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 
-// Changes implements app.Store and app.Ledger. It is also rung when another node has changed something.
-func (s *Store) Changes() *app.Bell { return &s.changes }
+// Changes implements app.Store and app.WorkStore. It is also rung when another node has changed something.
+func (s *Store) Changed() *app.Notifier { return &s.changes }
 
 // Close waits for those who write, writes down what is gathered for statistics, tells others what they have not been told,
 // and closes all connections. Writes that come later fail with CodeUnavailable. It may be called more than once.
@@ -295,11 +295,11 @@ func closeInTime(pool *pgxpool.Pool) {
 }
 
 // dialect is how PostgreSQL spells what it is asked.
-var dialect = rows.Dialect{
+var dialect = query.Dialect{
 	Numbers: "(SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb))", Words: "(SELECT jsonb_array_elements_text(?::jsonb))",
 	Indexed: func(string) string { return "" },
-	Place:   "place",
-	Texts: rows.Texts{
+	Place:   "sort_id",
+	Texts: query.Texts{
 		Having: "run_texts WHERE words @@ ?::tsquery",
 		Run:    "run_id",
 		Listed: func(ids string) string { return "SELECT unnest(ARRAY(" + ids + "))" },
@@ -307,45 +307,45 @@ var dialect = rows.Dialect{
 	},
 }
 
-func (s *Store) board() rows.Board {
-	return rows.Board{Dialect: dialect, Read: s.read, Now: s.options.Now, Searched: s.options.searched, Served: s.served, Clock: &rows.Clock{}}
+func (s *Store) board() query.Board {
+	return query.Board{Dialect: dialect, Read: s.read, Now: s.options.Now, Searched: s.options.searched, Served: s.served, Clock: &query.Clock{}}
 }
 
 // startRead begins a transaction that sees one state and changes nothing, with its bound on the server as well. Plans are made
 // for what is asked: one that fits the words and kinds of most would be slow for others.
 var startRead = fmt.Sprintf(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-	SET LOCAL statement_timeout = %d; SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_seqscan = off`, rows.ReadTimeout.Milliseconds())
+	SET LOCAL statement_timeout = %d; SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_seqscan = off`, query.ReadTimeout.Milliseconds())
 
 // read runs f in one read transaction, so that all it reads is of one state.
-func (s *Store) read(ctx context.Context, f func(context.Context, rows.Reader) error) error {
+func (s *Store) read(ctx context.Context, f func(context.Context, query.Reader) error) error {
 	return s.reading(ctx, func(ctx context.Context) error { return s.readFrom(ctx, f) })
 }
 
 // readOne runs f, which makes one statement and so needs no transaction: on the way to each run that would be two
 // more questions.
-func (s *Store) readOne(ctx context.Context, f func(context.Context, rows.Reader) error) error {
+func (s *Store) readOne(ctx context.Context, f func(context.Context, query.Reader) error) error {
 	return s.reading(ctx, func(ctx context.Context) error { return f(ctx, s.db) })
 }
 
 // reading bounds what f takes, and takes note when the database cannot be used.
 func (s *Store) reading(ctx context.Context, f func(context.Context) error) error {
 	if !s.door.enter() {
-		return rows.ErrClosed
+		return query.ErrClosed
 	}
 	defer s.door.leave()
-	ctx, cancel := context.WithTimeout(ctx, rows.ReadTimeout)
+	ctx, cancel := context.WithTimeout(ctx, query.ReadTimeout)
 	defer cancel()
 	err := f(ctx)
 	if isFault(err) {
 		s.note(err)
 	}
 	if err != nil {
-		return rows.Unavailable(err)
+		return query.Unavailable(err)
 	}
 	return nil
 }
 
-func (s *Store) readFrom(ctx context.Context, f func(context.Context, rows.Reader) error) error {
+func (s *Store) readFrom(ctx context.Context, f func(context.Context, query.Reader) error) error {
 	conn, err := s.db.Connx(ctx)
 	if err != nil {
 		return err
@@ -358,4 +358,4 @@ func (s *Store) readFrom(ctx context.Context, f func(context.Context, rows.Reade
 	return f(ctx, conn)
 }
 
-var _, _ rows.Reader = (*sqlx.Conn)(nil), (*sqlx.DB)(nil)
+var _, _ query.Reader = (*sqlx.Conn)(nil), (*sqlx.DB)(nil)

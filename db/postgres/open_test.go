@@ -127,7 +127,7 @@ func TestNodesThatStartAtOnceMigrateOnce(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			if _, err := store.Create(ctx, app.NewRuns{Kind: kind, Count: 1}); err != nil {
+			if _, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1}); err != nil {
 				t.Error(err)
 			}
 			if err := store.Close(); err != nil {
@@ -152,7 +152,7 @@ func TestAfterCloseNothingIsTaken(t *testing.T) {
 	for range 2 {
 		ok(t, store.Close())
 	}
-	_, err := store.Create(ctx, app.NewRuns{Kind: kind, Count: 1})
+	_, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1})
 	wantCode(t, err, app.CodeUnavailable)
 	_, err = store.Start(ctx, run)
 	wantCode(t, err, app.CodeUnavailable)
@@ -185,12 +185,12 @@ func TestNamesAreInTheOrderOfTheirBytesWhateverTheLanguage(t *testing.T) {
 	t.Cleanup(func() { through(t, address, "DROP DATABASE "+name+" WITH (FORCE)") })
 	store := openStore(t, Options{URL: strings.Replace(address, pgtest.Name(address), name, 1), Kinds: []string{}})
 	for _, kind := range []string{"ant", "Bee", "Zoo", "übel"} {
-		_, err := store.Create(ctx, app.NewRuns{Kind: kind, Count: 1})
+		_, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1})
 		ok(t, err)
 	}
 	page, err := store.Page(ctx, app.Query{})
 	ok(t, err)
-	if want := (app.UnservedKinds{{Kind: "Bee", Runs: 1}, {Kind: "Zoo", Runs: 1}, {Kind: "ant", Runs: 1}}); page.Unserved != want {
-		t.Errorf("they are %v", page.Unserved)
+	if want := (app.UnhandledKinds{{Kind: "Bee", Runs: 1}, {Kind: "Zoo", Runs: 1}, {Kind: "ant", Runs: 1}}); page.Unhandled != want {
+		t.Errorf("they are %v", page.Unhandled)
 	}
 }

@@ -5,10 +5,10 @@ import (
 	"time"
 
 	"runboard/app"
-	"runboard/db/rows"
+	"runboard/db/query"
 )
 
-// mendLook is how many waiting runs Mend looks at, at once: the next time it goes on with those that follow.
+// mendLook is how many waiting runs RescueOrphans looks at, at once: the next time it goes on with those that follow.
 const mendLook = 20_000
 
 const (
@@ -21,9 +21,9 @@ const (
 		JOIN process_runs ON process_runs.id = (jobs.args->>'run')::bigint AND process_runs.job = jobs.id
 		WHERE jobs.state = 'running' AND process_runs.status = 0 AND NOT job_has_node(jobs.state, jobs.attempted_by)`
 	waitingPart = `SELECT coalesce(max(id), 0) AS last, count(*) AS n FROM
-		(SELECT id FROM process_runs WHERE status = 0 AND place > $1 ORDER BY place LIMIT $2) AS part`
+		(SELECT id FROM process_runs WHERE status = 0 AND sort_id > $1 ORDER BY sort_id LIMIT $2) AS part`
 	waitingWithout = `SELECT process_runs.id FROM process_runs LEFT JOIN river_job AS jobs ON jobs.id = process_runs.job
-		WHERE status = 0 AND place > $1 AND place <= $2 AND (jobs.id IS NULL OR jobs.finalized_at IS NOT NULL)`
+		WHERE status = 0 AND sort_id > $1 AND sort_id <= $2 AND (jobs.id IS NULL OR jobs.finalized_at IS NOT NULL)`
 
 	// Jobs that this node works on, as River says or as the runs say that it has started.
 	handedJobs = `SELECT id FROM river_job
@@ -73,11 +73,11 @@ func (s *Store) rescueOrphans(ctx context.Context) {
 // rescueAll deals with the runs of lost nodes, and returns how many there were.
 func (s *Store) rescueAll(ctx context.Context) (rescued int, err error) {
 	var started, waiting []int64
-	err = s.read(ctx, func(ctx context.Context, from rows.Reader) error {
-		if err := rows.Select(ctx, from, &started, startedOrphans); err != nil {
+	err = s.read(ctx, func(ctx context.Context, from query.Reader) error {
+		if err := query.Select(ctx, from, &started, startedOrphans); err != nil {
 			return err
 		}
-		return rows.Select(ctx, from, &waiting, waitingOrphans)
+		return query.Select(ctx, from, &waiting, waitingOrphans)
 	})
 	if err != nil {
 		return 0, err
@@ -113,18 +113,18 @@ func (s *Store) rescueEach(ctx context.Context, runs []int64) (rescued int, fail
 	return rescued, failed
 }
 
-// Mend implements app.Shared. Of waiting runs it looks at some, and the next time at others: there may be
+// RescueOrphans implements app.Shared. Of waiting runs it looks at some, and the next time at others: there may be
 // millions.
-func (s *Store) Mend(ctx context.Context) (mended int, err error) {
+func (s *Store) RescueOrphans(ctx context.Context) (mended int, err error) {
 	s.mending.Lock()
 	defer s.mending.Unlock()
 	var waiting []int64
-	err = s.read(ctx, func(ctx context.Context, from rows.Reader) (err error) {
+	err = s.read(ctx, func(ctx context.Context, from query.Reader) (err error) {
 		var part struct{ Last, N int64 }
-		if err = rows.Get(ctx, from, &part, waitingPart, s.mended, mendLook); err != nil {
+		if err = query.Get(ctx, from, &part, waitingPart, s.mended, mendLook); err != nil {
 			return err
 		}
-		err = rows.Select(ctx, from, &waiting, waitingWithout, s.mended, part.Last)
+		err = query.Select(ctx, from, &waiting, waitingWithout, s.mended, part.Last)
 		if s.mended = part.Last; part.N < mendLook {
 			s.mended = 0
 		}
@@ -186,9 +186,9 @@ func (tx *transaction) isAlive(node int64) (alive bool, err error) {
 }
 
 // Handed implements app.Shared.
-func (s *Store) Handed(ctx context.Context) (jobs []int64, err error) {
-	err = s.read(ctx, func(ctx context.Context, from rows.Reader) error {
-		return rows.Select(ctx, from, &jobs, handedJobs, s.node)
+func (s *Store) JobsInHand(ctx context.Context) (jobs []int64, err error) {
+	err = s.read(ctx, func(ctx context.Context, from query.Reader) error {
+		return query.Select(ctx, from, &jobs, handedJobs, s.node)
 	})
 	return jobs, err
 }

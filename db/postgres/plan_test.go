@@ -16,7 +16,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"runboard/app"
-	"runboard/db/rows"
+	"runboard/db/query"
 )
 
 // explaining has the server say of everything that is read how much it looked at.
@@ -62,13 +62,13 @@ func (e *explaining) explain(ctx context.Context, text string, args ...any) {
 var buffers = regexp.MustCompile(`Buffers: shared(?: hit=(\d+))?(?: read=(\d+))?`)
 
 // looksAt is how many blocks are looked at by what f asks of a store.
-func looksAt(t testing.TB, store *Store, f func(rows.Board) error) *explaining {
+func looksAt(t testing.TB, store *Store, f func(query.Board) error) *explaining {
 	t.Helper()
 	e := &explaining{t: t}
 	board := store.board()
 	board.Clock = store.Clock // which measures each run once
-	board.Read = func(ctx context.Context, f func(context.Context, rows.Reader) error) error {
-		return store.readFrom(ctx, func(ctx context.Context, from rows.Reader) error {
+	board.Read = func(ctx context.Context, f func(context.Context, query.Reader) error) error {
+		return store.readFrom(ctx, func(ctx context.Context, from query.Reader) error {
 			e.Conn = from.(*sqlx.Conn)
 			return f(ctx, e)
 		})
@@ -80,7 +80,7 @@ func looksAt(t testing.TB, store *Store, f func(rows.Board) error) *explaining {
 // looksAtMost waits until what f asks of a store looks at no more than so many blocks. Rows that are dead stand in the
 // indexes until the first reader after the last older snapshot has marked them, and each connection to the server may hold
 // such a snapshot for a moment.
-func looksAtMost(t testing.TB, store *Store, most int, f func(rows.Board) error) *explaining {
+func looksAtMost(t testing.TB, store *Store, most int, f func(query.Board) error) *explaining {
 	t.Helper()
 	e := looksAt(t, store, f)
 	for end := time.Now().Add(time.Minute); e.blocks > most && time.Now().Before(end); {
@@ -98,7 +98,7 @@ func filled(t testing.TB, n int) *Store {
 		execute(t, store, "ALTER TABLE "+table+" SET (autovacuum_enabled = false)")
 	}
 	execute(t, store, "SELECT take_run_ids($1)", n)
-	execute(t, store, `INSERT INTO process_runs (id, kind, status, version, attempt, crashes, claim, error, created_at, updated_at, started_at, finished_at, job)
+	execute(t, store, `INSERT INTO process_runs (id, kind, status, version, attempt, crashes, fencing_token, error, created_at, updated_at, started_at, finished_at, job)
 		SELECT i, 'simulated', CASE WHEN i % 3 = 0 THEN 3 ELSE 2 END, 3, 1, 0, 1, '', 1700000000000 + i * 1000, 1700000000000 + i * 1000, 1700000000000 + i * 1000, 1700000000000 + i * 1000, 0
 		FROM generate_series(1, $1::int) AS i`, n)
 	indexed(t, store, n, func(run int64) string {
@@ -122,7 +122,7 @@ func indexed(t testing.TB, store *Store, n int, text func(run int64) string) {
 	for some := range slices.Chunk(slices.Collect(numbers(n)), 20_000) {
 		terms := make([]string, len(some))
 		for i, run := range some {
-			terms[i] = strings.Join(rows.Terms(run, text(run)), " ")
+			terms[i] = strings.Join(query.Terms(run, text(run)), " ")
 		}
 		execute(t, store, `INSERT INTO run_texts SELECT run, 0, array_to_tsvector(string_to_array(terms, ' '))
 			FROM unnest($1::bigint[], $2::text[]) AS each (run, terms)`, some, terms)
@@ -156,15 +156,15 @@ func readsLists(t *testing.T, store *Store, many int64) {
 			filters = append(filters, app.Filter{Kind: kind, Filtered: true, Status: status})
 		}
 	}
-	filters = append(filters, app.Filter{Failure: 1}, app.Filter{Failure: 2}, app.Filter{Since: app.At(rows.FromMillis(1700000000000 + many/2*1000))})
+	filters = append(filters, app.Filter{Failure: 1}, app.Filter{Failure: 2}, app.Filter{Since: app.At(query.FromMillis(1700000000000 + many/2*1000))})
 	for _, filter := range filters {
-		for _, query := range []app.Query{{}, app.Query{}.To(app.Before, many/2), app.Query{}.To(app.After, many/2), app.Query{}.To(app.After, 0)} {
-			query.Filter = filter
-			page := func(board rows.Board) error { _, err := board.Page(ctx, query); return err }
+		for _, asked := range []app.Query{{}, app.Query{}.WithCursor(app.Before, many/2), app.Query{}.WithCursor(app.After, many/2), app.Query{}.WithCursor(app.After, 0)} {
+			asked.Filter = filter
+			page := func(board query.Board) error { _, err := board.Page(ctx, asked); return err }
 			// Up to 10,001 matches are counted, which takes most of it. All runs are more than 5,000 blocks, and an index 1,000.
 			const most = 2500
 			if e := looksAtMost(t, store, most, page); e.blocks > most {
-				t.Errorf("for %+v it looks at %d blocks: %s", query, e.blocks, strings.Join(e.plans, "\n"))
+				t.Errorf("for %+v it looks at %d blocks: %s", asked, e.blocks, strings.Join(e.plans, "\n"))
 			}
 		}
 	}
@@ -172,19 +172,22 @@ func readsLists(t *testing.T, store *Store, many int64) {
 
 func readsPages(t *testing.T, store *Store, many int64) {
 	t.Helper()
-	for name, ask := range map[string]func(rows.Board) error{
-		"a run":                 func(b rows.Board) error { _, err := b.Run(ctx, many/2); return err },
-		"one that is started":   func(b rows.Board) error { _, err := b.Run(ctx, 1); return err },
-		"marks":                 func(b rows.Board) error { _, err := b.Marks(ctx, []int64{1, 2, many / 2, many}); return err },
-		"statistics":            func(b rows.Board) error { _, err := b.Statistics(ctx); return err },
-		"failures":              func(b rows.Board) error { _, err := b.Failures(ctx); return err },
-		"what an action is for": func(b rows.Board) error { _, err := b.Foresee(ctx, app.Action{IDs: []int64{1, 2, 3}}); return err },
-		"a rare word": func(b rows.Board) error {
+	for name, ask := range map[string]func(query.Board) error{
+		"a run":               func(b query.Board) error { _, err := b.Run(ctx, many/2); return err },
+		"one that is started": func(b query.Board) error { _, err := b.Run(ctx, 1); return err },
+		"marks":               func(b query.Board) error { _, err := b.Revisions(ctx, []int64{1, 2, many / 2, many}); return err },
+		"statistics":          func(b query.Board) error { _, err := b.Statistics(ctx); return err },
+		"failures":            func(b query.Board) error { _, err := b.Failures(ctx); return err },
+		"what an action is for": func(b query.Board) error {
+			_, err := b.PreviewBulk(ctx, app.BulkAction{IDs: []int64{1, 2, 3}})
+			return err
+		},
+		"a rare word": func(b query.Board) error {
 			_, err := b.Page(ctx, app.Query{Filter: app.Filter{Text: "needle"}})
 			return err
 		},
-		"old runs": func(b rows.Board) error {
-			_, err := b.Prune(ctx, rows.Keep{Max: math.MaxInt64 - 1, Finished: math.MaxInt64}, nil)
+		"old runs": func(b query.Board) error {
+			_, err := b.Prune(ctx, query.Keep{Max: math.MaxInt64 - 1, Finished: math.MaxInt64}, nil)
 			return err
 		},
 	} {
@@ -193,7 +196,7 @@ func readsPages(t *testing.T, store *Store, many int64) {
 			t.Errorf("for %s it looks at %d blocks: %s", name, e.blocks, strings.Join(e.plans, "\n"))
 		}
 	}
-	common := looksAt(t, store, func(b rows.Board) error {
+	common := looksAt(t, store, func(b query.Board) error {
 		_, err := b.Page(ctx, app.Query{Filter: app.Filter{Text: "exit status"}})
 		return err
 	})

@@ -16,10 +16,10 @@ func TestAStoreSurvivesARestartOfItsServer(t *testing.T) {
 	store, other := openStore(t, Options{URL: address}), openStore(t, Options{URL: address})
 	run := start(t, store, create(t, store, 3)[0])
 	for range 2 {
-		rings, stop := other.Changes().Listen()
+		rings, stop := other.Changed().Subscribe()
 		cluster.Stop()
 		until(t, "it says that it is not ready, although nobody has asked for anything", func() bool { return store.Ready() != nil })
-		_, err := store.Create(ctx, app.NewRuns{Kind: kind, Count: 1})
+		_, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1})
 		tellsNothing(t, err)
 		tellsNothing(t, store.Finish(ctx, run, app.Outcome{Status: app.Completed}))
 		_, err = store.Page(ctx, app.Query{})
@@ -40,7 +40,7 @@ func TestAStoreSurvivesARestartOfItsServer(t *testing.T) {
 	until(t, "what happened before is in the statistics", func() bool {
 		stats, err := store.Statistics(ctx)
 		ok(t, err)
-		return app.Sum(stats.Day.Flows) == app.Flow{Created: 3, Started: 1, Completed: 1}
+		return app.Sum(stats.Day.Counters) == app.Counters{Created: 3, Started: 1, Completed: 1}
 	})
 }
 

@@ -4,24 +4,24 @@ import (
 	"context"
 	"time"
 
-	"runboard/db/rows"
+	"runboard/db/query"
 )
 
 const (
 	noteBatch = `INSERT INTO saved_rollups (node, batch) VALUES ($1, $2)
 		ON CONFLICT (node) DO UPDATE SET batch = excluded.batch WHERE saved_rollups.batch < excluded.batch RETURNING true`
 	dropBatches = `DELETE FROM saved_rollups WHERE node <> $1 AND NOT node_is_alive(node)`
-	findRollup  = `SELECT waits, works FROM rollups WHERE step = $1 AND at = $2 AND kind = $3 AND node = $4`
-	addRollup   = `INSERT INTO rollups AS kept (step, at, kind, node, created, returned, started, completed, failed, cancelled, waits, works)
+	findRollup  = `SELECT queue_ms, run_ms FROM rollups WHERE step = $1 AND at = $2 AND kind = $3 AND node = $4`
+	addRollup   = `INSERT INTO rollups AS kept (step, at, kind, node, created, requeued, started, completed, failed, cancelled, queue_ms, run_ms)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-		ON CONFLICT (step, at, kind, node) DO UPDATE SET created = kept.created + $5, returned = kept.returned + $6, started = kept.started + $7,
-			completed = kept.completed + $8, failed = kept.failed + $9, cancelled = kept.cancelled + $10, waits = $11, works = $12`
+		ON CONFLICT (step, at, kind, node) DO UPDATE SET created = kept.created + $5, requeued = kept.requeued + $6, started = kept.started + $7,
+			completed = kept.completed + $8, failed = kept.failed + $9, cancelled = kept.cancelled + $10, queue_ms = $11, run_ms = $12`
 	dropRollups = `DELETE FROM rollups WHERE (step, at, kind, node) IN
 		(SELECT step, at, kind, node FROM rollups WHERE step = $1 AND at < $2 ORDER BY at LIMIT 1000 FOR UPDATE SKIP LOCKED)`
 )
 
 // gather takes note of what a transaction has done.
-func (s *Store) gather(at time.Time, what []rows.Happening) {
+func (s *Store) gather(at time.Time, what []query.StatsEvent) {
 	s.rollupsMu.Lock()
 	defer s.rollupsMu.Unlock()
 	s.rollups.Add(at, what...)
@@ -31,7 +31,7 @@ func (s *Store) gather(at time.Time, what []rows.Happening) {
 // commit is lost, its number tells that it must not be added once more.
 type batchOfRollups struct {
 	number  int64 // 0: there has been none
-	rollups *rows.Rollups
+	rollups *query.Rollups
 	retryAt time.Time
 }
 
@@ -72,7 +72,7 @@ func (s *Store) saveRollups(ctx context.Context) {
 }
 
 // dueRollups takes what is gathered, if it is time to write it down.
-func (s *Store) dueRollups() *rows.Rollups {
+func (s *Store) dueRollups() *query.Rollups {
 	s.rollupsMu.Lock()
 	defer s.rollupsMu.Unlock()
 	if !s.rollups.Due() {
@@ -95,13 +95,13 @@ func (tx *transaction) saveBatch(batch *batchOfRollups) error {
 }
 
 // saveRollup adds what happened to the step that it happened in.
-func (tx *transaction) saveRollup(row rows.RollupRow, more rows.Rollup) error {
-	var kept rows.Times
+func (tx *transaction) saveRollup(row query.RollupRow, more query.Rollup) error {
+	var kept query.Times
 	node := tx.store.node
 	if _, err := tx.find(&kept, findRollup, row.Step, row.At, row.Kind, node); err != nil {
 		return err
 	}
 	kept = more.Merged(kept)
-	return tx.exec(addRollup, row.Step, row.At, row.Kind, node, more.Created, more.Returned, more.Started,
+	return tx.exec(addRollup, row.Step, row.At, row.Kind, node, more.Created, more.Requeued, more.Started,
 		more.Completed, more.Failed, more.Cancelled, kept.Waits, kept.Works)
 }

@@ -5,16 +5,16 @@ import (
 	"time"
 
 	"runboard/app"
-	"runboard/db/rows"
+	"runboard/db/query"
 )
 
 // flowOf adds up what the store has written down of a day.
-func flowOf(t testing.TB, store *Store) (flow app.Flow) {
+func flowOf(t testing.TB, store *Store) (flow app.Counters) {
 	t.Helper()
 	const text = `SELECT coalesce(sum(created), 0)::bigint AS created, coalesce(sum(started), 0)::bigint AS started FROM rollups WHERE step = $1`
 	var sums struct{ Created, Started int64 }
 	ok(t, store.db.GetContext(ctx, &sums, text, app.DayStep.Milliseconds()))
-	return app.Flow{Created: sums.Created, Started: sums.Started}
+	return app.Counters{Created: sums.Created, Started: sums.Started}
 }
 
 func TestRollups_AreKeptUntilTheyCanBeSaved(t *testing.T) {
@@ -27,7 +27,7 @@ func TestRollups_AreKeptUntilTheyCanBeSaved(t *testing.T) {
 	store.saveRollups(ctx)
 	create(t, store, 4)
 	store.saveRollups(ctx)
-	if got := flowOf(t, store); got != (app.Flow{}) {
+	if got := flowOf(t, store); got != (app.Counters{}) {
 		t.Errorf("refused, there is %+v", got)
 	}
 	execute(t, store, "DROP TRIGGER refuse_rollup ON rollups")
@@ -43,7 +43,7 @@ func TestRollups_AreCountedOnceWhenTheAnswerToACommitIsLost(t *testing.T) {
 	kill(store)
 	create(t, store, 3)
 	time.Sleep(2 * time.Millisecond)
-	var lost *rows.Rollups
+	var lost *query.Rollups
 	store.unsaved.rollups = store.dueRollups()
 	store.unsaved.number, lost = 1, store.unsaved.rollups
 	store.saveRollups(ctx)

@@ -8,7 +8,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/pressly/goose/v3"
 
-	"runboard/db/rows"
+	"runboard/db/query"
 )
 
 const (
@@ -52,7 +52,7 @@ func reindex(ctx context.Context, pool *sql.DB) error {
 			return err
 		}
 	}
-	err = rows.Reindex(ctx, tx, func(run, part int64, terms []string) error {
+	err = query.Reindex(ctx, tx, func(run, part int64, terms []string) error {
 		_, err := tx.ExecContext(ctx, setWords, run, part, terms)
 		return err
 	})

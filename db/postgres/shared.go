@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"runboard/app"
-	"runboard/db/rows"
+	"runboard/db/query"
 )
 
 const (
@@ -15,40 +15,40 @@ const (
 )
 
 const (
-	stoppingRuns  = `SELECT id, claim FROM process_runs WHERE status = 1 AND cancel_at > 0 ORDER BY id`
+	stoppingRuns  = `SELECT id, fencing_token FROM process_runs WHERE status = 1 AND cancel_requested_at > 0 ORDER BY id`
 	cancelledRuns = `SELECT id, version FROM process_runs WHERE id = ANY ($1) AND status = 4`
 
-	noteServed  = `INSERT INTO served_kinds (kind, seen_at) SELECT unnest($1::text[]), $2 ON CONFLICT (kind) DO UPDATE SET seen_at = greatest(served_kinds.seen_at, excluded.seen_at)`
-	readServed  = `SELECT kind FROM served_kinds WHERE seen_at > $1`
-	forgetKinds = `DELETE FROM served_kinds WHERE seen_at < $1`
+	noteServed  = `INSERT INTO worker_kinds (kind, seen_at) SELECT unnest($1::text[]), $2 ON CONFLICT (kind) DO UPDATE SET seen_at = greatest(worker_kinds.seen_at, excluded.seen_at)`
+	readServed  = `SELECT kind FROM worker_kinds WHERE seen_at > $1`
+	forgetKinds = `DELETE FROM worker_kinds WHERE seen_at < $1`
 )
 
-// Stopping implements app.Ledger.
-func (s *Store) Stopping(ctx context.Context) (requests []app.StopRequest, err error) {
-	err = s.read(ctx, func(ctx context.Context, from rows.Reader) error {
-		return rows.Select(ctx, from, &requests, stoppingRuns)
+// CancelRequests implements app.WorkStore.
+func (s *Store) CancelRequests(ctx context.Context) (requests []app.CancelRequest, err error) {
+	err = s.read(ctx, func(ctx context.Context, from query.Reader) error {
+		return query.Select(ctx, from, &requests, stoppingRuns)
 	})
 	return requests, err
 }
 
-// Cancelled implements app.Ledger.
+// Cancelled implements app.WorkStore.
 func (s *Store) Cancelled(ctx context.Context, ids []int64) (cancelled []app.CancelledRun, err error) {
-	err = s.read(ctx, func(ctx context.Context, from rows.Reader) error {
-		return rows.Select(ctx, from, &cancelled, cancelledRuns, ids)
+	err = s.read(ctx, func(ctx context.Context, from query.Reader) error {
+		return query.Select(ctx, from, &cancelled, cancelledRuns, ids)
 	})
 	return cancelled, err
 }
 
 // Assigned implements app.Shared.
-func (s *Store) Assigned(ctx context.Context, run, job int64) (app.ProcessRun, error) {
+func (s *Store) RunForJob(ctx context.Context, run, job int64) (app.ProcessRun, error) {
 	var row struct {
-		rows.Run
+		query.Run
 		Job int64 `db:"job"`
 	}
-	err := s.readOne(ctx, func(ctx context.Context, from rows.Reader) error {
-		found, err := rows.Find(ctx, from, &row, `SELECT `+rows.Columns+`, job FROM process_runs WHERE id = ?`, run)
+	err := s.readOne(ctx, func(ctx context.Context, from query.Reader) error {
+		found, err := query.Find(ctx, from, &row, `SELECT `+query.Columns+`, job FROM process_runs WHERE id = ?`, run)
 		if err == nil && !found {
-			err = rows.NotFound(run)
+			err = query.NotFound(run)
 		}
 		return err
 	})
@@ -61,39 +61,39 @@ func (s *Store) Assigned(ctx context.Context, run, job int64) (app.ProcessRun, e
 	return row.App(), nil
 }
 
-const adoptRun = `UPDATE process_runs SET node = $1 WHERE id = $2 AND status = 1 AND claim = $3 AND job = $4 RETURNING true`
+const adoptRun = `UPDATE process_runs SET node = $1 WHERE id = $2 AND status = 1 AND fencing_token = $3 AND job = $4 RETURNING true`
 
 // Adopt implements app.Shared.
 func (s *Store) Adopt(ctx context.Context, run app.ProcessRun, job int64) error {
 	return s.write(ctx, func(tx *transaction) error {
 		tx.silent = true
 		var mine bool
-		found, err := tx.find(&mine, adoptRun, s.node, run.ID, run.Claim, job)
+		found, err := tx.find(&mine, adoptRun, s.node, run.ID, run.FencingToken, job)
 		if err == nil && !found {
-			err = rows.Conflict(run)
+			err = query.Conflict(run)
 		}
 		return err
 	})
 }
 
 // Serve implements app.Shared.
-func (s *Store) Serve(ctx context.Context, kinds []string) error {
+func (s *Store) AnnounceKinds(ctx context.Context, kinds []string) error {
 	kinds = slices.Sorted(slices.Values(kinds)) // so that nodes do not wait for each other crosswise
 	return s.write(ctx, func(tx *transaction) error { return tx.exec(noteServed, kinds, tx.now.UnixMilli()) })
 }
 
 // served are the kinds that are worked on here, or that somebody has told of lately.
-func (s *Store) served(ctx context.Context, from rows.Reader) (kinds []string, err error) {
+func (s *Store) served(ctx context.Context, from query.Reader) (kinds []string, err error) {
 	if s.options.Kinds == nil {
 		return nil, nil
 	}
-	err = rows.Select(ctx, from, &kinds, readServed, s.options.Now().Add(-servedFor).UnixMilli())
+	err = query.Select(ctx, from, &kinds, readServed, s.options.Now().Add(-servedFor).UnixMilli())
 	return append(append([]string{}, s.options.Kinds...), kinds...), err
 }
 
 // PruneSome implements app.Shared.
 func (s *Store) PruneSome(ctx context.Context) (int, error) {
-	dropped, err := s.Prune(ctx, rows.Keep{Finished: s.options.KeepFinished, Max: s.options.KeepMax}, s.drop)
+	dropped, err := s.Prune(ctx, query.Keep{Finished: s.options.KeepFinished, Max: s.options.KeepMax}, s.drop)
 	if err != nil || ctx.Err() != nil {
 		return dropped, err
 	}

@@ -34,10 +34,10 @@ func TestEachRunThatComesToWaitGetsAJob(t *testing.T) {
 	runs := create(t, store, 300)
 	for _, run := range []app.ProcessRun{runs[0], runs[299]} {
 		got := jobOf(t, store, run.ID)
-		if got.Kind != (app.Job{Work: kind}).Kind() || got.Queue != app.RunsQueue || got.State != "available" {
+		if got.Kind != (app.Job{Work: kind}).Kind() || got.Queue != app.DefaultQueue || got.State != "available" {
 			t.Errorf("its job is %+v", got)
 		}
-		if assigned, err := store.Assigned(ctx, run.ID, got.ID); err != nil || assigned != run {
+		if assigned, err := store.RunForJob(ctx, run.ID, got.ID); err != nil || assigned != run {
 			t.Errorf("the job is for %+v: %v", assigned, err)
 		}
 	}
@@ -46,18 +46,18 @@ func TestEachRunThatComesToWaitGetsAJob(t *testing.T) {
 	}
 	first := jobOf(t, store, runs[0].ID)
 	started := start(t, store, runs[0])
-	ok(t, store.GiveBack(ctx, started))
+	ok(t, store.Requeue(ctx, started))
 	second := jobOf(t, store, runs[0].ID)
 	if second.ID == first.ID || second.State != "available" || second.Priority >= first.Priority {
 		t.Errorf("given back, its job is %+v after %+v", second, first)
 	}
-	_, err := store.Assigned(ctx, runs[0].ID, first.ID)
+	_, err := store.RunForJob(ctx, runs[0].ID, first.ID)
 	wantCode(t, err, app.CodeConflict)
-	_, err = store.Assigned(ctx, 9999, first.ID)
+	_, err = store.RunForJob(ctx, 9999, first.ID)
 	wantCode(t, err, app.CodeNotFound)
 	ok(t, store.Finish(ctx, start(t, store, get(t, store, runs[0].ID)), app.Outcome{Status: app.Created, RetryIn: time.Hour}))
 	later := get(t, store, runs[0].ID)
-	due := later.DueAt
+	due := later.ScheduledAt
 	if !due.Equal(later.UpdatedAt.Add(time.Hour)) {
 		t.Errorf("it waits from %s until %s", later.UpdatedAt, due)
 	}
@@ -76,7 +76,7 @@ func TestAJobGoesTheWayOfItsRun(t *testing.T) {
 	if cancelled.State != "cancelled" {
 		t.Errorf("of a run that is cancelled the job is %+v", cancelled)
 	}
-	_, err = store.Assigned(ctx, runs[0].ID, cancelled.ID)
+	_, err = store.RunForJob(ctx, runs[0].ID, cancelled.ID)
 	wantCode(t, err, app.CodeConflict)
 	_, err = store.Retry(ctx, runs[0].ID)
 	ok(t, err)
@@ -90,9 +90,9 @@ func TestAJobGoesTheWayOfItsRun(t *testing.T) {
 	if asked := number(t, store, "SELECT count(*) FROM river_job WHERE id = $1 AND metadata ? 'cancel_attempted_at'", working.ID); asked != 1 {
 		t.Error("whoever works on it is not told to stop")
 	}
-	action, err := store.Act(ctx, app.Action{Deed: app.DeedRetry}, "")
+	action, err := store.CreateBulkAction(ctx, app.BulkAction{Operation: app.BulkRetry}, "")
 	ok(t, err)
-	if got := jobOf(t, store, action.ID); got.Queue != app.ActionsQueue {
+	if got := jobOf(t, store, action.ID); got.Queue != app.BulkQueue {
 		t.Errorf("of an action the job is %+v", got)
 	}
 }
@@ -100,7 +100,7 @@ func TestAJobGoesTheWayOfItsRun(t *testing.T) {
 func TestARunThatIsPutAsideIsCancelledAtOnce(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
-	action, err := store.Act(ctx, app.Action{Deed: app.DeedRetry}, "")
+	action, err := store.CreateBulkAction(ctx, app.BulkAction{Operation: app.BulkRetry}, "")
 	ok(t, err)
 	run := start(t, store, action)
 	job := jobOf(t, store, run.ID).ID
@@ -123,23 +123,23 @@ func TestARunWhoseWorkerIsLostIsRecovered(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{MaxCrashes: 2})
 	run := start(t, store, create(t, store, 1)[0])
-	ok(t, store.Recover(ctx, run))
-	wantCode(t, store.Recover(ctx, run), app.CodeConflict)
+	ok(t, store.Rescue(ctx, run))
+	wantCode(t, store.Rescue(ctx, run), app.CodeConflict)
 	again := get(t, store, run.ID)
-	if again.Status != app.Created || again.Crashes != 1 || again.Attempt != 0 || jobOf(t, store, run.ID).Queue != app.SuspectsQueue {
+	if again.Status != app.Created || again.Crashes != 1 || again.Attempt != 0 || jobOf(t, store, run.ID).Queue != app.QuarantineQueue {
 		t.Errorf("it is %+v with the job %+v", again, jobOf(t, store, run.ID))
 	}
 	wantCode(t, store.Finish(ctx, run, app.Outcome{Status: app.Completed}), app.CodeConflict) // of whoever was lost
 	second := start(t, store, again)
 	wantCode(t, store.Finish(ctx, run, app.Outcome{Status: app.Completed}), app.CodeConflict)
-	ok(t, store.Recover(ctx, second))
+	ok(t, store.Rescue(ctx, second))
 	if got := get(t, store, run.ID); got.Status != app.Failed || got.Failure == 0 || got.Crashes != 2 {
 		t.Errorf("it is %+v", got)
 	}
 	asked := start(t, store, create(t, store, 1)[0])
 	_, err := store.Cancel(ctx, asked.ID)
 	ok(t, err)
-	ok(t, store.Recover(ctx, asked))
+	ok(t, store.Rescue(ctx, asked))
 	if got := get(t, store, asked.ID); got.Status != app.Cancelled {
 		t.Errorf("one that was asked to stop is %+v", got)
 	}
@@ -164,7 +164,7 @@ func TestRunsWhoseJobsAreOverAreMended(t *testing.T) {
 	gone(runs[1])
 	over(runs[2])
 	gone(runs[3])
-	if n, err := store.Mend(ctx); err != nil || n != 4 {
+	if n, err := store.RescueOrphans(ctx); err != nil || n != 4 {
 		t.Errorf("%d are mended: %v", n, err)
 	}
 	for i, crashes := range []int{0, 0, 1, 1} {
@@ -175,7 +175,7 @@ func TestRunsWhoseJobsAreOverAreMended(t *testing.T) {
 	if got := get(t, store, runs[4].ID); got != runs[4] {
 		t.Errorf("one that is worked on is %+v", got)
 	}
-	if n, err := store.Mend(ctx); err != nil || n != 0 {
+	if n, err := store.RescueOrphans(ctx); err != nil || n != 0 {
 		t.Errorf("then %d are mended: %v", n, err)
 	}
 }
@@ -196,7 +196,7 @@ func TestOfTwoThatMendOneRunOnlyOneDoes(t *testing.T) {
 	var mended atomic.Int64
 	for _, store := range []*Store{a, b} {
 		group.Go(func() {
-			n, err := store.Mend(ctx)
+			n, err := store.RescueOrphans(ctx)
 			if err != nil {
 				t.Error(err)
 			}
@@ -223,17 +223,17 @@ func TestKindsAreServedWhileSomebodySaysSo(t *testing.T) {
 	clock := newClock()
 	a, b := newStores(t, Options{Kinds: []string{}, Now: clock.now})
 	create(t, a, 3)
-	unserved := func() app.UnservedKinds {
+	unserved := func() app.UnhandledKinds {
 		page, err := a.Page(ctx, app.Query{})
 		ok(t, err)
-		return page.Unserved
+		return page.Unhandled
 	}
-	nobody := app.UnservedKinds{{Kind: kind, Runs: 3}}
+	nobody := app.UnhandledKinds{{Kind: kind, Runs: 3}}
 	if got := unserved(); got != nobody {
 		t.Errorf("at first it is %v", got)
 	}
-	ok(t, b.Serve(ctx, []string{"other", kind}))
-	if got := unserved(); got != (app.UnservedKinds{}) {
+	ok(t, b.AnnounceKinds(ctx, []string{"other", kind}))
+	if got := unserved(); got != (app.UnhandledKinds{}) {
 		t.Errorf("when somebody says so it is %v", got)
 	}
 	clock.advance(servedFor)
@@ -249,7 +249,7 @@ func TestOldRunsAreDroppedWithAllThatBelongsToThem(t *testing.T) {
 	runs := create(t, store, 60)
 	for _, run := range runs[:50] {
 		run = start(t, store, run)
-		ok(t, store.Report(ctx, run, app.Report{Lines: []app.LogLine{{Text: "needle\n"}}}))
+		ok(t, store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: []app.LogLine{{Text: "needle\n"}}}))
 		ok(t, store.Finish(ctx, run, app.Outcome{Status: app.Failed, Error: "no luck"}))
 	}
 	if n, err := store.PruneSome(ctx); n != 30 || err != nil {

@@ -69,7 +69,7 @@ func reopenForSuite(t dbtest.TB, store dbtest.Store) dbtest.Store {
 		t.Fatalf("it cannot be read: %v", err)
 	}
 	for _, run := range started {
-		if err := again.Recover(ctx, run); err != nil {
+		if err := again.Rescue(ctx, run); err != nil {
 			t.Fatalf("run %d cannot be recovered: %v", run.ID, err)
 		}
 	}

@@ -4,11 +4,11 @@ import (
 	"context"
 	"math"
 
-	"runboard/db/rows"
+	"runboard/db/query"
 )
 
 const (
-	lockFinal = `SELECT ` + rows.Columns + ` FROM process_runs WHERE id = $1 AND status IN (2, 3, 4) FOR NO KEY UPDATE`
+	lockFinal = `SELECT ` + query.Columns + ` FROM process_runs WHERE id = $1 AND status IN (2, 3, 4) FOR NO KEY UPDATE`
 	// keepsLog has the log of a run stay, or what was put in its place.
 	keepsLog = `UPDATE log_sizes SET finished_at = 0 WHERE run_id = $1`
 )
@@ -38,7 +38,7 @@ func (s *Store) dropLogs(ctx context.Context, runs []int64) (dropped int, left [
 
 // trimLog drops the log of a run, if that is finished.
 func (tx *transaction) trimLog(run int64) error {
-	var row rows.Run
+	var row query.Run
 	found, err := tx.find(&row, lockFinal, run)
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func (tx *transaction) trimLog(run int64) error {
 	if !found { // it is being tried again
 		return tx.exec(keepsLog, run)
 	}
-	last := rows.NoPart
+	last := query.NoPart
 	if _, err := tx.find(&last, lastPart, run); err != nil {
 		return err
 	}

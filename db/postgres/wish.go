@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"runboard/app"
-	"runboard/db/rows"
+	"runboard/db/query"
 )
 
 // Cancel implements app.Store.
@@ -24,7 +24,7 @@ func (s *Store) wish(ctx context.Context, id int64, fulfil func(*transaction, lo
 	err = s.write(ctx, func(tx *transaction) error {
 		now, found, err := tx.lock(id)
 		if err == nil && !found {
-			err = rows.NotFound(id)
+			err = query.NotFound(id)
 		}
 		if err == nil {
 			run, err = fulfil(tx, now)
@@ -44,21 +44,21 @@ func (tx *transaction) cancel(now locked) (app.ProcessRun, error) {
 	switch {
 	case run.Status == app.Created:
 		run = ended(run, app.Cancelled, tx.time())
-		return run, tx.save(now, run, rows.NoteCancelled)
-	case run.Stopping():
+		return run, tx.save(now, run, query.NoteCancelled)
+	case run.CancelRequested():
 		return run, nil
 	case run.Status == app.Started:
 		return tx.ask(now)
 	}
-	return run, rows.Final(run)
+	return run, query.ErrAlreadyFinal(run)
 }
 
 // ask asks a run that is started to stop. One that was to go on later has nobody who could stop it: it is cancelled.
 func (tx *transaction) ask(now locked) (app.ProcessRun, error) {
 	run := now.run
-	run.CancelAt = tx.time()
+	run.CancelRequestedAt = tx.time()
 	cancel := tx.cancelJob
-	if slices.Contains(app.DeedKinds(), run.Kind) {
+	if slices.Contains(app.BulkKinds(), run.Kind) {
 		cancel = tx.cancelWaitingJob
 	}
 	aside, err := cancel(now.job)
@@ -71,23 +71,23 @@ func (tx *transaction) ask(now locked) (app.ProcessRun, error) {
 	}
 	run.Version++
 	run.UpdatedAt = tx.time()
-	return run, tx.save(now, run, rows.NoteAsked)
+	return run, tx.save(now, run, query.NoteAsked)
 }
 
 // retry takes a run back to created, as if it were new.
 func (tx *transaction) retry(now locked) (app.ProcessRun, error) {
 	run := now.run
-	if err := rows.CheckRetry(run); err != nil {
+	if err := query.CheckRetry(run); err != nil {
 		return run, err
 	}
 	if err := tx.room(1); err != nil {
 		return run, err
 	}
 	run = app.ProcessRun{
-		ID: run.ID, Kind: run.Kind, Status: app.Created, Version: run.Version + 1, Claim: run.Claim,
+		ID: run.ID, Kind: run.Kind, Status: app.Created, Version: run.Version + 1, FencingToken: run.FencingToken,
 		CreatedAt: run.CreatedAt, UpdatedAt: tx.time(), Progress: app.Progress{Percent: app.NoPercent},
 	}
-	return run, tx.save(now, run, rows.NoteRetried)
+	return run, tx.save(now, run, query.NoteRetried)
 }
 
 // Delete implements app.Store.
@@ -102,9 +102,9 @@ func (s *Store) Delete(ctx context.Context, id int64) error {
 		case err != nil:
 			return err
 		case !found:
-			return rows.NotFound(id)
+			return query.NotFound(id)
 		}
-		return rows.NotFinal(id, now.run.Status)
+		return query.ErrNotFinal(id, now.run.Status)
 	})
 }
 
@@ -125,14 +125,14 @@ func (tx *transaction) drop(runs ...int64) (dropped []int64, err error) {
 const actionTime = 100 * time.Millisecond
 
 const (
-	isClaimed  = `SELECT true FROM process_runs WHERE id = $1 AND status = 1 AND claim = $2 FOR NO KEY UPDATE`
+	isClaimed  = `SELECT true FROM process_runs WHERE id = $1 AND status = 1 AND fencing_token = $2 FOR NO KEY UPDATE`
 	moveAction = `UPDATE run_actions SET next = $1, done = done + $2, skipped = skipped + $3 WHERE run_id = $4 AND next = $5 RETURNING true`
 )
 
 // Advance implements app.Actions.
-func (s *Store) Advance(ctx context.Context, run app.ProcessRun) (state app.ActionState, err error) {
+func (s *Store) StepBulkAction(ctx context.Context, run app.ProcessRun) (state app.BulkProgress, err error) {
 	part, err := s.NextPart(ctx, run.ID)
-	if err != nil || part.State.Over {
+	if err != nil || part.State.Finished {
 		return part.State, err
 	}
 	err = s.write(ctx, func(tx *transaction) (err error) {
@@ -140,20 +140,20 @@ func (s *Store) Advance(ctx context.Context, run app.ProcessRun) (state app.Acti
 		return err
 	})
 	if err != nil {
-		return app.ActionState{}, err
+		return app.BulkProgress{}, err
 	}
 	return state, nil
 }
 
 // advance does a part of an action. Its place is moved in the same transaction, if nobody else has moved it: so no run is
 // dealt with twice.
-func (tx *transaction) advance(run app.ProcessRun, part rows.Part) (state app.ActionState, err error) {
+func (tx *transaction) advance(run app.ProcessRun, part query.Part) (state app.BulkProgress, err error) {
 	var mine, moved bool
-	if _, err := tx.find(&mine, isClaimed, run.ID, run.Claim); err != nil {
+	if _, err := tx.find(&mine, isClaimed, run.ID, run.FencingToken); err != nil {
 		return state, err
 	}
 	if !mine {
-		return state, rows.Conflict(run)
+		return state, query.Conflict(run)
 	}
 	now, err := part.Do(actionTime, tx.perform)
 	if err != nil {
@@ -161,28 +161,28 @@ func (tx *transaction) advance(run app.ProcessRun, part rows.Part) (state app.Ac
 	}
 	_, err = tx.find(&moved, moveAction, now.Next, now.Done, now.Left, run.ID, part.At)
 	if err == nil && !moved {
-		err = rows.ErrTwice
+		err = query.ErrTwice
 	}
 	return now.State, err
 }
 
 // perform does an action to one run, unless it is not, or no longer, one of those in its preview. It reports whether that
 // changed it.
-func (tx *transaction) perform(action app.Action, id int64) (changed bool, err error) {
+func (tx *transaction) perform(action app.BulkAction, id int64) (changed bool, err error) {
 	now, found, err := tx.lock(id)
-	if err != nil || !found || !action.Fits(now.run) {
+	if err != nil || !found || !action.AppliesTo(now.run) {
 		return false, err
 	}
-	if entered, err := rows.Entered(tx.ctx, tx, action, now.run); err != nil || entered {
+	if entered, err := query.Entered(tx.ctx, tx, action, now.run); err != nil || entered {
 		return false, err
 	}
 	var after app.ProcessRun
-	switch action.Deed {
-	case app.DeedCancel:
+	switch action.Operation {
+	case app.BulkCancel:
 		after, err = tx.cancel(now)
-	case app.DeedRetry:
+	case app.BulkRetry:
 		after, err = tx.retry(now)
-	case app.DeedDelete:
+	case app.BulkDelete:
 		dropped, err := tx.drop(id)
 		return len(dropped) > 0, err
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"runboard/app"
-	"runboard/db/rows"
+	"runboard/db/query"
 )
 
 const (
@@ -31,14 +31,14 @@ type transaction struct {
 	ctx        context.Context
 	store      *Store
 	now        time.Time // the one time of everything in it
-	happenings []rows.Happening
+	happenings []query.StatsEvent
 	silent     bool // nothing has changed that anybody would see
 }
 
 // write has apply done in a transaction and returns after its commit. It does not end with ctx: half of what somebody
 // asked for is worse than an answer that nobody waits for. apply may be called again, when others were in its way.
 func (s *Store) write(ctx context.Context, apply func(*transaction) error) error {
-	return s.attempt(ctx, func(ctx context.Context, now time.Time) (bool, []rows.Happening, error) {
+	return s.attempt(ctx, func(ctx context.Context, now time.Time) (bool, []query.StatsEvent, error) {
 		tx := &transaction{ctx: ctx, store: s, now: now}
 		err := tx.run(apply)
 		return !tx.silent, tx.happenings, err
@@ -66,13 +66,13 @@ func (tx *transaction) run(apply func(*transaction) error) (err error) {
 
 // attempt does something to the database, again when it clashes with others, and afterwards tells of it: whether it changed
 // anything, and what.
-func (s *Store) attempt(ctx context.Context, do func(context.Context, time.Time) (changed bool, what []rows.Happening, err error)) error {
+func (s *Store) attempt(ctx context.Context, do func(context.Context, time.Time) (changed bool, what []query.StatsEvent, err error)) error {
 	if !s.door.enter() {
-		return rows.ErrClosed
+		return query.ErrClosed
 	}
 	defer s.door.leave()
 	if err := ctx.Err(); err != nil {
-		return rows.Unavailable(err)
+		return query.Unavailable(err)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
 	defer cancel()
@@ -81,7 +81,7 @@ func (s *Store) attempt(ctx context.Context, do func(context.Context, time.Time)
 		changed, what, err := do(ctx, now)
 		switch {
 		case again(err) && try < tries:
-			rows.Pause(ctx, rand.N(time.Duration(try)*5*time.Millisecond))
+			query.Pause(ctx, rand.N(time.Duration(try)*5*time.Millisecond))
 			continue
 		case err == nil:
 			s.gather(now, what)
@@ -93,7 +93,7 @@ func (s *Store) attempt(ctx context.Context, do func(context.Context, time.Time)
 			return err
 		}
 		s.note(err)
-		return rows.Unavailable(err)
+		return query.Unavailable(err)
 	}
 }
 

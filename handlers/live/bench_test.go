@@ -22,9 +22,9 @@ func BenchmarkManyViews(b *testing.B) {
 		create(b, store, app.MaxCount)
 	}
 	before := heap()
-	watchers := make([]*Watcher, views)
+	watchers := make([]*Subscriber, views)
 	for i := range watchers {
-		watchers[i] = hub.Watch(Question{Run: int64(i) + 1})
+		watchers[i] = hub.Watch(ViewKey{Run: int64(i) + 1})
 	}
 	for _, w := range watchers {
 		next(b, w)

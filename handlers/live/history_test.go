@@ -13,13 +13,13 @@ import (
 	"pgregory.net/rapid"
 
 	"runboard/app"
-	"runboard/db"
+	"runboard/db/sqlite"
 	"runboard/templates"
 )
 
 // browser is a watcher with a screen, which reads at its own speed.
 type browser struct {
-	question Question
+	question ViewKey
 	stop     chan struct{}
 	stopped  chan struct{}
 
@@ -28,7 +28,7 @@ type browser struct {
 	fallen []string // runs whose version fell
 }
 
-func openBrowser(hub *Hub, question Question, pause time.Duration) *browser {
+func openBrowser(hub *Hub, question ViewKey, pause time.Duration) *browser {
 	b := &browser{question: question, stop: make(chan struct{}), stopped: make(chan struct{})}
 	go b.read(hub, pause)
 	return b
@@ -49,7 +49,7 @@ func (b *browser) read(hub *Hub, pause time.Duration) {
 	}
 }
 
-func (b *browser) take(watcher *Watcher) {
+func (b *browser) take(watcher *Subscriber) {
 	frame, err := watcher.Next()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -86,7 +86,7 @@ func (b *browser) close() {
 
 // history is a random history of changes, with browsers that come and go.
 type history struct {
-	store    *db.Store
+	store    *sqlite.Store
 	hub      *Hub
 	browsers []*browser
 	started  []app.ProcessRun
@@ -103,7 +103,7 @@ func (h *history) step(t *rapid.T) {
 		create(t, h.store, count)
 		h.created += int64(count)
 	case 1, 2:
-		waiting, err := h.store.Waiting(ctx, []string{"test"}, 5)
+		waiting, err := h.store.FetchDue(ctx, []string{"test"}, 5)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,25 +135,25 @@ func (h *history) step(t *rapid.T) {
 	}
 }
 
-func (h *history) question(t *rapid.T) Question {
+func (h *history) question(t *rapid.T) ViewKey {
 	query := app.Query{}
 	switch rapid.IntRange(0, 4).Draw(t, "question") {
 	case 0:
 		if h.created > 0 {
-			return Question{Run: rapid.Int64Range(1, h.created).Draw(t, "run")}
+			return ViewKey{Run: rapid.Int64Range(1, h.created).Draw(t, "run")}
 		}
 	case 1:
 		query.Filtered, query.Status = true, rapid.SampledFrom(app.Statuses()).Draw(t, "filter")
 	case 2:
-		query = query.To(app.Before, rapid.Int64Range(0, 40).Draw(t, "before"))
+		query = query.WithCursor(app.Before, rapid.Int64Range(0, 40).Draw(t, "before"))
 	case 3:
-		query = query.To(app.After, rapid.Int64Range(0, 40).Draw(t, "after"))
+		query = query.WithCursor(app.After, rapid.Int64Range(0, 40).Draw(t, "after"))
 	}
-	return Question{Query: query}
+	return ViewKey{Query: query}
 }
 
 // truth is the screen that somebody has who asks now.
-func (h *history) truth(t *rapid.T, drawing *templates.Templates, question Question) (s screen) {
+func (h *history) truth(t *rapid.T, drawing *templates.Templates, question ViewKey) (s screen) {
 	ctx := context.Background()
 	var html []byte
 	if question.Run != 0 {

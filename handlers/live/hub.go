@@ -46,17 +46,17 @@ type Hub struct {
 	visits  chan visit    // one for both kinds, so that nobody leaves before having come
 	stopped chan struct{} // closed when Run has returned
 
-	views  map[Question]*view // owned by Run
-	rested time.Time          // owned by Run: when it may draw again
-	round  int64              // owned by Run: how often it has drawn what was due
+	views  map[ViewKey]*view // owned by Run
+	rested time.Time         // owned by Run: when it may draw again
+	round  int64             // owned by Run: how often it has drawn what was due
 
 	joined, joinedBefore int // owned by Run: see relax
 }
 
 // visit is the coming or leaving of a watcher.
 type visit struct {
-	watcher  *Watcher
-	question Question // of who comes
+	watcher  *Subscriber
+	question ViewKey // of who comes
 	leaving  bool
 }
 
@@ -64,14 +64,14 @@ type visit struct {
 func NewHub(store app.Store, templates *templates.Templates, log *slog.Logger) *Hub {
 	return &Hub{
 		store: store, templates: templates, log: log,
-		visits: make(chan visit, 256), stopped: make(chan struct{}), views: make(map[Question]*view),
+		visits: make(chan visit, 256), stopped: make(chan struct{}), views: make(map[ViewKey]*view),
 	}
 }
 
 // Watch registers a watcher of a view. Its first frame shows what is in the store at some time after
 // this call. Close must be called when it is no longer used. It returns nil when the hub has stopped.
-func (h *Hub) Watch(question Question) *Watcher {
-	w := &Watcher{wake: make(alarm, 1)}
+func (h *Hub) Watch(question ViewKey) *Subscriber {
+	w := &Subscriber{wake: make(alarm, 1)}
 	if !h.Join(w, question, w.wake) {
 		return nil
 	}
@@ -80,7 +80,7 @@ func (h *Hub) Watch(question Question) *Watcher {
 
 // Join is Watch for a watcher that is a part of something else, which is told by a bell. That may ring before Join has
 // returned. It returns false when the hub has stopped.
-func (h *Hub) Join(w *Watcher, question Question, bell Bell) bool {
+func (h *Hub) Join(w *Subscriber, question ViewKey, bell Waker) bool {
 	w.hub, w.bell = h, bell
 	select {
 	case <-h.stopped: // looked at first: there may be room for a visit that nobody receives
@@ -100,7 +100,7 @@ func (h *Hub) Join(w *Watcher, question Question, bell Bell) bool {
 func (h *Hub) Run(ctx context.Context) {
 	defer close(h.stopped)
 	ctx = app.WithPurpose(ctx, app.ForLive)
-	rings, stop := h.store.Changes().Listen()
+	rings, stop := h.store.Changed().Subscribe()
 	defer stop()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -164,7 +164,7 @@ func (h *Hub) receive(v visit) {
 	}
 }
 
-func (h *Hub) join(w *Watcher, question Question) {
+func (h *Hub) join(w *Subscriber, question ViewKey) {
 	v := h.views[question]
 	if v == nil {
 		v = &view{question: question}
@@ -177,7 +177,7 @@ func (h *Hub) join(w *Watcher, question Question) {
 	v.dirty = true // the answer at hand was read before this one came
 }
 
-func (h *Hub) leave(w *Watcher) {
+func (h *Hub) leave(w *Subscriber) {
 	v := w.view
 	if v == nil {
 		return
@@ -188,7 +188,7 @@ func (h *Hub) leave(w *Watcher) {
 	v.watchers[last] = nil
 	v.watchers = v.watchers[:last]
 	v.letGo()
-	v.joining = slices.DeleteFunc(v.joining, func(one *Watcher) bool { return one == w })
+	v.joining = slices.DeleteFunc(v.joining, func(one *Subscriber) bool { return one == w })
 	if len(v.watchers) == 0 {
 		delete(h.views, v.question)
 	}
@@ -268,7 +268,7 @@ func (h *Hub) changed(ctx context.Context, due []*view) []*view {
 	if len(runs) < 2 {
 		return due
 	}
-	marks, err := h.store.Marks(ctx, runs)
+	marks, err := h.store.Revisions(ctx, runs)
 	if err != nil {
 		return due // they will fail as well, and say so
 	}

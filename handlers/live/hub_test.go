@@ -19,7 +19,7 @@ import (
 type answers struct {
 	app.Store
 	mu      sync.Mutex
-	bell    app.Bell
+	bell    app.Notifier
 	page    app.Page
 	err     error
 	panics  bool
@@ -29,7 +29,7 @@ type answers struct {
 	read    []int64 // the runs that were asked for one by one
 }
 
-func (a *answers) Changes() *app.Bell { return &a.bell }
+func (a *answers) Changed() *app.Notifier { return &a.bell }
 
 func (a *answers) Page(ctx context.Context, query app.Query) (app.Page, error) {
 	if app.PurposeOf(ctx) != app.ForLive { // other reads must not hold up the hub
@@ -59,14 +59,14 @@ func (a *answers) Run(_ context.Context, id int64) (app.RunPage, error) {
 	return app.RunPage{Run: a.runs[id]}, a.err
 }
 
-func (a *answers) Marks(_ context.Context, ids []int64) (map[int64]app.Mark, error) {
+func (a *answers) Revisions(_ context.Context, ids []int64) (map[int64]app.Revision, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.queries++
-	marks := map[int64]app.Mark{}
+	marks := map[int64]app.Revision{}
 	for _, id := range ids {
 		if run, exists := a.runs[id]; exists {
-			marks[id] = app.Mark{Version: run.Version}
+			marks[id] = app.Revision{Version: run.Version}
 		}
 	}
 	return marks, a.err
@@ -77,7 +77,7 @@ func (a *answers) change(change func(*answers)) {
 	a.mu.Lock()
 	change(a)
 	a.mu.Unlock()
-	a.bell.Ring()
+	a.bell.Notify()
 }
 
 func (a *answers) asked() int {
@@ -107,7 +107,7 @@ func onVirtualTime(t *testing.T, test func(t *testing.T, store *answers, hub *Hu
 
 func TestTheFirstChangeLeavesAtOnceAndTheOthersTogether(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
-		w := hub.Watch(Question{})
+		w := hub.Watch(ViewKey{})
 		defer w.Close()
 		next(t, w)
 		time.Sleep(time.Second)
@@ -139,10 +139,10 @@ func TestTheFirstChangeLeavesAtOnceAndTheOthersTogether(t *testing.T) {
 }
 
 // search watches searches for texts that no other watches, and reads the first frame of each.
-func search(t *testing.T, hub *Hub, texts ...string) (watchers []*Watcher) {
+func search(t *testing.T, hub *Hub, texts ...string) (watchers []*Subscriber) {
 	t.Helper()
 	for _, text := range texts {
-		watchers = append(watchers, hub.Watch(Question{Query: app.Query{Filter: app.Filter{Text: text}}}))
+		watchers = append(watchers, hub.Watch(ViewKey{Query: app.Query{Filter: app.Filter{Text: text}}}))
 	}
 	for _, w := range watchers {
 		next(t, w)
@@ -173,7 +173,7 @@ func keepChanging(store *answers, stop <-chan struct{}) {
 func TestAThousandSearchesHoldNobodyUp(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.takes = func(string) time.Duration { return 5 * time.Millisecond }
-		searches, plain := search(t, hub, numbered("word ", 1000)...), hub.Watch(Question{})
+		searches, plain := search(t, hub, numbered("word ", 1000)...), hub.Watch(ViewKey{})
 		next(t, plain)
 		for i := range 50 {
 			began := time.Now()
@@ -217,9 +217,9 @@ func TestASearchThatTakesLongHasItsTurnAmongManyThatDoNot(t *testing.T) {
 func TestAThousandWhoReturnTogetherCostOneQuestion(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		var all sync.WaitGroup
-		watchers := make([]*Watcher, 1000)
+		watchers := make([]*Subscriber, 1000)
 		for i := range watchers {
-			all.Go(func() { watchers[i] = hub.Watch(Question{}) })
+			all.Go(func() { watchers[i] = hub.Watch(ViewKey{}) })
 		}
 		all.Wait()
 		frames := map[*Frame]bool{}
@@ -245,14 +245,14 @@ func TestAThousandWhoReturnTogetherCostOneQuestion(t *testing.T) {
 
 func TestLittleIsAskedWhenNothingHappensAndNothingIsDrawn(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
-		w := hub.Watch(Question{})
+		w := hub.Watch(ViewKey{})
 		next(t, w)
 		asked := store.asked()
 		time.Sleep(time.Hour)
 		if asked := store.asked() - asked; asked > int(time.Hour/tick) {
 			t.Errorf("the store was asked %d times in an idle hour", asked)
 		}
-		store.bell.Ring() // a bell for nothing makes no frame
+		store.bell.Notify() // a bell for nothing makes no frame
 		time.Sleep(time.Second)
 		if frame, err := w.Next(); frame != nil || err != nil {
 			t.Errorf("there is a frame that says nothing new: %s %v", frame.HTML, err)
@@ -263,7 +263,7 @@ func TestLittleIsAskedWhenNothingHappensAndNothingIsDrawn(t *testing.T) {
 
 func TestALostBellIsMadeGood(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
-		w := hub.Watch(Question{})
+		w := hub.Watch(ViewKey{})
 		defer w.Close()
 		next(t, w)
 		store.mu.Lock() // and nobody rings
@@ -278,7 +278,7 @@ func TestALostBellIsMadeGood(t *testing.T) {
 func TestAPanicInOneViewDoesNotEndTheOthers(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.runs = map[int64]app.ProcessRun{1: {ID: 1, Version: 1}}
-		list, run := hub.Watch(Question{}), hub.Watch(Question{Run: 1})
+		list, run := hub.Watch(ViewKey{}), hub.Watch(ViewKey{Run: 1})
 		defer list.Close()
 		defer run.Close()
 		next(t, list)
@@ -304,9 +304,9 @@ func TestAHubThatStopsReadsOnlyTheRunsThatHaveChanged(t *testing.T) {
 			defer close(done)
 			last.Run(ctx)
 		}()
-		watchers := map[int64]*Watcher{}
+		watchers := map[int64]*Subscriber{}
 		for id := range int64(3) {
-			watchers[id+1] = last.Watch(Question{Run: id + 1})
+			watchers[id+1] = last.Watch(ViewKey{Run: id + 1})
 			next(t, watchers[id+1])
 		}
 		synctest.Wait()
@@ -327,11 +327,11 @@ func TestAHubThatStopsReadsOnlyTheRunsThatHaveChanged(t *testing.T) {
 func TestAWatcherThatLeftBeforeItsFirstFrameIsForgotten(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.change(func(a *answers) { a.err = errors.New("the disk is gone") })
-		stays, leaves := hub.Watch(Question{}), hub.Watch(Question{})
+		stays, leaves := hub.Watch(ViewKey{}), hub.Watch(ViewKey{})
 		defer stays.Close()
 		leaves.Close()
 		synctest.Wait()
-		if view := hub.views[Question{}]; len(view.joining) != 1 || view.joining[0] != stays {
+		if view := hub.views[ViewKey{}]; len(view.joining) != 1 || view.joining[0] != stays {
 			t.Errorf("there wait %d watchers", len(view.joining))
 		}
 	})
@@ -340,7 +340,7 @@ func TestAWatcherThatLeftBeforeItsFirstFrameIsForgotten(t *testing.T) {
 func TestAStoreThatFailsIsAskedAgain(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.change(func(a *answers) { a.err = errors.New("the disk is gone") })
-		w := hub.Watch(Question{})
+		w := hub.Watch(ViewKey{})
 		defer w.Close()
 		time.Sleep(10 * time.Second)
 		if asked := store.asked(); asked < 9 || asked > 11 {
@@ -362,7 +362,7 @@ func TestTheLastStateIsDrawnBeforeTheHubStops(t *testing.T) {
 			defer close(done)
 			last.Run(ctx)
 		}()
-		w := last.Watch(Question{})
+		w := last.Watch(ViewKey{})
 		next(t, w)
 		store.change(func(a *answers) { a.page.Counts[app.Completed] = 7 }) // within the rest
 		cancel()
@@ -371,7 +371,7 @@ func TestTheLastStateIsDrawnBeforeTheHubStops(t *testing.T) {
 			t.Errorf("the last frame is %s", html)
 		}
 		w.Close()
-		if last.Watch(Question{}) != nil {
+		if last.Watch(ViewKey{}) != nil {
 			t.Error("a hub that has stopped takes a watcher in")
 		}
 	})

@@ -15,12 +15,12 @@ import (
 	"pgregory.net/rapid"
 
 	"runboard/app"
-	"runboard/db"
+	"runboard/db/sqlite"
 )
 
 // logReader puts a log together as the page's script does: it leaves out what it has, and fetches what it lacks.
 type logReader struct {
-	store *db.Store
+	store *sqlite.Store
 	run   int64
 	text  strings.Builder
 }
@@ -90,8 +90,8 @@ func TestAReaderPutsTogetherExactlyWhatWasWritten(t *testing.T) {
 }
 
 // playLog writes lines while the reader comes and goes, and returns what was written when it has been read.
-func playLog(t *rapid.T, hub *Hub, store *db.Store, run app.ProcessRun, reader *logReader) (written string) {
-	watcher := hub.Watch(Question{Run: run.ID})
+func playLog(t *rapid.T, hub *Hub, store *sqlite.Store, run app.ProcessRun, reader *logReader) (written string) {
+	watcher := hub.Watch(ViewKey{Run: run.ID})
 	for i := range rapid.IntRange(1, 12).Draw(t, "steps") {
 		switch rapid.SampledFrom([]string{"write", "write", "flood", "read", "leave", "progress"}).Draw(t, "step") {
 		case "write":
@@ -99,7 +99,7 @@ func playLog(t *rapid.T, hub *Hub, store *db.Store, run app.ProcessRun, reader *
 		case "flood":
 			written += report(t, store, run, i, 3*app.TailLines)
 		case "progress":
-			if err := store.Report(context.Background(), run, app.Report{Progress: &app.Progress{Percent: app.Percent(i)}}); err != nil {
+			if err := store.SaveProgress(context.Background(), run, app.ProgressUpdate{Progress: &app.Progress{Percent: app.Percent(i)}}); err != nil {
 				t.Fatal(err)
 			}
 		case "read":
@@ -110,7 +110,7 @@ func playLog(t *rapid.T, hub *Hub, store *db.Store, run app.ProcessRun, reader *
 			}
 		case "leave":
 			watcher.Close()
-			watcher = hub.Watch(Question{Run: run.ID})
+			watcher = hub.Watch(ViewKey{Run: run.ID})
 		}
 		if rapid.Bool().Draw(t, "wait") {
 			time.Sleep(Rest / 10) // the hub may draw meanwhile, or not: both must do
@@ -123,13 +123,13 @@ func playLog(t *rapid.T, hub *Hub, store *db.Store, run app.ProcessRun, reader *
 	return written
 }
 
-func report(t fataler, store *db.Store, run app.ProcessRun, step, count int) (written string) {
+func report(t fataler, store *sqlite.Store, run app.ProcessRun, step, count int) (written string) {
 	lines := make([]app.LogLine, count)
 	for i := range lines {
 		lines[i].Text = fmt.Sprintf("%d/%d <&> é\n", step, i)
 		written += lines[i].Text
 	}
-	if err := store.Report(context.Background(), run, app.Report{Lines: lines}); err != nil {
+	if err := store.SaveProgress(context.Background(), run, app.ProgressUpdate{Lines: lines}); err != nil {
 		t.Fatal(err)
 	}
 	return written

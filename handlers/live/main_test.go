@@ -14,7 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"runboard/app"
-	"runboard/db"
+	"runboard/db/sqlite"
 	"runboard/templates"
 )
 
@@ -46,9 +46,9 @@ func newTemplates(t fataler) *templates.Templates {
 	return drawing
 }
 
-func openStore(t fataler, dir string) *db.Store {
+func openStore(t fataler, dir string) *sqlite.Store {
 	t.Helper()
-	store, err := db.Open(context.Background(), db.Options{Path: filepath.Join(dir, "test.db"), Synchronous: "normal"})
+	store, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(dir, "test.db"), Synchronous: "normal"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func runHub(t fataler, store app.Store) (hub *Hub, stop func()) {
 
 func create(t fataler, store app.Store, count int) app.Batch {
 	t.Helper()
-	batch, err := store.Create(context.Background(), app.NewRuns{Kind: "test", Count: count})
+	batch, err := store.Create(context.Background(), app.CreateRequest{Kind: "test", Count: count})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func create(t fataler, store app.Store, count int) app.Batch {
 }
 
 // next waits for a frame.
-func next(t fataler, w *Watcher) *Frame {
+func next(t fataler, w *Subscriber) *Frame {
 	t.Helper()
 	deadline := time.After(patience)
 	for {

@@ -16,41 +16,41 @@ import (
 
 // Question is what a view shows: a topic, or one run when Run is not 0, else the list that Query asks for.
 // Equal questions share a view.
-type Question struct {
-	Topic *Topic
+type ViewKey struct {
+	Topic *PageView
 	Run   int64
 	Query app.Query
 }
 
 // Topic is what a page shows that is drawn as a whole, whenever the store has another answer.
-type Topic struct {
-	Ask  func(context.Context, app.Store) (any, error)
-	Draw func(t *templates.Templates, answer any) ([]byte, error) // a frame
-	Rest time.Duration                                            // between two frames
+type PageView struct {
+	Load        func(context.Context, app.Store) (any, error)
+	Render      func(t *templates.Templates, answer any) ([]byte, error) // a frame
+	MinInterval time.Duration                                            // between two frames
 }
 
 // view is an answer that somebody watches. It belongs to the hub's goroutine.
 type view struct {
-	question Question
-	watchers []*Watcher
-	joining  []*Watcher    // those who wait for their first frame
+	question ViewKey
+	watchers []*Subscriber
+	joining  []*Subscriber // those who wait for their first frame
 	dirty    bool          // whether the store may have another answer by now
 	rested   time.Time     // when the next frame may leave
 	round    int64         // of the hub, in which it was drawn last
 	cost     time.Duration // how long that took
 
-	number  int64    // of the newest frame; 0 before the first answer
-	page    app.Page // of a list: what was last drawn
-	mark    app.Mark // of a run: how far it had come when it was last drawn
-	gone    bool     // the run has been deleted
-	topic   any      // what was last drawn of a topic
-	current *state   // the newest, for those who join; nil when it is not kept
+	number  int64        // of the newest frame; 0 before the first answer
+	page    app.Page     // of a list: what was last drawn
+	mark    app.Revision // of a run: how far it had come when it was last drawn
+	gone    bool         // the run has been deleted
+	topic   any          // what was last drawn of a topic
+	current *state       // the newest, for those who join; nil when it is not kept
 }
 
 // rest is how long it rests after a frame.
 func (v *view) rest() time.Duration {
 	if v.question.Topic != nil {
-		return v.question.Topic.Rest
+		return v.question.Topic.MinInterval
 	}
 	return Rest
 }
@@ -110,7 +110,7 @@ func (v *view) refresh(ctx context.Context, store app.Store, t *templates.Templa
 	}
 	next.number++
 	v.number, v.current = next.number, next
-	v.page, v.mark, v.topic = fresh.page, fresh.run.Mark(), fresh.topic
+	v.page, v.mark, v.topic = fresh.page, fresh.run.Revision(), fresh.topic
 	return true, nil
 }
 
@@ -159,7 +159,7 @@ func (v *view) letGo() {
 func (v *view) ask(ctx context.Context, store app.Store) (a answer, err error) {
 	switch {
 	case v.question.Topic != nil:
-		a.topic, err = v.question.Topic.Ask(ctx, store)
+		a.topic, err = v.question.Topic.Load(ctx, store)
 	case v.question.Run != 0:
 		a.run, err = store.Run(ctx, v.question.Run)
 	default:
@@ -174,7 +174,7 @@ func (v *view) same(fresh answer) bool {
 	case v.question.Topic != nil:
 		return reflect.DeepEqual(v.topic, fresh.topic)
 	case v.question.Run != 0:
-		return v.mark == fresh.run.Mark()
+		return v.mark == fresh.run.Revision()
 	}
 	before, now := v.page, fresh.page
 	return before.Overview == now.Overview && sameEnds(before, now) &&
@@ -183,7 +183,7 @@ func (v *view) same(fresh answer) bool {
 
 // sameEnds reports whether what stands around the rows of a list is the same but for the overview.
 func sameEnds(a, b app.Page) bool {
-	return a.HasOlder == b.HasOlder && a.HasNewer == b.HasNewer && a.Matches == b.Matches && a.More == b.More && a.SearchedTo == b.SearchedTo
+	return a.HasOlder == b.HasOlder && a.HasNewer == b.HasNewer && a.MatchCount == b.MatchCount && a.MatchCountCapped == b.MatchCountCapped && a.SearchCursor == b.SearchCursor
 }
 
 // delta draws what changed: of a list, the cells. It returns nil when the rows themselves did: then the whole
@@ -193,7 +193,7 @@ func (v *view) delta(fresh answer, t *templates.Templates) (*Frame, error) {
 	case v.question.Topic != nil:
 		return nil, nil
 	case v.question.Run != 0:
-		return frame(t.ChangeFrame(v.mark, fresh.run))
+		return frame(t.DeltaFrame(v.mark, fresh.run))
 	}
 	before, now := v.page, fresh.page
 	sameRows := slices.EqualFunc(before.Runs, now.Runs, func(a, b app.ProcessRun) bool { return a.ID == b.ID })
@@ -216,7 +216,7 @@ func (v *view) snapshot(fresh answer, t *templates.Templates) func() (*Frame, er
 	return sync.OnceValues(func() (*Frame, error) {
 		switch {
 		case question.Topic != nil:
-			return frame(question.Topic.Draw(t, fresh.topic))
+			return frame(question.Topic.Render(t, fresh.topic))
 		case question.Run != 0:
 			return frame(t.RunFrame(fresh.run))
 		}

@@ -17,7 +17,7 @@ import (
 func TestAViewThatOneWatchedIsDrawnOnceForAllWhoJoin(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.runs = map[int64]app.ProcessRun{1: {ID: 1, Version: 1}}
-		for _, question := range []Question{{}, {Run: 1}} {
+		for _, question := range []ViewKey{{}, {Run: 1}} {
 			alone := hub.Watch(question)
 			defer alone.Close()
 			next(t, alone)
@@ -39,17 +39,17 @@ func TestAViewThatOneWatchedIsDrawnOnceForAllWhoJoin(t *testing.T) {
 
 func TestNothingDrawnIsKeptForOneWatcher(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
-		stays, leaves := hub.Watch(Question{}), hub.Watch(Question{})
+		stays, leaves := hub.Watch(ViewKey{}), hub.Watch(ViewKey{})
 		defer stays.Close()
 		next(t, stays)
 		next(t, leaves)
 		synctest.Wait()
-		if hub.views[Question{}].current == nil {
+		if hub.views[ViewKey{}].current == nil {
 			t.Error("what two share is not kept")
 		}
 		leaves.Close()
 		synctest.Wait()
-		if hub.views[Question{}].current != nil || stays.fresh.Load() != nil {
+		if hub.views[ViewKey{}].current != nil || stays.fresh.Load() != nil {
 			t.Error("a drawing is kept that nobody shares")
 		}
 		store.change(func(a *answers) { a.page.Counts[app.Created] = 1 })
@@ -69,8 +69,8 @@ func TestNobodyIsToldTwiceOfTheSame(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		var bells [3]counting
 		for i := range bells {
-			w := new(Watcher)
-			if !hub.Join(w, Question{}, &bells[i]) {
+			w := new(Subscriber)
+			if !hub.Join(w, ViewKey{}, &bells[i]) {
 				t.Fatal("the hub has stopped")
 			}
 			defer w.Close()
@@ -91,12 +91,12 @@ func TestOfManyRunsOnlyThoseAreReadThatHaveChanged(t *testing.T) {
 	const many = 100
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.runs = map[int64]app.ProcessRun{}
-		watchers := map[int64]*Watcher{}
+		watchers := map[int64]*Subscriber{}
 		for id := int64(1); id <= many; id++ {
 			store.runs[id] = app.ProcessRun{ID: id, Version: 1}
 		}
 		for id := int64(1); id <= many; id++ {
-			watchers[id] = hub.Watch(Question{Run: id})
+			watchers[id] = hub.Watch(ViewKey{Run: id})
 			defer watchers[id].Close()
 			next(t, watchers[id])
 		}
@@ -126,14 +126,14 @@ func TestOfManyRunsOnlyThoseAreReadThatHaveChanged(t *testing.T) {
 func TestWhoeverJoinsARunThatHasJustBeenDeletedIsToldSo(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.runs = map[int64]app.ProcessRun{7: {ID: 7, Version: 1}}
-		early := hub.Watch(Question{Run: 7})
+		early := hub.Watch(ViewKey{Run: 7})
 		defer early.Close()
 		next(t, early)
 		time.Sleep(time.Second)
 		store.change(func(a *answers) { delete(a.runs, 7) })
 		for _, id := range []int64{7, 8} {
 			for range 2 {
-				late := hub.Watch(Question{Run: id})
+				late := hub.Watch(ViewKey{Run: id})
 				defer late.Close()
 				<-late.Wake()
 				if frame, err := late.Next(); app.CodeOf(err) != app.CodeNotFound {
@@ -159,7 +159,7 @@ func TestTheRunThatMostPeopleWatchIsReadFirst(t *testing.T) {
 		}
 		for id := int64(1); id <= many; id++ {
 			for range 1 + id/many { // of the last one there are two
-				w := hub.Watch(Question{Run: id})
+				w := hub.Watch(ViewKey{Run: id})
 				defer w.Close()
 				next(t, w)
 			}
@@ -182,7 +182,7 @@ func TestWhoeverMissedAFrameGetsAllOfTheView(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		run := app.ProcessRun{ID: 1, Version: 1}
 		store.page.Runs = []app.ProcessRun{run}
-		quick, slow := hub.Watch(Question{}), hub.Watch(Question{})
+		quick, slow := hub.Watch(ViewKey{}), hub.Watch(ViewKey{})
 		defer quick.Close()
 		defer slow.Close()
 		next(t, quick)
@@ -206,16 +206,16 @@ func TestWhoeverMissedAFrameGetsAllOfTheView(t *testing.T) {
 }
 
 func TestATopicIsDrawnWholeWhenItsAnswerChangesAndRestsForItsOwnTime(t *testing.T) {
-	total := &Topic{
-		Ask: func(ctx context.Context, store app.Store) (any, error) {
+	total := &PageView{
+		Load: func(ctx context.Context, store app.Store) (any, error) {
 			page, err := store.Page(ctx, app.Query{})
 			return []int64{page.Counts.Total()}, err
 		},
-		Draw: func(_ *templates.Templates, answer any) ([]byte, error) { return fmt.Append(nil, answer), nil },
-		Rest: time.Second,
+		Render:      func(_ *templates.Templates, answer any) ([]byte, error) { return fmt.Append(nil, answer), nil },
+		MinInterval: time.Second,
 	}
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
-		w := hub.Watch(Question{Topic: total})
+		w := hub.Watch(ViewKey{Topic: total})
 		defer w.Close()
 		began := time.Now()
 		for n := range int64(3) {
@@ -238,7 +238,7 @@ func TestATopicIsDrawnWholeWhenItsAnswerChangesAndRestsForItsOwnTime(t *testing.
 func TestHub_TellsOfADeletionThatFollowsTheEndAtOnce(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.runs = map[int64]app.ProcessRun{7: {ID: 7, Version: 1, Status: app.Started}}
-		watchers := []*Watcher{hub.Watch(Question{Run: 7}), hub.Watch(Question{Run: 7}), hub.Watch(Question{Run: 7})}
+		watchers := []*Subscriber{hub.Watch(ViewKey{Run: 7}), hub.Watch(ViewKey{Run: 7}), hub.Watch(ViewKey{Run: 7})}
 		for _, w := range watchers {
 			defer w.Close()
 		}

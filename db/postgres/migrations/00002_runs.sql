@@ -9,27 +9,27 @@ CREATE TABLE process_runs (
   version     bigint   NOT NULL CHECK (version >= 1),
   attempt     integer  NOT NULL CHECK (attempt >= 0),
   crashes     integer  NOT NULL CHECK (crashes >= 0),
-  claim       bigint   NOT NULL CHECK (claim >= 0),
+  fencing_token       bigint   NOT NULL CHECK (fencing_token >= 0),
   error       text     NOT NULL,
   created_at  bigint   NOT NULL,
   updated_at  bigint   NOT NULL,
   started_at  bigint   NOT NULL DEFAULT 0,
   finished_at bigint   NOT NULL DEFAULT 0,
-  due_at      bigint   NOT NULL DEFAULT 0,
-  cancel_at   bigint   NOT NULL DEFAULT 0,
+  scheduled_at      bigint   NOT NULL DEFAULT 0,
+  cancel_requested_at   bigint   NOT NULL DEFAULT 0,
   percent     smallint NOT NULL DEFAULT -1 CHECK (percent BETWEEN -1 AND 100),
   message     text     NOT NULL DEFAULT '',
   failure     bigint   NOT NULL DEFAULT 0,
   job         bigint   NOT NULL, -- the newest one that was made for it
-  place       bigint   GENERATED ALWAYS AS (id) STORED -- in the indexes that follow
+  sort_id       bigint   GENERATED ALWAYS AS (id) STORED -- in the indexes that follow
 ) WITH (fillfactor = 80, autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_scale_factor = 0.05); -- most rows change twice
 
 -- They go by another column than the primary key, so that the planner cannot take the latter instead: to find the newest runs in
 -- a status it would go through all others when these are many, and it thinks that they are few.
-CREATE INDEX process_runs_by_status ON process_runs (status, place);
-CREATE INDEX process_runs_by_kind ON process_runs (kind, status, place);
-CREATE INDEX process_runs_by_failure ON process_runs (failure, place) WHERE failure > 0;
-CREATE INDEX process_runs_asked ON process_runs (id) WHERE status = 1 AND cancel_at > 0;
+CREATE INDEX process_runs_by_status ON process_runs (status, sort_id);
+CREATE INDEX process_runs_by_kind ON process_runs (kind, status, sort_id);
+CREATE INDEX process_runs_by_failure ON process_runs (failure, sort_id) WHERE failure > 0;
+CREATE INDEX process_runs_asked ON process_runs (id) WHERE status = 1 AND cancel_requested_at > 0;
 
 -- The ids of one request are consecutive. A lock on a row would hold up all other requests until this one has been
 -- committed; this one is held only for a moment.
@@ -125,7 +125,7 @@ CREATE TABLE run_events (
   PRIMARY KEY (run_id, version)
 );
 
--- What the work of runs wrote, in parts of some KB. start and stop are offsets in the run's log; marks says for each
+-- What the work of runs wrote, in parts of some KB. start and stop are offsets in the run's log; line_index says for each
 -- line how long it is and who wrote it.
 CREATE TABLE run_logs (
   run_id bigint NOT NULL,
@@ -133,7 +133,7 @@ CREATE TABLE run_logs (
   stop   bigint NOT NULL CHECK (stop > start),
   part   bigint NOT NULL, -- their number, from 0
   text   text   NOT NULL,
-  marks  bytea  NOT NULL,
+  line_index  bytea  NOT NULL,
   PRIMARY KEY (run_id, start)
 );
 
@@ -149,14 +149,14 @@ CREATE INDEX run_texts_by_word ON run_texts USING gin (words);
 ALTER TABLE run_texts ALTER COLUMN words SET STATISTICS 1000;
 
 -- What repeatable requests created, so that the second one gets the answer of the first.
-CREATE TABLE create_requests (
+CREATE TABLE idempotency_keys (
   key        text    COLLATE "C" PRIMARY KEY,
   kind       text    NOT NULL,
   count      integer NOT NULL,
   first_id   bigint  NOT NULL,
   created_at bigint  NOT NULL
 );
-CREATE INDEX create_requests_by_age ON create_requests (created_at);
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 
 -- What runs do that act on many others, as JSON, and how far they have come: they go from the newest run to the
 -- oldest, and have dealt with all from next on.
@@ -231,25 +231,25 @@ CREATE TABLE nodes (
 );
 
 -- Kinds of work that somebody does.
-CREATE TABLE served_kinds (
+CREATE TABLE worker_kinds (
   kind    text   COLLATE "C" PRIMARY KEY,
   seen_at bigint NOT NULL
 );
 
 -- What happened to the runs of a kind within a step of time, as each node has seen it. step is how long it is and at when it
--- began, in milliseconds. waits and works say how long runs waited and worked.
+-- began, in milliseconds. queue_ms and run_ms say how long runs waited and worked.
 CREATE TABLE rollups (
   step      bigint NOT NULL,
   at        bigint NOT NULL,
   kind      text   COLLATE "C" NOT NULL,
   node      bigint NOT NULL,
   created   bigint NOT NULL,
-  returned  bigint NOT NULL,
+  requeued  bigint NOT NULL,
   started   bigint NOT NULL,
   completed bigint NOT NULL,
   failed    bigint NOT NULL,
   cancelled bigint NOT NULL,
-  waits     bytea  NOT NULL,
-  works     bytea  NOT NULL,
+  queue_ms     bytea  NOT NULL,
+  run_ms     bytea  NOT NULL,
   PRIMARY KEY (step, at, kind, node)
 );

@@ -1,0 +1,124 @@
+package query
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"runboard/app"
+)
+
+// What events say.
+const (
+	NoteAsked       = "asked to stop"
+	NoteCancelled   = "cancelled before it was started"
+	NoteRetried     = "tried again on request"
+	NoteInterrupted = "interrupted by a shutdown"
+	NoteCrashed     = "interrupted by a crash"
+	NoteFinished    = "The work was done before it could be stopped."
+)
+
+// KeepRequests is how long a repeated request gets its first answer: long enough for a page that was
+// left open over a day.
+const KeepRequests = 48 * time.Hour
+
+// CheckNew fails when a request should have been refused before.
+func CheckNew(request app.CreateRequest) error {
+	if request.Count < 1 || request.Count > app.MaxCount || request.Kind == "" || len(request.IdempotencyKey) > app.MaxKey {
+		return fmt.Errorf("a request for runs that should have been refused before: %+v", request)
+	}
+	return nil
+}
+
+// Request is a row of create_requests.
+type Request struct {
+	Kind      string `db:"kind"`
+	Count     int    `db:"count"`
+	FirstID   int64  `db:"first_id"`
+	CreatedAt int64  `db:"created_at"`
+}
+
+// Answer is that to a request whose key was used for this one. It fails with CodeInvalid when that was another request.
+func (r Request) Answer(request app.CreateRequest) (app.Batch, error) {
+	if r.Kind != request.Kind || r.Count != request.Count {
+		return app.Batch{}, app.Errorf(app.CodeInvalid, "This idempotency key was used for another request.")
+	}
+	return app.Batch{First: r.FirstID, Count: r.Count, Kind: r.Kind, CreatedAt: FromMillis(r.CreatedAt)}, nil
+}
+
+// Room returns nil when so many more runs may wait. No maximum is 0.
+func CheckCapacity(waiting int64, count int, most int64) error {
+	if most > 0 && waiting+int64(count) > most {
+		return app.Errorf(app.CodeUnavailable, "%d runs are waiting already. Please try again when some of them are done.", waiting)
+	}
+	return nil
+}
+
+// CheckOutcome fails when an attempt cannot end so.
+func CheckOutcome(run app.ProcessRun, outcome app.Outcome) error {
+	if !app.Started.CanBecome(outcome.Status) {
+		return fmt.Errorf("run %d cannot finish as %s", run.ID, outcome.Status)
+	}
+	return nil
+}
+
+// CheckRetry fails with CodeConflict when a run cannot be tried again.
+func CheckRetry(run app.ProcessRun) error {
+	if run.Status != app.Failed && run.Status != app.Cancelled {
+		return app.Errorf(app.CodeConflict, "Run %d is %s. Only one that failed or was cancelled can be tried again.", run.ID, run.Status)
+	}
+	return nil
+}
+
+// Final is what is said of a run that cannot be cancelled.
+func ErrAlreadyFinal(run app.ProcessRun) error {
+	return app.Errorf(app.CodeConflict, "Run %d is %s already.", run.ID, run.Status)
+}
+
+// NotFinal is what is said of a run that cannot be deleted.
+func ErrNotFinal(id int64, status app.Status) error {
+	return app.Errorf(app.CodeConflict, "Run %d is %s. Only one that is completed, failed or cancelled can be deleted.", id, status)
+}
+
+// ReadySince is when a run that waits came to wait, or was due.
+func ReadySince(run app.ProcessRun) time.Time {
+	if run.ScheduledAt.After(run.UpdatedAt) {
+		return run.ScheduledAt
+	}
+	return run.UpdatedAt
+}
+
+// AfterCrash is what becomes of a run that was started when its process died. The attempt that was
+// interrupted does not count.
+func AfterCrash(run app.ProcessRun, maxCrashes int) app.ProcessRun {
+	run.Version++
+	run.Crashes++
+	switch {
+	case run.CancelRequested(): // and not started again
+		run.Status = app.Cancelled
+		run.Attempt--
+	case run.Crashes >= maxCrashes:
+		run.Status = app.Failed
+		run.Error = fmt.Sprintf("crashed: the process died %d times during this run", run.Crashes)
+	default:
+		run.Status = app.Created
+		run.Attempt--
+	}
+	return run
+}
+
+// Clean makes a text of any bytes, of bounded length and without the control characters that
+// would garble a page or a terminal.
+func Sanitize(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+	if len(text) > app.MaxError {
+		text = strings.ToValidUTF8(text[:app.MaxError], "") // the cut may go through a character
+	}
+	return text
+}

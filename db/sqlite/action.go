@@ -1,0 +1,161 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"runboard/app"
+	"runboard/db/query"
+)
+
+const (
+	addAction  = `INSERT INTO run_actions (run_id, action, runs, left, more, next, done, skipped) VALUES (?1, ?2, ?3, ?4, ?5, ?1, 0, 0)`
+	moveAction = `UPDATE run_actions SET next = ?1, done = done + ?2, skipped = skipped + ?3 WHERE run_id = ?4 AND next = ?5`
+	dropAction = `DELETE FROM run_actions WHERE run_id = ?`
+)
+
+// actionTime is about how long one transaction of an action may take: everybody else's writes wait for it.
+const actionTime = 15 * time.Millisecond
+
+var _ app.BulkRunner = (*Store)(nil)
+
+// Act implements app.Store.
+func (s *Store) CreateBulkAction(ctx context.Context, action app.BulkAction, key string) (run app.ProcessRun, err error) {
+	made, err := s.NewAction(long(ctx), action)
+	if err != nil {
+		return run, err
+	}
+	var batch app.Batch // the writer's until do succeeds
+	err = s.writer.do(ctx, func(tx *transaction) (err error) {
+		batch, err = tx.act(made, key)
+		return err
+	})
+	if err != nil {
+		return run, err
+	}
+	return batch.Runs()[0], nil
+}
+
+// act creates the run of an action. A key is remembered together with what is to be done.
+func (tx *transaction) act(action query.NewAction, key string) (app.Batch, error) {
+	request := action.Request(key)
+	if first, found, err := tx.repeated(request); err != nil || found {
+		first.Kind = action.Kind
+		return first, err
+	}
+	if action.Refused != nil {
+		return app.Batch{}, action.Refused
+	}
+	batch, err := tx.insertRuns(app.CreateRequest{Kind: action.Kind, Count: 1})
+	if err == nil {
+		err = tx.exec(tx.addAction, batch.First, action.Text, action.Prospect.Runs, action.Prospect.Skipped, action.Prospect.More)
+	}
+	if err != nil || key == "" {
+		return batch, err
+	}
+	return batch, tx.remember(request, batch)
+}
+
+// Advance implements app.Actions.
+func (s *Store) StepBulkAction(ctx context.Context, run app.ProcessRun) (app.BulkProgress, error) {
+	part, err := s.NextPart(long(ctx), run.ID)
+	if err != nil || part.State.Finished {
+		return part.State, err
+	}
+	var state app.BulkProgress // the writer's until do succeeds: it may be set again
+	err = s.writer.do(ctx, func(tx *transaction) (err error) {
+		state, err = tx.advance(run, part, s.options.MaxPending)
+		return err
+	})
+	if err != nil {
+		return app.BulkProgress{}, err
+	}
+	return state, nil
+}
+
+// advance does a part of an action, or as much of it as there is time and room for.
+func (tx *transaction) advance(run app.ProcessRun, part query.Part, maxPending int64) (state app.BulkProgress, err error) {
+	var mine bool
+	if _, err := tx.find(tx.isClaimed, &mine, run.ID, run.FencingToken); err != nil {
+		return state, err
+	}
+	if !mine {
+		return state, query.Conflict(run)
+	}
+	until := time.Now().Add(actionTime)
+	now, err := part.Do(actionTime, func(action app.BulkAction, id int64) (bool, error) { return tx.perform(action, id, maxPending, until) })
+	if err != nil {
+		return state, err
+	}
+	moved, err := tx.changesOne(tx.moveAction, now.Next, now.Done, now.Left, run.ID, part.At)
+	if err == nil && !moved {
+		err = query.ErrTwice
+	}
+	return now.State, err
+}
+
+// perform does an action to one run, unless it is not, or no longer, one of those in its preview. It reports whether that
+// changed it, and fails with rows.ErrUnfinished.
+func (tx *transaction) perform(action app.BulkAction, id, maxPending int64, until time.Time) (changed bool, err error) {
+	var row query.Run
+	if found, err := tx.find(tx.findRun, &row, id); err != nil || !found {
+		return false, err
+	}
+	run, after := row.App(), app.ProcessRun{}
+	if !action.AppliesTo(run) {
+		return false, nil
+	}
+	if entered, err := query.Entered(context.Background(), tx.conn, action, run); err != nil || entered {
+		return false, err
+	}
+	switch action.Operation {
+	case app.BulkCancel:
+		after, err = tx.cancelRun(run)
+	case app.BulkRetry:
+		after, err = tx.retryRun(run, maxPending)
+	case app.BulkDelete:
+		dropped, unfinished, err := tx.drop(id, until)
+		if err == nil && unfinished {
+			err = query.ErrUnfinished
+		}
+		return dropped, err
+	}
+	if app.CodeOf(err) == app.CodeConflict {
+		return false, nil // it is not, or no longer, one that the deed is for
+	}
+	return after.Version > run.Version, err
+}
+
+// Delete implements app.Store.
+func (s *Store) Delete(ctx context.Context, id int64) error {
+	err := query.ErrUnfinished
+	for errors.Is(err, query.ErrUnfinished) {
+		err = s.deleteSome(ctx, id)
+	}
+	return err
+}
+
+// deleteSome drops a run or, of a long log, as much as there is time for in one transaction. It fails with rows.ErrUnfinished.
+func (s *Store) deleteSome(ctx context.Context, id int64) error {
+	unfinished := false // the writer's until do succeeds
+	err := s.writer.do(ctx, func(tx *transaction) (err error) {
+		var dropped bool
+		if dropped, unfinished, err = tx.drop(id, time.Now().Add(pruneTime)); err != nil || dropped || unfinished {
+			return err
+		}
+		var row query.Run
+		found, err := tx.find(tx.findRun, &row, id)
+		if err == nil && !found {
+			err = query.NotFound(id)
+		}
+		if err == nil {
+			err = query.ErrNotFinal(id, app.Status(row.Status))
+		}
+		return err
+	})
+	if err == nil && unfinished {
+		err = query.ErrUnfinished
+	}
+	return err
+}

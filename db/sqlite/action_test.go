@@ -1,0 +1,35 @@
+package sqlite
+
+import (
+	"errors"
+	"testing"
+
+	"runboard/app"
+	"runboard/db/query"
+)
+
+// What a part has done that another worker has gone on from is not counted, so it must be undone.
+func TestAdvance_UndoesAPartThatIsDoneTwice(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	create(t, store, 5)
+	asked, err := store.CreateBulkAction(ctx, app.BulkAction{Operation: app.BulkCancel}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := start(t, store, asked)
+	part, err := store.NextPart(ctx, run.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.StepBulkAction(ctx, run); err != nil { // the other worker
+		t.Fatal(err)
+	}
+	err = store.writer.do(ctx, func(tx *transaction) error {
+		_, err := tx.advance(run, part, 0)
+		return err
+	})
+	if !errors.Is(err, query.ErrTwice) {
+		t.Errorf("it ends with %v", err)
+	}
+}

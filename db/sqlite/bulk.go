@@ -1,0 +1,137 @@
+package sqlite
+
+import (
+	"encoding/json"
+
+	"github.com/jmoiron/sqlx"
+
+	"runboard/app"
+	"runboard/db/query"
+)
+
+// Many changes that are alike are made by one statement: most of what a change costs is the call. The runs come as
+// JSON, one argument for any number of them. What is set is as in startRun; and as in finishRun for a run that
+// completes and that nobody asked to stop, whose error and failure are empty since it was started. The + keeps SQLite
+// from going through all runs in that status.
+const (
+	startRuns = `UPDATE process_runs
+		SET status = 1, version = version + 1, attempt = attempt + 1, fencing_token = fencing_token + 1, error = '',
+			started_at = ?1, updated_at = ?1, scheduled_at = 0, percent = -1, message = ''
+		WHERE id IN (SELECT value FROM json_each(?2)) AND +status = 0
+		RETURNING id, version, attempt, fencing_token`
+	completeRuns = `UPDATE process_runs
+		SET status = 2, version = version + 1, updated_at = ?1, finished_at = ?1, scheduled_at = 0
+		FROM json_each(?2) AS mine
+		WHERE process_runs.id = mine.key AND fencing_token = mine.value AND +status = 1 AND cancel_requested_at = 0
+		RETURNING id, version, attempt, fencing_token`
+	addEvents = `INSERT INTO run_events (run_id, version, at, status, attempt, note)
+		SELECT id, version, updated_at, status, attempt, '' FROM process_runs WHERE id IN (SELECT value FROM json_each(?))`
+)
+
+// changedRow is what these return of each run that they changed.
+type changedRow struct {
+	id, version, claim int64
+	attempt            int
+}
+
+// changeMany runs a statement that takes runs from one status to another, and takes note of it as update does. It
+// returns those that it changed, in any order.
+func (tx *transaction) changeMany(statement *sqlx.Stmt, from, to app.Status, runs any) ([]changedRow, error) {
+	changed, err := tx.findChanged(statement, runs)
+	if err != nil || len(changed) == 0 {
+		return nil, err
+	}
+	tx.counts[from] -= int64(len(changed))
+	tx.counts[to] += int64(len(changed))
+	tx.changed = true
+	ids := make([]int64, len(changed))
+	for i, row := range changed {
+		ids[i] = row.id
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.exec(tx.addEvents, string(list)); err != nil {
+		return nil, err
+	}
+	for _, row := range changed {
+		if err := tx.dropOld(row.id, row.version); err != nil {
+			return nil, err
+		}
+	}
+	return changed, nil
+}
+
+func (tx *transaction) findChanged(statement *sqlx.Stmt, runs any) (changed []changedRow, err error) {
+	list, err := json.Marshal(runs)
+	if err != nil {
+		return nil, err
+	}
+	found, err := statement.Query(tx.now.UnixMilli(), string(list))
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	for found.Next() {
+		var row changedRow
+		if err := found.Scan(&row.id, &row.version, &row.attempt, &row.claim); err != nil {
+			return nil, err
+		}
+		changed = append(changed, row)
+	}
+	return changed, found.Err()
+}
+
+// startAll starts those of the runs that are created, and returns them as they then are.
+func (tx *transaction) startAll(runs []app.ProcessRun) (started []app.ProcessRun, err error) {
+	ids, waiting := make([]int64, len(runs)), make(map[int64]app.ProcessRun, len(runs))
+	for i, run := range runs {
+		ids[i], waiting[run.ID] = run.ID, run
+	}
+	changed, err := tx.changeMany(tx.startRuns, app.Created, app.Started, ids)
+	started = make([]app.ProcessRun, 0, len(changed))
+	for _, row := range changed {
+		started = append(started, tx.started(waiting[row.id], row))
+	}
+	return started, err
+}
+
+// started is a run that has just been started, which was read while it waited.
+func (tx *transaction) started(run app.ProcessRun, row changedRow) app.ProcessRun {
+	waited := tx.now.Sub(query.ReadySince(run))
+	now := query.FromMillis(tx.now.UnixMilli())
+	run = app.ProcessRun{
+		ID: run.ID, Kind: run.Kind, Status: app.Started, Version: row.version, Attempt: row.attempt, FencingToken: row.claim,
+		Crashes: run.Crashes, CreatedAt: run.CreatedAt, UpdatedAt: now, StartedAt: now, Progress: app.Progress{Percent: app.NoPercent},
+	}
+	tx.happened(run, waited)
+	return run
+}
+
+// completeAll completes those of the started runs that are still as they were started, and returns the others.
+func (tx *transaction) completeAll(runs []app.ProcessRun) (late []app.ProcessRun, err error) {
+	claims, left := make(map[int64]int64, len(runs)), make(map[int64]app.ProcessRun, len(runs))
+	for _, run := range runs {
+		claims[run.ID], left[run.ID] = run.FencingToken, run
+	}
+	changed, err := tx.changeMany(tx.completeRuns, app.Started, app.Completed, claims)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range changed {
+		run := left[row.id]
+		delete(left, row.id)
+		tx.happened(app.ProcessRun{Kind: run.Kind, Status: app.Completed}, tx.now.Sub(run.StartedAt))
+	}
+	for _, run := range left { // somebody asked it to stop, or it is not ours any more
+		ended, err := tx.finishOne(run, app.Outcome{Status: app.Completed}, query.Failed{})
+		if err != nil {
+			return nil, err
+		}
+		if ended.ID == 0 {
+			late = append(late, run)
+		}
+	}
+	return late, nil
+}

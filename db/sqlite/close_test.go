@@ -1,0 +1,123 @@
+package sqlite
+
+import (
+	"sync"
+	"testing"
+
+	"runboard/app"
+)
+
+func TestWritesAfterCloseAreRefused(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	run := start(t, store, create(t, store, 1)[0])
+	closeStore(t, store)
+	_, createErr := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1})
+	_, startErr := store.Start(ctx, run)
+	_, pageErr := store.Page(ctx, app.Query{})
+	_, waitingErr := store.FetchDue(ctx, []string{"test"}, 1)
+	for _, err := range []error{
+		createErr, startErr, pageErr, waitingErr, store.Ready(),
+		store.Finish(ctx, run, app.Outcome{Status: app.Completed}), store.Requeue(ctx, run),
+	} {
+		wantCode(t, err, app.CodeUnavailable)
+	}
+}
+
+func TestCloseMayBeCalledOften(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	create(t, store, 1)
+	var group sync.WaitGroup
+	for range 10 {
+		group.Go(func() {
+			if err := store.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	closeStore(t, store)
+}
+
+func TestCloseLeavesOneFile(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	create(t, store, 100)
+	closeStore(t, store)
+	wantFiles(t, store.options.Path, "runs.db")
+}
+
+func TestCloseCommitsWhatWasHandedIn(t *testing.T) {
+	t.Parallel()
+	const callers = 50
+	store := newStore(t, Options{})
+	letGo := hold(t, store)
+	batches := make(chan app.Batch, callers)
+	var group sync.WaitGroup
+	for range callers {
+		group.Go(func() {
+			batch, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 2})
+			if err != nil {
+				t.Errorf("it was handed in before: %v", err)
+			}
+			batches <- batch
+		})
+	}
+	gathered(t, store, callers)
+	group.Go(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	until(t, "the store is closing", func() bool { return store.Ready() != nil })
+	letGo()
+	group.Wait()
+	close(batches)
+	wantBatches(t, store.options.Path, batches)
+}
+
+func TestWhatIsAcknowledgedWhileTheStoreClosesIsThereAfterwards(t *testing.T) {
+	t.Parallel()
+	const callers = 100
+	store := newStore(t, Options{})
+	batches := make(chan app.Batch, 1_000_000)
+	var group sync.WaitGroup
+	for range callers {
+		group.Go(func() {
+			for {
+				batch, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1})
+				if err != nil {
+					if app.CodeOf(err) != app.CodeUnavailable {
+						t.Errorf("a write was refused with %v", err)
+					}
+					return
+				}
+				batches <- batch
+			}
+		})
+	}
+	until(t, "all are writing", func() bool { return len(batches) > 2*callers })
+	closeStore(t, store)
+	group.Wait()
+	close(batches)
+	wantBatches(t, store.options.Path, batches)
+}
+
+// wantBatches opens a file again and looks for every run that was acknowledged.
+func wantBatches(t *testing.T, path string, batches <-chan app.Batch) {
+	t.Helper()
+	store := openStore(t, Options{Path: path})
+	var total int64
+	for batch := range batches {
+		total += int64(batch.Count)
+		for _, run := range batch.Runs() {
+			if got := get(t, store, run.ID); got != run {
+				t.Errorf("%+v has become %+v", run, got)
+			}
+		}
+	}
+	if counts := checkCounts(t, store); counts[app.Created] != total {
+		t.Errorf("%d were acknowledged, the counts are %v", total, counts)
+	}
+}

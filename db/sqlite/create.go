@@ -1,0 +1,115 @@
+package sqlite
+
+import (
+	"context"
+
+	"runboard/app"
+	"runboard/db/query"
+)
+
+const (
+	// ?4 is 1 when they are started at once, and else 0: then they are as startRuns would leave them. They are created at
+	// ?2 and started at ?5, which may be earlier: the times at which runs were created rise with their ids.
+	insertRuns = `INSERT INTO process_runs
+		(kind, status, version, attempt, crashes, fencing_token, error, created_at, updated_at, started_at, finished_at, scheduled_at)
+		WITH RECURSIVE one (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM one WHERE i < ?3)
+		SELECT ?1, ?4, 1 + ?4, ?4, 0, ?4, '', ?2, iif(?4 = 1, ?5, ?2), ?5 * ?4, 0, 0 FROM one`
+	findRequest     = `SELECT kind, count, first_id, created_at FROM idempotency_keys WHERE key = ?`
+	addRequest      = `INSERT INTO idempotency_keys (key, kind, count, first_id, created_at) VALUES (?, ?, ?, ?, ?)`
+	dropOldRequests = `DELETE FROM idempotency_keys WHERE key IN
+		(SELECT key FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT 2)`
+)
+
+// Create implements app.Store.
+func (s *Store) Create(ctx context.Context, request app.CreateRequest) (app.Batch, error) {
+	if err := query.CheckNew(request); err != nil {
+		return app.Batch{}, err
+	}
+	var batch app.Batch // the writer's until do succeeds: it may be set again
+	err := s.writer.do(ctx, func(tx *transaction) (err error) {
+		batch, err = tx.create(request, s.options.MaxPending)
+		return err
+	})
+	if err != nil {
+		return app.Batch{}, err
+	}
+	return batch, nil
+}
+
+func (tx *transaction) create(request app.CreateRequest, maxPending int64) (app.Batch, error) {
+	if first, found, err := tx.repeated(request); err != nil || found {
+		return first, err
+	}
+	if err := tx.room(request.Count, maxPending); err != nil {
+		return app.Batch{}, err
+	}
+	batch, err := tx.insertRuns(request)
+	if err != nil || request.IdempotencyKey == "" {
+		return batch, err
+	}
+	return batch, tx.remember(request, batch)
+}
+
+// room returns nil when so many more runs may wait. No maximum is 0.
+func (tx *transaction) room(count int, maxPending int64) error {
+	return query.CheckCapacity(tx.counts[app.Created], count, maxPending)
+}
+
+// repeated finds the answer to a request whose key has been used.
+func (tx *transaction) repeated(request app.CreateRequest) (batch app.Batch, found bool, err error) {
+	if request.IdempotencyKey == "" {
+		return batch, false, nil
+	}
+	var first query.Request
+	if found, err = tx.find(tx.findRequest, &first, request.IdempotencyKey); err != nil || !found {
+		return batch, found, err
+	}
+	batch, err = first.Answer(request)
+	return batch, true, err
+}
+
+// insertRuns creates runs. The first of them are started at once, as many as are ordered.
+func (tx *transaction) insertRuns(request app.CreateRequest) (app.Batch, error) {
+	tx.newest = max(tx.newest, tx.now.UnixMilli()) // the clock may have been set back
+	batch := app.Batch{Count: request.Count, Kind: request.Kind, CreatedAt: query.FromMillis(tx.newest)}
+	order := tx.order(request.Kind)
+	ordered := min(request.Count, order.left())
+	last, err := tx.insertSome(request.Kind, ordered, app.Started)
+	if err == nil && ordered < request.Count {
+		last, err = tx.insertSome(request.Kind, request.Count-ordered, app.Created)
+	}
+	if err != nil {
+		return app.Batch{}, err
+	}
+	// One writer, and ids that are never used again: those of one transaction are consecutive.
+	batch.First = last - int64(request.Count) + 1
+	tx.happenings = append(tx.happenings, query.StatsEvent{Kind: request.Kind, Flow: app.Counters{Created: int64(request.Count)}})
+	return batch, tx.startNew(batch, ordered, order)
+}
+
+// insertSome creates runs that are created or started, and returns the id of the last, or 0 when there are none.
+func (tx *transaction) insertSome(kind string, count int, status app.Status) (last int64, err error) {
+	if count == 0 {
+		return 0, nil
+	}
+	result, err := tx.insert.Exec(kind, tx.newest, count, int64(status), tx.now.UnixMilli())
+	if err != nil {
+		return 0, err
+	}
+	tx.counts[status] += int64(count)
+	tx.changed = true
+	if status == app.Created {
+		tx.arrived += int64(count)
+	}
+	return result.LastInsertId()
+}
+
+// remember keeps the request with its answer, and drops two that are too old: so the table shrinks
+// as fast as it grows, and no request pays for many.
+func (tx *transaction) remember(request app.CreateRequest, batch app.Batch) error {
+	err := tx.exec(tx.addRequest, request.IdempotencyKey, request.Kind, request.Count, batch.First, tx.now.UnixMilli())
+	if err != nil {
+		return err
+	}
+	return tx.exec(tx.oldRequest, tx.now.Add(-query.KeepRequests).UnixMilli())
+}

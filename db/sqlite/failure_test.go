@@ -1,0 +1,125 @@
+package sqlite
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"runboard/app"
+	"runboard/db/dbtest"
+	"runboard/db/query"
+)
+
+// failWith makes a run that fails with an error.
+func failWith(t *testing.T, store *Store, text string) app.ProcessRun {
+	t.Helper()
+	run := start(t, store, create(t, store, 1)[0])
+	if err := store.Finish(ctx, run, app.Outcome{Status: app.Failed, Error: text}); err != nil {
+		t.Fatal(err)
+	}
+	return get(t, store, run.ID)
+}
+
+func failures(t *testing.T, store *Store) app.Failures {
+	t.Helper()
+	all, err := store.Failures(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestTheFailuresOfAnOlderFileAreFoundAtItsFirstStart(t *testing.T) {
+	t.Parallel()
+	clock := dbtest.NewClock() // no hour begins meanwhile
+	options := Options{Path: filepath.Join(t.TempDir(), "runs.db"), Now: clock.Now}
+	store := openStore(t, options)
+	for i := range 20 {
+		failWith(t, store, []string{"no ink for ", "paper jam "}[i%2]+fmt.Sprint(i))
+		clock.Advance(time.Millisecond)
+	}
+	create(t, store, 3)
+	want := failures(t, store)
+	closeStore(t, store)
+	change(t, options.Path, "UPDATE process_runs SET failure = 0; DELETE FROM failures; DELETE FROM failure_hours")
+
+	again := openStore(t, options)
+	got := failures(t, again)
+	if len(got.Failures) != 2 || got.Runs != want.Runs || got.Groups != want.Groups {
+		t.Fatalf("there are %+v and were %+v", got, want)
+	}
+	for i, one := range got.Failures {
+		if one.Pattern != want.Failures[i].Pattern || one.Runs != 10 || !one.LastAt.Equal(want.Failures[i].LastAt) || one.Hours != want.Failures[i].Hours {
+			t.Errorf("one is %+v and was %+v", one, want.Failures[i])
+		}
+	}
+	closeStore(t, again)
+	if third := failures(t, openStore(t, options)); third.Runs != want.Runs {
+		t.Errorf("at the next start there are %+v", third)
+	}
+}
+
+func TestTooManyDifferentFailuresGoTogether(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	known := failWith(t, store, "known")
+	change(t, store.options.Path, fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+		INSERT INTO failures (kind, pattern, example, first_at, last_at, n) SELECT 'x', 'error ' || i, '', 1, %d, 1 FROM n`, query.MaxFailures-1, time.Now().UnixMilli()))
+	if run := failWith(t, store, "known"); run.Failure != known.Failure {
+		t.Errorf("what is known is %d and was %d", run.Failure, known.Failure)
+	}
+	a, b := failWith(t, store, "something new"), failWith(t, store, "something else")
+	if a.Failure == 0 || a.Failure != b.Failure {
+		t.Errorf("what is new is %d and %d", a.Failure, b.Failure)
+	}
+	page, err := store.Page(ctx, app.Query{Filter: app.Filter{Failure: a.Failure}})
+	if err != nil || page.Failure.Pattern != query.OtherErrors || len(page.Runs) != 2 {
+		t.Errorf("they are %+v: %v", page.Failure, err)
+	}
+	change(t, store.options.Path, "DELETE FROM failures WHERE pattern IN ('error 17', 'error 18')") // there is room again
+	if run := failWith(t, store, "something new"); run.Failure == a.Failure {
+		t.Error("although there is room it goes with the others")
+	}
+}
+
+func TestFailuresThatNobodyHasAnyMoreAreForgotten(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	store := newStore(t, Options{Now: clock.now})
+	gone, kept := failWith(t, store, "gone"), failWith(t, store, "kept")
+	if err := store.Delete(ctx, gone.ID); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		later                  time.Duration
+		failures, hours, shown int
+	}{{0, 2, 2, 1}, {23 * time.Hour, 2, 2, 1}, {2 * time.Hour, 1, 0, 1}} {
+		clock.advance(step.later)
+		if err := store.pruneFailures(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if n, m, shown := rowsIn(t, store, "failures"), rowsIn(t, store, "failure_hours"), len(failures(t, store).Failures); n != step.failures || m != step.hours || shown != step.shown {
+			t.Errorf("%v later there are %d with %d hours, of which %d are shown", step.later, n, m, shown)
+		}
+	}
+	if again := failWith(t, store, "kept"); again.Failure != kept.Failure {
+		t.Errorf("it was %d and is %d", kept.Failure, again.Failure)
+	}
+}
+
+func BenchmarkFail(b *testing.B) {
+	for name, outcome := range map[string]app.Outcome{
+		"completed": {Status: app.Completed}, "failed": {Status: app.Failed, Error: "exit status 1\nno customer 42"},
+	} {
+		b.Run(name, func(b *testing.B) {
+			store := newStore(b, Options{Synchronous: "normal"})
+			for b.Loop() {
+				run := start(b, store, create(b, store, 1)[0])
+				if err := store.Finish(ctx, run, outcome); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

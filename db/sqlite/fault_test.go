@@ -1,0 +1,109 @@
+package sqlite
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/mattn/go-sqlite3"
+
+	"runboard/app"
+)
+
+func TestAFaultOfTheProgramIsNoneOfTheDatabase(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range spoilers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := newStore(t, Options{})
+			wantCode(t, store.writer.do(ctx, spoil), app.CodeUnavailable)
+			if err := store.Ready(); err != nil {
+				t.Errorf("the store is not ready: %v", err)
+			}
+			create(t, store, 1)
+			checkCounts(t, store)
+		})
+	}
+}
+
+func TestATransactionThatCannotBeBegunIsAFaultOfTheDatabase(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	if err := store.writer.statements.exec(store.writer.statements.begin); err != nil { // and is forgotten
+		t.Fatal(err)
+	}
+	_, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1})
+	wantCode(t, err, app.CodeUnavailable)
+	wantCode(t, store.Ready(), app.CodeUnavailable)
+	if err := store.writer.statements.exec(store.writer.statements.rollback); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the store is ready", func() bool { return store.Ready() == nil })
+}
+
+// Each of them might wait for seconds, and there may be thousands.
+func TestWritesThatAreTriedOneByOneFailTogetherWhenTheDatabaseDoes(t *testing.T) {
+	t.Parallel()
+	const others = 100
+	store := newStore(t, Options{})
+	letGo := hold(t, store)
+	answers := []<-chan error{handIn(t, store, func(*transaction) error { return errors.New("a fault of the program") })}
+	var applied int // by the writer's goroutine
+	for range others {
+		answers = append(answers, handIn(t, store, func(*transaction) error {
+			applied++
+			return sqlite3.Error{Code: sqlite3.ErrFull}
+		}))
+	}
+	letGo()
+	for _, answer := range answers {
+		wantCode(t, <-answer, app.CodeUnavailable)
+	}
+	if applied > 2 {
+		t.Errorf("%d writes were tried after the first had met the fault", applied-1)
+	}
+}
+
+// What keeps the database from being written, until it is let go.
+var writeFaults = map[string]func(*testing.T, *Store) (letGo func()){
+	"a full disk": func(t *testing.T, store *Store) func() {
+		setPragma(t, store, "max_page_count = 1") // SQLite makes that as many as there are
+		return func() {}
+	},
+	"a disk that cannot be written": func(t *testing.T, store *Store) func() {
+		setPragma(t, store, "query_only = 1")
+		return func() {}
+	},
+	"another program": func(t *testing.T, store *Store) func() {
+		setPragma(t, store, "busy_timeout = 10")
+		return occupy(t, store)
+	},
+}
+
+func TestCloseEndsThoughTheDatabaseCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range writeFaults {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := newStore(t, Options{})
+			run := create(t, store, 1)[0]
+			letGo := spoil(t, store)
+			var answers []<-chan error
+			for range 20 {
+				answers = append(answers, handIn(t, store, func(tx *transaction) error {
+					_, err := tx.insertRuns(app.CreateRequest{Kind: kind, Count: app.MaxCount})
+					return err
+				}))
+			}
+			closeStore(t, store)
+			for _, answer := range answers {
+				wantCode(t, <-answer, app.CodeUnavailable)
+			}
+			letGo()
+			again := openStore(t, Options{Path: store.options.Path})
+			if got := get(t, again, run.ID); got != run {
+				t.Errorf("the run has become %+v", got)
+			}
+			create(t, again, 1)
+		})
+	}
+}

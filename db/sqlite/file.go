@@ -1,0 +1,177 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// prepareFile makes sure that there is a good database and that nobody else uses it: it makes a new one
+// when there is none or an empty file, and looks at it without changing it.
+func (s *Store) prepareFile(ctx context.Context) (err error) {
+	path := s.options.Path
+	if _, err = os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		if err = createFile(ctx, path, s.options.Synchronous); err != nil {
+			return err
+		}
+	}
+	if err = inspectFile(path); err != nil {
+		return err
+	}
+	if s.fileLock, err = lockFile(path); err != nil { // before a look at what another one may be changing
+		return err
+	}
+	if err = fillEmpty(ctx, path, s.options.Synchronous); err != nil {
+		return err
+	}
+	if err = inspectHeader(path); err != nil {
+		return err
+	}
+	return inspectInside(ctx, path)
+}
+
+// fillEmpty makes a new database of an empty file, in place: it may be mounted by itself, and then no other file can be
+// renamed over it. Its header says first whose file it is, so that a crash leaves one that the next start goes on with.
+func fillEmpty(ctx context.Context, path, synchronous string) (err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("cannot be read: %w", err)
+	}
+	if info.Size() > 0 {
+		return nil
+	}
+	if log, err := os.Stat(path + "-wal"); err == nil && log.Size() > 0 {
+		return errors.New("is an empty file, but has a write-ahead log beside it; put the database back, or remove both to start anew")
+	}
+	defer func() {
+		if err != nil {
+			_ = remove(path+"-wal", path+"-shm", path+"-journal")
+			err = fmt.Errorf("is an empty file that cannot be filled: %w", errors.Join(err, os.Truncate(path, 0)))
+		}
+	}()
+	if err := sign(ctx, path); err != nil {
+		return err
+	}
+	return fill(ctx, path, synchronous)
+}
+
+// sign writes into the header of an empty file that it is ours, and no more.
+func sign(ctx context.Context, path string) error {
+	pool, err := openPool(ctx, sqliteDriver, signDSN(path), 1)
+	if err != nil {
+		return err
+	}
+	_, err = pool.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID))
+	return errors.Join(err, pool.Close())
+}
+
+// Warning is a line for the log, with its attributes.
+type Warning struct {
+	Text string
+	Args []any
+}
+
+// Warnings are for the operator: what may become a danger to the file. Open does not log them, because the first line of
+// the log says where the server listens.
+func (s *Store) Warnings() []Warning { return s.warnings }
+
+func (s *Store) warn(text string, args ...any) {
+	s.warnings = append(s.warnings, Warning{Text: text, Args: args})
+}
+
+// tighten keeps an existing database and what lies beside it from other users: its logs may hold secrets, and SQLite
+// gives the files that it makes beside it the same permissions. Where that is not possible, it warns.
+func (s *Store) tighten() {
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		path := s.options.Path + suffix
+		info, err := os.Stat(path)
+		if err != nil || info.Mode().Perm()&0o077 == 0 {
+			continue
+		}
+		mode := fmt.Sprintf("%04o", info.Mode().Perm())
+		if err := os.Chmod(path, 0o600); err != nil {
+			s.warn("other users can reach the database, and this cannot be changed", "file", path, "mode", mode, "error", err)
+			continue
+		}
+		s.warn("other users could reach the database; now only its owner can", "file", path, "mode", mode)
+	}
+}
+
+// warnOfPlace warns of a file whose write-ahead log may be missing after a crash: the log lies beside the name that the
+// file was opened by, so another name does not find it, and a mount of the file alone does not keep it.
+func (s *Store) warnOfPlace() {
+	path := s.options.Path
+	info, err := os.Stat(path)
+	if err != nil {
+		return
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Nlink > 1 {
+		s.warn("the database has several names (hard links): always open it by the same one, or the newest changes are lost "+
+			"after a crash", "file", path, "names", uint64(stat.Nlink))
+	}
+	if isMount(path) {
+		s.warn("the database is mounted as a single file: mount its directory instead, or the newest changes are lost when "+
+			"the container is killed and removed", "file", path)
+	}
+}
+
+// createFile makes the database under another name and then renames it, so that a crash never
+// leaves a half-made one that the next start would have to refuse.
+func createFile(ctx context.Context, path, synchronous string) (err error) {
+	unfinished := path + ".new"
+	defer func() {
+		if err != nil {
+			_ = remove(unfinished, unfinished+"-wal", unfinished+"-shm")
+			err = fmt.Errorf("cannot be created: %w", err)
+		}
+	}()
+	// A log without its database is of no use, and SQLite would play it into the new one.
+	if err := remove(unfinished, unfinished+"-wal", unfinished+"-shm", path+"-wal", path+"-shm"); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(unfinished, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	if err := fill(ctx, unfinished, synchronous); err != nil {
+		return err
+	}
+	if err := os.Rename(unfinished, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// remove removes files, if they are there.
+func remove(paths ...string) error {
+	for _, path := range paths {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// fill gives an empty file the schema and leaves it closed, without a log beside it.
+func fill(ctx context.Context, path, synchronous string) error {
+	pool, err := openPool(ctx, sqliteDriver, writerDSN(path, synchronous), 1)
+	if err != nil {
+		return err
+	}
+	return errors.Join(migrate(ctx, pool.DB), pool.Close())
+}
+
+// syncDir makes a rename in dir survive a power cut.
+func syncDir(dir string) error {
+	handle, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(handle.Sync(), handle.Close())
+}

@@ -1,0 +1,277 @@
+package sqlite
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+
+	"runboard/app"
+)
+
+// injected are the faults that a disk, another program or the engine may bring.
+var injected = []sqlite3.Error{
+	{Code: sqlite3.ErrBusy}, {Code: sqlite3.ErrFull}, {Code: sqlite3.ErrIoErr}, {Code: sqlite3.ErrInterrupt},
+}
+
+// everyFault has each call fail in every way, and not in one of them, which takes four times as long.
+var everyFault = flag.Bool("every-fault", false, "let each call to the database fail in every way")
+
+// Every call to the database fails once, in a store that is used for all that it can do. Whatever fails does so with
+// a sentence for people; what was acknowledged is there afterwards, what was refused is not; and the store goes on.
+func TestAFaultOfAnyCallLosesNothing(t *testing.T) {
+	t.Parallel()
+	empty := filepath.Join(t.TempDir(), "empty.db")
+	store, err := Open(ctx, Options{Path: empty, Synchronous: "normal", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeStore(t, store)
+	content, err := os.ReadFile(empty)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, err := range injected {
+		t.Run(err.Error(), func(t *testing.T) {
+			t.Parallel()
+			calls, first, step := int64(1), int64(i+1), int64(len(injected))
+			if *everyFault {
+				first, step = 1, 1
+			}
+			for n := first; n <= max(calls, first) && !t.Failed(); n += step {
+				path := fmt.Sprint(empty, i, ".", n)
+				if err := os.WriteFile(path, content, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				calls = survive(t, path, err, n)
+			}
+			if calls < 300 {
+				t.Errorf("it only makes %d calls", calls)
+			}
+		})
+	}
+}
+
+// Whatever call of a write fails, nobody is told of a change that is not there.
+func TestTheBellIsSilentWhenAWriteFails(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "runs.db")
+	closeStore(t, openStore(t, Options{Path: path}))
+	registerFaulty()
+	plan := &fault{err: sqlite3.Error{Code: sqlite3.ErrFull}}
+	faults.Store(path, plan)
+	store := openStore(t, Options{Path: path, driver: faultyDriver})
+	rings, stop := store.Changed().Subscribe()
+	defer stop()
+	for n := int64(1); ; n++ {
+		plan.left.Store(n)
+		_, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1})
+		plan.left.Store(-1)
+		if err == nil {
+			if n < 5 {
+				t.Errorf("a write makes only %d calls", n-1)
+			}
+			return
+		}
+		until(t, "the store is ready again", func() bool { return store.Ready() == nil })
+		select {
+		case <-rings:
+			t.Errorf("the bell rang although call %d failed", n)
+		default:
+		}
+	}
+}
+
+// survive has the n-th call fail in the store of a file. It returns how many there were.
+func survive(t *testing.T, path string, err error, n int64) (calls int64) {
+	t.Helper()
+	registerFaulty()
+	defer os.Remove(path) // there will be hundreds
+	plan := &fault{err: err}
+	plan.left.Store(-1)
+	faults.Store(path, plan)
+	defer faults.Delete(path)
+	store, openErr := Open(ctx, Options{Path: path, Synchronous: "normal", driver: faultyDriver, Log: slog.New(slog.DiscardHandler)})
+	if openErr != nil {
+		t.Fatal(openErr)
+	}
+	plan.calls.Store(0)
+	plan.left.Store(n)
+	h := &history{t: t, store: store, runs: map[int64]app.Status{}, at: fmt.Sprintf("%v at call %d", err, n)}
+	h.play()
+	calls = plan.calls.Load()
+	plan.left.Store(-1)
+	until(t, "the store is ready again", func() bool { return store.Ready() == nil })
+	h.check()
+	closeStore(t, store)
+	return calls
+}
+
+// history is what is done to a store, and what it has acknowledged.
+type history struct {
+	t     *testing.T
+	store *Store
+	at    string
+	runs  map[int64]app.Status // as acknowledged
+}
+
+// said fails the test unless err is nil or has a code that people are told of. It reports whether it is nil.
+func (h *history) said(what string, err error) bool {
+	h.t.Helper()
+	if err == nil {
+		return true
+	}
+	if code := app.CodeOf(err); code != app.CodeUnavailable {
+		h.t.Errorf("%s, %s fails with %v", h.at, what, err)
+	}
+	var told *app.Error
+	if errors.As(err, &told) && told.Message == "" {
+		h.t.Errorf("%s, %s fails without a sentence", h.at, what)
+	}
+	return false
+}
+
+// play does a bit of everything, whatever fails.
+func (h *history) play() {
+	h.t.Helper()
+	since := time.Now().Add(-time.Hour)
+	batch, err := h.store.Create(ctx, app.CreateRequest{Kind: kind, Count: 5, IdempotencyKey: "key"})
+	if !h.said("Create", err) { // it is repeated, as a client would
+		if batch, err = h.store.Create(ctx, app.CreateRequest{Kind: kind, Count: 5, IdempotencyKey: "key"}); err != nil {
+			h.t.Errorf("%s, Create fails twice: %v", h.at, err)
+			return
+		}
+	}
+	for _, run := range batch.Runs() {
+		h.runs[run.ID] = app.Created
+	}
+	first := batch.First
+	h.finish(first, app.Outcome{Status: app.Completed})
+	h.finish(first+1, app.Outcome{Status: app.Failed, Error: "out of ink at 7"})
+	h.finish(first+2, app.Outcome{Status: app.Failed, Error: "out of ink at 8"})
+	if _, err := h.store.Cancel(ctx, first+3); h.said("Cancel", err) {
+		h.runs[first+3] = app.Cancelled
+	}
+	if h.runs[first+1] == app.Failed {
+		if _, err := h.store.Retry(ctx, first+1); h.said("Retry", err) {
+			h.runs[first+1] = app.Created
+		}
+	}
+	h.read(first, app.Filter{Kind: kind, Since: app.At(since)})
+	h.read(first, app.Filter{Text: "ink"})
+	h.act(app.BulkAction{Operation: app.BulkDelete, IDs: []int64{first + 2}})
+	if h.runs[first] == app.Completed && h.said("Delete", h.store.Delete(ctx, first)) {
+		delete(h.runs, first)
+	}
+}
+
+// finish takes a run through its work. What fails is tried again, as the queue does.
+func (h *history) finish(id int64, outcome app.Outcome) {
+	h.t.Helper()
+	var run app.ProcessRun
+	h.twice("StartAll", func() error {
+		started, err := h.store.StartMany(ctx, []app.ProcessRun{{ID: id, Status: app.Created}})
+		if err == nil && len(started) != 1 {
+			h.t.Errorf("%s, it starts %+v", h.at, started)
+		} else if err == nil {
+			run = started[0]
+		}
+		return err
+	})
+	h.runs[id] = app.Started
+	progress := app.Progress{Percent: 40, Message: "half"}
+	h.said("Report", h.store.SaveProgress(ctx, run, app.ProgressUpdate{Progress: &progress, Lines: []app.LogLine{{Text: "a line of ink\n"}}}))
+	h.twice("Finish", func() error {
+		if outcome.Status != app.Completed {
+			return h.store.Finish(ctx, run, outcome)
+		}
+		late, err := h.store.CompleteMany(ctx, []app.ProcessRun{run})
+		if len(late) > 0 {
+			h.t.Errorf("%s, %+v is late", h.at, late)
+		}
+		return err
+	})
+	h.runs[id] = outcome.Status
+}
+
+// twice does something that must succeed the second time: only one call fails.
+func (h *history) twice(what string, do func() error) {
+	h.t.Helper()
+	if h.said(what, do()) {
+		return
+	}
+	if err := do(); err != nil {
+		h.t.Errorf("%s, %s fails twice: %v", h.at, what, err)
+	}
+}
+
+// read asks for all that there is to read.
+func (h *history) read(id int64, filter app.Filter) {
+	h.t.Helper()
+	_, err := h.store.Page(ctx, app.Query{Filter: filter})
+	h.said("Page", err)
+	_, err = h.store.Run(ctx, id)
+	h.said("Run", err)
+	_, _, err = h.store.Runs(ctx, filter, 1000, 10)
+	h.said("Runs", err)
+	_, err = h.store.Log(ctx, app.LogQuery{Run: id, Bytes: 100, Lines: 10})
+	h.said("Log", err)
+	_, err = h.store.Revisions(ctx, []int64{id})
+	h.said("Marks", err)
+	_, err = h.store.FetchDue(ctx, []string{kind}, 10)
+	h.said("Waiting", err)
+	_, err = h.store.Cancelled(ctx, []int64{id})
+	h.said("Cancelled", err)
+}
+
+// act does an action to its end.
+func (h *history) act(action app.BulkAction) {
+	h.t.Helper()
+	var asked, run app.ProcessRun
+	h.twice("Act", func() (err error) {
+		asked, err = h.store.CreateBulkAction(ctx, action, "action")
+		return err
+	})
+	h.twice("Start", func() (err error) {
+		run, err = h.store.Start(ctx, asked)
+		return err
+	})
+	h.runs[run.ID] = app.Started
+	var state app.BulkProgress
+	for range 5 {
+		if next, err := h.store.StepBulkAction(ctx, run); h.said("Advance", err) {
+			state = next
+		}
+	}
+	if !state.Finished || state.Done != 1 {
+		h.t.Errorf("%s, the action has come to %+v", h.at, state)
+	}
+	for _, id := range action.IDs {
+		delete(h.runs, id)
+	}
+}
+
+// check compares what was acknowledged with what is there, in the store and in the file.
+func (h *history) check() {
+	h.t.Helper()
+	create(h.t, h.store, 1) // it goes on
+	total := checkCounts(h.t, h.store).Total()
+	if total != int64(len(h.runs))+1 {
+		h.t.Errorf("%s, there are %d runs and should be %d", h.at, total, len(h.runs)+1)
+	}
+	for id, status := range h.runs {
+		if run := get(h.t, h.store, id); run.Status != status {
+			h.t.Errorf("%s, run %d was acknowledged as %s and is %+v", h.at, id, status, run)
+		}
+	}
+	var verdict string
+	if err := lookInto(h.t, h.store.options.Path).Get(&verdict, "PRAGMA integrity_check"); err != nil || verdict != "ok" {
+		h.t.Errorf("%s, the file is %q: %v", h.at, verdict, err)
+	}
+}

@@ -1,0 +1,121 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"runboard/app"
+	"runboard/db/query"
+)
+
+const (
+	isClaimed = `SELECT EXISTS (SELECT 1 FROM process_runs WHERE id = ? AND status = 1 AND fencing_token = ?)`
+
+	lastPart   = `SELECT start, stop, part FROM run_logs WHERE run_id = ? ORDER BY start DESC LIMIT 1`
+	addPart    = `INSERT INTO run_logs (run_id, start, stop, part, text, line_index) VALUES (?, ?, ?, ?, ?, ?) RETURNING ` + written
+	extendPart = `UPDATE run_logs SET stop = ?1, text = text || ?2, line_index = CAST(line_index || ?3 AS BLOB) WHERE run_id = ?4 AND start = ?5
+		RETURNING ` + written
+	// What a rows.WrittenPart has.
+	written = `text, line_index, coalesce((SELECT CASE WHEN stop = run_logs.start THEN substr(text, -250) END FROM run_logs AS earlier
+		WHERE earlier.run_id = run_logs.run_id AND earlier.start < run_logs.start ORDER BY start DESC LIMIT 1), '') AS before`
+	dropParts = `DELETE FROM run_logs WHERE run_id = ? AND start < ? RETURNING part`
+
+	partAfterSome = `SELECT start FROM run_logs WHERE run_id = ? ORDER BY start LIMIT 1 OFFSET ?`
+)
+
+// Report implements app.QueueStore. It is not an event: there would be too many.
+func (s *Store) SaveProgress(ctx context.Context, run app.ProcessRun, report app.ProgressUpdate) error {
+	if err := query.CheckLines(run.ID, report.Lines); err != nil {
+		return err
+	}
+	return s.writer.do(ctx, func(tx *transaction) error {
+		mine, err := tx.claimed(run, report.Progress)
+		if err == nil && !mine {
+			return query.Conflict(run)
+		}
+		if err == nil && len(report.Lines) > 0 {
+			s.logged.Store(true)
+			err = tx.appendLog(run, report, s.options.LogLimit)
+		}
+		tx.changed = tx.changed || err == nil
+		return err
+	})
+}
+
+// claimed reports whether the run is still this one's to report on, and if so writes down its progress.
+func (tx *transaction) claimed(run app.ProcessRun, progress *app.Progress) (mine bool, err error) {
+	if progress == nil {
+		_, err = tx.find(tx.isClaimed, &mine, run.ID, run.FencingToken)
+		return mine, err
+	}
+	return tx.changesOne(tx.report, int64(progress.Percent), query.Sanitize(progress.Message), tx.now.UnixMilli(), run.ID, run.FencingToken)
+}
+
+// appendLog adds lines to the end of a run's log, and drops what is then more than limit bytes from its end.
+func (tx *transaction) appendLog(run app.ProcessRun, report app.ProgressUpdate, limit int64) error {
+	last := query.NoPart
+	if _, err := tx.find(tx.lastPart, &last, run.ID); err != nil {
+		return err
+	}
+	dropBefore, err := last.Append(report.Lines, report.Skipped, limit, func(part query.LogPart, more bool) error {
+		return tx.writePart(run, part, more)
+	})
+	if err != nil {
+		return err
+	}
+	return tx.dropLog(run.ID, dropBefore)
+}
+
+// dropLog drops the parts of a run's log that begin before an offset.
+func (tx *transaction) dropLog(run, offset int64) error {
+	var dropped []int64
+	if err := tx.dropParts.Select(&dropped, run, offset); err != nil {
+		return err
+	}
+	for _, part := range dropped {
+		if err := tx.unindex(run, part+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// someParts is how many parts of a log are dropped before the time is looked at: finding each of them in the index of
+// texts takes a millisecond or more.
+const someParts = 4
+
+// shorten drops parts of a run's log, the oldest first, until there are few left or it is too late. It reports whether
+// there are few left.
+func (tx *transaction) shorten(run int64, until time.Time) (short bool, err error) {
+	for {
+		var offset int64
+		found, err := tx.find(tx.partAfterSome, &offset, run, someParts)
+		if err != nil || !found {
+			return err == nil, err
+		}
+		if !time.Now().Before(until) {
+			return false, nil
+		}
+		if err := tx.dropLog(run, offset); err != nil {
+			return false, err
+		}
+	}
+}
+
+// writePart writes a part, by itself or as more of the last one.
+func (tx *transaction) writePart(run app.ProcessRun, part query.LogPart, more bool) (err error) {
+	var written query.WrittenPart
+	if more {
+		_, err = tx.find(tx.extendPart, &written, part.Stop, part.Text, part.Revisions, run.ID, part.Start)
+	} else {
+		_, err = tx.find(tx.addPart, &written, run.ID, part.Start, part.Stop, part.Part, part.Text, part.Revisions)
+	}
+	if err != nil || query.NeverSearched(run.Kind) {
+		return err
+	}
+	terms, err := written.Terms(run.ID)
+	if err != nil {
+		return err
+	}
+	return tx.index(run.ID, part.Part+1, terms)
+}

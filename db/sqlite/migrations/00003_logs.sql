@@ -1,0 +1,19 @@
+-- +goose Up
+
+PRAGMA user_version = 3;
+
+-- What the work of runs wrote, in parts of some KB: a row for each line would cost more than the lines, and
+-- one for each run would be written anew with every line. start and stop are offsets in the run's log;
+-- line_index says for each line how long it is and who wrote it.
+CREATE TABLE run_logs (
+  run_id INTEGER NOT NULL,
+  start  INTEGER NOT NULL CHECK (start >= 0),
+  stop   INTEGER NOT NULL CHECK (stop > start),
+  part   INTEGER NOT NULL, -- their number, from 0
+  text   TEXT    NOT NULL,
+  line_index  BLOB    NOT NULL,
+  PRIMARY KEY (run_id, start)
+) STRICT;
+
+-- Finds the runs of a kind, with or without a status.
+CREATE INDEX process_runs_by_kind ON process_runs (kind, status, id);

@@ -1,0 +1,94 @@
+package sqlite
+
+import (
+	"strings"
+	"testing"
+
+	"runboard/app"
+	"runboard/db/query"
+)
+
+// plan is how SQLite goes about a statement.
+func plan(t *testing.T, store *Store, text string, args ...any) string {
+	t.Helper()
+	var steps []struct {
+		ID, Parent, NotUsed int
+		Detail              string
+	}
+	if err := store.writer.statements.conn.SelectContext(ctx, &steps, "EXPLAIN QUERY PLAN "+text, args...); err != nil {
+		t.Fatal(err)
+	}
+	var details []string
+	for _, step := range steps {
+		details = append(details, step.Detail)
+	}
+	return strings.Join(details, "; ")
+}
+
+func wantPlan(t *testing.T, got, search string) {
+	t.Helper()
+	if !strings.Contains(got, "SEARCH process_runs USING "+search) || strings.Contains(got, "SCAN process_runs") || strings.Contains(got, "TEMP B-TREE") {
+		t.Errorf("it should search by %s, and goes about it so: %s", search, got)
+	}
+}
+
+func TestEveryListIsReadInOrderByAnIndex(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	in := query.Span{After: 0, Before: 9}
+	for index, filter := range map[string]app.Filter{
+		"INTEGER PRIMARY KEY":          {},
+		"INDEX process_runs_by_status": {Filtered: true, Status: app.Failed},
+		"INDEX process_runs_by_kind":   {Kind: "backup"},
+
+		"INDEX process_runs_by_failure": {Failure: 7},
+	} {
+		for _, section := range dialect.SectionsOf(filter) {
+			for _, ascending := range []bool{false, true} {
+				wantPlan(t, plan(t, store, section.RunsText(ascending), section.With(in, 26)...), index)
+			}
+			covering := strings.Replace(index, "INDEX", "COVERING INDEX", 1)
+			wantPlan(t, plan(t, store, section.AnyText(), section.With(in)...), covering)
+			wantPlan(t, plan(t, store, section.CountText(), section.With(in, 100)...), covering)
+		}
+	}
+	const byStatus = "INDEX process_runs_by_status"
+	wantPlan(t, plan(t, store, startedRuns), byStatus)
+	wantPlan(t, plan(t, store, stoppingRuns), byStatus)
+	wantPlan(t, plan(t, store, cancelledRuns, "[1, 2]"), "INTEGER PRIMARY KEY")
+}
+
+func TestWaitingRunsAreFoundByTheIndexOfKinds(t *testing.T) {
+	t.Parallel()
+	got := plan(t, newStore(t, Options{}), waitingRuns(2), 0, 20, "a", "b")
+	if !strings.Contains(got, "SEARCH process_runs USING COVERING INDEX process_runs_by_kind (kind=? AND status=?)") ||
+		!strings.Contains(got, "SEARCH process_runs USING INTEGER PRIMARY KEY") {
+		t.Errorf("it goes about it so: %s", got)
+	}
+}
+
+func TestOtherStatementsGoByTheID(t *testing.T) {
+	t.Parallel()
+	const byID = "INTEGER PRIMARY KEY"
+	store := newStore(t, Options{})
+	wantPlan(t, plan(t, store, startRun, 0, 1), byID)
+	wantPlan(t, plan(t, store, finishRun, 2, "", "", 0, 0, 1, 1, 0), byID)
+	wantPlan(t, plan(t, store, giveBackRun, 0, 1, 1), byID)
+	wantPlan(t, plan(t, store, reportRun, 5, "", 0, 1, 1), byID)
+	wantPlan(t, plan(t, store, cancelRun, 0, 1), byID)
+	wantPlan(t, plan(t, store, askToStop, 0, 1), byID)
+	wantPlan(t, plan(t, store, retryRun, 0, 1), byID)
+	wantPlan(t, plan(t, store, dialect.RunMarks(), "[1,2]"), byID)
+	wantPlan(t, plan(t, store, dialect.ChosenRuns(), "[1,2]"), byID)
+	wantPlan(t, plan(t, store, startRuns, 0, "[1,2]"), byID)
+	wantPlan(t, plan(t, store, completeRuns, 0, `{"1":2}`), byID)
+	wantPlan(t, plan(t, store, addEvents, "[1,2]"), byID)
+}
+
+func TestOldRequestsAreFoundByAge(t *testing.T) {
+	t.Parallel()
+	got := plan(t, newStore(t, Options{}), dropOldRequests, 5)
+	if !strings.Contains(got, "idempotency_keys_by_age") || strings.Contains(got, "SCAN idempotency_keys") {
+		t.Errorf("it goes about it so: %s", got)
+	}
+}

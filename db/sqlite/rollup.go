@@ -1,0 +1,38 @@
+package sqlite
+
+import (
+	"time"
+
+	"runboard/app"
+	"runboard/db/query"
+)
+
+const (
+	findRollup = `SELECT queue_ms, run_ms FROM rollups WHERE step = ? AND at = ? AND kind = ?`
+	addRollup  = `INSERT INTO rollups (step, at, kind, created, requeued, started, completed, failed, cancelled, queue_ms, run_ms)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+		ON CONFLICT DO UPDATE SET created = created + ?4, requeued = requeued + ?5, started = started + ?6,
+			completed = completed + ?7, failed = failed + ?8, cancelled = cancelled + ?9, queue_ms = ?10, run_ms = ?11`
+	dropRollups = `DELETE FROM rollups WHERE step = ? AND at < ?`
+)
+
+// saveRollups adds to the table what has been gathered, and drops what is too old there.
+func (tx *transaction) saveRollups(gathered *query.Rollups) error {
+	return gathered.Each(tx.now, tx.saveRollup, func(step, before int64) error { return tx.exec(tx.dropRollups, step, before) })
+}
+
+// saveRollup adds what happened to the step that it happened in.
+func (tx *transaction) saveRollup(row query.RollupRow, more query.Rollup) error {
+	var kept query.Times
+	if _, err := tx.find(tx.findRollup, &kept, row.Step, row.At, row.Kind); err != nil {
+		return err
+	}
+	kept = more.Merged(kept)
+	return tx.exec(tx.addRollup, row.Step, row.At, row.Kind, more.Created, more.Requeued, more.Started,
+		more.Completed, more.Failed, more.Cancelled, kept.Waits, kept.Works)
+}
+
+// happened takes note of a change of a run, which is as it is now. For took see rows.Happening.
+func (tx *transaction) happened(run app.ProcessRun, took time.Duration) {
+	tx.happenings = append(tx.happenings, query.NewStatsEvent(run, took))
+}

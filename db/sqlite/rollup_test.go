@@ -1,0 +1,286 @@
+package sqlite
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"runboard/app"
+	"runboard/db/dbtest"
+	"runboard/db/query"
+)
+
+// table looks into the rollups through a connection of its own.
+func table(t *testing.T, store *Store) (written func(step time.Duration) (steps int, flow app.Counters)) {
+	t.Helper()
+	pool := lookInto(t, store.options.Path)
+	return func(step time.Duration) (steps int, flow app.Counters) {
+		t.Helper()
+		var row struct {
+			Steps int
+			app.Counters
+		}
+		err := pool.Get(&row, `SELECT COUNT(*) AS steps, ifnull(SUM(created), 0) AS created, ifnull(SUM(requeued), 0) AS requeued,
+			ifnull(SUM(started), 0) AS started, ifnull(SUM(completed), 0) AS completed, ifnull(SUM(failed), 0) AS failed, ifnull(SUM(cancelled), 0) AS cancelled
+			FROM rollups WHERE step = ?`, step.Milliseconds())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return row.Steps, row.Counters
+	}
+}
+
+func wantWritten(t *testing.T, store *Store, want app.Counters) {
+	t.Helper()
+	written := table(t, store)
+	for _, step := range []time.Duration{app.RecentStep, app.DayStep} {
+		if _, flow := written(step); flow != want {
+			t.Errorf("in steps of %s there is %+v, and not %+v", step, flow, want)
+		}
+	}
+}
+
+func TestWhatHappenedIsWrittenWithALaterTransaction(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{rollEvery: time.Nanosecond})
+	written := table(t, store)
+	letGo := hold(t, store) // so that the writer's ticker has no turn between the two
+	first := handIn(t, store, func(tx *transaction) error {
+		_, err := tx.insertRuns(app.CreateRequest{Kind: kind, Count: 2})
+		return err
+	})
+	letGo()
+	if err := <-first; err != nil {
+		t.Fatal(err)
+	}
+	var commits int
+	onCommit(t, store, func() bool { commits++; return true })
+	create(t, store, 3)
+	if _, flow := written(app.RecentStep); flow.Created < 2 || commits > 2 {
+		t.Errorf("after %d commits there is %+v", commits, flow)
+	}
+}
+
+func TestWhatHappenedIsWrittenWhenNobodyElseWrites(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	written := table(t, store)
+	rings, stop := store.Changed().Subscribe()
+	defer stop()
+	create(t, store, 5)
+	<-rings
+	until(t, "it is written", func() bool { _, flow := written(app.DayStep); return flow.Created == 5 })
+	wantWritten(t, store, app.Counters{Created: 5})
+	if len(rings) > 0 {
+		t.Error("the bell rang although no run has changed")
+	}
+}
+
+func TestWhatHappenedIsWrittenAtTheEnd(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{rollEvery: time.Hour})
+	start(t, store, create(t, store, 5)[0])
+	wantWritten(t, store, app.Counters{})
+	closeStore(t, store)
+	wantWritten(t, store, app.Counters{Created: 5, Started: 1})
+}
+
+func TestWhatIsRolledBackDidNotHappen(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range spoilers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := newStore(t, Options{rollEvery: time.Hour})
+			run := create(t, store, 1)[0]
+			letGo := hold(t, store)
+			var group sync.WaitGroup
+			group.Go(func() { _ = startIt(store, run) })
+			gathered(t, store, 1)
+			spoilt := handIn(t, store, spoil)
+			letGo()
+			group.Wait()
+			if err := <-spoilt; err == nil {
+				t.Error("it was not spoilt")
+			}
+			onCommit(t, store, func() bool { return false })
+			if _, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 7}); err == nil {
+				t.Error("it was committed")
+			}
+			onCommit(t, store, func() bool { return true })
+			closeStore(t, store)
+			wantWritten(t, store, app.Counters{Created: 1, Started: 1})
+		})
+	}
+}
+
+func TestWhatHappensLaterInAStepIsAddedToIt(t *testing.T) {
+	t.Parallel()
+	clock := dbtest.NewClock()
+	clock.Advance(time.Minute) // from the end of a step to the middle of one
+	store := newStore(t, Options{Now: clock.Now, rollEvery: time.Nanosecond})
+	written := table(t, store)
+	for i := range 5 { // each in transactions of their own, which write what happened in those before
+		run := start(t, store, create(t, store, 1)[0])
+		if err := store.Finish(ctx, run, app.Outcome{Status: app.Completed}); err != nil {
+			t.Fatal(err)
+		}
+		if i == 3 {
+			clock.Advance(app.RecentStep)
+		}
+	}
+	until(t, "all is written", func() bool { _, flow := written(app.DayStep); return flow.Completed == 5 })
+	recent, _ := written(app.RecentStep)
+	day, _ := written(app.DayStep)
+	stats, err := store.Statistics(ctx)
+	if err != nil || recent != 2 || day != 1 || stats.Recent.Kinds[0].QueueTime.Count != 5 || stats.Day.Kinds[0].RunTime.Count != 5 {
+		t.Errorf("in %d and %d steps there are the times %+v: %v", recent, day, stats.Recent.Kinds, err)
+	}
+}
+
+// What was gathered goes back with the transaction that would have written it, and is written with the next.
+func TestACommitThatFailsLosesNoStatistics(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{rollEvery: time.Nanosecond})
+	onCommit(t, store, func() bool { return true })
+	create(t, store, 1)
+	onCommit(t, store, func() bool { return false })
+	for range 3 {
+		if _, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 7}); err == nil {
+			t.Fatal("it was committed")
+		}
+	}
+	onCommit(t, store, func() bool { return true })
+	create(t, store, 2)
+	closeStore(t, store)
+	wantWritten(t, store, app.Counters{Created: 3})
+}
+
+func TestNoRunSuffersFromStatisticsThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{rollEvery: time.Nanosecond})
+	letGo := hold(t, store)
+	spoilt := handIn(t, store, func(tx *transaction) error {
+		_, err := tx.conn.ExecContext(ctx, "DROP TABLE rollups")
+		return err
+	})
+	letGo()
+	if err := <-spoilt; err != nil {
+		t.Fatal(err)
+	}
+	for _, run := range create(t, store, 3) {
+		if err := store.Finish(ctx, start(t, store, run), app.Outcome{Status: app.Completed}); err != nil {
+			t.Error(err)
+		}
+	}
+	if counts := checkCounts(t, store); counts != (app.Counts{app.Completed: 3}) || store.Ready() != nil {
+		t.Errorf("the counts are %v, and it is ready: %v", counts, store.Ready())
+	}
+}
+
+func TestOldRollupsAreDropped(t *testing.T) {
+	t.Parallel()
+	clock := dbtest.NewClock()
+	store := newStore(t, Options{Now: clock.Now})
+	written := table(t, store)
+	total := 0
+	add := func() {
+		t.Helper()
+		create(t, store, 1)
+		total++
+		until(t, "it is written", func() bool {
+			_, flow := written(app.DayStep)
+			return flow.Created == min(int64(total), 3)
+		})
+	}
+	// With steps of 16 hours the fourth one is more than two days after the first.
+	for _, want := range [][2]int{{1, 1}, {1, 2}, {1, 3}} {
+		add()
+		recent, _ := written(app.RecentStep)
+		day, _ := written(app.DayStep)
+		if recent != want[0] || day != want[1] {
+			t.Fatalf("there are %d and %d steps, and not %v", recent, day, want)
+		}
+		clock.Advance(16*time.Hour + time.Minute)
+	}
+	create(t, store, 1)
+	until(t, "the first one is dropped", func() bool {
+		recent, _ := written(app.RecentStep)
+		day, flow := written(app.DayStep)
+		return recent == 1 && day == 3 && flow.Created == 3
+	})
+}
+
+func TestADamagedRollupIsNoEndOfTheOthers(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir() + "/runs.db"
+	closeStore(t, openStore(t, Options{Path: path}))
+	now := time.Now()
+	change(t, path, fmt.Sprintf(`INSERT INTO rollups VALUES (%d, %d, 'x', 1, 0, 2, 0, 0, 0, x'ffffffffffffffffff01ff', x'00')`,
+		app.RecentStep.Milliseconds(), now.Add(-time.Minute).Truncate(app.RecentStep).UnixMilli()))
+	stats, err := openStore(t, Options{Path: path}).Statistics(ctx)
+	if sum := app.Sum(stats.Recent.Counters); err != nil || sum != (app.Counters{Created: 1, Started: 2}) {
+		t.Errorf("they are %+v: %v", sum, err)
+	}
+}
+
+func TestStatisticsGoByTheKeyOfTheirTable(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	for text, args := range map[string][]any{query.ReadRollups: {1, 2, 3}, findRollup: {1, 2, "a"}, dropRollups: {1, 2}} {
+		if got := plan(t, store, text, args...); !strings.Contains(got, "SEARCH rollups USING PRIMARY KEY") || strings.Contains(got, "SCAN") {
+			t.Errorf("it goes about it so: %s", got)
+		}
+	}
+	oldest, args := dialect.OldestWaiting()
+	wantPlan(t, plan(t, store, oldest, args...), "INDEX process_runs_by_status")
+}
+
+func TestUnservedKindsAreFoundByTheIndexOfKinds(t *testing.T) {
+	t.Parallel()
+	got := plan(t, newStore(t, Options{}), dialect.UnservedText(), 100, `["a"]`, 3)
+	const search = "USING COVERING INDEX process_runs_by_kind "
+	if strings.Count(got, search+"(kind>?)") != 1 || strings.Count(got, search+"(kind=? AND status=?)") != 2 || strings.Contains(got, "SCAN process_runs") {
+		t.Errorf("it goes about it so: %s", got)
+	}
+}
+
+// BenchmarkUnserved reads the board with a hundred thousand runs of many kinds, all of which wait.
+func BenchmarkUnserved(b *testing.B) {
+	for _, kinds := range []int{1, 10, 100} {
+		b.Run(fmt.Sprint(kinds), func(b *testing.B) {
+			store := newStore(b, Options{Synchronous: "normal", Kinds: []string{"0"}})
+			for i := range 100 {
+				if _, err := store.Create(ctx, app.CreateRequest{Kind: fmt.Sprint(i % kinds), Count: app.MaxCount}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for b.Loop() {
+				if _, err := store.Page(ctx, app.Query{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkStatistics(b *testing.B) {
+	clock := dbtest.NewClock()
+	store := newStore(b, Options{Synchronous: "normal", Now: clock.Now, rollEvery: time.Nanosecond})
+	for range int(app.DaySpan / time.Minute) {
+		for i := range 5 {
+			batch, err := store.Create(ctx, app.CreateRequest{Kind: fmt.Sprint(i), Count: 1})
+			if err != nil {
+				b.Fatal(err)
+			}
+			start(b, store, batch.Runs()[0])
+		}
+		clock.Advance(time.Minute)
+	}
+	for b.Loop() {
+		if _, err := store.Statistics(ctx); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

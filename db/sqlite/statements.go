@@ -1,0 +1,143 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// statements are the writer's, prepared once on its one connection: preparing a statement costs
+// three times what running it does. They take no context: the driver would start a goroutine for each
+// call, and a cancelled one would take the others' transaction with it.
+type statements struct {
+	conn                                *sqlx.Conn
+	searchable                          bool
+	begin, commit, rollback             *sqlx.Stmt
+	findRequest, addRequest, oldRequest *sqlx.Stmt
+	insert, setCount                    *sqlx.Stmt
+	findRun, start, finish, giveBack    *sqlx.Stmt
+	report, cancel, ask, retry          *sqlx.Stmt
+	event, oldEvent                     *sqlx.Stmt
+	isClaimed, lastPart, addPart        *sqlx.Stmt
+	extendPart, dropParts               *sqlx.Stmt
+	partAfterSome                       *sqlx.Stmt
+	dropRun, dropEvents                 *sqlx.Stmt
+	findRollup, addRollup, dropRollups  *sqlx.Stmt
+	addAction, moveAction, dropAction   *sqlx.Stmt
+	findFailure, addFailure             *sqlx.Stmt
+	dropFailures, dropFailureHours      *sqlx.Stmt
+	keepsLog                            *sqlx.Stmt
+	indexText, dropText                 *sqlx.Stmt // nil when the engine cannot search
+	startRuns, completeRuns, addEvents  *sqlx.Stmt // of many runs
+}
+
+func prepare(ctx context.Context, pool *sqlx.DB, searchable bool) (*statements, error) {
+	conn, err := pool.Connx(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &statements{conn: conn, searchable: searchable}
+	for _, p := range s.texts() {
+		if err := s.prepare(ctx, p); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+	}
+	return s, nil
+}
+
+func (s *statements) prepare(ctx context.Context, p text) error {
+	prepared, err := s.conn.PreparexContext(ctx, p.text)
+	p.keep(prepared)
+	return err
+}
+
+// keep is where a statement is kept, until close closes it.
+func (p text) keep(prepared *sqlx.Stmt) { *p.statement = prepared }
+
+// text is a statement with what it is prepared from.
+type text struct {
+	statement **sqlx.Stmt
+	text      string
+}
+
+func (s *statements) texts() []text {
+	texts := []text{
+		{&s.begin, "BEGIN IMMEDIATE"},
+		{&s.commit, "COMMIT"},
+		{&s.rollback, "ROLLBACK"},
+		{&s.findRequest, findRequest},
+		{&s.addRequest, addRequest},
+		{&s.oldRequest, dropOldRequests},
+		{&s.insert, insertRuns},
+		{&s.setCount, "UPDATE status_counts SET n = ? WHERE status = ?"},
+		{&s.start, startRun},
+		{&s.finish, finishRun},
+		{&s.giveBack, giveBackRun},
+		{&s.startRuns, startRuns},
+		{&s.completeRuns, completeRuns},
+		{&s.addEvents, addEvents},
+		{&s.findRun, findRun},
+		{&s.report, reportRun},
+		{&s.cancel, cancelRun},
+		{&s.ask, askToStop},
+		{&s.retry, retryRun},
+		{&s.event, addEvent},
+		{&s.oldEvent, dropOldEvent},
+		{&s.isClaimed, isClaimed},
+		{&s.lastPart, lastPart},
+		{&s.addPart, addPart},
+		{&s.extendPart, extendPart},
+		{&s.dropParts, dropParts},
+		{&s.partAfterSome, partAfterSome},
+		{&s.dropRun, dropRun},
+		{&s.dropEvents, dropEvents},
+		{&s.findRollup, findRollup},
+		{&s.addRollup, addRollup},
+		{&s.dropRollups, dropRollups},
+		{&s.addAction, addAction},
+		{&s.moveAction, moveAction},
+		{&s.dropAction, dropAction},
+		{&s.findFailure, findFailure},
+		{&s.addFailure, addFailure},
+		{&s.dropFailures, dropFailures},
+		{&s.dropFailureHours, dropFailureHours},
+		{&s.keepsLog, keepsLog},
+	}
+	if s.searchable {
+		texts = append(texts, text{&s.indexText, indexText}, text{&s.dropText, dropText})
+	}
+	return texts
+}
+
+func (s *statements) exec(statement *sqlx.Stmt, args ...any) error {
+	_, err := statement.Exec(args...)
+	return err
+}
+
+// changesOne runs a statement that changes one row or none, and reports which.
+func (s *statements) changesOne(statement *sqlx.Stmt, args ...any) (bool, error) {
+	result, err := statement.Exec(args...)
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n == 1, err
+}
+
+// find scans the one row that statement returns, and reports whether there was one.
+func (s *statements) find(statement *sqlx.Stmt, row any, args ...any) (bool, error) {
+	err := statement.Get(row, args...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (s *statements) close() {
+	for _, p := range s.texts() {
+		_ = (*p.statement).Close()
+	}
+	_ = s.conn.Close()
+}

@@ -1,0 +1,58 @@
+package sqlite
+
+import (
+	"log/slog"
+	"os"
+	"testing"
+
+	"runboard/db/dbtest"
+)
+
+func TestSQLiteIsAStore(t *testing.T) {
+	t.Parallel()
+	dbtest.Run(t, suiteSubject)
+}
+
+func TestSQLiteIsABacklog(t *testing.T) {
+	t.Parallel()
+	dbtest.RunBacklog(t, suiteSubject)
+}
+
+var suiteSubject = dbtest.Subject{Open: openForSuite, Reopen: reopenForSuite}
+
+func openForSuite(t dbtest.TB, settings dbtest.Settings) dbtest.Store {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "runboard")
+	if err != nil {
+		t.Fatalf("no directory: %v", err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return openSuiteStore(t, Options{
+		Path: dir + "/runs.db", MaxPending: settings.MaxPending, MaxCrashes: settings.MaxCrashes,
+		LogLimit: settings.LogLimit, MaxLogBytes: settings.MaxLogBytes, Kinds: settings.Kinds, Now: settings.Now, searched: settings.Searched,
+		Log: slog.New(slog.DiscardHandler),
+	})
+}
+
+func openSuiteStore(t dbtest.TB, options Options) *Store {
+	t.Helper()
+	store, err := Open(ctx, options)
+	if err != nil {
+		t.Fatalf("it cannot be opened: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Fatalf("it cannot be closed: %v", err)
+		}
+	})
+	return store
+}
+
+func reopenForSuite(t dbtest.TB, store dbtest.Store) dbtest.Store {
+	t.Helper()
+	closing := store.(*Store)
+	if err := closing.Close(); err != nil {
+		t.Fatalf("it cannot be closed: %v", err)
+	}
+	return openSuiteStore(t, closing.options)
+}

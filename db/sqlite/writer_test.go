@@ -1,0 +1,236 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"runboard/app"
+)
+
+func TestManyCallersShareACommitAndNobodyIsAnsweredBeforeIt(t *testing.T) {
+	t.Parallel()
+	const callers = 200
+	store := newStore(t, Options{rollEvery: time.Hour})
+	outside := lookInto(t, store.options.Path)
+	var answered, commits, early atomic.Int64
+	onCommit(t, store, func() bool {
+		commits.Add(1)
+		early.Add(answered.Load())
+		return true
+	})
+	letGo := hold(t, store)
+	var group sync.WaitGroup
+	for range callers {
+		group.Go(func() {
+			batch, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 3})
+			answered.Add(1)
+			var found int
+			err = errors.Join(err, outside.Get(&found, "SELECT COUNT(*) FROM process_runs WHERE id BETWEEN ? AND ?", batch.First, batch.Last()))
+			if err != nil || found != 3 {
+				t.Errorf("of %+v there are %d rows: %v", batch, found, err)
+			}
+		})
+	}
+	gathered(t, store, callers)
+	letGo()
+	group.Wait()
+	if commits.Load() != 2 || early.Load() != 0 {
+		t.Errorf("%d commits, one of them to hold the writer; %d were answered before the commit", commits.Load(), early.Load())
+	}
+	if counts := checkCounts(t, store); counts[app.Created] != callers*3 {
+		t.Errorf("the counts are %v", counts)
+	}
+}
+
+func TestACommitThatFailsIsReportedToAllOfItsCallers(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	run := start(t, store, create(t, store, 1)[0])
+	rings, stop := store.Changed().Subscribe()
+	defer stop()
+	onCommit(t, store, func() bool { return false })
+	for _, act := range []func() error{
+		func() error { _, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1}); return err },
+		func() error { return store.Finish(ctx, run, app.Outcome{Status: app.Completed}) },
+	} {
+		wantCode(t, act(), app.CodeUnavailable)
+	}
+	if len(rings) != 0 {
+		t.Error("the bell rang although nothing was committed")
+	}
+	onCommit(t, store, func() bool { return true })
+	if got := get(t, store, run.ID); got != run {
+		t.Errorf("the run has become %+v", got)
+	}
+	create(t, store, 1) // a failed commit leaves no transaction open
+	checkCounts(t, store)
+}
+
+// Each write that must fail alone, with the others of its group before and after it.
+var spoilers = map[string]func(*transaction) error{
+	"an error inside": func(tx *transaction) error {
+		tx.counts[app.Failed] = 77
+		return errors.New("a fault of the program")
+	},
+	"an SQL error after half of the work": func(tx *transaction) error {
+		if _, err := tx.insertRuns(app.CreateRequest{Kind: kind, Count: 5}); err != nil {
+			return err
+		}
+		return tx.exec(tx.setCount, -1, app.Failed) // the schema forbids it
+	},
+	"a panic": func(*transaction) error { panic("a fault of the program") },
+}
+
+func TestAWriteThatGoesWrongFailsAlone(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range spoilers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := newStore(t, Options{})
+			run := create(t, store, 1)[0]
+			letGo := hold(t, store)
+			var group sync.WaitGroup
+			handIn := func(write func() error) {
+				t.Helper()
+				before := len(store.writer.writes)
+				group.Go(func() {
+					if err := write(); err != nil {
+						t.Errorf("an innocent write failed: %v", err)
+					}
+				})
+				gathered(t, store, before+1)
+			}
+			handIn(func() error { return createThree(store) })
+			handIn(func() error { return startIt(store, run) })
+			request := write{apply: spoil, done: make(chan error, 1)}
+			if err := store.writer.hand(ctx, request); err != nil {
+				t.Fatal(err)
+			}
+			handIn(func() error { return createThree(store) })
+			letGo()
+			group.Wait()
+			wantCode(t, <-request.done, app.CodeUnavailable)
+			if counts := checkCounts(t, store); counts != (app.Counts{app.Created: 6, app.Started: 1}) {
+				t.Errorf("the counts are %v", counts)
+			}
+			if err := store.Ready(); err != nil {
+				t.Errorf("after a write that went well: %v", err)
+			}
+		})
+	}
+}
+
+// createThree creates runs, and checks that those it is told of are those that it made.
+func createThree(store *Store) error {
+	batch, err := store.Create(ctx, app.CreateRequest{Kind: "three", Count: 3})
+	if err != nil {
+		return err
+	}
+	for _, run := range batch.Runs() {
+		page, err := store.Run(ctx, run.ID)
+		if err != nil {
+			return err
+		}
+		if page.Run != run {
+			return errors.New("a caller was told of another's runs")
+		}
+	}
+	return nil
+}
+
+func startIt(store *Store, run app.ProcessRun) error {
+	started, err := store.Start(ctx, run)
+	if err == nil && started.Version != run.Version+1 {
+		err = errors.New("a caller was told of what was rolled back")
+	}
+	return err
+}
+
+func TestARefusalSparesTheOthersOfItsGroup(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{rollEvery: time.Hour})
+	run := create(t, store, 1)[0]
+	var commits atomic.Int64
+	letGo := hold(t, store)
+	onCommit(t, store, func() bool { commits.Add(1); return true })
+	errs := make(chan error, 5)
+	for range cap(errs) {
+		go func() { errs <- startIt(store, run) }()
+	}
+	gathered(t, store, cap(errs))
+	letGo()
+	var won int
+	for range cap(errs) {
+		if err := <-errs; err == nil {
+			won++
+		} else {
+			wantCode(t, err, app.CodeConflict)
+		}
+	}
+	if won != 1 || commits.Load() != 2 {
+		t.Errorf("%d won in %d commits, one of them to hold the writer", won, commits.Load())
+	}
+	if err := store.Ready(); err != nil {
+		t.Errorf("a refusal is no fault of the database: %v", err)
+	}
+}
+
+func TestAnErrorOfTheDatabaseStaysInsideIt(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	onCommit(t, store, func() bool { return false })
+	_, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1})
+	told, ok := errors.AsType[*app.Error](err)
+	if !ok || told.Err == nil || strings.Contains(told.Message, told.Err.Error()) {
+		t.Errorf("a person is told %+v", told)
+	}
+}
+
+func TestWhatACallerWaitsForNoLongerIsNotDone(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	run := create(t, store, 1)[0]
+	letGo := hold(t, store)
+	ctx, cancel := context.WithCancel(ctx)
+	errs := make(chan error, 2)
+	go func() { _, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 2}); errs <- err }()
+	go func() { _, err := store.Cancel(ctx, run.ID); errs <- err }()
+	gathered(t, store, 2)
+	cancel()
+	wantCode(t, <-errs, app.CodeUnavailable)
+	wantCode(t, <-errs, app.CodeUnavailable)
+	letGo()
+	create(t, store, 1) // goes in after the two, so they are done with
+	if counts := checkCounts(t, store); counts != (app.Counts{app.Created: 2}) {
+		t.Errorf("they were told to try again, and should not be done; the counts are %v", counts)
+	}
+}
+
+func TestWhatHasBegunIsWaitedForWhoeverIsInAHurry(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	ctx, cancel := context.WithCancel(ctx)
+	begun, free, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		done <- store.writer.do(ctx, func(tx *transaction) error {
+			close(begun)
+			<-free
+			_, err := tx.insertRuns(app.CreateRequest{Kind: kind, Count: 2})
+			return err
+		})
+	}()
+	<-begun
+	cancel()
+	close(free)
+	if err := <-done; err != nil {
+		t.Errorf("it is done, and its caller is told %v", err)
+	}
+	if counts := checkCounts(t, store); counts != (app.Counts{app.Created: 2}) {
+		t.Errorf("the counts are %v", counts)
+	}
+}

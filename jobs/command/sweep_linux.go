@@ -1,0 +1,78 @@
+package command
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"time"
+)
+
+// runDir is what the names of the directories of runs look like.
+var runDir = regexp.MustCompile(`^runboard-[0-9]+-[0-9]+$`)
+
+// Sweep ends and removes what commands of dead servers have left: processes, cgroups, and directories of runs
+// in the directory for temporary files. owners are the users whose directories these may be, beside the one
+// of this process. It returns what the operator should know.
+func Sweep(owners ...uint32) (notices []Notice) {
+	killed := append(killCgroups(), killLeftovers()...)
+	for deadline := time.Now().Add(stubbornBound); time.Now().Before(deadline) && anyLives(killed); {
+		time.Sleep(firstRest)
+	}
+	if len(killed) > 0 {
+		notices = append(notices, Notice{
+			"processes that commands of a dead server had left were killed", []any{"processes", describe(killed)},
+		})
+	}
+	entries, _ := os.ReadDir(os.TempDir()) // without it there are none
+	for _, entry := range entries {
+		if entry.IsDir() && runDir.MatchString(entry.Name()) {
+			dir := filepath.Join(os.TempDir(), entry.Name())
+			notices = append(notices, sweepDir(dir, append(owners, uint32(os.Geteuid())))...)
+		}
+	}
+	return notices
+}
+
+func anyLives(all []process) bool {
+	for _, p := range all {
+		if now, found := readProcess(p.pid); found && now.start == p.start && now.state != zombie {
+			return true
+		}
+	}
+	return false
+}
+
+// sweepDir removes a directory that no server uses any more.
+func sweepDir(dir string, owners []uint32) []Notice {
+	info, err := os.Lstat(dir)
+	if err != nil || !belongsTo(info, owners) {
+		return nil
+	}
+	if info.Mode().Perm()&0o400 == 0 && os.Geteuid() != 0 {
+		_ = os.Chmod(dir, 0o700) // #nosec G302 -- a directory, which must be opened to see whether it is in use
+	}
+	marked, unused := isUnused(dir)
+	if !unused {
+		return nil
+	}
+	defer marked.Close()
+	if err := RemoveTree(dir); err != nil {
+		const text = "the directory of a run of a dead server cannot be removed"
+		return []Notice{{text, []any{"directory", dir, "error", err}}}
+	}
+	return []Notice{{"the directory of a run of a dead server was removed", []any{"directory", dir}}}
+}
+
+func belongsTo(info os.FileInfo, owners []uint32) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return false
+	}
+	for _, owner := range owners {
+		if stat.Uid == owner {
+			return true
+		}
+	}
+	return false
+}

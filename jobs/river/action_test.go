@@ -1,0 +1,144 @@
+package river_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"runboard/app"
+	"runboard/jobs"
+)
+
+// lengthy are actions that take until they are interrupted, some times.
+type lengthy struct {
+	app.BulkRunner
+	parts atomic.Int32
+}
+
+const lengthyParts = 3
+
+func (l *lengthy) StepBulkAction(ctx context.Context, run app.ProcessRun) (state app.BulkProgress, err error) {
+	switch part := l.parts.Add(1); {
+	case part == 1:
+		state, err = l.BulkRunner.StepBulkAction(ctx, run)
+		state.Finished = false
+		<-ctx.Done()
+		return state, err
+	case part <= lengthyParts:
+		return endless{}.StepBulkAction(ctx, run)
+	}
+	return l.BulkRunner.StepBulkAction(ctx, run)
+}
+
+func TestAnActionIsDoneInSeveralPieces(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	const many = 10
+	create(t, store, "elsewhere", many)
+	action, err := store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
+	engine.Actions = jobs.BulkRegistry(&lengthy{BulkRunner: store})
+	engine.PauseAfter(500 * time.Millisecond)
+	start(t, engine)
+	if run := becomes(t, store, action.ID, app.Completed); run.FencingToken != 1 || run.Attempt != 1 || run.Crashes != 0 {
+		t.Errorf("the action is %+v", run)
+	}
+	haveBecome(t, store, many, app.Cancelled)
+	log, err := store.Log(t.Context(), app.LogQuery{Run: action.ID, Bytes: 1 << 20, Lines: 1000})
+	if err != nil || len(log.Lines) != 2 { // what is to be done, and what has been
+		t.Errorf("its log is %+v, %v", log.Lines, err)
+	}
+	pieces := query[int](t, store, `SELECT coalesce((river_job.metadata->>'snoozes')::int, 0)
+		FROM river_job JOIN process_runs ON job = river_job.id WHERE process_runs.id = $1`, action.ID)
+	if pieces < lengthyParts {
+		t.Errorf("it was put aside only %d times", pieces)
+	}
+}
+
+// endless are actions that never get anywhere.
+type endless struct{}
+
+func (endless) StepBulkAction(ctx context.Context, _ app.ProcessRun) (app.BulkProgress, error) {
+	<-ctx.Done()
+	return app.BulkProgress{}, context.Cause(ctx)
+}
+
+func TestAnActionThatIsPutAsideCanBeCancelled(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	action, err := store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
+	engine.Actions = jobs.BulkRegistry(endless{})
+	engine.PauseAfter(100 * time.Millisecond)
+	start(t, engine)
+	becomes(t, store, action.ID, app.Started)
+	if _, err := store.Cancel(t.Context(), action.ID); err != nil {
+		t.Fatal(err)
+	}
+	becomes(t, store, action.ID, app.Cancelled)
+}
+
+func TestAnActionGoesOnWhereItWasWhenItsNodeStops(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	create(t, store, "elsewhere", 10)
+	action, err := store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
+	engine.Actions, engine.DrainTimeout = jobs.BulkRegistry(endless{}), patience // it does not need that
+	ask, stopped := start(t, engine)
+	becomes(t, store, action.ID, app.Started)
+	ask()
+	await(t, stopped, "the node to stop")
+	if state := jobState(t, store, action.ID); state != "available" {
+		t.Errorf("its job is %s", state)
+	}
+	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
+	if run := becomes(t, store, action.ID, app.Completed); run.FencingToken != 1 || run.Crashes != 0 {
+		t.Errorf("the action is %+v", run)
+	}
+	haveBecome(t, store, 10, app.Cancelled)
+}
+
+// cancelledInPause are actions that are cancelled at the moment at which they are put aside.
+type cancelledInPause struct {
+	app.BulkRunner
+	cancel func(run int64) error
+	err    error
+}
+
+func (c *cancelledInPause) StepBulkAction(ctx context.Context, run app.ProcessRun) (app.BulkProgress, error) {
+	<-ctx.Done()
+	c.err = c.cancel(run.ID)
+	return app.BulkProgress{}, context.Cause(ctx)
+}
+
+func TestAction_CancelledWhileItPausesEndsSoon(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	action, err := store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	actions := &cancelledInPause{cancel: func(run int64) error { _, err := store.Cancel(context.Background(), run); return err }}
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
+	engine.Actions = jobs.BulkRegistry(actions)
+	engine.PauseAfter(100 * time.Millisecond)
+	start(t, engine)
+	becomes(t, store, action.ID, app.Cancelled)
+	if actions.err != nil {
+		t.Error(actions.err)
+	}
+	if work := query[int](t, store, `SELECT count(*)::int FROM run_events WHERE run_id = $1 AND note LIKE '%crash%'`, action.ID); work != 0 {
+		t.Error("it counts as interrupted by a crash")
+	}
+}

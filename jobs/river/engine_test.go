@@ -1,0 +1,200 @@
+package river_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"runboard/app"
+	"runboard/db/postgres"
+	"runboard/jobs"
+)
+
+func TestRunsAreDoneOnceAndCounted(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	other := openAt(t, store.Pool().Config().ConnString())
+	var done journal[int64]
+	work := func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
+		done.add(run.ID)
+		return nil
+	}
+	for _, node := range []*postgres.Store{store, other} {
+		start(t, newEngine(node, jobs.Kind{Name: "report", Work: work}, jobs.Kind{Name: "back up", DelayMax: 5 * time.Millisecond, Work: work}))
+	}
+	create(t, store, "report", 50)
+	create(t, store, "back up", 50) // River does not take such a name
+	haveBecome(t, store, 100, app.Completed)
+	ids := done.all()
+	slices.Sort(ids)
+	if len(slices.Compact(ids)) != 100 || len(done.all()) != 100 {
+		t.Errorf("%d runs were worked on %d times", len(slices.Compact(ids)), len(done.all()))
+	}
+}
+
+func TestARunWaitsForANodeThatHasItsKind(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	start(t, newEngine(store, jobs.Kind{Name: "here", Work: nothing}))
+	elsewhere, here := create(t, store, "elsewhere", 1), create(t, store, "here", 1)
+	becomes(t, store, here, app.Completed)
+	if run := read(t, store, elsewhere); run.Status != app.Created {
+		t.Fatalf("without its kind the run is %+v", run)
+	}
+	if n := query[int](t, store, `SELECT river_job.attempt FROM river_job JOIN process_runs ON job = river_job.id WHERE process_runs.id = $1`, elsewhere); n != 0 {
+		t.Errorf("it was handed out %d times to who cannot do it", n)
+	}
+	other := openAt(t, store.Pool().Config().ConnString())
+	start(t, newEngine(other, jobs.Kind{Name: "elsewhere", Work: nothing}))
+	becomes(t, store, elsewhere, app.Completed)
+}
+
+func TestTheOldestRunIsDoneFirst(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	first := create(t, store, "test", 10)
+	g := newGated()
+	engine := newEngine(store, g.kind("test"))
+	engine.Workers = 1
+	start(t, engine)
+	for i := range int64(10) {
+		if run := await(t, g.working, "work"); run.ID != first+i {
+			t.Fatalf("run %d is worked on, not %d", run.ID, first+i)
+		}
+		g.gate <- struct{}{}
+	}
+}
+
+func TestARunThatFailedIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
+		if run.FencingToken < 3 {
+			return jobs.RetryAfter(time.Millisecond, errBroken)
+		}
+		return nil
+	}})
+	engine.MaxAttempts = 2
+	start(t, engine)
+	id := create(t, store, "test", 1)
+	if run := becomes(t, store, id, app.Failed); run.Attempt != 2 || run.Error != "broken" {
+		t.Errorf("after its attempts the row is %+v", run)
+	}
+	if _, err := store.Retry(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if run := becomes(t, store, id, app.Completed); run.Attempt != 1 || run.FencingToken != 3 || run.Error != "" {
+		t.Errorf("tried again on request, the row is %+v", run)
+	}
+}
+
+func TestWorkThatPanicsFails(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	start(t, newEngine(store, jobs.Kind{Name: "panics", Work: func(context.Context, app.ProcessRun, *jobs.Report) error { panic("oh") }}))
+	if run := becomes(t, store, create(t, store, "panics", 1), app.Failed); run.Error != "the work panicked; the server's log says where" {
+		t.Errorf("the run is %+v", run)
+	}
+}
+
+func TestWorkThatTakesTooLongFails(t *testing.T) {
+	t.Parallel()
+	store, g := openStore(t), newGated()
+	engine := newEngine(store, g.kind("slow"))
+	engine.RunTimeout = 100 * time.Millisecond
+	start(t, engine)
+	if run := becomes(t, store, create(t, store, "slow", 1), app.Failed); run.Error != "timed out after 100ms" {
+		t.Errorf("the run is %+v", run)
+	}
+}
+
+func TestARunIsCancelledWhateverItDoes(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	stopped := make(chan error, 1)
+	working := make(chan struct{})
+	engine := newEngine(store,
+		jobs.Kind{Name: "works", Work: func(ctx context.Context, _ app.ProcessRun, _ *jobs.Report) error {
+			close(working)
+			<-ctx.Done()
+			stopped <- context.Cause(ctx)
+			return context.Cause(ctx)
+		}},
+		jobs.Kind{Name: "rests", DelayMin: time.Hour, DelayMax: time.Hour, Work: nothing},
+		jobs.Kind{Name: "waits", Work: nothing})
+	cancel := func(run int64, status app.Status) {
+		t.Helper()
+		if _, err := store.Cancel(t.Context(), run); err != nil {
+			t.Fatal(err)
+		}
+		becomes(t, store, run, app.Cancelled)
+	}
+	waits := create(t, store, "waits", 1)
+	cancel(waits, app.Cancelled)
+	start(t, engine)
+	works, rests := create(t, store, "works", 1), create(t, store, "rests", 1)
+	await(t, working, "the work")
+	cancel(works, app.Started)
+	if err := await(t, stopped, "the wish"); !errors.Is(err, jobs.ErrCancelled) {
+		t.Errorf("the work was stopped by %v", err)
+	}
+	until(t, store, "the rest", func() bool { return jobState(t, store, rests) == "running" })
+	cancel(rests, app.Cancelled)
+	until(t, store, "the end of the rest", func() bool { return jobState(t, store, rests) != "running" })
+	if state := jobState(t, store, waits); state != "cancelled" {
+		t.Errorf("the job of the run that waited is %s", state)
+	}
+}
+
+// wishes is a store that answers with cancel requests of the test's own.
+type wishes struct {
+	app.ClusterStore
+	stopping  []app.CancelRequest
+	cancelled []app.CancelledRun
+	answers   atomic.Int32 // how often it was asked which runs should stop
+}
+
+func (w *wishes) CancelRequests(context.Context) ([]app.CancelRequest, error) {
+	w.answers.Add(1)
+	return w.stopping, nil
+}
+
+func (w *wishes) Cancelled(context.Context, []int64) ([]app.CancelledRun, error) {
+	return w.cancelled, nil
+}
+
+func TestAWishIsHeardThatRiverDoesNotTellOf(t *testing.T) {
+	t.Parallel()
+	store, g := openStore(t), newGated()
+	works, rests := create(t, store, "works", 1), create(t, store, "rests", 1)
+	engine := newEngine(store, g.kind("works"), jobs.Kind{Name: "rests", DelayMin: time.Hour, DelayMax: time.Hour, Work: nothing})
+	engine.Store = &wishes{
+		ClusterStore: store,
+		stopping:     []app.CancelRequest{{Run: works, FencingToken: 1}},
+		cancelled:    []app.CancelledRun{{Run: rests, Version: 2}},
+	}
+	start(t, engine)
+	becomes(t, store, works, app.Cancelled)
+	until(t, store, "the end of the rest", func() bool { return jobState(t, store, rests) == "completed" })
+}
+
+func TestCancelRequest_OfAnEarlierAttemptIsIgnored(t *testing.T) {
+	t.Parallel()
+	store, g := openStore(t), newGated()
+	id := create(t, store, "works", 1)
+	if err := store.Requeue(t.Context(), begin(t, store, id)); err != nil {
+		t.Fatal(err)
+	}
+	engine := newEngine(store, g.kind("works"))
+	late := &wishes{ClusterStore: store, stopping: []app.CancelRequest{{Run: id, FencingToken: 1}}}
+	engine.Store = late
+	start(t, engine)
+	await(t, g.working, "the second attempt")
+	asked := late.answers.Load()
+	until(t, store, "late answers to arrive", func() bool { return late.answers.Load() > asked+1 })
+	close(g.gate)
+	becomes(t, store, id, app.Completed)
+}

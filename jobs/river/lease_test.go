@@ -1,0 +1,274 @@
+package river_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"runboard/app"
+	"runboard/db/pgtest"
+	"runboard/db/postgres"
+	"runboard/jobs"
+)
+
+// openNodes opens a new database as some nodes do that tell each other often that they are alive.
+func openNodes(t *testing.T, n int, heartbeat postgres.Heartbeat) (nodes []*postgres.Store) {
+	t.Helper()
+	template, err := migrated()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return openNodesAt(t, pgtest.Copy(t, template), n, heartbeat)
+}
+
+func openNodesAt(t *testing.T, address string, n int, heartbeat postgres.Heartbeat) (nodes []*postgres.Store) {
+	t.Helper()
+	o := options(address)
+	o.Heartbeat = heartbeat
+	for range n {
+		store, err := postgres.Open(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := store.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		nodes = append(nodes, store)
+	}
+	return nodes
+}
+
+// Heartbeats that a test can wait for, and that a busy machine can keep.
+var (
+	lostSoon  = postgres.Heartbeat{Every: 200 * time.Millisecond, StopAfter: 2 * time.Second, LostAfter: 3 * time.Second}
+	stopsSoon = postgres.Heartbeat{Every: 200 * time.Millisecond, StopAfter: 2 * time.Second, LostAfter: patience}
+)
+
+// refuse has the server refuse the heartbeats of nodes in a table.
+const refuse = `
+	CREATE TABLE refused (node bigint);
+	CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+	BEGIN IF NEW.id IN (SELECT node FROM refused) THEN RAISE 'refused'; END IF; RETURN NEW; END $$;
+	CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON nodes FOR EACH ROW EXECUTE FUNCTION refuse()`
+
+func TestEngine_StopsItsWorkWhenItCannotTellThatItIsAlive(t *testing.T) {
+	t.Parallel()
+	nodes := openNodes(t, 2, stopsSoon)
+	store, other := nodes[0], nodes[1]
+	working, stopped := make(chan struct{}, 100), make(chan error, 100)
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: func(ctx context.Context, _ app.ProcessRun, _ *jobs.Report) error {
+		working <- struct{}{}
+		<-ctx.Done()
+		stopped <- context.Cause(ctx)
+		return ctx.Err()
+	}})
+	start(t, engine)
+	id := create(t, store, "test", 1)
+	await(t, working, "the work")
+	define(t, other, refuse)
+	execute(t, other, `INSERT INTO refused VALUES ($1)`, store.Node())
+	if cause := await(t, stopped, "the work to stop"); !errors.Is(cause, app.ErrLeaseLost) {
+		t.Errorf("it is stopped by %v", cause)
+	}
+	if run := becomes(t, other, id, app.Created); run.Crashes != 0 || run.Attempt != 0 {
+		t.Errorf("given back, the run is %+v", run)
+	}
+
+	g := newGated()
+	close(g.gate)
+	start(t, newEngine(other, g.kind("test")))
+	if run := becomes(t, other, id, app.Completed); run.Crashes != 0 || run.FencingToken != 2 {
+		t.Errorf("done by the other node, the run is %+v", run)
+	}
+	if len(working) > 0 {
+		t.Error("the node that has no lease took a run")
+	}
+	execute(t, other, `DELETE FROM refused`)
+	until(t, store, "the node to have a lease again", func() bool { _, err := store.Lease(); return err == nil })
+	create(t, store, "test", 20) // enough for both
+	await(t, working, "the node to work again")
+}
+
+func TestEngine_RestsOnlyWhileItHasALease(t *testing.T) {
+	t.Parallel()
+	nodes := openNodes(t, 2, stopsSoon)
+	store, other := nodes[0], nodes[1]
+	start(t, newEngine(store, jobs.Kind{Name: "rests", DelayMin: time.Hour, DelayMax: time.Hour, Work: nothing}))
+	id := create(t, store, "rests", 1)
+	until(t, store, "the rest", func() bool { return jobState(t, store, id) == "running" })
+	define(t, other, refuse)
+	execute(t, other, `INSERT INTO refused VALUES ($1)`, store.Node())
+	start(t, newEngine(other, jobs.Kind{Name: "rests", Work: nothing}))
+	becomes(t, other, id, app.Completed)
+}
+
+// River hands a job out again that takes longer than its leader thinks it may.
+func TestEngine_GoesOnWithARunThatRiverTakesForLost(t *testing.T) {
+	t.Parallel()
+	nodes := openNodes(t, 2, postgres.Heartbeat{})
+	store, other := nodes[0], nodes[1]
+	g, elsewhere := newGated(), newGated()
+	start(t, newEngine(store, g.kind("test")))
+	id := create(t, store, "test", 1)
+	await(t, g.working, "the work")
+	handOutAgain := func() {
+		execute(t, store, `UPDATE river_job SET state = 'available' FROM process_runs WHERE job = river_job.id AND process_runs.id = $1`, id)
+		until(t, store, "the job to be dealt with", func() bool { return jobState(t, store, id) == "completed" })
+	}
+	handOutAgain() // to the same node
+	start(t, newEngine(other, elsewhere.kind("test")))
+	execute(t, store, `UPDATE river_job SET finalized_at = NULL, state = 'available', queue = 'elsewhere'
+		FROM process_runs WHERE job = river_job.id AND process_runs.id = $1`, id)
+	if _, err := other.RescueOrphans(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	close(g.gate)
+	if run := becomes(t, store, id, app.Completed); run.FencingToken != 1 || run.Crashes != 0 {
+		t.Errorf("the run is %+v", run)
+	}
+	if len(elsewhere.working)+len(g.working) > 0 {
+		t.Error("it is worked on twice")
+	}
+}
+
+// A node that is lost, whatever it did: its run is started by another one, and what it says later is not heard.
+func TestEngine_TakesOverTheRunsOfALostNode(t *testing.T) {
+	t.Parallel()
+	nodes := openNodes(t, 2, lostSoon)
+	store, other := nodes[0], nodes[1]
+	working, release := make(chan app.ProcessRun, 1), make(chan struct{})
+	engine := newEngine(store, jobs.Kind{Name: "deaf", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
+		working <- run
+		<-release
+		return errBroken
+	}})
+	start(t, engine)
+	id := create(t, store, "deaf", 1)
+	first := await(t, working, "the work")
+	define(t, other, `CREATE FUNCTION fall_silent() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'silent'; END $$`)
+	define(t, other, `CREATE TRIGGER fall_silent BEFORE UPDATE ON process_runs FOR EACH ROW WHEN (NEW.status = 0 AND NEW.crashes = 0)
+		EXECUTE FUNCTION fall_silent()`) // it cannot give the run back, either
+	define(t, other, refuse)
+	execute(t, other, `INSERT INTO refused VALUES ($1)`, store.Node())
+	g := newGated()
+	start(t, newEngine(other, g.kind("deaf")))
+	if run := await(t, g.working, "the other node"); run.FencingToken != first.FencingToken+1 || run.Crashes != 1 {
+		t.Errorf("the other node starts %+v", run)
+	}
+	close(release)
+	define(t, other, `DROP TRIGGER fall_silent ON process_runs`)
+	close(g.gate)
+	becomes(t, other, id, app.Completed)
+}
+
+func TestEngine_ReleasesAJobThatRiverCouldNotPutAway(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
+	engine.ForgottenAfter(300 * time.Millisecond)
+	id := create(t, store, "test", 1)
+	execute(t, store, `UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = ARRAY[$1::bigint::text]
+		FROM process_runs WHERE job = river_job.id AND process_runs.id = $2`, store.Node(), id)
+	start(t, engine)
+	if run := becomes(t, store, id, app.Completed); run.Crashes != 0 {
+		t.Errorf("the run is %+v", run)
+	}
+}
+
+func TestEngine_TakesOverAnActionOfALostNode(t *testing.T) {
+	t.Parallel()
+	nodes := openNodes(t, 2, lostSoon)
+	store, other := nodes[0], nodes[1]
+	create(t, store, "elsewhere", 10)
+	var actions []int64
+	for range 2 {
+		action, err := store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
+		if err == nil {
+			_, err = store.Start(t.Context(), action)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		actions = append(actions, action.ID)
+	}
+	working, aside := actions[0], actions[1] // the latter waits for its next turn when its node is lost
+	execute(t, store, `UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = ARRAY[$1::bigint::text]
+		FROM process_runs WHERE job = river_job.id AND process_runs.id = $2`, store.Node(), working)
+	define(t, other, refuse)
+	execute(t, other, `INSERT INTO refused VALUES ($1)`, store.Node())
+	until(t, other, "the node to be lost", func() bool {
+		return query[int](t, other, `SELECT count(*) FROM nodes WHERE id = $1`, store.Node()) == 0
+	})
+	start(t, newEngine(other, jobs.Kind{Name: "test", Work: nothing}))
+	for run, crashes := range map[int64]int{working: 1, aside: 0} {
+		if run := becomes(t, other, run, app.Completed); run.Crashes != crashes || run.FencingToken != 1+int64(crashes) {
+			t.Errorf("the action is %+v", run)
+		}
+	}
+	haveBecome(t, other, 10, app.Cancelled)
+}
+
+// The leader decides by its own clock, and by its own time-outs, which jobs are lost. Here it is two days
+// ahead.
+func TestEngine_AClockThatIsWrongTakesNoRunAway(t *testing.T) {
+	t.Parallel()
+	store, g := openStore(t), newGated()
+	engine := newEngine(store, g.kind("test"))
+	start(t, engine)
+	id := create(t, store, "test", 1)
+	await(t, g.working, "the work")
+	execute(t, store, `UPDATE river_job SET attempted_at = now() - interval '2 days' FROM process_runs WHERE job = river_job.id AND process_runs.id = $1`, id)
+	until(t, store, "River to rescue the job", func() bool { return jobState(t, store, id) == "completed" })
+	if run := read(t, store, id); run.Status != app.Started || run.FencingToken != 1 {
+		t.Errorf("meanwhile the run is %+v", run)
+	}
+	close(g.gate)
+	if run := becomes(t, store, id, app.Completed); run.FencingToken != 1 || run.Crashes != 0 || len(g.working) > 0 {
+		t.Errorf("in the end the run is %+v", run)
+	}
+}
+
+// While the database is away no node can tell whether others live: all stop their work, and it is no crash.
+func TestEngine_DoesItsWorkAgainAfterALongOutage(t *testing.T) {
+	t.Parallel()
+	cluster := pgtest.Start(t)
+	heartbeat := postgres.Heartbeat{Every: time.Second, StopAfter: 3 * time.Second, LostAfter: 5 * time.Second}
+	nodes := openNodesAt(t, cluster.URL(), 2, heartbeat)
+	working, stopped := make(chan app.ProcessRun, 100), make(chan error, 100)
+	var again atomic.Bool
+	for _, store := range nodes {
+		engine := newEngine(store, jobs.Kind{Name: "test", Work: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
+			working <- run
+			if again.Load() {
+				return nil
+			}
+			<-ctx.Done()
+			stopped <- context.Cause(ctx)
+			return ctx.Err()
+		}})
+		engine.Workers = 3
+		start(t, engine)
+	}
+	first := create(t, nodes[0], "test", 6)
+	for range 6 {
+		await(t, working, "the work")
+	}
+	cluster.Stop()
+	for range 6 {
+		if cause := await(t, stopped, "the work to stop"); !errors.Is(cause, app.ErrLeaseLost) {
+			t.Errorf("it is stopped by %v", cause)
+		}
+	}
+	again.Store(true)
+	time.Sleep(heartbeat.LostAfter) // so that by the server's clock all are lost
+	cluster.Restart()
+	for run := first; run < first+6; run++ {
+		if run := becomes(t, nodes[0], run, app.Completed); run.Crashes != 0 || run.FencingToken != 2 {
+			t.Errorf("the run is %+v", run)
+		}
+	}
+}

@@ -1,0 +1,258 @@
+package river_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"runboard/app"
+	"runboard/db/pgtest"
+	"runboard/db/postgres"
+	"runboard/jobs"
+	"runboard/jobs/river"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must happen. River looks for lost workers twice a minute.
+const patience = 90 * time.Second
+
+const maxCrashes = 3
+
+var errBroken = errors.New("broken")
+
+// migrated is the name of a database with all that a store has.
+var migrated = pgtest.Template(func(address string) error {
+	store, err := postgres.Open(context.Background(), options(address))
+	if err != nil {
+		return err
+	}
+	return store.Close()
+})
+
+func options(address string) postgres.Options {
+	return postgres.Options{URL: address, MaxCrashes: maxCrashes, MaxConns: 10, Log: slog.New(slog.DiscardHandler)}
+}
+
+// openStore opens a real store on a new database.
+func openStore(t testing.TB) *postgres.Store {
+	t.Helper()
+	template, err := migrated()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return openAt(t, pgtest.Copy(t, template))
+}
+
+// openAt opens another node's store on a database.
+func openAt(t testing.TB, address string) *postgres.Store {
+	t.Helper()
+	store, err := postgres.Open(context.Background(), options(address))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store
+}
+
+// query reads one value from the database.
+func query[T any](t testing.TB, store *postgres.Store, text string, args ...any) (value T) {
+	t.Helper()
+	if err := store.Pool().QueryRow(t.Context(), text, args...).Scan(&value); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// execute changes the database behind everybody's back.
+func execute(t testing.TB, store *postgres.Store, text string, args ...any) {
+	t.Helper()
+	tag, err := store.Pool().Exec(t.Context(), text, args...)
+	if err != nil || tag.RowsAffected() == 0 {
+		t.Fatal(tag, err)
+	}
+}
+
+// define changes what the database is made of.
+func define(t testing.TB, store *postgres.Store, text string) {
+	t.Helper()
+	if _, err := store.Pool().Exec(t.Context(), text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newEngine returns an engine with settings that most tests can do with.
+func newEngine(store *postgres.Store, kinds ...jobs.Kind) *river.Engine {
+	registry, err := jobs.NewRegistry(kinds...)
+	if err != nil {
+		panic(err)
+	}
+	return &river.Engine{
+		Pool: store.Pool(), Store: store, Registry: registry, Actions: jobs.BulkRegistry(store),
+		Workers: 4, MaxAttempts: 1, RunTimeout: 10 * time.Minute, ActionTimeout: time.Hour,
+		Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// start lets an engine run until the returned function is called, or until the test ends. That function asks it to
+// stop; the channel is closed when it has.
+func start(t testing.TB, engine *river.Engine) (ask func(), stopped <-chan struct{}) {
+	t.Helper()
+	return startUntil(t, engine, context.Background())
+}
+
+func startUntil(t testing.TB, engine *river.Engine, now context.Context) (ask func(), stopped <-chan struct{}) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		engine.Run(ctx, now)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		await(t, done, "the engine to stop")
+	})
+	return cancel, done
+}
+
+// await waits until something is received, or the channel is closed.
+func await[T any](t testing.TB, from <-chan T, what string) (value T) {
+	t.Helper()
+	select {
+	case value = <-from:
+	case <-time.After(patience):
+		t.Fatalf("waited too long for %s", what)
+	}
+	return value
+}
+
+// create asks for runs and returns the first id.
+func create(t testing.TB, store *postgres.Store, kind string, count int) int64 {
+	t.Helper()
+	batch, err := store.Create(t.Context(), app.CreateRequest{Kind: kind, Count: count})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return batch.First
+}
+
+// created creates a run as soon as the database can be written.
+func created(t testing.TB, store *postgres.Store) (run int64) {
+	t.Helper()
+	until(t, store, "a run to be created", func() bool {
+		batch, err := store.Create(context.Background(), app.CreateRequest{Kind: "test", Count: 1})
+		run = batch.First
+		return err == nil
+	})
+	return run
+}
+
+func read(t testing.TB, store *postgres.Store, id int64) app.ProcessRun {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) { // the database may be away
+		page, err := store.Run(context.Background(), id)
+		if err == nil {
+			return page.Run
+		}
+		if app.CodeOf(err) != app.CodeUnavailable || time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// until looks after each change in the store, and now and then, and returns when what it looks for is there.
+func until(t testing.TB, store *postgres.Store, what string, there func() bool) {
+	t.Helper()
+	rings, stop := store.Changed().Subscribe()
+	defer stop()
+	deadline, again := time.After(patience), time.NewTicker(100*time.Millisecond) // what River changes rings no bell
+	defer again.Stop()
+	for !there() {
+		select {
+		case <-rings:
+		case <-again.C:
+		case <-deadline:
+			t.Fatalf("waited too long for %s", what)
+		}
+	}
+}
+
+// becomes waits until a run has a status, and returns it as it is then.
+func becomes(t testing.TB, store *postgres.Store, id int64, status app.Status) (run app.ProcessRun) {
+	t.Helper()
+	until(t, store, "a run to be "+status.String(), func() bool {
+		run = read(t, store, id)
+		return run.Status == status
+	})
+	return run
+}
+
+// haveBecome waits until this many runs have a status.
+func haveBecome(t testing.TB, store *postgres.Store, n int, status app.Status) {
+	t.Helper()
+	until(t, store, "runs to be "+status.String(), func() bool {
+		page, err := store.Page(context.Background(), app.Query{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return page.Counts[status] == int64(n)
+	})
+}
+
+// jobState is the state of the job that a run has.
+func jobState(t testing.TB, store *postgres.Store, run int64) string {
+	t.Helper()
+	return query[string](t, store, `SELECT state::text FROM river_job JOIN process_runs ON job = river_job.id WHERE process_runs.id = $1`, run)
+}
+
+// gated is work that tells that it goes on, and goes on until it is let go or its context ends.
+type gated struct {
+	working chan app.ProcessRun
+	gate    chan struct{}
+}
+
+func newGated() *gated {
+	return &gated{working: make(chan app.ProcessRun, 1000), gate: make(chan struct{})}
+}
+
+func (g *gated) kind(name string) jobs.Kind { return jobs.Kind{Name: name, Work: g.work} }
+
+func (g *gated) work(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
+	g.working <- run
+	select {
+	case <-g.gate:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// journal is a list that several goroutines write.
+type journal[T any] struct {
+	mu      sync.Mutex
+	entries []T
+}
+
+func (j *journal[T]) add(entry T) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.entries = append(j.entries, entry)
+}
+
+func (j *journal[T]) all() []T {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return append([]T(nil), j.entries...)
+}
+
+func nothing(context.Context, app.ProcessRun, *jobs.Report) error { return nil }

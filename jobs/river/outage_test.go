@@ -1,0 +1,196 @@
+package river_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"runboard/app"
+	"runboard/db/pgtest"
+	"runboard/db/postgres"
+	"runboard/jobs"
+)
+
+func TestADatabaseThatComesBackFindsItsNodesWaiting(t *testing.T) {
+	t.Parallel()
+	cluster := pgtest.Start(t)
+	store, g := openAt(t, cluster.URL()), newGated()
+	working := create(t, store, "test", 1)
+	cluster.Stop()
+	start(t, newEngine(store, g.kind("test"))) // nobody is there yet
+	cluster.Restart()
+	await(t, g.working, "the work")
+	cluster.Stop()
+	close(g.gate) // now it has a result
+	cluster.Restart()
+	if run := becomes(t, store, working, app.Completed); run.Crashes != 0 || run.FencingToken != 1 {
+		t.Errorf("the run is %+v", run)
+	}
+	becomes(t, store, created(t, store), app.Completed)
+}
+
+func TestANodeCanBeStoppedWhileTheDatabaseIsAway(t *testing.T) {
+	t.Parallel()
+	cluster := pgtest.Start(t)
+	store := openAt(t, cluster.URL())
+	started := make(chan struct{})
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: func(ctx context.Context, _ app.ProcessRun, _ *jobs.Report) error {
+		close(started)
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}})
+	ask, stopped := start(t, engine)
+	id := create(t, store, "test", 1)
+	await(t, started, "the work")
+	cluster.Stop()
+	ask()
+	await(t, stopped, "the node to stop")
+	cluster.Restart()
+	until(t, store, "the database to be back", func() bool { return store.Ready() == nil })
+	lose(t, store, id) // nobody could write down that it is given back
+	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
+	becomes(t, store, id, app.Completed)
+}
+
+// failLate has River fail to start after it has begun to hand out runs: one of the queues that come after theirs cannot
+// be had. In which order it takes the queues is left to chance, so it has to begin anew when theirs is the last of four.
+const failLate = `
+	CREATE SEQUENCE asked;
+	CREATE FUNCTION fail_late() RETURNS trigger LANGUAGE plpgsql AS $$
+	BEGIN
+		IF nextval('asked') % 4 = 0 AND NEW.name = 'runs' THEN
+			RAISE 'theirs is the last';
+		ELSIF NEW.name <> 'runs' AND EXISTS (SELECT FROM river_queue WHERE name = 'runs') THEN
+			WHILE NOT EXISTS (SELECT FROM process_runs WHERE status = 1) LOOP PERFORM pg_sleep(0.01); END LOOP;
+			RAISE 'the queue cannot be had';
+		END IF;
+		RETURN NEW;
+	END $$;
+	CREATE TRIGGER fail_late BEFORE INSERT ON river_queue FOR EACH ROW EXECUTE FUNCTION fail_late()`
+
+// ear is what a log is written to. It tells when something is said.
+type ear struct {
+	what  string
+	heard chan struct{}
+}
+
+func (e ear) Write(line []byte) (int, error) {
+	if strings.Contains(string(line), e.what) {
+		select {
+		case e.heard <- struct{}{}:
+		default:
+		}
+	}
+	return len(line), nil
+}
+
+// halfStart starts a node that works on a run by the time that River has failed to start.
+func halfStart(t *testing.T, store *postgres.Store, g *gated) (run int64, ask func(), stopped <-chan struct{}) {
+	t.Helper()
+	define(t, store, failLate)
+	failed := ear{"the queue cannot be had", make(chan struct{}, 1)}
+	engine := newEngine(store, g.kind("test"))
+	engine.Log = slog.New(slog.NewTextHandler(failed, nil))
+	run = create(t, store, "test", 1)
+	ask, stopped = start(t, engine)
+	await(t, failed.heard, "River to fail")
+	await(t, g.working, "the work")
+	return run, ask, stopped
+}
+
+func TestANodeCanBeStoppedThatHasOnlyHalfStarted(t *testing.T) {
+	t.Parallel()
+	store, g := openStore(t), newGated()
+	id, ask, stopped := halfStart(t, store, g)
+	ask()
+	await(t, stopped, "the node to stop")
+	if run := read(t, store, id); run.Status != app.Created || run.Crashes != 0 {
+		t.Errorf("the run is %+v", run)
+	}
+	define(t, store, `DROP TRIGGER fail_late ON river_queue`)
+	close(g.gate)
+	start(t, newEngine(store, g.kind("test")))
+	becomes(t, store, id, app.Completed)
+}
+
+func TestANodeThatHasOnlyHalfStartedHeedsPeople(t *testing.T) {
+	t.Parallel()
+	store, g := openStore(t), newGated()
+	define(t, store, failLate)
+	id := create(t, store, "test", 1)
+	engine := newEngine(store, g.kind("test"))
+	engine.Store = &wishes{ClusterStore: store, stopping: []app.CancelRequest{{Run: id, FencingToken: 1}}} // of which River does not tell
+	start(t, engine)
+	becomes(t, store, id, app.Cancelled)
+}
+
+// endLate has it take longer than River waits to write down that a job is over.
+const endLate = `
+	CREATE FUNCTION end_late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(20); RETURN NEW; END $$;
+	CREATE TRIGGER end_late BEFORE UPDATE ON river_job FOR EACH ROW WHEN (OLD.state = 'running') EXECUTE FUNCTION end_late()`
+
+func TestANodeThatHasOnlyHalfStartedDoesNotWaitForTheDatabaseForLong(t *testing.T) {
+	t.Parallel()
+	store, g := openStore(t), newGated()
+	define(t, store, endLate)
+	_, ask, stopped := halfStart(t, store, g)
+	began := time.Now()
+	ask()
+	await(t, stopped, "the node to stop")
+	if took := time.Since(began); took > 30*time.Second { // River tries for 37 seconds, and once more
+		t.Errorf("it took %v", took)
+	}
+	define(t, store, `DROP TRIGGER end_late ON river_job`)
+	until(t, store, "River to have come to its end", func() bool {
+		return query[int](t, store, `SELECT count(*) FROM river_job WHERE state = 'running'`) == 0
+	})
+}
+
+// breaker breaks connections: the first one that is to listen to each topic, just before it does.
+type breaker struct{ broken sync.Map }
+
+func (b *breaker) TraceQueryStart(ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	if strings.HasPrefix(data.SQL, "LISTEN") {
+		if _, before := b.broken.LoadOrStore(data.SQL, true); !before {
+			_ = conn.Close(ctx)
+		}
+	}
+	return ctx
+}
+
+func (*breaker) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func TestANodeWorksInFullWhoseConnectionsBreakWhileItStarts(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	config := store.Pool().Config()
+	config.ConnConfig.Tracer = new(breaker)
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
+	engine.Pool = pool
+	suspect := create(t, store, "test", 2)
+	crash(t, store, suspect, maxCrashes-1)
+	action, err := store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask, stopped := start(t, engine)
+	for _, run := range []int64{suspect, suspect + 1, action.ID} { // one of each queue
+		becomes(t, store, run, app.Completed)
+	}
+	until(t, store, "a chore to be done, which takes a leader", func() bool {
+		return query[int](t, store, `SELECT count(*) FROM river_job WHERE kind = 'upkeep:mend' AND state = 'completed'`) > 0
+	})
+	ask()
+	await(t, stopped, "the node to stop")
+}

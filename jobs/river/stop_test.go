@@ -1,0 +1,134 @@
+package river_test
+
+import (
+	"context"
+	"testing"
+
+	"runboard/app"
+	"runboard/jobs"
+)
+
+func TestWhatIsNotDoneWhenANodeStopsIsDoneByAnother(t *testing.T) {
+	t.Parallel()
+	store, g := openStore(t), newGated()
+	engine := newEngine(store, g.kind("test")) // which has no time to drain
+	ask, stopped := start(t, engine)
+	id := create(t, store, "test", 1)
+	await(t, g.working, "the work")
+	ask()
+	await(t, stopped, "the first node to stop")
+	if run := read(t, store, id); run.Status != app.Created || run.Attempt != 0 || run.Crashes != 0 {
+		t.Fatalf("the run is %+v", run)
+	}
+	close(g.gate)
+	start(t, newEngine(store, g.kind("test")))
+	if run := becomes(t, store, id, app.Completed); run.Attempt != 1 || run.FencingToken != 2 {
+		t.Errorf("the run is %+v", run)
+	}
+}
+
+func TestANodeThatStopsLetsItsWorkFinishAndTakesNoMore(t *testing.T) {
+	t.Parallel()
+	store, g := openStore(t), newGated()
+	engine := newEngine(store, g.kind("test"), jobs.Kind{Name: "rests", DelayMin: patience, DelayMax: patience, Work: nothing})
+	engine.DrainTimeout = patience
+	ask, stopped := start(t, engine)
+	working, rests := create(t, store, "test", 1), create(t, store, "rests", 1)
+	await(t, g.working, "the work")
+	until(t, store, "the rest", func() bool { return jobState(t, store, rests) == "running" })
+	ask()
+	until(t, store, "the end of the rest", func() bool { return jobState(t, store, rests) == "available" })
+	waits := create(t, store, "test", 1)
+	close(g.gate)
+	await(t, stopped, "the node to stop")
+	for run, want := range map[int64]app.Status{working: app.Completed, rests: app.Created, waits: app.Created} {
+		if run := read(t, store, run); run.Status != want {
+			t.Errorf("the run is %+v", run)
+		}
+	}
+	if n := query[int](t, store, `SELECT count(*) FROM river_job WHERE state = 'running'`); n != 0 {
+		t.Errorf("%d jobs are not put away", n)
+	}
+}
+
+func TestEngine_HearsCancelWhileItDrains(t *testing.T) {
+	t.Parallel()
+	store, g := openStore(t), newGated()
+	engine := newEngine(store, g.kind("test"))
+	engine.DrainTimeout = patience
+	ask, stopped := start(t, engine)
+	first, second := create(t, store, "test", 1), create(t, store, "test", 1)
+	await(t, g.working, "the first run")
+	await(t, g.working, "the second run")
+	ask()
+	for _, run := range []int64{first, second} { // the second one when the first has ended
+		if _, err := store.Cancel(t.Context(), run); err != nil {
+			t.Fatal(err)
+		}
+		becomes(t, store, run, app.Cancelled)
+	}
+	await(t, stopped, "the node to stop")
+}
+
+func TestANodeInAHurryDoesNotWaitForWork(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	working, release := make(chan struct{}), make(chan struct{})
+	defer close(release)
+	engine := newEngine(store, jobs.Kind{Name: "stubborn", Work: func(context.Context, app.ProcessRun, *jobs.Report) error {
+		close(working)
+		<-release
+		return nil
+	}})
+	engine.DrainTimeout = patience
+	now, hurry := context.WithCancel(context.Background())
+	_, stopped := startUntil(t, engine, now)
+	id := create(t, store, "stubborn", 1)
+	await(t, working, "the work")
+	hurry()
+	await(t, stopped, "the node to stop")
+	if run := read(t, store, id); run.Status != app.Created || run.Crashes != 0 {
+		t.Errorf("the run is %+v", run)
+	}
+}
+
+func TestRunsAndSuspectsShareTheWorkers(t *testing.T) {
+	t.Parallel()
+	store, g := openStore(t), newGated()
+	first := create(t, store, "test", 3)
+	crash(t, store, first, maxCrashes-1)
+	engine := newEngine(store, g.kind("test"))
+	engine.Workers = 1
+	start(t, engine)
+	for range 3 {
+		await(t, g.working, "work")
+		// With the suspect in its own queue, two jobs are in hand, or will be, and one of them has no place.
+		until(t, store, "one to be in hand", func() bool {
+			return query[int](t, store, `SELECT count(*) FROM process_runs WHERE status = 1`) == 1
+		})
+		if len(g.working) > 0 {
+			t.Error("two runs are worked on at once")
+		}
+		g.gate <- struct{}{}
+	}
+	haveBecome(t, store, 3, app.Completed)
+}
+
+func TestAJobWithoutAPlaceKeepsItsPlaceInLine(t *testing.T) {
+	t.Parallel()
+	store, g := openStore(t), newGated()
+	first := create(t, store, "test", 3)
+	crash(t, store, first+2, maxCrashes-1)
+	execute(t, store, `UPDATE river_job SET state = 'scheduled', scheduled_at = now() + interval '1 day' WHERE queue = 'runs'`) // not yet
+	engine := newEngine(store, g.kind("test"))
+	engine.Workers = 1
+	start(t, engine)
+	await(t, g.working, "the suspect")
+	execute(t, store, `UPDATE river_job SET state = 'available', scheduled_at = now() - interval '1 day' WHERE queue = 'runs'`)
+	until(t, store, "a job to be put back where it was", func() bool {
+		return query[int](t, store, `SELECT count(*) FROM river_job WHERE queue = 'runs' AND state = 'available' AND attempt = 0
+			AND metadata ? 'snoozes' AND scheduled_at < now() - interval '23 hours'`) > 0
+	})
+	close(g.gate)
+	haveBecome(t, store, 3, app.Completed)
+}
