@@ -11,14 +11,14 @@ import (
 	"runboard/app"
 )
 
-const actionPath = "/process_runs/action"
+const bulkPath = "/process_runs/bulk"
 
 // startAction posts a form as a program does, and waits until the run that it makes has completed.
 func startAction(t *testing.T, e *httpexpect.Expect, form map[string]any) *httpexpect.Object {
 	t.Helper()
-	answer := e.POST(actionPath).WithForm(form).WithTransformer(jsonHeader).Expect().Status(http.StatusCreated)
+	answer := e.POST(bulkPath).WithForm(form).WithTransformer(jsonHeader).Expect().Status(http.StatusCreated)
 	path := answer.Header("Location").NotEmpty().Raw()
-	answer.JSON().Object().HasValue("status", "created").HasValue("kind", fmt.Sprint(form["do"], " runs"))
+	answer.JSON().Object().HasValue("status", "created").HasValue("kind", fmt.Sprint(form["operation"], " runs"))
 	untilStatus(t, e, path, "completed")
 	return e.GET(path).WithTransformer(jsonHeader).Expect().JSON().Object()
 }
@@ -51,33 +51,33 @@ func TestAllRunsThatMatchAreActedOnByARunOfItsOwn(t *testing.T) {
 
 	t.Run("first it is asked, and nothing done", func(t *testing.T) {
 		for query, want := range map[string]string{
-			"do=cancel&runs=all":                         "Cancel 9 runs?",
-			"do=retry&runs=all&q=disk":                   "Retry 30 runs?",
-			"do=delete&runs=all&kind=mail&since=1h":      "Delete 30 runs?",
-			"do=delete&runs=all&status=completed":        "None of these runs has finished.",
-			"do=cancel&id=1&id=61&id=62&runs=ticked":     "Cancel 2 selected runs?",
-			"do=retry&id=3&id=61&id=99":                  "1 other is neither failed nor cancelled and stays unchanged.",
-			"do=retry&runs=all&kind=import&ignored=this": "Retry 30 runs?",
+			"operation=cancel&scope=all":                         "Cancel 9 runs?",
+			"operation=retry&scope=all&q=disk":                   "Retry 30 runs?",
+			"operation=delete&scope=all&kind=mail&since=1h":      "Delete 30 runs?",
+			"operation=delete&scope=all&status=completed":        "None of these runs has finished.",
+			"operation=cancel&id=1&id=61&id=62&scope=selected":     "Cancel 2 selected runs?",
+			"operation=retry&id=3&id=61&id=99":                  "1 other is neither failed nor cancelled and stays unchanged.",
+			"operation=retry&scope=all&kind=import&ignored=this": "Retry 30 runs?",
 		} {
-			page := e.GET(actionPath).WithQueryString(query).Expect().Status(http.StatusOK).Body().Raw()
+			page := e.GET(bulkPath).WithQueryString(query).Expect().Status(http.StatusOK).Body().Raw()
 			if text := plain(page); !strings.Contains(text, want) {
 				t.Errorf("%s is answered with %s", query, text)
 			}
 		}
-		e.GET(actionPath).WithQueryString("do=retry&runs=all&q=disk+full").WithTransformer(jsonHeader).Expect().
+		e.GET(bulkPath).WithQueryString("operation=retry&scope=all&q=disk+full").WithTransformer(jsonHeader).Expect().
 			JSON().Object().ContainsSubset(map[string]any{"runs": 30, "skipped": 0, "more": false, "newest": 69}).
-			Value("confirm").Object().ContainsSubset(map[string]any{"do": "retry", "runs": "all", "q": "disk full", "newest": 69, "previewed": 30})
-		e.GET(actionPath).WithQueryString("do=cancel&runs=all").WithTransformer(fragmentHeaders).Expect().
+			Value("confirm").Object().ContainsSubset(map[string]any{"operation": "retry", "scope": "all", "q": "disk full", "newest": 69, "previewed": 30})
+		e.GET(bulkPath).WithQueryString("operation=cancel&scope=all").WithTransformer(fragmentHeaders).Expect().
 			Body().NotContains("<html").Contains("60 others are finished already and stay unchanged.")
 		countsAre(t, e, map[string]any{"failed": 60, "started": 4, "created": 5})
 	})
 	t.Run("all that match", func(t *testing.T) {
-		run := startAction(t, e, map[string]any{"do": "delete", "runs": "all", "q": "disk", "status": "failed"})
+		run := startAction(t, e, map[string]any{"operation": "delete", "scope": "all", "q": "disk", "status": "failed"})
 		run.ContainsSubset(map[string]any{"percent": 100, "message": "30 deleted"})
 		countsAre(t, e, map[string]any{"failed": 30, "completed": 1})
 	})
 	t.Run("those that are chosen", func(t *testing.T) {
-		run := e.POST(actionPath).WithJSON(map[string]any{"do": "cancel", "id": []int{61, 69, 31, 61}}).WithTransformer(jsonHeader).
+		run := e.POST(bulkPath).WithJSON(map[string]any{"operation": "cancel", "id": []int{61, 69, 31, 61}}).WithTransformer(jsonHeader).
 			Expect().Status(http.StatusCreated)
 		untilStatus(t, e, run.Header("Location").Raw(), "completed")
 		e.GET(run.Header("Location").Raw()).WithTransformer(jsonHeader).Expect().JSON().Object().
@@ -85,11 +85,11 @@ func TestAllRunsThatMatchAreActedOnByARunOfItsOwn(t *testing.T) {
 		countsAre(t, e, map[string]any{"cancelled": 2, "failed": 30})
 	})
 	t.Run("a browser is sent to the run, and htmx told of it", func(t *testing.T) {
-		path := e.POST(actionPath).WithForm(map[string]any{"do": "retry", "runs": "all", "status": "cancelled"}).Expect().
+		path := e.POST(bulkPath).WithForm(map[string]any{"operation": "retry", "scope": "all", "status": "cancelled"}).Expect().
 			Status(http.StatusSeeOther).Header("Location").Raw()
 		untilStatus(t, e, path, "completed")
 		e.GET(path).Expect().Body().Contains("2 put back in line").Contains("To be tried again: all runs, that are cancelled")
-		e.POST(actionPath).WithForm(map[string]any{"do": "cancel", "id": 999}).WithTransformer(fragmentHeaders).Expect().
+		e.POST(bulkPath).WithForm(map[string]any{"operation": "cancel", "id": 999}).WithTransformer(fragmentHeaders).Expect().
 			Status(http.StatusOK).Body().Contains("Cancelling runs.").NotContains("data-status")
 	})
 	open()
@@ -109,35 +109,35 @@ func plain(page string) string {
 func TestAnActionThatCannotBeUnderstood(t *testing.T) {
 	t.Parallel()
 	e := newExpect(t, startProgram(t, nil))
-	many := "do=cancel" + strings.Repeat("&id=7", app.MaxSelected+1)
+	many := "operation=cancel" + strings.Repeat("&id=7", app.MaxSelected+1)
 	for form, want := range map[string]int{
 		"":                                  http.StatusBadRequest,
-		"do=start&runs=all":                 http.StatusBadRequest,
-		"do=cancel&do=retry&runs=all":       http.StatusBadRequest,
-		"do=cancel&runs=some":               http.StatusBadRequest,
-		"do=cancel":                         http.StatusUnprocessableEntity,
-		"do=cancel&runs=ticked":             http.StatusUnprocessableEntity,
-		"do=cancel&id=0":                    http.StatusBadRequest,
-		"do=cancel&id=1&id=x":               http.StatusBadRequest,
-		"do=cancel&id=":                     http.StatusBadRequest,
-		"do=cancel&id=99999999999999999999": http.StatusBadRequest,
-		"do=cancel&runs=all&status=Failed":  http.StatusBadRequest,
-		"do=cancel&runs=all&since=never":    http.StatusBadRequest,
-		"do=cancel&runs=all&q=a&q=b":        http.StatusBadRequest,
+		"operation=start&scope=all":                 http.StatusBadRequest,
+		"operation=cancel&operation=retry&scope=all":       http.StatusBadRequest,
+		"operation=cancel&scope=some":               http.StatusBadRequest,
+		"operation=cancel":                         http.StatusUnprocessableEntity,
+		"operation=cancel&scope=selected":             http.StatusUnprocessableEntity,
+		"operation=cancel&id=0":                    http.StatusBadRequest,
+		"operation=cancel&id=1&id=x":               http.StatusBadRequest,
+		"operation=cancel&id=":                     http.StatusBadRequest,
+		"operation=cancel&id=99999999999999999999": http.StatusBadRequest,
+		"operation=cancel&scope=all&status=Failed":  http.StatusBadRequest,
+		"operation=cancel&scope=all&since=never":    http.StatusBadRequest,
+		"operation=cancel&scope=all&q=a&q=b":        http.StatusBadRequest,
 		many:                                http.StatusUnprocessableEntity,
 	} {
-		e.GET(actionPath).WithQueryString(form).WithTransformer(jsonHeader).Expect().Status(want).JSON().Object().ContainsKey("error")
-		e.POST(actionPath).WithText(form).WithHeader("Content-Type", "application/x-www-form-urlencoded").
+		e.GET(bulkPath).WithQueryString(form).WithTransformer(jsonHeader).Expect().Status(want).JSON().Object().ContainsKey("error")
+		e.POST(bulkPath).WithText(form).WithHeader("Content-Type", "application/x-www-form-urlencoded").
 			WithTransformer(jsonHeader).Expect().Status(want).JSON().Object().ContainsKey("error")
 	}
-	const all = "do=cancel&runs=all"
-	e.POST(actionPath).WithQueryString(all).Expect().Status(http.StatusBadRequest) // the address does not count
-	e.POST(actionPath).WithJSON(map[string]any{"do": "cancel", "id": "7"}).Expect().Status(http.StatusBadRequest)
-	e.POST(actionPath).WithJSON(map[string]any{"do": []string{"cancel"}, "runs": "all"}).Expect().Status(http.StatusBadRequest)
-	e.POST(actionPath).WithText(all).Expect().Status(http.StatusUnsupportedMediaType)
-	e.POST(actionPath).WithForm(map[string]any{"do": "cancel", "runs": "all"}).WithHeader("Sec-Fetch-Site", "cross-site").
+	const all = "operation=cancel&scope=all"
+	e.POST(bulkPath).WithQueryString(all).Expect().Status(http.StatusBadRequest) // the address does not count
+	e.POST(bulkPath).WithJSON(map[string]any{"operation": "cancel", "id": "7"}).Expect().Status(http.StatusBadRequest)
+	e.POST(bulkPath).WithJSON(map[string]any{"operation": []string{"cancel"}, "scope": "all"}).Expect().Status(http.StatusBadRequest)
+	e.POST(bulkPath).WithText(all).Expect().Status(http.StatusUnsupportedMediaType)
+	e.POST(bulkPath).WithForm(map[string]any{"operation": "cancel", "scope": "all"}).WithHeader("Sec-Fetch-Site", "cross-site").
 		Expect().Status(http.StatusForbidden)
-	e.PUT(actionPath).Expect().Status(http.StatusMethodNotAllowed).Header("Allow").Contains("GET").Contains("POST")
+	e.PUT(bulkPath).Expect().Status(http.StatusMethodNotAllowed).Header("Allow").Contains("GET").Contains("POST")
 	countsAre(t, e, map[string]any{"created": 0, "started": 0, "completed": 0, "failed": 0, "cancelled": 0})
 }
 
@@ -146,14 +146,14 @@ func TestARepeatedActionIsDoneOnce(t *testing.T) {
 	e := newExpect(t, startProgram(t, nil, workThat("import", "the disk is full")))
 	startRuns(e, 2)
 	countsAre(t, e, map[string]any{"failed": 2})
-	form := map[string]any{"do": "delete", "id": []int{1, 2}, "idempotency_key": "once"}
-	first := e.POST(actionPath).WithJSON(form).WithTransformer(jsonHeader).Expect().Status(http.StatusCreated).JSON().Object().Raw()
-	again := e.POST(actionPath).WithJSON(form).WithTransformer(jsonHeader).Expect().Status(http.StatusCreated).JSON().Object()
+	form := map[string]any{"operation": "delete", "id": []int{1, 2}, "idempotency_key": "once"}
+	first := e.POST(bulkPath).WithJSON(form).WithTransformer(jsonHeader).Expect().Status(http.StatusCreated).JSON().Object().Raw()
+	again := e.POST(bulkPath).WithJSON(form).WithTransformer(jsonHeader).Expect().Status(http.StatusCreated).JSON().Object()
 	again.HasValue("id", first["id"])
-	form["do"] = "retry"
-	e.POST(actionPath).WithJSON(form).Expect().Status(http.StatusUnprocessableEntity)
-	form["do"], form["idempotency_key"] = "delete", "a b"
-	e.POST(actionPath).WithJSON(form).Expect().Status(http.StatusUnprocessableEntity)
+	form["operation"] = "retry"
+	e.POST(bulkPath).WithJSON(form).Expect().Status(http.StatusUnprocessableEntity)
+	form["operation"], form["idempotency_key"] = "delete", "a b"
+	e.POST(bulkPath).WithJSON(form).Expect().Status(http.StatusUnprocessableEntity)
 	countsAre(t, e, map[string]any{"completed": 1, "failed": 0})
 }
 
@@ -164,8 +164,8 @@ func TestARunIsDeletedFromItsPageWhenItIsFinal(t *testing.T) {
 	e := newExpect(t, startProgram(t, nil, workThat("import", "the disk is full"), kind))
 	startRuns(e, 3)
 	countsAre(t, e, map[string]any{"failed": 3})
-	e.GET("/process_runs/1").Expect().Body().Contains(`href="/process_runs/action?do=delete&amp;id=1"`)
-	e.GET("/process_runs/action").WithQueryString("do=delete&id=1").Expect().Body().Contains(`action="/process_runs/1/delete"`)
+	e.GET("/process_runs/1").Expect().Body().Contains(`href="/process_runs/bulk?operation=delete&amp;id=1"`)
+	e.GET("/process_runs/bulk").WithQueryString("operation=delete&id=1").Expect().Body().Contains(`action="/process_runs/1/delete"`)
 	e.POST("/process_runs/1/delete").Expect().Status(http.StatusSeeOther).Header("Location").IsEqual("/process_runs")
 	e.POST("/process_runs/2/delete").WithTransformer(jsonHeader).Expect().Status(http.StatusOK).
 		JSON().Object().IsEqual(map[string]any{"id": 2, "deleted": true})
@@ -177,7 +177,7 @@ func TestARunIsDeletedFromItsPageWhenItIsFinal(t *testing.T) {
 	e.POST("/process_runs").WithFormField("count", 1).WithFormField("kind", "gate").Expect().Status(http.StatusSeeOther)
 	statusOf(t, e, "4", "started")
 	e.POST("/process_runs/4/delete").Expect().Status(http.StatusConflict)
-	e.GET("/process_runs/4").Expect().Body().NotContains("do=delete")
+	e.GET("/process_runs/4").Expect().Body().NotContains("operation=delete")
 	open()
 	settled(t, e)
 }

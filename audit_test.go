@@ -42,11 +42,11 @@ func TestAudit_EveryChangeIsLogged(t *testing.T) {
 		{"/process_runs", "count=0", ""},
 		{"/process_runs/2/delete", "", `{"address":"127.0.0.1","run":2,"runs":1,"user":"bert","what":"delete"}`},
 		{
-			"/process_runs/action", "do=cancel&id=1&id=3",
+			"/process_runs/bulk", "operation=cancel&id=1&id=3",
 			`{"address":"127.0.0.1","filter":"/process_runs","ids":[1,3],"run":4,"runs":2,"user":"bert","what":"bulk cancel"}`,
 		},
 		{
-			"/process_runs/action", "do=retry&runs=all&status=failed",
+			"/process_runs/bulk", "operation=retry&scope=all&status=failed",
 			`{"address":"127.0.0.1","filter":"/process_runs?status=failed","ids":null,"run":5,"runs":0,"user":"bert","what":"bulk retry"}`,
 		},
 	} {

@@ -186,7 +186,7 @@ func TestEveryMethodThatIsNotTakenIsToldWhichAre(t *testing.T) {
 	t.Parallel()
 	p := startProgram(t, nil)
 	for path, allowed := range map[string]string{
-		"/process_runs": "GET, HEAD, POST", "/process_runs/1": "GET, HEAD", "/process_runs/1/status": "GET, HEAD", "/process_runs/cells": "GET, HEAD",
+		"/process_runs": "GET, HEAD, POST", "/process_runs/1": "GET, HEAD", "/process_runs/1/status": "GET, HEAD",
 		"/process_runs/live": "GET, HEAD", "/process_runs/statistics": "GET, HEAD", "/process_runs/statistics/live": "GET, HEAD", "/up": "GET, HEAD", "/": "GET, HEAD", "/process_runs/1/log": "GET, HEAD",
 		"/process_runs/1/cancel": "POST", "/process_runs/1/retry": "POST",
 	} {

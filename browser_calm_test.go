@@ -274,7 +274,7 @@ func TestNoKeyAnswersAQuestion(t *testing.T) {
 	e := newExpect(t, p)
 	startRuns(e, 3)
 	countsAre(t, e, map[string]any{"failed": 3})
-	tab := openTab(t, p.url+"/process_runs/action?do=delete&runs=all")
+	tab := openTab(t, p.url+"/process_runs/bulk?operation=delete&scope=all")
 	evaluate[bool](tab, `window.handled = [], addEventListener("keydown", (event) => handled.push(event.key)), true`)
 	for _, key := range []string{"s", "c", "r", "x", "j", "?", "p", "/"} {
 		tab.press(key)

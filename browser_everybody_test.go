@@ -35,7 +35,7 @@ func TestEverybodyCanUseEveryPage(t *testing.T) {
 	path := startRun(e, "talk")
 	startRun(e, "gate")
 	e.POST("/process_runs/1/retry").WithTransformer(jsonHeader).Expect()
-	for _, page := range []string{"/process_runs", "/process_runs?status=completed", "/process_runs?q=disk&kind=import&since=1h", path, "/process_runs/1", "/process_runs/action?do=retry&runs=all", "/process_runs/statistics", "/process_runs/failures", "/process_runs/999"} {
+	for _, page := range []string{"/process_runs", "/process_runs?status=completed", "/process_runs?q=disk&kind=import&since=1h", path, "/process_runs/1", "/process_runs/bulk?operation=retry&scope=all", "/process_runs/statistics", "/process_runs/failures", "/process_runs/999"} {
 		for _, scheme := range []string{"light", "dark"} {
 			t.Run(page+" "+scheme, func(t *testing.T) {
 				tab := newTab(t)

@@ -39,7 +39,7 @@ func (p *tab) holdEnter(lasting time.Duration) {
 const (
 	dialogOpen = `document.getElementById("ask").matches("dialog:modal")`
 	focusText  = `document.activeElement.textContent.trim()`
-	noTarget   = `[...document.querySelectorAll("#many button[name=do]")].every((button) => button.disabled)`
+	noTarget   = `[...document.querySelectorAll("#many button[name=operation]")].every((button) => button.disabled)`
 )
 
 // pictureOf keeps a picture of the page, for a person to look at.
@@ -216,7 +216,7 @@ func TestSelection_StaysOverPagesAndNewRuns(t *testing.T) {
 	tab.tick(56, chromedp.ButtonModifiers(8)) // shift
 	is := func(what, words string) {
 		t.Helper()
-		tab.until(what, fmt.Sprintf(`%s === %q && document.getElementById("many_runs").value === "ticked"`, selection, words))
+		tab.until(what, fmt.Sprintf(`%s === %q && document.getElementById("many_runs").value === "selected"`, selection, words))
 	}
 	is("five are selected", "5 selected")
 	for range 2 {
@@ -400,11 +400,11 @@ func TestRunPage_AsksInADialogBeforeItDeletes(t *testing.T) {
 	tab := openTab(t, p.url+"/process_runs/1")
 	tab.expectProblems("WebSocket|htmx:ws")
 	tab.untilLive()
-	tab.click(`a[href*="do=delete"]`)
+	tab.click(`a[href*="operation=delete"]`)
 	tab.until("it is asked", dialogOpen+` && `+asked+`.includes("Delete run #1?") && `+focusText+` === "Keep them"`)
 	tab.press(kb.Escape)
 	tab.until("it is closed", `!document.getElementById("ask").open`)
-	tab.click(`a[href*="do=delete"]`)
+	tab.click(`a[href*="operation=delete"]`)
 	tab.until("it is asked", dialogOpen)
 	tab.click("#ask button[type=submit]")
 	tab.until("it is said", strings.ReplaceAll(noticed, "innerText", "textContent")+`.includes("Run #1 is deleted")`)

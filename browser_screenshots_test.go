@@ -96,9 +96,9 @@ func TestThePagesAroundTheListLookLikeTheirPictures(t *testing.T) {
 		{"failures.png", failuresPath, "light", 1000, 420},
 		{"failures-dark.png", failuresPath, "dark", 1000, 420},
 		{"failures-narrow.png", failuresPath, "light", 360, 520},
-		{"action.png", actionPath + "?do=retry&runs=all&failure=1", "light", 1000, 420},
-		{"action-dark.png", actionPath + "?do=retry&runs=all&failure=1", "dark", 1000, 420},
-		{"action-narrow.png", actionPath + "?do=retry&runs=all&failure=1", "light", 360, 520},
+		{"action.png", bulkPath + "?operation=retry&scope=all&failure=1", "light", 1000, 420},
+		{"action-dark.png", bulkPath + "?operation=retry&scope=all&failure=1", "dark", 1000, 420},
+		{"action-narrow.png", bulkPath + "?operation=retry&scope=all&failure=1", "light", 360, 520},
 	} {
 		t.Run(one.name, func(t *testing.T) { takePicture(t, p.url, one) })
 	}

@@ -252,7 +252,7 @@ func TestStreams_AreNotChunkedForOldClients(t *testing.T) {
 func TestCostlyReads_HaveALimit(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{
-		"/process_runs?q=disk", "/process_runs/action?do=delete&runs=all&q=disk", "/process_runs.ndjson", "/process_runs.csv?status=failed", "/process_runs/1/log?follow=1",
+		"/process_runs?q=disk", "/process_runs/bulk?operation=delete&scope=all&q=disk", "/process_runs.ndjson", "/process_runs.csv?status=failed", "/process_runs/1/log?follow=1",
 		"/process_runs/1/log?follow=01",
 	} {
 		t.Run(path, func(t *testing.T) {

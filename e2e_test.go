@@ -159,13 +159,17 @@ func TestSomeRunsCanBeAskedForTogether(t *testing.T) {
 	e := newExpect(t, startProgram(t, nil))
 	startRuns(e, 3)
 	settled(t, e)
-	some := e.GET("/process_runs/cells").WithQueryString("id=1&id=3&id=77").WithTransformer(jsonHeader).Expect().Status(http.StatusOK).JSON().Object().Value("process_runs").Array()
+	some := e.GET("/process_runs").WithQueryString("id=1&id=3&id=77").WithTransformer(jsonHeader).Expect().Status(http.StatusOK).JSON().Object().Value("process_runs").Array()
 	some.Length().IsEqual(2)
 	some.Value(0).Object().HasValue("id", 3).ContainsKey("status")
-	e.GET("/process_runs/cells").WithQueryString("id=1&id=77").Expect().Status(http.StatusOK).Body().
+	e.GET("/process_runs").WithQueryString("id=1&id=77").Expect().Status(http.StatusOK).Body().
 		HasPrefix(`<td id="process_run_1_status"`).Contains(`<hx-partial hx-target="#process_run_77" hx-swap="delete">`)
-	for query, status := range map[string]int{"": 422, "id=": 400, "id=x": 400, "id=-1": 400, "id=0": 400} {
-		e.GET("/process_runs/cells").WithQueryString(query).WithTransformer(jsonHeader).Expect().Status(status)
+	many := strings.Repeat("id=7&", 100)
+	for query, status := range map[string]int{
+		"id=": 200, many: 200, many + "id=8": 400, "id=x": 400, "id=-1": 400, "id=0": 400, "id=1&id=": 400, "id=&id=1": 400,
+		"id=1&status=failed": 400, "id=1&before=7": 400, "id=1&status=": 200, "id=1&unknown=1": 200,
+	} {
+		e.GET("/process_runs").WithQueryString(query).WithTransformer(jsonHeader).Expect().Status(status)
 	}
 }
 

@@ -55,7 +55,7 @@ func TestRunsThatFailAlikeAreFoundTogether(t *testing.T) {
 	e.GET("/process_runs").WithQuery("failure", 999).WithTransformer(jsonHeader).Expect().JSON().Object().HasValue("matches", 0)
 	e.POST(failuresPath).Expect().Status(http.StatusMethodNotAllowed)
 
-	startAction(t, e, map[string]any{"do": "delete", "runs": "all", "failure": id})
+	startAction(t, e, map[string]any{"operation": "delete", "scope": "all", "failure": id})
 	e.GET(failuresPath).WithTransformer(jsonHeader).Expect().JSON().Object().HasValue("groups", 1).HasValue("runs", 12)
 }
 
@@ -99,7 +99,7 @@ func TestThePageOfFailuresIsLive(t *testing.T) {
 	start(e, "import", 5)
 	tab.until("there are two, the larger first", `[...document.querySelectorAll("#failures .pattern")].map((one) => one.textContent).join() ===
 		"exit status #\nno customer #,exit status #\nconnect to #: refused"`)
-	e.POST(actionPath).WithForm(map[string]any{"do": "delete", "runs": "all", "kind": "import"}).Expect().Status(http.StatusSeeOther)
+	e.POST(bulkPath).WithForm(map[string]any{"operation": "delete", "scope": "all", "kind": "import"}).Expect().Status(http.StatusSeeOther)
 	tab.until("one is gone", `document.querySelectorAll("#failures .pattern").length === 1`)
 	if n := tab.socketsSoFar(); n != 2 { // one on each page
 		t.Errorf("%d sockets were opened", n)

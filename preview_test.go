@@ -13,7 +13,7 @@ import (
 
 // confirmation is what the preview of an action says would confirm it.
 func confirmation(e *httpexpect.Expect, query string) map[string]any {
-	return e.GET(actionPath).WithQueryString(query).WithTransformer(jsonHeader).Expect().Status(http.StatusOK).
+	return e.GET(bulkPath).WithQueryString(query).WithTransformer(jsonHeader).Expect().Status(http.StatusOK).
 		JSON().Object().Value("confirm").Object().Raw()
 }
 
@@ -38,27 +38,27 @@ func TestBulkAction_IsRefusedWhenMoreMatchesThanItsPreview(t *testing.T) {
 	startRuns(e, 5)
 	countsAre(t, e, map[string]any{"failed": 5})
 
-	const query = "do=retry&runs=all&since=24h"
+	const query = "operation=retry&scope=all&since=24h"
 	shown := confirmation(e, query)
 	if shown["newest"] != 6.0 || shown["previewed"] != 5.0 || !strings.Contains(fmt.Sprint(shown["since"]), "T") {
 		t.Errorf("it is confirmed by %v", shown)
 	}
-	form := hiddenFields(e.GET(actionPath).WithQueryString(query).Expect().Body().Raw())
+	form := hiddenFields(e.GET(bulkPath).WithQueryString(query).Expect().Body().Raw())
 	e.POST("/process_runs/1/cancel").Expect().Status(http.StatusSeeOther)
 	countsAre(t, e, map[string]any{"cancelled": 1})
 
-	answer := e.POST(actionPath).WithJSON(shown).WithTransformer(jsonHeader).Expect().Status(http.StatusConflict).JSON().Object()
+	answer := e.POST(bulkPath).WithJSON(shown).WithTransformer(jsonHeader).Expect().Status(http.StatusConflict).JSON().Object()
 	answer.Value("error").String().Contains("6 instead of 5")
 	answer.HasValue("code", "conflict").Value("preview").Object().HasValue("runs", 6)
-	e.POST(actionPath).WithForm(form).Expect().Status(http.StatusConflict).
+	e.POST(bulkPath).WithForm(form).Expect().Status(http.StatusConflict).
 		Body().Contains("<html").Contains("Retry 6 runs?").Contains("6 instead of 5").Contains(`name="previewed" value="6"`)
-	fragment := e.POST(actionPath).WithForm(form).WithTransformer(fragmentHeaders).Expect().Status(http.StatusConflict)
+	fragment := e.POST(bulkPath).WithForm(form).WithTransformer(fragmentHeaders).Expect().Status(http.StatusConflict)
 	fragment.Header("HX-Retarget").IsEqual("#ask")
 	fragment.Body().NotContains("<html").Contains("Retry 6 runs?").Contains(`name="previewed" value="6"`)
 	countsAre(t, e, map[string]any{"failed": 5, "cancelled": 1, "created": 0, "started": 0, "completed": 0})
 
 	again := answer.Value("preview").Object().Value("confirm").Object().Raw()
-	path := e.POST(actionPath).WithJSON(again).WithTransformer(jsonHeader).Expect().Status(http.StatusCreated).Header("Location").Raw()
+	path := e.POST(bulkPath).WithJSON(again).WithTransformer(jsonHeader).Expect().Status(http.StatusCreated).Header("Location").Raw()
 	untilStatus(t, e, path, "completed")
 	e.GET(path).WithTransformer(jsonHeader).Expect().JSON().Object().HasValue("message", "6 put back in line")
 	open()
@@ -70,7 +70,7 @@ func TestBulkAction_WithoutPreviewIsDone(t *testing.T) {
 	e := newExpect(t, startProgram(t, nil, workThat("import", "the disk is full")))
 	startRuns(e, 150)
 	countsAre(t, e, map[string]any{"failed": 150})
-	e.POST(actionPath).WithText("do=delete&runs=all&q=disk").WithHeader("Content-Type", "application/x-www-form-urlencoded").
+	e.POST(bulkPath).WithText("operation=delete&scope=all&q=disk").WithHeader("Content-Type", "application/x-www-form-urlencoded").
 		Expect().Status(http.StatusSeeOther)
 	countsAre(t, e, map[string]any{"failed": 0, "completed": 1})
 }
@@ -80,30 +80,30 @@ func TestBulkDelete_WantsTheNumberTypedInAForm(t *testing.T) {
 	e := newExpect(t, startProgram(t, nil, workThat("import", "the disk is full")))
 	startRuns(e, app.TypedAbove)
 	countsAre(t, e, map[string]any{"failed": app.TypedAbove})
-	const query = "do=delete&runs=all"
-	e.GET(actionPath).WithQueryString(query).Expect().Body().NotContains(`name="typed"`)
+	const query = "operation=delete&scope=all"
+	e.GET(bulkPath).WithQueryString(query).Expect().Body().NotContains(`name="typed"`)
 	startRuns(e, 1)
 	countsAre(t, e, map[string]any{"failed": app.TypedAbove + 1})
-	e.GET(actionPath).WithQueryString("do=retry&runs=all").Expect().Body().NotContains(`name="typed"`)
-	page := e.GET(actionPath).WithQueryString(query).Expect().Body().Contains(`name="typed"`).Raw()
+	e.GET(bulkPath).WithQueryString("operation=retry&scope=all").Expect().Body().NotContains(`name="typed"`)
+	page := e.GET(bulkPath).WithQueryString(query).Expect().Body().Contains(`name="typed"`).Raw()
 	form := hiddenFields(page)
 	for _, typed := range []string{"", "100", "102", "all", "1 0 1 1", "１０１", "101x", "-101"} {
 		form["typed"] = typed
-		e.POST(actionPath).WithForm(form).Expect().Status(http.StatusUnprocessableEntity).
+		e.POST(bulkPath).WithForm(form).Expect().Status(http.StatusUnprocessableEntity).
 			Body().Contains("Delete 101 runs?").Contains("type their number").Contains(`name="typed"`)
-		fragment := e.POST(actionPath).WithForm(form).WithTransformer(fragmentHeaders).Expect().Status(http.StatusUnprocessableEntity)
+		fragment := e.POST(bulkPath).WithForm(form).WithTransformer(fragmentHeaders).Expect().Status(http.StatusUnprocessableEntity)
 		fragment.Header("HX-Retarget").IsEqual("#ask")
 	}
-	e.POST(actionPath).WithForm(map[string]any{"do": "delete", "runs": "all"}).WithHeader("Sec-Fetch-Site", "same-origin").
+	e.POST(bulkPath).WithForm(map[string]any{"operation": "delete", "scope": "all"}).WithHeader("Sec-Fetch-Site", "same-origin").
 		Expect().Status(http.StatusUnprocessableEntity)
 	countsAre(t, e, map[string]any{"failed": 101})
 	form["typed"] = " 101 "
-	e.POST(actionPath).WithForm(form).Expect().Status(http.StatusSeeOther)
+	e.POST(bulkPath).WithForm(form).Expect().Status(http.StatusSeeOther)
 	countsAre(t, e, map[string]any{"failed": 0, "completed": 1})
 
 	startRuns(e, 101)
 	countsAre(t, e, map[string]any{"failed": 101})
-	e.POST(actionPath).WithJSON(confirmation(e, query)).WithTransformer(jsonHeader).Expect().Status(http.StatusCreated)
+	e.POST(bulkPath).WithJSON(confirmation(e, query)).WithTransformer(jsonHeader).Expect().Status(http.StatusCreated)
 	countsAre(t, e, map[string]any{"failed": 0})
 }
 
@@ -114,7 +114,7 @@ func TestBulkAction_RefusesAPreviewThatIsNone(t *testing.T) {
 		"newest=x", "newest=-1", "previewed=1.5", "previewed=%2B5", "previewed=99999999999999999999", "previewed_at=soon",
 		"newest=1&newest=2", "previewed=1&previewed=1",
 	} {
-		e.POST(actionPath).WithText("do=cancel&runs=all&"+wrong).WithHeader("Content-Type", "application/x-www-form-urlencoded").
+		e.POST(bulkPath).WithText("operation=cancel&scope=all&"+wrong).WithHeader("Content-Type", "application/x-www-form-urlencoded").
 			WithTransformer(jsonHeader).Expect().Status(http.StatusBadRequest).JSON().Object().ContainsKey("error")
 	}
 	countsAre(t, e, map[string]any{"created": 0, "completed": 0})
@@ -126,7 +126,7 @@ func TestBulkAction_KeyIsGoodForARelativeTime(t *testing.T) {
 	startRuns(e, 2)
 	countsAre(t, e, map[string]any{"failed": 2})
 	post := func() string {
-		return e.POST(actionPath).WithForm(map[string]any{"do": "delete", "runs": "all", "since": "24h"}).WithHeader("Idempotency-Key", "once").
+		return e.POST(bulkPath).WithForm(map[string]any{"operation": "delete", "scope": "all", "since": "24h"}).WithHeader("Idempotency-Key", "once").
 			WithTransformer(jsonHeader).Expect().Status(http.StatusCreated).Header("Location").Raw()
 	}
 	if first, again := post(), post(); first != again {
@@ -141,7 +141,7 @@ func TestBulk_RefusesAllTogetherWithNamedRuns(t *testing.T) {
 	e := newExpect(t, p)
 	start(e, "import", 3)
 	countsAre(t, e, map[string]any{"failed": 3})
-	e.POST(actionPath).WithTransformer(jsonHeader).WithForm(map[string]any{"do": "delete", "runs": "all", "id": 1}).
+	e.POST(bulkPath).WithTransformer(jsonHeader).WithForm(map[string]any{"operation": "delete", "scope": "all", "id": 1}).
 		Expect().Status(http.StatusUnprocessableEntity).JSON().Object().Value("error").String().Contains("not both")
 	countsAre(t, e, map[string]any{"failed": 3})
 }

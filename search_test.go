@@ -18,10 +18,10 @@ func TestSearch_ForSymbolsSaysWhyItFindsNothing(t *testing.T) {
 	startRuns(e, 2)
 	settled(t, e)
 	for _, query := range []string{"q=%F0%9F%99%82", "q=--", "q=%2F%20.", "q=%E2%84%A2&status=failed"} {
-		for _, path := range []string{"/process_runs", "/process_runs.ndjson", "/process_runs.csv", actionPath} {
+		for _, path := range []string{"/process_runs", "/process_runs.ndjson", "/process_runs.csv", bulkPath} {
 			asked := query
-			if path == actionPath {
-				asked += "&do=delete&runs=all"
+			if path == bulkPath {
+				asked += "&operation=delete&scope=all"
 			}
 			e.GET(path).WithQueryString(asked).WithTransformer(jsonHeader).Expect().Status(http.StatusBadRequest).
 				JSON().Object().Value("error").IsEqual(nothingToSearch)
@@ -51,8 +51,8 @@ func TestSearch_DeletesExactlyWhatThePreviewSays(t *testing.T) {
 	if n := strings.Count(e.GET("/process_runs.ndjson").WithQuery("q", "disk").Expect().Status(http.StatusOK).Body().Raw(), "\n"); n != 2000 {
 		t.Errorf("an export has %d runs", n)
 	}
-	asked := map[string]any{"do": "delete", "runs": "all", "q": "disk"}
-	e.GET(actionPath).WithQueryString("do=delete&runs=all&q=disk").WithTransformer(jsonHeader).Expect().Status(http.StatusOK).
+	asked := map[string]any{"operation": "delete", "scope": "all", "q": "disk"}
+	e.GET(bulkPath).WithQueryString("operation=delete&scope=all&q=disk").WithTransformer(jsonHeader).Expect().Status(http.StatusOK).
 		JSON().Object().ContainsSubset(map[string]any{"runs": 2000, "skipped": 0, "more": false})
 	startAction(t, e, asked).ContainsSubset(map[string]any{"percent": 100, "message": "2,000 deleted"})
 	countsAre(t, e, map[string]any{"failed": 3, "completed": 1})

@@ -77,12 +77,12 @@ var (
 	soakReads = []string{
 		"/process_runs", "/process_runs?status=failed", "/process_runs?before=%d", "/process_runs?after=%d&status=completed", "/process_runs?q=disk",
 		"/process_runs?since=1m&kind=simulated", "/process_runs/%d", "/process_runs/%d/status", "/process_runs/%d/log", "/process_runs/failures",
-		"/process_runs/statistics", "/process_runs.ndjson?before=%d", "/process_runs.csv?status=failed", "/process_runs/action?do=retry&runs=all&status=failed",
+		"/process_runs/statistics", "/process_runs.ndjson?before=%d", "/process_runs.csv?status=failed", "/process_runs/bulk?operation=retry&scope=all&status=failed",
 	}
 	soakWrites = []string{
 		"/process_runs count=1", "/process_runs count=10", "/process_runs count=20", "/process_runs count=20", "/process_runs count=0",
 		"/process_runs/%d/cancel", "/process_runs/%d/retry", "/process_runs/%d/delete",
-		"/process_runs/action do=retry&runs=ticked&id=%d", "/process_runs/action do=delete&runs=all&status=cancelled",
+		"/process_runs/bulk operation=retry&scope=selected&id=%d", "/process_runs/bulk operation=delete&scope=all&status=cancelled",
 	}
 	soakViews = []string{
 		"/process_runs/live", "/process_runs/live", "/process_runs/live?status=failed", "/process_runs/live?kind=simulated", "/process_runs/live?q=error",

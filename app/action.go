@@ -26,7 +26,7 @@ func ParseBulkOperation(name string) (BulkOperation, error) {
 	if deed := BulkOperation(name); slices.Contains(BulkOperations(), deed) {
 		return deed, nil
 	}
-	return "", Errorf(CodeMalformed, "What is to be done must be one of cancel, retry, delete.")
+	return "", Errorf(CodeMalformed, "operation must be cancel, retry or delete.")
 }
 
 // Fits are the statuses of runs that a deed changes; it leaves the others alone.
@@ -55,7 +55,7 @@ func BulkKinds() (kinds []string) {
 
 // Action is a deed with the runs that it is to be done to. A run of its own does it, see Actions.
 type BulkAction struct {
-	Operation BulkOperation `json:"do"`
+	Operation BulkOperation `json:"operation"`
 	// IDs are the runs that are meant, at most MaxTicked. When there are none, all are meant that Filter finds,
 	// but for those that are actions themselves, unless it asks for their kind.
 	IDs    []int64 `json:"ids,omitzero"`

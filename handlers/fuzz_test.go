@@ -56,7 +56,7 @@ func FuzzQuery(f *testing.F) {
 	}
 	ask := fuzzed(f)
 	f.Fuzz(func(t *testing.T, query string) {
-		for _, path := range []string{"/process_runs", "/process_runs/action", "/process_runs/7/log"} {
+		for _, path := range []string{"/process_runs", "/process_runs/bulk", "/process_runs/7/log"} {
 			answer := ask(func(r *fasthttp.Request) { r.SetRequestURI(path + "?" + query) })
 			harmlessAnswer(t, path+"?"+query, answer, 200, 400, 404, 422)
 		}
@@ -66,17 +66,17 @@ func FuzzQuery(f *testing.F) {
 func FuzzForm(f *testing.F) {
 	for _, seed := range []string{
 		"", "count=3", "count=+5", "count=1e3", "count=1&count=2", "kind=test", "kind=rm", "idempotency_key=a", "idempotency_key=a&count=7",
-		"do=cancel&runs=all", "do=delete&id=1&id=2", "do=retry&runs=all&q=%22&status=failed", "do=cancel&id=x", "%", "=", "&&&", "count=%00",
+		"operation=cancel&scope=all", "operation=delete&id=1&id=2", "operation=retry&scope=all&q=%22&status=failed", "operation=cancel&id=x", "%", "=", "&&&", "count=%00",
 	} {
 		f.Add(seed, true)
 	}
 	f.Add(`{"count":3}`, false)
-	f.Add(`{"do":"cancel","id":[1,2]}`, false)
+	f.Add(`{"operation":"cancel","id":[1,2]}`, false)
 	f.Add(`{"count":[1]}`, false)
-	f.Add(`{"do":"cancel","id":{"a":1}}`, false)
+	f.Add(`{"operation":"cancel","id":{"a":1}}`, false)
 	ask := fuzzed(f)
 	f.Fuzz(func(t *testing.T, body string, form bool) {
-		for _, path := range []string{"/process_runs", "/process_runs/action"} {
+		for _, path := range []string{"/process_runs", "/process_runs/bulk"} {
 			answer := ask(func(r *fasthttp.Request) {
 				r.Header.SetMethod(fasthttp.MethodPost)
 				r.SetRequestURI(path)

@@ -51,7 +51,7 @@
     strays = strays.filter((id) => find(`process_run_${id}`));
     if (strays.length === 0 || paused || document.hidden || !find("connection").matches("[data-state=live], [data-draining]")) return;
     const ids = strays.map((id) => `id=${id}`).join("&");
-    htmx.ajax("GET", `${location.pathname}/cells?${ids}`, { source: "#new_runs", target: "#process_runs", swap: "none" });
+    htmx.ajax("GET", `/process_runs?${ids}`, { source: "#new_runs", target: "#process_runs", swap: "none" });
   }, 1000);
 
   // later says on later pages, to which new runs do not come, by how many the list has grown since the page was opened.

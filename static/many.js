@@ -41,7 +41,7 @@
     selected.clear();
     full = false;
     const form = find("many");
-    if (form) form.elements.runs.value = "ticked";
+    if (form) form.elements.scope.value = "selected";
     save();
     show();
   }
@@ -63,8 +63,8 @@
     const here = boxes(), count = selected.size;
     for (const box of here) box.checked = selected.has(box.value);
     const ticked = here.filter((box) => box.checked).length;
-    const choice = form.elements.runs;
-    for (const button of form.querySelectorAll("button[name=do]")) button.disabled = choice.value === "ticked" && count === 0;
+    const choice = form.elements.scope;
+    for (const button of form.querySelectorAll("button[name=operation]")) button.disabled = choice.value === "selected" && count === 0;
     form.toggleAttribute("data-ticked", count > 0);
     find("selected_clear").hidden = count === 0;
     const words = [];
@@ -128,7 +128,7 @@
     full = false;
     for (const box of target.id === "tick_all" ? boxes() : [target]) select(box, target.checked);
     save();
-    find("many").elements.runs.value = "ticked"; // what has just been selected is meant
+    find("many").elements.scope.value = "selected"; // what has just been selected is meant
     show();
     target.closest("tbody tr")?.scrollIntoView({ block: "nearest" }); // the bar that comes up must not lie over it
   });
@@ -137,7 +137,7 @@
   // another list. That is decided before the new list is shown: what an operator chooses in it must last.
   document.addEventListener("htmx:before:swap", (event) => {
     const form = find("many");
-    if (form && event.detail.ctx?.target?.id === "live") form.elements.runs.value = "ticked";
+    if (form && event.detail.ctx?.target?.id === "live") form.elements.scope.value = "selected";
     for (const { fragment } of event.detail.tasks ?? []) {
       for (const box of fragment?.querySelectorAll?.("input[name=id][type=checkbox]") ?? []) box.checked = selected.has(box.value);
     }

@@ -53,7 +53,7 @@ func (a ask) Path() string {
 	if len(a.IDs) == 1 {
 		return RunPath(a.IDs[0]) + "/" + string(a.Operation)
 	}
-	return ActionPath
+	return BulkPath
 }
 
 // Fields are what goes there, but for the ids.
@@ -66,9 +66,9 @@ func (a ask) Fields() (sent []field) {
 
 // ConfirmFields are what is posted to confirm an action as it was previewed, but for the ids that it names.
 func ConfirmFields(action app.BulkAction) []field {
-	sent := []field{{"do", string(action.Operation)}}
+	sent := []field{{"operation", string(action.Operation)}}
 	if len(action.IDs) == 0 {
-		sent = append(append(sent, field{"runs", "all"}), FilterFields(action.Filter)...)
+		sent = append(append(sent, field{"scope", "all"}), FilterFields(action.Filter)...)
 	}
 	if action.Confirmed.More {
 		sent = append(sent, field{"previewed_more", "true"})

@@ -52,8 +52,8 @@ func TestYesSendsWhatWasAsked(t *testing.T) {
 		action app.BulkAction
 		want   string
 	}{
-		"all":    {app.BulkAction{Operation: app.BulkRetry, Filter: app.Filter{Kind: "a&b", Text: "x y"}}, "do=retry runs=all kind=a&b q=x y newest=0 previewed=0 previewed_at= idempotency_key=k"},
-		"chosen": {app.BulkAction{Operation: app.BulkDelete, IDs: []int64{3, 4}}, "do=delete newest=0 previewed=0 previewed_at= idempotency_key=k id=3 id=4"},
+		"all":    {app.BulkAction{Operation: app.BulkRetry, Filter: app.Filter{Kind: "a&b", Text: "x y"}}, "operation=retry scope=all kind=a&b q=x y newest=0 previewed=0 previewed_at= idempotency_key=k"},
+		"chosen": {app.BulkAction{Operation: app.BulkDelete, IDs: []int64{3, 4}}, "operation=delete newest=0 previewed=0 previewed_at= idempotency_key=k id=3 id=4"},
 		"one":    {app.BulkAction{Operation: app.BulkCancel, IDs: []int64{3}}, ""},
 	} {
 		part := string(must(t)(drawing.Confirm(of.action, app.BulkPreview{Runs: 5}, "k", "")))
@@ -73,7 +73,7 @@ func TestAListOffersOnlyWhatCanBeDoneToItsRuns(t *testing.T) {
 		form := byID(t, parsePage(t, must(t)(drawing.Board(app.Page{Query: app.ByStatus(status)}, ""))), "many")
 		var offered []string
 		for _, button := range elements(form, named("button")) {
-			if attribute(button, "name") == "do" {
+			if attribute(button, "name") == "operation" {
 				offered = append(offered, attribute(button, "value"))
 			}
 		}

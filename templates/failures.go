@@ -60,7 +60,7 @@ func (g group) Query() app.Query { return app.Query{Filter: app.Filter{Failure: 
 
 // Retry is where it is asked whether all of them are to be tried again.
 func (g group) Retry() string {
-	return withQuery(ActionPath, g.Query()) + "&do=retry&runs=all"
+	return withQuery(BulkPath, g.Query()) + "&operation=retry&scope=all"
 }
 
 // hourBar is an hour of a sparkline, in a picture of 24 by 16.

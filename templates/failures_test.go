@@ -54,7 +54,7 @@ func TestAFailureLeadsToItsRunsAndAsksWhetherToRetryThem(t *testing.T) {
 	for _, link := range elements(byID(t, root, "failure_3"), func(node *html.Node) bool { return node.Data == "a" }) {
 		links = append(links, attribute(link, "href"))
 	}
-	if got, want := strings.Join(links, " "), "/process_runs?failure=3 /process_runs/action?failure=3&do=retry&runs=all"; got != want {
+	if got, want := strings.Join(links, " "), "/process_runs?failure=3 /process_runs/bulk?failure=3&operation=retry&scope=all"; got != want {
 		t.Errorf("it leads to %s", got)
 	}
 }

@@ -62,8 +62,8 @@ func functions(asset func(string) string, now func() time.Time) template.FuncMap
 		"livePath":   LivePath,
 
 		"downloadPath": DownloadPath,
-		"actionPath":   func() string { return ActionPath },
-		"deletePath":   func(run int64) string { return ActionPath + "?do=delete&id=" + strconv.FormatInt(run, 10) },
+		"bulkPath":     func() string { return BulkPath },
+		"deletePath":   func(run int64) string { return BulkPath + "?operation=delete&id=" + strconv.FormatInt(run, 10) },
 		"fields":       fields,
 
 		"link":  func(path, id string, current bool) link { return link{path, id, current} },

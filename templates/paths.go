@@ -35,8 +35,8 @@ func DownloadPath(query app.Query, extension string) string {
 // LivePath is where the socket of that list is.
 func LivePath(query app.Query) string { return withQuery(ListPath+"/live", query) }
 
-// ActionPath is where it is asked what is to be done to many runs, and where it is asked for.
-const ActionPath = ListPath + "/action"
+// BulkPath is where it is asked what is to be done to many runs, and where it is asked for.
+const BulkPath = ListPath + "/bulk"
 
 // field is a parameter of an address, or what a form sends in place of it.
 type field struct{ Name, Value string }

@@ -101,6 +101,6 @@ var oneProcess = []fence{
 	{"a client that speaks is cut", "handlers/socket.go", "	return errSpoke\n", "	select {}\n", outside + "Speaks"},
 	{"a quiet socket has a heartbeat", "handlers/socket.go", "now.Sub(s.framed) >= s.heartbeat\n", "false\n", "./handlers TestSocket_Heartbeat"},
 	{"a deletion is told", "handlers/live/hub.go", "same := v.settled() && exists && mark == v.mark", "same := v.settled() && (!exists || mark == v.mark)", hub},
-	{"a log that is not whole ends visibly", "handlers/log.go", "if over, err := l.send(w); err != nil || !over {", "if over, err := l.send(w); err != nil && !over {", outside + "TestFollow_IsCut"},
+	{"a log that is not whole ends visibly", "handlers/logs.go", "if over, err := l.send(w); err != nil || !over {", "if over, err := l.send(w); err != nil && !over {", outside + "TestFollow_IsCut"},
 	{"sockets have a limit before the upgrade", "handlers/sockets.go", "case s.open >= s.server.Config.MaxSockets:", "case false:", outside + "SocketsAreCounted"},
 }

@@ -12,7 +12,7 @@ import (
 	"runboard/templates"
 )
 
-// askAction answers GET /process_runs/action: the preview of a bulk action, to be confirmed.
+// askAction answers GET /process_runs/bulk: the preview of a bulk action, to be confirmed.
 func (s *Server) askAction(c *fiber.Ctx) error {
 	action, err := parseAction(parseForm(c.Context().QueryArgs()))
 	if err != nil {
@@ -60,7 +60,7 @@ func previewJSON(action app.BulkAction, prospect app.BulkPreview, problem string
 		filter[field.Name] = field.Value
 	}
 	answer := fiber.Map{
-		"do": action.Operation, "filter": filter, "runs": prospect.Runs, "skipped": prospect.Skipped, "more": prospect.More, "newest": action.Confirmed.Newest, "confirm": confirm,
+		"operation": action.Operation, "filter": filter, "runs": prospect.Runs, "skipped": prospect.Skipped, "more": prospect.More, "newest": action.Confirmed.Newest, "confirm": confirm,
 	}
 	if problem != "" {
 		answer = fiber.Map{"error": problem, "code": app.CodeConflict, "preview": answer}
@@ -68,7 +68,7 @@ func previewJSON(action app.BulkAction, prospect app.BulkPreview, problem string
 	return answer
 }
 
-// startAction answers POST /process_runs/action.
+// startAction answers POST /process_runs/bulk.
 func (s *Server) startAction(c *fiber.Ctx) error {
 	if err := s.admitting(); err != nil {
 		return err
@@ -82,7 +82,7 @@ func (s *Server) startAction(c *fiber.Ctx) error {
 		return err
 	}
 	if len(action.IDs) == 0 && len(body["id"]) > 0 { // the form of the list sends both, but only to the preview
-		return app.Errorf(app.CodeInvalid, "Give either runs=all or the id of each run, not both.")
+		return app.Errorf(app.CodeInvalid, "Give either scope=all or the id of each run, not both.")
 	}
 	key, err := parseKey(keys(c, body))
 	if err != nil {
@@ -175,23 +175,23 @@ func (s *Server) deleteRun(c *fiber.Ctx) error {
 // parseAction reads what is to be done, to which runs (those that are ticked, or all that a filter finds), and what was
 // shown in the preview.
 func parseAction(given fields) (action app.BulkAction, err error) {
-	values, err := given.once(append([]string{"do", "runs", "newest", "previewed", "previewed_more", "previewed_at"}, filterNames...)...)
+	values, err := given.once(append([]string{"operation", "scope", "newest", "previewed", "previewed_more", "previewed_at"}, filterNames...)...)
 	if err != nil {
 		return action, err
 	}
-	if action.Operation, err = app.ParseBulkOperation(values["do"]); err != nil {
+	if action.Operation, err = app.ParseBulkOperation(values["operation"]); err != nil {
 		return action, err
 	}
 	if action.Confirmed, err = parsePreview(values); err != nil {
 		return action, err
 	}
-	switch values["runs"] {
+	switch values["scope"] {
 	case "all":
 		action.Filter, err = parseFilter(values)
-	case "ticked", "":
+	case "selected", "":
 		action.IDs, err = parseIDs(given["id"])
 	default:
-		err = app.Errorf(app.CodeMalformed, "runs must be ticked or all.")
+		err = app.Errorf(app.CodeMalformed, "scope must be selected or all.")
 	}
 	return action, err
 }

@@ -9,8 +9,11 @@ import (
 	"runboard/templates"
 )
 
-// listRuns answers GET /process_runs.
+// listRuns answers GET /process_runs: a page of the list or, with ids, these runs.
 func (s *Server) listRuns(c *fiber.Ctx) error {
+	if given := c.Context().QueryArgs().PeekMulti("id"); len(given) > 1 || len(given) == 1 && len(given[0]) > 0 {
+		return s.listByID(c)
+	}
 	query, err := parseQuery(c)
 	if err != nil {
 		return err
@@ -85,10 +88,22 @@ func (s *Server) showStatus(c *fiber.Ctx) error {
 	return sendHTML(c)(s.Templates.Status(page.Run))
 }
 
-// showCells answers GET /process_runs/cells: how some runs are, for a page that shows them although they are no longer
-// in its list.
-func (s *Server) showCells(c *fiber.Ctx) error {
-	ids, err := parseIDs(parseForm(c.Context().QueryArgs())["id"])
+// maxListedByID is how many runs one request can name with id.
+const maxListedByID = 100
+
+// listByID answers GET /process_runs?id=1&id=2 with those of the runs that exist, newest first. As HTML these are status
+// cells, for a page that shows runs which are no longer in its list. Filters and cursors cannot be given as well.
+func (s *Server) listByID(c *fiber.Ctx) error {
+	given := parseForm(c.Context().QueryArgs())
+	for _, name := range append([]string{"before", "after"}, filterNames...) {
+		if len(given[name]) > 0 && given[name][0] != "" {
+			return app.Errorf(app.CodeMalformed, "id cannot be combined with %s.", name)
+		}
+	}
+	if len(given["id"]) > maxListedByID {
+		return app.Errorf(app.CodeMalformed, "Give at most %d ids.", maxListedByID)
+	}
+	ids, err := parseIDs(given["id"])
 	if err != nil {
 		return err
 	}
