@@ -55,8 +55,8 @@ func TestAllRunsThatMatchAreActedOnByARunOfItsOwn(t *testing.T) {
 			"operation=retry&scope=all&q=disk":                   "Retry 30 runs?",
 			"operation=delete&scope=all&kind=mail&since=1h":      "Delete 30 runs?",
 			"operation=delete&scope=all&status=completed":        "None of these runs has finished.",
-			"operation=cancel&id=1&id=61&id=62&scope=selected":     "Cancel 2 selected runs?",
-			"operation=retry&id=3&id=61&id=99":                  "1 other is neither failed nor cancelled and stays unchanged.",
+			"operation=cancel&id=1&id=61&id=62&scope=selected":   "Cancel 2 selected runs?",
+			"operation=retry&id=3&id=61&id=99":                   "1 other is neither failed nor cancelled and stays unchanged.",
 			"operation=retry&scope=all&kind=import&ignored=this": "Retry 30 runs?",
 		} {
 			page := e.GET(bulkPath).WithQueryString(query).Expect().Status(http.StatusOK).Body().Raw()
@@ -111,20 +111,20 @@ func TestAnActionThatCannotBeUnderstood(t *testing.T) {
 	e := newExpect(t, startProgram(t, nil))
 	many := "operation=cancel" + strings.Repeat("&id=7", app.MaxSelected+1)
 	for form, want := range map[string]int{
-		"":                                  http.StatusBadRequest,
-		"operation=start&scope=all":                 http.StatusBadRequest,
-		"operation=cancel&operation=retry&scope=all":       http.StatusBadRequest,
-		"operation=cancel&scope=some":               http.StatusBadRequest,
-		"operation=cancel":                         http.StatusUnprocessableEntity,
-		"operation=cancel&scope=selected":             http.StatusUnprocessableEntity,
-		"operation=cancel&id=0":                    http.StatusBadRequest,
-		"operation=cancel&id=1&id=x":               http.StatusBadRequest,
-		"operation=cancel&id=":                     http.StatusBadRequest,
-		"operation=cancel&id=99999999999999999999": http.StatusBadRequest,
-		"operation=cancel&scope=all&status=Failed":  http.StatusBadRequest,
-		"operation=cancel&scope=all&since=never":    http.StatusBadRequest,
-		"operation=cancel&scope=all&q=a&q=b":        http.StatusBadRequest,
-		many:                                http.StatusUnprocessableEntity,
+		"":                          http.StatusBadRequest,
+		"operation=start&scope=all": http.StatusBadRequest,
+		"operation=cancel&operation=retry&scope=all": http.StatusBadRequest,
+		"operation=cancel&scope=some":                http.StatusBadRequest,
+		"operation=cancel":                           http.StatusUnprocessableEntity,
+		"operation=cancel&scope=selected":            http.StatusUnprocessableEntity,
+		"operation=cancel&id=0":                      http.StatusBadRequest,
+		"operation=cancel&id=1&id=x":                 http.StatusBadRequest,
+		"operation=cancel&id=":                       http.StatusBadRequest,
+		"operation=cancel&id=99999999999999999999":   http.StatusBadRequest,
+		"operation=cancel&scope=all&status=Failed":   http.StatusBadRequest,
+		"operation=cancel&scope=all&since=never":     http.StatusBadRequest,
+		"operation=cancel&scope=all&q=a&q=b":         http.StatusBadRequest,
+		many:                                         http.StatusUnprocessableEntity,
 	} {
 		e.GET(bulkPath).WithQueryString(form).WithTransformer(jsonHeader).Expect().Status(want).JSON().Object().ContainsKey("error")
 		e.POST(bulkPath).WithText(form).WithHeader("Content-Type", "application/x-www-form-urlencoded").

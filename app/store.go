@@ -119,14 +119,6 @@ type QueueStore interface {
 	// that announces it. It asks nothing of the database.
 	EnqueueSeq() int64
 
-	// StandBy has the first runs that come to exist started in the transaction that creates them, as the order says, so
-	// that they need not be found first. An order is good for one transaction that creates runs of its kinds, and
-	// must not be changed while it stands.
-	StandBy(order *Order)
-
-	// Withdraw takes an order back, and reports whether it could. If not, it is being fulfilled, or has been.
-	Withdraw(order *Order) bool
-
 	// StartMany is Start for many runs, as Waiting returned them. It returns those that it started, in any order: the
 	// others are no longer created.
 	StartMany(ctx context.Context, runs []ProcessRun) ([]ProcessRun, error)
@@ -134,18 +126,6 @@ type QueueStore interface {
 	// CompleteMany is Finish for many different runs that complete. It returns those that are no longer as Start returned
 	// them, and changes nothing about them.
 	CompleteMany(ctx context.Context, runs []ProcessRun) (late []ProcessRun, err error)
-}
-
-// Order is what a queue leaves that has room for runs and knows of none that wait.
-type Order struct {
-	Kinds []string // of which runs are wanted
-	Most  int      // how many, at least 1
-	// Arrived is what QueueStore.Arrived said before it was seen that no run of these kinds waits. When more have arrived,
-	// the order starts nothing: new runs must not overtake them.
-	Arrived int64
-	// Fulfilled is told once, after the commit and before its ring, which runs were started: they are the oldest, and
-	// none when the transaction failed. It is not told of an order that is withdrawn, and must not block.
-	Fulfilled func(started []ProcessRun)
 }
 
 // ErrLeaseLost is the cause of the end of a lease: this node could not tell the others in time that it is alive, so they may

@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -29,8 +28,6 @@ type dispatcher struct {
 	ahead    []app.ProcessRun         // likewise: those of the last look that have yet to be handed out, oldest first
 	returned int64                    // likewise: what Returned said before that look
 	arrived  int64                    // likewise: what Arrived said before it, when it found all that wait; or -1
-	order    *app.Order               // likewise: what is ordered of runs that do not exist yet
-	filled   chan []app.ProcessRun    // the store to dispatch: what came of the order; never full
 	skipped  int                      // likewise: how many of ahead had to stand aside
 	worker   *Worker                  // what the workers have in common
 }
@@ -49,7 +46,6 @@ func newDispatcher(q *Queue) *dispatcher {
 		queue:    q,
 		runs:     make(chan app.ProcessRun, q.Workers),
 		news:     make(chan news, q.Workers),
-		filled:   make(chan []app.ProcessRun, 1),
 		arrived:  -1,
 		over:     make(chan struct{}),
 		inFlight: make(map[int64]app.ProcessRun, q.Workers),
@@ -67,7 +63,6 @@ func (d *dispatcher) dispatch(ctx context.Context) {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	defer close(d.over)
-	defer d.endOrder()
 	for ctx.Err() == nil {
 		d.fill(ctx)
 		select {
@@ -77,8 +72,6 @@ func (d *dispatcher) dispatch(ctx context.Context) {
 		case <-ticker.C:
 			d.forgetLook() // it is not told when a run becomes due that comes before them
 			d.worker.Heed(ctx)
-		case started := <-d.filled:
-			d.receive(started)
 		case first := <-d.news:
 			d.heed(first)
 		}
@@ -122,20 +115,15 @@ func (d *dispatcher) tell(n news) {
 // lookAhead is for how many times the workers waiting runs are read at once.
 const lookAhead = 8
 
-// patience is how often the dispatcher lets others go first to see whether there is more news: some microseconds. What
-// is told together is started together, and that costs less.
-const patience = 32
-
-// heed takes note of all that has happened.
+// heed applies the event and all others that have arrived: what ends together is replaced by one start of many.
 func (d *dispatcher) heed(next news) {
 	d.note(next)
-	for quiet := 0; quiet < patience && !d.full(); quiet++ {
+	for {
 		select {
 		case next = <-d.news:
 			d.note(next)
-			quiet = 0
 		default:
-			runtime.Gosched()
+			return
 		}
 	}
 }
@@ -156,9 +144,9 @@ func (d *dispatcher) note(n news) {
 
 // fill gives the free workers the oldest waiting runs. It looks for them in the database only when those of the
 // last look are not enough and more may have come, or when a run has come back to wait that may be older. One of them
-// that has been cancelled meanwhile cannot be started. When none are left, it orders the next ones.
+// that has been cancelled meanwhile cannot be started.
 func (d *dispatcher) fill(ctx context.Context) {
-	if d.full() || d.starting || time.Now().Before(d.later) || !d.mayHandOut() {
+	if d.full() || d.starting || time.Now().Before(d.later) {
 		return
 	}
 	enough := d.returned == d.queue.Backlog.RequeueSeq() && len(d.ahead) >= d.free()
@@ -168,7 +156,6 @@ func (d *dispatcher) fill(ctx context.Context) {
 	if enough && !d.knowsAll() && !d.full() && !d.starting && d.look(ctx) {
 		d.handOut()
 	}
-	d.standBy()
 }
 
 func (d *dispatcher) free() int  { return d.queue.Workers - d.taken }

@@ -34,9 +34,8 @@ type Kind struct {
 
 // Registry knows the kinds. It is filled before the queue runs, and only read afterwards.
 type Registry struct {
-	kinds  map[string]Kind
-	names  []string
-	atOnce []string // the names of those that do not rest
+	kinds map[string]Kind
+	names []string
 }
 
 // NewRegistry returns a registry of these kinds; the first is the default. It fails when there is none, when one has
@@ -61,9 +60,6 @@ func NewRegistry(kinds ...Kind) (*Registry, error) {
 		}
 		r.kinds[kind.Name] = kind
 		r.names = append(r.names, kind.Name)
-		if kind.DelayMax == 0 {
-			r.atOnce = append(r.atOnce, kind.Name)
-		}
 	}
 	return r, nil
 }

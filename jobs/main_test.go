@@ -179,9 +179,7 @@ type backlog struct {
 	ended   func(app.ProcessRun, app.Outcome, error)    // after it
 	giving  func(run app.ProcessRun) (preventing error) // before one is given back
 
-	starting    func([]app.ProcessRun) // before some are started
-	ordering    func(*app.Order)       // after some are ordered that do not exist yet
-	withdrawing func()                 // before an order is withdrawn
+	starting func([]app.ProcessRun) // before some are started
 
 	reporting func(app.ProgressUpdate) error // before what work says is written
 	wondering func()                         // before it is asked which runs are cancelled
@@ -195,7 +193,7 @@ func (b *backlog) Changed() *app.Notifier {
 	return b.Store.Changed()
 }
 
-func (b *backlog) Waiting(ctx context.Context, kinds []string, limit int) ([]app.ProcessRun, error) {
+func (b *backlog) FetchDue(ctx context.Context, kinds []string, limit int) ([]app.ProcessRun, error) {
 	if b.looking != nil {
 		if err := b.looking(limit); err != nil {
 			return nil, err
@@ -216,23 +214,6 @@ func (b *backlog) StartMany(ctx context.Context, runs []app.ProcessRun) ([]app.P
 		}
 	}
 	return b.Store.StartMany(ctx, runs)
-}
-
-// StandBy orders nothing when the test wants to know what is started.
-func (b *backlog) StandBy(order *app.Order) {
-	if b.taking == nil {
-		b.Store.StandBy(order)
-	}
-	if b.ordering != nil {
-		b.ordering(order)
-	}
-}
-
-func (b *backlog) Withdraw(order *app.Order) bool {
-	if b.withdrawing != nil {
-		b.withdrawing()
-	}
-	return b.taking != nil || b.Store.Withdraw(order)
 }
 
 func (b *backlog) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outcome) (err error) {
@@ -282,7 +263,7 @@ func (b *backlog) Requeue(ctx context.Context, run app.ProcessRun) error {
 	return b.Store.Requeue(ctx, run)
 }
 
-func (b *backlog) Report(ctx context.Context, run app.ProcessRun, report app.ProgressUpdate) error {
+func (b *backlog) SaveProgress(ctx context.Context, run app.ProcessRun, report app.ProgressUpdate) error {
 	if b.reporting != nil {
 		if err := b.reporting(report); err != nil {
 			return err

@@ -3,7 +3,7 @@ package main
 import "slices"
 
 const (
-	store   = "./db TestSQLiteIsAStore"
+	store   = "./db/sqlite TestSQLiteIsAStore"
 	hub     = "./handlers/live ."
 	queue   = "./jobs ."
 	outside = "runboard "
@@ -27,7 +27,7 @@ var oneProcess = []fence{
 	{"an action is done by the run that is started for it", "db/sqlite/action.go", "if !mine {", "if false {", store},
 	{"an action leaves alone what it was not for in its preview", "db/sqlite/action.go", "action, run); err != nil || entered {", "action, run); err != nil || entered && false {", store},
 	{"an action that exceeds its preview is refused", "db/sqlite/action.go", "	if action.Refused != nil {", "	if action.Refused != nil && false {", store},
-	{"the times of runs are checked one by one", "db/query/list.go", `l.require("created_at >= ?", since)`, `l.require("created_at >= ? - 1000000000000", since)`, "./db Filter_Finds"},
+	{"the times of runs are checked one by one", "db/query/list.go", `l.require("created_at >= ?", since)`, `l.require("created_at >= ? - 1000000000000", since)`, "./db/sqlite Filter_Finds"},
 	{"a key makes runs once", "db/sqlite/create.go", "if first, found, err := tx.repeated(request); err != nil || found {", "if first, found, err := tx.repeated(request); err != nil || found && false {", store},
 	{"the number of waiting runs has a limit", "db/sqlite/create.go", "return query.CheckCapacity(tx.counts[app.Created], count, maxPending)", "return query.CheckCapacity(tx.counts[app.Created], count, 0)", store},
 	{"the bell comes after the commit", "db/sqlite/writer.go", `	if err := w.statements.exec(tx.commit); err != nil {
@@ -36,20 +36,20 @@ var oneProcess = []fence{
 	w.take(tx)`, `	w.take(tx)
 	if err := w.statements.exec(tx.commit); err != nil {
 		return nil, errors.Join(errNoTransaction, err)
-	}`, "./db TestTheBellIsSilent"},
-	{"a commit that fails is an error", "db/sqlite/writer.go", "	if err := w.statements.exec(tx.commit); err != nil {", "	if err := w.statements.exec(tx.commit); err != nil && false {", "./db FaultOfAnyCall"},
-	{"a panic in a write ends that write", "db/sqlite/writer.go", "if panicked := recover(); panicked != nil {", "if panicked := any(nil); panicked != nil {", "./db Write|Group"},
-	{"an error that is cleared is no longer found", "db/sqlite/search.go", "		DELETE FROM run_search WHERE rowid = old.id * 1048576;", "		SELECT 1;", "./db TestSQLiteIsAStore/Search"},
-	{"the texts of bulk actions are not found", "db/query/search.go", "return slices.Contains(app.BulkKinds(), kind)", "return slices.Contains(app.BulkKinds(), kind) && false", "./db TestSQLiteIsAStore/Search"},
-	{"a search for newer runs goes on where it stopped", "app/run.go", "	if p.SearchCursor > 0 && p.Query.Direction == After {", "	if false {", "./db TestSQLiteIsAStore/Search"},
-	{"a word is found that two parts of a log share", "db/query/log.go", "	if begun := LastWord(p.Before); begun != \"\" {", "	if begun := LastWord(p.Before); begun == \"-\" {", "./db TestSQLiteIsAStore/Search"},
-	{"what is waited for no longer is not done", "db/sqlite/turn.go", "return t.state.CompareAndSwap(0, turnCalledOff)", "return true", "./db WaitsForNoLonger"},
-	{"what has begun is waited for", "db/sqlite/writer.go", "		return <-request.done // its", "		return query.Unavailable(ctx.Err()) // its", "./db HasBegunIsWaitedFor"},
-	{"a file has one process", "db/sqlite/lock.go", "locked, err := lock.TryLock()", "locked, err := true, error(nil)", "./db Lock|Process|Second|Another"},
-	{"a lost database takes no writes", "db/sqlite/writer.go", "if gone := w.look(); gone != nil {", "if gone := w.look(); gone != nil && false {", "./db Database_"},
-	{"a lost database is noticed", "db/sqlite/writer.go", "			_ = w.look()\n", "", "./db Database_"},
-	{"a link is followed to what is not there yet", "db/sqlite/path.go", "			name = real + string(filepath.Separator) + target\n", "			return name, nil\n", "./db Link_"},
-	{"a database is taken from other users", "db/sqlite/file.go", "info.Mode().Perm()&0o077 == 0", "info.Mode().Perm() != 0", "./db Database_"},
+	}`, "./db/sqlite TestTheBellIsSilent"},
+	{"a commit that fails is an error", "db/sqlite/writer.go", "	if err := w.statements.exec(tx.commit); err != nil {", "	if err := w.statements.exec(tx.commit); err != nil && false {", "./db/sqlite FaultOfAnyCall"},
+	{"a panic in a write ends that write", "db/sqlite/writer.go", "if panicked := recover(); panicked != nil {", "if panicked := any(nil); panicked != nil {", "./db/sqlite Write|Group"},
+	{"an error that is cleared is no longer found", "db/sqlite/search.go", "		DELETE FROM run_search WHERE rowid = old.id * 1048576;", "		SELECT 1;", "./db/sqlite TestSQLiteIsAStore/Search"},
+	{"the texts of bulk actions are not found", "db/query/search.go", "return slices.Contains(app.BulkKinds(), kind)", "return slices.Contains(app.BulkKinds(), kind) && false", "./db/sqlite TestSQLiteIsAStore/Search"},
+	{"a search for newer runs goes on where it stopped", "app/run.go", "	if p.SearchCursor > 0 && p.Query.Direction == After {", "	if false {", "./db/sqlite TestSQLiteIsAStore/Search"},
+	{"a word is found that two parts of a log share", "db/query/log.go", "	if begun := LastWord(p.Before); begun != \"\" {", "	if begun := LastWord(p.Before); begun == \"-\" {", "./db/sqlite TestSQLiteIsAStore/Search"},
+	{"what is waited for no longer is not done", "db/sqlite/turn.go", "return t.state.CompareAndSwap(0, turnCalledOff)", "return true", "./db/sqlite WaitsForNoLonger"},
+	{"what has begun is waited for", "db/sqlite/writer.go", "		return <-request.done // its", "		return query.Unavailable(ctx.Err()) // its", "./db/sqlite HasBegunIsWaitedFor"},
+	{"a file has one process", "db/sqlite/lock.go", "locked, err := lock.TryLock()", "locked, err := true, error(nil)", "./db/sqlite Lock|Process|Second|Another"},
+	{"a lost database takes no writes", "db/sqlite/writer.go", "if gone := w.look(); gone != nil {", "if gone := w.look(); gone != nil && false {", "./db/sqlite Database_"},
+	{"a lost database is noticed", "db/sqlite/writer.go", "			_ = w.look()\n", "", "./db/sqlite Database_"},
+	{"a link is followed to what is not there yet", "db/sqlite/path.go", "			name = real + string(filepath.Separator) + target\n", "			return name, nil\n", "./db/sqlite Link_"},
+	{"a database is taken from other users", "db/sqlite/file.go", "info.Mode().Perm()&0o077 == 0", "info.Mode().Perm() != 0", "./db/sqlite Database_"},
 	{"a run that crashes too often fails", "db/query/change.go", "case run.Crashes >= maxCrashes:", "case false:", "./db ."},
 	{"a panic in work fails its run only", "jobs/worker.go", `		if panicked := recover(); panicked != nil {
 			w.Log.Error("work panicked"`, `		if panicked := any(nil); panicked != nil {
@@ -58,7 +58,7 @@ var oneProcess = []fence{
 	{"work does not wait for lines that are not kept", "jobs/report.go", "	r.lines.trim(limit)\n", "", "./jobs TestReport"},
 	{"nothing before a gap in a log is kept", "db/query/log.go", "		dropBefore = last.Stop\n", "", store},
 	{"work does not wait for long for the database", "jobs/report.go", "if r.stuck || r.lines.size < maxUnwritten {", "if r.lines.size < maxUnwritten {", "./jobs Report_Drops"},
-	{"the first deadline of a command counts", "jobs/command/main.go", "	if s.deadline == nil {\n", "	if true {\n", "./jobs/supervisor ."},
+	{"the first deadline of a command counts", "jobs/command/main.go", "	if s.deadline == nil {\n", "	if true {\n", "./jobs/command ."},
 	{"a supervisor that is stopped is continued", "jobs/command/supervisor.go", "_ = p.supervisor.Process.Signal(syscall.SIGCONT)", "_ = syscall.SIGCONT", "./jobs TestCommand_MayStop"},
 	{"a supervisor that is kept stopped is killed", "jobs/command/supervisor.go", "if stops >= mostStops || late > interfere {", "if false {", "./jobs TestCommand_CannotKeep"},
 	{"the environment of the server is hidden", "jobs/command/guard_linux.go", "hidden := hideEnvironment()", "var hidden error", outside + "TestServer_Hides"},
@@ -68,14 +68,9 @@ var oneProcess = []fence{
 	{"a directory in use is not swept", "jobs/command/sweep_linux.go", "	if !unused {\n", "	if !unused && len(dir) == 0 {\n", outside + "TestServer_Sweeps"},
 	{"a start is written before the work begins", "jobs/queue.go", "	return q.Backlog.StartMany(context.Background(), runs)", "	go func() { _, _ = q.Backlog.StartMany(context.Background(), runs) }()\n	for i := range runs {\n		runs[i].FencingToken++\n		runs[i].Attempt++\n	}\n	return runs, nil", queue},
 	{"a queue that drains hears of cancels", "jobs/queue.go", "	results.Go(func() { d.heedCancels(heeding) })\n", "	_ = heeding\n", "./jobs TestQueue"},
-	{"new runs do not overtake what has arrived", "db/sqlite/order.go", "order.Arrived == tx.arrivedBefore && ", "", store},
-	{"new runs do not overtake what has just returned", "db/sqlite/order.go", " && tx.arrived == 0", "", "./db Order"},
-	{"an order is answered when its transaction fails", "db/sqlite/writer.go", "			tx.fulfil(false)\n", "", "./db Order"},
-	{"nothing is ordered beside a suspect", "jobs/order.go", " || d.suspects > 0", "", queue},
-	{"the workers of an order are not free for others", "jobs/order.go", "return false // soon something comes", "d.order = nil\n		return true", queue},
 	{"a suspect on its last chance is alone", "jobs/dispatcher.go", "case d.lastChance(run):\n", "case false:\n", queue},
-	{"searches do not hold up the queue", "db/sqlite/read.go", "s.readers[app.ForQueue], waitingRuns", "s.readers[app.ForLong], waitingRuns", "./db Reads_"},
-	{"searches do not hold up the pages", "db/sqlite/read.go", "		ctx = long(ctx)\n", "", "./db Reads_"},
+	{"searches do not hold up the queue", "db/sqlite/read.go", "s.readers[app.ForQueue], waitingRuns", "s.readers[app.ForLong], waitingRuns", "./db/sqlite Reads_"},
+	{"searches do not hold up the pages", "db/sqlite/read.go", "		ctx = long(ctx)\n", "", "./db/sqlite Reads_"},
 	{"searches do not hold up the hub", "handlers/live/hub.go", "	ctx = app.WithPurpose(ctx, app.ForLive)\n", "", "./handlers/live ."},
 	{"suspects do not hide what is behind them", "jobs/dispatcher.go", "limit := lookAhead*d.queue.Workers + d.skipped", "limit := lookAhead * d.queue.Workers", "./jobs Suspects_"},
 	{"a run that is back before its worker is found", "jobs/dispatcher.go", "more = more || taken && mine.Version != run.Version", "_ = mine", "./jobs Queue_"},

@@ -3,7 +3,7 @@ package main
 const (
 	suite  = "./db/postgres TestPostgreSQLIsAStore/"
 	shared = "./db/postgres "
-	river  = "./jobs/riverqueue "
+	river  = "./jobs/river "
 )
 
 // severalNodes are the fences where several nodes share the runs. A parameter that a statement had must stay in it: without

@@ -134,7 +134,7 @@ func testReturned(t *testing.T, subject Subject) {
 func testBacklogProperties(t *testing.T, subject Subject) {
 	checkModel(t, subject, func(m *model) map[string]func(*rapid.T) {
 		return map[string]func(*rapid.T){
-			"start all": m.startAll, "complete": m.completeAll, "look for the oldest": m.lookForOldest, "create as ordered": m.createOrdered,
+			"start all": m.startAll, "complete": m.completeAll, "look for the oldest": m.lookForOldest,
 		}
 	})
 }

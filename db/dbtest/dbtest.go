@@ -87,7 +87,6 @@ func RunBacklog(t *testing.T, subject Subject) {
 		{"Waiting", testWaiting},
 		{"Many at once", testMany},
 		{"Returned", testReturned},
-		{"Orders", testOrders},
 		{"Any order of operations", testBacklogProperties},
 	})
 }

@@ -1,4 +1,4 @@
-// Package rows is what stores in SQL databases have in common: how runs, logs, failures, actions and statistics lie in
+// Package query is what stores in SQL databases have in common: how runs, logs, failures, actions and statistics lie in
 // tables, and how pages are read from them. A Board answers what is asked of it, in any database that has a Dialect.
 // Writing is each store's own business.
 package query

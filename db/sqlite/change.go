@@ -79,7 +79,7 @@ func (s *Store) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outc
 
 // CompleteMany implements app.QueueStore.
 func (s *Store) CompleteMany(ctx context.Context, runs []app.ProcessRun) (late []app.ProcessRun, err error) {
-	err = s.writer.doLazily(ctx, func(tx *transaction) (err error) {
+	err = s.writer.do(ctx, func(tx *transaction) (err error) {
 		late, err = tx.completeAll(runs)
 		return err
 	})

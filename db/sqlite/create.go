@@ -8,12 +8,10 @@ import (
 )
 
 const (
-	// ?4 is 1 when they are started at once, and else 0: then they are as startRuns would leave them. They are created at
-	// ?2 and started at ?5, which may be earlier: the times at which runs were created rise with their ids.
 	insertRuns = `INSERT INTO process_runs
 		(kind, status, version, attempt, crashes, fencing_token, error, created_at, updated_at, started_at, finished_at, scheduled_at)
 		WITH RECURSIVE one (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM one WHERE i < ?3)
-		SELECT ?1, ?4, 1 + ?4, ?4, 0, ?4, '', ?2, iif(?4 = 1, ?5, ?2), ?5 * ?4, 0, 0 FROM one`
+		SELECT ?1, ?4, 1, 0, 0, 0, '', ?2, ?2, 0, 0, 0 FROM one`
 	findRequest     = `SELECT kind, count, first_id, created_at FROM idempotency_keys WHERE key = ?`
 	addRequest      = `INSERT INTO idempotency_keys (key, kind, count, first_id, created_at) VALUES (?, ?, ?, ?, ?)`
 	dropOldRequests = `DELETE FROM idempotency_keys WHERE key IN
@@ -68,40 +66,26 @@ func (tx *transaction) repeated(request app.CreateRequest) (batch app.Batch, fou
 	return batch, true, err
 }
 
-// insertRuns creates runs. The first of them are started at once, as many as are ordered.
+// insertRuns inserts the runs of a batch, which wait as created. Their ids are consecutive: there is one writer, and no id
+// is used again.
 func (tx *transaction) insertRuns(request app.CreateRequest) (app.Batch, error) {
-	tx.newest = max(tx.newest, tx.now.UnixMilli()) // the clock may have been set back
-	batch := app.Batch{Count: request.Count, Kind: request.Kind, CreatedAt: query.FromMillis(tx.newest)}
-	order := tx.order(request.Kind)
-	ordered := min(request.Count, order.left())
-	last, err := tx.insertSome(request.Kind, ordered, app.Started)
-	if err == nil && ordered < request.Count {
-		last, err = tx.insertSome(request.Kind, request.Count-ordered, app.Created)
-	}
+	tx.newest = max(tx.newest, tx.now.UnixMilli()) // created_at rises with the id, even if the clock is set back
+	result, err := tx.insert.Exec(request.Kind, tx.newest, request.Count, int64(app.Created))
 	if err != nil {
 		return app.Batch{}, err
 	}
-	// One writer, and ids that are never used again: those of one transaction are consecutive.
-	batch.First = last - int64(request.Count) + 1
-	tx.happenings = append(tx.happenings, query.StatsEvent{Kind: request.Kind, Flow: app.Counters{Created: int64(request.Count)}})
-	return batch, tx.startNew(batch, ordered, order)
-}
-
-// insertSome creates runs that are created or started, and returns the id of the last, or 0 when there are none.
-func (tx *transaction) insertSome(kind string, count int, status app.Status) (last int64, err error) {
-	if count == 0 {
-		return 0, nil
-	}
-	result, err := tx.insert.Exec(kind, tx.newest, count, int64(status), tx.now.UnixMilli())
+	last, err := result.LastInsertId()
 	if err != nil {
-		return 0, err
+		return app.Batch{}, err
 	}
-	tx.counts[status] += int64(count)
+	count := int64(request.Count)
+	tx.counts[app.Created] += count
+	tx.arrived += count
 	tx.changed = true
-	if status == app.Created {
-		tx.arrived += int64(count)
-	}
-	return result.LastInsertId()
+	tx.happenings = append(tx.happenings, query.StatsEvent{Kind: request.Kind, Flow: app.Counters{Created: count}})
+	return app.Batch{
+		First: last - count + 1, Count: request.Count, Kind: request.Kind, CreatedAt: query.FromMillis(tx.newest),
+	}, nil
 }
 
 // remember keeps the request with its answer, and drops two that are too old: so the table shrinks

@@ -1,4 +1,4 @@
-// Package db keeps process runs in one SQLite file. One goroutine writes, and commits together what
+// Package sqlite keeps process runs in one SQLite file. One goroutine writes, and commits together what
 // everybody wants written; a pool of read-only connections reads.
 //
 // One process owns the file, by locks that it takes before it opens it. So whatever is started

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,8 +19,6 @@ import (
 const (
 	// maxGroup is how many writes are committed together at most: measured, nothing is gained above.
 	maxGroup = 2048
-	// linger is how long a write that nobody waits for waits for one that somebody does wait for, to share its commit.
-	linger = 2 * time.Millisecond
 	// probeEvery is how often a writer that failed tries whether it can write again.
 	probeEvery = time.Second
 )
@@ -43,14 +40,13 @@ type writer struct {
 	writes chan write
 	done   chan struct{}
 
-	counts   app.Counts    // owned by the goroutine
-	newest   int64         // likewise: when the newest run was created, in milliseconds
-	clock    query.Watch   // likewise: notices when the clock is set back
-	rollups  query.Rollups // likewise
-	asked    atomic.Int64  // how many started runs have been asked to stop
-	returned atomic.Int64  // how often a run has come back to created
-	arrived  atomic.Int64  // how often a run has come to wait
-	orders   orders
+	counts   app.Counts            // owned by the goroutine
+	newest   int64                 // likewise: when the newest run was created, in milliseconds
+	clock    query.Watch           // likewise: notices when the clock is set back
+	rollups  query.Rollups         // likewise
+	asked    atomic.Int64          // how many started runs have been asked to stop
+	returned atomic.Int64          // how often a run has come back to created
+	arrived  atomic.Int64          // how often a run has come to wait
 	fault    atomic.Pointer[error] // why the database cannot be written, nil when it can as far as is known
 	files    []watchedFile
 	gone     atomic.Pointer[error] // which of files is not where it was, nil when all are
@@ -61,7 +57,6 @@ type writer struct {
 // the transaction stand. After any other error the whole transaction is given up.
 type write struct {
 	apply func(*transaction) error
-	lazy  bool       // whether it may linger
 	turn  *turn      // whether it is still wanted
 	done  chan error // holds one
 }
@@ -79,10 +74,6 @@ type transaction struct {
 	rolled   bool       // whether what was gathered for the rollups is in it
 
 	happenings []query.StatsEvent // for the rollups
-
-	orders        *orders
-	taken         []*taken // those orders that are fulfilled in it
-	arrivedBefore int64    // how often a run had come to wait before it
 }
 
 func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func()) (*writer, error) {
@@ -110,11 +101,6 @@ func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func(
 // twice, when somebody else's write has spoilt the first transaction; what counts is the last call.
 func (w *writer) do(ctx context.Context, apply func(*transaction) error) error {
 	return w.await(ctx, write{apply: apply, done: make(chan error, 1)})
-}
-
-// doLazily is do for what nobody waits for: it may take some milliseconds longer.
-func (w *writer) doLazily(ctx context.Context, apply func(*transaction) error) error {
-	return w.await(ctx, write{apply: apply, lazy: true, done: make(chan error, 1)})
 }
 
 func (w *writer) await(ctx context.Context, request write) error {
@@ -172,7 +158,7 @@ func (w *writer) run() {
 				return
 			}
 			group = w.gather(append(group[:0], first))
-			w.commit(w.lingered(group))
+			w.commit(group)
 		case <-probe.C:
 			_ = w.look()
 			switch wentBack := w.clock.WentBack(w.now()); {
@@ -197,24 +183,6 @@ func (w *writer) gather(group []write) []write {
 			}
 			group = append(group, next)
 		default:
-			return group
-		}
-	}
-	return group
-}
-
-// lingered is a group with what comes while it lingers: until there is a write that somebody waits for.
-func (w *writer) lingered(group []write) []write {
-	enough := time.NewTimer(linger)
-	defer enough.Stop()
-	for !slices.ContainsFunc(group, func(one write) bool { return !one.lazy }) {
-		select {
-		case next, open := <-w.writes:
-			if !open {
-				return group
-			}
-			group = w.gather(append(group, next))
-		case <-enough.C:
 			return group
 		}
 	}
@@ -260,9 +228,7 @@ func (w *writer) commitEach(group []write) {
 
 // transact returns what each write of the group came to, or an error when nothing was committed.
 func (w *writer) transact(group []write) (results []error, err error) {
-	tx := &transaction{
-		statements: w.statements, now: w.now(), counts: w.counts, newest: w.newest, orders: &w.orders, arrivedBefore: w.arrived.Load(),
-	}
+	tx := &transaction{statements: w.statements, now: w.now(), counts: w.counts, newest: w.newest}
 	if err := w.statements.exec(tx.begin); err != nil {
 		return nil, errors.Join(errNoTransaction, err)
 	}
@@ -272,7 +238,6 @@ func (w *writer) transact(group []write) (results []error, err error) {
 		}
 		if err != nil {
 			_ = w.statements.exec(tx.rollback) // fails when SQLite has rolled back by itself
-			tx.fulfil(false)
 		}
 	}()
 	results = make([]error, len(group))
@@ -308,7 +273,6 @@ func (w *writer) take(tx *transaction) {
 		w.rollups.Forget()
 	}
 	w.rollups.Add(tx.now, tx.happenings...)
-	tx.fulfil(true)
 	if tx.changed {
 		w.ring()
 	}

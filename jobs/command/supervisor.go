@@ -1,4 +1,4 @@
-// Package supervisor runs a command so that nothing of it is left behind, whatever happens. Each command gets
+// Package command runs a command so that nothing of it is left behind, whatever happens. Each command gets
 // a small process of its own above it, the supervisor, which is this very program started with another
 // purpose. It holds a socket whose other end only the server has: when the server dies, even by SIGKILL, the
 // supervisor reads the end of it and kills the command with all its descendants. A parent-death signal would

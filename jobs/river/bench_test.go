@@ -18,7 +18,7 @@ import (
 
 // BenchmarkEngine does runs that do nothing, from their jobs to their ends, beside River's jobs alone:
 //
-//	go test ./jobs/riverqueue -run xxx -bench . -benchtime 5000x
+//	go test ./jobs/river -run xxx -bench . -benchtime 5000x
 func BenchmarkEngine(b *testing.B) {
 	for _, workers := range []int{10, 100} {
 		b.Run(fmt.Sprintf("runs/%d", workers), func(b *testing.B) {

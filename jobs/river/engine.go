@@ -1,4 +1,4 @@
-// Package riverqueue does the work where several nodes share one PostgreSQL database. River hands out jobs, and a run that
+// Package river does the work where several nodes share one PostgreSQL database. River hands out jobs, and a run that
 // waits has one. What becomes of runs is the store's; River is believed in nothing but in who has got which job,
 // and in that a job comes to somebody again whose worker is lost.
 package river
