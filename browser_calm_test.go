@@ -134,11 +134,11 @@ func TestALaterPageSaysHowManyRunsAreNew(t *testing.T) {
 
 // storm is a kind whose runs report progress more often than it is written down.
 func storm() jobs.Kind {
-	return jobs.Kind{Name: "storm", Work: func(ctx context.Context, _ app.ProcessRun, report *jobs.Report) error {
+	return jobs.Kind{Name: "storm", Work: func(ctx context.Context, run *jobs.Run) error {
 		pace := time.NewTicker(50 * time.Millisecond)
 		defer pace.Stop()
 		for i := 0; ; i++ {
-			report.Progress(i%100, fmt.Sprint("step ", i))
+			run.Progress(i%100, fmt.Sprint("step ", i))
 			select {
 			case <-pace.C:
 			case <-ctx.Done():

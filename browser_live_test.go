@@ -179,7 +179,7 @@ func TestAPageDeepInTheListStays(t *testing.T) {
 func TestTheRunPageFollowsItsRun(t *testing.T) {
 	t.Parallel()
 	turn := make(chan struct{})
-	program := startProgram(t, func(c *app.Config) { c.Workers = 1 }, jobs.Kind{Name: "turns", Work: func(ctx context.Context, _ app.ProcessRun, _ *jobs.Report) error {
+	program := startProgram(t, func(c *app.Config) { c.Workers = 1 }, jobs.Kind{Name: "turns", Work: func(ctx context.Context, _ *jobs.Run) error {
 		select {
 		case <-turn:
 			return errors.New("the printer is on fire")

@@ -12,7 +12,6 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"runboard/app"
 	"runboard/jobs"
 )
 
@@ -26,7 +25,7 @@ type steps struct {
 func newSteps(name string) *steps {
 	s := &steps{asked: make(chan int), said: make(chan int)}
 	total := 0
-	s.Kind = jobs.Kind{Name: name, Work: func(ctx context.Context, _ app.ProcessRun, report *jobs.Report) error {
+	s.Kind = jobs.Kind{Name: name, Work: func(ctx context.Context, run *jobs.Run) error {
 		for {
 			select {
 			case n, more := <-s.asked:
@@ -35,7 +34,7 @@ func newSteps(name string) *steps {
 				}
 				for range n {
 					total++
-					report.Logf("line %d", total)
+					run.Logf("line %d", total)
 				}
 				s.said <- total
 			case <-ctx.Done():

@@ -302,7 +302,7 @@ func TestStaticFilesMayBeKeptForEver(t *testing.T) {
 
 func TestAPanicInTheWorkDoesNotReachTheClient(t *testing.T) {
 	t.Parallel()
-	boom := jobs.Kind{Name: "boom", Work: func(context.Context, app.ProcessRun, *jobs.Report) error { panic("password=secret") }}
+	boom := jobs.Kind{Name: "boom", Work: func(context.Context, *jobs.Run) error { panic("password=secret") }}
 	e := newExpect(t, startProgram(t, nil, boom))
 	e.POST("/process_runs").WithFormField("count", "1").Expect().Status(http.StatusSeeOther)
 	if counts := settled(t, e); counts["failed"] != 1.0 {

@@ -17,8 +17,8 @@ import (
 
 // workThat returns a kind whose work fails with a text, or succeeds when that is empty.
 func workThat(name, fails string) jobs.Kind {
-	return jobs.Kind{Name: name, Work: func(_ context.Context, run app.ProcessRun, report *jobs.Report) error {
-		report.Logf("this is run %d", run.ID)
+	return jobs.Kind{Name: name, Work: func(_ context.Context, run *jobs.Run) error {
+		run.Logf("this is run %d", run.ID)
 		if fails == "" {
 			return nil
 		}

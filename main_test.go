@@ -118,7 +118,7 @@ func TestListsMayHaveBlanksAfterTheirCommas(t *testing.T) {
 // gate is a kind whose work waits until the test lets it go on.
 func gate(name string) (kind jobs.Kind, open func()) {
 	opened := make(chan struct{})
-	work := func(ctx context.Context, _ app.ProcessRun, _ *jobs.Report) error {
+	work := func(ctx context.Context, _ *jobs.Run) error {
 		select {
 		case <-opened:
 			return nil

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"runboard/app"
 	"runboard/jobs"
 )
 
@@ -37,7 +36,7 @@ func runNoting(path string) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	note := jobs.Kind{Name: "note", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
+	note := jobs.Kind{Name: "note", Work: func(_ context.Context, run *jobs.Run) error {
 		_, _ = fmt.Fprintf(notes, "%d begins %d\n", os.Getpid(), run.ID)
 		time.Sleep(rand.N(pace))
 		_, _ = fmt.Fprintf(notes, "%d ends %d\n", os.Getpid(), run.ID)

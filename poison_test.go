@@ -23,11 +23,11 @@ const poisonStatus = 77
 
 // runPoisoned is the program until nothing is left to do.
 func runPoisoned() {
-	innocent := jobs.Kind{Name: "innocent", Work: func(context.Context, app.ProcessRun, *jobs.Report) error {
+	innocent := jobs.Kind{Name: "innocent", Work: func(context.Context, *jobs.Run) error {
 		time.Sleep(50 * time.Millisecond) // so that it is there when the poison works
 		return nil
 	}}
-	poison := jobs.Kind{Name: "poison", Work: func(context.Context, app.ProcessRun, *jobs.Report) error {
+	poison := jobs.Kind{Name: "poison", Work: func(context.Context, *jobs.Run) error {
 		time.Sleep(20 * time.Millisecond)
 		os.Exit(poisonStatus)
 		return nil

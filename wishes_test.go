@@ -74,8 +74,8 @@ func TestProgressIsShownAsItComes(t *testing.T) {
 	t.Parallel()
 	goOn := make(chan struct{})
 	defer close(goOn)
-	p := startProgram(t, nil, jobs.Kind{Name: "copy", Work: func(_ context.Context, _ app.ProcessRun, report *jobs.Report) error {
-		report.Progress(40, "copying <b>all</b>")
+	p := startProgram(t, nil, jobs.Kind{Name: "copy", Work: func(_ context.Context, run *jobs.Run) error {
+		run.Progress(40, "copying <b>all</b>")
 		<-goOn
 		return nil
 	}})

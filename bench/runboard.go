@@ -29,7 +29,7 @@ func openRunboard(synchronous string) func(string, addresses) (queue, error) {
 }
 
 func (q *runboardQueue) start(workers int, work func()) error {
-	registry, err := jobs.NewRegistry(jobs.Kind{Name: "nothing", Work: func(context.Context, app.ProcessRun, *jobs.Report) error {
+	registry, err := jobs.NewRegistry(jobs.Kind{Name: "nothing", Work: func(context.Context, *jobs.Run) error {
 		work()
 		return nil
 	}})

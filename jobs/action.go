@@ -17,8 +17,8 @@ const stalled = time.Second
 // ActionRegistry has the kinds of runs that act on many others. They are for a queue of their own: a run that
 // cancels a million others must not wait behind them.
 func BulkRegistry(actions app.BulkRunner) *Registry {
-	work := func(ctx context.Context, run app.ProcessRun, report *Report) error {
-		return act(ctx, actions, run, report)
+	work := func(ctx context.Context, run *Run) error {
+		return act(ctx, actions, run)
 	}
 	r := &Registry{kinds: make(map[string]Kind), names: app.BulkKinds()}
 	for _, name := range r.names {
@@ -29,10 +29,10 @@ func BulkRegistry(actions app.BulkRunner) *Registry {
 
 // act goes on with an action until it is over. It rests for as long as each part of it took, so that there is time
 // for the writes of others. While the database cannot be written, it waits.
-func act(ctx context.Context, actions app.BulkRunner, run app.ProcessRun, report *Report) error {
-	for first := !run.Percent.Known(); ; first = false { // else it goes on where it was
+func act(ctx context.Context, actions app.BulkRunner, run *Run) error {
+	for first := !run.row.Percent.Known(); ; first = false { // else it goes on where it was
 		began := time.Now()
-		state, err := actions.StepBulkAction(ctx, run)
+		state, err := actions.StepBulkAction(ctx, run.row)
 		rest := time.Since(began)
 		switch {
 		case app.CodeOf(err) == app.CodeNotFound:
@@ -43,11 +43,11 @@ func act(ctx context.Context, actions app.BulkRunner, run app.ProcessRun, report
 			rest = stalled
 		default:
 			if first {
-				report.Logf("%s: %s. Asked for with %s.", intents[state.Operation], state.BulkAction, foreseen(state.Preview))
+				run.Logf("%s: %s. Asked for with %s.", intents[state.Operation], state.BulkAction, foreseen(state.Preview))
 			}
-			report.Progress(percentOf(state), told(state))
+			run.Progress(percentOf(state), told(state))
 			if state.Finished {
-				report.Log(told(state) + ".")
+				run.Log(told(state) + ".")
 				return nil
 			}
 			if state.Throttled {

@@ -59,7 +59,7 @@ func BenchmarkPickup(b *testing.B) {
 		b.Run(synchronous, func(b *testing.B) {
 			store := openForBench(b, synchronous)
 			picked := make(chan time.Time, 1)
-			queue := newQueue(store, jobs.Kind{Name: "nothing", Work: func(context.Context, app.ProcessRun, *jobs.Report) error {
+			queue := newQueue(store, jobs.Kind{Name: "nothing", Work: func(context.Context, *jobs.Run) error {
 				picked <- time.Now()
 				return nil
 			}})

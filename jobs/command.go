@@ -137,8 +137,8 @@ func ReadCommands(path string) (commands []Command, err error) {
 // "progress: 40% copying" moves the bar, and an exit status other than 0 is an error.
 func (c Command) Kind() Kind { return Kind{Name: c.Name, Work: c.work} }
 
-func (c Command) work(ctx context.Context, run app.ProcessRun, report *Report) error {
-	release, err := enoughDescriptors.acquire(ctx, report.logger())
+func (c Command) work(ctx context.Context, run *Run) error {
+	release, err := enoughDescriptors.acquire(ctx, run.logger())
 	if err != nil {
 		return err
 	}
@@ -147,10 +147,10 @@ func (c Command) work(ctx context.Context, run app.ProcessRun, report *Report) e
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		result, last, err := c.attempt(ctx, run, report)
+		result, last, err := c.attempt(ctx, run)
 		switch {
 		case command.IsScarce(err) || result.Scarce:
-			enoughDescriptors.tell(report.logger(), cmp.Or(result.Problem, fmt.Sprint(err)))
+			enoughDescriptors.tell(run.logger(), cmp.Or(result.Problem, fmt.Sprint(err)))
 			_ = sleep(ctx, rest)
 			continue
 		case err != nil:
@@ -158,7 +158,7 @@ func (c Command) work(ctx context.Context, run app.ProcessRun, report *Report) e
 		}
 		err = explain(ctx, result, last)
 		if result.Left != "" {
-			report.logger().Error("processes of a command cannot be killed, and still run", "processes", result.Left)
+			run.logger().Error("processes of a command cannot be killed, and still run", "processes", result.Left)
 		}
 		if result.Stopped || result.Killed {
 			return err
@@ -168,7 +168,7 @@ func (c Command) work(ctx context.Context, run app.ProcessRun, report *Report) e
 }
 
 // attempt runs the command once. When something is scarce, nothing has been run.
-func (c Command) attempt(ctx context.Context, run app.ProcessRun, report *Report) (command.Result, *lastLines, error) {
+func (c Command) attempt(ctx context.Context, run *Run) (command.Result, *lastLines, error) {
 	last := &lastLines{}
 	spec := command.Spec{
 		Path: c.Path, Args: c.Args, Dir: c.Dir, Env: environment(run, c.User), User: c.User, Lease: leaseOf(ctx),
@@ -178,19 +178,19 @@ func (c Command) attempt(ctx context.Context, run app.ProcessRun, report *Report
 		if err != nil {
 			return command.Result{}, last, fmt.Errorf("no directory can be made for it: %w", err)
 		}
-		defer dir.remove(report.logger()) // usually the supervisor has done it, as it does when there is no server any more
+		defer dir.remove(run.logger()) // usually the supervisor has done it, as it does when there is no server any more
 		spec.Dir, spec.RemoveDir = dir.path, true
 	}
-	result, err := c.supervise(ctx, spec, report, last)
+	result, err := c.supervise(ctx, spec, run, last)
 	return result, last, err
 }
 
 // supervise runs the command and returns when nothing of it is left and all that it said is in the log.
-func (c Command) supervise(ctx context.Context, spec command.Spec, report *Report, last *lastLines) (command.Result, error) {
+func (c Command) supervise(ctx context.Context, spec command.Spec, run *Run, last *lastLines) (command.Result, error) {
 	var outputs [2]*output
 	for i, stream := range []app.Stream{app.Stdout, app.Stderr} {
 		var err error
-		outputs[i], err = newOutput(&lineWriter{report: report, stream: stream, last: last})
+		outputs[i], err = newOutput(&lineWriter{run: run, stream: stream, last: last})
 		if err != nil {
 			return command.Result{}, err
 		}
@@ -226,7 +226,7 @@ func grace(ctx context.Context) time.Duration {
 }
 
 // environment is all that a command finds in its environment: nothing of ours that may be secret.
-func environment(run app.ProcessRun, user *command.User) []string {
+func environment(run *Run, user *command.User) []string {
 	env := []string{
 		fmt.Sprintf("RUNBOARD_RUN_ID=%d", run.ID),
 		fmt.Sprintf("RUNBOARD_ATTEMPT=%d", run.Attempt),

@@ -43,7 +43,7 @@ func TestWorkThatOutlastsTheDrainTimeIsGivenBackWithItsAttempt(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	working, causes := make(chan int64, 4), make(chan error, 4)
-	queue := newQueue(store, jobs.Kind{Name: "long", Work: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
+	queue := newQueue(store, jobs.Kind{Name: "long", Work: func(ctx context.Context, run *jobs.Run) error {
 		working <- run.ID
 		<-ctx.Done()
 		causes <- context.Cause(ctx)
@@ -108,7 +108,7 @@ func newStubborn(t *testing.T) *stubborn {
 	return s
 }
 
-func (s *stubborn) work(context.Context, app.ProcessRun, *jobs.Report) error {
+func (s *stubborn) work(context.Context, *jobs.Run) error {
 	defer close(s.returned)
 	s.working <- struct{}{}
 	<-s.gate
@@ -187,7 +187,7 @@ func TestWorkThatDoesNotHeedItsContext(t *testing.T) {
 		t.Parallel()
 		store, deaf, next := openStore(t), newStubborn(t), newGated()
 		var busy gauge
-		queue := newQueue(store, jobs.Kind{Name: "deaf", Work: deaf.work}, jobs.Kind{Name: "next", Work: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
+		queue := newQueue(store, jobs.Kind{Name: "deaf", Work: deaf.work}, jobs.Kind{Name: "next", Work: func(ctx context.Context, run *jobs.Run) error {
 			busy.up()
 			defer busy.down()
 			next.working <- run
@@ -242,7 +242,7 @@ func TestQueue_CancelsARunThatIsCancelledAfterTheDrain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store, interrupted := openStore(t), make(chan struct{})
-		queue := newQueue(store, jobs.Kind{Name: "slow", Work: func(ctx context.Context, _ app.ProcessRun, _ *jobs.Report) error {
+		queue := newQueue(store, jobs.Kind{Name: "slow", Work: func(ctx context.Context, _ *jobs.Run) error {
 			<-ctx.Done()
 			close(interrupted)
 			time.Sleep(2 * time.Second)

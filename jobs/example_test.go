@@ -5,21 +5,20 @@ import (
 	"fmt"
 	"os/exec"
 
-	"runboard/app"
 	"runboard/jobs"
 )
 
 // backup packs the data directory. The run is failed when it returns an error, whose text the page shows.
-func backup(ctx context.Context, run app.ProcessRun, report *jobs.Report) error {
-	report.Progress(10, "packing")
-	output := report.Writer(app.Stdout) // the run's log, which the page shows as it grows
+func backup(ctx context.Context, run *jobs.Run) error {
+	run.Progress(10, "packing")
+	output := run.Output() // the run's log, which the page shows as it grows
 	defer output.Close()
 	tar := exec.CommandContext(ctx, "tar", "-cvzf", fmt.Sprintf("backup-%d.tar.gz", run.ID), "data")
 	tar.Stdout, tar.Stderr = output, output
 	if err := tar.Run(); err != nil {
 		return fmt.Errorf("tar: %w", err)
 	}
-	report.Log("packed")
+	run.Log("packed")
 	return nil
 }
 

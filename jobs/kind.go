@@ -15,12 +15,11 @@ import (
 	"runboard/app"
 )
 
-// Work does what a run asks for, and may report on it meanwhile. It ends with nil when it is done, or
-// with an error whose text a person reads; see also Permanent and RetryAfter. It is called again after an
-// error while attempts are left, and after a crash or a shutdown, so it must bear being done more than
-// once. It should return soon after ctx has ended: that happens when a person cancels the run, when it
-// takes too long, or when the server stops; context.Cause says which.
-type Work func(ctx context.Context, run app.ProcessRun, report *Report) error
+// Work does what a run asks for. It returns nil when the run has completed, or an error whose text people read on the
+// page; see also Permanent and RetryAfter. It is called again after an error while attempts are left, and after a crash or a
+// shutdown, so it must be safe to repeat. It should return soon after ctx ends: because the run was cancelled
+// (context.Cause is ErrCancelled), took too long (ErrTimeout), or because the server stops (ErrShutdown).
+type Work func(ctx context.Context, run *Run) error
 
 // Kind is a kind of work that runs can ask for.
 type Kind struct {

@@ -58,7 +58,7 @@ func TestSimulatedWorkWithoutDelaysDoesNotSleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kind, began := jobs.Simulated(0, 0, 0), time.Now()
 		for range 1000 {
-			if err := kind.Work(t.Context(), app.ProcessRun{}, nil); err != nil {
+			if err := kind.Work(t.Context(), jobs.NewRun(app.ProcessRun{}, func(app.ProgressUpdate) {})); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -76,7 +76,7 @@ func TestSimulatedWorkSleepsInItsRangeAndRestsInItBeforeItStarts(t *testing.T) {
 		kind := jobs.Simulated(shortest, longest, 0)
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
-			if err := kind.Work(t.Context(), app.ProcessRun{}, nil); err != nil {
+			if err := kind.Work(t.Context(), jobs.NewRun(app.ProcessRun{}, func(app.ProgressUpdate) {})); err != nil {
 				t.Error(err)
 			}
 			if slept := time.Since(began); slept < shortest || slept > longest {
@@ -102,7 +102,7 @@ func TestSimulatedWorkFailsAsOftenAsItIsTold(t *testing.T) {
 	} {
 		kind, failures := jobs.Simulated(0, 0, test.rate), 0
 		for range times {
-			if kind.Work(t.Context(), app.ProcessRun{}, nil) != nil {
+			if kind.Work(t.Context(), jobs.NewRun(app.ProcessRun{}, func(app.ProgressUpdate) {})) != nil {
 				failures++
 			}
 		}
@@ -120,7 +120,7 @@ func TestSimulatedWorkReturnsWhenItIsInterruptedAndSaysWhy(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			cancel(jobs.ErrShutdown)
 			kind := jobs.Simulated(delay, delay, 0)
-			if err := kind.Work(ctx, app.ProcessRun{}, nil); !errors.Is(err, jobs.ErrShutdown) {
+			if err := kind.Work(ctx, jobs.NewRun(app.ProcessRun{}, func(app.ProgressUpdate) {})); !errors.Is(err, jobs.ErrShutdown) {
 				t.Errorf("it returns %v", err)
 			}
 		})

@@ -22,7 +22,7 @@ func TestCommand_IsKilledWhenItsLeaseIsNotRenewed(t *testing.T) {
 	returned := make(chan error, 1)
 	over := time.Now().Add(5 * time.Second)
 	ctx := jobs.WithLease(t.Context(), func() time.Duration { return time.Until(over) })
-	go func() { returned <- work(ctx, app.ProcessRun{ID: 1}, nil) }()
+	go func() { returned <- work(ctx, jobs.NewRun(app.ProcessRun{ID: 1}, func(app.ProgressUpdate) {})) }()
 	if err := await(t, returned, "the command to end"); !errors.Is(err, app.ErrLeaseLost) {
 		t.Errorf("it ends with %v", err)
 	}
@@ -36,7 +36,7 @@ func TestCommand_IsKilledWhenItsLeaseIsNotRenewed(t *testing.T) {
 func TestWorker_GivesARunBackWhoseLeaseWasLost(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
-	work := func(context.Context, app.ProcessRun, *jobs.Report) error { return app.ErrLeaseLost }
+	work := func(context.Context, *jobs.Run) error { return app.ErrLeaseLost }
 	worker := newWorker(t, store, jobs.Kind{Name: "lost", Work: work})
 	run := started(t, store, "lost")
 	p, _ := phases(t)

@@ -26,7 +26,7 @@ const partialDelay = 200 * time.Millisecond
 // as it has come when partialDelay has passed. If it is written over afterwards, the next part of it begins with a
 // carriage return, see app.LogLine.
 type lineWriter struct {
-	report *Report
+	run    *Run
 	stream app.Stream
 	last   *lastLines // remembers the lines as well; may be nil
 
@@ -163,7 +163,7 @@ func (w *lineWriter) handIn(text, ending string) {
 	}
 	w.shown = text
 	if fresh += ending; fresh != "" {
-		w.report.add(app.LogLine{Stream: w.stream, Text: fresh})
+		w.run.add(app.LogLine{Stream: w.stream, Text: fresh})
 	}
 }
 
@@ -176,7 +176,7 @@ func (w *lineWriter) readProgress(raw []byte) bool {
 	}
 	percent, message, ok := progressIn(plain(string(raw)))
 	if ok {
-		w.report.Progress(percent, message)
+		w.run.Progress(percent, message)
 	}
 	return ok
 }

@@ -16,13 +16,13 @@ import (
 
 // written is what a log becomes of chunks.
 func written(t interface{ Fatal(...any) }, chunks ...string) (lines []app.LogLine, last app.Progress) {
-	report := newReport(func(news app.ProgressUpdate) {
+	report := NewRun(app.ProcessRun{}, func(news app.ProgressUpdate) {
 		lines = append(lines, news.Lines...)
 		if news.Progress != nil {
 			last = *news.Progress
 		}
 	})
-	w := report.Writer(app.Stderr)
+	w := report.ErrorOutput()
 	for _, chunk := range chunks {
 		if n, err := io.WriteString(w, chunk); n != len(chunk) || err != nil {
 			t.Fatal(n, err)
@@ -31,7 +31,7 @@ func written(t interface{ Fatal(...any) }, chunks ...string) (lines []app.LogLin
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	report.end()
+	report.Close()
 	return lines, last
 }
 
@@ -164,8 +164,8 @@ func TestLineWriter_ShowsUnfinishedLine(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var lines []app.LogLine
-		report := newReport(func(news app.ProgressUpdate) { lines = append(lines, news.Lines...) })
-		w := report.Writer(app.Stdout)
+		report := NewRun(app.ProcessRun{}, func(news app.ProgressUpdate) { lines = append(lines, news.Lines...) })
+		w := report.Output()
 		for _, step := range []struct{ written, shown string }{
 			{"Overwrite? ", "Overwrite? "},
 			{"y\n", "Overwrite? y\n"},
@@ -190,7 +190,7 @@ func TestLineWriter_ShowsUnfinishedLine(t *testing.T) {
 			}
 		}
 		_ = w.Close()
-		report.end()
+		report.Close()
 		for _, line := range lines {
 			if strings.LastIndex(line.Text, "\r") > 0 {
 				t.Errorf("a part is written over within itself: %q", line.Text)

@@ -37,10 +37,10 @@ func TestALineCanBeReadWhileTheWorkGoesOn(t *testing.T) {
 	t.Parallel()
 	goOn := make(chan struct{})
 	store := openStore(t)
-	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, _ app.ProcessRun, report *jobs.Report) error {
-		report.Log("working")
+	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, run *jobs.Run) error {
+		run.Log("working")
 		<-goOn
-		report.Logf("%d done", 3)
+		run.Logf("%d done", 3)
 		return nil
 	}}))
 	id := create(t, store, "report", 1)
@@ -59,11 +59,11 @@ func TestEachAttemptAfterTheFirstHasAHeading(t *testing.T) {
 	t.Parallel()
 	var attempts atomic.Int32
 	store := openStore(t)
-	queue := newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, run app.ProcessRun, report *jobs.Report) error {
+	queue := newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, run *jobs.Run) error {
 		if attempts.Add(1) == 2 {
 			return jobs.RetryAfter(0, errors.New("it says nothing"))
 		}
-		report.Logf("this is %d", run.Attempt)
+		run.Logf("this is %d", run.Attempt)
 		return jobs.RetryAfter(0, errBroken)
 	}})
 	queue.MaxAttempts = 3
@@ -83,12 +83,12 @@ func TestWhatManyWriteAtOnceIsAllThere(t *testing.T) {
 	t.Parallel()
 	const writers, lines = 8, 500
 	store := openStore(t)
-	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, _ app.ProcessRun, report *jobs.Report) error {
+	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, run *jobs.Run) error {
 		var all sync.WaitGroup
 		for w := range writers {
 			all.Go(func() {
 				for i := range lines {
-					report.Logf("%d %d %s", w, i, strings.Repeat("x", 50))
+					run.Logf("%d %d %s", w, i, strings.Repeat("x", 50))
 				}
 			})
 		}
@@ -116,9 +116,9 @@ func TestLinesAreKeptUntilTheDatabaseCanBeWritten(t *testing.T) {
 	t.Parallel()
 	fault := failing(3)
 	store := &backlog{Store: openStore(t), reporting: func(app.ProgressUpdate) error { return fault() }}
-	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, _ app.ProcessRun, report *jobs.Report) error {
+	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, run *jobs.Run) error {
 		for i := range 100 {
-			report.Logf("line %d", i)
+			run.Logf("line %d", i)
 		}
 		return nil
 	}}))
@@ -133,10 +133,10 @@ func TestWhatIsSaidAfterTheEndIsNotHeardAndHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	late := make(chan struct{})
 	store := openStore(t)
-	kept := make(chan *jobs.Report, 1)
-	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, _ app.ProcessRun, report *jobs.Report) error {
-		report.Log("in time")
-		kept <- report
+	kept := make(chan *jobs.Run, 1)
+	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, run *jobs.Run) error {
+		run.Log("in time")
+		kept <- run
 		return nil
 	}}))
 	id := create(t, store, "report", 1)

@@ -299,17 +299,17 @@ func failing(n int32) func() error {
 
 // gated is work that tells that it goes on, and goes on until it is let go or its context ends.
 type gated struct {
-	working chan app.ProcessRun
+	working chan *jobs.Run
 	gate    chan struct{}
 }
 
 func newGated() *gated {
-	return &gated{working: make(chan app.ProcessRun, 1000), gate: make(chan struct{})}
+	return &gated{working: make(chan *jobs.Run, 1000), gate: make(chan struct{})}
 }
 
 func (g *gated) kind(name string) jobs.Kind { return jobs.Kind{Name: name, Work: g.work} }
 
-func (g *gated) work(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
+func (g *gated) work(ctx context.Context, run *jobs.Run) error {
 	g.working <- run
 	select {
 	case <-g.gate:
@@ -367,4 +367,4 @@ func (j *journal[T]) all() []T {
 	return append([]T(nil), j.entries...)
 }
 
-func nothing(context.Context, app.ProcessRun, *jobs.Report) error { return nil }
+func nothing(context.Context, *jobs.Run) error { return nil }

@@ -69,7 +69,7 @@ func (w *lineWriter) writePlain(p []byte) (taken int) {
 	taken, w.text, w.lengths = plainLines(p, w.text[:0], w.lengths[:0])
 	if taken > 0 {
 		w.last.addTail(w.stream, w.text, w.lengths)
-		w.report.addLines(w.stream, w.text, w.lengths)
+		w.run.addLines(w.stream, w.text, w.lengths)
 	}
 	return taken
 }

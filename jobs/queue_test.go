@@ -27,8 +27,8 @@ func TestARunIsStartedAndThenCompleted(t *testing.T) {
 	if run.Status != app.Started || run.Version != 2 || run.Attempt != 1 || run.StartedAt.IsZero() {
 		t.Errorf("while the work goes on the row is %+v", run)
 	}
-	if got != run {
-		t.Errorf("the work was given %+v, and the row is %+v", got, run)
+	if got.Row() != run {
+		t.Errorf("the work was given %+v, and the row is %+v", got.Row(), run)
 	}
 	close(work.gate)
 	run = becomes(t, store, id, app.Completed)
@@ -40,7 +40,7 @@ func TestARunIsStartedAndThenCompleted(t *testing.T) {
 func TestARunWhoseWorkReturnsAnErrorFailsWithIt(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
-	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(context.Context, app.ProcessRun, *jobs.Report) error {
+	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(context.Context, *jobs.Run) error {
 		return errors.New("the printer is on fire")
 	}}))
 	run := becomes(t, store, create(t, store, "report", 1), app.Failed)
@@ -71,7 +71,7 @@ func TestRunsAreTakenOldestFirst(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	var order journal[int64]
-	note := func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error { order.add(run.ID); return nil }
+	note := func(_ context.Context, run *jobs.Run) error { order.add(run.ID); return nil }
 	var want []int64
 	for i := range 50 {
 		want = append(want, create(t, store, []string{"one", "two"}[i%2], 1))
@@ -188,8 +188,8 @@ func TestAPanicFailsTheRunAndSparesTheWorker(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	queue := newQueue(store,
-		jobs.Kind{Name: "bad", Work: func(context.Context, app.ProcessRun, *jobs.Report) error { panic("password=hunter2 at queue.go:12") }},
-		jobs.Kind{Name: "worse", Work: func(context.Context, app.ProcessRun, *jobs.Report) error { var none []int; _ = none[3]; return nil }},
+		jobs.Kind{Name: "bad", Work: func(context.Context, *jobs.Run) error { panic("password=hunter2 at queue.go:12") }},
+		jobs.Kind{Name: "worse", Work: func(context.Context, *jobs.Run) error { var none []int; _ = none[3]; return nil }},
 		jobs.Kind{Name: "good", Work: nothing})
 	queue.Workers = 1
 	start(t, queue)
@@ -205,7 +205,7 @@ func TestAPanicFailsTheRunAndSparesTheWorker(t *testing.T) {
 func TestWorkThatEndsItsGoroutineFailsTheRun(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
-	queue := newQueue(store, jobs.Kind{Name: "goexit", Work: func(context.Context, app.ProcessRun, *jobs.Report) error { runtime.Goexit(); return nil }})
+	queue := newQueue(store, jobs.Kind{Name: "goexit", Work: func(context.Context, *jobs.Run) error { runtime.Goexit(); return nil }})
 	queue.Workers = 1
 	start(t, queue)
 	for range 2 {
@@ -228,7 +228,7 @@ func TestARunThatTakesTooLongFails(t *testing.T) {
 func TestWorkLearnsWhyItsContextEnds(t *testing.T) {
 	t.Parallel()
 	store, causes := openStore(t), make(chan error, 1)
-	queue := newQueue(store, jobs.Kind{Name: "slow", Work: func(ctx context.Context, _ app.ProcessRun, _ *jobs.Report) error {
+	queue := newQueue(store, jobs.Kind{Name: "slow", Work: func(ctx context.Context, _ *jobs.Run) error {
 		<-ctx.Done()
 		causes <- context.Cause(ctx)
 		return nil // too late
@@ -252,10 +252,10 @@ func TestWaitingRunsCostNoMemory(t *testing.T) {
 	}
 	var busy gauge
 	work := newGated()
-	queue := newQueue(store, jobs.Kind{Name: "held", Work: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
+	queue := newQueue(store, jobs.Kind{Name: "held", Work: func(ctx context.Context, run *jobs.Run) error {
 		busy.up()
 		defer busy.down()
-		return work.work(ctx, run, nil)
+		return work.work(ctx, run)
 	}})
 	queue.Workers, queue.DrainTimeout = workers, 0
 	before := heap()
@@ -292,8 +292,8 @@ func heap() uint64 {
 func TestQueue_FindsARunThatComesBackBeforeItsWorkerHasToldOfIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		work, working := make(chan struct{}), make(chan app.ProcessRun, 10)
-		deaf := jobs.Kind{Name: "deaf", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
+		work, working := make(chan struct{}), make(chan *jobs.Run, 10)
+		deaf := jobs.Kind{Name: "deaf", Work: func(_ context.Context, run *jobs.Run) error {
 			working <- run
 			<-work
 			return nil

@@ -17,16 +17,16 @@ func TestAResultIsKeptUntilTheDatabaseCanBeWritten(t *testing.T) {
 	t.Parallel()
 	for name, work := range map[string]jobs.Work{
 		"completed": nothing,
-		"failed":    func(context.Context, app.ProcessRun, *jobs.Report) error { return errBroken },
+		"failed":    func(context.Context, *jobs.Run) error { return errBroken },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			fault := failing(2)
 			var done atomic.Int32
 			store := &backlog{Store: openStore(t), ending: func(app.ProcessRun, app.Outcome) error { return fault() }}
-			start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
+			start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run *jobs.Run) error {
 				done.Add(1)
-				return work(ctx, run, nil)
+				return work(ctx, run)
 			}}))
 			id := create(t, store.Store, "report", 1)
 			until(t, store.Store, "the result", func() bool { return read(t, store.Store, id).Status.Final() })
@@ -51,10 +51,10 @@ func TestWorkThatWritesMuchKeepsItsResultUntilTheDatabaseCanBeWritten(t *testing
 			return nil
 		}}
 		line, returned := strings.Repeat("x", 1000), make(chan struct{})
-		queue := newQueue(store, jobs.Kind{Name: "noisy", Work: func(ctx context.Context, _ app.ProcessRun, report *jobs.Report) error {
+		queue := newQueue(store, jobs.Kind{Name: "noisy", Work: func(ctx context.Context, run *jobs.Run) error {
 			defer close(returned)
 			for range 40_000 {
-				report.Log(line)
+				run.Log(line)
 			}
 			return context.Cause(ctx)
 		}})
@@ -116,7 +116,7 @@ func TestALateResultIsDropped(t *testing.T) {
 	start(t, queue)
 	id := create(t, store.Store, "report", 1)
 	stale := await(t, work.working, "the work")
-	if err := store.Store.Requeue(t.Context(), stale); err != nil {
+	if err := store.Store.Requeue(t.Context(), stale.Row()); err != nil {
 		t.Fatal(err)
 	}
 	fresh, err := store.Store.Start(t.Context(), read(t, store.Store, id))
@@ -143,7 +143,7 @@ func TestARunThatSomebodyElseStartedIsNotDone(t *testing.T) {
 		}
 		_, err := store.Start(context.Background(), run)
 		return err
-	}}, jobs.Kind{Name: "report", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
+	}}, jobs.Kind{Name: "report", Work: func(_ context.Context, run *jobs.Run) error {
 		done.add(run.ID)
 		return nil
 	}})
@@ -178,9 +178,9 @@ func TestAResultIsNotTooLateBecauseItsLogIs(t *testing.T) {
 			t.Parallel()
 			tooLate := make(chan struct{})
 			store := &backlog{Store: openStore(t), reporting: func(app.ProgressUpdate) error { <-tooLate; return nil }}
-			queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, _ app.ProcessRun, report *jobs.Report) error {
+			queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run *jobs.Run) error {
 				context.AfterFunc(ctx, func() { close(tooLate) })
-				report.Log("this is it")
+				run.Log("this is it")
 				return result
 			}})
 			queue.RunTimeout = 2 * time.Second

@@ -33,7 +33,7 @@ func TestARunIsTriedAgainUntilItsAttemptsAreUsedUp(t *testing.T) {
 		outcomes.add(outcome)
 		return nil
 	}}
-	queue := newQueue(seen, jobs.Kind{Name: "broken", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
+	queue := newQueue(seen, jobs.Kind{Name: "broken", Work: func(_ context.Context, run *jobs.Run) error {
 		attempts.add(run.Attempt)
 		return errBroken
 	}})
@@ -62,7 +62,7 @@ func TestARunIsNotTriedAgainBeforeItIsDue(t *testing.T) {
 	clock.setForward(-time.Hour)
 	fault := failing(1)
 	var failedAt time.Time
-	queue := newQueue(store, jobs.Kind{Name: "quick", Work: nothing}, jobs.Kind{Name: "shaky", Work: func(context.Context, app.ProcessRun, *jobs.Report) error {
+	queue := newQueue(store, jobs.Kind{Name: "quick", Work: nothing}, jobs.Kind{Name: "shaky", Work: func(context.Context, *jobs.Run) error {
 		if fault() == nil {
 			return nil
 		}
@@ -112,8 +112,8 @@ func TestARunThatBecomesDueComesBeforeNewerOnesThatWereFoundBefore(t *testing.T)
 	ticks := make(chan struct{}, 100)
 	watched := &backlog{Store: store, bell: new(app.Notifier), heeding: func() { ticks <- struct{}{} }} // no bell: only ticks
 	g := newGated()
-	queue := newQueue(watched, jobs.Kind{Name: "test", Work: func(ctx context.Context, run app.ProcessRun, report *jobs.Report) error {
-		if err := g.work(ctx, run, report); run.FencingToken > 1 || run.ID > 1 {
+	queue := newQueue(watched, jobs.Kind{Name: "test", Work: func(ctx context.Context, run *jobs.Run) error {
+		if err := g.work(ctx, run); run.Row().FencingToken > 1 || run.ID > 1 {
 			return err
 		}
 		return jobs.RetryAfter(time.Hour, errBroken)

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
-
-	"runboard/app"
 )
 
 var errSimulated = errors.New("the simulated work failed")
@@ -21,7 +19,7 @@ func Simulated(shortest, longest time.Duration, failureRate float64) Kind {
 		Name:     SimulatedName,
 		DelayMin: shortest,
 		DelayMax: longest,
-		Work: func(ctx context.Context, _ app.ProcessRun, _ *Report) error {
+		Work: func(ctx context.Context, _ *Run) error {
 			if err := sleep(ctx, between(shortest, longest)); err != nil {
 				return err
 			}

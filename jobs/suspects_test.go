@@ -58,12 +58,12 @@ func TestOnlyAFewSuspectsAreInWorkAtOnceAndOthersPassThem(t *testing.T) {
 			store, total := openAfterCrashes(t, "report", crashes...), len(crashes)
 			var suspects gauge
 			work := newGated()
-			queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
-				if run.Interrupted() {
+			queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run *jobs.Run) error {
+				if run.Row().Interrupted() {
 					suspects.up()
 					defer suspects.down()
 				}
-				return work.work(ctx, run, nil)
+				return work.work(ctx, run)
 			}})
 			queue.Workers = test.workers
 			start(t, queue)
@@ -94,14 +94,14 @@ func TestARunWithItsLastChanceGoesAlone(t *testing.T) {
 	var together gauge
 	var alone atomic.Bool
 	work := newGated()
-	queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
+	queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run *jobs.Run) error {
 		now := together.up()
 		defer together.down()
 		if run.ID != lastChance {
 			if alone.Load() {
 				t.Errorf("run %d has joined the one with its last chance", run.ID)
 			}
-			return work.work(ctx, run, nil)
+			return work.work(ctx, run)
 		}
 		if now != 1 {
 			t.Errorf("%d runs are in work beside the one with its last chance", now-1)
@@ -139,10 +139,10 @@ func TestALongRunAndRunsWithTheirLastChanceStopNobodyForLong(t *testing.T) {
 		store := openAfterCrashes(t, "report", crashes...)
 		var together gauge
 		var done journal[int64]
-		queue := newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
+		queue := newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, run *jobs.Run) error {
 			now := together.up()
 			defer together.down()
-			if run.Interrupted() && now != 1 {
+			if run.Row().Interrupted() && now != 1 {
 				t.Errorf("%d runs are in work beside one with its last chance", now-1)
 			}
 			time.Sleep(map[bool]time.Duration{true: time.Hour, false: time.Minute}[run.ID == 1])
@@ -169,7 +169,7 @@ func TestARunWithItsLastChanceIsNotStarvedByOthersThatKeepComing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := openAfterCrashes(t, "report", append([]int{0, maxCrashes - 1}, make([]int, total-2)...)...)
 		done := make(chan struct{})
-		queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
+		queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run *jobs.Run) error {
 			if run.ID == lastChance {
 				close(done)
 				return nil
@@ -197,9 +197,9 @@ func TestARunWithItsLastChanceDoesNotWaitForEverForCancelledWorkThatNeverReturns
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store, deaf := openAfterCrashes(t, "report", 0, maxCrashes-1), newStubborn(t)
-		queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run app.ProcessRun, report *jobs.Report) error {
+		queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run *jobs.Run) error {
 			if run.ID == 1 {
-				return deaf.work(ctx, run, report)
+				return deaf.work(ctx, run)
 			}
 			return nil
 		}})
@@ -238,7 +238,7 @@ func TestARunThatKillsTheProcessIsFailedAfterItsCrashesAndTakesNoOtherWithIt(t *
 		t.Errorf("the row is %+v", run)
 	}
 	var done journal[int64]
-	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
+	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, run *jobs.Run) error {
 		done.add(run.ID)
 		return nil
 	}}))

@@ -25,7 +25,7 @@ func TestACancelledRunStopsAndIsThenCancelled(t *testing.T) {
 	store := openStore(t)
 	causes := make(chan error, 1)
 	working := make(chan struct{})
-	start(t, newQueue(store, jobs.Kind{Name: "long", Work: func(ctx context.Context, _ app.ProcessRun, _ *jobs.Report) error {
+	start(t, newQueue(store, jobs.Kind{Name: "long", Work: func(ctx context.Context, _ *jobs.Run) error {
 		close(working)
 		<-ctx.Done()
 		causes <- context.Cause(ctx)
@@ -48,7 +48,7 @@ func TestACancelledRunStopsAndIsThenCancelled(t *testing.T) {
 func TestACancelledRunThatFinishedAllTheSameSaysSo(t *testing.T) {
 	t.Parallel()
 	store, work := openStore(t), make(chan struct{})
-	deaf := jobs.Kind{Name: "deaf", Work: func(context.Context, app.ProcessRun, *jobs.Report) error { <-work; return nil }}
+	deaf := jobs.Kind{Name: "deaf", Work: func(context.Context, *jobs.Run) error { <-work; return nil }}
 	start(t, newQueue(store, deaf))
 	id := create(t, store, "deaf", 1)
 	becomes(t, store, id, app.Started)
@@ -85,7 +85,7 @@ func TestACancelledRunThatWaitsForAnotherAttemptGetsNone(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	var tries journal[int64]
-	queue := newQueue(store, jobs.Kind{Name: "bad", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
+	queue := newQueue(store, jobs.Kind{Name: "bad", Work: func(_ context.Context, run *jobs.Run) error {
 		tries.add(run.ID)
 		return jobs.RetryAfter(time.Hour, errors.New("not now"))
 	}})
@@ -115,7 +115,7 @@ func TestWhatTheWorkReturnsSteersTheRun(t *testing.T) {
 		"nothing wrong, either": {jobs.RetryAfter(time.Hour, nil), app.Completed, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			queue := newQueue(store, jobs.Kind{Name: name, Work: func(context.Context, app.ProcessRun, *jobs.Report) error { return c.err }})
+			queue := newQueue(store, jobs.Kind{Name: name, Work: func(context.Context, *jobs.Run) error { return c.err }})
 			queue.MaxAttempts = 2
 			ask, stopped := start(t, queue)
 			id := create(t, store, name, 1)
@@ -136,11 +136,11 @@ func TestWhatTheWorkReturnsSteersTheRun(t *testing.T) {
 func TestProgressIsSeenWhileTheWorkGoesOnAndKeptAtItsEnd(t *testing.T) {
 	t.Parallel()
 	store, goOn := openStore(t), make(chan struct{})
-	start(t, newQueue(store, jobs.Kind{Name: "copy", Work: func(_ context.Context, _ app.ProcessRun, report *jobs.Report) error {
-		report.Progress(40, "copying")
+	start(t, newQueue(store, jobs.Kind{Name: "copy", Work: func(_ context.Context, run *jobs.Run) error {
+		run.Progress(40, "copying")
 		<-goOn
 		for percent := range 1000 { // more than can be written: the last one counts
-			report.Progress(percent, "checking")
+			run.Progress(percent, "checking")
 		}
 		return nil
 	}}))

@@ -131,9 +131,9 @@ func (w *Worker) attempt(ctx context.Context, p Phases, run app.ProcessRun) endi
 	defer stop()
 
 	kind := w.Registry.kinds[run.Kind]
-	report := newReportOf(run, w.MaxAttempts, w.LogLimit, func(news app.ProgressUpdate) { w.note(p.Working, run, news) })
-	report.log = w.Log.With("run", run.ID, "kind", run.Kind)
-	result := w.launch(run, func() error { return kind.Work(timed, run, report) })
+	handle := newAttempt(run, w.MaxAttempts, w.LogLimit, func(news app.ProgressUpdate) { w.note(p.Working, run, news) })
+	handle.log = w.Log.With("run", run.ID, "kind", run.Kind)
+	result := w.launch(run, func() error { return kind.Work(timed, handle) })
 	err, heeded := await(timed, p.Patient, result)
 	if cause := context.Cause(timed); !heeded && (errors.Is(cause, ErrCancelled) || errors.Is(cause, ErrPaused)) {
 		// The run is cancelled, or can be gone on with, when its work has returned: until then the page says that it
@@ -151,7 +151,7 @@ func (w *Worker) attempt(ctx context.Context, p Phases, run app.ProcessRun) endi
 	if cause == nil && errors.Is(err, app.ErrLeaseLost) {
 		cause = err // the supervisor of a command was the first to notice
 	}
-	report.end() // what was reported belongs before the end
+	handle.Close() // what was reported belongs before the end
 	switch {
 	case err == nil && !errors.Is(cause, ErrTimeout): // one that took too long has failed, whatever it returns
 		return completed

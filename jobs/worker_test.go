@@ -65,7 +65,7 @@ func TestWorkThatDoesNotHeedAPauseIsGoneOnWithByNobody(t *testing.T) {
 	t.Parallel()
 	store, goOn := openStore(t), make(chan struct{})
 	defer close(goOn)
-	worker := newWorker(t, store, jobs.Kind{Name: "stubborn", Work: func(context.Context, app.ProcessRun, *jobs.Report) error {
+	worker := newWorker(t, store, jobs.Kind{Name: "stubborn", Work: func(context.Context, *jobs.Run) error {
 		<-goOn
 		return nil
 	}})
@@ -96,9 +96,9 @@ func TestTheSecondWorkerOfARunHearsItsWishes(t *testing.T) {
 	t.Parallel()
 	store, goOn := openStore(t), make(chan struct{})
 	heard := make(chan error, 2)
-	worker := newWorker(t, store, jobs.Kind{Name: "test", Work: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
+	worker := newWorker(t, store, jobs.Kind{Name: "test", Work: func(ctx context.Context, run *jobs.Run) error {
 		heard <- nil
-		if run.FencingToken == 1 { // its worker has lost it, and does not notice
+		if run.Row().FencingToken == 1 { // its worker has lost it, and does not notice
 			<-goOn
 			return nil
 		}

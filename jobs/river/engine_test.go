@@ -18,7 +18,7 @@ func TestRunsAreDoneOnceAndCounted(t *testing.T) {
 	store := openStore(t)
 	other := openAt(t, store.Pool().Config().ConnString())
 	var done journal[int64]
-	work := func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
+	work := func(_ context.Context, run *jobs.Run) error {
 		done.add(run.ID)
 		return nil
 	}
@@ -71,8 +71,8 @@ func TestTheOldestRunIsDoneFirst(t *testing.T) {
 func TestARunThatFailedIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
-	engine := newEngine(store, jobs.Kind{Name: "test", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
-		if run.FencingToken < 3 {
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: func(_ context.Context, run *jobs.Run) error {
+		if run.Row().FencingToken < 3 {
 			return jobs.RetryAfter(time.Millisecond, errBroken)
 		}
 		return nil
@@ -94,7 +94,7 @@ func TestARunThatFailedIsTriedAgain(t *testing.T) {
 func TestWorkThatPanicsFails(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
-	start(t, newEngine(store, jobs.Kind{Name: "panics", Work: func(context.Context, app.ProcessRun, *jobs.Report) error { panic("oh") }}))
+	start(t, newEngine(store, jobs.Kind{Name: "panics", Work: func(context.Context, *jobs.Run) error { panic("oh") }}))
 	if run := becomes(t, store, create(t, store, "panics", 1), app.Failed); run.Error != "the work panicked; the server's log says where" {
 		t.Errorf("the run is %+v", run)
 	}
@@ -117,7 +117,7 @@ func TestARunIsCancelledWhateverItDoes(t *testing.T) {
 	stopped := make(chan error, 1)
 	working := make(chan struct{})
 	engine := newEngine(store,
-		jobs.Kind{Name: "works", Work: func(ctx context.Context, _ app.ProcessRun, _ *jobs.Report) error {
+		jobs.Kind{Name: "works", Work: func(ctx context.Context, _ *jobs.Run) error {
 			close(working)
 			<-ctx.Done()
 			stopped <- context.Cause(ctx)

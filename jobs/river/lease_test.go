@@ -60,7 +60,7 @@ func TestEngine_StopsItsWorkWhenItCannotTellThatItIsAlive(t *testing.T) {
 	nodes := openNodes(t, 2, stopsSoon)
 	store, other := nodes[0], nodes[1]
 	working, stopped := make(chan struct{}, 100), make(chan error, 100)
-	engine := newEngine(store, jobs.Kind{Name: "test", Work: func(ctx context.Context, _ app.ProcessRun, _ *jobs.Report) error {
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: func(ctx context.Context, _ *jobs.Run) error {
 		working <- struct{}{}
 		<-ctx.Done()
 		stopped <- context.Cause(ctx)
@@ -140,8 +140,8 @@ func TestEngine_TakesOverTheRunsOfALostNode(t *testing.T) {
 	t.Parallel()
 	nodes := openNodes(t, 2, lostSoon)
 	store, other := nodes[0], nodes[1]
-	working, release := make(chan app.ProcessRun, 1), make(chan struct{})
-	engine := newEngine(store, jobs.Kind{Name: "deaf", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
+	working, release := make(chan *jobs.Run, 1), make(chan struct{})
+	engine := newEngine(store, jobs.Kind{Name: "deaf", Work: func(_ context.Context, run *jobs.Run) error {
 		working <- run
 		<-release
 		return errBroken
@@ -156,7 +156,7 @@ func TestEngine_TakesOverTheRunsOfALostNode(t *testing.T) {
 	execute(t, other, `INSERT INTO refused VALUES ($1)`, store.Node())
 	g := newGated()
 	start(t, newEngine(other, g.kind("deaf")))
-	if run := await(t, g.working, "the other node"); run.FencingToken != first.FencingToken+1 || run.Crashes != 1 {
+	if run := await(t, g.working, "the other node").Row(); run.FencingToken != first.Row().FencingToken+1 || run.Crashes != 1 {
 		t.Errorf("the other node starts %+v", run)
 	}
 	close(release)
@@ -238,10 +238,10 @@ func TestEngine_DoesItsWorkAgainAfterALongOutage(t *testing.T) {
 	cluster := pgtest.Start(t)
 	heartbeat := postgres.Heartbeat{Every: time.Second, StopAfter: 3 * time.Second, LostAfter: 5 * time.Second}
 	nodes := openNodesAt(t, cluster.URL(), 2, heartbeat)
-	working, stopped := make(chan app.ProcessRun, 100), make(chan error, 100)
+	working, stopped := make(chan *jobs.Run, 100), make(chan error, 100)
 	var again atomic.Bool
 	for _, store := range nodes {
-		engine := newEngine(store, jobs.Kind{Name: "test", Work: func(ctx context.Context, run app.ProcessRun, _ *jobs.Report) error {
+		engine := newEngine(store, jobs.Kind{Name: "test", Work: func(ctx context.Context, run *jobs.Run) error {
 			working <- run
 			if again.Load() {
 				return nil

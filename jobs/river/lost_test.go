@@ -81,10 +81,10 @@ func TestARunThatWasToStopIsCancelledWhenItsWorkerIsLost(t *testing.T) {
 func TestTheResultOfWhoeverHasLostTheRunIsDropped(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
-	working, lateMay, late := make(chan app.ProcessRun, 2), make(chan struct{}), make(chan struct{})
-	engine := newEngine(store, jobs.Kind{Name: "test", Work: func(_ context.Context, run app.ProcessRun, _ *jobs.Report) error {
+	working, lateMay, late := make(chan *jobs.Run, 2), make(chan struct{}), make(chan struct{})
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: func(_ context.Context, run *jobs.Run) error {
 		working <- run
-		if run.FencingToken == 1 {
+		if run.Row().FencingToken == 1 {
 			<-lateMay
 			defer close(late)
 			return errBroken
@@ -93,7 +93,7 @@ func TestTheResultOfWhoeverHasLostTheRunIsDropped(t *testing.T) {
 	}})
 	_, stopped := start(t, engine)
 	id := create(t, store, "test", 1)
-	if err := store.Rescue(t.Context(), await(t, working, "the first worker")); err != nil {
+	if err := store.Rescue(t.Context(), await(t, working, "the first worker").Row()); err != nil {
 		t.Fatal(err)
 	}
 	if run := becomes(t, store, id, app.Completed); run.FencingToken != 2 {

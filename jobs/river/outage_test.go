@@ -40,7 +40,7 @@ func TestANodeCanBeStoppedWhileTheDatabaseIsAway(t *testing.T) {
 	cluster := pgtest.Start(t)
 	store := openAt(t, cluster.URL())
 	started := make(chan struct{})
-	engine := newEngine(store, jobs.Kind{Name: "test", Work: func(ctx context.Context, _ app.ProcessRun, _ *jobs.Report) error {
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: func(ctx context.Context, _ *jobs.Run) error {
 		close(started)
 		<-ctx.Done()
 		return context.Cause(ctx)

@@ -75,7 +75,7 @@ func TestANodeInAHurryDoesNotWaitForWork(t *testing.T) {
 	store := openStore(t)
 	working, release := make(chan struct{}), make(chan struct{})
 	defer close(release)
-	engine := newEngine(store, jobs.Kind{Name: "stubborn", Work: func(context.Context, app.ProcessRun, *jobs.Report) error {
+	engine := newEngine(store, jobs.Kind{Name: "stubborn", Work: func(context.Context, *jobs.Run) error {
 		close(working)
 		<-release
 		return nil

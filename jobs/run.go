@@ -32,9 +32,14 @@ const (
 	maxMessage = 200
 )
 
-// Report is how work tells what it is doing while it does it. Any goroutine of the work may use it. What is
-// said after the work has ended is not heard.
-type Report struct {
+// Run is the handle that a Work function gets: which run it does, and how it reports progress and output. All methods
+// may be called from any goroutine of the work. What is reported after the work has returned is dropped.
+type Run struct {
+	ID      int64
+	Kind    string
+	Attempt int // 1 for the first attempt
+
+	row      app.ProcessRun           // as it was when the attempt started
 	write    func(app.ProgressUpdate) // has it written down
 	log      *slog.Logger             // nil: what the operator should know is lost
 	logLimit int                      // how many bytes of the log the store keeps
@@ -54,17 +59,19 @@ type Report struct {
 	over    chan struct{} // closed when nobody writes any more
 }
 
-func newReport(write func(app.ProgressUpdate)) *Report {
-	return &Report{
-		write: write, logLimit: defaultLogLimit,
+// NewRun returns the handle of an attempt of run. It hands what the work reports to save, one call at a time. Engines and
+// unit tests create one; they must Close it after the work has returned.
+func NewRun(run app.ProcessRun, save func(app.ProgressUpdate)) *Run {
+	return &Run{
+		ID: run.ID, Kind: run.Kind, Attempt: run.Attempt, row: run,
+		write: save, logLimit: defaultLogLimit,
 		changed: make(chan struct{}, 1), taken: make(chan struct{}), stop: make(chan struct{}), over: make(chan struct{}),
 	}
 }
 
-// newReportOf returns a report for an attempt. In the log, what an attempt writes that is not a run's first has
-// a heading: all of them write to the same log.
-func newReportOf(run app.ProcessRun, maxAttempts int, logLimit int64, write func(app.ProgressUpdate)) *Report {
-	r := newReport(write)
+// newAttempt returns the handle of an attempt. All attempts of a run write to one log, so each but the first gets a heading.
+func newAttempt(run app.ProcessRun, maxAttempts int, logLimit int64, save func(app.ProgressUpdate)) *Run {
+	r := NewRun(run, save)
 	if logLimit > 0 {
 		r.logLimit = int(logLimit)
 	}
@@ -74,18 +81,20 @@ func newReportOf(run app.ProcessRun, maxAttempts int, logLimit int64, write func
 	return r
 }
 
+// Row returns the run as it was when the attempt started.
+func (r *Run) Row() app.ProcessRun { return r.row }
+
 // logger is for what the operator must know.
-func (r *Report) logger() *slog.Logger {
+func (r *Run) logger() *slog.Logger {
 	if r == nil || r.log == nil {
 		return slog.New(slog.DiscardHandler)
 	}
 	return r.log
 }
 
-// Progress says how far the work has come, from 0 to 100 percent, and in a few words what it is doing. A
-// percentage beyond these is taken for the nearer one of them. It never waits: of several in a short time, the
-// last one is shown.
-func (r *Report) Progress(percent int, message string) {
+// Progress reports how far the work has come, in percent, and in a few words what it is doing. The percentage is clamped
+// to 0 to 100, the message cut to 200 characters. Progress never blocks: of several calls in 200 ms, the last one is shown.
+func (r *Run) Progress(percent int, message string) {
 	if runes := []rune(message); len(runes) > maxMessage {
 		message = string(runes[:maxMessage])
 	}
@@ -96,31 +105,36 @@ func (r *Report) Progress(percent int, message string) {
 	r.mu.Unlock()
 }
 
-// Log writes a line to the run's log, or several. It waits while much has yet to be written down.
-func (r *Report) Log(text string) {
-	w := r.Writer(app.Stdout)
+// Log writes text, one or more lines, to the run's log. It blocks, for two seconds at most, while 16 MB are unsaved.
+func (r *Run) Log(text string) {
+	w := r.Output()
 	_, _ = io.WriteString(w, text)
 	_ = w.Close()
 }
 
 // Logf is Log with a format.
-func (r *Report) Logf(format string, args ...any) { r.Log(fmt.Sprintf(format, args...)) }
+func (r *Run) Logf(format string, args ...any) { r.Log(fmt.Sprintf(format, args...)) }
 
-// Writer returns a writer to the run's log, for the output of a command for instance. Whatever bytes it is
-// given, they come out as lines of plain text. It is for one goroutine, waits as Log does, never fails, and
-// shows the beginning of an unfinished line after 200 ms. Close ends that line.
-func (r *Report) Writer(stream app.Stream) io.WriteCloser {
-	return &lineWriter{report: r, stream: stream}
+// Output returns a writer to the run's log, such as for the output of a command. Control sequences are removed; an
+// unfinished line is shown after 200 ms, and Close ends it. Each writer is for one goroutine. Write blocks as Log does and
+// never fails.
+func (r *Run) Output() io.WriteCloser { return r.output(app.Stdout) }
+
+// ErrorOutput is Output for messages about problems, which the page sets apart as stderr.
+func (r *Run) ErrorOutput() io.WriteCloser { return r.output(app.Stderr) }
+
+func (r *Run) output(stream app.Stream) io.WriteCloser {
+	return &lineWriter{run: r, stream: stream}
 }
 
 // add hands in a line.
-func (r *Report) add(line app.LogLine) {
+func (r *Run) add(line app.LogLine) {
 	r.addLines(line.Stream, []byte(line.Text), []uint16{uint16(len(line.Text))})
 }
 
 // addLines hands in lines of these lengths. It waits until there is room for them, but at most for maxWait and not when
 // the work has ended. Lines that the log will not keep take no room: work that writes much is not slowed down for them.
-func (r *Report) addLines(stream app.Stream, text []byte, lengths []uint16) {
+func (r *Run) addLines(stream app.Stream, text []byte, lengths []uint16) {
 	if !r.lockWithRoom() {
 		return
 	}
@@ -140,7 +154,7 @@ func (r *Report) addLines(stream app.Stream, text []byte, lengths []uint16) {
 
 // lockWithRoom returns with the lock held when there is room for lines, or when there must be. It returns false, without
 // the lock, when nothing is written any more.
-func (r *Report) lockWithRoom() bool {
+func (r *Run) lockWithRoom() bool {
 	for {
 		r.mu.Lock()
 		if r.stuck || r.lines.size < maxUnwritten {
@@ -163,7 +177,7 @@ func (r *Report) lockWithRoom() bool {
 }
 
 // ring has what is new written down. It is called with the lock held.
-func (r *Report) ring() {
+func (r *Run) ring() {
 	if !r.followed && !r.ended { // much work has nothing to say
 		r.followed = true
 		go r.follow()
@@ -172,7 +186,7 @@ func (r *Report) ring() {
 }
 
 // take returns what has not been written yet, about most bytes of the log, and whether there is more.
-func (r *Report) take(most int) (news app.ProgressUpdate, more bool) {
+func (r *Run) take(most int) (news app.ProgressUpdate, more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.moved {
@@ -185,8 +199,9 @@ func (r *Report) take(most int) (news app.ProgressUpdate, more bool) {
 	return news, r.lines.size > 0
 }
 
-// end returns when all that was reported has been written down. What comes later is not heard. It is called once.
-func (r *Report) end() {
+// Close returns when everything that was reported has been handed to save. What is reported later is dropped. It must be
+// called once.
+func (r *Run) Close() {
 	r.mu.Lock()
 	r.ended = true
 	followed := r.followed
@@ -199,7 +214,7 @@ func (r *Report) end() {
 }
 
 // follow writes down what is reported until the work ends, and then what is still to be written.
-func (r *Report) follow() {
+func (r *Run) follow() {
 	defer close(r.over)
 	for {
 		select {
@@ -220,7 +235,7 @@ func (r *Report) follow() {
 }
 
 // again makes follow look for what is to be written. If it is about to look anyway, nothing changes.
-func (r *Report) again() {
+func (r *Run) again() {
 	select {
 	case r.changed <- struct{}{}:
 	default:
@@ -228,7 +243,7 @@ func (r *Report) again() {
 }
 
 // flush writes down all that is left.
-func (r *Report) flush() {
+func (r *Run) flush() {
 	for more := true; more; {
 		var news app.ProgressUpdate
 		if news, more = r.take(lastBatch); news.Progress != nil || news.Lines != nil {

@@ -21,7 +21,7 @@ func TestWorkThatWritesFasterThanTheDatabaseWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hold := make(chan struct{})
 		var written int64
-		report := newReportOf(app.ProcessRun{}, 1, 1<<30, func(news app.ProgressUpdate) {
+		report := newAttempt(app.ProcessRun{}, 1, 1<<30, func(news app.ProgressUpdate) {
 			<-hold
 			written += news.Skipped
 			for _, line := range news.Lines {
@@ -46,7 +46,7 @@ func TestWorkThatWritesFasterThanTheDatabaseWaits(t *testing.T) {
 			synctest.Wait()
 			sleepUntil(nil, reportInHaste)
 		}
-		report.end()
+		report.Close()
 		if written != line*lines {
 			t.Errorf("%d bytes are written", written)
 		}
@@ -59,7 +59,7 @@ func TestReport_DropsTheOldestLinesWhenNothingIsWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hold := make(chan struct{})
 		var skipped, written int64
-		report := newReportOf(app.ProcessRun{}, 1, 1<<30, func(news app.ProgressUpdate) {
+		report := newAttempt(app.ProcessRun{}, 1, 1<<30, func(news app.ProgressUpdate) {
 			<-hold
 			skipped += news.Skipped
 			written += int64(len(textOf(news.Lines)))
@@ -79,7 +79,7 @@ func TestReport_DropsTheOldestLinesWhenNothingIsWritten(t *testing.T) {
 			t.Error("the work waits for longer than a minute")
 			close(hold)
 			<-returned
-			report.end()
+			report.Close()
 			return
 		}
 		if held := report.lines.size; held > maxUnwritten+2*chunkSize {
@@ -88,7 +88,7 @@ func TestReport_DropsTheOldestLinesWhenNothingIsWritten(t *testing.T) {
 		sleepUntil(nil, 24*time.Hour)
 		close(hold)
 		report.Log("the last line")
-		report.end()
+		report.Close()
 		if want := int64(line*lines + len("the last line\n")); skipped+written != want || written < maxUnwritten {
 			t.Errorf("of %d bytes %d are skipped and %d written", want, skipped, written)
 		}
@@ -104,14 +104,14 @@ func TestReport_DropsWithoutWaiting(t *testing.T) {
 		hold := make(chan struct{})
 		var skipped int64
 		var lines []app.LogLine
-		report := newReportOf(app.ProcessRun{}, 1, limit, func(news app.ProgressUpdate) {
+		report := newAttempt(app.ProcessRun{}, 1, limit, func(news app.ProgressUpdate) {
 			<-hold
 			if news.Skipped > 0 {
 				skipped, lines = skipped+int64(len(textOf(lines)))+news.Skipped, nil
 			}
 			lines = append(lines, news.Lines...)
 		})
-		w := report.Writer(app.Stdout)
+		w := report.Output()
 		var all bytes.Buffer
 		for i := range 1_000_000 {
 			fmt.Fprintf(&all, "line %d\n", i)
@@ -124,7 +124,7 @@ func TestReport_DropsWithoutWaiting(t *testing.T) {
 			t.Errorf("%d bytes are held", held)
 		}
 		close(hold)
-		report.end()
+		report.Close()
 		kept := textOf(lines)
 		if int(skipped)+len(kept) != len(want) || !strings.HasSuffix(want, kept) || len(kept) < limit {
 			t.Errorf("of %d bytes %d are skipped and %d kept", len(want), skipped, len(kept))
@@ -196,15 +196,15 @@ func BenchmarkLineWriter(b *testing.B) {
 		"umlauts": "eine gewöhnliche Zeile, mit einer Zahl wie 4711 darin\n", "coloured": "\x1b[32mok\x1b[0m an ordinary line of a log\n",
 	} {
 		b.Run(name, func(b *testing.B) {
-			report := newReport(func(app.ProgressUpdate) {})
-			w := &lineWriter{report: report, stream: app.Stdout, last: &lastLines{}}
+			report := NewRun(app.ProcessRun{}, func(app.ProgressUpdate) {})
+			w := &lineWriter{run: report, stream: app.Stdout, last: &lastLines{}}
 			chunk := bytes.Repeat([]byte(line), (64<<10)/len(line))
 			b.SetBytes(int64(len(chunk)))
 			for b.Loop() {
 				_, _ = w.Write(chunk)
 			}
 			_ = w.Close()
-			report.end()
+			report.Close()
 		})
 	}
 }
