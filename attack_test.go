@@ -151,7 +151,7 @@ func TestClientsThatBehaveBadlyHoldNobodyUpAndLeaveNothing(t *testing.T) {
 	alone := good.delay(t, e)
 	before, memory := runtime.NumGoroutine(), held()
 	stop := make(chan struct{})
-	attackers := attack(t, p.listener.Addr().String(), stop)
+	attackers := attack(t, p.addr, stop)
 	beside, most := good.delay(t, e), held()
 	close(stop)
 	attackers.Wait()
@@ -188,7 +188,7 @@ func TestWhoeverComesAndGoesSeesOnlyItsOwnView(t *testing.T) {
 	p := startProgram(t, func(c *app.Config) { c.UpgradeRate, c.MaxSocketsPerAddress, c.Workers = 0, 2000, 4 },
 		workThat("good", ""), workThat("bad", "no ink"))
 	e := newExpect(t, p)
-	addr := p.listener.Addr().String()
+	addr := p.addr
 	views := map[string]*regexp.Regexp{ // what must not be seen
 		"/process_runs/7/live":               regexp.MustCompile(`id="process_run_(?:[1-68-9]|\d\d+)_status"`),
 		"/process_runs/live?status=failed":   regexp.MustCompile(`data-status="(?:created|started|completed|cancelled)"`),

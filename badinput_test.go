@@ -254,7 +254,7 @@ func TestPostsFromOneAddressHaveALimit(t *testing.T) {
 // there is no answer, or one that is not as all errors are that reach a browser.
 func raw(t *testing.T, p *testProgram, text string) (answer reply, closed bool) {
 	t.Helper()
-	conn, err := net.Dial("tcp", p.listener.Addr().String())
+	conn, err := net.Dial("tcp", p.addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +278,7 @@ func raw(t *testing.T, p *testProgram, text string) (answer reply, closed bool) 
 func TestRequestsThatCannotBeTrustedEndTheConnection(t *testing.T) {
 	t.Parallel()
 	p := startProgram(t, nil)
-	host := "Host: " + p.listener.Addr().String() + "\r\n"
+	host := "Host: " + p.addr + "\r\n"
 	post := "POST /process_runs HTTP/1.1\r\n" + host + "Content-Type: " + formType + "\r\n"
 	for name, c := range map[string]struct {
 		text   string
@@ -352,7 +352,7 @@ const dripTime = 10 * time.Second
 func TestWhatDripsInIsCutOff(t *testing.T) {
 	t.Parallel()
 	p := startProgram(t, nil)
-	host := fmt.Sprintf("Host: %s\r\n", p.listener.Addr())
+	host := fmt.Sprintf("Host: %s\r\n", p.addr)
 	var slow sync.WaitGroup // all at once: each takes its time
 	for name, begins := range map[string]string{
 		"a line": "GET /u", "headers": "GET /up HTTP/1.1\r\n" + host + "X-Slow: ",
@@ -369,7 +369,7 @@ func TestWhatDripsInIsCutOff(t *testing.T) {
 
 // drip begins a request, goes on letter by letter, and wants to be told in time that it took too long.
 func drip(t *testing.T, p *testProgram, name, begins string) {
-	conn, err := net.Dial("tcp", p.listener.Addr().String())
+	conn, err := net.Dial("tcp", p.addr)
 	if err != nil {
 		t.Error(err)
 		return

@@ -196,7 +196,7 @@ func TestConnection_DeletedRun(t *testing.T) {
 	})
 	late.do(chromedp.Navigate(b.url + "/process_runs/2"))
 	for id := int64(1); id <= 2; id++ {
-		eventually(t, "the run is deleted", func() error { return b.Delete(t.Context(), id) })
+		eventually(t, "the run is deleted", func() error { return b.store.Delete(t.Context(), id) })
 	}
 	for _, p := range []*tab{watched, late} {
 		p.until("the page says so", `document.getElementById("gone").checkVisibility() && document.getElementById("gone").textContent === "This run was deleted."`)

@@ -253,12 +253,12 @@ func TestAWrongCommandEndsTheProgramWithALineThatNamesTheFlag(t *testing.T) {
 		var said strings.Builder
 		cmd.Stderr = &said
 		err := cmd.Run()
-		if cmd.ProcessState.ExitCode() != exitUsage || !strings.Contains(said.String(), flag+":") || strings.Count(said.String(), "\n") != 1 {
+		if cmd.ProcessState.ExitCode() != 2 || !strings.Contains(said.String(), flag+":") || strings.Count(said.String(), "\n") != 1 {
 			t.Errorf("%s %s: %v, %q", flag, value, err, said.String())
 		}
 	}
 	cmd := runCommand(t, "--command", "simulated=/bin/true")
-	if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != exitUsage || !strings.Contains(string(out), "two kinds are named simulated") {
+	if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), "two kinds are named simulated") {
 		t.Errorf("a kind that there is already: %s", out)
 	}
 }

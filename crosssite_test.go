@@ -84,7 +84,7 @@ func TestEveryAnswer_KeepsOtherSitesOut(t *testing.T) {
 func TestDoubledHeaders_AreRefused(t *testing.T) {
 	t.Parallel()
 	p := startProgram(t, func(c *app.Config) { c.Auth = "anna:open-sesame" })
-	host := "Host: " + p.listener.Addr().String() + "\r\n"
+	host := "Host: " + p.addr + "\r\n"
 	for _, method := range []string{"GET", "POST"} {
 		for _, headers := range []string{
 			"Origin: " + p.url + "\r\nOrigin: " + p.url + "\r\n",
@@ -126,7 +126,7 @@ func TestSocketOrigin_NeedsTheSameScheme(t *testing.T) {
 			p := startProgram(t, func(config *app.Config) { config.TrustedProxy = c.proxies })
 			origin := c.origin
 			if strings.Contains(origin, "%s") {
-				origin = fmt.Sprintf(origin, p.listener.Addr())
+				origin = fmt.Sprintf(origin, p.addr)
 			}
 			from := sender{headers: map[string]string{"Origin": origin}}
 			maps.Copy(from.headers, c.headers)
@@ -209,12 +209,12 @@ func TestAccept_LongOnesAreNotWeighed(t *testing.T) {
 // oldRequest asks in HTTP/1.0 and returns all that comes until the connection is closed.
 func oldRequest(t *testing.T, p *testProgram, path, headers string) (*http.Response, string) {
 	t.Helper()
-	conn, err := net.Dial("tcp", p.listener.Addr().String())
+	conn, err := net.Dial("tcp", p.addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_, _ = fmt.Fprintf(conn, "GET %s HTTP/1.0\r\nHost: %s\r\n%s\r\n", path, p.listener.Addr(), headers)
+	_, _ = fmt.Fprintf(conn, "GET %s HTTP/1.0\r\nHost: %s\r\n%s\r\n", path, p.addr, headers)
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatal(err)

@@ -57,9 +57,9 @@ func TestRun_DeletionEndsItsSocketsAndFollowers(t *testing.T) {
 	e := newExpect(t, p)
 	startRuns(e, 4)
 	deletions := []func(id int64) error{
-		func(id int64) error { return p.Delete(t.Context(), id) },
+		func(id int64) error { return p.store.Delete(t.Context(), id) },
 		func(id int64) error {
-			_, err := p.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkDelete, IDs: []int64{id}}, "")
+			_, err := p.store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkDelete, IDs: []int64{id}}, "")
 			return err
 		},
 	}

@@ -200,7 +200,7 @@ func TestCommandUser_EndsTheProgramWithALineThatNamesTheFlag(t *testing.T) {
 		var said strings.Builder
 		cmd.Stderr = &said
 		err := cmd.Run()
-		if cmd.ProcessState.ExitCode() != exitUsage || !strings.Contains(said.String(), "--command-user:") || strings.Count(said.String(), "\n") != 1 {
+		if cmd.ProcessState.ExitCode() != 2 || !strings.Contains(said.String(), "--command-user:") || strings.Count(said.String(), "\n") != 1 {
 			t.Errorf("%s: %v, %q", user, err, said.String())
 		}
 		if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {

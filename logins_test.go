@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"runboard/board"
 )
 
 // hashLine is what runboard hash-password writes.
@@ -52,7 +54,7 @@ func TestHashPassword_MakesALineForTheAuthFile(t *testing.T) {
 		{"hunter2hunter2", []string{"anna", "bert"}}, {":hunter2hunter2", nil}, {"hunter2hunter2", []string{""}},
 	} {
 		line, complaint, status := hashLine(t, c.stdin, c.args...)
-		if status != exitUsage || line != "" || strings.Count(complaint, "\n") != 1 || strings.Contains(complaint, "hunter2") {
+		if status != 2 || line != "" || strings.Count(complaint, "\n") != 1 || strings.Contains(complaint, "hunter2") {
 			t.Errorf("%q %q: %d %q %q", c.args, c.stdin, status, line, complaint)
 		}
 	}
@@ -175,7 +177,7 @@ func TestLogins_TheProgramNeedsThemBeyondLoopback(t *testing.T) {
 func TestSecrets_LeaveTheEnvironment(t *testing.T) {
 	t.Setenv("AUTH", "anna:hunter2hunter2")
 	t.Setenv("DATABASE_URL", "sqlite:elsewhere.db")
-	config, err := parse(nil)
+	config, err := board.ParseConfig(nil)
 	if err != nil || config.Auth != "anna:hunter2hunter2" || config.DatabaseURL != "sqlite:elsewhere.db" {
 		t.Fatalf("they are not read: %v", err)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -15,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"runboard/app"
+	"runboard/board"
 	"runboard/jobs"
 	"runboard/jobs/command"
 )
@@ -43,49 +43,54 @@ func TestMain(m *testing.M) {
 	)
 }
 
-// testProgram is the very program that main runs, on a port of its own and a file of its own.
+// testProgram is the program as main runs it, on a port of its own and with a database of its own.
 type testProgram struct {
-	*program
-	stop func() // ends it as SIGTERM does; may be called more than once
+	*board.Board
+	url    string
+	addr   string // HOST:PORT of the url
+	config board.Config
+	store  testStore
+	stop   func() // ends it as SIGTERM does; may be called more than once
 }
 
-// startProgram starts one that works without delay and never fails, unless the test wants otherwise.
-func startProgram(t *testing.T, change func(*app.Config), kinds ...jobs.Kind) *testProgram {
+// testStore is the store of a board, with the changes that only engines make.
+type testStore interface {
+	app.Store
+	app.WorkStore
+}
+
+// startProgram starts a board whose simulated runs start and complete at once, unless the test wants otherwise.
+func startProgram(t *testing.T, change func(*board.Config), kinds ...board.Kind) *testProgram {
 	t.Helper()
-	config, err := parse([]string{
+	config, err := board.ParseConfig([]string{
 		"--addr=127.0.0.1:0", "--database-url=" + newDatabase(t),
 		"--delay-min=0s", "--delay-max=0s", "--failure-rate=0",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	config.Logger = slog.New(slog.DiscardHandler)
 	if change != nil {
 		change(&config)
 	}
-	if len(kinds) == 0 {
-		kinds = []jobs.Kind{jobs.Simulated(config.DelayMin, config.DelayMax, config.FailureRate)}
-	}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	registry, err := jobs.NewRegistry(kinds...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := open(t.Context(), config, registry, log)
+	b, err := board.New(config, kinds...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- p.run(ctx, context.Background()) }()
+	go func() { ended <- b.Run(ctx) }()
 	stop := func() {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Errorf("the program ended with %v", err)
 		}
 	}
-	program := &testProgram{program: p, stop: sync.OnceFunc(stop)}
+	program := &testProgram{
+		Board: b, config: config, url: b.URL(), addr: strings.TrimPrefix(b.URL(), "http://"), store: b.Store().(testStore), stop: sync.OnceFunc(stop),
+	}
 	t.Cleanup(program.stop)
-	eventually(t, "the program is up", p.server.Ready)
+	eventually(t, "the program is up", b.Ready)
 	return program
 }
 
@@ -99,7 +104,7 @@ func TestAVariableThatIsEmptyIsAsGoodAsAbsent(t *testing.T) {
 		t.Setenv(name, "")
 	}
 	t.Setenv("DELAY_MAX", "9s")
-	config, err := parse(nil)
+	config, err := board.ParseConfig(nil)
 	if err != nil || config.Workers != 10 || config.Addr != "127.0.0.1:3000" || config.DelayMax.String() != "9s" {
 		t.Errorf("it is taken for %+v: %v", config, err)
 	}
@@ -108,7 +113,7 @@ func TestAVariableThatIsEmptyIsAsGoodAsAbsent(t *testing.T) {
 func TestListsMayHaveBlanksAfterTheirCommas(t *testing.T) {
 	t.Setenv("PUBLIC_ORIGIN", " https://a.example, https://b.example ")
 	t.Setenv("TRUSTED_PROXY", "127.0.0.1, 10.0.0.0/8")
-	config, err := parse(nil)
+	config, err := board.ParseConfig(nil)
 	if err != nil || !slices.Equal(config.PublicOrigin, []string{"https://a.example", "https://b.example"}) ||
 		!slices.Equal(config.TrustedProxy, []string{"127.0.0.1", "10.0.0.0/8"}) {
 		t.Errorf("they are taken for %q and %q: %v", config.PublicOrigin, config.TrustedProxy, err)
@@ -133,6 +138,7 @@ func gate(name string) (kind jobs.Kind, open func()) {
 // beside it, and only handlers knows Fiber.
 func TestImportsPointOneWay(t *testing.T) {
 	allowed := map[string][]string{
+		"runboard":               {"runboard/board"},
 		"runboard/app":           {},
 		"runboard/db/sqlite":     {"runboard/app", "runboard/db/query"},
 		"runboard/db/query":      {"runboard/app"},
@@ -141,6 +147,7 @@ func TestImportsPointOneWay(t *testing.T) {
 		"runboard/db/pgtest":     {},
 		"runboard/jobs":          {"runboard/app", "runboard/jobs/command"},
 		"runboard/jobs/river":    {"runboard/app", "runboard/jobs"},
+		"runboard/jobs/jobstest": {"runboard/app", "runboard/jobs"},
 		"runboard/jobs/command":  {},
 		"runboard/static":        {},
 		"runboard/templates":     {"runboard/app"},

@@ -53,20 +53,20 @@ func inside(t *testing.T, server string) *sqlx.DB {
 // allDone waits until there are total runs and every one of them is final, as one node says.
 func allDone(t *testing.T, node *binary, total int64) {
 	t.Helper()
-	within(rescuePatience, func(ctx context.Context) {
-		var counts map[string]int64
-		for ; ctx.Err() == nil; time.Sleep(100 * time.Millisecond) {
-			var page boardJSON
-			if err := node.get("/process_runs", &page); err != nil {
-				continue
-			}
-			counts = page.Counts
-			if counts["completed"]+counts["failed"]+counts["cancelled"] == total && counts["created"]+counts["started"] == 0 {
-				return
-			}
+	ctx, cancel := context.WithTimeout(t.Context(), rescuePatience)
+	defer cancel()
+	var counts map[string]int64
+	for ; ctx.Err() == nil; time.Sleep(100 * time.Millisecond) {
+		var page boardJSON
+		if err := node.get("/process_runs", &page); err != nil {
+			continue
 		}
-		t.Fatalf("waited in vain for %d runs to be done: %v", total, counts)
-	})
+		counts = page.Counts
+		if counts["completed"]+counts["failed"]+counts["cancelled"] == total && counts["created"]+counts["started"] == 0 {
+			return
+		}
+	}
+	t.Fatalf("waited in vain for %d runs to be done: %v", total, counts)
 }
 
 // onlookers are sockets on several nodes. One whose node is lost goes to the next, as a load balancer would have it.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/signal"
@@ -14,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"runboard/board"
 	"runboard/jobs"
 )
 
@@ -45,29 +45,20 @@ func runNoting(path string) {
 		}
 		return nil
 	}}
-	openAs(slog.New(slog.NewTextHandler(os.Stderr, nil)), note).runToExit(ctx)
+	runBoard(ctx, note)
 }
 
-// openAs opens the program with other kinds than its own, in a process that is to be it.
-func openAs(log *slog.Logger, kinds ...jobs.Kind) *program {
-	config, err := parse(os.Args[1:])
+// runBoard runs a board with the flags of this process and kinds of the test until ctx ends, and ends the process.
+func runBoard(ctx context.Context, kinds ...board.Kind) {
+	config, err := board.ParseConfig(os.Args[1:])
 	if err != nil {
 		panic(err)
 	}
-	registry, err := jobs.NewRegistry(kinds...)
+	b, err := board.New(config, kinds...)
 	if err != nil {
 		panic(err)
 	}
-	p, err := open(context.Background(), config, registry, log)
-	if err != nil {
-		panic(err)
-	}
-	return p
-}
-
-// runToExit runs until ctx ends, and ends the process.
-func (p *program) runToExit(ctx context.Context) {
-	if err := p.run(ctx, context.Background()); err != nil {
+	if err := b.Run(ctx); err != nil {
 		panic(err)
 	}
 	os.Exit(0)

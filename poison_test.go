@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"runboard/app"
+	"runboard/board"
 	"runboard/db/sqlite"
 	"runboard/jobs"
 )
@@ -32,18 +33,29 @@ func runPoisoned() {
 		os.Exit(poisonStatus)
 		return nil
 	}}
-	p := openAs(slog.New(slog.DiscardHandler), innocent, poison)
+	config, err := board.ParseConfig(os.Args[1:])
+	if err != nil {
+		panic(err)
+	}
+	config.Logger = slog.New(slog.DiscardHandler)
+	b, err := board.New(config, innocent, poison)
+	if err != nil {
+		panic(err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		for ; ; time.Sleep(5 * time.Millisecond) {
-			page, err := p.store.Page(ctx, app.Query{})
+			page, err := b.Store().Page(ctx, app.Query{})
 			if err == nil && page.Counts[app.Created]+page.Counts[app.Started] == 0 {
 				cancel()
 				return
 			}
 		}
 	}()
-	p.runToExit(ctx)
+	if err := b.Run(ctx); err != nil {
+		panic(err)
+	}
+	os.Exit(0)
 }
 
 // fillPoisoned makes a database with two poisonous runs among innocent ones.

@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -46,6 +47,15 @@ func forbids(file *ast.File, selector *ast.SelectorExpr) string {
 
 func isWebSocket(imported *ast.ImportSpec) bool {
 	return strings.HasSuffix(imported.Path.Value, `/websocket"`)
+}
+
+func readFile(t testing.TB, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
 }
 
 func TestNobodyUsesWhatIsForbidden(t *testing.T) {

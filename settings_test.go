@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"runboard/board"
 )
 
 func TestASecondProcessLeavesTheDatabaseAlone(t *testing.T) {
@@ -14,7 +16,7 @@ func TestASecondProcessLeavesTheDatabaseAlone(t *testing.T) {
 	b.post(3)
 	b.waitUntilDone(3)
 	out, status := runToEnd(t, nil, "--addr", "127.0.0.1:0", "--database-url", b.database)
-	if status != exitFailed || strings.Count(out, "\n") != 1 || !strings.Contains(out, filepath.Base(b.file())) {
+	if status != 1 || strings.Count(out, "\n") != 1 || !strings.Contains(out, filepath.Base(b.file())) {
 		t.Errorf("the second process ends with %d and says %q", status, out)
 	}
 	b.post(2)
@@ -63,7 +65,7 @@ func TestAWrongSettingIsRefusedInOneLine(t *testing.T) {
 
 func checkRefusal(t *testing.T, flag, out string, status int) {
 	t.Helper()
-	if status != exitUsage || strings.Count(out, "\n") != 1 || !strings.Contains(out, flag) {
+	if status != 2 || strings.Count(out, "\n") != 1 || !strings.Contains(out, flag) {
 		t.Errorf("it ends with %d and says %q", status, out)
 	}
 }
@@ -81,13 +83,13 @@ var wrongSettings = []string{
 }
 
 func TestParse_ReadsDurationsInDays(t *testing.T) {
-	config, err := parse([]string{"--keep-finished=7d", "--run-timeout=1d12h", "--drain-timeout=0", "--delay-max=1m30s"})
+	config, err := board.ParseConfig([]string{"--keep-finished=7d", "--run-timeout=1d12h", "--drain-timeout=0", "--delay-max=1m30s"})
 	if err != nil || config.KeepFinished != 7*24*time.Hour || config.RunTimeout != 36*time.Hour || config.DrainTimeout != 0 ||
 		config.DelayMax != 90*time.Second {
 		t.Errorf("%+v, %v", config, err)
 	}
 	t.Setenv("KEEP_FINISHED", "2w")
-	if config, err = parse(nil); err != nil || config.KeepFinished != 14*24*time.Hour {
+	if config, err = board.ParseConfig(nil); err != nil || config.KeepFinished != 14*24*time.Hour {
 		t.Errorf("from the environment %v, %v", config.KeepFinished, err)
 	}
 }

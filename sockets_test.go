@@ -160,7 +160,7 @@ func TestOnlyOurPagesMayOpenSockets(t *testing.T) {
 			t.Errorf("for %s: the answer is %d", host, got)
 		}
 	}
-	answer, _ := raw(t, p, "GET /process_runs/live HTTP/1.1\r\nHost: "+p.listener.Addr().String()+"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+	answer, _ := raw(t, p, "GET /process_runs/live HTTP/1.1\r\nHost: "+p.addr+"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Origin: "+p.url+"\r\nOrigin: https://evil.example\r\n\r\n")
 	answer.check(t, http.StatusBadRequest)
 	newExpect(t, p).GET("/process_runs/live").Expect().Status(http.StatusUpgradeRequired).Header("Upgrade").IsEqual("websocket")
@@ -288,7 +288,7 @@ func TestSocketsAreToldToComeBackAtAShutdown(t *testing.T) {
 		p.stop()
 	}()
 	eventually(t, "the program drains", func() error {
-		if p.server.Ready() == nil {
+		if p.Ready() == nil {
 			return fmt.Errorf("it is still up")
 		}
 		return nil

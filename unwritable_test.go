@@ -54,7 +54,7 @@ func TestADatabaseThatCannotBeWrittenIsSurvived(t *testing.T) {
 	e.GET("/process_runs").Expect().Status(http.StatusOK)
 	e.GET("/process_runs/1/status").Expect().Status(http.StatusOK).Body().Contains(`data-status="started"`)
 	letGo()
-	eventually(t, "it is up again", p.server.Ready)
+	eventually(t, "it is up again", p.Ready)
 	for seen.count("completed") < 1 { // by the same socket, and without having been done again
 		seen.apply(t, ws.Expect().TextMessage().Body().Raw())
 	}

@@ -102,7 +102,7 @@ func drain(t *testing.T, p *testProgram) (stopped <-chan struct{}) {
 		p.stop()
 	}()
 	eventually(t, "the program drains", func() error {
-		if p.server.Ready() == nil {
+		if p.Ready() == nil {
 			return errors.New("it still serves")
 		}
 		return nil

@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"net/url"
@@ -50,6 +51,9 @@ type Config struct {
 	Logins       []Login  `kong:"-"` // of AuthFile
 	Insecure     bool     `name:"insecure" env:"INSECURE" help:"Allow listening beyond loopback without --auth and --auth-file."`
 	LogFormat    string   `name:"log-format" env:"LOG_FORMAT" default:"text" help:"text or json."`
+
+	// Logger takes the log of a board in another program; nil: standard error, as LogFormat says.
+	Logger *slog.Logger `kong:"-"`
 }
 
 // Validate returns nil, or an error whose one line names the flag that is wrong.

@@ -1,0 +1,235 @@
+// Package board is the program, and the Go API for programs that bring work of their own. Main is a whole program; New and
+// Run embed a board in another one.
+package board
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"runboard/app"
+	"runboard/handlers"
+	"runboard/handlers/live"
+	"runboard/jobs"
+	"runboard/static"
+	"runboard/templates"
+)
+
+// Kind is a kind of work that runs can be started of: a name and a function.
+type Kind = jobs.Kind
+
+// Config is what an operator decides; see ParseConfig.
+type Config = app.Config
+
+// Deadlines of the steps of a shutdown after the drain. Together they stay below five seconds, so that a service manager
+// that waits ten seconds longer than --drain-timeout never kills the process.
+const (
+	shutdownTimeout = 4500 * time.Millisecond // of all steps together
+	socketsTimeout  = 3 * time.Second
+	requestsTimeout = 2 * time.Second
+	minStepTimeout  = 250 * time.Millisecond // of each step, even when earlier ones took the rest
+	hardStopTimeout = time.Second            // of requeueing after a second signal
+)
+
+// Board is a server with its database, its workers and its open pages. New creates it, Run runs it once.
+type Board struct {
+	*backend
+	config   Config
+	log      *slog.Logger
+	registry *jobs.Registry
+	listener net.Listener
+	url      string
+	hub      *live.Hub
+	server   *handlers.Server
+	served   chan error // receives one value: why the server has stopped
+}
+
+// New listens at config.Addr and opens the database, so that a wrong setting or a database in use fails here. Nothing is
+// left open after an error. Every kind needs a name of its own; the first is the default. Without kinds the board offers
+// the simulated one. The caller must call Run, which also releases what New opened.
+func New(config Config, kinds ...Kind) (*Board, error) {
+	registry, err := newRegistry(config, kinds)
+	if err != nil {
+		return nil, err
+	}
+	return open(context.Background(), config, registry)
+}
+
+// open creates a board that is ready to run. After an error nothing is left open, and nothing on disk has changed.
+func open(ctx context.Context, config Config, registry *jobs.Registry) (*Board, error) {
+	log := config.Logger
+	if log == nil {
+		log = newLogger(config)
+	}
+	b := &Board{log: log, config: config, registry: registry, served: make(chan error, 1)}
+	assets, err := static.Load()
+	if err != nil {
+		return nil, err
+	}
+	pages, err := templates.New(templates.Options{
+		Asset: assets.Path, Kinds: menu(registry), MaxAttempts: config.MaxAttempts, RunTimeout: config.RunTimeout,
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.server, err = handlers.New(handlers.Options{
+		Config: config, Templates: pages, Assets: assets, Kinds: registry.Names(), Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.listener, err = net.Listen("tcp", config.Addr) // before the database: it is easily undone
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen: %w", err)
+	}
+	b.url = "http://" + b.listener.Addr().String()
+	go func() { b.served <- b.server.Serve(b.listener) }() // answers 503 until Run
+	b.backend, err = openBackend(ctx, config, registry, log)
+	if err != nil {
+		_ = b.listener.Close() // Serve may not have reached it yet
+		withTimeout(requestsTimeout, func(ctx context.Context) { _ = b.server.Shutdown(ctx) })
+		<-b.served
+		return nil, err
+	}
+	b.hub = live.NewHub(b.store, pages, log)
+	return b, nil
+}
+
+// menu returns the kinds in the order in which the page offers them. Programs that bring kinds of their own do not want the
+// simulated one first, although it stays the default of requests that name none.
+func menu(registry *jobs.Registry) []string {
+	names := registry.Names()
+	if len(names) > 1 && names[0] == jobs.SimulatedName {
+		return append(names[1:], names[0])
+	}
+	return names
+}
+
+// URL returns where the board serves, such as http://127.0.0.1:3000. It does not change.
+func (b *Board) URL() string { return b.url }
+
+// Store returns where the runs are kept, for reading and changing them from the same process. It is closed when Run returns.
+func (b *Board) Store() app.Store { return b.store }
+
+// Ready returns nil when the board serves pages and can write, as GET /up reports it.
+func (b *Board) Ready() error { return b.server.Ready() }
+
+// EnqueueOption is an option of Enqueue.
+type EnqueueOption func(*app.CreateRequest)
+
+// Count has Enqueue create n runs, 1 to 1000. The default is 1.
+func Count(n int) EnqueueOption { return func(r *app.CreateRequest) { r.Count = n } }
+
+// IdempotencyKey has Enqueue create runs only once for the same key, 1 to 200 bytes of printable ASCII: further calls
+// return the first batch. A call for other runs with the same key fails with app.CodeInvalid.
+func IdempotencyKey(key string) EnqueueOption {
+	return func(r *app.CreateRequest) { r.IdempotencyKey = key }
+}
+
+// Enqueue creates runs of a kind in one transaction and returns them after its commit. It fails with app.CodeInvalid for an
+// unknown kind or a wrong option, and with app.CodeUnavailable while too many runs wait or the database cannot be written.
+func (b *Board) Enqueue(ctx context.Context, kind string, options ...EnqueueOption) (app.Batch, error) {
+	names := b.registry.Names()
+	if !slices.Contains(names, kind) {
+		return app.Batch{}, app.Errorf(app.CodeInvalid, "%q is not a kind of this board: it has %s.", kind, strings.Join(names, ", "))
+	}
+	request := app.CreateRequest{Kind: kind, Count: 1}
+	for _, option := range options {
+		option(&request)
+	}
+	if err := checkRequest(request); err != nil {
+		return app.Batch{}, err
+	}
+	return b.store.Create(ctx, request)
+}
+
+func checkRequest(request app.CreateRequest) error {
+	if request.Count < 1 || request.Count > app.MaxCount {
+		return app.Errorf(app.CodeInvalid, "the count must be between 1 and %d.", app.MaxCount)
+	}
+	isPrintable := func(r rune) bool { return r > ' ' && r <= '~' }
+	key := request.IdempotencyKey
+	if len(key) > app.MaxKey || strings.ContainsFunc(key, func(r rune) bool { return !isPrintable(r) }) {
+		return app.Errorf(app.CodeInvalid, "an idempotency key has at most %d bytes of printable ASCII.", app.MaxKey)
+	}
+	return nil
+}
+
+// Run serves and works until ctx ends, and then shuts down: it refuses new runs and sockets, lets running work finish for
+// config.DrainTimeout, requeues the rest, sends the last states to open pages, and closes the database. It must be called
+// once. It returns nil after a shutdown that ctx asked for, and otherwise why the board could not go on.
+func (b *Board) Run(ctx context.Context) error { return b.run(ctx, context.Background()) }
+
+// run is Run with a second context. When hardStop ends, it returns as soon as interrupted runs are requeued, and leaves
+// everything else open: the process must exit then.
+func (b *Board) run(ctx, hardStop context.Context) error {
+	b.log.Info("listening on "+b.url, "url", b.url)
+	b.logRecovery()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var engines, hub sync.WaitGroup
+	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWatching()
+	for _, engine := range b.engines {
+		engines.Go(func() { engine(ctx, hardStop) })
+	}
+	hub.Go(func() { b.hub.Run(watching) })
+	b.server.Attach(b.store, b.hub)
+
+	var err error
+	select {
+	case <-ctx.Done():
+		b.log.Info("shutting down")
+	case err = <-b.served: // the server cannot go on
+		cancel()
+	}
+	deadline := time.Now().Add(b.config.DrainTimeout + shutdownTimeout)
+	b.server.Drain()
+	engines.Wait()
+	if hardStop.Err() != nil {
+		return err
+	}
+	stopWatching()
+	hub.Wait()
+	return errors.Join(err, b.closeAll(deadline))
+}
+
+// closeAll closes sockets, requests and the database, each within its own limit and about by the deadline.
+func (b *Board) closeAll(deadline time.Time) error {
+	limit := func(most time.Duration) time.Duration {
+		return min(most, max(minStepTimeout, time.Until(deadline)))
+	}
+	withTimeout(limit(socketsTimeout), b.server.CloseSockets)
+	withTimeout(limit(requestsTimeout), func(ctx context.Context) {
+		if b.server.Shutdown(ctx) != nil {
+			b.log.Warn("some requests were not answered in time")
+		}
+	})
+	return b.store.Close()
+}
+
+// logRecovery logs what opening the database found and repaired.
+func (b *Board) logRecovery() {
+	for _, warning := range b.warnings {
+		b.log.Warn(warning.Text, warning.Args...)
+	}
+	r := b.recovered
+	if r.Repaired {
+		b.log.Warn("the number of runs in each status was wrong and has been counted again", "was", r.Was, "is", r.Is)
+	}
+	if r.Requeued+r.Failed+r.Cancelled > 0 {
+		b.log.Warn("runs were interrupted by a crash", "requeued", r.Requeued, "failed", r.Failed, "cancelled", r.Cancelled)
+	}
+}
+
+func withTimeout(limit time.Duration, step func(context.Context)) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	step(ctx)
+}

@@ -1,0 +1,296 @@
+package board
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"runboard/app"
+	"runboard/jobs"
+	"runboard/jobs/command"
+)
+
+var update = flag.Bool("update", false, "write docs/configuration.md and the code in docs/go.md anew")
+
+func TestMain(m *testing.M) {
+	command.Main() // a test may start commands, which this program then supervises
+	os.Exit(m.Run())
+}
+
+func newConfig(t *testing.T) Config {
+	t.Helper()
+	config, err := ParseConfig([]string{"--addr=127.0.0.1:0", "--database-url=sqlite:" + filepath.Join(t.TempDir(), "runs.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Logger = slog.New(slog.DiscardHandler)
+	return config
+}
+
+// runBoard runs a board until the test ends.
+func runBoard(t *testing.T, kinds ...Kind) *Board {
+	t.Helper()
+	b, err := New(newConfig(t), kinds...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("Run returned %v", err)
+		}
+	})
+	return b
+}
+
+func waitFor(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !condition(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("timed out waiting until %s", what)
+		}
+	}
+}
+
+func TestEnqueue_RunsTheWork(t *testing.T) {
+	t.Parallel()
+	worked := make(chan int64, 3)
+	b := runBoard(t, Kind{Name: "note", Work: func(_ context.Context, run *jobs.Run) error {
+		worked <- run.ID
+		return nil
+	}})
+	batch, err := b.Enqueue(t.Context(), "note", Count(3), IdempotencyKey("once"))
+	if err != nil || batch.Count != 3 {
+		t.Fatalf("Enqueue returned %+v, %v", batch, err)
+	}
+	again, err := b.Enqueue(t.Context(), "note", Count(3), IdempotencyKey("once"))
+	if err != nil || again.First != batch.First {
+		t.Errorf("with the same key, Enqueue returned %+v, %v", again, err)
+	}
+	waitFor(t, "all runs are completed", func() bool {
+		page, err := b.Store().Page(t.Context(), app.Query{})
+		return err == nil && page.Counts[app.Completed] == 3
+	})
+	if len(worked) != 3 {
+		t.Errorf("the work was called %d times", len(worked))
+	}
+}
+
+func TestEnqueue_RefusesWhatCannotRun(t *testing.T) {
+	t.Parallel()
+	b := runBoard(t, Kind{Name: "note", Work: func(context.Context, *jobs.Run) error { return nil }})
+	for name, enqueue := range map[string]func() error{
+		"an unknown kind": func() error { _, err := b.Enqueue(t.Context(), "other"); return err },
+		"no runs":         func() error { _, err := b.Enqueue(t.Context(), "note", Count(0)); return err },
+		"too many runs":   func() error { _, err := b.Enqueue(t.Context(), "note", Count(app.MaxCount+1)); return err },
+		"a key too long": func() error {
+			_, err := b.Enqueue(t.Context(), "note", IdempotencyKey(strings.Repeat("k", app.MaxKey+1)))
+			return err
+		},
+	} {
+		if err := enqueue(); app.CodeOf(err) != app.CodeInvalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestNew_LeavesNothingOpenAfterAnError(t *testing.T) {
+	t.Parallel()
+	config := newConfig(t)
+	b, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := config
+	if _, err := New(second); err == nil {
+		t.Error("two boards use one file")
+	}
+	ended, stop := context.WithCancel(context.Background())
+	stop()
+	if err := b.Run(ended); err != nil {
+		t.Errorf("Run returned %v", err)
+	}
+	listener, err := net.Listen("tcp", strings.TrimPrefix(b.URL(), "http://"))
+	if err != nil {
+		t.Fatalf("the address is still in use: %v", err)
+	}
+	_ = listener.Close()
+	if b, err = New(config); err != nil {
+		t.Fatalf("the file is still in use: %v", err)
+	}
+	if err := b.Run(ended); err != nil {
+		t.Errorf("Run returned %v", err)
+	}
+}
+
+func TestNew_RefusesWrongKinds(t *testing.T) {
+	t.Parallel()
+	work := func(context.Context, *jobs.Run) error { return nil }
+	for name, kinds := range map[string][]Kind{
+		"without a name":     {{Work: work}},
+		"without work":       {{Name: "note"}},
+		"with the same name": {{Name: "note", Work: work}, {Name: "note", Work: work}},
+		"with a taken name":  {{Name: "retry runs", Work: work}},
+	} {
+		if _, err := New(newConfig(t), kinds...); err == nil {
+			t.Errorf("kinds %s are accepted", name)
+		}
+	}
+}
+
+func TestURL_ServesThePages(t *testing.T) {
+	t.Parallel()
+	b := runBoard(t)
+	waitFor(t, "it is ready", func() bool { return b.Ready() == nil })
+	response, err := http.Get(b.URL() + "/process_runs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("the board answers %s", response.Status)
+	}
+}
+
+// TestModule_OfAnotherProgramRuns builds the program of docs/go.md as a module of its own, and has it do a run.
+func TestModule_OfAnotherProgramRuns(t *testing.T) {
+	t.Parallel()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	module := strings.Replace(readFile(t, "testdata/resizer/go.mod.txt"), "../runboard", root, 1)
+	writeFile(t, filepath.Join(dir, "go.mod"), module)
+	writeFile(t, filepath.Join(dir, "main.go"), readFile(t, "testdata/resizer/main.go.txt"))
+	writeFile(t, filepath.Join(dir, "go.sum"), readFile(t, "../go.sum"))
+	build := exec.CommandContext(t.Context(), "go", "build", "-mod=mod", "-tags", "sqlite_fts5", "-o", "resizer", ".")
+	build.Dir = dir
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	program := exec.CommandContext(t.Context(), filepath.Join(dir, "resizer"), "--addr=127.0.0.1:0", "--log-format=json")
+	program.Dir = dir
+	program.Cancel = func() error { return program.Process.Signal(os.Interrupt) }
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	program.Stderr = log
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = program.Process.Signal(os.Interrupt)
+		if err := program.Wait(); err != nil {
+			t.Errorf("the program ended with %v: %s", err, readFile(t, log.Name()))
+		}
+	}()
+	var url string
+	waitFor(t, "the program listens", func() bool {
+		_, after, found := strings.Cut(readFile(t, log.Name()), `"url":"`)
+		url, _, _ = strings.Cut(after, `"`)
+		return found
+	})
+	waitFor(t, "the run is accepted", func() bool {
+		response, err := http.Post(url+"/process_runs", "application/x-www-form-urlencoded", strings.NewReader("count=1"))
+		if err != nil {
+			return false
+		}
+		_ = response.Body.Close()
+		return response.StatusCode == http.StatusOK // after the redirect
+	})
+	waitFor(t, "the run is completed", func() bool {
+		response, err := http.Get(url + "/process_runs/1/log?follow=1")
+		if err != nil {
+			return false
+		}
+		defer response.Body.Close()
+		text := make([]byte, 100)
+		n, _ := response.Body.Read(text)
+		return strings.Contains(string(text[:n]), "resized")
+	})
+}
+
+// TestDocs_ShowTheCodeThatIsTested holds docs/go.md to the module above and to the examples.
+func TestDocs_ShowTheCodeThatIsTested(t *testing.T) {
+	t.Parallel()
+	document := readFile(t, "../docs/go.md")
+	examples := readFile(t, "example_test.go")
+	for _, file := range []string{"testdata/resizer/go.mod.txt", "testdata/resizer/main.go.txt"} {
+		if !strings.Contains(document, strings.TrimSpace(readFile(t, file))) {
+			t.Errorf("docs/go.md does not have %s", file)
+		}
+	}
+	for _, block := range strings.Split(readFile(t, "../README.md"), "```go\n")[1:] {
+		code, _, _ := strings.Cut(block, "```")
+		for part := range strings.SplitSeq(code, "func main() { ") {
+			if part = strings.TrimRight(part, " }\n"); !strings.Contains(examples, part) {
+				t.Errorf("README.md has code that no test compiles:\n%s", part)
+			}
+		}
+	}
+}
+
+// TestDocs_ListEveryFlag holds docs/configuration.md to the flags.
+func TestDocs_ListEveryFlag(t *testing.T) {
+	t.Parallel()
+	const path = "../docs/configuration.md"
+	var text strings.Builder
+	text.WriteString("# Configuration\n\n" +
+		"Each flag has an environment variable, which a flag overrides; an empty variable counts as absent. Durations are written\n" +
+		"like `90s`, `1h30m` or `7d`, sizes like `64KiB` or `10GiB`. A wrong value ends the program with exit status 2 and one line that names\n" +
+		"the flag. This page is generated from the flags.\n\n" +
+		"| flag | variable | default | meaning |\n|---|---|---|---|\n")
+	fields := reflect.TypeFor[Config]()
+	for i := range fields.NumField() {
+		tag := fields.Field(i).Tag
+		if tag.Get("kong") == "-" {
+			continue
+		}
+		variable, byDefault := "–", "–"
+		if tag.Get("env") != "" {
+			variable = "`" + tag.Get("env") + "`"
+		}
+		if tag.Get("default") != "" {
+			byDefault = "`" + tag.Get("default") + "`"
+		}
+		_, _ = fmt.Fprintf(&text, "| `--%s` | %s | %s | %s |\n", tag.Get("name"), variable, byDefault, tag.Get("help"))
+	}
+	if *update {
+		writeFile(t, path, text.String())
+	}
+	if got := readFile(t, path); got != text.String() {
+		t.Errorf("%s is out of date: go test ./board -update", path)
+	}
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+func writeFile(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,90 @@
+package board_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"runboard/app"
+	"runboard/board"
+	"runboard/jobs"
+)
+
+// backup packs the data directory. If it returns an error, the run fails and the page shows the error.
+func backup(ctx context.Context, run *jobs.Run) error {
+	run.Progress(10, "packing")
+	output := run.Output() // the live log of the run
+	defer output.Close()
+	tar := exec.CommandContext(ctx, "tar", "-cvzf", fmt.Sprintf("backup-%d.tar.gz", run.ID), "data")
+	tar.Stdout, tar.Stderr = output, output
+	if err := tar.Run(); err != nil {
+		return fmt.Errorf("tar: %w", err)
+	}
+	run.Log("packed")
+	return nil
+}
+
+// A whole program: its flags are those of runboard.
+func ExampleMain() {
+	board.Main(board.Kind{Name: "backup", Work: backup})
+}
+
+// A board inside another program.
+func ExampleNew() {
+	dir, err := os.MkdirTemp("", "board")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+
+	config, err := board.ParseConfig([]string{"--addr=127.0.0.1:0", "--database-url=sqlite:" + filepath.Join(dir, "runs.db")})
+	if err != nil {
+		panic(err)
+	}
+	config.Logger = slog.New(slog.DiscardHandler)
+	greet := func(_ context.Context, run *jobs.Run) error {
+		fmt.Println("hello from run", run.ID)
+		return nil
+	}
+	b, err := board.New(config, board.Kind{Name: "greet", Work: greet})
+	if err != nil {
+		panic(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx) }() // its pages are at b.URL()
+
+	batch, err := b.Enqueue(ctx, "greet")
+	if err != nil {
+		panic(err)
+	}
+	waitUntilCompleted(ctx, b, batch.First)
+	stop()
+	fmt.Println("stopped:", <-done)
+	// Output:
+	// hello from run 1
+	// stopped: <nil>
+}
+
+func waitUntilCompleted(ctx context.Context, b *board.Board, run int64) {
+	for {
+		page, err := b.Store().Run(ctx, run)
+		if err != nil || page.Run.Status == app.Completed {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func ExampleBoard_Enqueue() {
+	var b *board.Board // from New
+	nightly := func(ctx context.Context) error {
+		_, err := b.Enqueue(ctx, "backup", board.Count(3), board.IdempotencyKey("backup-2026-11-27"))
+		return err
+	}
+	_ = nightly
+}

@@ -1,0 +1,90 @@
+package board
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"runboard/db/sqlite"
+	"runboard/jobs"
+	"runboard/jobs/command"
+)
+
+// Exit statuses of the program.
+const (
+	exitFailed = 1 // the database or the address cannot be used, or a second signal came
+	exitUsage  = 2 // a flag is wrong
+)
+
+// Main is the whole program: it reads flags and environment, runs a board with these kinds and those of --command and
+// --commands until SIGTERM or SIGINT, and exits. A program with work of its own calls it first thing in main. Without
+// kinds the board offers the simulated one.
+func Main(kinds ...Kind) {
+	command.Main()          // does not return in a process that supervises a command
+	subcommand(os.Args[1:]) // does not return when there is one
+	unguarded := command.Guard()
+	config, registry, err := configure(os.Args[1:], kinds)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "runboard:", err)
+		os.Exit(exitUsage)
+	}
+	ctx, shutDown := context.WithCancel(context.Background())
+	defer shutDown()
+	hardStop, stopHard := context.WithCancel(context.Background())
+	defer stopHard()
+	log := newLogger(config)
+	config.Logger = log
+	slog.SetDefault(log) // for libraries
+	surviveSignals(log)
+	go handleSignals(shutDown, stopHard)
+	notices := sweep(config, unguarded)
+	b, err := open(ctx, config, registry)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "runboard:", err)
+		os.Exit(exitFailed)
+	}
+	b.warnings = append(b.warnings, notices...) // logged by run, whose first line names the URL
+	err = b.run(ctx, hardStop)
+	if err != nil {
+		log.Error("stopped", "error", err)
+	}
+	if err != nil || hardStop.Err() != nil {
+		os.Exit(exitFailed)
+	}
+}
+
+func configure(args []string, kinds []Kind) (Config, *jobs.Registry, error) {
+	config, err := ParseConfig(args)
+	if err != nil {
+		return config, nil, err
+	}
+	registry, err := newRegistry(config, kinds)
+	return config, registry, err
+}
+
+// newRegistry returns the registry of kinds, or of the simulated kind without any, and of the commands of config.
+func newRegistry(config Config, kinds []Kind) (*jobs.Registry, error) {
+	commands, err := jobs.CommandKinds(config.Command, config.Commands, config.CommandDir, config.CommandUser)
+	if err != nil {
+		return nil, err
+	}
+	if len(kinds) == 0 {
+		kinds = []Kind{jobs.Simulated(config.DelayMin, config.DelayMax, config.FailureRate)}
+	}
+	all := append([]Kind{}, kinds...)
+	return jobs.NewRegistry(append(all, commands...)...)
+}
+
+// sweep removes what commands of dead servers have left, before their runs are done again. It returns what the operator
+// should know of that, and why this process could not be guarded.
+func sweep(config Config, unguarded error) (notices []sqlite.Warning) {
+	for _, notice := range jobs.SweepLeftovers(config.CommandUser) {
+		notices = append(notices, sqlite.Warning{Text: notice.Text, Args: notice.Args})
+	}
+	if unguarded != nil {
+		const text = "commands can learn more of this process than they should"
+		notices = append(notices, sqlite.Warning{Text: text, Args: []any{"error", unguarded}})
+	}
+	return notices
+}
