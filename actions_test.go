@@ -81,14 +81,14 @@ func TestAllRunsThatMatchAreActedOnByARunOfItsOwn(t *testing.T) {
 			Expect().Status(http.StatusCreated)
 		untilStatus(t, e, run.Header("Location").Raw(), "completed")
 		e.GET(run.Header("Location").Raw()).WithTransformer(jsonHeader).Expect().JSON().Object().
-			HasValue("message", "2 cancelled or asked to stop, 1 left alone")
+			HasValue("message", "2 cancelled or stopping, 1 skipped")
 		countsAre(t, e, map[string]any{"cancelled": 2, "failed": 30})
 	})
 	t.Run("a browser is sent to the run, and htmx told of it", func(t *testing.T) {
 		path := e.POST(bulkPath).WithForm(map[string]any{"operation": "retry", "scope": "all", "status": "cancelled"}).Expect().
 			Status(http.StatusSeeOther).Header("Location").Raw()
 		untilStatus(t, e, path, "completed")
-		e.GET(path).Expect().Body().Contains("2 put back in line").Contains("To be tried again: all runs, that are cancelled")
+		e.GET(path).Expect().Body().Contains("2 queued again").Contains("Retry all cancelled runs")
 		e.POST(bulkPath).WithForm(map[string]any{"operation": "cancel", "id": 999}).WithTransformer(fragmentHeaders).Expect().
 			Status(http.StatusOK).Body().Contains("Cancelling runs.").NotContains("data-status")
 	})

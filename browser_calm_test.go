@@ -107,7 +107,7 @@ func TestRowsThatAreReadGoOnChangingWhenTheyHaveLeftTheList(t *testing.T) {
 	}
 	e.POST("/process_runs/3/delete").Expect().Status(http.StatusSeeOther)
 	all.until("what is deleted is gone", states+` === "completed,completed"`)
-	started.until("a bar says so", `document.getElementById("new_runs").textContent === "The list is another one now"`)
+	started.until("a bar says so", `document.getElementById("new_runs").textContent === "List changed"`)
 	started.click("#new_runs")
 	started.until("it is the list as it is", `document.querySelector("#process_runs .empty") !== null && document.getElementById("new_runs").hidden`)
 }
@@ -201,7 +201,7 @@ func TestAPageCanBePaused(t *testing.T) {
 	settled(t, e)
 	// Its times stand still, too: the next tick would replace this text.
 	evaluate[bool](tab, `document.getElementById("process_runs").insertAdjacentHTML("beforeend", '<tr><td><time data-tick="ago" datetime="2026-01-01T00:00:00Z">then</time></td></tr>'), true`)
-	tab.until("it says how far it is behind", `/^Go on \(\d+ s and [1-9]\d* changes? behind\)$/.test(document.getElementById("pause").textContent)`)
+	tab.until("it says how far it is behind", `/^Resume \(\d+ s, [1-9]\d* updates? behind\)$/.test(document.getElementById("pause").textContent)`)
 	tab.untilRows(0)
 	tab.until("some seconds have gone by", `/\(([3-9]|\d\d+) s/.test(document.getElementById("pause").textContent)`)
 	if now := evaluate[string](tab, `document.querySelector("#process_runs time").textContent`); now != "then" {

@@ -91,7 +91,7 @@ func TestAClickThatNobodyAnswersIsNoSilence(t *testing.T) {
 	p.untilNotLive()
 	const said = `document.getElementById("notice").textContent`
 	p.click(button)
-	p.until("it is said", said+` === "The server does not answer."`)
+	p.until("it is said", said+` === "No answer from the server."`)
 	b.restart()
 	p.untilLive()
 	p.until("it is said no more", said+` === ""`)

@@ -48,7 +48,7 @@ func TestConnection_SilentServerIsNotLive(t *testing.T) {
 	defer func() { _ = b.cmd.Process.Signal(syscall.SIGCONT) }()
 	board.click(button)
 	board.until("the button is busy", `document.querySelector("main form button").getAttribute("aria-busy") === "true"`)
-	board.until("the request has a time-out", noticeText+`.startsWith("The server does not answer.")`)
+	board.until("the request has a time-out", noticeText+`.startsWith("No answer from the server.")`)
 	board.until("the button is not busy", `!document.querySelector("main form button").hasAttribute("aria-busy")`)
 	for _, p := range []*tab{run, board} {
 		p.untilLater("the page says that nothing comes", badgeState+` === "offline" && `+badgeText+`.startsWith("No answer from the server.")`)
@@ -81,7 +81,7 @@ func TestConnection_OfflineIsSaidAtOnce(t *testing.T) {
 	setOffline(true)
 	p.until("the page says so", badgeState+` === "offline" && `+badgeText+`.startsWith("Offline.")`)
 	p.click(button)
-	p.until("a request fails", noticeText+` === "The server does not answer."`)
+	p.until("a request fails", noticeText+` === "No answer from the server."`)
 	setOffline(false)
 	p.untilLive()
 	p.until("the notice is gone", noticeText+` === ""`)
@@ -101,7 +101,7 @@ func TestConnection_AnyAnswerEndsTheMessage(t *testing.T) {
 	}
 	fail(true)
 	p.click(button)
-	p.until("a request fails", noticeText+` === "The server does not answer."`)
+	p.until("a request fails", noticeText+` === "No answer from the server."`)
 	fail(false)
 	p.click("#filter_failed")
 	p.until("the list is another one", `location.search === "?status=failed"`)
@@ -200,7 +200,7 @@ func TestConnection_DeletedRun(t *testing.T) {
 	}
 	for _, p := range []*tab{watched, late} {
 		p.until("the page says so", `document.getElementById("gone").checkVisibility() && document.getElementById("gone").textContent === "This run was deleted."`)
-		p.until("the badge says so", badgeState+` === "offline" && `+badgeText+` === "Not live. The run was deleted."`)
+		p.until("the badge says so", badgeState+` === "offline" && `+badgeText+` === "Updates stopped: the run was deleted."`)
 		p.until("nothing is offered", `!document.querySelector("#live td button, #live tbody a")`)
 		p.until("the title says so", `document.title.startsWith("deleted")`)
 		p.until("no status is claimed", `document.querySelector(".facts").innerText.trim().endsWith("deleted")`)
@@ -239,7 +239,7 @@ func TestNotice_GoesWhenItIsNotTrueAnyMore(t *testing.T) {
 	p.until("work has begun", shows("1", "started"))
 	p.click("#process_run_1_status button")
 	p.until("the run is cancelled", shows("1", "cancelled"))
-	p.until("that it was asked to stop is not said any more", noticeText+` === ""`)
+	p.until("the notice is gone", noticeText+` === ""`)
 	p.until("the other has begun", shows("2", "started"))
 	p.click(button)
 	p.until("something is said", noticeText+` !== ""`)

@@ -48,7 +48,7 @@ func (p *tab) setAhead(ahead time.Duration) {
 	}
 }
 
-var delayWords = regexp.MustCompile(`^Delay ([\d.]+ m?s), rarely over ([\d.]+ m?s)$`)
+var delayWords = regexp.MustCompile(`^Updates in ([\d.]+ m?s) \(p99 ([\d.]+ m?s)\)$`)
 
 // untilDelay waits until the page shows a delay, and checks that it is one that can be. again makes a change, as
 // often as it takes.
@@ -200,7 +200,7 @@ func TestADelayMovesNothingAndFits(t *testing.T) {
 		if after := evaluate[string](tab, places); after != before {
 			t.Errorf("at %d pixels, things were at\n%s and are at\n%s", width, before, after)
 		}
-		evaluate[bool](tab, delayText+` = "Delay 999 ms, rarely over 999 ms", true`)
+		evaluate[bool](tab, delayText+` = "Updates in 999 ms (p99 999 ms)", true`)
 		if wide := evaluate[int64](tab, "document.documentElement.scrollWidth"); wide > width {
 			t.Errorf("it is %d pixels wide where there are %d", wide, width)
 		}

@@ -44,7 +44,7 @@ func TestEverybodyCanUseEveryPage(t *testing.T) {
 					{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
 				}})
 				tab.do(chromedp.EmulateViewport(1000, 800), chromedp.Navigate(p.url+page))
-				if page != "/process_runs/999" && !strings.Contains(page, "/action") {
+				if page != "/process_runs/999" && !strings.Contains(page, "/bulk?") {
 					tab.untilLive()
 				}
 				for _, complaint := range tab.complaints() {
@@ -148,7 +148,7 @@ func TestOnPaperAreAllWordsAndNothingToPress(t *testing.T) {
 		tab.untilLive()
 		call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
 		tab.until("it is as on paper", `getComputedStyle(document.getElementById("connection")).display === "none"`)
-		if left := evaluate[[]string](tab, `[...document.querySelectorAll("button, input:not([type=hidden], [type=search]), a[href*='/action'], progress")].
+		if left := evaluate[[]string](tab, `[...document.querySelectorAll("button, input:not([type=hidden], [type=search]), a[href*='/bulk'], progress")].
 			filter((one) => one.checkVisibility()).map((one) => one.outerHTML)`); len(left) > 0 {
 			t.Errorf("%s can be pressed: %q", page, left)
 		}
@@ -201,5 +201,5 @@ func TestWhoeverHearsThePageIsToldHowItGoes(t *testing.T) {
 	tab := openTab(t, p.url+"/process_runs")
 	tab.untilLive()
 	startRuns(e, 3)
-	tab.until("it is said", `document.querySelector("#summary[role=status]").textContent === "3 of the last 3 done, 3 failed in all"`)
+	tab.until("it is said", `document.querySelector("#summary[role=status]").textContent === "3 of the latest 3 finished, 3 failed"`)
 }

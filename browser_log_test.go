@@ -227,5 +227,5 @@ func TestALogWithoutScriptIsThere(t *testing.T) {
 	e := newExpect(t, p)
 	untilStatus(t, e, startRun(e, "job"), "completed")
 	page := e.GET("/process_runs/1").Expect().Status(http.StatusOK).Body()
-	page.Contains(`<div data-at="0">one</div><div data-at="4">two</div>`).Contains(`<a href="/process_runs/1/log">as text</a>`)
+	page.Contains(`<div data-at="0">one</div><div data-at="4">two</div>`).Contains(`<a href="/process_runs/1/log">Raw log</a>`)
 }

@@ -156,7 +156,7 @@ func TestTheKeyboardReachesEverything(t *testing.T) {
 	p.untilLive()
 	p.untilTrue(b, "/process_runs")
 	wanted := []string{"Runboard", "Failures", "Statistics", "help", "count", "Start 10 processes", "filter_all", "filter_created", "filter_started",
-		"filter_completed", "filter_failed", "filter_cancelled", "find_text", "find_since", "find_until", "Find", "pause", "tick_all"}
+		"filter_completed", "filter_failed", "filter_cancelled", "find_text", "find_since", "find_until", "Search", "pause", "tick_all"}
 	for id := 30; id > 5; id-- {
 		wanted = append(wanted, "id", fmt.Sprintf("#%d", id), "Retry")
 	}

@@ -307,7 +307,7 @@ func TestSelection_HasALimitThatIsSaid(t *testing.T) {
 	tab.click("#ask button[type=submit]")
 	tab.until("it is said", noticed+`.includes("Retrying runs.")`)
 	untilStatus(t, e, "/process_runs/526", "completed")
-	e.GET("/process_runs/526").WithTransformer(jsonHeader).Expect().JSON().Object().HasValue("message", "500 put back in line")
+	e.GET("/process_runs/526").WithTransformer(jsonHeader).Expect().JSON().Object().HasValue("message", "500 queued again")
 }
 
 func TestKeys_HeldEnterStartsOnce(t *testing.T) {

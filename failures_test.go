@@ -44,7 +44,7 @@ func TestRunsThatFailAlikeAreFoundTogether(t *testing.T) {
 	found := e.GET("/process_runs").WithQuery("failure", id).WithTransformer(jsonHeader).Expect().Status(http.StatusOK).JSON().Object()
 	found.HasValue("matches", 5).Value("process_runs").Array().Length().IsEqual(5)
 	found.Value("process_runs").Array().Value(0).Object().HasValue("kind", "mail").HasValue("failure", id)
-	e.GET("/process_runs").WithQuery("failure", id).Expect().Body().Contains("5 runs found that failed like this")
+	e.GET("/process_runs").WithQuery("failure", id).Expect().Body().Contains("5 runs match with this error")
 	lines := e.GET("/process_runs.ndjson").WithQuery("failure", id).Expect().Status(http.StatusOK).Body().Raw()
 	if n := strings.Count(lines, "\n"); n != 5 {
 		t.Errorf("as lines there are %d", n)
@@ -72,7 +72,7 @@ func TestFromAFailureToAllLikeItAndBackToWork(t *testing.T) {
 	tab.click("#process_run_40 a")
 	tab.until("it is the run's page", `location.pathname === "/process_runs/40"`)
 	tab.do(chromedp.Click(`a[href*="failure="]`))
-	tab.until("all like it are found", `document.getElementById("matches")?.textContent.startsWith("40 runs found that failed like this: exit status #")`)
+	tab.until("all like it are found", `document.getElementById("matches")?.textContent.startsWith("40 runs match with this error: exit status #")`)
 	tab.untilLive()
 	tab.chooseAll()
 	tab.click("#many button[value=retry]")
@@ -80,8 +80,8 @@ func TestFromAFailureToAllLikeItAndBackToWork(t *testing.T) {
 	tab.click("#ask button[type=submit]")
 	tab.until("it is said", noticed+`.includes("Retrying runs. Details: run #44.")`)
 	untilStatus(t, e, "/process_runs/44", "completed")
-	e.GET("/process_runs/44").WithTransformer(jsonHeader).Expect().JSON().Object().HasValue("message", "40 put back in line")
-	tab.until("they fail again", `document.getElementById("matches").textContent.startsWith("40 runs found") &&
+	e.GET("/process_runs/44").WithTransformer(jsonHeader).Expect().JSON().Object().HasValue("message", "40 queued again")
+	tab.until("they fail again", `document.getElementById("matches").textContent.startsWith("40 runs match") &&
 		document.querySelector("#process_runs td[data-version]")?.dataset.version === "6"`)
 }
 
@@ -92,7 +92,7 @@ func TestThePageOfFailuresIsLive(t *testing.T) {
 	tab := openTab(t, p.url+"/process_runs")
 	tab.untilLive()
 	tab.do(chromedp.Click(`nav.pages a[href$=failures]`))
-	tab.until("there is none", `document.getElementById("failures")?.textContent.includes("No run is failed.")`)
+	tab.until("there is none", `document.getElementById("failures")?.textContent.includes("No failed runs.")`)
 	tab.untilLive()
 	start(e, "mail", 3)
 	tab.until("there is one", `document.querySelector("#failures .groups a")?.textContent === "3 runs"`)

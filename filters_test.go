@@ -49,7 +49,7 @@ func TestAListIsNarrowedByItsAddress(t *testing.T) {
 	answer.Value("older").String().HasPrefix("/process_runs?before=").HasSuffix("&kind=import")
 	page := e.GET("/process_runs").WithQuery("kind", "import").WithQuery("q", `<"disk`).WithQuery("since", "24h").Expect().Status(http.StatusOK).Body()
 	page.Contains(`hx-ws:connect="/process_runs/live?kind=import&amp;q=%3C%22disk&amp;since=24h"`)
-	page.Contains(`value="&lt;&#34;disk"`).Contains(`<option value="24h" selected>`).Contains("30 runs found.")
+	page.Contains(`value="&lt;&#34;disk"`).Contains(`<option value="24h" selected>`).Contains("30 runs match.")
 	page.Contains(`href="/process_runs?kind=import&amp;q=%3C%22disk&amp;since=24h&amp;status=failed"`)
 }
 
@@ -81,7 +81,7 @@ func TestAFilteredListIsLive(t *testing.T) {
 	e.POST("/process_runs").WithFormField("count", 3).WithFormField("kind", "gate").Expect().Status(http.StatusSeeOther)
 	e.POST("/process_runs").WithFormField("count", 2).WithFormField("kind", "import").Expect().Status(http.StatusSeeOther)
 	tab.untilRows(2)
-	tab.until("it says how many", `document.getElementById("matches").textContent === "2 runs found."`)
+	tab.until("it says how many", `document.getElementById("matches").textContent === "2 runs match."`)
 	open()
 	settled(t, e)
 
@@ -119,7 +119,7 @@ func TestALinkThatFailsLeavesThePageAsItIs(t *testing.T) {
 	tab.click(".find button")
 	tab.until("it is said", `document.getElementById("notice").textContent.trim() === "What is searched for is at most 200 bytes of text."`)
 	tab.untilRows(3)
-	tab.until("the address is that of the page", `location.search === "" && document.title.startsWith("All runs")`)
+	tab.until("the address is that of the page", `location.search === "" && document.title.startsWith("Runs ")`)
 	tab.click("#filter_failed")
 	tab.untilSocket("/process_runs/live?status=failed")
 	tab.untilRows(3)

@@ -53,7 +53,7 @@ func TestNodes_StartTheRunsOfALostNodeElsewhere(t *testing.T) {
 				t.Errorf("it took %v", took)
 			}
 			database := inside(t, server)
-			if n := number(t, database, "SELECT count(*) FROM process_runs WHERE status = 1 AND crashes = 1 AND claim = 2"); n != runs {
+			if n := number(t, database, "SELECT count(*) FROM process_runs WHERE status = 1 AND crashes = 1 AND fencing_token = 2"); n != runs {
 				t.Errorf("%d runs are started anew", n)
 			}
 			if n := number(t, database, "SELECT count(*) FROM river_job WHERE state = 'running' AND kind = 'run:long'"); n != runs {

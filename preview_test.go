@@ -60,7 +60,7 @@ func TestBulkAction_IsRefusedWhenMoreMatchesThanItsPreview(t *testing.T) {
 	again := answer.Value("preview").Object().Value("confirm").Object().Raw()
 	path := e.POST(bulkPath).WithJSON(again).WithTransformer(jsonHeader).Expect().Status(http.StatusCreated).Header("Location").Raw()
 	untilStatus(t, e, path, "completed")
-	e.GET(path).WithTransformer(jsonHeader).Expect().JSON().Object().HasValue("message", "6 put back in line")
+	e.GET(path).WithTransformer(jsonHeader).Expect().JSON().Object().HasValue("message", "6 queued again")
 	open()
 	settled(t, e)
 }

@@ -58,7 +58,7 @@ func TestStatisticsComeInEveryForm(t *testing.T) {
 	page.HasContentType("text/html", "utf-8")
 	page.Header("Vary").Contains("Accept").Contains("HX-Request")
 	page.Body().Contains("<!doctype html>").Contains(`hx-ws:connect="/process_runs/statistics/live" hx-swap="none"`).
-		Contains("Nothing waits.").Contains("Nothing has happened in the last 24 hours.")
+		Contains("Queue empty.").Contains("Nothing has happened in the last 24 hours.")
 	part := e.GET("/process_runs/statistics").WithTransformer(fragmentHeaders).Expect().Status(http.StatusOK)
 	part.Body().HasPrefix("<section").NotContains("<!doctype")
 	e.GET("/process_runs").Expect().Body().Contains(`<a href="/process_runs/statistics">Statistics</a>`)
@@ -110,7 +110,7 @@ func TestTheBoardWarnsOfRunsThatNobodyWorksOn(t *testing.T) {
 	p := startProgram(t, func(c *app.Config) { c.DatabaseURL = "sqlite:" + path }, workThat("backup", ""))
 	e := newExpect(t, p)
 	for _, path := range []string{"/process_runs", "/process_runs/statistics"} {
-		e.GET(path).WithQuery("status", "failed").Expect().Body().Contains("2 runs of the kind report wait, and nobody here does such work.")
+		e.GET(path).WithQuery("status", "failed").Expect().Body().Contains("2 runs of kind report are waiting, but no worker here handles this kind.")
 	}
 	e.GET("/process_runs/statistics").WithTransformer(jsonHeader).Expect().JSON().Object().
 		Value("unserved").Array().IsEqual([]any{map[string]any{"kind": "report", "waiting": 2, "more": false}})
@@ -121,9 +121,9 @@ func TestTheBoardWarnsOfRunsThatNobodyWorksOn(t *testing.T) {
 		t.Helper()
 		tab.until("it says "+text, fmt.Sprintf(`document.getElementById("unserved").innerText === %q`, text))
 	}
-	says("2 runs of the kind report wait, and nobody here does such work.")
+	says("2 runs of kind report are waiting, but no worker here handles this kind.")
 	e.POST("/process_runs/1/cancel").Expect().Status(http.StatusSeeOther)
-	says("1 run of the kind report waits, and nobody here does such work.")
+	says("1 run of kind report is waiting, but no worker here handles this kind.")
 	e.POST("/process_runs/2/cancel").Expect().Status(http.StatusSeeOther)
 	says("")
 	if high := evaluate[float64](tab, `document.getElementById("unserved").getBoundingClientRect().height`); high != 0 {

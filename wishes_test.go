@@ -40,7 +40,7 @@ func TestARunCanBeCancelledAndTriedAgain(t *testing.T) {
 			JSON().Object().ContainsSubset(map[string]any{"id": 2, "status": "cancelled", "version": 2})
 		e.POST("/process_runs/2/cancel").Expect().Status(http.StatusConflict)
 	})
-	t.Run("one that is started is asked to stop", func(t *testing.T) {
+	t.Run("for a started run cancellation is requested", func(t *testing.T) {
 		e.POST("/process_runs/1/cancel").WithTransformer(jsonHeader).Expect().Status(http.StatusAccepted).
 			JSON().Object().HasValue("id", 1).ContainsKey("cancel_requested_at")
 		statusOf(t, e, "1", "cancelled")
@@ -55,12 +55,12 @@ func TestARunCanBeCancelledAndTriedAgain(t *testing.T) {
 		if notice.Raw().StatusCode != http.StatusAccepted {
 			t.Errorf("the answer is %s", notice.Raw().Status)
 		}
-		notice.Body().Contains("asked to stop").NotContains("data-status")
+		notice.Body().Contains("Stopping run #2").NotContains("data-status")
 		statusOf(t, e, "2", "cancelled")
 	})
 	t.Run("its history stays", func(t *testing.T) {
 		page := e.GET("/process_runs/2").Expect().Status(http.StatusOK).Body()
-		page.Contains("cancelled before it was started").Contains("tried again on request").Contains("asked to stop")
+		page.Contains("cancelled before it was started").Contains("retried manually").Contains("cancellation requested")
 	})
 	for _, path := range []string{"/process_runs/99/", "/process_runs/abc/", "/process_runs/+1/"} {
 		e.POST(path + "cancel").Expect().Status(http.StatusNotFound)

@@ -108,23 +108,28 @@ func (a BulkAction) AppliesTo(run ProcessRun) bool {
 // String says in words which runs are meant.
 func (a BulkAction) String() string {
 	if len(a.IDs) > 0 {
-		return "the chosen runs"
+		return "the selected runs"
 	}
-	words := []string{"all runs"}
+	runs := "all runs"
+	if a.Filter.Filtered {
+		runs = "all " + a.Filter.Status.String() + " runs"
+	}
+	if a.Filter.Kind != "" {
+		runs += " of kind " + a.Filter.Kind
+	}
+	words := []string{runs}
 	add := func(before, word string) {
 		if word != "" {
 			words = append(words, before+word)
 		}
 	}
-	if a.Filter.Filtered {
-		add("that are ", a.Filter.Status.String())
-	}
-	add("of the kind ", a.Filter.Kind)
 	add("created since ", a.Filter.Since.String())
 	add("created before ", a.Filter.Until.String())
-	add("with the words ", a.Filter.Text)
+	if a.Filter.Text != "" {
+		add("containing ", "“"+a.Filter.Text+"”")
+	}
 	if a.Filter.Failure > 0 {
-		add("that failed alike, by the number ", strconv.FormatInt(a.Filter.Failure, 10))
+		add("with error number ", strconv.FormatInt(a.Filter.Failure, 10))
 	}
 	return strings.Join(words, ", ")
 }

@@ -73,11 +73,11 @@ func TestAnActionIsWrittenDownAndReadAgain(t *testing.T) {
 	if !read.Filter.Until.IsZero() {
 		t.Errorf("it ends at %v", read.Filter.Until)
 	}
-	const want = "all runs, that are failed, of the kind report, created since 2026-11-22T12:00:00Z, with the words out of ink"
+	const want = "all failed runs of kind report, created since 2026-11-22T12:00:00Z, containing “out of ink”"
 	if got := read.String(); got != want {
 		t.Errorf("in words it is %q", got)
 	}
-	if got := (app.BulkAction{IDs: []int64{4, 5}}).String(); got != "the chosen runs" {
+	if got := (app.BulkAction{IDs: []int64{4, 5}}).String(); got != "the selected runs" {
 		t.Errorf("in words it is %q", got)
 	}
 }

@@ -54,8 +54,8 @@ func TestAnErrorTellsPeopleLessThanTheLog(t *testing.T) {
 
 func TestAMessageIsFormatted(t *testing.T) {
 	t.Parallel()
-	err := app.Errorf(app.CodeNotFound, "There is no run %d.", 12)
-	if err.Message != "There is no run 12." || err.Error() != "There is no run 12. (not_found)" {
+	err := app.Errorf(app.CodeNotFound, "There is no run #%d.", 12)
+	if err.Message != "There is no run #12." || err.Error() != "There is no run #12. (not_found)" {
 		t.Errorf("the message is %q, the log gets %q", err.Message, err.Error())
 	}
 }

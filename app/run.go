@@ -59,7 +59,7 @@ func (p Percent) MarshalJSON() ([]byte, error) {
 // Known reports whether there is a percentage.
 func (p Percent) Known() bool { return p != NoPercent }
 
-// CancelRequests reports whether a started run has been asked to stop and still goes on.
+// CancelRequested reports whether cancellation of a started run was requested and its work still goes on.
 func (r ProcessRun) CancelRequested() bool {
 	return r.Status == Started && !r.CancelRequestedAt.IsZero()
 }

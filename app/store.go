@@ -41,7 +41,7 @@ type Store interface {
 	// nor what happened in the last seconds before.
 	Statistics(ctx context.Context) (Statistics, error)
 
-	// Cancel stops a run: one that is created is cancelled at once, one that is started is asked to stop
+	// Cancel stops a run: one that is created is cancelled at once, for a started run cancellation is requested
 	// and is cancelled when its work has returned. Asking again changes nothing. It returns the run as it
 	// then is, and fails with CodeNotFound, or with CodeConflict when the run is final.
 	Cancel(ctx context.Context, id int64) (ProcessRun, error)
@@ -85,15 +85,15 @@ type WorkStore interface {
 	SaveProgress(ctx context.Context, run ProcessRun, report ProgressUpdate) error
 
 	// Finish ends the attempt that Start began. The outcome is committed when Finish returns. A run that
-	// was asked to stop is cancelled, whatever the outcome.
+	// whose cancellation was requested is cancelled, whatever the outcome.
 	Finish(ctx context.Context, run ProcessRun, outcome Outcome) error
 
 	// Requeue takes a run that was interrupted from started to created, as if the attempt had not
-	// been. The change is committed when Requeue returns. A run that was asked to stop is cancelled
+	// been. The change is committed when Requeue returns. A run whose cancellation was requested is cancelled
 	// instead.
 	Requeue(ctx context.Context, run ProcessRun) error
 
-	// CancelRequests returns the started runs that have been asked to stop.
+	// CancelRequests returns the started runs whose cancellation is requested.
 	CancelRequests(ctx context.Context) ([]CancelRequest, error)
 
 	// Cancelled returns those of the runs with these ids that are cancelled.
@@ -160,7 +160,7 @@ type ClusterStore interface {
 	RunForJob(ctx context.Context, run, job int64) (ProcessRun, error)
 
 	// Recover deals with a started run that this node worked on and does not any more, or whose node is lost: it is
-	// given back or, when that has happened too often, failed; or cancelled, when it had been asked to stop. It fails
+	// given back or, when that has happened too often, failed; or cancelled, when its cancellation was requested. It fails
 	// with CodeConflict when another node that is alive works on the run.
 	Rescue(ctx context.Context, run ProcessRun) error
 

@@ -223,7 +223,7 @@ func parseIDs(given []string) ([]int64, error) {
 	for i, text := range given {
 		id, ok := parseNumber(text)
 		if !ok || id == 0 {
-			return nil, app.Errorf(app.CodeMalformed, "id must be the number of a run.")
+			return nil, app.Errorf(app.CodeMalformed, "id must be a run number.")
 		}
 		ids[i] = id
 	}

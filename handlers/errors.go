@@ -31,7 +31,7 @@ var sentences = map[int]string{
 	fiber.StatusBadRequest:                  "The request could not be understood.",
 	fiber.StatusUnauthorized:                "Please sign in.",
 	fiber.StatusNotFound:                    "There is no such page.",
-	fiber.StatusMethodNotAllowed:            "This address does not take such requests.",
+	fiber.StatusMethodNotAllowed:            "This method is not allowed here.",
 	fiber.StatusRequestTimeout:              "The request took too long to arrive.",
 	fiber.StatusRequestEntityTooLarge:       "The body is too large.",
 	fiber.StatusRequestURITooLong:           "The address is too long.",

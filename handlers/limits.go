@@ -43,7 +43,7 @@ func (s *Server) limitPosts(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-var errTooOften = app.Errorf(app.CodeTooMany, "That is too often. Please try again in a moment.")
+var errTooOften = app.Errorf(app.CodeTooMany, "Too many requests. Please try again in a moment.")
 
 // limitReads refuses reads that cost much when an address makes too many: searches, exports and logs that are followed.
 func (s *Server) limitReads(c *fiber.Ctx) error {

@@ -72,7 +72,7 @@ func parseQuery(c *fiber.Ctx) (query app.Query, err error) {
 		if text, given := values[name]; given {
 			cursor, ok := parseNumber(text)
 			if !ok {
-				return query, app.Errorf(app.CodeMalformed, "%s must be the number of a run.", name)
+				return query, app.Errorf(app.CodeMalformed, "%s must be a run number.", name)
 			}
 			query = query.WithCursor(turn, cursor)
 		}
@@ -90,7 +90,7 @@ func parseFilter(values map[string]string) (filter app.Filter, err error) {
 	if text, given := values["failure"]; given {
 		var ok bool
 		if filter.Failure, ok = parseNumber(text); !ok {
-			return filter, app.Errorf(app.CodeMalformed, "failure must be the number of one, as the page of failures has them.")
+			return filter, app.Errorf(app.CodeMalformed, "failure must be the number of an error, see Failures.")
 		}
 	}
 	for name, moment := range map[string]*app.TimeBound{"since": &filter.Since, "until": &filter.Until} {

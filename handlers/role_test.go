@@ -15,7 +15,7 @@ func TestANodeThatOnlyWorksHasNoPages(t *testing.T) {
 		t.Errorf("whether it is up is answered with %d", status)
 	}
 	for _, path := range []string{"/", "/process_runs", "/process_runs/1", "/process_runs/live", "/process_runs.csv", "/process_runs/statistics"} {
-		if status, body := get(t, s, path); status != http.StatusNotFound || !strings.Contains(body, "This node only works.") {
+		if status, body := get(t, s, path); status != http.StatusNotFound || !strings.Contains(body, "This is a worker node") {
 			t.Errorf("%s is answered with %d: %s", path, status, body)
 		}
 	}

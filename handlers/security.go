@@ -84,11 +84,11 @@ func (o *origins) checkCrossSite(c *fiber.Ctx) error {
 	case c.Path() == "/up", o.allows(c):
 		return c.Next()
 	case !reads(c):
-		return app.Errorf(app.CodeForbidden, "Another site may not do that here.")
+		return app.Errorf(app.CodeForbidden, "A request from another site was blocked.")
 	case c.Get("Sec-Fetch-Mode") == "navigate" && c.Get("Sec-Fetch-Dest") == "document":
 		return c.Next()
 	}
-	return app.Errorf(app.CodeForbidden, "Another site may not load this.")
+	return app.Errorf(app.CodeForbidden, "A request from another site was blocked.")
 }
 
 // reads reports whether a request changes nothing, whatever is asked for.
@@ -113,7 +113,7 @@ func (o *origins) allows(c *fiber.Ctx) bool {
 // checkOrigin refuses sockets of other sites: browsers let any page open one, and not all of them say from which site.
 func (o *origins) checkOrigin(c *fiber.Ctx) error {
 	if origin := c.Get(fiber.HeaderOrigin); origin != "" && !o.ours(c, origin) {
-		return app.Errorf(app.CodeForbidden, "Another site may not watch this.")
+		return app.Errorf(app.CodeForbidden, "A WebSocket from another site was blocked.")
 	}
 	return nil
 }

@@ -181,7 +181,7 @@ func (s *Server) awaitStart(c *fiber.Ctx) error {
 
 var errStarting = app.Errorf(app.CodeUnavailable, "The server is starting. Please try again in a moment.")
 
-var errNoPages = app.Errorf(app.CodeNotFound, "This node only works. The pages are on others.")
+var errNoPages = app.Errorf(app.CodeNotFound, "This is a worker node; it serves no pages.")
 
 // admitting returns nil when new runs and sockets are let in.
 func (s *Server) admitting() error {

@@ -15,7 +15,7 @@ import (
 func (s *Server) cancelRun(c *fiber.Ctx) error {
 	return s.fulfil(c, "cancel", s.Store.Cancel, func(run app.ProcessRun) (int, string) {
 		if run.CancelRequested() {
-			return fiber.StatusAccepted, fmt.Sprintf("Run #%d has been asked to stop.", run.ID)
+			return fiber.StatusAccepted, fmt.Sprintf("Stopping run #%d…", run.ID)
 		}
 		return fiber.StatusOK, fmt.Sprintf("Run #%d is cancelled.", run.ID)
 	})
@@ -24,7 +24,7 @@ func (s *Server) cancelRun(c *fiber.Ctx) error {
 // retryRun answers POST /process_runs/:id/retry.
 func (s *Server) retryRun(c *fiber.Ctx) error {
 	return s.fulfil(c, "retry", s.Store.Retry, func(run app.ProcessRun) (int, string) {
-		return fiber.StatusOK, fmt.Sprintf("Run #%d will be tried again.", run.ID)
+		return fiber.StatusOK, fmt.Sprintf("Run #%d is queued again.", run.ID)
 	})
 }
 

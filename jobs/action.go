@@ -43,7 +43,7 @@ func act(ctx context.Context, actions app.BulkRunner, run *Run) error {
 			rest = stalled
 		default:
 			if first {
-				run.Logf("%s: %s. Asked for with %s.", intents[state.Operation], state.BulkAction, foreseen(state.Preview))
+				run.Logf("%s %s (%s).", intents[state.Operation], state.BulkAction, foreseen(state.Preview))
 			}
 			run.Progress(percentOf(state), told(state))
 			if state.Finished {
@@ -60,9 +60,9 @@ func act(ctx context.Context, actions app.BulkRunner, run *Run) error {
 	}
 }
 
-var intents = map[app.BulkOperation]string{app.BulkCancel: "To be cancelled", app.BulkRetry: "To be tried again", app.BulkDelete: "To be deleted"}
+var intents = map[app.BulkOperation]string{app.BulkCancel: "Cancel", app.BulkRetry: "Retry", app.BulkDelete: "Delete"}
 
-var deeds = map[app.BulkOperation]string{app.BulkCancel: "cancelled or asked to stop", app.BulkRetry: "put back in line", app.BulkDelete: "deleted"}
+var deeds = map[app.BulkOperation]string{app.BulkCancel: "cancelled or stopping", app.BulkRetry: "queued again", app.BulkDelete: "deleted"}
 
 // percentOf is how far an action has come, as far as it was known beforehand how many runs it is about.
 func percentOf(state app.BulkProgress) int {
@@ -76,17 +76,17 @@ func percentOf(state app.BulkProgress) int {
 func told(state app.BulkProgress) string {
 	text := humanize.Comma(state.Done) + " " + deeds[state.Operation]
 	if state.Skipped > 0 {
-		text += fmt.Sprintf(", %s left alone", humanize.Comma(state.Skipped))
+		text += fmt.Sprintf(", %s skipped", humanize.Comma(state.Skipped))
 	}
 	if state.Throttled {
-		text += "; waits, because too many runs do"
+		text += "; paused: the queue is full"
 	}
 	return text
 }
 
 func foreseen(p app.BulkPreview) string {
 	if p.More {
-		return "more than " + humanize.Comma(p.Runs) + " runs in prospect"
+		return "more than " + humanize.Comma(p.Runs) + " runs"
 	}
-	return humanize.Comma(p.Runs) + " runs in prospect"
+	return humanize.Comma(p.Runs) + " runs"
 }

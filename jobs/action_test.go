@@ -44,10 +44,10 @@ func TestAnActionDoesNotWaitBehindTheRunsThatItIsAbout(t *testing.T) {
 	startActions(t, store, store)
 	run := becomes(t, store, act(t, store, app.BulkAction{Operation: app.BulkCancel}).ID, app.Completed)
 	haveBecome(t, store, 700, app.Cancelled) // those at work, too
-	if run.Percent != 100 || run.Message != "700 cancelled or asked to stop" {
+	if run.Percent != 100 || run.Message != "700 cancelled or stopping" {
 		t.Errorf("it says of itself %d%% %q", run.Percent, run.Message)
 	}
-	if log := textOf(logOf(t, store, run.ID)); !strings.Contains(log, "To be cancelled: all runs. Asked for with 700 runs in prospect.\n") {
+	if log := textOf(logOf(t, store, run.ID)); !strings.Contains(log, "Cancel all runs (700 runs).\n") {
 		t.Errorf("its log is %q", log)
 	}
 }

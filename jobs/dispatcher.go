@@ -78,7 +78,7 @@ func (d *dispatcher) dispatch(ctx context.Context) {
 	}
 }
 
-// heedCancels cancels the runs in flight that are asked to stop, until ctx ends. It takes over from dispatch while the
+// heedCancels cancels the runs in flight whose cancellation is requested, until ctx ends. It takes over from dispatch while the
 // queue drains: a cancel that the store has accepted must reach its run as long as the run works.
 func (d *dispatcher) heedCancels(ctx context.Context) {
 	rings, stop := d.queue.Backlog.Changed().Subscribe()

@@ -131,7 +131,7 @@ func TestWorkWhoseRunHasEndedDoesNotKeepTheQueueFromStopping(t *testing.T) {
 
 func TestAQueueInAHurryGivesBackWhatIsStartedAndWaitsForNoWork(t *testing.T) {
 	t.Parallel()
-	for name, draining := range map[string]bool{"when it drains": true, "when it was not even asked to stop": false} {
+	for name, draining := range map[string]bool{"when it drains": true, "when no shutdown was requested": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

@@ -41,7 +41,7 @@ func (s stillRunning) Error() string {
 	return string(s) + " cannot be killed and may still run, as another user or waiting for a disk"
 }
 
-// inTime is an error of work that has ended before it was asked to stop, or nil in it: then it has not taken too long, even if
+// inTime is an error of work that has ended before it had to stop, or nil in it: then it has not taken too long, even if
 // the time-out is noticed first because the server was paused.
 type inTime struct{ error }
 

@@ -24,7 +24,7 @@ type Queue struct {
 	MaxAttempts  int           // attempts that may end in an error or time-out
 	MaxCrashes   int           // crashes that may interrupt a run
 	RunTimeout   time.Duration // longest time for one attempt
-	DrainTimeout time.Duration // how long work may go on when Run is asked to stop
+	DrainTimeout time.Duration // how long work may go on when Run is stopped
 	LogLimit     int64         // how many bytes of a run's log the store keeps; the default is 1 MiB
 	Log          *slog.Logger
 }

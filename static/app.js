@@ -24,7 +24,7 @@
     ago: (s) => (s < 5 ? "just now" : `${rough(s)} ago`),
     for: (s) => lasting(Math.max(0, s)),
     in: (s) => (s < 0 ? `in ${lasting(-s)}` : "any moment"),
-    stopping: (s) => (s < 5 ? "cancelling…" : `cancelling… not responding for ${lasting(s)}`),
+    stopping: (s) => (s < 5 ? "cancelling…" : `cancelling… no reaction for ${lasting(s)}`),
   };
   setInterval(() => {
     if (document.querySelector("#pause[aria-pressed=true]")) return; // on a page that stands still they do, too
@@ -55,7 +55,7 @@
     const summary = document.getElementById("summary"), progress = document.getElementById("progress");
     const done = progress?.textContent.trim();
     if (!summary || !done) return;
-    const text = `${done}, ${document.getElementById("count_failed").textContent} failed in all`;
+    const text = `${done}, ${document.getElementById("count_failed").textContent} failed`;
     if (summary.textContent !== text) summary.textContent = text;
   }, 5000);
 

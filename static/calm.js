@@ -42,7 +42,7 @@
     strays = rows.filter((row) => !incoming.querySelector(`#${row.id}`)).map(idOf);
     const waiting = fresh.filter((row) => !find(row.id) && idOf(row) > last).length;
     incoming.replaceWith(kept);
-    if (waiting === 0) return "The list is another one now";
+    if (waiting === 0) return "List changed";
     return countOf(waiting, waiting === fresh.length && goesOn ? "+" : "");
   }
 
@@ -58,8 +58,9 @@
   function later() {
     const bar = find("new_runs");
     if (!bar || !find("page_newest") || strays.length > 0) return;
-    const text = find("matches").textContent || document.querySelector(".counts a[aria-current] b").textContent;
-    const size = Number.parseInt(text.replaceAll(",", "")); // none, when there are more than are counted
+    const { count, more } = find("matches").dataset;
+    if (more !== undefined) return; // there are more than were counted
+    const size = Number(count ?? document.querySelector(".counts a[aria-current] b").textContent.replaceAll(",", ""));
     bar.dataset.size ??= size;
     const grown = size - Number(bar.dataset.size);
     announce(grown > 0 ? countOf(grown) : "");
@@ -103,7 +104,7 @@
     if (!button) return;
     button.setAttribute("aria-pressed", String(paused !== null));
     const seconds = paused && Math.floor((Date.now() - paused.since) / 1000);
-    const text = paused ? `Go on (${seconds} s and ${paused.frames} ${paused.frames === 1 ? "change" : "changes"} behind)` : "Pause";
+    const text = paused ? `Resume (${seconds} s, ${paused.frames} ${paused.frames === 1 ? "update" : "updates"} behind)` : "Pause";
     if (button.textContent !== text) button.textContent = text;
   }
   setInterval(label, 500);

@@ -9,14 +9,14 @@
   const states = { // of the badge: data-state and words
     live: ["live", "Live"],
     connecting: ["connecting", "Connecting…"],
-    resting: ["connecting", "Resting in the background"],
+    resting: ["connecting", "Paused in the background"],
     draining: ["connecting", "Server is shutting down…"],
-    restarting: ["offline", "Server stopped or restarting. Trying again…"],
-    offline: ["offline", "Offline. Trying again…"],
-    silent: ["offline", "No answer from the server. Trying again…"],
+    restarting: ["offline", "Server restarting. Reconnecting…"],
+    offline: ["offline", "Reconnecting…"],
+    silent: ["offline", "No answer from the server. Reconnecting…"],
     network: ["offline", "Offline. This device has no network."],
-    refused: ["offline", "Not live. Reload the page."],
-    deleted: ["offline", "Not live. The run was deleted."],
+    refused: ["offline", "Updates stopped. Reload the page."],
+    deleted: ["offline", "Updates stopped: the run was deleted."],
   };
   const retried = [1000, 1001, 1005, 1006, 1011, 1012, 1013, 1014];
   const find = (id) => document.getElementById(id);
@@ -145,7 +145,7 @@
     const place = find("notice");
     const text = document.createElement("p");
     text.className = "error unanswered";
-    text.textContent = "The server does not answer.";
+    text.textContent = "No answer from the server.";
     if (ctx.request.signal?.reason === "timeout" && ctx.request.method !== "GET") text.textContent += " It may still do what was asked.";
     place?.replaceChildren(text);
   });

@@ -68,7 +68,7 @@
     if (!place) return;
     const delays = samples.map(({ delay }) => delay).sort((a, b) => a - b);
     const within = (part) => words(delays[Math.ceil(part * delays.length) - 1]);
-    const text = delays.length === 0 ? "" : `Delay ${within(0.5)}, rarely over ${within(0.99)}`;
+    const text = delays.length === 0 ? "" : `Updates in ${within(0.5)} (p99 ${within(0.99)})`;
     if (place.textContent !== text) place.textContent = text;
   }, 1000);
 })();

@@ -48,8 +48,9 @@
 
   // total is how many runs the list has, as it stands above it.
   function total() {
-    const [, more, found] = find("matches").textContent.match(/^(More than )?([\d,]+)/) ?? [];
-    return found ? found + (more ? "+" : "") : document.querySelector(".counts a[aria-current] b").textContent;
+    const { count, more } = find("matches").dataset;
+    if (count === undefined) return document.querySelector(".counts a[aria-current] b").textContent;
+    return Number(count).toLocaleString("en-US") + (more === undefined ? "" : "+");
   }
 
   function say(element, text) {

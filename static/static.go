@@ -21,7 +21,7 @@ const Prefix = "/static/"
 
 // The third-party files are brought by "npm ci" (see Makefile) and are not ours to change.
 //
-//go:embed app.css app.js clock.js connection.js log.js calm.js many.js keys.js delay.js download.js favicon.svg
+//go:embed app.css app.js clock.js connection.js log.js calm.js many.js keys.js delay.js favicon.svg
 //go:embed node_modules/@picocss/pico/css/pico.min.css
 //go:embed node_modules/htmx.org/dist/htmx.min.js node_modules/htmx.org/dist/ext/hx-ws.min.js
 var files embed.FS
@@ -42,7 +42,6 @@ var sources = map[string]string{
 	"many.js":       "many.js",
 	"keys.js":       "keys.js",
 	"delay.js":      "delay.js",
-	"download.js":   "download.js",
 	"favicon.svg":   "favicon.svg",
 	"pico.css":      "node_modules/@picocss/pico/css/pico.min.css",
 	"htmx.js":       "node_modules/htmx.org/dist/htmx.min.js",

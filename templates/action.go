@@ -24,11 +24,11 @@ type words struct {
 
 var deedWords = map[app.BulkOperation]words{
 	app.BulkCancel: {
-		Button: "Cancel", Acting: "Cancelling runs.", Means: "Waiting runs are cancelled now; running ones are asked to stop.",
+		Button: "Cancel", Acting: "Cancelling runs.", Means: "Waiting runs are cancelled now. Running ones stop when their work returns.",
 		Left: "finished already", None: "These runs have already finished.", Keep: "Keep them",
 	},
 	app.BulkRetry: {
-		Button: "Retry", Acting: "Retrying runs.", Means: "They wait to be started again, with all their attempts.",
+		Button: "Retry", Acting: "Retrying runs.", Means: "They are queued again, with all their attempts.",
 		Left: "neither failed nor cancelled", None: "None of these runs has failed or was cancelled.", Keep: "Leave them",
 	},
 	app.BulkDelete: {

@@ -88,9 +88,9 @@ func TestARunThatActsOnOthersSaysWhatItDoes(t *testing.T) {
 	drawing := newTemplates(t)
 	run := app.ProcessRun{ID: 5, Kind: app.BulkRetry.Kind(), Version: 1, Progress: app.Progress{Percent: app.NoPercent}}
 	for status, want := range map[app.Status]string{
-		app.Created: "created retry runs", app.Completed: "completed 30 put back in line", app.Cancelled: "cancelled 30 put back in line",
+		app.Created: "created retry runs", app.Completed: "completed 30 queued again", app.Cancelled: "cancelled 30 queued again",
 	} {
-		run.Status, run.Message = status, "30 put back in line"
+		run.Status, run.Message = status, "30 queued again"
 		if status == app.Created {
 			run.Message = ""
 		}

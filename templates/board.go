@@ -2,6 +2,7 @@ package templates
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"runboard/app"
@@ -20,12 +21,13 @@ type board struct {
 }
 
 func (t *Templates) board(page app.Page, key string) board {
-	title := "All runs"
+	title := "Runs"
 	if page.Query.Filtered {
-		title = "Runs that are " + page.Query.Status.String()
+		name := page.Query.Status.String()
+		title = strings.ToUpper(name[:1]) + name[1:] + " runs"
 	}
 	if !page.Query.StatusOnly() {
-		title += ", some of them"
+		title += " (filtered)"
 	}
 	return board{
 		Page: page, Title: title, Now: t.now(), Key: key,
@@ -99,7 +101,7 @@ type choice struct {
 
 // KindChoices are the kinds that one can look for. One that is not offered any more is among them while it is asked for.
 func (b board) KindChoices() []choice {
-	choices := []choice{{Text: "Every kind"}}
+	choices := []choice{{Text: "All kinds"}}
 	kinds := b.Kinds
 	if asked := b.Query.Kind; asked != "" && !slices.Contains(kinds, asked) {
 		kinds = append(slices.Clone(kinds), asked)

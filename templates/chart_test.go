@@ -135,10 +135,10 @@ func TestAForecastIsSaidInWords(t *testing.T) {
 	t.Parallel()
 	unserved := app.UnhandledKinds{{Kind: "report", Runs: 3}}
 	for want, f := range map[string]app.Forecast{
-		"Nothing waits.":                           {Trend: app.Empty},
-		"How many others wait is not counted.":     {Trend: app.Unknown, Waiting: 40},
-		"12,300 runs wait: clears in about 3 min.": {Trend: app.Draining, Waiting: 12300, In: 190 * time.Second},
-		"1 run waits: clears in about 1 s.":        {Trend: app.Draining, Waiting: 1, In: time.Millisecond},
+		"Queue empty.": {Trend: app.Empty},
+		"How many other runs are waiting is unknown.":                                 {Trend: app.Unknown, Waiting: 40},
+		"12,300 runs wait: clears in about 3 min.":                                    {Trend: app.Draining, Waiting: 12300, In: 190 * time.Second},
+		"1 run waits: clears in about 1 s.":                                           {Trend: app.Draining, Waiting: 1, In: time.Millisecond},
 		"40 runs wait: neither growing nor draining. A new one waits for about 12 s.": {Trend: app.Steady, Waiting: 40, In: 12300 * time.Millisecond},
 		"40 runs wait: growing, will not drain.":                                      {Trend: app.Growing, Waiting: 40},
 		"40 runs wait, and nothing is being started.":                                 {Trend: app.Stalled, Waiting: 40},
@@ -149,7 +149,7 @@ func TestAForecastIsSaidInWords(t *testing.T) {
 			t.Errorf("it is %q and not %q", got, want)
 		}
 	}
-	if got := foretell(app.Forecast{Trend: app.Empty}, unserved); got != "Nothing else waits." {
+	if got := foretell(app.Forecast{Trend: app.Empty}, unserved); got != "No other runs are waiting." {
 		t.Errorf("it is %q", got)
 	}
 }
@@ -158,10 +158,10 @@ func TestRunsThatNobodyWorksOnAreWarnedOfInWords(t *testing.T) {
 	t.Parallel()
 	for want, kinds := range map[string]app.UnhandledKinds{
 		"": {},
-		"1 run of the kind report waits, and nobody here does such work.":                                                        {{Kind: "report", Runs: 1}},
-		"3 runs of the kind report wait, and nobody here does such work.":                                                        {{Kind: "report", Runs: 3}},
-		"1,200 runs of the kind a and 1 run of the kind b wait, and nobody here does such work.":                                 {{Kind: "a", Runs: 1200}, {Kind: "b", Runs: 1}},
-		"More than 1,000 runs of the kind a, 2 runs of the kind b and 1 run of the kind c wait, and nobody here does such work.": {{Kind: "a", Runs: 1000, More: true}, {Kind: "b", Runs: 2}, {Kind: "c", Runs: 1}},
+		"1 run of kind report is waiting, but no worker here handles this kind.":                                                    {{Kind: "report", Runs: 1}},
+		"3 runs of kind report are waiting, but no worker here handles this kind.":                                                  {{Kind: "report", Runs: 3}},
+		"1,200 runs of kind a and 1 run of kind b are waiting, but no worker here handles these kinds.":                             {{Kind: "a", Runs: 1200}, {Kind: "b", Runs: 1}},
+		"More than 1,000 runs of kind a, 2 runs of kind b and 1 run of kind c are waiting, but no worker here handles these kinds.": {{Kind: "a", Runs: 1000, More: true}, {Kind: "b", Runs: 2}, {Kind: "c", Runs: 1}},
 	} {
 		if got := unserved(kinds); got != want {
 			t.Errorf("it is %q and not %q", got, want)

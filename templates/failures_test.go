@@ -64,7 +64,7 @@ func TestAListSaysWhatItsRunsFailedWith(t *testing.T) {
 	drawing := newTemplates(t)
 	page := app.Page{Query: app.Query{Filter: app.Filter{Failure: 3}}, MatchCount: 7, Failure: someFailures().Failures[0]}
 	root := parsePage(t, must(t)(drawing.Board(page, "")))
-	if got := textOf(byID(t, root, "matches")); got != "7 runs found that failed like this: exit status #\nno <b>ink</b> for #." {
+	if got := textOf(byID(t, root, "matches")); got != "7 runs match with this error: exit status #\nno <b>ink</b> for #." {
 		t.Errorf("it says %q", got)
 	}
 	kept := 0

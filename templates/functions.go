@@ -185,12 +185,12 @@ func rough(d time.Duration) string {
 // patient is how long work may take to stop before the page says that it does not respond.
 const patient = 5 * time.Second
 
-// stopping says how a run is doing that was asked to stop so long ago.
+// stopping says how a run is doing whose cancellation was requested so long ago.
 func stopping(since time.Duration) string {
 	if since < patient {
 		return "cancelling…"
 	}
-	return "cancelling… not responding for " + lasting(since.Truncate(time.Second))
+	return "cancelling… no reaction for " + lasting(since.Truncate(time.Second))
 }
 
 // clipped is how many characters of an error a row shows: enough to tell errors apart. All of it is on

@@ -134,7 +134,7 @@ func TestWhatGoesOnIsToldInWholeSeconds(t *testing.T) {
 func TestWorkThatDoesNotStopIsSaidNotToRespond(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
-		0: "cancelling…", patient - 1: "cancelling…", patient: "cancelling… not responding for 5 s", 90 * time.Second: "cancelling… not responding for 1 min 30 s",
+		0: "cancelling…", patient - 1: "cancelling…", patient: "cancelling… no reaction for 5 s", 90 * time.Second: "cancelling… no reaction for 1 min 30 s",
 	} {
 		if got := stopping(d); got != want {
 			t.Errorf("after %s it is %q, want %q", d, got, want)

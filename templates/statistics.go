@@ -57,14 +57,14 @@ func foretell(f app.Forecast, unserved app.UnhandledKinds) string {
 	case app.Stalled:
 		return wait + ", and nothing is being started."
 	case app.Unknown:
-		return "How many others wait is not counted."
+		return "How many other runs are waiting is unknown."
 	case app.Unclear:
 		return wait + ". It is too early to say for how long."
 	}
 	if len(unserved.Named()) > 0 {
-		return "Nothing else waits."
+		return "No other runs are waiting."
 	}
-	return "Nothing waits."
+	return "Queue empty."
 }
 
 // roundly is a duration as a guess is told, not as a measurement: in whole seconds, and at least one.
@@ -79,21 +79,25 @@ func unserved(kinds app.UnhandledKinds) string {
 	if some == nil {
 		return ""
 	}
-	verb := "wait"
+	verb := "are"
 	if kinds.Runs() == 1 {
-		verb = "waits"
+		verb = "is"
 	}
-	return fmt.Sprintf("%s %s, and nobody here does such work.", enumerate(some), verb)
+	which := "this kind"
+	if len(some) > 1 {
+		which = "these kinds"
+	}
+	return fmt.Sprintf("%s %s waiting, but no worker here handles %s.", enumerate(some), verb, which)
 }
 
 func waitingOf(kind app.KindCount) string {
 	switch {
 	case kind.More:
-		return fmt.Sprintf("more than %s runs of the kind %s", humanize.Comma(kind.Runs), kind.Kind)
+		return fmt.Sprintf("more than %s runs of kind %s", humanize.Comma(kind.Runs), kind.Kind)
 	case kind.Runs == 1:
-		return "1 run of the kind " + kind.Kind
+		return "1 run of kind " + kind.Kind
 	}
-	return fmt.Sprintf("%s runs of the kind %s", humanize.Comma(kind.Runs), kind.Kind)
+	return fmt.Sprintf("%s runs of kind %s", humanize.Comma(kind.Runs), kind.Kind)
 }
 
 // enumerate is a list as one says it, as the beginning of a sentence.

@@ -159,7 +159,7 @@ func TestTheWarningStandsAboveTheList(t *testing.T) {
 	page := mixedPage()
 	page.Unhandled = app.UnhandledKinds{{Kind: "<i>report</i>", Runs: 3}}
 	drawing, draw := newTemplates(t), must(t)
-	want := "3 runs of the kind <i>report</i> wait, and nobody here does such work."
+	want := "3 runs of kind <i>report</i> are waiting, but no worker here handles this kind."
 	for _, root := range []*html.Node{
 		parsePage(t, draw(drawing.Board(page, ""))), parseFragment(t, draw(drawing.ListFrame(page))), parseFragment(t, draw(drawing.CellsFrame(nil, page.Overview))),
 	} {

@@ -63,7 +63,7 @@ func testStopping(t *testing.T, subject Subject) {
 			t.Errorf("of none there are %v: %v", ids, err)
 		}
 	})
-	t.Run("a run that was asked to stop is not given back", func(t *testing.T) {
+	t.Run("a run with a cancel request is not requeued", func(t *testing.T) {
 		f := open(t, subject)
 		run := f.in(app.Started)
 		_, err := f.store.Cancel(ctx, run.ID)

@@ -252,7 +252,7 @@ func (m *model) giveBack(t *rapid.T) {
 	m.changed(t, run, givenBack(run))
 }
 
-// givenBack is where a run goes that was interrupted: one that was asked to stop is not started again.
+// givenBack is where a run goes that was interrupted: a run with a cancel request does not start again.
 func givenBack(run app.ProcessRun) app.Status {
 	if run.CancelRequested() {
 		return app.Cancelled

@@ -65,7 +65,7 @@ func (s *Store) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outc
 		_, err := s.change(ctx, s.ends, run, end, func(done app.ProcessRun) time.Duration { return done.FinishedAt.Sub(done.StartedAt) })
 		if app.CodeOf(err) != app.CodeConflict {
 			return err
-		} // it may have been asked to stop
+		} // its cancellation may have been requested
 	}
 	outcome.Error = query.Sanitize(outcome.Error)
 	return s.transit(ctx, run, func(tx *transaction, now locked) error {
@@ -91,7 +91,7 @@ func (s *Store) Rescue(ctx context.Context, run app.ProcessRun) error {
 				return err
 			}
 			if alive {
-				return app.Errorf(app.CodeConflict, "Run %d is worked on by another node.", run.ID)
+				return app.Errorf(app.CodeConflict, "Run #%d is running on another node.", run.ID)
 			}
 		}
 		return tx.recover(now)
@@ -119,7 +119,7 @@ func (s *Store) transit(ctx context.Context, run app.ProcessRun, become func(*tr
 	})
 }
 
-// ended is a started run that goes to a status, or is cancelled when it was asked to stop.
+// ended is a started run that goes to a status, or is cancelled when its cancellation was requested.
 func ended(run app.ProcessRun, status app.Status, at time.Time) app.ProcessRun {
 	run.Version++
 	run.UpdatedAt = at

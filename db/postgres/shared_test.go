@@ -141,7 +141,7 @@ func TestARunWhoseWorkerIsLostIsRecovered(t *testing.T) {
 	ok(t, err)
 	ok(t, store.Rescue(ctx, asked))
 	if got := get(t, store, asked.ID); got.Status != app.Cancelled {
-		t.Errorf("one that was asked to stop is %+v", got)
+		t.Errorf("a run with a cancel request is %+v", got)
 	}
 	checkCounts(t, store)
 }

@@ -11,9 +11,9 @@ import (
 
 // What events say.
 const (
-	NoteAsked       = "asked to stop"
+	NoteAsked       = "cancellation requested"
 	NoteCancelled   = "cancelled before it was started"
-	NoteRetried     = "tried again on request"
+	NoteRetried     = "retried manually"
 	NoteInterrupted = "interrupted by a shutdown"
 	NoteCrashed     = "interrupted by a crash"
 	NoteFinished    = "The work was done before it could be stopped."
@@ -50,7 +50,7 @@ func (r Request) Answer(request app.CreateRequest) (app.Batch, error) {
 // Room returns nil when so many more runs may wait. No maximum is 0.
 func CheckCapacity(waiting int64, count int, most int64) error {
 	if most > 0 && waiting+int64(count) > most {
-		return app.Errorf(app.CodeUnavailable, "%d runs are waiting already. Please try again when some of them are done.", waiting)
+		return app.Errorf(app.CodeUnavailable, "%d runs are waiting already. Please try again when some have started.", waiting)
 	}
 	return nil
 }
@@ -66,19 +66,19 @@ func CheckOutcome(run app.ProcessRun, outcome app.Outcome) error {
 // CheckRetry fails with CodeConflict when a run cannot be tried again.
 func CheckRetry(run app.ProcessRun) error {
 	if run.Status != app.Failed && run.Status != app.Cancelled {
-		return app.Errorf(app.CodeConflict, "Run %d is %s. Only one that failed or was cancelled can be tried again.", run.ID, run.Status)
+		return app.Errorf(app.CodeConflict, "Run #%d is %s. Only failed or cancelled runs can be retried.", run.ID, run.Status)
 	}
 	return nil
 }
 
 // Final is what is said of a run that cannot be cancelled.
 func ErrAlreadyFinal(run app.ProcessRun) error {
-	return app.Errorf(app.CodeConflict, "Run %d is %s already.", run.ID, run.Status)
+	return app.Errorf(app.CodeConflict, "Run #%d is already %s.", run.ID, run.Status)
 }
 
 // NotFinal is what is said of a run that cannot be deleted.
 func ErrNotFinal(id int64, status app.Status) error {
-	return app.Errorf(app.CodeConflict, "Run %d is %s. Only one that is completed, failed or cancelled can be deleted.", id, status)
+	return app.Errorf(app.CodeConflict, "Run #%d is %s. Only finished runs can be deleted.", id, status)
 }
 
 // ReadySince is when a run that waits came to wait, or was due.

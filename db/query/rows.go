@@ -163,11 +163,11 @@ func CountBy(ctx context.Context, from Reader, text string, args ...any) (counts
 }
 
 // NotFound is what is said of a run that does not exist.
-func NotFound(id int64) error { return app.Errorf(app.CodeNotFound, "There is no run %d.", id) }
+func NotFound(id int64) error { return app.Errorf(app.CodeNotFound, "There is no run #%d.", id) }
 
 // Conflict is what is said when a run is no longer what it is taken for.
 func Conflict(run app.ProcessRun) error {
-	return app.Errorf(app.CodeConflict, "Run %d is no longer %s.", run.ID, run.Status)
+	return app.Errorf(app.CodeConflict, "Run #%d is no longer %s.", run.ID, run.Status)
 }
 
 // Unavailable is what people are told of a fault of the database.

@@ -11,7 +11,7 @@ import (
 
 // Many changes that are alike are made by one statement: most of what a change costs is the call. The runs come as
 // JSON, one argument for any number of them. What is set is as in startRun; and as in finishRun for a run that
-// completes and that nobody asked to stop, whose error and failure are empty since it was started. The + keeps SQLite
+// completes without a cancel request, whose error and failure are empty since it was started. The + keeps SQLite
 // from going through all runs in that status.
 const (
 	startRuns = `UPDATE process_runs

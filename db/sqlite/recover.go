@@ -15,7 +15,7 @@ import (
 type Recovery struct {
 	Requeued  int64 // created again
 	Failed    int64 // interrupted too often
-	Cancelled int64 // asked to stop before the crash
+	Cancelled int64 // cancellation was requested before the crash
 	// Mended says that the number of runs in each status was wrong, and has been counted anew.
 	Repaired bool
 	Was, Is  app.Counts

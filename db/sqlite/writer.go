@@ -44,7 +44,7 @@ type writer struct {
 	newest   int64                 // likewise: when the newest run was created, in milliseconds
 	clock    query.Watch           // likewise: notices when the clock is set back
 	rollups  query.Rollups         // likewise
-	asked    atomic.Int64          // how many started runs have been asked to stop
+	asked    atomic.Int64          // how many started runs have a cancel request
 	returned atomic.Int64          // how often a run has come back to created
 	arrived  atomic.Int64          // how often a run has come to wait
 	fault    atomic.Pointer[error] // why the database cannot be written, nil when it can as far as is known
@@ -67,7 +67,7 @@ type transaction struct {
 	now      time.Time  // the one time of everything in it
 	counts   app.Counts // as they will be after the commit
 	newest   int64      // when the newest run will then have been created, in milliseconds
-	asked    int64      // how many more started runs have then been asked to stop
+	asked    int64      // how many more started runs then have a cancel request
 	returned int64      // how many runs have then come back to created
 	arrived  int64      // how many runs have then come to wait
 	changed  bool       // whether there is anything to announce

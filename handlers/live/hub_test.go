@@ -54,7 +54,7 @@ func (a *answers) Run(_ context.Context, id int64) (app.RunPage, error) {
 	defer a.mu.Unlock()
 	a.read = append(a.read, id)
 	if _, exists := a.runs[id]; !exists && a.runs != nil {
-		return app.RunPage{}, app.Errorf(app.CodeNotFound, "There is no run %d.", id)
+		return app.RunPage{}, app.Errorf(app.CodeNotFound, "There is no run #%d.", id)
 	}
 	return app.RunPage{Run: a.runs[id]}, a.err
 }

@@ -57,7 +57,7 @@ type Result struct {
 	// Code is the exit status, or -1 when Signal ended it.
 	Code   int            `json:"code"`
 	Signal syscall.Signal `json:"signal,omitempty"`
-	// Stopped says that it was asked to stop before it ended, Killed that it had not by the end of the grace.
+	// Stopped says that Stop was called before it ended, Killed that it had not by the end of the grace.
 	Stopped bool `json:"stopped,omitempty"`
 	Killed  bool `json:"killed,omitempty"`
 	// Left names the processes that could not be killed. They still run.

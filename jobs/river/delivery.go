@@ -57,7 +57,7 @@ func (w *worker) Work(delivered context.Context, job *river.Job[app.Job]) error 
 	case run.Status == app.Started && job.Attempt > 1:
 		return w.recover(job, run)
 	}
-	if run.CancelRequested() { // it was asked to stop while it was put aside
+	if run.CancelRequested() { // cancellation was requested while the run was snoozed
 		return w.cancelled(job, run)
 	}
 	leave, entered := w.enter(delivered)
@@ -142,7 +142,7 @@ func (w *worker) recover(job *river.Job[app.Job], run app.ProcessRun) error {
 	return nil // the run has another job, if it needs one
 }
 
-// cancelled ends a run that no worker has, and that was asked to stop.
+// cancelled ends a run that no worker has and whose cancellation was requested.
 func (w *worker) cancelled(job *river.Job[app.Job], run app.ProcessRun) error {
 	err := w.node.Store.Finish(context.Background(), run, app.Outcome{Status: app.Cancelled})
 	if err != nil && app.CodeOf(err) != app.CodeConflict {

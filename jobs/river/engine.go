@@ -54,7 +54,7 @@ type Engine struct {
 	MaxAttempts   int            // attempts that may end in an error or time-out; an action has one
 	RunTimeout    time.Duration  // longest time for one attempt
 	ActionTimeout time.Duration  // the same for an action, but nobody waits for that
-	DrainTimeout  time.Duration  // how long work may go on when Run is asked to stop
+	DrainTimeout  time.Duration  // how long work may go on when Run is stopped
 	LogLimit      int64          // how many bytes of a run's log the store keeps; the default is 1 MiB
 	Log           *slog.Logger
 

@@ -87,7 +87,7 @@ func TestARunThatFailedIsTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	if run := becomes(t, store, id, app.Completed); run.Attempt != 1 || run.FencingToken != 3 || run.Error != "" {
-		t.Errorf("tried again on request, the row is %+v", run)
+		t.Errorf("retried manually, the row is %+v", run)
 	}
 }
 
