@@ -155,7 +155,7 @@ func (l *logStream) write(w *bufio.Writer) {
 			return
 		}
 		select {
-		case <-watcher.Wake():
+		case <-watcher.Notified():
 		case <-gone:
 			return
 		case <-l.server.sockets.closing:

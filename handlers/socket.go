@@ -81,13 +81,13 @@ func (s *sockets) newSocket(conn *websocket.Conn, wire *lineConn) *socket {
 	one.nextPing = one.framed.Add(one.pingEvery)
 	one.beat = time.AfterFunc(min(one.pingEvery, one.heartbeat), func() {
 		one.due.Store(true)
-		one.Ring()
+		one.Wake()
 	})
 	return one
 }
 
 // Ring is to be called when there may be something to send. It never waits.
-func (s *socket) Ring() { s.pen.ask(s) }
+func (s *socket) Wake() { s.pen.ask(s) }
 
 // serve returns when the connection has ended.
 func (s *socket) serve() {
@@ -113,7 +113,7 @@ func (s *socket) read() error {
 	s.conn.SetPongHandler(func(string) error { return heard() })
 	s.conn.SetPingHandler(func(data string) error {
 		s.pong.Store(&data)
-		s.Ring()
+		s.Wake()
 		return heard()
 	})
 	s.conn.SetCloseHandler(func(code int, _ string) error {

@@ -240,7 +240,7 @@ func (s *sockets) warn() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for one := range s.served {
-		one.Ring()
+		one.Wake()
 	}
 }
 

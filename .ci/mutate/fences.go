@@ -76,10 +76,10 @@ var oneProcess = []fence{
 	{"a run that is back before its worker is found", "jobs/dispatcher.go", "more = more || taken && mine.Version != run.Version", "_ = mine", "./jobs Queue_"},
 	{"a deadline does not outlast its write", "handlers/offer.go", "	return c.SetWriteDeadline(time.Time{}) // or", "	return nil // or", "./handlers Offer_"},
 	{"a socket that comes late leaves as well", "handlers/sockets.go", "	s.served[one] = struct{}{}\n	if s.shut {", "	s.served[one] = struct{}{}\n	if false {", "./handlers Socket_"},
-	{"a snapshot comes before what follows it", "handlers/live/watcher.go", "follows := w.sent > 0 && current.number == w.sent+1", "follows := true", hub},
-	{"whoever joins sees what is read afterwards", "handlers/live/hub.go", "	v.dirty = true // the answer at hand", "	// the answer at hand", hub},
-	{"what costs much holds nobody up", "handlers/live/hub.go", "cmp.Compare(a.share(), b.share())", "0", hub},
-	{"what costs much has its turn", "handlers/live/hub.go", "cmp.Compare(a.round, b.round)", "0", hub},
+	{"a snapshot comes before what follows it", "handlers/live/subscriber.go", "follows := !first && current.number == s.sent+1", "follows := true", hub},
+	{"whoever joins sees what is read afterwards", "handlers/live/hub.go", "	v.dirty = true // what the view shows", "	// what the view shows", hub},
+	{"what costs much holds nobody up", "handlers/live/hub.go", "cmp.Compare(a.cost(), b.cost())", "0", hub},
+	{"what costs much has its turn", "handlers/live/hub.go", "a.renderedAt.Compare(b.renderedAt)", "0", hub},
 	{"a panic in one view spares the others", "handlers/live/hub.go", `	defer func() {
 		if panicked := recover(); panicked != nil {`, `	defer func() {
 		if panicked := any(nil); panicked != nil {`, hub},
@@ -95,7 +95,7 @@ var oneProcess = []fence{
 	{"a silent peer is cut", "handlers/socket.go", "	return s.conn.SetReadDeadline(time.Now().Add(silent))", "	_ = silent\n	return nil", "./handlers Socket|Silent|Nothing"},
 	{"a client that speaks is cut", "handlers/socket.go", "	return errSpoke\n", "	select {}\n", outside + "Speaks"},
 	{"a quiet socket has a heartbeat", "handlers/socket.go", "now.Sub(s.framed) >= s.heartbeat\n", "false\n", "./handlers TestSocket_Heartbeat"},
-	{"a deletion is told", "handlers/live/hub.go", "same := v.settled() && exists && mark == v.mark", "same := v.settled() && (!exists || mark == v.mark)", hub},
+	{"a deletion is told", "handlers/live/hub.go", "unchanged := v.isIdleRun() && exists && revision == v.revision", "unchanged := v.isIdleRun() && (!exists || revision == v.revision)", hub},
 	{"a log that is not whole ends visibly", "handlers/logs.go", "if over, err := l.send(w); err != nil || !over {", "if over, err := l.send(w); err != nil && !over {", outside + "TestFollow_IsCut"},
 	{"sockets have a limit before the upgrade", "handlers/sockets.go", "case s.open >= s.server.Config.MaxSockets:", "case false:", outside + "SocketsAreCounted"},
 }

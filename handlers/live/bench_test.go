@@ -51,15 +51,15 @@ func BenchmarkFrames(b *testing.B) {
 	drawing := newTemplates(b)
 	for name, now := range map[string]app.Page{"cell": cell, "rows": rows} {
 		b.Run(name, func(b *testing.B) {
-			v := &view{page: before}
+			v := &view{shown: result{page: before}}
 			b.ReportAllocs()
 			for b.Loop() {
-				if v.same(answer{page: now}) {
+				if v.isShown(result{page: now}) {
 					b.Fatal("there is no difference")
 				}
-				frame, err := v.delta(answer{page: now}, drawing)
+				frame, err := v.delta(result{page: now}, drawing)
 				if frame == nil && err == nil {
-					frame, err = v.snapshot(answer{page: now}, drawing)()
+					frame, err = v.snapshot(result{page: now}, drawing)()
 				}
 				if err != nil {
 					b.Fatal(err)

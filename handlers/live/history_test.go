@@ -40,7 +40,7 @@ func (b *browser) read(hub *Hub, pause time.Duration) {
 	defer watcher.Close()
 	for {
 		select {
-		case <-watcher.Wake():
+		case <-watcher.Notified():
 			b.take(watcher)
 			time.Sleep(pause) // a slow reader: what it must not do is matter
 		case <-b.stop:

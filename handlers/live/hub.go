@@ -1,13 +1,11 @@
-// Package live keeps browsers up to date. A view is a question, "the newest 25 failed runs" or "run
-// 42"; all browsers that ask the same one share it. When the bell rings, the hub asks the store each
-// question that somebody watches, compares the answer with the last one, and draws what changed
-// into a frame that all its watchers are sent. Of runs it first asks, for all at once, which have changed.
-// A slow tick does the same as the bell, which may have been lost.
+// Package live keeps browsers up to date. A view is a query, such as "the newest 25 failed runs" or "run 42"; all browsers
+// with the same query share it. When the store notifies of a change, the hub reads each open view again, compares the
+// result with the last one, and renders what changed into one frame for all subscribers of the view. A slow tick does the
+// same, in case a notification was lost.
 //
-// One goroutine asks, so an older answer can never follow a newer one. A watcher is not a queue: it
-// has the number of the frame that it was sent last, and looks for itself what its view has now.
-// If that is the next frame, it gets it; if it has missed any, it gets all of the view. So a slow one
-// costs no memory and delays nobody, and whoever is late is never wrong.
+// One goroutine reads, so an older result never follows a newer one. Subscribers have no queue: each remembers the number of
+// the last frame that it got, and gets the next frame if that is the one that follows, else a snapshot of the view. So a
+// slow subscriber costs no memory and delays nobody else, and is never wrong.
 package live
 
 import (
@@ -24,84 +22,80 @@ import (
 	"runboard/templates"
 )
 
-// Rest is how long a view rests after a frame: five frames a second are as many as a person can
-// use. After a longer silence the first change leaves at once.
-const Rest = 200 * time.Millisecond
+const (
+	// MinInterval is the shortest time between two frames of a view: five a second are as many as a person can follow.
+	// After a longer pause the first change leaves at once.
+	MinInterval = 200 * time.Millisecond
+	// tick is how often the hub reads all views without a notification.
+	tick = 5 * time.Second
+	// retryDelay is how long a view waits after the store failed to answer.
+	retryDelay = time.Second
+	// timeSlice is how long the hub renders before it looks for subscribers and notifications again.
+	timeSlice = 100 * time.Millisecond
+)
 
-// tick is how often the hub looks without having been told: it makes good a lost bell.
-const tick = 5 * time.Second
-
-// manyJoined is after how many new watchers the memory that serving them took is worth giving back.
-const manyJoined = 500
-
-// retry is how long a view waits when the store could not answer.
-const retry = time.Second
-
-// Hub is where views and watchers meet. Make it with NewHub and run it with Run.
+// Hub connects views and subscribers. NewHub creates it, and Run must run for subscribers to get anything.
 type Hub struct {
 	store     app.Store
 	templates *templates.Templates
 	log       *slog.Logger
 
-	visits  chan visit    // one for both kinds, so that nobody leaves before having come
-	stopped chan struct{} // closed when Run has returned
+	requests chan request  // one channel for both kinds, so that no subscriber leaves before it has joined
+	stopped  chan struct{} // closed when Run has returned
 
-	views  map[ViewKey]*view // owned by Run
-	rested time.Time         // owned by Run: when it may draw again
-	round  int64             // owned by Run: how often it has drawn what was due
-
-	joined, joinedBefore int // owned by Run: see relax
+	views     map[ViewKey]*view // owned by Run
+	notBefore time.Time         // owned by Run: when it may render again
 }
 
-// visit is the coming or leaving of a watcher.
-type visit struct {
-	watcher  *Subscriber
-	question ViewKey // of who comes
-	leaving  bool
+// request asks Run to add or to remove a subscriber.
+type request struct {
+	subscriber *Subscriber
+	key        ViewKey // when joining
+	leaving    bool
 }
 
 // NewHub returns a hub that shows what is in the store.
 func NewHub(store app.Store, templates *templates.Templates, log *slog.Logger) *Hub {
 	return &Hub{
 		store: store, templates: templates, log: log,
-		visits: make(chan visit, 256), stopped: make(chan struct{}), views: make(map[ViewKey]*view),
+		requests: make(chan request, 256), stopped: make(chan struct{}), views: make(map[ViewKey]*view),
 	}
 }
 
-// Watch registers a watcher of a view. Its first frame shows what is in the store at some time after
-// this call. Close must be called when it is no longer used. It returns nil when the hub has stopped.
-func (h *Hub) Watch(question ViewKey) *Subscriber {
-	w := &Subscriber{wake: make(alarm, 1)}
-	if !h.Join(w, question, w.wake) {
+// Watch subscribes to a view. The first frame shows the store at some time after this call. The caller must Close the
+// subscriber. Watch returns nil if the hub has stopped.
+func (h *Hub) Watch(key ViewKey) *Subscriber {
+	s := &Subscriber{wake: make(chanWaker, 1)}
+	if !h.Join(s, key, s.wake) {
 		return nil
 	}
-	return w
+	return s
 }
 
-// Join is Watch for a watcher that is a part of something else, which is told by a bell. That may ring before Join has
-// returned. It returns false when the hub has stopped.
-func (h *Hub) Join(w *Subscriber, question ViewKey, bell Waker) bool {
-	w.hub, w.bell = h, bell
+// Join is Watch for a Subscriber that is part of another struct and is woken by waker, perhaps before Join returns. It
+// returns false if the hub has stopped.
+func (h *Hub) Join(s *Subscriber, key ViewKey, waker Waker) bool {
+	s.hub, s.waker = h, waker
 	select {
-	case <-h.stopped: // looked at first: there may be room for a visit that nobody receives
+	case <-h.stopped: // checked first, because the channel may have room for a request that is never received
 		return false
 	default:
 	}
 	select {
-	case h.visits <- visit{watcher: w, question: question}:
+	case h.requests <- request{subscriber: s, key: key}:
 		return true
 	case <-h.stopped:
 		return false
 	}
 }
 
-// Run serves the watchers until ctx ends. Before it returns it draws once more every view that has changed, so
-// that what was committed before is also seen.
+// Run serves the subscribers until ctx ends. Before it returns it renders every view that has changed once more, so that
+// subscribers also see what was committed last.
 func (h *Hub) Run(ctx context.Context) {
 	defer close(h.stopped)
 	ctx = app.WithPurpose(ctx, app.ForLive)
-	rings, stop := h.store.Changed().Subscribe()
-	defer stop()
+	notifications, unsubscribe := h.store.Changed().Subscribe()
+	defer unsubscribe()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	ticker := time.NewTicker(tick)
@@ -109,202 +103,181 @@ func (h *Hub) Run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			h.drawAll(context.WithoutCancel(ctx))
+			h.renderAll(context.WithoutCancel(ctx))
 			return
-		case <-rings:
-			h.suspect()
+		case <-notifications:
+			h.markDirty()
 		case <-ticker.C:
-			h.suspect()
-			h.relax()
-		case one := <-h.visits:
-			h.receive(one)
+			h.markDirty()
+		case r := <-h.requests:
+			h.handle(r)
 		case <-timer.C:
 		}
-		h.settle()
-		timer.Reset(h.drawDue(ctx))
+		h.drainRequests()
+		timer.Reset(h.renderDue(ctx))
 	}
 }
 
-// relax gives memory back to the system when many have come, as after a restart, and nobody does any more. It would
-// go back by itself, but only in the course of many minutes. It costs some milliseconds of the hub's time.
-func (h *Hub) relax() {
-	calm := h.joined == h.joinedBefore
-	h.joinedBefore = h.joined
-	if calm && h.joined >= manyJoined {
-		h.joined, h.joinedBefore = 0, 0
-		debug.FreeOSMemory()
+// markDirty has every view read again. A run that was deleted does not come back.
+func (h *Hub) markDirty() {
+	for _, v := range h.views {
+		v.dirty = v.dirty || !v.deleted
 	}
 }
 
-// suspect has every view looked at again.
-func (h *Hub) suspect() {
-	for _, view := range h.views {
-		view.dirty = view.dirty || !view.gone // a run that has been deleted does not come back
-	}
-}
-
-// settle takes in all who come and go at this moment, so that a thousand browsers that return
-// together are one question to the store.
-func (h *Hub) settle() {
+// drainRequests handles all requests that have arrived, so that a thousand browsers that reconnect at once cost one read of
+// the store.
+func (h *Hub) drainRequests() {
 	for {
 		select {
-		case one := <-h.visits:
-			h.receive(one)
+		case r := <-h.requests:
+			h.handle(r)
 		default:
 			return
 		}
 	}
 }
 
-func (h *Hub) receive(v visit) {
-	if v.leaving {
-		h.leave(v.watcher)
+func (h *Hub) handle(r request) {
+	if r.leaving {
+		h.remove(r.subscriber)
 	} else {
-		h.join(v.watcher, v.question)
+		h.add(r.subscriber, r.key)
 	}
 }
 
-func (h *Hub) join(w *Subscriber, question ViewKey) {
-	v := h.views[question]
+func (h *Hub) add(s *Subscriber, key ViewKey) {
+	v := h.views[key]
 	if v == nil {
-		v = &view{question: question}
-		h.views[question] = v
+		v = &view{key: key}
+		h.views[key] = v
 	}
-	h.joined++
-	w.view, w.place = v, len(v.watchers)
-	v.watchers = append(v.watchers, w)
-	v.joining = append(v.joining, w)
-	v.dirty = true // the answer at hand was read before this one came
+	s.view, s.index = v, len(v.subscribers)
+	v.subscribers = append(v.subscribers, s)
+	v.joining = append(v.joining, s)
+	v.dirty = true // what the view shows was read before the subscriber joined
 }
 
-func (h *Hub) leave(w *Subscriber) {
-	v := w.view
+func (h *Hub) remove(s *Subscriber) {
+	v := s.view
 	if v == nil {
 		return
 	}
-	w.view = nil
-	last := len(v.watchers) - 1
-	v.watchers[w.place], v.watchers[last].place = v.watchers[last], w.place
-	v.watchers[last] = nil
-	v.watchers = v.watchers[:last]
-	v.letGo()
-	v.joining = slices.DeleteFunc(v.joining, func(one *Subscriber) bool { return one == w })
-	if len(v.watchers) == 0 {
-		delete(h.views, v.question)
+	s.view = nil
+	last := len(v.subscribers) - 1
+	v.subscribers[s.index], v.subscribers[last].index = v.subscribers[last], s.index
+	v.subscribers[last] = nil
+	v.subscribers = v.subscribers[:last]
+	v.dropUnshared()
+	v.joining = slices.DeleteFunc(v.joining, func(other *Subscriber) bool { return other == s })
+	if len(v.subscribers) == 0 {
+		delete(h.views, v.key)
 	}
 }
 
-// drawDue draws the views that have changed and rested, and returns how long it is until the next
-// one has. It then rests itself for as long as that took: however many views there are, the hub
-// leaves half of a core to others.
-func (h *Hub) drawDue(ctx context.Context) (wait time.Duration) {
+// renderDue renders the views that may have changed, and returns how long to wait before it must be called again. Then it
+// pauses for as long as that took: however many views are open, the hub leaves half of a core to others.
+func (h *Hub) renderDue(ctx context.Context) (wait time.Duration) {
 	began := time.Now()
-	if left := h.rested.Sub(began); left > 0 {
+	if left := h.notBefore.Sub(began); left > 0 {
 		return left
 	}
-	h.drawFairly(ctx, h.changed(ctx, h.due(began)))
+	h.renderFair(ctx, h.dropUnchanged(ctx, h.due(began)))
 	wait = time.Hour
 	for _, v := range h.views {
 		if v.dirty {
-			wait = min(wait, time.Until(v.rested))
+			wait = min(wait, time.Until(v.notBefore))
 		}
 	}
-	h.rested = time.Now().Add(time.Since(began))
-	return max(wait, time.Until(h.rested))
+	h.notBefore = time.Now().Add(time.Since(began))
+	return max(wait, time.Until(h.notBefore))
 }
 
-// due are the views that may have changed and have rested.
+// due returns the views that may have changed and whose interval has passed.
 func (h *Hub) due(now time.Time) (due []*view) {
 	for _, v := range h.views {
-		if v.dirty && !v.rested.After(now) {
+		if v.dirty && !v.notBefore.After(now) {
 			due = append(due, v)
 		}
 	}
 	return due
 }
 
-// turn is how long the hub draws at a time in each of the two orders of drawFairly.
-const turn = 50 * time.Millisecond
-
-// drawFairly draws what there is time for; the rest is due again. First come those that cost little for each of their
-// watchers, so that somebody who watches a thousand different searches holds up nobody but himself; then those that have
-// waited longest, so that all have their turn.
-func (h *Hub) drawFairly(ctx context.Context, due []*view) {
-	h.round++
+// renderFair renders views for a time slice; the others stay due. Searches come last, because one costs as much as many
+// other views: a user with a thousand different searches delays only searches. Of the rest, the view comes first that was
+// rendered longest ago. At least one search is rendered each time.
+func (h *Hub) renderFair(ctx context.Context, due []*view) {
 	slices.SortFunc(due, func(a, b *view) int {
-		return cmp.Or(cmp.Compare(a.share(), b.share()), cmp.Compare(len(b.watchers), len(a.watchers)))
+		return cmp.Or(cmp.Compare(a.cost(), b.cost()), a.renderedAt.Compare(b.renderedAt))
 	})
-	h.drawFor(ctx, due)
-	slices.SortStableFunc(due, func(a, b *view) int { return cmp.Compare(a.round, b.round) })
-	h.drawFor(ctx, due)
-}
-
-// drawFor draws for a turn those that have not been drawn in this round.
-func (h *Hub) drawFor(ctx context.Context, due []*view) {
-	until := time.Now().Add(turn)
-	for _, v := range due {
-		if v.round == h.round {
-			continue
-		}
-		began := time.Now()
-		if began.After(until) {
+	deadline := time.Now().Add(timeSlice)
+	for i, v := range due {
+		if time.Now().After(deadline) {
+			if i = max(i, firstSearch(due)); i < len(due) {
+				h.render(ctx, due[i])
+			}
 			return
 		}
-		v.round = h.round
-		h.draw(ctx, v)
-		v.spend(time.Since(began))
+		h.render(ctx, v)
 	}
 }
 
-// changed leaves out the runs that are as they were drawn. It asks for all of them at once: thousands of pages of
-// runs of which one changes must not be thousands of questions.
-func (h *Hub) changed(ctx context.Context, due []*view) []*view {
+// firstSearch returns the index of the first search in due, or its length.
+func firstSearch(due []*view) int {
+	i, _ := slices.BinarySearchFunc(due, searchCost, func(v *view, cost int) int { return cmp.Compare(v.cost(), cost) })
+	return i
+}
+
+// dropUnchanged leaves out the runs that have not changed since they were rendered. It reads the revisions of all of them
+// at once: thousands of open pages of runs of which one changes must not be thousands of reads.
+func (h *Hub) dropUnchanged(ctx context.Context, due []*view) []*view {
 	var runs []int64
 	for _, v := range due {
-		if v.settled() {
-			runs = append(runs, v.question.Run)
+		if v.isIdleRun() {
+			runs = append(runs, v.key.Run)
 		}
 	}
 	if len(runs) < 2 {
 		return due
 	}
-	marks, err := h.store.Revisions(ctx, runs)
+	revisions, err := h.store.Revisions(ctx, runs)
 	if err != nil {
-		return due // they will fail as well, and say so
+		return due // reading them one by one will fail too, and is logged
 	}
 	return slices.DeleteFunc(due, func(v *view) bool {
-		mark, exists := marks[v.question.Run]
-		same := v.settled() && exists && mark == v.mark
-		v.dirty = !same
-		return same
+		revision, exists := revisions[v.key.Run]
+		unchanged := v.isIdleRun() && exists && revision == v.revision
+		v.dirty = !unchanged
+		return unchanged
 	})
 }
 
-func (h *Hub) drawAll(ctx context.Context) {
-	h.settle()
-	for _, v := range h.changed(ctx, slices.Collect(maps.Values(h.views))) {
-		h.draw(ctx, v)
+func (h *Hub) renderAll(ctx context.Context) {
+	h.drainRequests()
+	for _, v := range h.dropUnchanged(ctx, slices.Collect(maps.Values(h.views))) {
+		h.render(ctx, v)
 	}
 }
 
-// draw brings one view up to date and tells its watchers.
-func (h *Hub) draw(ctx context.Context, v *view) {
+// render brings one view up to date and publishes it to its subscribers.
+func (h *Hub) render(ctx context.Context, v *view) {
+	v.renderedAt = time.Now()
 	changed, err := h.refresh(ctx, v)
 	if err != nil {
 		if ctx.Err() == nil {
-			h.log.Error("a view could not be drawn", "error", err)
+			h.log.Error("a view could not be rendered", "error", err)
 		}
-		v.rested = time.Now().Add(retry) // and it stays dirty
+		v.notBefore = time.Now().Add(retryDelay) // and it stays dirty
 		return
 	}
 	v.dirty = false
-	v.tell(changed)
+	v.publish(changed)
 	if changed {
-		v.rested = time.Now().Add(v.rest())
+		v.notBefore = time.Now().Add(v.minInterval())
 	}
 }
 
-// refresh brings a view up to date, or fails. A panic in drawing one must not be the end of all.
+// refresh brings a view up to date. A panic while rendering one view is an error of that view.
 func (h *Hub) refresh(ctx context.Context, v *view) (changed bool, err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {

@@ -128,7 +128,7 @@ func TestTheFirstChangeLeavesAtOnceAndTheOthersTogether(t *testing.T) {
 		for last := ""; !strings.Contains(last, `<b id="count_created">501</b>`); frames++ {
 			before := time.Now()
 			last = string(next(t, w).HTML)
-			if apart := time.Since(before); frames > 0 && apart < Rest {
+			if apart := time.Since(before); frames > 0 && apart < MinInterval {
 				t.Errorf("two frames left only %s apart", apart)
 			}
 		}

@@ -113,7 +113,7 @@ func playLog(t *rapid.T, hub *Hub, store *sqlite.Store, run app.ProcessRun, read
 			watcher = hub.Watch(ViewKey{Run: run.ID})
 		}
 		if rapid.Bool().Draw(t, "wait") {
-			time.Sleep(Rest / 10) // the hub may draw meanwhile, or not: both must do
+			time.Sleep(MinInterval / 10) // the hub may draw meanwhile, or not: both must do
 		}
 	}
 	defer func() { watcher.Close() }()

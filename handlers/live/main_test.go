@@ -86,7 +86,7 @@ func next(t fataler, w *Subscriber) *Frame {
 	deadline := time.After(patience)
 	for {
 		select {
-		case <-w.Wake():
+		case <-w.Notified():
 			frame, err := w.Next()
 			if err != nil {
 				t.Fatal(err)

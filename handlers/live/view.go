@@ -14,117 +14,118 @@ import (
 	"runboard/templates"
 )
 
-// Question is what a view shows: a topic, or one run when Run is not 0, else the list that Query asks for.
-// Equal questions share a view.
+// ViewKey says what a view shows: the PageView if it is not nil, else one run if Run is not 0, else the list of Query. Equal
+// keys share a view.
 type ViewKey struct {
 	Topic *PageView
 	Run   int64
 	Query app.Query
 }
 
-// Topic is what a page shows that is drawn as a whole, whenever the store has another answer.
+// PageView is a page that is rendered as a whole whenever Load returns something else.
 type PageView struct {
 	Load        func(context.Context, app.Store) (any, error)
-	Render      func(t *templates.Templates, answer any) ([]byte, error) // a frame
+	Render      func(t *templates.Templates, loaded any) ([]byte, error) // a frame
 	MinInterval time.Duration                                            // between two frames
 }
 
-// view is an answer that somebody watches. It belongs to the hub's goroutine.
+// view is what the subscribers of one key see. It is owned by the hub's goroutine.
 type view struct {
-	question ViewKey
-	watchers []*Subscriber
-	joining  []*Subscriber // those who wait for their first frame
-	dirty    bool          // whether the store may have another answer by now
-	rested   time.Time     // when the next frame may leave
-	round    int64         // of the hub, in which it was drawn last
-	cost     time.Duration // how long that took
+	key         ViewKey
+	subscribers []*Subscriber
+	joining     []*Subscriber // subscribers that have not got their first frame
+	dirty       bool          // the store may have changed since it was read
+	notBefore   time.Time     // when the next frame may leave
+	renderedAt  time.Time
 
-	number  int64        // of the newest frame; 0 before the first answer
-	page    app.Page     // of a list: what was last drawn
-	mark    app.Revision // of a run: how far it had come when it was last drawn
-	gone    bool         // the run has been deleted
-	topic   any          // what was last drawn of a topic
-	current *state       // the newest, for those who join; nil when it is not kept
+	number   int64        // of the newest frame; 0 before the first
+	shown    result       // what was last rendered
+	deleted  bool         // the run has been deleted
+	current  *state       // the newest, for subscribers that join; nil if it is not kept
+	revision app.Revision // of the run that was last rendered
 }
 
-// rest is how long it rests after a frame.
-func (v *view) rest() time.Duration {
-	if v.question.Topic != nil {
-		return v.question.Topic.MinInterval
-	}
-	return Rest
-}
-
-// spend remembers what drawing it took. Once it may have taken long by chance, when the processor was somebody else's.
-func (v *view) spend(took time.Duration) {
-	if v.cost > 0 {
-		took = min(took, 2*v.cost)
-	}
-	v.cost = took
-}
-
-// share is what it costs for each of its watchers.
-func (v *view) share() time.Duration { return v.cost / time.Duration(max(1, len(v.watchers))) }
-
-// settled reports whether it shows a run, and to all its watchers.
-func (v *view) settled() bool {
-	return v.question.Run != 0 && v.number > 0 && len(v.joining) == 0 && !v.gone
-}
-
-// answer is what a store says to a question: one of the three.
-type answer struct {
+// result is what the store returned for a key: one of the three.
+type result struct {
 	page  app.Page
 	run   app.RunPage
 	topic any
 }
 
-// state is a view at one moment. It does not change, so any watcher may read it. It holds drawings, so
-// watchers let go of it when they have read it, and the view when there are not several to share it.
+// state is a view at one moment. It is immutable, so every subscriber may read it. It holds rendered HTML, so subscribers
+// drop it after reading, and the view does if it has a single subscriber.
 type state struct {
 	number   int64  // of the frame, from 1
-	delta    *Frame // leads here from the state before; nil when that says no less than snapshot
-	gone     error  // the run has been deleted: this is the last frame, for those who have had others
+	delta    *Frame // leads here from the previous state; nil if the snapshot is as short
+	gone     error  // the run has been deleted; this is the last frame for subscribers that got others
 	snapshot func() (*Frame, error)
 }
 
-// refresh asks the store and, when the answer is another than before, makes it the current state.
+// Costs of a view, see Hub.renderFair.
+const (
+	pageCost = iota
+	searchCost
+)
+
+func (v *view) cost() int {
+	if v.key.Query.Text != "" {
+		return searchCost
+	}
+	return pageCost
+}
+
+func (v *view) minInterval() time.Duration {
+	if v.key.Topic != nil {
+		return v.key.Topic.MinInterval
+	}
+	return MinInterval
+}
+
+// isIdleRun reports whether the view shows a run and all its subscribers have what was last rendered.
+func (v *view) isIdleRun() bool {
+	return v.key.Run != 0 && v.number > 0 && len(v.joining) == 0 && !v.deleted
+}
+
+// refresh reads the store. If the result differs from the last one, it becomes the current state.
 func (v *view) refresh(ctx context.Context, store app.Store, t *templates.Templates) (changed bool, err error) {
-	fresh, err := v.ask(ctx, store)
+	fresh, err := v.load(ctx, store)
 	if app.CodeOf(err) == app.CodeNotFound {
-		return v.lose(err, t), nil
+		return v.markDeleted(err, t), nil
 	}
 	if err != nil {
 		return false, err
 	}
 	next := &state{number: v.number, snapshot: v.snapshot(fresh, t)}
-	if v.number > 0 && v.same(fresh) {
+	if v.number > 0 && v.isShown(fresh) {
 		if v.current == nil && len(v.joining) > 0 {
-			v.current = next // the one that the others have had, for those who join
+			v.current = next // what the other subscribers have, for those that join
 		}
 		return false, nil
 	}
 	if v.number > 0 {
-		if next.delta, err = v.delta(fresh, t); err != nil {
+		next.delta, err = v.delta(fresh, t)
+		if err != nil {
 			return false, err
 		}
 	}
 	next.number++
 	v.number, v.current = next.number, next
-	v.page, v.mark, v.topic = fresh.page, fresh.run.Revision(), fresh.topic
+	v.revision = fresh.run.Revision()
+	v.shown = result{page: fresh.page, topic: fresh.topic} // of a run only the revision is kept
 	return true, nil
 }
 
-// lose is for a run that has been deleted: its watchers get a last frame that says so. It reports whether that is new
-// to those who have not just joined.
-func (v *view) lose(err error, t *templates.Templates) (changed bool) {
-	changed = !v.gone
+// markDeleted handles a run that has been deleted: current subscribers get a last frame that says so, new ones CodeNotFound.
+// It reports whether the deletion is new to the view.
+func (v *view) markDeleted(err error, t *templates.Templates) (changed bool) {
+	changed = !v.deleted
 	if changed {
-		v.gone = true
+		v.deleted = true
 		v.number++
 		v.current = nil
 	}
 	if v.current == nil {
-		run := v.question.Run
+		run := v.key.Run
 		v.current = &state{number: v.number, gone: err, snapshot: sync.OnceValues(func() (*Frame, error) {
 			return frame(t.DeletedFrame(run))
 		})}
@@ -132,118 +133,120 @@ func (v *view) lose(err error, t *templates.Templates) (changed bool) {
 	return changed
 }
 
-// tell leaves the newest state for those who have not had it: those who join and, when it has changed, all.
-func (v *view) tell(changed bool) {
+// publish hands the newest state to all subscribers if it has changed, else to those that join.
+func (v *view) publish(changed bool) {
 	if v.current == nil {
-		return // there is nothing new or, for those who join, nothing any more
+		return
 	}
-	told := v.joining
+	receivers := v.joining
 	if changed {
-		told = v.watchers // among whom are those who join
+		receivers = v.subscribers
 	}
-	for _, w := range told {
-		w.notify(v.current)
+	for _, s := range receivers {
+		s.notify(v.current)
 	}
 	v.joining = nil
-	v.letGo()
+	v.dropUnshared()
 }
 
-// letGo lets go of what is drawn when nobody shares it: thousands of pages that are watched by one each must
-// not keep as many drawings. For whoever joins later it is drawn anew, once for all who then share it.
-func (v *view) letGo() {
-	if len(v.watchers) < 2 {
+// dropUnshared drops the rendered state if a single subscriber has it: thousands of pages with one subscriber each must not
+// keep as many renderings. If another one joins, it is rendered again.
+func (v *view) dropUnshared() {
+	if len(v.subscribers) < 2 {
 		v.current = nil
 	}
 }
 
-func (v *view) ask(ctx context.Context, store app.Store) (a answer, err error) {
+func (v *view) load(ctx context.Context, store app.Store) (fresh result, err error) {
 	switch {
-	case v.question.Topic != nil:
-		a.topic, err = v.question.Topic.Load(ctx, store)
-	case v.question.Run != 0:
-		a.run, err = store.Run(ctx, v.question.Run)
+	case v.key.Topic != nil:
+		fresh.topic, err = v.key.Topic.Load(ctx, store)
+	case v.key.Run != 0:
+		fresh.run, err = store.Run(ctx, v.key.Run)
 	default:
-		a.page, err = store.Page(ctx, v.question.Query)
+		fresh.page, err = store.Page(ctx, v.key.Query)
 	}
-	return a, err
+	return fresh, err
 }
 
-// same reports whether a frame for this answer would say nothing new.
-func (v *view) same(fresh answer) bool {
+// isShown reports whether a frame for this result would change nothing.
+func (v *view) isShown(fresh result) bool {
 	switch {
-	case v.question.Topic != nil:
-		return reflect.DeepEqual(v.topic, fresh.topic)
-	case v.question.Run != 0:
-		return v.mark == fresh.run.Revision()
+	case v.key.Topic != nil:
+		return reflect.DeepEqual(v.shown.topic, fresh.topic)
+	case v.key.Run != 0:
+		return v.revision == fresh.run.Revision()
 	}
-	before, now := v.page, fresh.page
-	return before.Overview == now.Overview && sameEnds(before, now) &&
-		slices.EqualFunc(before.Runs, now.Runs, func(a, b app.ProcessRun) bool { return a.ID == b.ID && a.Version == b.Version })
+	old, page := v.shown.page, fresh.page
+	return old.Overview == page.Overview && sameSurroundings(old, page) && slices.EqualFunc(old.Runs, page.Runs, sameVersion)
 }
 
-// sameEnds reports whether what stands around the rows of a list is the same but for the overview.
-func sameEnds(a, b app.Page) bool {
-	return a.HasOlder == b.HasOlder && a.HasNewer == b.HasNewer && a.MatchCount == b.MatchCount && a.MatchCountCapped == b.MatchCountCapped && a.SearchCursor == b.SearchCursor
+func sameVersion(a, b app.ProcessRun) bool { return a.ID == b.ID && a.Version == b.Version }
+
+func sameRun(a, b app.ProcessRun) bool { return a.ID == b.ID }
+
+// sameSurroundings reports whether everything around the rows of a list is the same, apart from the overview.
+func sameSurroundings(a, b app.Page) bool {
+	return a.HasOlder == b.HasOlder && a.HasNewer == b.HasNewer && a.SearchCursor == b.SearchCursor &&
+		a.MatchCount == b.MatchCount && a.MatchCountCapped == b.MatchCountCapped
 }
 
-// delta draws what changed: of a list, the cells. It returns nil when the rows themselves did: then the whole
-// list is drawn, as it is for the snapshot. A topic is drawn whole.
-func (v *view) delta(fresh answer, t *templates.Templates) (*Frame, error) {
+// delta renders what changed; of a list, the cells. It returns nil if the rows themselves changed, because then the whole
+// list is rendered as for the snapshot, and for a PageView.
+func (v *view) delta(fresh result, t *templates.Templates) (*Frame, error) {
 	switch {
-	case v.question.Topic != nil:
+	case v.key.Topic != nil:
 		return nil, nil
-	case v.question.Run != 0:
-		return frame(t.DeltaFrame(v.mark, fresh.run))
+	case v.key.Run != 0:
+		return frame(t.DeltaFrame(v.revision, fresh.run))
 	}
-	before, now := v.page, fresh.page
-	sameRows := slices.EqualFunc(before.Runs, now.Runs, func(a, b app.ProcessRun) bool { return a.ID == b.ID })
-	if !sameRows || !sameEnds(before, now) {
+	old, page := v.shown.page, fresh.page
+	if !slices.EqualFunc(old.Runs, page.Runs, sameRun) || !sameSurroundings(old, page) {
 		return nil, nil
 	}
 	var changed []app.ProcessRun
-	for i, run := range now.Runs {
-		if run.Version != before.Runs[i].Version {
+	for i, run := range page.Runs {
+		if run.Version != old.Runs[i].Version {
 			changed = append(changed, run)
 		}
 	}
-	return frame(t.CellsFrame(changed, now.Overview))
+	return frame(t.CellsFrame(changed, page.Overview))
 }
 
-// snapshot returns a function that draws everything there is to show. It is drawn when the first watcher needs
-// it, once for all of them.
-func (v *view) snapshot(fresh answer, t *templates.Templates) func() (*Frame, error) {
-	question := v.question
+// snapshot returns a function that renders all of the view, once for all subscribers that need it.
+func (v *view) snapshot(fresh result, t *templates.Templates) func() (*Frame, error) {
+	key := v.key
 	return sync.OnceValues(func() (*Frame, error) {
 		switch {
-		case question.Topic != nil:
-			return frame(question.Topic.Render(t, fresh.topic))
-		case question.Run != 0:
+		case key.Topic != nil:
+			return frame(key.Topic.Render(t, fresh.topic))
+		case key.Run != 0:
 			return frame(t.RunFrame(fresh.run))
 		}
 		return frame(t.ListFrame(fresh.page))
 	})
 }
 
-// Frame is what a socket is sent: HTML, every element of which names its target.
+// Frame is HTML for a socket, every element of which names its target.
 type Frame struct {
 	HTML []byte
-	Wire []byte // the same as it goes over the wire, for all sockets
+	Wire []byte // HTML as a WebSocket message, shared by all sockets
 }
 
 func frame(html []byte, err error) (*Frame, error) {
 	if err != nil {
-		return nil, fmt.Errorf("a frame could not be drawn: %w", err)
+		return nil, fmt.Errorf("a frame could not be rendered: %w", err)
 	}
 	return NewFrame(html), nil
 }
 
-// NewFrame returns a frame of this HTML.
+// NewFrame returns a frame with this HTML.
 func NewFrame(html []byte) *Frame {
 	wire := append(header(len(html)), html...)
 	return &Frame{HTML: wire[len(wire)-len(html):], Wire: wire}
 }
 
-// header begins a text message of that many bytes, in one frame from a server (RFC 6455, section 5.2).
+// header returns the header of a text message of size bytes, unfragmented and unmasked (RFC 6455, section 5.2).
 func header(size int) []byte {
 	const text, long, longer = 0x81, 126, 127
 	switch {

@@ -62,7 +62,7 @@ func TestNothingDrawnIsKeptForOneWatcher(t *testing.T) {
 // counting is a bell that counts how often it was rung.
 type counting struct{ rings atomic.Int64 }
 
-func (c *counting) Ring() { c.rings.Add(1) }
+func (c *counting) Wake() { c.rings.Add(1) }
 
 // Else a watcher that is quick would find the same once more, and keep it until it looks again.
 func TestNobodyIsToldTwiceOfTheSame(t *testing.T) {
@@ -135,7 +135,7 @@ func TestWhoeverJoinsARunThatHasJustBeenDeletedIsToldSo(t *testing.T) {
 			for range 2 {
 				late := hub.Watch(ViewKey{Run: id})
 				defer late.Close()
-				<-late.Wake()
+				<-late.Notified()
 				if frame, err := late.Next(); app.CodeOf(err) != app.CodeNotFound {
 					t.Errorf("run %d is drawn as %v: %v", id, frame, err)
 				}
@@ -146,34 +146,6 @@ func TestWhoeverJoinsARunThatHasJustBeenDeletedIsToldSo(t *testing.T) {
 		}
 		if frame, err := early.Next(); app.CodeOf(err) != app.CodeNotFound {
 			t.Errorf("and then it gets %v: %v", frame, err)
-		}
-	})
-}
-
-func TestTheRunThatMostPeopleWatchIsReadFirst(t *testing.T) {
-	const many = 20
-	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
-		store.runs = map[int64]app.ProcessRun{}
-		for id := int64(1); id <= many; id++ {
-			store.runs[id] = app.ProcessRun{ID: id, Version: 1}
-		}
-		for id := int64(1); id <= many; id++ {
-			for range 1 + id/many { // of the last one there are two
-				w := hub.Watch(ViewKey{Run: id})
-				defer w.Close()
-				next(t, w)
-			}
-		}
-		time.Sleep(time.Second)
-		store.change(func(a *answers) {
-			a.read = nil
-			for id := range a.runs {
-				a.runs[id] = app.ProcessRun{ID: id, Version: 2}
-			}
-		})
-		synctest.Wait()
-		if len(store.read) != many || store.read[0] != many {
-			t.Errorf("the runs were read in the order %v", store.read)
 		}
 	})
 }
