@@ -42,7 +42,7 @@ test: check browser postgres
 
 # A process that has a file to itself gives runs back as soon as it is started again.
 ALONE := TestAKilledServerLeavesNoProcessAndGivesTheRunBack
-SEEN := access actions browser_live browser_log browser_many browser_question browser_wishes commands e2e export failures filters metrics preview sockets statistics wishes
+SEEN := access actions browser_live browser_log browser_many browser_question browser_row_actions commands e2e export failures filters metrics preview sockets statistics run_actions
 EVERYWHERE = $(shell grep -oh '^func Test[A-Za-z0-9_]*' $(SEEN:%=%_test.go) | sed 's/func //' | paste -sd'|')
 
 # The checks that need no run.

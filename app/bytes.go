@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Bytes is a size, written as a number of bytes or with one of the units KiB, MiB and GiB.
+// Bytes is a size in bytes. Its text may have the unit KiB, MiB or GiB.
 type Bytes int64
 
 var byteUnits = []struct {
@@ -14,7 +14,7 @@ var byteUnits = []struct {
 	size Bytes
 }{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}}
 
-// UnmarshalText reads a size. It fails when it is not one, is below zero, or does not fit.
+// UnmarshalText parses a size such as 500KiB. It fails for negative and too large sizes.
 func (b *Bytes) UnmarshalText(text []byte) error {
 	for _, unit := range byteUnits {
 		number, found := strings.CutSuffix(string(text), unit.name)
@@ -31,7 +31,7 @@ func (b *Bytes) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%q is not a size like 500KiB or 1MiB", text)
 }
 
-// String writes the size with the largest unit in which it is whole.
+// String returns the size in the largest unit in which it is whole.
 func (b Bytes) String() string {
 	for _, unit := range byteUnits {
 		if b != 0 && b%unit.size == 0 && unit.size > 1 {

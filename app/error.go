@@ -5,35 +5,35 @@ import (
 	"fmt"
 )
 
-// Code is what went wrong, for a machine.
+// Code says what went wrong, for programs.
 type Code string
 
-// The codes. An error without one is internal: it is logged, and people are told nothing of it.
+// The codes. An error without a code is internal: it is logged, and clients see only a reference.
 const (
-	CodeMalformed   Code = "malformed"   // cannot be understood, whatever it asks for
-	CodeInvalid     Code = "invalid"     // understood, and not acceptable
+	CodeMalformed   Code = "malformed"   // cannot be parsed
+	CodeInvalid     Code = "invalid"     // parsed, but out of range or contradictory
 	CodeNotFound    Code = "not_found"   // no such run or page
-	CodeConflict    Code = "conflict"    // the run is no longer where the change expected it
-	CodeUnavailable Code = "unavailable" // not now; trying again later may help
-	CodeTooMany     Code = "too_many"    // too much from this address
-	CodeForbidden   Code = "forbidden"   // not from there
-	CodeUnsupported Code = "unsupported" // a kind of body that is not taken
-	CodeInternal    Code = "internal"    // our fault
+	CodeConflict    Code = "conflict"    // the run is not in the state that the change needs
+	CodeUnavailable Code = "unavailable" // try again later
+	CodeTooMany     Code = "too_many"    // too many requests from this address
+	CodeForbidden   Code = "forbidden"   // the origin or the user may not do this
+	CodeUnsupported Code = "unsupported" // the type of the body is not supported
+	CodeInternal    Code = "internal"    // a fault of the server
 )
 
-// Error is a failure that may be told to whoever caused it.
+// Error is an error whose message may be shown to the client that caused it.
 type Error struct {
 	Code    Code
-	Message string // a whole sentence for a person; never holds internals
-	Err     error  // what lies beneath, for the log only; may be nil
+	Message string // a sentence for a person, without internal details
+	Err     error  // the cause, for the log only; may be nil
 }
 
-// Errorf makes an Error with a formatted message.
+// Errorf returns an Error with a formatted message.
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// Error is for the log; Message is for people.
+// Error returns the message with code and cause, for the log.
 func (e *Error) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("%s (%s): %v", e.Message, e.Code, e.Err)
@@ -41,10 +41,10 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s (%s)", e.Message, e.Code)
 }
 
-// Unwrap returns what lies beneath.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// CodeOf returns the code of err: "" for nil, CodeInternal for errors that carry none.
+// CodeOf returns the code of err: "" for nil, CodeInternal for errors without one.
 func CodeOf(err error) Code {
 	if err == nil {
 		return ""

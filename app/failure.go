@@ -2,29 +2,29 @@ package app
 
 import "time"
 
-// Failure is what runs have in common that are failed now: the kind and the pattern of their errors.
+// Failure is a group of failed runs: those of one kind whose errors have the same Pattern.
 type Failure struct {
 	ID      int64  `json:"id"`
 	Kind    string `json:"kind"`
 	Pattern string `json:"pattern"`
-	Example string `json:"example"` // the first such error, as it was
-	Runs    int64  `json:"runs"`    // that are failed so now
-	// FirstAt and LastAt are when such a run failed first and last, also one that has been tried again since.
+	Example string `json:"example"` // the first such error, unchanged
+	Runs    int64  `json:"runs"`    // how many are failed with it now
+	// FirstAt and LastAt are when a run first and last failed with it, including runs that were retried since.
 	FirstAt time.Time `json:"first_at"`
 	LastAt  time.Time `json:"last_at"`
-	// Hours is how many runs failed so in each of the last hours; the last one is the present hour.
+	// Hours counts the runs that failed with it in each of the last hours; the last element is the current hour.
 	Hours [FailureHours]int64 `json:"hours"`
 }
 
-// FailureHours is for how many hours failures are counted by the hour.
+// FailureHours is the number of hours in Failure.Hours.
 const FailureHours = 24
 
-// Failures are the different failures that there are now, those with most runs first, at most MaxFailures of them.
+// Failures are the groups of failed runs with the most runs, at most MaxFailures of them.
 type Failures struct {
 	Failures []Failure `json:"failures"`
-	Groups   int64     `json:"groups"` // how many different ones there are in all
-	Runs     int64     `json:"runs"`   // that are failed
+	Groups   int64     `json:"groups"` // in all
+	Runs     int64     `json:"runs"`   // failed runs in all
 }
 
-// MaxFailures is how many failures are told of.
+// MaxFailures is the largest number of groups that are listed.
 const MaxFailures = 100

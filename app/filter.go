@@ -6,33 +6,33 @@ import (
 	"unicode/utf8"
 )
 
-// Filter says which runs are wanted. It is comparable. The zero Filter wants all.
+// Filter selects runs. It is comparable. The zero Filter matches all runs.
 type Filter struct {
-	// Filtered says whether only runs in Status are wanted.
+	// Filtered limits the runs to those in Status.
 	Filtered bool
 	Status   Status
-	// Kind is the only kind of work that is wanted, or "".
+	// Kind is the kind of the runs; "" matches every kind.
 	Kind string
-	// Since and Until bound when a run was created: not before Since, and before Until.
+	// Since and Until bound when a run was created: at or after Since, and before Until.
 	Since, Until TimeBound
-	// Failure is what the runs must have failed with, see Failure, or 0.
+	// Failure is the ID of a Failure that the runs failed with, or 0.
 	Failure int64
-	// Text is words that the error and the log of a run must have, all of them, or "". The last one may be the
-	// beginning of a longer word. The texts of bulk actions are not searched.
+	// Text is a list of words, all of which must appear in the error or the log of a run. The last word may be the
+	// beginning of a longer one. Bulk runs have no searchable text.
 	Text string
 }
 
-// Plain reports whether nothing but a status is asked for.
+// StatusOnly reports whether the filter limits nothing but the status.
 func (f Filter) StatusOnly() bool { return f == Filter{Filtered: f.Filtered, Status: f.Status} }
 
-// Limits of what a filter asks for, in bytes.
+// Limits of filter values, in bytes.
 const (
 	MaxKind = 100
 	MaxText = 200
 )
 
-// ParseKind returns the kind that a filter asks for. It need not be known: there are runs of kinds that are no
-// longer offered. It fails with CodeMalformed.
+// ParseKind parses the kind of a filter. Unknown kinds are valid, because there are runs of kinds that are no longer
+// offered. It fails with CodeMalformed.
 func ParseKind(text string) (string, error) {
 	if len(text) > MaxKind || !readable(text) {
 		return "", Errorf(CodeMalformed, "The kind is at most %d bytes of text.", MaxKind)
@@ -40,14 +40,14 @@ func ParseKind(text string) (string, error) {
 	return text, nil
 }
 
-// ErrNothingToSearch is why a search is refused that could find nothing.
+// ErrNothingToSearch refuses a search that could not match anything.
 var ErrNothingToSearch = Errorf(CodeMalformed, "Enter a word to search for: only letters and digits are searched, not symbols and emoji.")
 
-// ParseText returns the words that a filter asks for, with single blanks between them. It fails with CodeMalformed,
-// also if there is no letter or digit in what is not empty.
+// ParseText parses the text of a filter and joins its words with single spaces. It fails with CodeMalformed, also if a text
+// that is not empty has no letter and no digit.
 func ParseText(text string) (string, error) {
 	if len(text) > MaxText || !readable(text) {
-		return "", Errorf(CodeMalformed, "What is searched for is at most %d bytes of text.", MaxText)
+		return "", Errorf(CodeMalformed, "The search text is at most %d bytes of text.", MaxText)
 	}
 	text = strings.Join(strings.Fields(text), " ")
 	if text != "" && !strings.ContainsFunc(text, isSearched) {

@@ -7,15 +7,15 @@ import (
 	"slices"
 )
 
-// Job is what an engine that several nodes share carries for a run that waits. It is written down in the transaction
-// in which the run comes to wait, and a run has one at a time.
+// Job is the job of a waiting run in the engine that several nodes share. It is inserted in the transaction in which the run
+// comes to wait, and a run has one job at a time.
 type Job struct {
 	Run  int64  `json:"run"`
 	Work string `json:"-"` // the kind of the run
 }
 
-// Kind is the kind of the job. It tells the kind of the run in what such engines take for a name: nodes ask only for the
-// jobs that they have the work for.
+// Kind returns the kind of the job: the kind of the run, encoded as a valid name of the engine. Nodes fetch only the kinds
+// that they handle.
 func (j Job) Kind() string {
 	if nameable.MatchString(j.Work) {
 		return "run:" + j.Work
@@ -26,15 +26,15 @@ func (j Job) Kind() string {
 
 var nameable = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
 
-// Queues that jobs stand in.
+// Queues of the engine.
 const (
 	DefaultQueue    = "runs"
-	QuarantineQueue = "suspects" // runs that another crash would fail: a node does one of them at a time
-	BulkQueue       = "actions"  // runs that act on many others: they must not wait behind these
+	QuarantineQueue = "quarantine" // runs that the next crash would fail: each node runs one at a time
+	BulkQueue       = "bulk"       // bulk runs, which must not wait behind the runs that they change
 )
 
-// QueueOf returns the queue of a run's job. All runs of a node that crashed go on at once elsewhere, as they were; but one
-// that has crashed so often that the next crash would fail it must not be failed by the fault of another such run.
+// QueueOf returns the queue of a run's job. Runs that the next crash would fail go to the quarantine queue, so that none of
+// them fails because another one crashes the node.
 func QueueOf(run ProcessRun, maxCrashes int) string {
 	switch {
 	case slices.Contains(BulkKinds(), run.Kind):

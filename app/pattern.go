@@ -4,12 +4,12 @@ import (
 	"strings"
 )
 
-// MaxPattern is the length in bytes to which a pattern is cut.
+// MaxPattern is the largest length of a pattern in bytes.
 const MaxPattern = 300
 
-// Pattern is what errors have in common that differ only in particulars: numbers, ids and hex become #, and paths and
-// addresses <path> and <url>. Of an error of many lines it has the first and the last: a command's is its exit status
-// and then the end of what it wrote, of which the last line usually says why. The pattern of a pattern is itself.
+// Pattern normalizes an error, so that errors that differ only in details are equal: numbers, ids and hex become #, paths
+// and URLs become <path> and <url>. Of several lines it takes the first and the last: the error of a command is its exit
+// status followed by the end of its output, whose last line usually has the reason. Pattern(Pattern(s)) == Pattern(s).
 func Pattern(text string) string {
 	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })
 	var first, last string
@@ -23,21 +23,21 @@ func Pattern(text string) string {
 			last = line
 		}
 	}
-	pattern := generalize(first)
+	pattern := normalize(first)
 	if last != "" {
-		pattern += "\n" + generalize(last)
+		pattern += "\n" + normalize(last)
 	}
 	if len(pattern) > MaxPattern {
-		pattern = strings.TrimSpace(strings.ToValidUTF8(pattern[:MaxPattern], "")) // the cut may go through a character
+		pattern = strings.TrimSpace(strings.ToValidUTF8(pattern[:MaxPattern], "")) // the cut may split a character
 	}
 	return pattern
 }
 
-// between tokens, beside blanks
+// delimiters separate tokens.
 const delimiters = " =\"'`()[]{}<>,;|"
 
-// generalize replaces the particulars of a line.
-func generalize(line string) string {
+// normalize replaces the variable parts of a line.
+func normalize(line string) string {
 	var out strings.Builder
 	for len(line) > 0 {
 		end := strings.IndexAny(line, delimiters)
@@ -49,7 +49,7 @@ func generalize(line string) string {
 		case -1:
 			end = len(line)
 		}
-		if strings.Contains(line[:end], "://") { // it may have more signs in it than other tokens
+		if strings.Contains(line[:end], "://") { // URLs may contain delimiters
 			if end = strings.IndexAny(line, " \"'`<>|"); end < 0 {
 				end = len(line)
 			}
@@ -60,19 +60,19 @@ func generalize(line string) string {
 	return out.String()
 }
 
-// writeToken writes what stands for a token: a path, an address of the web, or words.
+// writeToken writes the normalized token: a path, a URL, or words.
 func writeToken(out *strings.Builder, token string) {
 	rest := ""
 	switch {
 	case strings.Contains(token, "://"):
 		out.WriteString("<url>")
 		if last := len(token) - 1; strings.IndexByte(".:!?", token[last]) >= 0 {
-			out.WriteByte(token[last]) // it ends the sentence
+			out.WriteByte(token[last]) // the end of the sentence
 		}
 		return
 	case isPath(token):
 		out.WriteString("<path>")
-		if colon := strings.IndexByte(token[2:], ':'); colon >= 0 { // and then a line's number
+		if colon := strings.IndexByte(token[2:], ':'); colon >= 0 { // followed by a line number
 			rest = token[2+colon:]
 		}
 	default:
@@ -90,7 +90,7 @@ func writeToken(out *strings.Builder, token string) {
 	}
 }
 
-// isPath reports whether a token names a file: from a root, or from where one is.
+// isPath reports whether a token is an absolute or relative path.
 func isPath(token string) bool {
 	if len(token) < 2 {
 		return false
@@ -106,8 +106,8 @@ func isPath(token string) bool {
 	return strings.Count(token, "/") > 1 || len(token) > 2 && token[1] == ':' && token[2] == '\\'
 }
 
-// wordLength is how long the word is with which a text begins, or the number: that may have points, colons and dashes
-// between its digits, as times and addresses do.
+// wordLength returns the length of the word or number at the beginning of text. Numbers may have points, colons, slashes
+// and plus signs between digits, as times and addresses do.
 func wordLength(text string) (n int) {
 	for n < len(text) && (isWordByte(text[n]) || n > 0 && isDigit(text[n-1]) && n+1 < len(text) && isDigit(text[n+1]) && strings.IndexByte(".:+/", text[n]) >= 0) {
 		n++
@@ -121,9 +121,9 @@ func isWordByte(b byte) bool {
 	return isDigit(b) || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b == '_' || b == '-' || b >= 0x80
 }
 
-// writeWord writes a word, with # for each number in it, or for all of it when it is an id.
+// writeWord writes a word with # for each number in it, or # if all of it is variable.
 func writeWord(out *strings.Builder, word string) {
-	if isParticular(word) {
+	if isVariable(word) {
 		out.WriteByte('#')
 		return
 	}
@@ -136,9 +136,8 @@ func writeWord(out *strings.Builder, word string) {
 	}
 }
 
-// isParticular reports whether a word is a number with what stands between its digits, hex, or an id: long, and with
-// several digits.
-func isParticular(word string) bool {
+// isVariable reports whether a word is a number, hex, or an id: long, with several digits.
+func isVariable(word string) bool {
 	digits, letters, hex := 0, 0, 0
 	for _, b := range []byte(word) {
 		switch {
@@ -158,7 +157,7 @@ func isParticular(word string) bool {
 	case letters == 0 && len(word) >= 8:
 		return true
 	case letters == 1 && (strings.HasPrefix(word, "0x") || digits >= 8):
-		return true // hex as C writes it, or a time with its T
+		return true // 0x…, or a time with its T
 	}
 	return len(word) >= 12 && digits >= 3
 }

@@ -2,25 +2,25 @@ package app
 
 import "context"
 
-// Purpose is what a store is read for. A store may keep connections for each, so that readers with much to read do not
-// hold up the others.
+// Purpose says what a read is for. A store may keep separate connections for each purpose, so that long reads do not delay
+// the others.
 type Purpose int
 
 const (
-	ForPages Purpose = iota // what a page shows; when a context does not say otherwise
-	ForLong                 // a search, an export, or another read that may take long
-	ForLive                 // what open pages are sent
-	ForQueue                // which runs are to be started or stopped
+	ForPages Purpose = iota // a page; the default
+	ForLong                 // a search, an export, or another long read
+	ForLive                 // frames for open pages
+	ForQueue                // runs to start or to cancel
 )
 
 type purposeKey struct{}
 
-// WithPurpose returns a context for reads of this purpose.
+// WithPurpose returns a context for reads with this purpose.
 func WithPurpose(ctx context.Context, purpose Purpose) context.Context {
 	return context.WithValue(ctx, purposeKey{}, purpose)
 }
 
-// PurposeOf returns what reads with this context are for.
+// PurposeOf returns the purpose of reads with ctx.
 func PurposeOf(ctx context.Context) Purpose {
 	purpose, _ := ctx.Value(purposeKey{}).(Purpose)
 	return purpose

@@ -5,50 +5,50 @@ import (
 	"time"
 )
 
-// ProcessRun is one row. Times are in UTC, to the millisecond; the zero time means "not yet".
+// ProcessRun is one row. Times are in UTC with millisecond precision; the zero time means "not yet".
 type ProcessRun struct {
 	ID      int64  `json:"id"`
 	Kind    string `json:"kind"`
 	Status  Status `json:"status"`
 	Version int64  `json:"version"`
-	// Attempt is how many tries have counted, the present one included; 0 before the first.
+	// Attempt counts the attempts, including the current one; 0 before the first. Interrupted attempts do not count.
 	Attempt int `json:"attempt"`
-	// Crashes is how often a crash of the process interrupted the run.
+	// Crashes counts how often a crash of the process interrupted the run.
 	Crashes int `json:"crashes"`
-	// Claim rises with every start. It is the store's business and nobody else's.
+	// FencingToken rises with every start. Only stores use it.
 	FencingToken int64 `json:"-"`
-	// Error is a sentence for a person: why the run failed, or why it is tried again.
+	// Error is a sentence for a person: why the run failed, was cancelled, or is retried.
 	Error string `json:"error,omitzero"`
-	// Failure is what a failed run has in common with others, see Failure; else 0.
+	// Failure is the ID of the Failure of a failed run, else 0.
 	Failure int64 `json:"failure,omitzero"`
 
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
-	// StartedAt is when the present or last attempt started.
+	// StartedAt is when the current or last attempt started.
 	StartedAt time.Time `json:"started_at,omitzero"`
-	// FinishedAt is when the run became final.
+	// FinishedAt is when the run finished.
 	FinishedAt time.Time `json:"finished_at,omitzero"`
-	// DueAt is when a run that waits for another attempt may start again.
+	// ScheduledAt is when a created run may start; zero: now.
 	ScheduledAt time.Time `json:"scheduled_at,omitzero"`
-	// CancelAt is when a person asked a started run to stop. Its work may yet go on.
+	// CancelRequestedAt is when cancellation of a started run was requested. Its work may still go on.
 	CancelRequestedAt time.Time `json:"cancel_requested_at,omitzero"`
 
 	Progress
 }
 
-// Progress is how far the work of the present or last attempt has come, as it says itself.
+// Progress is what the work of the current or last attempt reported.
 type Progress struct {
 	Percent Percent `json:"percent"`
 	Message string  `json:"message,omitzero"`
 }
 
-// Percent is 0 to 100, or NoPercent. In JSON the latter is null.
+// Percent is 0 to 100, or NoPercent, which is null in JSON.
 type Percent int8
 
-// NoPercent is the Percent of work that has not said how far it has come.
+// NoPercent is the Percent of work that has not reported one.
 const NoPercent Percent = -1
 
-// MarshalJSON writes a number or null.
+// MarshalJSON returns a number, or null for NoPercent.
 func (p Percent) MarshalJSON() ([]byte, error) {
 	if p == NoPercent {
 		return []byte("null"), nil
@@ -64,26 +64,26 @@ func (r ProcessRun) CancelRequested() bool {
 	return r.Status == Started && !r.CancelRequestedAt.IsZero()
 }
 
-// Suspect reports whether a crash interrupted the run, so that it may be what caused the crash.
+// Interrupted reports whether a crash interrupted the run, which may have caused it.
 func (r ProcessRun) Interrupted() bool { return r.Crashes > 0 }
 
-// CreateRequest asks for runs to be created.
+// CreateRequest asks for new runs.
 type CreateRequest struct {
 	Kind  string
 	Count int // 1 to MaxCount
-	// Key makes the request repeatable: the same key gets the first answer again. It is empty, or
-	// 1 to MaxKey bytes of printable ASCII.
+	// IdempotencyKey makes the request repeatable: the same key returns the first batch again. It is "", or 1 to MaxKey
+	// bytes of printable ASCII.
 	IdempotencyKey string
 }
 
-// Limits of a request for new runs.
+// Limits of a CreateRequest.
 const (
 	DefaultCount = 10
 	MaxCount     = 1000 // one transaction; a thousand rows commit in a few milliseconds
 	MaxKey       = 200  // bytes; room for a UUID or a hash with a prefix
 )
 
-// Batch is what one request created: Count runs with consecutive ids.
+// Batch is the result of a CreateRequest: Count runs with consecutive ids.
 type Batch struct {
 	First     int64
 	Count     int
@@ -91,11 +91,10 @@ type Batch struct {
 	CreatedAt time.Time
 }
 
-// Last returns the newest id of the batch.
+// Last returns the highest id of the batch.
 func (b Batch) Last() int64 { return b.First + int64(b.Count) - 1 }
 
-// Runs returns the runs as they were when they were created, so that a repeated request gets the
-// same answer however far they have come since.
+// Runs returns the runs as they were created, so that a repeated request gets the same answer.
 func (b Batch) Runs() []ProcessRun {
 	runs := make([]ProcessRun, b.Count)
 	for i := range runs {
@@ -107,61 +106,61 @@ func (b Batch) Runs() []ProcessRun {
 	return runs
 }
 
-// PageSize is how many runs a page of the list shows.
+// PageSize is the number of runs on a page of the list.
 const PageSize = 25
 
-// RecentSize is how many of the newest runs the progress line speaks of.
+// RecentSize is the number of newest runs that the progress line is about.
 const RecentSize = 10
 
-// Query is the question that a list answers. It is comparable, so that equal questions can share
-// one answer. The zero Query asks for the newest runs.
+// Query asks for a page of runs. It is comparable, so that equal queries can share a result. The zero Query asks for the
+// newest runs.
 type Query struct {
 	Filter
-	// Turn says on which side of Cursor, the id of a run, the wanted page lies.
+	// Direction says on which side of Cursor, the id of a run, the page lies.
 	Direction Direction
 	Cursor    int64
 }
 
-// Turn is a direction in the list.
+// Direction is a direction in the list.
 type Direction int8
 
-// The turns.
+// The directions.
 const (
-	Latest Direction = iota // the newest runs; there is no cursor
-	Before                  // the newest runs with smaller ids than the cursor
-	After                   // the oldest runs with greater ids than the cursor
+	Latest Direction = iota // the newest runs, without a cursor
+	Before                  // the newest runs with ids below the cursor
+	After                   // the oldest runs with ids above the cursor
 )
 
-// InStatus is the query for the newest runs in a status.
+// ByStatus returns the query for the newest runs in a status.
 func ByStatus(status Status) Query { return Query{Filter: Filter{Filtered: true, Status: status}} }
 
-// To returns the query for another page of the same list.
+// WithCursor returns the query for another page of the same list.
 func (q Query) WithCursor(turn Direction, cursor int64) Query {
 	q.Direction, q.Cursor = turn, cursor
 	return q
 }
 
-// Page is the answer to a Query, read from one state of the database.
+// Page is the result of a Query, read from one state of the database.
 type Page struct {
 	Query              Query
 	Runs               []ProcessRun // newest first, at most PageSize
-	HasOlder, HasNewer bool         // whether the list goes on
-	// Matches is how many runs the filter finds, when it asks for more than a status; More says that there are
+	HasOlder, HasNewer bool         // whether there are further pages
+	// MatchCount is the number of matching runs if the filter has more than a status. MatchCountCapped says that there are
 	// more, which were not counted.
 	MatchCount       int
 	MatchCountCapped bool
-	// SearchedTo is not 0 when a search has stopped before the page was full: it goes on before this run or, if Query.Turn
-	// is After, after it.
+	// SearchCursor is not 0 if a search stopped before the page was full: it continues below this run or, if
+	// Query.Direction is After, above it.
 	SearchCursor int64
-	// Failure is the one that the filter asks for; the zero Failure when it asks for none, or there is none such.
+	// Failure is that of the filter; the zero Failure without one, or if it no longer exists.
 	Failure Failure
 	Overview
 }
 
-// CountedMatches is up to how many matches are counted: what a page costs must not depend on how many there are.
+// CountedMatches is the largest MatchCount: the cost of a page must not depend on the number of matches.
 const CountedMatches = 10_000
 
-// Older is the query for the next older page. It makes sense where HasOlder says so.
+// Older returns the query for the next older page. It is for pages with HasOlder.
 func (p Page) Older() Query {
 	if p.SearchCursor > 0 && p.Query.Direction != After {
 		return p.Query.WithCursor(Before, p.SearchCursor)
@@ -169,10 +168,10 @@ func (p Page) Older() Query {
 	if n := len(p.Runs); n > 0 {
 		return p.Query.WithCursor(Before, p.Runs[n-1].ID)
 	}
-	return p.Query.WithCursor(Latest, 0) // all there is is older than a cursor that is too high
+	return p.Query.WithCursor(Latest, 0) // the cursor was above all runs
 }
 
-// Newer is the query for the next newer page. It makes sense where HasNewer says so.
+// Newer returns the query for the next newer page. It is for pages with HasNewer.
 func (p Page) Newer() Query {
 	if p.SearchCursor > 0 && p.Query.Direction == After {
 		return p.Query.WithCursor(After, p.SearchCursor)
@@ -183,49 +182,47 @@ func (p Page) Newer() Query {
 	return p.Query.WithCursor(After, max(0, p.Query.Cursor-1))
 }
 
-// RunPage is one run with what its page shows around it, read from one state of the database.
+// RunPage is a run with what its page shows, read from one state of the database.
 type RunPage struct {
 	Run    ProcessRun
 	Events []Event // oldest first, the newest MaxEvents of them
 	Log    Log     // its newest lines
-	// Usual is how long runs of the kind take, when that is known and the run is under way: the median of
-	// the newest that completed.
+	// MedianDuration is the median of the newest completed runs of the kind, if it is known and the run has not finished.
 	MedianDuration time.Duration
 	Overview
 }
 
-// Mark says how far a run has come: while it is the same, so is all that the run's page shows of it.
+// Revision changes whenever something changes that the page of the run shows.
 type Revision struct{ Version, LogEnd int64 }
 
-// Mark is how far the run has come.
+// Revision returns the revision of the run.
 func (p RunPage) Revision() Revision { return Revision{Version: p.Run.Version, LogEnd: p.Log.End} }
 
-// Event is a change of a run that its page tells of.
+// Event is an entry in the history of a run.
 type Event struct {
-	Version int64 // that the run had afterwards
+	Version int64 // of the run after the change
 	At      time.Time
-	Status  Status // that the run had afterwards
+	Status  Status // after the change
 	Attempt int
 	Note    string // a sentence, or ""
 }
 
-// MaxEvents is how many events of a run are kept: a run that is retried for ever must not grow for ever.
+// MaxEvents is how many events of a run are kept, so that a run that is retried again and again stays small.
 const MaxEvents = 200
 
-// Overview is what every page shows of the whole board.
+// Overview is what every page shows about all runs.
 type Overview struct {
 	Counts Counts
-	// Recent is how many of the newest runs are looked at, at most RecentSize; Done how many of
-	// these are final.
+	// Recent is the number of newest runs, at most RecentSize, and Done how many of them have finished.
 	Recent, Done int
-	// Unserved are the kinds that nobody here works on, of those that runs wait for.
+	// Unhandled are the kinds of waiting runs that no worker handles.
 	Unhandled UnhandledKinds
 }
 
-// Counts is how many runs there are in each status.
+// Counts has the number of runs in each status.
 type Counts [StatusCount]int64
 
-// Total is how many runs there are in all.
+// Total returns the number of all runs.
 func (c Counts) Total() (n int64) {
 	for _, count := range c {
 		n += count

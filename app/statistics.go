@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// Statistics is how the board is doing.
+// Statistics describes throughput and durations.
 type Statistics struct {
-	At       time.Time // when this was so, to the second
+	At       time.Time // when it was read, to the second
 	Forecast Forecast
-	Recent   Period // the last quarter of an hour, in steps of RecentStep
+	Recent   Period // the last 15 minutes, in steps of RecentStep
 	Day      Period // the last 24 hours, in steps of DayStep
 	Overview
 }
 
-// How far the periods of statistics reach back, and into what steps they are divided.
+// Lengths of the periods and of their steps.
 const (
 	RecentSpan = 15 * time.Minute
 	RecentStep = 10 * time.Second
@@ -22,25 +22,25 @@ const (
 	DayStep    = 10 * time.Minute
 )
 
-// Period is what happened in a stretch of time that reaches up to now.
+// Period is what happened in a span of time that ends now.
 type Period struct {
-	From     time.Time // when the first step began
+	From     time.Time // start of the first step
 	Step     time.Duration
-	Counters []Counters // one for each step, oldest first; the last step is not over yet
+	Counters []Counters // one for each step, oldest first; the last step is incomplete
 	Kinds    []KindTimes
 }
 
-// Flow is how many runs were taken where within some time.
+// Counters count the changes of runs in a span of time.
 type Counters struct {
-	Created   int64 `json:"created"`  // new ones
-	Requeued  int64 `json:"requeued"` // that wait again: given back, or to be tried again
+	Created   int64 `json:"created"`  // new runs
+	Requeued  int64 `json:"requeued"` // runs that wait again: after an interruption, or for another attempt
 	Started   int64 `json:"started"`
 	Completed int64 `json:"completed"`
 	Failed    int64 `json:"failed"`
 	Cancelled int64 `json:"cancelled"`
 }
 
-// Plus is both flows together.
+// Add returns the sums of both.
 func (f Counters) Add(g Counters) Counters {
 	return Counters{
 		f.Created + g.Created, f.Requeued + g.Requeued, f.Started + g.Started,
@@ -48,50 +48,50 @@ func (f Counters) Add(g Counters) Counters {
 	}
 }
 
-// Sum is all of some flows together.
-func Sum(flows []Counters) (sum Counters) {
-	for _, flow := range flows {
-		sum = sum.Add(flow)
+// Sum returns the sums of all.
+func Sum(all []Counters) (sum Counters) {
+	for _, counters := range all {
+		sum = sum.Add(counters)
 	}
 	return sum
 }
 
-// KindTimes is how long runs of a kind waited and worked.
+// KindTimes has the queue times and run times of a kind.
 type KindTimes struct {
 	Kind string
-	// Waits is from when a run was last ready to be started until it was. Works is from then until it completed or failed.
+	// QueueTime is from when a run was last due until it started, RunTime from then until it completed or failed.
 	QueueTime, RunTime Quantiles
 }
 
-// Quantiles say of some durations how long half of them were at most, and how long 95 % were: to within a tenth.
+// Quantiles are the median and the 95th percentile of durations, with an error of at most 10 %.
 type Quantiles struct {
-	Count    int64 // of durations; 0: the others mean nothing
+	Count    int64 // number of durations; if 0, the others mean nothing
 	P50, P95 time.Duration
 }
 
-// KindCount is how many runs of a kind wait.
+// KindCount is the number of waiting runs of a kind.
 type KindCount struct {
 	Kind string
 	Runs int64
 	More bool // there are more, which were not counted
 }
 
-// UnservedKinds are kinds of which runs wait although nobody here does such work: the first ones by name, and then
-// empty ones. It is an array so that it can be compared.
+// UnhandledKinds are the kinds of waiting runs that no worker handles, the first ones by name, followed by empty elements.
+// It is an array so that it is comparable.
 type UnhandledKinds [MaxUnhandled]KindCount
 
-// Limits of what is told of such runs with every frame: enough to see what is wrong.
+// Limits of UnhandledKinds, which are part of every frame.
 const (
-	MaxUnhandled     = 3    // kinds that are named
-	CountedUnhandled = 1000 // up to how many runs of each are counted
+	MaxUnhandled     = 3    // most kinds
+	CountedUnhandled = 1000 // most runs counted of each
 )
 
-// Has reports whether a kind is among those that are named.
+// Has reports whether kind is among them.
 func (u UnhandledKinds) Has(kind string) bool {
 	return slices.ContainsFunc(u.Named(), func(one KindCount) bool { return one.Kind == kind })
 }
 
-// Named are those that are not empty.
+// Named returns the elements that are not empty.
 func (u UnhandledKinds) Named() []KindCount {
 	for i, one := range u {
 		if one.Kind == "" {
@@ -101,7 +101,7 @@ func (u UnhandledKinds) Named() []KindCount {
 	return u[:]
 }
 
-// Runs is how many runs wait of these kinds, as far as they are counted.
+// Runs returns the counted runs of these kinds.
 func (u UnhandledKinds) Runs() (n int64) {
 	for _, one := range u {
 		n += one.Runs
@@ -109,73 +109,73 @@ func (u UnhandledKinds) Runs() (n int64) {
 	return n
 }
 
-// More reports whether there may be more of these kinds, or are more runs of them, than are told of.
+// More reports whether there may be more kinds or more runs than counted.
 func (u UnhandledKinds) More() bool {
 	full := u[MaxUnhandled-1].Kind != ""
 	return full || slices.ContainsFunc(u[:], func(one KindCount) bool { return one.More })
 }
 
-// Load is what a forecast goes by.
+// Load is the input of a forecast.
 type Load struct {
-	Waiting   int64         // runs that wait for somebody who is here
-	Working   int64         // runs that are started
-	Uncounted bool          // among those that wait there are some for which nobody is here
-	Oldest    time.Duration // for how long the oldest run that waits could have been started
+	Waiting   int64         // waiting runs whose kinds have workers
+	Working   int64         // started runs
+	Uncounted bool          // Waiting includes an unknown number of runs without workers
+	Oldest    time.Duration // how long the oldest waiting run has been due
 	Recent    Period
 }
 
-// Forecast is what becomes of the runs that wait, if things go on as in the last minutes.
+// Forecast says when the queue will be empty if the rates of the last minutes continue.
 type Forecast struct {
 	Trend   Trend
 	Waiting int64
 	Working int64
-	In      time.Duration // Draining: until none waits any more; Steady: for how long a new one waits
+	In      time.Duration // Draining: until the queue is empty; Steady: the queue time of a new run
 }
 
-// Trend is what it comes to, in a word.
+// Trend is the result of a forecast in a word.
 type Trend string
 
 // The trends.
 const (
-	Empty    Trend = "empty"    // nothing waits
-	Draining Trend = "draining" // more is started than comes
-	Steady   Trend = "steady"   // as much is started as comes
-	Growing  Trend = "growing"  // more comes than is started
-	Busy     Trend = "busy"     // nothing has been started for long, but work goes on
-	Stalled  Trend = "stalled"  // nothing is being started
-	Unclear  Trend = "unclear"  // it is too early to say
-	Unknown  Trend = "unknown"  // nobody has counted how many wait for somebody who is here
+	Empty    Trend = "empty"    // the queue is empty
+	Draining Trend = "draining" // more runs start than arrive
+	Steady   Trend = "steady"   // as many runs start as arrive
+	Growing  Trend = "growing"  // more runs arrive than start
+	Busy     Trend = "busy"     // no run has started for long, but workers are busy
+	Stalled  Trend = "stalled"  // no run has started for long, and no worker is busy
+	Unclear  Trend = "unclear"  // too early to say
+	Unknown  Trend = "unknown"  // the number of waiting runs with workers is unknown
 )
 
 const (
-	steps           = int(time.Minute / RecentStep)
-	lately          = 3 * steps        // as many steps are the last minutes
-	fewStarts       = 10               // are too few to go by
-	soon            = 10 * time.Second // nobody cares for the trend of what is over so soon
-	evenly          = 0.1              // up to which part of the starts it neither grows nor drains
-	patientlyWaited = 30 * time.Second // after which runs should have been started, if anything is
+	steps     = int(time.Minute / RecentStep)
+	window    = 3 * steps        // the last minutes, in steps
+	minStarts = 10               // fewer starts give no rate
+	soon      = 10 * time.Second // queues that empty sooner have no other trend
+	tolerance = 0.1              // largest difference of the rates, relative to the starts, of a steady queue
+	maxDelay  = 30 * time.Second // due runs that wait longer show that no worker is free
 )
 
-// Forecast says how it goes on.
+// Forecast returns the forecast for a load.
 func (l Load) Forecast() Forecast {
 	f := Forecast{Waiting: l.Waiting, Working: l.Working}
-	starts, comes := l.startsPerSecond(), l.comesPerSecond()
+	starts, arrivals := l.serviceRate(), l.arrivalRate()
 	switch {
 	case l.Waiting == 0:
 		f.Trend = Empty
 	case l.Uncounted:
 		f.Trend = Unknown
-	case l.Working == 0 && l.startedLately() == 0 && l.Oldest > patientlyWaited:
+	case l.Working == 0 && l.startsInLastMinute() == 0 && l.Oldest > maxDelay:
 		f.Trend = Stalled
-	case starts == 0 && l.Oldest > patientlyWaited:
+	case starts == 0 && l.Oldest > maxDelay:
 		f.Trend = Busy
 	case starts == 0:
 		f.Trend = Unclear
 	case float64(l.Waiting) < starts*soon.Seconds():
 		f.Trend, f.In = Draining, seconds(float64(l.Waiting)/starts)
-	case starts-comes > evenly*starts:
-		f.Trend, f.In = Draining, seconds(float64(l.Waiting)/(starts-comes))
-	case comes-starts > evenly*starts:
+	case starts-arrivals > tolerance*starts:
+		f.Trend, f.In = Draining, seconds(float64(l.Waiting)/(starts-arrivals))
+	case arrivals-starts > tolerance*starts:
 		f.Trend = Growing
 	default:
 		f.Trend, f.In = Steady, seconds(float64(l.Waiting)/starts)
@@ -185,37 +185,36 @@ func (l Load) Forecast() Forecast {
 
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
-// over are the steps that are over.
-func (l Load) over() []Counters { return l.Recent.Counters[:max(0, len(l.Recent.Counters)-1)] }
+// complete returns the steps that are complete.
+func (l Load) complete() []Counters { return l.Recent.Counters[:max(0, len(l.Recent.Counters)-1)] }
 
-func (l Load) startedLately() int64 {
+func (l Load) startsInLastMinute() int64 {
 	flows := l.Recent.Counters
 	return Sum(flows[max(0, len(flows)-1-steps):]).Started
 }
 
-// startsPerSecond goes by the last minutes or, when there are few starts in them, by all there is; what was before the
-// first of them does not count.
-func (l Load) startsPerSecond() float64 {
-	all := l.over()
-	for _, flows := range [][]Counters{all[max(0, len(all)-lately):], all} {
+// serviceRate returns the starts per second in the window or, if there are few, in the whole period, from the first start on.
+func (l Load) serviceRate() float64 {
+	all := l.complete()
+	for _, flows := range [][]Counters{all[max(0, len(all)-window):], all} {
 		first := slices.IndexFunc(flows, func(f Counters) bool { return f.Started > 0 })
 		if first < 0 {
 			continue
 		}
-		if n := Sum(flows[first:]).Started; n >= fewStarts || len(flows) == len(all) {
+		if n := Sum(flows[first:]).Started; n >= minStarts || len(flows) == len(all) {
 			return float64(n) / (float64(len(flows)-first) * l.Recent.Step.Seconds())
 		}
 	}
 	return 0
 }
 
-// comesPerSecond goes by the last minutes without those steps in which most came: a thousand runs that somebody
-// starts with one click do not come again and again.
-func (l Load) comesPerSecond() float64 {
-	all := l.over()
+// arrivalRate returns the arrivals per second in the window, without the steps with the most arrivals: a thousand runs that
+// one click creates do not arrive again and again.
+func (l Load) arrivalRate() float64 {
+	all := l.complete()
 	var counts []int64
-	for _, flow := range all[max(0, len(all)-lately):] {
-		counts = append(counts, flow.Created+flow.Requeued)
+	for _, counters := range all[max(0, len(all)-window):] {
+		counts = append(counts, counters.Created+counters.Requeued)
 	}
 	slices.Sort(counts)
 	counts = counts[:len(counts)-len(counts)/6]

@@ -5,24 +5,24 @@ import (
 	"strings"
 )
 
-// Status says how far a run has come. The numbers are those in the database.
+// Status is the status of a run. Its number is that in the database.
 type Status int8
 
 // The statuses. Completed, Failed and Cancelled are final.
 const (
-	Created   Status = iota // committed; no work has been seen to start
-	Started                 // a worker is doing the work
+	Created   Status = iota // waiting; its work has not started
+	Started                 // a worker runs it
 	Completed               // the work returned without error
-	Failed                  // the work failed and will not be tried again by itself
-	Cancelled               // a person stopped it
+	Failed                  // the work failed, and no attempt is left
+	Cancelled               // cancelled by a user or a program
 )
 
-// StatusCount is how many statuses there are; they are numbered from 0.
+// StatusCount is the number of statuses, which are numbered from 0.
 const StatusCount = 5
 
 var statusNames = [StatusCount]string{"created", "started", "completed", "failed", "cancelled"}
 
-// changes lists, for each status, the statuses that may follow it.
+// changes lists the statuses that may follow each status.
 var changes = [StatusCount][]Status{
 	Created:   {Started, Cancelled},
 	Started:   {Completed, Failed, Cancelled, Created},
@@ -49,7 +49,7 @@ func ParseStatus(name string) (Status, error) {
 // Valid reports whether s is one of the five statuses.
 func (s Status) Valid() bool { return s >= 0 && s < StatusCount }
 
-// String returns the word for s as pages, JSON and queries spell it.
+// String returns the name of s on pages, in JSON and in queries.
 func (s Status) String() string {
 	if !s.Valid() {
 		return fmt.Sprintf("status(%d)", int8(s))
@@ -57,7 +57,7 @@ func (s Status) String() string {
 	return statusNames[s]
 }
 
-// MarshalText spells s as String does.
+// MarshalText returns String.
 func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // UnmarshalText accepts what ParseStatus accepts.
@@ -66,10 +66,10 @@ func (s *Status) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// Final reports whether no work is left to do: only a person can bring the run back.
+// Final reports whether the run has finished. Only an explicit retry continues it.
 func (s Status) Final() bool { return s == Completed || s == Failed || s == Cancelled }
 
-// CanBecome reports whether a run may go from s to next in one change.
+// CanBecome reports whether a run in s may change to next.
 func (s Status) CanBecome(next Status) bool {
 	if !s.Valid() {
 		return false

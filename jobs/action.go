@@ -62,7 +62,7 @@ func act(ctx context.Context, actions app.BulkRunner, run *Run) error {
 
 var intents = map[app.BulkOperation]string{app.BulkCancel: "Cancel", app.BulkRetry: "Retry", app.BulkDelete: "Delete"}
 
-var deeds = map[app.BulkOperation]string{app.BulkCancel: "cancelled or stopping", app.BulkRetry: "queued again", app.BulkDelete: "deleted"}
+var results = map[app.BulkOperation]string{app.BulkCancel: "cancelled or stopping", app.BulkRetry: "queued again", app.BulkDelete: "deleted"}
 
 // percentOf is how far an action has come, as far as it was known beforehand how many runs it is about.
 func percentOf(state app.BulkProgress) int {
@@ -74,7 +74,7 @@ func percentOf(state app.BulkProgress) int {
 
 // told is what an action has done.
 func told(state app.BulkProgress) string {
-	text := humanize.Comma(state.Done) + " " + deeds[state.Operation]
+	text := humanize.Comma(state.Done) + " " + results[state.Operation]
 	if state.Skipped > 0 {
 		text += fmt.Sprintf(", %s skipped", humanize.Comma(state.Skipped))
 	}

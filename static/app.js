@@ -96,7 +96,7 @@
     if (event.target.matches(".find select")) event.target.form.requestSubmit();
   });
 
-  // A double or triple click is one wish. The server would answer each within milliseconds, so
+  // a double or triple click is one request. The server would answer each within milliseconds, so
   // waiting for the answer does not catch the second one. The time counts from the click before, not
   // from the one that was sent: else the third of three slow clicks, or a key that is held, would send again.
   const pause = 500; // ms, the time within which two clicks count as a double one

@@ -39,10 +39,10 @@
     ask(`${button.textContent}${kind ? ` of the kind ${kind}` : ""}?`, button.textContent, () => button.click());
   }
 
-  // wish presses the button of the run in question, if it still has it: on its page there is only one.
-  function wish(word) {
+  // pressRowAction presses the button of the current run that cancels or retries it, if there is one.
+  function pressRowAction(action) {
     const cell = current()?.closest("tr").querySelector("td[data-status]") ?? document.querySelector(".facts td[data-status]");
-    const button = () => find(cell?.id)?.querySelector(`button[formaction$="/${word}"]`);
+    const button = () => find(cell?.id)?.querySelector(`button[formaction$="/${action}"]`);
     if (!button()) return;
     const text = `${button().textContent} run #${cell.id.match(/\d+/)}`;
     ask(`${text}?`, text, () => button()?.click());
@@ -60,8 +60,8 @@
     j: () => move(1),
     k: () => move(-1),
     x: () => current()?.closest("tr").querySelector("input[name=id]")?.click(),
-    c: () => wish("cancel"),
-    r: () => wish("retry"),
+    c: () => pressRowAction("cancel"),
+    r: () => pressRowAction("retry"),
     p: () => find("pause")?.click(),
     "?": toggle,
   };

@@ -12,7 +12,7 @@ import (
 	"runboard/app"
 )
 
-// words is how a page speaks of a deed.
+// words is how a page speaks of a operation.
 type words struct {
 	Button string // on what asks for it
 	Acting string // what the notice says once it is under way
@@ -22,7 +22,7 @@ type words struct {
 	Keep   string // on what changes nothing
 }
 
-var deedWords = map[app.BulkOperation]words{
+var operationTexts = map[app.BulkOperation]words{
 	app.BulkCancel: {
 		Button: "Cancel", Acting: "Cancelling runs.", Means: "Waiting runs are cancelled now. Running ones stop when their work returns.",
 		Left: "finished already", None: "These runs have already finished.", Keep: "Keep them",
@@ -159,7 +159,7 @@ func (a ask) Typed() bool {
 func (a ask) Grave() bool { return a.Operation == app.BulkDelete }
 
 func newAsk(action app.BulkAction, prospect app.BulkPreview, key, problem string) ask {
-	words := deedWords[action.Operation]
+	words := operationTexts[action.Operation]
 	return ask{Title: words.Button + " runs", BulkAction: action, BulkPreview: prospect, Words: words, Key: key, Problem: problem}
 }
 
@@ -180,8 +180,8 @@ func (t *Templates) ConfirmPage(action app.BulkAction, prospect app.BulkPreview,
 // Acting draws the notice that a run has been created that does an action.
 func (t *Templates) BulkStarted(run app.ProcessRun) ([]byte, error) {
 	acting := "Started."
-	for deed, words := range deedWords {
-		if deed.Kind() == run.Kind {
+	for operation, words := range operationTexts {
+		if operation.Kind() == run.Kind {
 			acting = words.Acting
 		}
 	}
@@ -194,20 +194,20 @@ func (t *Templates) BulkStarted(run app.ProcessRun) ([]byte, error) {
 // Deleted draws the notice that a run has been deleted.
 func (t *Templates) Deleted(run int64) ([]byte, error) { return t.draw("deleted", run) }
 
-// deed is one that a list offers.
-type deed struct {
+// operation is one that a list offers.
+type operation struct {
 	Name app.BulkOperation
 	Word string
 }
 
 // Grave reports whether what is done cannot be undone.
-func (d deed) Grave() bool { return d.Name == app.BulkDelete }
+func (d operation) Grave() bool { return d.Name == app.BulkDelete }
 
 // Deeds are those that make sense for the runs of the list.
-func (b board) Deeds() (offered []deed) {
+func (b board) Operations() (offered []operation) {
 	for _, name := range app.BulkOperations() {
 		if !b.Query.Filtered || slices.Contains(name.AppliesTo(), b.Query.Status) {
-			offered = append(offered, deed{name, deedWords[name].Button})
+			offered = append(offered, operation{name, operationTexts[name].Button})
 		}
 	}
 	return offered

@@ -66,12 +66,12 @@ func functions(asset func(string) string, now func() time.Time) template.FuncMap
 		"deletePath":   func(run int64) string { return BulkPath + "?operation=delete&id=" + strconv.FormatInt(run, 10) },
 		"fields":       fields,
 
-		"link":  func(path, id string, current bool) link { return link{path, id, current} },
-		"count": func(status app.Status, counts app.Counts) count { return count{status, counts[status]} },
-		"wish":  func(path, word string) wish { return wish{path, word} },
-		"at":    func(at, now time.Time) instant { return instant{at, now} },
-		"left":  left,
-		"bytes": func(n int64) string { return humanize.IBytes(uint64(max(0, n))) },
+		"link":      func(path, id string, current bool) link { return link{path, id, current} },
+		"count":     func(status app.Status, counts app.Counts) count { return count{status, counts[status]} },
+		"rowAction": func(path, word string) rowAction { return rowAction{path, word} },
+		"at":        func(at, now time.Time) instant { return instant{at, now} },
+		"left":      left,
+		"bytes":     func(n int64) string { return humanize.IBytes(uint64(max(0, n))) },
 	}
 }
 
@@ -85,13 +85,13 @@ type (
 		Status app.Status
 		N      int64
 	}
-	wish    struct{ Path, Word string }
-	instant struct{ At, Now time.Time }
+	rowAction struct{ Path, Word string }
+	instant   struct{ At, Now time.Time }
 )
 
 var fixedIDs = map[string]string{
 	"live": LiveID, "start": StartID, "list": ListID, "pager": PagerID, "progress": ProgressID, "notice": NoticeID, "message": MessageID,
-	"heartbeat": HeartbeatID, "server": ServerID, "gone": GoneID, "connection": ConnectionID, "delay": DelayID, "total": TotalID, "key": IdempotencyKeyID, "wishes": WishesID,
+	"heartbeat": HeartbeatID, "server": ServerID, "gone": GoneID, "connection": ConnectionID, "delay": DelayID, "total": TotalID, "key": IdempotencyKeyID, "row_actions": RowActionsID,
 	"failures": FailuresID, "many": ManyID, "ask": AskID, "tickAll": TickAllID, "matches": MatchesID, "log": LogID, "follow": FollowID,
 	"summary": SummaryID, "newRuns": NewRunsID, "pause": PauseID, "help": HelpID, "keys": KeysID,
 	"selected": SelectedID, "clear": ClearID, "sure": SureID, "keysOff": KeysOffID,

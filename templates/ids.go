@@ -23,7 +23,7 @@ const (
 	DelayID          = "delay"           // how long it takes until a change is shown
 	TotalID          = "count_all"       // how many runs there are
 	IdempotencyKeyID = "idempotency_key" // the form's hidden field
-	WishesID         = "wishes"          // the form of the buttons in status cells
+	RowActionsID     = "row_actions"     // the form of the buttons in status cells
 	LogID            = "log"             // the lines of a run's log
 	SummaryID        = "summary"         // what a screen reader says now and then
 	NewRunsID        = "new_runs"        // the bar behind which new rows wait

@@ -166,7 +166,7 @@ func TestEachStatusOffersWhatCanBeWished(t *testing.T) {
 			continue
 		}
 		path := templates.RunPath(run.ID) + "/" + want
-		if len(buttons) != 1 || attribute(buttons[0], "hx-post") != path || attribute(buttons[0], "formaction") != path || attribute(buttons[0], "form") != templates.WishesID {
+		if len(buttons) != 1 || attribute(buttons[0], "hx-post") != path || attribute(buttons[0], "formaction") != path || attribute(buttons[0], "form") != templates.RowActionsID {
 			t.Errorf("%s: %d buttons", name, len(buttons))
 		}
 	}

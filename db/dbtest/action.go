@@ -11,24 +11,24 @@ import (
 
 // testActions is about what is done to many runs at once.
 func testActions(t *testing.T, subject Subject) {
-	for _, deed := range app.BulkOperations() {
-		t.Run(string(deed)+" does to all what it is for, and leaves the others alone", func(t *testing.T) {
+	for _, operation := range app.BulkOperations() {
+		t.Run(string(operation)+" does to all what it is for, and leaves the others alone", func(t *testing.T) {
 			t.Parallel()
 			f := open(t, subject)
 			f.mixed(7 * app.StatusCount)
 			before, counts := f.all(), count(f.all())
 			var will int64
-			for _, status := range deed.AppliesTo() {
+			for _, status := range operation.AppliesTo() {
 				will += counts[status]
 			}
-			run := f.acts(app.BulkAction{Operation: deed}, app.BulkPreview{Runs: will, Skipped: counts.Total() - will})
+			run := f.acts(app.BulkAction{Operation: operation}, app.BulkPreview{Runs: will, Skipped: counts.Total() - will})
 			if state := f.advanceAll(run); state.Done != will || state.Skipped != 0 {
 				t.Errorf("of %d it did %+v", will, state)
 			}
 			for _, was := range before {
-				f.hasDone(deed, was)
+				f.hasDone(operation, was)
 			}
-			if got := f.get(run.ID); got.Status != app.Started || got.Version != 2 || got.Kind != deed.Kind() {
+			if got := f.get(run.ID); got.Status != app.Started || got.Version != 2 || got.Kind != operation.Kind() {
 				t.Errorf("the action itself is %+v", got)
 			}
 		})
@@ -256,19 +256,19 @@ func (f fixture) advanceWhile(run app.ProcessRun, holds func(app.BulkProgress) b
 	return app.BulkProgress{}
 }
 
-// hasDone fails unless a deed has done to a run what it is for.
-func (f fixture) hasDone(deed app.BulkOperation, was app.ProcessRun) {
+// hasDone fails unless a operation has done to a run what it is for.
+func (f fixture) hasDone(operation app.BulkOperation, was app.ProcessRun) {
 	f.Helper()
 	page, err := f.store.Run(ctx, was.ID)
 	now := page.Run
-	if !slices.Contains(deed.AppliesTo(), was.Status) {
+	if !slices.Contains(operation.AppliesTo(), was.Status) {
 		if f.ok(err); now != was {
-			f.Fatalf("%s has made %+v of %+v", deed, now, was)
+			f.Fatalf("%s has made %+v of %+v", operation, now, was)
 		}
 		return
 	}
 	var done bool
-	switch deed {
+	switch operation {
 	case app.BulkCancel:
 		done = now.CancelRequested() || was.Status == app.Created && now.Status == app.Cancelled
 	case app.BulkRetry:
@@ -277,6 +277,6 @@ func (f fixture) hasDone(deed app.BulkOperation, was app.ProcessRun) {
 		done = app.CodeOf(err) == app.CodeNotFound
 	}
 	if !done {
-		f.Fatalf("%s has made %+v of %+v, %v", deed, now, was, fmt.Sprint(err))
+		f.Fatalf("%s has made %+v of %+v, %v", operation, now, was, fmt.Sprint(err))
 	}
 }

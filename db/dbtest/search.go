@@ -281,13 +281,13 @@ func checkBulkSearch(t *testing.T, f fixture) {
 func checkOwnTexts(t *testing.T, subject Subject) {
 	f := openWith(t, subject, Settings{MaxCrashes: 1}).inside(t)
 	f.in(app.Failed)
-	for _, deed := range app.BulkOperations() {
-		run, err := f.store.CreateBulkAction(ctx, app.BulkAction{Operation: deed}, "")
+	for _, operation := range app.BulkOperations() {
+		run, err := f.store.CreateBulkAction(ctx, app.BulkAction{Operation: operation}, "")
 		f.ok(err)
 		run = f.writes(f.start(run), "needle\n")
 		f.finish(run, app.Outcome{Status: app.Failed, Error: "needle"})
 		f.finds("needle")
-		if got := f.found(app.Filter{Text: "needle", Kind: deed.Kind()}); len(got) > 0 {
+		if got := f.found(app.Filter{Text: "needle", Kind: operation.Kind()}); len(got) > 0 {
 			t.Errorf("with its kind it finds %v", got)
 		}
 	}

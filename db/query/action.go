@@ -179,10 +179,10 @@ func beyondNewest(action app.BulkAction) int64 {
 // wasRetried is the condition that a run was retried after a time. Its arguments are the time, twice, and NoteRetried.
 const wasRetried = `updated_at > ? AND EXISTS (SELECT 1 FROM run_events WHERE run_id = process_runs.id AND at > ? AND note = ?)`
 
-// entered is the condition that a run came later into a status that a deed is for: it ended then, or was retried.
-func entered(deed app.BulkOperation, at time.Time) (condition string, args []any) {
+// entered is the condition that a run came later into a status that a operation is for: it ended then, or was retried.
+func entered(operation app.BulkOperation, at time.Time) (condition string, args []any) {
 	millis := at.UnixMilli()
-	if deed == app.BulkCancel {
+	if operation == app.BulkCancel {
 		return wasRetried, []any{millis, millis, NoteRetried}
 	}
 	return "finished_at > ?", []any{millis}

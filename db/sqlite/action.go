@@ -122,7 +122,7 @@ func (tx *transaction) perform(action app.BulkAction, id, maxPending int64, unti
 		return dropped, err
 	}
 	if app.CodeOf(err) == app.CodeConflict {
-		return false, nil // it is not, or no longer, one that the deed is for
+		return false, nil // it is not, or no longer, one that the operation is for
 	}
 	return after.Version > run.Version, err
 }

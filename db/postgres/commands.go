@@ -187,7 +187,7 @@ func (tx *transaction) perform(action app.BulkAction, id int64) (changed bool, e
 		return len(dropped) > 0, err
 	}
 	if app.CodeOf(err) == app.CodeConflict {
-		return false, nil // it is not, or no longer, one that the deed is for
+		return false, nil // it is not, or no longer, one that the operation is for
 	}
 	return after.Version > now.run.Version, err
 }

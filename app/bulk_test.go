@@ -8,16 +8,16 @@ import (
 	"runboard/app"
 )
 
-func TestADeedIsOneOfThree(t *testing.T) {
+func TestParseBulkOperation_AcceptsThree(t *testing.T) {
 	t.Parallel()
-	for _, deed := range app.BulkOperations() {
-		if got, err := app.ParseBulkOperation(string(deed)); err != nil || got != deed {
-			t.Errorf("%s is read as %s: %v", deed, got, err)
+	for _, operation := range app.BulkOperations() {
+		if got, err := app.ParseBulkOperation(string(operation)); err != nil || got != operation {
+			t.Errorf("%s is read as %s: %v", operation, got, err)
 		}
 	}
 	for _, text := range []string{"", "Cancel", "start", "delete runs", " retry"} {
-		if deed, err := app.ParseBulkOperation(text); app.CodeOf(err) != app.CodeMalformed {
-			t.Errorf("%q is read as %s: %v", text, deed, err)
+		if operation, err := app.ParseBulkOperation(text); app.CodeOf(err) != app.CodeMalformed {
+			t.Errorf("%q is read as %s: %v", text, operation, err)
 		}
 	}
 }

@@ -1,0 +1,183 @@
+package app
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// BulkOperation is what a bulk action does to many runs.
+type BulkOperation string
+
+// The operations.
+const (
+	BulkCancel BulkOperation = "cancel"
+	BulkRetry  BulkOperation = "retry"
+	BulkDelete BulkOperation = "delete"
+)
+
+// BulkOperations returns every operation.
+func BulkOperations() []BulkOperation { return []BulkOperation{BulkCancel, BulkRetry, BulkDelete} }
+
+// ParseBulkOperation returns the operation with exactly this name. It fails with CodeMalformed.
+func ParseBulkOperation(name string) (BulkOperation, error) {
+	if operation := BulkOperation(name); slices.Contains(BulkOperations(), operation) {
+		return operation, nil
+	}
+	return "", Errorf(CodeMalformed, "operation must be cancel, retry or delete.")
+}
+
+// AppliesTo returns the statuses of the runs that an operation changes. It skips the others.
+func (d BulkOperation) AppliesTo() []Status {
+	switch d {
+	case BulkCancel:
+		return []Status{Created, Started}
+	case BulkRetry:
+		return []Status{Failed, Cancelled}
+	case BulkDelete:
+		return []Status{Completed, Failed, Cancelled}
+	}
+	return nil
+}
+
+// Kind returns the kind of the bulk runs that perform it. No other kind may have this name.
+func (d BulkOperation) Kind() string { return string(d) + " runs" }
+
+// BulkKinds returns the kinds of all bulk runs.
+func BulkKinds() (kinds []string) {
+	for _, operation := range BulkOperations() {
+		kinds = append(kinds, operation.Kind())
+	}
+	return kinds
+}
+
+// BulkAction is an operation with the runs that it is for. A bulk run performs it, see BulkRunner.
+type BulkAction struct {
+	Operation BulkOperation `json:"operation"`
+	// IDs are the selected runs, at most MaxSelected. Without IDs, the action is for all runs that Filter matches, except
+	// bulk runs, unless Filter asks for their kind.
+	IDs    []int64 `json:"ids,omitzero"`
+	Filter Filter  `json:"filter"`
+	// Confirmed limits the action to the runs of its preview.
+	Confirmed Confirmation `json:"within,omitzero"`
+}
+
+// Confirmation is what the user saw in the preview that was confirmed. The zero Confirmation is none: the action is then
+// limited to the runs that match when it is created.
+type Confirmation struct {
+	// Newest is the highest id that existed, or 0.
+	Newest int64 `json:"newest,omitzero"`
+	// At is the time of the preview. Runs that entered a matching status later are skipped.
+	At TimeBound `json:"at,omitzero"`
+	// Checked says that the action may change at most Runs runs, and only those of the preview.
+	Checked bool  `json:"checked,omitzero"`
+	Runs    int64 `json:"runs,omitzero"`
+	// More says that there were more runs, which were not counted. Then their number is not checked.
+	More bool `json:"more,omitzero"`
+}
+
+// MaxSelected is the largest number of BulkAction.IDs.
+const MaxSelected = 500
+
+// Resolve returns the action with absolute times, so that it always means the same runs.
+func (a BulkAction) Resolve(now time.Time) BulkAction {
+	a.Filter.Since, a.Filter.Until = a.Filter.Since.resolve(now), a.Filter.Until.resolve(now)
+	return a
+}
+
+// Unconfirmed returns the action without its confirmation, for a new preview.
+func (a BulkAction) Unconfirmed() BulkAction {
+	a.Confirmed = Confirmation{}
+	return a
+}
+
+// AppliesTo reports whether the action changes a run in its current status. A run whose status no longer matches the filter
+// is skipped, even if the operation could change it.
+func (a BulkAction) AppliesTo(run ProcessRun) bool {
+	if !slices.Contains(a.Operation.AppliesTo(), run.Status) {
+		return false
+	}
+	if len(a.IDs) > 0 {
+		return true
+	}
+	return (!a.Filter.Filtered || run.Status == a.Filter.Status) && (a.Filter.Failure == 0 || run.Failure == a.Filter.Failure)
+}
+
+// String describes the runs in words.
+func (a BulkAction) String() string {
+	if len(a.IDs) > 0 {
+		return "the selected runs"
+	}
+	runs := "all runs"
+	if a.Filter.Filtered {
+		runs = "all " + a.Filter.Status.String() + " runs"
+	}
+	if a.Filter.Kind != "" {
+		runs += " of kind " + a.Filter.Kind
+	}
+	words := []string{runs}
+	add := func(before, word string) {
+		if word != "" {
+			words = append(words, before+word)
+		}
+	}
+	add("created since ", a.Filter.Since.String())
+	add("created before ", a.Filter.Until.String())
+	if a.Filter.Text != "" {
+		add("containing ", "“"+a.Filter.Text+"”")
+	}
+	if a.Filter.Failure > 0 {
+		add("with error number ", strconv.FormatInt(a.Filter.Failure, 10))
+	}
+	return strings.Join(words, ", ")
+}
+
+// BulkPreview is what an action would change now.
+type BulkPreview struct {
+	Runs    int64 `json:"runs"` // that it would change
+	Skipped int64 `json:"skipped"`
+	// More says that there are more runs, which were not counted.
+	More bool `json:"more"`
+	// Confirmation confirms the action: it then changes these runs or none.
+	Confirmation Confirmation `json:"-"`
+	// Pattern is that of the filter's Failure.
+	Pattern string `json:"-"`
+	// Entered says that the action would change a run that its Confirmed preview did not show.
+	Entered bool `json:"-"`
+}
+
+// TypedAbove is the largest number of runs that a page deletes without asking the user to type the number.
+const TypedAbove = 100
+
+// CountedForBulk is the largest number of runs of a status that a preview counts.
+const CountedForBulk = 1_000_000
+
+// BulkProgress is the progress of a bulk run.
+type BulkProgress struct {
+	BulkAction
+	Preview   BulkPreview // when the run was created
+	Done      int64       // changed runs
+	Skipped   int64       // runs that the action no longer applied to
+	Finished  bool        // all runs are handled
+	Throttled bool        // no more runs can be retried now: too many are waiting
+}
+
+// Limit returns the most runs that the action may change: the number of its preview. limited is false if the preview did
+// not count all of them.
+func (s BulkProgress) Limit() (most int64, limited bool) {
+	if s.Confirmed.Checked {
+		return s.Confirmed.Runs, !s.Confirmed.More
+	}
+	return s.Preview.Runs, !s.Preview.More
+}
+
+// BulkRunner is what bulk runs need of a store. Its methods may be called from any goroutine.
+type BulkRunner interface {
+	// StepBulkAction performs the next part of the action of a started bulk run, in one transaction that also saves the
+	// progress: each run is handled at most once, even after crashes. It takes some milliseconds at most, because other
+	// writes wait for it. It fails with CodeConflict if the bulk run is no longer started, and with CodeNotFound if it has
+	// no action.
+	StepBulkAction(ctx context.Context, run ProcessRun) (BulkProgress, error)
+}
