@@ -73,7 +73,7 @@ func wakesFenced(t *testing.T, lost, other *binary, runs int64) {
 	before := other.list("/process_runs")
 	lost.signal(syscall.SIGCONT)
 	eventually(t, "the late results are dropped", func() error {
-		if n := strings.Count(lost.log.String(), "a late result is dropped"); int64(n) < runs {
+		if n := strings.Count(lost.log.String(), "a stale result is dropped"); int64(n) < runs {
 			return fmt.Errorf("%d are", n)
 		}
 		return nil

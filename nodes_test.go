@@ -216,7 +216,7 @@ func TestANodeThatComesBackFromSleepIsFenced(t *testing.T) {
 	}
 	sleeper.signal(syscall.SIGCONT)
 	eventually(t, "the late result is dropped", func() error {
-		if !strings.Contains(sleeper.log.String(), "a late result is dropped") {
+		if !strings.Contains(sleeper.log.String(), "a stale result is dropped") {
 			return fmt.Errorf("the log is %s", sleeper.log.String())
 		}
 		return nil

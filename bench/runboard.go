@@ -39,7 +39,7 @@ func (q *runboardQueue) start(workers int, work func()) error {
 	ctx, stop := context.WithCancel(context.Background())
 	q.cancel = stop
 	inside := &jobs.Queue{
-		Backlog: q.store, Registry: registry, Workers: workers, MaxAttempts: 1, MaxCrashes: 3,
+		Store: q.store, Registry: registry, Workers: workers, MaxAttempts: 1, MaxCrashes: 3,
 		RunTimeout: time.Minute, DrainTimeout: time.Second, Log: slog.New(slog.DiscardHandler),
 	}
 	q.ended.Go(func() { inside.Run(ctx, context.Background()) })

@@ -59,13 +59,13 @@ func openSQLite(ctx context.Context, config Config, registry *jobs.Registry, log
 		return nil, err
 	}
 	queue := &jobs.Queue{
-		Backlog: file, Registry: registry, Workers: config.Workers,
+		Store: file, Registry: registry, Workers: config.Workers,
 		MaxAttempts: config.MaxAttempts, MaxCrashes: config.MaxCrashes,
 		RunTimeout: config.RunTimeout, DrainTimeout: config.DrainTimeout,
 		LogLimit: int64(config.LogLimit), Log: log,
 	}
 	bulk := &jobs.Queue{ // without a drain: a bulk run continues after the restart
-		Backlog: file, Registry: jobs.BulkRegistry(file), Workers: bulkWorkers,
+		Store: file, Registry: jobs.BulkRegistry(file), Workers: bulkWorkers,
 		MaxAttempts: 1, MaxCrashes: config.MaxCrashes, RunTimeout: bulkTimeout, Log: log,
 	}
 	return &backend{

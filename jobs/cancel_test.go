@@ -32,7 +32,7 @@ func TestACancelledRunStopsAndIsThenCancelled(t *testing.T) {
 		return ctx.Err()
 	}}))
 	id := create(t, store, "long", 1)
-	await(t, working, "the work to begin")
+	waitGrace(t, working, "the work to begin")
 	if run := cancelRun(t, store, id); !run.CancelRequested() {
 		t.Errorf("at first it is %+v", run)
 	}
@@ -71,7 +71,7 @@ func TestARunThatIsCancelledWhileItRestsFreesItsPlace(t *testing.T) {
 	start(t, queue)
 	id := create(t, store, "report", 1)
 	next := create(t, store, "next", 1)
-	await(t, resting, "the rest")
+	waitGrace(t, resting, "the rest")
 	if run := cancelRun(t, store, id); run.Status != app.Cancelled {
 		t.Errorf("it is %+v", run)
 	}
@@ -128,7 +128,7 @@ func TestWhatTheWorkReturnsSteersTheRun(t *testing.T) {
 				t.Errorf("it is %+v", run)
 			}
 			ask()
-			await(t, stopped, "the queue to stop")
+			waitGrace(t, stopped, "the queue to stop")
 		})
 	}
 }

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -10,47 +9,52 @@ import (
 	"runboard/app"
 )
 
-// dispatcher hands waiting runs to workers. It claims nothing in the database: one process owns the
-// file, so what is in flight is known here, and the start of each run is written by whoever does it.
-type dispatcher struct {
-	queue *Queue
-	runs  chan app.ProcessRun // dispatcher to workers; never full: it has room for one for each
-	news  chan news           // workers to dispatcher
-	over  chan struct{}       // closed when nobody reads them any more
+// prefetchFactor is how many due runs are fetched at once, as a multiple of the workers.
+const prefetchFactor = 8
 
-	inFlight map[int64]app.ProcessRun // owned by dispatch: from when they are handed out until all is written down
-	suspects int                      // likewise: how many of them are
-	taken    int                      // likewise: how many workers have one, or are to have it
-	starting bool                     // likewise: some of these are being started
-	starter  sync.WaitGroup           // who does that
-	later    time.Time                // likewise: until then nothing is handed out, because nothing could be started
-	hold     hold                     // likewise
-	ahead    []app.ProcessRun         // likewise: those of the last look that have yet to be handed out, oldest first
-	returned int64                    // likewise: what Returned said before that look
-	arrived  int64                    // likewise: what Arrived said before it, when it found all that wait; or -1
-	skipped  int                      // likewise: how many of ahead had to stand aside
-	worker   *Worker                  // what the workers have in common
+// dispatcher hands due runs to workers. It reserves nothing in the database: one process owns the file, so the runs in flight
+// are known here, and the start of each run is committed before its work begins. All fields without a channel are owned by
+// the goroutine of dispatch.
+type dispatcher struct {
+	queue    *Queue
+	executor *Executor           // shared by the workers
+	runs     chan app.ProcessRun // from dispatcher to workers; has room for one run for each
+	events   chan workerEvent    // from workers to dispatcher
+	done     chan struct{}       // closed when no event is received any more
+	starter  sync.WaitGroup      // the goroutine that starts runs
+
+	inFlight    map[int64]app.ProcessRun // assigned runs, until everything about them is committed
+	interrupted int                      // runs in flight that a crash had interrupted before
+	busy        int                      // workers that have a run or will get one
+	starting    bool                     // runs are being started
+	notBefore   time.Time                // no run is assigned before, because the last start failed
+	barrier     barrier
+
+	prefetched []app.ProcessRun // due runs that were fetched and not assigned, oldest first
+	requeueSeq int64            // QueueStore.RequeueSeq before the fetch
+	enqueueSeq int64            // QueueStore.EnqueueSeq before the fetch, if it returned all due runs; else -1
+	skipped    int              // prefetched runs that admission held back
 }
 
-// news is what happens to runs in flight.
-type news struct {
-	started bool    // all that were being started are, or cannot be
-	free    int     // how many workers have become free
-	written []int64 // how these ended is written down: whoever looks for waiting runs cannot find them any more
-	again   bool    // these may wait all the same: they are to be looked for
-	faulty  bool    // they could not be started, as probably no others
+// workerEvent is what happened to runs in flight.
+type workerEvent struct {
+	started bool    // the runs that were being started are started, or cannot be
+	idle    int     // workers that have become idle
+	saved   []int64 // runs about which everything is committed, so that fetch no longer returns them by mistake
+	refetch bool    // some of these runs may be due again
+	failed  bool    // they could not be started, and others probably could not either
 }
 
 func newDispatcher(q *Queue) *dispatcher {
 	return &dispatcher{
-		queue:    q,
-		runs:     make(chan app.ProcessRun, q.Workers),
-		news:     make(chan news, q.Workers),
-		arrived:  -1,
-		over:     make(chan struct{}),
-		inFlight: make(map[int64]app.ProcessRun, q.Workers),
-		worker: &Worker{
-			Ledger: q.Backlog, Registry: q.Registry, MaxAttempts: q.MaxAttempts, RunTimeout: q.RunTimeout,
+		queue:      q,
+		runs:       make(chan app.ProcessRun, q.Workers),
+		events:     make(chan workerEvent, q.Workers),
+		done:       make(chan struct{}),
+		enqueueSeq: -1,
+		inFlight:   make(map[int64]app.ProcessRun, q.Workers),
+		executor: &Executor{
+			Store: q.Store, Registry: q.Registry, MaxAttempts: q.MaxAttempts, RunTimeout: q.RunTimeout,
 			LogLimit: q.LogLimit, Log: q.Log,
 		},
 	}
@@ -58,197 +62,191 @@ func newDispatcher(q *Queue) *dispatcher {
 
 // dispatch keeps the workers busy until ctx ends.
 func (d *dispatcher) dispatch(ctx context.Context) {
-	rings, stop := d.queue.Backlog.Changed().Subscribe()
-	defer stop()
+	notifications, unsubscribe := d.queue.Store.Changed().Subscribe()
+	defer unsubscribe()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	defer close(d.over)
+	defer close(d.done)
 	for ctx.Err() == nil {
 		d.fill(ctx)
 		select {
 		case <-ctx.Done():
-		case <-rings:
-			d.worker.Heed(ctx)
+		case <-notifications:
+			d.executor.CheckCancellations(ctx)
 		case <-ticker.C:
-			d.forgetLook() // it is not told when a run becomes due that comes before them
-			d.worker.Heed(ctx)
-		case first := <-d.news:
-			d.heed(first)
+			d.invalidate() // no notification comes when an older run becomes due
+			d.executor.CheckCancellations(ctx)
+		case first := <-d.events:
+			d.drainEvents(first)
 		}
 	}
 }
 
-// heedCancels cancels the runs in flight whose cancellation is requested, until ctx ends. It takes over from dispatch while the
-// queue drains: a cancel that the store has accepted must reach its run as long as the run works.
-func (d *dispatcher) heedCancels(ctx context.Context) {
-	rings, stop := d.queue.Backlog.Changed().Subscribe()
-	defer stop()
+// watchCancellations cancels runs in flight on request until ctx ends. It takes over from dispatch while the queue drains: a
+// cancel that the store has accepted must reach its run as long as the work goes on.
+func (d *dispatcher) watchCancellations(ctx context.Context) {
+	notifications, unsubscribe := d.queue.Store.Changed().Subscribe()
+	defer unsubscribe()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	for {
-		d.worker.Heed(ctx)
+		d.executor.CheckCancellations(ctx)
 		select {
 		case <-ctx.Done():
 			return
-		case <-rings:
+		case <-notifications:
 		case <-ticker.C:
 		}
 	}
 }
 
-// forget takes a run out of those in flight.
-func (d *dispatcher) forget(id int64) {
-	if d.inFlight[id].Interrupted() {
-		d.suspects--
-	}
-	delete(d.inFlight, id)
-}
-
-// tell has the dispatcher know. Workers may call it.
-func (d *dispatcher) tell(n news) {
+// send sends an event to the dispatcher. Workers call it.
+func (d *dispatcher) send(event workerEvent) {
 	select {
-	case d.news <- n:
-	case <-d.over:
+	case d.events <- event:
+	case <-d.done:
 	}
 }
 
-// lookAhead is for how many times the workers waiting runs are read at once.
-const lookAhead = 8
-
-// heed applies the event and all others that have arrived: what ends together is replaced by one start of many.
-func (d *dispatcher) heed(next news) {
-	d.note(next)
+// drainEvents applies the event and all others that have arrived, so that runs that end together are replaced by one start.
+func (d *dispatcher) drainEvents(event workerEvent) {
+	d.apply(event)
 	for {
 		select {
-		case next = <-d.news:
-			d.note(next)
+		case event = <-d.events:
+			d.apply(event)
 		default:
 			return
 		}
 	}
 }
 
-func (d *dispatcher) note(n news) {
-	d.taken -= n.free
-	d.starting = d.starting && !n.started
-	for _, id := range n.written {
-		d.forget(id)
+func (d *dispatcher) apply(event workerEvent) {
+	d.busy -= event.idle
+	if event.started {
+		d.starting = false
 	}
-	if n.faulty {
-		d.later = time.Now().Add(tick) // it is taken up again: not at once, it might spin
+	for _, id := range event.saved {
+		d.untrack(id)
 	}
-	if n.again {
-		d.arrived = -1
+	if event.failed {
+		d.notBefore = time.Now().Add(tick) // try again, but do not spin
+	}
+	if event.refetch {
+		d.enqueueSeq = -1
 	}
 }
 
-// fill gives the free workers the oldest waiting runs. It looks for them in the database only when those of the
-// last look are not enough and more may have come, or when a run has come back to wait that may be older. One of them
-// that has been cancelled meanwhile cannot be started.
+// untrack removes a run from those in flight.
+func (d *dispatcher) untrack(id int64) {
+	if d.inFlight[id].Interrupted() {
+		d.interrupted--
+	}
+	delete(d.inFlight, id)
+}
+
+// fill assigns the oldest due runs to idle workers. It fetches only if the prefetched runs are not enough and more may have
+// come, or if a run was requeued that may be older.
 func (d *dispatcher) fill(ctx context.Context) {
-	if d.full() || d.starting || time.Now().Before(d.later) {
+	if d.full() || d.starting || time.Now().Before(d.notBefore) {
 		return
 	}
-	enough := d.returned == d.queue.Backlog.RequeueSeq() && len(d.ahead) >= d.free()
-	if enough || d.knowsAll() || d.look(ctx) {
-		d.handOut()
+	enough := d.requeueSeq == d.queue.Store.RequeueSeq() && len(d.prefetched) >= d.idle()
+	if enough || d.caughtUp() || d.fetch(ctx) {
+		d.assign()
 	}
-	if enough && !d.knowsAll() && !d.full() && !d.starting && d.look(ctx) {
-		d.handOut()
+	if enough && !d.caughtUp() && !d.full() && !d.starting && d.fetch(ctx) {
+		d.assign()
 	}
 }
 
-func (d *dispatcher) free() int  { return d.queue.Workers - d.taken }
-func (d *dispatcher) full() bool { return d.free() == 0 }
+func (d *dispatcher) idle() int  { return d.queue.Workers - d.busy }
+func (d *dispatcher) full() bool { return d.idle() == 0 }
 
-// knowsAll reports whether no run waits that the last look has not found.
-func (d *dispatcher) knowsAll() bool { return d.arrived == d.queue.Backlog.EnqueueSeq() }
+// caughtUp reports whether the last fetch returned all runs that are due.
+func (d *dispatcher) caughtUp() bool { return d.enqueueSeq == d.queue.Store.EnqueueSeq() }
 
-// forgetLook has the waiting runs looked for before any is handed out.
-func (d *dispatcher) forgetLook() { d.returned, d.arrived = -1, -1 }
+// invalidate has the next fill fetch before it assigns anything.
+func (d *dispatcher) invalidate() { d.requeueSeq, d.enqueueSeq = -1, -1 }
 
-// look reads the oldest waiting runs, and reports whether it could.
-func (d *dispatcher) look(ctx context.Context) bool {
-	// Before the look: one that comes meanwhile is looked for again.
-	returned, arrived := d.queue.Backlog.RequeueSeq(), d.queue.Backlog.EnqueueSeq()
-	// Many times as many as could be taken: those in flight may still be waiting in the database, at the
-	// head of the line, and the rest need not be looked for soon. And past those who stand aside, or else they would stop all others.
-	limit := lookAhead*d.queue.Workers + d.skipped
-	waiting, err := d.queue.Backlog.FetchDue(ctx, d.queue.Registry.names, limit)
+// fetch reads the oldest due runs and reports whether that succeeded.
+func (d *dispatcher) fetch(ctx context.Context) bool {
+	// Read before the runs, so that a run that comes meanwhile is fetched the next time.
+	requeueSeq, enqueueSeq := d.queue.Store.RequeueSeq(), d.queue.Store.EnqueueSeq()
+	// More than the workers can take: runs in flight may still be due in the database, and runs that admission holds back
+	// must not hide the ones behind them.
+	limit := prefetchFactor*d.queue.Workers + d.skipped
+	due, err := d.queue.Store.FetchDue(ctx, d.queue.Registry.names, limit)
 	if err != nil {
 		if ctx.Err() == nil {
-			d.queue.Log.Error("waiting runs cannot be read", "error", err) // the next tick tries again
+			d.queue.Log.Error("due runs cannot be fetched", "error", err) // the next tick tries again
 		}
-		d.forgetLook() // nor may those of the last look be handed out before one that is older
+		d.invalidate() // prefetched runs must not start before an older one
 		return false
 	}
-	more := len(waiting) == limit
-	d.ahead = slices.DeleteFunc(waiting, func(run app.ProcessRun) bool {
-		mine, taken := d.inFlight[run.ID]
-		more = more || taken && mine.Version != run.Version // it is back, before its worker could say so
-		return taken
+	more := len(due) == limit
+	d.prefetched = slices.DeleteFunc(due, func(run app.ProcessRun) bool {
+		mine, assigned := d.inFlight[run.ID]
+		more = more || assigned && mine.Version != run.Version // requeued before its worker has reported that
+		return assigned
 	})
-	if d.returned, d.arrived = returned, arrived; more {
-		d.arrived = -1
+	d.requeueSeq, d.enqueueSeq = requeueSeq, enqueueSeq
+	if more {
+		d.enqueueSeq = -1
 	}
 	return true
 }
 
-// handOut gives runs that were found to workers, while there are both, and keeps the others.
-func (d *dispatcher) handOut() {
-	d.start(d.choose())
-}
-
-// choose takes from the runs that were found those that are to be done now.
-func (d *dispatcher) choose() (chosen []app.ProcessRun) {
-	d.skipped = 0
-	kept, mustWait := d.ahead[:0], d.mustWait()
-	chosen = make([]app.ProcessRun, 0, min(d.free(), len(d.ahead)))
-	for i, run := range d.ahead {
-		verdict := holdAll
-		if !d.full() && !mustWait {
-			verdict = d.admit(run)
-		}
-		switch verdict {
-		case admitted:
-			d.inFlight[run.ID] = run
-			d.taken++
-			if run.Interrupted() {
-				d.suspects++
-			}
-			chosen, mustWait = append(chosen, run), d.lastChance(run)
-		case skipped:
-			d.skipped++
-			kept = append(kept, run)
-		case holdAll:
-			d.ahead = append(kept, d.ahead[i:]...)
-			return chosen
-		}
-	}
-	d.ahead = kept
-	return chosen
-}
-
-// start hands runs to workers. Those that do not rest before are started on the way, all together: that costs little
-// more than to start one. Workers that become free meanwhile have to wait for company, and the next start.
-func (d *dispatcher) start(chosen []app.ProcessRun) {
-	atOnce := chosen[:0]
-	for _, run := range chosen {
+// assign gives prefetched runs to idle workers. Runs with a delay are started by their worker after it; all others are
+// started together, which costs little more than to start one.
+func (d *dispatcher) assign() {
+	var now []app.ProcessRun
+	for _, run := range d.pick() {
 		if d.queue.Registry.kinds[run.Kind].DelayMax > 0 {
 			d.runs <- run
 		} else {
-			atOnce = append(atOnce, run)
+			now = append(now, run)
 		}
 	}
-	if len(atOnce) > 0 {
-		d.starting = true
-		d.starter.Go(func() { d.startAll(atOnce) })
+	if len(now) > 0 {
+		d.starting = true // until then, workers that become idle wait for the next start
+		d.starter.Go(func() { d.startMany(now) })
 	}
 }
 
-// startAll hands runs to workers when it is written down that they are started, and tells of those that are not.
-func (d *dispatcher) startAll(runs []app.ProcessRun) {
-	started, err := d.queue.startAll(runs)
+// pick removes from the prefetched runs those that start now.
+func (d *dispatcher) pick() (picked []app.ProcessRun) {
+	d.skipped = 0
+	kept, exclusive := d.prefetched[:0], d.exclusiveActive()
+	for i, run := range d.prefetched {
+		admission := blockAll
+		if !d.full() && !exclusive {
+			admission = d.admit(run)
+		}
+		switch admission {
+		case admitted:
+			d.inFlight[run.ID] = run
+			d.busy++
+			if run.Interrupted() {
+				d.interrupted++
+			}
+			picked = append(picked, run)
+			exclusive = d.finalAttempt(run)
+		case skipped:
+			d.skipped++
+			kept = append(kept, run)
+		case blockAll:
+			d.prefetched = append(kept, d.prefetched[i:]...)
+			return picked
+		}
+	}
+	d.prefetched = kept
+	return picked
+}
+
+// startMany commits the start of runs and hands those to workers that are started.
+func (d *dispatcher) startMany(runs []app.ProcessRun) {
+	started, err := d.queue.startMany(runs)
 	if err != nil {
 		d.queue.Log.Warn("runs could not be started", "runs", len(runs), "error", err)
 	}
@@ -257,87 +255,72 @@ func (d *dispatcher) startAll(runs []app.ProcessRun) {
 		isStarted[run.ID] = true
 		d.runs <- run
 	}
-	left := news{started: true, faulty: err != nil} // those that could not be, or were cancelled meanwhile
+	event := workerEvent{started: true, failed: err != nil}
 	for _, run := range runs {
-		if !isStarted[run.ID] {
-			left.free++
-			left.written, left.again = append(left.written, run.ID), true
+		if !isStarted[run.ID] { // it was cancelled meanwhile, or the start failed
+			event.idle++
+			event.saved, event.refetch = append(event.saved, run.ID), true
 		}
 	}
-	d.tell(left)
+	d.send(event)
 }
 
-type verdict int
+// admission says whether a due run may start now.
+type admission int
 
 const (
-	admitted verdict = iota
-	skipped          // not now, but others may go
-	holdAll          // not now, and nobody else for a while, so that it can
+	admitted admission = iota
+	skipped            // not now, but runs behind it may start
+	blockAll           // not now, and no other run may start, so that it can start soon
 )
 
-// admit decides whether a run may join those in flight. Any run that a crash has interrupted may be
-// the one that caused it. These go a few at a time, so that few are there when it happens again;
-// and one that another crash would fail goes alone, so that only its own fault can fail it. For that, others are
-// held back, but not for ever.
-func (d *dispatcher) admit(run app.ProcessRun) verdict {
+// admit decides whether a run may join those in flight. A run that a crash interrupted may have caused the crash. A few such
+// runs start at a time, so that few are in flight when it happens again. One that the next crash would fail starts alone, so
+// that only its own crash can fail it; other starts are blocked for that, but not for ever.
+func (d *dispatcher) admit(run app.ProcessRun) admission {
 	switch {
 	case !run.Interrupted():
 		return admitted
-	case d.lastChance(run):
+	case d.finalAttempt(run):
 		switch {
-		case d.endangered() == 0:
-			d.hold = hold{}
+		case d.atRisk() == 0:
+			d.barrier = barrier{}
 			return admitted
-		case d.hold.holding(time.Now()):
-			return holdAll
+		case d.barrier.blocks(time.Now()):
+			return blockAll
 		}
 		return skipped
 	}
-	if d.suspects >= max(1, d.queue.Workers/5) {
+	if d.interrupted >= max(1, d.queue.Workers/5) {
 		return skipped
 	}
 	return admitted
 }
 
-func (d *dispatcher) lastChance(run app.ProcessRun) bool {
+// finalAttempt reports whether the next crash would fail the run.
+func (d *dispatcher) finalAttempt(run app.ProcessRun) bool {
 	return run.Interrupted() && run.Crashes+1 >= d.queue.MaxCrashes
 }
 
-// endangered is how many runs in flight a crash would interrupt.
-func (d *dispatcher) endangered() (n int) {
+// atRisk returns the number of runs in flight that a crash would interrupt.
+func (d *dispatcher) atRisk() (n int) {
 	for id := range d.inFlight {
-		if !d.worker.orders.isGivenUp(id) {
+		if !d.executor.cancels.abandoned(id) {
 			n++
 		}
 	}
 	return n
 }
 
-// mustWait reports whether a run is in flight that must be alone.
-func (d *dispatcher) mustWait() bool {
-	if d.suspects == 0 {
+// exclusiveActive reports whether a run is in flight that must run alone.
+func (d *dispatcher) exclusiveActive() bool {
+	if d.interrupted == 0 {
 		return false
 	}
 	for _, run := range d.inFlight {
-		if d.lastChance(run) && !d.worker.orders.isGivenUp(run.ID) {
+		if d.finalAttempt(run) && !d.executor.cancels.abandoned(run.ID) {
 			return true
 		}
 	}
 	return false
-}
-
-// Waits between attempts: the first about a second, each twice as long as the one before.
-const (
-	firstBackoff   = time.Second
-	longestBackoff = 10 * time.Minute
-)
-
-// backoff is how long to wait after the n-th attempt, give or take a quarter, so that runs that
-// failed together do not come back together.
-func backoff(attempt int) time.Duration {
-	wait := longestBackoff
-	if attempt < 11 { // 2^10 seconds are more than the longest
-		wait = min(longestBackoff, firstBackoff<<max(0, attempt-1))
-	}
-	return wait*3/4 + rand.N(wait/2)
 }

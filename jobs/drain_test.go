@@ -18,8 +18,8 @@ func TestWorkThatEndsInTheDrainTimeIsCompletedAndNoOtherIsTaken(t *testing.T) {
 	queue.Workers = 2
 	first := create(t, store, "report", 10)
 	ask, stopped := start(t, queue)
-	await(t, work.working, "the work")
-	await(t, work.working, "the other work")
+	waitGrace(t, work.working, "the work")
+	waitGrace(t, work.working, "the other work")
 	ask()
 	select {
 	case <-stopped:
@@ -27,7 +27,7 @@ func TestWorkThatEndsInTheDrainTimeIsCompletedAndNoOtherIsTaken(t *testing.T) {
 	default:
 	}
 	close(work.gate)
-	await(t, stopped, "the queue to stop")
+	waitGrace(t, stopped, "the queue to stop")
 	for id := first; id < first+10; id++ {
 		want, version := app.Completed, int64(3)
 		if id >= first+2 {
@@ -53,16 +53,16 @@ func TestWorkThatOutlastsTheDrainTimeIsGivenBackWithItsAttempt(t *testing.T) {
 	create(t, store, "long", 2)
 	ask, stopped := start(t, queue)
 	for range 2 {
-		await(t, working, "the work")
+		waitGrace(t, working, "the work")
 	}
 	ask()
-	await(t, stopped, "the queue to stop")
+	waitGrace(t, stopped, "the queue to stop")
 	for id := int64(1); id <= 2; id++ {
 		run := read(t, store, id)
 		if run.Status != app.Created || run.Version != 3 || run.Attempt != 0 || run.Crashes != 0 || run.Error != "" {
 			t.Errorf("the row is %+v", run)
 		}
-		if cause := await(t, causes, "the cause"); !errors.Is(cause, jobs.ErrShutdown) {
+		if cause := waitGrace(t, causes, "the cause"); !errors.Is(cause, jobs.ErrShutdown) {
 			t.Errorf("the cause was %v", cause)
 		}
 	}
@@ -75,9 +75,9 @@ func TestARunThatRestsWhenTheQueueIsAskedToStopStaysAsItWas(t *testing.T) {
 	id := create(t, store, "report", 1)
 	before := read(t, store, id)
 	ask, stopped := start(t, queue)
-	await(t, resting, "the rest")
+	waitGrace(t, resting, "the rest")
 	ask()
-	await(t, stopped, "the queue to stop") // in much less than the drain time: nothing has begun
+	waitGrace(t, stopped, "the queue to stop") // in much less than the drain time: nothing has begun
 	if run := read(t, store, id); run != before || run.Version != 1 {
 		t.Errorf("the row has become %+v", run)
 	}
@@ -103,7 +103,7 @@ func newStubborn(t *testing.T) *stubborn {
 	s := &stubborn{working: make(chan struct{}, 1), gate: make(chan struct{}), returned: make(chan struct{})}
 	t.Cleanup(func() {
 		close(s.gate)
-		await(t, s.returned, "stubborn work to return")
+		waitGrace(t, s.returned, "stubborn work to return")
 	})
 	return s
 }
@@ -125,7 +125,7 @@ func TestWorkWhoseRunHasEndedDoesNotKeepTheQueueFromStopping(t *testing.T) {
 		ask, stopped := start(t, queue)
 		becomes(t, store, create(t, store, "deaf", 1), app.Failed)
 		ask()
-		await(t, stopped, "the queue to stop")
+		waitGrace(t, stopped, "the queue to stop")
 	})
 }
 
@@ -147,14 +147,14 @@ func TestAQueueInAHurryGivesBackWhatIsStartedAndWaitsForNoWork(t *testing.T) {
 					defer close(stopped)
 					queue.Run(ctx, now)
 				}()
-				await(t, work.working, "the work")
+				waitGrace(t, work.working, "the work")
 				if draining {
 					ask()
 				}
 				synctest.Wait()
 				began := time.Now()
 				hurry()
-				await(t, stopped, "the queue to stop")
+				waitGrace(t, stopped, "the queue to stop")
 				if waited := time.Since(began); waited != 0 {
 					t.Errorf("it has waited for %s", waited)
 				}
@@ -176,9 +176,9 @@ func TestWorkThatDoesNotHeedItsContext(t *testing.T) {
 		queue.DrainTimeout = 0
 		id := create(t, store, "deaf", 1)
 		ask, stopped := start(t, queue)
-		await(t, work.working, "the work")
+		waitGrace(t, work.working, "the work")
 		ask()
-		await(t, stopped, "the queue to stop")
+		waitGrace(t, stopped, "the queue to stop")
 		if run := read(t, store, id); run.Status != app.Created || run.Attempt != 0 {
 			t.Errorf("the row is %+v", run)
 		}
@@ -220,14 +220,14 @@ func TestQueue_StopsARunThatIsCancelledDuringTheDrain(t *testing.T) {
 		queue.RunTimeout, queue.DrainTimeout = 2*time.Hour, time.Hour
 		id := create(t, store, "long", 1)
 		ask, stopped := start(t, queue)
-		await(t, work.working, "the work")
+		waitGrace(t, work.working, "the work")
 		ask()
 		synctest.Wait() // the dispatcher has ended
 		began := time.Now()
 		if run := cancelRun(t, store, id); !run.CancelRequested() {
 			t.Errorf("the accepted cancel returns %+v", run)
 		}
-		await(t, stopped, "the queue to stop")
+		waitGrace(t, stopped, "the queue to stop")
 		if waited := time.Since(began); waited > 2*time.Second {
 			t.Errorf("the work heard of the cancel after %s of the drain", waited)
 		}
@@ -253,9 +253,9 @@ func TestQueue_CancelsARunThatIsCancelledAfterTheDrain(t *testing.T) {
 		ask, stopped := start(t, queue)
 		becomes(t, store, id, app.Started)
 		ask()
-		await(t, interrupted, "the work to be interrupted")
+		waitGrace(t, interrupted, "the work to be interrupted")
 		cancelRun(t, store, id)
-		await(t, stopped, "the queue to stop")
+		waitGrace(t, stopped, "the queue to stop")
 		if run := read(t, store, id); run.Status != app.Cancelled {
 			t.Errorf("in the end it is %+v", run)
 		}

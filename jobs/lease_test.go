@@ -23,7 +23,7 @@ func TestCommand_IsKilledWhenItsLeaseIsNotRenewed(t *testing.T) {
 	over := time.Now().Add(5 * time.Second)
 	ctx := jobs.WithLease(t.Context(), func() time.Duration { return time.Until(over) })
 	go func() { returned <- work(ctx, jobs.NewRun(app.ProcessRun{ID: 1}, func(app.ProgressUpdate) {})) }()
-	if err := await(t, returned, "the command to end"); !errors.Is(err, app.ErrLeaseLost) {
+	if err := waitGrace(t, returned, "the command to end"); !errors.Is(err, app.ErrLeaseLost) {
 		t.Errorf("it ends with %v", err)
 	}
 	if time.Now().Before(over) {
@@ -40,7 +40,7 @@ func TestWorker_GivesARunBackWhoseLeaseWasLost(t *testing.T) {
 	worker := newWorker(t, store, jobs.Kind{Name: "lost", Work: work})
 	run := started(t, store, "lost")
 	p, _ := phases(t)
-	worker.Do(p.Working, p, run)
+	worker.Execute(p.Work, p, run)
 	if run = read(t, store, run.ID); run.Status != app.Created || run.Attempt != 0 {
 		t.Errorf("the row is %+v", run)
 	}

@@ -148,7 +148,7 @@ func TestWhatIsSaidAfterTheEndIsNotHeardAndHoldsNobodyUp(t *testing.T) {
 			report.Log(strings.Repeat("late", 100))
 		}
 	}()
-	await(t, late, "the late lines")
+	waitGrace(t, late, "the late lines")
 	if text := textOf(logOf(t, store, id)); text != "in time\n" {
 		t.Errorf("the log is %q", text)
 	}

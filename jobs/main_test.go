@@ -66,7 +66,7 @@ func newQueue(backlog app.QueueStore, kinds ...jobs.Kind) *jobs.Queue {
 		panic(err)
 	}
 	return &jobs.Queue{
-		Backlog: backlog, Registry: registry, Workers: 4,
+		Store: backlog, Registry: registry, Workers: 4,
 		MaxAttempts: 1, MaxCrashes: maxCrashes,
 		RunTimeout: 10 * time.Minute, DrainTimeout: patience, Log: slog.New(slog.DiscardHandler),
 	}
@@ -93,13 +93,13 @@ func start(t *testing.T, queue *jobs.Queue) (ask func(), stopped <-chan struct{}
 	}()
 	t.Cleanup(func() {
 		cancel()
-		await(t, done, "the queue to stop")
+		waitGrace(t, done, "the queue to stop")
 	})
 	return cancel, done
 }
 
 // await waits until something is received, or the channel is closed.
-func await[T any](t *testing.T, from <-chan T, what string) (value T) {
+func waitGrace[T any](t *testing.T, from <-chan T, what string) (value T) {
 	t.Helper()
 	select {
 	case value = <-from:

@@ -10,80 +10,83 @@ import (
 	"runboard/app"
 )
 
-// tick is how often the queue looks for waiting runs without being told: it finds those that
-// are due for another attempt, and would make good a lost bell.
+// tick is how often the queue fetches without a notification: it finds runs that have become due, and makes good a lost
+// notification.
 const tick = time.Second
 
-// Queue works on what is in the backlog of the kinds in its registry, and leaves the others waiting: there may be
-// another queue for them, or a server that knows them. All fields but Log are required; they must not change
-// once Run is called.
+// Queue runs the due runs of the kinds in its registry, oldest first, and leaves all other kinds waiting. Log and LogLimit
+// are optional. The fields must not change once Run is called.
 type Queue struct {
-	Backlog      app.QueueStore
+	Store        app.QueueStore
 	Registry     *Registry
-	Workers      int           // runs worked on at once
+	Workers      int           // runs at a time
 	MaxAttempts  int           // attempts that may end in an error or time-out
 	MaxCrashes   int           // crashes that may interrupt a run
-	RunTimeout   time.Duration // longest time for one attempt
-	DrainTimeout time.Duration // how long work may go on when Run is stopped
-	LogLimit     int64         // how many bytes of a run's log the store keeps; the default is 1 MiB
+	RunTimeout   time.Duration // of one attempt
+	DrainTimeout time.Duration // how long work may go on after ctx of Run has ended
+	LogLimit     int64         // bytes that the store keeps of a log; the default is 1 MiB
 	Log          *slog.Logger
 }
 
-// Run works until ctx ends. Then it takes no more runs, lets the present ones go on for the drain
-// time, gives back those that are not done by then, and returns when nobody works any more but those
-// whose run has ended, or whose work does not heed its context. As soon as now ends, it interrupts what still
-// goes on, gives it back without waiting for it, and returns: the process must end then, because the work
+// Run works until ctx ends. Then it starts no more runs, lets running work go on for DrainTimeout, requeues the rest, and
+// returns when no work goes on, except work whose run has ended or that ignores its context. When hardStop ends, Run
+// interrupts all work, requeues its runs without waiting for it, and returns; the process must exit then, because the work
 // may go on.
-func (q *Queue) Run(ctx, now context.Context) {
-	taking, stopTaking := context.WithCancel(ctx)
-	defer stopTaking()
+func (q *Queue) Run(ctx, hardStop context.Context) {
+	fetching, stopFetching := context.WithCancel(ctx)
+	defer stopFetching()
 	working, interrupt := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer interrupt(ErrShutdown)
-	defer context.AfterFunc(now, func() {
-		stopTaking()
+	defer context.AfterFunc(hardStop, func() {
+		stopFetching()
 		interrupt(ErrShutdown)
 	})()
-	d, p := newDispatcher(q), Phases{Taking: taking, Working: working, Patient: now}
-	var workers, results sync.WaitGroup
+	d := newDispatcher(q)
+	lifecycle := Lifecycle{Fetch: fetching, Work: working, Grace: hardStop}
 	completed := make(chan app.ProcessRun, q.Workers)
-	results.Go(func() { q.completeAll(working, completed, d) })
+	var workers, results sync.WaitGroup
+	results.Go(func() { q.saveCompleted(working, completed, d) })
 	for range q.Workers {
-		workers.Go(func() {
-			for run := range d.runs {
-				if ended, ok := q.handle(p, d.worker, run); ok {
-					completed <- ended // and nobody waits for it to be written down but whoever wants to look for the run
-					d.tell(news{free: 1})
-				} else {
-					d.tell(news{free: 1, written: []int64{run.ID}, again: true})
-				}
-			}
-		})
+		workers.Go(func() { q.work(lifecycle, d, completed) })
 	}
-	d.dispatch(taking)
-	heeding, stopHeeding := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopHeeding()
-	results.Go(func() { d.heedCancels(heeding) })
+	d.dispatch(fetching)
+	draining, stopDraining := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopDraining()
+	results.Go(func() { d.watchCancellations(draining) })
 	d.starter.Wait()
 	close(d.runs)
-	drained := time.AfterFunc(q.DrainTimeout, func() { interrupt(ErrShutdown) })
-	defer drained.Stop()
+	timer := time.AfterFunc(q.DrainTimeout, func() { interrupt(ErrShutdown) })
+	defer timer.Stop()
 	workers.Wait()
 	close(completed)
-	stopHeeding()
+	stopDraining()
 	results.Wait()
 }
 
-// completeAll writes down which runs are completed, as many at once as there are: that costs little more than one.
-func (q *Queue) completeAll(working context.Context, completed <-chan app.ProcessRun, d *dispatcher) {
+// work is the loop of a worker: it handles one assigned run after the other.
+func (q *Queue) work(lifecycle Lifecycle, d *dispatcher, completed chan<- app.ProcessRun) {
+	for run := range d.runs {
+		started, isCompleted := q.handle(lifecycle, d.executor, run)
+		if isCompleted {
+			completed <- started // saved together with others, while this worker gets its next run
+			d.send(workerEvent{idle: 1})
+		} else {
+			d.send(workerEvent{idle: 1, saved: []int64{run.ID}, refetch: true})
+		}
+	}
+}
+
+// saveCompleted saves completed runs, as many at once as there are, which costs little more than to save one.
+func (q *Queue) saveCompleted(working context.Context, completed <-chan app.ProcessRun, d *dispatcher) {
 	for first := range completed {
 		batch := append(make([]app.ProcessRun, 0, len(completed)+1), first)
-		for len(completed) > 0 { // nobody else takes from it
+		for len(completed) > 0 { // there is no other receiver
 			batch = append(batch, <-completed)
 		}
-		d.worker.write(working, "runs", len(batch), app.Completed.String(), func(ctx context.Context) error {
-			late, err := q.Backlog.CompleteMany(ctx, batch)
-			for _, run := range late {
-				q.Log.Warn("a late result is dropped", "run", run.ID, "result", app.Completed)
+		d.executor.write(working, "runs", len(batch), app.Completed.String(), func(ctx context.Context) error {
+			stale, err := q.Store.CompleteMany(ctx, batch)
+			for _, run := range stale {
+				q.Log.Warn("a stale result is dropped", "run", run.ID, "result", app.Completed)
 			}
 			return err
 		})
@@ -91,42 +94,42 @@ func (q *Queue) completeAll(working context.Context, completed <-chan app.Proces
 		for i, run := range batch {
 			ids[i] = run.ID
 		}
-		d.tell(news{written: ids})
+		d.send(workerEvent{saved: ids})
 	}
 }
 
-// handle takes one run from waiting, or from its start, through its work. It reports whether the run as it was started has
-// completed, which is still to be written down, as nothing else is.
-func (q *Queue) handle(p Phases, worker *Worker, run app.ProcessRun) (started app.ProcessRun, done bool) {
+// handle starts one run, unless that is done, and executes it. It reports whether the started run has completed, which the
+// caller must save; everything else is saved.
+func (q *Queue) handle(lifecycle Lifecycle, executor *Executor, run app.ProcessRun) (started app.ProcessRun, isCompleted bool) {
 	defer func() {
-		if panicked := recover(); panicked != nil { // of the queue itself: work has a recover of its own
+		if panicked := recover(); panicked != nil { // in the queue: the executor recovers panics of work
 			q.Log.Error("the queue panicked", "run", run.ID, "panic", panicked, "stack", string(debug.Stack()))
-			done = false
+			isCompleted = false
 		}
 	}()
 	if run.Status == app.Started {
-		return run, worker.attempt(p.Working, p, run) == completed
+		return run, executor.attempt(lifecycle.Work, lifecycle, run) == completed
 	}
-	if worker.Rest(p.Taking, run) != nil {
-		return run, false // not started, so nothing needs to be undone
+	if executor.Delay(lifecycle.Fetch, run) != nil {
+		return run, false // it has not started, so nothing is to be undone
 	}
-	all, err := q.startAll([]app.ProcessRun{run})
+	all, err := q.startMany([]app.ProcessRun{run})
 	switch {
 	case err != nil:
 		q.Log.Warn("a run could not be started", "run", run.ID, "error", err)
-		_ = sleep(p.Taking, tick) // it is taken up again: not at once, it might spin
+		_ = sleep(lifecycle.Fetch, tick) // it is fetched again, but without spinning
 	case len(all) == 0:
-		q.Log.Info("a run is not started: it has been cancelled", "run", run.ID)
+		q.Log.Info("a run is not started because it has been cancelled", "run", run.ID)
 	default:
-		return all[0], worker.attempt(p.Working, p, all[0]) == completed
+		return all[0], executor.attempt(lifecycle.Work, lifecycle, all[0]) == completed
 	}
 	return run, false
 }
 
-// startAll writes down that the work on runs begins, and returns those that it may begin on. It comes before the work,
-// so that a run that kills the process is found started, and cannot do so for ever.
-func (q *Queue) startAll(runs []app.ProcessRun) ([]app.ProcessRun, error) {
-	// Without a deadline: a start that is given up may be committed all the same, and then nobody would
-	// do the run. The store answers as soon as it knows.
-	return q.Backlog.StartMany(context.Background(), runs)
+// startMany commits the start of runs before their work begins, so that a run that kills the process is found started, and
+// the crash counts against it. It returns the runs that are started.
+func (q *Queue) startMany(runs []app.ProcessRun) ([]app.ProcessRun, error) {
+	// Without a deadline: a start that is given up may be committed all the same, and then no worker would have the run. The
+	// store answers as soon as it knows.
+	return q.Store.StartMany(context.Background(), runs)
 }

@@ -22,7 +22,7 @@ func TestARunIsStartedAndThenCompleted(t *testing.T) {
 	start(t, newQueue(store, work.kind("report")))
 	id := create(t, store, "report", 1)
 
-	got := await(t, work.working, "the work")
+	got := waitGrace(t, work.working, "the work")
 	run := read(t, store, id)
 	if run.Status != app.Started || run.Version != 2 || run.Attempt != 1 || run.StartedAt.IsZero() {
 		t.Errorf("while the work goes on the row is %+v", run)
@@ -108,10 +108,10 @@ func TestAQueueThatLooksAheadStillTakesTheOldestThatWaits(t *testing.T) {
 			queue := newQueue(store, work.kind("report"))
 			queue.Workers = 1
 			start(t, queue)
-			await(t, work.working, "run 2")
+			waitGrace(t, work.working, "run 2")
 			test.meanwhile(t, store)
 			work.gate <- struct{}{}
-			if next := await(t, work.working, "the next run"); next.ID != test.want {
+			if next := waitGrace(t, work.working, "the next run"); next.ID != test.want {
 				t.Errorf("run %d is next, want %d", next.ID, test.want)
 			}
 			close(work.gate)
@@ -158,7 +158,7 @@ func TestTheTickFindsWorkWhenTheBellIsLost(t *testing.T) {
 		looking: func(limit int) error { looked <- limit; return nil },
 	}
 	start(t, newQueue(store, jobs.Kind{Name: "quick", Work: nothing}))
-	await(t, looked, "the first look") // so that it is not this one that finds it
+	waitGrace(t, looked, "the first look") // so that it is not this one that finds it
 	becomes(t, store.Store, create(t, store.Store, "quick", 1), app.Completed)
 }
 
@@ -236,7 +236,7 @@ func TestWorkLearnsWhyItsContextEnds(t *testing.T) {
 	queue.RunTimeout = 50 * time.Millisecond
 	start(t, queue)
 	becomes(t, store, create(t, store, "slow", 1), app.Failed)
-	if cause := await(t, causes, "the cause"); !errors.Is(cause, jobs.ErrTimeout) {
+	if cause := waitGrace(t, causes, "the cause"); !errors.Is(cause, jobs.ErrTimeout) {
 		t.Errorf("the cause is %v", cause)
 	}
 }
@@ -261,14 +261,14 @@ func TestWaitingRunsCostNoMemory(t *testing.T) {
 	before := heap()
 	ask, stopped := start(t, queue)
 	for range 500 { // each lets one go, so that another is taken
-		await(t, work.working, "the work")
+		waitGrace(t, work.working, "the work")
 		work.gate <- struct{}{}
 	}
 	if grown := int64(heap()) - int64(before); grown > 8<<20 {
 		t.Errorf("the heap has grown by %d bytes", grown)
 	}
 	ask()
-	await(t, stopped, "the queue to stop")
+	waitGrace(t, stopped, "the queue to stop")
 	if n := busy.highest(); n > workers {
 		t.Errorf("%d runs were in work at once, with %d workers", n, workers)
 	}

@@ -89,9 +89,9 @@ func TestAQueueThatMustStopDoesNotWaitForTheDatabaseForEver(t *testing.T) {
 	queue.DrainTimeout = 50 * time.Millisecond
 	id := create(t, store.Store, "report", 1)
 	ask, stopped := start(t, queue)
-	await(t, tried, "the result")
+	waitGrace(t, tried, "the result")
 	ask()
-	await(t, stopped, "the queue to stop")
+	waitGrace(t, stopped, "the queue to stop")
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestALateResultIsDropped(t *testing.T) {
 	queue.Workers = 1
 	start(t, queue)
 	id := create(t, store.Store, "report", 1)
-	stale := await(t, work.working, "the work")
+	stale := waitGrace(t, work.working, "the work")
 	if err := store.Store.Requeue(t.Context(), stale.Row()); err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestALateResultIsDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	close(work.gate)
-	if err := await(t, ended, "the late result"); app.CodeOf(err) != app.CodeConflict {
+	if err := waitGrace(t, ended, "the late result"); app.CodeOf(err) != app.CodeConflict {
 		t.Errorf("the late result came to %v", err)
 	}
 	becomes(t, store.Store, create(t, store.Store, "report", 1), app.Completed) // the worker goes on

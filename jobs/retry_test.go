@@ -122,7 +122,7 @@ func TestARunThatBecomesDueComesBeforeNewerOnesThatWereFoundBefore(t *testing.T)
 	create(t, store, "test", 4)
 	start(t, queue)
 	for _, want := range []int64{1, 2} {
-		if run := await(t, g.working, "work"); run.ID != want {
+		if run := waitGrace(t, g.working, "work"); run.ID != want {
 			t.Fatalf("run %d is worked on, not %d", run.ID, want)
 		}
 		if want == 1 {
@@ -134,10 +134,10 @@ func TestARunThatBecomesDueComesBeforeNewerOnesThatWereFoundBefore(t *testing.T)
 		<-ticks
 	}
 	for range 2 { // the first may have begun before
-		await(t, ticks, "a tick")
+		waitGrace(t, ticks, "a tick")
 	}
 	g.gate <- struct{}{}
-	if run := await(t, g.working, "work"); run.ID != 1 {
+	if run := waitGrace(t, g.working, "work"); run.ID != 1 {
 		t.Errorf("run %d is worked on, although an older one is due", run.ID)
 	}
 	close(g.gate)

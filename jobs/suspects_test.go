@@ -68,7 +68,7 @@ func TestOnlyAFewSuspectsAreInWorkAtOnceAndOthersPassThem(t *testing.T) {
 			queue.Workers = test.workers
 			start(t, queue)
 			for range test.workers { // all places are filled, by others where suspects may not
-				await(t, work.working, "the work")
+				waitGrace(t, work.working, "the work")
 			}
 			if n := suspects.highest(); n != test.suspects {
 				t.Errorf("%d suspects are in work with %d workers, want %d", n, test.workers, test.suspects)
@@ -112,7 +112,7 @@ func TestARunWithItsLastChanceGoesAlone(t *testing.T) {
 		return nil
 	}})
 	start(t, queue)
-	if first := await(t, work.working, "the oldest run"); first.ID != 1 {
+	if first := waitGrace(t, work.working, "the oldest run"); first.ID != 1 {
 		t.Errorf("run %d is the first", first.ID)
 	}
 	lookTwice(t, store, looks)
@@ -205,7 +205,7 @@ func TestARunWithItsLastChanceDoesNotWaitForEverForCancelledWorkThatNeverReturns
 		}})
 		queue.RunTimeout, queue.DrainTimeout = time.Minute, 0
 		start(t, queue)
-		await(t, deaf.working, "the work")
+		waitGrace(t, deaf.working, "the work")
 		cancelRun(t, store, 1)
 		time.Sleep(2 * time.Minute)
 		if run := read(t, store, 2); run.Status != app.Completed {
@@ -226,7 +226,7 @@ func lookTwice(t *testing.T, store *backlog, looks <-chan int) {
 	}
 	for range 2 {
 		store.Changed().Notify()
-		await(t, looks, "the queue to look")
+		waitGrace(t, looks, "the queue to look")
 	}
 }
 
@@ -258,7 +258,7 @@ func TestSuspects_DoNotHideTheRunsBehindThem(t *testing.T) {
 	queue.Workers = workers
 	start(t, queue)
 	for range workers {
-		await(t, work.working, "the work")
+		waitGrace(t, work.working, "the work")
 	}
 	if run := read(t, store, suspects+1); run.Status != app.Started {
 		t.Errorf("the run behind the suspects is %s", run.Status)

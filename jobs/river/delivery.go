@@ -27,7 +27,7 @@ const (
 type worker struct {
 	river.WorkerDefaults[app.Job]
 	node       *node
-	jobs       *jobs.Worker
+	jobs       *jobs.Executor
 	places     chan<- struct{} // nil: it needs none
 	pauseAfter time.Duration   // how long it goes on with a run before it has it handed out again; 0: until the end
 }
@@ -48,7 +48,7 @@ func (w *worker) Work(delivered context.Context, job *river.Job[app.Job]) error 
 	if held { // River goes by how long it takes, and by clocks that may be wrong
 		return nil
 	}
-	run, err := w.node.Store.RunForJob(w.node.phases.Taking, job.Args.Run, job.ID)
+	run, err := w.node.Store.RunForJob(w.node.lifecycle.Fetch, job.Args.Run, job.ID)
 	switch code := app.CodeOf(err); {
 	case code == app.CodeConflict, code == app.CodeNotFound: // it has another one by now, or needs none
 		return nil
@@ -88,7 +88,7 @@ func (w *worker) enter(delivered context.Context) (leave func(), entered bool) {
 		return func() { <-w.node.places }, true
 	case <-patience.C:
 	case <-delivered.Done():
-	case <-w.node.phases.Taking.Done():
+	case <-w.node.lifecycle.Fetch.Done():
 	}
 	return nil, false
 }
@@ -98,9 +98,9 @@ func (w *worker) begin(delivered, lease context.Context, job int64, run app.Proc
 	if run.Status == app.Started {
 		return run, w.node.Store.Adopt(context.Background(), run, job)
 	}
-	taking, stop := during(w.node.phases.Taking, lease, delivered)
+	taking, stop := during(w.node.lifecycle.Fetch, lease, delivered)
 	defer stop(nil)
-	if err := w.jobs.Rest(taking, run); err != nil {
+	if err := w.jobs.Delay(taking, run); err != nil {
 		return run, err
 	}
 	// Without a deadline: a start that is given up may be committed all the same. The store answers as soon as it knows.
@@ -113,17 +113,17 @@ func (w *worker) begin(delivered, lease context.Context, job int64, run app.Proc
 
 // do goes on with a run that is started.
 func (w *worker) do(delivered, lease context.Context, run app.ProcessRun) error {
-	working, stop := during(w.node.phases.Working, lease, delivered)
+	working, stop := during(w.node.lifecycle.Work, lease, delivered)
 	defer stop(nil)
 	if w.pauseAfter > 0 {
-		pause := func() { stop(jobs.ErrPaused) }
+		pause := func() { stop(jobs.ErrSnoozed) }
 		defer time.AfterFunc(w.pauseAfter, pause).Stop()
-		defer context.AfterFunc(w.node.phases.Taking, pause)() // another node goes on with it
+		defer context.AfterFunc(w.node.lifecycle.Fetch, pause)() // another node goes on with it
 		var release context.CancelFunc
 		working, release = context.WithDeadlineCause(working, run.StartedAt.Add(w.jobs.RunTimeout), jobs.ErrTimeout)
 		defer release()
 	}
-	if w.jobs.Do(jobs.WithLease(working, w.node.Store.LeaseLeft), w.node.phases, run) {
+	if w.jobs.Execute(jobs.WithLease(working, w.node.Store.LeaseLeft), w.node.lifecycle, run) {
 		return river.JobSnooze(0) // behind those that wait: each has its turn
 	}
 	return nil
@@ -153,9 +153,9 @@ func (w *worker) cancelled(job *river.Job[app.Job], run app.ProcessRun) error {
 
 // later has a job handed out again after the database was of no use.
 func (w *worker) later(job *river.Job[app.Job], what string, err error) error {
-	if w.node.phases.Taking.Err() == nil {
+	if w.node.lifecycle.Fetch.Err() == nil {
 		w.node.Log.Warn(what, "run", job.Args.Run, "error", err)
-		_ = pause(w.node.phases.Taking, tick) // not at once, it might spin
+		_ = pause(w.node.lifecycle.Fetch, tick) // not at once, it might spin
 	}
 	return inLine(job)
 }

@@ -65,10 +65,10 @@ type Engine struct {
 // node is an engine that runs.
 type node struct {
 	*Engine
-	phases  jobs.Phases
-	places  chan struct{} // holds one for each run that is worked on
-	runs    *jobs.Worker
-	actions *jobs.Worker
+	lifecycle jobs.Lifecycle
+	places    chan struct{} // holds one for each run that is worked on
+	runs      *jobs.Executor
+	actions   *jobs.Executor
 
 	mu   sync.Mutex
 	held map[int64]int // how often each job is in hand here
@@ -115,7 +115,7 @@ func (e *Engine) Run(ctx, now context.Context) {
 		_ = pause(working, e.DrainTimeout)
 		interrupt(jobs.ErrShutdown)
 	})()
-	n := e.node(jobs.Phases{Taking: taking, Working: working, Patient: now})
+	n := e.node(jobs.Lifecycle{Fetch: taking, Work: working, Grace: now})
 	watching, stopWatching := context.WithCancel(working)
 	var watchers sync.WaitGroup
 	defer watchers.Wait()
@@ -146,15 +146,15 @@ func overdue(working context.Context) (late context.Context, giveUp func()) {
 	return late, func() { forget(); end() }
 }
 
-func (e *Engine) node(phases jobs.Phases) *node {
+func (e *Engine) node(phases jobs.Lifecycle) *node {
 	return &node{
-		Engine: e, phases: phases, places: make(chan struct{}, e.Workers), held: make(map[int64]int),
-		runs: &jobs.Worker{
-			Ledger: e.Store, Registry: e.Registry, MaxAttempts: e.MaxAttempts, RunTimeout: e.RunTimeout,
+		Engine: e, lifecycle: phases, places: make(chan struct{}, e.Workers), held: make(map[int64]int),
+		runs: &jobs.Executor{
+			Store: e.Store, Registry: e.Registry, MaxAttempts: e.MaxAttempts, RunTimeout: e.RunTimeout,
 			LogLimit: e.LogLimit, Log: e.Log,
 		},
-		actions: &jobs.Worker{
-			Ledger: e.Store, Registry: e.Actions, MaxAttempts: 1, RunTimeout: e.ActionTimeout, Log: e.Log,
+		actions: &jobs.Executor{
+			Store: e.Store, Registry: e.Actions, MaxAttempts: 1, RunTimeout: e.ActionTimeout, Log: e.Log,
 		},
 	}
 }
@@ -165,7 +165,7 @@ func (n *node) start(late context.Context) *river.Client[pgx.Tx] {
 	for wait := tick; ; wait = min(2*wait, 5*time.Second) {
 		client, err := river.NewClient(driver{riverpgxv5.New(n.Pool)}, n.config())
 		if err == nil {
-			err = n.Pool.Ping(n.phases.Taking) // which River does without an end
+			err = n.Pool.Ping(n.lifecycle.Fetch) // which River does without an end
 		}
 		if err == nil {
 			err = n.launch(client, late)
@@ -173,7 +173,7 @@ func (n *node) start(late context.Context) *river.Client[pgx.Tx] {
 		if err == nil {
 			return client
 		}
-		if pause(n.phases.Taking, wait) != nil {
+		if pause(n.lifecycle.Fetch, wait) != nil {
 			return nil
 		}
 		n.Log.Error("the jobs cannot be reached", "error", err)
@@ -184,7 +184,7 @@ func (n *node) start(late context.Context) *river.Client[pgx.Tx] {
 // River returns only when they are over, and that is written down or has been tried for long.
 func (n *node) launch(client *river.Client[pgx.Tx], late context.Context) error {
 	started := make(chan error, 1)
-	go func() { started <- client.Start(n.phases.Working) }() // what it has handed out goes on when no more is taken
+	go func() { started <- client.Start(n.lifecycle.Work) }() // what it has handed out goes on when no more is taken
 	select {
 	case err := <-started:
 		return err
@@ -242,7 +242,7 @@ func (n *node) lostAfter() time.Duration {
 	for _, name := range n.Registry.Names() {
 		rest = max(rest, n.Registry.Kind(name).DelayMax)
 	}
-	return max(lostAtLeast, placeTime+rest+n.RunTimeout+jobs.StopGrace+margin)
+	return max(lostAtLeast, placeTime+rest+n.RunTimeout+jobs.CancelGrace+margin)
 }
 
 // inPlace is how River goes about a job whose worker is lost: it keeps its place in line. For a worker that panicked
@@ -264,8 +264,8 @@ func (n *node) heed(ctx context.Context) {
 		case <-rings:
 		case <-ticker.C:
 		}
-		n.runs.Heed(ctx)
-		n.actions.Heed(ctx)
+		n.runs.CheckCancellations(ctx)
+		n.actions.CheckCancellations(ctx)
 		_ = pause(ctx, heedAtMost)
 	}
 }

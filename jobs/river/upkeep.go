@@ -71,7 +71,7 @@ func unfinished() []rivertype.JobState {
 
 // Work implements river.Worker.
 func (c *chore) Work(context.Context, *river.Job[upkeep]) error {
-	ctx, cancel := context.WithTimeout(c.node.phases.Taking, choreTime)
+	ctx, cancel := context.WithTimeout(c.node.lifecycle.Fetch, choreTime)
 	defer cancel()
 	n, err := c.do(ctx)
 	if n > 0 {

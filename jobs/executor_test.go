@@ -13,14 +13,14 @@ import (
 )
 
 // newWorker returns a worker as an engine uses it that is no queue.
-func newWorker(t *testing.T, ledger app.WorkStore, kinds ...jobs.Kind) *jobs.Worker {
+func newWorker(t *testing.T, ledger app.WorkStore, kinds ...jobs.Kind) *jobs.Executor {
 	t.Helper()
 	registry, err := jobs.NewRegistry(kinds...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &jobs.Worker{
-		Ledger: ledger, Registry: registry, MaxAttempts: 1, RunTimeout: 10 * time.Minute, Log: slog.New(slog.DiscardHandler),
+	return &jobs.Executor{
+		Store: ledger, Registry: registry, MaxAttempts: 1, RunTimeout: 10 * time.Minute, Log: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -35,10 +35,10 @@ func started(t *testing.T, store *sqlite.Store, kind string) app.ProcessRun {
 }
 
 // phases never end, but the second with the function.
-func phases(t *testing.T) (p jobs.Phases, interrupt context.CancelCauseFunc) {
+func phases(t *testing.T) (p jobs.Lifecycle, interrupt context.CancelCauseFunc) {
 	working, interrupt := context.WithCancelCause(context.Background())
 	t.Cleanup(func() { interrupt(jobs.ErrShutdown) })
-	return jobs.Phases{Taking: context.Background(), Working: working, Patient: context.Background()}, interrupt
+	return jobs.Lifecycle{Fetch: context.Background(), Work: working, Grace: context.Background()}, interrupt
 }
 
 func TestPausedWorkGoesOnWithTheSameClaim(t *testing.T) {
@@ -47,16 +47,16 @@ func TestPausedWorkGoesOnWithTheSameClaim(t *testing.T) {
 	worker := newWorker(t, store, g.kind("test"))
 	run := started(t, store, "test")
 	p, _ := phases(t)
-	ctx, cancel := context.WithCancelCause(p.Working)
+	ctx, cancel := context.WithCancelCause(p.Work)
 	paused := make(chan bool)
-	go func() { paused <- worker.Do(ctx, p, run) }()
-	await(t, g.working, "work")
-	cancel(jobs.ErrPaused)
-	if !await(t, paused, "the pause") || read(t, store, run.ID) != run {
+	go func() { paused <- worker.Execute(ctx, p, run) }()
+	waitGrace(t, g.working, "work")
+	cancel(jobs.ErrSnoozed)
+	if !waitGrace(t, paused, "the pause") || read(t, store, run.ID) != run {
 		t.Fatalf("it is not paused, and the row is %+v", read(t, store, run.ID))
 	}
 	close(g.gate)
-	if worker.Do(p.Working, p, run) || read(t, store, run.ID).Status != app.Completed {
+	if worker.Execute(p.Work, p, run) || read(t, store, run.ID).Status != app.Completed {
 		t.Errorf("in the end the row is %+v", read(t, store, run.ID))
 	}
 }
@@ -72,11 +72,11 @@ func TestWorkThatDoesNotHeedAPauseIsGoneOnWithByNobody(t *testing.T) {
 	run := started(t, store, "stubborn")
 	p, interrupt := phases(t)
 	now, hurry := context.WithCancel(context.Background())
-	p.Patient = now
-	ctx, cancel := context.WithCancelCause(p.Working)
-	cancel(jobs.ErrPaused)
+	p.Grace = now
+	ctx, cancel := context.WithCancelCause(p.Work)
+	cancel(jobs.ErrSnoozed)
 	paused := make(chan bool)
-	go func() { paused <- worker.Do(ctx, p, run) }()
+	go func() { paused <- worker.Execute(ctx, p, run) }()
 	hurry() // it is given up at once, but for the shutdown
 	select {
 	case <-paused:
@@ -84,7 +84,7 @@ func TestWorkThatDoesNotHeedAPauseIsGoneOnWithByNobody(t *testing.T) {
 	default:
 	}
 	interrupt(jobs.ErrShutdown)
-	if await(t, paused, "the end") {
+	if waitGrace(t, paused, "the end") {
 		t.Error("it counts as paused although it goes on")
 	}
 	if run := read(t, store, run.ID); run.Status != app.Created || run.Attempt != 0 {
@@ -109,8 +109,8 @@ func TestTheSecondWorkerOfARunHearsItsWishes(t *testing.T) {
 	first := started(t, store, "test")
 	p, _ := phases(t)
 	over := make(chan bool, 2)
-	go func() { over <- worker.Do(p.Working, p, first) }()
-	await(t, heard, "the first")
+	go func() { over <- worker.Execute(p.Work, p, first) }()
+	waitGrace(t, heard, "the first")
 	if err := store.Requeue(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
@@ -118,17 +118,17 @@ func TestTheSecondWorkerOfARunHearsItsWishes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { over <- worker.Do(p.Working, p, second) }()
-	await(t, heard, "the second")
+	go func() { over <- worker.Execute(p.Work, p, second) }()
+	waitGrace(t, heard, "the second")
 	close(goOn)
-	await(t, over, "the first to return") // whatever it forgets is its own
+	waitGrace(t, over, "the first to return") // whatever it forgets is its own
 	if _, err := store.Cancel(t.Context(), second.ID); err != nil {
 		t.Fatal(err)
 	}
-	worker.Heed(t.Context())
-	if cause := await(t, heard, "the wish"); !errors.Is(cause, jobs.ErrCancelled) {
+	worker.CheckCancellations(t.Context())
+	if cause := waitGrace(t, heard, "the wish"); !errors.Is(cause, jobs.ErrCancelled) {
 		t.Errorf("the second was stopped by %v", cause)
 	}
-	await(t, over, "the second to return")
+	waitGrace(t, over, "the second to return")
 	becomes(t, store, second.ID, app.Cancelled)
 }

@@ -28,7 +28,7 @@ func TestNoWaitBetweenAttemptsIsTooShortOrTooLong(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		attempt := rapid.IntRange(0, math.MaxInt).Draw(t, "attempt")
-		if wait := backoff(attempt); wait < firstBackoff*3/4 || wait > longestBackoff*5/4 {
+		if wait := backoff(attempt); wait < minBackoff*3/4 || wait > maxBackoff*5/4 {
 			t.Fatalf("after attempt %d it waits %s", attempt, wait)
 		}
 	})

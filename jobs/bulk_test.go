@@ -18,12 +18,12 @@ import (
 func startActions(t *testing.T, backlog app.QueueStore, actions app.BulkRunner) (ask func(), stopped <-chan struct{}) {
 	t.Helper()
 	return start(t, &jobs.Queue{
-		Backlog: backlog, Registry: jobs.BulkRegistry(actions), Workers: 2, MaxAttempts: 1, MaxCrashes: maxCrashes,
+		Store: backlog, Registry: jobs.BulkRegistry(actions), Workers: 2, MaxAttempts: 1, MaxCrashes: maxCrashes,
 		RunTimeout: 10 * time.Minute, Log: slog.New(slog.DiscardHandler),
 	})
 }
 
-func act(t *testing.T, store *sqlite.Store, action app.BulkAction) app.ProcessRun {
+func runBulkAction(t *testing.T, store *sqlite.Store, action app.BulkAction) app.ProcessRun {
 	t.Helper()
 	run, err := store.CreateBulkAction(t.Context(), action, "")
 	if err != nil {
@@ -39,10 +39,10 @@ func TestAnActionDoesNotWaitBehindTheRunsThatItIsAbout(t *testing.T) {
 	queue := newQueue(store, g.kind("long"))
 	start(t, queue)
 	for range queue.Workers { // nobody is free
-		await(t, g.working, "work")
+		waitGrace(t, g.working, "work")
 	}
 	startActions(t, store, store)
-	run := becomes(t, store, act(t, store, app.BulkAction{Operation: app.BulkCancel}).ID, app.Completed)
+	run := becomes(t, store, runBulkAction(t, store, app.BulkAction{Operation: app.BulkCancel}).ID, app.Completed)
 	haveBecome(t, store, 700, app.Cancelled) // those at work, too
 	if run.Percent != 100 || run.Message != "700 cancelled or stopping" {
 		t.Errorf("it says of itself %d%% %q", run.Percent, run.Message)
@@ -93,7 +93,7 @@ func TestAnActionCanItselfBeCancelledAndTriedAgain(t *testing.T) {
 	failed(t, store, 600)
 	paced := &slowly{BulkRunner: store, part: make(chan struct{})}
 	startActions(t, store, paced)
-	id := act(t, store, app.BulkAction{Operation: app.BulkDelete}).ID
+	id := runBulkAction(t, store, app.BulkAction{Operation: app.BulkDelete}).ID
 	paced.part <- struct{}{}
 	until(t, store, "the first part", func() bool { return counts(t, store)[app.Failed] < 1200 })
 	if _, err := store.Cancel(t.Context(), id); err != nil {
@@ -121,11 +121,11 @@ func TestAnActionThatIsInterruptedByAShutdownGoesOnAfterwards(t *testing.T) {
 	failed(t, store, 600)
 	paced := &slowly{BulkRunner: store, part: make(chan struct{})}
 	ask, stopped := startActions(t, store, paced)
-	id := act(t, store, app.BulkAction{Operation: app.BulkDelete}).ID
+	id := runBulkAction(t, store, app.BulkAction{Operation: app.BulkDelete}).ID
 	paced.part <- struct{}{}
 	until(t, store, "the first part", func() bool { return counts(t, store)[app.Failed] < 1200 })
 	ask()
-	await(t, stopped, "the queue to stop") // it does not wait for the drain: the action goes on later
+	waitGrace(t, stopped, "the queue to stop") // it does not wait for the drain: the action goes on later
 	if run := read(t, store, id); run.Status != app.Created || run.Crashes != 0 {
 		t.Fatalf("it is %+v", run)
 	}
@@ -143,7 +143,7 @@ func TestAnActionWaitsWhileTheDatabaseCannotBeWritten(t *testing.T) {
 	close(paced.part)
 	paced.fail.Store(2)
 	startActions(t, store, paced)
-	becomes(t, store, act(t, store, app.BulkAction{Operation: app.BulkRetry}).ID, app.Completed)
+	becomes(t, store, runBulkAction(t, store, app.BulkAction{Operation: app.BulkRetry}).ID, app.Completed)
 	if n := counts(t, store)[app.Created]; n != 3 {
 		t.Errorf("%d wait to be tried again", n)
 	}

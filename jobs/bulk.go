@@ -12,13 +12,13 @@ import (
 )
 
 // stalled is how long an action rests when nothing can be done just now.
-const stalled = time.Second
+const throttleDelay = time.Second
 
 // ActionRegistry has the kinds of runs that act on many others. They are for a queue of their own: a run that
 // cancels a million others must not wait behind them.
 func BulkRegistry(actions app.BulkRunner) *Registry {
 	work := func(ctx context.Context, run *Run) error {
-		return act(ctx, actions, run)
+		return runBulkAction(ctx, actions, run)
 	}
 	r := &Registry{kinds: make(map[string]Kind), names: app.BulkKinds()}
 	for _, name := range r.names {
@@ -29,7 +29,7 @@ func BulkRegistry(actions app.BulkRunner) *Registry {
 
 // act goes on with an action until it is over. It rests for as long as each part of it took, so that there is time
 // for the writes of others. While the database cannot be written, it waits.
-func act(ctx context.Context, actions app.BulkRunner, run *Run) error {
+func runBulkAction(ctx context.Context, actions app.BulkRunner, run *Run) error {
 	for first := !run.row.Percent.Known(); ; first = false { // else it goes on where it was
 		began := time.Now()
 		state, err := actions.StepBulkAction(ctx, run.row)
@@ -40,18 +40,18 @@ func act(ctx context.Context, actions app.BulkRunner, run *Run) error {
 		case err != nil && app.CodeOf(err) != app.CodeUnavailable:
 			return err
 		case err != nil:
-			rest = stalled
+			rest = throttleDelay
 		default:
 			if first {
-				run.Logf("%s %s (%s).", intents[state.Operation], state.BulkAction, foreseen(state.Preview))
+				run.Logf("%s %s (%s).", operationTitles[state.Operation], state.BulkAction, previewText(state.Preview))
 			}
-			run.Progress(percentOf(state), told(state))
+			run.Progress(percentOf(state), summary(state))
 			if state.Finished {
-				run.Log(told(state) + ".")
+				run.Log(summary(state) + ".")
 				return nil
 			}
 			if state.Throttled {
-				rest = stalled
+				rest = throttleDelay
 			}
 		}
 		if err := sleep(ctx, rest); err != nil {
@@ -60,9 +60,9 @@ func act(ctx context.Context, actions app.BulkRunner, run *Run) error {
 	}
 }
 
-var intents = map[app.BulkOperation]string{app.BulkCancel: "Cancel", app.BulkRetry: "Retry", app.BulkDelete: "Delete"}
+var operationTitles = map[app.BulkOperation]string{app.BulkCancel: "Cancel", app.BulkRetry: "Retry", app.BulkDelete: "Delete"}
 
-var results = map[app.BulkOperation]string{app.BulkCancel: "cancelled or stopping", app.BulkRetry: "queued again", app.BulkDelete: "deleted"}
+var resultTexts = map[app.BulkOperation]string{app.BulkCancel: "cancelled or stopping", app.BulkRetry: "queued again", app.BulkDelete: "deleted"}
 
 // percentOf is how far an action has come, as far as it was known beforehand how many runs it is about.
 func percentOf(state app.BulkProgress) int {
@@ -73,8 +73,8 @@ func percentOf(state app.BulkProgress) int {
 }
 
 // told is what an action has done.
-func told(state app.BulkProgress) string {
-	text := humanize.Comma(state.Done) + " " + results[state.Operation]
+func summary(state app.BulkProgress) string {
+	text := humanize.Comma(state.Done) + " " + resultTexts[state.Operation]
 	if state.Skipped > 0 {
 		text += fmt.Sprintf(", %s skipped", humanize.Comma(state.Skipped))
 	}
@@ -84,7 +84,7 @@ func told(state app.BulkProgress) string {
 	return text
 }
 
-func foreseen(p app.BulkPreview) string {
+func previewText(p app.BulkPreview) string {
 	if p.More {
 		return "more than " + humanize.Comma(p.Runs) + " runs"
 	}

@@ -1,0 +1,296 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"runboard/app"
+)
+
+// How long work may take to return after its context has ended: longer than a command has before it is killed. When the
+// server stops, there is less time for both.
+const (
+	CancelGrace         = 8 * time.Second
+	shutdownCancelGrace = 4 * time.Second
+)
+
+// Causes of the end of a work function's context, see context.Cause.
+var (
+	// ErrTimeout: the attempt took longer than it may.
+	ErrTimeout = errors.New("the run took too long")
+	// ErrShutdown: the server stops. The run is requeued.
+	ErrShutdown = errors.New("the server is shutting down")
+	// ErrCancelled: cancellation of the run was requested.
+	ErrCancelled = errors.New("the run was cancelled")
+	// ErrSnoozed: the work continues later, with the same fencing token. Only bulk runs are snoozed.
+	ErrSnoozed = errors.New("the run goes on later")
+)
+
+// interrupted reports whether work ends although nothing is wrong with it. It is done again, and there is little time.
+func interrupted(cause error) bool {
+	return errors.Is(cause, ErrShutdown) || errors.Is(cause, app.ErrLeaseLost)
+}
+
+// Executor executes attempts of runs and saves their results. The queue and the River engine share it; how they fetch and
+// start runs is their own business. It may execute any number of runs at once. All fields but LogLimit are required, and
+// must not change once it is used.
+type Executor struct {
+	Store       app.WorkStore
+	Registry    *Registry
+	MaxAttempts int           // attempts that may end in an error or time-out
+	RunTimeout  time.Duration // of one attempt
+	LogLimit    int64         // bytes that the store keeps of a log; the default is 1 MiB
+	Log         *slog.Logger
+
+	cancels cancelRegistry
+}
+
+// Lifecycle says how far an engine is in its shutdown. Each context ends after the one before it, or with it.
+type Lifecycle struct {
+	Fetch context.Context // until then, runs are fetched and started
+	Work  context.Context // until then, work goes on and failed writes are repeated; it ends with ErrShutdown
+	Grace context.Context // until then, interrupted work has some time to return
+}
+
+// CheckCancellations reads which runs of this process are to be cancelled, and cancels them. It reads the rows each time, so a
+// request that comes too early for a run that has only just started is seen the next time.
+func (e *Executor) CheckCancellations(ctx context.Context) {
+	if e.cancels.active() {
+		requests, err := e.Store.CancelRequests(ctx)
+		if err != nil && ctx.Err() == nil {
+			e.Log.Error("cancel requests cannot be read", "error", err)
+		}
+		for _, request := range requests {
+			e.cancels.cancel(request)
+		}
+	}
+	if delayed := e.cancels.delayed(); len(delayed) > 0 { // other runs can have their slots
+		runs, err := e.Store.Cancelled(ctx, delayed)
+		if err != nil && ctx.Err() == nil {
+			e.Log.Error("cancelled runs cannot be read", "error", err)
+		}
+		for _, run := range runs {
+			e.cancels.cancelDelay(run)
+		}
+	}
+}
+
+// Delay waits before a run starts, as its kind says. It returns early, with the cause, when ctx ends or the run is cancelled.
+func (e *Executor) Delay(ctx context.Context, run app.ProcessRun) error {
+	kind := e.Registry.kinds[run.Kind]
+	if kind.DelayMax == 0 {
+		return context.Cause(ctx)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer e.cancels.registerDelay(run, func() { cancel(ErrCancelled) })()
+	_ = sleep(ctx, between(kind.DelayMin, kind.DelayMax))
+	return context.Cause(ctx) // not that of sleep: ctx may have ended with the last moment of the delay
+}
+
+// Execute executes an attempt of a started run and saves the result, unless another worker owns the run by then. ctx is for
+// this run, a child of lifecycle.Work; its cause says why it ends: ErrCancelled, ErrTimeout, ErrSnoozed or app.ErrLeaseLost.
+// Cancel requests in the database are seen by CheckCancellations.
+//
+// Execute reports whether the work has returned because it was snoozed. Then nothing is saved and the run is still started;
+// the caller that continues it passes the current row. If work ignores its context, Execute returns only when the work
+// returns or lifecycle.Fetch ends, because it still uses its slot.
+func (e *Executor) Execute(ctx context.Context, lifecycle Lifecycle, run app.ProcessRun) (isSnoozed bool) {
+	switch e.attempt(ctx, lifecycle, run) {
+	case completed:
+		e.finish(lifecycle.Work, run, app.Outcome{Status: app.Completed})
+	case snoozed:
+		return true
+	}
+	return false
+}
+
+// attemptResult is what is left to do after an attempt.
+type attemptResult int
+
+const (
+	settled   attemptResult = iota // the result is saved
+	completed                      // the run has completed, which is still to be saved
+	snoozed                        // the work continues later
+)
+
+func (e *Executor) timedOut() error { return errors.New("timed out after " + e.RunTimeout.String()) }
+
+// attempt does the work once. It saves the result, unless the attemptResult says otherwise.
+func (e *Executor) attempt(ctx context.Context, lifecycle Lifecycle, run app.ProcessRun) attemptResult {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer e.cancels.register(run, func() { cancel(ErrCancelled) })()
+	timed, stop := context.WithTimeoutCause(ctx, e.RunTimeout, ErrTimeout)
+	defer stop()
+
+	kind := e.Registry.kinds[run.Kind]
+	save := func(update app.ProgressUpdate) { e.saveProgress(lifecycle.Work, run, update) }
+	handle := newAttempt(run, e.MaxAttempts, e.LogLimit, save)
+	handle.log = e.Log.With("run", run.ID, "kind", run.Kind)
+	result := e.runAsync(run, func() error { return kind.Work(timed, handle) })
+	err, returned := waitGrace(timed, lifecycle.Grace, result)
+	if cause := context.Cause(timed); !returned && (errors.Is(cause, ErrCancelled) || errors.Is(cause, ErrSnoozed)) {
+		// The run is cancelled, or can continue, when its work has returned; until then the page says that it has not. After
+		// RunTimeout, no other run waits any longer to run alone: a crash can no longer fail this one.
+		defer time.AfterFunc(e.RunTimeout, func() { e.cancels.abandon(run.ID) }).Stop()
+		err, returned = waitIgnoringCancel(lifecycle.Work, result)
+	}
+	cause := context.Cause(timed) // read now, because what follows may wait for the database
+	if ended, ok := errors.AsType[inTime](err); ok {
+		err = ended.error
+		if errors.Is(cause, ErrTimeout) {
+			cause = nil
+		}
+	}
+	if cause == nil && errors.Is(err, app.ErrLeaseLost) {
+		cause = err // noticed first by the supervisor of a command
+	}
+	handle.Close() // before the result, so that the log is complete when the run has finished
+	switch {
+	case err == nil && !errors.Is(cause, ErrTimeout): // work that took too long has failed, whatever it returns
+		return completed
+	case returned && errors.Is(cause, ErrSnoozed):
+		return snoozed
+	}
+	e.settle(lifecycle.Work, cause, run, err)
+	if !returned && lifecycle.Grace.Err() == nil {
+		e.holdSlot(lifecycle.Fetch, run, result)
+	}
+	return settled
+}
+
+// holdSlot waits for work that ignores its context, because it still uses its slot. It waits only while other runs are
+// fetched.
+func (e *Executor) holdSlot(fetching context.Context, run app.ProcessRun, result <-chan error) {
+	e.cancels.abandon(run.ID)
+	e.Log.Error("work ignores the end of its context", "run", run.ID, "kind", run.Kind)
+	select {
+	case <-result:
+	case <-fetching.Done():
+	}
+}
+
+func (e *Executor) saveProgress(working context.Context, run app.ProcessRun, update app.ProgressUpdate) {
+	update.ID = rand.Int64()
+	e.write(working, "run", run.ID, "progress", func(ctx context.Context) error {
+		return e.Store.SaveProgress(ctx, run, update)
+	})
+}
+
+// runAsync does work on a goroutine of its own, so that the caller need not wait for work that never returns. The channel
+// gets one value when the work has ended in whatever way.
+func (e *Executor) runAsync(run app.ProcessRun, work func() error) (result chan error) {
+	result = make(chan error, 1)
+	go func() {
+		err := errors.New("the work ended without a result") // by runtime.Goexit
+		defer func() { result <- err }()
+		err = e.recoverPanic(run, work)
+	}()
+	return result
+}
+
+// waitGrace returns the result of work. After ctx has ended, the work has a grace period to return, as long as grace goes on;
+// then returned is false.
+func waitGrace(ctx, grace context.Context, result <-chan error) (err error, returned bool) {
+	select {
+	case err := <-result:
+		return err, true
+	case <-ctx.Done():
+	}
+	period := CancelGrace
+	if interrupted(context.Cause(ctx)) {
+		period = shutdownCancelGrace
+	}
+	timer := time.NewTimer(period)
+	defer timer.Stop()
+	select {
+	case err := <-result:
+		return err, true
+	case <-timer.C:
+	case <-grace.Done():
+	}
+	return context.Cause(ctx), false
+}
+
+// waitIgnoringCancel returns the result of work that has not returned although it was cancelled, however long that takes.
+// returned is false if the server stops first.
+func waitIgnoringCancel(working context.Context, result <-chan error) (err error, returned bool) {
+	select {
+	case err := <-result:
+		return err, true
+	case <-working.Done():
+		return context.Cause(working), false
+	}
+}
+
+// settle saves the result of an attempt that did not complete the run. cause is why its context ended, or nil if it did not;
+// err is what the work returned.
+func (e *Executor) settle(working context.Context, cause error, run app.ProcessRun, err error) {
+	switch {
+	case interrupted(cause), errors.Is(cause, ErrSnoozed): // ErrSnoozed: the shutdown came before the work returned
+		e.write(working, "run", run.ID, "interrupted", func(ctx context.Context) error { return e.Store.Requeue(ctx, run) })
+	case errors.Is(cause, ErrCancelled):
+		e.finish(working, run, app.Outcome{Status: app.Cancelled, Error: cancelReason(err)})
+	case errors.Is(cause, ErrTimeout):
+		timedOut := e.timedOut()
+		if left, ok := errors.AsType[stillRunning](err); ok {
+			timedOut = fmt.Errorf("%w; %w", timedOut, left)
+		}
+		e.finish(working, run, e.outcomeOf(run, timedOut))
+	default:
+		e.finish(working, run, e.outcomeOf(run, err))
+	}
+}
+
+// cancelReason returns the error of a cancelled run: "" unless the work says more than that it was cancelled.
+func cancelReason(err error) string {
+	if errors.Is(err, context.Canceled) || errors.Is(err, ErrCancelled) {
+		return ""
+	}
+	return err.Error()
+}
+
+func (e *Executor) finish(working context.Context, run app.ProcessRun, outcome app.Outcome) {
+	e.write(working, "run", run.ID, outcome.Status.String(), func(ctx context.Context) error {
+		return e.Store.Finish(ctx, run, outcome)
+	})
+}
+
+// write saves a change and repeats it while the database cannot be written, so that a full disk costs no result. It gives up
+// only when the server stops; then the run is found started at the next start, and runs again. key and value name the run in
+// the log.
+func (e *Executor) write(
+	working context.Context, key string, value any, result string, change func(context.Context) error,
+) {
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		err := change(context.WithoutCancel(working)) // without a deadline, for the reason that Queue.startMany has none
+		switch {
+		case err == nil:
+			return
+		case app.CodeOf(err) == app.CodeConflict: // another worker owns the run by now
+			e.Log.Warn("a stale result is dropped", key, value, "result", result)
+			return
+		}
+		e.Log.Error("a result cannot be saved", key, value, "result", result, "error", err)
+		if sleep(working, pause) != nil {
+			return
+		}
+	}
+}
+
+// recoverPanic does work, and returns a panic as an error.
+func (e *Executor) recoverPanic(run app.ProcessRun, work func() error) (err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			e.Log.Error("work panicked", "run", run.ID, "kind", run.Kind, "panic", panicked, "stack", string(debug.Stack()))
+			err = errors.New("the work panicked; the server's log says where")
+		}
+	}()
+	return work()
+}
