@@ -50,7 +50,7 @@ var oneProcess = []fence{
 	{"a lost database is noticed", "db/sqlite/writer.go", "			_ = w.look()\n", "", "./db/sqlite Database_"},
 	{"a link is followed to what is not there yet", "db/sqlite/path.go", "			name = real + string(filepath.Separator) + target\n", "			return name, nil\n", "./db/sqlite Link_"},
 	{"a database is taken from other users", "db/sqlite/file.go", "info.Mode().Perm()&0o077 == 0", "info.Mode().Perm() != 0", "./db/sqlite Database_"},
-	{"a run that crashes too often fails", "db/query/change.go", "case run.Crashes >= maxCrashes:", "case false:", "./db ."},
+	{"a run that crashes too often fails", "db/query/change.go", "case run.Crashes >= maxCrashes:", "case false:", "./db/sqlite ."},
 	{"a panic in work fails its run only", "jobs/executor.go", `		if panicked := recover(); panicked != nil {
 			e.Log.Error("work panicked"`, `		if panicked := any(nil); panicked != nil {
 			e.Log.Error("work panicked"`, queue},
