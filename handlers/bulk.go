@@ -13,17 +13,17 @@ import (
 )
 
 // askAction answers GET /process_runs/bulk: the preview of a bulk action, to be confirmed.
-func (s *Server) askAction(c *fiber.Ctx) error {
-	action, err := parseAction(parseForm(c.Context().QueryArgs()))
+func (s *Server) showBulkPreview(c *fiber.Ctx) error {
+	action, err := parseBulkAction(parseForm(c.Context().QueryArgs()))
 	if err != nil {
 		return err
 	}
 	action.Confirmed = app.Confirmation{}
-	return s.preview(c, action, "")
+	return s.sendPreview(c, action, "")
 }
 
 // preview sends what an action would come to now, with what confirms it. A problem is why it has not been done.
-func (s *Server) preview(c *fiber.Ctx, action app.BulkAction, problem string) error {
+func (s *Server) sendPreview(c *fiber.Ctx, action app.BulkAction, problem string) error {
 	ctx, cancel := requestContext()
 	defer cancel()
 	prospect, err := s.Store.PreviewBulk(ctx, action)
@@ -32,7 +32,7 @@ func (s *Server) preview(c *fiber.Ctx, action app.BulkAction, problem string) er
 	}
 	action = action.Resolve(prospect.Confirmation.At.Time(time.Now())) // what is confirmed is what was shown
 	action.Confirmed = prospect.Confirmation
-	switch wants(c) {
+	switch negotiate(c) {
 	case asJSON:
 		return c.JSON(previewJSON(action, prospect, problem))
 	case asFragment:
@@ -69,15 +69,15 @@ func previewJSON(action app.BulkAction, prospect app.BulkPreview, problem string
 }
 
 // startAction answers POST /process_runs/bulk.
-func (s *Server) startAction(c *fiber.Ctx) error {
-	if err := s.admitting(); err != nil {
+func (s *Server) startBulk(c *fiber.Ctx) error {
+	if err := s.checkAdmission(); err != nil {
 		return err
 	}
 	body, err := parseBody(c)
 	if err != nil {
 		return err
 	}
-	action, err := parseAction(body)
+	action, err := parseBulkAction(body)
 	if err != nil {
 		return err
 	}
@@ -90,10 +90,10 @@ func (s *Server) startAction(c *fiber.Ctx) error {
 	}
 	ctx, cancel := requestContext()
 	defer cancel()
-	if problem, err := s.untyped(ctx, c, action, body["typed"]); err != nil || problem != "" {
+	if problem, err := s.checkTypedNumber(ctx, c, action, body["typed"]); err != nil || problem != "" {
 		if err == nil {
 			c.Status(fiber.StatusUnprocessableEntity)
-			err = s.preview(c, action.Unconfirmed(), problem)
+			err = s.sendPreview(c, action.Unconfirmed(), problem)
 		}
 		return err
 	}
@@ -101,8 +101,8 @@ func (s *Server) startAction(c *fiber.Ctx) error {
 	run, err := s.Store.CreateBulkAction(ctx, action, key)
 	if app.CodeOf(err) == app.CodeConflict {
 		c.Status(fiber.StatusConflict)
-		_, _, problem := s.explain(err)
-		return s.preview(c, action.Unconfirmed(), problem)
+		_, _, problem := s.toHTTP(err)
+		return s.sendPreview(c, action.Unconfirmed(), problem)
 	}
 	if err != nil {
 		return err
@@ -110,7 +110,7 @@ func (s *Server) startAction(c *fiber.Ctx) error {
 	filter := templates.QueryPath(app.Query{Filter: action.Filter})
 	s.audit(c, "bulk "+string(action.Operation), number, "run", run.ID, "ids", action.IDs, "filter", filter)
 	c.Set(fiber.HeaderLocation, templates.RunPath(run.ID))
-	switch wants(c) {
+	switch negotiate(c) {
 	case asJSON:
 		return c.Status(fiber.StatusCreated).JSON(run)
 	case asFragment:
@@ -121,9 +121,9 @@ func (s *Server) startAction(c *fiber.Ctx) error {
 
 // untyped returns the problem with a form that deletes many runs without their number having been typed. It is for
 // forms of browsers, which a click or a key can send: programs confirm by the number in the preview, or know what they do.
-func (s *Server) untyped(ctx context.Context, c *fiber.Ctx, action app.BulkAction, typed []string) (problem string, err error) {
+func (s *Server) checkTypedNumber(ctx context.Context, c *fiber.Ctx, action app.BulkAction, typed []string) (problem string, err error) {
 	browser := action.Confirmed.Checked || c.Get("Sec-Fetch-Site") != "" || c.Get(fiber.HeaderOrigin) != "" || c.Get("HX-Request") != ""
-	if action.Operation != app.BulkDelete || wants(c) == asJSON || !browser {
+	if action.Operation != app.BulkDelete || negotiate(c) == asJSON || !browser {
 		return "", nil
 	}
 	shown := action.Confirmed.Runs
@@ -153,7 +153,7 @@ func (s *Server) untyped(ctx context.Context, c *fiber.Ctx, action app.BulkActio
 
 // deleteRun answers POST /process_runs/:id/delete.
 func (s *Server) deleteRun(c *fiber.Ctx) error {
-	id, err := parseWish(c)
+	id, err := parseCommandID(c)
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (s *Server) deleteRun(c *fiber.Ctx) error {
 		return err
 	}
 	s.audit(c, "delete", 1, "run", id)
-	switch wants(c) {
+	switch negotiate(c) {
 	case asJSON:
 		return c.JSON(fiber.Map{"id": id, "deleted": true})
 	case asFragment:
@@ -174,15 +174,15 @@ func (s *Server) deleteRun(c *fiber.Ctx) error {
 
 // parseAction reads what is to be done, to which runs (those that are ticked, or all that a filter finds), and what was
 // shown in the preview.
-func parseAction(given fields) (action app.BulkAction, err error) {
-	values, err := given.once(append([]string{"operation", "scope", "newest", "previewed", "previewed_more", "previewed_at"}, filterNames...)...)
+func parseBulkAction(given fields) (action app.BulkAction, err error) {
+	values, err := given.single(append([]string{"operation", "scope", "newest", "previewed", "previewed_more", "previewed_at"}, filterNames...)...)
 	if err != nil {
 		return action, err
 	}
 	if action.Operation, err = app.ParseBulkOperation(values["operation"]); err != nil {
 		return action, err
 	}
-	if action.Confirmed, err = parsePreview(values); err != nil {
+	if action.Confirmed, err = parseConfirmation(values); err != nil {
 		return action, err
 	}
 	switch values["scope"] {
@@ -196,7 +196,7 @@ func parseAction(given fields) (action app.BulkAction, err error) {
 	return action, err
 }
 
-func parsePreview(values map[string]string) (shown app.Confirmation, err error) {
+func parseConfirmation(values map[string]string) (shown app.Confirmation, err error) {
 	for name, n := range map[string]*int64{"newest": &shown.Newest, "previewed": &shown.Runs} {
 		text, given := values[name]
 		if !given {

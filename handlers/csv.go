@@ -30,10 +30,10 @@ func record(run app.ProcessRun) []string {
 		percent = strconv.Itoa(int(run.Percent))
 	}
 	return []string{
-		strconv.FormatInt(run.ID, 10), quoted(harmless(run.Kind)), quoted(run.Status.String()), strconv.FormatInt(run.Version, 10),
-		strconv.Itoa(run.Attempt), strconv.Itoa(run.Crashes), quoted(harmless(run.Error)),
+		strconv.FormatInt(run.ID, 10), quoted(escapeFormula(run.Kind)), quoted(run.Status.String()), strconv.FormatInt(run.Version, 10),
+		strconv.Itoa(run.Attempt), strconv.Itoa(run.Crashes), quoted(escapeFormula(run.Error)),
 		stamp(run.CreatedAt), stamp(run.UpdatedAt), stamp(run.StartedAt), stamp(run.FinishedAt), stamp(run.ScheduledAt), stamp(run.CancelRequestedAt),
-		percent, quoted(harmless(run.Message)),
+		percent, quoted(escapeFormula(run.Message)),
 	}
 }
 
@@ -63,7 +63,7 @@ var (
 )
 
 // harmless keeps a spreadsheet from taking what some work has said for a formula. Other texts are left as they are.
-func harmless(text string) string {
+func escapeFormula(text string) string {
 	if text == "" {
 		return text
 	}

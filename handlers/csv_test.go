@@ -42,7 +42,7 @@ func TestHarmless_FormulasAreTexts(t *testing.T) {
 		"failed\t＝1":                 "failed\t'＝1",
 		"a;\"=1":                     "a;\"'=1",
 	} {
-		if got := harmless(text); got != want {
+		if got := escapeFormula(text); got != want {
 			t.Errorf("%q becomes %q, want %q", text, got, want)
 		}
 	}

@@ -27,7 +27,7 @@ var statuses = map[app.Code]int{
 
 // sentences are what people are told of errors that come from Fiber, which would tell more than it
 // should.
-var sentences = map[int]string{
+var messages = map[int]string{
 	fiber.StatusBadRequest:                  "The request could not be understood.",
 	fiber.StatusUnauthorized:                "Please sign in.",
 	fiber.StatusNotFound:                    "There is no such page.",
@@ -46,14 +46,14 @@ const retryAfter = "2"
 // fail answers a request that could not be served: as a page, as a notice, or in JSON, by the same rule
 // as other answers.
 func (s *Server) fail(c *fiber.Ctx, err error) error {
-	status, code, message := s.explain(err)
+	status, code, message := s.toHTTP(err)
 	setCommonHeaders(c)
 	c.Status(status)
 	waits := status == fiber.StatusServiceUnavailable || status == fiber.StatusTooManyRequests
 	if waits && len(c.Response().Header.Peek(fiber.HeaderRetryAfter)) == 0 {
 		c.Set(fiber.HeaderRetryAfter, retryAfter)
 	}
-	switch wants(c) {
+	switch negotiate(c) {
 	case asJSON:
 		return c.JSON(fiber.Map{"error": message, "code": code})
 	case asFragment: // whatever the answer was meant for must not be replaced by an error
@@ -72,7 +72,7 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 
 // explain decides what the client is told. Whatever is not meant for it is logged instead, under a
 // reference that it is told.
-func (s *Server) explain(err error) (status int, code app.Code, message string) {
+func (s *Server) toHTTP(err error) (status int, code app.Code, message string) {
 	if known, ok := errors.AsType[*app.Error](err); ok && known.Code != app.CodeInternal {
 		if known.Err != nil {
 			s.Log.Warn("a request failed", "error", err)
@@ -80,7 +80,7 @@ func (s *Server) explain(err error) (status int, code app.Code, message string) 
 		return statuses[known.Code], known.Code, known.Message
 	}
 	if fromFiber, ok := errors.AsType[*fiber.Error](err); ok {
-		if sentence, ok := sentences[fromFiber.Code]; ok {
+		if sentence, ok := messages[fromFiber.Code]; ok {
 			return fromFiber.Code, codeOf(fromFiber.Code), sentence
 		}
 	}
@@ -106,7 +106,7 @@ func (s *Server) logPanic(c *fiber.Ctx, panicked any) {
 }
 
 // survivePanic keeps a panic of a goroutine of ours from ending the process. It is to be deferred.
-func (s *Server) survivePanic(what string) {
+func (s *Server) recoverPanic(what string) {
 	if panicked := recover(); panicked != nil {
 		s.Log.Error(what+" panicked", "panic", panicked, "stack", string(debug.Stack()))
 	}

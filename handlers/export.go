@@ -14,19 +14,19 @@ import (
 const exported = 500
 
 // A format is how runs are written down for other programs.
-type format struct {
+type exportFormat struct {
 	name, contentType string
 	begin             func(*bufio.Writer) error
 	write             func(*bufio.Writer, app.ProcessRun) error
 }
 
-var ndjson = format{
+var ndjson = exportFormat{
 	name: "ndjson", contentType: "application/x-ndjson",
 	begin: func(*bufio.Writer) error { return nil },
 	write: func(w *bufio.Writer, run app.ProcessRun) error { return json.NewEncoder(w).Encode(run) },
 }
 
-var commaSeparated = format{
+var commaSeparated = exportFormat{
 	name: "csv", contentType: "text/csv; charset=utf-8; header=present",
 	begin: func(w *bufio.Writer) error { return writeRecord(w, columns()) },
 	write: func(w *bufio.Writer, run app.ProcessRun) error { return writeRecord(w, record(run)) },
@@ -34,7 +34,7 @@ var commaSeparated = format{
 
 // export answers GET /process_runs.ndjson and .csv: all runs of a filter, newest first, as a stream. Each run is there
 // once, as it is when its turn comes.
-func (s *Server) export(f format) fiber.Handler {
+func (s *Server) export(f exportFormat) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		query, err := parseQuery(c)
 		if err != nil {
@@ -46,11 +46,11 @@ func (s *Server) export(f format) fiber.Handler {
 		if err != nil {
 			return err
 		}
-		place, err := s.sockets.reserve(s.address(c))
+		place, err := s.sockets.acquire(s.address(c))
 		if err != nil {
 			return err
 		}
-		place.claim()
+		place.confirm()
 		stream := &exportStream{stream: stream{s, c.Context().Conn()}, format: f, filter: query.Filter, place: place}
 		c.Set(fiber.HeaderContentType, f.contentType)
 		c.Set(fiber.HeaderContentDisposition, `attachment; filename="process_runs.`+f.name+`"`)
@@ -62,20 +62,20 @@ func (s *Server) export(f format) fiber.Handler {
 // exportStream writes runs to a connection.
 type exportStream struct {
 	stream
-	format format
+	format exportFormat
 	filter app.Filter
-	place  *place
+	place  *slot
 }
 
 func (e *exportStream) write(w *bufio.Writer, runs []app.ProcessRun, next int64) {
-	defer e.server.survivePanic("an export")
-	defer e.place.leave()
-	defer e.extend()
+	defer e.server.recoverPanic("an export")
+	defer e.place.release()
+	defer e.extendWriteDeadline()
 	if e.format.begin(w) != nil {
 		return // the reader has gone
 	}
 	for {
-		e.extend()
+		e.extendWriteDeadline()
 		for _, run := range runs {
 			if e.format.write(w, run) != nil {
 				return
@@ -87,7 +87,7 @@ func (e *exportStream) write(w *bufio.Writer, runs []app.ProcessRun, next int64)
 		var err error
 		if runs, next, err = e.read(next); err != nil {
 			e.server.Log.Warn("an export ends early", "error", err)
-			e.spoil()
+			e.abort()
 			return
 		}
 	}
@@ -103,7 +103,7 @@ func (e *exportStream) read(before int64) ([]app.ProcessRun, int64, error) {
 func (e *exportStream) stopping() bool {
 	select {
 	case <-e.server.sockets.closing:
-		e.spoil()
+		e.abort()
 		return true
 	default:
 		return false

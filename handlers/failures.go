@@ -28,7 +28,7 @@ func (s *Server) showFailures(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	switch wants(c) {
+	switch negotiate(c) {
 	case asJSON:
 		return c.JSON(all)
 	case asFragment:

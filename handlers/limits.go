@@ -71,10 +71,10 @@ func (l *rateLimit) allow(address string) bool {
 }
 
 // address is whom a limit counts.
-func (s *Server) address(c *fiber.Ctx) string { return counted(s.client(c)).String() }
+func (s *Server) address(c *fiber.Ctx) string { return throttleKey(s.client(c)).String() }
 
 // counted is the address that a limit counts for a client: in IPv6 one customer has a whole /64.
-func counted(client netip.Addr) netip.Addr {
+func throttleKey(client netip.Addr) netip.Addr {
 	if client.Is6() {
 		if prefix, err := client.Prefix(64); err == nil {
 			return prefix.Addr()

@@ -55,7 +55,7 @@ type peer struct {
 }
 
 // slot is the place of a connection. Guarded by connections.
-type slot struct {
+type connSlot struct {
 	owner            *connections
 	address          netip.Addr
 	released         bool
@@ -138,9 +138,9 @@ var passing = []error{
 }
 
 // admit gives a connection a slot. It returns nil if the connection was refused.
-func (c *connections) admit(conn net.Conn) *lineConn {
-	admitted := &lineConn{Conn: conn}
-	admitted.slot = slot{owner: c, address: peerAddress(conn)}
+func (c *connections) admit(conn net.Conn) *sniffConn {
+	admitted := &sniffConn{Conn: conn}
+	admitted.slot = connSlot{owner: c, address: peerAddress(conn)}
 	evicted, refusal := c.reserve(admitted)
 	if evicted != nil {
 		_ = evicted.Close()
@@ -156,7 +156,7 @@ func (c *connections) admit(conn net.Conn) *lineConn {
 }
 
 // reserve counts a connection in. It returns the connection that has to be closed for that, or how to refuse.
-func (c *connections) reserve(conn *lineConn) (evicted *lineConn, refusal string) {
+func (c *connections) reserve(conn *sniffConn) (evicted *sniffConn, refusal string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	from := c.peers[conn.slot.address]
@@ -188,9 +188,9 @@ func (c *connections) reserve(conn *lineConn) (evicted *lineConn, refusal string
 	return evicted, ""
 }
 
-func oldest(idle *lists.List) *lineConn {
+func oldest(idle *lists.List) *sniffConn {
 	if first := idle.Front(); first != nil {
-		return first.Value.(*lineConn)
+		return first.Value.(*sniffConn)
 	}
 	return nil
 }
@@ -206,7 +206,7 @@ func (c *connections) evictOldest() {
 }
 
 // wait notes that a connection has no complete request. The caller holds the lock.
-func (c *connections) wait(conn *lineConn) {
+func (c *connections) wait(conn *sniffConn) {
 	if conn.slot.inAll == nil && !conn.slot.released {
 		conn.slot.inAll = c.idle.PushBack(conn)
 		conn.slot.inAddress = c.peers[conn.slot.address].idle.PushBack(conn)
@@ -214,7 +214,7 @@ func (c *connections) wait(conn *lineConn) {
 }
 
 // work notes that a request of a connection is being served. The caller holds the lock.
-func (c *connections) work(conn *lineConn) {
+func (c *connections) work(conn *sniffConn) {
 	if conn.slot.inAll != nil {
 		c.idle.Remove(conn.slot.inAll)
 		c.peers[conn.slot.address].idle.Remove(conn.slot.inAddress)
@@ -223,7 +223,7 @@ func (c *connections) work(conn *lineConn) {
 }
 
 // release counts a connection out, once. The caller holds the lock.
-func (c *connections) release(conn *lineConn) {
+func (c *connections) release(conn *sniffConn) {
 	if conn.slot.released {
 		return
 	}
@@ -237,7 +237,7 @@ func (c *connections) release(conn *lineConn) {
 }
 
 // begin notes that a request of the connection has arrived. Until end, the connection is not closed to make room.
-func (c *lineConn) begin() {
+func (c *sniffConn) begin() {
 	if owner := c.slot.owner; owner != nil {
 		owner.mu.Lock()
 		defer owner.mu.Unlock()
@@ -246,7 +246,7 @@ func (c *lineConn) begin() {
 }
 
 // end notes that the request has been answered.
-func (c *lineConn) end() {
+func (c *sniffConn) end() {
 	if owner := c.slot.owner; owner != nil {
 		owner.mu.Lock()
 		defer owner.mu.Unlock()
@@ -255,7 +255,7 @@ func (c *lineConn) end() {
 }
 
 // Close closes the connection and gives its slot up.
-func (c *lineConn) Close() error {
+func (c *sniffConn) Close() error {
 	if c.unread.Load() {
 		c.discard()
 	}
@@ -269,7 +269,7 @@ func (c *lineConn) Close() error {
 
 // trackConnection follows what fasthttp does with a connection.
 func trackConnection(conn net.Conn, state fasthttp.ConnState) {
-	if one, ok := conn.(*lineConn); ok && state == fasthttp.StateIdle {
+	if one, ok := conn.(*sniffConn); ok && state == fasthttp.StateIdle {
 		one.end()
 	}
 }
@@ -307,7 +307,7 @@ func (c *connections) refuse(conn net.Conn, answer string) {
 // peerAddress is the address of the other end, as limits count it.
 func peerAddress(conn net.Conn) netip.Addr {
 	if addr, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
-		return counted(addr.AddrPort().Addr().Unmap().WithZone(""))
+		return throttleKey(addr.AddrPort().Addr().Unmap().WithZone(""))
 	}
 	return netip.Addr{}
 }

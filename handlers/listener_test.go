@@ -123,7 +123,7 @@ func TestConnections_StopWhenTheListenerIsBrokenOrClosed(t *testing.T) {
 
 // held is a server's end of a connection as it was admitted, with the client's.
 type held struct {
-	server *lineConn
+	server *sniffConn
 	client net.Conn
 }
 

@@ -41,8 +41,8 @@ func HashPassword(password string) (string, error) {
 // logins knows the users and lets them in.
 type logins struct {
 	users    []user
-	limit    *guessLimit
-	refused  *refusals
+	limit    *loginThrottle
+	refused  *refusedLogLimiter
 	key      []byte // of the hashes by which credentials are remembered
 	verified *lru.Cache[[sha256.Size]byte, struct{}]
 	shared   singleflight.Group // requests with equal credentials share one check
@@ -74,7 +74,7 @@ func newLogins(config app.Config, log *slog.Logger) *logins {
 		panic(err) // the size is a constant
 	}
 	l := &logins{
-		users: users, limit: newGuessLimit(), refused: newRefusals(log), key: make([]byte, sha256.Size), verified: verified,
+		users: users, limit: newLoginThrottle(), refused: newRefusedLogLimiter(log), key: make([]byte, sha256.Size), verified: verified,
 		checks: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), compare: bcrypt.CompareHashAndPassword,
 	}
 	_, _ = rand.Read(l.key) // it never fails

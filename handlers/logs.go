@@ -44,14 +44,14 @@ func (s *Server) showLog(c *fiber.Ctx) error {
 	}
 	ctx, cancel := requestContext()
 	defer cancel()
-	if wants(c) == asPage {
+	if negotiate(c) == asPage {
 		return s.sendLog(ctx, c, request)
 	}
 	log, err := s.Store.Log(ctx, request.LogQuery)
 	if err != nil {
 		return err
 	}
-	if wants(c) == asJSON {
+	if negotiate(c) == asJSON {
 		if log.Lines == nil {
 			log.Lines = []app.LogLine{}
 		}
@@ -67,7 +67,7 @@ func parseLog(c *fiber.Ctx) (r logRequest, err error) {
 	if r.Run, err = parseID(c); err != nil {
 		return r, err
 	}
-	given, err := parseForm(c.Context().QueryArgs()).once("offset", "before", "follow")
+	given, err := parseForm(c.Context().QueryArgs()).single("offset", "before", "follow")
 	if err != nil {
 		return r, err
 	}
@@ -84,7 +84,7 @@ func parseLog(c *fiber.Ctx) (r logRequest, err error) {
 			r.Offset, r.Backwards, r.given = n, name == "before", true
 		}
 	}
-	if !r.given && wants(c) == asFragment {
+	if !r.given && negotiate(c) == asFragment {
 		r.Offset, r.Backwards = math.MaxInt64, true
 		r.Bytes, r.Lines = app.TailBytes, app.TailLines
 	}
@@ -105,10 +105,10 @@ func (s *Server) sendLog(ctx context.Context, c *fiber.Ctx, request logRequest) 
 		stream.at, stream.exact = max(request.Offset, log.Start), true
 	}
 	if request.follow {
-		if stream.place, err = s.sockets.reserve(s.address(c)); err != nil {
+		if stream.place, err = s.sockets.acquire(s.address(c)); err != nil {
 			return err
 		}
-		stream.place.claim()
+		stream.place.confirm()
 		stream.until = math.MaxInt64
 		c.Context().SetConnectionClose() // nothing else is read from it, see watch
 	}
@@ -123,22 +123,22 @@ func (s *Server) sendLog(ctx context.Context, c *fiber.Ctx, request logRequest) 
 type logStream struct {
 	stream
 	run   int64
-	at    int64  // where it is
-	until int64  // where it ends
-	exact bool   // nothing may be left out, nor said of it
-	place *place // that it has taken, when it also waits for what is yet to come
+	at    int64 // where it is
+	until int64 // where it ends
+	exact bool  // nothing may be left out, nor said of it
+	place *slot // that it has taken, when it also waits for what is yet to come
 }
 
 func (l *logStream) write(w *bufio.Writer) {
-	defer l.server.survivePanic("a log's writer")
-	defer l.extend()
+	defer l.server.recoverPanic("a log's writer")
+	defer l.extendWriteDeadline()
 	if l.place == nil {
 		if _, err := l.send(w); err != nil {
-			l.spoil()
+			l.abort()
 		}
 		return
 	}
-	defer l.place.leave()
+	defer l.place.release()
 	watcher := l.server.Hub.Watch(live.ViewKey{Run: l.run})
 	if watcher == nil { // the server stops
 		l.sendLast(w)
@@ -149,7 +149,7 @@ func (l *logStream) write(w *bufio.Writer) {
 	for {
 		over, err := l.send(w)
 		if err != nil {
-			l.spoil()
+			l.abort()
 		}
 		if over || err != nil {
 			return
@@ -169,7 +169,7 @@ func (l *logStream) write(w *bufio.Writer) {
 // sent whole.
 func (l *logStream) sendLast(w *bufio.Writer) {
 	if over, err := l.send(w); err != nil || !over {
-		l.spoil()
+		l.abort()
 	}
 }
 
@@ -196,7 +196,7 @@ func (l *logStream) send(w *bufio.Writer) (over bool, err error) {
 		if err != nil || len(log.Lines) == 0 {
 			return err != nil || final, err
 		}
-		l.extend()
+		l.extendWriteDeadline()
 		if dropped := log.From() - l.at; dropped > 0 {
 			if l.exact {
 				return true, errDropped

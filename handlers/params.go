@@ -48,7 +48,7 @@ func parseID(c *fiber.Ctx) (int64, error) {
 }
 
 // parseWish reads which run somebody wishes something for. The body has nothing to say, and must be one all the same.
-func parseWish(c *fiber.Ctx) (int64, error) {
+func parseCommandID(c *fiber.Ctx) (int64, error) {
 	if _, err := parseBody(c); err != nil {
 		return 0, err
 	}
@@ -58,7 +58,7 @@ func parseWish(c *fiber.Ctx) (int64, error) {
 // parseQuery reads which page of the list is wanted. Parameters that are empty are as good as absent,
 // and those that it does not know are ignored.
 func parseQuery(c *fiber.Ctx) (query app.Query, err error) {
-	values, err := parseForm(c.Context().QueryArgs()).once(append([]string{"before", "after"}, filterNames...)...)
+	values, err := parseForm(c.Context().QueryArgs()).single(append([]string{"before", "after"}, filterNames...)...)
 	if err != nil {
 		return query, err
 	}
@@ -115,7 +115,7 @@ type fields map[string][]string
 
 // once returns those of the fields with these names that are given, which must be once. An empty one is as good as
 // absent.
-func (f fields) once(names ...string) (map[string]string, error) {
+func (f fields) single(names ...string) (map[string]string, error) {
 	values := map[string]string{}
 	for _, name := range names {
 		given := f[name]
@@ -131,7 +131,7 @@ func (f fields) once(names ...string) (map[string]string, error) {
 
 // parseNewRuns reads what is to be started. What the body does not say has its default; the address's
 // query is not looked at.
-func (s *Server) parseNewRuns(c *fiber.Ctx) (request app.CreateRequest, err error) {
+func (s *Server) parseCreateRequest(c *fiber.Ctx) (request app.CreateRequest, err error) {
 	given, err := parseBody(c)
 	if err != nil {
 		return request, err

@@ -11,11 +11,11 @@ import (
 )
 
 // form is how an answer is wanted.
-type form int
+type format int
 
 const (
-	asPage     form = iota // a whole page: browsers, curl, and htmx when it selects from one
-	asFragment             // what htmx swaps into a page
+	asPage     format = iota // a whole page: browsers, curl, and htmx when it selects from one
+	asFragment               // what htmx swaps into a page
 	asJSON
 )
 
@@ -24,7 +24,7 @@ const varies = "Accept, HX-Request, HX-Request-Type"
 
 // wants decides how a request is answered. Page and fragment are told apart by both of htmx's headers: when
 // somebody goes back, it asks again for the address without the first one, and needs a page.
-func wants(c *fiber.Ctx) form {
+func negotiate(c *fiber.Ctx) format {
 	switch {
 	case prefersJSON(c):
 		return asJSON

@@ -24,9 +24,9 @@ func (s *Server) listRuns(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	switch wants(c) {
+	switch negotiate(c) {
 	case asJSON:
-		return c.JSON(listAnswer(page))
+		return c.JSON(newListResponse(page))
 	case asFragment:
 		return sendHTML(c)(s.Templates.Live(page))
 	}
@@ -38,10 +38,10 @@ func (s *Server) listRuns(c *fiber.Ctx) error {
 
 // createRuns answers POST /process_runs.
 func (s *Server) createRuns(c *fiber.Ctx) error {
-	if err := s.admitting(); err != nil {
+	if err := s.checkAdmission(); err != nil {
 		return err
 	}
-	request, err := s.parseNewRuns(c)
+	request, err := s.parseCreateRequest(c)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (s *Server) createRuns(c *fiber.Ctx) error {
 		return err
 	}
 	s.audit(c, "create", int64(batch.Count), "kind", batch.Kind, "first", batch.First, "last", batch.Last())
-	switch wants(c) {
+	switch negotiate(c) {
 	case asJSON:
 		return c.Status(fiber.StatusCreated).JSON(fiber.Map{"process_runs": batch.Runs()})
 	case asFragment: // never the rows: statuses reach the page by its socket only, in order
@@ -67,7 +67,7 @@ func (s *Server) showRun(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	switch wants(c) {
+	switch negotiate(c) {
 	case asJSON:
 		return c.JSON(page.Run)
 	case asFragment:
@@ -82,7 +82,7 @@ func (s *Server) showStatus(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if wants(c) == asJSON {
+	if negotiate(c) == asJSON {
 		return c.JSON(fiber.Map{"id": page.Run.ID, "status": page.Run.Status, "version": page.Run.Version})
 	}
 	return sendHTML(c)(s.Templates.Status(page.Run))
@@ -113,7 +113,7 @@ func (s *Server) listByID(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if wants(c) == asJSON {
+	if negotiate(c) == asJSON {
 		return c.JSON(fiber.Map{"process_runs": runs})
 	}
 	return sendHTML(c)(s.Templates.StatusCells(ids, runs))
@@ -130,7 +130,7 @@ func (s *Server) findRun(c *fiber.Ctx) (app.RunPage, error) {
 }
 
 // list is a page of runs in JSON.
-type list struct {
+type listResponse struct {
 	ProcessRuns []app.ProcessRun `json:"process_runs"`
 	Counts      map[string]int64 `json:"counts"`
 	Older       *string          `json:"older"`
@@ -140,8 +140,8 @@ type list struct {
 	More    *bool `json:"more_matches,omitempty"`
 }
 
-func listAnswer(page app.Page) list {
-	answer := list{ProcessRuns: page.Runs, Counts: make(map[string]int64, app.StatusCount)}
+func newListResponse(page app.Page) listResponse {
+	answer := listResponse{ProcessRuns: page.Runs, Counts: make(map[string]int64, app.StatusCount)}
 	for _, status := range app.Statuses() {
 		answer.Counts[status.String()] = page.Counts[status]
 	}

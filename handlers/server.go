@@ -95,7 +95,7 @@ func New(options Options) (*Server, error) {
 		EnableTrustedProxyCheck: true,
 	})
 	s.route()
-	s.guardWire()
+	s.hardenServer()
 	return s, nil
 }
 
@@ -123,11 +123,11 @@ func (s *Server) route() {
 	runs.Post("", s.limitPosts, s.createRuns)
 	runs.Get("/live", s.sockets.admit, s.sockets.watchList, s.sockets.upgrade)
 	runs.Get("/failures", s.showFailures)
-	runs.Get("/failures/live", s.sockets.admit, s.sockets.watchTopic(failures), s.sockets.upgrade)
+	runs.Get("/failures/live", s.sockets.admit, s.sockets.watchPage(failures), s.sockets.upgrade)
 	runs.Get("/statistics", s.showStatistics)
-	runs.Get("/statistics/live", s.sockets.admit, s.sockets.watchTopic(statistics), s.sockets.upgrade)
-	runs.Get("/bulk", s.askAction)
-	runs.Post("/bulk", s.limitPosts, s.startAction)
+	runs.Get("/statistics/live", s.sockets.admit, s.sockets.watchPage(statistics), s.sockets.upgrade)
+	runs.Get("/bulk", s.showBulkPreview)
+	runs.Post("/bulk", s.limitPosts, s.startBulk)
 	runs.Get("/:id", s.showRun)
 	runs.Get("/:id/status", s.showStatus)
 	runs.Get("/:id/log", s.showLog)
@@ -156,7 +156,7 @@ func (s *Server) Attach(store app.Store, hub *live.Hub) {
 func (s *Server) Drain() {
 	s.state.Store(draining)
 	s.Templates.Drain()
-	s.sockets.warn()
+	s.sockets.notifyDraining()
 }
 
 // CloseSockets sends every socket what its view last showed, tells it to come back later, and
@@ -184,7 +184,7 @@ var errStarting = app.Errorf(app.CodeUnavailable, "The server is starting. Pleas
 var errNoPages = app.Errorf(app.CodeNotFound, "This is a worker node; it serves no pages.")
 
 // admitting returns nil when new runs and sockets are let in.
-func (s *Server) admitting() error {
+func (s *Server) checkAdmission() error {
 	switch s.state.Load() {
 	case starting:
 		return errStarting
@@ -196,7 +196,7 @@ func (s *Server) admitting() error {
 
 // Up returns nil when the server can serve whatever is asked.
 func (s *Server) Ready() error {
-	if err := s.admitting(); err != nil {
+	if err := s.checkAdmission(); err != nil {
 		return err
 	}
 	return s.Store.Ready()

@@ -27,8 +27,8 @@ type sockets struct {
 	server   *Server
 	opening  *rateLimit
 	upgrader fiber.Handler
-	times    times
-	pens     *pens
+	times    timeouts
+	pool     *writePool
 
 	mu         sync.Mutex
 	open       int
@@ -42,14 +42,14 @@ type sockets struct {
 
 func newSockets(server *Server) *sockets {
 	s := &sockets{
-		server: server, opening: newRateLimit(server.Config.UpgradeRate), times: usualTimes, pens: newPens(),
+		server: server, opening: newRateLimit(server.Config.UpgradeRate), times: defaultTimeouts, pool: newWritePool(),
 		perAddress: map[string]int{}, served: map[*socket]struct{}{}, closing: make(chan struct{}), gone: make(chan struct{}),
 	}
 	s.upgrader = websocket.New(s.handle, websocket.Config{
 		// Clients only send pongs and closes; frames are prepared and need no buffer.
 		ReadBufferSize: 256, WriteBufferSize: 256,
 		WriteBufferPool: &sync.Pool{},
-		RecoverHandler:  s.survive,
+		RecoverHandler:  s.recoverPanic,
 	})
 	return s
 }
@@ -64,7 +64,7 @@ func (s *sockets) admit(c *fiber.Ctx) error {
 	if err := s.server.origins.checkOrigin(c); err != nil {
 		return err
 	}
-	if err := s.server.admitting(); err != nil {
+	if err := s.server.checkAdmission(); err != nil {
 		return err
 	}
 	if !s.opening.allow(s.server.address(c)) {
@@ -78,7 +78,7 @@ func (s *sockets) admit(c *fiber.Ctx) error {
 const claimTime = 10 * time.Second
 
 // place is one of those that there are for sockets.
-type place struct {
+type slot struct {
 	sockets *sockets
 	address string
 	expiry  *time.Timer
@@ -86,7 +86,7 @@ type place struct {
 }
 
 // reserve takes a place, before the upgrade: afterwards it would be too late to refuse.
-func (s *sockets) reserve(address string) (*place, error) {
+func (s *sockets) acquire(address string) (*slot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -99,16 +99,16 @@ func (s *sockets) reserve(address string) (*place, error) {
 	}
 	s.open++
 	s.perAddress[address]++
-	p := &place{sockets: s, address: address}
-	p.expiry = time.AfterFunc(claimTime, p.leave)
+	p := &slot{sockets: s, address: address}
+	p.expiry = time.AfterFunc(claimTime, p.release)
 	return p, nil
 }
 
 // claim keeps the place until leave is called. It is false when the place has been given up.
-func (p *place) claim() bool { return p.expiry.Stop() }
+func (p *slot) confirm() bool { return p.expiry.Stop() }
 
 // leave gives the place up. It may be called more than once.
-func (p *place) leave() {
+func (p *slot) release() {
 	p.once.Do(func() {
 		s := p.sockets
 		s.mu.Lock()
@@ -141,7 +141,7 @@ func (s *sockets) watchList(c *fiber.Ctx) error {
 }
 
 // watchTopic answers the sockets of pages that are drawn as a whole.
-func (s *sockets) watchTopic(topic *live.PageView) fiber.Handler {
+func (s *sockets) watchPage(topic *live.PageView) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		c.Locals(questionKey, live.ViewKey{Topic: topic})
 		return c.Next()
@@ -161,13 +161,13 @@ func (s *sockets) watchRun(c *fiber.Ctx) error {
 }
 
 func (s *sockets) upgrade(c *fiber.Ctx) error {
-	place, err := s.reserve(s.server.address(c))
+	place, err := s.acquire(s.server.address(c))
 	if err != nil {
 		return err
 	}
 	c.Locals(placeKey, place)
 	if err := s.upgrader(c); err != nil {
-		place.leave()
+		place.release()
 		return err
 	}
 	return nil
@@ -175,21 +175,21 @@ func (s *sockets) upgrade(c *fiber.Ctx) error {
 
 // handle takes a socket over from its request, which ends here: as long as a socket lives, it would hold what was asked.
 func (s *sockets) handle(conn *websocket.Conn) {
-	place, _ := conn.Locals(placeKey).(*place)
+	place, _ := conn.Locals(placeKey).(*slot)
 	question, _ := conn.Locals(questionKey).(live.ViewKey)
 	unknown, _ := conn.Locals(unknownKey).(bool)
 	bare := conn.Conn // conn itself is somebody else's when this has returned
-	if place == nil || !place.claim() {
-		refuse(bare, fastws.CloseTryAgainLater, "")
+	if place == nil || !place.confirm() {
+		reject(bare, fastws.CloseTryAgainLater, "")
 		_ = bare.Close()
 		return
 	}
 	go func() {
-		defer place.leave()
+		defer place.release()
 		defer func() { _ = bare.Close() }()
-		defer s.server.survivePanic("a socket")
+		defer s.server.recoverPanic("a socket")
 		if unknown {
-			refuse(bare, fastws.ClosePolicyViolation, noSuchRun)
+			reject(bare, fastws.ClosePolicyViolation, noSuchRun)
 			return
 		}
 		s.serve(bare, question)
@@ -198,45 +198,45 @@ func (s *sockets) handle(conn *websocket.Conn) {
 
 // serve owns a connection, and returns when it has ended.
 func (s *sockets) serve(conn *fastws.Conn, question live.ViewKey) {
-	one := s.newSocket(conn, conn.NetConn().(interface{ UnsafeConn() net.Conn }).UnsafeConn().(*lineConn))
-	if !s.server.Hub.Join(&one.watcher, question, one) {
-		one.beat.Stop()
-		refuse(conn, fastws.CloseServiceRestart, "")
+	one := s.newSocket(conn, conn.NetConn().(interface{ UnsafeConn() net.Conn }).UnsafeConn().(*sniffConn))
+	if !s.server.Hub.Join(&one.subscriber, question, one) {
+		one.pingTimer.Stop()
+		reject(conn, fastws.CloseServiceRestart, "")
 		return
 	}
-	defer one.watcher.Close()
-	s.enter(one)
-	defer s.exit(one)
+	defer one.subscriber.Close()
+	s.add(one)
+	defer s.remove(one)
 	one.serve()
 }
 
 // enter notes that there is a socket, and tells it to leave when all are to.
-func (s *sockets) enter(one *socket) {
+func (s *sockets) add(one *socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.served[one] = struct{}{}
 	if s.shut {
-		one.leave()
+		one.scheduleClose()
 	}
 }
 
-func (s *sockets) exit(one *socket) {
+func (s *sockets) remove(one *socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.served, one)
 }
 
 // survive keeps a panic from ending the process, and from being sent to the browser.
-func (s *sockets) survive(conn *websocket.Conn) {
+func (s *sockets) recoverPanic(conn *websocket.Conn) {
 	if panicked := recover(); panicked != nil {
 		s.server.Log.Error("a socket panicked", "panic", panicked, "stack", string(debug.Stack()))
-		sayGoodbye(conn.Conn, fastws.CloseInternalServerErr, "")
+		writeClose(conn.Conn, fastws.CloseInternalServerErr, "")
 		_ = conn.Conn.Close()
 	}
 }
 
 // warn tells every browser that the server drains.
-func (s *sockets) warn() {
+func (s *sockets) notifyDraining() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for one := range s.served {
@@ -251,7 +251,7 @@ func (s *sockets) close(ctx context.Context) {
 		s.shut = true
 		close(s.closing)
 		for one := range s.served {
-			one.leave()
+			one.scheduleClose()
 		}
 		if s.open == 0 {
 			close(s.gone)

@@ -118,14 +118,14 @@ func awaitNoSockets(t *testing.T, s testServer, meanwhile func()) {
 
 func TestAReaderThatTakesNoFramesIsCut(t *testing.T) {
 	s, store := newLiveServer(t, 25)
-	s.sockets.times = times{pingEvery: time.Hour, heartbeat: time.Hour, silence: time.Hour, frameTime: 200 * time.Millisecond, clientGap: time.Second}
+	s.sockets.times = timeouts{pingInterval: time.Hour, heartbeat: time.Hour, pongTimeout: time.Hour, writeTimeout: 200 * time.Millisecond, minPingInterval: time.Second}
 	dial(t, s)
 	awaitNoSockets(t, s, func() { createRuns(t, store, 1) })
 }
 
 func TestAReaderThatSendsPingsButTakesNoFramesIsCut(t *testing.T) {
 	s, store := newLiveServer(t, 25)
-	s.sockets.times.frameTime, s.sockets.times.clientGap = 200*time.Millisecond, time.Millisecond
+	s.sockets.times.writeTimeout, s.sockets.times.minPingInterval = 200*time.Millisecond, time.Millisecond
 	conn := dial(t, s)
 	stopPinging := keepPinging(conn)
 	awaitNoSockets(t, s, func() { createRuns(t, store, 1) })
@@ -134,14 +134,14 @@ func TestAReaderThatSendsPingsButTakesNoFramesIsCut(t *testing.T) {
 
 func TestASocketThatSaysNothingIsCut(t *testing.T) {
 	s, _ := newLiveServer(t, 0)
-	s.sockets.times.silence = 200 * time.Millisecond
+	s.sockets.times.pongTimeout = 200 * time.Millisecond
 	dial(t, s)
 	awaitNoSockets(t, s, func() {})
 }
 
 func TestAClientThatIsRefusedCannotHoldItsSocketByPings(t *testing.T) {
 	s, _ := newLiveServer(t, 0)
-	s.sockets.times.pingEvery, s.sockets.times.heartbeat = time.Hour, time.Hour // so that the writer has nothing to fail at
+	s.sockets.times.pingInterval, s.sockets.times.heartbeat = time.Hour, time.Hour // so that the writer has nothing to fail at
 	conn := dial(t, s)
 	if _, _, err := conn.ReadMessage(); err != nil { // nor at the first frame
 		t.Fatal(err)
@@ -155,11 +155,11 @@ func TestAClientThatIsRefusedCannotHoldItsSocketByPings(t *testing.T) {
 }
 
 func TestPeersAreAskedWhetherTheyAreThere(t *testing.T) {
-	if usualTimes != (times{pingEvery: 25 * time.Second, heartbeat: 15 * time.Second, silence: 60 * time.Second, frameTime: 5 * time.Second, clientGap: time.Second}) {
-		t.Errorf("what is promised of sockets is another than %+v", usualTimes)
+	if defaultTimeouts != (timeouts{pingInterval: 25 * time.Second, heartbeat: 15 * time.Second, pongTimeout: 60 * time.Second, writeTimeout: 5 * time.Second, minPingInterval: time.Second}) {
+		t.Errorf("what is promised of sockets is another than %+v", defaultTimeouts)
 	}
 	s, _ := newLiveServer(t, 0)
-	s.sockets.times.pingEvery, s.sockets.times.silence, s.sockets.times.clientGap = 50*time.Millisecond, time.Second, 10*time.Millisecond
+	s.sockets.times.pingInterval, s.sockets.times.pongTimeout, s.sockets.times.minPingInterval = 50*time.Millisecond, time.Second, 10*time.Millisecond
 	conn, pings := dial(t, s), make(chan struct{})
 	answer := conn.PingHandler()
 	conn.SetPingHandler(func(data string) error {
@@ -223,7 +223,7 @@ var heartbeatPattern = regexp.MustCompile(`^<span id="heartbeat" data-at="(\d+)"
 func TestSocket_HeartbeatComesOnlyInSilence(t *testing.T) {
 	s, store := newLiveServer(t, 1)
 	s.sockets.times.heartbeat = 300 * time.Millisecond
-	s.sockets.times.pingEvery = 350 * time.Millisecond // it is no frame
+	s.sockets.times.pingInterval = 350 * time.Millisecond // it is no frame
 	frames := framesOf(dial(t, s))
 	if first := nextFrame(t, frames); heartbeatPattern.MatchString(first) {
 		t.Errorf("the first frame is %s", first)
@@ -272,19 +272,19 @@ func TestSocket_TellsOfTheDrainOnce(t *testing.T) {
 func TestSocket_ThatComesDuringTheShutdownLeavesAsWell(t *testing.T) {
 	t.Parallel()
 	sockets := newSockets(bareServer(t, app.Config{UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10}, io.Discard))
-	sockets.times.pingEvery, sockets.times.heartbeat = time.Hour, time.Hour // which would come for it, too
+	sockets.times.pingInterval, sockets.times.heartbeat = time.Hour, time.Hour // which would come for it, too
 	before, late := sockets.newSocket(nil, nil), sockets.newSocket(nil, nil)
-	sockets.enter(before)
+	sockets.add(before)
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	sockets.close(ended)
-	sockets.enter(late)
+	sockets.add(late)
 	for name, one := range map[string]*socket{"one that was there": before, "one that comes late": late} {
-		for deadline := time.Now().Add(10 * time.Second); !one.due.Load(); time.Sleep(10 * time.Millisecond) {
+		for deadline := time.Now().Add(10 * time.Second); !one.timerFired.Load(); time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("%s is not told to leave", name)
 			}
 		}
-		one.beat.Stop()
+		one.pingTimer.Stop()
 	}
 }

@@ -28,9 +28,9 @@ func (s *Server) showStatistics(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	switch wants(c) {
+	switch negotiate(c) {
 	case asJSON:
-		return c.JSON(statisticsAnswer(stats))
+		return c.JSON(newStatisticsResponse(stats))
 	case asFragment:
 		return sendHTML(c)(s.Templates.StatisticsLive(stats))
 	}
@@ -76,10 +76,10 @@ type (
 	}
 )
 
-func statisticsAnswer(stats app.Statistics) statisticsJSON {
+func newStatisticsResponse(stats app.Statistics) statisticsJSON {
 	answer := statisticsJSON{
 		At: stats.At, Forecast: forecastJSON{Waiting: stats.Forecast.Waiting, Trend: stats.Forecast.Trend},
-		Unserved: []unservedJSON{}, Recent: periodAnswer(stats.Recent), Day: periodAnswer(stats.Day),
+		Unserved: []unservedJSON{}, Recent: newPeriodResponse(stats.Recent), Day: newPeriodResponse(stats.Day),
 	}
 	if stats.Forecast.In > 0 {
 		answer.Forecast.In = new(stats.Forecast.In.Seconds())
@@ -90,16 +90,16 @@ func statisticsAnswer(stats app.Statistics) statisticsJSON {
 	return answer
 }
 
-func periodAnswer(period app.Period) periodJSON {
+func newPeriodResponse(period app.Period) periodJSON {
 	answer := periodJSON{
 		From: period.From, Step: period.Step.Seconds(), Total: app.Sum(period.Counters), Steps: period.Counters, Kinds: []timesJSON{},
 	}
 	for _, kind := range period.Kinds {
-		answer.Kinds = append(answer.Kinds, timesJSON{kind.Kind, quantilesAnswer(kind.QueueTime), quantilesAnswer(kind.RunTime)})
+		answer.Kinds = append(answer.Kinds, timesJSON{kind.Kind, newQuantilesResponse(kind.QueueTime), newQuantilesResponse(kind.RunTime)})
 	}
 	return answer
 }
 
-func quantilesAnswer(q app.Quantiles) quantilesJSON {
+func newQuantilesResponse(q app.Quantiles) quantilesJSON {
 	return quantilesJSON{q.Count, q.P50.Seconds(), q.P95.Seconds()}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // streamTime is how long a reader of a stream may take for a part of it; then it is cut.
-const streamTime = 15 * time.Second
+const streamTimeout = 15 * time.Second
 
 // stream is an answer that is sent part by part, for as long as it takes.
 type stream struct {
@@ -18,12 +18,12 @@ type stream struct {
 }
 
 // extend gives the reader time for what is written next.
-func (s stream) extend() { _ = s.conn.SetWriteDeadline(time.Now().Add(streamTime)) }
+func (s stream) extendWriteDeadline() { _ = s.conn.SetWriteDeadline(time.Now().Add(streamTimeout)) }
 
 // spoil ends an answer that is not complete, so that it is not taken for the whole. A client of HTTP/1.0 takes a regular end
 // of the connection for the end of the answer, so the connection is reset.
-func (s stream) spoil() {
-	if conn, ok := s.conn.(*lineConn); ok {
+func (s stream) abort() {
+	if conn, ok := s.conn.(*sniffConn); ok {
 		conn.reset()
 	}
 	_ = s.conn.Close()
@@ -42,7 +42,7 @@ func sendStream(c *fiber.Ctx, write func(*bufio.Writer)) {
 		defer func() { _ = conn.Close() }()
 		request.Response.Header.SetConnectionClose()
 		w := bufio.NewWriter(conn)
-		_ = conn.SetWriteDeadline(time.Now().Add(streamTime))
+		_ = conn.SetWriteDeadline(time.Now().Add(streamTimeout))
 		_, _ = w.Write(request.Response.Header.Header()) // its error is that of Flush
 		write(w)
 		_ = w.Flush()

@@ -13,27 +13,27 @@ var fences = slices.Concat(oneProcess, severalNodes)
 
 // oneProcess are the fences where one process has the runs, and those that are there in any case.
 var oneProcess = []fence{
-	{"a start expects a waiting run", "db/sqlite/change.go", "WHERE id = ?2 AND status = 0\n", "WHERE id = ?2\n", store},
+	{"a start expects a waiting run", "db/sqlite/transition.go", "WHERE id = ?2 AND status = 0\n", "WHERE id = ?2\n", store},
 	{"many starts expect waiting runs", "db/sqlite/bulk.go", "AND +status = 0\n", "AND +status < 5\n", store},
 	{"many ends expect started runs", "db/sqlite/bulk.go", "AND +status = 1 AND cancel_requested_at = 0", "AND cancel_requested_at = 0", store},
 	{"many ends expect their own claims", "db/sqlite/bulk.go", "AND fencing_token = mine.value", "AND mine.value > 0", store},
 	{"many ends heed wishes", "db/sqlite/bulk.go", "AND +status = 1 AND cancel_requested_at = 0", "AND +status = 1", store},
-	{"a finish expects a started run", "db/sqlite/change.go", "WHERE id = ?6 AND status = 1 AND fencing_token = ?7", "WHERE id = ?6 AND fencing_token = ?7", store},
-	{"a finish expects its own claim", "db/sqlite/change.go", "WHERE id = ?6 AND status = 1 AND fencing_token = ?7", "WHERE id = ?6 AND status = 1 AND ?7 > 0", store},
-	{"a run is given back by whoever started it", "db/sqlite/change.go", "WHERE id = ?2 AND status = 1 AND fencing_token = ?3", "WHERE id = ?2 AND status = 1 AND ?3 > 0", store},
-	{"a report expects its own claim", "db/sqlite/change.go", "WHERE id = ?4 AND status = 1 AND fencing_token = ?5", "WHERE id = ?4 AND status = 1 AND ?5 > 0", store},
+	{"a finish expects a started run", "db/sqlite/transition.go", "WHERE id = ?6 AND status = 1 AND fencing_token = ?7", "WHERE id = ?6 AND fencing_token = ?7", store},
+	{"a finish expects its own claim", "db/sqlite/transition.go", "WHERE id = ?6 AND status = 1 AND fencing_token = ?7", "WHERE id = ?6 AND status = 1 AND ?7 > 0", store},
+	{"a run is given back by whoever started it", "db/sqlite/transition.go", "WHERE id = ?2 AND status = 1 AND fencing_token = ?3", "WHERE id = ?2 AND status = 1 AND ?3 > 0", store},
+	{"a report expects its own claim", "db/sqlite/transition.go", "WHERE id = ?4 AND status = 1 AND fencing_token = ?5", "WHERE id = ?4 AND status = 1 AND ?5 > 0", store},
 	{"only final runs are dropped", "db/sqlite/prune.go", "AND status IN (2, 3, 4) RETURNING", "RETURNING", store},
 	{"the logs of the runs that finished first go first", "db/query/trim.go", "ORDER BY finished_at, run_id", "ORDER BY run_id", store},
-	{"an action is done by the run that is started for it", "db/sqlite/action.go", "if !mine {", "if false {", store},
-	{"an action leaves alone what it was not for in its preview", "db/sqlite/action.go", "action, run); err != nil || entered {", "action, run); err != nil || entered && false {", store},
-	{"an action that exceeds its preview is refused", "db/sqlite/action.go", "	if action.Refused != nil {", "	if action.Refused != nil && false {", store},
+	{"an action is done by the run that is started for it", "db/sqlite/bulk_action.go", "if !mine {", "if false {", store},
+	{"an action leaves alone what it was not for in its preview", "db/sqlite/bulk_action.go", "action, run); err != nil || entered {", "action, run); err != nil || entered && false {", store},
+	{"an action that exceeds its preview is refused", "db/sqlite/bulk_action.go", "	if action.Refused != nil {", "	if action.Refused != nil && false {", store},
 	{"the times of runs are checked one by one", "db/query/list.go", `l.require("created_at >= ?", since)`, `l.require("created_at >= ? - 1000000000000", since)`, "./db/sqlite Filter_Finds"},
-	{"a key makes runs once", "db/sqlite/create.go", "if first, found, err := tx.repeated(request); err != nil || found {", "if first, found, err := tx.repeated(request); err != nil || found && false {", store},
+	{"a key makes runs once", "db/sqlite/create.go", "if first, found, err := tx.findByKey(request); err != nil || found {", "if first, found, err := tx.findByKey(request); err != nil || found && false {", store},
 	{"the number of waiting runs has a limit", "db/sqlite/create.go", "return query.CheckCapacity(tx.counts[app.Created], count, maxPending)", "return query.CheckCapacity(tx.counts[app.Created], count, 0)", store},
 	{"the bell comes after the commit", "db/sqlite/writer.go", `	if err := w.statements.exec(tx.commit); err != nil {
 		return nil, errors.Join(errNoTransaction, err)
 	}
-	w.take(tx)`, `	w.take(tx)
+	w.applied(tx)`, `	w.applied(tx)
 	if err := w.statements.exec(tx.commit); err != nil {
 		return nil, errors.Join(errNoTransaction, err)
 	}`, "./db/sqlite TestTheBellIsSilent"},
@@ -43,14 +43,14 @@ var oneProcess = []fence{
 	{"the texts of bulk actions are not found", "db/query/search.go", "return slices.Contains(app.BulkKinds(), kind)", "return slices.Contains(app.BulkKinds(), kind) && false", "./db/sqlite TestSQLiteIsAStore/Search"},
 	{"a search for newer runs goes on where it stopped", "app/run.go", "	if p.SearchCursor > 0 && p.Query.Direction == After {", "	if false {", "./db/sqlite TestSQLiteIsAStore/Search"},
 	{"a word is found that two parts of a log share", "db/query/log.go", "	if begun := LastWord(p.Before); begun != \"\" {", "	if begun := LastWord(p.Before); begun == \"-\" {", "./db/sqlite TestSQLiteIsAStore/Search"},
-	{"what is waited for no longer is not done", "db/sqlite/turn.go", "return t.state.CompareAndSwap(0, turnCalledOff)", "return true", "./db/sqlite WaitsForNoLonger"},
+	{"what is waited for no longer is not done", "db/sqlite/call_state.go", "return t.state.CompareAndSwap(0, callCancelled)", "return true", "./db/sqlite WaitsForNoLonger"},
 	{"what has begun is waited for", "db/sqlite/writer.go", "		return <-request.done // its", "		return query.Unavailable(ctx.Err()) // its", "./db/sqlite HasBegunIsWaitedFor"},
 	{"a file has one process", "db/sqlite/lock.go", "locked, err := lock.TryLock()", "locked, err := true, error(nil)", "./db/sqlite Lock|Process|Second|Another"},
-	{"a lost database takes no writes", "db/sqlite/writer.go", "if gone := w.look(); gone != nil {", "if gone := w.look(); gone != nil && false {", "./db/sqlite Database_"},
-	{"a lost database is noticed", "db/sqlite/writer.go", "			_ = w.look()\n", "", "./db/sqlite Database_"},
+	{"a lost database takes no writes", "db/sqlite/writer.go", "if gone := w.checkFiles(); gone != nil {", "if gone := w.checkFiles(); gone != nil && false {", "./db/sqlite Database_"},
+	{"a lost database is noticed", "db/sqlite/writer.go", "			_ = w.checkFiles()\n", "", "./db/sqlite Database_"},
 	{"a link is followed to what is not there yet", "db/sqlite/path.go", "			name = real + string(filepath.Separator) + target\n", "			return name, nil\n", "./db/sqlite Link_"},
 	{"a database is taken from other users", "db/sqlite/file.go", "info.Mode().Perm()&0o077 == 0", "info.Mode().Perm() != 0", "./db/sqlite Database_"},
-	{"a run that crashes too often fails", "db/query/change.go", "case run.Crashes >= maxCrashes:", "case false:", "./db/sqlite ."},
+	{"a run that crashes too often fails", "db/query/transition.go", "case run.Crashes >= maxCrashes:", "case false:", "./db/sqlite ."},
 	{"a panic in work fails its run only", "jobs/executor.go", `		if panicked := recover(); panicked != nil {
 			e.Log.Error("work panicked"`, `		if panicked := any(nil); panicked != nil {
 			e.Log.Error("work panicked"`, queue},
@@ -74,7 +74,7 @@ var oneProcess = []fence{
 	{"searches do not hold up the hub", "handlers/live/hub.go", "	ctx = app.WithPurpose(ctx, app.ForLive)\n", "", "./handlers/live ."},
 	{"suspects do not hide what is behind them", "jobs/dispatcher.go", "limit := prefetchFactor*d.queue.Workers + d.skipped", "limit := prefetchFactor * d.queue.Workers", "./jobs Suspects_"},
 	{"a run that is back before its worker is found", "jobs/dispatcher.go", "more = more || assigned && mine.Version != run.Version", "_ = mine", "./jobs Queue_"},
-	{"a deadline does not outlast its write", "handlers/offer.go", "	return c.SetWriteDeadline(time.Time{}) // or", "	return nil // or", "./handlers Offer_"},
+	{"a deadline does not outlast its write", "handlers/try_write.go", "	return c.SetWriteDeadline(time.Time{}) // or", "	return nil // or", "./handlers Offer_"},
 	{"a socket that comes late leaves as well", "handlers/sockets.go", "	s.served[one] = struct{}{}\n	if s.shut {", "	s.served[one] = struct{}{}\n	if false {", "./handlers Socket_"},
 	{"a snapshot comes before what follows it", "handlers/live/subscriber.go", "follows := !first && current.number == s.sent+1", "follows := true", hub},
 	{"whoever joins sees what is read afterwards", "handlers/live/hub.go", "	v.dirty = true // what the view shows", "	// what the view shows", hub},
@@ -91,10 +91,10 @@ var oneProcess = []fence{
 	{"a password is asked for", "handlers/logins.go", "return known&right == 1", `return known&right == 1 || password != ""`, outside + "Password|Auth|Credentials"},
 	{"guesses are limited", "handlers/logins.go", "if wait := l.limit.take(address, now); wait > 0 {", "if wait := l.limit.take(address, now); wait > time.Hour {", "./handlers TestLogins"},
 	{"a panic in a handler is an answer", "handlers/server.go", "	r.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: s.logPanic}))\n", "	_ = recover.Config{StackTraceHandler: s.logPanic}\n", "./handlers ."},
-	{"a write to a socket has a deadline", "handlers/offer.go", "if err := c.SetWriteDeadline(time.Now().Add(within)); err != nil {", "if err := c.SetWriteDeadline(time.Time{}); err != nil {", "./handlers ThatTakesNoFrames"},
+	{"a write to a socket has a deadline", "handlers/try_write.go", "if err := c.SetWriteDeadline(time.Now().Add(within)); err != nil {", "if err := c.SetWriteDeadline(time.Time{}); err != nil {", "./handlers ThatTakesNoFrames"},
 	{"a silent peer is cut", "handlers/socket.go", "	return s.conn.SetReadDeadline(time.Now().Add(silent))", "	_ = silent\n	return nil", "./handlers Socket|Silent|Nothing"},
-	{"a client that speaks is cut", "handlers/socket.go", "	return errSpoke\n", "	select {}\n", outside + "Speaks"},
-	{"a quiet socket has a heartbeat", "handlers/socket.go", "now.Sub(s.framed) >= s.heartbeat\n", "false\n", "./handlers TestSocket_Heartbeat"},
+	{"a client that speaks is cut", "handlers/socket.go", "	return errUnexpectedData\n", "	select {}\n", outside + "Speaks"},
+	{"a quiet socket has a heartbeat", "handlers/socket.go", "now.Sub(s.lastFrame) >= s.heartbeat\n", "false\n", "./handlers TestSocket_Heartbeat"},
 	{"a deletion is told", "handlers/live/hub.go", "unchanged := v.isIdleRun() && exists && revision == v.revision", "unchanged := v.isIdleRun() && (!exists || revision == v.revision)", hub},
 	{"a log that is not whole ends visibly", "handlers/logs.go", "if over, err := l.send(w); err != nil || !over {", "if over, err := l.send(w); err != nil && !over {", outside + "TestFollow_IsCut"},
 	{"sockets have a limit before the upgrade", "handlers/sockets.go", "case s.open >= s.server.Config.MaxSockets:", "case false:", outside + "SocketsAreCounted"},

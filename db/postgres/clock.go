@@ -72,7 +72,7 @@ const mendDue = `WITH late AS (UPDATE process_runs SET scheduled_at = $1 + sched
 		WHERE river_job.id = late.job AND state = 'scheduled')
 	SELECT id FROM late`
 
-func (s *Store) mendDue(ctx context.Context) {
+func (s *Store) repairScheduled(ctx context.Context) {
 	err := s.write(ctx, func(tx *transaction) error {
 		var mended []int64
 		err := tx.SelectContext(tx.ctx, &mended, mendDue, tx.now.UnixMilli())

@@ -11,16 +11,16 @@ import (
 
 // Cancel implements app.Store.
 func (s *Store) Cancel(ctx context.Context, id int64) (app.ProcessRun, error) {
-	return s.wish(ctx, id, (*transaction).cancel)
+	return s.runCommand(ctx, id, (*transaction).cancel)
 }
 
 // Retry implements app.Store.
 func (s *Store) Retry(ctx context.Context, id int64) (app.ProcessRun, error) {
-	return s.wish(ctx, id, (*transaction).retry)
+	return s.runCommand(ctx, id, (*transaction).retry)
 }
 
 // wish does what a person wishes for a run, and returns the run as it then is.
-func (s *Store) wish(ctx context.Context, id int64, fulfil func(*transaction, locked) (app.ProcessRun, error)) (run app.ProcessRun, err error) {
+func (s *Store) runCommand(ctx context.Context, id int64, fulfil func(*transaction, lockedRun) (app.ProcessRun, error)) (run app.ProcessRun, err error) {
 	err = s.write(ctx, func(tx *transaction) error {
 		now, found, err := tx.lock(id)
 		if err == nil && !found {
@@ -39,22 +39,22 @@ func (s *Store) wish(ctx context.Context, id int64, fulfil func(*transaction, lo
 }
 
 // cancel cancels a run that waits, and asks one to stop that is started.
-func (tx *transaction) cancel(now locked) (app.ProcessRun, error) {
+func (tx *transaction) cancel(now lockedRun) (app.ProcessRun, error) {
 	run := now.run
 	switch {
 	case run.Status == app.Created:
-		run = ended(run, app.Cancelled, tx.time())
+		run = finalize(run, app.Cancelled, tx.time())
 		return run, tx.save(now, run, query.NoteCancelled)
 	case run.CancelRequested():
 		return run, nil
 	case run.Status == app.Started:
-		return tx.ask(now)
+		return tx.requestCancel(now)
 	}
 	return run, query.ErrAlreadyFinal(run)
 }
 
 // ask asks a run that is started to stop. One that was to go on later has nobody who could stop it: it is cancelled.
-func (tx *transaction) ask(now locked) (app.ProcessRun, error) {
+func (tx *transaction) requestCancel(now lockedRun) (app.ProcessRun, error) {
 	run := now.run
 	run.CancelRequestedAt = tx.time()
 	cancel := tx.cancelJob
@@ -66,7 +66,7 @@ func (tx *transaction) ask(now locked) (app.ProcessRun, error) {
 	case err != nil:
 		return run, err
 	case aside:
-		run = ended(run, app.Cancelled, tx.time())
+		run = finalize(run, app.Cancelled, tx.time())
 		return run, tx.save(now, run, "")
 	}
 	run.Version++
@@ -75,12 +75,12 @@ func (tx *transaction) ask(now locked) (app.ProcessRun, error) {
 }
 
 // retry takes a run back to created, as if it were new.
-func (tx *transaction) retry(now locked) (app.ProcessRun, error) {
+func (tx *transaction) retry(now lockedRun) (app.ProcessRun, error) {
 	run := now.run
 	if err := query.CheckRetry(run); err != nil {
 		return run, err
 	}
-	if err := tx.room(1); err != nil {
+	if err := tx.checkCapacity(1); err != nil {
 		return run, err
 	}
 	run = app.ProcessRun{
@@ -136,7 +136,7 @@ func (s *Store) StepBulkAction(ctx context.Context, run app.ProcessRun) (state a
 		return part.State, err
 	}
 	err = s.write(ctx, func(tx *transaction) (err error) {
-		state, err = tx.advance(run, part)
+		state, err = tx.stepBulk(run, part)
 		return err
 	})
 	if err != nil {
@@ -147,7 +147,7 @@ func (s *Store) StepBulkAction(ctx context.Context, run app.ProcessRun) (state a
 
 // advance does a part of an action. Its place is moved in the same transaction, if nobody else has moved it: so no run is
 // dealt with twice.
-func (tx *transaction) advance(run app.ProcessRun, part query.Part) (state app.BulkProgress, err error) {
+func (tx *transaction) stepBulk(run app.ProcessRun, part query.Part) (state app.BulkProgress, err error) {
 	var mine, moved bool
 	if _, err := tx.find(&mine, isClaimed, run.ID, run.FencingToken); err != nil {
 		return state, err

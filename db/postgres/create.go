@@ -27,8 +27,8 @@ func (s *Store) Create(ctx context.Context, request app.CreateRequest) (batch ap
 		return batch, err
 	}
 	err = s.write(ctx, func(tx *transaction) (err error) {
-		batch, err = tx.once(request, func() (app.Batch, error) {
-			if err := tx.room(request.Count); err != nil {
+		batch, err = tx.idempotent(request, func() (app.Batch, error) {
+			if err := tx.checkCapacity(request.Count); err != nil {
 				return app.Batch{}, err
 			}
 			return tx.insertRuns(request)
@@ -49,7 +49,7 @@ func (s *Store) CreateBulkAction(ctx context.Context, action app.BulkAction, key
 	}
 	var batch app.Batch
 	err = s.write(ctx, func(tx *transaction) (err error) {
-		batch, err = tx.once(made.Request(key), func() (app.Batch, error) { return tx.act(made) })
+		batch, err = tx.idempotent(made.Request(key), func() (app.Batch, error) { return tx.createBulkRun(made) })
 		return err
 	})
 	if err != nil {
@@ -60,7 +60,7 @@ func (s *Store) CreateBulkAction(ctx context.Context, action app.BulkAction, key
 }
 
 // act creates the run of an action.
-func (tx *transaction) act(action query.NewAction) (app.Batch, error) {
+func (tx *transaction) createBulkRun(action query.NewAction) (app.Batch, error) {
 	if action.Refused != nil {
 		return app.Batch{}, action.Refused
 	}
@@ -73,7 +73,7 @@ func (tx *transaction) act(action query.NewAction) (app.Batch, error) {
 
 // once has runs created, unless the key of the request has been used: then it returns what was created first. It drops
 // two requests that are too old: so their table shrinks as fast as it grows, and no request pays for many.
-func (tx *transaction) once(request app.CreateRequest, create func() (app.Batch, error)) (app.Batch, error) {
+func (tx *transaction) idempotent(request app.CreateRequest, create func() (app.Batch, error)) (app.Batch, error) {
 	if request.IdempotencyKey == "" {
 		return create()
 	}
@@ -87,7 +87,7 @@ func (tx *transaction) once(request app.CreateRequest, create func() (app.Batch,
 		if err := tx.GetContext(tx.ctx, &known, findRequest, request.IdempotencyKey); err != nil {
 			return app.Batch{}, err
 		}
-		return known.Answer(request)
+		return known.Batch(request)
 	}
 	batch, err := create()
 	if err == nil {
@@ -100,7 +100,7 @@ func (tx *transaction) once(request app.CreateRequest, create func() (app.Batch,
 }
 
 // room returns nil when so many more runs may wait.
-func (tx *transaction) room(count int) error {
+func (tx *transaction) checkCapacity(count int) error {
 	if tx.store.options.MaxPending == 0 {
 		return nil
 	}

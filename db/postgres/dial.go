@@ -13,7 +13,7 @@ const silence = 30 * time.Second
 // dial connects to a server.
 func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	dialer := net.Dialer{
-		Control:         endInSilence,
+		Control:         setUserTimeout,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: silence / 3, Interval: silence / 6, Count: 4},
 	}
 	return dialer.DialContext(ctx, network, address)

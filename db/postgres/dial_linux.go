@@ -8,7 +8,7 @@ import (
 )
 
 // endInSilence has a connection end when what was sent is not received for so long.
-func endInSilence(network, _ string, conn syscall.RawConn) (err error) {
+func setUserTimeout(network, _ string, conn syscall.RawConn) (err error) {
 	if !strings.HasPrefix(network, "tcp") {
 		return nil
 	}

@@ -24,14 +24,14 @@ func (s *Store) Ready() error {
 
 // note remembers whether the database can be used, and logs when that changes. What fails by a fault of its own says
 // nothing of the database.
-func (s *Store) note(err error) {
+func (s *Store) setHealth(err error) {
 	was := s.fault.Load()
 	switch {
 	case err == nil && was != nil:
 		s.fault.Store(nil)
 		s.options.Log.Info("the database can be used again")
 	case err == nil:
-	case !isFault(err):
+	case !isUnavailable(err):
 		s.options.Log.Error("a write failed", "error", err)
 	default:
 		if s.fault.Swap(&err) == nil {
@@ -48,13 +48,13 @@ func (s *Store) probe(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, query.ReadTimeout)
 	defer cancel()
 	_, err := s.db.ExecContext(ctx, writable)
-	if err == nil || isFault(err) && ctx.Err() == nil {
-		s.note(err)
+	if err == nil || isUnavailable(err) && ctx.Err() == nil {
+		s.setHealth(err)
 	}
 }
 
 // isFault reports whether err lies in the server or the way to it, and not in what was asked of it.
-func isFault(err error) bool {
+func isUnavailable(err error) bool {
 	if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting || err == nil {
 		return connecting
 	}
@@ -82,11 +82,11 @@ func isFaultCode(code string) bool {
 // isRefusal reports whether the server refused a statement for what it was about, so that others would not be refused.
 func isRefusal(err error) bool {
 	_, answered := errors.AsType[*pgconn.PgError](err)
-	return answered && !isFault(err) && !again(err)
+	return answered && !isUnavailable(err) && !isRetryable(err)
 }
 
 // again reports whether a transaction failed only because of what others did at the same time.
-func again(err error) bool {
+func isRetryable(err error) bool {
 	answer, is := errors.AsType[*pgconn.PgError](err)
 	return is && (answer.Code == "40001" || answer.Code == "40P01")
 }

@@ -8,10 +8,10 @@ func TestProbe_SeesThatTheDiskIsFull(t *testing.T) {
 	execute(t, store, `CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no space' USING ERRCODE = 'disk_full'; END $$;
 		CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON worker_kinds FOR EACH ROW EXECUTE FUNCTION full_disk()`)
 	_, err := store.db.ExecContext(ctx, writable)
-	if !isFault(err) {
+	if !isUnavailable(err) {
 		t.Fatalf("the disk is not full: %v", err)
 	}
-	store.note(err)
+	store.setHealth(err)
 	store.probe(ctx)
 	if store.Ready() == nil {
 		t.Error("it says that it can be used")

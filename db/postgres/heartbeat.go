@@ -136,7 +136,7 @@ func (p *pulse) open(ctx context.Context) (err error) {
 
 func (p *pulse) close() {
 	if p.conn != nil {
-		closeSoon(p.conn)
+		closeConnWithTimeout(p.conn)
 		p.conn = nil
 	}
 }

@@ -86,7 +86,7 @@ func migrate(ctx context.Context, pool *sql.DB, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	river, err := rivermigrate.New(riverdatabasesql.New(pool), &rivermigrate.Config{Logger: quiet(log)})
+	river, err := rivermigrate.New(riverdatabasesql.New(pool), &rivermigrate.Config{Logger: warningsOnly(log)})
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func migrateRiver(river *rivermigrate.Migrator[*sql.Tx], number int64, to int) *
 }
 
 // quiet lets River tell only of what goes wrong.
-func quiet(log *slog.Logger) *slog.Logger { return slog.New(warnings{log.Handler()}) }
+func warningsOnly(log *slog.Logger) *slog.Logger { return slog.New(warnings{log.Handler()}) }
 
 type warnings struct{ slog.Handler }
 

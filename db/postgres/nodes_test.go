@@ -252,7 +252,7 @@ func TestAdvance_UndoesAPartThatIsDoneTwice(t *testing.T) {
 	ok(t, err)
 	execute(t, b, "UPDATE run_actions SET next = next - 1")
 	err = a.write(ctx, func(tx *transaction) error {
-		_, err := tx.advance(run, part)
+		_, err := tx.stepBulk(run, part)
 		return err
 	})
 	if !errors.Is(err, query.ErrTwice) {

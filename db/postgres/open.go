@@ -89,7 +89,7 @@ type Store struct {
 	nodeLost chan struct{} // holds one: there may be runs to rescue
 
 	clock        *serverClock // nil if a test has another one
-	starts, ends *group       // what happens to every run
+	starts, ends *coalescer   // what happens to every run
 
 	door door
 
@@ -125,7 +125,7 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 		s.options.Now = s.clock.now
 	}
 	s.Board = s.board()
-	s.starts, s.ends = s.changeBy(startRuns), s.changeBy(completeRuns)
+	s.starts, s.ends = s.coalescerFor(startRuns), s.coalescerFor(completeRuns)
 	s.rollups.Every = s.options.rollEvery
 	config, err := s.poolConfig()
 	if err != nil {
@@ -190,7 +190,7 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 	}
 	s.db = sqlx.NewDb(stdlib.OpenDBFromPool(s.pool), "pgx")
 	s.jobs, err = river.NewClient(riverdatabasesql.New(s.db.DB), &river.Config{
-		Logger: quiet(s.options.Log), FetchCooldown: river.FetchCooldownMin, // it tells of one job in that time
+		Logger: warningsOnly(s.options.Log), FetchCooldown: river.FetchCooldownMin, // it tells of one job in that time
 	})
 	if err != nil {
 		return err
@@ -203,14 +203,14 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 		return err
 	}
 	s.lease.renew(sent)
-	s.mendDue(ctx)
+	s.repairScheduled(ctx)
 	listener, err := listen(ctx, config.ConnConfig)
 	if err != nil {
 		return err
 	}
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
-	s.background.Go(func() { s.hearOthers(ctx, config.ConnConfig, listener) })
-	s.background.Go(func() { s.tellOthers(ctx) })
+	s.background.Go(func() { s.listenLoop(ctx, config.ConnConfig, listener) })
+	s.background.Go(func() { s.notifyLoop(ctx) })
 	s.background.Go(func() { s.tick(ctx) })
 	s.background.Go(func() { s.keepAlive(ctx, config.ConnConfig) })
 	s.background.Go(func() { s.lease.watch(ctx) })
@@ -234,13 +234,13 @@ func (s *Store) tick(ctx context.Context) {
 			continue
 		}
 		if err := s.measureClock(ctx); err != nil {
-			if isFault(err) {
-				s.note(err)
+			if isUnavailable(err) {
+				s.setHealth(err)
 			}
 			continue
 		}
 		if watch.WentBack(s.options.Now()) {
-			s.mendDue(ctx)
+			s.repairScheduled(ctx)
 		}
 		s.saveRollups(ctx)
 	}
@@ -263,13 +263,13 @@ func (s *Store) Close() error {
 		if s.db != nil {
 			if s.fault.Load() == nil { // it would only take time
 				s.saveLastRollups()
-				s.tellLast()
+				s.flushNotify()
 				s.leave()
 			}
 			err = s.db.Close()
 		}
 		if s.pool != nil {
-			closeInTime(s.pool)
+			closeWithTimeout(s.pool)
 		}
 	})
 	return err
@@ -280,7 +280,7 @@ const closeTime = 3 * time.Second
 
 // closeInTime does not wait longer for a server that does not answer, and for who still waits for it. They are left
 // to the end of the process.
-func closeInTime(pool *pgxpool.Pool) {
+func closeWithTimeout(pool *pgxpool.Pool) {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
@@ -308,7 +308,7 @@ var dialect = query.Dialect{
 }
 
 func (s *Store) board() query.Board {
-	return query.Board{Dialect: dialect, Read: s.read, Now: s.options.Now, Searched: s.options.searched, Served: s.served, Clock: &query.Clock{}}
+	return query.Board{Dialect: dialect, Read: s.read, Now: s.options.Now, Searched: s.options.searched, Served: s.kindsWithWorkers, Clock: &query.Clock{}}
 }
 
 // startRead begins a transaction that sees one state and changes nothing, with its bound on the server as well. Plans are made
@@ -336,8 +336,8 @@ func (s *Store) reading(ctx context.Context, f func(context.Context) error) erro
 	ctx, cancel := context.WithTimeout(ctx, query.ReadTimeout)
 	defer cancel()
 	err := f(ctx)
-	if isFault(err) {
-		s.note(err)
+	if isUnavailable(err) {
+		s.setHealth(err)
 	}
 	if err != nil {
 		return query.Unavailable(err)

@@ -163,11 +163,11 @@ func (tx *transaction) rescue(run int64) (orphan bool, err error) {
 	if err := tx.exec(endJob, now.job); err != nil {
 		return false, err
 	}
-	return true, tx.recover(now)
+	return true, tx.afterCrash(now)
 }
 
 // replaceJob gives a waiting run a new job instead of one that nothing comes of any more.
-func (tx *transaction) replaceJob(now locked) error {
+func (tx *transaction) replaceJob(now lockedRun) error {
 	tx.silent = true
 	if err := tx.exec(endJob, now.job); err != nil {
 		return err
@@ -210,6 +210,6 @@ func (s *Store) Release(ctx context.Context, job int64) error {
 			return err
 		}
 		tx.silent = false
-		return tx.recover(now)
+		return tx.afterCrash(now)
 	})
 }

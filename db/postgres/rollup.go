@@ -65,7 +65,7 @@ func (s *Store) saveRollups(ctx context.Context) {
 	err := tx.run(func(tx *transaction) error { return tx.saveBatch(batch) })
 	if err != nil {
 		batch.retryAt = time.Now().Add(rollupRetry)
-		s.note(err)
+		s.setHealth(err)
 		return
 	}
 	batch.rollups = nil

@@ -83,7 +83,7 @@ func (s *Store) AnnounceKinds(ctx context.Context, kinds []string) error {
 }
 
 // served are the kinds that are worked on here, or that somebody has told of lately.
-func (s *Store) served(ctx context.Context, from query.Reader) (kinds []string, err error) {
+func (s *Store) kindsWithWorkers(ctx context.Context, from query.Reader) (kinds []string, err error) {
 	if s.options.Kinds == nil {
 		return nil, nil
 	}

@@ -80,7 +80,7 @@ func (s *Store) attempt(ctx context.Context, do func(context.Context, time.Time)
 		now := s.options.Now()
 		changed, what, err := do(ctx, now)
 		switch {
-		case again(err) && try < tries:
+		case isRetryable(err) && try < tries:
 			query.Pause(ctx, rand.N(time.Duration(try)*5*time.Millisecond))
 			continue
 		case err == nil:
@@ -92,7 +92,7 @@ func (s *Store) attempt(ctx context.Context, do func(context.Context, time.Time)
 		case app.CodeOf(err) != app.CodeInternal:
 			return err
 		}
-		s.note(err)
+		s.setHealth(err)
 		return query.Unavailable(err)
 	}
 }

@@ -57,7 +57,7 @@ func (b *Board) Run(ctx context.Context, id int64) (page app.RunPage, err error)
 		if page.Log, err = readLog(ctx, from, tail); err != nil {
 			return err
 		}
-		if page.MedianDuration, err = b.readUsual(ctx, from, page.Run); err != nil {
+		if page.MedianDuration, err = b.readMedianDuration(ctx, from, page.Run); err != nil {
 			return err
 		}
 		page.Overview, err = b.overview(ctx, from)
@@ -100,7 +100,7 @@ const usualOf = 200
 
 // readUsual returns how long runs of the same kind take, or 0 when that is not known, or is not asked: only of a
 // run that is under way.
-func (b *Board) readUsual(ctx context.Context, from Reader, run app.ProcessRun) (time.Duration, error) {
+func (b *Board) readMedianDuration(ctx context.Context, from Reader, run app.ProcessRun) (time.Duration, error) {
 	if run.Status != app.Started {
 		return 0, nil
 	}

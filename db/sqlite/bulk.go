@@ -84,7 +84,7 @@ func (tx *transaction) findChanged(statement *sqlx.Stmt, runs any) (changed []ch
 }
 
 // startAll starts those of the runs that are created, and returns them as they then are.
-func (tx *transaction) startAll(runs []app.ProcessRun) (started []app.ProcessRun, err error) {
+func (tx *transaction) startMany(runs []app.ProcessRun) (started []app.ProcessRun, err error) {
 	ids, waiting := make([]int64, len(runs)), make(map[int64]app.ProcessRun, len(runs))
 	for i, run := range runs {
 		ids[i], waiting[run.ID] = run.ID, run
@@ -105,12 +105,12 @@ func (tx *transaction) started(run app.ProcessRun, row changedRow) app.ProcessRu
 		ID: run.ID, Kind: run.Kind, Status: app.Started, Version: row.version, Attempt: row.attempt, FencingToken: row.claim,
 		Crashes: run.Crashes, CreatedAt: run.CreatedAt, UpdatedAt: now, StartedAt: now, Progress: app.Progress{Percent: app.NoPercent},
 	}
-	tx.happened(run, waited)
+	tx.recordStats(run, waited)
 	return run
 }
 
 // completeAll completes those of the started runs that are still as they were started, and returns the others.
-func (tx *transaction) completeAll(runs []app.ProcessRun) (late []app.ProcessRun, err error) {
+func (tx *transaction) completeMany(runs []app.ProcessRun) (late []app.ProcessRun, err error) {
 	claims, left := make(map[int64]int64, len(runs)), make(map[int64]app.ProcessRun, len(runs))
 	for _, run := range runs {
 		claims[run.ID], left[run.ID] = run.FencingToken, run
@@ -122,7 +122,7 @@ func (tx *transaction) completeAll(runs []app.ProcessRun) (late []app.ProcessRun
 	for _, row := range changed {
 		run := left[row.id]
 		delete(left, row.id)
-		tx.happened(app.ProcessRun{Kind: run.Kind, Status: app.Completed}, tx.now.Sub(run.StartedAt))
+		tx.recordStats(app.ProcessRun{Kind: run.Kind, Status: app.Completed}, tx.now.Sub(run.StartedAt))
 	}
 	for _, run := range left { // somebody asked it to stop, or it is not ours any more
 		ended, err := tx.finishOne(run, app.Outcome{Status: app.Completed}, query.Failed{})

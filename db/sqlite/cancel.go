@@ -27,7 +27,7 @@ const (
 
 // Cancel implements app.Store.
 func (s *Store) Cancel(ctx context.Context, id int64) (app.ProcessRun, error) {
-	return s.wish(ctx, id, func(tx *transaction, run app.ProcessRun) (app.ProcessRun, error) {
+	return s.runCommand(ctx, id, func(tx *transaction, run app.ProcessRun) (app.ProcessRun, error) {
 		return tx.cancelRun(run)
 	})
 }
@@ -46,7 +46,7 @@ func (tx *transaction) cancelRun(run app.ProcessRun) (app.ProcessRun, error) {
 
 // Retry implements app.Store.
 func (s *Store) Retry(ctx context.Context, id int64) (app.ProcessRun, error) {
-	return s.wish(ctx, id, func(tx *transaction, run app.ProcessRun) (app.ProcessRun, error) {
+	return s.runCommand(ctx, id, func(tx *transaction, run app.ProcessRun) (app.ProcessRun, error) {
 		return tx.retryRun(run, s.options.MaxPending)
 	})
 }
@@ -55,14 +55,14 @@ func (tx *transaction) retryRun(run app.ProcessRun, maxPending int64) (app.Proce
 	if err := query.CheckRetry(run); err != nil {
 		return run, err
 	}
-	if err := tx.room(1, maxPending); err != nil {
+	if err := tx.checkCapacity(1, maxPending); err != nil {
 		return run, err
 	}
 	return tx.update(run.Status, query.NoteRetried, tx.retry, tx.now.UnixMilli(), run.ID)
 }
 
 // wish has the writer do what a person wishes for a run, and returns the run as it then is.
-func (s *Store) wish(ctx context.Context, id int64, fulfil func(*transaction, app.ProcessRun) (app.ProcessRun, error)) (run app.ProcessRun, err error) {
+func (s *Store) runCommand(ctx context.Context, id int64, fulfil func(*transaction, app.ProcessRun) (app.ProcessRun, error)) (run app.ProcessRun, err error) {
 	// run is the writer's until do succeeds: it may be set again.
 	err = s.writer.do(ctx, func(tx *transaction) error {
 		var row query.Run

@@ -17,12 +17,12 @@ const (
 )
 
 // mended is how counts were put right.
-type mended struct{ was, is app.Counts }
+type repairedCounts struct{ was, is app.Counts }
 
 // mendCounts puts right the counts that are kept, if they are wrong, and says so; nil is that they were not. The
 // runs of a large file are counted only when the counts are seen to be wrong: one is missing, or that of
 // the started runs is not as it should be.
-func mendCounts(ctx context.Context, tx *sqlx.Tx, path string, started int) (*mended, error) {
+func repairCounts(ctx context.Context, tx *sqlx.Tx, path string, started int) (*repairedCounts, error) {
 	was, err := query.ReadCounts(ctx, tx)
 	if err != nil {
 		return nil, err
@@ -45,5 +45,5 @@ func mendCounts(ctx context.Context, tx *sqlx.Tx, path string, started int) (*me
 			return nil, err
 		}
 	}
-	return &mended{was, is}, nil
+	return &repairedCounts{was, is}, nil
 }

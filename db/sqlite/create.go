@@ -35,26 +35,26 @@ func (s *Store) Create(ctx context.Context, request app.CreateRequest) (app.Batc
 }
 
 func (tx *transaction) create(request app.CreateRequest, maxPending int64) (app.Batch, error) {
-	if first, found, err := tx.repeated(request); err != nil || found {
+	if first, found, err := tx.findByKey(request); err != nil || found {
 		return first, err
 	}
-	if err := tx.room(request.Count, maxPending); err != nil {
+	if err := tx.checkCapacity(request.Count, maxPending); err != nil {
 		return app.Batch{}, err
 	}
 	batch, err := tx.insertRuns(request)
 	if err != nil || request.IdempotencyKey == "" {
 		return batch, err
 	}
-	return batch, tx.remember(request, batch)
+	return batch, tx.saveKey(request, batch)
 }
 
 // room returns nil when so many more runs may wait. No maximum is 0.
-func (tx *transaction) room(count int, maxPending int64) error {
+func (tx *transaction) checkCapacity(count int, maxPending int64) error {
 	return query.CheckCapacity(tx.counts[app.Created], count, maxPending)
 }
 
 // repeated finds the answer to a request whose key has been used.
-func (tx *transaction) repeated(request app.CreateRequest) (batch app.Batch, found bool, err error) {
+func (tx *transaction) findByKey(request app.CreateRequest) (batch app.Batch, found bool, err error) {
 	if request.IdempotencyKey == "" {
 		return batch, false, nil
 	}
@@ -62,7 +62,7 @@ func (tx *transaction) repeated(request app.CreateRequest) (batch app.Batch, fou
 	if found, err = tx.find(tx.findRequest, &first, request.IdempotencyKey); err != nil || !found {
 		return batch, found, err
 	}
-	batch, err = first.Answer(request)
+	batch, err = first.Batch(request)
 	return batch, true, err
 }
 
@@ -80,9 +80,9 @@ func (tx *transaction) insertRuns(request app.CreateRequest) (app.Batch, error) 
 	}
 	count := int64(request.Count)
 	tx.counts[app.Created] += count
-	tx.arrived += count
+	tx.enqueued += count
 	tx.changed = true
-	tx.happenings = append(tx.happenings, query.StatsEvent{Kind: request.Kind, Flow: app.Counters{Created: count}})
+	tx.statsEvents = append(tx.statsEvents, query.StatsEvent{Kind: request.Kind, Flow: app.Counters{Created: count}})
 	return app.Batch{
 		First: last - count + 1, Count: request.Count, Kind: request.Kind, CreatedAt: query.FromMillis(tx.newest),
 	}, nil
@@ -90,7 +90,7 @@ func (tx *transaction) insertRuns(request app.CreateRequest) (app.Batch, error) 
 
 // remember keeps the request with its answer, and drops two that are too old: so the table shrinks
 // as fast as it grows, and no request pays for many.
-func (tx *transaction) remember(request app.CreateRequest, batch app.Batch) error {
+func (tx *transaction) saveKey(request app.CreateRequest, batch app.Batch) error {
 	err := tx.exec(tx.addRequest, request.IdempotencyKey, request.Kind, request.Count, batch.First, tx.now.UnixMilli())
 	if err != nil {
 		return err

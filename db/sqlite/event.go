@@ -30,24 +30,24 @@ func (tx *transaction) update(from app.Status, note string, statement *sqlx.Stmt
 	tx.counts[run.Status]++
 	tx.changed = true
 	if run.Status == app.Created {
-		tx.returned++
-		tx.arrived++
+		tx.requeued++
+		tx.enqueued++
 	}
 	if run.Status != app.Started { // of a start, whoever starts it knows how long it waited
-		tx.happened(run, run.UpdatedAt.Sub(run.StartedAt))
+		tx.recordStats(run, run.UpdatedAt.Sub(run.StartedAt))
 	}
 	if !run.CancelRequestedAt.IsZero() { // it has just been asked, or it has stopped
 		if run.CancelRequested() {
-			tx.asked++
+			tx.cancelRequests++
 		} else {
-			tx.asked--
+			tx.cancelRequests--
 		}
 	}
-	return run, tx.tell(run, cmp.Or(note, run.Error))
+	return run, tx.appendEvent(run, cmp.Or(note, run.Error))
 }
 
 // tell adds an event to a run that has just changed.
-func (tx *transaction) tell(run app.ProcessRun, note string) error {
+func (tx *transaction) appendEvent(run app.ProcessRun, note string) error {
 	err := tx.exec(tx.event, run.ID, run.Version, tx.now.UnixMilli(), int64(run.Status), run.Attempt, note)
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ func (s *Store) prepareFile(ctx context.Context) (err error) {
 	if err = inspectFile(path); err != nil {
 		return err
 	}
-	if s.fileLock, err = lockFile(path); err != nil { // before a look at what another one may be changing
+	if s.fileLock, err = lockInode(path); err != nil { // before a look at what another one may be changing
 		return err
 	}
 	if err = fillEmpty(ctx, path, s.options.Synchronous); err != nil {
@@ -30,7 +30,7 @@ func (s *Store) prepareFile(ctx context.Context) (err error) {
 	if err = inspectHeader(path); err != nil {
 		return err
 	}
-	return inspectInside(ctx, path)
+	return inspectContent(ctx, path)
 }
 
 // fillEmpty makes a new database of an empty file, in place: it may be mounted by itself, and then no other file can be

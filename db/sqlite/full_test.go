@@ -87,7 +87,7 @@ func TestAGroupThatMeetsAFaultOfTheDiskFailsTogether(t *testing.T) {
 			applied++
 			return sqlite3.Error{Code: sqlite3.ErrFull}
 		}}
-		if err := store.writer.hand(ctx, request); err != nil {
+		if err := store.writer.enqueue(ctx, request); err != nil {
 			t.Fatal(err)
 		}
 	}

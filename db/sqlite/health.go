@@ -18,7 +18,7 @@ func (w *writer) ready() error {
 	if closed {
 		return query.ErrClosed
 	}
-	for _, fault := range []*error{w.gone.Load(), w.fault.Load()} {
+	for _, fault := range []*error{w.lostFile.Load(), w.fault.Load()} {
 		if fault != nil {
 			return query.Unavailable(*fault)
 		}
@@ -28,14 +28,14 @@ func (w *writer) ready() error {
 
 // look returns nil while the files of the database are where they were, and logs when that changes. What would be written
 // while they are not would be acknowledged, and then lost.
-func (w *writer) look() error {
-	was, gone := w.gone.Load(), lost(w.files)
+func (w *writer) checkFiles() error {
+	was, gone := w.lostFile.Load(), lost(w.files)
 	switch {
 	case gone == nil && was != nil:
-		w.gone.Store(nil)
+		w.lostFile.Store(nil)
 		w.log.Info("the files of the database are back")
 	case gone != nil && (was == nil || (*was).Error() != gone.Error()):
-		w.gone.Store(&gone)
+		w.lostFile.Store(&gone)
 		w.log.Error("nothing is written any more until the database is put back, or the server restarted", "error", gone)
 	}
 	return gone
@@ -43,7 +43,7 @@ func (w *writer) look() error {
 
 // note remembers whether the database can be written, and logs when that changes. A write that failed by a
 // fault of its own says nothing of the database.
-func (w *writer) note(err error) {
+func (w *writer) setHealth(err error) {
 	was := w.fault.Load()
 	switch {
 	case err == nil && was != nil:
@@ -61,7 +61,7 @@ func (w *writer) note(err error) {
 
 // mendDue lets the runs that wait for another attempt wait from now on, if they were put to wait at a time that is yet to
 // come: the clock was set back, and they would wait longer by as much.
-func (tx *transaction) mendDue() error {
+func (tx *transaction) repairScheduled() error {
 	result, err := tx.conn.ExecContext(context.Background(), mendDue, tx.now.UnixMilli())
 	if err != nil {
 		return err

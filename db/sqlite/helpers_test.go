@@ -188,7 +188,7 @@ func gathered(t *testing.T, store *Store, n int) {
 func handIn(t *testing.T, store *Store, apply func(*transaction) error) <-chan error {
 	t.Helper()
 	request := write{apply: apply, done: make(chan error, 1)}
-	if err := store.writer.hand(ctx, request); err != nil {
+	if err := store.writer.enqueue(ctx, request); err != nil {
 		t.Fatal(err)
 	}
 	return request.done

@@ -35,7 +35,7 @@ const checkWhole = 64 << 20
 
 // inspectInside looks whether what is in the file is whole and can be used by this program. It opens it for
 // reading only, and leaves it as it is and nothing beside it.
-func inspectInside(ctx context.Context, path string) error {
+func inspectContent(ctx context.Context, path string) error {
 	if _, err := os.Stat(path + "-shm"); errors.Is(err, os.ErrNotExist) {
 		defer os.Remove(path + "-shm") // when the pool is closed; one who only reads cannot remove it
 	}
@@ -55,7 +55,7 @@ func inspectInside(ctx context.Context, path string) error {
 	}
 	var verdict string
 	if err := pool.GetContext(ctx, &verdict, "PRAGMA quick_check(1)"); err != nil {
-		return damaged(err)
+		return errCorrupt(err)
 	}
 	if verdict != "ok" {
 		return fmt.Errorf("is damaged: %s", strings.Join(strings.Fields(verdict), " ")) // it comes in lines
@@ -78,7 +78,7 @@ func inspectDSN(path string) string {
 func inspectVersions(ctx context.Context, pool *sqlx.DB) error {
 	var version, migrated int
 	if err := pool.GetContext(ctx, &version, "PRAGMA user_version"); err != nil {
-		return damaged(err)
+		return errCorrupt(err)
 	}
 	if version > schemaVersion {
 		return query.ErrSchemaTooNew(version, schemaVersion)
@@ -87,7 +87,7 @@ func inspectVersions(ctx context.Context, pool *sqlx.DB) error {
 		return err
 	}
 	if err := pool.GetContext(ctx, &migrated, "SELECT ifnull(max(version_id), 0) FROM goose_db_version WHERE is_applied"); err != nil {
-		return damaged(err)
+		return errCorrupt(err)
 	}
 	if migrated != version {
 		return fmt.Errorf("is damaged: its schema is number %d, but it has been migrated to number %d", version, migrated)
@@ -100,7 +100,7 @@ func inspectVersions(ctx context.Context, pool *sqlx.DB) error {
 func isOnlySigned(ctx context.Context, pool *sqlx.DB, version int) (bool, error) {
 	var things int
 	if err := pool.GetContext(ctx, &things, "SELECT COUNT(*) FROM sqlite_schema"); err != nil {
-		return false, damaged(err)
+		return false, errCorrupt(err)
 	}
 	return version == 0 && things == 0, nil
 }
@@ -153,7 +153,7 @@ func inspectHeader(path string) error {
 	return nil
 }
 
-func damaged(err error) error { return fmt.Errorf("cannot be used, or is damaged: %w", err) }
+func errCorrupt(err error) error { return fmt.Errorf("cannot be used, or is damaged: %w", err) }
 
 // migrate brings the schema up to date. Each migration is one transaction.
 func migrate(ctx context.Context, pool *sql.DB) error {

@@ -14,13 +14,13 @@ var errInUse = errors.New("is in use by another process")
 // lockName makes this process the only one that uses the file by this name, be there a file or not yet.
 // A lock counts only while its name leads to it. So its holder may remove it, and who then gets hold of
 // what was removed tries again: otherwise two would hold a lock each.
-func lockName(path string) (*flock.Flock, error) {
+func lockPath(path string) (*flock.Flock, error) {
 	for {
 		lock := flock.New(path+".lock", flock.SetPermissions(0o600))
 		if err := tryLock(lock); err != nil {
 			return nil, err
 		}
-		there, err := isThere(lock)
+		there, err := samePath(lock)
 		if there {
 			return lock, nil
 		}
@@ -36,7 +36,7 @@ func unlockName(lock *flock.Flock) error {
 }
 
 // isThere reports whether the name of a lock that is held leads to it.
-func isThere(lock *flock.Flock) (bool, error) {
+func samePath(lock *flock.Flock) (bool, error) {
 	held, err := lock.Stat()
 	if err != nil {
 		return false, err
@@ -54,7 +54,7 @@ func isThere(lock *flock.Flock) (bool, error) {
 // lockName comes first: no process gets here twice by one name.
 //
 // It is nil where this lock would shut out SQLite's own locks, as it does on the BSDs and macOS.
-func lockFile(path string) (*flock.Flock, error) {
+func lockInode(path string) (*flock.Flock, error) {
 	if runtime.GOOS != "linux" {
 		return nil, nil
 	}

@@ -99,7 +99,7 @@ func TestALockThatItsHolderRemovesIsHeldByOneAtATime(t *testing.T) {
 	for range 6 {
 		group.Go(func() {
 			for held.Load() < enough {
-				lock, err := lockName(path)
+				lock, err := lockPath(path)
 				if errors.Is(err, errInUse) {
 					continue
 				}

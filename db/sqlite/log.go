@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	isClaimed = `SELECT EXISTS (SELECT 1 FROM process_runs WHERE id = ? AND status = 1 AND fencing_token = ?)`
+	hasToken = `SELECT EXISTS (SELECT 1 FROM process_runs WHERE id = ? AND status = 1 AND fencing_token = ?)`
 
 	lastPart   = `SELECT start, stop, part FROM run_logs WHERE run_id = ? ORDER BY start DESC LIMIT 1`
 	addPart    = `INSERT INTO run_logs (run_id, start, stop, part, text, line_index) VALUES (?, ?, ?, ?, ?, ?) RETURNING ` + written
@@ -29,7 +29,7 @@ func (s *Store) SaveProgress(ctx context.Context, run app.ProcessRun, report app
 		return err
 	}
 	return s.writer.do(ctx, func(tx *transaction) error {
-		mine, err := tx.claimed(run, report.Progress)
+		mine, err := tx.checkToken(run, report.Progress)
 		if err == nil && !mine {
 			return query.Conflict(run)
 		}
@@ -43,7 +43,7 @@ func (s *Store) SaveProgress(ctx context.Context, run app.ProcessRun, report app
 }
 
 // claimed reports whether the run is still this one's to report on, and if so writes down its progress.
-func (tx *transaction) claimed(run app.ProcessRun, progress *app.Progress) (mine bool, err error) {
+func (tx *transaction) checkToken(run app.ProcessRun, progress *app.Progress) (mine bool, err error) {
 	if progress == nil {
 		_, err = tx.find(tx.isClaimed, &mine, run.ID, run.FencingToken)
 		return mine, err
@@ -86,7 +86,7 @@ const someParts = 4
 
 // shorten drops parts of a run's log, the oldest first, until there are few left or it is too late. It reports whether
 // there are few left.
-func (tx *transaction) shorten(run int64, until time.Time) (short bool, err error) {
+func (tx *transaction) trimRunLog(run int64, until time.Time) (short bool, err error) {
 	for {
 		var offset int64
 		found, err := tx.find(tx.partAfterSome, &offset, run, someParts)

@@ -93,7 +93,7 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 		return nil, err
 	}
 	s.options.Path = path
-	if s.nameLock, err = lockName(path); err != nil {
+	if s.nameLock, err = lockPath(path); err != nil {
 		return nil, err
 	}
 	if err = s.prepareFile(ctx); err != nil {
@@ -141,16 +141,16 @@ func (s *Store) connect(ctx context.Context, given string) (err error) {
 		return err
 	}
 	if _, err = s.writerDB.ExecContext(ctx, fmt.Sprintf("PRAGMA journal_size_limit = %d", journalLimit)); err != nil {
-		return damaged(err)
+		return errCorrupt(err)
 	}
 	if err = migrate(ctx, s.writerDB.DB); err != nil {
 		return err
 	}
 	if s.options.searchable, err = makeSearchable(ctx, s.writerDB); err != nil {
-		return damaged(err)
+		return errCorrupt(err)
 	}
 	if err = groupFailures(ctx, s.writerDB); err != nil {
-		return damaged(err)
+		return errCorrupt(err)
 	}
 	if err = s.connectReaders(ctx); err != nil {
 		return err

@@ -31,13 +31,13 @@ const sqliteDriver = "sqlite3"
 func openPool(ctx context.Context, driver, dsn string, size int) (*sqlx.DB, error) {
 	pool, err := sqlx.Open(driver, dsn)
 	if err != nil {
-		return nil, damaged(err)
+		return nil, errCorrupt(err)
 	}
 	pool.SetMaxOpenConns(size)
 	pool.SetMaxIdleConns(size)
 	if err := pool.PingContext(ctx); err != nil {
 		_ = pool.Close()
-		return nil, damaged(err)
+		return nil, errCorrupt(err)
 	}
 	return pool, nil
 }
@@ -72,7 +72,7 @@ func verifyPragmas(ctx context.Context, pool *sqlx.DB, wanted []pragma) error {
 	for range cap(conns) { // held all at once, so that each is another one
 		conn, err := pool.Connx(ctx)
 		if err != nil {
-			return damaged(err)
+			return errCorrupt(err)
 		}
 		conns = append(conns, conn)
 		if err := verifyConn(ctx, conn, wanted); err != nil {
@@ -86,7 +86,7 @@ func verifyConn(ctx context.Context, conn *sqlx.Conn, wanted []pragma) error {
 	for _, p := range wanted {
 		var got string
 		if err := conn.GetContext(ctx, &got, "PRAGMA "+p.name); err != nil {
-			return damaged(err)
+			return errCorrupt(err)
 		}
 		if got != p.value {
 			return fmt.Errorf("cannot be used: %s is %s and not %s", p.name, got, p.value)

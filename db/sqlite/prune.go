@@ -90,7 +90,7 @@ func (tx *transaction) drop(run int64, until time.Time) (found, unfinished bool,
 	if found, err := tx.find(tx.findRun, &row, run); err != nil || !found || !app.Status(row.Status).Final() {
 		return false, false, err
 	}
-	if short, err := tx.shorten(run, until); err != nil || !short {
+	if short, err := tx.trimRunLog(run, until); err != nil || !short {
 		return false, err == nil, err
 	}
 	var status app.Status

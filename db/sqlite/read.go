@@ -134,16 +134,16 @@ func (s *Store) FetchDue(ctx context.Context, kinds []string, limit int) (runs [
 }
 
 // Returned implements app.QueueStore.
-func (s *Store) RequeueSeq() int64 { return s.writer.returned.Load() }
+func (s *Store) RequeueSeq() int64 { return s.writer.requeueSeq.Load() }
 
 // Arrived implements app.QueueStore.
-func (s *Store) EnqueueSeq() int64 { return s.writer.arrived.Load() }
+func (s *Store) EnqueueSeq() int64 { return s.writer.enqueueSeq.Load() }
 
 const stoppingRuns = "SELECT id, fencing_token FROM process_runs WHERE status = 1 AND cancel_requested_at > 0"
 
 // CancelRequests implements app.QueueStore.
 func (s *Store) CancelRequests(ctx context.Context) (requests []app.CancelRequest, err error) {
-	if s.writer.asked.Load() == 0 { // as nearly always, when the queue asks after every change
+	if s.writer.cancelRequests.Load() == 0 { // as nearly always, when the queue asks after every change
 		return nil, nil
 	}
 	err = s.read(app.WithPurpose(ctx, app.ForQueue), func(ctx context.Context, from query.Reader) error {

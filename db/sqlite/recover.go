@@ -35,16 +35,16 @@ const (
 func recoverRuns(ctx context.Context, pool *sqlx.DB, options Options) (r Recovery, err error) {
 	tx, err := pool.BeginTxx(ctx, nil)
 	if err != nil {
-		return r, damaged(err)
+		return r, errCorrupt(err)
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
 	interrupted, err := query.ReadRuns(ctx, tx, startedRuns)
 	if err != nil {
-		return r, damaged(err)
+		return r, errCorrupt(err)
 	}
-	mended, err := mendCounts(ctx, tx, options.Path, len(interrupted)) // first: what follows moves them
+	mended, err := repairCounts(ctx, tx, options.Path, len(interrupted)) // first: what follows moves them
 	if err != nil {
-		return r, damaged(err)
+		return r, errCorrupt(err)
 	}
 	now := options.Now().UnixMilli()
 	for _, run := range interrupted {
@@ -60,10 +60,10 @@ func recoverRuns(ctx context.Context, pool *sqlx.DB, options Options) (r Recover
 		}
 	}
 	if _, err := tx.ExecContext(ctx, mendDue, now); err != nil {
-		return r, damaged(err)
+		return r, errCorrupt(err)
 	}
 	if err := tx.Commit(); err != nil {
-		return r, damaged(err)
+		return r, errCorrupt(err)
 	}
 	if mended != nil {
 		r.Repaired, r.Was, r.Is = true, mended.was, mended.is

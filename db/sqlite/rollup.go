@@ -33,6 +33,6 @@ func (tx *transaction) saveRollup(row query.RollupRow, more query.Rollup) error 
 }
 
 // happened takes note of a change of a run, which is as it is now. For took see rows.Happening.
-func (tx *transaction) happened(run app.ProcessRun, took time.Duration) {
-	tx.happenings = append(tx.happenings, query.NewStatsEvent(run, took))
+func (tx *transaction) recordStats(run app.ProcessRun, took time.Duration) {
+	tx.statsEvents = append(tx.statsEvents, query.NewStatsEvent(run, took))
 }

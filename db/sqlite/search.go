@@ -47,7 +47,7 @@ const isSearchable = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'r
 func inspectSearch(ctx context.Context, pool *sqlx.DB) error {
 	var can, has bool
 	if err := errors.Join(pool.GetContext(ctx, &can, canSearch), pool.GetContext(ctx, &has, isSearchable)); err != nil {
-		return damaged(err)
+		return errCorrupt(err)
 	}
 	if has && !can {
 		return errors.New("has an index for search that this program cannot keep up to date: build it with -tags sqlite_fts5")

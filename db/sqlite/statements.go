@@ -39,7 +39,7 @@ func prepare(ctx context.Context, pool *sqlx.DB, searchable bool) (*statements, 
 		return nil, err
 	}
 	s := &statements{conn: conn, searchable: searchable}
-	for _, p := range s.texts() {
+	for _, p := range s.queries() {
 		if err := s.prepare(ctx, p); err != nil {
 			return nil, errors.Join(err, conn.Close())
 		}
@@ -47,23 +47,23 @@ func prepare(ctx context.Context, pool *sqlx.DB, searchable bool) (*statements, 
 	return s, nil
 }
 
-func (s *statements) prepare(ctx context.Context, p text) error {
-	prepared, err := s.conn.PreparexContext(ctx, p.text)
-	p.keep(prepared)
+func (s *statements) prepare(ctx context.Context, p namedQuery) error {
+	prepared, err := s.conn.PreparexContext(ctx, p.sql)
+	p.set(prepared)
 	return err
 }
 
 // keep is where a statement is kept, until close closes it.
-func (p text) keep(prepared *sqlx.Stmt) { *p.statement = prepared }
+func (p namedQuery) set(prepared *sqlx.Stmt) { *p.statement = prepared }
 
 // text is a statement with what it is prepared from.
-type text struct {
+type namedQuery struct {
 	statement **sqlx.Stmt
-	text      string
+	sql       string
 }
 
-func (s *statements) texts() []text {
-	texts := []text{
+func (s *statements) queries() []namedQuery {
+	texts := []namedQuery{
 		{&s.begin, "BEGIN IMMEDIATE"},
 		{&s.commit, "COMMIT"},
 		{&s.rollback, "ROLLBACK"},
@@ -85,7 +85,7 @@ func (s *statements) texts() []text {
 		{&s.retry, retryRun},
 		{&s.event, addEvent},
 		{&s.oldEvent, dropOldEvent},
-		{&s.isClaimed, isClaimed},
+		{&s.isClaimed, hasToken},
 		{&s.lastPart, lastPart},
 		{&s.addPart, addPart},
 		{&s.extendPart, extendPart},
@@ -106,7 +106,7 @@ func (s *statements) texts() []text {
 		{&s.keepsLog, keepsLog},
 	}
 	if s.searchable {
-		texts = append(texts, text{&s.indexText, indexText}, text{&s.dropText, dropText})
+		texts = append(texts, namedQuery{&s.indexText, indexText}, namedQuery{&s.dropText, dropText})
 	}
 	return texts
 }
@@ -136,7 +136,7 @@ func (s *statements) find(statement *sqlx.Stmt, row any, args ...any) (bool, err
 }
 
 func (s *statements) close() {
-	for _, p := range s.texts() {
+	for _, p := range s.queries() {
 		_ = (*p.statement).Close()
 	}
 	_ = s.conn.Close()

@@ -63,7 +63,7 @@ func (tx *transaction) trimLog(run int64, until time.Time) (unfinished bool, err
 		return false, tx.exec(tx.keepsLog, run)
 	}
 	tx.changed = true
-	if short, err := tx.shorten(run, until); err != nil || !short {
+	if short, err := tx.trimRunLog(run, until); err != nil || !short {
 		return err == nil, err
 	}
 	last := query.NoPart

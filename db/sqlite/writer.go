@@ -18,9 +18,9 @@ import (
 
 const (
 	// maxGroup is how many writes are committed together at most: measured, nothing is gained above.
-	maxGroup = 2048
+	maxBatch = 2048
 	// probeEvery is how often a writer that failed tries whether it can write again.
-	probeEvery = time.Second
+	probeInterval = time.Second
 )
 
 // errNoTransaction is a transaction that cannot be begun or committed, whatever was to be written in it.
@@ -33,23 +33,23 @@ type writer struct {
 	statements *statements
 	log        *slog.Logger
 	now        func() time.Time
-	ring       func()
+	notify     func()
 
 	mu     sync.RWMutex // held for reading while handing a write in, for writing to close the door
 	closed bool
 	writes chan write
 	done   chan struct{}
 
-	counts   app.Counts            // owned by the goroutine
-	newest   int64                 // likewise: when the newest run was created, in milliseconds
-	clock    query.Watch           // likewise: notices when the clock is set back
-	rollups  query.Rollups         // likewise
-	asked    atomic.Int64          // how many started runs have a cancel request
-	returned atomic.Int64          // how often a run has come back to created
-	arrived  atomic.Int64          // how often a run has come to wait
-	fault    atomic.Pointer[error] // why the database cannot be written, nil when it can as far as is known
-	files    []watchedFile
-	gone     atomic.Pointer[error] // which of files is not where it was, nil when all are
+	counts         app.Counts            // owned by the goroutine
+	newest         int64                 // likewise: when the newest run was created, in milliseconds
+	clock          query.Watch           // likewise: notices when the clock is set back
+	rollups        query.Rollups         // likewise
+	cancelRequests atomic.Int64          // how many started runs have a cancel request
+	requeueSeq     atomic.Int64          // how often a run has come back to created
+	enqueueSeq     atomic.Int64          // how often a run has come to wait
+	fault          atomic.Pointer[error] // why the database cannot be written, nil when it can as far as is known
+	files          []watchedFile
+	lostFile       atomic.Pointer[error] // which of files is not where it was, nil when all are
 }
 
 // write is something that somebody wants done in a transaction. apply is called by the writer's
@@ -57,40 +57,40 @@ type writer struct {
 // the transaction stand. After any other error the whole transaction is given up.
 type write struct {
 	apply func(*transaction) error
-	turn  *turn      // whether it is still wanted
+	state *callState // whether it is still wanted
 	done  chan error // holds one
 }
 
 // transaction is what a write sees of the transaction that it is part of.
 type transaction struct {
 	*statements
-	now      time.Time  // the one time of everything in it
-	counts   app.Counts // as they will be after the commit
-	newest   int64      // when the newest run will then have been created, in milliseconds
-	asked    int64      // how many more started runs then have a cancel request
-	returned int64      // how many runs have then come back to created
-	arrived  int64      // how many runs have then come to wait
-	changed  bool       // whether there is anything to announce
-	rolled   bool       // whether what was gathered for the rollups is in it
+	now            time.Time  // the one time of everything in it
+	counts         app.Counts // as they will be after the commit
+	newest         int64      // when the newest run will then have been created, in milliseconds
+	cancelRequests int64      // how many more started runs then have a cancel request
+	requeued       int64      // how many runs have then come back to created
+	enqueued       int64      // how many runs have then come to wait
+	changed        bool       // whether there is anything to announce
+	rollupsFlushed bool       // whether what was gathered for the rollups is in it
 
-	happenings []query.StatsEvent // for the rollups
+	statsEvents []query.StatsEvent // for the rollups
 }
 
 func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func()) (*writer, error) {
 	statements, err := prepare(ctx, pool, options.searchable)
 	if err != nil {
-		return nil, damaged(err)
+		return nil, errCorrupt(err)
 	}
 	w := &writer{
-		statements: statements, log: options.Log, now: options.Now, ring: ring,
+		statements: statements, log: options.Log, now: options.Now, notify: ring,
 		rollups: query.Rollups{Every: options.rollEvery}, files: options.files,
-		writes: make(chan write, maxGroup), done: make(chan struct{}),
+		writes: make(chan write, maxBatch), done: make(chan struct{}),
 	}
 	if w.counts, err = query.ReadCounts(ctx, statements.conn); err != nil {
-		return nil, damaged(err)
+		return nil, errCorrupt(err)
 	}
 	if _, err = query.Find(ctx, statements.conn, &w.newest, "SELECT created_at FROM process_runs ORDER BY id DESC LIMIT 1"); err != nil {
-		return nil, damaged(err)
+		return nil, errCorrupt(err)
 	}
 	go w.run()
 	return w, nil
@@ -100,26 +100,26 @@ func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func(
 // be; afterwards, do waits all the same, for whoever is told of an error must be able to try again. apply may be called
 // twice, when somebody else's write has spoilt the first transaction; what counts is the last call.
 func (w *writer) do(ctx context.Context, apply func(*transaction) error) error {
-	return w.await(ctx, write{apply: apply, done: make(chan error, 1)})
+	return w.submit(ctx, write{apply: apply, done: make(chan error, 1)})
 }
 
-func (w *writer) await(ctx context.Context, request write) error {
-	request.turn = &turn{}
-	if err := w.hand(ctx, request); err != nil {
+func (w *writer) submit(ctx context.Context, request write) error {
+	request.state = &callState{}
+	if err := w.enqueue(ctx, request); err != nil {
 		return err
 	}
 	select {
 	case err := <-request.done:
 		return err
 	case <-ctx.Done():
-		if request.turn.callOff() {
+		if request.state.cancel() {
 			return query.Unavailable(ctx.Err())
 		}
 		return <-request.done // its transaction has begun, and waits for nobody
 	}
 }
 
-func (w *writer) hand(ctx context.Context, request write) error {
+func (w *writer) enqueue(ctx context.Context, request write) error {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if w.closed {
@@ -147,25 +147,25 @@ func (w *writer) stop() {
 func (w *writer) run() {
 	defer close(w.done)
 	defer w.statements.close()
-	probe := time.NewTicker(probeEvery)
+	probe := time.NewTicker(probeInterval)
 	defer probe.Stop()
-	group := make([]write, 0, maxGroup)
+	group := make([]write, 0, maxBatch)
 	for {
 		select {
 		case first, open := <-w.writes:
 			if !open {
-				w.commitRollups()
+				w.flushLastRollups()
 				return
 			}
-			group = w.gather(append(group[:0], first))
+			group = w.collect(append(group[:0], first))
 			w.commit(group)
 		case <-probe.C:
-			_ = w.look()
+			_ = w.checkFiles()
 			switch wentBack := w.clock.WentBack(w.now()); {
 			case w.fault.Load() != nil:
 				w.commit([]write{{apply: (*transaction).probe, done: make(chan error, 1)}})
 			case wentBack:
-				w.commit([]write{{apply: (*transaction).mendDue, done: make(chan error, 1)}})
+				w.commit([]write{{apply: (*transaction).repairScheduled, done: make(chan error, 1)}})
 			case w.rollups.Due():
 				w.commit(nil)
 			}
@@ -174,8 +174,8 @@ func (w *writer) run() {
 }
 
 // gather adds to group what waits already.
-func (w *writer) gather(group []write) []write {
-	for len(group) < maxGroup {
+func (w *writer) collect(group []write) []write {
+	for len(group) < maxBatch {
 		select {
 		case next, open := <-w.writes:
 			if !open {
@@ -192,7 +192,7 @@ func (w *writer) gather(group []write) []write {
 // commit runs the group in one transaction and answers. When that fails for a reason that lies in
 // one of the writes, the innocent ones must not suffer: each then gets a transaction of its own.
 func (w *writer) commit(group []write) {
-	if gone := w.look(); gone != nil {
+	if gone := w.checkFiles(); gone != nil {
 		for _, request := range group {
 			request.done <- query.Unavailable(gone)
 		}
@@ -204,7 +204,7 @@ func (w *writer) commit(group []write) {
 		w.commitEach(group)
 		return
 	}
-	w.note(err)
+	w.setHealth(err)
 	for i, request := range group {
 		if err != nil {
 			request.done <- query.Unavailable(err)
@@ -242,7 +242,7 @@ func (w *writer) transact(group []write) (results []error, err error) {
 	}()
 	results = make([]error, len(group))
 	for i, request := range group {
-		if !request.turn.begin() {
+		if !request.state.start() {
 			continue
 		}
 		results[i] = request.apply(tx)
@@ -253,34 +253,34 @@ func (w *writer) transact(group []write) (results []error, err error) {
 	if err := tx.saveCounts(w.counts); err != nil {
 		return nil, err
 	}
-	if err := w.roll(tx); err != nil {
+	if err := w.flushRollups(tx); err != nil {
 		return nil, err
 	}
 	if err := w.statements.exec(tx.commit); err != nil {
 		return nil, errors.Join(errNoTransaction, err)
 	}
-	w.take(tx)
+	w.applied(tx)
 	return results, nil
 }
 
 // take takes over what a transaction has made true.
-func (w *writer) take(tx *transaction) {
+func (w *writer) applied(tx *transaction) {
 	w.counts, w.newest = tx.counts, tx.newest
-	w.asked.Add(tx.asked)
-	w.returned.Add(tx.returned)
-	w.arrived.Add(tx.arrived)
-	if tx.rolled {
+	w.cancelRequests.Add(tx.cancelRequests)
+	w.requeueSeq.Add(tx.requeued)
+	w.enqueueSeq.Add(tx.enqueued)
+	if tx.rollupsFlushed {
 		w.rollups.Forget()
 	}
-	w.rollups.Add(tx.now, tx.happenings...)
+	w.rollups.Add(tx.now, tx.statsEvents...)
 	if tx.changed {
-		w.ring()
+		w.notify()
 	}
 }
 
 // roll writes down what was gathered of earlier transactions, when it is time. No run may suffer from that: what cannot be
 // written although the database can is forgotten.
-func (w *writer) roll(tx *transaction) error {
+func (w *writer) flushRollups(tx *transaction) error {
 	if !w.rollups.Due() {
 		return nil
 	}
@@ -291,12 +291,12 @@ func (w *writer) roll(tx *transaction) error {
 	if err != nil {
 		w.log.Error("statistics could not be written", "error", err)
 	}
-	tx.rolled = true
+	tx.rollupsFlushed = true
 	return nil
 }
 
 // commitRollups writes down what was gathered, at the end.
-func (w *writer) commitRollups() {
+func (w *writer) flushLastRollups() {
 	if w.rollups.Hurry(); w.rollups.Due() {
 		w.commit(nil)
 	}

@@ -108,7 +108,7 @@ func TestAWriteThatGoesWrongFailsAlone(t *testing.T) {
 			handIn(func() error { return createThree(store) })
 			handIn(func() error { return startIt(store, run) })
 			request := write{apply: spoil, done: make(chan error, 1)}
-			if err := store.writer.hand(ctx, request); err != nil {
+			if err := store.writer.enqueue(ctx, request); err != nil {
 				t.Fatal(err)
 			}
 			handIn(func() error { return createThree(store) })

@@ -14,7 +14,7 @@ import (
 )
 
 // connected are the two ends of a connection that holds little of what is written and not yet read.
-func connected(t testing.TB) (server *lineConn, client net.Conn) {
+func connected(t testing.TB) (server *sniffConn, client net.Conn) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -29,19 +29,19 @@ func connected(t testing.TB) (server *lineConn, client net.Conn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _, _ = conn.Close(), client.Close() })
-	return conn.(*lineConn), client
+	return conn.(*sniffConn), client
 }
 
 func TestNothingComesBetweenThePartsOfAMessage(t *testing.T) {
 	server, client := connected(t)
 	message, other := bytes.Repeat([]byte("a"), 512<<10), []byte("b")
-	rest, err := server.offer(message, &offer{})
+	rest, err := server.tryWrite(message, &tryWriter{})
 	if err != nil || len(rest) == 0 || len(rest) == len(message) {
 		t.Fatalf("of %d bytes %d are left, %v", len(message), len(rest), err)
 	}
 	written := make(chan error, 2)
 	go func() { _, err := server.Write(other); written <- err }()
-	go func() { written <- server.finish(rest, time.Minute) }()
+	go func() { written <- server.writeRest(rest, time.Minute) }()
 	all, err := io.ReadAll(io.LimitReader(client, int64(len(message)+len(other))))
 	if err != nil || !bytes.Equal(all, append(message, other...)) {
 		t.Errorf("%d bytes came, the last is %q, %v", len(all), all[len(all)-1:], err)
@@ -57,14 +57,14 @@ func TestAnOfferWaitsForNobody(t *testing.T) {
 	server, client := connected(t)
 	for rest := []byte(nil); len(rest) == 0; { // until nothing more fits
 		var err error
-		if rest, err = server.offer(bytes.Repeat([]byte("a"), 1<<20), &offer{}); err != nil {
+		if rest, err = server.tryWrite(bytes.Repeat([]byte("a"), 1<<20), &tryWriter{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if rest, err := server.offer([]byte("b"), &offer{}); string(rest) != "b" || err != nil {
+	if rest, err := server.tryWrite([]byte("b"), &tryWriter{}); string(rest) != "b" || err != nil {
 		t.Errorf("while a message is not at its end: %q, %v", rest, err)
 	}
-	if err := server.finish(make([]byte, 8<<20), time.Millisecond); err == nil {
+	if err := server.writeRest(make([]byte, 8<<20), time.Millisecond); err == nil {
 		t.Error("a reader that takes nothing is waited for")
 	}
 	if err := client.Close(); err != nil {
@@ -102,7 +102,7 @@ func TestAPingIsAnsweredWithWhatItSays(t *testing.T) {
 func BenchmarkOffer(b *testing.B) {
 	const sockets = 1000
 	frame, read := bytes.Repeat([]byte("x"), 1000), sync.WaitGroup{}
-	conns := make([]*lineConn, sockets)
+	conns := make([]*sniffConn, sockets)
 	for i := range conns {
 		var client net.Conn
 		conns[i], client = connected(b)
@@ -114,12 +114,12 @@ func BenchmarkOffer(b *testing.B) {
 			}
 		}()
 	}
-	var o offer
+	var o tryWriter
 	b.ReportAllocs()
 	for b.Loop() {
 		read.Add(sockets)
 		for _, conn := range conns {
-			if rest, err := conn.offer(frame, &o); rest != nil || err != nil {
+			if rest, err := conn.tryWrite(frame, &o); rest != nil || err != nil {
 				b.Fatal(len(rest), err)
 			}
 		}
@@ -134,7 +134,7 @@ func TestOffer_IsTakenAfterTheDeadlineOfAnEarlierWrite(t *testing.T) {
 	const within = 3 * time.Second
 	server, client := connected(t)
 	message := bytes.Repeat([]byte("a"), 512<<10)
-	rest, err := server.offer(message, &offer{})
+	rest, err := server.tryWrite(message, &tryWriter{})
 	if err != nil || len(rest) == 0 {
 		t.Fatalf("of %d bytes %d are left, %v", len(message), len(rest), err)
 	}
@@ -143,14 +143,14 @@ func TestOffer_IsTakenAfterTheDeadlineOfAnEarlierWrite(t *testing.T) {
 		_, err := io.CopyN(io.Discard, client, int64(len(message)))
 		read <- err
 	}()
-	if err := server.finish(rest, within); err != nil {
+	if err := server.writeRest(rest, within); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-read; err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(within)
-	if rest, err := server.offer([]byte("b"), &offer{}); len(rest) != 0 || err != nil {
+	if rest, err := server.tryWrite([]byte("b"), &tryWriter{}); len(rest) != 0 || err != nil {
 		t.Errorf("after the deadline %q is left: %v", rest, err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // tellOf is what follows a statement named changed that changes runs: it takes note of that in their events.
-func tellOf(note string) string {
+func eventColumns(note string) string {
 	return `told AS (INSERT INTO run_events (run_id, version, at, status, attempt, note) SELECT id, version, updated_at, status, attempt, ` + note + ` FROM changed),
 	dropped AS (DELETE FROM run_events USING changed WHERE changed.version > ` + maxEvents + ` AND run_events.run_id = changed.id AND run_events.version =
 		(SELECT version FROM run_events WHERE run_id = changed.id ORDER BY version DESC LIMIT 1 OFFSET ` + maxEvents + ` - 1))`
@@ -22,7 +22,7 @@ func tellOf(note string) string {
 func changeRuns(set, where string) string {
 	return `WITH changed AS (UPDATE process_runs SET node = $5, ` + set + `
 		FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS asked (run, expected, assigned)
-		WHERE id = run AND ` + where + ` RETURNING expected, ` + query.Columns + `), ` + tellOf("''") + `
+		WHERE id = run AND ` + where + ` RETURNING expected, ` + query.Columns + `), ` + eventColumns("''") + `
 	SELECT expected, ` + query.Columns + ` FROM changed`
 }
 
@@ -37,7 +37,7 @@ var (
 		`status = 1 AND fencing_token = expected AND cancel_requested_at = 0`)
 	saveRun = `WITH changed AS (UPDATE process_runs SET status = $1, version = $2, attempt = $3, crashes = $4, error = $5, updated_at = $6, started_at = $7, finished_at = $8,
 		scheduled_at = $9, cancel_requested_at = $10, percent = $11, message = $12, failure = $13, job = $14 WHERE id = $15
-		RETURNING id, version, updated_at, status, attempt), ` + tellOf("$16") + ` SELECT id FROM changed`
+		RETURNING id, version, updated_at, status, attempt), ` + eventColumns("$16") + ` SELECT id FROM changed`
 )
 
 const lockRun = `SELECT ` + query.Columns + `, job, node FROM process_runs WHERE id = $1 FOR UPDATE`
@@ -49,7 +49,7 @@ func (s *Store) Start(ctx context.Context, run app.ProcessRun) (started app.Proc
 
 // StartJob implements app.Shared.
 func (s *Store) StartJob(ctx context.Context, run app.ProcessRun, job int64) (app.ProcessRun, error) {
-	start := &wanted{run: run.ID, expected: run.Version, job: job}
+	start := &updateRequest{run: run.ID, expected: run.Version, job: job}
 	return s.change(ctx, s.starts, run, start, func(started app.ProcessRun) time.Duration {
 		return started.StartedAt.Sub(query.ReadySince(run))
 	})
@@ -61,22 +61,22 @@ func (s *Store) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outc
 		return err
 	}
 	if outcome.Status == app.Completed && outcome.Error == "" {
-		end := &wanted{run: run.ID, expected: run.FencingToken}
+		end := &updateRequest{run: run.ID, expected: run.FencingToken}
 		_, err := s.change(ctx, s.ends, run, end, func(done app.ProcessRun) time.Duration { return done.FinishedAt.Sub(done.StartedAt) })
 		if app.CodeOf(err) != app.CodeConflict {
 			return err
 		} // its cancellation may have been requested
 	}
 	outcome.Error = query.Sanitize(outcome.Error)
-	return s.transit(ctx, run, func(tx *transaction, now locked) error {
-		return tx.save(now, finished(now.run, outcome, tx.time()), "")
+	return s.transition(ctx, run, func(tx *transaction, now lockedRun) error {
+		return tx.save(now, afterAttempt(now.run, outcome, tx.time()), "")
 	})
 }
 
 // Requeue implements app.WorkStore.
 func (s *Store) Requeue(ctx context.Context, run app.ProcessRun) error {
-	return s.transit(ctx, run, func(tx *transaction, now locked) error {
-		after := ended(now.run, app.Created, tx.time())
+	return s.transition(ctx, run, func(tx *transaction, now lockedRun) error {
+		after := finalize(now.run, app.Created, tx.time())
 		after.Attempt--
 		return tx.save(now, after, query.NoteInterrupted)
 	})
@@ -84,7 +84,7 @@ func (s *Store) Requeue(ctx context.Context, run app.ProcessRun) error {
 
 // Recover implements app.Shared.
 func (s *Store) Rescue(ctx context.Context, run app.ProcessRun) error {
-	return s.transit(ctx, run, func(tx *transaction, now locked) error {
+	return s.transition(ctx, run, func(tx *transaction, now lockedRun) error {
 		if now.node != s.node {
 			alive, err := tx.isAlive(now.node)
 			if err != nil {
@@ -94,19 +94,19 @@ func (s *Store) Rescue(ctx context.Context, run app.ProcessRun) error {
 				return app.Errorf(app.CodeConflict, "Run #%d is running on another node.", run.ID)
 			}
 		}
-		return tx.recover(now)
+		return tx.afterCrash(now)
 	})
 }
 
 // recover takes a run away from a worker who is lost.
-func (tx *transaction) recover(now locked) error {
+func (tx *transaction) afterCrash(now lockedRun) error {
 	after := query.AfterCrash(now.run, tx.store.options.MaxCrashes)
 	after.Version-- // which ended counts
-	return tx.save(now, ended(after, after.Status, tx.time()), query.NoteCrashed)
+	return tx.save(now, finalize(after, after.Status, tx.time()), query.NoteCrashed)
 }
 
 // transit has a run changed that is still started by this claim.
-func (s *Store) transit(ctx context.Context, run app.ProcessRun, become func(*transaction, locked) error) error {
+func (s *Store) transition(ctx context.Context, run app.ProcessRun, become func(*transaction, lockedRun) error) error {
 	return s.write(ctx, func(tx *transaction) error {
 		now, found, err := tx.lock(run.ID)
 		if err != nil {
@@ -120,7 +120,7 @@ func (s *Store) transit(ctx context.Context, run app.ProcessRun, become func(*tr
 }
 
 // ended is a started run that goes to a status, or is cancelled when its cancellation was requested.
-func ended(run app.ProcessRun, status app.Status, at time.Time) app.ProcessRun {
+func finalize(run app.ProcessRun, status app.Status, at time.Time) app.ProcessRun {
 	run.Version++
 	run.UpdatedAt = at
 	if run.Status = status; !run.CancelRequestedAt.IsZero() {
@@ -134,8 +134,8 @@ func ended(run app.ProcessRun, status app.Status, at time.Time) app.ProcessRun {
 }
 
 // finished is a started run after an attempt. A person's wish to stop it outlives whatever else becomes of it.
-func finished(run app.ProcessRun, outcome app.Outcome, at time.Time) app.ProcessRun {
-	run = ended(run, outcome.Status, at)
+func afterAttempt(run app.ProcessRun, outcome app.Outcome, at time.Time) app.ProcessRun {
+	run = finalize(run, outcome.Status, at)
 	run.Error = outcome.Error
 	switch {
 	case run.Status == app.Cancelled && outcome.Status == app.Completed:
@@ -147,21 +147,21 @@ func finished(run app.ProcessRun, outcome app.Outcome, at time.Time) app.Process
 }
 
 // locked is a run that nobody else can change until the end of the transaction.
-type locked struct {
+type lockedRun struct {
 	run  app.ProcessRun
 	job  int64
 	node int64 // which works on the run if it is started, or 0
 }
 
 // lock returns a run as it is, if there is one.
-func (tx *transaction) lock(id int64) (l locked, found bool, err error) {
+func (tx *transaction) lock(id int64) (l lockedRun, found bool, err error) {
 	var row struct {
 		query.Run
 		Job  int64 `db:"job"`
 		Node int64 `db:"node"`
 	}
 	found, err = tx.find(&row, lockRun, id)
-	return locked{run: row.App(), job: row.Job, node: row.Node}, found, err
+	return lockedRun{run: row.App(), job: row.Job, node: row.Node}, found, err
 }
 
 // time is when all of the transaction happens, as it is kept.
@@ -169,7 +169,7 @@ func (tx *transaction) time() time.Time { return query.FromMillis(tx.now.UnixMil
 
 // save makes of a run what it has become, and sees to all that belongs to it: its job, what it failed with, its events, with
 // the note or else its error, and what searches find it by.
-func (tx *transaction) save(before locked, run app.ProcessRun, note string) error {
+func (tx *transaction) save(before lockedRun, run app.ProcessRun, note string) error {
 	job := before.job
 	switch {
 	case run.Status == app.Created:

@@ -40,7 +40,7 @@ type Request struct {
 }
 
 // Answer is that to a request whose key was used for this one. It fails with CodeInvalid when that was another request.
-func (r Request) Answer(request app.CreateRequest) (app.Batch, error) {
+func (r Request) Batch(request app.CreateRequest) (app.Batch, error) {
 	if r.Kind != request.Kind || r.Count != request.Count {
 		return app.Batch{}, app.Errorf(app.CodeInvalid, "This idempotency key was used for another request.")
 	}

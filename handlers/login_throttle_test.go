@@ -187,7 +187,7 @@ func TestLogins_AUserCannotGuessThePasswordOfAnotherOne(t *testing.T) {
 func TestRefusals_AreLoggedOnceAMinuteForEachAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		r := newRefusals(slog.New(slog.NewTextHandler(&log, nil)))
+		r := newRefusedLogLimiter(slog.New(slog.NewTextHandler(&log, nil)))
 		for range 130 { // more than two minutes
 			for range 50 {
 				r.note("192.0.2.1", "anna")
@@ -221,7 +221,7 @@ func TestRefusals_AreLoggedOnceAMinuteForEachAddress(t *testing.T) {
 func TestRefusals_ManyAddressesDoNotFloodTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		r := newRefusals(slog.New(slog.NewTextHandler(&log, nil)))
+		r := newRefusedLogLimiter(slog.New(slog.NewTextHandler(&log, nil)))
 		for i := range 10_000 {
 			r.note(fmt.Sprint("address-", i), "anna")
 		}

@@ -28,7 +28,7 @@ func (s *Store) CreateBulkAction(ctx context.Context, action app.BulkAction, key
 	}
 	var batch app.Batch // the writer's until do succeeds
 	err = s.writer.do(ctx, func(tx *transaction) (err error) {
-		batch, err = tx.act(made, key)
+		batch, err = tx.createBulkRun(made, key)
 		return err
 	})
 	if err != nil {
@@ -38,9 +38,9 @@ func (s *Store) CreateBulkAction(ctx context.Context, action app.BulkAction, key
 }
 
 // act creates the run of an action. A key is remembered together with what is to be done.
-func (tx *transaction) act(action query.NewAction, key string) (app.Batch, error) {
+func (tx *transaction) createBulkRun(action query.NewAction, key string) (app.Batch, error) {
 	request := action.Request(key)
-	if first, found, err := tx.repeated(request); err != nil || found {
+	if first, found, err := tx.findByKey(request); err != nil || found {
 		first.Kind = action.Kind
 		return first, err
 	}
@@ -54,7 +54,7 @@ func (tx *transaction) act(action query.NewAction, key string) (app.Batch, error
 	if err != nil || key == "" {
 		return batch, err
 	}
-	return batch, tx.remember(request, batch)
+	return batch, tx.saveKey(request, batch)
 }
 
 // Advance implements app.Actions.
@@ -65,7 +65,7 @@ func (s *Store) StepBulkAction(ctx context.Context, run app.ProcessRun) (app.Bul
 	}
 	var state app.BulkProgress // the writer's until do succeeds: it may be set again
 	err = s.writer.do(ctx, func(tx *transaction) (err error) {
-		state, err = tx.advance(run, part, s.options.MaxPending)
+		state, err = tx.stepBulk(run, part, s.options.MaxPending)
 		return err
 	})
 	if err != nil {
@@ -75,7 +75,7 @@ func (s *Store) StepBulkAction(ctx context.Context, run app.ProcessRun) (app.Bul
 }
 
 // advance does a part of an action, or as much of it as there is time and room for.
-func (tx *transaction) advance(run app.ProcessRun, part query.Part, maxPending int64) (state app.BulkProgress, err error) {
+func (tx *transaction) stepBulk(run app.ProcessRun, part query.Part, maxPending int64) (state app.BulkProgress, err error) {
 	var mine bool
 	if _, err := tx.find(tx.isClaimed, &mine, run.ID, run.FencingToken); err != nil {
 		return state, err

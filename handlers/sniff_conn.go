@@ -26,15 +26,15 @@ const unroutedMethod = fiber.MethodTrace
 
 // guardWire looks at requests before Fiber does: what Fiber lets through or answers by itself, and what
 // could not be read as a request at all.
-func (s *Server) guardWire() {
+func (s *Server) hardenServer() {
 	server := s.fiber.Server()
 	server.ReduceMemoryUsage = true // an open socket would keep a buffer of maxHeader bytes for what it never reads
 	server.KeepHijackedConns = true // and its whole request
 	next := server.Handler
 	server.ConnState = trackConnection
-	server.Logger = &wireLog{log: s.Log}
+	server.Logger = &serverLog{log: s.Log}
 	server.Handler = func(ctx *fasthttp.RequestCtx) {
-		if conn, ok := ctx.Conn().(*lineConn); ok {
+		if conn, ok := ctx.Conn().(*sniffConn); ok {
 			conn.begin()
 		}
 		header := &ctx.Request.Header
@@ -60,22 +60,22 @@ func (s *Server) guardWire() {
 		return limits
 	}
 	server.ErrorHandler = func(ctx *fasthttp.RequestCtx, err error) {
-		if conn, ok := ctx.Conn().(*lineConn); ok && errors.Is(err, fasthttp.ErrBodyTooLarge) {
+		if conn, ok := ctx.Conn().(*sniffConn); ok && errors.Is(err, fasthttp.ErrBodyTooLarge) {
 			conn.begin()
 			conn.unread.Store(true)
 		}
-		s.failEarly(ctx, unread(ctx, err))
+		s.failEarly(ctx, readError(ctx, err))
 	}
 }
 
 // wireLog has fasthttp log what it cannot tell a client. Clients cause it, and so it is one line a minute at most.
-type wireLog struct {
+type serverLog struct {
 	log    *slog.Logger
 	failed sometimes
 }
 
 // Printf implements fasthttp.Logger.
-func (l *wireLog) Printf(format string, args ...any) {
+func (l *serverLog) Printf(format string, args ...any) {
 	if n, due := l.failed.due(time.Now()); due {
 		l.log.Warn("a connection failed", "error", fmt.Sprintf(format, args...), "number", n)
 	}
@@ -92,11 +92,11 @@ func (s *Server) failEarly(ctx *fasthttp.RequestCtx, err error) {
 }
 
 // unread explains why a request could not be read. The error itself would repeat what was sent.
-func unread(ctx *fasthttp.RequestCtx, err error) error {
+func readError(ctx *fasthttp.RequestCtx, err error) error {
 	timeout, isNet := errors.AsType[net.Error](err)
 	switch {
 	case errors.As(err, new(*fasthttp.ErrSmallBuffer)):
-		if conn, ok := ctx.Conn().(*lineConn); ok && !conn.hasLine.Load() {
+		if conn, ok := ctx.Conn().(*sniffConn); ok && !conn.hasLine.Load() {
 			return fiber.ErrRequestURITooLong
 		}
 		return fiber.ErrRequestHeaderFieldsTooLarge
@@ -134,22 +134,22 @@ func ambiguous(headers []byte) bool {
 //
 // It also ends a first request in which lines end without a carriage return: fasthttp would wait for one. Later
 // requests are left to that, since here they cannot be told from bodies.
-type lineConn struct {
+type sniffConn struct {
 	net.Conn
-	slot    slot
+	slot    connSlot
 	hasLine atomic.Bool // a socket is read and written at the same time
 	checked bool        // the headers of the first request are over
 	line    []byte      // what there is of the line that is read then, at most two bytes from its end
 
 	unread atomic.Bool // the last request was refused before its body was read
 
-	whole sync.Mutex      // held while something is written, to its end
-	begun bool            // what offer wrote is not at its end: it holds the lock
-	raw   syscall.RawConn // for offer
+	writeMu sync.Mutex      // held while something is written, to its end
+	partial bool            // what offer wrote is not at its end: it holds the lock
+	raw     syscall.RawConn // for offer
 }
 
 // reset has Close end the connection with a reset instead of in good order.
-func (c *lineConn) reset() {
+func (c *sniffConn) reset() {
 	if conn, ok := c.Conn.(*net.TCPConn); ok {
 		_ = conn.SetLinger(0)
 	}
@@ -157,7 +157,7 @@ func (c *lineConn) reset() {
 
 // discard reads what still comes of a body that was refused. A connection that is closed while bytes are unread is
 // reset, and a client that is still sending would get an error instead of the answer.
-func (c *lineConn) discard() {
+func (c *sniffConn) discard() {
 	conn, ok := c.Conn.(*net.TCPConn)
 	if !ok {
 		return
@@ -169,7 +169,7 @@ func (c *lineConn) discard() {
 
 var errBareLine = errors.New("a line ends without a carriage return")
 
-func (c *lineConn) Read(b []byte) (int, error) {
+func (c *sniffConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if bytes.IndexByte(b[:n], '\n') >= 0 {
 		c.hasLine.Store(true)
@@ -180,7 +180,7 @@ func (c *lineConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func (c *lineConn) check(read []byte) error {
+func (c *sniffConn) check(read []byte) error {
 	for line := range bytes.Lines(read) {
 		c.line = append(c.line, line...)
 		switch {
@@ -199,9 +199,9 @@ func (c *lineConn) check(read []byte) error {
 }
 
 // Write ends a request: what is read next belongs to another one.
-func (c *lineConn) Write(b []byte) (int, error) {
+func (c *sniffConn) Write(b []byte) (int, error) {
 	c.hasLine.Store(false)
-	c.whole.Lock()
-	defer c.whole.Unlock()
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
 	return c.Conn.Write(b)
 }

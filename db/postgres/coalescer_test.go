@@ -12,7 +12,7 @@ import (
 )
 
 // held keeps a group busy until it is let go, so that what is asked for meanwhile gathers.
-func held(t *testing.T, g *group, n int, ask func(i int)) {
+func held(t *testing.T, g *coalescer, n int, ask func(i int)) {
 	t.Helper()
 	g.mu.Lock()
 	g.busy = mostAtOnce
@@ -26,7 +26,7 @@ func held(t *testing.T, g *group, n int, ask func(i int)) {
 		defer g.mu.Unlock()
 		return len(g.waiting) == n
 	})
-	g.pass()
+	g.handOver()
 	asking.Wait()
 }
 
@@ -65,15 +65,15 @@ func TestChangesThatComeTogetherAreMadeByOneStatementAndEachIsTold(t *testing.T)
 func TestWhenAChangeForManyFailsEachIsTold(t *testing.T) {
 	t.Parallel()
 	broken, calls := errors.New("broken"), 0
-	for name, do := range map[string]func(context.Context, []*wanted) error{
-		"by an error": func(context.Context, []*wanted) error { calls++; return broken },
-		"by a panic":  func(context.Context, []*wanted) error { panic(broken) },
+	for name, do := range map[string]func(context.Context, []*updateRequest) error{
+		"by an error": func(context.Context, []*updateRequest) error { calls++; return broken },
+		"by a panic":  func(context.Context, []*updateRequest) error { panic(broken) },
 	} {
-		g := &group{do: do}
+		g := &coalescer{do: do}
 		for range 2 {
 			held(t, g, 10, func(int) {
 				defer func() { _ = recover() }() // whoever does it for all goes on panicking
-				if _, err := g.change(ctx, &wanted{run: 1, expected: 1}); !errors.Is(err, broken) && !errors.Is(err, errPanicked) {
+				if _, err := g.change(ctx, &updateRequest{run: 1, expected: 1}); !errors.Is(err, broken) && !errors.Is(err, errPanicked) {
 					t.Errorf("broken %s, one is told %v", name, err)
 				}
 			})
@@ -87,8 +87,8 @@ func TestWhenAChangeForManyFailsEachIsTold(t *testing.T) {
 func TestNoStatementChangesTooMany(t *testing.T) {
 	t.Parallel()
 	var sizes []int // one at a time: only one is let go
-	g := &group{do: func(_ context.Context, wanted []*wanted) error { sizes = append(sizes, len(wanted)); return nil }}
-	held(t, g, 2*mostTogether+1, func(int) { _, _ = g.change(ctx, &wanted{run: 1, expected: 1}) })
+	g := &coalescer{do: func(_ context.Context, wanted []*updateRequest) error { sizes = append(sizes, len(wanted)); return nil }}
+	held(t, g, 2*mostTogether+1, func(int) { _, _ = g.change(ctx, &updateRequest{run: 1, expected: 1}) })
 	if !slices.Equal(sizes, []int{mostTogether, mostTogether, 1}) {
 		t.Errorf("they are made %v at a time", sizes)
 	}

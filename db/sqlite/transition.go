@@ -45,7 +45,7 @@ func (s *Store) Start(ctx context.Context, run app.ProcessRun) (app.ProcessRun, 
 // StartMany implements app.QueueStore.
 func (s *Store) StartMany(ctx context.Context, runs []app.ProcessRun) (started []app.ProcessRun, err error) {
 	err = s.writer.do(ctx, func(tx *transaction) (err error) {
-		started, err = tx.startAll(runs)
+		started, err = tx.startMany(runs)
 		return err
 	})
 	if err != nil {
@@ -58,7 +58,7 @@ func (s *Store) StartMany(ctx context.Context, runs []app.ProcessRun) (started [
 func (tx *transaction) startOne(run app.ProcessRun) (app.ProcessRun, error) {
 	started, err := tx.update(app.Created, "", tx.start, tx.now.UnixMilli(), run.ID)
 	if started.ID != 0 {
-		tx.happened(started, tx.now.Sub(query.ReadySince(run)))
+		tx.recordStats(started, tx.now.Sub(query.ReadySince(run)))
 	}
 	return started, err
 }
@@ -80,7 +80,7 @@ func (s *Store) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outc
 // CompleteMany implements app.QueueStore.
 func (s *Store) CompleteMany(ctx context.Context, runs []app.ProcessRun) (late []app.ProcessRun, err error) {
 	err = s.writer.do(ctx, func(tx *transaction) (err error) {
-		late, err = tx.completeAll(runs)
+		late, err = tx.completeMany(runs)
 		return err
 	})
 	if err != nil {

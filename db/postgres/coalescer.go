@@ -25,32 +25,32 @@ var errPanicked = errors.New("whoever made the change for others panicked")
 // many costs little more than one, and nobody waits for company. It has no goroutine: one of those who ask does it for all.
 // When the server refuses the statement for many, each caller makes its own change alone: one run that cannot be changed must
 // not keep the others from it.
-type group struct {
-	do func(ctx context.Context, wanted []*wanted) error // changes what it can; fails for all
+type coalescer struct {
+	do func(ctx context.Context, wanted []*updateRequest) error // changes what it can; fails for all
 
 	mu      sync.Mutex
-	waiting []*wanted // while it is busy
-	busy    int       // how many are at it, or have been told to
+	waiting []*updateRequest // while it is busy
+	busy    int              // how many are at it, or have been told to
 }
 
 // wanted is the change of a run that must be as expected: in that version, or with that claim.
-type wanted struct {
+type updateRequest struct {
 	run, expected int64
 	job           int64          // which the run must have; 0 is any
 	changed       app.ProcessRun // as it is then, or the zero run
 	err           error
-	turn          chan turn // is told what to do next
+	turn          chan batchResult // is told what to do next
 }
 
 // turn tells a caller what to do: to make changes for many, itself among them, to make its own alone, or else to return.
-type turn struct {
-	lead  []*wanted
+type batchResult struct {
+	lead  []*updateRequest
 	alone bool
 }
 
 // change returns the run as it then is, or the zero run when it is not as expected.
-func (g *group) change(ctx context.Context, mine *wanted) (app.ProcessRun, error) {
-	mine.turn = make(chan turn, 1)
+func (g *coalescer) change(ctx context.Context, mine *updateRequest) (app.ProcessRun, error) {
+	mine.turn = make(chan batchResult, 1)
 	if todo := g.join(mine); todo != nil {
 		g.lead(ctx, todo)
 	}
@@ -60,39 +60,39 @@ func (g *group) change(ctx context.Context, mine *wanted) (app.ProcessRun, error
 		next = <-mine.turn
 	}
 	if next.alone {
-		mine.err = g.do(ctx, []*wanted{mine})
+		mine.err = g.do(ctx, []*updateRequest{mine})
 	}
 	return mine.changed, mine.err
 }
 
 // join returns what is to be done, or nil: then whoever asks has to wait.
-func (g *group) join(mine *wanted) (todo []*wanted) {
+func (g *coalescer) join(mine *updateRequest) (todo []*updateRequest) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.busy < mostAtOnce {
 		g.busy++
-		return []*wanted{mine}
+		return []*updateRequest{mine}
 	}
 	g.waiting = append(g.waiting, mine)
 	return nil
 }
 
 // lead makes changes, tells all who wait for them, and has one of those do the next who have asked meanwhile.
-func (g *group) lead(ctx context.Context, todo []*wanted) {
+func (g *coalescer) lead(ctx context.Context, todo []*updateRequest) {
 	err := errPanicked
 	defer func() {
-		g.pass()
+		g.handOver()
 		alone := len(todo) > 1 && isRefusal(err)
 		for _, one := range todo {
 			one.err = err
-			one.turn <- turn{alone: alone}
+			one.turn <- batchResult{alone: alone}
 		}
 	}()
 	err = g.do(ctx, todo)
 }
 
 // pass has the first of those that wait make their changes, if there are any.
-func (g *group) pass() {
+func (g *coalescer) handOver() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := min(len(g.waiting), mostTogether)
@@ -102,12 +102,12 @@ func (g *group) pass() {
 	}
 	todo := slices.Clone(g.waiting[:n])
 	g.waiting = slices.Delete(g.waiting, 0, n)
-	todo[0].turn <- turn{lead: todo}
+	todo[0].turn <- batchResult{lead: todo}
 }
 
 // changeBy returns a group whose changes are made by this text, see changeRuns.
-func (s *Store) changeBy(text string) *group {
-	return &group{do: func(ctx context.Context, asked []*wanted) error {
+func (s *Store) coalescerFor(text string) *coalescer {
+	return &coalescer{do: func(ctx context.Context, asked []*updateRequest) error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime) // for all of them, and not what is left of one's
 		defer cancel()
 		runs, expected, jobs := make([]int64, len(asked)), make([]int64, len(asked)), make([]int64, len(asked))
@@ -122,7 +122,7 @@ func (s *Store) changeBy(text string) *group {
 			return err
 		}
 		for _, row := range changed {
-			i := slices.IndexFunc(asked, func(one *wanted) bool { return one.run == row.ID && one.expected == row.Expected })
+			i := slices.IndexFunc(asked, func(one *updateRequest) bool { return one.run == row.ID && one.expected == row.Expected })
 			asked[i].changed = row.App() // whoever asks for the same after that is late
 		}
 		return nil
@@ -131,7 +131,7 @@ func (s *Store) changeBy(text string) *group {
 
 // change has a run changed together with others, and returns it as it then is. It fails with CodeConflict when nothing was
 // changed.
-func (s *Store) change(ctx context.Context, by *group, run app.ProcessRun, want *wanted, took func(app.ProcessRun) time.Duration) (changed app.ProcessRun, err error) {
+func (s *Store) change(ctx context.Context, by *coalescer, run app.ProcessRun, want *updateRequest, took func(app.ProcessRun) time.Duration) (changed app.ProcessRun, err error) {
 	err = s.attempt(ctx, func(ctx context.Context, _ time.Time) (bool, []query.StatsEvent, error) {
 		mine := *want // another one for each attempt
 		if changed, err = by.change(ctx, &mine); err == nil && changed.ID == 0 {

@@ -32,11 +32,11 @@ const (
 // changed tells everybody that something has been committed.
 func (s *Store) changed() {
 	s.changes.Notify()
-	s.haveTold()
+	s.queueNotify()
 }
 
 // haveTold has others told of a change.
-func (s *Store) haveTold() {
+func (s *Store) queueNotify() {
 	select {
 	case s.notify <- struct{}{}:
 	default: // somebody has said so already
@@ -45,7 +45,7 @@ func (s *Store) haveTold() {
 
 // tellOthers rings the bells of other nodes until ctx ends. It does not believe that they have lost their connections when
 // it has lost one, but tells them later.
-func (s *Store) tellOthers(ctx context.Context) {
+func (s *Store) notifyLoop(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -53,8 +53,8 @@ func (s *Store) tellOthers(ctx context.Context) {
 		case <-s.notify:
 		}
 		rest := tellEvery
-		if err := s.tell(ctx); err != nil {
-			s.haveTold()
+		if err := s.sendNotify(ctx); err != nil {
+			s.queueNotify()
 			rest = tellAgain
 		}
 		query.Pause(ctx, rest)
@@ -62,20 +62,20 @@ func (s *Store) tellOthers(ctx context.Context) {
 }
 
 // tellLast tells others of what they have not been told of.
-func (s *Store) tellLast() {
+func (s *Store) flushNotify() {
 	select {
 	case <-s.notify:
-		_ = s.tell(context.Background())
+		_ = s.sendNotify(context.Background())
 	default:
 	}
 }
 
-func (s *Store) tell(ctx context.Context) error {
+func (s *Store) sendNotify(ctx context.Context) error {
 	telling, cancel := context.WithTimeout(ctx, writeTime)
 	defer cancel()
 	_, err := s.db.ExecContext(telling, "SELECT pg_notify($1, $2)", channel, strconv.FormatInt(s.node, 10))
 	if err != nil && ctx.Err() == nil {
-		s.note(err)
+		s.setHealth(err)
 	}
 	return err
 }
@@ -89,17 +89,17 @@ func listen(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 		return nil, err
 	}
 	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
-		closeSoon(conn)
+		closeConnWithTimeout(conn)
 		return nil, err
 	}
 	return conn, nil
 }
 
 // hearOthers rings the bell when another node has changed something, and when it may have missed that.
-func (s *Store) hearOthers(ctx context.Context, config *pgx.ConnConfig, conn *pgx.Conn) {
+func (s *Store) listenLoop(ctx context.Context, config *pgx.ConnConfig, conn *pgx.Conn) {
 	for wait := reconnectFirst; ctx.Err() == nil; {
 		if conn != nil {
-			s.hear(ctx, conn)
+			s.listenOnce(ctx, conn)
 			conn = nil
 			continue
 		}
@@ -114,13 +114,13 @@ func (s *Store) hearOthers(ctx context.Context, config *pgx.ConnConfig, conn *pg
 		s.changes.Notify()
 	}
 	if conn != nil {
-		closeSoon(conn)
+		closeConnWithTimeout(conn)
 	}
 }
 
 // hear rings the bell until the connection breaks or ctx ends, and closes it.
-func (s *Store) hear(ctx context.Context, conn *pgx.Conn) {
-	defer closeSoon(conn)
+func (s *Store) listenOnce(ctx context.Context, conn *pgx.Conn) {
+	defer closeConnWithTimeout(conn)
 	me := strconv.FormatInt(s.node, 10)
 	for {
 		waiting, cancel := context.WithTimeout(ctx, listenPatience)
@@ -132,9 +132,9 @@ func (s *Store) hear(ctx context.Context, conn *pgx.Conn) {
 		case err == nil && heard.Payload != me:
 			s.changes.Notify()
 		case err == nil:
-		case waiting.Err() != nil && s.stillThere(ctx, conn):
+		case waiting.Err() != nil && s.isAlive(ctx, conn):
 		default:
-			s.note(errors.Join(errLost, err))
+			s.setHealth(errors.Join(errLost, err))
 			return
 		}
 	}
@@ -143,13 +143,13 @@ func (s *Store) hear(ctx context.Context, conn *pgx.Conn) {
 // errLost is a connection that has broken while nobody asked for anything.
 var errLost = errors.New("the connection that listens is lost")
 
-func (s *Store) stillThere(ctx context.Context, conn *pgx.Conn) bool {
+func (s *Store) isAlive(ctx context.Context, conn *pgx.Conn) bool {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	return conn.Ping(ctx) == nil
 }
 
-func closeSoon(conn *pgx.Conn) {
+func closeConnWithTimeout(conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = conn.Close(ctx)

@@ -7,38 +7,38 @@ import (
 )
 
 // offer is a write that does not wait. Whoever makes many keeps one, since what it consists of is allocated.
-type offer struct {
-	message []byte
-	taken   int
-	err     error
-	try     func(fd uintptr) bool // write, as a value
+type tryWriter struct {
+	message   []byte
+	written   int
+	err       error
+	writeFunc func(fd uintptr) bool // write, as a value
 }
 
-func (o *offer) write(fd uintptr) bool {
-	o.taken, o.err = syscall.Write(int(fd), o.message)
+func (o *tryWriter) write(fd uintptr) bool {
+	o.written, o.err = syscall.Write(int(fd), o.message)
 	for errors.Is(o.err, syscall.EINTR) {
-		o.taken, o.err = syscall.Write(int(fd), o.message)
+		o.written, o.err = syscall.Write(int(fd), o.message)
 	}
 	return true // whatever came of it: false would wait
 }
 
 // to writes as much as fits into what the system holds for the peer.
-func (o *offer) to(conn syscall.RawConn, message []byte) (taken int, err error) {
-	if o.try == nil {
-		o.try = o.write
+func (o *tryWriter) tryWrite(conn syscall.RawConn, message []byte) (taken int, err error) {
+	if o.writeFunc == nil {
+		o.writeFunc = o.write
 	}
 	o.message = message
-	err = conn.Write(o.try)
+	err = conn.Write(o.writeFunc)
 	o.message = nil
 	if err == nil && !errors.Is(o.err, syscall.EAGAIN) {
 		err = o.err
 	}
-	return max(0, o.taken), err
+	return max(0, o.written), err
 }
 
 // offer writes what the peer takes at once, and returns the rest, for finish. When a part has been written, nobody else
 // writes anything before that.
-func (c *lineConn) offer(message []byte, o *offer) (rest []byte, err error) {
+func (c *sniffConn) tryWrite(message []byte, o *tryWriter) (rest []byte, err error) {
 	if c.raw == nil {
 		conn, isRaw := c.Conn.(syscall.Conn)
 		if !isRaw {
@@ -48,15 +48,15 @@ func (c *lineConn) offer(message []byte, o *offer) (rest []byte, err error) {
 			return nil, err
 		}
 	}
-	if !c.whole.TryLock() {
+	if !c.writeMu.TryLock() {
 		return message, nil
 	}
-	taken, err := o.to(c.raw, message)
+	taken, err := o.tryWrite(c.raw, message)
 	if err == nil && taken > 0 && taken < len(message) {
-		c.begun = true
+		c.partial = true
 		return message[taken:], nil
 	}
-	c.whole.Unlock()
+	c.writeMu.Unlock()
 	if err != nil || taken == len(message) {
 		return nil, err
 	}
@@ -64,12 +64,12 @@ func (c *lineConn) offer(message []byte, o *offer) (rest []byte, err error) {
 }
 
 // finish writes what offer has left, and waits so long for the peer to take it.
-func (c *lineConn) finish(rest []byte, within time.Duration) error {
-	if !c.begun {
-		c.whole.Lock()
+func (c *sniffConn) writeRest(rest []byte, within time.Duration) error {
+	if !c.partial {
+		c.writeMu.Lock()
 	}
-	c.begun = false
-	defer c.whole.Unlock()
+	c.partial = false
+	defer c.writeMu.Unlock()
 	if err := c.SetWriteDeadline(time.Now().Add(within)); err != nil {
 		return err
 	}

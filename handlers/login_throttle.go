@@ -23,16 +23,16 @@ const (
 
 // guessLimit bounds failed logins, for each address and in all. The bound in all does not hold for an address from which
 // credentials were right before, so that guesses from elsewhere do not lock its users out.
-type guessLimit struct {
+type loginThrottle struct {
 	mu        sync.Mutex
 	all       bucket
-	addresses *lru.Cache[string, *guesses]
+	addresses *lru.Cache[string, *addressThrottle]
 	trusted   *lru.Cache[string, struct{}] // addresses from which credentials were right
 }
 
 // guesses are the failures of one address. Right credentials forget only the short term, or a user could guess the password
 // of another one without limit.
-type guesses struct{ short, long bucket }
+type addressThrottle struct{ short, long bucket }
 
 type allowance struct {
 	most     int
@@ -45,8 +45,8 @@ type bucket struct {
 	at    time.Time
 }
 
-func newGuessLimit() *guessLimit {
-	addresses, err := lru.New[string, *guesses](maxAddresses)
+func newLoginThrottle() *loginThrottle {
+	addresses, err := lru.New[string, *addressThrottle](maxAddresses)
 	if err != nil {
 		panic(err) // the size is a constant
 	}
@@ -54,7 +54,7 @@ func newGuessLimit() *guessLimit {
 	if err != nil {
 		panic(err)
 	}
-	return &guessLimit{addresses: addresses, trusted: trusted}
+	return &loginThrottle{addresses: addresses, trusted: trusted}
 }
 
 // wait returns how long it is until one more failure fits.
@@ -66,23 +66,23 @@ func (b *bucket) wait(now time.Time, allowed allowance) time.Duration {
 }
 
 // of returns the failures of an address. The caller holds the lock.
-func (l *guessLimit) of(address string) *guesses {
+func (l *loginThrottle) of(address string) *addressThrottle {
 	one, known := l.addresses.Get(address)
 	if !known {
-		one = &guesses{}
+		one = &addressThrottle{}
 		l.addresses.Add(address, one)
 	}
 	return one
 }
 
 // blocked returns how long an address has to wait before a login of it is looked at.
-func (l *guessLimit) blocked(address string, now time.Time) time.Duration {
+func (l *loginThrottle) blocked(address string, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.wait(address, now)
 }
 
-func (l *guessLimit) wait(address string, now time.Time) time.Duration {
+func (l *loginThrottle) wait(address string, now time.Time) time.Duration {
 	one := l.of(address)
 	wait := max(one.short.wait(now, shortTerm), one.long.wait(now, longTerm))
 	if !l.trusted.Contains(address) {
@@ -93,7 +93,7 @@ func (l *guessLimit) wait(address string, now time.Time) time.Duration {
 
 // take counts a failure in advance, so that logins which are checked at the same time do not pass the bound together. It
 // returns how long the address has to wait if there is no room.
-func (l *guessLimit) take(address string, now time.Time) time.Duration {
+func (l *loginThrottle) take(address string, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if wait := l.wait(address, now); wait > 0 {
@@ -107,7 +107,7 @@ func (l *guessLimit) take(address string, now time.Time) time.Duration {
 }
 
 // succeed notes that credentials from an address were right. taken says whether a failure was counted in advance.
-func (l *guessLimit) succeed(address string, taken bool) {
+func (l *loginThrottle) succeed(address string, taken bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	one := l.of(address)
@@ -119,7 +119,7 @@ func (l *guessLimit) succeed(address string, taken bool) {
 }
 
 // refusals logs refused logins: the first of an address at once, and how many more there were every minute.
-type refusals struct {
+type refusedLogLimiter struct {
 	log *slog.Logger
 
 	mu        sync.Mutex
@@ -133,12 +133,12 @@ type refusedLogins struct {
 	number int
 }
 
-func newRefusals(log *slog.Logger) *refusals {
-	return &refusals{log: log, addresses: map[string]*refusedLogins{}}
+func newRefusedLogLimiter(log *slog.Logger) *refusedLogLimiter {
+	return &refusedLogLimiter{log: log, addresses: map[string]*refusedLogins{}}
 }
 
 // note logs a refused login, or counts it for later.
-func (r *refusals) note(address, user string) {
+func (r *refusedLogLimiter) note(address, user string) {
 	if len(user) > longestUserInLog {
 		user = user[:longestUserInLog]
 	}
@@ -161,7 +161,7 @@ func (r *refusals) note(address, user string) {
 }
 
 // flush logs what was counted. It is called every minute while logins are refused, and at the end.
-func (r *refusals) flush() {
+func (r *refusedLogLimiter) flush() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	quiet := true
@@ -185,7 +185,7 @@ func (r *refusals) flush() {
 }
 
 // close logs what was counted and stops.
-func (r *refusals) close() {
+func (r *refusedLogLimiter) close() {
 	r.flush()
 	r.mu.Lock()
 	defer r.mu.Unlock()

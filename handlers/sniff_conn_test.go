@@ -32,7 +32,7 @@ func TestABareLineIsSeenHoweverItArrives(t *testing.T) {
 		"\n":                                                     true,
 	} {
 		for _, reader := range []io.Reader{strings.NewReader(text), iotest.OneByteReader(strings.NewReader(text)), iotest.HalfReader(strings.NewReader(text))} {
-			_, err := io.ReadAll(&lineConn{Conn: reading{Reader: reader}})
+			_, err := io.ReadAll(&sniffConn{Conn: reading{Reader: reader}})
 			if errors.Is(err, errBareLine) != bare {
 				t.Errorf("%q: %v", text, err)
 			}
@@ -43,7 +43,7 @@ func TestABareLineIsSeenHoweverItArrives(t *testing.T) {
 func TestWireLog_ClientsCannotFillIt(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	wire := wireLog{log: slog.New(slog.NewTextHandler(&log, nil))}
+	wire := serverLog{log: slog.New(slog.NewTextHandler(&log, nil))}
 	for i := range 1000 {
 		wire.Printf("error when serving connection %d: %v", i, fasthttp.ErrBodyTooLarge)
 	}
