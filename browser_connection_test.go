@@ -124,10 +124,10 @@ func TestConnection_DrainIsSaid(t *testing.T) {
 	before.until("a start is refused", noticeText+`.includes("shutting down")`)
 	during := openTab(t, b.url+"/process_runs/1")
 	during.expectProblems(lostServer + "|503")
-	during.until("a page that is opened now says so", badgeText+`.startsWith("Server stopped or restarting")`)
+	during.until("a page that is opened now says so", badgeText+`.startsWith("Server restarting")`)
 	b.signal(syscall.SIGTERM) // at once
 	b.wait()
-	before.until("the page says why it is not live", badgeText+`.startsWith("Server stopped or restarting")`)
+	before.until("the page says why it is not live", badgeText+`.startsWith("Server restarting")`)
 	b.restart()
 	for _, p := range []*tab{before, during} {
 		p.untilLater("the page is live", badgeState+` === "live" && `+badgeText+` === "Live"`)
@@ -157,7 +157,7 @@ func TestConnection_BackgroundTab(t *testing.T) {
 		p.untilLive()
 		p.hide(true)
 	}
-	board.until("the board rests, which is no fault", badgeState+` === "connecting" && `+badgeText+`.startsWith("Resting")`)
+	board.until("the board rests, which is no fault", badgeState+` === "connecting" && `+badgeText+`.startsWith("Paused in the background")`)
 	open()
 	run.until("a page of a run is told of its end", shows("1", "completed"))
 	run.until("its title says so", `document.title === "completed · Run #1 · Runboard"`)
@@ -274,7 +274,7 @@ func TestPause_HeartbeatsAreNoChanges(t *testing.T) {
 	evaluate[bool](p, `htmx.swap({sourceElement: document.getElementById("live"), swap: "none",
 		text: '<span id="heartbeat" data-at="7" hx-swap-oob="outerMorph"></span>'}), true`)
 	p.until("the heartbeat has come", `document.getElementById("heartbeat").dataset.at === "7"`)
-	p.until("the button counts no change", `/ and 0 changes behind/.test(document.getElementById("pause").textContent)`)
+	p.until("the button counts no change", `/, 0 updates behind/.test(document.getElementById("pause").textContent)`)
 	p.click("#pause")
 	p.until("the page is live", badgeText+` === "Live"`)
 }

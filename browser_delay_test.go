@@ -120,14 +120,14 @@ func TestWhatIsNotFreshOnThePageHasNoDelay(t *testing.T) {
 		"what happened in a pause": func(p *tab, b *binary, _ *wire) {
 			p.click("#pause")
 			b.post(1)
-			p.until("it is behind", `/[1-9]\d* changes? behind/.test(document.getElementById("pause").textContent)`)
+			p.until("it is behind", `/[1-9]\d* updates? behind/.test(document.getElementById("pause").textContent)`)
 			p.click("#pause")
 			p.until("the new run is there", firstRow+` === 27`)
 		},
 		"what comes from before the end of a pause": func(p *tab, b *binary, _ *wire) {
 			p.click("#pause")
 			b.post(1)
-			p.until("it is behind", `/[1-9]\d* changes? behind/.test(document.getElementById("pause").textContent)`)
+			p.until("it is behind", `/[1-9]\d* updates? behind/.test(document.getElementById("pause").textContent)`)
 			evaluate[bool](p, `document.getElementById("pause").click(), htmx.swap({sourceElement: document.getElementById("live"), swap: "none",
 				text: document.getElementById("process_run_26_status").outerHTML.replace("data-version=\"3\"", "data-version=\"4\" hx-swap-oob=\"outerMorph\"")}), true`)
 			p.until("the new run is there", firstRow+` === 27`)

@@ -283,7 +283,7 @@ func TestStaticFilesMayBeKeptForEver(t *testing.T) {
 	e := newExpect(t, startProgram(t, nil))
 	page := e.GET("/process_runs").Expect().Body().Raw()
 	paths := regexp.MustCompile(`(?:href|src)="(/static/[^"]+)"`).FindAllStringSubmatch(page, -1)
-	if len(paths) != 14 {
+	if len(paths) != 13 {
 		t.Fatalf("the page asks for %v", paths)
 	}
 	for _, path := range paths {

@@ -79,7 +79,7 @@ func TestASocketBeginsWithAllThatIsThere(t *testing.T) {
 
 	older := watch(t, p, "/process_runs/live?before=4").Expect().TextMessage().Body()
 	older.Contains(`<tr id="process_run_3">`).NotContains(`<tr id="process_run_4">`)
-	watch(t, p, "/process_runs/live?status=failed").Expect().TextMessage().Body().Contains("No run is failed")
+	watch(t, p, "/process_runs/live?status=failed").Expect().TextMessage().Body().Contains("No failed runs")
 }
 
 func TestEverySocketSeesEveryRunToItsEnd(t *testing.T) {

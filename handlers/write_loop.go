@@ -7,122 +7,123 @@ import (
 	"sync/atomic"
 )
 
-// pen writes to many sockets, one after the other, and never waits for a reader: what one does not take at once is left to
-// a goroutine that does. A goroutine for each socket would be simpler, but to wake it costs about as much as to write.
-// There is a pen for each core. It has a goroutine while there is something to write.
+// writeLoop writes to many sockets, one after the other, and never waits for a client: what a socket does not take at once
+// is left to a goroutine of its own. One goroutine for each socket would be simpler, but waking it costs about as much as
+// the write. There is a loop for each core. It has a goroutine while there is something to write.
 type writeLoop struct {
 	mu      sync.Mutex
-	ready   []*socket // whose turn comes
-	writing bool      // whether the goroutine is there
+	ready   []*socket // scheduled sockets
+	writing bool      // the goroutine runs
 
-	batch       []*socket // the goroutine's: whose turn it is
-	nonBlocking tryWriter // the goroutine's
+	batch       []*socket // owned by the goroutine: the sockets it writes to now
+	nonBlocking tryWriter // owned by the goroutine
 }
 
-// turn is what a pen knows of a socket. A socket has its turn, or not, and only in its turn is anything written to it. It
-// begins in one that start ends. Guarded by the pen.
+// writeState makes sure that at most one goroutine writes to a socket at a time. A new socket is scheduled until start.
+// Guarded by the mutex of the loop.
 type writeState struct {
 	pending   bool          // it may have something to send
-	scheduled bool          // it has its turn, or will in a moment
-	closed    bool          // it gets no turn any more
-	done      chan struct{} // closed when it has had the last one, after it was gone
+	scheduled bool          // it is ready, or is written to
+	closed    bool          // nothing is written any more
+	done      chan struct{} // closed when the last write after closed has ended
 }
 
-// start lets a new socket have its turns.
-func (p *writeLoop) start(s *socket) { p.release(s, true) }
+// start allows writes to a new socket.
+func (l *writeLoop) start(s *socket) { l.release(s, true) }
 
-// ask has the socket asked what it has to send. It never waits.
-func (p *writeLoop) schedule(s *socket) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// schedule has the loop ask the socket what it has to send. It never blocks.
+func (l *writeLoop) schedule(s *socket) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	s.writes.pending = true
-	p.enqueue(s)
+	l.enqueue(s)
 }
 
-// line puts a socket into the line.
-func (p *writeLoop) enqueue(s *socket) {
+// enqueue makes the socket ready, unless it is already or has nothing to send. The caller holds the mutex.
+func (l *writeLoop) enqueue(s *socket) {
 	if !s.writes.pending || s.writes.scheduled || s.writes.closed {
 		return
 	}
 	s.writes.pending, s.writes.scheduled = false, true
-	p.ready = append(p.ready, s)
-	if !p.writing {
-		p.writing = true
-		go p.write()
+	l.ready = append(l.ready, s)
+	if !l.writing {
+		l.writing = true
+		go l.write()
 	}
 }
 
-// end ends a socket's turn. It gets another one when it was asked for meanwhile, or is due.
-func (p *writeLoop) release(s *socket, due bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s.writes.scheduled, s.writes.pending = false, s.writes.pending || due
+// release ends the writing to a socket, and schedules it again if it has more to send.
+func (l *writeLoop) release(s *socket, pending bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.writes.scheduled = false
+	s.writes.pending = s.writes.pending || pending
 	if s.writes.closed {
 		close(s.writes.done)
 	}
-	p.enqueue(s)
+	l.enqueue(s)
 }
 
-// remove returns when nothing is written to the socket, nor will be. It may be called again.
-func (p *writeLoop) remove(s *socket) {
-	p.mu.Lock()
-	has := s.writes.scheduled
+// remove returns when nothing is written to the socket any more. It may be repeated.
+func (l *writeLoop) remove(s *socket) {
+	l.mu.Lock()
+	scheduled := s.writes.scheduled
 	s.writes.closed = true
-	p.mu.Unlock()
-	if has {
+	l.mu.Unlock()
+	if scheduled {
 		<-s.writes.done
 	}
 }
 
-func (p *writeLoop) write() {
-	for p.next() {
-		for _, s := range p.batch {
-			if p.flush(s) {
-				p.release(s, false)
+func (l *writeLoop) write() {
+	for l.next() {
+		for _, s := range l.batch {
+			if l.flush(s) {
+				l.release(s, false)
 			}
 		}
 	}
 }
 
-// next takes all that are ready, or reports that there are none and the goroutine is to end.
-func (p *writeLoop) next() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	clear(p.batch) // which would keep them from being collected
-	p.batch, p.ready = p.ready, p.batch[:0]
-	p.writing = len(p.batch) > 0
-	return p.writing
+// next takes the sockets that are ready. It returns false if there are none, and the goroutine must end.
+func (l *writeLoop) next() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.batch) // so that closed sockets can be collected
+	l.batch, l.ready = l.ready, l.batch[:0]
+	l.writing = len(l.batch) > 0
+	return l.writing
 }
 
-// serve sends what a socket has to send, and reports whether its turn is over. Else that ends with the goroutine that waits
-// for the reader.
-func (p *writeLoop) flush(s *socket) (over bool) {
+// flush sends what a socket has to send. It returns false if the client is slow: then flushSlow sends the rest and releases
+// the socket.
+func (l *writeLoop) flush(s *socket) (done bool) {
 	defer s.recoverPanic()
-	over = true
+	done = true
 	for message := s.next(); message != nil; message = s.next() {
-		rest, err := s.sniff.tryWrite(message, &p.nonBlocking)
+		rest, err := s.sniff.tryWrite(message, &l.nonBlocking)
 		if err != nil {
 			s.abort(0)
 			return true
 		}
 		if rest != nil {
-			go p.flushSlow(s, rest)
+			go l.flushSlow(s, rest)
 			return false
 		}
 	}
 	return true
 }
 
-// finish writes what a slow reader has not taken yet.
-func (p *writeLoop) flushSlow(s *socket, rest []byte) {
-	defer p.release(s, true)
+// flushSlow waits for a slow client to take the rest of a message.
+func (l *writeLoop) flushSlow(s *socket, rest []byte) {
+	defer l.release(s, true)
 	defer s.recoverPanic()
 	if err := s.sniff.writeRest(rest, s.writeTimeout); err != nil {
 		s.abort(0)
 	}
 }
 
-// pens share the sockets.
+// writePool distributes sockets over loops.
 type writePool struct {
 	all  []*writeLoop
 	next atomic.Uint32
@@ -136,10 +137,10 @@ func newWritePool() *writePool {
 	return p
 }
 
-// one is the pen for one more socket.
+// pick returns the loop for a new socket.
 func (p *writePool) pick() *writeLoop { return p.all[p.next.Add(1)%uint32(len(p.all))] }
 
-// survive keeps a panic from ending the process. It ends the socket.
+// recoverPanic ends the socket, and not the process, after a panic. It must be deferred.
 func (s *socket) recoverPanic() {
 	if panicked := recover(); panicked != nil {
 		s.log.Error("a socket's writer panicked", "panic", panicked, "stack", string(debug.Stack()))

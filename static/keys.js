@@ -27,10 +27,12 @@
     sure.showModal();
     sure.querySelector("button[value=no]").focus();
   }
-  document.addEventListener("close", ({ target }) => {
-    if (target.id === "sure" && target.returnValue === "yes") act?.();
+  // The answer is taken when it is given: the close event comes later, perhaps after the dialog has been opened again.
+  document.addEventListener("submit", ({ target, submitter }) => {
+    if (!target.closest?.("#sure")) return;
+    if (submitter?.value === "yes") setTimeout(act); // once the dialog is closed
     act = null;
-  }, true);
+  });
 
   function start() {
     const form = find("start"), button = form?.querySelector("button"); // no other form: one of them may ask whether to delete

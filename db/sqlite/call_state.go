@@ -2,20 +2,20 @@ package sqlite
 
 import "sync/atomic"
 
-// turn decides between the writer, who is about to do a write, and whoever handed it in and waits no longer: the first of
-// them wins. So what somebody was told to try again is not done all the same, and twice in the end. The nil turn is of a
-// write that nobody calls off.
+// callState arbitrates between the writer starting a call and the caller cancelling it; whichever comes first wins. So a
+// call whose caller was told to try again is never executed as well. The nil callState belongs to a call that is never
+// cancelled.
 type callState struct{ state atomic.Int32 }
 
 const (
-	turnBegun int32 = iota + 1
+	callStarted int32 = iota + 1
 	callCancelled
 )
 
-// begin reports whether the write is to be done. It may be called again.
-func (t *callState) start() bool {
-	return t == nil || t.state.CompareAndSwap(0, turnBegun) || t.state.Load() == turnBegun
+// start reports whether the call is to be executed. It may be repeated.
+func (c *callState) start() bool {
+	return c == nil || c.state.CompareAndSwap(0, callStarted) || c.state.Load() == callStarted
 }
 
-// callOff reports whether the write will never be done.
-func (t *callState) cancel() bool { return t.state.CompareAndSwap(0, callCancelled) }
+// cancel reports whether the call will never be executed.
+func (c *callState) cancel() bool { return c.state.CompareAndSwap(0, callCancelled) }

@@ -17,63 +17,63 @@ import (
 )
 
 const (
-	// maxGroup is how many writes are committed together at most: measured, nothing is gained above.
+	// maxBatch is the largest number of writes in one transaction. Measured: larger ones gain nothing.
 	maxBatch = 2048
-	// probeEvery is how often a writer that failed tries whether it can write again.
+	// probeInterval is how often a writer whose last write failed tries to write again.
 	probeInterval = time.Second
 )
 
-// errNoTransaction is a transaction that cannot be begun or committed, whatever was to be written in it.
+// errNoTransaction is the error of a transaction that cannot begin or commit, whatever its writes are.
 var errNoTransaction = errors.New("no transaction")
 
-// writer is the only one who writes to the database. It takes what has gathered while it committed
-// the last time, runs all of it in one transaction, and answers everybody after the commit: the
-// cost of a commit is shared by as many as happen to wait for it, and nobody waits for company.
+// writer is the only goroutine that writes to the database (group commit): it collects the writes that arrive during a
+// commit, applies all of them in the next transaction, and answers after its commit. Callers share the cost of a commit, and
+// none waits for others to arrive.
 type writer struct {
 	statements *statements
 	log        *slog.Logger
 	now        func() time.Time
 	notify     func()
 
-	mu     sync.RWMutex // held for reading while handing a write in, for writing to close the door
+	mu     sync.RWMutex // held for reading to enqueue a write, for writing to close
 	closed bool
 	writes chan write
 	done   chan struct{}
 
-	counts         app.Counts            // owned by the goroutine
-	newest         int64                 // likewise: when the newest run was created, in milliseconds
-	clock          query.Watch           // likewise: notices when the clock is set back
-	rollups        query.Rollups         // likewise
-	cancelRequests atomic.Int64          // how many started runs have a cancel request
-	requeueSeq     atomic.Int64          // how often a run has come back to created
-	enqueueSeq     atomic.Int64          // how often a run has come to wait
-	fault          atomic.Pointer[error] // why the database cannot be written, nil when it can as far as is known
+	// Owned by the goroutine.
+	counts  app.Counts
+	newest  int64       // created_at of the newest run, in milliseconds
+	clock   query.Watch // notices that the clock was set back
+	rollups query.Rollups
+
+	cancelRequests atomic.Int64          // started runs whose cancellation is requested
+	requeueSeq     atomic.Int64          // see app.QueueStore
+	enqueueSeq     atomic.Int64          // see app.QueueStore
+	fault          atomic.Pointer[error] // why the database cannot be written, or nil
 	files          []watchedFile
-	lostFile       atomic.Pointer[error] // which of files is not where it was, nil when all are
+	lostFile       atomic.Pointer[error] // which file was deleted or replaced, or nil
 }
 
-// write is something that somebody wants done in a transaction. apply is called by the writer's
-// goroutine. When it fails with an *app.Error it must have written nothing: the others' writes in
-// the transaction stand. After any other error the whole transaction is given up.
+// write is one change. The writer's goroutine calls apply. If apply fails with an *app.Error, it must have written nothing,
+// and the other writes of the transaction stand. After any other error the whole transaction is rolled back.
 type write struct {
 	apply func(*transaction) error
-	state *callState // whether it is still wanted
-	done  chan error // holds one
+	state *callState // nil: it cannot be cancelled
+	done  chan error // receives one value
 }
 
-// transaction is what a write sees of the transaction that it is part of.
+// transaction is what writes see of the transaction that they are part of. Its totals hold after the commit.
 type transaction struct {
 	*statements
-	now            time.Time  // the one time of everything in it
-	counts         app.Counts // as they will be after the commit
-	newest         int64      // when the newest run will then have been created, in milliseconds
-	cancelRequests int64      // how many more started runs then have a cancel request
-	requeued       int64      // how many runs have then come back to created
-	enqueued       int64      // how many runs have then come to wait
-	changed        bool       // whether there is anything to announce
-	rollupsFlushed bool       // whether what was gathered for the rollups is in it
-
-	statsEvents []query.StatsEvent // for the rollups
+	now            time.Time // the same for all writes
+	counts         app.Counts
+	newest         int64 // created_at of the newest run, in milliseconds
+	cancelRequests int64 // change of the number of started runs whose cancellation is requested
+	requeued       int64 // runs that returned to created
+	enqueued       int64 // runs that came to wait, new or requeued
+	changed        bool  // subscribers must be notified
+	rollupsFlushed bool
+	statsEvents    []query.StatsEvent
 }
 
 func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func()) (*writer, error) {
@@ -96,9 +96,9 @@ func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func(
 	return w, nil
 }
 
-// do has apply done in a transaction and returns after its commit. When ctx ends before apply was called, it never will
-// be; afterwards, do waits all the same, for whoever is told of an error must be able to try again. apply may be called
-// twice, when somebody else's write has spoilt the first transaction; what counts is the last call.
+// do calls apply in a transaction and returns after its commit. If ctx ends before apply is called, apply is never called;
+// afterwards do waits for the result, because a caller that gets an error must be able to try again. apply may be called
+// twice, if another write has spoilt the first transaction; the last call counts.
 func (w *writer) do(ctx context.Context, apply func(*transaction) error) error {
 	return w.submit(ctx, write{apply: apply, done: make(chan error, 1)})
 }
@@ -115,7 +115,7 @@ func (w *writer) submit(ctx context.Context, request write) error {
 		if request.state.cancel() {
 			return query.Unavailable(ctx.Err())
 		}
-		return <-request.done // its transaction has begun, and waits for nobody
+		return <-request.done // apply has been called
 	}
 }
 
@@ -133,7 +133,7 @@ func (w *writer) enqueue(ctx context.Context, request write) error {
 	}
 }
 
-// stop refuses further writes, commits those that were handed in, and returns when that is done.
+// stop refuses further writes and returns when those that were enqueued are committed.
 func (w *writer) stop() {
 	w.mu.Lock()
 	if !w.closed {
@@ -173,7 +173,7 @@ func (w *writer) run() {
 	}
 }
 
-// gather adds to group what waits already.
+// collect adds the writes that have arrived to group.
 func (w *writer) collect(group []write) []write {
 	for len(group) < maxBatch {
 		select {
@@ -189,8 +189,8 @@ func (w *writer) collect(group []write) []write {
 	return group
 }
 
-// commit runs the group in one transaction and answers. When that fails for a reason that lies in
-// one of the writes, the innocent ones must not suffer: each then gets a transaction of its own.
+// commit applies the group in one transaction and answers. If one of the writes spoils the transaction, each write gets a
+// transaction of its own.
 func (w *writer) commit(group []write) {
 	if gone := w.checkFiles(); gone != nil {
 		for _, request := range group {
@@ -200,7 +200,7 @@ func (w *writer) commit(group []write) {
 	}
 	results, err := w.transact(group)
 	if err != nil && len(group) > 1 && !storageFault(err) {
-		w.log.Error("a group of writes failed; trying them one by one", "writes", len(group), "error", err)
+		w.log.Error("a batch of writes failed; they are repeated one by one", "writes", len(group), "error", err)
 		w.commitEach(group)
 		return
 	}
@@ -214,8 +214,8 @@ func (w *writer) commit(group []write) {
 	}
 }
 
-// commitEach gives each write a transaction of its own. When it turns out that the database cannot be
-// written, the rest fails together: each might wait for a locked file as long as SQLite does.
+// commitEach gives each write a transaction of its own. As soon as the database cannot be written, the rest fails together,
+// because each might wait for a locked file as long as SQLite does.
 func (w *writer) commitEach(group []write) {
 	for i := range group {
 		w.commit(group[i : i+1])
@@ -226,7 +226,7 @@ func (w *writer) commitEach(group []write) {
 	}
 }
 
-// transact returns what each write of the group came to, or an error when nothing was committed.
+// transact returns the result of each write of the group, or an error if nothing was committed.
 func (w *writer) transact(group []write) (results []error, err error) {
 	tx := &transaction{statements: w.statements, now: w.now(), counts: w.counts, newest: w.newest}
 	if err := w.statements.exec(tx.begin); err != nil {
@@ -237,7 +237,7 @@ func (w *writer) transact(group []write) (results []error, err error) {
 			err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
 		}
 		if err != nil {
-			_ = w.statements.exec(tx.rollback) // fails when SQLite has rolled back by itself
+			_ = w.statements.exec(tx.rollback) // fails if SQLite has rolled back itself
 		}
 	}()
 	results = make([]error, len(group))
@@ -263,7 +263,7 @@ func (w *writer) transact(group []write) (results []error, err error) {
 	return results, nil
 }
 
-// take takes over what a transaction has made true.
+// applied takes over the totals of a committed transaction and notifies subscribers.
 func (w *writer) applied(tx *transaction) {
 	w.counts, w.newest = tx.counts, tx.newest
 	w.cancelRequests.Add(tx.cancelRequests)
@@ -278,8 +278,8 @@ func (w *writer) applied(tx *transaction) {
 	}
 }
 
-// roll writes down what was gathered of earlier transactions, when it is time. No run may suffer from that: what cannot be
-// written although the database can is forgotten.
+// flushRollups saves the statistics of earlier transactions when they are due. Runs must not suffer: statistics that cannot be
+// saved although the database can be written are dropped.
 func (w *writer) flushRollups(tx *transaction) error {
 	if !w.rollups.Due() {
 		return nil
@@ -295,14 +295,14 @@ func (w *writer) flushRollups(tx *transaction) error {
 	return nil
 }
 
-// commitRollups writes down what was gathered, at the end.
+// flushLastRollups saves the remaining statistics when the writer stops.
 func (w *writer) flushLastRollups() {
 	if w.rollups.Hurry(); w.rollups.Due() {
 		w.commit(nil)
 	}
 }
 
-// saveCounts stores the counts that are not as they were.
+// saveCounts saves the counts that have changed.
 func (tx *transaction) saveCounts(before app.Counts) error {
 	for status, n := range tx.counts {
 		if n == before[status] {
