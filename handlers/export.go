@@ -46,12 +46,12 @@ func (s *Server) export(f exportFormat) fiber.Handler {
 		if err != nil {
 			return err
 		}
-		place, err := s.sockets.acquire(s.address(c))
+		slot, err := s.sockets.slots.acquire(s.address(c))
 		if err != nil {
 			return err
 		}
-		place.confirm()
-		stream := &exportStream{stream: stream{s, c.Context().Conn()}, format: f, filter: query.Filter, place: place}
+		slot.confirm()
+		stream := &exportStream{stream: stream{s, c.Context().Conn()}, format: f, filter: query.Filter, slot: slot}
 		c.Set(fiber.HeaderContentType, f.contentType)
 		c.Set(fiber.HeaderContentDisposition, `attachment; filename="process_runs.`+f.name+`"`)
 		sendStream(c, func(w *bufio.Writer) { stream.write(w, runs, next) })
@@ -64,12 +64,12 @@ type exportStream struct {
 	stream
 	format exportFormat
 	filter app.Filter
-	place  *slot
+	slot   *slot
 }
 
 func (e *exportStream) write(w *bufio.Writer, runs []app.ProcessRun, next int64) {
 	defer e.server.recoverPanic("an export")
-	defer e.place.release()
+	defer e.slot.release()
 	defer e.extendWriteDeadline()
 	if e.format.begin(w) != nil {
 		return // the reader has gone

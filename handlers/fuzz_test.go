@@ -110,7 +110,7 @@ func FuzzSocket(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	s := bareServer(f, app.Config{MaxSockets: 100, MaxSocketsPerAddress: 100}, io.Discard)
-	s.sockets.times.pongTimeout = time.Second
+	s.sockets.upgrader.Timeouts.PongTimeout = time.Second
 	url := strings.Replace(listen(f, s), "http", "ws", 1)
 	goLive(f, s, 3)
 	f.Fuzz(func(t *testing.T, sent []byte) {

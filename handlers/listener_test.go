@@ -93,7 +93,7 @@ func TestConnections_AcceptAgainAfterWhatIsUsedUpComesBack(t *testing.T) {
 				}
 				defer conn.Close()
 				took, lines := time.Since(began), strings.Count(log.String(), "connections cannot be accepted")
-				if took < 4*time.Minute || took > 300*longestBackoff || lines != 1+int(took/time.Minute) {
+				if took < 4*time.Minute || took > 300*maxBackoff || lines != 1+int(took/time.Minute) {
 					t.Errorf("it took %v and %d lines:\n%s", took, lines, log.String())
 				}
 			})
@@ -144,7 +144,7 @@ func (h held) gone() bool {
 
 func TestConnections_ANewOneTakesThePlaceOfTheOldestThatWaits(t *testing.T) {
 	c := newTestConnections(t, newScripted(), app.Config{}, io.Discard)
-	c.most, c.mostPerAddress = 4, 2
+	c.max, c.maxPerAddress = 4, 2
 	busy, old, other := knock(t, c, "192.0.2.1"), knock(t, c, "192.0.2.1"), knock(t, c, "192.0.2.2")
 	busy.server.begin()
 
@@ -174,7 +174,7 @@ func TestConnections_ANewOneTakesThePlaceOfTheOldestThatWaits(t *testing.T) {
 
 func TestConnections_CountEachOneOnce(t *testing.T) {
 	c := newTestConnections(t, newScripted(), app.Config{}, io.Discard)
-	c.most, c.mostPerAddress = 50, 10
+	c.max, c.maxPerAddress = 50, 10
 	var all sync.WaitGroup
 	for i := range 40 {
 		all.Go(func() {
@@ -198,7 +198,7 @@ func TestConnections_CountEachOneOnce(t *testing.T) {
 
 func TestConnections_OneCustomerIsOneAddress(t *testing.T) {
 	c := newTestConnections(t, newScripted(), app.Config{TrustedProxy: []string{"192.0.2.9"}}, io.Discard)
-	c.mostPerAddress = 1
+	c.maxPerAddress = 1
 	for _, pair := range []struct {
 		first, second string
 		shared        bool

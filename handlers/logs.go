@@ -105,10 +105,10 @@ func (s *Server) sendLog(ctx context.Context, c *fiber.Ctx, request logRequest) 
 		stream.at, stream.exact = max(request.Offset, log.Start), true
 	}
 	if request.follow {
-		if stream.place, err = s.sockets.acquire(s.address(c)); err != nil {
+		if stream.slot, err = s.sockets.slots.acquire(s.address(c)); err != nil {
 			return err
 		}
-		stream.place.confirm()
+		stream.slot.confirm()
 		stream.until = math.MaxInt64
 		c.Context().SetConnectionClose() // nothing else is read from it, see watch
 	}
@@ -126,19 +126,19 @@ type logStream struct {
 	at    int64 // where it is
 	until int64 // where it ends
 	exact bool  // nothing may be left out, nor said of it
-	place *slot // that it has taken, when it also waits for what is yet to come
+	slot  *slot // nil unless the log is followed
 }
 
 func (l *logStream) write(w *bufio.Writer) {
 	defer l.server.recoverPanic("a log's writer")
 	defer l.extendWriteDeadline()
-	if l.place == nil {
+	if l.slot == nil {
 		if _, err := l.send(w); err != nil {
 			l.abort()
 		}
 		return
 	}
-	defer l.place.release()
+	defer l.slot.release()
 	watcher := l.server.Hub.Watch(live.ViewKey{Run: l.run})
 	if watcher == nil { // the server stops
 		l.sendLast(w)

@@ -24,7 +24,7 @@ func (s *Server) showMetrics(c *fiber.Ctx) error {
 	for _, status := range app.Statuses() {
 		metrics.WriteGaugeUint64(&out, fmt.Sprintf("runboard_runs{status=%q}", status), uint64(page.Counts[status]))
 	}
-	metrics.WriteGaugeUint64(&out, "runboard_sockets", uint64(s.sockets.count()))
+	metrics.WriteGaugeUint64(&out, "runboard_sockets", uint64(s.sockets.slots.count()))
 	ready := uint64(0)
 	if s.Ready() == nil {
 		ready = 1

@@ -24,7 +24,7 @@ const (
 	maxCreateBody  = 256 << 10 // bytes; of a POST that creates runs
 	maxDiscard     = 4 << 20   // bytes of a refused body that are read, so that its sender gets the answer
 	maxHeader      = 8 << 10   // bytes, the request line included
-	discardTime    = 2 * time.Second
+	discardTimeout = 2 * time.Second
 	readTimeout    = 10 * time.Second
 	writeTimeout   = 15 * time.Second
 	idleTimeout    = time.Minute
@@ -181,6 +181,8 @@ func (s *Server) awaitStart(c *fiber.Ctx) error {
 
 var errStarting = app.Errorf(app.CodeUnavailable, "The server is starting. Please try again in a moment.")
 
+var errStopping = app.Errorf(app.CodeUnavailable, "The server is shutting down. Please try again in a moment.")
+
 var errNoPages = app.Errorf(app.CodeNotFound, "This is a worker node; it serves no pages.")
 
 // admitting returns nil when new runs and sockets are let in.
@@ -189,7 +191,7 @@ func (s *Server) checkAdmission() error {
 	case starting:
 		return errStarting
 	case draining:
-		return app.Errorf(app.CodeUnavailable, "The server is shutting down. Please try again in a moment.")
+		return errStopping
 	}
 	return nil
 }

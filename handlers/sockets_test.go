@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -17,9 +16,10 @@ import (
 	"runboard/app"
 	"runboard/db/sqlite"
 	"runboard/handlers/live"
+	"runboard/handlers/ws"
 )
 
-// smallListener makes connections that hold little of what is written and not yet read.
+// smallListener accepts connections with the smallest send buffer.
 type smallListener struct{ net.Listener }
 
 func (l smallListener) Accept() (net.Conn, error) {
@@ -30,14 +30,14 @@ func (l smallListener) Accept() (net.Conn, error) {
 	return conn, err
 }
 
-// newLiveServer is a server over a real store with this many runs, and with a hub that shows them.
+// newLiveServer returns a server with a real store that has this many runs, and with a running hub.
 func newLiveServer(t *testing.T, runs int) (testServer, *sqlite.Store) {
 	t.Helper()
 	s, _ := startingServer(t, app.Config{UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10})
 	return s, goLive(t, s.Server, runs)
 }
 
-// goLive gives a server a real store with this many runs, and a hub that shows them.
+// goLive attaches a real store with this many runs, and a running hub.
 func goLive(t testing.TB, s *Server, runs int) *sqlite.Store {
 	t.Helper()
 	store, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(t.TempDir(), "test.db"), Synchronous: "normal"})
@@ -71,7 +71,7 @@ func createRuns(t testing.TB, store *sqlite.Store, count int) {
 	}
 }
 
-// dial opens a socket that takes little of what it has not read.
+// dial opens a socket with the smallest receive buffer.
 func dial(t *testing.T, s testServer) *websocket.Conn {
 	t.Helper()
 	dialer := websocket.Dialer{NetDial: func(network, address string) (net.Conn, error) {
@@ -89,8 +89,8 @@ func dial(t *testing.T, s testServer) *websocket.Conn {
 	return conn
 }
 
-// keepPinging sends pings, and reads nothing, until the socket has ended or the function that it returns is called.
-// When the server has closed the connection, a write to it that waits may not hear of that for a minute.
+// keepPinging sends pings, and reads nothing, until the socket has ended or stop is called. A write that blocks may notice
+// only after a minute that the server has closed the connection.
 func keepPinging(conn *websocket.Conn) (stop func()) {
 	ended := make(chan struct{})
 	go func() {
@@ -105,45 +105,50 @@ func keepPinging(conn *websocket.Conn) (stop func()) {
 	}
 }
 
-// awaitNoSockets waits until the server holds none, and does something meanwhile.
+// awaitNoSockets waits until the server has no open socket, and calls meanwhile again and again.
 func awaitNoSockets(t *testing.T, s testServer, meanwhile func()) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); s.sockets.count() > 0; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); s.sockets.slots.count() > 0; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("the socket is still held")
+			t.Fatal("the socket is still open")
 		}
 		meanwhile()
 	}
 }
 
-func TestAReaderThatTakesNoFramesIsCut(t *testing.T) {
+func TestSocket_ReaderThatTakesNoFramesIsCut(t *testing.T) {
 	s, store := newLiveServer(t, 25)
-	s.sockets.times = timeouts{pingInterval: time.Hour, heartbeat: time.Hour, pongTimeout: time.Hour, writeTimeout: 200 * time.Millisecond, minPingInterval: time.Second}
+	s.sockets.upgrader.Timeouts = ws.Timeouts{
+		PingInterval: time.Hour, HeartbeatInterval: time.Hour, PongTimeout: time.Hour,
+		WriteTimeout: 200 * time.Millisecond, ClientInterval: time.Second,
+	}
 	dial(t, s)
 	awaitNoSockets(t, s, func() { createRuns(t, store, 1) })
 }
 
-func TestAReaderThatSendsPingsButTakesNoFramesIsCut(t *testing.T) {
+func TestSocket_PingsDoNotKeepASlowReaderOpen(t *testing.T) {
 	s, store := newLiveServer(t, 25)
-	s.sockets.times.writeTimeout, s.sockets.times.minPingInterval = 200*time.Millisecond, time.Millisecond
+	s.sockets.upgrader.Timeouts.WriteTimeout = 200 * time.Millisecond
+	s.sockets.upgrader.Timeouts.ClientInterval = time.Millisecond
 	conn := dial(t, s)
 	stopPinging := keepPinging(conn)
 	awaitNoSockets(t, s, func() { createRuns(t, store, 1) })
 	stopPinging()
 }
 
-func TestASocketThatSaysNothingIsCut(t *testing.T) {
+func TestSocket_SilentPeerIsCut(t *testing.T) {
 	s, _ := newLiveServer(t, 0)
-	s.sockets.times.pongTimeout = 200 * time.Millisecond
+	s.sockets.upgrader.Timeouts.PongTimeout = 200 * time.Millisecond
 	dial(t, s)
 	awaitNoSockets(t, s, func() {})
 }
 
-func TestAClientThatIsRefusedCannotHoldItsSocketByPings(t *testing.T) {
+func TestSocket_PingsDoNotKeepARejectedClientOpen(t *testing.T) {
 	s, _ := newLiveServer(t, 0)
-	s.sockets.times.pingInterval, s.sockets.times.heartbeat = time.Hour, time.Hour // so that the writer has nothing to fail at
+	timeouts := &s.sockets.upgrader.Timeouts
+	timeouts.PingInterval, timeouts.HeartbeatInterval = time.Hour, time.Hour // so that no write fails
 	conn := dial(t, s)
-	if _, _, err := conn.ReadMessage(); err != nil { // nor at the first frame
+	if _, _, err := conn.ReadMessage(); err != nil {
 		t.Fatal(err)
 	}
 	if err := conn.WriteMessage(websocket.TextMessage, []byte("hello")); err != nil {
@@ -154,12 +159,17 @@ func TestAClientThatIsRefusedCannotHoldItsSocketByPings(t *testing.T) {
 	stopPinging()
 }
 
-func TestPeersAreAskedWhetherTheyAreThere(t *testing.T) {
-	if defaultTimeouts != (timeouts{pingInterval: 25 * time.Second, heartbeat: 15 * time.Second, pongTimeout: 60 * time.Second, writeTimeout: 5 * time.Second, minPingInterval: time.Second}) {
-		t.Errorf("what is promised of sockets is another than %+v", defaultTimeouts)
+func TestSocket_PeersThatAnswerPingsStayOpen(t *testing.T) {
+	promised := ws.Timeouts{
+		PingInterval: 25 * time.Second, HeartbeatInterval: 15 * time.Second, PongTimeout: 60 * time.Second,
+		WriteTimeout: 5 * time.Second, ClientInterval: time.Second,
+	}
+	if got := ws.DefaultTimeouts(); got != promised {
+		t.Errorf("the timeouts are %+v, want %+v", got, promised)
 	}
 	s, _ := newLiveServer(t, 0)
-	s.sockets.times.pingInterval, s.sockets.times.pongTimeout, s.sockets.times.minPingInterval = 50*time.Millisecond, time.Second, 10*time.Millisecond
+	timeouts := &s.sockets.upgrader.Timeouts
+	timeouts.PingInterval, timeouts.PongTimeout, timeouts.ClientInterval = 50*time.Millisecond, time.Second, 10*time.Millisecond
 	conn, pings := dial(t, s), make(chan struct{})
 	answer := conn.PingHandler()
 	conn.SetPingHandler(func(data string) error {
@@ -172,16 +182,16 @@ func TestPeersAreAskedWhetherTheyAreThere(t *testing.T) {
 		for err := error(nil); err == nil; _, _, err = conn.ReadMessage() {
 		}
 	}()
-	for range 40 { // twice as long as a silent one may stay
+	for range 40 { // twice as long as a silent peer may stay
 		select {
 		case <-pings:
 		case <-ended:
-			t.Fatal("it is cut, although it answers")
+			t.Fatal("a peer that answers pings is cut")
 		case <-time.After(30 * time.Second):
-			t.Fatal("it is not asked")
+			t.Fatal("no ping was sent")
 		}
 	}
-	go func() { // until it is gone
+	go func() { // so that the ping handler does not block
 		for range pings {
 		}
 	}()
@@ -190,7 +200,33 @@ func TestPeersAreAskedWhetherTheyAreThere(t *testing.T) {
 	close(pings)
 }
 
-// framesOf returns the frames of a socket as they come.
+func TestSocket_PongRepeatsTheDataOfThePing(t *testing.T) {
+	s, _ := newLiveServer(t, 0)
+	conn := dial(t, s)
+	answered := make(chan string, 1)
+	conn.SetPongHandler(func(data string) error { answered <- data; return nil })
+	go func() {
+		for {
+			if _, _, err := conn.NextReader(); err != nil {
+				return
+			}
+		}
+	}()
+	data := strings.Repeat("x", 125)
+	if err := conn.WriteControl(websocket.PingMessage, []byte(data), time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case got := <-answered:
+		if got != data {
+			t.Errorf("the pong has %q", got)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("no pong was sent")
+	}
+}
+
+// framesOf returns a channel that gets the frames of a socket and, at its end, the error.
 func framesOf(conn *websocket.Conn) <-chan string {
 	frames := make(chan string, 1000)
 	go func() {
@@ -213,17 +249,33 @@ func nextFrame(t *testing.T, frames <-chan string) string {
 	case frame := <-frames:
 		return frame
 	case <-time.After(30 * time.Second):
-		t.Fatal("no frame comes")
+		t.Fatal("no frame was sent")
 		return ""
+	}
+}
+
+// lastFrame waits for the end of a socket and returns its error.
+func lastFrame(t *testing.T, frames <-chan string) (last string) {
+	t.Helper()
+	for deadline := time.After(30 * time.Second); ; {
+		select {
+		case frame, open := <-frames:
+			if !open {
+				return last
+			}
+			last = frame
+		case <-deadline:
+			t.Fatal("the socket is still open")
+		}
 	}
 }
 
 var heartbeatPattern = regexp.MustCompile(`^<span id="heartbeat" data-at="(\d+)" hx-swap-oob="outerMorph"></span>$`)
 
-func TestSocket_HeartbeatComesOnlyInSilence(t *testing.T) {
+func TestSocket_HeartbeatIsSentOnlyWithoutFrames(t *testing.T) {
 	s, store := newLiveServer(t, 1)
-	s.sockets.times.heartbeat = 300 * time.Millisecond
-	s.sockets.times.pingInterval = 350 * time.Millisecond // it is no frame
+	s.sockets.upgrader.Timeouts.HeartbeatInterval = 300 * time.Millisecond
+	s.sockets.upgrader.Timeouts.PingInterval = 350 * time.Millisecond // a ping does not delay the heartbeat
 	frames := framesOf(dial(t, s))
 	if first := nextFrame(t, frames); heartbeatPattern.MatchString(first) {
 		t.Errorf("the first frame is %s", first)
@@ -232,28 +284,28 @@ func TestSocket_HeartbeatComesOnlyInSilence(t *testing.T) {
 		began := time.Now()
 		beat := heartbeatPattern.FindStringSubmatch(nextFrame(t, frames))
 		if beat == nil {
-			t.Fatal("in silence there is another frame than a heartbeat")
+			t.Fatal("a frame that is no heartbeat was sent")
 		}
 		at, _ := strconv.ParseInt(beat[1], 10, 64)
 		if ago := time.Since(time.UnixMilli(at)); ago < -time.Second || ago > 30*time.Second {
-			t.Errorf("it says that it is %v ago", ago)
+			t.Errorf("its time is %v ago", ago)
 		}
 		if took := time.Since(began); took < 250*time.Millisecond {
-			t.Errorf("it comes after %v", took)
+			t.Errorf("it was sent after %v", took)
 		}
 	}
-	s.sockets.times.heartbeat = time.Hour
+	s.sockets.upgrader.Timeouts.HeartbeatInterval = time.Hour
 	busy := framesOf(dial(t, s))
 	nextFrame(t, busy)
 	for range 3 {
 		createRuns(t, store, 1)
 		if frame := nextFrame(t, busy); heartbeatPattern.MatchString(frame) {
-			t.Error("a heartbeat comes although there are frames")
+			t.Error("a heartbeat was sent between frames")
 		}
 	}
 }
 
-func TestSocket_TellsOfTheDrainOnce(t *testing.T) {
+func TestSocket_AnnouncesTheDrainOnce(t *testing.T) {
 	s, store := newLiveServer(t, 1)
 	frames := framesOf(dial(t, s))
 	nextFrame(t, frames)
@@ -268,23 +320,27 @@ func TestSocket_TellsOfTheDrainOnce(t *testing.T) {
 	}
 }
 
-// Its upgrade was on the way when all sockets were told to leave.
-func TestSocket_ThatComesDuringTheShutdownLeavesAsWell(t *testing.T) {
-	t.Parallel()
-	sockets := newSockets(bareServer(t, app.Config{UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10}, io.Discard))
-	sockets.times.pingInterval, sockets.times.heartbeat = time.Hour, time.Hour // which would come for it, too
-	before, late := sockets.newSocket(nil, nil), sockets.newSocket(nil, nil)
-	sockets.add(before)
-	ended, cancel := context.WithCancel(context.Background())
-	cancel()
-	sockets.close(ended)
-	sockets.add(late)
-	for name, one := range map[string]*socket{"one that was there": before, "one that comes late": late} {
-		for deadline := time.Now().Add(10 * time.Second); !one.timerFired.Load(); time.Sleep(10 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("%s is not told to leave", name)
-			}
-		}
-		one.pingTimer.Stop()
+func TestSocket_IsClosedAtAShutdownHoweverLateItOpens(t *testing.T) {
+	s, _ := newLiveServer(t, 1)
+	timeouts := &s.sockets.upgrader.Timeouts
+	timeouts.PingInterval, timeouts.HeartbeatInterval = time.Hour, time.Hour // only the close is due
+	early := framesOf(dial(t, s))
+	nextFrame(t, early)
+	s.sockets.mu.Lock() // as close does before a socket opens whose slot was taken earlier
+	s.sockets.closed = true
+	s.sockets.mu.Unlock()
+	late := framesOf(dial(t, s))
+	const restart = "websocket: close 1012: restarting"
+	if got := lastFrame(t, late); got != restart {
+		t.Errorf("the late socket ends with %q", got)
+	}
+	s.sockets.mu.Lock()
+	s.sockets.closed = false
+	s.sockets.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	s.CloseSockets(ctx)
+	if got := lastFrame(t, early); got != restart || ctx.Err() != nil {
+		t.Errorf("the early socket ends with %q, %v", got, ctx.Err())
 	}
 }

@@ -64,7 +64,7 @@ func BenchmarkFrames(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				b.SetBytes(int64(len(frame.Wire)))
+				b.SetBytes(int64(len(frame.HTML)))
 			}
 		})
 	}

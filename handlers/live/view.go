@@ -2,9 +2,7 @@ package live
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
-	"math"
 	"reflect"
 	"slices"
 	"sync"
@@ -227,33 +225,12 @@ func (v *view) snapshot(fresh result, t *templates.Templates) func() (*Frame, er
 	})
 }
 
-// Frame is HTML for a socket, every element of which names its target.
-type Frame struct {
-	HTML []byte
-	Wire []byte // HTML as a WebSocket message, shared by all sockets
-}
+// Frame is HTML for a socket, every element of which names its target. All sockets share it.
+type Frame struct{ HTML []byte }
 
 func frame(html []byte, err error) (*Frame, error) {
 	if err != nil {
 		return nil, fmt.Errorf("a frame could not be rendered: %w", err)
 	}
-	return NewFrame(html), nil
-}
-
-// NewFrame returns a frame with this HTML.
-func NewFrame(html []byte) *Frame {
-	wire := append(header(len(html)), html...)
-	return &Frame{HTML: wire[len(wire)-len(html):], Wire: wire}
-}
-
-// header returns the header of a text message of size bytes, unfragmented and unmasked (RFC 6455, section 5.2).
-func header(size int) []byte {
-	const text, long, longer = 0x81, 126, 127
-	switch {
-	case size < long:
-		return []byte{text, byte(size)}
-	case size <= math.MaxUint16:
-		return binary.BigEndian.AppendUint16([]byte{text, long}, uint16(size))
-	}
-	return binary.BigEndian.AppendUint64([]byte{text, longer}, uint64(size))
+	return &Frame{HTML: html}, nil
 }

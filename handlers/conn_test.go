@@ -11,9 +11,11 @@ import (
 	"testing/iotest"
 
 	"github.com/valyala/fasthttp"
+
+	"runboard/handlers/ws"
 )
 
-// reading is a connection that reads from elsewhere.
+// reading is a connection that reads from a reader.
 type reading struct {
 	net.Conn
 	io.Reader
@@ -21,7 +23,7 @@ type reading struct {
 
 func (r reading) Read(b []byte) (int, error) { return r.Reader.Read(b) }
 
-func TestABareLineIsSeenHoweverItArrives(t *testing.T) {
+func TestSniffConn_FindsBareLineEndsInAnyChunks(t *testing.T) {
 	for text, bare := range map[string]bool{
 		"GET / HTTP/1.1\r\nHost: a\r\n\r\n":                      false,
 		"POST / HTTP/1.1\r\nHost: a\r\n\r\n{\n\"count\": 1\n}\n": false,
@@ -32,7 +34,7 @@ func TestABareLineIsSeenHoweverItArrives(t *testing.T) {
 		"\n":                                                     true,
 	} {
 		for _, reader := range []io.Reader{strings.NewReader(text), iotest.OneByteReader(strings.NewReader(text)), iotest.HalfReader(strings.NewReader(text))} {
-			_, err := io.ReadAll(&sniffConn{Conn: reading{Reader: reader}})
+			_, err := io.ReadAll(&sniffConn{NetConn: ws.NetConn{Conn: reading{Reader: reader}}})
 			if errors.Is(err, errBareLine) != bare {
 				t.Errorf("%q: %v", text, err)
 			}
@@ -40,12 +42,12 @@ func TestABareLineIsSeenHoweverItArrives(t *testing.T) {
 	}
 }
 
-func TestWireLog_ClientsCannotFillIt(t *testing.T) {
+func TestServerLog_HasOneLineAMinute(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	wire := serverLog{log: slog.New(slog.NewTextHandler(&log, nil))}
+	conns := serverLog{log: slog.New(slog.NewTextHandler(&log, nil))}
 	for i := range 1000 {
-		wire.Printf("error when serving connection %d: %v", i, fasthttp.ErrBodyTooLarge)
+		conns.Printf("error when serving connection %d: %v", i, fasthttp.ErrBodyTooLarge)
 	}
 	if lines := strings.Count(log.String(), "\n"); lines != 1 || !strings.Contains(log.String(), "connection 0") {
 		t.Errorf("1000 failed connections are logged in %d lines:\n%.500s", lines, log.String())

@@ -1,0 +1,125 @@
+package handlers
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"runboard/templates"
+)
+
+// unroutedMethod replaces methods that Fiber does not know, and would answer by itself. No route has it, so it is answered
+// with 405 as any other method that a route does not have.
+const unroutedMethod = fiber.MethodTrace
+
+// hardenServer checks requests before Fiber does: ambiguous ones, which Fiber lets through, and those that could not be read
+// at all, which it answers by itself.
+func (s *Server) hardenServer() {
+	server := s.fiber.Server()
+	server.ReduceMemoryUsage = true // otherwise an open WebSocket keeps a read buffer of maxHeader bytes
+	server.KeepHijackedConns = true // otherwise it keeps its whole request
+	next := server.Handler
+	server.ConnState = trackConnection
+	server.Logger = &serverLog{log: s.Log}
+	server.Handler = func(ctx *fasthttp.RequestCtx) {
+		if conn, ok := ctx.Conn().(*sniffConn); ok {
+			conn.begin()
+		}
+		header := &ctx.Request.Header
+		if ambiguous(header.RawHeaders()) || !bytes.HasPrefix(header.Protocol(), []byte("HTTP/1.")) {
+			ctx.SetConnectionClose()
+			s.failEarly(ctx, fiber.ErrBadRequest)
+			return
+		}
+		if !slices.Contains(fiber.DefaultMethods, string(header.Method())) {
+			header.SetMethod(unroutedMethod)
+		}
+		next(ctx)
+	}
+	server.HeaderReceived = func(header *fasthttp.RequestHeader) (limits fasthttp.RequestConfig) {
+		if ambiguous(header.RawHeaders()) { // refused above without waiting for its body
+			header.SetContentLength(0)
+			header.Del(fiber.HeaderExpect)
+		}
+		path, _, _ := bytes.Cut(header.RequestURI(), []byte("?"))
+		if header.IsPost() && string(path) == templates.ListPath {
+			limits.MaxRequestBodySize = maxCreateBody
+		}
+		return limits
+	}
+	server.ErrorHandler = func(ctx *fasthttp.RequestCtx, err error) {
+		if conn, ok := ctx.Conn().(*sniffConn); ok && errors.Is(err, fasthttp.ErrBodyTooLarge) {
+			conn.begin()
+			conn.unread.Store(true)
+		}
+		s.failEarly(ctx, readError(ctx, err))
+	}
+}
+
+// serverLog logs errors of connections for fasthttp. Clients can cause them, so it logs at most one line a minute.
+type serverLog struct {
+	log    *slog.Logger
+	failed throttledLog
+}
+
+// Printf implements fasthttp.Logger.
+func (l *serverLog) Printf(format string, args ...any) {
+	if n, due := l.failed.due(time.Now()); due {
+		l.log.Warn("a connection failed", "error", fmt.Sprintf(format, args...), "number", n)
+	}
+}
+
+// failEarly answers a request that does not reach Fiber.
+func (s *Server) failEarly(ctx *fasthttp.RequestCtx, err error) {
+	c := s.fiber.AcquireCtx(ctx)
+	defer s.fiber.ReleaseCtx(c)
+	if err := s.fail(c, err); err != nil {
+		s.Log.Error("an error answer could not be sent", "error", err)
+		ctx.Error("", fiber.StatusInternalServerError)
+	}
+}
+
+// readError returns the error to answer a request with that could not be read. It does not repeat what was sent.
+func readError(ctx *fasthttp.RequestCtx, err error) error {
+	timeout, isNet := errors.AsType[net.Error](err)
+	switch {
+	case errors.As(err, new(*fasthttp.ErrSmallBuffer)):
+		if conn, ok := ctx.Conn().(*sniffConn); ok && !conn.hasLine.Load() {
+			return fiber.ErrRequestURITooLong
+		}
+		return fiber.ErrRequestHeaderFieldsTooLarge
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		return fiber.ErrRequestEntityTooLarge
+	case isNet && timeout.Timeout(), strings.Contains(err.Error(), "timeout"):
+		return fiber.ErrRequestTimeout
+	}
+	return fiber.ErrBadRequest
+}
+
+// ambiguous reports whether a proxy and this server may read the headers differently, and take one request for two (request
+// smuggling): there are both Content-Length and Transfer-Encoding, an encoding other than chunked, or a folded header.
+func ambiguous(headers []byte) bool {
+	var length, encoding bool
+	for line := range bytes.Lines(headers) {
+		if line[0] == ' ' || line[0] == '\t' {
+			return true
+		}
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		length = length || bytes.EqualFold(name, []byte(fiber.HeaderContentLength))
+		if bytes.EqualFold(name, []byte(fiber.HeaderTransferEncoding)) {
+			if !bytes.EqualFold(bytes.TrimSpace(value), []byte("chunked")) { // as "identity", which some servers ignore
+				return true
+			}
+			encoding = true
+		}
+	}
+	return length && encoding
+}
