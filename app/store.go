@@ -91,9 +91,6 @@ type WorkStore interface {
 	// CancelRequests returns the started runs whose cancellation is requested.
 	CancelRequests(ctx context.Context) ([]CancelRequest, error)
 
-	// Cancelled returns those of these runs that are cancelled.
-	Cancelled(ctx context.Context, ids []int64) ([]CancelledRun, error)
-
 	// Changed notifies after every commit that changed something.
 	Changed() *Notifier
 }
@@ -183,13 +180,6 @@ type ClusterStore interface {
 type CancelRequest struct {
 	Run          int64 `db:"id"`
 	FencingToken int64 `db:"fencing_token"`
-}
-
-// CancelledRun is a cancelled run in its current version. A worker that has read a later version must ignore it, because the
-// run was retried since.
-type CancelledRun struct {
-	Run     int64 `db:"id"`
-	Version int64 `db:"version"`
 }
 
 // Outcome is how an attempt ended.

@@ -54,6 +54,7 @@ func openSQLite(ctx context.Context, config Config, registry *jobs.Registry, log
 		LogLimit: int64(config.LogLimit), MaxLogBytes: int64(config.MaxLogBytes),
 		KeepFinished: config.KeepFinished, KeepMax: config.KeepMax,
 		Kinds: workerKinds(config, registry), Log: log,
+		StartDelay: jobs.SimulatedDelay(config.DelayMin, config.DelayMax),
 	})
 	if err != nil {
 		return nil, err
@@ -97,6 +98,7 @@ func openPostgres(ctx context.Context, config Config, registry *jobs.Registry, l
 		LogLimit: int64(config.LogLimit), MaxLogBytes: int64(config.MaxLogBytes),
 		KeepFinished: config.KeepFinished, KeepMax: config.KeepMax,
 		Kinds: workerKinds(config, registry), Log: log,
+		StartDelay: jobs.SimulatedDelay(config.DelayMin, config.DelayMax),
 	})
 	_ = os.Unsetenv("PGPASSWORD") // the driver has read it, and commands must not inherit it
 	if err != nil {

@@ -38,19 +38,16 @@ func TestARunOnItsLastChanceWaitsForNobodyWhoHasEnded(t *testing.T) {
 func TestCancelRequest_IsForOneAttempt(t *testing.T) {
 	t.Parallel()
 	var o cancelRegistry
-	stopped, woken := 0, 0
-	defer o.register(app.ProcessRun{ID: 1, FencingToken: 2}, func() { stopped++ })()
-	defer o.registerDelay(app.ProcessRun{ID: 2, Version: 5}, func() { woken++ })()
+	cancelled := 0
+	defer o.register(app.ProcessRun{ID: 1, FencingToken: 2}, func() { cancelled++ })()
 
 	o.cancel(app.CancelRequest{Run: 1, FencingToken: 1}) // a late answer about the attempt before
-	o.cancelDelay(app.CancelledRun{Run: 2, Version: 3})
-	if stopped+woken > 0 {
-		t.Errorf("late answers stop %d attempts and end %d rests", stopped, woken)
+	if cancelled > 0 {
+		t.Error("a request for an earlier attempt cancels this one")
 	}
 
 	o.cancel(app.CancelRequest{Run: 1, FencingToken: 2})
-	o.cancelDelay(app.CancelledRun{Run: 2, Version: 6})
-	if stopped != 1 || woken != 1 {
-		t.Errorf("answers in time stop %d attempts and end %d rests", stopped, woken)
+	if cancelled != 1 {
+		t.Errorf("a request for the attempt cancels it %d times", cancelled)
 	}
 }

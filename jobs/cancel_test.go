@@ -62,25 +62,6 @@ func TestACancelledRunThatFinishedAllTheSameSaysSo(t *testing.T) {
 	}
 }
 
-// Its place is the only one, and it would rest for an hour.
-func TestARunThatIsCancelledWhileItRestsFreesItsPlace(t *testing.T) {
-	t.Parallel()
-	store := openStore(t)
-	queue, resting := newRestingQueue(store, jobs.Kind{Name: "next", Work: nothing})
-	queue.Workers = 1
-	start(t, queue)
-	id := create(t, store, "report", 1)
-	next := create(t, store, "next", 1)
-	waitGrace(t, resting, "the rest")
-	if run := cancelRun(t, store, id); run.Status != app.Cancelled {
-		t.Errorf("it is %+v", run)
-	}
-	becomes(t, store, next, app.Completed)
-	if run := read(t, store, id); run.Status != app.Cancelled || run.Version != 2 {
-		t.Errorf("in the end it is %+v", run)
-	}
-}
-
 func TestACancelledRunThatWaitsForAnotherAttemptGetsNone(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)

@@ -197,20 +197,12 @@ func (d *dispatcher) fetch(ctx context.Context) bool {
 	return true
 }
 
-// assign gives prefetched runs to idle workers. Runs with a delay are started by their worker after it; all others are
-// started together, which costs little more than to start one.
+// assign gives prefetched runs to idle workers. They are started together, which costs little more than to start one.
 func (d *dispatcher) assign() {
-	var now []app.ProcessRun
-	for _, run := range d.pick() {
-		if d.queue.Registry.kinds[run.Kind].DelayMax > 0 {
-			d.runs <- run
-		} else {
-			now = append(now, run)
-		}
-	}
-	if len(now) > 0 {
+	runs := d.pick()
+	if len(runs) > 0 {
 		d.starting = true // until then, workers that become idle wait for the next start
-		d.starter.Go(func() { d.startMany(now) })
+		d.starter.Go(func() { d.startMany(runs) })
 	}
 }
 

@@ -68,21 +68,6 @@ func TestWorkThatOutlastsTheDrainTimeIsGivenBackWithItsAttempt(t *testing.T) {
 	}
 }
 
-func TestARunThatRestsWhenTheQueueIsAskedToStopStaysAsItWas(t *testing.T) {
-	t.Parallel()
-	store := openStore(t)
-	queue, resting := newRestingQueue(store)
-	id := create(t, store, "report", 1)
-	before := read(t, store, id)
-	ask, stopped := start(t, queue)
-	waitGrace(t, resting, "the rest")
-	ask()
-	waitGrace(t, stopped, "the queue to stop") // in much less than the drain time: nothing has begun
-	if run := read(t, store, id); run != before || run.Version != 1 {
-		t.Errorf("the row has become %+v", run)
-	}
-}
-
 func TestAQueueThatIsAskedToStopAtOnceTakesNothing(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)

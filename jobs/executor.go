@@ -60,37 +60,16 @@ type Lifecycle struct {
 // CheckCancellations reads which runs of this process are to be cancelled, and cancels them. It reads the rows each time, so a
 // request that comes too early for a run that has only just started is seen the next time.
 func (e *Executor) CheckCancellations(ctx context.Context) {
-	if e.cancels.active() {
-		requests, err := e.Store.CancelRequests(ctx)
-		if err != nil && ctx.Err() == nil {
-			e.Log.Error("cancel requests cannot be read", "error", err)
-		}
-		for _, request := range requests {
-			e.cancels.cancel(request)
-		}
+	if !e.cancels.active() {
+		return
 	}
-	if delayed := e.cancels.delayed(); len(delayed) > 0 { // other runs can have their slots
-		runs, err := e.Store.Cancelled(ctx, delayed)
-		if err != nil && ctx.Err() == nil {
-			e.Log.Error("cancelled runs cannot be read", "error", err)
-		}
-		for _, run := range runs {
-			e.cancels.cancelDelay(run)
-		}
+	requests, err := e.Store.CancelRequests(ctx)
+	if err != nil && ctx.Err() == nil {
+		e.Log.Error("cancel requests cannot be read", "error", err)
 	}
-}
-
-// Delay waits before a run starts, as its kind says. It returns early, with the cause, when ctx ends or the run is cancelled.
-func (e *Executor) Delay(ctx context.Context, run app.ProcessRun) error {
-	kind := e.Registry.kinds[run.Kind]
-	if kind.DelayMax == 0 {
-		return context.Cause(ctx)
+	for _, request := range requests {
+		e.cancels.cancel(request)
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer e.cancels.registerDelay(run, func() { cancel(ErrCancelled) })()
-	_ = sleep(ctx, between(kind.DelayMin, kind.DelayMax))
-	return context.Cause(ctx) // not that of sleep: ctx may have ended with the last moment of the delay
 }
 
 // Execute executes an attempt of a started run and saves the result, unless another worker owns the run by then. ctx is for

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"runboard/app"
 )
@@ -24,11 +23,7 @@ type Work func(ctx context.Context, run *Run) error
 // Kind is a kind of work that runs can ask for.
 type Kind struct {
 	Name string
-	// DelayMin and DelayMax are how long a run rests before it counts as started: a random time in this range,
-	// not below zero. They are times and not a function: a run that is not started yet must not be able to kill
-	// the process, because no crash would be counted against it.
-	DelayMin, DelayMax time.Duration
-	Work               Work
+	Work Work
 }
 
 // Registry knows the kinds. It is filled before the queue runs, and only read afterwards.
@@ -37,8 +32,8 @@ type Registry struct {
 	names []string
 }
 
-// NewRegistry returns a registry of these kinds; the first is the default. It fails when there is none, when one has
-// no name, one that is taken (app.DeedKinds), no work, or a delay that cannot be, or when two have the same name.
+// NewRegistry returns a registry of these kinds; the first is the default. It fails without any kind, if a kind has no
+// name, a reserved one (app.BulkKinds) or no work, and if two have the same name.
 func NewRegistry(kinds ...Kind) (*Registry, error) {
 	r := &Registry{kinds: make(map[string]Kind)}
 	if len(kinds) == 0 {
@@ -47,9 +42,6 @@ func NewRegistry(kinds ...Kind) (*Registry, error) {
 	for _, kind := range kinds {
 		if kind.Name == "" || kind.Work == nil {
 			return nil, fmt.Errorf("the kind %q needs a name and work", kind.Name)
-		}
-		if kind.DelayMin < 0 || kind.DelayMax < kind.DelayMin {
-			return nil, fmt.Errorf("the kind %s cannot rest for %v to %v", kind.Name, kind.DelayMin, kind.DelayMax)
 		}
 		if slices.Contains(app.BulkKinds(), kind.Name) {
 			return nil, fmt.Errorf("the kind %s is taken: such runs act on many others", kind.Name)

@@ -37,9 +37,7 @@ func TestAWrongRegistryIsRefused(t *testing.T) {
 	for name, kinds := range map[string][]jobs.Kind{
 		"when it is empty":                {},
 		"when a kind has no name":         {good, {Work: nothing}},
-		"when a kind has no work":         {good, {Name: "idle", DelayMax: time.Second}},
-		"when a delay is below zero":      {good, {Name: "early", DelayMin: -1, Work: nothing}},
-		"when a delay ends too early":     {good, {Name: "early", DelayMin: 2, DelayMax: 1, Work: nothing}},
+		"when a kind has no work":         {good, {Name: "idle"}},
 		"when two kinds are named alike":  {good, {Name: "other", Work: nothing}, good},
 		"when there is only a blank kind": {{}},
 	} {
@@ -68,7 +66,7 @@ func TestSimulatedWorkWithoutDelaysDoesNotSleep(t *testing.T) {
 	})
 }
 
-func TestSimulatedWorkSleepsInItsRangeAndRestsInItBeforeItStarts(t *testing.T) {
+func TestSimulated_SleepsAndStartsWithinItsRange(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		shortest := time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(rt, "shortest"))
@@ -82,8 +80,12 @@ func TestSimulatedWorkSleepsInItsRangeAndRestsInItBeforeItStarts(t *testing.T) {
 			if slept := time.Since(began); slept < shortest || slept > longest {
 				t.Errorf("it slept for %s, want %s to %s", slept, shortest, longest)
 			}
-			if kind.DelayMin != shortest || kind.DelayMax != longest {
-				t.Errorf("it rests for %s to %s, want %s to %s", kind.DelayMin, kind.DelayMax, shortest, longest)
+			delay := jobs.SimulatedDelay(shortest, longest)
+			if got := delay(jobs.SimulatedName); got < shortest || got > longest {
+				t.Errorf("its start is delayed by %s, want %s to %s", got, shortest, longest)
+			}
+			if got := delay("report"); got != 0 {
+				t.Errorf("the start of another kind is delayed by %s", got)
 			}
 		})
 	})

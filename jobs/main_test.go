@@ -72,15 +72,6 @@ func newQueue(backlog app.QueueStore, kinds ...jobs.Kind) *jobs.Queue {
 	}
 }
 
-// newRestingQueue returns a queue with the kind "report", whose runs rest for an hour, and beside it with others. The
-// channel tells that the first run rests: the queue has asked the store whether any that do are cancelled.
-func newRestingQueue(store *sqlite.Store, others ...jobs.Kind) (queue *jobs.Queue, resting <-chan struct{}) {
-	asked := make(chan struct{})
-	watched := &backlog{Store: store, wondering: sync.OnceFunc(func() { close(asked) })}
-	report := jobs.Kind{Name: "report", DelayMin: time.Hour, DelayMax: time.Hour, Work: nothing}
-	return newQueue(watched, append([]jobs.Kind{report}, others...)...), asked
-}
-
 // start lets a queue run until the returned function is called, or until the test ends. That
 // function asks it to stop; the channel is closed when it has.
 func start(t *testing.T, queue *jobs.Queue) (ask func(), stopped <-chan struct{}) {
@@ -277,13 +268,6 @@ func (b *backlog) CancelRequests(ctx context.Context) ([]app.CancelRequest, erro
 		b.heeding()
 	}
 	return b.Store.CancelRequests(ctx)
-}
-
-func (b *backlog) Cancelled(ctx context.Context, ids []int64) ([]app.CancelledRun, error) {
-	if b.wondering != nil {
-		b.wondering()
-	}
-	return b.Store.Cancelled(ctx, ids)
 }
 
 // failing returns a function that fails the first n times, as a full disk does.

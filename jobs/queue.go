@@ -110,9 +110,6 @@ func (q *Queue) handle(lifecycle Lifecycle, executor *Executor, run app.ProcessR
 	if run.Status == app.Started {
 		return run, executor.attempt(lifecycle.Work, lifecycle, run) == completed
 	}
-	if executor.Delay(lifecycle.Fetch, run) != nil {
-		return run, false // it has not started, so nothing is to be undone
-	}
 	all, err := q.startMany([]app.ProcessRun{run})
 	switch {
 	case err != nil:

@@ -49,24 +49,6 @@ func TestARunWhoseWorkReturnsAnErrorFailsWithIt(t *testing.T) {
 	}
 }
 
-func TestARunIsNotStartedBeforeItHasRested(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		store := openStore(t)
-		queue := newQueue(store, jobs.Kind{Name: "report", DelayMin: time.Hour, DelayMax: time.Hour, Work: nothing})
-		queue.RunTimeout = time.Minute // which is for work alone
-		start(t, queue)
-		id := create(t, store, "report", 1)
-		time.Sleep(time.Hour - time.Second)
-		if run := read(t, store, id); run.Status != app.Created || run.Version != 1 {
-			t.Errorf("while it rests the row is %+v", run)
-		}
-		if run := becomes(t, store, id, app.Completed); run.Version != 3 || run.Attempt != 1 {
-			t.Errorf("in the end the row is %+v", run)
-		}
-	})
-}
-
 func TestRunsAreTakenOldestFirst(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
@@ -76,7 +58,7 @@ func TestRunsAreTakenOldestFirst(t *testing.T) {
 	for i := range 50 {
 		want = append(want, create(t, store, []string{"one", "two"}[i%2], 1))
 	}
-	queue := newQueue(store, jobs.Kind{Name: "one", Work: note}, jobs.Kind{Name: "two", DelayMax: time.Millisecond, Work: note})
+	queue := newQueue(store, jobs.Kind{Name: "one", Work: note}, jobs.Kind{Name: "two", Work: note})
 	queue.Workers = 1
 	start(t, queue)
 	haveBecome(t, store, 50, app.Completed)

@@ -12,13 +12,11 @@ var errSimulated = errors.New("the simulated work failed")
 // SimulatedName is the name of the kind that Simulated returns.
 const SimulatedName = "simulated"
 
-// Simulated is work that only takes time: it sleeps between shortest and longest before it is
-// started, and again before it finishes, and then fails as often as failureRate says, from 0 to 1.
+// Simulated returns a kind whose work sleeps for a random time from shortest to longest, and then fails with the
+// probability failureRate, 0 to 1. Stores delay the start of its runs, see SimulatedDelay.
 func Simulated(shortest, longest time.Duration, failureRate float64) Kind {
 	return Kind{
-		Name:     SimulatedName,
-		DelayMin: shortest,
-		DelayMax: longest,
+		Name: SimulatedName,
 		Work: func(ctx context.Context, _ *Run) error {
 			if err := sleep(ctx, between(shortest, longest)); err != nil {
 				return err
@@ -31,12 +29,23 @@ func Simulated(shortest, longest time.Duration, failureRate float64) Kind {
 	}
 }
 
-// between is a random time in a range.
+// SimulatedDelay returns the StartDelay option of stores: runs of the simulated kind start a random time from shortest to
+// longest after they were created or retried, all others at once.
+func SimulatedDelay(shortest, longest time.Duration) func(kind string) time.Duration {
+	return func(kind string) time.Duration {
+		if kind != SimulatedName {
+			return 0
+		}
+		return between(shortest, longest)
+	}
+}
+
+// between returns a random duration from shortest to longest.
 func between(shortest, longest time.Duration) time.Duration {
 	return shortest + rand.N(longest-shortest+1)
 }
 
-// sleep returns after d, or when ctx ends with the reason for that.
+// sleep waits for d. It returns early, with the cause, when ctx ends.
 func sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return context.Cause(ctx)

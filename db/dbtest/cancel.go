@@ -49,20 +49,6 @@ func testStopping(t *testing.T, subject Subject) {
 			t.Errorf("there still stop %v: %v", ids, err)
 		}
 	})
-	t.Run("of some runs it is known which are cancelled", func(t *testing.T) {
-		f := open(t, subject)
-		created, cancelled, asked, other := f.in(app.Created), f.in(app.Cancelled), f.in(app.Started), f.in(app.Cancelled)
-		_, err := f.store.Cancel(ctx, asked.ID)
-		f.ok(err)
-		runs, err := f.store.Cancelled(ctx, []int64{created.ID, cancelled.ID, asked.ID, other.ID + 1})
-		want := app.CancelledRun{Run: cancelled.ID, Version: f.get(cancelled.ID).Version}
-		if f.ok(err); len(runs) != 1 || runs[0] != want {
-			t.Errorf("cancelled are %+v", runs)
-		}
-		if ids, err := f.store.Cancelled(ctx, nil); err != nil || len(ids) != 0 {
-			t.Errorf("of none there are %v: %v", ids, err)
-		}
-	})
 	t.Run("a run with a cancel request is not requeued", func(t *testing.T) {
 		f := open(t, subject)
 		run := f.in(app.Started)

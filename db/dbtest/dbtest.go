@@ -24,10 +24,11 @@ type Store interface {
 type Settings struct {
 	MaxPending  int64 // 0 is no limit
 	MaxCrashes  int
-	LogLimit    int64    // in bytes; 0 is the default
-	MaxLogBytes int64    // of all logs together; 0 is no limit
-	Searched    int64    // how many rows of the index are looked at for a page; 0 is the default
-	Kinds       []string // that somebody works on; nil: do not ask
+	LogLimit    int64                           // in bytes; 0 is the default
+	MaxLogBytes int64                           // of all logs together; 0 is no limit
+	Searched    int64                           // how many rows of the index are looked at for a page; 0 is the default
+	Kinds       []string                        // that somebody works on; nil: do not ask
+	StartDelay  func(kind string) time.Duration // nil: none
 	Now         func() time.Time
 }
 
@@ -67,6 +68,7 @@ func Run(t *testing.T, subject Subject) {
 		{"Start, Finish and GiveBack", testChanges},
 		{"Refused changes", testRefusals},
 		{"Cancel and Retry", testWishes},
+		{"Delayed starts", testStartDelay},
 		{"Actions and Delete", testActions},
 		{"Error texts", testErrorTexts},
 		{"Failures", testFailures},

@@ -85,7 +85,7 @@ func (tx *transaction) retry(now lockedRun) (app.ProcessRun, error) {
 	}
 	run = app.ProcessRun{
 		ID: run.ID, Kind: run.Kind, Status: app.Created, Version: run.Version + 1, FencingToken: run.FencingToken,
-		CreatedAt: run.CreatedAt, UpdatedAt: tx.time(), Progress: app.Progress{Percent: app.NoPercent},
+		CreatedAt: run.CreatedAt, UpdatedAt: tx.time(), ScheduledAt: tx.scheduledAt(run.Kind), Progress: app.Progress{Percent: app.NoPercent},
 	}
 	return run, tx.save(now, run, query.NoteRetried)
 }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"runboard/app"
 	"runboard/db/query"
@@ -16,8 +17,9 @@ const (
 	dropOldRequests = `DELETE FROM idempotency_keys WHERE key IN
 		(SELECT key FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT 2 FOR UPDATE SKIP LOCKED)`
 
-	insertRuns = `INSERT INTO process_runs (id, kind, status, version, attempt, crashes, fencing_token, error, created_at, updated_at, job)
-		SELECT $1 + nth - 1, $2, 0, 1, 0, 0, 0, '', $3, $3, job FROM unnest($4::bigint[]) WITH ORDINALITY AS jobs (job, nth)`
+	insertRuns = `INSERT INTO process_runs (id, kind, status, version, attempt, crashes, fencing_token, error, created_at, updated_at, job, scheduled_at)
+		SELECT $1 + nth - 1, $2, 0, 1, 0, 0, 0, '', $3, $3, job, scheduled
+		FROM unnest($4::bigint[], $5::bigint[]) WITH ORDINALITY AS jobs (job, scheduled, nth)`
 	addAction = `INSERT INTO run_actions (run_id, action, runs, "left", more, next, done, skipped) VALUES ($1, $2, $3, $4, $5, $1, 0, 0)`
 )
 
@@ -116,10 +118,25 @@ func (tx *transaction) insertRuns(request app.CreateRequest) (app.Batch, error) 
 	if err := tx.GetContext(tx.ctx, &batch.First, "SELECT take_run_ids($1)", request.Count); err != nil {
 		return batch, err
 	}
-	jobs, err := tx.addJobs(batch.Runs()...)
+	runs := batch.Runs()
+	scheduled := make([]int64, len(runs))
+	for i := range runs {
+		runs[i].ScheduledAt = tx.scheduledAt(request.Kind)
+		scheduled[i] = query.Millis(runs[i].ScheduledAt)
+	}
+	jobs, err := tx.addJobs(runs...)
 	if err != nil {
 		return batch, err
 	}
 	tx.happenings = append(tx.happenings, query.StatsEvent{Kind: request.Kind, Flow: app.Counters{Created: int64(request.Count)}})
-	return batch, tx.exec(insertRuns, batch.First, request.Kind, tx.now.UnixMilli(), jobs)
+	return batch, tx.exec(insertRuns, batch.First, request.Kind, tx.now.UnixMilli(), jobs, scheduled)
+}
+
+// scheduledAt returns when a run of a kind that is created or retried now may start; the zero time is now.
+func (tx *transaction) scheduledAt(kind string) time.Time {
+	delay := tx.store.options.StartDelay(kind)
+	if delay == 0 {
+		return time.Time{}
+	}
+	return tx.time().Add(delay).Truncate(time.Millisecond)
 }

@@ -22,6 +22,11 @@ const (
 	isNew    = 2
 )
 
+// makeAvailable has nodes fetch jobs themselves that are due within five seconds, as River does with short retries. Its
+// scheduler looks for due jobs only that often.
+const makeAvailable = `UPDATE river_job SET state = 'available'
+	WHERE id = ANY ($1) AND state = 'scheduled' AND scheduled_at < now() + interval '5 seconds'`
+
 // addJobs adds a job for each of some runs, which wait, and returns their numbers.
 func (tx *transaction) addJobs(runs ...app.ProcessRun) ([]int64, error) {
 	params := make([]river.InsertManyParams, len(runs))
@@ -45,8 +50,13 @@ func (tx *transaction) addJobs(runs ...app.ProcessRun) ([]int64, error) {
 		jobOf[args.Run] = result.Job.ID
 	}
 	jobs := make([]int64, len(runs))
+	delayed := false
 	for i, run := range runs {
 		jobs[i] = jobOf[run.ID]
+		delayed = delayed || !run.ScheduledAt.IsZero()
+	}
+	if delayed {
+		return jobs, tx.exec(makeAvailable, jobs)
 	}
 	return jobs, nil
 }

@@ -44,6 +44,8 @@ type Options struct {
 	// Kinds are the kinds of work that this node does, to warn of runs that wait for others, unless another node has
 	// told of them by Serve; nil: do not warn.
 	Kinds []string
+	// StartDelay returns how long after its creation or retry a run of a kind may start; nil: at once.
+	StartDelay func(kind string) time.Duration
 	// MaxConns is how many connections the pool may have; the default is 20. There is one more, to listen, and River has its own for that.
 	MaxConns int
 	// Now is the clock; the default is that of the database server.
@@ -146,6 +148,9 @@ func withDefaults(o Options) Options {
 	}
 	if o.LogLimit == 0 {
 		o.LogLimit = 1 << 20
+	}
+	if o.StartDelay == nil {
+		o.StartDelay = func(string) time.Duration { return 0 }
 	}
 	if o.MaxConns == 0 {
 		o.MaxConns = 20

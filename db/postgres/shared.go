@@ -15,8 +15,7 @@ const (
 )
 
 const (
-	stoppingRuns  = `SELECT id, fencing_token FROM process_runs WHERE status = 1 AND cancel_requested_at > 0 ORDER BY id`
-	cancelledRuns = `SELECT id, version FROM process_runs WHERE id = ANY ($1) AND status = 4`
+	stoppingRuns = `SELECT id, fencing_token FROM process_runs WHERE status = 1 AND cancel_requested_at > 0 ORDER BY id`
 
 	noteServed  = `INSERT INTO worker_kinds (kind, seen_at) SELECT unnest($1::text[]), $2 ON CONFLICT (kind) DO UPDATE SET seen_at = greatest(worker_kinds.seen_at, excluded.seen_at)`
 	readServed  = `SELECT kind FROM worker_kinds WHERE seen_at > $1`
@@ -29,14 +28,6 @@ func (s *Store) CancelRequests(ctx context.Context) (requests []app.CancelReques
 		return query.Select(ctx, from, &requests, stoppingRuns)
 	})
 	return requests, err
-}
-
-// Cancelled implements app.WorkStore.
-func (s *Store) Cancelled(ctx context.Context, ids []int64) (cancelled []app.CancelledRun, err error) {
-	err = s.read(ctx, func(ctx context.Context, from query.Reader) error {
-		return query.Select(ctx, from, &cancelled, cancelledRuns, ids)
-	})
-	return cancelled, err
 }
 
 // Assigned implements app.Shared.

@@ -66,6 +66,16 @@ func TestEachRunThatComesToWaitGetsAJob(t *testing.T) {
 	}
 }
 
+func TestJob_OfDelayedRunIsFetchedByNodes(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{StartDelay: func(string) time.Duration { return 2 * time.Second }})
+	run := get(t, store, create(t, store, 1)[0].ID)
+	job := jobOf(t, store, run.ID)
+	if job.State != "available" || run.ScheduledAt.IsZero() || !job.ScheduledAt.Equal(run.ScheduledAt) {
+		t.Errorf("the run is %+v and its job %+v", run, job)
+	}
+}
+
 func TestAJobGoesTheWayOfItsRun(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})

@@ -38,7 +38,7 @@ func openForSuite(t dbtest.TB, settings dbtest.Settings) dbtest.Store {
 	return openSuiteStore(t, Options{
 		URL: newURL(t), MaxPending: settings.MaxPending, MaxCrashes: settings.MaxCrashes,
 		LogLimit: settings.LogLimit, MaxLogBytes: settings.MaxLogBytes, Kinds: settings.Kinds, Now: settings.Now, searched: settings.Searched, MaxConns: 5,
-		Log: slog.New(slog.DiscardHandler),
+		StartDelay: settings.StartDelay, Log: slog.New(slog.DiscardHandler),
 	})
 }
 

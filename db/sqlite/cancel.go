@@ -20,7 +20,7 @@ const (
 		RETURNING ` + query.Columns
 	retryRun = `UPDATE process_runs
 		SET status = 0, version = version + 1, attempt = 0, crashes = 0, error = '', updated_at = ?1,
-			started_at = 0, finished_at = 0, scheduled_at = 0, cancel_requested_at = 0, percent = -1, message = '', failure = 0
+			started_at = 0, finished_at = 0, scheduled_at = ?3, cancel_requested_at = 0, percent = -1, message = '', failure = 0
 		WHERE id = ?2 AND status IN (3, 4)
 		RETURNING ` + query.Columns
 )
@@ -58,7 +58,7 @@ func (tx *transaction) retryRun(run app.ProcessRun, maxPending int64) (app.Proce
 	if err := tx.checkCapacity(1, maxPending); err != nil {
 		return run, err
 	}
-	return tx.update(run.Status, query.NoteRetried, tx.retry, tx.now.UnixMilli(), run.ID)
+	return tx.update(run.Status, query.NoteRetried, tx.retry, tx.now.UnixMilli(), run.ID, tx.scheduledAt(run.Kind))
 }
 
 // wish has the writer do what a person wishes for a run, and returns the run as it then is.

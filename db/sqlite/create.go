@@ -10,8 +10,7 @@ import (
 const (
 	insertRuns = `INSERT INTO process_runs
 		(kind, status, version, attempt, crashes, fencing_token, error, created_at, updated_at, started_at, finished_at, scheduled_at)
-		WITH RECURSIVE one (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM one WHERE i < ?3)
-		SELECT ?1, ?4, 1, 0, 0, 0, '', ?2, ?2, 0, 0, 0 FROM one`
+		SELECT ?1, ?4, 1, 0, 0, 0, '', ?2, ?2, 0, 0, value FROM json_each(?3)`
 	findRequest     = `SELECT kind, count, first_id, created_at FROM idempotency_keys WHERE key = ?`
 	addRequest      = `INSERT INTO idempotency_keys (key, kind, count, first_id, created_at) VALUES (?, ?, ?, ?, ?)`
 	dropOldRequests = `DELETE FROM idempotency_keys WHERE key IN
@@ -70,7 +69,15 @@ func (tx *transaction) findByKey(request app.CreateRequest) (batch app.Batch, fo
 // is used again.
 func (tx *transaction) insertRuns(request app.CreateRequest) (app.Batch, error) {
 	tx.newest = max(tx.newest, tx.now.UnixMilli()) // created_at rises with the id, even if the clock is set back
-	result, err := tx.insert.Exec(request.Kind, tx.newest, request.Count, int64(app.Created))
+	scheduled := make([]int64, request.Count)
+	for i := range scheduled {
+		scheduled[i] = tx.scheduledAt(request.Kind)
+	}
+	values, err := query.JSONArray(scheduled)
+	if err != nil {
+		return app.Batch{}, err
+	}
+	result, err := tx.insert.Exec(request.Kind, tx.newest, values, int64(app.Created))
 	if err != nil {
 		return app.Batch{}, err
 	}
@@ -86,6 +93,15 @@ func (tx *transaction) insertRuns(request app.CreateRequest) (app.Batch, error) 
 	return app.Batch{
 		First: last - count + 1, Count: request.Count, Kind: request.Kind, CreatedAt: query.FromMillis(tx.newest),
 	}, nil
+}
+
+// scheduledAt returns when a run of a kind that is created or retried now may start, in milliseconds; 0 is now.
+func (tx *transaction) scheduledAt(kind string) int64 {
+	delay := tx.startDelay(kind)
+	if delay == 0 {
+		return 0
+	}
+	return tx.now.Add(delay).UnixMilli()
 }
 
 // remember keeps the request with its answer, and drops two that are too old: so the table shrinks

@@ -226,8 +226,6 @@ func (h *history) read(id int64, filter app.Filter) {
 	h.said("Marks", err)
 	_, err = h.store.FetchDue(ctx, []string{kind}, 10)
 	h.said("Waiting", err)
-	_, err = h.store.Cancelled(ctx, []int64{id})
-	h.said("Cancelled", err)
 }
 
 // act does an action to its end.

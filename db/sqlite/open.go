@@ -40,6 +40,8 @@ type Options struct {
 	KeepMax      int64
 	// Kinds are the kinds of work that somebody here does, to warn of runs that wait for others; nil: do not warn.
 	Kinds []string
+	// StartDelay returns how long after its creation or retry a run of a kind may start; nil: at once.
+	StartDelay func(kind string) time.Duration
 	// Now is the clock; the default is time.Now.
 	Now func() time.Time
 	// Log gets what the store cannot tell anybody else; the default is slog.Default.
@@ -116,6 +118,9 @@ func withDefaults(o Options) Options {
 	}
 	if o.LogLimit == 0 {
 		o.LogLimit = 1 << 20
+	}
+	if o.StartDelay == nil {
+		o.StartDelay = func(string) time.Duration { return 0 }
 	}
 	if o.driver == "" {
 		o.driver = sqliteDriver

@@ -173,10 +173,6 @@ var purposes = map[string]struct {
 		return err
 	}},
 	"what is to be stopped": {app.ForQueue, func(ctx context.Context, s *Store) error { _, err := s.CancelRequests(ctx); return err }},
-	"what is cancelled": {app.ForQueue, func(ctx context.Context, s *Store) error {
-		_, err := s.Cancelled(ctx, []int64{1})
-		return err
-	}},
 }
 
 func TestReads_OfOnePurposeDoNotHoldUpOthers(t *testing.T) {

@@ -151,17 +151,3 @@ func (s *Store) CancelRequests(ctx context.Context) (requests []app.CancelReques
 	})
 	return requests, err
 }
-
-const cancelledRuns = "SELECT id, version FROM process_runs WHERE id IN (SELECT value FROM json_each(?)) AND +status = 4" // by id: of the cancelled there may be many
-
-// Cancelled implements app.QueueStore.
-func (s *Store) Cancelled(ctx context.Context, ids []int64) (cancelled []app.CancelledRun, err error) {
-	asked, err := query.JSONArray(ids)
-	if err != nil {
-		return nil, err
-	}
-	err = s.read(app.WithPurpose(ctx, app.ForQueue), func(ctx context.Context, from query.Reader) error {
-		return query.Select(ctx, from, &cancelled, cancelledRuns, asked)
-	})
-	return cancelled, err
-}

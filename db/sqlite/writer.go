@@ -34,6 +34,7 @@ type writer struct {
 	log        *slog.Logger
 	now        func() time.Time
 	notify     func()
+	startDelay func(kind string) time.Duration
 
 	mu     sync.RWMutex // held for reading to enqueue a write, for writing to close
 	closed bool
@@ -74,6 +75,7 @@ type transaction struct {
 	changed        bool  // subscribers must be notified
 	rollupsFlushed bool
 	statsEvents    []query.StatsEvent
+	startDelay     func(kind string) time.Duration
 }
 
 func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func()) (*writer, error) {
@@ -82,7 +84,7 @@ func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func(
 		return nil, errCorrupt(err)
 	}
 	w := &writer{
-		statements: statements, log: options.Log, now: options.Now, notify: ring,
+		statements: statements, log: options.Log, now: options.Now, startDelay: options.StartDelay, notify: ring,
 		rollups: query.Rollups{Every: options.rollEvery}, files: options.files,
 		writes: make(chan write, maxBatch), done: make(chan struct{}),
 	}
@@ -228,7 +230,9 @@ func (w *writer) commitEach(group []write) {
 
 // transact returns the result of each write of the group, or an error if nothing was committed.
 func (w *writer) transact(group []write) (results []error, err error) {
-	tx := &transaction{statements: w.statements, now: w.now(), counts: w.counts, newest: w.newest}
+	tx := &transaction{
+		statements: w.statements, now: w.now(), counts: w.counts, newest: w.newest, startDelay: w.startDelay,
+	}
 	if err := w.statements.exec(tx.begin); err != nil {
 		return nil, errors.Join(errNoTransaction, err)
 	}

@@ -65,9 +65,9 @@ func (w *worker) Work(delivered context.Context, job *river.Job[app.Job]) error 
 		return inLine(job)
 	}
 	defer leave()
-	run, err = w.begin(delivered, lease, job.ID, run)
+	run, err = w.begin(lease, job.ID, run)
 	switch {
-	case app.CodeOf(err) == app.CodeConflict || errors.Is(err, jobs.ErrCancelled):
+	case app.CodeOf(err) == app.CodeConflict:
 		w.node.Log.Info("a run is not started: it has been cancelled", "run", job.Args.Run)
 		return nil
 	case err != nil:
@@ -93,22 +93,18 @@ func (w *worker) enter(delivered context.Context) (leave func(), entered bool) {
 	return nil, false
 }
 
-// begin lets a run rest, and writes down that it is started, or that this node goes on with it.
-func (w *worker) begin(delivered, lease context.Context, job int64, run app.ProcessRun) (app.ProcessRun, error) {
+// begin commits the start of a run, or that this node continues it.
+func (w *worker) begin(lease context.Context, job int64, run app.ProcessRun) (app.ProcessRun, error) {
 	if run.Status == app.Started {
 		return run, w.node.Store.Adopt(context.Background(), run, job)
 	}
-	taking, stop := during(w.node.lifecycle.Fetch, lease, delivered)
-	defer stop(nil)
-	if err := w.jobs.Delay(taking, run); err != nil {
-		return run, err
+	for _, ctx := range []context.Context{w.node.lifecycle.Fetch, lease} {
+		if ctx.Err() != nil {
+			return run, context.Cause(ctx)
+		}
 	}
 	// Without a deadline: a start that is given up may be committed all the same. The store answers as soon as it knows.
-	started, err := w.node.Store.StartJob(context.Background(), run, job)
-	if err != nil {
-		return run, err
-	}
-	return started, nil
+	return w.node.Store.StartJob(context.Background(), run, job)
 }
 
 // do goes on with a run that is started.

@@ -238,11 +238,7 @@ func (n *node) workers() *river.Workers {
 // lostAfter is when River takes a worker for lost: after all the time that a run may take. It is the last resort, for jobs that
 // are lost although their node is alive. A run that takes longer, on a node with other settings, goes on all the same.
 func (n *node) lostAfter() time.Duration {
-	var rest time.Duration
-	for _, name := range n.Registry.Names() {
-		rest = max(rest, n.Registry.Kind(name).DelayMax)
-	}
-	return max(lostAtLeast, placeTime+rest+n.RunTimeout+jobs.CancelGrace+margin)
+	return max(lostAtLeast, placeTime+n.RunTimeout+jobs.CancelGrace+margin)
 }
 
 // inPlace is how River goes about a job whose worker is lost: it keeps its place in line. For a worker that panicked

@@ -23,7 +23,7 @@ func TestRunsAreDoneOnceAndCounted(t *testing.T) {
 		return nil
 	}
 	for _, node := range []*postgres.Store{store, other} {
-		start(t, newEngine(node, jobs.Kind{Name: "report", Work: work}, jobs.Kind{Name: "back up", DelayMax: 5 * time.Millisecond, Work: work}))
+		start(t, newEngine(node, jobs.Kind{Name: "report", Work: work}, jobs.Kind{Name: "back up", Work: work}))
 	}
 	create(t, store, "report", 50)
 	create(t, store, "back up", 50) // River does not take such a name
@@ -123,7 +123,6 @@ func TestARunIsCancelledWhateverItDoes(t *testing.T) {
 			stopped <- context.Cause(ctx)
 			return context.Cause(ctx)
 		}},
-		jobs.Kind{Name: "rests", DelayMin: time.Hour, DelayMax: time.Hour, Work: nothing},
 		jobs.Kind{Name: "waits", Work: nothing})
 	cancel := func(run int64, status app.Status) {
 		t.Helper()
@@ -135,15 +134,12 @@ func TestARunIsCancelledWhateverItDoes(t *testing.T) {
 	waits := create(t, store, "waits", 1)
 	cancel(waits, app.Cancelled)
 	start(t, engine)
-	works, rests := create(t, store, "works", 1), create(t, store, "rests", 1)
+	works := create(t, store, "works", 1)
 	await(t, working, "the work")
 	cancel(works, app.Started)
 	if err := await(t, stopped, "the wish"); !errors.Is(err, jobs.ErrCancelled) {
 		t.Errorf("the work was stopped by %v", err)
 	}
-	until(t, store, "the rest", func() bool { return jobState(t, store, rests) == "running" })
-	cancel(rests, app.Cancelled)
-	until(t, store, "the end of the rest", func() bool { return jobState(t, store, rests) != "running" })
 	if state := jobState(t, store, waits); state != "cancelled" {
 		t.Errorf("the job of the run that waited is %s", state)
 	}
@@ -152,9 +148,8 @@ func TestARunIsCancelledWhateverItDoes(t *testing.T) {
 // wishes is a store that answers with cancel requests of the test's own.
 type wishes struct {
 	app.ClusterStore
-	stopping  []app.CancelRequest
-	cancelled []app.CancelledRun
-	answers   atomic.Int32 // how often it was asked which runs should stop
+	stopping []app.CancelRequest
+	answers  atomic.Int32 // how often it was asked which runs should stop
 }
 
 func (w *wishes) CancelRequests(context.Context) ([]app.CancelRequest, error) {
@@ -162,23 +157,17 @@ func (w *wishes) CancelRequests(context.Context) ([]app.CancelRequest, error) {
 	return w.stopping, nil
 }
 
-func (w *wishes) Cancelled(context.Context, []int64) ([]app.CancelledRun, error) {
-	return w.cancelled, nil
-}
-
 func TestAWishIsHeardThatRiverDoesNotTellOf(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
-	works, rests := create(t, store, "works", 1), create(t, store, "rests", 1)
-	engine := newEngine(store, g.kind("works"), jobs.Kind{Name: "rests", DelayMin: time.Hour, DelayMax: time.Hour, Work: nothing})
+	works := create(t, store, "works", 1)
+	engine := newEngine(store, g.kind("works"))
 	engine.Store = &wishes{
 		ClusterStore: store,
 		stopping:     []app.CancelRequest{{Run: works, FencingToken: 1}},
-		cancelled:    []app.CancelledRun{{Run: rests, Version: 2}},
 	}
 	start(t, engine)
 	becomes(t, store, works, app.Cancelled)
-	until(t, store, "the end of the rest", func() bool { return jobState(t, store, rests) == "completed" })
 }
 
 func TestCancelRequest_OfAnEarlierAttemptIsIgnored(t *testing.T) {

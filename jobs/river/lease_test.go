@@ -93,19 +93,6 @@ func TestEngine_StopsItsWorkWhenItCannotTellThatItIsAlive(t *testing.T) {
 	await(t, working, "the node to work again")
 }
 
-func TestEngine_RestsOnlyWhileItHasALease(t *testing.T) {
-	t.Parallel()
-	nodes := openNodes(t, 2, stopsSoon)
-	store, other := nodes[0], nodes[1]
-	start(t, newEngine(store, jobs.Kind{Name: "rests", DelayMin: time.Hour, DelayMax: time.Hour, Work: nothing}))
-	id := create(t, store, "rests", 1)
-	until(t, store, "the rest", func() bool { return jobState(t, store, id) == "running" })
-	define(t, other, refuse)
-	execute(t, other, `INSERT INTO refused VALUES ($1)`, store.Node())
-	start(t, newEngine(other, jobs.Kind{Name: "rests", Work: nothing}))
-	becomes(t, other, id, app.Completed)
-}
-
 // River hands a job out again that takes longer than its leader thinks it may.
 func TestEngine_GoesOnWithARunThatRiverTakesForLost(t *testing.T) {
 	t.Parallel()

@@ -30,18 +30,16 @@ func TestWhatIsNotDoneWhenANodeStopsIsDoneByAnother(t *testing.T) {
 func TestANodeThatStopsLetsItsWorkFinishAndTakesNoMore(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
-	engine := newEngine(store, g.kind("test"), jobs.Kind{Name: "rests", DelayMin: patience, DelayMax: patience, Work: nothing})
+	engine := newEngine(store, g.kind("test"))
 	engine.DrainTimeout = patience
 	ask, stopped := start(t, engine)
-	working, rests := create(t, store, "test", 1), create(t, store, "rests", 1)
+	working := create(t, store, "test", 1)
 	await(t, g.working, "the work")
-	until(t, store, "the rest", func() bool { return jobState(t, store, rests) == "running" })
 	ask()
-	until(t, store, "the end of the rest", func() bool { return jobState(t, store, rests) == "available" })
 	waits := create(t, store, "test", 1)
 	close(g.gate)
 	await(t, stopped, "the node to stop")
-	for run, want := range map[int64]app.Status{working: app.Completed, rests: app.Created, waits: app.Created} {
+	for run, want := range map[int64]app.Status{working: app.Completed, waits: app.Created} {
 		if run := read(t, store, run); run.Status != want {
 			t.Errorf("the run is %+v", run)
 		}
