@@ -8,13 +8,16 @@ import (
 	"runboard/app"
 )
 
-// audit logs a change that was asked for and is accepted: who asked from where, for what, and how many runs it concerns.
+// audit logs an accepted change: the user and address that requested it, what it is, and how many runs it
+// changes.
 func (s *Server) audit(c *fiber.Ctx, what string, runs int64, details ...any) {
 	user, _ := c.Locals(userKey).(string)
-	s.Log.Info("change", append([]any{"what", what, "user", user, "address", s.client(c), "runs", runs}, details...)...)
+	attrs := []any{"what", what, "user", user, "address", s.client(c), "runs", runs}
+	s.Log.Info("change", append(attrs, details...)...)
 }
 
-// bulkSize returns how many runs an action is for: as it was previewed, or for a program that asks at once, as it is now.
+// bulkSize returns how many runs a bulk action changes: the number of its preview or, without a preview, the
+// number now. It returns -1 if the store fails.
 func (s *Server) bulkSize(ctx context.Context, action app.BulkAction) int64 {
 	switch {
 	case len(action.IDs) > 0:
@@ -22,9 +25,9 @@ func (s *Server) bulkSize(ctx context.Context, action app.BulkAction) int64 {
 	case action.Confirmed.Runs > 0:
 		return action.Confirmed.Runs
 	}
-	prospect, err := s.Store.PreviewBulk(ctx, action)
+	preview, err := s.Store.PreviewBulk(ctx, action)
 	if err != nil {
-		return -1 // Act will say what is wrong
+		return -1 // CreateBulkAction will fail with the same error
 	}
-	return prospect.Runs
+	return preview.Runs
 }

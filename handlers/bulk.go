@@ -12,7 +12,7 @@ import (
 	"runboard/templates"
 )
 
-// askAction answers GET /process_runs/bulk: the preview of a bulk action, to be confirmed.
+// showBulkPreview answers GET /process_runs/bulk: the preview of a bulk action, to be confirmed.
 func (s *Server) showBulkPreview(c *fiber.Ctx) error {
 	action, err := parseBulkAction(parseForm(c.Context().QueryArgs()))
 	if err != nil {
@@ -22,31 +22,33 @@ func (s *Server) showBulkPreview(c *fiber.Ctx) error {
 	return s.sendPreview(c, action, "")
 }
 
-// preview sends what an action would come to now, with what confirms it. A problem is why it has not been done.
+// sendPreview sends a new preview of a bulk action and a form that confirms it. problem says why the action
+// was not started, or is empty.
 func (s *Server) sendPreview(c *fiber.Ctx, action app.BulkAction, problem string) error {
 	ctx, cancel := requestContext()
 	defer cancel()
-	prospect, err := s.Store.PreviewBulk(ctx, action)
+	preview, err := s.Store.PreviewBulk(ctx, action)
 	if err != nil {
 		return err
 	}
-	action = action.Resolve(prospect.Confirmation.At.Time(time.Now())) // what is confirmed is what was shown
-	action.Confirmed = prospect.Confirmation
+	// Relative times are resolved, so that exactly the runs of this preview are confirmed.
+	action = action.Resolve(preview.Confirmation.At.Time(time.Now()))
+	action.Confirmed = preview.Confirmation
 	switch negotiate(c) {
 	case asJSON:
-		return c.JSON(previewJSON(action, prospect, problem))
+		return c.JSON(previewJSON(action, preview, problem))
 	case asFragment:
-		if problem != "" { // it takes the place of the question that it answers
+		if problem != "" { // it replaces the confirmation that was answered
 			c.Set("HX-Retarget", "#"+templates.AskID)
 			c.Set("HX-Reswap", "innerHTML")
 		}
-		return sendHTML(c)(s.Templates.Confirm(action, prospect, newKey(), problem))
+		return sendHTML(c)(s.Templates.Confirm(action, preview, newKey(), problem))
 	}
-	return sendHTML(c)(s.Templates.ConfirmPage(action, prospect, newKey(), problem))
+	return sendHTML(c)(s.Templates.ConfirmPage(action, preview, newKey(), problem))
 }
 
-// previewJSON is a preview for programs: posting what is under confirm does what was shown.
-func previewJSON(action app.BulkAction, prospect app.BulkPreview, problem string) fiber.Map {
+// previewJSON returns a preview for programs. Posting the object in confirm starts the action that it shows.
+func previewJSON(action app.BulkAction, preview app.BulkPreview, problem string) fiber.Map {
 	confirm := fiber.Map{}
 	for _, field := range templates.ConfirmFields(action) {
 		confirm[field.Name] = field.Value
@@ -60,7 +62,8 @@ func previewJSON(action app.BulkAction, prospect app.BulkPreview, problem string
 		filter[field.Name] = field.Value
 	}
 	answer := fiber.Map{
-		"operation": action.Operation, "filter": filter, "runs": prospect.Runs, "skipped": prospect.Skipped, "more": prospect.More, "newest": action.Confirmed.Newest, "confirm": confirm,
+		"operation": action.Operation, "filter": filter, "runs": preview.Runs, "skipped": preview.Skipped,
+		"more": preview.More, "newest": action.Confirmed.Newest, "confirm": confirm,
 	}
 	if problem != "" {
 		answer = fiber.Map{"error": problem, "code": app.CodeConflict, "preview": answer}
@@ -68,7 +71,7 @@ func previewJSON(action app.BulkAction, prospect app.BulkPreview, problem string
 	return answer
 }
 
-// startAction answers POST /process_runs/bulk.
+// startBulk answers POST /process_runs/bulk.
 func (s *Server) startBulk(c *fiber.Ctx) error {
 	if err := s.checkAdmission(); err != nil {
 		return err
@@ -81,7 +84,7 @@ func (s *Server) startBulk(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if len(action.IDs) == 0 && len(body["id"]) > 0 { // the form of the list sends both, but only to the preview
+	if len(action.IDs) == 0 && len(body["id"]) > 0 { // the form of the list sends both, but only for the preview
 		return app.Errorf(app.CodeInvalid, "Give either scope=all or the id of each run, not both.")
 	}
 	key, err := parseKey(keys(c, body))
@@ -119,27 +122,31 @@ func (s *Server) startBulk(c *fiber.Ctx) error {
 	return c.Redirect(templates.RunPath(run.ID), fiber.StatusSeeOther)
 }
 
-// untyped returns the problem with a form that deletes many runs without their number having been typed. It is for
-// forms of browsers, which a click or a key can send: programs confirm by the number in the preview, or know what they do.
-func (s *Server) checkTypedNumber(ctx context.Context, c *fiber.Ctx, action app.BulkAction, typed []string) (problem string, err error) {
-	browser := action.Confirmed.Checked || c.Get("Sec-Fetch-Site") != "" || c.Get(fiber.HeaderOrigin) != "" || c.Get("HX-Request") != ""
+// checkTypedNumber returns a problem if a browser deletes more than app.TypedAbove runs without the user
+// having typed their number. One click or key can submit a form; programs confirm with the number in the
+// preview.
+func (s *Server) checkTypedNumber(
+	ctx context.Context, c *fiber.Ctx, action app.BulkAction, typed []string,
+) (problem string, err error) {
+	browser := action.Confirmed.Checked || c.Get("Sec-Fetch-Site") != "" ||
+		c.Get(fiber.HeaderOrigin) != "" || c.Get("HX-Request") != ""
 	if action.Operation != app.BulkDelete || negotiate(c) == asJSON || !browser {
 		return "", nil
 	}
 	shown := action.Confirmed.Runs
 	if !action.Confirmed.Checked {
-		prospect, err := s.Store.PreviewBulk(ctx, action)
+		preview, err := s.Store.PreviewBulk(ctx, action)
 		if err != nil {
 			return "", err
 		}
-		shown = prospect.Runs
+		shown = preview.Runs
 	}
 	if shown <= app.TypedAbove {
 		return "", nil
 	}
 	if len(typed) == 1 {
 		digits := strings.Map(func(r rune) rune {
-			if strings.ContainsRune(",.' \u00a0\u202f", r) { // as numbers are grouped
+			if strings.ContainsRune(",.' \u00a0\u202f", r) { // digit group separators
 				return -1
 			}
 			return r
@@ -172,10 +179,11 @@ func (s *Server) deleteRun(c *fiber.Ctx) error {
 	return c.Redirect(templates.ListPath, fiber.StatusSeeOther)
 }
 
-// parseAction reads what is to be done, to which runs (those that are ticked, or all that a filter finds), and what was
-// shown in the preview.
+// parseBulkAction parses the operation, the runs (named by id, or all that match a filter), and the preview
+// that is confirmed.
 func parseBulkAction(given fields) (action app.BulkAction, err error) {
-	values, err := given.single(append([]string{"operation", "scope", "newest", "previewed", "previewed_more", "previewed_at"}, filterNames...)...)
+	names := []string{"operation", "scope", "newest", "previewed", "previewed_more", "previewed_at"}
+	values, err := given.single(append(names, filterNames...)...)
 	if err != nil {
 		return action, err
 	}

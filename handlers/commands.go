@@ -10,8 +10,8 @@ import (
 	"runboard/templates"
 )
 
-// cancelRun answers POST /process_runs/:id/cancel. A run whose work goes on has not been cancelled yet, and
-// the answer says so.
+// cancelRun answers POST /process_runs/:id/cancel. The answer is 202 while the work of the run has not
+// returned yet.
 func (s *Server) cancelRun(c *fiber.Ctx) error {
 	return s.runCommand(c, "cancel", s.Store.Cancel, func(run app.ProcessRun) (int, string) {
 		if run.CancelRequested() {
@@ -28,9 +28,12 @@ func (s *Server) retryRun(c *fiber.Ctx) error {
 	})
 }
 
-// fulfil does what a person wishes for a run. say is the status of the answer and its sentence.
+// runCommand applies a command to the run of the address, and answers with the status and message of
+// describe.
 func (s *Server) runCommand(
-	c *fiber.Ctx, what string, wish func(context.Context, int64) (app.ProcessRun, error), say func(app.ProcessRun) (int, string),
+	c *fiber.Ctx, name string,
+	command func(context.Context, int64) (app.ProcessRun, error),
+	describe func(app.ProcessRun) (status int, message string),
 ) error {
 	id, err := parseCommandID(c)
 	if err != nil {
@@ -38,17 +41,17 @@ func (s *Server) runCommand(
 	}
 	ctx, cancel := requestContext()
 	defer cancel()
-	run, err := wish(ctx, id)
+	run, err := command(ctx, id)
 	if err != nil {
 		return err
 	}
-	s.audit(c, what, 1, "run", run.ID)
-	status, sentence := say(run)
+	s.audit(c, name, 1, "run", run.ID)
+	status, message := describe(run)
 	switch negotiate(c) {
 	case asJSON:
 		return c.Status(status).JSON(run)
 	case asFragment:
-		return sendHTML(c.Status(status))(s.Templates.Success(sentence, run))
+		return sendHTML(c.Status(status))(s.Templates.Success(message, run))
 	}
 	return c.Redirect(templates.RunPath(id), fiber.StatusSeeOther)
 }

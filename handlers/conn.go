@@ -11,17 +11,18 @@ import (
 	"runboard/handlers/ws"
 )
 
-// sniffConn is a connection that inspects the first request on it, and that counts against the limits of connections.
+// sniffConn is a connection that inspects the first request on it, and that counts against the limits of
+// connections.
 //
-// It knows whether the request that is being read has a complete first line: if too much is sent, that tells an address that
-// is too long from headers that are.
+// It knows whether the request that is being read has a complete first line: if too much is sent, that tells
+// an address that is too long from headers that are.
 //
-// It also fails if a line of the first request ends without a carriage return, for which fasthttp would wait. Later requests
-// are not inspected, because they cannot be told from bodies here.
+// It also fails if a line of the first request ends without a carriage return, for which fasthttp would wait.
+// Later requests are not inspected, because they cannot be told from bodies here.
 type sniffConn struct {
 	ws.NetConn
 	entry    connEntry
-	hasLine  atomic.Bool // the first line is complete; atomic, because a WebSocket is read and written at the same time
+	hasLine  atomic.Bool // atomic, because a WebSocket is read and written at the same time
 	headless bool        // the headers of the first request are over
 	line     []byte      // the line that is being read, or its last two bytes
 
@@ -106,8 +107,8 @@ func (c *sniffConn) resetOnClose() {
 	}
 }
 
-// discard reads the rest of a body that was refused. A connection that is closed with unread bytes is reset, and a client
-// that is still sending would get an error instead of the answer.
+// discard reads the rest of a body that was refused. A connection that is closed with unread bytes is reset,
+// and a client that is still sending would get an error instead of the answer.
 func (c *sniffConn) discard() {
 	conn, ok := c.Conn.(*net.TCPConn)
 	if !ok {

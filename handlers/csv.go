@@ -11,10 +11,11 @@ import (
 	"runboard/app"
 )
 
-// columns are the names of what record returns.
+// columns returns the names of the columns, in the order of record.
 func columns() []string {
 	names := []string{
-		"id", "kind", "status", "version", "attempt", "crashes", "error", "created_at", "updated_at", "started_at", "finished_at",
+		"id", "kind", "status", "version", "attempt", "crashes", "error", "created_at", "updated_at",
+		"started_at", "finished_at",
 		"scheduled_at", "cancel_requested_at", "percent", "message",
 	}
 	for i, name := range names {
@@ -23,16 +24,18 @@ func columns() []string {
 	return names
 }
 
-// record is a run in CSV. Numbers stand as they are, and everything else in quotes.
+// record returns a run as CSV fields. Everything but numbers is quoted.
 func record(run app.ProcessRun) []string {
 	percent := ""
 	if run.Percent.Known() {
 		percent = strconv.Itoa(int(run.Percent))
 	}
 	return []string{
-		strconv.FormatInt(run.ID, 10), quoted(escapeFormula(run.Kind)), quoted(run.Status.String()), strconv.FormatInt(run.Version, 10),
+		strconv.FormatInt(run.ID, 10), quoted(escapeFormula(run.Kind)), quoted(run.Status.String()),
+		strconv.FormatInt(run.Version, 10),
 		strconv.Itoa(run.Attempt), strconv.Itoa(run.Crashes), quoted(escapeFormula(run.Error)),
-		stamp(run.CreatedAt), stamp(run.UpdatedAt), stamp(run.StartedAt), stamp(run.FinishedAt), stamp(run.ScheduledAt), stamp(run.CancelRequestedAt),
+		stamp(run.CreatedAt), stamp(run.UpdatedAt), stamp(run.StartedAt), stamp(run.FinishedAt),
+		stamp(run.ScheduledAt), stamp(run.CancelRequestedAt),
 		percent, quoted(escapeFormula(run.Message)),
 	}
 }
@@ -49,20 +52,21 @@ func stamp(t time.Time) string {
 	return quoted(t.Format(time.RFC3339Nano))
 }
 
-// quoted is a text as a field, whatever separator a spreadsheet goes by.
+// quoted returns a text as a field for any separator.
 func quoted(text string) string { return `"` + strings.ReplaceAll(text, `"`, `""`) + `"` }
 
 const formulaStart = `=+\-@＝＋－＠`
 
 var (
-	// formula is how a cell begins that a spreadsheet calculates, after blanks that some of them leave out.
+	// formula matches the start of a cell that a spreadsheet evaluates, after blanks that some of them skip.
 	formula = regexp.MustCompile(`^[\p{Z}\p{Cf}"']*;?[\p{Z}\p{Cf}"']*[` + formulaStart + `]`)
-	// laterFormula is the same in the middle of a text, for spreadsheets that take semicolons, tabs or ends of lines for the
-	// end of a cell although they are quoted.
+	// laterFormula matches one within a text, for spreadsheets that end a cell at semicolons, tabs or line
+	// ends in spite of the quotes.
 	laterFormula = regexp.MustCompile(`([;\t\r\n][\p{Z}\p{Cf}"']*)([` + formulaStart + `])`)
 )
 
-// harmless keeps a spreadsheet from taking what some work has said for a formula. Other texts are left as they are.
+// escapeFormula keeps a spreadsheet from evaluating a text as a formula (CSV injection). Other texts are not
+// changed.
 func escapeFormula(text string) string {
 	if text == "" {
 		return text

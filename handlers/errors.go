@@ -12,7 +12,7 @@ import (
 	"runboard/templates"
 )
 
-// statuses are those of HTTP for our codes.
+// statuses maps error codes to HTTP statuses.
 var statuses = map[app.Code]int{
 	app.CodeMalformed:   fiber.StatusBadRequest,
 	app.CodeInvalid:     fiber.StatusUnprocessableEntity,
@@ -25,8 +25,7 @@ var statuses = map[app.Code]int{
 	app.CodeInternal:    fiber.StatusInternalServerError,
 }
 
-// sentences are what people are told of errors that come from Fiber, which would tell more than it
-// should.
+// messages replaces the messages of Fiber's errors, which contain internals.
 var messages = map[int]string{
 	fiber.StatusBadRequest:                  "The request could not be understood.",
 	fiber.StatusUnauthorized:                "Please sign in.",
@@ -40,11 +39,10 @@ var messages = map[int]string{
 	fiber.StatusRequestHeaderFieldsTooLarge: "The headers are too large.",
 }
 
-// retryAfter, in seconds, is when trying again may help.
+// retryAfter is the Retry-After header, in seconds, of answers without a better one.
 const retryAfter = "2"
 
-// fail answers a request that could not be served: as a page, as a notice, or in JSON, by the same rule
-// as other answers.
+// fail answers a request with an error: as a page, a notice or JSON, negotiated as other answers are.
 func (s *Server) fail(c *fiber.Ctx, err error) error {
 	status, code, message := s.toHTTP(err)
 	setCommonHeaders(c)
@@ -56,12 +54,12 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 	switch negotiate(c) {
 	case asJSON:
 		return c.JSON(fiber.Map{"error": message, "code": code})
-	case asFragment: // whatever the answer was meant for must not be replaced by an error
+	case asFragment: // the error must not replace the target of the answer
 		c.Set("HX-Retarget", "#"+templates.NoticeID)
 		c.Set("HX-Reswap", "innerHTML")
 		return sendHTML(c)(s.Templates.Notice(message))
 	}
-	if c.Get("HX-Request") == "true" { // of the page, htmx would select what is not there
+	if c.Get("HX-Request") == "true" { // htmx would select an element that the error page does not have
 		c.Set("HX-Retarget", "#"+templates.NoticeID)
 		c.Set("HX-Reselect", "#"+templates.MessageID)
 		c.Set("HX-Reswap", "innerHTML ignoreTitle:true")
@@ -70,8 +68,8 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 	return sendHTML(c)(s.Templates.Error(http.StatusText(status), message))
 }
 
-// explain decides what the client is told. Whatever is not meant for it is logged instead, under a
-// reference that it is told.
+// toHTTP returns what the client is told about an error. An internal error is logged instead, and the client
+// gets a reference to the log line.
 func (s *Server) toHTTP(err error) (status int, code app.Code, message string) {
 	if known, ok := errors.AsType[*app.Error](err); ok && known.Code != app.CodeInternal {
 		if known.Err != nil {
@@ -90,7 +88,7 @@ func (s *Server) toHTTP(err error) (status int, code app.Code, message string) {
 		"Something went wrong here. If it happens again, tell the operator the reference " + reference + "."
 }
 
-// codeOf is our code for a status that Fiber chose.
+// codeOf returns the error code for a status of Fiber.
 func codeOf(status int) app.Code {
 	switch status {
 	case fiber.StatusNotFound:
@@ -105,7 +103,7 @@ func (s *Server) logPanic(c *fiber.Ctx, panicked any) {
 	s.Log.Error("a handler panicked", "path", c.Path(), "panic", panicked, "stack", string(debug.Stack()))
 }
 
-// survivePanic keeps a panic of a goroutine of ours from ending the process. It is to be deferred.
+// recoverPanic logs a panic instead of letting it end the process. It must be deferred.
 func (s *Server) recoverPanic(what string) {
 	if panicked := recover(); panicked != nil {
 		s.Log.Error(what+" panicked", "panic", panicked, "stack", string(debug.Stack()))

@@ -10,10 +10,10 @@ import (
 	"runboard/app"
 )
 
-// exported is how many runs are read, and in memory, at once.
-const exported = 500
+// exportBatch is how many runs are read at once.
+const exportBatch = 500
 
-// A format is how runs are written down for other programs.
+// exportFormat writes runs for other programs.
 type exportFormat struct {
 	name, contentType string
 	begin             func(*bufio.Writer) error
@@ -32,8 +32,8 @@ var commaSeparated = exportFormat{
 	write: func(w *bufio.Writer, run app.ProcessRun) error { return writeRecord(w, record(run)) },
 }
 
-// export answers GET /process_runs.ndjson and .csv: all runs of a filter, newest first, as a stream. Each run is there
-// once, as it is when its turn comes.
+// export answers GET /process_runs.ndjson and .csv: all runs of a filter, newest first, as a stream. Each run
+// is exported once, in its state when its batch is read.
 func (s *Server) export(f exportFormat) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		query, err := parseQuery(c)
@@ -42,7 +42,7 @@ func (s *Server) export(f exportFormat) fiber.Handler {
 		}
 		ctx, cancel := requestContext()
 		defer cancel()
-		runs, next, err := s.Store.Runs(ctx, query.Filter, math.MaxInt64, exported)
+		runs, next, err := s.Store.Runs(ctx, query.Filter, math.MaxInt64, exportBatch)
 		if err != nil {
 			return err
 		}
@@ -72,7 +72,7 @@ func (e *exportStream) write(w *bufio.Writer, runs []app.ProcessRun, next int64)
 	defer e.slot.release()
 	defer e.extendWriteDeadline()
 	if e.format.begin(w) != nil {
-		return // the reader has gone
+		return // the client has disconnected
 	}
 	for {
 		e.extendWriteDeadline()
@@ -96,10 +96,10 @@ func (e *exportStream) write(w *bufio.Writer, runs []app.ProcessRun, next int64)
 func (e *exportStream) read(before int64) ([]app.ProcessRun, int64, error) {
 	ctx, cancel := requestContext()
 	defer cancel()
-	return e.server.Store.Runs(ctx, e.filter, before, exported)
+	return e.server.Store.Runs(ctx, e.filter, before, exportBatch)
 }
 
-// stopping reports whether the server stops.
+// stopping reports whether the server is stopping, and then aborts the export.
 func (e *exportStream) stopping() bool {
 	select {
 	case <-e.server.sockets.closing:

@@ -11,7 +11,7 @@ import (
 	"runboard/templates"
 )
 
-// failures is the topic of the page of that name. Everybody who watches it shares this one.
+// failures is the live view of the failures page, shared by all its subscribers.
 var failures = &live.PageView{
 	Load: func(ctx context.Context, store app.Store) (any, error) { return store.Failures(ctx) },
 	Render: func(t *templates.Templates, answer any) ([]byte, error) {

@@ -16,7 +16,7 @@ import (
 	"runboard/app"
 )
 
-// internal are words that are for us and never for whoever asked.
+// internal matches internals that must not be in an answer.
 var internal = regexp.MustCompile(`(?i)sqlite|\bsql\b|database/sql|goroutine|runtime error|panic|\.go:\d|\bapp\.|fiber|fasthttp|no such (table|column)|syntax error|/tmp/`)
 
 // fuzzed is a server over a real store with a few runs, which is asked without a network.
@@ -116,7 +116,7 @@ func FuzzSocket(f *testing.F) {
 	f.Fuzz(func(t *testing.T, sent []byte) {
 		conn, _, err := (&websocket.Dialer{}).Dial(url+"/process_runs/live", nil)
 		if err != nil {
-			t.Fatalf("nobody answers any more: %v", err)
+			t.Fatalf("the server no longer answers: %v", err)
 		}
 		if _, err := conn.NetConn().Write(sent); err != nil {
 			t.Fatal(err)

@@ -16,12 +16,12 @@ import (
 	"runboard/templates"
 )
 
-// unroutedMethod replaces methods that Fiber does not know, and would answer by itself. No route has it, so it is answered
-// with 405 as any other method that a route does not have.
+// unroutedMethod replaces methods that Fiber does not know, and would answer by itself. No route has it, so
+// it is answered with 405 as any other method that a route does not have.
 const unroutedMethod = fiber.MethodTrace
 
-// hardenServer checks requests before Fiber does: ambiguous ones, which Fiber lets through, and those that could not be read
-// at all, which it answers by itself.
+// hardenServer checks requests before Fiber does: ambiguous ones, which Fiber lets through, and those that
+// could not be read at all, which it answers by itself.
 func (s *Server) hardenServer() {
 	server := s.fiber.Server()
 	server.ReduceMemoryUsage = true // otherwise an open WebSocket keeps a read buffer of maxHeader bytes
@@ -64,7 +64,8 @@ func (s *Server) hardenServer() {
 	}
 }
 
-// serverLog logs errors of connections for fasthttp. Clients can cause them, so it logs at most one line a minute.
+// serverLog logs errors of connections for fasthttp. Clients can cause them, so it logs at most one line a
+// minute.
 type serverLog struct {
 	log    *slog.Logger
 	failed throttledLog
@@ -87,7 +88,8 @@ func (s *Server) failEarly(ctx *fasthttp.RequestCtx, err error) {
 	}
 }
 
-// readError returns the error to answer a request with that could not be read. It does not repeat what was sent.
+// readError returns the error to answer a request with that could not be read. It does not repeat what was
+// sent.
 func readError(ctx *fasthttp.RequestCtx, err error) error {
 	timeout, isNet := errors.AsType[net.Error](err)
 	switch {
@@ -104,8 +106,9 @@ func readError(ctx *fasthttp.RequestCtx, err error) error {
 	return fiber.ErrBadRequest
 }
 
-// ambiguous reports whether a proxy and this server may read the headers differently, and take one request for two (request
-// smuggling): there are both Content-Length and Transfer-Encoding, an encoding other than chunked, or a folded header.
+// ambiguous reports whether a proxy and this server may read the headers differently, and take one request
+// for two (request smuggling): there are both Content-Length and Transfer-Encoding, an encoding other than
+// chunked, or a folded header.
 func ambiguous(headers []byte) bool {
 	var length, encoding bool
 	for line := range bytes.Lines(headers) {

@@ -14,11 +14,11 @@ import (
 	"runboard/templates"
 )
 
-// maxAddresses is how many addresses a rate is kept for: the least recently seen is forgotten, and
-// starts anew. An entry is about 100 bytes.
+// maxAddresses is how many addresses have a rate limiter. The least recently seen one is evicted, and starts
+// anew. An entry is about 100 bytes.
 const maxAddresses = 10_000
 
-// rateLimit bounds how often one address may do something.
+// rateLimit limits how often each address may do something.
 type rateLimit struct {
 	rate      rate.Limit
 	burst     int
@@ -26,7 +26,7 @@ type rateLimit struct {
 	addresses *lru.Cache[string, *rate.Limiter]
 }
 
-// newRateLimit allows perSecond, in bursts of twice as many; 0 is no limit.
+// newRateLimit allows perSecond events, in bursts of twice as many; 0 means no limit.
 func newRateLimit(perSecond float64) *rateLimit {
 	addresses, err := lru.New[string, *rate.Limiter](maxAddresses)
 	if err != nil {
@@ -35,7 +35,7 @@ func newRateLimit(perSecond float64) *rateLimit {
 	return &rateLimit{rate: rate.Limit(perSecond), burst: max(1, int(2*perSecond)), addresses: addresses}
 }
 
-// limitPosts refuses whoever posts too often.
+// limitPosts answers 429 to an address that posts too often.
 func (s *Server) limitPosts(c *fiber.Ctx) error {
 	if !s.posts.allow(s.address(c)) {
 		return errTooOften
@@ -45,10 +45,11 @@ func (s *Server) limitPosts(c *fiber.Ctx) error {
 
 var errTooOften = app.Errorf(app.CodeTooMany, "Too many requests. Please try again in a moment.")
 
-// limitReads refuses reads that cost much when an address makes too many: searches, exports and logs that are followed.
+// limitReads answers 429 to an address that makes too many expensive reads: searches, exports and followed
+// logs.
 func (s *Server) limitReads(c *fiber.Ctx) error {
 	args := c.Context().QueryArgs()
-	follow, _ := parseNumber(string(args.Peek("follow"))) // as showLog reads it: 01 follows, too
+	follow, _ := parseNumber(string(args.Peek("follow"))) // as showLog parses it: 01 follows, too
 	costly := len(args.Peek("q")) > 0 || follow > 0 || strings.HasPrefix(c.Path(), templates.ListPath+".")
 	if costly && reads(c) && !s.costly.allow(s.address(c)) {
 		return errTooOften
@@ -70,10 +71,11 @@ func (l *rateLimit) allow(address string) bool {
 	return limiter.Allow()
 }
 
-// address is whom a limit counts.
+// address returns the address that limits count for a request.
 func (s *Server) address(c *fiber.Ctx) string { return throttleKey(s.client(c)).String() }
 
-// counted is the address that a limit counts for a client: in IPv6 one customer has a whole /64.
+// throttleKey returns the address that limits count for a client. In IPv6 it is the /64, which one customer
+// has.
 func throttleKey(client netip.Addr) netip.Addr {
 	if client.Is6() {
 		if prefix, err := client.Prefix(64); err == nil {
@@ -83,8 +85,9 @@ func throttleKey(client netip.Addr) netip.Addr {
 	return client
 }
 
-// client is who has sent a request: the peer, or if that is a trusted proxy, whoever it says it was sent for. What a
-// header says is believed from its end on, as far as trusted proxies wrote it: the rest anybody may have made up.
+// client returns the address of the client: the peer or, behind trusted proxies, the address in
+// X-Forwarded-For. The header is read from its end for as long as trusted proxies wrote it; the client may
+// have invented the rest.
 func (s *Server) client(c *fiber.Ctx) netip.Addr {
 	client, _ := netip.AddrFromSlice(c.Context().RemoteIP())
 	client = client.Unmap()
@@ -105,7 +108,7 @@ func (s *Server) client(c *fiber.Ctx) netip.Addr {
 	return client
 }
 
-// fromProxy reports whether a trusted proxy has sent the request.
+// fromProxy reports whether a trusted proxy sent the request.
 func (s *Server) fromProxy(c *fiber.Ctx) bool {
 	peer, _ := netip.AddrFromSlice(c.Context().RemoteIP())
 	return s.trusted(peer.Unmap())

@@ -30,9 +30,9 @@ const (
 	refusalTimeout = 200 * time.Millisecond
 )
 
-// connections is a listener that limits how many connections are open, in all and for each address, before anything is read
-// from them. A connection over the limit evicts the one that has waited longest without a complete request, so that silent
-// connections cannot keep others out. If there is none, it is refused.
+// connections is a listener that limits how many connections are open, in all and for each address, before
+// anything is read from them. A connection over the limit evicts the one that has waited longest without a
+// complete request, so that silent connections cannot keep others out. If there is none, it is refused.
 type connections struct {
 	net.Listener
 	max, maxPerAddress int
@@ -55,7 +55,7 @@ type peer struct {
 	idle lists.List
 }
 
-// slot is the place of a connection. Guarded by connections.
+// connEntry is what connections knows of a connection. It is guarded by connections.mu.
 type connEntry struct {
 	owner            *connections
 	address          netip.Addr
@@ -66,7 +66,8 @@ type connEntry struct {
 // newConnections bounds the connections of a listener.
 func (s *Server) newConnections(listener net.Listener) *connections {
 	c := &connections{
-		Listener: listener, maxPerAddress: s.Config.MaxSocketsPerAddress + plainPerAddress, exempt: s.trusted, log: s.Log,
+		Listener: listener, maxPerAddress: s.Config.MaxSocketsPerAddress + plainPerAddress,
+		exempt: s.trusted, log: s.Log,
 		refusals: make(chan struct{}, maxRefusals), closed: make(chan struct{}), peers: map[netip.Addr]*peer{},
 	}
 	c.max, _ = connectionLimit(s.Config, openFiles())
@@ -77,8 +78,8 @@ func (s *Server) newConnections(listener net.Listener) *connections {
 	return c
 }
 
-// connectionLimit returns how many connections may be open so that enough files are left for the database and for commands,
-// and whether the limit of open files is too low for the configuration.
+// connectionLimit returns how many connections may be open so that enough files are left for the database and
+// for commands, and whether the limit of open files is too low for the configuration.
 func connectionLimit(config app.Config, files uint64) (limit int, low bool) {
 	const database, worker = 64, 10 // open files of each, generously
 	want := config.MaxSockets + plainConnections
@@ -89,8 +90,8 @@ func connectionLimit(config app.Config, files uint64) (limit int, low bool) {
 	return int(max(files/4, files-min(files, reserve))), true
 }
 
-// openFiles returns how many files this process may have open. The Go runtime has raised the soft limit to the hard one;
-// commands get the original limit.
+// openFiles returns how many files this process may have open. The Go runtime has raised the soft limit to
+// the hard one; commands get the original limit.
 func openFiles() uint64 {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -102,8 +103,8 @@ func openFiles() uint64 {
 // Close implements net.Listener.
 func (c *connections) Close() error { return c.close() }
 
-// Accept returns the next connection that is within the limits. It fails only if the listener is closed or broken, not if
-// memory or open files are used up.
+// Accept returns the next connection that is within the limits. It fails only if the listener is closed or
+// broken, not if memory or open files are used up.
 func (c *connections) Accept() (net.Conn, error) {
 	for failures := 0; ; {
 		conn, err := c.Listener.Accept()
@@ -130,12 +131,13 @@ func (c *connections) Accept() (net.Conn, error) {
 	}
 }
 
-// temporaryErrors are the errors after which accepting continues: resources that are used up for a while, and errors of a
-// single connection, see accept(2).
+// temporaryErrors are the errors after which accepting continues: resources that are used up for a while, and
+// errors of a single connection, see accept(2).
 var temporaryErrors = []error{
 	syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM,
-	syscall.ECONNABORTED, syscall.ECONNRESET, syscall.EINTR, syscall.EAGAIN, syscall.EPERM, syscall.EPROTO, syscall.ENOPROTOOPT,
-	syscall.EOPNOTSUPP, syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.EHOSTUNREACH, syscall.ETIMEDOUT,
+	syscall.ECONNABORTED, syscall.ECONNRESET, syscall.EINTR, syscall.EAGAIN, syscall.EPERM, syscall.EPROTO,
+	syscall.ENOPROTOOPT, syscall.EOPNOTSUPP, syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTDOWN,
+	syscall.EHOSTUNREACH, syscall.ETIMEDOUT,
 }
 
 // admit applies the limits to a connection. It returns nil if the connection was refused.

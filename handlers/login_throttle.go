@@ -8,9 +8,9 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// Failed logins that are allowed: a number at once, and one more each time that an interval has passed.
+// Limits of failed logins: a number at once, and one more after each interval.
 var (
-	shortTerm = allowance{10, 3 * time.Second} // for each address, and anew after each login that is right
+	shortTerm = allowance{10, 3 * time.Second} // for each address, reset by a successful login
 	longTerm  = allowance{100, 10 * time.Second}
 	inAll     = allowance{100, 100 * time.Millisecond}
 )
@@ -21,17 +21,17 @@ const (
 	longestUserInLog = 64 // bytes
 )
 
-// guessLimit bounds failed logins, for each address and in all. The bound in all does not hold for an address from which
-// credentials were right before, so that guesses from elsewhere do not lock its users out.
+// loginThrottle limits failed logins, for each address and in all. The limit in all does not apply to an
+// address with a successful login, so that guesses from elsewhere do not lock its users out.
 type loginThrottle struct {
 	mu        sync.Mutex
 	all       bucket
 	addresses *lru.Cache[string, *addressThrottle]
-	trusted   *lru.Cache[string, struct{}] // addresses from which credentials were right
+	trusted   *lru.Cache[string, struct{}] // addresses with a successful login
 }
 
-// guesses are the failures of one address. Right credentials forget only the short term, or a user could guess the password
-// of another one without limit.
+// addressThrottle counts the failures of one address. A successful login resets only the short term,
+// otherwise a user could guess the password of another one without limit.
 type addressThrottle struct{ short, long bucket }
 
 type allowance struct {
@@ -39,7 +39,7 @@ type allowance struct {
 	interval time.Duration
 }
 
-// bucket is a number of failures, of which one is forgotten in each interval.
+// bucket is a leaky bucket of failures, which loses one in each interval.
 type bucket struct {
 	level float64
 	at    time.Time
@@ -65,7 +65,7 @@ func (b *bucket) wait(now time.Time, allowed allowance) time.Duration {
 	return max(0, time.Duration((b.level+1-float64(allowed.most))*float64(allowed.interval)))
 }
 
-// of returns the failures of an address. The caller holds the lock.
+// of returns the failures of an address. The caller holds mu.
 func (l *loginThrottle) of(address string) *addressThrottle {
 	one, known := l.addresses.Get(address)
 	if !known {
@@ -75,7 +75,7 @@ func (l *loginThrottle) of(address string) *addressThrottle {
 	return one
 }
 
-// blocked returns how long an address has to wait before a login of it is looked at.
+// blocked returns how long an address must wait before its logins are checked.
 func (l *loginThrottle) blocked(address string, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -91,8 +91,8 @@ func (l *loginThrottle) wait(address string, now time.Time) time.Duration {
 	return wait
 }
 
-// take counts a failure in advance, so that logins which are checked at the same time do not pass the bound together. It
-// returns how long the address has to wait if there is no room.
+// take counts a failure in advance, so that logins which are checked at the same time do not exceed the limit
+// together. At the limit it counts nothing, and returns how long the address must wait.
 func (l *loginThrottle) take(address string, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -106,7 +106,8 @@ func (l *loginThrottle) take(address string, now time.Time) time.Duration {
 	return 0
 }
 
-// succeed notes that credentials from an address were right. taken says whether a failure was counted in advance.
+// succeed records a successful login. taken says whether take has counted a failure in advance, which it
+// takes back.
 func (l *loginThrottle) succeed(address string, taken bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -118,7 +119,8 @@ func (l *loginThrottle) succeed(address string, taken bool) {
 	l.trusted.Add(address, struct{}{})
 }
 
-// refusals logs refused logins: the first of an address at once, and how many more there were every minute.
+// refusedLogLimiter logs refused logins: the first of an address at once, and the number of further ones
+// every minute.
 type refusedLogLimiter struct {
 	log *slog.Logger
 
@@ -137,7 +139,7 @@ func newRefusedLogLimiter(log *slog.Logger) *refusedLogLimiter {
 	return &refusedLogLimiter{log: log, addresses: map[string]*refusedLogins{}}
 }
 
-// note logs a refused login, or counts it for later.
+// note logs a refused login, or counts it for the next flush.
 func (r *refusedLogLimiter) note(address, user string) {
 	if len(user) > longestUserInLog {
 		user = user[:longestUserInLog]
@@ -160,14 +162,14 @@ func (r *refusedLogLimiter) note(address, user string) {
 	}
 }
 
-// flush logs what was counted. It is called every minute while logins are refused, and at the end.
+// flush logs the counts. It runs every minute while logins are refused, and at the end.
 func (r *refusedLogLimiter) flush() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	quiet := true
 	for address, one := range r.addresses {
 		if one.number == 0 {
-			delete(r.addresses, address) // its next one is logged at once
+			delete(r.addresses, address) // the next refusal of the address is logged at once
 			continue
 		}
 		quiet = false
@@ -179,12 +181,13 @@ func (r *refusedLogLimiter) flush() {
 		r.log.Warn("logins refused from many addresses", "number", r.others)
 		r.others = 0
 	}
-	if r.flushing = nil; !quiet {
+	r.flushing = nil
+	if !quiet {
 		r.flushing = time.AfterFunc(refusalInterval, r.flush)
 	}
 }
 
-// close logs what was counted and stops.
+// close logs the counts and stops.
 func (r *refusedLogLimiter) close() {
 	r.flush()
 	r.mu.Lock()

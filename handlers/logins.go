@@ -21,39 +21,40 @@ import (
 )
 
 const (
-	// guessTime is how long a refused login takes: little for a person who mistyped, much for a program that tries them all,
-	// and the same whatever was wrong.
-	guessTime = 300 * time.Millisecond
+	// refusalDelay is how long a refused login takes, whatever was wrong: short for a user who mistyped, long
+	// for a program that guesses.
+	refusalDelay = 300 * time.Millisecond
 
-	checkTime  = 5 * time.Second // how long a login waits for those that are checked before it
-	remembered = 1000            // verified credentials, so that not every request costs a bcrypt hash
+	checkTimeout = 5 * time.Second // how long a login waits for others that are being checked
+	maxVerified  = 1000            // remembered credentials, so that not every request costs a bcrypt hash
 )
 
-// userKey is where a request keeps the name of its user.
+// userKey is the local of a request with the name of its user.
 const userKey = "user"
 
-// HashPassword returns the bcrypt hash of a password. It fails for passwords over 72 bytes, which bcrypt would cut off.
+// HashPassword returns the bcrypt hash of a password. It fails for passwords over 72 bytes, which bcrypt
+// would truncate.
 func HashPassword(password string) (string, error) {
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost)
 	return string(hash), err
 }
 
-// logins knows the users and lets them in.
+// logins checks the credentials of users.
 type logins struct {
 	users    []user
 	limit    *loginThrottle
 	refused  *refusedLogLimiter
-	key      []byte // of the hashes by which credentials are remembered
+	key      []byte // of the HMAC under which credentials are remembered
 	verified *lru.Cache[[sha256.Size]byte, struct{}]
 	shared   singleflight.Group // requests with equal credentials share one check
-	checks   chan struct{}      // one for each check that goes on: they must not use up all cores
+	checks   chan struct{}      // a semaphore: checks must not use up all cores
 	compare  func(hash, password []byte) error
 }
 
-// user is one who may sign in.
+// user is a user who can sign in.
 type user struct {
 	name     [sha256.Size]byte
-	password [sha256.Size]byte // of a user without a hash
+	password [sha256.Size]byte // if hash is nil
 	hash     []byte
 }
 
@@ -69,25 +70,26 @@ func newLogins(config app.Config, log *slog.Logger) *logins {
 	if len(users) == 0 {
 		return nil
 	}
-	verified, err := lru.New[[sha256.Size]byte, struct{}](remembered)
+	verified, err := lru.New[[sha256.Size]byte, struct{}](maxVerified)
 	if err != nil {
 		panic(err) // the size is a constant
 	}
 	l := &logins{
-		users: users, limit: newLoginThrottle(), refused: newRefusedLogLimiter(log), key: make([]byte, sha256.Size), verified: verified,
+		users: users, limit: newLoginThrottle(), refused: newRefusedLogLimiter(log),
+		key: make([]byte, sha256.Size), verified: verified,
 		checks: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), compare: bcrypt.CompareHashAndPassword,
 	}
 	_, _ = rand.Read(l.key) // it never fails
 	return l
 }
 
-// authenticate asks for the credentials, when there are any, on everything but /up.
+// authenticate requires credentials, if any are configured, on every address but /up.
 func (s *Server) authenticate(c *fiber.Ctx) error {
 	given := c.Get(fiber.HeaderAuthorization)
 	switch {
 	case s.logins == nil, c.Path() == "/up":
 		return c.Next()
-	case given == "": // a browser first asks without
+	case given == "": // a browser sends its first request without
 		return askForCredentials(c)
 	}
 	began, address := time.Now(), s.address(c)
@@ -103,7 +105,7 @@ func (s *Server) authenticate(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderRetryAfter, seconds)
 		return app.Errorf(app.CodeTooMany, "Too many failed logins. Please try again in %s s.", seconds)
 	}
-	time.Sleep(time.Until(began.Add(guessTime)))
+	time.Sleep(time.Until(began.Add(refusalDelay)))
 	return askForCredentials(c)
 }
 
@@ -125,17 +127,18 @@ func parseBasic(header string) (name, password string, ok bool) {
 	return strings.Cut(string(decoded), ":")
 }
 
-// verdict is what becomes of a login.
+// verdict is the result of a login.
 type verdict int
 
 const (
 	wrong verdict = iota
 	letIn
-	limited // it was not looked at
+	limited // not checked
 )
 
-// check decides about a login. An address, or all together, with too many failures is limited whatever it says: else right
-// credentials, which are remembered, could be told from wrong ones without limit.
+// check checks the credentials of a login. After too many failures, of the address or in all, the answer is
+// limited for right credentials as well: otherwise they could be told from wrong ones without limit. If it is
+// limited, the address must wait for the returned time.
 func (l *logins) check(address, name, password string, now time.Time) (verdict, time.Duration) {
 	if wait := l.limit.blocked(address, now); wait > 0 {
 		return limited, wait
@@ -156,8 +159,8 @@ func (l *logins) check(address, name, password string, now time.Time) (verdict, 
 		select {
 		case l.checks <- struct{}{}:
 			defer func() { <-l.checks }()
-		case <-time.After(checkTime):
-			return result{limited, checkTime}, nil
+		case <-time.After(checkTimeout):
+			return result{limited, checkTimeout}, nil
 		}
 		if !l.verify(name, password) {
 			return result{wrong, 0}, nil
@@ -170,7 +173,8 @@ func (l *logins) check(address, name, password string, now time.Time) (verdict, 
 	return made.verdict, made.wait
 }
 
-// keyOf is by what credentials are remembered. Without the key of this process it says nothing about them.
+// keyOf returns the key under which credentials are remembered. It reveals nothing without the HMAC key of
+// this process.
 func (l *logins) keyOf(name, password string) (key [sha256.Size]byte) {
 	mac := hmac.New(sha256.New, l.key)
 	nameHash, passwordHash := sha256.Sum256([]byte(name)), sha256.Sum256([]byte(password))
@@ -179,8 +183,8 @@ func (l *logins) keyOf(name, password string) (key [sha256.Size]byte) {
 	return [sha256.Size]byte(mac.Sum(nil))
 }
 
-// verify compares both halves in constant time. For a name that is unknown, the password of another user is compared, so
-// that it takes as long.
+// verify compares name and password in constant time. If the name is unknown, it compares the password of
+// another user, so that it takes as long.
 func (l *logins) verify(name, password string) bool {
 	nameHash := sha256.Sum256([]byte(name))
 	known, index := 0, int(nameHash[0])%len(l.users)

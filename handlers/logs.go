@@ -17,23 +17,24 @@ import (
 )
 
 const (
-	logPart  = 64 << 10 // bytes of a log that are read, and shown in a page, at once
-	logLines = 1000     // lines of a log that are shown in a page, or in JSON, at once
+	logPart  = 64 << 10 // bytes of a log that are read, or shown in a page, at once
+	logLines = 1000     // lines of a log that are shown in a page or in JSON at once
 )
 
-// errDropped ends an answer whose reader was too slow, and counts bytes. Asking again, it is told where the log begins now.
+// errDropped ends an answer at an offset whose reader was so slow that the next bytes were dropped. A new
+// request gets the offset at which the log begins now.
 var errDropped = errors.New("what follows in the log has been dropped")
 
 var errOffset = app.Errorf(app.CodeMalformed, "An offset in a log must be a number of bytes, given once.")
 
-// logHeader says where in the log the body of an answer begins.
+// logHeader is the header with the offset in the log at which the body begins.
 const logHeader = "Log-Offset"
 
-// logRequest is which part of a log is wanted, and whether what is yet to come is, too.
+// logRequest is a request for a part of a log.
 type logRequest struct {
 	app.LogQuery
-	given  bool // an offset was
-	follow bool
+	given  bool // an offset was given
+	follow bool // new lines are sent as they are written
 }
 
 // showLog answers GET /process_runs/:id/log: as text, in JSON, or for the page.
@@ -60,8 +61,8 @@ func (s *Server) showLog(c *fiber.Ctx) error {
 	return sendHTML(c)(s.Templates.LogLines(request.Run, log))
 }
 
-// parseLog reads which part is wanted: what follows offset, or what comes before before; and for a page that says
-// neither, the end.
+// parseLog parses a request for a log: the part from offset on or the part before before. The default is all
+// of it or, for a fragment, its end.
 func parseLog(c *fiber.Ctx) (r logRequest, err error) {
 	r.Bytes, r.Lines = logPart, logLines
 	if r.Run, err = parseID(c); err != nil {
@@ -91,7 +92,7 @@ func parseLog(c *fiber.Ctx) (r logRequest, err error) {
 	return r, nil
 }
 
-// sendLog sends a log as text, part by part: all of it need not be in memory.
+// sendLog sends a log as text, part by part, so that it need not fit into memory.
 func (s *Server) sendLog(ctx context.Context, c *fiber.Ctx, request logRequest) error {
 	if request.Backwards {
 		return app.Errorf(app.CodeMalformed, "before is for pages; as text, a log is read from an offset on.")
@@ -101,7 +102,7 @@ func (s *Server) sendLog(ctx context.Context, c *fiber.Ctx, request logRequest) 
 		return err
 	}
 	stream := &logStream{stream: stream{s, c.Context().Conn()}, run: request.Run, at: request.Offset, until: log.End}
-	if request.given { // a client that resumes counts bytes, and must get nothing else
+	if request.given { // a client that resumes counts bytes
 		stream.at, stream.exact = max(request.Offset, log.Start), true
 	}
 	if request.follow {
@@ -110,7 +111,7 @@ func (s *Server) sendLog(ctx context.Context, c *fiber.Ctx, request logRequest) 
 		}
 		stream.slot.confirm()
 		stream.until = math.MaxInt64
-		c.Context().SetConnectionClose() // nothing else is read from it, see watch
+		c.Context().SetConnectionClose() // awaitDisconnect reads from it
 	}
 	c.Set(logHeader, strconv.FormatInt(max(request.Offset, log.Start), 10))
 	c.Set(fiber.HeaderContentType, fiber.MIMETextPlainCharsetUTF8)
@@ -123,9 +124,9 @@ func (s *Server) sendLog(ctx context.Context, c *fiber.Ctx, request logRequest) 
 type logStream struct {
 	stream
 	run   int64
-	at    int64 // where it is
-	until int64 // where it ends
-	exact bool  // nothing may be left out, nor said of it
+	at    int64 // the offset of the next byte
+	until int64 // the offset of the end
+	exact bool  // dropped bytes are an error, not a line in the output
 	slot  *slot // nil unless the log is followed
 }
 
@@ -139,13 +140,13 @@ func (l *logStream) write(w *bufio.Writer) {
 		return
 	}
 	defer l.slot.release()
-	watcher := l.server.Hub.Watch(live.ViewKey{Run: l.run})
-	if watcher == nil { // the server stops
+	subscriber := l.server.Hub.Watch(live.ViewKey{Run: l.run})
+	if subscriber == nil { // the server is stopping
 		l.sendLast(w)
 		return
 	}
-	defer watcher.Close()
-	gone := l.watch()
+	defer subscriber.Close()
+	disconnected := l.awaitDisconnect()
 	for {
 		over, err := l.send(w)
 		if err != nil {
@@ -155,8 +156,8 @@ func (l *logStream) write(w *bufio.Writer) {
 			return
 		}
 		select {
-		case <-watcher.Notified():
-		case <-gone:
+		case <-subscriber.Notified():
+		case <-disconnected:
 			return
 		case <-l.server.sockets.closing:
 			l.sendLast(w)
@@ -165,29 +166,29 @@ func (l *logStream) write(w *bufio.Writer) {
 	}
 }
 
-// sendLast sends what there is when the server stops. A regular end is only for a run that has ended and whose log was
-// sent whole.
+// sendLast sends the rest of the log when the server stops. The answer only ends regularly if the run is
+// final and its log is complete.
 func (l *logStream) sendLast(w *bufio.Writer) {
 	if over, err := l.send(w); err != nil || !over {
 		l.abort()
 	}
 }
 
-// watch returns a channel that is closed when the reader has gone: from a run that is silent, nothing that could
-// not be written would tell so.
-func (l *logStream) watch() <-chan struct{} {
-	gone := make(chan struct{})
-	_ = l.conn.SetReadDeadline(time.Time{}) // fails when it has
+// awaitDisconnect returns a channel that is closed when the client disconnects. Without it, the log of a run
+// that writes nothing would stay open, because no write fails.
+func (l *logStream) awaitDisconnect() <-chan struct{} {
+	closed := make(chan struct{})
+	_ = l.conn.SetReadDeadline(time.Time{}) // fails if it has disconnected
 	go func() {
-		defer close(gone)
-		_, _ = io.Copy(io.Discard, l.conn) // ends with the connection, at the latest when the answer has
+		defer close(closed)
+		_, _ = io.Copy(io.Discard, l.conn) // returns when the connection ends, at the latest after the answer
 	}()
-	return gone
+	return closed
 }
 
-// send writes what there is, and reports whether nothing more will come.
+// send writes what is new in the log, and reports whether it is complete.
 func (l *logStream) send(w *bufio.Writer) (over bool, err error) {
-	final, err := l.isFinal() // before the log: what is final then writes no more
+	final, err := l.isFinal() // before the log is read: a final run writes no more
 	if err != nil {
 		return true, err
 	}
@@ -201,7 +202,7 @@ func (l *logStream) send(w *bufio.Writer) (over bool, err error) {
 			if l.exact {
 				return true, errDropped
 			}
-			_, _ = fmt.Fprintf(w, "[%d bytes were dropped]\n", dropped) // its error is that of Flush
+			_, _ = fmt.Fprintf(w, "[%d bytes were dropped]\n", dropped) // Flush returns its error
 		}
 		for _, line := range log.Lines {
 			_, _ = w.WriteString(line.Text)
@@ -214,7 +215,7 @@ func (l *logStream) send(w *bufio.Writer) (over bool, err error) {
 	return true, nil
 }
 
-// read returns what comes next. It has a time of its own: the reader may take long for all of it together.
+// read returns the next part. It has a timeout of its own, because all parts together may take long.
 func (l *logStream) read() (app.Log, error) {
 	ctx, cancel := requestContext()
 	defer cancel()

@@ -10,8 +10,7 @@ import (
 	"runboard/app"
 )
 
-// showMetrics answers GET /metrics in the text format of Prometheus. What it says of runs is read when it
-// is asked for: nobody counts twice.
+// showMetrics answers GET /metrics in the text format of Prometheus. The counts of runs come from the store.
 func (s *Server) showMetrics(c *fiber.Ctx) error {
 	ctx, cancel := requestContext()
 	defer cancel()

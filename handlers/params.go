@@ -21,11 +21,12 @@ var (
 	errCount = app.Errorf(app.CodeInvalid, "The count must be a whole number from 1 to %d.", app.MaxCount)
 	errKey   = app.Errorf(app.CodeInvalid, "An idempotency key is 1 to %d printable ASCII characters, given once.", app.MaxKey)
 	errJSON  = app.Errorf(app.CodeMalformed, "The body is not a JSON object.")
-	errBody  = app.Errorf(app.CodeUnsupported, "The body must be a form (application/x-www-form-urlencoded) or JSON, and not be compressed.")
+	errBody  = app.Errorf(app.CodeUnsupported,
+		"The body must be a form (application/x-www-form-urlencoded) or JSON, and not be compressed.")
 )
 
-// parseNumber is the only way from a text to a number: 1 to 19 ASCII digits and nothing else, no more
-// than an int64 holds.
+// parseNumber parses 1 to 19 ASCII digits that fit into an int64, and nothing else. All numbers of requests
+// are parsed by it.
 func parseNumber(text string) (n int64, ok bool) {
 	if len(text) == 0 || len(text) > 19 {
 		return 0, false
@@ -47,7 +48,7 @@ func parseID(c *fiber.Ctx) (int64, error) {
 	return id, nil
 }
 
-// parseWish reads which run somebody wishes something for. The body has nothing to say, and must be one all the same.
+// parseCommandID returns the run that a command is for. The body is not used, but must be well-formed.
 func parseCommandID(c *fiber.Ctx) (int64, error) {
 	if _, err := parseBody(c); err != nil {
 		return 0, err
@@ -55,10 +56,10 @@ func parseCommandID(c *fiber.Ctx) (int64, error) {
 	return parseID(c)
 }
 
-// parseQuery reads which page of the list is wanted. Parameters that are empty are as good as absent,
-// and those that it does not know are ignored.
+// parseQuery parses the query of a list. Empty parameters count as absent, and unknown ones are ignored.
 func parseQuery(c *fiber.Ctx) (query app.Query, err error) {
-	values, err := parseForm(c.Context().QueryArgs()).single(append([]string{"before", "after"}, filterNames...)...)
+	names := append([]string{"before", "after"}, filterNames...)
+	values, err := parseForm(c.Context().QueryArgs()).single(names...)
 	if err != nil {
 		return query, err
 	}
@@ -68,13 +69,13 @@ func parseQuery(c *fiber.Ctx) (query app.Query, err error) {
 	if values["before"] != "" && values["after"] != "" {
 		return query, app.Errorf(app.CodeMalformed, "before and after cannot both be given.")
 	}
-	for name, turn := range map[string]app.Direction{"before": app.Before, "after": app.After} {
+	for name, direction := range map[string]app.Direction{"before": app.Before, "after": app.After} {
 		if text, given := values[name]; given {
 			cursor, ok := parseNumber(text)
 			if !ok {
 				return query, app.Errorf(app.CodeMalformed, "%s must be a run number.", name)
 			}
-			query = query.WithCursor(turn, cursor)
+			query = query.WithCursor(direction, cursor)
 		}
 	}
 	return query, nil
@@ -93,9 +94,9 @@ func parseFilter(values map[string]string) (filter app.Filter, err error) {
 			return filter, app.Errorf(app.CodeMalformed, "failure must be the number of an error, see Failures.")
 		}
 	}
-	for name, moment := range map[string]*app.TimeBound{"since": &filter.Since, "until": &filter.Until} {
+	for name, bound := range map[string]*app.TimeBound{"since": &filter.Since, "until": &filter.Until} {
 		if text, given := values[name]; given {
-			if *moment, err = app.ParseTimeBound(text); err != nil {
+			if *bound, err = app.ParseTimeBound(text); err != nil {
 				return filter, err
 			}
 		}
@@ -110,11 +111,10 @@ func parseFilter(values map[string]string) (filter app.Filter, err error) {
 // filterNames are the parameters that parseFilter reads.
 var filterNames = []string{"status", "kind", "since", "until", "failure", "q"}
 
-// fields are what a query or the body of a POST says, by name: each value given for it, in order.
+// fields are the fields of a query or a body: the values of each name, in order.
 type fields map[string][]string
 
-// once returns those of the fields with these names that are given, which must be once. An empty one is as good as
-// absent.
+// single returns the fields with these names that are not empty. It fails if one is given more than once.
 func (f fields) single(names ...string) (map[string]string, error) {
 	values := map[string]string{}
 	for _, name := range names {
@@ -129,8 +129,8 @@ func (f fields) single(names ...string) (map[string]string, error) {
 	return values, nil
 }
 
-// parseNewRuns reads what is to be started. What the body does not say has its default; the address's
-// query is not looked at.
+// parseCreateRequest parses which runs to create. Fields that the body lacks have defaults; the query is
+// ignored.
 func (s *Server) parseCreateRequest(c *fiber.Ctx) (request app.CreateRequest, err error) {
 	given, err := parseBody(c)
 	if err != nil {
@@ -173,8 +173,8 @@ func parseForm(args *fasthttp.Args) fields {
 	return given
 }
 
-// parseJSON reads a flat object, of which only a list of ids may have depth. It keeps the texts of numbers as they
-// are, so that 1e1 is not taken for 10, and all values of a name that is given twice.
+// parseJSON parses a flat object; only id may be an array. It keeps the text of numbers, so that 1e1 is not
+// read as 10, and all values of a repeated name.
 func parseJSON(body []byte) (fields, error) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
@@ -191,7 +191,7 @@ func parseJSON(body []byte) (fields, error) {
 		if err := decoder.Decode(&value); err != nil {
 			return nil, errJSON
 		}
-		name, _ := token.(string) // it cannot be anything else
+		name, _ := token.(string) // the decoder allows nothing else
 		values, several := value.([]any)
 		if !several || name != "id" {
 			values = []any{value}
@@ -209,8 +209,8 @@ func parseJSON(body []byte) (fields, error) {
 	return given, nil
 }
 
-// textOf is a JSON value as a form would give it, or a text that no field accepts: a count, an id and the like
-// must be numbers, and everything else a string.
+// textOf returns a JSON value as a form would send it, or a text that no field accepts: count, id, newest and
+// previewed must be numbers, and all other fields strings.
 func textOf(name string, value any) string {
 	const unacceptable = "\x00"
 	numeric := slices.Contains([]string{"count", "id", "newest", "previewed"}, name)
@@ -253,7 +253,7 @@ func (s *Server) parseKind(given []string) (string, error) {
 	return "", app.Errorf(app.CodeInvalid, "The kind must be one of %s.", strings.Join(s.Kinds, ", "))
 }
 
-// keys are the idempotency keys that a request gives, in its body and its headers.
+// keys returns the idempotency keys of a request, from its body and its headers.
 func keys(c *fiber.Ctx, body fields) []string {
 	given := body["idempotency_key"]
 	for _, value := range c.Request().Header.PeekAll("Idempotency-Key") {
@@ -262,7 +262,7 @@ func keys(c *fiber.Ctx, body fields) []string {
 	return given
 }
 
-// parseKey reads the idempotency key: given twice, in header and form, it must be the same.
+// parseKey returns the idempotency key, or "". If it is given more than once, all values must be equal.
 func parseKey(given []string) (string, error) {
 	given = slices.DeleteFunc(given, func(value string) bool { return value == "" })
 	if len(given) == 0 {

@@ -10,7 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2/middleware/compress"
 )
 
-// form is how an answer is wanted.
+// format is the format of an answer.
 type format int
 
 const (
@@ -19,11 +19,11 @@ const (
 	asJSON
 )
 
-// varies names the headers that wants looks at, for caches.
+// varies is the Vary header: the headers that negotiate reads.
 const varies = "Accept, HX-Request, HX-Request-Type"
 
-// wants decides how a request is answered. Page and fragment are told apart by both of htmx's headers: when
-// somebody goes back, it asks again for the address without the first one, and needs a page.
+// negotiate returns the format of the answer. A fragment needs both headers of htmx: when
+// the user goes back, htmx requests the address without HX-Request, and needs a page.
 func negotiate(c *fiber.Ctx) format {
 	switch {
 	case prefersJSON(c):
@@ -34,12 +34,13 @@ func negotiate(c *fiber.Ctx) format {
 	return asPage
 }
 
-// maxAccept is how many bytes of an Accept header are read. Longer ones would be weighed type by type, which took 3 ms for
-// 8 KiB before any login; browsers send under 200.
+// maxAccept is the length in bytes up to which an Accept header is parsed. 8 KiB took 3 ms, before any login;
+// browsers send under 200 bytes.
 const maxAccept = 1 << 10
 
-// prefersJSON reports whether JSON is wanted rather than HTML. Fiber weighs the types, but compares them letter by
-// letter and with their parameters, and takes a type that is refused for one that anything includes.
+// prefersJSON reports whether the client prefers JSON to HTML. The header is normalized for Fiber, which
+// compares types with their parameters and in their case, and accepts a type with q=0 if a wildcard includes
+// it.
 func prefersJSON(c *fiber.Ctx) bool {
 	if len(c.Get(fiber.HeaderAccept)) > maxAccept {
 		return false
@@ -61,7 +62,7 @@ func prefersJSON(c *fiber.Ctx) bool {
 	return len(offers) > 0 && c.Accepts(offers...) == fiber.MIMEApplicationJSON
 }
 
-// sendHTML returns a function that sends what a template drew, or fails as it did.
+// sendHTML returns a function that sends the result of a template, or returns its error.
 func sendHTML(c *fiber.Ctx) func(html []byte, err error) error {
 	return func(html []byte, err error) error {
 		if err != nil {
@@ -72,13 +73,13 @@ func sendHTML(c *fiber.Ctx) func(html []byte, err error) error {
 	}
 }
 
-// compressed makes pages smaller on their way. Sockets are left alone, and so are logs that are followed: a line is
-// to be seen when it comes, and not when enough of them fill a block.
+// compressed compresses answers, except sockets and followed logs, whose lines must be sent at once.
 func compressed() fiber.Handler {
 	return compress.New(compress.Config{
 		Level: compress.LevelBestSpeed,
 		Next: func(c *fiber.Ctx) bool {
-			return strings.HasSuffix(c.Path(), "/live") || strings.HasSuffix(c.Path(), "/log") && c.Query("follow") == "1"
+			followed := strings.HasSuffix(c.Path(), "/log") && c.Query("follow") == "1"
+			return followed || strings.HasSuffix(c.Path(), "/live")
 		},
 	})
 }

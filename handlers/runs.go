@@ -30,7 +30,7 @@ func (s *Server) listRuns(c *fiber.Ctx) error {
 	case asFragment:
 		return sendHTML(c)(s.Templates.Live(page))
 	}
-	if c.Get("HX-Request") == "true" { // the form asks with all its fields, the empty ones too
+	if c.Get("HX-Request") == "true" { // the form sends empty fields as well
 		c.Set("HX-Push-Url", templates.QueryPath(query))
 	}
 	return sendHTML(c)(s.Templates.Board(page, newKey()))
@@ -55,7 +55,7 @@ func (s *Server) createRuns(c *fiber.Ctx) error {
 	switch negotiate(c) {
 	case asJSON:
 		return c.Status(fiber.StatusCreated).JSON(fiber.Map{"process_runs": batch.Runs()})
-	case asFragment: // never the rows: statuses reach the page by its socket only, in order
+	case asFragment: // not the rows: statuses reach the page only through its socket, in order
 		return sendHTML(c)(s.Templates.Started(batch, newKey()))
 	}
 	return c.Redirect(templates.ListPath, fiber.StatusSeeOther)
@@ -91,8 +91,9 @@ func (s *Server) showStatus(c *fiber.Ctx) error {
 // maxListedByID is how many runs one request can name with id.
 const maxListedByID = 100
 
-// listByID answers GET /process_runs?id=1&id=2 with those of the runs that exist, newest first. As HTML these are status
-// cells, for a page that shows runs which are no longer in its list. Filters and cursors cannot be given as well.
+// listByID answers GET /process_runs?id=1&id=2 with those of the runs that exist, newest first. As HTML these
+// are status cells, for a page that shows runs which are no longer in its list. Filters and cursors cannot be
+// given as well.
 func (s *Server) listByID(c *fiber.Ctx) error {
 	given := parseForm(c.Context().QueryArgs())
 	for _, name := range append([]string{"before", "after"}, filterNames...) {
@@ -129,13 +130,13 @@ func (s *Server) findRun(c *fiber.Ctx) (app.RunPage, error) {
 	return s.Store.Run(ctx, id)
 }
 
-// list is a page of runs in JSON.
+// listResponse is a page of runs in JSON.
 type listResponse struct {
 	ProcessRuns []app.ProcessRun `json:"process_runs"`
 	Counts      map[string]int64 `json:"counts"`
 	Older       *string          `json:"older"`
 	Newer       *string          `json:"newer"`
-	// With a filter by more than a status: how many runs it finds, and whether there are more than were counted.
+	// Only for filters by more than a status: the number of runs, and whether there are more than that.
 	Matches *int  `json:"matches,omitempty"`
 	More    *bool `json:"more_matches,omitempty"`
 }
@@ -157,5 +158,5 @@ func newListResponse(page app.Page) listResponse {
 	return answer
 }
 
-// newKey is an idempotency key for a form that is about to be shown.
+// newKey returns an idempotency key for a form.
 func newKey() string { return rand.Text() }

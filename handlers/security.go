@@ -19,21 +19,21 @@ func setHeaders(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// setCommonHeaders sets what every answer has. Static files then allow to be kept.
+// setCommonHeaders sets the headers of every answer. Static files then override Cache-Control.
 func setCommonHeaders(c *fiber.Ctx) {
 	c.Set(fiber.HeaderContentSecurityPolicy, contentSecurityPolicy)
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Set(fiber.HeaderReferrerPolicy, "same-origin")
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	c.Set("Cross-Origin-Resource-Policy", "same-origin") // no other site may embed it
-	c.Set("Cross-Origin-Opener-Policy", "same-origin")   // nor keep hold of a window that shows it
+	c.Set("Cross-Origin-Resource-Policy", "same-origin") // other sites cannot embed it
+	c.Set("Cross-Origin-Opener-Policy", "same-origin")   // nor keep a reference to its window
 	c.Set(fiber.HeaderVary, varies)
 }
 
-// origins knows from where a browser may act.
+// origins knows the sites from which a browser may send requests.
 type origins struct {
 	hosts  map[string]bool       // of the public origins, as a Host header names them
-	public map[string]bool       // as canonical spells them
+	public map[string]bool       // as returned by canonical
 	trusts func(*fiber.Ctx) bool // whether a request comes from a trusted proxy
 }
 
@@ -48,8 +48,8 @@ func newOrigins(public []string, trusts func(*fiber.Ctx) bool) *origins {
 	return o
 }
 
-// checkHost refuses requests for names that are not ours. A page elsewhere could give its own name our
-// address (DNS rebinding), and would then pass for us: a numeric address cannot be taken over so.
+// checkHost refuses requests for unknown host names. Another site could resolve its own name to this address
+// (DNS rebinding), and its pages would count as ours. Numeric addresses cannot be taken over that way.
 func (o *origins) checkHost(c *fiber.Ctx) error {
 	host := string(c.Request().Header.Host())
 	if host == "" {
@@ -65,8 +65,8 @@ func (o *origins) checkHost(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// checkDoubled refuses requests that name two origins or give two sets of credentials: a proxy in front and this server
-// could each believe another one.
+// checkDoubled refuses requests with two Origin or Authorization headers: a proxy in front and this server
+// could each use another one.
 func checkDoubled(c *fiber.Ctx) error {
 	for _, name := range []string{fiber.HeaderOrigin, fiber.HeaderAuthorization} {
 		if len(c.Request().Header.PeekAll(name)) > 1 {
@@ -76,9 +76,9 @@ func checkDoubled(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// checkCrossSite refuses requests that a page of another site makes in a browser. It may only lead people here: a page that
-// could load searches could time them, and so learn letter by letter what runs say. Load balancers may ask for /up from
-// anywhere. Clients that are not browsers send none of the headers that it looks at.
+// checkCrossSite refuses requests that a page of another site makes in a browser, except navigation to a
+// page: a site that could load searches could time them, and so learn the output of runs letter by letter.
+// /up is open to all. Clients that are no browsers send none of these headers.
 func (o *origins) checkCrossSite(c *fiber.Ctx) error {
 	switch {
 	case c.Path() == "/up", o.allows(c):
@@ -91,11 +91,11 @@ func (o *origins) checkCrossSite(c *fiber.Ctx) error {
 	return app.Errorf(app.CodeForbidden, "A request from another site was blocked.")
 }
 
-// reads reports whether a request changes nothing, whatever is asked for.
+// reads reports whether a request has a safe method.
 func reads(c *fiber.Ctx) bool { return slices.Contains([]string{"GET", "HEAD", "OPTIONS"}, c.Method()) }
 
-// allows reports whether a request comes from a page of ours, from a public origin, or from no page at all. Browsers that
-// do not send Sec-Fetch-Site name the origin when they send a form or open a socket.
+// allows reports whether a request comes from a page of this server, from a public origin, or from no page.
+// Browsers without Sec-Fetch-Site send Origin with forms and sockets.
 func (o *origins) allows(c *fiber.Ctx) bool {
 	origin := c.Get(fiber.HeaderOrigin)
 	if o.public[canonical(origin)] {
@@ -110,7 +110,8 @@ func (o *origins) allows(c *fiber.Ctx) bool {
 	return reads(c) || len(sites) > 0 || origin == "" || o.ours(c, origin)
 }
 
-// checkOrigin refuses sockets of other sites: browsers let any page open one, and not all of them say from which site.
+// checkOrigin refuses sockets of other sites. Browsers let any page open one, and some send no
+// Sec-Fetch-Site.
 func (o *origins) checkOrigin(c *fiber.Ctx) error {
 	if origin := c.Get(fiber.HeaderOrigin); origin != "" && !o.ours(c, origin) {
 		return app.Errorf(app.CodeForbidden, "A WebSocket from another site was blocked.")
@@ -118,9 +119,8 @@ func (o *origins) checkOrigin(c *fiber.Ctx) error {
 	return nil
 }
 
-// ours reports whether an origin is a public one, or scheme and host are those of the request. A request for the
-// host of a public origin came through the proxy in front, which alone knows its scheme: then only the public
-// origins count.
+// ours reports whether an origin is a public one or that of the request. For the host of a public origin only
+// public origins count: the request came through a proxy, which alone knows its scheme.
 func (o *origins) ours(c *fiber.Ctx, origin string) bool {
 	host := strings.ToLower(string(c.Request().Header.Host()))
 	switch {
@@ -136,7 +136,7 @@ func (o *origins) ours(c *fiber.Ctx, origin string) bool {
 	return canonical(origin) == canonical(scheme+"://"+host)
 }
 
-// canonical is an origin in lower case, with the port that it leaves out. What is no origin only loses its case.
+// canonical returns an origin in lower case with its port. Other texts are only lowercased.
 func canonical(origin string) string {
 	origin = strings.ToLower(origin)
 	u, err := url.Parse(origin)

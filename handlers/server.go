@@ -18,41 +18,41 @@ import (
 	"runboard/templates"
 )
 
-// Limits of a request and times for it. None of the times holds for a socket once it is open.
+// Limits and timeouts of a request. The timeouts do not apply to open sockets.
 const (
-	maxBody        = 16 << 10  // bytes; a form of ours is under 300
+	maxBody        = 16 << 10  // bytes; the forms of the pages are under 300
 	maxCreateBody  = 256 << 10 // bytes; of a POST that creates runs
-	maxDiscard     = 4 << 20   // bytes of a refused body that are read, so that its sender gets the answer
+	maxDiscard     = 4 << 20   // bytes of a refused body that are read, so that the client gets the answer
 	maxHeader      = 8 << 10   // bytes, the request line included
 	discardTimeout = 2 * time.Second
 	readTimeout    = 10 * time.Second
 	writeTimeout   = 15 * time.Second
 	idleTimeout    = time.Minute
-	requestTimeout = 10 * time.Second // for what a handler waits for
+	requestTimeout = 10 * time.Second // of the store, for each request
 )
 
-// Options is what a server serves. All fields are required.
+// Options configures a Server. All fields are required.
 type Options struct {
 	Config    app.Config
 	Templates *templates.Templates
 	Assets    *static.Assets
-	Kinds     []string // that may be started, the default first
+	Kinds     []string // kinds that can be started, the default first
 	Log       *slog.Logger
 }
 
-// Server answers requests.
+// Server answers requests. New creates it; it answers 503 until Attach.
 type Server struct {
 	Options
 	fiber   *fiber.App
 	origins *origins
 	posts   *rateLimit
-	costly  *rateLimit // reads that cost much
+	costly  *rateLimit // expensive reads
 	sockets *sockets
 	logins  *logins        // nil if no credentials are configured
-	proxies []netip.Prefix // trusted ones
+	proxies []netip.Prefix // trusted proxies
 
 	state atomic.Int32
-	Store app.Store // these two are there when it is no longer starting
+	Store app.Store // Store and Hub are set by Attach
 	Hub   *live.Hub
 }
 
@@ -63,9 +63,11 @@ const (
 	draining
 )
 
-// New returns a server that is starting: until Ready is called, it only has static files.
+// New returns a server that is starting: until Attach is called, it only serves static files.
 func New(options Options) (*Server, error) {
-	s := &Server{Options: options, posts: newRateLimit(options.Config.PostRate), costly: newRateLimit(options.Config.PostRate)}
+	s := &Server{
+		Options: options, posts: newRateLimit(options.Config.PostRate), costly: newRateLimit(options.Config.PostRate),
+	}
 	s.origins = newOrigins(options.Config.PublicOrigin, s.fromProxy)
 	for _, text := range options.Config.TrustedProxy {
 		proxy, err := app.ParseProxy(text)
@@ -79,8 +81,8 @@ func New(options Options) (*Server, error) {
 	s.fiber = fiber.New(fiber.Config{
 		AppName:       "Runboard",
 		CaseSensitive: true,
-		StrictRouting: true, // a slash at the end makes another address, which does not exist
-		// Without it, what is read from a request changes when the next one arrives.
+		StrictRouting: true, // an address with a slash at the end does not exist
+		// Otherwise strings from a request change when the next one arrives.
 		Immutable:             true,
 		DisableStartupMessage: true,
 		ErrorHandler:          s.fail,
@@ -89,9 +91,9 @@ func New(options Options) (*Server, error) {
 		ReadTimeout:           readTimeout,
 		WriteTimeout:          writeTimeout,
 		IdleTimeout:           idleTimeout,
-		// Else a body of a type that we do not take would be parsed, and refused for its form.
+		// Otherwise a body of an unsupported type is parsed before it is refused.
 		DisablePreParseMultipartForm: true,
-		// With the check on and no proxies named, no forwarded header is believed.
+		// With the check on and no proxies configured, forwarded headers are ignored.
 		EnableTrustedProxyCheck: true,
 	})
 	s.route()
@@ -99,7 +101,7 @@ func New(options Options) (*Server, error) {
 	return s, nil
 }
 
-// route is the table of what is served.
+// route registers the routes.
 func (s *Server) route() {
 	r := s.fiber
 	r.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: s.logPanic}))
@@ -137,33 +139,34 @@ func (s *Server) route() {
 	runs.Get("/:id/live", s.sockets.admit, s.sockets.watchRun, s.sockets.upgrade)
 }
 
-// Serve answers what comes in through the listener, until Shutdown.
+// Serve answers requests from the listener until Shutdown.
 func (s *Server) Serve(listener net.Listener) error {
 	return s.fiber.Listener(s.newConnections(listener))
 }
 
-// Ready has everything served, from a store and by a hub. It is to be called once.
+// Attach sets the store and the hub, and starts to serve pages. It must be called once.
 func (s *Server) Attach(store app.Store, hub *live.Hub) {
-	if most, low := connectionLimit(s.Config, openFiles()); low {
+	if limit, low := connectionLimit(s.Config, openFiles()); low {
 		s.Log.Warn("the limit of open files (ulimit -n) is too low for --max-sockets and --workers",
-			"open_files", openFiles(), "max_sockets", s.Config.MaxSockets, "workers", s.Config.Workers, "connections", most)
+			"open_files", openFiles(), "max_sockets", s.Config.MaxSockets, "workers", s.Config.Workers, "connections", limit)
 	}
 	s.Store, s.Hub = store, hub
-	s.state.Store(serving) // whoever sees this sees the two as well
+	s.state.Store(serving) // after the assignments, which a reader of state then sees
 }
 
-// Drain refuses new runs and sockets from now on; pages are still served, and say so.
+// Drain refuses new runs and sockets from now on. Pages are still served, and say that the server is shutting
+// down.
 func (s *Server) Drain() {
 	s.state.Store(draining)
 	s.Templates.Drain()
 	s.sockets.notifyDraining()
 }
 
-// CloseSockets sends every socket what its view last showed, tells it to come back later, and
-// returns when all are closed or ctx has ended.
+// CloseSockets sends every socket the last state of its view, closes it with 1012, and returns when all are
+// closed or ctx is done.
 func (s *Server) CloseSockets(ctx context.Context) { s.sockets.close(ctx) }
 
-// Shutdown stops listening, and returns when all requests are answered or ctx has ended.
+// Shutdown stops listening, and returns when all requests are answered or ctx is done.
 func (s *Server) Shutdown(ctx context.Context) error {
 	if s.logins != nil {
 		defer s.logins.refused.close()
@@ -171,7 +174,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return s.fiber.ShutdownWithContext(ctx)
 }
 
-// awaitStart refuses what needs the store while there is none.
+// awaitStart answers 503 before Attach.
 func (s *Server) awaitStart(c *fiber.Ctx) error {
 	if s.state.Load() == starting {
 		return errStarting
@@ -185,7 +188,7 @@ var errStopping = app.Errorf(app.CodeUnavailable, "The server is shutting down. 
 
 var errNoPages = app.Errorf(app.CodeNotFound, "This is a worker node; it serves no pages.")
 
-// admitting returns nil when new runs and sockets are let in.
+// checkAdmission returns nil if new runs and sockets are accepted.
 func (s *Server) checkAdmission() error {
 	switch s.state.Load() {
 	case starting:
@@ -196,7 +199,7 @@ func (s *Server) checkAdmission() error {
 	return nil
 }
 
-// Up returns nil when the server can serve whatever is asked.
+// Ready returns nil if the server can serve every request.
 func (s *Server) Ready() error {
 	if err := s.checkAdmission(); err != nil {
 		return err
@@ -204,7 +207,7 @@ func (s *Server) Ready() error {
 	return s.Store.Ready()
 }
 
-// up answers GET /up, by which a load balancer knows whether to send anybody here.
+// up answers GET /up, the health check for load balancers.
 func (s *Server) up(c *fiber.Ctx) error {
 	if err := s.Ready(); err != nil {
 		return err
@@ -212,8 +215,8 @@ func (s *Server) up(c *fiber.Ctx) error {
 	return c.SendString("ok\n")
 }
 
-// requestContext bounds what a handler waits for. It does not end when the client goes away: what
-// was asked for is then done all the same.
+// requestContext limits how long a handler waits for the store. It does not end when the client disconnects,
+// so that a change is not half done.
 func requestContext() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), requestTimeout)
 }

@@ -7,8 +7,8 @@ import (
 	"runboard/app"
 )
 
-// confirmTimeout is how long a slot is kept for a WebSocket whose upgrade was answered. The WebSocket usually confirms it at
-// once, and never if its client has disconnected meanwhile.
+// confirmTimeout is how long a slot is kept for a WebSocket whose upgrade was answered. The WebSocket usually
+// confirms it at once, and never if its client has disconnected meanwhile.
 const confirmTimeout = 10 * time.Second
 
 // slots limits how many WebSockets, exports and followed logs are open, in all and for each address.

@@ -12,7 +12,8 @@ import (
 	"runboard/handlers/ws"
 )
 
-// closeSpread is the period over which sockets are closed at a shutdown, so that browsers do not all reconnect at once.
+// closeSpread is the period over which sockets are closed at a shutdown, so that browsers do not all
+// reconnect at once.
 const closeSpread = time.Second
 
 // Locals of a request for a socket.
@@ -76,8 +77,8 @@ func (s *socket) Heartbeat(now time.Time) ([]byte, error) {
 	return s.server.Templates.Heartbeat(now)
 }
 
-// admit refuses what must be refused before the upgrade: a browser whose socket is opened and then closed reconnects at once
-// and for ever.
+// admit refuses what must be refused before the upgrade: a browser whose socket is opened and then closed
+// reconnects at once and for ever.
 func (s *sockets) admit(c *fiber.Ctx) error {
 	if !ws.IsUpgrade(c) {
 		c.Set(fiber.HeaderUpgrade, "websocket")
@@ -113,8 +114,8 @@ func (s *sockets) watchPage(page *live.PageView) fiber.Handler {
 	}
 }
 
-// watchRun answers GET /process_runs/:id/live. The socket of a run that does not exist is opened and closed with 1008, which
-// is the only refusal after which a browser does not try again.
+// watchRun answers GET /process_runs/:id/live. The socket of a run that does not exist is opened and closed
+// with 1008, which is the only refusal after which a browser does not try again.
 func (s *sockets) watchRun(c *fiber.Ctx) error {
 	page, err := s.server.findRun(c)
 	if err != nil && (app.CodeOf(err) != app.CodeNotFound || err == error(errID)) {
@@ -125,7 +126,8 @@ func (s *sockets) watchRun(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// upgrade opens the socket. Its slot is taken before the upgrade, because afterwards it is too late to refuse.
+// upgrade opens the socket. Its slot is taken before the upgrade, because afterwards it is too late to
+// refuse.
 func (s *sockets) upgrade(c *fiber.Ctx) error {
 	slot, err := s.slots.acquire(s.server.address(c))
 	if err != nil {

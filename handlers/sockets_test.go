@@ -89,8 +89,8 @@ func dial(t *testing.T, s testServer) *websocket.Conn {
 	return conn
 }
 
-// keepPinging sends pings, and reads nothing, until the socket has ended or stop is called. A write that blocks may notice
-// only after a minute that the server has closed the connection.
+// keepPinging sends pings, and reads nothing, until the socket has ended or stop is called. A write that
+// blocks may notice only after a minute that the server has closed the connection.
 func keepPinging(conn *websocket.Conn) (stop func()) {
 	ended := make(chan struct{})
 	go func() {

@@ -11,7 +11,7 @@ import (
 	"runboard/templates"
 )
 
-// statistics is the topic of the page of that name. Everybody who watches it shares this one.
+// statistics is the live view of the statistics page, shared by all its subscribers.
 var statistics = &live.PageView{
 	Load: func(ctx context.Context, store app.Store) (any, error) { return store.Statistics(ctx) },
 	Render: func(t *templates.Templates, answer any) ([]byte, error) {
@@ -49,7 +49,7 @@ type (
 	forecastJSON struct {
 		Waiting int64     `json:"waiting"`
 		Trend   app.Trend `json:"trend"`
-		// Until nothing waits any more, or when it is steady for how long a new run waits.
+		// Until the queue is empty or, if the trend is steady, the queue time of a new run.
 		In *float64 `json:"seconds,omitempty"`
 	}
 	unservedJSON struct {
@@ -92,10 +92,12 @@ func newStatisticsResponse(stats app.Statistics) statisticsJSON {
 
 func newPeriodResponse(period app.Period) periodJSON {
 	answer := periodJSON{
-		From: period.From, Step: period.Step.Seconds(), Total: app.Sum(period.Counters), Steps: period.Counters, Kinds: []timesJSON{},
+		From: period.From, Step: period.Step.Seconds(), Total: app.Sum(period.Counters),
+		Steps: period.Counters, Kinds: []timesJSON{},
 	}
 	for _, kind := range period.Kinds {
-		answer.Kinds = append(answer.Kinds, timesJSON{kind.Kind, newQuantilesResponse(kind.QueueTime), newQuantilesResponse(kind.RunTime)})
+		queue, run := newQuantilesResponse(kind.QueueTime), newQuantilesResponse(kind.RunTime)
+		answer.Kinds = append(answer.Kinds, timesJSON{kind.Kind, queue, run})
 	}
 	return answer
 }

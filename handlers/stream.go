@@ -20,8 +20,8 @@ type stream struct {
 // extendWriteDeadline gives the reader time for the next part.
 func (s stream) extendWriteDeadline() { _ = s.conn.SetWriteDeadline(time.Now().Add(streamTimeout)) }
 
-// abort ends an incomplete answer so that the client notices. HTTP/1.0 clients take a regular end of the connection for the
-// end of the answer, so the connection is reset.
+// abort ends an incomplete answer so that the client notices. HTTP/1.0 clients take a regular end of the
+// connection for the end of the answer, so the connection is reset.
 func (s stream) abort() {
 	if conn, ok := s.conn.(*sniffConn); ok {
 		conn.resetOnClose()
@@ -29,8 +29,8 @@ func (s stream) abort() {
 	_ = s.conn.Close()
 }
 
-// sendStream sends the body of an answer that write writes part by part. HTTP/1.0 clients do not know chunks, so their answer
-// ends with the connection; fasthttp cannot do that by itself.
+// sendStream sends the body of an answer that write writes part by part. HTTP/1.0 clients do not know chunks,
+// so their answer ends with the connection; fasthttp cannot do that by itself.
 func sendStream(c *fiber.Ctx, write func(*bufio.Writer)) {
 	request := c.Context() // c is reused for another request before the body is sent
 	if request.Request.Header.IsHTTP11() || request.IsHead() {

@@ -9,9 +9,9 @@ import (
 	"runboard/app"
 )
 
-// BenchmarkManyViews has thousands of pages of different runs open, changes one run, and waits until its page has
-// the frame. It is another run every time: a page rests after a frame, and that is not what is measured. B/view is
-// what a page costs that is open and idle, without its socket.
+// BenchmarkManyViews has thousands of pages of different runs open, changes one run, and waits until its page
+// has the frame. It is another run every time: a page rests after a frame, and that is not what is measured.
+// B/view is what a page costs that is open and idle, without its socket.
 func BenchmarkManyViews(b *testing.B) {
 	const views = 4000
 	store := openStore(b, b.TempDir())
@@ -43,8 +43,8 @@ func BenchmarkManyViews(b *testing.B) {
 	b.ReportMetric(perView, "B/view")
 }
 
-// BenchmarkFrames compares a full page with the one before and draws the frame, when one cell has changed, and when
-// the rows have.
+// BenchmarkFrames compares a full page with the one before and draws the frame, when one cell has changed,
+// and when the rows have.
 func BenchmarkFrames(b *testing.B) {
 	before, cell, rows := fullPage(1), fullPage(1), fullPage(2)
 	cell.Runs[0].Status, cell.Runs[0].Version = app.Completed, 3

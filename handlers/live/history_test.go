@@ -152,7 +152,7 @@ func (h *history) question(t *rapid.T) ViewKey {
 	return ViewKey{Query: query}
 }
 
-// truth is the screen that somebody has who asks now.
+// truth returns the screen of a subscriber that joins now.
 func (h *history) truth(t *rapid.T, drawing *templates.Templates, question ViewKey) (s screen) {
 	ctx := context.Background()
 	var html []byte

@@ -1,11 +1,12 @@
-// Package live keeps browsers up to date. A view is a query, such as "the newest 25 failed runs" or "run 42"; all browsers
-// with the same query share it. When the store notifies of a change, the hub reads each open view again, compares the
-// result with the last one, and renders what changed into one frame for all subscribers of the view. A slow tick does the
-// same, in case a notification was lost.
+// Package live keeps browsers up to date. A view is a query, such as "the newest 25 failed runs" or "run 42";
+// all browsers with the same query share it. When the store notifies of a change, the hub reads each open
+// view again, compares the result with the last one, and renders what changed into one frame for all
+// subscribers of the view. A slow tick does the same, in case a notification was lost.
 //
-// One goroutine reads, so an older result never follows a newer one. Subscribers have no queue: each remembers the number of
-// the last frame that it got, and gets the next frame if that is the one that follows, else a snapshot of the view. So a
-// slow subscriber costs no memory and delays nobody else, and is never wrong.
+// One goroutine reads, so an older result never follows a newer one. Subscribers have no queue: each
+// remembers the number of the last frame that it got, and gets the next frame if that is the one that
+// follows, else a snapshot of the view. So a slow subscriber costs no memory and does not delay others, and
+// is never wrong.
 package live
 
 import (
@@ -23,8 +24,8 @@ import (
 )
 
 const (
-	// MinInterval is the shortest time between two frames of a view: five a second are as many as a person can follow.
-	// After a longer pause the first change leaves at once.
+	// MinInterval is the shortest time between two frames of a view: five a second are as many as a person
+	// can follow. After a longer pause the first change leaves at once.
 	MinInterval = 200 * time.Millisecond
 	// tick is how often the hub reads all views without a notification.
 	tick = 5 * time.Second
@@ -62,8 +63,8 @@ func NewHub(store app.Store, templates *templates.Templates, log *slog.Logger) *
 	}
 }
 
-// Watch subscribes to a view. The first frame shows the store at some time after this call. The caller must Close the
-// subscriber. Watch returns nil if the hub has stopped.
+// Watch subscribes to a view. The first frame shows the store at some time after this call. The caller must
+// Close the subscriber. Watch returns nil if the hub has stopped.
 func (h *Hub) Watch(key ViewKey) *Subscriber {
 	s := &Subscriber{wake: make(chanWaker, 1)}
 	if !h.Join(s, key, s.wake) {
@@ -72,8 +73,8 @@ func (h *Hub) Watch(key ViewKey) *Subscriber {
 	return s
 }
 
-// Join is Watch for a Subscriber that is part of another struct and is woken by waker, perhaps before Join returns. It
-// returns false if the hub has stopped.
+// Join is Watch for a Subscriber that is part of another struct and is woken by waker, perhaps before Join
+// returns. It returns false if the hub has stopped.
 func (h *Hub) Join(s *Subscriber, key ViewKey, waker Waker) bool {
 	s.hub, s.waker = h, waker
 	select {
@@ -89,8 +90,8 @@ func (h *Hub) Join(s *Subscriber, key ViewKey, waker Waker) bool {
 	}
 }
 
-// Run serves the subscribers until ctx ends. Before it returns it renders every view that has changed once more, so that
-// subscribers also see what was committed last.
+// Run serves the subscribers until ctx ends. Before it returns it renders every view that has changed once
+// more, so that subscribers also see what was committed last.
 func (h *Hub) Run(ctx context.Context) {
 	defer close(h.stopped)
 	ctx = app.WithPurpose(ctx, app.ForLive)
@@ -125,8 +126,8 @@ func (h *Hub) markDirty() {
 	}
 }
 
-// drainRequests handles all requests that have arrived, so that a thousand browsers that reconnect at once cost one read of
-// the store.
+// drainRequests handles all requests that have arrived, so that a thousand browsers that reconnect at once
+// cost one read of the store.
 func (h *Hub) drainRequests() {
 	for {
 		select {
@@ -175,8 +176,9 @@ func (h *Hub) remove(s *Subscriber) {
 	}
 }
 
-// renderDue renders the views that may have changed, and returns how long to wait before it must be called again. Then it
-// pauses for as long as that took: however many views are open, the hub leaves half of a core to others.
+// renderDue renders the views that may have changed, and returns how long to wait before it must be called
+// again. Then it pauses for as long as that took: however many views are open, the hub leaves half of a core
+// to others.
 func (h *Hub) renderDue(ctx context.Context) (wait time.Duration) {
 	began := time.Now()
 	if left := h.notBefore.Sub(began); left > 0 {
@@ -203,9 +205,9 @@ func (h *Hub) due(now time.Time) (due []*view) {
 	return due
 }
 
-// renderFair renders views for a time slice; the others stay due. Searches come last, because one costs as much as many
-// other views: a user with a thousand different searches delays only searches. Of the rest, the view comes first that was
-// rendered longest ago. At least one search is rendered each time.
+// renderFair renders views for a time slice; the others stay due. Searches come last, because one costs as
+// much as many other views: a user with a thousand different searches delays only searches. Of the rest, the
+// view comes first that was rendered longest ago. At least one search is rendered each time.
 func (h *Hub) renderFair(ctx context.Context, due []*view) {
 	slices.SortFunc(due, func(a, b *view) int {
 		return cmp.Or(cmp.Compare(a.cost(), b.cost()), a.renderedAt.Compare(b.renderedAt))
@@ -228,8 +230,8 @@ func firstSearch(due []*view) int {
 	return i
 }
 
-// dropUnchanged leaves out the runs that have not changed since they were rendered. It reads the revisions of all of them
-// at once: thousands of open pages of runs of which one changes must not be thousands of reads.
+// dropUnchanged leaves out the runs that have not changed since they were rendered. It reads the revisions of
+// all of them at once: thousands of open pages of runs of which one changes must not be thousands of reads.
 func (h *Hub) dropUnchanged(ctx context.Context, due []*view) []*view {
 	var runs []int64
 	for _, v := range due {

@@ -86,7 +86,7 @@ func (a *answers) asked() int {
 	return a.queries
 }
 
-// onVirtualTime runs a test of a hub on a clock that only goes on when nobody has anything to do.
+// onVirtualTime runs a test of a hub on a clock that only advances while all goroutines are blocked.
 func onVirtualTime(t *testing.T, test func(t *testing.T, store *answers, hub *Hub)) {
 	t.Helper()
 	drawing := newTemplates(t)
@@ -238,7 +238,7 @@ func TestAThousandWhoReturnTogetherCostOneQuestion(t *testing.T) {
 		}
 		synctest.Wait()
 		if len(hub.views) != 0 {
-			t.Error("a view that nobody watches is kept")
+			t.Error("a view without subscribers is kept")
 		}
 	})
 }
@@ -266,7 +266,7 @@ func TestALostBellIsMadeGood(t *testing.T) {
 		w := hub.Watch(ViewKey{})
 		defer w.Close()
 		next(t, w)
-		store.mu.Lock() // and nobody rings
+		store.mu.Lock() // without a notification
 		store.page.Counts[app.Failed] = 3
 		store.mu.Unlock()
 		if html := string(next(t, w).HTML); !strings.Contains(html, `<b id="count_failed">3</b>`) {
@@ -346,7 +346,7 @@ func TestAStoreThatFailsIsAskedAgain(t *testing.T) {
 		if asked := store.asked(); asked < 9 || asked > 11 {
 			t.Errorf("in ten seconds the store was asked %d times", asked)
 		}
-		store.mu.Lock() // and nobody rings
+		store.mu.Lock() // without a notification
 		store.err = nil
 		store.mu.Unlock()
 		next(t, w)

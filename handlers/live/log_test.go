@@ -18,7 +18,8 @@ import (
 	"runboard/db/sqlite"
 )
 
-// logReader puts a log together as the page's script does: it leaves out what it has, and fetches what it lacks.
+// logReader puts a log together as the page's script does: it leaves out what it has, and fetches what it
+// lacks.
 type logReader struct {
 	store *sqlite.Store
 	run   int64

@@ -2,8 +2,8 @@ package live
 
 import "sync/atomic"
 
-// Subscriber is one socket's end of a view. Next is for the goroutine that writes to the socket; the hub only leaves a
-// pointer here and never waits.
+// Subscriber is one socket's end of a view. Next is for the goroutine that writes to the socket; the hub only
+// leaves a pointer here and never waits.
 type Subscriber struct {
 	fresh atomic.Pointer[state] // what the view shows; nil once Next has taken it
 	sent  int64                 // the number of the frame that Next returned last
@@ -34,9 +34,9 @@ func (c chanWaker) Wake() {
 // Notified returns a channel that has a value when Next may have a frame. It is for subscribers from Watch.
 func (s *Subscriber) Notified() <-chan struct{} { return s.wake }
 
-// Next returns the frame that leads from the last one to what the view shows now, or nil if nothing has changed. The
-// first frame is a snapshot, as is any frame after some were missed. Next fails with CodeNotFound when the run has been
-// deleted; if it returned frames before, the last one says so first.
+// Next returns the frame that leads from the last one to what the view shows now, or nil if nothing has
+// changed. The first frame is a snapshot, as is any frame after some were missed. Next fails with
+// CodeNotFound when the run has been deleted; if it returned frames before, the last one says so first.
 func (s *Subscriber) Next() (*Frame, error) {
 	if s.gone != nil {
 		return nil, s.gone

@@ -12,8 +12,8 @@ import (
 	"runboard/templates"
 )
 
-// ViewKey says what a view shows: the PageView if it is not nil, else one run if Run is not 0, else the list of Query. Equal
-// keys share a view.
+// ViewKey says what a view shows: the PageView if it is not nil, else one run if Run is not 0, else the list
+// of Query. Equal keys share a view.
 type ViewKey struct {
 	Topic *PageView
 	Run   int64
@@ -50,8 +50,8 @@ type result struct {
 	topic any
 }
 
-// state is a view at one moment. It is immutable, so every subscriber may read it. It holds rendered HTML, so subscribers
-// drop it after reading, and the view does if it has a single subscriber.
+// state is a view at one moment. It is immutable, so every subscriber may read it. It holds rendered HTML, so
+// subscribers drop it after reading, and the view does if it has a single subscriber.
 type state struct {
 	number   int64  // of the frame, from 1
 	delta    *Frame // leads here from the previous state; nil if the snapshot is as short
@@ -113,8 +113,8 @@ func (v *view) refresh(ctx context.Context, store app.Store, t *templates.Templa
 	return true, nil
 }
 
-// markDeleted handles a run that has been deleted: current subscribers get a last frame that says so, new ones CodeNotFound.
-// It reports whether the deletion is new to the view.
+// markDeleted handles a run that has been deleted: current subscribers get a last frame that says so, new
+// ones CodeNotFound. It reports whether the deletion is new to the view.
 func (v *view) markDeleted(err error, t *templates.Templates) (changed bool) {
 	changed = !v.deleted
 	if changed {
@@ -147,8 +147,8 @@ func (v *view) publish(changed bool) {
 	v.dropUnshared()
 }
 
-// dropUnshared drops the rendered state if a single subscriber has it: thousands of pages with one subscriber each must not
-// keep as many renderings. If another one joins, it is rendered again.
+// dropUnshared drops the rendered state if a single subscriber has it: thousands of pages with one subscriber
+// each must not keep as many renderings. If another one joins, it is rendered again.
 func (v *view) dropUnshared() {
 	if len(v.subscribers) < 2 {
 		v.current = nil
@@ -189,8 +189,8 @@ func sameSurroundings(a, b app.Page) bool {
 		a.MatchCount == b.MatchCount && a.MatchCountCapped == b.MatchCountCapped
 }
 
-// delta renders what changed; of a list, the cells. It returns nil if the rows themselves changed, because then the whole
-// list is rendered as for the snapshot, and for a PageView.
+// delta renders what changed; of a list, the cells. It returns nil if the rows themselves changed, because
+// then the whole list is rendered as for the snapshot, and for a PageView.
 func (v *view) delta(fresh result, t *templates.Templates) (*Frame, error) {
 	switch {
 	case v.key.Topic != nil:

@@ -31,7 +31,7 @@ func TestAViewThatOneWatchedIsDrawnOnceForAllWhoJoin(t *testing.T) {
 				t.Errorf("of %+v the frame was drawn %d times", question, len(frames))
 			}
 			if frame, _ := alone.Next(); frame != nil {
-				t.Errorf("whoever was there before gets a frame that says nothing new: %s", frame.HTML)
+				t.Errorf("an earlier subscriber gets a frame without news: %s", frame.HTML)
 			}
 		}
 	})
@@ -50,11 +50,11 @@ func TestNothingDrawnIsKeptForOneWatcher(t *testing.T) {
 		leaves.Close()
 		synctest.Wait()
 		if hub.views[ViewKey{}].current != nil || stays.fresh.Load() != nil {
-			t.Error("a drawing is kept that nobody shares")
+			t.Error("a rendering with a single subscriber is kept")
 		}
 		store.change(func(a *answers) { a.page.Counts[app.Created] = 1 })
 		if html := string(next(t, stays).HTML); strings.Contains(html, "<tbody") {
-			t.Errorf("whoever missed nothing gets all: %s", html)
+			t.Errorf("a subscriber that missed nothing gets a snapshot: %s", html)
 		}
 	})
 }
@@ -163,13 +163,13 @@ func TestWhoeverMissedAFrameGetsAllOfTheView(t *testing.T) {
 			time.Sleep(time.Second)
 			store.change(func(a *answers) { a.page.Runs = []app.ProcessRun{{ID: 1, Version: version, Status: app.Started}} })
 			if html := string(next(t, quick).HTML); strings.Contains(html, "<tbody") || !strings.Contains(html, "hx-swap-oob") {
-				t.Errorf("whoever missed nothing gets more than a cell: %s", html)
+				t.Errorf("a subscriber that missed nothing gets more than a cell: %s", html)
 			}
 		}
 		synctest.Wait() // until the slow one, too, has been told
 		html := string(next(t, slow).HTML)
 		if !strings.Contains(html, "<tbody") || !strings.Contains(html, `data-version="3"`) {
-			t.Errorf("whoever missed a frame gets only: %s", html)
+			t.Errorf("a subscriber that missed a frame gets only: %s", html)
 		}
 		if frame, _ := slow.Next(); frame != nil {
 			t.Errorf("more than the newest was kept: %s", frame.HTML)

@@ -24,7 +24,7 @@ const (
 const (
 	closeTimeout = time.Second // for writing a close frame, and for the peer's answer
 	maxMessage   = 512         // bytes of a message from the client
-	controlBurst = 5           // pings and pongs of a client that may come at once; each costs a system call or two
+	controlBurst = 5           // pings and pongs of a client that may come at once
 )
 
 var (
@@ -42,8 +42,8 @@ func (e *CloseError) Error() string { return fmt.Sprintf("close %d: %s", e.Code,
 
 // Source supplies the messages of one connection, which calls its methods from one goroutine at a time.
 type Source interface {
-	// Next returns the next message, or nil if there is none before the next Wake. An error disconnects the peer; a
-	// *CloseError chooses the close code. The connection does not change the message.
+	// Next returns the next message, or nil if there is none before the next Wake. An error disconnects the
+	// peer; a *CloseError chooses the close code. The connection does not change the message.
 	Next() ([]byte, error)
 	// Heartbeat returns the message to send when HeartbeatInterval has passed without one.
 	Heartbeat(now time.Time) ([]byte, error)
@@ -51,7 +51,8 @@ type Source interface {
 
 // Conn is one connection. Its own goroutine reads; one of the writers writes.
 type Conn struct {
-	// What a message needs stands together, because thousands of connections do not fit into the processor's cache.
+	// What a message needs stands together, because thousands of connections do not fit into the processor's
+	// cache.
 	source Source // set by Serve
 	writer *writer
 	state  writeState // owned by the writer
@@ -77,7 +78,8 @@ func (u *Upgrader) newConn(socket *websocket.Conn) *Conn {
 	now := time.Now()
 	c := &Conn{
 		socket: socket, net: netConn(socket), writer: u.writers.pick(), timeouts: u.Timeouts, log: u.log,
-		state: writeState{scheduled: true, done: make(chan struct{})}, lastSent: now, nextPing: now.Add(u.Timeouts.PingInterval),
+		state:    writeState{scheduled: true, done: make(chan struct{})},
+		lastSent: now, nextPing: now.Add(u.Timeouts.PingInterval),
 	}
 	c.timer = time.AfterFunc(min(u.Timeouts.PingInterval, u.Timeouts.HeartbeatInterval), func() {
 		c.due.Store(true)
@@ -95,7 +97,8 @@ func netConn(socket *websocket.Conn) *NetConn {
 	return conn.(interface{ Base() *NetConn }).Base()
 }
 
-// Serve sends what the source supplies, and returns when the connection has ended and the source is no longer called.
+// Serve sends what the source supplies, and returns when the connection has ended and the source is no longer
+// called.
 func (c *Conn) Serve(source Source) {
 	c.source = source
 	c.writer.release(c, true)
@@ -107,11 +110,12 @@ func (c *Conn) Serve(source Source) {
 	}
 }
 
-// Wake has the source asked for messages soon. It never blocks, and may be called from any goroutine, also before Serve.
+// Wake has the source asked for messages soon. It never blocks, and may be called from any goroutine, also
+// before Serve.
 func (c *Conn) Wake() { c.writer.wake(c) }
 
-// CloseSoon closes the connection at a random time within a period, so that the clients do not all reconnect at once. What
-// the source has by then is sent before.
+// CloseSoon closes the connection at a random time within a period, so that the clients do not all reconnect
+// at once. What the source has by then is sent before.
 func (c *Conn) CloseSoon(code int, reason string, within time.Duration) {
 	c.mu.Lock()
 	c.closing = &CloseError{Code: code, Reason: reason}
@@ -119,8 +123,9 @@ func (c *Conn) CloseSoon(code int, reason string, within time.Duration) {
 	c.timer.Reset(rand.N(within))
 }
 
-// Reject closes a connection that is not, or no longer, served. It returns when the client has closed as well, or after
-// closeTimeout: data that is left unread would reset the connection before the client has read the code.
+// Reject closes a connection that is not, or no longer, served. It returns when the client has closed as
+// well, or after closeTimeout: data that is left unread would reset the connection before the client has read
+// the code.
 func (c *Conn) Reject(code int, reason string) {
 	ignore := func(string) error { return nil } // so that pings do not extend the deadline
 	c.socket.SetPingHandler(ignore)
@@ -180,8 +185,8 @@ func (c *Conn) read() error {
 	return errUnexpectedData
 }
 
-// extendReadDeadline gives the peer PongTimeout until its next frame, unless the connection has ended: a reader that sends
-// pings but takes no messages must not keep it open.
+// extendReadDeadline gives the peer PongTimeout until its next frame, unless the connection has ended: a
+// reader that sends pings but takes no messages must not keep it open.
 func (c *Conn) extendReadDeadline() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -191,8 +196,8 @@ func (c *Conn) extendReadDeadline() error {
 	return c.socket.SetReadDeadline(time.Now().Add(c.timeouts.PongTimeout))
 }
 
-// next returns the next message, or false if there is none. Only the writer calls it. What the timer was set for comes last,
-// so that a close follows the last message of the source.
+// next returns the next message, or false if there is none. Only the writer calls it. What the timer was set
+// for comes last, so that a close follows the last message of the source.
 func (c *Conn) next() (message, bool) {
 	if c.left {
 		return message{}, false
@@ -224,8 +229,8 @@ func (c *Conn) fromSource(data []byte, err error) (message, bool) {
 	return message{websocket.TextMessage, data}, true
 }
 
-// onTimer returns what the timer was set for: a ping, the heartbeat, or the close of CloseSoon. A message does not reset the
-// timer, which would cost more than to find nothing to do here.
+// onTimer returns what the timer was set for: a ping, the heartbeat, or the close of CloseSoon. A message
+// does not reset the timer, which would cost more than to find nothing to do here.
 func (c *Conn) onTimer(now time.Time) (message, bool) {
 	ping := !now.Before(c.nextPing)
 	heartbeat := now.Sub(c.lastSent) >= c.timeouts.HeartbeatInterval

@@ -40,7 +40,8 @@ func (s *oneMessage) Next() ([]byte, error) {
 
 func (s *oneMessage) Heartbeat(time.Time) ([]byte, error) { return nil, nil }
 
-// BenchmarkConn_Broadcast sends one message after the other to a thousand connections, each when all have read the one before.
+// BenchmarkConn_Broadcast sends one message after the other to a thousand connections, each when all have
+// read the one before.
 func BenchmarkConn_Broadcast(b *testing.B) {
 	const connections = 1000
 	message := bytes.Repeat([]byte("x"), 1000)

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// NetConn is a network connection to which messages can be written without blocking. Connections that are upgraded must
-// embed one. Messages are written whole: another Write waits for the end of a message of which a part has been written.
+// NetConn is a network connection to which messages can be written without blocking. Connections that are
+// upgraded must embed one. Messages are written whole: another Write waits for the end of a message of which
+// a part has been written.
 type NetConn struct {
 	net.Conn
 	mu      sync.Mutex // held while something is written, also between the parts of a message
@@ -57,8 +58,8 @@ func (w *nonBlocking) to(conn syscall.RawConn, data []byte) (written int, err er
 	return max(0, w.written), err
 }
 
-// tryWrite writes what fits into the send buffer, and returns the rest, which is a part of data. The caller must pass the
-// rest to writeRest.
+// tryWrite writes what fits into the send buffer, and returns the rest, which is a part of data. The caller
+// must pass the rest to writeRest.
 func (c *NetConn) tryWrite(data []byte, w *nonBlocking) (rest []byte, err error) {
 	if c.raw == nil {
 		conn, ok := c.Conn.(syscall.Conn)

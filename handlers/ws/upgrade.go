@@ -1,9 +1,9 @@
-// Package ws is the WebSocket transport: upgrade, writing, deadlines, pings and closing. Messages go from the server to the
-// client only; a client that sends one is closed with 1008.
+// Package ws is the WebSocket transport: upgrade, writing, deadlines, pings and closing. Messages go from the
+// server to the client only; a client that sends one is closed with 1008.
 //
-// Upgrader.Upgrade hands a Conn to a function in a goroutine of its own. The function calls Conn.Serve with a Source, which
-// supplies the messages. Conn.Wake says that the source may have one; it never blocks, so one goroutine can wake thousands.
-// The listener of the server must return connections that embed a NetConn.
+// Upgrader.Upgrade hands a Conn to a function in a goroutine of its own. The function calls Conn.Serve with a
+// Source, which supplies the messages. Conn.Wake says that the source may have one; it never blocks, so one
+// goroutine can wake thousands. The listener of the server must return connections that embed a NetConn.
 package ws
 
 import (
@@ -22,11 +22,11 @@ type Timeouts struct {
 	PongTimeout       time.Duration // a peer that sends neither pong nor ping for so long is disconnected
 	HeartbeatInterval time.Duration // without a message, before the heartbeat is sent
 	WriteTimeout      time.Duration // a peer that does not take a message in this time is disconnected
-	ClientInterval    time.Duration // between two pings or pongs of a client, which may send controlBurst of them at once
+	ClientInterval    time.Duration // between pings or pongs of a client; controlBurst may come at once
 }
 
-// DefaultTimeouts returns the timeouts that the documentation promises. Pings are more frequent than the idle timeouts of
-// common proxies, which begin at 30 s.
+// DefaultTimeouts returns the timeouts that the documentation promises. Pings are more frequent than the idle
+// timeouts of common proxies, which begin at 30 s.
 func DefaultTimeouts() Timeouts {
 	return Timeouts{
 		PingInterval:      25 * time.Second,
@@ -68,16 +68,16 @@ func NewUpgrader(log *slog.Logger) *Upgrader {
 // IsUpgrade reports whether a request asks for a WebSocket.
 func IsUpgrade(c *fiber.Ctx) bool { return websocket.IsWebSocketUpgrade(c) }
 
-// Upgrade answers a request with an upgrade, and has serve called with the connection in a goroutine of its own. When serve
-// returns, the connection is closed. serve is not called if Upgrade fails or the client disconnects before the answer.
-// The caller checks the origin.
+// Upgrade answers a request with an upgrade, and has serve called with the connection in a goroutine of its
+// own. When serve returns, the connection is closed. serve is not called if Upgrade fails or the client
+// disconnects before the answer. The caller checks the origin.
 func (u *Upgrader) Upgrade(c *fiber.Ctx, serve func(*Conn)) error {
 	c.Locals(serveKey, serve)
 	return u.handler(c)
 }
 
-// accept starts the goroutine that serves a connection, and returns so that the request, which may be large, is freed. The
-// wrapper is reused after that, but the connection inside it is not.
+// accept starts the goroutine that serves a connection, and returns so that the request, which may be large,
+// is freed. The wrapper is reused after that, but the connection inside it is not.
 func (u *Upgrader) accept(wrapper *websocket.Conn) {
 	serve, _ := wrapper.Locals(serveKey).(func(*Conn))
 	conn := u.newConn(wrapper.Conn)
@@ -88,7 +88,8 @@ func (u *Upgrader) accept(wrapper *websocket.Conn) {
 	}()
 }
 
-// recoverPanic logs a panic, which the library would send to the client, and which would end the process elsewhere.
+// recoverPanic logs a panic, which the library would send to the client, and which would end the process
+// elsewhere.
 func (u *Upgrader) recoverPanic() {
 	if panicked := recover(); panicked != nil {
 		u.log.Error("a WebSocket handler panicked", "panic", panicked, "stack", string(debug.Stack()))

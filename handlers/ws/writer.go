@@ -13,11 +13,11 @@ import (
 // maxReusedBuffer is how many bytes of a buffer a writer keeps for the next message.
 const maxReusedBuffer = 64 << 10
 
-// writer writes to many connections from one goroutine, which runs while there is something to write. It never blocks: what a
-// peer does not take at once is left to a goroutine of that connection.
+// writer writes to many connections from one goroutine, which runs while there is something to write. It
+// never blocks: what a peer does not take at once is left to a goroutine of that connection.
 //
-// A goroutine for each connection with something to write is simpler, but was measured to cost 40 % more for each message: to
-// grow its stack and to set a write deadline cost half as much as the write.
+// A goroutine for each connection with something to write is simpler, but was measured to cost 40 % more for
+// each message: to grow its stack and to set a write deadline cost half as much as the write.
 type writer struct {
 	mu      sync.Mutex
 	ready   []*Conn // connections that are scheduled
@@ -28,8 +28,8 @@ type writer struct {
 	try    nonBlocking // owned by the goroutine
 }
 
-// writeState is what a writer knows of a connection. It is guarded by writer.mu. A connection is only written to while it is
-// scheduled. A new one starts scheduled, so that nothing is written before Serve releases it.
+// writeState is what a writer knows of a connection. It is guarded by writer.mu. A connection is only written
+// to while it is scheduled. A new one starts scheduled, so that nothing is written before Serve releases it.
 type writeState struct {
 	pending   bool          // Wake was called since it was scheduled
 	scheduled bool          // it is ready or being written to
@@ -71,7 +71,8 @@ func (w *writer) release(c *Conn, pending bool) {
 	w.schedule(c)
 }
 
-// remove returns when nothing is being written to a connection. Nothing is written to it afterwards. It may be called again.
+// remove returns when nothing is being written to a connection. Nothing is written to it afterwards. It may
+// be called again.
 func (w *writer) remove(c *Conn) {
 	w.mu.Lock()
 	scheduled := c.state.scheduled
@@ -92,7 +93,8 @@ func (w *writer) run() {
 	}
 }
 
-// nextBatch takes all connections that are ready. If there are none, it returns false and the goroutine must return.
+// nextBatch takes all connections that are ready. If there are none, it returns false and the goroutine must
+// return.
 func (w *writer) nextBatch() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -102,8 +104,8 @@ func (w *writer) nextBatch() bool {
 	return w.running
 }
 
-// flush writes all that a connection has to send. It returns false if the peer is slow: then a goroutine of the connection
-// writes the rest and releases the connection.
+// flush writes all that a connection has to send. It returns false if the peer is slow: then a goroutine of
+// the connection writes the rest and releases the connection.
 func (w *writer) flush(c *Conn) (done bool) {
 	defer c.recoverPanic()
 	done = true // also after a panic
