@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestAnEmptyListInJSONIsAListAndNotNull(t *testing.T) {
+func TestList_EmptyJSONIsAnArray(t *testing.T) {
 	s, store := newLiveServer(t, 0)
 	for _, path := range []string{"/process_runs", "/process_runs?status=failed", "/process_runs?status=failed&before=9"} {
 		if _, body := get(t, s, path, "Accept", "application/json"); !strings.Contains(body, `"process_runs":[]`) {
@@ -19,7 +19,7 @@ func TestAnEmptyListInJSONIsAListAndNotNull(t *testing.T) {
 	}
 }
 
-func TestAPageBeforeTheFirstRunLeadsBack(t *testing.T) {
+func TestList_PageBeforeFirstRunLeadsBack(t *testing.T) {
 	s, _ := newLiveServer(t, 3)
 	for _, path := range []string{"/process_runs?before=1", "/process_runs?before=0"} {
 		status, body := get(t, s, path, "Accept", "application/json")

@@ -83,7 +83,7 @@ func FuzzParseKind(f *testing.F) {
 	})
 }
 
-func TestAmbiguousHeadersAreSeenHoweverTheyAreSpelt(t *testing.T) {
+func TestAmbiguous_FindsEverySpelling(t *testing.T) {
 	for headers, want := range map[string]bool{
 		"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n": true,
 		"transfer-encoding:chunked\r\nCONTENT-LENGTH:1\r\n":   true,

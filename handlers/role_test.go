@@ -8,7 +8,7 @@ import (
 	"runboard/app"
 )
 
-func TestANodeThatOnlyWorksHasNoPages(t *testing.T) {
+func TestWorkerNode_ServesNoPages(t *testing.T) {
 	s, _ := startingServer(t, app.Config{Role: app.RoleWorker, PostRate: 100, UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10})
 	s.Attach(broken{}, nil)
 	if status, _ := get(t, s, "/up"); status != http.StatusOK {

@@ -15,7 +15,7 @@ import (
 	"runboard/templates"
 )
 
-func TestAWrongPasswordCostsTimeAndNothingElseDoes(t *testing.T) {
+func TestLogins_OnlyWrongPasswordsTakeLonger(t *testing.T) {
 	drawing, err := templates.New(templates.Options{Asset: func(name string) string { return name }})
 	if err != nil {
 		t.Fatal(err)

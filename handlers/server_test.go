@@ -116,7 +116,7 @@ func get(t *testing.T, s testServer, path string, headers ...string) (status int
 	return response.StatusCode, string(text)
 }
 
-func TestAPanicInAHandlerIsNotTheEndAndNotTold(t *testing.T) {
+func TestServer_PanicIsAnAnswerWithoutInternals(t *testing.T) {
 	s, log := newServer(t, broken{})
 	status, body := get(t, s, "/process_runs")
 	if status != http.StatusInternalServerError || strings.Contains(body, "secret") {
@@ -130,7 +130,7 @@ func TestAPanicInAHandlerIsNotTheEndAndNotTold(t *testing.T) {
 	}
 }
 
-func TestAnInternalErrorIsToldByAReferenceOnly(t *testing.T) {
+func TestServer_InternalErrorShowsOnlyAReference(t *testing.T) {
 	s, log := newServer(t, broken{err: errors.New("no such table: process_runs (/var/lib/x.db)")})
 	status, body := get(t, s, "/process_runs", "Accept", "application/json")
 	if status != http.StatusInternalServerError || strings.Contains(body, "table") {
@@ -142,7 +142,7 @@ func TestAnInternalErrorIsToldByAReferenceOnly(t *testing.T) {
 	}
 }
 
-func TestAFaultOfTheDatabaseAsksToComeAgain(t *testing.T) {
+func TestServer_DatabaseFaultAnswersRetryAfter(t *testing.T) {
 	s, _ := newServer(t, broken{err: &app.Error{Code: app.CodeUnavailable, Message: "Not now.", Err: errors.New("disk I/O error")}})
 	status, body := get(t, s, "/process_runs")
 	if status != http.StatusServiceUnavailable || !strings.Contains(body, "Not now.") || strings.Contains(body, "disk") {
@@ -150,7 +150,7 @@ func TestAFaultOfTheDatabaseAsksToComeAgain(t *testing.T) {
 	}
 }
 
-func TestWhatIsWantedFollowsFromTheHeaders(t *testing.T) {
+func TestNegotiate_FollowsTheHeaders(t *testing.T) {
 	s, _ := newServer(t, broken{err: app.Errorf(app.CodeNotFound, "Not there.")})
 	for _, c := range []struct {
 		headers []string
@@ -182,7 +182,7 @@ func TestWhatIsWantedFollowsFromTheHeaders(t *testing.T) {
 	}
 }
 
-func TestAServerThatStartsOrDrainsRefusesWhatIsNew(t *testing.T) {
+func TestServer_StartingOrDrainingRefusesNewWork(t *testing.T) {
 	s, _ := newServer(t, broken{err: app.Errorf(app.CodeNotFound, "Not there.")})
 	for _, state := range []int32{starting, draining} {
 		s.state.Store(state)
@@ -196,7 +196,7 @@ func TestAServerThatStartsOrDrainsRefusesWhatIsNew(t *testing.T) {
 	}
 }
 
-func TestARateIsOfOneAddressAndHasABurst(t *testing.T) {
+func TestRateLimit_CountsEachAddressWithBursts(t *testing.T) {
 	limit := newRateLimit(0.001)
 	if !limit.allow("a") || limit.allow("a") || !limit.allow("b") {
 		t.Error("the limit is not one for each address")
@@ -221,7 +221,7 @@ func TestARateIsOfOneAddressAndHasABurst(t *testing.T) {
 	}
 }
 
-func TestAServerThatStartsSaysSo(t *testing.T) {
+func TestServer_StartingAnswersUnavailable(t *testing.T) {
 	s, _ := startingServer(t, app.Config{UpgradeRate: 100})
 	for _, path := range []string{"/up", "/metrics", "/", "/process_runs", "/process_runs/1", "/process_runs/1/log"} {
 		if status, body := get(t, s, path); status != http.StatusServiceUnavailable || !strings.Contains(body, "starting") {
@@ -237,7 +237,7 @@ func TestAServerThatStartsSaysSo(t *testing.T) {
 	}
 }
 
-func TestOnlyATrustedProxySaysWhoTheClientIs(t *testing.T) {
+func TestClient_OnlyTrustedProxiesNameIt(t *testing.T) {
 	const peer = "127.0.0.1"
 	for _, c := range []struct {
 		trusted   []string

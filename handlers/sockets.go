@@ -109,7 +109,7 @@ func (s *sockets) watchList(c *fiber.Ctx) error {
 // watchPage answers the sockets of pages that are rendered as a whole.
 func (s *sockets) watchPage(page *live.PageView) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		c.Locals(viewKeyLocal, live.ViewKey{Topic: page})
+		c.Locals(viewKeyLocal, live.ViewKey{Page: page})
 		return c.Next()
 	}
 }

@@ -179,9 +179,9 @@ func (h *history) truth(t *rapid.T, drawing *templates.Templates, question ViewK
 	return s
 }
 
-// TestEveryScreenEndsAsTheDatabase plays random histories of changes, slow readers, late comers and those
+// TestHub_EveryScreenEndsAsTheDatabase plays random histories of changes, slow readers, late comers and those
 // who come back, and then compares every screen with the database.
-func TestEveryScreenEndsAsTheDatabase(t *testing.T) {
+func TestHub_EveryScreenEndsAsTheDatabase(t *testing.T) {
 	drawing := newTemplates(t)
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp("", "runboard-live-")

@@ -105,7 +105,7 @@ func onVirtualTime(t *testing.T, test func(t *testing.T, store *answers, hub *Hu
 	})
 }
 
-func TestTheFirstChangeLeavesAtOnceAndTheOthersTogether(t *testing.T) {
+func TestHub_SendsFirstChangeAtOnceThenCoalesces(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		w := hub.Watch(ViewKey{})
 		defer w.Close()
@@ -170,7 +170,7 @@ func keepChanging(store *answers, stop <-chan struct{}) {
 	}
 }
 
-func TestAThousandSearchesHoldNobodyUp(t *testing.T) {
+func TestHub_ThousandSearchesDelayNoOtherView(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.takes = func(string) time.Duration { return 5 * time.Millisecond }
 		searches, plain := search(t, hub, numbered("word ", 1000)...), hub.Watch(ViewKey{})
@@ -189,7 +189,7 @@ func TestAThousandSearchesHoldNobodyUp(t *testing.T) {
 	})
 }
 
-func TestASearchThatTakesLongHasItsTurnAmongManyThatDoNot(t *testing.T) {
+func TestHub_RendersSlowSearchAmongManyViews(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.takes = func(text string) time.Duration {
 			if text == "slow" {
@@ -214,7 +214,7 @@ func TestASearchThatTakesLongHasItsTurnAmongManyThatDoNot(t *testing.T) {
 	})
 }
 
-func TestAThousandWhoReturnTogetherCostOneQuestion(t *testing.T) {
+func TestHub_ThousandSubscribersShareOneRead(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		var all sync.WaitGroup
 		watchers := make([]*Subscriber, 1000)
@@ -243,7 +243,7 @@ func TestAThousandWhoReturnTogetherCostOneQuestion(t *testing.T) {
 	})
 }
 
-func TestLittleIsAskedWhenNothingHappensAndNothingIsDrawn(t *testing.T) {
+func TestHub_IdleReadsLittleAndRendersNothing(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		w := hub.Watch(ViewKey{})
 		next(t, w)
@@ -261,7 +261,7 @@ func TestLittleIsAskedWhenNothingHappensAndNothingIsDrawn(t *testing.T) {
 	})
 }
 
-func TestALostBellIsMadeGood(t *testing.T) {
+func TestHub_RecoversFromLostNotification(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		w := hub.Watch(ViewKey{})
 		defer w.Close()
@@ -275,7 +275,7 @@ func TestALostBellIsMadeGood(t *testing.T) {
 	})
 }
 
-func TestAPanicInOneViewDoesNotEndTheOthers(t *testing.T) {
+func TestHub_PanicEndsOnlyItsView(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.runs = map[int64]app.ProcessRun{1: {ID: 1, Version: 1}}
 		list, run := hub.Watch(ViewKey{}), hub.Watch(ViewKey{Run: 1})
@@ -294,7 +294,7 @@ func TestAPanicInOneViewDoesNotEndTheOthers(t *testing.T) {
 	})
 }
 
-func TestAHubThatStopsReadsOnlyTheRunsThatHaveChanged(t *testing.T) {
+func TestHub_ReadsOnlyChangedRunsAtStop(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.runs = map[int64]app.ProcessRun{1: {ID: 1, Version: 1}, 2: {ID: 2, Version: 1}, 3: {ID: 3, Version: 1}}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -324,7 +324,7 @@ func TestAHubThatStopsReadsOnlyTheRunsThatHaveChanged(t *testing.T) {
 	})
 }
 
-func TestAWatcherThatLeftBeforeItsFirstFrameIsForgotten(t *testing.T) {
+func TestSubscriber_ClosedBeforeFirstFrameIsForgotten(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.change(func(a *answers) { a.err = errors.New("the disk is gone") })
 		stays, leaves := hub.Watch(ViewKey{}), hub.Watch(ViewKey{})
@@ -337,7 +337,7 @@ func TestAWatcherThatLeftBeforeItsFirstFrameIsForgotten(t *testing.T) {
 	})
 }
 
-func TestAStoreThatFailsIsAskedAgain(t *testing.T) {
+func TestHub_RetriesFailingStore(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.change(func(a *answers) { a.err = errors.New("the disk is gone") })
 		w := hub.Watch(ViewKey{})
@@ -353,7 +353,7 @@ func TestAStoreThatFailsIsAskedAgain(t *testing.T) {
 	})
 }
 
-func TestTheLastStateIsDrawnBeforeTheHubStops(t *testing.T) {
+func TestHub_RendersLastStateBeforeStop(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		ctx, cancel := context.WithCancel(t.Context())
 		last := NewHub(store, hub.templates, hub.log)

@@ -65,7 +65,7 @@ func (r *logReader) fetch(t fataler, to int) {
 }
 
 // What a reader has put together is what was written, however often it was away, slow, or late.
-func TestAReaderPutsTogetherExactlyWhatWasWritten(t *testing.T) {
+func TestLogView_FramesAddUpToTheLog(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp("", "runboard-log-")

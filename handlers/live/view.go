@@ -15,7 +15,7 @@ import (
 // ViewKey says what a view shows: the PageView if it is not nil, else one run if Run is not 0, else the list
 // of Query. Equal keys share a view.
 type ViewKey struct {
-	Topic *PageView
+	Page  *PageView
 	Run   int64
 	Query app.Query
 }
@@ -45,9 +45,9 @@ type view struct {
 
 // result is what the store returned for a key: one of the three.
 type result struct {
-	page  app.Page
-	run   app.RunPage
-	topic any
+	page   app.Page
+	run    app.RunPage
+	loaded any
 }
 
 // state is a view at one moment. It is immutable, so every subscriber may read it. It holds rendered HTML, so
@@ -73,8 +73,8 @@ func (v *view) cost() int {
 }
 
 func (v *view) minInterval() time.Duration {
-	if v.key.Topic != nil {
-		return v.key.Topic.MinInterval
+	if v.key.Page != nil {
+		return v.key.Page.MinInterval
 	}
 	return MinInterval
 }
@@ -109,7 +109,7 @@ func (v *view) refresh(ctx context.Context, store app.Store, t *templates.Templa
 	next.number++
 	v.number, v.current = next.number, next
 	v.revision = fresh.run.Revision()
-	v.shown = result{page: fresh.page, topic: fresh.topic} // of a run only the revision is kept
+	v.shown = result{page: fresh.page, loaded: fresh.loaded} // of a run only the revision is kept
 	return true, nil
 }
 
@@ -157,8 +157,8 @@ func (v *view) dropUnshared() {
 
 func (v *view) load(ctx context.Context, store app.Store) (fresh result, err error) {
 	switch {
-	case v.key.Topic != nil:
-		fresh.topic, err = v.key.Topic.Load(ctx, store)
+	case v.key.Page != nil:
+		fresh.loaded, err = v.key.Page.Load(ctx, store)
 	case v.key.Run != 0:
 		fresh.run, err = store.Run(ctx, v.key.Run)
 	default:
@@ -170,8 +170,8 @@ func (v *view) load(ctx context.Context, store app.Store) (fresh result, err err
 // isShown reports whether a frame for this result would change nothing.
 func (v *view) isShown(fresh result) bool {
 	switch {
-	case v.key.Topic != nil:
-		return reflect.DeepEqual(v.shown.topic, fresh.topic)
+	case v.key.Page != nil:
+		return reflect.DeepEqual(v.shown.loaded, fresh.loaded)
 	case v.key.Run != 0:
 		return v.revision == fresh.run.Revision()
 	}
@@ -193,7 +193,7 @@ func sameSurroundings(a, b app.Page) bool {
 // then the whole list is rendered as for the snapshot, and for a PageView.
 func (v *view) delta(fresh result, t *templates.Templates) (*Frame, error) {
 	switch {
-	case v.key.Topic != nil:
+	case v.key.Page != nil:
 		return nil, nil
 	case v.key.Run != 0:
 		return frame(t.DeltaFrame(v.revision, fresh.run))
@@ -216,8 +216,8 @@ func (v *view) snapshot(fresh result, t *templates.Templates) func() (*Frame, er
 	key := v.key
 	return sync.OnceValues(func() (*Frame, error) {
 		switch {
-		case key.Topic != nil:
-			return frame(key.Topic.Render(t, fresh.topic))
+		case key.Page != nil:
+			return frame(key.Page.Render(t, fresh.loaded))
 		case key.Run != 0:
 			return frame(t.RunFrame(fresh.run))
 		}

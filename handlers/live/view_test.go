@@ -14,7 +14,7 @@ import (
 	"runboard/templates"
 )
 
-func TestAViewThatOneWatchedIsDrawnOnceForAllWhoJoin(t *testing.T) {
+func TestHub_RendersOnceForAllThatJoin(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.runs = map[int64]app.ProcessRun{1: {ID: 1, Version: 1}}
 		for _, question := range []ViewKey{{}, {Run: 1}} {
@@ -37,7 +37,7 @@ func TestAViewThatOneWatchedIsDrawnOnceForAllWhoJoin(t *testing.T) {
 	})
 }
 
-func TestNothingDrawnIsKeptForOneWatcher(t *testing.T) {
+func TestView_KeepsNoRenderingForOneSubscriber(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		stays, leaves := hub.Watch(ViewKey{}), hub.Watch(ViewKey{})
 		defer stays.Close()
@@ -65,7 +65,7 @@ type counting struct{ rings atomic.Int64 }
 func (c *counting) Wake() { c.rings.Add(1) }
 
 // Else a watcher that is quick would find the same once more, and keep it until it looks again.
-func TestNobodyIsToldTwiceOfTheSame(t *testing.T) {
+func TestHub_SendsNoFrameTwice(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		var bells [3]counting
 		for i := range bells {
@@ -87,7 +87,7 @@ func TestNobodyIsToldTwiceOfTheSame(t *testing.T) {
 	})
 }
 
-func TestOfManyRunsOnlyThoseAreReadThatHaveChanged(t *testing.T) {
+func TestHub_ReadsOnlyChangedRuns(t *testing.T) {
 	const many = 100
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.runs = map[int64]app.ProcessRun{}
@@ -123,7 +123,7 @@ func TestOfManyRunsOnlyThoseAreReadThatHaveChanged(t *testing.T) {
 }
 
 // It was there when its page was asked for.
-func TestWhoeverJoinsARunThatHasJustBeenDeletedIsToldSo(t *testing.T) {
+func TestView_NewSubscriberOfDeletedRunGetsNotFound(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.runs = map[int64]app.ProcessRun{7: {ID: 7, Version: 1}}
 		early := hub.Watch(ViewKey{Run: 7})
@@ -150,7 +150,7 @@ func TestWhoeverJoinsARunThatHasJustBeenDeletedIsToldSo(t *testing.T) {
 	})
 }
 
-func TestWhoeverMissedAFrameGetsAllOfTheView(t *testing.T) {
+func TestView_MissedFrameIsFollowedBySnapshot(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		run := app.ProcessRun{ID: 1, Version: 1}
 		store.page.Runs = []app.ProcessRun{run}
@@ -177,7 +177,7 @@ func TestWhoeverMissedAFrameGetsAllOfTheView(t *testing.T) {
 	})
 }
 
-func TestATopicIsDrawnWholeWhenItsAnswerChangesAndRestsForItsOwnTime(t *testing.T) {
+func TestPageView_RendersWholePageAtItsInterval(t *testing.T) {
 	total := &PageView{
 		Load: func(ctx context.Context, store app.Store) (any, error) {
 			page, err := store.Page(ctx, app.Query{})
@@ -187,7 +187,7 @@ func TestATopicIsDrawnWholeWhenItsAnswerChangesAndRestsForItsOwnTime(t *testing.
 		MinInterval: time.Second,
 	}
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
-		w := hub.Watch(ViewKey{Topic: total})
+		w := hub.Watch(ViewKey{Page: total})
 		defer w.Close()
 		began := time.Now()
 		for n := range int64(3) {
@@ -207,7 +207,7 @@ func TestATopicIsDrawnWholeWhenItsAnswerChangesAndRestsForItsOwnTime(t *testing.
 }
 
 // The frame that shows the end may not have been drawn yet, and must not keep the last one back.
-func TestHub_TellsOfADeletionThatFollowsTheEndAtOnce(t *testing.T) {
+func TestHub_AnnouncesDeletionRightAfterEnd(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.runs = map[int64]app.ProcessRun{7: {ID: 7, Version: 1, Status: app.Started}}
 		watchers := []*Subscriber{hub.Watch(ViewKey{Run: 7}), hub.Watch(ViewKey{Run: 7}), hub.Watch(ViewKey{Run: 7})}
