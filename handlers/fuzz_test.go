@@ -19,7 +19,7 @@ import (
 // internal matches internals that must not be in an answer.
 var internal = regexp.MustCompile(`(?i)sqlite|\bsql\b|database/sql|goroutine|runtime error|panic|\.go:\d|\bapp\.|fiber|fasthttp|no such (table|column)|syntax error|/tmp/`)
 
-// fuzzed is a server over a real store with a few runs, which is asked without a network.
+// fuzzed returns a server with a real store and a few runs, which is called without a network.
 func fuzzed(f *testing.F) (ask func(func(*fasthttp.Request)) *fasthttp.Response) {
 	f.Helper()
 	s := bareServer(f, app.Config{}, io.Discard)

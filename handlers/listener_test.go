@@ -20,7 +20,7 @@ import (
 	"runboard/app"
 )
 
-// scripted is a listener that accepts what it is told to.
+// scripted is a listener that accepts a list of connections and errors.
 type scripted struct {
 	mu      sync.Mutex
 	results []func() (net.Conn, error)
@@ -37,7 +37,7 @@ func failing(err error) func() (net.Conn, error) {
 	}
 }
 
-// addressed is a connection that comes from an address.
+// addressed is a connection from an address.
 type addressed struct {
 	net.Conn
 	from string
@@ -127,7 +127,7 @@ type held struct {
 	client net.Conn
 }
 
-// knock has a connection come from an address.
+// knock opens a connection from an address.
 func knock(t *testing.T, c *connections, address string) held {
 	t.Helper()
 	server, client := from(address)

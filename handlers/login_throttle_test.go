@@ -104,7 +104,7 @@ func TestLogins_AnAddressIsLimitedAndRecovers(t *testing.T) {
 		}
 	}
 	if got, _ := l.check(guesser, "anna", "correct horse", now); got != limited {
-		t.Errorf("credentials that are remembered are told from wrong ones: %v", got)
+		t.Errorf("remembered credentials can be told from wrong ones: %v", got)
 	}
 	if got, _ := l.check(guesser, "anna", "correct horse", now.Add(30*time.Second)); got != letIn {
 		t.Errorf("after 30 s the user is answered with %v", got)
@@ -126,7 +126,7 @@ func TestLogins_GuessesAtOnceAreCountedOneByOne(t *testing.T) {
 	}
 	all.Wait()
 	if got[wrong] != shortTerm.most || got[limited] != 300-shortTerm.most {
-		t.Errorf("of 300 guesses at once %d were looked at, want %d", got[wrong], shortTerm.most)
+		t.Errorf("of 300 guesses at once %d were checked, want %d", got[wrong], shortTerm.most)
 	}
 }
 
@@ -155,10 +155,10 @@ func TestLogins_GuessesFromManyAddressesAreLimitedTogether(t *testing.T) {
 		}
 	}
 	if looked != inAll.most {
-		t.Errorf("%d guesses from many addresses were looked at, want %d", looked, inAll.most)
+		t.Errorf("%d guesses from many addresses were checked, want %d", looked, inAll.most)
 	}
 	if got, _ := l.check("192.0.2.1", "bert", "battery staple", now); got != letIn {
-		t.Errorf("an address that users come from is locked out by others: %v", got)
+		t.Errorf("an address with a successful login is locked out by others: %v", got)
 	}
 	if got, _ := l.check("203.0.113.1", "bert", "battery staple", now.Add(inAll.interval)); got != letIn {
 		t.Errorf("a new address is answered with %v after a moment", got)
@@ -177,7 +177,7 @@ func TestLogins_AUserCannotGuessThePasswordOfAnotherOne(t *testing.T) {
 		}
 	}
 	if looked != longTerm.most {
-		t.Errorf("%d guesses were looked at, want %d", looked, longTerm.most)
+		t.Errorf("%d guesses were checked, want %d", looked, longTerm.most)
 	}
 	if got, _ := l.check("192.0.2.1", "bert", "battery staple", now.Add(30*time.Second)); got != letIn {
 		t.Errorf("after 30 s the user is answered with %v", got)

@@ -60,7 +60,7 @@ func (b *browser) take(watcher *Subscriber) {
 	}
 }
 
-// differs says how the screen differs from another one. The page of a run shows no counts, so its frames
+// differs describes how the screen differs from another one. The page of a run shows no counts, so its frames
 // need not follow them.
 func (b *browser) differs(truth screen) error {
 	b.mu.Lock()
@@ -84,7 +84,7 @@ func (b *browser) close() {
 	<-b.stopped
 }
 
-// history is a random history of changes, with browsers that come and go.
+// history is a random history of changes, with browsers that connect and disconnect.
 type history struct {
 	store    *sqlite.Store
 	hub      *Hub
@@ -206,7 +206,7 @@ func TestHub_EveryScreenEndsAsTheDatabase(t *testing.T) {
 	})
 }
 
-// compare waits until every screen shows what the database says; nothing changes any more.
+// compare waits until every screen shows the state of the database, which no longer changes.
 func (h *history) compare(t *rapid.T, drawing *templates.Templates) {
 	for i, b := range h.browsers {
 		truth := h.truth(t, drawing, b.question)

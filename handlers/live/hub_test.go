@@ -72,7 +72,7 @@ func (a *answers) Revisions(_ context.Context, ids []int64) (map[int64]app.Revis
 	return marks, a.err
 }
 
-// change makes another answer true, and says so.
+// change changes the answers and notifies the hub.
 func (a *answers) change(change func(*answers)) {
 	a.mu.Lock()
 	change(a)
@@ -228,10 +228,10 @@ func TestHub_ThousandSubscribersShareOneRead(t *testing.T) {
 		}
 		// A few, and not one, because they need not all have come by the time the first is served.
 		if asked := store.asked(); asked > 20 {
-			t.Errorf("the store was asked %d times", asked)
+			t.Errorf("the store was read %d times", asked)
 		}
 		if len(frames) > 20 {
-			t.Errorf("the frame was drawn %d times", len(frames))
+			t.Errorf("the frame was rendered %d times", len(frames))
 		}
 		for _, w := range watchers {
 			w.Close()
@@ -250,12 +250,12 @@ func TestHub_IdleReadsLittleAndRendersNothing(t *testing.T) {
 		asked := store.asked()
 		time.Sleep(time.Hour)
 		if asked := store.asked() - asked; asked > int(time.Hour/tick) {
-			t.Errorf("the store was asked %d times in an idle hour", asked)
+			t.Errorf("the store was read %d times in an idle hour", asked)
 		}
 		store.bell.Notify() // a bell for nothing makes no frame
 		time.Sleep(time.Second)
 		if frame, err := w.Next(); frame != nil || err != nil {
-			t.Errorf("there is a frame that says nothing new: %s %v", frame.HTML, err)
+			t.Errorf("a frame without news was sent: %s %v", frame.HTML, err)
 		}
 		w.Close()
 	})
@@ -344,7 +344,7 @@ func TestHub_RetriesFailingStore(t *testing.T) {
 		defer w.Close()
 		time.Sleep(10 * time.Second)
 		if asked := store.asked(); asked < 9 || asked > 11 {
-			t.Errorf("in ten seconds the store was asked %d times", asked)
+			t.Errorf("in ten seconds the store was read %d times", asked)
 		}
 		store.mu.Lock() // without a notification
 		store.err = nil

@@ -90,7 +90,7 @@ func TestLogView_FramesAddUpToTheLog(t *testing.T) {
 	})
 }
 
-// playLog writes lines while the reader comes and goes, and returns what was written when it has been read.
+// playLog writes lines while the reader connects and disconnects, and returns them when all have been read.
 func playLog(t *rapid.T, hub *Hub, store *sqlite.Store, run app.ProcessRun, reader *logReader) (written string) {
 	watcher := hub.Watch(ViewKey{Run: run.ID})
 	for i := range rapid.IntRange(1, 12).Draw(t, "steps") {

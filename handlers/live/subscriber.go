@@ -15,7 +15,7 @@ type Subscriber struct {
 	wake  chanWaker
 }
 
-// Waker is how the hub tells a subscriber that Next may have a frame.
+// Waker is notified by the hub when Next may have a frame.
 type Waker interface {
 	// Wake is called by the hub's goroutine and must not block.
 	Wake()
@@ -27,7 +27,7 @@ type chanWaker chan struct{}
 func (c chanWaker) Wake() {
 	select {
 	case c <- struct{}{}:
-	default: // the value that is there will do
+	default: // a value is already pending
 	}
 }
 

@@ -28,7 +28,7 @@ func TestHub_RendersOnceForAllThatJoin(t *testing.T) {
 				frames[next(t, w)] = true
 			}
 			if len(frames) != 1 {
-				t.Errorf("of %+v the frame was drawn %d times", question, len(frames))
+				t.Errorf("the frame of %+v was rendered %d times", question, len(frames))
 			}
 			if frame, _ := alone.Next(); frame != nil {
 				t.Errorf("an earlier subscriber gets a frame without news: %s", frame.HTML)
@@ -59,7 +59,7 @@ func TestView_KeepsNoRenderingForOneSubscriber(t *testing.T) {
 	})
 }
 
-// counting is a bell that counts how often it was rung.
+// counting is a Waker that counts its calls.
 type counting struct{ rings atomic.Int64 }
 
 func (c *counting) Wake() { c.rings.Add(1) }
@@ -79,7 +79,7 @@ func TestHub_SendsNoFrameTwice(t *testing.T) {
 			time.Sleep(time.Second)
 			for i := range bells {
 				if rings := bells[i].rings.Load(); rings != want+1 {
-					t.Errorf("after %d changes bell %d has rung %d times", want, i, rings)
+					t.Errorf("after %d changes subscriber %d was woken %d times", want, i, rings)
 				}
 			}
 			store.change(func(a *answers) { a.page.Counts[app.Created]++ })
@@ -117,7 +117,7 @@ func TestHub_ReadsOnlyChangedRuns(t *testing.T) {
 		time.Sleep(2 * tick)
 		synctest.Wait()
 		if slices.Contains(store.read, 8) {
-			t.Error("a run that is gone is read again")
+			t.Error("a deleted run is read again")
 		}
 	})
 }
@@ -137,7 +137,7 @@ func TestView_NewSubscriberOfDeletedRunGetsNotFound(t *testing.T) {
 				defer late.Close()
 				<-late.Notified()
 				if frame, err := late.Next(); app.CodeOf(err) != app.CodeNotFound {
-					t.Errorf("run %d is drawn as %v: %v", id, frame, err)
+					t.Errorf("run %d is rendered as %v: %v", id, frame, err)
 				}
 			}
 		}
@@ -193,7 +193,7 @@ func TestPageView_RendersWholePageAtItsInterval(t *testing.T) {
 		for n := range int64(3) {
 			store.change(func(a *answers) { a.page.Counts[app.Created] = n })
 			if html := string(next(t, w).HTML); html != fmt.Sprint([]int64{n}) {
-				t.Errorf("with %d runs it says %s", n, html)
+				t.Errorf("with %d runs the frame is %s", n, html)
 			}
 		}
 		if took := time.Since(began); took < 2*time.Second || took >= 3*time.Second {
@@ -201,12 +201,12 @@ func TestPageView_RendersWholePageAtItsInterval(t *testing.T) {
 		}
 		time.Sleep(2 * tick) // virtual
 		if frame, _ := w.Next(); frame != nil {
-			t.Errorf("an answer that is the same is drawn again: %s", frame.HTML)
+			t.Errorf("an unchanged page is rendered again: %s", frame.HTML)
 		}
 	})
 }
 
-// The frame that shows the end may not have been drawn yet, and must not keep the last one back.
+// The frame with the end may not have been rendered yet, and must not delay the last one.
 func TestHub_AnnouncesDeletionRightAfterEnd(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.runs = map[int64]app.ProcessRun{7: {ID: 7, Version: 1, Status: app.Started}}
