@@ -16,6 +16,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 	"github.com/riverqueue/river/rivermigrate"
 
+	"runboard/app"
 	"runboard/db/query"
 )
 
@@ -86,7 +87,7 @@ func migrate(ctx context.Context, pool *sql.DB, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	river, err := rivermigrate.New(riverdatabasesql.New(pool), &rivermigrate.Config{Logger: warningsOnly(log)})
+	river, err := rivermigrate.New(riverdatabasesql.New(pool), &rivermigrate.Config{Logger: app.MinLevel(log, slog.LevelWarn)})
 	if err != nil {
 		return err
 	}
@@ -108,13 +109,4 @@ func migrateRiver(river *rivermigrate.Migrator[*sql.Tx], number int64, to int) *
 		_, err := river.Migrate(ctx, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{TargetVersion: to})
 		return err
 	}}, nil)
-}
-
-// quiet lets River tell only of what goes wrong.
-func warningsOnly(log *slog.Logger) *slog.Logger { return slog.New(warnings{log.Handler()}) }
-
-type warnings struct{ slog.Handler }
-
-func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
-	return level >= slog.LevelWarn && w.Handler.Enabled(ctx, level)
 }

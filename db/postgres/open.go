@@ -195,7 +195,7 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 	}
 	s.db = sqlx.NewDb(stdlib.OpenDBFromPool(s.pool), "pgx")
 	s.jobs, err = river.NewClient(riverdatabasesql.New(s.db.DB), &river.Config{
-		Logger: warningsOnly(s.options.Log), FetchCooldown: river.FetchCooldownMin, // it tells of one job in that time
+		Logger: app.MinLevel(s.options.Log, slog.LevelWarn), FetchCooldown: river.FetchCooldownMin, // it tells of one job in that time
 	})
 	if err != nil {
 		return err

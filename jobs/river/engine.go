@@ -214,7 +214,7 @@ func (n *node) config() *river.Config {
 		CancelledJobRetentionPeriod: keepJobs,
 		DiscardedJobRetentionPeriod: keepJobs,
 
-		Logger: slog.New(calm{n.Log.Handler()}),
+		Logger: app.MinLevel(n.Log, slog.LevelError), // it warns of what is usual here, such as a cancelled job
 	}
 }
 
