@@ -13,168 +13,167 @@ import (
 )
 
 const (
-	// lostAtLeast is how long River waits at the least before it takes a worker for lost.
-	lostAtLeast = time.Minute
-	// pauseAfter is how long an action goes on before it has itself handed out again, so that it never looks lost.
-	pauseAfter = lostAtLeast / 3
-	// placeTime is how long a job may wait here for a place, before others get the chance to do it.
-	placeTime = 2 * time.Second
-	// margin is how much longer than it may a worker is waited for: clocks differ, and results take time to be written.
+	// minLostAfter is the shortest time after which River considers a worker lost.
+	minLostAfter = time.Minute
+	// snoozeAfter is how long a bulk run works before its job is snoozed, so that it never looks lost.
+	snoozeAfter = minLostAfter / 3
+	// slotTimeout is how long a job waits for a slot of this node before other nodes may fetch it again.
+	slotTimeout = 2 * time.Second
+	// margin is added to the time that a worker may take: clocks differ, and results take time to be written.
 	margin = 5 * time.Second
 )
 
-// worker does the runs of one kind. River calls it for each job that is handed to this node.
-type worker struct {
+// jobHandler handles the jobs of one kind of run. River calls Work for each job that this node has fetched.
+type jobHandler struct {
 	river.WorkerDefaults[app.Job]
-	node       *node
-	jobs       *jobs.Executor
-	places     chan<- struct{} // nil: it needs none
-	pauseAfter time.Duration   // how long it goes on with a run before it has it handed out again; 0: until the end
+	node        *node
+	executor    *jobs.Executor
+	slots       chan struct{} // nil: the jobs need no slot
+	snoozeAfter time.Duration // how long it works on a run before the job is snoozed; 0: until the end
 }
 
-// Work implements river.Worker. It returns nil when the job is over, or has it handed out again, and never fails: what
-// becomes of the run is written down in the run.
+// Work implements river.Worker. It returns nil or snoozes the job, and never an error: the result is saved in the run.
 //
-// River counts how often a job is handed out, but not when it has been given back. So a run that is started is
-// either the job's that is handed out for the first time, then nobody works on it and it is gone on with, or it had a
-// worker that is lost, as River thinks.
-func (w *worker) Work(delivered context.Context, job *river.Job[app.Job]) error {
-	lease, err := w.node.Store.Lease()
+// River counts deliveries, but not snoozes. So a started run either has its job delivered for the first time, then no worker
+// has it and it continues here, or River considers its worker lost.
+func (h *jobHandler) Work(delivered context.Context, job *river.Job[app.Job]) error {
+	lease, err := h.node.Store.Lease()
 	if err != nil {
-		return w.later(job, "a run is not taken", err)
+		return h.retryLater(job, "a run is not started without a lease", err)
 	}
-	release, held := w.node.hold(job.ID)
+	release, inHand := h.node.hold(job.ID)
 	defer release()
-	if held { // River goes by how long it takes, and by clocks that may be wrong
+	if inHand { // River considers it lost, by clocks that may be wrong
 		return nil
 	}
-	run, err := w.node.Store.RunForJob(w.node.lifecycle.Fetch, job.Args.Run, job.ID)
+	run, err := h.node.Store.RunForJob(h.node.lifecycle.Fetch, job.Args.Run, job.ID)
 	switch code := app.CodeOf(err); {
-	case code == app.CodeConflict, code == app.CodeNotFound: // it has another one by now, or needs none
+	case code == app.CodeConflict, code == app.CodeNotFound: // the run has another job by now, or needs none
 		return nil
 	case err != nil:
-		return w.later(job, "a job cannot be looked up", err)
+		return h.retryLater(job, "the run of a job cannot be read", err)
 	case run.Status == app.Started && job.Attempt > 1:
-		return w.recover(job, run)
+		return h.rescue(job, run)
 	}
-	if run.CancelRequested() { // cancellation was requested while the run was snoozed
-		return w.cancelled(job, run)
+	if run.CancelRequested() { // while the run was snoozed
+		return h.cancel(job, run)
 	}
-	leave, entered := w.enter(delivered)
+	leave, entered := h.acquireSlot(delivered)
 	if !entered {
-		return inLine(job)
+		return snoozeInPlace(job)
 	}
 	defer leave()
-	run, err = w.begin(lease, job.ID, run)
+	run, err = h.start(lease, job.ID, run)
 	switch {
 	case app.CodeOf(err) == app.CodeConflict:
-		w.node.Log.Info("a run is not started: it has been cancelled", "run", job.Args.Run)
+		h.node.Log.Info("a run is not started because it has been cancelled", "run", job.Args.Run)
 		return nil
 	case err != nil:
-		return w.later(job, "a run could not be started", err)
+		return h.retryLater(job, "a run could not be started", err)
 	}
-	return w.do(delivered, lease, run)
+	return h.execute(delivered, lease, run)
 }
 
-// enter waits for a place, and returns how to leave it.
-func (w *worker) enter(delivered context.Context) (leave func(), entered bool) {
-	if w.places == nil {
+// acquireSlot waits for a slot, and returns a function that releases it.
+func (h *jobHandler) acquireSlot(delivered context.Context) (release func(), acquired bool) {
+	if h.slots == nil {
 		return func() {}, true
 	}
-	patience := time.NewTimer(placeTime)
-	defer patience.Stop()
+	timeout := time.NewTimer(slotTimeout)
+	defer timeout.Stop()
 	select {
-	case w.places <- struct{}{}:
-		return func() { <-w.node.places }, true
-	case <-patience.C:
+	case h.slots <- struct{}{}:
+		return func() { <-h.slots }, true
+	case <-timeout.C:
 	case <-delivered.Done():
-	case <-w.node.lifecycle.Fetch.Done():
+	case <-h.node.lifecycle.Fetch.Done():
 	}
 	return nil, false
 }
 
-// begin commits the start of a run, or that this node continues it.
-func (w *worker) begin(lease context.Context, job int64, run app.ProcessRun) (app.ProcessRun, error) {
+// start commits the start of a run, or that this node continues it.
+func (h *jobHandler) start(lease context.Context, job int64, run app.ProcessRun) (app.ProcessRun, error) {
 	if run.Status == app.Started {
-		return run, w.node.Store.Adopt(context.Background(), run, job)
+		return run, h.node.Store.Adopt(context.Background(), run, job)
 	}
-	for _, ctx := range []context.Context{w.node.lifecycle.Fetch, lease} {
+	for _, ctx := range []context.Context{h.node.lifecycle.Fetch, lease} {
 		if ctx.Err() != nil {
 			return run, context.Cause(ctx)
 		}
 	}
 	// Without a deadline: a start that is given up may be committed all the same. The store answers as soon as it knows.
-	return w.node.Store.StartJob(context.Background(), run, job)
+	return h.node.Store.StartJob(context.Background(), run, job)
 }
 
-// do goes on with a run that is started.
-func (w *worker) do(delivered, lease context.Context, run app.ProcessRun) error {
-	working, stop := during(w.node.lifecycle.Work, lease, delivered)
+// execute executes the attempt of a started run.
+func (h *jobHandler) execute(delivered, lease context.Context, run app.ProcessRun) error {
+	working, stop := mergeCancel(h.node.lifecycle.Work, lease, delivered)
 	defer stop(nil)
-	if w.pauseAfter > 0 {
-		pause := func() { stop(jobs.ErrSnoozed) }
-		defer time.AfterFunc(w.pauseAfter, pause).Stop()
-		defer context.AfterFunc(w.node.lifecycle.Fetch, pause)() // another node goes on with it
-		var release context.CancelFunc
-		working, release = context.WithDeadlineCause(working, run.StartedAt.Add(w.jobs.RunTimeout), jobs.ErrTimeout)
-		defer release()
+	if h.snoozeAfter > 0 {
+		snooze := func() { stop(jobs.ErrSnoozed) }
+		defer time.AfterFunc(h.snoozeAfter, snooze).Stop()
+		defer context.AfterFunc(h.node.lifecycle.Fetch, snooze)() // another node continues it
+		deadline := run.StartedAt.Add(h.executor.RunTimeout)
+		var cancel context.CancelFunc
+		working, cancel = context.WithDeadlineCause(working, deadline, jobs.ErrTimeout)
+		defer cancel()
 	}
-	if w.jobs.Execute(jobs.WithLease(working, w.node.Store.LeaseLeft), w.node.lifecycle, run) {
-		return river.JobSnooze(0) // behind those that wait: each has its turn
+	if h.executor.Execute(jobs.WithLease(working, h.node.Store.LeaseLeft), h.node.lifecycle, run) {
+		return river.JobSnooze(0) // behind the jobs that wait, so that all bulk runs make progress
 	}
 	return nil
 }
 
-// recover deals with a run whose worker River takes for lost. If its node is alive, the run goes on there, without a job.
-func (w *worker) recover(job *river.Job[app.Job], run app.ProcessRun) error {
-	err := w.node.Store.Rescue(context.Background(), run)
+// rescue requeues a run whose worker River considers lost. If its node is alive, the run continues there without a job.
+func (h *jobHandler) rescue(job *river.Job[app.Job], run app.ProcessRun) error {
+	err := h.node.Store.Rescue(context.Background(), run)
 	switch {
 	case app.CodeOf(err) == app.CodeConflict:
 		return nil
 	case err != nil:
-		return w.later(job, "a run cannot be recovered", err)
+		return h.retryLater(job, "a run cannot be rescued", err)
 	}
-	w.node.Log.Warn("a run has lost its worker", "run", run.ID, "kind", run.Kind)
+	h.node.Log.Warn("a run has lost its worker", "run", run.ID, "kind", run.Kind)
 	return nil // the run has another job, if it needs one
 }
 
-// cancelled ends a run that no worker has and whose cancellation was requested.
-func (w *worker) cancelled(job *river.Job[app.Job], run app.ProcessRun) error {
-	err := w.node.Store.Finish(context.Background(), run, app.Outcome{Status: app.Cancelled})
+// cancel cancels a snoozed run, which no worker has.
+func (h *jobHandler) cancel(job *river.Job[app.Job], run app.ProcessRun) error {
+	err := h.node.Store.Finish(context.Background(), run, app.Outcome{Status: app.Cancelled})
 	if err != nil && app.CodeOf(err) != app.CodeConflict {
-		return w.later(job, "a run cannot be cancelled", err)
+		return h.retryLater(job, "a run cannot be cancelled", err)
 	}
 	return nil
 }
 
-// later has a job handed out again after the database was of no use.
-func (w *worker) later(job *river.Job[app.Job], what string, err error) error {
-	if w.node.lifecycle.Fetch.Err() == nil {
-		w.node.Log.Warn(what, "run", job.Args.Run, "error", err)
-		_ = pause(w.node.lifecycle.Fetch, tick) // not at once, it might spin
+// retryLater logs an error of the database and has the job delivered again.
+func (h *jobHandler) retryLater(job *river.Job[app.Job], message string, err error) error {
+	if h.node.lifecycle.Fetch.Err() == nil {
+		h.node.Log.Warn(message, "run", job.Args.Run, "error", err)
+		_ = sleep(h.node.lifecycle.Fetch, tick) // without spinning
 	}
-	return inLine(job)
+	return snoozeInPlace(job)
 }
 
-// inLine has a job handed out again, as if it had not been, from the place in line that it had. River's own JobSnooze
-// cannot say that: it refuses a time that has passed.
-func inLine(job *river.Job[app.Job]) error {
+// snoozeInPlace returns the job to the queue without losing its position. river.JobSnooze cannot do that: it refuses a time
+// in the past.
+func snoozeInPlace(job *river.Job[app.Job]) error {
 	return &rivertype.JobSnoozeError{Duration: time.Until(job.ScheduledAt)}
 }
 
-// during returns a context that ends with parent and with the lease, for their causes, with the cause that the function is
-// given, or with jobs.ErrCancelled when River says that the job is cancelled.
-func during(parent, lease, delivered context.Context) (context.Context, context.CancelCauseFunc) {
+// mergeCancel returns a context that ends with parent and with lease, with their causes; with jobs.ErrCancelled when River
+// reports that the job was cancelled; and with the cause that is passed to the returned function.
+func mergeCancel(parent, lease, delivered context.Context) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
-	forget := context.AfterFunc(lease, func() { cancel(context.Cause(lease)) })
-	deafen := context.AfterFunc(delivered, func() {
+	unhookLease := context.AfterFunc(lease, func() { cancel(context.Cause(lease)) })
+	unhookJob := context.AfterFunc(delivered, func() {
 		if errors.Is(context.Cause(delivered), rivertype.ErrJobCancelledRemotely) {
 			cancel(jobs.ErrCancelled)
 		}
 	})
 	return ctx, func(cause error) {
-		forget()
-		deafen()
+		unhookLease()
+		unhookJob()
 		cancel(cause)
 	}
 }

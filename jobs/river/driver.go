@@ -8,7 +8,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 )
 
-// driver is River's, but for its listener.
+// driver is River's driver with another listener.
 type driver struct{ *riverpgxv5.Driver }
 
 // GetListener implements riverdriver.Driver.
@@ -16,8 +16,8 @@ func (d driver) GetListener(params *riverdriver.GetListenenerParams) riverdriver
 	return listener{d.Driver.GetListener(params)}
 }
 
-// listener does not let River take a connection that has broken for one that it has closed itself, which it tells by how
-// the error ends: in the middle of a start it would go on without a queue, or without ever leading, and say nothing.
+// listener wraps the errors of Listen. River takes an error whose text ends like that of a closed connection for its own
+// shutdown: during a start it would go on without a queue, or without ever leading, and log nothing.
 type listener struct{ riverdriver.Listener }
 
 // Listen implements riverdriver.Listener.

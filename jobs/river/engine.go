@@ -1,6 +1,5 @@
-// Package river does the work where several nodes share one PostgreSQL database. River hands out jobs, and a run that
-// waits has one. What becomes of runs is the store's; River is believed in nothing but in who has got which job,
-// and in that a job comes to somebody again whose worker is lost.
+// Package river is the engine for several nodes that share one PostgreSQL database. We rely on River only for exclusive
+// delivery of jobs and for their redelivery after a worker is lost. The state of runs is the store's.
 package river
 
 import (
@@ -22,66 +21,64 @@ import (
 )
 
 const (
-	// tick is how often wishes are read without being told, and how long to wait before the database is asked again that
-	// could not be.
+	// tick is how often cancel requests are read without a notification, and the pause after a failed query.
 	tick = time.Second
-	// heedAtMost is how long wishes are not read again, however often the bell rings: a person does not notice, and many
-	// nodes ask.
-	heedAtMost = 200 * time.Millisecond
-	// fetchCooldown is how long River waits before it looks for jobs again. Under load it finds as many then as there are
+	// minCancelInterval is the shortest time between two reads of cancel requests. A person does not notice it, and many
+	// nodes read.
+	minCancelInterval = 200 * time.Millisecond
+	// fetchCooldown is the shortest time between two fetches of River. Under load, each finds as many jobs as there are
 	// workers.
 	fetchCooldown = 5 * time.Millisecond
-	// pollEvery is how often River looks for jobs of runs without being told: it does not tell of each that comes right
-	// after another.
-	pollEvery = 250 * time.Millisecond
-	// keepJobs is how long River keeps jobs that are over. Nobody needs them: runs have a history of their own.
-	keepJobs = time.Hour
-	// stopTime is how long River may take to come to its end after the work has been interrupted. What it has not
-	// written down by then, it finds out later.
-	stopTime = 10 * time.Second
-	// actionsAtOnce is how many runs that act on many others a node does at once.
-	actionsAtOnce = 4
+	// fetchPollInterval is how often River fetches without a notification: it does not notify of jobs that follow closely
+	// on others.
+	fetchPollInterval = 250 * time.Millisecond
+	// jobRetention is how long River keeps finished jobs. Runs have a history of their own.
+	jobRetention = time.Hour
+	// stopTimeout is how long River may take to stop after the work was interrupted.
+	stopTimeout = 10 * time.Second
+	// bulkWorkers is how many bulk runs a node works on at once.
+	bulkWorkers = 4
 )
 
-// Engine works on the runs of the kinds that it has, beside others like it on the same database, and leaves the other
-// kinds waiting. All fields are required; they must not change once Run is called.
+// Engine works on the runs of its kinds, beside other engines on the same database, and leaves other kinds waiting. All
+// fields are required; they must not change after Run is called.
 type Engine struct {
 	Pool          *pgxpool.Pool // of the store's database
 	Store         app.ClusterStore
 	Registry      *jobs.Registry
-	Actions       *jobs.Registry // the kinds of runs that act on many others: they do not wait behind these
-	Workers       int            // runs worked on at once, beside actions; at most river.QueueNumWorkersMax
-	MaxAttempts   int            // attempts that may end in an error or time-out; an action has one
-	RunTimeout    time.Duration  // longest time for one attempt
-	ActionTimeout time.Duration  // the same for an action, but nobody waits for that
-	DrainTimeout  time.Duration  // how long work may go on when Run is stopped
-	LogLimit      int64          // how many bytes of a run's log the store keeps; the default is 1 MiB
+	Actions       *jobs.Registry // the kinds of bulk runs, which do not wait for the other runs
+	Workers       int            // runs worked on at once, besides bulk runs; at most river.QueueNumWorkersMax
+	MaxAttempts   int            // attempts that may end in an error or time-out; a bulk run has one
+	RunTimeout    time.Duration  // of one attempt
+	ActionTimeout time.Duration  // of a bulk run
+	DrainTimeout  time.Duration  // how long work may go on after Run is stopped
+	LogLimit      int64          // bytes that the store keeps of a run's log; the default is 1 MiB
 	Log           *slog.Logger
 
-	pauseAfter     time.Duration // instead of the constants, for tests
-	forgottenAfter time.Duration
+	snoozeAfter    time.Duration // replaces the constant in tests
+	forgottenAfter time.Duration // replaces the constant in tests
 }
 
-// node is an engine that runs.
+// node is a running engine.
 type node struct {
 	*Engine
 	lifecycle jobs.Lifecycle
-	places    chan struct{} // holds one for each run that is worked on
+	slots     chan struct{} // holds one value for each run that is worked on
 	runs      *jobs.Executor
 	actions   *jobs.Executor
 
 	mu   sync.Mutex
-	held map[int64]int // how often each job is in hand here
+	held map[int64]int // deliveries of each job that are in hand
 }
 
-// isHeld reports whether a job is in hand.
+// isHeld reports whether a delivery of the job is in hand.
 func (n *node) isHeld(job int64) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.held[job] > 0
 }
 
-// hold notes that a job is in hand until release is called, and reports whether it was so before.
+// hold records that a delivery of the job is in hand until release is called. before reports whether another one is.
 func (n *node) hold(job int64) (release func(), before bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -97,58 +94,60 @@ func (n *node) hold(job int64) (release func(), before bool) {
 	}, before
 }
 
-// Run works until ctx ends. Then it takes no more runs, lets the present ones go on for the drain time, gives back those
-// that are not done by then, and returns when nobody works any more but those whose run has ended, or whose work
-// does not heed its context. As soon as now ends, it interrupts what still goes on, gives it back without waiting
-// for it, and returns: the process must end then, because the work may go on. While the database cannot be reached, it
-// waits for it.
-func (e *Engine) Run(ctx, now context.Context) {
-	taking, stopTaking := context.WithCancel(ctx)
-	defer stopTaking()
+// Run works until ctx ends. Then it fetches no more runs, lets the work go on for DrainTimeout, requeues runs that are
+// interrupted by its end, and returns when no work goes on, except work whose run has ended or that ignores its context.
+// When hardStop ends, Run interrupts all work, requeues its runs without waiting for it, and returns; the process must exit
+// then, because the work may go on. While the database cannot be reached, Run waits for it.
+func (e *Engine) Run(ctx, hardStop context.Context) {
+	fetching, stopFetching := context.WithCancel(ctx)
+	defer stopFetching()
 	working, interrupt := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer interrupt(jobs.ErrShutdown)
-	defer context.AfterFunc(now, func() {
-		stopTaking()
+	defer context.AfterFunc(hardStop, func() {
+		stopFetching()
 		interrupt(jobs.ErrShutdown)
 	})()
-	defer context.AfterFunc(taking, func() {
-		_ = pause(working, e.DrainTimeout)
+	defer context.AfterFunc(fetching, func() {
+		_ = sleep(working, e.DrainTimeout)
 		interrupt(jobs.ErrShutdown)
 	})()
-	n := e.node(jobs.Lifecycle{Fetch: taking, Work: working, Grace: now})
+	n := e.node(jobs.Lifecycle{Fetch: fetching, Work: working, Grace: hardStop})
 	watching, stopWatching := context.WithCancel(working)
 	var watchers sync.WaitGroup
 	defer watchers.Wait()
 	defer stopWatching()
-	watchers.Go(func() { n.heed(watching) }) // from before the first job is handed out until after the last
-	late, giveUp := overdue(working)
-	defer giveUp()
-	client := n.start(late)
+	watchers.Go(func() { n.watchCancellations(watching) }) // from before the first job until after the last
+	deadline, release := stopDeadline(working)
+	defer release()
+	client := n.start(deadline)
 	if client == nil {
 		return
 	}
-	watchers.Go(func() { n.serve(taking) })
-	watchers.Go(func() { n.remember(taking) })
-	<-taking.Done()
-	if err := client.Stop(late); err != nil { // else what it had handed out has come to an end, and that is written down
-		n.Log.Warn("the jobs have not been put away in time", "error", err)
+	watchers.Go(func() { n.announceKinds(fetching) })
+	watchers.Go(func() { n.releaseForgottenJobs(fetching) })
+	<-fetching.Done()
+	if err := client.Stop(deadline); err != nil { // otherwise all jobs have ended, and their results are saved
+		n.Log.Warn("the jobs did not stop in time", "error", err)
 	}
 }
 
-// overdue returns a context that ends when River has had its time to come to an end after working has.
-func overdue(working context.Context) (late context.Context, giveUp func()) {
-	late, end := context.WithCancel(context.Background())
-	forget := context.AfterFunc(working, func() {
-		if pause(late, stopTime) == nil {
+// stopDeadline returns a context that ends stopTimeout after working. release frees its resources.
+func stopDeadline(working context.Context) (deadline context.Context, release func()) {
+	deadline, end := context.WithCancel(context.Background())
+	unhook := context.AfterFunc(working, func() {
+		if sleep(deadline, stopTimeout) == nil {
 			end()
 		}
 	})
-	return late, func() { forget(); end() }
+	return deadline, func() {
+		unhook()
+		end()
+	}
 }
 
-func (e *Engine) node(phases jobs.Lifecycle) *node {
+func (e *Engine) node(lifecycle jobs.Lifecycle) *node {
 	return &node{
-		Engine: e, lifecycle: phases, places: make(chan struct{}, e.Workers), held: make(map[int64]int),
+		Engine: e, lifecycle: lifecycle, slots: make(chan struct{}, e.Workers), held: make(map[int64]int),
 		runs: &jobs.Executor{
 			Store: e.Store, Registry: e.Registry, MaxAttempts: e.MaxAttempts, RunTimeout: e.RunTimeout,
 			LogLimit: e.LogLimit, Log: e.Log,
@@ -159,115 +158,117 @@ func (e *Engine) node(phases jobs.Lifecycle) *node {
 	}
 }
 
-// start returns a client that runs, or nil when no more runs are to be taken before the database could be reached.
-// Once it runs, River waits for the database by itself.
-func (n *node) start(late context.Context) *river.Client[pgx.Tx] {
+// start returns a started client, or nil if fetching ends before the database could be reached. After the start, River
+// waits for the database by itself.
+func (n *node) start(deadline context.Context) *river.Client[pgx.Tx] {
 	for wait := tick; ; wait = min(2*wait, 5*time.Second) {
 		client, err := river.NewClient(driver{riverpgxv5.New(n.Pool)}, n.config())
 		if err == nil {
-			err = n.Pool.Ping(n.lifecycle.Fetch) // which River does without an end
+			err = n.Pool.Ping(n.lifecycle.Fetch) // River would retry it without end
 		}
 		if err == nil {
-			err = n.launch(client, late)
+			err = n.startClient(client, deadline)
 		}
 		if err == nil {
 			return client
 		}
-		if pause(n.lifecycle.Fetch, wait) != nil {
+		if sleep(n.lifecycle.Fetch, wait) != nil {
 			return nil
 		}
 		n.Log.Error("the jobs cannot be reached", "error", err)
 	}
 }
 
-// launch starts a client. When the database goes away in the middle of that, jobs may have been handed out by then, and
-// River returns only when they are over, and that is written down or has been tried for long.
-func (n *node) launch(client *river.Client[pgx.Tx], late context.Context) error {
+// startClient starts a client. If the database fails meanwhile, jobs may have been fetched before, and River returns only
+// when they have ended and it has tried for long to save their results. startClient gives up at the deadline.
+func (n *node) startClient(client *river.Client[pgx.Tx], deadline context.Context) error {
 	started := make(chan error, 1)
-	go func() { started <- client.Start(n.lifecycle.Work) }() // what it has handed out goes on when no more is taken
+	go func() { started <- client.Start(n.lifecycle.Work) }() // fetched jobs go on when no more are fetched
 	select {
 	case err := <-started:
 		return err
-	case <-late.Done():
-		return late.Err() // once it is started, if ever, it finds that nobody works any more
+	case <-deadline.Done():
+		return deadline.Err() // if it starts later, its context has ended
 	}
 }
 
 func (n *node) config() *river.Config {
 	return &river.Config{
-		ID: strconv.FormatInt(n.Store.Node(), 10), // by which the store knows whose jobs are those of a lost node
+		ID: strconv.FormatInt(n.Store.Node(), 10), // the store finds the jobs of a lost node by it
 		Queues: map[string]river.QueueConfig{
-			app.DefaultQueue:    {MaxWorkers: n.Workers, FetchPollInterval: pollEvery},
+			app.DefaultQueue:    {MaxWorkers: n.Workers, FetchPollInterval: fetchPollInterval},
 			app.QuarantineQueue: {MaxWorkers: 1},
-			app.BulkQueue:       {MaxWorkers: actionsAtOnce},
-			upkeepQueue:         {MaxWorkers: len(chores(n))},
+			app.BulkQueue:       {MaxWorkers: bulkWorkers},
+			maintenanceQueue:    {MaxWorkers: len(tasks(n))},
 		},
 		Workers:              n.workers(),
-		PeriodicJobs:         periodic(n),
+		PeriodicJobs:         periodicJobs(n),
 		FetchOnlyKnownKinds:  true,
 		FetchCooldown:        fetchCooldown,
 		JobTimeout:           n.lostAfter(),
 		RescueStuckJobsAfter: n.lostAfter(),
-		RetryPolicy:          inPlace{},
+		RetryPolicy:          retryInPlace{},
 
-		CompletedJobRetentionPeriod: keepJobs,
-		CancelledJobRetentionPeriod: keepJobs,
-		DiscardedJobRetentionPeriod: keepJobs,
+		CompletedJobRetentionPeriod: jobRetention,
+		CancelledJobRetentionPeriod: jobRetention,
+		DiscardedJobRetentionPeriod: jobRetention,
 
 		Logger: app.MinLevel(n.Log, slog.LevelError), // it warns of what is usual here, such as a cancelled job
 	}
 }
 
-// workers has one for each kind of run, and for each chore.
+// workers returns a worker for each kind of run and for each maintenance task.
 func (n *node) workers() *river.Workers {
 	all := river.NewWorkers()
 	for _, name := range n.Registry.Names() {
-		river.AddWorkerArgs(all, app.Job{Work: name}, river.Worker[app.Job](&worker{node: n, jobs: n.runs, places: n.places}))
+		handler := &jobHandler{node: n, executor: n.runs, slots: n.slots}
+		river.AddWorkerArgs(all, app.Job{Work: name}, river.Worker[app.Job](handler))
 	}
 	for _, name := range n.Actions.Names() {
-		river.AddWorkerArgs(all, app.Job{Work: name}, river.Worker[app.Job](&worker{
-			node: n, jobs: n.actions, pauseAfter: cmp.Or(n.pauseAfter, pauseAfter),
-		}))
+		handler := &jobHandler{node: n, executor: n.actions, snoozeAfter: cmp.Or(n.snoozeAfter, snoozeAfter)}
+		river.AddWorkerArgs(all, app.Job{Work: name}, river.Worker[app.Job](handler))
 	}
-	for _, chore := range chores(n) {
-		river.AddWorkerArgs(all, chore.args, river.Worker[upkeep](chore))
+	for _, task := range tasks(n) {
+		river.AddWorkerArgs(all, task.args, river.Worker[taskArgs](task))
 	}
 	return all
 }
 
-// lostAfter is when River takes a worker for lost: after all the time that a run may take. It is the last resort, for jobs that
-// are lost although their node is alive. A run that takes longer, on a node with other settings, goes on all the same.
+// lostAfter returns when River considers a worker lost: after the longest time that a run may take. It is the last resort,
+// for jobs that are lost although their node is alive. A run that takes longer, on a node with other settings, continues.
 func (n *node) lostAfter() time.Duration {
-	return max(lostAtLeast, placeTime+n.RunTimeout+jobs.CancelGrace+margin)
+	return max(minLostAfter, slotTimeout+n.RunTimeout+jobs.CancelGrace+margin)
 }
 
-// inPlace is how River goes about a job whose worker is lost: it keeps its place in line. For a worker that panicked
-// River does not take that, and waits a second at first.
-type inPlace struct{}
+// retryInPlace is the retry policy: a job whose worker was lost keeps its position. River overrules it after a panic, and
+// waits for a second at first.
+type retryInPlace struct{}
 
-func (inPlace) NextRetry(job *rivertype.JobRow) time.Time { return job.ScheduledAt }
+// NextRetry implements river.ClientRetryPolicy.
+func (retryInPlace) NextRetry(job *rivertype.JobRow) time.Time { return job.ScheduledAt }
 
-// heed has runs stop that people have cancelled, until ctx ends. River tells of it too, but a lost notice must not matter.
-func (n *node) heed(ctx context.Context) {
-	rings, stop := n.Store.Changed().Subscribe()
-	defer stop()
+// watchCancellations cancels runs on request until ctx ends. River notifies of cancelled jobs too, but a notification may be
+// lost.
+func (n *node) watchCancellations(ctx context.Context) {
+	notifications, unsubscribe := n.Store.Changed().Subscribe()
+	defer unsubscribe()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-rings:
+		case <-notifications:
 		case <-ticker.C:
 		}
 		n.runs.CheckCancellations(ctx)
 		n.actions.CheckCancellations(ctx)
-		_ = pause(ctx, heedAtMost)
+		_ = sleep(ctx, minCancelInterval)
 	}
 }
 
-// pause returns after d, or when ctx ends with the reason for that.
-func pause(ctx context.Context, d time.Duration) error {
+// sleep waits for d. It returns early, with the cause, when ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -186,7 +186,7 @@ func TestANodeThatIsLostDuringAChoreHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing}) // whose runs may take longer than this test waits
-	const mends = `FROM river_job WHERE kind = 'upkeep:mend'`
+	const mends = `FROM river_job WHERE kind = 'maintenance:rescue'`
 	ask, stopped := start(t, engine)
 	until(t, store, "a chore to be done", func() bool {
 		return query[int](t, store, `SELECT count(*) `+mends+` AND state = 'completed'`) > 0

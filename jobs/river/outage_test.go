@@ -189,7 +189,7 @@ func TestANodeWorksInFullWhoseConnectionsBreakWhileItStarts(t *testing.T) {
 		becomes(t, store, run, app.Completed)
 	}
 	until(t, store, "a chore to be done, which takes a leader", func() bool {
-		return query[int](t, store, `SELECT count(*) FROM river_job WHERE kind = 'upkeep:mend' AND state = 'completed'`) > 0
+		return query[int](t, store, `SELECT count(*) FROM river_job WHERE kind = 'maintenance:rescue' AND state = 'completed'`) > 0
 	})
 	ask()
 	await(t, stopped, "the node to stop")

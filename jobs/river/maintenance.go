@@ -1,0 +1,109 @@
+package river
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+)
+
+const maintenanceQueue = "maintenance"
+
+const (
+	rescueInterval   = 15 * time.Second
+	pruneInterval    = time.Minute
+	trimInterval     = 15 * time.Second
+	announceInterval = 30 * time.Second // an announcement holds for some minutes
+	// taskTimeout is how long a task may take; the next one does the rest. After that time its job no longer prevents
+	// another one, if its node is lost: River would notice that only after lostAfter.
+	taskTimeout = 20 * time.Second
+)
+
+// taskArgs are the arguments of the job of a maintenance task.
+type taskArgs struct {
+	name string
+}
+
+// Kind implements river.JobArgs.
+func (a taskArgs) Kind() string { return "maintenance:" + a.name }
+
+// task is a maintenance task, which one node performs for the cluster at an interval. It is the worker of its jobs.
+type task struct {
+	river.WorkerDefaults[taskArgs]
+	args     taskArgs
+	interval time.Duration
+	node     *node
+	run      func(context.Context) (int, error) // returns how many runs it changed
+	message  string                             // is logged if it changed any
+}
+
+func tasks(n *node) []*task {
+	return []*task{
+		{
+			args: taskArgs{"rescue"}, interval: rescueInterval, node: n, run: n.Store.RescueOrphans,
+			message: "rescued orphaned runs",
+		},
+		{
+			args: taskArgs{"prune"}, interval: pruneInterval, node: n, run: n.Store.PruneSome,
+			message: "deleted old runs",
+		},
+		{
+			args: taskArgs{"trim"}, interval: trimInterval, node: n, run: n.Store.TrimLogs,
+			message: "dropped the oldest logs: all logs exceed --max-log-bytes",
+		},
+	}
+}
+
+// periodicJobs has River's leader insert a job for each task, unless one was inserted within taskTimeout and is unfinished.
+func periodicJobs(n *node) (all []*river.PeriodicJob) {
+	for _, task := range tasks(n) {
+		constructor := func() (river.JobArgs, *river.InsertOpts) {
+			return task.args, &river.InsertOpts{
+				Queue: maintenanceQueue, MaxAttempts: 1,
+				UniqueOpts: river.UniqueOpts{ByQueue: true, ByPeriod: taskTimeout, ByState: unfinishedStates()},
+			}
+		}
+		options := &river.PeriodicJobOpts{RunOnStart: true}
+		all = append(all, river.NewPeriodicJob(river.PeriodicInterval(task.interval), constructor, options))
+	}
+	return all
+}
+
+func unfinishedStates() []rivertype.JobState {
+	return slices.DeleteFunc(rivertype.UniqueOptsByStateDefault(), func(state rivertype.JobState) bool {
+		return state == rivertype.JobStateCompleted
+	})
+}
+
+// Work implements river.Worker. It returns no error, because the task is repeated soon anyway.
+func (t *task) Work(context.Context, *river.Job[taskArgs]) error {
+	ctx, cancel := context.WithTimeout(t.node.lifecycle.Fetch, taskTimeout)
+	defer cancel()
+	n, err := t.run(ctx)
+	if n > 0 {
+		t.node.Log.Info(t.message, "runs", n)
+	}
+	if err != nil && ctx.Err() == nil {
+		t.node.Log.Error("maintenance failed", "task", t.args.name, "error", err)
+	}
+	return nil
+}
+
+// announceKinds announces, until ctx ends, which kinds of runs this node works on.
+func (n *node) announceKinds(ctx context.Context) {
+	kinds := append(n.Registry.Names(), n.Actions.Names()...)
+	for {
+		wait := announceInterval
+		if err := n.Store.AnnounceKinds(ctx, kinds); err != nil {
+			if ctx.Err() == nil {
+				n.Log.Error("the kinds of this node cannot be announced", "error", err)
+			}
+			wait = tick
+		}
+		if sleep(ctx, wait) != nil {
+			return
+		}
+	}
+}
