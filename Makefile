@@ -34,25 +34,21 @@ $(PACKAGES): static/package.json static/package-lock.json
 $(NOTICES): $(PACKAGES) go.sum .ci/licenses/main.go
 	go run ./.ci/licenses > $@.new && mv $@.new $@
 
-# All tests, and then those once more that are about what people see, with runs in PostgreSQL instead of in files.
+# All tests, and then those of what people see once more, with runs in PostgreSQL instead of in files. The second pass is
+# without the race detector, under which db/postgres and jobs/river have tested the store.
 test: check browser postgres
 	go test $(TAGS) -race -shuffle=on -timeout 30m ./...
 	.ci/unprivileged
-	go test $(TAGS) -race -shuffle=on -timeout 30m . -run '^($(EVERYWHERE))$$' -skip '$(ALONE)' -args -postgres
-
-# A process that has a file to itself gives runs back as soon as it is started again.
-ALONE := TestAKilledServerLeavesNoProcessAndGivesTheRunBack
-SEEN := access actions browser_live browser_log browser_many browser_question browser_row_actions commands e2e export failures filters metrics preview sockets statistics run_actions
-EVERYWHERE = $(shell grep -oh '^func Test[A-Za-z0-9_]*' $(SEEN:%=%_test.go) | sed 's/func //' | paste -sd'|')
+	go test $(TAGS) -shuffle=on -timeout 30m ./e2e/http ./e2e/browser -args -postgres
 
 # The checks that need no run.
 check: $(ASSETS)
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted" >&2; exit 1; }
 	go vet $(TAGS) ./...
 	go run $(STATICCHECK) $(TAGS) ./...
-	go run $(ERRCHECK) $(TAGS) -ignoretests -exclude .ci/errcheck ./...
+	go run $(ERRCHECK) $(TAGS) -ignoretests -exclude .ci/errcheck $$(go list ./... | grep -v /e2e/)
 	go run $(SQLCLOSE) $(TAGS) ./...
-	go run $(GOSEC) $(TAGS) -quiet -exclude=$(NOT_HERE) -exclude-dir=db/dbtest -exclude-dir=db/pgtest -exclude-dir=.ci -exclude-dir=bench ./...
+	go run $(GOSEC) $(TAGS) -quiet -exclude=$(NOT_HERE) -exclude-dir=db/dbtest -exclude-dir=db/pgtest -exclude-dir=.ci -exclude-dir=bench -exclude-dir=e2e ./...
 	cd bench && go vet $(TAGS) ./... && go run $(STATICCHECK) $(TAGS) ./...
 	go run ./.ci/mutate standing
 
@@ -77,12 +73,12 @@ mutate: $(ASSETS) browser postgres
 # How a page does in a browser above a million runs and while a thousand new ones a second are started: the longest task
 # of its main thread, how long keys wait, how long narrowed lists take. make smooth SMOOTH_ROWS=10000 SMOOTH_TIME=5s is a quick try.
 smooth: $(ASSETS) browser
-	go test $(TAGS) -run '^$$' -bench Smooth -benchtime 1x .
+	go test $(TAGS) -run '^$$' -bench Smooth -benchtime 1x ./e2e/browser
 
 # What takes too long for every day: a hundred crashes, and mixed load for SOAK.
 SOAK := 30m
 soak: $(ASSETS)
-	go test $(TAGS) -count=1 -v -timeout 0 -run 'Crashes|MixedLoad' -crash-rounds 100 -soak $(SOAK) -soak-sockets 2000 .
+	go test $(TAGS) -count=1 -v -timeout 0 -run 'Crashes|MixedLoad' -crash-rounds 100 -soak $(SOAK) -soak-sockets 2000 ./e2e/chaos
 
 # The board beside its peers and beside what the ground allows, into bench/RESULTS.md. It installs PostgreSQL and Redis
 # (and Rails, for an example) where they are missing and that is possible. make bench PART=queue is one part, PART=queue,pickup are

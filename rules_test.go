@@ -1,17 +1,147 @@
 package main
 
 import (
+	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runboard/e2e/harness"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
+
+var logKey = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// TestLogKeys_AreWords reads every call of a logger in the source: a key with a blank cannot be asked for by most tools.
+func TestLogKeys_AreWords(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && slices.Contains([]string{"node_modules", ".git", "bench", "e2e"}, entry.Name()):
+			return filepath.SkipDir
+		case !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		files := token.NewFileSet()
+		file, err := parser.ParseFile(files, path, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(node ast.Node) bool {
+			call, is := node.(*ast.CallExpr)
+			if !is {
+				return true
+			}
+			for _, key := range keysOf(call) {
+				calls++
+				if text, err := strconv.Unquote(key.Value); err != nil || !logKey.MatchString(text) {
+					t.Errorf("%s: the key %s", files.Position(key.Pos()), key.Value)
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil || calls < 50 {
+		t.Errorf("%d keys were found, %v", calls, err)
+	}
+}
+
+// firstKey is, for each function of a logger, where its keys begin.
+var firstKey = map[string]int{
+	"Debug": 1, "Info": 1, "Warn": 1, "Error": 1, "DebugContext": 2, "InfoContext": 2, "WarnContext": 2, "ErrorContext": 2, "Log": 3, "With": 0, "Group": 1,
+	"String": 0, "Int": 0, "Int64": 0, "Any": 0, "Duration": 0, "Bool": 0,
+}
+
+// keysOf returns the keys of a call of a logger, as far as they are written out.
+func keysOf(call *ast.CallExpr) (keys []*ast.BasicLit) {
+	function, is := call.Fun.(*ast.SelectorExpr)
+	if !is {
+		return nil
+	}
+	first, known := firstKey[function.Sel.Name]
+	on, plain := function.X.(*ast.Ident)
+	ofSlog := plain && on.Name == "slog"
+	switch {
+	case !known, first == 0 && !ofSlog && function.Sel.Name != "With":
+		return nil
+	case first == 0 && function.Sel.Name != "With": // an attribute has one key
+		call = &ast.CallExpr{Args: call.Args[:1]}
+	}
+	for i := first; i < len(call.Args); i++ {
+		if key, literal := call.Args[i].(*ast.BasicLit); literal && key.Kind == token.STRING {
+			keys = append(keys, key)
+			i++ // and its value
+		}
+	}
+	return keys
+}
+
+// TestImportsPointOneWay holds the packages to the plan: everybody may know app, nobody knows those
+// beside it, and only handlers knows Fiber.
+func TestImportsPointOneWay(t *testing.T) {
+	allowed := map[string][]string{
+		"runboard":               {"runboard/board"},
+		"runboard/app":           {},
+		"runboard/db/sqlite":     {"runboard/app", "runboard/db/query"},
+		"runboard/db/query":      {"runboard/app"},
+		"runboard/db/postgres":   {"runboard/app", "runboard/db/query"},
+		"runboard/db/dbtest":     {"runboard/app"},
+		"runboard/db/pgtest":     {},
+		"runboard/jobs":          {"runboard/app", "runboard/jobs/command"},
+		"runboard/jobs/river":    {"runboard/app", "runboard/jobs"},
+		"runboard/jobs/jobstest": {"runboard/app", "runboard/jobs"},
+		"runboard/jobs/command":  {},
+		"runboard/static":        {},
+		"runboard/templates":     {"runboard/app"},
+		"runboard/handlers/live": {"runboard/app", "runboard/templates"},
+		"runboard/handlers":      {"runboard/app", "runboard/static", "runboard/templates", "runboard/handlers/live", "runboard/handlers/ws"},
+		"runboard/handlers/ws":   {},
+	}
+	for name, imports := range importsOf(t, "./...") {
+		for _, imported := range imports {
+			ours := strings.HasPrefix(imported, "runboard/")
+			rule, ruled := allowed[name]
+			switch {
+			case ruled && ours && !slices.Contains(rule, imported):
+				t.Errorf("%s may not import %s", name, imported)
+			case name == "runboard/app" && strings.Contains(imported, "."):
+				t.Errorf("app may only import the standard library, not %s", imported)
+			case strings.Contains(imported, "gofiber") && name != "runboard/handlers" && name != "runboard/handlers/ws":
+				t.Errorf("only handlers and handlers/ws may import Fiber, not %s", name)
+			}
+		}
+	}
+}
+
+func importsOf(t *testing.T, pattern string) map[string][]string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", pattern).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages := map[string][]string{}
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); decoder.More(); {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := decoder.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		packages[p.ImportPath] = p.Imports
+	}
+	return packages
+}
 
 // forbidden are selectors that have no place in the program, and why.
 var forbidden = map[string]string{
@@ -49,15 +179,6 @@ func isWebSocket(imported *ast.ImportSpec) bool {
 	return strings.HasSuffix(imported.Path.Value, `/websocket"`)
 }
 
-func readFile(t testing.TB, path string) string {
-	t.Helper()
-	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(content)
-}
-
 func TestNobodyUsesWhatIsForbidden(t *testing.T) {
 	t.Parallel()
 	looked := 0
@@ -65,7 +186,7 @@ func TestNobodyUsesWhatIsForbidden(t *testing.T) {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == "testdata" || entry.Name() == "bench"):
+		case entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == "testdata" || entry.Name() == "bench" || entry.Name() == "e2e"):
 			return filepath.SkipDir
 		case !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
 			return nil
@@ -117,7 +238,7 @@ func TestWhatIsForbiddenIsSeenHoweverItIsReached(t *testing.T) {
 // What docs/promises.md names must be there, or it promises more than is held.
 func TestThePromisesAreHeldByTestsThatExist(t *testing.T) {
 	t.Parallel()
-	promises := readFile(t, "docs/promises.md")
+	promises := harness.ReadFile(t, "docs/promises.md")
 	named := regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9_]+)`").FindAllStringSubmatch(promises, -1)
 	if len(named) < 40 {
 		t.Fatalf("it names %d tests", len(named))
@@ -125,7 +246,7 @@ func TestThePromisesAreHeldByTestsThatExist(t *testing.T) {
 	var all strings.Builder
 	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(path, "_test.go") {
-			all.WriteString(readFile(t, path))
+			all.WriteString(harness.ReadFile(t, path))
 		}
 		return err
 	})

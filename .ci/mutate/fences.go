@@ -3,10 +3,13 @@ package main
 import "slices"
 
 const (
-	store   = "./db/sqlite TestSQLiteIsAStore"
-	hub     = "./handlers/live ."
-	queue   = "./jobs ."
-	outside = "runboard "
+	store     = "./db/sqlite TestSQLiteIsAStore"
+	hub       = "./handlers/live ."
+	queue     = "./jobs ."
+	overHTTP  = "./e2e/http "
+	inBrowser = "./e2e/browser "
+	onNodes   = "./e2e/cluster "
+	chaos     = "./e2e/chaos "
 )
 
 var fences = slices.Concat(oneProcess, severalNodes)
@@ -61,11 +64,11 @@ var oneProcess = []fence{
 	{"the first deadline of a command counts", "jobs/command/main.go", "	if s.deadline == nil {\n", "	if true {\n", "./jobs/command ."},
 	{"a supervisor that is stopped is continued", "jobs/command/supervisor.go", "_ = p.supervisor.Process.Signal(syscall.SIGCONT)", "_ = syscall.SIGCONT", "./jobs TestCommand_MayStop"},
 	{"a supervisor that is kept stopped is killed", "jobs/command/supervisor.go", "if stops >= mostStops || late > interfere {", "if false {", "./jobs TestCommand_CannotKeep"},
-	{"the environment of the server is hidden", "jobs/command/guard_linux.go", "hidden := hideEnvironment()", "var hidden error", outside + "TestServer_Hides"},
+	{"the environment of the server is hidden", "jobs/command/guard_linux.go", "hidden := hideEnvironment()", "var hidden error", chaos + "TestServer_Hides"},
 	{"a command inherits no descriptors", "jobs/command/system_linux.go", "	return keepDescriptors()\n", "	return nil\n", "./jobs TestCommand_SeesNothing"},
 	{"a command that cannot be killed is given up", "jobs/command/main.go", "tried > foreignBound && foreign > 0 && foreign == len(left)", "foreign < 0", "./jobs GivenUp"},
-	{"a result in time counts", "jobs/executor.go", "		if errors.Is(cause, ErrTimeout) {\n", "		if false {\n", outside + "TestServer_Paused"},
-	{"a directory in use is not swept", "jobs/command/sweep_linux.go", "	if !unused {\n", "	if !unused && len(dir) == 0 {\n", outside + "TestServer_Sweeps"},
+	{"a result in time counts", "jobs/executor.go", "		if errors.Is(cause, ErrTimeout) {\n", "		if false {\n", chaos + "TestServer_Paused"},
+	{"a directory in use is not swept", "jobs/command/sweep_linux.go", "	if !unused {\n", "	if !unused && len(dir) == 0 {\n", chaos + "TestServer_Sweeps"},
 	{"a start is written before the work begins", "jobs/queue.go", "	return q.Store.StartMany(context.Background(), runs)", "	go func() { _, _ = q.Store.StartMany(context.Background(), runs) }()\n	for i := range runs {\n		runs[i].FencingToken++\n		runs[i].Attempt++\n	}\n	return runs, nil", queue},
 	{"a queue that drains hears of cancels", "jobs/queue.go", "	results.Go(func() { d.watchCancellations(draining) })\n", "	_ = draining\n", "./jobs TestQueue"},
 	{"a suspect on its last chance is alone", "jobs/dispatcher.go", "case d.finalAttempt(run):\n", "case false:\n", queue},
@@ -83,19 +86,19 @@ var oneProcess = []fence{
 	{"a panic in one view spares the others", "handlers/live/hub.go", `	defer func() {
 		if panicked := recover(); panicked != nil {`, `	defer func() {
 		if panicked := any(nil); panicked != nil {`, hub},
-	{"a newer cell is not replaced by an older one", "static/app.js", "Number(present.dataset.version) > Number(incoming.dataset.version)", "false", outside + "TestAnOlderCell"},
-	{"other sites may not act", "handlers/security.go", `case c.Path() == "/up", o.allows(c):`, `case c.Path() == "/up", c.Method() == fiber.MethodPost, o.allows(c):`, outside + "Site|Origin|BadInput|Cross|WhoMay"},
-	{"other sites may not watch", "handlers/security.go", `return canonical(origin) == canonical(scheme+"://"+host)`, `return canonical(origin) != "" && scheme+host != ""`, outside + "OnlyOurPages"},
-	{"other sites may not read", "handlers/security.go", `case c.Path() == "/up", o.allows(c):`, `case c.Path() == "/up", c.Method() == fiber.MethodGet, o.allows(c):`, outside + "WhoMay"},
-	{"other names are not ours", "handlers/security.go", `if host != "localhost" && !o.hosts[host] && net.ParseIP(host) == nil {`, `if host == "nobody's" {`, outside + "WhoMayDoWhat"},
-	{"a password is asked for", "handlers/logins.go", "return known&right == 1", `return known&right == 1 || password != ""`, outside + "Password|Auth|Credentials"},
+	{"a newer cell is not replaced by an older one", "static/app.js", "Number(present.dataset.version) > Number(incoming.dataset.version)", "false", inBrowser + "TestAnOlderCell"},
+	{"other sites may not act", "handlers/security.go", `case c.Path() == "/up", o.allows(c):`, `case c.Path() == "/up", c.Method() == fiber.MethodPost, o.allows(c):`, overHTTP + "Site|Origin|BadInput|Cross|WhoMay"},
+	{"other sites may not watch", "handlers/security.go", `return canonical(origin) == canonical(scheme+"://"+host)`, `return canonical(origin) != "" && scheme+host != ""`, overHTTP + "OnlyOurPages"},
+	{"other sites may not read", "handlers/security.go", `case c.Path() == "/up", o.allows(c):`, `case c.Path() == "/up", c.Method() == fiber.MethodGet, o.allows(c):`, overHTTP + "WhoMay"},
+	{"other names are not ours", "handlers/security.go", `if host != "localhost" && !o.hosts[host] && net.ParseIP(host) == nil {`, `if host == "nobody's" {`, overHTTP + "WhoMayDoWhat"},
+	{"a password is asked for", "handlers/logins.go", "return known&right == 1", `return known&right == 1 || password != ""`, overHTTP + "Password|Auth|Credentials"},
 	{"guesses are limited", "handlers/logins.go", "if wait := l.limit.take(address, now); wait > 0 {", "if wait := l.limit.take(address, now); wait > time.Hour {", "./handlers TestLogins"},
 	{"a panic in a handler is an answer", "handlers/server.go", "	r.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: s.logPanic}))\n", "	_ = recover.Config{StackTraceHandler: s.logPanic}\n", "./handlers ."},
 	{"a write to a socket has a deadline", "handlers/ws/netconn.go", "if err := c.SetWriteDeadline(time.Now().Add(timeout)); err != nil {", "if err := c.SetWriteDeadline(time.Time{}); err != nil {", "./handlers TakesNoFrames"},
 	{"a silent peer is cut", "handlers/ws/conn.go", "	return c.socket.SetReadDeadline(time.Now().Add(c.timeouts.PongTimeout))", "	return nil", "./handlers Silent"},
-	{"a client that speaks is cut", "handlers/ws/conn.go", "	return errUnexpectedData\n", "	select {}\n", outside + "Speaks"},
+	{"a client that speaks is cut", "handlers/ws/conn.go", "	return errUnexpectedData\n", "	select {}\n", overHTTP + "Speaks"},
 	{"a quiet socket has a heartbeat", "handlers/ws/conn.go", "now.Sub(c.lastSent) >= c.timeouts.HeartbeatInterval\n", "false\n", "./handlers TestSocket_Heartbeat"},
 	{"a deletion is told", "handlers/live/hub.go", "unchanged := v.isIdleRun() && exists && revision == v.revision", "unchanged := v.isIdleRun() && (!exists || revision == v.revision)", hub},
-	{"a log that is not whole ends visibly", "handlers/logs.go", "if over, err := l.send(w); err != nil || !over {", "if over, err := l.send(w); err != nil && !over {", outside + "TestFollow_IsCut"},
-	{"sockets have a limit before the upgrade", "handlers/slots.go", "case s.open >= s.max:", "case false:", outside + "SocketsAreCounted"},
+	{"a log that is not whole ends visibly", "handlers/logs.go", "if over, err := l.send(w); err != nil || !over {", "if over, err := l.send(w); err != nil && !over {", overHTTP + "TestFollow_IsCut"},
+	{"sockets have a limit before the upgrade", "handlers/slots.go", "case s.open >= s.max:", "case false:", overHTTP + "SocketsAreCounted"},
 }

@@ -1,0 +1,310 @@
+package browser
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/tracing"
+	"github.com/chromedp/chromedp"
+	"github.com/jmoiron/sqlx"
+
+	"runboard/e2e/harness"
+)
+
+// What BenchmarkSmooth does. SMOOTH_ROWS and SMOOTH_TIME are for quick tries.
+const (
+	smoothRows = 1_000_000        // finished runs that are there already
+	smoothTime = 20 * time.Second // for how long somebody watches
+	smoothPace = 10               // requests a second, of which each starts
+	smoothRuns = 100              // runs
+	keyPace    = 5                // keys a second
+)
+
+// fillText makes runs that ended in the last twenty days: a tenth failed, and a hundredth is of another kind. The
+// program makes the index of their errors anew when it starts.
+const fillText = `
+	WITH RECURSIVE ids (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < %[1]d)
+	INSERT INTO process_runs (kind, status, version, attempt, crashes, claim, error, created_at, updated_at, started_at, finished_at, scheduled_at)
+		SELECT iif(id %% 100 = 0, 'backup', 'simulated'), iif(id %% 10 = 0, 3, 2), 3, 1, 0, 1,
+			iif(id %% 10 = 0, 'the disk ' || (id %% 97) || ' is full', ''), at, at + 900, at + 100, at + 900, 0
+		FROM (SELECT id, %[2]d - 20 * 86400000 * (%[1]d - id) / %[1]d - 1000 AS at FROM ids);
+	UPDATE status_counts SET n = (SELECT count(*) FROM process_runs AS run WHERE run.status = status_counts.status);
+	DROP TABLE run_search;
+	DROP TRIGGER error_changes`
+
+// BenchmarkSmooth has one page of the list open in a browser, above very many finished runs and while a thousand new
+// ones a second are started, and says how the page and the server do meanwhile: how long anything kept the page from
+// doing something else (task), how long keys waited for it (input) and until one saw what they did (shown), and how
+// long lists took that are narrowed. Whoever only watches sees rows move, five times a second; whoever reads goes up and
+// down the list by keys, and new rows wait. The page's own delay is that which it shows.
+func BenchmarkSmooth(b *testing.B) {
+	rows := setting(b, "SMOOTH_ROWS", strconv.Atoi, smoothRows)
+	lasting := setting(b, "SMOOTH_TIME", time.ParseDuration, smoothTime)
+	server := harness.StartProcess(b, append(harness.AtOnce, "--workers", "10", "--keep-max", "0")...)
+	server.Signal(syscall.SIGTERM)
+	server.Wait()
+	fill(b, server.File(), rows)
+	server.Restart()
+	for name, keys := range map[string]string{"watching": "z", "reading": "jjjjkkkk"} {
+		b.Run(name, func(b *testing.B) {
+			server := server.In(b)
+			for b.Loop() {
+				smooth(b, server, keys, lasting)
+			}
+		})
+	}
+}
+
+func smooth(b *testing.B, server *harness.Process, keys string, lasting time.Duration) {
+	b.Helper()
+	server.WaitUntilDone(harness.TotalOf(server))
+	p := bareTab(b)
+	p.do(chromedp.Navigate(server.URL + "/process_runs"))
+	p.untilLive()
+	p.untilSocket("/process_runs/live")
+	before := harness.TotalOf(server)
+	trace := startTrace(p)
+	answers := p.underLoad(server, keys, lasting)
+	b.ReportMetric(float64(harness.TotalOf(server)-before)/lasting.Seconds(), "runs/s")
+	trace.report(b)
+	p.reportInput(b)
+	for name, took := range answers {
+		reportTimes(b, name, took)
+	}
+}
+
+// setting is a number from the environment.
+func setting[T any](b *testing.B, name string, parse func(string) (T, error), usual T) T {
+	b.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return usual
+	}
+	value, err := parse(text)
+	if err != nil {
+		b.Fatalf("%s: %v", name, err)
+	}
+	return value
+}
+
+func fill(b *testing.B, path string, rows int) {
+	b.Helper()
+	file, err := sqlx.Connect("sqlite3", "file:"+path+"?_sync=0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.Exec(fmt.Sprintf(fillText, rows, time.Now().UnixMilli())); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// observer notes what the browser tells of keys: how long one waited until the page looked at it, and until what it
+// did was seen. Those that took less than 16 ms are not told: they count as 0 ms of waiting, and as 16 ms until seen.
+const observer = `(() => {
+	window.keysTold = [];
+	new PerformanceObserver((list) => {
+		for (const one of list.getEntries()) {
+			if (one.name === "keydown") window.keysTold.push({waited: one.processingStart - one.startTime, shown: one.duration});
+		}
+	}).observe({type: "event", durationThreshold: 16});
+	window.keysPressed = 0;
+	addEventListener("keydown", () => window.keysPressed++, true);
+	return true;
+})()`
+
+// underLoad has runs started, keys pressed and lists asked for, all at the same time. It returns how long the lists
+// took, in ms.
+func (p *tab) underLoad(server *harness.Process, keys string, lasting time.Duration) map[string][]float64 {
+	evaluate[bool](p, observer)
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	answers := map[string][]float64{}
+	end := time.Now().Add(lasting)
+	all.Go(func() { // a request that takes long must not keep back the next one
+		for range every(time.Second/smoothPace, end) {
+			all.Go(func() { timed(server, http.MethodPost, "/process_runs", "count="+strconv.Itoa(smoothRuns)) })
+		}
+	})
+	for name, query := range map[string]string{"status": "status=failed", "kind": "kind=backup", "since": "since=1h", "q": "q=disk+42"} {
+		all.Go(func() {
+			for range every(200*time.Millisecond, end) {
+				took := timed(server, http.MethodGet, "/process_runs?"+query, "")
+				mu.Lock()
+				answers[name] = append(answers[name], took)
+				mu.Unlock()
+			}
+		})
+	}
+	for i := range every(time.Second/keyPace, end) {
+		p.press(string(keys[i%len(keys)]))
+	}
+	all.Wait()
+	return answers
+}
+
+// every yields at a pace until an end, and leaves out what it comes too late for.
+func every(pace time.Duration, end time.Time) func(yield func(int) bool) {
+	return func(yield func(int) bool) {
+		ticks := time.NewTicker(pace)
+		defer ticks.Stop()
+		for i := 0; time.Now().Before(end) && yield(i); i++ {
+			<-ticks.C
+		}
+	}
+}
+
+// timed makes a request as curl does, and returns for how many ms it lasted.
+func timed(server *harness.Process, method, path, form string) float64 {
+	began := time.Now()
+	if err := server.Do(method, path, form, nil); err != nil {
+		server.T.Error(err)
+	}
+	return float64(time.Since(began)) / float64(time.Millisecond)
+}
+
+// reportInput says how keys did, and what else the page says of itself.
+func (p *tab) reportInput(b *testing.B) {
+	b.Helper()
+	type key struct{ Waited, Shown float64 }
+	told, pressed := evaluate[[]key](p, "window.keysTold"), evaluate[int](p, "window.keysPressed")
+	var waited, shown []float64
+	for _, one := range told {
+		waited, shown = append(waited, one.Waited), append(shown, one.Shown)
+	}
+	for range pressed - len(told) { // of these is only known that they took less
+		waited, shown = append(waited, 0), append(shown, 16)
+	}
+	reportTimes(b, "input", waited)
+	reportTimes(b, "shown", shown)
+	b.ReportMetric(float64(pressed), "keys")
+	p.reportDelay(b)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b.ReportMetric(float64(p.sockets[0].frames), "frames")
+}
+
+// reportDelay says what the page shows of its delay: nothing while new rows wait.
+func (p *tab) reportDelay(b *testing.B) {
+	b.Helper()
+	found := delayWords.FindStringSubmatch(evaluate[string](p, delayText))
+	for i, name := range []string{"delay-p50-ms", "delay-p99-ms"} {
+		if found == nil {
+			return
+		}
+		delay, err := time.ParseDuration(strings.ReplaceAll(found[i+1], " ", ""))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(delay.Milliseconds()), name)
+	}
+}
+
+// reportTimes says how long something took: half of the times, 99 of 100 times, and at most.
+func reportTimes(b *testing.B, name string, took []float64) {
+	b.Helper()
+	if len(took) == 0 {
+		b.Fatalf("nothing is known of %s", name)
+	}
+	slices.Sort(took)
+	b.ReportMetric(took[(len(took)-1)/2], name+"-p50-ms")
+	b.ReportMetric(took[(len(took)*99+99)/100-1], name+"-p99-ms")
+	b.ReportMetric(took[len(took)-1], name+"-max-ms")
+}
+
+// trace is what the browser writes down about the page's process.
+type trace struct {
+	p      *tab
+	mu     sync.Mutex
+	tasks  map[thread][]float64 // ms
+	mains  []thread             // those of processes that show pages
+	ended  chan struct{}
+	broken error
+}
+
+type thread struct{ Pid, Tid int64 }
+
+// startTrace begins to note each task of the page's main thread.
+func startTrace(p *tab) *trace {
+	p.t.Helper()
+	r := &trace{p: p, tasks: map[thread][]float64{}, ended: make(chan struct{})}
+	if err := chromedp.Listen(p.ctx, r.listen); err != nil {
+		p.t.Fatal(err)
+	}
+	call(p, tracing.Start, tracing.StartParams{TraceConfig: &tracing.TraceConfig{
+		IncludedCategories: []string{"disabled-by-default-devtools.timeline"}, ExcludedCategories: []string{"*"},
+	}})
+	return r
+}
+
+func (r *trace) listen(event any) {
+	switch e := event.(type) {
+	case *tracing.EventDataCollected:
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for _, one := range e.Value {
+			r.note([]byte(one))
+		}
+	case *tracing.EventTracingComplete:
+		close(r.ended)
+	}
+}
+
+func (r *trace) note(text []byte) {
+	var event struct {
+		thread
+		Name string
+		Dur  float64 // µs
+		Args struct{ Name string }
+	}
+	if err := json.Unmarshal(text, &event); err != nil {
+		r.broken = err
+	}
+	switch {
+	case event.Name == "RunTask":
+		r.tasks[event.thread] = append(r.tasks[event.thread], event.Dur/1000)
+	case event.Name == "thread_name" && event.Args.Name == "CrRendererMain":
+		r.mains = append(r.mains, event.thread)
+	}
+}
+
+// report says how long tasks were.
+func (r *trace) report(b *testing.B) {
+	b.Helper()
+	call(r.p, tracing.End, struct{}{})
+	select {
+	case <-r.ended:
+	case <-time.After(harness.Patience):
+		b.Fatal("the trace does not end")
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var tasks []float64
+	for _, main := range r.mains { // the others do nothing
+		if len(r.tasks[main]) > len(tasks) {
+			tasks = r.tasks[main]
+		}
+	}
+	if r.broken != nil || len(tasks) == 0 {
+		b.Fatalf("the trace has tasks of %d threads, but none of a page (%v)", len(r.tasks), r.broken)
+	}
+	long, busy := 0, 0.0
+	for _, ms := range tasks {
+		busy += ms
+		if ms > 100 {
+			long++
+		}
+	}
+	b.ReportMetric(slices.Max(tasks), "task-max-ms")
+	b.ReportMetric(float64(long), "tasks-over-100ms")
+	b.ReportMetric(busy, "busy-ms")
+}

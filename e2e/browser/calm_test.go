@@ -1,0 +1,288 @@
+package browser
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"runboard/app"
+	"runboard/e2e/harness"
+	"runboard/jobs"
+)
+
+// firstRow is the number of the topmost run on the page.
+const firstRow = `Number(document.querySelector("#process_runs tr[id]").id.split("_").pop())`
+
+func TestNewRunsWaitWhileTheListIsRead(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	kind, open := harness.Gate("gate")
+	p := harness.StartProgram(t, func(c *app.Config) { c.Workers = 1000 }, kind)
+	e := harness.NewExpect(t, p)
+	harness.StartRuns(e, 30)
+	for name, read := range map[string]string{
+		"scrolled":   `scrollTo(0, document.querySelector("#process_run_%d").getBoundingClientRect().top + scrollY)`,
+		"selected":   `getSelection().selectAllChildren(document.querySelector("#process_run_%d .badge"))`,
+		"has focus":  `document.querySelector("#process_run_%d a").focus()`,
+		"is ticked":  `document.querySelector("#process_run_%d input").click()`,
+		"is ticking": ``,
+	} {
+		tab := openTab(t, p.URL+"/process_runs", chromedp.EmulateViewport(1000, 600))
+		tab.untilLive()
+		tab.untilRows(25)
+		first := evaluate[int](tab, firstRow)
+		if read != "" {
+			evaluate[bool](tab, fmt.Sprintf(read, first-3)+", true")
+		}
+		harness.StartRuns(e, 12)
+		if read == "" {
+			tab.until("the new runs are there", fmt.Sprintf("%s === %d", firstRow, first+12))
+			continue
+		}
+		tab.until("a bar says so", `!document.getElementById("new_runs").hidden && document.getElementById("new_runs").textContent === "12 new runs"`)
+		if now := evaluate[int](tab, firstRow); now != first {
+			t.Errorf("%s: the first row was %d and is %d", name, first, now)
+		}
+		tab.click("#new_runs")
+		tab.until("then they are there", fmt.Sprintf(`%s === %d && document.getElementById("new_runs").hidden`, firstRow, first+12))
+		if n := tab.socketsSoFar(); n != 1 {
+			t.Errorf("%s: %d sockets were opened", name, n)
+		}
+	}
+	open()
+	harness.WaitUntilDone(t, e)
+}
+
+func TestCellsChangeWhileNewRunsWait(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	kind, open := harness.Gate("gate")
+	p := harness.StartProgram(t, nil, kind)
+	e := harness.NewExpect(t, p)
+	harness.StartRuns(e, 5)
+	tab := openTab(t, p.URL+"/process_runs")
+	tab.untilLive()
+	tab.untilRows(5)
+	evaluate[bool](tab, `document.querySelector("#process_run_3 a").focus(), true`)
+	harness.StartRuns(e, 5)
+	tab.until("a bar says so", `document.getElementById("new_runs").textContent === "5 new runs"`)
+	open()
+	tab.until("the cells change", `[...document.querySelectorAll("#process_runs td[data-status]")].every((cell) => cell.dataset.status === "completed")`)
+	tab.untilRows(5)
+	tab.until("the focus is where it was", `document.activeElement.innerText === "#3"`)
+}
+
+const states = `[...document.querySelectorAll("#process_runs td[data-status]")].map((cell) => cell.dataset.status).join()`
+
+// Whoever reads keeps the rows that are read, and these go on to say what is true, wherever the list has gone.
+func TestRowsThatAreReadGoOnChangingWhenTheyHaveLeftTheList(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	kind, open := harness.Gate("gate")
+	p := harness.StartProgram(t, func(c *app.Config) { c.Workers = 1000 }, kind)
+	e := harness.NewExpect(t, p)
+	harness.StartRuns(e, 3)
+	harness.CountsAre(t, e, map[string]any{"started": 3})
+	all, started := openTab(t, p.URL+"/process_runs"), openTab(t, p.URL+"/process_runs?status=started")
+	for _, tab := range []*tab{all, started} {
+		tab.untilLive()
+		tab.untilRows(3)
+		tab.tick(2)
+	}
+	harness.StartRuns(e, 30)
+	all.until("of more new runs than the list has, it says so", `document.getElementById("new_runs").textContent === "25+ new runs"`)
+	open()
+	harness.CountsAre(t, e, map[string]any{"completed": 33})
+	for _, tab := range []*tab{all, started} {
+		tab.until("what is read is true", states+` === "completed,completed,completed"`)
+		if got := evaluate[string](tab, tickedIDs); got != "2" {
+			t.Errorf("ticked is %q", got)
+		}
+	}
+	e.POST("/process_runs/3/delete").Expect().Status(http.StatusSeeOther)
+	all.until("what is deleted is gone", states+` === "completed,completed"`)
+	started.until("a bar says so", `document.getElementById("new_runs").textContent === "List changed"`)
+	started.click("#new_runs")
+	started.until("it is the list as it is", `document.querySelector("#process_runs .empty") !== null && document.getElementById("new_runs").hidden`)
+}
+
+// New runs do not come to later pages, which say how many there are.
+func TestALaterPageSaysHowManyRunsAreNew(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, nil, harness.WorkThat("job", "the disk is full"))
+	e := harness.NewExpect(t, p)
+	harness.StartRuns(e, 30)
+	harness.WaitUntilDone(t, e)
+	for query, newest := range map[string]string{"before=6": "", "q=disk&before=6": "?q=disk"} {
+		tab := openTab(t, p.URL+"/process_runs?"+query)
+		tab.untilLive()
+		first := evaluate[int](tab, "Number(document.querySelector('#count_all').textContent)")
+		harness.StartRuns(e, 12)
+		tab.until("a bar says so", `!document.getElementById("new_runs").hidden && document.getElementById("new_runs").textContent === "12 new runs"`)
+		tab.untilRows(5)
+		tab.click("#new_runs")
+		tab.until("they are there", fmt.Sprintf(`%s === %d && location.search === %q && document.getElementById("new_runs").hidden`, firstRow, first+12, newest))
+		harness.WaitUntilDone(t, e)
+	}
+}
+
+// storm is a kind whose runs report progress more often than it is written down.
+func storm() jobs.Kind {
+	return jobs.Kind{Name: "storm", Work: func(ctx context.Context, run *jobs.Run) error {
+		pace := time.NewTicker(50 * time.Millisecond)
+		defer pace.Stop()
+		for i := 0; ; i++ {
+			run.Progress(i%100, fmt.Sprint("step ", i))
+			select {
+			case <-pace.C:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+	}}
+}
+
+// Forty runs report five times a second each, and each change replaces a cell in the list.
+func TestNothingThatSomebodyDoesIsLostInAStorm(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, func(c *app.Config) { c.Workers, c.DrainTimeout = 40, 0 }, storm())
+	harness.StartRuns(harness.NewExpect(t, p), 40)
+	tab := openTab(t, p.URL+"/process_runs", chromedp.EmulateViewport(1000, 500))
+	tab.untilLive()
+	tab.untilRows(25)
+	tab.tick(31)
+	tab.tick(33)
+	tab.click("#many button[value=cancel]")
+	tab.until("it is asked", asked+`.includes("Cancel 2 selected runs?")`)
+	evaluate[bool](tab, `window.changes = 0, new MutationObserver((all) => window.changes += all.length).observe(
+		document.getElementById("process_runs"), {subtree: true, childList: true, characterData: true}), true`)
+	tab.until("much has changed", "window.changes > 500")
+	if !evaluate[bool](tab, `document.getElementById("ask").open && document.activeElement.textContent === "Keep them"`) {
+		t.Error("the question is lost")
+	}
+	tab.press(kb.Escape)
+	tab.do(chromedp.Focus(chromedp.CSS("#find_text")))
+	tab.press("words that")
+	evaluate[bool](tab, `scrollTo(0, 200), window.changes = 0, true`)
+	tab.until("much has changed", "window.changes > 500")
+	tab.press(" one types")
+	for what, is := range map[string]string{
+		"the focus":  `document.activeElement.id === "find_text"`,
+		"the words":  `document.getElementById("find_text").value === "words that one types"`,
+		"the scroll": `scrollY === 200`,
+		"a tick":     tickedIDs + ` === "33,31"`,
+	} {
+		if !evaluate[bool](tab, is) {
+			t.Errorf("%s is lost", what)
+		}
+	}
+	evaluate[bool](tab, `document.activeElement.blur(), getSelection().selectAllChildren(document.querySelector("#process_run_30 th")), window.changes = 0, true`)
+	tab.until("much has changed", "window.changes > 500")
+	if text := evaluate[string](tab, `getSelection().toString().trim()`); text != "#30" {
+		t.Errorf("instead of #30 there is selected %q", text)
+	}
+}
+
+func TestAPageCanBePaused(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, nil, harness.WorkThat("job", ""))
+	e := harness.NewExpect(t, p)
+	tab := openTab(t, p.URL+"/process_runs")
+	tab.untilLive()
+	tab.untilRows(0)
+	tab.click("#pause")
+	harness.StartRuns(e, 3)
+	harness.WaitUntilDone(t, e)
+	// Its times stand still, too: the next tick would replace this text.
+	evaluate[bool](tab, `document.getElementById("process_runs").insertAdjacentHTML("beforeend", '<tr><td><time data-tick="ago" datetime="2026-01-01T00:00:00Z">then</time></td></tr>'), true`)
+	tab.until("it says how far it is behind", `/^Resume \(\d+ s, [1-9]\d* updates? behind\)$/.test(document.getElementById("pause").textContent)`)
+	tab.untilRows(0)
+	tab.until("some seconds have gone by", `/\(([3-9]|\d\d+) s/.test(document.getElementById("pause").textContent)`)
+	if now := evaluate[string](tab, `document.querySelector("#process_runs time").textContent`); now != "then" {
+		t.Errorf("a time goes on: %q", now)
+	}
+	tab.click("#pause")
+	tab.untilRows(3)
+	tab.until("it goes on", `document.getElementById("pause").textContent === "Pause" && document.getElementById("count_completed").textContent === "3"`)
+	harness.StartRuns(e, 2)
+	tab.untilRows(5)
+}
+
+func TestKeysDoWhatTheySay(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	kind, open := harness.Gate("gate")
+	defer open()
+	p := harness.StartProgram(t, func(c *app.Config) { c.Workers = 1 }, kind)
+	tab := openTab(t, p.URL+"/process_runs")
+	tab.untilLive()
+	tab.press("s")
+	tab.until("it asks", sure+`.includes("Start 10 processes?")`)
+	tab.press(kb.Enter) // no
+	tab.until("nothing has happened", `!document.getElementById("sure").open && document.querySelectorAll("#process_runs tr[id]").length === 0`)
+	tab.press("s")
+	tab.until("it asks", sure+`.includes("Start 10 processes?")`)
+	tab.click("#sure button[value=yes]")
+	tab.untilRows(10)
+	tab.press("/")
+	tab.until("one can type", `document.activeElement.id === "find_text"`)
+	tab.press("jks?cr")
+	tab.until("what one types is typed", `document.activeElement.value.endsWith("jks?cr") && !document.getElementById("keys").open`)
+	evaluate[bool](tab, `document.activeElement.value = "", document.activeElement.blur(), true`)
+	tab.press("j")
+	tab.until("the first run is meant", `document.activeElement.innerText === "#10"`)
+	tab.press("jjk")
+	tab.until("the second run is meant", `document.activeElement.innerText === "#9"`)
+	tab.press("c")
+	tab.until("it asks", sure+`.includes("Cancel run #9?")`)
+	tab.click("#sure button[value=yes]")
+	tab.until("it is cancelled", shows("9", "cancelled"))
+	tab.until("the focus is still there", `document.activeElement.innerText === "#9"`)
+	tab.do(chromedp.Sleep(time.Second)) // else it is the second half of a double click
+	tab.press("r")
+	tab.until("it asks", sure+`.includes("Retry run #9?")`)
+	tab.click("#sure button[value=yes]")
+	tab.until("it is tried again", shows("9", "created"))
+	tab.press("?")
+	tab.until("the keys are shown", `document.getElementById("keys").open`)
+	tab.press("s")
+	tab.press(kb.Escape)
+	tab.until("they are gone", `!document.getElementById("keys").open`)
+	tab.untilRows(10)
+	tab.until("the second run is meant still", `document.activeElement.innerText === "#9"`)
+	tab.press(kb.Enter)
+	tab.until("its page is there", `location.pathname === "/process_runs/9" && document.readyState === "complete"`)
+	tab.untilLive()
+	tab.press("c")
+	tab.until("it asks", sure+`.includes("Cancel run #9?")`)
+	tab.click("#sure button[value=yes]")
+	tab.until("it is cancelled", shows("9", "cancelled"))
+}
+
+// sure is the question whether a key was meant.
+const sure = `(document.getElementById("sure").open ? document.getElementById("sure").innerText : "")`
+
+// A key that starts runs must not say yes to a question that is on a page of its own.
+func TestNoKeyAnswersAQuestion(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"))
+	e := harness.NewExpect(t, p)
+	harness.StartRuns(e, 3)
+	harness.CountsAre(t, e, map[string]any{"failed": 3})
+	tab := openTab(t, p.URL+"/process_runs/bulk?operation=delete&scope=all")
+	evaluate[bool](tab, `window.handled = [], addEventListener("keydown", (event) => handled.push(event.key)), true`)
+	for _, key := range []string{"s", "c", "r", "x", "j", "?", "p", "/"} {
+		tab.press(key)
+	}
+	tab.until("all keys have come", `handled.join("") === "scrxj?p/"`)
+	tab.until("it is asked still", asked+`.includes("Delete 3 runs?") && submits.length === 0`)
+}

@@ -1,0 +1,213 @@
+package browser
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"runboard/app"
+	"runboard/e2e/harness"
+)
+
+// complaints has axe look at a page, and returns what it finds wrong.
+func (p *tab) complaints() []string {
+	p.t.Helper()
+	evaluate[bool](p, harness.ReadFile(p.t, "static/node_modules/axe-core/axe.min.js")+"; true")
+	found, err := chromedp.Run(p.ctx, chromedp.Evaluate[[]string](`axe.run(document).then((all) => all.violations.flatMap((one) =>
+		one.nodes.map((node) => one.id + ": " + node.html + " " + (node.any[0]?.message ?? ""))))`, chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return found
+}
+
+func TestEverybodyCanUseEveryPage(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	kind, open := harness.Gate("gate")
+	long := func(c *app.Config) { c.RunTimeout = time.Hour } // there is much to look at
+	p := harness.StartProgram(t, long, kind, harness.WorkThat("import", "the disk is full"), harness.Commands(t, "talk=sh -c 'echo one; echo two >&2; echo progress: 40% half; exec sleep 1000'")[0])
+	e := harness.NewExpect(t, p)
+	e.POST("/process_runs").WithFormField("count", 8).WithFormField("kind", "import").Expect().Status(http.StatusSeeOther)
+	path := harness.StartRun(e, "talk")
+	harness.StartRun(e, "gate")
+	e.POST("/process_runs/1/retry").WithTransformer(harness.AcceptJSON).Expect()
+	for _, page := range []string{"/process_runs", "/process_runs?status=completed", "/process_runs?q=disk&kind=import&since=1h", path, "/process_runs/1", "/process_runs/bulk?operation=retry&scope=all", "/process_runs/statistics", "/process_runs/failures", "/process_runs/999"} {
+		for _, scheme := range []string{"light", "dark"} {
+			t.Run(page+" "+scheme, func(t *testing.T) {
+				tab := newTab(t)
+				tab.expectProblems("404")
+				call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+					{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+				}})
+				tab.do(chromedp.EmulateViewport(1000, 800), chromedp.Navigate(p.URL+page))
+				if page != "/process_runs/999" && !strings.Contains(page, "/bulk?") {
+					tab.untilLive()
+				}
+				for _, complaint := range tab.complaints() {
+					t.Error(complaint)
+				}
+				tab.do(chromedp.EmulateViewport(320, 700))
+				if wide := evaluate[int](tab, "document.documentElement.scrollWidth"); wide > 320 {
+					t.Errorf("it is %d pixels wide where there are 320", wide)
+				}
+				if strings.HasPrefix(page, "/process_runs?") {
+					tab.do(chromedp.SetValue("#many_runs", "all"))
+					tab.click("#many button")
+					tab.until("it is asked", asked+` !== ""`)
+					for _, complaint := range tab.complaints() {
+						t.Error("with the question: ", complaint)
+					}
+				}
+				if page == "/process_runs" {
+					tab.press("?")
+					tab.until("the keys are shown", `document.getElementById("keys").open`)
+					for _, complaint := range tab.complaints() {
+						t.Error("with the keys: ", complaint)
+					}
+				}
+			})
+		}
+	}
+	open()
+	e.POST(fmt.Sprint(path, "/cancel")).Expect().Status(http.StatusSeeOther)
+}
+
+// clipped are the words of the list that do not fit where they stand, and what stands upon something else.
+const clipped = `(() => {
+	const found = [];
+	const box = (node) => { const range = document.createRange(); range.selectNodeContents(node); return range.getBoundingClientRect(); };
+	for (const row of document.querySelectorAll("#process_runs tr")) {
+		const parts = [...row.querySelectorAll("th a, .badge, td button, td.kind, td > time")];
+		for (const part of parts) {
+			const words = box(part), cell = part.closest("th, td").getBoundingClientRect();
+			if (part.matches(".badge, button") && words.height > 1.6 * parseFloat(getComputedStyle(part).fontSize)) found.push(part.innerText + " is broken");
+			if (words.right > cell.right + 1 || words.right > innerWidth) found.push(part.innerText + " is cut off");
+			for (const other of parts) {
+				const its = box(other);
+				if (part !== other && words.left < its.right - 1 && its.left < words.right - 1 && words.top < its.bottom - 1 && its.top < words.bottom - 1) {
+					found.push(part.innerText + " is upon " + other.innerText);
+				}
+			}
+		}
+	}
+	return found;
+})()`
+
+func TestAListOfSeveralKindsFitsOnATelephone(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	kind, open := harness.Gate("gate")
+	defer open()
+	p := harness.StartProgram(t, func(c *app.Config) { c.Workers = 5 }, kind, harness.WorkThat("import", "no customer 42 in /data/7.csv"), harness.WorkThat("mail", ""))
+	e := harness.NewExpect(t, p)
+	harness.StartRunsOf(e, "mail", 3)
+	harness.StartRunsOf(e, "import", 3)
+	harness.WaitUntilDone(t, e)
+	harness.StartRunsOf(e, "gate", 8)
+	harness.CountsAre(t, e, map[string]any{"started": 5})
+	for _, width := range []int64{320, 360, 607, 609, 1000} {
+		tab := openTab(t, p.URL+"/process_runs", chromedp.EmulateViewport(width, 800))
+		tab.untilLive()
+		tab.untilRows(14)
+		if found := evaluate[[]string](tab, clipped); len(found) > 0 {
+			t.Errorf("at a width of %d: %q", width, found)
+		}
+	}
+}
+
+func TestKindsWithLongNamesFit(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	long := strings.Repeat("k", app.MaxKind)
+	p := harness.StartProgram(t, nil, harness.WorkThat(long, "no"), harness.WorkThat("mail", ""))
+	e := harness.NewExpect(t, p)
+	harness.StartRunsOf(e, long, 3)
+	harness.WaitUntilDone(t, e)
+	for _, width := range []int64{320, 700, 1000} {
+		for _, page := range []string{"/process_runs", "/process_runs?kind=" + long, "/process_runs/1", "/process_runs/failures", "/process_runs/statistics"} {
+			tab := openTab(t, p.URL+page, chromedp.EmulateViewport(width, 800))
+			tab.untilLive()
+			if out := evaluate[[]string](tab, `[...document.querySelectorAll("main *")].filter((one) => getComputedStyle(one).clipPath === "none" && one.getBoundingClientRect().right > innerWidth - 15).map((one) => one.tagName + " " + one.id)`); len(out) > 0 {
+				t.Errorf("%.30s is %d pixels wide, and these are not within: %q", page, width, out)
+			}
+		}
+	}
+}
+
+func TestOnPaperAreAllWordsAndNothingToPress(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, nil, harness.WorkThat("import", "a long error, longer than its cell: "+strings.Repeat("word ", 12)+"end"), harness.WorkThat("mail", ""))
+	e := harness.NewExpect(t, p)
+	harness.StartRunsOf(e, "import", 3)
+	harness.StartRunsOf(e, "mail", 3)
+	harness.WaitUntilDone(t, e)
+	for _, page := range []string{"/process_runs", "/process_runs?q=long", "/process_runs/1", "/process_runs/failures", "/process_runs/statistics"} {
+		tab := openTab(t, p.URL+page, chromedp.EmulateViewport(700, 1000))
+		tab.untilLive()
+		call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+		tab.until("it is as on paper", `getComputedStyle(document.getElementById("connection")).display === "none"`)
+		if left := evaluate[[]string](tab, `[...document.querySelectorAll("button, input:not([type=hidden], [type=search]), a[href*='/bulk'], progress")].
+			filter((one) => one.checkVisibility()).map((one) => one.outerHTML)`); len(left) > 0 {
+			t.Errorf("%s can be pressed: %q", page, left)
+		}
+		if cut := evaluate[[]string](tab, `[...document.querySelectorAll("td[data-status] small")].
+			filter((one) => one.scrollWidth > one.closest("td").clientWidth || getComputedStyle(one).whiteSpace === "nowrap").map((one) => one.innerText)`); len(cut) > 0 {
+			t.Errorf("%s has no room for %q", page, cut)
+		}
+		if vague := evaluate[int](tab, `[...document.querySelectorAll("time[data-tick=ago]")].
+			filter((one) => one.checkVisibility() && getComputedStyle(one, "::after").content !== JSON.stringify(one.title || one.dateTime)).length`); vague > 0 {
+			t.Errorf("%s has %d times that are soon wrong", page, vague)
+		}
+		if broken := evaluate[int](tab, `[...document.querySelectorAll("td > time")].filter((one) => one.getClientRects().length > 1).length`); broken > 0 {
+			t.Errorf("%s has %d times that are broken in two", page, broken)
+		}
+		if narrowed := strings.Contains(page, "?"); evaluate[bool](tab, `document.getElementById("find_text")?.checkVisibility() ?? false`) != narrowed {
+			t.Errorf("%s says what is looked for, or not: %v", page, !narrowed)
+		}
+	}
+}
+
+func TestAPageKeepsAwayFromTheEdgesOfItsWindow(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, nil)
+	for _, width := range []int64{320, 600, 800, 960, 1000} {
+		tab := openTab(t, p.URL+"/process_runs", chromedp.EmulateViewport(width, 800))
+		for _, edge := range []string{`document.querySelector("h1").getBoundingClientRect().left`, `innerWidth - document.querySelector("#process_runs").getBoundingClientRect().right`} {
+			if gap := evaluate[float64](tab, edge); gap < 16 {
+				t.Errorf("in a window of %d pixels, %s is %v", width, edge, gap)
+			}
+		}
+	}
+}
+
+func TestWithoutScriptNothingIsOfferedThatNeedsIt(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, nil)
+	harness.StartRuns(harness.NewExpect(t, p), 1)
+	tab := newTab(t)
+	call(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	tab.do(chromedp.Navigate(p.URL + "/process_runs"))
+	if useless := evaluate[[]string](tab, `[...document.querySelectorAll("button[type=button]")].filter((one) => one.checkVisibility()).map((one) => one.id)`); len(useless) > 0 {
+		t.Errorf("these do nothing: %q", useless)
+	}
+}
+
+func TestWhoeverHearsThePageIsToldHowItGoes(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"))
+	e := harness.NewExpect(t, p)
+	tab := openTab(t, p.URL+"/process_runs")
+	tab.untilLive()
+	harness.StartRuns(e, 3)
+	tab.until("it is said", `document.querySelector("#summary[role=status]").textContent === "3 of the latest 3 finished, 3 failed"`)
+}

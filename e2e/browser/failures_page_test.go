@@ -1,0 +1,57 @@
+package browser
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"runboard/e2e/harness"
+)
+
+// As somebody would who has read nothing: from a failed run to all that failed like it, and have them tried again.
+func TestFromAFailureToAllLikeItAndBackToWork(t *testing.T) {
+	t.Parallel()
+	p := harness.Failing(t, nil)
+	e := harness.NewExpect(t, p)
+	harness.StartRunsOf(e, "mail", 40)
+	harness.StartRunsOf(e, "import", 3)
+	harness.CountsAre(t, e, map[string]any{"failed": 43})
+	tab := openTab(t, p.URL+"/process_runs?status=failed", chromedp.EmulateViewport(1000, 800))
+	tab.untilLive()
+	tab.click("#process_run_40 a")
+	tab.until("it is the run's page", `location.pathname === "/process_runs/40"`)
+	tab.do(chromedp.Click(`a[href*="failure="]`))
+	tab.until("all like it are found", `document.getElementById("matches")?.textContent.startsWith("40 runs match with this error: exit status #")`)
+	tab.untilLive()
+	tab.chooseAll()
+	tab.click("#many button[value=retry]")
+	tab.until("it is asked", asked+`.includes("Retry 40 runs?")`)
+	tab.click("#ask button[type=submit]")
+	tab.until("it is said", noticed+`.includes("Retrying runs. Details: run #44.")`)
+	harness.UntilStatus(t, e, "/process_runs/44", "completed")
+	e.GET("/process_runs/44").WithTransformer(harness.AcceptJSON).Expect().JSON().Object().HasValue("message", "40 queued again")
+	tab.until("they fail again", `document.getElementById("matches").textContent.startsWith("40 runs match") &&
+		document.querySelector("#process_runs td[data-version]")?.dataset.version === "6"`)
+}
+
+func TestThePageOfFailuresIsLive(t *testing.T) {
+	t.Parallel()
+	p := harness.Failing(t, nil)
+	e := harness.NewExpect(t, p)
+	tab := openTab(t, p.URL+"/process_runs")
+	tab.untilLive()
+	tab.do(chromedp.Click(`nav.pages a[href$=failures]`))
+	tab.until("there is none", `document.getElementById("failures")?.textContent.includes("No failed runs.")`)
+	tab.untilLive()
+	harness.StartRunsOf(e, "mail", 3)
+	tab.until("there is one", `document.querySelector("#failures .groups a")?.textContent === "3 runs"`)
+	harness.StartRunsOf(e, "import", 5)
+	tab.until("there are two, the larger first", `[...document.querySelectorAll("#failures .pattern")].map((one) => one.textContent).join() ===
+		"exit status #\nno customer #,exit status #\nconnect to #: refused"`)
+	e.POST(harness.BulkPath).WithForm(map[string]any{"operation": "delete", "scope": "all", "kind": "import"}).Expect().Status(http.StatusSeeOther)
+	tab.until("one is gone", `document.querySelectorAll("#failures .pattern").length === 1`)
+	if n := tab.socketsSoFar(); n != 2 { // one on each page
+		t.Errorf("%d sockets were opened", n)
+	}
+}

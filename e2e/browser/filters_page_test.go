@@ -1,0 +1,68 @@
+package browser
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"runboard/e2e/harness"
+)
+
+func TestAFilteredListIsLive(t *testing.T) {
+	t.Parallel()
+	kind, open := harness.Gate("gate")
+	p := harness.StartProgram(t, nil, kind, harness.WorkThat("import", "the disk is full"))
+	e := harness.NewExpect(t, p)
+	tab := openTab(t, p.URL+"/process_runs")
+	tab.untilLive()
+	tab.do(chromedp.SetValue(chromedp.CSS("#find_text"), "disk full"))
+	tab.click(".find button")
+	tab.untilSocket("/process_runs/live?q=disk+full")
+	tab.until("the address says what is looked for", `location.search === "?q=disk+full"`)
+	e.POST("/process_runs").WithFormField("count", 3).WithFormField("kind", "gate").Expect().Status(http.StatusSeeOther)
+	e.POST("/process_runs").WithFormField("count", 2).WithFormField("kind", "import").Expect().Status(http.StatusSeeOther)
+	tab.untilRows(2)
+	tab.until("it says how many", `document.getElementById("matches").textContent === "2 runs match."`)
+	open()
+	harness.WaitUntilDone(t, e)
+
+	// The rest of the filter stays when a status is chosen, and Back leads back.
+	evaluate[bool](tab, `((choice) => (choice.value = "24h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("find_since"))`)
+	tab.untilSocket("/process_runs/live?q=disk+full&since=24h")
+	tab.click("#filter_completed")
+	tab.untilSocket("/process_runs/live?q=disk+full&since=24h&status=completed")
+	tab.untilRows(0)
+	for _, path := range []string{"/process_runs/live?q=disk+full&since=24h", "/process_runs/live?q=disk+full"} {
+		evaluate[bool](tab, "history.back(), true")
+		tab.untilSocket(path)
+		tab.untilRows(2)
+	}
+	evaluate[bool](tab, `((choice) => (choice.value = "1h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("find_until"))`)
+	tab.untilSocket("/process_runs/live?q=disk+full&until=1h")
+	tab.untilRows(0)
+	tab.click("#find_all")
+	tab.untilSocket("/process_runs/live")
+	tab.untilRows(5)
+	if n := evaluate[string](tab, `document.getElementById("find_text").value`); n != "" {
+		t.Errorf("the field still says %q", n)
+	}
+}
+
+// Whoever asks for what cannot be had keeps the page that is there.
+func TestALinkThatFailsLeavesThePageAsItIs(t *testing.T) {
+	t.Parallel()
+	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"))
+	harness.StartRuns(harness.NewExpect(t, p), 3)
+	tab := openTab(t, p.URL+"/process_runs")
+	tab.expectProblems("400")
+	tab.untilLive()
+	evaluate[bool](tab, `((field) => (field.removeAttribute("maxlength"), field.value = "q".repeat(300), true))(document.getElementById("find_text"))`)
+	tab.click(".find button")
+	tab.until("it is said", `document.getElementById("notice").textContent.trim() === "What is searched for is at most 200 bytes of text."`)
+	tab.untilRows(3)
+	tab.until("the address is that of the page", `location.search === "" && document.title.startsWith("Runs ")`)
+	tab.click("#filter_failed")
+	tab.untilSocket("/process_runs/live?status=failed")
+	tab.untilRows(3)
+}

@@ -1,0 +1,194 @@
+package browser
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"runboard/e2e/harness"
+)
+
+// linesShown is the texts of the lines in the log on the page.
+const linesShown = `[...document.querySelectorAll("#log .lines > [data-at]")].map((line) => line.textContent)`
+
+// untilLines waits until the log on the page is the lines from first to last, each once and in order.
+func (p *tab) untilLines(first, last int) {
+	p.t.Helper()
+	p.until(fmt.Sprintf("the page has the lines %d to %d", first, last), fmt.Sprintf(
+		`((lines) => lines.length === %[2]d - %[1]d + 1 && lines.every((line, i) => line === "line " + (i + %[1]d)))(%[3]s)`, first, last, linesShown))
+}
+
+// untilLast waits until the log on the page ends with a line, and has no gap and no line twice.
+func (p *tab) untilLast(last int) {
+	p.t.Helper()
+	p.until(fmt.Sprintf("the page has the lines up to %d", last), fmt.Sprintf(
+		`((lines) => lines.length > 0 && lines.every((line, i) => line === "line " + (i + 1 + %d - lines.length)))(%s)`, last, linesShown))
+}
+
+const atEnd = `((log) => log.scrollHeight - log.scrollTop - log.clientHeight < 30)(document.getElementById("log"))`
+
+func TestLinesAreSeenWhileTheProcessRuns(t *testing.T) {
+	t.Parallel()
+	gate := filepath.Join(t.TempDir(), "gate")
+	p := harness.StartProgram(t, nil, harness.Commands(t, fmt.Sprintf(
+		`job=sh -c 'echo "<b>one</b>"; echo two >&2; echo progress: 40%% copying; while [ ! -e %s ]; do sleep 0.05; done; echo end'`, gate))...)
+	harness.StartRun(harness.NewExpect(t, p), "job")
+	tabs := []*tab{openTab(t, p.URL+"/process_runs/1"), openTab(t, p.URL+"/process_runs/1")}
+	for _, tab := range tabs {
+		tab.untilLive()
+		tab.until("the lines are there", linesShown+`.toSorted().join() === "<b>one</b>,progress: 40% copying,two"`)
+		tab.until("the second one is an error", `document.querySelector("#log [data-stream=stderr]")?.textContent === "two"`)
+		tab.until("the bar has moved", `document.querySelector(".facts td > progress").value === 40`)
+		tab.until("it says how far it is", `document.querySelector(".facts").innerText.includes("40%, copying")`)
+	}
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tab := range tabs {
+		tab.until("the last line is there", linesShown+`.at(-1) === "end"`)
+		tab.until("the run is completed", shows("1", "completed"))
+	}
+}
+
+func TestAProcessIsStartedAndStoppedAndTriedAgainInThePage(t *testing.T) {
+	t.Parallel()
+	p := harness.StartProgram(t, nil, harness.Commands(t, `backup=sh -c 'echo working; exec sleep 1000'`, "report=true")...)
+	board := openTab(t, p.URL+"/process_runs")
+	board.untilLive()
+	board.do(chromedp.SetValue(chromedp.CSS("input[name=count]"), "1"))
+	evaluate[bool](board, `document.querySelector("input[name=count]").dispatchEvent(new Event("input", {bubbles: true}))`)
+	board.until("the button says how many", `document.querySelector("main form button").textContent === "Start 1 process"`)
+	board.click(button)
+	board.untilRows(1)
+	board.follow("#process_run_1 a")
+	board.untilLive()
+	board.until("it works", linesShown+`.join() === "working"`)
+	board.click(cancelFirst)
+	board.until("it is cancelled", shows("1", "cancelled"))
+	board.do(chromedp.Sleep(time.Second)) // else the page takes it for the second half of a double click
+	board.click(retryFirst)
+	board.until("it works again", linesShown+`.join() === "working,attempt 1 of 1,working"`)
+	board.do(chromedp.Sleep(time.Second))
+	board.click(cancelFirst)
+	board.until("it is cancelled again", shows("1", "cancelled"))
+}
+
+// atTheEnd opens the page of a run that works, with forty lines, the last of which is seen.
+func atTheEnd(t *testing.T) (work *harness.Steps, reader *tab) {
+	t.Helper()
+	work = harness.NewSteps("job")
+	p := harness.StartProgram(t, nil, work.Kind)
+	harness.StartRun(harness.NewExpect(t, p), "job")
+	work.Write(40)
+	reader = openTab(t, p.URL+"/process_runs/1")
+	reader.untilLive()
+	reader.untilLines(1, 40)
+	reader.until("the end is seen", atEnd)
+	return work, reader
+}
+
+func TestTheReaderWhoIsAtTheEndStaysThere(t *testing.T) {
+	t.Parallel()
+	work, tab := atTheEnd(t)
+	work.Write(40)
+	tab.untilLines(1, 80)
+	tab.until("the end is seen", atEnd+` && document.getElementById("log_follow").hidden`)
+
+	// Whoever scrolls up is let go, and is led back by a button.
+	evaluate[bool](tab, `document.getElementById("log").scrollTop = 100, true`)
+	tab.until("there is a way back", `!document.getElementById("log_follow").hidden`)
+	work.Write(40)
+	tab.untilLines(1, 120)
+	if top := evaluate[float64](tab, `document.getElementById("log").scrollTop`); top != 100 {
+		t.Errorf("the reader was moved to %v", top)
+	}
+	tab.click("#log_follow")
+	tab.until("the end is seen", atEnd+` && document.getElementById("log_follow").hidden`)
+	close(work.Asked)
+	tab.until("the run is completed", shows("1", "completed"))
+}
+
+// The browser guesses how high lines are that were out of sight, and may say that something was scrolled when it has just found out.
+func TestTheReaderIsNotLeftBehindByLinesThatAreHigherThanTheySeemed(t *testing.T) {
+	t.Parallel()
+	work, tab := atTheEnd(t)
+	if !evaluate[bool](tab, `((log) => {
+		const gap = document.createElement("pre");
+		gap.textContent = "\n".repeat(30);
+		log.firstElementChild.append(gap);
+		log.dispatchEvent(new Event("scroll"));
+		return document.getElementById("log_follow").hidden;
+	})(document.getElementById("log"))`) {
+		t.Error("it takes the reader for one who has left the end")
+	}
+	tab.until("the end is seen", atEnd)
+	work.Write(1)
+	tab.untilLines(1, 41)
+	tab.until("the end is seen still", atEnd)
+	close(work.Asked)
+}
+
+func TestAReaderWhoWasAwayGetsWhatItLacksAndNothingTwice(t *testing.T) {
+	t.Parallel()
+	work := harness.NewSteps("job")
+	p := harness.StartProgram(t, nil, work.Kind)
+	harness.StartRun(harness.NewExpect(t, p), "job")
+	work.Write(10)
+	wire := startWire(t, strings.TrimPrefix(p.URL, "http://"))
+	tab := openTab(t, "http://"+wire.addr()+"/process_runs/1")
+	tab.expectProblems(lostServer)
+	tab.untilLive()
+	tab.untilLines(1, 10)
+	last := 10
+	for _, missed := range []int{1, 50, 1500, 0} { // few enough for a frame; more than that; more than for one request
+		wire.cut()
+		tab.untilNotLive()
+		work.Write(missed)
+		wire.mend()
+		tab.untilLive()
+		last = work.Write(1)
+		tab.untilLast(last)
+	}
+	tab.untilLines(1, last)
+	close(work.Asked)
+	tab.until("the run is completed", shows("1", "completed"))
+}
+
+func TestAFloodOfLinesLeavesThePageSmoothAndRight(t *testing.T) {
+	t.Parallel()
+	work := harness.NewSteps("job")
+	p := harness.StartProgram(t, nil, work.Kind)
+	harness.StartRun(harness.NewExpect(t, p), "job")
+	tab := openTab(t, p.URL+"/process_runs/1")
+	tab.untilLive()
+	last := 0
+	for range 20 {
+		last = work.Write(2000)
+	}
+	tab.untilLast(last)
+	if n := evaluate[int](tab, linesShown+".length"); n > 4000 {
+		t.Errorf("the page keeps %d lines", n)
+	}
+	// The lines before are there, when they are scrolled to.
+	before := evaluate[int](tab, linesShown+".length")
+	evaluate[bool](tab, `document.getElementById("log").scrollTop = 0, true`)
+	tab.until("there are more lines", fmt.Sprintf(`%s.length > %d`, linesShown, before))
+	tab.untilLast(last)
+	close(work.Asked)
+	tab.until("the run is completed", shows("1", "completed"))
+}
+
+func TestALogWithoutScriptIsThere(t *testing.T) {
+	t.Parallel()
+	p := harness.StartProgram(t, nil, harness.Commands(t, `job=sh -c 'echo one; echo two'`)...)
+	e := harness.NewExpect(t, p)
+	harness.UntilStatus(t, e, harness.StartRun(e, "job"), "completed")
+	page := e.GET("/process_runs/1").Expect().Status(http.StatusOK).Body()
+	page.Contains(`<div data-at="0">one</div><div data-at="4">two</div>`).Contains(`<a href="/process_runs/1/log">Raw log</a>`)
+}

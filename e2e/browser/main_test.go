@@ -1,0 +1,9 @@
+package browser
+
+import (
+	"testing"
+
+	"runboard/e2e/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }

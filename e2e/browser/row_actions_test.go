@@ -1,0 +1,117 @@
+package browser
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"runboard/e2e/harness"
+)
+
+// unhurried is a program whose work waits for long, so that there is time to cancel it.
+var unhurried = []string{"--delay-min", "1h", "--delay-max", "1h"}
+
+const (
+	cancelFirst = "#process_run_1_status button[formaction$=cancel]"
+	retryFirst  = "#process_run_1_status button[formaction$=retry]"
+)
+
+func shows(run, status string) string {
+	return `document.getElementById("process_run_` + run + `_status").dataset.status === "` + status + `"`
+}
+
+func TestOneTabCancelsAndAnotherTriesAgain(t *testing.T) {
+	t.Parallel()
+	b := harness.StartProcess(t, unhurried...)
+	b.Post(3)
+	one, two := openTab(t, b.URL+"/process_runs"), openTab(t, b.URL+"/process_runs/1")
+	one.untilLive()
+	two.untilLive()
+
+	one.click(cancelFirst)
+	one.until("the tab that clicked shows it", shows("1", "cancelled"))
+	one.until("it is said", `document.getElementById("notice").textContent.includes("Run #1 is cancelled")`)
+	two.until("the run's own page shows it", shows("1", "cancelled"))
+	two.until("its history does", `document.getElementById("process_run_1_events").textContent.includes("cancelled before it was started")`)
+
+	two.click(retryFirst)
+	two.until("it is tried again", shows("1", "created"))
+	one.until("the list shows that", shows("1", "created"))
+	one.untilTrue(b, "/process_runs")
+}
+
+func TestADoubleClickOnCancelDoesOneThing(t *testing.T) {
+	t.Parallel()
+	b := harness.StartProcess(t, unhurried...)
+	for range 5 {
+		if doubleClickCancels(t, b, b.Post(1)[0].ID) {
+			return
+		}
+	}
+	t.Error("this machine is too slow for a double click")
+}
+
+// doubleClickCancels clicks twice where "Cancel" is, the second time when it has become "Retry" under the
+// pointer. It reports whether that was a double click: on a busy machine, two may be far apart.
+func doubleClickCancels(t *testing.T, b *harness.Process, run int64) bool {
+	t.Helper()
+	p := openTab(t, b.URL+"/process_runs")
+	p.untilLive()
+	evaluate[any](p, `(window.clicks = [], document.addEventListener("mousedown", (e) => clicks.push(e.timeStamp), true), null)`)
+	cell := fmt.Sprintf("#process_run_%d_status button", run)
+	x, y := p.middle(cell + "[formaction$=cancel]")
+	p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(1)))
+	p.until("the run offers to be tried again", `document.querySelector("`+cell+`[formaction$=retry]") !== null`)
+	p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(2)))
+	clicks := evaluate[[]float64](p, "window.clicks") // in milliseconds
+	if len(clicks) != 2 || clicks[1]-clicks[0] > 450 {
+		return false
+	}
+	p.until("the page says so", `document.getElementById("notice").textContent.includes("cancelled")`)
+	p.untilTrue(b, "/process_runs")
+	isNoPost := func(request string) bool { return !strings.HasPrefix(request, "POST") }
+	if posts := slices.DeleteFunc(p.requestsSoFar(), isNoPost); len(posts) != 1 {
+		t.Errorf("the page made the requests %q", posts)
+	}
+	return true
+}
+
+func TestARunIsCancelledWithoutJavaScript(t *testing.T) {
+	t.Parallel()
+	b := harness.StartProcess(t, unhurried...)
+	b.Post(1)
+	p := newTab(t)
+	call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	p.do(chromedp.Navigate(b.URL + "/process_runs"))
+	p.follow(cancelFirst)
+	if is := evaluate[string](p, "document.querySelector('h1').innerText"); is != "Run #1" {
+		t.Errorf("one is led to %q", is)
+	}
+	p.until("it is cancelled", shows("1", "cancelled"))
+	p.follow(retryFirst)
+	p.until("it is tried again", shows("1", "created"))
+}
+
+func TestTheFocusStaysInTheRowWhenItsButtonGoes(t *testing.T) {
+	t.Parallel()
+	for path, focused := range map[string]string{
+		"/process_runs":   `document.activeElement.innerText === "#1"`,
+		"/process_runs/1": `document.activeElement.id === "process_run_1_status"`,
+	} {
+		kind, open := harness.Gate("gate")
+		program := harness.StartProgram(t, nil, kind)
+		harness.NewExpect(t, program).POST("/process_runs").WithFormField("count", 1).Expect().Status(http.StatusSeeOther)
+		p := openTab(t, program.URL+path)
+		p.untilLive()
+		p.until("the button has the focus", `((b) => (b?.focus(), b !== null && document.activeElement === b))
+			(document.querySelector("#process_run_1_status button"))`)
+		open()
+		p.until("the button has gone", shows("1", "completed"))
+		p.until("the focus is where it was", focused)
+	}
+}

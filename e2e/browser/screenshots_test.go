@@ -1,0 +1,197 @@
+package browser
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"runboard/e2e/harness"
+)
+
+// The pictures in docs are taken from the real page. UPDATE_SCREENSHOTS=1 writes them anew.
+func TestThePageLooksLikeItsPictures(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	b := harness.StartProcess(t, "--delay-min", "400ms", "--delay-max", "2s", "--failure-rate", "0")
+	b.Post(3)
+	b.WaitUntilDone(3)
+	b.Kill()
+	b.Args = []string{"--delay-min", "400ms", "--delay-max", "2s", "--failure-rate", "1"}
+	b.Restart()
+	b.Post(2)
+	b.WaitUntilDone(5)
+	b.Kill()
+	b.Args = []string{"--delay-min", "0s", "--delay-max", "12s"} // so that a few are far ahead
+	b.Restart()
+	b.Post(9)
+	b.UntilStarted(3)
+	for _, one := range []picture{
+		{"board.png", "/process_runs", "light", 1000, 850},
+		{"board-dark.png", "/process_runs", "dark", 1000, 850},
+		{"board-narrow.png", "/process_runs", "light", 360, 800},
+	} {
+		t.Run(one.name, func(t *testing.T) {
+			takePicture(t, b.URL, one)
+		})
+	}
+}
+
+// picture is one of those in docs.
+type picture struct {
+	name, path, scheme string
+	width, height      int
+}
+
+// takePicture looks at a page, and keeps the picture when asked to.
+func takePicture(t *testing.T, url string, one picture) {
+	t.Helper()
+	taken := photograph(t, url+one.path, one.scheme, one.width, one.height)
+	checkPicture(t, taken, image.Pt(one.width, one.height), one.scheme == "dark")
+	if os.Getenv("UPDATE_SCREENSHOTS") == "" {
+		return
+	}
+	if err := os.WriteFile(filepath.Join("docs", one.name), taken, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheRunPageLooksLikeItsPictures(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, nil, harness.Commands(t, `backup=sh -c 'echo "reading /srv/data"; for i in $(seq 1 12); do
+		echo "packed part $i of 20"; done; echo "tar: socket ignored: /srv/data/run/agent" >&2; echo "progress: 60% packing part 13"; exec sleep 1000'`)...)
+	e := harness.NewExpect(t, p)
+	path := harness.StartRun(e, "backup")
+	harness.Eventually(t, "it has written", func() error {
+		if text := e.GET(path + "/log").Expect().Body().Raw(); !strings.Contains(text, "part 13") {
+			return fmt.Errorf("there is %q", text)
+		}
+		return nil
+	})
+	for _, one := range []picture{
+		{"run.png", path, "light", 1000, 800},
+		{"run-dark.png", path, "dark", 1000, 800},
+		{"run-narrow.png", path, "light", 360, 900},
+	} {
+		t.Run(one.name, func(t *testing.T) { takePicture(t, p.URL, one) })
+	}
+	e.POST(path + "/cancel").Expect().Status(http.StatusSeeOther)
+}
+
+func TestThePagesAroundTheListLookLikeTheirPictures(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, nil, harness.WorkThat("import", "no customer 42 in /data/7.csv"), harness.WorkThat("mail", "dial tcp 10.0.0.7:25: connection refused"))
+	e := harness.NewExpect(t, p)
+	harness.StartRunsOf(e, "import", 300)
+	harness.StartRunsOf(e, "mail", 45)
+	harness.CountsAre(t, e, map[string]any{"failed": 345})
+	for _, one := range []picture{
+		{"failures.png", harness.FailuresPath, "light", 1000, 420},
+		{"failures-dark.png", harness.FailuresPath, "dark", 1000, 420},
+		{"failures-narrow.png", harness.FailuresPath, "light", 360, 520},
+		{"action.png", harness.BulkPath + "?operation=retry&scope=all&failure=1", "light", 1000, 420},
+		{"action-dark.png", harness.BulkPath + "?operation=retry&scope=all&failure=1", "dark", 1000, 420},
+		{"action-narrow.png", harness.BulkPath + "?operation=retry&scope=all&failure=1", "light", 360, 520},
+	} {
+		t.Run(one.name, func(t *testing.T) { takePicture(t, p.URL, one) })
+	}
+}
+
+// photograph takes a picture of a page, when it is live if it ever is.
+func photograph(t *testing.T, url, scheme string, width, height int) []byte {
+	t.Helper()
+	p := newTab(t)
+	call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+	})
+	p.do(chromedp.EmulateViewport(int64(width), int64(height)), chromedp.Navigate(url))
+	if evaluate[bool](p, `document.getElementById("live") !== null`) {
+		p.untilLive()
+	}
+	if overflow := evaluate[int](p, "document.documentElement.scrollWidth - innerWidth"); overflow > 0 {
+		t.Errorf("at a width of %d the page is %d pixels too wide", width, overflow)
+	}
+	picture, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return picture
+}
+
+// checkPicture checks that something is to be seen, on a background as it should be.
+func checkPicture(t *testing.T, picture []byte, size image.Point, dark bool) {
+	t.Helper()
+	decoded, err := png.Decode(bytes.NewReader(picture))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if is := decoded.Bounds().Size(); is != size {
+		t.Errorf("the picture's size is %v instead of %v", is, size)
+	}
+	colours := map[color.Color]int{}
+	for y := range size.Y {
+		for x := range size.X {
+			colours[decoded.At(x, y)]++
+		}
+	}
+	if len(colours) < 100 {
+		t.Errorf("the picture has %d colours only", len(colours))
+	}
+	var background color.Color
+	for c, n := range colours {
+		if background == nil || n > colours[background] {
+			background = c
+		}
+	}
+	if grey, _ := color.GrayModel.Convert(background).(color.Gray); (grey.Y < 128) != dark {
+		t.Errorf("the background is %v", background)
+	}
+}
+
+// The columns of the table and the left edges of the page are where the eye expects them, also when there is
+// nothing in the list.
+func TestTheEdgesOfThePageAreStraight(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	b := harness.StartProcess(t, harness.AtOnce...)
+	for _, width := range []int64{360, 1000} {
+		p := openTab(t, b.URL+"/process_runs", chromedp.EmulateViewport(width, 800))
+		edges := evaluate[[]float64](p, `[...document.querySelectorAll("h1, #filter_all, table, thead")].map((e) => e.getBoundingClientRect().left)`)
+		if len(edges) != 4 || len(slices.Compact(edges)) != 1 {
+			t.Errorf("at a width of %d the left edges are at %v", width, edges)
+		}
+		ends := evaluate[[]float64](p, `[...document.querySelectorAll("table, thead th:last-child")].map((e) => e.getBoundingClientRect().right)`)
+		if len(slices.Compact(ends)) != 1 {
+			t.Errorf("at a width of %d the last column of an empty list ends at %v", width, ends)
+		}
+	}
+}
+
+func TestBigNumbersAreGrouped(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	b := harness.StartProcess(t, append(harness.AtOnce, "--failure-rate", "0")...)
+	for range 10 {
+		b.Post(1000)
+	}
+	b.WaitUntilDone(10_000)
+	p := openTab(t, b.URL+"/process_runs")
+	p.untilTrue(b, "/process_runs")
+	for _, id := range []string{"count_all", "count_completed"} {
+		if is := evaluate[string](p, fmt.Sprintf("document.getElementById(%q).textContent", id)); is != "10,000" {
+			t.Errorf("%s is %q", id, is)
+		}
+	}
+}

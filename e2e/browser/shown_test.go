@@ -1,0 +1,132 @@
+package browser
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"runboard/e2e/harness"
+)
+
+// openSockets are the paths of the sockets that are open at this moment.
+func (p *tab) openSockets() (paths []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.sockets {
+		if s.open && !s.closed {
+			paths = append(paths, s.path)
+		}
+	}
+	return paths
+}
+
+// untilSocket waits until the page has one socket, at this path, which has begun to speak.
+func (p *tab) untilSocket(path string) {
+	p.t.Helper()
+	harness.Eventually(p.t, "the page's one socket is "+path, func() error {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		var open []string
+		var frames int
+		for _, s := range p.sockets {
+			if !s.closed { // one that is still dialling would be a second one in a moment
+				open, frames = append(open, s.path), s.frames
+			}
+		}
+		if !slices.Equal(open, []string{path}) || frames == 0 {
+			return fmt.Errorf("the sockets are %v, with %d frames", open, frames)
+		}
+		return nil
+	})
+}
+
+// requestsSoFar are the requests that the page has made, without those for assets.
+func (p *tab) requestsSoFar() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.requests)
+}
+
+// checkRequests checks that the page, which is still the one that was opened, made only these requests.
+func (p *tab) checkRequests(wanted ...string) {
+	p.t.Helper()
+	if made := p.requestsSoFar(); !slices.Equal(made, wanted) {
+		p.t.Errorf("the page made the requests %q instead of %q", made, wanted)
+	}
+	if !evaluate[bool](p, "window.notReloaded === true") {
+		p.t.Error("the page was reloaded")
+	}
+}
+
+func (p *tab) socketsSoFar() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.sockets)
+}
+
+// shownBoard is what a page of the list shows.
+type shownBoard struct {
+	Runs   []harness.RunJSON `json:"runs"`
+	Counts map[string]int64  `json:"counts"`
+	Words  []string          `json:"words"` // what the cells say
+	Total  int64             `json:"total"`
+}
+
+const readBoard = `(() => {
+	const number = (id) => Number(document.getElementById(id).textContent.replace(/\D/g, ""));
+	const cells = [...document.querySelectorAll("#process_runs tr[id] td[data-status]")];
+	return {
+		runs: cells.map((cell) => ({
+			id: Number(cell.closest("tr").id.replace("process_run_", "")),
+			status: cell.dataset.status,
+			version: cell.id === cell.closest("tr").id + "_status" ? Number(cell.dataset.version) : -1,
+		})),
+		words: cells.map((cell) => cell.textContent.trim().split(/\s/)[0]),
+		counts: Object.fromEntries(["created", "started", "completed", "failed", "cancelled"].map((s) => [s, number("count_" + s)])),
+		total: number("count_all"),
+	};
+})()`
+
+// untilTrue waits until the page shows just what the program answers in JSON for the same path.
+func (p *tab) untilTrue(b *harness.Process, path string) {
+	p.t.Helper()
+	harness.Eventually(p.t, "the page shows what is in the database", func() error {
+		shown, err := tryEvaluate[shownBoard](p, readBoard)
+		if err != nil {
+			return err
+		}
+		var real harness.ListJSON
+		if err := b.Get(path, &real); err != nil {
+			return err
+		}
+		var words []string
+		var total int64
+		for _, run := range real.ProcessRuns {
+			words = append(words, run.Status)
+		}
+		for _, n := range real.Counts {
+			total += n
+		}
+		if !slices.Equal(shown.Runs, real.ProcessRuns) || !reflect.DeepEqual(shown.Counts, real.Counts) ||
+			!slices.Equal(shown.Words, words) || shown.Total != total {
+			return fmt.Errorf("it shows %+v instead of %+v", shown, real)
+		}
+		return nil
+	})
+}
+
+// statesSeen are the states that each status cell was seen in, by its id, like "2 started".
+func (p *tab) statesSeen() map[string][]string {
+	p.t.Helper()
+	return evaluate[map[string][]string](p, "window.seen")
+}
+
+// middle is where the middle of an element is, for the mouse.
+func (p *tab) middle(selector string) (x, y float64) {
+	p.t.Helper()
+	at := evaluate[[]float64](p, fmt.Sprintf(`(() => {
+		const box = document.querySelector(%q).getBoundingClientRect();
+		return [box.x + box.width / 2, box.y + box.height / 2];
+	})()`, selector))
+	return at[0], at[1]
+}

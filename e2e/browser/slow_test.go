@@ -1,0 +1,59 @@
+package browser
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"runboard/e2e/harness"
+)
+
+// Scripts come over a network, each when it pleases. Whichever is late, the page must become live: a script
+// that sets to work before the others are there would leave it dead for good.
+func TestThePageBecomesLiveWhicheverScriptIsLate(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	b := harness.StartProcess(t, harness.AtOnce...)
+	for _, script := range []string{"htmx.", "hx-ws.", "app."} {
+		t.Run(script+"js is late", func(t *testing.T) {
+			b := b.In(t)
+			before := harness.TotalOf(b)
+			p := openTab(t, delaying(t, b.URL, "/static/"+script)+"/process_runs")
+			p.untilLive()
+			p.untilSocket("/process_runs/live")
+			p.click(button)
+			b.WaitUntilDone(before + 10)
+			p.untilTrue(b, "/process_runs")
+			p.checkRequests("GET /process_runs", "POST /process_runs")
+		})
+	}
+}
+
+// delaying returns the address of a server between browser and program that keeps scripts back for a
+// moment, which is much longer than a browser needs to run another one and all its timers.
+func delaying(t *testing.T, target, prefix string) (address string) {
+	t.Helper()
+	program, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{
+		Transport: &http.Transport{DisableKeepAlives: true},
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(program)
+			r.Out.Host = r.In.Host // or the page would be of another origin than its socket
+		},
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, prefix) && strings.HasSuffix(r.URL.Path, ".js") {
+			time.Sleep(500 * time.Millisecond)
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}

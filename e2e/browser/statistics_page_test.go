@@ -1,0 +1,37 @@
+package browser
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"runboard/app"
+	"runboard/e2e/harness"
+)
+
+func TestTheBoardWarnsOfRunsThatNobodyWorksOn(t *testing.T) {
+	t.Parallel()
+	path := harness.WithRunsOf(t, "report", 2)
+	p := harness.StartProgram(t, func(c *app.Config) { c.DatabaseURL = "sqlite:" + path }, harness.WorkThat("backup", ""))
+	e := harness.NewExpect(t, p)
+	for _, path := range []string{"/process_runs", "/process_runs/statistics"} {
+		e.GET(path).WithQuery("status", "failed").Expect().Body().Contains("2 runs of kind report are waiting, but no worker here handles this kind.")
+	}
+	e.GET("/process_runs/statistics").WithTransformer(harness.AcceptJSON).Expect().JSON().Object().
+		Value("unserved").Array().IsEqual([]any{map[string]any{"kind": "report", "waiting": 2, "more": false}})
+
+	tab := openTab(t, p.URL+"/process_runs")
+	tab.untilLive()
+	says := func(text string) {
+		t.Helper()
+		tab.until("it says "+text, fmt.Sprintf(`document.getElementById("unserved").innerText === %q`, text))
+	}
+	says("2 runs of kind report are waiting, but no worker here handles this kind.")
+	e.POST("/process_runs/1/cancel").Expect().Status(http.StatusSeeOther)
+	says("1 run of kind report is waiting, but no worker here handles this kind.")
+	e.POST("/process_runs/2/cancel").Expect().Status(http.StatusSeeOther)
+	says("")
+	if high := evaluate[float64](tab, `document.getElementById("unserved").getBoundingClientRect().height`); high != 0 {
+		t.Errorf("what says nothing is %v pixels high", high)
+	}
+}

@@ -1,0 +1,230 @@
+package chaos
+
+import (
+	"bufio"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gavv/httpexpect/v2"
+
+	"runboard/app"
+	"runboard/e2e/harness"
+)
+
+// upgrade opens a socket by hand, so that it can be ill-treated.
+func upgrade(addr, path string) (*net.TCPConn, error) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	tcp := conn.(*net.TCPConn)
+	_ = tcp.SetReadBuffer(1)
+	_, err = fmt.Fprintf(tcp, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n", path, addr)
+	return tcp, err
+}
+
+// attacks are what bad clients do once they are connected, until stop is closed.
+var attacks = map[string]func(conn *net.TCPConn, stop <-chan struct{}){
+	"slow": func(conn *net.TCPConn, stop <-chan struct{}) {
+		for one := make([]byte, 1); !harness.IsOver(stop); time.Sleep(20 * time.Millisecond) {
+			if _, err := conn.Read(one); err != nil {
+				return
+			}
+		}
+	},
+	"silent":    func(_ *net.TCPConn, stop <-chan struct{}) { <-stop },
+	"flooding":  repeat("\x81\x85\x00\x00\x00\x00hello"),
+	"pinging":   repeat("\x89\x80\x00\x00\x00\x00"),
+	"fragments": repeat("\x01\x81\x00\x00\x00\x00a"),
+	"oversized": repeat("\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00"),
+	"not closed": func(conn *net.TCPConn, stop <-chan struct{}) {
+		_, _ = conn.Write([]byte("\x81\x80\x00\x00\x00\x00"))
+		<-stop
+	},
+	"vanishing": func(conn *net.TCPConn, _ <-chan struct{}) { _ = conn.SetLinger(0) },
+}
+
+// repeat sends the same again and again, as fast as it is taken.
+func repeat(bytes string) func(*net.TCPConn, <-chan struct{}) {
+	return func(conn *net.TCPConn, stop <-chan struct{}) {
+		for !harness.IsOver(stop) {
+			_ = conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+			if _, err := conn.Write([]byte(bytes)); err != nil && !strings.Contains(err.Error(), "timeout") {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+// socketsOf is how many sockets the program says are open.
+func socketsOf(e *httpexpect.Expect) string {
+	return regexp.MustCompile(`runboard_sockets (\d+)`).FindString(e.GET("/metrics").Expect().Body().Raw())
+}
+
+// wellBehaved are sockets that read what they are sent.
+type wellBehaved struct {
+	sockets []*httpexpect.Websocket
+	screens []harness.Screen
+	runs    int
+}
+
+// delay is how long it takes, as the median of some times, from a click until all of them show that the run is done.
+func (w *wellBehaved) delay(t *testing.T, e *httpexpect.Expect) time.Duration {
+	t.Helper()
+	var delays []time.Duration
+	for range 15 {
+		began := time.Now()
+		e.POST("/process_runs").WithFormField("count", 1).Expect().Status(http.StatusSeeOther)
+		w.runs++
+		for i, ws := range w.sockets {
+			for w.screens[i].Count("completed") < w.runs {
+				w.screens[i].Apply(t, ws.Expect().TextMessage().Body().Raw())
+			}
+		}
+		delays = append(delays, time.Since(began))
+		time.Sleep(rand.N(50 * time.Millisecond)) // else all of them would begin with a frame of the one before
+	}
+	slices.Sort(delays)
+	return delays[len(delays)/2]
+}
+
+// held is how much memory the process has in use.
+func held() float64 {
+	runtime.GC()
+	runtime.GC() // what pools hold is freed by the second one
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return float64(stats.HeapAlloc+stats.StackInuse) / (1 << 20)
+}
+
+// attack has a hundred clients do each of the attacks, and returns when all of them are connected.
+func attack(t *testing.T, addr string, stop <-chan struct{}) (attackers *sync.WaitGroup) {
+	t.Helper()
+	attackers = &sync.WaitGroup{}
+	var connected sync.WaitGroup
+	for _, attack := range attacks {
+		for range 100 {
+			connected.Add(1)
+			attackers.Go(func() {
+				conn, err := upgrade(addr, "/process_runs/live")
+				connected.Done()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer conn.Close()
+				attack(conn, stop)
+			})
+		}
+	}
+	connected.Wait()
+	return attackers
+}
+
+// It is not parallel: it counts goroutines, and measures.
+func TestClientsThatBehaveBadlyHoldNobodyUpAndLeaveNothing(t *testing.T) {
+	p := harness.StartProgram(t, func(c *app.Config) { c.UpgradeRate, c.MaxSocketsPerAddress, c.Workers = 0, 2000, 4 }, harness.WorkThat("job", ""))
+	e := harness.NewExpect(t, p)
+	good := &wellBehaved{
+		sockets: []*httpexpect.Websocket{harness.Watch(t, p, "/process_runs/live"), harness.Watch(t, p, "/process_runs/live?status=completed")},
+		screens: []harness.Screen{{}, {}},
+	}
+	alone := good.delay(t, e)
+	before, memory := runtime.NumGoroutine(), held()
+	stop := make(chan struct{})
+	attackers := attack(t, p.Addr, stop)
+	beside, most := good.delay(t, e), held()
+	close(stop)
+	attackers.Wait()
+	harness.Eventually(t, "only the good ones are left", func() error {
+		if got := socketsOf(e); got != "runboard_sockets 2" {
+			return fmt.Errorf("it says %s", got)
+		}
+		return nil
+	})
+	http.DefaultClient.CloseIdleConnections()
+	harness.Eventually(t, "no goroutine is left of them", func() error {
+		if now := runtime.NumGoroutine(); now > before+10 { // the server keeps a few of its workers for a while
+			return fmt.Errorf("there were %d and are %d", before, now)
+		}
+		return nil
+	})
+	harness.Eventually(t, "nor any memory", func() error {
+		if now := held(); now > memory+4 {
+			return fmt.Errorf("it was %.1f MiB, then %.1f, and is %.1f", memory, most, now)
+		}
+		return nil
+	})
+	t.Logf("a run was shown after %v alone, and after %v beside them; %.1f, %.1f, and then %.1f MiB", alone, beside, memory, most, held())
+	// Whoever waits for one of them that does not read waits for five seconds. Half of that is left to the attackers themselves,
+	// who are in the same process: on a machine that is eight times too busy they have taken more than a second.
+	if beside > alone+2500*time.Millisecond {
+		t.Errorf("a run was shown after %v, and beside them after %v", alone, beside)
+	}
+}
+
+// A thousand come and go at random while runs change. Each may see only what its own view allows.
+func TestWhoeverComesAndGoesSeesOnlyItsOwnView(t *testing.T) {
+	t.Parallel()
+	p := harness.StartProgram(t, func(c *app.Config) { c.UpgradeRate, c.MaxSocketsPerAddress, c.Workers = 0, 2000, 4 },
+		harness.WorkThat("good", ""), harness.WorkThat("bad", "no ink"))
+	e := harness.NewExpect(t, p)
+	addr := p.Addr
+	views := map[string]*regexp.Regexp{ // what must not be seen
+		"/process_runs/7/live":               regexp.MustCompile(`id="process_run_(?:[1-68-9]|\d\d+)_status"`),
+		"/process_runs/live?status=failed":   regexp.MustCompile(`data-status="(?:created|started|completed|cancelled)"`),
+		"/process_runs/live?kind=good":       regexp.MustCompile(`>no ink<`),
+		"/process_runs/live?before=5":        regexp.MustCompile(`id="process_run_(?:[5-9]|\d\d+)_status"`),
+		"/process_runs/failures/live":        regexp.MustCompile(`id="process_run_`),
+		"/process_runs/statistics/live":      regexp.MustCompile(`id="process_run_`),
+		"/process_runs/live?status=finished": regexp.MustCompile(`hx-partial|<td`), // there is none such
+	}
+	harness.StartRunsOf(e, "good", 10)
+	var visitors sync.WaitGroup
+	limit := make(chan struct{}, 100) // at once
+	for range 1000 / len(views) {
+		for path, foreign := range views {
+			visitors.Go(func() {
+				limit <- struct{}{}
+				defer func() { <-limit }()
+				seen := visit(t, addr, path)
+				if found := foreign.FindString(seen); found != "" {
+					t.Errorf("%s shows %s", path, found)
+				}
+			})
+		}
+		if rand.N(10) == 0 {
+			harness.StartRunsOf(e, []string{"good", "bad"}[rand.N(2)], 1+rand.N(5))
+		}
+	}
+	visitors.Wait()
+	harness.WaitUntilDone(t, e)
+}
+
+// visit reads what a socket is sent for a moment, and leaves in one way or another.
+func visit(t *testing.T, addr, path string) string {
+	conn, err := upgrade(addr, path)
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	defer conn.Close()
+	if rand.N(2) == 0 {
+		_ = conn.SetLinger(0)
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(rand.N(400 * time.Millisecond)))
+	var seen strings.Builder
+	_, _ = bufio.NewReader(conn).WriteTo(&seen) // until its time is over
+	return seen.String()
+}

@@ -1,0 +1,203 @@
+package chaos
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"runboard/app"
+	"runboard/e2e/harness"
+)
+
+// commandBinary is a binary with one kind, whose runs have their directories in temp.
+func commandBinary(t *testing.T, temp, line string, args ...string) *harness.Process {
+	t.Helper()
+	b := harness.NewProcess(t, append([]string{"--command", "job=" + line}, args...)...)
+	b.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + temp}
+	return b
+}
+
+// awaitRunning waits until so many processes have a text in their command line.
+func awaitRunning(t *testing.T, text string, want int) {
+	t.Helper()
+	harness.Eventually(t, fmt.Sprintf("%d processes run", want), func() error {
+		if n := harness.CountRunning(t, text); n != want {
+			return fmt.Errorf("there are %d", n)
+		}
+		return nil
+	})
+}
+
+// TestServer_SweepsWhatADeadOneLeft kills a server and its supervisors at once. What belongs to another server, which lives,
+// must not be touched.
+func TestServer_SweepsWhatADeadOneLeft(t *testing.T) {
+	t.Parallel()
+	temp, dead, alive := t.TempDir(), fmt.Sprintf("9%d.5", os.Getpid()), fmt.Sprintf("9%d.6", os.Getpid())
+	line := `sh -c 'mkdir a; touch a/b; chmod 500 a; setsid sleep %[1]s & sleep %[1]s'`
+	other := commandBinary(t, temp, fmt.Sprintf(line, alive))
+	other.Start("127.0.0.1:0")
+	other.StartJobs(1)
+	awaitRunning(t, alive, 3+1) // the server has it in its command line as well
+
+	b := commandBinary(t, temp, fmt.Sprintf(line, dead))
+	b.Start("127.0.0.1:0")
+	b.StartJobs(1)
+	awaitRunning(t, dead, 3+1)
+	killAtOnce(t, b.Cmd.Process.Pid)
+	b.Wait()
+	awaitRunning(t, dead, 2) // the parent-death signal of the command reaches only itself
+	if dirs, err := os.ReadDir(temp); err != nil || len(dirs) != 2 {
+		t.Fatalf("there are the directories %v: %v", dirs, err)
+	}
+	next := commandBinary(t, temp, "true")
+	next.Start("127.0.0.1:0")
+	awaitRunning(t, dead, 0)
+	awaitRunning(t, alive, 3+1)
+	if dirs, err := os.ReadDir(temp); err != nil || len(dirs) != 1 {
+		t.Errorf("there are left the directories %v: %v", dirs, err)
+	}
+	harness.Eventually(t, "the log says so", func() error {
+		log := next.Log.String()
+		if !strings.Contains(log, "processes that commands of a dead server had left") || !strings.Contains(log, "directory of a run") {
+			return errors.New(log)
+		}
+		return nil
+	})
+	other.Kill()
+	harness.Eventually(t, "the supervisor removes the directory of its run", func() error {
+		if dirs, err := os.ReadDir(temp); err != nil || len(dirs) > 0 {
+			return fmt.Errorf("there are %v: %w", dirs, err)
+		}
+		return nil
+	})
+}
+
+// killAtOnce kills a process and its children.
+func killAtOnce(t *testing.T, pid int) {
+	t.Helper()
+	children, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil || len(children) == 0 {
+		t.Fatal(children, err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil { // so that it cannot tell the supervisors
+		t.Fatal(err)
+	}
+	for _, file := range children {
+		content, _ := os.ReadFile(file) // the thread may have ended
+		for _, child := range strings.Fields(string(content)) {
+			var supervisor int
+			if _, err := fmt.Sscan(child, &supervisor); err != nil {
+				t.Fatal(err)
+			}
+			if err := syscall.Kill(supervisor, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestServer_PausedPastATimeoutKeepsResults stops a server for longer than its runs may take, while a command ends in time.
+func TestServer_PausedPastATimeoutKeepsResults(t *testing.T) {
+	t.Parallel()
+	temp := t.TempDir()
+	ended := filepath.Join(temp, "ended")
+	// It tells that it has ended by its directory, which the supervisor removes.
+	b := commandBinary(t, temp, fmt.Sprintf(`sh -c 'pwd >%s; sleep 1'`, ended), "--run-timeout", "3s")
+	b.Start("127.0.0.1:0")
+	b.StartJobs(1)
+	var dir string
+	harness.Eventually(t, "the command runs", func() error {
+		content, err := os.ReadFile(ended)
+		dir = strings.TrimSpace(string(content))
+		if dir == "" {
+			return fmt.Errorf("it does not: %w", err)
+		}
+		return nil
+	})
+	b.Signal(syscall.SIGSTOP)
+	paused := time.Now()
+	harness.Eventually(t, "the command ends", func() error {
+		if _, err := os.Lstat(dir); err == nil {
+			return errors.New("it does not")
+		}
+		return nil
+	})
+	time.Sleep(time.Until(paused.Add(4 * time.Second))) // the time-out passes meanwhile
+	b.Signal(syscall.SIGCONT)
+	b.WaitUntilDone(1)
+	if run := b.List("/process_runs").ProcessRuns[0]; run.Status != app.Completed.String() {
+		t.Errorf("it is %s", run.Status)
+	}
+}
+
+// TestServer_HasFewDescriptors has more commands than descriptors for them: they wait, and the log says so.
+func TestServer_HasFewDescriptors(t *testing.T) {
+	t.Parallel()
+	b := commandBinary(t, t.TempDir(), `sh -c 'sleep 0.2; echo done'`, "--workers", "50")
+	b.Files = 64
+	b.Complains = true // the database may complain, too
+	b.Start("127.0.0.1:0")
+	b.StartJobs(50)
+	b.WaitUntilDone(50)
+	if counts := b.List("/process_runs").Counts; counts["completed"] != 50 {
+		var failed any
+		_ = b.Get("/process_runs?status=failed", &failed)
+		t.Errorf("the counts are %v: %v", counts, failed)
+	}
+	if log := b.Log.String(); !strings.Contains(log, "commands wait until there is room") {
+		t.Errorf("the log does not say so: %s", log)
+	}
+}
+
+// TestServer_HidesItsEnvironment also covers variables that it does not know.
+func TestServer_HidesItsEnvironment(t *testing.T) {
+	t.Parallel()
+	secret := "tell-tale-" + url.QueryEscape(t.Name())
+	b := harness.NewProcess(t, "--command", `job=sh -c 'cat /proc/*/environ 2>/dev/null | tr "\000" "\n"; env'`)
+	b.Env = []string{"PATH=" + os.Getenv("PATH"), "PGPASSWORD=" + secret, "LANG=C.UTF-8", "TZ=Europe/Zurich"}
+	b.Start("127.0.0.1:0")
+	environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", b.Cmd.Process.Pid))
+	if os.Geteuid() == 0 && (err != nil || strings.Trim(string(environment), "\x00") != "") {
+		t.Errorf("root sees %q: %v", environment, err)
+	}
+	b.StartJobs(1)
+	b.WaitUntilDone(1)
+	response, err := harness.Client.Get(b.URL + "/process_runs/1/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var log strings.Builder
+	if err := response.Write(&log); err != nil {
+		t.Fatal(err)
+	}
+	if text := log.String(); strings.Contains(text, secret) || !strings.Contains(text, "TZ=Europe/Zurich\n") {
+		t.Errorf("a command sees %s", text)
+	}
+}
+
+func TestCommandUser_EndsTheProgramWithALineThatNamesTheFlag(t *testing.T) {
+	t.Parallel()
+	for _, user := range []string{"root", "no-such-user", "1:x"} {
+		dir := t.TempDir()
+		cmd := harness.Command(t, "--command-user", user, "--database-url", "sqlite:"+filepath.Join(dir, "x.db"))
+		var said strings.Builder
+		cmd.Stderr = &said
+		err := cmd.Run()
+		if cmd.ProcessState.ExitCode() != 2 || !strings.Contains(said.String(), "--command-user:") || strings.Count(said.String(), "\n") != 1 {
+			t.Errorf("%s: %v, %q", user, err, said.String())
+		}
+		if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
+			t.Errorf("%s: it creates %v: %v", user, files, err)
+		}
+	}
+}

@@ -1,0 +1,158 @@
+package chaos
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"runboard/e2e/harness"
+)
+
+// wrapped is a script that becomes the program after some commands.
+func wrapped(t *testing.T, before string) (path string) {
+	t.Helper()
+	program, err := harness.BuiltBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(t.TempDir(), "runboard")
+	if err := os.WriteFile(path, fmt.Appendf(nil, "#!/bin/sh\n%s && exec %s \"$@\"\n", before, program), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// idlers opens connections that say nothing until the server has closed some of them, or n are open.
+func idlers(t *testing.T, address string, n int) {
+	t.Helper()
+	for range n {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+	}
+}
+
+func TestOpenFiles_IdleConnectionsDoNotStopTheServer(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		files int
+		args  []string
+	}{
+		{100, []string{"--workers=2"}},
+		{256, nil},
+		{256, []string{"--max-sockets-per-address=10", "--workers=2"}},
+	} {
+		t.Run(fmt.Sprint(c.files, c.args), func(t *testing.T) {
+			t.Parallel()
+			b := harness.NewProcess(t, append([]string{"--command", "list=/bin/sh -c 'ulimit -Sn'"}, c.args...)...)
+			b.Files, b.Complains = c.files, true
+			b.Start("127.0.0.1:0")
+			if text := b.Log.String(); !strings.Contains(text, "open_files="+fmt.Sprint(c.files)) || !strings.Contains(text, "--max-sockets") {
+				t.Errorf("the log does not say that files are few:\n%s", text)
+			}
+			address := strings.TrimPrefix(b.URL, "http://")
+			idlers(t, address, 2*c.files)
+			for range 3 {
+				for _, path := range []string{"/up", "/process_runs"} {
+					if err := b.Get(path, nil); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if err := b.Do(http.MethodPost, "/process_runs", "kind=list&count=20", nil); err != nil {
+				t.Fatal(err)
+			}
+			idlers(t, address, c.files)
+			b.WaitUntilDone(20)
+			if counts := b.List("/process_runs").Counts; counts["completed"] != 20 {
+				t.Errorf("the counts are %v", counts)
+			}
+			checkCommandFiles(t, b, c.files)
+		})
+	}
+}
+
+// checkCommandFiles fails unless a command had the limit that the server was started with, and no file of the server.
+func checkCommandFiles(t *testing.T, b *harness.Process, files int) {
+	t.Helper()
+	response, err := harness.Client.Get(b.URL + "/process_runs/1/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	if !lines.Scan() || lines.Text() != fmt.Sprint(files) {
+		t.Errorf("a command may have %q files open, want %d", lines.Text(), files)
+	}
+}
+
+// The runtime raises the limit of the server to the hard one. Many programs break when theirs is high.
+func TestOpenFiles_CommandsHaveTheLimitThatTheServerWasStartedWith(t *testing.T) {
+	t.Parallel()
+	b := harness.NewProcess(t, "--command", "list=/bin/sh -c 'ulimit -Sn; ulimit -Hn'")
+	b.Program = wrapped(t, "ulimit -Sn 300 && ulimit -Hn 400")
+	b.Start("127.0.0.1:0")
+	harness.Eventually(t, "the server uses what it may", func() error {
+		text := b.Log.String()
+		if !regexp.MustCompile(`open_files=(399|400) `).MatchString(text) { // which of them is up to the runtime
+			return fmt.Errorf("the log is %s", text)
+		}
+		return nil
+	})
+	if err := b.Do(http.MethodPost, "/process_runs", "kind=list&count=1", nil); err != nil {
+		t.Fatal(err)
+	}
+	b.WaitUntilDone(1)
+	response, err := harness.Client.Get(b.URL + "/process_runs/1/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if log, err := io.ReadAll(response.Body); err != nil || string(log) != "300\n400\n" {
+		t.Errorf("a command has the limits %q, %v", log, err)
+	}
+}
+
+func TestOpenFiles_ConnectionsAreRefusedWhenAllAreBusy(t *testing.T) {
+	t.Parallel()
+	b := harness.NewProcess(t, "--max-sockets-per-address=1000")
+	b.Files = 256
+	b.Start("127.0.0.1:0")
+	address := strings.TrimPrefix(b.URL, "http://")
+	var refused string
+	for range 256 { // each of these becomes a socket, which nothing can take the place of
+		conn, err := upgrade(address, "/process_runs/live")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		_ = conn.SetReadDeadline(time.Now().Add(harness.Patience))
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil { // told too late, among many others
+			continue
+		}
+		if response.StatusCode != http.StatusSwitchingProtocols {
+			refused = response.Status + " " + response.Header.Get("Retry-After")
+			break
+		}
+	}
+	if refused != "503 Service Unavailable 2" {
+		t.Errorf("the first connection too many is answered with %q", refused)
+	}
+	harness.Eventually(t, "the log says so", func() error {
+		if text := b.Log.String(); !strings.Contains(text, "too many connections") {
+			return fmt.Errorf("it says %s", text)
+		}
+		return nil
+	})
+}

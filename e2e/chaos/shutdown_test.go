@@ -1,0 +1,215 @@
+package chaos
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/fasthttp/websocket"
+
+	"runboard/app"
+	"runboard/e2e/harness"
+)
+
+// everySocket is a thousand of them, on lists and on runs.
+func everySocket(runs int) (paths []string) {
+	for i := range 1000 {
+		switch i % 4 {
+		case 0:
+			paths = append(paths, fmt.Sprintf("/process_runs/%d/live", 1+i%runs))
+		case 1:
+			paths = append(paths, "/process_runs/live?status=started")
+		case 2:
+			paths = append(paths, "/process_runs/statistics/live")
+		default:
+			paths = append(paths, "/process_runs/live")
+		}
+	}
+	return paths
+}
+
+func TestAShutdownTakesLeaveOfAThousandSocketsAndTwentyRuns(t *testing.T) {
+	t.Parallel()
+	const drain = 300 * time.Millisecond
+	b := harness.StartProcess(t, "--command", "slow=/bin/sleep 98765", "--workers", "20", "--run-timeout", "1h", "--drain-timeout", drain.String(),
+		"--upgrade-rate", "0", "--max-sockets-per-address", "2000")
+	if err := b.Do(http.MethodPost, "/process_runs", "count=25&kind=slow", nil); err != nil {
+		t.Fatal(err)
+	}
+	b.UntilStarted(20)
+	paths := everySocket(25)
+	codes := closeCodes(t, b, paths...)
+	slow, err := net.Dial("tcp", strings.TrimPrefix(b.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Close()
+	if _, err := slow.Write([]byte("POST /process_runs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 8\r\n")); err != nil {
+		t.Fatal(err) // and the rest never comes
+	}
+	began := time.Now()
+	b.Signal(syscall.SIGTERM)
+	got := map[int]int{}
+	for range paths {
+		got[<-codes]++
+	}
+	if got[websocket.CloseServiceRestart] != len(paths) {
+		t.Errorf("they were closed with %v", got)
+	}
+	if status := b.Wait(); status != 0 {
+		t.Errorf("the exit status is %d", status)
+	}
+	if took := time.Since(began); took > drain+5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	db := openFile(t, b.File())
+	if n := harness.NumberIn(t, db, "SELECT count(*) FROM process_runs WHERE status = 0 AND crashes = 0 AND attempt = 0"); n != 25 {
+		t.Errorf("%d of 25 runs wait to be done", n)
+	}
+	if n := harness.CountRunning(t, "sleep 98765"); n != 0 {
+		t.Errorf("%d processes go on", n)
+	}
+}
+
+func TestSIGTERMLetsWorkEnd(t *testing.T) {
+	t.Parallel()
+	b := harness.StartProcess(t, harness.InSteps...)
+	closed := closeCodes(t, b, "/process_runs/live", "/process_runs/live?status=failed", "/process_runs/live")
+	b.Post(10)
+	b.UntilStarted(10)
+	b.Signal(syscall.SIGTERM)
+	if status := b.Wait(); status != 0 {
+		t.Errorf("the exit status is %d", status)
+	}
+	for range 3 {
+		if code := <-closed; code != websocket.CloseServiceRestart {
+			t.Errorf("a socket was closed with %d", code)
+		}
+	}
+	if _, err := os.Stat(b.File() + "-wal"); err == nil { // whoever copies the file alone would lose it
+		t.Error("the write-ahead log is left behind")
+	}
+	db := openFile(t, b.File())
+	if n := harness.NumberIn(t, db, "SELECT count(*) FROM process_runs WHERE status IN (2, 3)"); n != 10 {
+		t.Errorf("%d of 10 runs came to their end", n)
+	}
+}
+
+func TestWorkThatDoesNotEndInTimeIsGivenBack(t *testing.T) {
+	t.Parallel()
+	b := harness.StartProcess(t, "--delay-min", "0s", "--delay-max", "10m", "--run-timeout", "1h",
+		"--workers", "1000", "--drain-timeout", "200ms")
+	closed := closeCodes(t, b, "/process_runs/live")
+	b.Post(1000)
+	b.UntilStarted(1)
+	b.Signal(syscall.SIGTERM)
+	if status := b.Wait(); status != 0 {
+		t.Errorf("the exit status is %d", status)
+	}
+	if code := <-closed; code != websocket.CloseServiceRestart {
+		t.Errorf("the socket was closed with %d", code)
+	}
+	db := openFile(t, b.File())
+	if n := harness.NumberIn(t, db, "SELECT count(*) FROM process_runs WHERE status = 1"); n != 0 {
+		t.Errorf("%d runs are left started", n)
+	}
+	if n := harness.NumberIn(t, db, "SELECT count(*) FROM process_runs WHERE status = 0 AND version = 3"); n == 0 {
+		t.Error("no run was given back")
+	}
+	if n := harness.NumberIn(t, db, "SELECT count(*) FROM process_runs WHERE status = 0 AND (attempt <> 0 OR crashes <> 0)"); n != 0 {
+		t.Errorf("%d runs lost an attempt by a shutdown", n)
+	}
+}
+
+// closeCodes opens a socket for each path, and returns a channel with the codes that they were closed with.
+func closeCodes(t *testing.T, b *harness.Process, paths ...string) <-chan int {
+	t.Helper()
+	codes := make(chan int, len(paths))
+	var reading sync.WaitGroup
+	for _, path := range paths {
+		conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(b.URL, "http")+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reading.Go(func() {
+			defer conn.Close()
+			for {
+				if _, _, err := conn.ReadMessage(); err != nil {
+					code := -1
+					if closed, ok := err.(*websocket.CloseError); ok {
+						code = closed.Code
+					}
+					codes <- code
+					return
+				}
+			}
+		})
+	}
+	t.Cleanup(reading.Wait)
+	return codes
+}
+
+func TestTheSecondSIGTERMEndsItAtOnce(t *testing.T) {
+	t.Parallel()
+	// What is started here goes on for five minutes, on the average, and may: only the second signal ends it.
+	b := harness.StartProcess(t, "--delay-min", "0s", "--delay-max", "10m", "--run-timeout", "1h",
+		"--workers", "1000", "--drain-timeout", "1h")
+	b.Post(1000)
+	b.UntilStarted(2)
+	started := b.List("/process_runs?status=started").ProcessRuns
+	b.Signal(syscall.SIGTERM)
+	harness.Eventually(t, "it begins to shut down", func() error {
+		if text := b.Log.String(); !strings.Contains(text, "shutting down") {
+			return fmt.Errorf("the log is %s", text)
+		}
+		return nil
+	})
+	b.Signal(syscall.SIGTERM)
+	if status := b.Wait(); status != 1 {
+		t.Errorf("the exit status is %d", status)
+	}
+	b.Restart() // and nothing is lost
+	if n := harness.TotalOf(b); n != 1000 {
+		t.Errorf("there are %d runs instead of 1000", n)
+	}
+	for _, run := range started {
+		now := struct{ Crashes int }{-1}
+		if err := b.Get(fmt.Sprint("/process_runs/", run.ID), &now); err != nil || now.Crashes != 0 {
+			t.Errorf("it is counted as a crash of run %d: %+v: %v", run.ID, now, err)
+		}
+	}
+	if strings.Contains(b.Log.String(), "interrupted by a crash") {
+		t.Error("at the next start it is taken for a crash")
+	}
+}
+
+// The action is accepted before the drain, and its turn comes during it.
+func TestBulkCancel_AcceptedBeforeTheDrainStopsTheRun(t *testing.T) {
+	t.Parallel()
+	kind, _ := harness.Gate("gate")
+	p := harness.StartProgram(t, func(c *app.Config) { c.DrainTimeout = 2 * harness.Patience }, kind)
+	e := harness.NewExpect(t, p)
+	e.POST("/process_runs").WithFormField("count", 3).Expect().Status(http.StatusSeeOther)
+	for _, run := range []string{"1", "2", "3"} {
+		harness.StatusOf(t, e, run, "started")
+	}
+	stopped := harness.Drain(t, p)
+	if _, err := p.Store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkCancel, IDs: []int64{1, 2}}, ""); err != nil {
+		t.Fatal(err)
+	}
+	harness.StatusOf(t, e, "1", "cancelled")
+	harness.StatusOf(t, e, "2", "cancelled")
+	harness.StatusOf(t, e, "4", "completed")
+	e.POST("/process_runs/3/cancel").Expect().Status(http.StatusSeeOther)
+	select {
+	case <-stopped:
+	case <-time.After(harness.Patience):
+		t.Error("the cancelled runs keep the program from ending")
+	}
+}

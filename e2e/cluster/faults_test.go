@@ -1,0 +1,126 @@
+package cluster
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"runboard/db/pgtest"
+	"runboard/e2e/harness"
+)
+
+func TestABrowserOnOneNodeSeesWhatAnotherDoes(t *testing.T) {
+	t.Parallel()
+	server := pgtest.URL(t)
+	here, there := harness.StartProgram(t, harness.OnDatabase(server)), harness.StartProgram(t, harness.OnDatabase(server))
+	seen, socket := harness.Screen{}, harness.Watch(t, here, "/process_runs/live")
+	seesAll := func(runs int) {
+		t.Helper()
+		harness.NewExpect(t, there).POST("/process_runs").WithFormField("count", "5").Expect()
+		harness.Eventually(t, "all is shown", func() error {
+			seen.Apply(t, socket.Expect().TextMessage().Body().Raw())
+			if n := seen.Count("completed"); n < runs {
+				return fmt.Errorf("%d are", n)
+			}
+			return nil
+		})
+	}
+	seesAll(5)
+
+	// Cut off from the bells of others, it hears again of what happens, and of what has happened meanwhile.
+	database := inside(t, server)
+	const listeners = "FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'listen%'"
+	if n := harness.NumberIn(t, database, "SELECT count(pg_terminate_backend(pid)) "+listeners); n == 0 {
+		t.Fatal("nobody listens")
+	}
+	seesAll(10)
+}
+
+// The server of the database goes away and comes back under load.
+func TestNodesComeBackWithTheirServer(t *testing.T) {
+	t.Parallel()
+	cluster := pgtest.Start(t)
+	server := cluster.URL()
+	var nodes []*harness.Process
+	for range 2 {
+		node := harness.StartNode(t, server, "--delay-min", "0s", "--delay-max", "50ms", "--failure-rate", "0", "--run-timeout", "5s", "--max-crashes", "10")
+		node.Complains = true
+		nodes = append(nodes, node)
+	}
+	clients := []*harness.CrashClient{{Number: 0}, {Number: 1}}
+	stop, posting := make(chan struct{}), sync.WaitGroup{}
+	for i, c := range clients {
+		posting.Go(func() {
+			for ; !harness.IsOver(stop); time.Sleep(20 * time.Millisecond) {
+				_ = c.Post(nodes[i]) // whatever is not answered is asked for again
+			}
+		})
+	}
+	for range 2 {
+		nodes[0].UntilStarted(1)
+		cluster.Stop()
+		for _, node := range nodes {
+			harness.Eventually(t, "a node says that it cannot serve", node.AnswersUp(http.StatusServiceUnavailable))
+		}
+		cluster.Restart()
+		for _, node := range nodes {
+			harness.Eventually(t, "a node has come back by itself", node.AnswersUp(http.StatusOK))
+		}
+	}
+	close(stop)
+	posting.Wait()
+	var wanted int64
+	for i, c := range clients {
+		c.Repeat(nodes[i])
+		c.CheckAcknowledged(nodes[1-i])
+		wanted += int64(c.Counted)
+	}
+	allDone(t, nodes[0], wanted)
+}
+
+// All nodes are started anew, one after the other, while others go on: nobody is told a lie, and nothing counts as a crash.
+func TestNodesAreStartedAnewOneByOne(t *testing.T) {
+	t.Parallel()
+	server := pgtest.URL(t)
+	args := []string{"--delay-min", "0s", "--delay-max", "100ms", "--failure-rate", "0", "--drain-timeout", "50ms"}
+	nodes := []*harness.Process{harness.StartNode(t, server, args...), harness.StartNode(t, server, args...), harness.StartNode(t, server, args...)}
+	stop, posting, clients := make(chan struct{}), sync.WaitGroup{}, make([]*harness.CrashClient, 3)
+	for i := range clients {
+		clients[i] = &harness.CrashClient{Number: i}
+		addresses := []*harness.Process{nodes[i].In(t), nodes[(i+1)%3].In(t)} // whose address stays
+		posting.Go(func() {
+			for n := 0; !harness.IsOver(stop); time.Sleep(10 * time.Millisecond) {
+				if clients[i].Post(addresses[n%2]) != nil {
+					n++ // the other one, with the same request
+				}
+			}
+		})
+	}
+	for _, node := range nodes {
+		node.UntilStarted(1)
+		node.Signal(syscall.SIGTERM)
+		if status := node.Wait(); status != 0 {
+			t.Errorf("a node ended with %d", status)
+		}
+		node.Restart()
+	}
+	close(stop)
+	posting.Wait()
+	var wanted int64
+	for _, c := range clients {
+		c.Repeat(nodes[0])
+		c.CheckAcknowledged(nodes[0])
+		wanted += int64(c.Counted)
+	}
+	allDone(t, nodes[0], wanted)
+	database := inside(t, server)
+	if n := harness.NumberIn(t, database, "SELECT count(*) FROM process_runs WHERE crashes > 0 OR status <> 2"); n != 0 {
+		t.Errorf("%d of %d runs suffered", n, wanted)
+	}
+	if harness.NumberIn(t, database, "SELECT count(*) FROM run_events WHERE note LIKE 'interrupted%'") == 0 {
+		t.Error("nothing was interrupted, so this has tested little")
+	}
+}

@@ -1,0 +1,9 @@
+package cluster
+
+import (
+	"testing"
+
+	"runboard/e2e/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }

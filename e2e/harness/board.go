@@ -1,0 +1,114 @@
+package harness
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"runboard/app"
+	"runboard/board"
+	"runboard/jobs"
+	"runboard/jobs/command"
+)
+
+// tests are those of this package, and what they shared is put away after the last of them.
+type tests struct{ *testing.M }
+
+func (t tests) Run() int {
+	defer putAwayShared()
+	return t.M.Run()
+}
+
+// Main runs the tests of a package, and then ends what they shared. In a process that a test has started from its own
+// binary it runs a board with work of the tests instead.
+func Main(m *testing.M) {
+	command.Main() // the tests are the program that commands are supervised by
+	enterModule()
+	if os.Getenv(PoisonVariable) != "" {
+		runPoisoned()
+	}
+	if path := os.Getenv(NotesVariable); path != "" {
+		runNoting(path)
+	}
+	goleak.VerifyTestMain(tests{m},
+		// fasthttp starts these once, or ends them some seconds later, and offers no way to wait for that.
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp/stackless.funcWorker"),
+	)
+}
+
+// Program is the program as main runs it, on a port of its own and with a database of its own.
+type Program struct {
+	*board.Board
+	URL    string
+	Addr   string // HOST:PORT of URL
+	Config board.Config
+	Store  testStore
+	Stop   func() // ends it as SIGTERM does; may be called more than once
+}
+
+// testStore is the store of a board, with the changes that only engines make.
+type testStore interface {
+	app.Store
+	app.WorkStore
+}
+
+// StartProgram starts a board whose simulated runs start and complete at once, unless the test wants otherwise.
+func StartProgram(t *testing.T, change func(*board.Config), kinds ...board.Kind) *Program {
+	t.Helper()
+	config, err := board.ParseConfig([]string{
+		"--addr=127.0.0.1:0", "--database-url=" + NewDatabase(t),
+		"--delay-min=0s", "--delay-max=0s", "--failure-rate=0",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Logger = slog.New(slog.DiscardHandler)
+	if change != nil {
+		change(&config)
+	}
+	b, err := board.New(config, kinds...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(ctx) }()
+	stop := func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the program ended with %v", err)
+		}
+	}
+	program := &Program{
+		Board: b, Config: config, URL: b.URL(), Addr: strings.TrimPrefix(b.URL(), "http://"), Store: b.Store().(testStore), Stop: sync.OnceFunc(stop),
+	}
+	t.Cleanup(program.Stop)
+	Eventually(t, "the program is up", b.Ready)
+	return program
+}
+
+// OnDatabase has a program of the tests keep its runs in a database of this URL.
+func OnDatabase(database string) func(*app.Config) {
+	return func(c *app.Config) { c.DatabaseURL = database }
+}
+
+// Gate is a kind whose work waits until the test lets it go on.
+func Gate(name string) (kind jobs.Kind, open func()) {
+	opened := make(chan struct{})
+	work := func(ctx context.Context, _ *jobs.Run) error {
+		select {
+		case <-opened:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return jobs.Kind{Name: name, Work: work}, sync.OnceFunc(func() { close(opened) })
+}

@@ -1,0 +1,10 @@
+package harness
+
+// TotalOf is how many runs there are.
+func TotalOf(b *Process) (n int64) {
+	b.T.Helper()
+	for _, count := range b.List("/process_runs").Counts {
+		n += count
+	}
+	return n
+}

@@ -1,0 +1,55 @@
+package harness
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/gavv/httpexpect/v2"
+)
+
+// NewExpect speaks HTTP to a program as curl would: it follows no redirect.
+func NewExpect(t *testing.T, p *Program) *httpexpect.Expect {
+	t.Helper()
+	return httpexpect.WithConfig(httpexpect.Config{
+		BaseURL:  p.URL,
+		Reporter: httpexpect.NewRequireReporter(t),
+		Client: &http.Client{
+			Transport:     whole{Client.Transport},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	})
+}
+
+// whole reads every answer to its end: httpexpect leaves those open that a test does not look at.
+type whole struct{ http.RoundTripper }
+
+func (w whole) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := w.RoundTripper.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	response.Body = io.NopCloser(bytes.NewReader(body))
+	return response, err
+}
+
+func AcceptJSON(r *http.Request) { r.Header.Set("Accept", "application/json") }
+
+// WaitUntilDone waits until no run is left to do, and returns how many there are in each status.
+func WaitUntilDone(t *testing.T, e *httpexpect.Expect) map[string]any {
+	t.Helper()
+	var counts map[string]any
+	Eventually(t, "all runs are done", func() error {
+		counts = e.GET("/process_runs").WithTransformer(AcceptJSON).
+			Expect().Status(http.StatusOK).JSON().Object().Value("counts").Object().Raw()
+		if counts["created"] != 0.0 || counts["started"] != 0.0 {
+			return fmt.Errorf("the counts are %v", counts)
+		}
+		return nil
+	})
+	return counts
+}

@@ -1,0 +1,56 @@
+package harness
+
+import (
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/gavv/httpexpect/v2"
+)
+
+// Watch opens a socket as a page does.
+func Watch(t *testing.T, p *Program, path string) *httpexpect.Websocket {
+	t.Helper()
+	path, query, _ := strings.Cut(path, "?")
+	ws := NewExpect(t, p).GET(path).WithQueryString(query).WithWebsocketUpgrade().
+		Expect().Status(http.StatusSwitchingProtocols).Websocket().WithReadTimeout(Patience)
+	t.Cleanup(func() { ws.Disconnect() })
+	return ws
+}
+
+var cellPattern = regexp.MustCompile(`<td id="process_run_(\d+)_status" data-status="(\w+)" data-version="(\d+)"`)
+
+// Screen is what a subscriber shows after the frames it has received: the newest cell of each run, by run id.
+type Screen map[string]Cell
+
+// Cell is the status cell of a run.
+type Cell struct {
+	Status  string
+	Version int
+}
+
+// Apply takes a frame in. It fails when a version falls, or means two states.
+func (s Screen) Apply(t *testing.T, frame string) {
+	t.Helper()
+	for _, cell := range cellPattern.FindAllStringSubmatch(frame, -1) {
+		version, _ := strconv.Atoi(cell[3])
+		if before := s[cell[1]]; version < before.Version {
+			t.Errorf("run %s went from version %d back to %d", cell[1], before.Version, version)
+		} else if version == before.Version && cell[2] != before.Status {
+			t.Errorf("version %d of run %s was %s and is %s", version, cell[1], before.Status, cell[2])
+		}
+		s[cell[1]] = Cell{cell[2], version}
+	}
+}
+
+// Count is how many runs the screen shows in a status.
+func (s Screen) Count(status string) (n int) {
+	for _, cell := range s {
+		if cell.Status == status {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,78 @@
+package http
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"runboard/e2e/harness"
+)
+
+// changes are the lines of the log that tell of changes, as the program writes them in JSON.
+func changes(b *harness.Process) (all []map[string]any) {
+	for line := range strings.Lines(b.Log.String()) {
+		var entry map[string]any
+		if json.Unmarshal([]byte(line), &entry) == nil && entry["msg"] == "change" {
+			maps.DeleteFunc(entry, func(key string, _ any) bool { return key == "msg" || key == "time" || key == "level" })
+			all = append(all, entry)
+		}
+	}
+	return all
+}
+
+func TestAudit_EveryChangeIsLogged(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	b := harness.NewProcess(t, "--log-format=json", "--delay-min=0s", "--delay-max=0s", "--failure-rate=0", "--auth-file="+authFile(t))
+	b.Start("127.0.0.1:0")
+	u, err := url.Parse(b.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword("bert", "battery staple")
+	b.URL = u.String()
+
+	b.Post(3)
+	b.WaitUntilDone(3)
+	want := []string{`{"address":"127.0.0.1","first":1,"kind":"simulated","last":3,"runs":3,"user":"bert","what":"create"}`}
+	for _, c := range []struct{ path, form, line string }{
+		{"/process_runs/1/retry", "", ""}, // refused: it is completed
+		{"/process_runs/9/delete", "", ""},
+		{"/process_runs", "count=0", ""},
+		{"/process_runs/2/delete", "", `{"address":"127.0.0.1","run":2,"runs":1,"user":"bert","what":"delete"}`},
+		{
+			"/process_runs/bulk", "operation=cancel&id=1&id=3",
+			`{"address":"127.0.0.1","filter":"/process_runs","ids":[1,3],"run":4,"runs":2,"user":"bert","what":"bulk cancel"}`,
+		},
+		{
+			"/process_runs/bulk", "operation=retry&scope=all&status=failed",
+			`{"address":"127.0.0.1","filter":"/process_runs?status=failed","ids":null,"run":5,"runs":0,"user":"bert","what":"bulk retry"}`,
+		},
+	} {
+		err := b.Do(http.MethodPost, c.path, c.form, nil)
+		if (err == nil) != (c.line != "") {
+			t.Errorf("%s %s is answered with %v", c.path, c.form, err)
+		}
+		if c.line != "" {
+			want = append(want, c.line)
+		}
+	}
+	if err := b.Get("/process_runs?q=nothing", nil); err != nil {
+		t.Fatal(err)
+	}
+	harness.Eventually(t, "the log tells of each change", func() error {
+		var got []string
+		for _, entry := range changes(b) {
+			line, _ := json.Marshal(entry)
+			got = append(got, string(line))
+		}
+		if strings.Join(got, "\n") != strings.Join(want, "\n") {
+			return fmt.Errorf("it has\n%s\nand not\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		return nil
+	})
+}

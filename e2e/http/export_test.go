@@ -1,0 +1,102 @@
+package http
+
+import (
+	"bufio"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"runboard/app"
+	"runboard/e2e/harness"
+)
+
+func TestAListLeavesAsLinesOfJSON(t *testing.T) {
+	t.Parallel()
+	const each = 700 // more than are read at once
+	e := harness.NewExpect(t, harness.StartProgram(t, func(c *app.Config) { c.Workers = 100 }, harness.WorkThat("backup", ""), harness.WorkThat("import", "=1+1")))
+	for _, kind := range []string{"backup", "import"} {
+		e.POST("/process_runs").WithFormField("count", each).WithFormField("kind", kind).Expect().Status(http.StatusSeeOther)
+	}
+	harness.WaitUntilDone(t, e)
+	for query, want := range map[string]int{"": 2 * each, "kind=import": each, "status=completed&since=1h": each, "kind=none": 0, "before=5": 2 * each} {
+		answer := e.GET("/process_runs.ndjson").WithQueryString(query).Expect().Status(http.StatusOK)
+		answer.Header("Content-Type").IsEqual("application/x-ndjson")
+		answer.Header("Content-Disposition").IsEqual(`attachment; filename="process_runs.ndjson"`)
+		lines := bufio.NewScanner(strings.NewReader(answer.Body().Raw()))
+		n, last := 0, int64(1<<60)
+		for ; lines.Scan(); n++ {
+			var run struct {
+				ID     int64
+				Status string
+			}
+			if err := json.Unmarshal(lines.Bytes(), &run); err != nil || run.ID >= last || run.Status == "" {
+				t.Fatalf("after run %d comes %s: %v", last, lines.Text(), err)
+			}
+			last = run.ID
+		}
+		if n != want {
+			t.Errorf("with %q there are %d lines and not %d", query, n, want)
+		}
+	}
+	for _, path := range []string{"/process_runs.ndjson", "/process_runs.csv"} {
+		e.GET(path).WithQuery("status", "done").Expect().Status(http.StatusBadRequest)
+		e.POST(path).Expect().Status(http.StatusMethodNotAllowed)
+	}
+}
+
+// The server does not read ahead of whoever reads: of a list that is longer than all buffers on the way, the end is
+// still as it is when its turn comes.
+func TestAListLeavesInPartsAsItIsRead(t *testing.T) {
+	t.Parallel()
+	const batches = 60 // of 1,000 runs: about 12 MB
+	kind, open := harness.Gate("gate")
+	defer open()
+	p := harness.StartProgram(t, func(c *app.Config) { c.PostRate, c.Workers = 0, 1 }, kind)
+	e := harness.NewExpect(t, p)
+	for range batches {
+		harness.StartRuns(e, app.MaxCount)
+	}
+	response, err := http.Get(p.URL + "/process_runs.ndjson?status=created")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	if !lines.Scan() {
+		t.Fatal("there is nothing to read")
+	}
+	e.POST("/process_runs/2/cancel").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusOK)
+	n, last := 1, ""
+	for ; lines.Scan(); n++ {
+		last = lines.Text()
+	}
+	if lines.Err() != nil || n != batches*app.MaxCount-2 || !strings.HasPrefix(last, `{"id":3,`) {
+		t.Errorf("after %d lines comes the last one, %s: %v", n, last, lines.Err())
+	}
+}
+
+func TestAListLeavesForASpreadsheet(t *testing.T) {
+	t.Parallel()
+	e := harness.NewExpect(t, harness.StartProgram(t, nil, harness.WorkThat("import", "=cmd|' /C calc'!A0, \"quoted\"\nand more")))
+	e.POST("/process_runs").WithFormField("count", 3).Expect().Status(http.StatusSeeOther)
+	harness.WaitUntilDone(t, e)
+	answer := e.GET("/process_runs.csv").Expect().Status(http.StatusOK)
+	answer.HasContentType("text/csv", "utf-8")
+	records, err := csv.NewReader(strings.NewReader(answer.Body().Raw())).ReadAll()
+	if err != nil || len(records) != 4 {
+		t.Fatalf("there are %q: %v", records, err)
+	}
+	for i, record := range records[1:] {
+		named := map[string]string{}
+		for column, name := range records[0] {
+			named[name] = record[column]
+		}
+		if named["id"] != fmt.Sprint(3-i) || named["status"] != "failed" || named["percent"] != "" || named["finished_at"] == "" ||
+			named["error"] != "'=cmd|' /C calc'!A0, \"quoted\"\nand more" {
+			t.Errorf("row %d is %q", i, named)
+		}
+	}
+}

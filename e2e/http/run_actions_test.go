@@ -1,0 +1,100 @@
+package http
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"runboard/app"
+	"runboard/e2e/harness"
+	"runboard/jobs"
+)
+
+func TestARunCanBeCancelledAndTriedAgain(t *testing.T) {
+	t.Parallel()
+	kind, open := harness.Gate("gate")
+	defer open()
+	e := harness.NewExpect(t, harness.StartProgram(t, func(c *app.Config) { c.Workers = 1 }, kind))
+	e.POST("/process_runs").WithFormField("count", "2").Expect().Status(http.StatusSeeOther)
+	harness.StatusOf(t, e, "1", "started")
+
+	t.Run("one that waits is cancelled at once", func(t *testing.T) {
+		e.POST("/process_runs/2/cancel").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusOK).
+			JSON().Object().ContainsSubset(map[string]any{"id": 2, "status": "cancelled", "version": 2})
+		e.POST("/process_runs/2/cancel").Expect().Status(http.StatusConflict)
+	})
+	t.Run("for a started run cancellation is requested", func(t *testing.T) {
+		e.POST("/process_runs/1/cancel").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusAccepted).
+			JSON().Object().HasValue("id", 1).ContainsKey("cancel_requested_at")
+		harness.StatusOf(t, e, "1", "cancelled")
+		e.POST("/process_runs/1/cancel").WithTransformer(fragmentHeaders).Expect().Status(http.StatusConflict).
+			Header("HX-Retarget").IsEqual("#notice")
+	})
+	t.Run("a browser is sent to the run", func(t *testing.T) {
+		e.POST("/process_runs/2/retry").Expect().Status(http.StatusSeeOther).Header("Location").IsEqual("/process_runs/2")
+		harness.StatusOf(t, e, "2", "started")
+		e.POST("/process_runs/2/retry").Expect().Status(http.StatusConflict)
+		notice := e.POST("/process_runs/2/cancel").WithTransformer(fragmentHeaders).Expect()
+		if notice.Raw().StatusCode != http.StatusAccepted {
+			t.Errorf("the answer is %s", notice.Raw().Status)
+		}
+		notice.Body().Contains("Stopping run #2").NotContains("data-status")
+		harness.StatusOf(t, e, "2", "cancelled")
+	})
+	t.Run("its history stays", func(t *testing.T) {
+		page := e.GET("/process_runs/2").Expect().Status(http.StatusOK).Body()
+		page.Contains("cancelled before it was started").Contains("retried manually").Contains("cancellation requested")
+	})
+	for _, path := range []string{"/process_runs/99/", "/process_runs/abc/", "/process_runs/+1/"} {
+		e.POST(path + "cancel").Expect().Status(http.StatusNotFound)
+		e.POST(path + "retry").Expect().Status(http.StatusNotFound)
+	}
+	e.GET("/process_runs/1/cancel").Expect().Status(http.StatusMethodNotAllowed).Header("Allow").IsEqual("POST")
+	e.POST("/process_runs/1/retry").WithHeader("Sec-Fetch-Site", "cross-site").Expect().Status(http.StatusForbidden)
+}
+
+func TestProgressIsShownAsItComes(t *testing.T) {
+	t.Parallel()
+	goOn := make(chan struct{})
+	defer close(goOn)
+	p := harness.StartProgram(t, nil, jobs.Kind{Name: "copy", Work: func(_ context.Context, run *jobs.Run) error {
+		run.Progress(40, "copying <b>all</b>")
+		<-goOn
+		return nil
+	}})
+	e := harness.NewExpect(t, p)
+	ws := harness.Watch(t, p, "/process_runs/live")
+	e.POST("/process_runs").WithFormField("count", "1").Expect().Status(http.StatusSeeOther)
+	harness.Eventually(t, "the progress is on the socket", func() error {
+		frame := ws.Expect().TextMessage().Body().Raw()
+		if want := `<progress value="40" max="100" aria-label="Progress"></progress> <small>40% copying &lt;b&gt;all&lt;/b&gt;</small>`; !strings.Contains(frame, want) {
+			return fmt.Errorf("there is %s", frame)
+		}
+		return nil
+	})
+	e.GET("/process_runs/1").WithTransformer(harness.AcceptJSON).Expect().JSON().Object().
+		ContainsSubset(map[string]any{"percent": 40, "message": "copying <b>all</b>", "version": 3})
+}
+
+// It drains for longer than the test waits, unless what it drains ends.
+func TestCancel_AcceptedDuringTheDrainStopsTheRun(t *testing.T) {
+	t.Parallel()
+	kind, _ := harness.Gate("gate")
+	p := harness.StartProgram(t, func(c *app.Config) { c.DrainTimeout = 2 * harness.Patience }, kind)
+	e := harness.NewExpect(t, p)
+	e.POST("/process_runs").WithFormField("count", 2).Expect().Status(http.StatusSeeOther)
+	harness.StatusOf(t, e, "1", "started")
+	harness.StatusOf(t, e, "2", "started")
+	stopped := harness.Drain(t, p)
+	e.POST("/process_runs/1/cancel").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusAccepted)
+	harness.StatusOf(t, e, "1", "cancelled")
+	e.POST("/process_runs/2/cancel").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusAccepted)
+	select {
+	case <-stopped:
+	case <-time.After(harness.Patience):
+		t.Error("the cancelled run keeps the program from ending")
+	}
+}
