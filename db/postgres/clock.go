@@ -8,19 +8,19 @@ import (
 	"runboard/app"
 )
 
-// stepBack is by how much two measurements of the server's clock may differ before it counts as set back.
+// stepBack is how far the server's clock may go back before it counts as having been set back.
 const stepBack = time.Second
 
 // serverClock is the clock of the database server, which all nodes share. It is measured every second; in between, time
 // goes on by the node's monotonic clock, whatever its wall clock is set to.
 type serverClock struct {
 	mu   sync.Mutex
-	at   time.Time // what the server's clock showed
-	seen time.Time // when that was, by the monotonic clock
-	last time.Time // what now returned last
+	at   time.Time // the server's time at the last measurement
+	seen time.Time // local time of that measurement, with a monotonic reading
+	last time.Time // the last result of now
 }
 
-// now returns the time. It goes back only if the server's clock does.
+// now returns the server's time. It goes back only if the server's clock was set back by stepBack or more.
 func (c *serverClock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -37,7 +37,7 @@ func (c *serverClock) now() time.Time {
 
 // measureClock reads the server's clock.
 func (s *Store) measureClock(ctx context.Context) error {
-	if s.clock == nil { // a test has set another one
+	if s.clock == nil { // a test has set Options.Now
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
@@ -51,8 +51,8 @@ func (s *Store) measureClock(ctx context.Context) error {
 	return nil
 }
 
-// set takes in what the server's clock showed at some time between two. If that may be what this clock shows as
-// well, it is left alone: an answer that took long, as while no connection is free, would only make it wrong.
+// set adjusts the clock to a measurement that was taken between asked and answered. A measurement that agrees with the
+// clock within its error is ignored: a slow response, such as while no connection is free, would make the clock worse.
 func (c *serverClock) set(at, asked, answered time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -64,22 +64,23 @@ func (c *serverClock) set(at, asked, answered time.Time) {
 	c.at, c.seen = at, asked.Add(took/2)
 }
 
-// mendDue lets the runs that wait for another attempt wait from now on, with their jobs, if they were put to wait at a
-// time that is yet to come: the clock was set back, and they would wait longer by as much.
-const mendDue = `WITH late AS (UPDATE process_runs SET scheduled_at = $1 + scheduled_at - updated_at, updated_at = $1, version = version + 1
+// rescheduleRuns shifts the scheduled time of waiting runs and their jobs if the runs were updated in the future: the
+// clock was set back, and they would wait longer by as much.
+const rescheduleRuns = `WITH late AS (UPDATE process_runs SET scheduled_at = $1 + scheduled_at - updated_at, updated_at = $1, version = version + 1
 		WHERE status = 0 AND scheduled_at > $1 AND updated_at > $1 RETURNING id, job, scheduled_at),
 	jobs AS (UPDATE river_job SET scheduled_at = to_timestamp(late.scheduled_at / 1000.0) FROM late
 		WHERE river_job.id = late.job AND state = 'scheduled')
 	SELECT id FROM late`
 
+// repairScheduled reschedules waiting runs after the clock was set back.
 func (s *Store) repairScheduled(ctx context.Context) {
 	err := s.write(ctx, func(tx *transaction) error {
-		var mended []int64
-		err := tx.SelectContext(tx.ctx, &mended, mendDue, tx.now.UnixMilli())
-		tx.silent = len(mended) == 0
+		var rescheduled []int64
+		err := tx.SelectContext(tx.ctx, &rescheduled, rescheduleRuns, tx.now.UnixMilli())
+		tx.noNotify = len(rescheduled) == 0
 		return err
 	})
 	if err != nil && app.CodeOf(err) != app.CodeUnavailable {
-		s.options.Log.Error("the runs that wait for another attempt cannot be mended after the clock was set back", "error", err)
+		s.options.Log.Error("waiting runs could not be rescheduled after the clock was set back", "error", err)
 	}
 }

@@ -12,106 +12,107 @@ import (
 )
 
 const (
-	// mostTogether is how many changes are made by one statement at most: it is in the way of whoever wants the same runs.
-	mostTogether = 500
-	// mostAtOnce is how many statements of a group are on their way at once: few workers would wait for each other, and with
-	// more of them each would be for fewer runs.
-	mostAtOnce = 2
+	// maxBatch is the most updates in one statement. The statement locks all of its runs until it is committed.
+	maxBatch = 500
+	// maxStatements is the most statements in flight. With one, a few workers wait for each other; with more than two,
+	// each statement updates fewer runs.
+	maxStatements = 2
 )
 
-var errPanicked = errors.New("whoever made the change for others panicked")
+var errPanicked = errors.New("the caller that executed the batch panicked")
 
-// group makes changes together that are alike: those that are asked for while others are on their way. A statement for
-// many costs little more than one, and nobody waits for company. It has no goroutine: one of those who ask does it for all.
-// When the server refuses the statement for many, each caller makes its own change alone: one run that cannot be changed must
-// not keep the others from it.
+// coalescer batches concurrent updates of one kind into a single statement (leader/follower): while statements are in
+// flight, further requests queue, and the first of them executes the statement for all. No request waits for a batch to
+// fill, and there is no goroutine. If the server refuses a batch, each caller repeats its own update alone, so that one
+// bad run does not fail the others.
 type coalescer struct {
-	do func(ctx context.Context, wanted []*updateRequest) error // changes what it can; fails for all
+	do func(ctx context.Context, batch []*updateRequest) error // an error is for the whole batch
 
 	mu      sync.Mutex
-	waiting []*updateRequest // while it is busy
-	busy    int              // how many are at it, or have been told to
+	waiting []*updateRequest // queued while maxStatements are in flight
+	leaders int              // callers that execute a statement, or have been told to
 }
 
-// wanted is the change of a run that must be as expected: in that version, or with that claim.
+// updateRequest asks for the update of a run that has the expected version or fencing token.
 type updateRequest struct {
 	run, expected int64
-	job           int64          // which the run must have; 0 is any
-	changed       app.ProcessRun // as it is then, or the zero run
+	job           int64          // the job that the run must have; 0 matches any
+	changed       app.ProcessRun // the updated run; the zero run if it did not match
 	err           error
-	turn          chan batchResult // is told what to do next
+	result        chan batchResult
 }
 
-// turn tells a caller what to do: to make changes for many, itself among them, to make its own alone, or else to return.
+// batchResult tells a waiting caller what to do: execute the batch lead, which includes its own request; repeat its own
+// update alone; or, if zero, return.
 type batchResult struct {
 	lead  []*updateRequest
 	alone bool
 }
 
-// change returns the run as it then is, or the zero run when it is not as expected.
-func (g *coalescer) change(ctx context.Context, mine *updateRequest) (app.ProcessRun, error) {
-	mine.turn = make(chan batchResult, 1)
-	if todo := g.join(mine); todo != nil {
-		g.lead(ctx, todo)
+// change returns the updated run, or the zero run if the run did not match.
+func (c *coalescer) change(ctx context.Context, request *updateRequest) (app.ProcessRun, error) {
+	request.result = make(chan batchResult, 1)
+	if batch := c.join(request); batch != nil {
+		c.lead(ctx, batch)
 	}
-	next := <-mine.turn
+	next := <-request.result
 	if next.lead != nil {
-		g.lead(ctx, next.lead)
-		next = <-mine.turn
+		c.lead(ctx, next.lead)
+		next = <-request.result
 	}
 	if next.alone {
-		mine.err = g.do(ctx, []*updateRequest{mine})
+		request.err = c.do(ctx, []*updateRequest{request})
 	}
-	return mine.changed, mine.err
+	return request.changed, request.err
 }
 
-// join returns what is to be done, or nil: then whoever asks has to wait.
-func (g *coalescer) join(mine *updateRequest) (todo []*updateRequest) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.busy < mostAtOnce {
-		g.busy++
-		return []*updateRequest{mine}
+// join returns the batch to execute now, or nil if the request was queued.
+func (c *coalescer) join(request *updateRequest) (batch []*updateRequest) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.leaders < maxStatements {
+		c.leaders++
+		return []*updateRequest{request}
 	}
-	g.waiting = append(g.waiting, mine)
+	c.waiting = append(c.waiting, request)
 	return nil
 }
 
-// lead makes changes, tells all who wait for them, and has one of those do the next who have asked meanwhile.
-func (g *coalescer) lead(ctx context.Context, todo []*updateRequest) {
+// lead executes a batch, hands the next batch to one of its callers, and sends each caller of this batch the result.
+func (c *coalescer) lead(ctx context.Context, batch []*updateRequest) {
 	err := errPanicked
 	defer func() {
-		g.handOver()
-		alone := len(todo) > 1 && isRefusal(err)
-		for _, one := range todo {
+		c.handOver()
+		alone := len(batch) > 1 && isRefusal(err)
+		for _, one := range batch {
 			one.err = err
-			one.turn <- batchResult{alone: alone}
+			one.result <- batchResult{alone: alone}
 		}
 	}()
-	err = g.do(ctx, todo)
+	err = c.do(ctx, batch)
 }
 
-// pass has the first of those that wait make their changes, if there are any.
-func (g *coalescer) handOver() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	n := min(len(g.waiting), mostTogether)
+// handOver makes the first waiting caller the leader of the next batch, if any is waiting.
+func (c *coalescer) handOver() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := min(len(c.waiting), maxBatch)
 	if n == 0 {
-		g.busy--
+		c.leaders--
 		return
 	}
-	todo := slices.Clone(g.waiting[:n])
-	g.waiting = slices.Delete(g.waiting, 0, n)
-	todo[0].turn <- batchResult{lead: todo}
+	batch := slices.Clone(c.waiting[:n])
+	c.waiting = slices.Delete(c.waiting, 0, n)
+	batch[0].result <- batchResult{lead: batch}
 }
 
-// changeBy returns a group whose changes are made by this text, see changeRuns.
+// coalescerFor returns a coalescer that executes a statement built by changeRuns.
 func (s *Store) coalescerFor(text string) *coalescer {
-	return &coalescer{do: func(ctx context.Context, asked []*updateRequest) error {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime) // for all of them, and not what is left of one's
+	return &coalescer{do: func(ctx context.Context, batch []*updateRequest) error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime) // the batch has its own deadline
 		defer cancel()
-		runs, expected, jobs := make([]int64, len(asked)), make([]int64, len(asked)), make([]int64, len(asked))
-		for i, one := range asked {
+		runs, expected, jobs := make([]int64, len(batch)), make([]int64, len(batch)), make([]int64, len(batch))
+		for i, one := range batch {
 			runs[i], expected[i], jobs[i] = one.run, one.expected, one.job
 		}
 		var changed []struct {
@@ -122,19 +123,19 @@ func (s *Store) coalescerFor(text string) *coalescer {
 			return err
 		}
 		for _, row := range changed {
-			i := slices.IndexFunc(asked, func(one *updateRequest) bool { return one.run == row.ID && one.expected == row.Expected })
-			asked[i].changed = row.App() // whoever asks for the same after that is late
+			i := slices.IndexFunc(batch, func(one *updateRequest) bool { return one.run == row.ID && one.expected == row.Expected })
+			batch[i].changed = row.App() // a second request for the same run does not match
 		}
 		return nil
 	}}
 }
 
-// change has a run changed together with others, and returns it as it then is. It fails with CodeConflict when nothing was
-// changed.
+// change updates a run through a coalescer and returns the updated run. took returns the duration for the statistics.
+// It fails with CodeConflict if the run did not match.
 func (s *Store) change(ctx context.Context, by *coalescer, run app.ProcessRun, want *updateRequest, took func(app.ProcessRun) time.Duration) (changed app.ProcessRun, err error) {
 	err = s.attempt(ctx, func(ctx context.Context, _ time.Time) (bool, []query.StatsEvent, error) {
-		mine := *want // another one for each attempt
-		if changed, err = by.change(ctx, &mine); err == nil && changed.ID == 0 {
+		request := *want // each attempt needs a fresh one
+		if changed, err = by.change(ctx, &request); err == nil && changed.ID == 0 {
 			err = query.Conflict(run)
 		}
 		if err != nil {

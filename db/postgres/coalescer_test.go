@@ -15,7 +15,7 @@ import (
 func held(t *testing.T, g *coalescer, n int, ask func(i int)) {
 	t.Helper()
 	g.mu.Lock()
-	g.busy = mostAtOnce
+	g.leaders = maxStatements
 	g.mu.Unlock()
 	var asking sync.WaitGroup
 	for i := range n {
@@ -88,8 +88,8 @@ func TestNoStatementChangesTooMany(t *testing.T) {
 	t.Parallel()
 	var sizes []int // one at a time: only one is let go
 	g := &coalescer{do: func(_ context.Context, wanted []*updateRequest) error { sizes = append(sizes, len(wanted)); return nil }}
-	held(t, g, 2*mostTogether+1, func(int) { _, _ = g.change(ctx, &updateRequest{run: 1, expected: 1}) })
-	if !slices.Equal(sizes, []int{mostTogether, mostTogether, 1}) {
+	held(t, g, 2*maxBatch+1, func(int) { _, _ = g.change(ctx, &updateRequest{run: 1, expected: 1}) })
+	if !slices.Equal(sizes, []int{maxBatch, maxBatch, 1}) {
 		t.Errorf("they are made %v at a time", sizes)
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// Whoever comes with the same key waits here until the first one has committed or given up.
+	// A concurrent request with the same key waits here until the first one commits or rolls back.
 	addRequest = `INSERT INTO idempotency_keys (key, kind, count, first_id, created_at) VALUES ($1, $2, $3, 0, $4) ON CONFLICT DO NOTHING RETURNING true`
 
 	findRequest     = `SELECT kind, count, first_id, created_at FROM idempotency_keys WHERE key = $1`
@@ -61,7 +61,7 @@ func (s *Store) CreateBulkAction(ctx context.Context, action app.BulkAction, key
 	return batch.Runs()[0], nil
 }
 
-// act creates the run of an action.
+// createBulkRun creates the run that performs a bulk action.
 func (tx *transaction) createBulkRun(action query.NewAction) (app.Batch, error) {
 	if action.Refused != nil {
 		return app.Batch{}, action.Refused
@@ -73,8 +73,8 @@ func (tx *transaction) createBulkRun(action query.NewAction) (app.Batch, error) 
 	return batch, tx.exec(addAction, batch.First, action.Text, action.Prospect.Runs, action.Prospect.Skipped, action.Prospect.More)
 }
 
-// once has runs created, unless the key of the request has been used: then it returns what was created first. It drops
-// two requests that are too old: so their table shrinks as fast as it grows, and no request pays for many.
+// idempotent calls create, unless the idempotency key of the request was used before: then it returns the first batch. It
+// also deletes two expired keys, so that the table shrinks faster than it grows and no request pays for many.
 func (tx *transaction) idempotent(request app.CreateRequest, create func() (app.Batch, error)) (app.Batch, error) {
 	if request.IdempotencyKey == "" {
 		return create()
@@ -84,7 +84,7 @@ func (tx *transaction) idempotent(request app.CreateRequest, create func() (app.
 		return app.Batch{}, err
 	}
 	if !first {
-		tx.silent = true
+		tx.noNotify = true
 		var known query.Request
 		if err := tx.GetContext(tx.ctx, &known, findRequest, request.IdempotencyKey); err != nil {
 			return app.Batch{}, err
@@ -101,7 +101,7 @@ func (tx *transaction) idempotent(request app.CreateRequest, create func() (app.
 	return batch, err
 }
 
-// room returns nil when so many more runs may wait.
+// checkCapacity fails if count more created runs would exceed Options.MaxPending.
 func (tx *transaction) checkCapacity(count int) error {
 	if tx.store.options.MaxPending == 0 {
 		return nil
@@ -113,6 +113,7 @@ func (tx *transaction) checkCapacity(count int) error {
 	return query.CheckCapacity(counts[app.Created], count, tx.store.options.MaxPending)
 }
 
+// insertRuns creates runs with consecutive IDs, and their jobs.
 func (tx *transaction) insertRuns(request app.CreateRequest) (app.Batch, error) {
 	batch := app.Batch{Count: request.Count, Kind: request.Kind, CreatedAt: query.FromMillis(tx.now.UnixMilli())}
 	if err := tx.GetContext(tx.ctx, &batch.First, "SELECT take_run_ids($1)", request.Count); err != nil {
@@ -128,11 +129,11 @@ func (tx *transaction) insertRuns(request app.CreateRequest) (app.Batch, error) 
 	if err != nil {
 		return batch, err
 	}
-	tx.happenings = append(tx.happenings, query.StatsEvent{Kind: request.Kind, Flow: app.Counters{Created: int64(request.Count)}})
+	tx.events = append(tx.events, query.StatsEvent{Kind: request.Kind, Flow: app.Counters{Created: int64(request.Count)}})
 	return batch, tx.exec(insertRuns, batch.First, request.Kind, tx.now.UnixMilli(), jobs, scheduled)
 }
 
-// scheduledAt returns when a run of a kind that is created or retried now may start; the zero time is now.
+// scheduledAt returns the time at which a run that is created or retried now may start; the zero time is at once.
 func (tx *transaction) scheduledAt(kind string) time.Time {
 	delay := tx.store.options.StartDelay(kind)
 	if delay == 0 {

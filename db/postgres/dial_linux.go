@@ -7,13 +7,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// endInSilence has a connection end when what was sent is not received for so long.
+// setUserTimeout sets TCP_USER_TIMEOUT on TCP connections.
 func setUserTimeout(network, _ string, conn syscall.RawConn) (err error) {
 	if !strings.HasPrefix(network, "tcp") {
 		return nil
 	}
 	failed := conn.Control(func(fd uintptr) {
-		err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(silence.Milliseconds()))
+		err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(tcpUserTimeout.Milliseconds()))
 	})
 	if err == nil {
 		err = failed

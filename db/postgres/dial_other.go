@@ -4,5 +4,5 @@ package postgres
 
 import "syscall"
 
-// endInSilence leaves it to the system when a connection ends whose other end does not receive what was sent.
+// setUserTimeout does nothing: the system has no such option.
 func endInSilence(string, string, syscall.RawConn) error { return nil }

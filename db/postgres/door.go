@@ -2,15 +2,15 @@ package postgres
 
 import "sync"
 
-// door lets reads and writes in until it is closed. Nothing waits at a door that is being closed, as it would
-// at a lock that a writer waits for.
+// door counts reads and writes in progress, and refuses new ones once it is closed. Unlike a sync.RWMutex that a writer
+// waits for, it never blocks new ones.
 type door struct {
 	mu     sync.Mutex
 	closed bool
 	inside sync.WaitGroup
 }
 
-// enter reports whether the caller may go on. If so, it must call leave.
+// enter reports whether the caller may proceed. If so, the caller must call leave when it is done.
 func (d *door) enter() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -23,14 +23,14 @@ func (d *door) enter() bool {
 
 func (d *door) leave() { d.inside.Done() }
 
-// isClosed reports whether nothing is let in any more.
+// isClosed reports whether close has been called.
 func (d *door) isClosed() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.closed
 }
 
-// close lets nothing in any more, and returns when all that was let in has left.
+// close makes enter return false, and returns when all callers have left.
 func (d *door) close() {
 	d.mu.Lock()
 	d.closed = true

@@ -9,14 +9,14 @@ import (
 )
 
 const (
-	// Whoever finds it keeps it from being dropped.
+	// The lock keeps the failure from being deleted until the run refers to it.
 	findFailure = `SELECT id FROM failure_patterns WHERE kind = $1 AND pattern = $2 FOR KEY SHARE`
-	// Ids are given in order, so that there are rarely so many that they have to be counted.
+	// IDs are ascending, so their range is a cheap upper bound and the rows are rarely counted.
 	addFailure = `INSERT INTO failure_patterns (kind, pattern, example, first_at) SELECT $1, $2, $3, $4
 		WHERE $5 OR (SELECT coalesce(max(id) - min(id) + 1, 0) FROM failure_patterns) < $6 OR (SELECT count(*) FROM failure_patterns) < $6
 		ON CONFLICT DO NOTHING RETURNING id`
 
-	// Those that somebody is adding to are left alone.
+	// Failures that another transaction is using are skipped.
 	unusedFailures = `SELECT id FROM failure_patterns WHERE id IN (SELECT id FROM failures WHERE n = 0 AND last_at < $1 ORDER BY id LIMIT 1000)
 		FOR UPDATE SKIP LOCKED`
 	dropFailures = `WITH dropped AS (DELETE FROM failure_patterns WHERE id IN (SELECT id FROM failures WHERE id = ANY ($1) AND n = 0 AND last_at < $2) RETURNING id),
@@ -25,8 +25,8 @@ const (
 	dropFailureHours = `DELETE FROM failure_hour_counts WHERE hour < $1`
 )
 
-// failure returns the id of what a run that fails has in common with others. What somebody else has just added is found when
-// it is looked for again.
+// failure returns the ID of the failure group of a failed run, and creates the group if necessary. If another transaction
+// has created it meanwhile, the second lookup finds it.
 func (tx *transaction) failure(f query.Failed, at int64) (id int64, err error) {
 	find := func(id *int64, args ...any) (bool, error) { return tx.find(id, findFailure, args...) }
 	return f.Find(at, find, func(id *int64, args ...any) (bool, error) {
@@ -37,10 +37,10 @@ func (tx *transaction) failure(f query.Failed, at int64) (id int64, err error) {
 	})
 }
 
-// pruneFailures drops failures that no run has any more, and hours that are not shown any more.
+// pruneFailures deletes the failure groups without runs, and the hourly counts that are no longer shown.
 func (s *Store) pruneFailures(ctx context.Context) error {
 	return s.write(ctx, func(tx *transaction) error {
-		tx.silent = true
+		tx.noNotify = true
 		dayAgo := tx.now.Add(-app.FailureHours * time.Hour)
 		var unused []int64
 		if err := tx.SelectContext(tx.ctx, &unused, unusedFailures, dayAgo.UnixMilli()); err != nil {

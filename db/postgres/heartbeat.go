@@ -9,15 +9,15 @@ import (
 	"runboard/db/query"
 )
 
-// Heartbeat says how nodes tell each other that they are alive. All nodes of a database must agree on it.
-// StopAfter must be less than LostAfter by more than it takes to kill a command.
+// Heartbeat configures how nodes detect lost nodes. All nodes of a database must use the same values. StopAfter must be
+// less than LostAfter by more than it takes to kill a command.
 type Heartbeat struct {
-	// Every is how often a node says that it is alive. The default is 5 seconds.
+	// Every is the interval between heartbeats. The default is 5 seconds.
 	Every time.Duration
-	// StopAfter is how long a node may fail to do so before it stops its own work. The default is 15 seconds.
+	// StopAfter is how long after its last successful heartbeat a node stops its own work. The default is 15 seconds.
 	StopAfter time.Duration
-	// LostAfter is how long a node may be silent, by the clock of the database server, before the others start
-	// its runs again. The default is 20 seconds.
+	// LostAfter is how long after its last heartbeat, by the clock of the database server, a node is lost and the
+	// others rescue its runs. The default is 20 seconds.
 	LostAfter time.Duration
 }
 
@@ -34,17 +34,17 @@ func (h Heartbeat) withDefaults() Heartbeat {
 	return h
 }
 
-// lookEvery is how often a node looks whether others are lost.
+// lookEvery is how often a node checks for lost nodes.
 func (h Heartbeat) lookEvery() time.Duration { return h.Every / 5 }
 
-// unchangedFor is how long a node must have seen another one make no sign of life, beside what the server's
-// clock says: that clock may have been set, and after an outage all nodes look silent until they have had the
-// time to come back.
+// unchangedFor is how long a node must itself have observed another node without a heartbeat before that one counts as
+// lost, whatever the server's clock says: the clock may have been set, and after an outage all nodes look lost until they
+// have reconnected.
 func (h Heartbeat) unchangedFor() time.Duration { return 2 * h.Every }
 
 const (
 	joinNodes = `INSERT INTO nodes (seen_at) VALUES (server_millis()) RETURNING id`
-	// A node that others took for lost has no row any more.
+	// A node that others declared lost has no row.
 	stillAlive = `UPDATE nodes SET seen_at = server_millis() WHERE id = $1`
 	aliveAgain = `INSERT INTO nodes (id, seen_at) OVERRIDING SYSTEM VALUE VALUES ($1, server_millis())`
 	otherNodes = `SELECT id, seen_at, seen_at < server_millis() - $2 FROM nodes WHERE id <> $1`
@@ -52,44 +52,44 @@ const (
 	leaveNodes = `DELETE FROM nodes WHERE id = $1`
 )
 
-// Node implements app.Shared.
+// Node implements app.ClusterStore.
 func (s *Store) Node() int64 { return s.node }
 
-// pulse is the connection by which a node says that it is alive. It has no other use: a node whose pool is
-// exhausted, or whose statements wait for each other, is not lost.
+// pulse sends the heartbeats of a node over a connection of its own: a node whose pool is exhausted, or whose statements
+// wait for locks, is not lost.
 type pulse struct {
 	store  *Store
 	config *pgx.ConnConfig
-	conn   *pgx.Conn // nil when it has to be opened
+	conn   *pgx.Conn // nil if it must be opened
 
-	beaten time.Duration           // when the last heartbeat was sent
-	silent bool                    // it could not be
-	looked time.Duration           // when others were looked at last
-	seen   map[int64]otherNodeSeen // of others, since when this node has looked without a pause
+	sentAt    time.Duration           // uptime of the last heartbeat; 0 sends one at once
+	failing   bool                    // the last step failed
+	checkedAt time.Duration           // uptime of the last check of the other nodes
+	seen      map[int64]otherNodeSeen // the other nodes, as long as checks were not interrupted
 }
 
-// otherNodeSeen is what is known of another node.
+// otherNodeSeen is what this node has observed of another one.
 type otherNodeSeen struct {
-	at    int64         // its last sign of life, by the server's clock
-	since time.Duration // when that was seen first, as uptime tells it
+	at    int64         // its last heartbeat, by the server's clock
+	since time.Duration // uptime at which this node first saw that heartbeat
 }
 
-// keepAlive says that this node is alive, and looks for others that are not, until ctx ends.
+// keepAlive sends heartbeats and checks for lost nodes, until ctx ends.
 func (s *Store) keepAlive(ctx context.Context, config *pgx.ConnConfig) {
 	p := &pulse{store: s, config: config, seen: map[int64]otherNodeSeen{}}
 	defer p.close()
 	for ctx.Err() == nil {
-		if err := p.turn(ctx); ctx.Err() == nil {
-			p.note(err)
+		if err := p.step(ctx); ctx.Err() == nil {
+			p.setFailing(err)
 		}
 		query.Pause(ctx, s.options.Heartbeat.lookEvery())
 	}
 }
 
-// note remembers whether the last turn failed, and logs when that changes.
-func (p *pulse) note(err error) {
-	if was := p.silent; was != (err != nil) {
-		p.silent = err != nil
+// setFailing records whether the last step failed, and logs when that changes.
+func (p *pulse) setFailing(err error) {
+	if was := p.failing; was != (err != nil) {
+		p.failing = err != nil
 		if was {
 			p.store.options.Log.Info("the heartbeat of this node can be written again", "node", p.store.node)
 		} else {
@@ -99,18 +99,18 @@ func (p *pulse) note(err error) {
 	if err != nil {
 		p.close()
 		clear(p.seen)
-		p.beaten = 0
+		p.sentAt = 0
 	}
 }
 
-// turn writes a heartbeat when it is time, and looks for lost nodes.
-func (p *pulse) turn(ctx context.Context) error {
+// step sends a heartbeat if it is due, and checks for lost nodes.
+func (p *pulse) step(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, p.store.options.Heartbeat.Every)
 	defer cancel()
 	if err := p.open(ctx); err != nil {
 		return err
 	}
-	if p.beaten == 0 || uptime()-p.beaten >= p.store.options.Heartbeat.Every {
+	if p.sentAt == 0 || uptime()-p.sentAt >= p.store.options.Heartbeat.Every {
 		if err := p.beat(ctx); err != nil {
 			return err
 		}
@@ -141,7 +141,7 @@ func (p *pulse) close() {
 	}
 }
 
-// beat writes a heartbeat. It counts from when it was sent: the server has seen it later.
+// beat sends a heartbeat and renews the lease from the time of sending: the server receives it later.
 func (p *pulse) beat(ctx context.Context) error {
 	sent := uptime()
 	alive, err := p.conn.Exec(ctx, stillAlive, p.store.node)
@@ -150,20 +150,20 @@ func (p *pulse) beat(ctx context.Context) error {
 	}
 	if alive.RowsAffected() == 0 {
 		p.store.lease.lose() // before others can take this node for alive again
-		p.store.options.Log.Warn("other nodes took this one for lost", "node", p.store.node)
+		p.store.options.Log.Warn("other nodes had declared this node lost", "node", p.store.node)
 		if _, err := p.conn.Exec(ctx, aliveAgain, p.store.node); err != nil {
 			return err
 		}
 	}
-	p.beaten = sent
+	p.sentAt = sent
 	p.store.lease.renew(sent)
 	return nil
 }
 
-// lostNodes returns the nodes that have been silent for too long.
+// lostNodes returns the nodes whose last heartbeat is too old.
 func (p *pulse) lostNodes(ctx context.Context) (lost []int64, err error) {
-	if uptime()-p.looked > p.store.options.Heartbeat.unchangedFor() {
-		clear(p.seen) // this node was stopped or suspended, and so perhaps were the others
+	if uptime()-p.checkedAt > p.store.options.Heartbeat.unchangedFor() {
+		clear(p.seen) // this node was suspended, and perhaps the others were too
 	}
 	found, err := p.conn.Query(ctx, otherNodes, p.store.node, p.store.options.Heartbeat.LostAfter.Milliseconds())
 	if err != nil {
@@ -171,25 +171,25 @@ func (p *pulse) lostNodes(ctx context.Context) (lost []int64, err error) {
 	}
 	seen := make(map[int64]otherNodeSeen, len(p.seen))
 	var id, at int64
-	var silent bool
-	_, err = pgx.ForEachRow(found, []any{&id, &at, &silent}, func() error {
+	var overdue bool
+	_, err = pgx.ForEachRow(found, []any{&id, &at, &overdue}, func() error {
 		known, before := p.seen[id]
 		if !before || known.at != at {
 			known = otherNodeSeen{at: at, since: uptime()}
 		}
 		seen[id] = known
-		// If the server's clock was set back, the last sign of life looks as if it were yet to come.
+		// If the server's clock was set back, the last heartbeat lies in the future and is never overdue.
 		unseen := uptime()-known.since >= p.store.options.Heartbeat.LostAfter
-		if unseen || silent && uptime()-known.since >= p.store.options.Heartbeat.unchangedFor() {
+		if unseen || overdue && uptime()-known.since >= p.store.options.Heartbeat.unchangedFor() {
 			lost = append(lost, id)
 		}
 		return nil
 	})
-	p.seen, p.looked = seen, uptime()
+	p.seen, p.checkedAt = seen, uptime()
 	return lost, err
 }
 
-// lose takes a node for lost, unless it has made a sign of life meanwhile or another node was faster.
+// lose declares a node lost, unless it has sent a heartbeat meanwhile or another node was faster.
 func (p *pulse) lose(ctx context.Context, node int64) error {
 	deleted, err := p.conn.Exec(ctx, loseNode, node, p.seen[node].at)
 	if err != nil || deleted.RowsAffected() == 0 {
@@ -198,18 +198,17 @@ func (p *pulse) lose(ctx context.Context, node int64) error {
 	p.store.options.Log.Warn("a node is lost", "node", node)
 	select {
 	case p.store.nodeLost <- struct{}{}:
-	default: // its runs will be found together with those of another one
+	default: // a rescue is pending already
 	}
 	return nil
 }
 
-// leave takes this node off the list of those that are alive: what it leaves started can be started elsewhere
-// at once.
+// leave removes this node from the live nodes, so that others can rescue its started runs at once.
 func (s *Store) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), writeTime)
 	defer cancel()
 	if _, err := s.db.ExecContext(ctx, leaveNodes, s.node); err != nil {
-		s.options.Log.Warn("this node could not sign off", "error", err)
+		s.options.Log.Warn("this node could not deregister", "error", err)
 	}
 	s.lease.lose()
 }

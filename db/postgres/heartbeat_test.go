@@ -303,15 +303,15 @@ func TestHeartbeat_ANodeThatSleptTakesNoOtherForLostAtOnce(t *testing.T) {
 	p := &pulse{store: a, config: a.pool.Config().ConnConfig, seen: map[int64]otherNodeSeen{}}
 	defer p.close()
 	isThere := func() bool { return number(t, a, "SELECT count(*) FROM nodes WHERE id = $1", b.Node()) == 1 }
-	ok(t, p.turn(ctx))
-	p.looked -= time.Hour
-	p.seen[b.Node()] = otherNodeSeen{at: 1, since: p.looked}
-	ok(t, p.turn(ctx))
+	ok(t, p.step(ctx))
+	p.checkedAt -= time.Hour
+	p.seen[b.Node()] = otherNodeSeen{at: 1, since: p.checkedAt}
+	ok(t, p.step(ctx))
 	if !isThere() {
 		t.Fatal("the other node is lost")
 	}
 	until(t, "the other node is lost", func() bool {
-		ok(t, p.turn(ctx))
+		ok(t, p.step(ctx))
 		return !isThere()
 	})
 }

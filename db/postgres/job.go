@@ -11,29 +11,28 @@ import (
 	"runboard/app"
 )
 
-// maxAttempts is as often as River lets a job be tried. A job is tried again only when its worker was lost, and how
-// often that may happen to a run is not River's business.
+// maxAttempts is the largest number of attempts that River allows. River retries a job only after its worker was lost, and
+// the store limits that by MaxCrashes.
 const maxAttempts = math.MaxInt16
 
-// Priorities of jobs. A run that comes back to wait was created before those that wait, or most of them, and the oldest
-// ones go first.
+// Priorities of jobs. A requeued run is older than most that are waiting, and the oldest run goes first.
 const (
-	cameBack = 1
-	isNew    = 2
+	priorityRequeued = 1
+	priorityNew      = 2
 )
 
-// makeAvailable has nodes fetch jobs themselves that are due within five seconds, as River does with short retries. Its
-// scheduler looks for due jobs only that often.
+// makeAvailable makes jobs that are due within five seconds available, as River does with short retries: its
+// scheduler checks for due jobs only that often.
 const makeAvailable = `UPDATE river_job SET state = 'available'
 	WHERE id = ANY ($1) AND state = 'scheduled' AND scheduled_at < now() + interval '5 seconds'`
 
-// addJobs adds a job for each of some runs, which wait, and returns their numbers.
+// addJobs inserts a job for each created run, and returns the job IDs in the same order.
 func (tx *transaction) addJobs(runs ...app.ProcessRun) ([]int64, error) {
 	params := make([]river.InsertManyParams, len(runs))
 	for i, run := range runs {
-		options := &river.InsertOpts{MaxAttempts: maxAttempts, Queue: app.QueueOf(run, tx.store.options.MaxCrashes), Priority: isNew, ScheduledAt: run.ScheduledAt}
+		options := &river.InsertOpts{MaxAttempts: maxAttempts, Queue: app.QueueOf(run, tx.store.options.MaxCrashes), Priority: priorityNew, ScheduledAt: run.ScheduledAt}
 		if run.Version > 1 {
-			options.Priority = cameBack
+			options.Priority = priorityRequeued
 		}
 		params[i] = river.InsertManyParams{Args: app.Job{Run: run.ID, Work: run.Kind}, InsertOpts: options}
 	}
@@ -61,9 +60,9 @@ func (tx *transaction) addJobs(runs ...app.ProcessRun) ([]int64, error) {
 	return jobs, nil
 }
 
-// cancelWaitingJob is cancelJob for a bulk action, whose worker puts its job aside now and then. River would cancel a
-// running job when it is put aside, and no worker would have the run then. The worker learns of it from the run instead.
-func (tx *transaction) cancelWaitingJob(id int64) (aside bool, err error) {
+// cancelWaitingJob is cancelJob for a bulk action, whose worker snoozes its job now and then. River would cancel a running
+// job when it is snoozed, which would leave the run without a worker. The worker reads the request from the run instead.
+func (tx *transaction) cancelWaitingJob(id int64) (snoozed bool, err error) {
 	var running bool
 	found, err := tx.find(&running, `SELECT state = 'running' FROM river_job WHERE id = $1 FOR UPDATE`, id)
 	if err != nil || !found || running {
@@ -72,9 +71,9 @@ func (tx *transaction) cancelWaitingJob(id int64) (aside bool, err error) {
 	return tx.cancelJob(id)
 }
 
-// cancelJob cancels a job that waits, and has River tell whoever works on it otherwise. It reports whether the job had been put
-// aside: it waits again after somebody has worked on it, so nobody does.
-func (tx *transaction) cancelJob(id int64) (aside bool, err error) {
+// cancelJob cancels a waiting job; if the job is running, River notifies its worker. It reports whether the job was snoozed:
+// waiting after an attempt, so that no worker has it.
+func (tx *transaction) cancelJob(id int64) (snoozed bool, err error) {
 	job, err := tx.store.jobs.JobCancelTx(tx.ctx, tx.Tx.Tx, id)
 	if errors.Is(err, rivertype.ErrNotFound) {
 		return false, nil

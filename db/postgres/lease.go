@@ -8,17 +8,17 @@ import (
 	"runboard/app"
 )
 
-// processStart is for uptime, where nothing better is at hand.
+// processStart is the fallback origin of uptime.
 var processStart = time.Now()
 
 // lease is this node's right to work on runs. It lasts for a while after the last heartbeat that reached the
-// database, by a clock of the machine that nobody can set, and ends before other nodes may start the same
-// runs again.
+// database, measured by a clock that cannot be set, and ends before other nodes may rescue its
+// runs.
 type lease struct {
 	lasts time.Duration
 
 	mu      sync.Mutex
-	renewed time.Duration // when the last successful heartbeat was sent, as uptime tells it
+	renewed time.Duration // uptime at which the last successful heartbeat was sent
 	valid   context.Context
 	end     context.CancelCauseFunc
 }
@@ -27,8 +27,8 @@ func newLease(lasts time.Duration) *lease {
 	return &lease{lasts: lasts}
 }
 
-// renew notes that a heartbeat has been written down that was sent at a time. A lease that had ended begins
-// anew: work begun under the one before has been told to stop.
+// renew extends the lease after a successful heartbeat that was sent at the given uptime. If the lease had expired, a new
+// one begins: work under the old one has been told to stop.
 func (l *lease) renew(sent time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -37,16 +37,17 @@ func (l *lease) renew(sent time.Duration) {
 	if l.valid == nil {
 		l.valid, l.end = context.WithCancelCause(context.Background())
 	}
-	l.expire() // the answer may have come late
+	l.expire() // the response may have arrived too late
 }
 
-// expire ends the lease if it is over. It is called with the lock held.
+// expire ends the lease if its time is over. The caller holds mu.
 func (l *lease) expire() {
 	if l.valid != nil && uptime()-l.renewed >= l.lasts {
 		l.cancel()
 	}
 }
 
+// cancel ends the lease. The caller holds mu.
 func (l *lease) cancel() {
 	l.end(app.ErrLeaseLost)
 	l.valid = nil
@@ -61,7 +62,7 @@ func (l *lease) lose() {
 	}
 }
 
-// current returns a context that ends with the lease, or nil if there is none now.
+// current returns a context that ends with the lease, or nil if the lease has expired.
 func (l *lease) current() context.Context {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -80,8 +81,8 @@ func (l *lease) left() time.Duration {
 	return l.lasts - (uptime() - l.renewed)
 }
 
-// watch ends the lease when it is over, until ctx ends. It looks often rather than once: timers do not count
-// the time in which a machine is suspended.
+// watch expires the lease in time, until ctx ends. It polls because timers do not count the time in which the machine is
+// suspended.
 func (l *lease) watch(ctx context.Context) {
 	ticker := time.NewTicker(l.lasts / 30)
 	defer ticker.Stop()
@@ -95,10 +96,10 @@ func (l *lease) watch(ctx context.Context) {
 	}
 }
 
-// LeaseLeft implements app.Shared.
+// LeaseLeft implements app.ClusterStore.
 func (s *Store) LeaseLeft() time.Duration { return s.lease.left() }
 
-// Lease implements app.Shared.
+// Lease implements app.ClusterStore.
 func (s *Store) Lease() (context.Context, error) {
 	if valid := s.lease.current(); valid != nil {
 		return valid, nil

@@ -18,14 +18,14 @@ const (
 	addPart    = `INSERT INTO run_logs (run_id, start, stop, part, text, line_index) VALUES ($1, $2, $3, $4, $5, $6) RETURNING ` + written
 	extendPart = `UPDATE run_logs SET stop = $1, text = text || $2, line_index = line_index || $3 WHERE run_id = $4 AND start = $5
 		RETURNING ` + written
-	// What a rows.WrittenPart has.
+	// written are the columns of a query.WrittenPart.
 	written = `text, line_index, coalesce((SELECT CASE WHEN stop = run_logs.start THEN right(text, 250) END FROM run_logs AS earlier
 		WHERE earlier.run_id = run_logs.run_id AND earlier.start < run_logs.start ORDER BY start DESC LIMIT 1), '') AS before`
 	dropParts = `WITH dropped AS (DELETE FROM run_logs WHERE run_id = $1 AND start < $2 RETURNING part)
 		DELETE FROM run_texts USING dropped WHERE run_id = $1 AND run_texts.part = dropped.part + 1`
 )
 
-// Report implements app.WorkStore. It is not an event: there would be too many.
+// SaveProgress implements app.WorkStore. It appends no event: there would be too many.
 func (s *Store) SaveProgress(ctx context.Context, run app.ProcessRun, report app.ProgressUpdate) error {
 	if err := query.CheckLines(run.ID, report.Lines); err != nil {
 		return err
@@ -43,15 +43,15 @@ func (s *Store) SaveProgress(ctx context.Context, run app.ProcessRun, report app
 		}
 		var before bool
 		if found, err := tx.find(&before, isReported, run.ID, run.FencingToken, report.ID); err != nil || found {
-			tx.silent = true
+			tx.noNotify = true
 			return err
 		}
 		return query.Conflict(run)
 	})
 }
 
-// report notes that a report is written down, and the progress in it. It returns false when that has been done before, or
-// when the run is no longer this one's to report on. The run stays so until the end of the transaction.
+// report saves the ID of an update and its progress, and locks the run. It returns false if the update was saved before, or
+// if the run is no longer started with this fencing token.
 func (tx *transaction) report(run app.ProcessRun, report app.ProgressUpdate) (isNew bool, err error) {
 	if report.Progress == nil {
 		return tx.find(&isNew, noteReport, report.ID, run.ID, run.FencingToken)
@@ -60,7 +60,7 @@ func (tx *transaction) report(run app.ProcessRun, report app.ProgressUpdate) (is
 		report.ID, run.ID, run.FencingToken)
 }
 
-// appendLog adds lines to the end of a run's log, and drops what is then too much.
+// appendLog appends lines to a run's log, and deletes the oldest parts that exceed the limit.
 func (tx *transaction) appendLog(run app.ProcessRun, report app.ProgressUpdate) error {
 	last := query.NoPart
 	if _, err := tx.find(&last, lastPart, run.ID); err != nil {
@@ -75,7 +75,7 @@ func (tx *transaction) appendLog(run app.ProcessRun, report app.ProgressUpdate) 
 	return tx.exec(dropParts, run.ID, dropBefore)
 }
 
-// writePart writes a part, by itself or as more of the last one.
+// writePart inserts a part of a log, or extends the last part if more is true, and indexes its text.
 func (tx *transaction) writePart(run app.ProcessRun, part query.LogPart, more bool) (err error) {
 	var written query.WrittenPart
 	if more {

@@ -25,11 +25,11 @@ var migrations embed.FS
 
 const (
 	schemaVersion = 6      // the number of the newest migration
-	oldestServer  = 140000 // what River needs
+	oldestServer  = 140000 // server_version_num; River requires it
 )
 
-// prepare looks whether the database can be used by this program, and brings its schema up to date. Several nodes may do
-// so at once. It has connections of its own, which may take as long as they need.
+// prepare checks that the program can use the database, and migrates its schema. Several nodes may do so at once. It opens
+// its own connections, without timeouts.
 func prepare(ctx context.Context, config *pgx.ConnConfig, log *slog.Logger) error {
 	config = config.Copy()
 	delete(config.RuntimeParams, "statement_timeout")
@@ -49,8 +49,7 @@ func prepare(ctx context.Context, config *pgx.ConnConfig, log *slog.Logger) erro
 	return nil
 }
 
-// inspect returns the number of the newest migration that the database has been through, after looking whether it can be
-// used at all. It changes nothing.
+// inspect checks the server and returns the version of its schema, 0 if there is none. It changes nothing.
 func inspect(ctx context.Context, pool *sql.DB) (version int, err error) {
 	var server int
 	var encoding string
@@ -77,7 +76,7 @@ func inspect(ctx context.Context, pool *sql.DB) (version int, err error) {
 	return version, nil
 }
 
-// migrate brings the schema up to date, River's first. Whoever comes second waits, and finds it done.
+// migrate migrates the schema, River's first. A lock makes nodes that start at the same time wait.
 func migrate(ctx context.Context, pool *sql.DB, log *slog.Logger) error {
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 120))
 	if err != nil {
@@ -98,12 +97,12 @@ func migrate(ctx context.Context, pool *sql.DB, log *slog.Logger) error {
 	}
 	_, err = provider.Up(ctx)
 	if partial, is := errors.AsType[*goose.PartialError](err); is {
-		return partial.Err // what went wrong, without what went well
+		return partial.Err // without the list of migrations that succeeded
 	}
 	return err
 }
 
-// migrateRiver brings River's schema to a version. It takes several transactions: River knows how far it has come.
+// migrateRiver migrates River's schema to a version, in several transactions.
 func migrateRiver(river *rivermigrate.Migrator[*sql.Tx], number int64, to int) *goose.Migration {
 	return goose.NewGoMigration(number, &goose.GoFunc{RunDB: func(ctx context.Context, _ *sql.DB) error {
 		_, err := river.Migrate(ctx, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{TargetVersion: to})

@@ -13,38 +13,38 @@ import (
 )
 
 const (
-	// channel is where nodes tell each other that something has changed. What is said is who says it.
+	// channel is the NOTIFY channel for changes. The payload is the ID of the sending node.
 	channel = "runboard_changes"
-	// tellEvery is how often a node tells others: the first change at once, and those that follow together. A commit that
-	// tells something waits for all others that do.
-	tellEvery = 200 * time.Millisecond
-	// tellAgain is after how long others are told again who could not be.
-	tellAgain = time.Second
-	// reconnectFirst and reconnectMost are for how long a broken connection is left alone before a new one is tried.
+	// notifyInterval is the minimum time between two notifications of a node. The first change is sent at once, later
+	// ones together: PostgreSQL serializes the commits of transactions that notify.
+	notifyInterval = 200 * time.Millisecond
+	// notifyRetry is the delay before a failed notification is sent again.
+	notifyRetry = time.Second
+	// reconnectFirst and reconnectMost bound the exponential backoff before the listener reconnects.
 	reconnectFirst = 100 * time.Millisecond
 	reconnectMost  = 5 * time.Second
-	// listenTime is how long it may take to get a connection that listens.
-	listenTime = 10 * time.Second
-	// listenPatience is after how long without a word a listener asks whether there is still anybody.
-	listenPatience = 30 * time.Second
+	// listenTimeout bounds connecting the listener.
+	listenTimeout = 10 * time.Second
+	// pingAfter is how long the listener waits for a notification before it pings the server.
+	pingAfter = 30 * time.Second
 )
 
-// changed tells everybody that something has been committed.
+// changed notifies the subscribers of this node and the other nodes. It is called after a commit.
 func (s *Store) changed() {
 	s.changes.Notify()
 	s.queueNotify()
 }
 
-// haveTold has others told of a change.
+// queueNotify asks notifyLoop to notify the other nodes. It does not block.
 func (s *Store) queueNotify() {
 	select {
 	case s.notify <- struct{}{}:
-	default: // somebody has said so already
+	default: // a notification is pending already
 	}
 }
 
-// tellOthers rings the bells of other nodes until ctx ends. It does not believe that they have lost their connections when
-// it has lost one, but tells them later.
+// notifyLoop notifies the other nodes until ctx ends. A failed notification is retried: other nodes may still be
+// listening although this one has lost its connection.
 func (s *Store) notifyLoop(ctx context.Context) {
 	for {
 		select {
@@ -52,16 +52,16 @@ func (s *Store) notifyLoop(ctx context.Context) {
 			return
 		case <-s.notify:
 		}
-		rest := tellEvery
+		delay := notifyInterval
 		if err := s.sendNotify(ctx); err != nil {
 			s.queueNotify()
-			rest = tellAgain
+			delay = notifyRetry
 		}
-		query.Pause(ctx, rest)
+		query.Pause(ctx, delay)
 	}
 }
 
-// tellLast tells others of what they have not been told of.
+// flushNotify sends the pending notification, if there is one.
 func (s *Store) flushNotify() {
 	select {
 	case <-s.notify:
@@ -70,19 +70,20 @@ func (s *Store) flushNotify() {
 	}
 }
 
+// sendNotify sends one notification to all nodes.
 func (s *Store) sendNotify(ctx context.Context) error {
-	telling, cancel := context.WithTimeout(ctx, writeTime)
+	notifyCtx, cancel := context.WithTimeout(ctx, writeTime)
 	defer cancel()
-	_, err := s.db.ExecContext(telling, "SELECT pg_notify($1, $2)", channel, strconv.FormatInt(s.node, 10))
+	_, err := s.db.ExecContext(notifyCtx, "SELECT pg_notify($1, $2)", channel, strconv.FormatInt(s.node, 10))
 	if err != nil && ctx.Err() == nil {
 		s.setHealth(err)
 	}
 	return err
 }
 
-// listen opens a connection that hears others. It is not one of the pool's: it waits all the time.
+// listen opens a connection that listens for notifications. It does not come from the pool because it is never idle.
 func listen(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, listenTime)
+	ctx, cancel := context.WithTimeout(ctx, listenTimeout)
 	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, config.Copy())
 	if err != nil {
@@ -95,22 +96,23 @@ func listen(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// hearOthers rings the bell when another node has changed something, and when it may have missed that.
+// listenLoop notifies the subscribers of this node when another node has committed a change, and after each reconnect,
+// because notifications may have been lost. It takes ownership of conn.
 func (s *Store) listenLoop(ctx context.Context, config *pgx.ConnConfig, conn *pgx.Conn) {
-	for wait := reconnectFirst; ctx.Err() == nil; {
+	for backoff := reconnectFirst; ctx.Err() == nil; {
 		if conn != nil {
 			s.listenOnce(ctx, conn)
 			conn = nil
 			continue
 		}
-		query.Pause(ctx, wait/2+rand.N(wait/2)) // not all nodes at once
-		wait = min(2*wait, reconnectMost)
+		query.Pause(ctx, backoff/2+rand.N(backoff/2)) // nodes must not reconnect all at once
+		backoff = min(2*backoff, reconnectMost)
 		var err error
 		if conn, err = listen(ctx, config); err != nil {
-			s.probe(ctx) // there is nobody now who would hear that the server is gone
+			s.probe(ctx) // without a listener, an idle node would not notice that the server is gone
 			continue
 		}
-		wait = reconnectFirst
+		backoff = reconnectFirst
 		s.changes.Notify()
 	}
 	if conn != nil {
@@ -118,21 +120,21 @@ func (s *Store) listenLoop(ctx context.Context, config *pgx.ConnConfig, conn *pg
 	}
 }
 
-// hear rings the bell until the connection breaks or ctx ends, and closes it.
+// listenOnce forwards notifications until conn breaks or ctx ends, and closes conn.
 func (s *Store) listenOnce(ctx context.Context, conn *pgx.Conn) {
 	defer closeConnWithTimeout(conn)
-	me := strconv.FormatInt(s.node, 10)
+	self := strconv.FormatInt(s.node, 10)
 	for {
-		waiting, cancel := context.WithTimeout(ctx, listenPatience)
-		heard, err := conn.WaitForNotification(waiting)
+		waitCtx, cancel := context.WithTimeout(ctx, pingAfter)
+		notification, err := conn.WaitForNotification(waitCtx)
 		cancel()
 		switch {
 		case ctx.Err() != nil:
 			return
-		case err == nil && heard.Payload != me:
+		case err == nil && notification.Payload != self:
 			s.changes.Notify()
 		case err == nil:
-		case waiting.Err() != nil && s.isAlive(ctx, conn):
+		case waitCtx.Err() != nil && s.isAlive(ctx, conn):
 		default:
 			s.setHealth(errors.Join(errLost, err))
 			return
@@ -140,8 +142,8 @@ func (s *Store) listenOnce(ctx context.Context, conn *pgx.Conn) {
 	}
 }
 
-// errLost is a connection that has broken while nobody asked for anything.
-var errLost = errors.New("the connection that listens is lost")
+// errLost reports that the listening connection broke while it was idle.
+var errLost = errors.New("the listening connection is lost")
 
 func (s *Store) isAlive(ctx context.Context, conn *pgx.Conn) bool {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)

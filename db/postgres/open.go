@@ -1,6 +1,5 @@
-// Package postgres keeps process runs in a PostgreSQL database that several nodes share, and has River carry a job for
-// each run that waits. Runs and their jobs are written in one transaction. A node hears of what others have changed by
-// NOTIFY, which says no more than that something has changed.
+// Package postgres stores process runs in a PostgreSQL database that several nodes share. Each waiting run has a River job,
+// written in the same transaction. Nodes notify each other of changes by LISTEN/NOTIFY; a notification carries no content.
 package postgres
 
 import (
@@ -24,74 +23,75 @@ import (
 	"runboard/db/query"
 )
 
-// Options is how to open a store. URL is required.
+// Options configures a store. URL is required.
 type Options struct {
 	URL string // postgres://…
-	// Synchronous is "normal" when writes may be acknowledged before the server's disk has them, else they wait for it.
+	// Synchronous is "normal" to acknowledge writes before they are on the server's disk. Otherwise writes wait for it.
 	Synchronous string
-	// MaxPending is how many runs may be created and not started; 0 is no limit. Nodes that create runs at the same
-	// moment may exceed it by as many.
+	// MaxPending is the most runs that may be waiting; 0 is no limit. Concurrent requests may exceed it by their runs.
 	MaxPending int64
-	// MaxCrashes is how many crashes a run may be interrupted by before it is failed; the default is 3.
+	// MaxCrashes is how many crashes may interrupt a run before it fails; the default is 3.
 	MaxCrashes int
-	// LogLimit is how many bytes of a run's log are kept; the default is 1 MiB.
+	// LogLimit is the most bytes of log kept for a run; the default is 1 MiB.
 	LogLimit int64
-	// MaxLogBytes is how many bytes all logs together may have, or nearly; 0 is no limit. See TrimLogs.
+	// MaxLogBytes is about the most bytes of log kept for all runs; 0 is no limit. See TrimLogs.
 	MaxLogBytes int64
-	// KeepFinished is for how long finished runs are kept, and KeepMax how many of them; 0 is no limit. See PruneSome.
+	// KeepFinished is how long final runs are kept, and KeepMax how many of them; 0 is no limit. See PruneSome.
 	KeepFinished time.Duration
 	KeepMax      int64
-	// Kinds are the kinds of work that this node does, to warn of runs that wait for others, unless another node has
-	// told of them by Serve; nil: do not warn.
+	// Kinds are the kinds that this node handles. Waiting runs of other kinds are reported as unhandled, unless another
+	// node has announced the kind; nil reports none.
 	Kinds []string
-	// StartDelay returns how long after its creation or retry a run of a kind may start; nil: at once.
+	// StartDelay returns how long after its creation or retry a run of a kind may start; nil delays none.
 	StartDelay func(kind string) time.Duration
-	// MaxConns is how many connections the pool may have; the default is 20. There is one more, to listen, and River has its own for that.
+	// MaxConns is the size of the pool; the default is 20. Listening and heartbeats use one more connection each, and
+	// River has one to listen.
 	MaxConns int
 	// Now is the clock; the default is that of the database server.
 	Now func() time.Time
-	// Log gets what the store cannot tell anybody else; the default is slog.Default.
+	// Log receives background errors; the default is slog.Default.
 	Log *slog.Logger
 
-	// Heartbeat is how nodes tell each other that they are alive.
+	// Heartbeat configures how lost nodes are detected.
 	Heartbeat Heartbeat
 
-	searched  int64         // see rows.Board
-	rollEvery time.Duration // for how long what is told by statistics is gathered before it is written; the default is a second
+	searched  int64         // see query.Board
+	rollEvery time.Duration // how long statistics are gathered before they are saved; the default is a second
 }
 
 const (
-	// connectTime bounds how long a connection is waited for.
+	// connectTime bounds opening a connection.
 	connectTime = 5 * time.Second
-	// statementTime bounds every statement on the server, also when nobody here waits for it any more.
+	// statementTime bounds every statement on the server, even if its client is gone.
 	statementTime = 30 * time.Second
-	// idleTime is how long a transaction may wait for its node: one that is stopped must not keep others from its runs.
+	// idleTime bounds how long a transaction may be idle: a suspended node must not keep its runs locked.
 	idleTime = 10 * time.Second
 )
 
-// lockTime is how long a statement waits for a lock, such as that of a row which another program has locked.
+// lockTime bounds how long a statement waits for a lock.
 const lockTime = 5 * time.Second
 
-// Store is an app.Store and an app.Shared in a PostgreSQL database.
+// Store implements app.Store and app.ClusterStore in a PostgreSQL database.
 type Store struct {
-	query.Board // which reads
+	query.Board // the reads that both stores share
 
 	options Options
-	node    int64 // the number of this process
+	node    int64 // the ID of this process
 	pool    *pgxpool.Pool
-	db      *sqlx.DB // by the same connections
+	db      *sqlx.DB // uses pool
 	jobs    *river.Client[*sql.Tx]
 	changes app.Notifier
-	notify  chan struct{}         // holds one: others are to be told of a change
-	fault   atomic.Pointer[error] // why the database cannot be used, nil when it can as far as is known
-	mended  int64                 // up to which run RescueOrphans has come; under mending
-	mending sync.Mutex
+	notify  chan struct{}         // holds one: other nodes must be notified
+	fault   atomic.Pointer[error] // why the database cannot be used; nil if it can
+
+	rescueMu     sync.Mutex
+	rescueCursor int64 // the last waiting run that RescueOrphans has checked
 
 	lease    *lease
 	nodeLost chan struct{} // holds one: there may be runs to rescue
 
-	clock        *serverClock // nil if a test has another one
-	starts, ends *coalescer   // what happens to every run
+	clock        *serverClock // nil if Options.Now is set
+	starts, ends *coalescer   // batch what happens to every run
 
 	door door
 
@@ -99,7 +99,7 @@ type Store struct {
 	rollups   query.Rollups
 	unsaved   batchOfRollups // owned by tick, and then by Close
 
-	stop       context.CancelFunc // ends what goes on in the background
+	stop       context.CancelFunc // ends the background goroutines
 	background sync.WaitGroup
 	closeOnce  sync.Once
 }
@@ -110,9 +110,8 @@ var (
 	_ app.BulkRunner   = (*Store)(nil)
 )
 
-// Open connects to the database, looks whether it can be used, and brings its schema up to date. Its errors are for the
-// operator: one line that says what is wrong with which database, without its password. A database that it refuses is
-// left as it was.
+// Open connects to the database, checks that it can be used, and migrates its schema. Errors are one line for the operator
+// that names the database without its password. A database that Open refuses is unchanged.
 func Open(ctx context.Context, options Options) (_ *Store, err error) {
 	s := &Store{options: withDefaults(options), notify: make(chan struct{}, 1), nodeLost: make(chan struct{}, 1), stop: func() {}}
 	s.lease = newLease(s.options.Heartbeat.StopAfter)
@@ -165,7 +164,8 @@ func withDefaults(o Options) Options {
 	return o
 }
 
-// poolConfig is what the address asks for, and what we need. Plans that are compiled first would take longer than they save.
+// poolConfig parses Options.URL and sets the parameters that the store requires. JIT compilation is off: it costs more than
+// it saves.
 func (s *Store) poolConfig() (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(s.options.URL)
 	if err != nil {
@@ -188,14 +188,15 @@ func (s *Store) poolConfig() (*pgxpool.Config, error) {
 	return config, nil
 }
 
-// connect opens the pool and what goes on in the background. The bell of others is heard before anybody can read.
+// connect opens the pool and starts the background goroutines. It listens before the first read, so that no change is
+// missed.
 func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error) {
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return err
 	}
 	s.db = sqlx.NewDb(stdlib.OpenDBFromPool(s.pool), "pgx")
 	s.jobs, err = river.NewClient(riverdatabasesql.New(s.db.DB), &river.Config{
-		Logger: app.MinLevel(s.options.Log, slog.LevelWarn), FetchCooldown: river.FetchCooldownMin, // it tells of one job in that time
+		Logger: app.MinLevel(s.options.Log, slog.LevelWarn), FetchCooldown: river.FetchCooldownMin, // River notifies of one job in that time
 	})
 	if err != nil {
 		return err
@@ -223,7 +224,7 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 	return nil
 }
 
-// tick does each second what is to be done now and then.
+// tick does the periodic work of each second, until ctx ends.
 func (s *Store) tick(ctx context.Context) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
@@ -251,14 +252,14 @@ func (s *Store) tick(ctx context.Context) {
 	}
 }
 
-// Pool is where all but one of the connections are, for an engine to use as well. It is closed by Close.
+// Pool returns the connection pool, for an engine to share. Close closes it.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 
-// Changes implements app.Store and app.WorkStore. It is also rung when another node has changed something.
+// Changed implements app.Store and app.WorkStore. It also notifies of the changes of other nodes.
 func (s *Store) Changed() *app.Notifier { return &s.changes }
 
-// Close waits for those who write, writes down what is gathered for statistics, tells others what they have not been told,
-// and closes all connections. Writes that come later fail with CodeUnavailable. It may be called more than once.
+// Close waits for the reads and writes in progress, saves pending statistics, sends the pending notification and closes all
+// connections. Later calls of other methods fail with CodeUnavailable. It may be called more than once.
 func (s *Store) Close() error {
 	var err error
 	s.closeOnce.Do(func() {
@@ -266,7 +267,7 @@ func (s *Store) Close() error {
 		s.stop()
 		s.background.Wait()
 		if s.db != nil {
-			if s.fault.Load() == nil { // it would only take time
+			if s.fault.Load() == nil { // otherwise these would only time out
 				s.saveLastRollups()
 				s.flushNotify()
 				s.leave()
@@ -280,11 +281,11 @@ func (s *Store) Close() error {
 	return err
 }
 
-// closeTime is how long connections may take to be closed.
+// closeTime bounds closing the pool.
 const closeTime = 3 * time.Second
 
-// closeInTime does not wait longer for a server that does not answer, and for who still waits for it. They are left
-// to the end of the process.
+// closeWithTimeout closes the pool, and returns after closeTime even if connections are still in use because the server
+// does not answer.
 func closeWithTimeout(pool *pgxpool.Pool) {
 	closed := make(chan struct{})
 	go func() {
@@ -299,7 +300,7 @@ func closeWithTimeout(pool *pgxpool.Pool) {
 	}
 }
 
-// dialect is how PostgreSQL spells what it is asked.
+// dialect is the SQL of PostgreSQL for shared reads.
 var dialect = query.Dialect{
 	Numbers: "(SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb))", Words: "(SELECT jsonb_array_elements_text(?::jsonb))",
 	Indexed: func(string) string { return "" },
@@ -316,23 +317,22 @@ func (s *Store) board() query.Board {
 	return query.Board{Dialect: dialect, Read: s.read, Now: s.options.Now, Searched: s.options.searched, Served: s.kindsWithWorkers, Clock: &query.Clock{}}
 }
 
-// startRead begins a transaction that sees one state and changes nothing, with its bound on the server as well. Plans are made
-// for what is asked: one that fits the words and kinds of most would be slow for others.
+// startRead begins a read-only transaction on one snapshot, with a timeout on the server. Plans are custom: a generic plan
+// that suits common words and kinds is slow for rare ones.
 var startRead = fmt.Sprintf(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 	SET LOCAL statement_timeout = %d; SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_seqscan = off`, query.ReadTimeout.Milliseconds())
 
-// read runs f in one read transaction, so that all it reads is of one state.
+// read runs f in a read-only transaction, so that it sees one snapshot.
 func (s *Store) read(ctx context.Context, f func(context.Context, query.Reader) error) error {
 	return s.reading(ctx, func(ctx context.Context) error { return s.readFrom(ctx, f) })
 }
 
-// readOne runs f, which makes one statement and so needs no transaction: on the way to each run that would be two
-// more questions.
+// readOne runs f, which executes one statement, without a transaction. This saves two round trips for each run.
 func (s *Store) readOne(ctx context.Context, f func(context.Context, query.Reader) error) error {
 	return s.reading(ctx, func(ctx context.Context) error { return f(ctx, s.db) })
 }
 
-// reading bounds what f takes, and takes note when the database cannot be used.
+// reading calls f with a deadline, and records if the database cannot be used.
 func (s *Store) reading(ctx context.Context, f func(context.Context) error) error {
 	if !s.door.enter() {
 		return query.ErrClosed
@@ -355,11 +355,11 @@ func (s *Store) readFrom(ctx context.Context, f func(context.Context, query.Read
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }() // gives it back to the pool
+	defer func() { _ = conn.Close() }() // returns it to the pool
 	if _, err := conn.ExecContext(ctx, startRead); err != nil {
 		return err
 	}
-	defer func() { _, _ = conn.ExecContext(ctx, "ROLLBACK") }() // one that cannot be ended does not get back into the pool
+	defer func() { _, _ = conn.ExecContext(ctx, "ROLLBACK") }() // if it fails, the pool discards the connection
 	return f(ctx, conn)
 }
 

@@ -8,24 +8,25 @@ import (
 	"runboard/db/query"
 )
 
-// mendLook is how many waiting runs RescueOrphans looks at, at once: the next time it goes on with those that follow.
-const mendLook = 20_000
+// rescueScan is the most waiting runs that one call of RescueOrphans checks. The next call continues after them.
+const rescueScan = 20_000
 
 const (
-	// Started runs whose node is lost. One that was put aside has no node until its job is handed out again.
+	// startedOrphans are started runs whose node is lost, unless their job waits: a snoozed run has no node.
 	startedOrphans = `SELECT process_runs.id FROM process_runs LEFT JOIN river_job AS jobs ON jobs.id = process_runs.job
 		WHERE process_runs.status = 1 AND NOT node_is_alive(process_runs.node)
 			AND (jobs.id IS NULL OR NOT job_has_node(jobs.state, jobs.attempted_by))`
-	// Runs whose node was lost before it could start them.
+	// waitingOrphans are runs whose node was lost between fetching their job and starting them.
 	waitingOrphans = `SELECT process_runs.id FROM river_job AS jobs
 		JOIN process_runs ON process_runs.id = (jobs.args->>'run')::bigint AND process_runs.job = jobs.id
 		WHERE jobs.state = 'running' AND process_runs.status = 0 AND NOT job_has_node(jobs.state, jobs.attempted_by)`
+	// waitingPart is the next range of waiting runs to check, and waitingWithout are the runs in it without a live job.
 	waitingPart = `SELECT coalesce(max(id), 0) AS last, count(*) AS n FROM
 		(SELECT id FROM process_runs WHERE status = 0 AND sort_id > $1 ORDER BY sort_id LIMIT $2) AS part`
 	waitingWithout = `SELECT process_runs.id FROM process_runs LEFT JOIN river_job AS jobs ON jobs.id = process_runs.job
 		WHERE status = 0 AND sort_id > $1 AND sort_id <= $2 AND (jobs.id IS NULL OR jobs.finalized_at IS NOT NULL)`
 
-	// Jobs that this node works on, as River says or as the runs say that it has started.
+	// handedJobs are the jobs that this node works on, according to River or to the runs.
 	handedJobs = `SELECT id FROM river_job
 		WHERE state = 'running' AND kind LIKE 'run:%' AND attempted_by[cardinality(attempted_by)] = $1::bigint::text
 		UNION SELECT job FROM process_runs LEFT JOIN river_job AS jobs ON jobs.id = process_runs.job
@@ -38,15 +39,15 @@ const (
 	isAlive  = `SELECT node_is_alive($1)`
 	jobLives = `SELECT job_has_node(state, attempted_by) FROM river_job WHERE id = $1`
 	endJob   = `UPDATE river_job SET state = 'discarded', finalized_at = now() WHERE id = $1 AND state = 'running'`
-	// Of a lost node, what is left are jobs of runs that have another one by now, or of chores.
+	// endLostJobs ends what remains of lost nodes: jobs that their runs have replaced, and maintenance jobs.
 	endLostJobs = `UPDATE river_job SET state = 'discarded', finalized_at = now()
 		WHERE state = 'running' AND NOT job_has_node(state, attempted_by)
 			AND NOT EXISTS (SELECT FROM process_runs
 				WHERE job = river_job.id AND id = (args->>'run')::bigint AND status IN (0, 1))`
 )
 
-// rescueOrphans deals with the runs of lost nodes as soon as one is found, and now and then, until ctx ends:
-// the node that found it may be lost itself before it is done.
+// rescueOrphans rescues the runs of lost nodes when one is found, and periodically, until ctx ends: the node that found it
+// may be lost before it is done.
 func (s *Store) rescueOrphans(ctx context.Context) {
 	ticker := time.NewTicker(s.options.Heartbeat.Every)
 	defer ticker.Stop()
@@ -62,15 +63,15 @@ func (s *Store) rescueOrphans(ctx context.Context) {
 		}
 		n, err := s.rescueAll(ctx)
 		if n > 0 {
-			s.options.Log.Warn("runs of lost nodes were given to others", "runs", n)
+			s.options.Log.Warn("rescued runs of lost nodes", "runs", n)
 		}
 		if err != nil && ctx.Err() == nil {
-			s.options.Log.Error("runs of lost nodes cannot be rescued", "error", err)
+			s.options.Log.Error("runs of lost nodes could not be rescued", "error", err)
 		}
 	}
 }
 
-// rescueAll deals with the runs of lost nodes, and returns how many there were.
+// rescueAll rescues the runs of lost nodes, and returns how many there were.
 func (s *Store) rescueAll(ctx context.Context) (rescued int, err error) {
 	var started, waiting []int64
 	err = s.read(ctx, func(ctx context.Context, from query.Reader) error {
@@ -86,13 +87,13 @@ func (s *Store) rescueAll(ctx context.Context) (rescued int, err error) {
 		return rescued, err
 	}
 	return rescued, s.write(ctx, func(tx *transaction) error {
-		tx.silent = true
+		tx.noNotify = true
 		return tx.exec(endLostJobs)
 	})
 }
 
-// rescueEach deals with runs that may be orphans, and returns how many of them were. One that cannot be
-// rescued does not keep the others from it.
+// rescueEach rescues those of runs that are orphans, and returns how many were. It goes on after an error and returns the
+// last one.
 func (s *Store) rescueEach(ctx context.Context, runs []int64) (rescued int, failed error) {
 	for _, run := range runs {
 		if ctx.Err() != nil {
@@ -113,51 +114,50 @@ func (s *Store) rescueEach(ctx context.Context, runs []int64) (rescued int, fail
 	return rescued, failed
 }
 
-// RescueOrphans implements app.Shared. Of waiting runs it looks at some, and the next time at others: there may be
-// millions.
-func (s *Store) RescueOrphans(ctx context.Context) (mended int, err error) {
-	s.mending.Lock()
-	defer s.mending.Unlock()
+// RescueOrphans implements app.ClusterStore. Each call checks up to rescueScan waiting runs: there may be millions.
+func (s *Store) RescueOrphans(ctx context.Context) (rescued int, err error) {
+	s.rescueMu.Lock()
+	defer s.rescueMu.Unlock()
 	var waiting []int64
 	err = s.read(ctx, func(ctx context.Context, from query.Reader) (err error) {
 		var part struct{ Last, N int64 }
-		if err = query.Get(ctx, from, &part, waitingPart, s.mended, mendLook); err != nil {
+		if err = query.Get(ctx, from, &part, waitingPart, s.rescueCursor, rescueScan); err != nil {
 			return err
 		}
-		err = query.Select(ctx, from, &waiting, waitingWithout, s.mended, part.Last)
-		if s.mended = part.Last; part.N < mendLook {
-			s.mended = 0
+		err = query.Select(ctx, from, &waiting, waitingWithout, s.rescueCursor, part.Last)
+		if s.rescueCursor = part.Last; part.N < rescueScan {
+			s.rescueCursor = 0
 		}
 		return err
 	})
 	if err != nil {
 		return 0, err
 	}
-	if mended, err = s.rescueEach(ctx, waiting); err != nil {
-		return mended, err
+	if rescued, err = s.rescueEach(ctx, waiting); err != nil {
+		return rescued, err
 	}
 	orphans, err := s.rescueAll(ctx)
-	return mended + orphans, err
+	return rescued + orphans, err
 }
 
-// rescue deals with a run whose job is over or whose node is lost, and reports whether that is still so. Its
-// row is locked, so of several nodes that find the same run only one rescues it.
+// rescue requeues or fails a run whose job has ended or whose node is lost, and reports whether the run was still such an
+// orphan. It locks the row, so only one of several nodes rescues it.
 func (tx *transaction) rescue(run int64) (orphan bool, err error) {
 	now, found, err := tx.lock(run)
 	if err != nil || !found || now.run.Status.Final() {
-		tx.silent = true
+		tx.noNotify = true
 		return false, err
 	}
 	var lives bool
 	if _, err := tx.find(&lives, jobLives, now.job); err != nil || lives {
-		tx.silent = true
+		tx.noNotify = true
 		return false, err
 	}
 	if now.run.Status == app.Created {
 		return true, tx.replaceJob(now)
 	}
 	if alive, err := tx.isAlive(now.node); err != nil || alive {
-		tx.silent = true
+		tx.noNotify = true
 		return false, err
 	}
 	if err := tx.exec(endJob, now.job); err != nil {
@@ -166,9 +166,9 @@ func (tx *transaction) rescue(run int64) (orphan bool, err error) {
 	return true, tx.afterCrash(now)
 }
 
-// replaceJob gives a waiting run a new job instead of one that nothing comes of any more.
+// replaceJob replaces the dead job of a waiting run.
 func (tx *transaction) replaceJob(now lockedRun) error {
-	tx.silent = true
+	tx.noNotify = true
 	if err := tx.exec(endJob, now.job); err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (tx *transaction) isAlive(node int64) (alive bool, err error) {
 	return alive, err
 }
 
-// Handed implements app.Shared.
+// JobsInHand implements app.ClusterStore.
 func (s *Store) JobsInHand(ctx context.Context) (jobs []int64, err error) {
 	err = s.read(ctx, func(ctx context.Context, from query.Reader) error {
 		return query.Select(ctx, from, &jobs, handedJobs, s.node)
@@ -193,10 +193,10 @@ func (s *Store) JobsInHand(ctx context.Context) (jobs []int64, err error) {
 	return jobs, err
 }
 
-// Release implements app.Shared.
+// Release implements app.ClusterStore.
 func (s *Store) Release(ctx context.Context, job int64) error {
 	return s.write(ctx, func(tx *transaction) error {
-		tx.silent = true
+		tx.noNotify = true
 		var waits bool
 		if _, err := tx.find(&waits, putBack, job, s.node); err != nil || waits {
 			return err
@@ -209,7 +209,7 @@ func (s *Store) Release(ctx context.Context, job int64) error {
 		if err != nil || !found || now.run.Status != app.Started || now.job != job || now.node != s.node {
 			return err
 		}
-		tx.silent = false
+		tx.noNotify = false
 		return tx.afterCrash(now)
 	})
 }

@@ -20,25 +20,25 @@ const (
 		(SELECT step, at, kind, node FROM rollups WHERE step = $1 AND at < $2 ORDER BY at LIMIT 1000 FOR UPDATE SKIP LOCKED)`
 )
 
-// gather takes note of what a transaction has done.
+// gather adds the events of a committed transaction to the pending rollups.
 func (s *Store) gather(at time.Time, what []query.StatsEvent) {
 	s.rollupsMu.Lock()
 	defer s.rollupsMu.Unlock()
 	s.rollups.Add(at, what...)
 }
 
-// batchOfRollups is what is being written down. It is tried again, as it is, until that has succeeded: when the answer to a
-// commit is lost, its number tells that it must not be added once more.
+// batchOfRollups is the batch of rollups being saved. It is retried unchanged until it succeeds. Its number prevents it from
+// being added twice if the response to a commit is lost.
 type batchOfRollups struct {
-	number  int64 // 0: there has been none
+	number  int64 // 0 before the first batch
 	rollups *query.Rollups
 	retryAt time.Time
 }
 
-// rollupRetry is how long a batch that could not be written down rests.
+// rollupRetry is the delay before a failed batch is saved again.
 const rollupRetry = 5 * time.Second
 
-// saveLastRollups writes down all that is gathered.
+// saveLastRollups saves all pending rollups, due or not.
 func (s *Store) saveLastRollups() {
 	s.unsaved.retryAt = time.Time{}
 	s.saveRollups(context.Background())
@@ -48,8 +48,7 @@ func (s *Store) saveLastRollups() {
 	s.saveRollups(context.Background())
 }
 
-// saveRollups writes down what this node has gathered, when it is time: to rows of its own, which are added up by those who
-// read. What cannot be written down is kept.
+// saveRollups saves the rollups that are due. Each node has its own rows, and reads add them up. A batch that fails is kept.
 func (s *Store) saveRollups(ctx context.Context) {
 	batch := &s.unsaved
 	if batch.rollups == nil {
@@ -71,7 +70,7 @@ func (s *Store) saveRollups(ctx context.Context) {
 	batch.rollups = nil
 }
 
-// dueRollups takes what is gathered, if it is time to write it down.
+// dueRollups removes and returns the pending rollups if they are due, else nil.
 func (s *Store) dueRollups() *query.Rollups {
 	s.rollupsMu.Lock()
 	defer s.rollupsMu.Unlock()
@@ -83,7 +82,7 @@ func (s *Store) dueRollups() *query.Rollups {
 	return &gathered
 }
 
-// saveBatch writes a batch down, unless that has been done.
+// saveBatch saves a batch, unless it has been saved before.
 func (tx *transaction) saveBatch(batch *batchOfRollups) error {
 	var isNew bool
 	if found, err := tx.find(&isNew, noteBatch, tx.store.node, batch.number); err != nil || !found {
@@ -94,7 +93,7 @@ func (tx *transaction) saveBatch(batch *batchOfRollups) error {
 	})
 }
 
-// saveRollup adds what happened to the step that it happened in.
+// saveRollup adds a rollup to the row of its time step.
 func (tx *transaction) saveRollup(row query.RollupRow, more query.Rollup) error {
 	var kept query.Times
 	node := tx.store.node

@@ -15,7 +15,7 @@ const (
 	setWords = `INSERT INTO run_texts AS kept (run_id, part, words) VALUES ($1, $2, array_to_tsvector($3::text[]))
 		ON CONFLICT (run_id, part) DO UPDATE SET words = excluded.words`
 
-	// Errors are cleared by several statements. A trigger takes them out of the index, so that none can forget it.
+	// Several statements clear errors, so a trigger removes them from the index.
 	searchTrigger = `
 		CREATE OR REPLACE FUNCTION drop_error_words() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN
@@ -26,8 +26,8 @@ const (
 			FOR EACH ROW WHEN (old.error <> '' AND new.error <> old.error) EXECUTE FUNCTION drop_error_words();`
 )
 
-// remakeIndex empties the index. The pending list of the index is read by every search, so it is kept short. What the
-// planner learns of the words it has seen misleads it about those of the newest runs, which begin with another block.
+// remakeIndex empties the index. Every search reads the pending list of the GIN index, so it is kept short. Statistics are
+// off: terms begin with a block number, and those of old runs mislead the planner about the newest ones.
 var remakeIndex = []string{
 	"TRUNCATE run_texts",
 	"ALTER INDEX run_texts_by_word SET (gin_pending_list_limit = 512)",
@@ -36,11 +36,12 @@ var remakeIndex = []string{
 	searchTrigger,
 }
 
-// migrateSearch makes the index of words anew, because the program splits texts into other words than before.
+// migrateSearch rebuilds the search index with the program's tokenizer, which SQL cannot call.
 func migrateSearch(number int64) *goose.Migration {
 	return goose.NewGoMigration(number, &goose.GoFunc{RunDB: reindex}, nil)
 }
 
+// reindex empties the search index and fills it again.
 func reindex(ctx context.Context, pool *sql.DB) error {
 	tx, err := sqlx.NewDb(pool, "pgx").BeginTxx(ctx, nil)
 	if err != nil {
@@ -62,7 +63,7 @@ func reindex(ctx context.Context, pool *sql.DB) error {
 	return tx.Commit()
 }
 
-// spell asks for rows that have one of the terms.
+// spell returns the tsquery for rows that have one of the terms, or a word that begins with one if open is true.
 func spell(terms []string, open bool) string {
 	between, end := "' | '", "'"
 	if open {
@@ -71,7 +72,7 @@ func spell(terms []string, open bool) string {
 	return "'" + strings.Join(terms, between) + end
 }
 
-// index writes a text of a run down for searches.
+// index makes a text of a run searchable.
 func (tx *transaction) index(run, part int64, terms []string) error {
 	return tx.exec(setWords, run, part, terms)
 }

@@ -10,26 +10,27 @@ import (
 	"runboard/db/query"
 )
 
-// tellOf is what follows a statement named changed that changes runs: it takes note of that in their events.
+// eventColumns returns the CTEs that append an event for each row of the CTE changed, and drop the events that exceed
+// app.MaxEvents. note is an SQL expression.
 func eventColumns(note string) string {
-	return `told AS (INSERT INTO run_events (run_id, version, at, status, attempt, note) SELECT id, version, updated_at, status, attempt, ` + note + ` FROM changed),
+	return `appended AS (INSERT INTO run_events (run_id, version, at, status, attempt, note) SELECT id, version, updated_at, status, attempt, ` + note + ` FROM changed),
 	dropped AS (DELETE FROM run_events USING changed WHERE changed.version > ` + maxEvents + ` AND run_events.run_id = changed.id AND run_events.version =
 		(SELECT version FROM run_events WHERE run_id = changed.id ORDER BY version DESC LIMIT 1 OFFSET ` + maxEvents + ` - 1))`
 }
 
-// changeRuns is one statement that changes runs as set says, if they are as where says. Its arguments are the time, the
-// runs, what is expected of each, the job that each must have or 0, and the node. It returns the runs as they then are.
+// changeRuns returns a statement that updates the runs that match where, and returns them. Its arguments are the time, the
+// run IDs, the expected value and the job (0 for any) of each run, and the node.
 func changeRuns(set, where string) string {
 	return `WITH changed AS (UPDATE process_runs SET node = $5, ` + set + `
-		FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS asked (run, expected, assigned)
+		FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS requested (run, expected, assigned)
 		WHERE id = run AND ` + where + ` RETURNING expected, ` + query.Columns + `), ` + eventColumns("''") + `
 	SELECT expected, ` + query.Columns + ` FROM changed`
 }
 
 var maxEvents = strconv.Itoa(app.MaxEvents)
 
-// What happens to every run is one statement for many of them, see group. All else is less frequent, and goes by lockRun and saveRun.
-// A run is not started by whoever holds a job that it had before: it has been cancelled meanwhile, and retried.
+// Starts and completions happen to every run, so coalescer batches them. All other changes are rarer and use lockRun and
+// saveRun. A stale job does not start its run: the run has been cancelled and retried, and has a newer job.
 var (
 	startRuns = changeRuns(`status = 1, version = version + 1, attempt = attempt + 1, fencing_token = fencing_token + 1, error = '',
 		started_at = $1, updated_at = $1, scheduled_at = 0, percent = -1, message = ''`, `status = 0 AND version = expected AND (assigned = 0 OR job = assigned)`)
@@ -47,7 +48,7 @@ func (s *Store) Start(ctx context.Context, run app.ProcessRun) (started app.Proc
 	return s.StartJob(ctx, run, 0)
 }
 
-// StartJob implements app.Shared.
+// StartJob implements app.ClusterStore.
 func (s *Store) StartJob(ctx context.Context, run app.ProcessRun, job int64) (app.ProcessRun, error) {
 	start := &updateRequest{run: run.ID, expected: run.Version, job: job}
 	return s.change(ctx, s.starts, run, start, func(started app.ProcessRun) time.Duration {
@@ -65,28 +66,28 @@ func (s *Store) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outc
 		_, err := s.change(ctx, s.ends, run, end, func(done app.ProcessRun) time.Duration { return done.FinishedAt.Sub(done.StartedAt) })
 		if app.CodeOf(err) != app.CodeConflict {
 			return err
-		} // its cancellation may have been requested
+		} // the run may have a cancellation request, which the statement excludes
 	}
 	outcome.Error = query.Sanitize(outcome.Error)
-	return s.transition(ctx, run, func(tx *transaction, now lockedRun) error {
-		return tx.save(now, afterAttempt(now.run, outcome, tx.time()), "")
+	return s.transition(ctx, run, func(tx *transaction, current lockedRun) error {
+		return tx.save(current, afterAttempt(current.run, outcome, tx.time()), "")
 	})
 }
 
 // Requeue implements app.WorkStore.
 func (s *Store) Requeue(ctx context.Context, run app.ProcessRun) error {
-	return s.transition(ctx, run, func(tx *transaction, now lockedRun) error {
-		after := finalize(now.run, app.Created, tx.time())
+	return s.transition(ctx, run, func(tx *transaction, current lockedRun) error {
+		after := finalize(current.run, app.Created, tx.time())
 		after.Attempt--
-		return tx.save(now, after, query.NoteInterrupted)
+		return tx.save(current, after, query.NoteInterrupted)
 	})
 }
 
-// Recover implements app.Shared.
+// Recover implements app.ClusterStore.
 func (s *Store) Rescue(ctx context.Context, run app.ProcessRun) error {
-	return s.transition(ctx, run, func(tx *transaction, now lockedRun) error {
-		if now.node != s.node {
-			alive, err := tx.isAlive(now.node)
+	return s.transition(ctx, run, func(tx *transaction, current lockedRun) error {
+		if current.node != s.node {
+			alive, err := tx.isAlive(current.node)
 			if err != nil {
 				return err
 			}
@@ -94,32 +95,32 @@ func (s *Store) Rescue(ctx context.Context, run app.ProcessRun) error {
 				return app.Errorf(app.CodeConflict, "Run #%d is running on another node.", run.ID)
 			}
 		}
-		return tx.afterCrash(now)
+		return tx.afterCrash(current)
 	})
 }
 
-// recover takes a run away from a worker who is lost.
-func (tx *transaction) afterCrash(now lockedRun) error {
-	after := query.AfterCrash(now.run, tx.store.options.MaxCrashes)
-	after.Version-- // which ended counts
-	return tx.save(now, finalize(after, after.Status, tx.time()), query.NoteCrashed)
+// afterCrash ends the attempt of a lost worker: the run is requeued, or fails after too many crashes.
+func (tx *transaction) afterCrash(current lockedRun) error {
+	after := query.AfterCrash(current.run, tx.store.options.MaxCrashes)
+	after.Version-- // finalize increments it
+	return tx.save(current, finalize(after, after.Status, tx.time()), query.NoteCrashed)
 }
 
-// transit has a run changed that is still started by this claim.
-func (s *Store) transition(ctx context.Context, run app.ProcessRun, become func(*transaction, lockedRun) error) error {
+// transition changes a run that is started with the fencing token of run. Otherwise it fails with CodeConflict.
+func (s *Store) transition(ctx context.Context, run app.ProcessRun, apply func(*transaction, lockedRun) error) error {
 	return s.write(ctx, func(tx *transaction) error {
-		now, found, err := tx.lock(run.ID)
+		current, found, err := tx.lock(run.ID)
 		if err != nil {
 			return err
 		}
-		if !found || now.run.Status != app.Started || now.run.FencingToken != run.FencingToken {
+		if !found || current.run.Status != app.Started || current.run.FencingToken != run.FencingToken {
 			return query.Conflict(run)
 		}
-		return become(tx, now)
+		return apply(tx, current)
 	})
 }
 
-// ended is a started run that goes to a status, or is cancelled when its cancellation was requested.
+// finalize moves a run to status, or to cancelled if its cancellation was requested.
 func finalize(run app.ProcessRun, status app.Status, at time.Time) app.ProcessRun {
 	run.Version++
 	run.UpdatedAt = at
@@ -133,7 +134,7 @@ func finalize(run app.ProcessRun, status app.Status, at time.Time) app.ProcessRu
 	return run
 }
 
-// finished is a started run after an attempt. A person's wish to stop it outlives whatever else becomes of it.
+// afterAttempt applies the outcome of an attempt to a started run. A cancellation request takes precedence over it.
 func afterAttempt(run app.ProcessRun, outcome app.Outcome, at time.Time) app.ProcessRun {
 	run = finalize(run, outcome.Status, at)
 	run.Error = outcome.Error
@@ -146,14 +147,14 @@ func afterAttempt(run app.ProcessRun, outcome app.Outcome, at time.Time) app.Pro
 	return run
 }
 
-// locked is a run that nobody else can change until the end of the transaction.
+// lockedRun is a run whose row is locked until the end of the transaction.
 type lockedRun struct {
 	run  app.ProcessRun
 	job  int64
-	node int64 // which works on the run if it is started, or 0
+	node int64 // the node that works on the run, or did last; 0 if none
 }
 
-// lock returns a run as it is, if there is one.
+// lock reads a run and locks its row, and reports whether the run exists.
 func (tx *transaction) lock(id int64) (l lockedRun, found bool, err error) {
 	var row struct {
 		query.Run
@@ -164,11 +165,11 @@ func (tx *transaction) lock(id int64) (l lockedRun, found bool, err error) {
 	return lockedRun{run: row.App(), job: row.Job, node: row.Node}, found, err
 }
 
-// time is when all of the transaction happens, as it is kept.
+// time returns the time of the transaction with the database's precision.
 func (tx *transaction) time() time.Time { return query.FromMillis(tx.now.UnixMilli()) }
 
-// save makes of a run what it has become, and sees to all that belongs to it: its job, what it failed with, its events, with
-// the note or else its error, and what searches find it by.
+// save writes a changed run, its job, its failure group, its event and its search terms. The event has the note, or else
+// the run's error.
 func (tx *transaction) save(before lockedRun, run app.ProcessRun, note string) error {
 	job := before.job
 	switch {
@@ -194,7 +195,7 @@ func (tx *transaction) save(before lockedRun, run app.ProcessRun, note string) e
 		err = tx.index(run.ID, query.ErrorPart, query.Terms(run.ID, run.Error))
 	}
 	if run.Status != app.Started {
-		tx.happenings = append(tx.happenings, query.NewStatsEvent(run, run.UpdatedAt.Sub(run.StartedAt)))
+		tx.events = append(tx.events, query.NewStatsEvent(run, run.UpdatedAt.Sub(run.StartedAt)))
 	}
 	return err
 }

@@ -9,20 +9,20 @@ import (
 
 const (
 	lockFinal = `SELECT ` + query.Columns + ` FROM process_runs WHERE id = $1 AND status IN (2, 3, 4) FOR NO KEY UPDATE`
-	// keepsLog has the log of a run stay, or what was put in its place.
+	// keepsLog excludes the log of a run, or its replacement, from trimming.
 	keepsLog = `UPDATE log_sizes SET finished_at = 0 WHERE run_id = $1`
 )
 
-// logsAtOnce is how many logs are dropped in one transaction.
+// logsAtOnce is the most logs that one transaction deletes.
 const logsAtOnce = 20
 
-// TrimLogs implements app.Shared.
+// TrimLogs implements app.ClusterStore.
 func (s *Store) TrimLogs(ctx context.Context) (int, error) {
 	dropped, _, err := s.Board.TrimLogs(ctx, s.options.MaxLogBytes, s.dropLogs)
 	return dropped, err
 }
 
-// dropLogs implements rows.DropLogs.
+// dropLogs implements query.DropLogs.
 func (s *Store) dropLogs(ctx context.Context, runs []int64) (dropped int, left []int64, err error) {
 	runs, left = runs[:min(logsAtOnce, len(runs))], runs[min(logsAtOnce, len(runs)):]
 	err = s.write(ctx, func(tx *transaction) error {
@@ -36,14 +36,14 @@ func (s *Store) dropLogs(ctx context.Context, runs []int64) (dropped int, left [
 	return len(runs), left, err
 }
 
-// trimLog drops the log of a run, if that is finished.
+// trimLog deletes the log of a final run, and leaves a note in its place.
 func (tx *transaction) trimLog(run int64) error {
 	var row query.Run
 	found, err := tx.find(&row, lockFinal, run)
 	if err != nil {
 		return err
 	}
-	if !found { // it is being tried again
+	if !found { // the run has been retried
 		return tx.exec(keepsLog, run)
 	}
 	last := query.NoPart

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// uptime returns how long the machine has been up, including the time in which it was suspended, which Go's monotonic
-// clock leaves out. The clock of the day may be set; this one cannot.
+// uptime returns the time since boot. It includes the time in which the machine was suspended, which Go's monotonic clock
+// omits, and cannot be set.
 func uptime() time.Duration {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {

@@ -19,33 +19,33 @@ import (
 )
 
 const (
-	// writeTime bounds every write: nobody who asked may be left without an answer.
+	// writeTime bounds every write.
 	writeTime = 15 * time.Second
-	// tries is how often a transaction is tried that clashes with others.
-	tries = 10
+	// maxTries is how often a transaction that conflicts with others is tried.
+	maxTries = 10
 )
 
-// transaction is what a write sees of its transaction.
+// transaction is a write transaction in progress.
 type transaction struct {
 	*sqlx.Tx
-	ctx        context.Context
-	store      *Store
-	now        time.Time // the one time of everything in it
-	happenings []query.StatsEvent
-	silent     bool // nothing has changed that anybody would see
+	ctx      context.Context
+	store    *Store
+	now      time.Time // the time of all its changes
+	events   []query.StatsEvent
+	noNotify bool // nothing visible has changed
 }
 
-// write has apply done in a transaction and returns after its commit. It does not end with ctx: half of what somebody
-// asked for is worse than an answer that nobody waits for. apply may be called again, when others were in its way.
+// write runs apply in a transaction and returns after the commit. Once begun, it ignores the cancellation of ctx: writeTime
+// bounds it instead. apply is called again if the transaction conflicts with others.
 func (s *Store) write(ctx context.Context, apply func(*transaction) error) error {
 	return s.attempt(ctx, func(ctx context.Context, now time.Time) (bool, []query.StatsEvent, error) {
 		tx := &transaction{ctx: ctx, store: s, now: now}
 		err := tx.run(apply)
-		return !tx.silent, tx.happenings, err
+		return !tx.noNotify, tx.events, err
 	})
 }
 
-// run does all of a transaction.
+// run begins the transaction, calls apply and commits. A panic of apply becomes an error.
 func (tx *transaction) run(apply func(*transaction) error) (err error) {
 	if tx.Tx, err = tx.store.db.BeginTxx(tx.ctx, nil); err != nil {
 		return err
@@ -64,8 +64,8 @@ func (tx *transaction) run(apply func(*transaction) error) (err error) {
 	return tx.Commit()
 }
 
-// attempt does something to the database, again when it clashes with others, and afterwards tells of it: whether it changed
-// anything, and what.
+// attempt calls do until it no longer conflicts with other transactions, at most maxTries times. After success it records
+// the statistics, and notifies if do reports a change.
 func (s *Store) attempt(ctx context.Context, do func(context.Context, time.Time) (changed bool, what []query.StatsEvent, err error)) error {
 	if !s.door.enter() {
 		return query.ErrClosed
@@ -80,7 +80,7 @@ func (s *Store) attempt(ctx context.Context, do func(context.Context, time.Time)
 		now := s.options.Now()
 		changed, what, err := do(ctx, now)
 		switch {
-		case isRetryable(err) && try < tries:
+		case isRetryable(err) && try < maxTries:
 			query.Pause(ctx, rand.N(time.Duration(try)*5*time.Millisecond))
 			continue
 		case err == nil:
@@ -97,7 +97,7 @@ func (s *Store) attempt(ctx context.Context, do func(context.Context, time.Time)
 	}
 }
 
-// find scans the one row that a text returns, and reports whether there was one.
+// find scans the row that a query returns, and reports whether there was one.
 func (tx *transaction) find(row any, text string, args ...any) (bool, error) {
 	err := tx.GetContext(tx.ctx, row, text, args...)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -111,7 +111,7 @@ func (tx *transaction) exec(text string, args ...any) error {
 	return err
 }
 
-// isBroken reports whether a connection has ended in the middle of something.
+// isBroken reports whether a connection was closed while in use.
 func isBroken(err error) bool {
 	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, net.ErrClosed) || errors.Is(err, sql.ErrConnDone)

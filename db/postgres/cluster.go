@@ -9,28 +9,26 @@ import (
 	"runboard/db/query"
 )
 
-const (
-	// servedFor is for how long somebody counts as working on a kind who has said so.
-	servedFor = 2 * time.Minute
-)
+// kindsTTL is how long after AnnounceKinds a node counts as handling its kinds.
+const kindsTTL = 2 * time.Minute
 
 const (
-	stoppingRuns = `SELECT id, fencing_token FROM process_runs WHERE status = 1 AND cancel_requested_at > 0 ORDER BY id`
+	cancelRequests = `SELECT id, fencing_token FROM process_runs WHERE status = 1 AND cancel_requested_at > 0 ORDER BY id`
 
-	noteServed  = `INSERT INTO worker_kinds (kind, seen_at) SELECT unnest($1::text[]), $2 ON CONFLICT (kind) DO UPDATE SET seen_at = greatest(worker_kinds.seen_at, excluded.seen_at)`
-	readServed  = `SELECT kind FROM worker_kinds WHERE seen_at > $1`
-	forgetKinds = `DELETE FROM worker_kinds WHERE seen_at < $1`
+	announceKinds  = `INSERT INTO worker_kinds (kind, seen_at) SELECT unnest($1::text[]), $2 ON CONFLICT (kind) DO UPDATE SET seen_at = greatest(worker_kinds.seen_at, excluded.seen_at)`
+	announcedKinds = `SELECT kind FROM worker_kinds WHERE seen_at > $1`
+	forgetKinds    = `DELETE FROM worker_kinds WHERE seen_at < $1`
 )
 
 // CancelRequests implements app.WorkStore.
 func (s *Store) CancelRequests(ctx context.Context) (requests []app.CancelRequest, err error) {
 	err = s.read(ctx, func(ctx context.Context, from query.Reader) error {
-		return query.Select(ctx, from, &requests, stoppingRuns)
+		return query.Select(ctx, from, &requests, cancelRequests)
 	})
 	return requests, err
 }
 
-// Assigned implements app.Shared.
+// RunForJob implements app.ClusterStore.
 func (s *Store) RunForJob(ctx context.Context, run, job int64) (app.ProcessRun, error) {
 	var row struct {
 		query.Run
@@ -54,10 +52,10 @@ func (s *Store) RunForJob(ctx context.Context, run, job int64) (app.ProcessRun, 
 
 const adoptRun = `UPDATE process_runs SET node = $1 WHERE id = $2 AND status = 1 AND fencing_token = $3 AND job = $4 RETURNING true`
 
-// Adopt implements app.Shared.
+// Adopt implements app.ClusterStore.
 func (s *Store) Adopt(ctx context.Context, run app.ProcessRun, job int64) error {
 	return s.write(ctx, func(tx *transaction) error {
-		tx.silent = true
+		tx.noNotify = true
 		var mine bool
 		found, err := tx.find(&mine, adoptRun, s.node, run.ID, run.FencingToken, job)
 		if err == nil && !found {
@@ -67,22 +65,22 @@ func (s *Store) Adopt(ctx context.Context, run app.ProcessRun, job int64) error 
 	})
 }
 
-// Serve implements app.Shared.
+// AnnounceKinds implements app.ClusterStore.
 func (s *Store) AnnounceKinds(ctx context.Context, kinds []string) error {
-	kinds = slices.Sorted(slices.Values(kinds)) // so that nodes do not wait for each other crosswise
-	return s.write(ctx, func(tx *transaction) error { return tx.exec(noteServed, kinds, tx.now.UnixMilli()) })
+	kinds = slices.Sorted(slices.Values(kinds)) // a common order prevents deadlocks between nodes
+	return s.write(ctx, func(tx *transaction) error { return tx.exec(announceKinds, kinds, tx.now.UnixMilli()) })
 }
 
-// served are the kinds that are worked on here, or that somebody has told of lately.
+// kindsWithWorkers returns the kinds that this node handles, and those announced within kindsTTL.
 func (s *Store) kindsWithWorkers(ctx context.Context, from query.Reader) (kinds []string, err error) {
 	if s.options.Kinds == nil {
 		return nil, nil
 	}
-	err = query.Select(ctx, from, &kinds, readServed, s.options.Now().Add(-servedFor).UnixMilli())
+	err = query.Select(ctx, from, &kinds, announcedKinds, s.options.Now().Add(-kindsTTL).UnixMilli())
 	return append(append([]string{}, s.options.Kinds...), kinds...), err
 }
 
-// PruneSome implements app.Shared.
+// PruneSome implements app.ClusterStore.
 func (s *Store) PruneSome(ctx context.Context) (int, error) {
 	dropped, err := s.Prune(ctx, query.Keep{Finished: s.options.KeepFinished, Max: s.options.KeepMax}, s.drop)
 	if err != nil || ctx.Err() != nil {
@@ -92,19 +90,19 @@ func (s *Store) PruneSome(ctx context.Context) (int, error) {
 		return dropped, err
 	}
 	return dropped, s.write(ctx, func(tx *transaction) error {
-		tx.silent = true
+		tx.noNotify = true
 		if err := tx.exec(dropBatches, s.node); err != nil {
 			return err
 		}
-		return tx.exec(forgetKinds, tx.now.Add(-servedFor).UnixMilli())
+		return tx.exec(forgetKinds, tx.now.Add(-kindsTTL).UnixMilli())
 	})
 }
 
-// dropAtOnce is how many runs are dropped in one transaction: it holds up nobody but who wants the same runs.
+// dropAtOnce is the most runs that one transaction deletes. It keeps them locked.
 const dropAtOnce = 100
 
-// drop drops some of these runs, if they are still finished. It returns how many these were, and which are left. One that
-// cannot be dropped does not keep the others from it.
+// drop deletes the first dropAtOnce of runs, as far as they are still final. It returns how many it deleted and the runs
+// left to delete. If the server refuses to delete one run, the others are deleted all the same.
 func (s *Store) drop(ctx context.Context, runs []int64) (n int, left []int64, err error) {
 	runs, left = runs[:min(dropAtOnce, len(runs))], runs[min(dropAtOnce, len(runs)):]
 	n, err = s.dropTogether(ctx, runs)
@@ -119,16 +117,16 @@ func (s *Store) drop(ctx context.Context, runs []int64) (n int, left []int64, er
 		}
 	}
 	if n > 0 {
-		return n, left, nil // it is logged, and comes up again
+		return n, left, nil // the failure is logged, and the run is tried again next time
 	}
 	return 0, left, err
 }
 
-// dropTogether drops all of these runs that are still finished, or none.
+// dropTogether deletes all of runs that are still final, or none.
 func (s *Store) dropTogether(ctx context.Context, runs []int64) (n int, err error) {
 	err = s.write(ctx, func(tx *transaction) error {
 		dropped, err := tx.drop(runs...)
-		n, tx.silent = len(dropped), len(dropped) == 0
+		n, tx.noNotify = len(dropped), len(dropped) == 0
 		return err
 	})
 	if err != nil {

@@ -246,7 +246,7 @@ func TestKindsAreServedWhileSomebodySaysSo(t *testing.T) {
 	if got := unserved(); got != (app.UnhandledKinds{}) {
 		t.Errorf("when somebody says so it is %v", got)
 	}
-	clock.advance(servedFor)
+	clock.advance(kindsTTL)
 	if got := unserved(); got != nobody {
 		t.Errorf("later it is %v", got)
 	}

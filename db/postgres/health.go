@@ -22,8 +22,8 @@ func (s *Store) Ready() error {
 	return nil
 }
 
-// note remembers whether the database can be used, and logs when that changes. What fails by a fault of its own says
-// nothing of the database.
+// setHealth records whether the database can be used, and logs when that changes. An error that is not the database's
+// fault is logged and leaves the state as it was.
 func (s *Store) setHealth(err error) {
 	was := s.fault.Load()
 	switch {
@@ -40,25 +40,25 @@ func (s *Store) setHealth(err error) {
 	}
 }
 
-// writable writes a row that is not read: there is no kind without a name.
-const writable = `INSERT INTO worker_kinds (kind, seen_at) VALUES ('', 0) ON CONFLICT (kind) DO UPDATE SET seen_at = 0`
+// probeRow writes a row that is never read: no kind has an empty name.
+const probeRow = `INSERT INTO worker_kinds (kind, seen_at) VALUES ('', 0) ON CONFLICT (kind) DO UPDATE SET seen_at = 0`
 
-// probe writes something that nobody reads, to see whether the database can be used.
+// probe checks with a write whether the database can be used.
 func (s *Store) probe(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, query.ReadTimeout)
 	defer cancel()
-	_, err := s.db.ExecContext(ctx, writable)
+	_, err := s.db.ExecContext(ctx, probeRow)
 	if err == nil || isUnavailable(err) && ctx.Err() == nil {
 		s.setHealth(err)
 	}
 }
 
-// isFault reports whether err lies in the server or the way to it, and not in what was asked of it.
+// isUnavailable reports whether err is a fault of the server or the network, rather than of the statement.
 func isUnavailable(err error) bool {
 	if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting || err == nil {
 		return connecting
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) { // here, or only slow
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) { // cancelled by the caller, or slow
 		return false
 	}
 	if answer, is := errors.AsType[*pgconn.PgError](err); is {
@@ -68,8 +68,9 @@ func isUnavailable(err error) bool {
 	return network || errors.Is(err, errLost) || pgconn.SafeToRetry(err) || isBroken(err)
 }
 
-// isFaultCode goes by the classes of https://www.postgresql.org/docs/current/errcodes-appendix.html: no connection, out of
-// resources such as disk space, shutting down or starting, read-only, input and output, and damaged.
+// isFaultCode reports whether a SQLSTATE means that the database cannot be used: connection exceptions, insufficient
+// resources, operator intervention, read-only, system errors, and corruption. See
+// https://www.postgresql.org/docs/current/errcodes-appendix.html.
 func isFaultCode(code string) bool {
 	for _, class := range []string{"08", "53", "57P", "25006", "58", "XX001", "XX002"} {
 		if strings.HasPrefix(code, class) {
@@ -79,13 +80,13 @@ func isFaultCode(code string) bool {
 	return false
 }
 
-// isRefusal reports whether the server refused a statement for what it was about, so that others would not be refused.
+// isRefusal reports whether the server rejected a statement for its content, so that others may succeed.
 func isRefusal(err error) bool {
 	_, answered := errors.AsType[*pgconn.PgError](err)
 	return answered && !isUnavailable(err) && !isRetryable(err)
 }
 
-// again reports whether a transaction failed only because of what others did at the same time.
+// isRetryable reports whether a transaction failed by a serialization failure or a deadlock.
 func isRetryable(err error) bool {
 	answer, is := errors.AsType[*pgconn.PgError](err)
 	return is && (answer.Code == "40001" || answer.Code == "40P01")

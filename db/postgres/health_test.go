@@ -7,7 +7,7 @@ func TestProbe_SeesThatTheDiskIsFull(t *testing.T) {
 	store := newStore(t, Options{})
 	execute(t, store, `CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no space' USING ERRCODE = 'disk_full'; END $$;
 		CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON worker_kinds FOR EACH ROW EXECUTE FUNCTION full_disk()`)
-	_, err := store.db.ExecContext(ctx, writable)
+	_, err := store.db.ExecContext(ctx, probeRow)
 	if !isUnavailable(err) {
 		t.Fatalf("the disk is not full: %v", err)
 	}
