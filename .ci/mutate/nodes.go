@@ -25,7 +25,7 @@ var severalNodes = []fence{
 	{"nodes: River does not decide which node is lost", "db/postgres/transition.go", "			if alive {", "			if alive && current.node < 0 {", shared + "Heartbeat_LeavesAlone"},
 	{"nodes: a node that was taken for lost stops its work", "db/postgres/heartbeat.go", "p.store.lease.lose()", "_ = p.store.lease.lose", shared + "Lease_EndsWhenOthers"},
 	{"nodes: a lease ends by itself", "db/postgres/lease.go", "uptime()-l.renewed >= l.lasts", "uptime()-l.renewed >= 1000*l.lasts", shared + "Lease_IsOver"},
-	{"nodes: a clock that is set loses no node", "db/postgres/heartbeat.go", "overdue && uptime()-known.since >= p.store.options.Heartbeat.unchangedFor()", "silent", shared + "AClockThatIsSet"},
+	{"nodes: a clock that is set loses no node", "db/postgres/heartbeat.go", "overdue && uptime()-known.since >= p.store.options.Heartbeat.unchangedFor()", "overdue", shared + "AClockThatIsSet"},
 	{"nodes: only final runs are dropped", "db/postgres/commands.go", "AND status IN (2, 3, 4) RETURNING id", "RETURNING id", suite + "Actions"},
 	{"nodes: an action leaves alone what it was not for in its preview", "db/postgres/commands.go", "current.run); err != nil || entered {", "current.run); err != nil || entered && false {", suite + "Actions"},
 	{"nodes: an action that is cancelled while it pauses ends", "db/postgres/job.go", "if err != nil || !found || running {", "if err != nil || !found {", river + "CancelledWhileItPauses"},

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Cluster is a server that belongs to one test.
+// Cluster is a PostgreSQL server for one test.
 type Cluster struct {
 	t      TB
 	url    string // of its database postgres
@@ -23,7 +23,7 @@ type Cluster struct {
 	done   *bufio.Reader
 }
 
-// Start starts a server that t may stop and start again. It is gone when t ends.
+// Start starts a server that t may stop and restart. It is removed when t ends.
 func Start(t TB) *Cluster {
 	t.Helper()
 	c, err := start()
@@ -45,7 +45,7 @@ func (c *Cluster) URL() string {
 	return address
 }
 
-// Stop ends the server at once, as a crash would, and returns when nothing of it is left.
+// Stop ends the server as a crash would, and returns when all of its processes have exited.
 func (c *Cluster) Stop() {
 	c.t.Helper()
 	if err := c.order("stop"); err != nil {
@@ -61,9 +61,9 @@ func (c *Cluster) Restart() {
 	}
 }
 
-// keeper does what it is told: it starts and stops a server. When there is nobody left to tell it anything, because the
-// test process has ended, however that came, it ends the server and removes its directory. QUIT is PostgreSQL's
-// shutdown that does not wait.
+// keeper is a script that starts and stops a server as told by its standard input. At the end of input, when the test
+// process has exited for whatever reason, it stops the server and removes its directory. QUIT is PostgreSQL's immediate
+// shutdown.
 const keeper = `
 stop() { [ -z "$server" ] || { kill -QUIT "$server"; wait "$server"; server=; } 2>/dev/null; }
 trap '' INT TERM HUP
@@ -80,8 +80,8 @@ stop
 rm -rf "$2"
 echo done`
 
-// start makes a server in a directory of its own and starts it. It does not wait until writes have reached the disk:
-// what a crash of the server leaves behind is right without that.
+// start initializes and starts a server in a directory of its own. fsync is off: the data survives a crash of the server
+// without it.
 func start() (*Cluster, error) {
 	programs, err := find()
 	if err != nil {
@@ -108,11 +108,11 @@ func start() (*Cluster, error) {
 	return c, c.up()
 }
 
-// keep starts the keeper. It has nothing of this process but the pipes, so nobody waits for it.
+// keep starts the keeper. It shares only pipes with this process and outlives it, so it is not waited for.
 func (c *Cluster) keep(programs, dir string, as *syscall.SysProcAttr) (err error) {
 	keep := exec.Command("sh", "-c", keeper, "keeper", programs, dir)
 	attributes := *as
-	attributes.Setpgid = true // it outlives what ends the tests from a keyboard
+	attributes.Setpgid = true // it must survive an interrupt from the terminal
 	keep.SysProcAttr, keep.Dir = &attributes, dir
 	if c.orders, err = keep.StdinPipe(); err != nil {
 		return err
@@ -125,7 +125,7 @@ func (c *Cluster) keep(programs, dir string, as *syscall.SysProcAttr) (err error
 	return keep.Start()
 }
 
-// order has the keeper do something and returns when it is done.
+// order sends the keeper a command and returns when it is done.
 func (c *Cluster) order(what string) error {
 	if _, err := fmt.Fprintln(c.orders, what); err != nil {
 		return err
@@ -147,7 +147,7 @@ func (c *Cluster) up() error {
 	}
 }
 
-// find returns the directory of PostgreSQL's programs: by the path, or where Debian hides the newest one.
+// find returns the directory of PostgreSQL's programs: from PATH, or Debian's directory of the newest version.
 func find() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
 		if path, err = filepath.EvalSymlinks(path); err == nil {
@@ -165,7 +165,7 @@ func find() (string, error) {
 	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })), nil
 }
 
-// giveAway gives a directory to somebody who is not the administrator, as whom PostgreSQL refuses to run.
+// giveAway gives a directory to an unprivileged user, because PostgreSQL refuses to run as root.
 func giveAway(dir string) (*syscall.SysProcAttr, error) {
 	if os.Getuid() != 0 {
 		return &syscall.SysProcAttr{}, nil

@@ -1,5 +1,5 @@
-// Package pgtest gives tests a real PostgreSQL: a server of their own, which is there when the first test asks for it
-// and gone when the test process is, or the one that TEST_DATABASE_URL names.
+// Package pgtest gives tests a real PostgreSQL: a server that the first test starts and that ends with the test process, or
+// the server that TEST_DATABASE_URL names.
 package pgtest
 
 import (
@@ -14,18 +14,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TB is what is needed of a test. A test of properties has no more than this.
+// TB is the part of testing.TB that the package needs. Property tests provide no more.
 type TB interface {
 	Helper()
 	Cleanup(func())
 	Fatalf(format string, args ...any)
 }
 
-// patience is how long a server may take; only a failing test waits so long.
+// patience bounds waiting for the server.
 const patience = time.Minute
 
-// shared is the server of all tests of a process that do not need one of their own. It is kept here, because a server is
-// gone when nobody can give it orders any more.
+// shared is the server for all tests of the process that need none of their own. The reference keeps its pipes open: a
+// server stops when they are closed.
 var shared = sync.OnceValues(func() (*Cluster, error) {
 	if given := os.Getenv("TEST_DATABASE_URL"); given != "" {
 		return &Cluster{url: given}, nil
@@ -33,13 +33,13 @@ var shared = sync.OnceValues(func() (*Cluster, error) {
 	return start()
 })
 
-// URL returns the address of a new, empty database, which is dropped when t ends.
+// URL returns the URL of a new, empty database, which is dropped when t ends.
 func URL(t TB) string {
 	t.Helper()
 	return Copy(t, "template0")
 }
 
-// Copy is URL for a database that is a copy of another one on the same server, to which nobody is connected.
+// Copy is like URL, for a copy of the database template on the same server. template must have no open connections.
 func Copy(t TB, template string) string {
 	t.Helper()
 	server, err := shared()
@@ -58,7 +58,7 @@ func Copy(t TB, template string) string {
 	return address
 }
 
-// Template makes a database once in a process, for Copy, and returns its name. fill is given its address.
+// Template creates a database for Copy once per process, calls fill with its URL, and returns its name.
 func Template(fill func(address string) error) func() (string, error) {
 	return sync.OnceValues(func() (string, error) {
 		server, err := shared()
@@ -73,7 +73,7 @@ func Template(fill func(address string) error) func() (string, error) {
 	})
 }
 
-// Name is that of the database at an address.
+// Name returns the name of the database of a URL.
 func Name(address string) string {
 	parsed, err := url.Parse(address)
 	if err != nil || len(parsed.Path) < 2 {
@@ -84,7 +84,7 @@ func Name(address string) string {
 
 var databases atomic.Int64
 
-// create makes a database. Its name is nobody else's, also where several test processes share a server.
+// create creates a database. Its name is unique, even if several test processes share the server.
 func create(server, template string) (address string, err error) {
 	name := fmt.Sprintf("runboard_test_%d_%d", os.Getpid(), databases.Add(1))
 	if err := execute(server, "CREATE DATABASE "+name+" TEMPLATE "+template+" ENCODING 'UTF8'"); err != nil {

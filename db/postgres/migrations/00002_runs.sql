@@ -230,7 +230,7 @@ CREATE TABLE nodes (
   seen_at bigint NOT NULL
 );
 
--- Kinds of work that somebody does.
+-- The kinds that nodes handle, and when a node last announced each.
 CREATE TABLE worker_kinds (
   kind    text   COLLATE "C" PRIMARY KEY,
   seen_at bigint NOT NULL
