@@ -66,6 +66,7 @@ func Run(t *testing.T, subject Subject) {
 		{"Run", testRun},
 		{"Overview", testOverview},
 		{"Start, Finish and GiveBack", testChanges},
+		{"Fast paths", testFastPaths},
 		{"Refused changes", testRefusals},
 		{"Cancel and Retry", testWishes},
 		{"Delayed starts", testStartDelay},

@@ -32,11 +32,11 @@ func (w *writer) checkFiles() error {
 	was, gone := w.lostFile.Load(), lost(w.files)
 	switch {
 	case gone == nil && was != nil:
+		w.log.Info("the files of the database are back") // before the state changes, so that it explains the state
 		w.lostFile.Store(nil)
-		w.log.Info("the files of the database are back")
 	case gone != nil && (was == nil || (*was).Error() != gone.Error()):
-		w.lostFile.Store(&gone)
 		w.log.Error("nothing is written any more until the database is put back, or the server restarted", "error", gone)
+		w.lostFile.Store(&gone)
 	}
 	return gone
 }
