@@ -16,14 +16,12 @@ var fences = slices.Concat(oneProcess, severalNodes)
 
 // oneProcess are the fences where one process has the runs, and those that are there in any case.
 var oneProcess = []fence{
-	{"a start expects a waiting run", "db/sqlite/transition.go", "WHERE id = ?2 AND status = 0\n", "WHERE id = ?2\n", store},
+	{"a start expects a created run", "app/transition.go", "	if run.Status != Created {\n", "	if false {\n", "./app TestTransitions"},
 	{"many starts expect waiting runs", "db/sqlite/bulk.go", "AND +status = 0\n", "AND +status < 5\n", store},
 	{"many ends expect started runs", "db/sqlite/bulk.go", "AND +status = 1 AND cancel_requested_at = 0", "AND cancel_requested_at = 0", store},
 	{"many ends expect their own claims", "db/sqlite/bulk.go", "AND fencing_token = mine.value", "AND mine.value > 0", store},
 	{"many ends heed wishes", "db/sqlite/bulk.go", "AND +status = 1 AND cancel_requested_at = 0", "AND +status = 1", store},
-	{"a finish expects a started run", "db/sqlite/transition.go", "WHERE id = ?6 AND status = 1 AND fencing_token = ?7", "WHERE id = ?6 AND fencing_token = ?7", store},
-	{"a finish expects its own claim", "db/sqlite/transition.go", "WHERE id = ?6 AND status = 1 AND fencing_token = ?7", "WHERE id = ?6 AND status = 1 AND ?7 > 0", store},
-	{"a run is given back by whoever started it", "db/sqlite/transition.go", "WHERE id = ?2 AND status = 1 AND fencing_token = ?3", "WHERE id = ?2 AND status = 1 AND ?3 > 0", store},
+	{"a worker changes only its own attempt", "db/sqlite/transition.go", "return current.Status == app.Started && current.FencingToken == run.FencingToken", "return current.Status == app.Started", store},
 	{"a report expects its own claim", "db/sqlite/transition.go", "WHERE id = ?4 AND status = 1 AND fencing_token = ?5", "WHERE id = ?4 AND status = 1 AND ?5 > 0", store},
 	{"only final runs are dropped", "db/sqlite/prune.go", "AND status IN (2, 3, 4) RETURNING", "RETURNING", store},
 	{"the logs of the runs that finished first go first", "db/query/trim.go", "ORDER BY finished_at, run_id", "ORDER BY run_id", store},
@@ -53,7 +51,7 @@ var oneProcess = []fence{
 	{"a lost database is noticed", "db/sqlite/writer.go", "			_ = w.checkFiles()\n", "", "./db/sqlite Database_"},
 	{"a link is followed to what is not there yet", "db/sqlite/path.go", "			name = real + string(filepath.Separator) + target\n", "			return name, nil\n", "./db/sqlite Link_"},
 	{"a database is taken from other users", "db/sqlite/file.go", "info.Mode().Perm()&0o077 == 0", "info.Mode().Perm() != 0", "./db/sqlite Database_"},
-	{"a run that crashes too often fails", "db/query/transition.go", "case run.Crashes >= maxCrashes:", "case false:", "./db/sqlite ."},
+	{"a run that crashes too often fails", "app/transition.go", "	if crashes >= maxCrashes {\n", "	if false {\n", "./db/sqlite Crash"},
 	{"a panic in work fails its run only", "jobs/executor.go", `		if panicked := recover(); panicked != nil {
 			e.Log.Error("work panicked"`, `		if panicked := any(nil); panicked != nil {
 			e.Log.Error("work panicked"`, queue},

@@ -19,18 +19,17 @@ func (s *Store) Retry(ctx context.Context, id int64) (app.ProcessRun, error) {
 	return s.runCommand(ctx, id, (*transaction).retry)
 }
 
-// runCommand runs command on a locked run, and returns the changed run.
-func (s *Store) runCommand(
-	ctx context.Context, id int64, command func(*transaction, lockedRun) (app.ProcessRun, error),
-) (run app.ProcessRun, err error) {
+// runCommand applies a change to a run, and returns the run after it. It fails as the change does, and with CodeNotFound.
+func (s *Store) runCommand(ctx context.Context, id int64, command change) (run app.ProcessRun, err error) {
 	err = s.write(ctx, func(tx *transaction) error {
 		current, found, err := tx.lock(id)
 		if err == nil && !found {
 			err = query.NotFound(id)
 		}
-		if err == nil {
-			run, err = command(tx, current)
+		if err != nil {
+			return err
 		}
+		run, err = tx.apply(current, command)
 		tx.noNotify = run.Version == current.run.Version
 		return err
 	})
@@ -40,57 +39,31 @@ func (s *Store) runCommand(
 	return run, nil
 }
 
-// cancel cancels a created run, and requests the cancellation of a started one.
-func (tx *transaction) cancel(current lockedRun) (app.ProcessRun, error) {
-	run := current.run
-	switch {
-	case run.Status == app.Created:
-		run = finalize(run, app.Cancelled, tx.time())
-		return run, tx.save(current, run, query.NoteCancelled)
-	case run.CancelRequested():
-		return run, nil
-	case run.Status == app.Started:
-		return tx.requestCancel(current)
+// cancel cancels a created run, and requests the cancellation of a started one. If the job of a started run is snoozed, no
+// worker could act on the request, so the run is cancelled at once.
+func (tx *transaction) cancel(current lockedRun) (app.ProcessRun, app.Event, error) {
+	run, event, err := app.RequestCancel(current.run, tx.time())
+	if err != nil || run.Status != app.Started || run.Version == current.run.Version {
+		return run, event, err
 	}
-	return run, query.ErrAlreadyFinal(run)
-}
-
-// requestCancel requests the cancellation of a started run. If its job is snoozed, no worker could act on the request, so
-// the run is cancelled at once.
-func (tx *transaction) requestCancel(current lockedRun) (app.ProcessRun, error) {
-	run := current.run
-	run.CancelRequestedAt = tx.time()
-	cancel := tx.cancelJob
+	cancelJob := tx.cancelJob
 	if slices.Contains(app.BulkKinds(), run.Kind) {
-		cancel = tx.cancelWaitingJob
+		cancelJob = tx.cancelWaitingJob
 	}
-	snoozed, err := cancel(current.job)
-	switch {
-	case err != nil:
-		return run, err
-	case snoozed:
-		run = finalize(run, app.Cancelled, tx.time())
-		return run, tx.save(current, run, "")
+	snoozed, err := cancelJob(current.job)
+	if err != nil || !snoozed {
+		return run, event, err
 	}
-	run.Version++
-	run.UpdatedAt = tx.time()
-	return run, tx.save(current, run, query.NoteAsked)
+	return app.CancelSnoozed(current.run, tx.time())
 }
 
-// retry resets a final run to created.
-func (tx *transaction) retry(current lockedRun) (app.ProcessRun, error) {
-	run := current.run
-	if err := query.CheckRetry(run); err != nil {
-		return run, err
+// retry returns a failed or cancelled run to created.
+func (tx *transaction) retry(current lockedRun) (app.ProcessRun, app.Event, error) {
+	run, event, err := app.Retry(current.run, tx.scheduledAt(current.run.Kind), tx.time())
+	if err != nil {
+		return run, event, err
 	}
-	if err := tx.checkCapacity(1); err != nil {
-		return run, err
-	}
-	run = app.ProcessRun{
-		ID: run.ID, Kind: run.Kind, Status: app.Created, Version: run.Version + 1, FencingToken: run.FencingToken,
-		CreatedAt: run.CreatedAt, UpdatedAt: tx.time(), ScheduledAt: tx.scheduledAt(run.Kind), Progress: app.Progress{Percent: app.NoPercent},
-	}
-	return run, tx.save(current, run, query.NoteRetried)
+	return run, event, tx.checkCapacity(1)
 }
 
 // Delete implements app.Store.
@@ -183,9 +156,9 @@ func (tx *transaction) perform(action app.BulkAction, id int64) (changed bool, e
 	var after app.ProcessRun
 	switch action.Operation {
 	case app.BulkCancel:
-		after, err = tx.cancel(current)
+		after, err = tx.apply(current, (*transaction).cancel)
 	case app.BulkRetry:
-		after, err = tx.retry(current)
+		after, err = tx.apply(current, (*transaction).retry)
 	case app.BulkDelete:
 		dropped, err := tx.drop(id)
 		return len(dropped) > 0, err

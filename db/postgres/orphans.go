@@ -163,7 +163,8 @@ func (tx *transaction) rescue(run int64) (orphan bool, err error) {
 	if err := tx.exec(endJob, now.job); err != nil {
 		return false, err
 	}
-	return true, tx.afterCrash(now)
+	_, err = tx.apply(now, (*transaction).crash)
+	return true, err
 }
 
 // replaceJob replaces the dead job of a waiting run.
@@ -210,6 +211,7 @@ func (s *Store) Release(ctx context.Context, job int64) error {
 			return err
 		}
 		tx.noNotify = false
-		return tx.afterCrash(now)
+		_, err = tx.apply(now, (*transaction).crash)
+		return err
 	})
 }

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"strconv"
 	"time"
@@ -52,15 +51,12 @@ func (s *Store) Start(ctx context.Context, run app.ProcessRun) (started app.Proc
 func (s *Store) StartJob(ctx context.Context, run app.ProcessRun, job int64) (app.ProcessRun, error) {
 	start := &updateRequest{run: run.ID, expected: run.Version, job: job}
 	return s.change(ctx, s.starts, run, start, func(started app.ProcessRun) time.Duration {
-		return started.StartedAt.Sub(query.ReadySince(run))
+		return started.StartedAt.Sub(query.DueSince(run))
 	})
 }
 
 // Finish implements app.WorkStore.
 func (s *Store) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outcome) error {
-	if err := query.CheckOutcome(run, outcome); err != nil {
-		return err
-	}
 	if outcome.Status == app.Completed && outcome.Error == "" {
 		end := &updateRequest{run: run.ID, expected: run.FencingToken}
 		_, err := s.change(ctx, s.ends, run, end, func(done app.ProcessRun) time.Duration { return done.FinishedAt.Sub(done.StartedAt) })
@@ -69,45 +65,44 @@ func (s *Store) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outc
 		} // the run may have a cancellation request, which the statement excludes
 	}
 	outcome.Error = query.Sanitize(outcome.Error)
-	return s.transition(ctx, run, func(tx *transaction, current lockedRun) error {
-		return tx.save(current, afterAttempt(current.run, outcome, tx.time()), "")
+	return s.transition(ctx, run, func(tx *transaction, current lockedRun) (app.ProcessRun, app.Event, error) {
+		return app.Finish(current.run, outcome, tx.time())
 	})
 }
 
 // Requeue implements app.WorkStore.
 func (s *Store) Requeue(ctx context.Context, run app.ProcessRun) error {
-	return s.transition(ctx, run, func(tx *transaction, current lockedRun) error {
-		after := finalize(current.run, app.Created, tx.time())
-		after.Attempt--
-		return tx.save(current, after, query.NoteInterrupted)
+	return s.transition(ctx, run, func(tx *transaction, current lockedRun) (app.ProcessRun, app.Event, error) {
+		return app.Requeue(current.run, tx.time())
 	})
 }
 
-// Recover implements app.ClusterStore.
+// Rescue implements app.ClusterStore.
 func (s *Store) Rescue(ctx context.Context, run app.ProcessRun) error {
-	return s.transition(ctx, run, func(tx *transaction, current lockedRun) error {
+	return s.transition(ctx, run, func(tx *transaction, current lockedRun) (app.ProcessRun, app.Event, error) {
 		if current.node != s.node {
 			alive, err := tx.isAlive(current.node)
-			if err != nil {
-				return err
+			if err == nil && alive {
+				err = app.Errorf(app.CodeConflict, "Run #%d is running on another node.", run.ID)
 			}
-			if alive {
-				return app.Errorf(app.CodeConflict, "Run #%d is running on another node.", run.ID)
+			if err != nil {
+				return current.run, app.Event{}, err
 			}
 		}
-		return tx.afterCrash(current)
+		return tx.crash(current)
 	})
 }
 
-// afterCrash ends the attempt of a lost worker: the run is requeued, or fails after too many crashes.
-func (tx *transaction) afterCrash(current lockedRun) error {
-	after := query.AfterCrash(current.run, tx.store.options.MaxCrashes)
-	after.Version-- // finalize increments it
-	return tx.save(current, finalize(after, after.Status, tx.time()), query.NoteCrashed)
+// crash ends the attempt of a lost worker.
+func (tx *transaction) crash(current lockedRun) (app.ProcessRun, app.Event, error) {
+	return app.Crash(current.run, tx.store.options.MaxCrashes, tx.time())
 }
 
-// transition changes a run that is started with the fencing token of run. Otherwise it fails with CodeConflict.
-func (s *Store) transition(ctx context.Context, run app.ProcessRun, apply func(*transaction, lockedRun) error) error {
+// change is a function of the state machine, applied to a locked run.
+type change func(tx *transaction, current lockedRun) (app.ProcessRun, app.Event, error)
+
+// transition applies change to a run that is started with the fencing token of run. Otherwise it fails with CodeConflict.
+func (s *Store) transition(ctx context.Context, run app.ProcessRun, apply change) error {
 	return s.write(ctx, func(tx *transaction) error {
 		current, found, err := tx.lock(run.ID)
 		if err != nil {
@@ -116,35 +111,18 @@ func (s *Store) transition(ctx context.Context, run app.ProcessRun, apply func(*
 		if !found || current.run.Status != app.Started || current.run.FencingToken != run.FencingToken {
 			return query.Conflict(run)
 		}
-		return apply(tx, current)
+		_, err = tx.apply(current, apply)
+		return err
 	})
 }
 
-// finalize moves a run to status, or to cancelled if its cancellation was requested.
-func finalize(run app.ProcessRun, status app.Status, at time.Time) app.ProcessRun {
-	run.Version++
-	run.UpdatedAt = at
-	if run.Status = status; !run.CancelRequestedAt.IsZero() {
-		run.Status = app.Cancelled
+// apply applies a change to a locked run and saves the result, unless nothing changes. It returns the run after it.
+func (tx *transaction) apply(current lockedRun, apply change) (app.ProcessRun, error) {
+	run, event, err := apply(tx, current)
+	if err != nil || run.Version == current.run.Version {
+		return current.run, err
 	}
-	run.ScheduledAt = time.Time{}
-	if run.Status.Final() {
-		run.FinishedAt = at
-	}
-	return run
-}
-
-// afterAttempt applies the outcome of an attempt to a started run. A cancellation request takes precedence over it.
-func afterAttempt(run app.ProcessRun, outcome app.Outcome, at time.Time) app.ProcessRun {
-	run = finalize(run, outcome.Status, at)
-	run.Error = outcome.Error
-	switch {
-	case run.Status == app.Cancelled && outcome.Status == app.Completed:
-		run.Error = query.NoteFinished
-	case run.Status == app.Created && outcome.RetryIn > 0:
-		run.ScheduledAt = at.Add(outcome.RetryIn).Truncate(time.Millisecond)
-	}
-	return run
+	return run, tx.save(current, run, event.Note)
 }
 
 // lockedRun is a run whose row is locked until the end of the transaction.
@@ -168,8 +146,7 @@ func (tx *transaction) lock(id int64) (l lockedRun, found bool, err error) {
 // time returns the time of the transaction with the database's precision.
 func (tx *transaction) time() time.Time { return query.FromMillis(tx.now.UnixMilli()) }
 
-// save writes a changed run, its job, its failure group, its event and its search terms. The event has the note, or else
-// the run's error.
+// save writes a changed run, its job, its failure group, its event with this note, and its search terms.
 func (tx *transaction) save(before lockedRun, run app.ProcessRun, note string) error {
 	job := before.job
 	switch {
@@ -190,7 +167,7 @@ func (tx *transaction) save(before lockedRun, run app.ProcessRun, note string) e
 		}
 	}
 	err := tx.exec(saveRun, run.Status, run.Version, run.Attempt, run.Crashes, run.Error, query.Millis(run.UpdatedAt), query.Millis(run.StartedAt),
-		query.Millis(run.FinishedAt), query.Millis(run.ScheduledAt), query.Millis(run.CancelRequestedAt), run.Percent, run.Message, run.Failure, job, run.ID, cmp.Or(note, run.Error))
+		query.Millis(run.FinishedAt), query.Millis(run.ScheduledAt), query.Millis(run.CancelRequestedAt), run.Percent, run.Message, run.Failure, job, run.ID, note)
 	if err == nil && run.Error != "" && run.Error != before.run.Error && !query.NeverSearched(run.Kind) {
 		err = tx.index(run.ID, query.ErrorPart, query.Terms(run.ID, run.Error))
 	}

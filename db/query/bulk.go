@@ -176,14 +176,14 @@ func beyondNewest(action app.BulkAction) int64 {
 	return beyond(action.Confirmed.Newest)
 }
 
-// wasRetried is the condition that a run was retried after a time. Its arguments are the time, twice, and NoteRetried.
+// wasRetried is the condition that a run was retried after a time. Its arguments are the time, twice, and app.NoteRetried.
 const wasRetried = `updated_at > ? AND EXISTS (SELECT 1 FROM run_events WHERE run_id = process_runs.id AND at > ? AND note = ?)`
 
 // entered is the condition that a run came later into a status that a operation is for: it ended then, or was retried.
 func entered(operation app.BulkOperation, at time.Time) (condition string, args []any) {
 	millis := at.UnixMilli()
 	if operation == app.BulkCancel {
-		return wasRetried, []any{millis, millis, NoteRetried}
+		return wasRetried, []any{millis, millis, app.NoteRetried}
 	}
 	return "finished_at > ?", []any{millis}
 }

@@ -9,16 +9,6 @@ import (
 	"runboard/app"
 )
 
-// What events say.
-const (
-	NoteAsked       = "cancellation requested"
-	NoteCancelled   = "cancelled before it was started"
-	NoteRetried     = "retried manually"
-	NoteInterrupted = "interrupted by a shutdown"
-	NoteCrashed     = "interrupted by a crash"
-	NoteFinished    = "The work was done before it could be stopped."
-)
-
 // KeepRequests is how long a repeated request gets its first answer: long enough for a page that was
 // left open over a day.
 const KeepRequests = 48 * time.Hour
@@ -55,57 +45,9 @@ func CheckCapacity(waiting int64, count int, most int64) error {
 	return nil
 }
 
-// CheckOutcome fails when an attempt cannot end so.
-func CheckOutcome(run app.ProcessRun, outcome app.Outcome) error {
-	if !app.Started.CanBecome(outcome.Status) {
-		return fmt.Errorf("run %d cannot finish as %s", run.ID, outcome.Status)
-	}
-	return nil
-}
-
-// CheckRetry fails with CodeConflict when a run cannot be tried again.
-func CheckRetry(run app.ProcessRun) error {
-	if run.Status != app.Failed && run.Status != app.Cancelled {
-		return app.Errorf(app.CodeConflict, "Run #%d is %s. Only failed or cancelled runs can be retried.", run.ID, run.Status)
-	}
-	return nil
-}
-
-// Final is what is said of a run that cannot be cancelled.
-func ErrAlreadyFinal(run app.ProcessRun) error {
-	return app.Errorf(app.CodeConflict, "Run #%d is already %s.", run.ID, run.Status)
-}
-
 // NotFinal is what is said of a run that cannot be deleted.
 func ErrNotFinal(id int64, status app.Status) error {
 	return app.Errorf(app.CodeConflict, "Run #%d is %s. Only finished runs can be deleted.", id, status)
-}
-
-// ReadySince is when a run that waits came to wait, or was due.
-func ReadySince(run app.ProcessRun) time.Time {
-	if run.ScheduledAt.After(run.UpdatedAt) {
-		return run.ScheduledAt
-	}
-	return run.UpdatedAt
-}
-
-// AfterCrash is what becomes of a run that was started when its process died. The attempt that was
-// interrupted does not count.
-func AfterCrash(run app.ProcessRun, maxCrashes int) app.ProcessRun {
-	run.Version++
-	run.Crashes++
-	switch {
-	case run.CancelRequested(): // and not started again
-		run.Status = app.Cancelled
-		run.Attempt--
-	case run.Crashes >= maxCrashes:
-		run.Status = app.Failed
-		run.Error = fmt.Sprintf("crashed: the process died %d times during this run", run.Crashes)
-	default:
-		run.Status = app.Created
-		run.Attempt--
-	}
-	return run
 }
 
 // Clean makes a text of any bytes, of bounded length and without the control characters that
@@ -121,4 +63,12 @@ func Sanitize(text string) string {
 		text = strings.ToValidUTF8(text[:app.MaxError], "") // the cut may go through a character
 	}
 	return text
+}
+
+// DueSince returns since when a created run could have started.
+func DueSince(run app.ProcessRun) time.Time {
+	if run.ScheduledAt.After(run.UpdatedAt) {
+		return run.ScheduledAt
+	}
+	return run.UpdatedAt
 }

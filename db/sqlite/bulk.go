@@ -9,10 +9,9 @@ import (
 	"runboard/db/query"
 )
 
-// Many changes that are alike are made by one statement: most of what a change costs is the call. The runs come as
-// JSON, one argument for any number of them. What is set is as in startRun; and as in finishRun for a run that
-// completes without a cancel request, whose error and failure are empty since it was started. The + keeps SQLite
-// from going through all runs in that status.
+// The starts and completions of many runs are one statement each, because most of the cost of a change is the call. They do
+// what app.Start and app.Finish do to a run without a cancel request; the conformance suite compares them. The runs are one
+// JSON argument. The + keeps SQLite from scanning all runs in a status.
 const (
 	startRuns = `UPDATE process_runs
 		SET status = 1, version = version + 1, attempt = attempt + 1, fencing_token = fencing_token + 1, error = '',
@@ -99,7 +98,7 @@ func (tx *transaction) startMany(runs []app.ProcessRun) (started []app.ProcessRu
 
 // started is a run that has just been started, which was read while it waited.
 func (tx *transaction) started(run app.ProcessRun, row changedRow) app.ProcessRun {
-	waited := tx.now.Sub(query.ReadySince(run))
+	waited := tx.now.Sub(query.DueSince(run))
 	now := query.FromMillis(tx.now.UnixMilli())
 	run = app.ProcessRun{
 		ID: run.ID, Kind: run.Kind, Status: app.Started, Version: row.version, Attempt: row.attempt, FencingToken: row.claim,
@@ -110,7 +109,7 @@ func (tx *transaction) started(run app.ProcessRun, row changedRow) app.ProcessRu
 }
 
 // completeAll completes those of the started runs that are still as they were started, and returns the others.
-func (tx *transaction) completeMany(runs []app.ProcessRun) (late []app.ProcessRun, err error) {
+func (tx *transaction) completeMany(runs []app.ProcessRun) (stale []app.ProcessRun, err error) {
 	claims, left := make(map[int64]int64, len(runs)), make(map[int64]app.ProcessRun, len(runs))
 	for _, run := range runs {
 		claims[run.ID], left[run.ID] = run.FencingToken, run
@@ -124,14 +123,20 @@ func (tx *transaction) completeMany(runs []app.ProcessRun) (late []app.ProcessRu
 		delete(left, row.id)
 		tx.recordStats(app.ProcessRun{Kind: run.Kind, Status: app.Completed}, tx.now.Sub(run.StartedAt))
 	}
-	for _, run := range left { // somebody asked it to stop, or it is not ours any more
-		ended, err := tx.finishOne(run, app.Outcome{Status: app.Completed}, query.Failed{})
-		if err != nil {
+	for _, run := range left { // cancellation was requested, or another worker owns the run
+		_, err := tx.apply(run.ID, func(tx *transaction, current app.ProcessRun) (app.ProcessRun, app.Event, error) {
+			if !sameAttempt(current, run) {
+				return current, app.Event{}, query.Conflict(run)
+			}
+			return app.Finish(current, app.Outcome{Status: app.Completed}, tx.time())
+		})
+		switch app.CodeOf(err) {
+		case "":
+		case app.CodeConflict, app.CodeNotFound:
+			stale = append(stale, run)
+		default:
 			return nil, err
 		}
-		if ended.ID == 0 {
-			late = append(late, run)
-		}
 	}
-	return late, nil
+	return stale, nil
 }

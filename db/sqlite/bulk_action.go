@@ -102,18 +102,20 @@ func (tx *transaction) perform(action app.BulkAction, id, maxPending int64, unti
 	if found, err := tx.find(tx.findRun, &row, id); err != nil || !found {
 		return false, err
 	}
-	run, after := row.App(), app.ProcessRun{}
+	run := row.App()
 	if !action.AppliesTo(run) {
 		return false, nil
 	}
 	if entered, err := query.Entered(context.Background(), tx.conn, action, run); err != nil || entered {
 		return false, err
 	}
+	var after app.ProcessRun
+	var event app.Event
 	switch action.Operation {
 	case app.BulkCancel:
-		after, err = tx.cancelRun(run)
+		after, event, err = tx.cancel(run)
 	case app.BulkRetry:
-		after, err = tx.retryRun(run, maxPending)
+		after, event, err = tx.retry(run, maxPending)
 	case app.BulkDelete:
 		dropped, unfinished, err := tx.drop(id, until)
 		if err == nil && unfinished {
@@ -122,8 +124,12 @@ func (tx *transaction) perform(action app.BulkAction, id, maxPending int64, unti
 		return dropped, err
 	}
 	if app.CodeOf(err) == app.CodeConflict {
-		return false, nil // it is not, or no longer, one that the operation is for
+		return false, nil // the operation does not, or no longer, apply to it
 	}
+	if err != nil {
+		return false, err
+	}
+	after, err = tx.save(run, after, event)
 	return after.Version > run.Version, err
 }
 

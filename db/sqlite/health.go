@@ -62,7 +62,7 @@ func (w *writer) setHealth(err error) {
 // mendDue lets the runs that wait for another attempt wait from now on, if they were put to wait at a time that is yet to
 // come: the clock was set back, and they would wait longer by as much.
 func (tx *transaction) repairScheduled() error {
-	result, err := tx.conn.ExecContext(context.Background(), mendDue, tx.now.UnixMilli())
+	result, err := tx.conn.ExecContext(context.Background(), repairScheduled, tx.now.UnixMilli())
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	hasToken = `SELECT EXISTS (SELECT 1 FROM process_runs WHERE id = ? AND status = 1 AND fencing_token = ?)`
+	isOwned = `SELECT EXISTS (SELECT 1 FROM process_runs WHERE id = ? AND status = 1 AND fencing_token = ?)`
 
 	lastPart   = `SELECT start, stop, part FROM run_logs WHERE run_id = ? ORDER BY start DESC LIMIT 1`
 	addPart    = `INSERT INTO run_logs (run_id, start, stop, part, text, line_index) VALUES (?, ?, ?, ?, ?, ?) RETURNING ` + written

@@ -23,11 +23,7 @@ type Recovery struct {
 
 const (
 	startedRuns = "SELECT " + query.Columns + " FROM process_runs WHERE status = 1"
-	recoverRun  = `UPDATE process_runs
-		SET status = ?1, version = version + 1, crashes = crashes + 1, attempt = ?2, error = ?3, updated_at = ?4, finished_at = ?5,
-			failure = ?7
-		WHERE id = ?6`
-	moveCount = "UPDATE status_counts SET n = n + ?1 WHERE status = ?2"
+	moveCount   = "UPDATE status_counts SET n = n + ?1 WHERE status = ?2"
 )
 
 // recoverRuns deals with runs that are started although nobody works on them, and with counts that do not
@@ -48,9 +44,12 @@ func recoverRuns(ctx context.Context, pool *sqlx.DB, options Options) (r Recover
 	}
 	now := options.Now().UnixMilli()
 	for _, run := range interrupted {
-		after := query.AfterCrash(run, options.MaxCrashes)
+		after, _, err := app.Crash(run, options.MaxCrashes, query.FromMillis(now))
+		if err != nil {
+			return r, err
+		}
 		r.add(after.Status)
-		err := writeRecovered(ctx, tx, after, now)
+		err = saveRecovered(ctx, tx, run, after)
 		if err == nil && options.searchable && after.Error != "" && !query.NeverSearched(after.Kind) {
 			terms := strings.Join(query.Terms(after.ID, after.Error), " ")
 			_, err = tx.ExecContext(ctx, indexText, indexRow(after.ID, query.ErrorPart), terms)
@@ -59,7 +58,7 @@ func recoverRuns(ctx context.Context, pool *sqlx.DB, options Options) (r Recover
 			return r, fmt.Errorf("cannot be recovered: %w", err)
 		}
 	}
-	if _, err := tx.ExecContext(ctx, mendDue, now); err != nil {
+	if _, err := tx.ExecContext(ctx, repairScheduled, now); err != nil {
 		return r, errCorrupt(err)
 	}
 	if err := tx.Commit(); err != nil {
@@ -82,28 +81,27 @@ func (r *Recovery) add(status app.Status) {
 	}
 }
 
-func writeRecovered(ctx context.Context, tx *sqlx.Tx, run app.ProcessRun, now int64) error {
-	finished, failure := int64(0), int64(0)
-	if run.Status.Final() {
-		finished = now
-	}
+// saveRecovered saves what a crash has made of a run.
+func saveRecovered(ctx context.Context, tx *sqlx.Tx, before, run app.ProcessRun) error {
+	now := query.Millis(run.UpdatedAt)
 	if run.Status == app.Failed {
 		var err error
-		if failure, err = failureIn(ctx, tx, query.NewFailed(run.Kind, run.Error), now); err != nil {
+		run.Failure, err = failureIn(ctx, tx, query.NewFailed(run.Kind, run.Error), now)
+		if err != nil {
 			return err
 		}
 	}
-	for _, s := range []struct {
-		text string
+	for _, change := range []struct {
+		sql  string
 		args []any
 	}{
-		{recoverRun, []any{int64(run.Status), run.Attempt, run.Error, now, finished, run.ID, failure}},
-		{addEvent, []any{run.ID, run.Version, now, int64(run.Status), run.Attempt, query.NoteCrashed}},
+		{saveRun, saveRunArgs(run, before.Version)},
+		{addEvent, []any{run.ID, run.Version, now, int64(run.Status), run.Attempt, app.NoteCrashed}},
 		{dropOldEvent, []any{run.ID, app.MaxEvents}},
-		{moveCount, []any{-1, int64(app.Started)}},
+		{moveCount, []any{-1, int64(before.Status)}},
 		{moveCount, []any{1, int64(run.Status)}},
 	} {
-		if _, err := tx.ExecContext(ctx, s.text, s.args...); err != nil {
+		if _, err := tx.ExecContext(ctx, change.sql, change.args...); err != nil {
 			return err
 		}
 	}

@@ -17,8 +17,7 @@ type statements struct {
 	begin, commit, rollback             *sqlx.Stmt
 	findRequest, addRequest, oldRequest *sqlx.Stmt
 	insert, setCount                    *sqlx.Stmt
-	findRun, start, finish, giveBack    *sqlx.Stmt
-	report, cancel, ask, retry          *sqlx.Stmt
+	findRun, saveRun, report            *sqlx.Stmt
 	event, oldEvent                     *sqlx.Stmt
 	isClaimed, lastPart, addPart        *sqlx.Stmt
 	extendPart, dropParts               *sqlx.Stmt
@@ -72,20 +71,15 @@ func (s *statements) queries() []namedQuery {
 		{&s.oldRequest, dropOldRequests},
 		{&s.insert, insertRuns},
 		{&s.setCount, "UPDATE status_counts SET n = ? WHERE status = ?"},
-		{&s.start, startRun},
-		{&s.finish, finishRun},
-		{&s.giveBack, giveBackRun},
 		{&s.startRuns, startRuns},
 		{&s.completeRuns, completeRuns},
 		{&s.addEvents, addEvents},
 		{&s.findRun, findRun},
+		{&s.saveRun, saveRun},
 		{&s.report, reportRun},
-		{&s.cancel, cancelRun},
-		{&s.ask, askToStop},
-		{&s.retry, retryRun},
 		{&s.event, addEvent},
 		{&s.oldEvent, dropOldEvent},
-		{&s.isClaimed, hasToken},
+		{&s.isClaimed, isOwned},
 		{&s.lastPart, lastPart},
 		{&s.addPart, addPart},
 		{&s.extendPart, extendPart},

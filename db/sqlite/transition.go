@@ -2,34 +2,23 @@ package sqlite
 
 import (
 	"context"
+	"time"
 
 	"runboard/app"
 	"runboard/db/query"
 )
 
-// Every change says in its WHERE what it expects, so that whoever is late changes nothing. What it returns
-// is the row as it is afterwards.
 const (
-	startRun = `UPDATE process_runs
-		SET status = 1, version = version + 1, attempt = attempt + 1, fencing_token = fencing_token + 1, error = '',
-			started_at = ?1, updated_at = ?1, scheduled_at = 0, percent = -1, message = ''
-		WHERE id = ?2 AND status = 0
-		RETURNING ` + query.Columns
+	findRun = `SELECT ` + query.Columns + ` FROM process_runs WHERE id = ?`
 
-	// A person's wish to stop a run outlives whatever else becomes of it.
-	finishRun = `UPDATE process_runs
-		SET status = iif(cancel_requested_at > 0, 4, ?1), version = version + 1, error = iif(cancel_requested_at > 0, ?2, ?3), updated_at = ?4,
-			finished_at = iif(cancel_requested_at > 0 OR ?1 <> 0, ?4, 0), scheduled_at = iif(cancel_requested_at > 0, 0, ?5),
-			failure = iif(cancel_requested_at > 0, 0, ?8)
-		WHERE id = ?6 AND status = 1 AND fencing_token = ?7
-		RETURNING ` + query.Columns
-	giveBackRun = `UPDATE process_runs
-		SET status = iif(cancel_requested_at > 0, 4, 0), version = version + 1, attempt = attempt - 1, updated_at = ?1,
-			finished_at = iif(cancel_requested_at > 0, ?1, 0)
-		WHERE id = ?2 AND status = 1 AND fencing_token = ?3
-		RETURNING ` + query.Columns
+	// saveRun saves a run after a transition, if it has not changed since it was read.
+	saveRun = `UPDATE process_runs
+		SET status = ?, version = ?, attempt = ?, crashes = ?, fencing_token = ?, error = ?,
+			updated_at = ?, started_at = ?, finished_at = ?, scheduled_at = ?, cancel_requested_at = ?,
+			percent = ?, message = ?, failure = ?
+		WHERE id = ? AND version = ?`
 
-	mendDue = `UPDATE process_runs SET scheduled_at = ?1 + scheduled_at - updated_at, updated_at = ?1, version = version + 1
+	repairScheduled = `UPDATE process_runs SET scheduled_at = ?1 + scheduled_at - updated_at, updated_at = ?1, version = version + 1
 		WHERE status = 0 AND scheduled_at > ?1 AND updated_at > ?1`
 
 	reportRun = `UPDATE process_runs
@@ -37,9 +26,14 @@ const (
 		WHERE id = ?4 AND status = 1 AND fencing_token = ?5`
 )
 
-// Start implements app.QueueStore.
+// Start implements app.WorkStore.
 func (s *Store) Start(ctx context.Context, run app.ProcessRun) (app.ProcessRun, error) {
-	return s.change(ctx, run, func(tx *transaction) (app.ProcessRun, error) { return tx.startOne(run) })
+	return s.applyTransition(ctx, run, func(tx *transaction, current app.ProcessRun) (app.ProcessRun, app.Event, error) {
+		if current.Status != app.Created {
+			return current, app.Event{}, query.Conflict(run)
+		}
+		return app.Start(current, tx.time())
+	})
 }
 
 // StartMany implements app.QueueStore.
@@ -54,82 +48,173 @@ func (s *Store) StartMany(ctx context.Context, runs []app.ProcessRun) (started [
 	return started, nil
 }
 
-// startOne starts a run that is created, and returns it as it then is, or the zero run.
-func (tx *transaction) startOne(run app.ProcessRun) (app.ProcessRun, error) {
-	started, err := tx.update(app.Created, "", tx.start, tx.now.UnixMilli(), run.ID)
-	if started.ID != 0 {
-		tx.recordStats(started, tx.now.Sub(query.ReadySince(run)))
-	}
-	return started, err
-}
-
-// Finish implements app.QueueStore.
+// Finish implements app.WorkStore.
 func (s *Store) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outcome) error {
-	if err := query.CheckOutcome(run, outcome); err != nil {
-		return err
-	}
 	outcome.Error = query.Sanitize(outcome.Error)
-	var inCommon query.Failed
-	if outcome.Status == app.Failed {
-		inCommon = query.NewFailed(run.Kind, outcome.Error)
-	}
-	_, err := s.change(ctx, run, func(tx *transaction) (app.ProcessRun, error) { return tx.finishOne(run, outcome, inCommon) })
+	_, err := s.applyTransition(ctx, run, func(tx *transaction, current app.ProcessRun) (app.ProcessRun, app.Event, error) {
+		if !sameAttempt(current, run) {
+			return current, app.Event{}, query.Conflict(run)
+		}
+		return app.Finish(current, outcome, tx.time())
+	})
 	return err
 }
 
 // CompleteMany implements app.QueueStore.
-func (s *Store) CompleteMany(ctx context.Context, runs []app.ProcessRun) (late []app.ProcessRun, err error) {
+func (s *Store) CompleteMany(ctx context.Context, runs []app.ProcessRun) (stale []app.ProcessRun, err error) {
 	err = s.writer.do(ctx, func(tx *transaction) (err error) {
-		late, err = tx.completeMany(runs)
+		stale, err = tx.completeMany(runs)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return late, nil
+	return stale, nil
 }
 
-// finishOne ends the attempt of a started run, and returns it as it then is, or the zero run. If it fails, inCommon is
-// what it has in common with others.
-func (tx *transaction) finishOne(run app.ProcessRun, outcome app.Outcome, inCommon query.Failed) (ended app.ProcessRun, err error) {
-	ifCancelled, due, failure := outcome.Error, int64(0), int64(0)
-	switch {
-	case outcome.Status == app.Completed:
-		ifCancelled = query.NoteFinished
-	case outcome.Status == app.Created && outcome.RetryIn > 0:
-		due = tx.now.Add(outcome.RetryIn).UnixMilli()
-	case outcome.Status == app.Failed:
-		if failure, err = tx.failure(inCommon, tx.now.UnixMilli()); err != nil {
-			return ended, err
-		}
-	}
-	ended, err = tx.update(app.Started, "", tx.finish, int64(outcome.Status), ifCancelled, outcome.Error, tx.now.UnixMilli(), due, run.ID, run.FencingToken, failure)
-	if err == nil {
-		err = tx.indexError(ended)
-	}
-	return ended, err
-}
-
-// Requeue implements app.QueueStore.
+// Requeue implements app.WorkStore.
 func (s *Store) Requeue(ctx context.Context, run app.ProcessRun) error {
-	_, err := s.change(ctx, run, func(tx *transaction) (app.ProcessRun, error) {
-		return tx.update(app.Started, query.NoteInterrupted, tx.giveBack, tx.now.UnixMilli(), run.ID, run.FencingToken)
+	_, err := s.applyTransition(ctx, run, func(tx *transaction, current app.ProcessRun) (app.ProcessRun, app.Event, error) {
+		if !sameAttempt(current, run) {
+			return current, app.Event{}, query.Conflict(run)
+		}
+		return app.Requeue(current, tx.time())
 	})
 	return err
 }
 
-// change has a started or waiting run changed by the writer and returns it as it then is. It fails with
-// CodeConflict when nothing was changed.
-func (s *Store) change(ctx context.Context, run app.ProcessRun, update func(*transaction) (app.ProcessRun, error)) (changed app.ProcessRun, err error) {
-	// changed is the writer's until do succeeds: it may be set again.
+// Cancel implements app.Store.
+func (s *Store) Cancel(ctx context.Context, id int64) (app.ProcessRun, error) {
+	return s.runCommand(ctx, id, (*transaction).cancel)
+}
+
+// Retry implements app.Store.
+func (s *Store) Retry(ctx context.Context, id int64) (app.ProcessRun, error) {
+	return s.runCommand(ctx, id, func(tx *transaction, run app.ProcessRun) (app.ProcessRun, app.Event, error) {
+		return tx.retry(run, s.options.MaxPending)
+	})
+}
+
+func (tx *transaction) cancel(run app.ProcessRun) (app.ProcessRun, app.Event, error) {
+	return app.RequestCancel(run, tx.time())
+}
+
+func (tx *transaction) retry(run app.ProcessRun, maxPending int64) (app.ProcessRun, app.Event, error) {
+	next, event, err := app.Retry(run, query.FromMillis(tx.scheduledAt(run.Kind)), tx.time())
+	if err != nil {
+		return next, event, err
+	}
+	return next, event, tx.checkCapacity(1, maxPending)
+}
+
+// time returns the time of the transaction with the precision of the database.
+func (tx *transaction) time() time.Time { return query.FromMillis(tx.now.UnixMilli()) }
+
+// transition is a function of the state machine.
+type transition func(tx *transaction, run app.ProcessRun) (app.ProcessRun, app.Event, error)
+
+// applyTransition applies a change to a run that its worker has read before. It fails as the change does, and with CodeConflict if
+// the run no longer exists.
+func (s *Store) applyTransition(ctx context.Context, run app.ProcessRun, apply transition) (app.ProcessRun, error) {
+	changed, err := s.runCommand(ctx, run.ID, apply)
+	if app.CodeOf(err) == app.CodeNotFound {
+		err = query.Conflict(run)
+	}
+	return changed, err
+}
+
+// runCommand applies a change to a run and returns the run after it. It fails as the change does, and with CodeNotFound.
+func (s *Store) runCommand(ctx context.Context, id int64, apply transition) (changed app.ProcessRun, err error) {
+	// changed belongs to the writer until do succeeds, because it may be set again.
 	err = s.writer.do(ctx, func(tx *transaction) (err error) {
-		if changed, err = update(tx); err == nil && changed.ID == 0 {
-			return query.Conflict(run)
-		}
+		changed, err = tx.apply(id, apply)
 		return err
 	})
 	if err != nil {
 		return app.ProcessRun{}, err
 	}
 	return changed, nil
+}
+
+// apply reads a run, applies a change to it, and saves the result.
+func (tx *transaction) apply(id int64, apply transition) (changed app.ProcessRun, err error) {
+	var row query.Run
+	found, err := tx.find(tx.findRun, &row, id)
+	if err != nil {
+		return changed, err
+	}
+	if !found {
+		return changed, query.NotFound(id)
+	}
+	run, event, err := apply(tx, row.App())
+	if err != nil {
+		return changed, err
+	}
+	return tx.save(row.App(), run, event)
+}
+
+// save saves a transition with everything that belongs to it: the error group, the history, the search index, and the
+// counts of the transaction. It returns the run after the transition.
+func (tx *transaction) save(before, run app.ProcessRun, event app.Event) (app.ProcessRun, error) {
+	if run.Version == before.Version {
+		return run, nil
+	}
+	if run.Status == app.Failed {
+		var err error
+		run.Failure, err = tx.failure(query.NewFailed(run.Kind, run.Error), tx.now.UnixMilli())
+		if err != nil {
+			return run, err
+		}
+	}
+	saved, err := tx.changesOne(tx.saveRun, saveRunArgs(run, before.Version)...)
+	if err == nil && !saved {
+		err = query.Conflict(before)
+	}
+	if err != nil {
+		return run, err
+	}
+	tx.count(before, run)
+	if run.Status != app.Started && before.Status == app.Started {
+		if err := tx.indexError(run); err != nil {
+			return run, err
+		}
+	}
+	return run, tx.appendEvent(run, event.Note)
+}
+
+// sameAttempt reports whether current is started by the same start as run, so that its worker may change it.
+func sameAttempt(current, run app.ProcessRun) bool {
+	return current.Status == app.Started && current.FencingToken == run.FencingToken
+}
+
+func saveRunArgs(run app.ProcessRun, version int64) []any {
+	return []any{
+		int64(run.Status), run.Version, run.Attempt, run.Crashes, run.FencingToken, run.Error,
+		query.Millis(run.UpdatedAt), query.Millis(run.StartedAt), query.Millis(run.FinishedAt),
+		query.Millis(run.ScheduledAt), query.Millis(run.CancelRequestedAt),
+		int64(run.Percent), run.Message, run.Failure, run.ID, version,
+	}
+}
+
+// count adds a change of one run to the totals of the transaction.
+func (tx *transaction) count(before, run app.ProcessRun) {
+	tx.counts[before.Status]--
+	tx.counts[run.Status]++
+	tx.changed = true
+	if run.Status == app.Created {
+		tx.requeued++
+		tx.enqueued++
+	}
+	if run.CancelRequested() && !before.CancelRequested() {
+		tx.cancelRequests++
+	}
+	if before.CancelRequested() && !run.CancelRequested() {
+		tx.cancelRequests--
+	}
+	switch {
+	case run.Status != app.Started:
+		tx.recordStats(run, run.UpdatedAt.Sub(run.StartedAt))
+	case before.Status == app.Created:
+		tx.recordStats(run, tx.now.Sub(query.DueSince(before)))
+	}
 }

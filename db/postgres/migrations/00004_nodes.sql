@@ -1,6 +1,6 @@
 -- +goose Up
 
--- node run_ms on a started run, or did so last; 0 is none. reported is the newest report that has been written down.
+-- node works on a started run, or did so last; 0 is none. reported is the newest report that has been written down.
 ALTER TABLE process_runs ADD COLUMN node bigint NOT NULL DEFAULT 0;
 ALTER TABLE process_runs ADD COLUMN reported bigint NOT NULL DEFAULT 0;
 
@@ -22,7 +22,7 @@ CREATE FUNCTION node_is_alive(node bigint) RETURNS boolean LANGUAGE sql STABLE A
 $$;
 -- +goose StatementEnd
 
--- A job that queue_ms to be handed out, or that a living node has got, will still be dealt with. The name of a River client
+-- A job that waits to be handed out, or that a living node has got, will still be dealt with. The name of a River client
 -- is the number of its node.
 -- +goose StatementBegin
 CREATE FUNCTION job_has_node(state river_job_state, attempted_by text[]) RETURNS boolean LANGUAGE sql STABLE AS $$
