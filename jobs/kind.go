@@ -1,8 +1,8 @@
-// Package jobs does the work. A queue takes waiting runs from the backlog, oldest first, hands them
-// over a channel to workers, and writes down how each one ended.
+// Package jobs works on runs. A queue fetches due runs from its store, oldest first, hands them over a channel to workers,
+// and saves the result of each attempt.
 //
-// The rows are the queue; the channel holds only what a worker is free to take at once. So a million
-// waiting runs cost no memory, and a crash loses nothing that was not being worked on.
+// The rows are the queue; the channel holds only what idle workers can start at once. So a million waiting runs cost no
+// memory, and a crash loses only the work in progress.
 package jobs
 
 import (
@@ -26,7 +26,7 @@ type Kind struct {
 	Work Work
 }
 
-// Registry knows the kinds. It is filled before the queue runs, and only read afterwards.
+// Registry holds the kinds by name. It is immutable.
 type Registry struct {
 	kinds map[string]Kind
 	names []string

@@ -180,7 +180,7 @@ func TestLineWriter_ShowsUnfinishedLine(t *testing.T) {
 			{"progress: 4\rprogress: 50", "progress: 50"},
 		} {
 			_, _ = io.WriteString(w, step.written)
-			time.Sleep(partialDelay + reportEvery + time.Millisecond)
+			time.Sleep(partialDelay + flushInterval + time.Millisecond)
 			synctest.Wait()
 			if got := shownLog(lines); !strings.HasSuffix(got, step.shown) {
 				t.Errorf("after %q the log is %q", step.written, got)

@@ -11,52 +11,52 @@ import (
 )
 
 const (
-	// reportEvery is how often what work says of itself is written down: as often as a page can show it.
-	reportEvery = 200 * time.Millisecond
-	// reportInHaste is how often that is when much waits to be written. Together with reportBatch it bounds how much of
-	// the database one run can use: to about a megabyte a second, unless more than a megabyte waits.
-	reportInHaste = 50 * time.Millisecond
-	// reportBatch is how many bytes of a run's log are written at once, or a sixteenth of those that wait.
-	reportBatch = 64 << 10
-	// lastBatch is how many bytes that is once the work has ended. Then there is no rest between two batches.
-	lastBatch = 256 << 10
-	// maxUnwritten is how many bytes of a run's log may wait to be written before the work has to wait. Work waits only
-	// when its log is larger than that: what the log will not keep is dropped before.
-	maxUnwritten = 16 << 20
-	// maxWait is how long the work waits. When nothing is written for that long, as while another process has the database
-	// locked, the oldest lines are dropped: work must not run out of time because the database cannot be written.
+	// flushInterval is how often reports are saved: as often as a page can show them.
+	flushInterval = 200 * time.Millisecond
+	// busyFlushInterval is the interval while more than one batch is unsaved. Together with flushBatch it bounds how much a
+	// run writes to the database: about a megabyte a second, unless more than a megabyte is unsaved.
+	busyFlushInterval = 50 * time.Millisecond
+	// flushBatch is how many bytes of a log are saved at once, or a sixteenth of the unsaved ones if that is more.
+	flushBatch = 64 << 10
+	// finalBatch is flushBatch after the work has ended. Then there is no pause between batches.
+	finalBatch = 256 << 10
+	// maxUnsaved is how many bytes of a log may be unsaved before the work has to wait. Lines that the log would not keep
+	// are dropped before.
+	maxUnsaved = 16 << 20
+	// maxWait is how long the work waits. If nothing is saved meanwhile, for instance because another process has locked the
+	// database, the oldest lines are dropped: work must not time out because the database cannot be written.
 	maxWait = 2 * time.Second
-	// defaultLogLimit is how many bytes of a log are kept unless Worker.LogLimit says otherwise.
+	// defaultLogLimit is how many bytes of a log are kept unless Executor.LogLimit is set.
 	defaultLogLimit = 1 << 20
 	// maxMessage is the length in characters to which a message is cut.
 	maxMessage = 200
 )
 
-// Run is the handle that a Work function gets: which run it does, and how it reports progress and output. All methods
-// may be called from any goroutine of the work. What is reported after the work has returned is dropped.
+// Run is the handle of an attempt that a Work function gets. It identifies the run and takes reports of progress and output.
+// All methods may be called from any goroutine of the work. Reports after the work has returned are dropped.
 type Run struct {
 	ID      int64
 	Kind    string
 	Attempt int // 1 for the first attempt
 
 	row      app.ProcessRun           // as it was when the attempt started
-	write    func(app.ProgressUpdate) // has it written down
-	log      *slog.Logger             // nil: what the operator should know is lost
-	logLimit int                      // how many bytes of the log the store keeps
+	write    func(app.ProgressUpdate) // saves a report
+	log      *slog.Logger             // for the operator; nil discards
+	logLimit int                      // bytes of the log that the store keeps
 
 	mu       sync.Mutex
 	progress app.Progress
-	moved    bool // progress has not been written
+	dirty    bool // progress is unsaved
 	lines    logBuffer
-	heading  string
-	stuck    bool // nothing has been taken for maxWait, although there is no room for more
-	followed bool // somebody writes it down
+	header   string
+	stuck    bool // nothing was drained for maxWait although there is no room for more
+	flushing bool // flushLoop runs
 	ended    bool
 
-	changed chan struct{} // holds one: there is something to write
-	taken   chan struct{} // closed, and replaced, when the lines have been taken
+	changed chan struct{} // holds one value: there is something to save
+	drained chan struct{} // closed and replaced when lines are drained
 	stop    chan struct{} // closed when the work has ended
-	over    chan struct{} // closed when nobody writes any more
+	done    chan struct{} // closed when nothing is saved any more
 }
 
 // NewRun returns the handle of an attempt of run. It hands what the work reports to save, one call at a time. Engines and
@@ -65,18 +65,18 @@ func NewRun(run app.ProcessRun, save func(app.ProgressUpdate)) *Run {
 	return &Run{
 		ID: run.ID, Kind: run.Kind, Attempt: run.Attempt, row: run,
 		write: save, logLimit: defaultLogLimit,
-		changed: make(chan struct{}, 1), taken: make(chan struct{}), stop: make(chan struct{}), over: make(chan struct{}),
+		changed: make(chan struct{}, 1), drained: make(chan struct{}), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 }
 
-// newAttempt returns the handle of an attempt. All attempts of a run write to one log, so each but the first gets a heading.
+// newAttempt returns the handle of an attempt. All attempts of a run write to one log, so each but the first begins with a header.
 func newAttempt(run app.ProcessRun, maxAttempts int, logLimit int64, save func(app.ProgressUpdate)) *Run {
 	r := NewRun(run, save)
 	if logLimit > 0 {
 		r.logLimit = int(logLimit)
 	}
 	if run.FencingToken > 1 {
-		r.heading = fmt.Sprintf("attempt %d of %d\n", run.Attempt, maxAttempts)
+		r.header = fmt.Sprintf("attempt %d of %d\n", run.Attempt, maxAttempts)
 	}
 	return r
 }
@@ -84,7 +84,7 @@ func newAttempt(run app.ProcessRun, maxAttempts int, logLimit int64, save func(a
 // Row returns the run as it was when the attempt started.
 func (r *Run) Row() app.ProcessRun { return r.row }
 
-// logger is for what the operator must know.
+// logger returns the logger for messages to the operator.
 func (r *Run) logger() *slog.Logger {
 	if r == nil || r.log == nil {
 		return slog.New(slog.DiscardHandler)
@@ -100,8 +100,8 @@ func (r *Run) Progress(percent int, message string) {
 	}
 	r.mu.Lock()
 	r.progress = app.Progress{Percent: app.Percent(min(max(percent, 0), 100)), Message: message}
-	r.moved = true
-	r.ring()
+	r.dirty = true
+	r.signal()
 	r.mu.Unlock()
 }
 
@@ -127,76 +127,76 @@ func (r *Run) output(stream app.Stream) io.WriteCloser {
 	return &lineWriter{run: r, stream: stream}
 }
 
-// add hands in a line.
+// add adds a line to the log.
 func (r *Run) add(line app.LogLine) {
 	r.addLines(line.Stream, []byte(line.Text), []uint16{uint16(len(line.Text))})
 }
 
-// addLines hands in lines of these lengths. It waits until there is room for them, but at most for maxWait and not when
-// the work has ended. Lines that the log will not keep take no room: work that writes much is not slowed down for them.
+// addLines adds lines of these lengths to the log. It waits for room, for maxWait at most, and drops the lines after Close.
+// Lines that the log would not keep take no room, so work that writes much does not wait for them.
 func (r *Run) addLines(stream app.Stream, text []byte, lengths []uint16) {
 	if !r.lockWithRoom() {
 		return
 	}
 	defer r.mu.Unlock()
-	if r.heading != "" {
-		r.lines.add(app.Notes, []byte(r.heading), []uint16{uint16(len(r.heading))})
-		r.heading = ""
+	if r.header != "" {
+		r.lines.add(app.Notes, []byte(r.header), []uint16{uint16(len(r.header))})
+		r.header = ""
 	}
 	r.lines.add(stream, text, lengths)
 	limit := r.logLimit
 	if r.stuck {
-		limit = min(limit, maxUnwritten)
+		limit = min(limit, maxUnsaved)
 	}
 	r.lines.trim(limit)
-	r.ring()
+	r.signal()
 }
 
-// lockWithRoom returns with the lock held when there is room for lines, or when there must be. It returns false, without
-// the lock, when nothing is written any more.
+// lockWithRoom waits until there is room for lines, or too long, and returns true with the lock held. It returns false
+// without the lock after Close.
 func (r *Run) lockWithRoom() bool {
 	for {
 		r.mu.Lock()
-		if r.stuck || r.lines.size < maxUnwritten {
+		if r.stuck || r.lines.size < maxUnsaved {
 			return true
 		}
-		taken := r.taken
+		drained := r.drained
 		r.mu.Unlock()
 		timer := time.NewTimer(maxWait)
 		select {
-		case <-taken:
-		case <-r.over:
+		case <-drained:
+		case <-r.done:
 			return false
 		case <-timer.C:
 			r.mu.Lock()
-			r.stuck = taken == r.taken
+			r.stuck = drained == r.drained
 			r.mu.Unlock()
 		}
 		timer.Stop()
 	}
 }
 
-// ring has what is new written down. It is called with the lock held.
-func (r *Run) ring() {
-	if !r.followed && !r.ended { // much work has nothing to say
-		r.followed = true
-		go r.follow()
+// signal has new reports saved. It is called with the lock held.
+func (r *Run) signal() {
+	if !r.flushing && !r.ended { // not before, because much work reports nothing
+		r.flushing = true
+		go r.flushLoop()
 	}
-	r.again()
+	r.wake()
 }
 
-// take returns what has not been written yet, about most bytes of the log, and whether there is more.
-func (r *Run) take(most int) (news app.ProgressUpdate, more bool) {
+// drain removes and returns what is unsaved, with about limit bytes of the log. more reports whether lines are left.
+func (r *Run) drain(limit int) (update app.ProgressUpdate, more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.moved {
-		news.Progress, r.moved = new(r.progress), false
+	if r.dirty {
+		update.Progress, r.dirty = new(r.progress), false
 	}
 	r.stuck = false
-	news.Skipped, news.Lines = r.lines.take(max(most, r.lines.size/16))
-	close(r.taken)
-	r.taken = make(chan struct{})
-	return news, r.lines.size > 0
+	update.Skipped, update.Lines = r.lines.take(max(limit, r.lines.size/16))
+	close(r.drained)
+	r.drained = make(chan struct{})
+	return update, r.lines.size > 0
 }
 
 // Close returns when everything that was reported has been handed to save. What is reported later is dropped. It must be
@@ -204,18 +204,18 @@ func (r *Run) take(most int) (news app.ProgressUpdate, more bool) {
 func (r *Run) Close() {
 	r.mu.Lock()
 	r.ended = true
-	followed := r.followed
+	flushing := r.flushing
 	r.mu.Unlock()
 	close(r.stop)
-	if !followed {
-		close(r.over)
+	if !flushing {
+		close(r.done)
 	}
-	<-r.over
+	<-r.done
 }
 
-// follow writes down what is reported until the work ends, and then what is still to be written.
-func (r *Run) follow() {
-	defer close(r.over)
+// flushLoop saves reports until the work ends, and then all that is left.
+func (r *Run) flushLoop() {
+	defer close(r.done)
 	for {
 		select {
 		case <-r.changed:
@@ -223,31 +223,32 @@ func (r *Run) follow() {
 			r.flush()
 			return
 		}
-		news, more := r.take(reportBatch)
-		r.write(news)
-		rest := reportEvery
+		update, more := r.drain(flushBatch)
+		r.write(update)
+		pause := flushInterval
 		if more {
-			rest = reportInHaste
-			r.again()
+			pause = busyFlushInterval
+			r.wake()
 		}
-		sleepUntil(r.stop, rest)
+		sleepUntil(r.stop, pause)
 	}
 }
 
-// again makes follow look for what is to be written. If it is about to look anyway, nothing changes.
-func (r *Run) again() {
+// wake has flushLoop drain again, unless it is about to.
+func (r *Run) wake() {
 	select {
 	case r.changed <- struct{}{}:
 	default:
 	}
 }
 
-// flush writes down all that is left.
+// flush saves all that is left.
 func (r *Run) flush() {
 	for more := true; more; {
-		var news app.ProgressUpdate
-		if news, more = r.take(lastBatch); news.Progress != nil || news.Lines != nil {
-			r.write(news)
+		var update app.ProgressUpdate
+		update, more = r.drain(finalBatch)
+		if update.Progress != nil || update.Lines != nil {
+			r.write(update)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func TestWorkThatWritesFasterThanTheDatabaseWaits(t *testing.T) {
 				written += int64(len(line.Text))
 			}
 		})
-		const line, lines = 1 << 10, 2 * maxUnwritten / (1 << 10)
+		const line, lines = 1 << 10, 2 * maxUnsaved / (1 << 10)
 		text := strings.Repeat("x", line-1)
 		var handedIn atomic.Int64
 		go func() {
@@ -38,13 +38,13 @@ func TestWorkThatWritesFasterThanTheDatabaseWaits(t *testing.T) {
 			}
 		}()
 		synctest.Wait() // until the work waits, and the database
-		if n := handedIn.Load(); n < maxUnwritten || n > maxUnwritten+maxUnwritten/8 {
+		if n := handedIn.Load(); n < maxUnsaved || n > maxUnsaved+maxUnsaved/8 {
 			t.Errorf("%d bytes wait to be written", n)
 		}
 		close(hold)
 		for handedIn.Load() < line*lines {
 			synctest.Wait()
-			sleepUntil(nil, reportInHaste)
+			sleepUntil(nil, busyFlushInterval)
 		}
 		report.Close()
 		if written != line*lines {
@@ -64,7 +64,7 @@ func TestReport_DropsTheOldestLinesWhenNothingIsWritten(t *testing.T) {
 			skipped += news.Skipped
 			written += int64(len(textOf(news.Lines)))
 		})
-		const line, lines = 1 << 10, 3 * maxUnwritten / (1 << 10)
+		const line, lines = 1 << 10, 3 * maxUnsaved / (1 << 10)
 		text, returned := strings.Repeat("x", line-1), make(chan struct{})
 		go func() {
 			defer close(returned)
@@ -82,14 +82,14 @@ func TestReport_DropsTheOldestLinesWhenNothingIsWritten(t *testing.T) {
 			report.Close()
 			return
 		}
-		if held := report.lines.size; held > maxUnwritten+2*chunkSize {
+		if held := report.lines.size; held > maxUnsaved+2*chunkSize {
 			t.Errorf("%d bytes are held", held)
 		}
 		sleepUntil(nil, 24*time.Hour)
 		close(hold)
 		report.Log("the last line")
 		report.Close()
-		if want := int64(line*lines + len("the last line\n")); skipped+written != want || written < maxUnwritten {
+		if want := int64(line*lines + len("the last line\n")); skipped+written != want || written < maxUnsaved {
 			t.Errorf("of %d bytes %d are skipped and %d written", want, skipped, written)
 		}
 	})

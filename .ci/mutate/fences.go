@@ -55,10 +55,10 @@ var oneProcess = []fence{
 	{"a panic in work fails its run only", "jobs/executor.go", `		if panicked := recover(); panicked != nil {
 			e.Log.Error("work panicked"`, `		if panicked := any(nil); panicked != nil {
 			e.Log.Error("work panicked"`, queue},
-	{"work waits while its log fills the memory", "jobs/run.go", "if r.stuck || r.lines.size < maxUnwritten {", "if true {", "./jobs WritesFaster"},
+	{"work waits while its log fills the memory", "jobs/run.go", "if r.stuck || r.lines.size < maxUnsaved {", "if true {", "./jobs WritesFaster"},
 	{"work does not wait for lines that are not kept", "jobs/run.go", "	r.lines.trim(limit)\n", "", "./jobs TestReport"},
 	{"nothing before a gap in a log is kept", "db/query/log.go", "		dropBefore = last.Stop\n", "", store},
-	{"work does not wait for long for the database", "jobs/run.go", "if r.stuck || r.lines.size < maxUnwritten {", "if r.lines.size < maxUnwritten {", "./jobs Report_Drops"},
+	{"work does not wait for long for the database", "jobs/run.go", "if r.stuck || r.lines.size < maxUnsaved {", "if r.lines.size < maxUnsaved {", "./jobs Report_Drops"},
 	{"the first deadline of a command counts", "jobs/command/main.go", "	if s.deadline == nil {\n", "	if true {\n", "./jobs/command ."},
 	{"a supervisor that is stopped is continued", "jobs/command/supervisor.go", "_ = p.supervisor.Process.Signal(syscall.SIGCONT)", "_ = syscall.SIGCONT", "./jobs TestCommand_MayStop"},
 	{"a supervisor that is kept stopped is killed", "jobs/command/supervisor.go", "if stops >= mostStops || late > interfere {", "if false {", "./jobs TestCommand_CannotKeep"},
