@@ -173,7 +173,6 @@ type backlog struct {
 	starting func([]app.ProcessRun) // before some are started
 
 	reporting func(app.ProgressUpdate) error // before what work says is written
-	wondering func()                         // before it is asked which runs are cancelled
 	heeding   func()                         // before it is asked which runs are to stop
 }
 
