@@ -8,33 +8,41 @@ import (
 	"runboard/app"
 )
 
-// ReadTimeout bounds every read: what a longer one holds back grows in the meantime.
+// ReadTimeout bounds every read. A longer read transaction keeps the database from removing what was replaced
+// since, so that its files grow.
 const ReadTimeout = 5 * time.Second
 
-// Dialect is how a database spells what others spell otherwise.
+// Dialect holds the SQL in which the databases differ.
 type Dialect struct {
-	// Numbers and Words are what is in a List, as a query in parentheses whose argument is the list.
+	// Numbers and Words are subqueries in parentheses that return the elements of a JSON array of numbers or
+	// of strings. Their only argument is a JSONArray.
 	Numbers, Words string
-	// Indexed names an index after the table, where the database is to be told which one to use.
+	// Indexed returns the hint that follows the table name to force an index, or "" if the database has no
+	// hints.
 	Indexed func(index string) string
-	// Place is the column with the id by which runs stand in indexes that begin with other columns.
+	// Place is the column with the run id that ends the indexes that begin with other columns.
 	Place string
+	// Texts describes the search index.
 	Texts Texts
 }
 
-// Board reads what pages show. It is the reading half of an app.Store.
+// Board implements the reading methods of app.Store for any database that has a Dialect. Its methods may be
+// called from any goroutine.
 type Board struct {
 	Dialect
-	// Read calls f with what it may read from, and has its errors told people with a code.
+	// Read calls f with a Reader of one snapshot. It returns errors with a code and a message for users.
 	Read func(ctx context.Context, f func(ctx context.Context, from Reader) error) error
-	Now  func() time.Time
-	// Served are the kinds of work that somebody does; nil: nobody asks.
+	// Now returns the current time.
+	Now func() time.Time
+	// Served returns the kinds that workers handle. If it returns nil, unhandled kinds are not reported.
 	Served func(ctx context.Context, from Reader) ([]string, error)
-	// Searched is about how many rows of the index are looked at for a page of a search; the default is Searched.
+	// Searched is the approximate number of index rows that the search for one page may look at. 0 means the
+	// constant Searched.
 	Searched int64
-	// CannotSearch returns why texts cannot be searched, or nil; nil: they always can.
+	// CannotSearch returns the reason if this database cannot search texts, or nil. A nil function means that
+	// it can.
 	CannotSearch func() error
-	// Clock tells how far the times of runs can be trusted to rise.
+	// Clock measures how far the creation times of runs deviate from the order of their ids.
 	Clock *Clock
 }
 
@@ -66,13 +74,13 @@ func (b *Board) Run(ctx context.Context, id int64) (page app.RunPage, err error)
 	return page, err
 }
 
-// RunMarks reads how far those runs have come that are among some.
+// RunMarks returns the query for the revisions of runs. Its argument is the JSONArray of their ids.
 func (d Dialect) RunMarks() string {
 	return `SELECT id, version, coalesce((SELECT stop FROM run_logs WHERE run_id = id ORDER BY start DESC LIMIT 1), 0) AS log_end
 		FROM process_runs WHERE id IN ` + d.Numbers
 }
 
-// Marks implements app.Store.
+// Revisions implements app.Store.
 func (b *Board) Revisions(ctx context.Context, runs []int64) (map[int64]app.Revision, error) {
 	ids, err := JSONArray(runs)
 	if err != nil {
@@ -94,12 +102,12 @@ func (b *Board) Revisions(ctx context.Context, runs []int64) (map[int64]app.Revi
 	return marks, err
 }
 
-// usualOf is how many of the newest completed runs are looked at to see how long those of a kind take. It
-// bounds what that costs, whatever the kinds of the others are: a fraction of a millisecond.
+// usualOf is how many of the newest completed runs of all kinds readMedianDuration looks at. It bounds the
+// cost to a fraction of a millisecond, whatever the kinds of these runs.
 const usualOf = 200
 
-// readUsual returns how long runs of the same kind take, or 0 when that is not known, or is not asked: only of a
-// run that is under way.
+// readMedianDuration returns the median duration of recently completed runs of the same kind. It returns 0 if
+// there are none, or if the run is not started.
 func (b *Board) readMedianDuration(ctx context.Context, from Reader, run app.ProcessRun) (time.Duration, error) {
 	if run.Status != app.Started {
 		return 0, nil
@@ -129,12 +137,12 @@ func readEvents(ctx context.Context, from Reader, run int64) ([]app.Event, error
 	return events, err
 }
 
-// ReadCounts returns how many runs there are in each status, as it is kept.
+// ReadCounts returns the stored number of runs in each status. It does not count them.
 func ReadCounts(ctx context.Context, from Reader) (app.Counts, error) {
 	return CountBy(ctx, from, "SELECT status, n FROM status_counts")
 }
 
-// overview reads what every page shows of the whole board.
+// overview returns the counts and warnings that every page shows.
 func (b *Board) overview(ctx context.Context, from Reader) (overview app.Overview, err error) {
 	if overview.Counts, err = ReadCounts(ctx, from); err != nil {
 		return overview, err

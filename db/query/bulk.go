@@ -15,10 +15,10 @@ import (
 	"runboard/app"
 )
 
-// actionLook is how many runs are read at once for an action.
+// actionLook is the largest number of runs that one step of a bulk action reads.
 const actionLook = 500
 
-// over is next, when all runs have been dealt with.
+// over is the value of Next when all runs are handled.
 const over = 0
 
 // action is a row of run_actions.
@@ -40,20 +40,26 @@ func (r action) state() (state app.BulkProgress, err error) {
 	return state, json.Unmarshal([]byte(r.Action), &state.BulkAction)
 }
 
-// NewAction is an action that is asked for, as it is kept.
+// NewAction is a bulk action that is ready to be stored.
 type NewAction struct {
-	Kind     string
-	Text     string
+	// Kind is the kind of the bulk run.
+	Kind string
+	// Text is the JSON of the action with absolute times.
+	Text string
+	// Prospect is the preview at the time of the request.
 	Prospect app.BulkPreview
-	// Refused is why it must not be done, unless its key was used before: then the first answer is repeated.
+	// Refused is the reason why the action must not be created, or nil. It does not apply to a repeated
+	// idempotency key: the caller then returns the first answer.
 	Refused error
 
+	// asked is the JSON of the action as the client sent it.
 	asked string
 }
 
-// NewAction is what becomes of an action that is asked for now.
+// NewAction previews a bulk action and limits it to the runs of the confirmed preview or, without one, to the
+// runs that match now. A preview that no longer fits is reported in NewAction.Refused, not as an error.
 func (b *Board) NewAction(ctx context.Context, asked app.BulkAction) (made NewAction, err error) {
-	as, err := json.Marshal(asked) // with its times as they were asked for: a repeated request is the same later
+	as, err := json.Marshal(asked) // before Resolve: a repeated request must be equal later, too
 	if err != nil {
 		return made, err
 	}
@@ -73,7 +79,7 @@ func (b *Board) NewAction(ctx context.Context, asked app.BulkAction) (made NewAc
 	return made, err
 }
 
-// exceeds fails with CodeConflict if an action would change runs that its preview did not show.
+// exceeds fails with CodeConflict if the action would change runs that the confirmed preview did not show.
 func exceeds(now app.BulkPreview, shown app.Confirmation) error {
 	switch {
 	case !shown.Checked:
@@ -86,21 +92,23 @@ func exceeds(now app.BulkPreview, shown app.Confirmation) error {
 	return nil
 }
 
-// Request is the request for the run of the action, as which its key is remembered: with what was asked for.
+// Request returns the request under which the idempotency key of the action is stored. Its kind contains a
+// hash of the action, so that the same key with another action is refused.
 func (a NewAction) Request(key string) app.CreateRequest {
 	hash := sha256.Sum256([]byte(a.asked))
 	return app.CreateRequest{Kind: a.Kind + " " + hex.EncodeToString(hash[:8]), Count: 1, IdempotencyKey: key}
 }
 
-// Part is what an action has to do next.
+// Part is the next part of a bulk action.
 type Part struct {
 	State app.BulkProgress
-	At    int64   // all runs from here on have been dealt with
-	runs  []int64 // the next ones, newest first
-	next  int64   // all runs from here on will then have been dealt with
+	At    int64   // where the part begins: all runs with this id or higher are handled
+	runs  []int64 // ids of the part, newest first
+	next  int64   // the value of At after this part
 }
 
-// NextPart returns what the action of a run has to do next. It fails with CodeNotFound when it has none.
+// NextPart returns the next part of the action of a bulk run. It fails with CodeNotFound if there is no
+// action.
 func (b *Board) NextPart(ctx context.Context, run int64) (p Part, err error) {
 	err = b.Read(ctx, func(ctx context.Context, from Reader) error {
 		var row action
@@ -125,14 +133,15 @@ func (b *Board) NextPart(ctx context.Context, run int64) (p Part, err error) {
 	return p, err
 }
 
-// chosen are those of the ids that are below another one, the highest first, each once.
+// chosen returns the distinct ids below a bound, the highest first.
 func chosen(ids []int64, below int64) []int64 {
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return id >= below })
 	slices.SortFunc(ids, func(a, b int64) int { return cmp.Compare(b, a) })
 	return slices.Compact(ids)
 }
 
-// found are the newest runs with ids below before that an action finds, and the before of those that follow.
+// found returns the newest runs with ids below before that the action applies to, and the value of before for
+// the following call, or over at the end.
 func (b *Board) found(ctx context.Context, from Reader, action app.BulkAction, before int64) (ids []int64, next int64, err error) {
 	l, err := b.newActionList(ctx, from, action, action.Operation.AppliesTo()...)
 	if err != nil {
@@ -148,10 +157,11 @@ func (b *Board) found(ctx context.Context, from Reader, action app.BulkAction, b
 	if len(runs) == actionLook {
 		return ids, runs[len(runs)-1].ID, nil
 	}
-	return ids, searchedTo, nil // 0, when all have been found
+	return ids, searchedTo, nil // 0 is over: all runs have been found
 }
 
-// newActionList returns the list of the runs in some statuses that an action with a filter is about.
+// newActionList returns the list of the runs that a bulk action with a filter covers, optionally only those
+// in some statuses. Bulk runs are left out unless the filter names their kind.
 func (b *Board) newActionList(ctx context.Context, from Reader, action app.BulkAction, only ...app.Status) (*list, error) {
 	l, err := b.newList(ctx, from, action.Filter, only...)
 	if err != nil {
@@ -168,7 +178,7 @@ func (b *Board) newActionList(ctx context.Context, from Reader, action app.BulkA
 	return l, nil
 }
 
-// beyondNewest is the first id that an action is not about.
+// beyondNewest returns the first id that is too new for the action.
 func beyondNewest(action app.BulkAction) int64 {
 	if action.Confirmed.Newest == 0 {
 		return math.MaxInt64
@@ -176,10 +186,12 @@ func beyondNewest(action app.BulkAction) int64 {
 	return beyond(action.Confirmed.Newest)
 }
 
-// wasRetried is the condition that a run was retried after a time. Its arguments are the time, twice, and app.NoteRetried.
+// wasRetried is the condition that a run was retried after a given time. Its arguments are the time in
+// milliseconds, twice, and app.NoteRetried.
 const wasRetried = `updated_at > ? AND EXISTS (SELECT 1 FROM run_events WHERE run_id = process_runs.id AND at > ? AND note = ?)`
 
-// entered is the condition that a run came later into a status that a operation is for: it ended then, or was retried.
+// entered returns the condition that a run entered a status of the operation after a given time: it finished
+// then or, for a cancellation, was retried then.
 func entered(operation app.BulkOperation, at time.Time) (condition string, args []any) {
 	millis := at.UnixMilli()
 	if operation == app.BulkCancel {
@@ -188,7 +200,8 @@ func entered(operation app.BulkOperation, at time.Time) (condition string, args 
 	return "finished_at > ?", []any{millis}
 }
 
-// Entered reports whether a run, which fits an action, came into its status after the action's preview.
+// Entered reports whether a run entered its status after the preview of the action. The operation must apply
+// to the run.
 func Entered(ctx context.Context, from Reader, action app.BulkAction, run app.ProcessRun) (later bool, err error) {
 	at := action.Confirmed.At.Time(time.Time{})
 	switch {
@@ -196,7 +209,7 @@ func Entered(ctx context.Context, from Reader, action app.BulkAction, run app.Pr
 		return false, nil
 	case action.Operation != app.BulkCancel:
 		return run.FinishedAt.After(at), nil
-	case !run.UpdatedAt.After(at): // which spares most runs the question
+	case !run.UpdatedAt.After(at): // saves the query for most runs
 		return false, nil
 	}
 	condition, args := entered(action.Operation, at)
@@ -204,23 +217,26 @@ func Entered(ctx context.Context, from Reader, action app.BulkAction, run app.Pr
 	return later, err
 }
 
-// Moved is how far an action has come with a part.
+// Moved is the progress of a bulk action after a part.
 type Moved struct {
 	State      app.BulkProgress
-	Next       int64 // all runs from here on have been dealt with
-	Done, Left int64 // more than before
+	Next       int64 // all runs with this id or higher are handled
+	Done, Left int64 // runs changed and skipped by this part
 }
 
-// Do has a part of an action done, or as much of it as there is room for, and about so much time. perform does it to one
-// run, and reports whether that changed it; it fails with CodeUnavailable when there is no room, and with ErrUnfinished when
-// there was not enough time.
+// Do calls perform for each run of the part until about enough time has passed, but for at least one run.
+// perform applies the action to one run and reports whether that changed it.
+//
+// perform fails with CodeUnavailable if no more runs may wait, and with ErrUnfinished if the run takes
+// longer. In both cases Do succeeds, and the next part begins with that run; in the first case the state is
+// Throttled. Do fails with any other error of perform.
 func (p Part) Do(enough time.Duration, perform func(action app.BulkAction, id int64) (changed bool, err error)) (m Moved, err error) {
 	m.State, m.Next = p.State, p.next
 	began := time.Now()
 	limit, limited := p.State.Limit()
 	for i, id := range p.runs {
 		if limited && p.State.Done+m.Done >= limit {
-			m.Left++ // a run that ended as the preview was read may have gone unseen in it
+			m.Left++ // a run that finished during the preview may be missing from its count
 			continue
 		}
 		changed, err := perform(p.State.BulkAction, id)
@@ -249,8 +265,10 @@ func (p Part) Do(enough time.Duration, perform func(action app.BulkAction, id in
 	return m, nil
 }
 
-// ErrUnfinished says that there was not enough time: what has been done so far stays, and the rest is to be done later.
+// ErrUnfinished reports that the time was over before all work on a run was done. What was done stays; the
+// caller continues later.
 var ErrUnfinished = errors.New("there is more to be done")
 
-// ErrTwice carries no code: what has been written must be undone.
+// ErrTwice reports that another writer has performed the same part of a bulk action. It carries no code, so
+// that the transaction is rolled back.
 var ErrTwice = errors.New("an action is done twice at once")

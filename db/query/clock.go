@@ -7,20 +7,21 @@ import (
 )
 
 const (
-	// measuredAtOnce is how many runs are read by one statement: it takes a tenth of a second or two.
+	// measuredAtOnce is the number of runs that one statement measures, in a tenth of a second or two.
 	measuredAtOnce = 200_000
-	// measureTime is about how long one answer waits for the measurement.
+	// measureTime is about how long one read waits for the measurement.
 	measureTime = time.Second
-	// leastSlack covers transactions under way, whose runs have lower ids than others but are seen later.
+	// leastSlack covers open transactions: their runs have lower ids than others, but become visible later.
 	leastSlack = time.Minute
 )
 
-// Clock measures by how much the times at which runs were created fall behind those of runs with lower ids. It reads
-// each run once.
+// Clock measures how far the creation times of runs fall behind those of runs with lower ids. This happens if
+// the clock is set back, or if the clocks of nodes differ. A Clock reads each run once. Its methods may be
+// called from any goroutine.
 type Clock struct {
 	mu     sync.Mutex
-	last   int64 // up to this id
-	latest int64 // created_at of any run up to there
+	last   int64 // the highest id that was measured
+	latest int64 // the latest created_at up to last, in milliseconds
 	back   int64 // by how many milliseconds a run falls behind an earlier one at most
 }
 
@@ -29,8 +30,8 @@ const measureClock = `SELECT COUNT(*) AS n, coalesce(max(id), 0) AS last, coales
 	FROM (SELECT id, created_at, max(created_at) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) AS so_far
 		FROM (SELECT id, created_at FROM process_runs WHERE id > ? ORDER BY id LIMIT ?) AS unread) AS part`
 
-// slack returns by how many milliseconds a run can have been created before one with a lower id. known is false while
-// there are runs that have not been measured.
+// slack returns by how many milliseconds a run may have been created before a run with a lower id. known is
+// false while some runs are not measured; slack must not be relied on then.
 func (c *Clock) slack(ctx context.Context, from Reader) (millis int64, known bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -40,7 +41,7 @@ func (c *Clock) slack(ctx context.Context, from Reader) (millis int64, known boo
 	return c.back + leastSlack.Milliseconds(), known, err
 }
 
-// measure reads some of the runs that have not been read. It reports whether these were all.
+// measure reads the next runs that are not measured. It reports whether none are left.
 func (c *Clock) measure(ctx context.Context, from Reader) (all bool, err error) {
 	var part struct {
 		N        int64 `db:"n"`
@@ -59,10 +60,10 @@ func (c *Clock) measure(ctx context.Context, from Reader) (all bool, err error) 
 	return part.N < measuredAtOnce, nil
 }
 
-// Watch notices when a clock is set back. It is to be asked every second or so.
+// Watch detects that the clock was set back. The caller asks it about every second, from one goroutine.
 type Watch struct{ seen int64 }
 
-// WentBack reports whether the clock is behind what it was when it was last asked.
+// WentBack reports whether the clock is behind its value at the last call.
 func (w *Watch) WentBack(now time.Time) bool {
 	millis := now.UnixMilli()
 	back := millis < w.seen

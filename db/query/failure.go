@@ -8,10 +8,10 @@ import (
 	"runboard/app"
 )
 
-// MaxFailures is how many different failures are kept apart. Beyond it, those of a kind that are new go together.
+// MaxFailures is the largest number of failure groups. Beyond it, new errors of a kind share one group.
 const MaxFailures = 10_000
 
-// OtherErrors is the pattern of those. It has a sign that no pattern has.
+// OtherErrors is the pattern of the shared groups. It differs from all others: app.Pattern replaces digits.
 const OtherErrors = "other errors (more than 10,000 different ones)"
 
 const (
@@ -40,17 +40,20 @@ func (r failure) app() app.Failure {
 	}
 }
 
-// Failed is a run that fails.
+// Failed is the error of a failed run with its pattern.
 type Failed struct{ kind, pattern, text string }
 
-// NewFailed does what takes time, and so is not done while others wait.
+// NewFailed returns the Failed of an error text. It normalizes the text, which takes time: callers should do
+// this before they block other writers.
 func NewFailed(kind, text string) Failed {
 	return Failed{kind: kind, pattern: cmp.Or(app.Pattern(text), "no error text"), text: text}
 }
 
-// Find looks for the id of what the run has in common with others, or adds what is new, or as one of the others when
-// there are too many. find is given a kind and a pattern; add the rest of a failure as well, whether it must be added, and
-// how many there may be otherwise.
+// Find returns the id of the failure group of the error. It creates the group if there are fewer than
+// MaxFailures, and otherwise uses the shared group of the kind. It returns 0 if there is neither.
+//
+// find is called with kind and pattern; add with kind, pattern, example, the time at in milliseconds, whether
+// the group must be created regardless of the limit, and the limit. Both set id and report whether they did.
 func (f Failed) Find(at int64, find, add func(id *int64, args ...any) (found bool, err error)) (id int64, err error) {
 	for _, pattern := range []string{f.pattern, OtherErrors} {
 		if found, err := find(&id, f.kind, pattern); err != nil || found {
@@ -63,7 +66,7 @@ func (f Failed) Find(at int64, find, add func(id *int64, args ...any) (found boo
 	return 0, nil
 }
 
-// HourOf is the hour of a time, counted from 1970.
+// HourOf returns the number of full hours since 1970.
 func HourOf(t time.Time) int64 { return t.UnixMilli() / time.Hour.Milliseconds() }
 
 // Failures implements app.Store.
@@ -89,7 +92,8 @@ func (b *Board) Failures(ctx context.Context) (all app.Failures, err error) {
 	return all, err
 }
 
-// addHours tells how often each of some failures happened in the hours up to now, of which the last is the present one.
+// addHours calls tell for each hour in which a failure occurred. hour is an index: the current hour is
+// app.FailureHours-1.
 func (b *Board) addHours(ctx context.Context, from Reader, failures []int64, tell func(failure int64, hour int, n int64)) error {
 	ids, err := JSONArray(failures)
 	if err != nil {
@@ -108,7 +112,7 @@ func (b *Board) addHours(ctx context.Context, from Reader, failures []int64, tel
 	return nil
 }
 
-// readFailure returns what a filter asks for, or nothing when there is none.
+// readFailure returns the failure with this id. It returns the zero Failure if id is 0 or unknown.
 func (b *Board) readFailure(ctx context.Context, from Reader, id int64) (app.Failure, error) {
 	if id == 0 {
 		return app.Failure{}, nil

@@ -8,9 +8,9 @@ import (
 	"runboard/app"
 )
 
-// histogram is how many durations fell into each of its buckets. The first one is for those below a millisecond; then
-// there are four for each doubling, so that the middle of a bucket is within a tenth of all that is in it. The last
-// one reaches from five weeks to for ever.
+// histogram counts durations in buckets. The first bucket is for those below a millisecond. Then there are
+// four buckets for each doubling, so that the middle of a bucket differs from its durations by less than a
+// tenth. The last bucket has no upper bound; it begins at five weeks.
 type histogram [128]int64
 
 const perDoubling = 4
@@ -23,7 +23,7 @@ func (h *histogram) add(d time.Duration) {
 	h[bucket]++
 }
 
-// middle is the duration that a bucket stands for.
+// middle returns the duration that a bucket stands for.
 func middle(bucket int) time.Duration {
 	if bucket == 0 {
 		return 0
@@ -31,7 +31,8 @@ func middle(bucket int) time.Duration {
 	return time.Duration(math.Exp2((float64(bucket)-0.5)/perDoubling) * float64(time.Millisecond))
 }
 
-// merge adds what pack made of another histogram. What nobody can have packed it leaves out.
+// merge adds a histogram that pack returned. It stops at the first invalid entry: a damaged database must not
+// stop the writer or a page.
 func (h *histogram) merge(packed []byte) {
 	for bucket := uint64(0); len(packed) > 0; bucket++ {
 		skip, n := binary.Uvarint(packed)
@@ -45,7 +46,8 @@ func (h *histogram) merge(packed []byte) {
 	}
 }
 
-// pack writes for each bucket that is not empty how many empty ones are before it, and what is in it.
+// pack encodes the histogram: for each bucket that is not empty, the number of empty buckets before it and
+// its count, as varints.
 func (h *histogram) pack() []byte {
 	packed, empty := []byte{}, uint64(0)
 	for _, count := range h {
@@ -68,7 +70,7 @@ func (h *histogram) quantiles() (q app.Quantiles) {
 	return q
 }
 
-// quantile is what so many percent of all that is in it do not exceed.
+// quantile returns the duration that percent of all durations do not exceed.
 func (h *histogram) quantile(all, percent int64) time.Duration {
 	rank := (all*percent + 99) / 100
 	for bucket, count := range h {

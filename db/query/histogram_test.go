@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// durationsOf any length, the short ones as often as the long ones.
+// durationsOf draws durations of any length, short ones as often as long ones.
 func durationsOf(t *rapid.T) []time.Duration {
 	duration := rapid.Custom(func(t *rapid.T) time.Duration {
 		return time.Duration(math.Exp(rapid.Float64Range(0, math.Log(30*24*3600*1000)).Draw(t, "millis"))) * time.Millisecond
@@ -86,7 +86,7 @@ func TestAHistogramTakesLittleRoom(t *testing.T) {
 	}
 }
 
-// A damaged file must not end the writer, nor whoever reads.
+// A damaged database must not stop the writer or a page.
 func FuzzAnythingCanBeMerged(f *testing.F) {
 	h := histogramOf(time.Second, time.Minute)
 	f.Add([]byte{})

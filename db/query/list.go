@@ -43,12 +43,12 @@ func (b *Board) Runs(ctx context.Context, filter app.Filter, before int64, limit
 	return runs, next, err
 }
 
-// ChosenRuns reads those runs that are among some.
+// ChosenRuns returns the query for runs by id, newest first. Its argument is the JSONArray of the ids.
 func (d Dialect) ChosenRuns() string {
 	return "SELECT " + Columns + " FROM process_runs WHERE id IN " + d.Numbers + " ORDER BY id DESC"
 }
 
-// Chosen implements app.Store.
+// RunsByID implements app.Store.
 func (b *Board) RunsByID(ctx context.Context, ids []int64) (runs []app.ProcessRun, err error) {
 	list, err := JSONArray(ids)
 	if err != nil {
@@ -61,8 +61,8 @@ func (b *Board) RunsByID(ctx context.Context, ids []int64) (runs []app.ProcessRu
 	return runs, err
 }
 
-// readPage goes from a known id in one direction, so that a page deep in the list costs what the
-// first one does. It asks for one run more than it shows, to learn whether the list goes on.
+// readPage reads one page of a list. It starts at the cursor, so that a page deep in the list costs no more
+// than the first one. It reads one run more than a page holds, to learn whether there is another page.
 func (b *Board) readPage(ctx context.Context, from Reader, query app.Query) (page app.Page, err error) {
 	l, err := b.newList(ctx, from, query.Filter)
 	if err != nil {
@@ -101,20 +101,21 @@ func (b *Board) readPage(ctx context.Context, from Reader, query app.Query) (pag
 	return page, err
 }
 
-// list is the runs that a filter finds, as they are in one transaction.
+// list is the runs that match a filter, within one read transaction.
 type list struct {
 	Texts
 	from     Reader
 	sections []Section
-	indexed  []Section        // the same without further conditions: their runs stand together
-	place    string           // see Dialect
-	terms    []Term           // of the search, or none
-	searched int64            // see Board
-	counted  map[string]int64 // how many rows of the index have what was asked for
-	all      Span             // the ids that the filter's runs can have
+	indexed  []Section        // sections without the conditions of require: each is one range of an index
+	place    string           // Dialect.Place
+	terms    []Term           // words of the search; empty without one
+	searched int64            // Board.Searched, or its default
+	counted  map[string]int64 // index rows by search expression, see lookUp
+	all      Span             // range of ids that can match the filter
 }
 
-// newList returns the list of all runs that a filter finds, or of those in some statuses.
+// newList returns the list of the runs that match a filter, optionally only those in some statuses. It fails
+// with CodeMalformed if the text contains no words.
 func (b *Board) newList(ctx context.Context, from Reader, filter app.Filter, only ...app.Status) (l *list, err error) {
 	if filter, err = b.kindless(ctx, from, filter); err != nil {
 		return nil, err
@@ -132,8 +133,9 @@ func (b *Board) newList(ctx context.Context, from Reader, filter app.Filter, onl
 	return l, l.limit(ctx, b, filter)
 }
 
-// limit leaves only the runs that were created between the times of a filter. Each run is checked. Where the ids of
-// these runs are is only narrowed: a clock that is set back, or two that differ, give times that do not rise with ids.
+// limit restricts the list to runs created within the times of the filter. The times of each run are checked,
+// and the ids only narrow the range: creation times do not always rise with ids, because clocks are set back
+// and differ between nodes.
 func (l *list) limit(ctx context.Context, b *Board, filter app.Filter) error {
 	if filter.Since.IsZero() && filter.Until.IsZero() {
 		return nil
@@ -163,15 +165,15 @@ func (l *list) limit(ctx context.Context, b *Board, filter app.Filter) error {
 	return err
 }
 
-// require leaves only the runs that meet a condition.
+// require adds a condition to all sections.
 func (l *list) require(condition string, args ...any) {
 	for i := range l.sections {
 		l.sections[i] = l.sections[i].and(condition, args...)
 	}
 }
 
-// kindless is a filter without its kind where that says nothing new: runs that failed alike are all of one kind. When
-// another one is asked for, it asks for a failure that nobody has.
+// kindless drops the kind of a filter that also has a failure, because all runs of a failure are of one kind.
+// If the kinds differ, the filter it returns matches no run.
 func (b *Board) kindless(ctx context.Context, from Reader, filter app.Filter) (app.Filter, error) {
 	if filter.Failure == 0 || filter.Kind == "" {
 		return filter, nil
@@ -184,8 +186,9 @@ func (b *Board) kindless(ctx context.Context, from Reader, filter app.Filter) (a
 	return filter, err
 }
 
-// firstSince returns an id whose run was created at a time or later, while the run before it was created earlier. It
-// takes a few dozen looks among any number of runs, without an index.
+// firstSince returns an id whose run was created at or after a time in milliseconds, while the run before it
+// was created earlier. It is a binary search by id: a few dozen reads, whatever the number of runs, and no
+// index on times.
 func (l *list) firstSince(ctx context.Context, millis int64) (int64, error) {
 	var low, high int64 = 1, 1
 	if err := Get(ctx, l.from, &high, "SELECT coalesce(max(id), 0) + 1 FROM process_runs"); err != nil {
@@ -209,15 +212,16 @@ func (l *list) firstSince(ctx context.Context, millis int64) (int64, error) {
 	return high, nil
 }
 
-// within is the part of a span that the filter allows.
+// within returns the part of a span that can match the filter.
 func (l *list) within(s Span) Span {
 	return Span{After: max(s.After, l.all.After), Before: min(s.Before, l.all.Before)}
 }
 
-// searching reports whether the texts of runs are looked through, and not the runs.
+// searching reports whether the list has a text search.
 func (l *list) searching() bool { return len(l.terms) > 0 }
 
-// runs returns the first limit runs of a span, from either end of it. For searchedTo see search.
+// runs returns at most limit runs of a span, from its lower end if ascending, else from its upper end. For
+// searchedTo see search.
 func (l *list) runs(ctx context.Context, in Span, ascending bool, limit int) (runs []app.ProcessRun, searchedTo int64, err error) {
 	runs = []app.ProcessRun{}
 	if l.searching() {
@@ -241,7 +245,7 @@ func (l *list) runs(ctx context.Context, in Span, ascending bool, limit int) (ru
 	return runs[:min(len(runs), limit)], 0, nil
 }
 
-// any reports whether there is a run in a span.
+// any reports whether a span contains a run. A search that stops early counts as one.
 func (l *list) any(ctx context.Context, in Span) (found bool, err error) {
 	if l.searching() {
 		runs, searchedTo, err := l.search(ctx, in, false, 1)
@@ -255,8 +259,8 @@ func (l *list) any(ctx context.Context, in Span) (found bool, err error) {
 	return false, nil
 }
 
-// count returns how many runs the filter finds, up to a limit, and whether there are more. Of a search it counts
-// those among the matches that are looked at.
+// count returns the number of matching runs, at most limit, and whether there are more. A search counts only
+// the matches within a tenth of its usual effort.
 func (l *list) count(ctx context.Context, limit int) (n int, more bool, err error) {
 	if l.searching() {
 		counts, more, err := l.countFound(ctx, l.searched/10)

@@ -11,8 +11,9 @@ import (
 	"runboard/app"
 )
 
-// A run's log lies in parts of some KB: a row for each line would cost more than the lines, and one for each run would
-// be written anew with every line. Marks say for each line how long it is and who wrote it.
+// The log of a run is stored in parts of some KB. A row for each line would cost more than the line itself,
+// and a row for the whole log would be rewritten with every line. line_index holds the length and the stream
+// of each line.
 const (
 	logBounds = `SELECT coalesce((SELECT start FROM run_logs WHERE run_id = ? ORDER BY start LIMIT 1), 0) AS start,
 		coalesce((SELECT stop FROM run_logs WHERE run_id = ? ORDER BY start DESC LIMIT 1), 0) AS stop`
@@ -21,26 +22,27 @@ const (
 	partsBefore = `SELECT start, stop, text, line_index FROM run_logs WHERE run_id = ? AND start < ? ORDER BY start DESC`
 )
 
-// partSize is the size in bytes up to which a part grows. It is small beside the limit of a log, so that
-// little more than the limit has to be dropped; and large beside a line.
+// partSize is the size in bytes up to which a part grows. It is small compared to the limit of a log, so that
+// little more than the limit has to be dropped, and large compared to a line.
 const partSize = 16 << 10
 
-// partSizeFor is smaller than partSize where that would be much of the whole log.
+// partSizeFor returns the part size for a log of at most limit bytes. It is below partSize if that were much
+// of the whole log.
 func partSizeFor(limit int64) int64 { return min(partSize, max(limit/8, 512)) }
 
-// LogPart is a row of run_logs.
+// LogPart is a row of run_logs. Start and Stop are offsets in bytes within the whole log.
 type LogPart struct {
 	Start     int64  `db:"start"`
 	Stop      int64  `db:"stop"`
-	Part      int64  `db:"part"` // their number, from 0
+	Part      int64  `db:"part"` // number of the part within its log, from 0
 	Text      string `db:"text"`
 	Revisions []byte `db:"line_index"`
 }
 
-// NoPart is the last part of a log without any.
+// NoPart stands for the last part of an empty log.
 var NoPart = LogPart{Part: -1}
 
-// CheckLines fails when there is a line that no log may have.
+// CheckLines fails if a line is empty or longer than app.MaxLine. Such lines are a fault of the caller.
 func CheckLines(run int64, lines []app.LogLine) error {
 	for _, line := range lines {
 		if len(line.Text) == 0 || len(line.Text) > app.MaxLine {
@@ -50,7 +52,8 @@ func CheckLines(run int64, lines []app.LogLine) error {
 	return nil
 }
 
-// Skip returns the last part of a log as if n more bytes had followed it that are not kept. The next line begins a new part.
+// Skip returns the last part of a log as if n bytes that are not stored had followed it. The next line then
+// begins a new part.
 func (p LogPart) Skip(n int64) LogPart {
 	if n > 0 {
 		p.Stop += n
@@ -59,10 +62,12 @@ func (p LogPart) Skip(n int64) LogPart {
 	return p
 }
 
-// Append divides lines into parts that follow the last one: into more of it, and into new ones. write writes each; when
-// it is more, part has the number and the start of the last one, and the text, the marks and the stop that come to it.
-// It returns the offset before which parts are to be dropped, so that little more than limit bytes are left, and nothing
-// before a gap. skipped is as in app.Report.
+// Append divides lines into parts after the last part p, and calls write for each. With more set, write must
+// extend the stored part with the number and start of part: by its text and its line index, up to its stop.
+// Otherwise part is a new row.
+//
+// Append returns the offset before which the caller drops parts, so that little more than limit bytes are
+// left, and nothing before a gap. skipped is ProgressUpdate.Skipped. Append fails only if write fails.
 func (p LogPart) Append(lines []app.LogLine, skipped, limit int64, write func(part LogPart, more bool) error) (dropBefore int64, err error) {
 	last, size := p.Skip(skipped), partSizeFor(limit)
 	if skipped > 0 {
@@ -80,10 +85,11 @@ func (p LogPart) Append(lines []app.LogLine, skipped, limit int64, write func(pa
 		}
 		last = part
 	}
-	return max(dropBefore, min(last.Stop-limit, last.Start)), nil // the newest part stays, so that where the log ends is known
+	// The newest part stays, because it says where the log ends.
+	return max(dropBefore, min(last.Stop-limit, last.Start)), nil
 }
 
-// take adds lines, at least one and as many as fit into room bytes, and returns the others.
+// take adds the first lines, as many as fit into room bytes but at least one, and returns the rest.
 func (p *LogPart) take(lines []app.LogLine, room int64) (others []app.LogLine) {
 	var text strings.Builder
 	n := 0
@@ -98,15 +104,15 @@ func (p *LogPart) take(lines []app.LogLine, room int64) (others []app.LogLine) {
 	return lines[n:]
 }
 
-// WrittenPart is a part of a log as it is after lines have been added to it.
+// WrittenPart is a stored part of a log after lines were added to it.
 type WrittenPart struct {
 	Text      string `db:"text"`
 	Revisions []byte `db:"line_index"`
-	Before    string `db:"before"` // the last characters of the part before it, if nothing is missing between them
+	Before    string `db:"before"` // the last characters of the previous part, or "" after a gap
 }
 
-// Terms returns the terms of the index for the part. A word that goes on from line to line of the same stream, or from
-// the part before, is found whole. A change of the stream ends a word.
+// Terms returns the search terms of the part. A word that continues in the next line of the same stream, or
+// that began in the previous part, is indexed as a whole. A change of the stream ends a word.
 func (p WrittenPart) Terms(run int64) ([]string, error) {
 	lines, err := LogPart{Text: p.Text, Revisions: p.Revisions}.lines()
 	if err != nil {
@@ -125,7 +131,7 @@ func (p WrittenPart) Terms(run int64) ([]string, error) {
 	return Terms(run, text.String()), nil
 }
 
-// lines are the lines of the part.
+// lines decodes the lines of the part. It fails if the line index does not fit the text.
 func (p LogPart) lines() ([]app.LogLine, error) {
 	var lines []app.LogLine
 	at, text, marks := p.Start, p.Text, p.Revisions
@@ -215,7 +221,7 @@ func readBackwards(ctx context.Context, from Reader, query app.LogQuery) (lines 
 	return lines, err
 }
 
-// eachPart calls f with the lines of each part that a text selects, until f returns false.
+// eachPart calls f with the lines of each part that the query returns, until f returns false.
 func eachPart(ctx context.Context, from Reader, f func([]app.LogLine) bool, text string, args ...any) error {
 	var part LogPart
 	return each(ctx, from, &part, func() (bool, error) {

@@ -10,7 +10,7 @@ import (
 
 // PreviewBulk implements app.Store.
 func (b *Board) PreviewBulk(ctx context.Context, action app.BulkAction) (prospect app.BulkPreview, err error) {
-	now := b.Now() // before the read: what ends meanwhile has ended later
+	now := b.Now() // before the read, so that runs that finish meanwhile count as later
 	action = action.Resolve(now)
 	var latest time.Time
 	err = b.Read(ctx, func(ctx context.Context, from Reader) (err error) {
@@ -27,7 +27,7 @@ func (b *Board) PreviewBulk(ctx context.Context, action app.BulkAction) (prospec
 		if err != nil {
 			return err
 		}
-		if latest.Before(now) { // it is later only if the clock was set back
+		if latest.Before(now) { // later only if the clock was set back
 			latest = now
 		}
 		prospect.Confirmation = app.Confirmation{Newest: action.Confirmed.Newest, At: app.At(latest), Checked: true, Runs: prospect.Runs, More: prospect.More}
@@ -39,7 +39,7 @@ func (b *Board) PreviewBulk(ctx context.Context, action app.BulkAction) (prospec
 	return prospect, err
 }
 
-// latestChange is when one of some runs changed last.
+// latestChange returns the time of the latest change of any of the runs.
 func latestChange(runs []app.ProcessRun) (latest time.Time) {
 	for _, run := range runs {
 		if run.UpdatedAt.After(latest) {
@@ -49,7 +49,7 @@ func latestChange(runs []app.ProcessRun) (latest time.Time) {
 	return latest
 }
 
-// foreseeChosen tells what an action would come to that names its runs, and when these changed last.
+// foreseeChosen previews an action that lists its runs. It returns the time of their latest change.
 func (b *Board) foreseeChosen(ctx context.Context, from Reader, action app.BulkAction, prospect *app.BulkPreview) (latest time.Time, err error) {
 	ids, err := JSONArray(chosen(action.IDs, beyondNewest(action)))
 	if err != nil {
@@ -74,7 +74,8 @@ func (b *Board) foreseeChosen(ctx context.Context, from Reader, action app.BulkA
 	return latestChange(runs), nil
 }
 
-// foreseeFound tells what an action with a filter would come to, and when the newest of these runs changed last.
+// foreseeFound previews an action with a filter. It returns the time of the latest change of the newest runs
+// that it applies to.
 func (b *Board) foreseeFound(ctx context.Context, from Reader, action app.BulkAction, prospect *app.BulkPreview) (latest time.Time, err error) {
 	var counts app.Counts
 	if counts, prospect.More, err = b.countFor(ctx, from, action); err != nil {
@@ -101,11 +102,11 @@ func (b *Board) foreseeFound(ctx context.Context, from Reader, action app.BulkAc
 	return latestChange(newest), err
 }
 
-// enteredLook is how many of the newest runs in a status are looked at for one that was not there in the preview. Others
-// are left alone when their turn comes.
+// enteredLook is how many of the newest runs in a status are checked for one that entered it after the
+// preview. Older ones are checked, and skipped, when the action comes to them.
 const enteredLook = 100_000
 
-// anyEntered reports whether an action would change a run that came into its status after the preview.
+// anyEntered reports whether the action would change a run that entered its status after the preview.
 func (l *list) anyEntered(ctx context.Context, action app.BulkAction) (found bool, err error) {
 	condition, args := entered(action.Operation, action.Confirmed.At.Time(time.Time{}))
 	if l.searching() {
@@ -121,10 +122,10 @@ func (l *list) anyEntered(ctx context.Context, action app.BulkAction) (found boo
 	return false, nil
 }
 
-// searchesAtMost bounds how often a search for one run goes on: it looks at as much as countWith counts.
+// searchesAtMost bounds how often a search for one run continues. It looks at as many rows as countWith.
 const searchesAtMost = 4
 
-// anyFound reports whether a search finds a run, as far as it comes.
+// anyFound reports whether a search finds a run within searchesAtMost steps.
 func (l *list) anyFound(ctx context.Context) (bool, error) {
 	left := l.all
 	for range searchesAtMost {
@@ -137,7 +138,8 @@ func (l *list) anyFound(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// countFor counts the runs in each status that an action with a filter is about.
+// countFor returns the number of runs in each status that an action with a filter covers. more reports that
+// some were not counted.
 func (b *Board) countFor(ctx context.Context, from Reader, action app.BulkAction) (counts app.Counts, more bool, err error) {
 	if action.Filter.Text != "" {
 		return b.countWith(ctx, from, action)
@@ -145,7 +147,7 @@ func (b *Board) countFor(ctx context.Context, from Reader, action app.BulkAction
 	if counts, more, err = b.countEach(ctx, from, action); err != nil || action.Filter.Kind != "" {
 		return counts, more, err
 	}
-	for _, action.Filter.Kind = range app.BulkKinds() { // which are not meant
+	for _, action.Filter.Kind = range app.BulkKinds() { // the action does not cover bulk runs
 		actions, _, err := b.countEach(ctx, from, action)
 		if err != nil {
 			return counts, more, err
@@ -157,7 +159,7 @@ func (b *Board) countFor(ctx context.Context, from Reader, action app.BulkAction
 	return counts, more, nil
 }
 
-// countWith counts those that a search finds, as far as it goes. It finds no actions.
+// countWith counts the matches of a search until its limit of rows. A search does not find bulk runs.
 func (b *Board) countWith(ctx context.Context, from Reader, action app.BulkAction) (counts app.Counts, more bool, err error) {
 	l, err := b.newActionList(ctx, from, action)
 	if err != nil {
@@ -166,7 +168,8 @@ func (b *Board) countWith(ctx context.Context, from Reader, action app.BulkActio
 	return l.countFound(ctx, searchesAtMost*l.searched)
 }
 
-// countEach counts the runs in each status that a filter finds, as far as they are counted.
+// countEach counts the runs in each status that match the filter, at most app.CountedForBulk of each unless
+// the number is stored.
 func (b *Board) countEach(ctx context.Context, from Reader, action app.BulkAction) (counts app.Counts, more bool, err error) {
 	kept, err := ReadCounts(ctx, from)
 	if err != nil {
@@ -181,7 +184,7 @@ func (b *Board) countEach(ctx context.Context, from Reader, action app.BulkActio
 		if err != nil {
 			return counts, more, err
 		}
-		if filter.StatusOnly() { // how many there are is known, and few are newer
+		if filter.StatusOnly() { // the total is stored: count only the newer runs, which are few
 			l.all.After = beyondNewest(action) - 1
 		} else {
 			l.all.Before = min(l.all.Before, beyondNewest(action))

@@ -9,18 +9,21 @@ import (
 	"runboard/app"
 )
 
-// pruneLook is how many of the oldest runs in a status are looked at, at once, for those that are old enough.
+// pruneLook is how many of the oldest runs in a status one read checks for their age.
 const pruneLook = 500
 
-// Keep says how long finished runs are kept, and how many of them; 0 is no limit.
+// Keep limits the age and the number of finished runs. 0 means no limit.
 type Keep struct {
 	Finished time.Duration
 	Max      int64
 }
 
-// Prune has drop drop finished runs that are too old or too many, until there are none left or ctx ends, with a rest in
-// between for as long as each call took. drop drops some of those that are still finished, at least a part of the first
-// one, in a short time: others' writes may wait for it. It returns how many it dropped, and which are left for the next call.
+// Prune calls drop with finished runs that are too old or too many, until none is left or ctx ends. It
+// returns the number of dropped runs. After each call it pauses for as long as the call took.
+//
+// drop deletes some of the given runs that are still finished, or at least a part of the first one. It must
+// be short, because other writes may wait for it. It returns how many runs it dropped, and the rest for the
+// next call.
 func (b *Board) Prune(ctx context.Context, keep Keep, drop func(ctx context.Context, runs []int64) (dropped int, left []int64, err error)) (dropped int, err error) {
 	var passed passed
 	for ctx.Err() == nil {
@@ -44,7 +47,7 @@ func (b *Board) Prune(ctx context.Context, keep Keep, drop func(ctx context.Cont
 	return dropped, nil
 }
 
-// Pause returns after some time, or when ctx ends.
+// Pause waits for d, or until ctx ends.
 func Pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -56,7 +59,7 @@ func Pause(ctx context.Context, d time.Duration) {
 
 var finished = []app.Status{app.Completed, app.Failed, app.Cancelled}
 
-// tooMany returns some of the oldest finished runs, when there are more than may be kept.
+// tooMany returns some of the oldest finished runs if there are more than most.
 func (b *Board) tooMany(ctx context.Context, most int64) (old []int64, err error) {
 	if most == 0 {
 		return nil, nil
@@ -87,11 +90,11 @@ func (b *Board) tooMany(ctx context.Context, most int64) (old []int64, err error
 	return old, err
 }
 
-// passed is up to which run, in each status, all have been found to be young enough.
+// passed holds, for each status, the id up to which all remaining runs are young enough.
 type passed [app.StatusCount]int64
 
-// tooOld returns finished runs that are older than they may be. Those that were tried again long after they were created
-// are younger than their ids look: it goes past them, as far as there can be older ones.
+// tooOld returns some finished runs that are older than age. A run that was retried long after its creation
+// is younger than its id suggests: tooOld skips such runs, as far as older ones may follow.
 func (b *Board) tooOld(ctx context.Context, age time.Duration, passed *passed) (old []int64, err error) {
 	if age == 0 {
 		return nil, nil
@@ -136,7 +139,7 @@ type oldRun struct {
 	FinishedAt int64 `db:"finished_at"`
 }
 
-// oldest returns those runs in a status that were created first, of those after another one.
+// oldest returns the runs in a status with the lowest ids above after, at most pruneLook.
 func (b *Board) oldest(ctx context.Context, from Reader, status app.Status, after int64) (runs []oldRun, err error) {
 	section, span := b.inStatus(status), everywhere
 	span.After = after

@@ -1,6 +1,6 @@
-// Package query is what stores in SQL databases have in common: how runs, logs, failures, actions and statistics lie in
-// tables, and how pages are read from them. A Board answers what is asked of it, in any database that has a Dialect.
-// Writing is each store's own business.
+// Package query holds what stores in SQL databases share: how runs, logs, failures, bulk actions and
+// statistics are laid out in tables, and how pages are read from them. A Board implements the reading methods
+// of app.Store for any database that has a Dialect. Each store implements its own writes.
 package query
 
 import (
@@ -16,18 +16,19 @@ import (
 	"runboard/app"
 )
 
-// Reader is what is read from: a transaction, so that all that is read is of one state. Texts have ? for their arguments.
+// Reader runs queries, usually within one transaction, so that all results are of one snapshot. Queries use ?
+// for their arguments.
 type Reader interface {
 	sqlx.QueryerContext
 	Rebind(text string) string
 }
 
-// Get reads one row.
+// Get reads one row into row. It fails with sql.ErrNoRows if there is none.
 func Get(ctx context.Context, from Reader, row any, text string, args ...any) error {
 	return sqlx.GetContext(ctx, from, row, from.Rebind(text), args...)
 }
 
-// Find reads one row, if there is one, and reports whether there is.
+// Find reads one row into row if there is one, and reports whether there is.
 func Find(ctx context.Context, from Reader, row any, text string, args ...any) (bool, error) {
 	err := Get(ctx, from, row, text, args...)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -36,12 +37,12 @@ func Find(ctx context.Context, from Reader, row any, text string, args ...any) (
 	return err == nil, err
 }
 
-// Select reads any number of rows.
+// Select reads all rows into the slice that rows points to.
 func Select(ctx context.Context, from Reader, rows any, text string, args ...any) error {
 	return sqlx.SelectContext(ctx, from, rows, from.Rebind(text), args...)
 }
 
-// each reads rows one after the other, each into row before f is called, until f returns false.
+// each reads one row after the other into row and calls f after each, until f returns false or fails.
 func each(ctx context.Context, from Reader, row any, f func() (bool, error), text string, args ...any) error {
 	rows, err := from.QueryxContext(ctx, from.Rebind(text), args...)
 	if err != nil {
@@ -59,7 +60,7 @@ func each(ctx context.Context, from Reader, row any, f func() (bool, error), tex
 	return rows.Err()
 }
 
-// List makes one argument of any number of values.
+// JSONArray encodes values as one query argument, for Dialect.Numbers and Dialect.Words.
 func JSONArray[T any](values []T) (string, error) {
 	if values == nil {
 		return "[]", nil
@@ -68,11 +69,11 @@ func JSONArray[T any](values []T) (string, error) {
 	return string(list), err
 }
 
-// Columns are those of process_runs, in the order of all texts that have them.
+// Columns lists the columns of process_runs in the order in which ReadRuns scans them.
 const Columns = `id, kind, status, version, attempt, crashes, fencing_token, error, created_at, updated_at, started_at, finished_at, scheduled_at,
 	cancel_requested_at, percent, message, failure`
 
-// Run is a row of process_runs.
+// Run is a row of process_runs. Times are in milliseconds since 1970; 0 is none.
 type Run struct {
 	ID                int64  `db:"id"`
 	Kind              string `db:"kind"`
@@ -93,7 +94,7 @@ type Run struct {
 	Failure           int64  `db:"failure"`
 }
 
-// App is the run that the row is of.
+// App returns the row as a run.
 func (r Run) App() app.ProcessRun {
 	return app.ProcessRun{
 		ID: r.ID, Kind: r.Kind, Status: app.Status(r.Status), Version: r.Version, Attempt: r.Attempt,
@@ -104,7 +105,7 @@ func (r Run) App() app.ProcessRun {
 	}
 }
 
-// fields are where the columns go.
+// fields returns the destinations of a scan, in the order of Columns.
 func (r *Run) fields() []any {
 	return []any{
 		&r.ID, &r.Kind, &r.Status, &r.Version, &r.Attempt, &r.Crashes, &r.FencingToken, &r.Error, &r.CreatedAt, &r.UpdatedAt, &r.StartedAt, &r.FinishedAt,
@@ -112,8 +113,8 @@ func (r *Run) fields() []any {
 	}
 }
 
-// ReadRuns reads runs by a text that has all their columns. It scans by hand: a queue may read each run that way, and finding
-// fields by their names costs as much as reading.
+// ReadRuns reads runs with a query that selects Columns. It scans by position: a queue may read every run
+// this way, and to find fields by their names costs as much as the read.
 func ReadRuns(ctx context.Context, from Reader, text string, args ...any) (runs []app.ProcessRun, err error) {
 	found, err := from.QueryContext(ctx, from.Rebind(text), args...)
 	if err != nil {
@@ -131,7 +132,7 @@ func ReadRuns(ctx context.Context, from Reader, text string, args ...any) (runs 
 	return runs, found.Err()
 }
 
-// FromMillis is the time that is kept as so many milliseconds since 1970; 0 is none.
+// FromMillis returns the time that is ms milliseconds after 1970, in UTC. 0 is the zero time.
 func FromMillis(ms int64) time.Time {
 	if ms == 0 {
 		return time.Time{}
@@ -139,7 +140,7 @@ func FromMillis(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// Millis is how a time is kept.
+// Millis returns t in milliseconds since 1970. The zero time is 0.
 func Millis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -147,7 +148,7 @@ func Millis(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// CountBy reads counts by status, of which those that are missing are 0.
+// CountBy runs a query that returns counts by status, in the columns status and n. Missing statuses are 0.
 func CountBy(ctx context.Context, from Reader, text string, args ...any) (counts app.Counts, err error) {
 	var found []struct {
 		Status app.Status `db:"status"`
@@ -162,15 +163,17 @@ func CountBy(ctx context.Context, from Reader, text string, args ...any) (counts
 	return counts, nil
 }
 
-// NotFound is what is said of a run that does not exist.
+// NotFound returns the error for a run that does not exist, with CodeNotFound.
 func NotFound(id int64) error { return app.Errorf(app.CodeNotFound, "There is no run #%d.", id) }
 
-// Conflict is what is said when a run is no longer what it is taken for.
+// Conflict returns the error for a run that is no longer in the status in which the caller read it, with
+// CodeConflict.
 func Conflict(run app.ProcessRun) error {
 	return app.Errorf(app.CodeConflict, "Run #%d is no longer %s.", run.ID, run.Status)
 }
 
-// Unavailable is what people are told of a fault of the database.
+// Unavailable wraps a fault of the database with CodeUnavailable and a message for users. It returns err
+// unchanged if it is an app.Error.
 func Unavailable(err error) error {
 	if _, ok := errors.AsType[*app.Error](err); ok {
 		return err
@@ -178,10 +181,10 @@ func Unavailable(err error) error {
 	return &app.Error{Code: app.CodeUnavailable, Message: "The database cannot be used just now. Please try again in a moment.", Err: err}
 }
 
-// ErrClosed is what is said when a store has been closed.
+// ErrClosed is the error of a store that is closed.
 var ErrClosed = &app.Error{Code: app.CodeUnavailable, Message: "The server is shutting down."}
 
-// Newer is why a database is refused that has been through migrations that this program does not know.
+// ErrSchemaTooNew returns the error for a database with migrations that this program does not know.
 func ErrSchemaTooNew(version, known int) error {
 	return fmt.Errorf("was made by a newer version of Runboard (schema %d, this one knows %d)", version, known)
 }

@@ -2,10 +2,11 @@ package query
 
 import "context"
 
-// ErrorPart is the part of a run's texts that is its error. Those of its log follow.
+// ErrorPart is the part number of the error of a run in the search index. The parts of its log have higher
+// numbers.
 const ErrorPart = 0
 
-// reindexed is how many texts are in memory at once while an index is made.
+// reindexed is how many texts are in memory at once during a reindex.
 const reindexed = 200
 
 const (
@@ -14,7 +15,8 @@ const (
 		WHERE (run_id, start) > (?, ?) ORDER BY run_id, start LIMIT ?`
 )
 
-// Reindex calls add with every text that is searched, for an index that is empty.
+// Reindex calls add with the terms of every text to fill an empty search index. part is ErrorPart or, for the
+// log, LogPart.Part+1. It fails with the first error of add.
 func Reindex(ctx context.Context, from Reader, add func(run, part int64, terms []string) error) error {
 	if err := reindexErrors(ctx, from, add); err != nil {
 		return err

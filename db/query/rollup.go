@@ -6,21 +6,22 @@ import (
 	"runboard/app"
 )
 
-// rollupSteps are for how long each step is kept: longer than it is shown.
+// rollupSteps are the step lengths and how long the rows of each are kept, which is longer than pages show
+// them.
 var rollupSteps = []struct{ step, keep time.Duration }{
 	{app.RecentStep, time.Hour},
 	{app.DayStep, 48 * time.Hour},
 }
 
-// Happening is something that a transaction did to runs.
+// StatsEvent is one change of runs of a kind, for the statistics.
 type StatsEvent struct {
 	Kind string
 	Flow app.Counters
-	// For runs that were started: how long they waited; for those that completed or failed: how long they worked.
+	// Took is the time that a started run waited, or that a completed or failed run worked.
 	Took time.Duration
 }
 
-// Happened is a change of a run, which is as it is now. For took see Happening.
+// NewStatsEvent returns the event of a run that has just entered its status. For took see StatsEvent.
 func NewStatsEvent(run app.ProcessRun, took time.Duration) StatsEvent {
 	var flow app.Counters
 	switch run.Status {
@@ -38,7 +39,7 @@ func NewStatsEvent(run app.ProcessRun, took time.Duration) StatsEvent {
 	return StatsEvent{run.Kind, flow, took}
 }
 
-// Rollup is what happened to the runs of a kind within a step.
+// Rollup sums up the events of one kind within one step.
 type Rollup struct {
 	app.Counters
 	waits, works histogram
@@ -54,36 +55,37 @@ func (r *Rollup) add(h StatsEvent) {
 	}
 }
 
-// Times is how a row of rollups keeps how long runs waited and worked.
+// Times holds the packed histograms of a row of rollups: how long runs waited and how long they worked.
 type Times struct {
 	Waits []byte `db:"queue_ms"`
 	Works []byte `db:"run_ms"`
 }
 
-// Merged are the times of the rollup with those that are kept already.
+// Merged returns the histograms of the rollup with the stored ones added.
 func (r Rollup) Merged(kept Times) Times {
 	r.waits.merge(kept.Waits)
 	r.works.merge(kept.Works)
 	return Times{Waits: r.waits.pack(), Works: r.works.pack()}
 }
 
-// key says to what runs, and when.
+// key identifies a rollup in memory.
 type key struct {
-	at   time.Time // when a step of RecentStep began; longer steps are made of whole ones
+	at   time.Time // start of a step of RecentStep; longer steps consist of whole ones
 	kind string
 }
 
-// maxGathered is how many rows are gathered at most while they cannot be written down.
+// maxGathered is the largest number of rollups in memory while they cannot be saved.
 const maxGathered = 10_000
 
-// Rollups gathers what committed transactions did until it is written down. One goroutine at a time may use it.
+// Rollups collects the events of committed transactions until they are saved. It is not safe for concurrent
+// use.
 type Rollups struct {
-	Every    time.Duration // for how long it is gathered
+	Every    time.Duration // how long events are collected before they are due
 	gathered map[key]*Rollup
-	since    time.Time // when the first of it came
+	since    time.Time // time of the first event since the last save
 }
 
-// Add adds what happened at a time.
+// Add adds the events of a committed transaction, which happened at a given time.
 func (r *Rollups) Add(at time.Time, happenings ...StatsEvent) {
 	if len(happenings) == 0 {
 		return
@@ -95,7 +97,7 @@ func (r *Rollups) Add(at time.Time, happenings ...StatsEvent) {
 	for _, h := range happenings {
 		k := key{at, h.Kind}
 		if r.gathered[k] == nil && len(r.gathered) >= maxGathered {
-			continue // it could not be written down for hours
+			continue // nothing could be saved for hours
 		}
 		if r.gathered[k] == nil {
 			r.gathered[k] = &Rollup{}
@@ -104,22 +106,24 @@ func (r *Rollups) Add(at time.Time, happenings ...StatsEvent) {
 	}
 }
 
-// Due reports whether it is time to write it down.
+// Due reports whether there are events to save and Every has passed since the first of them.
 func (r *Rollups) Due() bool { return len(r.gathered) > 0 && time.Since(r.since) >= r.Every }
 
-// Hurry makes it due.
+// Hurry makes all collected events due.
 func (r *Rollups) Hurry() { r.since = time.Time{} }
 
-// Forget forgets what has been written down.
+// Forget removes the collected events after they are saved.
 func (r *Rollups) Forget() { r.gathered = nil }
 
-// RollupRow says in what row something is kept.
+// RollupRow is the primary key of a row of rollups.
 type RollupRow struct {
 	Step, At int64 // in milliseconds
 	Kind     string
 }
 
-// Each calls save for each row and what comes to it, and drop for each step with the time before which it is not kept.
+// Each calls save for every row that the collected events add to, and drop once for each step with the time
+// before which its rows have expired. The arguments of drop are in milliseconds. Each stops at the first
+// error.
 func (r *Rollups) Each(now time.Time, save func(RollupRow, Rollup) error, drop func(step, before int64) error) error {
 	for _, kept := range rollupSteps {
 		for k, more := range r.gathered {

@@ -8,41 +8,44 @@ import (
 	"runboard/app"
 )
 
-// Texts is how a database finds runs by the words of their errors and logs. Its index has a row for the error of a run
-// and one for each part of its log.
+// Texts describes how a database finds runs by the words of their errors and logs. The search index has one
+// row for the error of a run, and one for each part of its log.
 type Texts struct {
-	// Having names the rows of the index that have a term, as what follows FROM. Its argument is Spell.
+	// Having follows FROM to select the index rows with a term. Its argument is the result of Spell.
 	Having string
-	// Run is the expression for the id of the run that a row is of.
+	// Run is the expression for the run id of an index row.
 	Run string
-	// Listed returns a query for the ids that another query finds, which makes sure that the database runs that one first
-	// and by itself, and then looks up runs by their ids.
+	// Listed wraps a query for ids, so that the database runs it first and on its own, and then looks up the
+	// runs by id.
 	Listed func(ids string) string
-	// Spell asks for rows that have one of these terms or, if open, one that begins with it.
+	// Spell returns the search expression for rows that have one of the terms or, if open, a term that begins
+	// with one of them.
 	Spell func(terms []string, open bool) string
 }
 
-// Searched is about how many rows of the index are looked at for the runs of one page, unless a Board says otherwise:
-// 50 ms. A tenth of it are looked at to count them, and four times as many for the preview of a bulk action.
+// Searched is the default of Board.Searched: about the number of index rows that the search for one page
+// looks at, in 50 ms. Counting the matches looks at a tenth of it, and the preview of a bulk action at four
+// times as many.
 const Searched = 50_000
 
-// mostBlocks is how many blocks are asked for at once, while they have few matches.
+// mostBlocks is the largest number of blocks that one query covers while matches are rare.
 const mostBlocks = 32
 
-// countRows counts the rows that have a term.
+// countRows returns the query for the number of index rows with a term.
 func (t Texts) countRows() string { return "SELECT COUNT(*) FROM " + t.Having }
 
-// areFound is the condition that a run has so many terms.
+// areFound returns the condition that a run has all of a given number of terms.
 func (t Texts) areFound(terms int) string {
 	one := "SELECT " + t.Run + " FROM " + t.Having
 	return "id IN (" + t.Listed(one+strings.Repeat(" INTERSECT "+one, terms-1)) + ")"
 }
 
-// NeverSearched reports whether the texts of runs of a kind are not searched: bulk actions tell of searches, and must not
-// be found by them.
+// NeverSearched reports whether texts of this kind are not indexed. The texts of bulk actions contain the
+// words of their filters, so a search would find them.
 func NeverSearched(kind string) bool { return slices.Contains(app.BulkKinds(), kind) }
 
-// parseTerms returns the words that the text of a search asks for, if it can be searched for.
+// parseTerms returns the terms of a search text. It fails if this database cannot search, or if the text
+// contains no words.
 func (b *Board) parseTerms(text string) ([]Term, error) {
 	if b.CannotSearch != nil {
 		if err := b.CannotSearch(); err != nil {
@@ -52,16 +55,16 @@ func (b *Board) parseTerms(text string) ([]Term, error) {
 	return ParseTerms(text)
 }
 
-// search is one way through the runs of a list, block by block, for those that have all its terms.
+// search walks through the runs of a list, block by block, for those that have all terms.
 type search struct {
 	*list
-	left      Span // the runs that have not been looked at
+	left      Span // ids that are not searched yet
 	ascending bool
-	blocks    int64 // how many are looked at next
+	blocks    int64 // number of blocks to take next
 }
 
-// search returns the first limit runs of a span that have the words. If many rows have to be looked at it stops before
-// it has found as many: searchedTo is then where to go on, else 0.
+// search returns the first limit runs of a span that have all terms. It stops early if it has looked at too
+// many index rows: searchedTo is then the cursor to continue from, and 0 otherwise.
 func (l *list) search(ctx context.Context, in Span, ascending bool, limit int) (runs []app.ProcessRun, searchedTo int64, err error) {
 	runs = []app.ProcessRun{}
 	s := search{list: l, left: in, ascending: ascending, blocks: 1}
@@ -80,8 +83,8 @@ func (l *list) search(ctx context.Context, in Span, ascending bool, limit int) (
 	return runs, s.left.Before, nil
 }
 
-// countFound counts by status the runs that have the words and meet a condition, until about so many rows have been
-// looked at, and says whether there may be more.
+// countFound counts the matches by status until it has looked at about rows index rows. more reports whether
+// there may be others.
 func (l *list) countFound(ctx context.Context, rows int64) (counts app.Counts, more bool, err error) {
 	s := search{list: l, left: l.all, blocks: 1}
 	more, err = s.through(ctx, rows, func(part condition) (bool, error) {
@@ -95,8 +98,8 @@ func (l *list) countFound(ctx context.Context, rows int64) (counts app.Counts, m
 	return counts, more, err
 }
 
-// through calls look with the condition for each part in which all words are found, until it returns false, or about so
-// many rows of the index have been looked at. It reports whether there is more in what is left.
+// through calls look with a condition for each part of the ids in which all terms occur, until look returns
+// false or about rows index rows have been read. It reports whether runs may be left.
 func (s *search) through(ctx context.Context, rows int64, look func(condition) (bool, error)) (more bool, err error) {
 	for {
 		run, found, err := s.next(ctx)
@@ -127,8 +130,8 @@ func (s *search) through(ctx context.Context, rows int64, look func(condition) (
 	}
 }
 
-// next is the first run that is left in the sections of the list. So blocks without any are left out. Whether it meets
-// further conditions is not asked: millions may not.
+// next returns the first unsearched run in the sections of the list, so that blocks without runs are skipped.
+// It does not apply further conditions: millions of runs may fail them.
 func (s *search) next(ctx context.Context) (run int64, found bool, err error) {
 	for _, section := range s.indexed {
 		var id int64
@@ -143,7 +146,7 @@ func (s *search) next(ctx context.Context) (run int64, found bool, err error) {
 	return run, found, nil
 }
 
-// goOnAt has nothing left before a run.
+// goOnAt moves the start of the unsearched ids to a run.
 func (s *search) goOnAt(run int64) {
 	if s.ascending {
 		s.left.After = run - 1
@@ -152,7 +155,8 @@ func (s *search) goOnAt(run int64) {
 	}
 }
 
-// take takes away from what is left some blocks, the first of which has a run.
+// take removes the next blocks from the unsearched ids, beginning with the block of a run. It returns the ids
+// and the numbers of these blocks.
 func (s *search) take(run int64) (part Span, blocks []int64) {
 	first, part := run/BlockSize, s.left
 	last := first
@@ -171,7 +175,7 @@ func (s *search) take(run int64) (part Span, blocks []int64) {
 	return part, blocks
 }
 
-// beforeBlock is the first id of a block, which may be too high for an id.
+// beforeBlock returns the first id of a block, or the largest id if that would overflow.
 func beforeBlock(block int64) int64 {
 	if block > everywhere.Before/BlockSize {
 		return everywhere.Before
@@ -179,7 +183,8 @@ func beforeBlock(block int64) int64 {
 	return block * BlockSize
 }
 
-// lookUp counts the rows of some blocks that have the words, and reports whether each word is found.
+// lookUp returns how many index rows of some blocks have the terms, and whether each term occurs. It stops at
+// the first term without rows.
 func (s *search) lookUp(ctx context.Context, blocks []int64) (rows int64, hit bool, err error) {
 	for _, term := range s.terms {
 		asked := s.spell(term, blocks)
@@ -197,7 +202,7 @@ func (s *search) lookUp(ctx context.Context, blocks []int64) (rows int64, hit bo
 	return rows, true, nil
 }
 
-// spell asks for a term in some blocks.
+// spell returns the search expression for a term in some blocks.
 func (l *list) spell(term Term, blocks []int64) string {
 	terms := make([]string, len(blocks))
 	for i, block := range blocks {
@@ -206,13 +211,13 @@ func (l *list) spell(term Term, blocks []int64) string {
 	return l.Spell(terms, term.Open)
 }
 
-// condition is one that runs must meet, with an AND at its end.
+// condition is a part of a WHERE clause that ends with AND, and its arguments.
 type condition struct {
 	text string
 	args []any
 }
 
-// condition is that of runs in a part: what the filter asks for, and all words.
+// condition returns the condition for the runs of a part that match the filter and have all terms.
 func (s *search) condition(part Span, blocks []int64) condition {
 	all := s.conditions()
 	all.text += s.span()
@@ -227,7 +232,8 @@ func (s *search) condition(part Span, blocks []int64) condition {
 	return all
 }
 
-// span is the condition that a run is in a span, by each of the columns with its id: indexes have one or the other.
+// span returns the condition that a run is in a span, by the id and by Dialect.Place: an index has one column
+// or the other.
 func (l *list) span() string {
 	text := "id > ? AND id < ? AND "
 	if l.place != "id" {
@@ -236,7 +242,8 @@ func (l *list) span() string {
 	return text
 }
 
-// conditions are those of all sections in one: runs with the words are looked up by their ids.
+// conditions joins the conditions of all sections with OR. That is cheap here, because matches are looked up
+// by id.
 func (l *list) conditions() (all condition) {
 	var any []string
 	for _, section := range l.sections {

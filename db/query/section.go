@@ -7,13 +7,13 @@ import (
 	"runboard/app"
 )
 
-// Span is the ids between two.
+// Span is the ids above After and below Before.
 type Span struct{ After, Before int64 }
 
-// everywhere is all ids.
+// everywhere contains all ids.
 var everywhere = Span{After: 0, Before: math.MaxInt64}
 
-// beyond is the next id.
+// beyond returns id+1, or id if that would overflow.
 func beyond(id int64) int64 {
 	if id == math.MaxInt64 {
 		return id
@@ -21,26 +21,25 @@ func beyond(id int64) int64 {
 	return id + 1
 }
 
-// Section is a part of the table in which runs stand in the order of their ids: by the table itself, or by an index
-// that begins with other columns.
+// Section is a range of the table or of an index in which runs are sorted by id.
 type Section struct {
-	from  string // the table, and the index where the database would choose another one
-	where string // what the index begins with, with an AND at its end
+	from  string // table, with a hint if the database would choose another index
+	where string // condition on the first columns of the index; ends with AND
 	args  []any
-	place string // the column by which runs stand there, with the id in it
+	place string // column with the run id, by which the range is sorted
 }
 
-// within is the condition that a run is in the section and between two ids.
+// within returns the condition that a run is in the section and in a span.
 func (s Section) within() string { return s.where + s.place + " > ? AND " + s.place + " < ?" }
 
-// and is the section without the runs that do not meet a further condition.
+// and returns the section with a further condition.
 func (s Section) and(condition string, args ...any) Section {
 	s.where += condition + " AND "
 	s.args = append(slices.Clone(s.args), args...)
 	return s
 }
 
-// With are the arguments of a section's texts: for a span, and then more.
+// With returns the arguments of a query of the section: its own, the span, and more.
 func (s Section) With(in Span, more ...any) []any {
 	return append(append(slices.Clone(s.args), in.After, in.Before), more...)
 }
@@ -52,26 +51,28 @@ func direction(ascending bool) string {
 	return "DESC"
 }
 
-// RunsText reads the first runs of a span. Its arguments are With the limit.
+// RunsText returns the query for the first runs of a span. Its arguments are With the limit.
 func (s Section) RunsText(ascending bool) string { return s.text(Columns, ascending) }
 
 func (s Section) text(columns string, ascending bool) string {
 	return "SELECT " + columns + " FROM " + s.from + " WHERE " + s.within() + " ORDER BY " + s.place + " " + direction(ascending) + " LIMIT ?"
 }
 
-// AnyText asks whether there is a run in a span. Its arguments are With.
+// AnyText returns the query for whether a span contains a run. Its arguments are With.
 func (s Section) AnyText() string {
 	return "SELECT EXISTS (SELECT 1 FROM " + s.from + " WHERE " + s.within() + ")"
 }
 
-// CountText counts the runs of a span, up to a limit. Its arguments are With the limit.
+// CountText returns the query for the number of runs of a span, up to a limit. Its arguments are With the
+// limit.
 func (s Section) CountText() string {
 	return "SELECT COUNT(*) FROM (SELECT 1 FROM " + s.from + " WHERE " + s.within() + " LIMIT ?) AS counted"
 }
 
 const runsTable = "process_runs"
 
-// statusIs are the conditions for each status: with the number, so that the database knows it when it plans.
+// statusIs holds the condition for each status. The number is a literal, so that the database knows it when
+// it plans.
 var statusIs = [app.StatusCount]string{
 	app.Created:   "status = 0 AND ",
 	app.Started:   "status = 1 AND ",
@@ -80,8 +81,8 @@ var statusIs = [app.StatusCount]string{
 	app.Cancelled: "status = 4 AND ",
 }
 
-// SectionsOf are those that a filter looks into, one for each status if it does not want all, or only runs of a kind.
-// Of the statuses only some may be wanted.
+// SectionsOf returns the sections that contain the runs of a filter. There is one for each status, unless the
+// filter matches all runs. only restricts the statuses.
 func (d Dialect) SectionsOf(filter app.Filter, only ...app.Status) (sections []Section) {
 	if filter.Kind == "" && filter.Failure == 0 && !filter.Filtered && len(only) == 0 {
 		return []Section{{from: runsTable, place: "id"}}
@@ -89,7 +90,7 @@ func (d Dialect) SectionsOf(filter app.Filter, only ...app.Status) (sections []S
 	for _, status := range app.Statuses() {
 		switch {
 		case filter.Filtered && status != filter.Status || len(only) > 0 && !slices.Contains(only, status):
-		case filter.Failure > 0 && status != app.Failed: // no such run has failed
+		case filter.Failure > 0 && status != app.Failed: // only failed runs have a failure
 		case filter.Failure > 0:
 			sections = append(sections, d.ofFailure(filter.Failure))
 		case filter.Kind == "":
@@ -101,17 +102,17 @@ func (d Dialect) SectionsOf(filter app.Filter, only ...app.Status) (sections []S
 	return sections
 }
 
-// inStatus are the runs in a status, whose index every database finds by itself.
+// inStatus returns the section of a status. It needs no hint: every database chooses its index.
 func (d Dialect) inStatus(status app.Status) Section {
 	return Section{from: runsTable, where: statusIs[status], place: d.Place}
 }
 
-// ofKind are the runs of a kind in a status.
+// ofKind returns the section of a kind in a status.
 func (d Dialect) ofKind(kind string, status app.Status) Section {
 	return Section{from: runsTable + d.Indexed("process_runs_by_kind"), where: "kind = ? AND " + statusIs[status], args: []any{kind}, place: d.Place}
 }
 
-// ofFailure are the runs that failed alike. The first condition is that of the index, which has no others.
+// ofFailure returns the section of a failure. The first condition repeats that of the partial index.
 func (d Dialect) ofFailure(failure int64) Section {
 	return Section{from: runsTable + d.Indexed("process_runs_by_failure"), where: "failure > 0 AND failure = ? AND ", args: []any{failure}, place: d.Place}
 }

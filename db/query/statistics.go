@@ -29,11 +29,12 @@ func (b *Board) Statistics(ctx context.Context) (stats app.Statistics, err error
 	return stats, err
 }
 
-// ReadRollups reads the rows of a step from a time to another one.
+// ReadRollups is the query for the rows of a step between two times, inclusive. Its arguments are in
+// milliseconds.
 const ReadRollups = `SELECT at, kind, created, requeued, started, completed, failed, cancelled, queue_ms, run_ms FROM rollups
 	WHERE step = ? AND at >= ? AND at <= ?`
 
-// readPeriod reads what happened in the steps of a period that reaches so far back.
+// readPeriod returns a period with all steps from now-span until now.
 func readPeriod(ctx context.Context, from Reader, now time.Time, period app.Period, span time.Duration) (app.Period, error) {
 	period.From = now.Truncate(period.Step).Add(-span)
 	period.Counters = make([]app.Counters, span/period.Step+1)
@@ -58,7 +59,7 @@ func readPeriod(ctx context.Context, from Reader, now time.Time, period app.Peri
 	return period, err
 }
 
-// timesOf leaves out the kinds of which nothing was started or ended.
+// timesOf returns the durations of each kind, sorted by kind. It omits kinds without starts and ends.
 func timesOf(kinds map[string]*Rollup) (times []app.KindTimes) {
 	for kind, all := range kinds {
 		one := app.KindTimes{Kind: kind, QueueTime: all.waits.quantiles(), RunTime: all.works.quantiles()}
@@ -86,15 +87,17 @@ func (b *Board) readForecast(ctx context.Context, from Reader, now time.Time, st
 	return load.Forecast(), nil
 }
 
-// OldestWaiting reads since when the oldest run that waits could have been started.
+// OldestWaiting returns the query for the time in milliseconds since when the oldest waiting run could have
+// started.
 func (d Dialect) OldestWaiting() (text string, args []any) {
 	waiting := d.inStatus(app.Created)
 	return waiting.text("CASE WHEN updated_at > scheduled_at THEN updated_at ELSE scheduled_at END", true), waiting.With(everywhere, 1)
 }
 
-// UnservedText finds kinds of waiting runs that are not among some: from kind to kind by the index, and then of those as
-// many runs as are counted. It takes a look for each kind that there has ever been, and none at their runs. Its arguments
-// are how many are counted, the kinds, and how many kinds are wanted.
+// UnservedText returns the query for the kinds of waiting runs that are not in a given list, with their
+// numbers of runs. It is a loose index scan: it costs one index probe for each kind that ever existed,
+// whatever the number of their runs. Its arguments are the most runs to count of each kind, the JSONArray of
+// the handled kinds, and the most kinds to return.
 func (d Dialect) UnservedText() string {
 	return `WITH RECURSIVE kinds (kind) AS (
 		SELECT min(kind) FROM process_runs
@@ -107,7 +110,8 @@ func (d Dialect) UnservedText() string {
 		LIMIT ?`
 }
 
-// unserved finds the waiting runs that nobody will work on, when so many wait in all.
+// unserved returns the kinds of waiting runs that no worker handles. waiting is the number of all waiting
+// runs: at 0 it reads nothing.
 func (b *Board) unserved(ctx context.Context, from Reader, waiting int64) (unserved app.UnhandledKinds, err error) {
 	if waiting == 0 {
 		return unserved, nil

@@ -9,11 +9,10 @@ import (
 	"runboard/app"
 )
 
-// KeepRequests is how long a repeated request gets its first answer: long enough for a page that was
-// left open over a day.
+// KeepRequests is how long an idempotency key is kept. A page may stay open for more than a day.
 const KeepRequests = 48 * time.Hour
 
-// CheckNew fails when a request should have been refused before.
+// CheckNew fails if a request is invalid. Callers validate requests first, so this is a programming error.
 func CheckNew(request app.CreateRequest) error {
 	if request.Count < 1 || request.Count > app.MaxCount || request.Kind == "" || len(request.IdempotencyKey) > app.MaxKey {
 		return fmt.Errorf("a request for runs that should have been refused before: %+v", request)
@@ -29,7 +28,8 @@ type Request struct {
 	CreatedAt int64  `db:"created_at"`
 }
 
-// Answer is that to a request whose key was used for this one. It fails with CodeInvalid when that was another request.
+// Batch returns the batch of the stored request, as the answer to a request with the same idempotency key. It
+// fails with CodeInvalid if the requests differ.
 func (r Request) Batch(request app.CreateRequest) (app.Batch, error) {
 	if r.Kind != request.Kind || r.Count != request.Count {
 		return app.Batch{}, app.Errorf(app.CodeInvalid, "This idempotency key was used for another request.")
@@ -37,7 +37,7 @@ func (r Request) Batch(request app.CreateRequest) (app.Batch, error) {
 	return app.Batch{First: r.FirstID, Count: r.Count, Kind: r.Kind, CreatedAt: FromMillis(r.CreatedAt)}, nil
 }
 
-// Room returns nil when so many more runs may wait. No maximum is 0.
+// CheckCapacity fails with CodeUnavailable if more than most runs would wait with count more. 0 is no limit.
 func CheckCapacity(waiting int64, count int, most int64) error {
 	if most > 0 && waiting+int64(count) > most {
 		return app.Errorf(app.CodeUnavailable, "%d runs are waiting already. Please try again when some have started.", waiting)
@@ -45,12 +45,12 @@ func CheckCapacity(waiting int64, count int, most int64) error {
 	return nil
 }
 
-// NotFinal is what is said of a run that cannot be deleted.
+// ErrNotFinal returns the error for the deletion of a run that has not finished, with CodeConflict.
 func ErrNotFinal(id int64, status app.Status) error {
 	return app.Errorf(app.CodeConflict, "Run #%d is %s. Only finished runs can be deleted.", id, status)
 }
 
-// Clean makes a text of any bytes, of bounded length and without the control characters that
+// Sanitize returns text as valid UTF-8 of at most app.MaxError bytes, without the control characters that
 // would garble a page or a terminal.
 func Sanitize(text string) string {
 	text = strings.Map(func(r rune) rune {
@@ -60,12 +60,12 @@ func Sanitize(text string) string {
 		return r
 	}, strings.ToValidUTF8(text, "\uFFFD"))
 	if len(text) > app.MaxError {
-		text = strings.ToValidUTF8(text[:app.MaxError], "") // the cut may go through a character
+		text = strings.ToValidUTF8(text[:app.MaxError], "") // the cut may split a character
 	}
 	return text
 }
 
-// DueSince returns since when a created run could have started.
+// DueSince returns the time since when a created run could have started.
 func DueSince(run app.ProcessRun) time.Time {
 	if run.ScheduledAt.After(run.UpdatedAt) {
 		return run.ScheduledAt

@@ -7,20 +7,20 @@ import (
 	"runboard/app"
 )
 
-// Shared texts about the sizes of logs. Triggers keep the table, see the migrations.
+// Queries for the sizes of logs. Triggers maintain the table log_sizes, see the migrations.
 const (
 	logBytes    = `SELECT CAST(coalesce(sum(bytes), 0) AS bigint) FROM log_sizes`
 	oldestLogs  = `SELECT run_id, bytes FROM log_sizes WHERE finished_at > 0 ORDER BY finished_at, run_id LIMIT ?`
 	trimmedText = "The log was dropped to make room for newer ones.\n"
 )
 
-// DropLogs drops logs of runs, some of them or a part of the first one, in a short time: others' writes may wait for it. It
-// returns how many it dropped, and which are left for the next call.
+// DropLogs drops the logs of some of the runs, or at least a part of the first log. It must be short, because
+// other writes may wait for it. It returns how many logs it dropped, and the rest for the next call.
 type DropLogs func(ctx context.Context, runs []int64) (dropped int, left []int64, err error)
 
-// TrimLogs has drop drop the logs of the runs that finished first, until all logs together have at most limit bytes, none are
-// left or ctx ends. It rests in between for as long as each call took. No limit is 0. over reports whether they still have
-// more: then other runs must finish first.
+// TrimLogs calls drop with the runs that finished first, until all logs together have at most limit bytes or
+// ctx ends. After each call it pauses for as long as the call took. A limit of 0 is no limit. over reports
+// that the logs are still too large, because no other run with a log has finished.
 func (b *Board) TrimLogs(ctx context.Context, limit int64, drop DropLogs) (dropped int, over bool, err error) {
 	for limit > 0 && ctx.Err() == nil {
 		runs, over, err := b.logsOver(ctx, limit)
@@ -40,7 +40,8 @@ func (b *Board) TrimLogs(ctx context.Context, limit int64, drop DropLogs) (dropp
 	return dropped, false, nil
 }
 
-// logsOver reports whether all logs together have more than limit bytes, and returns some of the runs whose logs must go.
+// logsOver reports whether all logs together exceed limit bytes, and returns some of the runs whose logs must
+// go.
 func (b *Board) logsOver(ctx context.Context, limit int64) (runs []int64, over bool, err error) {
 	err = b.Read(ctx, func(ctx context.Context, from Reader) error {
 		var all int64
@@ -66,8 +67,8 @@ func (b *Board) logsOver(ctx context.Context, limit int64) (runs []int64, over b
 	return runs, over, err
 }
 
-// TrimmedPart is what takes the place of a log that is dropped and whose last part was p, so that the log still says what
-// it was and where it ends. It is false when the log had less text than that.
+// TrimmedPart returns the part that replaces a dropped log whose last part was p. It says that the log was
+// dropped, and preserves where the log ends. It returns false if the log is not longer than this text.
 func (p LogPart) TrimmedPart() (LogPart, bool) {
 	if p.Stop <= int64(len(trimmedText)) {
 		return LogPart{}, false

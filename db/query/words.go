@@ -13,32 +13,34 @@ import (
 	"runboard/app"
 )
 
-// The index of words is the same in every database: texts are split into words here, so every store finds the same
-// runs. A term of the index is a block of runs followed by a word. So a database that collects all matches of a term
-// before it returns the first one, as both do for the beginning of a word, collects those of one block.
+// All databases index the same terms: this package splits texts into words, so that every store finds the
+// same runs. A term is a block of runs followed by a word. A database that collects all matches of a term
+// before it returns the first, as both do for the beginning of a word, therefore collects only those of one
+// block.
 
-// BlockSize is how many consecutive ids share a block. Larger blocks make frequent words slower to find, smaller ones
-// rare words. Measured with 4096 and a million runs in SQLite: a page takes 10 to 30 ms either way.
+// BlockSize is the number of consecutive ids in a block. Larger blocks make frequent words slower to find,
+// smaller ones make rare words slower. Measured with 4096 and a million runs in SQLite: a page takes 10 to 30
+// ms for either.
 const BlockSize = 4096
 
 const (
-	// maxWord is the length in bytes to which words are cut. PostgreSQL keeps none over 2 KB.
+	// maxWord is the length in bytes to which words are cut. PostgreSQL accepts none over 2 KB.
 	maxWord = 250
-	// gram is how many characters a term has at most in a script that is written without spaces.
+	// gram is the largest number of characters of a term in a script that is written without spaces.
 	gram = 3
-	// initial follows the first character of a word in a term for all words that begin with it. It is no part of words.
+	// initial ends the term that stands for all words with the same first character. It occurs in no word.
 	initial = "·"
 )
 
-// Term is a word that a search asks for.
+// Term is a word of a search.
 type Term struct {
 	Text string
-	Open bool // whether longer words that begin with it are found as well
+	Open bool // whether it also matches longer words that begin with it
 }
 
-// ParseTerms returns the words that the text of a search asks for, the longest first, because it is likely the rarest.
-// A run is found if its error and its log have them all. The last word may be the beginning of a longer one. It fails
-// with CodeMalformed if the text has no letter or digit.
+// ParseTerms returns the terms of a search text, the longest first, because it is probably the rarest. A run
+// matches if its error and its log together have all terms. The last word may be the beginning of a longer
+// one. ParseTerms fails with CodeMalformed if the text has no letter or digit.
 func ParseTerms(text string) (terms []Term, err error) {
 	text = fold(text)
 	found := strings.FieldsFunc(text, isSeparator)
@@ -62,13 +64,13 @@ func ParseTerms(text string) (terms []Term, err error) {
 }
 
 func wordTerm(word string, open bool) Term {
-	if open && utf8.RuneCountInString(word) == 1 { // it has a term of its own, because it begins many words
+	if open && utf8.RuneCountInString(word) == 1 { // many words begin with it, so it has a term of its own
 		return Term{Text: word + initial}
 	}
 	return Term{Text: word, Open: open}
 }
 
-// grams are the terms for a part of an unspaced text: each three neighbouring characters of it.
+// grams returns the terms for a part of an unspaced text: every three adjacent characters.
 func grams(word string) (terms []Term) {
 	chars := []rune(word)
 	if len(chars) < gram {
@@ -80,7 +82,7 @@ func grams(word string) (terms []Term) {
 	return terms
 }
 
-// Terms returns the terms of the index for a text of a run, each once.
+// Terms returns the distinct index terms for a text of a run.
 func Terms(run int64, text string) []string {
 	found := termSet{block: blockTerm(run / BlockSize), words: map[string]bool{}, initials: map[string]bool{}, terms: []string{}}
 	for field := range strings.FieldsFuncSeq(fold(text), isSeparator) {
@@ -97,7 +99,7 @@ func Terms(run int64, text string) []string {
 	return found.terms
 }
 
-// termSet gathers the terms of a text.
+// termSet collects the distinct terms of a text.
 type termSet struct {
 	block           string
 	words, initials map[string]bool
@@ -111,7 +113,7 @@ func (s *termSet) add(known map[string]bool, word, end string) {
 	}
 }
 
-// addGrams adds a term for each character of a word, with up to two that follow it.
+// addGrams adds one term for each character of a word: the character and up to two that follow it.
 func (s *termSet) addGrams(word string) {
 	chars := []rune(word)
 	for i := range chars {
@@ -119,7 +121,8 @@ func (s *termSet) addGrams(word string) {
 	}
 }
 
-// blockTerm begins the terms of a block. None begins another one: the first character says how many follow.
+// blockTerm returns the prefix of the terms of a block. No prefix is the beginning of another one: its first
+// character encodes its length.
 func blockTerm(block int64) string {
 	number := strconv.FormatInt(block, 36)
 	return string(rune('a'+len(number))) + number
@@ -132,8 +135,8 @@ func cut(word string) string {
 	return strings.ToValidUTF8(word[:maxWord], "")
 }
 
-// fold returns a text in lower case and without accents, with compatibility characters, such as full-width ones, in
-// their usual form.
+// fold returns text in lower case and without accents. It replaces compatibility characters, such as
+// full-width ones, by their usual form.
 func fold(text string) string {
 	if isASCII(text) {
 		return strings.ToLower(text)
@@ -142,7 +145,8 @@ func fold(text string) string {
 	return norm.NFKC.String(strings.ReplaceAll(strings.Map(withoutAccents, text), "ß", "ss"))
 }
 
-// withoutSymbols has a symbol separate words, also if it consists of letters, as ™ does.
+// withoutSymbols replaces symbols, punctuation and separators outside ASCII by spaces, even symbols that
+// decompose into letters, as ™ does.
 func withoutSymbols(r rune) rune {
 	if r >= utf8.RuneSelf && unicode.In(r, unicode.S, unicode.P, unicode.Z) {
 		return ' '
@@ -169,14 +173,14 @@ func isASCII(text string) bool {
 	return true
 }
 
-// isAccent reports whether a mark can be left out. The marks of scripts such as Thai and Devanagari are vowels, and
-// those of Japanese make another letter.
+// isAccent reports whether a mark can be dropped. The marks of scripts such as Thai and Devanagari are
+// vowels, and those of Japanese make another letter.
 func isAccent(r rune) bool {
 	const voiced, semiVoiced = '\u3099', '\u309a'
 	return unicode.In(r, unicode.Mn, unicode.Me) && unicode.In(r, unicode.Inherited, unicode.Hebrew) && r != voiced && r != semiVoiced
 }
 
-// isSeparator reports whether a character is part of no word.
+// isSeparator reports whether a character separates words.
 func isSeparator(r rune) bool {
 	if r < utf8.RuneSelf {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && (r < 'A' || r > 'Z')
@@ -184,19 +188,19 @@ func isSeparator(r rune) bool {
 	return !unicode.In(r, unicode.L, unicode.N, unicode.M)
 }
 
-// isUnspaced reports whether a character is of a script in which words follow each other without spaces, or, as in
-// Korean, have endings, so that each part of a text must be found.
+// isUnspaced reports whether a character belongs to a script without spaces between words or, as in Korean,
+// with endings, so that a search must find every part of a text.
 func isUnspaced(r rune) bool {
-	if r < 0x0e00 { // the first of Thai
+	if r < 0x0e00 { // the first character of Thai
 		return false
 	}
-	const prolonged, closing = 'ー', '〆' // which are of no script
+	const prolonged, closing = 'ー', '〆' // these belong to no script
 	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Bopomofo,
 		unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar) || r == prolonged || r == closing
 }
 
-// eachScript calls f with the parts of a word between which the script changes, and says whether a part is unspaced,
-// and whether it ends the word.
+// eachScript calls f with the parts of a word between which the script changes between spaced and unspaced.
+// ends reports whether the part is the last one.
 func eachScript(word string, f func(part string, unspaced, ends bool)) {
 	begin, unspaced := 0, false
 	for i, r := range word {
@@ -220,7 +224,7 @@ func LastWord(text string) string {
 	return text[end+size:]
 }
 
-// FirstWord returns the word that a text begins with, or "".
+// FirstWord returns the word at the beginning of a text, or "".
 func FirstWord(text string) string {
 	if end := strings.IndexFunc(text, isSeparator); end >= 0 {
 		return text[:end]

@@ -8,7 +8,7 @@ import (
 	"runboard/app"
 )
 
-// wordsOf are the terms for a text of run 1, without the block and those for initials.
+// wordsOf returns the terms for a text of run 1, without their block and without those for initials.
 func wordsOf(text string) (words []string) {
 	for _, term := range Terms(1, text) {
 		if word := strings.TrimPrefix(term, "b0"); !strings.HasSuffix(word, initial) {
@@ -79,7 +79,7 @@ func TestParseTerms_LongestFirst(t *testing.T) {
 	}
 }
 
-// A word that the index has of a text is found by each of its beginnings.
+// A word of an indexed text is found by each of its beginnings.
 func FuzzTermsAreFoundByTheirBeginnings(f *testing.F) {
 	for _, text := range []string{"The Disk is full: /dev/sda1", "失败E1234", "Straße ΣΊΣΥΦΟΣ", "バックアップ ﾊﾞｯｸ", "ล้มเหลว", "데이터"} {
 		f.Add(text)
@@ -88,7 +88,7 @@ func FuzzTermsAreFoundByTheirBeginnings(f *testing.F) {
 		text = strings.ToValidUTF8(text, "")
 		has := Terms(1, text)
 		for field := range strings.FieldsSeq(text) {
-			chars := []rune(fold(field)) // half of a composed character is another one
+			chars := []rune(fold(field)) // after fold: half of a composed character is another character
 			half := string(chars[:(len(chars)+1)/2])
 			asked, err := ParseTerms(half)
 			if err != nil || len(field) > app.MaxText {
