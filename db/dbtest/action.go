@@ -9,7 +9,7 @@ import (
 	"runboard/app"
 )
 
-// testActions is about what is done to many runs at once.
+// testActions tests bulk actions and Delete.
 func testActions(t *testing.T, subject Subject) {
 	for _, operation := range app.BulkOperations() {
 		t.Run(string(operation)+" does to all what it is for, and leaves the others alone", func(t *testing.T) {
@@ -39,7 +39,7 @@ func testActions(t *testing.T, subject Subject) {
 	testDelete(t, subject)
 }
 
-// testWhoIsMeant is about the runs that an action finds.
+// testWhoIsMeant tests which runs a bulk action applies to.
 func testWhoIsMeant(t *testing.T, subject Subject) {
 	t.Helper()
 	t.Run("chosen runs are meant once each, if they are there", func(t *testing.T) {
@@ -84,7 +84,7 @@ func testWhoIsMeant(t *testing.T, subject Subject) {
 			}
 		}
 		run := f.acts(app.BulkAction{Operation: app.BulkRetry, Filter: filters["words"]}, app.BulkPreview{Runs: int64(len(meant))})
-		f.clock.Advance(time.Hour) // it is about the time when it was asked for
+		f.clock.Advance(time.Hour) // relative times are resolved when the action is created
 		f.advanceAll(run)
 		if got := f.waiting(99); !slices.Equal(ids(got), meant) {
 			t.Errorf("tried again are %v and not %v", ids(got), meant)
@@ -100,7 +100,7 @@ func testWhoIsMeant(t *testing.T, subject Subject) {
 		f.advanceAll(f.acts(all, app.BulkPreview{Runs: 1}))
 		f.get(old.ID)
 		all.Filter.Kind = old.Kind
-		f.advanceAll(f.acts(all, app.BulkPreview{})) // its texts are not searched
+		f.advanceAll(f.acts(all, app.BulkPreview{})) // texts of bulk runs are not searched
 		f.get(old.ID)
 		all.Filter.Text = ""
 		f.advanceAll(f.acts(all, app.BulkPreview{Runs: 1}))
@@ -110,7 +110,7 @@ func testWhoIsMeant(t *testing.T, subject Subject) {
 	})
 }
 
-// testActing is about how an action is asked for and goes on.
+// testActing tests how bulk actions are created and performed.
 func testActing(t *testing.T, subject Subject) {
 	t.Helper()
 	t.Run("a key makes one action, however often it is used", func(t *testing.T) {
@@ -171,7 +171,7 @@ func testActing(t *testing.T, subject Subject) {
 
 func goesOn(t *testing.T, f fixture) {
 	t.Parallel()
-	const many = 1200 // more than one part
+	const many = 1200 // more than one part of an action
 	for range many / 600 {
 		f.create(600)
 	}
@@ -223,7 +223,7 @@ func testDelete(t *testing.T, subject Subject) {
 	})
 }
 
-// acts asks for an action of which so much is foreseen, and returns the run that is to do it, started.
+// acts checks the preview of an action, creates it, and returns its bulk run, started.
 func (f fixture) acts(action app.BulkAction, want app.BulkPreview) app.ProcessRun {
 	f.Helper()
 	prospect, err := f.store.PreviewBulk(ctx, action)
@@ -236,13 +236,14 @@ func (f fixture) acts(action app.BulkAction, want app.BulkPreview) app.ProcessRu
 	return f.start(run)
 }
 
-// advanceAll lets a run do all of its action.
+// advanceAll performs an action to its end.
 func (f fixture) advanceAll(run app.ProcessRun) app.BulkProgress {
 	f.Helper()
 	return f.advanceWhile(run, func(state app.BulkProgress) bool { return !state.Finished })
 }
 
-// advanceWhile lets a run do more of its action as long as something holds of it. How much it does at once is its business.
+// advanceWhile performs steps of an action while holds returns true for the progress. It does not depend on
+// the size of a step.
 func (f fixture) advanceWhile(run app.ProcessRun, holds func(app.BulkProgress) bool) app.BulkProgress {
 	f.Helper()
 	for range 1000 {
@@ -256,7 +257,7 @@ func (f fixture) advanceWhile(run app.ProcessRun, holds func(app.BulkProgress) b
 	return app.BulkProgress{}
 }
 
-// hasDone fails unless a operation has done to a run what it is for.
+// hasDone fails unless a run is as the operation must have left it. was is the run before the operation.
 func (f fixture) hasDone(operation app.BulkOperation, was app.ProcessRun) {
 	f.Helper()
 	page, err := f.store.Run(ctx, was.ID)

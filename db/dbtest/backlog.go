@@ -10,10 +10,10 @@ import (
 	"runboard/app"
 )
 
-// backlog is the store as a queue of its own sees it.
+// backlog returns the store as an app.QueueStore.
 func (f fixture) backlog() app.QueueStore { return f.store.(app.QueueStore) }
 
-// oldest returns the oldest waiting runs of any kind that these tests use, as a queue is told of them.
+// oldest returns the oldest due runs of the kinds that these tests use, as a queue fetches them.
 func (f fixture) oldest(limit int) []app.ProcessRun {
 	f.Helper()
 	runs, err := f.backlog().FetchDue(ctx, []string{kind, "a", "b"}, limit)
@@ -76,7 +76,7 @@ func testWaiting(t *testing.T, subject Subject) {
 	})
 }
 
-// testMany starts and completes many runs together, but for those that cannot be.
+// testMany starts and completes many runs with one call, among them some that cannot be.
 func testMany(t *testing.T, subject Subject) {
 	f := open(t, subject)
 	f.create(2 * app.MaxEvents)
@@ -112,7 +112,7 @@ func testMany(t *testing.T, subject Subject) {
 	f.checkEvents(tried.ID, app.Started, app.Created, app.Started, app.Completed)
 }
 
-// testReturned is about being told when a run comes back to wait, and at no other time.
+// testReturned tests that RequeueSeq rises when a run returns to created, and at no other time.
 func testReturned(t *testing.T, subject Subject) {
 	f := open(t, subject)
 	failed, stays := f.in(app.Failed), f.in(app.Started)
@@ -130,7 +130,8 @@ func testReturned(t *testing.T, subject Subject) {
 	}
 }
 
-// testBacklogProperties adds to the operations those of a queue, and after each looks for who waits.
+// testBacklogProperties adds the methods of app.QueueStore to the random operations, and checks after each
+// which runs are due.
 func testBacklogProperties(t *testing.T, subject Subject) {
 	checkModel(t, subject, func(m *model) map[string]func(*rapid.T) {
 		return map[string]func(*rapid.T){
@@ -139,7 +140,7 @@ func testBacklogProperties(t *testing.T, subject Subject) {
 	})
 }
 
-// startAll tries some of the oldest runs that wait, and some others in whatever status.
+// startAll starts some of the oldest due runs together with some other runs in any status.
 func (m *model) startAll(t *rapid.T) {
 	runs := m.oldest(rapid.IntRange(0, 12).Draw(t, "oldest"))
 	for range rapid.IntRange(0, 3).Draw(t, "others") {
@@ -161,7 +162,7 @@ func (m *model) startAll(t *rapid.T) {
 	}
 }
 
-// completeAll tries to complete runs with their newest claims, or with older ones.
+// completeAll completes runs with current and with stale fencing tokens.
 func (m *model) completeAll(t *rapid.T) {
 	var runs []app.ProcessRun
 	for _, claim := range m.claims[max(0, len(m.claims)-20):] {
@@ -183,7 +184,7 @@ func (m *model) completeAll(t *rapid.T) {
 	}
 }
 
-// lookForOldest asks for who waits.
+// lookForOldest compares FetchDue with the model.
 func (m *model) lookForOldest(t *rapid.T) {
 	var waiting []app.ProcessRun
 	for _, run := range slices.Backward(m.list()) {

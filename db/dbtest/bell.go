@@ -7,8 +7,8 @@ import (
 	"runboard/app"
 )
 
-// testBell hears each kind of change and looks at once, while the one who made the change may not
-// have been answered yet.
+// testBell waits for the notification of each kind of change. It reads at once, even if the writer has no
+// answer yet: a notification must follow the commit.
 func testBell(t *testing.T, subject Subject) {
 	f := open(t, subject)
 	for _, change := range []struct {
@@ -55,7 +55,7 @@ func testBell(t *testing.T, subject Subject) {
 	})
 }
 
-// heard has act done by somebody else and returns when the bell has rung.
+// heard calls act in another goroutine, and returns when a subscriber is notified and act has returned.
 func (f fixture) heard(t *testing.T, act func() error) {
 	t.Helper()
 	rings, stop := f.store.Changed().Subscribe()

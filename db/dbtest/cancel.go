@@ -6,13 +6,13 @@ import (
 	"runboard/app"
 )
 
-// testWishes is about what people ask of a run: that it stops, or is tried again.
+// testWishes tests Cancel and Retry.
 func testWishes(t *testing.T, subject Subject) {
 	testStopping(t, subject)
 	testRetrying(t, subject)
 }
 
-// testStopping is about the wish that a run stops.
+// testStopping tests Cancel.
 func testStopping(t *testing.T, subject Subject) {
 	t.Helper()
 	t.Run("a run that waits is cancelled at once", func(t *testing.T) {
@@ -61,7 +61,7 @@ func testStopping(t *testing.T, subject Subject) {
 	})
 }
 
-// testRetrying is about the wish that a run is tried again.
+// testRetrying tests Retry.
 func testRetrying(t *testing.T, subject Subject) {
 	t.Helper()
 	t.Run("a run that is tried again begins anew and keeps its history", func(t *testing.T) {
@@ -105,7 +105,7 @@ func testRetrying(t *testing.T, subject Subject) {
 	})
 }
 
-// checkEvents compares the history of a run: its statuses, at rising versions, never earlier than before.
+// checkEvents fails unless the history of a run has these statuses, at rising versions above 1.
 func (f fixture) checkEvents(run int64, want ...app.Status) {
 	f.Helper()
 	page, err := f.store.Run(ctx, run)

@@ -39,7 +39,7 @@ func testChanges(t *testing.T, subject Subject) {
 				want.FinishedAt = f.clock.Now()
 			}
 			f.is(got, want)
-			f.all() // the counts hold
+			f.all() // checks the counts
 		})
 	}
 	t.Run("GiveBack makes the attempt undone", func(t *testing.T) {
@@ -79,7 +79,7 @@ func startsOnce(t *testing.T, f fixture) {
 	}
 }
 
-// testRefusals tries what does not fit where the run is.
+// testRefusals tries changes that the status of a run does not allow.
 func testRefusals(t *testing.T, subject Subject) {
 	for _, status := range app.Statuses() {
 		t.Run("of a run that is "+status.String(), func(t *testing.T) {
@@ -125,7 +125,7 @@ func testRefusals(t *testing.T, subject Subject) {
 	})
 }
 
-// refuses fails unless act ends in a conflict and changes nothing.
+// refuses fails unless act ends with CodeConflict, changes nothing and notifies no subscriber.
 func (f fixture) refuses(act func() error) {
 	f.Helper()
 	rings, stop := f.store.Changed().Subscribe()
@@ -141,7 +141,8 @@ func (f fixture) refuses(act func() error) {
 func (f fixture) refusesReports(run app.ProcessRun) {
 	f.Helper()
 	f.refuses(func() error { return f.store.Requeue(ctx, run) })
-	f.refuses(func() error { return f.store.Finish(ctx, run, app.Outcome{Status: app.Completed}) }) // which may go a shorter way
+	// Stores may have a fast path for completions without an error.
+	f.refuses(func() error { return f.store.Finish(ctx, run, app.Outcome{Status: app.Completed}) })
 	for _, status := range []app.Status{app.Completed, app.Failed, app.Cancelled, app.Created} {
 		f.refuses(func() error { return f.store.Finish(ctx, run, app.Outcome{Status: status, Error: "Late."}) })
 	}

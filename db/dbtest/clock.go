@@ -8,14 +8,14 @@ import (
 	"runboard/app"
 )
 
-// testClock is about a clock that is set back.
+// testClock tests what happens if the clock is set back.
 func testClock(t *testing.T, subject Subject) {
 	const step = 3 * time.Hour
 	t.Run("a run that waits for another attempt waits no longer than it would from then on", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		run := f.finish(f.in(app.Started), app.Outcome{Status: app.Created, Error: "Once more.", RetryIn: time.Minute})
-		time.Sleep(2 * time.Second) // for the clock to be seen
+		time.Sleep(2 * time.Second) // stores look at the clock about every second
 		f.clock.Advance(-step)
 		f.untilDue(run.ID, time.Minute)
 		if got := f.get(run.ID); got.Version != run.Version+1 || got.Error != run.Error || got.Attempt != run.Attempt {
@@ -61,7 +61,7 @@ func testClock(t *testing.T, subject Subject) {
 	})
 }
 
-// untilDue waits until a run is due in no longer than it is to wait.
+// untilDue waits until a run is scheduled no later than wait from now.
 func (f fixture) untilDue(run int64, wait time.Duration) {
 	f.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
@@ -75,7 +75,7 @@ func (f fixture) untilDue(run int64, wait time.Duration) {
 	}
 }
 
-// findsByTime fails unless a list finds the runs that match a filter. It returns their ids.
+// findsByTime fails unless a page finds exactly the runs that match the filter. It returns their ids.
 func (f fixture) findsByTime(all []app.ProcessRun, filter app.Filter) (want []int64) {
 	f.Helper()
 	for _, run := range all {

@@ -154,15 +154,15 @@ func testMaxPending(t *testing.T, subject Subject) {
 			f.refused(err, app.CodeUnavailable)
 		})
 	}
-	refuse(7) // all or none: there would be room for six
+	refuse(7) // all or none: six would fit
 	f.create(6)
 	refuse(1)
-	again, err := f.store.Create(ctx, keyed) // it adds nothing
+	again, err := f.store.Create(ctx, keyed) // a repeated request needs no room
 	f.ok(err)
 	if again != first {
 		t.Errorf("first %+v, then %+v", first, again)
 	}
-	f.start(f.waiting(1)[0]) // a run that is started waits no longer
+	f.start(f.waiting(1)[0]) // makes room for one run
 	f.create(1)
 	refuse(1)
 }

@@ -1,6 +1,6 @@
-// Package dbtest is the one suite that every store must pass. It knows a store only by what the rest
-// of the program knows of it, app.Store, app.WorkStore and app.Actions, so that what it holds for one store holds
-// for any other. What only a queue of its own asks is in a second suite.
+// Package dbtest is the test suite that every store must pass. It uses only the interfaces app.Store,
+// app.WorkStore and app.BulkRunner, and the trimming of logs, so that it tests every store in the same way. A
+// second suite tests what only app.QueueStore has.
 package dbtest
 
 import (
@@ -12,7 +12,7 @@ import (
 	"runboard/app"
 )
 
-// Store is all faces of what is tested.
+// Store is all interfaces of the tested store that every store has.
 type Store interface {
 	app.Store
 	app.WorkStore
@@ -20,42 +20,42 @@ type Store interface {
 	TrimLogs(ctx context.Context) (dropped int, err error)
 }
 
-// Settings is how the suite wants a store to be opened.
+// Settings are the options with which a test opens a store.
 type Settings struct {
-	MaxPending  int64 // 0 is no limit
+	MaxPending  int64 // most waiting runs; 0 is no limit
 	MaxCrashes  int
-	LogLimit    int64                           // in bytes; 0 is the default
-	MaxLogBytes int64                           // of all logs together; 0 is no limit
-	Searched    int64                           // how many rows of the index are looked at for a page; 0 is the default
-	Kinds       []string                        // that somebody works on; nil: do not ask
+	LogLimit    int64                           // in bytes for each run; 0 is the default
+	MaxLogBytes int64                           // in bytes for all logs together; 0 is no limit
+	Searched    int64                           // see query.Board.Searched; 0 is the default
+	Kinds       []string                        // kinds with workers; nil: do not report any as unhandled
 	StartDelay  func(kind string) time.Duration // nil: none
 	Now         func() time.Time
 }
 
-// TB is what opening a store needs of a test. A test of properties, which tries hundreds of stores,
-// has no more than this.
+// TB is the part of testing.TB that a store needs. Property tests, which open hundreds of stores, have no
+// more than this.
 type TB interface {
 	Helper()
 	Cleanup(func())
 	Fatalf(format string, args ...any)
 }
 
-// Subject is a kind of store.
+// Subject is a store implementation to test.
 type Subject struct {
-	// Open returns a new, empty store and sees to it that it is closed when t ends.
+	// Open returns a new, empty store. It must close the store when t ends.
 	Open func(t TB, settings Settings) Store
-	// Reopen closes the store and opens it again on the same data and with the same settings, so that
-	// runs that are started count as interrupted by a crash. It is nil where a store cannot do that.
+	// Reopen closes the store and opens it again with the same data and settings, so that started runs count
+	// as interrupted by a crash. It is nil if the store does not support that.
 	Reopen func(t TB, store Store) Store
 }
 
-// part is a part of a suite.
+// part is a named test of a suite.
 type part struct {
 	name string
 	test func(*testing.T, Subject)
 }
 
-// Run tests a kind of store.
+// Run runs the suite for all stores as parallel subtests of t.
 func Run(t *testing.T, subject Subject) {
 	runParts(t, subject, []part{
 		{"Create", testCreate},
@@ -84,7 +84,7 @@ func Run(t *testing.T, subject Subject) {
 	})
 }
 
-// RunBacklog tests what a store does besides that is a backlog, an app.QueueStore.
+// RunBacklog runs the suite for stores that also implement app.QueueStore.
 func RunBacklog(t *testing.T, subject Subject) {
 	runParts(t, subject, []part{
 		{"Waiting", testWaiting},
@@ -104,25 +104,25 @@ func runParts(t *testing.T, subject Subject, parts []part) {
 	}
 }
 
-// Clock is a clock that stands still until it is told to go on.
+// Clock is a clock that moves only when Advance is called. Any goroutine may use it.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-// NewClock returns a clock at some time to the millisecond, which is what stores keep.
+// NewClock returns a clock at a fixed time in whole milliseconds, which is the precision of stores.
 func NewClock() *Clock {
 	return &Clock{now: time.Date(2024, 2, 29, 23, 59, 58, 987e6, time.UTC)}
 }
 
-// Now is the time on the clock.
+// Now returns the time of the clock.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-// Advance puts the clock forward.
+// Advance moves the clock by d, which may be negative.
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

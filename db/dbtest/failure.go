@@ -9,7 +9,7 @@ import (
 	"runboard/app"
 )
 
-// failsAlike fails unless the store's failures are those that are counted from the runs.
+// failsAlike fails unless the groups of Failures are those that follow from the runs.
 func (f fixture) failsAlike(runs []app.ProcessRun) {
 	f.Helper()
 	want := map[[2]string]int64{}
@@ -37,7 +37,7 @@ func (f fixture) failsAlike(runs []app.ProcessRun) {
 	}
 }
 
-// fails makes a run that fails with an error.
+// fails creates a run that fails with an error.
 func (f fixture) fails(text string) app.ProcessRun {
 	f.Helper()
 	return f.finish(f.in(app.Started), app.Outcome{Status: app.Failed, Error: text})
@@ -104,7 +104,7 @@ func testFailures(t *testing.T, subject Subject) {
 	}
 }
 
-// testFailedLists is about what is asked for by a failure.
+// testFailedLists tests lists and bulk actions that filter by failure.
 func testFailedLists(t *testing.T, subject Subject) {
 	t.Helper()
 	t.Run("a list has those that failed alike, on every page, and with other wishes", func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"runboard/app"
 )
 
-// testFilters holds lists with any filter against a look at every run.
+// testFilters compares lists with random filters with a check of every run.
 func testFilters(t *testing.T, subject Subject) {
 	t.Run("any filter, page by page, both ways", func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
@@ -33,7 +33,7 @@ func testFilters(t *testing.T, subject Subject) {
 	})
 }
 
-// populate makes runs of several kinds at several times, in all statuses.
+// populate creates runs of two kinds at random times and in random statuses.
 func (f fixture) populate(t *rapid.T) (runs []app.ProcessRun) {
 	for range rapid.IntRange(1, 8).Draw(t, "batches") {
 		batch, err := f.store.Create(ctx, app.CreateRequest{
@@ -54,7 +54,7 @@ func (f fixture) populate(t *rapid.T) (runs []app.ProcessRun) {
 				f.finish(f.start(run), app.Outcome{Status: app.Completed})
 			}
 		}
-		f.clock.Advance(time.Duration(rapid.IntRange(-60, 90).Draw(t, "minutes")) * time.Minute) // it may be set back
+		f.clock.Advance(time.Duration(rapid.IntRange(-60, 90).Draw(t, "minutes")) * time.Minute) // or back
 	}
 	return f.all()
 }
@@ -76,7 +76,7 @@ func anyFilter(t *rapid.T, now time.Time) (filter app.Filter) {
 	return filter
 }
 
-// wanted reports whether a filter without a text asks for a run.
+// wanted reports whether a run matches a filter without text and failure.
 func wanted(filter app.Filter, run app.ProcessRun, now time.Time) bool {
 	return (!filter.Filtered || run.Status == filter.Status) && (filter.Kind == "" || run.Kind == filter.Kind) &&
 		(filter.Since.IsZero() || !run.CreatedAt.Before(filter.Since.Time(now))) &&

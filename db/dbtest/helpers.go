@@ -9,14 +9,14 @@ import (
 	"runboard/app"
 )
 
-// patience is how long a test waits for what must happen; only a failing test waits so long.
+// patience bounds the wait for what must happen. Only a failing test waits that long.
 const patience = 30 * time.Second
 
 const kind = "simulated"
 
 var ctx = context.Background()
 
-// fixture is a store with a clock that the test sets.
+// fixture is a test with a new store and the clock of the store.
 type fixture struct {
 	TB
 	store Store
@@ -35,13 +35,13 @@ func openWith(t TB, subject Subject, settings Settings) fixture {
 	return fixture{TB: t, store: subject.Open(t, settings), clock: clock}
 }
 
-// inside is the same fixture in a subtest, which fails instead of its parent.
+// inside returns the fixture for a subtest, so that failures count for the subtest.
 func (f fixture) inside(t TB) fixture {
 	f.TB = t
 	return f
 }
 
-// create makes n runs and returns them as they are now.
+// create creates n runs and returns them.
 func (f fixture) create(n int) []app.ProcessRun {
 	f.Helper()
 	batch, err := f.store.Create(ctx, app.CreateRequest{Kind: kind, Count: n})
@@ -51,7 +51,7 @@ func (f fixture) create(n int) []app.ProcessRun {
 
 func (f fixture) start(run app.ProcessRun) app.ProcessRun {
 	f.Helper()
-	started, err := f.store.Start(ctx, f.get(run.ID)) // it may have come back to wait
+	started, err := f.store.Start(ctx, f.get(run.ID)) // read anew: the run may have been requeued since
 	f.ok(err)
 	return started
 }
@@ -62,7 +62,7 @@ func (f fixture) finish(run app.ProcessRun, outcome app.Outcome) app.ProcessRun 
 	return f.get(run.ID)
 }
 
-// in makes a run and brings it to a status.
+// in creates a run and brings it to a status.
 func (f fixture) in(status app.Status) app.ProcessRun {
 	f.Helper()
 	run := f.create(1)[0]
@@ -94,7 +94,7 @@ func (f fixture) page(query app.Query) app.Page {
 	return page
 }
 
-// waiting returns the oldest runs that wait and are due, as lists have them.
+// waiting returns the oldest runs that are created and due, at most limit, from the pages of the list.
 func (f fixture) waiting(limit int) (runs []app.ProcessRun) {
 	f.Helper()
 	for page := f.page(app.ByStatus(app.Created).WithCursor(app.After, 0)); ; page = f.page(page.Newer()) {
@@ -109,8 +109,7 @@ func (f fixture) waiting(limit int) (runs []app.ProcessRun) {
 	}
 }
 
-// all returns every run, newest first, and fails when the store's counts differ from what is counted
-// from the runs.
+// all returns every run, newest first. It fails if the stored counts differ from the runs.
 func (f fixture) all() []app.ProcessRun {
 	f.Helper()
 	page := f.page(app.Query{})
@@ -140,7 +139,7 @@ func ids(runs []app.ProcessRun) []int64 {
 	return list
 }
 
-// changesNothing fails when a run, or a count, is another one after act.
+// changesNothing fails if act changes a run or a count.
 func (f fixture) changesNothing(act func()) {
 	f.Helper()
 	before := f.all()
@@ -157,7 +156,7 @@ func (f fixture) ok(err error) {
 	}
 }
 
-// refused fails unless err has the code and holds a sentence for people.
+// refused fails unless err has the code.
 func (f fixture) refused(err error, code app.Code) {
 	f.Helper()
 	if app.CodeOf(err) != code {
@@ -165,7 +164,8 @@ func (f fixture) refused(err error, code app.Code) {
 	}
 }
 
-// is compares runs but for what the store alone knows: the claim, and the number of a failure.
+// is fails unless two runs are equal, apart from the fencing token and the failure number, which the store
+// chooses.
 func (f fixture) is(got, want app.ProcessRun) {
 	f.Helper()
 	got.FencingToken, got.Failure = want.FencingToken, want.Failure

@@ -9,7 +9,7 @@ import (
 	"runboard/app"
 )
 
-// filters are all lists there are.
+// filters returns the unfiltered list and the list of each status.
 func filters() []app.Query {
 	lists := []app.Query{{}}
 	for _, status := range app.Statuses() {
@@ -18,7 +18,7 @@ func filters() []app.Query {
 	return lists
 }
 
-// mixed makes n runs in all statuses.
+// mixed creates n runs, in all statuses in turn.
 func (f fixture) mixed(n int) []app.ProcessRun {
 	f.Helper()
 	for i, run := range f.create(n) {
@@ -32,7 +32,7 @@ func (f fixture) mixed(n int) []app.ProcessRun {
 	return f.all()
 }
 
-// expected answers a query the simple way, from all runs, newest first.
+// expected computes the page of a query from all runs, which are sorted newest first.
 func expected(all []app.ProcessRun, query app.Query) app.Page {
 	page := app.Page{Query: query}
 	var newer, older int
@@ -90,7 +90,7 @@ func testPages(t *testing.T, subject Subject) {
 	t.Run("every cursor in every list has the right page on both sides", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
-		all := f.mixed(app.StatusCount * 11) // more than two pages in all, less than one a status
+		all := f.mixed(app.StatusCount * 11) // more than two pages in all, but less than one for each status
 		cursors := append(ids(all), 0, -1, all[0].ID+1, math.MaxInt64)
 		for _, list := range filters() {
 			f.answers(all, list)
@@ -103,7 +103,7 @@ func testPages(t *testing.T, subject Subject) {
 	t.Run("a page and its counts are of one state", func(t *testing.T) { readsOneState(t, open(t, subject)) })
 }
 
-// readsOneState reads lists that fit on a page while their runs change all the time.
+// readsOneState reads pages while all their runs change: the counts must always fit the runs.
 func readsOneState(t *testing.T, f fixture) {
 	t.Parallel()
 	done := make(chan struct{})
@@ -170,7 +170,7 @@ func testWalks(t *testing.T, subject Subject) {
 	})
 }
 
-// older walks down a list and returns the ids on its way, and the last page.
+// older reads a list down to its end. It returns the ids in order, and the last page.
 func (f fixture) older(query app.Query) (way []int64, last app.Page) {
 	f.Helper()
 	last = f.page(query)
@@ -182,7 +182,7 @@ func (f fixture) older(query app.Query) (way []int64, last app.Page) {
 	return way, last
 }
 
-// newer walks up a list and returns the ids on its way in the same order as older does.
+// newer reads a list up to its start. It returns the ids in the same order as older.
 func (f fixture) newer(page app.Page) (way []int64) {
 	f.Helper()
 	way = ids(page.Runs)
@@ -200,7 +200,7 @@ func testRun(t *testing.T, subject Subject) {
 		_, err := f.store.Run(ctx, id)
 		f.refused(err, app.CodeNotFound)
 	}
-	f.ok(f.store.Ready()) // nothing is wrong with the store
+	f.ok(f.store.Ready()) // unknown ids do not make the store unhealthy
 }
 
 func testOverview(t *testing.T, subject Subject) {
@@ -219,7 +219,7 @@ func testOverview(t *testing.T, subject Subject) {
 	f.in(app.Started)
 	counts := app.Counts{app.Failed: 1, app.Completed: 1, app.Cancelled: 1, app.Started: 1}
 	check(app.Overview{Counts: counts, Recent: 4, Done: 3})
-	counts[app.Created] = app.RecentSize - 2 // two of the four are still among the recent ones
+	counts[app.Created] = app.RecentSize - 2 // two of the older four are still among the recent ones
 	f.create(app.RecentSize - 2)
 	check(app.Overview{Counts: counts, Recent: app.RecentSize, Done: 1})
 	page, err := f.store.Run(ctx, run.ID)

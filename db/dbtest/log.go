@@ -18,7 +18,7 @@ func (f fixture) log(query app.LogQuery) app.Log {
 	return log
 }
 
-// all of a log from an offset on.
+// whole returns the query for all of a log from an offset on.
 func whole(run, offset int64) app.LogQuery {
 	return app.LogQuery{Run: run, Offset: offset, Bytes: math.MaxInt, Lines: math.MaxInt}
 }
@@ -31,13 +31,13 @@ func text(lines []app.LogLine) string {
 	return out.String()
 }
 
-// testLog is about what the work of runs writes.
+// testLog tests the logs of runs.
 func testLog(t *testing.T, subject Subject) {
 	testWriting(t, subject)
 	testKeeping(t, subject)
 }
 
-// testWriting is about lines on their way in.
+// testWriting tests how lines are written.
 func testWriting(t *testing.T, subject Subject) {
 	t.Helper()
 	t.Run("lines come back as they were written, with their places", func(t *testing.T) {
@@ -106,7 +106,7 @@ func testWriting(t *testing.T, subject Subject) {
 	})
 }
 
-// testKeeping is about what is kept of them, and told.
+// testKeeping tests which part of a log is kept, and how it is reported.
 func testKeeping(t *testing.T, subject Subject) {
 	t.Helper()
 	t.Run("of a long log the first part is dropped, and little more than must be", func(t *testing.T) {
@@ -179,7 +179,7 @@ func testKeeping(t *testing.T, subject Subject) {
 	t.Run("any part of any log", func(t *testing.T) { rapid.Check(t, func(r *rapid.T) { anyLog(r, subject) }) })
 }
 
-// anyLog writes a log at random and reads parts of it at random, beside a string.
+// anyLog writes random lines to a log and to a string, and compares random parts of both.
 func anyLog(t *rapid.T, subject Subject) {
 	limit := rapid.SampledFrom([]int64{4 << 10, 20 << 10, 1 << 20}).Draw(t, "limit")
 	f := openWith(t, subject, Settings{LogLimit: limit})
@@ -206,7 +206,7 @@ func anyLines(r *rapid.T, report int) []app.LogLine {
 	return lines
 }
 
-// checkPart reads forwards and backwards from some place, and compares with all that was written.
+// checkPart reads forwards and backwards from a random offset, and compares the lines with the written text.
 func checkPart(r *rapid.T, f fixture, run int64, written string, limit int64) {
 	offset := rapid.Int64Range(0, int64(len(written))+10).Draw(r, "offset")
 	query := app.LogQuery{Run: run, Offset: offset, Bytes: rapid.IntRange(1, 30<<10).Draw(r, "bytes"), Lines: rapid.IntRange(1, 50).Draw(r, "most")}

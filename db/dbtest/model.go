@@ -8,13 +8,13 @@ import (
 	"runboard/app"
 )
 
-// model is what the store should hold.
+// model is the state that the store must have.
 type model struct {
 	fixture
 	subject Subject
 	runs    map[int64]app.ProcessRun
 	last    int64
-	claims  []app.ProcessRun // every claim that was ever given, so stale ones too
+	claims  []app.ProcessRun // every run as Start returned it, also those with stale fencing tokens
 	keys    map[string]app.Batch
 }
 
@@ -25,13 +25,14 @@ func newModel(t *rapid.T, subject Subject) *model {
 	}
 }
 
-// same compares runs but for what the store alone knows: the claim, and the number of a failure.
+// same reports whether two runs are equal, apart from the fencing token and the failure number, which the
+// store chooses.
 func same(a, b app.ProcessRun) bool {
 	a.FencingToken, a.Failure = b.FencingToken, b.Failure
 	return a == b
 }
 
-// list is all runs of the model, newest first.
+// list returns all runs of the model, newest first.
 func (m *model) list() []app.ProcessRun {
 	runs := make([]app.ProcessRun, 0, len(m.runs))
 	for _, run := range m.runs {
@@ -41,8 +42,8 @@ func (m *model) list() []app.ProcessRun {
 	return runs
 }
 
-// compare looks at the newest page and the counts after every operation; all pages are compared at
-// the end, which finds what went wrong on the others.
+// compare checks the newest page and the counts after every operation. The other pages are compared only at
+// the end, which is enough to find an error.
 func (m *model) compare(t *rapid.T) {
 	page, list := m.page(app.Query{}), m.list()
 	if !slices.EqualFunc(page.Runs, expected(list, app.Query{}).Runs, same) {
@@ -54,7 +55,7 @@ func (m *model) compare(t *rapid.T) {
 	m.failsAlike(list)
 }
 
-// changed notes what a run has become, as the rules of all changes have it.
+// changed checks the version and the status of a changed run, and updates the model.
 func (m *model) changed(t *rapid.T, run app.ProcessRun, to app.Status) {
 	if got := m.get(run.ID); got.Version != run.Version+1 || got.Status != to || !run.Status.CanBecome(got.Status) {
 		t.Fatalf("asked to become %s, this became that:\n%+v\n%+v", to, run, got)
@@ -67,8 +68,7 @@ func (m *model) changed(t *rapid.T, run app.ProcessRun, to app.Status) {
 	m.runs[run.ID] = run
 }
 
-// expect reports whether an operation should have changed something, after checking that it answered
-// as the code says.
+// expect checks the code of an error. It reports whether the operation must have changed something.
 func (m *model) expect(t *rapid.T, err error, code app.Code) bool {
 	if app.CodeOf(err) != code {
 		t.Fatalf("the error is %v and should have the code %q", err, code)

@@ -8,7 +8,7 @@ import (
 	"runboard/app"
 )
 
-// testPreview is about what holds an action to its preview.
+// testPreview tests that a bulk action changes only the runs of its preview.
 func testPreview(t *testing.T, subject Subject) {
 	t.Helper()
 	failed := app.Filter{Filtered: true, Status: app.Failed}
@@ -98,7 +98,7 @@ func testPreview(t *testing.T, subject Subject) {
 		enter := f.entering(action)
 		f.in(app.Failed)
 		acting := f.confirm(f.preview(action, 1))
-		enter() // the clock stands still, so its end is no later than the preview
+		enter() // the clock stands still, so the run finishes no later than the preview
 		if state := f.advanceAll(acting); state.Done != 1 || !state.Finished {
 			t.Errorf("it has done %+v", state)
 		}
@@ -118,7 +118,7 @@ func testPreviewOfChosen(t *testing.T, subject Subject) {
 		working = f.finish(working, app.Outcome{Status: app.Completed})
 		f.unconfirmed(action)
 		f.ok(f.store.Delete(ctx, done.ID))
-		f.unconfirmed(action) // it is one run, and another one
+		f.unconfirmed(action) // again one run, but another one
 		action = f.preview(action.Unconfirmed(), 1)
 		acting := f.confirm(action)
 		f.clock.Advance(time.Second)
@@ -202,7 +202,7 @@ func testRepeatedPreview(t *testing.T, subject Subject) {
 	})
 }
 
-// sides are a status that an action is for, and one that it is not for from which a run comes into it.
+// sides returns a status that the operation applies to, and a status outside from which a run can enter it.
 func sides(action app.BulkAction) (from, outside app.Status) {
 	if action.Operation == app.BulkCancel {
 		return app.Created, app.Failed
@@ -210,7 +210,8 @@ func sides(action app.BulkAction) (from, outside app.Status) {
 	return app.Failed, app.Started
 }
 
-// entering makes a run, and returns what brings it into the status that an action is for.
+// entering creates a run outside, and returns a function that brings it into a status that the operation
+// applies to.
 func (f fixture) entering(action app.BulkAction) func() app.ProcessRun {
 	f.Helper()
 	_, outside := sides(action)
@@ -226,7 +227,7 @@ func (f fixture) entering(action app.BulkAction) func() app.ProcessRun {
 	}
 }
 
-// leave brings a run out of the status that an action is for.
+// leave brings a run out of the statuses that the operation applies to.
 func (f fixture) leave(run app.ProcessRun) {
 	f.Helper()
 	var err error
@@ -238,7 +239,8 @@ func (f fixture) leave(run app.ProcessRun) {
 	f.ok(err)
 }
 
-// preview returns the action as it is confirmed, after its preview has shown so many runs.
+// preview returns the action with the confirmation of its preview. It fails unless the preview shows this
+// number of runs.
 func (f fixture) preview(action app.BulkAction, runs int64) app.BulkAction {
 	f.Helper()
 	prospect, err := f.store.PreviewBulk(ctx, action)
@@ -249,7 +251,7 @@ func (f fixture) preview(action app.BulkAction, runs int64) app.BulkAction {
 	return action
 }
 
-// confirm returns the run that does an action, started.
+// confirm creates the action and returns its bulk run, started.
 func (f fixture) confirm(action app.BulkAction) app.ProcessRun {
 	f.Helper()
 	run, err := f.store.CreateBulkAction(ctx, action, "")
@@ -257,7 +259,7 @@ func (f fixture) confirm(action app.BulkAction) app.ProcessRun {
 	return f.start(run)
 }
 
-// unconfirmed fails unless an action is refused that its preview does not cover any more.
+// unconfirmed fails unless the action is refused because it no longer fits its preview.
 func (f fixture) unconfirmed(action app.BulkAction) {
 	f.Helper()
 	f.changesNothing(func() {
@@ -266,7 +268,7 @@ func (f fixture) unconfirmed(action app.BulkAction) {
 	})
 }
 
-// changed fails unless an action has changed these runs.
+// changed fails unless the action has changed these runs.
 func (f fixture) changed(action app.BulkAction, runs ...app.ProcessRun) {
 	f.Helper()
 	for _, run := range runs {

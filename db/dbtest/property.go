@@ -12,18 +12,18 @@ import (
 	"runboard/app"
 )
 
-// Limits that a short random sequence of operations reaches now and then.
+// These limits are low, so that short random sequences of operations reach them.
 const (
 	modelMaxPending = 40
 	modelMaxCrashes = 2
 )
 
-// testProperties holds a store against a model, in random sequences of operations.
+// testProperties compares a store with a model after random operations.
 func testProperties(t *testing.T, subject Subject) {
 	checkModel(t, subject, func(*model) map[string]func(*rapid.T) { return nil })
 }
 
-// checkModel holds a store against a model, with some more operations.
+// checkModel is testProperties with additional operations.
 func checkModel(t *testing.T, subject Subject, more func(*model) map[string]func(*rapid.T)) {
 	t.Helper()
 	rapid.Check(t, func(t *rapid.T) {
@@ -91,8 +91,7 @@ func (m *model) add(t *rapid.T, request app.CreateRequest, batch app.Batch) {
 	}
 }
 
-// start tries one of the oldest runs that wait, or any other in whatever status, or one that does
-// not exist.
+// start starts one of the oldest waiting runs, or a run in any status, or one that does not exist.
 func (m *model) start(t *rapid.T) {
 	id := rapid.Int64Range(1, m.last+1).Draw(t, "id")
 	if oldest := ids(m.waiting(3)); len(oldest) > 0 && rapid.Bool().Draw(t, "waits") {
@@ -108,7 +107,7 @@ func (m *model) start(t *rapid.T) {
 	m.begun(t, run, started)
 }
 
-// begun notes that a run was started.
+// begun checks a started run and updates the model.
 func (m *model) begun(t *rapid.T, run, started app.ProcessRun) {
 	if started.FencingToken <= run.FencingToken {
 		t.Fatalf("the claim was %d and is %d", run.FencingToken, started.FencingToken)
@@ -125,12 +124,12 @@ func (m *model) begun(t *rapid.T, run, started app.ProcessRun) {
 	}
 }
 
-// claim draws one of all claims that were given, and reports whether it still holds.
+// claim draws a run as Start returned it. holds reports whether its fencing token is still valid.
 func (m *model) claim(t *rapid.T) (claim, run app.ProcessRun, holds bool) {
 	if len(m.claims) == 0 {
 		t.Skip("nothing was ever started")
 	}
-	recent := m.claims[max(0, len(m.claims)-5):] // older ones rarely hold
+	recent := m.claims[max(0, len(m.claims)-5):] // older ones are rarely valid
 	claim = rapid.SampledFrom(recent).Draw(t, "claim")
 	run = m.runs[claim.ID]
 	return claim, run, run.Status == app.Started && run.FencingToken == claim.FencingToken
@@ -154,9 +153,9 @@ func (m *model) finish(t *rapid.T) {
 	m.ended(t, run, outcome)
 }
 
-// ended notes how an attempt ended.
+// ended updates the model for the end of an attempt.
 func (m *model) ended(t *rapid.T, run app.ProcessRun, outcome app.Outcome) {
-	if run.CancelRequested() { // whatever came of the work
+	if run.CancelRequested() { // the request prevails over any outcome
 		if outcome.Status == app.Completed {
 			outcome.Error = "The work was done before it could be stopped."
 		}
@@ -187,7 +186,7 @@ func (m *model) report(t *rapid.T) {
 	m.runs[run.ID] = run
 }
 
-// anyone draws a run in whatever status, or one that does not exist.
+// anyone draws a recent run in any status, or one that does not exist.
 func (m *model) anyone(t *rapid.T) (id int64, run app.ProcessRun, exists bool) {
 	id = rapid.Int64Range(max(1, m.last-5), m.last+1).Draw(t, "id")
 	run, exists = m.runs[id]
@@ -252,7 +251,7 @@ func (m *model) giveBack(t *rapid.T) {
 	m.changed(t, run, givenBack(run))
 }
 
-// givenBack is where a run goes that was interrupted: a run with a cancel request does not start again.
+// givenBack returns the status of a run after Requeue. A run with a cancel request does not start again.
 func givenBack(run app.ProcessRun) app.Status {
 	if run.CancelRequested() {
 		return app.Cancelled
@@ -260,7 +259,7 @@ func givenBack(run app.ProcessRun) app.Status {
 	return app.Created
 }
 
-// crash interrupts all that is started.
+// crash reopens the store, which interrupts all started runs.
 func (m *model) crash(t *rapid.T) {
 	if rapid.IntRange(0, 2).Draw(t, "really") > 0 {
 		t.Skip("it is slow, so it shall be rare")
@@ -282,7 +281,7 @@ func (m *model) crash(t *rapid.T) {
 	}
 }
 
-// look asks for any page.
+// look compares a random page with the model.
 func (m *model) look(t *rapid.T) {
 	query := rapid.SampledFrom(filters()).Draw(t, "list")
 	query = query.WithCursor(app.Direction(rapid.IntRange(0, 2).Draw(t, "turn")), rapid.Int64Range(0, m.last+1).Draw(t, "cursor"))

@@ -10,7 +10,8 @@ import (
 	"runboard/app"
 )
 
-// testSearch is about words in errors and logs. A store that cannot search must say so.
+// testSearch tests the search for words in errors and logs. A store that cannot search must fail with
+// CodeInvalid.
 func testSearch(t *testing.T, subject Subject) {
 	f := open(t, subject)
 	if _, err := f.store.Page(ctx, app.Query{Filter: app.Filter{Text: "disk"}}); err != nil {
@@ -33,13 +34,13 @@ func testSearch(t *testing.T, subject Subject) {
 	t.Run("after any changes, the present texts are found and no others", func(t *testing.T) { checkIndexed(t, subject) })
 }
 
-// failedWith makes a run that has failed with a text.
+// failedWith creates a run that fails with an error.
 func (f fixture) failedWith(text string) app.ProcessRun {
 	f.Helper()
 	return f.finish(f.in(app.Started), app.Outcome{Status: app.Failed, Error: text})
 }
 
-// writes has a started run write some texts, each in a report of its own.
+// writes saves each text in an update of its own for a started run, and returns the run.
 func (f fixture) writes(run app.ProcessRun, texts ...string) app.ProcessRun {
 	f.Helper()
 	for _, text := range texts {
@@ -74,9 +75,9 @@ func (f fixture) checkWords(t *testing.T) {
 	for text, want := range map[string][]app.ProcessRun{
 		"disk":              {writing, failed},
 		"DISK full":         {failed},
-		"dis":               {writing, failed}, // the last word may be the beginning of one
+		"dis":               {writing, failed}, // the last word may be the beginning of a longer one
 		"full dis":          {failed},
-		"dis full":          nil, // and no other
+		"dis full":          nil, // other words may not
 		"iles":              nil,
 		"diskette":          nil,
 		"zwolf":             {writing},
@@ -102,10 +103,10 @@ func (f fixture) checkWords(t *testing.T) {
 		"10:42:07.12":       {writing},
 		"here nothing":      {other},
 		"is":                {failed},
-		"i":                 {other, failed}, // it begins is and it
+		"i":                 {other, failed}, // begins is and it
 		"x 7":               {failed},
 		"x x x 7 7":         {failed},
-		`"disk" OR full`:    nil, // nothing has a meaning of its own
+		`"disk" OR full`:    nil, // there are no operators
 		"disk -full":        {failed},
 		"text:disk":         nil,
 		"disk*":             {writing, failed},
@@ -121,7 +122,7 @@ func (f fixture) checkWords(t *testing.T) {
 	}
 }
 
-// checkScripts is about scripts in which each part of a text may be a word.
+// checkScripts tests scripts without spaces, in which any part of a text may be a word.
 func checkScripts(t *testing.T, f fixture) {
 	t.Helper()
 	chinese := f.failedWith("数据库连接失败E1234，请重试")
@@ -142,7 +143,7 @@ func checkScripts(t *testing.T, f fixture) {
 	}
 }
 
-// checkSpread is about runs that have the words of a search in several texts.
+// checkSpread tests runs whose words are spread over the error and several parts of the log.
 func checkSpread(t *testing.T, subject Subject) {
 	f := openWith(t, subject, Settings{LogLimit: 1 << 20})
 	part := strings.Repeat(strings.Repeat("filler ", 100)+"\n", 20)
@@ -163,11 +164,11 @@ func checkSpread(t *testing.T, subject Subject) {
 	kept := cut.writes(cut.in(app.Started), "oldest\n")
 	cut.writes(kept, slices.Repeat([]string{strings.Repeat("filler ", 100) + "\n"}, 20)...)
 	cut.writes(kept, "newest\n")
-	cut.inside(t).finds("oldest") // it is no longer in the log
+	cut.inside(t).finds("oldest") // dropped from the log
 	cut.inside(t).finds("newest", kept)
 }
 
-// checkPieces is about words that come in two pieces: in one part of a log, and in two.
+// checkPieces tests words that are written in two pieces, within one part of a log and across two parts.
 func checkPieces(t *testing.T, subject Subject) {
 	f := openWith(t, subject, Settings{LogLimit: 4096}).inside(t) // parts of 512 bytes
 	run := f.writes(f.in(app.Started), "over", "flow\n", "数据", "库 ")
@@ -190,14 +191,14 @@ func checkPieces(t *testing.T, subject Subject) {
 	f.finds("continuefailure")
 }
 
-// checkManyMatches goes through more runs with a word than are looked at for one page, in both directions.
+// checkManyMatches searches for a word that more runs have than one page may look at, in both directions.
 func checkManyMatches(t *testing.T, subject Subject) {
 	f := openWith(t, subject, Settings{Searched: 300}).inside(t)
 	var rare, all []int64
 	for batch := range 21 {
 		for i, run := range f.create(1000)[:20] {
 			outcome := app.Outcome{Status: app.Cancelled, Error: "needle in the hay"}
-			if i == 15 && batch >= 15 { // so the search stops several times before it finds one from the oldest run on
+			if i == 15 && batch >= 15 { // the search from the oldest run stops several times before
 				outcome = app.Outcome{Status: app.Failed, Error: "rare needle"}
 				rare = append(rare, run.ID)
 			}
@@ -232,7 +233,7 @@ func checkManyMatches(t *testing.T, subject Subject) {
 	}
 }
 
-// through returns what found returns, as an export goes through it.
+// through returns what found returns, but reads with Runs, as an export does.
 func (f fixture) through(filter app.Filter) (found []int64) {
 	f.Helper()
 	for next := int64(1 << 62); next > 0; {
@@ -243,7 +244,7 @@ func (f fixture) through(filter app.Filter) (found []int64) {
 	return found
 }
 
-// foundFromOldest returns what found returns, by going from the oldest run on.
+// foundFromOldest returns what found returns, but reads from the oldest run on.
 func (f fixture) foundFromOldest(filter app.Filter) (found []int64) {
 	f.Helper()
 	page := f.page(app.Query{Filter: filter}.WithCursor(app.After, 0))
@@ -257,7 +258,7 @@ func (f fixture) foundFromOldest(filter app.Filter) (found []int64) {
 	return found
 }
 
-// checkBulkSearch deletes many runs that a search finds, with a word that the action's own texts have as well.
+// checkBulkSearch deletes many runs that a search finds. The texts of the bulk run contain the word, too.
 func checkBulkSearch(t *testing.T, f fixture) {
 	const many = 2000
 	for range many {
@@ -277,7 +278,7 @@ func checkBulkSearch(t *testing.T, f fixture) {
 	f.inside(t).finds("pap", other)
 }
 
-// checkOwnTexts has bulk actions fail, cancelled and crash with words.
+// checkOwnTexts tests that a search finds no bulk runs, whether they fail, are cancelled or crash.
 func checkOwnTexts(t *testing.T, subject Subject) {
 	f := openWith(t, subject, Settings{MaxCrashes: 1}).inside(t)
 	f.in(app.Failed)
@@ -303,7 +304,7 @@ func checkOwnTexts(t *testing.T, subject Subject) {
 	}
 }
 
-// checkIndexed compares what searches find with the texts that runs have, after random changes.
+// checkIndexed compares searches with the texts of all runs after random changes.
 func checkIndexed(t *testing.T, subject Subject) {
 	words := []string{"ant", "bee", "cat", "dog", "crashed", "dropped"}
 	rapid.Check(t, func(t *rapid.T) {

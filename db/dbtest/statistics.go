@@ -40,7 +40,8 @@ func testStatistics(t *testing.T, subject Subject) {
 	})
 }
 
-// statistics returns them when so much is in them; it may take a moment until it is.
+// statistics returns the statistics once their recent counters are want. It waits, because stores save them
+// with a delay.
 func (f fixture) statistics(want app.Counters) (stats app.Statistics) {
 	f.Helper()
 	f.eventually(func() (err error) {
@@ -100,11 +101,11 @@ func countsNothingRefused(f fixture) {
 		_, err = f.store.Create(ctx, request)
 		f.ok(err)
 	}
-	f.in(app.Failed) // so that what is counted before is written down with it
+	f.in(app.Failed) // saved after everything counted before
 	f.statistics(app.Counters{Created: 4, Started: 2, Completed: 1, Failed: 1})
 }
 
-// about fails unless two durations differ by less than a tenth.
+// about fails unless two durations differ by at most a tenth.
 func (f fixture) about(what string, got, want time.Duration) {
 	f.Helper()
 	if diff := got - want; max(diff, -diff) > want/10 {
@@ -112,7 +113,7 @@ func (f fixture) about(what string, got, want time.Duration) {
 	}
 }
 
-// took has a run wait and work for so long.
+// took creates a run that waits and works for these durations on the clock.
 func (f fixture) took(wait, work time.Duration, status app.Status) {
 	f.Helper()
 	run := f.create(1)[0]
@@ -127,7 +128,7 @@ func tellsTimes(f fixture) {
 		f.took(time.Duration(i+1)*time.Millisecond, 20*time.Millisecond, []app.Status{app.Completed, app.Failed}[i%2])
 	}
 	f.took(90*time.Second, 0, app.Completed)
-	f.took(90*time.Second, time.Minute, app.Cancelled) // which says nothing of how long the work takes
+	f.took(90*time.Second, time.Minute, app.Cancelled) // a cancelled run does not count for the run time
 	kinds := f.statistics(app.Counters{Created: 21, Started: 21, Completed: 11, Failed: 9, Cancelled: 1}).Recent.Kinds
 	if len(kinds) != 1 || kinds[0].Kind != kind || kinds[0].QueueTime.Count != 21 || kinds[0].RunTime.Count != 20 {
 		f.Fatalf("the kinds are %+v", kinds)
@@ -159,7 +160,7 @@ func tellsTimesByKind(f fixture) {
 		f.clock.Advance(wait)
 		f.start(batch.Runs()[0])
 	}
-	f.create(1) // nothing is known of how long this kind waits
+	f.create(1) // the queue time of this kind is unknown
 	f.eventually(func() error {
 		stats, err := f.store.Statistics(ctx)
 		if sum := app.Sum(stats.Day.Counters); err == nil && sum != (app.Counters{Created: 3, Started: 2}) {
@@ -193,7 +194,7 @@ func putsFlowsInSteps(f fixture) {
 	at := func(p app.Period, ago time.Duration) int64 {
 		return p.Counters[f.clock.Now().Add(-ago).Sub(p.From)/p.Step].Created
 	}
-	// It is 23:59:58 when the first ones are created, and so another step of either length than 25 seconds later.
+	// The clock starts at 23:59:58. 25 seconds later, another step of either length has begun.
 	first := 10*time.Minute + 25*time.Second
 	got := []int64{at(stats.Recent, first), at(stats.Recent, 10*time.Minute), at(stats.Recent, 0), at(stats.Day, first), at(stats.Day, 10*time.Minute), at(stats.Day, 0)}
 	if fmt.Sprint(got) != "[3 2 1 3 2 1]" {
@@ -236,7 +237,7 @@ func foretells(f fixture) {
 	}
 	f.clock.Advance(app.RecentStep)
 	is(app.Draining, 80)
-	_, err := f.store.Create(ctx, app.CreateRequest{Kind: "b", Count: 7}) // they will wait for ever
+	_, err := f.store.Create(ctx, app.CreateRequest{Kind: "b", Count: 7}) // no worker handles this kind
 	f.ok(err)
 	is(app.Draining, 80)
 }
@@ -292,7 +293,7 @@ func tellsNobodyWhoDoesNotAsk(f fixture) {
 func keepsStatistics(f fixture, subject Subject) {
 	f.took(time.Minute, time.Second, app.Completed)
 	before := app.Counters{Created: 1, Started: 1, Completed: 1}
-	for range 2 { // at once, without waiting until it is written down
+	for range 2 { // reads at once, before the delayed save
 		f.store = subject.Reopen(f, f.store)
 		stats, err := f.store.Statistics(ctx)
 		f.ok(err)

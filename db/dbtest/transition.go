@@ -7,7 +7,7 @@ import (
 	"runboard/app"
 )
 
-// testFastPaths compares the statements that change many runs at once with the functions of the state machine.
+// testFastPaths compares the statements that change many runs at once with the state machine.
 func testFastPaths(t *testing.T, subject Subject) {
 	for name, prepare := range map[string]func(f fixture) app.ProcessRun{
 		"a new run": func(f fixture) app.ProcessRun { return f.create(1)[0] },
@@ -50,11 +50,11 @@ func testFastPaths(t *testing.T, subject Subject) {
 	}
 }
 
-// startTogether starts a run by the statement for many runs.
+// startTogether starts a run with the statement for many runs.
 func (f fixture) startTogether(run app.ProcessRun) {
 	f.Helper()
 	queue, many := f.store.(app.QueueStore)
-	if !many { // the store puts concurrent starts together
+	if !many { // the store batches concurrent starts
 		_, err := f.store.Start(ctx, run)
 		f.ok(err)
 		return
@@ -66,7 +66,7 @@ func (f fixture) startTogether(run app.ProcessRun) {
 	}
 }
 
-// completeTogether completes a run by the statement for many runs.
+// completeTogether completes a run with the statement for many runs.
 func (f fixture) completeTogether(run app.ProcessRun) {
 	f.Helper()
 	queue, many := f.store.(app.QueueStore)
@@ -81,5 +81,5 @@ func (f fixture) completeTogether(run app.ProcessRun) {
 	}
 }
 
-// now returns the time of the store's clock, with the precision of the store.
+// now returns the time of the clock, with the precision of the store.
 func (f fixture) now() time.Time { return f.clock.Now().UTC().Truncate(time.Millisecond) }

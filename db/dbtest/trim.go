@@ -8,7 +8,7 @@ import (
 	"runboard/app"
 )
 
-// writeLog adds so many bytes to the log of a started run, in lines.
+// writeLog adds about this many bytes to the log of a started run.
 func (f fixture) writeLog(run app.ProcessRun, bytes int) {
 	f.Helper()
 	const line = 1 << 10
@@ -17,7 +17,7 @@ func (f fixture) writeLog(run app.ProcessRun, bytes int) {
 	}
 }
 
-// ended makes a run that writes so much, and ends a second after the one before.
+// ended returns a run with this many bytes of log that finishes a second after the previous one.
 func (f fixture) ended(bytes int) app.ProcessRun {
 	f.Helper()
 	run := f.in(app.Started)
@@ -31,7 +31,7 @@ func (f fixture) end(run app.ProcessRun) app.ProcessRun {
 	return f.finish(run, app.Outcome{Status: app.Failed, Error: "It did not work."})
 }
 
-// trim trims the logs, and checks how many were dropped.
+// trim calls TrimLogs and fails unless it drops this number of logs.
 func (f fixture) trim(want int) {
 	f.Helper()
 	if n, err := f.store.TrimLogs(ctx); err != nil || n != want {
@@ -39,7 +39,7 @@ func (f fixture) trim(want int) {
 	}
 }
 
-// kept checks that the logs of runs are whole, or that they are dropped and say so.
+// kept fails unless the logs of these runs are whole or, if want is false, dropped and marked as such.
 func (f fixture) kept(want bool, runs ...app.ProcessRun) {
 	f.Helper()
 	for _, run := range runs {
@@ -51,9 +51,9 @@ func (f fixture) kept(want bool, runs ...app.ProcessRun) {
 	}
 }
 
-// testTrimming is about the size of all logs together.
+// testTrimming tests the limit for all logs together.
 func testTrimming(t *testing.T, subject Subject) {
-	const size = 40 << 10 // of a log: several parts
+	const size = 40 << 10 // several parts
 	t.Run("the logs of the runs that finished first go, until there is room", func(t *testing.T) {
 		f := openWith(t, subject, Settings{MaxLogBytes: 5 * size})
 		works, late := f.in(app.Started), f.in(app.Started)
@@ -62,7 +62,7 @@ func testTrimming(t *testing.T, subject Subject) {
 		a, b, c := f.ended(size), f.ended(size), f.ended(size)
 		f.trim(0)
 		f.kept(true, works, late, a, b, c)
-		f.end(late) // although it was created first
+		f.end(late) // finishes later, although created first
 		d := f.ended(size + size/2)
 		f.trim(2)
 		f.kept(false, a, b)
