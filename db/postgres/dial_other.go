@@ -5,4 +5,4 @@ package postgres
 import "syscall"
 
 // setUserTimeout does nothing: the system has no such option.
-func endInSilence(string, string, syscall.RawConn) error { return nil }
+func setUserTimeout(string, string, syscall.RawConn) error { return nil }

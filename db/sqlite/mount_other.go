@@ -1,6 +1,6 @@
 //go:build !linux
 
-package db
+package sqlite
 
 // isMount reports whether path is mounted by itself, which only Linux tells.
 func isMount(string) bool { return false }
