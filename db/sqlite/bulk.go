@@ -9,9 +9,10 @@ import (
 	"runboard/db/query"
 )
 
-// The starts and completions of many runs are one statement each, because most of the cost of a change is the call. They do
-// what app.Start and app.Finish do to a run without a cancel request; the conformance suite compares them. The runs are one
-// JSON argument. The + keeps SQLite from scanning all runs in a status.
+// StartMany and CompleteMany change many runs with one statement each, because most of the cost of a change
+// is the call. The statements do what app.Start and app.Finish do to a run without a cancel request; the
+// conformance suite compares them. The runs are bound as one JSON argument. The + in +status keeps SQLite
+// from scanning all runs in a status.
 const (
 	startRuns = `UPDATE process_runs
 		SET status = 1, version = version + 1, attempt = attempt + 1, fencing_token = fencing_token + 1, error = '',
@@ -27,14 +28,14 @@ const (
 		SELECT id, version, updated_at, status, attempt, '' FROM process_runs WHERE id IN (SELECT value FROM json_each(?))`
 )
 
-// changedRow is what these return of each run that they changed.
+// changedRow is the RETURNING row of startRuns and completeRuns for one changed run.
 type changedRow struct {
 	id, version, claim int64
 	attempt            int
 }
 
-// changeMany runs a statement that takes runs from one status to another, and takes note of it as update does. It
-// returns those that it changed, in any order.
+// changeMany runs statement, which takes runs from one status to another, and updates the counts and the
+// history. It returns the changed runs, in any order.
 func (tx *transaction) changeMany(statement *sqlx.Stmt, from, to app.Status, runs any) ([]changedRow, error) {
 	changed, err := tx.findChanged(statement, runs)
 	if err != nil || len(changed) == 0 {
@@ -62,6 +63,7 @@ func (tx *transaction) changeMany(statement *sqlx.Stmt, from, to app.Status, run
 	return changed, nil
 }
 
+// findChanged runs statement with runs as its JSON argument and returns the rows of the runs it changed.
 func (tx *transaction) findChanged(statement *sqlx.Stmt, runs any) (changed []changedRow, err error) {
 	list, err := json.Marshal(runs)
 	if err != nil {
@@ -82,7 +84,7 @@ func (tx *transaction) findChanged(statement *sqlx.Stmt, runs any) (changed []ch
 	return changed, found.Err()
 }
 
-// startAll starts those of the runs that are created, and returns them as they then are.
+// startMany starts the runs that are still created and returns them, in any order. It skips the others.
 func (tx *transaction) startMany(runs []app.ProcessRun) (started []app.ProcessRun, err error) {
 	ids, waiting := make([]int64, len(runs)), make(map[int64]app.ProcessRun, len(runs))
 	for i, run := range runs {
@@ -96,7 +98,8 @@ func (tx *transaction) startMany(runs []app.ProcessRun) (started []app.ProcessRu
 	return started, err
 }
 
-// started is a run that has just been started, which was read while it waited.
+// started converts run, as read before its start, and the RETURNING row of the start into the started run. It
+// records how long the run waited.
 func (tx *transaction) started(run app.ProcessRun, row changedRow) app.ProcessRun {
 	waited := tx.now.Sub(query.DueSince(run))
 	now := query.FromMillis(tx.now.UnixMilli())
@@ -108,7 +111,9 @@ func (tx *transaction) started(run app.ProcessRun, row changedRow) app.ProcessRu
 	return run
 }
 
-// completeAll completes those of the started runs that are still as they were started, and returns the others.
+// completeMany completes the runs that are still started with the same fencing token. It returns the stale
+// runs, which it leaves unchanged. A run with a cancel request takes the slow path through app.Finish, which
+// cancels it.
 func (tx *transaction) completeMany(runs []app.ProcessRun) (stale []app.ProcessRun, err error) {
 	claims, left := make(map[int64]int64, len(runs)), make(map[int64]app.ProcessRun, len(runs))
 	for _, run := range runs {

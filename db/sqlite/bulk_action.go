@@ -15,18 +15,18 @@ const (
 	dropAction = `DELETE FROM run_actions WHERE run_id = ?`
 )
 
-// actionTime is about how long one transaction of an action may take: everybody else's writes wait for it.
+// actionTime is about how long one transaction of a bulk action may take. All other writes wait for it.
 const actionTime = 15 * time.Millisecond
 
 var _ app.BulkRunner = (*Store)(nil)
 
-// Act implements app.Store.
+// CreateBulkAction implements app.Store.
 func (s *Store) CreateBulkAction(ctx context.Context, action app.BulkAction, key string) (run app.ProcessRun, err error) {
 	made, err := s.NewAction(long(ctx), action)
 	if err != nil {
 		return run, err
 	}
-	var batch app.Batch // the writer's until do succeeds
+	var batch app.Batch // owned by the writer until do succeeds
 	err = s.writer.do(ctx, func(tx *transaction) (err error) {
 		batch, err = tx.createBulkRun(made, key)
 		return err
@@ -37,7 +37,9 @@ func (s *Store) CreateBulkAction(ctx context.Context, action app.BulkAction, key
 	return batch.Runs()[0], nil
 }
 
-// act creates the run of an action. A key is remembered together with what is to be done.
+// createBulkRun creates the run of a bulk action. It saves the idempotency key together with a hash of the
+// action, so the key cannot be used for another one. A key that was used before returns the first batch, even
+// if the action is refused by now.
 func (tx *transaction) createBulkRun(action query.NewAction, key string) (app.Batch, error) {
 	request := action.Request(key)
 	if first, found, err := tx.findByKey(request); err != nil || found {
@@ -57,13 +59,13 @@ func (tx *transaction) createBulkRun(action query.NewAction, key string) (app.Ba
 	return batch, tx.saveKey(request, batch)
 }
 
-// Advance implements app.Actions.
+// StepBulkAction implements app.BulkRunner.
 func (s *Store) StepBulkAction(ctx context.Context, run app.ProcessRun) (app.BulkProgress, error) {
 	part, err := s.NextPart(long(ctx), run.ID)
 	if err != nil || part.State.Finished {
 		return part.State, err
 	}
-	var state app.BulkProgress // the writer's until do succeeds: it may be set again
+	var state app.BulkProgress // owned by the writer until do succeeds: it may be set again
 	err = s.writer.do(ctx, func(tx *transaction) (err error) {
 		state, err = tx.stepBulk(run, part, s.options.MaxPending)
 		return err
@@ -74,7 +76,9 @@ func (s *Store) StepBulkAction(ctx context.Context, run app.ProcessRun) (app.Bul
 	return state, nil
 }
 
-// advance does a part of an action, or as much of it as there is time and room for.
+// stepBulk performs the next part of a bulk action, or as much of it as actionTime and maxPending allow. It
+// fails with CodeConflict if run no longer holds its fencing token, and with query.ErrTwice if another worker
+// has performed the part since it was read.
 func (tx *transaction) stepBulk(run app.ProcessRun, part query.Part, maxPending int64) (state app.BulkProgress, err error) {
 	var mine bool
 	if _, err := tx.find(tx.isClaimed, &mine, run.ID, run.FencingToken); err != nil {
@@ -95,8 +99,9 @@ func (tx *transaction) stepBulk(run app.ProcessRun, part query.Part, maxPending 
 	return now.State, err
 }
 
-// perform does an action to one run, unless it is not, or no longer, one of those in its preview. It reports whether that
-// changed it, and fails with rows.ErrUnfinished.
+// perform applies action to one run and reports whether that changed the run. It skips a run that the preview
+// did not include or that no longer fits. It fails with CodeUnavailable if too many runs are waiting, and
+// with query.ErrUnfinished if a deletion needs more time than until allows.
 func (tx *transaction) perform(action app.BulkAction, id, maxPending int64, until time.Time) (changed bool, err error) {
 	var row query.Run
 	if found, err := tx.find(tx.findRun, &row, id); err != nil || !found {
@@ -124,7 +129,7 @@ func (tx *transaction) perform(action app.BulkAction, id, maxPending int64, unti
 		return dropped, err
 	}
 	if app.CodeOf(err) == app.CodeConflict {
-		return false, nil // the operation does not, or no longer, apply to it
+		return false, nil // the operation does not apply to this run, or no longer does
 	}
 	if err != nil {
 		return false, err
@@ -142,9 +147,10 @@ func (s *Store) Delete(ctx context.Context, id int64) error {
 	return err
 }
 
-// deleteSome drops a run or, of a long log, as much as there is time for in one transaction. It fails with rows.ErrUnfinished.
+// deleteSome deletes a run in one transaction. If its log is too long for that, deleteSome deletes a part of
+// the log and fails with query.ErrUnfinished.
 func (s *Store) deleteSome(ctx context.Context, id int64) error {
-	unfinished := false // the writer's until do succeeds
+	unfinished := false // owned by the writer until do succeeds
 	err := s.writer.do(ctx, func(tx *transaction) (err error) {
 		var dropped bool
 		if dropped, unfinished, err = tx.drop(id, time.Now().Add(pruneTime)); err != nil || dropped || unfinished {

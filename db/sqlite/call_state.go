@@ -2,8 +2,8 @@ package sqlite
 
 import "sync/atomic"
 
-// callState arbitrates between the writer starting a call and the caller cancelling it; whichever comes first wins. So a
-// call whose caller was told to try again is never executed as well. The nil callState belongs to a call that is never
+// callState arbitrates between the writer starting a call and the caller cancelling it; whichever comes first
+// wins. So a call never takes effect after its caller was told to try again. A nil callState cannot be
 // cancelled.
 type callState struct{ state atomic.Int32 }
 
@@ -12,7 +12,8 @@ const (
 	callCancelled
 )
 
-// start reports whether the call is to be executed. It may be repeated.
+// start reports whether the writer may execute the call. It returns the same result when the writer repeats
+// the transaction.
 func (c *callState) start() bool {
 	return c == nil || c.state.CompareAndSwap(0, callStarted) || c.state.Load() == callStarted
 }

@@ -12,16 +12,16 @@ import (
 const (
 	keepCount = "INSERT OR REPLACE INTO status_counts (status, n) VALUES (?, ?)"
 
-	// By the rows themselves: an index may be wrong as well.
+	// NOT INDEXED reads the rows themselves, because an index may be wrong as well.
 	countRuns = "SELECT status, COUNT(*) AS n FROM process_runs NOT INDEXED GROUP BY status"
 )
 
-// mended is how counts were put right.
+// repairedCounts holds the saved counts before and after a repair.
 type repairedCounts struct{ was, is app.Counts }
 
-// mendCounts puts right the counts that are kept, if they are wrong, and says so; nil is that they were not. The
-// runs of a large file are counted only when the counts are seen to be wrong: one is missing, or that of
-// the started runs is not as it should be.
+// repairCounts compares the saved counts with the runs and corrects them. It returns nil if they were right.
+// started is the number of started runs. The runs of a large file are counted only if the saved counts are
+// implausible: one is missing, or the one of the started runs is wrong.
 func repairCounts(ctx context.Context, tx *sqlx.Tx, path string, started int) (*repairedCounts, error) {
 	was, err := query.ReadCounts(ctx, tx)
 	if err != nil {

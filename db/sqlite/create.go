@@ -22,7 +22,7 @@ func (s *Store) Create(ctx context.Context, request app.CreateRequest) (app.Batc
 	if err := query.CheckNew(request); err != nil {
 		return app.Batch{}, err
 	}
-	var batch app.Batch // the writer's until do succeeds: it may be set again
+	var batch app.Batch // owned by the writer until do succeeds: it may be set again
 	err := s.writer.do(ctx, func(tx *transaction) (err error) {
 		batch, err = tx.create(request, s.options.MaxPending)
 		return err
@@ -33,6 +33,7 @@ func (s *Store) Create(ctx context.Context, request app.CreateRequest) (app.Batc
 	return batch, nil
 }
 
+// create inserts the runs of request, or returns the first batch if its idempotency key was used before.
 func (tx *transaction) create(request app.CreateRequest, maxPending int64) (app.Batch, error) {
 	if first, found, err := tx.findByKey(request); err != nil || found {
 		return first, err
@@ -47,12 +48,14 @@ func (tx *transaction) create(request app.CreateRequest, maxPending int64) (app.
 	return batch, tx.saveKey(request, batch)
 }
 
-// room returns nil when so many more runs may wait. No maximum is 0.
+// checkCapacity fails with CodeUnavailable if count more created runs would exceed maxPending. A maxPending
+// of 0 is no limit.
 func (tx *transaction) checkCapacity(count int, maxPending int64) error {
 	return query.CheckCapacity(tx.counts[app.Created], count, maxPending)
 }
 
-// repeated finds the answer to a request whose key has been used.
+// findByKey returns the first batch of a request whose idempotency key was used before. It fails with
+// CodeInvalid if the key was used for another request.
 func (tx *transaction) findByKey(request app.CreateRequest) (batch app.Batch, found bool, err error) {
 	if request.IdempotencyKey == "" {
 		return batch, false, nil
@@ -65,10 +68,10 @@ func (tx *transaction) findByKey(request app.CreateRequest) (batch app.Batch, fo
 	return batch, true, err
 }
 
-// insertRuns inserts the runs of a batch, which wait as created. Their ids are consecutive: there is one writer, and no id
-// is used again.
+// insertRuns inserts the created runs of a batch. Their ids are consecutive, because there is one writer and
+// ids are never reused.
 func (tx *transaction) insertRuns(request app.CreateRequest) (app.Batch, error) {
-	tx.newest = max(tx.newest, tx.now.UnixMilli()) // created_at rises with the id, even if the clock is set back
+	tx.newest = max(tx.newest, tx.now.UnixMilli()) // created_at never falls as ids rise
 	scheduled := make([]int64, request.Count)
 	for i := range scheduled {
 		scheduled[i] = tx.scheduledAt(request.Kind)
@@ -95,7 +98,8 @@ func (tx *transaction) insertRuns(request app.CreateRequest) (app.Batch, error) 
 	}, nil
 }
 
-// scheduledAt returns when a run of a kind that is created or retried now may start, in milliseconds; 0 is now.
+// scheduledAt returns when a run of kind that is created or retried now may start, in milliseconds since
+// 1970; 0 is at once.
 func (tx *transaction) scheduledAt(kind string) int64 {
 	delay := tx.startDelay(kind)
 	if delay == 0 {
@@ -104,7 +108,7 @@ func (tx *transaction) scheduledAt(kind string) int64 {
 	return tx.now.Add(delay).UnixMilli()
 }
 
-// remember keeps the request with its answer, and drops two that are too old: so the table shrinks
+// saveKey saves the idempotency key with its batch and deletes at most two expired keys. So the table shrinks
 // as fast as it grows, and no request pays for many.
 func (tx *transaction) saveKey(request app.CreateRequest, batch app.Batch) error {
 	err := tx.exec(tx.addRequest, request.IdempotencyKey, request.Kind, request.Count, batch.First, tx.now.UnixMilli())

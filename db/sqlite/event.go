@@ -9,7 +9,7 @@ const (
 		(SELECT version FROM run_events WHERE run_id = ?1 ORDER BY version DESC LIMIT 1 OFFSET ?2)`
 )
 
-// appendEvent adds an event to the history of a run that has just changed.
+// appendEvent appends an event to the history of a run that has just changed.
 func (tx *transaction) appendEvent(run app.ProcessRun, note string) error {
 	err := tx.exec(tx.event, run.ID, run.Version, tx.now.UnixMilli(), int64(run.Status), run.Attempt, note)
 	if err != nil {
@@ -18,7 +18,7 @@ func (tx *transaction) appendEvent(run app.ProcessRun, note string) error {
 	return tx.dropOld(run.ID, run.Version)
 }
 
-// dropOld deletes the oldest event of a run that has too many.
+// dropOld deletes the events of a run beyond the newest app.MaxEvents. version is the current one of the run.
 func (tx *transaction) dropOld(run, version int64) error {
 	if version <= app.MaxEvents {
 		return nil

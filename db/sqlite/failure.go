@@ -12,7 +12,8 @@ import (
 
 const (
 	findFailure = `SELECT id FROM failures WHERE kind = ? AND pattern = ?`
-	// Ids are given in order, so that there are rarely so many that they have to be counted.
+	// max(id) - min(id) + 1 is an upper bound of the number of rows and costs two index probes. Ids are
+	// assigned in ascending order, so the rows rarely have to be counted.
 	addFailure = `INSERT INTO failures (kind, pattern, example, first_at, last_at) SELECT ?1, ?2, ?3, ?4, ?4
 		WHERE ?5 OR (SELECT ifnull(max(id) - min(id) + 1, 0) FROM failures) < ?6 OR (SELECT COUNT(*) FROM failures) < ?6
 		RETURNING id`
@@ -20,13 +21,14 @@ const (
 	dropFailureHours = `DELETE FROM failure_hours WHERE hour < ?`
 )
 
-// failure returns the id of what a run that fails has in common with others.
+// failure returns the id of the failure group of a failed run, and adds the group if it is new. at is the
+// time of the failure in milliseconds.
 func (tx *transaction) failure(f query.Failed, at int64) (id int64, err error) {
 	return f.Find(at, func(id *int64, args ...any) (bool, error) { return tx.find(tx.findFailure, id, args...) },
 		func(id *int64, args ...any) (bool, error) { return tx.find(tx.addFailure, id, args...) })
 }
 
-// failureIn is failure for whoever has a transaction before there is a writer.
+// failureIn is transaction.failure for callers that run before the writer starts.
 func failureIn(ctx context.Context, tx *sqlx.Tx, f query.Failed, at int64) (int64, error) {
 	get := func(text string) func(id *int64, args ...any) (bool, error) {
 		return func(id *int64, args ...any) (bool, error) { return query.Find(ctx, tx, id, text, args...) }
@@ -34,7 +36,8 @@ func failureIn(ctx context.Context, tx *sqlx.Tx, f query.Failed, at int64) (int6
 	return f.Find(at, get(findFailure), get(addFailure))
 }
 
-// groupFailures finds what the failed runs of a file from before have in common.
+// groupFailures assigns failure groups to the failed runs of a file that is older than the failures table. It
+// does nothing if the table has rows.
 func groupFailures(ctx context.Context, pool *sqlx.DB) error {
 	const ungrouped = `SELECT id, kind, error, finished_at FROM process_runs
 		WHERE status = 3 AND id > ? AND NOT EXISTS (SELECT 1 FROM failures) ORDER BY id LIMIT ?`
@@ -47,7 +50,7 @@ func groupFailures(ctx context.Context, pool *sqlx.DB) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	const atOnce = 5000                  // runs, in memory at once
+	const atOnce = 5000                  // runs in memory
 	const next = `SELECT id, kind, error, finished_at FROM process_runs WHERE status = 3 AND id > ? ORDER BY id LIMIT ?`
 	for last := int64(0); ; {
 		var some []failedRow
@@ -70,7 +73,7 @@ func groupFailures(ctx context.Context, pool *sqlx.DB) error {
 	}
 }
 
-// failedRow is of a failed run what groupFailures needs.
+// failedRow holds the columns of a failed run that groupFailures reads.
 type failedRow struct {
 	ID         int64  `db:"id"`
 	Kind       string `db:"kind"`
@@ -78,7 +81,7 @@ type failedRow struct {
 	FinishedAt int64  `db:"finished_at"`
 }
 
-// pruneFailures drops failures that no run has any more, and hours that are not shown any more.
+// pruneFailures deletes failure groups without runs and hours that pages no longer show.
 func (s *Store) pruneFailures(ctx context.Context) error {
 	return s.writer.do(ctx, func(tx *transaction) error {
 		dayAgo := tx.now.Add(-app.FailureHours * time.Hour)

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// prepareFile makes sure that there is a good database and that nobody else uses it: it makes a new one
-// when there is none or an empty file, and looks at it without changing it.
+// prepareFile makes sure that options.Path is a usable database and that no other process uses it. It creates
+// the database if there is no file or an empty one, and otherwise inspects it without changing it.
 func (s *Store) prepareFile(ctx context.Context) (err error) {
 	path := s.options.Path
 	if _, err = os.Stat(path); errors.Is(err, os.ErrNotExist) {
@@ -21,7 +21,7 @@ func (s *Store) prepareFile(ctx context.Context) (err error) {
 	if err = inspectFile(path); err != nil {
 		return err
 	}
-	if s.fileLock, err = lockInode(path); err != nil { // before a look at what another one may be changing
+	if s.fileLock, err = lockInode(path); err != nil { // before reading what another process may be changing
 		return err
 	}
 	if err = fillEmpty(ctx, path, s.options.Synchronous); err != nil {
@@ -33,8 +33,9 @@ func (s *Store) prepareFile(ctx context.Context) (err error) {
 	return inspectContent(ctx, path)
 }
 
-// fillEmpty makes a new database of an empty file, in place: it may be mounted by itself, and then no other file can be
-// renamed over it. Its header says first whose file it is, so that a crash leaves one that the next start goes on with.
+// fillEmpty creates the database inside an empty file. It does not rename another file over it, because the
+// file may be mounted by itself. It writes the application id first, so the next start recognizes the file
+// after a crash and continues.
 func fillEmpty(ctx context.Context, path, synchronous string) (err error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -58,7 +59,7 @@ func fillEmpty(ctx context.Context, path, synchronous string) (err error) {
 	return fill(ctx, path, synchronous)
 }
 
-// sign writes into the header of an empty file that it is ours, and no more.
+// sign writes our application id into the header of an empty file, and nothing else.
 func sign(ctx context.Context, path string) error {
 	pool, err := openPool(ctx, sqliteDriver, signDSN(path), 1)
 	if err != nil {
@@ -68,22 +69,23 @@ func sign(ctx context.Context, path string) error {
 	return errors.Join(err, pool.Close())
 }
 
-// Warning is a line for the log, with its attributes.
+// Warning is a log message with its attributes.
 type Warning struct {
 	Text string
 	Args []any
 }
 
-// Warnings are for the operator: what may become a danger to the file. Open does not log them, because the first line of
-// the log says where the server listens.
+// Warnings returns what may endanger the file, for the operator. Open does not log it, because the first line
+// of the log says where the server listens.
 func (s *Store) Warnings() []Warning { return s.warnings }
 
 func (s *Store) warn(text string, args ...any) {
 	s.warnings = append(s.warnings, Warning{Text: text, Args: args})
 }
 
-// tighten keeps an existing database and what lies beside it from other users: its logs may hold secrets, and SQLite
-// gives the files that it makes beside it the same permissions. Where that is not possible, it warns.
+// tighten removes the permissions of other users on an existing database and the files beside it, because its
+// logs may hold secrets and SQLite creates files beside it with the same permissions. It warns about what it
+// changed or could not change.
 func (s *Store) tighten() {
 	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
 		path := s.options.Path + suffix
@@ -100,8 +102,9 @@ func (s *Store) tighten() {
 	}
 }
 
-// warnOfPlace warns of a file whose write-ahead log may be missing after a crash: the log lies beside the name that the
-// file was opened by, so another name does not find it, and a mount of the file alone does not keep it.
+// warnOfPlace warns about a file whose write-ahead log may be missing after a crash. The log lies beside the
+// name that opened the file: a start by another name does not find it, and a mount of the file alone does not
+// keep it.
 func (s *Store) warnOfPlace() {
 	path := s.options.Path
 	info, err := os.Stat(path)
@@ -118,8 +121,8 @@ func (s *Store) warnOfPlace() {
 	}
 }
 
-// createFile makes the database under another name and then renames it, so that a crash never
-// leaves a half-made one that the next start would have to refuse.
+// createFile creates the database under a temporary name and renames it, so a crash never leaves an
+// incomplete file that the next start would refuse.
 func createFile(ctx context.Context, path, synchronous string) (err error) {
 	unfinished := path + ".new"
 	defer func() {
@@ -128,7 +131,7 @@ func createFile(ctx context.Context, path, synchronous string) (err error) {
 			err = fmt.Errorf("cannot be created: %w", err)
 		}
 	}()
-	// A log without its database is of no use, and SQLite would play it into the new one.
+	// A write-ahead log without its database is useless, and SQLite would replay it into the new one.
 	if err := remove(unfinished, unfinished+"-wal", unfinished+"-shm", path+"-wal", path+"-shm"); err != nil {
 		return err
 	}
@@ -148,7 +151,7 @@ func createFile(ctx context.Context, path, synchronous string) (err error) {
 	return syncDir(filepath.Dir(path))
 }
 
-// remove removes files, if they are there.
+// remove removes files. It ignores those that do not exist.
 func remove(paths ...string) error {
 	for _, path := range paths {
 		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -158,7 +161,7 @@ func remove(paths ...string) error {
 	return nil
 }
 
-// fill gives an empty file the schema and leaves it closed, without a log beside it.
+// fill gives an empty file the schema and closes it, with no write-ahead log beside it.
 func fill(ctx context.Context, path, synchronous string) error {
 	pool, err := openPool(ctx, sqliteDriver, writerDSN(path, synchronous), 1)
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"runboard/db/query"
 )
 
-// ready returns nil while writes are taken and the database can be written as far as is known.
+// ready returns nil if the writer accepts writes and, as far as it knows without trying, the database can be
+// written.
 func (w *writer) ready() error {
 	w.mu.RLock()
 	closed := w.closed
@@ -26,13 +27,13 @@ func (w *writer) ready() error {
 	return nil
 }
 
-// look returns nil while the files of the database are where they were, and logs when that changes. What would be written
-// while they are not would be acknowledged, and then lost.
+// checkFiles returns nil while the files of the database are in place, and logs changes. SQLite would go on
+// to write to a deleted or replaced file; such writes would be acknowledged and then lost.
 func (w *writer) checkFiles() error {
 	was, gone := w.lostFile.Load(), lost(w.files)
 	switch {
 	case gone == nil && was != nil:
-		w.log.Info("the files of the database are back") // before the state changes, so that it explains the state
+		w.log.Info("the files of the database are back") // before it shows
 		w.lostFile.Store(nil)
 	case gone != nil && (was == nil || (*was).Error() != gone.Error()):
 		w.log.Error("nothing is written any more until the database is put back, or the server restarted", "error", gone)
@@ -41,8 +42,8 @@ func (w *writer) checkFiles() error {
 	return gone
 }
 
-// note remembers whether the database can be written, and logs when that changes. A write that failed by a
-// fault of its own says nothing of the database.
+// setHealth records whether the database can be written, from the result of a transaction, and logs changes.
+// An error that is no storage fault concerns one write and leaves the health as it was.
 func (w *writer) setHealth(err error) {
 	was := w.fault.Load()
 	switch {
@@ -59,8 +60,8 @@ func (w *writer) setHealth(err error) {
 	}
 }
 
-// mendDue lets the runs that wait for another attempt wait from now on, if they were put to wait at a time that is yet to
-// come: the clock was set back, and they would wait longer by as much.
+// repairScheduled restarts the delay of created runs whose delay began in the future. The clock was set back,
+// and otherwise they would wait longer by the difference.
 func (tx *transaction) repairScheduled() error {
 	result, err := tx.conn.ExecContext(context.Background(), repairScheduled, tx.now.UnixMilli())
 	if err != nil {
@@ -71,12 +72,12 @@ func (tx *transaction) repairScheduled() error {
 	return err
 }
 
-// probe writes something that changes nothing.
+// probe tests whether the database can be written. It writes a value that is already there.
 func (tx *transaction) probe() error {
 	return tx.exec(tx.setCount, tx.counts[app.Created], app.Created)
 }
 
-// storageFault reports whether err lies in the file or the disk and not in what was asked of it.
+// storageFault reports whether the file, the disk or the engine caused err, and not the statement.
 func storageFault(err error) bool {
 	if errors.Is(err, errNoTransaction) {
 		return true

@@ -23,21 +23,21 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// What the header of our files says, see migrations.
+// applicationID and schemaVersion are the values in the header of our files; the migrations write them.
 const (
 	applicationID = 0x52756e62 // "Runb"
 	schemaVersion = 9          // the number of the newest migration
 )
 
-// checkWhole is the size in bytes up to which a file is read through at start to see that it is
-// whole: it takes about a second for 500 MB. Damage in a larger one shows when it is met.
+// checkWhole is the size in bytes up to which a start reads the whole file to verify it: 500 MB take about a
+// second. Damage in a larger file shows when SQLite reads the damaged page.
 const checkWhole = 64 << 20
 
-// inspectInside looks whether what is in the file is whole and can be used by this program. It opens it for
-// reading only, and leaves it as it is and nothing beside it.
+// inspectContent verifies that the content of the file is intact and that this program can use it. It opens
+// the file read-only, does not change it, and leaves no files beside it.
 func inspectContent(ctx context.Context, path string) error {
 	if _, err := os.Stat(path + "-shm"); errors.Is(err, os.ErrNotExist) {
-		defer os.Remove(path + "-shm") // when the pool is closed; one who only reads cannot remove it
+		defer os.Remove(path + "-shm") // read-only connections leave it
 	}
 	pool, err := openPool(ctx, sqliteDriver, inspectDSN(path), 1)
 	if err != nil {
@@ -58,12 +58,13 @@ func inspectContent(ctx context.Context, path string) error {
 		return errCorrupt(err)
 	}
 	if verdict != "ok" {
-		return fmt.Errorf("is damaged: %s", strings.Join(strings.Fields(verdict), " ")) // it comes in lines
+		return fmt.Errorf("is damaged: %s", strings.Join(strings.Fields(verdict), " ")) // it has several lines
 	}
 	return nil
 }
 
-// inspectDSN says of a file without a log that nobody changes it: otherwise SQLite would begin a log.
+// inspectDSN returns the DSN for inspectContent. A file without a log is opened as immutable; otherwise
+// SQLite would create a log.
 func inspectDSN(path string) string {
 	for _, suffix := range []string{"-wal", "-journal"} {
 		if log, err := os.Stat(path + suffix); err == nil && log.Size() > 0 {
@@ -73,8 +74,8 @@ func inspectDSN(path string) string {
 	return readerDSN(path) + "&immutable=1"
 }
 
-// inspectVersions compares what the file says of its schema, which may still be in the log, with what this
-// program knows and with the migrations that the file has been through.
+// inspectVersions compares the schema version of the file, which may still be in its log, with the newest
+// version that this program knows and with the migrations applied to the file.
 func inspectVersions(ctx context.Context, pool *sqlx.DB) error {
 	var version, migrated int
 	if err := pool.GetContext(ctx, &version, "PRAGMA user_version"); err != nil {
@@ -95,8 +96,8 @@ func inspectVersions(ctx context.Context, pool *sqlx.DB) error {
 	return nil
 }
 
-// isOnlySigned reports whether there is nothing in the file yet: a crash came between two steps of fillEmpty. The migrations
-// then begin with the first.
+// isOnlySigned reports whether the file has a header and no schema, because a crash interrupted fillEmpty.
+// Migration then starts from the beginning.
 func isOnlySigned(ctx context.Context, pool *sqlx.DB, version int) (bool, error) {
 	var things int
 	if err := pool.GetContext(ctx, &things, "SELECT COUNT(*) FROM sqlite_schema"); err != nil {
@@ -105,7 +106,7 @@ func isOnlySigned(ctx context.Context, pool *sqlx.DB, version int) (bool, error)
 	return version == 0 && things == 0, nil
 }
 
-// isSmall reports whether a file is small enough to be read through.
+// isSmall reports whether a start may read the whole file, see checkWhole.
 func isSmall(path string) (bool, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -114,7 +115,7 @@ func isSmall(path string) (bool, error) {
 	return info.Size() <= checkWhole, nil
 }
 
-// inspectFile looks whether it is a file that this process may write.
+// inspectFile fails unless path is a regular file that this process may write.
 func inspectFile(path string) error {
 	info, err := os.Stat(path)
 	switch {
@@ -122,7 +123,7 @@ func inspectFile(path string) error {
 		return fmt.Errorf("cannot be read: %w", err)
 	case !info.Mode().IsRegular():
 		return errors.New("is not a file")
-	case info.Mode().Perm()&0o222 == 0: // the administrator, too, is asked not to write to it
+	case info.Mode().Perm()&0o222 == 0: // root could write to it all the same
 		return errors.New("is read-only")
 	}
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -132,7 +133,7 @@ func inspectFile(path string) error {
 	return file.Close()
 }
 
-// inspectHeader looks whether the file is a database of ours, by its first hundred bytes: see
+// inspectHeader fails unless the first hundred bytes of the file are the header of a Runboard database, see
 // https://sqlite.org/fileformat2.html#the_database_header.
 func inspectHeader(path string) error {
 	file, err := os.Open(path)

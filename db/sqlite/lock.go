@@ -11,9 +11,11 @@ import (
 
 var errInUse = errors.New("is in use by another process")
 
-// lockName makes this process the only one that uses the file by this name, be there a file or not yet.
-// A lock counts only while its name leads to it. So its holder may remove it, and who then gets hold of
-// what was removed tries again: otherwise two would hold a lock each.
+// lockPath locks path for this process, whether the file exists yet or not. It fails with errInUse if another
+// process holds the lock.
+//
+// The lock file counts only while its path leads to the locked inode. So the holder may remove it, and a
+// process that then locks the removed inode tries again: otherwise two processes would hold a lock each.
 func lockPath(path string) (*flock.Flock, error) {
 	for {
 		lock := flock.New(path+".lock", flock.SetPermissions(0o600))
@@ -30,12 +32,13 @@ func lockPath(path string) (*flock.Flock, error) {
 	}
 }
 
-// unlockName leaves no lock behind. It is removed while it is held: afterwards it may be another's.
+// unlockName removes the lock file and releases the lock. It removes the file first, because after the
+// release it may belong to another process.
 func unlockName(lock *flock.Flock) error {
 	return errors.Join(remove(lock.Path()), lock.Unlock())
 }
 
-// isThere reports whether the name of a lock that is held leads to it.
+// samePath reports whether the path of a held lock still leads to the locked inode.
 func samePath(lock *flock.Flock) (bool, error) {
 	held, err := lock.Stat()
 	if err != nil {
@@ -48,12 +51,12 @@ func samePath(lock *flock.Flock) (bool, error) {
 	return err == nil && os.SameFile(held, named), err
 }
 
-// lockFile makes this process the only one that uses the file by whatever name: a hard link, a name that
-// it was moved to, a mount. The lock may be released only when SQLite has closed the file, because closing
-// any descriptor of a file drops all locks that SQLite has on it in the same process. For that reason, too,
-// lockName comes first: no process gets here twice by one name.
+// lockInode locks the file itself for this process, under all its names: hard links, new names after a move,
+// mounts. Release the lock only after SQLite has closed the file, because closing any descriptor of a file
+// drops all locks that SQLite holds on it in the same process. For the same reason lockPath comes first: it
+// keeps this process from locking one path twice.
 //
-// It is nil where this lock would shut out SQLite's own locks, as it does on the BSDs and macOS.
+// It returns nil where this lock would exclude SQLite's own locks, as on the BSDs and macOS.
 func lockInode(path string) (*flock.Flock, error) {
 	if runtime.GOOS != "linux" {
 		return nil, nil

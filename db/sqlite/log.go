@@ -15,7 +15,7 @@ const (
 	addPart    = `INSERT INTO run_logs (run_id, start, stop, part, text, line_index) VALUES (?, ?, ?, ?, ?, ?) RETURNING ` + written
 	extendPart = `UPDATE run_logs SET stop = ?1, text = text || ?2, line_index = CAST(line_index || ?3 AS BLOB) WHERE run_id = ?4 AND start = ?5
 		RETURNING ` + written
-	// What a rows.WrittenPart has.
+	// The columns of query.WrittenPart.
 	written = `text, line_index, coalesce((SELECT CASE WHEN stop = run_logs.start THEN substr(text, -250) END FROM run_logs AS earlier
 		WHERE earlier.run_id = run_logs.run_id AND earlier.start < run_logs.start ORDER BY start DESC LIMIT 1), '') AS before`
 	dropParts = `DELETE FROM run_logs WHERE run_id = ? AND start < ? RETURNING part`
@@ -23,7 +23,7 @@ const (
 	partAfterSome = `SELECT start FROM run_logs WHERE run_id = ? ORDER BY start LIMIT 1 OFFSET ?`
 )
 
-// Report implements app.QueueStore. It is not an event: there would be too many.
+// SaveProgress implements app.WorkStore. It adds no event to the history: there would be too many.
 func (s *Store) SaveProgress(ctx context.Context, run app.ProcessRun, report app.ProgressUpdate) error {
 	if err := query.CheckLines(run.ID, report.Lines); err != nil {
 		return err
@@ -42,7 +42,7 @@ func (s *Store) SaveProgress(ctx context.Context, run app.ProcessRun, report app
 	})
 }
 
-// claimed reports whether the run is still this one's to report on, and if so writes down its progress.
+// checkToken reports whether run still holds its fencing token. If so, it saves progress, unless that is nil.
 func (tx *transaction) checkToken(run app.ProcessRun, progress *app.Progress) (mine bool, err error) {
 	if progress == nil {
 		_, err = tx.find(tx.isClaimed, &mine, run.ID, run.FencingToken)
@@ -51,7 +51,7 @@ func (tx *transaction) checkToken(run app.ProcessRun, progress *app.Progress) (m
 	return tx.changesOne(tx.report, int64(progress.Percent), query.Sanitize(progress.Message), tx.now.UnixMilli(), run.ID, run.FencingToken)
 }
 
-// appendLog adds lines to the end of a run's log, and drops what is then more than limit bytes from its end.
+// appendLog appends lines to a run's log and deletes the oldest parts beyond limit bytes.
 func (tx *transaction) appendLog(run app.ProcessRun, report app.ProgressUpdate, limit int64) error {
 	last := query.NoPart
 	if _, err := tx.find(tx.lastPart, &last, run.ID); err != nil {
@@ -66,7 +66,7 @@ func (tx *transaction) appendLog(run app.ProcessRun, report app.ProgressUpdate, 
 	return tx.dropLog(run.ID, dropBefore)
 }
 
-// dropLog drops the parts of a run's log that begin before an offset.
+// dropLog deletes the parts of a run's log that start before offset, with their rows in the search index.
 func (tx *transaction) dropLog(run, offset int64) error {
 	var dropped []int64
 	if err := tx.dropParts.Select(&dropped, run, offset); err != nil {
@@ -80,12 +80,12 @@ func (tx *transaction) dropLog(run, offset int64) error {
 	return nil
 }
 
-// someParts is how many parts of a log are dropped before the time is looked at: finding each of them in the index of
-// texts takes a millisecond or more.
+// someParts is how many parts of a log are deleted between two checks of the time. Each takes a millisecond
+// or more in the search index.
 const someParts = 4
 
-// shorten drops parts of a run's log, the oldest first, until there are few left or it is too late. It reports whether
-// there are few left.
+// trimRunLog deletes the oldest parts of a run's log, someParts at a time, until at most someParts are left
+// or until has passed. It reports whether at most someParts are left.
 func (tx *transaction) trimRunLog(run int64, until time.Time) (short bool, err error) {
 	for {
 		var offset int64
@@ -102,7 +102,7 @@ func (tx *transaction) trimRunLog(run int64, until time.Time) (short bool, err e
 	}
 }
 
-// writePart writes a part, by itself or as more of the last one.
+// writePart inserts a part, or appends it to the last one if more is true, and indexes its words.
 func (tx *transaction) writePart(run app.ProcessRun, part query.LogPart, more bool) (err error) {
 	var written query.WrittenPart
 	if more {

@@ -2,7 +2,8 @@ package sqlite
 
 import "golang.org/x/sys/unix"
 
-// isMount reports whether path is mounted by itself, as far as the kernel tells: it does since Linux 5.8.
+// isMount reports whether path is a mount point of its own. Kernels before Linux 5.8 do not tell, and it
+// returns false.
 func isMount(path string) bool {
 	var found unix.Statx_t
 	err := unix.Statx(unix.AT_FDCWD, path, 0, unix.STATX_BASIC_STATS, &found)

@@ -2,5 +2,5 @@
 
 package sqlite
 
-// isMount reports whether path is mounted by itself, which only Linux tells.
+// isMount returns false: only Linux reports mount points.
 func isMount(string) bool { return false }

@@ -1,9 +1,8 @@
-// Package sqlite keeps process runs in one SQLite file. One goroutine writes, and commits together what
-// everybody wants written; a pool of read-only connections reads.
+// Package sqlite stores process runs in one SQLite file. One goroutine writes, and commits concurrent writes
+// together; pools of read-only connections read.
 //
-// One process owns the file, by locks that it takes before it opens it. So whatever is started
-// in the file when it is opened was interrupted by a crash, and is given back: that needs no
-// lease and no clock.
+// One process owns the file, by locks that it takes before it opens the file. So a run that is started in the
+// file at open was interrupted by a crash, and Open requeues it. That needs no lease and no clock.
 package sqlite
 
 import (
@@ -22,41 +21,44 @@ import (
 	"runboard/db/query"
 )
 
-// Options is how to open a store. Path is required.
+// Options configures Open. Path is required.
 type Options struct {
 	Path string
 	// Synchronous is "full" (the default), so that a commit survives a power cut, or "normal".
 	Synchronous string
-	// MaxPending is how many runs may be created and not started; 0 is no limit.
+	// MaxPending is the maximum number of created runs; 0 is no limit.
 	MaxPending int64
-	// MaxCrashes is how many crashes a run may be interrupted by before it is failed; the default is 3.
+	// MaxCrashes is the number of crashes after which a run is failed; the default is 3.
 	MaxCrashes int
-	// LogLimit is how many bytes of a run's log are kept; the default is 1 MiB.
+	// LogLimit is the size in bytes that a run's log is trimmed to; the default is 1 MiB.
 	LogLimit int64
-	// MaxLogBytes is how many bytes all logs together may have, or nearly; 0 is no limit. See TrimLogs.
+	// MaxLogBytes is the approximate maximum size in bytes of all logs together; 0 is no limit. See TrimLogs.
 	MaxLogBytes int64
-	// KeepFinished is for how long finished runs are kept, and KeepMax how many of them; 0 is no limit. See Prune.
+	// KeepFinished is how long finished runs are kept, and KeepMax how many; 0 is no limit. See Prune.
 	KeepFinished time.Duration
 	KeepMax      int64
-	// Kinds are the kinds of work that somebody here does, to warn of runs that wait for others; nil: do not warn.
+	// Kinds are the kinds that this process handles; pages warn of waiting runs of other kinds. nil: no
+	// warning.
 	Kinds []string
-	// StartDelay returns how long after its creation or retry a run of a kind may start; nil: at once.
+	// StartDelay returns the delay between the creation or retry of a run of kind and its start; nil: no
+	// delay.
 	StartDelay func(kind string) time.Duration
 	// Now is the clock; the default is time.Now.
 	Now func() time.Time
-	// Log gets what the store cannot tell anybody else; the default is slog.Default.
+	// Log receives what the store cannot return to a caller; the default is slog.Default.
 	Log *slog.Logger
 
-	driver     string        // by which the store reads and writes, once the file is known to be good
-	files      []watchedFile // which must stay where they are
-	searched   int64         // see rows.Board
-	searchable bool          // whether the engine can search in texts
-	rollEvery  time.Duration // for how long what is told by statistics is gathered before it is written; the default is a second
+	driver     string        // opens the pools once the file is inspected; default sqliteDriver
+	files      []watchedFile // the writer stops writing when one of them is lost
+	searched   int64         // see query.Board
+	searchable bool          // SQLite has FTS5; set by connect
+	rollEvery  time.Duration // how often statistics are written; the default is a second
 }
 
-// Store is an app.Store and an app.QueueStore in one SQLite file.
+// Store is an app.Store and an app.QueueStore in one SQLite file. Its methods may be called from any
+// goroutine.
 type Store struct {
-	query.Board // which reads
+	query.Board // implements the reads
 
 	options   Options
 	nameLock  *flock.Flock
@@ -67,7 +69,7 @@ type Store struct {
 	recovered Recovery
 	warnings  []Warning
 	changes   app.Notifier
-	logged    atomic.Bool // something has been written to a log since the logs were trimmed
+	logged    atomic.Bool // a log has grown since TrimLogs last ran
 	closeOnce sync.Once
 	closeErr  error
 }
@@ -77,12 +79,12 @@ var (
 	_ app.QueueStore = (*Store)(nil)
 )
 
-// Open locks, checks and opens the file, makes it when there is none, brings its schema up to date
-// and gives interrupted runs back. Its errors are for the operator: one line that says what is wrong
-// with which file. A file that it refuses is left as it was, and nothing is left beside it.
+// Open locks, inspects and opens the file, or creates it, brings its schema up to date, and recovers
+// interrupted runs. Its errors are for the operator: one line that says what is wrong with which file. Open
+// leaves a file that it refuses unchanged, with no new files beside it. The caller must call Close.
 func Open(ctx context.Context, options Options) (_ *Store, err error) {
 	s := &Store{options: withDefaults(options)}
-	s.logged.Store(true) // as far as is known
+	s.logged.Store(true) // the logs of an existing file may be too large
 	s.Board = s.board()
 	defer func() {
 		if err != nil {
@@ -137,7 +139,8 @@ func withDefaults(o Options) Options {
 	return o
 }
 
-// connect opens both pools on a file that is known to be good, and starts the writer. given is the operator's name for it.
+// connect opens the pools of an inspected file, migrates it, recovers its runs, and starts the writer. given
+// is the operator's name for the file.
 func (s *Store) connect(ctx context.Context, given string) (err error) {
 	if s.writerDB, err = openPool(ctx, s.options.driver, writerDSN(s.options.Path, s.options.Synchronous), 1); err != nil {
 		return err
@@ -170,29 +173,29 @@ func (s *Store) connect(ctx context.Context, given string) (err error) {
 	return err
 }
 
-// Recovered says what was found interrupted when the store was opened.
+// Recovered returns what Open did with interrupted runs.
 func (s *Store) Recovered() Recovery { return s.recovered }
 
-// Changes implements app.Store and app.QueueStore.
+// Changed implements app.Store and app.QueueStore.
 func (s *Store) Changed() *app.Notifier { return &s.changes }
 
 // Ready implements app.Store.
 func (s *Store) Ready() error { return s.writer.ready() }
 
-// Close commits what was handed in, folds the write-ahead log into the file and unlocks it. Writes
-// that come later fail with CodeUnavailable. It may be called more than once.
+// Close commits the accepted writes, checkpoints the write-ahead log into the file, and unlocks it. Later
+// writes fail with CodeUnavailable. Close may be called more than once and returns the same error each time.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() { s.closeErr = s.release() })
 	return s.closeErr
 }
 
-// release undoes whatever of Open was done.
+// release undoes the completed steps of Open.
 func (s *Store) release() error {
 	var errs []error
 	if s.writer != nil {
 		s.writer.stop()
 	}
-	for _, reader := range s.readers { // first: an open reader would keep the log from being folded in
+	for _, reader := range s.readers { // first, because an open reader blocks the checkpoint
 		errs = append(errs, reader.Close())
 	}
 	if s.writerDB != nil {

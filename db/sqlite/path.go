@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// maxLinks is how many symbolic links one name may go through, as in Linux.
+// maxLinks is how many symbolic links one path may go through, as in Linux.
 const maxLinks = 40
 
-// realPath follows links to the file that path names, which need not exist yet: so a new database is made where a link
-// leads and does not replace it, and all names of one file share one lock. Like the kernel, and unlike filepath.Clean, it
-// goes up from where a link leads.
+// realPath resolves all symbolic links of path to the file, which need not exist yet. So a new database is
+// created where a link points and does not replace the link, and all paths of one file share one lock. Like
+// the kernel, and unlike filepath.Clean, it resolves ".." against the target of a link.
 func realPath(path string) (string, error) {
 	name, err := absolute(path)
 	if err != nil {
@@ -33,7 +33,7 @@ func realPath(path string) (string, error) {
 		name = filepath.Join(real, file)
 		target, err := os.Readlink(name)
 		switch {
-		case err != nil: // it is no link, or not there
+		case err != nil: // not a link, or it does not exist
 			return name, nil
 		case filepath.IsAbs(target):
 			name = target
@@ -44,7 +44,7 @@ func realPath(path string) (string, error) {
 	return "", errors.New("is a symbolic link that leads to itself, or through too many others")
 }
 
-// absolute is the path from the root, with all links and dots in it.
+// absolute returns path from the root, with its links and dots unresolved.
 func absolute(path string) (string, error) {
 	if filepath.IsAbs(path) {
 		return path, nil
@@ -56,7 +56,7 @@ func absolute(path string) (string, error) {
 	return here + string(filepath.Separator) + path, nil
 }
 
-// uri is the path as a part of an address, where some characters have a meaning.
+// uri escapes path for a file: URI.
 func uri(path string) string {
 	return strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
 }

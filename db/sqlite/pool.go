@@ -9,8 +9,8 @@ import (
 	_ "github.com/mattn/go-sqlite3" // the driver
 )
 
-// writerDSN asks for immediate transactions: one that reads first and then wants to write would
-// otherwise fail at once when somebody else has written in between.
+// writerDSN makes transactions immediate. A deferred one that reads and then writes fails at once if another
+// connection has written in between.
 func writerDSN(path, synchronous string) string {
 	return "file:" + uri(path) + "?mode=rw&_journal_mode=WAL&_synchronous=" + strings.ToUpper(synchronous) +
 		"&_busy_timeout=5000&_foreign_keys=1&_txlock=immediate&_stmt_cache_size=32"
@@ -20,14 +20,16 @@ func readerDSN(path string) string {
 	return "file:" + uri(path) + "?mode=ro&_query_only=1&_busy_timeout=5000&_stmt_cache_size=32"
 }
 
-// signDSN asks for a journal that is gone after each transaction: the first one either is in the file, or it is still empty.
+// signDSN uses a rollback journal, which is deleted after each transaction: after a crash, the file either
+// has the first transaction or is still empty.
 func signDSN(path string) string {
 	return "file:" + uri(path) + "?mode=rw&_journal_mode=DELETE&_synchronous=FULL&_busy_timeout=5000"
 }
 
-// sqliteDriver is the name of mattn's.
+// sqliteDriver is the name that mattn/go-sqlite3 registers.
 const sqliteDriver = "sqlite3"
 
+// openPool opens a pool of at most size connections and tests it with a ping.
 func openPool(ctx context.Context, driver, dsn string, size int) (*sqlx.DB, error) {
 	pool, err := sqlx.Open(driver, dsn)
 	if err != nil {
@@ -42,10 +44,10 @@ func openPool(ctx context.Context, driver, dsn string, size int) (*sqlx.DB, erro
 	return pool, nil
 }
 
-// journalLimit is the size in bytes to which the write-ahead log is cut after it has been larger.
+// journalLimit is the size in bytes to which SQLite truncates a larger write-ahead log.
 const journalLimit = 64 << 20
 
-// A pragma is a setting that we rely on, with the value that it must read back as.
+// pragma is a setting that the store relies on, with the value that it must read back as.
 type pragma struct{ name, value string }
 
 func writerPragmas(synchronous string) []pragma {
@@ -60,16 +62,16 @@ func readerPragmas() []pragma {
 	return []pragma{{"journal_mode", "wal"}, {"busy_timeout", "5000"}, {"query_only", "1"}}
 }
 
-// verifyPragmas reads settings back from every connection of a pool: the driver ignores an option
-// that it does not know, a misspelt one for instance, without a word.
+// verifyPragmas reads the settings back from every connection of a pool, because the driver silently ignores
+// an option that it does not know, such as a misspelt one.
 func verifyPragmas(ctx context.Context, pool *sqlx.DB, wanted []pragma) error {
 	conns := make([]*sqlx.Conn, 0, pool.Stats().MaxOpenConnections)
 	defer func() {
 		for _, conn := range conns {
-			_ = conn.Close() // gives it back to the pool
+			_ = conn.Close() // returns it to the pool
 		}
 	}()
-	for range cap(conns) { // held all at once, so that each is another one
+	for range cap(conns) { // held together, so that each is a different one
 		conn, err := pool.Connx(ctx)
 		if err != nil {
 			return errCorrupt(err)

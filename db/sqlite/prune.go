@@ -10,12 +10,12 @@ import (
 )
 
 const (
-	// pruneEvery is how often old runs are looked for.
+	// pruneEvery is the interval between two searches for old runs.
 	pruneEvery = time.Minute
-	// trimEvery is how often the logs are trimmed, when anything has been written to one.
+	// trimEvery is the interval between two checks of the total log size, if a log has grown.
 	trimEvery = 5 * time.Second
-	// pruneTime is about how long one transaction may go on dropping runs: everybody else's writes wait for it. Its commit
-	// takes as long again or longer, because that is when the index of texts is written.
+	// pruneTime is about how long one transaction may delete runs, because all other writes wait for it. The
+	// commit takes as long again or longer: SQLite writes the search index then.
 	pruneTime = 5 * time.Millisecond
 )
 
@@ -24,8 +24,9 @@ const (
 	dropEvents = `DELETE FROM run_events WHERE run_id = ?`
 )
 
-// Prune drops finished runs that are too old or too many, with all that belongs to them, and logs when all together are too
-// large, until ctx ends. It drops them in small groups and rests in between for as long as each took.
+// Prune deletes finished runs that are too old or too many, with everything that belongs to them, and old
+// logs while all logs together are too large. It works in small batches, rests after each for as long as that
+// took, and returns when ctx ends. Call it in one goroutine.
 func (s *Store) Prune(ctx context.Context) {
 	ticker := time.NewTicker(trimEvery)
 	defer ticker.Stop()
@@ -44,28 +45,28 @@ func (s *Store) Prune(ctx context.Context) {
 	}
 }
 
-// pruneOnce drops the runs that are to be dropped now.
+// pruneOnce deletes the old runs and failure groups of this moment, and logs the result.
 func (s *Store) pruneOnce(ctx context.Context) {
 	n, err := s.pruneAll(ctx)
 	if err == nil {
 		err = s.pruneFailures(ctx)
 	}
 	if err != nil && ctx.Err() == nil {
-		s.options.Log.Error("old runs cannot be dropped", "error", err) // the next minute tries again
+		s.options.Log.Error("old runs cannot be dropped", "error", err) // the next pruneEvery tries again
 	} else if n > 0 {
 		s.options.Log.Info("old runs were dropped", "runs", n)
 	}
 }
 
-// pruneAll drops all that is to be dropped at this moment.
+// pruneAll deletes the finished runs that are too old or too many now, and returns their number.
 func (s *Store) pruneAll(ctx context.Context) (dropped int, err error) {
 	return s.Board.Prune(ctx, query.Keep{Finished: s.options.KeepFinished, Max: s.options.KeepMax}, s.drop)
 }
 
-// drop has the writer drop those of these runs that are still finished, as many as there is time for in one transaction.
-// It returns how many these were, and which runs are left to be dropped by another one.
+// drop deletes the given runs that are still finished, as many as fit in one transaction of pruneTime. It
+// returns how many it deleted and which runs it did not get to.
 func (s *Store) drop(ctx context.Context, runs []int64) (dropped int, left []int64, err error) {
-	// The results are the writer's until do succeeds: it may begin anew.
+	// The writer owns the results until do succeeds, because it may call this twice.
 	err = s.writer.do(ctx, func(tx *transaction) error {
 		dropped, left = 0, runs
 		for until := time.Now().Add(pruneTime); len(left) > 0 && time.Now().Before(until); left = left[1:] {
@@ -82,9 +83,10 @@ func (s *Store) drop(ctx context.Context, runs []int64) (dropped int, left []int
 	return dropped, left, err
 }
 
-// drop drops a run, if it is finished, with its events, its log, and what searches find it by. Of a long log the first
-// part goes before it, as much as there is time for: when that is not enough, the run is still there, unfinished is
-// true, and it is to be dropped again.
+// drop deletes a run, if it has finished, with its events, its log and its rows in the search index. found
+// reports whether it did. It deletes a long log first, part by part until the time until: if that was not
+// enough, the run is still there, unfinished is true, and the caller must call drop again in another
+// transaction.
 func (tx *transaction) drop(run int64, until time.Time) (found, unfinished bool, err error) {
 	var row query.Run
 	if found, err := tx.find(tx.findRun, &row, run); err != nil || !found || !app.Status(row.Status).Final() {

@@ -14,7 +14,7 @@ import (
 	"runboard/db/query"
 )
 
-// board has the pages read by SQLite.
+// board returns the reading half of the store.
 func (s *Store) board() query.Board {
 	return query.Board{
 		Dialect: dialect, Read: s.read, Now: s.options.Now, Searched: s.options.searched, CannotSearch: s.cannotSearch, Clock: &query.Clock{},
@@ -23,7 +23,7 @@ func (s *Store) board() query.Board {
 }
 
 var dialect = query.Dialect{
-	Numbers: "(SELECT value FROM json_each(?))", Words: "(SELECT value FROM json_each(?))", // an argument for any number of them
+	Numbers: "(SELECT value FROM json_each(?))", Words: "(SELECT value FROM json_each(?))", // one argument
 	Indexed: func(index string) string { return " INDEXED BY " + index },
 	Place:   "id",
 	Texts: query.Texts{
@@ -34,17 +34,18 @@ var dialect = query.Dialect{
 	},
 }
 
-// readers are the connections that read, for each purpose some of its own. A page is read in about 0.1 ms, so a few serve
-// thousands of requests a second; each holds its own page cache. But searches take long: when they shared the connections
-// of the queue, sixteen people who searched made it wait for seconds.
+// readers is the number of reading connections for each purpose. A page takes about 0.1 ms, so a few
+// connections serve thousands of requests a second; each holds its own page cache. Each purpose has its own,
+// because searches take long: on shared connections, sixteen users who searched made the queue wait for
+// seconds.
 var readers = map[app.Purpose]int{
 	app.ForPages: 4,
 	app.ForLong:  4,
 	app.ForLive:  2,
-	app.ForQueue: 2, // one for each queue: see main.openSQLite
+	app.ForQueue: 2, // one for each queue, see main.openSQLite
 }
 
-// connectReaders opens the pools that read.
+// connectReaders opens the reading pools.
 func (s *Store) connectReaders(ctx context.Context) (err error) {
 	s.readers = make(map[app.Purpose]*sqlx.DB, len(readers))
 	for purpose, size := range readers {
@@ -78,7 +79,8 @@ func (s *Store) PreviewBulk(ctx context.Context, action app.BulkAction) (app.Bul
 	return s.Board.PreviewBulk(long(ctx), action)
 }
 
-// long returns a context for a read that may take long, unless it is for more than one page.
+// long returns a context for a slow read, which must not block pages. It keeps a purpose other than
+// app.ForPages.
 func long(ctx context.Context) context.Context {
 	if app.PurposeOf(ctx) == app.ForPages {
 		return app.WithPurpose(ctx, app.ForLong)
@@ -86,7 +88,8 @@ func long(ctx context.Context) context.Context {
 	return ctx
 }
 
-// read runs f in one read transaction, so that all it reads is of one state.
+// read calls f in one read transaction, so everything that f reads is consistent. It is bounded by
+// query.ReadTimeout.
 func (s *Store) read(ctx context.Context, f func(context.Context, query.Reader) error) error {
 	ctx, cancel := context.WithTimeout(ctx, query.ReadTimeout)
 	defer cancel()
@@ -101,8 +104,9 @@ func (s *Store) read(ctx context.Context, f func(context.Context, query.Reader) 
 	return nil
 }
 
-// waitingRuns finds for each of some kinds its oldest runs by the index, and of all these returns the oldest. The first
-// two arguments are the time and the limit; the kinds follow.
+// waitingRuns returns the query for the oldest due runs of a number of kinds. It probes the index for the
+// oldest runs of each kind and merges them. The first two arguments are the time and the limit; the kinds
+// follow.
 func waitingRuns(kinds int) string {
 	var ofEach []string
 	for i := range kinds {
@@ -112,11 +116,11 @@ func waitingRuns(kinds int) string {
 	return "SELECT " + query.Columns + " FROM process_runs WHERE id IN (" + strings.Join(ofEach, " UNION ALL ") + ") ORDER BY id LIMIT ?2"
 }
 
-// kindsAtOnce is how many kinds one statement looks for: SQLite allows some hundreds.
+// kindsAtOnce is how many kinds one statement looks for: SQLite limits a compound SELECT to some hundreds.
 const kindsAtOnce = 100
 
-// Waiting implements app.QueueStore. It is asked all the time, so it does without a transaction and without a deadline,
-// which cost more than the rest: it reads no more than it returns.
+// FetchDue implements app.QueueStore. The queue calls it constantly, so it uses no transaction and no
+// deadline, which would cost more than the query; it reads no more than it returns.
 func (s *Store) FetchDue(ctx context.Context, kinds []string, limit int) (runs []app.ProcessRun, err error) {
 	for some := range slices.Chunk(kinds, kindsAtOnce) {
 		args := []any{s.options.Now().UnixMilli(), limit}
@@ -133,17 +137,17 @@ func (s *Store) FetchDue(ctx context.Context, kinds []string, limit int) (runs [
 	return runs[:min(len(runs), limit)], nil
 }
 
-// Returned implements app.QueueStore.
+// RequeueSeq implements app.QueueStore.
 func (s *Store) RequeueSeq() int64 { return s.writer.requeueSeq.Load() }
 
-// Arrived implements app.QueueStore.
+// EnqueueSeq implements app.QueueStore.
 func (s *Store) EnqueueSeq() int64 { return s.writer.enqueueSeq.Load() }
 
 const stoppingRuns = "SELECT id, fencing_token FROM process_runs WHERE status = 1 AND cancel_requested_at > 0"
 
-// CancelRequests implements app.QueueStore.
+// CancelRequests implements app.WorkStore.
 func (s *Store) CancelRequests(ctx context.Context) (requests []app.CancelRequest, err error) {
-	if s.writer.cancelRequests.Load() == 0 { // as nearly always, when the queue asks after every change
+	if s.writer.cancelRequests.Load() == 0 { // the usual case: the queue calls this after every change
 		return nil, nil
 	}
 	err = s.read(app.WithPurpose(ctx, app.ForQueue), func(ctx context.Context, from query.Reader) error {

@@ -11,12 +11,12 @@ import (
 	"runboard/db/query"
 )
 
-// Recovery is what was done with the runs that a crash had interrupted.
+// Recovery is what Open did with the runs that a crash had interrupted.
 type Recovery struct {
-	Requeued  int64 // created again
-	Failed    int64 // interrupted too often
+	Requeued  int64 // returned to created
+	Failed    int64 // after too many crashes
 	Cancelled int64 // cancellation was requested before the crash
-	// Mended says that the number of runs in each status was wrong, and has been counted anew.
+	// Repaired reports that the saved counts were wrong (Was) and have been corrected (Is).
 	Repaired bool
 	Was, Is  app.Counts
 }
@@ -26,8 +26,8 @@ const (
 	moveCount   = "UPDATE status_counts SET n = n + ?1 WHERE status = ?2"
 )
 
-// recoverRuns deals with runs that are started although nobody works on them, and with counts that do not
-// fit the runs. It must come before anybody starts any.
+// recoverRuns requeues, fails or cancels the runs that a crash left started, and repairs the counts and the
+// scheduled times. Open calls it before any worker can start a run.
 func recoverRuns(ctx context.Context, pool *sqlx.DB, options Options) (r Recovery, err error) {
 	tx, err := pool.BeginTxx(ctx, nil)
 	if err != nil {
@@ -38,7 +38,7 @@ func recoverRuns(ctx context.Context, pool *sqlx.DB, options Options) (r Recover
 	if err != nil {
 		return r, errCorrupt(err)
 	}
-	mended, err := repairCounts(ctx, tx, options.Path, len(interrupted)) // first: what follows moves them
+	mended, err := repairCounts(ctx, tx, options.Path, len(interrupted)) // before the loop changes them
 	if err != nil {
 		return r, errCorrupt(err)
 	}
@@ -81,7 +81,8 @@ func (r *Recovery) add(status app.Status) {
 	}
 }
 
-// saveRecovered saves what a crash has made of a run.
+// saveRecovered saves a run after a crash, with its failure group, its event and the counts. before is the
+// run as it was read.
 func saveRecovered(ctx context.Context, tx *sqlx.Tx, before, run app.ProcessRun) error {
 	now := query.Millis(run.UpdatedAt)
 	if run.Status == app.Failed {

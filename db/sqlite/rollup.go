@@ -16,12 +16,12 @@ const (
 	dropRollups = `DELETE FROM rollups WHERE step = ? AND at < ?`
 )
 
-// saveRollups adds to the table what has been gathered, and drops what is too old there.
+// saveRollups adds the gathered statistics to the table and deletes the expired rows.
 func (tx *transaction) saveRollups(gathered *query.Rollups) error {
 	return gathered.Each(tx.now, tx.saveRollup, func(step, before int64) error { return tx.exec(tx.dropRollups, step, before) })
 }
 
-// saveRollup adds what happened to the step that it happened in.
+// saveRollup adds statistics to the row of their step and kind.
 func (tx *transaction) saveRollup(row query.RollupRow, more query.Rollup) error {
 	var kept query.Times
 	if _, err := tx.find(tx.findRollup, &kept, row.Step, row.At, row.Kind); err != nil {
@@ -32,7 +32,8 @@ func (tx *transaction) saveRollup(row query.RollupRow, more query.Rollup) error 
 		more.Completed, more.Failed, more.Cancelled, kept.Waits, kept.Works)
 }
 
-// happened takes note of a change of a run, which is as it is now. For took see rows.Happening.
+// recordStats adds a change of a run to the statistics of the transaction. run is the run after the change.
+// For took, see query.StatsEvent.
 func (tx *transaction) recordStats(run app.ProcessRun, took time.Duration) {
 	tx.statsEvents = append(tx.statsEvents, query.NewStatsEvent(run, took))
 }

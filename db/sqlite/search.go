@@ -12,13 +12,14 @@ import (
 	"runboard/db/query"
 )
 
-// The index of words. A run has a row for its error and one for each part of its log, whose number tells the run. The
-// texts themselves are not in it, nor where in a text a word is. The tokenizer only splits at the blanks between terms:
-// see rows.Terms.
+// The search index. A run has one row for its error and one for each part of its log; the rowid encodes the
+// run. The index holds neither the texts nor the positions of words in them. The tokenizer only splits at the
+// blanks between terms, see query.Terms.
 const (
 	searchTable = `CREATE VIRTUAL TABLE run_search USING fts5
 		(text, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii')`
-	// A trigger, so that no way of clearing an error can leave it in the index. What sets an error adds it.
+	// searchTrigger is a trigger, so that no statement that clears an error can leave it in the index. The
+	// code that sets an error adds it.
 	searchTrigger = `CREATE TRIGGER error_changes AFTER UPDATE OF error ON process_runs WHEN old.error <> '' AND new.error <> old.error BEGIN
 		DELETE FROM run_search WHERE rowid = old.id * 1048576;
 	END`
@@ -26,11 +27,11 @@ const (
 	dropText  = `DELETE FROM run_search WHERE rowid = ?`
 )
 
-// partsPerRun is how many rows of the index a run can have: with a log of one gigabyte, the most that can be
-// kept, it has 65,536 parts at once, and their numbers begin anew at the end.
+// partsPerRun is the maximum number of rows of a run in the index. The largest possible log, one gigabyte,
+// has 65,536 parts at once; the part numbers wrap around.
 const partsPerRun = 1 << 20
 
-// indexRow is the row of a part of a run's texts. That of its error is the first.
+// indexRow returns the rowid of a part of a run's texts. The error comes first.
 func indexRow(run, part int64) int64 {
 	if part == query.ErrorPart {
 		return run * partsPerRun
@@ -40,10 +41,11 @@ func indexRow(run, part int64) int64 {
 
 const canSearch = "SELECT sqlite_compileoption_used('ENABLE_FTS5')"
 
-// isSearchable reports whether a file has the index.
+// isSearchable selects whether the file has the search index.
 const isSearchable = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'run_search')"
 
-// inspectSearch refuses a file with an index that this engine cannot keep: it would be wrong when another one uses it.
+// inspectSearch refuses a file with a search index that this build of SQLite cannot update: searches by
+// another build would then miss texts.
 func inspectSearch(ctx context.Context, pool *sqlx.DB) error {
 	var can, has bool
 	if err := errors.Join(pool.GetContext(ctx, &can, canSearch), pool.GetContext(ctx, &has, isSearchable)); err != nil {
@@ -55,7 +57,8 @@ func inspectSearch(ctx context.Context, pool *sqlx.DB) error {
 	return nil
 }
 
-// makeSearchable makes the index, if the engine can do that, and of what the file has already.
+// makeSearchable creates the search index of a file without one, from the texts that the file has. It reports
+// whether this build of SQLite can search, and does nothing if it cannot.
 func makeSearchable(ctx context.Context, pool *sqlx.DB) (can bool, err error) {
 	if err = pool.GetContext(ctx, &can, canSearch); err != nil || !can {
 		return can, err
@@ -84,6 +87,7 @@ func makeSearchable(ctx context.Context, pool *sqlx.DB) (can bool, err error) {
 	return can, tx.Commit()
 }
 
+// cannotSearch returns why texts cannot be searched, or nil.
 func (s *Store) cannotSearch() error {
 	if s.options.searchable {
 		return nil
@@ -91,7 +95,8 @@ func (s *Store) cannotSearch() error {
 	return app.Errorf(app.CodeInvalid, "This server cannot search in texts: it was built without SQLite's FTS5.")
 }
 
-// spell asks for each of the terms by itself: the engine would compare all of them for each row.
+// spell returns one FTS5 query for each term, as a JSON array. With one query for all terms, SQLite would
+// compare all of them for each row.
 func spell(terms []string, open bool) string {
 	asked := make([]string, len(terms))
 	for i, term := range terms {
@@ -99,11 +104,11 @@ func spell(terms []string, open bool) string {
 			asked[i] += "*"
 		}
 	}
-	list, _ := json.Marshal(asked) // of texts
+	list, _ := json.Marshal(asked) // strings cannot fail
 	return string(list)
 }
 
-// index writes a text of a run down for searches.
+// index adds the terms of a part of a run's texts to the search index.
 func (tx *transaction) index(run, part int64, terms []string) error {
 	if tx.indexText == nil {
 		return nil
@@ -111,7 +116,7 @@ func (tx *transaction) index(run, part int64, terms []string) error {
 	return tx.exec(tx.indexText, indexRow(run, part), strings.Join(terms, " "))
 }
 
-// indexError does so with its error, if it has one.
+// indexError adds the error of a run, if it has one, to the search index.
 func (tx *transaction) indexError(run app.ProcessRun) error {
 	if run.Error == "" || query.NeverSearched(run.Kind) {
 		return nil
@@ -119,7 +124,7 @@ func (tx *transaction) indexError(run app.ProcessRun) error {
 	return tx.index(run.ID, query.ErrorPart, query.Terms(run.ID, run.Error))
 }
 
-// unindex takes a text out of it.
+// unindex removes a part of a run's texts from the search index.
 func (tx *transaction) unindex(run, part int64) error {
 	if tx.dropText == nil {
 		return nil

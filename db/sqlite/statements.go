@@ -8,9 +8,9 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// statements are the writer's, prepared once on its one connection: preparing a statement costs
-// three times what running it does. They take no context: the driver would start a goroutine for each
-// call, and a cancelled one would take the others' transaction with it.
+// statements are prepared once on the writer's only connection, because preparing a statement costs three
+// times as much as running it. They take no context: the driver would start a goroutine for each call, and a
+// cancelled call would roll back the transaction of all callers.
 type statements struct {
 	conn                                *sqlx.Conn
 	searchable                          bool
@@ -28,10 +28,11 @@ type statements struct {
 	findFailure, addFailure             *sqlx.Stmt
 	dropFailures, dropFailureHours      *sqlx.Stmt
 	keepsLog                            *sqlx.Stmt
-	indexText, dropText                 *sqlx.Stmt // nil when the engine cannot search
-	startRuns, completeRuns, addEvents  *sqlx.Stmt // of many runs
+	indexText, dropText                 *sqlx.Stmt // nil without FTS5
+	startRuns, completeRuns, addEvents  *sqlx.Stmt // change many runs
 }
 
+// prepare takes a connection from pool and prepares the statements on it. The caller must call close.
 func prepare(ctx context.Context, pool *sqlx.DB, searchable bool) (*statements, error) {
 	conn, err := pool.Connx(ctx)
 	if err != nil {
@@ -52,10 +53,10 @@ func (s *statements) prepare(ctx context.Context, p namedQuery) error {
 	return err
 }
 
-// keep is where a statement is kept, until close closes it.
+// set stores the prepared statement in its field; close closes it.
 func (p namedQuery) set(prepared *sqlx.Stmt) { *p.statement = prepared }
 
-// text is a statement with what it is prepared from.
+// namedQuery is a field of statements with its SQL.
 type namedQuery struct {
 	statement **sqlx.Stmt
 	sql       string
@@ -110,7 +111,7 @@ func (s *statements) exec(statement *sqlx.Stmt, args ...any) error {
 	return err
 }
 
-// changesOne runs a statement that changes one row or none, and reports which.
+// changesOne runs a statement that changes at most one row, and reports whether it changed one.
 func (s *statements) changesOne(statement *sqlx.Stmt, args ...any) (bool, error) {
 	result, err := statement.Exec(args...)
 	if err != nil {
@@ -120,7 +121,7 @@ func (s *statements) changesOne(statement *sqlx.Stmt, args ...any) (bool, error)
 	return n == 1, err
 }
 
-// find scans the one row that statement returns, and reports whether there was one.
+// find scans the only row that statement returns into row, and reports whether there was one.
 func (s *statements) find(statement *sqlx.Stmt, row any, args ...any) (bool, error) {
 	err := statement.Get(row, args...)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -11,7 +11,7 @@ import (
 const (
 	findRun = `SELECT ` + query.Columns + ` FROM process_runs WHERE id = ?`
 
-	// saveRun saves a run after a transition, if it has not changed since it was read.
+	// saveRun saves a run after a transition, unless its version has changed since it was read.
 	saveRun = `UPDATE process_runs
 		SET status = ?, version = ?, attempt = ?, crashes = ?, fencing_token = ?, error = ?,
 			updated_at = ?, started_at = ?, finished_at = ?, scheduled_at = ?, cancel_requested_at = ?,
@@ -113,8 +113,8 @@ func (tx *transaction) time() time.Time { return query.FromMillis(tx.now.UnixMil
 // transition is a function of the state machine.
 type transition func(tx *transaction, run app.ProcessRun) (app.ProcessRun, app.Event, error)
 
-// applyTransition applies a change to a run that its worker has read before. It fails as the change does, and with CodeConflict if
-// the run no longer exists.
+// applyTransition applies a transition to a run that its worker has read before. It fails as apply does, and
+// with CodeConflict if the run no longer exists.
 func (s *Store) applyTransition(ctx context.Context, run app.ProcessRun, apply transition) (app.ProcessRun, error) {
 	changed, err := s.runCommand(ctx, run.ID, apply)
 	if app.CodeOf(err) == app.CodeNotFound {
@@ -123,9 +123,10 @@ func (s *Store) applyTransition(ctx context.Context, run app.ProcessRun, apply t
 	return changed, err
 }
 
-// runCommand applies a change to a run and returns the run after it. It fails as the change does, and with CodeNotFound.
+// runCommand applies a transition to a run and returns the run after it. It fails as apply does, and with
+// CodeNotFound.
 func (s *Store) runCommand(ctx context.Context, id int64, apply transition) (changed app.ProcessRun, err error) {
-	// changed belongs to the writer until do succeeds, because it may be set again.
+	// The writer owns changed until do succeeds, because it may set it twice.
 	err = s.writer.do(ctx, func(tx *transaction) (err error) {
 		changed, err = tx.apply(id, apply)
 		return err
@@ -136,7 +137,7 @@ func (s *Store) runCommand(ctx context.Context, id int64, apply transition) (cha
 	return changed, nil
 }
 
-// apply reads a run, applies a change to it, and saves the result.
+// apply reads a run, applies a transition to it, and saves the result.
 func (tx *transaction) apply(id int64, apply transition) (changed app.ProcessRun, err error) {
 	var row query.Run
 	found, err := tx.find(tx.findRun, &row, id)
@@ -153,8 +154,8 @@ func (tx *transaction) apply(id int64, apply transition) (changed app.ProcessRun
 	return tx.save(row.App(), run, event)
 }
 
-// save saves a transition with everything that belongs to it: the error group, the history, the search index, and the
-// counts of the transaction. It returns the run after the transition.
+// save saves a transition with its failure group, its event, the search index, and the counts of the
+// transaction. It returns the run after the transition, and writes nothing if the version is unchanged.
 func (tx *transaction) save(before, run app.ProcessRun, event app.Event) (app.ProcessRun, error) {
 	if run.Version == before.Version {
 		return run, nil
@@ -182,11 +183,13 @@ func (tx *transaction) save(before, run app.ProcessRun, event app.Event) (app.Pr
 	return run, tx.appendEvent(run, event.Note)
 }
 
-// sameAttempt reports whether current is started by the same start as run, so that its worker may change it.
+// sameAttempt reports whether current is still started with the fencing token of run, so its worker may
+// change it.
 func sameAttempt(current, run app.ProcessRun) bool {
 	return current.Status == app.Started && current.FencingToken == run.FencingToken
 }
 
+// saveRunArgs returns the arguments of saveRun. version is that of the run before the transition.
 func saveRunArgs(run app.ProcessRun, version int64) []any {
 	return []any{
 		int64(run.Status), run.Version, run.Attempt, run.Crashes, run.FencingToken, run.Error,
@@ -196,7 +199,7 @@ func saveRunArgs(run app.ProcessRun, version int64) []any {
 	}
 }
 
-// count adds a change of one run to the totals of the transaction.
+// count adds a transition to the counts and statistics of the transaction.
 func (tx *transaction) count(before, run app.ProcessRun) {
 	tx.counts[before.Status]--
 	tx.counts[run.Status]++

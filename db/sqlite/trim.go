@@ -9,24 +9,25 @@ import (
 	"runboard/db/query"
 )
 
-// keepsLog has the log of a run stay, or what was put in its place.
+// keepsLog exempts the log of a run from trimming: the run is not finished, or its log has been trimmed.
 const keepsLog = `UPDATE log_sizes SET finished_at = 0 WHERE run_id = ?`
 
-// TrimLogs drops the logs of the runs that finished first, until all logs together are as small as they must be or ctx
-// ends. It returns how many it dropped.
+// TrimLogs deletes the logs of the runs that finished first, until all logs together are within MaxLogBytes,
+// none is left or ctx ends. It returns how many logs it deleted.
 func (s *Store) TrimLogs(ctx context.Context) (int, error) {
 	dropped, _, err := s.Board.TrimLogs(long(ctx), s.options.MaxLogBytes, s.dropLogs)
 	return dropped, err
 }
 
-// trimLogs trims the logs when something has been written to one, or had to wait for runs to finish.
+// trimLogs trims the logs if one has grown since the last call, or if the last call failed or had to leave
+// them too large until more runs finish.
 func (s *Store) trimLogs(ctx context.Context) {
 	if !s.logged.Swap(false) {
 		return
 	}
 	n, over, err := s.Board.TrimLogs(long(ctx), s.options.MaxLogBytes, s.dropLogs)
 	if over || err != nil {
-		s.logged.Store(true) // the next time tries again
+		s.logged.Store(true) // the next call tries again
 	}
 	if err != nil && ctx.Err() == nil {
 		s.options.Log.Error("old logs cannot be dropped", "error", err)
@@ -35,9 +36,9 @@ func (s *Store) trimLogs(ctx context.Context) {
 	}
 }
 
-// dropLogs implements rows.DropLogs.
+// dropLogs implements query.DropLogs.
 func (s *Store) dropLogs(ctx context.Context, runs []int64) (dropped int, left []int64, err error) {
-	// The results are the writer's until do succeeds: it may begin anew.
+	// The writer owns the results until do succeeds, because it may call this twice.
 	err = s.writer.do(ctx, func(tx *transaction) error {
 		dropped, left = 0, runs
 		for until := time.Now().Add(pruneTime); len(left) > 0 && time.Now().Before(until); left = left[1:] {
@@ -52,14 +53,16 @@ func (s *Store) dropLogs(ctx context.Context, runs []int64) (dropped int, left [
 	return dropped, left, err
 }
 
-// trimLog drops the log of a run, if that is finished, or as much of it as there is time for; then unfinished is true.
+// trimLog replaces the log of a finished run by a line that says so, unless the log is shorter than that. If
+// until passes before, it deletes only a part and unfinished is true. It keeps the log of a run that is not
+// finished.
 func (tx *transaction) trimLog(run int64, until time.Time) (unfinished bool, err error) {
 	var row query.Run
 	found, err := tx.find(tx.findRun, &row, run)
 	if err != nil {
 		return false, err
 	}
-	if !found || !app.Status(row.Status).Final() { // it is being tried again
+	if !found || !app.Status(row.Status).Final() { // the run was retried or deleted
 		return false, tx.exec(tx.keepsLog, run)
 	}
 	tx.changed = true

@@ -6,17 +6,17 @@ import (
 	"os"
 )
 
-// watchedFile is a file of an open database, as it was when the database was opened. SQLite keeps on using a file that
-// has been deleted or replaced, and all that it writes then is lost at the next start.
+// watchedFile is a file of an open database, as it was when the database was opened. SQLite keeps using a
+// file that has been deleted or replaced, and everything that it then writes is lost at the next start.
 type watchedFile struct {
-	what string // for the operator
-	name string // as the next start will look for it
-	full bool   // it is never empty, as the log may be
+	what string // its name in messages
+	name string // the path by which the next start opens it
+	full bool   // it is never empty; the log may be
 	was  os.FileInfo
 }
 
-// watchFiles returns the files of a database that has just been opened. given is the operator's name for it: it may lead
-// through links, which can change as well.
+// watchFiles returns the files of a database that has just been opened. It watches given, the operator's
+// path, because links in that path can change as well.
 func watchFiles(given, real string) (files []watchedFile, err error) {
 	if given, err = absolute(given); err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func watchFiles(given, real string) (files []watchedFile, err error) {
 	return files, nil
 }
 
-// lost returns nil while every file is where it was, or else an error that says what has become of it.
+// lost returns nil while every file is in place, or an error that says what happened to one.
 func lost(files []watchedFile) error {
 	for _, file := range files {
 		now, err := os.Stat(file.name)

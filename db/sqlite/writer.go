@@ -17,18 +17,19 @@ import (
 )
 
 const (
-	// maxBatch is the largest number of writes in one transaction. Measured: larger ones gain nothing.
+	// maxBatch is the maximum number of writes in one transaction. In measurements, larger ones gained
+	// nothing.
 	maxBatch = 2048
-	// probeInterval is how often a writer whose last write failed tries to write again.
+	// probeInterval is how often the writer checks the files and, after a failed write, tries to write again.
 	probeInterval = time.Second
 )
 
-// errNoTransaction is the error of a transaction that cannot begin or commit, whatever its writes are.
+// errNoTransaction wraps an error of BEGIN or COMMIT, which no single write has caused.
 var errNoTransaction = errors.New("no transaction")
 
-// writer is the only goroutine that writes to the database (group commit): it collects the writes that arrive during a
-// commit, applies all of them in the next transaction, and answers after its commit. Callers share the cost of a commit, and
-// none waits for others to arrive.
+// writer runs the only goroutine that writes to the database (group commit). It collects the writes that
+// arrive during a commit, applies all of them in the next transaction, and answers after its commit. Callers
+// share the cost of a commit, and none waits for others to arrive.
 type writer struct {
 	statements *statements
 	log        *slog.Logger
@@ -36,7 +37,7 @@ type writer struct {
 	notify     func()
 	startDelay func(kind string) time.Duration
 
-	mu     sync.RWMutex // held for reading to enqueue a write, for writing to close
+	mu     sync.RWMutex // read-locked to enqueue a write, locked to close
 	closed bool
 	writes chan write
 	done   chan struct{}
@@ -55,15 +56,17 @@ type writer struct {
 	lostFile       atomic.Pointer[error] // which file was deleted or replaced, or nil
 }
 
-// write is one change. The writer's goroutine calls apply. If apply fails with an *app.Error, it must have written nothing,
-// and the other writes of the transaction stand. After any other error the whole transaction is rolled back.
+// write is one change. The writer's goroutine calls apply. If apply fails with an *app.Error, it must have
+// written nothing, and the other writes of the transaction stand. After any other error the whole transaction
+// is rolled back.
 type write struct {
 	apply func(*transaction) error
-	state *callState // nil: it cannot be cancelled
+	state *callState // nil: the write cannot be cancelled
 	done  chan error // receives one value
 }
 
-// transaction is what writes see of the transaction that they are part of. Its totals hold after the commit.
+// transaction is the transaction as its writes see it. Its totals become the writer's after the commit. Only
+// the writer's goroutine uses it.
 type transaction struct {
 	*statements
 	now            time.Time // the same for all writes
@@ -71,13 +74,15 @@ type transaction struct {
 	newest         int64 // created_at of the newest run, in milliseconds
 	cancelRequests int64 // change of the number of started runs whose cancellation is requested
 	requeued       int64 // runs that returned to created
-	enqueued       int64 // runs that came to wait, new or requeued
+	enqueued       int64 // runs that entered created, new or requeued
 	changed        bool  // subscribers must be notified
 	rollupsFlushed bool
 	statsEvents    []query.StatsEvent
 	startDelay     func(kind string) time.Duration
 }
 
+// startWriter prepares the statements, reads the counts, and starts the goroutine. The writer calls ring
+// after each commit that changed something. The caller must call stop.
 func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func()) (*writer, error) {
 	statements, err := prepare(ctx, pool, options.searchable)
 	if err != nil {
@@ -98,9 +103,10 @@ func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func(
 	return w, nil
 }
 
-// do calls apply in a transaction and returns after its commit. If ctx ends before apply is called, apply is never called;
-// afterwards do waits for the result, because a caller that gets an error must be able to try again. apply may be called
-// twice, if another write has spoilt the first transaction; the last call counts.
+// do calls apply in a transaction and returns after its commit. If ctx ends before apply is called, apply is
+// never called and do fails with CodeUnavailable. Once apply has started, do waits for the result, because a
+// caller that gets an error must be able to try again. apply may be called twice, if another write spoilt the
+// first transaction; the last call counts.
 func (w *writer) do(ctx context.Context, apply func(*transaction) error) error {
 	return w.submit(ctx, write{apply: apply, done: make(chan error, 1)})
 }
@@ -135,7 +141,7 @@ func (w *writer) enqueue(ctx context.Context, request write) error {
 	}
 }
 
-// stop refuses further writes and returns when those that were enqueued are committed.
+// stop refuses further writes and returns after the enqueued ones are committed.
 func (w *writer) stop() {
 	w.mu.Lock()
 	if !w.closed {
@@ -175,7 +181,7 @@ func (w *writer) run() {
 	}
 }
 
-// collect adds the writes that have arrived to group.
+// collect adds the writes that have already arrived to group, up to maxBatch. It does not wait.
 func (w *writer) collect(group []write) []write {
 	for len(group) < maxBatch {
 		select {
@@ -191,8 +197,8 @@ func (w *writer) collect(group []write) []write {
 	return group
 }
 
-// commit applies the group in one transaction and answers. If one of the writes spoils the transaction, each write gets a
-// transaction of its own.
+// commit applies group in one transaction and answers its callers. If one write spoils the transaction, each
+// write gets a transaction of its own.
 func (w *writer) commit(group []write) {
 	if gone := w.checkFiles(); gone != nil {
 		for _, request := range group {
@@ -216,8 +222,8 @@ func (w *writer) commit(group []write) {
 	}
 }
 
-// commitEach gives each write a transaction of its own. As soon as the database cannot be written, the rest fails together,
-// because each might wait for a locked file as long as SQLite does.
+// commitEach gives each write a transaction of its own. After a storage fault, the remaining writes fail
+// together, because each could wait for a locked file for as long as SQLite's busy timeout.
 func (w *writer) commitEach(group []write) {
 	for i := range group {
 		w.commit(group[i : i+1])
@@ -228,7 +234,7 @@ func (w *writer) commitEach(group []write) {
 	}
 }
 
-// transact returns the result of each write of the group, or an error if nothing was committed.
+// transact returns the result of each write of group, or an error if nothing was committed.
 func (w *writer) transact(group []write) (results []error, err error) {
 	tx := &transaction{
 		statements: w.statements, now: w.now(), counts: w.counts, newest: w.newest, startDelay: w.startDelay,
@@ -267,7 +273,7 @@ func (w *writer) transact(group []write) (results []error, err error) {
 	return results, nil
 }
 
-// applied takes over the totals of a committed transaction and notifies subscribers.
+// applied copies the totals of a committed transaction to the writer and notifies subscribers.
 func (w *writer) applied(tx *transaction) {
 	w.counts, w.newest = tx.counts, tx.newest
 	w.cancelRequests.Add(tx.cancelRequests)
@@ -282,8 +288,8 @@ func (w *writer) applied(tx *transaction) {
 	}
 }
 
-// flushRollups saves the statistics of earlier transactions when they are due. Runs must not suffer: statistics that cannot be
-// saved although the database can be written are dropped.
+// flushRollups saves the statistics of earlier transactions when they are due. Statistics must not fail a
+// run: if they cannot be saved although the database can be written, they are discarded.
 func (w *writer) flushRollups(tx *transaction) error {
 	if !w.rollups.Due() {
 		return nil
@@ -306,7 +312,7 @@ func (w *writer) flushLastRollups() {
 	}
 }
 
-// saveCounts saves the counts that have changed.
+// saveCounts saves the counts that differ from before.
 func (tx *transaction) saveCounts(before app.Counts) error {
 	for status, n := range tx.counts {
 		if n == before[status] {
