@@ -1,7 +1,7 @@
 -- +goose Up
 
--- Times are milliseconds since 1970 in UTC; 0 is "not yet". Names are compared byte by byte, whatever the language of
--- the database is.
+-- Times are milliseconds since 1970 in UTC; 0 is "not yet". Kinds compare byte by byte, whatever the locale
+-- of the database.
 CREATE TABLE process_runs (
   id          bigint   PRIMARY KEY,
   kind        text     COLLATE "C" NOT NULL,
@@ -24,15 +24,15 @@ CREATE TABLE process_runs (
   sort_id       bigint   GENERATED ALWAYS AS (id) STORED -- in the indexes that follow
 ) WITH (fillfactor = 80, autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_scale_factor = 0.05); -- most rows change twice
 
--- They go by another column than the primary key, so that the planner cannot take the latter instead: to find the newest runs in
--- a status it would go through all others when these are many, and it thinks that they are few.
+-- The indexes use sort_id instead of the primary key, so that the planner cannot walk the latter: when it
+-- underestimates the number of other runs, it would read all of them to find the newest runs in a status.
 CREATE INDEX process_runs_by_status ON process_runs (status, sort_id);
 CREATE INDEX process_runs_by_kind ON process_runs (kind, status, sort_id);
 CREATE INDEX process_runs_by_failure ON process_runs (failure, sort_id) WHERE failure > 0;
 CREATE INDEX process_runs_asked ON process_runs (id) WHERE status = 1 AND cancel_requested_at > 0;
 
--- The ids of one request are consecutive. A lock on a row would hold up all other requests until this one has been
--- committed; this one is held only for a moment.
+-- The ids of one request are consecutive. A row lock would block all other requests until this one commits;
+-- the advisory lock is held only while the ids are taken.
 CREATE SEQUENCE process_run_ids AS bigint;
 -- +goose StatementBegin
 CREATE FUNCTION take_run_ids(n integer) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -51,8 +51,9 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- How many runs there are in each status. There are many rows to add up, one for each of some connections, because all who
--- write to the same one would wait for each other's commits. Changed by triggers, so that nothing can forget it.
+-- The number of runs in each status, as the sum of many rows: connections spread over the slots, because
+-- writers of one row would wait for each other's commits. Triggers maintain them, so that no statement can
+-- miss them.
 CREATE TABLE run_counts (
   slot      integer PRIMARY KEY,
   created   bigint NOT NULL,
@@ -114,7 +115,8 @@ CREATE TRIGGER runs_deleted AFTER DELETE ON process_runs REFERENCING OLD TABLE A
 CREATE TRIGGER runs_updated AFTER UPDATE ON process_runs REFERENCING OLD TABLE AS before NEW TABLE AS after
   FOR EACH STATEMENT EXECUTE FUNCTION count_updated_runs();
 
--- What happened to a run, by the version that it had afterwards. That it was created is in its row.
+-- The history of a run: one row for each change, with the version of the run after it. The creation has no
+-- row, because the run itself records it.
 CREATE TABLE run_events (
   run_id  bigint   NOT NULL,
   version bigint   NOT NULL,
@@ -125,8 +127,8 @@ CREATE TABLE run_events (
   PRIMARY KEY (run_id, version)
 );
 
--- What the work of runs wrote, in parts of some KB. start and stop are offsets in the run's log; line_index says for each
--- line how long it is and who wrote it.
+-- The logs of runs, in parts of some KB. start and stop are offsets in the run's log; line_index holds the
+-- length and stream of each line.
 CREATE TABLE run_logs (
   run_id bigint NOT NULL,
   start  bigint NOT NULL CHECK (start >= 0),
@@ -137,8 +139,8 @@ CREATE TABLE run_logs (
   PRIMARY KEY (run_id, start)
 );
 
--- The words of errors (part 0) and of the parts of logs (from 1), to search for them. Taking apart texts and leaving out
--- accents is not left to the database, where it depends on its language.
+-- The search index: the words of errors (part 0) and of the parts of logs (from 1). The program splits texts
+-- and removes accents, because in the database the result would depend on its locale.
 CREATE TABLE run_texts (
   run_id bigint   NOT NULL,
   part   bigint   NOT NULL,
@@ -148,7 +150,7 @@ CREATE TABLE run_texts (
 CREATE INDEX run_texts_by_word ON run_texts USING gin (words);
 ALTER TABLE run_texts ALTER COLUMN words SET STATISTICS 1000;
 
--- What repeatable requests created, so that the second one gets the answer of the first.
+-- The batch that each idempotency key created, so that a repeated request returns the same one.
 CREATE TABLE idempotency_keys (
   key        text    COLLATE "C" PRIMARY KEY,
   kind       text    NOT NULL,
@@ -158,8 +160,9 @@ CREATE TABLE idempotency_keys (
 );
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 
--- What runs do that act on many others, as JSON, and how far they have come: they go from the newest run to the
--- oldest, and have dealt with all from next on.
+-- The bulk actions as JSON, by the run that performs them, with their progress. They go from the newest run
+-- to the oldest; all runs with ids from next on are done. runs, left and more are the preview: runs that the
+-- action would change, runs that it would skip, and whether there are more.
 CREATE TABLE run_actions (
   run_id  bigint  PRIMARY KEY,
   action  text    NOT NULL,
@@ -171,7 +174,7 @@ CREATE TABLE run_actions (
   skipped bigint  NOT NULL
 );
 
--- What failures have in common: the pattern of their errors.
+-- Failure groups: failed runs of one kind with the same error pattern.
 CREATE TABLE failure_patterns (
   id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   kind     text   COLLATE "C" NOT NULL,
@@ -181,7 +184,8 @@ CREATE TABLE failure_patterns (
   UNIQUE (kind, pattern)
 );
 
--- How many runs are failed so now, and how many failed so in each hour, counted from 1970: to be added up.
+-- The number of runs of a group that are failed now, and the number that failed in each hour, counted in
+-- hours since 1970. Both are sums over the slots, as in run_counts.
 CREATE TABLE failure_counts (
   failure bigint  NOT NULL,
   slot    integer NOT NULL,
@@ -224,7 +228,7 @@ CREATE TRIGGER failure_changes AFTER UPDATE OF failure ON process_runs
 CREATE TRIGGER failure_is_dropped AFTER DELETE ON process_runs
   FOR EACH ROW WHEN (old.failure > 0) EXECUTE FUNCTION count_failure();
 
--- The processes that have used the database.
+-- The nodes that have used the database.
 CREATE TABLE nodes (
   id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   seen_at bigint NOT NULL
@@ -236,8 +240,8 @@ CREATE TABLE worker_kinds (
   seen_at bigint NOT NULL
 );
 
--- What happened to the runs of a kind within a step of time, as each node has seen it. step is how long it is and at when it
--- began, in milliseconds. queue_ms and run_ms say how long runs waited and worked.
+-- Statistics of the runs of a kind in one step of time, by the node that recorded them. step is the length of
+-- the step and at its beginning, in milliseconds. queue_ms and run_ms are histograms of queue and run times.
 CREATE TABLE rollups (
   step      bigint NOT NULL,
   at        bigint NOT NULL,

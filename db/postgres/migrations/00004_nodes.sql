@@ -1,16 +1,17 @@
 -- +goose Up
 
--- node works on a started run, or did so last; 0 is none. reported is the newest report that has been written down.
+-- node is the node that works on a started run or last did; 0 is none. reported identifies the newest
+-- progress update that has been saved.
 ALTER TABLE process_runs ADD COLUMN node bigint NOT NULL DEFAULT 0;
 ALTER TABLE process_runs ADD COLUMN reported bigint NOT NULL DEFAULT 0;
 
--- The newest batch of rollups that each node has written down.
+-- The number of the newest batch of statistics that each node has saved.
 CREATE TABLE saved_rollups (
   node  bigint PRIMARY KEY,
   batch bigint NOT NULL
 );
 
--- nodes.seen_at is by the clock of the server from now on. A node without a row is lost.
+-- From this migration on, nodes.seen_at is in the time of the database server. A node without a row is lost.
 -- +goose StatementBegin
 CREATE FUNCTION server_millis() RETURNS bigint LANGUAGE sql VOLATILE AS $$
   SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint
@@ -22,8 +23,8 @@ CREATE FUNCTION node_is_alive(node bigint) RETURNS boolean LANGUAGE sql STABLE A
 $$;
 -- +goose StatementEnd
 
--- A job that waits to be handed out, or that a living node has got, will still be dealt with. The name of a River client
--- is the number of its node.
+-- job_has_node reports whether River will still deliver a job, or a live node holds it. The name of a River
+-- client is the number of its node.
 -- +goose StatementBegin
 CREATE FUNCTION job_has_node(state river_job_state, attempted_by text[]) RETURNS boolean LANGUAGE sql STABLE AS $$
   SELECT CASE state
@@ -33,8 +34,8 @@ CREATE FUNCTION job_has_node(state river_job_state, attempted_by text[]) RETURNS
 $$;
 -- +goose StatementEnd
 
--- The lock is released however the statement ends: also when it is cancelled at the moment in which it gets the lock. To
--- release a lock that it has not got is only warned of.
+-- take_run_ids releases the lock however the statement ends, even if it is cancelled while it acquires the
+-- lock. Unlocking a lock that the session does not hold only raises a warning.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION take_run_ids(n integer) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE first bigint;

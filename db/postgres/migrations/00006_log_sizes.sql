@@ -1,8 +1,8 @@
 -- +goose Up
 
--- How many bytes of the log of a run are kept, so that the sum of all logs is known without reading them. finished_at is
--- when the run ended, and 0 while its log must stay. Triggers keep it, in the transaction of each change. There is a row
--- for each run and no total: one row that all nodes change would make them wait for each other.
+-- The size in bytes of the log of each run, so that the total is known without reading the logs. finished_at
+-- is when the run ended, and 0 while its log must stay. Triggers maintain the table in the transaction of
+-- each change. There is no row with the total: all nodes would change it and wait for each other.
 CREATE TABLE log_sizes (
   run_id      bigint PRIMARY KEY,
   bytes       bigint NOT NULL,

@@ -1,12 +1,11 @@
 -- +goose Up
 
--- The file says what it is: "Runb" in ASCII, and the number of the newest migration.
+-- The header identifies the file: "Runb" in ASCII, and the number of the newest migration.
 PRAGMA application_id = 0x52756e62;
 PRAGMA user_version = 1;
 
--- Times are milliseconds since 1970 in UTC; 0 is "not yet". An integer is cheaper to write than a
--- text, and cannot be in a wrong zone.
--- AUTOINCREMENT: the id of a deleted last row must not come back as another run.
+-- Times are milliseconds since 1970 in UTC; 0 is "not yet". An integer is cheaper to write than a text and
+-- has no time zone. AUTOINCREMENT: the id of a deleted last row must not be reused for another run.
 CREATE TABLE process_runs (
   id          INTEGER PRIMARY KEY AUTOINCREMENT,
   kind        TEXT    NOT NULL,
@@ -23,20 +22,20 @@ CREATE TABLE process_runs (
   scheduled_at      INTEGER NOT NULL
 ) STRICT;
 
--- Finds the runs in a status among any number of others. It has them all: without the completed ones
--- it would be cheaper to write, but a page of few completed runs among millions would read the
--- whole table, and hold up everybody who watches.
+-- Finds the runs in a status among any number of others. The index includes completed runs: without them it
+-- would be cheaper to write, but a page with few completed runs among millions would read the whole table and
+-- delay all open pages.
 CREATE INDEX process_runs_by_status ON process_runs (status, id, scheduled_at);
 
--- How many runs there are in each status, kept in the transaction that changes them: counting
--- five million rows takes a second.
+-- The number of runs in each status, saved in the transaction that changes them: counting five million rows
+-- takes a second.
 CREATE TABLE status_counts (
   status INTEGER PRIMARY KEY CHECK (status BETWEEN 0 AND 4),
   n      INTEGER NOT NULL CHECK (n >= 0)
 ) STRICT;
 INSERT INTO status_counts (status, n) VALUES (0, 0), (1, 0), (2, 0), (3, 0), (4, 0);
 
--- What repeatable requests created, so that the second one gets the answer of the first.
+-- The batch that each idempotency key created, so that a repeated request returns the same one.
 CREATE TABLE idempotency_keys (
   key        TEXT    PRIMARY KEY,
   kind       TEXT    NOT NULL,

@@ -2,12 +2,14 @@
 
 PRAGMA user_version = 2;
 
--- When a person asked a started run to stop; and how far its work says it has come (-1: it does not say).
+-- When a user requested cancellation of a started run (0: not requested), and its reported progress in
+-- percent (-1: none reported).
 ALTER TABLE process_runs ADD COLUMN cancel_requested_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE process_runs ADD COLUMN percent INTEGER NOT NULL DEFAULT -1 CHECK (percent BETWEEN -1 AND 100);
 ALTER TABLE process_runs ADD COLUMN message TEXT NOT NULL DEFAULT '';
 
--- What happened to a run, by the version that it had afterwards. That it was created is in its row.
+-- The history of a run: one row for each change, with the version of the run after it. The creation has no
+-- row, because the run itself records it.
 CREATE TABLE run_events (
   run_id  INTEGER NOT NULL,
   version INTEGER NOT NULL,

@@ -2,9 +2,9 @@
 
 PRAGMA user_version = 3;
 
--- What the work of runs wrote, in parts of some KB: a row for each line would cost more than the lines, and
--- one for each run would be written anew with every line. start and stop are offsets in the run's log;
--- line_index says for each line how long it is and who wrote it.
+-- The logs of runs, in parts of some KB: one row for each line would cost more than the lines, and one row
+-- for each run would be rewritten with every line. start and stop are offsets in the run's log; line_index
+-- holds the length and stream of each line.
 CREATE TABLE run_logs (
   run_id INTEGER NOT NULL,
   start  INTEGER NOT NULL CHECK (start >= 0),

@@ -2,12 +2,13 @@
 
 PRAGMA user_version = 4;
 
--- Finds the waiting runs of a kind that are due without reading the others.
+-- Finds the due runs of a kind without reading the others.
 DROP INDEX process_runs_by_kind;
 CREATE INDEX process_runs_by_kind ON process_runs (kind, status, id, scheduled_at);
 
--- What runs do that act on many others, as JSON, and how far they have come: they go from the newest run to the
--- oldest, and have dealt with all from next on.
+-- The bulk actions as JSON, by the run that performs them, with their progress. They go from the newest run
+-- to the oldest; all runs with ids from next on are done. runs, left and more are the preview: runs that the
+-- action would change, runs that it would skip, and whether there are more.
 CREATE TABLE run_actions (
   run_id   INTEGER PRIMARY KEY,
   action   TEXT    NOT NULL,

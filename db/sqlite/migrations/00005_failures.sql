@@ -2,7 +2,8 @@
 
 PRAGMA user_version = 5;
 
--- What failures have in common: the pattern of their errors, see app.Pattern. n is how many runs are failed now.
+-- Failure groups: failed runs of one kind with the same error pattern, see app.Pattern. n is the number of
+-- runs that are failed now.
 CREATE TABLE failures (
   id       INTEGER PRIMARY KEY,
   kind     TEXT    NOT NULL,
@@ -14,7 +15,7 @@ CREATE TABLE failures (
   UNIQUE (kind, pattern)
 ) STRICT;
 
--- How many of them there were in each hour, counted from 1970.
+-- The number of failures of each group in each hour, counted in hours since 1970.
 CREATE TABLE failure_hours (
   failure INTEGER NOT NULL,
   hour    INTEGER NOT NULL,
@@ -22,11 +23,11 @@ CREATE TABLE failure_hours (
   PRIMARY KEY (failure, hour)
 ) STRICT, WITHOUT ROWID;
 
--- What a failed run has in common with others; 0 for all that have not failed.
+-- The failure group of a failed run; 0 for a run that is not failed.
 ALTER TABLE process_runs ADD COLUMN failure INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX process_runs_by_failure ON process_runs (failure, id) WHERE failure > 0;
 
--- By triggers, so that no way of changing or dropping a run can forget it.
+-- Triggers maintain n and the hours, so that no statement that changes or deletes a run can miss them.
 -- +goose StatementBegin
 CREATE TRIGGER failure_comes AFTER UPDATE OF failure ON process_runs WHEN new.failure <> old.failure AND new.failure > 0 BEGIN
   UPDATE failures SET n = n + 1, last_at = max(last_at, new.finished_at) WHERE id = new.failure;

@@ -2,9 +2,9 @@
 
 PRAGMA user_version = 6;
 
--- What happened to the runs of a kind within a step of time, so that nobody has to go through the runs to tell how
--- the board is doing. step is how long it is and at when it began, in milliseconds. queue_ms and run_ms say how long runs
--- waited and worked, see histogram.go.
+-- Statistics of the runs of a kind in one step of time, so that pages need not read the runs. step is the
+-- length of the step and at its beginning, in milliseconds. queue_ms and run_ms are histograms of queue and
+-- run times, see query/histogram.go.
 CREATE TABLE rollups (
   step      INTEGER NOT NULL,
   at        INTEGER NOT NULL,

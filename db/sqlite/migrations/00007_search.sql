@@ -2,5 +2,6 @@
 
 PRAGMA user_version = 7;
 
--- The index of words is made anew when the file is opened, see search.go: the words are split by the program now.
+-- Open rebuilds the search index, see search.go: the program splits texts into words now, not the tokenizer
+-- of SQLite.
 DROP TABLE IF EXISTS run_search;

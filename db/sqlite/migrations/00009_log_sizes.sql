@@ -2,9 +2,9 @@
 
 PRAGMA user_version = 9;
 
--- How many bytes of the log of a run are kept, so that the sum of all logs is known without reading them. finished_at is
--- when the run ended, and 0 while its log must stay. Triggers keep it, in the transaction of each change: so it is right
--- after a crash, and no way of writing or dropping a log can forget it.
+-- The size in bytes of the log of each run, so that the total is known without reading the logs. finished_at
+-- is when the run ended, and 0 while its log must stay. Triggers maintain the table in the transaction of
+-- each change, so it is right after a crash and no statement that writes or deletes a log can miss it.
 CREATE TABLE log_sizes (
   run_id      INTEGER PRIMARY KEY,
   bytes       INTEGER NOT NULL,
