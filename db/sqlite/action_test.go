@@ -8,7 +8,7 @@ import (
 	"runboard/db/query"
 )
 
-// What a part has done that another worker has gone on from is not counted, so it must be undone.
+// If another worker has already performed the same part, the second transaction must be rolled back.
 func TestAdvance_UndoesAPartThatIsDoneTwice(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})

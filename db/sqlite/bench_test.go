@@ -6,7 +6,7 @@ import (
 	"runboard/app"
 )
 
-// callers is how many goroutines write at once for each processor.
+// callers is the number of concurrent writers per processor.
 const callers = 64
 
 func BenchmarkCreate(b *testing.B) {
@@ -27,7 +27,7 @@ func BenchmarkCreate(b *testing.B) {
 	}
 }
 
-// BenchmarkStartFinish takes as many runs from created to completed as it counts.
+// BenchmarkStartFinish takes b.N runs from created to completed.
 func BenchmarkStartFinish(b *testing.B) {
 	for _, synchronous := range []string{"full", "normal"} {
 		b.Run(synchronous, func(b *testing.B) {
@@ -57,7 +57,7 @@ func BenchmarkStartFinish(b *testing.B) {
 	}
 }
 
-// BenchmarkMany takes a hundred runs from nothing to completed, each step of all of them by one call, as the queue does.
+// BenchmarkMany creates, starts and completes a hundred runs with one call per step, as the queue does.
 func BenchmarkMany(b *testing.B) {
 	const many = 100
 	for _, synchronous := range []string{"full", "normal"} {
@@ -78,7 +78,7 @@ func BenchmarkMany(b *testing.B) {
 	}
 }
 
-// benchmarkStore holds a hundred thousand runs, most of them created.
+// benchmarkStore returns a store with a hundred thousand runs, most of them created.
 func benchmarkStore(b *testing.B) *Store {
 	b.Helper()
 	store := newStore(b, Options{Synchronous: "normal"})
@@ -101,7 +101,7 @@ func BenchmarkPage(b *testing.B) {
 		"in the middle": {Direction: app.Before, Cursor: 50_000},
 		"failed":        {Filter: app.Filter{Filtered: true, Status: app.Failed}},
 		"created":       {Filter: app.Filter{Filtered: true, Status: app.Created}, Direction: app.After, Cursor: 50_000},
-		"completed":     {Filter: app.Filter{Filtered: true, Status: app.Completed}}, // the worst: there is none, and no index says so
+		"completed":     {Filter: app.Filter{Filtered: true, Status: app.Completed}}, // no match: the worst case
 	} {
 		b.Run(name, func(b *testing.B) {
 			store := benchmarkStore(b)

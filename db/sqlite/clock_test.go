@@ -36,7 +36,7 @@ func TestCreatedAt_NeverFallsWhenTheClockIsSetBack(t *testing.T) {
 	}
 }
 
-// A file from before may have times in any order.
+// An older file may have creation times in any order.
 func TestFilter_FindsRunsWhateverTheOrderOfTheirTimes(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})

@@ -104,7 +104,7 @@ func TestWhatIsAcknowledgedWhileTheStoreClosesIsThereAfterwards(t *testing.T) {
 	wantBatches(t, store.options.Path, batches)
 }
 
-// wantBatches opens a file again and looks for every run that was acknowledged.
+// wantBatches reopens the file and checks that every acknowledged run is there.
 func wantBatches(t *testing.T, path string, batches <-chan app.Batch) {
 	t.Helper()
 	store := openStore(t, Options{Path: path})

@@ -11,7 +11,7 @@ import (
 	"runboard/db/query"
 )
 
-// failWith makes a run that fails with an error.
+// failWith creates a run that fails with the error text.
 func failWith(t *testing.T, store *Store, text string) app.ProcessRun {
 	t.Helper()
 	run := start(t, store, create(t, store, 1)[0])
@@ -32,7 +32,7 @@ func failures(t *testing.T, store *Store) app.Failures {
 
 func TestTheFailuresOfAnOlderFileAreFoundAtItsFirstStart(t *testing.T) {
 	t.Parallel()
-	clock := dbtest.NewClock() // no hour begins meanwhile
+	clock := dbtest.NewClock() // no hour boundary during the test
 	options := Options{Path: filepath.Join(t.TempDir(), "runs.db"), Now: clock.Now}
 	store := openStore(t, options)
 	for i := range 20 {
@@ -77,7 +77,8 @@ func TestTooManyDifferentFailuresGoTogether(t *testing.T) {
 	if err != nil || page.Failure.Pattern != query.OtherErrors || len(page.Runs) != 2 {
 		t.Errorf("they are %+v: %v", page.Failure, err)
 	}
-	change(t, store.options.Path, "DELETE FROM failures WHERE pattern IN ('error 17', 'error 18')") // there is room again
+	// The number of groups is below the maximum again.
+	change(t, store.options.Path, "DELETE FROM failures WHERE pattern IN ('error 17', 'error 18')")
 	if run := failWith(t, store, "something new"); run.Failure == a.Failure {
 		t.Error("although there is room it goes with the others")
 	}

@@ -28,7 +28,8 @@ func TestAFaultOfTheProgramIsNoneOfTheDatabase(t *testing.T) {
 func TestATransactionThatCannotBeBegunIsAFaultOfTheDatabase(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
-	if err := store.writer.statements.exec(store.writer.statements.begin); err != nil { // and is forgotten
+	// An open transaction on the connection makes the writer's BEGIN fail.
+	if err := store.writer.statements.exec(store.writer.statements.begin); err != nil {
 		t.Fatal(err)
 	}
 	_, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1})
@@ -40,14 +41,14 @@ func TestATransactionThatCannotBeBegunIsAFaultOfTheDatabase(t *testing.T) {
 	until(t, "the store is ready", func() bool { return store.Ready() == nil })
 }
 
-// Each of them might wait for seconds, and there may be thousands.
+// Each of thousands of writes could wait for a locked file for seconds.
 func TestWritesThatAreTriedOneByOneFailTogetherWhenTheDatabaseDoes(t *testing.T) {
 	t.Parallel()
 	const others = 100
 	store := newStore(t, Options{})
 	letGo := hold(t, store)
 	answers := []<-chan error{handIn(t, store, func(*transaction) error { return errors.New("a fault of the program") })}
-	var applied int // by the writer's goroutine
+	var applied int // owned by the writer's goroutine
 	for range others {
 		answers = append(answers, handIn(t, store, func(*transaction) error {
 			applied++
@@ -63,10 +64,10 @@ func TestWritesThatAreTriedOneByOneFailTogetherWhenTheDatabaseDoes(t *testing.T)
 	}
 }
 
-// What keeps the database from being written, until it is let go.
+// writeFaults make the database unwritable until letGo is called.
 var writeFaults = map[string]func(*testing.T, *Store) (letGo func()){
 	"a full disk": func(t *testing.T, store *Store) func() {
-		setPragma(t, store, "max_page_count = 1") // SQLite makes that as many as there are
+		setPragma(t, store, "max_page_count = 1") // SQLite raises it to the current size
 		return func() {}
 	},
 	"a disk that cannot be written": func(t *testing.T, store *Store) func() {

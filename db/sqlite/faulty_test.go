@@ -11,19 +11,19 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// faultyDriver is SQLite's, but for the calls that a test wants to fail. It is told which by the path of the file.
+// faultyDriver is SQLite's driver with injected faults. The path of the file selects the fault.
 const faultyDriver = "sqlite3 with faults"
 
 var registerFaulty = sync.OnceFunc(func() { sql.Register(faultyDriver, faulty{&sqlite3.SQLiteDriver{}}) })
 
-// faults says which calls fail, for each path.
-var faults sync.Map // string to *fault
+// faults maps the path of a file to its *fault.
+var faults sync.Map
 
-// fault lets the n-th call to the database fail, counted from when it is armed, and no other.
+// fault makes exactly one call to the database fail: the left-th after it is armed.
 type fault struct {
 	err   error
-	left  atomic.Int64 // calls until then; below zero: none
-	calls atomic.Int64 // so far
+	left  atomic.Int64 // calls up to and including the failing one; negative: disarmed
+	calls atomic.Int64 // calls made so far
 }
 
 func (f *fault) hit() error {
@@ -46,7 +46,7 @@ func (d faulty) Open(dsn string) (driver.Conn, error) {
 	return faultyConn{conn.(*sqlite3.SQLiteConn), known.(*fault)}, nil
 }
 
-// faultyConn has all that database/sql asks of a connection: what it does not name goes to SQLite's.
+// faultyConn is a connection of SQLite whose calls may fail. Other methods are promoted.
 type faultyConn struct {
 	*sqlite3.SQLiteConn
 	fault *fault

@@ -29,7 +29,7 @@ func TestEmptyFile_BecomesANewDatabaseInPlace(t *testing.T) {
 	}
 }
 
-// steps are how far fillEmpty may have come when the process is killed.
+// steps are the states in which a killed process may leave fillEmpty.
 var steps = map[string]func(path string) error{
 	"before anything": func(string) error { return nil },
 	"signed":          func(path string) error { return sign(ctx, path) },
@@ -90,7 +90,7 @@ func TestDatabase_IsTakenFromOtherUsers(t *testing.T) {
 	t.Parallel()
 	old := newStore(t, Options{})
 	create(t, old, 3)
-	path := copyOf(t, old.options.Path) // with a log, as after a crash
+	path := copyOf(t, old.options.Path) // with a write-ahead log, as after a crash
 	for _, suffix := range []string{"", "-wal"} {
 		must(t, os.Chmod(path+suffix, 0o644))
 	}

@@ -10,7 +10,8 @@ import (
 	"runboard/app"
 )
 
-// createUntil makes runs until that fails, and returns how many there are then and why.
+// createUntil creates runs until fails reports true after an error. It returns the number of runs and the
+// error.
 func createUntil(t *testing.T, store *Store, fails func() bool) (made int64, err error) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
@@ -27,8 +28,8 @@ func createUntil(t *testing.T, store *Store, fails func() bool) (made int64, err
 func TestAFullDiskIsSurvived(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
-	setPragma(t, store, "max_page_count = 1") // SQLite makes that as many as there are
-	// The probe may find room for its one row at just this moment: then the next attempt fails, too.
+	setPragma(t, store, "max_page_count = 1") // SQLite raises it to the current size
+	// The probe may find room for its one row, and Ready then returns nil: the next Create fails again.
 	made, err := createUntil(t, store, func() bool { return store.Ready() != nil })
 	wantCode(t, err, app.CodeUnavailable)
 	if fault, ok := errors.AsType[sqlite3.Error](err); !ok || fault.Code != sqlite3.ErrFull {
@@ -61,7 +62,7 @@ func TestADatabaseThatCannotBeWrittenIsTriedUntilItCan(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	run := start(t, store, create(t, store, 2)[0])
-	setPragma(t, store, "query_only = 1") // every write fails, that of the probe, too
+	setPragma(t, store, "query_only = 1") // every write fails, including the probe
 	wantCode(t, store.Finish(ctx, run, app.Outcome{Status: app.Completed}), app.CodeUnavailable)
 	fault := store.writer.fault.Load()
 	until(t, "the probe has failed", func() bool { return store.writer.fault.Load() != fault })
@@ -74,14 +75,14 @@ func TestADatabaseThatCannotBeWrittenIsTriedUntilItCan(t *testing.T) {
 	unharmed(t, store, run)
 }
 
-// A whole group that meets a full disk is not tried one by one: that would take as many commits.
+// A batch that meets a full disk is not repeated one by one, which would take as many commits.
 func TestAGroupThatMeetsAFaultOfTheDiskFailsTogether(t *testing.T) {
 	t.Parallel()
 	const callers = 100
 	store := newStore(t, Options{})
 	letGo := hold(t, store)
 	errs := make(chan error, callers)
-	var applied int // by the writer's goroutine only
+	var applied int // owned by the writer's goroutine
 	for range callers {
 		request := write{done: errs, apply: func(tx *transaction) error {
 			applied++

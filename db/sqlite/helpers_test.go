@@ -20,14 +20,14 @@ import (
 	"runboard/db/query"
 )
 
-// patience is how long a test waits for what must happen; only a failing test waits so long.
+// patience is how long a test waits for an event. Only a failing test waits so long.
 const patience = 30 * time.Second
 
 const kind = "simulated"
 
 var ctx = context.Background()
 
-// clock shows the time that it was set to. A store reads it whenever it likes.
+// clock is a settable clock. It is safe for concurrent use.
 type clock struct{ unixMicro atomic.Int64 }
 
 func newClock() *clock {
@@ -39,7 +39,7 @@ func newClock() *clock {
 func (c *clock) now() time.Time          { return time.UnixMicro(c.unixMicro.Load()) }
 func (c *clock) advance(d time.Duration) { c.unixMicro.Add(d.Microseconds()) }
 
-// newStore opens a new file with these options.
+// newStore opens a store with a new file. The test closes it.
 func newStore(t testing.TB, options Options) *Store {
 	t.Helper()
 	options.Path = filepath.Join(t.TempDir(), "runs.db")
@@ -91,7 +91,7 @@ func get(t testing.TB, store *Store, id int64) app.ProcessRun {
 	return page.Run
 }
 
-// checkCounts compares the counts that are kept with the rows, through a connection of its own.
+// checkCounts compares the saved counts with the rows, on a separate connection, and returns them.
 func checkCounts(t *testing.T, store *Store) app.Counts {
 	t.Helper()
 	pool := lookInto(t, store.options.Path)
@@ -112,7 +112,7 @@ func checkCounts(t *testing.T, store *Store) app.Counts {
 	return kept
 }
 
-// checkLogSizes compares the sizes of logs that are kept with the logs.
+// checkLogSizes compares the saved log sizes with the logs.
 func checkLogSizes(t *testing.T, pool *sqlx.DB) {
 	t.Helper()
 	var wrong int
@@ -123,7 +123,7 @@ func checkLogSizes(t *testing.T, pool *sqlx.DB) {
 	}
 }
 
-// lookInto opens a file as another program would, for reading only.
+// lookInto opens a file read-only, as another program would.
 func lookInto(t *testing.T, path string) *sqlx.DB {
 	t.Helper()
 	pool, err := sqlx.Open("sqlite3", "file:"+path+"?mode=ro&_busy_timeout=5000")
@@ -135,7 +135,7 @@ func lookInto(t *testing.T, path string) *sqlx.DB {
 	return pool
 }
 
-// change opens a file as another program would, and executes something.
+// change executes SQL on a file, as another program would.
 func change(t testing.TB, path, text string) {
 	t.Helper()
 	pool, err := sqlx.Open("sqlite3", "file:"+path)
@@ -148,7 +148,7 @@ func change(t testing.TB, path, text string) {
 	}
 }
 
-// until waits for a condition.
+// until waits for a condition and fails the test after patience.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !holds(); time.Sleep(time.Millisecond) {
@@ -158,7 +158,7 @@ func until(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// hold makes the writer wait, so that what is handed in gathers into one group, until it is let go.
+// hold blocks the writer until letGo is called, so that later writes form one batch.
 func hold(t *testing.T, store *Store) (letGo func()) {
 	t.Helper()
 	held, free, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
@@ -178,13 +178,13 @@ func hold(t *testing.T, store *Store) (letGo func()) {
 	}
 }
 
-// gathered waits until so many writes wait for a writer that is held.
+// gathered waits until n writes are enqueued at a blocked writer.
 func gathered(t *testing.T, store *Store, n int) {
 	t.Helper()
 	until(t, "the writes were handed in", func() bool { return len(store.writer.writes) == n })
 }
 
-// handIn hands a write to the writer, and returns where its answer will be.
+// handIn enqueues a write and returns the channel of its result.
 func handIn(t *testing.T, store *Store, apply func(*transaction) error) <-chan error {
 	t.Helper()
 	request := write{apply: apply, done: make(chan error, 1)}
@@ -194,7 +194,8 @@ func handIn(t *testing.T, store *Store, apply func(*transaction) error) <-chan e
 	return request.done
 }
 
-// occupy has another connection hold the database for writing, as another program may, until it is let go.
+// occupy holds the write lock of the database on another connection, as another program may, until letGo is
+// called.
 func occupy(t *testing.T, store *Store) (letGo func()) {
 	t.Helper()
 	pool, err := sqlx.Open("sqlite3", "file:"+store.options.Path+"?_busy_timeout=5000")
@@ -219,7 +220,7 @@ func occupy(t *testing.T, store *Store) (letGo func()) {
 	return letGo
 }
 
-// onCommit has f called before each commit of the writer; when f returns false the commit fails.
+// onCommit calls f before each commit of the writer. The commit fails if f returns false.
 func onCommit(t *testing.T, store *Store, f func() bool) {
 	t.Helper()
 	err := store.writer.statements.conn.Raw(func(conn any) error {
@@ -236,7 +237,7 @@ func onCommit(t *testing.T, store *Store, f func() bool) {
 	}
 }
 
-// setPragma sets something on the writer's connection.
+// setPragma sets a pragma on the writer's connection.
 func setPragma(t *testing.T, store *Store, text string) {
 	t.Helper()
 	if _, err := store.writer.statements.conn.ExecContext(ctx, "PRAGMA "+text); err != nil {
@@ -251,7 +252,7 @@ func wantCode(t *testing.T, err error, code app.Code) {
 	}
 }
 
-// copyOf copies a database as it lies there, with its log, as a crash would leave it.
+// copyOf copies an open database with its write-ahead log, as a crash would leave it.
 func copyOf(t *testing.T, path string) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "copy.db")
@@ -267,7 +268,7 @@ func copyOf(t *testing.T, path string) string {
 	return to
 }
 
-// fingerprint tells whether a file is still the same, byte for byte.
+// fingerprint returns a hash of the content of a file.
 func fingerprint(t *testing.T, path string) string {
 	t.Helper()
 	content, err := os.ReadFile(path)
@@ -278,7 +279,7 @@ func fingerprint(t *testing.T, path string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// refusal opens a file that must be refused, and returns what its one line says of it.
+// refusal checks that Open refuses a file with a one-line error, and returns the reason.
 func refusal(t *testing.T, path string) string {
 	t.Helper()
 	store, err := Open(ctx, Options{Path: path, Log: slog.New(slog.DiscardHandler)})

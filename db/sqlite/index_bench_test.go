@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	indexedBefore = 200_000 // completed runs that are there already
-	indexedRuns   = 10_000  // runs that are written in a round
+	indexedBefore = 200_000 // completed runs before the benchmark
+	indexedRuns   = 10_000  // runs written in one round
 )
 
-// BenchmarkIndexWrites compares what is written for the index by status as it is with what would be written
-// for one without completed runs. Both take their turns in every round, so that whatever else
-// the machine does meets both. The metrics say how many times as long the present one takes.
+// BenchmarkIndexWrites compares writes with the present index by status to writes with an index without
+// completed runs. Rounds alternate between both, so that other load on the machine affects both. The ratios
+// are the time with the present index divided by the time with the partial one.
 func BenchmarkIndexWrites(b *testing.B) {
 	for _, synchronous := range []string{"full", "normal"} {
 		b.Run(synchronous, func(b *testing.B) {
@@ -42,7 +42,7 @@ func BenchmarkIndexWrites(b *testing.B) {
 	}
 }
 
-// phases is how long it took to create, start and finish runs.
+// phases are the times spent on creating, starting and finishing runs.
 type phases [3]time.Duration
 
 func (p *phases) add(more phases) {
@@ -53,7 +53,7 @@ func (p *phases) add(more phases) {
 
 func (p *phases) total() time.Duration { return p[0] + p[1] + p[2] }
 
-// indexedStore has an index by status on the runs that a condition is true of.
+// indexedStore returns a store whose index by status has an additional WHERE condition.
 func indexedStore(b *testing.B, synchronous, condition string) *Store {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "runs.db")
@@ -67,7 +67,7 @@ func indexedStore(b *testing.B, synchronous, condition string) *Store {
 	return openStore(b, Options{Path: path, Synchronous: synchronous})
 }
 
-// writeAll takes runs from created to completed, as many at once as there are callers.
+// writeAll takes indexedRuns runs from created to completed with concurrent callers.
 func writeAll(b *testing.B, store *Store) (took phases) {
 	b.Helper()
 	const batch = 10
@@ -87,7 +87,7 @@ func writeAll(b *testing.B, store *Store) (took phases) {
 	return took
 }
 
-// inParallel does something for every number below n, and returns how long that took.
+// inParallel calls do for every number below n from concurrent callers, and returns the duration.
 func inParallel(b *testing.B, n int, do func(int) error) time.Duration {
 	b.Helper()
 	begin := time.Now()

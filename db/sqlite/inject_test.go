@@ -15,16 +15,18 @@ import (
 	"runboard/app"
 )
 
-// injected are the faults that a disk, another program or the engine may bring.
+// injected are faults of a disk, of another program, or of SQLite.
 var injected = []sqlite3.Error{
 	{Code: sqlite3.ErrBusy}, {Code: sqlite3.ErrFull}, {Code: sqlite3.ErrIoErr}, {Code: sqlite3.ErrInterrupt},
 }
 
-// everyFault has each call fail in every way, and not in one of them, which takes four times as long.
+// everyFault makes each call fail with each error, instead of one of them. The test then takes four times as
+// long.
 var everyFault = flag.Bool("every-fault", false, "let each call to the database fail in every way")
 
-// Every call to the database fails once, in a store that is used for all that it can do. Whatever fails does so with
-// a sentence for people; what was acknowledged is there afterwards, what was refused is not; and the store goes on.
+// Each call to the database fails once, in a store that exercises all operations. Each failure must have a
+// message for users; acknowledged changes must survive, refused ones must not appear, and the store must
+// recover.
 func TestAFaultOfAnyCallLosesNothing(t *testing.T) {
 	t.Parallel()
 	empty := filepath.Join(t.TempDir(), "empty.db")
@@ -58,7 +60,7 @@ func TestAFaultOfAnyCallLosesNothing(t *testing.T) {
 	}
 }
 
-// Whatever call of a write fails, nobody is told of a change that is not there.
+// Whichever call of a write fails, subscribers must not be notified of a change that was not committed.
 func TestTheBellIsSilentWhenAWriteFails(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs.db")
@@ -88,11 +90,11 @@ func TestTheBellIsSilentWhenAWriteFails(t *testing.T) {
 	}
 }
 
-// survive has the n-th call fail in the store of a file. It returns how many there were.
+// survive makes the n-th call of a store fail and checks the store. It returns the number of calls.
 func survive(t *testing.T, path string, err error, n int64) (calls int64) {
 	t.Helper()
 	registerFaulty()
-	defer os.Remove(path) // there will be hundreds
+	defer os.Remove(path) // the test creates hundreds of files
 	plan := &fault{err: err}
 	plan.left.Store(-1)
 	faults.Store(path, plan)
@@ -113,15 +115,15 @@ func survive(t *testing.T, path string, err error, n int64) (calls int64) {
 	return calls
 }
 
-// history is what is done to a store, and what it has acknowledged.
+// history performs operations on a store and records what the store acknowledged.
 type history struct {
 	t     *testing.T
 	store *Store
 	at    string
-	runs  map[int64]app.Status // as acknowledged
+	runs  map[int64]app.Status // the acknowledged status of each run
 }
 
-// said fails the test unless err is nil or has a code that people are told of. It reports whether it is nil.
+// said reports whether err is nil. It fails the test if err has no code and message for users.
 func (h *history) said(what string, err error) bool {
 	h.t.Helper()
 	if err == nil {
@@ -137,12 +139,12 @@ func (h *history) said(what string, err error) bool {
 	return false
 }
 
-// play does a bit of everything, whatever fails.
+// play performs some of every operation, and continues after failures.
 func (h *history) play() {
 	h.t.Helper()
 	since := time.Now().Add(-time.Hour)
 	batch, err := h.store.Create(ctx, app.CreateRequest{Kind: kind, Count: 5, IdempotencyKey: "key"})
-	if !h.said("Create", err) { // it is repeated, as a client would
+	if !h.said("Create", err) { // repeat it, as a client would
 		if batch, err = h.store.Create(ctx, app.CreateRequest{Kind: kind, Count: 5, IdempotencyKey: "key"}); err != nil {
 			h.t.Errorf("%s, Create fails twice: %v", h.at, err)
 			return
@@ -171,7 +173,7 @@ func (h *history) play() {
 	}
 }
 
-// finish takes a run through its work. What fails is tried again, as the queue does.
+// finish starts a run, saves progress, and finishes it. It repeats failed calls, as the queue does.
 func (h *history) finish(id int64, outcome app.Outcome) {
 	h.t.Helper()
 	var run app.ProcessRun
@@ -200,7 +202,7 @@ func (h *history) finish(id int64, outcome app.Outcome) {
 	h.runs[id] = outcome.Status
 }
 
-// twice does something that must succeed the second time: only one call fails.
+// twice calls do, and once more after an error. The second call must succeed, because only one call fails.
 func (h *history) twice(what string, do func() error) {
 	h.t.Helper()
 	if h.said(what, do()) {
@@ -211,7 +213,7 @@ func (h *history) twice(what string, do func() error) {
 	}
 }
 
-// read asks for all that there is to read.
+// read performs every kind of read.
 func (h *history) read(id int64, filter app.Filter) {
 	h.t.Helper()
 	_, err := h.store.Page(ctx, app.Query{Filter: filter})
@@ -228,7 +230,7 @@ func (h *history) read(id int64, filter app.Filter) {
 	h.said("Waiting", err)
 }
 
-// act does an action to its end.
+// act performs a bulk action to its end.
 func (h *history) act(action app.BulkAction) {
 	h.t.Helper()
 	var asked, run app.ProcessRun
@@ -255,10 +257,10 @@ func (h *history) act(action app.BulkAction) {
 	}
 }
 
-// check compares what was acknowledged with what is there, in the store and in the file.
+// check compares what was acknowledged with the store and the file.
 func (h *history) check() {
 	h.t.Helper()
-	create(h.t, h.store, 1) // it goes on
+	create(h.t, h.store, 1) // the store accepts writes again
 	total := checkCounts(h.t, h.store).Total()
 	if total != int64(len(h.runs))+1 {
 		h.t.Errorf("%s, there are %d runs and should be %d", h.at, total, len(h.runs)+1)

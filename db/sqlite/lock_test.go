@@ -46,7 +46,7 @@ func TestASecondStoreOnTheSameFileIsRefused(t *testing.T) {
 	}
 }
 
-// The lock beside the file is another one for each of these names, and so is the log.
+// Each of these names has a lock file and a write-ahead log of its own.
 func TestAFileInUseIsRefusedByAnyOfItsNames(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
@@ -61,7 +61,7 @@ func TestAFileInUseIsRefusedByAnyOfItsNames(t *testing.T) {
 			if err := rename(store.options.Path, other); err != nil {
 				t.Fatal(err)
 			}
-			for range 2 { // the first refusal must not let the second one in
+			for range 2 { // the first refusal must not release the lock
 				line, err := openElsewhere(other)
 				if err == nil {
 					t.Fatal("another process could open it")
@@ -80,7 +80,8 @@ func TestAFileInUseIsRefusedByAnyOfItsNames(t *testing.T) {
 	}
 }
 
-// Other programs with SQLite must know that the file is in use: who believes to be the last one removes the log.
+// Other SQLite programs must see that the file is in use: the connection that thinks it is the last deletes
+// the write-ahead log.
 func TestOurLocksDoNotDropThoseOfSQLite(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
@@ -122,7 +123,7 @@ func TestALockThatItsHolderRemovesIsHeldByOneAtATime(t *testing.T) {
 	wantFiles(t, path)
 }
 
-// unharmed checks that a store goes on with what it had started.
+// unharmed checks that the store still works and can finish run.
 func unharmed(t *testing.T, store *Store, run app.ProcessRun) {
 	t.Helper()
 	if got := get(t, store, run.ID); got != run {
@@ -142,10 +143,10 @@ func wantInUse(t *testing.T, line string) {
 	}
 }
 
-// openElsewhere opens a file in another process and closes it, and returns what that one says.
+// openElsewhere opens and closes a file in another process, and returns its output.
 func openElsewhere(path string) (line string, err error) { return elsewhere(openInstead, path) }
 
-// elsewhere does something with a file in another process, and returns what that one says.
+// elsewhere runs one of the modes of TestMain on a file in another process, and returns its output.
 func elsewhere(instead, path string) (line string, err error) {
 	command := exec.Command(os.Args[0], "-test.run=^$")
 	command.Env = append(os.Environ(), instead+"="+path)

@@ -14,12 +14,12 @@ import (
 	"runboard/app"
 )
 
-// Each names a file that the test binary opens instead of running tests: so a test starts a second
-// process.
+// Environment variables that make the test binary act on a file instead of running tests, so that a test can
+// start a second process. The value is the path of the file.
 const (
-	openInstead = "RUNBOARD_TEST_OPEN" // and closes at once
-	lookInstead = "RUNBOARD_TEST_LOOK" // and looks whether SQLite has it locked
-	hangInstead = "RUNBOARD_TEST_HANG" // and starts runs in, and then waits to be killed
+	openInstead = "RUNBOARD_TEST_OPEN" // open and close the file
+	lookInstead = "RUNBOARD_TEST_LOOK" // check whether SQLite has locked it
+	hangInstead = "RUNBOARD_TEST_HANG" // start runs, then wait to be killed
 )
 
 func TestMain(m *testing.M) {
@@ -32,7 +32,8 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(hangInstead); path != "" {
 		os.Exit(startAndHang(path))
 	}
-	// Each sequence opens a file, and a few times again. For a longer search: go test -rapid.checks=5000
+	// Each sequence opens a file several times, so the default is low. For a longer search:
+	// go test -rapid.checks=5000
 	if err := flag.Set("rapid.checks", "40"); err != nil {
 		panic(err)
 	}
@@ -52,8 +53,8 @@ func openAndTell(path string) int {
 	return 0
 }
 
-// lookAndTell fails when no connection of another process has the lock that SQLite holds on a file in use, see
-// https://sqlite.org/src/doc/trunk/src/os.h.
+// lookAndTell exits with 0 if a connection of another process holds the lock that SQLite takes on a file in
+// use, see https://sqlite.org/src/doc/trunk/src/os.h.
 func lookAndTell(path string) int {
 	const sharedFirst, sharedSize = 0x40000002, 510
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -70,8 +71,8 @@ func lookAndTell(path string) int {
 	return 0
 }
 
-// startAndHang prints the ids of the runs that it has started, a line each, and does not return while
-// its input is open.
+// startAndHang prints the ids of the runs that it has started, one per line, and blocks until its input is
+// closed.
 func startAndHang(path string) int {
 	store, err := Open(context.Background(), Options{Path: path})
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"runboard/app"
 )
 
-// wantFiles checks what lies in the directory of path.
+// wantFiles checks the names of the files in the directory of path.
 func wantFiles(t *testing.T, path string, names ...string) {
 	t.Helper()
 	slices.Sort(names)
@@ -19,7 +19,7 @@ func wantFiles(t *testing.T, path string, names ...string) {
 	}
 }
 
-// filesBeside returns the names of all that lies in the directory of path, sorted.
+// filesBeside returns the sorted names of the files in the directory of path.
 func filesBeside(t *testing.T, path string) (names []string) {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Dir(path))
@@ -58,7 +58,7 @@ func TestWhatACrashLeftOfMakingAFileDoesNotHinder(t *testing.T) {
 	wantFiles(t, path, "runs.db")
 }
 
-// Somebody who removes a database after a crash may forget its log.
+// An operator who deletes a database after a crash may leave its write-ahead log.
 func TestTheLogOfAFileThatIsGoneIsNotPlayedIntoANewOne(t *testing.T) {
 	t.Parallel()
 	old := newStore(t, Options{})

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// link makes a symbolic link, and the directory that it lies in.
+// link creates a symbolic link and its directory.
 func link(t *testing.T, name, target string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
@@ -18,7 +18,7 @@ func link(t *testing.T, name, target string) {
 	}
 }
 
-// links are ways in which app/runs.db leads to volume/real.db, below the same directory.
+// links create chains of links from app/runs.db to volume/real.db in dir.
 var links = map[string]func(t *testing.T, dir string){
 	"absolute": func(t *testing.T, dir string) { link(t, dir+"/app/runs.db", dir+"/volume/real.db") },
 	"relative": func(t *testing.T, dir string) { link(t, dir+"/app/runs.db", "../volume/real.db") },
@@ -31,7 +31,7 @@ var links = map[string]func(t *testing.T, dir string){
 		link(t, dir+"/app/runs.db", "data/real.db")
 		link(t, dir+"/app/data", "../volume")
 	},
-	"up from a linked directory": func(t *testing.T, dir string) { // which is volume, and not app
+	"up from a linked directory": func(t *testing.T, dir string) { // ".." leads to volume, not to app
 		if err := os.Mkdir(dir+"/volume/deep", 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +104,7 @@ func TestLink_ThatLeadsNowhereIsRefused(t *testing.T) {
 	}
 }
 
-// Configuration refuses such a path, but a working directory or a link may have one.
+// The configuration refuses such a path, but a working directory or the target of a link may have one.
 func TestDirectory_MayHaveANameWithAMeaningInAddresses(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"100%", "a%20b", "why?", "no#1", "a b&mode=memory"} {

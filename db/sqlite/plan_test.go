@@ -8,7 +8,7 @@ import (
 	"runboard/db/query"
 )
 
-// plan is how SQLite goes about a statement.
+// plan returns SQLite's query plan for a statement.
 func plan(t *testing.T, store *Store, text string, args ...any) string {
 	t.Helper()
 	var steps []struct {

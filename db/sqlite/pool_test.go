@@ -83,7 +83,7 @@ func TestOneWrongConnectionOfManyIsNoticed(t *testing.T) {
 	}
 }
 
-// misconfigure changes a setting of one connection of a pool.
+// misconfigure changes a setting of the connection number wrong of a pool.
 func misconfigure(t *testing.T, pool *sqlx.DB, wrong int) {
 	t.Helper()
 	for i := range pool.Stats().MaxOpenConnections {
@@ -91,7 +91,7 @@ func misconfigure(t *testing.T, pool *sqlx.DB, wrong int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close() // when all are taken, so that each is another one
+		defer conn.Close() // held until the end, so that each is a different one
 		if i == wrong {
 			if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = 1"); err != nil {
 				t.Fatal(err)
@@ -109,7 +109,7 @@ func TestAnUnknownSynchronousIsRefused(t *testing.T) {
 	}
 }
 
-// closedFile is a database of ours that nobody has open.
+// closedFile returns the path of a valid database that no process has open.
 func closedFile(t *testing.T) string {
 	t.Helper()
 	store := newStore(t, Options{})
@@ -127,7 +127,7 @@ func openDSN(t *testing.T, dsn string) *sqlx.DB {
 	return pool
 }
 
-// block holds all connections for a purpose, as readers do that are slow.
+// block takes all reading connections for the purposes, as slow readers do.
 func block(t *testing.T, store *Store, purposes ...app.Purpose) {
 	t.Helper()
 	for _, purpose := range purposes {
@@ -141,7 +141,7 @@ func block(t *testing.T, store *Store, purposes ...app.Purpose) {
 	}
 }
 
-// purposes are reads, and which of them can still be done when those of another purpose hold all that they may.
+// purposes are reads with the purpose whose connections they use.
 var purposes = map[string]struct {
 	purpose app.Purpose
 	read    func(context.Context, *Store) error
@@ -182,7 +182,7 @@ func TestReads_OfOnePurposeDoNotHoldUpOthers(t *testing.T) {
 			t.Parallel()
 			store := newStore(t, Options{})
 			run := start(t, store, create(t, store, 2)[0])
-			if _, err := store.Cancel(ctx, run.ID); err != nil { // else the queue has nothing to ask
+			if _, err := store.Cancel(ctx, run.ID); err != nil { // otherwise CancelRequests does not read
 				t.Fatal(err)
 			}
 			block(t, store, purpose)
@@ -197,7 +197,7 @@ func TestReads_OfOnePurposeDoNotHoldUpOthers(t *testing.T) {
 					if err != nil {
 						t.Errorf("%s: %v", name, err)
 					}
-				case <-time.After(patience): // what is read for the queue has no deadline
+				case <-time.After(patience): // FetchDue has no deadline
 					t.Errorf("%s waits for a connection", name)
 				}
 			}

@@ -11,7 +11,7 @@ import (
 	"runboard/app"
 )
 
-// finish does a run that writes a line and ends with a status.
+// finish starts a run, writes one line to its log, and ends it with status.
 func finish(t *testing.T, store *Store, run app.ProcessRun, status app.Status) {
 	t.Helper()
 	started, err := store.Start(ctx, run)
@@ -30,7 +30,7 @@ func finish(t *testing.T, store *Store, run app.ProcessRun, status app.Status) {
 	}
 }
 
-// rowsIn is how many rows a table has.
+// rowsIn returns the number of rows of a table.
 func rowsIn(t *testing.T, store *Store, table string) (n int) {
 	t.Helper()
 	if err := store.readers[app.ForPages].GetContext(ctx, &n, "SELECT COUNT(*) FROM "+table); err != nil {
@@ -82,7 +82,7 @@ func TestFinishedRunsAreDroppedWhenTheyAreOld(t *testing.T) {
 	}
 }
 
-// Old runs are found behind any number of others that were created before them, and ended after them.
+// Prune must find old runs behind any number of runs that were created earlier and finished later.
 func TestOldRunsDoNotHideBehindThoseThatWereTriedAgain(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
@@ -181,13 +181,13 @@ func TestPruningEndsWhenItIsToldTo(t *testing.T) {
 	}
 }
 
-// finishWithLog is finish with a log of so many parts.
+// finishWithLog completes a run with a log of the given number of parts.
 func finishWithLog(t testing.TB, store *Store, run app.ProcessRun, parts int) {
 	t.Helper()
 	started := start(t, store, run)
 	for part := range parts {
 		var lines []app.LogLine
-		for line := range 20 { // together a little less than a part
+		for line := range 20 { // together slightly less than one part
 			lines = append(lines, app.LogLine{Text: strings.Repeat(fmt.Sprintf("needle %d of %d ", line, part), 16<<10/20/20) + "\n"})
 		}
 		if err := store.SaveProgress(ctx, started, app.ProgressUpdate{Lines: lines}); err != nil {
@@ -199,7 +199,8 @@ func finishWithLog(t testing.TB, store *Store, run app.ProcessRun, parts int) {
 	}
 }
 
-// A long log would hold up everybody's writes, so it goes in several transactions, and its run with the last of them.
+// A long log would block all other writes, so it is deleted in several transactions; the last one deletes its
+// run.
 func TestALongLogIsDroppedInParts(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{LogLimit: 1 << 20})
@@ -244,7 +245,7 @@ func TestALongLogIsDroppedInParts(t *testing.T) {
 	}
 }
 
-// BenchmarkPrune says for how long dropping runs with logs of 1 MiB holds everybody's writes up.
+// BenchmarkPrune measures how long the deletion of runs with logs of 1 MiB blocks other writes.
 func BenchmarkPrune(b *testing.B) {
 	store := newStore(b, Options{})
 	var took []time.Duration

@@ -12,8 +12,8 @@ import (
 	"runboard/app"
 )
 
-// crashed returns the path of a file as a crash leaves it: some runs in every status, and so many
-// crashes behind them.
+// crashed returns the path of a file as a crash leaves it: with two runs in each status, and the given number
+// of earlier crashes.
 func crashed(t *testing.T, crashes int) (path string, before []app.ProcessRun) {
 	t.Helper()
 	store := newStore(t, Options{MaxCrashes: crashes + 1})
@@ -70,7 +70,7 @@ func TestAProcessThatIsKilledLosesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "runs.db")
 	process := exec.Command(os.Args[0], "-test.run=^$")
 	process.Env = append(os.Environ(), hangInstead+"="+path)
-	if _, err := process.StdinPipe(); err != nil { // stays open
+	if _, err := process.StdinPipe(); err != nil { // keeps the process running
 		t.Fatal(err)
 	}
 	output, err := process.StdoutPipe()
@@ -83,7 +83,7 @@ func TestAProcessThatIsKilledLosesNothing(t *testing.T) {
 	var started [3]int64
 	_, scanErr := fmt.Fscan(output, &started[0], &started[1], &started[2])
 	killErr := process.Process.Kill()
-	_ = process.Wait() // it says that the process was killed
+	_ = process.Wait() // the error is that the process was killed
 	if scanErr != nil || killErr != nil {
 		t.Fatal(scanErr, killErr)
 	}
@@ -147,7 +147,7 @@ func TestNothingIsRecoveredTwice(t *testing.T) {
 	}
 }
 
-// What spoils the counts of a file that a crash left with two runs in each status.
+// wrongCounts are statements that make the counts of crashed(t, 0) wrong.
 var wrongCounts = map[string]string{
 	"too many":                 "UPDATE status_counts SET n = n + 7 WHERE status = 2",
 	"too few of the started":   "UPDATE status_counts SET n = 0 WHERE status = 1",
@@ -184,12 +184,12 @@ func TestWrongCountsArePutRightAndItIsTold(t *testing.T) {
 	}
 }
 
-// The runs of a large file are not counted when all seems well, for that may take long.
+// The runs of a large file are not counted while its counts are plausible, because that may take long.
 func TestALargeFileIsCountedWhenItsCountsCannotBeRight(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		spoil string
-		right bool // afterwards
+		right bool // whether Open corrects the counts
 	}{
 		"one is missing":                        {wrongCounts["one is missing"], true},
 		"the started are not those that are":    {wrongCounts["too few of the started"], true},

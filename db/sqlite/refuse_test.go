@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// Files that must be refused: how each comes about, and a word of the reason.
+// unusable are the files that Open must refuse, with a word of the reason.
 var unusable = []struct {
 	name, reason string
 	spoil        func(t *testing.T, path string)
@@ -76,7 +76,7 @@ func TestFilesThatCannotBeUsedAreLeftAsTheyWere(t *testing.T) {
 	}
 }
 
-// filledFile is a database of some thousand runs, closed.
+// filledFile returns the path of a closed database with 5,000 runs.
 func filledFile(t *testing.T) string {
 	t.Helper()
 	store := newStore(t, Options{})
@@ -94,7 +94,7 @@ func wantUntouched(t *testing.T, path, reason string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // the first refusal must not make the second one wrong
+	for range 2 { // the first refusal must not affect the second
 		if line := refusal(t, path); !strings.Contains(line, reason) {
 			t.Errorf("the reason should speak of %q: %s", reason, line)
 		}

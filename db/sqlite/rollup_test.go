@@ -12,7 +12,8 @@ import (
 	"runboard/db/query"
 )
 
-// table looks into the rollups through a connection of its own.
+// table returns a function that reads the rollups on a separate connection: the number of steps, and their
+// sum.
 func table(t *testing.T, store *Store) (written func(step time.Duration) (steps int, flow app.Counters)) {
 	t.Helper()
 	pool := lookInto(t, store.options.Path)
@@ -46,7 +47,7 @@ func TestWhatHappenedIsWrittenWithALaterTransaction(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{rollEvery: time.Nanosecond})
 	written := table(t, store)
-	letGo := hold(t, store) // so that the writer's ticker has no turn between the two
+	letGo := hold(t, store) // so that the writer's ticker does not fire between the two
 	first := handIn(t, store, func(tx *transaction) error {
 		_, err := tx.insertRuns(app.CreateRequest{Kind: kind, Count: 2})
 		return err
@@ -121,7 +122,7 @@ func TestWhatHappensLaterInAStepIsAddedToIt(t *testing.T) {
 	clock.Advance(time.Minute) // from the end of a step to the middle of one
 	store := newStore(t, Options{Now: clock.Now, rollEvery: time.Nanosecond})
 	written := table(t, store)
-	for i := range 5 { // each in transactions of their own, which write what happened in those before
+	for i := range 5 { // each transaction writes the statistics of the earlier ones
 		run := start(t, store, create(t, store, 1)[0])
 		if err := store.Finish(ctx, run, app.Outcome{Status: app.Completed}); err != nil {
 			t.Fatal(err)
@@ -139,7 +140,7 @@ func TestWhatHappensLaterInAStepIsAddedToIt(t *testing.T) {
 	}
 }
 
-// What was gathered goes back with the transaction that would have written it, and is written with the next.
+// Statistics survive the rollback of the transaction that would have saved them; the next one saves them.
 func TestACommitThatFailsLosesNoStatistics(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{rollEvery: time.Nanosecond})
@@ -194,7 +195,7 @@ func TestOldRollupsAreDropped(t *testing.T) {
 			return flow.Created == min(int64(total), 3)
 		})
 	}
-	// With steps of 16 hours the fourth one is more than two days after the first.
+	// The clock advances by 16 hours per round, so the fourth step begins more than two days after the first.
 	for _, want := range [][2]int{{1, 1}, {1, 2}, {1, 3}} {
 		add()
 		recent, _ := written(app.RecentStep)
@@ -246,7 +247,7 @@ func TestUnservedKindsAreFoundByTheIndexOfKinds(t *testing.T) {
 	}
 }
 
-// BenchmarkUnserved reads the board with a hundred thousand runs of many kinds, all of which wait.
+// BenchmarkUnserved reads a page with a hundred thousand waiting runs of several kinds.
 func BenchmarkUnserved(b *testing.B) {
 	for _, kinds := range []int{1, 10, 100} {
 		b.Run(fmt.Sprint(kinds), func(b *testing.B) {

@@ -12,7 +12,7 @@ import (
 	"runboard/app"
 )
 
-// A file may be older than the index, or have been used by an engine that cannot search.
+// A file may be older than the index, or a build without FTS5 may have written to it.
 func TestSearch_FindsTextsFromBeforeTheIndex(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs.db")
@@ -46,7 +46,7 @@ func TestSearch_FindsTextsFromBeforeTheIndex(t *testing.T) {
 func TestAnEngineThatCannotSearchSaysSo(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
-	store.options.searchable = false // as without the tag sqlite_fts5
+	store.options.searchable = false // as in a build without the tag sqlite_fts5
 	filter := app.Filter{Text: "needle"}
 	_, err := store.Page(ctx, app.Query{Filter: filter})
 	if app.CodeOf(err) != app.CodeInvalid || !strings.Contains(err.Error(), "cannot search in texts") {
@@ -60,7 +60,7 @@ func TestAnEngineThatCannotSearchSaysSo(t *testing.T) {
 	}
 }
 
-// withoutSearch is a driver whose engine says that it was built without FTS5.
+// withoutSearch is a driver that reports a build without FTS5.
 const withoutSearch = "sqlite3_without_search"
 
 var registerWithoutSearch = sync.OnceFunc(func() {

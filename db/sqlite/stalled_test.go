@@ -11,7 +11,7 @@ import (
 	"runboard/app"
 )
 
-// waitingAndWorking returns a store with run 1, which is created, and run 2, which is started.
+// waitingAndWorking returns a store with a created run, number 1, and a started run, number 2.
 func waitingAndWorking(t *testing.T, options Options) (store *Store, waiting, working app.ProcessRun) {
 	t.Helper()
 	store = newStore(t, options)
@@ -19,7 +19,7 @@ func waitingAndWorking(t *testing.T, options Options) (store *Store, waiting, wo
 	return store, runs[0], start(t, store, runs[1])
 }
 
-// startAndFinish starts one run and completes another, without a deadline, as workers do.
+// startAndFinish starts one run and completes another concurrently, without a deadline, as workers do.
 func startAndFinish(store *Store, waiting, working app.ProcessRun) (errs chan error) {
 	errs = make(chan error, 2)
 	go func() { _, err := store.Start(context.Background(), waiting); errs <- err }()
@@ -27,7 +27,7 @@ func startAndFinish(store *Store, waiting, working app.ProcessRun) (errs chan er
 	return errs
 }
 
-// wantOnce checks that a run has changed once since it was before, and that its history says so.
+// wantOnce checks that a run has changed exactly once since before, and that its history has the event.
 func wantOnce(t *testing.T, store *Store, before app.ProcessRun, status app.Status) {
 	t.Helper()
 	page, err := store.Run(ctx, before.ID)
@@ -42,7 +42,7 @@ func wantOnce(t *testing.T, store *Store, before app.ProcessRun, status app.Stat
 	}
 }
 
-// On the virtual clock the writer is held up for a day.
+// The writer is blocked for a day of virtual time.
 func TestStartsAndResultsWaitForAStalledWriterHoweverLong(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestStartsAndResultsWaitForAStalledWriterHoweverLong(t *testing.T) {
 
 func TestStartsAndResultsWaitForAnotherProgramAndAreWrittenOnce(t *testing.T) {
 	t.Parallel()
-	var begun atomic.Int64 // how many transactions: the writer asks for the time once in each
+	var begun atomic.Int64 // transactions begun: the writer reads the clock once in each
 	store, _, _ := waitingAndWorking(t, Options{Now: func() time.Time { begun.Add(1); return time.Now() }})
 	setPragma(t, store, "busy_timeout = 600000")
 	letGo, before := occupy(t, store), begun.Load()
@@ -65,8 +65,8 @@ func TestStartsAndResultsWaitForAnotherProgramAndAreWrittenOnce(t *testing.T) {
 	}
 }
 
-// waitOut hands a start and a result to a writer that is held up, and checks that they wait, and what comes of
-// them when it is let go.
+// waitOut enqueues a start and a result at a blocked writer, and checks that they wait and succeed after
+// letGo.
 func waitOut(t *testing.T, store *Store, letGo, wait func()) {
 	t.Helper()
 	waiting, working := get(t, store, 1), get(t, store, 2)
@@ -97,7 +97,7 @@ func TestStartsAndResultsThatMeetALockedDatabaseAreRefusedAndCanBeTriedAgain(t *
 	store, waiting, working := waitingAndWorking(t, Options{})
 	setPragma(t, store, "busy_timeout = 10")
 	letGo := occupy(t, store)
-	for range 2 { // as workers do
+	for range 2 { // workers repeat refused writes
 		errs := startAndFinish(store, waiting, working)
 		for range cap(errs) {
 			wantCode(t, <-errs, app.CodeUnavailable)
@@ -112,14 +112,14 @@ func TestStartsAndResultsThatMeetALockedDatabaseAreRefusedAndCanBeTriedAgain(t *
 	until(t, "the store is ready", func() bool { return store.Ready() == nil })
 }
 
-// The first transaction is spoilt by the last write of the group. Before it, the first write made runs that it
-// does not make in its own transaction: so the ids of the second are others than they were.
+// The last write of the batch spoils the first transaction. In that transaction the first write has inserted
+// runs, which it does not insert when it is repeated alone; so the second write gets other ids than at first.
 func TestWhatAWriteReturnsIsOfItsLastCall(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	letGo := hold(t, store)
 	errSecond := app.Errorf(app.CodeConflict, "This time not.")
-	var calls int // by the writer's goroutine
+	var calls int // owned by the writer's goroutine
 	first := handIn(t, store, func(tx *transaction) error {
 		if calls++; calls > 1 {
 			return errSecond

@@ -12,7 +12,7 @@ import (
 	"runboard/app"
 )
 
-// logBook is what a store logs.
+// logBook collects the log of a store.
 type logBook struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -30,7 +30,7 @@ func (l *logBook) String() string {
 	return l.text.String()
 }
 
-// openLogged opens a store and returns what it logs.
+// openLogged opens a store and returns it with its log.
 func openLogged(t *testing.T, path string) (*Store, *logBook) {
 	t.Helper()
 	book := &logBook{}
@@ -51,7 +51,7 @@ func must(t *testing.T, errs ...error) {
 	}
 }
 
-// losses are ways to lose the files of a database that is open, and a word of what the log says.
+// losses are ways to lose the files of an open database, with the text that the log must contain.
 var losses = []struct {
 	name, said string
 	lose       func(t *testing.T, path string)
@@ -87,19 +87,20 @@ func TestDatabase_ThatIsLostWhileItIsOpenTakesNoWrites(t *testing.T) {
 			store, book := openLogged(t, path)
 			run := start(t, store, create(t, store, 1)[0])
 			loss.lose(t, path)
-			_, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1}) // at once, or it would be acknowledged and lost
+			// Create must fail at once, or the run would be lost after its acknowledgement.
+			_, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1})
 			wantCode(t, err, app.CodeUnavailable)
 			wantCode(t, store.Finish(ctx, run, app.Outcome{Status: app.Completed}), app.CodeUnavailable)
 			wantCode(t, store.Ready(), app.CodeUnavailable)
 			if text := book.String(); !strings.Contains(text, loss.said) || strings.Count(text, "level=ERROR") != 1 {
 				t.Errorf("the log should say once %q: %s", loss.said, text)
 			}
-			_ = os.Remove(path) // whatever is there now is not the store's
+			_ = os.Remove(path) // this file is not the store's
 		})
 	}
 }
 
-// Nobody writes: the server notices by itself.
+// Without writes, the writer must notice the loss by its ticker.
 func TestDatabase_IsNoticedToBeLostAndToBeBack(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs.db")
@@ -133,7 +134,7 @@ func TestDatabase_WhoseLinkLeadsElsewhereNowIsLost(t *testing.T) {
 	}
 }
 
-// Other programs may look into the file, and fold its log in or cut it off.
+// Other programs may open the file and checkpoint or truncate its write-ahead log.
 func TestDatabase_ThatAnotherProgramTidiesIsNotLost(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})

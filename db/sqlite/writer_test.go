@@ -67,11 +67,11 @@ func TestACommitThatFailsIsReportedToAllOfItsCallers(t *testing.T) {
 	if got := get(t, store, run.ID); got != run {
 		t.Errorf("the run has become %+v", got)
 	}
-	create(t, store, 1) // a failed commit leaves no transaction open
+	create(t, store, 1) // a failed commit must leave no transaction open
 	checkCounts(t, store)
 }
 
-// Each write that must fail alone, with the others of its group before and after it.
+// spoilers are writes that must fail alone; the other writes of their batch must succeed.
 var spoilers = map[string]func(*transaction) error{
 	"an error inside": func(tx *transaction) error {
 		tx.counts[app.Failed] = 77
@@ -125,7 +125,7 @@ func TestAWriteThatGoesWrongFailsAlone(t *testing.T) {
 	}
 }
 
-// createThree creates runs, and checks that those it is told of are those that it made.
+// createThree creates runs and checks that the returned batch matches the inserted runs.
 func createThree(store *Store) error {
 	batch, err := store.Create(ctx, app.CreateRequest{Kind: "three", Count: 3})
 	if err != nil {
@@ -205,7 +205,7 @@ func TestWhatACallerWaitsForNoLongerIsNotDone(t *testing.T) {
 	wantCode(t, <-errs, app.CodeUnavailable)
 	wantCode(t, <-errs, app.CodeUnavailable)
 	letGo()
-	create(t, store, 1) // goes in after the two, so they are done with
+	create(t, store, 1) // enqueued last, so the others are settled after it
 	if counts := checkCounts(t, store); counts != (app.Counts{app.Created: 2}) {
 		t.Errorf("they were told to try again, and should not be done; the counts are %v", counts)
 	}

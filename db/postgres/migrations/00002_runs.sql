@@ -1,7 +1,7 @@
 -- +goose Up
 
--- Times are milliseconds since 1970 in UTC; 0 is "not yet". Kinds compare byte by byte, whatever the locale
--- of the database.
+-- Times are milliseconds since 1970 in UTC; 0 is "not yet". Kinds compare byte by byte, regardless of the
+-- locale of the database.
 CREATE TABLE process_runs (
   id          bigint   PRIMARY KEY,
   kind        text     COLLATE "C" NOT NULL,
