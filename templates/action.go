@@ -12,14 +12,14 @@ import (
 	"runboard/app"
 )
 
-// words is how a page speaks of a operation.
+// words are the texts of a bulk operation.
 type words struct {
-	Button string // on what asks for it
-	Acting string // what the notice says once it is under way
-	Means  string // what that does
-	Left   string // what is said of the runs that stay as they are
-	None   string // when there are no others
-	Keep   string // on what changes nothing
+	Button string // label of its button, and first word of the heading
+	Acting string // notice once its bulk run has been created
+	Means  string // what the operation does, in a sentence or two
+	Left   string // why runs are skipped: "2 others are" + Left
+	None   string // shown if it applies to none of the runs
+	Keep   string // label of the button that changes nothing
 }
 
 var operationTexts = map[app.BulkOperation]words{
@@ -37,18 +37,18 @@ var operationTexts = map[app.BulkOperation]words{
 	},
 }
 
-// ask is the question whether many runs are meant.
+// ask is the view model of the question that confirms a bulk action.
 type ask struct {
 	Title string
 	app.BulkAction
 	app.BulkPreview
 	Words   words
 	Key     string
-	Problem string // why the action was not done, or ""
-	Dialog  bool   // it is asked over a page
+	Problem string // why the previous attempt to confirm failed, or ""
+	Dialog  bool   // shown in a dialog over a page, not on its own page
 }
 
-// Path is where the answer yes goes. What is done to one run needs no run of its own.
+// Path returns where the form posts the confirmation. An action on a single run needs no bulk run.
 func (a ask) Path() string {
 	if len(a.IDs) == 1 {
 		return RunPath(a.IDs[0]) + "/" + string(a.Operation)
@@ -56,7 +56,7 @@ func (a ask) Path() string {
 	return BulkPath
 }
 
-// Fields are what goes there, but for the ids.
+// Fields returns the hidden fields of the form, except the ids.
 func (a ask) Fields() (sent []field) {
 	if len(a.IDs) == 1 {
 		return nil
@@ -64,7 +64,7 @@ func (a ask) Fields() (sent []field) {
 	return append(ConfirmFields(a.BulkAction), field{"idempotency_key", a.Key})
 }
 
-// ConfirmFields are what is posted to confirm an action as it was previewed, but for the ids that it names.
+// ConfirmFields returns the form fields that confirm action as it was previewed, except its ids.
 func ConfirmFields(action app.BulkAction) []field {
 	sent := []field{{"operation", string(action.Operation)}}
 	if len(action.IDs) == 0 {
@@ -79,7 +79,7 @@ func ConfirmFields(action app.BulkAction) []field {
 		field{"previewed_at", action.Confirmed.At.String()})
 }
 
-// Back is where the answer no leads.
+// Back returns the page that the user returns to without acting.
 func (a ask) Back() string {
 	if len(a.IDs) == 1 {
 		return RunPath(a.IDs[0])
@@ -87,13 +87,13 @@ func (a ask) Back() string {
 	return QueryPath(app.Query{Filter: a.Filter})
 }
 
-// Question asks with the operation and the number of runs.
+// Question returns the heading: the operation, the runs and a question mark.
 func (a ask) Question() string { return a.Words.Button + " " + a.amount(true) + "?" }
 
-// Answer is the same on the button that does it.
+// Answer returns the label of the button that confirms.
 func (a ask) Answer() string { return a.Words.Button + " " + a.amount(false) }
 
-// amount is which runs are changed: how many, and in the question also of which status.
+// amount says which runs the action changes. inFull adds that they are selected, and their status.
 func (a ask) amount(inFull bool) string {
 	if len(a.IDs) == 1 {
 		return fmt.Sprintf("run #%d", a.IDs[0])
@@ -114,7 +114,7 @@ func (a ask) amount(inFull bool) string {
 	return text + " runs"
 }
 
-// No is what is on the harmless answer.
+// No returns the label of the button that changes nothing.
 func (a ask) No() string {
 	if a.Runs == 0 {
 		return "Back"
@@ -122,7 +122,7 @@ func (a ask) No() string {
 	return a.Words.Keep
 }
 
-// Stays says how many runs stay as they are, and why.
+// Stays says how many runs the action skips and why, or returns "".
 func (a ask) Stays() string {
 	switch {
 	case a.Skipped == 0:
@@ -133,7 +133,7 @@ func (a ask) Stays() string {
 	return humanize.Comma(a.Skipped) + " others are " + a.Words.Left + " and stay unchanged."
 }
 
-// Filters are what the runs match, in words.
+// Filters describes the filter of the action, one entry per condition.
 func (a ask) Filters() (all []string) {
 	add := func(given bool, text string) {
 		if given {
@@ -150,12 +150,12 @@ func (a ask) Filters() (all []string) {
 	return all
 }
 
-// Typed reports whether the number of runs must be typed.
+// Typed reports whether the user must type the number of runs to confirm.
 func (a ask) Typed() bool {
 	return a.Operation == app.BulkDelete && a.Runs > app.TypedAbove && len(a.IDs) != 1
 }
 
-// Grave reports whether what is done cannot be undone.
+// Grave reports whether the action cannot be undone.
 func (a ask) Grave() bool { return a.Operation == app.BulkDelete }
 
 func newAsk(action app.BulkAction, prospect app.BulkPreview, key, problem string) ask {
@@ -163,21 +163,21 @@ func newAsk(action app.BulkAction, prospect app.BulkPreview, key, problem string
 	return ask{Title: words.Button + " runs", BulkAction: action, BulkPreview: prospect, Words: words, Key: key, Problem: problem}
 }
 
-// Ask draws the question whether an action is meant, with what it would come to and, if it was tried, why it was not
-// done. The times of the action are fixed and it has its preview, which the form sends. key is the idempotency key of
-// the form.
+// Confirm renders the question that confirms action, for a dialog over a page. prospect is its preview, and
+// problem says why a previous attempt failed, or is "". The caller must have resolved the action's times and
+// set Confirmed, because the form sends them back. key is the idempotency key of the form.
 func (t *Templates) Confirm(action app.BulkAction, prospect app.BulkPreview, key, problem string) ([]byte, error) {
 	question := newAsk(action, prospect, key, problem)
 	question.Dialog = true
 	return t.draw("ask", question)
 }
 
-// AskPage draws it as a page.
+// ConfirmPage renders the question like Confirm, but as a page of its own.
 func (t *Templates) ConfirmPage(action app.BulkAction, prospect app.BulkPreview, key, problem string) ([]byte, error) {
 	return t.draw("ask_page", newAsk(action, prospect, key, problem))
 }
 
-// Acting draws the notice that a run has been created that does an action.
+// BulkStarted renders the notice that run, a bulk run, has been created.
 func (t *Templates) BulkStarted(run app.ProcessRun) ([]byte, error) {
 	acting := "Started."
 	for operation, words := range operationTexts {
@@ -191,19 +191,19 @@ func (t *Templates) BulkStarted(run app.ProcessRun) ([]byte, error) {
 	}{run.ID, acting})
 }
 
-// Deleted draws the notice that a run has been deleted.
+// Deleted renders the notice that a run has been deleted.
 func (t *Templates) Deleted(run int64) ([]byte, error) { return t.draw("deleted", run) }
 
-// operation is one that a list offers.
+// operation is a bulk operation that a list offers.
 type operation struct {
 	Name app.BulkOperation
 	Word string
 }
 
-// Grave reports whether what is done cannot be undone.
+// Grave reports whether the operation cannot be undone.
 func (d operation) Grave() bool { return d.Name == app.BulkDelete }
 
-// Deeds are those that make sense for the runs of the list.
+// Operations returns the bulk operations that apply to the runs of this list.
 func (b board) Operations() (offered []operation) {
 	for _, name := range app.BulkOperations() {
 		if !b.Query.Filtered || slices.Contains(name.AppliesTo(), b.Query.Status) {
@@ -213,8 +213,8 @@ func (b board) Operations() (offered []operation) {
 	return offered
 }
 
-// MaxSelected is how many runs can be selected.
+// MaxSelected returns how many runs the user can select.
 func (b board) MaxSelected() int { return app.MaxSelected }
 
-// Acts reports whether a run acts on others.
+// Acts reports whether the run is a bulk run.
 func (c cell) Acts() bool { return slices.Contains(app.BulkKinds(), c.Kind) }

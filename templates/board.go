@@ -8,14 +8,14 @@ import (
 	"runboard/app"
 )
 
-// board is the list with all around it, or the live region of it.
+// board is the view model of the list page and of its live region.
 type board struct {
 	app.Page
 	Title string
 	Now   time.Time
 	Key   string
 	Kinds []string
-	Count int // how many runs the button starts, at first
+	Count int // default number of runs in the start form
 
 	MaxCount int
 }
@@ -35,7 +35,7 @@ func (t *Templates) board(page app.Page, key string) board {
 	}
 }
 
-// Cells are the rows of the list, ready to be drawn.
+// Cells returns the view models of the rows.
 func (b board) Cells() []cell {
 	cells := make([]cell, len(b.Runs))
 	for i, run := range b.Runs {
@@ -44,13 +44,13 @@ func (b board) Cells() []cell {
 	return cells
 }
 
-// ShowKind says whether rows name their kind: not when all have the same.
+// ShowKind reports whether rows name their kind. With a single kind the column would say nothing.
 func (b board) ShowKind() bool { return len(b.Kinds) > 1 }
 
-// Newest reports whether the list begins with the newest runs, as pages that lead on do not.
+// Newest reports whether this page begins with the newest runs, as only the first page of a list does.
 func (b board) Newest() bool { return b.Query.Direction == app.Latest }
 
-// Onwards is the link by which a search goes on that has stopped.
+// Onwards returns the label of the link that continues a search that stopped early.
 func (b board) Onwards() string {
 	if b.Query.Direction == app.After {
 		return "Newer"
@@ -58,10 +58,10 @@ func (b board) Onwards() string {
 	return "Older"
 }
 
-// Top is the query for the newest runs of the same list.
+// Top returns the query for the first page of this list.
 func (b board) Top() app.Query { return b.Query.WithCursor(app.Latest, 0) }
 
-// Filter is the status that the list is limited to, or "".
+// Filter returns the status that the list is limited to, or "".
 func (b board) Filter() string {
 	if !b.Query.Filtered {
 		return ""
@@ -69,13 +69,14 @@ func (b board) Filter() string {
 	return b.Query.Status.String()
 }
 
-// Narrowed reports whether more than a status is asked for.
+// Narrowed reports whether the filter has more than a status.
 func (b board) Narrowed() bool { return !b.Query.StatusOnly() }
 
-// Found is how many runs are found, as far as they are counted.
+// Found returns the number of matching runs, as far as the store counted.
 func (b board) Found() int64 { return int64(b.MatchCount) }
 
-// In is the query for the runs in a status, or in all of them for "", that are otherwise those of this list.
+// In returns the query of this list for another status. Any text that is no status, such as "", stands for
+// all of them.
 func (b board) In(status string) app.Query {
 	query := app.Query{Filter: b.Query.Filter}
 	query.Filtered, query.Status = false, 0
@@ -85,21 +86,22 @@ func (b board) In(status string) app.Query {
 	return query
 }
 
-// Everywhere is the query for all runs of this list, from its beginning.
+// Everywhere returns the query for all runs that match the filter of this list, from its first page.
 func (b board) Everywhere() app.Query { return app.Query{Filter: b.Query.Filter} }
 
-// Everything is the query for all runs in the status of this list.
+// Everything returns the query for all runs in the status of this list, without its other filters.
 func (b board) Everything() app.Query {
 	return app.Query{Filter: app.Filter{Filtered: b.Query.Filtered, Status: b.Query.Status}}
 }
 
-// choice is one that a person has.
+// choice is an option of a select element.
 type choice struct {
 	Value, Text string
 	Chosen      bool
 }
 
-// KindChoices are the kinds that one can look for. One that is not offered any more is among them while it is asked for.
+// KindChoices returns the kinds to filter by. It includes the kind of the current filter even if that kind is
+// no longer offered.
 func (b board) KindChoices() []choice {
 	choices := []choice{{Text: "All kinds"}}
 	kinds := b.Kinds
@@ -112,19 +114,20 @@ func (b board) KindChoices() []choice {
 	return choices
 }
 
-// SinceChoices are the times that one can look back. Another one is among them while it is asked for.
+// SinceChoices returns the lower bounds to filter by. It includes that of the current filter.
 func (b board) SinceChoices() []choice {
 	return choose(b.Query.Since, "Since ", choice{Text: "Any time"},
 		choice{Value: "1h", Text: "Last hour"}, choice{Value: "24h", Text: "Last 24 hours"}, choice{Value: "48h", Text: "Last 2 days"}, choice{Value: "168h", Text: "Last 7 days"})
 }
 
-// UntilChoices are the times that one can look back beyond, which with SinceChoices makes a day of the past.
+// UntilChoices returns the upper bounds to filter by. Together with SinceChoices they select, for example, a
+// day in the past. It includes the bound of the current filter.
 func (b board) UntilChoices() []choice {
 	return choose(b.Query.Until, "Until ", choice{Text: "Until now"},
 		choice{Value: "1h", Text: "Until an hour ago"}, choice{Value: "24h", Text: "Until a day ago"}, choice{Value: "168h", Text: "Until a week ago"})
 }
 
-// choose marks the choice that is asked for. When it is none of them, it becomes one.
+// choose marks the choice that equals moment. If none does, it appends one, labelled before and the moment.
 func choose(moment app.TimeBound, before string, choices ...choice) []choice {
 	asked := moment.String()
 	for i := range choices {

@@ -12,24 +12,24 @@ import (
 	"runboard/app"
 )
 
-// period is a stretch of time with all that is drawn of it.
+// period is the view model of a chart and its table.
 type period struct {
 	Name, Heading string
 	Span          string // "the last 24 hours"
-	Unit          string // into which its table divides it
+	Unit          string // of a row of its table: "minute" or "hour"
 	At            time.Time
 	app.Period
 }
 
-// line is how one number went up and down.
+// line is one counter over the period.
 type line struct {
-	Word   string // what it counts, which is also its class
+	Word   string // name of the counter, and CSS class of the line
 	Total  int64
 	Points string
 	value  func(app.Counters) int64
 }
 
-// lines are in the order in which one speaks of them.
+// lineKinds returns the lines in the order of the legend and of the table.
 func lineKinds() []line {
 	return []line{
 		{Word: "created", value: func(f app.Counters) int64 { return f.Created }},
@@ -39,26 +39,28 @@ func lineKinds() []line {
 	}
 }
 
-// rates are how often what a chart may show of it is to be told: per second if that is at least one, and so on.
+// rates are the units of the vertical axis, finest first. scale takes the first one in which the peak is at
+// least 1.
 var rates = []struct {
 	per  string
 	time time.Duration
 }{{"a second", time.Second}, {"a minute", time.Minute}, {"an hour", time.Hour}}
 
-// Height of a chart in its own units; its width is one for each step.
+// chartHeight is the height of a chart in SVG units. Its width is one unit per step.
 const chartHeight = 100
 
 const (
-	// unwritten is for how long what happened may not be in the database yet.
+	// unwritten is how long the counters may lag behind the changes that they count.
 	unwritten = 3 * time.Second
-	// telling is how much of a step must be over for what happened in it to tell how the whole of it will be.
+	// telling is how much of a step must have passed before it is plotted: a rate computed from less is
+	// noise.
 	telling = time.Minute
 )
 
-// Width of the chart.
+// Width returns the width of the chart in SVG units.
 func (p period) Width() int { return max(1, len(p.Counters)-1) }
 
-// shown are the steps that can be drawn: all but those of which too little is known.
+// shown returns the steps to plot: all but the last ones, whose counters are not complete enough for a rate.
 func (p period) shown() []app.Counters {
 	n := len(p.Counters)
 	for n > 0 {
@@ -71,15 +73,15 @@ func (p period) shown() []app.Counters {
 	return p.Counters[:n]
 }
 
-// elapsed is how much of a step is over.
+// elapsed returns how much of a step has passed.
 func (p period) elapsed(step int) time.Duration {
 	return min(p.Step, p.At.Sub(p.From.Add(time.Duration(step)*p.Step)))
 }
 
-// Calm reports whether there is nothing to be drawn.
+// Calm reports whether there is nothing to plot.
 func (p period) Calm() bool { return app.Sum(p.Counters) == app.Counters{} }
 
-// perSecond are the values of a line.
+// perSecond returns the rate of l in each shown step.
 func (p period) perSecond(l line) []float64 {
 	values := make([]float64, len(p.shown()))
 	for i, flow := range p.shown() {
@@ -88,7 +90,7 @@ func (p period) perSecond(l line) []float64 {
 	return values
 }
 
-// peak is the greatest value of all lines, a second.
+// peak returns the highest rate of all lines, per second.
 func (p period) peak() (peak float64) {
 	for _, l := range lineKinds() {
 		for _, value := range p.perSecond(l) {
@@ -98,7 +100,7 @@ func (p period) peak() (peak float64) {
 	return peak
 }
 
-// scale is the round number that the upper edge of the chart stands for, and the time in which so many happen.
+// scale returns the round number at the upper edge of the chart, and its unit as text and as a duration.
 func (p period) scale() (top float64, per string, unit time.Duration) {
 	peak := p.peak()
 	for _, rate := range rates {
@@ -110,7 +112,8 @@ func (p period) scale() (top float64, per string, unit time.Duration) {
 	return roundUp(peak * unit.Seconds()), per, unit
 }
 
-// roundUp is the next number of 1, 2 or 5 with zeros behind it, at least 2.
+// roundUp returns the smallest number of the form 1, 2 or 5 times a power of ten that is at least value and
+// at least 2.
 func roundUp(value float64) float64 {
 	power := math.Pow(10, math.Floor(math.Log10(max(value, 1))))
 	for _, digit := range []float64{1, 2, 5} {
@@ -121,16 +124,16 @@ func roundUp(value float64) float64 {
 	return 10 * power
 }
 
-// Top is what the upper edge stands for, Half the line in the middle, and Per the time in which so many happen.
+// Top returns the label of the upper edge of the chart.
 func (p period) Top() string { top, _, _ := p.scale(); return humanize.Commaf(top) }
 
-// Half see Top.
+// Half returns the label of the line in the middle of the chart.
 func (p period) Half() string { top, _, _ := p.scale(); return humanize.Commaf(top / 2) }
 
-// Per see Top.
+// Per returns the unit of Top and Half, such as "a minute".
 func (p period) Per() string { _, per, _ := p.scale(); return per }
 
-// Lines are those of the chart.
+// Lines returns the lines in the order of the legend, with their totals and points.
 func (p period) Lines() []line {
 	lines, sum := lineKinds(), app.Sum(p.Counters)
 	top, _, unit := p.scale()
@@ -141,13 +144,13 @@ func (p period) Lines() []line {
 	return lines
 }
 
-// Drawn are the lines in the order in which they are drawn: the broad ones beneath.
+// Drawn returns the lines in painting order: the broad one first, so that it does not hide the others.
 func (p period) Drawn() []line {
 	lines := p.Lines()
 	return []line{lines[2], lines[1], lines[0], lines[3]}
 }
 
-// points are the corners of a line through values, of which top is at the upper edge.
+// points returns the points of an SVG polyline through values, one unit apart. top is at the upper edge.
 func points(values []float64, top float64) string {
 	var text strings.Builder
 	for i, value := range values {
@@ -156,10 +159,10 @@ func points(values []float64, top float64) string {
 	return strings.TrimSuffix(text.String(), " ")
 }
 
-// coordinate is a number as SVG reads it, to a tenth.
+// coordinate formats x for SVG, rounded to a tenth.
 func coordinate(x float64) string { return strconv.FormatFloat(math.Round(10*x)/10, 'f', -1, 64) }
 
-// Times are what stands below the chart, at equal distances.
+// Times returns the labels of the time axis, which are evenly spaced.
 func (p period) Times() []string {
 	if p.Step == app.DayStep {
 		return []string{"24 h ago", "18 h", "12 h", "6 h", "now"}
@@ -167,7 +170,7 @@ func (p period) Times() []string {
 	return []string{"15 min ago", "10 min", "5 min", "now"}
 }
 
-// Words say what there is to be seen.
+// Words describes the chart for screen readers.
 func (p period) Words() string {
 	sum := app.Sum(p.Counters)
 	peak, per, unit := p.peak(), p.Per(), time.Second
@@ -177,16 +180,17 @@ func (p period) Words() string {
 		humanize.Commaf(math.Round(10*peak*unit.Seconds())/10), per)
 }
 
-// flows is a row of the table.
+// flows is a row of the table below a chart.
 type flows struct {
 	When string
 	app.Counters
 }
 
-// together is how many steps are in a row of the table: a minute of the shorter ones, and an hour of the longer.
+// together is the number of steps in a row of the table. A row covers a minute of 10 s steps, or an hour of
+// 10 min steps.
 const together = 6
 
-// Rows are what happened, the newest first. The first row is the rest that does not fill one.
+// Rows returns the rows of the table, newest first. The first row may cover fewer steps than the others.
 func (p period) Rows() (rows []flows) {
 	unit := map[string]string{"minute": "min", "hour": "h"}[p.Unit]
 	last := (len(p.Counters) - 1) / together

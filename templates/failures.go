@@ -9,7 +9,7 @@ import (
 	"runboard/app"
 )
 
-// failures is the page that tells what failed runs have in common.
+// failures is the view model of the page that groups failed runs by error.
 type failures struct {
 	app.Failures
 	Title    string
@@ -21,29 +21,29 @@ func (t *Templates) failures(all app.Failures) failures {
 	return failures{Failures: all, Title: "Failures", Now: t.now(), ShowKind: len(t.kinds) > 1}
 }
 
-// Failures draws the page.
+// Failures renders the failures page.
 func (t *Templates) Failures(all app.Failures) ([]byte, error) {
 	return t.draw("failures", t.failures(all))
 }
 
-// FailuresLive draws the part of it that its socket keeps up to date.
+// FailuresLive renders the region of the failures page that its socket keeps up to date.
 func (t *Templates) FailuresLive(all app.Failures) ([]byte, error) {
 	return t.draw("failures_live", t.failures(all))
 }
 
-// FailuresFrame draws what changes on it, for a socket.
+// FailuresFrame renders the changing part of the failures page for a socket.
 func (t *Templates) FailuresFrame(all app.Failures) ([]byte, error) {
 	return t.draw("failures_frame", t.failures(all))
 }
 
-// group is a failure as the page draws it.
+// group is the view model of a failure group.
 type group struct {
 	app.Failure
 	Now      time.Time
 	ShowKind bool
 }
 
-// Drawn are the failures that are shown.
+// Drawn returns the groups that the page shows.
 func (f failures) Drawn() []group {
 	groups := make([]group, len(f.Failures.Failures))
 	for i, failure := range f.Failures.Failures {
@@ -52,21 +52,22 @@ func (f failures) Drawn() []group {
 	return groups
 }
 
-// Hidden is how many more there are.
+// Hidden returns the number of groups that the page does not show.
 func (f failures) Hidden() int64 { return f.Groups - int64(len(f.Failures.Failures)) }
 
-// Query asks for the runs that failed so.
+// Query returns the query for the runs of the group.
 func (g group) Query() app.Query { return app.Query{Filter: app.Filter{Failure: g.ID}} }
 
-// Retry is where it is asked whether all of them are to be tried again.
+// Retry returns the path of the preview for retrying all runs of the group.
 func (g group) Retry() string {
 	return withQuery(BulkPath, g.Query()) + "&operation=retry&scope=all"
 }
 
-// hourBar is an hour of a sparkline, in a picture of 24 by 16.
+// hourBar is an hour of a sparkline, in units of a picture 24 wide and 16 high.
 type hourBar struct{ X, Y, Height float64 }
 
-// Bars are as high as many runs failed in their hours, beside each other.
+// Bars returns a bar for each hour with failures. The busiest hour fills the height, and every bar is at
+// least 1 high.
 func (g group) Bars() (bars []hourBar) {
 	var most int64 = 1
 	for _, n := range g.Hours {
@@ -81,7 +82,7 @@ func (g group) Bars() (bars []hourBar) {
 	return bars
 }
 
-// Words say what the sparkline shows.
+// Words describes the sparkline for screen readers.
 func (g group) Words() string {
 	var sum, most int64
 	var when int

@@ -12,7 +12,7 @@ import (
 	"runboard/app"
 )
 
-// functions are what templates may call.
+// functions returns the functions that templates may call. asset and now are those of Options.
 func functions(asset func(string) string, now func() time.Time) template.FuncMap {
 	return template.FuncMap{
 		"asset":    asset,
@@ -75,7 +75,7 @@ func functions(asset func(string) string, now func() time.Time) template.FuncMap
 	}
 }
 
-// What the small templates take that are called with more than one thing.
+// The arguments of small templates that take more than one value.
 type (
 	link struct {
 		Path, ID string
@@ -98,6 +98,8 @@ var fixedIDs = map[string]string{
 	"unserved": UnservedID, "forecast": ForecastID,
 }
 
+// fixedID returns the id of an element by its name in fixedIDs. For an unknown name it fails, and so does the
+// render.
 func fixedID(name string) (string, error) {
 	if id, known := fixedIDs[name]; known {
 		return id, nil
@@ -105,19 +107,19 @@ func fixedID(name string) (string, error) {
 	return "", fmt.Errorf("no element is called %q", name)
 }
 
-// stamp is a time as a machine reads it.
+// stamp formats t for datetime attributes: UTC, to the millisecond.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// second is stamp to the second, for rows, of which many are sent.
+// second formats t like stamp, but to the second. Rows use it because a frame carries many of them.
 func second(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
-// exact is a time as a person reads it when the rough one is not enough.
+// exact formats t for users, where a rough time is not enough.
 func exact(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") }
 
-// clock is the time of day of a time.
+// clock formats the time of day of t.
 func clock(t time.Time) string { return t.UTC().Format("15:04:05.000 UTC") }
 
-// ago is how long before now a time was, roughly. The script on the page goes on in the same words.
+// ago says roughly how long before now t was. static/app.js keeps the text up to date in the same words.
 func ago(t, now time.Time) string {
 	if d := now.Sub(t); d >= 5*time.Second {
 		return rough(d.Truncate(time.Second)) + " ago"
@@ -125,10 +127,10 @@ func ago(t, now time.Time) string {
 	return "just now"
 }
 
-// elapsed is for how long something has gone on, in whole seconds: the script on the page counts on.
+// elapsed says how long ago since was, in whole seconds, because static/app.js counts on from there.
 func elapsed(since, now time.Time) string { return lasting(now.Sub(since).Truncate(time.Second)) }
 
-// due is how long it is until a time.
+// due says how long after now t is.
 func due(t, now time.Time) string {
 	if d := t.Sub(now); d > 0 {
 		return "in " + lasting(d)
@@ -136,7 +138,7 @@ func due(t, now time.Time) string {
 	return "any moment"
 }
 
-// lasting is a duration: seconds to a tenth below ten of them, from a minute on in two units.
+// lasting formats d like rough below a minute, and in two units from there, such as "3 min 20 s".
 func lasting(d time.Duration) string {
 	switch {
 	case d < time.Minute:
@@ -149,7 +151,7 @@ func lasting(d time.Duration) string {
 	return rough(d) + rest(d%(24*time.Hour), time.Hour, "h")
 }
 
-// rest is the smaller unit of a duration, or nothing.
+// rest formats d in the smaller unit of a duration, or returns "" if it is less than one unit.
 func rest(d, unit time.Duration, name string) string {
 	if n := d / unit; n > 0 {
 		return fmt.Sprintf(" %d %s", n, name)
@@ -157,7 +159,7 @@ func rest(d, unit time.Duration, name string) string {
 	return ""
 }
 
-// between is the time between two moments that are known to the millisecond.
+// between formats the time between two timestamps that the store keeps to the millisecond.
 func between(d time.Duration) string {
 	if d < time.Millisecond {
 		return "<1 ms"
@@ -165,7 +167,7 @@ func between(d time.Duration) string {
 	return lasting(d)
 }
 
-// rough is a duration in one unit.
+// rough formats d in one unit, rounded down. A negative d counts as 0.
 func rough(d time.Duration) string {
 	switch d = max(d, 0); {
 	case d < 100*time.Millisecond && d > 0:
@@ -182,10 +184,10 @@ func rough(d time.Duration) string {
 	return fmt.Sprintf("%d days", d/(24*time.Hour))
 }
 
-// patient is how long work may take to stop before the page says that it does not respond.
+// patient is how long a cancelled run may take to stop before the page says that it does not react.
 const patient = 5 * time.Second
 
-// stopping says how a run is doing whose cancellation was requested so long ago.
+// stopping describes a run that was asked to stop. since is the time since that request.
 func stopping(since time.Duration) string {
 	if since < patient {
 		return "cancelling…"
@@ -193,11 +195,11 @@ func stopping(since time.Duration) string {
 	return "cancelling… no reaction for " + lasting(since.Truncate(time.Second))
 }
 
-// clipped is how many characters of an error a row shows: enough to tell errors apart. All of it is on
-// the run's page; in a row, and so in every frame, it would be paid for by everybody who watches.
+// clipped is the number of characters of an error in a row: enough to tell errors apart. The run's page has
+// the whole error. A longer one in a row would make every frame larger, for every subscriber.
 const clipped = 100
 
-// clip is the beginning of a text, on one line.
+// clip returns the beginning of text on one line, at most clipped characters.
 func clip(text string) string {
 	text = visible(strings.Join(strings.Fields(text), " "))
 	if runes := []rune(text); len(runes) > clipped {

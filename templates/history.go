@@ -6,14 +6,14 @@ import (
 	"runboard/app"
 )
 
-// moment is one line of a run's history.
+// moment is an entry of a run's history as the page shows it.
 type moment struct {
 	app.Event
-	After time.Duration // since the line before
+	After time.Duration // time since the previous entry
 	Now   time.Time
 }
 
-// history is what happened to a run, with its creation, which is in its row and not among its events.
+// history returns the events of a run, oldest first, after an entry for its creation, which has no event.
 func history(page app.RunPage, now time.Time) []moment {
 	moments := []moment{{Event: app.Event{Version: 1, At: page.Run.CreatedAt, Status: app.Created}, Now: now}}
 	for _, event := range page.Events {
@@ -23,8 +23,9 @@ func history(page app.RunPage, now time.Time) []moment {
 	return moments
 }
 
-// left is how long work goes on: if it goes on as it has, when it says how far it has come, or else if it takes as
-// long as usual. It is 0 when nobody can know that, or when it takes longer than usual.
+// left estimates how much longer a started run takes: from its progress if it reports any, else from usual,
+// the median duration of its kind. It returns 0 if there is no estimate or the run has already taken longer
+// than usual, and at least a second otherwise.
 func left(run app.ProcessRun, usual time.Duration, now time.Time) time.Duration {
 	elapsed := now.Sub(run.StartedAt)
 	var rest time.Duration

@@ -6,11 +6,11 @@ import (
 	"runboard/app"
 )
 
-// logRow is a line of a log as the page shows it. Most lines have one part.
+// logRow is the view model of a line of a log. Most lines have one part.
 type logRow struct {
 	logPart
 	Stream app.Stream
-	Parts  []logPart // the parts that follow the first one
+	Parts  []logPart // the parts after the first one
 	Open   bool      // the line has not ended
 }
 
@@ -18,17 +18,18 @@ type logRow struct {
 type logPart struct {
 	At       int64
 	Text     string
-	Replaces bool // what the line was before
+	Replaces bool // replaces the line so far, as a carriage return does on a terminal
 }
 
-// Rows puts the parts of lines together.
+// Rows joins the parts of each line. Lines of different streams may interleave: a part continues the open
+// line of its own stream.
 func (l lines) Rows() (rows []logRow) {
-	open := map[app.Stream]int{} // the row of each stream that goes on
+	open := map[app.Stream]int{} // index of the open row of each stream
 	for _, line := range l.Lines {
 		text, ended := strings.CutSuffix(line.Text, "\n")
 		text, replaces := strings.CutPrefix(text, "\r")
 		part := logPart{At: line.At, Text: text, Replaces: replaces}
-		if line.Stream == app.Notes { // another attempt: a line of the one before does not go on
+		if line.Stream == app.Notes { // a new attempt does not continue lines of the previous one
 			for _, i := range open {
 				rows[i].Open = false
 			}
@@ -53,7 +54,7 @@ func (l lines) Rows() (rows []logRow) {
 	return rows
 }
 
-// Empty reports whether the row shows nothing: it still needs its height, and a newline when it is copied.
+// Empty reports whether the row has no text. Such a row needs a line break, for its height and for copying.
 func (r logRow) Empty() bool {
 	return r.Text == "" && len(r.Parts) == 0
 }

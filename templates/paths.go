@@ -9,39 +9,40 @@ import (
 	"runboard/app"
 )
 
-// ListPath is where the list is, and where new runs are posted to.
+// ListPath is the path of the list. A POST to it starts runs.
 const ListPath = "/process_runs"
 
-// FailuresPath is where it is told what failed runs have in common.
+// FailuresPath is the path of the failures page.
 const FailuresPath = ListPath + "/failures"
 
-// StatisticsPath is where the statistics are.
+// StatisticsPath is the path of the statistics page.
 const StatisticsPath = ListPath + "/statistics"
 
-// RunPath is where a run's page is.
+// RunPath returns the path of a run's page.
 func RunPath(run int64) string { return ListPath + "/" + strconv.FormatInt(run, 10) }
 
-// LogPath is where a run's log is.
+// LogPath returns the path of a run's log.
 func LogPath(run int64) string { return RunPath(run) + "/log" }
 
-// QueryPath is where the list is that answers a query.
+// QueryPath returns the path of the list for query.
 func QueryPath(query app.Query) string { return withQuery(ListPath, query) }
 
-// DownloadPath is where all runs are that a query's filter finds, as a file of a type.
+// DownloadPath returns the path of a file with all runs that match the filter of query, whatever its cursor.
+// extension is the type of the file, without a dot.
 func DownloadPath(query app.Query, extension string) string {
 	return withQuery(ListPath+"."+extension, query.WithCursor(app.Latest, 0))
 }
 
-// LivePath is where the socket of that list is.
+// LivePath returns the path of the socket of the list for query.
 func LivePath(query app.Query) string { return withQuery(ListPath+"/live", query) }
 
-// BulkPath is where it is asked what is to be done to many runs, and where it is asked for.
+// BulkPath is the path of bulk actions: GET previews one, and POST creates it.
 const BulkPath = ListPath + "/bulk"
 
-// field is a parameter of an address, or what a form sends in place of it.
+// field is a query parameter or a form field.
 type field struct{ Name, Value string }
 
-// fields are what a form sends for a query, in a fixed order.
+// fields returns the form fields for query, sorted by name.
 func fields(query app.Query) (sent []field) {
 	values := parameters(query)
 	for _, name := range slices.Sorted(maps.Keys(values)) {
@@ -50,7 +51,7 @@ func fields(query app.Query) (sent []field) {
 	return sent
 }
 
-// FilterFields are what a form sends for a filter.
+// FilterFields returns the form fields for filter, sorted by name.
 func FilterFields(filter app.Filter) []field { return fields(app.Query{Filter: filter}) }
 
 func withQuery(path string, query app.Query) string {

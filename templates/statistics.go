@@ -10,24 +10,24 @@ import (
 	"runboard/app"
 )
 
-// statistics is the page that tells how the board is doing.
+// statistics is the view model of the statistics page.
 type statistics struct {
 	app.Statistics
 	Title   string
 	Periods []period
 }
 
-// Statistics draws the page that tells how the board is doing.
+// Statistics renders the statistics page.
 func (t *Templates) Statistics(stats app.Statistics) ([]byte, error) {
 	return t.draw("statistics", newStatistics(stats))
 }
 
-// StatisticsLive draws the part of that page that its socket keeps up to date.
+// StatisticsLive renders the region of the statistics page that its socket keeps up to date.
 func (t *Templates) StatisticsLive(stats app.Statistics) ([]byte, error) {
 	return t.draw("statistics_live", newStatistics(stats))
 }
 
-// StatisticsFrame draws it for its socket.
+// StatisticsFrame renders the changing parts of the statistics page for a socket.
 func (t *Templates) StatisticsFrame(stats app.Statistics) ([]byte, error) {
 	return t.draw("statistics_frame", newStatistics(stats))
 }
@@ -39,7 +39,8 @@ func newStatistics(stats app.Statistics) statistics {
 	}}
 }
 
-// foretell says in words what becomes of the runs that wait. Of those that nobody here works on it says nothing.
+// foretell puts the forecast into words. The forecast does not cover the runs of unserved, whose kinds no
+// worker handles.
 func foretell(f app.Forecast, unserved app.UnhandledKinds) string {
 	wait := humanize.Comma(f.Waiting) + " runs wait"
 	if f.Waiting == 1 {
@@ -67,10 +68,10 @@ func foretell(f app.Forecast, unserved app.UnhandledKinds) string {
 	return "Queue empty."
 }
 
-// roundly is a duration as a guess is told, not as a measurement: in whole seconds, and at least one.
+// roundly rounds an estimate to whole seconds, but not below one: more digits would look like a measurement.
 func roundly(d time.Duration) time.Duration { return max(d.Round(time.Second), time.Second) }
 
-// unserved warns of runs that nobody here works on, or says nothing.
+// unserved returns a warning about waiting runs whose kinds no worker handles, or "".
 func unserved(kinds app.UnhandledKinds) string {
 	var some []string
 	for _, one := range kinds.Named() {
@@ -90,6 +91,7 @@ func unserved(kinds app.UnhandledKinds) string {
 	return fmt.Sprintf("%s %s waiting, but no worker here handles %s.", enumerate(some), verb, which)
 }
 
+// waitingOf says how many runs of a kind are waiting.
 func waitingOf(kind app.KindCount) string {
 	switch {
 	case kind.More:
@@ -100,7 +102,7 @@ func waitingOf(kind app.KindCount) string {
 	return fmt.Sprintf("%s runs of kind %s", humanize.Comma(kind.Runs), kind.Kind)
 }
 
-// enumerate is a list as one says it, as the beginning of a sentence.
+// enumerate joins words to the beginning of a sentence, such as "A, b and c". words must not be empty.
 func enumerate(words []string) string {
 	last := len(words) - 1
 	text := words[last]
@@ -110,7 +112,8 @@ func enumerate(words []string) string {
 	return strings.ToUpper(text[:1]) + text[1:]
 }
 
-// most is the longest of the longer durations of all kinds, either of those that they waited or worked.
+// most returns the longest 95th percentile of all kinds: of their queue times if of is "waits", else of their
+// run times.
 func most(kinds []app.KindTimes, of string) (longest time.Duration) {
 	for _, kind := range kinds {
 		if of == "waits" {
@@ -122,12 +125,13 @@ func most(kinds []app.KindTimes, of string) (longest time.Duration) {
 	return longest
 }
 
-// bar is two durations with their lengths in a picture that is 100 wide.
+// bar is the view model of two quantiles, with the lengths of their bars in a picture 100 wide.
 type bar struct {
 	app.Quantiles
 	Half, Most string
 }
 
+// newBar scales the bars of q to longest, which is 100 wide. Each bar is at least 1 wide.
 func newBar(q app.Quantiles, longest time.Duration) bar {
 	length := func(d time.Duration) string {
 		return coordinate(1 + 99*float64(d)/float64(max(longest, time.Millisecond)))

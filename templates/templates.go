@@ -1,7 +1,7 @@
-// Package templates draws all HTML that the program sends: pages, fragments and the frames that
-// sockets carry. Page and frame draw the same thing with the same template.
+// Package templates renders all HTML that the server sends: pages, fragments and the frames of live sockets.
+// A page and its frames share their templates, so an element is the same in both.
 //
-// Everything is drawn into memory first, so that half a page is never sent.
+// Everything is rendered into memory first, so an error never leaves half a page on the wire.
 package templates
 
 import (
@@ -19,7 +19,7 @@ import (
 //go:embed *.html
 var files embed.FS
 
-// Templates draws. Any goroutine may use it.
+// Templates renders pages, fragments and frames. It is safe for concurrent use.
 type Templates struct {
 	set         *template.Template
 	kinds       []string
@@ -29,22 +29,22 @@ type Templates struct {
 	draining    atomic.Bool
 }
 
-// Options is what drawing depends on besides the runs.
+// Options configures New.
 type Options struct {
-	// Asset returns the path under which a static file is served; it panics when there is none.
+	// Asset returns the path of a static file. It panics if there is no such file.
 	Asset func(name string) string
-	// Kinds are the kinds of work that may be started, the default first.
+	// Kinds are the kinds that users can start, the default first.
 	Kinds []string
-	// MaxAttempts is how often the work of a run is tried, for "attempt 2 of 3".
+	// MaxAttempts is the number of attempts that a run gets, for "attempt 2 of 3"; at least 1.
 	MaxAttempts int
-	// RunTimeout is how long an attempt may take, for "limit 24 h"; 0 is not said.
+	// RunTimeout is the time limit of an attempt, for "limit 24 h"; pages do not mention 0.
 	RunTimeout time.Duration
 	// Now is the clock, for "3 min ago"; the default is time.Now.
 	Now func() time.Time
 }
 
-// New parses the templates. It fails when one is broken, so that this shows at start and not when
-// the page is asked for.
+// New parses the templates. It fails if one is broken, so a mistake shows at start and not on the first
+// request.
 func New(options Options) (*Templates, error) {
 	t := &Templates{
 		kinds: options.Kinds, maxAttempts: max(1, options.MaxAttempts), limit: options.RunTimeout, now: options.Now,
@@ -61,70 +61,71 @@ func New(options Options) (*Templates, error) {
 	return t, nil
 }
 
-// Drain has pages say from now on that the server is shutting down.
+// Drain makes all pages rendered from now on say that the server is shutting down.
 func (t *Templates) Drain() { t.draining.Store(true) }
 
-// cell is a run as a row, a cell or a page draws it.
+// cell is the view model of a run in a row, a status cell or a page.
 type cell struct {
 	app.ProcessRun
 	Now      time.Time
-	OOB      bool // drawn for a frame: the cell says itself where it belongs
+	OOB      bool // for a frame: the cell carries hx-swap-oob, so htmx swaps it by its id
 	ShowKind bool
 }
 
-// single is one run's page, or the frame of its socket.
+// single is the view model of a run's page and of the frames of its socket.
 type single struct {
 	Title string
 	cell
-	Events      []moment // what happened, oldest first
+	Events      []moment // history, oldest first
 	Log         lines
 	Usual       time.Duration
 	MaxAttempts int
-	Limit       time.Duration // of an attempt; 0: it is not known
+	Limit       time.Duration // of an attempt; 0 if unknown
 	app.Overview
 }
 
-// lines are a part of a run's log.
+// lines is the view model of a part of a run's log.
 type lines struct {
 	Run int64
 	app.Log
 }
 
-// Dropped says how much of the log is missing before these lines for good.
+// Dropped returns how many bytes at the start of the log were trimmed, or 0 if the page can still load lines
+// before these.
 func (l lines) Dropped() int64 {
 	if len(l.Lines) > 0 && l.From() > l.Start {
 		return 0
 	}
-	return l.Start // without lines, too: they were dropped since somebody was told of them
+	return l.Start // also without lines: they were trimmed after the client learned of them
 }
 
-// Board draws the page of the list. key is the idempotency key of its form.
+// Board renders the page of the list. key is the idempotency key of its start form.
 func (t *Templates) Board(page app.Page, key string) ([]byte, error) {
 	return t.draw("board", t.board(page, key))
 }
 
-// Live draws the part of the list's page that its socket keeps up to date.
+// Live renders the region of the list page that its socket keeps up to date.
 func (t *Templates) Live(page app.Page) ([]byte, error) {
 	return t.draw("live", t.board(page, ""))
 }
 
-// Run draws the page of one run.
+// Run renders the page of a run.
 func (t *Templates) Run(page app.RunPage) ([]byte, error) {
 	return t.draw("run", t.single(page))
 }
 
-// Row draws a run as a row of the list.
+// Row renders a run as a row of the list.
 func (t *Templates) Row(run app.ProcessRun) ([]byte, error) {
 	return t.draw("row", t.cell(run, false))
 }
 
-// Status draws a run's status cell.
+// Status renders the status cell of a run.
 func (t *Templates) Status(run app.ProcessRun) ([]byte, error) {
 	return t.draw("status", t.cell(run, false))
 }
 
-// Started draws the notice that runs have been created. It brings the form a new idempotency key:
-// with the old one, the next click would be taken for a repetition.
+// Started renders the notice that batch has been created. key is a new idempotency key for the start form:
+// with the old one, the server would answer the next click as a repetition.
 func (t *Templates) Started(batch app.Batch, key string) ([]byte, error) {
 	return t.draw("started", struct {
 		app.Batch
@@ -132,12 +133,13 @@ func (t *Templates) Started(batch app.Batch, key string) ([]byte, error) {
 	}{batch, key})
 }
 
-// Notice draws a sentence that says what went wrong.
+// Notice renders an error message as a fragment.
 func (t *Templates) Notice(message string) ([]byte, error) {
 	return t.draw("notice", message)
 }
 
-// Said draws a sentence that says what was done to a run, which is as it was then.
+// Success renders a sentence about an action on run, which is the run after the action. The page removes the
+// notice when the run changes again.
 func (t *Templates) Success(sentence string, run app.ProcessRun) ([]byte, error) {
 	return t.draw("said", struct {
 		Sentence string
@@ -145,19 +147,20 @@ func (t *Templates) Success(sentence string, run app.ProcessRun) ([]byte, error)
 	}{sentence, run})
 }
 
-// Error draws the page that says what went wrong.
+// Error renders an error page.
 func (t *Templates) Error(title, message string) ([]byte, error) {
 	return t.draw("error", struct {
 		Title, Message string
 	}{title, message})
 }
 
-// ListFrame draws the whole list for a socket: its snapshot, or after the rows in it changed.
+// ListFrame renders the whole list for a socket: as its first frame, or after rows changed.
 func (t *Templates) ListFrame(page app.Page) ([]byte, error) {
 	return t.draw("list_frame", t.board(page, ""))
 }
 
-// Chosen draws the status cells of these of some runs, of which the others are gone.
+// StatusCells renders the status cells of runs, and removes the rows of the other ids: their runs no longer
+// exist.
 func (t *Templates) StatusCells(ids []int64, runs []app.ProcessRun) ([]byte, error) {
 	gone := slices.DeleteFunc(slices.Clone(ids), func(id int64) bool {
 		return slices.ContainsFunc(runs, func(run app.ProcessRun) bool { return run.ID == id })
@@ -168,7 +171,7 @@ func (t *Templates) StatusCells(ids []int64, runs []app.ProcessRun) ([]byte, err
 	}{t.cells(runs), gone})
 }
 
-// CellsFrame draws the status cells of these runs, and the numbers around the list.
+// CellsFrame renders the status cells of runs and the numbers around the list for a socket.
 func (t *Templates) CellsFrame(runs []app.ProcessRun, overview app.Overview) ([]byte, error) {
 	return t.draw("cells_frame", struct {
 		Cells []cell
@@ -184,26 +187,28 @@ func (t *Templates) cells(runs []app.ProcessRun) []cell {
 	return cells
 }
 
-// LogLines draws lines of a run's log as its page shows them.
+// LogLines renders lines of a run's log as its page shows them.
 func (t *Templates) LogLines(run int64, log app.Log) ([]byte, error) {
 	return t.draw("lines", lines{Run: run, Log: log})
 }
 
-// RunFrame draws the live parts of a run's page for a socket.
+// RunFrame renders all live parts of a run's page for a socket. Its log lines are appended to those on the
+// page.
 func (t *Templates) RunFrame(page app.RunPage) ([]byte, error) {
 	return t.runFrame("run_frame", page)
 }
 
-// DeletedFrame draws for a socket that its run was deleted.
+// DeletedFrame renders the frame that tells the socket of a run that the run was deleted.
 func (t *Templates) DeletedFrame(run int64) ([]byte, error) { return t.draw("deleted_frame", run) }
 
-// Heartbeat draws the frame that says that the server is there, with its time.
+// Heartbeat renders the heartbeat frame. at is the time of the server.
 func (t *Templates) Heartbeat(at time.Time) ([]byte, error) { return t.draw("heartbeat", at) }
 
-// DrainFrame draws for a socket that the server is shutting down.
+// DrainFrame renders the frame that tells a socket that the server is shutting down.
 func (t *Templates) DrainFrame() ([]byte, error) { return t.draw("drain_frame", nil) }
 
-// ChangeFrame draws those live parts of a run's page that are not as they were when it had come as far as before.
+// DeltaFrame renders the live parts of a run's page that changed since the client had revision before: only
+// the new log lines if the version is still the same, else all of them.
 func (t *Templates) DeltaFrame(before app.Revision, now app.RunPage) ([]byte, error) {
 	fresh := func(line app.LogLine) bool { return line.At >= before.LogEnd }
 	if first := slices.IndexFunc(now.Log.Lines, fresh); first >= 0 {
@@ -225,7 +230,7 @@ func (t *Templates) runFrame(name string, page app.RunPage) ([]byte, error) {
 
 func (t *Templates) single(page app.RunPage) single {
 	limit := t.limit
-	if slices.Contains(app.BulkKinds(), page.Run.Kind) { // it has a limit of its own, which it meets by going on later
+	if slices.Contains(app.BulkKinds(), page.Run.Kind) { // its own limit only makes it continue later
 		limit = 0
 	}
 	return single{

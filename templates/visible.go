@@ -6,9 +6,10 @@ import (
 	"unicode"
 )
 
-// visible spells out characters that show nothing and change how the text around them is read: bidi controls, which reverse
-// it, and those without a width. Work can write them into errors and logs, and a page must not show other words than JSON
-// has. The joiners of emoji and of scripts that need them stay.
+// visible replaces characters without a visible shape by their code points, such as <U+202E>. Bidi controls,
+// for example, reverse the text around them, so a page would show other words than the JSON has. Such
+// characters get in through errors and logs, which user code writes. Joiners stay between characters that may
+// need them, as in emoji and some scripts.
 func visible(text string) string {
 	if !strings.ContainsFunc(text, hidden) {
 		return text
@@ -25,10 +26,10 @@ func visible(text string) string {
 	return out.String()
 }
 
-// hidden reports whether a character has no shape of its own.
+// hidden reports whether char has no visible shape.
 func hidden(char rune) bool {
 	switch char {
-	case '\u115f', '\u1160', '\u3164', '\uffa0', '\u2800': // fillers and a blank pattern, which Unicode counts as letters and symbols
+	case '\u115f', '\u1160', '\u3164', '\uffa0', '\u2800': // blank letters and symbols
 		return true
 	case '\u2028', '\u2029', '\u034f', '\u17b4', '\u17b5':
 		return true
@@ -36,7 +37,7 @@ func hidden(char rune) bool {
 	return unicode.Is(unicode.Cf, char) && !unicode.Is(unicode.Prepended_Concatenation_Mark, char)
 }
 
-// joins reports whether the character at i is a joiner between two characters beyond ASCII.
+// joins reports whether the character at i is a joiner between two visible characters beyond ASCII.
 func joins(text []rune, i int) bool {
 	if char := text[i]; char != '\u200c' && char != '\u200d' || i == 0 || i == len(text)-1 {
 		return false
