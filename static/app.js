@@ -1,9 +1,9 @@
-// The little that HTML cannot say: times that go on by themselves, what is read out, and two guards. Without this file
-// the page still works, by reload.
+// Small additions to the pages: ticking times, announcements for screen readers, and guards against double
+// clicks and outdated cells. Without this file the pages still work, by reload.
 "use strict";
 
 (() => {
-  // Times, in the words of the server (templates/functions.go).
+  // Durations, in the same words as the server (templates/functions.go).
   function rough(seconds) {
     if (seconds < 60) return `${seconds} s`;
     if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
@@ -27,30 +27,31 @@
     stopping: (s) => (s < 5 ? "cancelling…" : `cancelling… no reaction for ${lasting(s)}`),
   };
   setInterval(() => {
-    if (document.querySelector("#pause[aria-pressed=true]")) return; // on a page that stands still they do, too
+    if (document.querySelector("#pause[aria-pressed=true]")) return; // a paused page keeps its times, too
     const live = document.querySelector("#connection:is([data-state=live], [data-draining])");
     for (const time of document.querySelectorAll("time[data-tick]")) {
-      if (!live && time.dataset.tick !== "ago") continue; // whether that goes on is not known
+      if (!live && time.dataset.tick !== "ago") continue; // offline, the run may have changed
       const seconds = Math.floor((serverNow() - Date.parse(time.dateTime)) / 1000);
       const text = phrases[time.dataset.tick](seconds);
       if (time.textContent !== text) time.textContent = text;
     }
   }, 1000);
 
-  // Whoever points at a rough time is told the exact one. Rows are sent without: they are many.
+  // The pointer over a rough time shows the exact one. The server does not send it, because every frame would
+  // be larger.
   document.addEventListener("mouseover", (event) => {
     const time = event.target.closest("time[data-tick=ago]:not([title])");
     if (time) time.title = new Date(time.dateTime).toUTCString().replace("GMT", "UTC");
   });
 
-  // The button says how many it starts.
+  // The label of the start button follows the number in its form.
   document.addEventListener("input", (event) => {
     if (event.target.name !== "count") return;
     const count = event.target.value;
     event.target.form.querySelector("button").textContent = `Start ${count} ${count === "1" ? "process" : "processes"}`;
   });
 
-  // Whoever hears the page is told now and then how it goes: each change would be more than anybody can listen to.
+  // Screen readers announce a summary every 5 s: announcing each change would never end on a busy board.
   setInterval(() => {
     const summary = document.getElementById("summary"), progress = document.getElementById("progress");
     const done = progress?.textContent.trim();
@@ -61,8 +62,8 @@
 
   const say = (text) => { document.getElementById("summary").textContent = text; };
 
-  // The page of a run tells of each change of its status: in its title, which is seen in the background, and to readers
-  // who hear the page.
+  // The page of a run announces each change of status to screen readers, and shows it in the title of the
+  // tab.
   let status = null;
   function tellStatus() {
     const cell = document.querySelector(".facts td[id$=_status]");
@@ -76,12 +77,13 @@
   }
   for (const event of ["DOMContentLoaded", "htmx:after:swap", "runboard:deleted"]) document.addEventListener(event, tellStatus);
 
-  // A reader who hears the page and searches is told what is found.
+  // Screen readers announce the result of a search.
   document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
     if (ctx.request && ctx.sourceElement?.matches?.(".find, .find *")) say(document.getElementById("matches").textContent || "All runs are shown.");
   });
 
-  // A notice is about a moment. It goes when the run that it speaks of changes again, or another list is asked for.
+  // A notice about a run is removed when that run changes again, and any notice when the user asks for
+  // another list.
   document.addEventListener("htmx:after:swap", () => {
     const notice = document.querySelector("#notice [data-run]");
     const cell = notice && document.getElementById(`process_run_${notice.dataset.run}_status`);
@@ -91,15 +93,15 @@
     if (ctx.request.method === "GET" && ctx.target?.id === "live") document.getElementById("notice")?.replaceChildren();
   });
 
-  // A choice is at once what is looked for; words are when Enter is pressed.
+  // A select submits the filter form at once; the text field submits on Enter.
   document.addEventListener("change", (event) => {
     if (event.target.matches(".find select")) event.target.form.requestSubmit();
   });
 
-  // a double or triple click is one request. The server would answer each within milliseconds, so
-  // waiting for the answer does not catch the second one. The time counts from the click before, not
-  // from the one that was sent: else the third of three slow clicks, or a key that is held, would send again.
-  const pause = 500; // ms, the time within which two clicks count as a double one
+  // A double or triple click sends one request. The server answers within milliseconds, so waiting for the
+  // answer does not catch the second click. The time counts from the previous click, not from the last
+  // request: otherwise the third of three slow clicks, or a held key, would send again.
+  const pause = 500; // ms between two clicks of a double click, at most
   const clicked = new WeakMap();
   function once(event, place) {
     const before = clicked.get(place) ?? -pause;
@@ -111,15 +113,15 @@
   }
   document.addEventListener("submit", (event) => { if (event.target.method === "post") once(event, event.target); }, true);
 
-  // In a cell that counts for all its buttons: "Cancel" may become "Retry" under the pointer.
+  // All buttons of a cell share one guard: "Cancel" may become "Retry" under the pointer.
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[hx-post]");
     if (button) once(event, button.closest("td"));
   }, true);
 
-  // A button goes when it has no more use, and must not take the focus with it: whoever works by keyboard
-  // would have to begin at the top. It goes to the run's link in the same row, or else to the cell.
-  let cell = null; // of the button that has the focus
+  // A swap may remove the button that has the focus. The focus then moves to the run's link in the same row,
+  // or else to the cell, so that keyboard users need not start from the top of the page again.
+  let cell = null; // cell of the focused button
   document.addEventListener("focusin", (event) => {
     cell = event.target.matches("td[data-status] button") ? event.target.closest("td") : null;
   });
@@ -130,9 +132,9 @@
     (link ?? cell).focus({ preventScroll: true });
   });
 
-  // A page can for a moment have two sockets, and then an older cell can come after a newer one.
-  // What is on the page stays when it is newer; but what a new socket says first is always right,
-  // even after the database has been replaced.
+  // A page can briefly have two sockets, so an older cell may arrive after a newer one. The page keeps the
+  // newer one. The first frame of a new socket always wins, even with lower versions: the database may have
+  // been replaced.
   let first = false;
   document.addEventListener("htmx:ws:after:connection", () => { first = true; });
   document.addEventListener("htmx:before:swap", (event) => {

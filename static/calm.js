@@ -1,14 +1,15 @@
-// Keeps the list still under the eyes of whoever reads it. Cells change where they are; but while the reader has
-// scrolled, selected or ticked something, or works in the list, no row comes or goes: new ones wait behind a bar that says
-// how many there are, as they do on later pages. And the whole page can be paused.
+// Keeps the rows of the list in place while the user reads it. Cells are always updated. But while the user
+// has scrolled down, selected text or runs, or has the focus in the list, no row appears or disappears: a bar
+// above the list says how many new runs there are, as it does on older pages. The user can also pause the
+// whole page.
 "use strict";
 
 (() => {
-  let paused = null; // since when, and how many frames have not been shown
-  let strays = [];   // ids of the rows that are kept although they are not in the newest list
+  let paused = null; // {since, frames}: when the user paused, and how many frames were dropped since
+  let strays = [];   // ids of rows that are kept although they are no longer in the list of the server
   const find = (id) => document.getElementById(id);
 
-  // reading reports whether rows that move would disturb: the list is out of its place, or in use.
+  // reading reports whether moving rows would disturb the user: the list is scrolled or in use.
   function reading(list) {
     const selection = getSelection();
     return list.getBoundingClientRect().top < 0 || list.contains(document.activeElement) ||
@@ -24,13 +25,15 @@
   function announce(text) {
     const bar = find("new_runs");
     if (!bar) return;
-    if (bar.hidden && text !== "") find("summary").textContent = `${text}. A button above the list shows them.`; // once, and not each number
+    // Announced once, not for each number.
+    if (bar.hidden && text !== "") find("summary").textContent = `${text}. A button above the list shows them.`;
     bar.hidden = text === "";
     if (bar.textContent !== text) bar.textContent = text;
   }
 
-  // hold makes of a new list the one that is there, with the cells of the new one. It returns what is to be said of it.
-  // Of new runs it only knows those in the new list: when they are all that is in it, and it goes on, there may be more.
+  // hold replaces the incoming list by the present rows, with the newer cells of the incoming list. It
+  // returns the text of the bar. It counts new runs only in the incoming list, so if all its runs are new and
+  // it has an older page (goesOn), there may be more.
   function hold(list, incoming, goesOn) {
     const rows = rowsOf(list), fresh = rowsOf(incoming), last = Math.min(...rows.map(idOf));
     const kept = list.cloneNode(true);
@@ -46,7 +49,7 @@
     return countOf(waiting, waiting === fresh.length && goesOn ? "+" : "");
   }
 
-  // Strays are not in what the socket brings, so they are asked for: they change where they are, too.
+  // Frames do not cover strays, so the page polls their status cells.
   setInterval(() => {
     strays = strays.filter((id) => find(`process_run_${id}`));
     if (strays.length === 0 || paused || document.hidden || !find("connection").matches("[data-state=live], [data-draining]")) return;
@@ -54,12 +57,13 @@
     htmx.ajax("GET", `/process_runs?${ids}`, { source: "#new_runs", target: "#process_runs", swap: "none" });
   }, 1000);
 
-  // later says on later pages, to which new runs do not come, by how many the list has grown since the page was opened.
+  // later says on older pages, which get no new rows, by how many runs the list has grown since the page was
+  // opened.
   function later() {
     const bar = find("new_runs");
     if (!bar || !find("page_newest") || strays.length > 0) return;
     const { count, more } = find("matches").dataset;
-    if (more !== undefined) return; // there are more than were counted
+    if (more !== undefined) return; // the server stopped counting, so growth is unknown
     const size = Number(count ?? document.querySelector(".counts a[aria-current] b").textContent.replaceAll(",", ""));
     bar.dataset.size ??= size;
     const grown = size - Number(bar.dataset.size);
@@ -69,7 +73,8 @@
   document.addEventListener("htmx:before:swap", (event) => {
     if (!event.target.hasAttribute?.("hx-ws:connect")) return;
     const tasks = event.detail.tasks ?? [];
-    if (tasks.every(({ target }) => ["heartbeat", "server"].includes(target?.id))) return; // it says nothing of the list
+    // Heartbeats and drain frames do not concern the list.
+    if (tasks.every(({ target }) => ["heartbeat", "server"].includes(target?.id))) return;
     if (paused) {
       paused.frames++;
       event.preventDefault();
@@ -87,10 +92,10 @@
     }
     const pager = tasks.findIndex(({ target }) => target?.id === "pager");
     announce(hold(list, incoming, tasks[pager]?.fragment.querySelector("#page_older")));
-    if (pager >= 0) tasks.splice(pager, 1); // it belongs to the other list
+    if (pager >= 0) tasks.splice(pager, 1); // it belongs to the server's list, not to the kept one
   });
 
-  // show fetches the list as it is now. The socket stays: its address is the same.
+  // show fetches the current list. The socket stays open, because its address is the same.
   async function show() {
     document.activeElement?.blur();
     getSelection().removeAllRanges();

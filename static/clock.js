@@ -1,16 +1,20 @@
-// The server's clock. The browser's may be wrong by minutes, and may be set while the page is open.
+// Estimates the server's clock. The browser's own may be wrong by minutes, and may be set while the page is
+// open.
 "use strict";
 
 (() => {
-  // The page says when it was drawn, which was between the request and its answer; heartbeats say it again.
+  // The page carries the time of its render, which was between request and response. Heartbeats carry the
+  // time, too.
   const [navigation] = performance.getEntriesByType("navigation");
   const drawn = Number(document.querySelector("meta[name=server-time]").content);
-  let ahead = drawn - (navigation.requestStart + navigation.responseStart) / 2; // of performance.now(), in ms
+  // Server time minus performance.now(), in ms.
+  let ahead = drawn - (navigation.requestStart + navigation.responseStart) / 2;
 
-  // serverNow is the time of the server in ms.
+  // serverNow returns the estimated time of the server, in ms since the epoch.
   window.serverNow = () => ahead + performance.now();
 
-  // A heartbeat takes a moment to arrive: it only corrects the clock, for instance after the computer has slept.
+  // A heartbeat takes a moment to arrive, so it only corrects errors of a second or more, as after the
+  // computer slept.
   document.addEventListener("htmx:ws:before:message:incoming", ({ detail: { message } }) => {
     const [, at] = String(message.data).match(/^<span id="heartbeat" data-at="(\d+)"/) ?? [];
     if (!at || Math.abs(Number(at) - window.serverNow()) < 1000) return;

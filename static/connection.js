@@ -1,12 +1,12 @@
-// What the page knows of the server: the connection badge, requests that are not answered, and pressed buttons. It says
-// "Live" only while something has come from the server a moment ago.
+// The state of the connection: the badge, requests without an answer, and busy buttons. The badge says "Live"
+// only if the server has sent something within the last 35 s.
 "use strict";
 
 (() => {
-  const silence = 35_000; // ms after which a server that says nothing is not there: it has a heartbeat every 15 s
-  const opening = 15_000; // ms that a connection may take to open
+  const silence = 35_000; // ms without a message until the connection is lost; heartbeats come every 15 s
+  const opening = 15_000; // ms that a socket may take to open
 
-  const states = { // of the badge: data-state and words
+  const states = { // of the badge: data-state and text
     live: ["live", "Live"],
     connecting: ["connecting", "Connecting…"],
     resting: ["connecting", "Paused in the background"],
@@ -21,12 +21,12 @@
   const retried = [1000, 1001, 1005, 1006, 1011, 1012, 1013, 1014];
   const find = (id) => document.getElementById(id);
 
-  let connection = null; // of hx-ws
+  let connection = null; // the connection object of hx-ws
   let open = false;
-  let heard = 0;         // when something came last, by performance.now()
-  let loss = null;       // the state to show until the page is live again
+  let heard = 0;         // time of the last message, by performance.now()
+  let loss = null;       // state to show until the page is live again
   let drains = false;    // whether the server is shutting down
-  let dialled = { socket: null, at: 0 }; // which socket is being opened, and since when
+  let dialled = { socket: null, at: 0 }; // the socket that is being opened, and since when
 
   function now() {
     if (loss === "refused" || loss === "deleted") return loss;
@@ -36,7 +36,7 @@
     return loss ?? (drains ? "restarting" : "connecting");
   }
 
-  // The badge is not read out while the page opens, but from then on whenever it changes.
+  // Screen readers do not announce the badge while the page opens, but they do announce later changes.
   let settled = false;
   function show() {
     const badge = find("connection");
@@ -50,17 +50,18 @@
     settled ||= state === "live";
   }
 
-  // redial has hx-ws open another socket, as if this one had been cut. To close it would take as long as the server is silent.
+  // redial makes hx-ws open another socket by simulating a lost connection. A real close would wait for an
+  // answer from a server that does not respond.
   function redial(why) {
     loss = why;
     open = false;
-    clearTimeout(connection?.timer); // or there would be two
+    clearTimeout(connection?.timer); // otherwise hx-ws would open two sockets
     connection?.socket?.dispatchEvent(new CloseEvent("close", { code: 1006 }));
     show();
   }
 
-  // A computer that has slept does not know what has become of its connections, nor how long it slept: one of the
-  // browser's clocks may have stood still meanwhile.
+  // slept detects that the computer slept, after which its connections may be dead. During sleep one of the
+  // browser's two clocks may stop, so they drift apart.
   let drift = Date.now() - performance.now();
   function slept() {
     const before = drift;
@@ -92,7 +93,8 @@
   });
   document.addEventListener("htmx:ws:after:connection", ({ detail }) => {
     connection = detail.connection;
-    if (loss) document.querySelector("#notice .outage")?.remove(); // what was refused meanwhile may now be tried again
+    // The user can now repeat what the server refused.
+    if (loss) document.querySelector("#notice .outage")?.remove();
     [open, loss, drains] = [true, null, false];
     find("server")?.removeAttribute("data-state");
     hear();
@@ -106,7 +108,7 @@
   document.addEventListener("htmx:ws:close", ({ detail: { connection: closed, reason, code } }) => {
     if (closed !== connection) return;
     open = false;
-    if (reason !== "closed") { // its region was swapped: the next one connects
+    if (reason !== "closed") { // its region was swapped; the new region connects
       connection = null;
     } else if (!retried.includes(code)) {
       loss = code === 1008 && find("gone") ? "deleted" : "refused";
@@ -117,7 +119,7 @@
     show();
   });
   addEventListener("offline", () => {
-    heard = -Infinity; // until something comes all the same, as it does from this very device
+    heard = -Infinity; // until a message proves otherwise: a server on this device stays reachable
     show();
   });
   addEventListener("online", () => redial(null));
@@ -127,7 +129,7 @@
     show();
   });
 
-  // showDeleted is for a page whose run was deleted before its socket could be told.
+  // showDeleted marks the run as deleted if the socket closed before it got the frame that says so.
   function showDeleted() {
     const gone = find("gone");
     if (!gone.hidden) return;
@@ -139,7 +141,8 @@
     document.dispatchEvent(new Event("runboard:deleted"));
   }
 
-  // A request that is not answered is reported where the answer would have stood, until the server answers, whichever way.
+  // A request without an answer is reported in place of the answer. The message stays until the server sends
+  // anything.
   document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
     if (!ctx?.request || ctx.response) return;
     const place = find("notice");
@@ -157,7 +160,7 @@
     if (ctx.outage) find("notice")?.querySelector(".error, #message")?.classList.add("outage");
   });
 
-  // A pressed button is busy until its request has ended, also when its cell is drawn anew meanwhile.
+  // A pressed button is busy until its request has ended, even if its cell is swapped meanwhile.
   const busy = new Map(); // buttons by request
   function mark() {
     for (const button of busy.values()) button.setAttribute("aria-busy", "true");

@@ -1,35 +1,37 @@
-// How long it takes from the commit of a change to the moment this tab shows it, for the last minute. The figure is made
-// here, because only here is known when something is seen; it asks the server nothing.
+// Measures the latency from the commit of a change to its display in this tab, over the last minute. Only the
+// browser knows when it paints, so it measures here, without requests to the server.
 "use strict";
 
 (() => {
-  const most = 5000;     // samples that are kept: a minute of five frames a second has room for few more
-  const period = 60_000; // ms, how long a sample counts
+  const most = 5000;     // samples that are kept, about as many as five frames a second bring in a minute
+  const period = 60_000; // ms that a sample counts
 
-  let skew = 0; // how far the server's clock is ahead of what clock.js takes it for, in ms
+  let skew = 0; // ms that the server's clock is ahead of the estimate of clock.js
 
-  let samples = [];      // {at, delay} in ms, the oldest first
-  let shown = new Map(); // the version of each run on the page
-  let waited = false;    // whether new rows were kept back by calm.js
-  let old = true;        // whether the next frame may show what changed long ago: the first of a socket, or after a pause
-  let next = 0;          // the painting that is waited for
+  let samples = [];      // {at, delay} in ms, oldest first
+  let shown = new Map(); // version of each run on the page, by id
+  let waited = false;    // whether calm.js held new rows back
+  let old = true;        // whether the next frame may show old changes: first of a socket, or after a pause
+  let next = 0;          // the requested animation frame
   const lookAnew = () => { old = true; };
   document.addEventListener("htmx:ws:after:connection", lookAnew);
   document.addEventListener("click", (event) => { if (event.target.id === "pause") lookAnew(); });
   document.addEventListener("runboard:clock", () => { [skew, samples] = [0, []]; });
-  document.addEventListener("visibilitychange", () => cancelAnimationFrame(next)); // what is hidden is painted when it is not
+  // A hidden tab paints only when it is shown again.
+  document.addEventListener("visibilitychange", () => cancelAnimationFrame(next));
 
   const idOf = (cell) => Number(cell.id.split("_")[2]);
 
-  // newest is above which number a run that is new on the page has just changed. Others may only move up to where one
-  // went, or come into a list that says more than how runs are.
+  // newest returns the id above which a run that appears on the page has just been created. A run with a
+  // lower id may only have moved into the place of another. If calm.js held rows back, or the list has newer
+  // pages, an upper bound or a search, a run may appear long after its change, so none counts.
   function newest() {
     const asked = new URLSearchParams(location.search);
     if (waited || asked.get("after") || asked.get("until") || asked.get("q")) return Infinity;
     return shown.size === 0 ? 0 : Math.min(...shown.keys());
   }
 
-  // look notes what the page shows, and returns when that was made which it did not show before.
+  // look records the versions on the page, and returns the times of the changes that were not on it before.
   function look() {
     const now = new Map(), times = [], from = newest();
     for (const cell of document.querySelectorAll("td[data-at]")) {
@@ -42,8 +44,8 @@
     return times;
   }
 
-  // sample notes how old changes are that have just been painted. None is seen before it is made: if it seems so, the
-  // clocks differ by more than was thought.
+  // sample records the age of changes that have just been painted. A negative age is impossible, so it shows
+  // that the estimate of the server's clock is off, and corrects skew.
   function sample(times) {
     const at = serverNow();
     for (const time of times) {
@@ -54,8 +56,10 @@
 
   document.addEventListener("htmx:after:swap", (event) => {
     const times = look();
-    if (event.detail.ctx.request || !event.target.hasAttribute?.("hx-ws:connect")) return; // a link that is gone is told of its answer there
-    if (!old && times.length > 0) next = requestAnimationFrame(() => setTimeout(sample, 0, times)); // which is after the painting
+    // Only frames count; responses to removed links end up here, too.
+    if (event.detail.ctx.request || !event.target.hasAttribute?.("hx-ws:connect")) return;
+    // The timeout of an animation frame runs right after the paint.
+    if (!old && times.length > 0) next = requestAnimationFrame(() => setTimeout(sample, 0, times));
     old = false;
   });
   document.addEventListener("DOMContentLoaded", look);

@@ -1,12 +1,12 @@
-// Keys for those who have their hands on them. All of it can be done by mouse as well; nothing acts while one types.
-// A key that changes something asks first, and all of them can be switched off.
+// Keyboard shortcuts. The mouse can do all of it, too, and no shortcut works while the user types. A shortcut
+// that changes something asks first, and the user can turn all shortcuts off.
 "use strict";
 
 (() => {
   const find = (id) => document.getElementById(id);
   const links = () => [...document.querySelectorAll("#process_runs tr[id] a")];
 
-  // current is the link of the run that is meant: the one whose row has the focus.
+  // current returns the link of the run whose row has the focus.
   const current = () => document.activeElement?.closest("#process_runs tr[id]")?.querySelector("a");
 
   function move(by) {
@@ -15,7 +15,8 @@
     (all[at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + by))])?.focus();
   }
 
-  // ask asks whether a key was meant. What answers no has the focus.
+  // ask asks for confirmation of a shortcut, and calls then after a yes. The button that answers no has the
+  // focus.
   let act = null;
   function ask(question, yes, then) {
     const sure = find("sure");
@@ -27,7 +28,8 @@
     sure.showModal();
     sure.querySelector("button[value=no]").focus();
   }
-  // The answer is taken when it is given: the close event comes later, perhaps after the dialog has been opened again.
+  // The submit event decides, not the close event: that comes later, perhaps after the dialog has been opened
+  // again.
   document.addEventListener("submit", ({ target, submitter }) => {
     if (!target.closest?.("#sure")) return;
     if (submitter?.value === "yes") setTimeout(act); // once the dialog is closed
@@ -35,13 +37,15 @@
   });
 
   function start() {
-    const form = find("start"), button = form?.querySelector("button"); // no other form: one of them may ask whether to delete
+    // Only the button of the start form: another form may confirm a delete.
+    const form = find("start"), button = form?.querySelector("button");
     if (!button || !form.reportValidity()) return;
     const kind = form.elements.kind?.value;
     ask(`${button.textContent}${kind ? ` of the kind ${kind}` : ""}?`, button.textContent, () => button.click());
   }
 
-  // pressRowAction presses the button of the current run that cancels or retries it, if there is one.
+  // pressRowAction presses the cancel or retry button of the current run, if there is one and the user
+  // confirms.
   function pressRowAction(action) {
     const cell = current()?.closest("tr").querySelector("td[data-status]") ?? document.querySelector(".facts td[data-status]");
     const button = () => find(cell?.id)?.querySelector(`button[formaction$="/${action}"]`);
@@ -73,10 +77,10 @@
   try {
     on = localStorage.getItem(storage) !== "off";
   } catch {
-    // The browser keeps nothing.
+    // The browser refuses storage: shortcuts are on.
   }
 
-  // typing reports whether a key is meant for a field, a list of choices or a dialog.
+  // typing reports whether a key press goes to a field or a select; asked, whether it goes to an open dialog.
   const typing = (target) => target.isContentEditable || target.matches("input:not([type=checkbox]), select, textarea");
   const asked = (key) => [...document.querySelectorAll("dialog[open]")].some((dialog) => dialog.id !== "keys" || key !== "?");
 
@@ -88,10 +92,11 @@
     key();
   });
 
-  // A key that is held presses once: a question that comes up must not be answered by the key that asked for it.
+  // A held Enter key presses once: otherwise it would also answer the question that it opened.
   document.addEventListener("keydown", (event) => {
     if (event.repeat && event.key === "Enter" && !event.target.matches("textarea")) event.preventDefault();
-    // A link that looks like a button is pressed like one. The rest of the key press must not reach what then has the focus.
+    // A link that looks like a button also reacts to the space bar. Repeats of a held key must not reach the
+    // element that has the focus after the click.
     if ((event.key === " " || event.key === "Enter") && event.target.matches("a[role=button]")) {
       event.preventDefault();
       if (!event.repeat) event.target.click();
@@ -108,7 +113,7 @@
     try {
       localStorage.setItem(storage, on ? "on" : "off");
     } catch {
-      // likewise
+      // The browser refuses storage: the setting lasts as long as the page.
     }
   });
 

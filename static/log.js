@@ -1,16 +1,16 @@
-// The log on a run's page. Sockets and requests bring it in blocks that say where in the log they begin and end
-// (data-from, data-to). Here they are put together: what is there already is left out, what is missing is
-// fetched, and the reader who is at the end stays there. A line may come in parts: then it has data-open until it ends.
+// The log on a run's page. Frames and responses bring blocks of lines, with their start and end offset in the
+// log (data-from, data-to). This file joins the blocks: it skips what the page has, fetches what is missing,
+// and keeps a reader at the end there. A line may arrive in parts; it has data-open until it ends.
 "use strict";
 
 (() => {
-  const most = 2000;          // lines that are kept while the reader only follows
-  const worthwhile = 1 << 18; // bytes: of more than that, only the newest lines are fetched
-  const nearEnd = 30;         // pixels from the end that still count as there
+  const most = 2000;          // lines that are kept while the reader follows the end
+  const worthwhile = 1 << 18; // bytes; if more are missing, only the newest lines are fetched
+  const nearEnd = 30;         // pixels from the end that count as at the end
 
   let following = true; // whether the reader is at the end
-  let seen = 0;         // how far down the reader was
-  let newest = 0;       // where the log ends, as far as anybody has said
+  let seen = 0;         // last known scroll position
+  let newest = 0;       // end offset of the log, as far as known
   let fetching = false;
 
   const find = () => document.getElementById("log");
@@ -26,8 +26,8 @@
     look(log);
   }
 
-  // scrolled tells the reader who leaves the end, which is to go up, from the end that goes away: lines that were out of
-  // sight are only guessed to be so high until the browser lays them out.
+  // scrolled stops following when the reader scrolls up, but not when the end moves away: the browser only
+  // estimates the height of lines out of sight until it lays them out.
   function scrolled(log) {
     const near = log.scrollHeight - log.scrollTop - log.clientHeight < nearEnd;
     following = near || following && log.scrollTop >= seen;
@@ -39,7 +39,7 @@
   const rowsOf = (element) => [...element.querySelectorAll(".lines > [data-at]")];
   const streamOf = (row) => row.dataset.stream ?? "";
 
-  // goOn adds parts to a line. An empty one has a line break, so that it is as high as the others.
+  // goOn appends parts to a line. It removes the line break that gives an empty line its height.
   function goOn(row, parts, open) {
     for (const part of [row, ...parts]) part.querySelector(":scope > br")?.remove();
     for (const part of parts) {
@@ -52,8 +52,9 @@
     row.toggleAttribute("data-open", open);
   }
 
-  // take moves what continues a line on the page from a row of a new block to that line. What is left of the row is new.
-  // open has the lines of the page that go on, by stream; until is how far the page has the log.
+  // take moves the parts of row, from a new block, that continue a line on the page to that line. A row that
+  // stays in the block is a new line. open has the open lines of the page by stream; until is the end offset
+  // of the page.
   function take(row, open, until) {
     const has = (part) => Number(part.dataset.at) < until;
     const stream = streamOf(row), line = open.get(stream);
@@ -78,14 +79,15 @@
     }
   }
 
-  // keep leaves in a block only what the page does not have. It reports whether anything is left, and remembers
-  // when there is a gap before it.
+  // keep removes from a block what the page has, and reports whether anything is left. If there is a gap
+  // before the block, it returns false for catchUp to fill the gap; but if the gap is large and the reader
+  // follows, it drops the lines of the page instead.
   function keep(log, block) {
     const from = Number(block.dataset.from), to = Number(block.dataset.to);
     newest = Math.max(newest, to);
     if (from > end(log)) {
-      if (!following || newest - end(log) <= worthwhile) return false; // the gap is filled first, see catchUp
-      log.replaceChildren(); // what is before can be had by scrolling up
+      if (!following || newest - end(log) <= worthwhile) return false; // catchUp fills the gap first
+      log.replaceChildren(); // scrolling up loads the lines before it again
       seen = 0;
     }
     const open = new Map([...log.querySelectorAll("[data-open]")].map((row) => [streamOf(row), row]));
@@ -94,7 +96,7 @@
     return block.querySelector("[data-at]") !== null;
   }
 
-  // mend joins the lines of the first block with what continues them in the blocks after it.
+  // mend joins the open lines of the first block with their continuations in the blocks after it.
   function mend(log) {
     const first = log.firstElementChild, rows = rowsOf(log);
     for (const row of first.querySelectorAll(":scope > [data-open]")) {
@@ -108,7 +110,7 @@
     }
   }
 
-  // catchUp fetches what is missing at the end.
+  // catchUp fetches the lines that are missing at the end, one request at a time.
   async function catchUp(log) {
     if (fetching || end(log) >= newest) return;
     const missing = newest - end(log);
@@ -123,7 +125,7 @@
     catchUp(log);
   }
 
-  // While the reader follows, old lines go: scrolled up to, they come back.
+  // trim removes old lines while the reader follows. Scrolling up loads them again.
   function trim(log) {
     let lines = rowsOf(log).length;
     while (following && log.children.length > 1) {
@@ -143,7 +145,7 @@
     }
   });
 
-  let height = 0, top = 0; // before earlier lines came
+  let height = 0, top = 0; // scroll height and position before a swap
   document.addEventListener("htmx:before:request", (event) => {
     if (event.target.matches("#log .before")) event.target.disabled = true;
   });
@@ -154,7 +156,7 @@
   document.addEventListener("htmx:after:swap", (event) => {
     const log = find();
     if (!log) return;
-    if (event.target.matches?.("button.before")) { // earlier lines: the reader stays with the one that was read
+    if (event.target.matches?.("button.before")) { // earlier lines: keep the reader at the same line
       mend(log);
       log.scrollTop = top + log.scrollHeight - height;
       return;

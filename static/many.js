@@ -1,27 +1,27 @@
-// Selecting runs, to act on many of them at once, and the question before it. Without this file the boxes and the form
-// below the list work as well, and the question has a page of its own.
+// Selection of runs for bulk actions, and the dialog that confirms them. Without this file the checkboxes and
+// the form below the list still work, and the question has its own page.
 "use strict";
 
 (() => {
   const find = (id) => document.getElementById(id);
   const boxes = () => [...document.querySelectorAll("#process_runs input[name=id]")];
 
-  // The selection outlives pages of the list and reloads. It never becomes larger by itself.
+  // The selection survives paging and reloads. Only the user adds runs to it.
   const storage = "runboard-selected";
   let selected = new Set();
-  let full = false; // whether more was to be selected than can be
+  let full = false; // whether the user tried to select more than the limit
   function load() {
     try {
       selected = new Set(JSON.parse(sessionStorage.getItem(storage) ?? "[]"));
     } catch {
-      // The browser keeps nothing: the selection ends with the page.
+      // The browser refuses storage: the selection ends with the page.
     }
   }
   function save() {
     try {
       sessionStorage.setItem(storage, JSON.stringify([...selected]));
     } catch {
-      // likewise
+      // The browser refuses storage: the selection ends with the page.
     }
   }
 
@@ -46,7 +46,7 @@
     show();
   }
 
-  // total is how many runs the list has, as it stands above it.
+  // total returns the number of runs in the list, as the page shows it above the list.
   function total() {
     const { count, more } = find("matches").dataset;
     if (count === undefined) return document.querySelector(".counts a[aria-current] b").textContent;
@@ -57,7 +57,8 @@
     if (element.textContent !== text) element.textContent = text;
   }
 
-  // show says how many runs are selected. Without any there is no target, until all are chosen on purpose.
+  // show updates the checkboxes, the number of selected runs and the buttons. Without a selection the buttons
+  // are disabled, unless the user chooses all runs.
   function show() {
     const form = find("many"), all = find("tick_all");
     if (!form || !all) return;
@@ -78,11 +79,12 @@
     all.checked = ticked > 0 && ticked === here.length;
     all.indeterminate = ticked > 0 && ticked < here.length;
     const everything = choice.options[1].text.replace(/^All( [\d,]+\+?)?/, `All ${total()}`);
-    if (choice.options[1].text !== everything && document.activeElement !== choice) choice.options[1].text = everything; // not while it is open
+    // A change would close an open select.
+    if (choice.options[1].text !== everything && document.activeElement !== choice) choice.options[1].text = everything;
     send(form, here);
   }
 
-  // send has the form send the selected runs that are not on the page, too.
+  // send adds hidden fields to the form for the selected runs on other pages.
   function send(form, here) {
     const elsewhere = new Set(selected);
     for (const box of here) elsewhere.delete(box.value);
@@ -105,7 +107,7 @@
     }));
   }
 
-  let last = null; // the id that was selected last, where a range begins
+  let last = null; // id of the run clicked last, where a range starts
   document.addEventListener("click", (event) => {
     if (event.target.id === "selected_clear") {
       clear();
@@ -129,13 +131,13 @@
     full = false;
     for (const box of target.id === "tick_all" ? boxes() : [target]) select(box, target.checked);
     save();
-    find("many").elements.scope.value = "selected"; // what has just been selected is meant
+    find("many").elements.scope.value = "selected"; // selecting a run ends "all runs"
     show();
-    target.closest("tbody tr")?.scrollIntoView({ block: "nearest" }); // the bar that comes up must not lie over it
+    target.closest("tbody tr")?.scrollIntoView({ block: "nearest" }); // the bar must not cover the row
   });
 
-  // What is selected stays so, however the list is drawn anew. But all that match are not chosen any more when it is
-  // another list. That is decided before the new list is shown: what an operator chooses in it must last.
+  // Swaps keep the selection. But "all matching" is reset when the user opens another list. That happens
+  // before the swap, so that it does not undo a choice that the user makes in the new list.
   document.addEventListener("htmx:before:swap", (event) => {
     const form = find("many");
     if (form && event.detail.ctx?.target?.id === "live") form.elements.scope.value = "selected";
@@ -144,8 +146,8 @@
     }
   });
 
-  // The question is asked in a dialog over the page. It opens when an answer is swapped into it, and at no other swap: a
-  // dialog that has just been closed keeps its content until its close event, and would open again.
+  // The dialog opens only after a swap into it. A dialog that has just been closed keeps its content until
+  // its close event, so checking the content alone would open it again.
   const dialog = () => (find("ask") instanceof HTMLDialogElement ? find("ask") : null);
   const targetOf = ({ target }) => (typeof target === "string" ? document.querySelector(target) : target);
   document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
@@ -153,10 +155,10 @@
     const ask = dialog();
     if (!ask?.firstElementChild || !ctx || targetOf(ctx) !== ask) return;
     if (!ask.open) ask.showModal();
-    ask.querySelector("[data-dismiss]")?.focus(); // what changes nothing is what a key presses
+    ask.querySelector("[data-dismiss]")?.focus(); // a stray key press must change nothing
   });
 
-  // An answer that is not another question ends it. What came of it stands in the page.
+  // An answer that is not another question closes the dialog. The page shows the result.
   document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
     const ask = dialog();
     if (!ask?.open || !ctx.sourceElement?.closest?.("#ask")) return;
@@ -168,12 +170,13 @@
     const ask = dialog();
     if (ask && event.target.matches("#ask, #ask [data-dismiss]")) ask.close();
   });
-  // The second click of a double one was meant for the button that asked.
+  // Ignore the second click of a double click: the user meant it for the button that opened the dialog.
   document.addEventListener("click", (event) => {
     if (event.detail > 1 && event.target.closest?.("dialog button:not([data-dismiss])")) event.preventDefault();
   }, true);
   document.addEventListener("close", (event) => {
-    if (event.target.id === "ask" && !event.target.open) event.target.replaceChildren(); // it comes late: it may be open again
+    // The event comes late: the dialog may be open again.
+    if (event.target.id === "ask" && !event.target.open) event.target.replaceChildren();
   }, true);
   document.addEventListener("submit", (event) => {
     if (!dialog() && event.target.closest("#ask")) clear();

@@ -1,5 +1,5 @@
-// Package static holds the files that pages are served with, under names that say what is in them:
-// a file whose content changes changes its name, so browsers may keep what they have for ever.
+// Package static embeds the files that pages load, and puts a hash of the content into each name. A changed
+// file gets a new name, so browsers may cache a file forever.
 package static
 
 import (
@@ -16,22 +16,22 @@ import (
 	"github.com/andybalholm/brotli"
 )
 
-// Prefix is where the files are served.
+// Prefix is the path below which the files are served.
 const Prefix = "/static/"
 
-// The third-party files are brought by "npm ci" (see Makefile) and are not ours to change.
+// "npm ci" installs the third-party files, see the Makefile. Do not edit them.
 //
 //go:embed app.css app.js clock.js connection.js log.js calm.js many.js keys.js delay.js favicon.svg
 //go:embed node_modules/@picocss/pico/css/pico.min.css
 //go:embed node_modules/htmx.org/dist/htmx.min.js node_modules/htmx.org/dist/ext/hx-ws.min.js
 var files embed.FS
 
-// Notices are the licences of the third-party software in the binary. They are generated, see Makefile.
+// Notices holds the licences of the third-party software in the binary. The Makefile generates them.
 //
 //go:embed node_modules/NOTICES.txt
 var Notices string
 
-// sources are the embedded files by the names under which pages ask for them.
+// sources maps the names that templates use to embedded files.
 var sources = map[string]string{
 	"app.css":       "app.css",
 	"app.js":        "app.js",
@@ -54,13 +54,13 @@ var contentTypes = map[string]string{
 	".svg": "image/svg+xml",
 }
 
-// Assets are the files, hashed and compressed. They do not change, so any goroutine may use them.
+// Assets holds the hashed and compressed files. It is immutable, and safe for concurrent use.
 type Assets struct {
 	paths map[string]string // by name
 	files map[string]*File  // by path
 }
 
-// File is one file, ready to be sent.
+// File is one file in all encodings.
 type File struct {
 	ContentType string
 	identity    []byte
@@ -68,7 +68,7 @@ type File struct {
 	brotli      []byte
 }
 
-// Load hashes and compresses the files. It takes some milliseconds.
+// Load hashes and compresses the embedded files, which takes some milliseconds.
 func Load() (*Assets, error) {
 	assets := &Assets{paths: map[string]string{}, files: map[string]*File{}}
 	for name, source := range sources {
@@ -93,7 +93,7 @@ func newFile(extension string, content []byte) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Level 6 is within a few percent of the best one, which takes a second for these files.
+	// Level 6 is within a few percent of the best level, which takes a second for these files.
 	for _, w := range []io.WriteCloser{gz, brotli.NewWriterLevel(&brotlied, 6)} {
 		if _, err := w.Write(content); err != nil {
 			return nil, err
@@ -108,8 +108,8 @@ func newFile(extension string, content []byte) (*File, error) {
 	}, nil
 }
 
-// Path returns the path under which the file with this name is served. It panics when there is no
-// such file: the names are those that templates spell.
+// Path returns the path of the file with this name. It panics if there is no such file, which is a mistake in
+// a template.
 func (a *Assets) Path(name string) string {
 	if hashed, known := a.paths[name]; known {
 		return hashed
@@ -123,10 +123,11 @@ func (a *Assets) Find(path string) (file *File, found bool) {
 	return file, found
 }
 
-// Encodings are those that Encoded knows, the best first.
+// Encodings returns the encodings that Encoded accepts, best first.
 func Encodings() []string { return []string{"br", "gzip", "identity"} }
 
-// Encoded returns the content in one of the Encodings.
+// Encoded returns the content in one of Encodings; for any other encoding, the content unencoded. The caller
+// must not modify it.
 func (f *File) Encoded(encoding string) []byte {
 	switch encoding {
 	case "br":
