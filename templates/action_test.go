@@ -8,7 +8,7 @@ import (
 	"runboard/app"
 )
 
-// hidden are the fields that a form sends without showing them, in order.
+// hidden returns the hidden fields of a form as name=value, in order.
 func hidden(t *testing.T, form string) (sent []string) {
 	t.Helper()
 	for _, input := range elements(parseFragment(t, form), named("input")) {

@@ -6,7 +6,7 @@ import (
 	"runboard/app"
 )
 
-// BenchmarkBoard draws the page of a full list.
+// BenchmarkBoard renders the page of a full list.
 func BenchmarkBoard(b *testing.B) {
 	t, page := newTemplates(b), fullPage()
 	b.ReportAllocs()
@@ -17,7 +17,7 @@ func BenchmarkBoard(b *testing.B) {
 	}
 }
 
-// BenchmarkRow draws one row, as frames have them.
+// BenchmarkRow renders one row, as list frames do for each run.
 func BenchmarkRow(b *testing.B) {
 	t, page := newTemplates(b), fullPage()
 	b.ReportAllocs()

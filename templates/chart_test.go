@@ -15,7 +15,8 @@ import (
 
 var noon = time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
 
-// lately is a quarter of an hour, in the last step of which so much is over.
+// lately returns the period of the last 15 minutes. over is how much of its last step has passed, and flows
+// has counters by step.
 func lately(over time.Duration, flows map[int]app.Counters) period {
 	p := period{Name: "recent", Span: "the last 15 minutes", Unit: "minute", At: noon.Add(over), Period: app.Period{
 		From: noon.Add(-app.RecentSpan), Step: app.RecentStep, Counters: make([]app.Counters, 91),
@@ -26,6 +27,7 @@ func lately(over time.Duration, flows map[int]app.Counters) period {
 	return p
 }
 
+// wholeDay returns the period of the last 24 hours, with the parameters of lately.
 func wholeDay(over time.Duration, flows map[int]app.Counters) period {
 	p := period{Name: "day", Span: "the last 24 hours", Unit: "hour", At: noon.Add(over), Period: app.Period{
 		From: noon.Add(-app.DaySpan), Step: app.DayStep, Counters: make([]app.Counters, 145),
@@ -85,7 +87,6 @@ func TestFewAreToldByTheMinuteOrTheHour(t *testing.T) {
 	}
 }
 
-// All of it lies within the picture, whatever happened.
 func TestNoLineLeavesThePicture(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -10,7 +10,7 @@ import (
 	"runboard/app"
 )
 
-// someFailures are two, of which one is of long ago.
+// someFailures returns two failure groups: a recent one, and one without failures in the last 24 hours.
 func someFailures() app.Failures {
 	ink := app.Failure{
 		ID: 3, Kind: "report", Pattern: "exit status #\nno <b>ink</b> for #", Example: `exit status 1 "no ink" for 7`, Runs: 1234,
@@ -73,7 +73,7 @@ func TestAListSaysWhatItsRunsFailedWith(t *testing.T) {
 			kept++
 		}
 	}
-	if kept != 2 { // what is found, and what is acted on
+	if kept != 2 { // the filter form and the form for bulk actions
 		t.Errorf("%d forms keep what is asked for", kept)
 	}
 	run := app.RunPage{Run: app.ProcessRun{ID: 7, Status: app.Failed, Error: "no ink for 7", Failure: 3, Version: 3}}

@@ -12,7 +12,7 @@ import (
 	"runboard/templates"
 )
 
-// drawn writes a parsed element as text again, so that two can be compared.
+// drawn serializes a parsed element, so that tests can compare two of them.
 func drawn(t *testing.T, node *html.Node) string {
 	t.Helper()
 	var text strings.Builder
@@ -22,8 +22,8 @@ func drawn(t *testing.T, node *html.Node) string {
 	return text.String()
 }
 
-// contents says what a frame holds, after it was parsed as htmx does: for each cell "td#id", for each
-// partial "#target: element#id …". Anything that would be swapped into the region itself is an error.
+// contents parses a frame as htmx does, and lists its parts: "td#id" for a cell, and "#target: element#id …"
+// for a partial. It reports an error for anything that htmx would swap into the region itself.
 func contents(t *testing.T, frame string) (found []string) {
 	t.Helper()
 	for node := range parseFragment(t, frame).ChildNodes() {
@@ -46,7 +46,7 @@ func contents(t *testing.T, frame string) (found []string) {
 	return found
 }
 
-// aroundTheList is what every frame says of the whole board.
+// aroundTheList are the parts of every frame that show the state of the whole board.
 var aroundTheList = []string{
 	"#count_all: b#count_all",
 	"#count_created: b#count_created", "#count_started: b#count_started", "#count_completed: b#count_completed",
@@ -95,7 +95,7 @@ func TestAFrameHoldsJustWhatItShouldAfterItIsParsed(t *testing.T) {
 	}
 }
 
-// A target that is missing is passed over in silence, so nobody would notice.
+// htmx ignores a part whose target is missing, so users would see stale content without any error.
 func TestThePageHasATargetForEachPartOfItsFrames(t *testing.T) {
 	t.Parallel()
 	drawing := newTemplates(t)
@@ -107,16 +107,16 @@ func TestThePageHasATargetForEachPartOfItsFrames(t *testing.T) {
 		byID(t, board, idIn(part))
 	}
 	for _, part := range contents(t, draw(drawing.RunFrame(single))) {
-		if !slices.Contains(aroundTheList, part) { // these are the board's
+		if !slices.Contains(aroundTheList, part) { // only the list page has these
 			byID(t, run, idIn(part))
 		}
 	}
 }
 
-// idIn returns the id that a part of contents ends with.
+// idIn returns the id at the end of a part of contents.
 func idIn(part string) string { return part[strings.LastIndex(part, "#")+1:] }
 
-// bare draws a status cell without the attribute that only frames need.
+// bare serializes a status cell without hx-swap-oob, which only frames need.
 func bare(t *testing.T, cell *html.Node) string {
 	t.Helper()
 	cell.Attr = slices.DeleteFunc(cell.Attr, func(a html.Attribute) bool { return a.Key == "hx-swap-oob" })
@@ -149,7 +149,7 @@ func TestPageAndFrameDrawTheSameCell(t *testing.T) {
 	}
 }
 
-// Out of band on a page or in a row, the cell would be torn out of it.
+// htmx would tear an out-of-band cell out of a page or a row.
 func TestOnlyFramesSayThatACellIsOutOfBand(t *testing.T) {
 	t.Parallel()
 	drawing := newTemplates(t)
@@ -188,8 +188,8 @@ func TestTheListFrameHasEachRowWithItsCells(t *testing.T) {
 	}
 }
 
-// longNumbers is a page of runs that have been numbered for years, in the status that takes most room,
-// with an error as work commonly gives.
+// longNumbers is a full page of runs after years of use, with long ids, in the status that takes most room,
+// and with a typical error.
 func longNumbers() app.Page {
 	page := app.Page{HasOlder: true, HasNewer: true, Overview: overview}
 	page.Query = app.Query{Filter: app.Filter{Filtered: true, Status: app.Created}, Direction: app.Before, Cursor: 987_654_321_987}
@@ -204,7 +204,7 @@ func longNumbers() app.Page {
 	return page
 }
 
-// A frame goes to each socket each time the list changes: it has to stay small.
+// Each change of a list sends a frame to each subscriber, so frames have to be small.
 func TestAListFrameWithLongNumbersIsSmall(t *testing.T) {
 	t.Parallel()
 	const limit = 19 << 10

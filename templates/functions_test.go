@@ -13,7 +13,7 @@ const day = 24 * time.Hour
 func TestADurationInWords(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
-		-time.Hour:                    "0 s", // the clocks of a crash and of a start may differ
+		-time.Hour:                    "0 s", // the nodes of a crash and of a start may have different clocks
 		-1:                            "0 s",
 		0:                             "0 s",
 		49 * time.Millisecond:         "49 ms",
@@ -65,11 +65,11 @@ func TestHowLongAgoInWords(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
 	for d, want := range map[time.Duration]string{
-		-time.Hour:              "just now", // a clock was set back in between
+		-time.Hour:              "just now", // the clock was set back
 		0:                       "just now",
 		5*time.Second - 1:       "just now",
 		5 * time.Second:         "5 s ago",
-		7900 * time.Millisecond: "7 s ago", // without tenths: nobody reads them
+		7900 * time.Millisecond: "7 s ago", // whole seconds are precise enough
 		59*time.Second + 1:      "59 s ago",
 		time.Minute:             "1 min ago",
 		3 * time.Hour:           "3 h ago",

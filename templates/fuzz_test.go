@@ -12,7 +12,7 @@ import (
 	"runboard/templates"
 )
 
-// shape lists the elements of a parsed text and the names of their attributes, without any content.
+// shape lists the elements below root and the names of their attributes, without any content.
 func shape(root *html.Node) (shape []string) {
 	for _, node := range elements(root, func(*html.Node) bool { return true }) {
 		entry := node.Data
@@ -24,11 +24,11 @@ func shape(root *html.Node) (shape []string) {
 	return shape
 }
 
-// shapes draws everything that texts get into, and returns its shape.
+// shapes renders everything that shows the kind or the message of a run, and returns the shapes.
 func shapes(t *testing.T, drawing *templates.Templates, kind, message string) (all []string) {
 	t.Helper()
 	draw := must(t)
-	runs := []app.ProcessRun{samples["waiting"], samples["failed"]} // those that show their error
+	runs := []app.ProcessRun{samples["waiting"], samples["failed"]} // these show their error
 	for i := range runs {
 		runs[i].Kind, runs[i].Error = kind, message
 	}
@@ -51,7 +51,7 @@ func shapes(t *testing.T, drawing *templates.Templates, kind, message string) (a
 	return append(all, shape(parseFragment(t, draw(drawing.StatisticsFrame(stats))))...)
 }
 
-// harmless returns a text without anything special in it; no text stays none, which is drawn otherwise.
+// harmless returns a text without special characters. It keeps an empty text, which renders differently.
 func harmless(text string) string {
 	if text == "" {
 		return ""
@@ -70,7 +70,7 @@ func FuzzTextCannotBecomeMarkup(f *testing.F) {
 		f.Add("plain", text)
 		f.Add(text, "")
 	}
-	drawing := newTemplates(f, "simulated", "report") // so that rows name their kind
+	drawing := newTemplates(f, "simulated", "report") // two kinds, so that rows name their kind
 	f.Fuzz(func(t *testing.T, kind, message string) {
 		got, want := shapes(t, drawing, kind, message), shapes(t, drawing, harmless(kind), harmless(message))
 		if !slices.Equal(got, want) {

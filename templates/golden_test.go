@@ -50,7 +50,7 @@ func TestTheRunPageLooksAsItShouldInEachState(t *testing.T) {
 	}
 }
 
-// writing is the page of a run whose work writes.
+// writing returns the page of a run with a log.
 func writing() app.RunPage {
 	return app.RunPage{Run: samples["busy"], MedianDuration: 40 * time.Second, Overview: overview, Log: app.Log{
 		Start: 5, End: 42, Lines: []app.LogLine{
@@ -80,7 +80,7 @@ func TestALogLooksAsItShould(t *testing.T) {
 
 func TestARunWhoseWorkDoesNotSayHowFarItIsIsMeasuredByTheOthers(t *testing.T) {
 	t.Parallel()
-	page := app.RunPage{Run: samples["started"], MedianDuration: 40 * time.Second} // for 12 seconds
+	page := app.RunPage{Run: samples["started"], MedianDuration: 40 * time.Second} // running for 12 s
 	if html := must(t)(newTemplates(t).Run(page)); !strings.Contains(html, "about 28 s left, as runs of this kind usually take 40 s") {
 		t.Error(html)
 	}

@@ -21,12 +21,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// noon is the time on the clock of all that tests draw.
+// noon is the current time in all tests that render.
 var noon = time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
 
 func before(d time.Duration) time.Time { return noon.Add(-d) }
 
-// newTemplates draws at noon, and links to assets by their plain names.
+// newTemplates returns templates with noon as their clock and plain asset names.
 func newTemplates(t testing.TB, kinds ...string) *templates.Templates {
 	t.Helper()
 	if kinds == nil {
@@ -43,7 +43,7 @@ func newTemplates(t testing.TB, kinds ...string) *templates.Templates {
 	return drawing
 }
 
-// must is for drawings that cannot fail.
+// must unwraps the result of a render, and ends the test on an error.
 func must(t testing.TB) func(drawn []byte, err error) string {
 	return func(drawn []byte, err error) string {
 		t.Helper()
@@ -54,7 +54,7 @@ func must(t testing.TB) func(drawn []byte, err error) string {
 	}
 }
 
-// golden compares what was drawn with the file of that name in testdata.
+// golden compares drawn with testdata/name.html. With -update, it writes the file instead.
 func golden(t *testing.T, name, drawn string) {
 	t.Helper()
 	file := filepath.Join("testdata", name+".html")
@@ -78,7 +78,7 @@ func golden(t *testing.T, name, drawn string) {
 	}
 }
 
-// The runs of the samples: one in every state that looks different.
+// samples has a run in each state that looks different.
 var samples = silent(map[string]app.ProcessRun{
 	"created": {ID: 8, Kind: "simulated", Status: app.Created, Version: 1, CreatedAt: before(2 * time.Second)},
 	"waiting": {
@@ -115,7 +115,7 @@ var samples = silent(map[string]app.ProcessRun{
 	},
 })
 
-// silent makes runs say nothing of their progress that do not say any, and dates their last change.
+// silent sets runs without progress to NoPercent, and UpdatedAt to the time of their last change.
 func silent(runs map[string]app.ProcessRun) map[string]app.ProcessRun {
 	for name, run := range runs {
 		if run.Percent == 0 {
@@ -127,7 +127,7 @@ func silent(runs map[string]app.ProcessRun) map[string]app.ProcessRun {
 	return runs
 }
 
-// events are a history for the page of a run.
+// events is a history for the page of a run.
 var events = []app.Event{
 	{Version: 2, At: before(90 * time.Minute), Status: app.Started, Attempt: 1},
 	{Version: 3, At: before(89 * time.Minute), Status: app.Created, Attempt: 1, Note: "it <failed>"},
@@ -136,7 +136,7 @@ var events = []app.Event{
 
 var overview = app.Overview{Counts: app.Counts{2, 1234, 1234567, 1, 0}, Recent: 10, Done: 7}
 
-// mixed are all samples, newest first.
+// mixed returns all samples, newest first.
 func mixed() (runs []app.ProcessRun) {
 	for _, name := range []string{"stopping", "busy", "created", "waiting", "started", "suspect", "completed", "failed", "cancelled"} {
 		runs = append(runs, samples[name])
@@ -156,14 +156,14 @@ func parsePage(t testing.TB, text string) *html.Node {
 	return root
 }
 
-// What htmx writes in the place of its own elements before it parses a fragment, see makeFragment there.
+// htmx replaces its own elements by templates before it parses a fragment; see makeFragment in its source.
 var (
 	opening = regexp.MustCompile(`(?i)<hx-([a-z]+)(\s+|>)`)
 	closing = regexp.MustCompile(`(?i)</hx-[a-z]+>`)
 )
 
-// parseFragment parses an answer or a frame as htmx does, in a template, where the parser lets parts of
-// tables stand alone but still drops those that stand in the wrong place.
+// parseFragment parses a response or a frame as htmx does: in a template, in which the parser accepts parts
+// of tables alone but still drops those that stand in the wrong place.
 func parseFragment(t testing.TB, text string) *html.Node {
 	t.Helper()
 	text = opening.ReplaceAllString(text, `<template hx type="$1"$2`)
@@ -177,7 +177,7 @@ func parseFragment(t testing.TB, text string) *html.Node {
 	return nil
 }
 
-// elements returns the elements below a node for which wanted is true, in the order of the text.
+// elements returns the elements below root for which wanted is true, in document order.
 func elements(root *html.Node, wanted func(*html.Node) bool) (found []*html.Node) {
 	for node := range root.Descendants() {
 		if node.Type == html.ElementNode && wanted(node) {
@@ -191,7 +191,7 @@ func named(name string) func(*html.Node) bool {
 	return func(node *html.Node) bool { return node.Data == name }
 }
 
-// byID returns the one element with an id.
+// byID returns the element with an id, and ends the test unless there is exactly one.
 func byID(t testing.TB, root *html.Node, id string) *html.Node {
 	t.Helper()
 	found := elements(root, func(node *html.Node) bool { return attribute(node, "id") == id })
@@ -201,7 +201,7 @@ func byID(t testing.TB, root *html.Node, id string) *html.Node {
 	return found[0]
 }
 
-// attribute returns the value of an attribute, or "".
+// attribute returns the value of an attribute, or "" if the element does not have it.
 func attribute(node *html.Node, key string) string {
 	for _, a := range node.Attr {
 		if a.Key == key {

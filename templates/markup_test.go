@@ -12,7 +12,7 @@ import (
 	"runboard/templates"
 )
 
-// pages are all that is ever sent whole, with text in it that would like to be markup.
+// pages returns all pages and fragments, with texts in them that contain markup.
 func pages(t testing.TB) map[string]*html.Node {
 	t.Helper()
 	drawing, hostile := newTemplates(t, "simulated", "report"), samples["failed"]
@@ -38,7 +38,7 @@ func pages(t testing.TB) map[string]*html.Node {
 	}
 }
 
-// The content security policy forbids all of this, and then it would not work.
+// The content security policy forbids inline scripts and styles, so browsers would ignore them.
 func TestNothingNeedsInlineScriptOrStyle(t *testing.T) {
 	t.Parallel()
 	for name, root := range pages(t) {
@@ -63,7 +63,7 @@ func forbidden(a html.Attribute) bool {
 	case strings.HasPrefix(value, "js:"), strings.HasPrefix(value, "javascript:"):
 		return true
 	}
-	return strings.HasPrefix(a.Key, "hx-trigger") && strings.Contains(value, "[") // a filter, which is evaluated
+	return strings.HasPrefix(a.Key, "hx-trigger") && strings.Contains(value, "[") // htmx evaluates filters
 }
 
 func TestNoIDIsUsedTwice(t *testing.T) {
@@ -189,7 +189,7 @@ func TestTheStatusCellIsThatOfTheContract(t *testing.T) {
 	}
 }
 
-// The region asks for what its page shows, and not for what the page before it showed.
+// A swap replaces the region together with its socket, so the path of the socket has to match the new page.
 func TestTheSocketAsksWhatThePageAsks(t *testing.T) {
 	t.Parallel()
 	drawing := newTemplates(t)
@@ -226,7 +226,7 @@ func TestTheFilterInUseIsTheOneThatIsMarked(t *testing.T) {
 	}
 }
 
-// htmx reads this as JSON, and goes by its own defaults when it cannot.
+// htmx falls back to its defaults if it cannot parse this JSON.
 func TestTheSettingsOfHtmxAreJSON(t *testing.T) {
 	t.Parallel()
 	for _, meta := range elements(pages(t)["the board"], named("meta")) {
@@ -258,7 +258,7 @@ func TestWhatPeopleReadIsTheTextItself(t *testing.T) {
 	}
 }
 
-// From these the page knows how old a change is, and how far the clocks are apart.
+// The scripts compute the age of a change and the offset of the server's clock from these times.
 func TestPagesSayWhenTheyWereDrawnAndCellsWhenTheyChanged(t *testing.T) {
 	t.Parallel()
 	drawing := newTemplates(t)

@@ -20,7 +20,7 @@ func TestThePathOfAQuery(t *testing.T) {
 		app.Query{}.WithCursor(app.After, 50):  "?after=50",
 		failed.WithCursor(app.Before, 1):       "?before=1&status=failed",
 		failed.WithCursor(app.After, math.MaxInt64):         "?after=9223372036854775807&status=failed",
-		{Filter: app.Filter{Status: app.Failed}, Cursor: 7}: "", // neither asked for: no filter and no turn
+		{Filter: app.Filter{Status: app.Failed}, Cursor: 7}: "", // neither has an effect
 	} {
 		if got := templates.QueryPath(query); got != "/process_runs"+want {
 			t.Errorf("%+v is at %q", query, got)
@@ -55,7 +55,7 @@ func TestThePathsAndIDsOfARun(t *testing.T) {
 	}
 }
 
-// Half a page is never sent: nothing is, when something goes wrong in the middle.
+// A failed render must not return the part of the page before the failure.
 func TestAPageThatCannotBeDrawnIsAnErrorAndNoPage(t *testing.T) {
 	t.Parallel()
 	drawing, err := templates.New(templates.Options{
@@ -70,7 +70,7 @@ func TestAPageThatCannotBeDrawnIsAnErrorAndNoPage(t *testing.T) {
 	}
 }
 
-// Without a clock of its own it goes by the real one, and not by year 1.
+// Without Options.Now, templates use the real clock, not the zero time.
 func TestTheDefaultClockIsTheRealOne(t *testing.T) {
 	t.Parallel()
 	drawing, err := templates.New(templates.Options{Asset: func(string) string { return "" }})

@@ -15,7 +15,7 @@ import (
 	"runboard/templates"
 )
 
-// waves are numbers that go up and down.
+// waves returns n counters that rise and fall up to about height.
 func waves(n int, height float64) []app.Counters {
 	flows := make([]app.Counters, n)
 	for i := range flows {
@@ -27,6 +27,7 @@ func waves(n int, height float64) []app.Counters {
 	return flows
 }
 
+// calm returns the statistics of a board on which nothing has happened.
 func calm() app.Statistics {
 	return app.Statistics{
 		At: noon, Forecast: app.Forecast{Trend: app.Empty},
@@ -35,7 +36,7 @@ func calm() app.Statistics {
 	}
 }
 
-// lively is a board with much to do, some of it of a kind that would like to be markup.
+// lively returns the statistics of a busy board. Some kinds contain markup.
 func lively() app.Statistics {
 	stats := calm()
 	stats.Overview = overview
@@ -71,7 +72,7 @@ func TestTheLiveRegionOfTheStatisticsIsThatOfTheirPage(t *testing.T) {
 	}
 }
 
-// What one has opened stays open, because no frame has it in it.
+// A details element that the user has opened stays open, because no frame contains it.
 func TestAFrameOfTheStatisticsHoldsAllButWhatOneCanOpen(t *testing.T) {
 	t.Parallel()
 	drawing, draw := newTemplates(t), must(t)
@@ -91,7 +92,7 @@ func TestAFrameOfTheStatisticsHoldsAllButWhatOneCanOpen(t *testing.T) {
 	}
 }
 
-// pictures are the SVG elements in a text, as they stand there.
+// pictures returns the source of the SVG elements in text.
 func pictures(t *testing.T, text string) (found []string) {
 	t.Helper()
 	for _, rest := range strings.Split(text, "<svg")[1:] {

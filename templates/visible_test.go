@@ -27,7 +27,7 @@ func TestVisible_SpellsOutWhatShowsNothing(t *testing.T) {
 		"a\u2028b":                  "a<U+2028>b",
 		"👩\u200d🔬 می\u200cخواهم":    "👩\u200d🔬 می\u200cخواهم",
 		"я\u200d\u200dя":            "я<U+200D><U+200D>я",
-		"\u0600١٢":                  "\u0600١٢", // a sign of a number, which has a shape
+		"\u0600١٢":                  "\u0600١٢", // the Arabic number sign has a visible shape
 	} {
 		if got := visible(text); got != want {
 			t.Errorf("%q becomes %q, want %q", text, got, want)
