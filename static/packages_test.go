@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// lockFile is what we rely on of package-lock.json.
+// lockFile has the parts of package-lock.json that we rely on.
 type lockFile struct {
 	Packages map[string]struct {
 		Version, Resolved, Integrity  string
@@ -32,9 +32,9 @@ func TestTheLockFilePinsWhatIsAskedFor(t *testing.T) {
 	t.Parallel()
 	wish := parse[struct{ Dependencies, DevDependencies map[string]string }](t, "package.json")
 	asked := maps.Clone(wish.Dependencies)
-	maps.Copy(asked, wish.DevDependencies) // what tests need is brought in the same way
+	maps.Copy(asked, wish.DevDependencies) // npm ci installs what tests need, too
 	locked := parse[lockFile](t, "package-lock.json").Packages
-	if len(asked) == 0 || len(locked) != len(asked)+1 { // the one more is we
+	if len(asked) == 0 || len(locked) != len(asked)+1 { // the lock file also lists the project itself
 		t.Errorf("%d packages are asked for, %d are locked", len(asked), len(locked)-1)
 	}
 	for name, version := range asked {
@@ -54,7 +54,7 @@ func TestTheLockFilePinsWhatIsAskedFor(t *testing.T) {
 	}
 }
 
-// Whoever installs has a registry of their own; the hash says that it is the same package.
+// Developers may use different registries; the hash makes sure that they get the same package.
 func TestTheLockFileNamesNoRegistry(t *testing.T) {
 	t.Parallel()
 	for _, file := range []string{"package.json", "package-lock.json", ".npmrc"} {
@@ -64,7 +64,7 @@ func TestTheLockFileNamesNoRegistry(t *testing.T) {
 	}
 }
 
-// What is embedded is what is locked, and not what an older install left behind.
+// The binary embeds the installed files, which may be left over from an older install.
 func TestTheInstalledPackagesAreTheLockedOnes(t *testing.T) {
 	t.Parallel()
 	for place, locked := range parse[lockFile](t, "package-lock.json").Packages {

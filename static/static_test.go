@@ -17,7 +17,7 @@ import (
 	"runboard/static"
 )
 
-// sources are the files as they lie in the directory, by the names under which pages ask for them.
+// sources maps the names that templates use to the files in this directory.
 var sources = map[string]string{
 	"app.css":     "app.css",
 	"app.js":      "app.js",
@@ -36,7 +36,7 @@ func load(t *testing.T) *static.Assets {
 	return assets
 }
 
-// find returns the file with a name, by way of its path.
+// find returns the file with this name by way of its path.
 func find(t *testing.T, assets *static.Assets, name string) *static.File {
 	t.Helper()
 	file, found := assets.Find(assets.Path(name))
@@ -55,7 +55,7 @@ func content(t *testing.T, file string) []byte {
 	return text
 }
 
-// What browsers keep for ever must never mean anything else.
+// Browsers cache these files forever, so other content needs another name.
 func TestTheNameOfAFileCarriesTheHashOfItsContent(t *testing.T) {
 	t.Parallel()
 	assets := load(t)
@@ -108,7 +108,7 @@ func TestTheBestEncodingComesFirst(t *testing.T) {
 	}
 }
 
-// A browser that is told nosniff takes nothing under a wrong type.
+// With nosniff, browsers reject scripts and styles of the wrong type.
 func TestEachFileHasItsType(t *testing.T) {
 	t.Parallel()
 	assets := load(t)
@@ -151,7 +151,7 @@ func TestAskingForANameThatDoesNotExistPanics(t *testing.T) {
 	}
 }
 
-// What a browser loads at its first visit, in the encoding that all browsers take.
+// The test counts what a browser loads on its first visit, in brotli, which all browsers accept.
 func TestTheFirstVisitIsSmall(t *testing.T) {
 	t.Parallel()
 	const limit = 60 << 10
@@ -168,7 +168,8 @@ func TestTheFirstVisitIsSmall(t *testing.T) {
 	}
 }
 
-// Pico's icons are data: URLs, which the policy allows; anything else would be a request to elsewhere.
+// Pico's icons are data: URLs, which the content security policy allows. Any other URL would be a request to
+// another site.
 func TestNoStyleLoadsAnythingFromElsewhere(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"app.css", "pico.css"} {
