@@ -22,7 +22,7 @@ func drawn(t *testing.T, node *html.Node) string {
 	return text.String()
 }
 
-// contents parses a frame as htmx does, and lists its parts: "td#id" for a cell, and "#target: element#id …"
+// contents parses a frame as htmx does, and lists its parts: "td#id" for a cell and "#target: element#id …"
 // for a partial. It reports an error for anything that htmx would swap into the region itself.
 func contents(t *testing.T, frame string) (found []string) {
 	t.Helper()

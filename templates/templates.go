@@ -35,7 +35,7 @@ type Options struct {
 	Asset func(name string) string
 	// Kinds are the kinds that users can start, the default first.
 	Kinds []string
-	// MaxAttempts is the number of attempts that a run gets, for "attempt 2 of 3"; at least 1.
+	// MaxAttempts is the number of attempts that a run gets, for "attempt 2 of 3"; below 1 counts as 1.
 	MaxAttempts int
 	// RunTimeout is the time limit of an attempt, for "limit 24 h"; pages do not mention 0.
 	RunTimeout time.Duration
@@ -159,8 +159,8 @@ func (t *Templates) ListFrame(page app.Page) ([]byte, error) {
 	return t.draw("list_frame", t.board(page, ""))
 }
 
-// StatusCells renders the status cells of runs, and removes the rows of the other ids: their runs no longer
-// exist.
+// StatusCells renders the status cells of runs for a client that asked for ids. It removes the rows of ids
+// that are not among runs: those runs no longer exist.
 func (t *Templates) StatusCells(ids []int64, runs []app.ProcessRun) ([]byte, error) {
 	gone := slices.DeleteFunc(slices.Clone(ids), func(id int64) bool {
 		return slices.ContainsFunc(runs, func(run app.ProcessRun) bool { return run.ID == id })
@@ -208,7 +208,8 @@ func (t *Templates) Heartbeat(at time.Time) ([]byte, error) { return t.draw("hea
 func (t *Templates) DrainFrame() ([]byte, error) { return t.draw("drain_frame", nil) }
 
 // DeltaFrame renders the live parts of a run's page that changed since the client had revision before: only
-// the new log lines if the version is still the same, else all of them.
+// the log if the version is still the same, else all parts. In either case the log has only the lines that
+// are new to the client.
 func (t *Templates) DeltaFrame(before app.Revision, now app.RunPage) ([]byte, error) {
 	fresh := func(line app.LogLine) bool { return line.At >= before.LogEnd }
 	if first := slices.IndexFunc(now.Log.Lines, fresh); first >= 0 {
