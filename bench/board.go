@@ -18,15 +18,17 @@ import (
 	"time"
 )
 
-// server is a process that serves, and says where on its first line of stderr.
+// server is a child process that serves HTTP and logs its address on stderr.
 type server struct {
 	url     string
 	cmd     *exec.Cmd
-	started time.Time // when it was
+	started time.Time // before the process was started
 }
 
 var listening = regexp.MustCompile(`listening on (http://[^"\s]+)`)
 
+// startServer starts a program and waits until it logs the address that it listens on. The environment of the
+// program has only PATH. The caller stops the server.
 func startServer(name string, args ...string) (*server, error) {
 	s := &server{cmd: exec.Command(name, args...), started: time.Now()}
 	s.cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
@@ -50,13 +52,15 @@ func startServer(name string, args ...string) (*server, error) {
 
 func (s *server) pid() int { return s.cmd.Process.Pid }
 
+// stop sends SIGTERM and waits until the process has exited.
 func (s *server) stop() {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	_ = s.cmd.Wait()
 }
 
-// startBoard starts the program, with work that takes no time and no limits of rates, on a database of its own or
-// that with this name.
+// startBoard starts Runboard with work that takes no time and without rate limits, and waits until it serves
+// pages. An empty database stands for a new file. Later args override the usual ones. The caller stops the
+// server.
 func (b *bench) startBoard(database string, args ...string) (*server, error) {
 	if database == "" {
 		dir, err := os.MkdirTemp(b.dir, "board")
@@ -76,6 +80,7 @@ func (b *bench) startBoard(database string, args ...string) (*server, error) {
 	return s, s.untilUp()
 }
 
+// untilUp waits up to five minutes until the list of runs is served.
 func (s *server) untilUp() error {
 	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if response, err := http.Get(s.url + "/process_runs"); err == nil {
@@ -89,13 +94,14 @@ func (s *server) untilUp() error {
 	return errors.New("the board does not come up")
 }
 
-// boardPage is what the list says in JSON.
+// boardPage is the part of the JSON list of runs that the benchmarks read.
 type boardPage struct {
 	Runs   []struct{ ID int64 } `json:"process_runs"`
 	Counts map[string]int64     `json:"counts"`
 }
 
-// ask makes a request as a program does, and reads the answer.
+// ask sends a request for JSON, with form as its body unless it is nil, and decodes the response. A status of
+// 300 or more is an error.
 func (s *server) ask(method, path string, form url.Values) (page boardPage, err error) {
 	request, err := http.NewRequest(method, s.url+path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -120,13 +126,13 @@ func (s *server) ask(method, path string, form url.Values) (page boardPage, err 
 	return page, json.Unmarshal(body, &page)
 }
 
-// begin starts runs.
+// begin creates count runs in one request.
 func (s *server) begin(count int) error {
 	_, err := s.ask(http.MethodPost, "/process_runs", url.Values{"count": {strconv.Itoa(count)}})
 	return err
 }
 
-// untilDone waits until so many runs are completed.
+// untilDone waits up to five minutes until at least this many runs are completed.
 func (s *server) untilDone(runs int64) error {
 	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		page, err := s.ask(http.MethodGet, "/process_runs", nil)
@@ -140,7 +146,7 @@ func (s *server) untilDone(runs int64) error {
 	return errors.New("the runs are not done")
 }
 
-// read makes a request and returns the body of the answer.
+// read sends a request and returns the body of the response, whatever its status.
 func read(request *http.Request) ([]byte, error) {
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {

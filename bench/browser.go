@@ -14,27 +14,28 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Settings of the browser.
+// Settings of the browser benchmark.
 const (
 	browserTime = 60 * time.Second
-	pollTime    = 20 * time.Second // of the page that is polled
-	browserPace = 1700             // runs a second, of which each is changed three times
+	pollTime    = 20 * time.Second // for the polled page
+	browserPace = 1700             // runs a second; each changes three times
 )
 
-// The same page without its socket, which asks for itself anew every second.
+// pollScript makes the page load itself anew every second, for comparison with the page that has a socket.
 const pollScript = `setInterval(async () => {
 	const text = await (await fetch(location, {cache: "no-store"})).text();
 	document.body.innerHTML = new DOMParser().parseFromString(text, "text/html").body.innerHTML;
 }, 1000); true`
 
-// watchScript notes long tasks, and how long a task waits that should run at once.
+// watchScript records the longest task of the main thread, and how many tasks took over 100 ms. The browser
+// reports only tasks of 50 ms and more.
 const watchScript = `window.longest = 0; window.slow = 0;
 new PerformanceObserver((list) => { for (const one of list.getEntries()) {
 	window.longest = Math.max(window.longest, one.duration);
 	if (one.duration > 100) window.slow++;
 } }).observe({type: "longtask"}); true`
 
-// pages are what is compared in the browser.
+// pages are the variants that are compared in the browser.
 var pages = []struct {
 	name, script string
 	lasting      time.Duration
@@ -43,6 +44,7 @@ var pages = []struct {
 	{"the same page, polled every second", pollScript, pollTime},
 }
 
+// browser measures the load of the list on the browser, live and polled.
 func (b *bench) browser() (string, error) {
 	all := make([]samples, len(pages))
 	for range b.rounds {
@@ -66,6 +68,7 @@ func (b *bench) browser() (string, error) {
 		"To reach: 25 %% busy, no task over 100 ms, a flat heap.\n\n%s", browserTime, pollTime, group(browserPace, 0), table(rows)), nil
 }
 
+// browserRound measures one variant of the page on a new board.
 func (b *bench) browserRound(script string, lasting time.Duration) (sample, error) {
 	board, err := b.startBoard("", "--workers=100")
 	if err != nil {
@@ -110,7 +113,8 @@ func (b *bench) browserRound(script string, lasting time.Duration) (sample, erro
 	}, nil
 }
 
-// metricsOf is what the browser says of the page, after a collection.
+// metricsOf returns the browser's performance metrics of the page after a garbage collection. Durations are
+// CPU time in seconds, heap sizes are in bytes.
 func metricsOf(ctx context.Context) (sample, error) {
 	if _, err := chromedp.Call(ctx, heapprofiler.CollectGarbage, cdp.Empty{}); err != nil {
 		return nil, err
@@ -129,6 +133,7 @@ func metricsOf(ctx context.Context) (sample, error) {
 	return metrics, nil
 }
 
+// openBrowser starts a headless Chromium, found by CHROMIUM or in PATH. The caller calls stop.
 func openBrowser() (ctx context.Context, stop func(), err error) {
 	name := os.Getenv("CHROMIUM")
 	if name == "" {

@@ -12,19 +12,21 @@ import (
 	"sync"
 )
 
-// crowd is many open sockets, read by as little code as possible: the processors are the server's.
+// crowd is a set of open WebSockets. They are read by as little code as possible, so that the CPU time goes
+// to the server under test.
 type crowd struct {
 	conns   []net.Conn
 	readers sync.WaitGroup
 }
 
-// gatherCrowd opens sockets at a path. Each says hello, if that is not empty, and then hands each frame with its number
-// to seen, until leave is called. The bytes of a frame are only good until seen returns.
+// gatherCrowd opens size WebSockets at a path, at most 64 at a time. Each sends hello, unless that is empty,
+// and then passes its index and each text frame to seen, until the caller calls leave. Sockets call seen
+// concurrently, and frame is only valid until seen returns.
 func gatherCrowd(server, path string, size int, hello string, seen func(socket int, frame []byte)) (*crowd, error) {
 	c := &crowd{conns: make([]net.Conn, size)}
 	address := strings.TrimPrefix(server, "http://")
 	failed := make(chan error, size)
-	limit := make(chan struct{}, 64) // at once
+	limit := make(chan struct{}, 64) // handshakes at a time
 	for i := range size {
 		limit <- struct{}{}
 		go func() {
@@ -47,6 +49,7 @@ func gatherCrowd(server, path string, size int, hello string, seen func(socket i
 	return c, all
 }
 
+// leave closes all sockets and waits for their readers.
 func (c *crowd) leave() {
 	for _, conn := range c.conns {
 		_ = conn.Close()
@@ -54,6 +57,7 @@ func (c *crowd) leave() {
 	c.readers.Wait()
 }
 
+// openSocket connects and performs the handshake by hand. The reader may hold the first frames.
 func openSocket(address, path string) (net.Conn, *bufio.Reader, error) {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
@@ -75,15 +79,16 @@ func openSocket(address, path string) (net.Conn, *bufio.Reader, error) {
 	return conn, reader, nil
 }
 
-// masked is a text frame as clients send it, with a mask of zeros.
+// masked returns a text frame as clients send it, with a mask of zeros. The text has at most 125 bytes.
 func masked(text string) []byte {
-	frame := []byte{0x81, 0x80 | byte(len(text)), 0, 0, 0, 0} // short enough for one byte of length
+	frame := []byte{0x81, 0x80 | byte(len(text)), 0, 0, 0, 0} // one byte of length is enough
 	return append(frame, text...)
 }
 
+// buffers holds frame buffers, because a crowd has more sockets than frames being read.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// readFrames hands on what is in text frames until the connection ends.
+// readFrames passes the payload of each text frame to seen until the connection ends.
 func readFrames(reader *bufio.Reader, seen func([]byte)) {
 	var head [8]byte
 	for {

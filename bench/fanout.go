@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// Settings of the fan-out.
+// Settings of the fan-out benchmark.
 const (
-	fanOutPace   = 220 * time.Millisecond // between two messages; the board does not send more than one in 200 ms
+	fanOutPace   = 220 * time.Millisecond // between two messages; the board sends at most one in 200 ms
 	fanOutFrames = 8
-	fanOutAlone  = 4   // messages to one socket, for what it costs to publish
-	smallest     = 100 // bytes: a shorter frame is centrifuge's way to ping
+	fanOutAlone  = 4   // messages to a single socket, to measure the cost of publishing alone
+	smallest     = 100 // bytes; centrifuge's pings are shorter and do not count
 )
 
 var fanOutSizes = []int{1000, 5000, 10000}
 
-// broadcasting is a server whose sockets are all sent what is published.
+// broadcasting is a server that sends each published message to all sockets.
 type broadcasting struct {
 	server  *server
 	path    string
@@ -28,7 +28,7 @@ type broadcasting struct {
 	publish func() error
 }
 
-// openHub starts a hub in a process of its own, which sends messages of that size.
+// openHub starts a hub in a process of its own. It publishes messages of size bytes. The caller kills it.
 func openHub(name string, size int) (broadcasting, error) {
 	input, err := os.CreateTemp("", "hub")
 	if err != nil {
@@ -46,7 +46,8 @@ func openHub(name string, size int) (broadcasting, error) {
 	return broadcasting{s, "/ws", hubs[name].hello, func() error { return publishTo(s.url, message) }}, nil
 }
 
-// openWatched starts the board with one run, which waits, and is cancelled and retried in turn. All sockets watch the list.
+// openWatched starts the board with one delayed run. Publishing cancels and retries the run in turn, and all
+// sockets subscribe to the list. The caller kills it.
 func (b *bench) openWatched() (broadcasting, error) {
 	board, err := b.startBoard("", "--delay-min=1h", "--delay-max=1h")
 	if err != nil {
@@ -61,12 +62,13 @@ func (b *bench) openWatched() (broadcasting, error) {
 	return broadcasting{board, "/process_runs/live", "", publish}, board.begin(1)
 }
 
+// kill kills the server and waits for its exit.
 func (o broadcasting) kill() {
 	_ = o.server.cmd.Process.Kill()
 	_ = o.server.cmd.Wait()
 }
 
-// publishing is how much processor time the server takes to publish a message to one socket, in seconds.
+// publishing returns the CPU seconds that the server takes to publish one message to a single socket.
 func (o broadcasting) publishing() (float64, error) {
 	c, err := gatherCrowd(o.server.url, o.path, 1, o.hello, func(int, []byte) {})
 	if err != nil {
@@ -84,12 +86,13 @@ func (o broadcasting) publishing() (float64, error) {
 	return (cpuOf(o.server.pid()) - cpu) / fanOutAlone, nil
 }
 
-// heard is what a crowd has received.
+// heard is what a crowd has received. Each socket appends only to its own delays.
 type heard struct {
 	began, frames, size atomic.Int64
-	delays              [][]float64 // of each socket, in ms
+	delays              [][]float64 // by socket, in ms from the call that publishes
 }
 
+// saw records a frame that a socket has received, if a message has been published and it is not a ping.
 func (h *heard) saw(socket int, frame []byte) {
 	if start := h.began.Load(); start > 0 && len(frame) >= smallest {
 		h.delays[socket] = append(h.delays[socket], float64(time.Now().UnixNano()-start)/1e6)
@@ -98,14 +101,14 @@ func (h *heard) saw(socket int, frame []byte) {
 	}
 }
 
-// await waits until so many frames have come, but not for ever.
+// await waits up to five seconds until this many frames have arrived.
 func (h *heard) await(frames int) {
 	for deadline := time.Now().Add(5 * time.Second); h.frames.Load() < int64(frames) && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 }
 
-// longest is how long it took until the last socket had each message.
+// longest returns for each message the time until the last socket had it, in ms.
 func (h *heard) longest() []float64 {
 	longest := make([]float64, fanOutFrames)
 	for _, some := range h.delays {
@@ -116,7 +119,8 @@ func (h *heard) longest() []float64 {
 	return longest
 }
 
-// measure has a crowd watch while messages are published at a pace.
+// measure publishes messages to a crowd of this size at a fixed pace, and then kills the server. It fails
+// unless each socket receives each message.
 func (o broadcasting) measure(sockets int) (sample, error) {
 	defer o.kill()
 	alone, err := o.publishing()
@@ -129,7 +133,7 @@ func (o broadcasting) measure(sockets int) (sample, error) {
 		return nil, err
 	}
 	defer c.leave()
-	time.Sleep(time.Second) // until the first frames are over
+	time.Sleep(time.Second) // until the initial frames have arrived
 	cpu := cpuOf(o.server.pid())
 	for i := range fanOutFrames {
 		h.began.Store(time.Now().UnixNano())
@@ -151,6 +155,8 @@ func (o broadcasting) measure(sockets int) (sample, error) {
 	}, nil
 }
 
+// fanOut compares the cost of a delivery on Runboard and on the hubs. All hubs send frames as large as
+// Runboard's.
 func (b *bench) fanOut() (string, error) {
 	names := append([]string{"Runboard"}, hubNames...)
 	rows := [][]string{{"", "sockets", "server CPU a delivery, µs", "spread", "ratio to the limit", "with the publishing, µs", "p50, ms", "p99, ms", "deliveries/s at most"}}
@@ -180,7 +186,8 @@ func (b *bench) fanOut() (string, error) {
 		"with its commit and its drawing. What it costs a server to publish to one socket is taken from its processor time, and shown beside it. At most: the sockets by the time until the last of them has read it. To reach: 1.2 times the limit.\n\n%s%s", bytes, fanOutPace, table(rows), versions()), nil
 }
 
-// fanOutRound measures one server with so many sockets. The board sends what it sends, the others messages of that size.
+// fanOutRound measures one server with this many sockets. size is the size of the hubs' messages in bytes;
+// the board ignores it.
 func (b *bench) fanOutRound(name string, sockets, size int) (sample, error) {
 	open := func() (broadcasting, error) { return openHub(name, size) }
 	if name == "Runboard" {

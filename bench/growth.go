@@ -13,17 +13,19 @@ import (
 	"time"
 )
 
-// growthSizes are how many finished rows there are.
+// growthSizes are the numbers of finished rows.
 var growthSizes = []int{1_000, 1_000_000, 10_000_000}
 
-// Settings of what is measured on each.
+// Repetitions for each size.
 const (
 	growthReads = 200
 	growthRuns  = 100
 	startTries  = 5
 )
 
-// growthText makes runs that ended in the last twenty days: one in twenty failed, and one in twenty is of another kind.
+// growthText inserts runs from the last twenty days. One in twenty has failed, and one in twenty is of
+// another kind. It drops the search index, which the next start builds anew. Its arguments are the number of
+// rows, the current time in ms, and the status of the runs that have not failed.
 const growthText = `
 	WITH RECURSIVE ids (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < %[1]d)
 	INSERT INTO process_runs (kind, status, version, attempt, crashes, fencing_token, error, created_at, updated_at, started_at, finished_at, scheduled_at)
@@ -34,7 +36,8 @@ const growthText = `
 	DROP TABLE run_search;
 	DROP TRIGGER error_changes`
 
-// filled is the path of a database with so many rows, all of them completed or else waiting, but for a few. It is made once.
+// filled returns the path of a database with this many rows. All of them have the status, except for the one
+// in twenty that has failed. The database is created on the first call and then reused.
 func (b *bench) filled(rows, status int) (string, error) {
 	path := filepath.Join(b.dir, fmt.Sprintf("rows-%d-%d.db", rows, status))
 	if _, err := os.Stat(path); err == nil {
@@ -53,18 +56,20 @@ func (b *bench) filled(rows, status int) (string, error) {
 	if err = errors.Join(err, file.Close()); err != nil {
 		return "", err
 	}
-	if board, err = b.startBoard(path, idle...); err != nil { // which makes its index of texts
+	if board, err = b.startBoard(path, idle...); err != nil { // which builds the search index
 		return "", err
 	}
 	board.stop()
 	return path, nil
 }
 
-// idle has the board do nothing with what waits.
+// idle keeps the board from working on created runs.
 var idle = []string{"--workers=1", "--delay-min=1h", "--delay-max=1h", "--max-pending=100000000"}
 
+// Statuses as stored in the database.
 const completed, waiting = 2, 0
 
+// growth compares the same requests on databases of different sizes.
 func (b *bench) growth() (string, error) {
 	all, paths := make([]samples, len(growthSizes)), make([]string, len(growthSizes))
 	var err error
@@ -98,6 +103,7 @@ func (b *bench) growth() (string, error) {
 	return fmt.Sprintf("The same on databases with more and more finished rows, in turn; in brackets the lowest and the highest round. To reach: no more than 1.2 times.\n\n%s", table(lines)), nil
 }
 
+// growthRound measures one database with this many rows. All times are medians in ms.
 func (b *bench) growthRound(path string, rows int) (sample, error) {
 	measured := sample{}
 	var starts []float64
@@ -127,7 +133,7 @@ func (b *bench) growthRound(path string, rows int) (sample, error) {
 	return measured, err
 }
 
-// readTime is how long a page takes, in ms.
+// readTime returns the median time to read a page, in ms.
 func (s *server) readTime(path string) (float64, error) {
 	var took []float64
 	for range growthReads {
@@ -145,7 +151,7 @@ func (s *server) readTime(path string) (float64, error) {
 	return percentile(took, 50), nil
 }
 
-// doneTime is how long it takes from a request for one run until it is done, in ms.
+// doneTime returns the median time from a request that creates one run until the run is done, in ms.
 func (s *server) doneTime() (float64, error) {
 	var took []float64
 	for range growthRuns {
@@ -174,7 +180,7 @@ func (s *server) isDone(path string) (bool, error) {
 	return bytes.Contains(body, []byte(`data-status="completed"`)), err
 }
 
-// startTime is how long it takes from the start of the process until the first page has been read, in ms.
+// startTime returns the time from the start of the process until the first page has been read, in ms.
 func (b *bench) startTime(path string) (float64, error) {
 	board, err := b.startBoard(path)
 	if err != nil {
@@ -225,6 +231,7 @@ func (b *bench) memory() (string, error) {
 	return "Memory is what the process has of its own (RssAnon).\n\n" + table(rows), nil
 }
 
+// medianStart returns the median start time on a database with this many completed rows, in ms.
 func (b *bench) medianStart(rows int) (float64, error) {
 	path := filepath.Join(b.dir, "empty.db")
 	if rows > 0 {
@@ -244,7 +251,7 @@ func (b *bench) medianStart(rows int) (float64, error) {
 	return percentile(took, 50), nil
 }
 
-// socketMemory is how much an idle socket takes, in KB.
+// socketMemory returns the memory that an idle socket takes, in KB.
 func (b *bench) socketMemory() (float64, error) {
 	const sockets = 10_000
 	board, err := b.startBoard("")
@@ -261,11 +268,11 @@ func (b *bench) socketMemory() (float64, error) {
 		return 0, err
 	}
 	defer c.leave()
-	time.Sleep(10 * time.Second) // until what the handshakes took has been collected
+	time.Sleep(10 * time.Second) // until the memory of the handshakes has been collected
 	return (memoryOf(board.pid()) - before) / sockets * 1000, nil
 }
 
-// rowMemory is how much the process takes after pages of all sorts, in MB.
+// rowMemory returns the memory of the process after it has served pages of all kinds, in MB.
 func (b *bench) rowMemory(rows, status int) (float64, error) {
 	path := ""
 	if rows > 0 {

@@ -23,13 +23,13 @@ import (
 	"github.com/olahol/melody"
 )
 
-// hub sends what is published to all sockets.
+// hub sends each published message to all sockets.
 type hub struct {
 	accept  http.HandlerFunc
 	publish func(message []byte)
 }
 
-// hubs are those that are compared, by name, with what a client has to say first.
+// hubs are the compared hubs by name, each with the first message that its clients must send.
 var hubs = map[string]struct {
 	make  func() (hub, error)
 	hello string
@@ -41,9 +41,11 @@ var hubs = map[string]struct {
 	"centrifuge":                  {centrifugeHub, `{"id":1,"connect":{}}`},
 }
 
+// hubNames are the keys of hubs in the order of the tables; the first is the limit.
 var hubNames = []string{"limit: a bare write to each", "goroutine for each socket", "melody", "gws", "centrifuge"}
 
-// hubChild serves a hub until it is killed: sockets at /ws, and what is posted to /publish goes to all.
+// hubChild serves a hub until the process is killed. Clients connect at /ws, a POST to /publish is sent to
+// all sockets, and /storm starts a storm.
 func hubChild(input *json.Decoder) (sample, error) {
 	var name string
 	if err := input.Decode(&name); err != nil {
@@ -68,7 +70,8 @@ func hubChild(input *json.Decoder) (sample, error) {
 	return nil, http.Serve(listener, mux)
 }
 
-// storm publishes that many messages a second, each with the time when it should have left, until the milliseconds are over.
+// storm publishes pace messages a second for ms milliseconds, as the query asks. Each message carries the
+// time at which it was due, which shows how far the hub is behind.
 func storm(h hub, asked url.Values) {
 	pace, _ := strconv.Atoi(asked.Get("pace"))
 	lasting, _ := strconv.Atoi(asked.Get("ms"))
@@ -83,7 +86,7 @@ func storm(h hub, asked url.Values) {
 	}
 }
 
-// framed is a message as it goes over the wire.
+// framed returns a message of at most 65,535 bytes as an unmasked text frame.
 func framed(message []byte) []byte {
 	if len(message) < 126 {
 		return append([]byte{0x81, byte(len(message))}, message...)
@@ -91,7 +94,7 @@ func framed(message []byte) []byte {
 	return append(binary.BigEndian.AppendUint16([]byte{0x81, 126}, uint16(len(message))), message...)
 }
 
-// bareHub is what the ground allows: one goroutine writes the same bytes to each socket, and nothing else is done.
+// bareHub is the limit: one goroutine writes the same bytes to each socket, and does nothing else.
 func bareHub() (hub, error) {
 	var mu sync.Mutex
 	var sockets []net.Conn
@@ -114,7 +117,7 @@ func bareHub() (hub, error) {
 	}}, nil
 }
 
-// hijack answers the handshake by hand.
+// hijack takes over the connection and completes the WebSocket handshake by hand.
 func hijack(w http.ResponseWriter, r *http.Request) (net.Conn, error) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -126,7 +129,7 @@ func hijack(w http.ResponseWriter, r *http.Request) (net.Conn, error) {
 	return conn, err
 }
 
-// goroutineHub is what most people write: a goroutine and a channel for each socket.
+// goroutineHub is the common design: a goroutine and a channel for each socket.
 func goroutineHub() (hub, error) {
 	var mu sync.Mutex
 	sockets := map[chan []byte]bool{}
@@ -208,7 +211,7 @@ func centrifugeHub() (hub, error) {
 	}}, nil
 }
 
-// publishTo is how a message reaches all sockets of a hub.
+// publishTo has the hub at url send a message to all its sockets. It returns when the hub has published it.
 func publishTo(url string, message string) error {
 	response, err := http.Post(url+"/publish", "text/html", strings.NewReader(message))
 	if err != nil {

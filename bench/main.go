@@ -1,5 +1,5 @@
-// Command bench measures the board beside its peers and beside what the ground allows, in turn and in one run, and
-// writes what it found to RESULTS.md. See make bench.
+// Command bench measures Runboard, its peers, and the limits of the machine. They take turns in one run,
+// because only ratios within a run are comparable. The results go to RESULTS.md. See make bench.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// part is a part of the table. It can be run alone.
+// part is one section of the results. It can be run alone with -only.
 type part struct {
 	name, title string
 	run         func(*bench) (section string, err error)
@@ -34,7 +34,7 @@ var parts = []part{
 	{"page", "Page", (*bench).page},
 }
 
-// children are what is measured in processes of their own; each reads its settings from stdin.
+// children are the measurements that run in a process of their own. Each reads its settings from stdin.
 var children = map[string]func(*json.Decoder) (sample, error){
 	"queue":  queueChild,
 	"pickup": pickupChild,
@@ -42,11 +42,11 @@ var children = map[string]func(*json.Decoder) (sample, error){
 	"page":   pageChild,
 }
 
-// bench is what the parts share.
+// bench holds what all parts share.
 type bench struct {
 	rounds  int
-	binary  string // the real program, built for this
-	dir     string // for files, removed afterwards
+	binary  string // path of the Runboard binary built for this run
+	dir     string // temporary directory, removed at the end
 	servers *servers
 }
 
@@ -68,6 +68,7 @@ func main() {
 	}
 }
 
+// runChild runs one of children and writes its sample to stdout as JSON.
 func runChild(name string) error {
 	measured, err := children[name](json.NewDecoder(os.Stdin))
 	if err != nil {
@@ -76,6 +77,8 @@ func runChild(name string) error {
 	return json.NewEncoder(os.Stdout).Encode(measured)
 }
 
+// runParts builds Runboard, runs the parts named in only (all if it is empty), and saves each section as soon
+// as it is measured.
 func runParts(only string, rounds int, results string) (err error) {
 	dir, err := os.MkdirTemp("", "runboard-bench-")
 	if err != nil {
@@ -107,7 +110,8 @@ func runParts(only string, rounds int, results string) (err error) {
 	return nil
 }
 
-// replaceSection puts a section in the place that it has among the others in the file of results.
+// replaceSection replaces the section of a part in the file at path, and keeps the sections of the other
+// parts.
 func replaceSection(path string, p part, section string) error {
 	old, err := os.ReadFile(path)
 	if err != nil && !os.IsNotExist(err) {
@@ -129,10 +133,11 @@ func replaceSection(path string, p part, section string) error {
 	return os.WriteFile(path, []byte(out.String()), 0o644)
 }
 
-// readme has a table of the few figures that somebody who uses the program cares about.
+// readme has a table of the figures that matter most to users.
 const readme = "../README.md"
 
-// tell puts a figure into its row of the table in the README.
+// tell writes a figure into the row of the README's table that begins with what. It fails if there is no such
+// row.
 func tell(what, figure string) error {
 	text, err := os.ReadFile(readme)
 	if err != nil {
@@ -145,6 +150,7 @@ func tell(what, figure string) error {
 	return os.WriteFile(readme, row.ReplaceAllLiteral(text, []byte("| "+what+" | "+figure+" |")), 0o644)
 }
 
+// heading is the beginning of the file of results, with a verb for the machine.
 const heading = `# What was measured
 
 By ` + "`make bench`" + `: the real program and its peers in turn, on the same machine, in the same run. Machines differ and are shared, so
@@ -154,7 +160,7 @@ Settings and versions are beside the figures. What they mean, and where the time
 Machine: %s.
 `
 
-// machine says what this was measured on.
+// machine describes the CPU and the Go version.
 func machine() string {
 	model := "unknown processor"
 	text, _ := os.ReadFile("/proc/cpuinfo")
@@ -166,7 +172,7 @@ func machine() string {
 	return fmt.Sprintf("%d cores (%s), %s", runtime.NumCPU(), model, runtime.Version())
 }
 
-// table is text in columns. The first row is the heading.
+// table formats rows as a Markdown table. The first row is the heading.
 func table(rows [][]string) string {
 	var out strings.Builder
 	for i, row := range rows {

@@ -13,13 +13,13 @@ import (
 	"syscall"
 )
 
-// sample is what one round of one contender came to, by the name of what was measured.
+// sample is the result of one round of one contender: values by the name of the metric.
 type sample map[string]float64
 
-// samples are the rounds of one contender.
+// samples are the results of all rounds of one contender.
 type samples []sample
 
-// median is the middle of what was measured under a name.
+// median returns the median of a metric, the lower one of an even number of rounds, or 0 without values.
 func (s samples) median(name string) float64 {
 	values := s.sorted(name)
 	if len(values) == 0 {
@@ -28,6 +28,7 @@ func (s samples) median(name string) float64 {
 	return values[(len(values)-1)/2]
 }
 
+// sorted returns the values of a metric in ascending order.
 func (s samples) sorted(name string) (values []float64) {
 	for _, one := range s {
 		if value, ok := one[name]; ok {
@@ -38,7 +39,7 @@ func (s samples) sorted(name string) (values []float64) {
 	return values
 }
 
-// spread is the lowest and the highest of what was measured under a name, with so many digits behind the point.
+// spread formats the lowest and the highest value of a metric with this many decimals.
 func (s samples) spread(name string, digits int) string {
 	values := s.sorted(name)
 	if len(values) == 0 {
@@ -47,7 +48,7 @@ func (s samples) spread(name string, digits int) string {
 	return group(values[0], digits) + " – " + group(values[len(values)-1], digits)
 }
 
-// group writes a number with commas between its thousands.
+// group formats a number with this many decimals and commas between the thousands.
 func group(value float64, digits int) string {
 	text := strconv.FormatFloat(value, 'f', digits, 64)
 	whole, rest, point := strings.Cut(text, ".")
@@ -60,7 +61,7 @@ func group(value float64, digits int) string {
 	return whole
 }
 
-// percentile is the value that so many of 100 do not exceed. It sorts values.
+// percentile returns the value that percent % of values do not exceed, or 0 without values. It sorts values.
 func percentile(values []float64, percent int) float64 {
 	if len(values) == 0 {
 		return 0
@@ -69,20 +70,21 @@ func percentile(values []float64, percent int) float64 {
 	return values[(len(values)*percent+99)/100-1]
 }
 
-// ownCPU is the processor time that this process has used, in seconds.
+// ownCPU returns the CPU time that this process has used, in seconds.
 func ownCPU() float64 {
 	var usage syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
 	return float64(usage.Utime.Nano()+usage.Stime.Nano()) / 1e9
 }
 
-// cpuOf is the processor time that another process and its children have used, in seconds; of a process 0, none.
+// cpuOf returns the CPU time that a process and its living descendants have used, in seconds. It returns 0
+// for pid 0, the pid of a contender without a server.
 func cpuOf(pid int) (seconds float64) {
 	if pid == 0 {
 		return 0
 	}
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
-	for _, task := range tasks { // in ns, where stat counts in hundredths of a second
+	for _, task := range tasks { // in ns; stat counts in hundredths of a second
 		text, _ := os.ReadFile(task)
 		used, _, _ := strings.Cut(string(text), " ")
 		ns, _ := strconv.ParseFloat(used, 64)
@@ -99,7 +101,7 @@ func cpuOf(pid int) (seconds float64) {
 	return seconds
 }
 
-// memoryOf is how much memory of its own a process has, in MB.
+// memoryOf returns the anonymous resident memory of a process, in MB.
 func memoryOf(pid int) float64 {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	for line := range strings.Lines(string(text)) {
@@ -111,7 +113,7 @@ func memoryOf(pid int) float64 {
 	return 0
 }
 
-// inChild measures something in a process of its own, so that nothing of the others is left in it.
+// inChild runs one of children in a process of its own, so that earlier measurements do not affect it.
 func inChild(job string, settings any) (sample, error) {
 	input, err := json.Marshal(settings)
 	if err != nil {

@@ -11,23 +11,23 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Settings of what several nodes do.
+// Settings of the benchmark of several nodes.
 const (
 	nodesRuns   = 6000
-	nodesEach   = 100 // runs in a request
-	nodesIdle   = 5   // seconds of a node with nothing to do
+	nodesEach   = 100 // runs created by a request
+	nodesIdle   = 5   // seconds for which idle nodes are measured
 	nodesPlaces = 30  // workers of all nodes together
 )
 
-// fleet is some nodes on one database.
+// fleet is a number of nodes on one database.
 type fleet struct {
 	name  string
-	nodes int // 0: one, with a file
+	nodes int // on PostgreSQL; 0 is one process on SQLite
 }
 
 var fleets = []fleet{{"one process, SQLite", 0}, {"one node, PostgreSQL", 1}, {"two nodes, PostgreSQL", 2}, {"three nodes, PostgreSQL", 3}}
 
-// severalNodes measures what one node and one PostgreSQL carry, beside the program with a file.
+// severalNodes compares one process on SQLite with one to three nodes on PostgreSQL.
 func (b *bench) severalNodes() (string, error) {
 	at, err := b.servers.start()
 	if err != nil {
@@ -56,7 +56,7 @@ func (b *bench) severalNodes() (string, error) {
 		group(nodesRuns, 0), wholeClients, nodesEach, nodesPlaces, table(rows)), nil
 }
 
-// fleetRound starts the nodes, has them do the runs, and then leaves them alone for a while.
+// fleetRound starts a fleet, measures it while it does all runs, and then while it is idle.
 func (b *bench) fleetRound(f fleet, at addresses, round int) (sample, error) {
 	nodes, err := b.startFleet(f, at, round)
 	defer func() {
@@ -102,6 +102,8 @@ func (b *bench) fleetRound(f fleet, at addresses, round int) (sample, error) {
 	}, nil
 }
 
+// startFleet starts the nodes of a fleet, on a new database for each round. The caller stops the nodes, also
+// after an error.
 func (b *bench) startFleet(f fleet, at addresses, round int) (nodes []*server, err error) {
 	args := []string{fmt.Sprintf("--workers=%d", nodesPlaces/max(1, f.nodes))}
 	if f.nodes > 0 {
@@ -125,7 +127,7 @@ func (b *bench) startFleet(f fleet, at addresses, round int) (nodes []*server, e
 	return nodes, nil
 }
 
-// beginOn starts the runs, with requests to each of the nodes in turn.
+// beginOn creates the runs, with requests to the nodes in turn.
 func beginOn(nodes []*server) error {
 	var clients sync.WaitGroup
 	failed := make([]error, wholeClients)
@@ -140,7 +142,7 @@ func beginOn(nodes []*server) error {
 	return errors.Join(failed...)
 }
 
-// onServer has a server do something.
+// onServer executes a statement on a PostgreSQL server.
 func onServer(address, text string) error {
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, address)
@@ -151,7 +153,7 @@ func onServer(address, text string) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
-// written is how many bytes a server has written to its log so far.
+// written returns how many bytes of WAL a PostgreSQL server has written since it was initialized.
 func written(address string) (bytes float64, err error) {
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, address)
@@ -162,7 +164,7 @@ func written(address string) (bytes float64, err error) {
 	return bytes, errors.Join(err, conn.Close(ctx))
 }
 
-// withDatabase is the address of another database on the same server.
+// withDatabase returns the URL of another database on the same server.
 func withDatabase(address, name string) (string, error) {
 	parsed, err := url.Parse(address)
 	if err != nil {

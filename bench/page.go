@@ -20,15 +20,15 @@ import (
 	"runboard/templates"
 )
 
-// Settings of the page.
+// Settings of the page benchmark.
 const (
 	pageClients = 8
 	pageTime    = 4 * time.Second
 	pageRuns    = 100
 )
 
-// pageChild serves the list, drawn anew for each request from runs in memory, by net/http: nothing is read, and
-// nothing checked.
+// pageChild serves the list with net/http and the templates of Runboard. It renders each response from runs
+// in memory, and neither reads a store nor checks the request.
 func pageChild(*json.Decoder) (sample, error) {
 	drawing, err := templates.New(templates.Options{Asset: func(name string) string { return "/static/" + name }, Kinds: []string{"simulated"}})
 	if err != nil {
@@ -58,6 +58,7 @@ func pageChild(*json.Decoder) (sample, error) {
 	}))
 }
 
+// page compares the list of Runboard with the same page from memory.
 func (b *bench) page() (string, error) {
 	board, err := b.startBoard("")
 	if err != nil {
@@ -96,7 +97,7 @@ func (b *bench) page() (string, error) {
 		ours.median("rate")/theirs.median("rate"), group(first, 0), group(later, 0)), nil
 }
 
-// pagesIn is how many pages are answered in a time, as fast as the clients can ask.
+// pagesIn measures how many pages the server answers while the clients request them as fast as they can.
 func (s *server) pagesIn(lasting time.Duration) sample {
 	var answered, size atomic.Int64
 	var clients sync.WaitGroup
@@ -121,7 +122,8 @@ func (s *server) pagesIn(lasting time.Duration) sample {
 
 var assetPath = regexp.MustCompile(`(?:src|href)="(/static/[^"]+)"`)
 
-// visits is how many bytes a first visit takes with all its files, as a browser asks for them, and a later one.
+// visits returns the compressed bytes of a first visit with all its assets, and of a later visit, which has
+// the assets cached.
 func (s *server) visits() (first, later float64, err error) {
 	plain, err := http.NewRequest(http.MethodGet, s.url+"/process_runs", nil)
 	if err != nil {
@@ -147,7 +149,7 @@ func (s *server) visits() (first, later float64, err error) {
 	return first, later, nil
 }
 
-// compressed is how many bytes of a body come to a browser.
+// compressed returns the size of a response body as a browser receives it.
 func (s *server) compressed(path string) (float64, error) {
 	address, err := url.JoinPath(s.url, path)
 	if err != nil {
@@ -157,7 +159,7 @@ func (s *server) compressed(path string) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	request.Header.Set("Accept-Encoding", "gzip, deflate, br, zstd") // and so it is not unpacked
+	request.Header.Set("Accept-Encoding", "gzip, deflate, br, zstd") // so the client does not unpack it
 	body, err := read(request)
 	return float64(len(body)), err
 }

@@ -22,7 +22,8 @@ import (
 	goqitejobs "maragu.dev/goqite/jobs"
 )
 
-// asynqQueue has no call for many: as many as it takes are made at once.
+// asynqQueue is asynq on Redis. It has no call that enqueues many tasks, so asynqCallers goroutines call it
+// at once.
 type asynqQueue struct {
 	redis  *redis.Client
 	client *asynq.Client
@@ -30,6 +31,7 @@ type asynqQueue struct {
 	at     string
 }
 
+// openAsynq returns a function that opens asynq on an emptied Redis with this value of appendfsync.
 func openAsynq(fsync string) func(string, addresses) (queue, error) {
 	return func(_ string, at addresses) (queue, error) {
 		ctx, q := context.Background(), &asynqQueue{redis: redis.NewClient(&redis.Options{Addr: at.Redis}), at: at.Redis}
@@ -46,6 +48,7 @@ func (q *asynqQueue) start(workers int, work func()) error {
 	return q.server.Start(asynq.HandlerFunc(func(context.Context, *asynq.Task) error { work(); return nil }))
 }
 
+// asynqCallers is how many tasks are enqueued at once.
 const asynqCallers = 32
 
 func (q *asynqQueue) add(runs int) error {
@@ -78,6 +81,7 @@ func (q *asynqQueue) stop() {
 	_ = errors.Join(q.client.Close(), q.redis.Close())
 }
 
+// goqiteQueue is goqite on SQLite.
 type goqiteQueue struct {
 	pool, reader *sql.DB
 	queue        *goqite.Queue
@@ -86,7 +90,7 @@ type goqiteQueue struct {
 	added        int
 }
 
-// openGoqite takes the schema that the module ships.
+// openGoqite opens goqite on a new file, with the schema that its module ships.
 func openGoqite(dir string, _ addresses) (queue, error) {
 	module, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "maragu.dev/goqite").Output()
 	if err != nil {
@@ -131,7 +135,7 @@ func (q *goqiteQueue) add(runs int) error {
 	return tx.Commit()
 }
 
-// done are those that are not there any more.
+// done counts the messages that are no longer there, because goqite deletes them when they are done.
 func (q *goqiteQueue) done() (int, error) {
 	left, err := counter(q.reader, "SELECT count(*) FROM goqite")()
 	return q.added - left, err
@@ -149,11 +153,13 @@ func (backliteTask) Config() backlite.QueueConfig {
 	return backlite.QueueConfig{Name: "nothing", MaxAttempts: 1, Timeout: time.Minute, Retention: &backlite.Retention{Duration: time.Hour}}
 }
 
+// backliteQueue is backlite on SQLite.
 type backliteQueue struct {
 	pool, reader *sql.DB
 	client       *backlite.Client
 }
 
+// silent is a backlite logger that discards everything.
 type silent struct{}
 
 func (silent) Info(string, ...any)  {}
@@ -161,7 +167,7 @@ func (silent) Error(string, ...any) {}
 
 func openBacklite(dir string, _ addresses) (queue, error) {
 	path := "file:" + filepath.Join(dir, "backlite.db") + "?_journal=WAL&_timeout=5000&_sync=NORMAL"
-	pool, err := sql.Open("sqlite3", path) // with as many connections as it likes, as its README has it
+	pool, err := sql.Open("sqlite3", path) // without a limit of connections, as in its README
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +210,7 @@ func (q *backliteQueue) stop() {
 	_ = errors.Join(q.reader.Close(), q.pool.Close())
 }
 
-// versions are those of what is compared.
+// versions returns a line with the versions of the compared modules.
 func versions() string {
 	peers := []string{
 		"github.com/riverqueue/river", "github.com/hibiken/asynq", "maragu.dev/goqite", "github.com/mikestefanello/backlite",

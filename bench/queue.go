@@ -8,41 +8,45 @@ import (
 	"time"
 )
 
-// Settings of the parts that measure queues.
+// Settings of the queue and pick-up benchmarks.
 const (
 	queueWorkers  = 100
-	queueCall     = 1000 // runs in one call
+	queueCall     = 1000 // runs added by one call
 	pickupWorkers = 10
 	pickupRuns    = 100
-	pickupGap     = 10 * time.Millisecond // the longest pause between two
+	pickupGap     = 10 * time.Millisecond // the longest random pause between two runs
 	queuePatience = 2 * time.Minute
 )
 
-// queue is a queue of runs that do nothing.
+// queue is a queue of runs that do nothing, on Runboard or on a peer.
 type queue interface {
-	// start has that many workers call work for each run.
+	// start starts this many workers, which call work for each run.
 	start(workers int, work func()) error
-	// add adds runs, and returns when they are kept as safely as the queue promises.
+	// add adds this many runs. It returns when they are as durable as the queue promises.
 	add(runs int) error
-	// done is how many have ended, and it is kept that they have.
+	// done returns how many runs have ended, with the result saved.
 	done() (int, error)
+	// stop stops the workers and releases all resources.
 	stop()
 }
 
-// contender is a queue, and how it is compared.
+// contender is a queue and the settings of its measurement.
 type contender struct {
 	Name string
-	// Kept says what survives a power cut.
+	// Kept says which acknowledged runs survive a power cut.
 	Kept string
-	// Runs is how many are measured: slow ones get fewer, so that each takes some seconds.
+	// Runs is the number of runs of a measurement. Slow contenders get fewer, so that each takes some seconds.
 	Runs int
 	open func(dir string, at addresses) (queue, error)
-	// pid is the process of its server.
+	// pid returns the process of its database server, or 0 if it has none.
 	pid func(at addresses) int
 }
 
+// none is the pid of a contender without a server.
 func none(addresses) int { return 0 }
 
+// contenders are all queues in the order of the tables. The first two are Runboard, the next two the limit;
+// the others are peers.
 var contenders = []contender{
 	{"Runboard", "everything", 60_000, openRunboard("full"), none},
 	{"Runboard, synchronous=normal", "not the last moments", 60_000, openRunboard("normal"), none},
@@ -58,14 +62,14 @@ var contenders = []contender{
 	{"backlite", "not the last moments", 5_000, openBacklite, none},
 }
 
-// childSettings is what a child is told.
+// childSettings is the input of a child that measures a queue.
 type childSettings struct {
 	Contender string
 	Dir       string
 	At        addresses
 }
 
-// opened reads what the child is told, and opens that contender.
+// opened reads the settings of the child and opens the contender that they name.
 func opened(input *json.Decoder) (c contender, q queue, at addresses, err error) {
 	var settings childSettings
 	if err := input.Decode(&settings); err != nil {
@@ -80,7 +84,8 @@ func opened(input *json.Decoder) (c contender, q queue, at addresses, err error)
 	return c, nil, at, fmt.Errorf("there is no %s", settings.Contender)
 }
 
-// queueChild measures from the first call until all runs are done and that is kept.
+// queueChild measures the throughput of a contender, from the first call of add until all runs are done and
+// saved.
 func queueChild(input *json.Decoder) (sample, error) {
 	c, q, at, err := opened(input)
 	if err != nil {
@@ -90,7 +95,7 @@ func queueChild(input *json.Decoder) (sample, error) {
 	if err := q.start(queueWorkers, func() {}); err != nil {
 		return nil, err
 	}
-	time.Sleep(200 * time.Millisecond) // until it rests
+	time.Sleep(200 * time.Millisecond) // until the queue is idle
 	began, own, server := time.Now(), ownCPU(), cpuOf(c.pid(at))
 	for left := c.Runs; left > 0; left -= queueCall {
 		if err := q.add(min(left, queueCall)); err != nil {
@@ -115,7 +120,8 @@ func queueChild(input *json.Decoder) (sample, error) {
 	return sample{"rate": float64(c.Runs) / took, "cpu": cpu / float64(c.Runs) * 1e6}, nil
 }
 
-// pickupChild measures from the call to the first line of the work, one run after the other.
+// pickupChild measures the latency of a contender, from the call of add to the first line of the work, one
+// run after the other. Times are in ms.
 func pickupChild(input *json.Decoder) (sample, error) {
 	_, q, _, err := opened(input)
 	if err != nil {
@@ -143,7 +149,8 @@ func pickupChild(input *json.Decoder) (sample, error) {
 	return sample{"p50": percentile(took, 50), "p99": percentile(took, 99)}, nil
 }
 
-// takeTurns measures all contenders, one after the other, round after round.
+// takeTurns measures all contenders in turn, round after round, so that a change of the machine's load
+// affects all of them. It returns samples by the name of the contender.
 func (b *bench) takeTurns(job string) (map[string]samples, error) {
 	at, err := b.servers.start()
 	if err != nil {
@@ -163,7 +170,7 @@ func (b *bench) takeTurns(job string) (map[string]samples, error) {
 	return all, nil
 }
 
-// childRound measures one in a process and a directory of its own.
+// childRound measures one contender in a process and a directory of its own.
 func (b *bench) childRound(job string, c contender, at addresses) (sample, error) {
 	dir, err := os.MkdirTemp(b.dir, job)
 	if err != nil {
@@ -173,6 +180,7 @@ func (b *bench) childRound(job string, c contender, at addresses) (sample, error
 	return inChild(job, childSettings{c.Name, dir, at})
 }
 
+// queues compares the throughput of all contenders.
 func (b *bench) queues() (string, error) {
 	all, err := b.takeTurns("queue")
 	if err != nil {
@@ -197,6 +205,7 @@ func (b *bench) queues() (string, error) {
 		queueWorkers, queueCall, table(rows), ours/limit, ours/best, versions()), nil
 }
 
+// pickups compares the latency of all contenders.
 func (b *bench) pickups() (string, error) {
 	all, err := b.takeTurns("pickup")
 	if err != nil {

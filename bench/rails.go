@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// Settings of the Rails example, which is slower.
+// Settings of the Rails example. It gets fewer requests than Runboard, because it is slower.
 const (
 	railsPosts = 50
 	railsHello = `{"command":"subscribe","identifier":"{\"channel\":\"RunsChannel\"}"}`
 )
 
-// hasRails reports whether the example can be run, after installing what it needs where that is possible.
+// hasRails reports whether the Rails example can run. As root, it first installs missing packages.
 func hasRails() bool {
 	there := func() bool {
 		_, err := exec.LookPath("puma")
@@ -33,7 +33,7 @@ func hasRails() bool {
 	return there()
 }
 
-// startRails starts the example in one process with five threads, on an empty database.
+// startRails starts the example as one puma process with five threads. The caller ends it.
 func (b *bench) startRails(postgres string) (*server, error) {
 	dir, err := os.MkdirTemp(b.dir, "rails")
 	if err != nil {
@@ -55,7 +55,7 @@ func (b *bench) startRails(postgres string) (*server, error) {
 	return &server{url: "http://" + address, cmd: puma}, err
 }
 
-// railsRound measures from the first request to the frame that shows the last run done.
+// railsRound measures the example from the first request to the frame that shows the last run as done.
 func (b *bench) railsRound(at addresses) (sample, error) {
 	example, err := b.startRails(at.Postgres)
 	if err != nil {
@@ -73,7 +73,7 @@ func (b *bench) railsRound(at addresses) (sample, error) {
 		return nil, err
 	}
 	defer watcher.leave()
-	time.Sleep(time.Second) // until it has subscribed
+	time.Sleep(time.Second) // until the socket is subscribed
 	measured, err := throughWhole(done, runs, railsPosts, func() float64 { return cpuOf(example.pid()) + cpuOf(at.postgresPID()) }, func() error {
 		response, err := noRedirects.PostForm(example.url+"/process_runs", url.Values{"count": {strconv.Itoa(wholeCount)}})
 		if err != nil {
@@ -88,4 +88,5 @@ func (b *bench) railsRound(at addresses) (sample, error) {
 	return measured, err
 }
 
+// noRedirects is a client that returns redirects instead of following them.
 var noRedirects = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

@@ -9,28 +9,31 @@ import (
 	"time"
 )
 
-// rawQueue is what the ground allows: rows with a status and two times, written by one goroutine that commits all
-// that waits in one transaction. It has no kinds, no attempts, no history, no indexes, and tells nobody anything.
+// rawQueue is the limit: rows with a status and two times, written by one goroutine that commits all pending
+// writes in one transaction. It has no kinds, attempts, history, indexes or subscribers. It panics if the
+// database fails.
 type rawQueue struct {
 	db      *sql.DB
 	conn    *sql.Conn
-	awaited bool
+	awaited bool // workers wait until each change is committed
 	writes  chan rawWrite
-	waiting chan int64
-	last    int64
+	waiting chan int64 // ids of created rows
+	last    int64      // the newest id
 	ended   atomic.Int64
 	written sync.WaitGroup
 	working sync.WaitGroup
 }
 
+// rawWrite sets the status of a range of rows; status 0 inserts them.
 type rawWrite struct {
-	from, to int64 // ids
+	from, to int64 // ids, inclusive
 	status   int64
-	done     chan struct{} // closed after the commit; nil when nobody waits for it
+	done     chan struct{} // closed after the commit; nil if the write is not awaited
 }
 
-const rawGroup = 2048 // writes in a transaction
+const rawGroup = 2048 // most writes in a transaction
 
+// openRaw returns a function that opens the limit on a new file.
 func openRaw(synchronous string, awaited bool) func(string, addresses) (queue, error) {
 	return func(dir string, _ addresses) (queue, error) {
 		pool, err := sql.Open("sqlite3", "file:"+filepath.Join(dir, "raw.db")+"?_journal=WAL&_sync="+synchronous)
@@ -94,7 +97,7 @@ func (q *rawQueue) stop() {
 	_ = q.db.Close()
 }
 
-// write commits what is handed in, as much as there is, until the door is closed.
+// write commits the pending writes, as many together as there are, until writes is closed.
 func (q *rawQueue) write() {
 	prepared := func(text string) *sql.Stmt {
 		statement, err := q.conn.PrepareContext(context.Background(), text)
@@ -137,7 +140,7 @@ func (q *rawQueue) write() {
 	}
 }
 
-// gathered is a write with those that wait already.
+// gathered returns first and the writes that are already pending, up to rawGroup.
 func gathered(first rawWrite, writes <-chan rawWrite) []rawWrite {
 	group := []rawWrite{first}
 	for len(group) < rawGroup {

@@ -32,7 +32,8 @@ func (w *riverWorker) Work(context.Context, *river.Job[riverArgs]) error {
 	return nil
 }
 
-// riverQueue is River on either database. Tuned, it may fetch every millisecond instead of ten times a second.
+// riverQueue is River on PostgreSQL or SQLite. tuned is its fetch cooldown, or 0 for River's default of 100
+// ms.
 type riverQueue[T any] struct {
 	driver riverdriver.Driver[T]
 	tuned  time.Duration
@@ -88,6 +89,7 @@ func (q *riverQueue[T]) stop() {
 
 const riverDone = "SELECT count(*) FROM river_job WHERE state = 'completed'"
 
+// openRiverPG returns a function that opens River on an emptied PostgreSQL database.
 func openRiverPG(tuned time.Duration) func(string, addresses) (queue, error) {
 	return func(_ string, at addresses) (queue, error) {
 		ctx := context.Background()
@@ -105,7 +107,7 @@ func openRiverPG(tuned time.Duration) func(string, addresses) (queue, error) {
 	}
 }
 
-// emptyPostgres drops all that those before have left.
+// emptyPostgres drops what earlier contenders have left.
 func emptyPostgres(ctx context.Context, url string) error {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
@@ -116,6 +118,7 @@ func emptyPostgres(ctx context.Context, url string) error {
 	return err
 }
 
+// openRiverSQLite returns a function that opens River on a new SQLite file.
 func openRiverSQLite(tuned time.Duration) func(string, addresses) (queue, error) {
 	return func(dir string, _ addresses) (queue, error) {
 		path := "file:" + filepath.Join(dir, "river.db") + "?_journal=WAL&_timeout=5000&_sync=NORMAL&_stmt_cache_size=64"
@@ -132,7 +135,7 @@ func openRiverSQLite(tuned time.Duration) func(string, addresses) (queue, error)
 	}
 }
 
-// openOne opens a SQLite file with one connection.
+// openOne opens a SQLite file with a pool of one connection.
 func openOne(path string) (*sql.DB, error) {
 	pool, err := sql.Open("sqlite3", path)
 	if err != nil {
@@ -142,7 +145,7 @@ func openOne(path string) (*sql.DB, error) {
 	return pool, pool.Ping()
 }
 
-// counter asks for a number.
+// counter returns a function that runs a query for a single number.
 func counter(pool *sql.DB, query string) func() (int, error) {
 	return func() (n int, err error) { return n, pool.QueryRow(query).Scan(&n) }
 }

@@ -12,13 +12,15 @@ import (
 	"runboard/jobs"
 )
 
-// runboardQueue is the queue of the program, on a database as the program has it.
+// runboardQueue is Runboard's queue on its SQLite store, without the server.
 type runboardQueue struct {
 	store  *sqlite.Store
 	cancel context.CancelFunc
 	ended  sync.WaitGroup
 }
 
+// openRunboard returns a function that opens Runboard's store on a new file, with this value of the
+// synchronous pragma.
 func openRunboard(synchronous string) func(string, addresses) (queue, error) {
 	return func(dir string, _ addresses) (queue, error) {
 		store, err := sqlite.Open(context.Background(), sqlite.Options{

@@ -14,23 +14,25 @@ import (
 	"time"
 )
 
-// servers are those that peers need: a PostgreSQL and a Redis of our own, on loopback, with files of their own.
+// servers are the PostgreSQL and the Redis that the peers need. Both run on loopback, with their files in
+// dir.
 type servers struct {
 	dir       string
 	at        addresses
 	processes []*exec.Cmd
 }
 
-// addresses say where the servers are.
+// addresses are the addresses and processes of the servers.
 type addresses struct {
-	Postgres, Redis string // URLs, or host and port
-	Processes       [2]int // their ids
+	Postgres, Redis string // a URL; a host and port
+	Processes       [2]int // pids of PostgreSQL and Redis
 }
 
 func (a addresses) postgresPID() int { return a.Processes[0] }
 func (a addresses) redisPID() int    { return a.Processes[1] }
 
-// start starts them once, and installs them where they are missing and that is possible.
+// start starts the servers on the first call, and returns their addresses. It installs them with apt-get if
+// they are missing.
 func (s *servers) start() (addresses, error) {
 	if s.at.Redis != "" {
 		return s.at, nil
@@ -45,6 +47,7 @@ func (s *servers) start() (addresses, error) {
 	return s.at, s.startRedis()
 }
 
+// stop interrupts all servers and waits until they have exited.
 func (s *servers) stop() {
 	for _, process := range s.processes {
 		_ = process.Process.Signal(syscall.SIGINT)
@@ -52,14 +55,15 @@ func (s *servers) stop() {
 	}
 }
 
-// end stops one of them.
+// end interrupts one server that run has started, and waits until it has exited.
 func (s *servers) end(process *exec.Cmd) {
 	s.processes = slices.DeleteFunc(s.processes, func(one *exec.Cmd) bool { return one == process })
 	_ = process.Process.Signal(syscall.SIGINT)
 	_ = process.Wait()
 }
 
-// installed is the directory with PostgreSQL's programs.
+// installed returns the directory of PostgreSQL's programs. It installs PostgreSQL and Redis if one is
+// missing.
 func installed() (string, error) {
 	find := func() string {
 		found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
@@ -82,7 +86,8 @@ func installed() (string, error) {
 	return "", errors.New("PostgreSQL and Redis were installed and are not there")
 }
 
-// unprivileged lets a program run as somebody who is not root: PostgreSQL refuses to.
+// unprivileged makes a command of root run as the user nobody, who becomes the owner of dir: PostgreSQL
+// refuses to run as root.
 func unprivileged(cmd *exec.Cmd, dir string) error {
 	if os.Geteuid() != 0 {
 		return nil
@@ -132,7 +137,7 @@ func (s *servers) startRedis() error {
 	return err
 }
 
-// run starts a server and waits until it listens.
+// run starts a server and waits up to 30 seconds until it accepts connections on the port of loopback.
 func (s *servers) run(server *exec.Cmd, port int) (pid int, err error) {
 	if err := server.Start(); err != nil {
 		return 0, err
@@ -140,13 +145,14 @@ func (s *servers) run(server *exec.Cmd, port int) (pid int, err error) {
 	s.processes = append(s.processes, server)
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			time.Sleep(200 * time.Millisecond) // PostgreSQL listens a moment before it serves
+			time.Sleep(200 * time.Millisecond) // PostgreSQL listens shortly before it serves
 			return server.Process.Pid, conn.Close()
 		}
 	}
 	return 0, errors.New("it does not listen: " + strings.Join(server.Args, " "))
 }
 
+// freePort returns a port of loopback that is free now.
 func freePort() (int, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -11,26 +11,27 @@ import (
 	"time"
 )
 
-// Settings of the storm.
+// Settings of the storm benchmark.
 const (
 	stormSockets = 1000
 	stormTime    = 15 * time.Second
-	stormCount   = 100             // runs in a request
-	stormPushed  = 5000            // changes a second that peers push
-	stormPushing = 3 * time.Second // as long as they have memory for what waits
-	stormCell    = 270             // bytes of a change, so that it is a status cell's 300
+	stormCount   = 100             // runs created by a request
+	stormPushed  = 5000            // changes a second that the hubs push
+	stormPushing = 3 * time.Second // short, because the hubs queue what they cannot send in memory
+	stormCell    = 270             // digits in a change, which is then as long as a status cell, 300 bytes
 )
 
-// stormPaces are how many runs a second are started; each is changed three times.
+// stormPaces are the runs created a second; each changes three times.
 var stormPaces = []int{1700, 5000}
 
-// stormView is what one socket has seen.
+// stormView is what one socket has received.
 type stormView struct {
-	newest int64     // the time of the newest change, ms
-	behind []float64 // how old the oldest change of each frame was, ms
+	newest int64     // time of the newest change, Unix ms
+	behind []float64 // age of the oldest new change in each frame, ms
 }
 
-// saw notes how old the oldest change in a frame is that was not in the frames before.
+// saw records how old the oldest change in a frame is, of those newer than the frames before. now is in Unix
+// ms.
 func (v *stormView) saw(frame []byte, now int64) {
 	oldest, newest := int64(0), v.newest
 	for {
@@ -38,7 +39,7 @@ func (v *stormView) saw(frame []byte, now int64) {
 		if !found {
 			break
 		}
-		text := bytes.TrimLeft(rest[:min(len(rest), 20)], `\"`) // peers that speak JSON quote the quote
+		text := bytes.TrimLeft(rest[:min(len(rest), 20)], `\"`) // hubs that send JSON escape the quote
 		text, _, _ = bytes.Cut(bytes.ReplaceAll(text, []byte(`\`), nil), []byte(`"`))
 		at, _ := strconv.ParseInt(string(text), 10, 64)
 		if at > v.newest && (oldest == 0 || at < oldest) {
@@ -52,6 +53,8 @@ func (v *stormView) saw(frame []byte, now int64) {
 	v.newest = newest
 }
 
+// storm measures how far sockets are behind while runs change fast, and the hubs under the same number of
+// changes.
 func (b *bench) storm() (string, error) {
 	rows := [][]string{{"runs/s", "changes/s", "behind p50, ms", "behind p99, ms", "frames a second and socket", "largest frame, bytes", "server, cores"}}
 	for _, pace := range stormPaces {
@@ -83,7 +86,7 @@ func (b *bench) storm() (string, error) {
 		group(stormSockets, 0), stormTime, table(rows), group(stormPushed, 0), stormPushing, group(stormPushed*stormSockets, 0), pushed, versions()), nil
 }
 
-// pushed is what becomes of peers that push every change.
+// pushed compares hubs that push every change.
 func (b *bench) pushed() (string, error) {
 	rows := [][]string{{"", "frames/s", "behind p50, ms", "behind p99, ms", "server, cores"}}
 	all := map[string]samples{}
@@ -104,6 +107,7 @@ func (b *bench) pushed() (string, error) {
 	return table(rows), nil
 }
 
+// pushedRound measures one hub.
 func pushedRound(name string) (sample, error) {
 	o, err := openHub(name, 0)
 	if err != nil {
@@ -133,7 +137,7 @@ func pushedRound(name string) (sample, error) {
 	return sample{"frames": sent / took, "p50": percentile(behind, 50), "p99": percentile(behind, 99), "cores": used / took}, nil
 }
 
-// behindOf is how old the oldest changes were, of all frames of all sockets.
+// behindOf returns the ages in all views, in ms.
 func behindOf(views []stormView) (behind []float64) {
 	for i := range views {
 		behind = append(behind, views[i].behind...)
@@ -141,6 +145,7 @@ func behindOf(views []stormView) (behind []float64) {
 	return behind
 }
 
+// stormRound measures the board while pace runs a second are created.
 func (b *bench) stormRound(pace int) (sample, error) {
 	board, err := b.startBoard("", "--workers=100")
 	if err != nil {
@@ -173,7 +178,8 @@ func (b *bench) stormRound(pace int) (sample, error) {
 	}, err
 }
 
-// keepStarting starts that many runs a second for a time.
+// keepStarting creates pace runs a second for a time, waits for the requests, and returns the first error. It
+// does not wait until the runs are done.
 func (s *server) keepStarting(pace int, lasting time.Duration) error {
 	var requests sync.WaitGroup
 	failed := make(chan error, 1)

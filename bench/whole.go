@@ -9,14 +9,15 @@ import (
 	"time"
 )
 
-// Settings of the whole path.
+// Settings of the whole-path benchmark.
 const (
 	wholeClients = 8
-	wholePosts   = 2400 // of all of them together
-	wholeCount   = 10   // runs in each
+	wholePosts   = 2400 // requests of all clients together
+	wholeCount   = 10   // runs created by each request
 )
 
-// wholePath measures from the first request to the frame that shows the last run done.
+// wholePath measures from the first request to the frame that shows the last run as done. It compares the
+// board with its queue alone and with the Rails example.
 func (b *bench) wholePath() (string, error) {
 	at, err := b.servers.start()
 	if err != nil {
@@ -47,7 +48,7 @@ func (b *bench) wholePath() (string, error) {
 	return wholeText(ours, alone, rails), nil
 }
 
-// wholeText says what came of it.
+// wholeText formats the results. rails is empty if the example was not run.
 func wholeText(ours, alone, rails samples) string {
 	row := func(name string, measured samples) []string {
 		return []string{name, group(measured.median("rate"), 0), measured.spread("rate", 0), group(measured.median("cpu"), 0)}
@@ -67,6 +68,7 @@ func wholeText(ours, alone, rails samples) string {
 		"Of its queue alone: %.2f (to reach: 0.3). %s\n", wholeCount, wholeClients, wholeClients, table(rows), ours.median("rate")/alone.median("rate"), compared)
 }
 
+// wholeRound measures the board once.
 func (b *bench) wholeRound() (sample, error) {
 	board, err := b.startBoard("", "--workers=100")
 	if err != nil {
@@ -87,7 +89,8 @@ func (b *bench) wholeRound() (sample, error) {
 	return throughWhole(done, wholePosts*wholeCount, wholePosts, func() float64 { return cpuOf(board.pid()) }, func() error { return board.begin(wholeCount) })
 }
 
-// throughWhole has the clients make so many requests, and measures until all runs are done.
+// throughWhole has the clients call post this many times in all, and measures until done is closed, which
+// must happen within a minute of the last call. cpu returns the CPU seconds used so far.
 func throughWhole(done <-chan struct{}, runs, posts int, cpu func() float64, post func() error) (sample, error) {
 	began, used := time.Now(), cpu()
 	var clients sync.WaitGroup
