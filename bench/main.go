@@ -133,21 +133,21 @@ func replaceSection(path string, p part, section string) error {
 	return os.WriteFile(path, []byte(out.String()), 0o644)
 }
 
-// readme has a table of the figures that matter most to users.
-const readme = "../README.md"
+// summary is the document whose first table has the figures that matter most to users.
+const summary = "../docs/performance.md"
 
-// tell writes a figure into the row of the README's table that begins with what. It fails if there is no such
+// tell writes a figure into the row of that table that begins with what. It fails if there is no such
 // row.
 func tell(what, figure string) error {
-	text, err := os.ReadFile(readme)
+	text, err := os.ReadFile(summary)
 	if err != nil {
 		return err
 	}
 	row := regexp.MustCompile(`(?m)^\| ` + regexp.QuoteMeta(what) + ` \|.*$`)
 	if !row.Match(text) {
-		return fmt.Errorf("%s has no row %q", readme, what)
+		return fmt.Errorf("%s has no row %q", summary, what)
 	}
-	return os.WriteFile(readme, row.ReplaceAllLiteral(text, []byte("| "+what+" | "+figure+" |")), 0o644)
+	return os.WriteFile(summary, row.ReplaceAllLiteral(text, []byte("| "+what+" | "+figure+" |")), 0o644)
 }
 
 // heading is the beginning of the file of results, with a verb for the machine.
