@@ -13,11 +13,12 @@ import (
 	"time"
 )
 
-// cgroupPrefix begins the names of the cgroups of commands. The instance of the server and a number follow.
+// cgroupPrefix is the prefix of the names of command cgroups. The full name is the prefix, the instance
+// of the server, a dot, and a sequence number.
 const cgroupPrefix = "runboard."
 
-// ownCgroup is the directory of the cgroup (v2) that this server is in, or "" when there is none. Those of
-// commands are made below it: that part of the tree is the server's, if any is.
+// ownCgroup returns the directory of this server's cgroup (v2), or "" if it has none. The cgroups of
+// commands are created below it, because that is the part of the tree a server may be allowed to write.
 var ownCgroup = sync.OnceValue(func() string {
 	root, below := cgroupMount()
 	path := cgroupPath()
@@ -26,12 +27,12 @@ var ownCgroup = sync.OnceValue(func() string {
 	}
 	rest, found := strings.CutPrefix(path, strings.TrimSuffix(below, "/"))
 	if !found {
-		return "" // not in the part that is mounted
+		return "" // outside the mounted part
 	}
 	return filepath.Join(root, rest)
 })
 
-// cgroupMount returns where the tree of cgroups is mounted, and which part of it.
+// cgroupMount returns the mount point of the cgroup tree and the part of the tree that is mounted there.
 func cgroupMount() (root, below string) {
 	file, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
@@ -48,7 +49,7 @@ func cgroupMount() (root, below string) {
 	return "", ""
 }
 
-// cgroupPath returns which cgroup this process is in.
+// cgroupPath returns the path of this process's cgroup within the tree, or "" if it cannot be read.
 func cgroupPath() string {
 	file, err := os.Open("/proc/self/cgroup")
 	if err != nil {
@@ -63,9 +64,10 @@ func cgroupPath() string {
 	return ""
 }
 
-var cgroups atomic.Int64 // how many have been made
+var cgroups atomic.Int64 // number of cgroups created so far; makes their names unique
 
-// newCgroup makes a cgroup for a command, and returns its directory, or "" when none can be made.
+// newCgroup creates a cgroup for one command and returns its directory. It returns "" if the server may
+// not create cgroups or the kernel has no cgroup.kill; the command then runs without one.
 func newCgroup() string {
 	own := ownCgroup()
 	if own == "" {
@@ -73,7 +75,7 @@ func newCgroup() string {
 	}
 	dir := filepath.Join(own, fmt.Sprintf("%s%s.%d", cgroupPrefix, instance(), cgroups.Add(1)))
 	if err := os.Mkdir(dir, 0o755); err != nil { // #nosec G301 -- as all directories there
-		return "" // most servers may not: then it is done without
+		return "" // most servers lack the permission
 	}
 	if _, err := os.Stat(filepath.Join(dir, "cgroup.kill")); err != nil { // before Linux 5.14
 		removeCgroup(dir)
@@ -82,8 +84,8 @@ func newCgroup() string {
 	return dir
 }
 
-// openCgroup opens the directory of a cgroup, for a process to be started in it. It returns nil when that is
-// not possible.
+// openCgroup opens the directory of a cgroup, so that a process can be started in it. It returns nil if
+// dir is empty or cannot be opened.
 func openCgroup(dir string) *os.File {
 	if dir == "" {
 		return nil
@@ -95,15 +97,16 @@ func openCgroup(dir string) *os.File {
 	return file
 }
 
-// killCgroup kills all processes of a cgroup at once, whoever they are.
+// killCgroup kills every process in a cgroup at once, regardless of its user, session or parent. It does
+// nothing if dir is empty.
 func killCgroup(dir string) {
 	if dir != "" {
 		_ = os.WriteFile(filepath.Join(dir, "cgroup.kill"), []byte("1"), 0)
 	}
 }
 
-// removeCgroup removes a cgroup, with those that the command may have made below it. Processes that have just
-// ended may be in the way for a moment.
+// removeCgroup removes a cgroup and the cgroups that the command created below it. It tries for about 100
+// ms, because a process that has just exited can keep a cgroup busy for a moment.
 func removeCgroup(dir string) {
 	if dir == "" {
 		return
@@ -123,9 +126,10 @@ func removeCgroup(dir string) {
 	}
 }
 
-// killCgroups kills what is left in the cgroups of dead servers, and removes these. It returns what it has killed.
+// killCgroups kills the processes in the cgroups of dead servers, removes those cgroups, and returns
+// the killed processes.
 func killCgroups() (killed []process) {
-	dirs, _ := filepath.Glob(filepath.Join(ownCgroup(), cgroupPrefix+"*")) // the pattern is good
+	dirs, _ := filepath.Glob(filepath.Join(ownCgroup(), cgroupPrefix+"*")) // the pattern is valid
 	for _, dir := range dirs {
 		name := strings.TrimPrefix(filepath.Base(dir), cgroupPrefix)
 		if end := strings.LastIndexByte(name, '.'); ownCgroup() != "" && end > 0 && isDead(name[:end]) {
@@ -137,7 +141,7 @@ func killCgroups() (killed []process) {
 	return killed
 }
 
-// processesIn are the processes of a cgroup.
+// processesIn returns the processes of a cgroup. Processes that exit meanwhile are omitted.
 func processesIn(dir string) (all []process) {
 	content, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// output runs a command of a shell and returns what it writes.
+// output runs a shell command line and returns its output. The test fails unless the command exits with 0.
 func output(t *testing.T, line string) string {
 	t.Helper()
 	from, to, err := os.Pipe()
@@ -35,7 +35,8 @@ func output(t *testing.T, line string) string {
 	return string(written)
 }
 
-// TestStart_UsesACgroup where one can be made, and leaves none, also not those that the command has made.
+// TestStart_UsesACgroup checks that a command runs in a cgroup where one can be created, and that none is
+// left, including those that the command created itself.
 func TestStart_UsesACgroup(t *testing.T) {
 	t.Parallel()
 	probe := newCgroup()
@@ -47,13 +48,14 @@ func TestStart_UsesACgroup(t *testing.T) {
 	if probe == "" {
 		return
 	}
-	its := filepath.Join(ownCgroup(), filepath.Base(strings.TrimSpace(in))) // other tests have their own
+	its := filepath.Join(ownCgroup(), filepath.Base(strings.TrimSpace(in))) // parallel tests have others
 	if _, err := os.Stat(its); !os.IsNotExist(err) {
 		t.Errorf("%s is left: %v", its, err)
 	}
 }
 
-// TestStart_DoesWithoutACgroup where one can be made, but no process may begin in it, as in some containers.
+// TestStart_DoesWithoutACgroup covers containers in which a cgroup can be created but no process
+// may be started in it.
 func TestStart_DoesWithoutACgroup(t *testing.T) {
 	t.Parallel()
 	runtime.LockOSThread()
@@ -69,7 +71,7 @@ func TestStart_DoesWithoutACgroup(t *testing.T) {
 	}
 }
 
-// TestIsDead_KnowsTheLiving: a process that cannot be judged counts as alive.
+// TestIsDead_KnowsTheLiving checks that a server counts as alive unless it is known to be dead.
 func TestIsDead_KnowsTheLiving(t *testing.T) {
 	t.Parallel()
 	self := instance()
@@ -77,7 +79,8 @@ func TestIsDead_KnowsTheLiving(t *testing.T) {
 	pid, _, _ := strings.Cut(rest, ".")
 	for other, dead := range map[string]bool{
 		self: false, "": false, "nonsense": false, namespace + ".1": false, "1." + rest: false, namespace + ".0.5": false,
-		namespace + "." + pid + ".1": true, namespace + ".4194304.1": true, // there is no greater number than the latter
+		// 4194304 exceeds the highest pid.
+		namespace + "." + pid + ".1": true, namespace + ".4194304.1": true,
 	} {
 		if isDead(other) != dead {
 			t.Errorf("%q is taken for dead: %t", other, !dead)

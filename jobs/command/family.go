@@ -10,24 +10,24 @@ import (
 	"time"
 )
 
-// family are the children of this server.
+// family tracks the children of this server.
 var family = &children{supervisors: map[int]*exec.Cmd{}, hopeless: map[int]uint64{}}
 
-// children knows which children of this process are supervisors. The others in sessions of their own are what
-// dead supervisors have left: children that other code starts stay in the session of the server.
+// children records which children of this process are supervisors. Every other child in a session of its own
+// is an orphan of a dead supervisor, because children that other code starts stay in the server's session.
 type children struct {
-	// mu is held for writing while orphans are looked for: no supervisor is being started then.
+	// mu is write-locked during a scan for orphans, so that no supervisor starts in the middle of one.
 	mu          sync.RWMutex
 	supervisors map[int]*exec.Cmd
-	noting      sync.Mutex // for supervisors
+	noting      sync.Mutex // guards supervisors
 
-	killing  sync.Mutex     // one at a time: a process that another has waited for may be a stranger
-	hopeless map[int]uint64 // orphans that cannot be killed, with their start
+	killing  sync.Mutex     // serializes scans: after a Wait elsewhere, a pid may belong to a stranger
+	hopeless map[int]uint64 // pids of orphans that cannot be killed, with their start times
 
-	left atomic.Bool // there may be orphans that could not be killed and will end some time
+	left atomic.Bool // orphans that could not be killed may exit later and need reaping
 }
 
-// start starts a supervisor.
+// start starts a supervisor and records it.
 func (c *children) start(cmd *exec.Cmd) error {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -40,8 +40,8 @@ func (c *children) start(cmd *exec.Cmd) error {
 	return nil
 }
 
-// wait waits for the end of a supervisor. Only then is it forgotten: as long as it can be waited for, it is
-// no orphan.
+// wait waits for a supervisor to exit and forgets it only then: until it has been waited for, it must not
+// be taken for an orphan.
 func (c *children) wait(cmd *exec.Cmd) error {
 	err := cmd.Wait()
 	if c.left.Load() {
@@ -49,13 +49,15 @@ func (c *children) wait(cmd *exec.Cmd) error {
 	}
 	c.noting.Lock()
 	defer c.noting.Unlock()
-	if c.supervisors[cmd.Process.Pid] == cmd { // else another one has its number by now
+	if c.supervisors[cmd.Process.Pid] == cmd { // otherwise a new supervisor has reused the pid
 		delete(c.supervisors, cmd.Process.Pid)
 	}
 	return err
 }
 
-// killOrphans kills what dead supervisors have left, and returns what cannot be killed.
+// killOrphans kills the orphans of dead supervisors. It retries until none is left, or until the time for
+// unkillable processes has passed, and then returns a description of the remaining ones. It does nothing
+// unless Guard succeeded in adopting orphans.
 func (c *children) killOrphans() (left string) {
 	if !guarded.Load() {
 		return ""
@@ -86,8 +88,8 @@ func (c *children) killOrphans() (left string) {
 	}
 }
 
-// reap takes note of orphans that have ended, which the system keeps until then, and reports whether others are
-// left. As init, this process also gets the orphans of strangers.
+// reap waits for orphans that have exited, so that the kernel can release them, and reports whether other
+// orphans still run. Where this process is init, it also reaps strangers' orphans.
 func (c *children) reap() (left bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -104,7 +106,8 @@ func (c *children) reap() (left bool) {
 	return left
 }
 
-// orphans are the children that dead supervisors have left, and the descendants of these.
+// orphans returns the children that dead supervisors left, and the descendants of those children. It
+// omits orphans that are known to be unkillable.
 func (c *children) orphans() (orphans, below []process) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -116,7 +119,7 @@ func (c *children) orphans() (orphans, below []process) {
 		if !found || p.parent != self || c.supervisors[p.pid] != nil || p.session == own.session {
 			continue
 		}
-		if self == 1 && !isOurs(p.pid) { // as init, it also gets the orphans of strangers
+		if self == 1 && !isOurs(p.pid) { // init also adopts strangers' orphans
 			continue
 		}
 		if start, known := c.hopeless[p.pid]; known && start == p.start {

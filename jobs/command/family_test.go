@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestFamily_ReapsWhatCouldNotBeKilled: what a supervisor has left becomes a child of the server, and the system
-// keeps it after its end until the server takes note of that.
+// TestFamily_ReapsWhatCouldNotBeKilled checks that the server reaps orphans that exit late. The server
+// adopts what a supervisor leaves, and the kernel keeps an exited child until its parent waits for it.
 func TestFamily_ReapsWhatCouldNotBeKilled(t *testing.T) {
 	t.Parallel()
 	attributes := &os.ProcAttr{Sys: &syscall.SysProcAttr{Setsid: true}}

@@ -11,26 +11,26 @@ import (
 	"syscall"
 )
 
-// guarded says that this process adopts what dead supervisors leave.
+// guarded reports whether this process adopts the orphans of dead supervisors.
 var guarded atomic.Bool
 
-// Guard prepares the process of a server for commands that mean it no good. Its environment disappears from
-// /proc/PID/environ, which also a command of root can read; other commands of the same user cannot read its
-// memory and descriptors, either; no descriptor that it has inherited reaches a command; and what a
-// supervisor leaves that has been killed becomes its child, to be killed as well. So other code must not
-// start processes in sessions of their own.
+// Guard protects a server process from hostile commands. It clears the environment from
+// /proc/PID/environ, which even a command running as root could otherwise read. It stops other commands
+// of the same user from reading the server's memory and descriptors, and keeps inherited descriptors from
+// reaching commands. It also makes the server adopt what a killed supervisor leaves behind, so that the
+// server can kill it. For that reason, other code must not start processes in sessions of their own.
 //
-// It must be called before anything keeps a value of the environment. The server can go on when it fails.
+// Call Guard before any code keeps a value from the environment. The server may continue if Guard fails.
 func Guard() error {
-	hidden := hideEnvironment() // before /proc/self/mem is closed to this process as well
+	hidden := hideEnvironment() // before protect closes /proc/self/mem to this process, too
 	err := protect()
 	adopted := adoptOrphans()
 	guarded.Store(adopted == nil)
 	return errors.Join(hidden, err, adopted)
 }
 
-// hideEnvironment moves the environment to where only this process finds it. That it is unset would not be
-// enough: what /proc shows is the memory in which it was when the process began.
+// hideEnvironment copies the environment to memory that only this process can read, and zeroes the original.
+// Unsetting the variables is not enough: /proc shows the memory that held them when the process started.
 func hideEnvironment() error {
 	begin, end, err := environmentRange()
 	if err != nil {
@@ -43,7 +43,7 @@ func hideEnvironment() error {
 	os.Clearenv()
 	for _, variable := range variables {
 		name, value, _ := strings.Cut(variable, "=")
-		_ = os.Setenv(name, value) // it was set before
+		_ = os.Setenv(name, value) // cannot fail: it was set before
 	}
 	memory, err := os.OpenFile("/proc/self/mem", os.O_WRONLY, 0)
 	if err != nil {
@@ -56,7 +56,7 @@ func hideEnvironment() error {
 	return nil
 }
 
-// environmentRange is where the environment was when the process began.
+// environmentRange returns the address range that held the environment when the process started.
 func environmentRange() (begin, end int64, err error) {
 	stat, err := os.ReadFile("/proc/self/stat")
 	if err != nil {

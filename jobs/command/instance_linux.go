@@ -12,18 +12,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// instanceName is the variable by which the processes of a server's commands are known, also when the server
-// is dead.
+// instanceName is the environment variable that marks every process of a server's commands. A later
+// server finds leftovers of a dead server by it.
 const instanceName = "RUNBOARD_INSTANCE"
 
-// instance names this server: the namespace of its number, its number, and when it began. No other process
-// has all three.
+// instance identifies this server by its pid namespace, pid and start time. No other process has
+// the same three values.
 var instance = sync.OnceValue(func() string {
-	self, _ := readProcess(os.Getpid()) // there is one
+	self, _ := readProcess(os.Getpid()) // always found: it is this process
 	return fmt.Sprintf("%s.%d.%d", pidNamespace(), self.pid, self.start)
 })
 
-// pidNamespace is the number of the namespace in which process numbers of this process mean something, or 0.
+// pidNamespace returns the number of this process's pid namespace, or "0" if it cannot be read. Pids are
+// comparable only within one namespace.
 func pidNamespace() string {
 	link, err := os.Readlink("/proc/self/ns/pid") // "pid:[4026531836]"
 	if err != nil {
@@ -32,7 +33,8 @@ func pidNamespace() string {
 	return strings.Trim(strings.TrimPrefix(link, "pid:"), "[]")
 }
 
-// isDead reports whether a server is known to be dead. Of one in another namespace nothing is known.
+// isDead reports whether a server is known to be dead. A server in another pid namespace counts as alive,
+// because its pid cannot be checked from here.
 func isDead(instance string) bool {
 	namespace, rest, _ := strings.Cut(instance, ".")
 	var pid int
@@ -47,11 +49,12 @@ func isDead(instance string) bool {
 	return found && p.start != start
 }
 
-// instanceOf returns the server whose command a process comes from, or "".
+// instanceOf returns the instance of the server whose command started the process, or "" if there is none
+// or the environment cannot be read.
 func instanceOf(pid int) string {
 	environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 	if err != nil {
-		return "" // it has ended, or is another user's
+		return "" // it has exited, or belongs to another user
 	}
 	for variable := range bytes.SplitSeq(environment, []byte{0}) {
 		if name, value, _ := strings.Cut(string(variable), "="); name == instanceName {
@@ -61,10 +64,10 @@ func instanceOf(pid int) string {
 	return ""
 }
 
-// isOurs reports whether a process comes from a command of this server.
+// isOurs reports whether a process descends from a command of this server.
 func isOurs(pid int) bool { return instanceOf(pid) == instance() }
 
-// killLeftovers kills the processes that commands of dead servers have left, and returns them.
+// killLeftovers kills processes that commands of dead servers left behind, and returns the killed ones.
 func killLeftovers() (killed []process) {
 	for _, p := range processes() {
 		if p.pid == os.Getpid() || p.state == zombie || !isDead(instanceOf(p.pid)) {
@@ -72,9 +75,9 @@ func killLeftovers() (killed []process) {
 		}
 		fd, err := unix.PidfdOpen(p.pid, 0)
 		if err != nil {
-			continue // it has ended
+			continue // it has exited
 		}
-		same := isDead(instanceOf(p.pid)) // and not another one that has got its number meanwhile
+		same := isDead(instanceOf(p.pid)) // check again: the pid may have been reused before the pidfd was opened
 		if same && unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0) == nil {
 			killed = append(killed, p)
 		}

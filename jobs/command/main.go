@@ -13,24 +13,26 @@ import (
 	"time"
 )
 
-// socketFD is where a supervisor finds its socket to the server: the first after the three standard files.
+// socketFD is the descriptor of a supervisor's socket to the server: the first one after the
+// three standard files.
 const socketFD = 3
 
-// Main makes a supervisor of this process and does not return, when it was started as one. Otherwise it does
-// nothing.
+// Main runs the supervisor and does not return if this process was started as one. Otherwise it returns
+// at once. Programs call it first of all.
 func Main() {
 	if len(os.Args) != 2 || os.Args[1] != argument {
 		return
 	}
-	runtime.LockOSThread() // the command is to die with this thread, see start
-	// Signals are for the command, from its server. Caught rather than ignored: that would be inherited.
+	runtime.LockOSThread() // the parent-death signal of start is bound to this thread
+	// The server signals the command through the supervisor. Catch signals rather than ignore them: the
+	// command would inherit ignored ones.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT)
 	protected := protect()
 	socket := os.NewFile(socketFD, "server")
 	server, orders := json.NewEncoder(socket), json.NewDecoder(socket)
 	var spec Spec
 	if err := orders.Decode(&spec); err != nil {
-		os.Exit(1) // the server died first, or this was started by hand
+		os.Exit(1) // the server died first, or a user started this by hand
 	}
 	var result Result
 	if protected != nil {
@@ -39,27 +41,28 @@ func Main() {
 		result = supervise(spec, orders, server)
 	}
 	if spec.RemoveDir && result.Left == "" {
-		_ = RemoveTree(spec.Dir) // the server tries again, and says why it fails
+		_ = RemoveTree(spec.Dir) // on failure the server tries again and reports the error
 	}
 	removeCgroup(spec.Cgroup)
 	_ = server.Encode(message{Ended: &result})
 	os.Exit(0)
 }
 
-// supervise runs the command and returns when nothing of it is left, or when what is left cannot be killed.
+// supervise runs the command. It returns when no process of the command is left, or when the remaining
+// ones cannot be killed.
 func supervise(spec Spec, orders *json.Decoder, server *json.Encoder) Result {
 	if err := adoptOrphans(); err != nil {
 		return Result{Problem: err.Error()}
 	}
 	if spec.RemoveDir {
-		lock, err := LockDir(spec.Dir) // as long as this process lives
+		lock, err := LockDir(spec.Dir) // held until this process exits
 		if IsScarce(err) {
 			return Result{Problem: err.Error(), Scarce: true}
 		}
 		defer lock.Close()
 	}
 	pid, err := start(spec)
-	if err == nil { // else the output would not end with those who write it
+	if err == nil { // otherwise the server would never read the end of the output
 		err = errors.Join(os.Stdout.Close(), os.Stderr.Close())
 	}
 	if err != nil {
@@ -74,10 +77,10 @@ func supervise(spec Spec, orders *json.Decoder, server *json.Encoder) Result {
 	return s.run(listen(orders))
 }
 
-// start starts the command as the leader of a process group of its own. Should this process die by SIGKILL,
-// the command does, too.
+// start starts the command as the leader of a new process group. The command dies with this process, even
+// if that is killed by SIGKILL.
 func start(spec Spec) (pid int, err error) {
-	if _, err := os.Stat(spec.Dir); err != nil { // else the error would blame the program
+	if _, err := os.Stat(spec.Dir); err != nil { // otherwise the error would blame the program
 		return 0, fmt.Errorf("the directory cannot be used: %w", err)
 	}
 	cgroup := openCgroup(spec.Cgroup)
@@ -85,7 +88,8 @@ func start(spec Spec) (pid int, err error) {
 		defer cgroup.Close()
 	}
 	cmd, err := startIn(spec, cgroup)
-	if err != nil && cgroup != nil && !interfered(err) { // it can be made, but a process may not be allowed to begin there
+	// In some containers a cgroup can be created, but no process may be started in it.
+	if err != nil && cgroup != nil && !interfered(err) {
 		cmd, err = startIn(spec, nil)
 	}
 	if err != nil {
@@ -94,7 +98,7 @@ func start(spec Spec) (pid int, err error) {
 	return cmd.Process.Pid, nil
 }
 
-// startIn starts the command in a cgroup, unless that is nil.
+// startIn starts the command in the given cgroup, or in the supervisor's own if cgroup is nil.
 func startIn(spec Spec, cgroup *os.File) (cmd *exec.Cmd, err error) {
 	cmd = &exec.Cmd{
 		Path: spec.Path, Args: spec.Args, Dir: spec.Dir, Env: spec.Env, Stdout: os.Stdout, Stderr: os.Stderr,
@@ -105,18 +109,19 @@ func startIn(spec Spec, cgroup *os.File) (cmd *exec.Cmd, err error) {
 	return cmd, cmd.Start()
 }
 
-// maxErrno is the highest error number of Linux.
+// maxErrno is the highest errno that Linux returns.
 const maxErrno = 4095
 
-// interfered reports whether an error of a start was made up by the command. The pipe by which the start hears of an
-// error is open for a moment after the command has begun, and root can write to it by way of /proc. Such a command
-// has run and must not be started again.
+// interfered reports whether the command forged the error of its own start. The pipe that reports start
+// errors stays open for a moment after the command has begun, and root can write to it through /proc.
+// Such a command has already run and must not be started again.
 func interfered(err error) bool {
 	var errno syscall.Errno
 	return errors.As(err, &errno) && errno > maxErrno
 }
 
-// explain makes an error of starting a program say what is wrong, where the system's own words mislead.
+// explain replaces start errors whose text from the system misleads. For example, ENOENT names the script
+// when its interpreter is missing.
 func explain(err error, spec Spec) error {
 	switch {
 	case interfered(err):
@@ -133,15 +138,15 @@ func explain(err error, spec Spec) error {
 	return err
 }
 
-// IsScarce reports whether an error means that something is used up that there may be more of soon:
-// descriptors, processes or memory.
+// IsScarce reports whether err means that descriptors, processes or memory are used up for now. A
+// caller can retry later.
 func IsScarce(err error) bool {
 	number, ok := errors.AsType[syscall.Errno](err)
 	scarce := []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM, syscall.ENOBUFS}
 	return ok && slices.Contains(scarce, number)
 }
 
-// listen returns the orders of the server. The channel is closed when the server has died.
+// listen returns the server's orders as a channel. It closes the channel when the server has died.
 func listen(orders *json.Decoder) <-chan order {
 	heard := make(chan order)
 	go func() {
@@ -157,35 +162,38 @@ func listen(orders *json.Decoder) <-chan order {
 	return heard
 }
 
-// leftoverGrace is how long what the command leaves running may take to stop.
+// leftoverGrace is how long processes may take to stop after the command itself has exited
+// and left them running.
 const leftoverGrace = 2 * time.Second
 
-// How long a supervisor goes on killing. It looks at all processes each time, so it rests longer and longer.
+// Timing of the attempts to kill a command. Each attempt scans all processes, so the pause doubles from
+// firstRest to longRest.
 const (
 	firstRest = 10 * time.Millisecond
 	longRest  = 500 * time.Millisecond
-	// foreignBound is for processes that belong to another user by now, as those of sudo: no signal reaches
-	// them.
+	// foreignBound limits the attempts if all remaining processes belong to another user, for instance
+	// after sudo. This process may not signal them.
 	foreignBound = time.Second
-	// stubbornBound is for those that a signal has reached and that do not end, because they wait for a disk.
+	// stubbornBound limits the attempts to kill processes that received the signal but do not exit,
+	// because they wait for a disk.
 	stubbornBound = 10 * time.Second
 )
 
-// supervision is the life of one command.
+// supervision is the state of one supervised command.
 type supervision struct {
 	pid    int
 	cgroup string
-	ended  chan syscall.WaitStatus // holds one: how the command itself ended
-	alone  chan struct{}           // closed when nothing of it is left
+	ended  chan syscall.WaitStatus // buffered; receives the command's own exit status
+	alone  chan struct{}           // closed when no process of the command is left
 
 	result   Result
 	deadline <-chan time.Time
-	lease    <-chan time.Time // nil: it may run for ever
-	killing  time.Time        // since when; zero: not yet
-	rest     time.Duration    // before the next try
+	lease    <-chan time.Time // fires when the lease ends; nil: no limit
+	killing  time.Time        // when killing began; zero: not yet
+	rest     time.Duration    // pause before the next attempt to kill
 }
 
-// reap waits for all children, those that were adopted included.
+// reap waits for all children, including adopted ones, until none is left.
 func (s *supervision) reap() {
 	for {
 		var status syscall.WaitStatus
@@ -201,8 +209,8 @@ func (s *supervision) reap() {
 	}
 }
 
-// run returns how the command ended when nothing of it is left that can be killed. When the server dies, the
-// command gets no grace: it must not meet the next attempt.
+// run returns the command's result when no killable process of it is left. If the server dies, run kills
+// the command at once, without grace: it must not overlap with the next attempt.
 func (s *supervision) run(orders <-chan order) Result {
 	running := true
 	for {
@@ -237,7 +245,7 @@ func (s *supervision) run(orders <-chan order) Result {
 	}
 }
 
-// note takes in how the command itself ended.
+// note records the command's own exit status.
 func (s *supervision) note(status syscall.WaitStatus) {
 	s.result.Code = status.ExitStatus()
 	if status.Signaled() {
@@ -245,7 +253,8 @@ func (s *supervision) note(status syscall.WaitStatus) {
 	}
 }
 
-// finish takes in the end of the command when that came at the same moment as the end of all.
+// finish returns the result. It first records the exit status, in case that arrived together with the
+// end of all processes.
 func (s *supervision) finish() Result {
 	select {
 	case status := <-s.ended:
@@ -255,13 +264,14 @@ func (s *supervision) finish() Result {
 	return s.result
 }
 
-// renew has the command killed after this time, and not after the one before.
+// renew replaces the remaining lease: the command is killed when the new one ends.
 func (s *supervision) renew(lease time.Duration) {
 	if lease > 0 {
 		s.lease = time.After(lease)
 	}
 }
 
+// stop sends SIGTERM and sets the deadline for SIGKILL. A second call does not extend the deadline.
 func (s *supervision) stop(grace time.Duration) {
 	s.signal(syscall.SIGTERM)
 	if s.deadline == nil {
@@ -269,8 +279,8 @@ func (s *supervision) stop(grace time.Duration) {
 	}
 }
 
-// kill ends everything. It is done again soon: what is being started just now may have been missed. It gives
-// up what it cannot kill.
+// kill kills all processes of the command and schedules another attempt, because a process that is just
+// being forked may be missed. After foreignBound or stubbornBound it sets Result.Left and stops trying.
 func (s *supervision) kill() {
 	now := time.Now()
 	if s.killing.IsZero() {
@@ -287,8 +297,8 @@ func (s *supervision) kill() {
 	s.rest = min(2*s.rest, longRest)
 }
 
-// signal reaches the command's group, and those of its descendants who have left it. It returns the
-// descendants, and how many of them it may not send signals to.
+// signal sends a signal to the command's process group and to descendants that have left the group. It
+// returns the living descendants, and how many of them it lacks the permission to signal.
 func (s *supervision) signal(signal syscall.Signal) (all []process, foreign int) {
 	_ = syscall.Kill(-s.pid, signal)
 	for _, p := range descendants(os.Getpid()) {

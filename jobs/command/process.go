@@ -9,27 +9,27 @@ import (
 	"syscall"
 )
 
-// process is what /proc says of a process.
+// process is the part of /proc/PID/stat that this package uses.
 type process struct {
 	pid, parent, session int
 	name                 string
 	state                byte
-	start                uint64 // since the system's own start, in ticks
+	start                uint64 // ticks since boot
 }
 
-// States of a process.
+// Process states, as /proc reports them.
 const (
 	stopped = 'T'
 	zombie  = 'Z'
 )
 
-// readProcess returns a process, or false when there is none with that number.
+// readProcess returns the process with the given pid, or false if it does not exist.
 func readProcess(pid int) (p process, found bool) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return p, false
 	}
-	// "42 (name) S 7 …": the name may hold anything, brackets and blanks included.
+	// The format is "42 (name) S 7 …". The name may contain anything, including brackets and spaces.
 	text := string(stat)
 	open, end := strings.IndexByte(text, '('), strings.LastIndexByte(text, ')')
 	if open < 0 || end < open {
@@ -40,28 +40,28 @@ func readProcess(pid int) (p process, found bool) {
 		return p, false
 	}
 	p = process{pid: pid, name: text[open+1 : end], state: fields[0][0]}
-	p.parent, _ = strconv.Atoi(fields[1]) // these are numbers
+	p.parent, _ = strconv.Atoi(fields[1]) // the kernel writes numbers
 	p.session, _ = strconv.Atoi(fields[3])
 	p.start, _ = strconv.ParseUint(fields[19], 10, 64)
 	return p, true
 }
 
-// processes are all that there are.
+// processes returns all processes of the system that this process can see.
 func processes() (all []process) {
-	dirs, _ := filepath.Glob("/proc/[0-9]*") // the pattern is good
+	dirs, _ := filepath.Glob("/proc/[0-9]*") // the pattern is valid
 	for _, dir := range dirs {
 		pid, err := strconv.Atoi(filepath.Base(dir))
 		if err != nil {
 			continue
 		}
-		if p, found := readProcess(pid); found { // else it has ended meanwhile
+		if p, found := readProcess(pid); found { // otherwise it has exited meanwhile
 			all = append(all, p)
 		}
 	}
 	return all
 }
 
-// descendants are the children of a process, theirs, and so on.
+// descendants returns all direct and indirect children of a process.
 func descendants(of int) []process { return descendantsIn(processes(), of) }
 
 func descendantsIn(processes []process, of int) (all []process) {
@@ -83,7 +83,7 @@ func killAll(all []process) {
 	}
 }
 
-// describe names processes for people.
+// describe lists up to three processes with name, pid and user, for log messages and errors.
 func describe(all []process) string {
 	const most = 3
 	var names []string

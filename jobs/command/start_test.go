@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// A command that runs as root can write eight bytes of its own into the pipe by which its start reports an error.
+// A command that runs as root can write eight bytes of its own into the pipe on which its
+// start reports an error.
 func TestStart_KnowsErrorsThatACommandMadeUp(t *testing.T) {
 	t.Parallel()
 	for errno, want := range map[syscall.Errno]bool{

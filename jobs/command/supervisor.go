@@ -1,14 +1,15 @@
-// Package command runs a command so that nothing of it is left behind, whatever happens. Each command gets
-// a small process of its own above it, the supervisor, which is this very program started with another
-// purpose. It holds a socket whose other end only the server has: when the server dies, even by SIGKILL, the
-// supervisor reads the end of it and kills the command with all its descendants. A parent-death signal would
-// reach the child only, and a process group not those who have left it.
+// Package command runs commands and leaves no process behind, whatever happens. Each command runs below
+// a small process of its own, the supervisor. The supervisor is this same program, started with a
+// special argument. It holds one end of a socket, and only the server holds the other: when the server
+// dies, even by SIGKILL, the supervisor reads EOF and kills the command with all its descendants. A
+// parent-death signal would reach only the child, and a signal to the process group would miss
+// processes that have left the group.
 //
-// A command of the same user can stop or kill its supervisor. So the server keeps deadlines of its own: it
-// continues a supervisor that is stopped, kills one that does not do its work, and then what is left of the
-// command. Where a cgroup can be made, the command is in one of its own, and is killed by it.
+// A command of the same user can stop or kill its supervisor. So the server enforces deadlines of its own:
+// it continues a stopped supervisor, kills a supervisor that does not do its work, and then kills what is
+// left of the command. Where a cgroup can be created, the command runs in its own and is killed through it.
 //
-// A program that uses the package must call Main first of all, and a server Guard next.
+// A program that uses the package must call Main first of all. A server must call Guard next.
 package command
 
 import (
@@ -24,93 +25,95 @@ import (
 	"time"
 )
 
-// Spec is what to run and how.
+// Spec describes the command to run.
 type Spec struct {
-	Path string   // of the program
-	Args []string // with the name of the program as the first
-	Dir  string   // where it runs
-	Env  []string // all of its environment, to which Instance is added
-	User *User    // whom it runs as; nil: the user of the server
-	// RemoveDir has Dir removed, with all that is in it, when nothing of the command is left.
+	Path string   // path of the program
+	Args []string // Args[0] is the name of the program
+	Dir  string   // working directory
+	Env  []string // the whole environment; Start adds the instance of this server
+	User *User    // user to run as; nil: the user of the server
+	// RemoveDir removes Dir and its contents when no process of the command is left.
 	RemoveDir bool
-	// Lease is how long the command may run unless Renew says otherwise; 0 is without an end. After that it
-	// is killed, also when the server is stopped.
+	// Lease is how long the command may run unless Renew replaces it; 0 means no limit. The supervisor
+	// kills the command when the lease ends, even if the server is stopped at that time.
 	Lease time.Duration
 
-	Cgroup string // set by Start: a directory, or empty
+	Cgroup string // directory of the cgroup, or empty; set by Start
 }
 
-// User is whom a command runs as.
+// User is the user that a command runs as.
 type User struct {
 	UID, GID uint32
-	Groups   []uint32 // beside GID
+	Groups   []uint32 // supplementary groups, in addition to GID
 	Name     string
 	Home     string
 }
 
-// Result is how a command ended.
+// Result describes how a command ended.
 type Result struct {
-	// Problem is why it could not be run; then the rest means nothing. Scarce says that it can be run when
-	// there is more of something again: descriptors, processes or memory.
+	// Problem says why the command could not be run; the other fields but Scarce are meaningless then.
+	// Scarce reports that descriptors, processes or memory were used up, so a later try may succeed.
 	Problem string `json:"problem,omitempty"`
 	Scarce  bool   `json:"scarce,omitempty"`
-	// Code is the exit status, or -1 when Signal ended it.
+	// Code is the exit status, or -1 if Signal ended the command.
 	Code   int            `json:"code"`
 	Signal syscall.Signal `json:"signal,omitempty"`
-	// Stopped says that Stop was called before it ended, Killed that it had not by the end of the grace.
+	// Stopped reports that the command was told to stop, or lost its lease, before it ended. Killed
+	// reports that it was still running when the grace ended.
 	Stopped bool `json:"stopped,omitempty"`
 	Killed  bool `json:"killed,omitempty"`
-	// Left names the processes that could not be killed. They still run.
+	// Left names the processes that could not be killed and still run. It is empty if there are none.
 	Left string `json:"left,omitempty"`
 }
 
-// message is what a supervisor tells: first the process that it has started, then its end.
+// message is sent by a supervisor: first the pid of the command, then its result.
 type message struct {
 	Started int     `json:"started,omitempty"`
 	Ended   *Result `json:"ended,omitempty"`
 }
 
-// order is what a supervisor is told after the Spec.
+// order is sent to a supervisor after the Spec: a renewal if Lease is set, otherwise a stop.
 type order struct {
 	StopWithin time.Duration `json:"stop_within,omitempty"`
-	Lease      time.Duration `json:"lease,omitempty"` // instead of stopping it
+	Lease      time.Duration `json:"lease,omitempty"` // renews the lease instead of stopping the command
 }
 
-// argument tells a process of this program that it is a supervisor.
+// argument is the only argument of a process that is to run as a supervisor.
 const argument = "supervise-a-command"
 
-// When the server does itself what a supervisor should have done.
+// Timing of the server's own enforcement, for supervisors that fail to do their work.
 const (
-	watchEvery = time.Second      // how often it looks after the supervisor
-	interfere  = 2 * time.Second  // this long after the grace it kills what the supervisor has not
-	giveUp     = 15 * time.Second // and after this long the supervisor as well
-	mostStops  = 5                // it does the same when the supervisor has been found stopped so often
+	watchEvery = time.Second      // interval between checks of the supervisor
+	interfere  = 2 * time.Second  // after the grace: kill what is left of the command
+	giveUp     = 15 * time.Second // after the grace: kill the supervisor, too
+	mostStops  = 5                // times stopped: kill the command; twice as many: the supervisor
 )
 
-// Process is a command that runs. Stop and Renew may be called by any goroutine, Wait once.
+// Process is a running command. Any goroutine may call Stop and Renew. Call Wait exactly once.
 type Process struct {
 	supervisor *exec.Cmd
-	socket     *os.File // never closed before the end: that kills the command
+	socket     *os.File // closing it early would kill the command
 	cgroup     string
 
 	mu       sync.Mutex
-	deadline time.Time // when the command should have ended; zero: not yet
+	deadline time.Time // when the command must have ended; zero: Stop was not called
 	over     chan struct{}
 }
 
-// Start runs a command. Its output goes to the two files, which the caller may close when Start has returned.
+// Start starts a command. Its output goes to stdout and stderr, which the caller may close after Start
+// returns. The caller must call Wait.
 func Start(spec Spec, stdout, stderr *os.File) (*Process, error) {
 	socket, theirs, err := socketPair()
 	if err != nil {
 		return nil, err
 	}
 	defer theirs.Close()
-	cmd := exec.Command("/proc/self/exe") // this program, also when its file has been replaced
+	cmd := exec.Command("/proc/self/exe") // works even if the file of this program has been replaced
 	cmd.Args = []string{filepath.Base(os.Args[0]), argument}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Env = []string{"GOMAXPROCS=1"} // it mostly waits
-	// In a session of its own: so what it leaves when it dies is known from other children of the server.
+	// The new session tells the orphans of a dead supervisor from other children of the server.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := family.start(cmd); err != nil {
 		return nil, errors.Join(err, socket.Close())
@@ -125,23 +128,24 @@ func Start(spec Spec, stdout, stderr *os.File) (*Process, error) {
 	return p, nil
 }
 
-// Stop asks the command to stop: SIGTERM to all of it now, and SIGKILL when it has not ended within the
-// grace.
+// Stop asks the command to stop: all its processes get SIGTERM now, and SIGKILL if they still run after
+// the grace. A second call does not extend the deadline.
 func (p *Process) Stop(grace time.Duration) {
 	p.mu.Lock()
 	if p.deadline.IsZero() {
 		p.deadline = time.Now().Add(grace)
 	}
 	p.mu.Unlock()
-	_ = json.NewEncoder(p.socket).Encode(order{StopWithin: grace}) // fails when it has ended
+	_ = json.NewEncoder(p.socket).Encode(order{StopWithin: grace}) // fails if the command has ended
 }
 
-// Renew has the command killed after this time, and no longer after the one that was said before.
+// Renew replaces the remaining lease: the command is killed when the new one ends.
 func (p *Process) Renew(lease time.Duration) {
-	_ = json.NewEncoder(p.socket).Encode(order{Lease: lease}) // fails when it has ended
+	_ = json.NewEncoder(p.socket).Encode(order{Lease: lease}) // fails if the command has ended
 }
 
-// Wait returns how the command ended, when nothing of it is left but Result.Left.
+// Wait blocks until no process of the command is left, except those in Result.Left, and returns the
+// result. It fails if the supervisor died; it has then killed the command.
 func (p *Process) Wait() (Result, error) {
 	defer p.socket.Close()
 	result, err := p.listen()
@@ -157,6 +161,7 @@ func (p *Process) Wait() (Result, error) {
 	return result, errors.Join(err, p.abandon())
 }
 
+// listen reads from the supervisor until the result of the command arrives.
 func (p *Process) listen() (Result, error) {
 	for decoder := json.NewDecoder(p.socket); ; {
 		var m message
@@ -171,7 +176,7 @@ func (p *Process) listen() (Result, error) {
 	}
 }
 
-// watch looks after the supervisor until Wait has its answer.
+// watch continues or kills a misbehaving supervisor until Wait has the result.
 func (p *Process) watch() {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
@@ -185,9 +190,9 @@ func (p *Process) watch() {
 		}
 		now, found := readProcess(pid)
 		if !found || now.start != begun.start {
-			continue // it has ended, and another may have its number
+			continue // it has exited, and the pid may have been reused
 		}
-		if now.state == stopped { // by its command, most likely
+		if now.state == stopped { // most likely by its command
 			stops++
 			_ = p.supervisor.Process.Signal(syscall.SIGCONT)
 		}
@@ -202,7 +207,7 @@ func (p *Process) watch() {
 	}
 }
 
-// late is how long ago the command should have ended.
+// late returns how long ago the command should have ended, or 0 if Stop was not called.
 func (p *Process) late() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -212,11 +217,12 @@ func (p *Process) late() time.Duration {
 	return time.Since(p.deadline)
 }
 
-// abandon ends a supervisor that is dead or does not do what it should, and what is left of its command.
+// abandon kills a supervisor that is dead or does not do its work, and what is left of its command. It
+// fails if processes remain.
 func (p *Process) abandon() error {
 	killCgroup(p.cgroup)
 	_ = p.supervisor.Process.Kill()
-	_ = family.wait(p.supervisor) // it was killed
+	_ = family.wait(p.supervisor) // it was killed, so its error says nothing
 	left := family.killOrphans()
 	removeCgroup(p.cgroup)
 	if left != "" {

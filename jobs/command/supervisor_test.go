@@ -13,8 +13,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestProcess_SecondStopDoesNotExtendFirst: what ignores SIGTERM gets no more time because it is asked once
-// more.
+// TestProcess_SecondStopDoesNotExtendFirst checks that a command that ignores SIGTERM gains no
+// time by a second Stop.
 func TestProcess_SecondStopDoesNotExtendFirst(t *testing.T) {
 	t.Parallel()
 	ready, theirs, err := os.Pipe()

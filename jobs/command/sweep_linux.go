@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// runDir is what the names of the directories of runs look like.
+// runDir matches the names of the directories that runs get.
 var runDir = regexp.MustCompile(`^runboard-[0-9]+-[0-9]+$`)
 
-// Sweep ends and removes what commands of dead servers have left: processes, cgroups, and directories of runs
-// in the directory for temporary files. owners are the users whose directories these may be, beside the one
-// of this process. It returns what the operator should know.
+// Sweep kills and removes what commands of dead servers left behind: processes, cgroups, and run
+// directories in the directory for temporary files. It touches only directories of this process's user
+// and of owners. It returns notices for the operator.
 func Sweep(owners ...uint32) (notices []Notice) {
 	killed := append(killCgroups(), killLeftovers()...)
 	for deadline := time.Now().Add(stubbornBound); time.Now().Before(deadline) && anyLives(killed); {
@@ -24,7 +24,7 @@ func Sweep(owners ...uint32) (notices []Notice) {
 			"processes that commands of a dead server had left were killed", []any{"processes", describe(killed)},
 		})
 	}
-	entries, _ := os.ReadDir(os.TempDir()) // without it there are none
+	entries, _ := os.ReadDir(os.TempDir()) // if it cannot be read, there is nothing to remove
 	for _, entry := range entries {
 		if entry.IsDir() && runDir.MatchString(entry.Name()) {
 			dir := filepath.Join(os.TempDir(), entry.Name())
@@ -43,7 +43,7 @@ func anyLives(all []process) bool {
 	return false
 }
 
-// sweepDir removes a directory that no server uses any more.
+// sweepDir removes a run directory that no server uses.
 func sweepDir(dir string, owners []uint32) []Notice {
 	info, err := os.Lstat(dir)
 	if err != nil || !belongsTo(info, owners) {

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// protect keeps this process from the commands of its own user: they may not read its environment, memory and
-// descriptors. And it passes none of the descriptors on that it has got from whoever started it.
+// protect keeps commands of the same user from reading this process's environment, memory and
+// descriptors. It also keeps descriptors that this process inherited from reaching commands.
 func protect() error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("the process cannot be protected: %w", err)
@@ -19,8 +19,8 @@ func protect() error {
 	return keepDescriptors()
 }
 
-// keepDescriptors marks all descriptors but the standard ones, so that no program gets them that is started
-// from here.
+// keepDescriptors marks all descriptors but the standard three close-on-exec, so that started programs
+// do not inherit them.
 func keepDescriptors() error {
 	const first = 3
 	err := unix.CloseRange(first, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
@@ -40,8 +40,8 @@ func keepDescriptors() error {
 	return nil
 }
 
-// adoptOrphans makes this process the parent of all its descendants whose own parent ends, as init otherwise
-// is: so none of them can get away.
+// adoptOrphans makes this process the subreaper of its descendants: it, rather than init, becomes the
+// parent of those whose parent exits. So no descendant can escape.
 func adoptOrphans() error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("orphans cannot be adopted: %w", err)
@@ -49,8 +49,9 @@ func adoptOrphans() error {
 	return nil
 }
 
-// attributes are how a command is started, in a cgroup unless that is nil. The calling goroutine must be
-// locked to its thread.
+// attributes returns how to start a command as the user (nil: the same user) and in the cgroup (nil: the
+// same cgroup). The calling goroutine must be locked to its thread, because the parent-death signal and
+// PR_SET_NO_NEW_PRIVS belong to the thread.
 func attributes(user *User, cgroup *os.File) (*syscall.SysProcAttr, error) {
 	a := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if cgroup != nil {
@@ -60,24 +61,26 @@ func attributes(user *User, cgroup *os.File) (*syscall.SysProcAttr, error) {
 		return a, nil
 	}
 	a.Credential = &syscall.Credential{Uid: user.UID, Gid: user.GID, Groups: user.Groups}
-	// Without this, sudo could make it another user again.
+	// Without this, the command could become another user again through sudo.
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("new privileges cannot be ruled out: %w", err)
 	}
 	return a, nil
 }
 
-// socketPair returns two ends of a socket. A socket cannot be opened by way of /proc, as a pipe can.
+// socketPair returns the two ends of a socket. A pipe would not do: other processes can open one through
+// /proc.
 func socketPair() (ours, theirs *os.File, err error) {
 	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, os.NewSyscallError("socketpair", err)
 	}
-	_ = unix.SetNonblock(ends[0], true) // or every command would keep a thread
+	_ = unix.SetNonblock(ends[0], true) // otherwise every command would block a thread
 	return os.NewFile(uintptr(ends[0]), "supervisor"), os.NewFile(uintptr(ends[1]), "server"), nil
 }
 
-// GrowPipe has a pipe hold that many bytes, unless the user has too many large pipes already.
+// GrowPipe sets the capacity of a pipe to size bytes. It does nothing if the user has exceeded the
+// limit for large pipes.
 func GrowPipe(pipe *os.File, size int) {
 	raw, err := pipe.SyscallConn()
 	if err != nil {
@@ -86,8 +89,8 @@ func GrowPipe(pipe *os.File, size int) {
 	_ = raw.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, size) })
 }
 
-// openModes lets the owner of a directory change all directories in it, as far as possible. It follows no link out of it,
-// also when a process of another user puts one there meanwhile.
+// openModes makes all directories in a tree writable for their owner, as far as possible. It never
+// follows a link out of the tree, even if a process of another user creates one meanwhile.
 func openModes(dir string) {
 	fd, err := unix.Open(dir, unix.O_PATH|unix.O_NOFOLLOW|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -109,8 +112,8 @@ func openModes(dir string) {
 	})
 }
 
-// LockDir marks a directory as in use until the file is closed or the process ends. Several processes may do
-// so.
+// LockDir marks a directory as in use until the file is closed or the process exits. Several processes
+// may mark the same directory.
 func LockDir(dir string) (*os.File, error) {
 	file, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
 	if err != nil {
@@ -123,8 +126,8 @@ func LockDir(dir string) (*os.File, error) {
 	return file, nil
 }
 
-// isUnused reports whether no process has marked a directory. The directory stays marked until the file is
-// closed.
+// isUnused reports whether no process has marked the directory as in use. If so, the directory stays
+// marked exclusively until the caller closes the file.
 func isUnused(dir string) (marked *os.File, unused bool) {
 	file, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
 	if err != nil {

@@ -9,25 +9,25 @@ import (
 	"syscall"
 )
 
-// Only Linux can promise that nothing is left of a command.
+// errLinux is the error on other systems, where the package could not guarantee to leave no process behind.
 var errLinux = errors.New("commands run on Linux only")
 
 var guarded atomic.Bool
 
 const instanceName = "RUNBOARD_INSTANCE"
 
-// Guard does nothing where commands do not run.
+// Guard does nothing, because commands run on Linux only.
 func Guard() error { return nil }
 
-// Sweep does nothing where commands do not run.
+// Sweep does nothing, because commands run on Linux only.
 func Sweep(...uint32) []Notice { return nil }
 
-// LockDir fails where commands do not run.
+// LockDir fails, because commands run on Linux only.
 func LockDir(string) (*os.File, error) { return nil, errLinux }
 
 func openModes(string) {}
 
-// GrowPipe does nothing where commands do not run.
+// GrowPipe does nothing, because commands run on Linux only.
 func GrowPipe(*os.File, int) {}
 
 func protect() error      { return errLinux }

@@ -2,13 +2,13 @@ package command
 
 import "os"
 
-// Notice is something that the operator should know, as for slog.
+// Notice is a message to the operator, in the form that slog takes: a text and key-value pairs.
 type Notice struct {
 	Text string
 	Args []any
 }
 
-// RemoveTree removes a directory and all that is in it, also what a command has made read-only.
+// RemoveTree removes a directory and its contents, including directories that a command has made read-only.
 func RemoveTree(dir string) error {
 	err := os.RemoveAll(dir)
 	if err == nil {

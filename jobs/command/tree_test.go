@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestRemoveTree_ChangesNothingOutside has a link in the way, and directories without modes.
+// TestRemoveTree_ChangesNothingOutside removes a tree that contains a link to the outside and
+// directories with mode 0.
 func TestRemoveTree_ChangesNothingOutside(t *testing.T) {
 	t.Parallel()
 	outside, dir := filepath.Join(t.TempDir(), "outside"), filepath.Join(t.TempDir(), "tree")
