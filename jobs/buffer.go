@@ -2,26 +2,26 @@ package jobs
 
 import "runboard/app"
 
-// chunkSize is the size in bytes up to which lines of one stream are kept together. It is small beside the
-// limit of a log, because whole chunks are dropped.
+// chunkSize is the maximum size of a chunk in bytes. It is small compared with the limit of a log,
+// because trim drops whole chunks.
 const chunkSize = 16 << 10
 
-// logBuffer holds the lines of a log that wait to be written, oldest first. A line costs two bytes beside its
-// text: a command may write millions of short ones.
+// logBuffer holds the unsaved lines of a log, oldest first. A line costs two bytes besides its text,
+// because a command may write millions of short lines.
 type logBuffer struct {
 	chunks  []logChunk
-	size    int   // of their text, in bytes
-	skipped int64 // bytes that were dropped before the first chunk
+	size    int   // text of all chunks, in bytes
+	skipped int64 // bytes dropped before the first chunk since the last take
 }
 
-// logChunk is some lines of one stream.
+// logChunk holds consecutive lines of one stream.
 type logChunk struct {
 	stream  app.Stream
 	text    []byte
-	lengths []uint16 // of each line, at most app.MaxLine
+	lengths []uint16 // length of each line in bytes, at most app.MaxLine
 }
 
-// add appends lines. lengths are those of the lines in text. It keeps neither slice.
+// add appends lines. lengths holds the length of each line in text. add copies both slices.
 func (b *logBuffer) add(stream app.Stream, text []byte, lengths []uint16) {
 	for len(lengths) > 0 {
 		chunk := b.chunkFor(stream, int(lengths[0]))
@@ -37,7 +37,7 @@ func (b *logBuffer) add(stream app.Stream, text []byte, lengths []uint16) {
 	}
 }
 
-// chunkFor returns the last chunk if a line of that stream and length belongs to it, or else a new one.
+// chunkFor returns the last chunk if a line of that stream and length fits into it, or else a new chunk.
 func (b *logBuffer) chunkFor(stream app.Stream, length int) *logChunk {
 	if n := len(b.chunks); n > 0 {
 		last := &b.chunks[n-1]
@@ -49,7 +49,8 @@ func (b *logBuffer) chunkFor(stream app.Stream, length int) *logChunk {
 	return &b.chunks[len(b.chunks)-1]
 }
 
-// trim drops the oldest lines that no log of limit bytes keeps: at least limit bytes come after them.
+// trim drops the oldest chunks while at least limit bytes follow them: a log of limit bytes
+// would not keep them.
 func (b *logBuffer) trim(limit int) {
 	for len(b.chunks) > 1 && b.size-len(b.chunks[0].text) >= limit {
 		dropped := len(b.chunks[0].text)
@@ -59,8 +60,8 @@ func (b *logBuffer) trim(limit int) {
 	}
 }
 
-// take removes the oldest lines, about most bytes of them, and returns them with the number of bytes dropped
-// before them.
+// take removes the oldest chunks, most bytes or slightly more, and returns their lines. skipped is the
+// number of bytes that trim dropped before those lines.
 func (b *logBuffer) take(most int) (skipped int64, lines []app.LogLine) {
 	for taken := 0; len(b.chunks) > 0 && taken < most; {
 		chunk := b.chunks[0]

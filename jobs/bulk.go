@@ -11,11 +11,11 @@ import (
 	"runboard/app"
 )
 
-// stalled is how long an action rests when nothing can be done just now.
+// throttleDelay is the pause of a bulk action while the database is unavailable or the queue is full.
 const throttleDelay = time.Second
 
-// ActionRegistry has the kinds of runs that act on many others. They are for a queue of their own: a run that
-// cancels a million others must not wait behind them.
+// BulkRegistry returns the kinds of bulk actions. They need workers of their own: a bulk action that
+// cancels a million runs must not queue behind those runs.
 func BulkRegistry(actions app.BulkRunner) *Registry {
 	work := func(ctx context.Context, run *Run) error {
 		return runBulkAction(ctx, actions, run)
@@ -27,10 +27,10 @@ func BulkRegistry(actions app.BulkRunner) *Registry {
 	return r
 }
 
-// act goes on with an action until it is over. It rests for as long as each part of it took, so that there is time
-// for the writes of others. While the database cannot be written, it waits.
+// runBulkAction runs a bulk action to its end, in steps. After each step it pauses for as long as the
+// step took, so that other writes get their turn. While the database is unavailable, it waits.
 func runBulkAction(ctx context.Context, actions app.BulkRunner, run *Run) error {
-	for first := !run.row.Percent.Known(); ; first = false { // else it goes on where it was
+	for first := !run.row.Percent.Known(); ; first = false { // otherwise it resumes
 		began := time.Now()
 		state, err := actions.StepBulkAction(ctx, run.row)
 		rest := time.Since(began)
@@ -64,7 +64,8 @@ var operationTitles = map[app.BulkOperation]string{app.BulkCancel: "Cancel", app
 
 var resultTexts = map[app.BulkOperation]string{app.BulkCancel: "cancelled or stopping", app.BulkRetry: "queued again", app.BulkDelete: "deleted"}
 
-// percentOf is how far an action has come, as far as it was known beforehand how many runs it is about.
+// percentOf returns the progress in percent. It stays at 99 until the action has finished, because the
+// preview may have counted fewer runs than the action affects.
 func percentOf(state app.BulkProgress) int {
 	if state.Finished {
 		return 100
@@ -72,7 +73,7 @@ func percentOf(state app.BulkProgress) int {
 	return int(min(99, 100*(state.Done+state.Skipped)/max(1, state.Preview.Runs)))
 }
 
-// told is what an action has done.
+// summary says what a bulk action has done so far.
 func summary(state app.BulkProgress) string {
 	text := humanize.Comma(state.Done) + " " + resultTexts[state.Operation]
 	if state.Skipped > 0 {
@@ -84,6 +85,7 @@ func summary(state app.BulkProgress) string {
 	return text
 }
 
+// previewText says how many runs the preview counted.
 func previewText(p app.BulkPreview) string {
 	if p.More {
 		return "more than " + humanize.Comma(p.Runs) + " runs"

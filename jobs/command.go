@@ -17,28 +17,29 @@ import (
 	"runboard/jobs/command"
 )
 
-// How long a command may take to stop after SIGTERM. When the server stops it has less time: so have we.
+// Grace periods after SIGTERM. The server allows less time for its own shutdown, so commands get less, too.
 const (
 	commandGrace  = 5 * time.Second
 	shutdownGrace = 3 * time.Second
 )
 
-// kindName is what the name of a kind must be that comes from the command line.
+// kindName matches the names that the operator may give to kinds.
 var kindName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
-// Command is a command line that the operator has given a name. Nothing of it ever comes from a request.
+// Command is a command line that the operator has named. No part of it ever comes from a request.
 type Command struct {
 	Name string
-	Path string   // of the program
-	Args []string // the name of the program first
-	// Dir is where it runs. Without it, each run has an empty directory of its own, which is removed afterwards.
+	Path string   // absolute path of the program
+	Args []string // Args[0] is the name of the program
+	// Dir is the working directory. If it is empty, each run gets an empty directory, which
+	// is removed afterwards.
 	Dir  string
-	User *command.User // whom it runs as; nil: the user of this process
+	User *command.User // user to run as; nil: the user of this process
 }
 
-// ParseCommand reads NAME=COMMAND. The command is split into words as a shell does it, quotes and backslashes
-// included, but no shell is started and nothing is expanded, see splitWords. It fails when the name is not one, the command is not
-// complete, or there is no such program.
+// ParseCommand parses NAME=COMMAND. It splits the command into words as a shell does, with quotes and
+// backslashes, but starts no shell and expands nothing; see splitWords. It fails if the name is invalid,
+// the command is missing or malformed, or the program does not exist.
 func ParseCommand(text string) (c Command, err error) {
 	name, line, found := strings.Cut(text, "=")
 	if !found {
@@ -64,9 +65,9 @@ func ParseCommand(text string) (c Command, err error) {
 	return Command{Name: name, Path: path, Args: words}, nil
 }
 
-// CommandKinds returns the kinds that the operator has given: each of lines is NAME=COMMAND, and file, when it is not
-// empty, has more of them. dir is where they run and user whom they run as, see CommandUser; either may be empty. The error is
-// one line that names the flag.
+// CommandKinds returns the kinds that the operator has configured. Each line is NAME=COMMAND; file, if
+// not empty, contains more of them. Commands run in dir as user, see CommandUser; either may be empty.
+// The error is one line and names the flag.
 func CommandKinds(lines []string, file, dir, user string) (kinds []Kind, err error) {
 	var commands []Command
 	for _, line := range lines {
@@ -97,6 +98,7 @@ func CommandKinds(lines []string, file, dir, user string) (kinds []Kind, err err
 	return kinds, nil
 }
 
+// usableDir returns the absolute path of an existing directory, or "" for "".
 func usableDir(dir string) (string, error) {
 	if dir == "" {
 		return "", nil
@@ -111,7 +113,7 @@ func usableDir(dir string) (string, error) {
 	return filepath.Abs(dir)
 }
 
-// ReadCommands reads a file with one NAME=COMMAND a line. Empty lines, and those that begin with #, are skipped.
+// ReadCommands reads a file with one NAME=COMMAND per line. It skips empty lines and lines that start with #.
 func ReadCommands(path string) (commands []Command, err error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -133,8 +135,8 @@ func ReadCommands(path string) (commands []Command, err error) {
 	return commands, lines.Err()
 }
 
-// Kind returns the kind of which each run is a process of the command. Its output is the run's log, a line
-// "progress: 40% copying" moves the bar, and an exit status other than 0 is an error.
+// Kind returns the kind whose runs execute the command. Output goes to the run's log, a line like
+// "progress: 40% copying" sets the progress, and an exit status other than 0 is an error.
 func (c Command) Kind() Kind { return Kind{Name: c.Name, Work: c.work} }
 
 func (c Command) work(ctx context.Context, run *Run) error {
@@ -167,7 +169,8 @@ func (c Command) work(ctx context.Context, run *Run) error {
 	}
 }
 
-// attempt runs the command once. When something is scarce, nothing has been run.
+// attempt runs the command once. If the result or the error says that resources are scarce, the
+// command has not run.
 func (c Command) attempt(ctx context.Context, run *Run) (command.Result, *lastLines, error) {
 	last := &lastLines{}
 	spec := command.Spec{
@@ -178,14 +181,16 @@ func (c Command) attempt(ctx context.Context, run *Run) (command.Result, *lastLi
 		if err != nil {
 			return command.Result{}, last, fmt.Errorf("no directory can be made for it: %w", err)
 		}
-		defer dir.remove(run.logger()) // usually the supervisor has done it, as it does when there is no server any more
+		// The supervisor has usually removed it, and does so even if the server is gone.
+		defer dir.remove(run.logger())
 		spec.Dir, spec.RemoveDir = dir.path, true
 	}
 	result, err := c.supervise(ctx, spec, run, last)
 	return result, last, err
 }
 
-// supervise runs the command and returns when nothing of it is left and all that it said is in the log.
+// supervise runs the command. It returns when no process of the command is left, except those in
+// Result.Left, and all output is in the log.
 func (c Command) supervise(ctx context.Context, spec command.Spec, run *Run, last *lastLines) (command.Result, error) {
 	var outputs [2]*output
 	for i, stream := range []app.Stream{app.Stdout, app.Stderr} {
@@ -218,6 +223,7 @@ func (c Command) supervise(ctx context.Context, spec command.Spec, run *Run, las
 	return result, err
 }
 
+// grace returns how long a command may take to stop after ctx has ended.
 func grace(ctx context.Context) time.Duration {
 	if interrupted(context.Cause(ctx)) {
 		return shutdownGrace
@@ -225,7 +231,8 @@ func grace(ctx context.Context) time.Duration {
 	return commandGrace
 }
 
-// environment is all that a command finds in its environment: nothing of ours that may be secret.
+// environment returns the whole environment of a command. It omits variables of the server that may be
+// secret.
 func environment(run *Run, user *command.User) []string {
 	env := []string{
 		fmt.Sprintf("RUNBOARD_RUN_ID=%d", run.ID),

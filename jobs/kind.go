@@ -1,8 +1,8 @@
-// Package jobs works on runs. A queue fetches due runs from its store, oldest first, hands them over a channel to workers,
-// and saves the result of each attempt.
+// Package jobs executes runs. A queue fetches due runs from its store, oldest first, hands them to
+// workers over a channel, and saves the result of each attempt.
 //
-// The rows are the queue; the channel holds only what idle workers can start at once. So a million waiting runs cost no
-// memory, and a crash loses only the work in progress.
+// The rows are the queue; the channel holds only runs that idle workers can start at once. So a million
+// queued runs cost no memory, and a crash loses only the work in progress.
 package jobs
 
 import (
@@ -14,26 +14,27 @@ import (
 	"runboard/app"
 )
 
-// Work does what a run asks for. It returns nil when the run has completed, or an error whose text people read on the
-// page; see also Permanent and RetryAfter. It is called again after an error while attempts are left, and after a crash or a
-// shutdown, so it must be safe to repeat. It should return soon after ctx ends: because the run was cancelled
-// (context.Cause is ErrCancelled), took too long (ErrTimeout), or because the server stops (ErrShutdown).
+// Work does the work of a run. It returns nil when the run has completed, or an error whose text users
+// read on the page; see also Permanent and RetryAfter. It is called again after an error while attempts
+// are left, and after a crash or a shutdown, so it must be safe to repeat. It should return soon after
+// ctx ends: because the run was cancelled (context.Cause is ErrCancelled), took too long (ErrTimeout), or
+// because the server stops (ErrShutdown).
 type Work func(ctx context.Context, run *Run) error
 
-// Kind is a kind of work that runs can ask for.
+// Kind is a named kind of run and the work that it does.
 type Kind struct {
 	Name string
 	Work Work
 }
 
-// Registry holds the kinds by name. It is immutable.
+// Registry holds kinds by name. It is immutable.
 type Registry struct {
 	kinds map[string]Kind
 	names []string
 }
 
-// NewRegistry returns a registry of these kinds; the first is the default. It fails without any kind, if a kind has no
-// name, a reserved one (app.BulkKinds) or no work, and if two have the same name.
+// NewRegistry returns a registry of these kinds; the first is the default. It fails if there is no kind,
+// if a kind has no work, no name or a reserved name (app.BulkKinds), and if two kinds have the same name.
 func NewRegistry(kinds ...Kind) (*Registry, error) {
 	r := &Registry{kinds: make(map[string]Kind)}
 	if len(kinds) == 0 {
@@ -58,5 +59,5 @@ func NewRegistry(kinds ...Kind) (*Registry, error) {
 // Names returns the names of the kinds, the default first.
 func (r *Registry) Names() []string { return slices.Clone(r.names) }
 
-// Kind returns the kind of that name, or the zero Kind.
+// Kind returns the kind with that name, or the zero Kind if there is none.
 func (r *Registry) Kind(name string) Kind { return r.kinds[name] }

@@ -7,19 +7,19 @@ import (
 	"runboard/jobs/command"
 )
 
-// leaseRenewal is how often the supervisor of a command is told how long the command may still run.
+// leaseRenewal is the interval at which the server renews the lease of a command with its supervisor.
 const leaseRenewal = 2 * time.Second
 
 type leaseKey struct{}
 
-// WithLease returns a context for work that other nodes may start again: left tells how long this node may
-// still do it. A command is killed by its own supervisor soon after that, because its server may be stopped
-// by then.
+// WithLease returns a context for work that other nodes may start again when the lease of this node ends.
+// left returns how long the lease still lasts. Soon after its end, the supervisor kills a command by itself,
+// because the server may be stopped at that time.
 func WithLease(ctx context.Context, left func() time.Duration) context.Context {
 	return context.WithValue(ctx, leaseKey{}, left)
 }
 
-// leaseOf returns how long a command may run if its server says no more, or 0 if that has no end.
+// leaseOf returns how long a command may run without a renewal, or 0 if there is no limit.
 func leaseOf(ctx context.Context) time.Duration {
 	left, leased := ctx.Value(leaseKey{}).(func() time.Duration)
 	if !leased {
@@ -28,7 +28,7 @@ func leaseOf(ctx context.Context) time.Duration {
 	return max(0, left()) + shutdownGrace
 }
 
-// renewLease tells a supervisor how long its command may still run, until ctx or the lease ends.
+// renewLease renews the lease of a command until ctx or the lease of this node ends.
 func renewLease(ctx context.Context, process *command.Process) {
 	for leaseOf(ctx) > shutdownGrace && sleep(ctx, leaseRenewal) == nil {
 		process.Renew(leaseOf(ctx))

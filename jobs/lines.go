@@ -13,35 +13,35 @@ import (
 	"runboard/app"
 )
 
-// maxPiece is the length in bytes at which a line without an end is cut into parts. Made plain, it can be twice
-// as long at most, and then comes the newline.
+// maxPiece is the length in bytes at which an unfinished line is cut. Replacing invalid bytes can at most
+// double it, and a newline follows; the result still fits into app.MaxLine.
 const maxPiece = app.MaxLine/2 - 1
 
-// partialDelay is how long the beginning of a line may wait for the rest of it before it is shown by itself: a question,
-// or dots that are written one by one, must be seen although their line has not ended.
+// partialDelay is how long an unfinished line waits before it is shown. A prompt, or dots that a command
+// writes one by one, must be visible before the line ends.
 const partialDelay = 200 * time.Millisecond
 
-// lineWriter makes lines of what is written to it. A line is what a terminal would show of it: a carriage return and a
-// backspace move back within it, and what follows is written over what was there. An unfinished line is handed in as far
-// as it has come when partialDelay has passed. If it is written over afterwards, the next part of it begins with a
-// carriage return, see app.LogLine.
+// lineWriter splits what is written to it into log lines. A line holds what a terminal would show: after
+// a carriage return or a backspace, text overwrites earlier text of the line. After partialDelay it adds
+// the unfinished line to the log as a part. If later text overwrites that part, the next part begins with
+// a carriage return; see app.LogLine.
 type lineWriter struct {
 	run    *Run
 	stream app.Stream
-	last   *lastLines // remembers the lines as well; may be nil
+	last   *lastLines // also remembers the lines; may be nil
 
-	mu    sync.Mutex  // held while a line is handed in, which may wait
-	rest  []byte      // the unfinished line, as it was written
-	shown string      // what has been handed in of it
-	timer *time.Timer // calls showPartial when it is time
-	armed bool        // timer has been set and has not fired
+	mu    sync.Mutex  // held while a line is added to the run, which may block
+	rest  []byte      // unfinished line, as it was written
+	shown string      // part of the unfinished line that is already in the log
+	timer *time.Timer // calls showPartial
+	armed bool        // timer is set and has not fired
 	young bool        // the unfinished line began after timer was set
 
-	text    []byte // used by writePlain
+	text    []byte // buffers of writePlain
 	lengths []uint16
 }
 
-// Write implements io.Writer. It never fails.
+// Write implements io.Writer. It may block as Run.Log does, and never fails.
 func (w *lineWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -70,7 +70,7 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close ends a line that is unfinished.
+// Close ends the unfinished line, if there is one.
 func (w *lineWriter) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -83,6 +83,7 @@ func (w *lineWriter) Close() error {
 	return nil
 }
 
+// arm starts the timer for the unfinished line.
 func (w *lineWriter) arm() {
 	w.armed, w.young = true, false
 	if w.timer == nil {
@@ -92,7 +93,7 @@ func (w *lineWriter) arm() {
 	w.timer.Reset(partialDelay)
 }
 
-// showPartial hands in the unfinished line as far as it has come.
+// showPartial adds the unfinished line to the log as far as it has come.
 func (w *lineWriter) showPartial() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -100,7 +101,7 @@ func (w *lineWriter) showPartial() {
 	if len(w.rest) == 0 {
 		return
 	}
-	if w.young { // most likely its end is under way
+	if w.young { // its end is probably on the way
 		w.arm()
 		return
 	}
@@ -111,7 +112,7 @@ func (w *lineWriter) showPartial() {
 	w.handIn(onTerminal(string(w.rest[:complete])), "")
 }
 
-// endLine hands in the line that has come to its end.
+// endLine adds the finished line to the log.
 func (w *lineWriter) endLine() {
 	text := onTerminal(string(w.rest))
 	if !w.readProgress(w.rest) {
@@ -121,7 +122,7 @@ func (w *lineWriter) endLine() {
 	w.begin(nil)
 }
 
-// cut hands in a part of a line that is too long, but for the beginning of a character at its end.
+// cut adds a part of an overlong line to the log. An incomplete character at its end stays for the next part.
 func (w *lineWriter) cut() {
 	end := len(w.rest) - unfinishedRune(w.rest)
 	begun := bytes.Clone(w.rest[end:])
@@ -131,13 +132,13 @@ func (w *lineWriter) cut() {
 	w.begin(begun)
 }
 
-// begin begins another line, or another part of one that is too long.
+// begin starts the next line, or the next part of an overlong line, with the bytes raw.
 func (w *lineWriter) begin(raw []byte) {
 	w.rest, w.shown, w.young = append(w.rest[:0], raw...), "", true
 }
 
-// compact shortens a line that has been written over again and again to what is left of it. It reports whether that
-// has made room.
+// compact replaces a line that was overwritten many times by what is left of it. It reports whether
+// that made enough room.
 func (w *lineWriter) compact() bool {
 	if bytes.IndexByte(w.rest, '\r') < 0 {
 		return false
@@ -153,10 +154,10 @@ func (w *lineWriter) compact() bool {
 	return true
 }
 
-// handIn hands in what the line has become since it was handed in last.
+// handIn adds to the log what changed in the line since the last call, followed by ending.
 func (w *lineWriter) handIn(text, ending string) {
 	fresh, appended := strings.CutPrefix(text, w.shown)
-	if !appended { // as long as what it replaces, which a terminal would leave in part otherwise
+	if !appended { // pad with spaces: a terminal would keep the rest of the longer text
 		missing := utf8.RuneCountInString(w.shown) - utf8.RuneCountInString(text)
 		text += strings.Repeat(" ", max(0, missing))
 		fresh = "\r" + text
@@ -167,7 +168,7 @@ func (w *lineWriter) handIn(text, ending string) {
 	}
 }
 
-// readProgress looks for a report of progress in what was drawn last of a line, and reports whether there is one.
+// readProgress sets the progress if the last text drawn on the line reports one. It returns whether it does.
 func (w *lineWriter) readProgress(raw []byte) bool {
 	raw = bytes.TrimRight(raw, "\r")
 	raw = raw[bytes.LastIndexByte(raw, '\r')+1:]
@@ -181,7 +182,7 @@ func (w *lineWriter) readProgress(raw []byte) bool {
 	return ok
 }
 
-// unfinishedRune returns how many bytes at the end of a text are the beginning of a character.
+// unfinishedRune returns the number of bytes of an incomplete character at the end of text.
 func unfinishedRune(text []byte) int {
 	for i := len(text) - 1; i >= 0 && i > len(text)-utf8.UTFMax; i-- {
 		if !utf8.RuneStart(text[i]) {
@@ -195,8 +196,8 @@ func unfinishedRune(text []byte) int {
 	return 0
 }
 
-// plain is a text of any bytes without what would garble a page or a terminal: escape sequences, control
-// characters, and what is not UTF-8.
+// plain removes what would garble a page or a terminal: escape sequences and control characters. It
+// replaces invalid UTF-8.
 func plain(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\t' {
@@ -208,9 +209,9 @@ func plain(text string) string {
 
 var progressLine = regexp.MustCompile(`^progress: *([0-9]{1,3}) *%?(?: +(.*))?$`)
 
-// progressIn reads a line like "progress: 40" or "progress: 40% copying".
+// progressIn parses a line like "progress: 40" or "progress: 40% copying". ok is false if it is not one.
 func progressIn(line string) (percent int, message string, ok bool) {
-	if !strings.HasPrefix(line, string(progressPrefix)) { // which is much faster to find out
+	if !strings.HasPrefix(line, string(progressPrefix)) { // much faster than the regular expression
 		return 0, "", false
 	}
 	found := progressLine.FindStringSubmatch(line)

@@ -13,18 +13,18 @@ import (
 	"runboard/jobs/command"
 )
 
-// explain makes an error, or none, of how a command ended.
+// explain converts the result of a command to the error of the attempt, or nil.
 func explain(ctx context.Context, result command.Result, last *lastLines) error {
 	switch {
 	case result.Left != "":
 		return stillRunning(result.Left)
 	case result.Problem != "":
 		return errors.New("the command could not be started: " + result.Problem)
-	case (result.Stopped || result.Killed) && ctx.Err() == nil: // by its supervisor, not from here
+	case (result.Stopped || result.Killed) && ctx.Err() == nil: // by the supervisor when the lease ended
 		return app.ErrLeaseLost
 	case result.Killed:
 		return fmt.Errorf("it did not stop within %v of SIGTERM and was killed", grace(ctx))
-	case result.Stopped: // whatever it says of itself: it was not let finish
+	case result.Stopped: // even with exit status 0, it could not finish
 		return context.Cause(ctx)
 	case result.Signal != 0:
 		return errors.New("ended by the signal " + unix.SignalName(result.Signal) + last.String())
@@ -34,29 +34,32 @@ func explain(ctx context.Context, result command.Result, last *lastLines) error 
 	return nil
 }
 
-// stillRunning is the error of a command of which processes are left that cannot be killed. It names them.
+// stillRunning is the error for a command that left processes behind that cannot be killed. It
+// names the processes.
 type stillRunning string
 
 func (s stillRunning) Error() string {
 	return string(s) + " cannot be killed and may still run, as another user or waiting for a disk"
 }
 
-// inTime is an error of work that has ended before it had to stop, or nil in it: then it has not taken too long, even if
-// the time-out is noticed first because the server was paused.
+// inTime marks the result of work that ended by itself, before it had to stop; the wrapped error may be
+// nil. Such work has not timed out, even if a paused server notices the time-out first.
 type inTime struct{ error }
 
-// lastLines keeps what a command said last, to explain why it failed: of its errors if it wrote any, else of its output.
-// Lines of both would come in one order or another, and what fails alike would not look alike.
+// lastLines keeps the last lines of a command to explain a failure: those of stderr if there are any,
+// otherwise those of stdout. It does not mix the streams, because their order varies and equal failures
+// would look different.
 type lastLines struct {
 	mu    sync.Mutex
-	lines [2][]string // by stream
+	lines [2][]string // indexed by stream
 }
 
 const (
 	lastCount  = 5
-	lastLength = 160 // characters of each: five of them fit into an error
+	lastLength = 160 // characters per line; five lines fit into an error
 )
 
+// add adds a line. It ignores blank lines, and does nothing if l is nil.
 func (l *lastLines) add(stream app.Stream, line string) {
 	if line = strings.TrimSpace(line); l == nil || line == "" {
 		return
@@ -71,7 +74,7 @@ func (l *lastLines) add(stream app.Stream, line string) {
 	l.lines[stream] = append(lines, line)
 }
 
-// shortened cuts a line to the length that has room in an error.
+// shortened truncates a line to lastLength characters.
 func shortened(line string) string {
 	if runes := []rune(line); len(runes) > lastLength {
 		return string(runes[:lastLength-1]) + "…"
@@ -79,7 +82,7 @@ func shortened(line string) string {
 	return line
 }
 
-// String is what follows the reason in an error.
+// String returns the text to append to the reason in an error. Each line begins with a newline.
 func (l *lastLines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

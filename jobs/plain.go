@@ -8,15 +8,16 @@ import (
 	"runboard/app"
 )
 
-// progressPrefix begins a line that reports progress, see progressIn.
+// progressPrefix begins a line that reports progress; see progressIn.
 var progressPrefix = []byte("progress:")
 
-// plainLines returns how many bytes at the beginning of p are whole lines that a fast look is enough for: printable
-// ASCII, tabs, letters and colours, no report of progress, and not too long. Almost all output is like that, and is
-// taken ten times as fast as by looking at each line by itself. What stands in the log of them is appended to text, and
-// the lengths of the lines to lengths.
+// plainLines is the fast path for ordinary output. It scans whole lines at the beginning of p that
+// contain only printable ASCII, tabs, letters and colours, that report no progress, and that are not too
+// long. Almost all output is like that, and this is ten times as fast as handling each line by itself.
+// plainLines appends the log text of these lines to text and their lengths to lengths. taken is the
+// number of bytes of p that it used.
 func plainLines(p, text []byte, lengths []uint16) (taken int, _ []byte, _ []uint16) {
-	begun, copied := len(text), 0 // the line in text, and what text has of p
+	begun, copied := len(text), 0 // start of the current line in text; bytes of p already copied
 	for i := 0; i < len(p); i++ {
 		switch c := p[i]; {
 		case c == '\n':
@@ -38,7 +39,7 @@ func plainLines(p, text []byte, lengths []uint16) (taken int, _ []byte, _ []uint
 			copied = i + 1
 		case c >= utf8.RuneSelf:
 			letter, size := utf8.DecodeRune(p[i:])
-			if !unicode.IsLetter(letter) { // which the replacement of a broken character is not
+			if !unicode.IsLetter(letter) { // false also for the replacement character
 				return taken, text[:begun], lengths
 			}
 			i += size - 1
@@ -47,8 +48,8 @@ func plainLines(p, text []byte, lengths []uint16) (taken int, _ []byte, _ []uint
 	return taken, text[:begun], lengths
 }
 
-// colourSize returns the length of the escape sequence for colours at the beginning of p, which has no effect here. It
-// returns 0 when there is none.
+// colourSize returns the length of a colour sequence at the beginning of p, or 0 if there is none.
+// Colours have no effect in the log.
 func colourSize(p []byte) int {
 	if len(p) < 2 || p[0] != escape || p[1] != '[' {
 		return 0
@@ -64,7 +65,8 @@ func colourSize(p []byte) int {
 	return 0
 }
 
-// writePlain takes the lines at the beginning of p that need no long look. It must not be called within a line.
+// writePlain writes the lines at the beginning of p that plainLines accepts, and returns how many bytes
+// it used. The caller must not have an unfinished line.
 func (w *lineWriter) writePlain(p []byte) (taken int) {
 	taken, w.text, w.lengths = plainLines(p, w.text[:0], w.lengths[:0])
 	if taken > 0 {
@@ -74,7 +76,7 @@ func (w *lineWriter) writePlain(p []byte) (taken int) {
 	return taken
 }
 
-// addTail adds the last of some lines, as many as are kept.
+// addTail adds the last lastCount lines that are not blank.
 func (l *lastLines) addTail(stream app.Stream, text []byte, lengths []uint16) {
 	if l == nil {
 		return

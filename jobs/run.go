@@ -11,37 +11,41 @@ import (
 )
 
 const (
-	// flushInterval is how often reports are saved: as often as a page can show them.
+	// flushInterval is how often reports are saved. A page shows them no more often.
 	flushInterval = 200 * time.Millisecond
-	// busyFlushInterval is the interval while more than one batch is unsaved. Together with flushBatch it bounds how much a
-	// run writes to the database: about a megabyte a second, unless more than a megabyte is unsaved.
+	// busyFlushInterval is the interval while more than one batch is unsaved. Together with flushBatch
+	// it limits what a run writes to the database to about a megabyte a second, unless more than a
+	// megabyte is unsaved.
 	busyFlushInterval = 50 * time.Millisecond
-	// flushBatch is how many bytes of a log are saved at once, or a sixteenth of the unsaved ones if that is more.
+	// flushBatch is how many bytes of a log are saved at once, or a sixteenth of the unsaved
+	// bytes if that is more.
 	flushBatch = 64 << 10
-	// finalBatch is flushBatch after the work has ended. Then there is no pause between batches.
+	// finalBatch replaces flushBatch after the work has returned. Then there is no pause between batches.
 	finalBatch = 256 << 10
-	// maxUnsaved is how many bytes of a log may be unsaved before the work has to wait. Lines that the log would not keep
-	// are dropped before.
+	// maxUnsaved is how many bytes of a log may be unsaved before the work has to wait. Lines that the
+	// log would not keep are dropped before that.
 	maxUnsaved = 16 << 20
-	// maxWait is how long the work waits. If nothing is saved meanwhile, for instance because another process has locked the
-	// database, the oldest lines are dropped: work must not time out because the database cannot be written.
+	// maxWait is how long the work waits for room. If nothing is saved meanwhile, for instance because
+	// another process has locked the database, the oldest lines are dropped: work must not time out
+	// because the database cannot be written.
 	maxWait = 2 * time.Second
-	// defaultLogLimit is how many bytes of a log are kept unless Executor.LogLimit is set.
+	// defaultLogLimit is how many bytes of a log the store keeps unless Executor.LogLimit is set.
 	defaultLogLimit = 1 << 20
-	// maxMessage is the length in characters to which a message is cut.
+	// maxMessage is the maximum length of a message in characters. Longer messages are cut.
 	maxMessage = 200
 )
 
-// Run is the handle of an attempt that a Work function gets. It identifies the run and takes reports of progress and output.
-// All methods may be called from any goroutine of the work. Reports after the work has returned are dropped.
+// Run is the handle of an attempt that a Work function gets. It identifies the run and takes reports of
+// progress and output. Any goroutine of the work may call its methods. Reports after the work has
+// returned are dropped.
 type Run struct {
 	ID      int64
 	Kind    string
 	Attempt int // 1 for the first attempt
 
 	row      app.ProcessRun           // as it was when the attempt started
-	write    func(app.ProgressUpdate) // saves a report
-	log      *slog.Logger             // for the operator; nil discards
+	write    func(app.ProgressUpdate) // saves a report; called by one goroutine at a time
+	log      *slog.Logger             // for the operator; nil discards messages
 	logLimit int                      // bytes of the log that the store keeps
 
 	mu       sync.Mutex
@@ -49,18 +53,18 @@ type Run struct {
 	dirty    bool // progress is unsaved
 	lines    logBuffer
 	header   string
-	stuck    bool // nothing was drained for maxWait although there is no room for more
-	flushing bool // flushLoop runs
+	stuck    bool // nothing was drained for maxWait, and the buffer is full
+	flushing bool // flushLoop has been started
 	ended    bool
 
-	changed chan struct{} // holds one value: there is something to save
+	changed chan struct{} // buffered; signals that there is something to save
 	drained chan struct{} // closed and replaced when lines are drained
-	stop    chan struct{} // closed when the work has ended
-	done    chan struct{} // closed when nothing is saved any more
+	stop    chan struct{} // closed when the work has returned
+	done    chan struct{} // closed when everything has been saved
 }
 
-// NewRun returns the handle of an attempt of run. It hands what the work reports to save, one call at a time. Engines and
-// unit tests create one; they must Close it after the work has returned.
+// NewRun returns the handle of an attempt of run. It passes the reports of the work to save, one call at
+// a time. Engines and unit tests create handles; they must call Close after the work has returned.
 func NewRun(run app.ProcessRun, save func(app.ProgressUpdate)) *Run {
 	return &Run{
 		ID: run.ID, Kind: run.Kind, Attempt: run.Attempt, row: run,
@@ -69,7 +73,8 @@ func NewRun(run app.ProcessRun, save func(app.ProgressUpdate)) *Run {
 	}
 }
 
-// newAttempt returns the handle of an attempt. All attempts of a run write to one log, so each but the first begins with a header.
+// newAttempt returns the handle of an attempt. All attempts of a run write to one log, so each but the
+// first begins with a header. logLimit is in bytes; 0 means defaultLogLimit.
 func newAttempt(run app.ProcessRun, maxAttempts int, logLimit int64, save func(app.ProgressUpdate)) *Run {
 	r := NewRun(run, save)
 	if logLimit > 0 {
@@ -84,7 +89,7 @@ func newAttempt(run app.ProcessRun, maxAttempts int, logLimit int64, save func(a
 // Row returns the run as it was when the attempt started.
 func (r *Run) Row() app.ProcessRun { return r.row }
 
-// logger returns the logger for messages to the operator.
+// logger returns the logger for messages to the operator. It is never nil, and works on a nil Run.
 func (r *Run) logger() *slog.Logger {
 	if r == nil || r.log == nil {
 		return slog.New(slog.DiscardHandler)
@@ -92,8 +97,9 @@ func (r *Run) logger() *slog.Logger {
 	return r.log
 }
 
-// Progress reports how far the work has come, in percent, and in a few words what it is doing. The percentage is clamped
-// to 0 to 100, the message cut to 200 characters. Progress never blocks: of several calls in 200 ms, the last one is shown.
+// Progress reports how far the work has come, in percent, and what it is doing, in a few words. The
+// percentage is clamped to 0 to 100, and the message is cut to 200 characters. Progress never blocks: of
+// several calls within 200 ms, only the last one is shown.
 func (r *Run) Progress(percent int, message string) {
 	if runes := []rune(message); len(runes) > maxMessage {
 		message = string(runes[:maxMessage])
@@ -105,7 +111,8 @@ func (r *Run) Progress(percent int, message string) {
 	r.mu.Unlock()
 }
 
-// Log writes text, one or more lines, to the run's log. It blocks, for two seconds at most, while 16 MB are unsaved.
+// Log writes text, one or more lines, to the run's log. While 16 MB are unsaved, it blocks
+// for up to two seconds.
 func (r *Run) Log(text string) {
 	w := r.Output()
 	_, _ = io.WriteString(w, text)
@@ -115,12 +122,12 @@ func (r *Run) Log(text string) {
 // Logf is Log with a format.
 func (r *Run) Logf(format string, args ...any) { r.Log(fmt.Sprintf(format, args...)) }
 
-// Output returns a writer to the run's log, such as for the output of a command. Control sequences are removed; an
-// unfinished line is shown after 200 ms, and Close ends it. Each writer is for one goroutine. Write blocks as Log does and
-// never fails.
+// Output returns a writer to the run's log, for instance for the output of a command. It removes control
+// sequences, shows an unfinished line after 200 ms, and ends it on Close. Only one goroutine may use a
+// writer. Write blocks as Log does and never fails.
 func (r *Run) Output() io.WriteCloser { return r.output(app.Stdout) }
 
-// ErrorOutput is Output for messages about problems, which the page sets apart as stderr.
+// ErrorOutput is like Output, for messages about problems. The page marks them as stderr.
 func (r *Run) ErrorOutput() io.WriteCloser { return r.output(app.Stderr) }
 
 func (r *Run) output(stream app.Stream) io.WriteCloser {
@@ -132,8 +139,9 @@ func (r *Run) add(line app.LogLine) {
 	r.addLines(line.Stream, []byte(line.Text), []uint16{uint16(len(line.Text))})
 }
 
-// addLines adds lines of these lengths to the log. It waits for room, for maxWait at most, and drops the lines after Close.
-// Lines that the log would not keep take no room, so work that writes much does not wait for them.
+// addLines adds lines with these lengths to the log. It waits up to maxWait for room, and drops
+// the lines after Close. Lines that the log would not keep take no room, so work that writes much
+// does not wait for them.
 func (r *Run) addLines(stream app.Stream, text []byte, lengths []uint16) {
 	if !r.lockWithRoom() {
 		return
@@ -152,8 +160,8 @@ func (r *Run) addLines(stream app.Stream, text []byte, lengths []uint16) {
 	r.signal()
 }
 
-// lockWithRoom waits until there is room for lines, or too long, and returns true with the lock held. It returns false
-// without the lock after Close.
+// lockWithRoom waits until there is room for lines, or for maxWait. It returns true with r.mu held, or
+// false without it after Close.
 func (r *Run) lockWithRoom() bool {
 	for {
 		r.mu.Lock()
@@ -176,16 +184,17 @@ func (r *Run) lockWithRoom() bool {
 	}
 }
 
-// signal has new reports saved. It is called with the lock held.
+// signal starts flushLoop if necessary and wakes it. The caller must hold r.mu.
 func (r *Run) signal() {
-	if !r.flushing && !r.ended { // not before, because much work reports nothing
+	if !r.flushing && !r.ended { // started on demand, because much work reports nothing
 		r.flushing = true
 		go r.flushLoop()
 	}
 	r.wake()
 }
 
-// drain removes and returns what is unsaved, with about limit bytes of the log. more reports whether lines are left.
+// drain removes and returns what is unsaved, with about limit bytes of the log. more reports
+// whether lines are left.
 func (r *Run) drain(limit int) (update app.ProgressUpdate, more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -199,8 +208,8 @@ func (r *Run) drain(limit int) (update app.ProgressUpdate, more bool) {
 	return update, r.lines.size > 0
 }
 
-// Close returns when everything that was reported has been handed to save. What is reported later is dropped. It must be
-// called once.
+// Close waits until all reports have been passed to save. Later reports are dropped. The caller must
+// call Close exactly once.
 func (r *Run) Close() {
 	r.mu.Lock()
 	r.ended = true
@@ -213,7 +222,7 @@ func (r *Run) Close() {
 	<-r.done
 }
 
-// flushLoop saves reports until the work ends, and then all that is left.
+// flushLoop saves reports until the work returns, and then what is left.
 func (r *Run) flushLoop() {
 	defer close(r.done)
 	for {
@@ -234,7 +243,7 @@ func (r *Run) flushLoop() {
 	}
 }
 
-// wake has flushLoop drain again, unless it is about to.
+// wake makes flushLoop drain again. It does nothing if a wake-up is already pending.
 func (r *Run) wake() {
 	select {
 	case r.changed <- struct{}{}:
@@ -242,7 +251,7 @@ func (r *Run) wake() {
 	}
 }
 
-// flush saves all that is left.
+// flush saves what is left, without pauses.
 func (r *Run) flush() {
 	for more := true; more; {
 		var update app.ProgressUpdate
@@ -253,7 +262,7 @@ func (r *Run) flush() {
 	}
 }
 
-// sleepUntil returns after d, or when stop is closed.
+// sleepUntil returns after d, or earlier when stop is closed.
 func sleepUntil(stop <-chan struct{}, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

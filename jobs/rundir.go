@@ -8,15 +8,17 @@ import (
 	"runboard/jobs/command"
 )
 
-// runDirectory is a directory that one run has to itself. It is marked as in use, so that no other server
-// takes it for one that a dead server has left.
+// runDirectory is the private directory of one run. It is marked as in use, so that other servers do not
+// sweep it as the leftover of a dead server.
 type runDirectory struct {
 	path string
-	mark *os.File // nil where directories cannot be marked
+	mark *os.File // nil if directories cannot be marked
 }
 
+// makeRunDir creates a directory for a run, marks it and gives it to user, if that is not nil. The
+// caller must remove it.
 func makeRunDir(run int64, user *command.User) (d runDirectory, err error) {
-	for range 3 { // it may be swept away before it is marked
+	for range 3 { // another server may sweep it before it is marked
 		d.path, err = os.MkdirTemp("", fmt.Sprintf("runboard-%d-", run))
 		if err != nil {
 			return d, err
@@ -40,7 +42,7 @@ func makeRunDir(run int64, user *command.User) (d runDirectory, err error) {
 	return d, err
 }
 
-// remove removes the directory with all that is in it.
+// remove deletes the directory with its contents and releases the mark. It logs errors.
 func (d runDirectory) remove(log *slog.Logger) {
 	if err := command.RemoveTree(d.path); err != nil {
 		log.Warn("the directory of a run cannot be removed", "directory", d.path, "error", err)
@@ -48,8 +50,8 @@ func (d runDirectory) remove(log *slog.Logger) {
 	_ = d.mark.Close()
 }
 
-// SweepLeftovers ends and removes what commands of servers have left that are dead by now. commandUser is as
-// for CommandKinds, and is known to be right. It returns what the operator should know.
+// SweepLeftovers kills and removes what commands of dead servers left behind. commandUser is the user of
+// CommandKinds and must be valid. It returns notices for the operator.
 func SweepLeftovers(commandUser string) []command.Notice {
 	var owners []uint32
 	if user, err := CommandUser(commandUser); err == nil && user != nil {

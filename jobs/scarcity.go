@@ -11,25 +11,26 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// How long a command waits before it is tried again to start it when descriptors, processes or memory are
-// used up.
+// How long a command waits for another start after descriptors, processes or memory were used up. The
+// pause doubles from scarceRest to scarceLongRest.
 const (
 	scarceRest     = 100 * time.Millisecond
 	scarceLongRest = 5 * time.Second
 )
 
-// descriptorsEach is how many descriptors a command costs the server: its output, its errors, its
-// supervisor's socket and process, its directory, and one more for a moment while it is started.
+// descriptorsEach is the number of descriptors that a command costs the server: stdout, stderr, the
+// supervisor's socket and process, the directory, and one more during the start.
 const descriptorsEach = 6
 
-// ownDescriptors is how many descriptors the server needs for itself, with its database, beside a quarter of them all for
-// clients.
+// ownDescriptors is the number of descriptors that the server needs for itself and its database. A
+// quarter of the limit is reserved for clients in addition.
 const ownDescriptors = 40
 
-// enoughDescriptors lets commands run only as long as they leave enough descriptors to the database and to clients:
-// these would fail, while a command can wait.
+// enoughDescriptors limits the number of concurrent commands, so that the database and clients have
+// enough descriptors. Without them, these would fail, while a command can wait.
 var enoughDescriptors = &descriptors{said: rate.Sometimes{First: 1, Interval: time.Minute}}
 
+// descriptors is a semaphore for commands that is sized by the limit on open files.
 type descriptors struct {
 	once   sync.Once
 	places chan struct{}
@@ -38,7 +39,8 @@ type descriptors struct {
 	said rate.Sometimes
 }
 
-// acquire waits until there is room for one more command. It fails with the cause of ctx.
+// acquire waits until one more command may run. It fails with the cause of ctx. The caller must call
+// release when the command has ended.
 func (d *descriptors) acquire(ctx context.Context, log *slog.Logger) (release func(), err error) {
 	d.once.Do(func() { d.places = make(chan struct{}, mostCommands()) })
 	release = func() { <-d.places }
@@ -56,7 +58,7 @@ func (d *descriptors) acquire(ctx context.Context, log *slog.Logger) (release fu
 	}
 }
 
-// tell says in the log, now and then, that commands wait.
+// tell warns the operator that commands wait, at most once a minute.
 func (d *descriptors) tell(log *slog.Logger, why string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -66,7 +68,7 @@ func (d *descriptors) tell(log *slog.Logger, why string) {
 	})
 }
 
-// mostCommands is how many commands may run at once.
+// mostCommands returns how many commands may run at once.
 func mostCommands() int {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > math.MaxInt32 {

@@ -12,8 +12,8 @@ var errSimulated = errors.New("the simulated work failed")
 // SimulatedName is the name of the kind that Simulated returns.
 const SimulatedName = "simulated"
 
-// Simulated returns a kind whose work sleeps for a random time from shortest to longest, and then fails with the
-// probability failureRate, 0 to 1. Stores delay the start of its runs, see SimulatedDelay.
+// Simulated returns a kind whose work sleeps for a random time from shortest to longest and then fails
+// with probability failureRate, from 0 to 1. SimulatedDelay delays the start of its runs.
 func Simulated(shortest, longest time.Duration, failureRate float64) Kind {
 	return Kind{
 		Name: SimulatedName,
@@ -29,8 +29,8 @@ func Simulated(shortest, longest time.Duration, failureRate float64) Kind {
 	}
 }
 
-// SimulatedDelay returns the StartDelay option of stores: runs of the simulated kind start a random time from shortest to
-// longest after they were created or retried, all others at once.
+// SimulatedDelay returns a value for the StartDelay option of stores. Runs of the simulated kind start a
+// random time from shortest to longest after they were created or retried. Other runs start at once.
 func SimulatedDelay(shortest, longest time.Duration) func(kind string) time.Duration {
 	return func(kind string) time.Duration {
 		if kind != SimulatedName {
@@ -45,7 +45,7 @@ func between(shortest, longest time.Duration) time.Duration {
 	return shortest + rand.N(longest-shortest+1)
 }
 
-// sleep waits for d. It returns early, with the cause, when ctx ends.
+// sleep waits for d. If ctx ends first, it returns the cause.
 func sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return context.Cause(ctx)

@@ -11,9 +11,9 @@ import (
 
 const escape = 0x1b
 
-// onTerminal returns what a terminal shows of a line of any bytes, as plain text.
+// onTerminal returns what a terminal would show for the line, as plain text. The line may contain any bytes.
 func onTerminal(line string) string {
-	line = strings.TrimRight(line, "\r") // which has no effect at the end
+	line = strings.TrimRight(line, "\r") // has no effect at the end
 	if !strings.ContainsAny(line, "\r\b\x1b") {
 		return plain(line)
 	}
@@ -25,21 +25,21 @@ func onTerminal(line string) string {
 	return text
 }
 
-// terminalLine is one line of a terminal. Every character has one cell.
+// terminalLine is one line of a terminal. Each character occupies one cell.
 type terminalLine struct {
 	cells  []rune
-	column int  // where the next character is written
-	erased bool // a part has been erased: there may be blanks at the end that were not written
+	column int  // position of the next character
+	erased bool // something was erased, so trailing blanks may never have been written
 }
 
-// draw writes a line to an empty terminal. Of the escape sequences it only obeys those by which programs draw their
-// progress anew: they erase a part of the line, or move back in it.
+// draw writes the line to an empty terminal. It obeys only the escape sequences with which programs
+// redraw their progress: those that erase part of the line or move the cursor within it.
 func draw(line string) (t terminalLine) {
 	state, action := parser.GroundState, parser.NoneAction
 	var params []byte
 	line = strings.ToValidUTF8(line, "\uFFFD")
 	for i := 0; i < len(line); {
-		if state == parser.GroundState && line[i] != escape { // all of UTF-8: the table knows it not
+		if state == parser.GroundState && line[i] != escape { // the parser's table does not cover UTF-8
 			char, size := utf8.DecodeRuneInString(line[i:])
 			t.write(char)
 			i += size
@@ -64,6 +64,8 @@ func draw(line string) (t terminalLine) {
 	return t
 }
 
+// write puts a character at the cursor. It obeys carriage return and backspace and ignores
+// other control characters.
 func (t *terminalLine) write(char rune) {
 	switch {
 	case char == '\r':
@@ -82,7 +84,7 @@ func (t *terminalLine) write(char rune) {
 	t.column++
 }
 
-// obey does what a control sequence says that ends with a final byte.
+// obey executes the control sequence with this final byte and these parameters.
 func (t *terminalLine) obey(final byte, params string) {
 	n, err := strconv.Atoi(params)
 	if err != nil || n < 1 {
@@ -98,7 +100,7 @@ func (t *terminalLine) obey(final byte, params string) {
 	}
 }
 
-// erase obeys the sequence "erase in line": from the cursor on, up to it, or all.
+// erase erases the line from the cursor to the end, from the start to the cursor, or all of it.
 func (t *terminalLine) erase(what string) {
 	t.erased = true
 	switch what {
@@ -116,7 +118,7 @@ func (t *terminalLine) erase(what string) {
 	}
 }
 
-// stripEscapes leaves out what a terminal would take for commands.
+// stripEscapes removes escape sequences.
 func stripEscapes(text string) string {
 	if strings.IndexByte(text, escape) < 0 {
 		return text
@@ -124,7 +126,7 @@ func stripEscapes(text string) string {
 	var out strings.Builder
 	state, action := parser.GroundState, parser.NoneAction
 	for _, char := range []byte(text) {
-		if state == parser.GroundState && char != escape { // all of UTF-8: the table knows it not
+		if state == parser.GroundState && char != escape { // the parser's table does not cover UTF-8
 			out.WriteByte(char)
 			continue
 		}

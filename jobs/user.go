@@ -11,8 +11,8 @@ import (
 	"runboard/jobs/command"
 )
 
-// CommandUser returns the user that a text names, as NAME or UID:GID, or nil for an empty text. It fails when
-// there is no such user, when it is root, or when this process may not become another user.
+// CommandUser returns the user named by text, as NAME or UID:GID, or nil if text is empty. It fails if
+// the user does not exist or is root, or if this process may not switch users.
 func CommandUser(text string) (*command.User, error) {
 	if text == "" {
 		return nil, nil
@@ -29,6 +29,7 @@ func CommandUser(text string) (*command.User, error) {
 	return found, nil
 }
 
+// parseUser parses NAME or UID:GID. A UID needs no entry in the system's user database.
 func parseUser(text string) (*command.User, error) {
 	uid, gid, numbers := strings.Cut(text, ":")
 	if !numbers {
@@ -46,13 +47,13 @@ func parseUser(text string) (*command.User, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%q is neither the name of a user nor UID:GID", text)
 	}
-	if known, err := user.LookupId(uid); err == nil { // it need not be
+	if known, err := user.LookupId(uid); err == nil { // an entry is not required
 		found.Name, found.Home = known.Username, known.HomeDir
 	}
 	return found, nil
 }
 
-// namedUser returns a user of the system with all the groups of that user.
+// namedUser converts an entry of the user database, including its supplementary groups.
 func namedUser(known *user.User) (found *command.User, err error) {
 	found = &command.User{Name: known.Username, Home: known.HomeDir}
 	if found.UID, err = parseID(known.Uid); err != nil {
@@ -75,7 +76,7 @@ func namedUser(known *user.User) (found *command.User, err error) {
 	return found, nil
 }
 
-// parseID reads the number of a user or group. The largest one means none.
+// parseID parses the ID of a user or group. It rejects the largest number, which means "no ID" to the system.
 func parseID(text string) (uint32, error) {
 	id, err := strconv.ParseUint(text, 10, 32)
 	if err == nil && id == 1<<32-1 {

@@ -8,8 +8,8 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// splitWords splits a line into words as a shell does it, quotes and backslashes included. Nothing is
-// expanded: $HOME and *.txt stay as they are. It fails on what only a shell can do, such as a pipe.
+// splitWords splits a line into words as a shell does, with quotes and backslashes. It expands nothing:
+// $HOME and *.txt stay as they are. It fails on syntax that needs a shell, such as a pipe.
 func splitWords(line string) (words []string, err error) {
 	parser := syntax.NewParser(syntax.Variant(syntax.LangPOSIX))
 	for word, err := range parser.WordsSeq(strings.NewReader(line)) {
@@ -28,7 +28,8 @@ func splitWords(line string) (words []string, err error) {
 	return words, nil
 }
 
-// unquote returns the text of a word without its quotes. line is what was parsed.
+// unquote returns the text of a word without its quotes. line is the parsed line, which the
+// positions of parts refer to.
 func unquote(line string, parts []syntax.WordPart) (string, error) {
 	var text strings.Builder
 	for _, part := range parts {
@@ -48,14 +49,15 @@ func unquote(line string, parts []syntax.WordPart) (string, error) {
 				return "", err
 			}
 			text.WriteString(plain)
-		default: // what a shell would expand
+		default: // a shell would expand it
 			text.WriteString(source)
 		}
 	}
 	return text.String(), nil
 }
 
-// unescape removes the backslashes that quote the next character: any, or one of those given.
+// unescape removes backslashes that quote the next character. If special is not empty, only its
+// characters can be quoted.
 func unescape(text, special string) (string, error) {
 	var plain strings.Builder
 	for i := 0; i < len(text); i++ {
@@ -67,7 +69,7 @@ func unescape(text, special string) (string, error) {
 		switch {
 		case i == len(text):
 			return "", errors.New("a backslash at the end quotes nothing")
-		case text[i] == '\n': // the line goes on
+		case text[i] == '\n': // line continuation
 		case special != "" && strings.IndexByte(special, text[i]) < 0:
 			plain.WriteString(text[i-1 : i+1])
 		default:
