@@ -15,7 +15,8 @@ import (
 	"runboard/jobs"
 )
 
-// BenchmarkQueue does runs that do nothing, from the row to its end, each change committed before the next:
+// BenchmarkQueue measures runs whose work does nothing, from fetch to result. Each change is committed
+// before the next one:
 //
 //	go test ./jobs -run xxx -bench Queue -benchtime 20000x
 func BenchmarkQueue(b *testing.B) {
@@ -53,7 +54,8 @@ func benchmarkQueue(b *testing.B, synchronous string, workers int) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "runs/s")
 }
 
-// BenchmarkPickup is how long a run waits for its work on an idle queue, from the call that creates it.
+// BenchmarkPickup measures the time from the call that creates a run to the start of its
+// work, on an idle queue.
 func BenchmarkPickup(b *testing.B) {
 	for _, synchronous := range []string{"full", "normal"} {
 		b.Run(synchronous, func(b *testing.B) {
@@ -67,7 +69,7 @@ func BenchmarkPickup(b *testing.B) {
 			var waits []time.Duration
 			for b.Loop() {
 				b.StopTimer()
-				time.Sleep(2*time.Millisecond + rand.N(5*time.Millisecond)) // until it is idle
+				time.Sleep(2*time.Millisecond + rand.N(5*time.Millisecond)) // let the queue become idle
 				b.StartTimer()
 				began := time.Now()
 				if _, err := store.Create(b.Context(), app.CreateRequest{Kind: "nothing", Count: 1}); err != nil {
@@ -93,7 +95,7 @@ func openForBench(b *testing.B, synchronous string) *sqlite.Store {
 	return store
 }
 
-// runUntilTheEnd has a queue run until the benchmark is over.
+// runUntilTheEnd runs the queue until the benchmark ends.
 func runUntilTheEnd(b *testing.B, queue *jobs.Queue) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

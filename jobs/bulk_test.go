@@ -14,7 +14,7 @@ import (
 	"runboard/jobs"
 )
 
-// startActions lets a queue run that does actions.
+// startActions starts a queue for bulk actions.
 func startActions(t *testing.T, backlog app.QueueStore, actions app.BulkRunner) (ask func(), stopped <-chan struct{}) {
 	t.Helper()
 	return start(t, &jobs.Queue{
@@ -38,12 +38,12 @@ func TestAnActionDoesNotWaitBehindTheRunsThatItIsAbout(t *testing.T) {
 	create(t, store, "long", 700)
 	queue := newQueue(store, g.kind("long"))
 	start(t, queue)
-	for range queue.Workers { // nobody is free
+	for range queue.Workers { // all workers are busy
 		waitGrace(t, g.working, "work")
 	}
 	startActions(t, store, store)
 	run := becomes(t, store, runBulkAction(t, store, app.BulkAction{Operation: app.BulkCancel}).ID, app.Completed)
-	haveBecome(t, store, 700, app.Cancelled) // those at work, too
+	haveBecome(t, store, 700, app.Cancelled) // including the running ones
 	if run.Percent != 100 || run.Message != "700 cancelled or stopping" {
 		t.Errorf("it says of itself %d%% %q", run.Percent, run.Message)
 	}
@@ -52,11 +52,11 @@ func TestAnActionDoesNotWaitBehindTheRunsThatItIsAbout(t *testing.T) {
 	}
 }
 
-// slowly are actions that are done a part at a time, when the test lets them.
+// slowly wraps a BulkRunner. Each step waits until the test allows it.
 type slowly struct {
 	app.BulkRunner
 	part chan struct{}
-	fail atomic.Int32 // how many parts are to fail
+	fail atomic.Int32 // number of steps that still have to fail
 }
 
 func (s *slowly) StepBulkAction(ctx context.Context, run app.ProcessRun) (app.BulkProgress, error) {
@@ -71,7 +71,7 @@ func (s *slowly) StepBulkAction(ctx context.Context, run app.ProcessRun) (app.Bu
 	return s.BulkRunner.StepBulkAction(ctx, run)
 }
 
-// failed makes runs that have failed.
+// failed creates runs that have failed.
 func failed(t *testing.T, store *sqlite.Store, count int) {
 	t.Helper()
 	first := create(t, store, "test", count)
@@ -125,7 +125,7 @@ func TestAnActionThatIsInterruptedByAShutdownGoesOnAfterwards(t *testing.T) {
 	paced.part <- struct{}{}
 	until(t, store, "the first part", func() bool { return counts(t, store)[app.Failed] < 1200 })
 	ask()
-	waitGrace(t, stopped, "the queue to stop") // it does not wait for the drain: the action goes on later
+	waitGrace(t, stopped, "the queue to stop") // without waiting for the drain: the action resumes later
 	if run := read(t, store, id); run.Status != app.Created || run.Crashes != 0 {
 		t.Fatalf("it is %+v", run)
 	}

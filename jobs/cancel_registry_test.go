@@ -29,7 +29,7 @@ func TestARunOnItsLastChanceWaitsForNobodyWhoHasEnded(t *testing.T) {
 		t.Error("others wait for it although it has ended")
 	}
 	forget()
-	d.executor.cancels.abandon(2) // too late: its work has just returned
+	d.executor.cancels.abandon(2) // too late: the work has just returned
 	if d.executor.cancels.abandoned(2) {
 		t.Error("it is remembered for ever")
 	}
@@ -41,7 +41,7 @@ func TestCancelRequest_IsForOneAttempt(t *testing.T) {
 	cancelled := 0
 	defer o.register(app.ProcessRun{ID: 1, FencingToken: 2}, func() { cancelled++ })()
 
-	o.cancel(app.CancelRequest{Run: 1, FencingToken: 1}) // a late answer about the attempt before
+	o.cancel(app.CancelRequest{Run: 1, FencingToken: 1}) // late request for the attempt before
 	if cancelled > 0 {
 		t.Error("a request for an earlier attempt cancels this one")
 	}

@@ -86,7 +86,7 @@ func TestWhatTheWorkReturnsSteersTheRun(t *testing.T) {
 	for name, c := range map[string]struct {
 		err    error
 		status app.Status
-		waits  time.Duration // at least, for another attempt
+		waits  time.Duration // minimum delay until the next attempt
 	}{
 		"an error":              {bad, app.Created, 500 * time.Millisecond},
 		"not again":             {jobs.Permanent(bad), app.Failed, 0},
@@ -103,7 +103,7 @@ func TestWhatTheWorkReturnsSteersTheRun(t *testing.T) {
 			until(t, store, "the attempt to end", func() bool { return read(t, store, id).Version >= 3 })
 			run := read(t, store, id)
 			if run.Version > 3 {
-				return // it has been tried again before anybody looked: the machine is very slow
+				return // the machine is very slow: the run was retried before it was read
 			}
 			if run.Status != c.status || c.waits > 0 && run.ScheduledAt.Sub(run.UpdatedAt) < c.waits {
 				t.Errorf("it is %+v", run)
@@ -120,7 +120,7 @@ func TestProgressIsSeenWhileTheWorkGoesOnAndKeptAtItsEnd(t *testing.T) {
 	start(t, newQueue(store, jobs.Kind{Name: "copy", Work: func(_ context.Context, run *jobs.Run) error {
 		run.Progress(40, "copying")
 		<-goOn
-		for percent := range 1000 { // more than can be written: the last one counts
+		for percent := range 1000 { // more than the queue saves; the last one counts
 			run.Progress(percent, "checking")
 		}
 		return nil

@@ -107,7 +107,7 @@ func TestKindsComeFromFlagsAndFromAFile(t *testing.T) {
 	}
 }
 
-// marker is a number of seconds by which the processes of one test are known.
+// marker returns a duration in seconds, for sleep, that identifies the processes of one test.
 func marker(t *testing.T) string {
 	t.Helper()
 	hash := fnv.New32()
@@ -115,7 +115,7 @@ func marker(t *testing.T) string {
 	return fmt.Sprintf("7%d.%d", os.Getpid(), hash.Sum32())
 }
 
-// marked are the command lines of the processes that have the marker in theirs.
+// marked returns the command lines that contain the marker.
 func marked(t *testing.T, marker string) (found []string) {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -123,7 +123,7 @@ func marked(t *testing.T, marker string) (found []string) {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		line, err := os.ReadFile(file) // it may have ended meanwhile
+		line, err := os.ReadFile(file) // the process may have exited
 		if err == nil && strings.Contains(string(line), marker) {
 			found = append(found, strings.ReplaceAll(string(line), "\x00", " "))
 		}
@@ -131,7 +131,7 @@ func marked(t *testing.T, marker string) (found []string) {
 	return found
 }
 
-// awaitMarked waits until there are at least so many of them, or with 0 none.
+// awaitMarked waits until at least n processes have the marker, or, with 0, until none has it.
 func awaitMarked(t *testing.T, marker string, n int) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {

@@ -47,7 +47,7 @@ func TestWorkThatOutlastsTheDrainTimeIsGivenBackWithItsAttempt(t *testing.T) {
 		working <- run.ID
 		<-ctx.Done()
 		causes <- context.Cause(ctx)
-		return errors.New("interrupted, and in a bad mood") // whatever it says, it was not its fault
+		return errors.New("interrupted, and in a bad mood") // ignored: the interruption counts as no attempt
 	}})
 	queue.Workers, queue.DrainTimeout = 2, 50*time.Millisecond
 	create(t, store, "long", 2)
@@ -80,7 +80,7 @@ func TestAQueueThatIsAskedToStopAtOnceTakesNothing(t *testing.T) {
 	}
 }
 
-// stubborn is work that returns when the test says so, and at no other time.
+// stubborn is work that ignores its context and returns only when the test ends.
 type stubborn struct{ working, gate, returned chan struct{} }
 
 func newStubborn(t *testing.T) *stubborn {
@@ -100,7 +100,7 @@ func (s *stubborn) work(context.Context, *jobs.Run) error {
 	return nil
 }
 
-// It would drain for an hour, which passes only here.
+// DrainTimeout is an hour of the bubble's fake time, longer than the test waits.
 func TestWorkWhoseRunHasEndedDoesNotKeepTheQueueFromStopping(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -151,7 +151,7 @@ func TestAQueueInAHurryGivesBackWhatIsStartedAndWaitsForNoWork(t *testing.T) {
 	}
 }
 
-// The two take some seconds each, the grace that work has, and so they go side by side.
+// The subtests run in parallel, because each takes the grace of some seconds.
 func TestWorkThatDoesNotHeedItsContext(t *testing.T) {
 	t.Parallel()
 	t.Run("is given back, and does not keep the queue from stopping", func(t *testing.T) {
@@ -176,7 +176,7 @@ func TestWorkThatDoesNotHeedItsContext(t *testing.T) {
 			busy.up()
 			defer busy.down()
 			next.working <- run
-			<-next.gate // these heed nothing either, but only for a moment
+			<-next.gate // these ignore their contexts, too, but only for a moment
 			return nil
 		}})
 		queue.Workers, queue.RunTimeout, queue.DrainTimeout = 2, 3*time.Second, 0
@@ -185,7 +185,7 @@ func TestWorkThatDoesNotHeedItsContext(t *testing.T) {
 		if run.Error != "timed out after 3s" {
 			t.Errorf("people are told %q", run.Error)
 		}
-		for range 50 { // time and bells enough for two to get to work, if there were a place
+		for range 50 { // enough time and notifications to start two runs, if there were a free worker
 			create(t, store, "next", 1)
 		}
 		close(next.gate)
@@ -196,7 +196,7 @@ func TestWorkThatDoesNotHeedItsContext(t *testing.T) {
 	})
 }
 
-// The drain lasts an hour, which passes only here.
+// DrainTimeout is an hour of the bubble's fake time: only the cancel can end the drain sooner.
 func TestQueue_StopsARunThatIsCancelledDuringTheDrain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -222,7 +222,8 @@ func TestQueue_StopsARunThatIsCancelledDuringTheDrain(t *testing.T) {
 	})
 }
 
-// After the drain the work is interrupted and has a few seconds to return; a cancel of that time must not be lost.
+// After the drain, the queue interrupts the work and grants it a few seconds to return. A cancel in that
+// time must not be lost.
 func TestQueue_CancelsARunThatIsCancelledAfterTheDrain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

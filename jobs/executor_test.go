@@ -12,7 +12,7 @@ import (
 	"runboard/jobs"
 )
 
-// newWorker returns a worker as an engine uses it that is no queue.
+// newWorker returns an executor as an engine other than Queue uses it.
 func newWorker(t *testing.T, ledger app.WorkStore, kinds ...jobs.Kind) *jobs.Executor {
 	t.Helper()
 	registry, err := jobs.NewRegistry(kinds...)
@@ -24,7 +24,7 @@ func newWorker(t *testing.T, ledger app.WorkStore, kinds ...jobs.Kind) *jobs.Exe
 	}
 }
 
-// started starts a new run.
+// started creates a run and starts it.
 func started(t *testing.T, store *sqlite.Store, kind string) app.ProcessRun {
 	t.Helper()
 	run, err := store.Start(t.Context(), read(t, store, create(t, store, kind, 1)))
@@ -34,7 +34,7 @@ func started(t *testing.T, store *sqlite.Store, kind string) app.ProcessRun {
 	return run
 }
 
-// phases never end, but the second with the function.
+// phases returns a lifecycle that does not end, except that interrupt ends Work.
 func phases(t *testing.T) (p jobs.Lifecycle, interrupt context.CancelCauseFunc) {
 	working, interrupt := context.WithCancelCause(context.Background())
 	t.Cleanup(func() { interrupt(jobs.ErrShutdown) })
@@ -77,7 +77,7 @@ func TestWorkThatDoesNotHeedAPauseIsGoneOnWithByNobody(t *testing.T) {
 	cancel(jobs.ErrSnoozed)
 	paused := make(chan bool)
 	go func() { paused <- worker.Execute(ctx, p, run) }()
-	hurry() // it is given up at once, but for the shutdown
+	hurry() // only a shutdown may end the wait for work that ignores its context
 	select {
 	case <-paused:
 		t.Error("it counts as paused although it goes on")
@@ -98,7 +98,7 @@ func TestTheSecondWorkerOfARunHearsItsWishes(t *testing.T) {
 	heard := make(chan error, 2)
 	worker := newWorker(t, store, jobs.Kind{Name: "test", Work: func(ctx context.Context, run *jobs.Run) error {
 		heard <- nil
-		if run.Row().FencingToken == 1 { // its worker has lost it, and does not notice
+		if run.Row().FencingToken == 1 { // the first worker has lost the run and does not notice
 			<-goOn
 			return nil
 		}
@@ -121,7 +121,7 @@ func TestTheSecondWorkerOfARunHearsItsWishes(t *testing.T) {
 	go func() { over <- worker.Execute(p.Work, p, second) }()
 	waitGrace(t, heard, "the second")
 	close(goOn)
-	waitGrace(t, over, "the first to return") // whatever it forgets is its own
+	waitGrace(t, over, "the first to return") // it may remove only its own entry from the registry
 	if _, err := store.Cancel(t.Context(), second.ID); err != nil {
 		t.Fatal(err)
 	}

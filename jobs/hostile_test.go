@@ -27,7 +27,8 @@ func TestCommand_MayStopItsSupervisor(t *testing.T) {
 	}
 }
 
-// TestCommand_CannotKeepItsSupervisorStopped: neither after its own end, nor when it is cancelled.
+// TestCommand_CannotKeepItsSupervisorStopped covers a process that the command leaves running, and a
+// command that is cancelled.
 func TestCommand_CannotKeepItsSupervisorStopped(t *testing.T) {
 	t.Parallel()
 	for name, line := range map[string]string{
@@ -47,7 +48,8 @@ func TestCommand_CannotKeepItsSupervisorStopped(t *testing.T) {
 			run, _ := end(t, store, id)
 			awaitMarked(t, mark, 0)
 			want := map[string]app.Status{"left running": app.Completed, "cancelled": app.Cancelled}[name]
-			// The supervisor must live to tell how the command ended: the server kills only those that stop it.
+			// The supervisor must live to report the result, so the server first kills only the
+			// processes that stop it.
 			if run.Status != want || strings.Contains(run.Error, "supervisor") {
 				t.Errorf("it is %s, %q", run.Status, run.Error)
 			}
@@ -55,8 +57,8 @@ func TestCommand_CannotKeepItsSupervisorStopped(t *testing.T) {
 	}
 }
 
-// TestCommand_KillsItsSupervisor also covers processes that have left the session of the command, and its
-// environment.
+// TestCommand_KillsItsSupervisor also covers processes that have left the session of the command and
+// cleared their environment.
 func TestCommand_KillsItsSupervisor(t *testing.T) {
 	t.Parallel()
 	mark := marker(t)
@@ -72,13 +74,14 @@ func TestCommand_CannotWriteItsOwnResult(t *testing.T) {
 	t.Parallel()
 	store, id := begin(t, `sh -c 'for f in /proc/$PPID/fd/*; do echo "{\"ended\":{\"code\":0}}" >$f; done 2>/dev/null; exit 7'`, nil)
 	run, _ := end(t, store, id)
-	caught := strings.Contains(run.Error, "wrote to the open files of its supervisor") // which only root can, for a moment
+	// Only root can do that, and only for a moment.
+	caught := strings.Contains(run.Error, "wrote to the open files of its supervisor")
 	if run.Status != app.Failed || !caught && !strings.HasPrefix(run.Error, "exit status 7") {
 		t.Errorf("it is %s, %q", run.Status, run.Error)
 	}
 }
 
-// TestCommand_SeesNothingOfTheServer has the server inherit a secret and a descriptor, as from a shell.
+// TestCommand_SeesNothingOfTheServer opens a descriptor as if the server had inherited it from a shell.
 func TestCommand_SeesNothingOfTheServer(t *testing.T) {
 	t.Parallel()
 	secret, err := os.CreateTemp(t.TempDir(), "secret")
@@ -143,7 +146,7 @@ func TestCommand_ThatCannotBeStartedSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-// stranger is a user that tests may become.
+// stranger returns another user that commands can run as. It skips the test unless root runs it.
 func stranger(t *testing.T) *user.User {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -190,11 +193,11 @@ func TestCommandUser_IsRefusedWithAReason(t *testing.T) {
 	}
 }
 
-// helperVariable names a program that becomes another user, see TestCommand_ThatCannotBeKilledIsGivenUp.
+// helperVariable names the setuid program of TestCommand_ThatCannotBeKilledIsGivenUp.
 const helperVariable = "TEST_PROGRAM_OF_ROOT"
 
-// TestCommand_ThatCannotBeKilledIsGivenUp has a command become another user, as sudo does, so that no signal
-// reaches it. Root makes the program; then the test is done by another process, which is not root.
+// TestCommand_ThatCannotBeKilledIsGivenUp runs a command that becomes root, as with sudo, so that the server
+// may not signal it. Root creates the setuid program; a second process without root then runs the test.
 func TestCommand_ThatCannotBeKilledIsGivenUp(t *testing.T) {
 	if helper := os.Getenv(helperVariable); helper != "" {
 		giveUpForeigner(t, helper)
@@ -258,9 +261,9 @@ func giveUpForeigner(t *testing.T, helper string) {
 func awaitForeign(t *testing.T, mark string) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		files, _ := filepath.Glob("/proc/[0-9]*/cmdline") // the pattern is good
+		files, _ := filepath.Glob("/proc/[0-9]*/cmdline") // the pattern is valid
 		for _, file := range files {
-			line, _ := os.ReadFile(file) // it may have ended meanwhile
+			line, _ := os.ReadFile(file) // the process may have exited
 			info, err := os.Stat(filepath.Dir(file))
 			if err == nil && strings.Contains(string(line), mark) && info.Sys().(*syscall.Stat_t).Uid == 0 {
 				return

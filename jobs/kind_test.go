@@ -50,7 +50,7 @@ func TestAWrongRegistryIsRefused(t *testing.T) {
 	}
 }
 
-// In a bubble, time passes only when somebody sleeps, and then exactly as long as they do.
+// In a bubble, time passes only while all goroutines are blocked, and only until the first timer fires.
 func TestSimulatedWorkWithoutDelaysDoesNotSleep(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -10,8 +10,7 @@ import (
 	"runboard/jobs"
 )
 
-// The server may be stopped when the lease ends, so that it cannot tell the command to stop: its supervisor
-// kills it.
+// The server may be stopped when the lease ends and cannot stop the command then. So the supervisor kills it.
 func TestCommand_IsKilledWhenItsLeaseIsNotRenewed(t *testing.T) {
 	t.Parallel()
 	command, err := jobs.ParseCommand("long=sleep 600")
@@ -31,8 +30,8 @@ func TestCommand_IsKilledWhenItsLeaseIsNotRenewed(t *testing.T) {
 	}
 }
 
-// The supervisor of a command may notice the end of the lease before the server does, for instance when the
-// server was stopped. The run must be done again then: it has neither completed nor failed.
+// The supervisor may notice the end of the lease before the server does, for instance when the server was
+// paused. The run must be requeued then: it has neither completed nor failed.
 func TestWorker_GivesARunBackWhoseLeaseWasLost(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)

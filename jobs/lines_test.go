@@ -14,7 +14,7 @@ import (
 	"runboard/app"
 )
 
-// written is what a log becomes of chunks.
+// written returns the log lines and the last progress that result from writing the chunks.
 func written(t interface{ Fatal(...any) }, chunks ...string) (lines []app.LogLine, last app.Progress) {
 	report := NewRun(app.ProcessRun{}, func(news app.ProgressUpdate) {
 		lines = append(lines, news.Lines...)
@@ -147,7 +147,7 @@ func TestALineMovesTheBar(t *testing.T) {
 	}
 }
 
-// shownLog is a log as the page shows it when its parts have come.
+// shownLog returns the log as the page shows it after it has received the parts.
 func shownLog(parts []app.LogLine) (text string) {
 	for _, part := range parts {
 		replacement, found := strings.CutPrefix(part.Text, "\r")
@@ -159,7 +159,7 @@ func shownLog(parts []app.LogLine) (text string) {
 	return text
 }
 
-// TestLineWriter_ShowsUnfinishedLine also covers a line that is written over after it was shown.
+// TestLineWriter_ShowsUnfinishedLine also covers a line that is overwritten after it was shown.
 func TestLineWriter_ShowsUnfinishedLine(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -170,7 +170,7 @@ func TestLineWriter_ShowsUnfinishedLine(t *testing.T) {
 			{"Overwrite? ", "Overwrite? "},
 			{"y\n", "Overwrite? y\n"},
 			{".", "."},
-			{".\xc3", ".."}, // the beginning of a character waits for its end
+			{".\xc3", ".."}, // an incomplete character waits for its end
 			{"\xa9", "..é"},
 			{"\n10%", "..é\n10%"},
 			{"\r20%\r30%", "..é\n30%"},

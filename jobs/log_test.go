@@ -15,7 +15,7 @@ import (
 	"runboard/jobs"
 )
 
-// logOf is all that is kept of a run's log.
+// logOf returns the whole log of a run, as far as the store keeps it.
 func logOf(t *testing.T, store *sqlite.Store, run int64) app.Log {
 	t.Helper()
 	log, err := store.Log(t.Context(), app.LogQuery{Run: run, Bytes: math.MaxInt, Lines: math.MaxInt})

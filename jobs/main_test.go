@@ -19,17 +19,17 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	command.Main() // the tests are the program that commands are supervised by
+	command.Main() // this test binary is also the supervisor of the commands
 	if err := command.Guard(); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m)
 }
 
-// patience is how long a test waits for what must happen.
+// patience is how long a test waits for an event that must happen.
 const patience = 30 * time.Second
 
-// openStore opens a real database in a directory of the test's own.
+// openStore opens a real database in a temporary directory.
 func openStore(t *testing.T) *sqlite.Store {
 	t.Helper()
 	return openAt(t, filepath.Join(t.TempDir(), "runs.db"), time.Now)
@@ -51,7 +51,7 @@ func openAt(t *testing.T, path string, now func() time.Time) *sqlite.Store {
 	return store
 }
 
-// clock is the time of a store, which a test may set forward.
+// clock is the clock of a store. Tests can set it forward.
 type clock struct{ ahead atomic.Int64 }
 
 func (c *clock) now() time.Time              { return time.Now().Add(time.Duration(c.ahead.Load())) }
@@ -59,7 +59,7 @@ func (c *clock) setForward(by time.Duration) { c.ahead.Add(int64(by)) }
 
 const maxCrashes = 3
 
-// newQueue returns a queue with settings that most tests can do with.
+// newQueue returns a queue with settings that suit most tests.
 func newQueue(backlog app.QueueStore, kinds ...jobs.Kind) *jobs.Queue {
 	registry, err := jobs.NewRegistry(kinds...)
 	if err != nil {
@@ -72,8 +72,7 @@ func newQueue(backlog app.QueueStore, kinds ...jobs.Kind) *jobs.Queue {
 	}
 }
 
-// start lets a queue run until the returned function is called, or until the test ends. That
-// function asks it to stop; the channel is closed when it has.
+// start runs the queue until ask is called or the test ends. stopped is closed when the queue has stopped.
 func start(t *testing.T, queue *jobs.Queue) (ask func(), stopped <-chan struct{}) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -89,7 +88,7 @@ func start(t *testing.T, queue *jobs.Queue) (ask func(), stopped <-chan struct{}
 	return cancel, done
 }
 
-// await waits until something is received, or the channel is closed.
+// waitGrace waits for a value, or until the channel is closed. The test fails after patience.
 func waitGrace[T any](t *testing.T, from <-chan T, what string) (value T) {
 	t.Helper()
 	select {
@@ -100,7 +99,7 @@ func waitGrace[T any](t *testing.T, from <-chan T, what string) (value T) {
 	return value
 }
 
-// create asks for runs and returns the first id.
+// create creates runs and returns the first ID.
 func create(t *testing.T, store *sqlite.Store, kind string, count int) int64 {
 	t.Helper()
 	batch, err := store.Create(t.Context(), app.CreateRequest{Kind: kind, Count: count})
@@ -128,7 +127,8 @@ func counts(t *testing.T, store *sqlite.Store) app.Counts {
 	return page.Counts
 }
 
-// until looks after each change in the store, and returns when what it looks for is there.
+// until calls there after each change in the store and returns when it reports true. The test
+// fails after patience.
 func until(t *testing.T, store *sqlite.Store, what string, there func() bool) {
 	t.Helper()
 	rings, stop := store.Changed().Subscribe()
@@ -143,7 +143,7 @@ func until(t *testing.T, store *sqlite.Store, what string, there func() bool) {
 	}
 }
 
-// becomes waits until a run has a status, and returns it as it is then.
+// becomes waits until a run has the status, and returns the run.
 func becomes(t *testing.T, store *sqlite.Store, id int64, status app.Status) (run app.ProcessRun) {
 	t.Helper()
 	until(t, store, "a run to be "+status.String(), func() bool {
@@ -153,27 +153,27 @@ func becomes(t *testing.T, store *sqlite.Store, id int64, status app.Status) (ru
 	return run
 }
 
-// haveBecome waits until this many runs have a status.
+// haveBecome waits until n runs have the status.
 func haveBecome(t *testing.T, store *sqlite.Store, n int, status app.Status) {
 	t.Helper()
 	until(t, store, "runs to be "+status.String(), func() bool { return counts(t, store)[status] == int64(n) })
 }
 
-// backlog is a real store that tells the test what it is asked, and fails when the test wants it.
-// Its fields are set before the queue runs.
+// backlog wraps a real store. It reports calls to the test and lets the test make them fail. Set its
+// fields before the queue runs.
 type backlog struct {
 	*sqlite.Store
-	bell    *app.Notifier                               // in place of the store's, when there is one
-	looking func(limit int) error                       // before waiting runs are read
-	taking  func(app.ProcessRun) error                  // before one is started
-	ending  func(app.ProcessRun, app.Outcome) error     // before an attempt is finished
-	ended   func(app.ProcessRun, app.Outcome, error)    // after it
-	giving  func(run app.ProcessRun) (preventing error) // before one is given back
+	bell    *app.Notifier                               // replaces the notifier of the store if not nil
+	looking func(limit int) error                       // before FetchDue
+	taking  func(app.ProcessRun) error                  // before StartMany, per run; may fail
+	ending  func(app.ProcessRun, app.Outcome) error     // before Finish and CompleteMany, per run; may fail
+	ended   func(app.ProcessRun, app.Outcome, error)    // after Finish and CompleteMany, per run
+	giving  func(run app.ProcessRun) (preventing error) // before Requeue; may fail
 
-	starting func([]app.ProcessRun) // before some are started
+	starting func([]app.ProcessRun) // before StartMany
 
-	reporting func(app.ProgressUpdate) error // before what work says is written
-	heeding   func()                         // before it is asked which runs are to stop
+	reporting func(app.ProgressUpdate) error // before a report is saved; may fail
+	heeding   func()                         // before CancelRequests
 }
 
 func (b *backlog) Changed() *app.Notifier {
@@ -236,7 +236,7 @@ func (b *backlog) CompleteMany(ctx context.Context, runs []app.ProcessRun) (late
 	return late, err
 }
 
-// errOf is what Finish would have said of a run that CompleteMany was given.
+// errOf returns the error that Finish would have returned for a run that was passed to CompleteMany.
 func errOf(run app.ProcessRun, late []app.ProcessRun, err error) error {
 	if err == nil && slices.Contains(late, run) {
 		return app.Errorf(app.CodeConflict, "Run %d is late.", run.ID)
@@ -269,7 +269,7 @@ func (b *backlog) CancelRequests(ctx context.Context) ([]app.CancelRequest, erro
 	return b.Store.CancelRequests(ctx)
 }
 
-// failing returns a function that fails the first n times, as a full disk does.
+// failing returns a function that fails the first n times, as if the disk were full.
 func failing(n int32) func() error {
 	var calls atomic.Int32
 	return func() error {
@@ -280,7 +280,7 @@ func failing(n int32) func() error {
 	}
 }
 
-// gated is work that tells that it goes on, and goes on until it is let go or its context ends.
+// gated is work that reports its start on working and runs until the test opens the gate or its context ends.
 type gated struct {
 	working chan *jobs.Run
 	gate    chan struct{}
@@ -302,7 +302,7 @@ func (g *gated) work(ctx context.Context, run *jobs.Run) error {
 	}
 }
 
-// gauge counts what goes on at once.
+// gauge records a current value and its maximum.
 type gauge struct {
 	mu        sync.Mutex
 	now, most int
@@ -319,7 +319,7 @@ func (g *gauge) move(by int) int {
 	return g.now
 }
 
-// show makes the gauge stand at n.
+// show sets the current value to n.
 func (g *gauge) show(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -332,7 +332,7 @@ func (g *gauge) highest() int {
 	return g.most
 }
 
-// journal is a list that several goroutines write.
+// journal is a list that several goroutines may append to.
 type journal[T any] struct {
 	mu      sync.Mutex
 	entries []T

@@ -15,7 +15,7 @@ import (
 	"runboard/jobs"
 )
 
-// begin starts a run of a command, with a queue of its own.
+// begin starts a queue for a command and creates a run of it.
 func begin(t *testing.T, line string, change func(*jobs.Queue)) (store *sqlite.Store, id int64) {
 	t.Helper()
 	command, err := jobs.ParseCommand("job=" + line)
@@ -31,7 +31,7 @@ func begin(t *testing.T, line string, change func(*jobs.Queue)) (store *sqlite.S
 	return store, create(t, store, "job", 1)
 }
 
-// end waits for the end of a run, and returns it with its log.
+// end waits until a run is final, and returns it with its log.
 func end(t *testing.T, store *sqlite.Store, id int64) (run app.ProcessRun, log string) {
 	t.Helper()
 	until(t, store, "the end of the run", func() bool {
@@ -127,8 +127,8 @@ func TestACommandCanHaveADirectory(t *testing.T) {
 	}
 }
 
-// tree is a command that starts others: one beside it, one that leaves its session, one that does not heed
-// SIGTERM; each sleeps for as many seconds as the marker says.
+// tree returns a command that starts other processes: one in its session, one in a session of its own,
+// and one that ignores SIGTERM. Each sleeps for as many seconds as the marker says.
 func tree(marker string) string {
 	return fmt.Sprintf(`sh -c 'sleep %[1]s & setsid sleep %[1]s & (trap "" TERM; sleep %[1]s; sleep %[1]s) & echo ready; sleep %[1]s'`, marker)
 }
@@ -137,7 +137,7 @@ func TestCancellingStopsAWholeTreeOfProcesses(t *testing.T) {
 	t.Parallel()
 	mark := marker(t)
 	store, id := begin(t, tree(mark), nil)
-	awaitMarked(t, mark, 6) // the command, its subshell, and four that sleep
+	awaitMarked(t, mark, 6) // the command, its subshell, and four sleeps
 	if _, err := store.Cancel(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
@@ -241,8 +241,8 @@ func TestFiftyCommandsWorkAtOnce(t *testing.T) {
 	if err := syscall.Mkfifo(gate, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// Each says that it has come, and goes on when the gate is opened. It must not look again and again: so many would leave
-	// no time to anybody else.
+	// Each command creates a file when it has started, and continues when the gate opens. It blocks on
+	// the gate rather than poll, because fifty polling commands would use up the CPU.
 	kinds, err := jobs.CommandKinds([]string{fmt.Sprintf(`job=sh -c 'touch $RUNBOARD_RUN_ID; : <%s; echo run $RUNBOARD_RUN_ID'`, gate)}, "", dir, "")
 	if err != nil {
 		t.Fatal(err)

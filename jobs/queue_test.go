@@ -67,7 +67,7 @@ func TestRunsAreTakenOldestFirst(t *testing.T) {
 	}
 }
 
-// The queue has found runs 2 and 3 when the oldest one is cancelled, or comes back.
+// The queue has prefetched runs 2 and 3 when the oldest run is cancelled or retried.
 func TestAQueueThatLooksAheadStillTakesTheOldestThatWaits(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -101,7 +101,7 @@ func TestAQueueThatLooksAheadStillTakesTheOldestThatWaits(t *testing.T) {
 	}
 }
 
-// Nobody rings, so that it looks only because it has found too few.
+// There are no notifications, so the queue fetches only when it has too few runs.
 func TestTheQueueFindsSeveralRunsWithOneLook(t *testing.T) {
 	t.Parallel()
 	const total = 400
@@ -115,8 +115,8 @@ func TestTheQueueFindsSeveralRunsWithOneLook(t *testing.T) {
 	}
 }
 
-// Without the bell each round would wait for the next tick, a second on average, and a hundred
-// rounds would not fit into the time.
+// Without notifications, each round would wait for the next tick, half a second on average, and a hundred
+// rounds would exceed the deadline.
 func TestTheBellWakesTheQueue(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
@@ -136,11 +136,11 @@ func TestTheTickFindsWorkWhenTheBellIsLost(t *testing.T) {
 	t.Parallel()
 	looked := make(chan int, 1000)
 	store := &backlog{
-		Store: openStore(t), bell: new(app.Notifier), // nobody rings this one
+		Store: openStore(t), bell: new(app.Notifier), // never notified
 		looking: func(limit int) error { looked <- limit; return nil },
 	}
 	start(t, newQueue(store, jobs.Kind{Name: "quick", Work: nothing}))
-	waitGrace(t, looked, "the first look") // so that it is not this one that finds it
+	waitGrace(t, looked, "the first look") // otherwise the first fetch would find the run
 	becomes(t, store.Store, create(t, store.Store, "quick", 1), app.Completed)
 }
 
@@ -156,7 +156,7 @@ func TestTheQueueGoesOnAfterWaitingRunsCouldNotBeRead(t *testing.T) {
 func TestARunOfAnUnknownKindWaitsForAQueueThatKnowsIt(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
-	other := create(t, store, "other", 30) // more than a look would read
+	other := create(t, store, "other", 30) // more than one fetch reads
 	start(t, newQueue(store, jobs.Kind{Name: "known", Work: nothing}))
 	becomes(t, store, create(t, store, "known", 1), app.Completed)
 	if run := read(t, store, other); run.Status != app.Created || run.Version != 1 {
@@ -223,8 +223,8 @@ func TestWorkLearnsWhyItsContextEnds(t *testing.T) {
 	}
 }
 
-// A hundred thousand waiting rows must be no more trouble than ten. It is not parallel to others,
-// because it looks at the memory of all.
+// A hundred thousand waiting rows must cost no more memory than ten. The test is not parallel, because it
+// measures the heap of the whole process.
 func TestWaitingRunsCostNoMemory(t *testing.T) {
 	const workers, waiting = 4, 100_000
 	var limits gauge
@@ -242,7 +242,7 @@ func TestWaitingRunsCostNoMemory(t *testing.T) {
 	queue.Workers, queue.DrainTimeout = workers, 0
 	before := heap()
 	ask, stopped := start(t, queue)
-	for range 500 { // each lets one go, so that another is taken
+	for range 500 { // each round completes one run, so that the queue starts another
 		waitGrace(t, work.working, "the work")
 		work.gate <- struct{}{}
 	}
@@ -269,8 +269,9 @@ func heap() uint64 {
 	return stats.HeapAlloc
 }
 
-// A run may come back before its worker has told that it is written down how it ended. Then it is not forgotten until
-// the next tick, which comes after a second: that passes only when nothing else happens.
+// A run may be retried before its worker has reported that the result is saved. The queue must then
+// start it at once and not at the next tick, a second later. In a bubble that second passes only if
+// the queue waits for it.
 func TestQueue_FindsARunThatComesBackBeforeItsWorkerHasToldOfIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -288,7 +289,7 @@ func TestQueue_FindsARunThatComesBackBeforeItsWorkerHasToldOfIt(t *testing.T) {
 				if _, err := store.Retry(context.Background(), run.ID); err != nil {
 					t.Error(err)
 				}
-				synctest.Wait() // the queue looks for it
+				synctest.Wait() // the queue fetches meanwhile
 				began = time.Now()
 			})
 		}

@@ -38,7 +38,8 @@ func TestAResultIsKeptUntilTheDatabaseCanBeWritten(t *testing.T) {
 	}
 }
 
-// Its log would be kept whole. The database cannot be written for longer than the run may take.
+// The log limit exceeds what the work writes, and the database is not writable for longer
+// than the run may take.
 func TestWorkThatWritesMuchKeepsItsResultUntilTheDatabaseCanBeWritten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -76,7 +77,7 @@ func TestWorkThatWritesMuchKeepsItsResultUntilTheDatabaseCanBeWritten(t *testing
 	})
 }
 
-// Then the run is found started at the next start, and done again: at least once, as promised.
+// The next start of the server finds the run started and runs it again: at least once, as documented.
 func TestAQueueThatMustStopDoesNotWaitForTheDatabaseForEver(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs.db")
@@ -103,7 +104,7 @@ func TestAQueueThatMustStopDoesNotWaitForTheDatabaseForEver(t *testing.T) {
 	becomes(t, again, id, app.Completed)
 }
 
-// While the work goes on, somebody else gives the run back and starts it anew.
+// While the work goes on, another worker requeues the run and starts it again.
 func TestALateResultIsDropped(t *testing.T) {
 	t.Parallel()
 	work, ended := newGated(), make(chan error, 1000)
@@ -127,7 +128,7 @@ func TestALateResultIsDropped(t *testing.T) {
 	if err := waitGrace(t, ended, "the late result"); app.CodeOf(err) != app.CodeConflict {
 		t.Errorf("the late result came to %v", err)
 	}
-	becomes(t, store.Store, create(t, store.Store, "report", 1), app.Completed) // the worker goes on
+	becomes(t, store.Store, create(t, store.Store, "report", 1), app.Completed) // the worker continues
 	if run := read(t, store.Store, id); run != fresh {
 		t.Errorf("the row has become %+v", run)
 	}
@@ -170,7 +171,7 @@ func TestARunIsTakenUpAgainAfterItCouldNotBeStarted(t *testing.T) {
 	}
 }
 
-// The last words of work are written down before its result, and that may take until the database can be written again.
+// The last lines of a log are saved before the result. That may take until the database is writable again.
 func TestAResultIsNotTooLateBecauseItsLogIs(t *testing.T) {
 	t.Parallel()
 	for want, result := range map[app.Status]error{app.Completed: nil, app.Failed: errBroken} {

@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The bounds are written out and not computed as the program does it.
+// The bounds are literals, so that the test does not repeat the computation of the code.
 func TestTheFirstWaitsBetweenAttemptsDouble(t *testing.T) {
 	t.Parallel()
 	for attempt, seconds := range map[int]int{1: 1, 2: 2, 3: 4, 4: 8, 5: 16, 9: 256, 10: 512, 11: 600, 12: 600, 64: 600, 1000: 600} {
@@ -34,7 +34,7 @@ func TestNoWaitBetweenAttemptsIsTooShortOrTooLong(t *testing.T) {
 	})
 }
 
-// Runs that failed together must not come back together.
+// Runs that failed together must not be retried together.
 func TestWaitsBetweenAttemptsAreSpread(t *testing.T) {
 	t.Parallel()
 	waits := map[time.Duration]bool{}
@@ -74,7 +74,7 @@ func TestSleepEndsEarlyWithTheReason(t *testing.T) {
 	})
 }
 
-// Whatever waits in the database, the channel holds no more than there are workers.
+// However many runs are queued, the channel holds no more than there are workers.
 func TestTheChannelHasRoomForTheWorkersOnly(t *testing.T) {
 	t.Parallel()
 	d := newDispatcher(&Queue{Workers: 7})

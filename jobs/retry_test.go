@@ -13,8 +13,8 @@ import (
 	"runboard/jobs"
 )
 
-// openWithClock opens a store whose time the test may set forward, so that it need not wait until
-// a run is due.
+// openWithClock opens a store whose clock the test can set forward, so that the test need not
+// wait until a run is due.
 func openWithClock(t *testing.T) (*sqlite.Store, *clock) {
 	t.Helper()
 	c := new(clock)
@@ -26,7 +26,7 @@ var errBroken = errors.New("the printer is on fire")
 func TestARunIsTriedAgainUntilItsAttemptsAreUsedUp(t *testing.T) {
 	t.Parallel()
 	store, clock := openWithClock(t)
-	clock.setForward(time.Hour) // so that a run is due as soon as it is to be tried again
+	clock.setForward(time.Hour) // a run is due as soon as it has been scheduled again
 	var attempts journal[int]
 	var outcomes journal[app.Outcome]
 	seen := &backlog{Store: store, ending: func(_ app.ProcessRun, outcome app.Outcome) error {
@@ -54,8 +54,8 @@ func TestARunIsTriedAgainUntilItsAttemptsAreUsedUp(t *testing.T) {
 	}
 }
 
-// Between attempts the row says why and when. The store's clock stands still before that time, so
-// the run must be passed over, however often the queue looks.
+// Between attempts, the row holds the error and the time of the next attempt. The clock of the store
+// stays before that time, so the queue must skip the run, however often it fetches.
 func TestARunIsNotTriedAgainBeforeItIsDue(t *testing.T) {
 	t.Parallel()
 	store, clock := openWithClock(t)
@@ -66,7 +66,7 @@ func TestARunIsNotTriedAgainBeforeItIsDue(t *testing.T) {
 		if fault() == nil {
 			return nil
 		}
-		failedAt = time.Now().Add(-time.Hour) // by the clock of the store, which counts the wait
+		failedAt = time.Now().Add(-time.Hour) // by the clock of the store, which schedules the next attempt
 		return errBroken
 	}})
 	queue.MaxAttempts = 2
@@ -80,7 +80,7 @@ func TestARunIsNotTriedAgainBeforeItIsDue(t *testing.T) {
 	if wait := run.ScheduledAt.Sub(failedAt); wait < 700*time.Millisecond || run.ScheduledAt.After(time.Now().Add(-time.Hour+1250*time.Millisecond)) {
 		t.Errorf("it is due %s after it failed", wait)
 	}
-	for range 5 { // each needs a look that the older run must not come out of
+	for range 5 { // each needs a fetch, which must skip the older run
 		becomes(t, store, create(t, store, "quick", 1), app.Completed)
 	}
 	if again := read(t, store, id); again != run {
@@ -110,7 +110,8 @@ func TestARunThatBecomesDueComesBeforeNewerOnesThatWereFoundBefore(t *testing.T)
 	t.Parallel()
 	store, clock := openWithClock(t)
 	ticks := make(chan struct{}, 100)
-	watched := &backlog{Store: store, bell: new(app.Notifier), heeding: func() { ticks <- struct{}{} }} // no bell: only ticks
+	// The notifier is never notified, so there are only ticks.
+	watched := &backlog{Store: store, bell: new(app.Notifier), heeding: func() { ticks <- struct{}{} }}
 	g := newGated()
 	queue := newQueue(watched, jobs.Kind{Name: "test", Work: func(ctx context.Context, run *jobs.Run) error {
 		if err := g.work(ctx, run); run.Row().FencingToken > 1 || run.ID > 1 {
@@ -133,7 +134,7 @@ func TestARunThatBecomesDueComesBeforeNewerOnesThatWereFoundBefore(t *testing.T)
 	for len(ticks) > 0 {
 		<-ticks
 	}
-	for range 2 { // the first may have begun before
+	for range 2 { // the first tick may have begun before
 		waitGrace(t, ticks, "a tick")
 	}
 	g.gate <- struct{}{}

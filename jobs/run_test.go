@@ -15,7 +15,7 @@ import (
 	"runboard/app"
 )
 
-// Otherwise a log that is kept whole would fill the memory.
+// Without back-pressure, a log with a large limit would fill the memory.
 func TestWorkThatWritesFasterThanTheDatabaseWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -37,7 +37,7 @@ func TestWorkThatWritesFasterThanTheDatabaseWaits(t *testing.T) {
 				handedIn.Add(line)
 			}
 		}()
-		synctest.Wait() // until the work waits, and the database
+		synctest.Wait() // until the work waits for room, and save is blocked
 		if n := handedIn.Load(); n < maxUnsaved || n > maxUnsaved+maxUnsaved/8 {
 			t.Errorf("%d bytes wait to be written", n)
 		}
@@ -53,7 +53,7 @@ func TestWorkThatWritesFasterThanTheDatabaseWaits(t *testing.T) {
 	})
 }
 
-// The log would be kept whole, and nothing of it can be written for a day.
+// The log limit exceeds what the work writes, and nothing can be saved for a day.
 func TestReport_DropsTheOldestLinesWhenNothingIsWritten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -95,8 +95,8 @@ func TestReport_DropsTheOldestLinesWhenNothingIsWritten(t *testing.T) {
 	})
 }
 
-// TestReport_DropsWithoutWaiting: work is not slowed down for lines that the log will not keep, and they are
-// counted.
+// TestReport_DropsWithoutWaiting checks that work does not wait for lines that the log would not keep,
+// and that the dropped bytes are counted.
 func TestReport_DropsWithoutWaiting(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestReport_DropsWithoutWaiting(t *testing.T) {
 			fmt.Fprintf(&all, "line %d\n", i)
 		}
 		want := all.String()
-		if _, err := io.Copy(w, &all); err != nil { // would never return if it waited
+		if _, err := io.Copy(w, &all); err != nil { // would block for ever if it waited
 			t.Fatal(err)
 		}
 		if held := report.lines.size; held > limit+2*chunkSize {
@@ -132,7 +132,7 @@ func TestReport_DropsWithoutWaiting(t *testing.T) {
 	})
 }
 
-// TestLogBuffer_KeepsNewestLines compares the buffer with a list of lines.
+// TestLogBuffer_KeepsNewestLines compares the buffer with a plain list of lines.
 func TestLogBuffer_KeepsNewestLines(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -187,7 +187,7 @@ func TestLogBuffer_KeepsNewestLines(t *testing.T) {
 	})
 }
 
-// BenchmarkLineWriter is how fast output is taken of which most is dropped:
+// BenchmarkLineWriter measures how fast output is taken if most of it is dropped:
 //
 //	go test ./jobs -run xxx -bench LineWriter
 func BenchmarkLineWriter(b *testing.B) {
@@ -209,7 +209,7 @@ func BenchmarkLineWriter(b *testing.B) {
 	}
 }
 
-// TestPlainLines_AreWhatATerminalShows compares the fast look at lines with the long one.
+// TestPlainLines_AreWhatATerminalShows compares the fast path with the terminal.
 func TestPlainLines_AreWhatATerminalShows(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

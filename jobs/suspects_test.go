@@ -14,9 +14,8 @@ import (
 	"runboard/jobs"
 )
 
-// openAfterCrashes returns a store with runs of which each has been interrupted by as many crashes as
-// its place in the list says. A store that is closed while a run is started leaves it started, as a
-// crash does.
+// openAfterCrashes returns a store with one run for each element of crashes, which is the number of crashes
+// that interrupted the run. Closing the store while a run is started leaves the run started, as a crash does.
 func openAfterCrashes(t *testing.T, kind string, crashes ...int) *sqlite.Store {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "runs.db")
@@ -45,7 +44,7 @@ func openAfterCrashes(t *testing.T, kind string, crashes ...int) *sqlite.Store {
 func TestOnlyAFewSuspectsAreInWorkAtOnceAndOthersPassThem(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		workers, suspects int // how many of these may be in work at once
+		workers, suspects int // number of quarantined runs that may run at once
 	}{
 		"one of three workers":  {3, 1},
 		"one of five workers":   {5, 1},
@@ -53,7 +52,7 @@ func TestOnlyAFewSuspectsAreInWorkAtOnceAndOthersPassThem(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// Four suspects are the oldest; the others have no part in any crash.
+			// The four oldest runs are quarantined; the others have not been interrupted.
 			crashes := append([]int{1, 1, 1, 1}, make([]int, 30)...)
 			store, total := openAfterCrashes(t, "report", crashes...), len(crashes)
 			var suspects gauge
@@ -67,7 +66,7 @@ func TestOnlyAFewSuspectsAreInWorkAtOnceAndOthersPassThem(t *testing.T) {
 			}})
 			queue.Workers = test.workers
 			start(t, queue)
-			for range test.workers { // all places are filled, by others where suspects may not
+			for range test.workers { // all workers are busy, with other runs where quarantined ones may not start
 				waitGrace(t, work.working, "the work")
 			}
 			if n := suspects.highest(); n != test.suspects {
@@ -82,7 +81,7 @@ func TestOnlyAFewSuspectsAreInWorkAtOnceAndOthersPassThem(t *testing.T) {
 	}
 }
 
-// The next crash would fail the second run, so nobody else's fault may be the cause of it.
+// The next crash would fail the second run, so no other run may cause that crash.
 func TestARunWithItsLastChanceGoesAlone(t *testing.T) {
 	t.Parallel()
 	const lastChance, total = 2, 12
@@ -126,8 +125,9 @@ func TestARunWithItsLastChanceGoesAlone(t *testing.T) {
 	}
 }
 
-// A run of an hour is in work when runs with their last chance come up, more of them than are looked at at once.
-// Neither they nor the hour keep the others waiting for long, and when it is over, those have their turn.
+// A run of an hour is in progress when it is the turn of runs that the next crash would fail, and that
+// therefore must run alone. There are more of them than one fetch reads. Neither they nor the long run
+// block the other runs for long, and they run when the long run has ended.
 func TestALongRunAndRunsWithTheirLastChanceStopNobodyForLong(t *testing.T) {
 	t.Parallel()
 	const lastChances, total = 12, 50
@@ -162,7 +162,8 @@ func TestALongRunAndRunsWithTheirLastChanceStopNobodyForLong(t *testing.T) {
 	})
 }
 
-// There is always other work of twenty minutes, so that never by itself nobody is in work.
+// The other runs take about twenty minutes each and overlap, so the workers are never idle at the
+// same time by chance.
 func TestARunWithItsLastChanceIsNotStarvedByOthersThatKeepComing(t *testing.T) {
 	t.Parallel()
 	const lastChance, total = 2, 300
@@ -211,14 +212,14 @@ func TestARunWithItsLastChanceDoesNotWaitForEverForCancelledWorkThatNeverReturns
 		if run := read(t, store, 2); run.Status != app.Completed {
 			t.Errorf("it is %+v", run)
 		}
-		if run := read(t, store, 1); !run.CancelRequested() { // the page tells the truth
+		if run := read(t, store, 1); !run.CancelRequested() { // the work goes on, so the run is not cancelled yet
 			t.Errorf("the one whose work goes on is %+v", run)
 		}
 	})
 }
 
-// lookTwice returns after the queue has looked for waiting runs and is done with what it found: at the
-// second look, that is sure of the first one.
+// lookTwice returns when the queue has fetched and has handled the result. The second fetch proves that
+// the queue has handled the first one.
 func lookTwice(t *testing.T, store *backlog, looks <-chan int) {
 	t.Helper()
 	for len(looks) > 0 {
@@ -230,7 +231,7 @@ func lookTwice(t *testing.T, store *backlog, looks <-chan int) {
 	}
 }
 
-// Each crash is another start of the program, and so another look at what is suspect.
+// After each crash, the server starts again and counts it.
 func TestARunThatKillsTheProcessIsFailedAfterItsCrashesAndTakesNoOtherWithIt(t *testing.T) {
 	t.Parallel()
 	store := openAfterCrashes(t, "report", maxCrashes, 0)
@@ -248,7 +249,7 @@ func TestARunThatKillsTheProcessIsFailedAfterItsCrashesAndTakesNoOtherWithIt(t *
 	}
 }
 
-// The suspects fill more than what is looked at ahead.
+// There are more quarantined runs than the queue prefetches.
 func TestSuspects_DoNotHideTheRunsBehindThem(t *testing.T) {
 	t.Parallel()
 	const workers, suspects = 2, 50

@@ -10,7 +10,7 @@ import (
 	"runboard/jobs"
 )
 
-// lengthy are actions that take until they are interrupted, some times.
+// lengthy wraps a BulkRunner. The first lengthyParts steps last until their context ends.
 type lengthy struct {
 	app.BulkRunner
 	parts atomic.Int32
@@ -49,7 +49,7 @@ func TestAnActionIsDoneInSeveralPieces(t *testing.T) {
 	}
 	haveBecome(t, store, many, app.Cancelled)
 	log, err := store.Log(t.Context(), app.LogQuery{Run: action.ID, Bytes: 1 << 20, Lines: 1000})
-	if err != nil || len(log.Lines) != 2 { // what is to be done, and what has been
+	if err != nil || len(log.Lines) != 2 { // the title and the summary
 		t.Errorf("its log is %+v, %v", log.Lines, err)
 	}
 	pieces := query[int](t, store, `SELECT coalesce((river_job.metadata->>'snoozes')::int, 0)
@@ -59,7 +59,7 @@ func TestAnActionIsDoneInSeveralPieces(t *testing.T) {
 	}
 }
 
-// endless are actions that never get anywhere.
+// endless is a BulkRunner whose steps last until their context ends.
 type endless struct{}
 
 func (endless) StepBulkAction(ctx context.Context, _ app.ProcessRun) (app.BulkProgress, error) {
@@ -94,7 +94,7 @@ func TestAnActionGoesOnWhereItWasWhenItsNodeStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
-	engine.Actions, engine.DrainTimeout = jobs.BulkRegistry(endless{}), patience // it does not need that
+	engine.Actions, engine.DrainTimeout = jobs.BulkRegistry(endless{}), patience // it is snoozed at once
 	ask, stopped := start(t, engine)
 	becomes(t, store, action.ID, app.Started)
 	ask()
@@ -109,7 +109,7 @@ func TestAnActionGoesOnWhereItWasWhenItsNodeStops(t *testing.T) {
 	haveBecome(t, store, 10, app.Cancelled)
 }
 
-// cancelledInPause are actions that are cancelled at the moment at which they are put aside.
+// cancelledInPause is a BulkRunner that cancels the run at the moment when its job is snoozed.
 type cancelledInPause struct {
 	app.BulkRunner
 	cancel func(run int64) error

@@ -16,7 +16,7 @@ import (
 	"runboard/jobs"
 )
 
-// BenchmarkEngine does runs that do nothing, from their jobs to their ends, beside River's jobs alone:
+// BenchmarkEngine measures runs whose work does nothing, and for comparison jobs of River alone:
 //
 //	go test ./jobs/river -run xxx -bench . -benchtime 5000x
 func BenchmarkEngine(b *testing.B) {
@@ -54,7 +54,7 @@ func BenchmarkEngine(b *testing.B) {
 	}
 }
 
-// untilNone waits until a text counts none, and tells how many that were a second.
+// untilNone waits until the query text counts 0, and reports the throughput.
 func untilNone(b *testing.B, store *postgres.Store, text string) {
 	for query[int](b, store, text) > 0 {
 		time.Sleep(20 * time.Millisecond)
@@ -63,7 +63,7 @@ func untilNone(b *testing.B, store *postgres.Store, text string) {
 	b.StopTimer()
 }
 
-// nop is a job that does nothing.
+// nop is a job whose work does nothing.
 type nop struct{}
 
 func (nop) Kind() string { return "nop" }
@@ -72,7 +72,7 @@ type worker struct{ river.WorkerDefaults[nop] }
 
 func (worker) Work(context.Context, *river.Job[nop]) error { return nil }
 
-// newRiver returns a client with the settings of the engine's.
+// newRiver returns a client with the settings of the engine.
 func newRiver(b *testing.B, store *postgres.Store, atOnce int) *river.Client[pgx.Tx] {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, worker{})

@@ -26,7 +26,7 @@ func TestRunsAreDoneOnceAndCounted(t *testing.T) {
 		start(t, newEngine(node, jobs.Kind{Name: "report", Work: work}, jobs.Kind{Name: "back up", Work: work}))
 	}
 	create(t, store, "report", 50)
-	create(t, store, "back up", 50) // River does not take such a name
+	create(t, store, "back up", 50) // River would reject such a kind
 	haveBecome(t, store, 100, app.Completed)
 	ids := done.all()
 	slices.Sort(ids)
@@ -145,11 +145,11 @@ func TestARunIsCancelledWhateverItDoes(t *testing.T) {
 	}
 }
 
-// wishes is a store that answers with cancel requests of the test's own.
+// wishes wraps a store and returns the cancel requests of the test.
 type wishes struct {
 	app.ClusterStore
 	stopping []app.CancelRequest
-	answers  atomic.Int32 // how often it was asked which runs should stop
+	answers  atomic.Int32 // number of calls of CancelRequests
 }
 
 func (w *wishes) CancelRequests(context.Context) ([]app.CancelRequest, error) {

@@ -2,8 +2,8 @@ package river
 
 import "time"
 
-// PauseAfter has actions go on for so long at once.
+// PauseAfter sets how long a bulk run works before its job is snoozed.
 func (e *Engine) PauseAfter(d time.Duration) { e.snoozeAfter = d }
 
-// ForgottenAfter has jobs released that have not been in hand for so long.
+// ForgottenAfter sets how long a job must not have been in hand before it is released.
 func (e *Engine) ForgottenAfter(d time.Duration) { e.forgottenAfter = d }

@@ -13,7 +13,7 @@ import (
 	"runboard/jobs"
 )
 
-// openNodes opens a new database as some nodes do that tell each other often that they are alive.
+// openNodes opens the stores of n nodes on one new database.
 func openNodes(t *testing.T, n int, heartbeat postgres.Heartbeat) (nodes []*postgres.Store) {
 	t.Helper()
 	template, err := migrated()
@@ -42,13 +42,13 @@ func openNodesAt(t *testing.T, address string, n int, heartbeat postgres.Heartbe
 	return nodes
 }
 
-// Heartbeats that a test can wait for, and that a busy machine can keep.
+// lostSoon and stopsSoon are heartbeats that end fast enough for a test and that a busy machine can keep up.
 var (
 	lostSoon  = postgres.Heartbeat{Every: 200 * time.Millisecond, StopAfter: 2 * time.Second, LostAfter: 3 * time.Second}
 	stopsSoon = postgres.Heartbeat{Every: 200 * time.Millisecond, StopAfter: 2 * time.Second, LostAfter: patience}
 )
 
-// refuse has the server refuse the heartbeats of nodes in a table.
+// refuse makes the database reject the heartbeats of the nodes in table refused.
 const refuse = `
 	CREATE TABLE refused (node bigint);
 	CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -89,11 +89,11 @@ func TestEngine_StopsItsWorkWhenItCannotTellThatItIsAlive(t *testing.T) {
 	}
 	execute(t, other, `DELETE FROM refused`)
 	until(t, store, "the node to have a lease again", func() bool { _, err := store.Lease(); return err == nil })
-	create(t, store, "test", 20) // enough for both
+	create(t, store, "test", 20) // enough runs for both nodes
 	await(t, working, "the node to work again")
 }
 
-// River hands a job out again that takes longer than its leader thinks it may.
+// River redelivers a job that has taken longer than River's leader allows.
 func TestEngine_GoesOnWithARunThatRiverTakesForLost(t *testing.T) {
 	t.Parallel()
 	nodes := openNodes(t, 2, postgres.Heartbeat{})
@@ -122,7 +122,8 @@ func TestEngine_GoesOnWithARunThatRiverTakesForLost(t *testing.T) {
 	}
 }
 
-// A node that is lost, whatever it did: its run is started by another one, and what it says later is not heard.
+// A lost node cannot even requeue its run. The other node starts the run, and the late result of the
+// lost node is dropped.
 func TestEngine_TakesOverTheRunsOfALostNode(t *testing.T) {
 	t.Parallel()
 	nodes := openNodes(t, 2, lostSoon)
@@ -138,7 +139,7 @@ func TestEngine_TakesOverTheRunsOfALostNode(t *testing.T) {
 	first := await(t, working, "the work")
 	define(t, other, `CREATE FUNCTION fall_silent() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'silent'; END $$`)
 	define(t, other, `CREATE TRIGGER fall_silent BEFORE UPDATE ON process_runs FOR EACH ROW WHEN (NEW.status = 0 AND NEW.crashes = 0)
-		EXECUTE FUNCTION fall_silent()`) // it cannot give the run back, either
+		EXECUTE FUNCTION fall_silent()`) // the node cannot requeue the run, either
 	define(t, other, refuse)
 	execute(t, other, `INSERT INTO refused VALUES ($1)`, store.Node())
 	g := newGated()
@@ -182,7 +183,7 @@ func TestEngine_TakesOverAnActionOfALostNode(t *testing.T) {
 		}
 		actions = append(actions, action.ID)
 	}
-	working, aside := actions[0], actions[1] // the latter waits for its next turn when its node is lost
+	working, aside := actions[0], actions[1] // the second one is snoozed when its node is lost
 	execute(t, store, `UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = ARRAY[$1::bigint::text]
 		FROM process_runs WHERE job = river_job.id AND process_runs.id = $2`, store.Node(), working)
 	define(t, other, refuse)
@@ -199,7 +200,7 @@ func TestEngine_TakesOverAnActionOfALostNode(t *testing.T) {
 	haveBecome(t, other, 10, app.Cancelled)
 }
 
-// The leader decides by its own clock, and by its own time-outs, which jobs are lost. Here it is two days
+// River's leader decides by its own clock and timeouts which jobs are lost. Here that clock is two days
 // ahead.
 func TestEngine_AClockThatIsWrongTakesNoRunAway(t *testing.T) {
 	t.Parallel()
@@ -219,7 +220,8 @@ func TestEngine_AClockThatIsWrongTakesNoRunAway(t *testing.T) {
 	}
 }
 
-// While the database is away no node can tell whether others live: all stop their work, and it is no crash.
+// During an outage, no node can tell whether other nodes are alive. All nodes stop their work, and that
+// does not count as a crash.
 func TestEngine_DoesItsWorkAgainAfterALongOutage(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.Start(t)
@@ -251,7 +253,7 @@ func TestEngine_DoesItsWorkAgainAfterALongOutage(t *testing.T) {
 		}
 	}
 	again.Store(true)
-	time.Sleep(heartbeat.LostAfter) // so that by the server's clock all are lost
+	time.Sleep(heartbeat.LostAfter) // by the clock of the database, all nodes are lost
 	cluster.Restart()
 	for run := first; run < first+6; run++ {
 		if run := becomes(t, nodes[0], run, app.Completed); run.Crashes != 0 || run.FencingToken != 2 {

@@ -9,7 +9,7 @@ import (
 	"runboard/jobs"
 )
 
-// begin starts a run as a worker does that nobody hears of again: its job was handed out an hour ago.
+// begin starts a run for a worker that is lost: its job was fetched an hour ago.
 func begin(t *testing.T, store *postgres.Store, run int64) app.ProcessRun {
 	t.Helper()
 	started, err := store.Start(t.Context(), read(t, store, run))
@@ -20,8 +20,8 @@ func begin(t *testing.T, store *postgres.Store, run int64) app.ProcessRun {
 	return started
 }
 
-// lose makes the job of a run look as if it had been handed out an hour ago. River may have written down by now that it is over:
-// it goes on to try for some seconds after its node has stopped.
+// lose makes the job of a run look as if a lost node had fetched it an hour ago. It also resets a job
+// that is finished, because River may go on to save results for some seconds after its node has stopped.
 func lose(t *testing.T, store *postgres.Store, run int64) {
 	t.Helper()
 	execute(t, store, `UPDATE process_runs SET node = 0 WHERE id = $1`, run)
@@ -29,7 +29,7 @@ func lose(t *testing.T, store *postgres.Store, run int64) {
 		FROM process_runs WHERE job = river_job.id AND process_runs.id = $1`, run)
 }
 
-// crash has a run lose its worker some times.
+// crash makes a run lose its worker several times.
 func crash(t *testing.T, store *postgres.Store, run int64, times int) {
 	t.Helper()
 	for range times {
@@ -44,7 +44,7 @@ func TestARunThatHasLostItsWorkerIsDoneAgain(t *testing.T) {
 	store := openStore(t)
 	started, waiting := create(t, store, "test", 1), create(t, store, "test", 1)
 	begin(t, store, started)
-	lose(t, store, waiting) // before it was started: that is nobody's crash
+	lose(t, store, waiting) // lost before the run was started: not a crash
 	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
 	if run := becomes(t, store, started, app.Completed); run.Crashes != 1 || run.Attempt != 1 || run.FencingToken != 2 {
 		t.Errorf("the run that was started is %+v", run)
@@ -165,7 +165,7 @@ func TestAJobThatNoRunHasIsOver(t *testing.T) {
 	before := query[int64](t, store, `SELECT job FROM process_runs WHERE id = $1`, id)
 	run, err := store.Start(t.Context(), read(t, store, id))
 	if err == nil {
-		err = store.Rescue(t.Context(), run) // and so it has another job
+		err = store.Rescue(t.Context(), run) // the rescue gives the run another job
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -185,7 +185,8 @@ func TestAJobThatNoRunHasIsOver(t *testing.T) {
 func TestANodeThatIsLostDuringAChoreHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
-	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing}) // whose runs may take longer than this test waits
+	// The run time limit exceeds the patience of this test, so River does not rescue the job meanwhile.
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
 	const mends = `FROM river_job WHERE kind = 'maintenance:rescue'`
 	ask, stopped := start(t, engine)
 	until(t, store, "a chore to be done", func() bool {

@@ -19,14 +19,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test waits for what must happen. River looks for lost workers twice a minute.
+// patience is how long a test waits for an event that must happen. River looks for lost workers
+// only twice a minute.
 const patience = 90 * time.Second
 
 const maxCrashes = 3
 
 var errBroken = errors.New("broken")
 
-// migrated is the name of a database with all that a store has.
+// migrated returns the name of a template database with the schema of a store.
 var migrated = pgtest.Template(func(address string) error {
 	store, err := postgres.Open(context.Background(), options(address))
 	if err != nil {
@@ -49,7 +50,7 @@ func openStore(t testing.TB) *postgres.Store {
 	return openAt(t, pgtest.Copy(t, template))
 }
 
-// openAt opens another node's store on a database.
+// openAt opens the store of another node on an existing database.
 func openAt(t testing.TB, address string) *postgres.Store {
 	t.Helper()
 	store, err := postgres.Open(context.Background(), options(address))
@@ -73,7 +74,7 @@ func query[T any](t testing.TB, store *postgres.Store, text string, args ...any)
 	return value
 }
 
-// execute changes the database behind everybody's back.
+// execute changes rows in the database without the store. At least one row must change.
 func execute(t testing.TB, store *postgres.Store, text string, args ...any) {
 	t.Helper()
 	tag, err := store.Pool().Exec(t.Context(), text, args...)
@@ -82,7 +83,7 @@ func execute(t testing.TB, store *postgres.Store, text string, args ...any) {
 	}
 }
 
-// define changes what the database is made of.
+// define changes the schema of the database.
 func define(t testing.TB, store *postgres.Store, text string) {
 	t.Helper()
 	if _, err := store.Pool().Exec(t.Context(), text); err != nil {
@@ -90,7 +91,7 @@ func define(t testing.TB, store *postgres.Store, text string) {
 	}
 }
 
-// newEngine returns an engine with settings that most tests can do with.
+// newEngine returns an engine with settings that suit most tests.
 func newEngine(store *postgres.Store, kinds ...jobs.Kind) *river.Engine {
 	registry, err := jobs.NewRegistry(kinds...)
 	if err != nil {
@@ -103,8 +104,7 @@ func newEngine(store *postgres.Store, kinds ...jobs.Kind) *river.Engine {
 	}
 }
 
-// start lets an engine run until the returned function is called, or until the test ends. That function asks it to
-// stop; the channel is closed when it has.
+// start runs the engine until ask is called or the test ends. stopped is closed when the engine has stopped.
 func start(t testing.TB, engine *river.Engine) (ask func(), stopped <-chan struct{}) {
 	t.Helper()
 	return startUntil(t, engine, context.Background())
@@ -125,7 +125,7 @@ func startUntil(t testing.TB, engine *river.Engine, now context.Context) (ask fu
 	return cancel, done
 }
 
-// await waits until something is received, or the channel is closed.
+// await waits for a value, or until the channel is closed. The test fails after patience.
 func await[T any](t testing.TB, from <-chan T, what string) (value T) {
 	t.Helper()
 	select {
@@ -136,7 +136,7 @@ func await[T any](t testing.TB, from <-chan T, what string) (value T) {
 	return value
 }
 
-// create asks for runs and returns the first id.
+// create creates runs and returns the first ID.
 func create(t testing.TB, store *postgres.Store, kind string, count int) int64 {
 	t.Helper()
 	batch, err := store.Create(t.Context(), app.CreateRequest{Kind: kind, Count: count})
@@ -146,7 +146,7 @@ func create(t testing.TB, store *postgres.Store, kind string, count int) int64 {
 	return batch.First
 }
 
-// created creates a run as soon as the database can be written.
+// created creates a run as soon as the database is writable.
 func created(t testing.TB, store *postgres.Store) (run int64) {
 	t.Helper()
 	until(t, store, "a run to be created", func() bool {
@@ -159,7 +159,7 @@ func created(t testing.TB, store *postgres.Store) (run int64) {
 
 func read(t testing.TB, store *postgres.Store, id int64) app.ProcessRun {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) { // the database may be away
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) { // the database may be down
 		page, err := store.Run(context.Background(), id)
 		if err == nil {
 			return page.Run
@@ -170,12 +170,13 @@ func read(t testing.TB, store *postgres.Store, id int64) app.ProcessRun {
 	}
 }
 
-// until looks after each change in the store, and now and then, and returns when what it looks for is there.
+// until calls there after each change in the store, and every 100 ms, and returns when it reports true.
 func until(t testing.TB, store *postgres.Store, what string, there func() bool) {
 	t.Helper()
 	rings, stop := store.Changed().Subscribe()
 	defer stop()
-	deadline, again := time.After(patience), time.NewTicker(100*time.Millisecond) // what River changes rings no bell
+	// River's own changes do not notify.
+	deadline, again := time.After(patience), time.NewTicker(100*time.Millisecond)
 	defer again.Stop()
 	for !there() {
 		select {
@@ -187,7 +188,7 @@ func until(t testing.TB, store *postgres.Store, what string, there func() bool) 
 	}
 }
 
-// becomes waits until a run has a status, and returns it as it is then.
+// becomes waits until a run has the status, and returns the run.
 func becomes(t testing.TB, store *postgres.Store, id int64, status app.Status) (run app.ProcessRun) {
 	t.Helper()
 	until(t, store, "a run to be "+status.String(), func() bool {
@@ -197,7 +198,7 @@ func becomes(t testing.TB, store *postgres.Store, id int64, status app.Status) (
 	return run
 }
 
-// haveBecome waits until this many runs have a status.
+// haveBecome waits until n runs have the status.
 func haveBecome(t testing.TB, store *postgres.Store, n int, status app.Status) {
 	t.Helper()
 	until(t, store, "runs to be "+status.String(), func() bool {
@@ -209,13 +210,13 @@ func haveBecome(t testing.TB, store *postgres.Store, n int, status app.Status) {
 	})
 }
 
-// jobState is the state of the job that a run has.
+// jobState returns the state of the current job of a run.
 func jobState(t testing.TB, store *postgres.Store, run int64) string {
 	t.Helper()
 	return query[string](t, store, `SELECT state::text FROM river_job JOIN process_runs ON job = river_job.id WHERE process_runs.id = $1`, run)
 }
 
-// gated is work that tells that it goes on, and goes on until it is let go or its context ends.
+// gated is work that reports its start on working and runs until the test opens the gate or its context ends.
 type gated struct {
 	working chan *jobs.Run
 	gate    chan struct{}
@@ -237,7 +238,7 @@ func (g *gated) work(ctx context.Context, run *jobs.Run) error {
 	}
 }
 
-// journal is a list that several goroutines write.
+// journal is a list that several goroutines may append to.
 type journal[T any] struct {
 	mu      sync.Mutex
 	entries []T

@@ -23,11 +23,11 @@ func TestADatabaseThatComesBackFindsItsNodesWaiting(t *testing.T) {
 	store, g := openAt(t, cluster.URL()), newGated()
 	working := create(t, store, "test", 1)
 	cluster.Stop()
-	start(t, newEngine(store, g.kind("test"))) // nobody is there yet
+	start(t, newEngine(store, g.kind("test"))) // before the database is up
 	cluster.Restart()
 	await(t, g.working, "the work")
 	cluster.Stop()
-	close(g.gate) // now it has a result
+	close(g.gate) // the result has to be saved
 	cluster.Restart()
 	if run := becomes(t, store, working, app.Completed); run.Crashes != 0 || run.FencingToken != 1 {
 		t.Errorf("the run is %+v", run)
@@ -53,13 +53,14 @@ func TestANodeCanBeStoppedWhileTheDatabaseIsAway(t *testing.T) {
 	await(t, stopped, "the node to stop")
 	cluster.Restart()
 	until(t, store, "the database to be back", func() bool { return store.Ready() == nil })
-	lose(t, store, id) // nobody could write down that it is given back
+	lose(t, store, id) // the stopping node could not requeue the run
 	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
 	becomes(t, store, id, app.Completed)
 }
 
-// failLate has River fail to start after it has begun to hand out runs: one of the queues that come after theirs cannot
-// be had. In which order it takes the queues is left to chance, so it has to begin anew when theirs is the last of four.
+// failLate makes River fail to start after it has begun to deliver jobs: it cannot create one of the
+// queues after queue "runs". River creates the queues in random order, so creation also fails if "runs"
+// is the last of four; River then starts again.
 const failLate = `
 	CREATE SEQUENCE asked;
 	CREATE FUNCTION fail_late() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -74,7 +75,7 @@ const failLate = `
 	END $$;
 	CREATE TRIGGER fail_late BEFORE INSERT ON river_queue FOR EACH ROW EXECUTE FUNCTION fail_late()`
 
-// ear is what a log is written to. It tells when something is said.
+// ear is a log writer that signals when a line contains what.
 type ear struct {
 	what  string
 	heard chan struct{}
@@ -90,7 +91,7 @@ func (e ear) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// halfStart starts a node that works on a run by the time that River has failed to start.
+// halfStart starts a node and returns when River has failed to start while the node works on a run.
 func halfStart(t *testing.T, store *postgres.Store, g *gated) (run int64, ask func(), stopped <-chan struct{}) {
 	t.Helper()
 	define(t, store, failLate)
@@ -125,12 +126,13 @@ func TestANodeThatHasOnlyHalfStartedHeedsPeople(t *testing.T) {
 	define(t, store, failLate)
 	id := create(t, store, "test", 1)
 	engine := newEngine(store, g.kind("test"))
-	engine.Store = &wishes{ClusterStore: store, stopping: []app.CancelRequest{{Run: id, FencingToken: 1}}} // of which River does not tell
+	// River does not notify of this request.
+	engine.Store = &wishes{ClusterStore: store, stopping: []app.CancelRequest{{Run: id, FencingToken: 1}}}
 	start(t, engine)
 	becomes(t, store, id, app.Cancelled)
 }
 
-// endLate has it take longer than River waits to write down that a job is over.
+// endLate makes River's update of a finished job take longer than River waits.
 const endLate = `
 	CREATE FUNCTION end_late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(20); RETURN NEW; END $$;
 	CREATE TRIGGER end_late BEFORE UPDATE ON river_job FOR EACH ROW WHEN (OLD.state = 'running') EXECUTE FUNCTION end_late()`
@@ -152,7 +154,7 @@ func TestANodeThatHasOnlyHalfStartedDoesNotWaitForTheDatabaseForLong(t *testing.
 	})
 }
 
-// breaker breaks connections: the first one that is to listen to each topic, just before it does.
+// breaker is a tracer that closes the first connection that is about to listen to each topic.
 type breaker struct{ broken sync.Map }
 
 func (b *breaker) TraceQueryStart(ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
@@ -185,7 +187,7 @@ func TestANodeWorksInFullWhoseConnectionsBreakWhileItStarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask, stopped := start(t, engine)
-	for _, run := range []int64{suspect, suspect + 1, action.ID} { // one of each queue
+	for _, run := range []int64{suspect, suspect + 1, action.ID} { // one run of each queue
 		becomes(t, store, run, app.Completed)
 	}
 	until(t, store, "a chore to be done, which takes a leader", func() bool {

@@ -11,7 +11,7 @@ import (
 func TestWhatIsNotDoneWhenANodeStopsIsDoneByAnother(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
-	engine := newEngine(store, g.kind("test")) // which has no time to drain
+	engine := newEngine(store, g.kind("test")) // DrainTimeout is 0
 	ask, stopped := start(t, engine)
 	id := create(t, store, "test", 1)
 	await(t, g.working, "the work")
@@ -59,7 +59,7 @@ func TestEngine_HearsCancelWhileItDrains(t *testing.T) {
 	await(t, g.working, "the first run")
 	await(t, g.working, "the second run")
 	ask()
-	for _, run := range []int64{first, second} { // the second one when the first has ended
+	for _, run := range []int64{first, second} { // the second one after the first has ended
 		if _, err := store.Cancel(t.Context(), run); err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +100,7 @@ func TestRunsAndSuspectsShareTheWorkers(t *testing.T) {
 	start(t, engine)
 	for range 3 {
 		await(t, g.working, "work")
-		// With the suspect in its own queue, two jobs are in hand, or will be, and one of them has no place.
+		// The quarantined run has a queue of its own. So two jobs are fetched, and one of them gets no slot.
 		until(t, store, "one to be in hand", func() bool {
 			return query[int](t, store, `SELECT count(*) FROM process_runs WHERE status = 1`) == 1
 		})
@@ -117,7 +117,8 @@ func TestAJobWithoutAPlaceKeepsItsPlaceInLine(t *testing.T) {
 	store, g := openStore(t), newGated()
 	first := create(t, store, "test", 3)
 	crash(t, store, first+2, maxCrashes-1)
-	execute(t, store, `UPDATE river_job SET state = 'scheduled', scheduled_at = now() + interval '1 day' WHERE queue = 'runs'`) // not yet
+	// Not due yet.
+	execute(t, store, `UPDATE river_job SET state = 'scheduled', scheduled_at = now() + interval '1 day' WHERE queue = 'runs'`)
 	engine := newEngine(store, g.kind("test"))
 	engine.Workers = 1
 	start(t, engine)
