@@ -17,9 +17,10 @@ const (
 	minLostAfter = time.Minute
 	// snoozeAfter is how long a bulk run works before its job is snoozed, so that it never looks lost.
 	snoozeAfter = minLostAfter / 3
-	// slotTimeout is how long a job waits for a slot of this node before other nodes may fetch it again.
+	// slotTimeout is how long a job waits for a slot of this node before the node returns it to the queue.
 	slotTimeout = 2 * time.Second
-	// margin is added to the time that a worker may take: clocks differ, and results take time to be written.
+	// margin is added to the time that a worker may take, because clocks differ and saving a result takes
+	// time.
 	margin = 5 * time.Second
 )
 
@@ -28,14 +29,15 @@ type jobHandler struct {
 	river.WorkerDefaults[app.Job]
 	node        *node
 	executor    *jobs.Executor
-	slots       chan struct{} // nil: the jobs need no slot
-	snoozeAfter time.Duration // how long it works on a run before the job is snoozed; 0: until the end
+	slots       chan struct{} // shared by the handlers of the node; nil: the jobs need no slot
+	snoozeAfter time.Duration // how long to work on a run before its job is snoozed; 0: until the work ends
 }
 
-// Work implements river.Worker. It returns nil or snoozes the job, and never an error: the result is saved in the run.
+// Work implements river.Worker. It returns nil or snoozes the job, and never an error: the result
+// is saved in the run.
 //
-// River counts deliveries, but not snoozes. So a started run either has its job delivered for the first time, then no worker
-// has it and it continues here, or River considers its worker lost.
+// River counts deliveries, but not snoozes. So a started run whose job is delivered for the first time has
+// no worker and continues here. If the job was delivered before, River considers the run's worker lost.
 func (h *jobHandler) Work(delivered context.Context, job *river.Job[app.Job]) error {
 	lease, err := h.node.Store.Lease()
 	if err != nil {
@@ -55,7 +57,7 @@ func (h *jobHandler) Work(delivered context.Context, job *river.Job[app.Job]) er
 	case run.Status == app.Started && job.Attempt > 1:
 		return h.rescue(job, run)
 	}
-	if run.CancelRequested() { // while the run was snoozed
+	if run.CancelRequested() { // the request came while the job was snoozed
 		return h.cancel(job, run)
 	}
 	leave, entered := h.acquireSlot(delivered)
@@ -74,7 +76,7 @@ func (h *jobHandler) Work(delivered context.Context, job *river.Job[app.Job]) er
 	return h.execute(delivered, lease, run)
 }
 
-// acquireSlot waits for a slot, and returns a function that releases it.
+// acquireSlot waits up to slotTimeout for a slot. If it gets one, the caller must call release.
 func (h *jobHandler) acquireSlot(delivered context.Context) (release func(), acquired bool) {
 	if h.slots == nil {
 		return func() {}, true
@@ -91,7 +93,7 @@ func (h *jobHandler) acquireSlot(delivered context.Context) (release func(), acq
 	return nil, false
 }
 
-// start commits the start of a run, or that this node continues it.
+// start commits the start of a run. If the run is started already, start commits that this node continues it.
 func (h *jobHandler) start(lease context.Context, job int64, run app.ProcessRun) (app.ProcessRun, error) {
 	if run.Status == app.Started {
 		return run, h.node.Store.Adopt(context.Background(), run, job)
@@ -101,11 +103,12 @@ func (h *jobHandler) start(lease context.Context, job int64, run app.ProcessRun)
 			return run, context.Cause(ctx)
 		}
 	}
-	// Without a deadline: a start that is given up may be committed all the same. The store answers as soon as it knows.
+	// There is no deadline: a start that this node gives up may be committed all the same. The store
+	// returns as soon as it knows the outcome.
 	return h.node.Store.StartJob(context.Background(), run, job)
 }
 
-// execute executes the attempt of a started run.
+// execute executes an attempt of a started run. It snoozes the job of a bulk run after snoozeAfter.
 func (h *jobHandler) execute(delivered, lease context.Context, run app.ProcessRun) error {
 	working, stop := mergeCancel(h.node.lifecycle.Work, lease, delivered)
 	defer stop(nil)
@@ -119,12 +122,13 @@ func (h *jobHandler) execute(delivered, lease context.Context, run app.ProcessRu
 		defer cancel()
 	}
 	if h.executor.Execute(jobs.WithLease(working, h.node.Store.LeaseLeft), h.node.lifecycle, run) {
-		return river.JobSnooze(0) // behind the jobs that wait, so that all bulk runs make progress
+		return river.JobSnooze(0) // behind the queued jobs, so that all bulk runs make progress
 	}
 	return nil
 }
 
-// rescue requeues a run whose worker River considers lost. If its node is alive, the run continues there without a job.
+// rescue requeues a run whose worker River considers lost. If the run's node is alive, the run continues
+// there without a job.
 func (h *jobHandler) rescue(job *river.Job[app.Job], run app.ProcessRun) error {
 	err := h.node.Store.Rescue(context.Background(), run)
 	switch {
@@ -134,10 +138,10 @@ func (h *jobHandler) rescue(job *river.Job[app.Job], run app.ProcessRun) error {
 		return h.retryLater(job, "a run cannot be rescued", err)
 	}
 	h.node.Log.Warn("a run has lost its worker", "run", run.ID, "kind", run.Kind)
-	return nil // the run has another job, if it needs one
+	return nil // the run has another job if it needs one
 }
 
-// cancel cancels a snoozed run, which no worker has.
+// cancel cancels a run whose job was snoozed. No worker has such a run.
 func (h *jobHandler) cancel(job *river.Job[app.Job], run app.ProcessRun) error {
 	err := h.node.Store.Finish(context.Background(), run, app.Outcome{Status: app.Cancelled})
 	if err != nil && app.CodeOf(err) != app.CodeConflict {
@@ -146,23 +150,25 @@ func (h *jobHandler) cancel(job *river.Job[app.Job], run app.ProcessRun) error {
 	return nil
 }
 
-// retryLater logs an error of the database and has the job delivered again.
+// retryLater logs a database error and returns the job to the queue. It pauses first, so that
+// the node does not spin.
 func (h *jobHandler) retryLater(job *river.Job[app.Job], message string, err error) error {
 	if h.node.lifecycle.Fetch.Err() == nil {
 		h.node.Log.Warn(message, "run", job.Args.Run, "error", err)
-		_ = sleep(h.node.lifecycle.Fetch, tick) // without spinning
+		_ = sleep(h.node.lifecycle.Fetch, tick)
 	}
 	return snoozeInPlace(job)
 }
 
-// snoozeInPlace returns the job to the queue without losing its position. river.JobSnooze cannot do that: it refuses a time
-// in the past.
+// snoozeInPlace returns the job to the queue without losing its position. river.JobSnooze cannot do that,
+// because it rejects a time in the past.
 func snoozeInPlace(job *river.Job[app.Job]) error {
 	return &rivertype.JobSnoozeError{Duration: time.Until(job.ScheduledAt)}
 }
 
-// mergeCancel returns a context that ends with parent and with lease, with their causes; with jobs.ErrCancelled when River
-// reports that the job was cancelled; and with the cause that is passed to the returned function.
+// mergeCancel returns a context that ends with parent and with lease, with their causes. It also ends
+// with jobs.ErrCancelled when River reports that the job was cancelled. The returned function cancels the
+// context with the cause it is given, and releases its resources.
 func mergeCancel(parent, lease, delivered context.Context) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
 	unhookLease := context.AfterFunc(lease, func() { cancel(context.Cause(lease)) })

@@ -8,7 +8,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 )
 
-// driver is River's driver with another listener.
+// driver is River's driver for pgx with a different listener.
 type driver struct{ *riverpgxv5.Driver }
 
 // GetListener implements riverdriver.Driver.
@@ -16,8 +16,9 @@ func (d driver) GetListener(params *riverdriver.GetListenenerParams) riverdriver
 	return listener{d.Driver.GetListener(params)}
 }
 
-// listener wraps the errors of Listen. River takes an error whose text ends like that of a closed connection for its own
-// shutdown: during a start it would go on without a queue, or without ever leading, and log nothing.
+// listener wraps the errors of Listen. If the text of an error ends like that of a closed connection,
+// River takes it for its own shutdown. During a start it would then run without a queue, or without ever
+// leading, and log nothing.
 type listener struct{ riverdriver.Listener }
 
 // Listen implements riverdriver.Listener.

@@ -1,5 +1,6 @@
-// Package river is the engine for several nodes that share one PostgreSQL database. We rely on River only for exclusive
-// delivery of jobs and for their redelivery after a worker is lost. The state of runs is the store's.
+// Package river is the engine for several nodes that share one PostgreSQL database. It relies on
+// River only for exclusive delivery of jobs and for redelivery after a worker is lost. The store
+// holds the state of runs.
 package river
 
 import (
@@ -21,54 +22,55 @@ import (
 )
 
 const (
-	// tick is how often cancel requests are read without a notification, and the pause after a failed query.
+	// tick is how often the node reads cancel requests without a notification, and how long it pauses
+	// after a failed query.
 	tick = time.Second
-	// minCancelInterval is the shortest time between two reads of cancel requests. A person does not notice it, and many
-	// nodes read.
+	// minCancelInterval is the shortest time between two reads of cancel requests. Many nodes read them,
+	// and users do not notice the delay.
 	minCancelInterval = 200 * time.Millisecond
-	// fetchCooldown is the shortest time between two fetches of River. Under load, each finds as many jobs as there are
-	// workers.
+	// fetchCooldown is the shortest time between two fetches of River. Under load, each fetch finds as
+	// many jobs as there are idle workers.
 	fetchCooldown = 5 * time.Millisecond
-	// fetchPollInterval is how often River fetches without a notification: it does not notify of jobs that follow closely
-	// on others.
+	// fetchPollInterval is how often River fetches without a notification. River does not notify for jobs
+	// that closely follow others.
 	fetchPollInterval = 250 * time.Millisecond
 	// jobRetention is how long River keeps finished jobs. Runs have a history of their own.
 	jobRetention = time.Hour
-	// stopTimeout is how long River may take to stop after the work was interrupted.
+	// stopTimeout is how long River may take to stop after the engine has interrupted the work.
 	stopTimeout = 10 * time.Second
 	// bulkWorkers is how many bulk runs a node works on at once.
 	bulkWorkers = 4
 )
 
-// Engine works on the runs of its kinds, beside other engines on the same database, and leaves other kinds waiting. All
-// fields are required; they must not change after Run is called.
+// Engine works on the runs of its kinds, alongside other engines on the same database. Runs of other
+// kinds stay queued. All fields but LogLimit are required and must not change after Run is called.
 type Engine struct {
 	Pool          *pgxpool.Pool // of the store's database
 	Store         app.ClusterStore
 	Registry      *jobs.Registry
-	Actions       *jobs.Registry // the kinds of bulk runs, which do not wait for the other runs
-	Workers       int            // runs worked on at once, besides bulk runs; at most river.QueueNumWorkersMax
+	Actions       *jobs.Registry // kinds of bulk runs, which have workers of their own
+	Workers       int            // concurrent runs, besides bulk runs; at most river.QueueNumWorkersMax
 	MaxAttempts   int            // attempts that may end in an error or time-out; a bulk run has one
 	RunTimeout    time.Duration  // of one attempt
 	ActionTimeout time.Duration  // of a bulk run
-	DrainTimeout  time.Duration  // how long work may go on after Run is stopped
-	LogLimit      int64          // bytes that the store keeps of a run's log; the default is 1 MiB
+	DrainTimeout  time.Duration  // how long work may continue after Run's ctx has ended
+	LogLimit      int64          // bytes of a run's log that the store keeps; 0 means 1 MiB
 	Log           *slog.Logger
 
-	snoozeAfter    time.Duration // replaces the constant in tests
-	forgottenAfter time.Duration // replaces the constant in tests
+	snoozeAfter    time.Duration // overrides the constant in tests
+	forgottenAfter time.Duration // overrides the constant in tests
 }
 
 // node is a running engine.
 type node struct {
 	*Engine
 	lifecycle jobs.Lifecycle
-	slots     chan struct{} // holds one value for each run that is worked on
+	slots     chan struct{} // semaphore for concurrent runs, shared by all kinds but bulk runs
 	runs      *jobs.Executor
 	actions   *jobs.Executor
 
 	mu   sync.Mutex
-	held map[int64]int // deliveries of each job that are in hand
+	held map[int64]int // number of deliveries in hand, by job
 }
 
 // isHeld reports whether a delivery of the job is in hand.
@@ -78,7 +80,8 @@ func (n *node) isHeld(job int64) bool {
 	return n.held[job] > 0
 }
 
-// hold records that a delivery of the job is in hand until release is called. before reports whether another one is.
+// hold records a delivery of the job until the caller calls release. before reports whether another
+// delivery is in hand.
 func (n *node) hold(job int64) (release func(), before bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -94,10 +97,13 @@ func (n *node) hold(job int64) (release func(), before bool) {
 	}, before
 }
 
-// Run works until ctx ends. Then it fetches no more runs, lets the work go on for DrainTimeout, requeues runs that are
-// interrupted by its end, and returns when no work goes on, except work whose run has ended or that ignores its context.
-// When hardStop ends, Run interrupts all work, requeues its runs without waiting for it, and returns; the process must exit
-// then, because the work may go on. While the database cannot be reached, Run waits for it.
+// Run works until ctx ends. Then it fetches no more runs and lets the work continue for DrainTimeout. It
+// requeues runs that are still working after that, and returns when no work goes on, except work whose
+// run has ended or that ignores its context.
+//
+// When hardStop ends, Run interrupts all work, requeues the runs without waiting for the work, and
+// returns. The process must exit then, because the work may continue. While the database is
+// unreachable, Run waits for it.
 func (e *Engine) Run(ctx, hardStop context.Context) {
 	fetching, stopFetching := context.WithCancel(ctx)
 	defer stopFetching()
@@ -131,7 +137,7 @@ func (e *Engine) Run(ctx, hardStop context.Context) {
 	}
 }
 
-// stopDeadline returns a context that ends stopTimeout after working. release frees its resources.
+// stopDeadline returns a context that ends stopTimeout after working has ended. The caller must call release.
 func stopDeadline(working context.Context) (deadline context.Context, release func()) {
 	deadline, end := context.WithCancel(context.Background())
 	unhook := context.AfterFunc(working, func() {
@@ -158,13 +164,13 @@ func (e *Engine) node(lifecycle jobs.Lifecycle) *node {
 	}
 }
 
-// start returns a started client, or nil if fetching ends before the database could be reached. After the start, River
-// waits for the database by itself.
+// start returns a started client, or nil if the node stops fetching before the database is reachable.
+// After the start, River itself waits for the database.
 func (n *node) start(deadline context.Context) *river.Client[pgx.Tx] {
 	for wait := tick; ; wait = min(2*wait, 5*time.Second) {
 		client, err := river.NewClient(driver{riverpgxv5.New(n.Pool)}, n.config())
 		if err == nil {
-			err = n.Pool.Ping(n.lifecycle.Fetch) // River would retry it without end
+			err = n.Pool.Ping(n.lifecycle.Fetch) // River would retry without end
 		}
 		if err == nil {
 			err = n.startClient(client, deadline)
@@ -179,11 +185,12 @@ func (n *node) start(deadline context.Context) *river.Client[pgx.Tx] {
 	}
 }
 
-// startClient starts a client. If the database fails meanwhile, jobs may have been fetched before, and River returns only
-// when they have ended and it has tried for long to save their results. startClient gives up at the deadline.
+// startClient starts a client. If the database fails meanwhile, River may have fetched jobs already. It
+// then returns only after these have ended and it has long tried to save their results, so startClient
+// gives up at the deadline.
 func (n *node) startClient(client *river.Client[pgx.Tx], deadline context.Context) error {
 	started := make(chan error, 1)
-	go func() { started <- client.Start(n.lifecycle.Work) }() // fetched jobs go on when no more are fetched
+	go func() { started <- client.Start(n.lifecycle.Work) }() // fetched jobs continue after fetching stops
 	select {
 	case err := <-started:
 		return err
@@ -194,7 +201,7 @@ func (n *node) startClient(client *river.Client[pgx.Tx], deadline context.Contex
 
 func (n *node) config() *river.Config {
 	return &river.Config{
-		ID: strconv.FormatInt(n.Store.Node(), 10), // the store finds the jobs of a lost node by it
+		ID: strconv.FormatInt(n.Store.Node(), 10), // the store finds the jobs of a lost node by this ID
 		Queues: map[string]river.QueueConfig{
 			app.DefaultQueue:    {MaxWorkers: n.Workers, FetchPollInterval: fetchPollInterval},
 			app.QuarantineQueue: {MaxWorkers: 1},
@@ -213,11 +220,11 @@ func (n *node) config() *river.Config {
 		CancelledJobRetentionPeriod: jobRetention,
 		DiscardedJobRetentionPeriod: jobRetention,
 
-		Logger: app.MinLevel(n.Log, slog.LevelError), // it warns of what is usual here, such as a cancelled job
+		Logger: app.MinLevel(n.Log, slog.LevelError), // its warnings are normal here, such as a cancelled job
 	}
 }
 
-// workers returns a worker for each kind of run and for each maintenance task.
+// workers returns River's workers: one for each kind of run and one for each maintenance task.
 func (n *node) workers() *river.Workers {
 	all := river.NewWorkers()
 	for _, name := range n.Registry.Names() {
@@ -234,21 +241,22 @@ func (n *node) workers() *river.Workers {
 	return all
 }
 
-// lostAfter returns when River considers a worker lost: after the longest time that a run may take. It is the last resort,
-// for jobs that are lost although their node is alive. A run that takes longer, on a node with other settings, continues.
+// lostAfter returns when River considers a worker lost: after the longest time that a run may take. This
+// is the last resort for jobs that are lost although their node is alive. A run that takes longer, on a
+// node with other settings, continues.
 func (n *node) lostAfter() time.Duration {
 	return max(minLostAfter, slotTimeout+n.RunTimeout+jobs.CancelGrace+margin)
 }
 
-// retryInPlace is the retry policy: a job whose worker was lost keeps its position. River overrules it after a panic, and
-// waits for a second at first.
+// retryInPlace is a retry policy that keeps the position of a job whose worker was lost. River overrides
+// it after a panic and then waits for a second at first.
 type retryInPlace struct{}
 
 // NextRetry implements river.ClientRetryPolicy.
 func (retryInPlace) NextRetry(job *rivertype.JobRow) time.Time { return job.ScheduledAt }
 
-// watchCancellations cancels runs on request until ctx ends. River notifies of cancelled jobs too, but a notification may be
-// lost.
+// watchCancellations cancels runs on request until ctx ends. River also notifies of cancelled jobs, but a
+// notification may be lost.
 func (n *node) watchCancellations(ctx context.Context) {
 	notifications, unsubscribe := n.Store.Changed().Subscribe()
 	defer unsubscribe()
@@ -267,7 +275,7 @@ func (n *node) watchCancellations(ctx context.Context) {
 	}
 }
 
-// sleep waits for d. It returns early, with the cause, when ctx ends.
+// sleep waits for d. If ctx ends first, it returns the cause.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -7,12 +7,12 @@ import (
 
 const (
 	forgottenInterval = 15 * time.Second
-	// forgottenAfter is longer than River tries to save the result of a job: 37 seconds, and once more.
+	// forgottenAfter is longer than River tries to save the result of a job: 37 seconds, twice.
 	forgottenAfter = 2 * time.Minute
 )
 
-// releaseForgottenJobs releases, until ctx ends, jobs whose result River failed to save. They would stay running for ever, on
-// a node that is alive and does not work on them.
+// releaseForgottenJobs releases jobs whose result River failed to save, until ctx ends. Otherwise they
+// would stay in state running for ever, on a living node that does not work on them.
 func (n *node) releaseForgottenJobs(ctx context.Context) {
 	after := n.forgottenAfter
 	if after == 0 {
@@ -24,8 +24,9 @@ func (n *node) releaseForgottenJobs(ctx context.Context) {
 	}
 }
 
-// releaseForgotten releases jobs that this node has fetched and that were not in hand for the duration after. It returns the
-// other jobs that are not in hand, with the time when that was first seen; before is what the last call returned.
+// releaseForgotten releases jobs that this node has fetched but has not had in hand for the duration
+// after. It returns the other fetched jobs that are not in hand, with the time when they were first
+// missing. before is the result of the previous call.
 func (n *node) releaseForgotten(
 	ctx context.Context, after time.Duration, before map[int64]time.Time,
 ) map[int64]time.Time {

@@ -15,9 +15,9 @@ const (
 	rescueInterval   = 15 * time.Second
 	pruneInterval    = time.Minute
 	trimInterval     = 15 * time.Second
-	announceInterval = 30 * time.Second // an announcement holds for some minutes
-	// taskTimeout is how long a task may take; the next one does the rest. After that time its job no longer prevents
-	// another one, if its node is lost: River would notice that only after lostAfter.
+	announceInterval = 30 * time.Second // an announcement is valid for some minutes
+	// taskTimeout limits a task; the next task does the rest. If the node of a task is lost, its job
+	// blocks other jobs of the task only for that time. River would notice the loss only after lostAfter.
 	taskTimeout = 20 * time.Second
 )
 
@@ -29,14 +29,15 @@ type taskArgs struct {
 // Kind implements river.JobArgs.
 func (a taskArgs) Kind() string { return "maintenance:" + a.name }
 
-// task is a maintenance task, which one node performs for the cluster at an interval. It is the worker of its jobs.
+// task is a maintenance task, which one node performs for the cluster at an interval. It is also the
+// River worker for its jobs.
 type task struct {
 	river.WorkerDefaults[taskArgs]
 	args     taskArgs
 	interval time.Duration
 	node     *node
-	run      func(context.Context) (int, error) // returns how many runs it changed
-	message  string                             // is logged if it changed any
+	run      func(context.Context) (int, error) // returns the number of changed runs
+	message  string                             // logged if any run was changed
 }
 
 func tasks(n *node) []*task {
@@ -56,7 +57,8 @@ func tasks(n *node) []*task {
 	}
 }
 
-// periodicJobs has River's leader insert a job for each task, unless one was inserted within taskTimeout and is unfinished.
+// periodicJobs returns the periodic jobs that River's leader inserts, one for each task. River inserts
+// none if an unfinished job of the task was inserted within taskTimeout.
 func periodicJobs(n *node) (all []*river.PeriodicJob) {
 	for _, task := range tasks(n) {
 		constructor := func() (river.JobArgs, *river.InsertOpts) {
@@ -77,7 +79,7 @@ func unfinishedStates() []rivertype.JobState {
 	})
 }
 
-// Work implements river.Worker. It returns no error, because the task is repeated soon anyway.
+// Work implements river.Worker. It returns no error, because the task is soon repeated anyway.
 func (t *task) Work(context.Context, *river.Job[taskArgs]) error {
 	ctx, cancel := context.WithTimeout(t.node.lifecycle.Fetch, taskTimeout)
 	defer cancel()
@@ -91,7 +93,7 @@ func (t *task) Work(context.Context, *river.Job[taskArgs]) error {
 	return nil
 }
 
-// announceKinds announces, until ctx ends, which kinds of runs this node works on.
+// announceKinds announces the kinds of runs that this node works on, until ctx ends.
 func (n *node) announceKinds(ctx context.Context) {
 	kinds := append(n.Registry.Names(), n.Actions.Names()...)
 	for {
