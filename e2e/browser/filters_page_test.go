@@ -59,7 +59,7 @@ func TestALinkThatFailsLeavesThePageAsItIs(t *testing.T) {
 	tab.untilLive()
 	evaluate[bool](tab, `((field) => (field.removeAttribute("maxlength"), field.value = "q".repeat(300), true))(document.getElementById("find_text"))`)
 	tab.click(".find button")
-	tab.until("it is said", `document.getElementById("notice").textContent.trim() === "What is searched for is at most 200 bytes of text."`)
+	tab.until("it is said", `document.getElementById("notice").textContent.trim() === "The search text is at most 200 bytes of text."`)
 	tab.untilRows(3)
 	tab.until("the address is that of the page", `location.search === "" && document.title.startsWith("Runs ")`)
 	tab.click("#filter_failed")
