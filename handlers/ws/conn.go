@@ -40,7 +40,8 @@ type CloseError struct {
 
 func (e *CloseError) Error() string { return fmt.Sprintf("close %d: %s", e.Code, e.Reason) }
 
-// Source supplies the messages of one connection, which calls its methods from one goroutine at a time.
+// Source supplies the messages of one connection. The connection calls its methods from one goroutine at a
+// time.
 type Source interface {
 	// Next returns the next message, or nil if there is none before the next Wake. An error disconnects the
 	// peer; a *CloseError chooses the close code. The connection does not change the message.
@@ -49,16 +50,16 @@ type Source interface {
 	Heartbeat(now time.Time) ([]byte, error)
 }
 
-// Conn is one connection. Its own goroutine reads; one of the writers writes.
+// Conn is one connection. Its own goroutine reads from it, and one of the writers writes to it.
 type Conn struct {
 	// What a message needs stands together, because thousands of connections do not fit into the processor's
 	// cache.
 	source Source // set by Serve
 	writer *writer
-	state  writeState // owned by the writer
-	left   bool       // nothing more is sent; owned by the writer
-	due    atomic.Bool
-	pong   atomic.Pointer[string] // the data of a ping of the client
+	state  writeState             // owned by the writer
+	left   bool                   // no more messages are sent; owned by the writer
+	due    atomic.Bool            // the timer has fired
+	pong   atomic.Pointer[string] // the data of the last unanswered ping of the client
 	net    *NetConn               // for writing
 
 	socket   *websocket.Conn // for reading, and for writing after stop
@@ -97,8 +98,8 @@ func netConn(socket *websocket.Conn) *NetConn {
 	return conn.(interface{ Base() *NetConn }).Base()
 }
 
-// Serve sends what the source supplies, and returns when the connection has ended and the source is no longer
-// called.
+// Serve sends the messages of the source. It returns when the connection has ended; the source is not called
+// afterwards.
 func (c *Conn) Serve(source Source) {
 	c.source = source
 	c.writer.release(c, true)
@@ -110,12 +111,12 @@ func (c *Conn) Serve(source Source) {
 	}
 }
 
-// Wake has the source asked for messages soon. It never blocks, and may be called from any goroutine, also
+// Wake makes the writer ask the source for messages soon. It never blocks. Any goroutine may call it, also
 // before Serve.
 func (c *Conn) Wake() { c.writer.wake(c) }
 
-// CloseSoon closes the connection at a random time within a period, so that the clients do not all reconnect
-// at once. What the source has by then is sent before.
+// CloseSoon closes the connection at a random time within a period, so that clients do not all reconnect at
+// once. Messages that the source has until then are sent first.
 func (c *Conn) CloseSoon(code int, reason string, within time.Duration) {
 	c.mu.Lock()
 	c.closing = &CloseError{Code: code, Reason: reason}
@@ -150,10 +151,11 @@ func (c *Conn) close() {
 	_ = c.socket.Close()
 }
 
-// stop waits until nothing is being written. Nothing is written afterwards.
+// stop waits for the current write. Nothing is written afterwards.
 func (c *Conn) stop() { c.writer.remove(c) }
 
-// read waits for the end of the connection. It answers pings, and fails with errUnexpectedData on a message.
+// read blocks until the connection ends. It queues pongs for pings, and fails with errUnexpectedData if the
+// client sends a message.
 func (c *Conn) read() error {
 	c.socket.SetReadLimit(maxMessage)
 	limit := rate.NewLimiter(rate.Every(c.timeouts.ClientInterval), controlBurst)
@@ -196,8 +198,8 @@ func (c *Conn) extendReadDeadline() error {
 	return c.socket.SetReadDeadline(time.Now().Add(c.timeouts.PongTimeout))
 }
 
-// next returns the next message, or false if there is none. Only the writer calls it. What the timer was set
-// for comes last, so that a close follows the last message of the source.
+// next returns the next message, or false if there is none. Only the writer calls it. The message of the
+// timer comes last, so that a close follows the last message of the source.
 func (c *Conn) next() (message, bool) {
 	if c.left {
 		return message{}, false
@@ -212,7 +214,7 @@ func (c *Conn) next() (message, bool) {
 	return c.fromSource(data, err)
 }
 
-// fromSource returns the message for what the source returned. An error ends the connection.
+// fromSource turns a result of the source into a message. An error ends the connection.
 func (c *Conn) fromSource(data []byte, err error) (message, bool) {
 	closing, isClose := errors.AsType[*CloseError](err)
 	switch {
@@ -229,8 +231,8 @@ func (c *Conn) fromSource(data []byte, err error) (message, bool) {
 	return message{websocket.TextMessage, data}, true
 }
 
-// onTimer returns what the timer was set for: a ping, the heartbeat, or the close of CloseSoon. A message
-// does not reset the timer, which would cost more than to find nothing to do here.
+// onTimer returns the message for which the timer was set: a ping, the heartbeat, or the close of CloseSoon.
+// Sending a message does not reset the timer: resetting costs more than an onTimer that finds nothing to do.
 func (c *Conn) onTimer(now time.Time) (message, bool) {
 	ping := !now.Before(c.nextPing)
 	heartbeat := now.Sub(c.lastSent) >= c.timeouts.HeartbeatInterval
@@ -255,13 +257,13 @@ func (c *Conn) onTimer(now time.Time) (message, bool) {
 	return message{}, false
 }
 
-// closeMessage returns the last message. The peer has closeTimeout for its answer.
+// closeMessage returns the close message and ends the connection: the peer has closeTimeout to answer.
 func (c *Conn) closeMessage(reason *CloseError) message {
 	c.end(closeTimeout)
 	return message{websocket.CloseMessage, websocket.FormatCloseMessage(reason.Code, reason.Reason)}
 }
 
-// end sends nothing more, and has the reader return after the given time. Only the writer calls it.
+// end stops sending and makes the reader return after the given time. Only the writer calls it.
 func (c *Conn) end(within time.Duration) {
 	c.left = true
 	c.mu.Lock()

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// NetConn is a network connection to which messages can be written without blocking. Connections that are
-// upgraded must embed one. Messages are written whole: another Write waits for the end of a message of which
-// a part has been written.
+// NetConn is a network connection with non-blocking writes. Connections that are upgraded must embed one.
+// Messages are written whole: while part of a message has been written, other calls of Write wait for its
+// end.
 type NetConn struct {
 	net.Conn
-	mu      sync.Mutex // held while something is written, also between the parts of a message
-	partial bool       // tryWrite has written a part, and holds mu
+	mu      sync.Mutex // held during a write, also between the parts of a message
+	partial bool       // tryWrite has written part of a message and still holds mu
 	raw     syscall.RawConn
 }
 
-// Base returns the connection itself, for types that embed it.
+// Base returns c. Types that embed a NetConn give access to it that way.
 func (c *NetConn) Base() *NetConn { return c }
 
 // Write implements net.Conn.
@@ -28,12 +28,13 @@ func (c *NetConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// nonBlocking writes without blocking. It is reused, because it would be allocated for each write.
+// nonBlocking is the state of a write that does not block. A writer reuses it to save an allocation for each
+// write.
 type nonBlocking struct {
 	data    []byte
 	written int
 	err     error
-	call    func(fd uintptr) bool // write as a value
+	call    func(fd uintptr) bool // the method write, as a value
 }
 
 func (w *nonBlocking) write(fd uintptr) bool {
@@ -44,7 +45,7 @@ func (w *nonBlocking) write(fd uintptr) bool {
 	return true // false would block until the connection is writable
 }
 
-// to writes as much as fits into the send buffer.
+// to writes as many bytes as fit into the send buffer of conn.
 func (w *nonBlocking) to(conn syscall.RawConn, data []byte) (written int, err error) {
 	if w.call == nil {
 		w.call = w.write
@@ -58,8 +59,8 @@ func (w *nonBlocking) to(conn syscall.RawConn, data []byte) (written int, err er
 	return max(0, w.written), err
 }
 
-// tryWrite writes what fits into the send buffer, and returns the rest, which is a part of data. The caller
-// must pass the rest to writeRest.
+// tryWrite writes what fits into the send buffer and returns the rest, a subslice of data. The caller must
+// pass a non-empty rest to writeRest.
 func (c *NetConn) tryWrite(data []byte, w *nonBlocking) (rest []byte, err error) {
 	if c.raw == nil {
 		conn, ok := c.Conn.(syscall.Conn)
@@ -85,7 +86,8 @@ func (c *NetConn) tryWrite(data []byte, w *nonBlocking) (rest []byte, err error)
 	return data, nil
 }
 
-// writeRest writes what tryWrite has left. It blocks until the peer has taken it or the timeout has passed.
+// writeRest writes the rest that tryWrite returned. It blocks until the peer has taken it or the timeout has
+// passed.
 func (c *NetConn) writeRest(rest []byte, timeout time.Duration) error {
 	if !c.partial {
 		c.mu.Lock()

@@ -42,7 +42,7 @@ const (
 	writeBuffer = 256 // bytes; the library only writes control frames
 )
 
-// serveKey is the local of a request that holds the function to serve its connection.
+// serveKey is the Fiber local that holds the function to serve the connection.
 const serveKey = "ws.serve"
 
 // Upgrader upgrades requests to connections.
@@ -68,16 +68,16 @@ func NewUpgrader(log *slog.Logger) *Upgrader {
 // IsUpgrade reports whether a request asks for a WebSocket.
 func IsUpgrade(c *fiber.Ctx) bool { return websocket.IsWebSocketUpgrade(c) }
 
-// Upgrade answers a request with an upgrade, and has serve called with the connection in a goroutine of its
-// own. When serve returns, the connection is closed. serve is not called if Upgrade fails or the client
-// disconnects before the answer. The caller checks the origin.
+// Upgrade answers a request with an upgrade and calls serve with the connection in a new goroutine. The
+// connection is closed when serve returns. serve is not called if Upgrade fails or the client disconnects
+// before the answer. The caller must check the origin.
 func (u *Upgrader) Upgrade(c *fiber.Ctx, serve func(*Conn)) error {
 	c.Locals(serveKey, serve)
 	return u.handler(c)
 }
 
-// accept starts the goroutine that serves a connection, and returns so that the request, which may be large,
-// is freed. The wrapper is reused after that, but the connection inside it is not.
+// accept starts the goroutine that serves a connection and returns, so that the request, which may be large,
+// is freed. The library then reuses the wrapper, but not the connection inside it.
 func (u *Upgrader) accept(wrapper *websocket.Conn) {
 	serve, _ := wrapper.Locals(serveKey).(func(*Conn))
 	conn := u.newConn(wrapper.Conn)
@@ -88,8 +88,8 @@ func (u *Upgrader) accept(wrapper *websocket.Conn) {
 	}()
 }
 
-// recoverPanic logs a panic, which the library would send to the client, and which would end the process
-// elsewhere.
+// recoverPanic logs a panic. The library would send it to the client; in a goroutine it would end the
+// process.
 func (u *Upgrader) recoverPanic() {
 	if panicked := recover(); panicked != nil {
 		u.log.Error("a WebSocket handler panicked", "panic", panicked, "stack", string(debug.Stack()))

@@ -10,30 +10,31 @@ import (
 	"sync/atomic"
 )
 
-// maxReusedBuffer is how many bytes of a buffer a writer keeps for the next message.
+// maxReusedBuffer is the largest buffer that a writer keeps for the next message, in bytes.
 const maxReusedBuffer = 64 << 10
 
 // writer writes to many connections from one goroutine, which runs while there is something to write. It
-// never blocks: what a peer does not take at once is left to a goroutine of that connection.
+// never blocks: when the send buffer of a peer is full, a goroutine of that connection writes the rest.
 //
-// A goroutine for each connection with something to write is simpler, but was measured to cost 40 % more for
-// each message: to grow its stack and to set a write deadline cost half as much as the write.
+// A goroutine for each connection with something to write would be simpler, but cost 40 % more for each
+// message when measured: growing its stack and setting a write deadline cost half as much as the write.
 type writer struct {
 	mu      sync.Mutex
 	ready   []*Conn // connections that are scheduled
 	running bool    // the goroutine is running
 
-	batch  []*Conn     // owned by the goroutine: those that it is writing to
-	buffer []byte      // owned by the goroutine: the frame that it is writing
+	batch  []*Conn     // owned by the goroutine: connections that it is writing to
+	buffer []byte      // owned by the goroutine: the current frame
 	try    nonBlocking // owned by the goroutine
 }
 
-// writeState is what a writer knows of a connection. It is guarded by writer.mu. A connection is only written
-// to while it is scheduled. A new one starts scheduled, so that nothing is written before Serve releases it.
+// writeState is the state of a connection at its writer, guarded by writer.mu. The writer writes only to
+// scheduled connections. A new connection starts as scheduled, so nothing is written before Serve releases
+// it.
 type writeState struct {
 	pending   bool          // Wake was called since it was scheduled
-	scheduled bool          // it is ready or being written to
-	stopped   bool          // it is not scheduled again
+	scheduled bool          // it is in ready, or the writer is writing to it
+	stopped   bool          // it must not be scheduled again
 	done      chan struct{} // closed when a stopped connection is no longer scheduled
 }
 
@@ -59,7 +60,7 @@ func (w *writer) schedule(c *Conn) {
 	}
 }
 
-// release says that nothing is being written to a connection. It is scheduled again if it is pending.
+// release ends the turn of a connection, and schedules it again if it is pending.
 func (w *writer) release(c *Conn, pending bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -71,8 +72,8 @@ func (w *writer) release(c *Conn, pending bool) {
 	w.schedule(c)
 }
 
-// remove returns when nothing is being written to a connection. Nothing is written to it afterwards. It may
-// be called again.
+// remove waits until nothing is being written to a connection. Nothing is written to it afterwards. It may be
+// called more than once.
 func (w *writer) remove(c *Conn) {
 	w.mu.Lock()
 	scheduled := c.state.scheduled
@@ -93,8 +94,7 @@ func (w *writer) run() {
 	}
 }
 
-// nextBatch takes all connections that are ready. If there are none, it returns false and the goroutine must
-// return.
+// nextBatch takes all ready connections. If there are none, it returns false, and the goroutine must return.
 func (w *writer) nextBatch() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -104,8 +104,8 @@ func (w *writer) nextBatch() bool {
 	return w.running
 }
 
-// flush writes all that a connection has to send. It returns false if the peer is slow: then a goroutine of
-// the connection writes the rest and releases the connection.
+// flush writes all messages of a connection. It returns false if the peer is slow: then flushSlow writes the
+// rest and releases the connection.
 func (w *writer) flush(c *Conn) (done bool) {
 	defer c.recoverPanic()
 	done = true // also after a panic
@@ -127,7 +127,7 @@ func (w *writer) flush(c *Conn) (done bool) {
 	return true
 }
 
-// flushSlow writes what a slow reader has not taken yet.
+// flushSlow blocks until a slow peer has taken the rest of a message, for at most WriteTimeout.
 func (w *writer) flushSlow(c *Conn, rest []byte) {
 	defer w.release(c, true)
 	defer c.recoverPanic()
@@ -144,7 +144,7 @@ func (c *Conn) recoverPanic() {
 	}
 }
 
-// message is one to be sent.
+// message is a WebSocket message to send.
 type message struct {
 	opcode byte
 	data   []byte
@@ -165,7 +165,7 @@ func appendFrame(to []byte, m message) []byte {
 	return append(to, m.data...)
 }
 
-// writers share the connections, one for each core.
+// writers distributes connections over one writer for each core (GOMAXPROCS).
 type writers struct {
 	all  []writer
 	next atomic.Uint32
@@ -173,5 +173,5 @@ type writers struct {
 
 func newWriters() *writers { return &writers{all: make([]writer, runtime.GOMAXPROCS(0))} }
 
-// pick returns the writer for one more connection.
+// pick returns the writer for a new connection, in turn.
 func (w *writers) pick() *writer { return &w.all[w.next.Add(1)%uint32(len(w.all))] }
