@@ -1,12 +1,11 @@
 // Package live keeps browsers up to date. A view is a query, such as "the newest 25 failed runs" or "run 42";
 // all browsers with the same query share it. When the store notifies of a change, the hub reads each open
-// view again, compares the result with the last one, and renders what changed into one frame for all
+// view again, compares the result with the last one, and renders the difference into one frame for all
 // subscribers of the view. A slow tick does the same, in case a notification was lost.
 //
 // One goroutine reads, so an older result never follows a newer one. Subscribers have no queue: each
-// remembers the number of the last frame that it got, and gets the next frame if that is the one that
-// follows, else a snapshot of the view. So a slow subscriber costs no memory and does not delay others, and
-// is never wrong.
+// remembers the number of its last frame, and gets the delta if it missed no frame, else a snapshot of the
+// view. So a slow subscriber costs no memory, does not delay others, and never shows a wrong state.
 package live
 
 import (
@@ -35,27 +34,27 @@ const (
 	timeSlice = 100 * time.Millisecond
 )
 
-// Hub connects views and subscribers. NewHub creates it, and Run must run for subscribers to get anything.
+// Hub renders views for their subscribers. NewHub creates it; subscribers get frames only while Run runs.
 type Hub struct {
 	store     app.Store
 	templates *templates.Templates
 	log       *slog.Logger
 
-	requests chan request  // one channel for both kinds, so that no subscriber leaves before it has joined
+	requests chan request  // joins and leaves share a channel, so that no leave overtakes its join
 	stopped  chan struct{} // closed when Run has returned
 
 	views     map[ViewKey]*view // owned by Run
-	notBefore time.Time         // owned by Run: when it may render again
+	notBefore time.Time         // owned by Run: earliest time of the next rendering
 }
 
-// request asks Run to add or to remove a subscriber.
+// request asks Run to add or remove a subscriber.
 type request struct {
 	subscriber *Subscriber
-	key        ViewKey // when joining
+	key        ViewKey // set when joining
 	leaving    bool
 }
 
-// NewHub returns a hub that shows what is in the store.
+// NewHub returns a hub for the runs in the store.
 func NewHub(store app.Store, templates *templates.Templates, log *slog.Logger) *Hub {
 	return &Hub{
 		store: store, templates: templates, log: log,
@@ -73,8 +72,8 @@ func (h *Hub) Watch(key ViewKey) *Subscriber {
 	return s
 }
 
-// Join is Watch for a Subscriber that is part of another struct and is woken by waker, perhaps before Join
-// returns. It returns false if the hub has stopped.
+// Join is Watch for a Subscriber that is part of another struct. The hub wakes waker when a frame is ready,
+// perhaps before Join returns. Join returns false if the hub has stopped.
 func (h *Hub) Join(s *Subscriber, key ViewKey, waker Waker) bool {
 	s.hub, s.waker = h, waker
 	select {
@@ -90,8 +89,8 @@ func (h *Hub) Join(s *Subscriber, key ViewKey, waker Waker) bool {
 	}
 }
 
-// Run serves the subscribers until ctx ends. Before it returns it renders every view that has changed once
-// more, so that subscribers also see what was committed last.
+// Run serves the subscribers until ctx ends. Before it returns, it renders every changed view once more, so
+// that subscribers also see the last commits.
 func (h *Hub) Run(ctx context.Context) {
 	defer close(h.stopped)
 	ctx = app.WithPurpose(ctx, app.ForLive)
@@ -119,15 +118,15 @@ func (h *Hub) Run(ctx context.Context) {
 	}
 }
 
-// markDirty has every view read again. A run that was deleted does not come back.
+// markDirty marks every view to be read again, except those of deleted runs, which do not come back.
 func (h *Hub) markDirty() {
 	for _, v := range h.views {
 		v.dirty = v.dirty || !v.deleted
 	}
 }
 
-// drainRequests handles all requests that have arrived, so that a thousand browsers that reconnect at once
-// cost one read of the store.
+// drainRequests handles all pending requests, so that a thousand browsers that reconnect at once cost one
+// read of the store.
 func (h *Hub) drainRequests() {
 	for {
 		select {
@@ -176,9 +175,8 @@ func (h *Hub) remove(s *Subscriber) {
 	}
 }
 
-// renderDue renders the views that may have changed, and returns how long to wait before it must be called
-// again. Then it pauses for as long as that took: however many views are open, the hub leaves half of a core
-// to others.
+// renderDue renders the views that may have changed, and returns how long to wait before the next call. The
+// hub then pauses for as long as rendering took: however many views are open, it uses at most half a core.
 func (h *Hub) renderDue(ctx context.Context) (wait time.Duration) {
 	began := time.Now()
 	if left := h.notBefore.Sub(began); left > 0 {
@@ -206,8 +204,8 @@ func (h *Hub) due(now time.Time) (due []*view) {
 }
 
 // renderFair renders views for a time slice; the others stay due. Searches come last, because one costs as
-// much as many other views: a user with a thousand different searches delays only searches. Of the rest, the
-// view comes first that was rendered longest ago. At least one search is rendered each time.
+// much as many other views: a user with a thousand different searches delays only searches. The other views
+// go in the order of their last rendering. Each call renders at least one search.
 func (h *Hub) renderFair(ctx context.Context, due []*view) {
 	slices.SortFunc(due, func(a, b *view) int {
 		return cmp.Or(cmp.Compare(a.cost(), b.cost()), a.renderedAt.Compare(b.renderedAt))
@@ -230,8 +228,8 @@ func firstSearch(due []*view) int {
 	return i
 }
 
-// dropUnchanged leaves out the runs that have not changed since they were rendered. It reads the revisions of
-// all of them at once: thousands of open pages of runs of which one changes must not be thousands of reads.
+// dropUnchanged removes the views of runs that have not changed since their last rendering. It reads all
+// their revisions at once: when one of thousands of open runs changes, the hub must not read thousands.
 func (h *Hub) dropUnchanged(ctx context.Context, due []*view) []*view {
 	var runs []int64
 	for _, v := range due {
@@ -244,7 +242,7 @@ func (h *Hub) dropUnchanged(ctx context.Context, due []*view) []*view {
 	}
 	revisions, err := h.store.Revisions(ctx, runs)
 	if err != nil {
-		return due // reading them one by one will fail too, and is logged
+		return due // reading them one by one will also fail, and logs the error
 	}
 	return slices.DeleteFunc(due, func(v *view) bool {
 		revision, exists := revisions[v.key.Run]
@@ -254,6 +252,7 @@ func (h *Hub) dropUnchanged(ctx context.Context, due []*view) []*view {
 	})
 }
 
+// renderAll brings all views up to date once, before the hub stops.
 func (h *Hub) renderAll(ctx context.Context) {
 	h.drainRequests()
 	for _, v := range h.dropUnchanged(ctx, slices.Collect(maps.Values(h.views))) {
@@ -279,7 +278,7 @@ func (h *Hub) render(ctx context.Context, v *view) {
 	}
 }
 
-// refresh brings a view up to date. A panic while rendering one view is an error of that view.
+// refresh brings a view up to date. It turns a panic while rendering into an error of that view.
 func (h *Hub) refresh(ctx context.Context, v *view) (changed bool, err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {

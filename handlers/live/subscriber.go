@@ -2,13 +2,13 @@ package live
 
 import "sync/atomic"
 
-// Subscriber is one socket's end of a view. Next is for the goroutine that writes to the socket; the hub only
-// leaves a pointer here and never waits.
+// Subscriber receives the frames of a view. The goroutine that writes to the socket calls Next; the hub only
+// stores a pointer to the newest state and never waits for subscribers.
 type Subscriber struct {
-	fresh atomic.Pointer[state] // what the view shows; nil once Next has taken it
-	sent  int64                 // the number of the frame that Next returned last
-	gone  error                 // what Next fails with from now on
-	waker Waker
+	fresh atomic.Pointer[state] // the newest state of the view; nil once Next has taken it
+	sent  int64                 // the number of the last frame that Next returned
+	gone  error                 // the error of Next from now on
+	waker Waker                 // called when Next may have a frame
 	hub   *Hub
 	view  *view // owned by the hub, as is index
 	index int   // in view.subscribers
@@ -31,12 +31,14 @@ func (c chanWaker) Wake() {
 	}
 }
 
-// Notified returns a channel that has a value when Next may have a frame. It is for subscribers from Watch.
+// Notified returns a channel that receives a value when Next may have a frame. It is only for subscribers
+// from Watch.
 func (s *Subscriber) Notified() <-chan struct{} { return s.wake }
 
-// Next returns the frame that leads from the last one to what the view shows now, or nil if nothing has
-// changed. The first frame is a snapshot, as is any frame after some were missed. Next fails with
-// CodeNotFound when the run has been deleted; if it returned frames before, the last one says so first.
+// Next returns the frame that leads from the last one to the current state, or nil if nothing has changed.
+// The first frame is a snapshot, as is any frame after missed ones. Next fails with CodeNotFound when the run
+// has been deleted; if it returned frames before, it first returns one that shows the deletion. Only one
+// goroutine may call Next.
 func (s *Subscriber) Next() (*Frame, error) {
 	if s.gone != nil {
 		return nil, s.gone
@@ -65,7 +67,7 @@ func (s *Subscriber) Close() {
 	}
 }
 
-// notify leaves the newest state for the subscriber. Only the hub calls it.
+// notify stores the newest state for Next and wakes the subscriber. Only the hub calls it.
 func (s *Subscriber) notify(current *state) {
 	s.fresh.Store(current)
 	s.waker.Wake()

@@ -12,49 +12,50 @@ import (
 	"runboard/templates"
 )
 
-// ViewKey says what a view shows: the PageView if it is not nil, else one run if Run is not 0, else the list
-// of Query. Equal keys share a view.
+// ViewKey identifies a view: the PageView if it is not nil, else one run if Run is not 0, else the list of
+// Query. Subscribers with equal keys share a view.
 type ViewKey struct {
 	Page  *PageView
 	Run   int64
 	Query app.Query
 }
 
-// PageView is a page that is rendered as a whole whenever Load returns something else.
+// PageView is a page that is rendered as a whole whenever the result of Load changes. Results are compared
+// with reflect.DeepEqual.
 type PageView struct {
 	Load        func(context.Context, app.Store) (any, error)
 	Render      func(t *templates.Templates, loaded any) ([]byte, error) // a frame
 	MinInterval time.Duration                                            // between two frames
 }
 
-// view is what the subscribers of one key see. It is owned by the hub's goroutine.
+// view is the shared state of all subscribers with the same key. The goroutine of the hub owns it.
 type view struct {
 	key         ViewKey
 	subscribers []*Subscriber
-	joining     []*Subscriber // subscribers that have not got their first frame
+	joining     []*Subscriber // subscribers without their first frame
 	dirty       bool          // the store may have changed since it was read
-	notBefore   time.Time     // when the next frame may leave
+	notBefore   time.Time     // earliest time of the next frame
 	renderedAt  time.Time
 
 	number   int64        // of the newest frame; 0 before the first
-	shown    result       // what was last rendered
+	shown    result       // the last result that was rendered
 	deleted  bool         // the run has been deleted
 	current  *state       // the newest, for subscribers that join; nil if it is not kept
 	revision app.Revision // of the run that was last rendered
 }
 
-// result is what the store returned for a key: one of the three.
+// result is the result of the store for a key. Only one of its fields is set.
 type result struct {
 	page   app.Page
 	run    app.RunPage
 	loaded any
 }
 
-// state is a view at one moment. It is immutable, so every subscriber may read it. It holds rendered HTML, so
-// subscribers drop it after reading, and the view does if it has a single subscriber.
+// state is a view at one moment. It is immutable, so subscribers share it. It holds rendered HTML, so a
+// subscriber drops it after reading, and a view with a single subscriber does not keep it.
 type state struct {
 	number   int64  // of the frame, from 1
-	delta    *Frame // leads here from the previous state; nil if the snapshot is as short
+	delta    *Frame // the difference to the previous state; nil if the snapshot is as short
 	gone     error  // the run has been deleted; this is the last frame for subscribers that got others
 	snapshot func() (*Frame, error)
 }
@@ -79,12 +80,13 @@ func (v *view) minInterval() time.Duration {
 	return MinInterval
 }
 
-// isIdleRun reports whether the view shows a run and all its subscribers have what was last rendered.
+// isIdleRun reports whether the view shows a run and all its subscribers have the last rendering.
 func (v *view) isIdleRun() bool {
 	return v.key.Run != 0 && v.number > 0 && len(v.joining) == 0 && !v.deleted
 }
 
-// refresh reads the store. If the result differs from the last one, it becomes the current state.
+// refresh reads the store. If the result differs from the last one, refresh makes it the current state and
+// returns true.
 func (v *view) refresh(ctx context.Context, store app.Store, t *templates.Templates) (changed bool, err error) {
 	fresh, err := v.load(ctx, store)
 	if app.CodeOf(err) == app.CodeNotFound {
@@ -131,7 +133,7 @@ func (v *view) markDeleted(err error, t *templates.Templates) (changed bool) {
 	return changed
 }
 
-// publish hands the newest state to all subscribers if it has changed, else to those that join.
+// publish hands the current state to all subscribers if it has changed, else to the joining ones.
 func (v *view) publish(changed bool) {
 	if v.current == nil {
 		return
@@ -147,8 +149,8 @@ func (v *view) publish(changed bool) {
 	v.dropUnshared()
 }
 
-// dropUnshared drops the rendered state if a single subscriber has it: thousands of pages with one subscriber
-// each must not keep as many renderings. If another one joins, it is rendered again.
+// dropUnshared drops the rendered state if the view has fewer than two subscribers: thousands of pages with
+// one subscriber each must not keep as many renderings. It is rendered again when another subscriber joins.
 func (v *view) dropUnshared() {
 	if len(v.subscribers) < 2 {
 		v.current = nil
@@ -167,7 +169,7 @@ func (v *view) load(ctx context.Context, store app.Store) (fresh result, err err
 	return fresh, err
 }
 
-// isShown reports whether a frame for this result would change nothing.
+// isShown reports whether the subscribers already show this result.
 func (v *view) isShown(fresh result) bool {
 	switch {
 	case v.key.Page != nil:
@@ -183,14 +185,14 @@ func sameVersion(a, b app.ProcessRun) bool { return a.ID == b.ID && a.Version ==
 
 func sameRun(a, b app.ProcessRun) bool { return a.ID == b.ID }
 
-// sameSurroundings reports whether everything around the rows of a list is the same, apart from the overview.
+// sameSurroundings reports whether two pages of a list have the same links, search cursor and match count.
 func sameSurroundings(a, b app.Page) bool {
 	return a.HasOlder == b.HasOlder && a.HasNewer == b.HasNewer && a.SearchCursor == b.SearchCursor &&
 		a.MatchCount == b.MatchCount && a.MatchCountCapped == b.MatchCountCapped
 }
 
-// delta renders what changed; of a list, the cells. It returns nil if the rows themselves changed, because
-// then the whole list is rendered as for the snapshot, and for a PageView.
+// delta renders the difference to the last result; for a list, the changed cells. It returns nil if a
+// snapshot would be as short: for a PageView, and when rows of a list came or went.
 func (v *view) delta(fresh result, t *templates.Templates) (*Frame, error) {
 	switch {
 	case v.key.Page != nil:
@@ -211,7 +213,7 @@ func (v *view) delta(fresh result, t *templates.Templates) (*Frame, error) {
 	return frame(t.CellsFrame(changed, page.Overview))
 }
 
-// snapshot returns a function that renders all of the view, once for all subscribers that need it.
+// snapshot returns a function that renders the whole view, at most once for all subscribers.
 func (v *view) snapshot(fresh result, t *templates.Templates) func() (*Frame, error) {
 	key := v.key
 	return sync.OnceValues(func() (*Frame, error) {
@@ -225,7 +227,8 @@ func (v *view) snapshot(fresh result, t *templates.Templates) func() (*Frame, er
 	})
 }
 
-// Frame is HTML for a socket, every element of which names its target. All sockets share it.
+// Frame is an HTML message for sockets. Each element in it names the element that it replaces. Subscribers
+// share frames and must not modify HTML.
 type Frame struct{ HTML []byte }
 
 func frame(html []byte, err error) (*Frame, error) {
