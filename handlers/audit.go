@@ -8,16 +8,16 @@ import (
 	"runboard/app"
 )
 
-// audit logs an accepted change: the user and address that requested it, what it is, and how many runs it
-// changes.
+// audit logs an accepted change: the user and the client address that requested it, its name, the number of
+// runs, and the details as slog attributes.
 func (s *Server) audit(c *fiber.Ctx, what string, runs int64, details ...any) {
 	user, _ := c.Locals(userKey).(string)
 	attrs := []any{"what", what, "user", user, "address", s.client(c), "runs", runs}
 	s.Log.Info("change", append(attrs, details...)...)
 }
 
-// bulkSize returns how many runs a bulk action changes: the number of its preview or, without a preview, the
-// number now. It returns -1 if the store fails.
+// bulkSize returns the number of runs that a bulk action changes, for the log: the number in its preview or,
+// without a preview, the current number. It returns -1 if the store fails.
 func (s *Server) bulkSize(ctx context.Context, action app.BulkAction) int64 {
 	switch {
 	case len(action.IDs) > 0:

@@ -12,7 +12,8 @@ import (
 	"runboard/templates"
 )
 
-// showBulkPreview answers GET /process_runs/bulk: the preview of a bulk action, to be confirmed.
+// showBulkPreview answers GET /process_runs/bulk with the preview of a bulk action and a form that confirms
+// it.
 func (s *Server) showBulkPreview(c *fiber.Ctx) error {
 	action, err := parseBulkAction(parseForm(c.Context().QueryArgs()))
 	if err != nil {
@@ -22,8 +23,8 @@ func (s *Server) showBulkPreview(c *fiber.Ctx) error {
 	return s.sendPreview(c, action, "")
 }
 
-// sendPreview sends a new preview of a bulk action and a form that confirms it. problem says why the action
-// was not started, or is empty.
+// sendPreview sends a new preview of a bulk action and a form that confirms it. problem is the reason why the
+// action was not started; it is empty for a first preview.
 func (s *Server) sendPreview(c *fiber.Ctx, action app.BulkAction, problem string) error {
 	ctx, cancel := requestContext()
 	defer cancel()
@@ -38,7 +39,7 @@ func (s *Server) sendPreview(c *fiber.Ctx, action app.BulkAction, problem string
 	case asJSON:
 		return c.JSON(previewJSON(action, preview, problem))
 	case asFragment:
-		if problem != "" { // it replaces the confirmation that was answered
+		if problem != "" { // replace the form that the user submitted
 			c.Set("HX-Retarget", "#"+templates.AskID)
 			c.Set("HX-Reswap", "innerHTML")
 		}
@@ -47,7 +48,7 @@ func (s *Server) sendPreview(c *fiber.Ctx, action app.BulkAction, problem string
 	return sendHTML(c)(s.Templates.ConfirmPage(action, preview, newKey(), problem))
 }
 
-// previewJSON returns a preview for programs. Posting the object in confirm starts the action that it shows.
+// previewJSON returns a preview as JSON. A client starts the action by posting the object in confirm.
 func previewJSON(action app.BulkAction, preview app.BulkPreview, problem string) fiber.Map {
 	confirm := fiber.Map{}
 	for _, field := range templates.ConfirmFields(action) {
@@ -71,7 +72,8 @@ func previewJSON(action app.BulkAction, preview app.BulkPreview, problem string)
 	return answer
 }
 
-// startBulk answers POST /process_runs/bulk.
+// startBulk answers POST /process_runs/bulk: it starts a bulk action. If the runs have changed since the
+// preview, it answers 409 with a new preview.
 func (s *Server) startBulk(c *fiber.Ctx) error {
 	if err := s.checkAdmission(); err != nil {
 		return err
@@ -179,8 +181,8 @@ func (s *Server) deleteRun(c *fiber.Ctx) error {
 	return c.Redirect(templates.ListPath, fiber.StatusSeeOther)
 }
 
-// parseBulkAction parses the operation, the runs (named by id, or all that match a filter), and the preview
-// that is confirmed.
+// parseBulkAction parses the operation, the runs (by ID, or all that match a filter), and the preview that
+// the client confirms.
 func parseBulkAction(given fields) (action app.BulkAction, err error) {
 	names := []string{"operation", "scope", "newest", "previewed", "previewed_more", "previewed_at"}
 	values, err := given.single(append(names, filterNames...)...)

@@ -10,8 +10,8 @@ import (
 	"runboard/templates"
 )
 
-// cancelRun answers POST /process_runs/:id/cancel. The answer is 202 while the work of the run has not
-// returned yet.
+// cancelRun answers POST /process_runs/:id/cancel. The status is 202 while the job has not returned yet, else
+// 200.
 func (s *Server) cancelRun(c *fiber.Ctx) error {
 	return s.runCommand(c, "cancel", s.Store.Cancel, func(run app.ProcessRun) (int, string) {
 		if run.CancelRequested() {
@@ -21,15 +21,15 @@ func (s *Server) cancelRun(c *fiber.Ctx) error {
 	})
 }
 
-// retryRun answers POST /process_runs/:id/retry.
+// retryRun answers POST /process_runs/:id/retry: it queues a failed or cancelled run again.
 func (s *Server) retryRun(c *fiber.Ctx) error {
 	return s.runCommand(c, "retry", s.Store.Retry, func(run app.ProcessRun) (int, string) {
 		return fiber.StatusOK, fmt.Sprintf("Run #%d is queued again.", run.ID)
 	})
 }
 
-// runCommand applies a command to the run of the address, and answers with the status and message of
-// describe.
+// runCommand applies a command to the run in the path. describe returns the status and the message of the
+// answer.
 func (s *Server) runCommand(
 	c *fiber.Ctx, name string,
 	command func(context.Context, int64) (app.ProcessRun, error),

@@ -11,20 +11,20 @@ import (
 	"runboard/handlers/ws"
 )
 
-// sniffConn is a connection that inspects the first request on it, and that counts against the limits of
-// connections.
+// sniffConn is a client connection that counts against the connection limits and inspects the first request.
 //
-// It knows whether the request that is being read has a complete first line: if too much is sent, that tells
-// an address that is too long from headers that are.
+// It records whether the current request has a complete first line. When a request exceeds the read buffer,
+// readError uses that to choose between 414 (address too long) and 431 (headers too large).
 //
-// It also fails if a line of the first request ends without a carriage return, for which fasthttp would wait.
-// Later requests are not inspected, because they cannot be told from bodies here.
+// Read fails if a line in the headers of the first request ends without a carriage return, because fasthttp
+// would wait for more. Later requests are not inspected: here they cannot be told from bodies.
 type sniffConn struct {
 	ws.NetConn
-	entry    connEntry
-	hasLine  atomic.Bool // atomic, because a WebSocket is read and written at the same time
-	headless bool        // the headers of the first request are over
-	line     []byte      // the line that is being read, or its last two bytes
+	entry connEntry // guarded by connections.mu
+	// hasLine is atomic, because a WebSocket reads and writes at the same time.
+	hasLine  atomic.Bool // the current request has a complete first line
+	headless bool        // the headers of the first request are complete
+	line     []byte      // the incomplete line, or its last two bytes
 
 	unread atomic.Bool // the last request was refused before its body was read
 }
@@ -43,7 +43,7 @@ func (c *sniffConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// inspect checks how the lines end that have been read.
+// inspect fails with errBareLine if a header line in read ends without a carriage return.
 func (c *sniffConn) inspect(read []byte) error {
 	for line := range bytes.Lines(read) {
 		c.line = append(c.line, line...)
@@ -63,7 +63,7 @@ func (c *sniffConn) inspect(read []byte) error {
 	return nil
 }
 
-// Write implements net.Conn. An answer ends a request, so what is read next belongs to another one.
+// Write implements net.Conn. An answer ends the request, so hasLine starts over for the next one.
 func (c *sniffConn) Write(b []byte) (int, error) {
 	c.hasLine.Store(false)
 	return c.NetConn.Write(b)
@@ -82,7 +82,7 @@ func (c *sniffConn) Close() error {
 	return c.Conn.Close()
 }
 
-// begin says that a request has been read. Until end, the connection is not closed to make room for others.
+// begin marks the connection as serving a request. Until end, the listener does not evict it.
 func (c *sniffConn) begin() {
 	if owner := c.entry.owner; owner != nil {
 		owner.mu.Lock()
@@ -91,7 +91,7 @@ func (c *sniffConn) begin() {
 	}
 }
 
-// end says that the request has been answered.
+// end marks the request as answered.
 func (c *sniffConn) end() {
 	if owner := c.entry.owner; owner != nil {
 		owner.mu.Lock()
@@ -100,15 +100,16 @@ func (c *sniffConn) end() {
 	}
 }
 
-// resetOnClose has Close reset the connection, so that the client does not take the answer for complete.
+// resetOnClose makes Close reset the connection, so that the client does not take a partial answer for a
+// complete one.
 func (c *sniffConn) resetOnClose() {
 	if conn, ok := c.Conn.(*net.TCPConn); ok {
 		_ = conn.SetLinger(0)
 	}
 }
 
-// discard reads the rest of a body that was refused. A connection that is closed with unread bytes is reset,
-// and a client that is still sending would get an error instead of the answer.
+// discard reads the rest of a refused body, up to maxDiscard bytes. Closing a connection with unread bytes
+// resets it, and a client that is still sending would get an error instead of the answer.
 func (c *sniffConn) discard() {
 	conn, ok := c.Conn.(*net.TCPConn)
 	if !ok {

@@ -11,7 +11,7 @@ import (
 	"runboard/app"
 )
 
-// columns returns the names of the columns, in the order of record.
+// columns returns the header of the CSV file, in the order of record.
 func columns() []string {
 	names := []string{
 		"id", "kind", "status", "version", "attempt", "crashes", "error", "created_at", "updated_at",
@@ -24,7 +24,7 @@ func columns() []string {
 	return names
 }
 
-// record returns a run as CSV fields. Everything but numbers is quoted.
+// record returns a run as CSV fields. All fields except numbers are quoted.
 func record(run app.ProcessRun) []string {
 	percent := ""
 	if run.Percent.Known() {
@@ -52,7 +52,7 @@ func stamp(t time.Time) string {
 	return quoted(t.Format(time.RFC3339Nano))
 }
 
-// quoted returns a text as a field for any separator.
+// quoted returns a text as a quoted CSV field, which is valid for any separator.
 func quoted(text string) string { return `"` + strings.ReplaceAll(text, `"`, `""`) + `"` }
 
 const formulaStart = `=+\-@＝＋－＠`
@@ -60,8 +60,8 @@ const formulaStart = `=+\-@＝＋－＠`
 var (
 	// formula matches the start of a cell that a spreadsheet evaluates, after blanks that some of them skip.
 	formula = regexp.MustCompile(`^[\p{Z}\p{Cf}"']*;?[\p{Z}\p{Cf}"']*[` + formulaStart + `]`)
-	// laterFormula matches one within a text, for spreadsheets that end a cell at semicolons, tabs or line
-	// ends in spite of the quotes.
+	// laterFormula matches a formula inside a text: some spreadsheets end a cell at a semicolon, tab or line
+	// end in spite of the quotes.
 	laterFormula = regexp.MustCompile(`([;\t\r\n][\p{Z}\p{Cf}"']*)([` + formulaStart + `])`)
 )
 

@@ -39,10 +39,10 @@ var messages = map[int]string{
 	fiber.StatusRequestHeaderFieldsTooLarge: "The headers are too large.",
 }
 
-// retryAfter is the Retry-After header, in seconds, of answers without a better one.
+// retryAfter is the default Retry-After header of answers with status 429 and 503, in seconds.
 const retryAfter = "2"
 
-// fail answers a request with an error: as a page, a notice or JSON, negotiated as other answers are.
+// fail answers a request with an error, as a page, a fragment or JSON, see negotiate.
 func (s *Server) fail(c *fiber.Ctx, err error) error {
 	status, code, message := s.toHTTP(err)
 	setCommonHeaders(c)
@@ -54,7 +54,7 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 	switch negotiate(c) {
 	case asJSON:
 		return c.JSON(fiber.Map{"error": message, "code": code})
-	case asFragment: // the error must not replace the target of the answer
+	case asFragment: // show the error as a notice and keep the target
 		c.Set("HX-Retarget", "#"+templates.NoticeID)
 		c.Set("HX-Reswap", "innerHTML")
 		return sendHTML(c)(s.Templates.Notice(message))
@@ -68,8 +68,8 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 	return sendHTML(c)(s.Templates.Error(http.StatusText(status), message))
 }
 
-// toHTTP returns what the client is told about an error. An internal error is logged instead, and the client
-// gets a reference to the log line.
+// toHTTP returns the status, code and message for an error. An internal error is logged, and its message
+// gives the client only a reference to the log line.
 func (s *Server) toHTTP(err error) (status int, code app.Code, message string) {
 	if known, ok := errors.AsType[*app.Error](err); ok && known.Code != app.CodeInternal {
 		if known.Err != nil {
@@ -88,7 +88,7 @@ func (s *Server) toHTTP(err error) (status int, code app.Code, message string) {
 		"Something went wrong here. If it happens again, tell the operator the reference " + reference + "."
 }
 
-// codeOf returns the error code for a status of Fiber.
+// codeOf returns the error code for the status of a Fiber error.
 func codeOf(status int) app.Code {
 	switch status {
 	case fiber.StatusNotFound:
@@ -99,11 +99,13 @@ func codeOf(status int) app.Code {
 	return app.CodeMalformed
 }
 
+// logPanic logs a panic of a request handler. Fiber then answers 500.
 func (s *Server) logPanic(c *fiber.Ctx, panicked any) {
 	s.Log.Error("a handler panicked", "path", c.Path(), "panic", panicked, "stack", string(debug.Stack()))
 }
 
-// recoverPanic logs a panic instead of letting it end the process. It must be deferred.
+// recoverPanic logs a panic in a goroutine and lets the process live. The caller must defer it; what names
+// the goroutine in the log.
 func (s *Server) recoverPanic(what string) {
 	if panicked := recover(); panicked != nil {
 		s.Log.Error(what+" panicked", "panic", panicked, "stack", string(debug.Stack()))

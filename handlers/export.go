@@ -10,10 +10,10 @@ import (
 	"runboard/app"
 )
 
-// exportBatch is how many runs are read at once.
+// exportBatch is how many runs an export reads at once.
 const exportBatch = 500
 
-// exportFormat writes runs for other programs.
+// exportFormat writes runs in a file format.
 type exportFormat struct {
 	name, contentType string
 	begin             func(*bufio.Writer) error
@@ -32,8 +32,8 @@ var commaSeparated = exportFormat{
 	write: func(w *bufio.Writer, run app.ProcessRun) error { return writeRecord(w, record(run)) },
 }
 
-// export answers GET /process_runs.ndjson and .csv: all runs of a filter, newest first, as a stream. Each run
-// is exported once, in its state when its batch is read.
+// export answers GET /process_runs.ndjson and .csv with all runs that match a filter, newest first, as a
+// stream. Each run appears once, in its state when its batch was read.
 func (s *Server) export(f exportFormat) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		query, err := parseQuery(c)
@@ -59,7 +59,7 @@ func (s *Server) export(f exportFormat) fiber.Handler {
 	}
 }
 
-// exportStream writes runs to a connection.
+// exportStream writes the runs of an export to a connection. It holds a slot while it runs.
 type exportStream struct {
 	stream
 	format exportFormat
@@ -99,7 +99,7 @@ func (e *exportStream) read(before int64) ([]app.ProcessRun, int64, error) {
 	return e.server.Store.Runs(ctx, e.filter, before, exportBatch)
 }
 
-// stopping reports whether the server is stopping, and then aborts the export.
+// stopping aborts the export if the server is shutting down, and reports whether it did.
 func (e *exportStream) stopping() bool {
 	select {
 	case <-e.server.sockets.closing:

@@ -16,16 +16,16 @@ import (
 	"runboard/templates"
 )
 
-// unroutedMethod replaces methods that Fiber does not know, and would answer by itself. No route has it, so
-// it is answered with 405 as any other method that a route does not have.
+// unroutedMethod replaces request methods that Fiber does not know and would answer itself. No route has it,
+// so Fiber answers 405 as for any other wrong method.
 const unroutedMethod = fiber.MethodTrace
 
-// hardenServer checks requests before Fiber does: ambiguous ones, which Fiber lets through, and those that
-// could not be read at all, which it answers by itself.
+// hardenServer configures fasthttp to check requests before Fiber: it refuses ambiguous requests, which Fiber
+// accepts, and answers unreadable ones in the format of all other errors.
 func (s *Server) hardenServer() {
 	server := s.fiber.Server()
 	server.ReduceMemoryUsage = true // otherwise an open WebSocket keeps a read buffer of maxHeader bytes
-	server.KeepHijackedConns = true // otherwise it keeps its whole request
+	server.KeepHijackedConns = true // otherwise an open WebSocket keeps its whole request
 	next := server.Handler
 	server.ConnState = trackConnection
 	server.Logger = &serverLog{log: s.Log}
@@ -64,8 +64,8 @@ func (s *Server) hardenServer() {
 	}
 }
 
-// serverLog logs errors of connections for fasthttp. Clients can cause them, so it logs at most one line a
-// minute.
+// serverLog is the logger of fasthttp, which logs connection errors. Clients can cause them, so it logs at
+// most one line a minute.
 type serverLog struct {
 	log    *slog.Logger
 	failed throttledLog
@@ -78,7 +78,7 @@ func (l *serverLog) Printf(format string, args ...any) {
 	}
 }
 
-// failEarly answers a request that does not reach Fiber.
+// failEarly answers a request that does not reach Fiber with an error.
 func (s *Server) failEarly(ctx *fasthttp.RequestCtx, err error) {
 	c := s.fiber.AcquireCtx(ctx)
 	defer s.fiber.ReleaseCtx(c)
@@ -88,8 +88,8 @@ func (s *Server) failEarly(ctx *fasthttp.RequestCtx, err error) {
 	}
 }
 
-// readError returns the error to answer a request with that could not be read. It does not repeat what was
-// sent.
+// readError returns the error with which to answer a request that could not be read. The answer does not
+// repeat client input.
 func readError(ctx *fasthttp.RequestCtx, err error) error {
 	timeout, isNet := errors.AsType[net.Error](err)
 	switch {
@@ -106,9 +106,9 @@ func readError(ctx *fasthttp.RequestCtx, err error) error {
 	return fiber.ErrBadRequest
 }
 
-// ambiguous reports whether a proxy and this server may read the headers differently, and take one request
-// for two (request smuggling): there are both Content-Length and Transfer-Encoding, an encoding other than
-// chunked, or a folded header.
+// ambiguous reports whether a proxy and this server may read the headers differently and see two requests
+// where the other sees one (request smuggling): with both Content-Length and Transfer-Encoding, an encoding
+// other than chunked, or a folded header.
 func ambiguous(headers []byte) bool {
 	var length, encoding bool
 	for line := range bytes.Lines(headers) {
@@ -118,7 +118,7 @@ func ambiguous(headers []byte) bool {
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		length = length || bytes.EqualFold(name, []byte(fiber.HeaderContentLength))
 		if bytes.EqualFold(name, []byte(fiber.HeaderTransferEncoding)) {
-			if !bytes.EqualFold(bytes.TrimSpace(value), []byte("chunked")) { // as "identity", which some servers ignore
+			if !bytes.EqualFold(bytes.TrimSpace(value), []byte("chunked")) { // some servers ignore "identity"
 				return true
 			}
 			encoding = true

@@ -14,11 +14,11 @@ import (
 	"runboard/templates"
 )
 
-// maxAddresses is how many addresses have a rate limiter. The least recently seen one is evicted, and starts
-// anew. An entry is about 100 bytes.
+// maxAddresses is the number of addresses that have a rate limiter of about 100 bytes each. The least
+// recently seen address is evicted and then starts with a full burst.
 const maxAddresses = 10_000
 
-// rateLimit limits how often each address may do something.
+// rateLimit is a token bucket for each client address.
 type rateLimit struct {
 	rate      rate.Limit
 	burst     int
@@ -26,7 +26,8 @@ type rateLimit struct {
 	addresses *lru.Cache[string, *rate.Limiter]
 }
 
-// newRateLimit allows perSecond events, in bursts of twice as many; 0 means no limit.
+// newRateLimit returns a limit of perSecond events for each address, with bursts of twice as many. 0 means no
+// limit.
 func newRateLimit(perSecond float64) *rateLimit {
 	addresses, err := lru.New[string, *rate.Limiter](maxAddresses)
 	if err != nil {
@@ -49,7 +50,7 @@ var errTooOften = app.Errorf(app.CodeTooMany, "Too many requests. Please try aga
 // logs.
 func (s *Server) limitReads(c *fiber.Ctx) error {
 	args := c.Context().QueryArgs()
-	follow, _ := parseNumber(string(args.Peek("follow"))) // as showLog parses it: 01 follows, too
+	follow, _ := parseNumber(string(args.Peek("follow"))) // parsed as showLog does: 01 follows, too
 	costly := len(args.Peek("q")) > 0 || follow > 0 || strings.HasPrefix(c.Path(), templates.ListPath+".")
 	if costly && reads(c) && !s.costly.allow(s.address(c)) {
 		return errTooOften
@@ -57,6 +58,7 @@ func (s *Server) limitReads(c *fiber.Ctx) error {
 	return c.Next()
 }
 
+// allow takes a token of the address and reports whether there was one.
 func (l *rateLimit) allow(address string) bool {
 	if l.rate == 0 {
 		return true
@@ -71,11 +73,11 @@ func (l *rateLimit) allow(address string) bool {
 	return limiter.Allow()
 }
 
-// address returns the address that limits count for a request.
+// address returns the key under which limits count a request.
 func (s *Server) address(c *fiber.Ctx) string { return throttleKey(s.client(c)).String() }
 
-// throttleKey returns the address that limits count for a client. In IPv6 it is the /64, which one customer
-// has.
+// throttleKey returns the address under which limits count a client. For IPv6 it is the /64, which usually
+// belongs to one customer.
 func throttleKey(client netip.Addr) netip.Addr {
 	if client.Is6() {
 		if prefix, err := client.Prefix(64); err == nil {

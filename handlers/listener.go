@@ -30,13 +30,14 @@ const (
 	refusalTimeout = 200 * time.Millisecond
 )
 
-// connections is a listener that limits how many connections are open, in all and for each address, before
-// anything is read from them. A connection over the limit evicts the one that has waited longest without a
-// complete request, so that silent connections cannot keep others out. If there is none, it is refused.
+// connections is a listener that limits the number of open connections, in all and for each address, before
+// it reads from them. A connection over the limit evicts the connection that has waited longest without a
+// complete request, so silent connections cannot keep others out. Without such a connection, the new one is
+// refused.
 type connections struct {
 	net.Listener
 	max, maxPerAddress int
-	exempt             func(netip.Addr) bool // addresses without a limit of their own: trusted proxies
+	exempt             func(netip.Addr) bool // addresses without a limit per address: trusted proxies
 	log                *slog.Logger
 	failed, refused    throttledLog
 	refusals           chan struct{} // a semaphore of maxRefusals
@@ -55,7 +56,7 @@ type peer struct {
 	idle lists.List
 }
 
-// connEntry is what connections knows of a connection. It is guarded by connections.mu.
+// connEntry is the state of a connection in connections, guarded by connections.mu.
 type connEntry struct {
 	owner            *connections
 	address          netip.Addr
@@ -63,7 +64,7 @@ type connEntry struct {
 	inAll, inAddress *lists.Element // nil while a request is served
 }
 
-// newConnections bounds the connections of a listener.
+// newConnections wraps a listener with the connection limits of the configuration.
 func (s *Server) newConnections(listener net.Listener) *connections {
 	c := &connections{
 		Listener: listener, maxPerAddress: s.Config.MaxSocketsPerAddress + plainPerAddress,
@@ -158,7 +159,8 @@ func (c *connections) admit(conn net.Conn) *sniffConn {
 	return nil
 }
 
-// add counts a connection. It returns the connection to close for it, or the answer with which it is refused.
+// add counts a connection. It returns a connection that the caller must close to make room or, if there is no
+// room, the answer with which to refuse the new one.
 func (c *connections) add(conn *sniffConn) (evicted *sniffConn, refusal string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -239,7 +241,8 @@ func (c *connections) release(conn *sniffConn) {
 	}
 }
 
-// trackConnection learns from fasthttp that a connection waits for its next request.
+// trackConnection is the ConnState hook of fasthttp. It marks a connection as idle when it waits for its next
+// request.
 func trackConnection(conn net.Conn, state fasthttp.ConnState) {
 	if one, ok := conn.(*sniffConn); ok && state == fasthttp.StateIdle {
 		one.end()
@@ -253,18 +256,18 @@ var (
 		"Too many connections from your address. Please try again in a moment.\n")
 )
 
-// refusal returns an answer for a request that was not read.
+// refusal returns a complete HTTP answer for a connection whose request the server does not read.
 func refusal(status int, text string) string {
 	const format = "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n" +
 		"X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nRetry-After: %s\r\nConnection: close\r\n\r\n%s"
 	return fmt.Sprintf(format, status, http.StatusText(status), len(text), retryAfter, text)
 }
 
-// refuse answers a connection from which nothing was read, and closes it. It never blocks.
+// refuse sends an answer to a connection without reading its request, and closes it. It never blocks.
 func (c *connections) refuse(conn net.Conn, answer string) {
 	select {
 	case c.refusals <- struct{}{}:
-	default: // answering this one as well would keep too many files open
+	default: // more refusals at once would keep too many files open
 		_ = conn.Close()
 		return
 	}
@@ -280,7 +283,7 @@ func (c *connections) refuse(conn net.Conn, answer string) {
 	}()
 }
 
-// peerAddress returns the address of the other end, as limits count it.
+// peerAddress returns the throttleKey of the peer.
 func peerAddress(conn net.Conn) netip.Addr {
 	if addr, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
 		return throttleKey(addr.AddrPort().Addr().Unmap().WithZone(""))
@@ -288,11 +291,11 @@ func peerAddress(conn net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// throttledLog passes the first of many equal log messages, and then one a minute.
+// throttledLog limits a repeated log message: the first passes at once, then one a minute.
 type throttledLog struct {
 	mu    sync.Mutex
 	next  time.Time
-	count int // of occurrences since the last message
+	count int // occurrences since the last message
 }
 
 // due reports whether to log a message now, and how many occurrences it stands for.

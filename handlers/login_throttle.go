@@ -34,12 +34,13 @@ type loginThrottle struct {
 // otherwise a user could guess the password of another one without limit.
 type addressThrottle struct{ short, long bucket }
 
+// allowance is the capacity of a bucket: most failures at once, and one more after each interval.
 type allowance struct {
 	most     int
 	interval time.Duration
 }
 
-// bucket is a leaky bucket of failures, which loses one in each interval.
+// bucket is a leaky bucket of failures. It loses one failure in each interval.
 type bucket struct {
 	level float64
 	at    time.Time
@@ -57,7 +58,7 @@ func newLoginThrottle() *loginThrottle {
 	return &loginThrottle{addresses: addresses, trusted: trusted}
 }
 
-// wait returns how long it is until one more failure fits.
+// wait drains the bucket up to now and returns how long it takes until another failure fits.
 func (b *bucket) wait(now time.Time, allowed allowance) time.Duration {
 	if elapsed := now.Sub(b.at); elapsed > 0 {
 		b.level, b.at = max(0, b.level-float64(elapsed)/float64(allowed.interval)), now
@@ -65,7 +66,7 @@ func (b *bucket) wait(now time.Time, allowed allowance) time.Duration {
 	return max(0, time.Duration((b.level+1-float64(allowed.most))*float64(allowed.interval)))
 }
 
-// of returns the failures of an address. The caller holds mu.
+// of returns the counters of an address. The caller holds mu.
 func (l *loginThrottle) of(address string) *addressThrottle {
 	one, known := l.addresses.Get(address)
 	if !known {
@@ -75,13 +76,14 @@ func (l *loginThrottle) of(address string) *addressThrottle {
 	return one
 }
 
-// blocked returns how long an address must wait before its logins are checked.
+// blocked returns how long an address must wait before its logins are checked. It counts nothing.
 func (l *loginThrottle) blocked(address string, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.wait(address, now)
 }
 
+// wait returns how long an address must wait; 0 if its logins may be checked. The caller holds mu.
 func (l *loginThrottle) wait(address string, now time.Time) time.Duration {
 	one := l.of(address)
 	wait := max(one.short.wait(now, shortTerm), one.long.wait(now, longTerm))
@@ -91,8 +93,8 @@ func (l *loginThrottle) wait(address string, now time.Time) time.Duration {
 	return wait
 }
 
-// take counts a failure in advance, so that logins which are checked at the same time do not exceed the limit
-// together. At the limit it counts nothing, and returns how long the address must wait.
+// take counts a failure before a login is checked, so that concurrent logins cannot exceed the limit
+// together. At the limit it counts nothing and returns how long the address must wait.
 func (l *loginThrottle) take(address string, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -106,8 +108,8 @@ func (l *loginThrottle) take(address string, now time.Time) time.Duration {
 	return 0
 }
 
-// succeed records a successful login. taken says whether take has counted a failure in advance, which it
-// takes back.
+// succeed records a successful login. taken says that take has counted a failure for it, which succeed
+// removes.
 func (l *loginThrottle) succeed(address string, taken bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -119,19 +121,20 @@ func (l *loginThrottle) succeed(address string, taken bool) {
 	l.trusted.Add(address, struct{}{})
 }
 
-// refusedLogLimiter logs refused logins: the first of an address at once, and the number of further ones
-// every minute.
+// refusedLogLimiter limits the log lines about refused logins: the first of an address is logged at once,
+// then the number of further ones every minute.
 type refusedLogLimiter struct {
 	log *slog.Logger
 
 	mu        sync.Mutex
 	addresses map[string]*refusedLogins
-	others    int // of addresses beyond those
+	others    int // refused logins of addresses that are not in addresses
 	flushing  *time.Timer
 }
 
+// refusedLogins counts the refused logins of one address since its last log line.
 type refusedLogins struct {
-	user   string // of the last one
+	user   string // of the last refused login
 	number int
 }
 
@@ -187,7 +190,7 @@ func (r *refusedLogLimiter) flush() {
 	}
 }
 
-// close logs the counts and stops.
+// close logs the remaining counts and stops the timer.
 func (r *refusedLogLimiter) close() {
 	r.flush()
 	r.mu.Lock()

@@ -21,15 +21,15 @@ import (
 )
 
 const (
-	// refusalDelay is how long a refused login takes, whatever was wrong: short for a user who mistyped, long
-	// for a program that guesses.
+	// refusalDelay is how long a refused login takes, whatever was wrong. It is short for a user who mistyped
+	// and long for a program that guesses.
 	refusalDelay = 300 * time.Millisecond
 
-	checkTimeout = 5 * time.Second // how long a login waits for others that are being checked
-	maxVerified  = 1000            // remembered credentials, so that not every request costs a bcrypt hash
+	checkTimeout = 5 * time.Second // how long a login waits for a free check
+	maxVerified  = 1000            // remembered logins; without them, each request costs a bcrypt hash
 )
 
-// userKey is the local of a request with the name of its user.
+// userKey is the Fiber local that holds the name of the signed-in user.
 const userKey = "user"
 
 // HashPassword returns the bcrypt hash of a password. It fails for passwords over 72 bytes, which bcrypt
@@ -39,26 +39,26 @@ func HashPassword(password string) (string, error) {
 	return string(hash), err
 }
 
-// logins checks the credentials of users.
+// logins checks user names and passwords.
 type logins struct {
 	users    []user
 	limit    *loginThrottle
 	refused  *refusedLogLimiter
-	key      []byte // of the HMAC under which credentials are remembered
-	verified *lru.Cache[[sha256.Size]byte, struct{}]
-	shared   singleflight.Group // requests with equal credentials share one check
-	checks   chan struct{}      // a semaphore: checks must not use up all cores
+	key      []byte                                  // HMAC key of keyOf
+	verified *lru.Cache[[sha256.Size]byte, struct{}] // keyOf of logins that succeeded
+	shared   singleflight.Group                      // requests with equal credentials share one check
+	checks   chan struct{}                           // a semaphore, so that checks leave some cores free
 	compare  func(hash, password []byte) error
 }
 
-// user is a user who can sign in.
+// user is a user who can sign in, with either the SHA-256 or the bcrypt hash of the password.
 type user struct {
 	name     [sha256.Size]byte
-	password [sha256.Size]byte // if hash is nil
+	password [sha256.Size]byte // set if hash is nil
 	hash     []byte
 }
 
-// newLogins returns nil if no credentials are configured.
+// newLogins returns the logins of the configuration, or nil if it has none.
 func newLogins(config app.Config, log *slog.Logger) *logins {
 	var users []user
 	if name, password, given := config.Credentials(); given {
@@ -83,13 +83,14 @@ func newLogins(config app.Config, log *slog.Logger) *logins {
 	return l
 }
 
-// authenticate requires credentials, if any are configured, on every address but /up.
+// authenticate is the middleware that requires valid credentials on every path except /up. Without configured
+// credentials it lets every request pass.
 func (s *Server) authenticate(c *fiber.Ctx) error {
 	given := c.Get(fiber.HeaderAuthorization)
 	switch {
 	case s.logins == nil, c.Path() == "/up":
 		return c.Next()
-	case given == "": // a browser sends its first request without
+	case given == "": // the first request of a browser has no credentials
 		return askForCredentials(c)
 	}
 	began, address := time.Now(), s.address(c)
@@ -114,7 +115,7 @@ func askForCredentials(c *fiber.Ctx) error {
 	return fiber.ErrUnauthorized
 }
 
-// parseBasic reads an Authorization header.
+// parseBasic parses an Authorization header with the Basic scheme.
 func parseBasic(header string) (name, password string, ok bool) {
 	scheme, encoded, _ := strings.Cut(header, " ")
 	if !strings.EqualFold(scheme, "Basic") {
@@ -127,7 +128,7 @@ func parseBasic(header string) (name, password string, ok bool) {
 	return strings.Cut(string(decoded), ":")
 }
 
-// verdict is the result of a login.
+// verdict is the result of a login check.
 type verdict int
 
 const (
@@ -136,9 +137,9 @@ const (
 	limited // not checked
 )
 
-// check checks the credentials of a login. After too many failures, of the address or in all, the answer is
-// limited for right credentials as well: otherwise they could be told from wrong ones without limit. If it is
-// limited, the address must wait for the returned time.
+// check checks a login. After too many failures, of the address or in all, it returns limited and how long
+// the address must wait, even for valid credentials: otherwise a client could tell them from wrong ones
+// without limit.
 func (l *logins) check(address, name, password string, now time.Time) (verdict, time.Duration) {
 	if wait := l.limit.blocked(address, now); wait > 0 {
 		return limited, wait
@@ -173,8 +174,8 @@ func (l *logins) check(address, name, password string, now time.Time) (verdict, 
 	return made.verdict, made.wait
 }
 
-// keyOf returns the key under which credentials are remembered. It reveals nothing without the HMAC key of
-// this process.
+// keyOf returns the key under which a valid login is remembered. Without the HMAC key of this process it
+// reveals nothing about the password.
 func (l *logins) keyOf(name, password string) (key [sha256.Size]byte) {
 	mac := hmac.New(sha256.New, l.key)
 	nameHash, passwordHash := sha256.Sum256([]byte(name)), sha256.Sum256([]byte(password))
@@ -183,8 +184,8 @@ func (l *logins) keyOf(name, password string) (key [sha256.Size]byte) {
 	return [sha256.Size]byte(mac.Sum(nil))
 }
 
-// verify compares name and password in constant time. If the name is unknown, it compares the password of
-// another user, so that it takes as long.
+// verify compares name and password in constant time. For an unknown name it compares the password of some
+// user, so that the answer takes as long.
 func (l *logins) verify(name, password string) bool {
 	nameHash := sha256.Sum256([]byte(name))
 	known, index := 0, int(nameHash[0])%len(l.users)

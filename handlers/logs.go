@@ -21,23 +21,23 @@ const (
 	logLines = 1000     // lines of a log that are shown in a page or in JSON at once
 )
 
-// errDropped ends an answer at an offset whose reader was so slow that the next bytes were dropped. A new
-// request gets the offset at which the log begins now.
+// errDropped aborts an answer that counts bytes exactly when the next bytes have been dropped because the
+// reader was too slow. A new request gets the offset at which the log begins now.
 var errDropped = errors.New("what follows in the log has been dropped")
 
 var errOffset = app.Errorf(app.CodeMalformed, "An offset in a log must be a number of bytes, given once.")
 
-// logHeader is the header with the offset in the log at which the body begins.
+// logHeader is the response header with the log offset of the first byte in the body.
 const logHeader = "Log-Offset"
 
-// logRequest is a request for a part of a log.
+// logRequest is a parsed request for a part of a log.
 type logRequest struct {
 	app.LogQuery
-	given  bool // an offset was given
-	follow bool // new lines are sent as they are written
+	given  bool // offset or before was given
+	follow bool // send new lines as the run writes them
 }
 
-// showLog answers GET /process_runs/:id/log: as text, in JSON, or for the page.
+// showLog answers GET /process_runs/:id/log as text, JSON or a fragment of the page.
 func (s *Server) showLog(c *fiber.Ctx) error {
 	request, err := parseLog(c)
 	if err != nil {
@@ -61,8 +61,8 @@ func (s *Server) showLog(c *fiber.Ctx) error {
 	return sendHTML(c)(s.Templates.LogLines(request.Run, log))
 }
 
-// parseLog parses a request for a log: the part from offset on or the part before before. The default is all
-// of it or, for a fragment, its end.
+// parseLog parses a request for a log: the part that starts at ?offset= or the part that ends at ?before=.
+// The default is the whole log; for a fragment, its end.
 func parseLog(c *fiber.Ctx) (r logRequest, err error) {
 	r.Bytes, r.Lines = logPart, logLines
 	if r.Run, err = parseID(c); err != nil {
@@ -92,7 +92,7 @@ func parseLog(c *fiber.Ctx) (r logRequest, err error) {
 	return r, nil
 }
 
-// sendLog sends a log as text, part by part, so that it need not fit into memory.
+// sendLog sends a log as a text stream, so that it need not fit into memory.
 func (s *Server) sendLog(ctx context.Context, c *fiber.Ctx, request logRequest) error {
 	if request.Backwards {
 		return app.Errorf(app.CodeMalformed, "before is for pages; as text, a log is read from an offset on.")
@@ -102,7 +102,7 @@ func (s *Server) sendLog(ctx context.Context, c *fiber.Ctx, request logRequest) 
 		return err
 	}
 	stream := &logStream{stream: stream{s, c.Context().Conn()}, run: request.Run, at: request.Offset, until: log.End}
-	if request.given { // a client that resumes counts bytes
+	if request.given { // a resuming client counts bytes
 		stream.at, stream.exact = max(request.Offset, log.Start), true
 	}
 	if request.follow {
@@ -120,13 +120,13 @@ func (s *Server) sendLog(ctx context.Context, c *fiber.Ctx, request logRequest) 
 	return nil
 }
 
-// logStream writes a run's log to a connection.
+// logStream writes the log of a run to a connection.
 type logStream struct {
 	stream
 	run   int64
 	at    int64 // the offset of the next byte
 	until int64 // the offset of the end
-	exact bool  // dropped bytes are an error, not a line in the output
+	exact bool  // dropped bytes abort the answer instead of adding a line to it
 	slot  *slot // nil unless the log is followed
 }
 
@@ -166,8 +166,8 @@ func (l *logStream) write(w *bufio.Writer) {
 	}
 }
 
-// sendLast sends the rest of the log when the server stops. The answer only ends regularly if the run is
-// final and its log is complete.
+// sendLast sends the rest of the log during a shutdown. Unless the run is final and its log complete, it
+// aborts the answer.
 func (l *logStream) sendLast(w *bufio.Writer) {
 	if over, err := l.send(w); err != nil || !over {
 		l.abort()
@@ -186,9 +186,9 @@ func (l *logStream) awaitDisconnect() <-chan struct{} {
 	return closed
 }
 
-// send writes what is new in the log, and reports whether it is complete.
+// send writes the new part of the log and reports whether the log is complete.
 func (l *logStream) send(w *bufio.Writer) (over bool, err error) {
-	final, err := l.isFinal() // before the log is read: a final run writes no more
+	final, err := l.isFinal() // before it reads the log: a final run writes no more
 	if err != nil {
 		return true, err
 	}
@@ -215,7 +215,7 @@ func (l *logStream) send(w *bufio.Writer) (over bool, err error) {
 	return true, nil
 }
 
-// read returns the next part. It has a timeout of its own, because all parts together may take long.
+// read returns the next part of the log, with a timeout of its own: all parts together may take long.
 func (l *logStream) read() (app.Log, error) {
 	ctx, cancel := requestContext()
 	defer cancel()

@@ -25,8 +25,8 @@ var (
 		"The body must be a form (application/x-www-form-urlencoded) or JSON, and not be compressed.")
 )
 
-// parseNumber parses 1 to 19 ASCII digits that fit into an int64, and nothing else. All numbers of requests
-// are parsed by it.
+// parseNumber parses 1 to 19 ASCII digits that fit into an int64, and rejects everything else. It parses all
+// numbers in requests.
 func parseNumber(text string) (n int64, ok bool) {
 	if len(text) == 0 || len(text) > 19 {
 		return 0, false
@@ -48,7 +48,8 @@ func parseID(c *fiber.Ctx) (int64, error) {
 	return id, nil
 }
 
-// parseCommandID returns the run that a command is for. The body is not used, but must be well-formed.
+// parseCommandID returns the ID of the run in the path of a command. It ignores the body, but fails if the
+// body is malformed.
 func parseCommandID(c *fiber.Ctx) (int64, error) {
 	if _, err := parseBody(c); err != nil {
 		return 0, err
@@ -56,7 +57,8 @@ func parseCommandID(c *fiber.Ctx) (int64, error) {
 	return parseID(c)
 }
 
-// parseQuery parses the query of a list. Empty parameters count as absent, and unknown ones are ignored.
+// parseQuery parses the filter and cursor of a list. It treats empty parameters as absent and ignores unknown
+// ones.
 func parseQuery(c *fiber.Ctx) (query app.Query, err error) {
 	names := append([]string{"before", "after"}, filterNames...)
 	values, err := parseForm(c.Context().QueryArgs()).single(names...)
@@ -111,10 +113,10 @@ func parseFilter(values map[string]string) (filter app.Filter, err error) {
 // filterNames are the parameters that parseFilter reads.
 var filterNames = []string{"status", "kind", "since", "until", "failure", "q"}
 
-// fields are the fields of a query or a body: the values of each name, in order.
+// fields are the parameters of a query or a body: the values of each name, in order.
 type fields map[string][]string
 
-// single returns the fields with these names that are not empty. It fails if one is given more than once.
+// single returns the non-empty fields with these names. It fails if a name has more than one value.
 func (f fields) single(names ...string) (map[string]string, error) {
 	values := map[string]string{}
 	for _, name := range names {
@@ -129,8 +131,8 @@ func (f fields) single(names ...string) (map[string]string, error) {
 	return values, nil
 }
 
-// parseCreateRequest parses which runs to create. Fields that the body lacks have defaults; the query is
-// ignored.
+// parseCreateRequest parses the body of a request to create runs. Missing fields have defaults; the query
+// string is ignored.
 func (s *Server) parseCreateRequest(c *fiber.Ctx) (request app.CreateRequest, err error) {
 	given, err := parseBody(c)
 	if err != nil {
@@ -173,8 +175,8 @@ func parseForm(args *fasthttp.Args) fields {
 	return given
 }
 
-// parseJSON parses a flat object; only id may be an array. It keeps the text of numbers, so that 1e1 is not
-// read as 10, and all values of a repeated name.
+// parseJSON parses a flat JSON object; only id may be an array. It keeps the text of numbers, so 1e1 is not
+// read as 10, and all values of a repeated name, so single can refuse them.
 func parseJSON(body []byte) (fields, error) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
@@ -209,8 +211,8 @@ func parseJSON(body []byte) (fields, error) {
 	return given, nil
 }
 
-// textOf returns a JSON value as a form would send it, or a text that no field accepts: count, id, newest and
-// previewed must be numbers, and all other fields strings.
+// textOf returns a JSON value as the text that a form would send. For a value of the wrong type it returns a
+// text that no field accepts: count, id, newest and previewed must be numbers, all other fields strings.
 func textOf(name string, value any) string {
 	const unacceptable = "\x00"
 	numeric := slices.Contains([]string{"count", "id", "newest", "previewed"}, name)
@@ -253,7 +255,7 @@ func (s *Server) parseKind(given []string) (string, error) {
 	return "", app.Errorf(app.CodeInvalid, "The kind must be one of %s.", strings.Join(s.Kinds, ", "))
 }
 
-// keys returns the idempotency keys of a request, from its body and its headers.
+// keys returns all idempotency keys of a request, from its body and its headers.
 func keys(c *fiber.Ctx, body fields) []string {
 	given := body["idempotency_key"]
 	for _, value := range c.Request().Header.PeekAll("Idempotency-Key") {
@@ -262,7 +264,7 @@ func keys(c *fiber.Ctx, body fields) []string {
 	return given
 }
 
-// parseKey returns the idempotency key, or "". If it is given more than once, all values must be equal.
+// parseKey returns the idempotency key, or "" if there is none. It fails if the values differ.
 func parseKey(given []string) (string, error) {
 	given = slices.DeleteFunc(given, func(value string) bool { return value == "" })
 	if len(given) == 0 {

@@ -9,7 +9,7 @@ import (
 	"runboard/templates"
 )
 
-// listRuns answers GET /process_runs: a page of the list or, with ids, these runs.
+// listRuns answers GET /process_runs with a page of the list or, with id parameters, with these runs.
 func (s *Server) listRuns(c *fiber.Ctx) error {
 	if given := c.Context().QueryArgs().PeekMulti("id"); len(given) > 1 || len(given) == 1 && len(given[0]) > 0 {
 		return s.listByID(c)
@@ -30,13 +30,13 @@ func (s *Server) listRuns(c *fiber.Ctx) error {
 	case asFragment:
 		return sendHTML(c)(s.Templates.Live(page))
 	}
-	if c.Get("HX-Request") == "true" { // the form sends empty fields as well
+	if c.Get("HX-Request") == "true" { // without the empty fields that the form sends
 		c.Set("HX-Push-Url", templates.QueryPath(query))
 	}
 	return sendHTML(c)(s.Templates.Board(page, newKey()))
 }
 
-// createRuns answers POST /process_runs.
+// createRuns answers POST /process_runs: it creates runs of one kind.
 func (s *Server) createRuns(c *fiber.Ctx) error {
 	if err := s.checkAdmission(); err != nil {
 		return err
@@ -55,7 +55,7 @@ func (s *Server) createRuns(c *fiber.Ctx) error {
 	switch negotiate(c) {
 	case asJSON:
 		return c.Status(fiber.StatusCreated).JSON(fiber.Map{"process_runs": batch.Runs()})
-	case asFragment: // not the rows: statuses reach the page only through its socket, in order
+	case asFragment: // without rows: a page gets statuses only from its socket, in order
 		return sendHTML(c)(s.Templates.Started(batch, newKey()))
 	}
 	return c.Redirect(templates.ListPath, fiber.StatusSeeOther)
@@ -88,12 +88,12 @@ func (s *Server) showStatus(c *fiber.Ctx) error {
 	return sendHTML(c)(s.Templates.Status(page.Run))
 }
 
-// maxListedByID is how many runs one request can name with id.
+// maxListedByID is the maximum number of id parameters in a request.
 const maxListedByID = 100
 
-// listByID answers GET /process_runs?id=1&id=2 with those of the runs that exist, newest first. As HTML these
-// are status cells, for a page that shows runs which are no longer in its list. Filters and cursors cannot be
-// given as well.
+// listByID answers GET /process_runs?id=1&id=2 with the named runs that exist, newest first. As HTML they are
+// status cells, for pages that show runs which have left the list. It fails if the query also has a filter or
+// a cursor.
 func (s *Server) listByID(c *fiber.Ctx) error {
 	given := parseForm(c.Context().QueryArgs())
 	for _, name := range append([]string{"before", "after"}, filterNames...) {
@@ -130,13 +130,13 @@ func (s *Server) findRun(c *fiber.Ctx) (app.RunPage, error) {
 	return s.Store.Run(ctx, id)
 }
 
-// listResponse is a page of runs in JSON.
+// listResponse is a page of the list in JSON.
 type listResponse struct {
 	ProcessRuns []app.ProcessRun `json:"process_runs"`
 	Counts      map[string]int64 `json:"counts"`
 	Older       *string          `json:"older"`
 	Newer       *string          `json:"newer"`
-	// Only for filters by more than a status: the number of runs, and whether there are more than that.
+	// Set only for filters by more than a status: the number of matching runs, and whether there are more.
 	Matches *int  `json:"matches,omitempty"`
 	More    *bool `json:"more_matches,omitempty"`
 }

@@ -19,21 +19,21 @@ func setHeaders(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// setCommonHeaders sets the headers of every answer. Static files then override Cache-Control.
+// setCommonHeaders sets the headers that every answer has. Static files override Cache-Control.
 func setCommonHeaders(c *fiber.Ctx) {
 	c.Set(fiber.HeaderContentSecurityPolicy, contentSecurityPolicy)
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Set(fiber.HeaderReferrerPolicy, "same-origin")
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	c.Set("Cross-Origin-Resource-Policy", "same-origin") // other sites cannot embed it
+	c.Set("Cross-Origin-Resource-Policy", "same-origin") // other sites cannot embed the answer
 	c.Set("Cross-Origin-Opener-Policy", "same-origin")   // nor keep a reference to its window
 	c.Set(fiber.HeaderVary, varies)
 }
 
-// origins knows the sites from which a browser may send requests.
+// origins decides from which sites a browser may send requests.
 type origins struct {
 	hosts  map[string]bool       // of the public origins, as a Host header names them
-	public map[string]bool       // as returned by canonical
+	public map[string]bool       // in the form of canonical
 	trusts func(*fiber.Ctx) bool // whether a request comes from a trusted proxy
 }
 
@@ -65,8 +65,8 @@ func (o *origins) checkHost(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// checkDoubled refuses requests with two Origin or Authorization headers: a proxy in front and this server
-// could each use another one.
+// checkDoubled refuses requests with two Origin or two Authorization headers: a proxy could check the first
+// while this server uses the second.
 func checkDoubled(c *fiber.Ctx) error {
 	for _, name := range []string{fiber.HeaderOrigin, fiber.HeaderAuthorization} {
 		if len(c.Request().Header.PeekAll(name)) > 1 {
@@ -76,9 +76,9 @@ func checkDoubled(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// checkCrossSite refuses requests that a page of another site makes in a browser, except navigation to a
-// page: a site that could load searches could time them, and so learn the output of runs letter by letter.
-// /up is open to all. Clients that are no browsers send none of these headers.
+// checkCrossSite refuses requests that a page of another site makes in a browser. Navigation to a page is
+// allowed; other reads are not, because a site that can time searches learns the output of runs letter by
+// letter. /up is open to all. Clients that are not browsers send none of these headers.
 func (o *origins) checkCrossSite(c *fiber.Ctx) error {
 	switch {
 	case c.Path() == "/up", o.allows(c):
@@ -110,8 +110,8 @@ func (o *origins) allows(c *fiber.Ctx) bool {
 	return reads(c) || len(sites) > 0 || origin == "" || o.ours(c, origin)
 }
 
-// checkOrigin refuses sockets of other sites. Browsers let any page open one, and some send no
-// Sec-Fetch-Site.
+// checkOrigin refuses WebSockets that a page of another site opens. Browsers let any page open one, and some
+// do not send Sec-Fetch-Site.
 func (o *origins) checkOrigin(c *fiber.Ctx) error {
 	if origin := c.Get(fiber.HeaderOrigin); origin != "" && !o.ours(c, origin) {
 		return app.Errorf(app.CodeForbidden, "A WebSocket from another site was blocked.")
@@ -119,8 +119,9 @@ func (o *origins) checkOrigin(c *fiber.Ctx) error {
 	return nil
 }
 
-// ours reports whether an origin is a public one or that of the request. For the host of a public origin only
-// public origins count: the request came through a proxy, which alone knows its scheme.
+// ours reports whether an origin is a public one or that of the request. If the request names the host of a
+// public origin, it came through a proxy, and only the proxy knows the scheme: then only public origins
+// count.
 func (o *origins) ours(c *fiber.Ctx, origin string) bool {
 	host := strings.ToLower(string(c.Request().Header.Host()))
 	switch {
@@ -136,7 +137,7 @@ func (o *origins) ours(c *fiber.Ctx, origin string) bool {
 	return canonical(origin) == canonical(scheme+"://"+host)
 }
 
-// canonical returns an origin in lower case with its port. Other texts are only lowercased.
+// canonical returns an origin in lower case with an explicit port. It only lowercases other texts.
 func canonical(origin string) string {
 	origin = strings.ToLower(origin)
 	u, err := url.Parse(origin)

@@ -1,4 +1,4 @@
-// Package handlers answers HTTP requests and sockets. It is the only package that knows Fiber.
+// Package handlers serves HTTP requests and WebSockets. Only this package and handlers/ws import Fiber.
 package handlers
 
 import (
@@ -36,11 +36,11 @@ type Options struct {
 	Config    app.Config
 	Templates *templates.Templates
 	Assets    *static.Assets
-	Kinds     []string // kinds that can be started, the default first
+	Kinds     []string // kinds that requests can start, the default first
 	Log       *slog.Logger
 }
 
-// Server answers requests. New creates it; it answers 503 until Attach.
+// Server answers HTTP requests. New creates it, Serve runs it, and until Attach it answers 503.
 type Server struct {
 	Options
 	fiber   *fiber.App
@@ -52,7 +52,7 @@ type Server struct {
 	proxies []netip.Prefix // trusted proxies
 
 	state atomic.Int32
-	Store app.Store // Store and Hub are set by Attach
+	Store app.Store // set by Attach, as is Hub
 	Hub   *live.Hub
 }
 
@@ -101,7 +101,7 @@ func New(options Options) (*Server, error) {
 	return s, nil
 }
 
-// route registers the routes.
+// route registers the middleware and the routes.
 func (s *Server) route() {
 	r := s.fiber
 	r.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: s.logPanic}))
@@ -139,23 +139,23 @@ func (s *Server) route() {
 	runs.Get("/:id/live", s.sockets.admit, s.sockets.watchRun, s.sockets.upgrade)
 }
 
-// Serve answers requests from the listener until Shutdown.
+// Serve accepts connections from the listener and answers their requests until Shutdown.
 func (s *Server) Serve(listener net.Listener) error {
 	return s.fiber.Listener(s.newConnections(listener))
 }
 
-// Attach sets the store and the hub, and starts to serve pages. It must be called once.
+// Attach sets the store and the hub and starts to serve pages. The caller must call it once.
 func (s *Server) Attach(store app.Store, hub *live.Hub) {
 	if limit, low := connectionLimit(s.Config, openFiles()); low {
 		s.Log.Warn("the limit of open files (ulimit -n) is too low for --max-sockets and --workers",
 			"open_files", openFiles(), "max_sockets", s.Config.MaxSockets, "workers", s.Config.Workers, "connections", limit)
 	}
 	s.Store, s.Hub = store, hub
-	s.state.Store(serving) // after the assignments, which a reader of state then sees
+	s.state.Store(serving) // last, so that a handler that reads serving also sees Store and Hub
 }
 
-// Drain refuses new runs and sockets from now on. Pages are still served, and say that the server is shutting
-// down.
+// Drain refuses new runs and sockets from now on. The server still serves pages, which say that it is
+// shutting down.
 func (s *Server) Drain() {
 	s.state.Store(draining)
 	s.Templates.Drain()
@@ -166,7 +166,7 @@ func (s *Server) Drain() {
 // closed or ctx is done.
 func (s *Server) CloseSockets(ctx context.Context) { s.sockets.close(ctx) }
 
-// Shutdown stops listening, and returns when all requests are answered or ctx is done.
+// Shutdown stops accepting connections, and returns when all requests are answered or ctx is done.
 func (s *Server) Shutdown(ctx context.Context) error {
 	if s.logins != nil {
 		defer s.logins.refused.close()
@@ -174,7 +174,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return s.fiber.ShutdownWithContext(ctx)
 }
 
-// awaitStart answers 503 before Attach.
+// awaitStart is the middleware that answers 503 until Attach.
 func (s *Server) awaitStart(c *fiber.Ctx) error {
 	if s.state.Load() == starting {
 		return errStarting
@@ -188,7 +188,7 @@ var errStopping = app.Errorf(app.CodeUnavailable, "The server is shutting down. 
 
 var errNoPages = app.Errorf(app.CodeNotFound, "This is a worker node; it serves no pages.")
 
-// checkAdmission returns nil if new runs and sockets are accepted.
+// checkAdmission returns nil if the server accepts new runs and sockets, else the error for the client.
 func (s *Server) checkAdmission() error {
 	switch s.state.Load() {
 	case starting:
@@ -199,7 +199,7 @@ func (s *Server) checkAdmission() error {
 	return nil
 }
 
-// Ready returns nil if the server can serve every request.
+// Ready returns nil if the server can serve every request, else the reason. GET /up reports it.
 func (s *Server) Ready() error {
 	if err := s.checkAdmission(); err != nil {
 		return err
@@ -215,8 +215,8 @@ func (s *Server) up(c *fiber.Ctx) error {
 	return c.SendString("ok\n")
 }
 
-// requestContext limits how long a handler waits for the store. It does not end when the client disconnects,
-// so that a change is not half done.
+// requestContext returns a context that limits how long a handler waits for the store. It does not end when
+// the client disconnects, so that a change is not half done.
 func requestContext() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), requestTimeout)
 }

@@ -7,11 +7,11 @@ import (
 	"runboard/app"
 )
 
-// confirmTimeout is how long a slot is kept for a WebSocket whose upgrade was answered. The WebSocket usually
-// confirms it at once, and never if its client has disconnected meanwhile.
+// confirmTimeout is how long an unconfirmed slot stays acquired. A WebSocket confirms its slot right after
+// the upgrade, and never if its client has disconnected meanwhile.
 const confirmTimeout = 10 * time.Second
 
-// slots limits how many WebSockets, exports and followed logs are open, in all and for each address.
+// slots limits the number of open WebSockets, exports and followed logs, in all and for each address.
 type slots struct {
 	max, maxPerAddress int
 
@@ -19,7 +19,7 @@ type slots struct {
 	open       int
 	perAddress map[string]int
 	closed     bool
-	empty      chan struct{} // closed when slots is closed and none is taken
+	empty      chan struct{} // closed when slots is closed and no slot is acquired
 }
 
 func newSlots(config app.Config) *slots {
@@ -29,7 +29,7 @@ func newSlots(config app.Config) *slots {
 	}
 }
 
-// slot is one that is taken.
+// slot is an acquired slot.
 type slot struct {
 	slots   *slots
 	address string
@@ -37,7 +37,8 @@ type slot struct {
 	once    sync.Once
 }
 
-// acquire takes a slot for an address. It is released after confirmTimeout unless confirm is called before.
+// acquire acquires a slot for an address. The caller must call confirm within confirmTimeout and release at
+// the end; an unconfirmed slot is released by itself. acquire fails at the limits and after close.
 func (s *slots) acquire(address string) (*slot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,10 +57,10 @@ func (s *slots) acquire(address string) (*slot, error) {
 	return taken, nil
 }
 
-// confirm keeps the slot until release is called. It returns false if the slot has been released.
+// confirm keeps the slot until release. It returns false if the slot has already been released.
 func (t *slot) confirm() bool { return t.expiry.Stop() }
 
-// release gives the slot back. It may be called more than once.
+// release frees the slot. It may be called more than once.
 func (t *slot) release() {
 	t.once.Do(func() {
 		s := t.slots
@@ -76,14 +77,14 @@ func (t *slot) release() {
 	})
 }
 
-// count returns how many slots are taken.
+// count returns the number of acquired slots.
 func (s *slots) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.open
 }
 
-// close refuses new slots. It may be called more than once.
+// close refuses further slots. It may be called more than once.
 func (s *slots) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

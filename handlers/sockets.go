@@ -31,7 +31,7 @@ type sockets struct {
 	rate     *rateLimit
 	upgrader *ws.Upgrader
 	slots    *slots
-	closing  chan struct{} // closed when streams and sockets are to end
+	closing  chan struct{} // closed at a shutdown, to end streams and sockets
 
 	mu     sync.Mutex
 	open   map[*socket]struct{}
@@ -45,16 +45,17 @@ func newSockets(server *Server) *sockets {
 	}
 }
 
-// socket sends what a view shows. It implements ws.Source.
+// socket sends the frames of a view to a browser. It implements ws.Source.
 type socket struct {
 	*ws.Conn
 	server     *Server
 	subscriber live.Subscriber
 	greeted    bool // the first frame has been sent
-	warned     bool // the browser has been told that the server drains
+	warned     bool // the drain frame has been sent
 }
 
-// Next implements ws.Source.
+// Next implements ws.Source. It returns frames of the view and, once, a frame that says that the server is
+// draining.
 func (s *socket) Next() ([]byte, error) {
 	frame, err := s.subscriber.Next()
 	switch {
@@ -72,13 +73,13 @@ func (s *socket) Next() ([]byte, error) {
 	return nil, nil
 }
 
-// Heartbeat implements ws.Source. It lets the browser tell a quiet server from a dead one.
+// Heartbeat implements ws.Source. It lets the browser distinguish a quiet server from a dead one.
 func (s *socket) Heartbeat(now time.Time) ([]byte, error) {
 	return s.server.Templates.Heartbeat(now)
 }
 
-// admit refuses what must be refused before the upgrade: a browser whose socket is opened and then closed
-// reconnects at once and for ever.
+// admit refuses requests before the upgrade: a browser whose socket is opened and then closed reconnects at
+// once and for ever.
 func (s *sockets) admit(c *fiber.Ctx) error {
 	if !ws.IsUpgrade(c) {
 		c.Set(fiber.HeaderUpgrade, "websocket")
@@ -96,7 +97,7 @@ func (s *sockets) admit(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// watchList answers GET /process_runs/live.
+// watchList answers GET /process_runs/live: it selects the view of the query.
 func (s *sockets) watchList(c *fiber.Ctx) error {
 	query, err := parseQuery(c)
 	if err != nil {
@@ -106,7 +107,7 @@ func (s *sockets) watchList(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// watchPage answers the sockets of pages that are rendered as a whole.
+// watchPage returns the handler for the WebSocket of a page that is rendered as a whole.
 func (s *sockets) watchPage(page *live.PageView) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		c.Locals(viewKeyLocal, live.ViewKey{Page: page})
@@ -114,8 +115,8 @@ func (s *sockets) watchPage(page *live.PageView) fiber.Handler {
 	}
 }
 
-// watchRun answers GET /process_runs/:id/live. The socket of a run that does not exist is opened and closed
-// with 1008, which is the only refusal after which a browser does not try again.
+// watchRun answers GET /process_runs/:id/live. If the run does not exist, it opens the socket and closes it
+// with 1008: after any other refusal a browser tries again.
 func (s *sockets) watchRun(c *fiber.Ctx) error {
 	page, err := s.server.findRun(c)
 	if err != nil && (app.CodeOf(err) != app.CodeNotFound || err == error(errID)) {
@@ -126,8 +127,7 @@ func (s *sockets) watchRun(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// upgrade opens the socket. Its slot is taken before the upgrade, because afterwards it is too late to
-// refuse.
+// upgrade opens the socket. It acquires the slot before the upgrade, because it cannot refuse afterwards.
 func (s *sockets) upgrade(c *fiber.Ctx) error {
 	slot, err := s.slots.acquire(s.server.address(c))
 	if err != nil {
@@ -165,7 +165,7 @@ func (s *sockets) serve(conn *ws.Conn, key live.ViewKey) {
 	conn.Serve(one)
 }
 
-// add registers an open socket. During a shutdown it is closed as the others are.
+// add registers an open socket. During a shutdown it closes the socket within closeSpread, as close does.
 func (s *sockets) add(one *socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -181,7 +181,7 @@ func (s *sockets) remove(one *socket) {
 	delete(s.open, one)
 }
 
-// notifyDraining has every socket tell its browser that the server drains.
+// notifyDraining wakes every socket to send the frame that says that the server is draining.
 func (s *sockets) notifyDraining() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

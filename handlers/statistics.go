@@ -49,7 +49,7 @@ type (
 	forecastJSON struct {
 		Waiting int64     `json:"waiting"`
 		Trend   app.Trend `json:"trend"`
-		// Until the queue is empty or, if the trend is steady, the queue time of a new run.
+		// Seconds until the queue is empty or, if the trend is steady, the queue time of a new run.
 		In *float64 `json:"seconds,omitempty"`
 	}
 	unservedJSON struct {

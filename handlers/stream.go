@@ -8,20 +8,20 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// streamTimeout is how long a reader of a stream may take for a part of it before it is disconnected.
+// streamTimeout is how long a client may take to read one part of a stream before it is disconnected.
 const streamTimeout = 15 * time.Second
 
-// stream is an answer that is sent part by part, for as long as it takes.
+// stream is an answer that is sent part by part. Its total time is not limited.
 type stream struct {
 	server *Server
 	conn   net.Conn
 }
 
-// extendWriteDeadline gives the reader time for the next part.
+// extendWriteDeadline gives the client streamTimeout for the next part.
 func (s stream) extendWriteDeadline() { _ = s.conn.SetWriteDeadline(time.Now().Add(streamTimeout)) }
 
-// abort ends an incomplete answer so that the client notices. HTTP/1.0 clients take a regular end of the
-// connection for the end of the answer, so the connection is reset.
+// abort resets the connection, so that the client notices that the answer is incomplete. HTTP/1.0 clients
+// take a regular end of the connection for the end of the answer.
 func (s stream) abort() {
 	if conn, ok := s.conn.(*sniffConn); ok {
 		conn.resetOnClose()
@@ -29,8 +29,8 @@ func (s stream) abort() {
 	_ = s.conn.Close()
 }
 
-// sendStream sends the body of an answer that write writes part by part. HTTP/1.0 clients do not know chunks,
-// so their answer ends with the connection; fasthttp cannot do that by itself.
+// sendStream sends a body that write produces part by part. HTTP/1.0 clients do not know chunks, so their
+// answer ends with the connection; fasthttp does not support that.
 func sendStream(c *fiber.Ctx, write func(*bufio.Writer)) {
 	request := c.Context() // c is reused for another request before the body is sent
 	if request.Request.Header.IsHTTP11() || request.IsHead() {
