@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// Config is what the operator decides. The tags name the flag, the environment variable and the
-// default of each setting; main fills the struct from them.
+// Config has the settings of an operator. The tags of a field give its flag, its environment variable, its
+// default and its help text; board.ParseConfig reads them.
 type Config struct {
 	Addr        string `name:"addr" env:"ADDR" default:"127.0.0.1:3000" help:"Where to listen. Port 0 picks a free one; an empty host means every address."`
 	DatabaseURL string `name:"database-url" env:"DATABASE_URL" default:"sqlite:runboard.db" help:"Where runs are kept: sqlite:PATH, or postgres://USER:PASSWORD@HOST/DATABASE for several nodes."`
@@ -48,15 +48,16 @@ type Config struct {
 	TrustedProxy []string `name:"trusted-proxy" env:"TRUSTED_PROXY" sep:"," help:"Addresses, or ranges like 10.0.0.0/8, of proxies whose X-Forwarded-For says who the client is."`
 	Auth         string   `name:"auth" env:"AUTH" help:"USER:PASSWORD for HTTP basic auth on everything but /up. Other users of the machine can see a flag: prefer the variable, or --auth-file."`
 	AuthFile     string   `name:"auth-file" env:"AUTH_FILE" placeholder:"FILE" help:"A file of users, one USER:HASH a line with a bcrypt hash, as runboard hash-password and htpasswd -B make them."`
-	Logins       []Login  `kong:"-"` // of AuthFile
+	Logins       []Login  `kong:"-"` // the users in AuthFile, read by Load
 	Insecure     bool     `name:"insecure" env:"INSECURE" help:"Allow listening beyond loopback without --auth and --auth-file."`
 	LogFormat    string   `name:"log-format" env:"LOG_FORMAT" default:"text" help:"text or json."`
 
-	// Logger takes the log of a board in another program; nil: standard error, as LogFormat says.
+	// Logger receives the log of a board in another program. If nil, the board logs to standard error in
+	// LogFormat.
 	Logger *slog.Logger `kong:"-"`
 }
 
-// Validate returns nil, or an error whose one line names the flag that is wrong.
+// Validate checks the settings without reading any file. Its error is one line that names the wrong flag.
 func (c Config) Validate() error {
 	for _, check := range []error{
 		checkRange("workers", c.Workers, 1, 10_000),
@@ -101,15 +102,15 @@ const (
 	RoleWorker = "worker"
 )
 
-// Shared reports whether DatabaseURL names a server, which several nodes may share.
+// UsesPostgres reports whether DatabaseURL names a PostgreSQL server, which several nodes can share.
 func (c Config) UsesPostgres() bool {
 	return strings.HasPrefix(c.DatabaseURL, "postgres://") || strings.HasPrefix(c.DatabaseURL, "postgresql://")
 }
 
-// DatabasePath is the file that DatabaseURL names.
+// DatabasePath returns the path of the SQLite file that DatabaseURL names.
 func (c Config) DatabasePath() string { return strings.TrimPrefix(c.DatabaseURL, "sqlite:") }
 
-// Credentials are the two halves of Auth; ok is false when none is wanted.
+// Credentials returns the user and the password in Auth. ok is false if Auth is empty.
 func (c Config) Credentials() (user, password string, ok bool) {
 	if c.Auth == "" {
 		return "", "", false
@@ -119,7 +120,7 @@ func (c Config) Credentials() (user, password string, ok bool) {
 }
 
 func checkRange[T int | int64 | Bytes | float64 | time.Duration](flag string, value, low, high T) error {
-	if value >= low && value <= high { // false for NaN too
+	if value >= low && value <= high { // also false for NaN
 		return nil
 	}
 	return fmt.Errorf("--%s: %v is not between %v and %v", flag, value, low, high)
@@ -157,11 +158,11 @@ func (c Config) checkDatabaseURL() error {
 	return nil
 }
 
-// checkServer checks what every part of the program needs. What the driver makes of the rest, it says itself.
+// checkServer checks the parts of a PostgreSQL URL that this program needs. The driver checks the rest.
 func (c Config) checkServer() error {
 	u, err := url.Parse(c.DatabaseURL)
 	switch {
-	case err != nil, strings.Contains(u.EscapedPath(), "@"): // the former's text has the password in it, the latter's path
+	case err != nil, strings.Contains(u.EscapedPath(), "@"): // err or the path may have the password
 		return fmt.Errorf("--database-url: it is not like postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	case strings.Trim(u.Path, "/") == "":
 		return fmt.Errorf("--database-url: %q does not name a database", Redacted(c.DatabaseURL))
@@ -176,8 +177,8 @@ func (c Config) checkRole() error {
 	return nil
 }
 
-// Redacted is an address without what may be a password: without its query, and where it is not clear what is what, without
-// all of it.
+// Redacted returns a URL without its password and its query. If the URL does not parse, or a secret may be
+// elsewhere in it, Redacted returns a placeholder.
 func Redacted(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -190,7 +191,7 @@ func Redacted(address string) string {
 	return u.Redacted()
 }
 
-// hidden stands for an address that cannot be shown.
+// hidden is the placeholder for a URL that cannot be shown.
 const hidden = "the address"
 
 func (c Config) checkOrigins() error {
@@ -213,7 +214,7 @@ func (c Config) checkProxies() error {
 	return nil
 }
 
-// ParseProxy reads an address or a range of them.
+// ParseProxy parses an IP address or a CIDR range, such as 10.0.0.0/8. A single address is a range of one.
 func ParseProxy(text string) (netip.Prefix, error) {
 	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
 		return netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()), nil
@@ -224,7 +225,7 @@ func ParseProxy(text string) (netip.Prefix, error) {
 func (c Config) checkAuth() error {
 	user, password, wanted := c.Credentials()
 	if wanted && (user == "" || password == "") {
-		return fmt.Errorf("--auth: must be USER:PASSWORD") // the value is a secret: not repeated
+		return fmt.Errorf("--auth: must be USER:PASSWORD") // not repeated: it is secret
 	}
 	return nil
 }

@@ -11,17 +11,19 @@ import (
 	"unicode/utf8"
 )
 
-// MinPassword is how many characters a password needs where other machines can reach the server.
+// MinPassword is the minimum length of a password, in characters, if other machines can reach the server.
 const MinPassword = 8
 
 // Login is a user and the bcrypt hash of the user's password.
 type Login struct{ User, Hash string }
 
-// bcryptHash is what htpasswd -B and runboard hash-password write. Costs above 14 take seconds for each login.
+// bcryptHash matches the hashes that htpasswd -B and runboard hash-password write. A check at a cost above 14
+// takes seconds.
 var bcryptHash = regexp.MustCompile(`^\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}$`)
 
-// ReadLogins reads a file of USER:HASH lines. Empty lines, and those that begin with #, are skipped. The error is one line
-// and does not repeat what may be a secret.
+// ReadLogins reads a file of USER:HASH lines. It skips empty lines and lines that begin with #. It fails if a
+// line is malformed, a user occurs twice, or the file has no user. The error is one line and does not contain
+// hashes.
 func ReadLogins(path string) ([]Login, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -55,7 +57,7 @@ func ReadLogins(path string) ([]Login, error) {
 	return logins, nil
 }
 
-// CheckUser returns nil if a name can be that of a user.
+// CheckUser returns nil if name is valid as the name of a user.
 func CheckUser(name string) error {
 	unusable := func(r rune) bool { return r == ':' || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
 	if name == "" || len(name) > 100 || !utf8.ValidString(name) || strings.ContainsFunc(name, unusable) || strings.HasPrefix(name, "#") ||
@@ -65,7 +67,7 @@ func CheckUser(name string) error {
 	return nil
 }
 
-// readAuthFile fills Logins.
+// readAuthFile reads AuthFile into Logins. It fails if the file also has the user of Auth.
 func (c *Config) readAuthFile() (err error) {
 	if c.AuthFile == "" {
 		return nil
@@ -82,7 +84,8 @@ func (c *Config) readAuthFile() (err error) {
 	return nil
 }
 
-// Load checks the settings and then reads the files that belong to them. Its error is one line that names the flag.
+// Load validates the settings and then reads AuthFile, if it is set. Its error is one line that names the
+// flag.
 func (c *Config) Load() error {
 	if err := c.Validate(); err != nil {
 		return err

@@ -4,12 +4,13 @@ import (
 	"strings"
 )
 
-// MaxPattern is the largest length of a pattern in bytes.
+// MaxPattern is the maximum length of a pattern, in bytes.
 const MaxPattern = 300
 
-// Pattern normalizes an error, so that errors that differ only in details are equal: numbers, ids and hex become #, paths
-// and URLs become <path> and <url>. Of several lines it takes the first and the last: the error of a command is its exit
-// status followed by the end of its output, whose last line usually has the reason. Pattern(Pattern(s)) == Pattern(s).
+// Pattern normalizes an error, so that errors which differ only in details have equal patterns: numbers, IDs
+// and hex become #, paths become <path>, URLs become <url>. Of several lines it uses the first and the last:
+// the error of a command is its exit status followed by the end of its output, whose last line usually has
+// the reason. Pattern is idempotent: Pattern(Pattern(s)) == Pattern(s).
 func Pattern(text string) string {
 	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })
 	var first, last string
@@ -33,7 +34,7 @@ func Pattern(text string) string {
 	return pattern
 }
 
-// delimiters separate tokens.
+// delimiters are the characters that separate tokens.
 const delimiters = " =\"'`()[]{}<>,;|"
 
 // normalize replaces the variable parts of a line.
@@ -60,14 +61,14 @@ func normalize(line string) string {
 	return out.String()
 }
 
-// writeToken writes the normalized token: a path, a URL, or words.
+// writeToken writes a token in normalized form: <url>, <path>, or its words.
 func writeToken(out *strings.Builder, token string) {
 	rest := ""
 	switch {
 	case strings.Contains(token, "://"):
 		out.WriteString("<url>")
 		if last := len(token) - 1; strings.IndexByte(".:!?", token[last]) >= 0 {
-			out.WriteByte(token[last]) // the end of the sentence
+			out.WriteByte(token[last]) // the end of a sentence
 		}
 		return
 	case isPath(token):
@@ -90,7 +91,7 @@ func writeToken(out *strings.Builder, token string) {
 	}
 }
 
-// isPath reports whether a token is an absolute or relative path.
+// isPath reports whether a token is an absolute or relative path, of Unix or Windows.
 func isPath(token string) bool {
 	if len(token) < 2 {
 		return false
@@ -106,8 +107,8 @@ func isPath(token string) bool {
 	return strings.Count(token, "/") > 1 || len(token) > 2 && token[1] == ':' && token[2] == '\\'
 }
 
-// wordLength returns the length of the word or number at the beginning of text. Numbers may have points, colons, slashes
-// and plus signs between digits, as times and addresses do.
+// wordLength returns the length in bytes of the word or number at the beginning of text. A number may contain
+// points, colons, slashes and plus signs between digits, as times and addresses do.
 func wordLength(text string) (n int) {
 	for n < len(text) && (isWordByte(text[n]) || n > 0 && isDigit(text[n-1]) && n+1 < len(text) && isDigit(text[n+1]) && strings.IndexByte(".:+/", text[n]) >= 0) {
 		n++
@@ -121,7 +122,7 @@ func isWordByte(b byte) bool {
 	return isDigit(b) || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b == '_' || b == '-' || b >= 0x80
 }
 
-// writeWord writes a word with # for each number in it, or # if all of it is variable.
+// writeWord writes a word with # for each number in it, or only # if the whole word is variable.
 func writeWord(out *strings.Builder, word string) {
 	if isVariable(word) {
 		out.WriteByte('#')
@@ -136,7 +137,7 @@ func writeWord(out *strings.Builder, word string) {
 	}
 }
 
-// isVariable reports whether a word is a number, hex, or an id: long, with several digits.
+// isVariable reports whether a word is a number, hex, or an ID (12 bytes or longer, with at least 3 digits).
 func isVariable(word string) bool {
 	digits, letters, hex := 0, 0, 0
 	for _, b := range []byte(word) {

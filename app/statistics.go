@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Statistics describes throughput and durations.
+// Statistics is the content of the statistics page: throughput, durations and a forecast.
 type Statistics struct {
-	At       time.Time // when it was read, to the second
+	At       time.Time // time of the read, truncated to seconds
 	Forecast Forecast
 	Recent   Period // the last 15 minutes, in steps of RecentStep
 	Day      Period // the last 24 hours, in steps of DayStep
@@ -22,7 +22,7 @@ const (
 	DayStep    = 10 * time.Minute
 )
 
-// Period is what happened in a span of time that ends now.
+// Period has the counters and durations of a span of time that ends now.
 type Period struct {
 	From     time.Time // start of the first step
 	Step     time.Duration
@@ -30,17 +30,17 @@ type Period struct {
 	Kinds    []KindTimes
 }
 
-// Counters count the changes of runs in a span of time.
+// Counters are the numbers of status changes in a span of time.
 type Counters struct {
 	Created   int64 `json:"created"`  // new runs
-	Requeued  int64 `json:"requeued"` // runs that wait again: after an interruption, or for another attempt
+	Requeued  int64 `json:"requeued"` // queued again: after an interruption, or to retry
 	Started   int64 `json:"started"`
 	Completed int64 `json:"completed"`
 	Failed    int64 `json:"failed"`
 	Cancelled int64 `json:"cancelled"`
 }
 
-// Add returns the sums of both.
+// Add returns the field-wise sum of f and g.
 func (f Counters) Add(g Counters) Counters {
 	return Counters{
 		f.Created + g.Created, f.Requeued + g.Requeued, f.Started + g.Started,
@@ -48,7 +48,7 @@ func (f Counters) Add(g Counters) Counters {
 	}
 }
 
-// Sum returns the sums of all.
+// Sum returns the field-wise sum of all counters.
 func Sum(all []Counters) (sum Counters) {
 	for _, counters := range all {
 		sum = sum.Add(counters)
@@ -56,16 +56,17 @@ func Sum(all []Counters) (sum Counters) {
 	return sum
 }
 
-// KindTimes has the queue times and run times of a kind.
+// KindTimes has the queue times and run times of the runs of one kind.
 type KindTimes struct {
 	Kind string
-	// QueueTime is from when a run was last due until it started, RunTime from then until it completed or failed.
+	// QueueTime is the time from when a run was last due until it started; RunTime from then until it
+	// completed or failed.
 	QueueTime, RunTime Quantiles
 }
 
 // Quantiles are the median and the 95th percentile of durations, with an error of at most 10 %.
 type Quantiles struct {
-	Count    int64 // number of durations; if 0, the others mean nothing
+	Count    int64 // number of durations; if 0, the percentiles mean nothing
 	P50, P95 time.Duration
 }
 
@@ -73,20 +74,20 @@ type Quantiles struct {
 type KindCount struct {
 	Kind string
 	Runs int64
-	More bool // there are more, which were not counted
+	More bool // there are more runs, which were not counted
 }
 
-// UnhandledKinds are the kinds of waiting runs that no worker handles, the first ones by name, followed by empty elements.
-// It is an array so that it is comparable.
+// UnhandledKinds are the kinds of waiting runs that no worker handles: the first MaxUnhandled by name, then
+// empty elements. It is an array so that it is comparable.
 type UnhandledKinds [MaxUnhandled]KindCount
 
 // Limits of UnhandledKinds, which are part of every frame.
 const (
-	MaxUnhandled     = 3    // most kinds
-	CountedUnhandled = 1000 // most runs counted of each
+	MaxUnhandled     = 3    // maximum number of kinds
+	CountedUnhandled = 1000 // maximum number of runs counted for each kind
 )
 
-// Has reports whether kind is among them.
+// Has reports whether u contains kind.
 func (u UnhandledKinds) Has(kind string) bool {
 	return slices.ContainsFunc(u.Named(), func(one KindCount) bool { return one.Kind == kind })
 }
@@ -101,7 +102,7 @@ func (u UnhandledKinds) Named() []KindCount {
 	return u[:]
 }
 
-// Runs returns the counted runs of these kinds.
+// Runs returns the number of counted runs of all kinds in u.
 func (u UnhandledKinds) Runs() (n int64) {
 	for _, one := range u {
 		n += one.Runs
@@ -124,7 +125,7 @@ type Load struct {
 	Recent    Period
 }
 
-// Forecast says when the queue will be empty if the rates of the last minutes continue.
+// Forecast predicts when the queue will be empty if the rates of the last minutes continue.
 type Forecast struct {
 	Trend   Trend
 	Waiting int64
@@ -132,7 +133,7 @@ type Forecast struct {
 	In      time.Duration // Draining: until the queue is empty; Steady: the queue time of a new run
 }
 
-// Trend is the result of a forecast in a word.
+// Trend summarizes a forecast in one word.
 type Trend string
 
 // The trends.
@@ -141,8 +142,8 @@ const (
 	Draining Trend = "draining" // more runs start than arrive
 	Steady   Trend = "steady"   // as many runs start as arrive
 	Growing  Trend = "growing"  // more runs arrive than start
-	Busy     Trend = "busy"     // no run has started for long, but workers are busy
-	Stalled  Trend = "stalled"  // no run has started for long, and no worker is busy
+	Busy     Trend = "busy"     // no run has started recently, and workers are busy
+	Stalled  Trend = "stalled"  // no run has started recently, and no worker is busy
 	Unclear  Trend = "unclear"  // too early to say
 	Unknown  Trend = "unknown"  // the number of waiting runs with workers is unknown
 )
@@ -150,13 +151,13 @@ const (
 const (
 	steps     = int(time.Minute / RecentStep)
 	window    = 3 * steps        // the last minutes, in steps
-	minStarts = 10               // fewer starts give no rate
-	soon      = 10 * time.Second // queues that empty sooner have no other trend
-	tolerance = 0.1              // largest difference of the rates, relative to the starts, of a steady queue
-	maxDelay  = 30 * time.Second // due runs that wait longer show that no worker is free
+	minStarts = 10               // minimum number of starts for a rate
+	soon      = 10 * time.Second // a queue that empties within this time is Draining, whatever arrives
+	tolerance = 0.1              // maximum relative difference of the rates of a steady queue
+	maxDelay  = 30 * time.Second // if a due run waits longer, no worker is free
 )
 
-// Forecast returns the forecast for a load.
+// Forecast computes the forecast for a load.
 func (l Load) Forecast() Forecast {
 	f := Forecast{Waiting: l.Waiting, Working: l.Working}
 	starts, arrivals := l.serviceRate(), l.arrivalRate()
@@ -185,7 +186,7 @@ func (l Load) Forecast() Forecast {
 
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
-// complete returns the steps that are complete.
+// complete returns the counters without the last step, which is incomplete.
 func (l Load) complete() []Counters { return l.Recent.Counters[:max(0, len(l.Recent.Counters)-1)] }
 
 func (l Load) startsInLastMinute() int64 {
@@ -193,7 +194,8 @@ func (l Load) startsInLastMinute() int64 {
 	return Sum(flows[max(0, len(flows)-1-steps):]).Started
 }
 
-// serviceRate returns the starts per second in the window or, if there are few, in the whole period, from the first start on.
+// serviceRate returns the starts per second in the window, counted from its first start. If the window has
+// too few starts, it uses the whole period. It returns 0 if no run started.
 func (l Load) serviceRate() float64 {
 	all := l.complete()
 	for _, flows := range [][]Counters{all[max(0, len(all)-window):], all} {
@@ -208,8 +210,8 @@ func (l Load) serviceRate() float64 {
 	return 0
 }
 
-// arrivalRate returns the arrivals per second in the window, without the steps with the most arrivals: a thousand runs that
-// one click creates do not arrive again and again.
+// arrivalRate returns the arrivals per second in the window. It leaves out the sixth of the steps with the
+// most arrivals: a thousand runs that one click creates do not arrive again and again.
 func (l Load) arrivalRate() float64 {
 	all := l.complete()
 	var counts []int64
