@@ -14,31 +14,32 @@ import (
 	"runboard/jobs/river"
 )
 
-// Bulk runs change many other runs. They have workers of their own, so that a bulk cancel never waits behind the runs that
-// it cancels.
+// Bulk runs change many other runs. They have workers of their own, so that a bulk cancel never waits behind
+// the runs that it cancels.
 const (
 	bulkWorkers = 4
 	bulkTimeout = 7 * 24 * time.Hour // a bulk retry waits while too many runs wait
 )
 
-// store is where runs are kept.
+// store is the store of a board.
 type store interface {
 	app.Store
 	app.WorkStore
 	Close() error
 }
 
-// engine works until ctx ends and then drains; as soon as hardStop ends, it stops without draining.
+// engine works on runs until ctx ends and then drains. When hardStop ends, it stops without draining.
 type engine func(ctx, hardStop context.Context)
 
 // backend is a store with the engines that work on its runs.
 type backend struct {
 	store     store
 	engines   []engine
-	recovered sqlite.Recovery // what opening the database found
+	recovered sqlite.Recovery // what opening the database repaired
 	warnings  []sqlite.Warning
 }
 
+// openBackend opens the database that the configuration names. After an error nothing is left open.
 func openBackend(ctx context.Context, config Config, registry *jobs.Registry, log *slog.Logger) (*backend, error) {
 	if config.UsesPostgres() {
 		return openPostgres(ctx, config, registry, log)
@@ -46,7 +47,7 @@ func openBackend(ctx context.Context, config Config, registry *jobs.Registry, lo
 	return openSQLite(ctx, config, registry, log)
 }
 
-// openSQLite has this process do everything, with a file of its own.
+// openSQLite opens a SQLite file, which belongs to this process alone. The process serves pages and works.
 func openSQLite(ctx context.Context, config Config, registry *jobs.Registry, log *slog.Logger) (*backend, error) {
 	file, err := sqlite.Open(ctx, sqlite.Options{
 		Path: config.DatabasePath(), Synchronous: config.Synchronous,
@@ -65,7 +66,7 @@ func openSQLite(ctx context.Context, config Config, registry *jobs.Registry, log
 		RunTimeout: config.RunTimeout, DrainTimeout: config.DrainTimeout,
 		LogLimit: int64(config.LogLimit), Log: log,
 	}
-	bulk := &jobs.Queue{ // without a drain: a bulk run continues after the restart
+	bulk := &jobs.Queue{ // without a drain, because a bulk run continues after a restart
 		Store: file, Registry: jobs.BulkRegistry(file), Workers: bulkWorkers,
 		MaxAttempts: 1, MaxCrashes: config.MaxCrashes, RunTimeout: bulkTimeout, Log: log,
 	}
@@ -77,8 +78,8 @@ func openSQLite(ctx context.Context, config Config, registry *jobs.Registry, log
 	}, nil
 }
 
-// outlasting runs two engines and stops the first only when the second has stopped: a bulk cancel that was accepted still
-// reaches the runs that drain.
+// outlasting returns an engine that runs both engines and stops the first only after the second has stopped.
+// So a bulk cancel that was accepted still reaches runs that drain.
 func outlasting(first, second engine) engine {
 	return func(ctx, hardStop context.Context) {
 		lasting, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -90,7 +91,7 @@ func outlasting(first, second engine) engine {
 	}
 }
 
-// openPostgres has this process be one of several nodes.
+// openPostgres connects to a PostgreSQL server. This process is one of possibly several nodes.
 func openPostgres(ctx context.Context, config Config, registry *jobs.Registry, log *slog.Logger) (*backend, error) {
 	server, err := postgres.Open(ctx, postgres.Options{
 		URL: config.DatabaseURL, Synchronous: config.Synchronous,
@@ -115,7 +116,7 @@ func openPostgres(ctx context.Context, config Config, registry *jobs.Registry, l
 	return &backend{store: server, engines: []engine{nodes.Run}}, nil
 }
 
-// workerKinds returns the kinds of runs that this process works on.
+// workerKinds returns the kinds of runs that this process works on. A web node works on none.
 func workerKinds(config Config, registry *jobs.Registry) []string {
 	if config.Role == app.RoleWeb {
 		return []string{}

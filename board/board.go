@@ -1,5 +1,5 @@
-// Package board is the program, and the Go API for programs that bring work of their own. Main is a whole program; New and
-// Run embed a board in another one.
+// Package board runs a Runboard server. Main is a whole program, with the flags of runboard; New and Run
+// embed a board in another program.
 package board
 
 import (
@@ -21,23 +21,23 @@ import (
 	"runboard/templates"
 )
 
-// Kind is a kind of work that runs can be started of: a name and a function.
+// Kind is a kind of run: a name and the function that does the work.
 type Kind = jobs.Kind
 
-// Config is what an operator decides; see ParseConfig.
+// Config has the settings of a board; see ParseConfig.
 type Config = app.Config
 
-// Deadlines of the steps of a shutdown after the drain. Together they stay below five seconds, so that a service manager
-// that waits ten seconds longer than --drain-timeout never kills the process.
+// Deadlines of the steps of a shutdown after the drain. Together they stay below five seconds, so that a
+// service manager that waits ten seconds longer than --drain-timeout never kills the process.
 const (
 	shutdownTimeout = 4500 * time.Millisecond // of all steps together
 	socketsTimeout  = 3 * time.Second
 	requestsTimeout = 2 * time.Second
-	minStepTimeout  = 250 * time.Millisecond // of each step, even when earlier ones took the rest
+	minStepTimeout  = 250 * time.Millisecond // of each step, even if earlier steps have used up the time
 	hardStopTimeout = time.Second            // of requeueing after a second signal
 )
 
-// Board is a server with its database, its workers and its open pages. New creates it, Run runs it once.
+// Board is a server with its database, workers and live pages. New creates it, and Run runs it once.
 type Board struct {
 	*backend
 	config   Config
@@ -47,12 +47,12 @@ type Board struct {
 	url      string
 	hub      *live.Hub
 	server   *handlers.Server
-	served   chan error // receives one value: why the server has stopped
+	served   chan error // receives one value: the error with which the server stopped
 }
 
-// New listens at config.Addr and opens the database, so that a wrong setting or a database in use fails here. Nothing is
-// left open after an error. Every kind needs a name of its own; the first is the default. Without kinds the board offers
-// the simulated one. The caller must call Run, which also releases what New opened.
+// New listens at config.Addr and opens the database, so that a wrong setting or a database in use fails here.
+// After an error nothing is left open. Each kind needs a unique name; the first is the default. Without kinds
+// the board offers the simulated kind. The caller must call Run, which also releases what New opened.
 func New(config Config, kinds ...Kind) (*Board, error) {
 	registry, err := newRegistry(config, kinds)
 	if err != nil {
@@ -61,7 +61,7 @@ func New(config Config, kinds ...Kind) (*Board, error) {
 	return open(context.Background(), config, registry)
 }
 
-// open creates a board that is ready to run. After an error nothing is left open, and nothing on disk has changed.
+// open creates a board that is ready to run. After an error nothing is left open and no file has changed.
 func open(ctx context.Context, config Config, registry *jobs.Registry) (*Board, error) {
 	log := config.Logger
 	if log == nil {
@@ -84,7 +84,7 @@ func open(ctx context.Context, config Config, registry *jobs.Registry) (*Board, 
 	if err != nil {
 		return nil, err
 	}
-	b.listener, err = net.Listen("tcp", config.Addr) // before the database: it is easily undone
+	b.listener, err = net.Listen("tcp", config.Addr) // before the database, because it is easy to undo
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen: %w", err)
 	}
@@ -101,8 +101,8 @@ func open(ctx context.Context, config Config, registry *jobs.Registry) (*Board, 
 	return b, nil
 }
 
-// menu returns the kinds in the order in which the page offers them. Programs that bring kinds of their own do not want the
-// simulated one first, although it stays the default of requests that name none.
+// menu returns the kinds in the order in which the page offers them. The simulated kind comes last if there
+// are others, although it stays the default of requests that name no kind.
 func menu(registry *jobs.Registry) []string {
 	names := registry.Names()
 	if len(names) > 1 && names[0] == jobs.SimulatedName {
@@ -111,29 +111,32 @@ func menu(registry *jobs.Registry) []string {
 	return names
 }
 
-// URL returns where the board serves, such as http://127.0.0.1:3000. It does not change.
+// URL returns the base URL of the board, such as http://127.0.0.1:3000. It does not change.
 func (b *Board) URL() string { return b.url }
 
-// Store returns where the runs are kept, for reading and changing them from the same process. It is closed when Run returns.
+// Store returns the store of the board, to read and change runs from the same process. Run closes it before
+// it returns.
 func (b *Board) Store() app.Store { return b.store }
 
-// Ready returns nil when the board serves pages and can write, as GET /up reports it.
+// Ready returns nil if the board serves pages and can write, else the reason. GET /up reports it.
 func (b *Board) Ready() error { return b.server.Ready() }
 
 // EnqueueOption is an option of Enqueue.
 type EnqueueOption func(*app.CreateRequest)
 
-// Count has Enqueue create n runs, 1 to 1000. The default is 1.
+// Count makes Enqueue create n runs, 1 to 1000. The default is 1.
 func Count(n int) EnqueueOption { return func(r *app.CreateRequest) { r.Count = n } }
 
-// IdempotencyKey has Enqueue create runs only once for the same key, 1 to 200 bytes of printable ASCII: further calls
-// return the first batch. A call for other runs with the same key fails with app.CodeInvalid.
+// IdempotencyKey makes Enqueue create runs only once for the same key, 1 to 200 bytes of printable ASCII:
+// further calls return the first batch. A call with the same key but another kind or count fails with
+// app.CodeInvalid.
 func IdempotencyKey(key string) EnqueueOption {
 	return func(r *app.CreateRequest) { r.IdempotencyKey = key }
 }
 
-// Enqueue creates runs of a kind in one transaction and returns them after its commit. It fails with app.CodeInvalid for an
-// unknown kind or a wrong option, and with app.CodeUnavailable while too many runs wait or the database cannot be written.
+// Enqueue creates runs of a kind in one transaction and returns them after the commit. It fails with
+// app.CodeInvalid for an unknown kind or a wrong option, and with app.CodeUnavailable while too many runs
+// wait or the database cannot be written.
 func (b *Board) Enqueue(ctx context.Context, kind string, options ...EnqueueOption) (app.Batch, error) {
 	names := b.registry.Names()
 	if !slices.Contains(names, kind) {
@@ -149,6 +152,7 @@ func (b *Board) Enqueue(ctx context.Context, kind string, options ...EnqueueOpti
 	return b.store.Create(ctx, request)
 }
 
+// checkRequest checks the options of Enqueue.
 func checkRequest(request app.CreateRequest) error {
 	if request.Count < 1 || request.Count > app.MaxCount {
 		return app.Errorf(app.CodeInvalid, "the count must be between 1 and %d.", app.MaxCount)
@@ -161,13 +165,14 @@ func checkRequest(request app.CreateRequest) error {
 	return nil
 }
 
-// Run serves and works until ctx ends, and then shuts down: it refuses new runs and sockets, lets running work finish for
-// config.DrainTimeout, requeues the rest, sends the last states to open pages, and closes the database. It must be called
-// once. It returns nil after a shutdown that ctx asked for, and otherwise why the board could not go on.
+// Run serves and works until ctx ends, and then shuts down: it refuses new runs and sockets, lets running
+// work finish for config.DrainTimeout, requeues the rest, sends the last states to open pages, and closes the
+// database. It may be called only once. It returns nil after a shutdown through ctx, and otherwise the error
+// that stopped the board.
 func (b *Board) Run(ctx context.Context) error { return b.run(ctx, context.Background()) }
 
-// run is Run with a second context. When hardStop ends, it returns as soon as interrupted runs are requeued, and leaves
-// everything else open: the process must exit then.
+// run is Run with a second context. When hardStop ends, run returns as soon as interrupted runs are requeued,
+// and leaves everything else open: the process must then exit.
 func (b *Board) run(ctx, hardStop context.Context) error {
 	b.log.Info("listening on "+b.url, "url", b.url)
 	b.logRecovery()
@@ -186,7 +191,7 @@ func (b *Board) run(ctx, hardStop context.Context) error {
 	select {
 	case <-ctx.Done():
 		b.log.Info("shutting down")
-	case err = <-b.served: // the server cannot go on
+	case err = <-b.served: // the server has failed
 		cancel()
 	}
 	deadline := time.Now().Add(b.config.DrainTimeout + shutdownTimeout)
@@ -200,7 +205,8 @@ func (b *Board) run(ctx, hardStop context.Context) error {
 	return errors.Join(err, b.closeAll(deadline))
 }
 
-// closeAll closes sockets, requests and the database, each within its own limit and about by the deadline.
+// closeAll closes sockets, requests and the database in this order. Each step has a limit of its own, and all
+// together end at about the deadline.
 func (b *Board) closeAll(deadline time.Time) error {
 	limit := func(most time.Duration) time.Duration {
 		return min(most, max(minStepTimeout, time.Until(deadline)))

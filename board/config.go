@@ -16,10 +16,10 @@ const description = "Start long work from a web page and watch every run change 
 	"runboard hash-password USER reads a password and writes a line for --auth-file. " +
 	"runboard licenses writes the licences of what others have made and this binary contains."
 
-// ParseConfig reads the settings from flags such as --addr, then from environment variables such as ADDR, then from the
-// defaults. An empty variable counts as absent, because that is how compose files and unit files leave one out. Variables
-// with secrets are removed from the environment. ParseConfig(nil) returns the settings without flags. For --help it prints
-// the flags and exits.
+// ParseConfig reads the settings from flags such as --addr, then from environment variables such as ADDR,
+// then from the defaults. An empty variable counts as absent, because compose files and unit files leave
+// variables out that way. ParseConfig removes variables with secrets from the environment. ParseConfig(nil)
+// returns the settings without flags. For --help it prints the flags and exits.
 func ParseConfig(args []string) (config Config, err error) {
 	fields := reflect.TypeFor[Config]()
 	for i := range fields.NumField() {
@@ -48,7 +48,7 @@ func ParseConfig(args []string) (config Config, err error) {
 	return config, config.Load()
 }
 
-// durations reads durations in flags and variables as everything else does, with days and weeks.
+// durations parses durations in flags and variables with app.ParseDuration, which also knows days and weeks.
 var durations = kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Value) error {
 	var text string
 	if err := ctx.Scan.PopValueInto("duration", &text); err != nil {
@@ -61,6 +61,7 @@ var durations = kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Val
 	return err
 })
 
+// newLogger returns a logger to standard error in config.LogFormat.
 func newLogger(config Config) *slog.Logger {
 	if config.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(os.Stderr, nil))

@@ -13,16 +13,16 @@ import (
 
 // Exit statuses of the program.
 const (
-	exitFailed = 1 // the database or the address cannot be used, or a second signal came
+	exitFailed = 1 // the database or the address cannot be used, or a second signal arrived
 	exitUsage  = 2 // a flag is wrong
 )
 
-// Main is the whole program: it reads flags and environment, runs a board with these kinds and those of --command and
-// --commands until SIGTERM or SIGINT, and exits. A program with work of its own calls it first thing in main. Without
-// kinds the board offers the simulated one.
+// Main is the whole program: it reads flags and environment, runs a board with these kinds and those of
+// --command and --commands until SIGTERM or SIGINT, and exits. A program with kinds of its own must call it
+// first in main. Without kinds the board offers the simulated kind.
 func Main(kinds ...Kind) {
 	command.Main()          // does not return in a process that supervises a command
-	subcommand(os.Args[1:]) // does not return when there is one
+	subcommand(os.Args[1:]) // does not return if there is one
 	unguarded := command.Guard()
 	config, registry, err := configure(os.Args[1:], kinds)
 	if err != nil {
@@ -63,7 +63,8 @@ func configure(args []string, kinds []Kind) (Config, *jobs.Registry, error) {
 	return config, registry, err
 }
 
-// newRegistry returns the registry of kinds, or of the simulated kind without any, and of the commands of config.
+// newRegistry returns a registry of kinds and of the commands in config. Without kinds it has the simulated
+// kind instead.
 func newRegistry(config Config, kinds []Kind) (*jobs.Registry, error) {
 	commands, err := jobs.CommandKinds(config.Command, config.Commands, config.CommandDir, config.CommandUser)
 	if err != nil {
@@ -76,8 +77,8 @@ func newRegistry(config Config, kinds []Kind) (*jobs.Registry, error) {
 	return jobs.NewRegistry(append(all, commands...)...)
 }
 
-// sweep removes what commands of dead servers have left, before their runs are done again. It returns what the operator
-// should know of that, and why this process could not be guarded.
+// sweep removes what commands of dead servers left behind, before their runs start again. It returns warnings
+// for the operator about that and about unguarded, the error of command.Guard.
 func sweep(config Config, unguarded error) (notices []sqlite.Warning) {
 	for _, notice := range jobs.SweepLeftovers(config.CommandUser) {
 		notices = append(notices, sqlite.Warning{Text: notice.Text, Args: notice.Args})

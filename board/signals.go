@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// handleSignals shuts down at the first signal, and stops hard at the second. A hard stop loses nothing: interrupted runs
-// are done again. It only takes the time to requeue them, so that this does not count as a crash of theirs; a third signal
-// skips even that.
+// handleSignals shuts down at the first signal and stops hard at the second. A hard stop loses nothing,
+// because interrupted runs start again. It only waits until they are requeued, so that it does not count as a
+// crash of these runs; a third signal skips even that.
 func handleSignals(shutDown, stopHard func()) {
 	signals := make(chan os.Signal, 3)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
@@ -25,9 +25,10 @@ func handleSignals(shutDown, stopHard func()) {
 	os.Exit(exitFailed)
 }
 
-// surviveSignals keeps signals from ending the process that must not end it without a drain. SIGPIPE comes when the reader of
-// the log has gone, as in "runboard 2>&1 | tee log" and Ctrl-C. SIGHUP comes when a terminal is closed. Both are caught
-// rather than ignored, since commands would inherit that.
+// surviveSignals keeps SIGPIPE and SIGHUP from ending the process without a drain. SIGPIPE arrives when the
+// reader of the log has exited, as after Ctrl-C in "runboard 2>&1 | tee log"; SIGHUP when a terminal is
+// closed. The process catches both instead of ignoring them, because commands would inherit an ignored
+// signal.
 func surviveSignals(log *slog.Logger) {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	hangups := make(chan os.Signal, 1)

@@ -16,7 +16,7 @@ import (
 	"runboard/static"
 )
 
-// subcommand does what is asked for instead of serving, and ends the process. It returns if args begin with no subcommand.
+// subcommand runs the subcommand in args and ends the process. It returns if args do not begin with one.
 func subcommand(args []string) {
 	if len(args) == 0 {
 		return
@@ -37,8 +37,9 @@ func subcommand(args []string) {
 	os.Exit(0)
 }
 
-// hashPassword writes a line for --auth-file. args is the user, and the password is the first line of in. Without a user,
-// that line is USER:PASSWORD; if it has no colon, it is a password and only its hash is written.
+// hashPassword writes a line for --auth-file to out. args is the user, and the first line of in is the
+// password. Without a user in args that line is USER:PASSWORD; if it has no colon, it is a password, and out
+// gets only its hash.
 func hashPassword(args []string, in *os.File, out io.Writer) error {
 	if len(args) > 1 || len(args) == 1 && strings.HasPrefix(args[0], "-") {
 		return errors.New("usage: runboard hash-password [USER], with the password, or USER:PASSWORD, on standard input")
@@ -70,7 +71,8 @@ func hashPassword(args []string, in *os.File, out io.Writer) error {
 	return err
 }
 
-// readSecret reads the first line. On a terminal, a password is not shown while it is typed.
+// readSecret returns the first line of in. On a terminal it hides the input if alone is true: then the line
+// is only a password.
 func readSecret(in *os.File, alone bool) (string, error) {
 	if fd := int(in.Fd()); alone && term.IsTerminal(fd) {
 		fmt.Fprint(os.Stderr, "Password: ")
