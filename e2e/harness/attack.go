@@ -1,5 +1,6 @@
 package harness
 
+// IsOver reports whether stop is closed.
 func IsOver(stop <-chan struct{}) bool {
 	select {
 	case <-stop:

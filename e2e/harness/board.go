@@ -16,7 +16,7 @@ import (
 	"runboard/jobs/command"
 )
 
-// tests are those of this package, and what they shared is put away after the last of them.
+// tests runs the tests of a package and then releases what they shared.
 type tests struct{ *testing.M }
 
 func (t tests) Run() int {
@@ -24,10 +24,10 @@ func (t tests) Run() int {
 	return t.M.Run()
 }
 
-// Main runs the tests of a package, and then ends what they shared. In a process that a test has started from its own
-// binary it runs a board with work of the tests instead.
+// Main runs the tests of a package and then releases what they shared. In a process that a test has started
+// from its own binary, Main runs a board with kinds of the tests instead. TestMain must call it.
 func Main(m *testing.M) {
-	command.Main() // the tests are the program that commands are supervised by
+	command.Main() // the test binary is also the supervisor of commands
 	enterModule()
 	if os.Getenv(PoisonVariable) != "" {
 		runPoisoned()
@@ -36,30 +36,32 @@ func Main(m *testing.M) {
 		runNoting(path)
 	}
 	goleak.VerifyTestMain(tests{m},
-		// fasthttp starts these once, or ends them some seconds later, and offers no way to wait for that.
+		// fasthttp starts these goroutines once, or ends them some seconds later, and has no way to wait for
+		// that.
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp/stackless.funcWorker"),
 	)
 }
 
-// Program is the program as main runs it, on a port of its own and with a database of its own.
+// Program is a board in the process of the test, with a port and a database of its own.
 type Program struct {
 	*board.Board
 	URL    string
 	Addr   string // HOST:PORT of URL
 	Config board.Config
 	Store  testStore
-	Stop   func() // ends it as SIGTERM does; may be called more than once
+	Stop   func() // shuts the board down as SIGTERM does; may be called more than once
 }
 
-// testStore is the store of a board, with the changes that only engines make.
+// testStore is the store of a board, including the changes that only engines make.
 type testStore interface {
 	app.Store
 	app.WorkStore
 }
 
-// StartProgram starts a board whose simulated runs start and complete at once, unless the test wants otherwise.
+// StartProgram starts a board and stops it when the test ends. Its simulated runs start and complete at once.
+// change, if not nil, changes the settings first.
 func StartProgram(t *testing.T, change func(*board.Config), kinds ...board.Kind) *Program {
 	t.Helper()
 	config, err := board.ParseConfig([]string{
@@ -94,12 +96,12 @@ func StartProgram(t *testing.T, change func(*board.Config), kinds ...board.Kind)
 	return program
 }
 
-// OnDatabase has a program of the tests keep its runs in a database of this URL.
+// OnDatabase returns a change for StartProgram that sets the database URL.
 func OnDatabase(database string) func(*app.Config) {
 	return func(c *app.Config) { c.DatabaseURL = database }
 }
 
-// Gate is a kind whose work waits until the test lets it go on.
+// Gate returns a kind whose runs work until the test calls open.
 func Gate(name string) (kind jobs.Kind, open func()) {
 	opened := make(chan struct{})
 	work := func(ctx context.Context, _ *jobs.Run) error {

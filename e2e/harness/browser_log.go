@@ -6,13 +6,15 @@ import (
 	"runboard/jobs"
 )
 
-// Steps is a kind whose work writes as many lines as a test asks for, when it asks, and then goes on.
+// Steps is a kind whose runs write log lines when the test calls Write. A run completes when the test closes
+// Asked.
 type Steps struct {
 	jobs.Kind
 	Asked chan int
 	said  chan int
 }
 
+// NewSteps returns a Steps kind with this name.
 func NewSteps(name string) *Steps {
 	s := &Steps{Asked: make(chan int), said: make(chan int)}
 	total := 0
@@ -36,7 +38,7 @@ func NewSteps(name string) *Steps {
 	return s
 }
 
-// Write has n more lines written and returns how many there are.
+// Write makes the run write n more lines, and returns the total number of lines.
 func (s *Steps) Write(n int) int {
 	s.Asked <- n
 	return <-s.said

@@ -13,21 +13,23 @@ import (
 	_ "github.com/mattn/go-sqlite3"
 )
 
-// CrashClient starts runs and remembers what was promised to it.
+// CrashClient creates runs on a server that may crash, and remembers which ones the server acknowledged. It
+// repeats an unanswered request with the same idempotency key.
 type CrashClient struct {
-	Number, requests int
-	Counted          int        // runs that it asked for and must have got, once
-	fresh            []int64    // those that were acknowledged since the last check
-	open             url.Values // the request that got no answer
+	Number, requests int        // the number of the client, and of its requests so far
+	Counted          int        // runs that must exist, each once
+	fresh            []int64    // runs acknowledged since the last check
+	open             url.Values // the request without an answer, or nil
 }
 
-// PostUntilCut makes one request after the other, the one that was cut off first, until the server is gone.
+// PostUntilCut makes requests, the unanswered one first, until the server is gone.
 func (c *CrashClient) PostUntilCut(b *Process) {
 	for c.Post(b) == nil {
-		time.Sleep(rand.N(10 * time.Millisecond)) // else there is more to be done in the end than there is time
+		time.Sleep(rand.N(10 * time.Millisecond)) // limits the number of runs, so that they complete in time
 	}
 }
 
+// Post makes the unanswered request again or, without one, a new request for 1 to 8 runs.
 func (c *CrashClient) Post(b *Process) error {
 	if c.open == nil {
 		c.requests++
@@ -51,7 +53,7 @@ func (c *CrashClient) Post(b *Process) error {
 	return nil
 }
 
-// Repeat makes the request again that got no answer.
+// Repeat makes the unanswered request again, if there is one, and checks the acknowledged runs.
 func (c *CrashClient) Repeat(b *Process) {
 	b.T.Helper()
 	if c.open == nil {
@@ -63,8 +65,8 @@ func (c *CrashClient) Repeat(b *Process) {
 	c.CheckAcknowledged(b)
 }
 
-// CheckAcknowledged asks for every run that was acknowledged since it was last called. That none of the
-// earlier ones has gone since is seen in the end, by their number.
+// CheckAcknowledged checks that the runs acknowledged since the last check exist. It does not ask for earlier
+// ones again: at the end, the total number of runs shows whether one is gone.
 func (c *CrashClient) CheckAcknowledged(b *Process) {
 	b.T.Helper()
 	for _, id := range c.fresh {
@@ -76,6 +78,7 @@ func (c *CrashClient) CheckAcknowledged(b *Process) {
 	c.fresh = nil
 }
 
+// NumberIn returns the number that a query selects.
 func NumberIn(t *testing.T, db *sqlx.DB, query string, args ...any) (n int64) {
 	t.Helper()
 	if err := db.Get(&n, query, args...); err != nil {

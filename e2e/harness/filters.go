@@ -7,7 +7,7 @@ import (
 	"runboard/jobs"
 )
 
-// WorkThat returns a kind whose work fails with a text, or succeeds when that is empty.
+// WorkThat returns a kind whose runs fail with the error fails, or complete if it is empty.
 func WorkThat(name, fails string) jobs.Kind {
 	return jobs.Kind{Name: name, Work: func(_ context.Context, run *jobs.Run) error {
 		run.Logf("this is run %d", run.ID)

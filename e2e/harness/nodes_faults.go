@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// AnswersUp returns nil when the node says with this status whether it can serve.
+// AnswersUp returns a check that GET /up answers with this status.
 func (b *Process) AnswersUp(status int) func() error {
 	return func() error {
 		request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, b.URL+"/up", nil)

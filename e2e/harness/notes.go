@@ -17,14 +17,15 @@ import (
 	"runboard/jobs"
 )
 
-// NotesVariable makes the binary of the tests the program, with work that notes in the file of this name when it
-// begins and when it ends. Nothing of that is lost when the process is killed.
+// NotesVariable names the environment variable that makes the test binary run a board with the kind "note".
+// Its runs append a line to the file in the variable when they begin and when they end; the lines survive a
+// kill of the process.
 const NotesVariable = "RUNBOARD_TEST_NOTES"
 
-// PaceVariable is how long that work takes at most, if not some milliseconds.
+// PaceVariable names the environment variable with the maximum duration of a "note" run. The default is 20ms.
 const PaceVariable = "RUNBOARD_TEST_PACE"
 
-// runNoting is the program until it is asked to end.
+// runNoting runs a board with the kind "note" until SIGTERM, and ends the process.
 func runNoting(path string) {
 	notes, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
@@ -48,7 +49,8 @@ func runNoting(path string) {
 	runBoard(ctx, note)
 }
 
-// runBoard runs a board with the flags of this process and kinds of the test until ctx ends, and ends the process.
+// runBoard runs a board with the flags of this process and with these kinds until ctx ends, and ends the
+// process.
 func runBoard(ctx context.Context, kinds ...board.Kind) {
 	config, err := board.ParseConfig(os.Args[1:])
 	if err != nil {
@@ -64,10 +66,11 @@ func runBoard(ctx context.Context, kinds ...board.Kind) {
 	os.Exit(0)
 }
 
-// Notes is how often the work of each run began, and how often it came to its end.
+// Notes counts, by run ID, how often the work of a run began and how often it ended.
 type Notes struct{ Begun, Ended map[int64]int }
 
-// ReadNotes reads what was noted. It fails when a run was worked on twice at the same time.
+// ReadNotes reads the file that runs of the kind "note" have written. The test fails if a process worked on a
+// run twice at the same time.
 func ReadNotes(t *testing.T, path string) Notes {
 	t.Helper()
 	file, err := os.Open(path)
@@ -76,7 +79,7 @@ func ReadNotes(t *testing.T, path string) Notes {
 	}
 	defer file.Close()
 	all := Notes{map[int64]int{}, map[int64]int{}}
-	atWork := map[int64]int{} // which process last began a run and has not ended it
+	atWork := map[int64]int{} // by run: the process that began it and has not ended it
 	for lines := bufio.NewScanner(file); lines.Scan(); {
 		var process int
 		var id int64
@@ -89,7 +92,7 @@ func ReadNotes(t *testing.T, path string) Notes {
 			delete(atWork, id)
 			continue
 		}
-		if atWork[id] == process { // another one has been killed with whatever it did
+		if atWork[id] == process { // another process was killed during the work
 			t.Errorf("run %d was worked on twice at the same time", id)
 		}
 		all.Begun[id]++

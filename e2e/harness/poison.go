@@ -11,16 +11,18 @@ import (
 	"runboard/jobs"
 )
 
-// PoisonVariable makes the binary of the tests the program, with a kind that ends the process.
+// PoisonVariable names the environment variable that makes the test binary run a board with the kind
+// "poison", whose runs end the process.
 const PoisonVariable = "RUNBOARD_TEST_POISON"
 
-// PoisonStatus is how the process ends when the poison works.
+// PoisonStatus is the exit status of a process that a poison run ends.
 const PoisonStatus = 77
 
-// runPoisoned is the program until nothing is left to do.
+// runPoisoned runs a board with the kinds "innocent" and "poison" until all runs are finished, and ends the
+// process.
 func runPoisoned() {
 	innocent := jobs.Kind{Name: "innocent", Work: func(context.Context, *jobs.Run) error {
-		time.Sleep(50 * time.Millisecond) // so that it is there when the poison works
+		time.Sleep(50 * time.Millisecond) // so that innocent runs are at work when a poison run ends the process
 		return nil
 	}}
 	poison := jobs.Kind{Name: "poison", Work: func(context.Context, *jobs.Run) error {

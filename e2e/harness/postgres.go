@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// SkipOnPostgres skips a test that proves nothing new with runs in PostgreSQL: it is about HTTP, the browser or a SQLite file.
+// SkipOnPostgres skips a test with -postgres if the store makes no difference to it: it tests HTTP, the
+// browser, or a SQLite file.
 func SkipOnPostgres(t testing.TB) {
 	t.Helper()
 	if *onServer {
@@ -14,8 +15,8 @@ func SkipOnPostgres(t testing.TB) {
 	}
 }
 
-// enterModule makes the root of the module the working directory, so that tests can name its files. Without the
-// sources it does nothing.
+// enterModule makes the root of the module the working directory, so that tests can name its files. Without
+// the sources it does nothing.
 func enterModule() {
 	dir, err := os.Getwd()
 	if err != nil {

@@ -28,28 +28,28 @@ import (
 	"runboard/db/pgtest"
 )
 
-// Patience is how long a test waits for what must happen. It is no measure of how long that takes: it
-// only has to be longer than the slowest machine needs.
+// Patience is how long a test waits for a condition. It is a deadline, not a measure: it only has to be
+// longer than the slowest machine needs.
 const Patience = 30 * time.Second
 
-// RescuePatience is how long it may take until the runs of a node that is lost are done by another: only a failing test
-// waits so long.
+// RescuePatience is how long a test waits for another node to rescue the runs of a lost one. Only a failing
+// test waits that long.
 const RescuePatience = 4 * time.Minute
 
-// shared is what the tests of this package have in common, and what is put away after the last of them.
+// shared holds the cleanup functions of resources that all tests of a package share.
 var shared struct {
 	mu   sync.Mutex
 	away []func()
 }
 
+// CleanUpLater registers a function to call after the last test of the package.
 func CleanUpLater(f func()) {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
 	shared.away = append(shared.away, f)
 }
 
-// putAwayShared ends what the tests shared: the browser, and the directory of the binary. TestMain calls
-// it after the tests.
+// putAwayShared calls the functions of CleanUpLater, the last one first. Main calls it after the tests.
 func putAwayShared() {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
@@ -59,10 +59,10 @@ func putAwayShared() {
 	shared.away = nil
 }
 
-// onServer has the programs of the tests keep their runs in a PostgreSQL, which must make no difference to them.
+// onServer selects PostgreSQL as the store of the boards. It must make no difference to the tests.
 var onServer = flag.Bool("postgres", false, "keep runs in PostgreSQL instead of in files")
 
-// NewDatabase is the URL of one that nobody else has, and that is not there yet or empty.
+// NewDatabase returns the URL of an empty database, or of one that does not exist yet, for this test alone.
 func NewDatabase(t testing.TB) string {
 	t.Helper()
 	if *onServer {
@@ -71,9 +71,10 @@ func NewDatabase(t testing.TB) string {
 	return "sqlite:" + filepath.Join(t.TempDir(), "runboard.db")
 }
 
-// BuiltBinary builds the program once for all tests, without the race detector: it is to be what people run.
+// BuiltBinary builds the program once for all tests of a package and returns its path. It builds without the
+// race detector, as users do.
 var BuiltBinary = sync.OnceValues(func() (path string, err error) {
-	if path := os.Getenv("TEST_BINARY"); path != "" { // built already, for a user who cannot
+	if path := os.Getenv("TEST_BINARY"); path != "" { // already built, for a user who cannot build
 		return path, nil
 	}
 	dir, err := os.MkdirTemp("", "runboard-test-")
@@ -92,19 +93,20 @@ var BuiltBinary = sync.OnceValues(func() (path string, err error) {
 type Process struct {
 	T         testing.TB
 	URL       string
-	Database  string // the path of its file
-	Itself    bool   // whether it is the binary of the tests, which env makes the program
+	Database  string // its URL
+	Itself    bool   // start the test binary, which a variable in Env makes a board
 	Args      []string
 	Env       []string
-	Complains bool   // it is to be expected that its log has errors
-	Files     int    // how many files it may have open, if not as many as the tests
-	Program   string // what to start, if not the binary itself
+	Complains bool   // errors in its log do not fail the test
+	Files     int    // the limit of open files; 0: that of the tests
+	Program   string // the path of a program to start instead of the binary
 	Cmd       *exec.Cmd
 	Log       *logged
 	Ended     chan struct{} // closed when the process has ended
 }
 
-// command prepares a process of the program. Nothing of the environment of the tests reaches it.
+// Command returns a command for the program, not yet started. It inherits nothing from the environment of the
+// tests.
 func Command(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	path, err := BuiltBinary()
@@ -116,8 +118,8 @@ func Command(t testing.TB, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// StartProcess starts the program on a port and with a database of its own, unless args say otherwise, and
-// returns when it serves. It is killed when the test ends.
+// StartProcess starts the program with a port and a database of its own, unless args name others, and returns
+// when it serves. It kills the process when the test ends.
 func StartProcess(t testing.TB, args ...string) *Process {
 	t.Helper()
 	b := NewProcess(t, args...)
@@ -125,7 +127,7 @@ func StartProcess(t testing.TB, args ...string) *Process {
 	return b
 }
 
-// NewProcess is startBinary without the start.
+// NewProcess is StartProcess without the start.
 func NewProcess(t testing.TB, args ...string) *Process {
 	t.Helper()
 	b := &Process{T: t, Args: args, Log: &logged{}, Database: NewDatabase(t)}
@@ -133,23 +135,23 @@ func NewProcess(t testing.TB, args ...string) *Process {
 	return b
 }
 
-// File is the path of its database.
+// File returns the path of its SQLite file.
 func (b *Process) File() string { return strings.TrimPrefix(b.Database, "sqlite:") }
 
-// In is the same process for a subtest, which must not end the test around it.
+// In returns the same process for a subtest, whose failures must not end the outer test.
 func (b *Process) In(t testing.TB) *Process {
 	other := *b
 	other.T = t
 	return &other
 }
 
-// Restart starts the program again at the address and with the database that it had. The process before
-// must have ended.
+// Restart starts the program again with the same address and database. The previous process must have ended.
 func (b *Process) Restart() {
 	b.T.Helper()
 	b.Start(strings.TrimPrefix(b.URL, "http://"))
 }
 
+// Start starts the process at addr, HOST:PORT, and returns when it serves.
 func (b *Process) Start(addr string) {
 	b.T.Helper()
 	args := append([]string{"--addr", addr, "--database-url", b.Database}, b.Args...)
@@ -183,7 +185,7 @@ func (b *Process) Start(addr string) {
 			default:
 			}
 		}
-		_ = cmd.Wait() // how it ended is read from ProcessState
+		_ = cmd.Wait() // the exit status is in ProcessState
 	}(b.Cmd, b.Ended)
 	select {
 	case line := <-first:
@@ -219,7 +221,7 @@ func (b *Process) Signal(signal syscall.Signal) {
 	}
 }
 
-// Wait waits for the end of the process and returns its exit status.
+// Wait waits until the process has ended and returns its exit status.
 func (b *Process) Wait() int {
 	b.T.Helper()
 	select {
@@ -231,7 +233,7 @@ func (b *Process) Wait() int {
 	}
 }
 
-// Kill ends the process as a crash does: at once, in the middle of whatever it does.
+// Kill ends the process as a crash does, at any point of its work, and waits for its end.
 func (b *Process) Kill() {
 	b.T.Helper()
 	b.Signal(syscall.SIGKILL)
@@ -240,6 +242,7 @@ func (b *Process) Kill() {
 
 var listening = regexp.MustCompile(`listening on (http://[^"\s]+)`)
 
+// URLIn returns the URL in the first line of the log.
 func URLIn(t testing.TB, line string) string {
 	t.Helper()
 	found := listening.FindStringSubmatch(line)
@@ -249,7 +252,7 @@ func URLIn(t testing.TB, line string) string {
 	return found[1]
 }
 
-// ListJSON is a page of the list, as the program answers it.
+// ListJSON is a page of the list in JSON.
 type ListJSON struct {
 	ProcessRuns []RunJSON        `json:"process_runs"`
 	Counts      map[string]int64 `json:"counts"`
@@ -257,20 +260,23 @@ type ListJSON struct {
 	Newer       *string          `json:"newer"`
 }
 
+// RunJSON is a run in JSON.
 type RunJSON struct {
 	ID      int64  `json:"id"`
 	Status  string `json:"status"`
 	Version int64  `json:"version"`
 }
 
-// Client keeps no connections: one that a killed program leaves behind would be the next test's trouble.
+// Client keeps no connections open: a connection to a killed program would break the next test.
 var Client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: Patience}
 
+// Get requests JSON from path and decodes it into into, if that is not nil.
 func (b *Process) Get(path string, into any) error {
 	return b.Do(http.MethodGet, path, "", into)
 }
 
-// Do makes a request for JSON and decodes the answer, if it is a success and into is not nil.
+// Do makes a request for JSON and decodes the answer into into, if that is not nil. It fails if the status is
+// 300 or higher.
 func (b *Process) Do(method, path, form string, into any) error {
 	request, err := http.NewRequestWithContext(context.Background(), method, b.URL+path, strings.NewReader(form))
 	if err != nil {
@@ -297,7 +303,7 @@ func (b *Process) Do(method, path, form string, into any) error {
 	return json.Unmarshal(body, into)
 }
 
-// Post starts count runs and returns them, oldest first.
+// Post creates count runs and returns them, oldest first.
 func (b *Process) Post(count int) []RunJSON {
 	b.T.Helper()
 	var created ListJSON
@@ -308,7 +314,7 @@ func (b *Process) Post(count int) []RunJSON {
 	return created.ProcessRuns
 }
 
-// List asks for a page of the list.
+// List returns the page of the list at path.
 func (b *Process) List(path string) ListJSON {
 	b.T.Helper()
 	var page ListJSON
@@ -318,7 +324,7 @@ func (b *Process) List(path string) ListJSON {
 	return page
 }
 
-// WaitUntilDone waits until there are total runs and every one of them is final.
+// WaitUntilDone waits until there are total runs and all of them are final.
 func (b *Process) WaitUntilDone(total int64) {
 	b.T.Helper()
 	Eventually(b.T, fmt.Sprintf("%d runs are done", total), func() error {
@@ -333,7 +339,8 @@ func (b *Process) WaitUntilDone(total int64) {
 	})
 }
 
-// ReadUntil calls each with what a socket is sent until ctx ends or it is cut, and closes it.
+// ReadUntil calls each with every frame of a socket until ctx ends or the connection is lost. It then closes
+// the socket.
 func ReadUntil(ctx context.Context, conn *websocket.Conn, each func(frame string)) {
 	closing := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer closing()
@@ -343,7 +350,9 @@ func ReadUntil(ctx context.Context, conn *websocket.Conn, each func(frame string
 	}
 }
 
-// Eventually waits until check returns nil. Where runs of a process that was killed are done by another one, it takes longer.
+// Eventually waits until check returns nil. It fails the test after Patience or, with PostgreSQL, after
+// RescuePatience, because another node may have to rescue runs. what completes the sentence "waited in vain
+// until …".
 func Eventually(t testing.TB, what string, check func() error) {
 	t.Helper()
 	limit := Patience
@@ -359,7 +368,7 @@ func Eventually(t testing.TB, what string, check func() error) {
 	t.Fatalf("waited in vain until %s: %v", what, err)
 }
 
-// logged is what a process says. Any goroutine may use it.
+// logged collects the log of a process. It is safe for concurrent use.
 type logged struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -377,13 +386,13 @@ func (l *logged) String() string {
 	return l.text.String()
 }
 
-// UntilStarted waits until at least n runs are being worked on.
+// UntilStarted waits until at least n runs are started.
 func (b *Process) UntilStarted(n int64) {
 	b.T.Helper()
 	Eventually(b.T, fmt.Sprintf("%d runs are started", n), func() error {
 		var page ListJSON
 		if err := b.Get("/process_runs", &page); err != nil {
-			return err // its database may be away
+			return err // its database may be unreachable
 		}
 		if page.Counts["started"] < n {
 			return fmt.Errorf("the counts are %v", page.Counts)

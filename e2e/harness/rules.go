@@ -5,6 +5,7 @@ import (
 	"testing"
 )
 
+// ReadFile returns the content of a file, which a path from the root of the module names.
 func ReadFile(t testing.TB, path string) string {
 	t.Helper()
 	content, err := os.ReadFile(path)

@@ -8,7 +8,7 @@ import (
 	"github.com/gavv/httpexpect/v2"
 )
 
-// StatusOf waits until a run has a status.
+// StatusOf waits until the run with this ID has the status want.
 func StatusOf(t *testing.T, e *httpexpect.Expect, run, want string) {
 	t.Helper()
 	Eventually(t, "run "+run+" is "+want, func() error {
@@ -20,7 +20,7 @@ func StatusOf(t *testing.T, e *httpexpect.Expect, run, want string) {
 	})
 }
 
-// Drain asks a program to stop, and returns when it drains. The channel is closed when it has stopped.
+// Drain stops a board and returns when it is draining. The channel is closed when it has stopped.
 func Drain(t *testing.T, p *Program) (stopped <-chan struct{}) {
 	t.Helper()
 	done := make(chan struct{})

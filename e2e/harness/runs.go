@@ -10,7 +10,7 @@ import (
 	"github.com/gavv/httpexpect/v2"
 )
 
-// NewExpect speaks HTTP to a program as curl would: it follows no redirect.
+// NewExpect returns an HTTP client for a board that behaves as curl does: it follows no redirects.
 func NewExpect(t *testing.T, p *Program) *httpexpect.Expect {
 	t.Helper()
 	return httpexpect.WithConfig(httpexpect.Config{
@@ -23,7 +23,7 @@ func NewExpect(t *testing.T, p *Program) *httpexpect.Expect {
 	})
 }
 
-// whole reads every answer to its end: httpexpect leaves those open that a test does not look at.
+// whole reads every body to its end, because httpexpect leaves bodies open that a test does not read.
 type whole struct{ http.RoundTripper }
 
 func (w whole) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -37,9 +37,10 @@ func (w whole) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, err
 }
 
+// AcceptJSON makes a request ask for JSON.
 func AcceptJSON(r *http.Request) { r.Header.Set("Accept", "application/json") }
 
-// WaitUntilDone waits until no run is left to do, and returns how many there are in each status.
+// WaitUntilDone waits until all runs are final, and returns the counts by status.
 func WaitUntilDone(t *testing.T, e *httpexpect.Expect) map[string]any {
 	t.Helper()
 	var counts map[string]any

@@ -22,7 +22,7 @@ func Watch(t *testing.T, p *Program, path string) *httpexpect.Websocket {
 
 var cellPattern = regexp.MustCompile(`<td id="process_run_(\d+)_status" data-status="(\w+)" data-version="(\d+)"`)
 
-// Screen is what a subscriber shows after the frames it has received: the newest cell of each run, by run id.
+// Screen is what a page shows after the frames that it has received: the newest cell of each run, by run ID.
 type Screen map[string]Cell
 
 // Cell is the status cell of a run.
@@ -31,7 +31,8 @@ type Cell struct {
 	Version int
 }
 
-// Apply takes a frame in. It fails when a version falls, or means two states.
+// Apply applies a frame. The test fails if the version of a cell decreases, or if one version has two
+// statuses.
 func (s Screen) Apply(t *testing.T, frame string) {
 	t.Helper()
 	for _, cell := range cellPattern.FindAllStringSubmatch(frame, -1) {
@@ -45,7 +46,7 @@ func (s Screen) Apply(t *testing.T, frame string) {
 	}
 }
 
-// Count is how many runs the screen shows in a status.
+// Count returns the number of runs that the screen shows in this status.
 func (s Screen) Count(status string) (n int) {
 	for _, cell := range s {
 		if cell.Status == status {

@@ -8,7 +8,7 @@ import (
 	"runboard/db/sqlite"
 )
 
-// WithRunsOf makes a database with waiting runs of a kind.
+// WithRunsOf creates a SQLite database with n waiting runs of a kind and returns its path.
 func WithRunsOf(t *testing.T, kind string, n int) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "test.db")

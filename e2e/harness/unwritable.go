@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// Answers reports what else than status a request is answered with.
+// Answers returns nil if the answer to a request has this status.
 func (b *Process) Answers(method, path string, status int) error {
 	request, err := http.NewRequest(method, b.URL+path, nil)
 	if err != nil {
