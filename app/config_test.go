@@ -10,7 +10,7 @@ import (
 	"runboard/app"
 )
 
-// sound returns the settings that the program has when nothing is set.
+// sound returns the default settings.
 func sound() app.Config {
 	return app.Config{
 		Addr: "127.0.0.1:3000", DatabaseURL: "sqlite:runboard.db",
@@ -21,14 +21,15 @@ func sound() app.Config {
 	}
 }
 
-// with returns sound settings after a change.
+// with returns the default settings after a change.
 func with(change func(*app.Config)) app.Config {
 	config := sound()
 	change(&config)
 	return config
 }
 
-// The struct's tags are what main makes flags of, so they are held to the contract here.
+// board.ParseConfig makes the flags from the tags of the struct, so the test compares the tags with the
+// contract.
 func TestEachSettingHasTheFlagTheVariableAndTheDefaultOfTheContract(t *testing.T) {
 	t.Parallel()
 	contract := map[string]string{
@@ -41,7 +42,7 @@ func TestEachSettingHasTheFlagTheVariableAndTheDefaultOfTheContract(t *testing.T
 		"keep-finished": "720h", "keep-max": "1000000", "role": "all",
 	}
 	for field := range reflect.TypeFor[app.Config]().Fields() {
-		if field.Tag.Get("kong") == "-" { // it is not set from outside
+		if field.Tag.Get("kong") == "-" { // neither a flag nor a variable sets it
 			continue
 		}
 		flag, variable := field.Tag.Get("name"), field.Tag.Get("env")
@@ -51,7 +52,7 @@ func TestEachSettingHasTheFlagTheVariableAndTheDefaultOfTheContract(t *testing.T
 			t.Errorf("--%s has the default %q, want %q", flag, field.Tag.Get("default"), fallback)
 		}
 		want := strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-		if flag == "command" { // it may be given more than once, and the variable might be there by chance
+		if flag == "command" { // it has no variable, because it may be given more than once
 			want = ""
 		}
 		if variable != want {
@@ -73,7 +74,7 @@ func TestTheDefaultsAreAccepted(t *testing.T) {
 	}
 }
 
-// bounds are, for each flag with a range, settings at and just beyond its ends.
+// bounds has, for each flag with a range, values at its ends and just beyond them.
 var bounds = map[string]goodAndBad{
 	"workers":                 intBounds(func(c *app.Config, n int) { c.Workers = n }, 1, 10_000),
 	"max-attempts":            intBounds(func(c *app.Config, n int) { c.MaxAttempts = n }, 1, 1000),
@@ -135,7 +136,8 @@ func accepts(t *testing.T, config app.Config) {
 	}
 }
 
-// refuses wants an error of one line that begins with the flag, and returns it.
+// refuses checks that Validate fails with an error of one line that begins with the flag, and returns the
+// error.
 func refuses(t *testing.T, config app.Config, flag string) string {
 	t.Helper()
 	err := config.Validate()
@@ -279,7 +281,7 @@ func TestAuthIsAUserAndAPasswordAndIsNeverRepeated(t *testing.T) {
 	accepts(t, with(func(c *app.Config) { c.Auth = "me:hunter2:with:colons" }))
 }
 
-// Another wrong flag must not bring the secret out either.
+// The error about another flag must not contain the secret either.
 func TestTheSecretIsNotInTheMessageAboutAnotherFlag(t *testing.T) {
 	t.Parallel()
 	for flag, bound := range bounds {

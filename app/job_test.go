@@ -8,7 +8,7 @@ import (
 
 func TestEachKindOfRunHasAJobThatIsNamedAfterIt(t *testing.T) {
 	t.Parallel()
-	valid := regexp.MustCompile(`^[\w][\w\-\[\]<>/.·:+]+$`) // what River takes
+	valid := regexp.MustCompile(`^[\w][\w\-\[\]<>/.·:+]+$`) // the kinds that River accepts
 	seen := map[string]string{}
 	for _, kind := range []string{"backup", "Backup", "a", "a.b-c_d", "two words", "zwölf", "+x", strings.Repeat("x", 100), strings.Repeat("y", 300)} {
 		name := Job{Work: kind}.Kind()

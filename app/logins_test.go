@@ -9,7 +9,7 @@ import (
 	"runboard/app"
 )
 
-// Two hashes of "open sesame".
+// Two hashes of the password "open sesame".
 const (
 	hashA = "$2y$05$abcdefghijklmnopqrstuuQvXZQmFiNTvUTtmDc8GAYkkSFLh3KtS"
 	hashB = "$2a$10$abcdefghijklmnopqrstuuQvXZQmFiNTvUTtmDc8GAYkkSFLh3KtS"

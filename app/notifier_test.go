@@ -9,7 +9,7 @@ import (
 	"runboard/app"
 )
 
-// patience is how long a test waits for what must happen.
+// patience is how long a test waits for a condition.
 const patience = 20 * time.Second
 
 func heard(rings <-chan struct{}) bool {
@@ -35,7 +35,7 @@ func TestARingWaitsForItsListener(t *testing.T) {
 	}
 }
 
-// That the loop ends shows that Ring does not wait for a listener that does not listen.
+// The loop ends only if Notify does not wait for a subscriber that does not receive.
 func TestManyRingsMergeIntoOneAndNeverBlock(t *testing.T) {
 	t.Parallel()
 	var bell app.Notifier
@@ -97,8 +97,8 @@ func TestABellWithoutListenersMayBeRung(t *testing.T) {
 	}
 }
 
-// Each ringer changes something and then rings. A listener that looks after each ring must in the end
-// have seen all changes, however the rings merged: that is the whole promise.
+// Each goroutine makes a change and then notifies. A subscriber that looks after each notification must see
+// all changes in the end, however notifications merge.
 func TestNoChangeIsMissedByAListenerThatListens(t *testing.T) {
 	t.Parallel()
 	const ringers, changesEach, listeners = 8, 2_000, 4

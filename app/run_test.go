@@ -106,7 +106,8 @@ func TestARunThatCrashedIsSuspect(t *testing.T) {
 	}
 }
 
-// Whoever reads the JSON must not meet year 1 for "not yet", nor the claim, which is the store's.
+// Unset times must be absent from the JSON instead of being year 1. The fencing token is internal to the
+// store.
 func TestTheJSONOfARunHasNoEmptyTimesAndNoClaim(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 2, 3, 4, 5, 678e6, time.UTC)

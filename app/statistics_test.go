@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// minutes are flows in steps of RecentStep, the last of which has only begun. steps says for how many steps each flow went on,
-// oldest first; what comes before them is nothing.
+// minutes returns a Period in steps of RecentStep, the last of which is incomplete. steps alternates between
+// a number of steps and their Counters, oldest first; all earlier steps are zero.
 func minutes(steps ...any) Period {
 	var flows []Counters
 	for i := 0; i < len(steps); i += 2 {

@@ -8,8 +8,8 @@ import (
 	"runboard/app"
 )
 
-// allowed is the contract's list of changes, spelled as the contract spells them and not as the
-// program does, so that a slip there shows here.
+// allowed lists the allowed changes of the contract, in its words rather than those of the program, so that a
+// slip in the program shows.
 var allowed = map[string]bool{
 	"created→started":   true,
 	"started→completed": true,
@@ -57,7 +57,7 @@ func TestAStatusThatDoesNotExistLeadsNowhere(t *testing.T) {
 	}
 }
 
-// The numbers are in the database, so they must not move.
+// The database stores the numbers, so they must not change.
 func TestEachStatusHasTheNumberAndTheNameOfTheContract(t *testing.T) {
 	t.Parallel()
 	for number, want := range []struct {

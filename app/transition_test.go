@@ -11,10 +11,10 @@ import (
 
 const testMaxCrashes = 3
 
-// change is one call of a transition function.
+// change is a call of a transition function.
 type change struct {
 	name string
-	// from are the statuses in which the change is allowed.
+	// from are the statuses in which the transition is allowed.
 	from []app.Status
 	do   func(t *rapid.T, run app.ProcessRun, at time.Time) (app.ProcessRun, app.Event, error)
 }
@@ -65,7 +65,7 @@ func drawOutcome(t *rapid.T) app.Outcome {
 	return outcome
 }
 
-// Random histories of a run keep to the table of allowed changes, and every run on the way is consistent.
+// Random histories of a run use only allowed changes, and keep the run consistent.
 func TestTransitions_KeepToTheAllowedChanges(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -123,7 +123,7 @@ func checkChange(t *rapid.T, call change, before, after app.ProcessRun, event ap
 	checkConsistent(t, call, before, after)
 }
 
-// checkConsistent holds what is true of every stored run.
+// checkConsistent checks the invariants of a stored run.
 func checkConsistent(t *rapid.T, call change, before, run app.ProcessRun) {
 	t.Helper()
 	wantToken := before.FencingToken
