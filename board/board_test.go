@@ -23,7 +23,7 @@ import (
 var update = flag.Bool("update", false, "write docs/configuration.md and the code in docs/go.md anew")
 
 func TestMain(m *testing.M) {
-	command.Main() // a test may start commands, which this program then supervises
+	command.Main() // the test binary is also the supervisor of commands
 	os.Exit(m.Run())
 }
 
@@ -165,7 +165,7 @@ func TestURL_ServesThePages(t *testing.T) {
 	}
 }
 
-// TestModule_OfAnotherProgramRuns builds the program of docs/go.md as a module of its own, and has it do a run.
+// TestModule_OfAnotherProgramRuns builds the program of docs/go.md as a separate module and lets it do a run.
 func TestModule_OfAnotherProgramRuns(t *testing.T) {
 	t.Parallel()
 	root, err := filepath.Abs("..")
@@ -226,7 +226,7 @@ func TestModule_OfAnotherProgramRuns(t *testing.T) {
 	})
 }
 
-// TestDocs_ShowTheCodeThatIsTested holds docs/go.md to the module above and to the examples.
+// TestDocs_ShowTheCodeThatIsTested compares the code in docs/go.md with that module and with the examples.
 func TestDocs_ShowTheCodeThatIsTested(t *testing.T) {
 	t.Parallel()
 	document := readFile(t, "../docs/go.md")
@@ -246,7 +246,7 @@ func TestDocs_ShowTheCodeThatIsTested(t *testing.T) {
 	}
 }
 
-// TestDocs_ListEveryFlag holds docs/configuration.md to the flags.
+// TestDocs_ListEveryFlag checks that docs/configuration.md lists every flag.
 func TestDocs_ListEveryFlag(t *testing.T) {
 	t.Parallel()
 	const path = "../docs/configuration.md"
