@@ -15,7 +15,7 @@ import (
 	"runboard/handlers/ws"
 )
 
-// reading is a connection that reads from a reader.
+// reading is a connection whose bytes come from a reader.
 type reading struct {
 	net.Conn
 	io.Reader

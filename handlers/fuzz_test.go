@@ -16,10 +16,10 @@ import (
 	"runboard/app"
 )
 
-// internal matches internals that must not be in an answer.
+// internal matches internals that no answer may contain.
 var internal = regexp.MustCompile(`(?i)sqlite|\bsql\b|database/sql|goroutine|runtime error|panic|\.go:\d|\bapp\.|fiber|fasthttp|no such (table|column)|syntax error|/tmp/`)
 
-// fuzzed returns a server with a real store and a few runs, which is called without a network.
+// fuzzed returns a function that calls a server with a real store and a few runs, without a network.
 func fuzzed(f *testing.F) (ask func(func(*fasthttp.Request)) *fasthttp.Response) {
 	f.Helper()
 	s := bareServer(f, app.Config{}, io.Discard)
@@ -36,7 +36,7 @@ func fuzzed(f *testing.F) (ask func(func(*fasthttp.Request)) *fasthttp.Response)
 	}
 }
 
-// harmlessAnswer fails unless an answer is one that a client may get for whatever it sends.
+// harmlessAnswer fails the test unless the answer has one of the statuses and reveals no internals.
 func harmlessAnswer(t *testing.T, of string, answer *fasthttp.Response, statuses ...int) {
 	t.Helper()
 	for _, status := range statuses {
@@ -86,7 +86,7 @@ func FuzzForm(f *testing.F) {
 					r.Header.SetContentType(fiber.MIMEApplicationForm)
 				}
 			})
-			harmlessAnswer(t, path+": "+body, answer, 201, 400, 422, 503) // many runs wait some time
+			harmlessAnswer(t, path+": "+body, answer, 201, 400, 422, 503) // 503 when too many runs wait
 		}
 	})
 }
@@ -97,7 +97,7 @@ func FuzzPath(f *testing.F) {
 	}
 	ask := fuzzed(f)
 	if answer := ask(func(r *fasthttp.Request) { r.SetRequestURI("/process_runs/7") }); answer.StatusCode() != 200 {
-		f.Fatalf("a run is answered with %d", answer.StatusCode()) // else nothing below means much
+		f.Fatalf("a run is answered with %d", answer.StatusCode()) // the checks below need existing runs
 	}
 	f.Fuzz(func(t *testing.T, path string) {
 		answer := ask(func(r *fasthttp.Request) { r.SetRequestURI("/process_runs/" + path) })
@@ -123,7 +123,7 @@ func FuzzSocket(f *testing.F) {
 		}
 		_ = conn.NetConn().(*net.TCPConn).CloseWrite()
 		_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
-		for err = nil; err == nil; { // until the server has closed it
+		for err = nil; err == nil; { // until the server closes it
 			_, _, err = conn.ReadMessage()
 		}
 		if timeout, is := errors.AsType[net.Error](err); is && timeout.Timeout() {

@@ -20,7 +20,7 @@ import (
 	"runboard/app"
 )
 
-// scripted is a listener that accepts a list of connections and errors.
+// scripted is a listener whose Accept returns a list of connections and errors.
 type scripted struct {
 	mu      sync.Mutex
 	results []func() (net.Conn, error)
@@ -37,7 +37,7 @@ func failing(err error) func() (net.Conn, error) {
 	}
 }
 
-// addressed is a connection from an address.
+// addressed is a connection with this remote address.
 type addressed struct {
 	net.Conn
 	from string
@@ -47,7 +47,7 @@ func (a addressed) RemoteAddr() net.Addr {
 	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(a.from), 1234))
 }
 
-// from returns the two ends of a connection from an address.
+// from returns both ends of a connection from an address.
 func from(address string) (server, client net.Conn) {
 	server, client = net.Pipe()
 	return addressed{server, address}, client
@@ -79,7 +79,7 @@ func TestConnections_AcceptAgainAfterWhatIsUsedUpComesBack(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var log bytes.Buffer
 				var results []func() (net.Conn, error)
-				for range 300 { // over four minutes
+				for range 300 { // for over four minutes
 					results = append(results, failing(passes))
 				}
 				server, client := from("192.0.2.1")
@@ -117,17 +117,17 @@ func TestConnections_StopWhenTheListenerIsBrokenOrClosed(t *testing.T) {
 		if _, err := c.Accept(); !errors.Is(err, net.ErrClosed) || time.Since(began) > 10*time.Second {
 			t.Errorf("closed while it waits: %v after %v", err, time.Since(began))
 		}
-		_ = c.Close() // again
+		_ = c.Close() // may be called again
 	})
 }
 
-// held is a server's end of a connection as it was admitted, with the client's.
+// held is an admitted connection: the end of the server, and that of the client.
 type held struct {
 	server *sniffConn
 	client net.Conn
 }
 
-// knock opens a connection from an address.
+// knock opens a connection from an address. Its server is nil if the listener refused it.
 func knock(t *testing.T, c *connections, address string) held {
 	t.Helper()
 	server, client := from(address)
@@ -166,7 +166,7 @@ func TestConnections_ANewOneTakesThePlaceOfTheOldestThatWaits(t *testing.T) {
 	if refused := knock(t, c, "192.0.2.5"); refused.server != nil {
 		t.Error("a fifth connection is admitted although four are at work")
 	}
-	busy.server.end() // its request is answered
+	busy.server.end() // the request has been answered
 	if last := knock(t, c, "192.0.2.5"); last.server == nil || !busy.gone() {
 		t.Error("a connection that waits for its next request keeps its place")
 	}

@@ -16,7 +16,7 @@ import (
 	"runboard/app"
 )
 
-// hashed is a login whose check costs as little as possible.
+// hashed returns a login whose hash has the minimum cost.
 func hashed(t *testing.T, user, password string) app.Login {
 	t.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
@@ -93,12 +93,12 @@ func TestLogins_AnAddressIsLimitedAndRecovers(t *testing.T) {
 			t.Fatalf("guess %d: %v", i, got)
 		}
 	}
-	for _, password := range []string{"guess", "correct horse"} { // a right one is not told from a wrong one
+	for _, password := range []string{"guess", "correct horse"} { // valid passwords get the same answer
 		if got, wait := l.check(guesser, "anna", password, now); got != limited || wait <= 0 || wait > shortTerm.interval {
 			t.Errorf("%q is answered with %v, %v", password, got, wait)
 		}
 	}
-	for range 2 * shortTerm.most { // what is right costs nothing, elsewhere
+	for range 2 * shortTerm.most { // valid logins from other addresses do not count
 		if got, _ := l.check(other, "anna", "correct horse", now); got != letIn {
 			t.Fatalf("from another address the user is answered with %v", got)
 		}
@@ -169,7 +169,7 @@ func TestLogins_AUserCannotGuessThePasswordOfAnotherOne(t *testing.T) {
 	l, now := testLogins(t), time.Now()
 	looked := 0
 	for i := range 10 * longTerm.most {
-		if i%(shortTerm.most-1) == 0 { // right credentials begin the short term anew
+		if i%(shortTerm.most-1) == 0 { // a valid login resets the short term
 			_, _ = l.check("192.0.2.1", "anna", "correct horse", now)
 		}
 		if got, _ := l.check("192.0.2.1", "bert", fmt.Sprint("guess ", i), now); got == wrong {
@@ -188,7 +188,7 @@ func TestRefusals_AreLoggedOnceAMinuteForEachAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		r := newRefusedLogLimiter(slog.New(slog.NewTextHandler(&log, nil)))
-		for range 130 { // more than two minutes
+		for range 130 { // for more than two minutes
 			for range 50 {
 				r.note("192.0.2.1", "anna")
 			}
@@ -198,7 +198,7 @@ func TestRefusals_AreLoggedOnceAMinuteForEachAddress(t *testing.T) {
 		r.close()
 		synctest.Wait()
 		text := log.String()
-		if n := strings.Count(text, "address=192.0.2.1"); n != 4 { // the first, two minutes, and the rest
+		if n := strings.Count(text, "address=192.0.2.1"); n != 4 { // the first, two minutes, and the rest at the end
 			t.Errorf("%d lines:\n%s", n, text)
 		}
 		if !strings.Contains(text, "address=192.0.2.2 user="+strings.Repeat("x", longestUserInLog)+" number=1") {

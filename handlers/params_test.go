@@ -62,7 +62,7 @@ func FuzzParseKey(f *testing.F) {
 	})
 }
 
-// No text but the name of a kind is ever taken for one: names are all that a request can say of what is done.
+// Only registered kinds are accepted: a request must not be able to name other work.
 func FuzzParseKind(f *testing.F) {
 	for _, seed := range []string{"", "job", "sh", "job; sh", "job=sh", "--command", "simulated\x00", "../job", "JOB", "$(id)", "job\n"} {
 		f.Add(seed, "")

@@ -17,9 +17,9 @@ import (
 	"runboard/templates"
 )
 
-// broken is a store in which everything goes wrong in the way that its fields say.
+// broken is a store that fails in the way that its fields say.
 type broken struct {
-	app.Store // nil: what is not overridden panics
+	app.Store // nil, so methods that are not overridden panic
 	err       error
 }
 
@@ -32,7 +32,7 @@ func (b broken) Page(context.Context, app.Query) (app.Page, error) {
 
 func (b broken) Ready() error { return nil }
 
-// testServer is a server over a store, on a port of its own, with what it logs.
+// testServer is a server that listens on a port of its own, with its store and its log.
 type testServer struct {
 	*Server
 	url string
@@ -45,7 +45,7 @@ func newServer(t *testing.T, store app.Store) (testServer, *strings.Builder) {
 	return s, log
 }
 
-// startingServer is one that has no store yet.
+// startingServer returns a listening server before Attach, and its log.
 func startingServer(t testing.TB, config app.Config) (testServer, *strings.Builder) {
 	t.Helper()
 	log := &strings.Builder{}
@@ -53,7 +53,7 @@ func startingServer(t testing.TB, config app.Config) (testServer, *strings.Build
 	return testServer{s, listen(t, s)}, log
 }
 
-// bareServer is one that does not listen.
+// bareServer returns a server that does not listen.
 func bareServer(t testing.TB, config app.Config, log io.Writer) *Server {
 	t.Helper()
 	assets, err := static.Load()
@@ -74,7 +74,7 @@ func bareServer(t testing.TB, config app.Config, log io.Writer) *Server {
 	return s
 }
 
-// listen has it served until the test ends, and returns where.
+// listen serves until the test ends, and returns the URL.
 func listen(t testing.TB, s *Server) (url string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -92,7 +92,7 @@ func listen(t testing.TB, s *Server) (url string) {
 	return "http://" + listener.Addr().String()
 }
 
-// client keeps no connections, which a shutdown would wait for.
+// client keeps no connections open, because a shutdown would wait for them.
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
 func get(t *testing.T, s testServer, path string, headers ...string) (status int, body string) {

@@ -19,7 +19,7 @@ import (
 	"runboard/handlers/ws"
 )
 
-// smallListener accepts connections with the smallest send buffer.
+// smallListener accepts connections with the smallest possible send buffer.
 type smallListener struct{ net.Listener }
 
 func (l smallListener) Accept() (net.Conn, error) {
@@ -30,14 +30,14 @@ func (l smallListener) Accept() (net.Conn, error) {
 	return conn, err
 }
 
-// newLiveServer returns a server with a real store that has this many runs, and with a running hub.
+// newLiveServer returns a server with a running hub and a real store that has this many runs.
 func newLiveServer(t *testing.T, runs int) (testServer, *sqlite.Store) {
 	t.Helper()
 	s, _ := startingServer(t, app.Config{UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10})
 	return s, goLive(t, s.Server, runs)
 }
 
-// goLive attaches a real store with this many runs, and a running hub.
+// goLive attaches a running hub and a real store with this many runs.
 func goLive(t testing.TB, s *Server, runs int) *sqlite.Store {
 	t.Helper()
 	store, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(t.TempDir(), "test.db"), Synchronous: "normal"})
@@ -71,7 +71,7 @@ func createRuns(t testing.TB, store *sqlite.Store, count int) {
 	}
 }
 
-// dial opens a socket with the smallest receive buffer.
+// dial opens a socket with the smallest possible receive buffer.
 func dial(t *testing.T, s testServer) *websocket.Conn {
 	t.Helper()
 	dialer := websocket.Dialer{NetDial: func(network, address string) (net.Conn, error) {
@@ -89,8 +89,8 @@ func dial(t *testing.T, s testServer) *websocket.Conn {
 	return conn
 }
 
-// keepPinging sends pings, and reads nothing, until the socket has ended or stop is called. A write that
-// blocks may notice only after a minute that the server has closed the connection.
+// keepPinging sends pings and reads nothing until the socket has ended or stop is called. A blocked write may
+// notice only after a minute that the server has closed the connection.
 func keepPinging(conn *websocket.Conn) (stop func()) {
 	ended := make(chan struct{})
 	go func() {
@@ -105,7 +105,7 @@ func keepPinging(conn *websocket.Conn) (stop func()) {
 	}
 }
 
-// awaitNoSockets waits until the server has no open socket, and calls meanwhile again and again.
+// awaitNoSockets waits until the server has no open socket. It calls meanwhile before each check.
 func awaitNoSockets(t *testing.T, s testServer, meanwhile func()) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); s.sockets.slots.count() > 0; time.Sleep(20 * time.Millisecond) {
@@ -182,7 +182,7 @@ func TestSocket_PeersThatAnswerPingsStayOpen(t *testing.T) {
 		for err := error(nil); err == nil; _, _, err = conn.ReadMessage() {
 		}
 	}()
-	for range 40 { // twice as long as a silent peer may stay
+	for range 40 { // twice the pong timeout
 		select {
 		case <-pings:
 		case <-ended:
@@ -226,7 +226,7 @@ func TestSocket_PongRepeatsTheDataOfThePing(t *testing.T) {
 	}
 }
 
-// framesOf returns a channel that gets the frames of a socket and, at its end, the error.
+// framesOf returns a channel that receives the frames of a socket and, at its end, the text of the error.
 func framesOf(conn *websocket.Conn) <-chan string {
 	frames := make(chan string, 1000)
 	go func() {
@@ -254,7 +254,7 @@ func nextFrame(t *testing.T, frames <-chan string) string {
 	}
 }
 
-// lastFrame waits for the end of a socket and returns its error.
+// lastFrame waits for the end of a socket and returns the text of its error.
 func lastFrame(t *testing.T, frames <-chan string) (last string) {
 	t.Helper()
 	for deadline := time.After(30 * time.Second); ; {
@@ -326,7 +326,7 @@ func TestSocket_IsClosedAtAShutdownHoweverLateItOpens(t *testing.T) {
 	timeouts.PingInterval, timeouts.HeartbeatInterval = time.Hour, time.Hour // only the close is due
 	early := framesOf(dial(t, s))
 	nextFrame(t, early)
-	s.sockets.mu.Lock() // as close does before a socket opens whose slot was taken earlier
+	s.sockets.mu.Lock() // as when close runs between upgrade and add
 	s.sockets.closed = true
 	s.sockets.mu.Unlock()
 	late := framesOf(dial(t, s))

@@ -9,9 +9,9 @@ import (
 	"runboard/app"
 )
 
-// BenchmarkManyViews has thousands of pages of different runs open, changes one run, and waits until its page
-// has the frame. It is another run every time: a page rests after a frame, and that is not what is measured.
-// B/view is what a page costs that is open and idle, without its socket.
+// BenchmarkManyViews opens thousands of pages of different runs, changes one run, and waits until its page
+// has the frame. Each round changes another run, because the minimum interval after a frame is not part of
+// the measurement. B/view is the memory of an open, idle page without its socket.
 func BenchmarkManyViews(b *testing.B) {
 	const views = 4000
 	store := openStore(b, b.TempDir())
@@ -32,7 +32,7 @@ func BenchmarkManyViews(b *testing.B) {
 	perView := float64(heap()-before) / views
 	for i := 0; b.Loop(); i++ {
 		change := store.Cancel
-		if i/views%2 == 1 { // all of them are cancelled
+		if i/views%2 == 1 { // every run has been cancelled by now
 			change = store.Retry
 		}
 		if _, err := change(context.Background(), int64(i%views)+1); err != nil {
@@ -43,8 +43,8 @@ func BenchmarkManyViews(b *testing.B) {
 	b.ReportMetric(perView, "B/view")
 }
 
-// BenchmarkFrames compares a full page with the one before and draws the frame, when one cell has changed,
-// and when the rows have.
+// BenchmarkFrames compares a full page with the previous one and renders the frame: after one changed cell,
+// and after changed rows.
 func BenchmarkFrames(b *testing.B) {
 	before, cell, rows := fullPage(1), fullPage(1), fullPage(2)
 	cell.Runs[0].Status, cell.Runs[0].Version = app.Completed, 3
@@ -70,7 +70,7 @@ func BenchmarkFrames(b *testing.B) {
 	}
 }
 
-// fullPage is a list of started runs whose oldest has that id.
+// fullPage returns a page of started runs; oldest is the lowest ID.
 func fullPage(oldest int64) (page app.Page) {
 	page.Counts[app.Started] = app.PageSize
 	now := time.Now()
@@ -83,10 +83,10 @@ func fullPage(oldest int64) (page app.Page) {
 	return page
 }
 
-// heap is how many bytes are in use.
+// heap returns the number of bytes in use on the heap.
 func heap() int64 {
 	runtime.GC()
-	runtime.GC() // what pools hold is freed by the second one
+	runtime.GC() // only the second one frees the content of pools
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	return int64(stats.HeapAlloc)

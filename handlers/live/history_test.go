@@ -17,7 +17,7 @@ import (
 	"runboard/templates"
 )
 
-// browser is a watcher with a screen, which reads at its own speed.
+// browser is a subscriber with a screen. It reads at its own speed.
 type browser struct {
 	question ViewKey
 	stop     chan struct{}
@@ -25,7 +25,7 @@ type browser struct {
 
 	mu     sync.Mutex
 	screen screen
-	fallen []string // runs whose version fell
+	fallen []string // runs whose version decreased
 }
 
 func openBrowser(hub *Hub, question ViewKey, pause time.Duration) *browser {
@@ -42,7 +42,7 @@ func (b *browser) read(hub *Hub, pause time.Duration) {
 		select {
 		case <-watcher.Notified():
 			b.take(watcher)
-			time.Sleep(pause) // a slow reader: what it must not do is matter
+			time.Sleep(pause) // a slow reader, which must not matter
 		case <-b.stop:
 			return
 		}
@@ -60,8 +60,8 @@ func (b *browser) take(watcher *Subscriber) {
 	}
 }
 
-// differs describes how the screen differs from another one. The page of a run shows no counts, so its frames
-// need not follow them.
+// differs returns an error if the screen differs from truth. The page of a run shows no counts, so it
+// compares none for it.
 func (b *browser) differs(truth screen) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -84,7 +84,7 @@ func (b *browser) close() {
 	<-b.stopped
 }
 
-// history is a random history of changes, with browsers that connect and disconnect.
+// history is a random sequence of changes, with browsers that connect and disconnect.
 type history struct {
 	store    *sqlite.Store
 	hub      *Hub
@@ -123,7 +123,7 @@ func (h *history) step(t *rapid.T) {
 	case 5:
 		pause := rapid.SampledFrom([]time.Duration{0, 0, 300 * time.Millisecond}).Draw(t, "pause")
 		h.browsers = append(h.browsers, openBrowser(h.hub, h.question(t), pause))
-	case 6: // one is cut off and comes back by another socket; its screen stays as it was meanwhile
+	case 6: // a browser reconnects and keeps its screen meanwhile
 		if len(h.browsers) > 0 {
 			i := rapid.IntRange(0, len(h.browsers)-1).Draw(t, "browser")
 			old := h.browsers[i]
@@ -152,7 +152,7 @@ func (h *history) question(t *rapid.T) ViewKey {
 	return ViewKey{Query: query}
 }
 
-// truth returns the screen of a subscriber that joins now.
+// truth returns the screen of a new subscriber.
 func (h *history) truth(t *rapid.T, drawing *templates.Templates, question ViewKey) (s screen) {
 	ctx := context.Background()
 	var html []byte
@@ -179,8 +179,8 @@ func (h *history) truth(t *rapid.T, drawing *templates.Templates, question ViewK
 	return s
 }
 
-// TestHub_EveryScreenEndsAsTheDatabase plays random histories of changes, slow readers, late comers and those
-// who come back, and then compares every screen with the database.
+// TestHub_EveryScreenEndsAsTheDatabase plays random changes to slow, late and reconnecting browsers, and then
+// compares every screen with the database.
 func TestHub_EveryScreenEndsAsTheDatabase(t *testing.T) {
 	drawing := newTemplates(t)
 	rapid.Check(t, func(t *rapid.T) {

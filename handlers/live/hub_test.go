@@ -14,8 +14,8 @@ import (
 	"runboard/app"
 )
 
-// answers is a store that says what a test lets it say, for what is only about when the hub asks. What it
-// asks is tested on the real one, which cannot run on the clock of synctest.
+// answers is a store whose results the test sets. It is for tests of when the hub reads. Other tests use a
+// real store, which cannot run on the clock of synctest.
 type answers struct {
 	app.Store
 	mu      sync.Mutex
@@ -24,15 +24,15 @@ type answers struct {
 	err     error
 	panics  bool
 	queries int
-	takes   func(text string) time.Duration // how long it looks for a text; nil: no time
+	takes   func(text string) time.Duration // the duration of a search; nil: none
 	runs    map[int64]app.ProcessRun
-	read    []int64 // the runs that were asked for one by one
+	read    []int64 // IDs of the runs that Run has read
 }
 
 func (a *answers) Changed() *app.Notifier { return &a.bell }
 
 func (a *answers) Page(ctx context.Context, query app.Query) (app.Page, error) {
-	if app.PurposeOf(ctx) != app.ForLive { // other reads must not hold up the hub
+	if app.PurposeOf(ctx) != app.ForLive { // the purpose of reads by the hub
 		return app.Page{}, errors.New("the read does not say that it is for the hub")
 	}
 	if a.takes != nil && query.Text != "" {
@@ -72,7 +72,7 @@ func (a *answers) Revisions(_ context.Context, ids []int64) (map[int64]app.Revis
 	return marks, a.err
 }
 
-// change changes the answers and notifies the hub.
+// change changes the results and notifies the hub.
 func (a *answers) change(change func(*answers)) {
 	a.mu.Lock()
 	change(a)
@@ -86,7 +86,7 @@ func (a *answers) asked() int {
 	return a.queries
 }
 
-// onVirtualTime runs a test of a hub on a clock that only advances while all goroutines are blocked.
+// onVirtualTime runs a test of a hub on a clock that advances only while all goroutines are blocked.
 func onVirtualTime(t *testing.T, test func(t *testing.T, store *answers, hub *Hub)) {
 	t.Helper()
 	drawing := newTemplates(t)
@@ -119,7 +119,7 @@ func TestHub_SendsFirstChangeAtOnceThenCoalesces(t *testing.T) {
 			t.Errorf("on an idle server the change left %s late", late)
 		}
 		frames := 0
-		go func() { // 500 changes in a second
+		go func() { // makes 500 changes in a second
 			for i := range 500 {
 				store.change(func(a *answers) { a.page.Counts[app.Created] = int64(i + 2) })
 				time.Sleep(2 * time.Millisecond)
@@ -138,7 +138,7 @@ func TestHub_SendsFirstChangeAtOnceThenCoalesces(t *testing.T) {
 	})
 }
 
-// search watches searches for texts that no other watches, and reads the first frame of each.
+// search subscribes to searches for these texts and reads the first frame of each.
 func search(t *testing.T, hub *Hub, texts ...string) (watchers []*Subscriber) {
 	t.Helper()
 	for _, text := range texts {
@@ -150,7 +150,7 @@ func search(t *testing.T, hub *Hub, texts ...string) (watchers []*Subscriber) {
 	return watchers
 }
 
-// numbered are n texts that begin alike.
+// numbered returns n different texts that begin with text.
 func numbered(text string, n int) (texts []string) {
 	for i := range n {
 		texts = append(texts, fmt.Sprint(text, i))
@@ -158,7 +158,7 @@ func numbered(text string, n int) (texts []string) {
 	return texts
 }
 
-// keepChanging changes something ten times a second until stop is closed.
+// keepChanging changes a count ten times a second until stop is closed.
 func keepChanging(store *answers, stop <-chan struct{}) {
 	for i := int64(1000); ; i++ {
 		select {
@@ -197,7 +197,7 @@ func TestHub_RendersSlowSearchAmongManyViews(t *testing.T) {
 			}
 			return time.Millisecond
 		}
-		quick, slow := search(t, hub, numbered("quick ", 300)...), search(t, hub, "slow")[0] // all of whom keep the hub busy
+		quick, slow := search(t, hub, numbered("quick ", 300)...), search(t, hub, "slow")[0] // together they keep the hub busy
 		stop := make(chan struct{})
 		go keepChanging(store, stop)
 		for range 20 {
@@ -226,7 +226,7 @@ func TestHub_ThousandSubscribersShareOneRead(t *testing.T) {
 		for _, w := range watchers {
 			frames[next(t, w)] = true
 		}
-		// A few, and not one, because they need not all have come by the time the first is served.
+		// More than one read is allowed, because the hub may start before all have joined.
 		if asked := store.asked(); asked > 20 {
 			t.Errorf("the store was read %d times", asked)
 		}
@@ -252,7 +252,7 @@ func TestHub_IdleReadsLittleAndRendersNothing(t *testing.T) {
 		if asked := store.asked() - asked; asked > int(time.Hour/tick) {
 			t.Errorf("the store was read %d times in an idle hour", asked)
 		}
-		store.bell.Notify() // a bell for nothing makes no frame
+		store.bell.Notify() // a notification without a change makes no frame
 		time.Sleep(time.Second)
 		if frame, err := w.Next(); frame != nil || err != nil {
 			t.Errorf("a frame without news was sent: %s %v", frame.HTML, err)
@@ -287,7 +287,7 @@ func TestHub_PanicEndsOnlyItsView(t *testing.T) {
 		if html := string(next(t, run).HTML); !strings.Contains(html, `data-version="2"`) {
 			t.Errorf("the frame is %s", html)
 		}
-		store.mu.Lock() // it is tried again, without a bell
+		store.mu.Lock() // the hub retries without a notification
 		store.panics, store.page.Counts[app.Failed] = false, 3
 		store.mu.Unlock()
 		next(t, list)
@@ -310,7 +310,7 @@ func TestHub_ReadsOnlyChangedRunsAtStop(t *testing.T) {
 			next(t, watchers[id+1])
 		}
 		synctest.Wait()
-		store.mu.Lock() // and the hub has not heard of it
+		store.mu.Lock() // without a notification
 		store.read, store.runs[2] = nil, app.ProcessRun{ID: 2, Version: 2}
 		store.mu.Unlock()
 		cancel()
@@ -364,7 +364,7 @@ func TestHub_RendersLastStateBeforeStop(t *testing.T) {
 		}()
 		w := last.Watch(ViewKey{})
 		next(t, w)
-		store.change(func(a *answers) { a.page.Counts[app.Completed] = 7 }) // within the rest
+		store.change(func(a *answers) { a.page.Counts[app.Completed] = 7 }) // within MinInterval of the last frame
 		cancel()
 		<-done
 		if html := string(next(t, w).HTML); !strings.Contains(html, `<b id="count_completed">7</b>`) {

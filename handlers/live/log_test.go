@@ -18,8 +18,8 @@ import (
 	"runboard/db/sqlite"
 )
 
-// logReader puts a log together as the page's script does: it leaves out what it has, and fetches what it
-// lacks.
+// logReader assembles a log as the script of the page does: it skips lines that it has and fetches missing
+// ones.
 type logReader struct {
 	store *sqlite.Store
 	run   int64
@@ -51,7 +51,7 @@ func (r *logReader) take(t fataler, frame *Frame) {
 	}
 }
 
-// fetch gets what is missing up to an offset, as GET …/log does.
+// fetch reads the missing part up to an offset, as GET …/log does.
 func (r *logReader) fetch(t fataler, to int) {
 	log, err := r.store.Log(context.Background(), app.LogQuery{
 		Run: r.run, Offset: int64(r.text.Len()), Bytes: to - r.text.Len(), Lines: math.MaxInt,
@@ -64,7 +64,8 @@ func (r *logReader) fetch(t fataler, to int) {
 	}
 }
 
-// What a reader has put together is what was written, however often it was away, slow, or late.
+// A reader must assemble exactly the lines that were written, even if it reads slowly, joins late, or
+// reconnects.
 func TestLogView_FramesAddUpToTheLog(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -90,7 +91,8 @@ func TestLogView_FramesAddUpToTheLog(t *testing.T) {
 	})
 }
 
-// playLog writes lines while the reader connects and disconnects, and returns them when all have been read.
+// playLog writes lines while the reader connects and disconnects, and returns them when the reader has them
+// all.
 func playLog(t *rapid.T, hub *Hub, store *sqlite.Store, run app.ProcessRun, reader *logReader) (written string) {
 	watcher := hub.Watch(ViewKey{Run: run.ID})
 	for i := range rapid.IntRange(1, 12).Draw(t, "steps") {
@@ -114,7 +116,7 @@ func playLog(t *rapid.T, hub *Hub, store *sqlite.Store, run app.ProcessRun, read
 			watcher = hub.Watch(ViewKey{Run: run.ID})
 		}
 		if rapid.Bool().Draw(t, "wait") {
-			time.Sleep(MinInterval / 10) // the hub may draw meanwhile, or not: both must do
+			time.Sleep(MinInterval / 10) // the hub may or may not render meanwhile
 		}
 	}
 	defer func() { watcher.Close() }()

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// patience is how long a test waits for what must happen.
+// patience is how long a test waits for a condition.
 const patience = 30 * time.Second
 
 type fataler interface {
@@ -55,7 +55,7 @@ func openStore(t fataler, dir string) *sqlite.Store {
 	return store
 }
 
-// runHub starts a hub and returns it with a function that ends it.
+// runHub starts a hub, and returns it with a function that stops it.
 func runHub(t fataler, store app.Store) (hub *Hub, stop func()) {
 	t.Helper()
 	hub = NewHub(store, newTemplates(t), slog.New(slog.DiscardHandler))
@@ -80,7 +80,7 @@ func create(t fataler, store app.Store, count int) app.Batch {
 	return batch
 }
 
-// next waits for a frame.
+// next waits for the next frame of a subscriber.
 func next(t fataler, w *Subscriber) *Frame {
 	t.Helper()
 	deadline := time.After(patience)
@@ -100,8 +100,8 @@ func next(t fataler, w *Subscriber) *Frame {
 	}
 }
 
-// screen is what a browser shows that is sent frames: the rows of the list in order, the version of each
-// cell, and the counts.
+// screen is what a browser shows after the frames that it has received: the rows of the list in order, the
+// version of each cell, and the counts.
 type screen struct {
 	rows     []string
 	versions map[string]int64
@@ -115,8 +115,8 @@ var (
 	countPattern = regexp.MustCompile(`<b id="count_(\w+)">([\d,]+)</b>`)
 )
 
-// apply does what htmx does: it replaces the list when there is one in the frame, and otherwise the cells
-// that are on the screen. It reports the runs whose version fell.
+// apply applies a frame as htmx does: it replaces the list if the frame has one, else the cells on the
+// screen. It returns the runs whose version decreased.
 func (s *screen) apply(frame *Frame) (fallen []string) {
 	html := string(frame.HTML)
 	before := s.versions

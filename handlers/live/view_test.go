@@ -22,7 +22,7 @@ func TestHub_RendersOnceForAllThatJoin(t *testing.T) {
 			defer alone.Close()
 			next(t, alone)
 			frames := map[*Frame]bool{}
-			for range 10 { // one after the other, so that no two are taken in together
+			for range 10 { // one at a time, so that no two join together
 				w := hub.Watch(question)
 				defer w.Close()
 				frames[next(t, w)] = true
@@ -64,7 +64,7 @@ type counting struct{ rings atomic.Int64 }
 
 func (c *counting) Wake() { c.rings.Add(1) }
 
-// Else a watcher that is quick would find the same once more, and keep it until it looks again.
+// A subscriber that is woken twice for the same frame would keep its HTML until the next change.
 func TestHub_SendsNoFrameTwice(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		var bells [3]counting
@@ -122,7 +122,7 @@ func TestHub_ReadsOnlyChangedRuns(t *testing.T) {
 	})
 }
 
-// It was there when its page was asked for.
+// The run is deleted between the request for its page and the socket of the page.
 func TestView_NewSubscriberOfDeletedRunGetsNotFound(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.runs = map[int64]app.ProcessRun{7: {ID: 7, Version: 1}}
@@ -166,7 +166,7 @@ func TestView_MissedFrameIsFollowedBySnapshot(t *testing.T) {
 				t.Errorf("a subscriber that missed nothing gets more than a cell: %s", html)
 			}
 		}
-		synctest.Wait() // until the slow one, too, has been told
+		synctest.Wait() // until the hub has notified the slow subscriber, too
 		html := string(next(t, slow).HTML)
 		if !strings.Contains(html, "<tbody") || !strings.Contains(html, `data-version="3"`) {
 			t.Errorf("a subscriber that missed a frame gets only: %s", html)
@@ -206,7 +206,7 @@ func TestPageView_RendersWholePageAtItsInterval(t *testing.T) {
 	})
 }
 
-// The frame with the end may not have been rendered yet, and must not delay the last one.
+// The hub may not have rendered the end of the run yet. That must not delay the frame about the deletion.
 func TestHub_AnnouncesDeletionRightAfterEnd(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.runs = map[int64]app.ProcessRun{7: {ID: 7, Version: 1, Status: app.Started}}
@@ -215,7 +215,7 @@ func TestHub_AnnouncesDeletionRightAfterEnd(t *testing.T) {
 			defer w.Close()
 		}
 		next(t, watchers[0])
-		next(t, watchers[1]) // the third one is slow
+		next(t, watchers[1]) // the third subscriber is slow
 		store.change(func(a *answers) { a.runs[7] = app.ProcessRun{ID: 7, Version: 2, Status: app.Completed} })
 		store.change(func(a *answers) { delete(a.runs, 7) })
 		time.Sleep(time.Second) // virtual

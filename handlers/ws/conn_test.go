@@ -25,7 +25,7 @@ func (l netConns) Accept() (net.Conn, error) {
 	return &NetConn{Conn: conn}, nil
 }
 
-// oneMessage is a Source that has a message after each broadcast.
+// oneMessage is a Source with one message after each broadcast.
 type oneMessage struct {
 	message []byte
 	due     atomic.Bool
@@ -40,8 +40,8 @@ func (s *oneMessage) Next() ([]byte, error) {
 
 func (s *oneMessage) Heartbeat(time.Time) ([]byte, error) { return nil, nil }
 
-// BenchmarkConn_Broadcast sends one message after the other to a thousand connections, each when all have
-// read the one before.
+// BenchmarkConn_Broadcast sends messages to a thousand connections, each after all have read the previous
+// one.
 func BenchmarkConn_Broadcast(b *testing.B) {
 	const connections = 1000
 	message := bytes.Repeat([]byte("x"), 1000)
@@ -80,7 +80,7 @@ func BenchmarkConn_Broadcast(b *testing.B) {
 		}
 		b.Cleanup(func() { _ = conn.NetConn().Close() })
 		go func() {
-			for buffer := make([]byte, len(message)+4); ; read.Done() { // with the header of the frame
+			for buffer := make([]byte, len(message)+4); ; read.Done() { // with the frame header
 				if _, err := io.ReadFull(conn.NetConn(), buffer); err != nil {
 					return
 				}

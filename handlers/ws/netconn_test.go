@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// connected returns both ends of a connection with the smallest send buffer.
+// connected returns both ends of a connection with the smallest possible send buffer.
 func connected(t testing.TB) (server *NetConn, client net.Conn) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -70,7 +70,7 @@ func TestNetConn_TryWriteNeverBlocks(t *testing.T) {
 	}
 }
 
-// The deadline belongs to the connection, not to the write for which it was set.
+// A write deadline applies to the connection, not only to the write for which it was set.
 func TestNetConn_TryWriteSucceedsAfterAnEarlierDeadline(t *testing.T) {
 	t.Parallel()
 	const timeout = 3 * time.Second
