@@ -20,17 +20,17 @@ import (
 	"runboard/e2e/harness"
 )
 
-// What BenchmarkSmooth does. SMOOTH_ROWS and SMOOTH_TIME are for quick tries.
+// Load of BenchmarkSmooth. SMOOTH_ROWS and SMOOTH_TIME override the first two, for quick tries.
 const (
-	smoothRows = 1_000_000        // finished runs that are there already
-	smoothTime = 20 * time.Second // for how long somebody watches
-	smoothPace = 10               // requests a second, of which each starts
-	smoothRuns = 100              // runs
+	smoothRows = 1_000_000        // finished runs in the database
+	smoothTime = 20 * time.Second // duration of the measurement
+	smoothPace = 10               // requests a second
+	smoothRuns = 100              // runs that each request creates
 	keyPace    = 5                // keys a second
 )
 
-// fillText makes runs that ended in the last twenty days: a tenth failed, and a hundredth is of another kind. The
-// program makes the index of their errors anew when it starts.
+// fillText inserts runs that ended in the last twenty days: a tenth failed, and a hundredth is of another
+// kind. It drops the search index, which the program rebuilds when it starts.
 const fillText = `
 	WITH RECURSIVE ids (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < %[1]d)
 	INSERT INTO process_runs (kind, status, version, attempt, crashes, claim, error, created_at, updated_at, started_at, finished_at, scheduled_at)
@@ -41,11 +41,11 @@ const fillText = `
 	DROP TABLE run_search;
 	DROP TRIGGER error_changes`
 
-// BenchmarkSmooth has one page of the list open in a browser, above very many finished runs and while a thousand new
-// ones a second are started, and says how the page and the server do meanwhile: how long anything kept the page from
-// doing something else (task), how long keys waited for it (input) and until one saw what they did (shown), and how
-// long lists took that are narrowed. Whoever only watches sees rows move, five times a second; whoever reads goes up and
-// down the list by keys, and new rows wait. The page's own delay is that which it shows.
+// BenchmarkSmooth opens a page of the list in a browser, above a million finished runs, while a thousand runs
+// a second are created. It reports the times of tasks on the main thread of the page (task), how long keys
+// waited for the page (input) and until their effect was painted (shown), and how long filtered lists took. A
+// watching user sees rows change five times a second. A reading user moves through the list by keys, and new
+// rows wait. The delay is the one that the page itself shows.
 func BenchmarkSmooth(b *testing.B) {
 	rows := setting(b, "SMOOTH_ROWS", strconv.Atoi, smoothRows)
 	lasting := setting(b, "SMOOTH_TIME", time.ParseDuration, smoothTime)
@@ -82,7 +82,7 @@ func smooth(b *testing.B, server *harness.Process, keys string, lasting time.Dur
 	}
 }
 
-// setting is a number from the environment.
+// setting returns a value from the environment, or usual if the variable is not set.
 func setting[T any](b *testing.B, name string, parse func(string) (T, error), usual T) T {
 	b.Helper()
 	text := os.Getenv(name)
@@ -108,8 +108,9 @@ func fill(b *testing.B, path string, rows int) {
 	}
 }
 
-// observer notes what the browser tells of keys: how long one waited until the page looked at it, and until what it
-// did was seen. Those that took less than 16 ms are not told: they count as 0 ms of waiting, and as 16 ms until seen.
+// observer records the browser's event timing of keys: how long each waited for the page, and until its
+// effect was painted. The browser omits keys that took less than 16 ms: they count as 0 ms of waiting and 16
+// ms until painted.
 const observer = `(() => {
 	window.keysTold = [];
 	new PerformanceObserver((list) => {
@@ -122,15 +123,15 @@ const observer = `(() => {
 	return true;
 })()`
 
-// underLoad has runs started, keys pressed and lists asked for, all at the same time. It returns how long the lists
-// took, in ms.
+// underLoad creates runs, presses keys and requests lists, all at the same time. It returns how long the
+// lists took, in ms.
 func (p *tab) underLoad(server *harness.Process, keys string, lasting time.Duration) map[string][]float64 {
 	evaluate[bool](p, observer)
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	answers := map[string][]float64{}
 	end := time.Now().Add(lasting)
-	all.Go(func() { // a request that takes long must not keep back the next one
+	all.Go(func() { // a slow request must not delay the next one
 		for range every(time.Second/smoothPace, end) {
 			all.Go(func() { timed(server, http.MethodPost, "/process_runs", "count="+strconv.Itoa(smoothRuns)) })
 		}
@@ -152,7 +153,7 @@ func (p *tab) underLoad(server *harness.Process, keys string, lasting time.Durat
 	return answers
 }
 
-// every yields at a pace until an end, and leaves out what it comes too late for.
+// every yields at a steady pace until end. It skips ticks that it is too late for.
 func every(pace time.Duration, end time.Time) func(yield func(int) bool) {
 	return func(yield func(int) bool) {
 		ticks := time.NewTicker(pace)
@@ -163,7 +164,7 @@ func every(pace time.Duration, end time.Time) func(yield func(int) bool) {
 	}
 }
 
-// timed makes a request as curl does, and returns for how many ms it lasted.
+// timed makes a request as curl does, and returns its duration in ms.
 func timed(server *harness.Process, method, path, form string) float64 {
 	began := time.Now()
 	if err := server.Do(method, path, form, nil); err != nil {
@@ -172,7 +173,7 @@ func timed(server *harness.Process, method, path, form string) float64 {
 	return float64(time.Since(began)) / float64(time.Millisecond)
 }
 
-// reportInput says how keys did, and what else the page says of itself.
+// reportInput reports the times of keys and further metrics of the page.
 func (p *tab) reportInput(b *testing.B) {
 	b.Helper()
 	type key struct{ Waited, Shown float64 }
@@ -181,7 +182,7 @@ func (p *tab) reportInput(b *testing.B) {
 	for _, one := range told {
 		waited, shown = append(waited, one.Waited), append(shown, one.Shown)
 	}
-	for range pressed - len(told) { // of these is only known that they took less
+	for range pressed - len(told) { // the browser omits fast ones, see observer
 		waited, shown = append(waited, 0), append(shown, 16)
 	}
 	reportTimes(b, "input", waited)
@@ -193,7 +194,7 @@ func (p *tab) reportInput(b *testing.B) {
 	b.ReportMetric(float64(p.sockets[0].frames), "frames")
 }
 
-// reportDelay says what the page shows of its delay: nothing while new rows wait.
+// reportDelay reports the delay that the page shows. While new rows wait, it shows none.
 func (p *tab) reportDelay(b *testing.B) {
 	b.Helper()
 	found := delayWords.FindStringSubmatch(evaluate[string](p, delayText))
@@ -209,7 +210,7 @@ func (p *tab) reportDelay(b *testing.B) {
 	}
 }
 
-// reportTimes says how long something took: half of the times, 99 of 100 times, and at most.
+// reportTimes reports the median, the 99th percentile and the maximum of times.
 func reportTimes(b *testing.B, name string, took []float64) {
 	b.Helper()
 	if len(took) == 0 {
@@ -221,19 +222,19 @@ func reportTimes(b *testing.B, name string, took []float64) {
 	b.ReportMetric(took[len(took)-1], name+"-max-ms")
 }
 
-// trace is what the browser writes down about the page's process.
+// trace collects the trace events of the browser.
 type trace struct {
 	p      *tab
 	mu     sync.Mutex
 	tasks  map[thread][]float64 // ms
-	mains  []thread             // those of processes that show pages
+	mains  []thread             // main threads of renderer processes
 	ended  chan struct{}
 	broken error
 }
 
 type thread struct{ Pid, Tid int64 }
 
-// startTrace begins to note each task of the page's main thread.
+// startTrace starts to record the tasks of the page's main thread.
 func startTrace(p *tab) *trace {
 	p.t.Helper()
 	r := &trace{p: p, tasks: map[thread][]float64{}, ended: make(chan struct{})}
@@ -277,7 +278,7 @@ func (r *trace) note(text []byte) {
 	}
 }
 
-// report says how long tasks were.
+// report ends the trace and reports the durations of the tasks.
 func (r *trace) report(b *testing.B) {
 	b.Helper()
 	call(r.p, tracing.End, struct{}{})
@@ -289,7 +290,7 @@ func (r *trace) report(b *testing.B) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var tasks []float64
-	for _, main := range r.mains { // the others do nothing
+	for _, main := range r.mains { // the busiest one belongs to the page
 		if len(r.tasks[main]) > len(tasks) {
 			tasks = r.tasks[main]
 		}

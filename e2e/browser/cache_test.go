@@ -7,8 +7,8 @@ import (
 	"runboard/e2e/harness"
 )
 
-// A browser that kept the page as it was when one left it would show that again, with a closed socket. It is told not to
-// keep any; and whatever it does, the page is to be right and live.
+// A browser that restored the page from its back/forward cache would show it with a closed socket. The server
+// forbids that with no-store; in any case, the page must be current and live.
 func TestWhoeverComesBackToAPageSeesWhatIsTrueAndLive(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()

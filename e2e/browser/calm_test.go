@@ -15,7 +15,7 @@ import (
 	"runboard/jobs"
 )
 
-// firstRow is the number of the topmost run on the page.
+// firstRow evaluates to the ID of the topmost run on the page.
 const firstRow = `Number(document.querySelector("#process_runs tr[id]").id.split("_").pop())`
 
 func TestNewRunsWaitWhileTheListIsRead(t *testing.T) {
@@ -79,7 +79,7 @@ func TestCellsChangeWhileNewRunsWait(t *testing.T) {
 
 const states = `[...document.querySelectorAll("#process_runs td[data-status]")].map((cell) => cell.dataset.status).join()`
 
-// Whoever reads keeps the rows that are read, and these go on to say what is true, wherever the list has gone.
+// The rows that a user reads stay, and their cells stay current even when the runs have left the list.
 func TestRowsThatAreReadGoOnChangingWhenTheyHaveLeftTheList(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
@@ -111,7 +111,7 @@ func TestRowsThatAreReadGoOnChangingWhenTheyHaveLeftTheList(t *testing.T) {
 	started.until("it is the list as it is", `document.querySelector("#process_runs .empty") !== null && document.getElementById("new_runs").hidden`)
 }
 
-// New runs do not come to later pages, which say how many there are.
+// A later page does not insert new runs; it shows how many there are.
 func TestALaterPageSaysHowManyRunsAreNew(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
@@ -132,7 +132,7 @@ func TestALaterPageSaysHowManyRunsAreNew(t *testing.T) {
 	}
 }
 
-// storm is a kind whose runs report progress more often than it is written down.
+// storm returns a kind whose runs report progress more often than the server saves it.
 func storm() jobs.Kind {
 	return jobs.Kind{Name: "storm", Work: func(ctx context.Context, run *jobs.Run) error {
 		pace := time.NewTicker(50 * time.Millisecond)
@@ -148,7 +148,7 @@ func storm() jobs.Kind {
 	}}
 }
 
-// Forty runs report five times a second each, and each change replaces a cell in the list.
+// Forty runs report progress five times a second each, and each update replaces a cell in the list.
 func TestNothingThatSomebodyDoesIsLostInAStorm(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
@@ -201,7 +201,7 @@ func TestAPageCanBePaused(t *testing.T) {
 	tab.click("#pause")
 	harness.StartRuns(e, 3)
 	harness.WaitUntilDone(t, e)
-	// Its times stand still, too: the next tick would replace this text.
+	// Relative times must stand still, too: the next tick would replace this text.
 	evaluate[bool](tab, `document.getElementById("process_runs").insertAdjacentHTML("beforeend", '<tr><td><time data-tick="ago" datetime="2026-01-01T00:00:00Z">then</time></td></tr>'), true`)
 	tab.until("it says how far it is behind", `/^Resume \(\d+ s, [1-9]\d* updates? behind\)$/.test(document.getElementById("pause").textContent)`)
 	tab.untilRows(0)
@@ -226,7 +226,7 @@ func TestKeysDoWhatTheySay(t *testing.T) {
 	tab.untilLive()
 	tab.press("s")
 	tab.until("it asks", sure+`.includes("Start 10 processes?")`)
-	tab.press(kb.Enter) // no
+	tab.press(kb.Enter) // Enter answers No
 	tab.until("nothing has happened", `!document.getElementById("sure").open && document.querySelectorAll("#process_runs tr[id]").length === 0`)
 	tab.press("s")
 	tab.until("it asks", sure+`.includes("Start 10 processes?")`)
@@ -246,7 +246,7 @@ func TestKeysDoWhatTheySay(t *testing.T) {
 	tab.click("#sure button[value=yes]")
 	tab.until("it is cancelled", shows("9", "cancelled"))
 	tab.until("the focus is still there", `document.activeElement.innerText === "#9"`)
-	tab.do(chromedp.Sleep(time.Second)) // else it is the second half of a double click
+	tab.do(chromedp.Sleep(time.Second)) // otherwise the page takes it for a double click
 	tab.press("r")
 	tab.until("it asks", sure+`.includes("Retry run #9?")`)
 	tab.click("#sure button[value=yes]")
@@ -267,10 +267,10 @@ func TestKeysDoWhatTheySay(t *testing.T) {
 	tab.until("it is cancelled", shows("9", "cancelled"))
 }
 
-// sure is the question whether a key was meant.
+// sure evaluates to the text of the open confirmation for a key, or "".
 const sure = `(document.getElementById("sure").open ? document.getElementById("sure").innerText : "")`
 
-// A key that starts runs must not say yes to a question that is on a page of its own.
+// A key that starts runs must not confirm a preview that has a page of its own.
 func TestNoKeyAnswersAQuestion(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()

@@ -27,7 +27,7 @@ func TestATripleClickIsOneWish(t *testing.T) {
 		{"an event that says that it is a third click starts ten runs", 0, []int{3}},
 	} {
 		t.Run(one.name, func(t *testing.T) {
-			for range 20 { // a machine that is very busy can do so now and then
+			for range 20 { // a busy machine may need several tries
 				if clickFast(t, b.In(t), one.counts, one.pause) == nil {
 					return
 				}
@@ -39,8 +39,9 @@ func TestATripleClickIsOneWish(t *testing.T) {
 
 var errSlow = errors.New("it was no triple click: too much time lay between two clicks")
 
-// clickFast clicks the button and checks that it was taken for one wish. On a busy machine the clicks may
-// reach the page so far apart that they are several, which says nothing about the page.
+// clickFast clicks the button several times, and checks that the page takes this for one request. It fails if
+// a busy machine spreads the clicks so far that they are separate requests; that proves nothing about the
+// page.
 func clickFast(t *testing.T, b *harness.Process, counts []int, pause time.Duration) error {
 	t.Helper()
 	before := harness.TotalOf(b)
@@ -49,11 +50,11 @@ func clickFast(t *testing.T, b *harness.Process, counts []int, pause time.Durati
 	x, y := p.middle(button)
 	began := time.Now()
 	for i, count := range counts {
-		due := began.Add(time.Duration(i) * pause) // whatever time the click before has taken
+		due := began.Add(time.Duration(i) * pause) // independent of the duration of the previous click
 		p.do(chromedp.Sleep(time.Until(due)), chromedp.MouseClickXY(x, y, chromedp.ClickCount(count)))
 	}
 	p.until("the page says so", `document.getElementById("notice").textContent.includes("Started 10 runs")`)
-	submits := evaluate[[]float64](p, "window.submits") // in milliseconds
+	submits := evaluate[[]float64](p, "window.submits") // times in ms
 	for i := range submits[1:] {
 		if submits[i+1]-submits[i] > 450 {
 			return errSlow
@@ -78,7 +79,7 @@ func TestTwoDeliberateClicksAreTwoWishes(t *testing.T) {
 	p := openTab(t, b.URL+"/process_runs")
 	p.untilLive()
 	p.click(button)
-	p.do(chromedp.Sleep(700 * time.Millisecond)) // a person who wants more takes a moment
+	p.do(chromedp.Sleep(700 * time.Millisecond)) // a user who wants more runs pauses
 	p.click(button)
 	b.WaitUntilDone(20)
 	p.untilTrue(b, "/process_runs")

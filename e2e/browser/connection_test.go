@@ -21,7 +21,7 @@ const (
 	noticeText = `document.getElementById("notice").textContent`
 )
 
-// untilLater is until for what takes longer than anything else: a server that has fallen silent.
+// untilLater is until with a longer limit, for a server that has fallen silent.
 func (p *tab) untilLater(what, expression string) {
 	p.t.Helper()
 	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
@@ -98,7 +98,7 @@ func TestConnection_AnyAnswerEndsTheMessage(t *testing.T) {
 	p := openTab(t, b.URL+"/process_runs")
 	p.expectProblems("ERR_INTERNET_DISCONNECTED|Failed to fetch|htmx:error")
 	p.untilLive()
-	fail := func(is bool) { // only requests: the socket stays
+	fail := func(is bool) { // only requests fail; the socket stays open
 		call(p, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{
 			MatchedNetworkConditions: []*network.Conditions{{URLPattern: b.URL + "/*", Offline: is, DownloadThroughput: -1, UploadThroughput: -1}},
 		})
@@ -130,7 +130,7 @@ func TestConnection_DrainIsSaid(t *testing.T) {
 	during := openTab(t, b.URL+"/process_runs/1")
 	during.expectProblems(lostServer + "|503")
 	during.until("a page that is opened now says so", badgeText+`.startsWith("Server restarting")`)
-	b.Signal(syscall.SIGTERM) // at once
+	b.Signal(syscall.SIGTERM) // without waiting for open pages
 	b.Wait()
 	before.until("the page says why it is not live", badgeText+`.startsWith("Server restarting")`)
 	b.Restart()
@@ -140,7 +140,7 @@ func TestConnection_DrainIsSaid(t *testing.T) {
 	before.until("what was said is not true any more, and gone", noticeText+` === ""`)
 }
 
-// hide has a page believe that it is in the background, or in front.
+// hide makes the page believe that it is in the background, or in front again.
 func (p *tab) hide(hidden bool) {
 	p.t.Helper()
 	evaluate[bool](p, fmt.Sprintf(`(() => {
@@ -194,7 +194,7 @@ func TestConnection_DeletedRun(t *testing.T) {
 	watched.untilLive()
 	watched.until("the run has ended", shows("1", "completed"))
 
-	// The other one is deleted between the page and its socket.
+	// The other run is deleted between the request for its page and the socket.
 	late := newTab(t)
 	call(late, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
 		Source: `const Real = WebSocket; window.WebSocket = class extends Real {
@@ -228,7 +228,7 @@ func TestClock_IsTheServers(t *testing.T) {
 		})
 		p.do(chromedp.Navigate(b.URL + "/process_runs/1"))
 		p.untilLive()
-		p.do(chromedp.Sleep(2500 * time.Millisecond)) // the times have been counted on
+		p.do(chromedp.Sleep(2500 * time.Millisecond)) // the page has updated the relative times
 		shown := evaluate[string](p, `[...document.querySelectorAll("time[data-tick]")].map((time) => time.textContent).join()`)
 		if !evaluate[bool](p, fmt.Sprintf(`!/min|-/.test(%q)`, shown)) {
 			t.Errorf("with a clock that is %s ms off the times are %s", wrong, shown)
@@ -256,7 +256,8 @@ func TestNotice_GoesWhenItIsNotTrueAnyMore(t *testing.T) {
 	p.until("it is not said of another list", `location.search === "?status=failed" && `+noticeText+` === ""`)
 }
 
-// A clock that jumps tells that the computer has slept; whether its connections still are is not known then.
+// A jump of the clock shows that the computer has slept. Its connections may be dead without the browser
+// knowing.
 func TestConnection_IsOpenedAnewAfterSleep(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()

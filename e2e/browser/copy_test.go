@@ -12,13 +12,13 @@ import (
 	"runboard/e2e/harness"
 )
 
-// edit has the browser do a command of its edit menu.
+// edit performs a command of the browser's edit menu.
 func (p *tab) edit(command string) {
 	p.t.Helper()
 	call(p, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeRawKeyDown, Commands: []string{command}})
 }
 
-// copied returns the text that a copy of an element's content puts on the clipboard.
+// copied copies the content of an element and returns the text on the clipboard.
 func (p *tab) copied(selector string) string {
 	p.t.Helper()
 	evaluate[bool](p, fmt.Sprintf(`getSelection().selectAllChildren(document.querySelector(%q)), true`, selector))

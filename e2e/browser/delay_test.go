@@ -19,14 +19,15 @@ import (
 
 const delayText = `document.getElementById("delay").textContent`
 
-// clockScript lets a test set the page's clock: window.ahead is by how many ms it is before the real one.
+// clockScript lets a test set the clock of the page: window.ahead is how many ms it is ahead of the real
+// clock.
 const clockScript = `(() => {
 	const real = Date.now;
 	window.ahead = %d;
 	Date.now = () => real() + window.ahead;
 })()`
 
-// openTabAhead opens a page whose clock is ahead of the server's.
+// openTabAhead opens a page whose clock is ahead of that of the server.
 func openTabAhead(t *testing.T, url string, ahead time.Duration) *tab {
 	t.Helper()
 	p := newTab(t)
@@ -37,7 +38,7 @@ func openTabAhead(t *testing.T, url string, ahead time.Duration) *tab {
 	return p
 }
 
-// setAhead sets the page's clock, when what has come so far has been painted.
+// setAhead sets the clock of the page after everything received so far has been painted.
 func (p *tab) setAhead(ahead time.Duration) {
 	p.t.Helper()
 	expression := fmt.Sprintf(`(async () => {
@@ -51,8 +52,8 @@ func (p *tab) setAhead(ahead time.Duration) {
 
 var delayWords = regexp.MustCompile(`^Updates in ([\d.]+ m?s) \(p99 ([\d.]+ m?s)\)$`)
 
-// untilDelay waits until the page shows a delay, and checks that it is one that can be. again makes a change, as
-// often as it takes.
+// untilDelay waits until the page shows a delay, and checks that it is plausible. It calls again to make a
+// change, as often as needed.
 func (p *tab) untilDelay(again func()) {
 	p.t.Helper()
 	var text string
@@ -91,7 +92,7 @@ func TestTheDelayOfAChangeIsShown(t *testing.T) {
 	run.untilSocket("/process_runs/1/live")
 	open()
 	run.untilDelay(func() {})
-	run.setAhead(0) // what is there has been painted
+	run.setAhead(0) // returns after the received frames have been painted
 	evaluate[bool](run, `performance.now = ((real) => () => real.call(performance) + 61_000)(performance.now), true`)
 	run.until("a minute later there is none", delayText+` === ""`)
 }
@@ -109,7 +110,7 @@ func TestADelayIsRightWhateverTheBrowsersClockSays(t *testing.T) {
 	setBack.untilDelay(func() { harness.StartRuns(e, 1) })
 }
 
-// While the clock of the page is an hour ahead, a change that counted would be an hour old.
+// The clock of the page is an hour ahead, so a change that wrongly counted would show a delay of an hour.
 func TestWhatIsNotFreshOnThePageHasNoDelay(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
@@ -173,7 +174,7 @@ func TestWhatIsNotFreshOnThePageHasNoDelay(t *testing.T) {
 			b.Post(26)
 			b.WaitUntilDone(26)
 			b.Kill()
-			b.Args = []string{"--delay-min", "10m", "--delay-max", "10m", "--run-timeout", "1h"} // new ones wait, and nothing else happens
+			b.Args = []string{"--delay-min", "10m", "--delay-max", "10m", "--run-timeout", "1h"} // new runs wait; nothing changes
 			b.Restart()
 			wire := startWire(t, strings.TrimPrefix(b.URL, "http://"))
 			p := openTabAhead(t, "http://"+wire.addr()+"/process_runs", 0)
@@ -192,7 +193,7 @@ func TestADelayMovesNothingAndFits(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
 	e := harness.NewExpect(t, p)
-	harness.StartRuns(e, 110) // so that no count gets another digit, which may move things
+	harness.StartRuns(e, 110) // so that no count gains a digit, which would move the layout
 	harness.WaitUntilDone(t, e)
 	const places = `JSON.stringify([...document.querySelectorAll(".top > :not(#delay), h1, #process_runs")]
 		.map((one) => [one.getBoundingClientRect().x, one.getBoundingClientRect().y]))`

@@ -14,7 +14,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-// complaints has axe look at a page, and returns what it finds wrong.
+// complaints checks a page with axe and returns the violations.
 func (p *tab) complaints() []string {
 	p.t.Helper()
 	evaluate[bool](p, harness.ReadFile(p.t, "static/node_modules/axe-core/axe.min.js")+"; true")
@@ -30,7 +30,7 @@ func TestEverybodyCanUseEveryPage(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	kind, open := harness.Gate("gate")
-	long := func(c *app.Config) { c.RunTimeout = time.Hour } // there is much to look at
+	long := func(c *app.Config) { c.RunTimeout = time.Hour } // axe has much to check
 	p := harness.StartProgram(t, long, kind, harness.WorkThat("import", "the disk is full"), harness.Commands(t, "talk=sh -c 'echo one; echo two >&2; echo progress: 40% half; exec sleep 1000'")[0])
 	e := harness.NewExpect(t, p)
 	e.POST("/process_runs").WithFormField("count", 8).WithFormField("kind", "import").Expect().Status(http.StatusSeeOther)
@@ -78,7 +78,7 @@ func TestEverybodyCanUseEveryPage(t *testing.T) {
 	e.POST(fmt.Sprint(path, "/cancel")).Expect().Status(http.StatusSeeOther)
 }
 
-// clipped are the words of the list that do not fit where they stand, and what stands upon something else.
+// clipped evaluates to the texts of the list that do not fit into their boxes, and those that overlap others.
 const clipped = `(() => {
 	const found = [];
 	const box = (node) => { const range = document.createRange(); range.selectNodeContents(node); return range.getBoundingClientRect(); };

@@ -9,7 +9,8 @@ import (
 	"runboard/e2e/harness"
 )
 
-// As somebody would who has read nothing: from a failed run to all that failed like it, and have them tried again.
+// Follows a user without prior knowledge: from a failed run to all runs with the same error, and to retrying
+// them.
 func TestFromAFailureToAllLikeItAndBackToWork(t *testing.T) {
 	t.Parallel()
 	p := harness.Failing(t, nil)
@@ -51,7 +52,7 @@ func TestThePageOfFailuresIsLive(t *testing.T) {
 		"exit status #\nno customer #,exit status #\nconnect to #: refused"`)
 	e.POST(harness.BulkPath).WithForm(map[string]any{"operation": "delete", "scope": "all", "kind": "import"}).Expect().Status(http.StatusSeeOther)
 	tab.until("one is gone", `document.querySelectorAll("#failures .pattern").length === 1`)
-	if n := tab.socketsSoFar(); n != 2 { // one on each page
+	if n := tab.socketsSoFar(); n != 2 { // one for each page
 		t.Errorf("%d sockets were opened", n)
 	}
 }

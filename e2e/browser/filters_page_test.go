@@ -27,7 +27,7 @@ func TestAFilteredListIsLive(t *testing.T) {
 	open()
 	harness.WaitUntilDone(t, e)
 
-	// The rest of the filter stays when a status is chosen, and Back leads back.
+	// A choice of a status keeps the rest of the filter, and Back returns to the previous list.
 	evaluate[bool](tab, `((choice) => (choice.value = "24h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("find_since"))`)
 	tab.untilSocket("/process_runs/live?q=disk+full&since=24h")
 	tab.click("#filter_completed")
@@ -49,7 +49,7 @@ func TestAFilteredListIsLive(t *testing.T) {
 	}
 }
 
-// Whoever asks for what cannot be had keeps the page that is there.
+// When a link fails, the user keeps the current page.
 func TestALinkThatFailsLeavesThePageAsItIs(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"))

@@ -23,7 +23,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-// sharedBrowser starts the one browser of all tests. Each tab has cookies, cache and history of its own.
+// sharedBrowser starts one browser for all tests. Each tab has its own cookies, cache and history.
 var sharedBrowser = sync.OnceValues(func() (context.Context, error) {
 	name := os.Getenv("CHROMIUM")
 	if name == "" {
@@ -48,20 +48,20 @@ var sharedBrowser = sync.OnceValues(func() (context.Context, error) {
 	return ctx, chromedp.Do(ctx)
 })
 
-// tab is an open page. What the browser reports of it is noted, and what it must never report, like a
-// violation of the content security policy or an uncaught exception, fails the test in the end.
+// tab is an open page. It records what the browser reports about the page. A report that must never occur,
+// such as a violation of the content security policy or an uncaught exception, fails the test at its end.
 type tab struct {
 	t   testing.TB
 	ctx context.Context
 
 	mu       sync.Mutex
-	requests []string // "GET /process_runs", assets left out
+	requests []string // such as "GET /process_runs", without assets
 	sockets  []*socketSeen
 	problems []string
-	expected *regexp.Regexp // which problems are none
+	expected *regexp.Regexp // matches problems that the test expects
 }
 
-// socketSeen is a WebSocket of a page.
+// socketSeen is a WebSocket that the page has opened.
 type socketSeen struct {
 	id           network.RequestID
 	path         string // with the query
@@ -69,8 +69,8 @@ type socketSeen struct {
 	frames       int
 }
 
-// noteScript runs in every page before its own scripts. It notes each state that a status cell is seen in,
-// and reports violations in a way that a test sees.
+// noteScript runs in every page before its own scripts. It records each status that a status cell has shown,
+// and logs violations where the test sees them.
 const noteScript = `(() => {
 	window.seen = {};
 	const note = () => {
@@ -88,7 +88,7 @@ const noteScript = `(() => {
 		console.error("violation of " + event.effectiveDirective + " by " + (event.blockedURI || event.sample)));
 })()`
 
-// openTab opens a page in a new window with a profile of its own. prepare is done before.
+// openTab opens a page in a new window with a profile of its own, after the actions in prepare.
 func openTab(t testing.TB, url string, prepare ...chromedp.Action[chromedp.Void]) *tab {
 	t.Helper()
 	p := newTab(t)
@@ -106,7 +106,7 @@ func newTab(t testing.TB) *tab {
 	return p
 }
 
-// bareTab opens an empty page that notes nothing itself, which would take time.
+// bareTab opens an empty page without noteScript, which would take time.
 func bareTab(t testing.TB) *tab {
 	t.Helper()
 	browser, err := sharedBrowser()
@@ -117,12 +117,12 @@ func bareTab(t testing.TB) *tab {
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.listen))
 	p.ctx = ctx
 	t.Cleanup(func() { p.cleanUp(); cancel() })
-	if err := chromedp.Do(ctx); err != nil { // without a deadline: it would end the tab
+	if err := chromedp.Do(ctx); err != nil { // without a deadline, which would end the tab
 		t.Fatal(err)
 	}
 	call(p, log.Enable, cdp.Empty{})
 	call(p, network.Enable, network.EnableParams{})
-	// Focus goes on as if the window were the one in front, which only one of many can be.
+	// Makes the page behave as if its window had the focus, which only one of many windows can have.
 	call(p, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	return p
 }
@@ -182,7 +182,7 @@ func textOf(objects []*runtime.RemoteObject) string {
 	return strings.Join(text, " ")
 }
 
-// pathOf is an address without scheme and host.
+// pathOf returns a URL without scheme and host.
 func pathOf(url string) string {
 	if _, rest, found := strings.Cut(url, "://"); found {
 		if slash := strings.Index(rest, "/"); slash >= 0 {
@@ -192,14 +192,14 @@ func pathOf(url string) string {
 	return url
 }
 
-// expectProblems names those that the test causes itself.
+// expectProblems ignores problems that match pattern, because the test causes them.
 func (p *tab) expectProblems(pattern string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.expected = regexp.MustCompile(pattern)
 }
 
-// lostServer are the problems that the browser itself reports when the server is gone.
+// lostServer matches the problems that the browser reports when the server is gone.
 const lostServer = `WebSocket connection to 'ws://[^']*' failed|htmx:ws:error|^Failed to load resource: net::ERR_CONNECTION`
 
 func (p *tab) unexpected() (problems []string) {
@@ -230,7 +230,7 @@ func call[P, R any](p *tab, command cdp.Command[P, R], params P) {
 	}
 }
 
-// do does what a person or a browser does, one after the other.
+// do performs actions of a user or of the browser, in order.
 func (p *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, harness.Patience)
@@ -240,7 +240,7 @@ func (p *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// evaluate returns the value of an expression in the page.
+// evaluate returns the value of a JavaScript expression in the page.
 func evaluate[T any](p *tab, expression string) T {
 	p.t.Helper()
 	value, err := tryEvaluate[T](p, expression)
@@ -256,7 +256,7 @@ func tryEvaluate[T any](p *tab, expression string) (T, error) {
 	return chromedp.Run(ctx, chromedp.Evaluate[T](expression))
 }
 
-// until waits until an expression is true in the page.
+// until waits until a JavaScript expression is true in the page.
 func (p *tab) until(what, expression string) {
 	p.t.Helper()
 	harness.Eventually(p.t, what, func() error {
@@ -290,7 +290,7 @@ func (p *tab) click(selector string) {
 	p.do(chromedp.Click(chromedp.CSS(selector)))
 }
 
-// press presses a key.
+// press presses a key, or several in order.
 func (p *tab) press(key string) {
 	p.t.Helper()
 	p.do(chromedp.KeyEvent(key))

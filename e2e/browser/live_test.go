@@ -16,7 +16,7 @@ import (
 	"runboard/jobs"
 )
 
-// button starts ten runs.
+// button selects the button that starts ten runs.
 const button = "main form button"
 
 func TestTwoTabsSeeEveryChange(t *testing.T) {
@@ -42,8 +42,8 @@ func TestTwoTabsSeeEveryChange(t *testing.T) {
 	}
 }
 
-// checkStatesSeen checks that each of the first runs went through every state on the page, in order. Delays
-// must be so long that no two changes of one run can share a frame.
+// checkStatesSeen checks that the page showed every status of the first runs, in order. Delays must be long
+// enough that no two changes of a run share a frame.
 func checkStatesSeen(t *testing.T, p *tab, runs int) {
 	t.Helper()
 	seen := p.statesSeen()
@@ -86,7 +86,7 @@ func TestTabsHealWhenTheServerComesBack(t *testing.T) {
 	}
 }
 
-// checkVersionsRose checks that no cell on the page was ever replaced by an older one.
+// checkVersionsRose checks that the page never replaced a cell with an older one.
 func checkVersionsRose(t *testing.T, p *tab) {
 	t.Helper()
 	for cell, states := range p.statesSeen() {
@@ -115,7 +115,7 @@ func TestATabHealsWhenItsSocketWasCut(t *testing.T) {
 	p.untilNotLive()
 	b.Post(5)
 	b.WaitUntilDone(15)
-	p.untilRows(10) // it cannot know better
+	p.untilRows(10) // the page cannot know of the change
 	wire.mend()
 	p.untilLive()
 	p.untilTrue(b, "/process_runs")
@@ -181,7 +181,7 @@ func TestTheRunPageFollowsItsRun(t *testing.T) {
 			return context.Cause(ctx)
 		}
 	}})
-	harness.StartRuns(harness.NewExpect(t, program), 2) // the second one waits for the first, so the page is open before it begins
+	harness.StartRuns(harness.NewExpect(t, program), 2) // the second run waits until its page is open
 	p := openTab(t, program.URL+"/process_runs/2")
 	p.untilLive()
 	p.untilSocket("/process_runs/2/live")
@@ -204,7 +204,7 @@ func TestAnOlderCellDoesNotReplaceANewerOne(t *testing.T) {
 	b := harness.StartProcess(t, append(harness.AtOnce, "--failure-rate", "0")...)
 	p := openTab(t, b.URL+"/process_runs")
 	p.untilLive()
-	b.Post(2) // they come by the socket, so its first frame, which is always believed, is over
+	b.Post(2) // they arrive after the first frame, which the page always applies
 	p.untilRows(2)
 	b.WaitUntilDone(2)
 	p.untilTrue(b, "/process_runs")
@@ -232,7 +232,7 @@ func TestAnOlderCellDoesNotReplaceANewerOne(t *testing.T) {
 	}
 }
 
-// wire is a connection between browser and server that can be cut.
+// wire is a proxy between browser and server whose connections a test can cut.
 type wire struct {
 	t        *testing.T
 	listener net.Listener
@@ -265,7 +265,7 @@ func startWire(t *testing.T, target string) *wire {
 
 func (w *wire) addr() string { return w.listener.Addr().String() }
 
-// carry carries bytes both ways until one end closes or the wire is cut.
+// carry copies bytes both ways until one end closes or the test cuts the wire.
 func (w *wire) carry(browser net.Conn) {
 	defer browser.Close()
 	server, err := net.Dial("tcp", w.target)

@@ -14,17 +14,17 @@ import (
 	"runboard/e2e/harness"
 )
 
-// linesShown is the texts of the lines in the log on the page.
+// linesShown evaluates to the texts of the log lines on the page.
 const linesShown = `[...document.querySelectorAll("#log .lines > [data-at]")].map((line) => line.textContent)`
 
-// untilLines waits until the log on the page is the lines from first to last, each once and in order.
+// untilLines waits until the log on the page has exactly the lines from first to last, in order.
 func (p *tab) untilLines(first, last int) {
 	p.t.Helper()
 	p.until(fmt.Sprintf("the page has the lines %d to %d", first, last), fmt.Sprintf(
 		`((lines) => lines.length === %[2]d - %[1]d + 1 && lines.every((line, i) => line === "line " + (i + %[1]d)))(%[3]s)`, first, last, linesShown))
 }
 
-// untilLast waits until the log on the page ends with a line, and has no gap and no line twice.
+// untilLast waits until the log on the page ends with a line, without gaps and duplicates.
 func (p *tab) untilLast(last int) {
 	p.t.Helper()
 	p.until(fmt.Sprintf("the page has the lines up to %d", last), fmt.Sprintf(
@@ -71,7 +71,7 @@ func TestAProcessIsStartedAndStoppedAndTriedAgainInThePage(t *testing.T) {
 	board.until("it works", linesShown+`.join() === "working"`)
 	board.click(cancelFirst)
 	board.until("it is cancelled", shows("1", "cancelled"))
-	board.do(chromedp.Sleep(time.Second)) // else the page takes it for the second half of a double click
+	board.do(chromedp.Sleep(time.Second)) // otherwise the page takes it for a double click
 	board.click(retryFirst)
 	board.until("it works again", linesShown+`.join() === "working,attempt 1 of 1,working"`)
 	board.do(chromedp.Sleep(time.Second))
@@ -79,7 +79,7 @@ func TestAProcessIsStartedAndStoppedAndTriedAgainInThePage(t *testing.T) {
 	board.until("it is cancelled again", shows("1", "cancelled"))
 }
 
-// atTheEnd opens the page of a run that works, with forty lines, the last of which is seen.
+// atTheEnd opens the page of a working run with forty log lines. The last one is visible.
 func atTheEnd(t *testing.T) (work *harness.Steps, reader *tab) {
 	t.Helper()
 	work = harness.NewSteps("job")
@@ -100,7 +100,7 @@ func TestTheReaderWhoIsAtTheEndStaysThere(t *testing.T) {
 	tab.untilLines(1, 80)
 	tab.until("the end is seen", atEnd+` && document.getElementById("log_follow").hidden`)
 
-	// Whoever scrolls up is let go, and is led back by a button.
+	// When the user scrolls up, the log stops following, and a button leads back to its end.
 	evaluate[bool](tab, `document.getElementById("log").scrollTop = 100, true`)
 	tab.until("there is a way back", `!document.getElementById("log_follow").hidden`)
 	work.Write(40)
@@ -114,7 +114,8 @@ func TestTheReaderWhoIsAtTheEndStaysThere(t *testing.T) {
 	tab.until("the run is completed", shows("1", "completed"))
 }
 
-// The browser guesses how high lines are that were out of sight, and may say that something was scrolled when it has just found out.
+// The browser estimates the height of lines outside the viewport. When it learns the real height, it may
+// report that as scrolling.
 func TestTheReaderIsNotLeftBehindByLinesThatAreHigherThanTheySeemed(t *testing.T) {
 	t.Parallel()
 	work, tab := atTheEnd(t)
@@ -146,7 +147,7 @@ func TestAReaderWhoWasAwayGetsWhatItLacksAndNothingTwice(t *testing.T) {
 	tab.untilLive()
 	tab.untilLines(1, 10)
 	last := 10
-	for _, missed := range []int{1, 50, 1500, 0} { // few enough for a frame; more than that; more than for one request
+	for _, missed := range []int{1, 50, 1500, 0} { // fits a frame; needs a request; needs several
 		wire.cut()
 		tab.untilNotLive()
 		work.Write(missed)
@@ -175,7 +176,7 @@ func TestAFloodOfLinesLeavesThePageSmoothAndRight(t *testing.T) {
 	if n := evaluate[int](tab, linesShown+".length"); n > 4000 {
 		t.Errorf("the page keeps %d lines", n)
 	}
-	// The lines before are there, when they are scrolled to.
+	// Scrolling up loads the earlier lines.
 	before := evaluate[int](tab, linesShown+".length")
 	evaluate[bool](tab, `document.getElementById("log").scrollTop = 0, true`)
 	tab.until("there are more lines", fmt.Sprintf(`%s.length > %d`, linesShown, before))

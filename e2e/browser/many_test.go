@@ -18,7 +18,7 @@ const (
 	selection = `document.getElementById("selected").textContent`
 )
 
-// tick clicks the box of a run, with a key held or not.
+// tick clicks the checkbox of a run, perhaps with a modifier key.
 func (p *tab) tick(run int, options ...chromedp.MouseOption) {
 	p.t.Helper()
 	point := evaluate[[]float64](p, fmt.Sprintf(`(() => {
@@ -30,7 +30,7 @@ func (p *tab) tick(run int, options ...chromedp.MouseOption) {
 	p.do(chromedp.MouseClickXY(point[0], point[1], options...))
 }
 
-// chooseAll chooses all runs that the list finds.
+// chooseAll selects all runs that match the list.
 func (p *tab) chooseAll() {
 	p.t.Helper()
 	p.do(chromedp.SetValue("#many_runs", "all"))
@@ -57,7 +57,7 @@ func TestTickedRunsAreTriedAgainWhenOneSaysYes(t *testing.T) {
 	tab.untilSocket("/process_runs/live")
 	tab.untilLive()
 	tab.tick(28)
-	tab.tick(24, chromedp.ButtonModifiers(8)) // shift
+	tab.tick(24, chromedp.ButtonModifiers(8)) // with Shift
 	tab.tick(26)
 	if got := evaluate[string](tab, tickedIDs); got != "28,27,25,24" {
 		t.Fatalf("ticked are %s", got)
@@ -77,13 +77,13 @@ func TestTickedRunsAreTriedAgainWhenOneSaysYes(t *testing.T) {
 	for _, run := range []int{24, 25, 27, 28} {
 		harness.Eventually(t, "they have been tried again", func() error {
 			version := e.GET("/process_runs/{id}", run).WithTransformer(harness.AcceptJSON).Expect().JSON().Object().Value("version").Number().Raw()
-			if version != 6 { // created, started, failed, and so again
+			if version != 6 { // twice created, started and failed
 				return fmt.Errorf("run %d is of version %v", run, version)
 			}
 			return nil
 		})
 	}
-	if n := tab.socketsSoFar(); n != 4 { // one for each list
+	if n := tab.socketsSoFar(); n != 4 { // one for each list shown
 		t.Errorf("%d sockets were opened", n)
 	}
 }
@@ -97,7 +97,7 @@ func TestWhatIsTickedStaysSoWhileAllChanges(t *testing.T) {
 	tab := openTab(t, p.URL+"/process_runs")
 	tab.untilLive()
 	tab.tick(27)
-	tab.do(chromedp.KeyEvent("j"), chromedp.KeyEvent("x")) // the row below
+	tab.do(chromedp.KeyEvent("j"), chromedp.KeyEvent("x")) // selects the next row
 	tab.do(chromedp.Evaluate[chromedp.Void](`document.activeElement.blur()`))
 	if got := evaluate[string](tab, tickedIDs); got != "27,26" {
 		t.Fatalf("ticked are %s", got)

@@ -54,7 +54,7 @@ func TestBackAndForwardShowTheRightPageAndSocket(t *testing.T) {
 	evaluate[bool](p, "history.back(), true")
 	at("", 60, 36)
 	p.until("the filter is not marked", `document.querySelector("[aria-current=page]").id === "filter_all"`)
-	b.Post(1) // and it is live
+	b.Post(1) // the page is live
 	at("", 61, 37)
 	if !evaluate[bool](p, "window.notReloaded === true") {
 		t.Error("the page was reloaded")
@@ -68,7 +68,7 @@ func TestFastClicksThroughPagesEndRight(t *testing.T) {
 	b.Post(60)
 	b.WaitUntilDone(60)
 	p := openTab(t, b.URL+"/process_runs")
-	p.expectProblems("WebSocket is closed before the connection is established") // by a click, not by the server
+	p.expectProblems("WebSocket is closed before the connection is established") // caused by a click
 	p.untilLive()
 	evaluate[bool](p, `(() => {
 		for (const id of ["failed", "completed", "started", "all", "created", "completed"]) document.getElementById("filter_" + id).click();
@@ -122,7 +122,7 @@ func TestThePageWorksWithoutJavaScript(t *testing.T) {
 	}
 }
 
-// follow clicks what leads to another page, and waits for that.
+// follow clicks a link and waits for its page.
 func (p *tab) follow(selector string) {
 	p.t.Helper()
 	p.do(func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
@@ -150,7 +150,7 @@ func TestAnUnknownRunIsAPageWithAWayBack(t *testing.T) {
 	p.untilTrue(b, "/process_runs")
 }
 
-// focused says in words what has the focus.
+// focused evaluates to a description of the focused element.
 const focused = `((is) => is === document.body ? "" : is.id || is.innerText || is.name)(document.activeElement)`
 
 func TestTheKeyboardReachesEverything(t *testing.T) {
@@ -167,7 +167,7 @@ func TestTheKeyboardReachesEverything(t *testing.T) {
 	for id := 30; id > 5; id-- {
 		wanted = append(wanted, "id", fmt.Sprintf("#%d", id), "Retry")
 	}
-	wanted = append(wanted, "many_runs", "page_older") // without a selection there is nothing to press between them
+	wanted = append(wanted, "many_runs", "page_older") // without a selection, no buttons are between them
 	var reached []string
 	for range wanted {
 		p.press(kb.Tab)
@@ -194,7 +194,7 @@ func TestTheFocusStaysWhileThePageChanges(t *testing.T) {
 			window.focused.addEventListener("blur", () => window.focusLost++), true)`, selector))
 		b.Post(5)
 		b.WaitUntilDone(int64(10 + 5*i))
-		if i == 0 { // who works in the list is not disturbed by new runs
+		if i == 0 { // while the user works in the list, new runs wait
 			p.until("new runs wait", `document.getElementById("new_runs").textContent === "5 new runs"`)
 		} else {
 			p.untilTrue(b, "/process_runs")
@@ -224,7 +224,7 @@ func TestTheFocusStaysOnALinkThatSwapsThePage(t *testing.T) {
 		p.untilSocket("/process_runs/live" + link.query)
 		p.untilTrue(b, "/process_runs"+link.query)
 		switch is := evaluate[string](p, focused); {
-		case link.id == "page_newer": // there is none on the newest page
+		case link.id == "page_newer": // the newest page has none
 		case is != link.id:
 			t.Errorf("after %s the focus is on %q", link.id, is)
 		}

@@ -18,7 +18,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-// hold holds a key down: after the first event come others that say they are repeated, as a keyboard sends them.
+// hold holds a key down: after the first event it sends repeated ones, as a keyboard does.
 func (p *tab) hold(key, code string, virtual int64, text string, lasting time.Duration) {
 	p.t.Helper()
 	send := func(kind input.DispatchKeyEventType, repeated bool) {
@@ -44,7 +44,7 @@ const (
 	noTarget   = `[...document.querySelectorAll("#many button[name=operation]")].every((button) => button.disabled)`
 )
 
-// pictureOf keeps a picture of the page, for a person to look at.
+// pictureOf saves a screenshot for a person to look at.
 func (p *tab) pictureOf(name string) {
 	p.t.Helper()
 	folder := os.Getenv("PICTURES")
@@ -74,7 +74,7 @@ func TestQuestion_HeldEnterChangesNothing(t *testing.T) {
 	if !evaluate[bool](tab, noTarget+` && !`+dialogOpen) {
 		t.Error("without a selection there is a target")
 	}
-	tab.press("a") // as one chooses in a list
+	tab.press("a") // selects all rows
 	tab.until("all are chosen", `document.getElementById("many_runs").value === "all" && !(`+noTarget+`)`)
 	tab.do(chromedp.Focus(chromedp.CSS("#many button[value=delete]")))
 	tab.holdEnter(1500 * time.Millisecond)
@@ -103,8 +103,8 @@ func TestQuestion_HeldEnterChangesNothing(t *testing.T) {
 	tab.until("nothing is chosen any more", noTarget)
 }
 
-// A dialog that has been closed keeps its content until the browser sends its close event. A change of the list that comes
-// in between must not open it again.
+// A closed dialog keeps its content until the browser sends its close event. A change of the list in between
+// must not open the dialog again.
 func TestQuestion_StaysClosedWhenTheListChanges(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"))
@@ -215,7 +215,7 @@ func TestSelection_StaysOverPagesAndNewRuns(t *testing.T) {
 	tab := openTab(t, p.URL+"/process_runs", chromedp.EmulateViewport(1000, 700))
 	tab.untilLive()
 	tab.tick(60)
-	tab.tick(56, chromedp.ButtonModifiers(8)) // shift
+	tab.tick(56, chromedp.ButtonModifiers(8)) // with Shift
 	is := func(what, words string) {
 		t.Helper()
 		tab.until(what, fmt.Sprintf(`%s === %q && document.getElementById("many_runs").value === "selected"`, selection, words))

@@ -13,7 +13,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-// unhurried is a program whose work waits for long, so that there is time to cancel it.
+// unhurried are flags for work that waits for an hour, so that there is time to cancel it.
 var unhurried = []string{"--delay-min", "1h", "--delay-max", "1h"}
 
 const (
@@ -56,8 +56,9 @@ func TestADoubleClickOnCancelDoesOneThing(t *testing.T) {
 	t.Error("this machine is too slow for a double click")
 }
 
-// doubleClickCancels clicks twice where "Cancel" is, the second time when it has become "Retry" under the
-// pointer. It reports whether that was a double click: on a busy machine, two may be far apart.
+// doubleClickCancels clicks twice at the position of "Cancel", the second time when "Retry" has taken its
+// place under the pointer. It reports whether the browser counted a double click: on a busy machine the
+// clicks may be too far apart.
 func doubleClickCancels(t *testing.T, b *harness.Process, run int64) bool {
 	t.Helper()
 	p := openTab(t, b.URL+"/process_runs")
@@ -68,7 +69,7 @@ func doubleClickCancels(t *testing.T, b *harness.Process, run int64) bool {
 	p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(1)))
 	p.until("the run offers to be tried again", `document.querySelector("`+cell+`[formaction$=retry]") !== null`)
 	p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(2)))
-	clicks := evaluate[[]float64](p, "window.clicks") // in milliseconds
+	clicks := evaluate[[]float64](p, "window.clicks") // times in ms
 	if len(clicks) != 2 || clicks[1]-clicks[0] > 450 {
 		return false
 	}

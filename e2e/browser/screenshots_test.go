@@ -19,7 +19,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-// The pictures in docs are taken from the real page. UPDATE_SCREENSHOTS=1 writes them anew.
+// The pictures in docs are screenshots of the real page. UPDATE_SCREENSHOTS=1 rewrites them.
 func TestThePageLooksLikeItsPictures(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
@@ -32,7 +32,7 @@ func TestThePageLooksLikeItsPictures(t *testing.T) {
 	b.Post(2)
 	b.WaitUntilDone(5)
 	b.Kill()
-	b.Args = []string{"--delay-min", "0s", "--delay-max", "12s"} // so that a few are far ahead
+	b.Args = []string{"--delay-min", "0s", "--delay-max", "12s"} // so that some runs are far ahead
 	b.Restart()
 	b.Post(9)
 	b.UntilStarted(3)
@@ -47,13 +47,13 @@ func TestThePageLooksLikeItsPictures(t *testing.T) {
 	}
 }
 
-// picture is one of those in docs.
+// picture is one of the pictures in docs.
 type picture struct {
 	name, path, scheme string
 	width, height      int
 }
 
-// takePicture looks at a page, and keeps the picture when asked to.
+// takePicture checks the screenshot of a page, and saves it if UPDATE_SCREENSHOTS is set.
 func takePicture(t *testing.T, url string, one picture) {
 	t.Helper()
 	taken := photograph(t, url+one.path, one.scheme, one.width, one.height)
@@ -109,7 +109,7 @@ func TestThePagesAroundTheListLookLikeTheirPictures(t *testing.T) {
 	}
 }
 
-// photograph takes a picture of a page, when it is live if it ever is.
+// photograph takes a screenshot of a page. If the page has a socket, it first waits until the page is live.
 func photograph(t *testing.T, url, scheme string, width, height int) []byte {
 	t.Helper()
 	p := newTab(t)
@@ -130,7 +130,7 @@ func photograph(t *testing.T, url, scheme string, width, height int) []byte {
 	return picture
 }
 
-// checkPicture checks that something is to be seen, on a background as it should be.
+// checkPicture checks that a screenshot is not empty and has the right size and background.
 func checkPicture(t *testing.T, picture []byte, size image.Point, dark bool) {
 	t.Helper()
 	decoded, err := png.Decode(bytes.NewReader(picture))
@@ -160,8 +160,7 @@ func checkPicture(t *testing.T, picture []byte, size image.Point, dark bool) {
 	}
 }
 
-// The columns of the table and the left edges of the page are where the eye expects them, also when there is
-// nothing in the list.
+// The columns of the table and the left edges of the page are aligned, also with an empty list.
 func TestTheEdgesOfThePageAreStraight(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()

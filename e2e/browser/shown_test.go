@@ -8,7 +8,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-// openSockets are the paths of the sockets that are open at this moment.
+// openSockets returns the paths of the open sockets of the page.
 func (p *tab) openSockets() (paths []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -20,7 +20,7 @@ func (p *tab) openSockets() (paths []string) {
 	return paths
 }
 
-// untilSocket waits until the page has one socket, at this path, which has begun to speak.
+// untilSocket waits until the page has exactly one socket, at this path, which has received a frame.
 func (p *tab) untilSocket(path string) {
 	p.t.Helper()
 	harness.Eventually(p.t, "the page's one socket is "+path, func() error {
@@ -29,7 +29,7 @@ func (p *tab) untilSocket(path string) {
 		var open []string
 		var frames int
 		for _, s := range p.sockets {
-			if !s.closed { // one that is still dialling would be a second one in a moment
+			if !s.closed { // including those that are still connecting
 				open, frames = append(open, s.path), s.frames
 			}
 		}
@@ -40,14 +40,14 @@ func (p *tab) untilSocket(path string) {
 	})
 }
 
-// requestsSoFar are the requests that the page has made, without those for assets.
+// requestsSoFar returns the requests that the page has made, without those for assets.
 func (p *tab) requestsSoFar() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.requests)
 }
 
-// checkRequests checks that the page, which is still the one that was opened, made only these requests.
+// checkRequests checks that the page has not been reloaded and has made only these requests.
 func (p *tab) checkRequests(wanted ...string) {
 	p.t.Helper()
 	if made := p.requestsSoFar(); !slices.Equal(made, wanted) {
@@ -64,11 +64,11 @@ func (p *tab) socketsSoFar() int {
 	return len(p.sockets)
 }
 
-// shownBoard is what a page of the list shows.
+// shownBoard is the content of a page of the list.
 type shownBoard struct {
 	Runs   []harness.RunJSON `json:"runs"`
 	Counts map[string]int64  `json:"counts"`
-	Words  []string          `json:"words"` // what the cells say
+	Words  []string          `json:"words"` // the texts of the cells
 	Total  int64             `json:"total"`
 }
 
@@ -87,7 +87,7 @@ const readBoard = `(() => {
 	};
 })()`
 
-// untilTrue waits until the page shows just what the program answers in JSON for the same path.
+// untilTrue waits until the page shows what the server answers in JSON for the same path.
 func (p *tab) untilTrue(b *harness.Process, path string) {
 	p.t.Helper()
 	harness.Eventually(p.t, "the page shows what is in the database", func() error {
@@ -115,13 +115,13 @@ func (p *tab) untilTrue(b *harness.Process, path string) {
 	})
 }
 
-// statesSeen are the states that each status cell was seen in, by its id, like "2 started".
+// statesSeen returns the states that each status cell has shown, by its ID, such as "2 started".
 func (p *tab) statesSeen() map[string][]string {
 	p.t.Helper()
 	return evaluate[map[string][]string](p, "window.seen")
 }
 
-// middle is where the middle of an element is, for the mouse.
+// middle returns the position of the middle of an element, for the mouse.
 func (p *tab) middle(selector string) (x, y float64) {
 	p.t.Helper()
 	at := evaluate[[]float64](p, fmt.Sprintf(`(() => {

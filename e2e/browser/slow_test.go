@@ -12,8 +12,8 @@ import (
 	"runboard/e2e/harness"
 )
 
-// Scripts come over a network, each when it pleases. Whichever is late, the page must become live: a script
-// that sets to work before the others are there would leave it dead for good.
+// Scripts arrive over the network in any order. Whichever is late, the page must become live: a script that
+// started before the others had loaded would leave it dead.
 func TestThePageBecomesLiveWhicheverScriptIsLate(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
@@ -33,8 +33,8 @@ func TestThePageBecomesLiveWhicheverScriptIsLate(t *testing.T) {
 	}
 }
 
-// delaying returns the address of a server between browser and program that keeps scripts back for a
-// moment, which is much longer than a browser needs to run another one and all its timers.
+// delaying returns the address of a proxy between browser and server. It delays scripts whose path begins
+// with prefix by 500 ms, much longer than the browser needs to run the other scripts and their timers.
 func delaying(t *testing.T, target, prefix string) (address string) {
 	t.Helper()
 	program, err := url.Parse(target)
@@ -45,7 +45,7 @@ func delaying(t *testing.T, target, prefix string) (address string) {
 		Transport: &http.Transport{DisableKeepAlives: true},
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(program)
-			r.Out.Host = r.In.Host // or the page would be of another origin than its socket
+			r.Out.Host = r.In.Host // otherwise page and socket have different origins
 		},
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

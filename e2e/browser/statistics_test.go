@@ -17,14 +17,14 @@ import (
 	"runboard/e2e/harness"
 )
 
-// clock shows the time that it was set to. The store reads it whenever it likes.
+// clock is a settable clock. It is safe for concurrent use, because the store reads it at any time.
 type clock struct{ unixMicro atomic.Int64 }
 
 func (c *clock) now() time.Time { return time.UnixMicro(c.unixMicro.Load()) }
 
 func (c *clock) set(now time.Time) { c.unixMicro.Store(now.UnixMicro()) }
 
-// past plays a past in a store whose clock it sets.
+// past fills a store with history by setting its clock.
 type past struct {
 	t       *testing.T
 	store   *sqlite.Store
@@ -44,7 +44,8 @@ func (p *past) create(kind string, n int) {
 	p.waiting[kind] = append(p.waiting[kind], batch.Runs()...)
 }
 
-// work starts runs of a kind, as many as wait of so many, and ends them after about some time. Every eighth fails.
+// work starts up to n waiting runs of a kind and finishes them after about the given time. Every eighth run
+// fails.
 func (p *past) work(kind string, n int, about time.Duration) {
 	p.t.Helper()
 	runs := p.waiting[kind][:min(n, len(p.waiting[kind]))]
@@ -66,7 +67,7 @@ func (p *past) work(kind string, n int, about time.Duration) {
 	p.clock.set(began)
 }
 
-// each does something with all runs at once.
+// each applies do to all runs concurrently.
 func (p *past) each(runs []app.ProcessRun, do func(*app.ProcessRun) error) {
 	p.t.Helper()
 	var group sync.WaitGroup
@@ -80,10 +81,10 @@ func (p *past) each(runs []app.ProcessRun, do func(*app.ProcessRun) error) {
 	group.Wait()
 }
 
-// wave goes up and down around 1.
+// wave oscillates around 1.
 func wave(i int, length float64) float64 { return 1 + 0.6*math.Sin(float64(i)/length) }
 
-// busyDay makes a database of a board that had much to do for a day, and then more than it could do at once.
+// busyDay creates the database of a board that was busy for a day and then overloaded, and returns its path.
 func busyDay(t *testing.T) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "test.db")
@@ -112,7 +113,7 @@ func busyDay(t *testing.T) (path string) {
 			p.create("backup", 12)
 		}
 		p.clock.set(p.clock.now().Add(2 * time.Second))
-		p.work("backup", 4, 5*time.Second) // which is all it can
+		p.work("backup", 4, 5*time.Second) // its maximum rate
 		p.work("report", n/2, 7*time.Second)
 	}
 	if err := store.Close(); err != nil {
@@ -137,7 +138,7 @@ func TestThePageOfStatisticsLooksLikeItsPictures(t *testing.T) {
 	open()
 }
 
-// Everything that is drawn is inside of its picture, and large enough to be read, on a telephone as well.
+// All parts of a chart are inside its picture and large enough to read, also on a phone.
 func TestPicturesAreReadableOnATelephone(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
