@@ -20,7 +20,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-// upgrade opens a socket by hand, so that it can be ill-treated.
+// upgrade opens a socket without a WebSocket library, so that a test can misuse it.
 func upgrade(addr, path string) (*net.TCPConn, error) {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -33,7 +33,7 @@ func upgrade(addr, path string) (*net.TCPConn, error) {
 	return tcp, err
 }
 
-// attacks are what bad clients do once they are connected, until stop is closed.
+// attacks are the actions of bad clients after the upgrade, until stop is closed.
 var attacks = map[string]func(conn *net.TCPConn, stop <-chan struct{}){
 	"slow": func(conn *net.TCPConn, stop <-chan struct{}) {
 		for one := make([]byte, 1); !harness.IsOver(stop); time.Sleep(20 * time.Millisecond) {
@@ -54,7 +54,7 @@ var attacks = map[string]func(conn *net.TCPConn, stop <-chan struct{}){
 	"vanishing": func(conn *net.TCPConn, _ <-chan struct{}) { _ = conn.SetLinger(0) },
 }
 
-// repeat sends the same again and again, as fast as it is taken.
+// repeat writes the same bytes again and again, as fast as the server reads them.
 func repeat(bytes string) func(*net.TCPConn, <-chan struct{}) {
 	return func(conn *net.TCPConn, stop <-chan struct{}) {
 		for !harness.IsOver(stop) {
@@ -67,19 +67,19 @@ func repeat(bytes string) func(*net.TCPConn, <-chan struct{}) {
 	}
 }
 
-// socketsOf is how many sockets the program says are open.
+// socketsOf returns the metric with the number of open sockets.
 func socketsOf(e *httpexpect.Expect) string {
 	return regexp.MustCompile(`runboard_sockets (\d+)`).FindString(e.GET("/metrics").Expect().Body().Raw())
 }
 
-// wellBehaved are sockets that read what they are sent.
+// wellBehaved are sockets that read their frames.
 type wellBehaved struct {
 	sockets []*httpexpect.Websocket
 	screens []harness.Screen
 	runs    int
 }
 
-// delay is how long it takes, as the median of some times, from a click until all of them show that the run is done.
+// delay returns the median time from the request to create a run until all sockets show that it is completed.
 func (w *wellBehaved) delay(t *testing.T, e *httpexpect.Expect) time.Duration {
 	t.Helper()
 	var delays []time.Duration
@@ -93,22 +93,22 @@ func (w *wellBehaved) delay(t *testing.T, e *httpexpect.Expect) time.Duration {
 			}
 		}
 		delays = append(delays, time.Since(began))
-		time.Sleep(rand.N(50 * time.Millisecond)) // else all of them would begin with a frame of the one before
+		time.Sleep(rand.N(50 * time.Millisecond)) // otherwise each round waits for the frame interval of the previous one
 	}
 	slices.Sort(delays)
 	return delays[len(delays)/2]
 }
 
-// held is how much memory the process has in use.
+// held returns the memory that the process uses, in MiB.
 func held() float64 {
 	runtime.GC()
-	runtime.GC() // what pools hold is freed by the second one
+	runtime.GC() // only the second one frees the content of pools
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	return float64(stats.HeapAlloc+stats.StackInuse) / (1 << 20)
 }
 
-// attack has a hundred clients do each of the attacks, and returns when all of them are connected.
+// attack starts a hundred clients for each of the attacks, and returns when all are connected.
 func attack(t *testing.T, addr string, stop <-chan struct{}) (attackers *sync.WaitGroup) {
 	t.Helper()
 	attackers = &sync.WaitGroup{}
@@ -132,7 +132,7 @@ func attack(t *testing.T, addr string, stop <-chan struct{}) (attackers *sync.Wa
 	return attackers
 }
 
-// It is not parallel: it counts goroutines, and measures.
+// The test is not parallel, because it counts goroutines and measures time and memory.
 func TestClientsThatBehaveBadlyHoldNobodyUpAndLeaveNothing(t *testing.T) {
 	p := harness.StartProgram(t, func(c *app.Config) { c.UpgradeRate, c.MaxSocketsPerAddress, c.Workers = 0, 2000, 4 }, harness.WorkThat("job", ""))
 	e := harness.NewExpect(t, p)
@@ -155,7 +155,7 @@ func TestClientsThatBehaveBadlyHoldNobodyUpAndLeaveNothing(t *testing.T) {
 	})
 	http.DefaultClient.CloseIdleConnections()
 	harness.Eventually(t, "no goroutine is left of them", func() error {
-		if now := runtime.NumGoroutine(); now > before+10 { // the server keeps a few of its workers for a while
+		if now := runtime.NumGoroutine(); now > before+10 { // the server keeps some idle workers for a while
 			return fmt.Errorf("there were %d and are %d", before, now)
 		}
 		return nil
@@ -167,32 +167,33 @@ func TestClientsThatBehaveBadlyHoldNobodyUpAndLeaveNothing(t *testing.T) {
 		return nil
 	})
 	t.Logf("a run was shown after %v alone, and after %v beside them; %.1f, %.1f, and then %.1f MiB", alone, beside, memory, most, held())
-	// Whoever waits for one of them that does not read waits for five seconds. Half of that is left to the attackers themselves,
-	// who are in the same process: on a machine that is eight times too busy they have taken more than a second.
+	// A server that waited for a client which does not read would wait for five seconds. Half of that is the
+	// allowance for the attackers, which run in the same process: on a machine with eight times too much load
+	// they have taken more than a second.
 	if beside > alone+2500*time.Millisecond {
 		t.Errorf("a run was shown after %v, and beside them after %v", alone, beside)
 	}
 }
 
-// A thousand come and go at random while runs change. Each may see only what its own view allows.
+// A thousand subscribers join and leave at random while runs change. Each may see only runs of its own view.
 func TestWhoeverComesAndGoesSeesOnlyItsOwnView(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, func(c *app.Config) { c.UpgradeRate, c.MaxSocketsPerAddress, c.Workers = 0, 2000, 4 },
 		harness.WorkThat("good", ""), harness.WorkThat("bad", "no ink"))
 	e := harness.NewExpect(t, p)
 	addr := p.Addr
-	views := map[string]*regexp.Regexp{ // what must not be seen
+	views := map[string]*regexp.Regexp{ // matches what the view must not show
 		"/process_runs/7/live":               regexp.MustCompile(`id="process_run_(?:[1-68-9]|\d\d+)_status"`),
 		"/process_runs/live?status=failed":   regexp.MustCompile(`data-status="(?:created|started|completed|cancelled)"`),
 		"/process_runs/live?kind=good":       regexp.MustCompile(`>no ink<`),
 		"/process_runs/live?before=5":        regexp.MustCompile(`id="process_run_(?:[5-9]|\d\d+)_status"`),
 		"/process_runs/failures/live":        regexp.MustCompile(`id="process_run_`),
 		"/process_runs/statistics/live":      regexp.MustCompile(`id="process_run_`),
-		"/process_runs/live?status=finished": regexp.MustCompile(`hx-partial|<td`), // there is none such
+		"/process_runs/live?status=finished": regexp.MustCompile(`hx-partial|<td`), // there is no such status
 	}
 	harness.StartRunsOf(e, "good", 10)
 	var visitors sync.WaitGroup
-	limit := make(chan struct{}, 100) // at once
+	limit := make(chan struct{}, 100) // concurrent visits
 	for range 1000 / len(views) {
 		for path, foreign := range views {
 			visitors.Go(func() {
@@ -212,7 +213,7 @@ func TestWhoeverComesAndGoesSeesOnlyItsOwnView(t *testing.T) {
 	harness.WaitUntilDone(t, e)
 }
 
-// visit reads what a socket is sent for a moment, and leaves in one way or another.
+// visit reads the frames of a socket for a moment, leaves in a random way, and returns what it read.
 func visit(t *testing.T, addr, path string) string {
 	conn, err := upgrade(addr, path)
 	if err != nil {
@@ -225,6 +226,6 @@ func visit(t *testing.T, addr, path string) string {
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(rand.N(400 * time.Millisecond)))
 	var seen strings.Builder
-	_, _ = bufio.NewReader(conn).WriteTo(&seen) // until its time is over
+	_, _ = bufio.NewReader(conn).WriteTo(&seen) // until the read deadline
 	return seen.String()
 }

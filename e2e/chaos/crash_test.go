@@ -20,9 +20,9 @@ import (
 
 var crashRounds = flag.Int("crash-rounds", 20, "how often the program is killed")
 
-// The process is killed again and again at random moments while clients start runs and sockets watch. Whatever was
-// acknowledged must be there, a request that is repeated must not count twice, nobody may see a run go back, and in
-// the end all is done.
+// The test kills the process again and again at random moments while clients create runs and sockets watch.
+// Acknowledged runs must exist, a repeated request must not count twice, no socket may see a run go back to
+// an older version, and in the end all runs must be done.
 func TestCrashesLoseAndDoubleNothing(t *testing.T) {
 	t.Parallel()
 	notes := filepath.Join(t.TempDir(), "notes")
@@ -39,7 +39,7 @@ func TestCrashesLoseAndDoubleNothing(t *testing.T) {
 		for _, c := range clients {
 			posting.Go(func() { c.PostUntilCut(b) })
 		}
-		time.Sleep(50*time.Millisecond + rand.N(250*time.Millisecond)) // when it is killed is up to chance
+		time.Sleep(50*time.Millisecond + rand.N(250*time.Millisecond)) // a random moment for the kill
 		b.Kill()
 		posting.Wait()
 		b.Restart()
@@ -66,8 +66,8 @@ func TestCrashesLoseAndDoubleNothing(t *testing.T) {
 	checkWork(t, b.File(), harness.ReadNotes(t, notes))
 }
 
-// watchThroughCrashes keeps sockets open until stop is called, and opens them again when they are cut. It fails when
-// one of them ever sees an older version of a run than before.
+// watchThroughCrashes keeps sockets open until stop is called, and reopens them after each crash. The test
+// fails if a socket sees an older version of a run after a newer one.
 func watchThroughCrashes(t *testing.T, b *harness.Process, paths ...string) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -79,7 +79,7 @@ func watchThroughCrashes(t *testing.T, b *harness.Process, paths ...string) (sto
 			for ; ctx.Err() == nil; time.Sleep(10 * time.Millisecond) {
 				conn, _, err := websocket.DefaultDialer.DialContext(ctx, address+path, nil)
 				if err != nil {
-					continue // until it is back
+					continue // retries until the server is back
 				}
 				harness.ReadUntil(ctx, conn, func(frame string) { seen.Apply(t, frame) })
 				cuts++
@@ -92,7 +92,7 @@ func watchThroughCrashes(t *testing.T, b *harness.Process, paths ...string) (sto
 	return func() { cancel(); watching.Wait() }
 }
 
-// checkWork compares what was done with what the file says about it.
+// checkWork compares the notes of the work with the attempts and crashes in the database.
 func checkWork(t *testing.T, path string, work harness.Notes) {
 	t.Helper()
 	var runs []struct {
@@ -111,7 +111,7 @@ func checkWork(t *testing.T, path string, work harness.Notes) {
 	}
 }
 
-// checkDatabase looks into the file that a process has left behind.
+// checkDatabase checks the file that a process has left behind.
 func checkDatabase(t *testing.T, path string, counts map[string]int64, total int64) {
 	t.Helper()
 	db := openFile(t, path)
@@ -129,7 +129,7 @@ func checkDatabase(t *testing.T, path string, counts map[string]int64, total int
 	if n := harness.NumberIn(t, db, "SELECT count(*) FROM process_runs"); n != total {
 		t.Errorf("there are %d runs instead of %d", n, total)
 	}
-	// Each was created, each attempt is a start and an end, and each crash is a start and a giving back.
+	// Creation is version 1. Each attempt adds a start and an end, and each crash a start and a rescue.
 	if n := harness.NumberIn(t, db, "SELECT count(*) FROM process_runs WHERE version <> 1 + 2 * (attempt + crashes) OR attempt NOT IN (1, 2)"); n != 0 {
 		t.Errorf("%d runs have a version or an attempt that cannot be", n)
 	}

@@ -15,21 +15,21 @@ import (
 	"runboard/e2e/harness"
 )
 
-// A herd is many sockets of the list, each of which comes back by itself when it is cut.
+// herd is many sockets of the list. Each reconnects by itself when its connection is lost.
 type herd struct {
 	members sync.WaitGroup
-	right   atomic.Int64 // how many are open and were shown what must be shown
-	wrong   atomic.Int64 // how often one was shown something else at first
+	right   atomic.Int64 // open sockets whose first frame was right
+	wrong   atomic.Int64 // number of connections whose first frame was wrong
 }
 
-// gather opens n sockets, until ctx ends. Each must be shown, when it comes first and when it comes back, a whole list
-// with what must be shown in it.
+// gather keeps n sockets open until ctx ends. After each connect, the first frame must be a whole list that
+// contains must.
 func gather(ctx context.Context, url string, n int, must string) *herd {
 	h := &herd{}
 	dialer := &websocket.Dialer{ReadBufferSize: 4096, WriteBufferSize: 256, HandshakeTimeout: harness.Patience}
 	for range n {
 		h.members.Go(func() {
-			for ; ctx.Err() == nil; time.Sleep(rand.N(time.Second)) { // as pages do, not all at once
+			for ; ctx.Err() == nil; time.Sleep(rand.N(time.Second)) { // pages also reconnect after a random time
 				conn, _, err := dialer.DialContext(ctx, "ws"+strings.TrimPrefix(url, "http")+"/process_runs/live", nil)
 				if err == nil {
 					h.stay(ctx, conn, must)
@@ -40,7 +40,7 @@ func gather(ctx context.Context, url string, n int, must string) *herd {
 	return h
 }
 
-// stay reads until the socket is cut, and judges the first frame.
+// stay checks the first frame of a socket, and reads until the connection is lost.
 func (h *herd) stay(ctx context.Context, conn *websocket.Conn, must string) {
 	var verdict *atomic.Int64
 	harness.ReadUntil(ctx, conn, func(frame string) {

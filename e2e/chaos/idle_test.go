@@ -11,7 +11,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-// idleSocket is how many bytes of the server's memory a socket may cost that waits for something to happen.
+// idleSocket is the maximum memory of the server for an idle socket, in bytes.
 const idleSocket = 32 << 10
 
 func TestAnIdleSocketCostsLittleMemory(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-// commandBinary is a binary with one kind, whose runs have their directories in temp.
+// commandBinary returns a process, not yet started, with one kind whose runs have their directories in temp.
 func commandBinary(t *testing.T, temp, line string, args ...string) *harness.Process {
 	t.Helper()
 	b := harness.NewProcess(t, append([]string{"--command", "job=" + line}, args...)...)
@@ -23,7 +23,7 @@ func commandBinary(t *testing.T, temp, line string, args ...string) *harness.Pro
 	return b
 }
 
-// awaitRunning waits until so many processes have a text in their command line.
+// awaitRunning waits until want processes have text in their command line.
 func awaitRunning(t *testing.T, text string, want int) {
 	t.Helper()
 	harness.Eventually(t, fmt.Sprintf("%d processes run", want), func() error {
@@ -34,8 +34,8 @@ func awaitRunning(t *testing.T, text string, want int) {
 	})
 }
 
-// TestServer_SweepsWhatADeadOneLeft kills a server and its supervisors at once. What belongs to another server, which lives,
-// must not be touched.
+// TestServer_SweepsWhatADeadOneLeft kills a server together with its supervisors. The sweep of the next
+// server must not touch processes and directories of another server that is alive.
 func TestServer_SweepsWhatADeadOneLeft(t *testing.T) {
 	t.Parallel()
 	temp, dead, alive := t.TempDir(), fmt.Sprintf("9%d.5", os.Getpid()), fmt.Sprintf("9%d.6", os.Getpid())
@@ -43,7 +43,7 @@ func TestServer_SweepsWhatADeadOneLeft(t *testing.T) {
 	other := commandBinary(t, temp, fmt.Sprintf(line, alive))
 	other.Start("127.0.0.1:0")
 	other.StartJobs(1)
-	awaitRunning(t, alive, 3+1) // the server has it in its command line as well
+	awaitRunning(t, alive, 3+1) // the command line of the server contains it, too
 
 	b := commandBinary(t, temp, fmt.Sprintf(line, dead))
 	b.Start("127.0.0.1:0")
@@ -51,7 +51,7 @@ func TestServer_SweepsWhatADeadOneLeft(t *testing.T) {
 	awaitRunning(t, dead, 3+1)
 	killAtOnce(t, b.Cmd.Process.Pid)
 	b.Wait()
-	awaitRunning(t, dead, 2) // the parent-death signal of the command reaches only itself
+	awaitRunning(t, dead, 2) // the parent-death signal reaches only the command itself
 	if dirs, err := os.ReadDir(temp); err != nil || len(dirs) != 2 {
 		t.Fatalf("there are the directories %v: %v", dirs, err)
 	}
@@ -78,18 +78,18 @@ func TestServer_SweepsWhatADeadOneLeft(t *testing.T) {
 	})
 }
 
-// killAtOnce kills a process and its children.
+// killAtOnce kills a process and its children at the same time.
 func killAtOnce(t *testing.T, pid int) {
 	t.Helper()
 	children, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	if err != nil || len(children) == 0 {
 		t.Fatal(children, err)
 	}
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil { // so that it cannot tell the supervisors
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil { // so that it cannot notify the supervisors
 		t.Fatal(err)
 	}
 	for _, file := range children {
-		content, _ := os.ReadFile(file) // the thread may have ended
+		content, _ := os.ReadFile(file) // fails if the thread has ended
 		for _, child := range strings.Fields(string(content)) {
 			var supervisor int
 			if _, err := fmt.Sscan(child, &supervisor); err != nil {
@@ -105,12 +105,13 @@ func killAtOnce(t *testing.T, pid int) {
 	}
 }
 
-// TestServer_PausedPastATimeoutKeepsResults stops a server for longer than its runs may take, while a command ends in time.
+// TestServer_PausedPastATimeoutKeepsResults pauses a server for longer than the run timeout. Its command ends
+// in time meanwhile, so the run must complete.
 func TestServer_PausedPastATimeoutKeepsResults(t *testing.T) {
 	t.Parallel()
 	temp := t.TempDir()
 	ended := filepath.Join(temp, "ended")
-	// It tells that it has ended by its directory, which the supervisor removes.
+	// The supervisor removes the directory of the command when the command has ended, which shows its end.
 	b := commandBinary(t, temp, fmt.Sprintf(`sh -c 'pwd >%s; sleep 1'`, ended), "--run-timeout", "3s")
 	b.Start("127.0.0.1:0")
 	b.StartJobs(1)
@@ -131,7 +132,7 @@ func TestServer_PausedPastATimeoutKeepsResults(t *testing.T) {
 		}
 		return nil
 	})
-	time.Sleep(time.Until(paused.Add(4 * time.Second))) // the time-out passes meanwhile
+	time.Sleep(time.Until(paused.Add(4 * time.Second))) // the run timeout passes meanwhile
 	b.Signal(syscall.SIGCONT)
 	b.WaitUntilDone(1)
 	if run := b.List("/process_runs").ProcessRuns[0]; run.Status != app.Completed.String() {
@@ -139,12 +140,13 @@ func TestServer_PausedPastATimeoutKeepsResults(t *testing.T) {
 	}
 }
 
-// TestServer_HasFewDescriptors has more commands than descriptors for them: they wait, and the log says so.
+// TestServer_HasFewDescriptors starts more commands than there are file descriptors for: they wait, and the
+// log says so.
 func TestServer_HasFewDescriptors(t *testing.T) {
 	t.Parallel()
 	b := commandBinary(t, t.TempDir(), `sh -c 'sleep 0.2; echo done'`, "--workers", "50")
 	b.Files = 64
-	b.Complains = true // the database may complain, too
+	b.Complains = true // the database may log errors, too
 	b.Start("127.0.0.1:0")
 	b.StartJobs(50)
 	b.WaitUntilDone(50)
@@ -158,7 +160,7 @@ func TestServer_HasFewDescriptors(t *testing.T) {
 	}
 }
 
-// TestServer_HidesItsEnvironment also covers variables that it does not know.
+// TestServer_HidesItsEnvironment also covers variables that the server does not know.
 func TestServer_HidesItsEnvironment(t *testing.T) {
 	t.Parallel()
 	secret := "tell-tale-" + url.QueryEscape(t.Name())

@@ -16,7 +16,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-// wrapped is a script that becomes the program after some commands.
+// wrapped returns the path of a script that runs a shell command and then becomes the program.
 func wrapped(t *testing.T, before string) (path string) {
 	t.Helper()
 	program, err := harness.BuiltBinary()
@@ -30,7 +30,7 @@ func wrapped(t *testing.T, before string) (path string) {
 	return path
 }
 
-// idlers opens connections that say nothing until the server has closed some of them, or n are open.
+// idlers opens n connections that send nothing. The test closes them at its end.
 func idlers(t *testing.T, address string, n int) {
 	t.Helper()
 	for range n {
@@ -82,7 +82,8 @@ func TestOpenFiles_IdleConnectionsDoNotStopTheServer(t *testing.T) {
 	}
 }
 
-// checkCommandFiles fails unless a command had the limit that the server was started with, and no file of the server.
+// checkCommandFiles checks that a command has the file limit with which the server was started, and no open
+// file of the server.
 func checkCommandFiles(t *testing.T, b *harness.Process, files int) {
 	t.Helper()
 	response, err := harness.Client.Get(b.URL + "/process_runs/1/log")
@@ -96,7 +97,8 @@ func checkCommandFiles(t *testing.T, b *harness.Process, files int) {
 	}
 }
 
-// The runtime raises the limit of the server to the hard one. Many programs break when theirs is high.
+// The Go runtime raises the soft limit of the server to the hard limit. Commands must not inherit that,
+// because many programs break with a high limit.
 func TestOpenFiles_CommandsHaveTheLimitThatTheServerWasStartedWith(t *testing.T) {
 	t.Parallel()
 	b := harness.NewProcess(t, "--command", "list=/bin/sh -c 'ulimit -Sn; ulimit -Hn'")
@@ -104,7 +106,7 @@ func TestOpenFiles_CommandsHaveTheLimitThatTheServerWasStartedWith(t *testing.T)
 	b.Start("127.0.0.1:0")
 	harness.Eventually(t, "the server uses what it may", func() error {
 		text := b.Log.String()
-		if !regexp.MustCompile(`open_files=(399|400) `).MatchString(text) { // which of them is up to the runtime
+		if !regexp.MustCompile(`open_files=(399|400) `).MatchString(text) { // the runtime chooses one of them
 			return fmt.Errorf("the log is %s", text)
 		}
 		return nil
@@ -130,7 +132,7 @@ func TestOpenFiles_ConnectionsAreRefusedWhenAllAreBusy(t *testing.T) {
 	b.Start("127.0.0.1:0")
 	address := strings.TrimPrefix(b.URL, "http://")
 	var refused string
-	for range 256 { // each of these becomes a socket, which nothing can take the place of
+	for range 256 { // each becomes a socket, which the server does not evict
 		conn, err := upgrade(address, "/process_runs/live")
 		if err != nil {
 			t.Fatal(err)
@@ -138,7 +140,7 @@ func TestOpenFiles_ConnectionsAreRefusedWhenAllAreBusy(t *testing.T) {
 		t.Cleanup(func() { _ = conn.Close() })
 		_ = conn.SetReadDeadline(time.Now().Add(harness.Patience))
 		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil { // told too late, among many others
+		if err != nil { // the server closed it without an answer
 			continue
 		}
 		if response.StatusCode != http.StatusSwitchingProtocols {

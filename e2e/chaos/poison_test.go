@@ -12,7 +12,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-// fillPoisoned makes a database with two poisonous runs among innocent ones.
+// fillPoisoned creates a database with two poison runs among innocent ones.
 func fillPoisoned(t *testing.T, path string) {
 	t.Helper()
 	store, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
@@ -29,7 +29,8 @@ func fillPoisoned(t *testing.T, path string) {
 	}
 }
 
-// TestARunThatKillsTheProcessTakesNoOtherWithIt starts the program again whenever a run has ended it.
+// TestARunThatKillsTheProcessTakesNoOtherWithIt restarts the program each time a poison run ends it. Innocent
+// runs must not fail with it.
 func TestARunThatKillsTheProcessTakesNoOtherWithIt(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "poison.db")
@@ -64,7 +65,7 @@ func TestARunThatKillsTheProcessTakesNoOtherWithIt(t *testing.T) {
 			t.Errorf("after %d deaths this is %+v", deaths, run)
 		}
 	}
-	if deaths < 4 || deaths > 6 { // two of them may die together
+	if deaths < 4 || deaths > 6 { // both poison runs may cause the same death
 		t.Errorf("the process died %d times", deaths)
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-// everySocket is a thousand of them, on lists and on runs.
+// everySocket returns the paths of a thousand sockets, of lists, pages and runs.
 func everySocket(runs int) (paths []string) {
 	for i := range 1000 {
 		switch i % 4 {
@@ -51,7 +51,7 @@ func TestAShutdownTakesLeaveOfAThousandSocketsAndTwentyRuns(t *testing.T) {
 	}
 	defer slow.Close()
 	if _, err := slow.Write([]byte("POST /process_runs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 8\r\n")); err != nil {
-		t.Fatal(err) // and the rest never comes
+		t.Fatal(err) // the rest of the request is never sent
 	}
 	began := time.Now()
 	b.Signal(syscall.SIGTERM)
@@ -92,7 +92,7 @@ func TestSIGTERMLetsWorkEnd(t *testing.T) {
 			t.Errorf("a socket was closed with %d", code)
 		}
 	}
-	if _, err := os.Stat(b.File() + "-wal"); err == nil { // whoever copies the file alone would lose it
+	if _, err := os.Stat(b.File() + "-wal"); err == nil { // a copy of the file alone would lack its content
 		t.Error("the write-ahead log is left behind")
 	}
 	db := openFile(t, b.File())
@@ -127,7 +127,7 @@ func TestWorkThatDoesNotEndInTimeIsGivenBack(t *testing.T) {
 	}
 }
 
-// closeCodes opens a socket for each path, and returns a channel with the codes that they were closed with.
+// closeCodes opens a socket for each path, and returns a channel with their close codes.
 func closeCodes(t *testing.T, b *harness.Process, paths ...string) <-chan int {
 	t.Helper()
 	codes := make(chan int, len(paths))
@@ -157,7 +157,8 @@ func closeCodes(t *testing.T, b *harness.Process, paths ...string) <-chan int {
 
 func TestTheSecondSIGTERMEndsItAtOnce(t *testing.T) {
 	t.Parallel()
-	// What is started here goes on for five minutes, on the average, and may: only the second signal ends it.
+	// The runs take five minutes on average, and the drain timeout would let them: only the second signal ends
+	// the process.
 	b := harness.StartProcess(t, "--delay-min", "0s", "--delay-max", "10m", "--run-timeout", "1h",
 		"--workers", "1000", "--drain-timeout", "1h")
 	b.Post(1000)
@@ -174,7 +175,7 @@ func TestTheSecondSIGTERMEndsItAtOnce(t *testing.T) {
 	if status := b.Wait(); status != 1 {
 		t.Errorf("the exit status is %d", status)
 	}
-	b.Restart() // and nothing is lost
+	b.Restart() // all runs must still exist
 	if n := harness.TotalOf(b); n != 1000 {
 		t.Errorf("there are %d runs instead of 1000", n)
 	}
@@ -189,7 +190,7 @@ func TestTheSecondSIGTERMEndsItAtOnce(t *testing.T) {
 	}
 }
 
-// The action is accepted before the drain, and its turn comes during it.
+// The engines apply the bulk action during the drain.
 func TestBulkCancel_AcceptedBeforeTheDrainStopsTheRun(t *testing.T) {
 	t.Parallel()
 	kind, _ := harness.Gate("gate")

@@ -12,7 +12,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-// Like "runboard 2>&1 | tee log" when Ctrl-C ends tee first.
+// As in "runboard 2>&1 | tee log", when Ctrl-C ends tee first.
 func TestSignals_TheServerDrainsWhenItsLogIsNoLongerRead(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"text", "json"} {

@@ -26,10 +26,10 @@ var (
 	soakSockets = flag.Int("soak-sockets", 200, "how many sockets watch meanwhile")
 )
 
-// use is the size of what the program holds.
+// use has the resources that the server holds.
 type use struct{ memory, goroutines, files, wal float64 }
 
-// useOf asks the program, and looks at the log beside its database.
+// useOf reads the metrics of the server and the size of its write-ahead log.
 func useOf(b *harness.Process) (u use) {
 	b.T.Helper()
 	response, err := harness.Client.Get(b.URL + "/metrics")
@@ -57,7 +57,7 @@ func (u use) String() string {
 	return fmt.Sprintf("%.1f MB, %.0f goroutines, %.0f files, write-ahead log %.1f MB", u.memory/1e6, u.goroutines, u.files, u.wal/1e6)
 }
 
-// middle is the median of each.
+// middle returns the median of each field.
 func middle(uses []use) (m use) {
 	of := func(field func(*use) *float64) {
 		var values []float64
@@ -74,7 +74,7 @@ func middle(uses []use) (m use) {
 	return m
 }
 
-// What people and programs ask for; %d is the number of some run.
+// Requests of users and programs; %d is replaced by the ID of a run.
 var (
 	soakReads = []string{
 		"/process_runs", "/process_runs?status=failed", "/process_runs?before=%d", "/process_runs?after=%d&status=completed", "/process_runs?q=disk",
@@ -92,12 +92,13 @@ var (
 	}
 )
 
-// some draws one of these by chance, with the number of a run that may be there.
+// some returns a random text, with the ID of a recent run for %d. The run may no longer exist.
 func some(texts []string, newest int64) string {
 	return strings.ReplaceAll(texts[rand.IntN(len(texts))], "%d", fmt.Sprint(max(1, newest-rand.Int64N(1000))))
 }
 
-// ask makes requests by chance until ctx ends. Only errors of the program are errors: what it is asked for need not be there.
+// ask makes random requests until ctx ends. Answers with a 4xx status are allowed, because a run may no
+// longer exist or may have changed.
 func ask(ctx context.Context, b *harness.Process) {
 	for newest := int64(1); ctx.Err() == nil; time.Sleep(rand.N(20 * time.Millisecond)) {
 		method, path, form := http.MethodGet, some(soakReads, newest), ""
@@ -118,7 +119,7 @@ func ask(ctx context.Context, b *harness.Process) {
 	}
 }
 
-// look opens one socket after the other until ctx ends, and looks at each for a while.
+// look opens random sockets, one after the other, until ctx ends, and reads each for a while.
 func look(ctx context.Context, b *harness.Process) {
 	for ctx.Err() == nil {
 		conn, _, err := websocket.DefaultDialer.DialContext(ctx, "ws"+strings.TrimPrefix(b.URL, "http")+some(soakViews, 1000), nil)
@@ -134,7 +135,7 @@ func look(ctx context.Context, b *harness.Process) {
 	}
 }
 
-// watchUse looks at what the program holds until ctx ends.
+// watchUse samples the resources of the server until ctx ends.
 func watchUse(ctx context.Context, b *harness.Process) (uses []use) {
 	for ; ctx.Err() == nil; time.Sleep(*soakTime / 100) {
 		uses = append(uses, useOf(b))
@@ -142,8 +143,8 @@ func watchUse(ctx context.Context, b *harness.Process) (uses []use) {
 	return uses
 }
 
-// Under mixed load for as long as one likes, the program neither fails nor grows: make soak. How much memory it needs
-// is asserted only when there was time to get into the swing of it.
+// Under mixed load of any duration (make soak), the server neither fails nor grows. The test compares memory
+// only after a run long enough for it to settle.
 func TestMixedLoadLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	b := harness.StartProcess(t, "--delay-min", "0s", "--delay-max", "20ms", "--failure-rate", "0.3", "--keep-max", "5000",
@@ -151,7 +152,7 @@ func TestMixedLoadLeavesNothingBehind(t *testing.T) {
 	b.Post(20)
 	b.WaitUntilDone(20)
 	before := useOf(b)
-	ctx, stop := context.WithCancel(t.Context()) // a deadline would end a dial just before it is seen to be over
+	ctx, stop := context.WithCancel(t.Context()) // a deadline could fail a dial before ctx.Err reports it
 	defer stop()
 	defer time.AfterFunc(*soakTime, stop).Stop()
 	var load sync.WaitGroup

@@ -26,7 +26,7 @@ func TestLogs_OfTheOldestFinishedRunsGoFirst(t *testing.T) {
 		}
 		return string(text)
 	}
-	for run := 1; run <= 4; run++ { // one after the other
+	for run := 1; run <= 4; run++ { // one at a time
 		if err := b.Do(http.MethodPost, "/process_runs", "count=1&kind=noisy", nil); err != nil {
 			t.Fatal(err)
 		}

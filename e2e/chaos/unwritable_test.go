@@ -14,7 +14,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-// occupy keeps the program from writing to its database, as a full disk would, until letGo is called.
+// occupy locks the database, so that the server cannot write, as with a full disk, until letGo is called.
 func occupy(t *testing.T, path string) (letGo func()) {
 	t.Helper()
 	db, err := sqlx.Connect("sqlite3", "file:"+path+"?_busy_timeout=10000&_txlock=immediate")
@@ -44,7 +44,7 @@ func TestADatabaseThatCannotBeWrittenIsSurvived(t *testing.T) {
 		seen.Apply(t, ws.Expect().TextMessage().Body().Raw())
 	}
 	letGo := occupy(t, p.Config.DatabasePath())
-	open() // its result cannot be written now
+	open() // the result of the run cannot be written now
 	for _, wish := range []string{"", "/1/cancel"} {
 		refused := e.POST("/process_runs" + wish).WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusServiceUnavailable)
 		refused.Header("Retry-After").AsNumber().Gt(0)
@@ -57,7 +57,7 @@ func TestADatabaseThatCannotBeWrittenIsSurvived(t *testing.T) {
 	e.GET("/process_runs/1/status").Expect().Status(http.StatusOK).Body().Contains(`data-status="started"`)
 	letGo()
 	harness.Eventually(t, "it is up again", p.Ready)
-	for seen.Count("completed") < 1 { // by the same socket, and without having been done again
+	for seen.Count("completed") < 1 { // on the same socket, and without a second attempt
 		seen.Apply(t, ws.Expect().TextMessage().Body().Raw())
 	}
 	if got := fmt.Sprint(seen); got != "map[1:{completed 3}]" {
@@ -92,7 +92,7 @@ func TestDatabase_DeletedUnderTheServerIsNoticed(t *testing.T) {
 	b.Post(1)
 }
 
-// The database is locked for longer than the run may take, and its output is more than any buffer of a pipe.
+// The database is locked for longer than the run timeout, and the run writes more output than a pipe buffers.
 func TestDatabase_LockedForLongCostsNoRunItsResult(t *testing.T) {
 	t.Parallel()
 	const timeout = 10 * time.Second
