@@ -30,7 +30,7 @@ func TestABrowserOnOneNodeSeesWhatAnotherDoes(t *testing.T) {
 	}
 	seesAll(5)
 
-	// Cut off from the bells of others, it hears again of what happens, and of what has happened meanwhile.
+	// After losing its LISTEN connection, the node must see later changes and those made meanwhile.
 	database := inside(t, server)
 	const listeners = "FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'listen%'"
 	if n := harness.NumberIn(t, database, "SELECT count(pg_terminate_backend(pid)) "+listeners); n == 0 {
@@ -39,7 +39,7 @@ func TestABrowserOnOneNodeSeesWhatAnotherDoes(t *testing.T) {
 	seesAll(10)
 }
 
-// The server of the database goes away and comes back under load.
+// The PostgreSQL server stops and returns under load.
 func TestNodesComeBackWithTheirServer(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.Start(t)
@@ -55,7 +55,7 @@ func TestNodesComeBackWithTheirServer(t *testing.T) {
 	for i, c := range clients {
 		posting.Go(func() {
 			for ; !harness.IsOver(stop); time.Sleep(20 * time.Millisecond) {
-				_ = c.Post(nodes[i]) // whatever is not answered is asked for again
+				_ = c.Post(nodes[i]) // the client repeats unanswered requests
 			}
 		})
 	}
@@ -81,7 +81,8 @@ func TestNodesComeBackWithTheirServer(t *testing.T) {
 	allDone(t, nodes[0], wanted)
 }
 
-// All nodes are started anew, one after the other, while others go on: nobody is told a lie, and nothing counts as a crash.
+// Nodes restart one after the other while the others work. Clients get no wrong answer, and no interruption
+// counts as a crash.
 func TestNodesAreStartedAnewOneByOne(t *testing.T) {
 	t.Parallel()
 	server := pgtest.URL(t)
@@ -90,11 +91,11 @@ func TestNodesAreStartedAnewOneByOne(t *testing.T) {
 	stop, posting, clients := make(chan struct{}), sync.WaitGroup{}, make([]*harness.CrashClient, 3)
 	for i := range clients {
 		clients[i] = &harness.CrashClient{Number: i}
-		addresses := []*harness.Process{nodes[i].In(t), nodes[(i+1)%3].In(t)} // whose address stays
+		addresses := []*harness.Process{nodes[i].In(t), nodes[(i+1)%3].In(t)} // a restarted node keeps its address
 		posting.Go(func() {
 			for n := 0; !harness.IsOver(stop); time.Sleep(10 * time.Millisecond) {
 				if clients[i].Post(addresses[n%2]) != nil {
-					n++ // the other one, with the same request
+					n++ // repeats the request at the other node
 				}
 			}
 		})

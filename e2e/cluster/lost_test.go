@@ -14,8 +14,8 @@ import (
 	"runboard/e2e/harness"
 )
 
-// A node that is lost is noticed by its heartbeats, with the times that nodes have in earnest, however long
-// runs may take.
+// Other nodes notice a lost node by its missing heartbeats and rescue its runs, whatever the run timeout is.
+// The test uses the real intervals.
 func TestNodes_StartTheRunsOfALostNodeElsewhere(t *testing.T) {
 	t.Parallel()
 	for name, signal := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "stopped": syscall.SIGSTOP} {
@@ -50,7 +50,7 @@ func TestNodes_StartTheRunsOfALostNodeElsewhere(t *testing.T) {
 			harness.Eventually(t, "all commands run elsewhere", func() error { return hasLines(begun, 2*runs) })
 			took := time.Since(began)
 			t.Logf("%d runs were started elsewhere %v after their node was %s", runs, took.Round(100*time.Millisecond), name)
-			if took > 45*time.Second { // 30 are promised; this machine may be busy
+			if took > 45*time.Second { // 30 s are promised; the machine may be busy
 				t.Errorf("it took %v", took)
 			}
 			database := inside(t, server)
@@ -67,8 +67,7 @@ func TestNodes_StartTheRunsOfALostNodeElsewhere(t *testing.T) {
 	}
 }
 
-// wakesFenced wakes a node that was lost, and sees that it changes nothing about the runs that others have by
-// now.
+// wakesFenced resumes a lost node, and checks that it does not change the runs that other nodes have rescued.
 func wakesFenced(t *testing.T, lost, other *harness.Process, runs int64) {
 	t.Helper()
 	before := other.List("/process_runs")
@@ -85,7 +84,7 @@ func wakesFenced(t *testing.T, lost, other *harness.Process, runs int64) {
 			t.Errorf("run %+v has become %+v", before.ProcessRuns[i], run)
 		}
 	}
-	if err := lost.Do("POST", "/process_runs", "kind=long&count=20", nil); err != nil { // more than the other has room for
+	if err := lost.Do("POST", "/process_runs", "kind=long&count=20", nil); err != nil { // more than the other node has workers for
 		t.Errorf("it does not serve: %v", err)
 	}
 	harness.Eventually(t, "it works again", func() error {
@@ -97,7 +96,7 @@ func wakesFenced(t *testing.T, lost, other *harness.Process, runs int64) {
 }
 
 func linesOf(path string) []string {
-	text, _ := os.ReadFile(path) // it may not be there yet
+	text, _ := os.ReadFile(path) // the file may not exist yet
 	return strings.Fields(string(text))
 }
 

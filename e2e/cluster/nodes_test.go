@@ -18,7 +18,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-// notingNode is one whose work takes some time, sometimes fails, and takes notes.
+// notingNode starts a node with the kind "note", whose runs take up to 300 ms and sometimes fail.
 func notingNode(t *testing.T, server, notes string, args ...string) *harness.Process {
 	t.Helper()
 	node := harness.NewNode(t, server, args...)
@@ -27,7 +27,7 @@ func notingNode(t *testing.T, server, notes string, args ...string) *harness.Pro
 	return node
 }
 
-// inside looks into the database of the nodes.
+// inside connects to the database of the nodes.
 func inside(t *testing.T, server string) *sqlx.DB {
 	t.Helper()
 	database, err := sqlx.Connect("pgx", server)
@@ -38,7 +38,7 @@ func inside(t *testing.T, server string) *sqlx.DB {
 	return database
 }
 
-// allDone waits until there are total runs and every one of them is final, as one node says.
+// allDone waits until a node reports total runs, all of them final.
 func allDone(t *testing.T, node *harness.Process, total int64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), harness.RescuePatience)
@@ -57,7 +57,8 @@ func allDone(t *testing.T, node *harness.Process, total int64) {
 	t.Fatalf("waited in vain for %d runs to be done: %v", total, counts)
 }
 
-// onlookers are sockets on several nodes. One whose node is lost goes to the next, as a load balancer would have it.
+// onlookers are sockets on several nodes. When a node is lost, its sockets reconnect to the next, as behind a
+// load balancer.
 type onlookers struct {
 	t     *testing.T
 	all   sync.WaitGroup
@@ -72,7 +73,7 @@ type onlooker struct {
 	harness.Screen
 }
 
-// lookOn opens n sockets on each node, of the newest page, of a page of failed runs, and of single runs.
+// lookOn opens n sockets on each node: of the list, of the failed runs, and of single runs.
 func lookOn(t *testing.T, nodes []*harness.Process, n int) *onlookers {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -105,7 +106,7 @@ func (o *onlookers) watch(ctx context.Context, nodes []*harness.Process, at int,
 	}
 }
 
-// endRight waits until every socket shows what the database says of the runs that are on its view, and closes all.
+// endRight waits until every socket shows the runs of its view as node lists them, and closes all sockets.
 func (o *onlookers) endRight(node *harness.Process) {
 	o.t.Helper()
 	views := map[string][]harness.RunJSON{}
@@ -135,7 +136,7 @@ func (o *onlookers) endRight(node *harness.Process) {
 	o.all.Wait()
 }
 
-// shows returns nil when the screen has these runs as they are.
+// shows returns nil if the screen has the status and version of each run.
 func (o *onlooker) shows(runs []harness.RunJSON) error {
 	for _, run := range runs {
 		if cell := o.Screen[fmt.Sprint(run.ID)]; cell.Status != run.Status || cell.Version != int(run.Version) {
@@ -145,7 +146,7 @@ func (o *onlooker) shows(runs []harness.RunJSON) error {
 	return nil
 }
 
-// Three nodes do 3,000 runs while 300 sockets watch, and one of them is killed in the middle.
+// Three nodes do 3,000 runs while 300 sockets watch, and the test kills one of the nodes meanwhile.
 func TestNodesThatDieTakeNothingWithThem(t *testing.T) {
 	t.Parallel()
 	const runs = 3000
@@ -185,16 +186,16 @@ func TestNodesThatDieTakeNothingWithThem(t *testing.T) {
 	}
 }
 
-// A node that has been away for so long that its run was given to another may not have a say in it any more.
+// A node that was paused until another node has rescued its run must not change the run any more.
 func TestANodeThatComesBackFromSleepIsFenced(t *testing.T) {
 	t.Parallel()
 	server := pgtest.URL(t)
 	args := []string{"--failure-rate", "0", "--run-timeout", "10s"}
 	sleeper := harness.StartNode(t, server, append(args, "--delay-min", "8s", "--delay-max", "8s")...)
-	sleeper.Complains = true // what it was about to ask when it fell asleep took too long
+	sleeper.Complains = true // its pending database requests time out
 	id := sleeper.Post(1)[0].ID
 	sleeper.UntilStarted(1)
-	sleeper.Signal(syscall.SIGSTOP) // long before its work would end
+	sleeper.Signal(syscall.SIGSTOP) // long before the work ends
 	other := harness.StartNode(t, server, append(args, "--delay-min", "0s", "--delay-max", "0s")...)
 	allDone(t, other, 1)
 	var before, after harness.RunJSON
@@ -214,7 +215,7 @@ func TestANodeThatComesBackFromSleepIsFenced(t *testing.T) {
 	}
 }
 
-// Each node works on the kinds that it has, and whoever asks a node that has no workers is served by others.
+// Each node works only on its own kinds. Runs that a web node accepts go to other nodes.
 func TestRunsGoToNodesThatCanDoThem(t *testing.T) {
 	t.Parallel()
 	server := pgtest.URL(t)
