@@ -12,12 +12,12 @@ import (
 	"runboard/e2e/harness"
 )
 
-// door is a way into the program, and how it answers those that it lets in.
+// door is an endpoint, and its status for requests that have access.
 type door struct {
 	method, path string
 	form         string
 	ok           int
-	makes        int // how many runs that makes
+	makes        int // number of runs that it creates
 }
 
 var doors = []door{
@@ -47,13 +47,13 @@ var doors = []door{
 	{method: "socket", path: "/process_runs/statistics/live", ok: http.StatusSwitchingProtocols},
 }
 
-// sender is where a request says that it comes from.
+// sender is the claimed origin of a request.
 type sender struct {
 	name    string
 	headers map[string]string
-	foreign bool // it may neither act nor watch
-	barred  bool // nor read
-	named   bool // by a name that is not ours: it may do nothing
+	foreign bool // it may neither POST nor open sockets
+	barred  bool // it may not read either
+	named   bool // it uses a host name that is not ours, and may do nothing
 }
 
 func senders(url string) []sender {
@@ -70,13 +70,13 @@ func senders(url string) []sender {
 	}
 }
 
-// credentials are what a request gives, and whether these are the right ones.
+// credentials are the login of a request, and whether it is valid.
 type credentials struct {
 	user, password string
 	right          bool
 }
 
-// expected is the rule: how a door answers a sender with credentials.
+// expected returns the status that the access rules demand. asked says that the board requires a login.
 func expected(d door, from sender, with credentials, asked bool) int {
 	switch {
 	case from.named:
@@ -89,7 +89,7 @@ func expected(d door, from sender, with credentials, asked bool) int {
 	return d.ok
 }
 
-// enter tries a door.
+// enter makes a request and returns the status.
 func enter(t *testing.T, url string, d door, from sender, with credentials) int {
 	t.Helper()
 	method := d.method
@@ -117,12 +117,12 @@ func enter(t *testing.T, url string, d door, from sender, with credentials) int 
 	if with.user != "" {
 		request.SetBasicAuth(with.user, with.password)
 	}
-	response, err := http.DefaultTransport.RoundTrip(request) // redirects are not followed
+	response, err := http.DefaultTransport.RoundTrip(request) // does not follow redirects
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusSwitchingProtocols { // else it goes on
+	if response.StatusCode != http.StatusSwitchingProtocols { // a socket has no end
 		_, _ = io.Copy(io.Discard, response.Body)
 	}
 	return response.StatusCode
@@ -152,7 +152,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 			given := []credentials{{}, {user: "anna", password: "sesame", right: true}}
 			for _, d := range doors {
 				for i, from := range senders(p.URL) {
-					if i == 0 && asked { // each costs its guesser time
+					if i == 0 && asked { // only once, because each wrong login costs time
 						given = append(given[:2], credentials{user: "anna", password: "sesam"}, credentials{user: "bert", password: "sesame"})
 					}
 					for _, with := range given {

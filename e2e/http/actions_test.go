@@ -12,7 +12,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-// startAction posts a form as a program does, and waits until the run that it makes has completed.
+// startAction starts a bulk action with a form, as a program does, and waits until its run has completed.
 func startAction(t *testing.T, e *httpexpect.Expect, form map[string]any) *httpexpect.Object {
 	t.Helper()
 	answer := e.POST(harness.BulkPath).WithForm(form).WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusCreated)
@@ -32,7 +32,7 @@ func TestAllRunsThatMatchAreActedOnByARunOfItsOwn(t *testing.T) {
 		e.POST("/process_runs").WithFormField("count", 30).WithFormField("kind", kind).Expect().Status(http.StatusSeeOther)
 	}
 	harness.CountsAre(t, e, map[string]any{"failed": 60})
-	harness.StartRuns(e, 9) // of the gate, four of them at work
+	harness.StartRuns(e, 9) // all of them wait for the gate, four of them as started
 	harness.CountsAre(t, e, map[string]any{"started": 4, "created": 5})
 
 	t.Run("first it is asked, and nothing done", func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestAllRunsThatMatchAreActedOnByARunOfItsOwn(t *testing.T) {
 	harness.WaitUntilDone(t, e)
 }
 
-// plain is the text of a page, roughly.
+// plain returns the approximate text of a page.
 func plain(page string) string {
 	var text strings.Builder
 	for _, part := range strings.Split(page, "<") {
@@ -117,7 +117,7 @@ func TestAnActionThatCannotBeUnderstood(t *testing.T) {
 			WithTransformer(harness.AcceptJSON).Expect().Status(want).JSON().Object().ContainsKey("error")
 	}
 	const all = "operation=cancel&scope=all"
-	e.POST(harness.BulkPath).WithQueryString(all).Expect().Status(http.StatusBadRequest) // the address does not count
+	e.POST(harness.BulkPath).WithQueryString(all).Expect().Status(http.StatusBadRequest) // the query of a POST is ignored
 	e.POST(harness.BulkPath).WithJSON(map[string]any{"operation": "cancel", "id": "7"}).Expect().Status(http.StatusBadRequest)
 	e.POST(harness.BulkPath).WithJSON(map[string]any{"operation": []string{"cancel"}, "scope": "all"}).Expect().Status(http.StatusBadRequest)
 	e.POST(harness.BulkPath).WithText(all).Expect().Status(http.StatusUnsupportedMediaType)

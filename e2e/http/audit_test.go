@@ -12,7 +12,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-// changes are the lines of the log that tell of changes, as the program writes them in JSON.
+// changes returns the audit lines of the JSON log.
 func changes(b *harness.Process) (all []map[string]any) {
 	for line := range strings.Lines(b.Log.String()) {
 		var entry map[string]any
@@ -40,7 +40,7 @@ func TestAudit_EveryChangeIsLogged(t *testing.T) {
 	b.WaitUntilDone(3)
 	want := []string{`{"address":"127.0.0.1","first":1,"kind":"simulated","last":3,"runs":3,"user":"bert","what":"create"}`}
 	for _, c := range []struct{ path, form, line string }{
-		{"/process_runs/1/retry", "", ""}, // refused: it is completed
+		{"/process_runs/1/retry", "", ""}, // refused, because the run is completed
 		{"/process_runs/9/delete", "", ""},
 		{"/process_runs", "count=0", ""},
 		{"/process_runs/2/delete", "", `{"address":"127.0.0.1","run":2,"runs":1,"user":"bert","what":"delete"}`},

@@ -19,7 +19,7 @@ import (
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// attempt is a request that is refused.
+// attempt is a request that the server must refuse.
 type attempt struct {
 	name, method, path, body string
 	headers                  map[string]string
@@ -130,7 +130,7 @@ func TestACountThatIsRefusedIsToldItsRange(t *testing.T) {
 		Expect().Status(http.StatusUnprocessableEntity).Body().Contains("from 1 to 1000")
 }
 
-// reply is what came back.
+// reply is the answer to an attempt.
 type reply struct {
 	status int
 	header http.Header
@@ -154,7 +154,7 @@ func (r reply) check(t *testing.T, status int) {
 	}
 }
 
-// send makes a request whose address goes out as it is written.
+// send makes a request whose path goes out exactly as written.
 func send(t *testing.T, server string, a attempt, more map[string]string) reply {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), a.method, server, strings.NewReader(a.body))
@@ -168,7 +168,7 @@ func send(t *testing.T, server string, a attempt, more map[string]string) reply 
 			request.Header.Set(name, value)
 		}
 	}
-	response, err := harness.Client.Transport.RoundTrip(request) // without following anything
+	response, err := harness.Client.Transport.RoundTrip(request) // does not follow redirects
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,8 +252,8 @@ func TestPostsFromOneAddressHaveALimit(t *testing.T) {
 	e.GET("/process_runs").Expect().Status(http.StatusOK)
 }
 
-// raw sends bytes as they are and returns the answer, and whether the connection is closed after it. It fails when
-// there is no answer, or one that is not as all errors are that reach a browser.
+// raw sends bytes as they are. It returns the answer, and whether the server then closes the connection. The
+// test fails if there is no answer, or if it differs from other error answers for browsers.
 func raw(t *testing.T, p *harness.Program, text string) (answer reply, closed bool) {
 	t.Helper()
 	conn, err := net.Dial("tcp", p.Addr)
@@ -350,7 +350,7 @@ func TestAHostThatIsNotOursIsRefusedHoweverItIsSpelt(t *testing.T) {
 	}
 }
 
-// dripTime is when a request is given up that has begun and does not come to its end.
+// dripTime is when the server gives up on an incomplete request.
 const dripTime = 10 * time.Second
 
 func TestWhatDripsInIsCutOff(t *testing.T) {
@@ -358,7 +358,7 @@ func TestWhatDripsInIsCutOff(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
 	host := fmt.Sprintf("Host: %s\r\n", p.Addr)
-	var slow sync.WaitGroup // all at once: each takes its time
+	var slow sync.WaitGroup // concurrent, because each takes dripTime
 	for name, begins := range map[string]string{
 		"a line": "GET /u", "headers": "GET /up HTTP/1.1\r\n" + host + "X-Slow: ",
 		"a body":  "POST /process_runs HTTP/1.1\r\n" + host + "Content-Type: " + formType + "\r\nContent-Length: 1000\r\n\r\ncount=1&a=",
@@ -372,7 +372,7 @@ func TestWhatDripsInIsCutOff(t *testing.T) {
 	}
 }
 
-// drip begins a request, goes on letter by letter, and wants to be told in time that it took too long.
+// drip sends a request byte by byte without an end, and checks that the server answers 408 in time.
 func drip(t *testing.T, p *harness.Program, name, begins string) {
 	conn, err := net.Dial("tcp", p.Addr)
 	if err != nil {

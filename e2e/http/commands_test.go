@@ -181,7 +181,7 @@ func TestAKilledServerLeavesNoProcessAndGivesTheRunBack(t *testing.T) {
 			return nil
 		})
 	}
-	processes(9) // three commands with two below each
+	processes(9) // three commands with two child processes each
 	b.Kill()
 	processes(0)
 	harness.Eventually(t, "their directories are removed", func() error {
@@ -191,7 +191,7 @@ func TestAKilledServerLeavesNoProcessAndGivesTheRunBack(t *testing.T) {
 		return nil
 	})
 	b.Restart()
-	processes(6) // after a crash, runs that were interrupted go two at a time
+	processes(6) // after a crash, interrupted runs start two at a time
 	var run struct {
 		Status  string
 		Crashes int

@@ -17,7 +17,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-// fetchMetadata are the headers by which a browser says what a request is for.
+// fetchMetadata returns the headers with which a browser describes a request.
 func fetchMetadata(site, mode, dest string) map[string]string {
 	headers := map[string]string{"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
 	maps.DeleteFunc(headers, func(_, value string) bool { return value == "" })
@@ -78,7 +78,7 @@ func TestEveryAnswer_KeepsOtherSitesOut(t *testing.T) {
 			}
 		}
 	}
-	answer, _ := raw(t, p, "hello\r\n\r\n") // what cannot be read has the same headers
+	answer, _ := raw(t, p, "hello\r\n\r\n") // answers to unreadable requests have the same headers
 	if answer.header.Get("Cross-Origin-Resource-Policy") != "same-origin" {
 		t.Errorf("an unreadable request is answered with %v", answer.header)
 	}
@@ -110,7 +110,7 @@ func TestSocketOrigin_NeedsTheSameScheme(t *testing.T) {
 	behindTLS := map[string]string{"X-Forwarded-Proto": "https"}
 	for name, c := range map[string]struct {
 		proxies []string
-		origin  string // of the address
+		origin  string // %s is the address of the server
 		headers map[string]string
 		status  int
 	}{
@@ -138,7 +138,7 @@ func TestSocketOrigin_NeedsTheSameScheme(t *testing.T) {
 			if got := enter(t, p.URL, door{method: "socket", path: "/process_runs/live"}, from, credentials{}); got != c.status {
 				t.Errorf("a socket from %s is answered with %d, want %d", origin, got, c.status)
 			}
-			if c.status == http.StatusForbidden { // an older browser that posts says no more than its origin
+			if c.status == http.StatusForbidden { // older browsers send only Origin with a POST
 				if got := enter(t, p.URL, door{method: "POST", path: "/process_runs"}, from, credentials{}); got != c.status {
 					t.Errorf("a form from %s is answered with %d", origin, got)
 				}
@@ -159,9 +159,9 @@ func TestPublicOrigin_HostNeedsItsScheme(t *testing.T) {
 	}{
 		{"board.example", "https://board.example", true},
 		{"board.example:443", "https://Board.example", true},
-		{"board.example", "http://board.example", false}, // as a network in between can serve it
+		{"board.example", "http://board.example", false}, // an attacker in the network can serve that page
 		{"board.example:443", "http://board.example:443", false},
-		{"board.example:3000", "http://board.example:3000", true}, // around the proxy
+		{"board.example:3000", "http://board.example:3000", true}, // without the proxy
 		{"board.example:3000", "https://board.example:3000", false},
 		{"intranet:8080", "http://intranet:8080", true},
 		{"intranet:8080", "https://intranet:8080", false},
@@ -214,7 +214,7 @@ func TestAccept_LongOnesAreNotWeighed(t *testing.T) {
 	}
 }
 
-// oldRequest asks in HTTP/1.0 and returns all that comes until the connection is closed.
+// oldRequest makes an HTTP/1.0 request and returns everything until the connection is closed.
 func oldRequest(t *testing.T, p *harness.Program, path, headers string) (*http.Response, string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", p.Addr)
@@ -238,7 +238,7 @@ func oldRequest(t *testing.T, p *harness.Program, path, headers string) (*http.R
 func TestStreams_AreNotChunkedForOldClients(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
-	const runs = 1200 // more than are read at once
+	const runs = 1200 // more than one batch
 	p := harness.StartProgram(t, func(c *app.Config) { c.Workers = 100 }, harness.WorkThat("job", "bad\nnews"))
 	e := harness.NewExpect(t, p)
 	for range 2 {

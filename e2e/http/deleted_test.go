@@ -17,7 +17,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-// follow reads the log of a run until it ends, and then sends how it ended.
+// follow reads the log of a run to its end, and then sends nil or the error on the channel.
 func follow(t *testing.T, url string) <-chan error {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
@@ -37,7 +37,7 @@ func follow(t *testing.T, url string) <-chan error {
 	return ended
 }
 
-// lastOf returns the last frame of a socket and the code that it is closed with.
+// lastOf returns the last frame of a socket and its close code.
 func lastOf(conn *websocket.Conn) (frame string, code int) {
 	for {
 		_, next, err := conn.ReadMessage()
@@ -83,7 +83,7 @@ func TestRun_DeletionEndsItsSocketsAndFollowers(t *testing.T) {
 		followers = append(followers, follow(t, url+"/log?follow=1"))
 	}
 	open()
-	for id := int64(1); id <= 4; id++ { // at once when it has ended
+	for id := int64(1); id <= 4; id++ { // as soon as it has ended
 		harness.Eventually(t, "the run is deleted", func() error {
 			if _, err := p.Store.Run(t.Context(), id); app.CodeOf(err) == app.CodeNotFound {
 				return nil
@@ -98,11 +98,11 @@ func TestRun_DeletionEndsItsSocketsAndFollowers(t *testing.T) {
 		}
 	}
 	for _, ended := range followers {
-		<-ended // regularly, if it was told of the end before
+		<-ended // without an error if the follower saw the end first
 	}
 }
 
-// The run never ended, so no reader may take its log for the whole.
+// The run has not ended, so the reader must see that its log is incomplete.
 func TestFollow_IsCutWhenTheRunHasNotEnded(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
@@ -124,7 +124,7 @@ func TestFollow_IsCutWhenTheRunHasNotEnded(t *testing.T) {
 	b.Wait()
 }
 
-// A follower that is slow must not get anything but bytes of the log, and must see that some are missing.
+// A slow follower must receive only bytes of the log, and must see that some are missing.
 func TestFollow_CountsBytesExactly(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
@@ -141,7 +141,7 @@ func TestFollow_CountsBytesExactly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	last := lines.Write(300_000) // more at once than a follower keeps up with
+	last := lines.Write(300_000) // more than a follower can keep up with
 	close(lines.Asked)
 	body, err := io.ReadAll(response.Body)
 	var want strings.Builder

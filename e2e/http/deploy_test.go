@@ -8,7 +8,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-// matches are the first groups of what a pattern finds in a file.
+// matches returns the first group of each match of a pattern in a file.
 func matches(t *testing.T, file, pattern string) (found []string) {
 	t.Helper()
 	for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(harness.ReadFile(t, file), -1) {

@@ -15,7 +15,7 @@ import (
 
 func TestAListLeavesAsLinesOfJSON(t *testing.T) {
 	t.Parallel()
-	const each = 700 // more than are read at once
+	const each = 700 // more than one batch
 	e := harness.NewExpect(t, harness.StartProgram(t, func(c *app.Config) { c.Workers = 100 }, harness.WorkThat("backup", ""), harness.WorkThat("import", "=1+1")))
 	for _, kind := range []string{"backup", "import"} {
 		e.POST("/process_runs").WithFormField("count", each).WithFormField("kind", kind).Expect().Status(http.StatusSeeOther)
@@ -47,11 +47,11 @@ func TestAListLeavesAsLinesOfJSON(t *testing.T) {
 	}
 }
 
-// The server does not read ahead of whoever reads: of a list that is longer than all buffers on the way, the end is
-// still as it is when its turn comes.
+// The server does not read ahead of the client: the end of a list that exceeds all buffers on the way shows
+// the state at the time when the client gets there.
 func TestAListLeavesInPartsAsItIsRead(t *testing.T) {
 	t.Parallel()
-	const batches = 60 // of 1,000 runs: about 12 MB
+	const batches = 60 // of 1,000 runs each, about 12 MB
 	kind, open := harness.Gate("gate")
 	defer open()
 	p := harness.StartProgram(t, func(c *app.Config) { c.PostRate, c.Workers = 0, 1 }, kind)

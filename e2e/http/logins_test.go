@@ -18,7 +18,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-// hashLine is what runboard hash-password writes.
+// hashLine runs runboard hash-password and returns its output, its error output and its exit status.
 func hashLine(t *testing.T, stdin string, args ...string) (line, complaint string, status int) {
 	t.Helper()
 	cmd := harness.Command(t, append([]string{"hash-password"}, args...)...)
@@ -62,7 +62,7 @@ func TestHashPassword_MakesALineForTheAuthFile(t *testing.T) {
 	}
 }
 
-// authFile has anna with "correct horse", and bert with "battery staple".
+// authFile creates an auth file with anna ("correct horse") and bert ("battery staple").
 func authFile(t *testing.T) (path string) {
 	t.Helper()
 	anna, _, _ := hashLine(t, "correct horse\n", "anna")
@@ -74,7 +74,7 @@ func authFile(t *testing.T) (path string) {
 	return path
 }
 
-// login asks for the list from an address of this machine.
+// login requests the list from a local address, with credentials.
 func login(t *testing.T, url, from, user, password string) (status int, header http.Header) {
 	t.Helper()
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: harness.Patience}

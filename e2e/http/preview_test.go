@@ -12,13 +12,13 @@ import (
 	"runboard/e2e/harness"
 )
 
-// confirmation is what the preview of an action says would confirm it.
+// confirmation returns the object that confirms the previewed action.
 func confirmation(e *httpexpect.Expect, query string) map[string]any {
 	return e.GET(harness.BulkPath).WithQueryString(query).WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusOK).
 		JSON().Object().Value("confirm").Object().Raw()
 }
 
-// hiddenFields are what the last form of a page sends without showing it.
+// hiddenFields returns the hidden fields of the last form on a page.
 func hiddenFields(page string) map[string]any {
 	form := map[string]any{}
 	for _, part := range strings.Split(page[strings.LastIndex(page, "<form"):], `<input type="hidden" name="`)[1:] {
@@ -135,7 +135,7 @@ func TestBulkAction_KeyIsGoodForARelativeTime(t *testing.T) {
 	}
 }
 
-// A program that names runs and also asks for all of them means one or the other.
+// A request that both names runs and asks for all of them is ambiguous.
 func TestBulk_RefusesAllTogetherWithNamedRuns(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"))

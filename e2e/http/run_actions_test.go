@@ -79,7 +79,7 @@ func TestProgressIsShownAsItComes(t *testing.T) {
 		ContainsSubset(map[string]any{"percent": 40, "message": "copying <b>all</b>", "version": 3})
 }
 
-// It drains for longer than the test waits, unless what it drains ends.
+// The drain timeout is longer than the test waits, so the drain ends in time only if the run stops.
 func TestCancel_AcceptedDuringTheDrainStopsTheRun(t *testing.T) {
 	t.Parallel()
 	kind, _ := harness.Gate("gate")

@@ -161,7 +161,7 @@ func TestAListWithoutRunsIsAListInJSON(t *testing.T) {
 		HasValue("newer", "/process_runs?after=0").HasValue("older", nil)
 }
 
-// walk follows one of the two links from page to page and returns the ids that it meets.
+// walk follows the older or newer link from page to page and returns the IDs on the way.
 func walk(e *httpexpect.Expect, next, link string) (ids []int) {
 	for next != "" {
 		path, query, _ := strings.Cut(next, "?")

@@ -8,7 +8,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-// Two thousand runs have "disks", and the bulk action's own texts have "disk".
+// Two thousand runs match "disks"; the texts of the bulk action itself contain "disk".
 func TestSearch_DeletesExactlyWhatThePreviewSays(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
@@ -27,5 +27,5 @@ func TestSearch_DeletesExactlyWhatThePreviewSays(t *testing.T) {
 	startAction(t, e, asked).ContainsSubset(map[string]any{"percent": 100, "message": "2,000 deleted"})
 	harness.CountsAre(t, e, map[string]any{"failed": 3, "completed": 1})
 	list := e.GET("/process_runs").WithQuery("q", "disk").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusOK).JSON().Object()
-	list.Value("matches").IsEqual(0) // not the action either
+	list.Value("matches").IsEqual(0) // the bulk action itself does not match either
 }

@@ -25,7 +25,7 @@ func TestASecondProcessLeavesTheDatabaseAlone(t *testing.T) {
 	b.WaitUntilDone(5)
 }
 
-// runToEnd runs a process that is to end by itself, in an empty directory that must stay empty.
+// runToEnd runs a process that must end by itself, in an empty directory that must stay empty.
 func runToEnd(t *testing.T, environment []string, args ...string) (out string, status int) {
 	t.Helper()
 	cmd := harness.Command(t, args...)

@@ -159,14 +159,14 @@ func TestSocketsOpenedFromOneAddressHaveARate(t *testing.T) {
 		t.Errorf("the second is answered %d", status)
 	}
 	unlimited := harness.StartProgram(t, func(c *app.Config) { c.UpgradeRate = 0 })
-	for range 500 { // more than the default lets in at once
+	for range 500 { // more than the default burst
 		if status := knock(t, unlimited.URL+"/process_runs/live", nil); status != http.StatusSwitchingProtocols {
 			t.Fatalf("without a limit the answer is %d", status)
 		}
 	}
 }
 
-// TestSocketsAreCountedBeforeTheyAreOpen opens more than there is room for, as fast as it can and all at once.
+// TestSocketsAreCountedBeforeTheyAreOpen opens more sockets than the limit allows, all at the same time.
 func TestSocketsAreCountedBeforeTheyAreOpen(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, func(c *app.Config) { c.MaxSockets, c.UpgradeRate = 10, 0 })
@@ -199,7 +199,7 @@ func TestSocketsAreCountedBeforeTheyAreOpen(t *testing.T) {
 	}
 }
 
-// knock asks for a socket and says what the answer is. A socket that is opened is closed again.
+// knock requests a socket and returns the status of the answer. It closes the socket again.
 func knock(t *testing.T, url string, headers map[string]string) (status int) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
@@ -253,7 +253,7 @@ func TestSocketsAreToldToComeBackAtAShutdown(t *testing.T) {
 		t.Errorf("a new socket gets %d", got)
 	}
 	harness.NewExpect(t, p).GET("/process_runs").Expect().Status(http.StatusOK)
-	open() // the work that is going on may finish, and that is still shown
+	open() // running work may finish, and the socket still shows it
 	for seen.Count("completed") < 3 {
 		seen.Apply(t, ws.Expect().TextMessage().Body().Raw())
 	}
@@ -261,7 +261,7 @@ func TestSocketsAreToldToComeBackAtAShutdown(t *testing.T) {
 	<-stopped
 }
 
-// Otherwise whoever has been refused could keep a place for as long as it pings.
+// Otherwise a refused client could keep a slot for as long as it sends pings.
 func TestARefusedClientThatGoesOnPingingIsCutOff(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
@@ -271,7 +271,7 @@ func TestARefusedClientThatGoesOnPingingIsCutOff(t *testing.T) {
 	}
 	defer response.Body.Close()
 	defer conn.Close()
-	conn.SetCloseHandler(func(int, string) error { return nil }) // it does not say goodbye
+	conn.SetCloseHandler(func(int, string) error { return nil }) // it does not answer the close frame
 	if _, _, err := conn.ReadMessage(); !websocket.IsCloseError(err, websocket.ClosePolicyViolation) {
 		t.Fatalf("it is told: %v", err)
 	}

@@ -18,7 +18,7 @@ func TestStatisticsCountWhatHappened(t *testing.T) {
 		e.POST("/process_runs").WithFormField("count", n).WithFormField("kind", kind).Expect().Status(http.StatusSeeOther)
 	}
 	harness.WaitUntilDone(t, e)
-	p.Stop() // which loses nothing of what has not been written down yet
+	p.Stop() // a stop must also save the counters still in memory
 
 	e = harness.NewExpect(t, harness.StartProgram(t, change, harness.WorkThat("backup", ""), harness.WorkThat("import", "")))
 	stats := e.GET("/process_runs/statistics").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusOK).JSON().Object()
@@ -78,7 +78,7 @@ func TestTheStatisticsAreLive(t *testing.T) {
 	for !strings.Contains(socket.Expect().Body().Raw(), "completed <b>100</b>") {
 		frames++
 	}
-	// The first change leaves at once, and from then on one frame a second.
+	// The first change makes a frame at once; further frames follow once a second.
 	if most := 2 + int(time.Since(began)/time.Second); frames > most {
 		t.Errorf("in %s there came %d frames", time.Since(began), frames)
 	}
