@@ -45,7 +45,7 @@ const fillText = `
 // a second are created. It reports the times of tasks on the main thread of the page (task), how long keys
 // waited for the page (input) and until their effect was painted (shown), and how long filtered lists took. A
 // watching user sees rows change five times a second. A reading user moves through the list by keys, and new
-// rows wait. The delay is the one that the page itself shows.
+// rows wait. The page itself measures and shows the delay.
 func BenchmarkSmooth(b *testing.B) {
 	rows := setting(b, "SMOOTH_ROWS", strconv.Atoi, smoothRows)
 	lasting := setting(b, "SMOOTH_TIME", time.ParseDuration, smoothTime)

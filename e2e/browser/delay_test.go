@@ -174,7 +174,7 @@ func TestWhatIsNotFreshOnThePageHasNoDelay(t *testing.T) {
 			b.Post(26)
 			b.WaitUntilDone(26)
 			b.Kill()
-			b.Args = []string{"--delay-min", "10m", "--delay-max", "10m", "--run-timeout", "1h"} // new runs wait; nothing changes
+			b.Args = []string{"--delay-min", "10m", "--delay-max", "10m", "--run-timeout", "1h"} // nothing else changes
 			b.Restart()
 			wire := startWire(t, strings.TrimPrefix(b.URL, "http://"))
 			p := openTabAhead(t, "http://"+wire.addr()+"/process_runs", 0)

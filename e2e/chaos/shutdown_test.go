@@ -157,8 +157,8 @@ func closeCodes(t *testing.T, b *harness.Process, paths ...string) <-chan int {
 
 func TestTheSecondSIGTERMEndsItAtOnce(t *testing.T) {
 	t.Parallel()
-	// The runs take five minutes on average, and the drain timeout would let them: only the second signal ends
-	// the process.
+	// The runs take five minutes on average, and the drain timeout would let them: only the second signal
+	// ends the process.
 	b := harness.StartProcess(t, "--delay-min", "0s", "--delay-max", "10m", "--run-timeout", "1h",
 		"--workers", "1000", "--drain-timeout", "1h")
 	b.Post(1000)

@@ -84,7 +84,7 @@ func wakesFenced(t *testing.T, lost, other *harness.Process, runs int64) {
 			t.Errorf("run %+v has become %+v", before.ProcessRuns[i], run)
 		}
 	}
-	if err := lost.Do("POST", "/process_runs", "kind=long&count=20", nil); err != nil { // more than the other node has workers for
+	if err := lost.Do("POST", "/process_runs", "kind=long&count=20", nil); err != nil { // too many for the other node
 		t.Errorf("it does not serve: %v", err)
 	}
 	harness.Eventually(t, "it works again", func() error {
