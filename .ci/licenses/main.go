@@ -1,5 +1,5 @@
-// Command licenses writes the licences of all third-party software in the binary to standard output. It reads them from
-// the modules and packages that are installed, so that they are those of the versions in use.
+// Command licenses writes the licences of all third-party software in the binary to standard output. It reads
+// them from the installed modules and packages, so they are those of the versions in use.
 package main
 
 import (
@@ -24,7 +24,7 @@ func main() {
 	}
 }
 
-// work is software of others: what it is called, and the texts that must go with it.
+// work is a piece of third-party software: its name, and the licence texts that must accompany it.
 type work struct {
 	name  string
 	texts []string
@@ -42,17 +42,17 @@ func run(out io.Writer) error {
 	return write(out, append(modules, packages...))
 }
 
-// linkedModules are the modules of which a package is linked in, and Go itself.
+// linkedModules returns the modules that have a package in the binary, and Go itself.
 func linkedModules() ([]work, error) {
 	// -e because the output of this command is itself embedded, and may not exist yet.
 	list := exec.Command("go", "list", "-e", "-deps", "-tags", "sqlite_fts5", "-json=Dir,Standard,Module", ".")
-	list.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=1") // the same list wherever it is made
+	list.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=1") // the same list on every machine
 	list.Stderr = os.Stderr
 	found, err := list.Output()
 	if err != nil {
 		return nil, err
 	}
-	files := map[string]map[string]bool{} // of each module
+	files := map[string]map[string]bool{} // by module
 	for decoder := json.NewDecoder(bytes.NewReader(found)); ; {
 		var p struct {
 			Dir    string
@@ -88,7 +88,7 @@ func linkedModules() ([]work, error) {
 	return read(files)
 }
 
-// embeddedPackages are the packages whose scripts and styles are embedded.
+// embeddedPackages returns the npm packages whose scripts and styles are embedded.
 func embeddedPackages() ([]work, error) {
 	content, err := os.ReadFile("static/package.json")
 	if err != nil {
@@ -124,7 +124,7 @@ func addLicences(files map[string]bool, dir string) error {
 	return nil
 }
 
-// read returns the works in the order of their names. Each must have a licence.
+// read returns the works sorted by name. It fails if one has no licence.
 func read(files map[string]map[string]bool) (works []work, err error) {
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		one := work{name: name}

@@ -1,6 +1,7 @@
-// Command mutate takes the fences away, one at a time, in a copy of the program, and shows that some test fails for
-// each. A fence whose loss no test sees is reported, and the exit status is 1. See make mutate. With the word "standing" it
-// only looks whether all fences still stand where it takes them away: code moves, and then nothing would be shown.
+// Command mutate applies one mutant at a time to a copy of the program, and shows that a test kills it. It
+// reports the mutants that survive, and then exits with status 1. See make mutate. With the argument
+// "standing" it only checks that the text that each mutant replaces still occurs exactly once in its file:
+// code moves, and a mutant that cannot be applied proves nothing.
 package main
 
 import (
@@ -22,7 +23,7 @@ func main() {
 	}
 }
 
-// run tries all fences, or those whose names contain one of the words.
+// run applies all mutants, or those whose names contain one of the words.
 func run(words []string) error {
 	if err := standing(); err != nil || slices.Equal(words, []string{"standing"}) {
 		return err
@@ -56,7 +57,7 @@ func run(words []string) error {
 	return nil
 }
 
-// standing returns what fences are not where they are looked for.
+// standing returns the mutants whose text does not occur exactly once in its file.
 func standing() (missing error) {
 	for _, fence := range fences {
 		if _, err := fence.find("."); err != nil {
@@ -75,7 +76,7 @@ func wanted(name string, words []string) bool {
 	return len(words) == 0
 }
 
-// copyTo copies what is under version control, as it is now, and the assets, which must be there.
+// copyTo copies the files under version control, with uncommitted changes, and the assets, which must exist.
 func copyTo(dir string) error {
 	list := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	pack := exec.Command("tar", "-c", "--null", "--files-from=-", "static/node_modules")
@@ -93,15 +94,15 @@ func copyTo(dir string) error {
 	return unpack.Run()
 }
 
-// fence is a condition that guards a promise.
+// fence is a condition in the source that guards a promise, and the mutant that removes it.
 type fence struct {
 	name     string
 	file     string
-	old, new string // what is replaced in the file, where it must stand once
-	tests    string // the package, and which of its tests are run
+	old, new string // the text in the file, which must occur once, and its replacement
+	tests    string // the package, and a pattern of its tests to run
 }
 
-// find returns the file with the fence in dir, if it stands there once.
+// find returns the content of the file in dir, if it contains the fence exactly once.
 func (f fence) find(dir string) (whole []byte, err error) {
 	if whole, err = os.ReadFile(filepath.Join(dir, f.file)); err != nil {
 		return nil, err
@@ -112,7 +113,7 @@ func (f fence) find(dir string) (whole []byte, err error) {
 	return whole, nil
 }
 
-// remove takes the fence away in dir, reports whether a test fails, and puts it back.
+// remove applies the mutant in dir, reports whether a test kills it, and restores the file.
 func (f fence) remove(dir string) (seen bool, err error) {
 	whole, err := f.find(dir)
 	if err != nil {
