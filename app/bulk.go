@@ -56,16 +56,16 @@ func BulkKinds() (kinds []string) {
 // BulkAction is an operation with the runs that it is for. A bulk run performs it, see BulkRunner.
 type BulkAction struct {
 	Operation BulkOperation `json:"operation"`
-	// IDs are the selected runs, at most MaxSelected. Without IDs, the action is for all runs that Filter matches, except
-	// bulk runs, unless Filter asks for their kind.
+	// IDs are the selected runs, at most MaxSelected. Without IDs, the action is for all runs that Filter
+	// matches, except bulk runs, unless Filter asks for their kind.
 	IDs    []int64 `json:"ids,omitzero"`
 	Filter Filter  `json:"filter"`
 	// Confirmed limits the action to the runs of its preview.
 	Confirmed Confirmation `json:"within,omitzero"`
 }
 
-// Confirmation is what the user saw in the preview that was confirmed. The zero Confirmation is none: the action is then
-// limited to the runs that match when it is created.
+// Confirmation is what the user saw in the preview that was confirmed. The zero Confirmation is none: the
+// action is then limited to the runs that match when it is created.
 type Confirmation struct {
 	// Newest is the highest id that existed, or 0.
 	Newest int64 `json:"newest,omitzero"`
@@ -93,8 +93,8 @@ func (a BulkAction) Unconfirmed() BulkAction {
 	return a
 }
 
-// AppliesTo reports whether the action changes a run in its current status. A run whose status no longer matches the filter
-// is skipped, even if the operation could change it.
+// AppliesTo reports whether the action changes a run in its current status. A run whose status no longer
+// matches the filter is skipped, even if the operation could change it.
 func (a BulkAction) AppliesTo(run ProcessRun) bool {
 	if !slices.Contains(a.Operation.AppliesTo(), run.Status) {
 		return false
@@ -164,8 +164,8 @@ type BulkProgress struct {
 	Throttled bool        // no more runs can be retried now: too many are waiting
 }
 
-// Limit returns the most runs that the action may change: the number of its preview. limited is false if the preview did
-// not count all of them.
+// Limit returns the most runs that the action may change: the number of its preview. limited is false if the
+// preview did not count all of them.
 func (s BulkProgress) Limit() (most int64, limited bool) {
 	if s.Confirmed.Checked {
 		return s.Confirmed.Runs, !s.Confirmed.More
@@ -175,9 +175,9 @@ func (s BulkProgress) Limit() (most int64, limited bool) {
 
 // BulkRunner is what bulk runs need of a store. Its methods may be called from any goroutine.
 type BulkRunner interface {
-	// StepBulkAction performs the next part of the action of a started bulk run, in one transaction that also saves the
-	// progress: each run is handled at most once, even after crashes. It takes some milliseconds at most, because other
-	// writes wait for it. It fails with CodeConflict if the bulk run is no longer started, and with CodeNotFound if it has
-	// no action.
+	// StepBulkAction performs the next part of the action of a started bulk run, in one transaction that also
+	// saves the progress: each run is handled at most once, even after crashes. It takes some milliseconds at
+	// most, because other writes wait for it. It fails with CodeConflict if the bulk run is no longer
+	// started, and with CodeNotFound if it has no action.
 	StepBulkAction(ctx context.Context, run ProcessRun) (BulkProgress, error)
 }

@@ -9,10 +9,12 @@ type Failure struct {
 	Pattern string `json:"pattern"`
 	Example string `json:"example"` // the first such error, unchanged
 	Runs    int64  `json:"runs"`    // how many are failed with it now
-	// FirstAt and LastAt are when a run first and last failed with it, including runs that were retried since.
+	// FirstAt and LastAt are when a run first and last failed with it, including runs that were retried
+	// since.
 	FirstAt time.Time `json:"first_at"`
 	LastAt  time.Time `json:"last_at"`
-	// Hours counts the runs that failed with it in each of the last hours; the last element is the current hour.
+	// Hours counts the runs that failed with it in each of the last hours; the last element is the current
+	// hour.
 	Hours [FailureHours]int64 `json:"hours"`
 }
 

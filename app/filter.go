@@ -17,8 +17,8 @@ type Filter struct {
 	Since, Until TimeBound
 	// Failure is the ID of a Failure that the runs failed with, or 0.
 	Failure int64
-	// Text is a list of words, all of which must appear in the error or the log of a run. The last word may be the
-	// beginning of a longer one. Bulk runs have no searchable text.
+	// Text is a list of words, all of which must appear in the error or the log of a run. The last word may
+	// be the beginning of a longer one. Bulk runs have no searchable text.
 	Text string
 }
 
@@ -31,8 +31,8 @@ const (
 	MaxText = 200
 )
 
-// ParseKind parses the kind of a filter. Unknown kinds are valid, because there are runs of kinds that are no longer
-// offered. It fails with CodeMalformed.
+// ParseKind parses the kind of a filter. Unknown kinds are valid, because there are runs of kinds that are no
+// longer offered. It fails with CodeMalformed.
 func ParseKind(text string) (string, error) {
 	if len(text) > MaxKind || !readable(text) {
 		return "", Errorf(CodeMalformed, "The kind is at most %d bytes of text.", MaxKind)
@@ -43,8 +43,8 @@ func ParseKind(text string) (string, error) {
 // ErrNothingToSearch refuses a search that could not match anything.
 var ErrNothingToSearch = Errorf(CodeMalformed, "Enter a word to search for: only letters and digits are searched, not symbols and emoji.")
 
-// ParseText parses the text of a filter and joins its words with single spaces. It fails with CodeMalformed, also if a text
-// that is not empty has no letter and no digit.
+// ParseText parses the text of a filter and joins its words with single spaces. It fails with CodeMalformed,
+// also if a text that is not empty has no letter and no digit.
 func ParseText(text string) (string, error) {
 	if len(text) > MaxText || !readable(text) {
 		return "", Errorf(CodeMalformed, "The search text is at most %d bytes of text.", MaxText)

@@ -7,15 +7,15 @@ import (
 	"slices"
 )
 
-// Job is the job of a waiting run in the engine that several nodes share. It is inserted in the transaction in which the run
-// comes to wait, and a run has one job at a time.
+// Job is the job of a waiting run in the engine that several nodes share. It is inserted in the transaction
+// in which the run comes to wait, and a run has one job at a time.
 type Job struct {
 	Run  int64  `json:"run"`
 	Work string `json:"-"` // the kind of the run
 }
 
-// Kind returns the kind of the job: the kind of the run, encoded as a valid name of the engine. Nodes fetch only the kinds
-// that they handle.
+// Kind returns the kind of the job: the kind of the run, encoded as a valid name of the engine. Nodes fetch
+// only the kinds that they handle.
 func (j Job) Kind() string {
 	if nameable.MatchString(j.Work) {
 		return "run:" + j.Work
@@ -33,8 +33,8 @@ const (
 	BulkQueue       = "bulk"       // bulk runs, which must not wait behind the runs that they change
 )
 
-// QueueOf returns the queue of a run's job. Runs that the next crash would fail go to the quarantine queue, so that none of
-// them fails because another one crashes the node.
+// QueueOf returns the queue of a run's job. Runs that the next crash would fail go to the quarantine queue,
+// so that none of them fails because another one crashes the node.
 func QueueOf(run ProcessRun, maxCrashes int) string {
 	switch {
 	case slices.Contains(BulkKinds(), run.Kind):

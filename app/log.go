@@ -29,8 +29,8 @@ type LogLine struct {
 	At     int64  `json:"offset"`
 	Stream Stream `json:"stream"`
 	// Text is valid UTF-8 of at most MaxLine bytes, with no control characters but tabs. It ends with a
-	// newline, unless the line continues in the next part of the same stream. A part that begins with a carriage
-	// return replaces the line so far, as on a terminal.
+	// newline, unless the line continues in the next part of the same stream. A part that begins with a
+	// carriage return replaces the line so far, as on a terminal.
 	Text string `json:"text"`
 }
 
@@ -40,8 +40,8 @@ func (l LogLine) End() int64 { return l.At + int64(len(l.Text)) }
 // MaxLine is the longest LogLine, in bytes.
 const MaxLine = 8 << 10
 
-// Log is a part of a run's log. Offsets count all bytes of all attempts, so they stay valid when the oldest part has been
-// dropped.
+// Log is a part of a run's log. Offsets count all bytes of all attempts, so they stay valid when the oldest
+// part has been dropped.
 type Log struct {
 	Start int64     `json:"start"` // offset of the oldest byte that is kept
 	End   int64     `json:"end"`   // offset after the newest byte
@@ -64,7 +64,8 @@ func (l Log) To() int64 {
 	return l.Lines[len(l.Lines)-1].End()
 }
 
-// LogQuery asks for the part of a log after an offset or, with Backwards, before it. An offset within a line cuts the line.
+// LogQuery asks for the part of a log after an offset or, with Backwards, before it. An offset within a line
+// cuts the line.
 type LogQuery struct {
 	Run       int64
 	Offset    int64
@@ -81,11 +82,12 @@ const (
 
 // ProgressUpdate is what the work of a run reported since the last update.
 type ProgressUpdate struct {
-	// ID identifies an update that may be saved again because the answer was lost; 0 for an update that is saved once.
+	// ID identifies an update that may be saved again because the answer was lost; 0 for an update that is
+	// saved once.
 	ID       int64
 	Progress *Progress // nil if unchanged
-	// Skipped is the number of bytes before Lines that exceed the limit of the log. If it is not 0, nothing earlier is kept
-	// either. It is 0 without lines.
+	// Skipped is the number of bytes before Lines that exceed the limit of the log. If it is not 0, nothing
+	// earlier is kept either. It is 0 without lines.
 	Skipped int64
 	Lines   []LogLine // at most a few hundred KB
 }

@@ -5,7 +5,8 @@ import (
 	"log/slog"
 )
 
-// MinLevel returns a logger that drops records below level. It is for libraries that log what is usual here.
+// MinLevel returns a logger that drops records below level. It is for libraries that log routine events at a
+// level which is noise here.
 func MinLevel(log *slog.Logger, level slog.Level) *slog.Logger {
 	return slog.New(minLevelHandler{log.Handler(), level})
 }

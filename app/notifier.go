@@ -2,16 +2,16 @@ package app
 
 import "sync"
 
-// Notifier tells subscribers that something changed, but not what. A subscriber that has not received the last notification
-// receives both as one, so subscribers must read the store again. The zero Notifier is ready to use, by any number of
-// goroutines.
+// Notifier tells subscribers that something changed, but not what. A subscriber that has not received the
+// last notification receives both as one, so subscribers must read the store again. The zero Notifier is
+// ready to use, by any number of goroutines.
 type Notifier struct {
 	mu          sync.Mutex
 	subscribers map[chan struct{}]struct{}
 }
 
-// Subscribe returns a channel with room for one notification, and a function that ends the subscription. The function may
-// be called more than once. The channel is never closed.
+// Subscribe returns a channel with room for one notification, and a function that ends the subscription. The
+// function may be called more than once. The channel is never closed.
 func (n *Notifier) Subscribe() (notifications <-chan struct{}, unsubscribe func()) {
 	subscriber := make(chan struct{}, 1)
 	n.mu.Lock()

@@ -2,8 +2,8 @@ package app
 
 import "context"
 
-// Purpose says what a read is for. A store may keep separate connections for each purpose, so that long reads do not delay
-// the others.
+// Purpose says what a read is for. A store may keep separate connections for each purpose, so that long reads
+// do not delay the others.
 type Purpose int
 
 const (

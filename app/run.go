@@ -11,7 +11,8 @@ type ProcessRun struct {
 	Kind    string `json:"kind"`
 	Status  Status `json:"status"`
 	Version int64  `json:"version"`
-	// Attempt counts the attempts, including the current one; 0 before the first. Interrupted attempts do not count.
+	// Attempt counts the attempts, including the current one; 0 before the first. Interrupted attempts do not
+	// count.
 	Attempt int `json:"attempt"`
 	// Crashes counts how often a crash of the process interrupted the run.
 	Crashes int `json:"crashes"`
@@ -56,10 +57,10 @@ func (p Percent) MarshalJSON() ([]byte, error) {
 	return strconv.AppendInt(nil, int64(p), 10), nil
 }
 
-// Known reports whether there is a percentage.
+// Known reports whether the percentage is known.
 func (p Percent) Known() bool { return p != NoPercent }
 
-// CancelRequested reports whether cancellation of a started run was requested and its work still goes on.
+// CancelRequested reports whether the run is started and its cancellation was requested.
 func (r ProcessRun) CancelRequested() bool {
 	return r.Status == Started && !r.CancelRequestedAt.IsZero()
 }
@@ -71,8 +72,8 @@ func (r ProcessRun) Interrupted() bool { return r.Crashes > 0 }
 type CreateRequest struct {
 	Kind  string
 	Count int // 1 to MaxCount
-	// IdempotencyKey makes the request repeatable: the same key returns the first batch again. It is "", or 1 to MaxKey
-	// bytes of printable ASCII.
+	// IdempotencyKey makes the request repeatable: the same key returns the first batch again. It is "", or 1
+	// to MaxKey bytes of printable ASCII.
 	IdempotencyKey string
 }
 
@@ -112,8 +113,8 @@ const PageSize = 25
 // RecentSize is the number of newest runs that the progress line is about.
 const RecentSize = 10
 
-// Query asks for a page of runs. It is comparable, so that equal queries can share a result. The zero Query asks for the
-// newest runs.
+// Query asks for a page of runs. It is comparable, so that equal queries can share a result. The zero Query
+// asks for the newest runs.
 type Query struct {
 	Filter
 	// Direction says on which side of Cursor, the id of a run, the page lies.
@@ -145,8 +146,8 @@ type Page struct {
 	Query              Query
 	Runs               []ProcessRun // newest first, at most PageSize
 	HasOlder, HasNewer bool         // whether there are further pages
-	// MatchCount is the number of matching runs if the filter has more than a status. MatchCountCapped says that there are
-	// more, which were not counted.
+	// MatchCount is the number of matching runs if the filter has more than a status. MatchCountCapped says
+	// that there are more, which were not counted.
 	MatchCount       int
 	MatchCountCapped bool
 	// SearchCursor is not 0 if a search stopped before the page was full: it continues below this run or, if
@@ -187,7 +188,8 @@ type RunPage struct {
 	Run    ProcessRun
 	Events []Event // oldest first, the newest MaxEvents of them
 	Log    Log     // its newest lines
-	// MedianDuration is the median of the newest completed runs of the kind, if it is known and the run has not finished.
+	// MedianDuration is the median of the newest completed runs of the kind, if it is known and the run has
+	// not finished.
 	MedianDuration time.Duration
 	Overview
 }

@@ -6,18 +6,20 @@ import (
 	"time"
 )
 
-// Store is what pages, sockets and the API need of a database. Its methods may be called from any goroutine. All of them
-// fail with CodeUnavailable while the database cannot serve.
+// Store is what pages, sockets and the API need of a database. Its methods may be called from any goroutine.
+// All of them fail with CodeUnavailable while the database cannot serve.
 type Store interface {
-	// Create inserts runs in one transaction and returns after its commit. With an idempotency key that was used before, it
-	// returns the first batch and writes nothing. It fails with CodeInvalid if the key was used for another request, and
-	// with CodeUnavailable if too many runs are waiting. If ctx ends, the runs may exist although Create fails.
+	// Create inserts runs in one transaction and returns after its commit. With an idempotency key that was
+	// used before, it returns the first batch and writes nothing. It fails with CodeInvalid if the key was
+	// used for another request, and with CodeUnavailable if too many runs are waiting. If ctx ends, the runs
+	// may exist although Create fails.
 	Create(ctx context.Context, request CreateRequest) (Batch, error)
 
 	// Run returns one run with what its page shows. It fails with CodeNotFound.
 	Run(ctx context.Context, id int64) (RunPage, error)
 
-	// Revisions returns the revision of each run, so that callers can skip unchanged ones. Missing runs are omitted.
+	// Revisions returns the revision of each run, so that callers can skip unchanged ones. Missing runs are
+	// omitted.
 	Revisions(ctx context.Context, runs []int64) (map[int64]Revision, error)
 
 	// Log returns a part of a run's log. It fails with CodeNotFound.
@@ -29,26 +31,26 @@ type Store interface {
 	// RunsByID returns the runs with these ids, newest first. Missing runs are omitted.
 	RunsByID(ctx context.Context, ids []int64) ([]ProcessRun, error)
 
-	// Runs returns the newest matching runs with ids below before, at most limit of them, for callers that go through all.
-	// next is the value of before for the following call, or 0 at the end.
+	// Runs returns the newest matching runs with ids below before, at most limit of them, for callers that go
+	// through all. next is the value of before for the following call, or 0 at the end.
 	Runs(ctx context.Context, filter Filter, before int64, limit int) (runs []ProcessRun, next int64, err error)
 
-	// Statistics returns throughput and durations. The last seconds may be missing and, after a crash, the last seconds
-	// before it.
+	// Statistics returns throughput and durations. The last seconds may be missing and, after a crash, the
+	// last seconds before it.
 	Statistics(ctx context.Context) (Statistics, error)
 
-	// Cancel cancels a created run at once, and requests cancellation of a started one, which is cancelled when its work
-	// returns. Repeating it changes nothing. It returns the changed run, and fails with CodeNotFound, or with CodeConflict
-	// if the run has finished.
+	// Cancel cancels a created run at once, and requests cancellation of a started one, which is cancelled
+	// when its work returns. Repeating it changes nothing. It returns the changed run, and fails with
+	// CodeNotFound, or with CodeConflict if the run has finished.
 	Cancel(ctx context.Context, id int64) (ProcessRun, error)
 
-	// Retry returns a failed or cancelled run to created, with all its attempts. It returns the changed run, and fails
-	// with CodeNotFound, with CodeConflict if the run is in another status, and with CodeUnavailable if too many runs are
-	// waiting.
+	// Retry returns a failed or cancelled run to created, with all its attempts. It returns the changed run,
+	// and fails with CodeNotFound, with CodeConflict if the run is in another status, and with
+	// CodeUnavailable if too many runs are waiting.
 	Retry(ctx context.Context, id int64) (ProcessRun, error)
 
-	// Delete deletes a finished run with its log and history. It fails with CodeNotFound, and with CodeConflict if the run
-	// has not finished.
+	// Delete deletes a finished run with its log and history. It fails with CodeNotFound, and with
+	// CodeConflict if the run has not finished.
 	Delete(ctx context.Context, id int64) error
 
 	// Failures returns the failed runs, grouped by error.
@@ -57,9 +59,9 @@ type Store interface {
 	// PreviewBulk returns what a bulk action would change.
 	PreviewBulk(ctx context.Context, action BulkAction) (BulkPreview, error)
 
-	// CreateBulkAction creates a run that performs action. It is not limited by the number of waiting runs, because the
-	// action may reduce it. key makes it repeatable as in CreateRequest. It fails with CodeConflict if the action no longer
-	// fits its preview.
+	// CreateBulkAction creates a run that performs action. It is not limited by the number of waiting runs,
+	// because the action may reduce it. key makes it repeatable as in CreateRequest. It fails with
+	// CodeConflict if the action no longer fits its preview.
 	CreateBulkAction(ctx context.Context, action BulkAction, key string) (ProcessRun, error)
 
 	// Changed notifies after every commit that changed something.
@@ -69,23 +71,23 @@ type Store interface {
 	Ready() error
 }
 
-// WorkStore records how the work on runs goes. Its methods may be called from any goroutine. All changes are conditional:
-// they fail with CodeConflict and change nothing if the run is no longer as the caller read it.
+// WorkStore records how the work on runs goes. Its methods may be called from any goroutine. All changes are
+// conditional: they fail with CodeConflict and change nothing if the run is no longer as the caller read it.
 type WorkStore interface {
-	// Start takes a run from created to started, raises its fencing token, and returns it. The start is committed when
-	// Start returns, so that a crash during the work is counted against the run.
+	// Start takes a run from created to started, raises its fencing token, and returns it. The start is
+	// committed when Start returns, so that a crash during the work is counted against the run.
 	Start(ctx context.Context, run ProcessRun) (ProcessRun, error)
 
-	// SaveProgress saves what the work of a started run reported. After an error the same update may be saved again, before
-	// any other of the run; it is then saved once.
+	// SaveProgress saves what the work of a started run reported. After an error the same update may be saved
+	// again, before any other of the run; it is then saved once.
 	SaveProgress(ctx context.Context, run ProcessRun, update ProgressUpdate) error
 
-	// Finish ends the attempt that Start began. If cancellation of the run was requested, it is cancelled whatever the
-	// outcome.
+	// Finish ends the attempt that Start began. If cancellation of the run was requested, it is cancelled
+	// whatever the outcome.
 	Finish(ctx context.Context, run ProcessRun, outcome Outcome) error
 
-	// Requeue returns an interrupted run from started to created; the attempt does not count. If cancellation of the run
-	// was requested, it is cancelled instead.
+	// Requeue returns an interrupted run from started to created; the attempt does not count. If cancellation
+	// of the run was requested, it is cancelled instead.
 	Requeue(ctx context.Context, run ProcessRun) error
 
 	// CancelRequests returns the started runs whose cancellation is requested.
@@ -99,84 +101,90 @@ type WorkStore interface {
 type QueueStore interface {
 	WorkStore
 
-	// FetchDue returns the oldest created runs of these kinds that are due, at most limit of them. The number of waiting
-	// runs of other kinds does not affect its cost.
+	// FetchDue returns the oldest created runs of these kinds that are due, at most limit of them. The number
+	// of waiting runs of other kinds does not affect its cost.
 	FetchDue(ctx context.Context, kinds []string, limit int) ([]ProcessRun, error)
 
-	// RequeueSeq rises whenever runs return to created, which may be older than others that wait. It rises before the
-	// notification and reads no database.
+	// RequeueSeq rises whenever runs return to created, which may be older than others that wait. It rises
+	// before the notification and reads no database.
 	RequeueSeq() int64
 
-	// EnqueueSeq rises whenever runs come to wait, whether new or returned. It rises before the notification and reads no
-	// database.
+	// EnqueueSeq rises whenever runs come to wait, whether new or returned. It rises before the notification
+	// and reads no database.
 	EnqueueSeq() int64
 
-	// StartMany is Start for many runs that FetchDue returned. It returns the runs that it started, in any order; the
-	// others are no longer created.
+	// StartMany is Start for many runs that FetchDue returned. It returns the runs that it started, in any
+	// order; the others are no longer created.
 	StartMany(ctx context.Context, runs []ProcessRun) ([]ProcessRun, error)
 
-	// CompleteMany is Finish for many runs that complete. It returns the runs that are no longer as Start returned them,
-	// and leaves them unchanged.
+	// CompleteMany is Finish for many runs that complete. It returns the runs that are no longer as Start
+	// returned them, and leaves them unchanged.
 	CompleteMany(ctx context.Context, runs []ProcessRun) (stale []ProcessRun, err error)
 }
 
-// ErrLeaseLost is the cause of the end of a lease: this node could not write its heartbeat in time, so other nodes may start
-// its runs again.
+// ErrLeaseLost is the cause of the end of a lease: this node could not write its heartbeat in time, so other
+// nodes may start its runs again.
 var ErrLeaseLost = errors.New("this node has lost its connection to the others")
 
-// ClusterStore is the store of an engine that several nodes share. A run that comes to wait gets a new job in the same
-// transaction.
+// ClusterStore is the store of an engine that several nodes share. A run that comes to wait gets a new job in
+// the same transaction.
 type ClusterStore interface {
-	// Start also fails with CodeConflict if the run has changed since it was read, because it may have another job.
+	// Start also fails with CodeConflict if the run has changed since it was read, because it may have
+	// another job.
 	WorkStore
 
 	// Node returns the number of this node. It is never reused.
 	Node() int64
 
-	// Lease returns a context that ends with the cause ErrLeaseLost when this node must stop its work, because other nodes
-	// will start it again. It fails with CodeUnavailable while this node has no lease.
+	// Lease returns a context that ends with the cause ErrLeaseLost when this node must stop its work,
+	// because other nodes will start it again. It fails with CodeUnavailable while this node has no lease.
 	Lease() (context.Context, error)
 
 	// LeaseLeft returns how long the lease lasts without a heartbeat, or 0 without one.
 	LeaseLeft() time.Duration
 
-	// StartJob is Start for a worker that holds a job. It also fails with CodeConflict if the run has another job.
+	// StartJob is Start for a worker that holds a job. It also fails with CodeConflict if the run has another
+	// job.
 	StartJob(ctx context.Context, run ProcessRun, job int64) (ProcessRun, error)
 
-	// Adopt records that this node continues a started run that was snoozed. It fails with CodeConflict if the run is not
-	// started with its fencing token, or has another job.
+	// Adopt records that this node continues a started run that was snoozed. It fails with CodeConflict if
+	// the run is not started with its fencing token, or has another job.
 	Adopt(ctx context.Context, run ProcessRun, job int64) error
 
-	// RunForJob returns the run of a job. It fails with CodeConflict if the run has another job or has finished, and with
-	// CodeNotFound.
+	// RunForJob returns the run of a job. It fails with CodeConflict if the run has another job or has
+	// finished, and with CodeNotFound.
 	RunForJob(ctx context.Context, run, job int64) (ProcessRun, error)
 
-	// Rescue ends a started run that this node no longer works on, or whose node is lost: it is requeued, or failed after
-	// too many crashes, or cancelled if that was requested. It fails with CodeConflict if a live node works on the run.
+	// Rescue ends a started run that this node no longer works on, or whose node is lost: it is requeued, or
+	// failed after too many crashes, or cancelled if that was requested. It fails with CodeConflict if a live
+	// node works on the run.
 	Rescue(ctx context.Context, run ProcessRun) error
 
-	// RescueOrphans rescues the runs whose job has ended or whose node is lost, and gives waiting runs without a job a new
-	// one. It returns the number of these runs.
+	// RescueOrphans rescues the runs whose job has ended or whose node is lost, and gives waiting runs
+	// without a job a new one. It returns the number of these runs.
 	RescueOrphans(ctx context.Context) (int, error)
 
 	// JobsInHand returns the jobs that this node holds according to the database.
 	JobsInHand(ctx context.Context) ([]int64, error)
 
-	// Release returns a job of JobsInHand that no worker of this node works on. If the job has ended, its run is rescued.
+	// Release returns a job of JobsInHand that no worker of this node works on. If the job has ended, its run
+	// is rescued.
 	Release(ctx context.Context, job int64) error
 
 	// AnnounceKinds records, for some minutes, that this node works on these kinds.
 	AnnounceKinds(ctx context.Context, kinds []string) error
 
-	// PruneSome deletes finished runs that are too old or too many, until none is left or ctx ends. It returns their number.
+	// PruneSome deletes finished runs that are too old or too many, until none is left or ctx ends. It
+	// returns their number.
 	PruneSome(ctx context.Context) (int, error)
 
-	// TrimLogs deletes the logs of the runs that finished first, until all logs together are small enough or ctx ends. It
-	// returns their number.
+	// TrimLogs deletes the logs of the runs that finished first, until all logs together are small enough or
+	// ctx ends. It returns their number.
 	TrimLogs(ctx context.Context) (int, error)
 }
 
-// CancelRequest asks to stop the attempt of a run that has this fencing token. A later attempt has another token and goes on.
+// CancelRequest requests cancellation of the attempt with this fencing token. A later attempt has a higher
+// token, so the request does not stop it.
 type CancelRequest struct {
 	Run          int64 `db:"id"`
 	FencingToken int64 `db:"fencing_token"`

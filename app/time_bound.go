@@ -38,12 +38,14 @@ type TimeBound struct {
 	ago time.Duration
 }
 
-// absoluteTime matches RFC 3339 with optional parts. In URLs the plus sign is often not escaped and arrives as a space.
+// absoluteTime matches RFC 3339 with optional parts. In URLs the plus sign is often not escaped and arrives
+// as a space.
 var absoluteTime = regexp.MustCompile(
 	`^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2})(:\d{2})?(?:[.,](\d{1,9}))?(?: ?([Zz])|([+ -])(\d{2})(?::?(\d{2}))?)?)?$`)
 
-// ParseTimeBound parses an absolute time, or how long ago (90m, 24h, 7d). An absolute time is RFC 3339; seconds, fractions,
-// the zone (default UTC) and the time of day (default midnight) are optional. It fails with CodeMalformed.
+// ParseTimeBound parses an absolute time, or how long ago (90m, 24h, 7d). An absolute time is RFC 3339;
+// seconds, fractions, the zone (default UTC) and the time of day (default midnight) are optional. It fails
+// with CodeMalformed.
 func ParseTimeBound(text string) (TimeBound, error) {
 	if ago, err := ParseDuration(text); err == nil {
 		return relative(ago)

@@ -5,12 +5,13 @@ import (
 	"time"
 )
 
-// The functions of this file are the state machine of runs. Each takes a run as it was read and returns it as it is after
-// the change, with the event for its history. They are pure: the store reads the run, calls the function and writes the
-// result only if the stored run still has the version that was read.
+// The functions of this file are the state machine of runs. Each takes a run as it was read and returns it as
+// it is after the change, with the event for its history. They are pure: the store reads the run, calls the
+// function and writes the result only if the stored run still has the version that was read.
 //
-// at is the time of the change, in UTC with millisecond precision. If a change is not allowed, the run is returned as it
-// was, with an error with CodeConflict. The store, which numbers failures, sets Failure of a run that becomes Failed.
+// at is the time of the change, in UTC with millisecond precision. If a change is not allowed, the run is
+// returned as it was, with an error with CodeConflict. The store, which numbers failures, sets Failure of a
+// run that becomes Failed.
 
 // The notes of events. The note of another change is the error of the run.
 const (
@@ -49,8 +50,8 @@ func SaveProgress(run ProcessRun, progress Progress, at time.Time) (ProcessRun, 
 	return next, nil
 }
 
-// Finish ends the attempt of a started run. If cancellation was requested, the run is cancelled whatever the outcome. An
-// outcome that cannot follow Started is an error without a code.
+// Finish ends the attempt of a started run. If cancellation was requested, the run is cancelled whatever the
+// outcome. An outcome that cannot follow Started is an error without a code.
 func Finish(run ProcessRun, outcome Outcome, at time.Time) (ProcessRun, Event, error) {
 	if !Started.CanBecome(outcome.Status) {
 		return run, Event{}, fmt.Errorf("run %d cannot finish as %s", run.ID, outcome.Status)
@@ -69,8 +70,8 @@ func Finish(run ProcessRun, outcome Outcome, at time.Time) (ProcessRun, Event, e
 	return next, eventOf(next, next.Error), nil
 }
 
-// Requeue returns an interrupted run to created, as if the attempt had not been. If cancellation was requested, the run is
-// cancelled instead.
+// Requeue returns an interrupted run to created, as if the attempt had not been. If cancellation was
+// requested, the run is cancelled instead.
 func Requeue(run ProcessRun, at time.Time) (ProcessRun, Event, error) {
 	if run.Status != Started {
 		return run, Event{}, conflict(run, "requeued")
@@ -80,8 +81,8 @@ func Requeue(run ProcessRun, at time.Time) (ProcessRun, Event, error) {
 	return next, eventOf(next, NoteInterrupted), nil
 }
 
-// Crash ends the attempt of a started run whose process died. The run is created again, and the attempt does not count;
-// or, after maxCrashes crashes, it is failed. If cancellation was requested, the run is cancelled.
+// Crash ends the attempt of a started run whose process died. The run is created again, and the attempt does
+// not count; or, after maxCrashes crashes, it is failed. If cancellation was requested, the run is cancelled.
 func Crash(run ProcessRun, maxCrashes int, at time.Time) (ProcessRun, Event, error) {
 	if run.Status != Started {
 		return run, Event{}, conflict(run, "rescued")
@@ -101,8 +102,8 @@ func Crash(run ProcessRun, maxCrashes int, at time.Time) (ProcessRun, Event, err
 	return next, eventOf(next, NoteCrashed), nil
 }
 
-// RequestCancel cancels a created run, and requests cancellation of a started one. A second request changes nothing: it
-// returns the run as it was and the zero Event.
+// RequestCancel cancels a created run, and requests cancellation of a started one. A second request changes
+// nothing: it returns the run as it was and the zero Event.
 func RequestCancel(run ProcessRun, at time.Time) (ProcessRun, Event, error) {
 	switch {
 	case run.Status == Created:
@@ -131,8 +132,8 @@ func CancelSnoozed(run ProcessRun, at time.Time) (ProcessRun, Event, error) {
 	return next, eventOf(next, next.Error), nil
 }
 
-// Retry returns a failed or cancelled run to created, with all its attempts before it. It starts at scheduledAt, or as
-// soon as possible if that is zero.
+// Retry returns a failed or cancelled run to created, with all its attempts before it. It starts at
+// scheduledAt, or as soon as possible if that is zero.
 func Retry(run ProcessRun, scheduledAt, at time.Time) (ProcessRun, Event, error) {
 	if run.Status != Failed && run.Status != Cancelled {
 		return run, Event{}, Errorf(CodeConflict,
