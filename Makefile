@@ -1,5 +1,5 @@
-# What is needed beside this file: Go, a C compiler (SQLite is in C), Node for npm, and for the tests
-# a Chromium and a PostgreSQL, which are installed when they are missing and that is possible.
+# Requires Go, a C compiler (for SQLite) and npm. The tests also need Chromium and PostgreSQL: make installs them if they
+# are missing, as root on a system with apt-get.
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ERRCHECK    := github.com/kisielk/errcheck@v1.9.0
@@ -11,7 +11,8 @@ NOTICES     := static/node_modules/NOTICES.txt
 ASSETS      := $(PACKAGES) $(NOTICES)
 
 export CGO_ENABLED := 1
-# SQLite with its full-text search. Without it all works but the search in errors and logs, which then says so.
+# Builds SQLite with full-text search. Without the tag, everything works except the search in errors and logs, which
+# then says so.
 TAGS := -tags sqlite_fts5
 
 .PHONY: run build test check vuln fuzz mutate smooth soak bench browser postgres clean
@@ -23,25 +24,25 @@ build: $(ASSETS)
 	@command -v cc >/dev/null || { echo "A C compiler is missing: apt-get install gcc libc6-dev" >&2; exit 1; }
 	go build $(TAGS) -trimpath -ldflags '-s -w' -o bin/runboard .
 
-# The third-party scripts and styles that are embedded in the binary, as the lock file has them.
+# Installs the third-party scripts and styles that the binary embeds, in the versions of the lock file.
 $(PACKAGES): static/package.json static/package-lock.json
 	@command -v npm >/dev/null || { echo "npm is missing: apt-get install nodejs npm" >&2; exit 1; }
 	npm ci --prefix static --no-audit --no-fund
 	@touch $@
 
-# The licences of the third-party software in the binary, which "runboard licenses" shows, from the modules and
-# packages that are installed.
+# Collects the licences of the third-party software in the binary from the installed modules and packages.
+# "runboard licenses" prints them.
 $(NOTICES): $(PACKAGES) go.sum .ci/licenses/main.go
 	go run ./.ci/licenses > $@.new && mv $@.new $@
 
-# All tests, and then those of what people see once more, with runs in PostgreSQL instead of in files. The second pass is
-# without the race detector, under which db/postgres and jobs/river have tested the store.
+# Runs the checks and all tests, and then the HTTP and browser tests again with PostgreSQL as the store. The second pass
+# runs without the race detector: the tests of db/postgres and jobs/river have already run the store with it.
 test: check browser postgres
 	go test $(TAGS) -race -shuffle=on -timeout 30m ./...
 	.ci/unprivileged
 	go test $(TAGS) -shuffle=on -timeout 30m ./e2e/http ./e2e/browser -args -postgres
 
-# The checks that need no run.
+# Runs the static checks only.
 check: $(ASSETS)
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted" >&2; exit 1; }
 	go vet $(TAGS) ./...
@@ -52,49 +53,50 @@ check: $(ASSETS)
 	cd bench && go vet $(TAGS) ./... && go run $(STATICCHECK) $(TAGS) ./...
 	go run ./.ci/mutate standing
 
-# Rules of gosec that do not fit: G104 is errcheck's; G115 sees no bounds (ours are checked where numbers come in); G304:
-# the files that are opened are those that the operator names; G404: chance only spreads load here.
+# Rules of gosec that do not apply. G104: errcheck covers it. G115: it ignores bounds checks, and this program checks
+# numbers where it parses them. G304: the operator names the files to open. G404: random numbers only spread load.
 NOT_HERE := G104,G115,G304,G404
 
-# Known vulnerabilities in what is used. It asks https://vuln.go.dev, and fails where that cannot be reached.
+# Checks the dependencies for known vulnerabilities. It queries https://vuln.go.dev, and fails without access to it.
 vuln:
 	go run $(VULNCHECK) $(TAGS) ./...
 
-# Each fuzz target for FUZZTIME: every parser, the form, the query, the path, what a socket is sent, the templates.
+# Runs each fuzz target for FUZZTIME: all parsers, forms, queries, paths, socket input and templates.
 FUZZTIME := 30s
 fuzz: $(ASSETS)
 	FUZZTIME=$(FUZZTIME) .ci/fuzz
 
-# Takes the fences away that guard the promises, one at a time, and shows that a test misses each. Takes long;
-# make mutate ONLY="a start" tries those with that in their names.
+# Runs the mutation tests: applies one mutant at a time, and shows that a test kills it. This takes long;
+# make mutate ONLY="a start" applies only mutants whose names contain that text.
 mutate: $(ASSETS) browser postgres
 	go run ./.ci/mutate $(if $(ONLY),"$(ONLY)")
 
-# How a page does in a browser above a million runs and while a thousand new ones a second are started: the longest task
-# of its main thread, how long keys wait, how long narrowed lists take. make smooth SMOOTH_ROWS=10000 SMOOTH_TIME=5s is a quick try.
+# Measures a page in a browser, above a million runs and while a thousand runs a second are created: the longest task of
+# its main thread, how long keys wait, and how long filtered lists take. For a quick try:
+# make smooth SMOOTH_ROWS=10000 SMOOTH_TIME=5s
 smooth: $(ASSETS) browser
 	go test $(TAGS) -run '^$$' -bench Smooth -benchtime 1x ./e2e/browser
 
-# What takes too long for every day: a hundred crashes, and mixed load for SOAK.
+# Runs the tests that take too long for every day: a hundred crashes, and mixed load for the duration SOAK.
 SOAK := 30m
 soak: $(ASSETS)
 	go test $(TAGS) -count=1 -v -timeout 0 -run 'Crashes|MixedLoad' -crash-rounds 100 -soak $(SOAK) -soak-sockets 2000 ./e2e/chaos
 
-# The board beside its peers and beside what the ground allows, into bench/RESULTS.md. It installs PostgreSQL and Redis
-# (and Rails, for an example) where they are missing and that is possible. make bench PART=queue is one part, PART=queue,pickup are
-# two: see the list in bench/main.go. ROUNDS=1 is a quick try, which changes RESULTS.md all the same.
+# Compares the board with its peers and with the limits of the machine, and writes bench/RESULTS.md. It installs
+# PostgreSQL, Redis and Rails (for an example) if they are missing and it can. PART=queue runs one part, PART=queue,pickup
+# two; bench/main.go lists them. ROUNDS=1 is a quick try, but it also changes RESULTS.md.
 ROUNDS := 3
 bench: $(ASSETS) browser
 	cd bench && go build $(TAGS) -o ../bin/bench . && ../bin/bench -rounds $(ROUNDS) $(if $(PART),-only $(PART))
 
-# The browser of the browser tests. CHROMIUM names another one.
+# Installs Chromium for the browser tests, unless it or the browser in CHROMIUM exists.
 browser:
 	@if ! command -v $${CHROMIUM:-chromium} >/dev/null; then \
 	  { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -q && apt-get install -y -q --no-install-recommends chromium; } || \
 	  { echo "The browser tests need Chromium: apt-get install chromium, or name one in CHROMIUM" >&2; exit 1; }; \
 	fi
 
-# The server of the tests, of which they start one of their own. TEST_DATABASE_URL names another one.
+# Installs PostgreSQL, of which the tests start their own server. With TEST_DATABASE_URL, they use that server instead.
 postgres:
 	@if test -z "$$TEST_DATABASE_URL" && ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
 	  { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -q && apt-get install -y -q --no-install-recommends postgresql; } || \
