@@ -18,7 +18,7 @@ import (
 
 var logKey = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// TestLogKeys_AreWords reads every call of a logger in the source: a key with a blank cannot be asked for by most tools.
+// TestLogKeys_AreWords checks the key in every call of a logger: most tools cannot query a key with a blank.
 func TestLogKeys_AreWords(t *testing.T) {
 	t.Parallel()
 	calls := 0
@@ -56,13 +56,13 @@ func TestLogKeys_AreWords(t *testing.T) {
 	}
 }
 
-// firstKey is, for each function of a logger, where its keys begin.
+// firstKey is the index of the first key in the arguments, for each logging function.
 var firstKey = map[string]int{
 	"Debug": 1, "Info": 1, "Warn": 1, "Error": 1, "DebugContext": 2, "InfoContext": 2, "WarnContext": 2, "ErrorContext": 2, "Log": 3, "With": 0, "Group": 1,
 	"String": 0, "Int": 0, "Int64": 0, "Any": 0, "Duration": 0, "Bool": 0,
 }
 
-// keysOf returns the keys of a call of a logger, as far as they are written out.
+// keysOf returns the keys in a call of a logger that are string literals.
 func keysOf(call *ast.CallExpr) (keys []*ast.BasicLit) {
 	function, is := call.Fun.(*ast.SelectorExpr)
 	if !is {
@@ -80,14 +80,14 @@ func keysOf(call *ast.CallExpr) (keys []*ast.BasicLit) {
 	for i := first; i < len(call.Args); i++ {
 		if key, literal := call.Args[i].(*ast.BasicLit); literal && key.Kind == token.STRING {
 			keys = append(keys, key)
-			i++ // and its value
+			i++ // skips the value
 		}
 	}
 	return keys
 }
 
-// TestImportsPointOneWay holds the packages to the plan: everybody may know app, nobody knows those
-// beside it, and only handlers knows Fiber.
+// TestImportsPointOneWay checks the layers: every package may import app, none imports a sibling, and only
+// handlers and handlers/ws import Fiber.
 func TestImportsPointOneWay(t *testing.T) {
 	allowed := map[string][]string{
 		"runboard":               {"runboard/board"},
@@ -143,7 +143,7 @@ func importsOf(t *testing.T, pattern string) map[string][]string {
 	return packages
 }
 
-// forbidden are selectors that have no place in the program, and why.
+// forbidden maps selectors that the program must not use to the reason.
 var forbidden = map[string]string{
 	"template.HTML": escapes, "template.HTMLAttr": escapes, "template.JS": escapes, "template.JSStr": escapes,
 	"template.CSS": escapes, "template.URL": escapes, "template.Srcset": escapes,
@@ -157,7 +157,7 @@ const (
 	parses  = "takes what it should refuse. Use the functions in params.go."
 )
 
-// forbids returns why a selector is not to be used in a file, or "".
+// forbids returns why a file must not use a selector, or "".
 func forbids(file *ast.File, selector *ast.SelectorExpr) string {
 	name := ""
 	switch of := selector.X.(type) {
@@ -235,7 +235,7 @@ func TestWhatIsForbiddenIsSeenHoweverItIsReached(t *testing.T) {
 	}
 }
 
-// What docs/promises.md names must be there, or it promises more than is held.
+// The tests that docs/promises.md names must exist; otherwise it promises more than the tests hold.
 func TestThePromisesAreHeldByTestsThatExist(t *testing.T) {
 	t.Parallel()
 	promises := harness.ReadFile(t, "docs/promises.md")
