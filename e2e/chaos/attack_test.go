@@ -93,7 +93,7 @@ func (w *wellBehaved) delay(t *testing.T, e *httpexpect.Expect) time.Duration {
 			}
 		}
 		delays = append(delays, time.Since(began))
-		time.Sleep(rand.N(50 * time.Millisecond)) // otherwise each round waits for a frame interval
+		time.Sleep(rand.N(50 * time.Millisecond)) // so that rounds do not all start right after a frame
 	}
 	slices.Sort(delays)
 	return delays[len(delays)/2]

@@ -32,7 +32,7 @@ func TestAllRunsThatMatchAreActedOnByARunOfItsOwn(t *testing.T) {
 		e.POST("/process_runs").WithFormField("count", 30).WithFormField("kind", kind).Expect().Status(http.StatusSeeOther)
 	}
 	harness.CountsAre(t, e, map[string]any{"failed": 60})
-	harness.StartRuns(e, 9) // all of them wait for the gate, four of them as started
+	harness.StartRuns(e, 9) // of the gate kind; each of the four workers starts one
 	harness.CountsAre(t, e, map[string]any{"started": 4, "created": 5})
 
 	t.Run("first it is asked, and nothing done", func(t *testing.T) {

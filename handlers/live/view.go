@@ -192,7 +192,7 @@ func sameSurroundings(a, b app.Page) bool {
 }
 
 // delta renders the difference to the last result; for a list, the changed cells. It returns nil if a
-// snapshot would be as short: for a PageView, and when rows of a list came or went.
+// snapshot would be as short: for a PageView, and when other parts of a list than cells and counts changed.
 func (v *view) delta(fresh result, t *templates.Templates) (*Frame, error) {
 	switch {
 	case v.key.Page != nil:
