@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// BulkOperation is what a bulk action does to many runs.
+// BulkOperation is the change that a bulk action makes to each run.
 type BulkOperation string
 
 // The operations.
@@ -29,7 +29,7 @@ func ParseBulkOperation(name string) (BulkOperation, error) {
 	return "", Errorf(CodeMalformed, "operation must be cancel, retry or delete.")
 }
 
-// AppliesTo returns the statuses of the runs that an operation changes. It skips the others.
+// AppliesTo returns the statuses in which the operation changes a run. It skips runs in other statuses.
 func (d BulkOperation) AppliesTo() []Status {
 	switch d {
 	case BulkCancel:
@@ -64,7 +64,7 @@ type BulkAction struct {
 	Confirmed Confirmation `json:"within,omitzero"`
 }
 
-// Confirmation is what the user saw in the preview that was confirmed. The zero Confirmation is none: the
+// Confirmation identifies the preview that the user confirmed. The zero Confirmation confirms none: the
 // action is then limited to the runs that match when it is created.
 type Confirmation struct {
 	// Newest is the highest id that existed, or 0.
@@ -134,9 +134,9 @@ func (a BulkAction) String() string {
 	return strings.Join(words, ", ")
 }
 
-// BulkPreview is what an action would change now.
+// BulkPreview has the number of runs that an action would change now.
 type BulkPreview struct {
-	Runs    int64 `json:"runs"` // that it would change
+	Runs    int64 `json:"runs"` // runs that the action would change
 	Skipped int64 `json:"skipped"`
 	// More says that there are more runs, which were not counted.
 	More bool `json:"more"`
@@ -173,7 +173,7 @@ func (s BulkProgress) Limit() (most int64, limited bool) {
 	return s.Preview.Runs, !s.Preview.More
 }
 
-// BulkRunner is what bulk runs need of a store. Its methods may be called from any goroutine.
+// BulkRunner is the part of a store that bulk runs use. Its methods may be called from any goroutine.
 type BulkRunner interface {
 	// StepBulkAction performs the next part of the action of a started bulk run, in one transaction that also
 	// saves the progress: each run is handled at most once, even after crashes. It takes some milliseconds at

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Code says what went wrong, for programs.
+// Code classifies an error, for programs.
 type Code string
 
 // The codes. An error without a code is internal: it is logged, and clients see only a reference.

@@ -2,7 +2,7 @@ package app
 
 import "time"
 
-// Failure is a group of failed runs: those of one kind whose errors have the same Pattern.
+// Failure is a group of failed runs of one kind whose errors have the same Pattern.
 type Failure struct {
 	ID      int64  `json:"id"`
 	Kind    string `json:"kind"`

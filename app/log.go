@@ -1,6 +1,6 @@
 package app
 
-// Stream says where a line of a log comes from.
+// Stream is the source of a log line.
 type Stream int8
 
 // The streams, with their numbers in the database.
@@ -80,7 +80,7 @@ const (
 	TailLines = 100
 )
 
-// ProgressUpdate is what the work of a run reported since the last update.
+// ProgressUpdate is the progress and the log lines that a run reported since the last update.
 type ProgressUpdate struct {
 	// ID identifies an update that may be saved again because the answer was lost; 0 for an update that is
 	// saved once.

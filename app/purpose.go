@@ -2,8 +2,8 @@ package app
 
 import "context"
 
-// Purpose says what a read is for. A store may keep separate connections for each purpose, so that long reads
-// do not delay the others.
+// Purpose is the purpose of a read. A store may keep separate connections for each purpose, so that long
+// reads do not delay other reads.
 type Purpose int
 
 const (

@@ -183,7 +183,7 @@ func (p Page) Newer() Query {
 	return p.Query.WithCursor(After, max(0, p.Query.Cursor-1))
 }
 
-// RunPage is a run with what its page shows, read from one state of the database.
+// RunPage is the content of the page of a run, read from one state of the database.
 type RunPage struct {
 	Run    ProcessRun
 	Events []Event // oldest first, the newest MaxEvents of them
@@ -212,7 +212,7 @@ type Event struct {
 // MaxEvents is how many events of a run are kept, so that a run that is retried again and again stays small.
 const MaxEvents = 200
 
-// Overview is what every page shows about all runs.
+// Overview has the facts about all runs that every page shows.
 type Overview struct {
 	Counts Counts
 	// Recent is the number of newest runs, at most RecentSize, and Done how many of them have finished.

@@ -60,7 +60,7 @@ func (s Status) String() string {
 // MarshalText returns String.
 func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// UnmarshalText accepts what ParseStatus accepts.
+// UnmarshalText parses the name of a status, as ParseStatus does.
 func (s *Status) UnmarshalText(text []byte) (err error) {
 	*s, err = ParseStatus(string(text))
 	return err

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Store is what pages, sockets and the API need of a database. Its methods may be called from any goroutine.
-// All of them fail with CodeUnavailable while the database cannot serve.
+// Store is the store that pages, sockets and the API use. Its methods may be called from any goroutine. All
+// of them fail with CodeUnavailable while the database cannot serve.
 type Store interface {
 	// Create inserts runs in one transaction and returns after its commit. With an idempotency key that was
 	// used before, it returns the first batch and writes nothing. It fails with CodeInvalid if the key was
@@ -15,7 +15,7 @@ type Store interface {
 	// may exist although Create fails.
 	Create(ctx context.Context, request CreateRequest) (Batch, error)
 
-	// Run returns one run with what its page shows. It fails with CodeNotFound.
+	// Run returns the content of the page of a run. It fails with CodeNotFound.
 	Run(ctx context.Context, id int64) (RunPage, error)
 
 	// Revisions returns the revision of each run, so that callers can skip unchanged ones. Missing runs are
@@ -56,7 +56,7 @@ type Store interface {
 	// Failures returns the failed runs, grouped by error.
 	Failures(ctx context.Context) (Failures, error)
 
-	// PreviewBulk returns what a bulk action would change.
+	// PreviewBulk counts the runs that a bulk action would change now.
 	PreviewBulk(ctx context.Context, action BulkAction) (BulkPreview, error)
 
 	// CreateBulkAction creates a run that performs action. It is not limited by the number of waiting runs,

@@ -70,7 +70,7 @@ func Finish(run ProcessRun, outcome Outcome, at time.Time) (ProcessRun, Event, e
 	return next, eventOf(next, next.Error), nil
 }
 
-// Requeue returns an interrupted run to created, as if the attempt had not been. If cancellation was
+// Requeue returns an interrupted run to created. The interrupted attempt does not count. If cancellation was
 // requested, the run is cancelled instead.
 func Requeue(run ProcessRun, at time.Time) (ProcessRun, Event, error) {
 	if run.Status != Started {

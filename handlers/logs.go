@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	logPart  = 64 << 10 // bytes of a log that are read, or shown in a page, at once
-	logLines = 1000     // lines of a log that are shown in a page or in JSON at once
+	logPart  = 64 << 10 // maximum bytes of a log in one read or one page
+	logLines = 1000     // maximum lines of a log in one page or JSON answer
 )
 
 // errDropped aborts an answer that counts bytes exactly when the next bytes have been dropped because the

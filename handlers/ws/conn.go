@@ -24,7 +24,7 @@ const (
 const (
 	closeTimeout = time.Second // for writing a close frame, and for the peer's answer
 	maxMessage   = 512         // bytes of a message from the client
-	controlBurst = 5           // pings and pongs of a client that may come at once
+	controlBurst = 5           // largest burst of pings and pongs of a client
 )
 
 var (
@@ -52,8 +52,8 @@ type Source interface {
 
 // Conn is one connection. Its own goroutine reads from it, and one of the writers writes to it.
 type Conn struct {
-	// What a message needs stands together, because thousands of connections do not fit into the processor's
-	// cache.
+	// The fields that each message needs are adjacent, because thousands of connections exceed the cache of
+	// the processor.
 	source Source // set by Serve
 	writer *writer
 	state  writeState             // owned by the writer

@@ -22,7 +22,7 @@ type Timeouts struct {
 	PongTimeout       time.Duration // a peer that sends neither pong nor ping for so long is disconnected
 	HeartbeatInterval time.Duration // without a message, before the heartbeat is sent
 	WriteTimeout      time.Duration // a peer that does not take a message in this time is disconnected
-	ClientInterval    time.Duration // between pings or pongs of a client; controlBurst may come at once
+	ClientInterval    time.Duration // between pings or pongs of a client, in bursts of controlBurst
 }
 
 // DefaultTimeouts returns the timeouts that the documentation promises. Pings are more frequent than the idle
