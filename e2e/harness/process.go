@@ -30,7 +30,7 @@ import (
 
 // Patience is how long a test waits for a condition. It is a deadline, not a measure: it only has to be
 // longer than the slowest machine needs.
-const Patience = 30 * time.Second
+const Patience = 90 * time.Second
 
 // RescuePatience is how long a test waits for another node to rescue the runs of a lost one. Only a failing
 // test waits that long.
