@@ -3,7 +3,7 @@ package main
 import "slices"
 
 const (
-	store     = "./db/sqlite TestSQLiteIsAStore"
+	store     = "./db/sqlite TestSQLiteIs"
 	hub       = "./handlers/live ."
 	queue     = "./jobs ."
 	overHTTP  = "./e2e/http "
