@@ -96,26 +96,6 @@ func TestAFilterIsPlainUnlessItAsksForMoreThanAStatus(t *testing.T) {
 	}
 }
 
-func TestBytesAreReadAndWrittenWithUnits(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]app.Bytes{"0": 0, "17": 17, "17B": 17, "4KiB": 4096, "1MiB": 1 << 20, "3 GiB": 3 << 30} {
-		var got app.Bytes
-		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
-			t.Errorf("%s is %d: %v", text, got, err)
-		}
-		var again app.Bytes
-		if err := again.UnmarshalText([]byte(got.String())); err != nil || again != got {
-			t.Errorf("%s is written %s", text, got)
-		}
-	}
-	for _, text := range []string{"", "KiB", "-1", "1.5MiB", "1MB", "1kib", "9999999999GiB", "99999999999999999999"} {
-		var got app.Bytes
-		if got.UnmarshalText([]byte(text)) == nil {
-			t.Errorf("%q is %d", text, got)
-		}
-	}
-}
-
 func TestParseDuration_AcceptsDaysAndWeeks(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Duration{

@@ -51,18 +51,3 @@ func FuzzParseText(f *testing.F) {
 		}
 	})
 }
-
-func FuzzBytes(f *testing.F) {
-	for _, seed := range []string{"0", "1MiB", "1 KiB", "-1", "9223372036854775807", "9GiB", "99999999999GiB", "1.5MiB", "KiB", "B"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		var size, again app.Bytes
-		if size.UnmarshalText([]byte(text)) != nil {
-			return
-		}
-		if err := again.UnmarshalText([]byte(size.String())); err != nil || size != again || size < 0 {
-			t.Fatalf("%q is %d, written %s, and that %d: %v", text, size, size, again, err)
-		}
-	})
-}

@@ -105,7 +105,7 @@ func openPostgres(ctx context.Context, config Config, registry *jobs.Registry, l
 	if err != nil {
 		return nil, err
 	}
-	if config.Role == app.RoleWeb {
+	if config.Role == roleWeb {
 		return &backend{store: server}, nil
 	}
 	nodes := &river.Engine{
@@ -118,7 +118,7 @@ func openPostgres(ctx context.Context, config Config, registry *jobs.Registry, l
 
 // workerKinds returns the kinds of runs that this process works on. A web node works on none.
 func workerKinds(config Config, registry *jobs.Registry) []string {
-	if config.Role == app.RoleWeb {
+	if config.Role == roleWeb {
 		return []string{}
 	}
 	return append(registry.Names(), app.BulkKinds()...)

@@ -24,9 +24,6 @@ import (
 // Kind is a kind of run: a name and the function that does the work.
 type Kind = jobs.Kind
 
-// Config has the settings of a board; see ParseConfig.
-type Config = app.Config
-
 // Deadlines of the steps of a shutdown after the drain. Together they stay below five seconds, so that a
 // service manager that waits ten seconds longer than --drain-timeout never kills the process.
 const (
@@ -54,6 +51,9 @@ type Board struct {
 // After an error nothing is left open. Each kind needs a unique name; the first is the default. Without kinds
 // the board offers the simulated kind. The caller must call Run, which also releases what New opened.
 func New(config Config, kinds ...Kind) (*Board, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
 	registry, err := newRegistry(config, kinds)
 	if err != nil {
 		return nil, err
@@ -78,12 +78,14 @@ func open(ctx context.Context, config Config, registry *jobs.Registry) (*Board, 
 	if err != nil {
 		return nil, err
 	}
-	b.server, err = handlers.New(handlers.Options{
-		Config: config, Templates: pages, Assets: assets, Kinds: registry.Names(), Log: log,
-	})
+	access, err := config.access()
 	if err != nil {
 		return nil, err
 	}
+	b.server = handlers.New(handlers.Options{
+		Limits: config.limits(), Access: access, PagesOff: config.Role == roleWorker,
+		Templates: pages, Assets: assets, Kinds: registry.Names(), Log: log,
+	})
 	b.listener, err = net.Listen("tcp", config.Addr) // before the database, because it is easy to undo
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen: %w", err)

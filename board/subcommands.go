@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/term"
 
-	"runboard/app"
 	"runboard/handlers"
 	"runboard/static"
 )
@@ -54,11 +53,11 @@ func hashPassword(args []string, in *os.File, out io.Writer) error {
 	} else if before, after, found := strings.Cut(line, ":"); found {
 		user, password, named = before, after, true
 	}
-	if err := app.CheckUser(user); named && err != nil {
+	if err := checkUser(user); named && err != nil {
 		return err
 	}
-	if utf8.RuneCountInString(password) < app.MinPassword || len(password) > 72 || strings.ContainsRune(password, 0) {
-		return fmt.Errorf("a password has at least %d characters and at most 72 bytes", app.MinPassword)
+	if utf8.RuneCountInString(password) < minPassword || len(password) > 72 || strings.ContainsRune(password, 0) {
+		return fmt.Errorf("a password has at least %d characters and at most 72 bytes", minPassword)
 	}
 	hash, err := handlers.HashPassword(password)
 	if err != nil {

@@ -12,8 +12,6 @@ import (
 	"github.com/fasthttp/websocket"
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
-
-	"runboard/app"
 )
 
 // internal matches internals that no answer may contain.
@@ -22,7 +20,7 @@ var internal = regexp.MustCompile(`(?i)sqlite|\bsql\b|database/sql|goroutine|run
 // fuzzed returns a function that calls a server with a real store and a few runs, without a network.
 func fuzzed(f *testing.F) (ask func(func(*fasthttp.Request)) *fasthttp.Response) {
 	f.Helper()
-	s := bareServer(f, app.Config{}, io.Discard)
+	s := bareServer(f, Options{}, io.Discard)
 	goLive(f, s, 30)
 	handler := s.fiber.Handler()
 	return func(prepare func(*fasthttp.Request)) *fasthttp.Response {
@@ -109,7 +107,7 @@ func FuzzSocket(f *testing.F) {
 	for _, seed := range []string{"\x81\x85\x00\x00\x00\x00hello", "\x88\x80\x00\x00\x00\x00", "\x89\x80\x00\x00\x00\x00", "\x81\xff", "\x00", "\xff\xff\xff\xff", "\x81\x05hello", "\xc1\x80aaaa"} {
 		f.Add([]byte(seed))
 	}
-	s := bareServer(f, app.Config{MaxSockets: 100, MaxSocketsPerAddress: 100}, io.Discard)
+	s := bareServer(f, Options{Limits: Limits{MaxSockets: 100, MaxSocketsPerAddress: 100}}, io.Discard)
 	s.sockets.upgrader.Timeouts.PongTimeout = time.Second
 	url := strings.Replace(listen(f, s), "http", "ws", 1)
 	goLive(f, s, 3)

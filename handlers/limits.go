@@ -117,5 +117,5 @@ func (s *Server) fromProxy(c *fiber.Ctx) bool {
 }
 
 func (s *Server) trusted(addr netip.Addr) bool {
-	return slices.ContainsFunc(s.proxies, func(proxy netip.Prefix) bool { return proxy.Contains(addr) })
+	return slices.ContainsFunc(s.Access.Proxies, func(proxy netip.Prefix) bool { return proxy.Contains(addr) })
 }

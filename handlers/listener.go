@@ -16,7 +16,6 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"runboard/app"
 	"runboard/handlers/ws"
 )
 
@@ -67,11 +66,11 @@ type connEntry struct {
 // newConnections wraps a listener with the connection limits of the configuration.
 func (s *Server) newConnections(listener net.Listener) *connections {
 	c := &connections{
-		Listener: listener, maxPerAddress: s.Config.MaxSocketsPerAddress + plainPerAddress,
+		Listener: listener, maxPerAddress: s.Limits.MaxSocketsPerAddress + plainPerAddress,
 		exempt: s.trusted, log: s.Log,
 		refusals: make(chan struct{}, maxRefusals), closed: make(chan struct{}), peers: map[netip.Addr]*peer{},
 	}
-	c.max, _ = connectionLimit(s.Config, openFiles())
+	c.max, _ = connectionLimit(s.Limits, openFiles())
 	c.close = sync.OnceValue(func() error {
 		close(c.closed)
 		return listener.Close()
@@ -81,10 +80,10 @@ func (s *Server) newConnections(listener net.Listener) *connections {
 
 // connectionLimit returns how many connections may be open so that enough files are left for the database and
 // for commands, and whether the limit of open files is too low for the configuration.
-func connectionLimit(config app.Config, files uint64) (limit int, low bool) {
+func connectionLimit(limits Limits, files uint64) (limit int, low bool) {
 	const database, worker = 64, 10 // open files of each, generously
-	want := config.MaxSockets + plainConnections
-	reserve := uint64(database + worker*config.Workers)
+	want := limits.MaxSockets + plainConnections
+	reserve := uint64(database + worker*limits.Workers)
 	if files >= uint64(want)+reserve {
 		return want, false
 	}

@@ -16,8 +16,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"runboard/app"
 )
 
 // scripted is a listener whose Accept returns a list of connections and errors.
@@ -68,9 +66,9 @@ func (s *scripted) Accept() (net.Conn, error) {
 func (s *scripted) Close() error   { close(s.closed); return nil }
 func (s *scripted) Addr() net.Addr { return &net.TCPAddr{} }
 
-func newTestConnections(t *testing.T, listener net.Listener, config app.Config, log io.Writer) *connections {
+func newTestConnections(t *testing.T, listener net.Listener, options Options, log io.Writer) *connections {
 	t.Helper()
-	return bareServer(t, config, log).newConnections(listener)
+	return bareServer(t, options, log).newConnections(listener)
 }
 
 func TestConnections_AcceptAgainAfterWhatIsUsedUpComesBack(t *testing.T) {
@@ -85,7 +83,7 @@ func TestConnections_AcceptAgainAfterWhatIsUsedUpComesBack(t *testing.T) {
 				server, client := from("192.0.2.1")
 				defer client.Close()
 				results = append(results, func() (net.Conn, error) { return server, nil })
-				c := newTestConnections(t, newScripted(results...), app.Config{}, &log)
+				c := newTestConnections(t, newScripted(results...), Options{}, &log)
 				began := time.Now()
 				conn, err := c.Accept()
 				if err != nil {
@@ -102,7 +100,7 @@ func TestConnections_AcceptAgainAfterWhatIsUsedUpComesBack(t *testing.T) {
 }
 
 func TestConnections_StopWhenTheListenerIsBrokenOrClosed(t *testing.T) {
-	broken := newTestConnections(t, newScripted(failing(syscall.EBADF)), app.Config{}, io.Discard)
+	broken := newTestConnections(t, newScripted(failing(syscall.EBADF)), Options{}, io.Discard)
 	if _, err := broken.Accept(); !errors.Is(err, syscall.EBADF) {
 		t.Errorf("a broken listener: %v", err)
 	}
@@ -111,7 +109,7 @@ func TestConnections_StopWhenTheListenerIsBrokenOrClosed(t *testing.T) {
 		for range 10_000 {
 			results = append(results, failing(syscall.EMFILE))
 		}
-		c := newTestConnections(t, newScripted(results...), app.Config{}, io.Discard)
+		c := newTestConnections(t, newScripted(results...), Options{}, io.Discard)
 		time.AfterFunc(10*time.Second, func() { _ = c.Close() })
 		began := time.Now()
 		if _, err := c.Accept(); !errors.Is(err, net.ErrClosed) || time.Since(began) > 10*time.Second {
@@ -143,7 +141,7 @@ func (h held) gone() bool {
 }
 
 func TestConnections_ANewOneTakesThePlaceOfTheOldestThatWaits(t *testing.T) {
-	c := newTestConnections(t, newScripted(), app.Config{}, io.Discard)
+	c := newTestConnections(t, newScripted(), Options{}, io.Discard)
 	c.max, c.maxPerAddress = 4, 2
 	busy, old, other := knock(t, c, "192.0.2.1"), knock(t, c, "192.0.2.1"), knock(t, c, "192.0.2.2")
 	busy.server.begin()
@@ -173,7 +171,7 @@ func TestConnections_ANewOneTakesThePlaceOfTheOldestThatWaits(t *testing.T) {
 }
 
 func TestConnections_CountEachOneOnce(t *testing.T) {
-	c := newTestConnections(t, newScripted(), app.Config{}, io.Discard)
+	c := newTestConnections(t, newScripted(), Options{}, io.Discard)
 	c.max, c.maxPerAddress = 50, 10
 	var all sync.WaitGroup
 	for i := range 40 {
@@ -197,7 +195,7 @@ func TestConnections_CountEachOneOnce(t *testing.T) {
 }
 
 func TestConnections_OneCustomerIsOneAddress(t *testing.T) {
-	c := newTestConnections(t, newScripted(), app.Config{TrustedProxy: []string{"192.0.2.9"}}, io.Discard)
+	c := newTestConnections(t, newScripted(), Options{Access: Access{Proxies: proxies("192.0.2.9")}}, io.Discard)
 	c.maxPerAddress = 1
 	for _, pair := range []struct {
 		first, second string
@@ -228,9 +226,9 @@ func TestConnections_TheRefusalIsAnAnswer(t *testing.T) {
 
 func TestConnectionLimit_LeavesFilesForTheRest(t *testing.T) {
 	t.Parallel()
-	config := app.Config{MaxSockets: 20_000, Workers: 10}
+	limits := Limits{MaxSockets: 20_000, Workers: 10}
 	for files, want := range map[uint64]int{64: 16, 128: 32, 256: 92, 1024: 860, 4096: 3932, 22_163: 21_999, 22_164: 22_000, 1 << 20: 22_000, ^uint64(0): 22_000} {
-		most, low := connectionLimit(config, files)
+		most, low := connectionLimit(limits, files)
 		if most != want || low != (files < 22_164) {
 			t.Errorf("of %d files %d are for connections, want %d; too low: %t", files, most, want, low)
 		}

@@ -12,24 +12,24 @@ import (
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
-
-	"runboard/app"
 )
 
 // hashed returns a login whose hash has the minimum cost.
-func hashed(t *testing.T, user, password string) app.Login {
+func hashed(t *testing.T, user, password string) Login {
 	t.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return app.Login{User: user, Hash: string(hash)}
+	return Login{User: user, Hash: string(hash)}
 }
 
 func testLogins(t *testing.T) *logins {
 	t.Helper()
-	return newLogins(app.Config{
-		Auth: "carl:open:sesame", Logins: []app.Login{hashed(t, "anna", "correct horse"), hashed(t, "bert", "battery staple")},
+	return newLogins([]Login{
+		{User: "carl", Password: "open:sesame"},
+		hashed(t, "anna", "correct horse"),
+		hashed(t, "bert", "battery staple"),
 	}, slog.New(slog.DiscardHandler))
 }
 
@@ -47,7 +47,7 @@ func TestLogins_EachUserHasOnePassword(t *testing.T) {
 }
 
 func TestLogins_AnUnknownUserIsComparedWithAHash(t *testing.T) {
-	l := newLogins(app.Config{Logins: []app.Login{hashed(t, "anna", "correct horse")}}, slog.New(slog.DiscardHandler))
+	l := newLogins([]Login{hashed(t, "anna", "correct horse")}, slog.New(slog.DiscardHandler))
 	compared, compare := 0, l.compare
 	l.compare = func(hash, password []byte) error {
 		compared++

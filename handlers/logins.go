@@ -58,14 +58,15 @@ type user struct {
 	hash     []byte
 }
 
-// newLogins returns the logins of the configuration, or nil if it has none.
-func newLogins(config app.Config, log *slog.Logger) *logins {
+// newLogins returns nil if there are no logins.
+func newLogins(all []Login, log *slog.Logger) *logins {
 	var users []user
-	if name, password, given := config.Credentials(); given {
-		users = append(users, user{name: sha256.Sum256([]byte(name)), password: sha256.Sum256([]byte(password))})
-	}
-	for _, login := range config.Logins {
-		users = append(users, user{name: sha256.Sum256([]byte(login.User)), hash: []byte(login.Hash)})
+	for _, login := range all {
+		user := user{name: sha256.Sum256([]byte(login.User)), hash: []byte(login.Hash)}
+		if login.Hash == "" {
+			user.hash, user.password = nil, sha256.Sum256([]byte(login.Password))
+		}
+		users = append(users, user)
 	}
 	if len(users) == 0 {
 		return nil

@@ -4,12 +4,10 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-
-	"runboard/app"
 )
 
 func TestWorkerNode_ServesNoPages(t *testing.T) {
-	s, _ := startingServer(t, app.Config{Role: app.RoleWorker, PostRate: 100, UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10})
+	s, _ := startingServer(t, Options{PagesOff: true, Limits: Limits{PostRate: 100, UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10}})
 	s.Attach(broken{}, nil)
 	if status, _ := get(t, s, "/up"); status != http.StatusOK {
 		t.Errorf("whether it is up is answered with %d", status)

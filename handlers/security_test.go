@@ -20,12 +20,10 @@ func TestLogins_OnlyWrongPasswordsTakeLonger(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(Options{
-		Config: app.Config{Auth: "anna:sesame"}, Templates: drawing, Assets: &static.Assets{}, Log: slog.New(slog.DiscardHandler),
+	s := New(Options{
+		Access:    Access{Logins: []Login{{User: "anna", Password: "sesame"}}},
+		Templates: drawing, Assets: &static.Assets{}, Log: slog.New(slog.DiscardHandler),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	s.Attach(broken{err: app.Errorf(app.CodeNotFound, "Not there.")}, nil)
 	handle := s.fiber.Handler()
 	for _, c := range []struct {

@@ -31,13 +31,35 @@ const (
 	requestTimeout = 10 * time.Second // of the store, for each request
 )
 
-// Options configures a Server. All fields are required.
+// Options configures a Server. Templates, Assets, Kinds and Log are required.
 type Options struct {
-	Config    app.Config
+	Limits    Limits
+	Access    Access
+	PagesOff  bool // serve only /up, /metrics and static files: the pages are on other nodes
 	Templates *templates.Templates
 	Assets    *static.Assets
 	Kinds     []string // kinds that requests can start, the default first
 	Log       *slog.Logger
+}
+
+// Limits bound what clients can use.
+type Limits struct {
+	MaxSockets, MaxSocketsPerAddress int     // open at once
+	UpgradeRate, PostRate            float64 // a second from one address; 0: no limit
+	Workers                          int     // open files are reserved for as many commands
+}
+
+// Access says who may use the server. The zero Access lets every client in, under the server's own address.
+type Access struct {
+	Origins []string       // further origins from which a browser may send requests
+	Proxies []netip.Prefix // proxies whose X-Forwarded-For names the client
+	Logins  []Login        // empty: no login is required
+}
+
+// Login is a user with a password, or with the bcrypt hash of one.
+type Login struct {
+	User, Password string
+	Hash           string // if set, Password is ignored
 }
 
 // Server answers HTTP requests. New creates it, Serve runs it, and until Attach it answers 503.
@@ -48,8 +70,7 @@ type Server struct {
 	posts   *rateLimit
 	costly  *rateLimit // expensive reads
 	sockets *sockets
-	logins  *logins        // nil if no credentials are configured
-	proxies []netip.Prefix // trusted proxies
+	logins  *logins // nil if no login is required
 
 	state atomic.Int32
 	Store app.Store // set by Attach, as is Hub
@@ -64,20 +85,15 @@ const (
 )
 
 // New returns a server that is starting: until Attach is called, it only serves static files.
-func New(options Options) (*Server, error) {
+func New(options Options) *Server {
 	s := &Server{
-		Options: options, posts: newRateLimit(options.Config.PostRate), costly: newRateLimit(options.Config.PostRate),
+		Options: options,
+		posts:   newRateLimit(options.Limits.PostRate),
+		costly:  newRateLimit(options.Limits.PostRate),
+		logins:  newLogins(options.Access.Logins, options.Log),
 	}
-	s.origins = newOrigins(options.Config.PublicOrigin, s.fromProxy)
-	for _, text := range options.Config.TrustedProxy {
-		proxy, err := app.ParseProxy(text)
-		if err != nil {
-			return nil, err
-		}
-		s.proxies = append(s.proxies, proxy)
-	}
+	s.origins = newOrigins(options.Access.Origins, s.fromProxy)
 	s.sockets = newSockets(s)
-	s.logins = newLogins(options.Config, options.Log)
 	s.fiber = fiber.New(fiber.Config{
 		AppName:       "Runboard",
 		CaseSensitive: true,
@@ -98,7 +114,7 @@ func New(options Options) (*Server, error) {
 	})
 	s.route()
 	s.hardenServer()
-	return s, nil
+	return s
 }
 
 // route registers the middleware and the routes.
@@ -111,7 +127,7 @@ func (s *Server) route() {
 	r.Use(s.awaitStart)
 	r.Get("/up", s.up)
 	r.Get("/metrics", s.showMetrics)
-	if s.Config.Role == app.RoleWorker {
+	if s.PagesOff {
 		r.Use(func(*fiber.Ctx) error { return errNoPages })
 		return
 	}
@@ -146,9 +162,9 @@ func (s *Server) Serve(listener net.Listener) error {
 
 // Attach sets the store and the hub and starts to serve pages. The caller must call it once.
 func (s *Server) Attach(store app.Store, hub *live.Hub) {
-	if limit, low := connectionLimit(s.Config, openFiles()); low {
+	if limit, low := connectionLimit(s.Limits, openFiles()); low {
 		s.Log.Warn("the limit of open files (ulimit -n) is too low for --max-sockets and --workers",
-			"open_files", openFiles(), "max_sockets", s.Config.MaxSockets, "workers", s.Config.Workers, "connections", limit)
+			"open_files", openFiles(), "max_sockets", s.Limits.MaxSockets, "workers", s.Limits.Workers, "connections", limit)
 	}
 	s.Store, s.Hub = store, hub
 	s.state.Store(serving) // last, so that a handler that reads serving also sees Store and Hub

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -40,21 +41,21 @@ type testServer struct {
 
 func newServer(t *testing.T, store app.Store) (testServer, *strings.Builder) {
 	t.Helper()
-	s, log := startingServer(t, app.Config{PostRate: 100, UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10})
+	s, log := startingServer(t, Options{Limits: Limits{PostRate: 100, UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10}})
 	s.Attach(store, nil)
 	return s, log
 }
 
 // startingServer returns a listening server before Attach, and its log.
-func startingServer(t testing.TB, config app.Config) (testServer, *strings.Builder) {
+func startingServer(t testing.TB, options Options) (testServer, *strings.Builder) {
 	t.Helper()
 	log := &strings.Builder{}
-	s := bareServer(t, config, log)
+	s := bareServer(t, options, log)
 	return testServer{s, listen(t, s)}, log
 }
 
 // bareServer returns a server that does not listen.
-func bareServer(t testing.TB, config app.Config, log io.Writer) *Server {
+func bareServer(t testing.TB, options Options, log io.Writer) *Server {
 	t.Helper()
 	assets, err := static.Load()
 	if err != nil {
@@ -64,14 +65,9 @@ func bareServer(t testing.TB, config app.Config, log io.Writer) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(Options{
-		Config: config, Templates: drawing, Assets: assets,
-		Kinds: []string{"test"}, Log: slog.New(slog.NewTextHandler(log, nil)),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	options.Templates, options.Assets, options.Kinds = drawing, assets, []string{"test"}
+	options.Log = slog.New(slog.NewTextHandler(log, nil))
+	return New(options)
 }
 
 // listen serves until the test ends, and returns the URL.
@@ -222,7 +218,7 @@ func TestRateLimit_CountsEachAddressWithBursts(t *testing.T) {
 }
 
 func TestServer_StartingAnswersUnavailable(t *testing.T) {
-	s, _ := startingServer(t, app.Config{UpgradeRate: 100})
+	s, _ := startingServer(t, Options{Limits: Limits{UpgradeRate: 100}})
 	for _, path := range []string{"/up", "/metrics", "/", "/process_runs", "/process_runs/1", "/process_runs/1/log"} {
 		if status, body := get(t, s, path); status != http.StatusServiceUnavailable || !strings.Contains(body, "starting") {
 			t.Errorf("%s: %d %s", path, status, body)
@@ -235,6 +231,19 @@ func TestServer_StartingAnswersUnavailable(t *testing.T) {
 	if status, _ := get(t, s, s.Assets.Path("app.css")); status != http.StatusOK {
 		t.Errorf("a static file: %d", status)
 	}
+}
+
+// proxies parses ranges of addresses, or addresses.
+func proxies(texts ...string) (all []netip.Prefix) {
+	for _, text := range texts {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			address := netip.MustParseAddr(text)
+			prefix = netip.PrefixFrom(address, address.BitLen())
+		}
+		all = append(all, prefix)
+	}
+	return all
 }
 
 func TestClient_OnlyTrustedProxiesNameIt(t *testing.T) {
@@ -255,7 +264,7 @@ func TestClient_OnlyTrustedProxiesNameIt(t *testing.T) {
 		{[]string{peer}, "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"},
 		{[]string{peer}, "::ffff:203.0.113.7", "203.0.113.7"},
 	} {
-		s, _ := startingServer(t, app.Config{TrustedProxy: c.trusted})
+		s, _ := startingServer(t, Options{Access: Access{Proxies: proxies(c.trusted...)}})
 		var got string
 		s.fiber.Server().Handler = func(ctx *fasthttp.RequestCtx) {
 			of := s.fiber.AcquireCtx(ctx)

@@ -22,9 +22,9 @@ type slots struct {
 	empty      chan struct{} // closed when slots is closed and no slot is acquired
 }
 
-func newSlots(config app.Config) *slots {
+func newSlots(limits Limits) *slots {
 	return &slots{
-		max: config.MaxSockets, maxPerAddress: config.MaxSocketsPerAddress,
+		max: limits.MaxSockets, maxPerAddress: limits.MaxSocketsPerAddress,
 		perAddress: map[string]int{}, empty: make(chan struct{}),
 	}
 }

@@ -40,8 +40,8 @@ type sockets struct {
 
 func newSockets(server *Server) *sockets {
 	return &sockets{
-		server: server, rate: newRateLimit(server.Config.UpgradeRate), upgrader: ws.NewUpgrader(server.Log),
-		slots: newSlots(server.Config), closing: make(chan struct{}), open: map[*socket]struct{}{},
+		server: server, rate: newRateLimit(server.Limits.UpgradeRate), upgrader: ws.NewUpgrader(server.Log),
+		slots: newSlots(server.Limits), closing: make(chan struct{}), open: map[*socket]struct{}{},
 	}
 }
 

@@ -33,7 +33,7 @@ func (l smallListener) Accept() (net.Conn, error) {
 // newLiveServer returns a server with a running hub and a real store that has this many runs.
 func newLiveServer(t *testing.T, runs int) (testServer, *sqlite.Store) {
 	t.Helper()
-	s, _ := startingServer(t, app.Config{UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10})
+	s, _ := startingServer(t, Options{Limits: Limits{UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10}})
 	return s, goLive(t, s.Server, runs)
 }
 

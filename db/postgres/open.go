@@ -118,7 +118,7 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 	defer func() {
 		if err != nil {
 			_ = s.Close()
-			err = fmt.Errorf("the database %s %s", app.Redacted(options.URL), strings.Join(strings.Fields(err.Error()), " "))
+			err = fmt.Errorf("the database %s %s", Redacted(options.URL), strings.Join(strings.Fields(err.Error()), " "))
 		}
 	}()
 	if s.options.Now == nil {

@@ -3,7 +3,7 @@ package browser
 import (
 	"testing"
 
-	"runboard/app"
+	"runboard/board"
 	"runboard/e2e/harness"
 )
 
@@ -13,7 +13,7 @@ func TestWhoeverComesBackToAPageSeesWhatIsTrueAndLive(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	kind, open := harness.Gate("gate")
-	p := harness.StartProgram(t, func(c *app.Config) { c.Workers = 5 }, kind)
+	p := harness.StartProgram(t, func(c *board.Config) { c.Workers = 5 }, kind)
 	e := harness.NewExpect(t, p)
 	harness.StartRuns(e, 3)
 	harness.CountsAre(t, e, map[string]any{"started": 3})

@@ -10,7 +10,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"runboard/app"
+	"runboard/board"
 	"runboard/e2e/harness"
 	"runboard/jobs"
 )
@@ -22,7 +22,7 @@ func TestNewRunsWaitWhileTheListIsRead(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	kind, open := harness.Gate("gate")
-	p := harness.StartProgram(t, func(c *app.Config) { c.Workers = 1000 }, kind)
+	p := harness.StartProgram(t, func(c *board.Config) { c.Workers = 1000 }, kind)
 	e := harness.NewExpect(t, p)
 	harness.StartRuns(e, 30)
 	for name, read := range map[string]string{
@@ -84,7 +84,7 @@ func TestRowsThatAreReadGoOnChangingWhenTheyHaveLeftTheList(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	kind, open := harness.Gate("gate")
-	p := harness.StartProgram(t, func(c *app.Config) { c.Workers = 1000 }, kind)
+	p := harness.StartProgram(t, func(c *board.Config) { c.Workers = 1000 }, kind)
 	e := harness.NewExpect(t, p)
 	harness.StartRuns(e, 3)
 	harness.CountsAre(t, e, map[string]any{"started": 3})
@@ -152,7 +152,7 @@ func storm() jobs.Kind {
 func TestNothingThatSomebodyDoesIsLostInAStorm(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
-	p := harness.StartProgram(t, func(c *app.Config) { c.Workers, c.DrainTimeout = 40, 0 }, storm())
+	p := harness.StartProgram(t, func(c *board.Config) { c.Workers, c.DrainTimeout = 40, 0 }, storm())
 	harness.StartRuns(harness.NewExpect(t, p), 40)
 	tab := openTab(t, p.URL+"/process_runs", chromedp.EmulateViewport(1000, 500))
 	tab.untilLive()
@@ -221,7 +221,7 @@ func TestKeysDoWhatTheySay(t *testing.T) {
 	t.Parallel()
 	kind, open := harness.Gate("gate")
 	defer open()
-	p := harness.StartProgram(t, func(c *app.Config) { c.Workers = 1 }, kind)
+	p := harness.StartProgram(t, func(c *board.Config) { c.Workers = 1 }, kind)
 	tab := openTab(t, p.URL+"/process_runs")
 	tab.untilLive()
 	tab.press("s")

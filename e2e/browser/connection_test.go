@@ -11,7 +11,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
-	"runboard/app"
+	"runboard/board"
 	"runboard/e2e/harness"
 )
 
@@ -154,7 +154,7 @@ func TestConnection_BackgroundTab(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	kind, open := harness.Gate("gate")
-	b := harness.StartProgram(t, func(c *app.Config) { c.Workers = 1 }, kind)
+	b := harness.StartProgram(t, func(c *board.Config) { c.Workers = 1 }, kind)
 	harness.StartRuns(harness.NewExpect(t, b), 1)
 	run, board := openTab(t, b.URL+"/process_runs/1"), openTab(t, b.URL+"/process_runs")
 	run.until("the run is started", shows("1", "started"))
@@ -240,7 +240,7 @@ func TestNotice_GoesWhenItIsNotTrueAnyMore(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	stubborn, open := harness.Gate("gate")
-	b := harness.StartProgram(t, func(c *app.Config) { c.Workers = 1 }, stubborn)
+	b := harness.StartProgram(t, func(c *board.Config) { c.Workers = 1 }, stubborn)
 	defer open()
 	harness.StartRuns(harness.NewExpect(t, b), 2)
 	p := openTab(t, b.URL+"/process_runs")

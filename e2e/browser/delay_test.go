@@ -13,7 +13,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
-	"runboard/app"
+	"runboard/board"
 	"runboard/e2e/harness"
 )
 
@@ -79,7 +79,7 @@ func TestTheDelayOfAChangeIsShown(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	kind, open := harness.Gate("gate")
-	p := harness.StartProgram(t, func(c *app.Config) { c.Workers = 1 }, kind)
+	p := harness.StartProgram(t, func(c *board.Config) { c.Workers = 1 }, kind)
 	e := harness.NewExpect(t, p)
 	list := openTab(t, p.URL+"/process_runs")
 	list.untilLive()

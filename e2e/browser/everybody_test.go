@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"runboard/app"
+	"runboard/board"
 	"runboard/e2e/harness"
 )
 
@@ -30,7 +31,7 @@ func TestEverybodyCanUseEveryPage(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	kind, open := harness.Gate("gate")
-	long := func(c *app.Config) { c.RunTimeout = time.Hour } // axe has much to check
+	long := func(c *board.Config) { c.RunTimeout = time.Hour } // axe has much to check
 	p := harness.StartProgram(t, long, kind, harness.WorkThat("import", "the disk is full"), harness.Commands(t, "talk=sh -c 'echo one; echo two >&2; echo progress: 40% half; exec sleep 1000'")[0])
 	e := harness.NewExpect(t, p)
 	e.POST("/process_runs").WithFormField("count", 8).WithFormField("kind", "import").Expect().Status(http.StatusSeeOther)
@@ -104,7 +105,7 @@ func TestAListOfSeveralKindsFitsOnATelephone(t *testing.T) {
 	t.Parallel()
 	kind, open := harness.Gate("gate")
 	defer open()
-	p := harness.StartProgram(t, func(c *app.Config) { c.Workers = 5 }, kind, harness.WorkThat("import", "no customer 42 in /data/7.csv"), harness.WorkThat("mail", ""))
+	p := harness.StartProgram(t, func(c *board.Config) { c.Workers = 5 }, kind, harness.WorkThat("import", "no customer 42 in /data/7.csv"), harness.WorkThat("mail", ""))
 	e := harness.NewExpect(t, p)
 	harness.StartRunsOf(e, "mail", 3)
 	harness.StartRunsOf(e, "import", 3)

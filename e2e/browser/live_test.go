@@ -11,7 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	"runboard/app"
+	"runboard/board"
 	"runboard/e2e/harness"
 	"runboard/jobs"
 )
@@ -173,7 +173,7 @@ func TestAPageDeepInTheListStays(t *testing.T) {
 func TestTheRunPageFollowsItsRun(t *testing.T) {
 	t.Parallel()
 	turn := make(chan struct{})
-	program := harness.StartProgram(t, func(c *app.Config) { c.Workers = 1 }, jobs.Kind{Name: "turns", Work: func(ctx context.Context, _ *jobs.Run) error {
+	program := harness.StartProgram(t, func(c *board.Config) { c.Workers = 1 }, jobs.Kind{Name: "turns", Work: func(ctx context.Context, _ *jobs.Run) error {
 		select {
 		case <-turn:
 			return errors.New("the printer is on fire")

@@ -5,14 +5,14 @@ import (
 	"net/http"
 	"testing"
 
-	"runboard/app"
+	"runboard/board"
 	"runboard/e2e/harness"
 )
 
 func TestTheBoardWarnsOfRunsThatNobodyWorksOn(t *testing.T) {
 	t.Parallel()
 	path := harness.WithRunsOf(t, "report", 2)
-	p := harness.StartProgram(t, func(c *app.Config) { c.DatabaseURL = "sqlite:" + path }, harness.WorkThat("backup", ""))
+	p := harness.StartProgram(t, func(c *board.Config) { c.DatabaseURL = "sqlite:" + path }, harness.WorkThat("backup", ""))
 	e := harness.NewExpect(t, p)
 	for _, path := range []string{"/process_runs", "/process_runs/statistics"} {
 		e.GET(path).WithQuery("status", "failed").Expect().Body().Contains("2 runs of kind report are waiting, but no worker here handles this kind.")

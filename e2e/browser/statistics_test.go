@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"runboard/app"
+	"runboard/board"
 	"runboard/db/sqlite"
 	"runboard/e2e/harness"
 )
@@ -127,7 +128,7 @@ func TestThePageOfStatisticsLooksLikeItsPictures(t *testing.T) {
 	t.Parallel()
 	path := busyDay(t)
 	backup, open := harness.Gate("backup")
-	p := harness.StartProgram(t, func(c *app.Config) { c.DatabaseURL, c.Workers = "sqlite:"+path, 2 }, backup, harness.WorkThat("report", ""))
+	p := harness.StartProgram(t, func(c *board.Config) { c.DatabaseURL, c.Workers = "sqlite:"+path, 2 }, backup, harness.WorkThat("report", ""))
 	for _, one := range []picture{
 		{"statistics.png", "/process_runs/statistics", "light", 1000, 1000},
 		{"statistics-dark.png", "/process_runs/statistics", "dark", 1000, 1000},
@@ -143,7 +144,7 @@ func TestPicturesAreReadableOnATelephone(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	path := busyDay(t)
-	p := harness.StartProgram(t, func(c *app.Config) { c.DatabaseURL = "sqlite:" + path }, harness.WorkThat("backup", ""), harness.WorkThat("report", ""))
+	p := harness.StartProgram(t, func(c *board.Config) { c.DatabaseURL = "sqlite:" + path }, harness.WorkThat("backup", ""), harness.WorkThat("report", ""))
 	for _, width := range []int64{320, 360, 1000} {
 		tab := openTab(t, p.URL+"/process_runs/statistics", chromedp.EmulateViewport(width, 800))
 		tab.untilLive()
@@ -213,7 +214,7 @@ func TestThePicturesGoOnWhenNothingHappens(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	path := busyDay(t)
-	p := harness.StartProgram(t, func(c *app.Config) { c.DatabaseURL = "sqlite:" + path }, harness.WorkThat("nothing", ""))
+	p := harness.StartProgram(t, func(c *board.Config) { c.DatabaseURL = "sqlite:" + path }, harness.WorkThat("nothing", ""))
 	tab := openTab(t, p.URL+"/process_runs/statistics")
 	tab.untilLive()
 	evaluate[string](tab, `window.before = document.querySelector("#recent_chart .created[points]").getAttribute("points")`)

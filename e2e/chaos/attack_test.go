@@ -16,7 +16,7 @@ import (
 
 	"github.com/gavv/httpexpect/v2"
 
-	"runboard/app"
+	"runboard/board"
 	"runboard/e2e/harness"
 )
 
@@ -134,7 +134,7 @@ func attack(t *testing.T, addr string, stop <-chan struct{}) (attackers *sync.Wa
 
 // The test is not parallel, because it counts goroutines and measures time and memory.
 func TestClientsThatBehaveBadlyHoldNobodyUpAndLeaveNothing(t *testing.T) {
-	p := harness.StartProgram(t, func(c *app.Config) { c.UpgradeRate, c.MaxSocketsPerAddress, c.Workers = 0, 2000, 4 }, harness.WorkThat("job", ""))
+	p := harness.StartProgram(t, func(c *board.Config) { c.UpgradeRate, c.MaxSocketsPerAddress, c.Workers = 0, 2000, 4 }, harness.WorkThat("job", ""))
 	e := harness.NewExpect(t, p)
 	good := &wellBehaved{
 		sockets: []*httpexpect.Websocket{harness.Watch(t, p, "/process_runs/live"), harness.Watch(t, p, "/process_runs/live?status=completed")},
@@ -178,7 +178,7 @@ func TestClientsThatBehaveBadlyHoldNobodyUpAndLeaveNothing(t *testing.T) {
 // A thousand subscribers join and leave at random while runs change. Each may see only runs of its own view.
 func TestWhoeverComesAndGoesSeesOnlyItsOwnView(t *testing.T) {
 	t.Parallel()
-	p := harness.StartProgram(t, func(c *app.Config) { c.UpgradeRate, c.MaxSocketsPerAddress, c.Workers = 0, 2000, 4 },
+	p := harness.StartProgram(t, func(c *board.Config) { c.UpgradeRate, c.MaxSocketsPerAddress, c.Workers = 0, 2000, 4 },
 		harness.WorkThat("good", ""), harness.WorkThat("bad", "no ink"))
 	e := harness.NewExpect(t, p)
 	addr := p.Addr

@@ -14,6 +14,7 @@ import (
 	"github.com/fasthttp/websocket"
 
 	"runboard/app"
+	"runboard/board"
 	"runboard/e2e/harness"
 )
 
@@ -194,7 +195,7 @@ func TestTheSecondSIGTERMEndsItAtOnce(t *testing.T) {
 func TestBulkCancel_AcceptedBeforeTheDrainStopsTheRun(t *testing.T) {
 	t.Parallel()
 	kind, _ := harness.Gate("gate")
-	p := harness.StartProgram(t, func(c *app.Config) { c.DrainTimeout = 2 * harness.Patience }, kind)
+	p := harness.StartProgram(t, func(c *board.Config) { c.DrainTimeout = 2 * harness.Patience }, kind)
 	e := harness.NewExpect(t, p)
 	e.POST("/process_runs").WithFormField("count", 3).Expect().Status(http.StatusSeeOther)
 	for _, run := range []string{"1", "2", "3"} {

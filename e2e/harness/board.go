@@ -97,8 +97,8 @@ func StartProgram(t *testing.T, change func(*board.Config), kinds ...board.Kind)
 }
 
 // OnDatabase returns a change for StartProgram that sets the database URL.
-func OnDatabase(database string) func(*app.Config) {
-	return func(c *app.Config) { c.DatabaseURL = database }
+func OnDatabase(database string) func(*board.Config) {
+	return func(c *board.Config) { c.DatabaseURL = database }
 }
 
 // Gate returns a kind whose runs work until the test calls open.

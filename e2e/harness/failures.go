@@ -6,14 +6,14 @@ import (
 
 	"github.com/gavv/httpexpect/v2"
 
-	"runboard/app"
+	"runboard/board"
 )
 
 // FailuresPath is the path of the failures page.
 const FailuresPath = "/process_runs/failures"
 
 // Failing starts a board with two commands, import and mail, whose errors differ from run to run.
-func Failing(t *testing.T, change func(*app.Config)) *Program {
+func Failing(t *testing.T, change func(*board.Config)) *Program {
 	t.Helper()
 	return StartProgram(t, change, Commands(t,
 		`import=sh -c 'echo "reading /data/$RUNBOARD_RUN_ID.csv"; echo "no customer $RUNBOARD_RUN_ID" >&2; exit 1'`,

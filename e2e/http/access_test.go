@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"runboard/app"
+	"runboard/board"
 	"runboard/e2e/harness"
 )
 
@@ -133,7 +134,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	for _, asked := range []bool{false, true} {
 		t.Run(fmt.Sprint("with a password: ", asked), func(t *testing.T) {
 			t.Parallel()
-			p := harness.StartProgram(t, func(c *app.Config) {
+			p := harness.StartProgram(t, func(c *board.Config) {
 				c.PublicOrigin, c.PostRate, c.UpgradeRate = []string{"https://board.example"}, 0, 0
 				if asked {
 					c.Auth = "anna:sesame"

@@ -9,6 +9,7 @@ import (
 	"github.com/gavv/httpexpect/v2"
 
 	"runboard/app"
+	"runboard/board"
 	"runboard/e2e/harness"
 )
 
@@ -26,7 +27,7 @@ func TestAllRunsThatMatchAreActedOnByARunOfItsOwn(t *testing.T) {
 	t.Parallel()
 	kind, open := harness.Gate("gate")
 	defer open()
-	p := harness.StartProgram(t, func(c *app.Config) { c.Workers = 4 }, kind, harness.WorkThat("import", "the disk is full"), harness.WorkThat("mail", "nobody is there"))
+	p := harness.StartProgram(t, func(c *board.Config) { c.Workers = 4 }, kind, harness.WorkThat("import", "the disk is full"), harness.WorkThat("mail", "nobody is there"))
 	e := harness.NewExpect(t, p)
 	for _, kind := range []string{"import", "mail"} {
 		e.POST("/process_runs").WithFormField("count", 30).WithFormField("kind", kind).Expect().Status(http.StatusSeeOther)

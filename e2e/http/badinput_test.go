@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"runboard/app"
+	"runboard/board"
 	"runboard/e2e/harness"
 )
 
@@ -203,7 +203,7 @@ func TestEveryMethodThatIsNotTakenIsToldWhichAre(t *testing.T) {
 func TestAnotherSiteCannotStartRuns(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
-	p := harness.StartProgram(t, func(c *app.Config) { c.PublicOrigin = []string{"https://board.example"} })
+	p := harness.StartProgram(t, func(c *board.Config) { c.PublicOrigin = []string{"https://board.example"} })
 	for _, c := range []struct {
 		site, origin string
 		status       int
@@ -232,7 +232,7 @@ func TestAnotherSiteCannotStartRuns(t *testing.T) {
 func TestCredentialsAreAskedForOnEverythingButUp(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
-	p := harness.StartProgram(t, func(c *app.Config) { c.Auth = "anna:open:sesame" })
+	p := harness.StartProgram(t, func(c *board.Config) { c.Auth = "anna:open:sesame" })
 	e := harness.NewExpect(t, p)
 	e.GET("/up").Expect().Status(http.StatusOK)
 	for _, path := range []string{"/", "/process_runs", "/process_runs/1", "/static/x", "/nowhere", "/process_runs/live"} {
@@ -245,7 +245,7 @@ func TestCredentialsAreAskedForOnEverythingButUp(t *testing.T) {
 func TestPostsFromOneAddressHaveALimit(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
-	p := harness.StartProgram(t, func(c *app.Config) { c.PostRate = 0.01 })
+	p := harness.StartProgram(t, func(c *board.Config) { c.PostRate = 0.01 })
 	e := harness.NewExpect(t, p)
 	e.POST("/process_runs").WithFormField("count", "1").Expect().Status(http.StatusSeeOther)
 	e.POST("/process_runs").WithFormField("count", "1").Expect().Status(http.StatusTooManyRequests).Header("Retry-After").NotEmpty()
@@ -338,7 +338,7 @@ func TestRequestsThatCannotBeTrustedEndTheConnection(t *testing.T) {
 func TestAHostThatIsNotOursIsRefusedHoweverItIsSpelt(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
-	p := harness.StartProgram(t, func(c *app.Config) { c.PublicOrigin = []string{"https://board.example"} })
+	p := harness.StartProgram(t, func(c *board.Config) { c.PublicOrigin = []string{"https://board.example"} })
 	for _, host := range []string{
 		"evil.example", "evil.example:3000", "localhost.", "localhost.evil.example", "127.0.0.1.evil.example", "127.1", "0x7f000001", "2130706433",
 		"a@127.0.0.1", "[::1%25lo]", "board.example.evil.example", "evil-board.example",

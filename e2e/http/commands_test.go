@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"testing"
 
-	"runboard/app"
+	"runboard/board"
 	"runboard/e2e/harness"
 )
 
@@ -95,7 +95,7 @@ func TestAFollowerWhoLeavesGivesItsPlaceUp(t *testing.T) {
 	t.Parallel()
 	kind, open := harness.Gate("gate")
 	defer open()
-	p := harness.StartProgram(t, func(c *app.Config) { c.MaxSocketsPerAddress = 1 }, kind)
+	p := harness.StartProgram(t, func(c *board.Config) { c.MaxSocketsPerAddress = 1 }, kind)
 	path := harness.StartRun(harness.NewExpect(t, p), "gate")
 	follow := func() (*http.Response, context.CancelFunc) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -131,7 +131,7 @@ func TestAFollowerWhoLeavesGivesItsPlaceUp(t *testing.T) {
 
 func TestALongLogSaysWhatWasDropped(t *testing.T) {
 	t.Parallel()
-	e := harness.NewExpect(t, harness.StartProgram(t, func(c *app.Config) { c.LogLimit = 16 << 10 }, harness.Commands(t, "job=seq 1 20000")...))
+	e := harness.NewExpect(t, harness.StartProgram(t, func(c *board.Config) { c.LogLimit = 16 << 10 }, harness.Commands(t, "job=seq 1 20000")...))
 	path := harness.StartRun(e, "job")
 	harness.UntilStatus(t, e, path, "completed")
 	whole := e.GET(path + "/log").Expect().Status(http.StatusOK)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"runboard/app"
+	"runboard/board"
 	"runboard/e2e/harness"
 )
 
@@ -87,7 +87,7 @@ func TestEveryAnswer_KeepsOtherSitesOut(t *testing.T) {
 func TestDoubledHeaders_AreRefused(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
-	p := harness.StartProgram(t, func(c *app.Config) { c.Auth = "anna:open-sesame" })
+	p := harness.StartProgram(t, func(c *board.Config) { c.Auth = "anna:open-sesame" })
 	host := "Host: " + p.Addr + "\r\n"
 	for _, method := range []string{"GET", "POST"} {
 		for _, headers := range []string{
@@ -128,7 +128,7 @@ func TestSocketOrigin_NeedsTheSameScheme(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := harness.StartProgram(t, func(config *app.Config) { config.TrustedProxy = c.proxies })
+			p := harness.StartProgram(t, func(config *board.Config) { config.TrustedProxy = c.proxies })
 			origin := c.origin
 			if strings.Contains(origin, "%s") {
 				origin = fmt.Sprintf(origin, p.Addr)
@@ -150,7 +150,7 @@ func TestSocketOrigin_NeedsTheSameScheme(t *testing.T) {
 func TestPublicOrigin_HostNeedsItsScheme(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
-	p := harness.StartProgram(t, func(config *app.Config) {
+	p := harness.StartProgram(t, func(config *board.Config) {
 		config.PublicOrigin = []string{"https://board.example:443", "http://intranet:8080"}
 	})
 	for _, c := range []struct {
@@ -239,7 +239,7 @@ func TestStreams_AreNotChunkedForOldClients(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	const runs = 1200 // more than one batch
-	p := harness.StartProgram(t, func(c *app.Config) { c.Workers = 100 }, harness.WorkThat("job", "bad\nnews"))
+	p := harness.StartProgram(t, func(c *board.Config) { c.Workers = 100 }, harness.WorkThat("job", "bad\nnews"))
 	e := harness.NewExpect(t, p)
 	for range 2 {
 		e.POST("/process_runs").WithFormField("count", runs/2).Expect().Status(http.StatusSeeOther)
@@ -267,7 +267,7 @@ func TestCostlyReads_HaveALimit(t *testing.T) {
 	} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
-			p := harness.StartProgram(t, func(c *app.Config) { c.PostRate = 0.01 }) // a burst of one
+			p := harness.StartProgram(t, func(c *board.Config) { c.PostRate = 0.01 }) // a burst of one
 			first := send(t, p.URL, attempt{method: "GET", path: path}, nil)
 			if first.status == http.StatusTooManyRequests {
 				t.Error("the first one is refused")

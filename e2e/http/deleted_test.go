@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"runboard/app"
+	"runboard/board"
 	"runboard/db/pgtest"
 	"runboard/e2e/harness"
 )
@@ -55,7 +56,7 @@ func TestRun_DeletionEndsItsSocketsAndFollowers(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	kind, open := harness.Gate("gate")
-	p := harness.StartProgram(t, func(c *app.Config) { c.Workers = 10 }, kind)
+	p := harness.StartProgram(t, func(c *board.Config) { c.Workers = 10 }, kind)
 	e := harness.NewExpect(t, p)
 	harness.StartRuns(e, 4)
 	deletions := []func(id int64) error{
@@ -129,7 +130,7 @@ func TestFollow_CountsBytesExactly(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	lines := harness.NewSteps("job")
-	p := harness.StartProgram(t, func(c *app.Config) { c.LogLimit = 16 << 10 }, lines.Kind)
+	p := harness.StartProgram(t, func(c *board.Config) { c.LogLimit = 16 << 10 }, lines.Kind)
 	path := harness.StartRun(harness.NewExpect(t, p), "job")
 	lines.Write(1)
 	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, p.URL+path+"/log?follow=1&offset=0", nil)

@@ -10,13 +10,14 @@ import (
 	"testing"
 
 	"runboard/app"
+	"runboard/board"
 	"runboard/e2e/harness"
 )
 
 func TestAListLeavesAsLinesOfJSON(t *testing.T) {
 	t.Parallel()
 	const each = 700 // more than one batch
-	e := harness.NewExpect(t, harness.StartProgram(t, func(c *app.Config) { c.Workers = 100 }, harness.WorkThat("backup", ""), harness.WorkThat("import", "=1+1")))
+	e := harness.NewExpect(t, harness.StartProgram(t, func(c *board.Config) { c.Workers = 100 }, harness.WorkThat("backup", ""), harness.WorkThat("import", "=1+1")))
 	for _, kind := range []string{"backup", "import"} {
 		e.POST("/process_runs").WithFormField("count", each).WithFormField("kind", kind).Expect().Status(http.StatusSeeOther)
 	}
@@ -54,7 +55,7 @@ func TestAListLeavesInPartsAsItIsRead(t *testing.T) {
 	const batches = 60 // of 1,000 runs each, about 12 MB
 	kind, open := harness.Gate("gate")
 	defer open()
-	p := harness.StartProgram(t, func(c *app.Config) { c.PostRate, c.Workers = 0, 1 }, kind)
+	p := harness.StartProgram(t, func(c *board.Config) { c.PostRate, c.Workers = 0, 1 }, kind)
 	e := harness.NewExpect(t, p)
 	for range batches {
 		harness.StartRuns(e, app.MaxCount)

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"runboard/app"
+	"runboard/board"
 	"runboard/e2e/harness"
 	"runboard/jobs"
 )
@@ -17,7 +17,7 @@ func TestARunCanBeCancelledAndTriedAgain(t *testing.T) {
 	t.Parallel()
 	kind, open := harness.Gate("gate")
 	defer open()
-	e := harness.NewExpect(t, harness.StartProgram(t, func(c *app.Config) { c.Workers = 1 }, kind))
+	e := harness.NewExpect(t, harness.StartProgram(t, func(c *board.Config) { c.Workers = 1 }, kind))
 	e.POST("/process_runs").WithFormField("count", "2").Expect().Status(http.StatusSeeOther)
 	harness.StatusOf(t, e, "1", "started")
 
@@ -83,7 +83,7 @@ func TestProgressIsShownAsItComes(t *testing.T) {
 func TestCancel_AcceptedDuringTheDrainStopsTheRun(t *testing.T) {
 	t.Parallel()
 	kind, _ := harness.Gate("gate")
-	p := harness.StartProgram(t, func(c *app.Config) { c.DrainTimeout = 2 * harness.Patience }, kind)
+	p := harness.StartProgram(t, func(c *board.Config) { c.DrainTimeout = 2 * harness.Patience }, kind)
 	e := harness.NewExpect(t, p)
 	e.POST("/process_runs").WithFormField("count", 2).Expect().Status(http.StatusSeeOther)
 	harness.StatusOf(t, e, "1", "started")

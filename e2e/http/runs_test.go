@@ -11,6 +11,7 @@ import (
 	"github.com/gavv/httpexpect/v2"
 
 	"runboard/app"
+	"runboard/board"
 	"runboard/e2e/harness"
 	"runboard/jobs"
 )
@@ -130,7 +131,7 @@ func TestSomeRunsCanBeAskedForTogether(t *testing.T) {
 
 func TestPagesLeadThroughAllRuns(t *testing.T) {
 	t.Parallel()
-	e := harness.NewExpect(t, harness.StartProgram(t, func(c *app.Config) { c.FailureRate = 0.5 }))
+	e := harness.NewExpect(t, harness.StartProgram(t, func(c *board.Config) { c.FailureRate = 0.5 }))
 	e.POST("/process_runs").WithFormField("count", "60").Expect().Status(http.StatusSeeOther)
 	failed := harness.WaitUntilDone(t, e)["failed"].(float64)
 
@@ -224,7 +225,7 @@ func TestWaitingRunsHaveALimit(t *testing.T) {
 	t.Parallel()
 	kind, open := harness.Gate("gate")
 	defer open()
-	e := harness.NewExpect(t, harness.StartProgram(t, func(c *app.Config) { c.MaxPending, c.Workers = 20, 1 }, kind))
+	e := harness.NewExpect(t, harness.StartProgram(t, func(c *board.Config) { c.MaxPending, c.Workers = 20, 1 }, kind))
 	e.POST("/process_runs").WithFormField("count", "15").Expect().Status(http.StatusSeeOther)
 	refused := e.POST("/process_runs").WithTransformer(fragmentHeaders).WithFormField("count", "10").Expect()
 	refused.Status(http.StatusServiceUnavailable).Header("Retry-After").AsNumber().Gt(0)

@@ -12,7 +12,7 @@ import (
 	"github.com/gavv/httpexpect/v2"
 	"github.com/gorilla/websocket"
 
-	"runboard/app"
+	"runboard/board"
 	"runboard/e2e/harness"
 )
 
@@ -38,7 +38,7 @@ func TestASocketBeginsWithAllThatIsThere(t *testing.T) {
 
 func TestEverySocketSeesEveryRunToItsEnd(t *testing.T) {
 	t.Parallel()
-	p := harness.StartProgram(t, func(c *app.Config) {
+	p := harness.StartProgram(t, func(c *board.Config) {
 		c.DelayMin, c.DelayMax, c.Workers = 300*time.Millisecond, 900*time.Millisecond, 20
 	})
 	sockets := []*httpexpect.Websocket{harness.Watch(t, p, "/process_runs/live"), harness.Watch(t, p, "/process_runs/live")}
@@ -60,7 +60,7 @@ func TestEverySocketSeesEveryRunToItsEnd(t *testing.T) {
 
 func TestASocketOfARunShowsItAlone(t *testing.T) {
 	t.Parallel()
-	p := harness.StartProgram(t, func(c *app.Config) { c.DelayMin, c.DelayMax = 300*time.Millisecond, 400*time.Millisecond })
+	p := harness.StartProgram(t, func(c *board.Config) { c.DelayMin, c.DelayMax = 300*time.Millisecond, 400*time.Millisecond })
 	harness.NewExpect(t, p).POST("/process_runs").Expect().Status(http.StatusSeeOther)
 	ws, seen := harness.Watch(t, p, "/process_runs/5/live"), harness.Screen{}
 	for seen["5"].Status != "completed" {
@@ -94,7 +94,7 @@ func TestASocketIsRefusedForGoodWhenThereIsNoSuchRun(t *testing.T) {
 
 func TestOnlyOurPagesMayOpenSockets(t *testing.T) {
 	t.Parallel()
-	p := harness.StartProgram(t, func(c *app.Config) { c.PublicOrigin = []string{"https://board.example"} })
+	p := harness.StartProgram(t, func(c *board.Config) { c.PublicOrigin = []string{"https://board.example"} })
 	live := p.URL + "/process_runs/live"
 	for _, origin := range []string{"https://evil.example", "null", "http://127.0.0.1:1", "file://", "http://board.example"} {
 		if got := knock(t, live, map[string]string{"Origin": origin}); got != http.StatusForbidden {
@@ -135,7 +135,7 @@ func TestASocketThatSpeaksIsClosed(t *testing.T) {
 
 func TestSocketsAreCounted(t *testing.T) {
 	t.Parallel()
-	p := harness.StartProgram(t, func(c *app.Config) { c.MaxSocketsPerAddress = 2 })
+	p := harness.StartProgram(t, func(c *board.Config) { c.MaxSocketsPerAddress = 2 })
 	first := harness.Watch(t, p, "/process_runs/live")
 	first.Expect().TextMessage()
 	harness.Watch(t, p, "/process_runs/live").Expect().TextMessage()
@@ -153,12 +153,12 @@ func TestSocketsAreCounted(t *testing.T) {
 
 func TestSocketsOpenedFromOneAddressHaveARate(t *testing.T) {
 	t.Parallel()
-	limited := harness.StartProgram(t, func(c *app.Config) { c.UpgradeRate = 0.01 })
+	limited := harness.StartProgram(t, func(c *board.Config) { c.UpgradeRate = 0.01 })
 	harness.Watch(t, limited, "/process_runs/live").Expect().TextMessage()
 	if status := knock(t, limited.URL+"/process_runs/live", nil); status != http.StatusTooManyRequests {
 		t.Errorf("the second is answered %d", status)
 	}
-	unlimited := harness.StartProgram(t, func(c *app.Config) { c.UpgradeRate = 0 })
+	unlimited := harness.StartProgram(t, func(c *board.Config) { c.UpgradeRate = 0 })
 	for range 500 { // more than the default burst
 		if status := knock(t, unlimited.URL+"/process_runs/live", nil); status != http.StatusSwitchingProtocols {
 			t.Fatalf("without a limit the answer is %d", status)
@@ -169,7 +169,7 @@ func TestSocketsOpenedFromOneAddressHaveARate(t *testing.T) {
 // TestSocketsAreCountedBeforeTheyAreOpen opens more sockets than the limit allows, all at the same time.
 func TestSocketsAreCountedBeforeTheyAreOpen(t *testing.T) {
 	t.Parallel()
-	p := harness.StartProgram(t, func(c *app.Config) { c.MaxSockets, c.UpgradeRate = 10, 0 })
+	p := harness.StartProgram(t, func(c *board.Config) { c.MaxSockets, c.UpgradeRate = 10, 0 })
 	var mu sync.Mutex
 	var opened []*websocket.Conn
 	var all sync.WaitGroup

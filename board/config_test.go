@@ -1,4 +1,4 @@
-package app_test
+package board
 
 import (
 	"math"
@@ -6,23 +6,21 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"runboard/app"
 )
 
 // sound returns the default settings.
-func sound() app.Config {
-	return app.Config{
+func sound() Config {
+	return Config{
 		Addr: "127.0.0.1:3000", DatabaseURL: "sqlite:runboard.db",
 		Workers: 10, DelayMin: 2 * time.Second, DelayMax: 4 * time.Second, FailureRate: 0.5,
 		MaxAttempts: 1, MaxCrashes: 3, RunTimeout: 24 * time.Hour, DrainTimeout: 20 * time.Second,
 		Synchronous: "full", MaxPending: 1_000_000, MaxSockets: 20_000, MaxSocketsPerAddress: 1_000,
-		UpgradeRate: 200, PostRate: 100, LogFormat: "text", LogLimit: 1 << 20, Role: app.RoleAll,
+		UpgradeRate: 200, PostRate: 100, LogFormat: "text", LogLimit: 1 << 20, Role: roleAll,
 	}
 }
 
 // with returns the default settings after a change.
-func with(change func(*app.Config)) app.Config {
+func with(change func(*Config)) Config {
 	config := sound()
 	change(&config)
 	return config
@@ -41,7 +39,7 @@ func TestEachSettingHasTheFlagTheVariableAndTheDefaultOfTheContract(t *testing.T
 		"trusted-proxy": "",
 		"keep-finished": "720h", "keep-max": "1000000", "role": "all",
 	}
-	for field := range reflect.TypeFor[app.Config]().Fields() {
+	for field := range reflect.TypeFor[Config]().Fields() {
 		if field.Tag.Get("kong") == "-" { // neither a flag nor a variable sets it
 			continue
 		}
@@ -76,39 +74,39 @@ func TestTheDefaultsAreAccepted(t *testing.T) {
 
 // bounds has, for each flag with a range, values at its ends and just beyond them.
 var bounds = map[string]goodAndBad{
-	"workers":                 intBounds(func(c *app.Config, n int) { c.Workers = n }, 1, 10_000),
-	"max-attempts":            intBounds(func(c *app.Config, n int) { c.MaxAttempts = n }, 1, 1000),
-	"max-crashes":             intBounds(func(c *app.Config, n int) { c.MaxCrashes = n }, 1, 1000),
-	"max-pending":             intBounds(func(c *app.Config, n int) { c.MaxPending = int64(n) }, 1, 1_000_000_000),
-	"max-sockets":             intBounds(func(c *app.Config, n int) { c.MaxSockets = n }, 1, 1_000_000),
-	"max-sockets-per-address": intBounds(func(c *app.Config, n int) { c.MaxSocketsPerAddress = n }, 1, 1_000_000),
-	"failure-rate":            floatBounds(func(c *app.Config, f float64) { c.FailureRate = f }, 1),
-	"upgrade-rate":            floatBounds(func(c *app.Config, f float64) { c.UpgradeRate = f }, 1e6),
-	"post-rate":               floatBounds(func(c *app.Config, f float64) { c.PostRate = f }, 1e6),
-	"delay-min":               timeBounds(func(c *app.Config, d time.Duration) { c.DelayMin, c.DelayMax = d, time.Hour }, 0, time.Hour),
-	"delay-max":               timeBounds(func(c *app.Config, d time.Duration) { c.DelayMax = d }, 2*time.Second, time.Hour),
-	"run-timeout":             timeBounds(func(c *app.Config, d time.Duration) { c.RunTimeout = d }, time.Millisecond, 30*24*time.Hour),
-	"drain-timeout":           timeBounds(func(c *app.Config, d time.Duration) { c.DrainTimeout = d }, 0, time.Hour),
+	"workers":                 intBounds(func(c *Config, n int) { c.Workers = n }, 1, 10_000),
+	"max-attempts":            intBounds(func(c *Config, n int) { c.MaxAttempts = n }, 1, 1000),
+	"max-crashes":             intBounds(func(c *Config, n int) { c.MaxCrashes = n }, 1, 1000),
+	"max-pending":             intBounds(func(c *Config, n int) { c.MaxPending = int64(n) }, 1, 1_000_000_000),
+	"max-sockets":             intBounds(func(c *Config, n int) { c.MaxSockets = n }, 1, 1_000_000),
+	"max-sockets-per-address": intBounds(func(c *Config, n int) { c.MaxSocketsPerAddress = n }, 1, 1_000_000),
+	"failure-rate":            floatBounds(func(c *Config, f float64) { c.FailureRate = f }, 1),
+	"upgrade-rate":            floatBounds(func(c *Config, f float64) { c.UpgradeRate = f }, 1e6),
+	"post-rate":               floatBounds(func(c *Config, f float64) { c.PostRate = f }, 1e6),
+	"delay-min":               timeBounds(func(c *Config, d time.Duration) { c.DelayMin, c.DelayMax = d, time.Hour }, 0, time.Hour),
+	"delay-max":               timeBounds(func(c *Config, d time.Duration) { c.DelayMax = d }, 2*time.Second, time.Hour),
+	"run-timeout":             timeBounds(func(c *Config, d time.Duration) { c.RunTimeout = d }, time.Millisecond, 30*24*time.Hour),
+	"drain-timeout":           timeBounds(func(c *Config, d time.Duration) { c.DrainTimeout = d }, 0, time.Hour),
 }
 
-type goodAndBad = struct{ good, bad []func(*app.Config) }
+type goodAndBad = struct{ good, bad []func(*Config) }
 
-func intBounds(set func(*app.Config, int), low, high int) (b goodAndBad) {
-	to := func(n int) func(*app.Config) { return func(c *app.Config) { set(c, n) } }
+func intBounds(set func(*Config, int), low, high int) (b goodAndBad) {
+	to := func(n int) func(*Config) { return func(c *Config) { set(c, n) } }
 	b.good = append(b.good, to(low), to(low+1), to(high))
 	b.bad = append(b.bad, to(low-1), to(-low), to(high+1))
 	return b
 }
 
-func floatBounds(set func(*app.Config, float64), high float64) (b goodAndBad) {
-	to := func(f float64) func(*app.Config) { return func(c *app.Config) { set(c, f) } }
+func floatBounds(set func(*Config, float64), high float64) (b goodAndBad) {
+	to := func(f float64) func(*Config) { return func(c *Config) { set(c, f) } }
 	b.good = append(b.good, to(0), to(high/2), to(high))
 	b.bad = append(b.bad, to(math.Nextafter(0, -1)), to(math.Nextafter(high, 2*high)), to(math.NaN()), to(math.Inf(1)), to(math.Inf(-1)))
 	return b
 }
 
-func timeBounds(set func(*app.Config, time.Duration), low, high time.Duration) (b goodAndBad) {
-	to := func(d time.Duration) func(*app.Config) { return func(c *app.Config) { set(c, d) } }
+func timeBounds(set func(*Config, time.Duration), low, high time.Duration) (b goodAndBad) {
+	to := func(d time.Duration) func(*Config) { return func(c *Config) { set(c, d) } }
 	b.good = append(b.good, to(low), to(low+1), to(high))
 	b.bad = append(b.bad, to(low-1), to(high+1))
 	return b
@@ -129,7 +127,7 @@ func TestEachFlagIsHeldToItsBounds(t *testing.T) {
 	}
 }
 
-func accepts(t *testing.T, config app.Config) {
+func accepts(t *testing.T, config Config) {
 	t.Helper()
 	if err := config.Validate(); err != nil {
 		t.Errorf("refused: %v", err)
@@ -138,7 +136,7 @@ func accepts(t *testing.T, config app.Config) {
 
 // refuses checks that Validate fails with an error of one line that begins with the flag, and returns the
 // error.
-func refuses(t *testing.T, config app.Config, flag string) string {
+func refuses(t *testing.T, config Config, flag string) string {
 	t.Helper()
 	err := config.Validate()
 	if err == nil {
@@ -153,31 +151,31 @@ func refuses(t *testing.T, config app.Config, flag string) string {
 
 func TestChoicesAreOneOfTheKnownWords(t *testing.T) {
 	t.Parallel()
-	accepts(t, with(func(c *app.Config) { c.Synchronous, c.LogFormat = "normal", "json" }))
+	accepts(t, with(func(c *Config) { c.Synchronous, c.LogFormat = "normal", "json" }))
 	for _, word := range []string{"", "Full", "off", "full ", "json\nfull"} {
-		refuses(t, with(func(c *app.Config) { c.Synchronous = word }), "synchronous")
-		refuses(t, with(func(c *app.Config) { c.LogFormat = word }), "log-format")
+		refuses(t, with(func(c *Config) { c.Synchronous = word }), "synchronous")
+		refuses(t, with(func(c *Config) { c.LogFormat = word }), "log-format")
 	}
 }
 
 func TestTheDatabaseURLNamesAFile(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{"sqlite:runboard.db", "sqlite:/var/lib/runs.db", "sqlite:../a b/ü.db", "sqlite:x"} {
-		accepts(t, with(func(c *app.Config) { c.DatabaseURL = url }))
+		accepts(t, with(func(c *Config) { c.DatabaseURL = url }))
 	}
 	for _, url := range []string{
 		"", "runboard.db", "sqlite", "sqlite:", "sqlite:dir/", "SQLITE:runs.db", "sqlite3:runs.db", "mysql://host/runs",
 		"sqlite::memory:", "sqlite:runs.db?mode=memory", "sqlite:runs%2edb", "sqlite:runs#1.db", "sqlite:a\x00b",
 		"postgres:", "postgres://", "postgres://host", "postgres://host/", "postgresql://host/", "postgres://host:port/runs", "postgres://ho st/runs",
 	} {
-		refuses(t, with(func(c *app.Config) { c.DatabaseURL = url }), "database-url")
+		refuses(t, with(func(c *Config) { c.DatabaseURL = url }), "database-url")
 	}
 }
 
 func TestTheDatabaseURLMayNameAServer(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{"postgres://host/runs", "postgresql://me:secret@host:5432/runs?sslmode=disable", "postgres:///runs?host=/run/postgresql"} {
-		config := with(func(c *app.Config) { c.DatabaseURL = url })
+		config := with(func(c *Config) { c.DatabaseURL = url })
 		accepts(t, config)
 		if !config.UsesPostgres() {
 			t.Errorf("%s is taken for a file", url)
@@ -190,11 +188,11 @@ func TestTheDatabaseURLMayNameAServer(t *testing.T) {
 
 func TestOnlyNodesThatShareAServerHaveRoles(t *testing.T) {
 	t.Parallel()
-	for _, role := range []string{app.RoleWeb, app.RoleWorker} {
-		accepts(t, with(func(c *app.Config) { c.Role, c.DatabaseURL = role, "postgres://host/runs" }))
-		refuses(t, with(func(c *app.Config) { c.Role = role }), "role")
+	for _, role := range []string{roleWeb, roleWorker} {
+		accepts(t, with(func(c *Config) { c.Role, c.DatabaseURL = role, "postgres://host/runs" }))
+		refuses(t, with(func(c *Config) { c.Role = role }), "role")
 	}
-	refuses(t, with(func(c *app.Config) { c.Role, c.DatabaseURL = "boss", "postgres://host/runs" }), "role")
+	refuses(t, with(func(c *Config) { c.Role, c.DatabaseURL = "boss", "postgres://host/runs" }), "role")
 }
 
 func TestAPasswordInTheDatabaseURLIsNotRepeated(t *testing.T) {
@@ -204,7 +202,7 @@ func TestAPasswordInTheDatabaseURLIsNotRepeated(t *testing.T) {
 		"postgres://host?password=hunter2", "mysql://host/runs?password=hunter2%zz", "postgres:me:hunter2@host/runs", "me:hunter2@host/runs",
 		"postgres://me:1/hunter2@host", "postgres://me:1#hunter2@host/runs", "host=db Password=hunter2 dbname=runs",
 	} {
-		message := refuses(t, with(func(c *app.Config) { c.DatabaseURL = url }), "database-url")
+		message := refuses(t, with(func(c *Config) { c.DatabaseURL = url }), "database-url")
 		if strings.Contains(message, "hunter2") {
 			t.Errorf("%q repeats the password", message)
 		}
@@ -213,7 +211,7 @@ func TestAPasswordInTheDatabaseURLIsNotRepeated(t *testing.T) {
 
 func TestTheDatabasePathIsWhatFollowsTheScheme(t *testing.T) {
 	t.Parallel()
-	if got := with(func(c *app.Config) { c.DatabaseURL = "sqlite:a/sqlite:b.db" }).DatabasePath(); got != "a/sqlite:b.db" {
+	if got := with(func(c *Config) { c.DatabaseURL = "sqlite:a/sqlite:b.db" }).DatabasePath(); got != "a/sqlite:b.db" {
 		t.Errorf("the path is %q", got)
 	}
 }
@@ -221,26 +219,26 @@ func TestTheDatabasePathIsWhatFollowsTheScheme(t *testing.T) {
 func TestAnOriginIsASchemeAndAHost(t *testing.T) {
 	t.Parallel()
 	for _, origin := range []string{"https://board.example", "http://board.example:8080", "http://127.0.0.1:3000", "https://[::1]:8443"} {
-		accepts(t, with(func(c *app.Config) { c.PublicOrigin = []string{"http://first.example", origin} }))
+		accepts(t, with(func(c *Config) { c.PublicOrigin = []string{"http://first.example", origin} }))
 	}
 	for _, origin := range []string{
 		"", "null", "*", "board.example", "//board.example", "https://", "https://:443", "https://board.example/", "https://board.example/path",
 		"https://board.example?q", "https://board.example#f", "https://me:secret@board.example", "ftp://board.example", "HTTPS://board.example",
 		"https://board.example:port", "https:// board.example", "https://*.example/*",
 	} {
-		refuses(t, with(func(c *app.Config) { c.PublicOrigin = []string{"http://first.example", origin} }), "public-origin")
+		refuses(t, with(func(c *Config) { c.PublicOrigin = []string{"http://first.example", origin} }), "public-origin")
 	}
 }
 
 func TestAProxyIsAnAddressOrARange(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{"127.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32"} {
-		if err := with(func(c *app.Config) { c.TrustedProxy = []string{good} }).Validate(); err != nil {
+		if err := with(func(c *Config) { c.TrustedProxy = []string{good} }).Validate(); err != nil {
 			t.Errorf("refused: %v", err)
 		}
 	}
 	for _, wrong := range []string{"", "proxy.example", "10.0.0.1:80", "10.0.0.0/33", "fe80::1%eth0", "10.0.0"} {
-		err := with(func(c *app.Config) { c.TrustedProxy = []string{wrong} }).Validate()
+		err := with(func(c *Config) { c.TrustedProxy = []string{wrong} }).Validate()
 		if err == nil || !strings.HasPrefix(err.Error(), "--trusted-proxy: ") {
 			t.Errorf("%q: %v", wrong, err)
 		}
@@ -250,35 +248,35 @@ func TestAProxyIsAnAddressOrARange(t *testing.T) {
 func TestTheAddressIsAHostAndAPort(t *testing.T) {
 	t.Parallel()
 	for _, addr := range []string{"127.0.0.1:3000", "127.0.0.1:0", "127.8.9.10:65535", "localhost:3000", "[::1]:3000"} {
-		accepts(t, with(func(c *app.Config) { c.Addr = addr }))
+		accepts(t, with(func(c *Config) { c.Addr = addr }))
 	}
 	for _, addr := range []string{"", "3000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:no-such-port", "::1:3000", "http://127.0.0.1:3000"} {
-		refuses(t, with(func(c *app.Config) { c.Addr = addr }), "addr")
+		refuses(t, with(func(c *Config) { c.Addr = addr }), "addr")
 	}
 }
 
 func TestBeyondLoopbackAuthIsNeededUnlessItIsSaidToBeInsecure(t *testing.T) {
 	t.Parallel()
 	for _, addr := range []string{":3000", "0.0.0.0:3000", "[::]:3000", "192.168.1.2:3000", "board.example:3000", "localhost.example:80", "128.0.0.1:80"} {
-		message := refuses(t, with(func(c *app.Config) { c.Addr = addr }), "addr")
+		message := refuses(t, with(func(c *Config) { c.Addr = addr }), "addr")
 		if !strings.Contains(message, "--auth") || !strings.Contains(message, "--insecure") {
 			t.Errorf("%q does not say what to do", message)
 		}
-		accepts(t, with(func(c *app.Config) { c.Addr, c.Auth = addr, "me:secret-word" }))
-		accepts(t, with(func(c *app.Config) { c.Addr, c.AuthFile = addr, "users" }))
-		accepts(t, with(func(c *app.Config) { c.Addr, c.Insecure = addr, true }))
+		accepts(t, with(func(c *Config) { c.Addr, c.Auth = addr, "me:secret-word" }))
+		accepts(t, with(func(c *Config) { c.Addr, c.AuthFile = addr, "users" }))
+		accepts(t, with(func(c *Config) { c.Addr, c.Insecure = addr, true }))
 	}
 }
 
 func TestAuthIsAUserAndAPasswordAndIsNeverRepeated(t *testing.T) {
 	t.Parallel()
 	for _, auth := range []string{"hunter2", ":hunter2", "hunter2:", ":"} {
-		message := refuses(t, with(func(c *app.Config) { c.Auth = auth }), "auth")
+		message := refuses(t, with(func(c *Config) { c.Auth = auth }), "auth")
 		if strings.Contains(message, "hunter2") {
 			t.Errorf("%q repeats the secret", message)
 		}
 	}
-	accepts(t, with(func(c *app.Config) { c.Auth = "me:hunter2:with:colons" }))
+	accepts(t, with(func(c *Config) { c.Auth = "me:hunter2:with:colons" }))
 }
 
 // The error about another flag must not contain the secret either.
@@ -295,10 +293,10 @@ func TestTheSecretIsNotInTheMessageAboutAnotherFlag(t *testing.T) {
 
 func TestCredentialsAreSplitAtTheFirstColon(t *testing.T) {
 	t.Parallel()
-	if _, _, ok := sound().Credentials(); ok {
+	if _, _, ok := sound().credentials(); ok {
 		t.Error("there are credentials although none are set")
 	}
-	user, password, ok := with(func(c *app.Config) { c.Auth = "me:a:b" }).Credentials()
+	user, password, ok := with(func(c *Config) { c.Auth = "me:a:b" }).credentials()
 	if user != "me" || password != "a:b" || !ok {
 		t.Errorf("split into %q and %q, %t", user, password, ok)
 	}
@@ -307,9 +305,9 @@ func TestCredentialsAreSplitAtTheFirstColon(t *testing.T) {
 func TestAuth_ShortPasswordsAreForLoopbackOnly(t *testing.T) {
 	t.Parallel()
 	for password, enough := range map[string]bool{"1234567": false, "12345678": true, "äöüäöü": false, "äöüäöüäö": true, "a:b:c:d": false, "a:b:c:d:": true} {
-		accepts(t, with(func(c *app.Config) { c.Auth = "me:" + password }))
+		accepts(t, with(func(c *Config) { c.Auth = "me:" + password }))
 		for _, insecure := range []bool{false, true} {
-			config := with(func(c *app.Config) { c.Addr, c.Auth, c.Insecure = "0.0.0.0:3000", "me:"+password, insecure })
+			config := with(func(c *Config) { c.Addr, c.Auth, c.Insecure = "0.0.0.0:3000", "me:"+password, insecure })
 			if enough {
 				accepts(t, config)
 			} else if message := refuses(t, config, "auth"); strings.Contains(message, password) {

@@ -1,12 +1,13 @@
-package app_test
+package board
 
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
-	"runboard/app"
+	"runboard/handlers"
 )
 
 // Two hashes of the password "open sesame".
@@ -30,8 +31,8 @@ func TestReadLogins_TakesWhatHtpasswdWrites(t *testing.T) {
 		"anna:" + hashA + "\nbert:" + hashB + "\n",
 		"\ufeff# users\r\n\r\nanna:" + hashA + "\r\n  bert:" + hashB,
 	} {
-		logins, err := app.ReadLogins(write(t, content))
-		if err != nil || len(logins) != 2 || logins[0] != (app.Login{User: "anna", Hash: hashA}) || logins[1] != (app.Login{User: "bert", Hash: hashB}) {
+		logins, err := readLoginFile(write(t, content))
+		if err != nil || len(logins) != 2 || logins[0] != (handlers.Login{User: "anna", Hash: hashA}) || logins[1] != (handlers.Login{User: "bert", Hash: hashB}) {
 			t.Errorf("%q is read as %v: %v", content, logins, err)
 		}
 	}
@@ -44,31 +45,33 @@ func TestReadLogins_RefusesTheRestWithoutRepeatingIt(t *testing.T) {
 		"anna:" + hashA[:59], "anna:" + hashA + "x", "anna:" + strings.Replace(hashA, "$05$", "$31$", 1), "anna:" + strings.Replace(hashA, "$05$", "$03$", 1),
 		"anna:" + hashA + ":x", "anna:" + hashA + "\nanna:" + hashB, "an\x00na:" + hashA, "anna: " + hashA, "an\u202ena:" + hashA,
 	} {
-		logins, err := app.ReadLogins(write(t, content))
+		logins, err := readLoginFile(write(t, content))
 		if err == nil {
 			t.Errorf("%q is read as %v", content, logins)
 		} else if strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "$") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q is refused with %q", content, err)
 		}
 	}
-	if _, err := app.ReadLogins(filepath.Join(t.TempDir(), "none")); err == nil {
+	if _, err := readLoginFile(filepath.Join(t.TempDir(), "none")); err == nil {
 		t.Error("a file that is not there is read")
 	}
 }
 
-func TestLoad_ReadsTheUsersOnce(t *testing.T) {
+func TestReadLogins_MergesFileAndFlag(t *testing.T) {
 	t.Parallel()
 	path := write(t, "anna:"+hashA)
-	config := with(func(c *app.Config) { c.AuthFile, c.Auth = path, "bert:hunter2" })
-	if err := config.Load(); err != nil || len(config.Logins) != 1 {
-		t.Errorf("it has %v: %v", config.Logins, err)
+	logins, err := with(func(c *Config) { c.AuthFile, c.Auth = path, "bert:hunter2" }).readLogins()
+	want := []handlers.Login{{User: "anna", Hash: hashA}, {User: "bert", Password: "hunter2"}}
+	if err != nil || !slices.Equal(logins, want) {
+		t.Errorf("the logins are %v: %v", logins, err)
 	}
-	twice := with(func(c *app.Config) { c.AuthFile, c.Auth = path, "anna:hunter2" })
-	if err := twice.Load(); err == nil || !strings.HasPrefix(err.Error(), "--auth-file: ") {
-		t.Errorf("a user of both is refused with %v", err)
-	}
-	missing := with(func(c *app.Config) { c.AuthFile = path + "x" })
-	if err := missing.Load(); err == nil || !strings.HasPrefix(err.Error(), "--auth-file: ") {
-		t.Errorf("a file that is not there is refused with %v", err)
+	for what, config := range map[string]Config{
+		"a user in both": with(func(c *Config) { c.AuthFile, c.Auth = path, "anna:hunter2" }),
+		"a missing file": with(func(c *Config) { c.AuthFile = path + "x" }),
+	} {
+		_, err := config.readLogins()
+		if err == nil || !strings.HasPrefix(err.Error(), "--auth-file: ") {
+			t.Errorf("%s is refused with %v", what, err)
+		}
 	}
 }
