@@ -34,7 +34,7 @@ const growthText = `
 		FROM (SELECT id, %[2]d - 20 * 86400000 * (%[1]d - id) / %[1]d - 1000 AS at FROM ids);
 	UPDATE status_counts SET n = (SELECT count(*) FROM process_runs AS run WHERE run.status = status_counts.status);
 	DROP TABLE run_search;
-	DROP TRIGGER error_changes`
+	DROP TRIGGER run_search_clear_error`
 
 // filled returns the path of a database with this many rows. All of them have the status, except for the one
 // in twenty that has failed. The database is created on the first call and then reused.

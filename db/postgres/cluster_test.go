@@ -272,7 +272,7 @@ func TestOldRunsAreDroppedWithAllThatBelongsToThem(t *testing.T) {
 	if n, err := store.PruneSome(ctx); n != 20 || err != nil {
 		t.Errorf("of old ones %d are dropped: %v", n, err)
 	}
-	for table, want := range map[string]int64{"process_runs": 10, "run_events": 0, "run_logs": 0, "run_texts": 0, "failure_patterns": 1} {
+	for table, want := range map[string]int64{"process_runs": 10, "run_events": 0, "run_logs": 0, "run_search": 0, "failure_patterns": 1} {
 		if n := number(t, store, "SELECT count(*) FROM "+table); n != want {
 			t.Errorf("%s has %d rows", table, n)
 		}

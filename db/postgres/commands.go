@@ -88,8 +88,8 @@ func (s *Store) Delete(ctx context.Context, id int64) error {
 const dropRuns = `WITH dropped AS (DELETE FROM process_runs WHERE id = ANY ($1) AND status IN (2, 3, 4) RETURNING id),
 	events AS (DELETE FROM run_events USING dropped WHERE run_id = dropped.id),
 	logs AS (DELETE FROM run_logs USING dropped WHERE run_id = dropped.id),
-	texts AS (DELETE FROM run_texts USING dropped WHERE run_id = dropped.id),
-	actions AS (DELETE FROM run_actions USING dropped WHERE run_id = dropped.id)
+	texts AS (DELETE FROM run_search USING dropped WHERE run_id = dropped.id),
+	actions AS (DELETE FROM bulk_actions USING dropped WHERE run_id = dropped.id)
 	SELECT id FROM dropped`
 
 // drop deletes the final ones of runs, and returns their IDs.
@@ -103,7 +103,7 @@ const bulkStepTime = 100 * time.Millisecond
 
 const (
 	holdsToken = `SELECT true FROM process_runs WHERE id = $1 AND status = 1 AND fencing_token = $2 FOR NO KEY UPDATE`
-	moveAction = `UPDATE run_actions SET next = $1, done = done + $2, skipped = skipped + $3 WHERE run_id = $4 AND next = $5 RETURNING true`
+	moveAction = `UPDATE bulk_actions SET next = $1, done = done + $2, skipped = skipped + $3 WHERE run_id = $4 AND next = $5 RETURNING true`
 )
 
 // Advance implements app.BulkRunner.

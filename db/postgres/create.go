@@ -20,7 +20,7 @@ const (
 	insertRuns = `INSERT INTO process_runs (id, kind, status, version, attempt, crashes, fencing_token, error, created_at, updated_at, job, scheduled_at)
 		SELECT $1 + nth - 1, $2, 0, 1, 0, 0, 0, '', $3, $3, job, scheduled
 		FROM unnest($4::bigint[], $5::bigint[]) WITH ORDINALITY AS jobs (job, scheduled, nth)`
-	addAction = `INSERT INTO run_actions (run_id, action, runs, "left", more, next, done, skipped) VALUES ($1, $2, $3, $4, $5, $1, 0, 0)`
+	addAction = `INSERT INTO bulk_actions (run_id, action, preview_runs, preview_skipped, preview_more, next, done, skipped) VALUES ($1, $2, $3, $4, $5, $1, 0, 0)`
 )
 
 // Create implements app.Store.
@@ -116,7 +116,7 @@ func (tx *transaction) checkCapacity(count int) error {
 // insertRuns creates runs with consecutive IDs, and their jobs.
 func (tx *transaction) insertRuns(request app.CreateRequest) (app.Batch, error) {
 	batch := app.Batch{Count: request.Count, Kind: request.Kind, CreatedAt: query.FromMillis(tx.now.UnixMilli())}
-	if err := tx.GetContext(tx.ctx, &batch.First, "SELECT take_run_ids($1)", request.Count); err != nil {
+	if err := tx.GetContext(tx.ctx, &batch.First, "SELECT allocate_run_ids($1)", request.Count); err != nil {
 		return batch, err
 	}
 	runs := batch.Runs()

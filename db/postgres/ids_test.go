@@ -23,7 +23,7 @@ func TestTakeRunIDs_ACancelledStatementLeavesNoLock(t *testing.T) {
 		taken := make(chan error, 1)
 		go func() {
 			var first int64
-			taken <- waiter.GetContext(ctx, &first, "SELECT take_run_ids(1)")
+			taken <- waiter.GetContext(ctx, &first, "SELECT allocate_run_ids(1)")
 		}()
 		until(t, "it waits", func() bool {
 			return number(t, store, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = $1 AND NOT granted", pid) == 1

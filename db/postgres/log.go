@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	reportRun = `UPDATE process_runs SET version = version + 1, percent = $1, message = $2, updated_at = $3, reported = $4
-		WHERE id = $5 AND status = 1 AND fencing_token = $6 AND reported <> $4 RETURNING true`
-	noteReport = `UPDATE process_runs SET reported = $1 WHERE id = $2 AND status = 1 AND fencing_token = $3 AND reported <> $1 RETURNING true`
-	isReported = `SELECT true FROM process_runs WHERE id = $1 AND status = 1 AND fencing_token = $2 AND reported = $3`
+	reportRun = `UPDATE process_runs SET version = version + 1, percent = $1, message = $2, updated_at = $3, progress_id = $4
+		WHERE id = $5 AND status = 1 AND fencing_token = $6 AND progress_id <> $4 RETURNING true`
+	noteReport = `UPDATE process_runs SET progress_id = $1 WHERE id = $2 AND status = 1 AND fencing_token = $3 AND progress_id <> $1 RETURNING true`
+	isReported = `SELECT true FROM process_runs WHERE id = $1 AND status = 1 AND fencing_token = $2 AND progress_id = $3`
 
 	lastPart   = `SELECT start, stop, part FROM run_logs WHERE run_id = $1 ORDER BY start DESC LIMIT 1`
 	addPart    = `INSERT INTO run_logs (run_id, start, stop, part, text, line_index) VALUES ($1, $2, $3, $4, $5, $6) RETURNING ` + written
@@ -22,7 +22,7 @@ const (
 	written = `text, line_index, coalesce((SELECT CASE WHEN stop = run_logs.start THEN right(text, 250) END FROM run_logs AS earlier
 		WHERE earlier.run_id = run_logs.run_id AND earlier.start < run_logs.start ORDER BY start DESC LIMIT 1), '') AS before`
 	dropParts = `WITH dropped AS (DELETE FROM run_logs WHERE run_id = $1 AND start < $2 RETURNING part)
-		DELETE FROM run_texts USING dropped WHERE run_id = $1 AND run_texts.part = dropped.part + 1`
+		DELETE FROM run_search USING dropped WHERE run_id = $1 AND run_search.part = dropped.part + 1`
 )
 
 // SaveProgress implements app.WorkStore. It appends no event: there would be too many.

@@ -23,10 +23,18 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-const (
-	schemaVersion = 6      // the number of the newest migration
-	oldestServer  = 140000 // server_version_num; River requires it
-)
+// schemaVersion is the number of the newest migration. The version of a database is in goose_db_version, and
+// nowhere else.
+const schemaVersion = 2
+
+// schemaVersionOf is the query for the version of a database.
+const schemaVersionOf = `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`
+
+// oldestServer is the least server_version_num; River requires it.
+const oldestServer = 140000
+
+// riverSchema is the version of River's schema that migration 1 creates.
+const riverSchema = 8
 
 // prepare checks that the program can use the database, and migrates its schema. Several nodes may do so at once. It opens
 // its own connections, without timeouts.
@@ -66,7 +74,7 @@ func inspect(ctx context.Context, pool *sql.DB) (version int, err error) {
 	case !made:
 		return 0, nil
 	}
-	err = pool.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied").Scan(&version)
+	err = pool.QueryRowContext(ctx, schemaVersionOf).Scan(&version)
 	if err != nil {
 		return 0, fmt.Errorf("cannot be used: %w", err)
 	}
@@ -91,7 +99,7 @@ func migrate(ctx context.Context, pool *sql.DB, log *slog.Logger) error {
 		return err
 	}
 	provider, err := goose.NewProvider(goose.DialectPostgres, pool, files, goose.WithSessionLocker(locker),
-		goose.WithGoMigrations(migrateRiver(river, 1, 8), migrateSearch(3)))
+		goose.WithGoMigrations(migrateRiver(river)))
 	if err != nil {
 		return err
 	}
@@ -102,10 +110,10 @@ func migrate(ctx context.Context, pool *sql.DB, log *slog.Logger) error {
 	return err
 }
 
-// migrateRiver migrates River's schema to a version, in several transactions.
-func migrateRiver(river *rivermigrate.Migrator[*sql.Tx], number int64, to int) *goose.Migration {
-	return goose.NewGoMigration(number, &goose.GoFunc{RunDB: func(ctx context.Context, _ *sql.DB) error {
-		_, err := river.Migrate(ctx, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{TargetVersion: to})
+// migrateRiver returns migration 1, which creates River's schema, in several transactions.
+func migrateRiver(river *rivermigrate.Migrator[*sql.Tx]) *goose.Migration {
+	return goose.NewGoMigration(1, &goose.GoFunc{RunDB: func(ctx context.Context, _ *sql.DB) error {
+		_, err := river.Migrate(ctx, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{TargetVersion: riverSchema})
 		return err
 	}}, nil)
 }

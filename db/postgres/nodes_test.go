@@ -250,7 +250,7 @@ func TestAdvance_UndoesAPartThatIsDoneTwice(t *testing.T) {
 	run := start(t, a, asked)
 	part, err := a.NextPart(ctx, run.ID)
 	ok(t, err)
-	execute(t, b, "UPDATE run_actions SET next = next - 1")
+	execute(t, b, "UPDATE bulk_actions SET next = next - 1")
 	err = a.write(ctx, func(tx *transaction) error {
 		_, err := tx.stepBulk(run, part)
 		return err

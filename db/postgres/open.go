@@ -306,7 +306,7 @@ var dialect = query.Dialect{
 	Indexed: func(string) string { return "" },
 	Place:   "sort_id",
 	Texts: query.Texts{
-		Having: "run_texts WHERE words @@ ?::tsquery",
+		Having: "run_search WHERE words @@ ?::tsquery",
 		Run:    "run_id",
 		Listed: func(ids string) string { return "SELECT unnest(ARRAY(" + ids + "))" },
 		Spell:  spell,

@@ -94,10 +94,10 @@ func looksAtMost(t testing.TB, store *Store, most int, f func(query.Board) error
 func filled(t testing.TB, n int) *Store {
 	t.Helper()
 	store := newStore(t, Options{Kinds: []string{kind}})
-	for _, table := range []string{"process_runs", "run_texts"} { // an analysis by itself would hold a snapshot, and tell the planner
+	for _, table := range []string{"process_runs", "run_search"} { // an analysis by itself would hold a snapshot, and tell the planner
 		execute(t, store, "ALTER TABLE "+table+" SET (autovacuum_enabled = false)")
 	}
-	execute(t, store, "SELECT take_run_ids($1)", n)
+	execute(t, store, "SELECT allocate_run_ids($1)", n)
 	execute(t, store, `INSERT INTO process_runs (id, kind, status, version, attempt, crashes, fencing_token, error, created_at, updated_at, started_at, finished_at, job)
 		SELECT i, 'simulated', CASE WHEN i % 3 = 0 THEN 3 ELSE 2 END, 3, 1, 0, 1, '', 1700000000000 + i * 1000, 1700000000000 + i * 1000, 1700000000000 + i * 1000, 1700000000000 + i * 1000, 0
 		FROM generate_series(1, $1::int) AS i`, n)
@@ -108,7 +108,7 @@ func filled(t testing.TB, n int) *Store {
 		return fmt.Sprintf("exit status w%d hay", run%1000)
 	})
 	execute(t, store, "VACUUM ANALYZE process_runs")
-	execute(t, store, "VACUUM ANALYZE run_texts")
+	execute(t, store, "VACUUM ANALYZE run_search")
 	execute(t, store, `INSERT INTO failure_patterns (kind, pattern, example, first_at) VALUES ('simulated', 'x', 'x', 1)`)
 	execute(t, store, `UPDATE process_runs SET kind = 'rare', status = id % 5 WHERE id <= 20`)
 	execute(t, store, `UPDATE process_runs SET failure = 1 WHERE id <= 20 AND status = 3`)
@@ -124,7 +124,7 @@ func indexed(t testing.TB, store *Store, n int, text func(run int64) string) {
 		for i, run := range some {
 			terms[i] = strings.Join(query.Terms(run, text(run)), " ")
 		}
-		execute(t, store, `INSERT INTO run_texts SELECT run, 0, array_to_tsvector(string_to_array(terms, ' '))
+		execute(t, store, `INSERT INTO run_search SELECT run, 0, array_to_tsvector(string_to_array(terms, ' '))
 			FROM unnest($1::bigint[], $2::text[]) AS each (run, terms)`, some, terms)
 	}
 }

@@ -21,20 +21,3 @@ func TestSearch_TakesNothingForSyntax(t *testing.T) {
 		}
 	}
 }
-
-func TestSearch_FindsTextsFromBeforeTheMigration(t *testing.T) {
-	t.Parallel()
-	store := newStore(t, Options{})
-	fail(t, store, create(t, store, 1)[0], "needle")
-	run := start(t, store, create(t, store, 1)[0])
-	ok(t, store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: []app.LogLine{{Text: "needle\n"}}}))
-	execute(t, store, "INSERT INTO run_texts (run_id, part, words) VALUES (9, 0, array_to_tsvector(ARRAY['needle']))")
-	ok(t, reindex(ctx, store.db.DB))
-	page, err := store.Page(ctx, app.Query{Filter: app.Filter{Text: "needle"}})
-	if ok(t, err); page.MatchCount != 2 {
-		t.Errorf("it finds %v", page.Runs)
-	}
-	if n := number(t, store, "SELECT count(*) FROM run_texts"); n != 2 {
-		t.Errorf("the index has %d texts", n)
-	}
-}

@@ -21,12 +21,12 @@ const actionLook = 500
 // over is the value of Next when all runs are handled.
 const over = 0
 
-// action is a row of run_actions.
+// action is a row of bulk_actions.
 type action struct {
 	Action  string `db:"action"`
-	Runs    int64  `db:"runs"`
-	Left    int64  `db:"left"`
-	More    bool   `db:"more"`
+	Runs    int64  `db:"preview_runs"`
+	Left    int64  `db:"preview_skipped"`
+	More    bool   `db:"preview_more"`
 	Next    int64  `db:"next"`
 	Done    int64  `db:"done"`
 	Skipped int64  `db:"skipped"`
@@ -112,7 +112,7 @@ type Part struct {
 func (b *Board) NextPart(ctx context.Context, run int64) (p Part, err error) {
 	err = b.Read(ctx, func(ctx context.Context, from Reader) error {
 		var row action
-		found, err := Find(ctx, from, &row, `SELECT action, runs, "left", more, next, done, skipped FROM run_actions WHERE run_id = ?`, run)
+		found, err := Find(ctx, from, &row, `SELECT action, preview_runs, preview_skipped, preview_more, next, done, skipped FROM bulk_actions WHERE run_id = ?`, run)
 		if err != nil {
 			return err
 		}

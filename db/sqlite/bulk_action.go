@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	addAction  = `INSERT INTO run_actions (run_id, action, runs, left, more, next, done, skipped) VALUES (?1, ?2, ?3, ?4, ?5, ?1, 0, 0)`
-	moveAction = `UPDATE run_actions SET next = ?1, done = done + ?2, skipped = skipped + ?3 WHERE run_id = ?4 AND next = ?5`
-	dropAction = `DELETE FROM run_actions WHERE run_id = ?`
+	addAction  = `INSERT INTO bulk_actions (run_id, action, preview_runs, preview_skipped, preview_more, next, done, skipped) VALUES (?1, ?2, ?3, ?4, ?5, ?1, 0, 0)`
+	moveAction = `UPDATE bulk_actions SET next = ?1, done = done + ?2, skipped = skipped + ?3 WHERE run_id = ?4 AND next = ?5`
+	dropAction = `DELETE FROM bulk_actions WHERE run_id = ?`
 )
 
 // actionTime is about how long one transaction of a bulk action may take. All other writes wait for it.

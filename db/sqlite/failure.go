@@ -36,51 +36,6 @@ func failureIn(ctx context.Context, tx *sqlx.Tx, f query.Failed, at int64) (int6
 	return f.Find(at, get(findFailure), get(addFailure))
 }
 
-// groupFailures assigns failure groups to the failed runs of a file that is older than the failures table. It
-// does nothing if the table has rows.
-func groupFailures(ctx context.Context, pool *sqlx.DB) error {
-	const ungrouped = `SELECT id, kind, error, finished_at FROM process_runs
-		WHERE status = 3 AND id > ? AND NOT EXISTS (SELECT 1 FROM failures) ORDER BY id LIMIT ?`
-	var first []failedRow
-	if err := pool.SelectContext(ctx, &first, ungrouped, 0, 1); err != nil || len(first) == 0 {
-		return err
-	}
-	tx, err := pool.BeginTxx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	const atOnce = 5000                  // runs in memory
-	const next = `SELECT id, kind, error, finished_at FROM process_runs WHERE status = 3 AND id > ? ORDER BY id LIMIT ?`
-	for last := int64(0); ; {
-		var some []failedRow
-		if err := tx.SelectContext(ctx, &some, next, last, atOnce); err != nil {
-			return err
-		}
-		if len(some) == 0 {
-			return tx.Commit()
-		}
-		for _, row := range some {
-			id, err := failureIn(ctx, tx, query.NewFailed(row.Kind, row.Error), row.FinishedAt)
-			if err == nil {
-				_, err = tx.ExecContext(ctx, "UPDATE process_runs SET failure = ? WHERE id = ?", id, row.ID)
-			}
-			if err != nil {
-				return err
-			}
-			last = row.ID
-		}
-	}
-}
-
-// failedRow holds the columns of a failed run that groupFailures reads.
-type failedRow struct {
-	ID         int64  `db:"id"`
-	Kind       string `db:"kind"`
-	Error      string `db:"error"`
-	FinishedAt int64  `db:"finished_at"`
-}
-
 // pruneFailures deletes failure groups without runs and hours that pages no longer show.
 func (s *Store) pruneFailures(ctx context.Context) error {
 	return s.writer.do(ctx, func(tx *transaction) error {

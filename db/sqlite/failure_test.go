@@ -2,12 +2,10 @@ package sqlite
 
 import (
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"runboard/app"
-	"runboard/db/dbtest"
 	"runboard/db/query"
 )
 
@@ -28,36 +26,6 @@ func failures(t *testing.T, store *Store) app.Failures {
 		t.Fatal(err)
 	}
 	return all
-}
-
-func TestTheFailuresOfAnOlderFileAreFoundAtItsFirstStart(t *testing.T) {
-	t.Parallel()
-	clock := dbtest.NewClock() // no hour boundary during the test
-	options := Options{Path: filepath.Join(t.TempDir(), "runs.db"), Now: clock.Now}
-	store := openStore(t, options)
-	for i := range 20 {
-		failWith(t, store, []string{"no ink for ", "paper jam "}[i%2]+fmt.Sprint(i))
-		clock.Advance(time.Millisecond)
-	}
-	create(t, store, 3)
-	want := failures(t, store)
-	closeStore(t, store)
-	change(t, options.Path, "UPDATE process_runs SET failure = 0; DELETE FROM failures; DELETE FROM failure_hours")
-
-	again := openStore(t, options)
-	got := failures(t, again)
-	if len(got.Failures) != 2 || got.Runs != want.Runs || got.Groups != want.Groups {
-		t.Fatalf("there are %+v and were %+v", got, want)
-	}
-	for i, one := range got.Failures {
-		if one.Pattern != want.Failures[i].Pattern || one.Runs != 10 || !one.LastAt.Equal(want.Failures[i].LastAt) || one.Hours != want.Failures[i].Hours {
-			t.Errorf("one is %+v and was %+v", one, want.Failures[i])
-		}
-	}
-	closeStore(t, again)
-	if third := failures(t, openStore(t, options)); third.Runs != want.Runs {
-		t.Errorf("at the next start there are %+v", third)
-	}
 }
 
 func TestTooManyDifferentFailuresGoTogether(t *testing.T) {

@@ -3,31 +3,16 @@ package sqlite
 import (
 	"bytes"
 	"context"
-	"embed"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"strings"
-
-	"runboard/db/query"
-
-	"database/sql"
-
-	"github.com/jmoiron/sqlx"
-	"github.com/pressly/goose/v3"
 )
 
-//go:embed migrations/*.sql
-var migrations embed.FS
-
-// applicationID and schemaVersion are the values in the header of our files; the migrations write them.
-const (
-	applicationID = 0x52756e62 // "Runb"
-	schemaVersion = 9          // the number of the newest migration
-)
+// applicationID identifies our files, in the header; the migration writes it.
+const applicationID = 0x52756e62 // "Runb"
 
 // checkWhole is the size in bytes up to which a start reads the whole file to verify it: 500 MB take about a
 // second. Damage in a larger file shows when SQLite reads the damaged page.
@@ -44,7 +29,7 @@ func inspectContent(ctx context.Context, path string) error {
 		return err
 	}
 	defer pool.Close()
-	if err := inspectVersions(ctx, pool); err != nil {
+	if err := checkSchema(ctx, pool); err != nil {
 		return err
 	}
 	if err := inspectSearch(ctx, pool); err != nil {
@@ -72,38 +57,6 @@ func inspectDSN(path string) string {
 		}
 	}
 	return readerDSN(path) + "&immutable=1"
-}
-
-// inspectVersions compares the schema version of the file, which may still be in its log, with the newest
-// version that this program knows and with the migrations applied to the file.
-func inspectVersions(ctx context.Context, pool *sqlx.DB) error {
-	var version, migrated int
-	if err := pool.GetContext(ctx, &version, "PRAGMA user_version"); err != nil {
-		return errCorrupt(err)
-	}
-	if version > schemaVersion {
-		return query.ErrSchemaTooNew(version, schemaVersion)
-	}
-	if unfinished, err := isOnlySigned(ctx, pool, version); err != nil || unfinished {
-		return err
-	}
-	if err := pool.GetContext(ctx, &migrated, "SELECT ifnull(max(version_id), 0) FROM goose_db_version WHERE is_applied"); err != nil {
-		return errCorrupt(err)
-	}
-	if migrated != version {
-		return fmt.Errorf("is damaged: its schema is number %d, but it has been migrated to number %d", version, migrated)
-	}
-	return nil
-}
-
-// isOnlySigned reports whether the file has a header and no schema, because a crash interrupted fillEmpty.
-// Migration then starts from the beginning.
-func isOnlySigned(ctx context.Context, pool *sqlx.DB, version int) (bool, error) {
-	var things int
-	if err := pool.GetContext(ctx, &things, "SELECT COUNT(*) FROM sqlite_schema"); err != nil {
-		return false, errCorrupt(err)
-	}
-	return version == 0 && things == 0, nil
 }
 
 // isSmall reports whether a start may read the whole file, see checkWhole.
@@ -148,26 +101,7 @@ func inspectHeader(path string) error {
 	if binary.BigEndian.Uint32(header[68:]) != applicationID {
 		return errors.New("is not a Runboard database")
 	}
-	if version := int(binary.BigEndian.Uint32(header[60:])); version > schemaVersion {
-		return query.ErrSchemaTooNew(version, schemaVersion)
-	}
 	return nil
 }
 
 func errCorrupt(err error) error { return fmt.Errorf("cannot be used, or is damaged: %w", err) }
-
-// migrate brings the schema up to date. Each migration is one transaction.
-func migrate(ctx context.Context, pool *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, pool, files)
-	if err != nil {
-		return fmt.Errorf("cannot be migrated: %w", err)
-	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("cannot be migrated: %w", err)
-	}
-	return nil
-}

@@ -157,9 +157,6 @@ func (s *Store) connect(ctx context.Context, given string) (err error) {
 	if s.options.searchable, err = makeSearchable(ctx, s.writerDB); err != nil {
 		return errCorrupt(err)
 	}
-	if err = groupFailures(ctx, s.writerDB); err != nil {
-		return errCorrupt(err)
-	}
 	if err = s.connectReaders(ctx); err != nil {
 		return err
 	}

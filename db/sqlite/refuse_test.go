@@ -36,7 +36,7 @@ var unusable = []struct {
 		change(t, path, "CREATE TABLE recipes (name TEXT)")
 	}},
 	{"a newer schema", "newer version", func(t *testing.T, path string) {
-		change(t, path, fmt.Sprintf("PRAGMA journal_mode = DELETE; PRAGMA user_version = %d", schemaVersion+1))
+		change(t, path, "PRAGMA journal_mode = DELETE; "+newerSchema)
 	}},
 	{"the middle cut out", "damaged", func(t *testing.T, path string) { truncate(t, path, size(t, path)/2) }},
 	{"an end within a page", "damaged", func(t *testing.T, path string) { truncate(t, path, size(t, path)-1000) }},
@@ -45,12 +45,6 @@ var unusable = []struct {
 		middle := len(content) / 2 / 4096 * 4096
 		copy(content[middle:middle+4096], bytes.Repeat([]byte{0xff}, 4096))
 		overwrite(t, path, content)
-	}},
-	{"a migration that it does not know of", "damaged", func(t *testing.T, path string) {
-		change(t, path, fmt.Sprint("DELETE FROM goose_db_version WHERE version_id = ", schemaVersion))
-	}},
-	{"a schema older than its migrations", "damaged", func(t *testing.T, path string) {
-		change(t, path, fmt.Sprint("PRAGMA user_version = ", schemaVersion-1))
 	}},
 	{"no list of migrations", "damaged", func(t *testing.T, path string) { change(t, path, "DROP TABLE goose_db_version") }},
 	{"no runs", "damaged", func(t *testing.T, path string) { change(t, path, "DROP TABLE process_runs") }},
@@ -61,6 +55,9 @@ var unusable = []struct {
 		}
 	}},
 }
+
+// newerSchema makes a file look as if a newer program had migrated it.
+const newerSchema = "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)"
 
 func TestFilesThatCannotBeUsedAreLeftAsTheyWere(t *testing.T) {
 	t.Parallel()
@@ -112,7 +109,7 @@ func TestANewerSchemaThatIsOnlyInTheLogIsRefused(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	create(t, store, 10)
-	setPragma(t, store, fmt.Sprint("user_version = ", schemaVersion+1))
+	change(t, store.options.Path, newerSchema)
 	path := copyOf(t, store.options.Path)
 	log := fingerprint(t, path+"-wal")
 	wantUntouched(t, path, "newer version")
@@ -156,7 +153,7 @@ func TestTheSchemaVersionIsThatOfTheNewestMigration(t *testing.T) {
 	}
 	var version, application int
 	pool := lookInto(t, newStore(t, Options{}).options.Path)
-	if err := pool.Get(&version, "PRAGMA user_version"); err != nil || version != schemaVersion {
+	if err := pool.Get(&version, schemaVersionOf); err != nil || version != schemaVersion {
 		t.Errorf("the file says %d and not %d: %v", version, schemaVersion, err)
 	}
 	if err := pool.Get(&application, "PRAGMA application_id"); err != nil || application != applicationID {

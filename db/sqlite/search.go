@@ -20,7 +20,7 @@ const (
 		(text, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii')`
 	// searchTrigger is a trigger, so that no statement that clears an error can leave it in the index. The
 	// code that sets an error adds it.
-	searchTrigger = `CREATE TRIGGER error_changes AFTER UPDATE OF error ON process_runs WHEN old.error <> '' AND new.error <> old.error BEGIN
+	searchTrigger = `CREATE TRIGGER run_search_clear_error AFTER UPDATE OF error ON process_runs WHEN old.error <> '' AND new.error <> old.error BEGIN
 		DELETE FROM run_search WHERE rowid = old.id * 1048576;
 	END`
 	indexText = `INSERT OR REPLACE INTO run_search (rowid, text) VALUES (?, ?)`
@@ -72,7 +72,7 @@ func makeSearchable(ctx context.Context, pool *sqlx.DB) (can bool, err error) {
 		return can, err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	for _, text := range []string{searchTable, "DROP TRIGGER IF EXISTS error_changes", searchTrigger} {
+	for _, text := range []string{searchTable, "DROP TRIGGER IF EXISTS run_search_clear_error", searchTrigger} {
 		if _, err := tx.ExecContext(ctx, text); err != nil {
 			return can, err
 		}

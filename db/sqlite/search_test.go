@@ -30,7 +30,7 @@ func TestSearch_FindsTextsFromBeforeTheIndex(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := pool.Exec("DROP TABLE run_search; DROP TRIGGER error_changes"); err != nil {
+	if _, err := pool.Exec("DROP TABLE run_search; DROP TRIGGER run_search_clear_error"); err != nil {
 		t.Fatal(err)
 	}
 	if err := pool.Close(); err != nil {

@@ -39,7 +39,7 @@ const fillText = `
 		FROM (SELECT id, %[2]d - 20 * 86400000 * (%[1]d - id) / %[1]d - 1000 AS at FROM ids);
 	UPDATE status_counts SET n = (SELECT count(*) FROM process_runs AS run WHERE run.status = status_counts.status);
 	DROP TABLE run_search;
-	DROP TRIGGER error_changes`
+	DROP TRIGGER run_search_clear_error`
 
 // BenchmarkSmooth opens a page of the list in a browser, above a million finished runs, while a thousand runs
 // a second are created. It reports the times of tasks on the main thread of the page (task), how long keys
