@@ -40,7 +40,7 @@ func (s *Server) sendPreview(c *fiber.Ctx, action app.BulkAction, problem string
 		return c.JSON(previewJSON(action, preview, problem))
 	case asFragment:
 		if problem != "" { // replace the form that the user submitted
-			c.Set("HX-Retarget", "#"+templates.AskID)
+			c.Set("HX-Retarget", "#"+templates.ConfirmID)
 			c.Set("HX-Reswap", "innerHTML")
 		}
 		return sendHTML(c)(s.Templates.Confirm(action, preview, newKey(), problem))

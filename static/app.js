@@ -22,17 +22,17 @@
   }
   const phrases = {
     ago: (s) => (s < 5 ? "just now" : `${rough(s)} ago`),
-    for: (s) => lasting(Math.max(0, s)),
-    in: (s) => (s < 0 ? `in ${lasting(-s)}` : "any moment"),
-    stopping: (s) => (s < 5 ? "cancelling…" : `cancelling… no reaction for ${lasting(s)}`),
+    elapsed: (s) => lasting(Math.max(0, s)),
+    until: (s) => (s < 0 ? `in ${lasting(-s)}` : "any moment"),
+    cancelling: (s) => (s < 5 ? "cancelling…" : `cancelling… no reaction for ${lasting(s)}`),
   };
   setInterval(() => {
     if (document.querySelector("#pause[aria-pressed=true]")) return; // a paused page keeps its times, too
     const live = document.querySelector("#connection:is([data-state=live], [data-draining])");
-    for (const time of document.querySelectorAll("time[data-tick]")) {
-      if (!live && time.dataset.tick !== "ago") continue; // offline, the run may have changed
+    for (const time of document.querySelectorAll("time[data-relative]")) {
+      if (!live && time.dataset.relative !== "ago") continue; // offline, the run may have changed
       const seconds = Math.floor((serverNow() - Date.parse(time.dateTime)) / 1000);
-      const text = phrases[time.dataset.tick](seconds);
+      const text = phrases[time.dataset.relative](seconds);
       if (time.textContent !== text) time.textContent = text;
     }
   }, 1000);
@@ -40,7 +40,7 @@
   // The pointer over a rough time shows the exact one. The server does not send it, because every frame would
   // be larger.
   document.addEventListener("mouseover", (event) => {
-    const time = event.target.closest("time[data-tick=ago]:not([title])");
+    const time = event.target.closest("time[data-relative=ago]:not([title])");
     if (time) time.title = new Date(time.dateTime).toUTCString().replace("GMT", "UTC");
   });
 
@@ -79,7 +79,7 @@
 
   // Screen readers announce the result of a search.
   document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
-    if (ctx.request && ctx.sourceElement?.matches?.(".find, .find *")) say(document.getElementById("matches").textContent || "All runs are shown.");
+    if (ctx.request && ctx.sourceElement?.matches?.(".search, .search *")) say(document.getElementById("matches").textContent || "All runs are shown.");
   });
 
   // A notice about a run is removed when that run changes again, and any notice when the user asks for
@@ -95,7 +95,7 @@
 
   // A select submits the filter form at once; the text field submits on Enter.
   document.addEventListener("change", (event) => {
-    if (event.target.matches(".find select")) event.target.form.requestSubmit();
+    if (event.target.matches(".search select")) event.target.form.requestSubmit();
   });
 
   // A double or triple click sends one request. The server answers within milliseconds, so waiting for the

@@ -84,7 +84,7 @@
 
   function hear() {
     heard = performance.now();
-    document.querySelector(".unanswered")?.remove();
+    document.querySelector(".no-answer")?.remove();
   }
 
   document.addEventListener("htmx:ws:before:connection", ({ detail }) => {
@@ -111,7 +111,7 @@
     if (reason !== "closed") { // its region was swapped; the new region connects
       connection = null;
     } else if (!retried.includes(code)) {
-      loss = code === 1008 && find("gone") ? "deleted" : "refused";
+      loss = code === 1008 && find("deleted") ? "deleted" : "refused";
       if (loss === "deleted") showDeleted();
     } else if (!(document.hidden && connection.config.pauseOnBackground)) {
       loss = drains || code === 1012 ? "restarting" : loss ?? "offline";
@@ -131,7 +131,7 @@
 
   // showDeleted marks the run as deleted if the socket closed before it got the frame that says so.
   function showDeleted() {
-    const gone = find("gone");
+    const gone = find("deleted");
     if (!gone.hidden) return;
     gone.hidden = false;
     const cell = document.querySelector(".facts td[data-status]");
@@ -153,7 +153,7 @@
     place?.replaceChildren(text);
   });
   document.addEventListener("htmx:before:response", ({ detail: { ctx } }) => {
-    document.querySelector(".unanswered")?.remove();
+    document.querySelector(".no-answer")?.remove();
     ctx.outage = ctx.response.status === 503;
   });
   document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {

@@ -36,7 +36,7 @@
     if (following) catchUp(log);
   }
 
-  const rowsOf = (element) => [...element.querySelectorAll(".lines > [data-at]")];
+  const rowsOf = (element) => [...element.querySelectorAll(".lines > [data-offset]")];
   const streamOf = (row) => row.dataset.stream ?? "";
 
   // goOn appends parts to a line. It removes the line break that gives an empty line its height.
@@ -45,7 +45,7 @@
     for (const part of parts) {
       if (part.dataset.replaces !== undefined) row.replaceChildren();
       const added = document.createElement("span");
-      added.dataset.at = part.dataset.at;
+      added.dataset.offset = part.dataset.offset;
       added.append(...part.childNodes);
       row.append(added);
     }
@@ -56,9 +56,9 @@
   // stays in the block is a new line. open has the open lines of the page by stream; until is the end offset
   // of the page.
   function take(row, open, until) {
-    const has = (part) => Number(part.dataset.at) < until;
+    const has = (part) => Number(part.dataset.offset) < until;
     const stream = streamOf(row), line = open.get(stream);
-    const rest = row.firstElementChild ? [...row.querySelectorAll("[data-at]")] : [];
+    const rest = row.firstElementChild ? [...row.querySelectorAll("[data-offset]")] : [];
     if (has(row)) {
       const parts = rest.filter((part) => !has(part));
       if (line && parts.length > 0) {
@@ -91,9 +91,9 @@
       seen = 0;
     }
     const open = new Map([...log.querySelectorAll("[data-open]")].map((row) => [streamOf(row), row]));
-    for (const row of [...block.querySelectorAll(":scope > [data-at]")]) take(row, open, end(log));
+    for (const row of [...block.querySelectorAll(":scope > [data-offset]")]) take(row, open, end(log));
     log.dataset.end = Math.max(end(log), to);
-    return block.querySelector("[data-at]") !== null;
+    return block.querySelector("[data-offset]") !== null;
   }
 
   // mend joins the open lines of the first block with their continuations in the blocks after it.
@@ -103,7 +103,7 @@
       const after = rows.slice(rows.indexOf(row) + 1);
       const next = after.find((other) => [streamOf(row), "server"].includes(streamOf(other)));
       if (!next || streamOf(next) !== streamOf(row)) continue;
-      const rest = [...next.querySelectorAll("[data-at]")];
+      const rest = [...next.querySelectorAll("[data-offset]")];
       for (const part of rest) part.remove();
       goOn(row, [next, ...rest], next.hasAttribute("data-open"));
       next.remove();
@@ -129,7 +129,7 @@
   function trim(log) {
     let lines = rowsOf(log).length;
     while (following && log.children.length > 1) {
-      lines -= log.firstElementChild.querySelectorAll(":scope > [data-at]").length;
+      lines -= log.firstElementChild.querySelectorAll(":scope > [data-offset]").length;
       if (lines < most) return;
       log.firstElementChild.remove();
     }
@@ -147,7 +147,7 @@
 
   let height = 0, top = 0; // scroll height and position before a swap
   document.addEventListener("htmx:before:request", (event) => {
-    if (event.target.matches("#log .before")) event.target.disabled = true;
+    if (event.target.matches("#log .earlier")) event.target.disabled = true;
   });
   document.addEventListener("htmx:before:swap", () => {
     const log = find();
@@ -156,7 +156,7 @@
   document.addEventListener("htmx:after:swap", (event) => {
     const log = find();
     if (!log) return;
-    if (event.target.matches?.("button.before")) { // earlier lines: keep the reader at the same line
+    if (event.target.matches?.("button.earlier")) { // earlier lines: keep the reader at the same line
       mend(log);
       log.scrollTop = top + log.scrollHeight - height;
       return;

@@ -21,7 +21,7 @@ const Prefix = "/static/"
 
 // "npm ci" installs the third-party files, see the Makefile. Do not edit them.
 //
-//go:embed app.css app.js clock.js connection.js log.js calm.js many.js keys.js delay.js favicon.svg
+//go:embed app.css app.js clock.js connection.js log.js freeze.js bulk.js shortcuts.js latency.js favicon.svg
 //go:embed node_modules/@picocss/pico/css/pico.min.css
 //go:embed node_modules/htmx.org/dist/htmx.min.js node_modules/htmx.org/dist/ext/hx-ws.min.js
 var files embed.FS
@@ -38,10 +38,10 @@ var sources = map[string]string{
 	"clock.js":      "clock.js",
 	"connection.js": "connection.js",
 	"log.js":        "log.js",
-	"calm.js":       "calm.js",
-	"many.js":       "many.js",
-	"keys.js":       "keys.js",
-	"delay.js":      "delay.js",
+	"freeze.js":     "freeze.js",
+	"bulk.js":       "bulk.js",
+	"shortcuts.js":  "shortcuts.js",
+	"latency.js":    "latency.js",
 	"favicon.svg":   "favicon.svg",
 	"pico.css":      "node_modules/@picocss/pico/css/pico.min.css",
 	"htmx.js":       "node_modules/htmx.org/dist/htmx.min.js",

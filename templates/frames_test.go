@@ -52,7 +52,7 @@ var aroundTheList = []string{
 	"#count_created: b#count_created", "#count_started: b#count_started", "#count_completed: b#count_completed",
 	"#count_failed: b#count_failed", "#count_cancelled: b#count_cancelled",
 	"#progress: p#progress",
-	"#unserved: p#unserved",
+	"#unhandled: p#unhandled",
 }
 
 func cellsOf(runs []app.ProcessRun) (cells []string) {

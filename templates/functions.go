@@ -91,11 +91,11 @@ type (
 
 var fixedIDs = map[string]string{
 	"live": LiveID, "start": StartID, "list": ListID, "pager": PagerID, "progress": ProgressID, "notice": NoticeID, "message": MessageID,
-	"heartbeat": HeartbeatID, "server": ServerID, "gone": GoneID, "connection": ConnectionID, "delay": DelayID, "total": TotalID, "key": IdempotencyKeyID, "row_actions": RowActionsID,
-	"failures": FailuresID, "many": ManyID, "ask": AskID, "tickAll": TickAllID, "matches": MatchesID, "log": LogID, "follow": FollowID,
-	"summary": SummaryID, "newRuns": NewRunsID, "pause": PauseID, "help": HelpID, "keys": KeysID,
-	"selected": SelectedID, "clear": ClearID, "sure": SureID, "keysOff": KeysOffID,
-	"unserved": UnservedID, "forecast": ForecastID,
+	"heartbeat": HeartbeatID, "server": ServerID, "deleted": DeletedID, "connection": ConnectionID, "latency": LatencyID, "total": TotalID, "key": IdempotencyKeyID, "row_actions": RowActionsID,
+	"failures": FailuresID, "bulk": BulkID, "confirm": ConfirmID, "selectAll": SelectAllID, "matches": MatchesID, "log": LogID, "follow": FollowID,
+	"summary": SummaryID, "newRuns": NewRunsID, "pause": PauseID, "help": HelpID, "shortcuts": ShortcutsID,
+	"selectedCount": SelectedCountID, "clearSelection": ClearSelectionID, "confirmShortcut": ConfirmShortcutID, "shortcutsEnabled": ShortcutsEnabledID,
+	"unhandled": UnhandledID, "forecast": ForecastID,
 }
 
 // fixedID returns the id of an element by its name in fixedIDs. For an unknown name it fails, and so does the

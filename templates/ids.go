@@ -9,39 +9,39 @@ import (
 // The ids of elements that a page has once. Templates, frames, styles, scripts and htmx targets refer to
 // them.
 const (
-	LiveID           = "live"            // the live region, which owns the socket
-	StartID          = "start"           // form that starts runs
-	ListID           = "process_runs"    // table body with the rows
-	PagerID          = "pager"           // links to older and newer pages
-	MatchesID        = "matches"         // number of runs that match the filter
-	ProgressID       = "progress"        // "7 of the latest 10 finished"
-	NoticeID         = "notice"          // answers to actions, and errors
-	MessageID        = "message"         // error message of the error page
-	ConnectionID     = "connection"      // badge that says whether the page is live
-	HeartbeatID      = "heartbeat"       // time of the last heartbeat
-	ServerID         = "server"          // whether the server is shutting down
-	GoneID           = "gone"            // warning that the page's run was deleted
-	DelayID          = "delay"           // latency from the commit of a change to its display
-	TotalID          = "count_all"       // number of all runs
-	IdempotencyKeyID = "idempotency_key" // hidden field of the start form
-	RowActionsID     = "row_actions"     // form of the buttons in status cells
-	LogID            = "log"             // box with the lines of a run's log
-	SummaryID        = "summary"         // status text for screen readers
-	NewRunsID        = "new_runs"        // bar that announces rows not shown yet
-	PauseID          = "pause"           // button that pauses updates
-	HelpID           = "help"            // button that shows the shortcuts
-	KeysID           = "keys"            // dialog with the shortcuts
-	FailuresID       = "failures"        // failed runs, grouped by error
-	ManyID           = "many"            // form for bulk actions
-	AskID            = "ask"             // dialog or region for the preview of a bulk action
-	TickAllID        = "tick_all"        // checkbox that selects all runs of the page
-	SelectedID       = "selected"        // number of selected runs, and whether the limit is reached
-	ClearID          = "selected_clear"  // button that clears the selection
-	SureID           = "sure"            // dialog that confirms a shortcut
-	KeysOffID        = "keys_used"       // switch that turns shortcuts on or off
-	FollowID         = "log_follow"      // button that jumps to the end of the log
-	UnservedID       = "unserved"        // warning about waiting runs without a worker
-	ForecastID       = "forecast"        // forecast for the queue
+	LiveID             = "live"              // the live region, which owns the socket
+	StartID            = "start"             // form that starts runs
+	ListID             = "process_runs"      // table body with the rows
+	PagerID            = "pager"             // links to older and newer pages
+	MatchesID          = "matches"           // number of runs that match the filter
+	ProgressID         = "progress"          // "7 of the latest 10 finished"
+	NoticeID           = "notice"            // answers to actions, and errors
+	MessageID          = "message"           // error message of the error page
+	ConnectionID       = "connection"        // badge that says whether the page is live
+	HeartbeatID        = "heartbeat"         // time of the last heartbeat
+	ServerID           = "server"            // whether the server is shutting down
+	DeletedID          = "deleted"           // warning that the page's run was deleted
+	LatencyID          = "latency"           // latency from the commit of a change to its display
+	TotalID            = "count_all"         // number of all runs
+	IdempotencyKeyID   = "idempotency_key"   // hidden field of the start form
+	RowActionsID       = "row_actions"       // form of the buttons in status cells
+	LogID              = "log"               // box with the lines of a run's log
+	SummaryID          = "summary"           // status text for screen readers
+	NewRunsID          = "new_runs"          // bar that announces rows not shown yet
+	PauseID            = "pause"             // button that pauses updates
+	HelpID             = "help"              // button that shows the shortcuts
+	ShortcutsID        = "shortcuts"         // dialog with the shortcuts
+	FailuresID         = "failures"          // failed runs, grouped by error
+	BulkID             = "bulk"              // form for bulk actions
+	ConfirmID          = "confirm"           // dialog or region for the preview of a bulk action
+	SelectAllID        = "select_all"        // checkbox that selects all runs of the page
+	SelectedCountID    = "selected_count"    // number of selected runs, and whether the limit is reached
+	ClearSelectionID   = "clear_selection"   // button that clears the selection
+	ConfirmShortcutID  = "confirm_shortcut"  // dialog that confirms a shortcut
+	ShortcutsEnabledID = "shortcuts_enabled" // switch that turns shortcuts on or off
+	FollowID           = "log_follow"        // button that jumps to the end of the log
+	UnhandledID        = "unhandled"         // warning about waiting runs without a worker
+	ForecastID         = "forecast"          // forecast for the queue
 )
 
 // RowID returns the id of a run's row.

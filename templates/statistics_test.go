@@ -164,7 +164,7 @@ func TestTheWarningStandsAboveTheList(t *testing.T) {
 	for _, root := range []*html.Node{
 		parsePage(t, draw(drawing.Board(page, ""))), parseFragment(t, draw(drawing.ListFrame(page))), parseFragment(t, draw(drawing.CellsFrame(nil, page.Overview))),
 	} {
-		if got := textOf(byID(t, root, templates.UnservedID)); got != want {
+		if got := textOf(byID(t, root, templates.UnhandledID)); got != want {
 			t.Errorf("it says %q", got)
 		}
 	}

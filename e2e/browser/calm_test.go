@@ -159,23 +159,23 @@ func TestNothingThatSomebodyDoesIsLostInAStorm(t *testing.T) {
 	tab.untilRows(25)
 	tab.tick(31)
 	tab.tick(33)
-	tab.click("#many button[value=cancel]")
+	tab.click("#bulk button[value=cancel]")
 	tab.until("it is asked", asked+`.includes("Cancel 2 selected runs?")`)
 	evaluate[bool](tab, `window.changes = 0, new MutationObserver((all) => window.changes += all.length).observe(
 		document.getElementById("process_runs"), {subtree: true, childList: true, characterData: true}), true`)
 	tab.until("much has changed", "window.changes > 500")
-	if !evaluate[bool](tab, `document.getElementById("ask").open && document.activeElement.textContent === "Keep them"`) {
+	if !evaluate[bool](tab, `document.getElementById("confirm").open && document.activeElement.textContent === "Keep them"`) {
 		t.Error("the question is lost")
 	}
 	tab.press(kb.Escape)
-	tab.do(chromedp.Focus(chromedp.CSS("#find_text")))
+	tab.do(chromedp.Focus(chromedp.CSS("#search_text")))
 	tab.press("words that")
 	evaluate[bool](tab, `scrollTo(0, 200), window.changes = 0, true`)
 	tab.until("much has changed", "window.changes > 500")
 	tab.press(" one types")
 	for what, is := range map[string]string{
-		"the focus":  `document.activeElement.id === "find_text"`,
-		"the words":  `document.getElementById("find_text").value === "words that one types"`,
+		"the focus":  `document.activeElement.id === "search_text"`,
+		"the words":  `document.getElementById("search_text").value === "words that one types"`,
 		"the scroll": `scrollY === 200`,
 		"a tick":     tickedIDs + ` === "33,31"`,
 	} {
@@ -202,7 +202,7 @@ func TestAPageCanBePaused(t *testing.T) {
 	harness.StartRuns(e, 3)
 	harness.WaitUntilDone(t, e)
 	// Relative times must stand still, too: the next tick would replace this text.
-	evaluate[bool](tab, `document.getElementById("process_runs").insertAdjacentHTML("beforeend", '<tr><td><time data-tick="ago" datetime="2026-01-01T00:00:00Z">then</time></td></tr>'), true`)
+	evaluate[bool](tab, `document.getElementById("process_runs").insertAdjacentHTML("beforeend", '<tr><td><time data-relative="ago" datetime="2026-01-01T00:00:00Z">then</time></td></tr>'), true`)
 	tab.until("it says how far it is behind", `/^Resume \(\d+ s, [1-9]\d* updates? behind\)$/.test(document.getElementById("pause").textContent)`)
 	tab.untilRows(0)
 	tab.until("some seconds have gone by", `/\(([3-9]|\d\d+) s/.test(document.getElementById("pause").textContent)`)
@@ -227,15 +227,15 @@ func TestKeysDoWhatTheySay(t *testing.T) {
 	tab.press("s")
 	tab.until("it asks", sure+`.includes("Start 10 processes?")`)
 	tab.press(kb.Enter) // Enter answers No
-	tab.until("nothing has happened", `!document.getElementById("sure").open && document.querySelectorAll("#process_runs tr[id]").length === 0`)
+	tab.until("nothing has happened", `!document.getElementById("confirm_shortcut").open && document.querySelectorAll("#process_runs tr[id]").length === 0`)
 	tab.press("s")
 	tab.until("it asks", sure+`.includes("Start 10 processes?")`)
-	tab.click("#sure button[value=yes]")
+	tab.click("#confirm_shortcut button[value=yes]")
 	tab.untilRows(10)
 	tab.press("/")
-	tab.until("one can type", `document.activeElement.id === "find_text"`)
+	tab.until("one can type", `document.activeElement.id === "search_text"`)
 	tab.press("jks?cr")
-	tab.until("what one types is typed", `document.activeElement.value.endsWith("jks?cr") && !document.getElementById("keys").open`)
+	tab.until("what one types is typed", `document.activeElement.value.endsWith("jks?cr") && !document.getElementById("shortcuts").open`)
 	evaluate[bool](tab, `document.activeElement.value = "", document.activeElement.blur(), true`)
 	tab.press("j")
 	tab.until("the first run is meant", `document.activeElement.innerText === "#10"`)
@@ -243,19 +243,19 @@ func TestKeysDoWhatTheySay(t *testing.T) {
 	tab.until("the second run is meant", `document.activeElement.innerText === "#9"`)
 	tab.press("c")
 	tab.until("it asks", sure+`.includes("Cancel run #9?")`)
-	tab.click("#sure button[value=yes]")
+	tab.click("#confirm_shortcut button[value=yes]")
 	tab.until("it is cancelled", shows("9", "cancelled"))
 	tab.until("the focus is still there", `document.activeElement.innerText === "#9"`)
 	tab.do(chromedp.Sleep(time.Second)) // otherwise the page takes it for a double click
 	tab.press("r")
 	tab.until("it asks", sure+`.includes("Retry run #9?")`)
-	tab.click("#sure button[value=yes]")
+	tab.click("#confirm_shortcut button[value=yes]")
 	tab.until("it is tried again", shows("9", "created"))
 	tab.press("?")
-	tab.until("the keys are shown", `document.getElementById("keys").open`)
+	tab.until("the keys are shown", `document.getElementById("shortcuts").open`)
 	tab.press("s")
 	tab.press(kb.Escape)
-	tab.until("they are gone", `!document.getElementById("keys").open`)
+	tab.until("they are gone", `!document.getElementById("shortcuts").open`)
 	tab.untilRows(10)
 	tab.until("the second run is meant still", `document.activeElement.innerText === "#9"`)
 	tab.press(kb.Enter)
@@ -263,12 +263,12 @@ func TestKeysDoWhatTheySay(t *testing.T) {
 	tab.untilLive()
 	tab.press("c")
 	tab.until("it asks", sure+`.includes("Cancel run #9?")`)
-	tab.click("#sure button[value=yes]")
+	tab.click("#confirm_shortcut button[value=yes]")
 	tab.until("it is cancelled", shows("9", "cancelled"))
 }
 
 // sure evaluates to the text of the open confirmation for a key, or "".
-const sure = `(document.getElementById("sure").open ? document.getElementById("sure").innerText : "")`
+const sure = `(document.getElementById("confirm_shortcut").open ? document.getElementById("confirm_shortcut").innerText : "")`
 
 // A key that starts runs must not confirm a preview that has a page of its own.
 func TestNoKeyAnswersAQuestion(t *testing.T) {

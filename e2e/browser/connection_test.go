@@ -55,7 +55,7 @@ func TestConnection_SilentServerIsNotLive(t *testing.T) {
 	for _, p := range []*tab{run, board} {
 		p.untilLater("the page says that nothing comes", badgeState+` === "offline" && `+badgeText+`.startsWith("No answer from the server.")`)
 	}
-	const duration = `document.querySelector("time[data-tick=for]").textContent`
+	const duration = `document.querySelector("time[data-relative=elapsed]").textContent`
 	before := evaluate[string](run, duration)
 	run.do(chromedp.Sleep(2500 * time.Millisecond))
 	if after := evaluate[string](run, duration); after != before {
@@ -65,7 +65,7 @@ func TestConnection_SilentServerIsNotLive(t *testing.T) {
 	for _, p := range []*tab{run, board} {
 		p.untilLater("the page is live again", badgeState+` === "live"`)
 	}
-	board.until("the notice is gone", `document.querySelector(".unanswered") === null`)
+	board.until("the notice is gone", `document.querySelector(".no-answer") === null`)
 }
 
 func TestConnection_OfflineIsSaidAtOnce(t *testing.T) {
@@ -206,7 +206,7 @@ func TestConnection_DeletedRun(t *testing.T) {
 		harness.Eventually(t, "the run is deleted", func() error { return b.Store.Delete(t.Context(), id) })
 	}
 	for _, p := range []*tab{watched, late} {
-		p.until("the page says so", `document.getElementById("gone").checkVisibility() && document.getElementById("gone").textContent === "This run was deleted."`)
+		p.until("the page says so", `document.getElementById("deleted").checkVisibility() && document.getElementById("deleted").textContent === "This run was deleted."`)
 		p.until("the badge says so", badgeState+` === "offline" && `+badgeText+` === "Updates stopped: the run was deleted."`)
 		p.until("nothing is offered", `!document.querySelector("#live td button, #live tbody a")`)
 		p.until("the title says so", `document.title.startsWith("deleted")`)
@@ -229,7 +229,7 @@ func TestClock_IsTheServers(t *testing.T) {
 		p.do(chromedp.Navigate(b.URL + "/process_runs/1"))
 		p.untilLive()
 		p.do(chromedp.Sleep(2500 * time.Millisecond)) // the page has updated the relative times
-		shown := evaluate[string](p, `[...document.querySelectorAll("time[data-tick]")].map((time) => time.textContent).join()`)
+		shown := evaluate[string](p, `[...document.querySelectorAll("time[data-relative]")].map((time) => time.textContent).join()`)
 		if !evaluate[bool](p, fmt.Sprintf(`!/min|-/.test(%q)`, shown)) {
 			t.Errorf("with a clock that is %s ms off the times are %s", wrong, shown)
 		}

@@ -17,7 +17,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-const delayText = `document.getElementById("delay").textContent`
+const delayText = `document.getElementById("latency").textContent`
 
 // clockScript lets a test set the clock of the page: window.ahead is how many ms it is ahead of the real
 // clock.
@@ -154,10 +154,10 @@ func TestWhatIsNotFreshOnThePageHasNoDelay(t *testing.T) {
 			p.until("the new runs are there", firstRow+` === 28`)
 		},
 		"what a list shows that is narrowed no more": func(p *tab, _ *harness.Process, _ *wire) {
-			evaluate[bool](p, `((choice) => (choice.value = "1h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("find_until"))`)
+			evaluate[bool](p, `((choice) => (choice.value = "1h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("search_until"))`)
 			p.untilSocket("/process_runs/live?until=1h")
 			p.untilRows(0)
-			p.click("#find_all")
+			p.click("#clear_filters")
 			p.untilSocket("/process_runs/live")
 			p.untilRows(25)
 		},
@@ -195,7 +195,7 @@ func TestADelayMovesNothingAndFits(t *testing.T) {
 	e := harness.NewExpect(t, p)
 	harness.StartRuns(e, 110) // so that no count gains a digit, which would move the layout
 	harness.WaitUntilDone(t, e)
-	const places = `JSON.stringify([...document.querySelectorAll(".top > :not(#delay), h1, #process_runs")]
+	const places = `JSON.stringify([...document.querySelectorAll(".top > :not(#latency), h1, #process_runs")]
 		.map((one) => [one.getBoundingClientRect().x, one.getBoundingClientRect().y]))`
 	for _, width := range []int64{1000, 320} {
 		tab := openTab(t, p.URL+"/process_runs", chromedp.EmulateViewport(width, 700))
@@ -214,7 +214,7 @@ func TestADelayMovesNothingAndFits(t *testing.T) {
 			t.Error(complaint)
 		}
 		call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
-		if evaluate[bool](tab, `document.getElementById("delay").checkVisibility()`) {
+		if evaluate[bool](tab, `document.getElementById("latency").checkVisibility()`) {
 			t.Error("it is printed")
 		}
 	}

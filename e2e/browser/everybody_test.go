@@ -58,8 +58,8 @@ func TestEverybodyCanUseEveryPage(t *testing.T) {
 					t.Errorf("it is %d pixels wide where there are 320", wide)
 				}
 				if strings.HasPrefix(page, "/process_runs?") {
-					tab.do(chromedp.SetValue("#many_runs", "all"))
-					tab.click("#many button")
+					tab.do(chromedp.SetValue("#bulk_scope", "all"))
+					tab.click("#bulk button")
 					tab.until("it is asked", asked+` !== ""`)
 					for _, complaint := range tab.complaints() {
 						t.Error("with the question: ", complaint)
@@ -67,7 +67,7 @@ func TestEverybodyCanUseEveryPage(t *testing.T) {
 				}
 				if page == "/process_runs" {
 					tab.press("?")
-					tab.until("the keys are shown", `document.getElementById("keys").open`)
+					tab.until("the keys are shown", `document.getElementById("shortcuts").open`)
 					for _, complaint := range tab.complaints() {
 						t.Error("with the keys: ", complaint)
 					}
@@ -162,14 +162,14 @@ func TestOnPaperAreAllWordsAndNothingToPress(t *testing.T) {
 			filter((one) => one.scrollWidth > one.closest("td").clientWidth || getComputedStyle(one).whiteSpace === "nowrap").map((one) => one.innerText)`); len(cut) > 0 {
 			t.Errorf("%s has no room for %q", page, cut)
 		}
-		if vague := evaluate[int](tab, `[...document.querySelectorAll("time[data-tick=ago]")].
+		if vague := evaluate[int](tab, `[...document.querySelectorAll("time[data-relative=ago]")].
 			filter((one) => one.checkVisibility() && getComputedStyle(one, "::after").content !== JSON.stringify(one.title || one.dateTime)).length`); vague > 0 {
 			t.Errorf("%s has %d times that are soon wrong", page, vague)
 		}
 		if broken := evaluate[int](tab, `[...document.querySelectorAll("td > time")].filter((one) => one.getClientRects().length > 1).length`); broken > 0 {
 			t.Errorf("%s has %d times that are broken in two", page, broken)
 		}
-		if narrowed := strings.Contains(page, "?"); evaluate[bool](tab, `document.getElementById("find_text")?.checkVisibility() ?? false`) != narrowed {
+		if narrowed := strings.Contains(page, "?"); evaluate[bool](tab, `document.getElementById("search_text")?.checkVisibility() ?? false`) != narrowed {
 			t.Errorf("%s says what is looked for, or not: %v", page, !narrowed)
 		}
 	}

@@ -16,8 +16,8 @@ func TestAFilteredListIsLive(t *testing.T) {
 	e := harness.NewExpect(t, p)
 	tab := openTab(t, p.URL+"/process_runs")
 	tab.untilLive()
-	tab.do(chromedp.SetValue(chromedp.CSS("#find_text"), "disk full"))
-	tab.click(".find button")
+	tab.do(chromedp.SetValue(chromedp.CSS("#search_text"), "disk full"))
+	tab.click(".search button")
 	tab.untilSocket("/process_runs/live?q=disk+full")
 	tab.until("the address says what is looked for", `location.search === "?q=disk+full"`)
 	e.POST("/process_runs").WithFormField("count", 3).WithFormField("kind", "gate").Expect().Status(http.StatusSeeOther)
@@ -28,7 +28,7 @@ func TestAFilteredListIsLive(t *testing.T) {
 	harness.WaitUntilDone(t, e)
 
 	// A choice of a status keeps the rest of the filter, and Back returns to the previous list.
-	evaluate[bool](tab, `((choice) => (choice.value = "24h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("find_since"))`)
+	evaluate[bool](tab, `((choice) => (choice.value = "24h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("search_since"))`)
 	tab.untilSocket("/process_runs/live?q=disk+full&since=24h")
 	tab.click("#filter_completed")
 	tab.untilSocket("/process_runs/live?q=disk+full&since=24h&status=completed")
@@ -38,13 +38,13 @@ func TestAFilteredListIsLive(t *testing.T) {
 		tab.untilSocket(path)
 		tab.untilRows(2)
 	}
-	evaluate[bool](tab, `((choice) => (choice.value = "1h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("find_until"))`)
+	evaluate[bool](tab, `((choice) => (choice.value = "1h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("search_until"))`)
 	tab.untilSocket("/process_runs/live?q=disk+full&until=1h")
 	tab.untilRows(0)
-	tab.click("#find_all")
+	tab.click("#clear_filters")
 	tab.untilSocket("/process_runs/live")
 	tab.untilRows(5)
-	if n := evaluate[string](tab, `document.getElementById("find_text").value`); n != "" {
+	if n := evaluate[string](tab, `document.getElementById("search_text").value`); n != "" {
 		t.Errorf("the field still says %q", n)
 	}
 }
@@ -57,8 +57,8 @@ func TestALinkThatFailsLeavesThePageAsItIs(t *testing.T) {
 	tab := openTab(t, p.URL+"/process_runs")
 	tab.expectProblems("400")
 	tab.untilLive()
-	evaluate[bool](tab, `((field) => (field.removeAttribute("maxlength"), field.value = "q".repeat(300), true))(document.getElementById("find_text"))`)
-	tab.click(".find button")
+	evaluate[bool](tab, `((field) => (field.removeAttribute("maxlength"), field.value = "q".repeat(300), true))(document.getElementById("search_text"))`)
+	tab.click(".search button")
 	tab.until("it is said", `document.getElementById("notice").textContent.trim() === "The search text is at most 200 bytes of text."`)
 	tab.untilRows(3)
 	tab.until("the address is that of the page", `location.search === "" && document.title.startsWith("Runs ")`)

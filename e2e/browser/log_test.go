@@ -15,7 +15,7 @@ import (
 )
 
 // linesShown evaluates to the texts of the log lines on the page.
-const linesShown = `[...document.querySelectorAll("#log .lines > [data-at]")].map((line) => line.textContent)`
+const linesShown = `[...document.querySelectorAll("#log .lines > [data-offset]")].map((line) => line.textContent)`
 
 // untilLines waits until the log on the page has exactly the lines from first to last, in order.
 func (p *tab) untilLines(first, last int) {
@@ -191,5 +191,5 @@ func TestALogWithoutScriptIsThere(t *testing.T) {
 	e := harness.NewExpect(t, p)
 	harness.UntilStatus(t, e, harness.StartRun(e, "job"), "completed")
 	page := e.GET("/process_runs/1").Expect().Status(http.StatusOK).Body()
-	page.Contains(`<div data-at="0">one</div><div data-at="4">two</div>`).Contains(`<a href="/process_runs/1/log">Raw log</a>`)
+	page.Contains(`<div data-offset="0">one</div><div data-offset="4">two</div>`).Contains(`<a href="/process_runs/1/log">Raw log</a>`)
 }

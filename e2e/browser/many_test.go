@@ -13,9 +13,9 @@ import (
 
 const (
 	tickedIDs = `[...document.querySelectorAll("#process_runs input:checked")].map((box) => box.value).join()`
-	asked     = `document.getElementById("ask").textContent`
+	asked     = `document.getElementById("confirm").textContent`
 	noticed   = `document.getElementById("notice").innerText`
-	selection = `document.getElementById("selected").textContent`
+	selection = `document.getElementById("selected_count").textContent`
 )
 
 // tick clicks the checkbox of a run, perhaps with a modifier key.
@@ -33,8 +33,8 @@ func (p *tab) tick(run int, options ...chromedp.MouseOption) {
 // chooseAll selects all runs that match the list.
 func (p *tab) chooseAll() {
 	p.t.Helper()
-	p.do(chromedp.SetValue("#many_runs", "all"))
-	evaluate[bool](p, `document.getElementById("many_runs").dispatchEvent(new Event("change", {bubbles: true}))`)
+	p.do(chromedp.SetValue("#bulk_scope", "all"))
+	evaluate[bool](p, `document.getElementById("bulk_scope").dispatchEvent(new Event("change", {bubbles: true}))`)
 }
 
 func TestTickedRunsAreTriedAgainWhenOneSaysYes(t *testing.T) {
@@ -46,7 +46,7 @@ func TestTickedRunsAreTriedAgainWhenOneSaysYes(t *testing.T) {
 	tab := openTab(t, p.URL+"/process_runs", chromedp.EmulateViewport(1000, 700))
 	tab.untilLive()
 
-	const all = `document.querySelector("#many option[value=all]").text`
+	const all = `document.querySelector("#bulk option[value=all]").text`
 	tab.until("all are counted", all+` === "All 30 runs"`)
 	tab.click("#filter_failed")
 	tab.until("all that match are counted", all+` === "All 30 matching"`)
@@ -65,14 +65,14 @@ func TestTickedRunsAreTriedAgainWhenOneSaysYes(t *testing.T) {
 	if got := evaluate[string](tab, selection); got != "4 selected" {
 		t.Errorf("the form speaks of %q", got)
 	}
-	tab.click(`#many button[value=retry]`)
+	tab.click(`#bulk button[value=retry]`)
 	tab.until("it is asked", asked+`.includes("Retry 4 selected runs?")`)
-	tab.click("#ask [data-dismiss]")
-	tab.until("no is an answer", asked+` === "" && location.search === "" && !document.getElementById("ask").open`)
-	tab.click(`#many button[value=retry]`)
+	tab.click("#confirm [data-dismiss]")
+	tab.until("no is an answer", asked+` === "" && location.search === "" && !document.getElementById("confirm").open`)
+	tab.click(`#bulk button[value=retry]`)
 	tab.until("it is asked", asked+`.includes("Retry 4 selected runs?")`)
-	tab.click("#ask button[type=submit]")
-	tab.until("it is said", noticed+`.includes("Retrying runs. Details: run #31.") && !document.getElementById("ask").open`)
+	tab.click("#confirm button[type=submit]")
+	tab.until("it is said", noticed+`.includes("Retrying runs. Details: run #31.") && !document.getElementById("confirm").open`)
 	tab.until("nothing is selected", selection+` === "" && `+tickedIDs+` === ""`)
 	for _, run := range []int{24, 25, 27, 28} {
 		harness.Eventually(t, "they have been tried again", func() error {
@@ -111,9 +111,9 @@ func TestWhatIsTickedStaysSoWhileAllChanges(t *testing.T) {
 	if got := evaluate[string](tab, tickedIDs); got != "27,26" {
 		t.Errorf("with new runs, ticked are %s", got)
 	}
-	tab.click("#tick_all")
+	tab.click("#select_all")
 	tab.until("all are ticked", `document.querySelectorAll("#process_runs input:checked").length === 25`)
-	tab.click("#tick_all")
+	tab.click("#select_all")
 	tab.until("none is", tickedIDs+` === ""`)
 	open()
 	harness.WaitUntilDone(t, e)
@@ -135,9 +135,9 @@ func TestAllThatMatchAreActedOnWithoutScript(t *testing.T) {
 	tab := newTab(t)
 	call(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	tab.do(chromedp.Navigate(p.URL + "/process_runs?status=failed&q=disk"))
-	tab.do(chromedp.SetValue("#many select", "all"), chromedp.Click("#many button[value=delete]"))
+	tab.do(chromedp.SetValue("#bulk select", "all"), chromedp.Click("#bulk button[value=delete]"))
 	tab.until("a page asks", `document.querySelector("h1").textContent === "Delete runs" && document.body.textContent.includes("Delete 30 failed runs?")`)
-	tab.do(chromedp.Click("#ask button[type=submit]"))
+	tab.do(chromedp.Click("#confirm button[type=submit]"))
 	tab.until("it is the run's page", `location.pathname === "/process_runs/36"`)
 	harness.UntilStatus(t, e, "/process_runs/36", "completed")
 	harness.CountsAre(t, e, map[string]any{"failed": 5, "completed": 1})

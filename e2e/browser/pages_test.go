@@ -163,11 +163,11 @@ func TestTheKeyboardReachesEverything(t *testing.T) {
 	p.untilLive()
 	p.untilTrue(b, "/process_runs")
 	wanted := []string{"Runboard", "Failures", "Statistics", "help", "count", "Start 10 processes", "filter_all", "filter_created", "filter_started",
-		"filter_completed", "filter_failed", "filter_cancelled", "find_text", "find_since", "find_until", "Search", "pause", "tick_all"}
+		"filter_completed", "filter_failed", "filter_cancelled", "search_text", "search_since", "search_until", "Search", "pause", "select_all"}
 	for id := 30; id > 5; id-- {
 		wanted = append(wanted, "id", fmt.Sprintf("#%d", id), "Retry")
 	}
-	wanted = append(wanted, "many_runs", "page_older") // without a selection, no buttons are between them
+	wanted = append(wanted, "bulk_scope", "page_older") // without a selection, no buttons are between them
 	var reached []string
 	for range wanted {
 		p.press(kb.Tab)

@@ -39,9 +39,9 @@ func (p *tab) holdEnter(lasting time.Duration) {
 }
 
 const (
-	dialogOpen = `document.getElementById("ask").matches("dialog:modal")`
+	dialogOpen = `document.getElementById("confirm").matches("dialog:modal")`
 	focusText  = `document.activeElement.textContent.trim()`
-	noTarget   = `[...document.querySelectorAll("#many button[name=operation]")].every((button) => button.disabled)`
+	noTarget   = `[...document.querySelectorAll("#bulk button[name=operation]")].every((button) => button.disabled)`
 )
 
 // pictureOf saves a screenshot for a person to look at.
@@ -69,36 +69,36 @@ func TestQuestion_HeldEnterChangesNothing(t *testing.T) {
 	tab := openTab(t, p.URL+"/process_runs?status=failed&q=disk", chromedp.EmulateViewport(1000, 800))
 	tab.untilLive()
 	tab.until("without a selection nothing can be pressed", noTarget)
-	tab.do(chromedp.Focus(chromedp.CSS("#many_runs")))
+	tab.do(chromedp.Focus(chromedp.CSS("#bulk_scope")))
 	tab.holdEnter(700 * time.Millisecond)
 	if !evaluate[bool](tab, noTarget+` && !`+dialogOpen) {
 		t.Error("without a selection there is a target")
 	}
 	tab.press("a") // selects all rows
-	tab.until("all are chosen", `document.getElementById("many_runs").value === "all" && !(`+noTarget+`)`)
-	tab.do(chromedp.Focus(chromedp.CSS("#many button[value=delete]")))
+	tab.until("all are chosen", `document.getElementById("bulk_scope").value === "all" && !(`+noTarget+`)`)
+	tab.do(chromedp.Focus(chromedp.CSS("#bulk button[value=delete]")))
 	tab.holdEnter(1500 * time.Millisecond)
 	tab.until("it is asked", dialogOpen+` && `+asked+`.includes("Delete 41 failed runs?")`)
 	tab.until("with the filter in words", asked+`.includes("status failed") && `+asked+`.includes("containing “disk”")`)
 	tab.until("what changes nothing has the focus", focusText+` === "Keep them"`)
-	tab.until("deleting is red", `((color) => color[0] > 150 && color[1] < 80 && color[2] < 80)(getComputedStyle(document.querySelector("#ask button[type=submit]")).backgroundColor.match(/\d+/g).map(Number))`)
+	tab.until("deleting is red", `((color) => color[0] > 150 && color[1] < 80 && color[2] < 80)(getComputedStyle(document.querySelector("#confirm button[type=submit]")).backgroundColor.match(/\d+/g).map(Number))`)
 	tab.pictureOf("question-light")
 	tab.press(kb.Escape)
-	tab.until("Escape closes it", `!document.getElementById("ask").open && `+asked+` === ""`)
+	tab.until("Escape closes it", `!document.getElementById("confirm").open && `+asked+` === ""`)
 	tab.until("the focus is where it was", focusText+` === "Delete…"`)
 	tab.holdEnter(0)
 	tab.until("it is asked", dialogOpen)
 	tab.press(kb.Enter)
-	tab.until("a second Enter says no", `!document.getElementById("ask").open`)
+	tab.until("a second Enter says no", `!document.getElementById("confirm").open`)
 	harness.CountsAre(t, e, map[string]any{"failed": 41, "completed": 0})
 	tab.holdEnter(0)
 	tab.until("it is asked", dialogOpen)
 	tab.do(chromedp.MouseClickXY(10, 10))
-	tab.until("a click beside it closes it", `!document.getElementById("ask").open`)
+	tab.until("a click beside it closes it", `!document.getElementById("confirm").open`)
 	tab.holdEnter(0)
 	tab.until("it is asked", dialogOpen)
-	tab.click("#ask button[type=submit]")
-	tab.until("it is said", noticed+`.includes("Deleting runs. Details: run #42.") && !document.getElementById("ask").open`)
+	tab.click("#confirm button[type=submit]")
+	tab.until("it is said", noticed+`.includes("Deleting runs. Details: run #42.") && !document.getElementById("confirm").open`)
 	harness.CountsAre(t, e, map[string]any{"failed": 0, "completed": 1})
 	tab.until("nothing is chosen any more", noTarget)
 }
@@ -114,10 +114,10 @@ func TestQuestion_StaysClosedWhenTheListChanges(t *testing.T) {
 	tab := openTab(t, p.URL+"/process_runs")
 	tab.untilLive()
 	tab.chooseAll()
-	tab.click("#many button[value=delete]")
+	tab.click("#bulk button[value=delete]")
 	tab.until("it is asked", dialogOpen)
 	reopened := evaluate[bool](tab, `(() => {
-		const ask = document.getElementById("ask"), list = document.getElementById("live");
+		const ask = document.getElementById("confirm"), list = document.getElementById("live");
 		ask.close();
 		list.dispatchEvent(new CustomEvent("htmx:after:swap", { bubbles: true, detail: { ctx: { target: list } } }));
 		return ask.open;
@@ -137,17 +137,17 @@ func TestQuestion_WantsTheNumberOfManyRunsTyped(t *testing.T) {
 	tab.expectProblems("422")
 	tab.untilLive()
 	tab.chooseAll()
-	tab.click("#many button[value=delete]")
+	tab.click("#bulk button[value=delete]")
 	tab.until("it is asked", dialogOpen+` && `+asked+`.includes("Delete 150 runs?")`)
-	tab.click("#ask button[type=submit]")
-	tab.until("the number is wanted", dialogOpen+` && document.querySelector("#ask input[name=typed]").matches(":invalid")`)
-	tab.do(chromedp.Focus(chromedp.CSS("#ask input[name=typed]")))
+	tab.click("#confirm button[type=submit]")
+	tab.until("the number is wanted", dialogOpen+` && document.querySelector("#confirm input[name=typed]").matches(":invalid")`)
+	tab.do(chromedp.Focus(chromedp.CSS("#confirm input[name=typed]")))
 	tab.press("15\r")
 	tab.until("another one is refused", dialogOpen+` && `+asked+`.includes("type their number. Nothing was deleted.")`)
 	tab.pictureOf("typed-narrow")
-	tab.do(chromedp.Focus(chromedp.CSS("#ask input[name=typed]")))
+	tab.do(chromedp.Focus(chromedp.CSS("#confirm input[name=typed]")))
 	tab.press("150")
-	tab.click("#ask button[type=submit]")
+	tab.click("#confirm button[type=submit]")
 	tab.until("it is said", noticed+`.includes("Deleting runs.")`)
 	harness.CountsAre(t, e, map[string]any{"failed": 0, "completed": 1})
 }
@@ -166,16 +166,16 @@ func TestQuestion_IsAskedAnewWhenMoreRunsMatch(t *testing.T) {
 	tab.expectProblems("409")
 	tab.untilLive()
 	tab.chooseAll()
-	tab.click("#many button[value=delete]")
+	tab.click("#bulk button[value=delete]")
 	tab.until("it is asked", dialogOpen+` && `+asked+`.includes("Delete 3 runs?")`)
 	e.POST("/process_runs/1/cancel").Expect().Status(http.StatusSeeOther)
 	harness.CountsAre(t, e, map[string]any{"cancelled": 1})
-	tab.click("#ask button[type=submit]")
+	tab.click("#confirm button[type=submit]")
 	tab.until("it is asked anew", dialogOpen+` && `+asked+`.includes("Delete 4 runs?") && `+asked+`.includes("4 instead of 3")`)
 	tab.until("what changes nothing has the focus", focusText+` === "Keep them"`)
 	tab.pictureOf("again-dark")
 	harness.CountsAre(t, e, map[string]any{"failed": 3, "cancelled": 1})
-	tab.click("#ask button[type=submit]")
+	tab.click("#confirm button[type=submit]")
 	harness.CountsAre(t, e, map[string]any{"failed": 0, "cancelled": 0, "completed": 1})
 }
 
@@ -189,18 +189,18 @@ func TestQuestion_HasAPageWithoutScript(t *testing.T) {
 	tab.expectProblems("422")
 	call(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	tab.do(chromedp.Navigate(p.URL + "/process_runs"))
-	tab.do(chromedp.Click("#many button[value=delete]"))
+	tab.do(chromedp.Click("#bulk button[value=delete]"))
 	tab.until("nothing is selected", `document.body.textContent.includes("Select up to 500 runs, or choose all.")`)
 	tab.do(chromedp.Navigate(p.URL + "/process_runs"))
-	tab.do(chromedp.Click("#process_run_120 input"), chromedp.Click("#process_run_118 input"), chromedp.Click("#many button[value=delete]"))
+	tab.do(chromedp.Click("#process_run_120 input"), chromedp.Click("#process_run_118 input"), chromedp.Click("#bulk button[value=delete]"))
 	tab.until("a page asks", `document.body.textContent.includes("Delete 2 selected runs?")`)
-	tab.do(chromedp.Click("#ask button[type=submit]"))
+	tab.do(chromedp.Click("#confirm button[type=submit]"))
 	tab.until("it is the run's page", `location.pathname === "/process_runs/121"`)
 	harness.CountsAre(t, e, map[string]any{"failed": 118, "completed": 1})
-	tab.do(chromedp.Navigate(p.URL+"/process_runs"), chromedp.SetValue("#many select", "all"), chromedp.Click("#many button[value=delete]"))
+	tab.do(chromedp.Navigate(p.URL+"/process_runs"), chromedp.SetValue("#bulk select", "all"), chromedp.Click("#bulk button[value=delete]"))
 	tab.until("a page asks", `document.body.textContent.includes("Delete 118 runs?")`)
 	tab.pictureOf("page-without-script")
-	tab.do(chromedp.SendKeys("#ask input[name=typed]", "118"), chromedp.Click("#ask button[type=submit]"))
+	tab.do(chromedp.SendKeys("#confirm input[name=typed]", "118"), chromedp.Click("#confirm button[type=submit]"))
 	tab.until("it is the run's page", `location.pathname === "/process_runs/122"`)
 	harness.CountsAre(t, e, map[string]any{"failed": 0})
 }
@@ -218,7 +218,7 @@ func TestSelection_StaysOverPagesAndNewRuns(t *testing.T) {
 	tab.tick(56, chromedp.ButtonModifiers(8)) // with Shift
 	is := func(what, words string) {
 		t.Helper()
-		tab.until(what, fmt.Sprintf(`%s === %q && document.getElementById("many_runs").value === "selected"`, selection, words))
+		tab.until(what, fmt.Sprintf(`%s === %q && document.getElementById("bulk_scope").value === "selected"`, selection, words))
 	}
 	is("five are selected", "5 selected")
 	for range 2 {
@@ -252,10 +252,10 @@ func TestSelection_StaysOverPagesAndNewRuns(t *testing.T) {
 	tab.do(chromedp.Navigate(p.URL + "/process_runs?status=failed"))
 	tab.untilLive()
 	is("in another list", "6 selected, 1 on other pages")
-	tab.click("#many button[value=retry]")
+	tab.click("#bulk button[value=retry]")
 	tab.until("it is asked", dialogOpen+` && `+asked+`.includes("Retry 6 selected")`)
 	tab.press(kb.Escape)
-	tab.click("#selected_clear")
+	tab.click("#clear_selection")
 	is("none is left", "")
 	tab.until("there is no target", noTarget)
 	tab.chooseAll()
@@ -269,9 +269,9 @@ func TestSelection_StaysOverPagesAndNewRuns(t *testing.T) {
 	tab.click("#page_newest")
 	tab.untilRow(90)
 	is("two are selected", "2 selected, 2 on other pages")
-	tab.click("#many button[value=delete]")
+	tab.click("#bulk button[value=delete]")
 	tab.until("it is asked", dialogOpen+` && `+asked+`.includes("Delete 2 selected runs?")`)
-	tab.click("#ask button[type=submit]")
+	tab.click("#confirm button[type=submit]")
 	is("afterwards none is selected", "")
 	e.GET("/process_runs/59").Expect().Status(http.StatusOK)
 	for _, id := range []int{60, 58} {
@@ -299,14 +299,14 @@ func TestSelection_HasALimitThatIsSaid(t *testing.T) {
 	tab.do(chromedp.Reload())
 	tab.untilLive()
 	tab.until("they are selected", selection+` === "490 selected, 490 on other pages"`)
-	tab.click("#tick_all")
+	tab.click("#select_all")
 	tab.until("ten more are", selection+`.startsWith("500 selected, 490 on other pages, no more than 500 can be selected")`)
 	if n := evaluate[int](tab, `document.querySelectorAll("#process_runs input:checked").length`); n != 10 {
 		t.Errorf("%d boxes are checked", n)
 	}
-	tab.click("#many button[value=retry]")
+	tab.click("#bulk button[value=retry]")
 	tab.until("it is asked", dialogOpen+` && `+asked+`.includes("Retry 500 selected runs?")`)
-	tab.click("#ask button[type=submit]")
+	tab.click("#confirm button[type=submit]")
 	tab.until("it is said", noticed+`.includes("Retrying runs.")`)
 	harness.UntilStatus(t, e, "/process_runs/526", "completed")
 	e.GET("/process_runs/526").WithTransformer(harness.AcceptJSON).Expect().JSON().Object().HasValue("message", "500 queued again")
@@ -360,7 +360,7 @@ func TestKeys_CanBeSwitchedOff(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, nil, harness.WorkThat("job", ""))
 	tab := openTab(t, p.URL+"/process_runs", chromedp.EmulateViewport(1000, 800))
-	const isOpen = `document.getElementById("keys").open`
+	const isOpen = `document.getElementById("shortcuts").open`
 	tab.untilLive()
 	tab.press("?")
 	tab.until("the keys are shown", isOpen)
@@ -372,7 +372,7 @@ func TestKeys_CanBeSwitchedOff(t *testing.T) {
 	tab.do(chromedp.MouseClickXY(10, 10))
 	tab.until("a click beside them hides them", "!"+isOpen)
 	tab.press("?")
-	tab.click("#keys_used")
+	tab.click("#shortcuts_enabled")
 	tab.press(kb.Escape)
 	tab.do(chromedp.Reload())
 	tab.untilLive()
@@ -386,11 +386,11 @@ func TestKeys_CanBeSwitchedOff(t *testing.T) {
 		t.Error("a key has done something")
 	}
 	tab.click("#help")
-	tab.until("they can still be shown", isOpen+` && !document.getElementById("keys_used").checked`)
-	tab.click("#keys_used")
+	tab.until("they can still be shown", isOpen+` && !document.getElementById("shortcuts_enabled").checked`)
+	tab.click("#shortcuts_enabled")
 	tab.press(kb.Escape)
 	tab.press("/")
-	tab.until("they are on again", `document.activeElement.id === "find_text"`)
+	tab.until("they are on again", `document.activeElement.id === "search_text"`)
 }
 
 func TestRunPage_AsksInADialogBeforeItDeletes(t *testing.T) {
@@ -405,10 +405,10 @@ func TestRunPage_AsksInADialogBeforeItDeletes(t *testing.T) {
 	tab.click(`a[href*="operation=delete"]`)
 	tab.until("it is asked", dialogOpen+` && `+asked+`.includes("Delete run #1?") && `+focusText+` === "Keep them"`)
 	tab.press(kb.Escape)
-	tab.until("it is closed", `!document.getElementById("ask").open`)
+	tab.until("it is closed", `!document.getElementById("confirm").open`)
 	tab.click(`a[href*="operation=delete"]`)
 	tab.until("it is asked", dialogOpen)
-	tab.click("#ask button[type=submit]")
+	tab.click("#confirm button[type=submit]")
 	tab.until("it is said", strings.ReplaceAll(noticed, "innerText", "textContent")+`.includes("Run #1 is deleted")`)
 	e.GET("/process_runs/1").Expect().Status(http.StatusNotFound)
 }
@@ -424,8 +424,8 @@ func TestFailures_AskInADialogBeforeTheyAreRetried(t *testing.T) {
 	tab.click(".groups .retry")
 	tab.until("it is asked", dialogOpen+` && `+asked+`.includes("Retry 3 runs?") && `+asked+`.includes("failed with: the disk is full")`)
 	tab.until("what changes nothing has the focus", focusText+` === "Leave them"`)
-	tab.click("#ask button[type=submit]")
-	tab.until("it is said", noticed+`.includes("Retrying runs. Details: run #4.") && !document.getElementById("ask").open`)
+	tab.click("#confirm button[type=submit]")
+	tab.until("it is said", noticed+`.includes("Retrying runs. Details: run #4.") && !document.getElementById("confirm").open`)
 	harness.UntilStatus(t, e, "/process_runs/4", "completed")
 }
 
@@ -442,5 +442,5 @@ func TestSelection_BarDoesNotCoverTheSelectedRow(t *testing.T) {
 	tab.do(chromedp.MouseClickXY(point[0], point[1]))
 	tab.until("it is selected", selection+` === "1 selected"`)
 	tab.pictureOf("selection-narrow")
-	tab.until("the bar is below it", `document.querySelector("#process_run_20").getBoundingClientRect().bottom <= document.getElementById("many").getBoundingClientRect().top + 1`)
+	tab.until("the bar is below it", `document.querySelector("#process_run_20").getBoundingClientRect().bottom <= document.getElementById("bulk").getBoundingClientRect().top + 1`)
 }

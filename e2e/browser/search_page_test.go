@@ -33,8 +33,8 @@ func TestSearch_ForSymbolsSaysWhyItFindsNothing(t *testing.T) {
 	tab := openTab(t, p.URL+"/process_runs")
 	tab.expectProblems("400")
 	tab.untilLive()
-	tab.do(chromedp.SetValue(chromedp.CSS("#find_text"), "🙂"))
-	tab.click(".find button")
+	tab.do(chromedp.SetValue(chromedp.CSS("#search_text"), "🙂"))
+	tab.click(".search button")
 	tab.until("it is said", fmt.Sprintf(`document.getElementById("notice").textContent.trim() === %q`, harness.NothingToSearch))
 	tab.untilRows(2)
 }

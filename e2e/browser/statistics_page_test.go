@@ -24,14 +24,14 @@ func TestTheBoardWarnsOfRunsThatNobodyWorksOn(t *testing.T) {
 	tab.untilLive()
 	says := func(text string) {
 		t.Helper()
-		tab.until("it says "+text, fmt.Sprintf(`document.getElementById("unserved").innerText === %q`, text))
+		tab.until("it says "+text, fmt.Sprintf(`document.getElementById("unhandled").innerText === %q`, text))
 	}
 	says("2 runs of kind report are waiting, but no worker here handles this kind.")
 	e.POST("/process_runs/1/cancel").Expect().Status(http.StatusSeeOther)
 	says("1 run of kind report is waiting, but no worker here handles this kind.")
 	e.POST("/process_runs/2/cancel").Expect().Status(http.StatusSeeOther)
 	says("")
-	if high := evaluate[float64](tab, `document.getElementById("unserved").getBoundingClientRect().height`); high != 0 {
+	if high := evaluate[float64](tab, `document.getElementById("unhandled").getBoundingClientRect().height`); high != 0 {
 		t.Errorf("what says nothing is %v pixels high", high)
 	}
 }

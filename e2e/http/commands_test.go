@@ -39,7 +39,7 @@ func TestTheLogOfARunIsText(t *testing.T) {
 		{"offset": 4, "stream": "stdout", "text": "<b>\n"},
 		{"offset": 8, "stream": "stderr", "text": "three\n"},
 	}})
-	e.GET(path).Expect().Body().Contains(`<div data-at="4">&lt;b&gt;</div>`).Contains(`<div data-at="8" data-stream="stderr">three</div>`)
+	e.GET(path).Expect().Body().Contains(`<div data-offset="4">&lt;b&gt;</div>`).Contains(`<div data-offset="8" data-stream="stderr">three</div>`)
 }
 
 func TestARequestForALogThatIsWrong(t *testing.T) {

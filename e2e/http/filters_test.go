@@ -61,5 +61,5 @@ func TestFindingWorksWithoutScript(t *testing.T) {
 	for id := range 3 {
 		body.Contains(fmt.Sprintf(`id="process_run_%d"`, id+1))
 	}
-	body.Contains(`<form class="find" aria-label="Find runs" action="/process_runs"`).Contains(`<input type="hidden" name="status" value="failed">`)
+	body.Contains(`<form class="search" aria-label="Find runs" action="/process_runs"`).Contains(`<input type="hidden" name="status" value="failed">`)
 }

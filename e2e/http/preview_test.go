@@ -54,7 +54,7 @@ func TestBulkAction_IsRefusedWhenMoreMatchesThanItsPreview(t *testing.T) {
 	e.POST(harness.BulkPath).WithForm(form).Expect().Status(http.StatusConflict).
 		Body().Contains("<html").Contains("Retry 6 runs?").Contains("6 instead of 5").Contains(`name="previewed" value="6"`)
 	fragment := e.POST(harness.BulkPath).WithForm(form).WithTransformer(fragmentHeaders).Expect().Status(http.StatusConflict)
-	fragment.Header("HX-Retarget").IsEqual("#ask")
+	fragment.Header("HX-Retarget").IsEqual("#confirm")
 	fragment.Body().NotContains("<html").Contains("Retry 6 runs?").Contains(`name="previewed" value="6"`)
 	harness.CountsAre(t, e, map[string]any{"failed": 5, "cancelled": 1, "created": 0, "started": 0, "completed": 0})
 
@@ -93,7 +93,7 @@ func TestBulkDelete_WantsTheNumberTypedInAForm(t *testing.T) {
 		e.POST(harness.BulkPath).WithForm(form).Expect().Status(http.StatusUnprocessableEntity).
 			Body().Contains("Delete 101 runs?").Contains("type their number").Contains(`name="typed"`)
 		fragment := e.POST(harness.BulkPath).WithForm(form).WithTransformer(fragmentHeaders).Expect().Status(http.StatusUnprocessableEntity)
-		fragment.Header("HX-Retarget").IsEqual("#ask")
+		fragment.Header("HX-Retarget").IsEqual("#confirm")
 	}
 	e.POST(harness.BulkPath).WithForm(map[string]any{"operation": "delete", "scope": "all"}).WithHeader("Sec-Fetch-Site", "same-origin").
 		Expect().Status(http.StatusUnprocessableEntity)

@@ -62,8 +62,8 @@
   function later() {
     const bar = find("new_runs");
     if (!bar || !find("page_newest") || strays.length > 0) return;
-    const { count, more } = find("matches").dataset;
-    if (more !== undefined) return; // the server stopped counting, so growth is unknown
+    const { count, capped } = find("matches").dataset;
+    if (capped !== undefined) return; // the server stopped counting, so growth is unknown
     const size = Number(count ?? document.querySelector(".counts a[aria-current] b").textContent.replaceAll(",", ""));
     bar.dataset.size ??= size;
     const grown = size - Number(bar.dataset.size);

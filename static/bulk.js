@@ -25,7 +25,7 @@
     }
   }
 
-  const most = () => Number(find("many").dataset.most);
+  const most = () => Number(find("bulk").dataset.limit);
 
   function select(box, on) {
     if (on && !selected.has(box.value) && selected.size >= most()) {
@@ -40,7 +40,7 @@
   function clear() {
     selected.clear();
     full = false;
-    const form = find("many");
+    const form = find("bulk");
     if (form) form.elements.scope.value = "selected";
     save();
     show();
@@ -48,9 +48,9 @@
 
   // total returns the number of runs in the list, as the page shows it above the list.
   function total() {
-    const { count, more } = find("matches").dataset;
+    const { count, capped } = find("matches").dataset;
     if (count === undefined) return document.querySelector(".counts a[aria-current] b").textContent;
-    return Number(count).toLocaleString("en-US") + (more === undefined ? "" : "+");
+    return Number(count).toLocaleString("en-US") + (capped === undefined ? "" : "+");
   }
 
   function say(element, text) {
@@ -60,20 +60,20 @@
   // show updates the checkboxes, the number of selected runs and the buttons. Without a selection the buttons
   // are disabled, unless the user chooses all runs.
   function show() {
-    const form = find("many"), all = find("tick_all");
+    const form = find("bulk"), all = find("select_all");
     if (!form || !all) return;
     const here = boxes(), count = selected.size;
     for (const box of here) box.checked = selected.has(box.value);
     const ticked = here.filter((box) => box.checked).length;
     const choice = form.elements.scope;
     for (const button of form.querySelectorAll("button[name=operation]")) button.disabled = choice.value === "selected" && count === 0;
-    form.toggleAttribute("data-ticked", count > 0);
-    find("selected_clear").hidden = count === 0;
+    form.toggleAttribute("data-has-selection", count > 0);
+    find("clear_selection").hidden = count === 0;
     const words = [];
     if (count > 0) words.push(`${count} selected`);
     if (count > ticked) words.push(`${count - ticked} on other pages`);
     if (full) words.push(`no more than ${most()} can be selected; choose all instead`);
-    say(find("selected"), words.join(", "));
+    say(find("selected_count"), words.join(", "));
     all.hidden = false;
     all.disabled = here.length === 0;
     all.checked = ticked > 0 && ticked === here.length;
@@ -109,7 +109,7 @@
 
   let last = null; // id of the run clicked last, where a range starts
   document.addEventListener("click", (event) => {
-    if (event.target.id === "selected_clear") {
+    if (event.target.id === "clear_selection") {
       clear();
       return;
     }
@@ -123,15 +123,15 @@
   });
   document.addEventListener("change", (event) => {
     const { target } = event;
-    if (target.id === "many_runs") {
+    if (target.id === "bulk_scope") {
       show();
       return;
     }
-    if (target.id !== "tick_all" && !target.matches("#process_runs input[name=id]")) return;
+    if (target.id !== "select_all" && !target.matches("#process_runs input[name=id]")) return;
     full = false;
-    for (const box of target.id === "tick_all" ? boxes() : [target]) select(box, target.checked);
+    for (const box of target.id === "select_all" ? boxes() : [target]) select(box, target.checked);
     save();
-    find("many").elements.scope.value = "selected"; // selecting a run ends "all runs"
+    find("bulk").elements.scope.value = "selected"; // selecting a run ends "all runs"
     show();
     target.closest("tbody tr")?.scrollIntoView({ block: "nearest" }); // the bar must not cover the row
   });
@@ -139,7 +139,7 @@
   // Swaps keep the selection. But "all matching" is reset when the user opens another list. That happens
   // before the swap, so that it does not undo a choice that the user makes in the new list.
   document.addEventListener("htmx:before:swap", (event) => {
-    const form = find("many");
+    const form = find("bulk");
     if (form && event.detail.ctx?.target?.id === "live") form.elements.scope.value = "selected";
     for (const { fragment } of event.detail.tasks ?? []) {
       for (const box of fragment?.querySelectorAll?.("input[name=id][type=checkbox]") ?? []) box.checked = selected.has(box.value);
@@ -148,7 +148,7 @@
 
   // The dialog opens only after a swap into it. A dialog that has just been closed keeps its content until
   // its close event, so checking the content alone would open it again.
-  const dialog = () => (find("ask") instanceof HTMLDialogElement ? find("ask") : null);
+  const dialog = () => (find("confirm") instanceof HTMLDialogElement ? find("confirm") : null);
   const targetOf = ({ target }) => (typeof target === "string" ? document.querySelector(target) : target);
   document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
     show();
@@ -161,14 +161,14 @@
   // An answer that is not another question closes the dialog. The page shows the result.
   document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
     const ask = dialog();
-    if (!ask?.open || !ctx.sourceElement?.closest?.("#ask")) return;
+    if (!ask?.open || !ctx.sourceElement?.closest?.("#confirm")) return;
     if (targetOf(ctx) === ask) return;
     ask.close();
     if (ctx.response?.status < 400) clear();
   });
   document.addEventListener("click", (event) => {
     const ask = dialog();
-    if (ask && event.target.matches("#ask, #ask [data-dismiss]")) ask.close();
+    if (ask && event.target.matches("#confirm, #confirm [data-dismiss]")) ask.close();
   });
   // Ignore the second click of a double click: the user meant it for the button that opened the dialog.
   document.addEventListener("click", (event) => {
@@ -176,10 +176,10 @@
   }, true);
   document.addEventListener("close", (event) => {
     // The event comes late: the dialog may be open again.
-    if (event.target.id === "ask" && !event.target.open) event.target.replaceChildren();
+    if (event.target.id === "confirm" && !event.target.open) event.target.replaceChildren();
   }, true);
   document.addEventListener("submit", (event) => {
-    if (!dialog() && event.target.closest("#ask")) clear();
+    if (!dialog() && event.target.closest("#confirm")) clear();
   });
 
   document.addEventListener("DOMContentLoaded", () => { load(); show(); });

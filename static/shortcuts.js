@@ -19,9 +19,9 @@
   // focus.
   let act = null;
   function ask(question, yes, then) {
-    const sure = find("sure");
+    const sure = find("confirm_shortcut");
     if (!sure) return;
-    find("sure_title").textContent = question;
+    find("confirm_shortcut_title").textContent = question;
     sure.querySelector("button[value=yes]").textContent = yes;
     sure.returnValue = "";
     act = then;
@@ -31,7 +31,7 @@
   // The submit event decides, not the close event: that comes later, perhaps after the dialog has been opened
   // again.
   document.addEventListener("submit", ({ target, submitter }) => {
-    if (!target.closest?.("#sure")) return;
+    if (!target.closest?.("#confirm_shortcut")) return;
     if (submitter?.value === "yes") setTimeout(act); // once the dialog is closed
     act = null;
   });
@@ -55,14 +55,14 @@
   }
 
   function toggle() {
-    const help = find("keys");
+    const help = find("shortcuts");
     if (help?.open) help.close();
     else help?.showModal();
   }
 
   const keys = {
     s: start,
-    "/": () => find("find_text")?.focus(),
+    "/": () => find("search_text")?.focus(),
     j: () => move(1),
     k: () => move(-1),
     x: () => current()?.closest("tr").querySelector("input[name=id]")?.click(),
@@ -82,7 +82,7 @@
 
   // typing reports whether a key press goes to a field or a select; asked, whether it goes to an open dialog.
   const typing = (target) => target.isContentEditable || target.matches("input:not([type=checkbox]), select, textarea");
-  const asked = (key) => [...document.querySelectorAll("dialog[open]")].some((dialog) => dialog.id !== "keys" || key !== "?");
+  const asked = (key) => [...document.querySelectorAll("dialog[open]")].some((dialog) => dialog.id !== "shortcuts" || key !== "?");
 
   document.addEventListener("keydown", (event) => {
     const key = keys[event.key];
@@ -105,10 +105,10 @@
 
   // A click beside a dialog closes it.
   document.addEventListener("click", (event) => {
-    if (event.target.matches("#keys, #sure")) event.target.close();
+    if (event.target.matches("#shortcuts, #confirm_shortcut")) event.target.close();
   });
   document.addEventListener("change", (event) => {
-    if (event.target.id !== "keys_used") return;
+    if (event.target.id !== "shortcuts_enabled") return;
     on = event.target.checked;
     try {
       localStorage.setItem(storage, on ? "on" : "off");
@@ -119,9 +119,9 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     const help = find("help");
-    if (!help || !find("keys")) return;
+    if (!help || !find("shortcuts")) return;
     help.hidden = false;
     help.addEventListener("click", toggle);
-    find("keys_used").checked = on;
+    find("shortcuts_enabled").checked = on;
   });
 })();

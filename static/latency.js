@@ -10,7 +10,7 @@
 
   let samples = [];      // {at, delay} in ms, oldest first
   let shown = new Map(); // version of each run on the page, by id
-  let waited = false;    // whether calm.js held new rows back
+  let waited = false;    // whether freeze.js held new rows back
   let old = true;        // whether the next frame may show old changes: first of a socket, or after a pause
   let next = 0;          // the requested animation frame
   const lookAnew = () => { old = true; };
@@ -23,7 +23,7 @@
   const idOf = (cell) => Number(cell.id.split("_")[2]);
 
   // newest returns the id above which a run that appears on the page has just been created. A run with a
-  // lower id may only have moved into the place of another. If calm.js held rows back, or the list has newer
+  // lower id may only have moved into the place of another. If freeze.js held rows back, or the list has newer
   // pages, an upper bound or a search, a run may appear long after its change, so none counts.
   function newest() {
     const asked = new URLSearchParams(location.search);
@@ -67,7 +67,7 @@
   const words = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
 
   setInterval(() => {
-    const place = document.getElementById("delay"), since = serverNow() - period;
+    const place = document.getElementById("latency"), since = serverNow() - period;
     samples = samples.filter(({ at }) => at > since).slice(-most);
     if (!place) return;
     const delays = samples.map(({ delay }) => delay).sort((a, b) => a - b);
