@@ -39,7 +39,7 @@ func QueueOf(run ProcessRun, maxCrashes int) string {
 	switch {
 	case slices.Contains(BulkKinds(), run.Kind):
 		return BulkQueue
-	case run.Interrupted() && run.Crashes+1 >= maxCrashes:
+	case run.Quarantined(maxCrashes):
 		return QuarantineQueue
 	}
 	return DefaultQueue

@@ -68,6 +68,11 @@ func (r ProcessRun) CancelRequested() bool {
 // Interrupted reports whether a crash interrupted the run, which may have caused it.
 func (r ProcessRun) Interrupted() bool { return r.Crashes > 0 }
 
+// Quarantined reports whether a crash interrupted the run and the next one would fail it.
+func (r ProcessRun) Quarantined(maxCrashes int) bool {
+	return r.Interrupted() && r.Crashes+1 >= maxCrashes
+}
+
 // CreateRequest asks for new runs.
 type CreateRequest struct {
 	Kind  string

@@ -41,8 +41,11 @@ func (q *runboardQueue) start(workers int, work func()) error {
 	ctx, stop := context.WithCancel(context.Background())
 	q.cancel = stop
 	inside := &jobs.Queue{
-		Store: q.store, Registry: registry, Workers: workers, MaxAttempts: 1, MaxCrashes: 3,
-		RunTimeout: time.Minute, DrainTimeout: time.Second, Log: slog.New(slog.DiscardHandler),
+		Store: q.store, Workers: workers, MaxCrashes: 3, DrainTimeout: time.Second,
+		Executor: &jobs.Executor{
+			Store: q.store, Registry: registry, MaxAttempts: 1, RunTimeout: time.Minute,
+			Log: slog.New(slog.DiscardHandler),
+		},
 	}
 	q.ended.Go(func() { inside.Run(ctx, context.Background()) })
 	return nil

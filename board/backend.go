@@ -61,14 +61,11 @@ func openSQLite(ctx context.Context, config Config, registry *jobs.Registry, log
 		return nil, err
 	}
 	queue := &jobs.Queue{
-		Store: file, Registry: registry, Workers: config.Workers,
-		MaxAttempts: config.MaxAttempts, MaxCrashes: config.MaxCrashes,
-		RunTimeout: config.RunTimeout, DrainTimeout: config.DrainTimeout,
-		LogLimit: int64(config.LogLimit), Log: log,
+		Store: file, Executor: newExecutor(file, config, registry, log), Workers: config.Workers,
+		MaxCrashes: config.MaxCrashes, DrainTimeout: config.DrainTimeout,
 	}
 	bulk := &jobs.Queue{ // without a drain, because a bulk run continues after a restart
-		Store: file, Registry: jobs.BulkRegistry(file), Workers: bulkWorkers,
-		MaxAttempts: 1, MaxCrashes: config.MaxCrashes, RunTimeout: bulkTimeout, Log: log,
+		Store: file, Executor: newBulkExecutor(file, file, log), Workers: bulkWorkers, MaxCrashes: config.MaxCrashes,
 	}
 	return &backend{
 		store:     file,
@@ -108,12 +105,24 @@ func openPostgres(ctx context.Context, config Config, registry *jobs.Registry, l
 	if config.Role == roleWeb {
 		return &backend{store: server}, nil
 	}
-	nodes := &river.Engine{
-		Pool: server.Pool(), Store: server, Registry: registry, Actions: jobs.BulkRegistry(server), Workers: config.Workers,
-		MaxAttempts: config.MaxAttempts, RunTimeout: config.RunTimeout, ActionTimeout: bulkTimeout,
-		DrainTimeout: config.DrainTimeout, LogLimit: int64(config.LogLimit), Log: log,
+	node := &river.Engine{
+		Pool: server.Pool(), Store: server, Workers: config.Workers, DrainTimeout: config.DrainTimeout,
+		Runs: newExecutor(server, config, registry, log), Bulk: newBulkExecutor(server, server, log),
 	}
-	return &backend{store: server, engines: []engine{nodes.Run}}, nil
+	return &backend{store: server, engines: []engine{node.Run}}, nil
+}
+
+func newExecutor(store app.WorkStore, config Config, registry *jobs.Registry, log *slog.Logger) *jobs.Executor {
+	return &jobs.Executor{
+		Store: store, Registry: registry, MaxAttempts: config.MaxAttempts, RunTimeout: config.RunTimeout,
+		LogLimit: int64(config.LogLimit), Log: log,
+	}
+}
+
+func newBulkExecutor(store app.WorkStore, actions app.BulkRunner, log *slog.Logger) *jobs.Executor {
+	return &jobs.Executor{
+		Store: store, Registry: jobs.BulkRegistry(actions), MaxAttempts: 1, RunTimeout: bulkTimeout, Log: log,
+	}
 }
 
 // workerKinds returns the kinds of runs that this process works on. A web node works on none.

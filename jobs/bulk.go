@@ -54,7 +54,7 @@ func runBulkAction(ctx context.Context, actions app.BulkRunner, run *Run) error 
 				rest = throttleDelay
 			}
 		}
-		if err := sleep(ctx, rest); err != nil {
+		if err := Sleep(ctx, rest); err != nil {
 			return err
 		}
 	}

@@ -18,8 +18,11 @@ import (
 func startActions(t *testing.T, backlog app.QueueStore, actions app.BulkRunner) (ask func(), stopped <-chan struct{}) {
 	t.Helper()
 	return start(t, &jobs.Queue{
-		Store: backlog, Registry: jobs.BulkRegistry(actions), Workers: 2, MaxAttempts: 1, MaxCrashes: maxCrashes,
-		RunTimeout: 10 * time.Minute, Log: slog.New(slog.DiscardHandler),
+		Store: backlog, Workers: 2, MaxCrashes: maxCrashes,
+		Executor: &jobs.Executor{
+			Store: backlog, Registry: jobs.BulkRegistry(actions), MaxAttempts: 1, RunTimeout: 10 * time.Minute,
+			Log: slog.New(slog.DiscardHandler),
+		},
 	})
 }
 

@@ -15,9 +15,8 @@ type cancelRegistry struct {
 // cancelEntry is a registered run. A run may be registered again before its first entry is removed, when its worker lost it
 // and it was started again.
 type cancelEntry struct {
-	run       app.ProcessRun // when it was registered
-	cancel    func()
-	abandoned bool // the run has ended although its work goes on
+	fencingToken int64
+	cancel       func()
 }
 
 // register has cancel called if cancellation of the attempt is requested, until remove is called.
@@ -27,7 +26,7 @@ func (c *cancelRegistry) register(run app.ProcessRun, cancel func()) (remove fun
 	if c.attempts == nil {
 		c.attempts = make(map[int64]*cancelEntry)
 	}
-	entry := &cancelEntry{run: run, cancel: cancel}
+	entry := &cancelEntry{fencingToken: run.FencingToken, cancel: cancel}
 	c.attempts[run.ID] = entry
 	return func() {
 		c.mu.Lock()
@@ -50,24 +49,7 @@ func (c *cancelRegistry) cancel(request app.CancelRequest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	entry := c.attempts[request.Run]
-	if entry != nil && entry.run.FencingToken == request.FencingToken {
+	if entry != nil && entry.fencingToken == request.FencingToken {
 		entry.cancel()
 	}
-}
-
-// abandon records that a run has ended although its work goes on, until the entry is removed.
-func (c *cancelRegistry) abandon(run int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if entry := c.attempts[run]; entry != nil {
-		entry.abandoned = true
-	}
-}
-
-// abandoned reports whether a run has ended although its work goes on. A crash can no longer fail it.
-func (c *cancelRegistry) abandoned(run int64) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	entry := c.attempts[run]
-	return entry != nil && entry.abandoned
 }

@@ -70,7 +70,7 @@ func TestACancelledRunThatWaitsForAnotherAttemptGetsNone(t *testing.T) {
 		tries.add(run.ID)
 		return jobs.RetryAfter(time.Hour, errors.New("not now"))
 	}})
-	queue.MaxAttempts = 2
+	queue.Executor.MaxAttempts = 2
 	start(t, queue)
 	id := create(t, store, "bad", 1)
 	until(t, store, "a run to wait", func() bool { return !read(t, store, id).ScheduledAt.IsZero() })
@@ -97,7 +97,7 @@ func TestWhatTheWorkReturnsSteersTheRun(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			queue := newQueue(store, jobs.Kind{Name: name, Work: func(context.Context, *jobs.Run) error { return c.err }})
-			queue.MaxAttempts = 2
+			queue.Executor.MaxAttempts = 2
 			ask, stopped := start(t, queue)
 			id := create(t, store, name, 1)
 			until(t, store, "the attempt to end", func() bool { return read(t, store, id).Version >= 3 })

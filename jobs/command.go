@@ -153,7 +153,7 @@ func (c Command) work(ctx context.Context, run *Run) error {
 		switch {
 		case command.IsScarce(err) || result.Scarce:
 			enoughDescriptors.tell(run.logger(), cmp.Or(result.Problem, fmt.Sprint(err)))
-			_ = sleep(ctx, rest)
+			_ = Sleep(ctx, rest)
 			continue
 		case err != nil:
 			return fmt.Errorf("the command could not be followed to its end: %w", err)

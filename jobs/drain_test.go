@@ -106,7 +106,7 @@ func TestWorkWhoseRunHasEndedDoesNotKeepTheQueueFromStopping(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, work := openStore(t), newStubborn(t)
 		queue := newQueue(store, jobs.Kind{Name: "deaf", Work: work.work})
-		queue.RunTimeout, queue.DrainTimeout = time.Second, time.Hour
+		queue.Executor.RunTimeout, queue.DrainTimeout = time.Second, time.Hour
 		ask, stopped := start(t, queue)
 		becomes(t, store, create(t, store, "deaf", 1), app.Failed)
 		ask()
@@ -179,7 +179,7 @@ func TestWorkThatDoesNotHeedItsContext(t *testing.T) {
 			<-next.gate // these ignore their contexts, too, but only for a moment
 			return nil
 		}})
-		queue.Workers, queue.RunTimeout, queue.DrainTimeout = 2, 3*time.Second, 0
+		queue.Workers, queue.Executor.RunTimeout, queue.DrainTimeout = 2, 3*time.Second, 0
 		start(t, queue)
 		run := becomes(t, store, create(t, store, "deaf", 1), app.Failed)
 		if run.Error != "timed out after 3s" {
@@ -202,7 +202,7 @@ func TestQueue_StopsARunThatIsCancelledDuringTheDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, work := openStore(t), newGated()
 		queue := newQueue(store, work.kind("long"))
-		queue.RunTimeout, queue.DrainTimeout = 2*time.Hour, time.Hour
+		queue.Executor.RunTimeout, queue.DrainTimeout = 2*time.Hour, time.Hour
 		id := create(t, store, "long", 1)
 		ask, stopped := start(t, queue)
 		waitGrace(t, work.working, "the work")

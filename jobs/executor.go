@@ -19,6 +19,10 @@ const (
 	shutdownCancelGrace = 4 * time.Second
 )
 
+// minCancelInterval is the shortest time between two reads of cancel requests. Every change notifies, many
+// nodes read them, and users do not notice the delay.
+const minCancelInterval = 200 * time.Millisecond
+
 // Causes of the end of a work function's context, see context.Cause.
 var (
 	// ErrTimeout: the attempt took longer than it may.
@@ -50,19 +54,31 @@ type Executor struct {
 	cancels cancelRegistry
 }
 
-// Lifecycle says how far an engine is in its shutdown. Each context ends after the one before it, or with it.
-type Lifecycle struct {
-	Fetch context.Context // until then, runs are fetched and started
-	Work  context.Context // until then, work goes on and failed writes are repeated; it ends with ErrShutdown
-	Grace context.Context // until then, interrupted work has some time to return
+// WatchCancellations cancels runs of this executor on request, until ctx ends. Engines call it before the
+// first run and until no work goes on: a cancel that the store has accepted must reach its run.
+func (e *Executor) WatchCancellations(ctx context.Context) {
+	notifications, unsubscribe := e.Store.Changed().Subscribe()
+	defer unsubscribe()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-notifications:
+		case <-ticker.C:
+		}
+		if e.cancels.active() {
+			e.checkCancellations(ctx)
+			_ = Sleep(ctx, minCancelInterval)
+		}
+	}
 }
 
-// CheckCancellations reads which runs of this process are to be cancelled, and cancels them. It reads the rows each time, so a
-// request that comes too early for a run that has only just started is seen the next time.
-func (e *Executor) CheckCancellations(ctx context.Context) {
-	if !e.cancels.active() {
-		return
-	}
+// checkCancellations reads which runs of this process are to be cancelled, and cancels them. It reads the
+// rows each time, so a request that comes too early for a run that has only just started is seen the next
+// time.
+func (e *Executor) checkCancellations(ctx context.Context) {
 	requests, err := e.Store.CancelRequests(ctx)
 	if err != nil && ctx.Err() == nil {
 		e.Log.Error("cancel requests cannot be read", "error", err)
@@ -74,16 +90,16 @@ func (e *Executor) CheckCancellations(ctx context.Context) {
 
 // Execute executes an attempt of a started run and saves the result, unless another worker owns the run by then. ctx is for
 // this run, a child of lifecycle.Work; its cause says why it ends: ErrCancelled, ErrTimeout, ErrSnoozed or app.ErrLeaseLost.
-// Cancel requests in the database are seen by CheckCancellations.
+// Cancel requests in the database are seen by WatchCancellations.
 //
 // Execute reports whether the work has returned because it was snoozed. Then nothing is saved and the run is still started;
 // the caller that continues it passes the current row. If work ignores its context, Execute returns only when the work
 // returns or lifecycle.Fetch ends, because it still uses its slot.
 func (e *Executor) Execute(ctx context.Context, lifecycle Lifecycle, run app.ProcessRun) (isSnoozed bool) {
 	switch e.attempt(ctx, lifecycle, run) {
-	case completed:
+	case attemptCompleted:
 		e.finish(lifecycle.Work, run, app.Outcome{Status: app.Completed})
-	case snoozed:
+	case attemptSnoozed:
 		return true
 	}
 	return false
@@ -93,9 +109,9 @@ func (e *Executor) Execute(ctx context.Context, lifecycle Lifecycle, run app.Pro
 type attemptResult int
 
 const (
-	settled   attemptResult = iota // the result is saved
-	completed                      // the run has completed, which is still to be saved
-	snoozed                        // the work continues later
+	attemptSaved     attemptResult = iota // the result is saved
+	attemptCompleted                      // the run has completed, which is still to be saved
+	attemptSnoozed                        // the work continues later
 )
 
 func (e *Executor) timedOut() error { return errors.New("timed out after " + e.RunTimeout.String()) }
@@ -115,9 +131,8 @@ func (e *Executor) attempt(ctx context.Context, lifecycle Lifecycle, run app.Pro
 	result := e.runAsync(run, func() error { return kind.Work(timed, handle) })
 	err, returned := waitGrace(timed, lifecycle.Grace, result)
 	if cause := context.Cause(timed); !returned && (errors.Is(cause, ErrCancelled) || errors.Is(cause, ErrSnoozed)) {
-		// The run is cancelled, or can continue, when its work has returned; until then the page says that it has not. After
-		// RunTimeout, no other run waits any longer to run alone: a crash can no longer fail this one.
-		defer time.AfterFunc(e.RunTimeout, func() { e.cancels.abandon(run.ID) }).Stop()
+		// The run is cancelled, or can continue, when its work has returned; until then the page says that it
+		// has not.
 		err, returned = waitIgnoringCancel(lifecycle.Work, result)
 	}
 	cause := context.Cause(timed) // read now, because what follows may wait for the database
@@ -133,21 +148,20 @@ func (e *Executor) attempt(ctx context.Context, lifecycle Lifecycle, run app.Pro
 	handle.Close() // before the result, so that the log is complete when the run has finished
 	switch {
 	case err == nil && !errors.Is(cause, ErrTimeout): // work that took too long has failed, whatever it returns
-		return completed
+		return attemptCompleted
 	case returned && errors.Is(cause, ErrSnoozed):
-		return snoozed
+		return attemptSnoozed
 	}
 	e.settle(lifecycle.Work, cause, run, err)
 	if !returned && lifecycle.Grace.Err() == nil {
 		e.holdSlot(lifecycle.Fetch, run, result)
 	}
-	return settled
+	return attemptSaved
 }
 
 // holdSlot waits for work that ignores its context, because it still uses its slot. It waits only while other runs are
 // fetched.
 func (e *Executor) holdSlot(fetching context.Context, run app.ProcessRun, result <-chan error) {
-	e.cancels.abandon(run.ID)
 	e.Log.Error("work ignores the end of its context", "run", run.ID, "kind", run.Kind)
 	select {
 	case <-result:
@@ -248,7 +262,7 @@ func (e *Executor) write(
 	working context.Context, key string, value any, result string, change func(context.Context) error,
 ) {
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		err := change(context.WithoutCancel(working)) // without a deadline, for the reason that Queue.startMany has none
+		err := change(context.WithoutCancel(working)) // without a deadline: a write that is given up may be committed all the same
 		switch {
 		case err == nil:
 			return
@@ -257,7 +271,7 @@ func (e *Executor) write(
 			return
 		}
 		e.Log.Error("a result cannot be saved", key, value, "result", result, "error", err)
-		if sleep(working, pause) != nil {
+		if Sleep(working, pause) != nil {
 			return
 		}
 	}

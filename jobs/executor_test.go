@@ -125,7 +125,9 @@ func TestTheSecondWorkerOfARunHearsItsWishes(t *testing.T) {
 	if _, err := store.Cancel(t.Context(), second.ID); err != nil {
 		t.Fatal(err)
 	}
-	worker.CheckCancellations(t.Context())
+	watching, stop := context.WithCancel(t.Context())
+	defer stop()
+	go worker.WatchCancellations(watching)
 	if cause := waitGrace(t, heard, "the wish"); !errors.Is(cause, jobs.ErrCancelled) {
 		t.Errorf("the second was stopped by %v", cause)
 	}

@@ -242,7 +242,7 @@ func giveUpForeigner(t *testing.T, helper string) {
 		{become + `'sleep 15; : %s'`, time.Second, app.Failed, "timed out after 1s; "},
 	} {
 		own := fmt.Sprintf("%s%d", mark, i)
-		store, id := begin(t, fmt.Sprintf(try.line, own), func(q *jobs.Queue) { q.RunTimeout = try.timeout })
+		store, id := begin(t, fmt.Sprintf(try.line, own), func(q *jobs.Queue) { q.Executor.RunTimeout = try.timeout })
 		awaitForeign(t, own)
 		if try.status == app.Cancelled {
 			if _, err := store.Cancel(t.Context(), id); err != nil {

@@ -30,7 +30,7 @@ func leaseOf(ctx context.Context) time.Duration {
 
 // renewLease renews the lease of a command until ctx or the lease of this node ends.
 func renewLease(ctx context.Context, process *command.Process) {
-	for leaseOf(ctx) > shutdownGrace && sleep(ctx, leaseRenewal) == nil {
+	for leaseOf(ctx) > shutdownGrace && Sleep(ctx, leaseRenewal) == nil {
 		process.Renew(leaseOf(ctx))
 	}
 }

@@ -66,7 +66,7 @@ func TestEachAttemptAfterTheFirstHasAHeading(t *testing.T) {
 		run.Logf("this is %d", run.Attempt)
 		return jobs.RetryAfter(0, errBroken)
 	}})
-	queue.MaxAttempts = 3
+	queue.Executor.MaxAttempts = 3
 	start(t, queue)
 	id := create(t, store, "report", 1)
 	becomes(t, store, id, app.Failed)

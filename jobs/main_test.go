@@ -66,9 +66,11 @@ func newQueue(backlog app.QueueStore, kinds ...jobs.Kind) *jobs.Queue {
 		panic(err)
 	}
 	return &jobs.Queue{
-		Store: backlog, Registry: registry, Workers: 4,
-		MaxAttempts: 1, MaxCrashes: maxCrashes,
-		RunTimeout: 10 * time.Minute, DrainTimeout: patience, Log: slog.New(slog.DiscardHandler),
+		Store: backlog, Workers: 4, MaxCrashes: maxCrashes, DrainTimeout: patience,
+		Executor: &jobs.Executor{
+			Store: backlog, Registry: registry, MaxAttempts: 1, RunTimeout: 10 * time.Minute,
+			Log: slog.New(slog.DiscardHandler),
+		},
 	}
 }
 

@@ -183,7 +183,7 @@ func TestACommandThatStopsWhenItIsAskedIsCancelledWhateverItsStatus(t *testing.T
 func TestACommandThatTakesTooLongIsStopped(t *testing.T) {
 	t.Parallel()
 	mark := marker(t)
-	store, id := begin(t, tree(mark), func(q *jobs.Queue) { q.RunTimeout = time.Second })
+	store, id := begin(t, tree(mark), func(q *jobs.Queue) { q.Executor.RunTimeout = time.Second })
 	run, _ := end(t, store, id)
 	if left := marked(t, mark); run.Status != app.Failed || run.Error != "timed out after 1s" || len(left) > 0 {
 		t.Errorf("it is %s, %q, and there are left %q", run.Status, run.Error, left)

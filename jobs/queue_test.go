@@ -199,7 +199,7 @@ func TestARunThatTakesTooLongFails(t *testing.T) {
 	t.Parallel()
 	store, work := openStore(t), newGated()
 	queue := newQueue(store, work.kind("slow"))
-	queue.RunTimeout = 50 * time.Millisecond
+	queue.Executor.RunTimeout = 50 * time.Millisecond
 	start(t, queue)
 	run := becomes(t, store, create(t, store, "slow", 1), app.Failed)
 	if run.Error != "timed out after 50ms" {
@@ -215,7 +215,7 @@ func TestWorkLearnsWhyItsContextEnds(t *testing.T) {
 		causes <- context.Cause(ctx)
 		return nil // too late
 	}})
-	queue.RunTimeout = 50 * time.Millisecond
+	queue.Executor.RunTimeout = 50 * time.Millisecond
 	start(t, queue)
 	becomes(t, store, create(t, store, "slow", 1), app.Failed)
 	if cause := waitGrace(t, causes, "the cause"); !errors.Is(cause, jobs.ErrTimeout) {

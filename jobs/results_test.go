@@ -59,7 +59,7 @@ func TestWorkThatWritesMuchKeepsItsResultUntilTheDatabaseCanBeWritten(t *testing
 			}
 			return context.Cause(ctx)
 		}})
-		queue.RunTimeout, queue.LogLimit = time.Minute, 1<<30
+		queue.Executor.RunTimeout, queue.Executor.LogLimit = time.Minute, 1<<30
 		id := create(t, store.Store, "noisy", 1)
 		ask, stopped := start(t, queue)
 		<-returned
@@ -184,7 +184,7 @@ func TestAResultIsNotTooLateBecauseItsLogIs(t *testing.T) {
 				run.Log("this is it")
 				return result
 			}})
-			queue.RunTimeout = 2 * time.Second
+			queue.Executor.RunTimeout = 2 * time.Second
 			start(t, queue)
 			id := create(t, store.Store, "report", 1)
 			until(t, store.Store, "the result", func() bool { return read(t, store.Store, id).Status.Final() })

@@ -51,7 +51,7 @@ func TestSleepEndsAfterItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, d := range []time.Duration{-time.Hour, 0, 1, time.Second, 24 * time.Hour} {
 			began := time.Now()
-			if err := sleep(t.Context(), d); err != nil {
+			if err := Sleep(t.Context(), d); err != nil {
 				t.Errorf("it returns %v", err)
 			}
 			if slept := time.Since(began); slept != max(d, 0) {
@@ -68,7 +68,7 @@ func TestSleepEndsEarlyWithTheReason(t *testing.T) {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, reason)
 		defer cancel()
 		began := time.Now()
-		if err := sleep(ctx, time.Hour); !errors.Is(err, reason) || time.Since(began) != time.Second {
+		if err := Sleep(ctx, time.Hour); !errors.Is(err, reason) || time.Since(began) != time.Second {
 			t.Errorf("after %s it returns %v", time.Since(began), err)
 		}
 	})

@@ -37,7 +37,7 @@ func TestARunIsTriedAgainUntilItsAttemptsAreUsedUp(t *testing.T) {
 		attempts.add(run.Attempt)
 		return errBroken
 	}})
-	queue.MaxAttempts = 3
+	queue.Executor.MaxAttempts = 3
 	start(t, queue)
 	run := becomes(t, store, create(t, store, "broken", 1), app.Failed)
 	if got := attempts.all(); !slices.Equal(got, []int{1, 2, 3}) {
@@ -69,7 +69,7 @@ func TestARunIsNotTriedAgainBeforeItIsDue(t *testing.T) {
 		failedAt = time.Now().Add(-time.Hour) // by the clock of the store, which schedules the next attempt
 		return errBroken
 	}})
-	queue.MaxAttempts = 2
+	queue.Executor.MaxAttempts = 2
 	id := create(t, store, "shaky", 1)
 	start(t, queue)
 	var run app.ProcessRun
@@ -98,7 +98,7 @@ func TestATimeoutIsAnAttemptToo(t *testing.T) {
 	clock.setForward(time.Hour)
 	work := newGated()
 	queue := newQueue(store, work.kind("slow"))
-	queue.MaxAttempts, queue.RunTimeout = 2, 50*time.Millisecond
+	queue.Executor.MaxAttempts, queue.Executor.RunTimeout = 2, 50*time.Millisecond
 	start(t, queue)
 	run := becomes(t, store, create(t, store, "slow", 1), app.Failed)
 	if run.Attempt != 2 || len(work.working) != 2 || run.Error != "timed out after 50ms" {
@@ -119,7 +119,7 @@ func TestARunThatBecomesDueComesBeforeNewerOnesThatWereFoundBefore(t *testing.T)
 		}
 		return jobs.RetryAfter(time.Hour, errBroken)
 	}})
-	queue.MaxAttempts, queue.Workers = 2, 1
+	queue.Executor.MaxAttempts, queue.Workers = 2, 1
 	create(t, store, "test", 4)
 	start(t, queue)
 	for _, want := range []int64{1, 2} {

@@ -18,7 +18,7 @@ func Simulated(shortest, longest time.Duration, failureRate float64) Kind {
 	return Kind{
 		Name: SimulatedName,
 		Work: func(ctx context.Context, _ *Run) error {
-			if err := sleep(ctx, between(shortest, longest)); err != nil {
+			if err := Sleep(ctx, between(shortest, longest)); err != nil {
 				return err
 			}
 			if rand.Float64() < failureRate {
@@ -43,19 +43,4 @@ func SimulatedDelay(shortest, longest time.Duration) func(kind string) time.Dura
 // between returns a random duration from shortest to longest.
 func between(shortest, longest time.Duration) time.Duration {
 	return shortest + rand.N(longest-shortest+1)
-}
-
-// sleep waits for d. If ctx ends first, it returns the cause.
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return context.Cause(ctx)
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

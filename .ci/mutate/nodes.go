@@ -36,10 +36,9 @@ var severalNodes = []fence{
 	{"nodes: a redelivered started run is rescued", "jobs/river/delivery.go", "run.Status == app.Started && job.Attempt > 1", "run.Status == app.Started && job.Attempt < 0", river + "ThatRiverTakesForLost"},
 	{"nodes: a snoozed run is not rescued", "jobs/river/delivery.go", "run.Status == app.Started && job.Attempt > 1", "run.Status == app.Started", river + "SeveralPieces"},
 	{"nodes: a job that its run no longer has is discarded", "jobs/river/delivery.go", "case code == app.CodeConflict, code == app.CodeNotFound:", "case code == app.CodeNotFound:", river + "ThatNoRunHas"},
-	{"nodes: normal and quarantined runs share the slots", "jobs/river/delivery.go", "if h.slots == nil {", "if h.slots == nil || delivered != nil {", river + "ShareTheWorkers"},
+	{"nodes: normal and quarantined runs share the slots", "jobs/river/delivery.go", "if h.slots == nil {", "if h.slots == nil || delivered != nil {", river + "SharesTheWorkers"},
 	{"nodes: a job without a slot keeps its position", "jobs/river/delivery.go", "Duration: time.Until(job.ScheduledAt)", "Duration: 0 * time.Until(job.ScheduledAt)", river + "WithoutAPlace"},
 	{"nodes: a node fetches only its own kinds", "jobs/river/engine.go", "FetchOnlyKnownKinds:  true", "FetchOnlyKnownKinds:  false", river + "ThatHasItsKind"},
-	{"nodes: work may finish when a node stops", "jobs/river/engine.go", "		_ = sleep(working, e.DrainTimeout)\n", "", river + "LetsItsWorkFinish"},
-	{"nodes: cancel requests are seen during startup", "jobs/river/engine.go", "	watchers.Go(func() { n.watchCancellations(watching) }) // from before the first job until after the last\n	deadline, release := stopDeadline(working)\n	defer release()\n	client := n.start(deadline)\n",
-		"	deadline, release := stopDeadline(working)\n	defer release()\n	client := n.start(deadline)\n	watchers.Go(func() { n.watchCancellations(watching) })\n", river + "HalfStartedHeeds"},
+	{"nodes: work may finish when a node stops", "jobs/lifecycle.go", "		_ = Sleep(working, drainTimeout)\n", "", river + "LetsItsWorkFinish"},
+	{"nodes: cancel requests are seen during startup", "jobs/river/engine.go", "	watchers.Go(func() { n.Runs.WatchCancellations(watching) })\n", "	defer watchers.Go(func() { n.Runs.WatchCancellations(watching) })\n", river + "HalfStartedHeeds"},
 }

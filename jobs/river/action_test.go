@@ -41,7 +41,7 @@ func TestAnActionIsDoneInSeveralPieces(t *testing.T) {
 		t.Fatal(err)
 	}
 	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
-	engine.Actions = jobs.BulkRegistry(&lengthy{BulkRunner: store})
+	engine.Bulk.Registry = jobs.BulkRegistry(&lengthy{BulkRunner: store})
 	engine.PauseAfter(500 * time.Millisecond)
 	start(t, engine)
 	if run := becomes(t, store, action.ID, app.Completed); run.FencingToken != 1 || run.Attempt != 1 || run.Crashes != 0 {
@@ -75,7 +75,7 @@ func TestAnActionThatIsPutAsideCanBeCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
-	engine.Actions = jobs.BulkRegistry(endless{})
+	engine.Bulk.Registry = jobs.BulkRegistry(endless{})
 	engine.PauseAfter(100 * time.Millisecond)
 	start(t, engine)
 	becomes(t, store, action.ID, app.Started)
@@ -94,7 +94,7 @@ func TestAnActionGoesOnWhereItWasWhenItsNodeStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
-	engine.Actions, engine.DrainTimeout = jobs.BulkRegistry(endless{}), patience // it is snoozed at once
+	engine.Bulk.Registry, engine.DrainTimeout = jobs.BulkRegistry(endless{}), patience // it is snoozed at once
 	ask, stopped := start(t, engine)
 	becomes(t, store, action.ID, app.Started)
 	ask()
@@ -131,7 +131,7 @@ func TestAction_CancelledWhileItPausesEndsSoon(t *testing.T) {
 	}
 	actions := &cancelledInPause{cancel: func(run int64) error { _, err := store.Cancel(context.Background(), run); return err }}
 	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
-	engine.Actions = jobs.BulkRegistry(actions)
+	engine.Bulk.Registry = jobs.BulkRegistry(actions)
 	engine.PauseAfter(100 * time.Millisecond)
 	start(t, engine)
 	becomes(t, store, action.ID, app.Cancelled)

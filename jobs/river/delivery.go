@@ -68,7 +68,7 @@ func (h *jobHandler) Work(delivered context.Context, job *river.Job[app.Job]) er
 	run, err = h.start(lease, job.ID, run)
 	switch {
 	case app.CodeOf(err) == app.CodeConflict:
-		h.node.Log.Info("a run is not started because it has been cancelled", "run", job.Args.Run)
+		h.node.log.Info("a run is not started because it has been cancelled", "run", job.Args.Run)
 		return nil
 	case err != nil:
 		return h.retryLater(job, "a run could not be started", err)
@@ -137,7 +137,7 @@ func (h *jobHandler) rescue(job *river.Job[app.Job], run app.ProcessRun) error {
 	case err != nil:
 		return h.retryLater(job, "a run cannot be rescued", err)
 	}
-	h.node.Log.Warn("a run has lost its worker", "run", run.ID, "kind", run.Kind)
+	h.node.log.Warn("a run has lost its worker", "run", run.ID, "kind", run.Kind)
 	return nil // the run has another job if it needs one
 }
 
@@ -154,8 +154,8 @@ func (h *jobHandler) cancel(job *river.Job[app.Job], run app.ProcessRun) error {
 // the node does not spin.
 func (h *jobHandler) retryLater(job *river.Job[app.Job], message string, err error) error {
 	if h.node.lifecycle.Fetch.Err() == nil {
-		h.node.Log.Warn(message, "run", job.Args.Run, "error", err)
-		_ = sleep(h.node.lifecycle.Fetch, tick)
+		h.node.log.Warn(message, "run", job.Args.Run, "error", err)
+		_ = jobs.Sleep(h.node.lifecycle.Fetch, tick)
 	}
 	return snoozeInPlace(job)
 }

@@ -22,12 +22,8 @@ import (
 )
 
 const (
-	// tick is how often the node reads cancel requests without a notification, and how long it pauses
-	// after a failed query.
+	// tick is how long the node pauses after a failed query.
 	tick = time.Second
-	// minCancelInterval is the shortest time between two reads of cancel requests. Many nodes read them,
-	// and users do not notice the delay.
-	minCancelInterval = 200 * time.Millisecond
 	// fetchCooldown is the shortest time between two fetches of River. Under load, each fetch finds as
 	// many jobs as there are idle workers.
 	fetchCooldown = 5 * time.Millisecond
@@ -43,31 +39,27 @@ const (
 )
 
 // Engine works on the runs of its kinds, alongside other engines on the same database. Runs of other
-// kinds stay queued. All fields but LogLimit are required and must not change after Run is called.
+// kinds stay queued. All fields are required and must not change after Run is called.
 type Engine struct {
-	Pool          *pgxpool.Pool // of the store's database
-	Store         app.ClusterStore
-	Registry      *jobs.Registry
-	Actions       *jobs.Registry // kinds of bulk runs, which have workers of their own
-	Workers       int            // concurrent runs, besides bulk runs; at most river.QueueNumWorkersMax
-	MaxAttempts   int            // attempts that may end in an error or time-out; a bulk run has one
-	RunTimeout    time.Duration  // of one attempt
-	ActionTimeout time.Duration  // of a bulk run
-	DrainTimeout  time.Duration  // how long work may continue after Run's ctx has ended
-	LogLimit      int64          // bytes of a run's log that the store keeps; 0 means 1 MiB
-	Log           *slog.Logger
+	Pool         *pgxpool.Pool // of the store's database
+	Store        app.ClusterStore
+	Runs         *jobs.Executor // of this engine alone, as is Bulk
+	Bulk         *jobs.Executor // for bulk runs, which have workers of their own
+	Workers      int            // concurrent runs, besides bulk runs; at most river.QueueNumWorkersMax
+	DrainTimeout time.Duration  // how long work may continue after Run's ctx has ended
 
-	snoozeAfter    time.Duration // overrides the constant in tests
-	forgottenAfter time.Duration // overrides the constant in tests
+	overrides overrides
 }
+
+// overrides replaces constants in tests, unless zero.
+type overrides struct{ snoozeAfter, forgottenAfter time.Duration }
 
 // node is a running engine.
 type node struct {
 	*Engine
+	log       *slog.Logger
 	lifecycle jobs.Lifecycle
 	slots     chan struct{} // semaphore for concurrent runs, shared by all kinds but bulk runs
-	runs      *jobs.Executor
-	actions   *jobs.Executor
 
 	mu   sync.Mutex
 	held map[int64]int // number of deliveries in hand, by job
@@ -105,35 +97,30 @@ func (n *node) hold(job int64) (release func(), before bool) {
 // returns. The process must exit then, because the work may continue. While the database is
 // unreachable, Run waits for it.
 func (e *Engine) Run(ctx, hardStop context.Context) {
-	fetching, stopFetching := context.WithCancel(ctx)
-	defer stopFetching()
-	working, interrupt := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer interrupt(jobs.ErrShutdown)
-	defer context.AfterFunc(hardStop, func() {
-		stopFetching()
-		interrupt(jobs.ErrShutdown)
-	})()
-	defer context.AfterFunc(fetching, func() {
-		_ = sleep(working, e.DrainTimeout)
-		interrupt(jobs.ErrShutdown)
-	})()
-	n := e.node(jobs.Lifecycle{Fetch: fetching, Work: working, Grace: hardStop})
-	watching, stopWatching := context.WithCancel(working)
+	lifecycle, end := jobs.StartLifecycle(ctx, hardStop, e.DrainTimeout)
+	defer end()
+	n := &node{
+		Engine: e, log: e.Runs.Log, lifecycle: lifecycle,
+		slots: make(chan struct{}, e.Workers), held: make(map[int64]int),
+	}
+	watching, stopWatching := context.WithCancel(lifecycle.Work)
 	var watchers sync.WaitGroup
 	defer watchers.Wait()
 	defer stopWatching()
-	watchers.Go(func() { n.watchCancellations(watching) }) // from before the first job until after the last
-	deadline, release := stopDeadline(working)
+	// From before the first job until after the last.
+	watchers.Go(func() { n.Runs.WatchCancellations(watching) })
+	watchers.Go(func() { n.Bulk.WatchCancellations(watching) })
+	deadline, release := stopDeadline(lifecycle.Work)
 	defer release()
 	client := n.start(deadline)
 	if client == nil {
 		return
 	}
-	watchers.Go(func() { n.announceKinds(fetching) })
-	watchers.Go(func() { n.releaseForgottenJobs(fetching) })
-	<-fetching.Done()
+	watchers.Go(func() { n.announceKinds(lifecycle.Fetch) })
+	watchers.Go(func() { n.releaseForgottenJobs(lifecycle.Fetch) })
+	<-lifecycle.Fetch.Done()
 	if err := client.Stop(deadline); err != nil { // otherwise all jobs have ended, and their results are saved
-		n.Log.Warn("the jobs did not stop in time", "error", err)
+		n.log.Warn("the jobs did not stop in time", "error", err)
 	}
 }
 
@@ -141,26 +128,13 @@ func (e *Engine) Run(ctx, hardStop context.Context) {
 func stopDeadline(working context.Context) (deadline context.Context, release func()) {
 	deadline, end := context.WithCancel(context.Background())
 	unhook := context.AfterFunc(working, func() {
-		if sleep(deadline, stopTimeout) == nil {
+		if jobs.Sleep(deadline, stopTimeout) == nil {
 			end()
 		}
 	})
 	return deadline, func() {
 		unhook()
 		end()
-	}
-}
-
-func (e *Engine) node(lifecycle jobs.Lifecycle) *node {
-	return &node{
-		Engine: e, lifecycle: lifecycle, slots: make(chan struct{}, e.Workers), held: make(map[int64]int),
-		runs: &jobs.Executor{
-			Store: e.Store, Registry: e.Registry, MaxAttempts: e.MaxAttempts, RunTimeout: e.RunTimeout,
-			LogLimit: e.LogLimit, Log: e.Log,
-		},
-		actions: &jobs.Executor{
-			Store: e.Store, Registry: e.Actions, MaxAttempts: 1, RunTimeout: e.ActionTimeout, Log: e.Log,
-		},
 	}
 }
 
@@ -178,10 +152,10 @@ func (n *node) start(deadline context.Context) *river.Client[pgx.Tx] {
 		if err == nil {
 			return client
 		}
-		if sleep(n.lifecycle.Fetch, wait) != nil {
+		if jobs.Sleep(n.lifecycle.Fetch, wait) != nil {
 			return nil
 		}
-		n.Log.Error("the jobs cannot be reached", "error", err)
+		n.log.Error("the jobs cannot be reached", "error", err)
 	}
 }
 
@@ -220,19 +194,19 @@ func (n *node) config() *river.Config {
 		CancelledJobRetentionPeriod: jobRetention,
 		DiscardedJobRetentionPeriod: jobRetention,
 
-		Logger: app.MinLevel(n.Log, slog.LevelError), // its warnings are normal here, such as a cancelled job
+		Logger: app.MinLevel(n.log, slog.LevelError), // its warnings are normal here, such as a cancelled job
 	}
 }
 
 // workers returns River's workers: one for each kind of run and one for each maintenance task.
 func (n *node) workers() *river.Workers {
 	all := river.NewWorkers()
-	for _, name := range n.Registry.Names() {
-		handler := &jobHandler{node: n, executor: n.runs, slots: n.slots}
+	for _, name := range n.Runs.Registry.Names() {
+		handler := &jobHandler{node: n, executor: n.Runs, slots: n.slots}
 		river.AddWorkerArgs(all, app.Job{Work: name}, river.Worker[app.Job](handler))
 	}
-	for _, name := range n.Actions.Names() {
-		handler := &jobHandler{node: n, executor: n.actions, snoozeAfter: cmp.Or(n.snoozeAfter, snoozeAfter)}
+	for _, name := range n.Bulk.Registry.Names() {
+		handler := &jobHandler{node: n, executor: n.Bulk, snoozeAfter: cmp.Or(n.overrides.snoozeAfter, snoozeAfter)}
 		river.AddWorkerArgs(all, app.Job{Work: name}, river.Worker[app.Job](handler))
 	}
 	for _, task := range tasks(n) {
@@ -245,7 +219,7 @@ func (n *node) workers() *river.Workers {
 // is the last resort for jobs that are lost although their node is alive. A run that takes longer, on a
 // node with other settings, continues.
 func (n *node) lostAfter() time.Duration {
-	return max(minLostAfter, slotTimeout+n.RunTimeout+jobs.CancelGrace+margin)
+	return max(minLostAfter, slotTimeout+n.Runs.RunTimeout+jobs.CancelGrace+margin)
 }
 
 // retryInPlace is a retry policy that keeps the position of a job whose worker was lost. River overrides
@@ -254,35 +228,3 @@ type retryInPlace struct{}
 
 // NextRetry implements river.ClientRetryPolicy.
 func (retryInPlace) NextRetry(job *rivertype.JobRow) time.Time { return job.ScheduledAt }
-
-// watchCancellations cancels runs on request until ctx ends. River also notifies of cancelled jobs, but a
-// notification may be lost.
-func (n *node) watchCancellations(ctx context.Context) {
-	notifications, unsubscribe := n.Store.Changed().Subscribe()
-	defer unsubscribe()
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-notifications:
-		case <-ticker.C:
-		}
-		n.runs.CheckCancellations(ctx)
-		n.actions.CheckCancellations(ctx)
-		_ = sleep(ctx, minCancelInterval)
-	}
-}
-
-// sleep waits for d. If ctx ends first, it returns the cause.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}

@@ -77,7 +77,7 @@ func TestARunThatFailedIsTriedAgain(t *testing.T) {
 		}
 		return nil
 	}})
-	engine.MaxAttempts = 2
+	engine.Runs.MaxAttempts = 2
 	start(t, engine)
 	id := create(t, store, "test", 1)
 	if run := becomes(t, store, id, app.Failed); run.Attempt != 2 || run.Error != "broken" {
@@ -104,7 +104,7 @@ func TestWorkThatTakesTooLongFails(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
 	engine := newEngine(store, g.kind("slow"))
-	engine.RunTimeout = 100 * time.Millisecond
+	engine.Runs.RunTimeout = 100 * time.Millisecond
 	start(t, engine)
 	if run := becomes(t, store, create(t, store, "slow", 1), app.Failed); run.Error != "timed out after 100ms" {
 		t.Errorf("the run is %+v", run)
@@ -162,10 +162,8 @@ func TestAWishIsHeardThatRiverDoesNotTellOf(t *testing.T) {
 	store, g := openStore(t), newGated()
 	works := create(t, store, "works", 1)
 	engine := newEngine(store, g.kind("works"))
-	engine.Store = &wishes{
-		ClusterStore: store,
-		stopping:     []app.CancelRequest{{Run: works, FencingToken: 1}},
-	}
+	unheard := &wishes{ClusterStore: store, stopping: []app.CancelRequest{{Run: works, FencingToken: 1}}}
+	engine.Store, engine.Runs.Store = unheard, unheard
 	start(t, engine)
 	becomes(t, store, works, app.Cancelled)
 }
@@ -179,7 +177,7 @@ func TestCancelRequest_OfAnEarlierAttemptIsIgnored(t *testing.T) {
 	}
 	engine := newEngine(store, g.kind("works"))
 	late := &wishes{ClusterStore: store, stopping: []app.CancelRequest{{Run: id, FencingToken: 1}}}
-	engine.Store = late
+	engine.Store, engine.Runs.Store = late, late
 	start(t, engine)
 	await(t, g.working, "the second attempt")
 	asked := late.answers.Load()

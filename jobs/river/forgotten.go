@@ -1,8 +1,11 @@
 package river
 
 import (
+	"cmp"
 	"context"
 	"time"
+
+	"runboard/jobs"
 )
 
 const (
@@ -14,12 +17,9 @@ const (
 // releaseForgottenJobs releases jobs whose result River failed to save, until ctx ends. Otherwise they
 // would stay in state running for ever, on a living node that does not work on them.
 func (n *node) releaseForgottenJobs(ctx context.Context) {
-	after := n.forgottenAfter
-	if after == 0 {
-		after = forgottenAfter
-	}
+	after := cmp.Or(n.overrides.forgottenAfter, forgottenAfter)
 	missing := map[int64]time.Time{}
-	for sleep(ctx, min(forgottenInterval, after)) == nil {
+	for jobs.Sleep(ctx, min(forgottenInterval, after)) == nil {
 		missing = n.releaseForgotten(ctx, after, missing)
 	}
 }
@@ -47,9 +47,9 @@ func (n *node) releaseForgotten(
 			missing[job] = since
 			continue
 		}
-		n.Log.Warn("a forgotten job is released", "job", job)
+		n.log.Warn("a forgotten job is released", "job", job)
 		if err := n.Store.Release(ctx, job); err != nil {
-			n.Log.Error("a forgotten job cannot be released", "job", job, "error", err)
+			n.log.Error("a forgotten job cannot be released", "job", job, "error", err)
 			missing[job] = since
 		}
 	}

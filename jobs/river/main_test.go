@@ -98,8 +98,15 @@ func newEngine(store *postgres.Store, kinds ...jobs.Kind) *river.Engine {
 		panic(err)
 	}
 	return &river.Engine{
-		Pool: store.Pool(), Store: store, Registry: registry, Actions: jobs.BulkRegistry(store),
-		Workers: 4, MaxAttempts: 1, RunTimeout: 10 * time.Minute, ActionTimeout: time.Hour,
+		Pool: store.Pool(), Store: store, Workers: 4,
+		Runs: newExecutor(store, registry, 10*time.Minute),
+		Bulk: newExecutor(store, jobs.BulkRegistry(store), time.Hour),
+	}
+}
+
+func newExecutor(store *postgres.Store, registry *jobs.Registry, timeout time.Duration) *jobs.Executor {
+	return &jobs.Executor{
+		Store: store, Registry: registry, MaxAttempts: 1, RunTimeout: timeout,
 		Log: slog.New(slog.DiscardHandler),
 	}
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
+
+	"runboard/jobs"
 )
 
 const maintenanceQueue = "maintenance"
@@ -85,26 +87,26 @@ func (t *task) Work(context.Context, *river.Job[taskArgs]) error {
 	defer cancel()
 	n, err := t.run(ctx)
 	if n > 0 {
-		t.node.Log.Info(t.message, "runs", n)
+		t.node.log.Info(t.message, "runs", n)
 	}
 	if err != nil && ctx.Err() == nil {
-		t.node.Log.Error("maintenance failed", "task", t.args.name, "error", err)
+		t.node.log.Error("maintenance failed", "task", t.args.name, "error", err)
 	}
 	return nil
 }
 
 // announceKinds announces the kinds of runs that this node works on, until ctx ends.
 func (n *node) announceKinds(ctx context.Context) {
-	kinds := append(n.Registry.Names(), n.Actions.Names()...)
+	kinds := append(n.Runs.Registry.Names(), n.Bulk.Registry.Names()...)
 	for {
 		wait := announceInterval
 		if err := n.Store.AnnounceKinds(ctx, kinds); err != nil {
 			if ctx.Err() == nil {
-				n.Log.Error("the kinds of this node cannot be announced", "error", err)
+				n.log.Error("the kinds of this node cannot be announced", "error", err)
 			}
 			wait = tick
 		}
-		if sleep(ctx, wait) != nil {
+		if jobs.Sleep(ctx, wait) != nil {
 			return
 		}
 	}

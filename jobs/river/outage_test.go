@@ -97,7 +97,7 @@ func halfStart(t *testing.T, store *postgres.Store, g *gated) (run int64, ask fu
 	define(t, store, failLate)
 	failed := ear{"the queue cannot be had", make(chan struct{}, 1)}
 	engine := newEngine(store, g.kind("test"))
-	engine.Log = slog.New(slog.NewTextHandler(failed, nil))
+	engine.Runs.Log = slog.New(slog.NewTextHandler(failed, nil))
 	run = create(t, store, "test", 1)
 	ask, stopped = start(t, engine)
 	await(t, failed.heard, "River to fail")
@@ -127,7 +127,8 @@ func TestANodeThatHasOnlyHalfStartedHeedsPeople(t *testing.T) {
 	id := create(t, store, "test", 1)
 	engine := newEngine(store, g.kind("test"))
 	// River does not notify of this request.
-	engine.Store = &wishes{ClusterStore: store, stopping: []app.CancelRequest{{Run: id, FencingToken: 1}}}
+	unheard := &wishes{ClusterStore: store, stopping: []app.CancelRequest{{Run: id, FencingToken: 1}}}
+	engine.Store, engine.Runs.Store = unheard, unheard
 	start(t, engine)
 	becomes(t, store, id, app.Cancelled)
 }
@@ -180,14 +181,14 @@ func TestANodeWorksInFullWhoseConnectionsBreakWhileItStarts(t *testing.T) {
 	defer pool.Close()
 	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
 	engine.Pool = pool
-	suspect := create(t, store, "test", 2)
-	crash(t, store, suspect, maxCrashes-1)
+	quarantined := create(t, store, "test", 2)
+	crash(t, store, quarantined, maxCrashes-1)
 	action, err := store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ask, stopped := start(t, engine)
-	for _, run := range []int64{suspect, suspect + 1, action.ID} { // one run of each queue
+	for _, run := range []int64{quarantined, quarantined + 1, action.ID} { // one run of each queue
 		becomes(t, store, run, app.Completed)
 	}
 	until(t, store, "a chore to be done, which takes a leader", func() bool {

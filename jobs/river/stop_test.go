@@ -90,7 +90,7 @@ func TestANodeInAHurryDoesNotWaitForWork(t *testing.T) {
 	}
 }
 
-func TestRunsAndSuspectsShareTheWorkers(t *testing.T) {
+func TestQuarantine_SharesTheWorkers(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
 	first := create(t, store, "test", 3)
@@ -122,7 +122,7 @@ func TestAJobWithoutAPlaceKeepsItsPlaceInLine(t *testing.T) {
 	engine := newEngine(store, g.kind("test"))
 	engine.Workers = 1
 	start(t, engine)
-	await(t, g.working, "the suspect")
+	await(t, g.working, "the quarantined run")
 	execute(t, store, `UPDATE river_job SET state = 'available', scheduled_at = now() - interval '1 day' WHERE queue = 'runs'`)
 	until(t, store, "a job to be put back where it was", func() bool {
 		return query[int](t, store, `SELECT count(*) FROM river_job WHERE queue = 'runs' AND state = 'available' AND attempt = 0
