@@ -86,9 +86,9 @@ func keysOf(call *ast.CallExpr) (keys []*ast.BasicLit) {
 	return keys
 }
 
-// TestImportsPointOneWay checks the layers: every package may import app, none imports a sibling, and only
+// TestImports_PointOneWay checks the layers: every package may import app, none imports a sibling, and only
 // handlers and handlers/ws import Fiber.
-func TestImportsPointOneWay(t *testing.T) {
+func TestImports_PointOneWay(t *testing.T) {
 	allowed := map[string][]string{
 		"runboard":               {"runboard/board"},
 		"runboard/app":           {},
@@ -179,7 +179,7 @@ func isWebSocket(imported *ast.ImportSpec) bool {
 	return strings.HasSuffix(imported.Path.Value, `/websocket"`)
 }
 
-func TestNobodyUsesWhatIsForbidden(t *testing.T) {
+func TestImports_ForbiddenOnesAreUnused(t *testing.T) {
 	t.Parallel()
 	looked := 0
 	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
@@ -212,7 +212,7 @@ func TestNobodyUsesWhatIsForbidden(t *testing.T) {
 	}
 }
 
-func TestWhatIsForbiddenIsSeenHoweverItIsReached(t *testing.T) {
+func TestImports_ForbiddenOnesAreFoundInAnyForm(t *testing.T) {
 	t.Parallel()
 	for use, want := range map[string]bool{
 		"conn.Close()": true, "s.conn.Close()": true, "a.b.conn.Close()": true, "s.watcher.Close()": false,
@@ -236,7 +236,7 @@ func TestWhatIsForbiddenIsSeenHoweverItIsReached(t *testing.T) {
 }
 
 // The tests that docs/promises.md names must exist; otherwise it promises more than the tests hold.
-func TestThePromisesAreHeldByTestsThatExist(t *testing.T) {
+func TestPromises_NameExistingTests(t *testing.T) {
 	t.Parallel()
 	promises := harness.ReadFile(t, "docs/promises.md")
 	named := regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9_]+)`").FindAllStringSubmatch(promises, -1)

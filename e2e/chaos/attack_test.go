@@ -133,7 +133,7 @@ func attack(t *testing.T, addr string, stop <-chan struct{}) (attackers *sync.Wa
 }
 
 // The test is not parallel, because it counts goroutines and measures time and memory.
-func TestClientsThatBehaveBadlyHoldNobodyUpAndLeaveNothing(t *testing.T) {
+func TestAttack_DelaysNoReaderAndLeavesNothing(t *testing.T) {
 	p := harness.StartProgram(t, func(c *board.Config) { c.UpgradeRate, c.MaxSocketsPerAddress, c.Workers = 0, 2000, 4 }, harness.WorkThat("job", ""))
 	e := harness.NewExpect(t, p)
 	good := &wellBehaved{
@@ -176,7 +176,7 @@ func TestClientsThatBehaveBadlyHoldNobodyUpAndLeaveNothing(t *testing.T) {
 }
 
 // A thousand subscribers join and leave at random while runs change. Each may see only runs of its own view.
-func TestWhoeverComesAndGoesSeesOnlyItsOwnView(t *testing.T) {
+func TestSockets_SeeOnlyTheirOwnView(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, func(c *board.Config) { c.UpgradeRate, c.MaxSocketsPerAddress, c.Workers = 0, 2000, 4 },
 		harness.WorkThat("good", ""), harness.WorkThat("bad", "no ink"))

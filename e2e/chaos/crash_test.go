@@ -23,7 +23,7 @@ var crashRounds = flag.Int("crash-rounds", 20, "how often the program is killed"
 // The test kills the process again and again at random moments while clients create runs and sockets watch.
 // Acknowledged runs must exist, a repeated request must not count twice, no socket may see a run go back to
 // an older version, and in the end all runs must be done.
-func TestCrashesLoseAndDoubleNothing(t *testing.T) {
+func TestCrashes_LoseAndDoubleNothing(t *testing.T) {
 	t.Parallel()
 	notes := filepath.Join(t.TempDir(), "notes")
 	b := harness.NewProcess(t, "--workers", "10", "--max-attempts", "2", "--max-crashes", "1000", "--post-rate", "0", "--upgrade-rate", "0")

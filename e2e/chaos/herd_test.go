@@ -58,7 +58,7 @@ func (h *herd) stay(ctx context.Context, conn *websocket.Conn, must string) {
 	}
 }
 
-func TestTheHerdComesBackAfterARestart(t *testing.T) {
+func TestHerd_ReconnectsAfterARestart(t *testing.T) {
 	t.Parallel()
 	const size = 5000
 	b := harness.StartProcess(t, append(harness.AtOnce, "--failure-rate", "0", "--upgrade-rate", "0", "--max-sockets-per-address", fmt.Sprint(2*size))...)

@@ -14,7 +14,7 @@ import (
 // idleSocket is the maximum memory of the server for an idle socket, in bytes.
 const idleSocket = 32 << 10
 
-func TestAnIdleSocketCostsLittleMemory(t *testing.T) {
+func TestSocket_IdleOneNeedsLittleMemory(t *testing.T) {
 	t.Parallel()
 	const sockets = 2000
 	b := harness.StartProcess(t, append(harness.AtOnce, "--upgrade-rate", "0", "--max-sockets-per-address", fmt.Sprint(sockets))...)

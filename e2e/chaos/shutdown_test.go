@@ -35,7 +35,7 @@ func everySocket(runs int) (paths []string) {
 	return paths
 }
 
-func TestAShutdownTakesLeaveOfAThousandSocketsAndTwentyRuns(t *testing.T) {
+func TestShutdown_ClosesSocketsAndRequeuesRuns(t *testing.T) {
 	t.Parallel()
 	const drain = 300 * time.Millisecond
 	b := harness.StartProcess(t, "--command", "slow=/bin/sleep 98765", "--workers", "20", "--run-timeout", "1h", "--drain-timeout", drain.String(),
@@ -78,7 +78,7 @@ func TestAShutdownTakesLeaveOfAThousandSocketsAndTwentyRuns(t *testing.T) {
 	}
 }
 
-func TestSIGTERMLetsWorkEnd(t *testing.T) {
+func TestShutdown_LetsRunsFinish(t *testing.T) {
 	t.Parallel()
 	b := harness.StartProcess(t, harness.InSteps...)
 	closed := closeCodes(t, b, "/process_runs/live", "/process_runs/live?status=failed", "/process_runs/live")
@@ -102,7 +102,7 @@ func TestSIGTERMLetsWorkEnd(t *testing.T) {
 	}
 }
 
-func TestWorkThatDoesNotEndInTimeIsGivenBack(t *testing.T) {
+func TestShutdown_RequeuesUnfinishedRuns(t *testing.T) {
 	t.Parallel()
 	b := harness.StartProcess(t, "--delay-min", "0s", "--delay-max", "10m", "--run-timeout", "1h",
 		"--workers", "1000", "--drain-timeout", "200ms")
@@ -121,7 +121,7 @@ func TestWorkThatDoesNotEndInTimeIsGivenBack(t *testing.T) {
 		t.Errorf("%d runs are left started", n)
 	}
 	if n := harness.NumberIn(t, db, "SELECT count(*) FROM process_runs WHERE status = 0 AND version = 3"); n == 0 {
-		t.Error("no run was given back")
+		t.Error("no run was requeued")
 	}
 	if n := harness.NumberIn(t, db, "SELECT count(*) FROM process_runs WHERE status = 0 AND (attempt <> 0 OR crashes <> 0)"); n != 0 {
 		t.Errorf("%d runs lost an attempt by a shutdown", n)
@@ -156,7 +156,7 @@ func closeCodes(t *testing.T, b *harness.Process, paths ...string) <-chan int {
 	return codes
 }
 
-func TestTheSecondSIGTERMEndsItAtOnce(t *testing.T) {
+func TestShutdown_SecondSIGTERMIsImmediate(t *testing.T) {
 	t.Parallel()
 	// The runs take five minutes on average, and the drain timeout would let them: only the second signal
 	// ends the process.

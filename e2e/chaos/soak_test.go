@@ -145,7 +145,7 @@ func watchUse(ctx context.Context, b *harness.Process) (uses []use) {
 
 // Under mixed load of any duration (make soak), the server neither fails nor grows. The test compares memory
 // only after a run long enough for it to settle.
-func TestMixedLoadLeavesNothingBehind(t *testing.T) {
+func TestMixedLoad_LeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	b := harness.StartProcess(t, "--delay-min", "0s", "--delay-max", "20ms", "--failure-rate", "0.3", "--keep-max", "5000",
 		"--post-rate", "0", "--upgrade-rate", "0", "--max-sockets-per-address", fmt.Sprint(2**soakSockets))

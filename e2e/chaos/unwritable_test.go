@@ -33,7 +33,7 @@ func occupy(t *testing.T, path string) (letGo func()) {
 	}
 }
 
-func TestADatabaseThatCannotBeWrittenIsSurvived(t *testing.T) {
+func TestDatabase_ServerSurvivesWhenItIsNotWritable(t *testing.T) {
 	t.Parallel()
 	kind, open := harness.Gate("gate")
 	p := harness.StartProgram(t, nil, kind)
@@ -45,8 +45,8 @@ func TestADatabaseThatCannotBeWrittenIsSurvived(t *testing.T) {
 	}
 	letGo := occupy(t, p.Config.DatabasePath())
 	open() // the result of the run cannot be written now
-	for _, wish := range []string{"", "/1/cancel"} {
-		refused := e.POST("/process_runs" + wish).WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusServiceUnavailable)
+	for _, command := range []string{"", "/1/cancel"} {
+		refused := e.POST("/process_runs" + command).WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusServiceUnavailable)
 		refused.Header("Retry-After").AsNumber().Gt(0)
 		if word := harness.Internals.FindString(refused.Body().Raw()); word != "" {
 			t.Errorf("it tells of internals: %s", word)

@@ -12,7 +12,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-func TestABrowserOnOneNodeSeesWhatAnotherDoes(t *testing.T) {
+func TestNodes_SocketSeesChangesOfOtherNodes(t *testing.T) {
 	t.Parallel()
 	server := pgtest.URL(t)
 	here, there := harness.StartProgram(t, harness.OnDatabase(server)), harness.StartProgram(t, harness.OnDatabase(server))
@@ -34,13 +34,13 @@ func TestABrowserOnOneNodeSeesWhatAnotherDoes(t *testing.T) {
 	database := inside(t, server)
 	const listeners = "FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'listen%'"
 	if n := harness.NumberIn(t, database, "SELECT count(pg_terminate_backend(pid)) "+listeners); n == 0 {
-		t.Fatal("nobody listens")
+		t.Fatal("no node listens")
 	}
 	seesAll(10)
 }
 
 // The PostgreSQL server stops and returns under load.
-func TestNodesComeBackWithTheirServer(t *testing.T) {
+func TestNodes_RecoverWithTheDatabaseServer(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.Start(t)
 	server := cluster.URL()
@@ -83,7 +83,7 @@ func TestNodesComeBackWithTheirServer(t *testing.T) {
 
 // Nodes restart one after the other while the others work. Clients get no wrong answer, and no interruption
 // counts as a crash.
-func TestNodesAreStartedAnewOneByOne(t *testing.T) {
+func TestNodes_RollingRestartLosesNothing(t *testing.T) {
 	t.Parallel()
 	server := pgtest.URL(t)
 	args := []string{"--delay-min", "0s", "--delay-max", "100ms", "--failure-rate", "0", "--drain-timeout", "50ms"}

@@ -147,7 +147,7 @@ func (o *onlooker) shows(runs []harness.RunJSON) error {
 }
 
 // Three nodes do 3,000 runs while 300 sockets watch, and the test kills one of the nodes meanwhile.
-func TestNodesThatDieTakeNothingWithThem(t *testing.T) {
+func TestNodes_KilledOneLosesNothing(t *testing.T) {
 	t.Parallel()
 	const runs = 3000
 	server, notes := pgtest.URL(t), filepath.Join(t.TempDir(), "notes")
@@ -187,7 +187,7 @@ func TestNodesThatDieTakeNothingWithThem(t *testing.T) {
 }
 
 // A node that was paused until another node has rescued its run must not change the run any more.
-func TestANodeThatComesBackFromSleepIsFenced(t *testing.T) {
+func TestNodes_PausedOneIsFenced(t *testing.T) {
 	t.Parallel()
 	server := pgtest.URL(t)
 	args := []string{"--failure-rate", "0", "--run-timeout", "10s"}
@@ -216,7 +216,7 @@ func TestANodeThatComesBackFromSleepIsFenced(t *testing.T) {
 }
 
 // Each node works only on its own kinds. Runs that a web node accepts go to other nodes.
-func TestRunsGoToNodesThatCanDoThem(t *testing.T) {
+func TestNodes_WorkOnlyOnTheirKinds(t *testing.T) {
 	t.Parallel()
 	server := pgtest.URL(t)
 	calm := []string{"--delay-min", "0s", "--delay-max", "0s", "--failure-rate", "0"}

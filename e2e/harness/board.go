@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"strings"
@@ -12,7 +13,6 @@ import (
 
 	"runboard/app"
 	"runboard/board"
-	"runboard/jobs"
 	"runboard/jobs/command"
 )
 
@@ -101,16 +101,19 @@ func OnDatabase(database string) func(*board.Config) {
 	return func(c *board.Config) { c.DatabaseURL = database }
 }
 
-// Gate returns a kind whose runs work until the test calls open.
-func Gate(name string) (kind jobs.Kind, open func()) {
-	opened := make(chan struct{})
-	work := func(ctx context.Context, _ *jobs.Run) error {
-		select {
-		case <-opened:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
+// Drain stops a board and returns when it is draining. The channel is closed when it has stopped.
+func Drain(t *testing.T, p *Program) (stopped <-chan struct{}) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.Stop()
+	}()
+	Eventually(t, "the program drains", func() error {
+		if p.Ready() == nil {
+			return errors.New("it still serves")
 		}
-	}
-	return jobs.Kind{Name: name, Work: work}, sync.OnceFunc(func() { close(opened) })
+		return nil
+	})
+	return done
 }

@@ -3,38 +3,18 @@ package harness
 import (
 	"bufio"
 	"bytes"
-	"context"
-	"encoding/json"
-	"errors"
-	"flag"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/fasthttp/websocket"
-
-	"runboard/db/pgtest"
 )
-
-// Patience is how long a test waits for a condition. It is a deadline, not a measure: it only has to be
-// longer than the slowest machine needs.
-const Patience = 90 * time.Second
-
-// RescuePatience is how long a test waits for another node to rescue the runs of a lost one. Only a failing
-// test waits that long.
-const RescuePatience = 4 * time.Minute
 
 // shared holds the cleanup functions of resources that all tests of a package share.
 var shared struct {
@@ -57,18 +37,6 @@ func putAwayShared() {
 		f()
 	}
 	shared.away = nil
-}
-
-// onServer selects PostgreSQL as the store of the boards. It must make no difference to the tests.
-var onServer = flag.Bool("postgres", false, "keep runs in PostgreSQL instead of in files")
-
-// NewDatabase returns the URL of an empty database, or of one that does not exist yet, for this test alone.
-func NewDatabase(t testing.TB) string {
-	t.Helper()
-	if *onServer {
-		return pgtest.URL(t)
-	}
-	return "sqlite:" + filepath.Join(t.TempDir(), "runboard.db")
 }
 
 // BuiltBinary builds the program once for all tests of a package and returns its path. It builds without the
@@ -252,122 +220,6 @@ func URLIn(t testing.TB, line string) string {
 	return found[1]
 }
 
-// ListJSON is a page of the list in JSON.
-type ListJSON struct {
-	ProcessRuns []RunJSON        `json:"process_runs"`
-	Counts      map[string]int64 `json:"counts"`
-	Older       *string          `json:"older"`
-	Newer       *string          `json:"newer"`
-}
-
-// RunJSON is a run in JSON.
-type RunJSON struct {
-	ID      int64  `json:"id"`
-	Status  string `json:"status"`
-	Version int64  `json:"version"`
-}
-
-// Client keeps no connections open: a connection to a killed program would break the next test.
-var Client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: Patience}
-
-// Get requests JSON from path and decodes it into into, if that is not nil.
-func (b *Process) Get(path string, into any) error {
-	return b.Do(http.MethodGet, path, "", into)
-}
-
-// Do makes a request for JSON and decodes the answer into into, if that is not nil. It fails if the status is
-// 300 or higher.
-func (b *Process) Do(method, path, form string, into any) error {
-	request, err := http.NewRequestWithContext(context.Background(), method, b.URL+path, strings.NewReader(form))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Accept", "application/json")
-	if form != "" {
-		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	response, err := Client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	switch {
-	case err != nil:
-		return err
-	case response.StatusCode >= 300:
-		return fmt.Errorf("%s %s: %s: %s", method, path, response.Status, body)
-	case into == nil:
-		return nil
-	}
-	return json.Unmarshal(body, into)
-}
-
-// Post creates count runs and returns them, oldest first.
-func (b *Process) Post(count int) []RunJSON {
-	b.T.Helper()
-	var created ListJSON
-	form := url.Values{"count": {strconv.Itoa(count)}}.Encode()
-	if err := b.Do(http.MethodPost, "/process_runs", form, &created); err != nil {
-		b.T.Fatal(err)
-	}
-	return created.ProcessRuns
-}
-
-// List returns the page of the list at path.
-func (b *Process) List(path string) ListJSON {
-	b.T.Helper()
-	var page ListJSON
-	if err := b.Get(path, &page); err != nil {
-		b.T.Fatal(err)
-	}
-	return page
-}
-
-// WaitUntilDone waits until there are total runs and all of them are final.
-func (b *Process) WaitUntilDone(total int64) {
-	b.T.Helper()
-	Eventually(b.T, fmt.Sprintf("%d runs are done", total), func() error {
-		var page ListJSON
-		if err := b.Get("/process_runs", &page); err != nil {
-			return err
-		}
-		if c := page.Counts; c["completed"]+c["failed"]+c["cancelled"] != total || c["created"]+c["started"] != 0 {
-			return fmt.Errorf("the counts are %v", c)
-		}
-		return nil
-	})
-}
-
-// ReadUntil calls each with every frame of a socket until ctx ends or the connection is lost. It then closes
-// the socket.
-func ReadUntil(ctx context.Context, conn *websocket.Conn, each func(frame string)) {
-	closing := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer closing()
-	defer conn.Close()
-	for _, frame, err := conn.ReadMessage(); err == nil; _, frame, err = conn.ReadMessage() {
-		each(string(frame))
-	}
-}
-
-// Eventually waits until check returns nil. It fails the test after Patience or, with PostgreSQL, after
-// RescuePatience, because another node may have to rescue runs. what completes the sentence "waited in vain
-// until …".
-func Eventually(t testing.TB, what string, check func() error) {
-	t.Helper()
-	limit := Patience
-	if *onServer {
-		limit = RescuePatience
-	}
-	err := errors.New("it was never looked at")
-	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if err = check(); err == nil {
-			return
-		}
-	}
-	t.Fatalf("waited in vain until %s: %v", what, err)
-}
-
 // logged collects the log of a process. It is safe for concurrent use.
 type logged struct {
 	mu   sync.Mutex
@@ -386,17 +238,18 @@ func (l *logged) String() string {
 	return l.text.String()
 }
 
-// UntilStarted waits until at least n runs are started.
-func (b *Process) UntilStarted(n int64) {
-	b.T.Helper()
-	Eventually(b.T, fmt.Sprintf("%d runs are started", n), func() error {
-		var page ListJSON
-		if err := b.Get("/process_runs", &page); err != nil {
-			return err // its database may be unreachable
+// CountRunning returns the number of processes whose command line contains text.
+func CountRunning(t *testing.T, text string) (n int) {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		line, err := os.ReadFile(file) // fails if the process has ended meanwhile
+		if err == nil && strings.Contains(string(line), text) {
+			n++
 		}
-		if page.Counts["started"] < n {
-			return fmt.Errorf("the counts are %v", page.Counts)
-		}
-		return nil
-	})
+	}
+	return n
 }

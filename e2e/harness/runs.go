@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/gavv/httpexpect/v2"
@@ -53,4 +54,60 @@ func WaitUntilDone(t *testing.T, e *httpexpect.Expect) map[string]any {
 		return nil
 	})
 	return counts
+}
+
+// StartRuns creates n runs of the default kind, as the form of the page does.
+func StartRuns(e *httpexpect.Expect, n int) {
+	e.POST("/process_runs").WithFormField("count", n).Expect().Status(http.StatusSeeOther)
+}
+
+// BulkPath is the path of bulk actions.
+const BulkPath = "/process_runs/bulk"
+
+// CountsAre waits until the list reports these counts, by status. Statuses that want lacks may have any
+// count.
+func CountsAre(t *testing.T, e *httpexpect.Expect, want map[string]any) {
+	t.Helper()
+	Eventually(t, fmt.Sprint("the counts are ", want), func() error {
+		counts := e.GET("/process_runs").WithTransformer(AcceptJSON).Expect().JSON().Object().Value("counts").Object().Raw()
+		for status, n := range want {
+			if fmt.Sprint(counts[status]) != fmt.Sprint(n) {
+				return fmt.Errorf("they are %v", counts)
+			}
+		}
+		return nil
+	})
+}
+
+// StatusOf waits until the run with this ID has the status want.
+func StatusOf(t *testing.T, e *httpexpect.Expect, run, want string) {
+	t.Helper()
+	Eventually(t, "run "+run+" is "+want, func() error {
+		got := e.GET("/process_runs/" + run).WithTransformer(AcceptJSON).Expect().JSON().Object().Value("status").String().Raw()
+		if got != want {
+			return fmt.Errorf("it is %s", got)
+		}
+		return nil
+	})
+}
+
+// StartRun creates a run of a kind and returns its path.
+func StartRun(e *httpexpect.Expect, kind string) string {
+	run := e.POST("/process_runs").WithTransformer(AcceptJSON).WithFormField("kind", kind).WithFormField("count", 1).
+		Expect().Status(http.StatusCreated).JSON().Object().Value("process_runs").Array().Value(0).Object()
+	return fmt.Sprintf("/process_runs/%d", int(run.Value("id").Number().Raw()))
+}
+
+// UntilStatus waits until the run at path has this status.
+func UntilStatus(t *testing.T, e *httpexpect.Expect, path, status string) {
+	t.Helper()
+	StatusOf(t, e, strings.TrimPrefix(path, "/process_runs/"), status)
+}
+
+// FailuresPath is the path of the failures page.
+const FailuresPath = "/process_runs/failures"
+
+// StartRunsOf creates runs of a kind, as the form of the page does.
+func StartRunsOf(e *httpexpect.Expect, kind string, count int) {
+	e.POST("/process_runs").WithFormField("count", count).WithFormField("kind", kind).Expect().Status(http.StatusSeeOther)
 }

@@ -1,12 +1,14 @@
 package harness
 
 import (
+	"context"
 	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/fasthttp/websocket"
 	"github.com/gavv/httpexpect/v2"
 )
 
@@ -54,4 +56,15 @@ func (s Screen) Count(status string) (n int) {
 		}
 	}
 	return n
+}
+
+// ReadUntil calls each with every frame of a socket until ctx ends or the connection is lost. It then closes
+// the socket.
+func ReadUntil(ctx context.Context, conn *websocket.Conn, each func(frame string)) {
+	closing := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer closing()
+	defer conn.Close()
+	for _, frame, err := conn.ReadMessage(); err == nil; _, frame, err = conn.ReadMessage() {
+		each(string(frame))
+	}
 }

@@ -66,7 +66,7 @@ func senders(url string) []sender {
 		{name: "the same site", headers: map[string]string{"Origin": "http://127.0.0.1:1", "Sec-Fetch-Site": "same-site"}, foreign: true, barred: true},
 		{name: "another site", headers: map[string]string{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, foreign: true, barred: true},
 		{name: "an older browser elsewhere", headers: map[string]string{"Origin": "https://evil.example"}, foreign: true},
-		{name: "nobody", headers: map[string]string{"Origin": "null"}, foreign: true},
+		{name: "no site", headers: map[string]string{"Origin": "null"}, foreign: true},
 		{name: "a name that is not ours", headers: map[string]string{"Host": "evil.example"}, named: true},
 	}
 }
@@ -129,7 +129,7 @@ func enter(t *testing.T, url string, d door, from sender, with credentials) int 
 	return response.StatusCode
 }
 
-func TestWhoMayDoWhat(t *testing.T) {
+func TestAccess_OfEverySender(t *testing.T) {
 	t.Parallel()
 	for _, asked := range []bool{false, true} {
 		t.Run(fmt.Sprint("with a password: ", asked), func(t *testing.T) {

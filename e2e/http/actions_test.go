@@ -23,11 +23,11 @@ func startAction(t *testing.T, e *httpexpect.Expect, form map[string]any) *httpe
 	return e.GET(path).WithTransformer(harness.AcceptJSON).Expect().JSON().Object()
 }
 
-func TestAllRunsThatMatchAreActedOnByARunOfItsOwn(t *testing.T) {
+func TestBulk_RunsAsARunOfItsOwn(t *testing.T) {
 	t.Parallel()
 	kind, open := harness.Gate("gate")
 	defer open()
-	p := harness.StartProgram(t, func(c *board.Config) { c.Workers = 4 }, kind, harness.WorkThat("import", "the disk is full"), harness.WorkThat("mail", "nobody is there"))
+	p := harness.StartProgram(t, func(c *board.Config) { c.Workers = 4 }, kind, harness.WorkThat("import", "the disk is full"), harness.WorkThat("mail", "no answer"))
 	e := harness.NewExpect(t, p)
 	for _, kind := range []string{"import", "mail"} {
 		e.POST("/process_runs").WithFormField("count", 30).WithFormField("kind", kind).Expect().Status(http.StatusSeeOther)
@@ -93,7 +93,7 @@ func plain(page string) string {
 	return text.String()
 }
 
-func TestAnActionThatCannotBeUnderstood(t *testing.T) {
+func TestBulk_RefusesMalformedRequests(t *testing.T) {
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil))
 	many := "operation=cancel" + strings.Repeat("&id=7", app.MaxSelected+1)
@@ -128,7 +128,7 @@ func TestAnActionThatCannotBeUnderstood(t *testing.T) {
 	harness.CountsAre(t, e, map[string]any{"created": 0, "started": 0, "completed": 0, "failed": 0, "cancelled": 0})
 }
 
-func TestARepeatedActionIsDoneOnce(t *testing.T) {
+func TestBulk_AppliesARepeatedRequestOnce(t *testing.T) {
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full")))
 	harness.StartRuns(e, 2)
@@ -144,7 +144,7 @@ func TestARepeatedActionIsDoneOnce(t *testing.T) {
 	harness.CountsAre(t, e, map[string]any{"completed": 1, "failed": 0})
 }
 
-func TestARunIsDeletedFromItsPageWhenItIsFinal(t *testing.T) {
+func TestDelete_OnlyOfFinalRuns(t *testing.T) {
 	t.Parallel()
 	kind, open := harness.Gate("gate")
 	defer open()

@@ -8,7 +8,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-func TestAVariableThatIsEmptyIsAsGoodAsAbsent(t *testing.T) {
+func TestConfig_EmptyVariablesCountAsAbsent(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	for _, name := range []string{"WORKERS", "ADDR", "DELAY_MIN", "INSECURE", "DATABASE_URL", "PUBLIC_ORIGIN"} {
 		t.Setenv(name, "")
@@ -20,7 +20,7 @@ func TestAVariableThatIsEmptyIsAsGoodAsAbsent(t *testing.T) {
 	}
 }
 
-func TestListsMayHaveBlanksAfterTheirCommas(t *testing.T) {
+func TestConfig_ListsMayContainBlanks(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Setenv("PUBLIC_ORIGIN", " https://a.example, https://b.example ")
 	t.Setenv("TRUSTED_PROXY", "127.0.0.1, 10.0.0.0/8")

@@ -17,7 +17,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-func TestTheLogOfARunIsText(t *testing.T) {
+func TestLog_IsText(t *testing.T) {
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil, harness.Commands(t, `job=sh -c 'echo one; echo "<b>"; sleep 0.3; echo three >&2'`)...))
 	path := harness.StartRun(e, "job")
@@ -42,7 +42,7 @@ func TestTheLogOfARunIsText(t *testing.T) {
 	e.GET(path).Expect().Body().Contains(`<div data-offset="4">&lt;b&gt;</div>`).Contains(`<div data-offset="8" data-stream="stderr">three</div>`)
 }
 
-func TestARequestForALogThatIsWrong(t *testing.T) {
+func TestLog_RefusesMalformedRequests(t *testing.T) {
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil, harness.Commands(t, "job=true")...))
 	path := harness.StartRun(e, "job")
@@ -63,7 +63,7 @@ func TestARequestForALogThatIsWrong(t *testing.T) {
 	e.POST(path + "/log").Expect().Status(http.StatusMethodNotAllowed)
 }
 
-func TestAFollowerSeesLinesAsTheyCome(t *testing.T) {
+func TestLog_FollowerSeesNewLines(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	gate := filepath.Join(dir, "gate")
@@ -91,7 +91,7 @@ func TestAFollowerSeesLinesAsTheyCome(t *testing.T) {
 	}
 }
 
-func TestAFollowerWhoLeavesGivesItsPlaceUp(t *testing.T) {
+func TestLog_FollowerReleasesItsSlot(t *testing.T) {
 	t.Parallel()
 	kind, open := harness.Gate("gate")
 	defer open()
@@ -129,7 +129,7 @@ func TestAFollowerWhoLeavesGivesItsPlaceUp(t *testing.T) {
 	})
 }
 
-func TestALongLogSaysWhatWasDropped(t *testing.T) {
+func TestLog_SaysWhatWasDropped(t *testing.T) {
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, func(c *board.Config) { c.LogLimit = 16 << 10 }, harness.Commands(t, "job=seq 1 20000")...))
 	path := harness.StartRun(e, "job")
@@ -147,7 +147,7 @@ func TestALongLogSaysWhatWasDropped(t *testing.T) {
 	page.Body().Contains("The first part").Contains("was dropped").NotContains("Load earlier")
 }
 
-func TestNothingOfARequestReachesACommandLine(t *testing.T) {
+func TestCommands_GetNothingFromTheRequest(t *testing.T) {
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil, harness.Commands(t, `job=sh -c 'echo "$# $0 $1"; env' name fixed`)...))
 	e.POST("/process_runs").WithQuery("kind", "$(id)").WithHeader("X-Command", "id").WithHeader("User-Agent", "tell-tale").
@@ -157,7 +157,7 @@ func TestNothingOfARequestReachesACommandLine(t *testing.T) {
 	e.GET("/process_runs/1/log").Expect().Body().HasPrefix("1 name fixed\n").NotContains("tell-tale")
 }
 
-func TestAKilledServerLeavesNoProcessAndGivesTheRunBack(t *testing.T) {
+func TestServer_KilledOneLeavesNoProcess(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	temp, seconds := t.TempDir(), fmt.Sprintf("8%d.5", os.Getpid())
@@ -204,7 +204,7 @@ func TestAKilledServerLeavesNoProcessAndGivesTheRunBack(t *testing.T) {
 	processes(0)
 }
 
-func TestAWrongCommandEndsTheProgramWithALineThatNamesTheFlag(t *testing.T) {
+func TestConfig_InvalidCommandNamesItsFlag(t *testing.T) {
 	t.Parallel()
 	for flag, value := range map[string]string{
 		"--command": "Bad=true", "--commands": "/no/such/file", "--command-dir": "/no/such/dir", "--log-limit": "1KB",

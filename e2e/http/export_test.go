@@ -14,7 +14,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-func TestAListLeavesAsLinesOfJSON(t *testing.T) {
+func TestExport_NDJSON(t *testing.T) {
 	t.Parallel()
 	const each = 700 // more than one batch
 	e := harness.NewExpect(t, harness.StartProgram(t, func(c *board.Config) { c.Workers = 100 }, harness.WorkThat("backup", ""), harness.WorkThat("import", "=1+1")))
@@ -50,7 +50,7 @@ func TestAListLeavesAsLinesOfJSON(t *testing.T) {
 
 // The server does not read ahead of the client: the end of a list that exceeds all buffers on the way shows
 // the state at the time when the client gets there.
-func TestAListLeavesInPartsAsItIsRead(t *testing.T) {
+func TestExport_ReadsNoFasterThanTheClient(t *testing.T) {
 	t.Parallel()
 	const batches = 60 // of 1,000 runs each, about 12 MB
 	kind, open := harness.Gate("gate")
@@ -79,7 +79,7 @@ func TestAListLeavesInPartsAsItIsRead(t *testing.T) {
 	}
 }
 
-func TestAListLeavesForASpreadsheet(t *testing.T) {
+func TestExport_CSV(t *testing.T) {
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil, harness.WorkThat("import", "=cmd|' /C calc'!A0, \"quoted\"\nand more")))
 	e.POST("/process_runs").WithFormField("count", 3).Expect().Status(http.StatusSeeOther)

@@ -8,7 +8,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-func TestRunsThatFailAlikeAreFoundTogether(t *testing.T) {
+func TestFailures_AreGroupedByError(t *testing.T) {
 	t.Parallel()
 	e := harness.NewExpect(t, harness.Failing(t, nil))
 	harness.StartRunsOf(e, "import", 12)

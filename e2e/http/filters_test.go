@@ -11,7 +11,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-func TestAListIsNarrowedByItsAddress(t *testing.T) {
+func TestFilters_NarrowTheList(t *testing.T) {
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil, harness.WorkThat("backup", ""), harness.WorkThat("import", "the disk is full")))
 	for _, kind := range []string{"backup", "import"} {
@@ -38,7 +38,7 @@ func TestAListIsNarrowedByItsAddress(t *testing.T) {
 	page.Contains(`href="/process_runs?kind=import&amp;q=%3C%22disk&amp;since=24h&amp;status=failed"`)
 }
 
-func TestAFilterThatCannotBeUnderstood(t *testing.T) {
+func TestFilters_RefuseMalformedValues(t *testing.T) {
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil))
 	for _, query := range []string{
@@ -52,7 +52,7 @@ func TestAFilterThatCannotBeUnderstood(t *testing.T) {
 	}
 }
 
-func TestFindingWorksWithoutScript(t *testing.T) {
+func TestSearch_WorksWithoutScript(t *testing.T) {
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full")))
 	e.POST("/process_runs").WithFormField("count", 3).Expect().Status(http.StatusSeeOther)

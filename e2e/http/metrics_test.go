@@ -7,7 +7,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-func TestMetricsSayWhatTheBoardShows(t *testing.T) {
+func TestMetrics_CountRunsAndSockets(t *testing.T) {
 	t.Parallel()
 	kind, open := harness.Gate("gate")
 	defer open()

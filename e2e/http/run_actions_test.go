@@ -13,7 +13,7 @@ import (
 	"runboard/jobs"
 )
 
-func TestARunCanBeCancelledAndTriedAgain(t *testing.T) {
+func TestRun_CanBeCancelledAndRetried(t *testing.T) {
 	t.Parallel()
 	kind, open := harness.Gate("gate")
 	defer open()
@@ -56,7 +56,7 @@ func TestARunCanBeCancelledAndTriedAgain(t *testing.T) {
 	e.POST("/process_runs/1/retry").WithHeader("Sec-Fetch-Site", "cross-site").Expect().Status(http.StatusForbidden)
 }
 
-func TestProgressIsShownAsItComes(t *testing.T) {
+func TestProgress_IsLive(t *testing.T) {
 	t.Parallel()
 	goOn := make(chan struct{})
 	defer close(goOn)

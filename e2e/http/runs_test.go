@@ -21,7 +21,7 @@ func fragmentHeaders(r *http.Request) {
 	r.Header.Set("HX-Request-Type", "partial")
 }
 
-func TestTheListIsWhereEverythingBegins(t *testing.T) {
+func TestList_IsTheStartPage(t *testing.T) {
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil))
 
@@ -50,7 +50,7 @@ func TestTheListIsWhereEverythingBegins(t *testing.T) {
 	list.Value("newer").IsNull()
 }
 
-func TestTheButtonStartsTenRuns(t *testing.T) {
+func TestCreate_StartsTenRuns(t *testing.T) {
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil))
 
@@ -79,7 +79,7 @@ func TestTheButtonStartsTenRuns(t *testing.T) {
 	}
 }
 
-func TestARunCanBeAskedFor(t *testing.T) {
+func TestRun_InEveryFormat(t *testing.T) {
 	t.Parallel()
 	kind, open := harness.Gate("gate")
 	e := harness.NewExpect(t, harness.StartProgram(t, nil, kind))
@@ -110,7 +110,7 @@ func TestARunCanBeAskedFor(t *testing.T) {
 	e.GET("/process_runs/1/status").Expect().Body().Contains(`data-status="completed" data-version="3"`)
 }
 
-func TestSomeRunsCanBeAskedForTogether(t *testing.T) {
+func TestRuns_ByID(t *testing.T) {
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil))
 	harness.StartRuns(e, 3)
@@ -129,7 +129,7 @@ func TestSomeRunsCanBeAskedForTogether(t *testing.T) {
 	}
 }
 
-func TestPagesLeadThroughAllRuns(t *testing.T) {
+func TestList_PagesLeadThroughAllRuns(t *testing.T) {
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, func(c *board.Config) { c.FailureRate = 0.5 }))
 	e.POST("/process_runs").WithFormField("count", "60").Expect().Status(http.StatusSeeOther)
@@ -149,7 +149,7 @@ func TestPagesLeadThroughAllRuns(t *testing.T) {
 	page.Contains(`href="/process_runs?after=35"`).Contains(`href="/process_runs?before=11"`)
 }
 
-func TestAListWithoutRunsIsAListInJSON(t *testing.T) {
+func TestList_EmptyIsAnArrayInJSON(t *testing.T) {
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil))
 	for _, query := range []string{"", "status=failed", "before=5", "after=5", "kind=x", "q=x", "since=1h", "status=failed&before=0"} {
@@ -175,7 +175,7 @@ func walk(e *httpexpect.Expect, next, link string) (ids []int) {
 	return ids
 }
 
-func TestARepeatedRequestCreatesNothingTwice(t *testing.T) {
+func TestCreate_RepeatedRequestCreatesOnce(t *testing.T) {
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil))
 	post := func(count, headerKey, formKey string) *httpexpect.Response {
@@ -205,7 +205,7 @@ func TestARepeatedRequestCreatesNothingTwice(t *testing.T) {
 	}
 }
 
-func TestAKindCanBeChosenWhenThereAreSeveral(t *testing.T) {
+func TestCreate_ChoosesTheKind(t *testing.T) {
 	t.Parallel()
 	backup, openBackup := harness.Gate("backup")
 	report, openReport := harness.Gate("report")
@@ -221,7 +221,7 @@ func TestAKindCanBeChosenWhenThereAreSeveral(t *testing.T) {
 	harness.WaitUntilDone(t, e)
 }
 
-func TestWaitingRunsHaveALimit(t *testing.T) {
+func TestCreate_LimitsWaitingRuns(t *testing.T) {
 	t.Parallel()
 	kind, open := harness.Gate("gate")
 	defer open()
@@ -234,7 +234,7 @@ func TestWaitingRunsHaveALimit(t *testing.T) {
 	e.POST("/process_runs").WithFormField("count", "1").Expect().Status(http.StatusSeeOther)
 }
 
-func TestStaticFilesMayBeKeptForEver(t *testing.T) {
+func TestStatic_FilesAreImmutable(t *testing.T) {
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil))
 	page := e.GET("/process_runs").Expect().Body().Raw()
@@ -256,7 +256,7 @@ func TestStaticFilesMayBeKeptForEver(t *testing.T) {
 	e.GET("/static/../main.go").Expect().Status(http.StatusNotFound)
 }
 
-func TestAPanicInTheWorkDoesNotReachTheClient(t *testing.T) {
+func TestRun_PanicIsHiddenFromTheClient(t *testing.T) {
 	t.Parallel()
 	boom := jobs.Kind{Name: "boom", Work: func(context.Context, *jobs.Run) error { panic("password=secret") }}
 	e := harness.NewExpect(t, harness.StartProgram(t, nil, boom))

@@ -11,7 +11,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-func TestASecondProcessLeavesTheDatabaseAlone(t *testing.T) {
+func TestDatabase_SecondProcessIsRefused(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, harness.AtOnce...)
@@ -42,7 +42,7 @@ func runToEnd(t *testing.T, environment []string, args ...string) (out string, s
 	return string(said), cmd.ProcessState.ExitCode()
 }
 
-func TestAWrongSettingIsRefusedInOneLine(t *testing.T) {
+func TestConfig_InvalidSettingsAreRefusedInOneLine(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	for _, wrong := range wrongSettings {

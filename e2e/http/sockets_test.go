@@ -16,7 +16,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-func TestASocketBeginsWithAllThatIsThere(t *testing.T) {
+func TestSocket_BeginsWithASnapshot(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
 	e := harness.NewExpect(t, p)
@@ -36,7 +36,7 @@ func TestASocketBeginsWithAllThatIsThere(t *testing.T) {
 	harness.Watch(t, p, "/process_runs/live?status=failed").Expect().TextMessage().Body().Contains("No failed runs")
 }
 
-func TestEverySocketSeesEveryRunToItsEnd(t *testing.T) {
+func TestSocket_SeesEveryRunToItsEnd(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, func(c *board.Config) {
 		c.DelayMin, c.DelayMax, c.Workers = 300*time.Millisecond, 900*time.Millisecond, 20
@@ -58,7 +58,7 @@ func TestEverySocketSeesEveryRunToItsEnd(t *testing.T) {
 	}
 }
 
-func TestASocketOfARunShowsItAlone(t *testing.T) {
+func TestSocket_OfARunShowsOnlyThatRun(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, func(c *board.Config) { c.DelayMin, c.DelayMax = 300*time.Millisecond, 400*time.Millisecond })
 	harness.NewExpect(t, p).POST("/process_runs").Expect().Status(http.StatusSeeOther)
@@ -71,7 +71,7 @@ func TestASocketOfARunShowsItAlone(t *testing.T) {
 	}
 }
 
-func TestASocketIsRefusedForGoodWhenThereIsNoSuchRun(t *testing.T) {
+func TestSocket_OfAMissingRunIsClosedForGood(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
 	harness.Watch(t, p, "/process_runs/999/live").Expect().CloseMessage().Code(websocket.ClosePolicyViolation)
@@ -92,7 +92,7 @@ func TestASocketIsRefusedForGoodWhenThereIsNoSuchRun(t *testing.T) {
 	}
 }
 
-func TestOnlyOurPagesMayOpenSockets(t *testing.T) {
+func TestSocket_RefusesOtherOrigins(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, func(c *board.Config) { c.PublicOrigin = []string{"https://board.example"} })
 	live := p.URL + "/process_runs/live"
@@ -120,7 +120,7 @@ func TestOnlyOurPagesMayOpenSockets(t *testing.T) {
 	harness.NewExpect(t, p).GET("/process_runs/live").Expect().Status(http.StatusUpgradeRequired).Header("Upgrade").IsEqual("websocket")
 }
 
-func TestASocketThatSpeaksIsClosed(t *testing.T) {
+func TestSocket_ClosesAClientThatSendsMessages(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
 	for size, code := range map[int]int{1: websocket.ClosePolicyViolation, 512: websocket.ClosePolicyViolation, 513: websocket.CloseMessageTooBig} {
@@ -133,7 +133,7 @@ func TestASocketThatSpeaksIsClosed(t *testing.T) {
 	}
 }
 
-func TestSocketsAreCounted(t *testing.T) {
+func TestSocket_CountIsLimited(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, func(c *board.Config) { c.MaxSocketsPerAddress = 2 })
 	first := harness.Watch(t, p, "/process_runs/live")
@@ -151,7 +151,7 @@ func TestSocketsAreCounted(t *testing.T) {
 	})
 }
 
-func TestSocketsOpenedFromOneAddressHaveARate(t *testing.T) {
+func TestSocket_UpgradesHaveARateLimit(t *testing.T) {
 	t.Parallel()
 	limited := harness.StartProgram(t, func(c *board.Config) { c.UpgradeRate = 0.01 })
 	harness.Watch(t, limited, "/process_runs/live").Expect().TextMessage()
@@ -166,8 +166,8 @@ func TestSocketsOpenedFromOneAddressHaveARate(t *testing.T) {
 	}
 }
 
-// TestSocketsAreCountedBeforeTheyAreOpen opens more sockets than the limit allows, all at the same time.
-func TestSocketsAreCountedBeforeTheyAreOpen(t *testing.T) {
+// TestSocket_IsCountedBeforeTheUpgrade opens more sockets than the limit allows, all at the same time.
+func TestSocket_IsCountedBeforeTheUpgrade(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, func(c *board.Config) { c.MaxSockets, c.UpgradeRate = 10, 0 })
 	var mu sync.Mutex
@@ -227,7 +227,7 @@ func knock(t *testing.T, url string, headers map[string]string) (status int) {
 	return response.StatusCode
 }
 
-func TestSocketsAreToldToComeBackAtAShutdown(t *testing.T) {
+func TestSocket_ShutdownClosesWithRestart(t *testing.T) {
 	t.Parallel()
 	kind, open := harness.Gate("gate")
 	p := harness.StartProgram(t, nil, kind)
@@ -262,7 +262,7 @@ func TestSocketsAreToldToComeBackAtAShutdown(t *testing.T) {
 }
 
 // Otherwise a refused client could keep a slot for as long as it sends pings.
-func TestARefusedClientThatGoesOnPingingIsCutOff(t *testing.T) {
+func TestSocket_RefusedClientCannotKeepItOpen(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
 	conn, response, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.URL, "http")+"/process_runs/999/live", nil)

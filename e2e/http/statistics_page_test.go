@@ -9,7 +9,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-func TestStatisticsCountWhatHappened(t *testing.T) {
+func TestStatistics_SurviveARestart(t *testing.T) {
 	t.Parallel()
 	change := harness.OnDatabase(harness.NewDatabase(t))
 	p := harness.StartProgram(t, change, harness.WorkThat("backup", ""), harness.WorkThat("import", "the disk is full"))
@@ -47,7 +47,7 @@ func TestStatisticsCountWhatHappened(t *testing.T) {
 	stats.Value("unserved").Array().IsEmpty()
 }
 
-func TestStatisticsComeInEveryForm(t *testing.T) {
+func TestStatistics_InEveryFormat(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
 	e := harness.NewExpect(t, p)
@@ -62,7 +62,7 @@ func TestStatisticsComeInEveryForm(t *testing.T) {
 	e.GET("/process_runs/statistics/live").Expect().Status(http.StatusUpgradeRequired)
 }
 
-func TestTheStatisticsAreLive(t *testing.T) {
+func TestStatistics_AreLive(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
 	socket := harness.Watch(t, p, "/process_runs/statistics/live")

@@ -9,10 +9,10 @@ import (
 	"runboard/app"
 )
 
-// BenchmarkManyViews opens thousands of pages of different runs, changes one run, and waits until its page
+// BenchmarkHub_ManyViews opens thousands of pages of different runs, changes one run, and waits until its page
 // has the frame. Each round changes another run, because the minimum interval after a frame is not part of
 // the measurement. B/view is the memory of an open, idle page without its socket.
-func BenchmarkManyViews(b *testing.B) {
+func BenchmarkHub_ManyViews(b *testing.B) {
 	const views = 4000
 	store := openStore(b, b.TempDir())
 	defer store.Close()
@@ -43,9 +43,9 @@ func BenchmarkManyViews(b *testing.B) {
 	b.ReportMetric(perView, "B/view")
 }
 
-// BenchmarkFrames compares a full page with the previous one and renders the frame: after one changed cell,
+// BenchmarkHub_Frames compares a full page with the previous one and renders the frame: after one changed cell,
 // and after changed rows.
-func BenchmarkFrames(b *testing.B) {
+func BenchmarkHub_Frames(b *testing.B) {
 	before, cell, rows := fullPage(1), fullPage(1), fullPage(2)
 	cell.Runs[0].Status, cell.Runs[0].Version = app.Completed, 3
 	drawing := newTemplates(b)

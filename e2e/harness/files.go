@@ -6,13 +6,14 @@ import (
 	"testing"
 )
 
-// SkipOnPostgres skips a test with -postgres if the store makes no difference to it: it tests HTTP, the
-// browser, or a SQLite file.
-func SkipOnPostgres(t testing.TB) {
+// ReadFile returns the content of a file, which a path from the root of the module names.
+func ReadFile(t testing.TB, path string) string {
 	t.Helper()
-	if *onServer {
-		t.Skip("the store makes no difference to this test")
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return string(content)
 }
 
 // enterModule makes the root of the module the working directory, so that tests can name its files. Without
