@@ -26,7 +26,7 @@ type Settings struct {
 	MaxCrashes  int
 	LogLimit    int64                           // in bytes for each run; 0 is the default
 	MaxLogBytes int64                           // in bytes for all logs together; 0 is no limit
-	Searched    int64                           // see query.Board.Searched; 0 is the default
+	Searched    int64                           // see query.NewReader; 0 is the default
 	Kinds       []string                        // kinds with workers; nil: do not report any as unhandled
 	StartDelay  func(kind string) time.Duration // nil: none
 	Now         func() time.Time

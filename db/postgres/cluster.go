@@ -13,20 +13,10 @@ import (
 const kindsTTL = 2 * time.Minute
 
 const (
-	cancelRequests = `SELECT id, fencing_token FROM process_runs WHERE status = 1 AND cancel_requested_at > 0 ORDER BY id`
-
 	announceKinds  = `INSERT INTO worker_kinds (kind, seen_at) SELECT unnest($1::text[]), $2 ON CONFLICT (kind) DO UPDATE SET seen_at = greatest(worker_kinds.seen_at, excluded.seen_at)`
 	announcedKinds = `SELECT kind FROM worker_kinds WHERE seen_at > $1`
 	forgetKinds    = `DELETE FROM worker_kinds WHERE seen_at < $1`
 )
-
-// CancelRequests implements app.WorkStore.
-func (s *Store) CancelRequests(ctx context.Context) (requests []app.CancelRequest, err error) {
-	err = s.read(ctx, func(ctx context.Context, from query.Reader) error {
-		return query.Select(ctx, from, &requests, cancelRequests)
-	})
-	return requests, err
-}
 
 // RunForJob implements app.ClusterStore.
 func (s *Store) RunForJob(ctx context.Context, run, job int64) (app.ProcessRun, error) {
@@ -34,8 +24,8 @@ func (s *Store) RunForJob(ctx context.Context, run, job int64) (app.ProcessRun, 
 		query.Run
 		Job int64 `db:"job"`
 	}
-	err := s.readOne(ctx, func(ctx context.Context, from query.Reader) error {
-		found, err := query.Find(ctx, from, &row, `SELECT `+query.Columns+`, job FROM process_runs WHERE id = ?`, run)
+	err := s.readOne(ctx, func(ctx context.Context, q query.Queryer) error {
+		found, err := query.Find(ctx, q, &row, `SELECT `+query.Columns+`, job FROM process_runs WHERE id = ?`, run)
 		if err == nil && !found {
 			err = query.NotFound(run)
 		}
@@ -71,12 +61,12 @@ func (s *Store) AnnounceKinds(ctx context.Context, kinds []string) error {
 	return s.write(ctx, func(tx *transaction) error { return tx.exec(announceKinds, kinds, tx.now.UnixMilli()) })
 }
 
-// kindsWithWorkers returns the kinds that this node handles, and those announced within kindsTTL.
-func (s *Store) kindsWithWorkers(ctx context.Context, from query.Reader) (kinds []string, err error) {
+// handledKinds returns the kinds that this node handles, and those announced within kindsTTL.
+func (s *Store) handledKinds(ctx context.Context, q query.Queryer) (kinds []string, err error) {
 	if s.options.Kinds == nil {
 		return nil, nil
 	}
-	err = query.Select(ctx, from, &kinds, announcedKinds, s.options.Now().Add(-kindsTTL).UnixMilli())
+	err = query.Select(ctx, q, &kinds, announcedKinds, s.options.Now().Add(-kindsTTL).UnixMilli())
 	return append(append([]string{}, s.options.Kinds...), kinds...), err
 }
 

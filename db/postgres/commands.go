@@ -108,12 +108,12 @@ const (
 
 // Advance implements app.BulkRunner.
 func (s *Store) StepBulkAction(ctx context.Context, run app.ProcessRun) (state app.BulkProgress, err error) {
-	part, err := s.NextPart(ctx, run.ID)
-	if err != nil || part.State.Finished {
-		return part.State, err
+	chunk, err := s.NextChunk(ctx, run.ID)
+	if err != nil || chunk.Progress.Finished {
+		return chunk.Progress, err
 	}
 	err = s.write(ctx, func(tx *transaction) (err error) {
-		state, err = tx.stepBulk(run, part)
+		state, err = tx.stepBulk(run, chunk)
 		return err
 	})
 	if err != nil {
@@ -122,9 +122,9 @@ func (s *Store) StepBulkAction(ctx context.Context, run app.ProcessRun) (state a
 	return state, nil
 }
 
-// stepBulk performs one part of a bulk action. It moves the action's cursor in the same transaction, if the cursor is still
-// where the part began, so that no run is processed twice.
-func (tx *transaction) stepBulk(run app.ProcessRun, part query.Part) (state app.BulkProgress, err error) {
+// stepBulk performs one chunk of a bulk action. It moves the action's cursor in the same transaction, if the cursor is still
+// where the chunk began, so that no run is processed twice.
+func (tx *transaction) stepBulk(run app.ProcessRun, chunk query.BulkChunk) (state app.BulkProgress, err error) {
 	var mine, moved bool
 	if _, err := tx.find(&mine, holdsToken, run.ID, run.FencingToken); err != nil {
 		return state, err
@@ -132,15 +132,15 @@ func (tx *transaction) stepBulk(run app.ProcessRun, part query.Part) (state app.
 	if !mine {
 		return state, query.Conflict(run)
 	}
-	progress, err := part.Do(bulkStepTime, tx.perform)
+	done, err := chunk.Do(bulkStepTime, tx.perform)
 	if err != nil {
 		return state, err
 	}
-	_, err = tx.find(&moved, moveAction, progress.Next, progress.Done, progress.Left, run.ID, part.At)
+	_, err = tx.find(&moved, moveAction, done.Next, done.Done, done.Skipped, run.ID, chunk.Start)
 	if err == nil && !moved {
-		err = query.ErrTwice
+		err = query.ErrConcurrentAction
 	}
-	return progress.State, err
+	return done.Progress, err
 }
 
 // perform applies a bulk action to one run, unless the run is not, or no longer, one that the action was created for. It

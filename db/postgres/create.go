@@ -45,7 +45,7 @@ func (s *Store) Create(ctx context.Context, request app.CreateRequest) (batch ap
 
 // Act implements app.Store.
 func (s *Store) CreateBulkAction(ctx context.Context, action app.BulkAction, key string) (run app.ProcessRun, err error) {
-	made, err := s.NewAction(ctx, action)
+	made, err := s.NewBulkAction(ctx, action)
 	if err != nil {
 		return run, err
 	}
@@ -62,7 +62,7 @@ func (s *Store) CreateBulkAction(ctx context.Context, action app.BulkAction, key
 }
 
 // createBulkRun creates the run that performs a bulk action.
-func (tx *transaction) createBulkRun(action query.NewAction) (app.Batch, error) {
+func (tx *transaction) createBulkRun(action query.NewBulkAction) (app.Batch, error) {
 	if action.Refused != nil {
 		return app.Batch{}, action.Refused
 	}
@@ -70,7 +70,7 @@ func (tx *transaction) createBulkRun(action query.NewAction) (app.Batch, error) 
 	if err != nil {
 		return batch, err
 	}
-	return batch, tx.exec(addAction, batch.First, action.Text, action.Prospect.Runs, action.Prospect.Skipped, action.Prospect.More)
+	return batch, tx.exec(addAction, batch.First, action.JSON, action.Preview.Runs, action.Preview.Skipped, action.Preview.More)
 }
 
 // idempotent calls create, unless the idempotency key of the request was used before: then it returns the first batch. It

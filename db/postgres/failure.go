@@ -13,7 +13,8 @@ const (
 	findFailure = `SELECT id FROM failure_patterns WHERE kind = $1 AND pattern = $2 FOR KEY SHARE`
 	// IDs are ascending, so their range is a cheap upper bound and the rows are rarely counted.
 	addFailure = `INSERT INTO failure_patterns (kind, pattern, example, first_at) SELECT $1, $2, $3, $4
-		WHERE $5 OR (SELECT coalesce(max(id) - min(id) + 1, 0) FROM failure_patterns) < $6 OR (SELECT count(*) FROM failure_patterns) < $6
+		WHERE $5 = 0 OR (SELECT coalesce(max(id) - min(id) + 1, 0) FROM failure_patterns) < $5
+			OR (SELECT count(*) FROM failure_patterns) < $5
 		ON CONFLICT DO NOTHING RETURNING id`
 
 	// Failures that another transaction is using are skipped.
@@ -25,16 +26,19 @@ const (
 	dropFailureHours = `DELETE FROM failure_hour_counts WHERE hour < $1`
 )
 
-// failure returns the ID of the failure group of a failed run, and creates the group if necessary. If another transaction
-// has created it meanwhile, the second lookup finds it.
-func (tx *transaction) failure(f query.Failed, at int64) (id int64, err error) {
-	find := func(id *int64, args ...any) (bool, error) { return tx.find(id, findFailure, args...) }
-	return f.Find(at, find, func(id *int64, args ...any) (bool, error) {
-		if added, err := tx.find(id, addFailure, args...); err != nil || added {
-			return added, err
-		}
-		return find(id, args[:2]...)
-	})
+// FindGroup implements query.FailureGroups.
+func (tx *transaction) FindGroup(kind, pattern string) (id int64, err error) {
+	_, err = tx.find(&id, findFailure, kind, pattern)
+	return id, err
+}
+
+// AddGroup implements query.FailureGroups. If another transaction has created the group meanwhile, AddGroup returns that one.
+func (tx *transaction) AddGroup(group query.NewGroup) (id int64, err error) {
+	added, err := tx.find(&id, addFailure, group.Kind, group.Pattern, group.Example, group.At, group.Max)
+	if err != nil || added {
+		return id, err
+	}
+	return tx.FindGroup(group.Kind, group.Pattern)
 }
 
 // pruneFailures deletes the failure groups without runs, and the hourly counts that are no longer shown.

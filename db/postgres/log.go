@@ -66,22 +66,25 @@ func (tx *transaction) appendLog(run app.ProcessRun, report app.ProgressUpdate) 
 	if _, err := tx.find(&last, lastPart, run.ID); err != nil {
 		return err
 	}
-	dropBefore, err := last.Append(report.Lines, report.Skipped, tx.store.options.LogLimit, func(part query.LogPart, more bool) error {
-		return tx.writePart(run, part, more)
-	})
-	if err != nil || dropBefore <= 0 {
-		return err
+	parts, dropBefore := last.Append(report.Lines, report.Skipped, tx.store.options.LogLimit)
+	for _, part := range parts {
+		if err := tx.writePart(run, part); err != nil {
+			return err
+		}
+	}
+	if dropBefore <= 0 {
+		return nil
 	}
 	return tx.exec(dropParts, run.ID, dropBefore)
 }
 
-// writePart inserts a part of a log, or extends the last part if more is true, and indexes its text.
-func (tx *transaction) writePart(run app.ProcessRun, part query.LogPart, more bool) (err error) {
+// writePart inserts a part of a log or extends a stored one, and indexes its text.
+func (tx *transaction) writePart(run app.ProcessRun, part query.NewPart) (err error) {
 	var written query.WrittenPart
-	if more {
-		err = tx.GetContext(tx.ctx, &written, extendPart, part.Stop, part.Text, part.Revisions, run.ID, part.Start)
+	if part.Extends {
+		err = tx.GetContext(tx.ctx, &written, extendPart, part.Stop, part.Text, part.LineIndex, run.ID, part.Start)
 	} else {
-		err = tx.GetContext(tx.ctx, &written, addPart, run.ID, part.Start, part.Stop, part.Part, part.Text, part.Revisions)
+		err = tx.GetContext(tx.ctx, &written, addPart, run.ID, part.Start, part.Stop, part.Part, part.Text, part.LineIndex)
 	}
 	if err != nil || query.NeverSearched(run.Kind) {
 		return err

@@ -248,14 +248,14 @@ func TestAdvance_UndoesAPartThatIsDoneTwice(t *testing.T) {
 	asked, err := a.CreateBulkAction(ctx, app.BulkAction{Operation: app.BulkCancel}, "")
 	ok(t, err)
 	run := start(t, a, asked)
-	part, err := a.NextPart(ctx, run.ID)
+	part, err := a.NextChunk(ctx, run.ID)
 	ok(t, err)
 	execute(t, b, "UPDATE bulk_actions SET next = next - 1")
 	err = a.write(ctx, func(tx *transaction) error {
 		_, err := tx.stepBulk(run, part)
 		return err
 	})
-	if !errors.Is(err, query.ErrTwice) {
+	if !errors.Is(err, query.ErrConcurrentAction) {
 		t.Errorf("it ends with %v", err)
 	}
 	if counts := checkCounts(t, a); counts[app.Cancelled] != 0 {

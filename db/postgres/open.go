@@ -55,7 +55,7 @@ type Options struct {
 	// Heartbeat configures how lost nodes are detected.
 	Heartbeat Heartbeat
 
-	searched  int64         // see query.Board
+	searched  int64         // see query.NewReader
 	rollEvery time.Duration // how long statistics are gathered before they are saved; the default is a second
 }
 
@@ -73,7 +73,7 @@ const lockTime = 5 * time.Second
 
 // Store implements app.Store and app.ClusterStore in a PostgreSQL database.
 type Store struct {
-	query.Board // the reads that both stores share
+	*query.Reader
 
 	options Options
 	node    int64 // the ID of this process
@@ -125,7 +125,7 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 		s.clock = &serverClock{}
 		s.options.Now = s.clock.now
 	}
-	s.Board = s.board()
+	s.Reader = query.NewReader(database{s}, dialect, s.options.searched)
 	s.starts, s.ends = s.coalescerFor(startRuns), s.coalescerFor(completeRuns)
 	s.rollups.Every = s.options.rollEvery
 	config, err := s.poolConfig()
@@ -300,21 +300,33 @@ func closeWithTimeout(pool *pgxpool.Pool) {
 	}
 }
 
-// dialect is the SQL of PostgreSQL for shared reads.
-var dialect = query.Dialect{
-	Numbers: "(SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb))", Words: "(SELECT jsonb_array_elements_text(?::jsonb))",
-	Indexed: func(string) string { return "" },
-	Place:   "sort_id",
-	Texts: query.Texts{
-		Having: "run_search WHERE words @@ ?::tsquery",
-		Run:    "run_id",
-		Listed: func(ids string) string { return "SELECT unnest(ARRAY(" + ids + "))" },
-		Spell:  spell,
-	},
+// database implements query.Database.
+type database struct{ *Store }
+
+func (db database) Read(ctx context.Context, f func(context.Context, query.Queryer) error) error {
+	return db.read(ctx, f)
 }
 
-func (s *Store) board() query.Board {
-	return query.Board{Dialect: dialect, Read: s.read, Now: s.options.Now, Searched: s.options.searched, Served: s.kindsWithWorkers, Clock: &query.Clock{}}
+func (db database) Now() time.Time { return db.options.Now() }
+
+func (db database) HandledKinds(ctx context.Context, q query.Queryer) ([]string, error) {
+	return db.handledKinds(ctx, q)
+}
+
+func (database) CheckSearch() error { return nil }
+
+func (database) SearchExpression(terms []string, prefix bool) string {
+	return searchExpression(terms, prefix)
+}
+
+// dialect is the SQL of PostgreSQL for shared reads.
+var dialect = query.Dialect{
+	IntArray:    "(SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb))",
+	TextArray:   "(SELECT jsonb_array_elements_text(?::jsonb))",
+	SortKey:     "sort_id",
+	SearchRows:  "run_search WHERE words @@ ?::tsquery",
+	SearchRun:   "run_id",
+	SearchFirst: "SELECT unnest(ARRAY(%s))",
 }
 
 // startRead begins a read-only transaction on one snapshot, with a timeout on the server. Plans are custom: a generic plan
@@ -323,12 +335,12 @@ var startRead = fmt.Sprintf(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 	SET LOCAL statement_timeout = %d; SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_seqscan = off`, query.ReadTimeout.Milliseconds())
 
 // read runs f in a read-only transaction, so that it sees one snapshot.
-func (s *Store) read(ctx context.Context, f func(context.Context, query.Reader) error) error {
+func (s *Store) read(ctx context.Context, f func(context.Context, query.Queryer) error) error {
 	return s.reading(ctx, func(ctx context.Context) error { return s.readFrom(ctx, f) })
 }
 
 // readOne runs f, which executes one statement, without a transaction. This saves two round trips for each run.
-func (s *Store) readOne(ctx context.Context, f func(context.Context, query.Reader) error) error {
+func (s *Store) readOne(ctx context.Context, f func(context.Context, query.Queryer) error) error {
 	return s.reading(ctx, func(ctx context.Context) error { return f(ctx, s.db) })
 }
 
@@ -350,7 +362,7 @@ func (s *Store) reading(ctx context.Context, f func(context.Context) error) erro
 	return nil
 }
 
-func (s *Store) readFrom(ctx context.Context, f func(context.Context, query.Reader) error) error {
+func (s *Store) readFrom(ctx context.Context, f func(context.Context, query.Queryer) error) error {
 	conn, err := s.db.Connx(ctx)
 	if err != nil {
 		return err
@@ -363,4 +375,4 @@ func (s *Store) readFrom(ctx context.Context, f func(context.Context, query.Read
 	return f(ctx, conn)
 }
 
-var _, _ query.Reader = (*sqlx.Conn)(nil), (*sqlx.DB)(nil)
+var _, _ query.Queryer = (*sqlx.Conn)(nil), (*sqlx.DB)(nil)

@@ -74,11 +74,11 @@ func (s *Store) rescueOrphans(ctx context.Context) {
 // rescueAll rescues the runs of lost nodes, and returns how many there were.
 func (s *Store) rescueAll(ctx context.Context) (rescued int, err error) {
 	var started, waiting []int64
-	err = s.read(ctx, func(ctx context.Context, from query.Reader) error {
-		if err := query.Select(ctx, from, &started, startedOrphans); err != nil {
+	err = s.read(ctx, func(ctx context.Context, q query.Queryer) error {
+		if err := query.Select(ctx, q, &started, startedOrphans); err != nil {
 			return err
 		}
-		return query.Select(ctx, from, &waiting, waitingOrphans)
+		return query.Select(ctx, q, &waiting, waitingOrphans)
 	})
 	if err != nil {
 		return 0, err
@@ -119,12 +119,12 @@ func (s *Store) RescueOrphans(ctx context.Context) (rescued int, err error) {
 	s.rescueMu.Lock()
 	defer s.rescueMu.Unlock()
 	var waiting []int64
-	err = s.read(ctx, func(ctx context.Context, from query.Reader) (err error) {
+	err = s.read(ctx, func(ctx context.Context, q query.Queryer) (err error) {
 		var part struct{ Last, N int64 }
-		if err = query.Get(ctx, from, &part, waitingPart, s.rescueCursor, rescueScan); err != nil {
+		if err = query.Get(ctx, q, &part, waitingPart, s.rescueCursor, rescueScan); err != nil {
 			return err
 		}
-		err = query.Select(ctx, from, &waiting, waitingWithout, s.rescueCursor, part.Last)
+		err = query.Select(ctx, q, &waiting, waitingWithout, s.rescueCursor, part.Last)
 		if s.rescueCursor = part.Last; part.N < rescueScan {
 			s.rescueCursor = 0
 		}
@@ -188,8 +188,8 @@ func (tx *transaction) isAlive(node int64) (alive bool, err error) {
 
 // JobsInHand implements app.ClusterStore.
 func (s *Store) JobsInHand(ctx context.Context) (jobs []int64, err error) {
-	err = s.read(ctx, func(ctx context.Context, from query.Reader) error {
-		return query.Select(ctx, from, &jobs, handedJobs, s.node)
+	err = s.read(ctx, func(ctx context.Context, q query.Queryer) error {
+		return query.Select(ctx, q, &jobs, handedJobs, s.node)
 	})
 	return jobs, err
 }

@@ -22,7 +22,8 @@ import (
 // explaining has the server say of everything that is read how much it looked at.
 type explaining struct {
 	*sqlx.Conn
-	t testing.TB
+	reader *query.Reader
+	t      testing.TB
 	// blocks is how many pages of memory or disk were looked at, of 8 KB each.
 	blocks int
 	plans  []string
@@ -61,30 +62,41 @@ func (e *explaining) explain(ctx context.Context, text string, args ...any) {
 
 var buffers = regexp.MustCompile(`Buffers: shared(?: hit=(\d+))?(?: read=(\d+))?`)
 
-// looksAt is how many blocks are looked at by what f asks of a store.
-func looksAt(t testing.TB, store *Store, f func(query.Board) error) *explaining {
+// looksAt is how many blocks are looked at by what f reads of a store.
+func looksAt(t testing.TB, e *explaining, f func(*query.Reader) error) *explaining {
 	t.Helper()
-	e := &explaining{t: t}
-	board := store.board()
-	board.Clock = store.Clock // which measures each run once
-	board.Read = func(ctx context.Context, f func(context.Context, query.Reader) error) error {
-		return store.readFrom(ctx, func(ctx context.Context, from query.Reader) error {
-			e.Conn = from.(*sqlx.Conn)
-			return f(ctx, e)
-		})
-	}
-	ok(t, f(board))
+	e.t, e.blocks, e.plans = t, 0, nil
+	ok(t, f(e.reader))
 	return e
+}
+
+// newExplaining returns a reader of a store that explains what it reads.
+func newExplaining(store *Store) *explaining {
+	e := &explaining{}
+	e.reader = query.NewReader(explainingDatabase{database{store}, e}, dialect, 0)
+	return e
+}
+
+type explainingDatabase struct {
+	database
+	explaining *explaining
+}
+
+func (db explainingDatabase) Read(ctx context.Context, f func(context.Context, query.Queryer) error) error {
+	return db.readFrom(ctx, func(ctx context.Context, q query.Queryer) error {
+		db.explaining.Conn = q.(*sqlx.Conn)
+		return f(ctx, db.explaining)
+	})
 }
 
 // looksAtMost waits until what f asks of a store looks at no more than so many blocks. Rows that are dead stand in the
 // indexes until the first reader after the last older snapshot has marked them, and each connection to the server may hold
 // such a snapshot for a moment.
-func looksAtMost(t testing.TB, store *Store, most int, f func(query.Board) error) *explaining {
+func looksAtMost(t testing.TB, e *explaining, most int, f func(*query.Reader) error) *explaining {
 	t.Helper()
-	e := looksAt(t, store, f)
+	looksAt(t, e, f)
 	for end := time.Now().Add(time.Minute); e.blocks > most && time.Now().Before(end); {
-		e = looksAt(t, store, f)
+		looksAt(t, e, f)
 	}
 	return e
 }
@@ -143,11 +155,12 @@ func TestWhatIsReadIsFoundByIndexesHoweverManyRunsThereAre(t *testing.T) {
 	t.Parallel()
 	const many = 200_000
 	store := filled(t, many)
-	t.Run("lists", func(t *testing.T) { readsLists(t, store, many) })
-	t.Run("other pages", func(t *testing.T) { readsPages(t, store, many) })
+	e := newExplaining(store)
+	t.Run("lists", func(t *testing.T) { readsLists(t, e, many) })
+	t.Run("other pages", func(t *testing.T) { readsPages(t, e, many) })
 }
 
-func readsLists(t *testing.T, store *Store, many int64) {
+func readsLists(t *testing.T, e *explaining, many int64) {
 	t.Helper()
 	var filters []app.Filter
 	for _, kind := range []string{"", kind, "rare", "none"} {
@@ -160,44 +173,44 @@ func readsLists(t *testing.T, store *Store, many int64) {
 	for _, filter := range filters {
 		for _, asked := range []app.Query{{}, app.Query{}.WithCursor(app.Before, many/2), app.Query{}.WithCursor(app.After, many/2), app.Query{}.WithCursor(app.After, 0)} {
 			asked.Filter = filter
-			page := func(board query.Board) error { _, err := board.Page(ctx, asked); return err }
+			page := func(r *query.Reader) error { _, err := r.Page(ctx, asked); return err }
 			// Up to 10,001 matches are counted, which takes most of it. All runs are more than 5,000 blocks, and an index 1,000.
 			const most = 2500
-			if e := looksAtMost(t, store, most, page); e.blocks > most {
+			if e := looksAtMost(t, e, most, page); e.blocks > most {
 				t.Errorf("for %+v it looks at %d blocks: %s", asked, e.blocks, strings.Join(e.plans, "\n"))
 			}
 		}
 	}
 }
 
-func readsPages(t *testing.T, store *Store, many int64) {
+func readsPages(t *testing.T, e *explaining, many int64) {
 	t.Helper()
-	for name, ask := range map[string]func(query.Board) error{
-		"a run":               func(b query.Board) error { _, err := b.Run(ctx, many/2); return err },
-		"one that is started": func(b query.Board) error { _, err := b.Run(ctx, 1); return err },
-		"marks":               func(b query.Board) error { _, err := b.Revisions(ctx, []int64{1, 2, many / 2, many}); return err },
-		"statistics":          func(b query.Board) error { _, err := b.Statistics(ctx); return err },
-		"failures":            func(b query.Board) error { _, err := b.Failures(ctx); return err },
-		"what an action is for": func(b query.Board) error {
-			_, err := b.PreviewBulk(ctx, app.BulkAction{IDs: []int64{1, 2, 3}})
+	for name, ask := range map[string]func(*query.Reader) error{
+		"a run":               func(r *query.Reader) error { _, err := r.Run(ctx, many/2); return err },
+		"one that is started": func(r *query.Reader) error { _, err := r.Run(ctx, 1); return err },
+		"marks":               func(r *query.Reader) error { _, err := r.Revisions(ctx, []int64{1, 2, many / 2, many}); return err },
+		"statistics":          func(r *query.Reader) error { _, err := r.Statistics(ctx); return err },
+		"failures":            func(r *query.Reader) error { _, err := r.Failures(ctx); return err },
+		"what an action is for": func(r *query.Reader) error {
+			_, err := r.PreviewBulk(ctx, app.BulkAction{IDs: []int64{1, 2, 3}})
 			return err
 		},
-		"a rare word": func(b query.Board) error {
-			_, err := b.Page(ctx, app.Query{Filter: app.Filter{Text: "needle"}})
+		"a rare word": func(r *query.Reader) error {
+			_, err := r.Page(ctx, app.Query{Filter: app.Filter{Text: "needle"}})
 			return err
 		},
-		"old runs": func(b query.Board) error {
-			_, err := b.Prune(ctx, query.Keep{Max: math.MaxInt64 - 1, Finished: math.MaxInt64}, nil)
+		"old runs": func(r *query.Reader) error {
+			_, err := r.Prune(ctx, query.Keep{Max: math.MaxInt64 - 1, Finished: math.MaxInt64}, nil)
 			return err
 		},
 	} {
 		const most = 600
-		if e := looksAtMost(t, store, most, ask); e.blocks > most {
+		if e := looksAtMost(t, e, most, ask); e.blocks > most {
 			t.Errorf("for %s it looks at %d blocks: %s", name, e.blocks, strings.Join(e.plans, "\n"))
 		}
 	}
-	common := looksAt(t, store, func(b query.Board) error {
-		_, err := b.Page(ctx, app.Query{Filter: app.Filter{Text: "exit status"}})
+	common := looksAt(t, e, func(r *query.Reader) error {
+		_, err := r.Page(ctx, app.Query{Filter: app.Filter{Text: "exit status"}})
 		return err
 	})
 	if common.blocks > 30_000 {

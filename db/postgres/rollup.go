@@ -88,9 +88,17 @@ func (tx *transaction) saveBatch(batch *batchOfRollups) error {
 	if found, err := tx.find(&isNew, noteBatch, tx.store.node, batch.number); err != nil || !found {
 		return err
 	}
-	return batch.rollups.Each(tx.now, tx.saveRollup, func(step, before int64) error {
-		return tx.exec(dropRollups, step, before)
-	})
+	for row, sum := range batch.rollups.Rows() {
+		if err := tx.saveRollup(row, sum); err != nil {
+			return err
+		}
+	}
+	for step, before := range query.ExpiredRollups(tx.now) {
+		if err := tx.exec(dropRollups, step, before); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // saveRollup adds a rollup to the row of its time step.
@@ -102,5 +110,5 @@ func (tx *transaction) saveRollup(row query.RollupRow, more query.Rollup) error 
 	}
 	kept = more.Merged(kept)
 	return tx.exec(addRollup, row.Step, row.At, row.Kind, node, more.Created, more.Requeued, more.Started,
-		more.Completed, more.Failed, more.Cancelled, kept.Waits, kept.Works)
+		more.Completed, more.Failed, more.Cancelled, kept.Queue, kept.Run)
 }

@@ -5,11 +5,11 @@ import "strings"
 const setWords = `INSERT INTO run_search AS kept (run_id, part, words) VALUES ($1, $2, array_to_tsvector($3::text[]))
 	ON CONFLICT (run_id, part) DO UPDATE SET words = excluded.words`
 
-// spell returns the tsquery for rows that have one of the terms, or a word that begins with one if open is
-// true.
-func spell(terms []string, open bool) string {
+// searchExpression returns the tsquery for rows that have one of the terms or, if prefix is true, a term that
+// begins with one of them.
+func searchExpression(terms []string, prefix bool) string {
 	between, end := "' | '", "'"
-	if open {
+	if prefix {
 		between, end = "':* | '", "':*"
 	}
 	return "'" + strings.Join(terms, between) + end

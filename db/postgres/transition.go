@@ -158,7 +158,7 @@ func (tx *transaction) save(before lockedRun, run app.ProcessRun, note string) e
 		job = jobs[0]
 	case run.Status == app.Failed:
 		var err error
-		if run.Failure, err = tx.failure(query.NewFailed(run.Kind, run.Error), tx.now.UnixMilli()); err != nil {
+		if run.Failure, err = query.NewFailed(run.Kind, run.Error).FindOrCreate(tx, tx.now.UnixMilli()); err != nil {
 			return err
 		}
 	case before.run.Status == app.Created && run.Status == app.Cancelled:

@@ -18,11 +18,11 @@ const logsAtOnce = 20
 
 // TrimLogs implements app.ClusterStore.
 func (s *Store) TrimLogs(ctx context.Context) (int, error) {
-	dropped, _, err := s.Board.TrimLogs(ctx, s.options.MaxLogBytes, s.dropLogs)
+	dropped, _, err := s.Reader.TrimLogs(ctx, s.options.MaxLogBytes, s.dropLogs)
 	return dropped, err
 }
 
-// dropLogs implements query.DropLogs.
+// dropLogs is a query.DropFunc.
 func (s *Store) dropLogs(ctx context.Context, runs []int64) (dropped int, left []int64, err error) {
 	runs, left = runs[:min(logsAtOnce, len(runs))], runs[min(logsAtOnce, len(runs)):]
 	err = s.write(ctx, func(tx *transaction) error {
@@ -54,7 +54,7 @@ func (tx *transaction) trimLog(run int64) error {
 		return err
 	}
 	if part, worth := last.TrimmedPart(); worth {
-		if err := tx.writePart(row.App(), part, false); err != nil {
+		if err := tx.writePart(row.App(), part); err != nil {
 			return err
 		}
 	}

@@ -15,77 +15,79 @@ import (
 	"runboard/app"
 )
 
-// actionLook is the largest number of runs that one step of a bulk action reads.
-const actionLook = 500
+// bulkBatch is the largest number of runs that one step of a bulk action reads.
+const bulkBatch = 500
 
-// over is the value of Next when all runs are handled.
-const over = 0
+// noneLeft is the value of next when all runs are handled.
+const noneLeft = 0
 
-// action is a row of bulk_actions.
-type action struct {
-	Action  string `db:"action"`
-	Runs    int64  `db:"preview_runs"`
-	Left    int64  `db:"preview_skipped"`
-	More    bool   `db:"preview_more"`
-	Next    int64  `db:"next"`
-	Done    int64  `db:"done"`
-	Skipped int64  `db:"skipped"`
+// bulkRow is a row of bulk_actions.
+type bulkRow struct {
+	Action         string `db:"action"`
+	PreviewRuns    int64  `db:"preview_runs"`
+	PreviewSkipped int64  `db:"preview_skipped"`
+	PreviewMore    bool   `db:"preview_more"`
+	Next           int64  `db:"next"`
+	Done           int64  `db:"done"`
+	Skipped        int64  `db:"skipped"`
 }
 
-func (r action) state() (state app.BulkProgress, err error) {
-	state = app.BulkProgress{
-		Preview: app.BulkPreview{Runs: r.Runs, Skipped: r.Left, More: r.More},
-		Done:    r.Done, Skipped: r.Skipped, Finished: r.Next == over,
+func (r bulkRow) progress() (progress app.BulkProgress, err error) {
+	progress = app.BulkProgress{
+		Preview: app.BulkPreview{Runs: r.PreviewRuns, Skipped: r.PreviewSkipped, More: r.PreviewMore},
+		Done:    r.Done, Skipped: r.Skipped, Finished: r.Next == noneLeft,
 	}
-	return state, json.Unmarshal([]byte(r.Action), &state.BulkAction)
+	return progress, json.Unmarshal([]byte(r.Action), &progress.BulkAction)
 }
 
-// NewAction is a bulk action that is ready to be stored.
-type NewAction struct {
-	// Kind is the kind of the bulk run.
-	Kind string
-	// Text is the JSON of the action with absolute times.
-	Text string
-	// Prospect is the preview at the time of the request.
-	Prospect app.BulkPreview
+// NewBulkAction is a bulk action that is ready to be stored.
+type NewBulkAction struct {
+	Kind string // the kind of the bulk run
+	JSON string // the action with absolute times
+	// Preview is the preview at the time of the request.
+	Preview app.BulkPreview
 	// Refused is the reason why the action must not be created, or nil. It does not apply to a repeated
 	// idempotency key: the caller then returns the first answer.
 	Refused error
 
-	// asked is the JSON of the action as the client sent it.
-	asked string
+	requested []byte // the JSON of the action as the client sent it
 }
 
-// NewAction previews a bulk action and limits it to the runs of the confirmed preview or, without one, to the
-// runs that match now. A preview that no longer fits is reported in NewAction.Refused, not as an error.
-func (b *Board) NewAction(ctx context.Context, asked app.BulkAction) (made NewAction, err error) {
-	as, err := json.Marshal(asked) // before Resolve: a repeated request must be equal later, too
+// NewBulkAction previews a bulk action and limits it to the runs of the confirmed preview or, without one, to
+// the runs that match now. A preview that no longer fits is reported in NewBulkAction.Refused, not as an error.
+func (r *Reader) NewBulkAction(ctx context.Context, requested app.BulkAction) (created NewBulkAction, err error) {
+	created.Kind = requested.Operation.Kind()
+	created.requested, err = json.Marshal(requested) // before Resolve: a repeated request must be equal later, too
 	if err != nil {
-		return made, err
+		return created, err
 	}
-	action := asked.Resolve(b.Now())
-	if made.Prospect, err = b.PreviewBulk(ctx, action); err != nil {
-		return made, err
+	now := r.db.Now()
+	action := requested.Resolve(now)
+	if created.Preview, err = r.PreviewBulk(ctx, action); err != nil {
+		return created, err
 	}
-	made.Refused = exceeds(made.Prospect, action.Confirmed)
+	created.Refused = exceeds(created.Preview, action.Confirmed)
+	current := created.Preview.Confirmation
 	if action.Confirmed.Newest == 0 {
-		action.Confirmed.Newest = made.Prospect.Confirmation.Newest
+		action.Confirmed.Newest = current.Newest
 	}
-	if now := made.Prospect.Confirmation.At; action.Confirmed.At.IsZero() || action.Confirmed.At.Time(b.Now()).After(now.Time(b.Now())) {
-		action.Confirmed.At = now
+	confirmedAt := action.Confirmed.At
+	if confirmedAt.IsZero() || confirmedAt.Time(now).After(current.At.Time(now)) {
+		action.Confirmed.At = current.At
 	}
 	text, err := json.Marshal(action)
-	made.Kind, made.Text, made.asked = asked.Operation.Kind(), string(text), string(as)
-	return made, err
+	created.JSON = string(text)
+	return created, err
 }
 
 // exceeds fails with CodeConflict if the action would change runs that the confirmed preview did not show.
-func exceeds(now app.BulkPreview, shown app.Confirmation) error {
+func exceeds(now app.BulkPreview, confirmed app.Confirmation) error {
 	switch {
-	case !shown.Checked:
+	case !confirmed.Checked:
 		return nil
-	case now.Runs > shown.Runs && !shown.More:
-		return app.Errorf(app.CodeConflict, "More runs match now than in the preview: %d instead of %d. Nothing was done.", now.Runs, shown.Runs)
+	case now.Runs > confirmed.Runs && !confirmed.More:
+		return app.Errorf(app.CodeConflict,
+			"More runs match now than in the preview: %d instead of %d. Nothing was done.", now.Runs, confirmed.Runs)
 	case now.Entered:
 		return app.Errorf(app.CodeConflict, "Other runs match now than in the preview. Nothing was done.")
 	}
@@ -94,80 +96,86 @@ func exceeds(now app.BulkPreview, shown app.Confirmation) error {
 
 // Request returns the request under which the idempotency key of the action is stored. Its kind contains a
 // hash of the action, so that the same key with another action is refused.
-func (a NewAction) Request(key string) app.CreateRequest {
-	hash := sha256.Sum256([]byte(a.asked))
+func (a NewBulkAction) Request(key string) app.CreateRequest {
+	hash := sha256.Sum256(a.requested)
 	return app.CreateRequest{Kind: a.Kind + " " + hex.EncodeToString(hash[:8]), Count: 1, IdempotencyKey: key}
 }
 
-// Part is the next part of a bulk action.
-type Part struct {
-	State app.BulkProgress
-	At    int64   // where the part begins: all runs with this id or higher are handled
-	runs  []int64 // ids of the part, newest first
-	next  int64   // the value of At after this part
+// BulkChunk is the next part of a bulk action.
+type BulkChunk struct {
+	Progress app.BulkProgress // before the chunk
+	Start    int64            // all runs with this id or higher are handled
+	runs     []int64          // ids of the chunk, newest first
+	next     int64            // the Start of the following chunk
 }
 
-// NextPart returns the next part of the action of a bulk run. It fails with CodeNotFound if there is no
+// NextChunk returns the next part of the action of a bulk run. It fails with CodeNotFound if there is no
 // action.
-func (b *Board) NextPart(ctx context.Context, run int64) (p Part, err error) {
-	err = b.Read(ctx, func(ctx context.Context, from Reader) error {
-		var row action
-		found, err := Find(ctx, from, &row, `SELECT action, preview_runs, preview_skipped, preview_more, next, done, skipped FROM bulk_actions WHERE run_id = ?`, run)
+func (r *Reader) NextChunk(ctx context.Context, run int64) (c BulkChunk, err error) {
+	const statement = `SELECT action, preview_runs, preview_skipped, preview_more, next, done, skipped
+		FROM bulk_actions WHERE run_id = ?`
+	err = r.db.Read(forLong(ctx), func(ctx context.Context, q Queryer) error {
+		var row bulkRow
+		found, err := Find(ctx, q, &row, statement, run)
 		if err != nil {
 			return err
 		}
 		if !found {
 			return NotFound(run)
 		}
-		p.At = row.Next
-		if p.State, err = row.state(); err != nil || p.State.Finished {
+		c.Start = row.Next
+		if c.Progress, err = row.progress(); err != nil || c.Progress.Finished {
 			return err
 		}
-		if len(p.State.IDs) > 0 {
-			p.runs, p.next = chosen(p.State.IDs, min(p.At, beyondNewest(p.State.BulkAction))), over
+		if action := c.Progress.BulkAction; len(action.IDs) > 0 {
+			c.runs = selected(action.IDs, min(c.Start, afterNewest(action)))
+			c.next = noneLeft
 			return nil
 		}
-		p.runs, p.next, err = b.found(ctx, from, p.State.BulkAction, p.At)
-		return err
+		return r.findChunk(ctx, q, &c)
 	})
-	return p, err
+	return c, err
 }
 
-// chosen returns the distinct ids below a bound, the highest first.
-func chosen(ids []int64, below int64) []int64 {
+// selected returns the distinct ids below a bound, the highest first.
+func selected(ids []int64, below int64) []int64 {
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return id >= below })
 	slices.SortFunc(ids, func(a, b int64) int { return cmp.Compare(b, a) })
 	return slices.Compact(ids)
 }
 
-// found returns the newest runs with ids below before that the action applies to, and the value of before for
-// the following call, or over at the end.
-func (b *Board) found(ctx context.Context, from Reader, action app.BulkAction, before int64) (ids []int64, next int64, err error) {
-	l, err := b.newActionList(ctx, from, action, action.Operation.AppliesTo()...)
+// findChunk sets the runs of a chunk of an action with a filter: the newest runs with ids below its start that
+// the action applies to.
+func (r *Reader) findChunk(ctx context.Context, q Queryer, c *BulkChunk) error {
+	action := c.Progress.BulkAction
+	l, err := r.newBulkList(ctx, q, action, action.Operation.AppliesTo()...)
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
-	runs, searchedTo, err := l.runs(ctx, l.within(Span{Before: before}), false, actionLook)
+	runs, cursor, err := l.runs(ctx, l.within(IDRange{Before: c.Start}), false, bulkBatch)
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
 	for _, run := range runs {
-		ids = append(ids, run.ID)
+		c.runs = append(c.runs, run.ID)
 	}
-	if len(runs) == actionLook {
-		return ids, runs[len(runs)-1].ID, nil
+	c.next = cursor // 0 is noneLeft: all runs have been found
+	if len(runs) == bulkBatch {
+		c.next = runs[bulkBatch-1].ID
 	}
-	return ids, searchedTo, nil // 0 is over: all runs have been found
+	return nil
 }
 
-// newActionList returns the list of the runs that a bulk action with a filter covers, optionally only those
-// in some statuses. Bulk runs are left out unless the filter names their kind.
-func (b *Board) newActionList(ctx context.Context, from Reader, action app.BulkAction, only ...app.Status) (*list, error) {
-	l, err := b.newList(ctx, from, action.Filter, only...)
+// newBulkList returns the list of the runs that a bulk action with a filter covers, optionally only those in
+// some statuses. Bulk runs are left out unless the filter names their kind.
+func (r *Reader) newBulkList(
+	ctx context.Context, q Queryer, action app.BulkAction, only ...app.Status,
+) (*list, error) {
+	l, err := r.newList(ctx, q, action.Filter, only...)
 	if err != nil {
 		return nil, err
 	}
-	l.all.Before = min(l.all.Before, beyondNewest(action))
+	l.all.Before = min(l.all.Before, afterNewest(action))
 	if action.Filter.Kind == "" {
 		var kinds []any
 		for _, kind := range app.BulkKinds() {
@@ -178,31 +186,29 @@ func (b *Board) newActionList(ctx context.Context, from Reader, action app.BulkA
 	return l, nil
 }
 
-// beyondNewest returns the first id that is too new for the action.
-func beyondNewest(action app.BulkAction) int64 {
+// afterNewest returns the first id that is too new for the action.
+func afterNewest(action app.BulkAction) int64 {
 	if action.Confirmed.Newest == 0 {
 		return math.MaxInt64
 	}
-	return beyond(action.Confirmed.Newest)
+	return after(action.Confirmed.Newest)
 }
-
-// wasRetried is the condition that a run was retried after a given time. Its arguments are the time in
-// milliseconds, twice, and app.NoteRetried.
-const wasRetried = `updated_at > ? AND EXISTS (SELECT 1 FROM run_events WHERE run_id = process_runs.id AND at > ? AND note = ?)`
 
 // entered returns the condition that a run entered a status of the operation after a given time: it finished
 // then or, for a cancellation, was retried then.
 func entered(operation app.BulkOperation, at time.Time) (condition string, args []any) {
 	millis := at.UnixMilli()
 	if operation == app.BulkCancel {
-		return wasRetried, []any{millis, millis, app.NoteRetried}
+		const retried = "updated_at > ? AND EXISTS (" +
+			"SELECT 1 FROM run_events WHERE run_id = process_runs.id AND at > ? AND note = ?)"
+		return retried, []any{millis, millis, app.NoteRetried}
 	}
 	return "finished_at > ?", []any{millis}
 }
 
 // Entered reports whether a run entered its status after the preview of the action. The operation must apply
 // to the run.
-func Entered(ctx context.Context, from Reader, action app.BulkAction, run app.ProcessRun) (later bool, err error) {
+func Entered(ctx context.Context, q Queryer, action app.BulkAction, run app.ProcessRun) (later bool, err error) {
 	at := action.Confirmed.At.Time(time.Time{})
 	switch {
 	case action.Confirmed.At.IsZero():
@@ -213,62 +219,66 @@ func Entered(ctx context.Context, from Reader, action app.BulkAction, run app.Pr
 		return false, nil
 	}
 	condition, args := entered(action.Operation, at)
-	err = Get(ctx, from, &later, "SELECT EXISTS (SELECT 1 FROM process_runs WHERE id = ? AND "+condition+")", append([]any{run.ID}, args...)...)
+	statement := "SELECT EXISTS (SELECT 1 FROM process_runs WHERE " + condition + " AND id = ?)"
+	err = Get(ctx, q, &later, statement, append(args, run.ID)...)
 	return later, err
 }
 
-// Moved is the progress of a bulk action after a part.
-type Moved struct {
-	State      app.BulkProgress
-	Next       int64 // all runs with this id or higher are handled
-	Done, Left int64 // runs changed and skipped by this part
+// ChunkResult is the progress of a bulk action after a chunk.
+type ChunkResult struct {
+	Progress app.BulkProgress
+	Next     int64 // all runs with this id or higher are handled
+	Done     int64 // runs that the chunk changed
+	Skipped  int64 // runs that the chunk skipped
 }
 
-// Do calls perform for each run of the part until about enough time has passed, but for at least one run.
+// Do calls perform for each run of the chunk until about enough time has passed, but for at least one run.
 // perform applies the action to one run and reports whether that changed it.
 //
-// perform fails with CodeUnavailable if no more runs may wait, and with ErrUnfinished if the run takes
-// longer. In both cases Do succeeds, and the next part begins with that run; in the first case the state is
+// perform fails with CodeUnavailable if no more runs may wait, and with ErrPartial if the run takes longer. In
+// both cases Do succeeds, and the next chunk begins with that run; in the first case the progress is
 // Throttled. Do fails with any other error of perform.
-func (p Part) Do(enough time.Duration, perform func(action app.BulkAction, id int64) (changed bool, err error)) (m Moved, err error) {
-	m.State, m.Next = p.State, p.next
+func (c BulkChunk) Do(
+	enough time.Duration, perform func(action app.BulkAction, id int64) (changed bool, err error),
+) (done ChunkResult, err error) {
+	done.Progress, done.Next = c.Progress, c.next
 	began := time.Now()
-	limit, limited := p.State.Limit()
-	for i, id := range p.runs {
-		if limited && p.State.Done+m.Done >= limit {
-			m.Left++ // a run that finished during the preview may be missing from its count
+	limit, limited := c.Progress.Limit()
+	for i, id := range c.runs {
+		if limited && c.Progress.Done+done.Done >= limit {
+			done.Skipped++ // a run that finished during the preview may be missing from its count
 			continue
 		}
-		changed, err := perform(p.State.BulkAction, id)
-		if app.CodeOf(err) == app.CodeUnavailable {
-			m.State.Throttled, m.Next = true, id+1
-			break
-		}
-		if errors.Is(err, ErrUnfinished) {
-			m.Next = id + 1
+		changed, err := perform(c.Progress.BulkAction, id)
+		throttled := app.CodeOf(err) == app.CodeUnavailable
+		if throttled || errors.Is(err, ErrPartial) {
+			done.Progress.Throttled = throttled
+			done.Next = id + 1
 			break
 		}
 		if err != nil {
-			return m, err
+			return done, err
 		}
 		if changed {
-			m.Done++
+			done.Done++
 		} else {
-			m.Left++
+			done.Skipped++
 		}
-		if i < len(p.runs)-1 && time.Since(began) > enough {
-			m.Next = id
+		if i < len(c.runs)-1 && time.Since(began) > enough {
+			done.Next = id
 			break
 		}
 	}
-	m.State.Done, m.State.Skipped, m.State.Finished = p.State.Done+m.Done, p.State.Skipped+m.Left, m.Next == over
-	return m, nil
+	done.Progress.Done += done.Done
+	done.Progress.Skipped += done.Skipped
+	done.Progress.Finished = done.Next == noneLeft
+	return done, nil
 }
 
-// ErrUnfinished reports that the time was over before all work on a run was done. What was done stays; the
-// caller continues later.
-var ErrUnfinished = errors.New("there is more to be done")
+// ErrPartial reports that the time was over before all work on a run was done. What was done stays; the caller
+// continues later.
+var ErrPartial = errors.New("there is more to be done")
 
-// ErrTwice reports that another writer has performed the same part of a bulk action. It carries no code, so
-// that the transaction is rolled back.
-var ErrTwice = errors.New("an action is done twice at once")
+// ErrConcurrentAction reports that another writer has performed the same chunk of a bulk action. It carries no
+// code, so that the transaction is rolled back.
+var ErrConcurrentAction = errors.New("a part of a bulk action is performed by two writers")

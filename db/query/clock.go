@@ -7,42 +7,41 @@ import (
 )
 
 const (
-	// measuredAtOnce is the number of runs that one statement measures, in a tenth of a second or two.
-	measuredAtOnce = 200_000
+	// measureBatch is the number of runs that one statement measures, in a tenth of a second or two.
+	measureBatch = 200_000
 	// measureTime is about how long one read waits for the measurement.
 	measureTime = time.Second
-	// leastSlack covers open transactions: their runs have lower ids than others, but become visible later.
-	leastSlack = time.Minute
+	// minSlack covers open transactions: their runs have lower ids than others, but become visible later.
+	minSlack = time.Minute
 )
 
-// Clock measures how far the creation times of runs fall behind those of runs with lower ids. This happens if
-// the clock is set back, or if the clocks of nodes differ. A Clock reads each run once. Its methods may be
-// called from any goroutine.
-type Clock struct {
+// clock measures how far the creation times of runs fall behind those of runs with lower ids. This happens if
+// the clock is set back, or if the clocks of nodes differ. It reads each run once.
+type clock struct {
 	mu     sync.Mutex
 	last   int64 // the highest id that was measured
 	latest int64 // the latest created_at up to last, in milliseconds
 	back   int64 // by how many milliseconds a run falls behind an earlier one at most
 }
 
-const measureClock = `SELECT COUNT(*) AS n, coalesce(max(id), 0) AS last, coalesce(max(created_at), 0) AS latest,
-	coalesce(min(created_at), 0) AS earliest, coalesce(max(so_far - created_at), 0) AS back
+const measureSQL = `SELECT COUNT(*) AS n, coalesce(max(id), 0) AS last, coalesce(max(created_at), 0) AS latest,
+		coalesce(min(created_at), 0) AS earliest, coalesce(max(so_far - created_at), 0) AS back
 	FROM (SELECT id, created_at, max(created_at) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) AS so_far
 		FROM (SELECT id, created_at FROM process_runs WHERE id > ? ORDER BY id LIMIT ?) AS unread) AS part`
 
 // slack returns by how many milliseconds a run may have been created before a run with a lower id. known is
 // false while some runs are not measured; slack must not be relied on then.
-func (c *Clock) slack(ctx context.Context, from Reader) (millis int64, known bool, err error) {
+func (c *clock) slack(ctx context.Context, q Queryer) (millis int64, known bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for began := time.Now(); !known && err == nil && time.Since(began) < measureTime; {
-		known, err = c.measure(ctx, from)
+		known, err = c.measure(ctx, q)
 	}
-	return c.back + leastSlack.Milliseconds(), known, err
+	return c.back + minSlack.Milliseconds(), known, err
 }
 
 // measure reads the next runs that are not measured. It reports whether none are left.
-func (c *Clock) measure(ctx context.Context, from Reader) (all bool, err error) {
+func (c *clock) measure(ctx context.Context, q Queryer) (complete bool, err error) {
 	var part struct {
 		N        int64 `db:"n"`
 		Last     int64 `db:"last"`
@@ -50,23 +49,23 @@ func (c *Clock) measure(ctx context.Context, from Reader) (all bool, err error) 
 		Earliest int64 `db:"earliest"`
 		Back     int64 `db:"back"`
 	}
-	if err := Get(ctx, from, &part, measureClock, c.last, measuredAtOnce); err != nil {
+	if err := Get(ctx, q, &part, measureSQL, c.last, measureBatch); err != nil {
 		return false, err
 	}
 	if part.N > 0 {
 		c.back = max(c.back, part.Back, c.latest-part.Earliest)
 		c.last, c.latest = part.Last, max(c.latest, part.Latest)
 	}
-	return part.N < measuredAtOnce, nil
+	return part.N < measureBatch, nil
 }
 
 // Watch detects that the clock was set back. The caller asks it about every second, from one goroutine.
-type Watch struct{ seen int64 }
+type Watch struct{ last int64 }
 
 // WentBack reports whether the clock is behind its value at the last call.
 func (w *Watch) WentBack(now time.Time) bool {
 	millis := now.UnixMilli()
-	back := millis < w.seen
-	w.seen = millis
+	back := millis < w.last
+	w.last = millis
 	return back
 }

@@ -17,9 +17,10 @@ const OtherErrors = "other errors (more than 10,000 different ones)"
 const (
 	failureColumns = `id, kind, pattern, example, first_at, last_at, n`
 
-	mostFailures  = `SELECT ` + failureColumns + ` FROM failures WHERE n > 0 ORDER BY n DESC, last_at DESC, id LIMIT ?`
-	oneFailure    = `SELECT ` + failureColumns + ` FROM failures WHERE id = ?`
-	countFailures = `SELECT COUNT(*) AS failures, coalesce(SUM(n), 0) AS runs FROM failures WHERE n > 0`
+	frequentFailuresSQL = `SELECT ` + failureColumns + ` FROM failures
+		WHERE n > 0 ORDER BY n DESC, last_at DESC, id LIMIT ?`
+	failureSQL       = `SELECT ` + failureColumns + ` FROM failures WHERE id = ?`
+	countFailuresSQL = `SELECT COUNT(*) AS failures, coalesce(SUM(n), 0) AS runs FROM failures WHERE n > 0`
 )
 
 // failure is a row of failures.
@@ -33,11 +34,27 @@ type failure struct {
 	N       int64  `db:"n"`
 }
 
-func (r failure) app() app.Failure {
+func (f failure) app() app.Failure {
 	return app.Failure{
-		ID: r.ID, Kind: r.Kind, Pattern: r.Pattern, Example: r.Example,
-		FirstAt: FromMillis(r.FirstAt), LastAt: FromMillis(r.LastAt), Runs: r.N,
+		ID: f.ID, Kind: f.Kind, Pattern: f.Pattern, Example: f.Example,
+		FirstAt: FromMillis(f.FirstAt), LastAt: FromMillis(f.LastAt), Runs: f.N,
 	}
+}
+
+// NewGroup is a failure group to create.
+type NewGroup struct {
+	Kind, Pattern, Example string
+	At                     int64 // when its first run failed, in milliseconds
+	// Max is the number of groups from which on the group must not be created; 0 is no limit.
+	Max int
+}
+
+// FailureGroups is the table of failure groups within a transaction.
+type FailureGroups interface {
+	// FindGroup returns the id of a group, or 0 if there is none.
+	FindGroup(kind, pattern string) (id int64, err error)
+	// AddGroup creates a group and returns its id, or 0 if there are too many.
+	AddGroup(group NewGroup) (id int64, err error)
 }
 
 // Failed is the error of a failed run with its pattern.
@@ -49,76 +66,83 @@ func NewFailed(kind, text string) Failed {
 	return Failed{kind: kind, pattern: cmp.Or(app.Pattern(text), "no error text"), text: text}
 }
 
-// Find returns the id of the failure group of the error. It creates the group if there are fewer than
-// MaxFailures, and otherwise uses the shared group of the kind. It returns 0 if there is neither.
-//
-// find is called with kind and pattern; add with kind, pattern, example, the time at in milliseconds, whether
-// the group must be created regardless of the limit, and the limit. Both set id and report whether they did.
-func (f Failed) Find(at int64, find, add func(id *int64, args ...any) (found bool, err error)) (id int64, err error) {
-	for _, pattern := range []string{f.pattern, OtherErrors} {
-		if found, err := find(&id, f.kind, pattern); err != nil || found {
-			return id, err
-		}
-		if added, err := add(&id, f.kind, pattern, f.text, at, pattern == OtherErrors, MaxFailures); err != nil || added {
-			return id, err
-		}
+// FindOrCreate returns the id of the failure group of the error. at is the time of the failure in
+// milliseconds. If there are too many groups for a new one, it falls back to the shared group of the kind.
+func (f Failed) FindOrCreate(groups FailureGroups, at int64) (id int64, err error) {
+	group := NewGroup{Kind: f.kind, Pattern: f.pattern, Example: f.text, At: at, Max: MaxFailures}
+	id, err = findOrAdd(groups, group)
+	if err != nil || id > 0 {
+		return id, err
 	}
-	return 0, nil
+	group.Pattern, group.Max = OtherErrors, 0
+	return findOrAdd(groups, group)
+}
+
+func findOrAdd(groups FailureGroups, group NewGroup) (id int64, err error) {
+	id, err = groups.FindGroup(group.Kind, group.Pattern)
+	if err != nil || id > 0 {
+		return id, err
+	}
+	return groups.AddGroup(group)
 }
 
 // HourOf returns the number of full hours since 1970.
 func HourOf(t time.Time) int64 { return t.UnixMilli() / time.Hour.Milliseconds() }
 
 // Failures implements app.Store.
-func (b *Board) Failures(ctx context.Context) (all app.Failures, err error) {
-	err = b.Read(ctx, func(ctx context.Context, from Reader) error {
+func (r *Reader) Failures(ctx context.Context) (failures app.Failures, err error) {
+	err = r.db.Read(ctx, func(ctx context.Context, q Queryer) error {
 		var found []failure
-		if err := Select(ctx, from, &found, mostFailures, app.MaxFailures); err != nil {
+		if err := Select(ctx, q, &found, frequentFailuresSQL, app.MaxFailures); err != nil {
 			return err
 		}
-		ids := make([]int64, len(found))
-		all.Failures = make([]app.Failure, len(found))
-		at := make(map[int64]int, len(found))
+		failures.Failures = make([]app.Failure, len(found))
 		for i, row := range found {
-			ids[i], all.Failures[i], at[row.ID] = row.ID, row.app(), i
+			failures.Failures[i] = row.app()
 		}
 		var counts struct{ Failures, Runs int64 }
-		if err := Get(ctx, from, &counts, countFailures); err != nil {
+		if err := Get(ctx, q, &counts, countFailuresSQL); err != nil {
 			return err
 		}
-		all.Groups, all.Runs = counts.Failures, counts.Runs
-		return b.addHours(ctx, from, ids, func(id int64, hour int, n int64) { all.Failures[at[id]].Hours[hour] = n })
+		failures.Groups, failures.Runs = counts.Failures, counts.Runs
+		return r.addHours(ctx, q, failures.Failures)
 	})
-	return all, err
+	return failures, err
 }
 
-// addHours calls tell for each hour in which a failure occurred. hour is an index: the current hour is
-// app.FailureHours-1.
-func (b *Board) addHours(ctx context.Context, from Reader, failures []int64, tell func(failure int64, hour int, n int64)) error {
-	ids, err := JSONArray(failures)
+// addHours sets how often each failure occurred in each of the last hours. The current hour is the last one.
+func (r *Reader) addHours(ctx context.Context, q Queryer, failures []app.Failure) error {
+	ids := make([]int64, len(failures))
+	index := make(map[int64]int, len(failures))
+	for i, failure := range failures {
+		ids[i] = failure.ID
+		index[failure.ID] = i
+	}
+	array, err := JSONArray(ids)
 	if err != nil {
 		return err
 	}
-	now := HourOf(b.Now())
+	now := HourOf(r.db.Now())
 	before := now - app.FailureHours
 	var found []struct{ Failure, Hour, N int64 }
-	text := `SELECT failure, hour, n FROM failure_hours WHERE failure IN ` + b.Numbers + ` AND hour > ? AND hour <= ?`
-	if err := Select(ctx, from, &found, text, ids, before, now); err != nil {
+	statement := `SELECT failure, hour, n FROM failure_hours
+		WHERE failure IN ` + r.dialect.IntArray + ` AND hour > ? AND hour <= ?`
+	if err := Select(ctx, q, &found, statement, array, before, now); err != nil {
 		return err
 	}
 	for _, row := range found {
-		tell(row.Failure, int(row.Hour-before-1), row.N)
+		failures[index[row.Failure]].Hours[row.Hour-before-1] = row.N
 	}
 	return nil
 }
 
 // readFailure returns the failure with this id. It returns the zero Failure if id is 0 or unknown.
-func (b *Board) readFailure(ctx context.Context, from Reader, id int64) (app.Failure, error) {
+func (r *Reader) readFailure(ctx context.Context, q Queryer, id int64) (app.Failure, error) {
 	if id == 0 {
 		return app.Failure{}, nil
 	}
 	var row failure
-	if found, err := Find(ctx, from, &row, oneFailure, id); err != nil || !found {
+	if found, err := Find(ctx, q, &row, failureSQL, id); err != nil || !found {
 		return app.Failure{}, err
 	}
 	return row.app(), nil

@@ -9,8 +9,8 @@ import (
 	"runboard/app"
 )
 
-// pruneLook is how many of the oldest runs in a status one read checks for their age.
-const pruneLook = 500
+// pruneBatch is how many of the oldest runs in a status one read looks at.
+const pruneBatch = 500
 
 // Keep limits the age and the number of finished runs. 0 means no limit.
 type Keep struct {
@@ -18,31 +18,22 @@ type Keep struct {
 	Max      int64
 }
 
-// Prune calls drop with finished runs that are too old or too many, until none is left or ctx ends. It
-// returns the number of dropped runs. After each call it pauses for as long as the call took.
-//
-// drop deletes some of the given runs that are still finished, or at least a part of the first one. It must
-// be short, because other writes may wait for it. It returns how many runs it dropped, and the rest for the
-// next call.
-func (b *Board) Prune(ctx context.Context, keep Keep, drop func(ctx context.Context, runs []int64) (dropped int, left []int64, err error)) (dropped int, err error) {
-	var passed passed
-	for ctx.Err() == nil {
-		old, err := b.tooMany(ctx, keep.Max)
-		if err == nil && len(old) == 0 {
-			old, err = b.tooOld(ctx, keep.Finished, &passed)
-		}
-		if err != nil || len(old) == 0 {
+// DropFunc deletes some of the given runs, or their logs, but at least a part of the first one. It must be
+// short, because other writes may wait for it. It returns how many it has deleted, and the rest for the next
+// call.
+type DropFunc func(ctx context.Context, runs []int64) (dropped int, rest []int64, err error)
+
+// all deletes all of the runs, unless ctx ends. After each call it pauses for as long as the call took.
+func (drop DropFunc) all(ctx context.Context, runs []int64) (dropped int, err error) {
+	for len(runs) > 0 && ctx.Err() == nil {
+		began := time.Now()
+		n, rest, err := drop(ctx, runs)
+		if err != nil {
 			return dropped, err
 		}
-		for len(old) > 0 && ctx.Err() == nil {
-			began := time.Now()
-			n, left, err := drop(ctx, old)
-			if err != nil {
-				return dropped, err
-			}
-			dropped, old = dropped+n, left
-			Pause(ctx, time.Since(began))
-		}
+		dropped += n
+		runs = rest
+		Pause(ctx, time.Since(began))
 	}
 	return dropped, nil
 }
@@ -57,80 +48,109 @@ func Pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-var finished = []app.Status{app.Completed, app.Failed, app.Cancelled}
+// Prune calls drop with finished runs that are too old or too many, until none is left or ctx ends. It returns
+// the number of dropped runs. drop skips runs that are no longer finished.
+func (r *Reader) Prune(ctx context.Context, keep Keep, drop DropFunc) (dropped int, err error) {
+	var scanned scannedIDs
+	for ctx.Err() == nil {
+		runs, err := r.overLimit(ctx, keep.Max)
+		if err == nil && len(runs) == 0 {
+			runs, err = r.expired(ctx, keep.Finished, &scanned)
+		}
+		if err != nil || len(runs) == 0 {
+			return dropped, err
+		}
+		n, err := drop.all(ctx, runs)
+		dropped += n
+		if err != nil {
+			return dropped, err
+		}
+	}
+	return dropped, nil
+}
 
-// tooMany returns some of the oldest finished runs if there are more than most.
-func (b *Board) tooMany(ctx context.Context, most int64) (old []int64, err error) {
-	if most == 0 {
+var finalStatuses = []app.Status{app.Completed, app.Failed, app.Cancelled}
+
+// overLimit returns some of the oldest finished runs if there are more than limit.
+func (r *Reader) overLimit(ctx context.Context, limit int64) (runs []int64, err error) {
+	if limit == 0 {
 		return nil, nil
 	}
-	err = b.Read(ctx, func(ctx context.Context, from Reader) error {
-		counts, err := ReadCounts(ctx, from)
+	err = r.db.Read(ctx, func(ctx context.Context, q Queryer) error {
+		counts, err := ReadCounts(ctx, q)
 		if err != nil {
 			return err
 		}
-		over := counts[app.Completed] + counts[app.Failed] + counts[app.Cancelled] - most
+		over := counts[app.Completed] + counts[app.Failed] + counts[app.Cancelled] - limit
 		if over <= 0 {
 			return nil
 		}
 		var oldest []oldRun
-		for _, status := range finished {
-			some, err := b.oldest(ctx, from, status, 0)
+		for _, status := range finalStatuses {
+			some, err := r.oldest(ctx, q, status, 0)
 			if err != nil {
 				return err
 			}
 			oldest = append(oldest, some...)
 		}
 		slices.SortFunc(oldest, func(a, b oldRun) int { return cmp.Compare(a.ID, b.ID) })
-		for _, run := range oldest[:min(over, pruneLook, int64(len(oldest)))] {
-			old = append(old, run.ID)
+		for _, run := range oldest[:min(over, pruneBatch, int64(len(oldest)))] {
+			runs = append(runs, run.ID)
 		}
 		return nil
 	})
-	return old, err
+	return runs, err
 }
 
-// passed holds, for each status, the id up to which all remaining runs are young enough.
-type passed [app.StatusCount]int64
+// scannedIDs holds, for each status, the id up to which all remaining runs are young enough.
+type scannedIDs [app.StatusCount]int64
 
-// tooOld returns some finished runs that are older than age. A run that was retried long after its creation
-// is younger than its id suggests: tooOld skips such runs, as far as older ones may follow.
-func (b *Board) tooOld(ctx context.Context, age time.Duration, passed *passed) (old []int64, err error) {
+// expired returns some finished runs that are older than age.
+func (r *Reader) expired(ctx context.Context, age time.Duration, scanned *scannedIDs) (runs []int64, err error) {
 	if age == 0 {
 		return nil, nil
 	}
-	since := b.Now().Add(-age).UnixMilli()
-	for _, status := range finished {
-		for goOn := true; goOn; {
-			var oldest []oldRun
-			var slack int64
-			err := b.Read(ctx, func(ctx context.Context, from Reader) (err error) {
-				if slack, _, err = b.Clock.slack(ctx, from); err == nil {
-					oldest, err = b.oldest(ctx, from, status, passed[status])
-				}
+	before := r.db.Now().Add(-age).UnixMilli()
+	for _, status := range finalStatuses {
+		for more := true; more; {
+			err := r.db.Read(ctx, func(ctx context.Context, q Queryer) error {
+				var some []int64
+				some, more, err = r.nextExpired(ctx, q, status, before, &scanned[status])
+				runs = append(runs, some...)
 				return err
 			})
 			if err != nil {
 				return nil, err
 			}
-			some := finishedBefore(since, oldest)
-			old = append(old, some...)
-			goOn = len(some) == 0 && len(oldest) == pruneLook && oldest[pruneLook-1].CreatedAt < since+slack
-			if goOn {
-				passed[status] = oldest[pruneLook-1].ID
-			}
 		}
 	}
-	return old, nil
+	return runs, nil
 }
 
-func finishedBefore(millis int64, runs []oldRun) (ids []int64) {
-	for _, run := range runs {
-		if run.FinishedAt < millis {
-			ids = append(ids, run.ID)
+// nextExpired returns those of the next runs in a status that finished before a time. A run that was retried
+// long after its creation is younger than its id suggests: if all of these runs are young enough, nextExpired
+// moves scanned past them, and more reports that older ones may follow.
+func (r *Reader) nextExpired(
+	ctx context.Context, q Queryer, status app.Status, before int64, scanned *int64,
+) (expired []int64, more bool, err error) {
+	slack, _, err := r.clock.slack(ctx, q)
+	if err != nil {
+		return nil, false, err
+	}
+	oldest, err := r.oldest(ctx, q, status, *scanned)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, run := range oldest {
+		if run.FinishedAt < before {
+			expired = append(expired, run.ID)
 		}
 	}
-	return ids
+	if len(expired) > 0 || len(oldest) < pruneBatch || oldest[pruneBatch-1].CreatedAt >= before+slack {
+		return expired, false, nil
+	}
+	*scanned = oldest[pruneBatch-1].ID
+	return nil, true, nil
 }
 
 type oldRun struct {
@@ -139,10 +159,10 @@ type oldRun struct {
 	FinishedAt int64 `db:"finished_at"`
 }
 
-// oldest returns the runs in a status with the lowest ids above after, at most pruneLook.
-func (b *Board) oldest(ctx context.Context, from Reader, status app.Status, after int64) (runs []oldRun, err error) {
-	section, span := b.inStatus(status), everywhere
-	span.After = after
-	err = Select(ctx, from, &runs, section.text("id, created_at, finished_at", true), section.With(span, pruneLook)...)
+// oldest returns the runs in a status with the lowest ids above after, at most pruneBatch.
+func (r *Reader) oldest(ctx context.Context, q Queryer, status app.Status, after int64) (runs []oldRun, err error) {
+	scan, ids := r.dialect.scanStatus(status), allIDs
+	ids.After = after
+	err = Select(ctx, q, &runs, scan.selectSQL("id, created_at, finished_at", true), scan.Args(ids, pruneBatch)...)
 	return runs, err
 }

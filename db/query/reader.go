@@ -1,190 +1,211 @@
-// Package query holds what stores in SQL databases share: how runs, logs, failures, bulk actions and
-// statistics are laid out in tables, and how pages are read from them. A Board implements the reading methods
-// of app.Store for any database that has a Dialect. Each store implements its own writes.
 package query
 
 import (
 	"context"
-	"database/sql"
-	"encoding/json"
-	"errors"
 	"fmt"
+	"math"
 	"time"
-
-	"github.com/jmoiron/sqlx"
 
 	"runboard/app"
 )
 
-// Reader runs queries, usually within one transaction, so that all results are of one snapshot. Queries use ?
-// for their arguments.
-type Reader interface {
-	sqlx.QueryerContext
-	Rebind(text string) string
+// ReadTimeout bounds every read. A longer read transaction keeps the database from removing what was replaced
+// since, so that its files grow.
+const ReadTimeout = 5 * time.Second
+
+// Database is what a Reader needs of a store.
+type Database interface {
+	// Read calls f with a Queryer of one snapshot, within ReadTimeout. Its errors have a code and a message
+	// for users.
+	Read(ctx context.Context, f func(ctx context.Context, q Queryer) error) error
+	// Now returns the current time.
+	Now() time.Time
+	// HandledKinds returns the kinds that workers handle. If it returns nil, unhandled kinds are not reported.
+	HandledKinds(ctx context.Context, q Queryer) ([]string, error)
+	// CheckSearch returns the reason if texts cannot be searched, or nil.
+	CheckSearch() error
+	// SearchExpression returns the argument of Dialect.SearchRows for the rows that have one of the terms or,
+	// if prefix is true, a term that begins with one of them.
+	SearchExpression(terms []string, prefix bool) string
 }
 
-// Get reads one row into row. It fails with sql.ErrNoRows if there is none.
-func Get(ctx context.Context, from Reader, row any, text string, args ...any) error {
-	return sqlx.GetContext(ctx, from, row, from.Rebind(text), args...)
+// Dialect is the SQL in which the databases differ.
+type Dialect struct {
+	// IntArray and TextArray are subqueries in parentheses that return the elements of a JSON array. Their
+	// only argument is a JSONArray.
+	IntArray, TextArray string
+	// IndexHint is what follows a table before the name of an index that the database must use, or "" if the
+	// database has no hints.
+	IndexHint string
+	// SortKey is the column with the run id that ends the indexes that begin with other columns.
+	SortKey string
+	// SearchRows follows FROM to select rows of the search index, which has one row for the error of a run and
+	// one for each part of its log. Its argument is a Database.SearchExpression.
+	SearchRows string
+	// SearchRun is the expression for the run id of a row of the search index.
+	SearchRun string
+	// SearchFirst is a format that wraps a query for ids, so that the database runs it first and on its own,
+	// and then looks up the runs by id.
+	SearchFirst string
 }
 
-// Find reads one row into row if there is one, and reports whether there is.
-func Find(ctx context.Context, from Reader, row any, text string, args ...any) (bool, error) {
-	err := Get(ctx, from, row, text, args...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
+// Reader implements the reading methods of app.Store. Its methods may be called from any goroutine.
+type Reader struct {
+	dialect     Dialect
+	db          Database
+	clock       clock
+	searchLimit int64
+}
+
+// NewReader returns a Reader of a database. searchLimit is about the number of index rows that the search for
+// one page may look at; 0 is the default.
+func NewReader(db Database, dialect Dialect, searchLimit int64) *Reader {
+	if searchLimit == 0 {
+		searchLimit = defaultSearchLimit
 	}
-	return err == nil, err
+	return &Reader{db: db, dialect: dialect, searchLimit: searchLimit}
 }
 
-// Select reads all rows into the slice that rows points to.
-func Select(ctx context.Context, from Reader, rows any, text string, args ...any) error {
-	return sqlx.SelectContext(ctx, from, rows, from.Rebind(text), args...)
+// forLong returns a context for a slow read, which must not delay pages. It keeps a purpose other than
+// app.ForPages.
+func forLong(ctx context.Context) context.Context {
+	if app.PurposeOf(ctx) == app.ForPages {
+		return app.WithPurpose(ctx, app.ForLong)
+	}
+	return ctx
 }
 
-// each reads one row after the other into row and calls f after each, until f returns false or fails.
-func each(ctx context.Context, from Reader, row any, f func() (bool, error), text string, args ...any) error {
-	rows, err := from.QueryxContext(ctx, from.Rebind(text), args...)
-	if err != nil {
+// Run implements app.Store.
+func (r *Reader) Run(ctx context.Context, id int64) (page app.RunPage, err error) {
+	err = r.db.Read(ctx, func(ctx context.Context, q Queryer) (err error) {
+		var row Run
+		found, err := Find(ctx, q, &row, "SELECT "+Columns+" FROM process_runs WHERE id = ?", id)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return NotFound(id)
+		}
+		page.Run = row.App()
+		if page.Events, err = readEvents(ctx, q, id); err != nil {
+			return err
+		}
+		tail := app.LogQuery{
+			Run: id, Offset: math.MaxInt64, Backwards: true, Bytes: app.TailBytes, Lines: app.TailLines,
+		}
+		if page.Log, err = readLog(ctx, q, tail); err != nil {
+			return err
+		}
+		if page.MedianDuration, err = r.medianDuration(ctx, q, page.Run); err != nil {
+			return err
+		}
+		page.Overview, err = r.overview(ctx, q)
 		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := rows.StructScan(row); err != nil {
-			return err
-		}
-		if more, err := f(); err != nil || !more {
-			return err
-		}
-	}
-	return rows.Err()
+	})
+	return page, err
 }
 
-// JSONArray encodes values as one query argument, for Dialect.Numbers and Dialect.Words.
-func JSONArray[T any](values []T) (string, error) {
-	if values == nil {
-		return "[]", nil
-	}
-	list, err := json.Marshal(values)
-	return string(list), err
+// RevisionsSQL returns the query for the revisions of runs. Its argument is the JSONArray of their ids.
+func (d Dialect) RevisionsSQL() string {
+	return `SELECT id, version,
+			coalesce((SELECT stop FROM run_logs WHERE run_id = id ORDER BY start DESC LIMIT 1), 0) AS log_end
+		FROM process_runs WHERE id IN ` + d.IntArray
 }
 
-// Columns lists the columns of process_runs in the order in which ReadRuns scans them.
-const Columns = `id, kind, status, version, attempt, crashes, fencing_token, error, created_at, updated_at, started_at, finished_at, scheduled_at,
-	cancel_requested_at, percent, message, failure`
-
-// Run is a row of process_runs. Times are in milliseconds since 1970; 0 is none.
-type Run struct {
-	ID                int64  `db:"id"`
-	Kind              string `db:"kind"`
-	Status            int8   `db:"status"`
-	Version           int64  `db:"version"`
-	Attempt           int    `db:"attempt"`
-	Crashes           int    `db:"crashes"`
-	FencingToken      int64  `db:"fencing_token"`
-	Error             string `db:"error"`
-	CreatedAt         int64  `db:"created_at"`
-	UpdatedAt         int64  `db:"updated_at"`
-	StartedAt         int64  `db:"started_at"`
-	FinishedAt        int64  `db:"finished_at"`
-	ScheduledAt       int64  `db:"scheduled_at"`
-	CancelRequestedAt int64  `db:"cancel_requested_at"`
-	Percent           int8   `db:"percent"`
-	Message           string `db:"message"`
-	Failure           int64  `db:"failure"`
-}
-
-// App returns the row as a run.
-func (r Run) App() app.ProcessRun {
-	return app.ProcessRun{
-		ID: r.ID, Kind: r.Kind, Status: app.Status(r.Status), Version: r.Version, Attempt: r.Attempt,
-		Crashes: r.Crashes, FencingToken: r.FencingToken, Error: r.Error, Failure: r.Failure,
-		CreatedAt: FromMillis(r.CreatedAt), UpdatedAt: FromMillis(r.UpdatedAt), StartedAt: FromMillis(r.StartedAt),
-		FinishedAt: FromMillis(r.FinishedAt), ScheduledAt: FromMillis(r.ScheduledAt), CancelRequestedAt: FromMillis(r.CancelRequestedAt),
-		Progress: app.Progress{Percent: app.Percent(r.Percent), Message: r.Message},
-	}
-}
-
-// fields returns the destinations of a scan, in the order of Columns.
-func (r *Run) fields() []any {
-	return []any{
-		&r.ID, &r.Kind, &r.Status, &r.Version, &r.Attempt, &r.Crashes, &r.FencingToken, &r.Error, &r.CreatedAt, &r.UpdatedAt, &r.StartedAt, &r.FinishedAt,
-		&r.ScheduledAt, &r.CancelRequestedAt, &r.Percent, &r.Message, &r.Failure,
-	}
-}
-
-// ReadRuns reads runs with a query that selects Columns. It scans by position: a queue may read every run
-// this way, and to find fields by their names costs as much as the read.
-func ReadRuns(ctx context.Context, from Reader, text string, args ...any) (runs []app.ProcessRun, err error) {
-	found, err := from.QueryContext(ctx, from.Rebind(text), args...)
+// Revisions implements app.Store.
+func (r *Reader) Revisions(ctx context.Context, runs []int64) (map[int64]app.Revision, error) {
+	ids, err := JSONArray(runs)
 	if err != nil {
 		return nil, err
 	}
-	defer found.Close()
-	var row Run
-	fields := row.fields()
-	for found.Next() {
-		if err := found.Scan(fields...); err != nil {
-			return nil, err
+	revisions := make(map[int64]app.Revision, len(runs))
+	err = r.db.Read(ctx, func(ctx context.Context, q Queryer) error {
+		var found []struct {
+			ID      int64 `db:"id"`
+			Version int64 `db:"version"`
+			LogEnd  int64 `db:"log_end"`
 		}
-		runs = append(runs, row.App())
-	}
-	return runs, found.Err()
-}
-
-// FromMillis returns the time that is ms milliseconds after 1970, in UTC. 0 is the zero time.
-func FromMillis(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
-}
-
-// Millis returns t in milliseconds since 1970. The zero time is 0.
-func Millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
-// CountBy runs a query that returns counts by status, in the columns status and n. Missing statuses are 0.
-func CountBy(ctx context.Context, from Reader, text string, args ...any) (counts app.Counts, err error) {
-	var found []struct {
-		Status app.Status `db:"status"`
-		N      int64      `db:"n"`
-	}
-	if err := Select(ctx, from, &found, text, args...); err != nil {
-		return counts, err
-	}
-	for _, row := range found {
-		counts[row.Status] = row.N
-	}
-	return counts, nil
-}
-
-// NotFound returns the error for a run that does not exist, with CodeNotFound.
-func NotFound(id int64) error { return app.Errorf(app.CodeNotFound, "There is no run #%d.", id) }
-
-// Conflict returns the error for a run that is no longer in the status in which the caller read it, with
-// CodeConflict.
-func Conflict(run app.ProcessRun) error {
-	return app.Errorf(app.CodeConflict, "Run #%d is no longer %s.", run.ID, run.Status)
-}
-
-// Unavailable wraps a fault of the database with CodeUnavailable and a message for users. It returns err
-// unchanged if it is an app.Error.
-func Unavailable(err error) error {
-	if _, ok := errors.AsType[*app.Error](err); ok {
+		err := Select(ctx, q, &found, r.dialect.RevisionsSQL(), ids)
+		for _, row := range found {
+			revisions[row.ID] = app.Revision{Version: row.Version, LogEnd: row.LogEnd}
+		}
 		return err
-	}
-	return &app.Error{Code: app.CodeUnavailable, Message: "The database cannot be used just now. Please try again in a moment.", Err: err}
+	})
+	return revisions, err
 }
 
-// ErrClosed is the error of a store that is closed.
-var ErrClosed = &app.Error{Code: app.CodeUnavailable, Message: "The server is shutting down."}
+// CancelRequestsSQL is the query for the started runs whose cancellation is requested.
+var CancelRequestsSQL = SQL(`SELECT id, fencing_token FROM process_runs
+	WHERE status = :started AND cancel_requested_at > 0 ORDER BY id`)
 
-// ErrSchemaTooNew returns the error for a database with migrations that this program does not know.
-func ErrSchemaTooNew(version, known int) error {
-	return fmt.Errorf("was made by a newer version of Runboard (schema %d, this one knows %d)", version, known)
+// CancelRequests implements app.WorkStore.
+func (r *Reader) CancelRequests(ctx context.Context) (requests []app.CancelRequest, err error) {
+	err = r.db.Read(ctx, func(ctx context.Context, q Queryer) error {
+		return Select(ctx, q, &requests, CancelRequestsSQL)
+	})
+	return requests, err
+}
+
+// medianOf is how many of the newest completed runs of all kinds medianDuration looks at. It bounds the cost
+// to a fraction of a millisecond, whatever the kinds of these runs.
+const medianOf = 200
+
+// medianDuration returns the median duration of recently completed runs of the same kind. It returns 0 if
+// there are none, or if the run is not started.
+func (r *Reader) medianDuration(ctx context.Context, q Queryer, run app.ProcessRun) (time.Duration, error) {
+	if run.Status != app.Started {
+		return 0, nil
+	}
+	newest := r.dialect.scanStatus(app.Completed)
+	statement := fmt.Sprintf("SELECT finished_at - started_at FROM (%s) AS newest WHERE kind = ? ORDER BY 1",
+		newest.selectSQL("kind, started_at, finished_at", false))
+	var millis []int64
+	err := Select(ctx, q, &millis, statement, newest.Args(allIDs, medianOf, run.Kind)...)
+	if err != nil || len(millis) == 0 {
+		return 0, err
+	}
+	return time.Duration(millis[len(millis)/2]) * time.Millisecond, nil
+}
+
+func readEvents(ctx context.Context, q Queryer, run int64) ([]app.Event, error) {
+	var found []struct {
+		Version int64      `db:"version"`
+		At      int64      `db:"at"`
+		Status  app.Status `db:"status"`
+		Attempt int        `db:"attempt"`
+		Note    string     `db:"note"`
+	}
+	const statement = "SELECT version, at, status, attempt, note FROM run_events WHERE run_id = ? ORDER BY version"
+	err := Select(ctx, q, &found, statement, run)
+	events := make([]app.Event, len(found))
+	for i, row := range found {
+		events[i] = app.Event{
+			Version: row.Version, At: FromMillis(row.At), Status: row.Status, Attempt: row.Attempt, Note: row.Note,
+		}
+	}
+	return events, err
+}
+
+// ReadCounts returns the stored number of runs in each status. It does not count them.
+func ReadCounts(ctx context.Context, q Queryer) (app.Counts, error) {
+	return CountBy(ctx, q, "SELECT status, n FROM status_counts")
+}
+
+// overview returns the counts and warnings that every page shows.
+func (r *Reader) overview(ctx context.Context, q Queryer) (overview app.Overview, err error) {
+	if overview.Counts, err = ReadCounts(ctx, q); err != nil {
+		return overview, err
+	}
+	if overview.Unhandled, err = r.unhandled(ctx, q, overview.Counts[app.Created]); err != nil {
+		return overview, err
+	}
+	var newest []app.Status
+	err = Select(ctx, q, &newest, "SELECT status FROM process_runs ORDER BY id DESC LIMIT ?", app.RecentSize)
+	overview.Recent = len(newest)
+	for _, status := range newest {
+		if status.Final() {
+			overview.Done++
+		}
+	}
+	return overview, err
 }

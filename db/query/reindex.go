@@ -6,32 +6,37 @@ import "context"
 // numbers.
 const ErrorPart = 0
 
-// reindexed is how many texts are in memory at once during a reindex.
-const reindexed = 200
+// reindexBatch is how many texts are in memory at once during a reindex.
+const reindexBatch = 200
 
 const (
-	nextErrors = `SELECT id, kind, error FROM process_runs WHERE id > ? AND error <> '' ORDER BY id LIMIT ?`
-	nextParts  = `SELECT run_id, part, start, stop, text, line_index, kind FROM run_logs JOIN process_runs ON process_runs.id = run_id
+	nextErrorsSQL = `SELECT id, kind, error FROM process_runs WHERE id > ? AND error <> '' ORDER BY id LIMIT ?`
+	nextPartsSQL  = `SELECT run_id, part, start, stop, text, line_index, kind
+		FROM run_logs JOIN process_runs ON process_runs.id = run_id
 		WHERE (run_id, start) > (?, ?) ORDER BY run_id, start LIMIT ?`
 )
 
-// Reindex calls add with the terms of every text to fill an empty search index. part is ErrorPart or, for the
-// log, LogPart.Part+1. It fails with the first error of add.
-func Reindex(ctx context.Context, from Reader, add func(run, part int64, terms []string) error) error {
-	if err := reindexErrors(ctx, from, add); err != nil {
+// AddTerms adds the terms of a text of a run to the search index. part is ErrorPart or, for the log,
+// LogPart.Part+1.
+type AddTerms func(run, part int64, terms []string) error
+
+// Reindex calls add for every text to fill an empty search index. It fails with the first error of add.
+func Reindex(ctx context.Context, q Queryer, add AddTerms) error {
+	if err := reindexErrors(ctx, q, add); err != nil {
 		return err
 	}
-	return reindexLogs(ctx, from, add)
+	return reindexLogs(ctx, q, add)
 }
 
-func reindexErrors(ctx context.Context, from Reader, add func(run, part int64, terms []string) error) error {
+func reindexErrors(ctx context.Context, q Queryer, add AddTerms) error {
 	for last := int64(0); ; {
 		var some []Run
-		if err := Select(ctx, from, &some, nextErrors, last, reindexed); err != nil || len(some) == 0 {
+		if err := Select(ctx, q, &some, nextErrorsSQL, last, reindexBatch); err != nil || len(some) == 0 {
 			return err
 		}
 		for _, run := range some {
-			if last = run.ID; NeverSearched(run.Kind) {
+			last = run.ID
+			if NeverSearched(run.Kind) {
 				continue
 			}
 			if err := add(run.ID, ErrorPart, Terms(run.ID, run.Error)); err != nil {
@@ -41,17 +46,19 @@ func reindexErrors(ctx context.Context, from Reader, add func(run, part int64, t
 	}
 }
 
-// keptPart is a row of run_logs with the kind of its run.
-type keptPart struct {
+// storedPart is a row of run_logs with the kind of its run.
+type storedPart struct {
 	LogPart
 	Run  int64  `db:"run_id"`
 	Kind string `db:"kind"`
 }
 
-func reindexLogs(ctx context.Context, from Reader, add func(run, part int64, terms []string) error) error {
-	for before := (keptPart{LogPart: LogPart{Start: -1}}); ; {
-		var some []keptPart
-		if err := Select(ctx, from, &some, nextParts, before.Run, before.Start, reindexed); err != nil || len(some) == 0 {
+func reindexLogs(ctx context.Context, q Queryer, add AddTerms) error {
+	before := storedPart{LogPart: LogPart{Start: -1}}
+	for {
+		var some []storedPart
+		err := Select(ctx, q, &some, nextPartsSQL, before.Run, before.Start, reindexBatch)
+		if err != nil || len(some) == 0 {
 			return err
 		}
 		for _, part := range some {
@@ -63,11 +70,11 @@ func reindexLogs(ctx context.Context, from Reader, add func(run, part int64, ter
 	}
 }
 
-func reindexPart(part, before keptPart, add func(run, part int64, terms []string) error) error {
+func reindexPart(part, before storedPart, add AddTerms) error {
 	if NeverSearched(part.Kind) {
 		return nil
 	}
-	written := WrittenPart{Text: part.Text, Revisions: part.Revisions}
+	written := WrittenPart{Text: part.Text, LineIndex: part.LineIndex}
 	if part.Run == before.Run && part.Start == before.Stop {
 		written.Before = before.Text
 	}

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"iter"
 	"time"
 
 	"runboard/app"
@@ -42,78 +43,84 @@ func NewStatsEvent(run app.ProcessRun, took time.Duration) StatsEvent {
 // Rollup sums up the events of one kind within one step.
 type Rollup struct {
 	app.Counters
-	waits, works histogram
+	queueTime, runTime histogram
 }
 
-func (r *Rollup) add(h StatsEvent) {
-	r.Counters = r.Counters.Add(h.Flow)
+func (r *Rollup) add(event StatsEvent) {
+	r.Counters = r.Counters.Add(event.Flow)
 	switch {
-	case h.Flow.Started > 0:
-		r.waits.add(h.Took)
-	case h.Flow.Completed+h.Flow.Failed > 0:
-		r.works.add(h.Took)
+	case event.Flow.Started > 0:
+		r.queueTime.add(event.Took)
+	case event.Flow.Completed+event.Flow.Failed > 0:
+		r.runTime.add(event.Took)
 	}
 }
 
 // Times holds the packed histograms of a row of rollups: how long runs waited and how long they worked.
 type Times struct {
-	Waits []byte `db:"queue_ms"`
-	Works []byte `db:"run_ms"`
+	Queue []byte `db:"queue_ms"`
+	Run   []byte `db:"run_ms"`
+}
+
+func (r *Rollup) merge(stored Times) {
+	r.queueTime.merge(stored.Queue)
+	r.runTime.merge(stored.Run)
 }
 
 // Merged returns the histograms of the rollup with the stored ones added.
-func (r Rollup) Merged(kept Times) Times {
-	r.waits.merge(kept.Waits)
-	r.works.merge(kept.Works)
-	return Times{Waits: r.waits.pack(), Works: r.works.pack()}
+func (r Rollup) Merged(stored Times) Times {
+	r.merge(stored)
+	return Times{Queue: r.queueTime.pack(), Run: r.runTime.pack()}
 }
 
-// key identifies a rollup in memory.
-type key struct {
+// rollupKey identifies a rollup in memory.
+type rollupKey struct {
 	at   time.Time // start of a step of RecentStep; longer steps consist of whole ones
 	kind string
 }
 
-// maxGathered is the largest number of rollups in memory while they cannot be saved.
-const maxGathered = 10_000
+// maxRollups is the largest number of rollups in memory while they cannot be saved.
+const maxRollups = 10_000
 
 // Rollups collects the events of committed transactions until they are saved. It is not safe for concurrent
 // use.
 type Rollups struct {
-	Every    time.Duration // how long events are collected before they are due
-	gathered map[key]*Rollup
-	since    time.Time // time of the first event since the last save
+	Every time.Duration // how long events are collected before they are due
+	sums  map[rollupKey]*Rollup
+	since time.Time // time of the first event since the last save
 }
 
 // Add adds the events of a committed transaction, which happened at a given time.
-func (r *Rollups) Add(at time.Time, happenings ...StatsEvent) {
-	if len(happenings) == 0 {
+func (r *Rollups) Add(at time.Time, events ...StatsEvent) {
+	if len(events) == 0 {
 		return
 	}
-	if len(r.gathered) == 0 {
-		r.gathered, r.since = map[key]*Rollup{}, time.Now()
+	if len(r.sums) == 0 {
+		r.sums, r.since = map[rollupKey]*Rollup{}, time.Now()
 	}
 	at = at.UTC().Truncate(app.RecentStep)
-	for _, h := range happenings {
-		k := key{at, h.Kind}
-		if r.gathered[k] == nil && len(r.gathered) >= maxGathered {
-			continue // nothing could be saved for hours
+	for _, event := range events {
+		key := rollupKey{at, event.Kind}
+		sum := r.sums[key]
+		if sum == nil {
+			if len(r.sums) >= maxRollups {
+				continue // nothing could be saved for hours
+			}
+			sum = &Rollup{}
+			r.sums[key] = sum
 		}
-		if r.gathered[k] == nil {
-			r.gathered[k] = &Rollup{}
-		}
-		r.gathered[k].add(h)
+		sum.add(event)
 	}
 }
 
 // Due reports whether there are events to save and Every has passed since the first of them.
-func (r *Rollups) Due() bool { return len(r.gathered) > 0 && time.Since(r.since) >= r.Every }
+func (r *Rollups) Due() bool { return len(r.sums) > 0 && time.Since(r.since) >= r.Every }
 
 // Hurry makes all collected events due.
 func (r *Rollups) Hurry() { r.since = time.Time{} }
 
 // Forget removes the collected events after they are saved.
-func (r *Rollups) Forget() { r.gathered = nil }
+func (r *Rollups) Forget() { r.sums = nil }
 
 // RollupRow is the primary key of a row of rollups.
 type RollupRow struct {
@@ -121,20 +128,26 @@ type RollupRow struct {
 	Kind     string
 }
 
-// Each calls save for every row that the collected events add to, and drop once for each step with the time
-// before which its rows have expired. The arguments of drop are in milliseconds. Each stops at the first
-// error.
-func (r *Rollups) Each(now time.Time, save func(RollupRow, Rollup) error, drop func(step, before int64) error) error {
-	for _, kept := range rollupSteps {
-		for k, more := range r.gathered {
-			row := RollupRow{Step: kept.step.Milliseconds(), At: k.at.Truncate(kept.step).UnixMilli(), Kind: k.kind}
-			if err := save(row, *more); err != nil {
-				return err
+// Rows returns the rows of all steps that the collected events add to, and what they add.
+func (r *Rollups) Rows() iter.Seq2[RollupRow, Rollup] {
+	return func(yield func(RollupRow, Rollup) bool) {
+		for _, length := range rollupSteps {
+			for key, sum := range r.sums {
+				at := key.at.Truncate(length.step)
+				row := RollupRow{Step: length.step.Milliseconds(), At: at.UnixMilli(), Kind: key.kind}
+				if !yield(row, *sum) {
+					return
+				}
 			}
 		}
-		if err := drop(kept.step.Milliseconds(), now.Add(-kept.keep).UnixMilli()); err != nil {
-			return err
-		}
 	}
-	return nil
+}
+
+// ExpiredRollups returns each step with the time before which its rows have expired, both in milliseconds.
+func ExpiredRollups(now time.Time) map[int64]int64 {
+	before := map[int64]int64{}
+	for _, length := range rollupSteps {
+		before[length.step.Milliseconds()] = now.Add(-length.keep).UnixMilli()
+	}
+	return before
 }

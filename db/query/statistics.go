@@ -10,59 +10,59 @@ import (
 )
 
 // Statistics implements app.Store.
-func (b *Board) Statistics(ctx context.Context) (stats app.Statistics, err error) {
-	now := b.Now().UTC()
-	err = b.Read(ctx, func(ctx context.Context, from Reader) (err error) {
+func (r *Reader) Statistics(ctx context.Context) (stats app.Statistics, err error) {
+	now := r.db.Now().UTC()
+	err = r.db.Read(ctx, func(ctx context.Context, q Queryer) (err error) {
 		stats = app.Statistics{At: now.Truncate(time.Second)}
-		if stats.Overview, err = b.overview(ctx, from); err != nil {
+		if stats.Overview, err = r.overview(ctx, q); err != nil {
 			return err
 		}
-		if stats.Recent, err = readPeriod(ctx, from, now, app.Period{Step: app.RecentStep}, app.RecentSpan); err != nil {
+		if stats.Recent, err = readPeriod(ctx, q, now, app.RecentStep, app.RecentSpan); err != nil {
 			return err
 		}
-		if stats.Day, err = readPeriod(ctx, from, now, app.Period{Step: app.DayStep}, app.DaySpan); err != nil {
+		if stats.Day, err = readPeriod(ctx, q, now, app.DayStep, app.DaySpan); err != nil {
 			return err
 		}
-		stats.Forecast, err = b.readForecast(ctx, from, now, stats)
+		stats.Forecast, err = r.forecast(ctx, q, now, stats)
 		return err
 	})
 	return stats, err
 }
 
-// ReadRollups is the query for the rows of a step between two times, inclusive. Its arguments are in
+// RollupsSQL is the query for the rows of a step between two times, inclusive. Its arguments are in
 // milliseconds.
-const ReadRollups = `SELECT at, kind, created, requeued, started, completed, failed, cancelled, queue_ms, run_ms FROM rollups
-	WHERE step = ? AND at >= ? AND at <= ?`
+const RollupsSQL = `SELECT at, kind, created, requeued, started, completed, failed, cancelled, queue_ms, run_ms
+	FROM rollups WHERE step = ? AND at >= ? AND at <= ?`
 
 // readPeriod returns a period with all steps from now-span until now.
-func readPeriod(ctx context.Context, from Reader, now time.Time, period app.Period, span time.Duration) (app.Period, error) {
-	period.From = now.Truncate(period.Step).Add(-span)
-	period.Counters = make([]app.Counters, span/period.Step+1)
-	kinds := map[string]*Rollup{}
-	var row struct {
+func readPeriod(ctx context.Context, q Queryer, now time.Time, step, span time.Duration) (app.Period, error) {
+	period := app.Period{
+		Step: step, From: now.Truncate(step).Add(-span), Counters: make([]app.Counters, span/step+1),
+	}
+	var found []struct {
 		app.Counters
 		Times
 		At   int64
 		Kind string
 	}
-	err := each(ctx, from, &row, func() (bool, error) {
-		step := FromMillis(row.At).Sub(period.From) / period.Step
-		period.Counters[step] = period.Counters[step].Add(row.Counters)
+	err := Select(ctx, q, &found, RollupsSQL, step.Milliseconds(), period.From.UnixMilli(), now.UnixMilli())
+	kinds := map[string]*Rollup{}
+	for _, row := range found {
+		i := FromMillis(row.At).Sub(period.From) / step
+		period.Counters[i] = period.Counters[i].Add(row.Counters)
 		if kinds[row.Kind] == nil {
 			kinds[row.Kind] = &Rollup{}
 		}
-		kinds[row.Kind].waits.merge(row.Waits)
-		kinds[row.Kind].works.merge(row.Works)
-		return true, nil
-	}, ReadRollups, period.Step.Milliseconds(), period.From.UnixMilli(), now.UnixMilli())
-	period.Kinds = timesOf(kinds)
+		kinds[row.Kind].merge(row.Times)
+	}
+	period.Kinds = kindTimes(kinds)
 	return period, err
 }
 
-// timesOf returns the durations of each kind, sorted by kind. It omits kinds without starts and ends.
-func timesOf(kinds map[string]*Rollup) (times []app.KindTimes) {
-	for kind, all := range kinds {
-		one := app.KindTimes{Kind: kind, QueueTime: all.waits.quantiles(), RunTime: all.works.quantiles()}
+// kindTimes returns the durations of each kind, sorted by kind. It omits kinds without starts and ends.
+func kindTimes(kinds map[string]*Rollup) (times []app.KindTimes) {
+	for kind, sum := range kinds {
+		one := app.KindTimes{Kind: kind, QueueTime: sum.queueTime.quantiles(), RunTime: sum.runTime.quantiles()}
 		if one.QueueTime.Count+one.RunTime.Count > 0 {
 			times = append(times, one)
 		}
@@ -71,66 +71,71 @@ func timesOf(kinds map[string]*Rollup) (times []app.KindTimes) {
 	return times
 }
 
-func (b *Board) readForecast(ctx context.Context, from Reader, now time.Time, stats app.Statistics) (app.Forecast, error) {
+func (r *Reader) forecast(ctx context.Context, q Queryer, now time.Time, stats app.Statistics) (app.Forecast, error) {
 	load := app.Load{
 		Waiting: max(0, stats.Counts[app.Created]-stats.Unhandled.Runs()), Working: stats.Counts[app.Started],
 		Uncounted: stats.Unhandled.More(), Recent: stats.Recent,
 	}
 	if load.Waiting > 0 {
-		text, args := b.OldestWaiting()
-		var since int64
-		if _, err := Find(ctx, from, &since, text, args...); err != nil {
+		statement, args := r.dialect.OldestDueSQL()
+		var millis int64
+		if _, err := Find(ctx, q, &millis, statement, args...); err != nil {
 			return app.Forecast{}, err
 		}
-		load.Oldest = now.Sub(FromMillis(since))
+		load.Oldest = now.Sub(FromMillis(millis))
 	}
 	return load.Forecast(), nil
 }
 
-// OldestWaiting returns the query for the time in milliseconds since when the oldest waiting run could have
+// OldestDueSQL returns the query for the time in milliseconds since when the oldest waiting run could have
 // started.
-func (d Dialect) OldestWaiting() (text string, args []any) {
-	waiting := d.inStatus(app.Created)
-	return waiting.text("CASE WHEN updated_at > scheduled_at THEN updated_at ELSE scheduled_at END", true), waiting.With(everywhere, 1)
+func (d Dialect) OldestDueSQL() (statement string, args []any) {
+	const dueSince = "CASE WHEN updated_at > scheduled_at THEN updated_at ELSE scheduled_at END"
+	waiting := d.scanStatus(app.Created)
+	return waiting.selectSQL(dueSince, true), waiting.Args(allIDs, 1)
 }
 
-// UnservedText returns the query for the kinds of waiting runs that are not in a given list, with their
+// UnhandledSQL returns the query for the kinds of waiting runs that are not in a given list, with their
 // numbers of runs. It is a loose index scan: it costs one index probe for each kind that ever existed,
 // whatever the number of their runs. Its arguments are the most runs to count of each kind, the JSONArray of
 // the handled kinds, and the most kinds to return.
-func (d Dialect) UnservedText() string {
-	return `WITH RECURSIVE kinds (kind) AS (
+func (d Dialect) UnhandledSQL() string {
+	return SQL(`WITH RECURSIVE kinds (kind) AS (
 		SELECT min(kind) FROM process_runs
 		UNION ALL
-		SELECT (SELECT min(kind) FROM process_runs WHERE process_runs.kind > kinds.kind) FROM kinds WHERE kinds.kind IS NOT NULL
+		SELECT (SELECT min(kind) FROM process_runs WHERE process_runs.kind > kinds.kind)
+			FROM kinds WHERE kinds.kind IS NOT NULL
 	)
-	SELECT kind, (SELECT COUNT(*) FROM (SELECT 1 FROM process_runs WHERE process_runs.kind = kinds.kind AND status = 0 LIMIT ?) AS counted) AS runs
-		FROM kinds WHERE kind NOT IN ` + d.Words + `
-			AND EXISTS (SELECT 1 FROM process_runs WHERE process_runs.kind = kinds.kind AND status = 0)
-		LIMIT ?`
+	SELECT kind, (SELECT COUNT(*) FROM (
+			SELECT 1 FROM process_runs WHERE process_runs.kind = kinds.kind AND status = :created LIMIT ?
+		) AS counted) AS runs
+		FROM kinds WHERE kind NOT IN ` + d.TextArray + `
+			AND EXISTS (SELECT 1 FROM process_runs WHERE process_runs.kind = kinds.kind AND status = :created)
+		LIMIT ?`)
 }
 
-// unserved returns the kinds of waiting runs that no worker handles. waiting is the number of all waiting
+// unhandled returns the kinds of waiting runs that no worker handles. waiting is the number of all waiting
 // runs: at 0 it reads nothing.
-func (b *Board) unserved(ctx context.Context, from Reader, waiting int64) (unserved app.UnhandledKinds, err error) {
+func (r *Reader) unhandled(ctx context.Context, q Queryer, waiting int64) (kinds app.UnhandledKinds, err error) {
 	if waiting == 0 {
-		return unserved, nil
+		return kinds, nil
 	}
-	served, err := b.Served(ctx, from)
-	if err != nil || served == nil {
-		return unserved, err
+	handled, err := r.db.HandledKinds(ctx, q)
+	if err != nil || handled == nil {
+		return kinds, err
 	}
-	kinds, err := JSONArray(served)
+	array, err := JSONArray(handled)
 	if err != nil {
-		return unserved, err
+		return kinds, err
 	}
+	const most = app.CountedUnhandled
 	var found []struct {
 		Kind string
 		Runs int64
 	}
-	err = Select(ctx, from, &found, b.UnservedText(), app.CountedUnhandled+1, kinds, app.MaxUnhandled)
+	err = Select(ctx, q, &found, r.dialect.UnhandledSQL(), most+1, array, app.MaxUnhandled)
 	for i, row := range found {
-		unserved[i] = app.KindCount{Kind: row.Kind, Runs: min(row.Runs, app.CountedUnhandled), More: row.Runs > app.CountedUnhandled}
+		kinds[i] = app.KindCount{Kind: row.Kind, Runs: min(row.Runs, most), More: row.Runs > most}
 	}
-	return unserved, err
+	return kinds, err
 }

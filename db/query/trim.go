@@ -1,51 +1,37 @@
 package query
 
-import (
-	"context"
-	"time"
-
-	"runboard/app"
-)
+import "context"
 
 // Queries for the sizes of logs. Triggers maintain the table log_sizes, see the migrations.
 const (
-	logBytes    = `SELECT CAST(coalesce(sum(bytes), 0) AS bigint) FROM log_sizes`
-	oldestLogs  = `SELECT run_id, bytes FROM log_sizes WHERE finished_at > 0 ORDER BY finished_at, run_id LIMIT ?`
-	trimmedText = "The log was dropped to make room for newer ones.\n"
+	logBytesSQL   = `SELECT CAST(coalesce(sum(bytes), 0) AS bigint) FROM log_sizes`
+	oldestLogsSQL = `SELECT run_id, bytes FROM log_sizes WHERE finished_at > 0 ORDER BY finished_at, run_id LIMIT ?`
 )
 
-// DropLogs drops the logs of some of the runs, or at least a part of the first log. It must be short, because
-// other writes may wait for it. It returns how many logs it dropped, and the rest for the next call.
-type DropLogs func(ctx context.Context, runs []int64) (dropped int, left []int64, err error)
-
 // TrimLogs calls drop with the runs that finished first, until all logs together have at most limit bytes or
-// ctx ends. After each call it pauses for as long as the call took. A limit of 0 is no limit. over reports
-// that the logs are still too large, because no other run with a log has finished.
-func (b *Board) TrimLogs(ctx context.Context, limit int64, drop DropLogs) (dropped int, over bool, err error) {
+// ctx ends. A limit of 0 is no limit. It returns the number of dropped logs. over reports that the logs are
+// still too large, because no other run with a log has finished.
+func (r *Reader) TrimLogs(ctx context.Context, limit int64, drop DropFunc) (dropped int, over bool, err error) {
 	for limit > 0 && ctx.Err() == nil {
-		runs, over, err := b.logsOver(ctx, limit)
+		runs, over, err := r.excessLogs(forLong(ctx), limit)
 		if err != nil || len(runs) == 0 {
 			return dropped, over, err
 		}
-		for len(runs) > 0 && ctx.Err() == nil {
-			began := time.Now()
-			n, left, err := drop(ctx, runs)
-			if err != nil {
-				return dropped, true, err
-			}
-			dropped, runs = dropped+n, left
-			Pause(ctx, time.Since(began))
+		n, err := drop.all(ctx, runs)
+		dropped += n
+		if err != nil {
+			return dropped, true, err
 		}
 	}
 	return dropped, false, nil
 }
 
-// logsOver reports whether all logs together exceed limit bytes, and returns some of the runs whose logs must
-// go.
-func (b *Board) logsOver(ctx context.Context, limit int64) (runs []int64, over bool, err error) {
-	err = b.Read(ctx, func(ctx context.Context, from Reader) error {
-		var all int64
-		if err := Get(ctx, from, &all, logBytes); err != nil || all <= limit {
+// excessLogs reports whether all logs together exceed limit bytes, and returns some of the runs whose logs
+// must go.
+func (r *Reader) excessLogs(ctx context.Context, limit int64) (runs []int64, over bool, err error) {
+	err = r.db.Read(ctx, func(ctx context.Context, q Queryer) error {
+		var total int64
+		if err := Get(ctx, q, &total, logBytesSQL); err != nil || total <= limit {
 			return err
 		}
 		over = true
@@ -53,27 +39,17 @@ func (b *Board) logsOver(ctx context.Context, limit int64) (runs []int64, over b
 			Run   int64 `db:"run_id"`
 			Bytes int64 `db:"bytes"`
 		}
-		if err := Select(ctx, from, &oldest, oldestLogs, pruneLook); err != nil {
+		if err := Select(ctx, q, &oldest, oldestLogsSQL, pruneBatch); err != nil {
 			return err
 		}
 		for _, log := range oldest {
-			if all <= limit {
+			if total <= limit {
 				break
 			}
-			runs, all = append(runs, log.Run), all-log.Bytes
+			runs = append(runs, log.Run)
+			total -= log.Bytes
 		}
 		return nil
 	})
 	return runs, over, err
-}
-
-// TrimmedPart returns the part that replaces a dropped log whose last part was p. It says that the log was
-// dropped, and preserves where the log ends. It returns false if the log is not longer than this text.
-func (p LogPart) TrimmedPart() (LogPart, bool) {
-	if p.Stop <= int64(len(trimmedText)) {
-		return LogPart{}, false
-	}
-	part := LogPart{Start: p.Stop, Stop: p.Stop, Part: p.Part + 1}
-	part.take([]app.LogLine{{Stream: app.Notes, Text: trimmedText}}, partSize)
-	return part, true
 }

@@ -34,8 +34,8 @@ const (
 
 // Term is a word of a search.
 type Term struct {
-	Text string
-	Open bool // whether it also matches longer words that begin with it
+	Text   string
+	Prefix bool // whether it also matches longer words that begin with it
 }
 
 // ParseTerms returns the terms of a search text, the longest first, because it is probably the rarest. A run
@@ -67,14 +67,14 @@ func wordTerm(word string, open bool) Term {
 	if open && utf8.RuneCountInString(word) == 1 { // many words begin with it, so it has a term of its own
 		return Term{Text: word + initial}
 	}
-	return Term{Text: word, Open: open}
+	return Term{Text: word, Prefix: open}
 }
 
 // grams returns the terms for a part of an unspaced text: every three adjacent characters.
 func grams(word string) (terms []Term) {
 	chars := []rune(word)
 	if len(chars) < gram {
-		return []Term{{Text: word, Open: true}}
+		return []Term{{Text: word, Prefix: true}}
 	}
 	for i := range len(chars) - gram + 1 {
 		terms = append(terms, Term{Text: string(chars[i : i+gram])})

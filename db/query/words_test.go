@@ -96,7 +96,7 @@ func FuzzTermsAreFoundByTheirBeginnings(f *testing.F) {
 			}
 			for _, term := range asked {
 				if !slices.ContainsFunc(has, func(kept string) bool {
-					return kept == "b0"+term.Text || term.Open && strings.HasPrefix(kept, "b0"+term.Text)
+					return kept == "b0"+term.Text || term.Prefix && strings.HasPrefix(kept, "b0"+term.Text)
 				}) {
 					t.Errorf("%q asks for %v, and %q has %q", half, term, text, has)
 				}

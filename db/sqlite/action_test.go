@@ -18,7 +18,7 @@ func TestAdvance_UndoesAPartThatIsDoneTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := start(t, store, asked)
-	part, err := store.NextPart(ctx, run.ID)
+	part, err := store.NextChunk(ctx, run.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestAdvance_UndoesAPartThatIsDoneTwice(t *testing.T) {
 		_, err := tx.stepBulk(run, part, 0)
 		return err
 	})
-	if !errors.Is(err, query.ErrTwice) {
+	if !errors.Is(err, query.ErrConcurrentAction) {
 		t.Errorf("it ends with %v", err)
 	}
 }

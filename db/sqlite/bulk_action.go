@@ -22,7 +22,7 @@ var _ app.BulkRunner = (*Store)(nil)
 
 // CreateBulkAction implements app.Store.
 func (s *Store) CreateBulkAction(ctx context.Context, action app.BulkAction, key string) (run app.ProcessRun, err error) {
-	made, err := s.NewAction(long(ctx), action)
+	made, err := s.NewBulkAction(ctx, action)
 	if err != nil {
 		return run, err
 	}
@@ -40,7 +40,7 @@ func (s *Store) CreateBulkAction(ctx context.Context, action app.BulkAction, key
 // createBulkRun creates the run of a bulk action. It saves the idempotency key together with a hash of the
 // action, so the key cannot be used for another one. A key that was used before returns the first batch, even
 // if the action is refused by now.
-func (tx *transaction) createBulkRun(action query.NewAction, key string) (app.Batch, error) {
+func (tx *transaction) createBulkRun(action query.NewBulkAction, key string) (app.Batch, error) {
 	request := action.Request(key)
 	if first, found, err := tx.findByKey(request); err != nil || found {
 		first.Kind = action.Kind
@@ -51,7 +51,7 @@ func (tx *transaction) createBulkRun(action query.NewAction, key string) (app.Ba
 	}
 	batch, err := tx.insertRuns(app.CreateRequest{Kind: action.Kind, Count: 1})
 	if err == nil {
-		err = tx.exec(tx.addAction, batch.First, action.Text, action.Prospect.Runs, action.Prospect.Skipped, action.Prospect.More)
+		err = tx.exec(tx.addAction, batch.First, action.JSON, action.Preview.Runs, action.Preview.Skipped, action.Preview.More)
 	}
 	if err != nil || key == "" {
 		return batch, err
@@ -61,13 +61,13 @@ func (tx *transaction) createBulkRun(action query.NewAction, key string) (app.Ba
 
 // StepBulkAction implements app.BulkRunner.
 func (s *Store) StepBulkAction(ctx context.Context, run app.ProcessRun) (app.BulkProgress, error) {
-	part, err := s.NextPart(long(ctx), run.ID)
-	if err != nil || part.State.Finished {
-		return part.State, err
+	chunk, err := s.NextChunk(ctx, run.ID)
+	if err != nil || chunk.Progress.Finished {
+		return chunk.Progress, err
 	}
 	var state app.BulkProgress // owned by the writer until do succeeds: it may be set again
 	err = s.writer.do(ctx, func(tx *transaction) (err error) {
-		state, err = tx.stepBulk(run, part, s.options.MaxPending)
+		state, err = tx.stepBulk(run, chunk, s.options.MaxPending)
 		return err
 	})
 	if err != nil {
@@ -76,10 +76,10 @@ func (s *Store) StepBulkAction(ctx context.Context, run app.ProcessRun) (app.Bul
 	return state, nil
 }
 
-// stepBulk performs the next part of a bulk action, or as much of it as actionTime and maxPending allow. It
-// fails with CodeConflict if run no longer holds its fencing token, and with query.ErrTwice if another worker
-// has performed the part since it was read.
-func (tx *transaction) stepBulk(run app.ProcessRun, part query.Part, maxPending int64) (state app.BulkProgress, err error) {
+// stepBulk performs the next chunk of a bulk action, or as much of it as actionTime and maxPending allow. It
+// fails with CodeConflict if run no longer holds its fencing token, and with query.ErrConcurrentAction if another worker
+// has performed the chunk since it was read.
+func (tx *transaction) stepBulk(run app.ProcessRun, chunk query.BulkChunk, maxPending int64) (state app.BulkProgress, err error) {
 	var mine bool
 	if _, err := tx.find(tx.isClaimed, &mine, run.ID, run.FencingToken); err != nil {
 		return state, err
@@ -88,20 +88,22 @@ func (tx *transaction) stepBulk(run app.ProcessRun, part query.Part, maxPending 
 		return state, query.Conflict(run)
 	}
 	until := time.Now().Add(actionTime)
-	now, err := part.Do(actionTime, func(action app.BulkAction, id int64) (bool, error) { return tx.perform(action, id, maxPending, until) })
+	done, err := chunk.Do(actionTime, func(action app.BulkAction, id int64) (bool, error) {
+		return tx.perform(action, id, maxPending, until)
+	})
 	if err != nil {
 		return state, err
 	}
-	moved, err := tx.changesOne(tx.moveAction, now.Next, now.Done, now.Left, run.ID, part.At)
+	moved, err := tx.changesOne(tx.moveAction, done.Next, done.Done, done.Skipped, run.ID, chunk.Start)
 	if err == nil && !moved {
-		err = query.ErrTwice
+		err = query.ErrConcurrentAction
 	}
-	return now.State, err
+	return done.Progress, err
 }
 
 // perform applies action to one run and reports whether that changed the run. It skips a run that the preview
 // did not include or that no longer fits. It fails with CodeUnavailable if too many runs are waiting, and
-// with query.ErrUnfinished if a deletion needs more time than until allows.
+// with query.ErrPartial if a deletion needs more time than until allows.
 func (tx *transaction) perform(action app.BulkAction, id, maxPending int64, until time.Time) (changed bool, err error) {
 	var row query.Run
 	if found, err := tx.find(tx.findRun, &row, id); err != nil || !found {
@@ -124,7 +126,7 @@ func (tx *transaction) perform(action app.BulkAction, id, maxPending int64, unti
 	case app.BulkDelete:
 		dropped, unfinished, err := tx.drop(id, until)
 		if err == nil && unfinished {
-			err = query.ErrUnfinished
+			err = query.ErrPartial
 		}
 		return dropped, err
 	}
@@ -140,15 +142,15 @@ func (tx *transaction) perform(action app.BulkAction, id, maxPending int64, unti
 
 // Delete implements app.Store.
 func (s *Store) Delete(ctx context.Context, id int64) error {
-	err := query.ErrUnfinished
-	for errors.Is(err, query.ErrUnfinished) {
+	err := query.ErrPartial
+	for errors.Is(err, query.ErrPartial) {
 		err = s.deleteSome(ctx, id)
 	}
 	return err
 }
 
 // deleteSome deletes a run in one transaction. If its log is too long for that, deleteSome deletes a part of
-// the log and fails with query.ErrUnfinished.
+// the log and fails with query.ErrPartial.
 func (s *Store) deleteSome(ctx context.Context, id int64) error {
 	unfinished := false // owned by the writer until do succeeds
 	err := s.writer.do(ctx, func(tx *transaction) (err error) {
@@ -167,7 +169,7 @@ func (s *Store) deleteSome(ctx context.Context, id int64) error {
 		return err
 	})
 	if err == nil && unfinished {
-		err = query.ErrUnfinished
+		err = query.ErrPartial
 	}
 	return err
 }

@@ -57,11 +57,11 @@ func (tx *transaction) appendLog(run app.ProcessRun, report app.ProgressUpdate, 
 	if _, err := tx.find(tx.lastPart, &last, run.ID); err != nil {
 		return err
 	}
-	dropBefore, err := last.Append(report.Lines, report.Skipped, limit, func(part query.LogPart, more bool) error {
-		return tx.writePart(run, part, more)
-	})
-	if err != nil {
-		return err
+	parts, dropBefore := last.Append(report.Lines, report.Skipped, limit)
+	for _, part := range parts {
+		if err := tx.writePart(run, part); err != nil {
+			return err
+		}
 	}
 	return tx.dropLog(run.ID, dropBefore)
 }
@@ -102,13 +102,13 @@ func (tx *transaction) trimRunLog(run int64, until time.Time) (short bool, err e
 	}
 }
 
-// writePart inserts a part, or appends it to the last one if more is true, and indexes its words.
-func (tx *transaction) writePart(run app.ProcessRun, part query.LogPart, more bool) (err error) {
+// writePart inserts a part or extends a stored one, and indexes its words.
+func (tx *transaction) writePart(run app.ProcessRun, part query.NewPart) (err error) {
 	var written query.WrittenPart
-	if more {
-		_, err = tx.find(tx.extendPart, &written, part.Stop, part.Text, part.Revisions, run.ID, part.Start)
+	if part.Extends {
+		_, err = tx.find(tx.extendPart, &written, part.Stop, part.Text, part.LineIndex, run.ID, part.Start)
 	} else {
-		_, err = tx.find(tx.addPart, &written, run.ID, part.Start, part.Stop, part.Part, part.Text, part.Revisions)
+		_, err = tx.find(tx.addPart, &written, run.ID, part.Start, part.Stop, part.Part, part.Text, part.LineIndex)
 	}
 	if err != nil || query.NeverSearched(run.Kind) {
 		return err

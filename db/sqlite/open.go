@@ -50,7 +50,7 @@ type Options struct {
 
 	driver     string        // opens the pools once the file is inspected; default sqliteDriver
 	files      []watchedFile // the writer stops writing when one of them is lost
-	searched   int64         // see query.Board
+	searched   int64         // see query.NewReader
 	searchable bool          // SQLite has FTS5; set by connect
 	rollEvery  time.Duration // how often statistics are written; the default is a second
 }
@@ -58,7 +58,7 @@ type Options struct {
 // Store is an app.Store and an app.QueueStore in one SQLite file. Its methods may be called from any
 // goroutine.
 type Store struct {
-	query.Board // implements the reads
+	*query.Reader
 
 	options   Options
 	nameLock  *flock.Flock
@@ -85,7 +85,7 @@ var (
 func Open(ctx context.Context, options Options) (_ *Store, err error) {
 	s := &Store{options: withDefaults(options)}
 	s.logged.Store(true) // the logs of an existing file may be too large
-	s.Board = s.board()
+	s.Reader = query.NewReader(database{s}, dialect, s.options.searched)
 	defer func() {
 		if err != nil {
 			_ = s.release()

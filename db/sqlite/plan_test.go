@@ -35,7 +35,7 @@ func wantPlan(t *testing.T, got, search string) {
 func TestEveryListIsReadInOrderByAnIndex(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
-	in := query.Span{After: 0, Before: 9}
+	in := query.IDRange{After: 0, Before: 9}
 	for index, filter := range map[string]app.Filter{
 		"INTEGER PRIMARY KEY":          {},
 		"INDEX process_runs_by_status": {Filtered: true, Status: app.Failed},
@@ -43,18 +43,18 @@ func TestEveryListIsReadInOrderByAnIndex(t *testing.T) {
 
 		"INDEX process_runs_by_failure": {Failure: 7},
 	} {
-		for _, section := range dialect.SectionsOf(filter) {
+		for _, scan := range dialect.Scans(filter) {
 			for _, ascending := range []bool{false, true} {
-				wantPlan(t, plan(t, store, section.RunsText(ascending), section.With(in, 26)...), index)
+				wantPlan(t, plan(t, store, scan.RunsSQL(ascending), scan.Args(in, 26)...), index)
 			}
 			covering := strings.Replace(index, "INDEX", "COVERING INDEX", 1)
-			wantPlan(t, plan(t, store, section.AnyText(), section.With(in)...), covering)
-			wantPlan(t, plan(t, store, section.CountText(), section.With(in, 100)...), covering)
+			wantPlan(t, plan(t, store, scan.ExistsSQL(), scan.Args(in)...), covering)
+			wantPlan(t, plan(t, store, scan.CountSQL(), scan.Args(in, 100)...), covering)
 		}
 	}
 	const byStatus = "INDEX process_runs_by_status"
 	wantPlan(t, plan(t, store, startedRuns), byStatus)
-	wantPlan(t, plan(t, store, stoppingRuns), byStatus)
+	wantPlan(t, plan(t, store, query.CancelRequestsSQL), byStatus)
 }
 
 func TestWaitingRunsAreFoundByTheIndexOfKinds(t *testing.T) {
@@ -72,8 +72,8 @@ func TestOtherStatementsGoByTheID(t *testing.T) {
 	store := newStore(t, Options{})
 	wantPlan(t, plan(t, store, saveRun, saveRunArgs(app.ProcessRun{ID: 1}, 1)...), byID)
 	wantPlan(t, plan(t, store, reportRun, 5, "", 0, 1, 1), byID)
-	wantPlan(t, plan(t, store, dialect.RunMarks(), "[1,2]"), byID)
-	wantPlan(t, plan(t, store, dialect.ChosenRuns(), "[1,2]"), byID)
+	wantPlan(t, plan(t, store, dialect.RevisionsSQL(), "[1,2]"), byID)
+	wantPlan(t, plan(t, store, dialect.RunsByIDSQL(), "[1,2]"), byID)
 	wantPlan(t, plan(t, store, startRuns, 0, "[1,2]"), byID)
 	wantPlan(t, plan(t, store, completeRuns, 0, `{"1":2}`), byID)
 	wantPlan(t, plan(t, store, addEvents, "[1,2]"), byID)

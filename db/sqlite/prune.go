@@ -60,7 +60,7 @@ func (s *Store) pruneOnce(ctx context.Context) {
 
 // pruneAll deletes the finished runs that are too old or too many now, and returns their number.
 func (s *Store) pruneAll(ctx context.Context) (dropped int, err error) {
-	return s.Board.Prune(ctx, query.Keep{Finished: s.options.KeepFinished, Max: s.options.KeepMax}, s.drop)
+	return s.Reader.Prune(ctx, query.Keep{Finished: s.options.KeepFinished, Max: s.options.KeepMax}, s.drop)
 }
 
 // drop deletes the given runs that are still finished, as many as fit in one transaction of pruneTime. It

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -14,24 +15,37 @@ import (
 	"runboard/db/query"
 )
 
-// board returns the reading half of the store.
-func (s *Store) board() query.Board {
-	return query.Board{
-		Dialect: dialect, Read: s.read, Now: s.options.Now, Searched: s.options.searched, CannotSearch: s.cannotSearch, Clock: &query.Clock{},
-		Served: func(context.Context, query.Reader) ([]string, error) { return s.options.Kinds, nil },
+// database implements query.Database.
+type database struct{ *Store }
+
+func (db database) Read(ctx context.Context, f func(context.Context, query.Queryer) error) error {
+	return db.read(ctx, f)
+}
+
+func (db database) Now() time.Time { return db.options.Now() }
+
+func (db database) HandledKinds(context.Context, query.Queryer) ([]string, error) {
+	return db.options.Kinds, nil
+}
+
+func (db database) CheckSearch() error {
+	if db.options.searchable {
+		return nil
 	}
+	return app.Errorf(app.CodeInvalid, "This server cannot search in texts: it was built without SQLite's FTS5.")
+}
+
+func (db database) SearchExpression(terms []string, prefix bool) string {
+	return searchExpression(terms, prefix)
 }
 
 var dialect = query.Dialect{
-	Numbers: "(SELECT value FROM json_each(?))", Words: "(SELECT value FROM json_each(?))", // one argument
-	Indexed: func(index string) string { return " INDEXED BY " + index },
-	Place:   "id",
-	Texts: query.Texts{
-		Having: "json_each(?) AS wanted CROSS JOIN run_search WHERE run_search MATCH wanted.value",
-		Run:    "run_search.rowid / 1048576", // partsPerRun
-		Listed: func(ids string) string { return ids },
-		Spell:  spell,
-	},
+	IntArray: "(SELECT value FROM json_each(?))", TextArray: "(SELECT value FROM json_each(?))",
+	IndexHint:   "INDEXED BY",
+	SortKey:     "id",
+	SearchRows:  "json_each(?) AS wanted CROSS JOIN run_search WHERE run_search MATCH wanted.value",
+	SearchRun:   "run_search.rowid / 1048576", // partsPerRun
+	SearchFirst: "%s",
 }
 
 // readers is the number of reading connections for each purpose. A page takes about 0.1 ms, so a few
@@ -61,36 +75,9 @@ func (s *Store) connectReaders(ctx context.Context) (err error) {
 	return nil
 }
 
-// Page implements app.Store.
-func (s *Store) Page(ctx context.Context, query app.Query) (app.Page, error) {
-	if query.Text != "" {
-		ctx = long(ctx)
-	}
-	return s.Board.Page(ctx, query)
-}
-
-// Runs implements app.Store.
-func (s *Store) Runs(ctx context.Context, filter app.Filter, before int64, limit int) ([]app.ProcessRun, int64, error) {
-	return s.Board.Runs(long(ctx), filter, before, limit)
-}
-
-// PreviewBulk implements app.Store.
-func (s *Store) PreviewBulk(ctx context.Context, action app.BulkAction) (app.BulkPreview, error) {
-	return s.Board.PreviewBulk(long(ctx), action)
-}
-
-// long returns a context for a slow read, which must not block pages. It keeps a purpose other than
-// app.ForPages.
-func long(ctx context.Context) context.Context {
-	if app.PurposeOf(ctx) == app.ForPages {
-		return app.WithPurpose(ctx, app.ForLong)
-	}
-	return ctx
-}
-
 // read calls f in one read transaction, so everything that f reads is consistent. It is bounded by
 // query.ReadTimeout.
-func (s *Store) read(ctx context.Context, f func(context.Context, query.Reader) error) error {
+func (s *Store) read(ctx context.Context, f func(context.Context, query.Queryer) error) error {
 	ctx, cancel := context.WithTimeout(ctx, query.ReadTimeout)
 	defer cancel()
 	tx, err := s.readers[app.PurposeOf(ctx)].BeginTxx(ctx, &sql.TxOptions{ReadOnly: true})
@@ -108,13 +95,16 @@ func (s *Store) read(ctx context.Context, f func(context.Context, query.Reader) 
 // oldest runs of each kind and merges them. The first two arguments are the time and the limit; the kinds
 // follow.
 func waitingRuns(kinds int) string {
-	var ofEach []string
-	for i := range kinds {
-		ofEach = append(ofEach, fmt.Sprintf(`SELECT * FROM (SELECT id FROM process_runs INDEXED BY process_runs_by_kind
-			WHERE kind = ?%d AND status = 0 AND scheduled_at <= ?1 ORDER BY id LIMIT ?2)`, i+3))
+	scans := make([]string, kinds)
+	for i := range scans {
+		scans[i] = fmt.Sprintf(waitingOfKind, i+3)
 	}
-	return "SELECT " + query.Columns + " FROM process_runs WHERE id IN (" + strings.Join(ofEach, " UNION ALL ") + ") ORDER BY id LIMIT ?2"
+	return "SELECT " + query.Columns + " FROM process_runs WHERE id IN (" + strings.Join(scans, " UNION ALL ") +
+		") ORDER BY id LIMIT ?2"
 }
+
+var waitingOfKind = query.SQL(`SELECT * FROM (SELECT id FROM process_runs INDEXED BY process_runs_by_kind
+	WHERE kind = ?%d AND status = :created AND scheduled_at <= ?1 ORDER BY id LIMIT ?2)`)
 
 // kindsAtOnce is how many kinds one statement looks for: SQLite limits a compound SELECT to some hundreds.
 const kindsAtOnce = 100
@@ -143,15 +133,10 @@ func (s *Store) RequeueSeq() int64 { return s.writer.requeueSeq.Load() }
 // EnqueueSeq implements app.QueueStore.
 func (s *Store) EnqueueSeq() int64 { return s.writer.enqueueSeq.Load() }
 
-const stoppingRuns = "SELECT id, fencing_token FROM process_runs WHERE status = 1 AND cancel_requested_at > 0"
-
 // CancelRequests implements app.WorkStore.
-func (s *Store) CancelRequests(ctx context.Context) (requests []app.CancelRequest, err error) {
+func (s *Store) CancelRequests(ctx context.Context) ([]app.CancelRequest, error) {
 	if s.writer.cancelRequests.Load() == 0 { // the usual case: the queue calls this after every change
 		return nil, nil
 	}
-	err = s.read(app.WithPurpose(ctx, app.ForQueue), func(ctx context.Context, from query.Reader) error {
-		return query.Select(ctx, from, &requests, stoppingRuns)
-	})
-	return requests, err
+	return s.Reader.CancelRequests(app.WithPurpose(ctx, app.ForQueue))
 }

@@ -87,7 +87,7 @@ func saveRecovered(ctx context.Context, tx *sqlx.Tx, before, run app.ProcessRun)
 	now := query.Millis(run.UpdatedAt)
 	if run.Status == app.Failed {
 		var err error
-		run.Failure, err = failureIn(ctx, tx, query.NewFailed(run.Kind, run.Error), now)
+		run.Failure, err = query.NewFailed(run.Kind, run.Error).FindOrCreate(openingGroups{ctx, tx}, now)
 		if err != nil {
 			return err
 		}

@@ -18,7 +18,17 @@ const (
 
 // saveRollups adds the gathered statistics to the table and deletes the expired rows.
 func (tx *transaction) saveRollups(gathered *query.Rollups) error {
-	return gathered.Each(tx.now, tx.saveRollup, func(step, before int64) error { return tx.exec(tx.dropRollups, step, before) })
+	for row, sum := range gathered.Rows() {
+		if err := tx.saveRollup(row, sum); err != nil {
+			return err
+		}
+	}
+	for step, before := range query.ExpiredRollups(tx.now) {
+		if err := tx.exec(tx.dropRollups, step, before); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // saveRollup adds statistics to the row of their step and kind.
@@ -29,7 +39,7 @@ func (tx *transaction) saveRollup(row query.RollupRow, more query.Rollup) error 
 	}
 	kept = more.Merged(kept)
 	return tx.exec(tx.addRollup, row.Step, row.At, row.Kind, more.Created, more.Requeued, more.Started,
-		more.Completed, more.Failed, more.Cancelled, kept.Waits, kept.Works)
+		more.Completed, more.Failed, more.Cancelled, kept.Queue, kept.Run)
 }
 
 // recordStats adds a change of a run to the statistics of the transaction. run is the run after the change.

@@ -229,18 +229,18 @@ func TestADamagedRollupIsNoEndOfTheOthers(t *testing.T) {
 func TestStatisticsGoByTheKeyOfTheirTable(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
-	for text, args := range map[string][]any{query.ReadRollups: {1, 2, 3}, findRollup: {1, 2, "a"}, dropRollups: {1, 2}} {
+	for text, args := range map[string][]any{query.RollupsSQL: {1, 2, 3}, findRollup: {1, 2, "a"}, dropRollups: {1, 2}} {
 		if got := plan(t, store, text, args...); !strings.Contains(got, "SEARCH rollups USING PRIMARY KEY") || strings.Contains(got, "SCAN") {
 			t.Errorf("it goes about it so: %s", got)
 		}
 	}
-	oldest, args := dialect.OldestWaiting()
+	oldest, args := dialect.OldestDueSQL()
 	wantPlan(t, plan(t, store, oldest, args...), "INDEX process_runs_by_status")
 }
 
 func TestUnservedKindsAreFoundByTheIndexOfKinds(t *testing.T) {
 	t.Parallel()
-	got := plan(t, newStore(t, Options{}), dialect.UnservedText(), 100, `["a"]`, 3)
+	got := plan(t, newStore(t, Options{}), dialect.UnhandledSQL(), 100, `["a"]`, 3)
 	const search = "USING COVERING INDEX process_runs_by_kind "
 	if strings.Count(got, search+"(kind>?)") != 1 || strings.Count(got, search+"(kind=? AND status=?)") != 2 || strings.Contains(got, "SCAN process_runs") {
 		t.Errorf("it goes about it so: %s", got)

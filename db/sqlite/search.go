@@ -87,25 +87,18 @@ func makeSearchable(ctx context.Context, pool *sqlx.DB) (can bool, err error) {
 	return can, tx.Commit()
 }
 
-// cannotSearch returns why texts cannot be searched, or nil.
-func (s *Store) cannotSearch() error {
-	if s.options.searchable {
-		return nil
-	}
-	return app.Errorf(app.CodeInvalid, "This server cannot search in texts: it was built without SQLite's FTS5.")
-}
-
-// spell returns one FTS5 query for each term, as a JSON array. With one query for all terms, SQLite would
-// compare all of them for each row.
-func spell(terms []string, open bool) string {
-	asked := make([]string, len(terms))
+// searchExpression returns one FTS5 query for each term, as a JSON array. With one query for all terms, SQLite
+// would compare all of them for each row.
+func searchExpression(terms []string, prefix bool) string {
+	queries := make([]string, len(terms))
 	for i, term := range terms {
-		if asked[i] = `"` + term + `"`; open {
-			asked[i] += "*"
+		queries[i] = `"` + term + `"`
+		if prefix {
+			queries[i] += "*"
 		}
 	}
-	list, _ := json.Marshal(asked) // strings cannot fail
-	return string(list)
+	array, _ := json.Marshal(queries) // strings cannot fail
+	return string(array)
 }
 
 // index adds the terms of a part of a run's texts to the search index.

@@ -162,7 +162,7 @@ func (tx *transaction) save(before, run app.ProcessRun, event app.Event) (app.Pr
 	}
 	if run.Status == app.Failed {
 		var err error
-		run.Failure, err = tx.failure(query.NewFailed(run.Kind, run.Error), tx.now.UnixMilli())
+		run.Failure, err = query.NewFailed(run.Kind, run.Error).FindOrCreate(tx, tx.now.UnixMilli())
 		if err != nil {
 			return run, err
 		}

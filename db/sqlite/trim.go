@@ -15,7 +15,7 @@ const keepsLog = `UPDATE log_sizes SET finished_at = 0 WHERE run_id = ?`
 // TrimLogs deletes the logs of the runs that finished first, until all logs together are within MaxLogBytes,
 // none is left or ctx ends. It returns how many logs it deleted.
 func (s *Store) TrimLogs(ctx context.Context) (int, error) {
-	dropped, _, err := s.Board.TrimLogs(long(ctx), s.options.MaxLogBytes, s.dropLogs)
+	dropped, _, err := s.Reader.TrimLogs(ctx, s.options.MaxLogBytes, s.dropLogs)
 	return dropped, err
 }
 
@@ -25,7 +25,7 @@ func (s *Store) trimLogs(ctx context.Context) {
 	if !s.logged.Swap(false) {
 		return
 	}
-	n, over, err := s.Board.TrimLogs(long(ctx), s.options.MaxLogBytes, s.dropLogs)
+	n, over, err := s.Reader.TrimLogs(ctx, s.options.MaxLogBytes, s.dropLogs)
 	if over || err != nil {
 		s.logged.Store(true) // the next call tries again
 	}
@@ -36,7 +36,7 @@ func (s *Store) trimLogs(ctx context.Context) {
 	}
 }
 
-// dropLogs implements query.DropLogs.
+// dropLogs is a query.DropFunc.
 func (s *Store) dropLogs(ctx context.Context, runs []int64) (dropped int, left []int64, err error) {
 	// The writer owns the results until do succeeds, because it may call this twice.
 	err = s.writer.do(ctx, func(tx *transaction) error {
@@ -77,7 +77,7 @@ func (tx *transaction) trimLog(run int64, until time.Time) (unfinished bool, err
 		return false, err
 	}
 	if part, worth := last.TrimmedPart(); worth {
-		if err := tx.writePart(row.App(), part, false); err != nil {
+		if err := tx.writePart(row.App(), part); err != nil {
 			return false, err
 		}
 	}

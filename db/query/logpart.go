@@ -1,0 +1,148 @@
+package query
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+
+	"runboard/app"
+)
+
+// partSize is the size in bytes up to which a part of a log grows. It is small compared to the limit of a log,
+// so that little more than the limit has to be dropped, and large compared to a line.
+const partSize = 16 << 10
+
+// partSizeFor returns the part size for a log of at most limit bytes. It is below partSize if that were much
+// of the whole log.
+func partSizeFor(limit int64) int64 { return min(partSize, max(limit/8, 512)) }
+
+// LogPart is a row of run_logs. The log of a run is stored in parts of some KB: a row for each line would cost
+// more than the line itself, and a row for the whole log would be rewritten with every line.
+type LogPart struct {
+	Start     int64  `db:"start"` // offset in bytes within the whole log
+	Stop      int64  `db:"stop"`
+	Part      int64  `db:"part"` // number of the part within its log, from 0
+	Text      string `db:"text"`
+	LineIndex []byte `db:"line_index"` // the length and the stream of each line
+}
+
+// NoPart stands for the last part of an empty log.
+var NoPart = LogPart{Part: -1}
+
+// CheckLines fails if a line is empty or longer than app.MaxLine. Such lines are a fault of the caller.
+func CheckLines(run int64, lines []app.LogLine) error {
+	for _, line := range lines {
+		if len(line.Text) == 0 || len(line.Text) > app.MaxLine {
+			return fmt.Errorf("a line of %d bytes in the log of run %d", len(line.Text), run)
+		}
+	}
+	return nil
+}
+
+// NewPart is text to store: in a new row or, if Extends is true, at the end of the row with its Start. Text and
+// LineIndex are then what to append, up to Stop.
+type NewPart struct {
+	LogPart
+	Extends bool
+}
+
+// Append divides lines into parts after the last part p of a log.
+//
+// It also returns the offset before which the caller drops parts, so that little more than limit bytes are
+// left, and nothing before a gap. skipped is ProgressUpdate.Skipped: so many bytes before the lines are lost.
+func (p LogPart) Append(lines []app.LogLine, skipped, limit int64) (parts []NewPart, dropBefore int64) {
+	last, size := p, partSizeFor(limit)
+	if skipped > 0 { // the next line begins a new part
+		last.Stop += skipped
+		last.Start = last.Stop
+		dropBefore = last.Stop
+	}
+	for len(lines) > 0 {
+		part := NewPart{LogPart: LogPart{Start: last.Stop, Stop: last.Stop, Part: last.Part + 1}}
+		room := size
+		if left := size - (last.Stop - last.Start); last.Stop > last.Start && left >= int64(len(lines[0].Text)) {
+			part.Extends, part.Start, part.Part, room = true, last.Start, last.Part, left
+		}
+		lines = part.take(lines, room)
+		parts = append(parts, part)
+		last = part.LogPart
+	}
+	// The newest part stays, because it says where the log ends.
+	return parts, max(dropBefore, min(last.Stop-limit, last.Start))
+}
+
+// take adds the first lines, as many as fit into room bytes but at least one, and returns the rest.
+func (p *LogPart) take(lines []app.LogLine, room int64) (rest []app.LogLine) {
+	var text strings.Builder
+	n := 0
+	for n < len(lines) && (n == 0 || int64(text.Len()+len(lines[n].Text)) <= room) {
+		line := lines[n]
+		text.WriteString(line.Text)
+		p.LineIndex = binary.AppendUvarint(p.LineIndex, uint64(len(line.Text))<<2|uint64(line.Stream))
+		n++
+	}
+	p.Text = text.String()
+	p.Stop += int64(text.Len())
+	return lines[n:]
+}
+
+// lines decodes the lines of the part. It fails if the line index does not fit the text.
+func (p LogPart) lines() ([]app.LogLine, error) {
+	var lines []app.LogLine
+	at, text, index := p.Start, p.Text, p.LineIndex
+	for len(index) > 0 {
+		entry, read := binary.Uvarint(index)
+		length := int(entry >> 2)
+		if read <= 0 || length <= 0 || length > len(text) {
+			break
+		}
+		lines = append(lines, app.LogLine{At: at, Stream: app.Stream(entry & 3), Text: text[:length]})
+		at += int64(length)
+		text, index = text[length:], index[read:]
+	}
+	if text != "" || len(index) > 0 {
+		return nil, errors.New("a part of a log is damaged")
+	}
+	return lines, nil
+}
+
+// WrittenPart is a stored part of a log after lines were added to it.
+type WrittenPart struct {
+	Text      string `db:"text"`
+	LineIndex []byte `db:"line_index"`
+	Before    string `db:"before"` // the last characters of the previous part, or "" after a gap
+}
+
+// Terms returns the search terms of the part. A word that continues in the next line of the same stream, or
+// that began in the previous part, is indexed as a whole. A change of the stream ends a word.
+func (p WrittenPart) Terms(run int64) ([]string, error) {
+	lines, err := LogPart{Text: p.Text, LineIndex: p.LineIndex}.lines()
+	if err != nil {
+		return nil, err
+	}
+	var text strings.Builder
+	if begun := LastWord(p.Before); begun != "" {
+		text.WriteString(begun + FirstWord(p.Text) + "\n")
+	}
+	for i, line := range lines {
+		if i > 0 && line.Stream != lines[i-1].Stream {
+			text.WriteByte('\n')
+		}
+		text.WriteString(line.Text)
+	}
+	return Terms(run, text.String()), nil
+}
+
+const trimmedText = "The log was dropped to make room for newer ones.\n"
+
+// TrimmedPart returns the part that replaces a dropped log whose last part was p. It says that the log was
+// dropped, and preserves where the log ends. It returns false if the log is not longer than this text.
+func (p LogPart) TrimmedPart() (NewPart, bool) {
+	if p.Stop <= int64(len(trimmedText)) {
+		return NewPart{}, false
+	}
+	part := NewPart{LogPart: LogPart{Start: p.Stop, Stop: p.Stop, Part: p.Part + 1}}
+	part.take([]app.LogLine{{Stream: app.Notes, Text: trimmedText}}, partSize)
+	return part, true
+}

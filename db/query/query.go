@@ -1,0 +1,191 @@
+// Package query holds what the stores in SQL databases share: how runs, logs, failures, bulk actions and
+// statistics are laid out in tables, and how pages are read from them. Both stores embed a Reader, which
+// implements the reading methods of app.Store. Each store implements its own writes.
+package query
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"runboard/app"
+)
+
+// Queryer runs queries, usually within one transaction, so that all results are of one snapshot. Queries use
+// ? for their arguments.
+type Queryer interface {
+	sqlx.QueryerContext
+	Rebind(query string) string
+}
+
+// SQL replaces the names of statuses in a statement by their numbers: ":created", ":started", ":completed",
+// ":failed", ":cancelled", and ":final" for the comma-separated list of the final ones. The numbers are
+// constants for the planner. With bound parameters it could not use partial indexes.
+func SQL(statement string) string { return statusNumbers.Replace(statement) }
+
+var statusNumbers = func() *strings.Replacer {
+	var pairs, final []string
+	for _, status := range app.Statuses() {
+		number := strconv.Itoa(int(status))
+		pairs = append(pairs, ":"+status.String(), number)
+		if status.Final() {
+			final = append(final, number)
+		}
+	}
+	return strings.NewReplacer(append(pairs, ":final", strings.Join(final, ", "))...)
+}()
+
+// Get reads one row into row. It fails with sql.ErrNoRows if there is none.
+func Get(ctx context.Context, q Queryer, row any, statement string, args ...any) error {
+	return sqlx.GetContext(ctx, q, row, q.Rebind(statement), args...)
+}
+
+// Find reads one row into row if there is one, and reports whether there is.
+func Find(ctx context.Context, q Queryer, row any, statement string, args ...any) (bool, error) {
+	err := Get(ctx, q, row, statement, args...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Select reads all rows into the slice that rows points to.
+func Select(ctx context.Context, q Queryer, rows any, statement string, args ...any) error {
+	return sqlx.SelectContext(ctx, q, rows, q.Rebind(statement), args...)
+}
+
+// JSONArray encodes values as one query argument, for Dialect.Numbers and Dialect.Words.
+func JSONArray[T any](values []T) (string, error) {
+	if values == nil {
+		return "[]", nil
+	}
+	list, err := json.Marshal(values)
+	return string(list), err
+}
+
+// Columns lists the columns of process_runs in the order in which ReadRuns scans them.
+const Columns = `id, kind, status, version, attempt, crashes, fencing_token, error, created_at, updated_at, started_at, finished_at, scheduled_at,
+	cancel_requested_at, percent, message, failure`
+
+// Run is a row of process_runs. Times are in milliseconds since 1970; 0 is none.
+type Run struct {
+	ID                int64  `db:"id"`
+	Kind              string `db:"kind"`
+	Status            int8   `db:"status"`
+	Version           int64  `db:"version"`
+	Attempt           int    `db:"attempt"`
+	Crashes           int    `db:"crashes"`
+	FencingToken      int64  `db:"fencing_token"`
+	Error             string `db:"error"`
+	CreatedAt         int64  `db:"created_at"`
+	UpdatedAt         int64  `db:"updated_at"`
+	StartedAt         int64  `db:"started_at"`
+	FinishedAt        int64  `db:"finished_at"`
+	ScheduledAt       int64  `db:"scheduled_at"`
+	CancelRequestedAt int64  `db:"cancel_requested_at"`
+	Percent           int8   `db:"percent"`
+	Message           string `db:"message"`
+	Failure           int64  `db:"failure"`
+}
+
+// App returns the row as a run.
+func (r Run) App() app.ProcessRun {
+	return app.ProcessRun{
+		ID: r.ID, Kind: r.Kind, Status: app.Status(r.Status), Version: r.Version, Attempt: r.Attempt,
+		Crashes: r.Crashes, FencingToken: r.FencingToken, Error: r.Error, Failure: r.Failure,
+		CreatedAt: FromMillis(r.CreatedAt), UpdatedAt: FromMillis(r.UpdatedAt), StartedAt: FromMillis(r.StartedAt),
+		FinishedAt: FromMillis(r.FinishedAt), ScheduledAt: FromMillis(r.ScheduledAt), CancelRequestedAt: FromMillis(r.CancelRequestedAt),
+		Progress: app.Progress{Percent: app.Percent(r.Percent), Message: r.Message},
+	}
+}
+
+// fields returns the destinations of a scan, in the order of Columns.
+func (r *Run) fields() []any {
+	return []any{
+		&r.ID, &r.Kind, &r.Status, &r.Version, &r.Attempt, &r.Crashes, &r.FencingToken, &r.Error, &r.CreatedAt, &r.UpdatedAt, &r.StartedAt, &r.FinishedAt,
+		&r.ScheduledAt, &r.CancelRequestedAt, &r.Percent, &r.Message, &r.Failure,
+	}
+}
+
+// ReadRuns reads runs with a query that selects Columns. It scans by position: a queue may read every run
+// this way, and to find fields by their names costs as much as the read.
+func ReadRuns(ctx context.Context, q Queryer, statement string, args ...any) (runs []app.ProcessRun, err error) {
+	found, err := q.QueryContext(ctx, q.Rebind(statement), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	var row Run
+	fields := row.fields()
+	for found.Next() {
+		if err := found.Scan(fields...); err != nil {
+			return nil, err
+		}
+		runs = append(runs, row.App())
+	}
+	return runs, found.Err()
+}
+
+// FromMillis returns the time that is ms milliseconds after 1970, in UTC. 0 is the zero time.
+func FromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// Millis returns t in milliseconds since 1970. The zero time is 0.
+func Millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// CountBy runs a query that returns counts by status, in the columns status and n. Missing statuses are 0.
+func CountBy(ctx context.Context, q Queryer, statement string, args ...any) (counts app.Counts, err error) {
+	var found []struct {
+		Status app.Status `db:"status"`
+		N      int64      `db:"n"`
+	}
+	if err := Select(ctx, q, &found, statement, args...); err != nil {
+		return counts, err
+	}
+	for _, row := range found {
+		counts[row.Status] = row.N
+	}
+	return counts, nil
+}
+
+// NotFound returns the error for a run that does not exist, with CodeNotFound.
+func NotFound(id int64) error { return app.Errorf(app.CodeNotFound, "There is no run #%d.", id) }
+
+// Conflict returns the error for a run that is no longer in the status in which the caller read it, with
+// CodeConflict.
+func Conflict(run app.ProcessRun) error {
+	return app.Errorf(app.CodeConflict, "Run #%d is no longer %s.", run.ID, run.Status)
+}
+
+// Unavailable wraps a fault of the database with CodeUnavailable and a message for users. It returns err
+// unchanged if it is an app.Error.
+func Unavailable(err error) error {
+	if _, ok := errors.AsType[*app.Error](err); ok {
+		return err
+	}
+	return &app.Error{Code: app.CodeUnavailable, Message: "The database cannot be used just now. Please try again in a moment.", Err: err}
+}
+
+// ErrClosed is the error of a store that is closed.
+var ErrClosed = &app.Error{Code: app.CodeUnavailable, Message: "The server is shutting down."}
+
+// ErrSchemaTooNew returns the error for a database with migrations that this program does not know.
+func ErrSchemaTooNew(version, known int) error {
+	return fmt.Errorf("was made by a newer version of Runboard (schema %d, this one knows %d)", version, known)
+}
