@@ -2,6 +2,7 @@ package jobs_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -77,16 +78,16 @@ func (s *slowly) StepBulkAction(ctx context.Context, run app.ProcessRun) (app.Bu
 // failed creates runs that have failed.
 func failed(t *testing.T, store *sqlite.Store, count int) {
 	t.Helper()
-	first := create(t, store, "test", count)
-	for id := first; id < first+int64(count); id++ {
-		run, err := store.Start(t.Context(), read(t, store, id))
-		if err == nil {
-			err = store.Finish(t.Context(), run, app.Outcome{Status: app.Failed, Error: "It did not work."})
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	before := counts(t, store)[app.Failed]
+	queue := newQueue(store, jobs.Kind{Name: "test", Work: func(context.Context, *jobs.Run) error {
+		return errors.New("it did not work")
+	}})
+	queue.Workers = 100
+	stop, stopped := start(t, queue)
+	create(t, store, "test", count)
+	haveBecome(t, store, int(before)+count, app.Failed)
+	stop()
+	waitGrace(t, stopped, "the queue to stop")
 }
 
 func TestAnActionCanItselfBeCancelledAndTriedAgain(t *testing.T) {

@@ -229,31 +229,33 @@ func TestCommand_ThatCannotBeKilledIsGivenUp(t *testing.T) {
 
 func giveUpForeigner(t *testing.T, helper string) {
 	t.Helper()
-	mark := marker(t)
 	become := helper + ` --reuid 0 --regid 0 --clear-groups sh -c `
-	for i, try := range []struct {
+	for name, try := range map[string]struct {
 		line    string
 		timeout time.Duration
 		status  app.Status
 		err     string
 	}{
-		{become + `'sleep 15; : %s'`, time.Hour, app.Cancelled, ""},
-		{`sh -c 'trap "" TERM; ` + become + `"sleep 15; : %s" & wait'`, time.Hour, app.Cancelled, ""},
-		{become + `'sleep 15; : %s'`, time.Second, app.Failed, "timed out after 1s; "},
+		"cancelled":        {become + `'sleep 15; : %s'`, time.Hour, app.Cancelled, ""},
+		"ignoring SIGTERM": {`sh -c 'trap "" TERM; ` + become + `"sleep 15; : %s" & wait'`, time.Hour, app.Cancelled, ""},
+		"timed out":        {become + `'sleep 15; : %s'`, time.Second, app.Failed, "timed out after 1s; "},
 	} {
-		own := fmt.Sprintf("%s%d", mark, i)
-		store, id := begin(t, fmt.Sprintf(try.line, own), func(q *jobs.Queue) { q.Executor.RunTimeout = try.timeout })
-		awaitForeign(t, own)
-		if try.status == app.Cancelled {
-			if _, err := store.Cancel(t.Context(), id); err != nil {
-				t.Fatal(err)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			mark := marker(t)
+			store, id := begin(t, fmt.Sprintf(try.line, mark), func(q *jobs.Queue) { q.Executor.RunTimeout = try.timeout })
+			awaitForeign(t, mark)
+			if try.status == app.Cancelled {
+				if _, err := store.Cancel(t.Context(), id); err != nil {
+					t.Fatal(err)
+				}
 			}
-		}
-		run, _ := end(t, store, id)
-		if run.Status != try.status || !strings.HasPrefix(run.Error, try.err) ||
-			!strings.Contains(run.Error, "user 0)") || !strings.Contains(run.Error, "cannot be killed") {
-			t.Errorf("%d is %s, %q", i, run.Status, run.Error)
-		}
+			run, _ := end(t, store, id)
+			if run.Status != try.status || !strings.HasPrefix(run.Error, try.err) ||
+				!strings.Contains(run.Error, "user 0)") || !strings.Contains(run.Error, "cannot be killed") {
+				t.Errorf("it is %s, %q", run.Status, run.Error)
+			}
+		})
 	}
 }
 

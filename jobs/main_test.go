@@ -2,6 +2,7 @@ package jobs_test
 
 import (
 	"context"
+	"flag"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -21,6 +22,10 @@ import (
 func TestMain(m *testing.M) {
 	command.Main() // this test binary is also the supervisor of the commands
 	if err := command.Guard(); err != nil {
+		panic(err)
+	}
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil { // most tests wait, for a command or for a time-out
 		panic(err)
 	}
 	goleak.VerifyTestMain(m)

@@ -64,7 +64,7 @@ func TestReport_DropsTheOldestLinesWhenNothingIsWritten(t *testing.T) {
 			skipped += news.Skipped
 			written += int64(len(textOf(news.Lines)))
 		})
-		const line, lines = 1 << 10, 3 * maxUnsaved / (1 << 10)
+		const line, lines = 8 << 10, 3 * maxUnsaved / (8 << 10)
 		text, returned := strings.Repeat("x", line-1), make(chan struct{})
 		go func() {
 			defer close(returned)

@@ -3,6 +3,7 @@ package river_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"log/slog"
 	"sync"
 	"testing"
@@ -17,7 +18,13 @@ import (
 	"runboard/jobs/river"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil { // most tests wait, for River or for a time-out
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience is how long a test waits for an event that must happen. River looks for lost workers
 // only twice a minute.
