@@ -22,7 +22,7 @@ func TestParseBulkOperation_AcceptsThree(t *testing.T) {
 	}
 }
 
-func TestADeedIsForRunsThatItCanChange(t *testing.T) {
+func TestBulkOperation_AppliesToChangeableRuns(t *testing.T) {
 	t.Parallel()
 	for _, status := range app.BulkCancel.AppliesTo() {
 		if !status.CanBecome(app.Cancelled) {
@@ -48,7 +48,7 @@ func TestADeedIsForRunsThatItCanChange(t *testing.T) {
 	}
 }
 
-func TestAnActionIsWrittenDownAndReadAgain(t *testing.T) {
+func TestBulkAction_JSONRoundTrip(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	dayAgo, err := app.ParseTimeBound("24h")

@@ -10,7 +10,7 @@ import (
 	"runboard/app"
 )
 
-func TestTheCodeOfAnErrorIsFoundHoweverItIsWrapped(t *testing.T) {
+func TestCodeOf_FindsWrappedCodes(t *testing.T) {
 	t.Parallel()
 	conflict := app.Errorf(app.CodeConflict, "Run %d is gone.", 7)
 	for name, test := range map[string]struct {
@@ -36,7 +36,7 @@ func TestTheCodeOfAnErrorIsFoundHoweverItIsWrapped(t *testing.T) {
 	}
 }
 
-func TestAnErrorTellsPeopleLessThanTheLog(t *testing.T) {
+func TestError_HidesItsCauseFromPeople(t *testing.T) {
 	t.Parallel()
 	err := &app.Error{Code: app.CodeUnavailable, Message: "Not now.", Err: io.ErrUnexpectedEOF}
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -52,7 +52,7 @@ func TestAnErrorTellsPeopleLessThanTheLog(t *testing.T) {
 	}
 }
 
-func TestAMessageIsFormatted(t *testing.T) {
+func TestErrorf_FormatsItsMessage(t *testing.T) {
 	t.Parallel()
 	err := app.Errorf(app.CodeNotFound, "There is no run #%d.", 12)
 	if err.Message != "There is no run #12." || err.Error() != "There is no run #12. (not_found)" {

@@ -10,7 +10,7 @@ import (
 	"runboard/app"
 )
 
-func TestAMomentIsATimeOrSoLongAgo(t *testing.T) {
+func TestParseTimeBound_AcceptsTimesAndAges(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	for text, want := range map[string]struct {
@@ -54,7 +54,7 @@ func TestAMomentIsATimeOrSoLongAgo(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoMoment(t *testing.T) {
+func TestParseTimeBound_RejectsTheRest(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "yesterday", "0s", "-1h", "1", "d", "1hd", "9999999h", "2026-13-01", "2026-02-30", "1960-01-01", "24h ", "１h", "2026-11-23T25:00",
 		"2026-11-23T15:04.5Z", "2026-11-23T15Z", "2026-11-23Z", "2026-11-23T15:04:05.Z", "2026-11-23T15:04+2", "2026-11-23T15:04+25:00",
@@ -65,7 +65,7 @@ func TestWhatIsNoMoment(t *testing.T) {
 	}
 }
 
-func TestKindsAndTextsOfAFilterAreBounded(t *testing.T) {
+func TestFilter_BoundsKindAndText(t *testing.T) {
 	t.Parallel()
 	for _, wrong := range []string{"a\x00b", "a\nb", "\xff", strings.Repeat("x", app.MaxText+1)} {
 		if _, err := app.ParseText(wrong); app.CodeOf(err) != app.CodeMalformed {
@@ -83,7 +83,7 @@ func TestKindsAndTextsOfAFilterAreBounded(t *testing.T) {
 	}
 }
 
-func TestAFilterIsPlainUnlessItAsksForMoreThanAStatus(t *testing.T) {
+func TestFilter_StatusOnly(t *testing.T) {
 	t.Parallel()
 	hour, _ := app.ParseTimeBound("1h")
 	for filter, plain := range map[app.Filter]bool{
@@ -114,7 +114,7 @@ func TestParseDuration_AcceptsDaysAndWeeks(t *testing.T) {
 	}
 }
 
-func TestParseMoment_RecommendsFormsThatWork(t *testing.T) {
+func TestParseTimeBound_RecommendsValidForms(t *testing.T) {
 	t.Parallel()
 	_, err := app.ParseTimeBound("yesterday")
 	recommended := regexp.MustCompile(`\d{4}-[^ ,]+|\b\d+[mhd]\b`).FindAllString(err.Error(), -1)

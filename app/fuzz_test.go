@@ -9,7 +9,7 @@ import (
 	"runboard/app"
 )
 
-func FuzzParseMoment(f *testing.F) {
+func FuzzParseTimeBound(f *testing.F) {
 	for _, seed := range []string{"", "24h", "7d", "1.5s", "-1h", "0s", "2026-11-23", "2026-11-23T15:04Z", "2026-11-23T15:04:05.123+02:00", "99999999d", "1969-12-31", "9999999h", "d", "1hd"} {
 		f.Add(seed)
 	}

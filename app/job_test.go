@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestEachKindOfRunHasAJobThatIsNamedAfterIt(t *testing.T) {
+func TestJob_KindIsAValidName(t *testing.T) {
 	t.Parallel()
 	valid := regexp.MustCompile(`^[\w][\w\-\[\]<>/.·:+]+$`) // the kinds that River accepts
 	seen := map[string]string{}
@@ -22,7 +22,7 @@ func TestEachKindOfRunHasAJobThatIsNamedAfterIt(t *testing.T) {
 	}
 }
 
-func TestJobsStandWhereTheirRunsBelong(t *testing.T) {
+func TestQueueOf_SeparatesRuns(t *testing.T) {
 	t.Parallel()
 	for want, run := range map[string]ProcessRun{
 		DefaultQueue:    {Kind: "backup", Crashes: 1},

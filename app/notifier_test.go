@@ -21,7 +21,7 @@ func heard(rings <-chan struct{}) bool {
 	}
 }
 
-func TestARingWaitsForItsListener(t *testing.T) {
+func TestNotifier_BuffersANotification(t *testing.T) {
 	t.Parallel()
 	var bell app.Notifier
 	rings, stop := bell.Subscribe()
@@ -36,7 +36,7 @@ func TestARingWaitsForItsListener(t *testing.T) {
 }
 
 // The loop ends only if Notify does not wait for a subscriber that does not receive.
-func TestManyRingsMergeIntoOneAndNeverBlock(t *testing.T) {
+func TestNotifier_MergesNotifications(t *testing.T) {
 	t.Parallel()
 	var bell app.Notifier
 	rings, stop := bell.Subscribe()
@@ -56,7 +56,7 @@ func TestManyRingsMergeIntoOneAndNeverBlock(t *testing.T) {
 	}
 }
 
-func TestEveryListenerHearsTheBell(t *testing.T) {
+func TestNotifier_ReachesEverySubscriber(t *testing.T) {
 	t.Parallel()
 	var bell app.Notifier
 	first, stopFirst := bell.Subscribe()
@@ -69,7 +69,7 @@ func TestEveryListenerHearsTheBell(t *testing.T) {
 	}
 }
 
-func TestWhoStopsListeningHearsNothingAndOthersStillDo(t *testing.T) {
+func TestNotifier_UnsubscribeAffectsOneSubscriber(t *testing.T) {
 	t.Parallel()
 	var bell app.Notifier
 	gone, stop := bell.Subscribe()
@@ -86,7 +86,7 @@ func TestWhoStopsListeningHearsNothingAndOthersStillDo(t *testing.T) {
 	}
 }
 
-func TestABellWithoutListenersMayBeRung(t *testing.T) {
+func TestNotifier_NeedsNoSubscriber(t *testing.T) {
 	t.Parallel()
 	var bell app.Notifier
 	bell.Notify()
@@ -99,7 +99,7 @@ func TestABellWithoutListenersMayBeRung(t *testing.T) {
 
 // Each goroutine makes a change and then notifies. A subscriber that looks after each notification must see
 // all changes in the end, however notifications merge.
-func TestNoChangeIsMissedByAListenerThatListens(t *testing.T) {
+func TestNotifier_MissesNoChange(t *testing.T) {
 	t.Parallel()
 	const ringers, changesEach, listeners = 8, 2_000, 4
 	var bell app.Notifier
@@ -131,7 +131,7 @@ func TestNoChangeIsMissedByAListenerThatListens(t *testing.T) {
 	all.Wait()
 }
 
-func TestListenersMayComeAndGoWhileItRings(t *testing.T) {
+func TestNotifier_IsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	var bell app.Notifier
 	var all sync.WaitGroup

@@ -10,7 +10,7 @@ import (
 	"runboard/app"
 )
 
-func TestErrorsThatDifferInParticularsHaveOnePattern(t *testing.T) {
+func TestPattern_IgnoresParticulars(t *testing.T) {
 	t.Parallel()
 	for want, errors := range map[string][]string{
 		"exit status #": {"exit status 1", "exit status 127\n"},
@@ -38,7 +38,7 @@ func TestErrorsThatDifferInParticularsHaveOnePattern(t *testing.T) {
 	}
 }
 
-func TestAPatternIsItsOwnAndSmall(t *testing.T) {
+func TestPattern_IsIdempotentAndSmall(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.OneOf(rapid.String(), rapid.StringMatching(`([a-z0-9/.:#<>=" \n-]{0,9}[A-F0-9x]{0,12}){0,60}`)).Draw(t, "error")

@@ -10,7 +10,7 @@ import (
 	"runboard/app"
 )
 
-func TestABatchListsItsRunsAsTheyWereCreated(t *testing.T) {
+func TestBatch_ListsCreatedRuns(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 2, 3, 4, 5, 6e6, time.UTC)
 	batch := app.Batch{First: 41, Count: 3, Kind: "report", CreatedAt: at}
@@ -29,7 +29,7 @@ func TestABatchListsItsRunsAsTheyWereCreated(t *testing.T) {
 	}
 }
 
-func TestABatchOfOneBeginsAndEndsWithTheSameRun(t *testing.T) {
+func TestBatch_OfOneRun(t *testing.T) {
 	t.Parallel()
 	batch := app.Batch{First: 7, Count: 1}
 	if batch.Last() != 7 || len(batch.Runs()) != 1 {
@@ -45,7 +45,7 @@ func page(query app.Query, ids ...int64) app.Page {
 	return p
 }
 
-func TestThePagesAroundAPage(t *testing.T) {
+func TestPage_LinksOlderAndNewer(t *testing.T) {
 	t.Parallel()
 	failed := app.ByStatus(app.Failed)
 	for name, test := range map[string]struct {
@@ -90,14 +90,14 @@ func TestThePagesAroundAPage(t *testing.T) {
 	}
 }
 
-func TestTheTotalIsTheSumOfTheCounts(t *testing.T) {
+func TestCounts_Total(t *testing.T) {
 	t.Parallel()
 	if got := (app.Counts{1, 20, 300, 4000, 50000}).Total(); got != 54321 {
 		t.Errorf("the total is %d, want 54321", got)
 	}
 }
 
-func TestARunThatCrashedIsSuspect(t *testing.T) {
+func TestProcessRun_Interrupted(t *testing.T) {
 	t.Parallel()
 	for crashes, want := range []bool{false, true, true} {
 		if got := (app.ProcessRun{Crashes: crashes}).Interrupted(); got != want {
@@ -108,7 +108,7 @@ func TestARunThatCrashedIsSuspect(t *testing.T) {
 
 // Unset times must be absent from the JSON instead of being year 1. The fencing token is internal to the
 // store.
-func TestTheJSONOfARunHasNoEmptyTimesAndNoClaim(t *testing.T) {
+func TestProcessRun_JSONOmitsEmptyFields(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 2, 3, 4, 5, 678e6, time.UTC)
 	run := app.ProcessRun{ID: 1, Kind: "simulated", Version: 1, FencingToken: 99, CreatedAt: at, UpdatedAt: at, Progress: app.Progress{Percent: app.NoPercent}}

@@ -21,7 +21,7 @@ var allowed = map[string]bool{
 	"cancelled→created": true,
 }
 
-func TestAStatusMayChangeExactlyAsTheContractSays(t *testing.T) {
+func TestStatus_CanBecomeAllowedOnly(t *testing.T) {
 	t.Parallel()
 	seen := 0
 	for _, from := range app.Statuses() {
@@ -40,7 +40,7 @@ func TestAStatusMayChangeExactlyAsTheContractSays(t *testing.T) {
 	}
 }
 
-func TestAStatusThatDoesNotExistLeadsNowhere(t *testing.T) {
+func TestStatus_UnknownCannotBecomeAny(t *testing.T) {
 	t.Parallel()
 	for _, unknown := range []app.Status{-128, -1, app.StatusCount, 127} {
 		if unknown.Valid() {
@@ -58,7 +58,7 @@ func TestAStatusThatDoesNotExistLeadsNowhere(t *testing.T) {
 }
 
 // The database stores the numbers, so they must not change.
-func TestEachStatusHasTheNumberAndTheNameOfTheContract(t *testing.T) {
+func TestStatus_HasNumberAndName(t *testing.T) {
 	t.Parallel()
 	for number, want := range []struct {
 		status app.Status
@@ -89,7 +89,7 @@ func TestEachStatusHasTheNumberAndTheNameOfTheContract(t *testing.T) {
 	}
 }
 
-func TestANameIsParsedBackToItsStatus(t *testing.T) {
+func TestParseStatus_ReversesString(t *testing.T) {
 	t.Parallel()
 	for _, status := range app.Statuses() {
 		got, err := app.ParseStatus(status.String())
@@ -99,7 +99,7 @@ func TestANameIsParsedBackToItsStatus(t *testing.T) {
 	}
 }
 
-func TestOnlyTheExactNameIsAStatus(t *testing.T) {
+func TestParseStatus_NeedsTheExactName(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
 		"", " ", "Created", "CREATED", "created ", " created", "create", "createdd", "0", "1",
@@ -112,7 +112,7 @@ func TestOnlyTheExactNameIsAStatus(t *testing.T) {
 	}
 }
 
-func TestTheErrorOfAWrongNameListsTheRightOnesAndNotTheWrongOne(t *testing.T) {
+func TestParseStatus_ErrorListsValidNames(t *testing.T) {
 	t.Parallel()
 	_, err := app.ParseStatus("<b>nonsense</b>")
 	message := err.(*app.Error).Message
@@ -126,7 +126,7 @@ func TestTheErrorOfAWrongNameListsTheRightOnesAndNotTheWrongOne(t *testing.T) {
 	}
 }
 
-func TestAStatusIsAWordInJSON(t *testing.T) {
+func TestStatus_IsAWordInJSON(t *testing.T) {
 	t.Parallel()
 	type document struct {
 		Status app.Status           `json:"status"`
@@ -146,7 +146,7 @@ func TestAStatusIsAWordInJSON(t *testing.T) {
 	}
 }
 
-func TestAWrongWordInJSONIsRefused(t *testing.T) {
+func TestStatus_JSONRejectsUnknownWords(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{`"Failed"`, `"unknown"`, `""`} {
 		var status app.Status

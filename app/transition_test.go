@@ -66,7 +66,7 @@ func drawOutcome(t *rapid.T) app.Outcome {
 }
 
 // Random histories of a run use only allowed changes, and keep the run consistent.
-func TestTransitions_KeepToTheAllowedChanges(t *testing.T) {
+func TestTransitions_AllowedOnly(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		at := time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)
@@ -146,7 +146,7 @@ func checkConsistent(t *rapid.T, call change, before, run app.ProcessRun) {
 	}
 }
 
-func TestFinish_RefusesStartedAsOutcome(t *testing.T) {
+func TestFinish_RejectsStartedAsOutcome(t *testing.T) {
 	t.Parallel()
 	run := app.ProcessRun{ID: 42, Status: app.Started, Version: 2, Attempt: 1}
 	after, event, err := app.Finish(run, app.Outcome{Status: app.Started}, time.Now())

@@ -89,7 +89,7 @@ func TestEnqueue_RunsTheWork(t *testing.T) {
 	}
 }
 
-func TestEnqueue_RefusesWhatCannotRun(t *testing.T) {
+func TestEnqueue_RejectsInvalidRequests(t *testing.T) {
 	t.Parallel()
 	b := runBoard(t, Kind{Name: "note", Work: func(context.Context, *jobs.Run) error { return nil }})
 	for name, enqueue := range map[string]func() error{
@@ -107,7 +107,7 @@ func TestEnqueue_RefusesWhatCannotRun(t *testing.T) {
 	}
 }
 
-func TestNew_LeavesNothingOpenAfterAnError(t *testing.T) {
+func TestNew_ErrorLeavesNothingOpen(t *testing.T) {
 	t.Parallel()
 	config := newConfig(t)
 	b, err := New(config)
@@ -136,7 +136,7 @@ func TestNew_LeavesNothingOpenAfterAnError(t *testing.T) {
 	}
 }
 
-func TestNew_RefusesWrongKinds(t *testing.T) {
+func TestNew_RejectsWrongKinds(t *testing.T) {
 	t.Parallel()
 	work := func(context.Context, *jobs.Run) error { return nil }
 	for name, kinds := range map[string][]Kind{
@@ -165,8 +165,8 @@ func TestURL_ServesThePages(t *testing.T) {
 	}
 }
 
-// TestModule_OfAnotherProgramRuns builds the program of docs/go.md as a separate module and lets it do a run.
-func TestModule_OfAnotherProgramRuns(t *testing.T) {
+// TestModule_BuildsAndRuns builds the program of docs/go.md as a separate module and lets it do a run.
+func TestModule_BuildsAndRuns(t *testing.T) {
 	t.Parallel()
 	root, err := filepath.Abs("..")
 	if err != nil {
@@ -226,8 +226,8 @@ func TestModule_OfAnotherProgramRuns(t *testing.T) {
 	})
 }
 
-// TestDocs_ShowTheCodeThatIsTested compares the code in docs/go.md with that module and with the examples.
-func TestDocs_ShowTheCodeThatIsTested(t *testing.T) {
+// TestDocs_CodeIsTested compares the code in docs/go.md with that module and with the examples.
+func TestDocs_CodeIsTested(t *testing.T) {
 	t.Parallel()
 	document := readFile(t, "../docs/go.md")
 	examples := readFile(t, "example_test.go")

@@ -28,7 +28,7 @@ func with(change func(*Config)) Config {
 
 // board.ParseConfig makes the flags from the tags of the struct, so the test compares the tags with the
 // contract.
-func TestEachSettingHasTheFlagTheVariableAndTheDefaultOfTheContract(t *testing.T) {
+func TestConfig_HasTheDocumentedFlags(t *testing.T) {
 	t.Parallel()
 	contract := map[string]string{
 		"addr": "127.0.0.1:3000", "database-url": "sqlite:runboard.db", "workers": "10", "delay-min": "2s", "delay-max": "4s",
@@ -65,7 +65,7 @@ func TestEachSettingHasTheFlagTheVariableAndTheDefaultOfTheContract(t *testing.T
 	}
 }
 
-func TestTheDefaultsAreAccepted(t *testing.T) {
+func TestValidate_AcceptsTheDefaults(t *testing.T) {
 	t.Parallel()
 	if err := sound().Validate(); err != nil {
 		t.Error(err)
@@ -112,7 +112,7 @@ func timeBounds(set func(*Config, time.Duration), low, high time.Duration) (b go
 	return b
 }
 
-func TestEachFlagIsHeldToItsBounds(t *testing.T) {
+func TestValidate_ChecksBounds(t *testing.T) {
 	t.Parallel()
 	for flag, bound := range bounds {
 		t.Run(flag, func(t *testing.T) {
@@ -149,7 +149,7 @@ func refuses(t *testing.T, config Config, flag string) string {
 	return err.Error()
 }
 
-func TestChoicesAreOneOfTheKnownWords(t *testing.T) {
+func TestValidate_ChecksChoices(t *testing.T) {
 	t.Parallel()
 	accepts(t, with(func(c *Config) { c.Synchronous, c.LogFormat = "normal", "json" }))
 	for _, word := range []string{"", "Full", "off", "full ", "json\nfull"} {
@@ -158,7 +158,7 @@ func TestChoicesAreOneOfTheKnownWords(t *testing.T) {
 	}
 }
 
-func TestTheDatabaseURLNamesAFile(t *testing.T) {
+func TestValidate_DatabaseFile(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{"sqlite:runboard.db", "sqlite:/var/lib/runs.db", "sqlite:../a b/ü.db", "sqlite:x"} {
 		accepts(t, with(func(c *Config) { c.DatabaseURL = url }))
@@ -172,7 +172,7 @@ func TestTheDatabaseURLNamesAFile(t *testing.T) {
 	}
 }
 
-func TestTheDatabaseURLMayNameAServer(t *testing.T) {
+func TestValidate_DatabaseServer(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{"postgres://host/runs", "postgresql://me:secret@host:5432/runs?sslmode=disable", "postgres:///runs?host=/run/postgresql"} {
 		config := with(func(c *Config) { c.DatabaseURL = url })
@@ -186,7 +186,7 @@ func TestTheDatabaseURLMayNameAServer(t *testing.T) {
 	}
 }
 
-func TestOnlyNodesThatShareAServerHaveRoles(t *testing.T) {
+func TestValidate_RoleNeedsAServer(t *testing.T) {
 	t.Parallel()
 	for _, role := range []string{roleWeb, roleWorker} {
 		accepts(t, with(func(c *Config) { c.Role, c.DatabaseURL = role, "postgres://host/runs" }))
@@ -195,7 +195,7 @@ func TestOnlyNodesThatShareAServerHaveRoles(t *testing.T) {
 	refuses(t, with(func(c *Config) { c.Role, c.DatabaseURL = "boss", "postgres://host/runs" }), "role")
 }
 
-func TestAPasswordInTheDatabaseURLIsNotRepeated(t *testing.T) {
+func TestValidate_HidesDatabasePasswords(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{
 		"mysql://me:hunter2@host/runs", "postgres://me:hunter2@host/", "postgres://me:hunter2@ho st/%zz", "mysql://me:hunter2@ho st/%zz", "http://:hunter2@",
@@ -209,14 +209,14 @@ func TestAPasswordInTheDatabaseURLIsNotRepeated(t *testing.T) {
 	}
 }
 
-func TestTheDatabasePathIsWhatFollowsTheScheme(t *testing.T) {
+func TestConfig_DatabasePath(t *testing.T) {
 	t.Parallel()
 	if got := with(func(c *Config) { c.DatabaseURL = "sqlite:a/sqlite:b.db" }).DatabasePath(); got != "a/sqlite:b.db" {
 		t.Errorf("the path is %q", got)
 	}
 }
 
-func TestAnOriginIsASchemeAndAHost(t *testing.T) {
+func TestValidate_PublicOrigin(t *testing.T) {
 	t.Parallel()
 	for _, origin := range []string{"https://board.example", "http://board.example:8080", "http://127.0.0.1:3000", "https://[::1]:8443"} {
 		accepts(t, with(func(c *Config) { c.PublicOrigin = []string{"http://first.example", origin} }))
@@ -230,7 +230,7 @@ func TestAnOriginIsASchemeAndAHost(t *testing.T) {
 	}
 }
 
-func TestAProxyIsAnAddressOrARange(t *testing.T) {
+func TestValidate_TrustedProxy(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{"127.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32"} {
 		if err := with(func(c *Config) { c.TrustedProxy = []string{good} }).Validate(); err != nil {
@@ -245,7 +245,7 @@ func TestAProxyIsAnAddressOrARange(t *testing.T) {
 	}
 }
 
-func TestTheAddressIsAHostAndAPort(t *testing.T) {
+func TestValidate_Addr(t *testing.T) {
 	t.Parallel()
 	for _, addr := range []string{"127.0.0.1:3000", "127.0.0.1:0", "127.8.9.10:65535", "localhost:3000", "[::1]:3000"} {
 		accepts(t, with(func(c *Config) { c.Addr = addr }))
@@ -255,7 +255,7 @@ func TestTheAddressIsAHostAndAPort(t *testing.T) {
 	}
 }
 
-func TestBeyondLoopbackAuthIsNeededUnlessItIsSaidToBeInsecure(t *testing.T) {
+func TestValidate_AuthBeyondLoopback(t *testing.T) {
 	t.Parallel()
 	for _, addr := range []string{":3000", "0.0.0.0:3000", "[::]:3000", "192.168.1.2:3000", "board.example:3000", "localhost.example:80", "128.0.0.1:80"} {
 		message := refuses(t, with(func(c *Config) { c.Addr = addr }), "addr")
@@ -268,7 +268,7 @@ func TestBeyondLoopbackAuthIsNeededUnlessItIsSaidToBeInsecure(t *testing.T) {
 	}
 }
 
-func TestAuthIsAUserAndAPasswordAndIsNeverRepeated(t *testing.T) {
+func TestValidate_AuthHidesThePassword(t *testing.T) {
 	t.Parallel()
 	for _, auth := range []string{"hunter2", ":hunter2", "hunter2:", ":"} {
 		message := refuses(t, with(func(c *Config) { c.Auth = auth }), "auth")
@@ -280,7 +280,7 @@ func TestAuthIsAUserAndAPasswordAndIsNeverRepeated(t *testing.T) {
 }
 
 // The error about another flag must not contain the secret either.
-func TestTheSecretIsNotInTheMessageAboutAnotherFlag(t *testing.T) {
+func TestValidate_OtherErrorsHideThePassword(t *testing.T) {
 	t.Parallel()
 	for flag, bound := range bounds {
 		config := with(bound.bad[0])
@@ -291,7 +291,7 @@ func TestTheSecretIsNotInTheMessageAboutAnotherFlag(t *testing.T) {
 	}
 }
 
-func TestCredentialsAreSplitAtTheFirstColon(t *testing.T) {
+func TestCredentials_SplitAtTheFirstColon(t *testing.T) {
 	t.Parallel()
 	if _, _, ok := sound().credentials(); ok {
 		t.Error("there are credentials although none are set")
@@ -302,7 +302,7 @@ func TestCredentialsAreSplitAtTheFirstColon(t *testing.T) {
 	}
 }
 
-func TestAuth_ShortPasswordsAreForLoopbackOnly(t *testing.T) {
+func TestValidate_ShortPasswordsNeedLoopback(t *testing.T) {
 	t.Parallel()
 	for password, enough := range map[string]bool{"1234567": false, "12345678": true, "äöüäöü": false, "äöüäöüäö": true, "a:b:c:d": false, "a:b:c:d:": true} {
 		accepts(t, with(func(c *Config) { c.Auth = "me:" + password }))

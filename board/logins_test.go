@@ -25,7 +25,7 @@ func write(t *testing.T, content string) (path string) {
 	return path
 }
 
-func TestReadLogins_TakesWhatHtpasswdWrites(t *testing.T) {
+func TestReadLoginFile_AcceptsHtpasswd(t *testing.T) {
 	t.Parallel()
 	for _, content := range []string{
 		"anna:" + hashA + "\nbert:" + hashB + "\n",
@@ -38,7 +38,7 @@ func TestReadLogins_TakesWhatHtpasswdWrites(t *testing.T) {
 	}
 }
 
-func TestReadLogins_RefusesTheRestWithoutRepeatingIt(t *testing.T) {
+func TestReadLoginFile_RejectsWithoutSecrets(t *testing.T) {
 	t.Parallel()
 	for _, content := range []string{
 		"", "# nothing\n", "anna", "anna:", ":" + hashA, "anna:hunter2hunter2", "anna:{SHA}hunter2hunter2=", "anna:$apr1$x$hunter2hunter2",

@@ -36,7 +36,7 @@ func runBulkAction(t *testing.T, store *sqlite.Store, action app.BulkAction) app
 	return run
 }
 
-func TestAnActionDoesNotWaitBehindTheRunsThatItIsAbout(t *testing.T) {
+func TestBulkAction_PassesTheRunsItChanges(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
 	create(t, store, "long", 700)
@@ -90,7 +90,7 @@ func failed(t *testing.T, store *sqlite.Store, count int) {
 	waitGrace(t, stopped, "the queue to stop")
 }
 
-func TestAnActionCanItselfBeCancelledAndTriedAgain(t *testing.T) {
+func TestBulkAction_ResumesAfterCancelAndRetry(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	failed(t, store, 600)
@@ -118,7 +118,7 @@ func TestAnActionCanItselfBeCancelledAndTriedAgain(t *testing.T) {
 	}
 }
 
-func TestAnActionThatIsInterruptedByAShutdownGoesOnAfterwards(t *testing.T) {
+func TestBulkAction_ResumesAfterAShutdown(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	failed(t, store, 600)
@@ -139,7 +139,7 @@ func TestAnActionThatIsInterruptedByAShutdownGoesOnAfterwards(t *testing.T) {
 	}
 }
 
-func TestAnActionWaitsWhileTheDatabaseCannotBeWritten(t *testing.T) {
+func TestBulkAction_WaitsForTheDatabase(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	failed(t, store, 3)
@@ -153,7 +153,7 @@ func TestAnActionWaitsWhileTheDatabaseCannotBeWritten(t *testing.T) {
 	}
 }
 
-func TestARunWithoutAnActionFailsAndSaysWhy(t *testing.T) {
+func TestBulkAction_MissingFailsTheRun(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	startActions(t, store, store)
@@ -163,7 +163,7 @@ func TestARunWithoutAnActionFailsAndSaysWhy(t *testing.T) {
 	}
 }
 
-func TestNoOtherWorkMayBeCalledLikeAnAction(t *testing.T) {
+func TestNewRegistry_ReservesBulkKinds(t *testing.T) {
 	t.Parallel()
 	for _, name := range app.BulkKinds() {
 		if _, err := jobs.NewRegistry(jobs.Kind{Name: name, Work: nothing}); err == nil {

@@ -20,7 +20,7 @@ func cancelRun(t *testing.T, store app.Store, id int64) app.ProcessRun {
 	return run
 }
 
-func TestACancelledRunStopsAndIsThenCancelled(t *testing.T) {
+func TestCancel_StopsTheWork(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	causes := make(chan error, 1)
@@ -45,7 +45,7 @@ func TestACancelledRunStopsAndIsThenCancelled(t *testing.T) {
 	}
 }
 
-func TestACancelledRunThatFinishedAllTheSameSaysSo(t *testing.T) {
+func TestCancel_CompletedWorkSaysSo(t *testing.T) {
 	t.Parallel()
 	store, work := openStore(t), make(chan struct{})
 	deaf := jobs.Kind{Name: "deaf", Work: func(context.Context, *jobs.Run) error { <-work; return nil }}
@@ -62,7 +62,7 @@ func TestACancelledRunThatFinishedAllTheSameSaysSo(t *testing.T) {
 	}
 }
 
-func TestACancelledRunThatWaitsForAnotherAttemptGetsNone(t *testing.T) {
+func TestCancel_PreventsTheNextAttempt(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	var tries journal[int64]
@@ -79,7 +79,7 @@ func TestACancelledRunThatWaitsForAnotherAttemptGetsNone(t *testing.T) {
 	}
 }
 
-func TestWhatTheWorkReturnsSteersTheRun(t *testing.T) {
+func TestExecutor_ObeysTheRetryError(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	bad := errors.New("bad")
@@ -114,7 +114,7 @@ func TestWhatTheWorkReturnsSteersTheRun(t *testing.T) {
 	}
 }
 
-func TestProgressIsSeenWhileTheWorkGoesOnAndKeptAtItsEnd(t *testing.T) {
+func TestProgress_IsSavedDuringTheWork(t *testing.T) {
 	t.Parallel()
 	store, goOn := openStore(t), make(chan struct{})
 	start(t, newQueue(store, jobs.Kind{Name: "copy", Work: func(_ context.Context, run *jobs.Run) error {

@@ -13,7 +13,7 @@ import (
 	"runboard/jobs"
 )
 
-func TestTheWordsOfACommandAreThoseThatAShellWouldSee(t *testing.T) {
+func TestParseCommand_SplitsLikeAShell(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string][]string{
 		`a=echo`:                                           {"echo"},
@@ -40,7 +40,7 @@ func TestTheWordsOfACommandAreThoseThatAShellWouldSee(t *testing.T) {
 	}
 }
 
-func TestAWrongCommandIsRefusedWithAReason(t *testing.T) {
+func TestParseCommand_RejectsWithAReason(t *testing.T) {
 	t.Parallel()
 	for given, reason := range map[string]string{
 		"":                                    "NAME=COMMAND",
@@ -78,7 +78,7 @@ func TestAWrongCommandIsRefusedWithAReason(t *testing.T) {
 	}
 }
 
-func TestKindsComeFromFlagsAndFromAFile(t *testing.T) {
+func TestCommandKinds_ReadsFlagsAndFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "commands")

@@ -11,7 +11,7 @@ import (
 	"runboard/jobs"
 )
 
-func TestWorkThatEndsInTheDrainTimeIsCompletedAndNoOtherIsTaken(t *testing.T) {
+func TestDrain_CompletesRunningWorkOnly(t *testing.T) {
 	t.Parallel()
 	store, work := openStore(t), newGated()
 	queue := newQueue(store, work.kind("report"))
@@ -39,7 +39,7 @@ func TestWorkThatEndsInTheDrainTimeIsCompletedAndNoOtherIsTaken(t *testing.T) {
 	}
 }
 
-func TestWorkThatOutlastsTheDrainTimeIsGivenBackWithItsAttempt(t *testing.T) {
+func TestDrain_RequeuesWorkAtTheTimeout(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	working, causes := make(chan int64, 4), make(chan error, 4)
@@ -68,7 +68,7 @@ func TestWorkThatOutlastsTheDrainTimeIsGivenBackWithItsAttempt(t *testing.T) {
 	}
 }
 
-func TestAQueueThatIsAskedToStopAtOnceTakesNothing(t *testing.T) {
+func TestQueue_StoppedBeforeItStarts(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	id := create(t, store, "quick", 1)
@@ -101,7 +101,7 @@ func (s *stubborn) work(context.Context, *jobs.Run) error {
 }
 
 // DrainTimeout is an hour of the bubble's fake time, longer than the test waits.
-func TestWorkWhoseRunHasEndedDoesNotKeepTheQueueFromStopping(t *testing.T) {
+func TestDrain_IgnoresWorkOfFinishedRuns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store, work := openStore(t), newStubborn(t)
@@ -114,7 +114,7 @@ func TestWorkWhoseRunHasEndedDoesNotKeepTheQueueFromStopping(t *testing.T) {
 	})
 }
 
-func TestAQueueInAHurryGivesBackWhatIsStartedAndWaitsForNoWork(t *testing.T) {
+func TestHardStop_RequeuesWithoutWaiting(t *testing.T) {
 	t.Parallel()
 	for name, draining := range map[string]bool{"when it drains": true, "when no shutdown was requested": false} {
 		t.Run(name, func(t *testing.T) {
@@ -152,7 +152,7 @@ func TestAQueueInAHurryGivesBackWhatIsStartedAndWaitsForNoWork(t *testing.T) {
 }
 
 // The subtests run in parallel, because each takes the grace of some seconds.
-func TestWorkThatDoesNotHeedItsContext(t *testing.T) {
+func TestExecutor_WorkIgnoresItsContext(t *testing.T) {
 	t.Parallel()
 	t.Run("is given back, and does not keep the queue from stopping", func(t *testing.T) {
 		t.Parallel()
@@ -197,7 +197,7 @@ func TestWorkThatDoesNotHeedItsContext(t *testing.T) {
 }
 
 // DrainTimeout is an hour of the bubble's fake time: only the cancel can end the drain sooner.
-func TestQueue_StopsARunThatIsCancelledDuringTheDrain(t *testing.T) {
+func TestQueue_CancelsDuringTheDrain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store, work := openStore(t), newGated()
@@ -224,7 +224,7 @@ func TestQueue_StopsARunThatIsCancelledDuringTheDrain(t *testing.T) {
 
 // After the drain, the queue interrupts the work and grants it a few seconds to return. A cancel in that
 // time must not be lost.
-func TestQueue_CancelsARunThatIsCancelledAfterTheDrain(t *testing.T) {
+func TestQueue_CancelsAfterTheDrain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store, interrupted := openStore(t), make(chan struct{})

@@ -41,7 +41,7 @@ func phases(t *testing.T) (p jobs.Lifecycle, interrupt context.CancelCauseFunc) 
 	return jobs.Lifecycle{Fetch: context.Background(), Work: working, Grace: context.Background()}, interrupt
 }
 
-func TestPausedWorkGoesOnWithTheSameClaim(t *testing.T) {
+func TestExecutor_SnoozeKeepsTheFencingToken(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
 	worker := newWorker(t, store, g.kind("test"))
@@ -61,7 +61,7 @@ func TestPausedWorkGoesOnWithTheSameClaim(t *testing.T) {
 	}
 }
 
-func TestWorkThatDoesNotHeedAPauseIsGoneOnWithByNobody(t *testing.T) {
+func TestExecutor_WaitsForWorkIgnoringSnooze(t *testing.T) {
 	t.Parallel()
 	store, goOn := openStore(t), make(chan struct{})
 	defer close(goOn)
@@ -92,7 +92,7 @@ func TestWorkThatDoesNotHeedAPauseIsGoneOnWithByNobody(t *testing.T) {
 	}
 }
 
-func TestTheSecondWorkerOfARunHearsItsWishes(t *testing.T) {
+func TestExecutor_CancelsTheSecondAttempt(t *testing.T) {
 	t.Parallel()
 	store, goOn := openStore(t), make(chan struct{})
 	heard := make(chan error, 2)

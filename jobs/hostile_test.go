@@ -117,7 +117,7 @@ func TestCommand_DirectoryIsRemovedWhateverItsModes(t *testing.T) {
 	}
 }
 
-func TestCommand_ThatCannotBeStartedSaysWhatIsMissing(t *testing.T) {
+func TestCommand_MissingProgramIsNamed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	script, gone := filepath.Join(dir, "script"), filepath.Join(dir, "gone")
@@ -179,7 +179,7 @@ func TestCommand_RunsAsAnotherUser(t *testing.T) {
 	}
 }
 
-func TestCommandUser_IsRefusedWithAReason(t *testing.T) {
+func TestCommandUser_RejectsWithAReason(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"root", "0:0", "1:0", "no-such-user", "1:x", "x:1", "-1:1", ":", "1:", "4294967295:1", "99999999999:1", "1:1:1"} {
 		if _, err := jobs.CommandKinds(nil, "", "", name); err == nil || !strings.HasPrefix(err.Error(), "--command-user: ") {
@@ -193,12 +193,12 @@ func TestCommandUser_IsRefusedWithAReason(t *testing.T) {
 	}
 }
 
-// helperVariable names the setuid program of TestCommand_ThatCannotBeKilledIsGivenUp.
+// helperVariable names the setuid program of TestCommand_UnkillableIsAbandoned.
 const helperVariable = "TEST_PROGRAM_OF_ROOT"
 
-// TestCommand_ThatCannotBeKilledIsGivenUp runs a command that becomes root, as with sudo, so that the server
+// TestCommand_UnkillableIsAbandoned runs a command that becomes root, as with sudo, so that the server
 // may not signal it. Root creates the setuid program; a second process without root then runs the test.
-func TestCommand_ThatCannotBeKilledIsGivenUp(t *testing.T) {
+func TestCommand_UnkillableIsAbandoned(t *testing.T) {
 	if helper := os.Getenv(helperVariable); helper != "" {
 		giveUpForeigner(t, helper)
 		return
@@ -218,7 +218,7 @@ func TestCommand_ThatCannotBeKilledIsGivenUp(t *testing.T) {
 	}
 	uid, _ := strconv.Atoi(nobody.Uid)
 	gid, _ := strconv.Atoi(nobody.Gid)
-	again := exec.Command("/proc/self/exe", "-test.run=^TestCommand_ThatCannotBeKilledIsGivenUp$", "-test.v")
+	again := exec.Command("/proc/self/exe", "-test.run=^TestCommand_UnkillableIsAbandoned$", "-test.v")
 	again.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir, helperVariable + "=" + helper}
 	again.Dir = dir
 	again.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}

@@ -14,7 +14,7 @@ import (
 	"runboard/jobs"
 )
 
-func TestTheRegistryNamesItsKindsTheDefaultFirst(t *testing.T) {
+func TestRegistry_NamesTheDefaultFirst(t *testing.T) {
 	t.Parallel()
 	registry, err := jobs.NewRegistry(jobs.Kind{Name: "zebra", Work: nothing}, jobs.Kind{Name: "ant", Work: nothing})
 	if err != nil {
@@ -31,7 +31,7 @@ func TestTheRegistryNamesItsKindsTheDefaultFirst(t *testing.T) {
 	}
 }
 
-func TestAWrongRegistryIsRefused(t *testing.T) {
+func TestNewRegistry_RejectsWrongKinds(t *testing.T) {
 	t.Parallel()
 	good := jobs.Kind{Name: "report", Work: nothing}
 	for name, kinds := range map[string][]jobs.Kind{
@@ -51,7 +51,7 @@ func TestAWrongRegistryIsRefused(t *testing.T) {
 }
 
 // In a bubble, time passes only while all goroutines are blocked, and only until the first timer fires.
-func TestSimulatedWorkWithoutDelaysDoesNotSleep(t *testing.T) {
+func TestSimulated_WithoutDelaysDoesNotSleep(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		kind, began := jobs.Simulated(0, 0, 0), time.Now()
@@ -91,7 +91,7 @@ func TestSimulated_SleepsAndStartsWithinItsRange(t *testing.T) {
 	})
 }
 
-func TestSimulatedWorkFailsAsOftenAsItIsTold(t *testing.T) {
+func TestSimulated_FailsAtItsRate(t *testing.T) {
 	t.Parallel()
 	const times = 2000
 	for _, test := range []struct {
@@ -114,7 +114,7 @@ func TestSimulatedWorkFailsAsOftenAsItIsTold(t *testing.T) {
 	}
 }
 
-func TestSimulatedWorkReturnsWhenItIsInterruptedAndSaysWhy(t *testing.T) {
+func TestSimulated_ReturnsTheCause(t *testing.T) {
 	t.Parallel()
 	for name, delay := range map[string]time.Duration{"while it sleeps": time.Hour, "when it would not sleep": 0} {
 		t.Run(name, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 )
 
 // The server may be stopped when the lease ends and cannot stop the command then. So the supervisor kills it.
-func TestCommand_IsKilledWhenItsLeaseIsNotRenewed(t *testing.T) {
+func TestCommand_IsKilledWithoutALease(t *testing.T) {
 	t.Parallel()
 	command, err := jobs.ParseCommand("long=sleep 600")
 	if err != nil {
@@ -32,7 +32,7 @@ func TestCommand_IsKilledWhenItsLeaseIsNotRenewed(t *testing.T) {
 
 // The supervisor may notice the end of the lease before the server does, for instance when the server was
 // paused. The run must be requeued then: it has neither completed nor failed.
-func TestWorker_GivesARunBackWhoseLeaseWasLost(t *testing.T) {
+func TestExecutor_RequeuesWhenTheLeaseIsLost(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	work := func(context.Context, *jobs.Run) error { return app.ErrLeaseLost }

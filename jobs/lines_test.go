@@ -43,7 +43,7 @@ func textOf(lines []app.LogLine) string {
 	return text.String()
 }
 
-func TestOutputBecomesPlainLines(t *testing.T) {
+func TestLineWriter_RemovesControlSequences(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]string{
 		"":                           "",
@@ -94,7 +94,7 @@ func TestOutputBecomesPlainLines(t *testing.T) {
 	}
 }
 
-func TestAnyBytesBecomeSafeLinesHoweverTheyArrive(t *testing.T) {
+func TestLineWriter_MakesAnyBytesSafe(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		bytes := rapid.OneOf(
@@ -122,7 +122,7 @@ func TestAnyBytesBecomeSafeLinesHoweverTheyArrive(t *testing.T) {
 	})
 }
 
-func TestALineMovesTheBar(t *testing.T) {
+func TestLineWriter_ReadsProgress(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]app.Progress{
 		"progress: 40":                   {Percent: 40},

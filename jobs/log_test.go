@@ -33,7 +33,7 @@ func textOf(log app.Log) string {
 	return text.String()
 }
 
-func TestALineCanBeReadWhileTheWorkGoesOn(t *testing.T) {
+func TestLog_IsSavedDuringTheWork(t *testing.T) {
 	t.Parallel()
 	goOn := make(chan struct{})
 	store := openStore(t)
@@ -55,7 +55,7 @@ func TestALineCanBeReadWhileTheWorkGoesOn(t *testing.T) {
 	}
 }
 
-func TestEachAttemptAfterTheFirstHasAHeading(t *testing.T) {
+func TestLog_NewAttemptsHaveAHeader(t *testing.T) {
 	t.Parallel()
 	var attempts atomic.Int32
 	store := openStore(t)
@@ -79,7 +79,7 @@ func TestEachAttemptAfterTheFirstHasAHeading(t *testing.T) {
 	}
 }
 
-func TestWhatManyWriteAtOnceIsAllThere(t *testing.T) {
+func TestLog_ConcurrentWritersLoseNothing(t *testing.T) {
 	t.Parallel()
 	const writers, lines = 8, 500
 	store := openStore(t)
@@ -112,7 +112,7 @@ func TestWhatManyWriteAtOnceIsAllThere(t *testing.T) {
 	}
 }
 
-func TestLinesAreKeptUntilTheDatabaseCanBeWritten(t *testing.T) {
+func TestLog_WaitsForTheDatabase(t *testing.T) {
 	t.Parallel()
 	fault := failing(3)
 	store := &backlog{Store: openStore(t), reporting: func(app.ProgressUpdate) error { return fault() }}
@@ -129,7 +129,7 @@ func TestLinesAreKeptUntilTheDatabaseCanBeWritten(t *testing.T) {
 	}
 }
 
-func TestWhatIsSaidAfterTheEndIsNotHeardAndHoldsNobodyUp(t *testing.T) {
+func TestRun_DropsReportsAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	late := make(chan struct{})
 	store := openStore(t)

@@ -41,7 +41,7 @@ func end(t *testing.T, store *sqlite.Store, id int64) (run app.ProcessRun, log s
 	return run, textOf(logOf(t, store, id))
 }
 
-func TestTheExitStatusSaysHowARunEnds(t *testing.T) {
+func TestCommand_ExitStatusDecidesTheResult(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]struct {
 		status app.Status
@@ -68,7 +68,7 @@ func TestTheExitStatusSaysHowARunEnds(t *testing.T) {
 	}
 }
 
-func TestOutputAndErrorsAreToldApart(t *testing.T) {
+func TestCommand_StreamsAreDistinguished(t *testing.T) {
 	t.Parallel()
 	store, id := begin(t, `sh -c 'echo out; sleep 0.3; echo err >&2; sleep 0.3; echo out again'`, nil)
 	end(t, store, id)
@@ -81,7 +81,7 @@ func TestOutputAndErrorsAreToldApart(t *testing.T) {
 	}
 }
 
-func TestACommandFindsASmallCleanEnvironment(t *testing.T) {
+func TestCommand_EnvironmentIsSmall(t *testing.T) {
 	t.Setenv("AUTH", "user:secret")
 	t.Setenv("RUNBOARD_RUN_ID", "wrong")
 	store, id := begin(t, `sh -c 'env; echo at $(pwd); ls -A; cat; touch left-over; echo in $(ls -A)'`, nil)
@@ -112,7 +112,7 @@ func TestACommandFindsASmallCleanEnvironment(t *testing.T) {
 	}
 }
 
-func TestACommandCanHaveADirectory(t *testing.T) {
+func TestCommand_RunsInItsDirectory(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	kinds, err := jobs.CommandKinds([]string{"job=sh -c 'pwd; touch kept'"}, "", dir, "")
@@ -133,7 +133,7 @@ func tree(marker string) string {
 	return fmt.Sprintf(`sh -c 'sleep %[1]s & setsid sleep %[1]s & (trap "" TERM; sleep %[1]s; sleep %[1]s) & echo ready; sleep %[1]s'`, marker)
 }
 
-func TestCancellingStopsAWholeTreeOfProcesses(t *testing.T) {
+func TestCommand_CancelStopsTheProcessTree(t *testing.T) {
 	t.Parallel()
 	mark := marker(t)
 	store, id := begin(t, tree(mark), nil)
@@ -147,7 +147,7 @@ func TestCancellingStopsAWholeTreeOfProcesses(t *testing.T) {
 	}
 }
 
-func TestACommandThatDoesNotHeedItsEndIsKilled(t *testing.T) {
+func TestCommand_IgnoringSIGTERMIsKilled(t *testing.T) {
 	t.Parallel()
 	mark := marker(t)
 	store, id := begin(t, fmt.Sprintf(`sh -c 'trap "echo not yet" TERM; echo ready; while true; do sleep 0.1; : %s; done'`, mark), nil)
@@ -167,7 +167,7 @@ func TestACommandThatDoesNotHeedItsEndIsKilled(t *testing.T) {
 	}
 }
 
-func TestACommandThatStopsWhenItIsAskedIsCancelledWhateverItsStatus(t *testing.T) {
+func TestCommand_StoppedIsCancelled(t *testing.T) {
 	t.Parallel()
 	store, id := begin(t, `sh -c 'trap "echo tidied; exit 0" TERM; echo ready; while true; do sleep 0.05; done'`, nil)
 	until(t, store, "the trap", func() bool { return textOf(logOf(t, store, id)) == "ready\n" })
@@ -180,7 +180,7 @@ func TestACommandThatStopsWhenItIsAskedIsCancelledWhateverItsStatus(t *testing.T
 	}
 }
 
-func TestACommandThatTakesTooLongIsStopped(t *testing.T) {
+func TestCommand_TimeoutStopsIt(t *testing.T) {
 	t.Parallel()
 	mark := marker(t)
 	store, id := begin(t, tree(mark), func(q *jobs.Queue) { q.Executor.RunTimeout = time.Second })
@@ -190,7 +190,7 @@ func TestACommandThatTakesTooLongIsStopped(t *testing.T) {
 	}
 }
 
-func TestWhatACommandLeavesRunningIsStopped(t *testing.T) {
+func TestCommand_LeftoversAreStopped(t *testing.T) {
 	t.Parallel()
 	mark := marker(t)
 	store, id := begin(t, fmt.Sprintf(`sh -c 'sleep %[1]s & setsid sleep %[1]s & sleep 0.2; echo done'`, mark), nil)
@@ -200,7 +200,7 @@ func TestWhatACommandLeavesRunningIsStopped(t *testing.T) {
 	}
 }
 
-func TestACommandWhoseSupervisorDiesDoesNotGoOn(t *testing.T) {
+func TestCommand_EndsWithItsSupervisor(t *testing.T) {
 	t.Parallel()
 	mark := marker(t)
 	store, id := begin(t, fmt.Sprintf(`sh -c 'echo $PPID; sleep %[1]s & sleep %[1]s'`, mark), nil)
@@ -234,7 +234,7 @@ func awaitFiles(t *testing.T, dir string, n int) {
 	}
 }
 
-func TestFiftyCommandsWorkAtOnce(t *testing.T) {
+func TestCommand_FiftyRunAtOnce(t *testing.T) {
 	t.Parallel()
 	const n = 50
 	dir, gate := t.TempDir(), filepath.Join(t.TempDir(), "gate")
@@ -266,7 +266,7 @@ func TestFiftyCommandsWorkAtOnce(t *testing.T) {
 	}
 }
 
-func TestAChattyCommandHoldsNobodyUpAndLosesNothingButTheFirstPart(t *testing.T) {
+func TestCommand_MuchOutputDelaysNothing(t *testing.T) {
 	t.Parallel()
 	store, id := begin(t, `seq 1 200000`, nil)
 	run, log := end(t, store, id)
@@ -275,7 +275,7 @@ func TestAChattyCommandHoldsNobodyUpAndLosesNothingButTheFirstPart(t *testing.T)
 	}
 }
 
-func TestACommandMayWriteAnyBytes(t *testing.T) {
+func TestCommand_MayWriteAnyBytes(t *testing.T) {
 	t.Parallel()
 	store, id := begin(t, `sh -c 'head -c 300000 /dev/urandom; head -c 300000 /dev/urandom >&2; head -c 300000 /dev/zero; echo; echo end'`, nil)
 	run, log := end(t, store, id)

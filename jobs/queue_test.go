@@ -16,7 +16,7 @@ import (
 	"runboard/jobs"
 )
 
-func TestARunIsStartedAndThenCompleted(t *testing.T) {
+func TestQueue_CompletesARun(t *testing.T) {
 	t.Parallel()
 	store, work := openStore(t), newGated()
 	start(t, newQueue(store, work.kind("report")))
@@ -37,7 +37,7 @@ func TestARunIsStartedAndThenCompleted(t *testing.T) {
 	}
 }
 
-func TestARunWhoseWorkReturnsAnErrorFailsWithIt(t *testing.T) {
+func TestQueue_FailsARunWithItsError(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(context.Context, *jobs.Run) error {
@@ -49,7 +49,7 @@ func TestARunWhoseWorkReturnsAnErrorFailsWithIt(t *testing.T) {
 	}
 }
 
-func TestRunsAreTakenOldestFirst(t *testing.T) {
+func TestQueue_StartsOldestFirst(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	var order journal[int64]
@@ -68,7 +68,7 @@ func TestRunsAreTakenOldestFirst(t *testing.T) {
 }
 
 // The queue has prefetched runs 2 and 3 when the oldest run is cancelled or retried.
-func TestAQueueThatLooksAheadStillTakesTheOldestThatWaits(t *testing.T) {
+func TestQueue_PrefetchKeepsTheOrder(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		meanwhile func(*testing.T, *sqlite.Store)
@@ -102,7 +102,7 @@ func TestAQueueThatLooksAheadStillTakesTheOldestThatWaits(t *testing.T) {
 }
 
 // There are no notifications, so the queue fetches only when it has too few runs.
-func TestTheQueueFindsSeveralRunsWithOneLook(t *testing.T) {
+func TestQueue_FetchesManyAtOnce(t *testing.T) {
 	t.Parallel()
 	const total = 400
 	var looks atomic.Int64
@@ -117,7 +117,7 @@ func TestTheQueueFindsSeveralRunsWithOneLook(t *testing.T) {
 
 // Without notifications, each round would wait for the next tick, half a second on average, and a hundred
 // rounds would exceed the deadline.
-func TestTheBellWakesTheQueue(t *testing.T) {
+func TestQueue_WakesUpWhenNotified(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	start(t, newQueue(store, jobs.Kind{Name: "quick", Work: nothing}))
@@ -132,7 +132,7 @@ func TestTheBellWakesTheQueue(t *testing.T) {
 	}
 }
 
-func TestTheTickFindsWorkWhenTheBellIsLost(t *testing.T) {
+func TestQueue_PollsWithoutNotification(t *testing.T) {
 	t.Parallel()
 	looked := make(chan int, 1000)
 	store := &backlog{
@@ -144,7 +144,7 @@ func TestTheTickFindsWorkWhenTheBellIsLost(t *testing.T) {
 	becomes(t, store.Store, create(t, store.Store, "quick", 1), app.Completed)
 }
 
-func TestTheQueueGoesOnAfterWaitingRunsCouldNotBeRead(t *testing.T) {
+func TestQueue_RetriesAFailedFetch(t *testing.T) {
 	t.Parallel()
 	fault := failing(1)
 	store := &backlog{Store: openStore(t), looking: func(int) error { return fault() }}
@@ -153,7 +153,7 @@ func TestTheQueueGoesOnAfterWaitingRunsCouldNotBeRead(t *testing.T) {
 	becomes(t, store.Store, id, app.Completed)
 }
 
-func TestARunOfAnUnknownKindWaitsForAQueueThatKnowsIt(t *testing.T) {
+func TestQueue_LeavesUnknownKinds(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	other := create(t, store, "other", 30) // more than one fetch reads
@@ -166,7 +166,7 @@ func TestARunOfAnUnknownKindWaitsForAQueueThatKnowsIt(t *testing.T) {
 	haveBecome(t, store, 31, app.Completed)
 }
 
-func TestAPanicFailsTheRunAndSparesTheWorker(t *testing.T) {
+func TestQueue_PanicFailsTheRunOnly(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	queue := newQueue(store,
@@ -184,7 +184,7 @@ func TestAPanicFailsTheRunAndSparesTheWorker(t *testing.T) {
 	becomes(t, store, create(t, store, "good", 1), app.Completed)
 }
 
-func TestWorkThatEndsItsGoroutineFailsTheRun(t *testing.T) {
+func TestQueue_GoexitFailsTheRun(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	queue := newQueue(store, jobs.Kind{Name: "goexit", Work: func(context.Context, *jobs.Run) error { runtime.Goexit(); return nil }})
@@ -195,7 +195,7 @@ func TestWorkThatEndsItsGoroutineFailsTheRun(t *testing.T) {
 	}
 }
 
-func TestARunThatTakesTooLongFails(t *testing.T) {
+func TestQueue_TimeoutFailsTheRun(t *testing.T) {
 	t.Parallel()
 	store, work := openStore(t), newGated()
 	queue := newQueue(store, work.kind("slow"))
@@ -207,7 +207,7 @@ func TestARunThatTakesTooLongFails(t *testing.T) {
 	}
 }
 
-func TestWorkLearnsWhyItsContextEnds(t *testing.T) {
+func TestQueue_WorkLearnsTheCause(t *testing.T) {
 	t.Parallel()
 	store, causes := openStore(t), make(chan error, 1)
 	queue := newQueue(store, jobs.Kind{Name: "slow", Work: func(ctx context.Context, _ *jobs.Run) error {
@@ -225,7 +225,7 @@ func TestWorkLearnsWhyItsContextEnds(t *testing.T) {
 
 // A hundred thousand waiting rows must cost no more memory than ten. The test is not parallel, because it
 // measures the heap of the whole process.
-func TestWaitingRunsCostNoMemory(t *testing.T) {
+func TestQueue_CreatedRunsCostNoMemory(t *testing.T) {
 	const workers, waiting = 4, 100_000
 	var limits gauge
 	store := &backlog{Store: openStore(t), looking: func(limit int) error { limits.show(limit); return nil }}
@@ -272,7 +272,7 @@ func heap() uint64 {
 // A run may be retried before its worker has reported that the result is saved. The queue must then
 // start it at once and not at the next tick, a second later. In a bubble that second passes only if
 // the queue waits for it.
-func TestQueue_FindsARunThatComesBackBeforeItsWorkerHasToldOfIt(t *testing.T) {
+func TestQueue_FetchesAnEarlyRetry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		work, working := make(chan struct{}), make(chan *jobs.Run, 10)

@@ -13,7 +13,7 @@ import (
 	"runboard/jobs"
 )
 
-func TestAResultIsKeptUntilTheDatabaseCanBeWritten(t *testing.T) {
+func TestResult_WaitsForTheDatabase(t *testing.T) {
 	t.Parallel()
 	for name, work := range map[string]jobs.Work{
 		"completed": nothing,
@@ -40,7 +40,7 @@ func TestAResultIsKeptUntilTheDatabaseCanBeWritten(t *testing.T) {
 
 // The log limit exceeds what the work writes, and the database is not writable for longer
 // than the run may take.
-func TestWorkThatWritesMuchKeepsItsResultUntilTheDatabaseCanBeWritten(t *testing.T) {
+func TestResult_SurvivesMuchOutput(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var locked atomic.Bool
@@ -78,7 +78,7 @@ func TestWorkThatWritesMuchKeepsItsResultUntilTheDatabaseCanBeWritten(t *testing
 }
 
 // The next start of the server finds the run started and runs it again: at least once, as documented.
-func TestAQueueThatMustStopDoesNotWaitForTheDatabaseForEver(t *testing.T) {
+func TestResult_WaitEndsAtShutdown(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs.db")
 	tried := make(chan struct{}, 1000)
@@ -105,7 +105,7 @@ func TestAQueueThatMustStopDoesNotWaitForTheDatabaseForEver(t *testing.T) {
 }
 
 // While the work goes on, another worker requeues the run and starts it again.
-func TestALateResultIsDropped(t *testing.T) {
+func TestResult_StaleIsDropped(t *testing.T) {
 	t.Parallel()
 	work, ended := newGated(), make(chan error, 1000)
 	store := &backlog{
@@ -134,7 +134,7 @@ func TestALateResultIsDropped(t *testing.T) {
 	}
 }
 
-func TestARunThatSomebodyElseStartedIsNotDone(t *testing.T) {
+func TestStart_LostRaceSkipsTheWork(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	var done journal[int64]
@@ -160,7 +160,7 @@ func TestARunThatSomebodyElseStartedIsNotDone(t *testing.T) {
 	}
 }
 
-func TestARunIsTakenUpAgainAfterItCouldNotBeStarted(t *testing.T) {
+func TestStart_FailureIsRetried(t *testing.T) {
 	t.Parallel()
 	fault := failing(1)
 	store := &backlog{Store: openStore(t), taking: func(app.ProcessRun) error { return fault() }}
@@ -172,7 +172,7 @@ func TestARunIsTakenUpAgainAfterItCouldNotBeStarted(t *testing.T) {
 }
 
 // The last lines of a log are saved before the result. That may take until the database is writable again.
-func TestAResultIsNotTooLateBecauseItsLogIs(t *testing.T) {
+func TestResult_SlowLogIsNoTimeout(t *testing.T) {
 	t.Parallel()
 	for want, result := range map[app.Status]error{app.Completed: nil, app.Failed: errBroken} {
 		t.Run(want.String(), func(t *testing.T) {

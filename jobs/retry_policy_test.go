@@ -12,7 +12,7 @@ import (
 )
 
 // The bounds are literals, so that the test does not repeat the computation of the code.
-func TestTheFirstWaitsBetweenAttemptsDouble(t *testing.T) {
+func TestBackoff_DoublesAtFirst(t *testing.T) {
 	t.Parallel()
 	for attempt, seconds := range map[int]int{1: 1, 2: 2, 3: 4, 4: 8, 5: 16, 9: 256, 10: 512, 11: 600, 12: 600, 64: 600, 1000: 600} {
 		rough := time.Duration(seconds) * time.Second
@@ -24,7 +24,7 @@ func TestTheFirstWaitsBetweenAttemptsDouble(t *testing.T) {
 	}
 }
 
-func TestNoWaitBetweenAttemptsIsTooShortOrTooLong(t *testing.T) {
+func TestBackoff_StaysInItsRange(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		attempt := rapid.IntRange(0, math.MaxInt).Draw(t, "attempt")
@@ -35,7 +35,7 @@ func TestNoWaitBetweenAttemptsIsTooShortOrTooLong(t *testing.T) {
 }
 
 // Runs that failed together must not be retried together.
-func TestWaitsBetweenAttemptsAreSpread(t *testing.T) {
+func TestBackoff_HasJitter(t *testing.T) {
 	t.Parallel()
 	waits := map[time.Duration]bool{}
 	for range 1000 {
@@ -46,7 +46,7 @@ func TestWaitsBetweenAttemptsAreSpread(t *testing.T) {
 	}
 }
 
-func TestSleepEndsAfterItsTime(t *testing.T) {
+func TestSleep_EndsAfterItsTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, d := range []time.Duration{-time.Hour, 0, 1, time.Second, 24 * time.Hour} {
@@ -61,7 +61,7 @@ func TestSleepEndsAfterItsTime(t *testing.T) {
 	})
 }
 
-func TestSleepEndsEarlyWithTheReason(t *testing.T) {
+func TestSleep_ReturnsTheCause(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		reason := errors.New("enough")
@@ -75,7 +75,7 @@ func TestSleepEndsEarlyWithTheReason(t *testing.T) {
 }
 
 // However many runs are queued, the channel holds no more than there are workers.
-func TestTheChannelHasRoomForTheWorkersOnly(t *testing.T) {
+func TestDispatcher_ChannelHoldsOneRunEach(t *testing.T) {
 	t.Parallel()
 	d := newDispatcher(&Queue{Workers: 7})
 	if cap(d.runs) != 7 {

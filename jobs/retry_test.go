@@ -23,7 +23,7 @@ func openWithClock(t *testing.T) (*sqlite.Store, *clock) {
 
 var errBroken = errors.New("the printer is on fire")
 
-func TestARunIsTriedAgainUntilItsAttemptsAreUsedUp(t *testing.T) {
+func TestRetry_EndsWithTheLastAttempt(t *testing.T) {
 	t.Parallel()
 	store, clock := openWithClock(t)
 	clock.setForward(time.Hour) // a run is due as soon as it has been scheduled again
@@ -56,7 +56,7 @@ func TestARunIsTriedAgainUntilItsAttemptsAreUsedUp(t *testing.T) {
 
 // Between attempts, the row holds the error and the time of the next attempt. The clock of the store
 // stays before that time, so the queue must skip the run, however often it fetches.
-func TestARunIsNotTriedAgainBeforeItIsDue(t *testing.T) {
+func TestRetry_WaitsUntilDue(t *testing.T) {
 	t.Parallel()
 	store, clock := openWithClock(t)
 	clock.setForward(-time.Hour)
@@ -92,7 +92,7 @@ func TestARunIsNotTriedAgainBeforeItIsDue(t *testing.T) {
 	}
 }
 
-func TestATimeoutIsAnAttemptToo(t *testing.T) {
+func TestRetry_CountsTimeouts(t *testing.T) {
 	t.Parallel()
 	store, clock := openWithClock(t)
 	clock.setForward(time.Hour)
@@ -106,7 +106,7 @@ func TestATimeoutIsAnAttemptToo(t *testing.T) {
 	}
 }
 
-func TestARunThatBecomesDueComesBeforeNewerOnesThatWereFoundBefore(t *testing.T) {
+func TestRetry_PassesNewerPrefetchedRuns(t *testing.T) {
 	t.Parallel()
 	store, clock := openWithClock(t)
 	ticks := make(chan struct{}, 100)

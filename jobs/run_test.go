@@ -16,7 +16,7 @@ import (
 )
 
 // Without back-pressure, a log with a large limit would fill the memory.
-func TestWorkThatWritesFasterThanTheDatabaseWaits(t *testing.T) {
+func TestRun_FastWriterWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		hold := make(chan struct{})
@@ -54,7 +54,7 @@ func TestWorkThatWritesFasterThanTheDatabaseWaits(t *testing.T) {
 }
 
 // The log limit exceeds what the work writes, and nothing can be saved for a day.
-func TestReport_DropsTheOldestLinesWhenNothingIsWritten(t *testing.T) {
+func TestRun_StuckDatabaseDropsOldLines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		hold := make(chan struct{})
@@ -95,9 +95,9 @@ func TestReport_DropsTheOldestLinesWhenNothingIsWritten(t *testing.T) {
 	})
 }
 
-// TestReport_DropsWithoutWaiting checks that work does not wait for lines that the log would not keep,
+// TestRun_DropsWithoutWaiting checks that work does not wait for lines that the log would not keep,
 // and that the dropped bytes are counted.
-func TestReport_DropsWithoutWaiting(t *testing.T) {
+func TestRun_DropsWithoutWaiting(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const limit = 100_000
@@ -209,8 +209,8 @@ func BenchmarkLineWriter(b *testing.B) {
 	}
 }
 
-// TestPlainLines_AreWhatATerminalShows compares the fast path with the terminal.
-func TestPlainLines_AreWhatATerminalShows(t *testing.T) {
+// TestPlainLines_AgreeWithTheTerminal compares the fast path with the terminal.
+func TestPlainLines_AgreeWithTheTerminal(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		parts := rapid.SliceOfN(rapid.SampledFrom([]string{

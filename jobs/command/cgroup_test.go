@@ -54,9 +54,9 @@ func TestStart_UsesACgroup(t *testing.T) {
 	}
 }
 
-// TestStart_DoesWithoutACgroup covers containers in which a cgroup can be created but no process
+// TestStart_WorksWithoutACgroup covers containers in which a cgroup can be created but no process
 // may be started in it.
-func TestStart_DoesWithoutACgroup(t *testing.T) {
+func TestStart_WorksWithoutACgroup(t *testing.T) {
 	t.Parallel()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -71,8 +71,8 @@ func TestStart_DoesWithoutACgroup(t *testing.T) {
 	}
 }
 
-// TestIsDead_KnowsTheLiving checks that a server counts as alive unless it is known to be dead.
-func TestIsDead_KnowsTheLiving(t *testing.T) {
+// TestIsDead_RecognizesLiveProcesses checks that a server counts as alive unless it is known to be dead.
+func TestIsDead_RecognizesLiveProcesses(t *testing.T) {
 	t.Parallel()
 	self := instance()
 	namespace, rest, _ := strings.Cut(self, ".")

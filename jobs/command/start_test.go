@@ -8,7 +8,7 @@ import (
 
 // A command that runs as root can write eight bytes of its own into the pipe on which its
 // start reports an error.
-func TestStart_KnowsErrorsThatACommandMadeUp(t *testing.T) {
+func TestStart_RejectsForgedErrors(t *testing.T) {
 	t.Parallel()
 	for errno, want := range map[syscall.Errno]bool{
 		syscall.ENOENT: false, syscall.EAGAIN: false, maxErrno: false, maxErrno + 1: true, 2478217176983872123: true,

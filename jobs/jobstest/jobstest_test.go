@@ -25,14 +25,14 @@ func restock(ctx context.Context, run *jobs.Run) error {
 	return ctx.Err()
 }
 
-func TestNewRun_CanBeHandedToWork(t *testing.T) {
+func TestNewRun_IsAcceptedByWork(t *testing.T) {
 	t.Parallel()
 	if err := restock(t.Context(), jobstest.NewRun(t)); !errors.Is(err, errBusy) {
 		t.Errorf("the work returns %v", err)
 	}
 }
 
-func TestRecorder_HasWhatWasReported(t *testing.T) {
+func TestRecorder_ReturnsTheReports(t *testing.T) {
 	t.Parallel()
 	run, recorder := jobstest.NewRecordedRun(t, app.ProcessRun{ID: 7, Attempt: 2})
 	if err := restock(t.Context(), run); err != nil {

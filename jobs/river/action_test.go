@@ -31,7 +31,7 @@ func (l *lengthy) StepBulkAction(ctx context.Context, run app.ProcessRun) (state
 	return l.BulkRunner.StepBulkAction(ctx, run)
 }
 
-func TestAnActionIsDoneInSeveralPieces(t *testing.T) {
+func TestBulkRun_IsSnoozedBetweenSlices(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	const many = 10
@@ -67,7 +67,7 @@ func (endless) StepBulkAction(ctx context.Context, _ app.ProcessRun) (app.BulkPr
 	return app.BulkProgress{}, context.Cause(ctx)
 }
 
-func TestAnActionThatIsPutAsideCanBeCancelled(t *testing.T) {
+func TestBulkRun_CancelledWhileSnoozed(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	action, err := store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
@@ -85,7 +85,7 @@ func TestAnActionThatIsPutAsideCanBeCancelled(t *testing.T) {
 	becomes(t, store, action.ID, app.Cancelled)
 }
 
-func TestAnActionGoesOnWhereItWasWhenItsNodeStops(t *testing.T) {
+func TestBulkRun_ResumesOnAnotherNode(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	create(t, store, "elsewhere", 10)
@@ -122,7 +122,7 @@ func (c *cancelledInPause) StepBulkAction(ctx context.Context, run app.ProcessRu
 	return app.BulkProgress{}, context.Cause(ctx)
 }
 
-func TestAction_CancelledWhileItPausesEndsSoon(t *testing.T) {
+func TestBulkRun_CancelledWhileThrottled(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	action, err := store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")

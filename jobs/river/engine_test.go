@@ -13,7 +13,7 @@ import (
 	"runboard/jobs"
 )
 
-func TestRunsAreDoneOnceAndCounted(t *testing.T) {
+func TestEngine_ExecutesEachRunOnce(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	other := openAt(t, store.Pool().Config().ConnString())
@@ -35,7 +35,7 @@ func TestRunsAreDoneOnceAndCounted(t *testing.T) {
 	}
 }
 
-func TestARunWaitsForANodeThatHasItsKind(t *testing.T) {
+func TestEngine_LeavesUnknownKinds(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	start(t, newEngine(store, jobs.Kind{Name: "here", Work: nothing}))
@@ -52,7 +52,7 @@ func TestARunWaitsForANodeThatHasItsKind(t *testing.T) {
 	becomes(t, store, elsewhere, app.Completed)
 }
 
-func TestTheOldestRunIsDoneFirst(t *testing.T) {
+func TestEngine_StartsOldestFirst(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	first := create(t, store, "test", 10)
@@ -68,7 +68,7 @@ func TestTheOldestRunIsDoneFirst(t *testing.T) {
 	}
 }
 
-func TestARunThatFailedIsTriedAgain(t *testing.T) {
+func TestEngine_RetriesAFailedRun(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	engine := newEngine(store, jobs.Kind{Name: "test", Work: func(_ context.Context, run *jobs.Run) error {
@@ -91,7 +91,7 @@ func TestARunThatFailedIsTriedAgain(t *testing.T) {
 	}
 }
 
-func TestWorkThatPanicsFails(t *testing.T) {
+func TestEngine_PanicFailsTheRun(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	start(t, newEngine(store, jobs.Kind{Name: "panics", Work: func(context.Context, *jobs.Run) error { panic("oh") }}))
@@ -100,7 +100,7 @@ func TestWorkThatPanicsFails(t *testing.T) {
 	}
 }
 
-func TestWorkThatTakesTooLongFails(t *testing.T) {
+func TestEngine_TimeoutFailsTheRun(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
 	engine := newEngine(store, g.kind("slow"))
@@ -111,7 +111,7 @@ func TestWorkThatTakesTooLongFails(t *testing.T) {
 	}
 }
 
-func TestARunIsCancelledWhateverItDoes(t *testing.T) {
+func TestEngine_CancelsInEveryStatus(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	stopped := make(chan error, 1)
@@ -157,7 +157,7 @@ func (w *wishes) CancelRequests(context.Context) ([]app.CancelRequest, error) {
 	return w.stopping, nil
 }
 
-func TestAWishIsHeardThatRiverDoesNotTellOf(t *testing.T) {
+func TestCancelRequest_NeedsNoRiverNotification(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
 	works := create(t, store, "works", 1)

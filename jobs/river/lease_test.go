@@ -55,7 +55,7 @@ const refuse = `
 	BEGIN IF NEW.id IN (SELECT node FROM refused) THEN RAISE 'refused'; END IF; RETURN NEW; END $$;
 	CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON nodes FOR EACH ROW EXECUTE FUNCTION refuse()`
 
-func TestEngine_StopsItsWorkWhenItCannotTellThatItIsAlive(t *testing.T) {
+func TestEngine_StopsWithoutHeartbeat(t *testing.T) {
 	t.Parallel()
 	nodes := openNodes(t, 2, stopsSoon)
 	store, other := nodes[0], nodes[1]
@@ -94,7 +94,7 @@ func TestEngine_StopsItsWorkWhenItCannotTellThatItIsAlive(t *testing.T) {
 }
 
 // River redelivers a job that has taken longer than River's leader allows.
-func TestEngine_GoesOnWithARunThatRiverTakesForLost(t *testing.T) {
+func TestEngine_IgnoresRiverOnLiveRuns(t *testing.T) {
 	t.Parallel()
 	nodes := openNodes(t, 2, postgres.Heartbeat{})
 	store, other := nodes[0], nodes[1]
@@ -124,7 +124,7 @@ func TestEngine_GoesOnWithARunThatRiverTakesForLost(t *testing.T) {
 
 // A lost node cannot even requeue its run. The other node starts the run, and the late result of the
 // lost node is dropped.
-func TestEngine_TakesOverTheRunsOfALostNode(t *testing.T) {
+func TestEngine_RescuesRunsOfALostNode(t *testing.T) {
 	t.Parallel()
 	nodes := openNodes(t, 2, lostSoon)
 	store, other := nodes[0], nodes[1]
@@ -153,7 +153,7 @@ func TestEngine_TakesOverTheRunsOfALostNode(t *testing.T) {
 	becomes(t, other, id, app.Completed)
 }
 
-func TestEngine_ReleasesAJobThatRiverCouldNotPutAway(t *testing.T) {
+func TestEngine_ReleasesForgottenJobs(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
@@ -167,7 +167,7 @@ func TestEngine_ReleasesAJobThatRiverCouldNotPutAway(t *testing.T) {
 	}
 }
 
-func TestEngine_TakesOverAnActionOfALostNode(t *testing.T) {
+func TestEngine_RescuesABulkRun(t *testing.T) {
 	t.Parallel()
 	nodes := openNodes(t, 2, lostSoon)
 	store, other := nodes[0], nodes[1]
@@ -202,7 +202,7 @@ func TestEngine_TakesOverAnActionOfALostNode(t *testing.T) {
 
 // River's leader decides by its own clock and timeouts which jobs are lost. Here that clock is two days
 // ahead.
-func TestEngine_AClockThatIsWrongTakesNoRunAway(t *testing.T) {
+func TestEngine_WrongClockRescuesNothing(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
 	engine := newEngine(store, g.kind("test"))
@@ -222,7 +222,7 @@ func TestEngine_AClockThatIsWrongTakesNoRunAway(t *testing.T) {
 
 // During an outage, no node can tell whether other nodes are alive. All nodes stop their work, and that
 // does not count as a crash.
-func TestEngine_DoesItsWorkAgainAfterALongOutage(t *testing.T) {
+func TestEngine_RepeatsItsWorkAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.Start(t)
 	heartbeat := postgres.Heartbeat{Every: time.Second, StopAfter: 3 * time.Second, LostAfter: 5 * time.Second}

@@ -39,7 +39,7 @@ func crash(t *testing.T, store *postgres.Store, run int64, times int) {
 	}
 }
 
-func TestARunThatHasLostItsWorkerIsDoneAgain(t *testing.T) {
+func TestRescue_RequeuesALostRun(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	started, waiting := create(t, store, "test", 1), create(t, store, "test", 1)
@@ -54,7 +54,7 @@ func TestARunThatHasLostItsWorkerIsDoneAgain(t *testing.T) {
 	}
 }
 
-func TestARunThatLosesItsWorkersTooOftenIsFailed(t *testing.T) {
+func TestRescue_FailsAfterMaxCrashes(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	run := create(t, store, "test", 1)
@@ -66,7 +66,7 @@ func TestARunThatLosesItsWorkersTooOftenIsFailed(t *testing.T) {
 	}
 }
 
-func TestARunThatWasToStopIsCancelledWhenItsWorkerIsLost(t *testing.T) {
+func TestRescue_CancelsOnRequest(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	run := create(t, store, "test", 1)
@@ -78,7 +78,7 @@ func TestARunThatWasToStopIsCancelledWhenItsWorkerIsLost(t *testing.T) {
 	becomes(t, store, run, app.Cancelled)
 }
 
-func TestTheResultOfWhoeverHasLostTheRunIsDropped(t *testing.T) {
+func TestRescue_DropsStaleResults(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	working, lateMay, late := make(chan *jobs.Run, 2), make(chan struct{}), make(chan struct{})
@@ -115,7 +115,7 @@ func TestTheResultOfWhoeverHasLostTheRunIsDropped(t *testing.T) {
 	}
 }
 
-func TestAJobThatRiverGaveUpIsMadeGood(t *testing.T) {
+func TestRescue_ReplacesADiscardedJob(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	waiting, started, gone := create(t, store, "test", 1), create(t, store, "test", 1), create(t, store, "test", 1)
@@ -133,7 +133,7 @@ func TestAJobThatRiverGaveUpIsMadeGood(t *testing.T) {
 	}
 }
 
-func TestARunIsNotStartedForAJobThatItHadBefore(t *testing.T) {
+func TestJob_FormerJobStartsNothing(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	id := create(t, store, "test", 1)
@@ -158,7 +158,7 @@ func TestARunIsNotStartedForAJobThatItHadBefore(t *testing.T) {
 	}
 }
 
-func TestAJobThatNoRunHasIsOver(t *testing.T) {
+func TestJob_WithoutARunEnds(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	id := create(t, store, "test", 1)
@@ -182,7 +182,7 @@ func TestAJobThatNoRunHasIsOver(t *testing.T) {
 	}
 }
 
-func TestANodeThatIsLostDuringAChoreHoldsUpNobody(t *testing.T) {
+func TestMaintenance_SurvivesALostNode(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	// The run time limit exceeds the patience of this test, so River does not rescue the job meanwhile.

@@ -17,7 +17,7 @@ import (
 	"runboard/jobs"
 )
 
-func TestADatabaseThatComesBackFindsItsNodesWaiting(t *testing.T) {
+func TestOutage_NodeWaitsForTheDatabase(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.Start(t)
 	store, g := openAt(t, cluster.URL()), newGated()
@@ -35,7 +35,7 @@ func TestADatabaseThatComesBackFindsItsNodesWaiting(t *testing.T) {
 	becomes(t, store, created(t, store), app.Completed)
 }
 
-func TestANodeCanBeStoppedWhileTheDatabaseIsAway(t *testing.T) {
+func TestOutage_NodeCanBeStopped(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.Start(t)
 	store := openAt(t, cluster.URL())
@@ -105,7 +105,7 @@ func halfStart(t *testing.T, store *postgres.Store, g *gated) (run int64, ask fu
 	return run, ask, stopped
 }
 
-func TestANodeCanBeStoppedThatHasOnlyHalfStarted(t *testing.T) {
+func TestOutage_HalfStartedNodeStops(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
 	id, ask, stopped := halfStart(t, store, g)
@@ -120,7 +120,7 @@ func TestANodeCanBeStoppedThatHasOnlyHalfStarted(t *testing.T) {
 	becomes(t, store, id, app.Completed)
 }
 
-func TestANodeThatHasOnlyHalfStartedHeedsPeople(t *testing.T) {
+func TestOutage_HalfStartedNodeCancels(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
 	define(t, store, failLate)
@@ -138,7 +138,7 @@ const endLate = `
 	CREATE FUNCTION end_late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(20); RETURN NEW; END $$;
 	CREATE TRIGGER end_late BEFORE UPDATE ON river_job FOR EACH ROW WHEN (OLD.state = 'running') EXECUTE FUNCTION end_late()`
 
-func TestANodeThatHasOnlyHalfStartedDoesNotWaitForTheDatabaseForLong(t *testing.T) {
+func TestOutage_HalfStartedNodeGivesUp(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
 	define(t, store, endLate)
@@ -169,7 +169,7 @@ func (b *breaker) TraceQueryStart(ctx context.Context, conn *pgx.Conn, data pgx.
 
 func (*breaker) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-func TestANodeWorksInFullWhoseConnectionsBreakWhileItStarts(t *testing.T) {
+func TestOutage_BrokenListenersAreReplaced(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	config := store.Pool().Config()

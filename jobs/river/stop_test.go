@@ -8,7 +8,7 @@ import (
 	"runboard/jobs"
 )
 
-func TestWhatIsNotDoneWhenANodeStopsIsDoneByAnother(t *testing.T) {
+func TestStop_AnotherNodeTakesOver(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
 	engine := newEngine(store, g.kind("test")) // DrainTimeout is 0
@@ -27,7 +27,7 @@ func TestWhatIsNotDoneWhenANodeStopsIsDoneByAnother(t *testing.T) {
 	}
 }
 
-func TestANodeThatStopsLetsItsWorkFinishAndTakesNoMore(t *testing.T) {
+func TestStop_DrainsRunningWork(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
 	engine := newEngine(store, g.kind("test"))
@@ -49,7 +49,7 @@ func TestANodeThatStopsLetsItsWorkFinishAndTakesNoMore(t *testing.T) {
 	}
 }
 
-func TestEngine_HearsCancelWhileItDrains(t *testing.T) {
+func TestStop_CancelsDuringTheDrain(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
 	engine := newEngine(store, g.kind("test"))
@@ -68,7 +68,7 @@ func TestEngine_HearsCancelWhileItDrains(t *testing.T) {
 	await(t, stopped, "the node to stop")
 }
 
-func TestANodeInAHurryDoesNotWaitForWork(t *testing.T) {
+func TestStop_HardStopDoesNotWait(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	working, release := make(chan struct{}), make(chan struct{})
@@ -112,7 +112,7 @@ func TestQuarantine_SharesTheWorkers(t *testing.T) {
 	haveBecome(t, store, 3, app.Completed)
 }
 
-func TestAJobWithoutAPlaceKeepsItsPlaceInLine(t *testing.T) {
+func TestJob_WithoutASlotKeepsItsPosition(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
 	first := create(t, store, "test", 3)
