@@ -9,7 +9,6 @@ import (
 	"errors"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"runboard/app"
@@ -54,10 +53,10 @@ type NewBulkAction struct {
 }
 
 // NewBulkAction previews a bulk action and limits it to the runs of the confirmed preview or, without one, to
-// the runs that match now. A preview that no longer fits is reported in NewBulkAction.Refused, not as an error.
+// the runs that match now. If the preview no longer fits, it sets Refused and does not fail.
 func (r *Reader) NewBulkAction(ctx context.Context, requested app.BulkAction) (created NewBulkAction, err error) {
 	created.Kind = requested.Operation.Kind()
-	created.requested, err = json.Marshal(requested) // before Resolve: a repeated request must be equal later, too
+	created.requested, err = json.Marshal(requested) // before Resolve: a repeated request must be equal later
 	if err != nil {
 		return created, err
 	}
@@ -114,27 +113,37 @@ type BulkChunk struct {
 func (r *Reader) NextChunk(ctx context.Context, run int64) (c BulkChunk, err error) {
 	const statement = `SELECT action, preview_runs, preview_skipped, preview_more, next, done, skipped
 		FROM bulk_actions WHERE run_id = ?`
-	err = r.db.Read(forLong(ctx), func(ctx context.Context, q Queryer) error {
+	err = r.read(forLong(ctx), func(s *snapshot) {
 		var row bulkRow
-		found, err := Find(ctx, q, &row, statement, run)
-		if err != nil {
-			return err
-		}
-		if !found {
-			return NotFound(run)
+		if !s.get(&row, statement, run) {
+			s.fail(NotFound(run))
+			return
 		}
 		c.Start = row.Next
-		if c.Progress, err = row.progress(); err != nil || c.Progress.Finished {
-			return err
+		c.Progress, err = row.progress()
+		s.fail(err)
+		if !c.Progress.Finished {
+			c.runs, c.next = s.nextRuns(c.Progress.BulkAction, c.Start)
 		}
-		if action := c.Progress.BulkAction; len(action.IDs) > 0 {
-			c.runs = selected(action.IDs, min(c.Start, afterNewest(action)))
-			c.next = noneLeft
-			return nil
-		}
-		return r.findChunk(ctx, q, &c)
 	})
 	return c, err
+}
+
+// nextRuns returns the newest runs with ids below before that an action must handle, and the value of before
+// for the following call, or noneLeft.
+func (s *snapshot) nextRuns(action app.BulkAction, before int64) (ids []int64, next int64) {
+	if len(action.IDs) > 0 {
+		return selected(action.IDs, min(before, afterNewest(action))), noneLeft
+	}
+	l := s.bulkList(action, action.Operation.AppliesTo()...)
+	runs, cursor := l.runs(IDRange{Before: before}, false, bulkBatch)
+	for _, run := range runs {
+		ids = append(ids, run.ID)
+	}
+	if len(runs) == bulkBatch {
+		return ids, runs[bulkBatch-1].ID
+	}
+	return ids, cursor // 0 is noneLeft: all runs have been found
 }
 
 // selected returns the distinct ids below a bound, the highest first.
@@ -144,46 +153,17 @@ func selected(ids []int64, below int64) []int64 {
 	return slices.Compact(ids)
 }
 
-// findChunk sets the runs of a chunk of an action with a filter: the newest runs with ids below its start that
-// the action applies to.
-func (r *Reader) findChunk(ctx context.Context, q Queryer, c *BulkChunk) error {
-	action := c.Progress.BulkAction
-	l, err := r.newBulkList(ctx, q, action, action.Operation.AppliesTo()...)
-	if err != nil {
-		return err
-	}
-	runs, cursor, err := l.runs(ctx, l.within(IDRange{Before: c.Start}), false, bulkBatch)
-	if err != nil {
-		return err
-	}
-	for _, run := range runs {
-		c.runs = append(c.runs, run.ID)
-	}
-	c.next = cursor // 0 is noneLeft: all runs have been found
-	if len(runs) == bulkBatch {
-		c.next = runs[bulkBatch-1].ID
-	}
-	return nil
-}
-
-// newBulkList returns the list of the runs that a bulk action with a filter covers, optionally only those in
-// some statuses. Bulk runs are left out unless the filter names their kind.
-func (r *Reader) newBulkList(
-	ctx context.Context, q Queryer, action app.BulkAction, only ...app.Status,
-) (*list, error) {
-	l, err := r.newList(ctx, q, action.Filter, only...)
-	if err != nil {
-		return nil, err
-	}
+// bulkList returns the list of the runs that a bulk action with a filter covers, optionally only those in some
+// statuses. Bulk runs are left out unless the filter names their kind.
+func (s *snapshot) bulkList(action app.BulkAction, only ...app.Status) *list {
+	l := s.list(action.Filter, only...)
 	l.all.Before = min(l.all.Before, afterNewest(action))
 	if action.Filter.Kind == "" {
-		var kinds []any
 		for _, kind := range app.BulkKinds() {
-			kinds = append(kinds, kind)
+			l.require("kind <> ?", kind)
 		}
-		l.require("kind NOT IN (?"+strings.Repeat(", ?", len(kinds)-1)+")", kinds...)
 	}
-	return l, nil
+	return l
 }
 
 // afterNewest returns the first id that is too new for the action.
@@ -208,7 +188,9 @@ func entered(operation app.BulkOperation, at time.Time) (condition string, args 
 
 // Entered reports whether a run entered its status after the preview of the action. The operation must apply
 // to the run.
-func Entered(ctx context.Context, q Queryer, action app.BulkAction, run app.ProcessRun) (later bool, err error) {
+func Entered(
+	ctx context.Context, q Queryer, action app.BulkAction, run app.ProcessRun,
+) (later bool, err error) {
 	at := action.Confirmed.At.Time(time.Time{})
 	switch {
 	case action.Confirmed.At.IsZero():

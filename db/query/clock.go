@@ -1,7 +1,6 @@
 package query
 
 import (
-	"context"
 	"sync"
 	"time"
 )
@@ -31,32 +30,26 @@ const measureSQL = `SELECT COUNT(*) AS n, coalesce(max(id), 0) AS last, coalesce
 
 // slack returns by how many milliseconds a run may have been created before a run with a lower id. known is
 // false while some runs are not measured; slack must not be relied on then.
-func (c *clock) slack(ctx context.Context, q Queryer) (millis int64, known bool, err error) {
+func (c *clock) slack(s *snapshot) (millis int64, known bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for began := time.Now(); !known && err == nil && time.Since(began) < measureTime; {
-		known, err = c.measure(ctx, q)
+	for began := time.Now(); !known && s.err == nil && time.Since(began) < measureTime; {
+		known = c.measure(s)
 	}
-	return c.back + minSlack.Milliseconds(), known, err
+	return c.back + minSlack.Milliseconds(), known
 }
 
 // measure reads the next runs that are not measured. It reports whether none are left.
-func (c *clock) measure(ctx context.Context, q Queryer) (complete bool, err error) {
-	var part struct {
-		N        int64 `db:"n"`
-		Last     int64 `db:"last"`
-		Latest   int64 `db:"latest"`
-		Earliest int64 `db:"earliest"`
-		Back     int64 `db:"back"`
-	}
-	if err := Get(ctx, q, &part, measureSQL, c.last, measureBatch); err != nil {
-		return false, err
+func (c *clock) measure(s *snapshot) (complete bool) {
+	var part struct{ N, Last, Latest, Earliest, Back int64 }
+	if !s.get(&part, measureSQL, c.last, measureBatch) {
+		return false
 	}
 	if part.N > 0 {
 		c.back = max(c.back, part.Back, c.latest-part.Earliest)
 		c.last, c.latest = part.Last, max(c.latest, part.Latest)
 	}
-	return part.N < measureBatch, nil
+	return part.N < measureBatch
 }
 
 // Watch detects that the clock was set back. The caller asks it about every second, from one goroutine.

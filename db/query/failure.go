@@ -91,59 +91,45 @@ func HourOf(t time.Time) int64 { return t.UnixMilli() / time.Hour.Milliseconds()
 
 // Failures implements app.Store.
 func (r *Reader) Failures(ctx context.Context) (failures app.Failures, err error) {
-	err = r.db.Read(ctx, func(ctx context.Context, q Queryer) error {
+	err = r.read(ctx, func(s *snapshot) {
 		var found []failure
-		if err := Select(ctx, q, &found, frequentFailuresSQL, app.MaxFailures); err != nil {
-			return err
-		}
+		s.all(&found, frequentFailuresSQL, app.MaxFailures)
 		failures.Failures = make([]app.Failure, len(found))
 		for i, row := range found {
 			failures.Failures[i] = row.app()
 		}
 		var counts struct{ Failures, Runs int64 }
-		if err := Get(ctx, q, &counts, countFailuresSQL); err != nil {
-			return err
-		}
+		s.get(&counts, countFailuresSQL)
 		failures.Groups, failures.Runs = counts.Failures, counts.Runs
-		return r.addHours(ctx, q, failures.Failures)
+		s.addHours(failures.Failures)
 	})
 	return failures, err
 }
 
 // addHours sets how often each failure occurred in each of the last hours. The current hour is the last one.
-func (r *Reader) addHours(ctx context.Context, q Queryer, failures []app.Failure) error {
+func (s *snapshot) addHours(failures []app.Failure) {
 	ids := make([]int64, len(failures))
 	index := make(map[int64]int, len(failures))
 	for i, failure := range failures {
 		ids[i] = failure.ID
 		index[failure.ID] = i
 	}
-	array, err := JSONArray(ids)
-	if err != nil {
-		return err
-	}
-	now := HourOf(r.db.Now())
+	now := HourOf(s.db.Now())
 	before := now - app.FailureHours
-	var found []struct{ Failure, Hour, N int64 }
 	statement := `SELECT failure, hour, n FROM failure_hours
-		WHERE failure IN ` + r.dialect.IntArray + ` AND hour > ? AND hour <= ?`
-	if err := Select(ctx, q, &found, statement, array, before, now); err != nil {
-		return err
-	}
+		WHERE failure IN ` + s.dialect.IntArray + ` AND hour > ? AND hour <= ?`
+	var found []struct{ Failure, Hour, N int64 }
+	s.all(&found, statement, JSONArray(ids), before, now)
 	for _, row := range found {
 		failures[index[row.Failure]].Hours[row.Hour-before-1] = row.N
 	}
-	return nil
 }
 
-// readFailure returns the failure with this id. It returns the zero Failure if id is 0 or unknown.
-func (r *Reader) readFailure(ctx context.Context, q Queryer, id int64) (app.Failure, error) {
-	if id == 0 {
-		return app.Failure{}, nil
-	}
+// failure returns the failure with this id. It returns the zero Failure if id is 0 or unknown.
+func (s *snapshot) failure(id int64) app.Failure {
 	var row failure
-	if found, err := Find(ctx, q, &row, failureSQL, id); err != nil || !found {
-		return app.Failure{}, err
+	if id == 0 || !s.get(&row, failureSQL, id) {
+		return app.Failure{}
 	}
-	return row.app(), nil
+	return row.app()
 }

@@ -22,32 +22,28 @@ const (
 
 // Log implements app.Store.
 func (r *Reader) Log(ctx context.Context, query app.LogQuery) (log app.Log, err error) {
-	err = r.db.Read(ctx, func(ctx context.Context, q Queryer) error {
+	err = r.read(ctx, func(s *snapshot) {
 		var exists bool
-		if err := Get(ctx, q, &exists, "SELECT EXISTS (SELECT 1 FROM process_runs WHERE id = ?)", query.Run); err != nil {
-			return err
-		}
+		s.get(&exists, "SELECT EXISTS (SELECT 1 FROM process_runs WHERE id = ?)", query.Run)
 		if !exists {
-			return NotFound(query.Run)
+			s.fail(NotFound(query.Run))
+			return
 		}
-		log, err = readLog(ctx, q, query)
-		return err
+		log = s.log(query)
 	})
 	return log, err
 }
 
-func readLog(ctx context.Context, q Queryer, query app.LogQuery) (log app.Log, err error) {
+func (s *snapshot) log(query app.LogQuery) app.Log {
 	var bounds LogPart
-	if err := Get(ctx, q, &bounds, logBoundsSQL, query.Run, query.Run); err != nil {
-		return log, err
-	}
-	log = app.Log{Start: bounds.Start, End: bounds.Stop}
+	s.get(&bounds, logBoundsSQL, query.Run, query.Run)
+	found := excerpt{query: query}
 	if query.Backwards {
-		log.Lines, err = readBackwards(ctx, q, query)
+		found.addBackwards(s)
 	} else {
-		log.Lines, err = readForwards(ctx, q, query)
+		found.addForwards(s)
 	}
-	return log, err
+	return app.Log{Start: bounds.Start, End: bounds.Stop, Lines: found.lines}
 }
 
 // excerpt collects the lines of a log up to the limits of a query, but at least one.
@@ -68,72 +64,68 @@ func (e *excerpt) add(line app.LogLine) bool {
 	return true
 }
 
-func readForwards(ctx context.Context, q Queryer, query app.LogQuery) ([]app.LogLine, error) {
-	found := excerpt{query: query}
-	for part, err := range readParts(ctx, q, partsFromSQL, query.Run, query.Run, query.Offset) {
-		if err != nil {
-			return nil, err
+// addForwards adds the lines from the offset on.
+func (e *excerpt) addForwards(s *snapshot) {
+	offset := e.query.Offset
+	for line := range s.logLines(false, partsFromSQL, e.query.Run, e.query.Run, offset) {
+		if line.End() <= offset {
+			continue
 		}
-		for _, line := range part {
-			if line.End() <= query.Offset {
-				continue
-			}
-			if cut := query.Offset - line.At; cut > 0 {
-				line.At, line.Text = query.Offset, line.Text[cut:]
-			}
-			if !found.add(line) {
-				return found.lines, nil
-			}
+		if cut := offset - line.At; cut > 0 {
+			line.At, line.Text = offset, line.Text[cut:]
+		}
+		if !e.add(line) {
+			return
 		}
 	}
-	return found.lines, nil
 }
 
-func readBackwards(ctx context.Context, q Queryer, query app.LogQuery) ([]app.LogLine, error) {
-	found := excerpt{query: query}
-	for part, err := range readParts(ctx, q, partsBeforeSQL, query.Run, query.Offset) {
-		if err != nil {
-			return nil, err
+// addBackwards adds the lines before the offset.
+func (e *excerpt) addBackwards(s *snapshot) {
+	offset := e.query.Offset
+	for line := range s.logLines(true, partsBeforeSQL, e.query.Run, offset) {
+		if line.At >= offset {
+			continue
 		}
-		for _, line := range slices.Backward(part) {
-			if line.At >= query.Offset {
-				continue
-			}
-			if cut := line.End() - query.Offset; cut > 0 {
-				line.Text = line.Text[:int64(len(line.Text))-cut]
-			}
-			if !found.add(line) {
-				slices.Reverse(found.lines)
-				return found.lines, nil
-			}
+		if cut := line.End() - offset; cut > 0 {
+			line.Text = line.Text[:int64(len(line.Text))-cut]
+		}
+		if !e.add(line) {
+			break
 		}
 	}
-	slices.Reverse(found.lines)
-	return found.lines, nil
+	slices.Reverse(e.lines)
 }
 
-// readParts returns the lines of each part that a query finds. It reads a part only when it is needed: a log
-// may have a gigabyte. An error ends it.
-func readParts(ctx context.Context, q Queryer, statement string, args ...any) iter.Seq2[[]app.LogLine, error] {
-	return func(yield func([]app.LogLine, error) bool) {
-		rows, err := q.QueryxContext(ctx, q.Rebind(statement), args...)
+// logLines returns the lines of the parts that a query finds. It reads a part only when it is needed: a log may
+// have a gigabyte.
+func (s *snapshot) logLines(backwards bool, statement string, args ...any) iter.Seq[app.LogLine] {
+	return func(yield func(app.LogLine) bool) {
+		if s.err != nil {
+			return
+		}
+		rows, err := s.q.QueryxContext(s.ctx, s.q.Rebind(statement), args...)
 		if err != nil {
-			yield(nil, err)
+			s.fail(err)
 			return
 		}
 		defer rows.Close()
 		for rows.Next() {
 			var part LogPart
-			if err := rows.StructScan(&part); err != nil {
-				yield(nil, err)
+			s.fail(rows.StructScan(&part))
+			lines, err := part.lines()
+			if s.fail(err); s.err != nil {
 				return
 			}
-			if lines, err := part.lines(); !yield(lines, err) || err != nil {
-				return
+			if backwards {
+				slices.Reverse(lines)
+			}
+			for _, line := range lines {
+				if !yield(line) {
+					return
+				}
 			}
 		}
-		if err := rows.Err(); err != nil {
-			yield(nil, err)
-		}
+		s.fail(rows.Err())
 	}
 }

@@ -13,53 +13,38 @@ import (
 func (r *Reader) PreviewBulk(ctx context.Context, action app.BulkAction) (preview app.BulkPreview, err error) {
 	now := r.db.Now() // before the read, so that runs that finish meanwhile count as later
 	action = action.Resolve(now)
-	err = r.db.Read(forLong(ctx), func(ctx context.Context, q Queryer) error {
-		preview, err = r.readPreview(ctx, q, action, now)
-		return err
-	})
+	err = r.read(forLong(ctx), func(s *snapshot) { preview = s.preview(action, now) })
 	return preview, err
 }
 
-func (r *Reader) readPreview(
-	ctx context.Context, q Queryer, action app.BulkAction, now time.Time,
-) (preview app.BulkPreview, err error) {
-	failure, err := r.readFailure(ctx, q, action.Filter.Failure)
-	if err != nil {
-		return preview, err
-	}
-	preview.Pattern = failure.Pattern
-	var newest []app.ProcessRun
+func (s *snapshot) preview(action app.BulkAction, now time.Time) app.BulkPreview {
+	preview := app.BulkPreview{Pattern: s.failure(action.Filter.Failure).Pattern}
+	var runs []app.ProcessRun
 	if len(action.IDs) > 0 {
-		newest, err = r.previewSelected(ctx, q, action, &preview)
+		runs = s.previewSelected(action, &preview)
 	} else {
-		newest, err = r.previewFilter(ctx, q, action, &preview)
-	}
-	if err != nil {
-		return preview, err
+		runs = s.previewFilter(action, &preview)
 	}
 	at := now
-	for _, run := range newest {
+	for _, run := range runs {
 		if run.UpdatedAt.After(at) { // only if the clock was set back
 			at = run.UpdatedAt
 		}
 	}
+	newest := action.Confirmed.Newest
+	if newest == 0 {
+		newest = s.newestID()
+	}
 	preview.Confirmation = app.Confirmation{
-		Newest: action.Confirmed.Newest, At: app.At(at), Checked: true, Runs: preview.Runs, More: preview.More,
+		Newest: newest, At: app.At(at), Checked: true, Runs: preview.Runs, More: preview.More,
 	}
-	if preview.Confirmation.Newest == 0 {
-		err = Get(ctx, q, &preview.Confirmation.Newest, "SELECT coalesce(max(id), 0) FROM process_runs")
-	}
-	return preview, err
+	return preview
 }
 
 // previewSelected previews an action that lists its runs, and returns them.
-func (r *Reader) previewSelected(
-	ctx context.Context, q Queryer, action app.BulkAction, preview *app.BulkPreview,
-) ([]app.ProcessRun, error) {
-	runs, err := r.readByID(ctx, q, selected(action.IDs, afterNewest(action)))
-	if err != nil {
-		return nil, err
-	}
+func (s *snapshot) previewSelected(action app.BulkAction, preview *app.BulkPreview) []app.ProcessRun {
+	ids := selected(action.IDs, afterNewest(action))
+	runs := s.readRuns(s.dialect.RunsByIDSQL(), JSONArray(ids))
 	for _, run := range runs {
 		if !action.AppliesTo(run) {
 			preview.Skipped++
@@ -67,22 +52,17 @@ func (r *Reader) previewSelected(
 		}
 		preview.Runs++
 		if action.Confirmed.Checked && !preview.Entered {
-			if preview.Entered, err = Entered(ctx, q, action, run); err != nil {
-				return nil, err
-			}
+			entered, err := Entered(s.ctx, s.q, action, run)
+			s.fail(err)
+			preview.Entered = entered
 		}
 	}
-	return runs, nil
+	return runs
 }
 
 // previewFilter previews an action with a filter, and returns the newest runs that it applies to.
-func (r *Reader) previewFilter(
-	ctx context.Context, q Queryer, action app.BulkAction, preview *app.BulkPreview,
-) ([]app.ProcessRun, error) {
-	counts, more, err := r.countBulk(ctx, q, action)
-	if err != nil {
-		return nil, err
-	}
+func (s *snapshot) previewFilter(action app.BulkAction, preview *app.BulkPreview) []app.ProcessRun {
+	counts, more := s.countBulk(action)
 	preview.More = more
 	statuses := action.Operation.AppliesTo()
 	for _, status := range app.Statuses() {
@@ -92,18 +72,12 @@ func (r *Reader) previewFilter(
 			preview.Skipped += counts[status]
 		}
 	}
-	l, err := r.newBulkList(ctx, q, action, statuses...)
-	if err != nil {
-		return nil, err
-	}
-	newest, _, err := l.runs(ctx, l.all, false, bulkBatch)
-	if err != nil {
-		return nil, err
-	}
+	l := s.bulkList(action, statuses...)
+	newest, _ := l.runs(allIDs, false, bulkBatch)
 	if action.Confirmed.Checked && !action.Confirmed.At.IsZero() {
-		preview.Entered, err = l.anyEntered(ctx, action)
+		preview.Entered = l.anyEntered(action)
 	}
-	return newest, err
+	return newest
 }
 
 // enteredLimit is how many of the newest runs in a status are checked for one that entered it after the
@@ -111,100 +85,77 @@ func (r *Reader) previewFilter(
 const enteredLimit = 100_000
 
 // anyEntered reports whether the action would change a run that entered its status after the preview.
-func (l *list) anyEntered(ctx context.Context, action app.BulkAction) (found bool, err error) {
+func (l *list) anyEntered(action app.BulkAction) (found bool) {
 	condition, args := entered(action.Operation, action.Confirmed.At.Time(time.Time{}))
 	if len(l.terms) > 0 {
 		l.require(condition, args...)
-		return l.anyFound(ctx)
+		return l.anyFound()
 	}
 	for _, scan := range l.scans {
 		statement := fmt.Sprintf("SELECT EXISTS (SELECT 1 FROM (%s) AS process_runs WHERE %s)",
 			scan.selectSQL("id, updated_at, finished_at", false), condition)
-		if err := Get(ctx, l.q, &found, statement, append(scan.Args(l.all, enteredLimit), args...)...); err != nil || found {
-			return found, err
+		if l.get(&found, statement, append(scan.Args(l.all, enteredLimit), args...)...); found {
+			return true
 		}
 	}
-	return false, nil
+	return false
 }
 
-// maxSearches bounds how often a search for one run continues. It looks at as many rows as countSearch.
+// maxSearches bounds how often a search for one run continues. The count of a preview looks at as many rows.
 const maxSearches = 4
 
 // anyFound reports whether a search finds a run within maxSearches steps.
-func (l *list) anyFound(ctx context.Context) (bool, error) {
+func (l *list) anyFound() bool {
 	left := l.all
 	for range maxSearches {
-		runs, cursor, err := l.search(ctx, left, false, 1)
-		if err != nil || len(runs) > 0 || cursor == 0 {
-			return len(runs) > 0, err
+		runs, cursor := l.search(left, false, 1)
+		if len(runs) > 0 || cursor == 0 {
+			return len(runs) > 0
 		}
 		left.Before = cursor
 	}
-	return false, nil
+	return false
 }
 
 // countBulk returns the number of runs in each status that an action with a filter covers. more reports that
 // some were not counted.
-func (r *Reader) countBulk(
-	ctx context.Context, q Queryer, action app.BulkAction,
-) (counts app.Counts, more bool, err error) {
+func (s *snapshot) countBulk(action app.BulkAction) (counts app.Counts, more bool) {
 	if action.Filter.Text != "" { // a search does not find bulk runs
-		l, err := r.newBulkList(ctx, q, action)
-		if err != nil {
-			return counts, false, err
-		}
-		return l.countFound(ctx, maxSearches*r.searchLimit)
+		return s.bulkList(action).countFound(maxSearches * s.searchLimit)
 	}
-	counts, more, err = r.countFilter(ctx, q, action)
-	if err != nil || action.Filter.Kind != "" {
-		return counts, more, err
+	counts, more = s.countFilter(action.Filter, afterNewest(action))
+	if action.Filter.Kind != "" {
+		return counts, more
 	}
 	for _, kind := range app.BulkKinds() { // the action does not cover bulk runs
 		action.Filter.Kind = kind
-		bulkRuns, _, err := r.countFilter(ctx, q, action)
-		if err != nil {
-			return counts, more, err
-		}
+		bulkRuns, _ := s.countFilter(action.Filter, afterNewest(action))
 		for status, n := range bulkRuns {
 			counts[status] -= n
 		}
 	}
-	return counts, more, nil
+	return counts, more
 }
 
-// countFilter counts the runs in each status that match the filter, at most app.CountedForBulk of each unless
-// the number is stored.
-func (r *Reader) countFilter(
-	ctx context.Context, q Queryer, action app.BulkAction,
-) (counts app.Counts, more bool, err error) {
-	stored, err := ReadCounts(ctx, q)
-	if err != nil {
-		return counts, more, err
-	}
-	filter, end := action.Filter, afterNewest(action)
+// countFilter counts the runs in each status that match the filter and have ids below end. It counts at most
+// app.CountedForBulk of each unless the number is stored.
+func (s *snapshot) countFilter(filter app.Filter, end int64) (counts app.Counts, more bool) {
+	stored := s.counts()
 	for _, status := range app.Statuses() {
 		if filter.Filtered && filter.Status != status {
 			continue
 		}
-		l, err := r.newList(ctx, q, filter, status)
-		if err != nil {
-			return counts, more, err
-		}
-		if filter.StatusOnly() { // the total is stored: count only the newer runs, which are few
+		l := s.list(filter, status)
+		if filter.StatusOnly() { // the total is stored: subtract the newer runs, which are few
 			l.all.After = end - 1
-		} else {
-			l.all.Before = min(l.all.Before, end)
-		}
-		n, capped, err := l.count(ctx, app.CountedForBulk)
-		if err != nil {
-			return counts, more, err
-		}
-		counts[status] = int64(n)
-		if filter.StatusOnly() {
-			counts[status] = stored[status] - int64(n)
+			newer, _ := l.count(app.CountedForBulk)
+			counts[status] = stored[status] - int64(newer)
 			continue
 		}
+		l.all.Before = min(l.all.Before, end)
+		n, capped := l.count(app.CountedForBulk)
+		counts[status] = int64(n)
 		more = more || capped
 	}
-	return counts, more, nil
+	return counts, more
 }

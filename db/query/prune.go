@@ -48,8 +48,8 @@ func Pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// Prune calls drop with finished runs that are too old or too many, until none is left or ctx ends. It returns
-// the number of dropped runs. drop skips runs that are no longer finished.
+// Prune calls drop with finished runs that are too old or too many, until none is left or ctx ends. It
+// returns the number of dropped runs. drop skips runs that are no longer finished.
 func (r *Reader) Prune(ctx context.Context, keep Keep, drop DropFunc) (dropped int, err error) {
 	var scanned scannedIDs
 	for ctx.Err() == nil {
@@ -76,28 +76,20 @@ func (r *Reader) overLimit(ctx context.Context, limit int64) (runs []int64, err 
 	if limit == 0 {
 		return nil, nil
 	}
-	err = r.db.Read(ctx, func(ctx context.Context, q Queryer) error {
-		counts, err := ReadCounts(ctx, q)
-		if err != nil {
-			return err
-		}
+	err = r.read(ctx, func(s *snapshot) {
+		counts := s.counts()
 		over := counts[app.Completed] + counts[app.Failed] + counts[app.Cancelled] - limit
 		if over <= 0 {
-			return nil
+			return
 		}
 		var oldest []oldRun
 		for _, status := range finalStatuses {
-			some, err := r.oldest(ctx, q, status, 0)
-			if err != nil {
-				return err
-			}
-			oldest = append(oldest, some...)
+			oldest = append(oldest, s.oldest(status, 0)...)
 		}
 		slices.SortFunc(oldest, func(a, b oldRun) int { return cmp.Compare(a.ID, b.ID) })
 		for _, run := range oldest[:min(over, pruneBatch, int64(len(oldest)))] {
 			runs = append(runs, run.ID)
 		}
-		return nil
 	})
 	return runs, err
 }
@@ -106,18 +98,19 @@ func (r *Reader) overLimit(ctx context.Context, limit int64) (runs []int64, err 
 type scannedIDs [app.StatusCount]int64
 
 // expired returns some finished runs that are older than age.
-func (r *Reader) expired(ctx context.Context, age time.Duration, scanned *scannedIDs) (runs []int64, err error) {
+func (r *Reader) expired(
+	ctx context.Context, age time.Duration, scanned *scannedIDs,
+) (runs []int64, err error) {
 	if age == 0 {
 		return nil, nil
 	}
 	before := r.db.Now().Add(-age).UnixMilli()
 	for _, status := range finalStatuses {
 		for more := true; more; {
-			err := r.db.Read(ctx, func(ctx context.Context, q Queryer) error {
+			err = r.read(ctx, func(s *snapshot) {
 				var some []int64
-				some, more, err = r.nextExpired(ctx, q, status, before, &scanned[status])
+				some, more = s.nextExpired(status, before, &scanned[status])
 				runs = append(runs, some...)
-				return err
 			})
 			if err != nil {
 				return nil, err
@@ -130,27 +123,19 @@ func (r *Reader) expired(ctx context.Context, age time.Duration, scanned *scanne
 // nextExpired returns those of the next runs in a status that finished before a time. A run that was retried
 // long after its creation is younger than its id suggests: if all of these runs are young enough, nextExpired
 // moves scanned past them, and more reports that older ones may follow.
-func (r *Reader) nextExpired(
-	ctx context.Context, q Queryer, status app.Status, before int64, scanned *int64,
-) (expired []int64, more bool, err error) {
-	slack, _, err := r.clock.slack(ctx, q)
-	if err != nil {
-		return nil, false, err
-	}
-	oldest, err := r.oldest(ctx, q, status, *scanned)
-	if err != nil {
-		return nil, false, err
-	}
+func (s *snapshot) nextExpired(status app.Status, before int64, scanned *int64) (expired []int64, more bool) {
+	slack, _ := s.clock.slack(s)
+	oldest := s.oldest(status, *scanned)
 	for _, run := range oldest {
 		if run.FinishedAt < before {
 			expired = append(expired, run.ID)
 		}
 	}
 	if len(expired) > 0 || len(oldest) < pruneBatch || oldest[pruneBatch-1].CreatedAt >= before+slack {
-		return expired, false, nil
+		return expired, false
 	}
 	*scanned = oldest[pruneBatch-1].ID
-	return nil, true, nil
+	return nil, true
 }
 
 type oldRun struct {
@@ -160,9 +145,9 @@ type oldRun struct {
 }
 
 // oldest returns the runs in a status with the lowest ids above after, at most pruneBatch.
-func (r *Reader) oldest(ctx context.Context, q Queryer, status app.Status, after int64) (runs []oldRun, err error) {
-	scan, ids := r.dialect.scanStatus(status), allIDs
-	ids.After = after
-	err = Select(ctx, q, &runs, scan.selectSQL("id, created_at, finished_at", true), scan.Args(ids, pruneBatch)...)
-	return runs, err
+func (s *snapshot) oldest(status app.Status, after int64) (runs []oldRun) {
+	scan := s.dialect.scanStatus(status)
+	ids := IDRange{After: after, Before: allIDs.Before}
+	s.all(&runs, scan.selectSQL("id, created_at, finished_at", true), scan.Args(ids, pruneBatch)...)
+	return runs
 }

@@ -61,18 +61,18 @@ func Select(ctx context.Context, q Queryer, rows any, statement string, args ...
 	return sqlx.SelectContext(ctx, q, rows, q.Rebind(statement), args...)
 }
 
-// JSONArray encodes values as one query argument, for Dialect.Numbers and Dialect.Words.
-func JSONArray[T any](values []T) (string, error) {
+// JSONArray encodes values as one query argument, for Dialect.IntArray and Dialect.TextArray.
+func JSONArray[T int64 | string](values []T) string {
 	if values == nil {
-		return "[]", nil
+		return "[]"
 	}
-	list, err := json.Marshal(values)
-	return string(list), err
+	array, _ := json.Marshal(values) // numbers and strings cannot fail
+	return string(array)
 }
 
 // Columns lists the columns of process_runs in the order in which ReadRuns scans them.
-const Columns = `id, kind, status, version, attempt, crashes, fencing_token, error, created_at, updated_at, started_at, finished_at, scheduled_at,
-	cancel_requested_at, percent, message, failure`
+const Columns = `id, kind, status, version, attempt, crashes, fencing_token, error, created_at, updated_at,
+	started_at, finished_at, scheduled_at, cancel_requested_at, percent, message, failure`
 
 // Run is a row of process_runs. Times are in milliseconds since 1970; 0 is none.
 type Run struct {
@@ -101,16 +101,18 @@ func (r Run) App() app.ProcessRun {
 		ID: r.ID, Kind: r.Kind, Status: app.Status(r.Status), Version: r.Version, Attempt: r.Attempt,
 		Crashes: r.Crashes, FencingToken: r.FencingToken, Error: r.Error, Failure: r.Failure,
 		CreatedAt: FromMillis(r.CreatedAt), UpdatedAt: FromMillis(r.UpdatedAt), StartedAt: FromMillis(r.StartedAt),
-		FinishedAt: FromMillis(r.FinishedAt), ScheduledAt: FromMillis(r.ScheduledAt), CancelRequestedAt: FromMillis(r.CancelRequestedAt),
-		Progress: app.Progress{Percent: app.Percent(r.Percent), Message: r.Message},
+		FinishedAt: FromMillis(r.FinishedAt), ScheduledAt: FromMillis(r.ScheduledAt),
+		CancelRequestedAt: FromMillis(r.CancelRequestedAt),
+		Progress:          app.Progress{Percent: app.Percent(r.Percent), Message: r.Message},
 	}
 }
 
 // fields returns the destinations of a scan, in the order of Columns.
 func (r *Run) fields() []any {
 	return []any{
-		&r.ID, &r.Kind, &r.Status, &r.Version, &r.Attempt, &r.Crashes, &r.FencingToken, &r.Error, &r.CreatedAt, &r.UpdatedAt, &r.StartedAt, &r.FinishedAt,
-		&r.ScheduledAt, &r.CancelRequestedAt, &r.Percent, &r.Message, &r.Failure,
+		&r.ID, &r.Kind, &r.Status, &r.Version, &r.Attempt, &r.Crashes, &r.FencingToken, &r.Error,
+		&r.CreatedAt, &r.UpdatedAt, &r.StartedAt, &r.FinishedAt, &r.ScheduledAt, &r.CancelRequestedAt,
+		&r.Percent, &r.Message, &r.Failure,
 	}
 }
 
@@ -179,7 +181,8 @@ func Unavailable(err error) error {
 	if _, ok := errors.AsType[*app.Error](err); ok {
 		return err
 	}
-	return &app.Error{Code: app.CodeUnavailable, Message: "The database cannot be used just now. Please try again in a moment.", Err: err}
+	const message = "The database cannot be used just now. Please try again in a moment."
+	return &app.Error{Code: app.CodeUnavailable, Message: message, Err: err}
 }
 
 // ErrClosed is the error of a store that is closed.

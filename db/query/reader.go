@@ -77,30 +77,19 @@ func forLong(ctx context.Context) context.Context {
 
 // Run implements app.Store.
 func (r *Reader) Run(ctx context.Context, id int64) (page app.RunPage, err error) {
-	err = r.db.Read(ctx, func(ctx context.Context, q Queryer) (err error) {
+	err = r.read(ctx, func(s *snapshot) {
 		var row Run
-		found, err := Find(ctx, q, &row, "SELECT "+Columns+" FROM process_runs WHERE id = ?", id)
-		if err != nil {
-			return err
-		}
-		if !found {
-			return NotFound(id)
+		if !s.get(&row, "SELECT "+Columns+" FROM process_runs WHERE id = ?", id) {
+			s.fail(NotFound(id))
+			return
 		}
 		page.Run = row.App()
-		if page.Events, err = readEvents(ctx, q, id); err != nil {
-			return err
-		}
-		tail := app.LogQuery{
+		page.Events = s.events(id)
+		page.Log = s.log(app.LogQuery{
 			Run: id, Offset: math.MaxInt64, Backwards: true, Bytes: app.TailBytes, Lines: app.TailLines,
-		}
-		if page.Log, err = readLog(ctx, q, tail); err != nil {
-			return err
-		}
-		if page.MedianDuration, err = r.medianDuration(ctx, q, page.Run); err != nil {
-			return err
-		}
-		page.Overview, err = r.overview(ctx, q)
-		return err
+		})
+		page.MedianDuration = s.medianDuration(page.Run)
+		page.Overview = s.overview()
 	})
 	return page, err
 }
@@ -114,23 +103,16 @@ func (d Dialect) RevisionsSQL() string {
 
 // Revisions implements app.Store.
 func (r *Reader) Revisions(ctx context.Context, runs []int64) (map[int64]app.Revision, error) {
-	ids, err := JSONArray(runs)
-	if err != nil {
-		return nil, err
+	var found []struct {
+		ID      int64 `db:"id"`
+		Version int64 `db:"version"`
+		LogEnd  int64 `db:"log_end"`
 	}
+	err := r.read(ctx, func(s *snapshot) { s.all(&found, r.dialect.RevisionsSQL(), JSONArray(runs)) })
 	revisions := make(map[int64]app.Revision, len(runs))
-	err = r.db.Read(ctx, func(ctx context.Context, q Queryer) error {
-		var found []struct {
-			ID      int64 `db:"id"`
-			Version int64 `db:"version"`
-			LogEnd  int64 `db:"log_end"`
-		}
-		err := Select(ctx, q, &found, r.dialect.RevisionsSQL(), ids)
-		for _, row := range found {
-			revisions[row.ID] = app.Revision{Version: row.Version, LogEnd: row.LogEnd}
-		}
-		return err
-	})
+	for _, row := range found {
+		revisions[row.ID] = app.Revision{Version: row.Version, LogEnd: row.LogEnd}
+	}
 	return revisions, err
 }
 
@@ -140,9 +122,7 @@ var CancelRequestsSQL = SQL(`SELECT id, fencing_token FROM process_runs
 
 // CancelRequests implements app.WorkStore.
 func (r *Reader) CancelRequests(ctx context.Context) (requests []app.CancelRequest, err error) {
-	err = r.db.Read(ctx, func(ctx context.Context, q Queryer) error {
-		return Select(ctx, q, &requests, CancelRequestsSQL)
-	})
+	err = r.read(ctx, func(s *snapshot) { s.all(&requests, CancelRequestsSQL) })
 	return requests, err
 }
 
@@ -152,60 +132,51 @@ const medianOf = 200
 
 // medianDuration returns the median duration of recently completed runs of the same kind. It returns 0 if
 // there are none, or if the run is not started.
-func (r *Reader) medianDuration(ctx context.Context, q Queryer, run app.ProcessRun) (time.Duration, error) {
+func (s *snapshot) medianDuration(run app.ProcessRun) time.Duration {
 	if run.Status != app.Started {
-		return 0, nil
+		return 0
 	}
-	newest := r.dialect.scanStatus(app.Completed)
+	newest := s.dialect.scanStatus(app.Completed)
 	statement := fmt.Sprintf("SELECT finished_at - started_at FROM (%s) AS newest WHERE kind = ? ORDER BY 1",
 		newest.selectSQL("kind, started_at, finished_at", false))
 	var millis []int64
-	err := Select(ctx, q, &millis, statement, newest.Args(allIDs, medianOf, run.Kind)...)
-	if err != nil || len(millis) == 0 {
-		return 0, err
+	s.all(&millis, statement, newest.Args(allIDs, medianOf, run.Kind)...)
+	if len(millis) == 0 {
+		return 0
 	}
-	return time.Duration(millis[len(millis)/2]) * time.Millisecond, nil
+	return time.Duration(millis[len(millis)/2]) * time.Millisecond
 }
 
-func readEvents(ctx context.Context, q Queryer, run int64) ([]app.Event, error) {
+// events returns the history of a run.
+func (s *snapshot) events(run int64) []app.Event {
 	var found []struct {
-		Version int64      `db:"version"`
-		At      int64      `db:"at"`
-		Status  app.Status `db:"status"`
-		Attempt int        `db:"attempt"`
-		Note    string     `db:"note"`
+		Version int64
+		At      int64
+		Status  app.Status
+		Attempt int
+		Note    string
 	}
-	const statement = "SELECT version, at, status, attempt, note FROM run_events WHERE run_id = ? ORDER BY version"
-	err := Select(ctx, q, &found, statement, run)
+	s.all(&found, "SELECT version, at, status, attempt, note FROM run_events WHERE run_id = ? ORDER BY version", run)
 	events := make([]app.Event, len(found))
 	for i, row := range found {
 		events[i] = app.Event{
 			Version: row.Version, At: FromMillis(row.At), Status: row.Status, Attempt: row.Attempt, Note: row.Note,
 		}
 	}
-	return events, err
-}
-
-// ReadCounts returns the stored number of runs in each status. It does not count them.
-func ReadCounts(ctx context.Context, q Queryer) (app.Counts, error) {
-	return CountBy(ctx, q, "SELECT status, n FROM status_counts")
+	return events
 }
 
 // overview returns the counts and warnings that every page shows.
-func (r *Reader) overview(ctx context.Context, q Queryer) (overview app.Overview, err error) {
-	if overview.Counts, err = ReadCounts(ctx, q); err != nil {
-		return overview, err
-	}
-	if overview.Unhandled, err = r.unhandled(ctx, q, overview.Counts[app.Created]); err != nil {
-		return overview, err
-	}
+func (s *snapshot) overview() (overview app.Overview) {
+	overview.Counts = s.counts()
+	overview.Unhandled = s.unhandled(overview.Counts[app.Created])
 	var newest []app.Status
-	err = Select(ctx, q, &newest, "SELECT status FROM process_runs ORDER BY id DESC LIMIT ?", app.RecentSize)
+	s.all(&newest, "SELECT status FROM process_runs ORDER BY id DESC LIMIT ?", app.RecentSize)
 	overview.Recent = len(newest)
 	for _, status := range newest {
 		if status.Final() {
 			overview.Done++
 		}
 	}
-	return overview, err
+	return overview
 }

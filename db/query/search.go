@@ -1,7 +1,6 @@
 package query
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,45 +21,33 @@ func NeverSearched(kind string) bool { return slices.Contains(app.BulkKinds(), k
 
 // search returns the first limit runs of a range that have all terms. It stops early if it has looked at too
 // many index rows: cursor is then the id to continue from, and 0 otherwise.
-func (l *list) search(
-	ctx context.Context, in IDRange, ascending bool, limit int,
-) (runs []app.ProcessRun, cursor int64, err error) {
+func (l *list) search(in IDRange, ascending bool, limit int) (runs []app.ProcessRun, cursor int64) {
 	runs = []app.ProcessRun{}
 	s := search{list: l, left: in, ascending: ascending, size: 1, limit: l.searchLimit}
 	for len(runs) < limit {
-		if found, err := s.next(ctx); err != nil || !found {
-			return runs, s.cursor(), err
+		if !s.next() {
+			return runs, s.cursor()
 		}
 		condition, args := s.condition()
 		statement := fmt.Sprintf("SELECT %s FROM process_runs WHERE %s ORDER BY id %s LIMIT ?",
 			Columns, condition, direction(ascending))
-		some, err := ReadRuns(ctx, l.q, statement, append(args, limit-len(runs))...)
-		if err != nil {
-			return nil, 0, err
-		}
-		runs = append(runs, some...)
+		runs = append(runs, l.readRuns(statement, append(args, limit-len(runs))...)...)
 	}
-	return runs, 0, nil
+	return runs, 0
 }
 
 // countFound counts the matches by status until it has looked at about limit index rows. more reports whether
 // there may be others.
-func (l *list) countFound(ctx context.Context, limit int64) (counts app.Counts, more bool, err error) {
+func (l *list) countFound(limit int64) (counts app.Counts, more bool) {
 	s := search{list: l, left: l.all, size: 1, limit: limit}
-	for {
-		if found, err := s.next(ctx); err != nil || !found {
-			return counts, s.stopped, err
-		}
+	for s.next() {
 		condition, args := s.condition()
 		statement := "SELECT status, COUNT(*) AS n FROM process_runs WHERE " + condition + " GROUP BY status"
-		some, err := CountBy(ctx, l.q, statement, args...)
-		if err != nil {
-			return counts, false, err
-		}
-		for status, n := range some {
+		for status, n := range l.countBy(statement, args...) {
 			counts[status] += n
 		}
 	}
+	return counts, s.stopped
 }
 
 // search walks through the runs of a list, some blocks at a time, for those that have all terms.
@@ -77,37 +64,34 @@ type search struct {
 }
 
 // next moves to the next blocks in which all terms occur. It returns false at the end, and at the limit.
-func (s *search) next(ctx context.Context) (bool, error) {
+func (s *search) next() bool {
 	for {
-		run, found, err := s.firstRun(ctx)
-		if err != nil || !found {
-			return false, err
+		run, found := s.firstRun()
+		if !found {
+			return false
 		}
 		if s.limit <= 0 {
 			s.stopAt(run)
-			return false, nil
+			return false
 		}
 		s.take(run)
-		if found, err := s.lookUp(ctx); err != nil || found {
-			return found, err
+		if s.lookUp() {
+			return true
 		}
 	}
 }
 
 // firstRun returns the first unsearched run in the scans of the list, so that blocks without runs are skipped.
 // It does not apply further conditions: millions of runs may fail them.
-func (s *search) firstRun(ctx context.Context) (run int64, found bool, err error) {
+func (s *search) firstRun() (run int64, found bool) {
 	for _, scan := range s.indexed {
 		var id int64
-		some, err := Find(ctx, s.q, &id, scan.selectSQL("id", s.ascending), scan.Args(s.left, 1)...)
-		if err != nil {
-			return 0, false, err
-		}
-		if some && (!found || s.ascending == (id < run)) {
+		exists := s.get(&id, scan.selectSQL("id", s.ascending), scan.Args(s.left, 1)...)
+		if exists && (!found || s.ascending == (id < run)) {
 			run, found = id, true
 		}
 	}
-	return run, found, nil
+	return run, found && s.err == nil
 }
 
 // stopAt ends the search before a run.
@@ -160,37 +144,29 @@ func firstOfBlock(block int64) int64 {
 
 // lookUp reports whether all terms occur in the current blocks. It subtracts the number of their index rows
 // from the limit, and takes more blocks the next time if there were few.
-func (s *search) lookUp(ctx context.Context) (found bool, err error) {
-	looked := int64(0)
-	found = true
-	for _, term := range s.terms {
-		rows, err := s.countRows(ctx, s.expression(term))
-		if err != nil {
-			return false, err
-		}
+func (s *search) lookUp() bool {
+	looked, missing := int64(0), false
+	for i := 0; i < len(s.terms) && !missing; i++ {
+		rows := s.countRows(s.expression(s.terms[i]))
 		looked += rows
-		if rows == 0 {
-			found = false
-			break
-		}
+		missing = rows == 0
 	}
 	s.limit -= looked
 	s.size = min(2*s.size, maxBlocks)
 	if looked > BlockSize/2 {
 		s.size = 1
 	}
-	return found, nil
+	return !missing
 }
 
 // countRows returns the number of index rows of a search expression.
-func (l *list) countRows(ctx context.Context, expression string) (rows int64, err error) {
+func (l *list) countRows(expression string) int64 {
 	rows, known := l.counted[expression]
-	if known {
-		return rows, nil
+	if !known {
+		l.get(&rows, "SELECT COUNT(*) FROM "+l.dialect.SearchRows, expression)
+		l.counted[expression] = rows
 	}
-	err = Get(ctx, l.q, &rows, "SELECT COUNT(*) FROM "+l.dialect.SearchRows, expression)
-	l.counted[expression] = rows
-	return rows, err
+	return rows
 }
 
 // expression returns the search expression for a term in the current blocks.

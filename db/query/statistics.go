@@ -12,19 +12,11 @@ import (
 // Statistics implements app.Store.
 func (r *Reader) Statistics(ctx context.Context) (stats app.Statistics, err error) {
 	now := r.db.Now().UTC()
-	err = r.db.Read(ctx, func(ctx context.Context, q Queryer) (err error) {
-		stats = app.Statistics{At: now.Truncate(time.Second)}
-		if stats.Overview, err = r.overview(ctx, q); err != nil {
-			return err
-		}
-		if stats.Recent, err = readPeriod(ctx, q, now, app.RecentStep, app.RecentSpan); err != nil {
-			return err
-		}
-		if stats.Day, err = readPeriod(ctx, q, now, app.DayStep, app.DaySpan); err != nil {
-			return err
-		}
-		stats.Forecast, err = r.forecast(ctx, q, now, stats)
-		return err
+	err = r.read(ctx, func(s *snapshot) {
+		stats = app.Statistics{At: now.Truncate(time.Second), Overview: s.overview()}
+		stats.Recent = s.period(now, app.RecentStep, app.RecentSpan)
+		stats.Day = s.period(now, app.DayStep, app.DaySpan)
+		stats.Forecast = s.forecast(now, stats)
 	})
 	return stats, err
 }
@@ -34,8 +26,8 @@ func (r *Reader) Statistics(ctx context.Context) (stats app.Statistics, err erro
 const RollupsSQL = `SELECT at, kind, created, requeued, started, completed, failed, cancelled, queue_ms, run_ms
 	FROM rollups WHERE step = ? AND at >= ? AND at <= ?`
 
-// readPeriod returns a period with all steps from now-span until now.
-func readPeriod(ctx context.Context, q Queryer, now time.Time, step, span time.Duration) (app.Period, error) {
+// period returns a period with all steps from now-span until now.
+func (s *snapshot) period(now time.Time, step, span time.Duration) app.Period {
 	period := app.Period{
 		Step: step, From: now.Truncate(step).Add(-span), Counters: make([]app.Counters, span/step+1),
 	}
@@ -45,7 +37,7 @@ func readPeriod(ctx context.Context, q Queryer, now time.Time, step, span time.D
 		At   int64
 		Kind string
 	}
-	err := Select(ctx, q, &found, RollupsSQL, step.Milliseconds(), period.From.UnixMilli(), now.UnixMilli())
+	s.all(&found, RollupsSQL, step.Milliseconds(), period.From.UnixMilli(), now.UnixMilli())
 	kinds := map[string]*Rollup{}
 	for _, row := range found {
 		i := FromMillis(row.At).Sub(period.From) / step
@@ -56,7 +48,7 @@ func readPeriod(ctx context.Context, q Queryer, now time.Time, step, span time.D
 		kinds[row.Kind].merge(row.Times)
 	}
 	period.Kinds = kindTimes(kinds)
-	return period, err
+	return period
 }
 
 // kindTimes returns the durations of each kind, sorted by kind. It omits kinds without starts and ends.
@@ -71,20 +63,19 @@ func kindTimes(kinds map[string]*Rollup) (times []app.KindTimes) {
 	return times
 }
 
-func (r *Reader) forecast(ctx context.Context, q Queryer, now time.Time, stats app.Statistics) (app.Forecast, error) {
+// forecast returns how the number of waiting runs develops.
+func (s *snapshot) forecast(now time.Time, stats app.Statistics) app.Forecast {
 	load := app.Load{
 		Waiting: max(0, stats.Counts[app.Created]-stats.Unhandled.Runs()), Working: stats.Counts[app.Started],
 		Uncounted: stats.Unhandled.More(), Recent: stats.Recent,
 	}
 	if load.Waiting > 0 {
-		statement, args := r.dialect.OldestDueSQL()
 		var millis int64
-		if _, err := Find(ctx, q, &millis, statement, args...); err != nil {
-			return app.Forecast{}, err
-		}
+		statement, args := s.dialect.OldestDueSQL()
+		s.get(&millis, statement, args...)
 		load.Oldest = now.Sub(FromMillis(millis))
 	}
-	return load.Forecast(), nil
+	return load.Forecast()
 }
 
 // OldestDueSQL returns the query for the time in milliseconds since when the oldest waiting run could have
@@ -116,26 +107,22 @@ func (d Dialect) UnhandledSQL() string {
 
 // unhandled returns the kinds of waiting runs that no worker handles. waiting is the number of all waiting
 // runs: at 0 it reads nothing.
-func (r *Reader) unhandled(ctx context.Context, q Queryer, waiting int64) (kinds app.UnhandledKinds, err error) {
+func (s *snapshot) unhandled(waiting int64) (kinds app.UnhandledKinds) {
 	if waiting == 0 {
-		return kinds, nil
+		return kinds
 	}
-	handled, err := r.db.HandledKinds(ctx, q)
-	if err != nil || handled == nil {
-		return kinds, err
-	}
-	array, err := JSONArray(handled)
-	if err != nil {
-		return kinds, err
+	handled, err := s.db.HandledKinds(s.ctx, s.q)
+	if s.fail(err); handled == nil {
+		return kinds
 	}
 	const most = app.CountedUnhandled
 	var found []struct {
 		Kind string
 		Runs int64
 	}
-	err = Select(ctx, q, &found, r.dialect.UnhandledSQL(), most+1, array, app.MaxUnhandled)
+	s.all(&found, s.dialect.UnhandledSQL(), most+1, JSONArray(handled), app.MaxUnhandled)
 	for i, row := range found {
 		kinds[i] = app.KindCount{Kind: row.Kind, Runs: min(row.Runs, most), More: row.Runs > most}
 	}
-	return kinds, err
+	return kinds
 }

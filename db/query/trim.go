@@ -29,19 +29,18 @@ func (r *Reader) TrimLogs(ctx context.Context, limit int64, drop DropFunc) (drop
 // excessLogs reports whether all logs together exceed limit bytes, and returns some of the runs whose logs
 // must go.
 func (r *Reader) excessLogs(ctx context.Context, limit int64) (runs []int64, over bool, err error) {
-	err = r.db.Read(ctx, func(ctx context.Context, q Queryer) error {
+	err = r.read(ctx, func(s *snapshot) {
 		var total int64
-		if err := Get(ctx, q, &total, logBytesSQL); err != nil || total <= limit {
-			return err
+		s.get(&total, logBytesSQL)
+		over = total > limit
+		if !over {
+			return
 		}
-		over = true
 		var oldest []struct {
 			Run   int64 `db:"run_id"`
 			Bytes int64 `db:"bytes"`
 		}
-		if err := Select(ctx, q, &oldest, oldestLogsSQL, pruneBatch); err != nil {
-			return err
-		}
+		s.all(&oldest, oldestLogsSQL, pruneBatch)
 		for _, log := range oldest {
 			if total <= limit {
 				break
@@ -49,7 +48,6 @@ func (r *Reader) excessLogs(ctx context.Context, limit int64) (runs []int64, ove
 			runs = append(runs, log.Run)
 			total -= log.Bytes
 		}
-		return nil
 	})
 	return runs, over, err
 }

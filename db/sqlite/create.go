@@ -76,11 +76,7 @@ func (tx *transaction) insertRuns(request app.CreateRequest) (app.Batch, error) 
 	for i := range scheduled {
 		scheduled[i] = tx.scheduledAt(request.Kind)
 	}
-	values, err := query.JSONArray(scheduled)
-	if err != nil {
-		return app.Batch{}, err
-	}
-	result, err := tx.insert.Exec(request.Kind, tx.newest, values, int64(app.Created))
+	result, err := tx.insert.Exec(request.Kind, tx.newest, query.JSONArray(scheduled), int64(app.Created))
 	if err != nil {
 		return app.Batch{}, err
 	}
