@@ -38,10 +38,15 @@ type TimeBound struct {
 	ago time.Duration
 }
 
-// absoluteTime matches RFC 3339 with optional parts. In URLs the plus sign is often not escaped and arrives
-// as a space.
-var absoluteTime = regexp.MustCompile(
-	`^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2})(:\d{2})?(?:[.,](\d{1,9}))?(?: ?([Zz])|([+ -])(\d{2})(?::?(\d{2}))?)?)?$`)
+// The layouts of absolute times: RFC 3339, in which seconds and zone are optional, and a date.
+var layouts = func() (all []string) {
+	for _, clock := range []string{"T15:04:05", "T15:04"} {
+		for _, zone := range []string{"", "Z07:00", "Z0700", "Z07"} {
+			all = append(all, time.DateOnly+clock+zone)
+		}
+	}
+	return append(all, time.DateOnly)
+}()
 
 // ParseTimeBound parses an absolute time, or how long ago (90m, 24h, 7d). An absolute time is RFC 3339;
 // seconds, fractions, the zone (default UTC) and the time of day (default midnight) are optional. It fails
@@ -50,41 +55,22 @@ func ParseTimeBound(text string) (TimeBound, error) {
 	if ago, err := ParseDuration(text); err == nil {
 		return relative(ago)
 	}
-	part := absoluteTime.FindStringSubmatch(text)
-	if part == nil || part[3] == "" && part[4] != "" { // minutes have no fraction
-		return TimeBound{}, errTimeBound
+	if date := len(time.DateOnly); len(text) > date && strings.IndexByte("Tt ", text[date]) >= 0 {
+		clock := strings.ToUpper(text[date+1:])
+		// In URLs, a plus sign often arrives as a space.
+		text = text[:date] + "T" + strings.NewReplacer(" Z", "Z", " ", "+").Replace(clock)
 	}
-	at, err := time.Parse(time.RFC3339, part[1]+"T"+or(part[2], "00:00")+or(part[3], ":00")+fraction(part[4])+zone(part[6], part[7], part[8]))
-	if err != nil || at.UnixMilli() <= 0 {
-		return TimeBound{}, errTimeBound
+	for _, layout := range layouts {
+		at, err := time.Parse(layout, text)
+		if err == nil && at.UnixMilli() > 0 {
+			return At(at), nil
+		}
 	}
-	return At(at), nil
+	return TimeBound{}, errTimeBound
 }
 
 var errTimeBound = Errorf(CodeMalformed,
 	"A time is written like 2026-11-23T15:04Z or 2026-11-23, after 1970, or like 90m, 24h or 7d for so long ago.")
-
-func or(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
-}
-
-func fraction(digits string) string {
-	if digits == "" {
-		return ""
-	}
-	return "." + digits
-}
-
-// zone returns a zone for RFC 3339. Without a sign it is UTC; a space was a plus.
-func zone(sign, hours, minutes string) string {
-	if sign == "" {
-		return "Z"
-	}
-	return strings.Replace(sign, " ", "+", 1) + hours + ":" + or(minutes, "00")
-}
 
 func relative(ago time.Duration) (TimeBound, error) {
 	const century = 100 * 365 * 24 * time.Hour

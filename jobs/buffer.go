@@ -21,32 +21,17 @@ type logChunk struct {
 	lengths []uint16 // length of each line in bytes, at most app.MaxLine
 }
 
-// add appends lines. lengths holds the length of each line in text. add copies both slices.
-func (b *logBuffer) add(stream app.Stream, text []byte, lengths []uint16) {
-	for len(lengths) > 0 {
-		chunk := b.chunkFor(stream, int(lengths[0]))
-		lines, bytes := 0, 0
-		for lines < len(lengths) && (lines == 0 || len(chunk.text)+bytes+int(lengths[lines]) <= chunkSize) {
-			bytes += int(lengths[lines])
-			lines++
-		}
-		chunk.text = append(chunk.text, text[:bytes]...)
-		chunk.lengths = append(chunk.lengths, lengths[:lines]...)
-		b.size += bytes
-		text, lengths = text[bytes:], lengths[lines:]
+// add appends a line, to the last chunk if that has its stream and room for it.
+func (b *logBuffer) add(stream app.Stream, line string) {
+	last := len(b.chunks) - 1
+	if last < 0 || b.chunks[last].stream != stream || len(b.chunks[last].text)+len(line) > chunkSize {
+		b.chunks = append(b.chunks, logChunk{stream: stream})
+		last++
 	}
-}
-
-// chunkFor returns the last chunk if a line of that stream and length fits into it, or else a new chunk.
-func (b *logBuffer) chunkFor(stream app.Stream, length int) *logChunk {
-	if n := len(b.chunks); n > 0 {
-		last := &b.chunks[n-1]
-		if last.stream == stream && len(last.text)+length <= chunkSize {
-			return last
-		}
-	}
-	b.chunks = append(b.chunks, logChunk{stream: stream})
-	return &b.chunks[len(b.chunks)-1]
+	chunk := &b.chunks[last]
+	chunk.text = append(chunk.text, line...)
+	chunk.lengths = append(chunk.lengths, uint16(len(line)))
+	b.size += len(line)
 }
 
 // trim drops the oldest chunks while at least limit bytes follow them: a log of limit bytes

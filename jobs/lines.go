@@ -36,9 +36,6 @@ type lineWriter struct {
 	timer *time.Timer // calls showPartial
 	armed bool        // timer is set and has not fired
 	young bool        // the unfinished line began after timer was set
-
-	text    []byte // buffers of writePlain
-	lengths []uint16
 }
 
 // Write implements io.Writer. It may block as Run.Log does, and never fails.
@@ -46,12 +43,6 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for left := p; len(left) > 0; {
-		if len(w.rest) == 0 && w.shown == "" {
-			if taken := w.writePlain(left); taken > 0 {
-				left, w.young = left[taken:], true
-				continue
-			}
-		}
 		if end := bytes.IndexByte(left, '\n'); end >= 0 && len(w.rest)+end <= maxPiece {
 			w.rest = append(w.rest, left[:end]...)
 			w.endLine()
@@ -172,7 +163,7 @@ func (w *lineWriter) handIn(text, ending string) {
 func (w *lineWriter) readProgress(raw []byte) bool {
 	raw = bytes.TrimRight(raw, "\r")
 	raw = raw[bytes.LastIndexByte(raw, '\r')+1:]
-	if !bytes.Contains(raw, []byte("progress:")) {
+	if !bytes.Contains(raw, []byte(progressPrefix)) {
 		return false
 	}
 	percent, message, ok := progressIn(plain(string(raw)))
@@ -207,11 +198,14 @@ func plain(text string) string {
 	}, stripEscapes(strings.ToValidUTF8(text, "\uFFFD")))
 }
 
-var progressLine = regexp.MustCompile(`^progress: *([0-9]{1,3}) *%?(?: +(.*))?$`)
+// progressPrefix begins a line that reports progress.
+const progressPrefix = "progress:"
+
+var progressLine = regexp.MustCompile(`^` + progressPrefix + ` *([0-9]{1,3}) *%?(?: +(.*))?$`)
 
 // progressIn parses a line like "progress: 40" or "progress: 40% copying". ok is false if it is not one.
 func progressIn(line string) (percent int, message string, ok bool) {
-	if !strings.HasPrefix(line, string(progressPrefix)) { // much faster than the regular expression
+	if !strings.HasPrefix(line, progressPrefix) { // much faster than the regular expression
 		return 0, "", false
 	}
 	found := progressLine.FindStringSubmatch(line)

@@ -134,24 +134,18 @@ func (r *Run) output(stream app.Stream) io.WriteCloser {
 	return &lineWriter{run: r, stream: stream}
 }
 
-// add adds a line to the log.
+// add adds a line to the log. It waits up to maxWait for room, and drops the line after Close. Lines that the
+// log would not keep take no room, so work that writes much does not wait for them.
 func (r *Run) add(line app.LogLine) {
-	r.addLines(line.Stream, []byte(line.Text), []uint16{uint16(len(line.Text))})
-}
-
-// addLines adds lines with these lengths to the log. It waits up to maxWait for room, and drops
-// the lines after Close. Lines that the log would not keep take no room, so work that writes much
-// does not wait for them.
-func (r *Run) addLines(stream app.Stream, text []byte, lengths []uint16) {
 	if !r.lockWithRoom() {
 		return
 	}
 	defer r.mu.Unlock()
 	if r.header != "" {
-		r.lines.add(app.Notes, []byte(r.header), []uint16{uint16(len(r.header))})
+		r.lines.add(app.Notes, r.header)
 		r.header = ""
 	}
-	r.lines.add(stream, text, lengths)
+	r.lines.add(line.Stream, line.Text)
 	limit := r.logLimit
 	if r.stuck {
 		limit = min(limit, maxUnsaved)

@@ -28,7 +28,7 @@ var severalNodes = []fence{
 	{"nodes: a clock change does not make a node lost", "db/postgres/heartbeat.go", "overdue && uptime()-known.since >= p.store.options.Heartbeat.unchangedFor()", "overdue", shared + "AClockThatIsSet"},
 	{"nodes: only final runs are deleted", "db/postgres/commands.go", "AND status IN (2, 3, 4) RETURNING id", "RETURNING id", suite + "Actions"},
 	{"nodes: a bulk action skips runs that were not in its preview", "db/postgres/commands.go", "current.run); err != nil || entered {", "current.run); err != nil || entered && false {", suite + "Actions"},
-	{"nodes: a snoozed bulk action can be cancelled", "db/postgres/job.go", "if err != nil || !found || running {", "if err != nil || !found {", river + "CancelledWhileThrottled"},
+	{"nodes: a snoozed bulk action can be cancelled", "db/postgres/job.go", "if err != nil || !found || running {", "if err != nil || !found {", river + "CancelledAtTheSnooze"},
 	{"nodes: an idempotency key creates runs once", "db/postgres/create.go", "if !first {", "if !first && request.Count < 0 {", suite + "Create_with"},
 	{"nodes: the number of created runs has a limit", "db/postgres/create.go", "counts[app.Created], count, tx.store.options.MaxPending", "counts[app.Created], count, 0", suite + "Create_under"},
 	{"nodes: a reconnect notifies of missed changes", "db/postgres/notify.go", "backoff = reconnectFirst\n		s.changes.Notify()\n", "backoff = reconnectFirst\n", shared + "ThatCannotHear"},

@@ -122,7 +122,7 @@ func (c *cancelledInPause) StepBulkAction(ctx context.Context, run app.ProcessRu
 	return app.BulkProgress{}, context.Cause(ctx)
 }
 
-func TestBulkRun_CancelledWhileThrottled(t *testing.T) {
+func TestBulkRun_CancelledAtTheSnooze(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	action, err := store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
