@@ -1,187 +1,206 @@
-// Selection of runs for bulk actions, and the dialog that confirms them. Without this file the checkboxes and
-// the form below the list still work, and the question has its own page.
-"use strict";
+// Selection of runs for bulk actions, and the dialog that confirms them. Without this script the checkboxes
+// and the form below the list still work, and the confirmation has its own page.
+import { onBeforeSwap, onRequestEnd, onSwap, targetOf } from "./events.js";
+import { find, ids, setText, shownCount } from "./page.js";
 
-(() => {
-  const find = (id) => document.getElementById(id);
-  const boxes = () => [...document.querySelectorAll("#process_runs input[name=id]")];
+const isCheckbox = (element) => element.matches(`#${ids.list} input[name=id]`);
+const checkboxes = () => [...document.querySelectorAll(`#${ids.list} input[name=id]`)];
 
-  // The selection survives paging and reloads. Only the user adds runs to it.
-  const storage = "runboard-selected";
-  let selected = new Set();
-  let full = false; // whether the user tried to select more than the limit
-  function load() {
-    try {
-      selected = new Set(JSON.parse(sessionStorage.getItem(storage) ?? "[]"));
-    } catch {
-      // The browser refuses storage: the selection ends with the page.
-    }
+// The selection survives paging and reloads. Only the user adds runs to it.
+const storageKey = "runboard-selected";
+let selected = new Set(); // numbers of runs, as strings
+let limitReached = false; // whether the user tried to select more than the limit
+
+function load() {
+  try {
+    selected = new Set(JSON.parse(sessionStorage.getItem(storageKey) ?? "[]"));
+  } catch {
+    // The browser refuses storage: the selection ends with the page.
   }
-  function save() {
-    try {
-      sessionStorage.setItem(storage, JSON.stringify([...selected]));
-    } catch {
-      // The browser refuses storage: the selection ends with the page.
-    }
+}
+
+function save() {
+  try {
+    sessionStorage.setItem(storageKey, JSON.stringify([...selected]));
+  } catch {
+    // The browser refuses storage: the selection ends with the page.
   }
+}
 
-  const most = () => Number(find("bulk").dataset.limit);
+const limit = () => Number(find(ids.bulk).dataset.limit);
 
-  function select(box, on) {
-    if (on && !selected.has(box.value) && selected.size >= most()) {
-      full = true;
-      on = false;
-    }
-    if (on) selected.add(box.value);
-    else selected.delete(box.value);
-    box.checked = on;
+function select(checkbox, on) {
+  if (on && !selected.has(checkbox.value) && selected.size >= limit()) {
+    limitReached = true;
+    on = false;
   }
+  if (on) selected.add(checkbox.value);
+  else selected.delete(checkbox.value);
+  checkbox.checked = on;
+}
 
-  function clear() {
-    selected.clear();
-    full = false;
-    const form = find("bulk");
-    if (form) form.elements.scope.value = "selected";
-    save();
+function clear() {
+  selected.clear();
+  limitReached = false;
+  const form = find(ids.bulk);
+  if (form) form.elements.scope.value = "selected";
+  save();
+  show();
+}
+
+// show updates everything that depends on the selection.
+function show() {
+  const form = find(ids.bulk);
+  if (!form) return;
+  const here = checkboxes();
+  for (const checkbox of here) checkbox.checked = selected.has(checkbox.value);
+  const checked = here.filter((checkbox) => checkbox.checked).length;
+  showForm(form, checked);
+  showSelectAll(here.length, checked);
+  showScope(form);
+  addHiddenFields(form, here);
+}
+
+// showForm updates the number of selected runs and the buttons. Without a selection the buttons are disabled,
+// unless the user chooses all runs.
+function showForm(form, checked) {
+  const count = selected.size;
+  const scope = form.elements.scope.value;
+  for (const button of form.querySelectorAll("button[name=operation]")) {
+    button.disabled = scope === "selected" && count === 0;
+  }
+  form.toggleAttribute("data-has-selection", count > 0);
+  find(ids.clearSelection).hidden = count === 0;
+  const texts = [];
+  if (count > 0) texts.push(`${count} selected`);
+  if (count > checked) texts.push(`${count - checked} on other pages`);
+  if (limitReached) texts.push(`no more than ${limit()} can be selected; choose all instead`);
+  setText(find(ids.selectedCount), texts.join(", "));
+}
+
+function showSelectAll(count, checked) {
+  const all = find(ids.selectAll);
+  all.hidden = false;
+  all.disabled = count === 0;
+  all.checked = checked > 0 && checked === count;
+  all.indeterminate = checked > 0 && checked < count;
+}
+
+// showScope adds the number of runs in the list to the choice of all runs: "All 1,234 matching".
+function showScope(form) {
+  const { count, capped } = find(ids.matches).dataset;
+  let total = shownCount();
+  if (count !== undefined) total = Number(count).toLocaleString("en-US");
+  if (capped !== undefined) total += "+";
+  const option = form.querySelector("option[value=all]");
+  // A change would close an open select.
+  if (document.activeElement !== form.elements.scope) setText(option, `All ${total} ${option.dataset.noun}`);
+}
+
+// addHiddenFields adds fields to the form for the selected runs on other pages.
+function addHiddenFields(form, here) {
+  const elsewhere = new Set(selected);
+  for (const checkbox of here) elsewhere.delete(checkbox.value);
+  let fields = form.querySelector(".elsewhere");
+  if (!fields) {
+    fields = document.createElement("span");
+    fields.className = "elsewhere";
+    fields.hidden = true;
+    form.append(fields);
+  }
+  const runs = [...elsewhere].join();
+  if (fields.dataset.runs === runs) return;
+  fields.dataset.runs = runs;
+  fields.replaceChildren(...[...elsewhere].map((run) => {
+    const input = document.createElement("input");
+    input.type = "hidden";
+    input.name = "id";
+    input.value = run;
+    return input;
+  }));
+}
+
+let rangeStart = null; // run that was clicked last
+document.addEventListener("click", ({ target, shiftKey }) => {
+  if (target.id === ids.clearSelection) {
+    clear();
+    return;
+  }
+  if (!isCheckbox(target)) return;
+  const all = checkboxes();
+  const from = all.findIndex((checkbox) => checkbox.value === rangeStart);
+  const to = all.indexOf(target);
+  limitReached = false;
+  if (shiftKey && from >= 0) {
+    for (const checkbox of all.slice(Math.min(from, to), Math.max(from, to) + 1)) select(checkbox, target.checked);
+  }
+  rangeStart = target.value;
+});
+document.addEventListener("change", ({ target }) => {
+  if (target.id === ids.bulkScope) {
     show();
+    return;
   }
+  if (target.id !== ids.selectAll && !isCheckbox(target)) return;
+  limitReached = false;
+  for (const checkbox of target.id === ids.selectAll ? checkboxes() : [target]) select(checkbox, target.checked);
+  save();
+  find(ids.bulk).elements.scope.value = "selected"; // selecting a run ends "all runs"
+  show();
+  target.closest("tbody tr")?.scrollIntoView({ block: "nearest" }); // the bar must not cover the row
+});
 
-  // total returns the number of runs in the list, as the page shows it above the list.
-  function total() {
-    const { count, capped } = find("matches").dataset;
-    if (count === undefined) return document.querySelector(".counts a[aria-current] b").textContent;
-    return Number(count).toLocaleString("en-US") + (capped === undefined ? "" : "+");
+// Swaps keep the selection. But "all matching" is reset when the user opens another list. That happens before
+// the swap, so that it does not undo a choice that the user makes in the new list.
+onBeforeSwap(({ context, tasks }) => {
+  const form = find(ids.bulk);
+  if (form && targetOf(context)?.id === ids.live) form.elements.scope.value = "selected";
+  for (const { fragment } of tasks) {
+    for (const checkbox of fragment?.querySelectorAll?.("input[name=id][type=checkbox]") ?? []) {
+      checkbox.checked = selected.has(checkbox.value);
+    }
   }
+});
 
-  function say(element, text) {
-    if (element.textContent !== text) element.textContent = text;
-  }
+// The dialog opens only after a swap into it. A dialog that has just been closed keeps its content until its
+// close event, so checking the content alone would open it again.
+const findDialog = () => document.querySelector(`dialog#${ids.confirm}`);
+onSwap(({ context }) => {
+  show();
+  const dialog = findDialog();
+  if (!dialog?.firstElementChild || targetOf(context) !== dialog) return;
+  if (!dialog.open) dialog.showModal();
+  dialog.querySelector("[data-dismiss]")?.focus(); // a stray key press must change nothing
+});
 
-  // show updates the checkboxes, the number of selected runs and the buttons. Without a selection the buttons
-  // are disabled, unless the user chooses all runs.
-  function show() {
-    const form = find("bulk"), all = find("select_all");
-    if (!form || !all) return;
-    const here = boxes(), count = selected.size;
-    for (const box of here) box.checked = selected.has(box.value);
-    const ticked = here.filter((box) => box.checked).length;
-    const choice = form.elements.scope;
-    for (const button of form.querySelectorAll("button[name=operation]")) button.disabled = choice.value === "selected" && count === 0;
-    form.toggleAttribute("data-has-selection", count > 0);
-    find("clear_selection").hidden = count === 0;
-    const words = [];
-    if (count > 0) words.push(`${count} selected`);
-    if (count > ticked) words.push(`${count - ticked} on other pages`);
-    if (full) words.push(`no more than ${most()} can be selected; choose all instead`);
-    say(find("selected_count"), words.join(", "));
-    all.hidden = false;
-    all.disabled = here.length === 0;
-    all.checked = ticked > 0 && ticked === here.length;
-    all.indeterminate = ticked > 0 && ticked < here.length;
-    const everything = choice.options[1].text.replace(/^All( [\d,]+\+?)?/, `All ${total()}`);
-    // A change would close an open select.
-    if (choice.options[1].text !== everything && document.activeElement !== choice) choice.options[1].text = everything;
-    send(form, here);
-  }
+// An answer that is not another question closes the dialog. The page shows the result.
+onRequestEnd((context) => {
+  const dialog = findDialog();
+  if (!dialog?.open || !context.sourceElement?.closest?.(`#${ids.confirm}`)) return;
+  if (targetOf(context) === dialog) return;
+  dialog.close();
+  if (context.response?.status < 400) clear();
+});
+document.addEventListener("click", ({ target }) => {
+  const dialog = findDialog();
+  if (dialog && (target === dialog || target.matches(`#${ids.confirm} [data-dismiss]`))) dialog.close();
+});
+// Ignore the second click of a double click: the user meant it for the button that opened the dialog.
+document.addEventListener("click", (event) => {
+  if (event.detail > 1 && event.target.closest?.("dialog button:not([data-dismiss])")) event.preventDefault();
+}, true);
+document.addEventListener("close", ({ target }) => {
+  // The event comes late: the dialog may be open again.
+  if (target === findDialog() && !target.open) target.replaceChildren();
+}, true);
+document.addEventListener("submit", ({ target }) => {
+  if (!findDialog() && target.closest(`#${ids.confirm}`)) clear();
+});
 
-  // send adds hidden fields to the form for the selected runs on other pages.
-  function send(form, here) {
-    const elsewhere = new Set(selected);
-    for (const box of here) elsewhere.delete(box.value);
-    let place = find("selected_elsewhere");
-    if (!place) {
-      place = document.createElement("span");
-      place.id = "selected_elsewhere";
-      place.hidden = true;
-      form.append(place);
-    }
-    const ids = [...elsewhere].join();
-    if (place.dataset.ids === ids) return;
-    place.dataset.ids = ids;
-    place.replaceChildren(...[...elsewhere].map((id) => {
-      const input = document.createElement("input");
-      input.type = "hidden";
-      input.name = "id";
-      input.value = id;
-      return input;
-    }));
-  }
-
-  let last = null; // id of the run clicked last, where a range starts
-  document.addEventListener("click", (event) => {
-    if (event.target.id === "clear_selection") {
-      clear();
-      return;
-    }
-    if (!event.target.matches("#process_runs input[name=id]")) return;
-    const all = boxes(), from = all.findIndex((box) => box.value === last), to = all.indexOf(event.target);
-    full = false;
-    if (event.shiftKey && from >= 0) {
-      for (const box of all.slice(Math.min(from, to), Math.max(from, to) + 1)) select(box, event.target.checked);
-    }
-    last = event.target.value;
-  });
-  document.addEventListener("change", (event) => {
-    const { target } = event;
-    if (target.id === "bulk_scope") {
-      show();
-      return;
-    }
-    if (target.id !== "select_all" && !target.matches("#process_runs input[name=id]")) return;
-    full = false;
-    for (const box of target.id === "select_all" ? boxes() : [target]) select(box, target.checked);
-    save();
-    find("bulk").elements.scope.value = "selected"; // selecting a run ends "all runs"
-    show();
-    target.closest("tbody tr")?.scrollIntoView({ block: "nearest" }); // the bar must not cover the row
-  });
-
-  // Swaps keep the selection. But "all matching" is reset when the user opens another list. That happens
-  // before the swap, so that it does not undo a choice that the user makes in the new list.
-  document.addEventListener("htmx:before:swap", (event) => {
-    const form = find("bulk");
-    if (form && event.detail.ctx?.target?.id === "live") form.elements.scope.value = "selected";
-    for (const { fragment } of event.detail.tasks ?? []) {
-      for (const box of fragment?.querySelectorAll?.("input[name=id][type=checkbox]") ?? []) box.checked = selected.has(box.value);
-    }
-  });
-
-  // The dialog opens only after a swap into it. A dialog that has just been closed keeps its content until
-  // its close event, so checking the content alone would open it again.
-  const dialog = () => (find("confirm") instanceof HTMLDialogElement ? find("confirm") : null);
-  const targetOf = ({ target }) => (typeof target === "string" ? document.querySelector(target) : target);
-  document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
-    show();
-    const ask = dialog();
-    if (!ask?.firstElementChild || !ctx || targetOf(ctx) !== ask) return;
-    if (!ask.open) ask.showModal();
-    ask.querySelector("[data-dismiss]")?.focus(); // a stray key press must change nothing
-  });
-
-  // An answer that is not another question closes the dialog. The page shows the result.
-  document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
-    const ask = dialog();
-    if (!ask?.open || !ctx.sourceElement?.closest?.("#confirm")) return;
-    if (targetOf(ctx) === ask) return;
-    ask.close();
-    if (ctx.response?.status < 400) clear();
-  });
-  document.addEventListener("click", (event) => {
-    const ask = dialog();
-    if (ask && event.target.matches("#confirm, #confirm [data-dismiss]")) ask.close();
-  });
-  // Ignore the second click of a double click: the user meant it for the button that opened the dialog.
-  document.addEventListener("click", (event) => {
-    if (event.detail > 1 && event.target.closest?.("dialog button:not([data-dismiss])")) event.preventDefault();
-  }, true);
-  document.addEventListener("close", (event) => {
-    // The event comes late: the dialog may be open again.
-    if (event.target.id === "confirm" && !event.target.open) event.target.replaceChildren();
-  }, true);
-  document.addEventListener("submit", (event) => {
-    if (!dialog() && event.target.closest("#confirm")) clear();
-  });
-
-  document.addEventListener("DOMContentLoaded", () => { load(); show(); });
-  addEventListener("pageshow", (event) => { if (event.persisted) { load(); show(); } });
-})();
+load();
+show();
+addEventListener("pageshow", ({ persisted }) => {
+  if (!persisted) return;
+  load();
+  show();
+});

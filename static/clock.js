@@ -1,24 +1,25 @@
 // Estimates the server's clock. The browser's own may be wrong by minutes, and may be set while the page is
 // open.
-"use strict";
+import { onHeartbeat } from "./events.js";
 
-(() => {
-  // The page carries the time of its render, which was between request and response. Heartbeats carry the
-  // time, too.
-  const [navigation] = performance.getEntriesByType("navigation");
-  const drawn = Number(document.querySelector("meta[name=server-time]").content);
-  // Server time minus performance.now(), in ms.
-  let ahead = drawn - (navigation.requestStart + navigation.responseStart) / 2;
+// The page carries the time of its render, which was between request and response.
+const [navigation] = performance.getEntriesByType("navigation");
+const renderedAt = Number(document.querySelector("meta[name=server-time]").content);
 
-  // serverNow returns the estimated time of the server, in ms since the epoch.
-  window.serverNow = () => ahead + performance.now();
+// Server time minus performance.now(), in ms.
+let offset = renderedAt - (navigation.requestStart + navigation.responseStart) / 2;
+const subscribers = [];
 
-  // A heartbeat takes a moment to arrive, so it only corrects errors of a second or more, as after the
-  // computer slept.
-  document.addEventListener("htmx:ws:before:message:incoming", ({ detail: { message } }) => {
-    const [, at] = String(message.data).match(/^<span id="heartbeat" data-at="(\d+)"/) ?? [];
-    if (!at || Math.abs(Number(at) - window.serverNow()) < 1000) return;
-    ahead = Number(at) - performance.now();
-    document.dispatchEvent(new Event("runboard:clock"));
-  });
-})();
+// serverNow returns the estimated time of the server, in ms since the epoch.
+export const serverNow = () => offset + performance.now();
+
+// onClockSet is for corrections of the clock.
+export const onClockSet = (subscriber) => subscribers.push(subscriber);
+
+// A heartbeat takes a moment to arrive, so it only corrects errors of a second or more, as after the computer
+// slept.
+onHeartbeat((time) => {
+  if (Math.abs(time - serverNow()) < 1000) return;
+  offset = time - performance.now();
+  for (const subscriber of subscribers) subscriber();
+});

@@ -2,135 +2,143 @@
 // has scrolled down, selected text or runs, or has the focus in the list, no row appears or disappears: a bar
 // above the list says how many new runs there are, as it does on older pages. The user can also pause the
 // whole page.
-"use strict";
+import { announce } from "./announce.js";
+import { onBeforeSwap, onSwap } from "./events.js";
+import { find, ids, isLive, isPaused, rowID, rowsOf, runOf, setText, shownCount, statusID } from "./page.js";
 
-(() => {
-  let paused = null; // {since, frames}: when the user paused, and how many frames were dropped since
-  let strays = [];   // ids of rows that are kept although they are no longer in the list of the server
-  const find = (id) => document.getElementById(id);
+let pause = null;      // {since, frames}: when the user paused, and how many frames were dropped since
+let detachedRuns = []; // runs whose rows are kept although they are no longer in the list of the server
 
-  // reading reports whether moving rows would disturb the user: the list is scrolled or in use.
-  function reading(list) {
-    const selection = getSelection();
-    return list.getBoundingClientRect().top < 0 || list.contains(document.activeElement) ||
-      list.querySelector("input:checked") !== null || document.querySelector("dialog[open]") ||
-      (!selection.isCollapsed && list.contains(selection.anchorNode));
+// isReading reports whether moving rows would disturb the user: the list is scrolled or in use.
+function isReading(list) {
+  const selection = getSelection();
+  return list.getBoundingClientRect().top < 0 || list.contains(document.activeElement) ||
+    list.querySelector("input:checked") !== null || document.querySelector("dialog[open]") !== null ||
+    (!selection.isCollapsed && list.contains(selection.anchorNode));
+}
+
+const newRunsText = (count, more = "") => (count === 1 && !more ? "1 new run" : `${count}${more} new runs`);
+
+// showBar shows a text in the bar for new runs, and hides the bar for an empty text.
+function showBar(text) {
+  const bar = find(ids.newRuns);
+  if (!bar) return;
+  if (bar.hidden && text !== "") announce(`${text}. A button above the list shows them.`); // once, not for each number
+  bar.hidden = text === "";
+  setText(bar, text);
+}
+
+// mergeInPlace replaces the incoming list by the present rows, with the newer cells of the incoming list. It
+// returns the text of the bar. It counts new runs only in the incoming list, so if all its runs are new and
+// it has an older page, there may be more.
+function mergeInPlace(list, incoming, hasOlderPage) {
+  const rows = rowsOf(list);
+  const incomingRows = rowsOf(incoming);
+  const merged = list.cloneNode(true);
+  for (const row of incomingRows) {
+    const id = statusID(runOf(row));
+    const cell = merged.querySelector(`#${id}`);
+    const newer = row.querySelector(`#${id}`);
+    if (!cell || !newer || Number(newer.dataset.version) < Number(cell.dataset.version)) continue;
+    cell.replaceWith(newer.cloneNode(true));
   }
+  detachedRuns = rows.filter((row) => !incoming.querySelector(`#${row.id}`)).map(runOf);
+  const oldest = Math.min(...rows.map(runOf));
+  const count = incomingRows.filter((row) => !find(row.id) && runOf(row) > oldest).length;
+  incoming.replaceWith(merged);
+  if (count === 0) return "List changed";
+  return newRunsText(count, count === incomingRows.length && hasOlderPage ? "+" : "");
+}
 
-  const idOf = (row) => Number(row.id.split("_").pop());
-  const rowsOf = (list) => [...list.querySelectorAll("tr[id]")];
+// Frames do not cover detached rows, so the page polls their status cells.
+setInterval(() => {
+  detachedRuns = detachedRuns.filter((run) => find(rowID(run)));
+  if (detachedRuns.length === 0 || pause || document.hidden || !isLive()) return;
+  const query = detachedRuns.map((run) => `id=${run}`).join("&");
+  htmx.ajax("GET", `/process_runs?${query}`, { source: `#${ids.newRuns}`, target: `#${ids.list}`, swap: "none" });
+}, 1000);
 
-  const countOf = (count, more = "") => (count === 1 && !more ? "1 new run" : `${count}${more} new runs`);
+// updateNewCount says on older pages, which get no new rows, by how many runs the list has grown since the
+// page was opened.
+function updateNewCount() {
+  const bar = find(ids.newRuns);
+  if (!bar || !find(ids.newestPage) || detachedRuns.length > 0) return;
+  const { count, capped } = find(ids.matches).dataset;
+  if (capped !== undefined) return; // the server stopped counting, so growth is unknown
+  const size = Number(count ?? shownCount().replaceAll(",", ""));
+  bar.dataset.size ??= size;
+  const growth = size - Number(bar.dataset.size);
+  showBar(growth > 0 ? newRunsText(growth) : "");
+}
 
-  function announce(text) {
-    const bar = find("new_runs");
-    if (!bar) return;
-    // Announced once, not for each number.
-    if (bar.hidden && text !== "") find("summary").textContent = `${text}. A button above the list shows them.`;
-    bar.hidden = text === "";
-    if (bar.textContent !== text) bar.textContent = text;
+onBeforeSwap((swap) => {
+  if (!swap.isFrame) return;
+  // Heartbeats and drain frames do not concern the list.
+  if (swap.tasks.every(({ target }) => [ids.heartbeat, ids.server].includes(target?.id))) return;
+  if (pause) {
+    pause.frames++;
+    swap.cancel();
+    return;
   }
-
-  // hold replaces the incoming list by the present rows, with the newer cells of the incoming list. It
-  // returns the text of the bar. It counts new runs only in the incoming list, so if all its runs are new and
-  // it has an older page (goesOn), there may be more.
-  function hold(list, incoming, goesOn) {
-    const rows = rowsOf(list), fresh = rowsOf(incoming), last = Math.min(...rows.map(idOf));
-    const kept = list.cloneNode(true);
-    for (const row of fresh) {
-      const cell = kept.querySelector(`#${row.id}_status`);
-      const now = row.querySelector(`#${row.id}_status`);
-      if (cell && now && Number(now.dataset.version) >= Number(cell.dataset.version)) cell.replaceWith(now.cloneNode(true));
-    }
-    strays = rows.filter((row) => !incoming.querySelector(`#${row.id}`)).map(idOf);
-    const waiting = fresh.filter((row) => !find(row.id) && idOf(row) > last).length;
-    incoming.replaceWith(kept);
-    if (waiting === 0) return "List changed";
-    return countOf(waiting, waiting === fresh.length && goesOn ? "+" : "");
+  const list = find(ids.list);
+  const incoming = swap.taskFor(ids.list)?.fragment.querySelector(`#${ids.list}`);
+  if (!incoming || rowsOf(list).length === 0) return;
+  const appear = rowsOf(incoming).some((row) => !find(row.id));
+  const disappear = rowsOf(list).some((row) => !incoming.querySelector(`#${row.id}`));
+  if (!appear && !disappear || !isReading(list)) {
+    detachedRuns = [];
+    showBar("");
+    return;
   }
+  const pager = swap.taskFor(ids.pager);
+  showBar(mergeInPlace(list, incoming, Boolean(pager?.fragment.querySelector(`#${ids.olderPage}`))));
+  // The pager belongs to the server's list, not to the merged one.
+  if (pager) swap.tasks.splice(swap.tasks.indexOf(pager), 1);
+});
 
-  // Frames do not cover strays, so the page polls their status cells.
-  setInterval(() => {
-    strays = strays.filter((id) => find(`process_run_${id}`));
-    if (strays.length === 0 || paused || document.hidden || !find("connection").matches("[data-state=live], [data-draining]")) return;
-    const ids = strays.map((id) => `id=${id}`).join("&");
-    htmx.ajax("GET", `/process_runs?${ids}`, { source: "#new_runs", target: "#process_runs", swap: "none" });
-  }, 1000);
+// reload fetches the current list. The socket stays open, because its address is the same.
+async function reload() {
+  document.activeElement?.blur();
+  getSelection().removeAllRanges();
+  detachedRuns = [];
+  showBar("");
+  const live = `#${ids.live}`;
+  await htmx.ajax("GET", location.pathname + location.search, { target: live, select: live, swap: "outerMorph" });
+}
 
-  // later says on older pages, which get no new rows, by how many runs the list has grown since the page was
-  // opened.
-  function later() {
-    const bar = find("new_runs");
-    if (!bar || !find("page_newest") || strays.length > 0) return;
-    const { count, capped } = find("matches").dataset;
-    if (capped !== undefined) return; // the server stopped counting, so growth is unknown
-    const size = Number(count ?? document.querySelector(".counts a[aria-current] b").textContent.replaceAll(",", ""));
-    bar.dataset.size ??= size;
-    const grown = size - Number(bar.dataset.size);
-    announce(grown > 0 ? countOf(grown) : "");
+function labelPauseButton() {
+  const button = find(ids.pause);
+  if (!button) return;
+  button.setAttribute("aria-pressed", String(pause !== null));
+  if (!pause) {
+    setText(button, "Pause");
+    return;
   }
+  const seconds = Math.floor((Date.now() - pause.since) / 1000);
+  setText(button, `Resume (${seconds} s, ${pause.frames} ${pause.frames === 1 ? "update" : "updates"} behind)`);
+}
+setInterval(labelPauseButton, 500);
 
-  document.addEventListener("htmx:before:swap", (event) => {
-    if (!event.target.hasAttribute?.("hx-ws:connect")) return;
-    const tasks = event.detail.tasks ?? [];
-    // Heartbeats and drain frames do not concern the list.
-    if (tasks.every(({ target }) => ["heartbeat", "server"].includes(target?.id))) return;
-    if (paused) {
-      paused.frames++;
-      event.preventDefault();
-      return;
-    }
-    const list = find("process_runs");
-    const task = tasks.find(({ target }) => target && target === list);
-    if (!task || rowsOf(list).length === 0) return;
-    const incoming = task.fragment.querySelector("#process_runs");
-    const moves = rowsOf(incoming).some((row) => !find(row.id)) || rowsOf(list).some((row) => !incoming.querySelector(`#${row.id}`));
-    if (!moves || !reading(list)) {
-      strays = [];
-      announce("");
-      return;
-    }
-    const pager = tasks.findIndex(({ target }) => target?.id === "pager");
-    announce(hold(list, incoming, tasks[pager]?.fragment.querySelector("#page_older")));
-    if (pager >= 0) tasks.splice(pager, 1); // it belongs to the server's list, not to the kept one
-  });
+async function showNewRuns() {
+  const newestPage = detachedRuns.length === 0 && find(ids.newestPage);
+  if (newestPage) newestPage.click();
+  else await reload();
+  find(ids.live).scrollIntoView({ block: "start" });
+}
 
-  // show fetches the current list. The socket stays open, because its address is the same.
-  async function show() {
-    document.activeElement?.blur();
-    getSelection().removeAllRanges();
-    strays = [];
-    announce("");
-    await htmx.ajax("GET", location.pathname + location.search, { target: "#live", select: "#live", swap: "outerMorph" });
-  }
+async function togglePause() {
+  const resumes = isPaused();
+  pause = resumes ? null : { since: Date.now(), frames: 0 };
+  labelPauseButton();
+  if (resumes) await reload();
+}
 
-  function label() {
-    const button = find("pause");
-    if (!button) return;
-    button.setAttribute("aria-pressed", String(paused !== null));
-    const seconds = paused && Math.floor((Date.now() - paused.since) / 1000);
-    const text = paused ? `Resume (${seconds} s, ${paused.frames} ${paused.frames === 1 ? "update" : "updates"} behind)` : "Pause";
-    if (button.textContent !== text) button.textContent = text;
-  }
-  setInterval(label, 500);
-
-  document.addEventListener("click", async (event) => {
-    if (event.target.id === "new_runs") {
-      const newest = strays.length === 0 && find("page_newest");
-      if (newest) newest.click();
-      else await show();
-      find("live").scrollIntoView({ block: "start" });
-    }
-    if (event.target.id === "pause") {
-      const was = paused;
-      paused = was ? null : { since: Date.now(), frames: 0 };
-      label();
-      if (was) await show();
-    }
-  });
-  document.addEventListener("htmx:after:swap", () => {
-    later();
-    label();
-  });
-  document.addEventListener("DOMContentLoaded", later);
-})();
+document.addEventListener("click", ({ target }) => {
+  if (target.id === ids.newRuns) showNewRuns();
+  if (target.id === ids.pause) togglePause();
+});
+onSwap(() => {
+  updateNewCount();
+  labelPauseButton();
+});
+updateNewCount();

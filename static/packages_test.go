@@ -28,21 +28,21 @@ func parse[T any](t *testing.T, file string) (value T) {
 
 var exactly = regexp.MustCompile(`^\d+\.\d+\.\d+$`)
 
-func TestTheLockFilePinsWhatIsAskedFor(t *testing.T) {
+func TestLockFile_PinsDependencies(t *testing.T) {
 	t.Parallel()
-	wish := parse[struct{ Dependencies, DevDependencies map[string]string }](t, "package.json")
-	asked := maps.Clone(wish.Dependencies)
-	maps.Copy(asked, wish.DevDependencies) // npm ci installs what tests need, too
+	declared := parse[struct{ Dependencies, DevDependencies map[string]string }](t, "package.json")
+	wanted := maps.Clone(declared.Dependencies)
+	maps.Copy(wanted, declared.DevDependencies) // npm ci installs what tests need, too
 	locked := parse[lockFile](t, "package-lock.json").Packages
-	if len(asked) == 0 || len(locked) != len(asked)+1 { // the lock file also lists the project itself
-		t.Errorf("%d packages are asked for, %d are locked", len(asked), len(locked)-1)
+	if len(wanted) == 0 || len(locked) != len(wanted)+1 { // the lock file also lists the project itself
+		t.Errorf("%d packages are wanted for, %d are locked", len(wanted), len(locked)-1)
 	}
-	for name, version := range asked {
+	for name, version := range wanted {
 		if !exactly.MatchString(version) {
-			t.Errorf("%s is asked for as %q, which is not one version", name, version)
+			t.Errorf("%s is wanted for as %q, which is not one version", name, version)
 		}
 		if got := locked[""].Dependencies[name] + locked[""].DevDependencies[name]; got != version {
-			t.Errorf("the lock file was made when %s was asked for as %q, and now it is %q", name, got, version)
+			t.Errorf("the lock file was made when %s was wanted for as %q, and now it is %q", name, got, version)
 		}
 		pinned := locked["node_modules/"+name]
 		if pinned.Version != version || !strings.HasPrefix(pinned.Integrity, "sha512-") {
@@ -55,7 +55,7 @@ func TestTheLockFilePinsWhatIsAskedFor(t *testing.T) {
 }
 
 // Developers may use different registries; the hash makes sure that they get the same package.
-func TestTheLockFileNamesNoRegistry(t *testing.T) {
+func TestLockFile_NamesNoRegistry(t *testing.T) {
 	t.Parallel()
 	for _, file := range []string{"package.json", "package-lock.json", ".npmrc"} {
 		if text := string(content(t, file)); strings.Contains(text, "://") || strings.Contains(text, `"resolved"`) {
@@ -65,7 +65,7 @@ func TestTheLockFileNamesNoRegistry(t *testing.T) {
 }
 
 // The binary embeds the installed files, which may be left over from an older install.
-func TestTheInstalledPackagesAreTheLockedOnes(t *testing.T) {
+func TestPackages_InstalledAsLocked(t *testing.T) {
 	t.Parallel()
 	for place, locked := range parse[lockFile](t, "package-lock.json").Packages {
 		if place == "" {

@@ -1,127 +1,134 @@
 // Keyboard shortcuts. The mouse can do all of it, too, and no shortcut works while the user types. A shortcut
 // that changes something asks first, and the user can turn all shortcuts off.
-"use strict";
+import { startLabel } from "./forms.js";
+import { find, findStatusCell, ids, rowsOf, runOf } from "./page.js";
 
-(() => {
-  const find = (id) => document.getElementById(id);
-  const links = () => [...document.querySelectorAll("#process_runs tr[id] a")];
+// focusedRow returns the row that has the focus.
+const focusedRow = () => document.activeElement?.closest(`#${ids.list} tr[id]`);
 
-  // current returns the link of the run whose row has the focus.
-  const current = () => document.activeElement?.closest("#process_runs tr[id]")?.querySelector("a");
+// moveFocus moves the focus by a number of rows.
+function moveFocus(by) {
+  const rows = rowsOf(find(ids.list));
+  const from = rows.indexOf(focusedRow());
+  const to = from < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, from + by));
+  rows[to]?.querySelector("a").focus();
+}
 
-  function move(by) {
-    const all = links();
-    const at = all.indexOf(current());
-    (all[at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + by))])?.focus();
-  }
+// confirm asks a question with two buttons, and calls act if the user presses the one with the label. The
+// other one, which answers no, has the focus.
+let confirmed = null; // function to call after a yes
+function confirm(question, label, act) {
+  const dialog = find(ids.confirmShortcut);
+  if (!dialog) return;
+  find(ids.confirmShortcutTitle).textContent = question;
+  dialog.querySelector("button[value=yes]").textContent = label;
+  dialog.returnValue = "";
+  confirmed = act;
+  dialog.showModal();
+  dialog.querySelector("button[value=no]").focus();
+}
+// The submit event decides, not the close event: that comes later, perhaps after the dialog has been opened
+// again.
+document.addEventListener("submit", ({ target, submitter }) => {
+  if (!target.closest?.(`#${ids.confirmShortcut}`)) return;
+  if (submitter?.value === "yes") setTimeout(confirmed); // once the dialog is closed
+  confirmed = null;
+});
 
-  // ask asks for confirmation of a shortcut, and calls then after a yes. The button that answers no has the
-  // focus.
-  let act = null;
-  function ask(question, yes, then) {
-    const sure = find("confirm_shortcut");
-    if (!sure) return;
-    find("confirm_shortcut_title").textContent = question;
-    sure.querySelector("button[value=yes]").textContent = yes;
-    sure.returnValue = "";
-    act = then;
-    sure.showModal();
-    sure.querySelector("button[value=no]").focus();
-  }
-  // The submit event decides, not the close event: that comes later, perhaps after the dialog has been opened
-  // again.
-  document.addEventListener("submit", ({ target, submitter }) => {
-    if (!target.closest?.("#confirm_shortcut")) return;
-    if (submitter?.value === "yes") setTimeout(act); // once the dialog is closed
-    act = null;
-  });
+// startRuns presses the button of the start form.
+function startRuns() {
+  const form = find(ids.start);
+  if (!form?.reportValidity()) return;
+  const kind = form.elements.kind?.value;
+  const label = startLabel(form.elements.count.value);
+  confirm(kind ? `${label} of the kind ${kind}?` : `${label}?`, label, () => form.querySelector("button").click());
+}
 
-  function start() {
-    // Only the button of the start form: another form may confirm a delete.
-    const form = find("start"), button = form?.querySelector("button");
-    if (!button || !form.reportValidity()) return;
-    const kind = form.elements.kind?.value;
-    ask(`${button.textContent}${kind ? ` of the kind ${kind}` : ""}?`, button.textContent, () => button.click());
-  }
+// pressRowAction presses the cancel or retry button of the focused run, or of the page's run, if there is one
+// and the user confirms.
+const actionLabels = { cancel: "Cancel", retry: "Retry" };
+function pressRowAction(action) {
+  const cell = focusedRow()?.querySelector("td[data-status]") ?? findStatusCell();
+  const findButton = () => find(cell?.id)?.querySelector(`button[formaction$="/${action}"]`);
+  if (!findButton()) return;
+  const label = `${actionLabels[action]} run #${runOf(cell)}`;
+  confirm(`${label}?`, label, () => findButton()?.click());
+}
 
-  // pressRowAction presses the cancel or retry button of the current run, if there is one and the user
-  // confirms.
-  function pressRowAction(action) {
-    const cell = current()?.closest("tr").querySelector("td[data-status]") ?? document.querySelector(".facts td[data-status]");
-    const button = () => find(cell?.id)?.querySelector(`button[formaction$="/${action}"]`);
-    if (!button()) return;
-    const text = `${button().textContent} run #${cell.id.match(/\d+/)}`;
-    ask(`${text}?`, text, () => button()?.click());
-  }
+function toggleHelp() {
+  const help = find(ids.shortcuts);
+  if (help?.open) help.close();
+  else help?.showModal();
+}
 
-  function toggle() {
-    const help = find("shortcuts");
-    if (help?.open) help.close();
-    else help?.showModal();
-  }
+const shortcuts = {
+  s: startRuns,
+  "/": () => find(ids.searchText)?.focus(),
+  j: () => moveFocus(1),
+  k: () => moveFocus(-1),
+  x: () => focusedRow()?.querySelector("input[name=id]")?.click(),
+  c: () => pressRowAction("cancel"),
+  r: () => pressRowAction("retry"),
+  p: () => find(ids.pause)?.click(),
+  "?": toggleHelp,
+};
+const repeatable = ["j", "k"]; // a held key repeats only these
 
-  const keys = {
-    s: start,
-    "/": () => find("search_text")?.focus(),
-    j: () => move(1),
-    k: () => move(-1),
-    x: () => current()?.closest("tr").querySelector("input[name=id]")?.click(),
-    c: () => pressRowAction("cancel"),
-    r: () => pressRowAction("retry"),
-    p: () => find("pause")?.click(),
-    "?": toggle,
-  };
+const storageKey = "runboard-shortcuts";
+let enabled = true;
+try {
+  enabled = localStorage.getItem(storageKey) !== "off";
+} catch {
+  // The browser refuses storage: shortcuts are on.
+}
 
-  const storage = "runboard-keys";
-  let on = true;
-  try {
-    on = localStorage.getItem(storage) !== "off";
-  } catch {
-    // The browser refuses storage: shortcuts are on.
-  }
+const isTyping = (target) => target.isContentEditable || target.matches("input:not([type=checkbox]), select, textarea");
 
-  // typing reports whether a key press goes to a field or a select; asked, whether it goes to an open dialog.
-  const typing = (target) => target.isContentEditable || target.matches("input:not([type=checkbox]), select, textarea");
-  const asked = (key) => [...document.querySelectorAll("dialog[open]")].some((dialog) => dialog.id !== "shortcuts" || key !== "?");
+// isAsked reports whether a key goes to an open dialog. The key that opens the help also closes it.
+function isAsked(key) {
+  const dialogs = [...document.querySelectorAll("dialog[open]")];
+  return dialogs.some((dialog) => dialog.id !== ids.shortcuts || key !== "?");
+}
 
-  document.addEventListener("keydown", (event) => {
-    const key = keys[event.key];
-    if (!on || !key || event.ctrlKey || event.metaKey || event.altKey || event.repeat && !"jk".includes(event.key)) return;
-    if (typing(event.target) || asked(event.key)) return;
+document.addEventListener("keydown", (event) => {
+  const { key, target } = event;
+  const shortcut = shortcuts[key];
+  if (!enabled || !shortcut || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.repeat && !repeatable.includes(key)) return;
+  if (isTyping(target) || isAsked(key)) return;
+  event.preventDefault();
+  shortcut();
+});
+
+// A held Enter key presses once: otherwise it would also answer the question that it opened.
+document.addEventListener("keydown", (event) => {
+  const { key, repeat, target } = event;
+  if (repeat && key === "Enter" && !target.matches("textarea")) event.preventDefault();
+  // A link that looks like a button also reacts to the space bar. Repeats of a held key must not reach the
+  // element that has the focus after the click.
+  if ((key === " " || key === "Enter") && target.matches("a[role=button]")) {
     event.preventDefault();
-    key();
-  });
+    if (!repeat) target.click();
+  }
+}, true);
 
-  // A held Enter key presses once: otherwise it would also answer the question that it opened.
-  document.addEventListener("keydown", (event) => {
-    if (event.repeat && event.key === "Enter" && !event.target.matches("textarea")) event.preventDefault();
-    // A link that looks like a button also reacts to the space bar. Repeats of a held key must not reach the
-    // element that has the focus after the click.
-    if ((event.key === " " || event.key === "Enter") && event.target.matches("a[role=button]")) {
-      event.preventDefault();
-      if (!event.repeat) event.target.click();
-    }
-  }, true);
+// A click beside a dialog closes it.
+document.addEventListener("click", ({ target }) => {
+  if (target.id === ids.shortcuts || target.id === ids.confirmShortcut) target.close();
+});
+document.addEventListener("change", ({ target }) => {
+  if (target.id !== ids.shortcutsEnabled) return;
+  enabled = target.checked;
+  try {
+    localStorage.setItem(storageKey, enabled ? "on" : "off");
+  } catch {
+    // The browser refuses storage: the setting lasts as long as the page.
+  }
+});
 
-  // A click beside a dialog closes it.
-  document.addEventListener("click", (event) => {
-    if (event.target.matches("#shortcuts, #confirm_shortcut")) event.target.close();
-  });
-  document.addEventListener("change", (event) => {
-    if (event.target.id !== "shortcuts_enabled") return;
-    on = event.target.checked;
-    try {
-      localStorage.setItem(storage, on ? "on" : "off");
-    } catch {
-      // The browser refuses storage: the setting lasts as long as the page.
-    }
-  });
-
-  document.addEventListener("DOMContentLoaded", () => {
-    const help = find("help");
-    if (!help || !find("shortcuts")) return;
-    help.hidden = false;
-    help.addEventListener("click", toggle);
-    find("shortcuts_enabled").checked = on;
-  });
-})();
+const helpButton = find(ids.help);
+if (helpButton && find(ids.shortcuts)) {
+  helpButton.hidden = false;
+  helpButton.addEventListener("click", toggleHelp);
+  find(ids.shortcutsEnabled).checked = enabled;
+}

@@ -1,9 +1,11 @@
 // Package static embeds the files that pages load, and puts a hash of the content into each name. A changed
-// file gets a new name, so browsers may cache a file forever.
+// file gets a new name, so browsers may cache a file forever. The scripts are modules; app.js imports the
+// others.
 package static
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"crypto/sha256"
 	"embed"
@@ -11,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/andybalholm/brotli"
@@ -21,7 +24,7 @@ const Prefix = "/static/"
 
 // "npm ci" installs the third-party files, see the Makefile. Do not edit them.
 //
-//go:embed app.css app.js clock.js connection.js log.js freeze.js bulk.js shortcuts.js latency.js favicon.svg
+//go:embed *.js app.css favicon.svg
 //go:embed node_modules/@picocss/pico/css/pico.min.css
 //go:embed node_modules/htmx.org/dist/htmx.min.js node_modules/htmx.org/dist/ext/hx-ws.min.js
 var files embed.FS
@@ -31,22 +34,18 @@ var files embed.FS
 //go:embed node_modules/NOTICES.txt
 var Notices string
 
-// sources maps the names that templates use to embedded files.
+// sources maps the names of files that templates and scripts use to embedded files. Scripts have their own
+// names.
 var sources = map[string]string{
-	"app.css":       "app.css",
-	"app.js":        "app.js",
-	"clock.js":      "clock.js",
-	"connection.js": "connection.js",
-	"log.js":        "log.js",
-	"freeze.js":     "freeze.js",
-	"bulk.js":       "bulk.js",
-	"shortcuts.js":  "shortcuts.js",
-	"latency.js":    "latency.js",
-	"favicon.svg":   "favicon.svg",
-	"pico.css":      "node_modules/@picocss/pico/css/pico.min.css",
-	"htmx.js":       "node_modules/htmx.org/dist/htmx.min.js",
-	"hx-ws.js":      "node_modules/htmx.org/dist/ext/hx-ws.min.js",
+	"app.css":     "app.css",
+	"favicon.svg": "favicon.svg",
+	"pico.css":    "node_modules/@picocss/pico/css/pico.min.css",
+	"htmx.js":     "node_modules/htmx.org/dist/htmx.min.js",
+	"hx-ws.js":    "node_modules/htmx.org/dist/ext/hx-ws.min.js",
 }
+
+// importPattern matches the import of another script.
+var importPattern = regexp.MustCompile(`"\./([a-z]+\.js)"`)
 
 var contentTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
@@ -71,20 +70,42 @@ type File struct {
 // Load hashes and compresses the embedded files, which takes some milliseconds.
 func Load() (*Assets, error) {
 	assets := &Assets{paths: map[string]string{}, files: map[string]*File{}}
-	for name, source := range sources {
-		content, err := files.ReadFile(source)
-		if err != nil {
-			return nil, fmt.Errorf("static: %w", err)
+	for name := range sources {
+		if err := assets.add(name); err != nil {
+			return nil, err
 		}
-		file, err := newFile(path.Ext(name), content)
-		if err != nil {
-			return nil, fmt.Errorf("static: %s: %w", name, err)
-		}
-		sum := sha256.Sum256(content)
-		hashed := Prefix + strings.TrimSuffix(name, path.Ext(name)) + "." + hex.EncodeToString(sum[:8]) + path.Ext(name)
-		assets.paths[name], assets.files[hashed] = hashed, file
 	}
-	return assets, nil
+	// The other scripts are its imports.
+	return assets, assets.add("app.js")
+}
+
+// add hashes and compresses a file. It first adds the scripts that the file imports and puts their hashed
+// names into the content. Two scripts must not import each other.
+func (a *Assets) add(name string) error {
+	if _, added := a.paths[name]; added {
+		return nil
+	}
+	content, err := files.ReadFile(cmp.Or(sources[name], name))
+	if err != nil {
+		return fmt.Errorf("static: %w", err)
+	}
+	for _, match := range importPattern.FindAllSubmatch(content, -1) {
+		imported := string(match[1])
+		if err := a.add(imported); err != nil {
+			return err
+		}
+		content = bytes.ReplaceAll(content, match[0], []byte(`"`+a.paths[imported]+`"`))
+	}
+	extension := path.Ext(name)
+	file, err := newFile(extension, content)
+	if err != nil {
+		return fmt.Errorf("static: %s: %w", name, err)
+	}
+	sum := sha256.Sum256(content)
+	hashed := Prefix + strings.TrimSuffix(name, extension) + "." + hex.EncodeToString(sum[:8]) + extension
+	a.paths[name] = hashed
+	a.files[hashed] = file
+	return nil
 }
 
 func newFile(extension string, content []byte) (*File, error) {

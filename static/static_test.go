@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -17,10 +18,9 @@ import (
 	"runboard/static"
 )
 
-// sources maps the names that templates use to the files in this directory.
+// sources maps the names that templates use to the files in this directory, without the modules.
 var sources = map[string]string{
 	"app.css":     "app.css",
-	"app.js":      "app.js",
 	"favicon.svg": "favicon.svg",
 	"pico.css":    "node_modules/@picocss/pico/css/pico.min.css",
 	"htmx.js":     "node_modules/htmx.org/dist/htmx.min.js",
@@ -56,7 +56,7 @@ func content(t *testing.T, file string) []byte {
 }
 
 // Browsers cache these files forever, so other content needs another name.
-func TestTheNameOfAFileCarriesTheHashOfItsContent(t *testing.T) {
+func TestAssets_PathHasContentHash(t *testing.T) {
 	t.Parallel()
 	assets := load(t)
 	for name, source := range sources {
@@ -69,7 +69,7 @@ func TestTheNameOfAFileCarriesTheHashOfItsContent(t *testing.T) {
 	}
 }
 
-func TestEachEncodingDecodesToTheFile(t *testing.T) {
+func TestFile_EncodingsDecodeToContent(t *testing.T) {
 	t.Parallel()
 	assets := load(t)
 	decoders := map[string]func(io.Reader) (io.Reader, error){
@@ -94,7 +94,7 @@ func TestEachEncodingDecodesToTheFile(t *testing.T) {
 	}
 }
 
-func TestTheBestEncodingComesFirst(t *testing.T) {
+func TestEncodings_SmallestFirst(t *testing.T) {
 	t.Parallel()
 	if got := static.Encodings(); !slices.Equal(got, []string{"br", "gzip", "identity"}) {
 		t.Errorf("the encodings are %v", got)
@@ -109,7 +109,7 @@ func TestTheBestEncodingComesFirst(t *testing.T) {
 }
 
 // With nosniff, browsers reject scripts and styles of the wrong type.
-func TestEachFileHasItsType(t *testing.T) {
+func TestFile_ContentType(t *testing.T) {
 	t.Parallel()
 	assets := load(t)
 	for name := range sources {
@@ -122,7 +122,7 @@ func TestEachFileHasItsType(t *testing.T) {
 	}
 }
 
-func TestOnlyTheExactPathIsFound(t *testing.T) {
+func TestAssets_FindExactPathOnly(t *testing.T) {
 	t.Parallel()
 	assets := load(t)
 	good := assets.Path("app.js")
@@ -136,7 +136,7 @@ func TestOnlyTheExactPathIsFound(t *testing.T) {
 	}
 }
 
-func TestAskingForANameThatDoesNotExistPanics(t *testing.T) {
+func TestAssets_PathPanicsOnUnknownName(t *testing.T) {
 	t.Parallel()
 	assets := load(t)
 	for _, name := range []string{"", "app", "no-such.js", "node_modules/htmx.org/dist/htmx.min.js"} {
@@ -152,13 +152,13 @@ func TestAskingForANameThatDoesNotExistPanics(t *testing.T) {
 }
 
 // The test counts what a browser loads on its first visit, in brotli, which all browsers accept.
-func TestTheFirstVisitIsSmall(t *testing.T) {
+func TestAssets_FirstVisitIsSmall(t *testing.T) {
 	t.Parallel()
 	const limit = 60 << 10
 	assets, total := load(t), 0
-	for name := range sources {
+	for _, name := range slices.Concat(slices.Collect(maps.Keys(sources)), scripts(t)) {
 		file := find(t, assets, name)
-		t.Logf("%-12s %6d bytes in brotli, %6d in gzip, %6d as it is",
+		t.Logf("%-13s %6d bytes in brotli, %6d in gzip, %6d as it is",
 			name, len(file.Encoded("br")), len(file.Encoded("gzip")), len(file.Encoded("identity")))
 		total += len(file.Encoded("br"))
 	}
@@ -170,7 +170,7 @@ func TestTheFirstVisitIsSmall(t *testing.T) {
 
 // Pico's icons are data: URLs, which the content security policy allows. Any other URL would be a request to
 // another site.
-func TestNoStyleLoadsAnythingFromElsewhere(t *testing.T) {
+func TestStyles_LoadNothingElse(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"app.css", "pico.css"} {
 		text := string(content(t, sources[name]))

@@ -70,7 +70,7 @@ func TestAListOffersOnlyWhatCanBeDoneToItsRuns(t *testing.T) {
 		app.Created: "cancel", app.Started: "cancel", app.Completed: "delete",
 		app.Failed: "retry delete", app.Cancelled: "retry delete",
 	} {
-		form := byID(t, parsePage(t, must(t)(drawing.Board(app.Page{Query: app.ByStatus(status)}, ""))), "many")
+		form := byID(t, parsePage(t, must(t)(drawing.Board(app.Page{Query: app.ByStatus(status)}, ""))), "bulk")
 		var offered []string
 		for _, button := range elements(form, named("button")) {
 			if attribute(button, "name") == "operation" {

@@ -87,7 +87,7 @@ func TestScriptsAndStylesAreAssets(t *testing.T) {
 		for element, want := range map[string]struct {
 			key string
 			n   int
-		}{"script": {"src", 10}, "link": {"href", 3}} {
+		}{"script": {"src", 3}, "link": {"href", 3}} {
 			key, found := want.key, elements(root, named(element))
 			if len(found) != want.n {
 				t.Errorf("%s has %d times <%s>, want %d", name, len(found), element, want.n)

@@ -239,7 +239,7 @@ func TestStatic_FilesAreImmutable(t *testing.T) {
 	e := harness.NewExpect(t, harness.StartProgram(t, nil))
 	page := e.GET("/process_runs").Expect().Body().Raw()
 	paths := regexp.MustCompile(`(?:href|src)="(/static/[^"]+)"`).FindAllStringSubmatch(page, -1)
-	if len(paths) != 13 {
+	if len(paths) != 6 {
 		t.Fatalf("the page asks for %v", paths)
 	}
 	for _, path := range paths {

@@ -1,0 +1,39 @@
+// Announcements to screen readers, and the status of a run in the title of its tab.
+import { onSwap } from "./events.js";
+import { countID, find, findStatusCell, ids, runOf, setText } from "./page.js";
+
+// announce has screen readers read a text. The page of a board or a run has a place for it.
+export function announce(text) {
+  const place = find(ids.announcement);
+  if (place) setText(place, text);
+}
+
+// A summary every 5 s: announcing each change would never end on a busy board.
+function announceProgress() {
+  const bar = find(ids.progress)?.querySelector("progress");
+  if (!bar) return;
+  const failed = find(countID("failed")).textContent;
+  announce(`${bar.value} of the latest ${bar.max} finished, ${failed} failed`);
+}
+setInterval(announceProgress, 5000);
+
+// The page of a run announces each change of status. A deleted run has no status.
+const statusOf = (cell) => cell?.dataset.status ?? "deleted";
+const statusCell = findStatusCell();
+let status = statusOf(statusCell);
+const titleEnd = document.title.slice(status.length); // the title begins with the status
+
+export function announceStatus() {
+  const cell = findStatusCell();
+  if (!cell || statusOf(cell) === status) return;
+  status = statusOf(cell);
+  document.title = status + titleEnd;
+  announce(`Run #${runOf(cell)} is ${status}.`);
+}
+onSwap(announceStatus);
+
+// The number of runs that a search has found stands above the list.
+onSwap(({ isResponse, source }) => {
+  if (!isResponse || !source?.matches?.(".search, .search *")) return;
+  announce(find(ids.matches).textContent || "All runs are shown.");
+});

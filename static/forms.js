@@ -1,0 +1,41 @@
+// Forms and buttons: the label of the start button, filters that apply at once, and a guard against double
+// clicks.
+import { find, ids } from "./page.js";
+
+// startLabel returns the label of the button that starts runs.
+export const startLabel = (count) => `Start ${count} ${count === "1" ? "process" : "processes"}`;
+
+// The label follows the number in the form.
+document.addEventListener("input", ({ target }) => {
+  const form = find(ids.start);
+  if (!form || target !== form.elements.count) return;
+  form.querySelector("button").textContent = startLabel(target.value);
+});
+
+// A select submits the filter form at once; the text field submits on Enter.
+document.addEventListener("change", ({ target }) => {
+  if (target.matches(".search select")) target.form.requestSubmit();
+});
+
+// A double or triple click sends one request. The server answers within milliseconds, so waiting for the
+// answer does not catch the second click. The time counts from the previous click, not from the last request:
+// otherwise the third of three slow clicks, or a held key, would send again.
+const doubleClickTime = 500; // ms between two clicks of a double click, at most
+const lastClick = new WeakMap(); // time of the last click on a form or a cell
+
+function stopDoubleClick(event, element) {
+  const previous = lastClick.get(element) ?? -doubleClickTime;
+  lastClick.set(element, event.timeStamp);
+  if (event.timeStamp - previous >= doubleClickTime) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}
+document.addEventListener("submit", (event) => {
+  if (event.target.method === "post") stopDoubleClick(event, event.target);
+}, true);
+
+// All buttons of a cell share one guard: "Cancel" may become "Retry" under the pointer.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[hx-post]");
+  if (button) stopDoubleClick(event, button.closest("td"));
+}, true);

@@ -1,0 +1,68 @@
+// What the scripts share about the page: the ids of its elements, and its state. The ids are those of the
+// package templates; a test compares them.
+
+export const ids = {
+  announcement: "summary",
+  bulk: "bulk",
+  bulkScope: "bulk_scope",
+  clearSelection: "clear_selection",
+  confirm: "confirm",
+  confirmShortcut: "confirm_shortcut",
+  confirmShortcutTitle: "confirm_shortcut_title",
+  connection: "connection",
+  deleted: "deleted",
+  heartbeat: "heartbeat",
+  help: "help",
+  latency: "latency",
+  list: "process_runs",
+  live: "live",
+  log: "log",
+  logFollow: "log_follow",
+  matches: "matches",
+  message: "message",
+  newRuns: "new_runs",
+  newestPage: "page_newest",
+  notice: "notice",
+  olderPage: "page_older",
+  pager: "pager",
+  pause: "pause",
+  progress: "progress",
+  searchText: "search_text",
+  selectAll: "select_all",
+  selectedCount: "selected_count",
+  server: "server",
+  shortcuts: "shortcuts",
+  shortcutsEnabled: "shortcuts_enabled",
+  start: "start",
+};
+
+export const countID = (status) => `count_${status}`;
+export const rowID = (run) => `process_run_${run}`;
+export const statusID = (run) => `process_run_${run}_status`;
+export const factsID = (run) => `process_run_${run}_facts`;
+
+// runOf returns the number of the run that a row or a status cell shows.
+export const runOf = (element) => Number(element.id.split("_")[2]);
+
+// find returns the element with an id, or null if the page does not have it.
+export const find = (id) => document.getElementById(id);
+
+// rowsOf returns the rows of a list that show runs.
+export const rowsOf = (list) => [...(list?.querySelectorAll("tr[id]") ?? [])];
+
+// findStatusCell returns the status cell on the page of a run. Other pages have none there.
+export const findStatusCell = () => document.querySelector(".facts td[id$=_status]");
+
+// isLive reports whether the page gets updates.
+export const isLive = () => find(ids.connection)?.matches("[data-state=live], [data-draining]") ?? false;
+
+// isPaused reports whether the user has paused the updates.
+export const isPaused = () => find(ids.pause)?.getAttribute("aria-pressed") === "true";
+
+// shownCount returns the number of runs in the current list, as the page shows it: "1,234".
+export const shownCount = () => document.querySelector(".counts a[aria-current] b").textContent;
+
+// setText changes the text of an element only if it differs: a change ends a text selection.
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

@@ -1,0 +1,99 @@
+package static_test
+
+import (
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// scripts returns the names of our scripts.
+func scripts(t *testing.T) []string {
+	t.Helper()
+	names, err := filepath.Glob("*.js")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("found scripts %v: %v", names, err)
+	}
+	return names
+}
+
+var importPattern = regexp.MustCompile(`(?m)^import .*"(.*)";$`)
+
+// A browser loads app.js, what app.js imports, and so on.
+func TestScripts_ImportHashedPaths(t *testing.T) {
+	t.Parallel()
+	assets := load(t)
+	var loaded []string
+	for paths := []string{assets.Path("app.js")}; len(paths) > 0; paths = paths[1:] {
+		if slices.Contains(loaded, paths[0]) {
+			continue
+		}
+		loaded = append(loaded, paths[0])
+		file, found := assets.Find(paths[0])
+		if !found {
+			t.Fatalf("no file is served at %q", paths[0])
+		}
+		for _, match := range importPattern.FindAllSubmatch(file.Encoded("identity"), -1) {
+			paths = append(paths, string(match[1]))
+		}
+	}
+	for _, name := range scripts(t) {
+		if !slices.Contains(loaded, assets.Path(name)) {
+			t.Errorf("no script imports %s", name)
+		}
+	}
+}
+
+// Only the paths of imports differ from the source.
+func TestScripts_ServeTheirSource(t *testing.T) {
+	t.Parallel()
+	assets := load(t)
+	for _, name := range scripts(t) {
+		served := string(find(t, assets, name).Encoded("identity"))
+		for _, other := range scripts(t) {
+			served = strings.ReplaceAll(served, `"`+assets.Path(other)+`"`, `"./`+other+`"`)
+		}
+		if served != string(content(t, name)) {
+			t.Errorf("%s is served as:\n%s", name, served)
+		}
+	}
+}
+
+func TestScripts_OnlyEventsListensToHTMX(t *testing.T) {
+	t.Parallel()
+	for _, name := range scripts(t) {
+		if listens := strings.Contains(string(content(t, name)), `"htmx:`); listens != (name == "events.js") {
+			t.Errorf("%s listens to events of htmx: %v", name, listens)
+		}
+	}
+}
+
+// idPattern matches an id in a selector or in a call, such as "#live" or getElementById("live").
+var idPattern = regexp.MustCompile("[\"`][^\"`\n]*#[a-z_]+\\b|getElementById|\\.id === \"")
+
+func TestScripts_TakeIDsFromPage(t *testing.T) {
+	t.Parallel()
+	declared := regexp.MustCompile(`(?m)^  (\w+): "\w+",$`).FindAllStringSubmatch(string(content(t, "page.js")), -1)
+	uses := map[string]int{}
+	for _, match := range declared {
+		uses[match[1]] = 0
+	}
+	for _, name := range scripts(t) {
+		text := string(content(t, name))
+		if spelled := idPattern.FindString(text); spelled != "" && name != "page.js" {
+			t.Errorf("%s spells an id: %s", name, spelled)
+		}
+		for _, match := range regexp.MustCompile(`\bids\.(\w+)`).FindAllStringSubmatch(text, -1) {
+			if _, known := uses[match[1]]; !known {
+				t.Errorf("%s uses ids.%s, which page.js does not have", name, match[1])
+			}
+			uses[match[1]]++
+		}
+	}
+	for name, n := range uses {
+		if n == 0 {
+			t.Errorf("no script uses ids.%s", name)
+		}
+	}
+}
