@@ -133,7 +133,7 @@ func TestOpenFiles_ConnectionsAreRefusedWhenAllAreBusy(t *testing.T) {
 	address := strings.TrimPrefix(b.URL, "http://")
 	var refused string
 	for range 256 { // each becomes a socket, which the server does not evict
-		conn, err := upgrade(address, "/process_runs/live")
+		conn, err := harness.RawSocket(address, "/process_runs/live")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,8 +13,6 @@ import (
 
 	"github.com/fasthttp/websocket"
 
-	"runboard/app"
-	"runboard/board"
 	"runboard/e2e/harness"
 )
 
@@ -188,30 +186,5 @@ func TestShutdown_SecondSIGTERMIsImmediate(t *testing.T) {
 	}
 	if strings.Contains(b.Log.String(), "interrupted by a crash") {
 		t.Error("at the next start it is taken for a crash")
-	}
-}
-
-// The engines apply the bulk action during the drain.
-func TestBulkCancel_AcceptedBeforeTheDrainStopsTheRun(t *testing.T) {
-	t.Parallel()
-	kind, _ := harness.Gate("gate")
-	p := harness.StartProgram(t, func(c *board.Config) { c.DrainTimeout = 2 * harness.Patience }, kind)
-	e := harness.NewExpect(t, p)
-	e.POST("/process_runs").WithFormField("count", 3).Expect().Status(http.StatusSeeOther)
-	for _, run := range []string{"1", "2", "3"} {
-		harness.StatusOf(t, e, run, "started")
-	}
-	stopped := harness.Drain(t, p)
-	if _, err := p.Store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkCancel, IDs: []int64{1, 2}}, ""); err != nil {
-		t.Fatal(err)
-	}
-	harness.StatusOf(t, e, "1", "cancelled")
-	harness.StatusOf(t, e, "2", "cancelled")
-	harness.StatusOf(t, e, "4", "completed")
-	e.POST("/process_runs/3/cancel").Expect().Status(http.StatusSeeOther)
-	select {
-	case <-stopped:
-	case <-time.After(harness.Patience):
-		t.Error("the cancelled runs keep the program from ending")
 	}
 }

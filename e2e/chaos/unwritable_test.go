@@ -1,72 +1,14 @@
 package chaos
 
 import (
-	"context"
-	"fmt"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
 	"runboard/e2e/harness"
 )
-
-// occupy locks the database, so that the server cannot write, as with a full disk, until letGo is called.
-func occupy(t *testing.T, path string) (letGo func()) {
-	t.Helper()
-	db, err := sqlx.Connect("sqlite3", "file:"+path+"?_busy_timeout=10000&_txlock=immediate")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	tx, err := db.BeginTxx(context.Background(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		if err := tx.Rollback(); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-func TestDatabase_ServerSurvivesWhenItIsNotWritable(t *testing.T) {
-	t.Parallel()
-	kind, open := harness.Gate("gate")
-	p := harness.StartProgram(t, nil, kind)
-	e := harness.NewExpect(t, p)
-	ws, seen := harness.Watch(t, p, "/process_runs/live"), harness.Screen{}
-	e.POST("/process_runs").WithFormField("count", 1).Expect().Status(http.StatusSeeOther)
-	for seen.Count("started") < 1 {
-		seen.Apply(t, ws.Expect().TextMessage().Body().Raw())
-	}
-	letGo := occupy(t, p.Config.DatabasePath())
-	open() // the result of the run cannot be written now
-	for _, command := range []string{"", "/1/cancel"} {
-		refused := e.POST("/process_runs" + command).WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusServiceUnavailable)
-		refused.Header("Retry-After").AsNumber().Gt(0)
-		if word := harness.Internals.FindString(refused.Body().Raw()); word != "" {
-			t.Errorf("it tells of internals: %s", word)
-		}
-	}
-	e.GET("/up").Expect().Status(http.StatusServiceUnavailable).Header("Retry-After").NotEmpty()
-	e.GET("/process_runs").Expect().Status(http.StatusOK)
-	e.GET("/process_runs/1/status").Expect().Status(http.StatusOK).Body().Contains(`data-status="started"`)
-	letGo()
-	harness.Eventually(t, "it is up again", p.Ready)
-	for seen.Count("completed") < 1 { // on the same socket, and without a second attempt
-		seen.Apply(t, ws.Expect().TextMessage().Body().Raw())
-	}
-	if got := fmt.Sprint(seen); got != "map[1:{completed 3}]" {
-		t.Errorf("what is seen is %s", got)
-	}
-	if counts := harness.WaitUntilDone(t, e); counts["completed"] != 1.0 {
-		t.Errorf("what was refused was done: %v", counts)
-	}
-}
 
 func TestDatabase_DeletedUnderTheServerIsNoticed(t *testing.T) {
 	t.Parallel()
@@ -102,9 +44,9 @@ func TestDatabase_LockedForLongCostsNoRunItsResult(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.UntilStarted(1)
-	letGo := occupy(t, b.File())
+	unlock := harness.LockDatabase(t, b.File())
 	time.Sleep(timeout + 2*time.Second)
-	letGo()
+	unlock()
 	b.WaitUntilDone(1)
 	if done := b.List("/process_runs?status=completed").ProcessRuns; len(done) != 1 {
 		t.Errorf("the run ended as %+v", b.List("/process_runs").ProcessRuns)

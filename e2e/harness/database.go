@@ -1,9 +1,12 @@
 package harness
 
 import (
+	"context"
 	"flag"
 	"path/filepath"
 	"testing"
+
+	"github.com/jmoiron/sqlx"
 
 	"runboard/app"
 	"runboard/db/pgtest"
@@ -46,4 +49,23 @@ func NewDatabase(t testing.TB) string {
 		return pgtest.URL(t)
 	}
 	return "sqlite:" + filepath.Join(t.TempDir(), "runboard.db")
+}
+
+// LockDatabase locks the database, so that the server cannot write, as with a full disk, until unlock is called.
+func LockDatabase(t *testing.T, path string) (unlock func()) {
+	t.Helper()
+	db, err := sqlx.Connect("sqlite3", "file:"+path+"?_busy_timeout=10000&_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	tx, err := db.BeginTxx(context.Background(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := tx.Rollback(); err != nil {
+			t.Error(err)
+		}
+	}
 }

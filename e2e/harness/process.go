@@ -42,7 +42,7 @@ func putAwayShared() {
 // BuiltBinary builds the program once for all tests of a package and returns its path. It builds without the
 // race detector, as users do.
 var BuiltBinary = sync.OnceValues(func() (path string, err error) {
-	if path := os.Getenv("TEST_BINARY"); path != "" { // already built, for a user who cannot build
+	if path := os.Getenv("TEST_BINARY"); path != "" { // built by make test, or for a user who cannot build
 		return path, nil
 	}
 	dir, err := os.MkdirTemp("", "runboard-test-")

@@ -2,6 +2,8 @@ package harness
 
 import (
 	"context"
+	"fmt"
+	"net"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -67,4 +69,17 @@ func ReadUntil(ctx context.Context, conn *websocket.Conn, each func(frame string
 	for _, frame, err := conn.ReadMessage(); err == nil; _, frame, err = conn.ReadMessage() {
 		each(string(frame))
 	}
+}
+
+// RawSocket opens a socket without a WebSocket library, so that a test can misuse it.
+func RawSocket(addr, path string) (*net.TCPConn, error) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	tcp := conn.(*net.TCPConn)
+	_ = tcp.SetReadBuffer(1)
+	_, err = fmt.Fprintf(tcp, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n", path, addr)
+	return tcp, err
 }

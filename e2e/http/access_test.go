@@ -130,6 +130,7 @@ func enter(t *testing.T, url string, d door, from sender, with credentials) int 
 }
 
 func TestAccess_OfEverySender(t *testing.T) {
+	harness.SkipOnPostgres(t)
 	t.Parallel()
 	for _, asked := range []bool{false, true} {
 		t.Run(fmt.Sprint("with a password: ", asked), func(t *testing.T) {

@@ -77,6 +77,7 @@ func TestBulkAction_WithoutPreviewIsDone(t *testing.T) {
 }
 
 func TestBulkDelete_WantsTheNumberTypedInAForm(t *testing.T) {
+	harness.SkipOnPostgres(t)
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full")))
 	harness.StartRuns(e, app.TypedAbove)
@@ -109,6 +110,7 @@ func TestBulkDelete_WantsTheNumberTypedInAForm(t *testing.T) {
 }
 
 func TestBulkAction_RefusesAPreviewThatIsNone(t *testing.T) {
+	harness.SkipOnPostgres(t)
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil))
 	for _, wrong := range []string{
@@ -137,6 +139,7 @@ func TestBulkAction_KeyIsGoodForARelativeTime(t *testing.T) {
 
 // A request that both names runs and asks for all of them is ambiguous.
 func TestBulk_RefusesAllTogetherWithNamedRuns(t *testing.T) {
+	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"))
 	e := harness.NewExpect(t, p)

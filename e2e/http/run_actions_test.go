@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"runboard/app"
 	"runboard/board"
 	"runboard/e2e/harness"
 	"runboard/jobs"
@@ -96,5 +97,30 @@ func TestCancel_AcceptedDuringTheDrainStopsTheRun(t *testing.T) {
 	case <-stopped:
 	case <-time.After(harness.Patience):
 		t.Error("the cancelled run keeps the program from ending")
+	}
+}
+
+// The engines apply the bulk action during the drain.
+func TestBulkCancel_AcceptedBeforeTheDrainStopsTheRun(t *testing.T) {
+	t.Parallel()
+	kind, _ := harness.Gate("gate")
+	p := harness.StartProgram(t, func(c *board.Config) { c.DrainTimeout = 2 * harness.Patience }, kind)
+	e := harness.NewExpect(t, p)
+	e.POST("/process_runs").WithFormField("count", 3).Expect().Status(http.StatusSeeOther)
+	for _, run := range []string{"1", "2", "3"} {
+		harness.StatusOf(t, e, run, "started")
+	}
+	stopped := harness.Drain(t, p)
+	if _, err := p.Store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkCancel, IDs: []int64{1, 2}}, ""); err != nil {
+		t.Fatal(err)
+	}
+	harness.StatusOf(t, e, "1", "cancelled")
+	harness.StatusOf(t, e, "2", "cancelled")
+	harness.StatusOf(t, e, "4", "completed")
+	e.POST("/process_runs/3/cancel").Expect().Status(http.StatusSeeOther)
+	select {
+	case <-stopped:
+	case <-time.After(harness.Patience):
+		t.Error("the cancelled runs keep the program from ending")
 	}
 }

@@ -22,6 +22,7 @@ func fragmentHeaders(r *http.Request) {
 }
 
 func TestList_IsTheStartPage(t *testing.T) {
+	harness.SkipOnPostgres(t)
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil))
 
@@ -235,6 +236,7 @@ func TestCreate_LimitsWaitingRuns(t *testing.T) {
 }
 
 func TestStatic_FilesAreImmutable(t *testing.T) {
+	harness.SkipOnPostgres(t)
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil))
 	page := e.GET("/process_runs").Expect().Body().Raw()

@@ -72,6 +72,7 @@ func TestSocket_OfARunShowsOnlyThatRun(t *testing.T) {
 }
 
 func TestSocket_OfAMissingRunIsClosedForGood(t *testing.T) {
+	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
 	harness.Watch(t, p, "/process_runs/999/live").Expect().CloseMessage().Code(websocket.ClosePolicyViolation)
@@ -93,6 +94,7 @@ func TestSocket_OfAMissingRunIsClosedForGood(t *testing.T) {
 }
 
 func TestSocket_RefusesOtherOrigins(t *testing.T) {
+	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, func(c *board.Config) { c.PublicOrigin = []string{"https://board.example"} })
 	live := p.URL + "/process_runs/live"
@@ -121,6 +123,7 @@ func TestSocket_RefusesOtherOrigins(t *testing.T) {
 }
 
 func TestSocket_ClosesAClientThatSendsMessages(t *testing.T) {
+	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
 	for size, code := range map[int]int{1: websocket.ClosePolicyViolation, 512: websocket.ClosePolicyViolation, 513: websocket.CloseMessageTooBig} {
@@ -134,6 +137,7 @@ func TestSocket_ClosesAClientThatSendsMessages(t *testing.T) {
 }
 
 func TestSocket_CountIsLimited(t *testing.T) {
+	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, func(c *board.Config) { c.MaxSocketsPerAddress = 2 })
 	first := harness.Watch(t, p, "/process_runs/live")
@@ -152,6 +156,7 @@ func TestSocket_CountIsLimited(t *testing.T) {
 }
 
 func TestSocket_UpgradesHaveARateLimit(t *testing.T) {
+	harness.SkipOnPostgres(t)
 	t.Parallel()
 	limited := harness.StartProgram(t, func(c *board.Config) { c.UpgradeRate = 0.01 })
 	harness.Watch(t, limited, "/process_runs/live").Expect().TextMessage()
@@ -168,6 +173,7 @@ func TestSocket_UpgradesHaveARateLimit(t *testing.T) {
 
 // TestSocket_IsCountedBeforeTheUpgrade opens more sockets than the limit allows, all at the same time.
 func TestSocket_IsCountedBeforeTheUpgrade(t *testing.T) {
+	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, func(c *board.Config) { c.MaxSockets, c.UpgradeRate = 10, 0 })
 	var mu sync.Mutex
@@ -228,6 +234,7 @@ func knock(t *testing.T, url string, headers map[string]string) (status int) {
 }
 
 func TestSocket_ShutdownClosesWithRestart(t *testing.T) {
+	harness.SkipOnPostgres(t)
 	t.Parallel()
 	kind, open := harness.Gate("gate")
 	p := harness.StartProgram(t, nil, kind)
@@ -263,6 +270,7 @@ func TestSocket_ShutdownClosesWithRestart(t *testing.T) {
 
 // Otherwise a refused client could keep a slot for as long as it sends pings.
 func TestSocket_RefusedClientCannotKeepItOpen(t *testing.T) {
+	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
 	conn, response, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.URL, "http")+"/process_runs/999/live", nil)

@@ -1,4 +1,4 @@
-package chaos
+package http
 
 import (
 	"bufio"
@@ -19,19 +19,6 @@ import (
 	"runboard/board"
 	"runboard/e2e/harness"
 )
-
-// upgrade opens a socket without a WebSocket library, so that a test can misuse it.
-func upgrade(addr, path string) (*net.TCPConn, error) {
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	tcp := conn.(*net.TCPConn)
-	_ = tcp.SetReadBuffer(1)
-	_, err = fmt.Fprintf(tcp, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n", path, addr)
-	return tcp, err
-}
 
 // attacks are the actions of bad clients after the upgrade, until stop is closed.
 var attacks = map[string]func(conn *net.TCPConn, stop <-chan struct{}){
@@ -117,7 +104,7 @@ func attack(t *testing.T, addr string, stop <-chan struct{}) (attackers *sync.Wa
 		for range 100 {
 			connected.Add(1)
 			attackers.Go(func() {
-				conn, err := upgrade(addr, "/process_runs/live")
+				conn, err := harness.RawSocket(addr, "/process_runs/live")
 				connected.Done()
 				if err != nil {
 					t.Error(err)
@@ -134,6 +121,7 @@ func attack(t *testing.T, addr string, stop <-chan struct{}) (attackers *sync.Wa
 
 // The test is not parallel, because it counts goroutines and measures time and memory.
 func TestAttack_DelaysNoReaderAndLeavesNothing(t *testing.T) {
+	harness.SkipOnPostgres(t)
 	p := harness.StartProgram(t, func(c *board.Config) { c.UpgradeRate, c.MaxSocketsPerAddress, c.Workers = 0, 2000, 4 }, harness.WorkThat("job", ""))
 	e := harness.NewExpect(t, p)
 	good := &wellBehaved{
@@ -177,6 +165,7 @@ func TestAttack_DelaysNoReaderAndLeavesNothing(t *testing.T) {
 
 // A thousand subscribers join and leave at random while runs change. Each may see only runs of its own view.
 func TestSockets_SeeOnlyTheirOwnView(t *testing.T) {
+	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, func(c *board.Config) { c.UpgradeRate, c.MaxSocketsPerAddress, c.Workers = 0, 2000, 4 },
 		harness.WorkThat("good", ""), harness.WorkThat("bad", "no ink"))
@@ -215,7 +204,7 @@ func TestSockets_SeeOnlyTheirOwnView(t *testing.T) {
 
 // visit reads the frames of a socket for a moment, leaves in a random way, and returns what it read.
 func visit(t *testing.T, addr, path string) string {
-	conn, err := upgrade(addr, path)
+	conn, err := harness.RawSocket(addr, path)
 	if err != nil {
 		t.Error(err)
 		return ""
