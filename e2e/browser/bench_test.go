@@ -33,7 +33,7 @@ const (
 // kind. It drops the search index, which the program rebuilds when it starts.
 const fillText = `
 	WITH RECURSIVE ids (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < %[1]d)
-	INSERT INTO process_runs (kind, status, version, attempt, crashes, claim, error, created_at, updated_at, started_at, finished_at, scheduled_at)
+	INSERT INTO process_runs (kind, status, version, attempt, crashes, fencing_token, error, created_at, updated_at, started_at, finished_at, scheduled_at)
 		SELECT iif(id %% 100 = 0, 'backup', 'simulated'), iif(id %% 10 = 0, 3, 2), 3, 1, 0, 1,
 			iif(id %% 10 = 0, 'the disk ' || (id %% 97) || ' is full', ''), at, at + 900, at + 100, at + 900, 0
 		FROM (SELECT id, %[2]d - 20 * 86400000 * (%[1]d - id) / %[1]d - 1000 AS at FROM ids);

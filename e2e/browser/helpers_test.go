@@ -23,7 +23,9 @@ import (
 	"runboard/e2e/harness"
 )
 
-// sharedBrowser starts one browser for all tests. Each tab has its own cookies, cache and history.
+// sharedBrowser starts one browser for all tests. All tabs are in one window and share a profile: Chromium
+// renders the controls of a window as a page, so a window for each tab doubled the CPU time of the tests. The
+// boards have ports of their own, and so do the storage and the cache of their pages.
 var sharedBrowser = sync.OnceValues(func() (context.Context, error) {
 	name := os.Getenv("CHROMIUM")
 	if name == "" {
@@ -88,7 +90,7 @@ const noteScript = `(() => {
 		console.error("violation of " + event.effectiveDirective + " by " + (event.blockedURI || event.sample)));
 })()`
 
-// openTab opens a page in a new window with a profile of its own, after the actions in prepare.
+// openTab opens a page in a new tab, after the actions in prepare.
 func openTab(t testing.TB, url string, prepare ...chromedp.Action[chromedp.Void]) *tab {
 	t.Helper()
 	p := newTab(t)
@@ -114,7 +116,7 @@ func bareTab(t testing.TB) *tab {
 		t.Fatal(err)
 	}
 	p := &tab{t: t}
-	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.listen))
+	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewWindow(false), chromedp.WithListener(p.listen))
 	p.ctx = ctx
 	t.Cleanup(func() { p.cleanUp(); cancel() })
 	if err := chromedp.Do(ctx); err != nil { // without a deadline, which would end the tab
@@ -122,7 +124,7 @@ func bareTab(t testing.TB) *tab {
 	}
 	call(p, log.Enable, cdp.Empty{})
 	call(p, network.Enable, network.EnableParams{})
-	// Makes the page behave as if its window had the focus, which only one of many windows can have.
+	// Makes the page behave as if it were visible and had the focus, which only one of many tabs can have.
 	call(p, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	return p
 }
@@ -221,6 +223,8 @@ func (p *tab) cleanUp() {
 		text, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
 		p.t.Logf("a page at the end of the test (%v), with the sockets %v: %.3000s", err, p.openSockets(), text)
 	}
+	// Another board may get the same port later. A page that shows an error has no storage.
+	_, _ = tryEvaluate[chromedp.Void](p, "localStorage.clear()")
 }
 
 func call[P, R any](p *tab, command cdp.Command[P, R], params P) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"image/draw"
 	"image/png"
 	"net/http"
 	"os"
@@ -140,18 +141,18 @@ func checkPicture(t *testing.T, picture []byte, size image.Point, dark bool) {
 	if is := decoded.Bounds().Size(); is != size {
 		t.Errorf("the picture's size is %v instead of %v", is, size)
 	}
-	colours := map[color.Color]int{}
-	for y := range size.Y {
-		for x := range size.X {
-			colours[decoded.At(x, y)]++
-		}
+	pixels := image.NewNRGBA(decoded.Bounds())
+	draw.Draw(pixels, pixels.Bounds(), decoded, decoded.Bounds().Min, draw.Src)
+	colours := map[color.NRGBA]int{}
+	for pixel := range slices.Chunk(pixels.Pix, 4) {
+		colours[color.NRGBA{pixel[0], pixel[1], pixel[2], pixel[3]}]++
 	}
 	if len(colours) < 100 {
-		t.Errorf("the picture has %d colours only", len(colours))
+		t.Errorf("the picture has only %d colours", len(colours))
 	}
-	var background color.Color
+	var background color.NRGBA // the most frequent colour
 	for c, n := range colours {
-		if background == nil || n > colours[background] {
+		if n > colours[background] {
 			background = c
 		}
 	}
@@ -182,14 +183,12 @@ func TestBigNumbersAreGrouped(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, append(harness.AtOnce, "--failure-rate", "0")...)
-	for range 10 {
-		b.Post(1000)
-	}
-	b.WaitUntilDone(10_000)
+	b.Post(1000)
+	b.WaitUntilDone(1000)
 	p := openTab(t, b.URL+"/process_runs")
 	p.untilTrue(b, "/process_runs")
 	for _, id := range []string{"count_all", "count_completed"} {
-		if is := evaluate[string](p, fmt.Sprintf("document.getElementById(%q).textContent", id)); is != "10,000" {
+		if is := evaluate[string](p, fmt.Sprintf("document.getElementById(%q).textContent", id)); is != "1,000" {
 			t.Errorf("%s is %q", id, is)
 		}
 	}

@@ -3,6 +3,7 @@ package browser
 import (
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -85,10 +86,29 @@ func (p *past) each(runs []app.ProcessRun, do func(*app.ProcessRun) error) {
 // wave oscillates around 1.
 func wave(i int, length float64) float64 { return 1 + 0.6*math.Sin(float64(i)/length) }
 
+// busyDayContent is the content of the database of busyDay. Creating it takes seconds.
+var busyDayContent struct {
+	sync.Mutex
+	file []byte
+}
+
 // busyDay creates the database of a board that was busy for a day and then overloaded, and returns its path.
 func busyDay(t *testing.T) (path string) {
 	t.Helper()
+	busyDayContent.Lock()
+	defer busyDayContent.Unlock()
 	path = filepath.Join(t.TempDir(), "test.db")
+	if busyDayContent.file == nil {
+		createBusyDay(t, path)
+		busyDayContent.file = []byte(harness.ReadFile(t, path))
+	} else if err := os.WriteFile(path, busyDayContent.file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func createBusyDay(t *testing.T, path string) {
+	t.Helper()
 	p := &past{t: t, waiting: map[string][]app.ProcessRun{}}
 	store, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Synchronous: "normal", Now: p.clock.now})
 	if err != nil {
@@ -120,7 +140,6 @@ func busyDay(t *testing.T) (path string) {
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return path
 }
 
 func TestThePageOfStatisticsLooksLikeItsPictures(t *testing.T) {
