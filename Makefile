@@ -35,12 +35,15 @@ $(PACKAGES): static/package.json static/package-lock.json
 $(NOTICES): $(PACKAGES) go.sum .ci/licenses/main.go
 	go run ./.ci/licenses > $@.new && mv $@.new $@
 
-# Runs the checks and all tests, and then the HTTP and browser tests again with PostgreSQL as the store. The second pass
-# runs without the race detector: the tests of db/postgres and jobs/river have already run the store with it.
-test: check browser postgres
-	go test $(TAGS) -race -shuffle=on -timeout 30m ./...
+# Runs the checks and all tests. The race detector sees only the process of the test, so it runs where that process does
+# the work. The browser, crash and cluster tests drive processes of the real program or Chromium, and mostly wait.
+PROCESSES := ./e2e/browser ./e2e/chaos ./e2e/cluster
+test: export TEST_BINARY := $(CURDIR)/bin/runboard
+test: check build browser postgres
+	go test $(TAGS) -race -shuffle=on -timeout 30m $$(go list ./... | grep -v -e /e2e/browser -e /e2e/chaos -e /e2e/cluster)
+	go test $(TAGS) -shuffle=on -timeout 30m -p 3 -parallel 4 $(PROCESSES)
 	.ci/unprivileged
-	go test $(TAGS) -shuffle=on -timeout 30m ./e2e/http ./e2e/browser -args -postgres
+	go test $(TAGS) -shuffle=on -timeout 30m ./e2e/http -args -postgres
 
 # Runs the static checks only.
 check: $(ASSETS)
