@@ -1,140 +1,239 @@
 package templates
 
 import (
-	"slices"
 	"strings"
-	"time"
 
 	"runboard/app"
 )
 
-// board is the view model of the list page and of its live region.
-type board struct {
-	app.Page
-	Title string
-	Now   time.Time
-	Key   string
-	Kinds []string
-	Count int // default number of runs in the start form
-
-	MaxCount int
+// boardPage is the view model of the list page.
+type boardPage struct {
+	Layout layout
+	Key    string   // idempotency key of the start form
+	Kinds  []string // kinds to start; empty if there is only one
+	Live   liveList
 }
 
-func (t *Templates) board(page app.Page, key string) board {
-	title := "Runs"
+// liveList is the view model of the region of the list page that its socket keeps up to date.
+type liveList struct {
+	SocketPath string
+	Tabs       []tab
+	Search     searchForm
+	Matches    matches
+	ShowKind   bool
+	List       list
+	Pager      []listLink
+	Bulk       bulkForm
+	Downloads  downloads
+	Overview   overview
+}
+
+// listLink is the view model of a link to another list, or to another page of this list.
+type listLink struct {
+	LinkID, Path, Text string
+	Current            bool
+}
+
+// tab is the view model of a link to the runs in a status.
+type tab struct {
+	Link           listLink
+	CountID, Count string
+}
+
+// list is the view model of the rows.
+type list struct {
+	Rows    []row
+	Columns string
+	Empty   string // says why there is no row; "" if nothing has been started yet
+}
+
+// downloads is the view model of the links to the runs as files.
+type downloads struct{ Runs, CSV, NDJSON string }
+
+// Board renders the page of the list. key is the idempotency key of its start form.
+func (t *Templates) Board(page app.Page, key string) ([]byte, error) {
+	view := boardPage{Layout: t.layout(title(page.Query)), Key: key, Live: t.live(page)}
+	if t.showKind() {
+		view.Kinds = t.kinds
+	}
+	return t.renderList("board", view, view.Live.List.Rows)
+}
+
+// Live renders the region of the list page that its socket keeps up to date.
+func (t *Templates) Live(page app.Page) ([]byte, error) {
+	view := t.live(page)
+	return t.renderList("live", view, view.List.Rows)
+}
+
+// ListFrame renders the whole list for a socket: as its first frame, or after rows changed.
+func (t *Templates) ListFrame(page app.Page) ([]byte, error) {
+	view := t.live(page)
+	return t.renderList("list_frame", view, view.List.Rows)
+}
+
+// showKind reports whether rows name their kind. With a single kind the column would say nothing.
+func (t *Templates) showKind() bool { return len(t.kinds) > 1 }
+
+func (t *Templates) live(page app.Page) liveList {
+	filter := page.Query.Filter
+	live := liveList{
+		SocketPath: LivePath(page.Query), Tabs: tabs(page), Search: t.search(filter), Matches: newMatches(page),
+		ShowKind: t.showKind(), List: t.list(page), Pager: pager(page), Bulk: newBulkForm(filter),
+		Overview:  newOverview(page.Overview),
+		Downloads: downloads{"all runs", DownloadPath(page.Query, "csv"), DownloadPath(page.Query, "ndjson")},
+	}
+	if isLimited(filter) {
+		live.Downloads.Runs = "the matching runs"
+	}
+	return live
+}
+
+func title(query app.Query) string {
+	text := "Runs"
+	if query.Filtered {
+		name := query.Status.String()
+		text = strings.ToUpper(name[:1]) + name[1:] + " runs"
+	}
+	if !query.StatusOnly() {
+		text += " (filtered)"
+	}
+	return text
+}
+
+// isLimited reports whether a list with this filter leaves out runs.
+func isLimited(filter app.Filter) bool { return filter.Filtered || !filter.StatusOnly() }
+
+// tabs returns the links to the runs in each status. They keep the rest of the filter.
+func tabs(page app.Page) []tab {
+	filter, counts := page.Query.Filter, newOverview(page.Overview).Counts
+	filter.Filtered, filter.Status = false, 0
+	path := QueryPath(app.Query{Filter: filter})
+	all := []tab{{listLink{"filter_all", path, "all", !page.Query.Filtered}, TotalID, counts[0].Runs}}
+	for i, status := range app.Statuses() {
+		filter.Filtered, filter.Status = true, status
+		name, current := status.String(), page.Query.Filtered && page.Query.Status == status
+		link := listLink{"filter_" + name, QueryPath(app.Query{Filter: filter}), name, current}
+		all = append(all, tab{link, CountID(status), counts[i+1].Runs})
+	}
+	return all
+}
+
+func (t *Templates) list(page app.Page) list {
+	view := list{Columns: "3", Empty: whyEmpty(page), Rows: make([]row, len(page.Runs))}
+	if t.showKind() {
+		view.Columns = "4"
+	}
+	now := t.now()
+	for i, run := range page.Runs {
+		view.Rows[i] = t.row(run, now)
+	}
+	return view
+}
+
+// whyEmpty says why a page has no rows. It returns "" if nothing has been started yet.
+func whyEmpty(page app.Page) string {
+	status := ""
 	if page.Query.Filtered {
-		name := page.Query.Status.String()
-		title = strings.ToUpper(name[:1]) + name[1:] + " runs"
+		status = page.Query.Status.String() + " "
 	}
-	if !page.Query.StatusOnly() {
-		title += " (filtered)"
+	switch {
+	case page.SearchCursor > 0:
+		return "No match back to #" + decimal(page.SearchCursor) + ". " + howToContinue(page.Query)
+	case page.Query.Direction != app.Latest:
+		return "No runs on this page."
+	case !page.Query.StatusOnly():
+		return "No " + status + "runs match."
+	case page.Query.Filtered:
+		return "No " + status + "runs."
 	}
-	return board{
-		Page: page, Title: title, Now: t.now(), Key: key,
-		Kinds: t.kinds, Count: app.DefaultCount, MaxCount: app.MaxCount,
-	}
+	return ""
 }
 
-// Cells returns the view models of the rows.
-func (b board) Cells() []cell {
-	cells := make([]cell, len(b.Runs))
-	for i, run := range b.Runs {
-		cells[i] = cell{ProcessRun: run, Now: b.Now, ShowKind: b.ShowKind()}
+// howToContinue names the link that continues a search that stopped early.
+func howToContinue(query app.Query) string {
+	if query.Direction == app.After {
+		return "Press Newer to continue."
 	}
-	return cells
+	return "Press Older to continue."
 }
 
-// ShowKind reports whether rows name their kind. With a single kind the column would say nothing.
-func (b board) ShowKind() bool { return len(b.Kinds) > 1 }
-
-// Newest reports whether this page begins with the newest runs, as only the first page of a list does.
-func (b board) Newest() bool { return b.Query.Direction == app.Latest }
-
-// Onwards returns the label of the link that continues a search that stopped early.
-func (b board) Onwards() string {
-	if b.Query.Direction == app.After {
-		return "Newer"
+func pager(page app.Page) (links []listLink) {
+	if page.Query.Direction != app.Latest {
+		newest := page.Query.WithCursor(app.Latest, 0)
+		links = append(links, listLink{LinkID: "page_newest", Path: QueryPath(newest), Text: "Newest"})
 	}
-	return "Older"
-}
-
-// Top returns the query for the first page of this list.
-func (b board) Top() app.Query { return b.Query.WithCursor(app.Latest, 0) }
-
-// Filter returns the status that the list is limited to, or "".
-func (b board) Filter() string {
-	if !b.Query.Filtered {
-		return ""
+	if page.HasNewer {
+		links = append(links, listLink{LinkID: "page_newer", Path: QueryPath(page.Newer()), Text: "Newer"})
 	}
-	return b.Query.Status.String()
-}
-
-// Narrowed reports whether the filter has more than a status.
-func (b board) Narrowed() bool { return !b.Query.StatusOnly() }
-
-// Found returns the number of matching runs, as far as the store counted.
-func (b board) Found() int64 { return int64(b.MatchCount) }
-
-// In returns the query of this list for another status. Any text that is no status, such as "", stands for
-// all of them.
-func (b board) In(status string) app.Query {
-	query := app.Query{Filter: b.Query.Filter}
-	query.Filtered, query.Status = false, 0
-	if known, err := app.ParseStatus(status); err == nil {
-		query.Filtered, query.Status = true, known
+	if page.HasOlder {
+		links = append(links, listLink{LinkID: "page_older", Path: QueryPath(page.Older()), Text: "Older"})
 	}
-	return query
+	return links
 }
 
-// Everywhere returns the query for all runs that match the filter of this list, from its first page.
-func (b board) Everywhere() app.Query { return app.Query{Filter: b.Query.Filter} }
-
-// Everything returns the query for all runs in the status of this list, without its other filters.
-func (b board) Everything() app.Query {
-	return app.Query{Filter: app.Filter{Filtered: b.Query.Filtered, Status: b.Query.Status}}
+// matches is the view model of the number of matching runs. It is empty if the filter has at most a status.
+type matches struct {
+	Count   string // as far as the store counted
+	Capped  bool   // there are more
+	Text    string // "12 runs match"
+	Pattern string // of the error that they failed with
+	Rest    string // of the sentence
 }
 
-// choice is an option of a select element.
-type choice struct {
-	Value, Text string
-	Chosen      bool
-}
-
-// KindChoices returns the kinds to filter by. It includes the kind of the current filter even if that kind is
-// no longer offered.
-func (b board) KindChoices() []choice {
-	choices := []choice{{Text: "All kinds"}}
-	kinds := b.Kinds
-	if asked := b.Query.Kind; asked != "" && !slices.Contains(kinds, asked) {
-		kinds = append(slices.Clone(kinds), asked)
+func newMatches(page app.Page) (view matches) {
+	query, count := page.Query, int64(page.MatchCount)
+	if query.StatusOnly() {
+		return matches{}
 	}
-	for _, kind := range kinds {
-		choices = append(choices, choice{kind, kind, kind == b.Query.Kind})
+	view.Count, view.Capped = decimal(count), page.MatchCountCapped
+	switch {
+	case view.Capped && count == 0:
+		view.Text = "No match so far"
+	case view.Capped:
+		view.Text = grouped(count) + "+ runs match"
+	default:
+		view.Text = plural(count, "run matches", "runs match")
 	}
-	return choices
+	if query.Failure > 0 {
+		view.Pattern = visible(patternText(page.Failure.Pattern))
+	}
+	if until := query.Until.String(); until != "" {
+		view.Rest += ", created before " + until
+	}
+	if page.SearchCursor > 0 {
+		view.Rest += ". Searched back to #" + decimal(page.SearchCursor) + ". " + howToContinue(query)
+	} else {
+		view.Rest += "."
+	}
+	return view
 }
 
-// SinceChoices returns the lower bounds to filter by. It includes that of the current filter.
-func (b board) SinceChoices() []choice {
-	return choose(b.Query.Since, "Since ", choice{Text: "Any time"},
-		choice{Value: "1h", Text: "Last hour"}, choice{Value: "24h", Text: "Last 24 hours"}, choice{Value: "48h", Text: "Last 2 days"}, choice{Value: "168h", Text: "Last 7 days"})
+// patternText returns the pattern of a failure, or what to say if the failure no longer exists.
+func patternText(pattern string) string {
+	if pattern == "" {
+		return "an error that no longer occurs"
+	}
+	return pattern
 }
 
-// UntilChoices returns the upper bounds to filter by. Together with SinceChoices they select, for example, a
-// day in the past. It includes the bound of the current filter.
-func (b board) UntilChoices() []choice {
-	return choose(b.Query.Until, "Until ", choice{Text: "Until now"},
-		choice{Value: "1h", Text: "Until an hour ago"}, choice{Value: "24h", Text: "Until a day ago"}, choice{Value: "168h", Text: "Until a week ago"})
+// overview is the view model of the numbers of all runs.
+type overview struct {
+	Counts           []count // all runs, then the runs in each status
+	Recent, Finished string  // number of newest runs, and how many of them have finished; "" without runs
+	Unhandled        string  // warning about waiting runs without a worker, or ""
 }
 
-// choose marks the choice that equals moment. If none does, it appends one, labelled before and the moment.
-func choose(moment app.TimeBound, before string, choices ...choice) []choice {
-	asked := moment.String()
-	for i := range choices {
-		choices[i].Chosen = choices[i].Value == asked
+// count is the view model of the number of runs in a status.
+type count struct{ ElementID, Runs string }
+
+func newOverview(from app.Overview) overview {
+	view := overview{Unhandled: unhandledWarning(from.Unhandled)}
+	view.Counts = append(view.Counts, count{TotalID, grouped(from.Counts.Total())})
+	for _, status := range app.Statuses() {
+		view.Counts = append(view.Counts, count{CountID(status), grouped(from.Counts[status])})
 	}
-	if !slices.ContainsFunc(choices, func(c choice) bool { return c.Chosen }) {
-		choices = append(choices, choice{asked, before + asked, true})
+	if from.Recent > 0 {
+		view.Recent, view.Finished = decimal(int64(from.Recent)), decimal(int64(from.Done))
 	}
-	return choices
+	return view
 }

@@ -12,104 +12,134 @@ import (
 	"runboard/app"
 )
 
-// period is the view model of a chart and its table.
-type period struct {
-	Name, Heading string
-	Span          string // "the last 24 hours"
-	Unit          string // of a row of its table: "minute" or "hour"
-	At            time.Time
-	app.Period
+// chart is the view model of a line chart of rates.
+type chart struct {
+	ChartID        string
+	Empty          bool   // nothing has happened; the other fields are unset
+	Lines, Painted []line // in the order of the legend, and of painting
+	Width          string // in SVG units, one for each step
+	Top, Middle    string // labels of the vertical axis
+	Unit           string // of Top and Middle, such as "a minute"
+	Times          []string
+	Description    string // for screen readers
 }
 
-// line is one counter over the period.
+// line is the view model of a counter over the period.
 type line struct {
-	Word   string // name of the counter, and CSS class of the line
-	Total  int64
-	Points string
-	value  func(app.Counters) int64
+	Name   string // of the counter, and CSS class of the line
+	Total  string
+	Points string // of an SVG polyline
 }
 
-// lineKinds returns the lines in the order of the legend and of the table.
-func lineKinds() []line {
-	return []line{
-		{Word: "created", value: func(f app.Counters) int64 { return f.Created }},
-		{Word: "started", value: func(f app.Counters) int64 { return f.Started }},
-		{Word: "completed", value: func(f app.Counters) int64 { return f.Completed }},
-		{Word: "failed", value: func(f app.Counters) int64 { return f.Failed }},
-	}
+// counters are the counters of a period at a time.
+type counters struct {
+	app.Period
+	At time.Time
 }
 
-// rates are the units of the vertical axis, finest first. scale takes the first one in which the peak is at
-// least 1.
-var rates = []struct {
+// lines are the names and values of the lines, in the order of the legend and of the table.
+var lines = []struct {
+	name  string
+	value func(app.Counters) int64
+}{
+	{"created", func(c app.Counters) int64 { return c.Created }},
+	{"started", func(c app.Counters) int64 { return c.Started }},
+	{"completed", func(c app.Counters) int64 { return c.Completed }},
+	{"failed", func(c app.Counters) int64 { return c.Failed }},
+}
+
+// scale is a vertical axis: top is a round number of runs per unit.
+type scale struct {
+	top  float64
 	per  string
-	time time.Duration
-}{{"a second", time.Second}, {"a minute", time.Minute}, {"an hour", time.Hour}}
+	unit time.Duration
+}
 
-// chartHeight is the height of a chart in SVG units. Its width is one unit per step.
+// scales are the units of the vertical axis, finest first. newScale takes the first one in which the peak is
+// at least 1.
+var scales = []scale{{per: "a second", unit: time.Second}, {per: "a minute", unit: time.Minute}, {per: "an hour", unit: time.Hour}}
+
+// chartHeight is the height of a chart in SVG units.
 const chartHeight = 100
 
 const (
-	// unwritten is how long the counters may lag behind the changes that they count.
-	unwritten = 3 * time.Second
-	// telling is how much of a step must have passed before it is plotted: a rate computed from less is
+	// writeLag is how long the counters may lag behind the changes that they count.
+	writeLag = 3 * time.Second
+	// minElapsed is how much of a step must have passed before it is plotted: a rate computed from less is
 	// noise.
-	telling = time.Minute
+	minElapsed = time.Minute
 )
 
-// Width returns the width of the chart in SVG units.
-func (p period) Width() int { return max(1, len(p.Counters)-1) }
+func newChart(c counters) chart {
+	sum := app.Sum(c.Counters)
+	if sum == (app.Counters{}) {
+		return chart{Empty: true}
+	}
+	s := newScale(c.peak())
+	view := chart{
+		Width: strconv.Itoa(max(1, len(c.Counters)-1)), Unit: s.per,
+		Top: humanize.Commaf(s.top), Middle: humanize.Commaf(s.top / 2),
+		Times: []string{"15 min ago", "10 min", "5 min", "now"}, Description: c.describe(s),
+	}
+	if c.Step == app.DayStep {
+		view.Times = []string{"24 h ago", "18 h", "12 h", "6 h", "now"}
+	}
+	for _, one := range lines {
+		corners := points(c.rates(one.value), s.top/s.unit.Seconds())
+		view.Lines = append(view.Lines, line{one.name, grouped(one.value(sum)), corners})
+	}
+	// The broad line first, so that it does not hide the others.
+	view.Painted = []line{view.Lines[2], view.Lines[1], view.Lines[0], view.Lines[3]}
+	return view
+}
 
-// shown returns the steps to plot: all but the last ones, whose counters are not complete enough for a rate.
-func (p period) shown() []app.Counters {
-	n := len(p.Counters)
+// plotted returns the steps to plot: all but the last ones, whose counters are not complete enough for a rate.
+func (c counters) plotted() []app.Counters {
+	n := len(c.Counters)
 	for n > 0 {
-		began := p.From.Add(time.Duration(n-1) * p.Step)
-		if p.At.Sub(began) >= min(telling, p.Step+unwritten) {
+		began := c.From.Add(time.Duration(n-1) * c.Step)
+		if c.At.Sub(began) >= min(minElapsed, c.Step+writeLag) {
 			break
 		}
 		n--
 	}
-	return p.Counters[:n]
+	return c.Counters[:n]
 }
 
 // elapsed returns how much of a step has passed.
-func (p period) elapsed(step int) time.Duration {
-	return min(p.Step, p.At.Sub(p.From.Add(time.Duration(step)*p.Step)))
+func (c counters) elapsed(step int) time.Duration {
+	return min(c.Step, c.At.Sub(c.From.Add(time.Duration(step)*c.Step)))
 }
 
-// Calm reports whether there is nothing to plot.
-func (p period) Calm() bool { return app.Sum(p.Counters) == app.Counters{} }
-
-// perSecond returns the rate of l in each shown step.
-func (p period) perSecond(l line) []float64 {
-	values := make([]float64, len(p.shown()))
-	for i, flow := range p.shown() {
-		values[i] = float64(l.value(flow)) / p.elapsed(i).Seconds()
+// rates returns the rate of value in each plotted step, per second.
+func (c counters) rates(value func(app.Counters) int64) []float64 {
+	steps := c.plotted()
+	rates := make([]float64, len(steps))
+	for i, step := range steps {
+		rates[i] = float64(value(step)) / c.elapsed(i).Seconds()
 	}
-	return values
+	return rates
 }
 
 // peak returns the highest rate of all lines, per second.
-func (p period) peak() (peak float64) {
-	for _, l := range lineKinds() {
-		for _, value := range p.perSecond(l) {
-			peak = max(peak, value)
+func (c counters) peak() (peak float64) {
+	for _, one := range lines {
+		for _, rate := range c.rates(one.value) {
+			peak = max(peak, rate)
 		}
 	}
 	return peak
 }
 
-// scale returns the round number at the upper edge of the chart, and its unit as text and as a duration.
-func (p period) scale() (top float64, per string, unit time.Duration) {
-	peak := p.peak()
-	for _, rate := range rates {
-		per, unit = rate.per, rate.time
-		if peak*unit.Seconds() >= 1 {
+// newScale returns the scale for rates up to peak per second.
+func newScale(peak float64) (s scale) {
+	for _, s = range scales {
+		if peak*s.unit.Seconds() >= 1 {
 			break
 		}
 	}
-	return roundUp(peak * unit.Seconds()), per, unit
+	s.top = roundUp(peak * s.unit.Seconds())
+	return s
 }
 
 // roundUp returns the smallest number of the form 1, 2 or 5 times a power of ten that is at least value and
@@ -124,32 +154,6 @@ func roundUp(value float64) float64 {
 	return 10 * power
 }
 
-// Top returns the label of the upper edge of the chart.
-func (p period) Top() string { top, _, _ := p.scale(); return humanize.Commaf(top) }
-
-// Half returns the label of the line in the middle of the chart.
-func (p period) Half() string { top, _, _ := p.scale(); return humanize.Commaf(top / 2) }
-
-// Per returns the unit of Top and Half, such as "a minute".
-func (p period) Per() string { _, per, _ := p.scale(); return per }
-
-// Lines returns the lines in the order of the legend, with their totals and points.
-func (p period) Lines() []line {
-	lines, sum := lineKinds(), app.Sum(p.Counters)
-	top, _, unit := p.scale()
-	for i := range lines {
-		lines[i].Total = lines[i].value(sum)
-		lines[i].Points = points(p.perSecond(lines[i]), top/unit.Seconds())
-	}
-	return lines
-}
-
-// Drawn returns the lines in painting order: the broad one first, so that it does not hide the others.
-func (p period) Drawn() []line {
-	lines := p.Lines()
-	return []line{lines[2], lines[1], lines[0], lines[3]}
-}
-
 // points returns the points of an SVG polyline through values, one unit apart. top is at the upper edge.
 func points(values []float64, top float64) string {
 	var text strings.Builder
@@ -160,47 +164,33 @@ func points(values []float64, top float64) string {
 }
 
 // coordinate formats x for SVG, rounded to a tenth.
-func coordinate(x float64) string { return strconv.FormatFloat(math.Round(10*x)/10, 'f', -1, 64) }
+func coordinate(x float64) string { return shortest(math.Round(10*x) / 10) }
 
-// Times returns the labels of the time axis, which are evenly spaced.
-func (p period) Times() []string {
-	if p.Step == app.DayStep {
-		return []string{"24 h ago", "18 h", "12 h", "6 h", "now"}
-	}
-	return []string{"15 min ago", "10 min", "5 min", "now"}
-}
-
-// Words describes the chart for screen readers.
-func (p period) Words() string {
-	sum := app.Sum(p.Counters)
-	peak, per, unit := p.peak(), p.Per(), time.Second
-	_, _, unit = p.scale()
+// describe describes the chart for screen readers.
+func (c counters) describe(s scale) string {
+	sum, peak := app.Sum(c.Counters), math.Round(10*c.peak()*s.unit.Seconds())/10
 	return fmt.Sprintf("%s created, %s started, %s completed, %s failed. At the most there were about %s %s.",
-		humanize.Comma(sum.Created), humanize.Comma(sum.Started), humanize.Comma(sum.Completed), humanize.Comma(sum.Failed),
-		humanize.Commaf(math.Round(10*peak*unit.Seconds())/10), per)
+		grouped(sum.Created), grouped(sum.Started), grouped(sum.Completed), grouped(sum.Failed), humanize.Commaf(peak), s.per)
 }
 
-// flows is a row of the table below a chart.
-type flows struct {
-	When string
-	app.Counters
-}
-
-// together is the number of steps in a row of the table. A row covers a minute of 10 s steps, or an hour of
+// stepsPerRow is the number of steps in a row of the table. A row covers a minute of 10 s steps, or an hour of
 // 10 min steps.
-const together = 6
+const stepsPerRow = 6
 
-// Rows returns the rows of the table, newest first. The first row may cover fewer steps than the others.
-func (p period) Rows() (rows []flows) {
-	unit := map[string]string{"minute": "min", "hour": "h"}[p.Unit]
-	last := (len(p.Counters) - 1) / together
+// rows returns the rows of the table, newest first. The first row may cover fewer steps than the others.
+func (c counters) rows() (rows []throughput) {
+	unit := " min ago"
+	if c.Step == app.DayStep {
+		unit = " h ago"
+	}
+	last := (len(c.Counters) - 1) / stepsPerRow
 	for i := last; i >= 0; i-- {
-		some := p.Counters[i*together : min((i+1)*together, len(p.Counters))]
-		when := fmt.Sprintf("%d %s ago", last-i, unit)
+		sum := app.Sum(c.Counters[i*stepsPerRow : min((i+1)*stepsPerRow, len(c.Counters))])
+		when := strconv.Itoa(last-i) + unit
 		if i == last {
 			when = "now"
 		}
-		rows = append(rows, flows{when, app.Sum(some)})
+		rows = append(rows, throughput{when, grouped(sum.Created), grouped(sum.Started), grouped(sum.Completed), grouped(sum.Failed)})
 	}
 	return rows
 }

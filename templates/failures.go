@@ -2,100 +2,125 @@ package templates
 
 import (
 	"fmt"
+	"strconv"
 	"time"
-
-	"github.com/dustin/go-humanize"
 
 	"runboard/app"
 )
 
-// failures is the view model of the page that groups failed runs by error.
-type failures struct {
-	app.Failures
-	Title    string
-	Now      time.Time
-	ShowKind bool
+// failuresPage is the view model of the page that groups failed runs by error.
+type failuresPage struct {
+	Layout  layout
+	Summary string
+	Groups  []failureGroup
+	More    string // says how many groups are not shown, or ""
 }
 
-func (t *Templates) failures(all app.Failures) failures {
-	return failures{Failures: all, Title: "Failures", Now: t.now(), ShowKind: len(t.kinds) > 1}
+// failureGroup is the view model of a failure group.
+type failureGroup struct {
+	ElementID, Kind       string // Kind is "" if there is only one
+	Pattern, Example      string
+	Runs, ListPath        string // "12 runs", and the list of them
+	RetryLabel, RetryPath string // the preview for retrying all of them
+	Last, First           failureTime
+	Description           string // of the sparkline, for screen readers
+	Bars                  []hourBar
 }
+
+// failureTime is the view model of a time; without At there is none.
+type failureTime struct{ At, Exact, Text string }
+
+// hourBar is an hour of a sparkline, in units of a picture 24 wide and 16 high.
+type hourBar struct{ X, Y, Height string }
 
 // Failures renders the failures page.
 func (t *Templates) Failures(all app.Failures) ([]byte, error) {
-	return t.draw("failures", t.failures(all))
+	return t.render("failures", t.failuresPage(all))
 }
 
 // FailuresLive renders the region of the failures page that its socket keeps up to date.
 func (t *Templates) FailuresLive(all app.Failures) ([]byte, error) {
-	return t.draw("failures_live", t.failures(all))
+	return t.render("failures_live", t.failuresPage(all))
 }
 
 // FailuresFrame renders the changing part of the failures page for a socket.
 func (t *Templates) FailuresFrame(all app.Failures) ([]byte, error) {
-	return t.draw("failures_frame", t.failures(all))
+	return t.render("failures_frame", t.failuresPage(all))
 }
 
-// group is the view model of a failure group.
-type group struct {
-	app.Failure
-	Now      time.Time
-	ShowKind bool
-}
-
-// Drawn returns the groups that the page shows.
-func (f failures) Drawn() []group {
-	groups := make([]group, len(f.Failures.Failures))
-	for i, failure := range f.Failures.Failures {
-		groups[i] = group{failure, f.Now, f.ShowKind}
+func (t *Templates) failuresPage(all app.Failures) failuresPage {
+	view := failuresPage{Layout: t.layout("Failures")}
+	view.Layout.OnFailures = true
+	view.Summary = plural(all.Runs, "failed run, ", "failed runs, ") + plural(all.Groups, "distinct error", "distinct errors") +
+		". Grouped by message; numbers, ids and paths are ignored."
+	now := t.now()
+	for _, failure := range all.Failures {
+		view.Groups = append(view.Groups, t.failureGroup(failure, now))
 	}
-	return groups
+	if more := all.Groups - int64(len(all.Failures)); more > 0 {
+		view.More = "And " + grouped(more) + " more, with fewer runs each."
+	}
+	return view
 }
 
-// Hidden returns the number of groups that the page does not show.
-func (f failures) Hidden() int64 { return f.Groups - int64(len(f.Failures.Failures)) }
-
-// Query returns the query for the runs of the group.
-func (g group) Query() app.Query { return app.Query{Filter: app.Filter{Failure: g.ID}} }
-
-// Retry returns the path of the preview for retrying all runs of the group.
-func (g group) Retry() string {
-	return withQuery(BulkPath, g.Query()) + "&operation=retry&scope=all"
+func (t *Templates) failureGroup(failure app.Failure, now time.Time) failureGroup {
+	query := app.Query{Filter: app.Filter{Failure: failure.ID}}
+	group := failureGroup{
+		ElementID: groupID(failure.ID), Pattern: visible(failure.Pattern), Example: visible(failure.Example),
+		Runs: plural(failure.Runs, "run", "runs"), ListPath: QueryPath(query),
+		RetryLabel: "Retry…", RetryPath: withQuery(BulkPath, query) + "&operation=retry&scope=all",
+		Last: newFailureTime(failure.LastAt, now), Description: describeHours(failure.Hours), Bars: hourBars(failure.Hours),
+	}
+	if failure.Runs > 1 {
+		group.RetryLabel = "Retry all " + grouped(failure.Runs) + "…"
+	}
+	if t.showKind() {
+		group.Kind = failure.Kind
+	}
+	if !failure.FirstAt.Equal(failure.LastAt) {
+		group.First = newFailureTime(failure.FirstAt, now)
+	}
+	return group
 }
 
-// hourBar is an hour of a sparkline, in units of a picture 24 wide and 16 high.
-type hourBar struct{ X, Y, Height float64 }
+func newFailureTime(at, now time.Time) failureTime {
+	return failureTime{At: stamp(at), Exact: exact(at), Text: ago(at, now)}
+}
 
-// Bars returns a bar for each hour with failures. The busiest hour fills the height, and every bar is at
+// hourBars returns a bar for each hour with failures. The busiest hour fills the height, and every bar is at
 // least 1 high.
-func (g group) Bars() (bars []hourBar) {
-	var most int64 = 1
-	for _, n := range g.Hours {
-		most = max(most, n)
+func hourBars(hours [app.FailureHours]int64) (bars []hourBar) {
+	var highest int64 = 1
+	for _, n := range hours {
+		highest = max(highest, n)
 	}
-	for hour, n := range g.Hours {
+	for hour, n := range hours {
 		if n > 0 {
-			height := max(1, 16*float64(n)/float64(most))
-			bars = append(bars, hourBar{float64(hour), 16 - height, height})
+			height := max(1, 16*float64(n)/float64(highest))
+			bars = append(bars, hourBar{strconv.Itoa(hour), shortest(16 - height), shortest(height)})
 		}
 	}
 	return bars
 }
 
-// Words describes the sparkline for screen readers.
-func (g group) Words() string {
-	var sum, most int64
-	var when int
-	for hour, n := range g.Hours {
-		if sum += n; n > most {
-			most, when = n, app.FailureHours-1-hour
+// shortest formats x with as few digits as identify it.
+func shortest(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+
+// describeHours describes a sparkline for screen readers.
+func describeHours(hours [app.FailureHours]int64) string {
+	var sum, highest int64
+	var hoursAgo int
+	for hour, n := range hours {
+		sum += n
+		if n > highest {
+			highest, hoursAgo = n, app.FailureHours-1-hour
 		}
 	}
 	switch {
 	case sum == 0:
 		return "None in the last 24 hours"
-	case when == 0:
-		return fmt.Sprintf("%s in the last 24 hours, most of them, %s, in the present hour", humanize.Comma(sum), humanize.Comma(most))
+	case hoursAgo == 0:
+		return fmt.Sprintf("%s in the last 24 hours, most of them, %s, in the present hour", grouped(sum), grouped(highest))
 	}
-	return fmt.Sprintf("%s in the last 24 hours, most of them, %s, %d h ago", humanize.Comma(sum), humanize.Comma(most), when)
+	return fmt.Sprintf("%s in the last 24 hours, most of them, %s, %d h ago", grouped(sum), grouped(highest), hoursAgo)
 }

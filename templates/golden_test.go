@@ -97,7 +97,7 @@ func TestFragmentsLookAsTheyShould(t *testing.T) {
 	for name, drawn := range map[string]string{
 		"row":          draw(drawing.Row(samples["started"])),
 		"status":       draw(drawing.Status(samples["waiting"])),
-		"said":         draw(drawing.Success("Run #7 is <cancelled>.", app.ProcessRun{ID: 7, Version: 3})),
+		"success":      draw(drawing.Success("Run #7 is <cancelled>.", app.ProcessRun{ID: 7, Version: 3})),
 		"notice":       draw(drawing.Notice("The count must be <1 to 1000>.")),
 		"started_one":  draw(drawing.Started(app.Batch{First: 7, Count: 1}, "key-2")),
 		"started_many": draw(drawing.Started(app.Batch{First: 7, Count: 10}, "key-2")),
@@ -119,7 +119,7 @@ func TestFramesLookAsTheyShould(t *testing.T) {
 		"list_frame_empty": draw(drawing.ListFrame(app.Page{})),
 		"cells_frame":      draw(drawing.CellsFrame(mixed(), overview)),
 		"cells_frame_none": draw(drawing.CellsFrame(nil, overview)),
-		"chosen":           draw(drawing.StatusCells([]int64{99, 3, 98}, []app.ProcessRun{samples["failed"]})),
+		"status_cells":     draw(drawing.StatusCells([]int64{99, 3, 98}, []app.ProcessRun{samples["failed"]})),
 		"run_frame":        draw(drawing.RunFrame(app.RunPage{Run: samples["failed"], Overview: overview})),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,7 +1,7 @@
 package templates
 
 import (
-	"strconv"
+	"fmt"
 
 	"runboard/app"
 )
@@ -45,7 +45,7 @@ const (
 )
 
 // RowID returns the id of a run's row.
-func RowID(run int64) string { return "process_run_" + strconv.FormatInt(run, 10) }
+func RowID(run int64) string { return "process_run_" + decimal(run) }
 
 // StatusID returns the id of a run's status cell.
 func StatusID(run int64) string { return RowID(run) + "_status" }
@@ -56,14 +56,37 @@ func FactsID(run int64) string { return RowID(run) + "_facts" }
 // EventsID returns the id of the list with a run's history on its page.
 func EventsID(run int64) string { return RowID(run) + "_events" }
 
+// groupID returns the id of a failure group.
+func groupID(failure int64) string { return "failure_" + decimal(failure) }
+
 // ChartID returns the id of the chart of a period.
 func ChartID(period string) string { return period + "_chart" }
 
 // TableID returns the id of the table body below the chart of a period.
 func TableID(period string) string { return period + "_table" }
 
-// TimesID returns the id of the element with the queue times and run times of a period.
-func TimesID(period string) string { return period + "_times" }
+// DurationsID returns the id of the element with the queue times and run times of a period.
+func DurationsID(period string) string { return period + "_times" }
 
 // CountID returns the id of the number of runs in a status.
 func CountID(status app.Status) string { return "count_" + status.String() }
+
+// fixedIDs has the ids by the names that templates use.
+var fixedIDs = map[string]string{
+	"bulk": BulkID, "clearSelection": ClearSelectionID, "confirm": ConfirmID, "confirmShortcut": ConfirmShortcutID,
+	"connection": ConnectionID, "deleted": DeletedID, "failures": FailuresID, "follow": FollowID,
+	"forecast": ForecastID, "heartbeat": HeartbeatID, "help": HelpID, "key": IdempotencyKeyID,
+	"latency": LatencyID, "list": ListID, "live": LiveID, "log": LogID, "matches": MatchesID,
+	"message": MessageID, "newRuns": NewRunsID, "notice": NoticeID, "pager": PagerID, "pause": PauseID,
+	"progress": ProgressID, "row_actions": RowActionsID, "selectAll": SelectAllID,
+	"selectedCount": SelectedCountID, "server": ServerID, "shortcuts": ShortcutsID,
+	"shortcutsEnabled": ShortcutsEnabledID, "start": StartID, "summary": SummaryID, "unhandled": UnhandledID,
+}
+
+// fixedID returns the id of an element by its name in fixedIDs. It fails for an unknown name, and so does New.
+func fixedID(name string) (string, error) {
+	if id, known := fixedIDs[name]; known {
+		return id, nil
+	}
+	return "", fmt.Errorf("no element is called %q", name)
+}

@@ -89,7 +89,7 @@ var samples = silent(map[string]app.ProcessRun{
 		ID: 6, Kind: "simulated", Status: app.Started, Version: 2, Attempt: 1,
 		CreatedAt: before(3 * time.Minute), StartedAt: before(12 * time.Second),
 	},
-	"suspect": {
+	"interrupted": {
 		ID: 5, Kind: "simulated", Status: app.Started, Version: 6, Attempt: 1, Crashes: 2,
 		CreatedAt: before(2 * time.Hour), StartedAt: before(90 * time.Second),
 	},
@@ -109,7 +109,7 @@ var samples = silent(map[string]app.ProcessRun{
 		ID: 9, Kind: "simulated", Status: app.Started, Version: 5, Attempt: 2, Progress: app.Progress{Percent: 40, Message: "copying <all> of it"},
 		CreatedAt: before(time.Minute), StartedAt: before(20 * time.Second),
 	},
-	"stopping": {
+	"cancelling": {
 		ID: 10, Kind: "simulated", Status: app.Started, Version: 3, Attempt: 1,
 		CreatedAt: before(time.Minute), StartedAt: before(20 * time.Second), CancelRequestedAt: before(12 * time.Second),
 	},
@@ -138,7 +138,7 @@ var overview = app.Overview{Counts: app.Counts{2, 1234, 1234567, 1, 0}, Recent: 
 
 // mixed returns all samples, newest first.
 func mixed() (runs []app.ProcessRun) {
-	for _, name := range []string{"stopping", "busy", "created", "waiting", "started", "suspect", "completed", "failed", "cancelled"} {
+	for _, name := range []string{"cancelling", "busy", "created", "waiting", "started", "interrupted", "completed", "failed", "cancelled"} {
 		runs = append(runs, samples[name])
 	}
 	return runs

@@ -154,7 +154,7 @@ func TestEachStatusOffersWhatCanBeWished(t *testing.T) {
 	t.Parallel()
 	drawing := newTemplates(t)
 	for name, want := range map[string]string{
-		"created": "cancel", "waiting": "cancel", "started": "cancel", "busy": "cancel", "stopping": "",
+		"created": "cancel", "waiting": "cancel", "started": "cancel", "busy": "cancel", "cancelling": "",
 		"completed": "", "failed": "retry", "cancelled": "retry",
 	} {
 		run := samples[name]

@@ -1,10 +1,10 @@
 package templates
 
 import (
+	"fmt"
 	"maps"
 	"net/url"
 	"slices"
-	"strconv"
 
 	"runboard/app"
 )
@@ -19,7 +19,10 @@ const FailuresPath = ListPath + "/failures"
 const StatisticsPath = ListPath + "/statistics"
 
 // RunPath returns the path of a run's page.
-func RunPath(run int64) string { return ListPath + "/" + strconv.FormatInt(run, 10) }
+func RunPath(run int64) string { return ListPath + "/" + decimal(run) }
+
+// runCommandPath returns the path to POST command to, which is "cancel", "retry" or "delete".
+func runCommandPath(run int64, command string) string { return RunPath(run) + "/" + command }
 
 // LogPath returns the path of a run's log.
 func LogPath(run int64) string { return RunPath(run) + "/log" }
@@ -38,6 +41,15 @@ func LivePath(query app.Query) string { return withQuery(ListPath+"/live", query
 
 // BulkPath is the path of bulk actions: GET previews one, and POST creates it.
 const BulkPath = ListPath + "/bulk"
+
+// fixedPath returns a path by the name that templates use. It fails for an unknown name, and so does New.
+func fixedPath(name string) (string, error) {
+	paths := map[string]string{"list": ListPath, "failures": FailuresPath, "statistics": StatisticsPath, "bulk": BulkPath}
+	if path, known := paths[name]; known {
+		return path, nil
+	}
+	return "", fmt.Errorf("no path is called %q", name)
+}
 
 // field is a query parameter or a form field.
 type field struct{ Name, Value string }
@@ -76,13 +88,13 @@ func parameters(query app.Query) url.Values {
 	set("until", query.Until.String())
 	set("q", query.Text)
 	if query.Failure > 0 {
-		set("failure", strconv.FormatInt(query.Failure, 10))
+		set("failure", decimal(query.Failure))
 	}
 	switch query.Direction {
 	case app.Before:
-		set("before", strconv.FormatInt(query.Cursor, 10))
+		set("before", decimal(query.Cursor))
 	case app.After:
-		set("after", strconv.FormatInt(query.Cursor, 10))
+		set("after", decimal(query.Cursor))
 	}
 	return values
 }

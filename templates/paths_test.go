@@ -55,18 +55,11 @@ func TestThePathsAndIDsOfARun(t *testing.T) {
 	}
 }
 
-// A failed render must not return the part of the page before the failure.
-func TestAPageThatCannotBeDrawnIsAnErrorAndNoPage(t *testing.T) {
+func TestNew_FailsWithoutAnAsset(t *testing.T) {
 	t.Parallel()
-	drawing, err := templates.New(templates.Options{
-		Asset: func(string) string { panic(errors.New("no such file")) },
-		Kinds: []string{"simulated"},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if page, err := drawing.Board(app.Page{}, ""); err == nil || page != nil {
-		t.Errorf("drawn: %q, %v", page, err)
+	tmpl, err := templates.New(templates.Options{Asset: func(string) string { panic(errors.New("no such file")) }})
+	if err == nil || tmpl != nil {
+		t.Errorf("New without assets = %v, %v, want an error", tmpl, err)
 	}
 }
 

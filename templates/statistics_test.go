@@ -54,8 +54,8 @@ func lively() app.Statistics {
 func TestTheStatisticsLookAsTheyShould(t *testing.T) {
 	t.Parallel()
 	drawing, draw := newTemplates(t), must(t)
-	golden(t, "statistics_calm", draw(drawing.Statistics(calm())))
-	golden(t, "statistics_lively", draw(drawing.Statistics(lively())))
+	golden(t, "statistics_empty", draw(drawing.Statistics(calm())))
+	golden(t, "statistics_busy", draw(drawing.Statistics(lively())))
 	golden(t, "statistics_frame", draw(drawing.StatisticsFrame(lively())))
 }
 

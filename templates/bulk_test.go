@@ -29,12 +29,12 @@ func TestTheQuestionLooksAsItShould(t *testing.T) {
 		prospect app.BulkPreview
 		problem  string
 	}{
-		"ask_all":   {app.BulkAction{Operation: app.BulkRetry, Filter: filter, Confirmed: within}, app.BulkPreview{Runs: 12_300, Skipped: 45}, ""},
-		"ask_more":  {app.BulkAction{Operation: app.BulkDelete, Confirmed: within}, app.BulkPreview{Runs: 1_000_000, Skipped: 1, More: true}, ""},
-		"ask_again": {app.BulkAction{Operation: app.BulkDelete, Filter: app.Filter{Failure: 7}, Confirmed: within}, app.BulkPreview{Runs: 101, Pattern: "exit status #"}, "More runs match now."},
-		"ask_some":  {app.BulkAction{Operation: app.BulkCancel, IDs: []int64{7, 9}, Confirmed: within}, app.BulkPreview{Runs: 2}, ""},
-		"ask_one":   {app.BulkAction{Operation: app.BulkDelete, IDs: []int64{7}, Confirmed: within}, app.BulkPreview{Runs: 1}, ""},
-		"ask_none":  {app.BulkAction{Operation: app.BulkCancel, IDs: []int64{7, 9}, Confirmed: within}, app.BulkPreview{Skipped: 2}, ""},
+		"confirmation_all":   {app.BulkAction{Operation: app.BulkRetry, Filter: filter, Confirmed: within}, app.BulkPreview{Runs: 12_300, Skipped: 45}, ""},
+		"confirmation_more":  {app.BulkAction{Operation: app.BulkDelete, Confirmed: within}, app.BulkPreview{Runs: 1_000_000, Skipped: 1, More: true}, ""},
+		"confirmation_again": {app.BulkAction{Operation: app.BulkDelete, Filter: app.Filter{Failure: 7}, Confirmed: within}, app.BulkPreview{Runs: 101, Pattern: "exit status #"}, "More runs match now."},
+		"confirmation_some":  {app.BulkAction{Operation: app.BulkCancel, IDs: []int64{7, 9}, Confirmed: within}, app.BulkPreview{Runs: 2}, ""},
+		"confirmation_one":   {app.BulkAction{Operation: app.BulkDelete, IDs: []int64{7}, Confirmed: within}, app.BulkPreview{Runs: 1}, ""},
+		"confirmation_none":  {app.BulkAction{Operation: app.BulkCancel, IDs: []int64{7, 9}, Confirmed: within}, app.BulkPreview{Skipped: 2}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

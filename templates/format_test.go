@@ -10,7 +10,7 @@ import (
 
 const day = 24 * time.Hour
 
-func TestADurationInWords(t *testing.T) {
+func TestLasting_UsesUpToTwoUnits(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
 		-time.Hour:                    "0 s", // the nodes of a crash and of a start may have different clocks
@@ -41,12 +41,21 @@ func TestADurationInWords(t *testing.T) {
 		time.Second - time.Nanosecond: "0.9 s",
 	} {
 		if got := lasting(d); got != want {
-			t.Errorf("%s is %q, want %q", d, got, want)
+			t.Errorf("lasting(%s) = %q, want %q", d, got, want)
 		}
 	}
 }
 
-func TestALongErrorIsClippedInARow(t *testing.T) {
+func TestPlural_GroupsThousands(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int64]string{0: "0 runs", 1: "1 run", 2: "2 runs", 1234: "1,234 runs"} {
+		if got := plural(n, "run", "runs"); got != want {
+			t.Errorf("plural(%d) = %q, want %q", n, got, want)
+		}
+	}
+}
+
+func TestClip_ShortensToOneLine(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"":                        "",
@@ -56,14 +65,13 @@ func TestALongErrorIsClippedInARow(t *testing.T) {
 		strings.Repeat("x", 1000): strings.Repeat("x", 99) + "…",
 	} {
 		if got := clip(text); got != want {
-			t.Errorf("%q is clipped to %q", text, got)
+			t.Errorf("clip(%q) = %q, want %q", text, got, want)
 		}
 	}
 }
 
-func TestHowLongAgoInWords(t *testing.T) {
+func TestAgo_IsRough(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
 	for d, want := range map[time.Duration]string{
 		-time.Hour:              "just now", // the clock was set back
 		0:                       "just now",
@@ -75,85 +83,83 @@ func TestHowLongAgoInWords(t *testing.T) {
 		3 * time.Hour:           "3 h ago",
 		3 * day:                 "3 days ago",
 	} {
-		if got := ago(now.Add(-d), now); got != want {
-			t.Errorf("%s before is %q, want %q", d, got, want)
+		if got := ago(noon.Add(-d), noon); got != want {
+			t.Errorf("ago(%s) = %q, want %q", d, got, want)
 		}
 	}
 }
 
-func TestTimesAreWrittenInUTC(t *testing.T) {
+func TestTimes_AreInUTC(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 2, 1, 4, 5, 678_900_000, time.FixedZone("east", 2*60*60))
-	if got := stamp(at); got != "2026-11-01T23:04:05.678Z" {
-		t.Errorf("a machine reads %q", got)
-	}
-	if got := second(at); got != "2026-11-01T23:04:05Z" {
-		t.Errorf("to the second it is %s", got)
-	}
-	if got := exact(at); got != "1 Nov 2026, 23:04:05 UTC" {
-		t.Errorf("a person reads %q", got)
-	}
-}
-
-func TestATemplateCannotNameAnIDThatDoesNotExist(t *testing.T) {
-	t.Parallel()
-	if id, err := fixedID("no-such-thing"); err == nil {
-		t.Errorf("it is called %q", id)
-	}
-	for name, id := range fixedIDs {
-		if got, err := fixedID(name); got != id || err != nil {
-			t.Errorf("%s is called %q, %v", name, got, err)
+	for got, want := range map[string]string{
+		stamp(at): "2026-11-01T23:04:05.678Z", second(at): "2026-11-01T23:04:05Z",
+		exact(at): "1 Nov 2026, 23:04:05 UTC", clock(at): "23:04:05.678 UTC",
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }
 
-func TestHowLongItIsUntilATime(t *testing.T) {
+func TestFixedNames_MustBeKnown(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
+	for name, lookUp := range map[string]func(string) (string, error){"id": fixedID, "path": fixedPath} {
+		if got, err := lookUp("missing"); err == nil {
+			t.Errorf("[[%s \"missing\"]] = %q, want an error", name, got)
+		}
+	}
+	if got, err := fixedID("selectAll"); got != SelectAllID || err != nil {
+		t.Errorf("id of selectAll = %q, %v", got, err)
+	}
+}
+
+func TestUntil_CountsDown(t *testing.T) {
+	t.Parallel()
 	for d, want := range map[time.Duration]string{
 		12 * time.Second: "in 12 s", 1500 * time.Millisecond: "in 1.5 s", 0: "any moment", -time.Hour: "any moment",
 	} {
-		if got := due(now.Add(d), now); got != want {
-			t.Errorf("%s ahead is %q, want %q", d, got, want)
+		if got := until(noon.Add(d), noon).Text; got != want {
+			t.Errorf("until(%s ahead) = %q, want %q", d, got, want)
 		}
 	}
 }
 
-func TestWhatGoesOnIsToldInWholeSeconds(t *testing.T) {
+func TestElapsed_IsInWholeSeconds(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
 	for d, want := range map[time.Duration]string{
 		-time.Second: "0 s", 2 * time.Millisecond: "0 s", 1900 * time.Millisecond: "1 s", 61 * time.Second: "1 min 1 s",
 	} {
-		if got := elapsed(now.Add(-d), now); got != want {
-			t.Errorf("after %s it is %q, want %q", d, got, want)
+		if got := elapsed(noon.Add(-d), noon).Text; got != want {
+			t.Errorf("elapsed(%s) = %q, want %q", d, got, want)
 		}
 	}
 }
 
-func TestWorkThatDoesNotStopIsSaidNotToRespond(t *testing.T) {
+func TestCancelling_ReportsRunsThatDoNotReact(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
-		0: "cancelling…", patient - 1: "cancelling…", patient: "cancelling… no reaction for 5 s", 90 * time.Second: "cancelling… no reaction for 1 min 30 s",
+		0: "cancelling…", slowCancel - 1: "cancelling…", slowCancel: "cancelling… no reaction for 5 s",
+		90 * time.Second: "cancelling… no reaction for 1 min 30 s",
 	} {
-		if got := stopping(d); got != want {
-			t.Errorf("after %s it is %q, want %q", d, got, want)
+		if got := cancelling(noon.Add(-d), noon).Text; got != want {
+			t.Errorf("cancelling for %s = %q, want %q", d, got, want)
 		}
 	}
 }
 
-func TestTheTimeLeftFollowsFromTheRate(t *testing.T) {
+func TestTimeLeft_FollowsTheProgress(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
 	for percent, want := range map[app.Percent]time.Duration{
 		app.NoPercent: 0, 0: 0, 1: 19*time.Minute + 48*time.Second, 50: 12 * time.Second, 99: time.Second, 100: 0,
 	} {
-		run := app.ProcessRun{Status: app.Started, StartedAt: now.Add(-12 * time.Second), Progress: app.Progress{Percent: percent}}
-		if got := left(run, 0, now); got != want {
-			t.Errorf("at %d%% there are %s left, want %s", percent, got, want)
+		run := app.ProcessRun{Status: app.Started, StartedAt: noon.Add(-12 * time.Second), Progress: app.Progress{Percent: percent}}
+		if got := timeLeft(run, 0, noon); got != want {
+			t.Errorf("at %d%%, timeLeft = %s, want %s", percent, got, want)
 		}
 	}
-	if got := left(app.ProcessRun{Status: app.Failed, StartedAt: now.Add(-time.Second), Progress: app.Progress{Percent: 50}}, 0, now); got != 0 {
-		t.Errorf("of a run that failed there are %s left", got)
+	run := app.ProcessRun{Status: app.Failed, StartedAt: noon.Add(-time.Second), Progress: app.Progress{Percent: 50}}
+	if got := timeLeft(run, 0, noon); got != 0 {
+		t.Errorf("timeLeft of a failed run = %s, want 0", got)
 	}
 }

@@ -1,0 +1,213 @@
+package templates
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"runboard/app"
+)
+
+// opLabels are the texts of a bulk operation.
+type opLabels struct {
+	Button  string // label of its button, and first word of the heading
+	Started string // notice once its bulk run has been created
+	Effect  string // what the operation does, in a sentence or two
+	Skipped string // why runs are skipped: "2 others are" + Skipped
+	None    string // shown if it applies to none of the runs
+	Dismiss string // label of the button that changes nothing
+}
+
+var operationLabels = map[app.BulkOperation]opLabels{
+	app.BulkCancel: {
+		Button: "Cancel", Started: "Cancelling runs.",
+		Effect:  "Waiting runs are cancelled now. Running ones stop when their work returns.",
+		Skipped: "finished already", None: "These runs have already finished.", Dismiss: "Keep them",
+	},
+	app.BulkRetry: {
+		Button: "Retry", Started: "Retrying runs.",
+		Effect:  "They are queued again, with all their attempts.",
+		Skipped: "neither failed nor cancelled", None: "None of these runs has failed or was cancelled.", Dismiss: "Leave them",
+	},
+	app.BulkDelete: {
+		Button: "Delete", Started: "Deleting runs.",
+		Effect:  "Their logs are deleted too. This cannot be undone.",
+		Skipped: "not finished", None: "None of these runs has finished.", Dismiss: "Keep them",
+	},
+}
+
+// bulkForm is the view model of the form for bulk actions on the runs of a list.
+type bulkForm struct {
+	Fields     []field // the filter of the list
+	AllNoun    string  // what all runs of the list are called
+	Operations []operation
+}
+
+// operation is the view model of the button of a bulk operation.
+type operation struct {
+	Name, Label string
+	Dangerous   bool // cannot be undone
+}
+
+func newBulkForm(filter app.Filter) bulkForm {
+	form := bulkForm{Fields: FilterFields(filter), AllNoun: "runs"}
+	if isLimited(filter) {
+		form.AllNoun = "matching"
+	}
+	for _, name := range app.BulkOperations() {
+		if !filter.Filtered || slices.Contains(name.AppliesTo(), filter.Status) {
+			form.Operations = append(form.Operations, operation{
+				Name: string(name), Label: operationLabels[name].Button, Dangerous: name == app.BulkDelete,
+			})
+		}
+	}
+	return form
+}
+
+// confirmation is the view model of the question that confirms a bulk action.
+type confirmation struct {
+	Question   string
+	Problem    string // why the previous attempt to confirm failed, or ""
+	Effect     string
+	Filters    []string // the conditions of the filter
+	Unfiltered bool     // the action is for all runs
+	Form       confirmForm
+}
+
+// confirmForm is the view model of the answers to a confirmation.
+type confirmForm struct {
+	Path             string // where the form posts the confirmation; "" if there is nothing to confirm
+	Fields           []field
+	Runs             string // to type, see TypeNumber
+	TypeNumber       bool   // the user must type the number of runs
+	Problem          bool
+	Confirm, Dismiss string // labels of the buttons
+	Dangerous        bool   // cannot be undone
+	Dialog           bool   // shown in a dialog over a page, not on its own page
+	Back             string // the page that the user returns to without acting
+}
+
+// Confirm renders the question that confirms action, for a dialog over a page. problem says why a previous
+// attempt failed, or is "". The caller must have resolved the action's times and set Confirmed, because the
+// form sends them back. key is the idempotency key of the form.
+func (t *Templates) Confirm(action app.BulkAction, preview app.BulkPreview, key, problem string) ([]byte, error) {
+	view := newConfirmation(action, preview, key, problem)
+	view.Form.Dialog = true
+	return t.render("confirmation", view)
+}
+
+// ConfirmPage renders the question like Confirm, but as a page of its own.
+func (t *Templates) ConfirmPage(action app.BulkAction, preview app.BulkPreview, key, problem string) ([]byte, error) {
+	return t.render("confirmation_page", struct {
+		Layout       layout
+		Confirmation confirmation
+	}{t.layout(operationLabels[action.Operation].Button + " runs"), newConfirmation(action, preview, key, problem)})
+}
+
+func newConfirmation(action app.BulkAction, preview app.BulkPreview, key, problem string) confirmation {
+	labels := operationLabels[action.Operation]
+	view := confirmation{
+		Question: labels.Button + " runs", Problem: problem, Effect: labels.None,
+		Form: confirmForm{Dismiss: "Back", Back: QueryPath(app.Query{Filter: action.Filter})},
+	}
+	if len(action.IDs) == 1 {
+		view.Form.Back = RunPath(action.IDs[0])
+	}
+	if preview.Runs == 0 {
+		return view
+	}
+	view.Question = labels.Button + " " + previewed(action, preview, true) + "?"
+	view.Effect = labels.Effect + skipped(preview.Skipped, labels.Skipped)
+	view.Filters = conditions(action.Filter, preview.Pattern)
+	view.Unfiltered = len(action.IDs) == 0
+	form := &view.Form
+	form.Path, form.Fields = confirmTarget(action, key)
+	form.Confirm, form.Dismiss = labels.Button+" "+previewed(action, preview, false), labels.Dismiss
+	form.Dangerous = action.Operation == app.BulkDelete
+	form.TypeNumber = form.Dangerous && preview.Runs > app.TypedAbove && len(action.IDs) != 1
+	form.Runs, form.Problem = grouped(preview.Runs), problem != ""
+	return view
+}
+
+// confirmTarget returns the path and the fields of the form. An action on a single run needs no bulk run.
+func confirmTarget(action app.BulkAction, key string) (path string, fields []field) {
+	if len(action.IDs) == 1 {
+		return runCommandPath(action.IDs[0], string(action.Operation)), nil
+	}
+	fields = append(ConfirmFields(action), field{"idempotency_key", key})
+	for _, id := range action.IDs {
+		fields = append(fields, field{"id", decimal(id)})
+	}
+	return BulkPath, fields
+}
+
+// ConfirmFields returns the form fields that confirm action as it was previewed, except its ids.
+func ConfirmFields(action app.BulkAction) []field {
+	sent := []field{{"operation", string(action.Operation)}}
+	if len(action.IDs) == 0 {
+		sent = append(append(sent, field{"scope", "all"}), FilterFields(action.Filter)...)
+	}
+	if action.Confirmed.More {
+		sent = append(sent, field{"previewed_more", "true"})
+	}
+	return append(sent,
+		field{"newest", decimal(action.Confirmed.Newest)},
+		field{"previewed", decimal(action.Confirmed.Runs)},
+		field{"previewed_at", action.Confirmed.At.String()})
+}
+
+// previewed says which runs the action changes. inFull adds that they are selected, and their status.
+func previewed(action app.BulkAction, preview app.BulkPreview, inFull bool) string {
+	if len(action.IDs) == 1 {
+		return fmt.Sprintf("run #%d", action.IDs[0])
+	}
+	adjectives := ""
+	if inFull && len(action.IDs) > 0 {
+		adjectives += "selected "
+	}
+	if inFull && action.Filter.Filtered {
+		adjectives += action.Filter.Status.String() + " "
+	}
+	if preview.More {
+		return "more than " + grouped(preview.Runs) + " " + adjectives + "runs"
+	}
+	return plural(preview.Runs, adjectives+"run", adjectives+"runs")
+}
+
+// skipped says how many runs the action skips and why, after a space, or returns "".
+func skipped(n int64, why string) string {
+	if n == 0 {
+		return ""
+	}
+	return " " + plural(n, "other is "+why+" and stays unchanged.", "others are "+why+" and stay unchanged.")
+}
+
+// conditions describes a filter, one entry per condition. pattern is that of its failure.
+func conditions(f app.Filter, pattern string) (all []string) {
+	add := func(given bool, text string) {
+		if given {
+			all = append(all, text)
+		}
+	}
+	add(f.Filtered, "status "+f.Status.String())
+	add(f.Kind != "", "kind "+f.Kind)
+	add(!f.Since.IsZero(), "created at or after "+exact(f.Since.Time(time.Time{})))
+	add(!f.Until.IsZero(), "created before "+exact(f.Until.Time(time.Time{})))
+	add(f.Text != "", "containing “"+visible(f.Text)+"”")
+	add(f.Failure > 0, "failed with: "+patternText(pattern))
+	return all
+}
+
+// BulkStarted renders the notice that run, a bulk run, has been created.
+func (t *Templates) BulkStarted(run app.ProcessRun) ([]byte, error) {
+	message := "Started."
+	for operation, labels := range operationLabels {
+		if operation.Kind() == run.Kind {
+			message = labels.Started
+		}
+	}
+	return t.render("bulk_started", struct{ Message, ID, Path string }{message, decimal(run.ID), RunPath(run.ID)})
+}
+
+// Deleted renders the notice that a run has been deleted.
+func (t *Templates) Deleted(run int64) ([]byte, error) { return t.render("run_deleted", decimal(run)) }

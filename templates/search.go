@@ -1,0 +1,75 @@
+package templates
+
+import (
+	"slices"
+
+	"runboard/app"
+)
+
+// searchForm is the view model of the filter form.
+type searchForm struct {
+	Status       string // to keep
+	Text         string
+	Kinds        []option // empty if there is only one
+	Since, Until []option
+	Failure      string // to keep
+	ClearPath    string // the list without filters but the status; "" if it is this one
+}
+
+// option is the view model of an option of a select element.
+type option struct {
+	Value, Text string
+	Selected    bool
+}
+
+func (t *Templates) search(filter app.Filter) searchForm {
+	form := searchForm{Text: filter.Text}
+	if filter.Filtered {
+		form.Status = filter.Status.String()
+	}
+	if t.showKind() {
+		form.Kinds = t.kindOptions(filter.Kind)
+	}
+	form.Since = timeOptions(filter.Since, "Since ", []option{
+		{Text: "Any time"}, {Value: "1h", Text: "Last hour"}, {Value: "24h", Text: "Last 24 hours"},
+		{Value: "48h", Text: "Last 2 days"}, {Value: "168h", Text: "Last 7 days"},
+	})
+	form.Until = timeOptions(filter.Until, "Until ", []option{
+		{Text: "Until now"}, {Value: "1h", Text: "Until an hour ago"}, {Value: "24h", Text: "Until a day ago"},
+		{Value: "168h", Text: "Until a week ago"},
+	})
+	if filter.Failure > 0 {
+		form.Failure = decimal(filter.Failure)
+	}
+	if !filter.StatusOnly() {
+		form.ClearPath = QueryPath(app.Query{Filter: app.Filter{Filtered: filter.Filtered, Status: filter.Status}})
+	}
+	return form
+}
+
+// kindOptions returns the kinds to filter by. It includes the kind of the current filter even if that kind is
+// no longer offered.
+func (t *Templates) kindOptions(selected string) []option {
+	kinds := t.kinds
+	if selected != "" && !slices.Contains(kinds, selected) {
+		kinds = append(slices.Clone(kinds), selected)
+	}
+	options := []option{{Text: "All kinds"}}
+	for _, kind := range kinds {
+		options = append(options, option{kind, kind, kind == selected})
+	}
+	return options
+}
+
+// timeOptions selects the option that equals bound. If none does, it appends one, labelled prefix and the bound.
+func timeOptions(bound app.TimeBound, prefix string, options []option) []option {
+	value, found := bound.String(), false
+	for i := range options {
+		options[i].Selected = options[i].Value == value
+		found = found || options[i].Selected
+	}
+	if !found {
+		options = append(options, option{value, prefix + value, true})
+	}
+	return options
+}
