@@ -5,26 +5,25 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"time"
 
 	"runboard/app"
-	"runboard/db/query"
 )
 
 const (
-	// maxBatch is the most updates in one statement. The statement locks all of its runs until it is committed.
+	// maxBatch is the most updates in one statement. The statement locks all of its runs until it is
+	// committed.
 	maxBatch = 500
-	// maxStatements is the most statements in flight. With one, a few workers wait for each other; with more than two,
-	// each statement updates fewer runs.
+	// maxStatements is the most statements in flight. With one, a few workers wait for each other; with more
+	// than two, each statement updates fewer runs.
 	maxStatements = 2
 )
 
 var errPanicked = errors.New("the caller that executed the batch panicked")
 
-// coalescer batches concurrent updates of one kind into a single statement (leader/follower): while statements are in
-// flight, further requests queue, and the first of them executes the statement for all. No request waits for a batch to
-// fill, and there is no goroutine. If the server refuses a batch, each caller repeats its own update alone, so that one
-// bad run does not fail the others.
+// coalescer batches concurrent updates of one kind into a single statement (leader/follower): while
+// statements are in flight, further requests queue, and the first of them executes the statement for all. No
+// request waits for a batch to fill, and there is no goroutine. If the server refuses a batch, each caller
+// repeats its own update alone, so that one bad run does not fail the others.
 type coalescer struct {
 	do func(ctx context.Context, batch []*updateRequest) error // an error is for the whole batch
 
@@ -42,8 +41,8 @@ type updateRequest struct {
 	result        chan batchResult
 }
 
-// batchResult tells a waiting caller what to do: execute the batch lead, which includes its own request; repeat its own
-// update alone; or, if zero, return.
+// batchResult tells a waiting caller what to do: execute the batch lead, which includes its own request;
+// repeat its own update alone; or, if zero, return.
 type batchResult struct {
 	lead  []*updateRequest
 	alone bool
@@ -78,15 +77,16 @@ func (c *coalescer) join(request *updateRequest) (batch []*updateRequest) {
 	return nil
 }
 
-// lead executes a batch, hands the next batch to one of its callers, and sends each caller of this batch the result.
+// lead executes a batch, hands the next batch to one of its callers, and sends each caller of this batch the
+// result.
 func (c *coalescer) lead(ctx context.Context, batch []*updateRequest) {
 	err := errPanicked
 	defer func() {
 		c.handOver()
 		alone := len(batch) > 1 && isRefusal(err)
-		for _, one := range batch {
-			one.err = err
-			one.result <- batchResult{alone: alone}
+		for _, request := range batch {
+			request.err = err
+			request.result <- batchResult{alone: alone}
 		}
 	}()
 	err = c.do(ctx, batch)
@@ -104,44 +104,4 @@ func (c *coalescer) handOver() {
 	batch := slices.Clone(c.waiting[:n])
 	c.waiting = slices.Delete(c.waiting, 0, n)
 	batch[0].result <- batchResult{lead: batch}
-}
-
-// coalescerFor returns a coalescer that executes a statement built by changeRuns.
-func (s *Store) coalescerFor(text string) *coalescer {
-	return &coalescer{do: func(ctx context.Context, batch []*updateRequest) error {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime) // the batch has its own deadline
-		defer cancel()
-		runs, expected, jobs := make([]int64, len(batch)), make([]int64, len(batch)), make([]int64, len(batch))
-		for i, one := range batch {
-			runs[i], expected[i], jobs[i] = one.run, one.expected, one.job
-		}
-		var changed []struct {
-			query.Run
-			Expected int64 `db:"expected"`
-		}
-		if err := s.db.SelectContext(ctx, &changed, text, s.options.Now().UnixMilli(), runs, expected, jobs, s.node); err != nil {
-			return err
-		}
-		for _, row := range changed {
-			i := slices.IndexFunc(batch, func(one *updateRequest) bool { return one.run == row.ID && one.expected == row.Expected })
-			batch[i].changed = row.App() // a second request for the same run does not match
-		}
-		return nil
-	}}
-}
-
-// change updates a run through a coalescer and returns the updated run. took returns the duration for the statistics.
-// It fails with CodeConflict if the run did not match.
-func (s *Store) change(ctx context.Context, by *coalescer, run app.ProcessRun, want *updateRequest, took func(app.ProcessRun) time.Duration) (changed app.ProcessRun, err error) {
-	err = s.attempt(ctx, func(ctx context.Context, _ time.Time) (bool, []query.StatsEvent, error) {
-		request := *want // each attempt needs a fresh one
-		if changed, err = by.change(ctx, &request); err == nil && changed.ID == 0 {
-			err = query.Conflict(run)
-		}
-		if err != nil {
-			return false, nil, err
-		}
-		return true, []query.StatsEvent{query.NewStatsEvent(changed, took(changed))}, nil
-	})
-	return changed, err
 }

@@ -119,7 +119,7 @@ func TestGroup_OneRunThatCannotBeChangedFailsNoOther(t *testing.T) {
 	started[7] = start(t, store, runs[7])
 	execute(t, store, "DROP FUNCTION refuse_run")
 	refuseRun(t, store, runs[9].ID)
-	held(t, store.ends, n, func(i int) { failed[i] = store.Finish(ctx, started[i], app.Outcome{Status: app.Completed}) })
+	held(t, store.completions, n, func(i int) { failed[i] = store.Finish(ctx, started[i], app.Outcome{Status: app.Completed}) })
 	for i, err := range failed {
 		if refused := err != nil; refused != (i == 9) {
 			t.Errorf("the end of run %d: %v", i, err)

@@ -13,7 +13,8 @@ func setUserTimeout(network, _ string, conn syscall.RawConn) (err error) {
 		return nil
 	}
 	failed := conn.Control(func(fd uintptr) {
-		err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(tcpUserTimeout.Milliseconds()))
+		millis := int(tcpUserTimeout.Milliseconds())
+		err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, millis)
 	})
 	if err == nil {
 		err = failed

@@ -18,9 +18,12 @@ const (
 		ON CONFLICT DO NOTHING RETURNING id`
 
 	// Failures that another transaction is using are skipped.
-	unusedFailures = `SELECT id FROM failure_patterns WHERE id IN (SELECT id FROM failures WHERE n = 0 AND last_at < $1 ORDER BY id LIMIT 1000)
+	unusedFailures = `SELECT id FROM failure_patterns
+		WHERE id IN (SELECT id FROM failures WHERE n = 0 AND last_at < $1 ORDER BY id LIMIT 1000)
 		FOR UPDATE SKIP LOCKED`
-	dropFailures = `WITH dropped AS (DELETE FROM failure_patterns WHERE id IN (SELECT id FROM failures WHERE id = ANY ($1) AND n = 0 AND last_at < $2) RETURNING id),
+	dropFailures = `WITH dropped AS (DELETE FROM failure_patterns
+			WHERE id IN (SELECT id FROM failures WHERE id = ANY ($1) AND n = 0 AND last_at < $2)
+			RETURNING id),
 		counts AS (DELETE FROM failure_counts USING dropped WHERE failure = dropped.id)
 		SELECT count(*) FROM dropped`
 	dropFailureHours = `DELETE FROM failure_hour_counts WHERE hour < $1`
@@ -28,20 +31,21 @@ const (
 
 // FindGroup implements query.FailureGroups.
 func (tx *transaction) FindGroup(kind, pattern string) (id int64, err error) {
-	_, err = tx.find(&id, findFailure, kind, pattern)
+	_, err = tx.Find(&id, findFailure, kind, pattern)
 	return id, err
 }
 
-// AddGroup implements query.FailureGroups. If another transaction has created the group meanwhile, AddGroup returns that one.
+// AddGroup implements query.FailureGroups. If another transaction has created the group meanwhile, AddGroup
+// returns that one.
 func (tx *transaction) AddGroup(group query.NewGroup) (id int64, err error) {
-	added, err := tx.find(&id, addFailure, group.Kind, group.Pattern, group.Example, group.At, group.Max)
+	added, err := tx.Find(&id, addFailure, group.Kind, group.Pattern, group.Example, group.At, group.Max)
 	if err != nil || added {
 		return id, err
 	}
 	return tx.FindGroup(group.Kind, group.Pattern)
 }
 
-// pruneFailures deletes the failure groups without runs, and the hourly counts that are no longer shown.
+// pruneFailures deletes failure groups without runs and hours that pages no longer show.
 func (s *Store) pruneFailures(ctx context.Context) error {
 	return s.write(ctx, func(tx *transaction) error {
 		tx.noNotify = true
@@ -50,9 +54,9 @@ func (s *Store) pruneFailures(ctx context.Context) error {
 		if err := tx.SelectContext(tx.ctx, &unused, unusedFailures, dayAgo.UnixMilli()); err != nil {
 			return err
 		}
-		if err := tx.exec(dropFailures, unused, dayAgo.UnixMilli()); err != nil {
+		if err := tx.Exec(dropFailures, unused, dayAgo.UnixMilli()); err != nil {
 			return err
 		}
-		return tx.exec(dropFailureHours, query.HourOf(dayAgo))
+		return tx.Exec(dropFailureHours, query.HourOf(dayAgo))
 	})
 }

@@ -2,7 +2,10 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"io"
 	"net"
 	"strings"
 
@@ -22,8 +25,8 @@ func (s *Store) Ready() error {
 	return nil
 }
 
-// setHealth records whether the database can be used, and logs when that changes. An error that is not the database's
-// fault is logged and leaves the state as it was.
+// setHealth records whether the database can be used, and logs when that changes. An error that is not the
+// database's fault is logged and leaves the state as it was.
 func (s *Store) setHealth(err error) {
 	was := s.fault.Load()
 	switch {
@@ -41,7 +44,8 @@ func (s *Store) setHealth(err error) {
 }
 
 // probeRow writes a row that is never read: no kind has an empty name.
-const probeRow = `INSERT INTO worker_kinds (kind, seen_at) VALUES ('', 0) ON CONFLICT (kind) DO UPDATE SET seen_at = 0`
+const probeRow = `INSERT INTO worker_kinds (kind, seen_at) VALUES ('', 0)
+	ON CONFLICT (kind) DO UPDATE SET seen_at = 0`
 
 // probe checks with a write whether the database can be used.
 func (s *Store) probe(ctx context.Context) {
@@ -58,8 +62,8 @@ func isUnavailable(err error) bool {
 	if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting || err == nil {
 		return connecting
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) { // cancelled by the caller, or slow
-		return false
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false // cancelled by the caller, or slow
 	}
 	if answer, is := errors.AsType[*pgconn.PgError](err); is {
 		return isFaultCode(answer.Code)
@@ -68,8 +72,8 @@ func isUnavailable(err error) bool {
 	return network || errors.Is(err, errLost) || pgconn.SafeToRetry(err) || isBroken(err)
 }
 
-// isFaultCode reports whether a SQLSTATE means that the database cannot be used: connection exceptions, insufficient
-// resources, operator intervention, read-only, system errors, and corruption. See
+// isFaultCode reports whether a SQLSTATE means that the database cannot be used: connection exceptions,
+// insufficient resources, operator intervention, read-only, system errors, and corruption. See
 // https://www.postgresql.org/docs/current/errcodes-appendix.html.
 func isFaultCode(code string) bool {
 	for _, class := range []string{"08", "53", "57P", "25006", "58", "XX001", "XX002"} {
@@ -83,11 +87,18 @@ func isFaultCode(code string) bool {
 // isRefusal reports whether the server rejected a statement for its content, so that others may succeed.
 func isRefusal(err error) bool {
 	_, answered := errors.AsType[*pgconn.PgError](err)
-	return answered && !isUnavailable(err) && !isRetryable(err)
+	return answered && !isUnavailable(err) && !isSerializationFailure(err)
 }
 
-// isRetryable reports whether a transaction failed by a serialization failure or a deadlock.
-func isRetryable(err error) bool {
+// isSerializationFailure reports whether a transaction failed by a serialization failure or a deadlock.
+func isSerializationFailure(err error) bool {
 	answer, is := errors.AsType[*pgconn.PgError](err)
 	return is && (answer.Code == "40001" || answer.Code == "40P01")
+}
+
+// isBroken reports whether a connection was closed while in use.
+func isBroken(err error) bool {
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, sql.ErrConnDone)
 }

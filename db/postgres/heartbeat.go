@@ -9,15 +9,16 @@ import (
 	"runboard/db/query"
 )
 
-// Heartbeat configures how nodes detect lost nodes. All nodes of a database must use the same values. StopAfter must be
-// less than LostAfter by more than it takes to kill a command.
+// Heartbeat configures how nodes detect lost nodes. All nodes of a database must use the same values.
+// StopAfter must be less than LostAfter by more than it takes to kill a command.
 type Heartbeat struct {
 	// Every is the interval between heartbeats. The default is 5 seconds.
 	Every time.Duration
-	// StopAfter is how long after its last successful heartbeat a node stops its own work. The default is 15 seconds.
+	// StopAfter is how long after its last successful heartbeat a node stops its own work. The default is 15
+	// seconds.
 	StopAfter time.Duration
-	// LostAfter is how long after its last heartbeat, by the clock of the database server, a node is lost and the
-	// others rescue its runs. The default is 20 seconds.
+	// LostAfter is how long after its last heartbeat, by the clock of the database server, a node is lost and
+	// the others rescue its runs. The default is 20 seconds.
 	LostAfter time.Duration
 }
 
@@ -37,9 +38,9 @@ func (h Heartbeat) withDefaults() Heartbeat {
 // lookEvery is how often a node checks for lost nodes.
 func (h Heartbeat) lookEvery() time.Duration { return h.Every / 5 }
 
-// unchangedFor is how long a node must itself have observed another node without a heartbeat before that one counts as
-// lost, whatever the server's clock says: the clock may have been set, and after an outage all nodes look lost until they
-// have reconnected.
+// unchangedFor is how long a node must itself have observed another node without a heartbeat before that one
+// counts as lost, whatever the server's clock says: the clock may have been set, and after an outage all
+// nodes look lost until they have reconnected.
 func (h Heartbeat) unchangedFor() time.Duration { return 2 * h.Every }
 
 const (
@@ -55,8 +56,8 @@ const (
 // Node implements app.ClusterStore.
 func (s *Store) Node() int64 { return s.node }
 
-// pulse sends the heartbeats of a node over a connection of its own: a node whose pool is exhausted, or whose statements
-// wait for locks, is not lost.
+// pulse sends the heartbeats of a node over a connection of its own: a node whose pool is exhausted, or whose
+// statements wait for locks, is not lost.
 type pulse struct {
 	store  *Store
 	config *pgx.ConnConfig
@@ -93,7 +94,8 @@ func (p *pulse) setFailing(err error) {
 		if was {
 			p.store.options.Log.Info("the heartbeat of this node can be written again", "node", p.store.node)
 		} else {
-			p.store.options.Log.Warn("the heartbeat of this node cannot be written", "node", p.store.node, "error", err)
+			p.store.options.Log.Warn("the heartbeat of this node cannot be written",
+				"node", p.store.node, "error", err)
 		}
 	}
 	if err != nil {
@@ -165,7 +167,8 @@ func (p *pulse) lostNodes(ctx context.Context) (lost []int64, err error) {
 	if uptime()-p.checkedAt > p.store.options.Heartbeat.unchangedFor() {
 		clear(p.seen) // this node was suspended, and perhaps the others were too
 	}
-	found, err := p.conn.Query(ctx, otherNodes, p.store.node, p.store.options.Heartbeat.LostAfter.Milliseconds())
+	lostAfter := p.store.options.Heartbeat.LostAfter
+	found, err := p.conn.Query(ctx, otherNodes, p.store.node, lostAfter.Milliseconds())
 	if err != nil {
 		return nil, err
 	}
@@ -179,7 +182,7 @@ func (p *pulse) lostNodes(ctx context.Context) (lost []int64, err error) {
 		}
 		seen[id] = known
 		// If the server's clock was set back, the last heartbeat lies in the future and is never overdue.
-		unseen := uptime()-known.since >= p.store.options.Heartbeat.LostAfter
+		unseen := uptime()-known.since >= lostAfter
 		if unseen || overdue && uptime()-known.since >= p.store.options.Heartbeat.unchangedFor() {
 			lost = append(lost, id)
 		}
@@ -197,7 +200,7 @@ func (p *pulse) lose(ctx context.Context, node int64) error {
 	}
 	p.store.options.Log.Warn("a node is lost", "node", node)
 	select {
-	case p.store.nodeLost <- struct{}{}:
+	case p.store.rescuer.nodeLost <- struct{}{}:
 	default: // a rescue is pending already
 	}
 	return nil
@@ -205,7 +208,7 @@ func (p *pulse) lose(ctx context.Context, node int64) error {
 
 // leave removes this node from the live nodes, so that others can rescue its started runs at once.
 func (s *Store) leave() {
-	ctx, cancel := context.WithTimeout(context.Background(), writeTime)
+	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
 	if _, err := s.db.ExecContext(ctx, leaveNodes, s.node); err != nil {
 		s.options.Log.Warn("this node could not deregister", "error", err)

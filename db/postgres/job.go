@@ -11,8 +11,8 @@ import (
 	"runboard/app"
 )
 
-// maxAttempts is the largest number of attempts that River allows. River retries a job only after its worker was lost, and
-// the store limits that by MaxCrashes.
+// maxAttempts is the largest number of attempts that River allows. River retries a job only after its worker
+// was lost, and the store limits that by MaxCrashes.
 const maxAttempts = math.MaxInt16
 
 // Priorities of jobs. A requeued run is older than most that are waiting, and the oldest run goes first.
@@ -30,7 +30,10 @@ const makeAvailable = `UPDATE river_job SET state = 'available'
 func (tx *transaction) addJobs(runs ...app.ProcessRun) ([]int64, error) {
 	params := make([]river.InsertManyParams, len(runs))
 	for i, run := range runs {
-		options := &river.InsertOpts{MaxAttempts: maxAttempts, Queue: app.QueueOf(run, tx.store.options.MaxCrashes), Priority: priorityNew, ScheduledAt: run.ScheduledAt}
+		options := &river.InsertOpts{
+			MaxAttempts: maxAttempts, Queue: app.QueueOf(run, tx.store.options.MaxCrashes),
+			Priority: priorityNew, ScheduledAt: run.ScheduledAt,
+		}
 		if run.Version > 1 {
 			options.Priority = priorityRequeued
 		}
@@ -55,24 +58,25 @@ func (tx *transaction) addJobs(runs ...app.ProcessRun) ([]int64, error) {
 		delayed = delayed || !run.ScheduledAt.IsZero()
 	}
 	if delayed {
-		return jobs, tx.exec(makeAvailable, jobs)
+		return jobs, tx.Exec(makeAvailable, jobs)
 	}
 	return jobs, nil
 }
 
-// cancelWaitingJob is cancelJob for a bulk action, whose worker snoozes its job now and then. River would cancel a running
-// job when it is snoozed, which would leave the run without a worker. The worker reads the request from the run instead.
+// cancelWaitingJob is cancelJob for a bulk action, whose worker snoozes its job now and then. River would
+// cancel a running job when it is snoozed, which would leave the run without a worker. The worker reads the
+// request from the run instead.
 func (tx *transaction) cancelWaitingJob(id int64) (snoozed bool, err error) {
 	var running bool
-	found, err := tx.find(&running, `SELECT state = 'running' FROM river_job WHERE id = $1 FOR UPDATE`, id)
+	found, err := tx.Find(&running, `SELECT state = 'running' FROM river_job WHERE id = $1 FOR UPDATE`, id)
 	if err != nil || !found || running {
 		return false, err
 	}
 	return tx.cancelJob(id)
 }
 
-// cancelJob cancels a waiting job; if the job is running, River notifies its worker. It reports whether the job was snoozed:
-// waiting after an attempt, so that no worker has it.
+// cancelJob cancels a waiting job; if the job is running, River notifies its worker. It reports whether the
+// job was snoozed: waiting after an attempt, so that no worker has it.
 func (tx *transaction) cancelJob(id int64) (snoozed bool, err error) {
 	job, err := tx.store.jobs.JobCancelTx(tx.ctx, tx.Tx.Tx, id)
 	if errors.Is(err, rivertype.ErrNotFound) {

@@ -12,8 +12,7 @@ import (
 var processStart = time.Now()
 
 // lease is this node's right to work on runs. It lasts for a while after the last heartbeat that reached the
-// database, measured by a clock that cannot be set, and ends before other nodes may rescue its
-// runs.
+// database, measured by a clock that cannot be set, and ends before other nodes may rescue its runs.
 type lease struct {
 	lasts time.Duration
 
@@ -27,8 +26,8 @@ func newLease(lasts time.Duration) *lease {
 	return &lease{lasts: lasts}
 }
 
-// renew extends the lease after a successful heartbeat that was sent at the given uptime. If the lease had expired, a new
-// one begins: work under the old one has been told to stop.
+// renew extends the lease after a successful heartbeat that was sent at the given uptime. If the lease had
+// expired, a new one begins: work under the old one has been told to stop.
 func (l *lease) renew(sent time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -81,8 +80,8 @@ func (l *lease) left() time.Duration {
 	return l.lasts - (uptime() - l.renewed)
 }
 
-// watch expires the lease in time, until ctx ends. It polls because timers do not count the time in which the machine is
-// suspended.
+// watch expires the lease in time, until ctx ends. It polls because timers do not count the time in which the
+// machine is suspended.
 func (l *lease) watch(ctx context.Context) {
 	ticker := time.NewTicker(l.lasts / 30)
 	defer ticker.Stop()

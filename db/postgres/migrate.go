@@ -36,8 +36,8 @@ const oldestServer = 140000
 // riverSchema is the version of River's schema that migration 1 creates.
 const riverSchema = 8
 
-// prepare checks that the program can use the database, and migrates its schema. Several nodes may do so at once. It opens
-// its own connections, without timeouts.
+// prepare checks that the program can use the database, and migrates its schema. Several nodes may do so at
+// once. It opens its own connections, without timeouts.
 func prepare(ctx context.Context, config *pgx.ConnConfig, log *slog.Logger) error {
 	config = config.Copy()
 	delete(config.RuntimeParams, "statement_timeout")
@@ -62,13 +62,15 @@ func inspect(ctx context.Context, pool *sql.DB) (version int, err error) {
 	var server int
 	var encoding string
 	var made bool
-	err = pool.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),
+	err = pool.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int,
+		current_setting('server_encoding'),
 		to_regclass('goose_db_version') IS NOT NULL`).Scan(&server, &encoding, &made)
 	switch {
 	case err != nil:
 		return 0, fmt.Errorf("cannot be used: %w", err)
 	case server < oldestServer:
-		return 0, fmt.Errorf("cannot be used: PostgreSQL %d is too old, it must be %d or newer", server/10000, oldestServer/10000)
+		return 0, fmt.Errorf("cannot be used: PostgreSQL %d is too old, it must be %d or newer",
+			server/10000, oldestServer/10000)
 	case encoding != "UTF8":
 		return 0, fmt.Errorf("cannot be used: its encoding is %s and must be UTF8", encoding)
 	case !made:
@@ -94,7 +96,8 @@ func migrate(ctx context.Context, pool *sql.DB, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	river, err := rivermigrate.New(riverdatabasesql.New(pool), &rivermigrate.Config{Logger: app.MinLevel(log, slog.LevelWarn)})
+	config := &rivermigrate.Config{Logger: app.MinLevel(log, slog.LevelWarn)}
+	river, err := rivermigrate.New(riverdatabasesql.New(pool), config)
 	if err != nil {
 		return err
 	}
@@ -113,7 +116,8 @@ func migrate(ctx context.Context, pool *sql.DB, log *slog.Logger) error {
 // migrateRiver returns migration 1, which creates River's schema, in several transactions.
 func migrateRiver(river *rivermigrate.Migrator[*sql.Tx]) *goose.Migration {
 	return goose.NewGoMigration(1, &goose.GoFunc{RunDB: func(ctx context.Context, _ *sql.DB) error {
-		_, err := river.Migrate(ctx, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{TargetVersion: riverSchema})
+		options := &rivermigrate.MigrateOpts{TargetVersion: riverSchema}
+		_, err := river.Migrate(ctx, rivermigrate.DirectionUp, options)
 		return err
 	}}, nil)
 }

@@ -15,8 +15,8 @@ import (
 const (
 	// channel is the NOTIFY channel for changes. The payload is the ID of the sending node.
 	channel = "runboard_changes"
-	// notifyInterval is the minimum time between two notifications of a node. The first change is sent at once, later
-	// ones together: PostgreSQL serializes the commits of transactions that notify.
+	// notifyInterval is the minimum time between two notifications of a node. The first change is sent at
+	// once, later ones together: PostgreSQL serializes the commits of transactions that notify.
 	notifyInterval = 200 * time.Millisecond
 	// notifyRetry is the delay before a failed notification is sent again.
 	notifyRetry = time.Second
@@ -43,8 +43,8 @@ func (s *Store) queueNotify() {
 	}
 }
 
-// notifyLoop notifies the other nodes until ctx ends. A failed notification is retried: other nodes may still be
-// listening although this one has lost its connection.
+// notifyLoop notifies the other nodes until ctx ends. A failed notification is retried: other nodes may still
+// be listening although this one has lost its connection.
 func (s *Store) notifyLoop(ctx context.Context) {
 	for {
 		select {
@@ -72,7 +72,7 @@ func (s *Store) flushNotify() {
 
 // sendNotify sends one notification to all nodes.
 func (s *Store) sendNotify(ctx context.Context) error {
-	notifyCtx, cancel := context.WithTimeout(ctx, writeTime)
+	notifyCtx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	_, err := s.db.ExecContext(notifyCtx, "SELECT pg_notify($1, $2)", channel, strconv.FormatInt(s.node, 10))
 	if err != nil && ctx.Err() == nil {
@@ -81,7 +81,8 @@ func (s *Store) sendNotify(ctx context.Context) error {
 	return err
 }
 
-// listen opens a connection that listens for notifications. It does not come from the pool because it is never idle.
+// listen opens a connection that listens for notifications. It does not come from the pool because it is
+// never idle.
 func listen(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, listenTimeout)
 	defer cancel()
@@ -96,8 +97,8 @@ func listen(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// listenLoop notifies the subscribers of this node when another node has committed a change, and after each reconnect,
-// because notifications may have been lost. It takes ownership of conn.
+// listenLoop notifies the subscribers of this node when another node has committed a change, and after each
+// reconnect, because notifications may have been lost. It takes ownership of conn.
 func (s *Store) listenLoop(ctx context.Context, config *pgx.ConnConfig, conn *pgx.Conn) {
 	for backoff := reconnectFirst; ctx.Err() == nil; {
 		if conn != nil {

@@ -1,5 +1,12 @@
-// Package postgres stores process runs in a PostgreSQL database that several nodes share. Each waiting run has a River job,
-// written in the same transaction. Nodes notify each other of changes by LISTEN/NOTIFY; a notification carries no content.
+// Package postgres stores process runs in a PostgreSQL database that several nodes share. Each created run has
+// a River job, written in the same transaction. Nodes notify each other of changes by LISTEN/NOTIFY; a
+// notification carries no content.
+//
+// Package sqlite has the same files with the same methods: open, migrate, read, write, create, transition,
+// commands, bulk, bulk_action, log, failure, search, rollup, trim, prune, clock, health, rescue. What both
+// stores write or read alike is in package query. The other files are about PostgreSQL alone: the nodes
+// (cluster, heartbeat, lease, uptime, server_clock), River's jobs (job), notifications (notify), batches of
+// concurrent changes (coalescer), and connections (dial, door, redact).
 package postgres
 
 import (
@@ -26,9 +33,11 @@ import (
 // Options configures a store. URL is required.
 type Options struct {
 	URL string // postgres://…
-	// Synchronous is "normal" to acknowledge writes before they are on the server's disk. Otherwise writes wait for it.
+	// Synchronous is "normal" to acknowledge writes before they are on the server's disk. Otherwise writes
+	// wait for it.
 	Synchronous string
-	// MaxPending is the most runs that may be waiting; 0 is no limit. Concurrent requests may exceed it by their runs.
+	// MaxPending is the most runs that may be waiting; 0 is no limit. Concurrent requests may exceed it by
+	// their runs.
 	MaxPending int64
 	// MaxCrashes is how many crashes may interrupt a run before it fails; the default is 3.
 	MaxCrashes int
@@ -36,16 +45,17 @@ type Options struct {
 	LogLimit int64
 	// MaxLogBytes is about the most bytes of log kept for all runs; 0 is no limit. See TrimLogs.
 	MaxLogBytes int64
-	// KeepFinished is how long final runs are kept, and KeepMax how many of them; 0 is no limit. See PruneSome.
+	// KeepFinished is how long final runs are kept, and KeepMax how many of them; 0 is no limit. See
+	// PruneSome.
 	KeepFinished time.Duration
 	KeepMax      int64
-	// Kinds are the kinds that this node handles. Waiting runs of other kinds are reported as unhandled, unless another
-	// node has announced the kind; nil reports none.
+	// Kinds are the kinds that this node handles. Waiting runs of other kinds are reported as unhandled,
+	// unless another node has announced the kind; nil reports none.
 	Kinds []string
 	// StartDelay returns how long after its creation or retry a run of a kind may start; nil delays none.
 	StartDelay func(kind string) time.Duration
-	// MaxConns is the size of the pool; the default is 20. Listening and heartbeats use one more connection each, and
-	// River has one to listen.
+	// MaxConns is the size of the pool; the default is 20. Listening and heartbeats use one more connection
+	// each, and River has one to listen.
 	MaxConns int
 	// Now is the clock; the default is that of the database server.
 	Now func() time.Time
@@ -60,16 +70,15 @@ type Options struct {
 }
 
 const (
-	// connectTime bounds opening a connection.
-	connectTime = 5 * time.Second
-	// statementTime bounds every statement on the server, even if its client is gone.
-	statementTime = 30 * time.Second
-	// idleTime bounds how long a transaction may be idle: a suspended node must not keep its runs locked.
-	idleTime = 10 * time.Second
+	// lockTimeout bounds how long a statement waits for a lock.
+	lockTimeout = 5 * time.Second
+	// connectTimeout bounds opening a connection.
+	connectTimeout = 5 * time.Second
+	// statementTimeout bounds every statement on the server, even if its client is gone.
+	statementTimeout = 30 * time.Second
+	// idleTimeout bounds how long a transaction may be idle: a suspended node must not keep its runs locked.
+	idleTimeout = 10 * time.Second
 )
-
-// lockTime bounds how long a statement waits for a lock.
-const lockTime = 5 * time.Second
 
 // Store implements app.Store and app.ClusterStore in a PostgreSQL database.
 type Store struct {
@@ -84,20 +93,13 @@ type Store struct {
 	notify  chan struct{}         // holds one: other nodes must be notified
 	fault   atomic.Pointer[error] // why the database cannot be used; nil if it can
 
-	rescueMu     sync.Mutex
-	rescueCursor int64 // the last waiting run that RescueOrphans has checked
-
-	lease    *lease
-	nodeLost chan struct{} // holds one: there may be runs to rescue
-
-	clock        *serverClock // nil if Options.Now is set
-	starts, ends *coalescer   // batch what happens to every run
-
-	door door
-
-	rollupsMu sync.Mutex
-	rollups   query.Rollups
-	unsaved   batchOfRollups // owned by tick, and then by Close
+	clock       *serverClock // nil if Options.Now is set
+	lease       *lease
+	starts      *coalescer
+	completions *coalescer
+	rollups     nodeRollups
+	rescuer     rescuer
+	door        door
 
 	stop       context.CancelFunc // ends the background goroutines
 	background sync.WaitGroup
@@ -107,18 +109,21 @@ type Store struct {
 var (
 	_ app.Store        = (*Store)(nil)
 	_ app.ClusterStore = (*Store)(nil)
-	_ app.BulkRunner   = (*Store)(nil)
 )
 
-// Open connects to the database, checks that it can be used, and migrates its schema. Errors are one line for the operator
-// that names the database without its password. A database that Open refuses is unchanged.
+// Open connects to the database, checks that it can be used, and migrates its schema. Errors are one line for
+// the operator that names the database without its password. A database that Open refuses is unchanged.
 func Open(ctx context.Context, options Options) (_ *Store, err error) {
-	s := &Store{options: withDefaults(options), notify: make(chan struct{}, 1), nodeLost: make(chan struct{}, 1), stop: func() {}}
+	s := &Store{
+		options: withDefaults(options), notify: make(chan struct{}, 1), stop: func() {},
+		rescuer: rescuer{nodeLost: make(chan struct{}, 1)},
+	}
 	s.lease = newLease(s.options.Heartbeat.StopAfter)
 	defer func() {
 		if err != nil {
 			_ = s.Close()
-			err = fmt.Errorf("the database %s %s", Redacted(options.URL), strings.Join(strings.Fields(err.Error()), " "))
+			line := strings.Join(strings.Fields(err.Error()), " ")
+			err = fmt.Errorf("the database %s %s", Redacted(options.URL), line)
 		}
 	}()
 	if s.options.Now == nil {
@@ -126,8 +131,9 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 		s.options.Now = s.clock.now
 	}
 	s.Reader = query.NewReader(database{s}, dialect, s.options.searched)
-	s.starts, s.ends = s.coalescerFor(startRuns), s.coalescerFor(completeRuns)
-	s.rollups.Every = s.options.rollEvery
+	s.starts = &coalescer{do: s.changeMany(startRuns)}
+	s.completions = &coalescer{do: s.changeMany(completeRuns)}
+	s.rollups.pending.Every = s.options.rollEvery
 	config, err := s.poolConfig()
 	if err != nil {
 		return nil, fmt.Errorf("cannot be reached: %w", err)
@@ -164,39 +170,41 @@ func withDefaults(o Options) Options {
 	return o
 }
 
-// poolConfig parses Options.URL and sets the parameters that the store requires. JIT compilation is off: it costs more than
-// it saves.
+// poolConfig parses Options.URL and sets the parameters that the store requires. JIT compilation is off: it
+// costs more than it saves.
 func (s *Store) poolConfig() (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(s.options.URL)
 	if err != nil {
-		return nil, errors.New("its address is not like postgres://USER:PASSWORD@HOST:PORT/DATABASE") // the error may have the password in it
+		// err may contain the password.
+		return nil, errors.New("its address is not like postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
 	config.MaxConns = int32(s.options.MaxConns)
 	config.MinIdleConns = 1
 	parameters := config.ConnConfig.RuntimeParams
 	parameters["application_name"] = "runboard"
-	parameters["statement_timeout"] = fmt.Sprint(statementTime.Milliseconds())
-	parameters["lock_timeout"] = fmt.Sprint(lockTime.Milliseconds())
-	parameters["idle_in_transaction_session_timeout"] = fmt.Sprint(idleTime.Milliseconds())
+	parameters["statement_timeout"] = fmt.Sprint(statementTimeout.Milliseconds())
+	parameters["lock_timeout"] = fmt.Sprint(lockTimeout.Milliseconds())
+	parameters["idle_in_transaction_session_timeout"] = fmt.Sprint(idleTimeout.Milliseconds())
 	parameters["jit"] = "off"
 	parameters["synchronous_commit"] = "on"
 	if s.options.Synchronous == "normal" {
 		parameters["synchronous_commit"] = "off"
 	}
-	config.ConnConfig.ConnectTimeout = connectTime
+	config.ConnConfig.ConnectTimeout = connectTimeout
 	config.ConnConfig.DialFunc = dial
 	return config, nil
 }
 
-// connect opens the pool and starts the background goroutines. It listens before the first read, so that no change is
-// missed.
+// connect opens the pool and starts the background goroutines. It listens before the first read, so that no
+// change is missed.
 func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error) {
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return err
 	}
 	s.db = sqlx.NewDb(stdlib.OpenDBFromPool(s.pool), "pgx")
 	s.jobs, err = river.NewClient(riverdatabasesql.New(s.db.DB), &river.Config{
-		Logger: app.MinLevel(s.options.Log, slog.LevelWarn), FetchCooldown: river.FetchCooldownMin, // River notifies of one job in that time
+		Logger:        app.MinLevel(s.options.Log, slog.LevelWarn),
+		FetchCooldown: river.FetchCooldownMin, // River notifies of one job in that time
 	})
 	if err != nil {
 		return err
@@ -258,8 +266,9 @@ func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 // Changed implements app.Store and app.WorkStore. It also notifies of the changes of other nodes.
 func (s *Store) Changed() *app.Notifier { return &s.changes }
 
-// Close waits for the reads and writes in progress, saves pending statistics, sends the pending notification and closes all
-// connections. Later calls of other methods fail with CodeUnavailable. It may be called more than once.
+// Close waits for the reads and writes in progress, saves pending statistics, sends the pending notification
+// and closes all connections. Later calls of other methods fail with CodeUnavailable. It may be called more
+// than once.
 func (s *Store) Close() error {
 	var err error
 	s.closeOnce.Do(func() {
@@ -281,98 +290,21 @@ func (s *Store) Close() error {
 	return err
 }
 
-// closeTime bounds closing the pool.
-const closeTime = 3 * time.Second
+// closeTimeout bounds closing the pool.
+const closeTimeout = 3 * time.Second
 
-// closeWithTimeout closes the pool, and returns after closeTime even if connections are still in use because the server
-// does not answer.
+// closeWithTimeout closes the pool, and returns after closeTimeout even if connections are still in use
+// because the server does not answer.
 func closeWithTimeout(pool *pgxpool.Pool) {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
 		pool.Close()
 	}()
-	patience := time.NewTimer(closeTime)
+	patience := time.NewTimer(closeTimeout)
 	defer patience.Stop()
 	select {
 	case <-closed:
 	case <-patience.C:
 	}
 }
-
-// database implements query.Database.
-type database struct{ *Store }
-
-func (db database) Read(ctx context.Context, f func(context.Context, query.Queryer) error) error {
-	return db.read(ctx, f)
-}
-
-func (db database) Now() time.Time { return db.options.Now() }
-
-func (db database) HandledKinds(ctx context.Context, q query.Queryer) ([]string, error) {
-	return db.handledKinds(ctx, q)
-}
-
-func (database) CheckSearch() error { return nil }
-
-func (database) SearchExpression(terms []string, prefix bool) string {
-	return searchExpression(terms, prefix)
-}
-
-// dialect is the SQL of PostgreSQL for shared reads.
-var dialect = query.Dialect{
-	IntArray:    "(SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb))",
-	TextArray:   "(SELECT jsonb_array_elements_text(?::jsonb))",
-	SortKey:     "sort_id",
-	SearchRows:  "run_search WHERE words @@ ?::tsquery",
-	SearchRun:   "run_id",
-	SearchFirst: "SELECT unnest(ARRAY(%s))",
-}
-
-// startRead begins a read-only transaction on one snapshot, with a timeout on the server. Plans are custom: a generic plan
-// that suits common words and kinds is slow for rare ones.
-var startRead = fmt.Sprintf(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-	SET LOCAL statement_timeout = %d; SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_seqscan = off`, query.ReadTimeout.Milliseconds())
-
-// read runs f in a read-only transaction, so that it sees one snapshot.
-func (s *Store) read(ctx context.Context, f func(context.Context, query.Queryer) error) error {
-	return s.reading(ctx, func(ctx context.Context) error { return s.readFrom(ctx, f) })
-}
-
-// readOne runs f, which executes one statement, without a transaction. This saves two round trips for each run.
-func (s *Store) readOne(ctx context.Context, f func(context.Context, query.Queryer) error) error {
-	return s.reading(ctx, func(ctx context.Context) error { return f(ctx, s.db) })
-}
-
-// reading calls f with a deadline, and records if the database cannot be used.
-func (s *Store) reading(ctx context.Context, f func(context.Context) error) error {
-	if !s.door.enter() {
-		return query.ErrClosed
-	}
-	defer s.door.leave()
-	ctx, cancel := context.WithTimeout(ctx, query.ReadTimeout)
-	defer cancel()
-	err := f(ctx)
-	if isUnavailable(err) {
-		s.setHealth(err)
-	}
-	if err != nil {
-		return query.Unavailable(err)
-	}
-	return nil
-}
-
-func (s *Store) readFrom(ctx context.Context, f func(context.Context, query.Queryer) error) error {
-	conn, err := s.db.Connx(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close() }() // returns it to the pool
-	if _, err := conn.ExecContext(ctx, startRead); err != nil {
-		return err
-	}
-	defer func() { _, _ = conn.ExecContext(ctx, "ROLLBACK") }() // if it fails, the pool discards the connection
-	return f(ctx, conn)
-}
-
-var _, _ query.Queryer = (*sqlx.Conn)(nil), (*sqlx.DB)(nil)

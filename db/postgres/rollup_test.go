@@ -44,10 +44,10 @@ func TestRollups_AreCountedOnceWhenTheAnswerToACommitIsLost(t *testing.T) {
 	create(t, store, 3)
 	time.Sleep(2 * time.Millisecond)
 	var lost *query.Rollups
-	store.unsaved.rollups = store.dueRollups()
-	store.unsaved.number, lost = 1, store.unsaved.rollups
+	store.rollups.unsaved.rollups = store.dueRollups()
+	store.rollups.unsaved.number, lost = 1, store.rollups.unsaved.rollups
 	store.saveRollups(ctx)
-	store.unsaved.rollups = lost // as it is when the answer does not come
+	store.rollups.unsaved.rollups = lost // as it is when the answer does not come
 	store.saveRollups(ctx)
 	if got := flowOf(t, store); got.Created != 3 {
 		t.Errorf("there is %+v", got)

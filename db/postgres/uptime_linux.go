@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// uptime returns the time since boot. It includes the time in which the machine was suspended, which Go's monotonic clock
-// omits, and cannot be set.
+// uptime returns the time since boot. It includes the time in which the machine was suspended, which Go's
+// monotonic clock omits, and cannot be set.
 func uptime() time.Duration {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {

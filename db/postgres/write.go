@@ -3,12 +3,9 @@ package postgres
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
 	"runtime/debug"
 	"time"
 
@@ -19,8 +16,8 @@ import (
 )
 
 const (
-	// writeTime bounds every write.
-	writeTime = 15 * time.Second
+	// writeTimeout bounds every write.
+	writeTimeout = 15 * time.Second
 	// maxTries is how often a transaction that conflicts with others is tried.
 	maxTries = 10
 )
@@ -35,10 +32,10 @@ type transaction struct {
 	noNotify bool // nothing visible has changed
 }
 
-// write runs apply in a transaction and returns after the commit. Once begun, it ignores the cancellation of ctx: writeTime
-// bounds it instead. apply is called again if the transaction conflicts with others.
+// write runs apply in a transaction and returns after the commit. Once begun, it ignores the cancellation of
+// ctx: writeTimeout bounds it instead. apply is called again if the transaction conflicts with others.
 func (s *Store) write(ctx context.Context, apply func(*transaction) error) error {
-	return s.attempt(ctx, func(ctx context.Context, now time.Time) (bool, []query.StatsEvent, error) {
+	return s.retry(ctx, func(ctx context.Context, now time.Time) (bool, []query.StatsEvent, error) {
 		tx := &transaction{ctx: ctx, store: s, now: now}
 		err := tx.run(apply)
 		return !tx.noNotify, tx.events, err
@@ -64,9 +61,12 @@ func (tx *transaction) run(apply func(*transaction) error) (err error) {
 	return tx.Commit()
 }
 
-// attempt calls do until it no longer conflicts with other transactions, at most maxTries times. After success it records
-// the statistics, and notifies if do reports a change.
-func (s *Store) attempt(ctx context.Context, do func(context.Context, time.Time) (changed bool, what []query.StatsEvent, err error)) error {
+// retry calls do until it no longer conflicts with other transactions, at most maxTries times. After success
+// it records the statistics, and notifies if do reports a change.
+func (s *Store) retry(
+	ctx context.Context,
+	do func(context.Context, time.Time) (changed bool, events []query.StatsEvent, err error),
+) error {
 	if !s.door.enter() {
 		return query.ErrClosed
 	}
@@ -74,17 +74,17 @@ func (s *Store) attempt(ctx context.Context, do func(context.Context, time.Time)
 	if err := ctx.Err(); err != nil {
 		return query.Unavailable(err)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 	for try := 1; ; try++ {
 		now := s.options.Now()
-		changed, what, err := do(ctx, now)
+		changed, events, err := do(ctx, now)
 		switch {
-		case isRetryable(err) && try < maxTries:
+		case isSerializationFailure(err) && try < maxTries:
 			query.Pause(ctx, rand.N(time.Duration(try)*5*time.Millisecond))
 			continue
 		case err == nil:
-			s.gather(now, what)
+			s.collect(now, events)
 			if changed {
 				s.changed()
 			}
@@ -97,22 +97,20 @@ func (s *Store) attempt(ctx context.Context, do func(context.Context, time.Time)
 	}
 }
 
-// find scans the row that a query returns, and reports whether there was one.
-func (tx *transaction) find(row any, text string, args ...any) (bool, error) {
-	err := tx.GetContext(tx.ctx, row, text, args...)
+// Find implements query.Writer.
+func (tx *transaction) Find(row any, statement string, args ...any) (bool, error) {
+	err := tx.GetContext(tx.ctx, row, statement, args...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-func (tx *transaction) exec(text string, args ...any) error {
-	_, err := tx.ExecContext(tx.ctx, text, args...)
+// Exec implements query.Writer.
+func (tx *transaction) Exec(statement string, args ...any) error {
+	_, err := tx.ExecContext(tx.ctx, statement, args...)
 	return err
 }
 
-// isBroken reports whether a connection was closed while in use.
-func isBroken(err error) bool {
-	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, net.ErrClosed) || errors.Is(err, sql.ErrConnDone)
-}
+// time returns the time of the transaction with the precision of the database.
+func (tx *transaction) time() time.Time { return query.FromMillis(tx.now.UnixMilli()) }

@@ -20,7 +20,7 @@ func CheckNew(request app.CreateRequest) error {
 	return nil
 }
 
-// Request is a row of create_requests.
+// Request is a row of idempotency_keys.
 type Request struct {
 	Kind      string `db:"kind"`
 	Count     int    `db:"count"`
@@ -63,6 +63,12 @@ func Sanitize(text string) string {
 		text = strings.ToValidUTF8(text[:app.MaxError], "") // the cut may split a character
 	}
 	return text
+}
+
+// SameAttempt reports whether current is still started with the fencing token of run, so that the worker of run
+// may change it.
+func SameAttempt(current, run app.ProcessRun) bool {
+	return current.Status == app.Started && current.FencingToken == run.FencingToken
 }
 
 // DueSince returns the time since when a created run could have started.

@@ -26,7 +26,7 @@ func TestAdvance_UndoesAPartThatIsDoneTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = store.writer.do(ctx, func(tx *transaction) error {
-		_, err := tx.stepBulk(run, part, 0)
+		_, err := tx.stepBulk(run, part)
 		return err
 	})
 	if !errors.Is(err, query.ErrConcurrentAction) {

@@ -2,29 +2,35 @@ package sqlite
 
 import (
 	"context"
+	"time"
 
 	"runboard/app"
 	"runboard/db/query"
 )
 
 const (
-	insertRuns = `INSERT INTO process_runs
-		(kind, status, version, attempt, crashes, fencing_token, error, created_at, updated_at, started_at, finished_at, scheduled_at)
+	insertRuns = `INSERT INTO process_runs (kind, status, version, attempt, crashes, fencing_token, error,
+			created_at, updated_at, started_at, finished_at, scheduled_at)
 		SELECT ?1, ?4, 1, 0, 0, 0, '', ?2, ?2, 0, 0, value FROM json_each(?3)`
-	findRequest     = `SELECT kind, count, first_id, created_at FROM idempotency_keys WHERE key = ?`
-	addRequest      = `INSERT INTO idempotency_keys (key, kind, count, first_id, created_at) VALUES (?, ?, ?, ?, ?)`
-	dropOldRequests = `DELETE FROM idempotency_keys WHERE key IN
-		(SELECT key FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT 2)`
+	findKey = `SELECT kind, count, first_id, created_at FROM idempotency_keys WHERE key = ?`
+	addKey  = `INSERT INTO idempotency_keys (key, kind, count, first_id, created_at)
+		VALUES (?, ?, ?, ?, ?)`
+	dropOldKeys = `DELETE FROM idempotency_keys WHERE key IN (
+		SELECT key FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT 2)`
 )
 
 // Create implements app.Store.
-func (s *Store) Create(ctx context.Context, request app.CreateRequest) (app.Batch, error) {
+func (s *Store) Create(ctx context.Context, request app.CreateRequest) (batch app.Batch, err error) {
 	if err := query.CheckNew(request); err != nil {
-		return app.Batch{}, err
+		return batch, err
 	}
-	var batch app.Batch // owned by the writer until do succeeds: it may be set again
-	err := s.writer.do(ctx, func(tx *transaction) (err error) {
-		batch, err = tx.create(request, s.options.MaxPending)
+	err = s.write(ctx, func(tx *transaction) (err error) {
+		batch, err = tx.idempotent(request, func() (app.Batch, error) {
+			if err := tx.checkCapacity(request.Count); err != nil {
+				return app.Batch{}, err
+			}
+			return tx.insertRuns(request)
+		})
 		return err
 	})
 	if err != nil {
@@ -33,39 +39,38 @@ func (s *Store) Create(ctx context.Context, request app.CreateRequest) (app.Batc
 	return batch, nil
 }
 
-// create inserts the runs of request, or returns the first batch if its idempotency key was used before.
-func (tx *transaction) create(request app.CreateRequest, maxPending int64) (app.Batch, error) {
-	if first, found, err := tx.findByKey(request); err != nil || found {
-		return first, err
-	}
-	if err := tx.checkCapacity(request.Count, maxPending); err != nil {
-		return app.Batch{}, err
-	}
-	batch, err := tx.insertRuns(request)
-	if err != nil || request.IdempotencyKey == "" {
-		return batch, err
-	}
-	return batch, tx.saveKey(request, batch)
-}
-
-// checkCapacity fails with CodeUnavailable if count more created runs would exceed maxPending. A maxPending
-// of 0 is no limit.
-func (tx *transaction) checkCapacity(count int, maxPending int64) error {
-	return query.CheckCapacity(tx.counts[app.Created], count, maxPending)
-}
-
-// findByKey returns the first batch of a request whose idempotency key was used before. It fails with
-// CodeInvalid if the key was used for another request.
-func (tx *transaction) findByKey(request app.CreateRequest) (batch app.Batch, found bool, err error) {
-	if request.IdempotencyKey == "" {
-		return batch, false, nil
+// idempotent calls create, unless the idempotency key of the request was used before: then it returns the
+// first batch, or fails with CodeInvalid if the key was used for another request. It also deletes two expired
+// keys, so that the table shrinks faster than it grows and no request pays for many.
+func (tx *transaction) idempotent(
+	request app.CreateRequest, create func() (app.Batch, error),
+) (app.Batch, error) {
+	key := request.IdempotencyKey
+	if key == "" {
+		return create()
 	}
 	var first query.Request
-	if found, err = tx.find(tx.findRequest, &first, request.IdempotencyKey); err != nil || !found {
-		return batch, found, err
+	found, err := tx.Find(&first, findKey, key)
+	if err != nil {
+		return app.Batch{}, err
 	}
-	batch, err = first.Batch(request)
-	return batch, true, err
+	if found {
+		return first.Batch(request)
+	}
+	batch, err := create()
+	if err != nil {
+		return batch, err
+	}
+	err = tx.Exec(addKey, key, request.Kind, request.Count, batch.First, tx.now.UnixMilli())
+	if err != nil {
+		return batch, err
+	}
+	return batch, tx.Exec(dropOldKeys, tx.now.Add(-query.KeepRequests).UnixMilli())
+}
+
+// checkCapacity fails with CodeUnavailable if count more created runs would exceed Options.MaxPending.
+func (tx *transaction) checkCapacity(count int) error {
+	return query.CheckCapacity(tx.counts[app.Created], count, tx.options.MaxPending)
 }
 
 // insertRuns inserts the created runs of a batch. Their ids are consecutive, because there is one writer and
@@ -74,9 +79,10 @@ func (tx *transaction) insertRuns(request app.CreateRequest) (app.Batch, error) 
 	tx.newest = max(tx.newest, tx.now.UnixMilli()) // created_at never falls as ids rise
 	scheduled := make([]int64, request.Count)
 	for i := range scheduled {
-		scheduled[i] = tx.scheduledAt(request.Kind)
+		scheduled[i] = query.Millis(tx.scheduledAt(request.Kind))
 	}
-	result, err := tx.insert.Exec(request.Kind, tx.newest, query.JSONArray(scheduled), int64(app.Created))
+	values, ctx := query.JSONArray(scheduled), context.Background()
+	result, err := tx.conn.ExecContext(ctx, insertRuns, request.Kind, tx.newest, values, app.Created)
 	if err != nil {
 		return app.Batch{}, err
 	}
@@ -88,28 +94,19 @@ func (tx *transaction) insertRuns(request app.CreateRequest) (app.Batch, error) 
 	tx.counts[app.Created] += count
 	tx.enqueued += count
 	tx.changed = true
-	tx.statsEvents = append(tx.statsEvents, query.StatsEvent{Kind: request.Kind, Flow: app.Counters{Created: count}})
+	tx.events = append(tx.events, query.StatsEvent{Kind: request.Kind, Flow: app.Counters{Created: count}})
 	return app.Batch{
-		First: last - count + 1, Count: request.Count, Kind: request.Kind, CreatedAt: query.FromMillis(tx.newest),
+		First: last - count + 1, Count: request.Count, Kind: request.Kind,
+		CreatedAt: query.FromMillis(tx.newest),
 	}, nil
 }
 
-// scheduledAt returns when a run of kind that is created or retried now may start, in milliseconds since
-// 1970; 0 is at once.
-func (tx *transaction) scheduledAt(kind string) int64 {
-	delay := tx.startDelay(kind)
+// scheduledAt returns the time at which a run that is created or retried now may start; the zero time is at
+// once.
+func (tx *transaction) scheduledAt(kind string) time.Time {
+	delay := tx.options.StartDelay(kind)
 	if delay == 0 {
-		return 0
+		return time.Time{}
 	}
-	return tx.now.Add(delay).UnixMilli()
-}
-
-// saveKey saves the idempotency key with its batch and deletes at most two expired keys. So the table shrinks
-// as fast as it grows, and no request pays for many.
-func (tx *transaction) saveKey(request app.CreateRequest, batch app.Batch) error {
-	err := tx.exec(tx.addRequest, request.IdempotencyKey, request.Kind, request.Count, batch.First, tx.now.UnixMilli())
-	if err != nil {
-		return err
-	}
-	return tx.exec(tx.oldRequest, tx.now.Add(-query.KeepRequests).UnixMilli())
+	return query.FromMillis(tx.now.Add(delay).UnixMilli())
 }

@@ -29,13 +29,13 @@ func TestATransactionThatCannotBeBegunIsAFaultOfTheDatabase(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	// An open transaction on the connection makes the writer's BEGIN fail.
-	if err := store.writer.statements.exec(store.writer.statements.begin); err != nil {
+	if _, err := store.writer.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)
 	}
 	_, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1})
 	wantCode(t, err, app.CodeUnavailable)
 	wantCode(t, store.Ready(), app.CodeUnavailable)
-	if err := store.writer.statements.exec(store.writer.statements.rollback); err != nil {
+	if _, err := store.writer.conn.ExecContext(ctx, "ROLLBACK"); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "the store is ready", func() bool { return store.Ready() == nil })

@@ -21,7 +21,7 @@ func (s *Store) prepareFile(ctx context.Context) (err error) {
 	if err = inspectFile(path); err != nil {
 		return err
 	}
-	if s.fileLock, err = lockInode(path); err != nil { // before reading what another process may be changing
+	if s.inodeLock, err = lockInode(path); err != nil { // before reading what another process may be changing
 		return err
 	}
 	if err = fillEmpty(ctx, path, s.options.Synchronous); err != nil {
@@ -45,18 +45,20 @@ func fillEmpty(ctx context.Context, path, synchronous string) (err error) {
 		return nil
 	}
 	if log, err := os.Stat(path + "-wal"); err == nil && log.Size() > 0 {
-		return errors.New("is an empty file, but has a write-ahead log beside it; put the database back, or remove both to start anew")
+		return errors.New("is an empty file, but has a write-ahead log beside it; " +
+			"put the database back, or remove both to start anew")
 	}
 	defer func() {
 		if err != nil {
 			_ = remove(path+"-wal", path+"-shm", path+"-journal")
-			err = fmt.Errorf("is an empty file that cannot be filled: %w", errors.Join(err, os.Truncate(path, 0)))
+			err = errors.Join(err, os.Truncate(path, 0))
+			err = fmt.Errorf("is an empty file that cannot be filled: %w", err)
 		}
 	}()
 	if err := sign(ctx, path); err != nil {
 		return err
 	}
-	return fill(ctx, path, synchronous)
+	return initSchema(ctx, path, synchronous)
 }
 
 // sign writes our application id into the header of an empty file, and nothing else.
@@ -95,57 +97,58 @@ func (s *Store) tighten() {
 		}
 		mode := fmt.Sprintf("%04o", info.Mode().Perm())
 		if err := os.Chmod(path, 0o600); err != nil {
-			s.warn("other users can reach the database, and this cannot be changed", "file", path, "mode", mode, "error", err)
+			s.warn("other users can reach the database, and this cannot be changed",
+				"file", path, "mode", mode, "error", err)
 			continue
 		}
 		s.warn("other users could reach the database; now only its owner can", "file", path, "mode", mode)
 	}
 }
 
-// warnOfPlace warns about a file whose write-ahead log may be missing after a crash. The log lies beside the
+// warnOfLinks warns about a file whose write-ahead log may be missing after a crash. The log lies beside the
 // name that opened the file: a start by another name does not find it, and a mount of the file alone does not
 // keep it.
-func (s *Store) warnOfPlace() {
+func (s *Store) warnOfLinks() {
 	path := s.options.Path
 	info, err := os.Stat(path)
 	if err != nil {
 		return
 	}
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Nlink > 1 {
-		s.warn("the database has several names (hard links): always open it by the same one, or the newest changes are lost "+
-			"after a crash", "file", path, "names", uint64(stat.Nlink))
+		s.warn("the database has several names (hard links): always open it by the same one, "+
+			"or the newest changes are lost after a crash", "file", path, "names", uint64(stat.Nlink))
 	}
 	if isMount(path) {
-		s.warn("the database is mounted as a single file: mount its directory instead, or the newest changes are lost when "+
-			"the container is killed and removed", "file", path)
+		s.warn("the database is mounted as a single file: mount its directory instead, "+
+			"or the newest changes are lost when the container is killed and removed", "file", path)
 	}
 }
 
 // createFile creates the database under a temporary name and renames it, so a crash never leaves an
 // incomplete file that the next start would refuse.
 func createFile(ctx context.Context, path, synchronous string) (err error) {
-	unfinished := path + ".new"
+	tmp := path + ".new"
 	defer func() {
 		if err != nil {
-			_ = remove(unfinished, unfinished+"-wal", unfinished+"-shm")
+			_ = remove(tmp, tmp+"-wal", tmp+"-shm")
 			err = fmt.Errorf("cannot be created: %w", err)
 		}
 	}()
 	// A write-ahead log without its database is useless, and SQLite would replay it into the new one.
-	if err := remove(unfinished, unfinished+"-wal", unfinished+"-shm", path+"-wal", path+"-shm"); err != nil {
+	if err := remove(tmp, tmp+"-wal", tmp+"-shm", path+"-wal", path+"-shm"); err != nil {
 		return err
 	}
-	file, err := os.OpenFile(unfinished, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	file, err := os.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
 	}
 	if err := file.Close(); err != nil {
 		return err
 	}
-	if err := fill(ctx, unfinished, synchronous); err != nil {
+	if err := initSchema(ctx, tmp, synchronous); err != nil {
 		return err
 	}
-	if err := os.Rename(unfinished, path); err != nil {
+	if err := os.Rename(tmp, path); err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
@@ -161,8 +164,8 @@ func remove(paths ...string) error {
 	return nil
 }
 
-// fill gives an empty file the schema and closes it, with no write-ahead log beside it.
-func fill(ctx context.Context, path, synchronous string) error {
+// initSchema gives an empty file the schema and closes it, with no write-ahead log beside it.
+func initSchema(ctx context.Context, path, synchronous string) error {
 	pool, err := openPool(ctx, sqliteDriver, writerDSN(path, synchronous), 1)
 	if err != nil {
 		return err

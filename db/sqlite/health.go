@@ -1,14 +1,23 @@
 package sqlite
 
 import (
-	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/mattn/go-sqlite3"
 
 	"runboard/app"
 	"runboard/db/query"
 )
+
+// Ready implements app.Store.
+func (s *Store) Ready() error { return s.writer.ready() }
+
+// health is why the database cannot be written, as far as the writer knows without trying.
+type health struct {
+	fault    atomic.Pointer[error] // the fault of the last transaction, or nil
+	lostFile atomic.Pointer[error] // which file was deleted or replaced, or nil
+}
 
 // ready returns nil if the writer accepts writes and, as far as it knows without trying, the database can be
 // written.
@@ -30,13 +39,14 @@ func (w *writer) ready() error {
 // checkFiles returns nil while the files of the database are in place, and logs changes. SQLite would go on
 // to write to a deleted or replaced file; such writes would be acknowledged and then lost.
 func (w *writer) checkFiles() error {
-	was, gone := w.lostFile.Load(), lost(w.files)
+	was, gone := w.lostFile.Load(), lost(w.options.files)
 	switch {
 	case gone == nil && was != nil:
-		w.log.Info("the files of the database are back") // before it shows
+		w.options.Log.Info("the files of the database are back") // before it shows
 		w.lostFile.Store(nil)
 	case gone != nil && (was == nil || (*was).Error() != gone.Error()):
-		w.log.Error("nothing is written any more until the database is put back, or the server restarted", "error", gone)
+		w.options.Log.Error("nothing is written until the database is put back, or the server restarted",
+			"error", gone)
 		w.lostFile.Store(&gone)
 	}
 	return gone
@@ -49,32 +59,20 @@ func (w *writer) setHealth(err error) {
 	switch {
 	case err == nil && was != nil:
 		w.fault.Store(nil)
-		w.log.Info("the database can be written again")
+		w.options.Log.Info("the database can be written again")
 	case err != nil && !storageFault(err):
-		w.log.Error("a write failed", "error", err)
+		w.options.Log.Error("a write failed", "error", err)
 	case err != nil:
 		w.fault.Store(&err)
 		if was == nil {
-			w.log.Error("the database cannot be written", "error", err)
+			w.options.Log.Error("the database cannot be written", "error", err)
 		}
 	}
 }
 
-// repairScheduled restarts the delay of created runs whose delay began in the future. The clock was set back,
-// and otherwise they would wait longer by the difference.
-func (tx *transaction) repairScheduled() error {
-	result, err := tx.conn.ExecContext(context.Background(), repairScheduled, tx.now.UnixMilli())
-	if err != nil {
-		return err
-	}
-	n, err := result.RowsAffected()
-	tx.changed = tx.changed || n > 0
-	return err
-}
-
 // probe tests whether the database can be written. It writes a value that is already there.
 func (tx *transaction) probe() error {
-	return tx.exec(tx.setCount, tx.counts[app.Created], app.Created)
+	return tx.Exec(setCount, tx.counts[app.Created], app.Created)
 }
 
 // storageFault reports whether the file, the disk or the engine caused err, and not the statement.

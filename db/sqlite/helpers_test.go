@@ -223,7 +223,7 @@ func occupy(t *testing.T, store *Store) (letGo func()) {
 // onCommit calls f before each commit of the writer. The commit fails if f returns false.
 func onCommit(t *testing.T, store *Store, f func() bool) {
 	t.Helper()
-	err := store.writer.statements.conn.Raw(func(conn any) error {
+	err := store.writer.conn.Raw(func(conn any) error {
 		conn.(*sqlite3.SQLiteConn).RegisterCommitHook(func() int {
 			if f() {
 				return 0
@@ -240,7 +240,7 @@ func onCommit(t *testing.T, store *Store, f func() bool) {
 // setPragma sets a pragma on the writer's connection.
 func setPragma(t *testing.T, store *Store, text string) {
 	t.Helper()
-	if _, err := store.writer.statements.conn.ExecContext(ctx, "PRAGMA "+text); err != nil {
+	if _, err := store.writer.conn.ExecContext(ctx, "PRAGMA "+text); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -14,9 +14,9 @@ import (
 // applicationID identifies our files, in the header; the migration writes it.
 const applicationID = 0x52756e62 // "Runb"
 
-// checkWhole is the size in bytes up to which a start reads the whole file to verify it: 500 MB take about a
+// quickCheckLimit is the size in bytes up to which a start reads the whole file to verify it: 500 MB take about a
 // second. Damage in a larger file shows when SQLite reads the damaged page.
-const checkWhole = 64 << 20
+const quickCheckLimit = 64 << 20
 
 // inspectContent verifies that the content of the file is intact and that this program can use it. It opens
 // the file read-only, does not change it, and leaves no files beside it.
@@ -59,13 +59,13 @@ func inspectDSN(path string) string {
 	return readerDSN(path) + "&immutable=1"
 }
 
-// isSmall reports whether a start may read the whole file, see checkWhole.
+// isSmall reports whether a start may read the whole file, see quickCheckLimit.
 func isSmall(path string) (bool, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return false, fmt.Errorf("cannot be read: %w", err)
 	}
-	return info.Size() <= checkWhole, nil
+	return info.Size() <= quickCheckLimit, nil
 }
 
 // inspectFile fails unless path is a regular file that this process may write.

@@ -32,9 +32,9 @@ func lockPath(path string) (*flock.Flock, error) {
 	}
 }
 
-// unlockName removes the lock file and releases the lock. It removes the file first, because after the
+// unlockPath removes the lock file and releases the lock. It removes the file first, because after the
 // release it may belong to another process.
-func unlockName(lock *flock.Flock) error {
+func unlockPath(lock *flock.Flock) error {
 	return errors.Join(remove(lock.Path()), lock.Unlock())
 }
 

@@ -110,7 +110,7 @@ func TestALockThatItsHolderRemovesIsHeldByOneAtATime(t *testing.T) {
 					}
 					runtime.Gosched()
 					holders.Add(-1)
-					err = unlockName(lock)
+					err = unlockPath(lock)
 				}
 				if err != nil {
 					t.Error(err)

@@ -23,8 +23,8 @@ const schemaVersion = 1
 // schemaVersionOf is the query for the version of a database.
 const schemaVersionOf = `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`
 
-// checkSchema fails if this program cannot use the schema of the file. A file without a schema is fine: a crash
-// has interrupted fillEmpty, and the migration starts from the beginning.
+// checkSchema fails if this program cannot use the schema of the file. A file without a schema is fine: a
+// crash has interrupted fillEmpty, and the migration starts from the beginning.
 func checkSchema(ctx context.Context, pool *sqlx.DB) error {
 	var empty bool
 	if err := pool.GetContext(ctx, &empty, "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)"); err != nil {

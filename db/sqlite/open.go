@@ -3,6 +3,12 @@
 //
 // One process owns the file, by locks that it takes before it opens the file. So a run that is started in the
 // file at open was interrupted by a crash, and Open requeues it. That needs no lease and no clock.
+//
+// Package postgres has the same files with the same methods: open, migrate, read, write, create, transition,
+// commands, bulk, bulk_action, log, failure, search, rollup, trim, prune, clock, health, rescue. What both
+// stores write or read alike is in package query. The other files are about SQLite alone: the writing
+// goroutine (writer, call_state), the file (file, path, lock, inspect, watch, mount), its connections (pool),
+// and the queue of the process (queue).
 package sqlite
 
 import (
@@ -61,8 +67,8 @@ type Store struct {
 	*query.Reader
 
 	options   Options
-	nameLock  *flock.Flock
-	fileLock  *flock.Flock
+	pathLock  *flock.Flock
+	inodeLock *flock.Flock
 	readers   map[app.Purpose]*sqlx.DB
 	writerDB  *sqlx.DB
 	writer    *writer
@@ -74,10 +80,7 @@ type Store struct {
 	closeErr  error
 }
 
-var (
-	_ app.Store      = (*Store)(nil)
-	_ app.QueueStore = (*Store)(nil)
-)
+var _ app.Store = (*Store)(nil)
 
 // Open locks, inspects and opens the file, or creates it, brings its schema up to date, and recovers
 // interrupted runs. Its errors are for the operator: one line that says what is wrong with which file. Open
@@ -97,14 +100,14 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 		return nil, err
 	}
 	s.options.Path = path
-	if s.nameLock, err = lockPath(path); err != nil {
+	if s.pathLock, err = lockPath(path); err != nil {
 		return nil, err
 	}
 	if err = s.prepareFile(ctx); err != nil {
 		return nil, err
 	}
 	s.tighten()
-	s.warnOfPlace()
+	s.warnOfLinks()
 	if err = s.connect(ctx, options.Path); err != nil {
 		return nil, err
 	}
@@ -142,13 +145,15 @@ func withDefaults(o Options) Options {
 // connect opens the pools of an inspected file, migrates it, recovers its runs, and starts the writer. given
 // is the operator's name for the file.
 func (s *Store) connect(ctx context.Context, given string) (err error) {
-	if s.writerDB, err = openPool(ctx, s.options.driver, writerDSN(s.options.Path, s.options.Synchronous), 1); err != nil {
+	dsn := writerDSN(s.options.Path, s.options.Synchronous)
+	if s.writerDB, err = openPool(ctx, s.options.driver, dsn, 1); err != nil {
 		return err
 	}
 	if err = verifyPragmas(ctx, s.writerDB, writerPragmas(s.options.Synchronous)); err != nil {
 		return err
 	}
-	if _, err = s.writerDB.ExecContext(ctx, fmt.Sprintf("PRAGMA journal_size_limit = %d", journalLimit)); err != nil {
+	limit := fmt.Sprintf("PRAGMA journal_size_limit = %d", journalLimit)
+	if _, err = s.writerDB.ExecContext(ctx, limit); err != nil {
 		return errCorrupt(err)
 	}
 	if err = migrate(ctx, s.writerDB.DB); err != nil {
@@ -160,14 +165,19 @@ func (s *Store) connect(ctx context.Context, given string) (err error) {
 	if err = s.connectReaders(ctx); err != nil {
 		return err
 	}
-	if s.recovered, err = recoverRuns(ctx, s.writerDB, s.options); err != nil {
-		return err
-	}
 	if s.options.files, err = watchFiles(given, s.options.Path); err != nil {
 		return err
 	}
-	s.writer, err = startWriter(ctx, s.writerDB, s.options, s.changes.Notify)
-	return err
+	w, err := newWriter(ctx, s.writerDB, &s.options, s.changes.Notify)
+	if err != nil {
+		return errCorrupt(err)
+	}
+	if s.recovered, err = w.rescueOrphans(); err != nil {
+		return errors.Join(errCorrupt(err), w.conn.Close())
+	}
+	s.writer = w
+	go w.run()
+	return nil
 }
 
 // Recovered returns what Open did with interrupted runs.
@@ -175,9 +185,6 @@ func (s *Store) Recovered() Recovery { return s.recovered }
 
 // Changed implements app.Store and app.QueueStore.
 func (s *Store) Changed() *app.Notifier { return &s.changes }
-
-// Ready implements app.Store.
-func (s *Store) Ready() error { return s.writer.ready() }
 
 // Close commits the accepted writes, checkpoints the write-ahead log into the file, and unlocks it. Later
 // writes fail with CodeUnavailable. Close may be called more than once and returns the same error each time.
@@ -202,11 +209,11 @@ func (s *Store) release() error {
 		}
 		errs = append(errs, s.writerDB.Close())
 	}
-	if s.fileLock != nil {
-		errs = append(errs, s.fileLock.Unlock())
+	if s.inodeLock != nil {
+		errs = append(errs, s.inodeLock.Unlock())
 	}
-	if s.nameLock != nil {
-		errs = append(errs, unlockName(s.nameLock))
+	if s.pathLock != nil {
+		errs = append(errs, unlockPath(s.pathLock))
 	}
 	return errors.Join(errs...)
 }

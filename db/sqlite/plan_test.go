@@ -15,7 +15,7 @@ func plan(t *testing.T, store *Store, text string, args ...any) string {
 		ID, Parent, NotUsed int
 		Detail              string
 	}
-	if err := store.writer.statements.conn.SelectContext(ctx, &steps, "EXPLAIN QUERY PLAN "+text, args...); err != nil {
+	if err := store.writer.conn.SelectContext(ctx, &steps, "EXPLAIN QUERY PLAN "+text, args...); err != nil {
 		t.Fatal(err)
 	}
 	var details []string
@@ -59,7 +59,7 @@ func TestEveryListIsReadInOrderByAnIndex(t *testing.T) {
 
 func TestWaitingRunsAreFoundByTheIndexOfKinds(t *testing.T) {
 	t.Parallel()
-	got := plan(t, newStore(t, Options{}), waitingRuns(2), 0, 20, "a", "b")
+	got := plan(t, newStore(t, Options{}), dueRuns(2), 0, 20, "a", "b")
 	if !strings.Contains(got, "SEARCH process_runs USING COVERING INDEX process_runs_by_kind (kind=? AND status=?)") ||
 		!strings.Contains(got, "SEARCH process_runs USING INTEGER PRIMARY KEY") {
 		t.Errorf("it goes about it so: %s", got)
@@ -71,7 +71,7 @@ func TestOtherStatementsGoByTheID(t *testing.T) {
 	const byID = "INTEGER PRIMARY KEY"
 	store := newStore(t, Options{})
 	wantPlan(t, plan(t, store, saveRun, saveRunArgs(app.ProcessRun{ID: 1}, 1)...), byID)
-	wantPlan(t, plan(t, store, reportRun, 5, "", 0, 1, 1), byID)
+	wantPlan(t, plan(t, store, saveProgress, 5, "", 0, 1, 1), byID)
 	wantPlan(t, plan(t, store, dialect.RevisionsSQL(), "[1,2]"), byID)
 	wantPlan(t, plan(t, store, dialect.RunsByIDSQL(), "[1,2]"), byID)
 	wantPlan(t, plan(t, store, startRuns, 0, "[1,2]"), byID)
@@ -81,7 +81,7 @@ func TestOtherStatementsGoByTheID(t *testing.T) {
 
 func TestOldRequestsAreFoundByAge(t *testing.T) {
 	t.Parallel()
-	got := plan(t, newStore(t, Options{}), dropOldRequests, 5)
+	got := plan(t, newStore(t, Options{}), dropOldKeys, 5)
 	if !strings.Contains(got, "idempotency_keys_by_age") || strings.Contains(got, "SCAN idempotency_keys") {
 		t.Errorf("it goes about it so: %s", got)
 	}

@@ -9,11 +9,14 @@ import (
 	_ "github.com/mattn/go-sqlite3" // the driver
 )
 
+// The drivers of both pools cache prepared statements, because preparing one costs three times as much as
+// running it. The writer has about forty.
+
 // writerDSN makes transactions immediate. A deferred one that reads and then writes fails at once if another
 // connection has written in between.
 func writerDSN(path, synchronous string) string {
 	return "file:" + uri(path) + "?mode=rw&_journal_mode=WAL&_synchronous=" + strings.ToUpper(synchronous) +
-		"&_busy_timeout=5000&_foreign_keys=1&_txlock=immediate&_stmt_cache_size=32"
+		"&_busy_timeout=5000&_foreign_keys=1&_txlock=immediate&_stmt_cache_size=64"
 }
 
 func readerDSN(path string) string {

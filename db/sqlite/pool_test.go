@@ -23,7 +23,7 @@ func TestEveryConnectionHasItsPragmas(t *testing.T) {
 		}
 		for _, wanted := range writerPragmas(synchronous) {
 			var got string
-			if err := store.writer.statements.conn.GetContext(ctx, &got, "PRAGMA "+wanted.name); err != nil || got != wanted.value {
+			if err := store.writer.conn.GetContext(ctx, &got, "PRAGMA "+wanted.name); err != nil || got != wanted.value {
 				t.Errorf("the writer's %s is %q and not %q: %v", wanted.name, got, wanted.value, err)
 			}
 		}

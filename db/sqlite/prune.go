@@ -5,7 +5,6 @@ import (
 	"math"
 	"time"
 
-	"runboard/app"
 	"runboard/db/query"
 )
 
@@ -20,8 +19,9 @@ const (
 )
 
 const (
-	dropRun    = `DELETE FROM process_runs WHERE id = ? AND status IN (2, 3, 4) RETURNING status`
+	dropRun    = `DELETE FROM process_runs WHERE id = ?`
 	dropEvents = `DELETE FROM run_events WHERE run_id = ?`
+	dropAction = `DELETE FROM bulk_actions WHERE run_id = ?`
 )
 
 // Prune deletes finished runs that are too old or too many, with everything that belongs to them, and old
@@ -67,14 +67,14 @@ func (s *Store) pruneAll(ctx context.Context) (dropped int, err error) {
 // returns how many it deleted and which runs it did not get to.
 func (s *Store) drop(ctx context.Context, runs []int64) (dropped int, left []int64, err error) {
 	// The writer owns the results until do succeeds, because it may call this twice.
-	err = s.writer.do(ctx, func(tx *transaction) error {
+	err = s.write(ctx, func(tx *transaction) error {
 		dropped, left = 0, runs
 		for until := time.Now().Add(pruneTime); len(left) > 0 && time.Now().Before(until); left = left[1:] {
-			found, unfinished, err := tx.drop(left[0], until)
-			if err != nil || unfinished {
+			one, partial, err := tx.drop(left[0], until)
+			if err != nil || partial {
 				return err
 			}
-			if found {
+			if one {
 				dropped++
 			}
 		}
@@ -83,32 +83,27 @@ func (s *Store) drop(ctx context.Context, runs []int64) (dropped int, left []int
 	return dropped, left, err
 }
 
-// drop deletes a run, if it has finished, with its events, its log and its rows in the search index. found
-// reports whether it did. It deletes a long log first, part by part until the time until: if that was not
-// enough, the run is still there, unfinished is true, and the caller must call drop again in another
-// transaction.
-func (tx *transaction) drop(run int64, until time.Time) (found, unfinished bool, err error) {
-	var row query.Run
-	if found, err := tx.find(tx.findRun, &row, run); err != nil || !found || !app.Status(row.Status).Final() {
+// drop deletes a run, if it has finished, with everything that belongs to it, and reports whether it did. It
+// deletes a long log first, part by part until the time until: if that was not enough, the run is still
+// there, partial is true, and the caller must call drop again in another transaction.
+func (tx *transaction) drop(id int64, until time.Time) (dropped, partial bool, err error) {
+	run, found, err := tx.read(id)
+	if err != nil || !found || !run.Status.Final() {
 		return false, false, err
 	}
-	if short, err := tx.trimRunLog(run, until); err != nil || !short {
+	short, err := tx.shortenLog(id, until)
+	if err != nil || !short {
 		return false, err == nil, err
 	}
-	var status app.Status
-	if found, err = tx.find(tx.dropRun, &status, run); err != nil || !found {
+	for _, statement := range []string{dropRun, dropEvents, dropAction} {
+		if err := tx.Exec(statement, id); err != nil {
+			return false, false, err
+		}
+	}
+	tx.counts[run.Status]--
+	tx.changed = true
+	if err := tx.unindex(id, query.ErrorPart); err != nil {
 		return false, false, err
 	}
-	tx.counts[status]--
-	tx.changed = true
-	if err := tx.exec(tx.dropEvents, run); err != nil {
-		return true, false, err
-	}
-	if err := tx.exec(tx.dropAction, run); err != nil {
-		return true, false, err
-	}
-	if err := tx.unindex(run, query.ErrorPart); err != nil {
-		return true, false, err
-	}
-	return true, false, tx.dropLog(run, math.MaxInt64)
+	return true, false, tx.DropLog(id, math.MaxInt64)
 }

@@ -204,29 +204,29 @@ func finishWithLog(t testing.TB, store *Store, run app.ProcessRun, parts int) {
 func TestALongLogIsDroppedInParts(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{LogLimit: 1 << 20})
-	drop := func(run int64, until time.Duration) (found, unfinished bool) {
+	drop := func(run int64, until time.Duration) (found, partial bool) {
 		t.Helper()
 		if err := store.writer.do(ctx, func(tx *transaction) (err error) {
-			found, unfinished, err = tx.drop(run, time.Now().Add(until))
+			found, partial, err = tx.drop(run, time.Now().Add(until))
 			return err
 		}); err != nil {
 			t.Fatal(err)
 		}
-		return found, unfinished
+		return found, partial
 	}
 	runs := create(t, store, 3)
 	for _, run := range runs {
-		finishWithLog(t, store, run, 5*someParts)
+		finishWithLog(t, store, run, 5*dropBatch)
 	}
 	whole := rowsIn(t, store, "run_logs")
-	if found, unfinished := drop(runs[0].ID, -1); found || !unfinished {
-		t.Errorf("without time it is %v that it is dropped, and %v that there is more to do", found, unfinished)
+	if found, partial := drop(runs[0].ID, -1); found || !partial {
+		t.Errorf("without time it is %v that it is dropped, and %v that there is more to do", found, partial)
 	}
 	if is := rowsIn(t, store, "run_logs"); is != whole {
 		t.Errorf("without time %d parts are dropped", whole-is)
 	}
-	if found, unfinished := drop(runs[0].ID, time.Hour); !found || unfinished {
-		t.Errorf("with time it is %v that it is dropped, and %v that there is more to do", found, unfinished)
+	if found, partial := drop(runs[0].ID, time.Hour); !found || partial {
+		t.Errorf("with time it is %v that it is dropped, and %v that there is more to do", found, partial)
 	}
 	if err := store.Delete(ctx, runs[1].ID); err != nil {
 		t.Error(err)

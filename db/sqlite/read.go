@@ -1,12 +1,8 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -32,7 +28,8 @@ func (db database) CheckSearch() error {
 	if db.options.searchable {
 		return nil
 	}
-	return app.Errorf(app.CodeInvalid, "This server cannot search in texts: it was built without SQLite's FTS5.")
+	return app.Errorf(app.CodeInvalid,
+		"This server cannot search in texts: it was built without SQLite's FTS5.")
 }
 
 func (db database) SearchExpression(terms []string, prefix bool) string {
@@ -56,7 +53,7 @@ var readers = map[app.Purpose]int{
 	app.ForPages: 4,
 	app.ForLong:  4,
 	app.ForLive:  2,
-	app.ForQueue: 2, // one for each queue, see main.openSQLite
+	app.ForQueue: 2, // one for each queue
 }
 
 // connectReaders opens the reading pools.
@@ -90,48 +87,6 @@ func (s *Store) read(ctx context.Context, f func(context.Context, query.Queryer)
 	}
 	return nil
 }
-
-// waitingRuns returns the query for the oldest due runs of a number of kinds. It probes the index for the
-// oldest runs of each kind and merges them. The first two arguments are the time and the limit; the kinds
-// follow.
-func waitingRuns(kinds int) string {
-	scans := make([]string, kinds)
-	for i := range scans {
-		scans[i] = fmt.Sprintf(waitingOfKind, i+3)
-	}
-	return "SELECT " + query.Columns + " FROM process_runs WHERE id IN (" + strings.Join(scans, " UNION ALL ") +
-		") ORDER BY id LIMIT ?2"
-}
-
-var waitingOfKind = query.SQL(`SELECT * FROM (SELECT id FROM process_runs INDEXED BY process_runs_by_kind
-	WHERE kind = ?%d AND status = :created AND scheduled_at <= ?1 ORDER BY id LIMIT ?2)`)
-
-// kindsAtOnce is how many kinds one statement looks for: SQLite limits a compound SELECT to some hundreds.
-const kindsAtOnce = 100
-
-// FetchDue implements app.QueueStore. The queue calls it constantly, so it uses no transaction and no
-// deadline, which would cost more than the query; it reads no more than it returns.
-func (s *Store) FetchDue(ctx context.Context, kinds []string, limit int) (runs []app.ProcessRun, err error) {
-	for some := range slices.Chunk(kinds, kindsAtOnce) {
-		args := []any{s.options.Now().UnixMilli(), limit}
-		for _, kind := range some {
-			args = append(args, kind)
-		}
-		found, err := query.ReadRuns(context.WithoutCancel(ctx), s.readers[app.ForQueue], waitingRuns(len(some)), args...)
-		if err != nil {
-			return nil, query.Unavailable(err)
-		}
-		runs = append(runs, found...)
-	}
-	slices.SortFunc(runs, func(a, b app.ProcessRun) int { return cmp.Compare(a.ID, b.ID) })
-	return runs[:min(len(runs), limit)], nil
-}
-
-// RequeueSeq implements app.QueueStore.
-func (s *Store) RequeueSeq() int64 { return s.writer.requeueSeq.Load() }
-
-// EnqueueSeq implements app.QueueStore.
-func (s *Store) EnqueueSeq() int64 { return s.writer.enqueueSeq.Load() }
 
 // CancelRequests implements app.WorkStore.
 func (s *Store) CancelRequests(ctx context.Context) ([]app.CancelRequest, error) {

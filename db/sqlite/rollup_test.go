@@ -218,7 +218,7 @@ func TestADamagedRollupIsNoEndOfTheOthers(t *testing.T) {
 	path := t.TempDir() + "/runs.db"
 	closeStore(t, openStore(t, Options{Path: path}))
 	now := time.Now()
-	change(t, path, fmt.Sprintf(`INSERT INTO rollups VALUES (%d, %d, 'x', 1, 0, 2, 0, 0, 0, x'ffffffffffffffffff01ff', x'00')`,
+	change(t, path, fmt.Sprintf(`INSERT INTO rollups VALUES (%d, %d, 'x', 0, 1, 0, 2, 0, 0, 0, x'ffffffffffffffffff01ff', x'00')`,
 		app.RecentStep.Milliseconds(), now.Add(-time.Minute).Truncate(app.RecentStep).UnixMilli()))
 	stats, err := openStore(t, Options{Path: path}).Statistics(ctx)
 	if sum := app.Sum(stats.Recent.Counters); err != nil || sum != (app.Counters{Created: 1, Started: 2}) {
@@ -229,7 +229,7 @@ func TestADamagedRollupIsNoEndOfTheOthers(t *testing.T) {
 func TestStatisticsGoByTheKeyOfTheirTable(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
-	for text, args := range map[string][]any{query.RollupsSQL: {1, 2, 3}, findRollup: {1, 2, "a"}, dropRollups: {1, 2}} {
+	for text, args := range map[string][]any{query.RollupsSQL: {1, 2, 3}, query.FindRollupSQL: {1, 2, "a", 0}, dropRollups: {1, 2}} {
 		if got := plan(t, store, text, args...); !strings.Contains(got, "SEARCH rollups USING PRIMARY KEY") || strings.Contains(got, "SCAN") {
 			t.Errorf("it goes about it so: %s", got)
 		}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
-	"runboard/app"
 	"runboard/db/query"
 )
 
@@ -20,7 +19,8 @@ const (
 		(text, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii')`
 	// searchTrigger is a trigger, so that no statement that clears an error can leave it in the index. The
 	// code that sets an error adds it.
-	searchTrigger = `CREATE TRIGGER run_search_clear_error AFTER UPDATE OF error ON process_runs WHEN old.error <> '' AND new.error <> old.error BEGIN
+	searchTrigger = `CREATE TRIGGER run_search_clear_error AFTER UPDATE OF error ON process_runs
+	WHEN old.error <> '' AND new.error <> old.error BEGIN
 		DELETE FROM run_search WHERE rowid = old.id * 1048576;
 	END`
 	indexText = `INSERT OR REPLACE INTO run_search (rowid, text) VALUES (?, ?)`
@@ -48,11 +48,15 @@ const isSearchable = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'r
 // another build would then miss texts.
 func inspectSearch(ctx context.Context, pool *sqlx.DB) error {
 	var can, has bool
-	if err := errors.Join(pool.GetContext(ctx, &can, canSearch), pool.GetContext(ctx, &has, isSearchable)); err != nil {
+	if err := pool.GetContext(ctx, &can, canSearch); err != nil {
+		return errCorrupt(err)
+	}
+	if err := pool.GetContext(ctx, &has, isSearchable); err != nil {
 		return errCorrupt(err)
 	}
 	if has && !can {
-		return errors.New("has an index for search that this program cannot keep up to date: build it with -tags sqlite_fts5")
+		return errors.New("has an index for search that this program cannot keep up to date: " +
+			"build it with -tags sqlite_fts5")
 	}
 	return nil
 }
@@ -72,8 +76,9 @@ func makeSearchable(ctx context.Context, pool *sqlx.DB) (can bool, err error) {
 		return can, err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	for _, text := range []string{searchTable, "DROP TRIGGER IF EXISTS run_search_clear_error", searchTrigger} {
-		if _, err := tx.ExecContext(ctx, text); err != nil {
+	dropTrigger := "DROP TRIGGER IF EXISTS run_search_clear_error"
+	for _, statement := range []string{searchTable, dropTrigger, searchTrigger} {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return can, err
 		}
 	}
@@ -87,8 +92,8 @@ func makeSearchable(ctx context.Context, pool *sqlx.DB) (can bool, err error) {
 	return can, tx.Commit()
 }
 
-// searchExpression returns one FTS5 query for each term, as a JSON array. With one query for all terms, SQLite
-// would compare all of them for each row.
+// searchExpression returns one FTS5 query for each term, as a JSON array. With one query for all terms,
+// SQLite would compare all of them for each row.
 func searchExpression(terms []string, prefix bool) string {
 	queries := make([]string, len(terms))
 	for i, term := range terms {
@@ -101,26 +106,18 @@ func searchExpression(terms []string, prefix bool) string {
 	return string(array)
 }
 
-// index adds the terms of a part of a run's texts to the search index.
-func (tx *transaction) index(run, part int64, terms []string) error {
-	if tx.indexText == nil {
+// Index implements query.Writer.
+func (tx *transaction) Index(run, part int64, terms []string) error {
+	if !tx.options.searchable {
 		return nil
 	}
-	return tx.exec(tx.indexText, indexRow(run, part), strings.Join(terms, " "))
-}
-
-// indexError adds the error of a run, if it has one, to the search index.
-func (tx *transaction) indexError(run app.ProcessRun) error {
-	if run.Error == "" || query.NeverSearched(run.Kind) {
-		return nil
-	}
-	return tx.index(run.ID, query.ErrorPart, query.Terms(run.ID, run.Error))
+	return tx.Exec(indexText, indexRow(run, part), strings.Join(terms, " "))
 }
 
 // unindex removes a part of a run's texts from the search index.
 func (tx *transaction) unindex(run, part int64) error {
-	if tx.dropText == nil {
+	if !tx.options.searchable {
 		return nil
 	}
-	return tx.exec(tx.dropText, indexRow(run, part))
+	return tx.Exec(dropText, indexRow(run, part))
 }

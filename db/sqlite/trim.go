@@ -2,15 +2,10 @@ package sqlite
 
 import (
 	"context"
-	"math"
 	"time"
 
-	"runboard/app"
 	"runboard/db/query"
 )
-
-// keepsLog exempts the log of a run from trimming: the run is not finished, or its log has been trimmed.
-const keepsLog = `UPDATE log_sizes SET finished_at = 0 WHERE run_id = ?`
 
 // TrimLogs deletes the logs of the runs that finished first, until all logs together are within MaxLogBytes,
 // none is left or ctx ends. It returns how many logs it deleted.
@@ -39,11 +34,11 @@ func (s *Store) trimLogs(ctx context.Context) {
 // dropLogs is a query.DropFunc.
 func (s *Store) dropLogs(ctx context.Context, runs []int64) (dropped int, left []int64, err error) {
 	// The writer owns the results until do succeeds, because it may call this twice.
-	err = s.writer.do(ctx, func(tx *transaction) error {
+	err = s.write(ctx, func(tx *transaction) error {
 		dropped, left = 0, runs
 		for until := time.Now().Add(pruneTime); len(left) > 0 && time.Now().Before(until); left = left[1:] {
-			unfinished, err := tx.trimLog(left[0], until)
-			if err != nil || unfinished {
+			partial, err := tx.trimLog(left[0], until)
+			if err != nil || partial {
 				return err
 			}
 			dropped++
@@ -53,33 +48,20 @@ func (s *Store) dropLogs(ctx context.Context, runs []int64) (dropped int, left [
 	return dropped, left, err
 }
 
-// trimLog replaces the log of a finished run by a line that says so, unless the log is shorter than that. If
-// until passes before, it deletes only a part and unfinished is true. It keeps the log of a run that is not
-// finished.
-func (tx *transaction) trimLog(run int64, until time.Time) (unfinished bool, err error) {
-	var row query.Run
-	found, err := tx.find(tx.findRun, &row, run)
+// trimLog replaces the log of a finished run by a line that says so. If until passes before, it deletes only
+// a part and partial is true. It keeps the log of a run that is not finished.
+func (tx *transaction) trimLog(id int64, until time.Time) (partial bool, err error) {
+	run, found, err := tx.read(id)
 	if err != nil {
 		return false, err
 	}
-	if !found || !app.Status(row.Status).Final() { // the run was retried or deleted
-		return false, tx.exec(tx.keepsLog, run)
+	if !found || !run.Status.Final() { // the run was retried or deleted
+		return false, query.KeepLog(tx, id)
 	}
 	tx.changed = true
-	if short, err := tx.trimRunLog(run, until); err != nil || !short {
+	short, err := tx.shortenLog(id, until)
+	if err != nil || !short {
 		return err == nil, err
 	}
-	last := query.NoPart
-	if _, err := tx.find(tx.lastPart, &last, run); err != nil {
-		return false, err
-	}
-	if err := tx.dropLog(run, math.MaxInt64); err != nil {
-		return false, err
-	}
-	if part, worth := last.TrimmedPart(); worth {
-		if err := tx.writePart(row.App(), part); err != nil {
-			return false, err
-		}
-	}
-	return false, tx.exec(tx.keepsLog, run)
+	return false, query.TrimLog(tx, run)
 }

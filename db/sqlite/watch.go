@@ -21,7 +21,10 @@ func watchFiles(given, real string) (files []watchedFile, err error) {
 	if given, err = absolute(given); err != nil {
 		return nil, err
 	}
-	files = []watchedFile{{what: "the database", name: given, full: true}, {what: "its write-ahead log", name: real + "-wal"}}
+	files = []watchedFile{
+		{what: "the database", name: given, full: true},
+		{what: "its write-ahead log", name: real + "-wal"},
+	}
 	for i := range files {
 		if files[i].was, err = os.Stat(files[i].name); err != nil {
 			return nil, fmt.Errorf("cannot be watched: %w", err)

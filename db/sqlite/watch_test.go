@@ -143,7 +143,7 @@ func TestDatabase_ThatAnotherProgramTidiesIsNotLost(t *testing.T) {
 	change(t, store.options.Path, "VACUUM")
 	change(t, store.options.Path, "PRAGMA wal_checkpoint(TRUNCATE)")
 	create(t, store, 1)
-	if err := lost(store.writer.files); err != nil {
+	if err := lost(store.options.files); err != nil {
 		t.Error(err)
 	}
 	checkCounts(t, store)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -31,88 +30,61 @@ var errNoTransaction = errors.New("no transaction")
 // arrive during a commit, applies all of them in the next transaction, and answers after its commit. Callers
 // share the cost of a commit, and none waits for others to arrive.
 type writer struct {
-	statements *statements
-	log        *slog.Logger
-	now        func() time.Time
-	notify     func()
-	startDelay func(kind string) time.Duration
+	options *Options
+	notify  func() // called after each commit that changed something
 
 	mu     sync.RWMutex // read-locked to enqueue a write, locked to close
 	closed bool
 	writes chan write
 	done   chan struct{}
 
-	// Owned by the goroutine.
-	counts  app.Counts
-	newest  int64       // created_at of the newest run, in milliseconds
-	clock   query.Watch // notices that the clock was set back
-	rollups query.Rollups
+	writerState
 
-	cancelRequests atomic.Int64          // started runs whose cancellation is requested
-	requeueSeq     atomic.Int64          // see app.QueueStore
-	enqueueSeq     atomic.Int64          // see app.QueueStore
-	fault          atomic.Pointer[error] // why the database cannot be written, or nil
-	files          []watchedFile
-	lostFile       atomic.Pointer[error] // which file was deleted or replaced, or nil
+	cancelRequests atomic.Int64 // started runs whose cancellation is requested
+	requeueSeq     atomic.Int64 // see app.QueueStore
+	enqueueSeq     atomic.Int64 // see app.QueueStore
+	health
 }
 
-// write is one change. The writer's goroutine calls apply. If apply fails with an *app.Error, it must have
-// written nothing, and the other writes of the transaction stand. After any other error the whole transaction
-// is rolled back.
+// writerState is owned by the writer's goroutine.
+type writerState struct {
+	conn    *sqlx.Conn // the only connection that writes; the driver caches its statements
+	totals  totals
+	clock   query.Watch // notices that the clock was set back
+	rollups query.Rollups
+}
+
+// write is one change, as Store.write describes it.
 type write struct {
 	apply func(*transaction) error
 	state *callState // nil: the write cannot be cancelled
 	done  chan error // receives one value
 }
 
-// transaction is the transaction as its writes see it. Its totals become the writer's after the commit. Only
-// the writer's goroutine uses it.
-type transaction struct {
-	*statements
-	now            time.Time // the same for all writes
-	counts         app.Counts
-	newest         int64 // created_at of the newest run, in milliseconds
-	cancelRequests int64 // change of the number of started runs whose cancellation is requested
-	requeued       int64 // runs that returned to created
-	enqueued       int64 // runs that entered created, new or requeued
-	changed        bool  // subscribers must be notified
-	rollupsFlushed bool
-	statsEvents    []query.StatsEvent
-	startDelay     func(kind string) time.Duration
-}
-
-// startWriter prepares the statements, reads the counts, and starts the goroutine. The writer calls ring
-// after each commit that changed something. The caller must call stop.
-func startWriter(ctx context.Context, pool *sqlx.DB, options Options, ring func()) (*writer, error) {
-	statements, err := prepare(ctx, pool, options.searchable)
+// newWriter takes a connection from pool and reads the totals. The caller must call run in a goroutine and
+// then stop, or else close conn.
+func newWriter(ctx context.Context, pool *sqlx.DB, options *Options, notify func()) (w *writer, err error) {
+	w = &writer{
+		options: options, notify: notify, writes: make(chan write, maxBatch), done: make(chan struct{}),
+		writerState: writerState{rollups: query.Rollups{Every: options.rollEvery}},
+	}
+	if w.conn, err = pool.Connx(ctx); err != nil {
+		return nil, err
+	}
+	if w.totals.counts, err = query.ReadCounts(ctx, w.conn); err == nil {
+		const newest = "SELECT created_at FROM process_runs ORDER BY id DESC LIMIT 1"
+		_, err = query.Find(ctx, w.conn, &w.totals.newest, newest)
+	}
 	if err != nil {
-		return nil, errCorrupt(err)
+		_ = w.conn.Close()
+		return nil, err
 	}
-	w := &writer{
-		statements: statements, log: options.Log, now: options.Now, startDelay: options.StartDelay, notify: ring,
-		rollups: query.Rollups{Every: options.rollEvery}, files: options.files,
-		writes: make(chan write, maxBatch), done: make(chan struct{}),
-	}
-	if w.counts, err = query.ReadCounts(ctx, statements.conn); err != nil {
-		return nil, errCorrupt(err)
-	}
-	if _, err = query.Find(ctx, statements.conn, &w.newest, "SELECT created_at FROM process_runs ORDER BY id DESC LIMIT 1"); err != nil {
-		return nil, errCorrupt(err)
-	}
-	go w.run()
 	return w, nil
 }
 
-// do calls apply in a transaction and returns after its commit. If ctx ends before apply is called, apply is
-// never called and do fails with CodeUnavailable. Once apply has started, do waits for the result, because a
-// caller that gets an error must be able to try again. apply may be called twice, if another write spoilt the
-// first transaction; the last call counts.
+// do implements Store.write.
 func (w *writer) do(ctx context.Context, apply func(*transaction) error) error {
-	return w.submit(ctx, write{apply: apply, done: make(chan error, 1)})
-}
-
-func (w *writer) submit(ctx context.Context, request write) error {
-	request.state = &callState{}
+	request := write{apply: apply, state: &callState{}, done: make(chan error, 1)}
 	if err := w.enqueue(ctx, request); err != nil {
 		return err
 	}
@@ -154,7 +126,7 @@ func (w *writer) stop() {
 
 func (w *writer) run() {
 	defer close(w.done)
-	defer w.statements.close()
+	defer func() { _ = w.conn.Close() }()
 	probe := time.NewTicker(probeInterval)
 	defer probe.Stop()
 	group := make([]write, 0, maxBatch)
@@ -169,7 +141,7 @@ func (w *writer) run() {
 			w.commit(group)
 		case <-probe.C:
 			_ = w.checkFiles()
-			switch wentBack := w.clock.WentBack(w.now()); {
+			switch wentBack := w.clock.WentBack(w.options.Now()); {
 			case w.fault.Load() != nil:
 				w.commit([]write{{apply: (*transaction).probe, done: make(chan error, 1)}})
 			case wentBack:
@@ -208,7 +180,8 @@ func (w *writer) commit(group []write) {
 	}
 	results, err := w.transact(group)
 	if err != nil && len(group) > 1 && !storageFault(err) {
-		w.log.Error("a batch of writes failed; they are repeated one by one", "writes", len(group), "error", err)
+		w.options.Log.Error("a batch of writes failed; they are repeated one by one",
+			"writes", len(group), "error", err)
 		w.commitEach(group)
 		return
 	}
@@ -236,10 +209,8 @@ func (w *writer) commitEach(group []write) {
 
 // transact returns the result of each write of group, or an error if nothing was committed.
 func (w *writer) transact(group []write) (results []error, err error) {
-	tx := &transaction{
-		statements: w.statements, now: w.now(), counts: w.counts, newest: w.newest, startDelay: w.startDelay,
-	}
-	if err := w.statements.exec(tx.begin); err != nil {
+	tx := &transaction{totals: w.totals, conn: w.conn, options: w.options, now: w.options.Now()}
+	if err := tx.Exec("BEGIN IMMEDIATE"); err != nil {
 		return nil, errors.Join(errNoTransaction, err)
 	}
 	defer func() {
@@ -247,7 +218,7 @@ func (w *writer) transact(group []write) (results []error, err error) {
 			err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
 		}
 		if err != nil {
-			_ = w.statements.exec(tx.rollback) // fails if SQLite has rolled back itself
+			_ = tx.Exec("ROLLBACK") // fails if SQLite has rolled back itself
 		}
 	}()
 	results = make([]error, len(group))
@@ -260,49 +231,50 @@ func (w *writer) transact(group []write) (results []error, err error) {
 			return nil, results[i]
 		}
 	}
-	if err := tx.saveCounts(w.counts); err != nil {
+	if err := tx.saveCounts(w.totals.counts); err != nil {
 		return nil, err
 	}
-	if err := w.flushRollups(tx); err != nil {
+	flushed, err := w.flushRollups(tx)
+	if err != nil {
 		return nil, err
 	}
-	if err := w.statements.exec(tx.commit); err != nil {
+	if err := tx.Exec("COMMIT"); err != nil {
 		return nil, errors.Join(errNoTransaction, err)
+	}
+	if flushed {
+		w.rollups.Forget()
 	}
 	w.applied(tx)
 	return results, nil
 }
 
-// applied copies the totals of a committed transaction to the writer and notifies subscribers.
+// applied takes over the totals of a committed transaction and notifies subscribers.
 func (w *writer) applied(tx *transaction) {
-	w.counts, w.newest = tx.counts, tx.newest
-	w.cancelRequests.Add(tx.cancelRequests)
+	w.totals = tx.totals
+	w.cancelRequests.Store(tx.cancelRequests)
 	w.requeueSeq.Add(tx.requeued)
 	w.enqueueSeq.Add(tx.enqueued)
-	if tx.rollupsFlushed {
-		w.rollups.Forget()
-	}
-	w.rollups.Add(tx.now, tx.statsEvents...)
+	w.rollups.Add(tx.now, tx.events...)
 	if tx.changed {
 		w.notify()
 	}
 }
 
-// flushRollups saves the statistics of earlier transactions when they are due. Statistics must not fail a
-// run: if they cannot be saved although the database can be written, they are discarded.
-func (w *writer) flushRollups(tx *transaction) error {
+// flushRollups saves the statistics of earlier transactions if they are due, and reports whether they can be
+// forgotten. Statistics must not fail a run: if they cannot be saved although the database can be written,
+// they are discarded.
+func (w *writer) flushRollups(tx *transaction) (flushed bool, err error) {
 	if !w.rollups.Due() {
-		return nil
+		return false, nil
 	}
-	err := tx.saveRollups(&w.rollups)
+	err = tx.saveRollups(&w.rollups)
 	if err != nil && storageFault(err) {
-		return err
+		return false, err
 	}
 	if err != nil {
-		w.log.Error("statistics could not be written", "error", err)
+		w.options.Log.Error("statistics could not be written", "error", err)
 	}
-	tx.rollupsFlushed = true
-	return nil
+	return true, nil
 }
 
 // flushLastRollups saves the remaining statistics when the writer stops.
@@ -312,13 +284,15 @@ func (w *writer) flushLastRollups() {
 	}
 }
 
+const setCount = `UPDATE status_counts SET n = ? WHERE status = ?`
+
 // saveCounts saves the counts that differ from before.
 func (tx *transaction) saveCounts(before app.Counts) error {
 	for status, n := range tx.counts {
 		if n == before[status] {
 			continue
 		}
-		if err := tx.exec(tx.setCount, n, status); err != nil {
+		if err := tx.Exec(setCount, n, status); err != nil {
 			return err
 		}
 	}

@@ -81,7 +81,7 @@ var spoilers = map[string]func(*transaction) error{
 		if _, err := tx.insertRuns(app.CreateRequest{Kind: kind, Count: 5}); err != nil {
 			return err
 		}
-		return tx.exec(tx.setCount, -1, app.Failed) // the schema forbids it
+		return tx.Exec(setCount, -1, app.Failed) // the schema forbids it
 	},
 	"a panic": func(*transaction) error { panic("a fault of the program") },
 }

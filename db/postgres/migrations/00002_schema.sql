@@ -6,6 +6,9 @@
 -- locale of the database. A status is the number of an app.Status: 0 created, 1 started, 2 completed,
 -- 3 failed, 4 cancelled.
 
+-- SQLite names this type so. The statements that both stores share cast to it.
+CREATE DOMAIN blob AS bytea;
+
 -- The runs. Most rows change twice, hence the fillfactor.
 CREATE TABLE process_runs (
   id                  bigint   PRIMARY KEY,

@@ -174,11 +174,12 @@ END;
 
 -- Statistics of the runs of a kind in one step of time, so that pages need not read the runs. step is the
 -- length of the step and at its beginning, in milliseconds. queue_ms and run_ms are histograms of queue and
--- run times, see query/histogram.go.
+-- run times, see query/histogram.go. There is one node, 0.
 CREATE TABLE rollups (
   step      INTEGER NOT NULL,
   at        INTEGER NOT NULL,
   kind      TEXT    NOT NULL,
+  node      INTEGER NOT NULL,
   created   INTEGER NOT NULL,
   requeued  INTEGER NOT NULL,
   started   INTEGER NOT NULL,
@@ -187,7 +188,7 @@ CREATE TABLE rollups (
   cancelled INTEGER NOT NULL,
   queue_ms  BLOB    NOT NULL,
   run_ms    BLOB    NOT NULL,
-  PRIMARY KEY (step, at, kind)
+  PRIMARY KEY (step, at, kind, node)
 ) STRICT, WITHOUT ROWID;
 
 -- The search index run_search is not created here, because a build without FTS5 cannot: see search.go.

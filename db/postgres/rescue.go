@@ -1,0 +1,270 @@
+package postgres
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"runboard/app"
+	"runboard/db/query"
+)
+
+// rescueBatch is the most waiting runs that one call of RescueOrphans checks. The next call continues after
+// them.
+const rescueBatch = 20_000
+
+var (
+	// startedOrphans are started runs whose node is lost, unless their job waits: a snoozed run has no node.
+	startedOrphans = query.SQL(`SELECT process_runs.id FROM process_runs
+		LEFT JOIN river_job AS jobs ON jobs.id = process_runs.job
+		WHERE process_runs.status = :started AND NOT node_is_alive(process_runs.node)
+			AND (jobs.id IS NULL OR NOT job_has_node(jobs.state, jobs.attempted_by))`)
+	// createdOrphans are runs whose node was lost between fetching their job and starting them.
+	createdOrphans = query.SQL(`SELECT process_runs.id FROM river_job AS jobs
+		JOIN process_runs ON process_runs.id = (jobs.args->>'run')::bigint AND process_runs.job = jobs.id
+		WHERE jobs.state = 'running' AND process_runs.status = :created
+			AND NOT job_has_node(jobs.state, jobs.attempted_by)`)
+	// nextCreated is the next range of created runs to check, and createdWithoutJob are the runs in it
+	// without a live job.
+	nextCreated = query.SQL(`SELECT coalesce(max(id), 0) AS last, count(*) AS n FROM
+		(SELECT id FROM process_runs WHERE status = :created AND sort_id > $1
+			ORDER BY sort_id LIMIT $2) AS part`)
+	createdWithoutJob = query.SQL(`SELECT process_runs.id FROM process_runs
+		LEFT JOIN river_job AS jobs ON jobs.id = process_runs.job
+		WHERE status = :created AND sort_id > $1 AND sort_id <= $2
+			AND (jobs.id IS NULL OR jobs.finalized_at IS NOT NULL)`)
+
+	// jobsOfNode are the jobs that this node works on, according to River or to the runs.
+	jobsOfNode = query.SQL(`SELECT id FROM river_job
+		WHERE state = 'running' AND kind LIKE 'run:%'
+			AND attempted_by[cardinality(attempted_by)] = $1::bigint::text
+		UNION SELECT job FROM process_runs LEFT JOIN river_job AS jobs ON jobs.id = process_runs.job
+		WHERE process_runs.status = :started AND process_runs.node = $1
+			AND (jobs.id IS NULL OR jobs.finalized_at IS NOT NULL)
+		ORDER BY 1`)
+	startedRun = query.SQL(`SELECT id FROM process_runs WHERE status = :started AND job = $1 AND node = $2`)
+
+	// endLostJobs ends what remains of lost nodes: jobs that their runs have replaced, and maintenance jobs.
+	endLostJobs = query.SQL(`UPDATE river_job SET state = 'discarded', finalized_at = now()
+		WHERE state = 'running' AND NOT job_has_node(state, attempted_by)
+			AND NOT EXISTS (SELECT FROM process_runs
+				WHERE job = river_job.id AND id = (args->>'run')::bigint AND status IN (:created, :started))`)
+)
+
+const (
+	requeueJob = `UPDATE river_job SET state = 'available', attempt = greatest(attempt - 1, 0)
+		WHERE id = $1 AND state = 'running' AND attempted_by[cardinality(attempted_by)] = $2::bigint::text
+		RETURNING true`
+	endJob = `UPDATE river_job SET state = 'discarded', finalized_at = now()
+		WHERE id = $1 AND state = 'running'`
+	replaceJob = `UPDATE process_runs SET job = $1 WHERE id = $2`
+	isAlive    = `SELECT node_is_alive($1)`
+	jobHasNode = `SELECT job_has_node(state, attempted_by) FROM river_job WHERE id = $1`
+)
+
+// rescuer is the state of a node's search for orphans.
+type rescuer struct {
+	nodeLost chan struct{} // holds one: there may be runs to rescue
+
+	mu     sync.Mutex
+	cursor int64 // the last created run that RescueOrphans has checked
+}
+
+// Rescue implements app.ClusterStore.
+func (s *Store) Rescue(ctx context.Context, run app.ProcessRun) error {
+	return s.changeAttempt(ctx, run, (*transaction).crashUnlessAlive)
+}
+
+// crashUnlessAlive is crash for a run that another live node may work on.
+func (tx *transaction) crashUnlessAlive(current lockedRun) (app.ProcessRun, app.Event, error) {
+	if current.node == tx.store.node {
+		return tx.crash(current)
+	}
+	alive, err := tx.isAlive(current.node)
+	if err == nil && alive {
+		err = app.Errorf(app.CodeConflict, "Run #%d is running on another node.", current.run.ID)
+	}
+	if err != nil {
+		return current.run, app.Event{}, err
+	}
+	return tx.crash(current)
+}
+
+// crash ends the attempt of a lost worker.
+func (tx *transaction) crash(current lockedRun) (app.ProcessRun, app.Event, error) {
+	return app.Crash(current.run, tx.store.options.MaxCrashes, tx.time())
+}
+
+// rescueOrphans rescues the runs of lost nodes when one is found, and periodically, until ctx ends: the node
+// that found it may be lost before it is done.
+func (s *Store) rescueOrphans(ctx context.Context) {
+	ticker := time.NewTicker(s.options.Heartbeat.Every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-s.rescuer.nodeLost:
+		}
+		if s.fault.Load() != nil {
+			continue
+		}
+		n, err := s.rescueAll(ctx)
+		if n > 0 {
+			s.options.Log.Warn("rescued runs of lost nodes", "runs", n)
+		}
+		if err != nil && ctx.Err() == nil {
+			s.options.Log.Error("runs of lost nodes could not be rescued", "error", err)
+		}
+	}
+}
+
+// rescueAll rescues the runs of lost nodes, and returns how many there were.
+func (s *Store) rescueAll(ctx context.Context) (rescued int, err error) {
+	var started, waiting []int64
+	err = s.read(ctx, func(ctx context.Context, q query.Queryer) error {
+		if err := query.Select(ctx, q, &started, startedOrphans); err != nil {
+			return err
+		}
+		return query.Select(ctx, q, &waiting, createdOrphans)
+	})
+	if err != nil {
+		return 0, err
+	}
+	if rescued, err = s.rescueEach(ctx, append(started, waiting...)); err != nil {
+		return rescued, err
+	}
+	return rescued, s.write(ctx, func(tx *transaction) error {
+		tx.noNotify = true
+		return tx.Exec(endLostJobs)
+	})
+}
+
+// rescueEach rescues those of runs that are orphans, and returns how many were. It goes on after an error and
+// returns the last one.
+func (s *Store) rescueEach(ctx context.Context, runs []int64) (rescued int, failed error) {
+	for _, run := range runs {
+		if ctx.Err() != nil {
+			break
+		}
+		var orphan bool
+		err := s.write(ctx, func(tx *transaction) (err error) {
+			orphan, err = tx.rescue(run)
+			return err
+		})
+		switch {
+		case err != nil:
+			failed = err
+		case orphan:
+			rescued++
+		}
+	}
+	return rescued, failed
+}
+
+// RescueOrphans implements app.ClusterStore. Each call checks up to rescueBatch waiting runs: there may be
+// millions.
+func (s *Store) RescueOrphans(ctx context.Context) (rescued int, err error) {
+	s.rescuer.mu.Lock()
+	defer s.rescuer.mu.Unlock()
+	var waiting []int64
+	err = s.read(ctx, func(ctx context.Context, q query.Queryer) (err error) {
+		var part struct{ Last, N int64 }
+		if err = query.Get(ctx, q, &part, nextCreated, s.rescuer.cursor, rescueBatch); err != nil {
+			return err
+		}
+		err = query.Select(ctx, q, &waiting, createdWithoutJob, s.rescuer.cursor, part.Last)
+		if s.rescuer.cursor = part.Last; part.N < rescueBatch {
+			s.rescuer.cursor = 0
+		}
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	if rescued, err = s.rescueEach(ctx, waiting); err != nil {
+		return rescued, err
+	}
+	orphans, err := s.rescueAll(ctx)
+	return rescued + orphans, err
+}
+
+// rescue requeues or fails a run whose job has ended or whose node is lost, and reports whether the run was
+// still such an orphan. It locks the row, so only one of several nodes rescues it.
+func (tx *transaction) rescue(run int64) (orphan bool, err error) {
+	current, found, err := tx.lock(run)
+	if err != nil || !found || current.run.Status.Final() {
+		tx.noNotify = true
+		return false, err
+	}
+	var hasNode bool
+	if _, err := tx.Find(&hasNode, jobHasNode, current.job); err != nil || hasNode {
+		tx.noNotify = true
+		return false, err
+	}
+	if current.run.Status == app.Created {
+		return true, tx.replaceJob(current)
+	}
+	if alive, err := tx.isAlive(current.node); err != nil || alive {
+		tx.noNotify = true
+		return false, err
+	}
+	if err := tx.Exec(endJob, current.job); err != nil {
+		return false, err
+	}
+	_, err = tx.apply(current, (*transaction).crash)
+	return true, err
+}
+
+// replaceJob replaces the dead job of a waiting run.
+func (tx *transaction) replaceJob(current lockedRun) error {
+	tx.noNotify = true
+	if err := tx.Exec(endJob, current.job); err != nil {
+		return err
+	}
+	jobs, err := tx.addJobs(current.run)
+	if err != nil {
+		return err
+	}
+	return tx.Exec(replaceJob, jobs[0], current.run.ID)
+}
+
+// isAlive reports whether a node is alive.
+func (tx *transaction) isAlive(node int64) (alive bool, err error) {
+	_, err = tx.Find(&alive, isAlive, node)
+	return alive, err
+}
+
+// JobsInHand implements app.ClusterStore.
+func (s *Store) JobsInHand(ctx context.Context) (jobs []int64, err error) {
+	err = s.read(ctx, func(ctx context.Context, q query.Queryer) error {
+		return query.Select(ctx, q, &jobs, jobsOfNode, s.node)
+	})
+	return jobs, err
+}
+
+// Release implements app.ClusterStore.
+func (s *Store) Release(ctx context.Context, job int64) error {
+	return s.write(ctx, func(tx *transaction) error {
+		tx.noNotify = true
+		var requeued bool
+		if _, err := tx.Find(&requeued, requeueJob, job, s.node); err != nil || requeued {
+			return err
+		}
+		var run int64
+		if found, err := tx.Find(&run, startedRun, job, s.node); err != nil || !found {
+			return err
+		}
+		current, found, err := tx.lock(run)
+		if err != nil || !found {
+			return err
+		}
+		if current.run.Status != app.Started || current.job != job || current.node != s.node {
+			return nil
+		}
+		tx.noNotify = false
+		_, err = tx.apply(current, (*transaction).crash)
+		return err
+	})
+}
