@@ -102,7 +102,8 @@ func (a BulkAction) AppliesTo(run ProcessRun) bool {
 	if len(a.IDs) > 0 {
 		return true
 	}
-	return (!a.Filter.Filtered || run.Status == a.Filter.Status) && (a.Filter.Failure == 0 || run.Failure == a.Filter.Failure)
+	f := a.Filter
+	return (!f.Filtered || run.Status == f.Status) && (f.Failure == 0 || run.Failure == f.Failure)
 }
 
 // String describes the runs in words.

@@ -8,7 +8,7 @@
 //   - Its kind names the code that does its work.
 //   - An attempt is one try at the work. A try that a crash or a shutdown interrupted does not count.
 //   - A fencing token is raised with every start of a run. Writes that carry an older token are refused.
-//   - The log of a run has the output of all its attempts. An offset is a position in it, in bytes from the start.
+//   - The log of a run has the output of all its attempts. An offset is a position in it, in bytes.
 //   - A batch has the runs that one request created; their ids are consecutive.
 //   - A notification says that something changed, after the commit, and nothing more (see [Notifier]).
 //   - A query asks for a list, such as "the newest failed runs"; a page is the answer.

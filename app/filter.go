@@ -41,7 +41,8 @@ func ParseKind(text string) (string, error) {
 }
 
 // ErrNothingToSearch refuses a search that could not match anything.
-var ErrNothingToSearch = Errorf(CodeMalformed, "Enter a word to search for: only letters and digits are searched, not symbols and emoji.")
+var ErrNothingToSearch = Errorf(CodeMalformed,
+	"Enter a word to search for: only letters and digits are searched, not symbols and emoji.")
 
 // ParseText parses the text of a filter and joins its words with single spaces. It fails with CodeMalformed,
 // also if a text that is not empty has no letter and no digit.
@@ -59,5 +60,6 @@ func ParseText(text string) (string, error) {
 func isSearched(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
 
 func readable(text string) bool {
-	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\t' })
+	isControl := func(r rune) bool { return unicode.IsControl(r) && r != '\t' }
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, isControl)
 }

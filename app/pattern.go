@@ -29,7 +29,8 @@ func Pattern(text string) string {
 		pattern += "\n" + normalize(last)
 	}
 	if len(pattern) > MaxPattern {
-		pattern = strings.TrimSpace(strings.ToValidUTF8(pattern[:MaxPattern], "")) // the cut may split a character
+		pattern = strings.ToValidUTF8(pattern[:MaxPattern], "") // the cut may split a character
+		pattern = strings.TrimSpace(pattern)
 	}
 	return pattern
 }
@@ -110,10 +111,16 @@ func isPath(token string) bool {
 // wordLength returns the length in bytes of the word or number at the beginning of text. A number may contain
 // points, colons, slashes and plus signs between digits, as times and addresses do.
 func wordLength(text string) (n int) {
-	for n < len(text) && (isWordByte(text[n]) || n > 0 && isDigit(text[n-1]) && n+1 < len(text) && isDigit(text[n+1]) && strings.IndexByte(".:+/", text[n]) >= 0) {
+	for n < len(text) && (isWordByte(text[n]) || joinsDigits(text, n)) {
 		n++
 	}
 	return n
+}
+
+// joinsDigits reports whether text[i] is between digits and part of their number.
+func joinsDigits(text string, i int) bool {
+	return i > 0 && i+1 < len(text) && isDigit(text[i-1]) && isDigit(text[i+1]) &&
+		strings.IndexByte(".:+/", text[i]) >= 0
 }
 
 func isDigit(b byte) bool { return b >= '0' && b <= '9' }

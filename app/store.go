@@ -33,7 +33,7 @@ type Store interface {
 
 	// Runs returns the newest matching runs with ids below before, at most limit of them, for callers that go
 	// through all. next is the value of before for the following call, or 0 at the end.
-	Runs(ctx context.Context, filter Filter, before int64, limit int) (runs []ProcessRun, next int64, err error)
+	Runs(ctx context.Context, filter Filter, before int64, limit int) (_ []ProcessRun, next int64, _ error)
 
 	// Statistics returns throughput and durations. The last seconds may be missing and, after a crash, the
 	// last seconds before it.

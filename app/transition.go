@@ -141,7 +141,8 @@ func Retry(run ProcessRun, scheduledAt, at time.Time) (ProcessRun, Event, error)
 	}
 	next := ProcessRun{
 		ID: run.ID, Kind: run.Kind, Status: Created, Version: run.Version + 1, FencingToken: run.FencingToken,
-		CreatedAt: run.CreatedAt, UpdatedAt: at, ScheduledAt: scheduledAt, Progress: Progress{Percent: NoPercent},
+		CreatedAt: run.CreatedAt, UpdatedAt: at, ScheduledAt: scheduledAt,
+		Progress: Progress{Percent: NoPercent},
 	}
 	return next, eventOf(next, NoteRetried), nil
 }
@@ -169,7 +170,9 @@ func changed(run ProcessRun, status Status, at time.Time) ProcessRun {
 
 // eventOf returns the event of the change that led to run.
 func eventOf(run ProcessRun, note string) Event {
-	return Event{Version: run.Version, At: run.UpdatedAt, Status: run.Status, Attempt: run.Attempt, Note: note}
+	return Event{
+		Version: run.Version, At: run.UpdatedAt, Status: run.Status, Attempt: run.Attempt, Note: note,
+	}
 }
 
 func conflict(run ProcessRun, change string) error {

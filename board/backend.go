@@ -2,7 +2,6 @@ package board
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -40,36 +39,38 @@ type backend struct {
 }
 
 // openBackend opens the database that the configuration names. After an error nothing is left open.
-func openBackend(ctx context.Context, config Config, registry *jobs.Registry, log *slog.Logger) (*backend, error) {
+func openBackend(ctx context.Context, config Config, registry *jobs.Registry) (*backend, error) {
 	if config.UsesPostgres() {
-		return openPostgres(ctx, config, registry, log)
+		return openPostgres(ctx, config, registry)
 	}
-	return openSQLite(ctx, config, registry, log)
+	return openSQLite(ctx, config, registry)
 }
 
 // openSQLite opens a SQLite file, which belongs to this process alone. The process serves pages and works.
-func openSQLite(ctx context.Context, config Config, registry *jobs.Registry, log *slog.Logger) (*backend, error) {
+func openSQLite(ctx context.Context, config Config, registry *jobs.Registry) (*backend, error) {
 	file, err := sqlite.Open(ctx, sqlite.Options{
 		Path: config.DatabasePath(), Synchronous: config.Synchronous,
 		MaxPending: config.MaxPending, MaxCrashes: config.MaxCrashes,
 		LogLimit: int64(config.LogLimit), MaxLogBytes: int64(config.MaxLogBytes),
 		KeepFinished: config.KeepFinished, KeepMax: config.KeepMax,
-		Kinds: workerKinds(config, registry), Log: log,
+		Kinds: workerKinds(config, registry), Log: config.Logger,
 		StartDelay: jobs.SimulatedDelay(config.DelayMin, config.DelayMax),
 	})
 	if err != nil {
 		return nil, err
 	}
 	queue := &jobs.Queue{
-		Store: file, Executor: newExecutor(file, config, registry, log), Workers: config.Workers,
+		Store: file, Executor: newExecutor(file, config, registry), Workers: config.Workers,
 		MaxCrashes: config.MaxCrashes, DrainTimeout: config.DrainTimeout,
 	}
 	bulk := &jobs.Queue{ // without a drain, because a bulk run continues after a restart
-		Store: file, Executor: newBulkExecutor(file, file, log), Workers: bulkWorkers, MaxCrashes: config.MaxCrashes,
+		Store: file, Executor: newBulkExecutor(file, config), Workers: bulkWorkers,
+		MaxCrashes: config.MaxCrashes,
 	}
+	prune := func(ctx, _ context.Context) { file.Prune(ctx) }
 	return &backend{
 		store:     file,
-		engines:   []engine{outlasting(bulk.Run, queue.Run), func(ctx, _ context.Context) { file.Prune(ctx) }},
+		engines:   []engine{outlasting(bulk.Run, queue.Run), prune},
 		recovered: file.Recovered(),
 		warnings:  file.Warnings(),
 	}, nil
@@ -89,13 +90,13 @@ func outlasting(first, second engine) engine {
 }
 
 // openPostgres connects to a PostgreSQL server. This process is one of possibly several nodes.
-func openPostgres(ctx context.Context, config Config, registry *jobs.Registry, log *slog.Logger) (*backend, error) {
+func openPostgres(ctx context.Context, config Config, registry *jobs.Registry) (*backend, error) {
 	server, err := postgres.Open(ctx, postgres.Options{
 		URL: config.DatabaseURL, Synchronous: config.Synchronous,
 		MaxPending: config.MaxPending, MaxCrashes: config.MaxCrashes,
 		LogLimit: int64(config.LogLimit), MaxLogBytes: int64(config.MaxLogBytes),
 		KeepFinished: config.KeepFinished, KeepMax: config.KeepMax,
-		Kinds: workerKinds(config, registry), Log: log,
+		Kinds: workerKinds(config, registry), Log: config.Logger,
 		StartDelay: jobs.SimulatedDelay(config.DelayMin, config.DelayMax),
 	})
 	_ = os.Unsetenv("PGPASSWORD") // the driver has read it, and commands must not inherit it
@@ -107,22 +108,29 @@ func openPostgres(ctx context.Context, config Config, registry *jobs.Registry, l
 	}
 	node := &river.Engine{
 		Pool: server.Pool(), Store: server, Workers: config.Workers, DrainTimeout: config.DrainTimeout,
-		Runs: newExecutor(server, config, registry, log), Bulk: newBulkExecutor(server, server, log),
+		Runs: newExecutor(server, config, registry), Bulk: newBulkExecutor(server, config),
 	}
 	return &backend{store: server, engines: []engine{node.Run}}, nil
 }
 
-func newExecutor(store app.WorkStore, config Config, registry *jobs.Registry, log *slog.Logger) *jobs.Executor {
+func newExecutor(store app.WorkStore, config Config, registry *jobs.Registry) *jobs.Executor {
 	return &jobs.Executor{
 		Store: store, Registry: registry, MaxAttempts: config.MaxAttempts, RunTimeout: config.RunTimeout,
-		LogLimit: int64(config.LogLimit), Log: log,
+		LogLimit: int64(config.LogLimit), Log: config.Logger,
 	}
 }
 
-func newBulkExecutor(store app.WorkStore, actions app.BulkRunner, log *slog.Logger) *jobs.Executor {
+func newBulkExecutor(store bulkStore, config Config) *jobs.Executor {
 	return &jobs.Executor{
-		Store: store, Registry: jobs.BulkRegistry(actions), MaxAttempts: 1, RunTimeout: bulkTimeout, Log: log,
+		Store: store, Registry: jobs.BulkRegistry(store), MaxAttempts: 1, RunTimeout: bulkTimeout,
+		Log: config.Logger,
 	}
+}
+
+// bulkStore is the store of a bulk executor.
+type bulkStore interface {
+	app.WorkStore
+	app.BulkRunner
 }
 
 // workerKinds returns the kinds of runs that this process works on. A web node works on none.

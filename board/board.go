@@ -63,17 +63,18 @@ func New(config Config, kinds ...Kind) (*Board, error) {
 
 // open creates a board that is ready to run. After an error nothing is left open and no file has changed.
 func open(ctx context.Context, config Config, registry *jobs.Registry) (*Board, error) {
-	log := config.Logger
-	if log == nil {
-		log = newLogger(config)
+	if config.Logger == nil {
+		config.Logger = newLogger(config)
 	}
+	log := config.Logger
 	b := &Board{log: log, config: config, registry: registry, served: make(chan error, 1)}
 	assets, err := static.Load()
 	if err != nil {
 		return nil, err
 	}
 	pages, err := templates.New(templates.Options{
-		Asset: assets.Path, Kinds: menu(registry), MaxAttempts: config.MaxAttempts, RunTimeout: config.RunTimeout,
+		Asset: assets.Path, Kinds: menu(registry),
+		MaxAttempts: config.MaxAttempts, RunTimeout: config.RunTimeout,
 	})
 	if err != nil {
 		return nil, err
@@ -92,7 +93,7 @@ func open(ctx context.Context, config Config, registry *jobs.Registry) (*Board, 
 	}
 	b.url = "http://" + b.listener.Addr().String()
 	go func() { b.served <- b.server.Serve(b.listener) }() // answers 503 until Run
-	b.backend, err = openBackend(ctx, config, registry, log)
+	b.backend, err = openBackend(ctx, config, registry)
 	if err != nil {
 		_ = b.listener.Close() // Serve may not have reached it yet
 		withTimeout(requestsTimeout, func(ctx context.Context) { _ = b.server.Shutdown(ctx) })
@@ -142,7 +143,8 @@ func IdempotencyKey(key string) EnqueueOption {
 func (b *Board) Enqueue(ctx context.Context, kind string, options ...EnqueueOption) (app.Batch, error) {
 	names := b.registry.Names()
 	if !slices.Contains(names, kind) {
-		return app.Batch{}, app.Errorf(app.CodeInvalid, "%q is not a kind of this board: it has %s.", kind, strings.Join(names, ", "))
+		const text = "%q is not a kind of this board: it has %s."
+		return app.Batch{}, app.Errorf(app.CodeInvalid, text, kind, strings.Join(names, ", "))
 	}
 	request := app.CreateRequest{Kind: kind, Count: 1}
 	for _, option := range options {
@@ -159,10 +161,11 @@ func checkRequest(request app.CreateRequest) error {
 	if request.Count < 1 || request.Count > app.MaxCount {
 		return app.Errorf(app.CodeInvalid, "the count must be between 1 and %d.", app.MaxCount)
 	}
-	isPrintable := func(r rune) bool { return r > ' ' && r <= '~' }
+	isUnprintable := func(r rune) bool { return r <= ' ' || r > '~' }
 	key := request.IdempotencyKey
-	if len(key) > app.MaxKey || strings.ContainsFunc(key, func(r rune) bool { return !isPrintable(r) }) {
-		return app.Errorf(app.CodeInvalid, "an idempotency key has at most %d bytes of printable ASCII.", app.MaxKey)
+	if len(key) > app.MaxKey || strings.ContainsFunc(key, isUnprintable) {
+		const text = "an idempotency key has at most %d bytes of printable ASCII."
+		return app.Errorf(app.CodeInvalid, text, app.MaxKey)
 	}
 	return nil
 }
@@ -229,10 +232,11 @@ func (b *Board) logRecovery() {
 	}
 	r := b.recovered
 	if r.Repaired {
-		b.log.Warn("the number of runs in each status was wrong and has been counted again", "was", r.Was, "is", r.Is)
+		b.log.Warn("runs were counted again because a number was wrong", "was", r.Was, "is", r.Is)
 	}
 	if r.Requeued+r.Failed+r.Cancelled > 0 {
-		b.log.Warn("runs were interrupted by a crash", "requeued", r.Requeued, "failed", r.Failed, "cancelled", r.Cancelled)
+		b.log.Warn("runs were interrupted by a crash",
+			"requeued", r.Requeued, "failed", r.Failed, "cancelled", r.Cancelled)
 	}
 }
 

@@ -20,9 +20,9 @@ const minPassword = 8
 // takes seconds.
 var bcryptHash = regexp.MustCompile(`^\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}$`)
 
-// readLoginFile reads a file of USER:HASH lines. It skips empty lines and lines that begin with #. It fails if a
-// line is malformed, a user occurs twice, or the file has no user. The error is one line and does not contain
-// hashes.
+// readLoginFile reads a file of USER:HASH lines. It skips empty lines and lines that begin with #. It fails
+// if a line is malformed, a user occurs twice, or the file has no user. The error is one line and does not
+// contain hashes.
 func readLoginFile(path string) ([]handlers.Login, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -40,7 +40,8 @@ func readLoginFile(path string) ([]handlers.Login, error) {
 		user, hash, _ := strings.Cut(line, ":")
 		switch {
 		case checkUser(user) != nil || !bcryptHash.MatchString(hash):
-			return nil, fmt.Errorf("%s, line %d: not USER:HASH with a bcrypt hash of cost 4 to 14; runboard hash-password makes such lines", path, number)
+			return nil, fmt.Errorf("%s, line %d: not USER:HASH with a bcrypt hash of cost 4 to 14; "+
+				"runboard hash-password makes such lines", path, number)
 		case seen[user]:
 			return nil, fmt.Errorf("%s, line %d: the user %q is there twice", path, number, user)
 		}
@@ -59,9 +60,9 @@ func readLoginFile(path string) ([]handlers.Login, error) {
 // checkUser returns nil if name is valid as the name of a user.
 func checkUser(name string) error {
 	unusable := func(r rune) bool { return r == ':' || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
-	if name == "" || len(name) > 100 || !utf8.ValidString(name) || strings.ContainsFunc(name, unusable) || strings.HasPrefix(name, "#") ||
-		strings.TrimSpace(name) != name {
-		return fmt.Errorf("a user is named by 1 to 100 bytes without colons and control characters, and does not begin with #")
+	if name == "" || len(name) > 100 || !utf8.ValidString(name) || strings.ContainsFunc(name, unusable) ||
+		strings.HasPrefix(name, "#") || strings.TrimSpace(name) != name {
+		return fmt.Errorf("a user name has 1 to 100 bytes, no colons or control characters, and no # first")
 	}
 	return nil
 }
@@ -80,7 +81,7 @@ func (c Config) readLogins() (logins []handlers.Login, err error) {
 	}
 	for _, login := range logins {
 		if login.User == user {
-			return nil, fmt.Errorf("--auth-file: %s has the user %q, who is also given by --auth", c.AuthFile, user)
+			return nil, fmt.Errorf("--auth-file: %s has the user %q, as has --auth", c.AuthFile, user)
 		}
 	}
 	return append(logins, handlers.Login{User: user, Password: password}), nil

@@ -41,7 +41,7 @@ func subcommand(args []string) {
 // gets only its hash.
 func hashPassword(args []string, in *os.File, out io.Writer) error {
 	if len(args) > 1 || len(args) == 1 && strings.HasPrefix(args[0], "-") {
-		return errors.New("usage: runboard hash-password [USER], with the password, or USER:PASSWORD, on standard input")
+		return errors.New("usage: runboard hash-password [USER] < PASSWORD, or < USER:PASSWORD")
 	}
 	line, err := readSecret(in, len(args) == 1)
 	if err != nil {
@@ -56,7 +56,8 @@ func hashPassword(args []string, in *os.File, out io.Writer) error {
 	if err := checkUser(user); named && err != nil {
 		return err
 	}
-	if utf8.RuneCountInString(password) < minPassword || len(password) > 72 || strings.ContainsRune(password, 0) {
+	tooShort := utf8.RuneCountInString(password) < minPassword
+	if tooShort || len(password) > 72 || strings.ContainsRune(password, 0) {
 		return fmt.Errorf("a password has at least %d characters and at most 72 bytes", minPassword)
 	}
 	hash, err := handlers.HashPassword(password)

@@ -80,7 +80,8 @@ func (c Config) checkDatabaseURL() error {
 	path, found := strings.CutPrefix(c.DatabaseURL, "sqlite:")
 	switch {
 	case !found:
-		return fmt.Errorf("--database-url: %q is neither sqlite:PATH nor postgres://…", postgres.Redacted(c.DatabaseURL))
+		address := postgres.Redacted(c.DatabaseURL)
+		return fmt.Errorf("--database-url: %q is neither sqlite:PATH nor postgres://…", address)
 	case path == "" || strings.HasSuffix(path, "/") || strings.ContainsAny(path, "?#%\x00"):
 		return fmt.Errorf("--database-url: %q does not name a file", c.DatabaseURL)
 	case path == ":memory:":
@@ -103,7 +104,7 @@ func (c Config) checkServer() error {
 
 func (c Config) checkRole() error {
 	if c.Role != roleAll && !c.UsesPostgres() {
-		return fmt.Errorf("--role: one process has a SQLite file to itself and does everything; %q needs --database-url postgres://…", c.Role)
+		return fmt.Errorf("--role: %q needs --database-url postgres://…; one process does all with SQLite", c.Role)
 	}
 	return nil
 }
@@ -112,7 +113,8 @@ func (c Config) checkOrigins() error {
 	for _, origin := range c.PublicOrigin {
 		origin = strings.TrimSpace(origin)
 		u, err := url.Parse(origin)
-		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.Scheme+"://"+u.Host != origin {
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" ||
+			u.Scheme+"://"+u.Host != origin {
 			return fmt.Errorf("--public-origin: %q is not like https://board.example", origin)
 		}
 	}
@@ -157,10 +159,12 @@ func (c Config) checkAddr() error {
 	}
 	_, password, given := c.credentials()
 	if !given && c.AuthFile == "" && !c.Insecure {
-		return fmt.Errorf("--addr: %q can be reached from other machines; set --auth-file FILE, --auth USER:PASSWORD, or --insecure", c.Addr)
+		return fmt.Errorf("--addr: %q can be reached from other machines; "+
+			"set --auth-file FILE, --auth USER:PASSWORD, or --insecure", c.Addr)
 	}
 	if given && utf8.RuneCountInString(password) < minPassword {
-		return fmt.Errorf("--auth: %q can be reached from other machines; the password needs at least %d characters", c.Addr, minPassword)
+		return fmt.Errorf("--auth: %q can be reached from other machines; "+
+			"the password needs at least %d characters", c.Addr, minPassword)
 	}
 	return nil
 }

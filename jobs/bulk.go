@@ -43,7 +43,8 @@ func runBulkAction(ctx context.Context, actions app.BulkRunner, run *Run) error 
 			rest = throttleDelay
 		default:
 			if first {
-				run.Logf("%s %s (%s).", operationTitles[state.Operation], state.BulkAction, previewText(state.Preview))
+				title := operationTitles[state.Operation]
+				run.Logf("%s %s (%s).", title, state.BulkAction, previewText(state.Preview))
 			}
 			run.Progress(percentOf(state), summary(state))
 			if state.Finished {
@@ -60,9 +61,13 @@ func runBulkAction(ctx context.Context, actions app.BulkRunner, run *Run) error 
 	}
 }
 
-var operationTitles = map[app.BulkOperation]string{app.BulkCancel: "Cancel", app.BulkRetry: "Retry", app.BulkDelete: "Delete"}
+var operationTitles = map[app.BulkOperation]string{
+	app.BulkCancel: "Cancel", app.BulkRetry: "Retry", app.BulkDelete: "Delete",
+}
 
-var resultTexts = map[app.BulkOperation]string{app.BulkCancel: "cancelled or stopping", app.BulkRetry: "queued again", app.BulkDelete: "deleted"}
+var resultTexts = map[app.BulkOperation]string{
+	app.BulkCancel: "cancelled or stopping", app.BulkRetry: "queued again", app.BulkDelete: "deleted",
+}
 
 // percentOf returns the progress in percent. It stays at 99 until the action has finished, because the
 // preview may have counted fewer runs than the action affects.

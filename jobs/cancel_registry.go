@@ -6,14 +6,15 @@ import (
 	"runboard/app"
 )
 
-// cancelRegistry maps the runs of this process to functions that cancel them. The zero registry is ready to use.
+// cancelRegistry maps the runs of this process to functions that cancel them. The zero registry is ready to
+// use.
 type cancelRegistry struct {
 	mu       sync.Mutex
 	attempts map[int64]*cancelEntry // runs whose work goes on
 }
 
-// cancelEntry is a registered run. A run may be registered again before its first entry is removed, when its worker lost it
-// and it was started again.
+// cancelEntry is a registered run. A run may be registered again before its first entry is removed, when
+// its worker lost it and it was started again.
 type cancelEntry struct {
 	fencingToken int64
 	cancel       func()

@@ -160,7 +160,7 @@ func (c Command) work(ctx context.Context, run *Run) error {
 		}
 		err = explain(ctx, result, last)
 		if result.Left != "" {
-			run.logger().Error("processes of a command cannot be killed, and still run", "processes", result.Left)
+			run.logger().Error("processes of a command cannot be killed", "processes", result.Left)
 		}
 		if result.Stopped || result.Killed {
 			return err
@@ -174,7 +174,8 @@ func (c Command) work(ctx context.Context, run *Run) error {
 func (c Command) attempt(ctx context.Context, run *Run) (command.Result, *lastLines, error) {
 	last := &lastLines{}
 	spec := command.Spec{
-		Path: c.Path, Args: c.Args, Dir: c.Dir, Env: environment(run, c.User), User: c.User, Lease: leaseOf(ctx),
+		Path: c.Path, Args: c.Args, Dir: c.Dir, Env: environment(run, c.User),
+		User: c.User, Lease: leaseOf(ctx),
 	}
 	if spec.Dir == "" {
 		dir, err := makeRunDir(run.ID, c.User)
@@ -191,7 +192,9 @@ func (c Command) attempt(ctx context.Context, run *Run) (command.Result, *lastLi
 
 // supervise runs the command. It returns when no process of the command is left, except those in
 // Result.Left, and all output is in the log.
-func (c Command) supervise(ctx context.Context, spec command.Spec, run *Run, last *lastLines) (command.Result, error) {
+func (c Command) supervise(
+	ctx context.Context, spec command.Spec, run *Run, last *lastLines,
+) (command.Result, error) {
 	var outputs [2]*output
 	for i, stream := range []app.Stream{app.Stdout, app.Stderr} {
 		var err error

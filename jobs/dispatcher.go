@@ -46,7 +46,7 @@ func (f *inFlight) remove(id int64) {
 // workerEvent is what happened to runs in flight.
 type workerEvent struct {
 	idle    int     // workers that have become idle
-	saved   []int64 // runs about which everything is committed, so that fetch no longer returns them by mistake
+	saved   []int64 // runs about which everything is committed, so that a fetch cannot return them
 	refetch bool    // some of these runs may be due again
 }
 
@@ -135,8 +135,7 @@ func (d *dispatcher) fill(ctx context.Context) {
 
 // fetch reads the oldest due runs and reports whether that succeeded.
 func (d *dispatcher) fetch(ctx context.Context) bool {
-	kinds := d.queue.Executor.Registry.names
-	err := d.prefetched.fetch(ctx, d.queue.Store, kinds, d.queue.Workers, &d.inFlight)
+	err := d.prefetched.fetch(ctx, d.queue, &d.inFlight)
 	if err != nil && ctx.Err() == nil {
 		d.queue.Executor.Log.Error("due runs cannot be fetched", "error", err) // the next tick tries again
 	}

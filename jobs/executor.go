@@ -12,8 +12,8 @@ import (
 	"runboard/app"
 )
 
-// How long work may take to return after its context has ended: longer than a command has before it is killed. When the
-// server stops, there is less time for both.
+// How long work may take to return after its context has ended: longer than a command has before it is
+// killed. When the server stops, there is less time for both.
 const (
 	CancelGrace         = 8 * time.Second
 	shutdownCancelGrace = 4 * time.Second
@@ -35,14 +35,15 @@ var (
 	ErrSnoozed = errors.New("the run goes on later")
 )
 
-// interrupted reports whether work ends although nothing is wrong with it. It is done again, and there is little time.
+// interrupted reports whether work ends although nothing is wrong with it. It is done again, and there is
+// little time.
 func interrupted(cause error) bool {
 	return errors.Is(cause, ErrShutdown) || errors.Is(cause, app.ErrLeaseLost)
 }
 
-// Executor executes attempts of runs and saves their results. The queue and the River engine share it; how they fetch and
-// start runs is their own business. It may execute any number of runs at once. All fields but LogLimit are required, and
-// must not change once it is used.
+// Executor executes attempts of runs and saves their results. The queue and the River engine share it; how
+// they fetch and start runs is their own business. It may execute any number of runs at once. All fields
+// but LogLimit are required, and must not change once it is used.
 type Executor struct {
 	Store       app.WorkStore
 	Registry    *Registry
@@ -88,13 +89,14 @@ func (e *Executor) checkCancellations(ctx context.Context) {
 	}
 }
 
-// Execute executes an attempt of a started run and saves the result, unless another worker owns the run by then. ctx is for
-// this run, a child of lifecycle.Work; its cause says why it ends: ErrCancelled, ErrTimeout, ErrSnoozed or app.ErrLeaseLost.
-// Cancel requests in the database are seen by WatchCancellations.
+// Execute executes an attempt of a started run and saves the result, unless another worker owns the run by
+// then. ctx is for this run, a child of lifecycle.Work; its cause says why it ends: ErrCancelled,
+// ErrTimeout, ErrSnoozed or app.ErrLeaseLost. Cancel requests in the database are seen by
+// WatchCancellations.
 //
-// Execute reports whether the work has returned because it was snoozed. Then nothing is saved and the run is still started;
-// the caller that continues it passes the current row. If work ignores its context, Execute returns only when the work
-// returns or lifecycle.Fetch ends, because it still uses its slot.
+// Execute reports whether the work has returned because it was snoozed. Then nothing is saved and the run
+// is still started; the caller that continues it passes the current row. If work ignores its context,
+// Execute returns only when the work returns or lifecycle.Fetch ends, because it still uses its slot.
 func (e *Executor) Execute(ctx context.Context, lifecycle Lifecycle, run app.ProcessRun) (isSnoozed bool) {
 	switch e.attempt(ctx, lifecycle, run) {
 	case attemptCompleted:
@@ -114,8 +116,6 @@ const (
 	attemptSnoozed                        // the work continues later
 )
 
-func (e *Executor) timedOut() error { return errors.New("timed out after " + e.RunTimeout.String()) }
-
 // attempt does the work once. It saves the result, unless the attemptResult says otherwise.
 func (e *Executor) attempt(ctx context.Context, lifecycle Lifecycle, run app.ProcessRun) attemptResult {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -130,12 +130,17 @@ func (e *Executor) attempt(ctx context.Context, lifecycle Lifecycle, run app.Pro
 	handle.log = e.Log.With("run", run.ID, "kind", run.Kind)
 	result := e.runAsync(run, func() error { return kind.Work(timed, handle) })
 	err, returned := waitGrace(timed, lifecycle.Grace, result)
-	if cause := context.Cause(timed); !returned && (errors.Is(cause, ErrCancelled) || errors.Is(cause, ErrSnoozed)) {
+	cause := context.Cause(timed) // before handle.Close, which may wait for the database
+	if !returned && (errors.Is(cause, ErrCancelled) || errors.Is(cause, ErrSnoozed)) {
 		// The run is cancelled, or can continue, when its work has returned; until then the page says that it
-		// has not.
-		err, returned = waitIgnoringCancel(lifecycle.Work, result)
+		// has not. That may take until the server stops.
+		select {
+		case err = <-result:
+			returned = true
+		case <-lifecycle.Work.Done():
+			err = context.Cause(lifecycle.Work)
+		}
 	}
-	cause := context.Cause(timed) // read now, because what follows may wait for the database
 	if ended, ok := errors.AsType[inTime](err); ok {
 		err = ended.error
 		if errors.Is(cause, ErrTimeout) {
@@ -147,7 +152,7 @@ func (e *Executor) attempt(ctx context.Context, lifecycle Lifecycle, run app.Pro
 	}
 	handle.Close() // before the result, so that the log is complete when the run has finished
 	switch {
-	case err == nil && !errors.Is(cause, ErrTimeout): // work that took too long has failed, whatever it returns
+	case err == nil && !errors.Is(cause, ErrTimeout): // too late is failed, whatever the work returns
 		return attemptCompleted
 	case returned && errors.Is(cause, ErrSnoozed):
 		return attemptSnoozed
@@ -159,8 +164,8 @@ func (e *Executor) attempt(ctx context.Context, lifecycle Lifecycle, run app.Pro
 	return attemptSaved
 }
 
-// holdSlot waits for work that ignores its context, because it still uses its slot. It waits only while other runs are
-// fetched.
+// holdSlot waits for work that ignores its context, because it still uses its slot. It waits only while
+// other runs are fetched.
 func (e *Executor) holdSlot(fetching context.Context, run app.ProcessRun, result <-chan error) {
 	e.Log.Error("work ignores the end of its context", "run", run.ID, "kind", run.Kind)
 	select {
@@ -169,27 +174,27 @@ func (e *Executor) holdSlot(fetching context.Context, run app.ProcessRun, result
 	}
 }
 
-func (e *Executor) saveProgress(working context.Context, run app.ProcessRun, update app.ProgressUpdate) {
-	update.ID = rand.Int64()
-	e.write(working, "run", run.ID, "progress", func(ctx context.Context) error {
-		return e.Store.SaveProgress(ctx, run, update)
-	})
-}
-
-// runAsync does work on a goroutine of its own, so that the caller need not wait for work that never returns. The channel
-// gets one value when the work has ended in whatever way.
-func (e *Executor) runAsync(run app.ProcessRun, work func() error) (result chan error) {
-	result = make(chan error, 1)
+// runAsync does work on a goroutine of its own, so that the caller need not wait for work that never returns.
+// The channel gets one value when the work has ended in whatever way.
+func (e *Executor) runAsync(run app.ProcessRun, work func() error) <-chan error {
+	result := make(chan error, 1)
 	go func() {
 		err := errors.New("the work ended without a result") // by runtime.Goexit
-		defer func() { result <- err }()
-		err = e.recoverPanic(run, work)
+		defer func() {
+			if panicked := recover(); panicked != nil {
+				e.Log.Error("work panicked",
+					"run", run.ID, "kind", run.Kind, "panic", panicked, "stack", string(debug.Stack()))
+				err = errors.New("the work panicked; the server's log says where")
+			}
+			result <- err
+		}()
+		err = work()
 	}()
 	return result
 }
 
-// waitGrace returns the result of work. After ctx has ended, the work has a grace period to return, as long as grace goes on;
-// then returned is false.
+// waitGrace returns the result of work. After ctx has ended, the work has a grace period to return, as long
+// as grace goes on; then returned is false.
 func waitGrace(ctx, grace context.Context, result <-chan error) (err error, returned bool) {
 	select {
 	case err := <-result:
@@ -211,27 +216,18 @@ func waitGrace(ctx, grace context.Context, result <-chan error) (err error, retu
 	return context.Cause(ctx), false
 }
 
-// waitIgnoringCancel returns the result of work that has not returned although it was cancelled, however long that takes.
-// returned is false if the server stops first.
-func waitIgnoringCancel(working context.Context, result <-chan error) (err error, returned bool) {
-	select {
-	case err := <-result:
-		return err, true
-	case <-working.Done():
-		return context.Cause(working), false
-	}
-}
-
-// settle saves the result of an attempt that did not complete the run. cause is why its context ended, or nil if it did not;
-// err is what the work returned.
+// settle saves the result of an attempt that did not complete the run. cause is why its context ended, or
+// nil if it did not; err is what the work returned.
 func (e *Executor) settle(working context.Context, cause error, run app.ProcessRun, err error) {
 	switch {
-	case interrupted(cause), errors.Is(cause, ErrSnoozed): // ErrSnoozed: the shutdown came before the work returned
-		e.write(working, "run", run.ID, "interrupted", func(ctx context.Context) error { return e.Store.Requeue(ctx, run) })
+	case interrupted(cause), errors.Is(cause, ErrSnoozed): // the shutdown came before snoozed work returned
+		e.write(working, ofRun(run), "interrupted", func(ctx context.Context) error {
+			return e.Store.Requeue(ctx, run)
+		})
 	case errors.Is(cause, ErrCancelled):
 		e.finish(working, run, app.Outcome{Status: app.Cancelled, Error: cancelReason(err)})
 	case errors.Is(cause, ErrTimeout):
-		timedOut := e.timedOut()
+		timedOut := errors.New("timed out after " + e.RunTimeout.String())
 		if left, ok := errors.AsType[stillRunning](err); ok {
 			timedOut = fmt.Errorf("%w; %w", timedOut, left)
 		}
@@ -250,40 +246,40 @@ func cancelReason(err error) string {
 }
 
 func (e *Executor) finish(working context.Context, run app.ProcessRun, outcome app.Outcome) {
-	e.write(working, "run", run.ID, outcome.Status.String(), func(ctx context.Context) error {
+	e.write(working, ofRun(run), outcome.Status.String(), func(ctx context.Context) error {
 		return e.Store.Finish(ctx, run, outcome)
 	})
 }
 
-// write saves a change and repeats it while the database cannot be written, so that a full disk costs no result. It gives up
-// only when the server stops; then the run is found started at the next start, and runs again. key and value name the run in
-// the log.
+func (e *Executor) saveProgress(working context.Context, run app.ProcessRun, update app.ProgressUpdate) {
+	update.ID = rand.Int64()
+	e.write(working, ofRun(run), "progress", func(ctx context.Context) error {
+		return e.Store.SaveProgress(ctx, run, update)
+	})
+}
+
+// ofRun returns the log attribute for a run.
+func ofRun(run app.ProcessRun) slog.Attr { return slog.Int64("run", run.ID) }
+
+// write saves a change and repeats it while the database cannot be written, so that a full disk costs no
+// result. It gives up only when the server stops; then the run is found started at the next start, and runs
+// again. what and result describe the change in the log.
 func (e *Executor) write(
-	working context.Context, key string, value any, result string, change func(context.Context) error,
+	working context.Context, what slog.Attr, result string, change func(context.Context) error,
 ) {
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		err := change(context.WithoutCancel(working)) // without a deadline: a write that is given up may be committed all the same
+		// Without a deadline: a write that is given up may be committed all the same.
+		err := change(context.WithoutCancel(working))
 		switch {
 		case err == nil:
 			return
 		case app.CodeOf(err) == app.CodeConflict: // another worker owns the run by now
-			e.Log.Warn("a stale result is dropped", key, value, "result", result)
+			e.Log.Warn("a stale result is dropped", what, "result", result)
 			return
 		}
-		e.Log.Error("a result cannot be saved", key, value, "result", result, "error", err)
+		e.Log.Error("a result cannot be saved", what, "result", result, "error", err)
 		if Sleep(working, pause) != nil {
 			return
 		}
 	}
-}
-
-// recoverPanic does work, and returns a panic as an error.
-func (e *Executor) recoverPanic(run app.ProcessRun, work func() error) (err error) {
-	defer func() {
-		if panicked := recover(); panicked != nil {
-			e.Log.Error("work panicked", "run", run.ID, "kind", run.Kind, "panic", panicked, "stack", string(debug.Stack()))
-			err = errors.New("the work panicked; the server's log says where")
-		}
-	}()
-	return work()
 }

@@ -30,14 +30,14 @@ func (p *prefetch) setIncomplete() { p.enqueueSeq = -1 }
 // invalidate has the next fill fetch again before it assigns a run.
 func (p *prefetch) invalidate() { p.requeueSeq, p.enqueueSeq = -1, -1 }
 
-// fetch reads the oldest due runs of these kinds that are not in flight.
-func (p *prefetch) fetch(ctx context.Context, store app.QueueStore, kinds []string, workers int, busy *inFlight) error {
+// fetch reads the oldest due runs for a queue that are not in flight.
+func (p *prefetch) fetch(ctx context.Context, q *Queue, busy *inFlight) error {
 	// Read before the runs, so that a run that comes meanwhile is fetched the next time.
-	requeueSeq, enqueueSeq := store.RequeueSeq(), store.EnqueueSeq()
+	requeueSeq, enqueueSeq := q.Store.RequeueSeq(), q.Store.EnqueueSeq()
 	// More than the workers can take: runs in flight may still be due in the database, and quarantined runs
 	// that wait for their lane must not hide the runs behind them.
-	limit := prefetchFactor*workers + p.heldBack
-	due, err := store.FetchDue(ctx, kinds, limit)
+	limit := prefetchFactor*q.Workers + p.heldBack
+	due, err := q.Store.FetchDue(ctx, q.Executor.Registry.names, limit)
 	if err != nil {
 		p.invalidate() // prefetched runs must not start before an older one
 		return err

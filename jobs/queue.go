@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -66,7 +67,7 @@ func (q *Queue) saveCompleted(working context.Context, completed <-chan app.Proc
 		for len(completed) > 0 { // there is no other receiver
 			batch = append(batch, <-completed)
 		}
-		q.Executor.write(working, "runs", len(batch), app.Completed.String(), func(ctx context.Context) error {
+		q.Executor.write(working, slog.Int("runs", len(batch)), "completed", func(ctx context.Context) error {
 			stale, err := q.Store.CompleteMany(ctx, batch)
 			for _, run := range stale {
 				q.Executor.Log.Warn("a stale result is dropped", "run", run.ID, "result", app.Completed)

@@ -31,8 +31,8 @@ func Permanent(err error) error {
 	return retryError{error: err, permanent: true}
 }
 
-// RetryAfter wraps an error of work so that the next attempt, if one is left, starts after delay. A negative delay counts as
-// none. It returns nil for nil.
+// RetryAfter wraps an error of work so that the next attempt, if one is left, starts after delay. A
+// negative delay counts as none. It returns nil for nil.
 func RetryAfter(delay time.Duration, err error) error {
 	if err == nil {
 		return nil
@@ -40,7 +40,8 @@ func RetryAfter(delay time.Duration, err error) error {
 	return retryError{error: err, delay: max(delay, time.Nanosecond)}
 }
 
-// outcomeOf returns the outcome of an attempt that ended with err: another attempt if one is left, else failure.
+// outcomeOf returns the outcome of an attempt that ended with err: another attempt if one is left, else
+// failure.
 func (e *Executor) outcomeOf(run app.ProcessRun, err error) app.Outcome {
 	policy, _ := errors.AsType[retryError](err)
 	if run.Attempt >= e.MaxAttempts || policy.permanent {
@@ -53,8 +54,8 @@ func (e *Executor) outcomeOf(run app.ProcessRun, err error) app.Outcome {
 	return app.Outcome{Status: app.Created, Error: err.Error(), RetryIn: delay}
 }
 
-// backoff returns the delay after an attempt, with a jitter of a quarter, so that runs that failed together do not retry
-// together.
+// backoff returns the delay after an attempt, with a jitter of a quarter, so that runs that failed together
+// do not retry together.
 func backoff(attempt int) time.Duration {
 	delay := maxBackoff
 	if attempt < 11 { // 2^10 seconds exceed maxBackoff

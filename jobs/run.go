@@ -69,7 +69,8 @@ func NewRun(run app.ProcessRun, save func(app.ProgressUpdate)) *Run {
 	return &Run{
 		ID: run.ID, Kind: run.Kind, Attempt: run.Attempt, row: run,
 		write: save, logLimit: defaultLogLimit,
-		changed: make(chan struct{}, 1), drained: make(chan struct{}), stop: make(chan struct{}), done: make(chan struct{}),
+		changed: make(chan struct{}, 1), drained: make(chan struct{}),
+		stop: make(chan struct{}), done: make(chan struct{}),
 	}
 }
 

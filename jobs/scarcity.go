@@ -63,8 +63,7 @@ func (d *descriptors) tell(log *slog.Logger, why string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.said.Do(func() {
-		const text = "commands wait until there is room for them; raise the limit (ulimit -n, ulimit -u) or lower --workers"
-		log.Warn(text, "reason", why)
+		log.Warn("commands wait until there is room; raise ulimit -n and -u or lower --workers", "reason", why)
 	})
 }
 

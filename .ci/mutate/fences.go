@@ -58,9 +58,9 @@ var oneProcess = []fence{
 	{"a symbolic link to a missing file is followed", "db/sqlite/path.go", "			name = real + string(filepath.Separator) + target\n", "			return name, nil\n", "./db/sqlite Link_"},
 	{"other users cannot read the database file", "db/sqlite/file.go", "info.Mode().Perm()&0o077 == 0", "info.Mode().Perm() != 0", "./db/sqlite Database_"},
 	{"a run that crashes too often fails", "app/transition.go", "	if crashes >= maxCrashes {\n", "	if false {\n", "./db/sqlite Crash"},
-	{"a panic in work fails only its run", "jobs/executor.go", `		if panicked := recover(); panicked != nil {
-			e.Log.Error("work panicked"`, `		if panicked := any(nil); panicked != nil {
-			e.Log.Error("work panicked"`, queue},
+	{"a panic in work fails only its run", "jobs/executor.go", `			if panicked := recover(); panicked != nil {
+				e.Log`, `			if panicked := any(nil); panicked != nil {
+				e.Log`, queue},
 	{"work waits while too much of its log is unsaved", "jobs/run.go", "if r.stuck || r.lines.size < maxUnsaved {", "if true {", "./jobs FastWriterWaits"},
 	{"lines beyond the log limit do not block work", "jobs/run.go", "	r.lines.trim(limit)\n", "", "./jobs TestRun_"},
 	{"log parts before a gap are dropped", "db/query/logpart.go", "		dropBefore = last.Stop\n", "", store},
@@ -79,7 +79,7 @@ var oneProcess = []fence{
 	{"searches do not delay the queue", "db/sqlite/queue.go", "s.readers[app.ForQueue], dueRuns", "s.readers[app.ForLong], dueRuns", "./db/sqlite Reads_"},
 	{"searches do not delay other pages", "db/query/list.go", "		ctx = forLong(ctx)\n", "", "./db/sqlite Reads_"},
 	{"searches do not delay the hub", "handlers/live/hub.go", "	ctx = app.WithPurpose(ctx, app.ForLive)\n", "", "./handlers/live ."},
-	{"quarantined runs do not hide runs behind them", "jobs/prefetch.go", "limit := prefetchFactor*workers + p.heldBack", "limit := prefetchFactor * workers", "./jobs TestQuarantine"},
+	{"quarantined runs do not hide runs behind them", "jobs/prefetch.go", "limit := prefetchFactor*q.Workers + p.heldBack", "limit := prefetchFactor * q.Workers", "./jobs TestQuarantine"},
 	{"a run requeued before its worker reports is fetched", "jobs/prefetch.go", "more = more || assigned && mine.Version != run.Version", "_ = mine", "./jobs Queue_"},
 	{"a write deadline is cleared after the write", "handlers/ws/netconn.go", "	return c.SetWriteDeadline(time.Time{}) // otherwise", "	return nil // otherwise", "./handlers/ws NetConn_"},
 	{"a socket opened during shutdown is closed too", "handlers/sockets.go", "	s.open[one] = struct{}{}\n	if s.closed {", "	s.open[one] = struct{}{}\n	if false {", "./handlers Socket_"},

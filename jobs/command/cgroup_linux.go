@@ -40,7 +40,8 @@ func cgroupMount() (root, below string) {
 	}
 	defer file.Close()
 	for lines := bufio.NewScanner(file); lines.Scan(); {
-		mount, kind, _ := strings.Cut(lines.Text(), " - ") // "35 24 0:30 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw"
+		// "35 24 0:30 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw"
+		mount, kind, _ := strings.Cut(lines.Text(), " - ")
 		fields := strings.Fields(mount)
 		if strings.HasPrefix(kind, "cgroup2 ") && len(fields) > 4 {
 			return fields[4], fields[3]

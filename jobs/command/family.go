@@ -76,8 +76,8 @@ func (c *children) killOrphans() (left string) {
 				foreign++
 			}
 		}
-		tried := time.Since(begun)
-		if tried > stubbornBound || tried > foreignBound && foreign > 0 && foreign == len(below)+len(orphans) {
+		tried, allForeign := time.Since(begun), foreign == len(below)+len(orphans)
+		if tried > stubbornBound || tried > foreignBound && allForeign {
 			for _, p := range orphans {
 				c.hopeless[p.pid] = p.start
 			}

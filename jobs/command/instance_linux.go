@@ -39,7 +39,8 @@ func isDead(instance string) bool {
 	namespace, rest, _ := strings.Cut(instance, ".")
 	var pid int
 	var start uint64
-	if _, err := fmt.Sscanf(rest, "%d.%d", &pid, &start); err != nil || pid < 1 || namespace != pidNamespace() {
+	_, err := fmt.Sscanf(rest, "%d.%d", &pid, &start)
+	if err != nil || pid < 1 || namespace != pidNamespace() {
 		return false
 	}
 	if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
@@ -77,7 +78,7 @@ func killLeftovers() (killed []process) {
 		if err != nil {
 			continue // it has exited
 		}
-		same := isDead(instanceOf(p.pid)) // check again: the pid may have been reused before the pidfd was opened
+		same := isDead(instanceOf(p.pid)) // the pid may have been reused before the pidfd was opened
 		if same && unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0) == nil {
 			killed = append(killed, p)
 		}

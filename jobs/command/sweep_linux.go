@@ -20,9 +20,8 @@ func Sweep(owners ...uint32) (notices []Notice) {
 		time.Sleep(firstRest)
 	}
 	if len(killed) > 0 {
-		notices = append(notices, Notice{
-			"processes that commands of a dead server had left were killed", []any{"processes", describe(killed)},
-		})
+		const text = "processes that commands of a dead server had left were killed"
+		notices = append(notices, Notice{text, []any{"processes", describe(killed)}})
 	}
 	entries, _ := os.ReadDir(os.TempDir()) // if it cannot be read, there is nothing to remove
 	for _, entry := range entries {
@@ -50,7 +49,7 @@ func sweepDir(dir string, owners []uint32) []Notice {
 		return nil
 	}
 	if info.Mode().Perm()&0o400 == 0 && os.Geteuid() != 0 {
-		_ = os.Chmod(dir, 0o700) // #nosec G302 -- a directory, which must be opened to see whether it is in use
+		_ = os.Chmod(dir, 0o700) // #nosec G302 -- a directory: isUnused must open it
 	}
 	marked, unused := isUnused(dir)
 	if !unused {

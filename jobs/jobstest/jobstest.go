@@ -10,8 +10,8 @@ import (
 	"runboard/jobs"
 )
 
-// NewRun returns a run to call a work function with: the first attempt of run #1 of the kind "test". What the work reports
-// appears in the log of the test.
+// NewRun returns a run to call a work function with: the first attempt of run #1 of the kind "test". What
+// the work reports appears in the log of the test.
 func NewRun(t testing.TB) *jobs.Run {
 	t.Helper()
 	run, _ := NewRecordedRun(t, app.ProcessRun{ID: 1, Kind: "test", Attempt: 1})

@@ -119,7 +119,7 @@ func (e *Engine) Run(ctx, hardStop context.Context) {
 	watchers.Go(func() { n.announceKinds(lifecycle.Fetch) })
 	watchers.Go(func() { n.releaseForgottenJobs(lifecycle.Fetch) })
 	<-lifecycle.Fetch.Done()
-	if err := client.Stop(deadline); err != nil { // otherwise all jobs have ended, and their results are saved
+	if err := client.Stop(deadline); err != nil {
 		n.log.Warn("the jobs did not stop in time", "error", err)
 	}
 }
@@ -206,7 +206,8 @@ func (n *node) workers() *river.Workers {
 		river.AddWorkerArgs(all, app.Job{Work: name}, river.Worker[app.Job](handler))
 	}
 	for _, name := range n.Bulk.Registry.Names() {
-		handler := &jobHandler{node: n, executor: n.Bulk, snoozeAfter: cmp.Or(n.overrides.snoozeAfter, snoozeAfter)}
+		after := cmp.Or(n.overrides.snoozeAfter, snoozeAfter)
+		handler := &jobHandler{node: n, executor: n.Bulk, snoozeAfter: after}
 		river.AddWorkerArgs(all, app.Job{Work: name}, river.Worker[app.Job](handler))
 	}
 	for _, task := range tasks(n) {

@@ -66,7 +66,9 @@ func periodicJobs(n *node) (all []*river.PeriodicJob) {
 		constructor := func() (river.JobArgs, *river.InsertOpts) {
 			return task.args, &river.InsertOpts{
 				Queue: maintenanceQueue, MaxAttempts: 1,
-				UniqueOpts: river.UniqueOpts{ByQueue: true, ByPeriod: taskTimeout, ByState: unfinishedStates()},
+				UniqueOpts: river.UniqueOpts{
+					ByQueue: true, ByPeriod: taskTimeout, ByState: unfinishedStates(),
+				},
 			}
 		}
 		options := &river.PeriodicJobOpts{RunOnStart: true}
