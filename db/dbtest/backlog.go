@@ -130,14 +130,11 @@ func testReturned(t *testing.T, subject Subject) {
 	}
 }
 
-// testBacklogProperties adds the methods of app.QueueStore to the random operations, and checks after each
-// which runs are due.
-func testBacklogProperties(t *testing.T, subject Subject) {
-	checkModel(t, subject, func(m *model) map[string]func(*rapid.T) {
-		return map[string]func(*rapid.T){
-			"start all": m.startAll, "complete": m.completeAll, "look for the oldest": m.lookForOldest,
-		}
-	})
+// queueOperations returns the methods of app.QueueStore as random operations.
+func (m *model) queueOperations() map[string]func(*rapid.T) {
+	return map[string]func(*rapid.T){
+		"start all": m.startAll, "complete": m.completeAll, "look for the oldest": m.lookForOldest,
+	}
 }
 
 // startAll starts some of the oldest due runs together with some other runs in any status.

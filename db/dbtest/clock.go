@@ -1,6 +1,7 @@
 package dbtest
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ func testClock(t *testing.T, subject Subject) {
 		t.Parallel()
 		f := open(t, subject)
 		run := f.finish(f.in(app.Started), app.Outcome{Status: app.Created, Error: "Once more.", RetryIn: time.Minute})
-		time.Sleep(2 * time.Second) // stores look at the clock about every second
+		f.awaitClockRead()
 		f.clock.Advance(-step)
 		f.untilDue(run.ID, time.Minute)
 		if got := f.get(run.ID); got.Version != run.Version+1 || got.Error != run.Error || got.Attempt != run.Attempt {
@@ -58,6 +59,18 @@ func testClock(t *testing.T, subject Subject) {
 				t.Errorf("of %s, retried is %t", run.CreatedAt, retried)
 			}
 		}
+	})
+}
+
+// awaitClockRead waits until the idle store has read the clock, as it does about every second.
+func (f fixture) awaitClockRead() {
+	f.Helper()
+	before := f.clock.reads.Load()
+	f.eventually(func() error {
+		if f.clock.reads.Load() == before {
+			return errors.New("the store did not read the clock")
+		}
+		return nil
 	})
 }
 

@@ -35,9 +35,9 @@ func testFilters(t *testing.T, subject Subject) {
 
 // populate creates runs of two kinds at random times and in random statuses.
 func (f fixture) populate(t *rapid.T) (runs []app.ProcessRun) {
-	for range rapid.IntRange(1, 8).Draw(t, "batches") {
+	for range rapid.IntRange(1, 6).Draw(t, "batches") {
 		batch, err := f.store.Create(ctx, app.CreateRequest{
-			Kind: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "kind"), Count: rapid.IntRange(1, 40).Draw(t, "count"),
+			Kind: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "kind"), Count: rapid.IntRange(1, 20).Draw(t, "count"),
 		})
 		f.ok(err)
 		for _, run := range batch.Runs() {

@@ -18,14 +18,9 @@ const (
 	modelMaxCrashes = 2
 )
 
-// testProperties compares a store with a model after random operations.
+// testProperties compares a store with a model after random operations, which include those of app.QueueStore
+// if the store has them.
 func testProperties(t *testing.T, subject Subject) {
-	checkModel(t, subject, func(*model) map[string]func(*rapid.T) { return nil })
-}
-
-// checkModel is testProperties with additional operations.
-func checkModel(t *testing.T, subject Subject, more func(*model) map[string]func(*rapid.T)) {
-	t.Helper()
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(t, subject)
 		operations := map[string]func(*rapid.T){
@@ -45,7 +40,9 @@ func checkModel(t *testing.T, subject Subject, more func(*model) map[string]func
 		if subject.Reopen != nil {
 			operations["crash"] = m.crash
 		}
-		maps.Copy(operations, more(m))
+		if _, queue := m.store.(app.QueueStore); queue {
+			maps.Copy(operations, m.queueOperations())
+		}
 		t.Repeat(operations)
 		if got := m.all(); !slices.EqualFunc(got, m.list(), same) {
 			t.Fatalf("the runs are\n%+v and not\n%+v", got, m.list())

@@ -1,5 +1,5 @@
-// Package pgtest gives tests a real PostgreSQL: a server that the first test starts and that ends with the test process, or
-// the server that TEST_DATABASE_URL names.
+// Package pgtest gives tests a real PostgreSQL: a server that the first test starts and that ends with the test process,
+// or the server that TEST_DATABASE_URL names.
 package pgtest
 
 import (
@@ -24,11 +24,14 @@ type TB interface {
 // patience bounds waiting for the server.
 const patience = time.Minute
 
+// givenURL is the URL of a server that outlives the tests, or empty.
+var givenURL = os.Getenv("TEST_DATABASE_URL")
+
 // shared is the server for all tests of the process that need none of their own. The reference keeps its pipes open: a
 // server stops when they are closed.
 var shared = sync.OnceValues(func() (*Cluster, error) {
-	if given := os.Getenv("TEST_DATABASE_URL"); given != "" {
-		return &Cluster{url: given}, nil
+	if givenURL != "" {
+		return &Cluster{url: givenURL}, nil
 	}
 	return start()
 })
@@ -36,41 +39,20 @@ var shared = sync.OnceValues(func() (*Cluster, error) {
 // URL returns the URL of a new, empty database, which is dropped when t ends.
 func URL(t TB) string {
 	t.Helper()
-	return Copy(t, "template0")
-}
-
-// Copy is like URL, for a copy of the database template on the same server. template must have no open connections.
-func Copy(t TB, template string) string {
-	t.Helper()
 	server, err := shared()
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	address, err := create(server.url, template)
+	address, err := create(server.url, "template0")
 	if err != nil {
-		t.Fatalf("no database could be made: %v", err)
+		t.Fatalf("cannot create a database: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := drop(server.url, Name(address)); err != nil {
-			t.Fatalf("the database could not be dropped: %v", err)
+			t.Fatalf("cannot drop the database: %v", err)
 		}
 	})
 	return address
-}
-
-// Template creates a database for Copy once per process, calls fill with its URL, and returns its name.
-func Template(fill func(address string) error) func() (string, error) {
-	return sync.OnceValues(func() (string, error) {
-		server, err := shared()
-		if err != nil {
-			return "", err
-		}
-		address, err := create(server.url, "template0")
-		if err != nil {
-			return "", err
-		}
-		return Name(address), fill(address)
-	})
 }
 
 // Name returns the name of the database of a URL.
@@ -102,14 +84,22 @@ func drop(server, name string) error {
 	return execute(server, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
 }
 
-func execute(server, text string) error {
+// execute executes SQL on a connection of its own.
+func execute(address, sql string) error {
+	return connect(address, func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, sql)
+		return err
+	})
+}
+
+// connect calls f with a connection, and closes it afterwards.
+func connect(address string, f func(context.Context, *pgx.Conn) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, server)
+	conn, err := pgx.Connect(ctx, address)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	_, err = conn.Exec(ctx, text)
-	return err
+	return f(ctx, conn)
 }

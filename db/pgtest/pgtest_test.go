@@ -17,7 +17,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// startInstead has the test binary start a server instead of running tests, say where, and wait to be killed.
+// startInstead makes the test binary start a server instead of running tests, print its URL, and wait to be killed.
 const startInstead = "RUNBOARD_TEST_START"
 
 func TestMain(m *testing.M) {
@@ -32,84 +32,127 @@ func TestMain(m *testing.M) {
 
 var ctx = context.Background()
 
-// ask returns the number that a database answers with.
-func ask(t *testing.T, address, text string) (n int) {
+// number returns the result of a query for one number.
+func number(t *testing.T, address, sql string) (n int) {
 	t.Helper()
 	conn, err := pgx.Connect(ctx, address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close(ctx)
-	if err := conn.QueryRow(ctx, text).Scan(&n); err != nil {
+	if err := conn.QueryRow(ctx, sql).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
 	return n
 }
 
-func do(t *testing.T, address, text string) {
+func mustExecute(t *testing.T, address, sql string) {
 	t.Helper()
-	if err := execute(address, text); err != nil {
+	if err := execute(address, sql); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func TestEveryDatabaseIsNewAndEmptyAndGoesAway(t *testing.T) {
+// exists reports whether the server of address has a database.
+func exists(t *testing.T, address, name string) bool {
+	t.Helper()
+	return number(t, address, "SELECT count(*) FROM pg_database WHERE datname = '"+name+"'") == 1
+}
+
+func TestURL_DatabaseIsDroppedAfterTest(t *testing.T) {
 	t.Parallel()
 	var address string
 	for range 2 {
 		t.Run("a database", func(t *testing.T) {
 			address = URL(t)
-			do(t, address, "CREATE TABLE here (n int)")
+			mustExecute(t, address, "CREATE TABLE numbers (n int)") // fails if the database is not empty
 		})
 	}
-	const exist = "SELECT count(*) FROM pg_database WHERE datname = '%s'"
-	if n := ask(t, URL(t), fmt.Sprintf(exist, Name(address))); n != 0 {
-		t.Errorf("%s is still there", Name(address))
+	if exists(t, URL(t), Name(address)) {
+		t.Errorf("the database %s still exists", Name(address))
 	}
 }
 
-func TestTheServerStaysAlthoughNobodySpeaksToIt(t *testing.T) {
+func TestServer_SurvivesGarbageCollection(t *testing.T) {
 	t.Parallel()
 	address := URL(t)
-	for range 3 { // what is not in use is gone after the second time
+	for range 3 { // an unreachable object is gone after the second time
 		runtime.GC()
 	}
-	do(t, address, "CREATE TABLE here (n int)")
-	do(t, address, "DROP TABLE here")
+	mustExecute(t, address, "CREATE TABLE numbers (n int)")
+	mustExecute(t, address, "DROP TABLE numbers")
 }
 
-func TestACopyHasWhatItsTemplateHas(t *testing.T) {
+// numbers returns a template with one table.
+func numbers() *Template {
+	return NewTemplate(func(address string) error {
+		return execute(address, "CREATE TABLE numbers (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, n int)")
+	})
+}
+
+func TestTemplate_CopyIsEmptiedAndReused(t *testing.T) {
 	t.Parallel()
-	name, err := Template(func(address string) error { return execute(address, "CREATE TABLE here AS SELECT 7 AS n") })()
-	if err != nil {
-		t.Fatal(err)
+	if givenURL != "" {
+		t.Skip("copies are not reused on a server that outlives the tests")
 	}
-	for range 2 {
-		address := Copy(t, name)
-		do(t, address, "UPDATE here SET n = n + 1")
-		if n := ask(t, address, "SELECT n FROM here"); n != 8 {
-			t.Errorf("it has %d", n)
-		}
+	template, copies := numbers(), map[string]bool{}
+	for _, rows := range []int{1, 5, 100_000, 0} {
+		t.Run(fmt.Sprint(rows), func(t *testing.T) {
+			address := template.Copy(t)
+			copies[address] = true
+			mustExecute(t, address, fmt.Sprintf("INSERT INTO numbers (n) SELECT 7 FROM generate_series(1, %d)", rows))
+			if n := number(t, address, "SELECT count(*) FROM numbers"); n != rows {
+				t.Errorf("the copy has %d rows and should have %d", n, rows)
+			}
+			if first := number(t, address, "SELECT coalesce(min(id), 1) FROM numbers"); first != 1 {
+				t.Errorf("the first id is %d", first)
+			}
+		})
+	}
+	if len(copies) != 1 {
+		t.Errorf("there are %d copies", len(copies))
 	}
 }
 
-func TestAServerThatIsStoppedKeepsWhatWasCommitted(t *testing.T) {
+func TestTemplate_CopyWithChangedSchemaIsDropped(t *testing.T) {
+	t.Parallel()
+	template := numbers()
+	for _, change := range []string{
+		"CREATE TABLE more (n int)", "DROP TABLE numbers", "ALTER TABLE numbers ADD m int", "CREATE INDEX ON numbers (n)",
+		"ALTER TABLE numbers SET (autovacuum_enabled = false)", "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+		"CREATE TRIGGER same BEFORE UPDATE ON numbers FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+		"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = 1000', current_database()); END $$",
+	} {
+		t.Run(change, func(t *testing.T) {
+			var address string
+			t.Run("copy", func(t *testing.T) {
+				address = template.Copy(t)
+				mustExecute(t, address, change)
+			})
+			if exists(t, URL(t), Name(address)) {
+				t.Error("the copy still exists")
+			}
+		})
+	}
+}
+
+func TestCluster_KeepsCommitsOverRestart(t *testing.T) {
 	t.Parallel()
 	cluster := Start(t)
 	address := cluster.URL()
-	do(t, address, "CREATE TABLE here AS SELECT 7 AS n")
+	mustExecute(t, address, "CREATE TABLE numbers AS SELECT 7 AS n")
 	cluster.Stop()
 	if conn, err := pgx.Connect(ctx, address); err == nil {
 		_ = conn.Close(ctx)
-		t.Error("it can be reached although it is stopped")
+		t.Error("the stopped server accepts connections")
 	}
 	cluster.Restart()
-	if n := ask(t, address, "SELECT n FROM here"); n != 7 {
-		t.Errorf("it has %d", n)
+	if n := number(t, address, "SELECT n FROM numbers"); n != 7 {
+		t.Errorf("the number is %d", n)
 	}
 }
 
-func TestNothingIsLeftOfATestThatIsKilled(t *testing.T) {
+func TestServer_EndsWithKilledProcess(t *testing.T) {
 	t.Parallel()
 	killed := exec.Command(os.Args[0])
 	killed.Env = append(os.Environ(), startInstead+"=1")
@@ -147,7 +190,7 @@ func TestNothingIsLeftOfATestThatIsKilled(t *testing.T) {
 				break
 			}
 			if time.Now().After(deadline) {
-				t.Fatalf("%s is still there", gone)
+				t.Fatalf("%s still exists", gone)
 			}
 		}
 	}

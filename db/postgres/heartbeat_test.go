@@ -28,7 +28,7 @@ func handOut(t testing.TB, store *Store, run app.ProcessRun) {
 
 func TestHeartbeat_RunsOfALostNodeAreRescuedOnce(t *testing.T) {
 	t.Parallel()
-	options := Options{URL: newURL(t), Heartbeat: quick, MaxConns: 5}
+	options := Options{URL: migrated.Copy(t), Heartbeat: quick, MaxConns: 5}
 	gone := openStore(t, options)
 	runs := create(t, gone, 12)
 	for i, run := range runs {
@@ -86,7 +86,7 @@ func stateOfJob(t testing.TB, store *Store, job int64) (state string) {
 // A survivor that dies between taking the node for lost and rescuing its runs leaves them to the next one.
 func TestHeartbeat_RunsOfANodeWithoutARowAreRescued(t *testing.T) {
 	t.Parallel()
-	options := Options{URL: newURL(t), Heartbeat: quick}
+	options := Options{URL: migrated.Copy(t), Heartbeat: quick}
 	gone := openStore(t, options)
 	run := start(t, gone, create(t, gone, 1)[0])
 	handOut(t, gone, run)
@@ -98,7 +98,7 @@ func TestHeartbeat_RunsOfANodeWithoutARowAreRescued(t *testing.T) {
 
 func TestHeartbeat_LeavesAloneWhatALivingNodeHas(t *testing.T) {
 	t.Parallel()
-	options := Options{URL: newURL(t), Heartbeat: quick}
+	options := Options{URL: migrated.Copy(t), Heartbeat: quick}
 	living, other := openStore(t, options), openStore(t, options)
 	runs := create(t, living, 3)
 	for _, run := range runs {
@@ -127,7 +127,7 @@ func TestHeartbeat_LeavesAloneWhatALivingNodeHas(t *testing.T) {
 
 func TestHeartbeat_ANodeThatClosesIsNotLost(t *testing.T) {
 	t.Parallel()
-	options := Options{URL: newURL(t), Heartbeat: quick}
+	options := Options{URL: migrated.Copy(t), Heartbeat: quick}
 	a, b := openStore(t, options), openStore(t, options)
 	ok(t, a.Close())
 	if n := number(t, b, "SELECT count(*) FROM nodes WHERE id = $1", a.Node()); n != 0 {
@@ -150,7 +150,7 @@ func refuseHeartbeats(t testing.TB, store *Store, node int64) {
 
 func TestLease_EndsBeforeOthersTakeTheNodeForLost(t *testing.T) {
 	t.Parallel()
-	options := Options{URL: newURL(t), Heartbeat: quick}
+	options := Options{URL: migrated.Copy(t), Heartbeat: quick}
 	store, other := openStore(t, options), openStore(t, options)
 	lease, err := store.Lease()
 	ok(t, err)
@@ -218,7 +218,7 @@ func TestLease_IsOverAfterASleep(t *testing.T) {
 
 func TestHeartbeat_NoNodeIsLostByAClockThatIsSet(t *testing.T) {
 	t.Parallel()
-	options := Options{URL: newURL(t), Heartbeat: quick}
+	options := Options{URL: migrated.Copy(t), Heartbeat: quick}
 	a, b := openStore(t, options), openStore(t, options)
 	leases := map[*Store]context.Context{}
 	for _, store := range []*Store{a, b} {
@@ -244,7 +244,7 @@ func TestHeartbeat_NoNodeIsLostByAClockThatIsSet(t *testing.T) {
 // A clock that is set back after a node's last sign of life makes that look as if it were yet to come.
 func TestHeartbeat_ANodeWhoseLastSignIsYetToComeIsLost(t *testing.T) {
 	t.Parallel()
-	options := Options{URL: newURL(t), Heartbeat: quick}
+	options := Options{URL: migrated.Copy(t), Heartbeat: quick}
 	gone, survivor := openStore(t, options), openStore(t, options)
 	run := start(t, gone, create(t, gone, 1)[0])
 	handOut(t, gone, run)

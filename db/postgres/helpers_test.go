@@ -21,7 +21,7 @@ var ctx = context.Background()
 // newStore opens a new database with these options.
 func newStore(t testing.TB, options Options) *Store {
 	t.Helper()
-	options.URL = newURL(t)
+	options.URL = migrated.Copy(t)
 	return openStore(t, options)
 }
 
@@ -36,7 +36,7 @@ func openStore(t dbtest.TB, options Options) *Store {
 // newStores opens a new database as two nodes do.
 func newStores(t testing.TB, options Options) (a, b *Store) {
 	t.Helper()
-	options.URL = newURL(t)
+	options.URL = migrated.Copy(t)
 	return openStore(t, options), openStore(t, options)
 }
 

@@ -21,7 +21,7 @@ const failFirst = `
 
 func TestANodeTellsOthersLaterWhatItCannotTellAtOnce(t *testing.T) {
 	t.Parallel()
-	address := newURL(t)
+	address := migrated.Copy(t)
 	through(t, address, failFirst)
 	a := openStore(t, Options{URL: address + "&search_path=public,pg_catalog"})
 	b := openStore(t, Options{URL: address})
@@ -58,7 +58,7 @@ func (c deaf) Write(what []byte) (int, error) {
 
 func TestAConnectionThatIsToListenIsNotWaitedForForEver(t *testing.T) {
 	t.Parallel()
-	config, err := pgx.ParseConfig(newURL(t))
+	config, err := pgx.ParseConfig(migrated.Copy(t))
 	ok(t, err)
 	dial := config.DialFunc
 	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {

@@ -67,7 +67,7 @@ func TestADatabaseThatCannotBeUsedIsRefusedInOneLine(t *testing.T) {
 		tables  int
 	}{
 		"a newer schema": {func(t *testing.T) string {
-			address := newURL(t)
+			address := migrated.Copy(t)
 			through(t, address, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)")
 			return address
 		}, fmt.Sprintf("was made by a newer version of Runboard (schema 99, this one knows %d)", schemaVersion), -1},
@@ -80,7 +80,7 @@ func TestADatabaseThatCannotBeUsedIsRefusedInOneLine(t *testing.T) {
 		}, "permission denied", 0},
 		"no such user": {func(t *testing.T) string { return as(t, pgtest.URL(t), "who") }, "cannot be reached", 0},
 		"no such database": {func(t *testing.T) string {
-			return strings.Replace(newURL(t), "runboard_test", "runboard_none", 1)
+			return strings.Replace(migrated.Copy(t), "runboard_test", "runboard_none", 1)
 		}, "does not exist", -1},
 		"no such server": {func(*testing.T) string { return "postgres://me:secret@127.0.0.1:1/runs" }, "cannot be reached", -1},
 		"one whose password is a parameter": {func(*testing.T) string {
@@ -88,7 +88,7 @@ func TestADatabaseThatCannotBeUsedIsRefusedInOneLine(t *testing.T) {
 		}, "the database postgres://127.0.0.1:1/runs cannot be reached", -1},
 		"no such address": {func(*testing.T) string { return "postgres://me:secret@host:x/runs" }, "its address is not like", -1},
 		"another encoding": {func(t *testing.T) string {
-			address := newURL(t)
+			address := migrated.Copy(t)
 			name := pgtest.Name(address) + "_latin"
 			through(t, address, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
 			t.Cleanup(func() { through(t, address, "DROP DATABASE "+name+" WITH (FORCE)") })
@@ -179,7 +179,7 @@ func TestCloseDoesNotWaitForConnectionsThatNobodyGivesBack(t *testing.T) {
 
 func TestNamesAreInTheOrderOfTheirBytesWhateverTheLanguage(t *testing.T) {
 	t.Parallel()
-	address := newURL(t)
+	address := migrated.Copy(t)
 	name := pgtest.Name(address) + "_icu"
 	through(t, address, fmt.Sprintf("CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en' LOCALE 'C'", name))
 	t.Cleanup(func() { through(t, address, "DROP DATABASE "+name+" WITH (FORCE)") })

@@ -14,8 +14,8 @@ func TestPostgreSQLIsAStore(t *testing.T) {
 	dbtest.Run(t, dbtest.Subject{Open: openForSuite, Reopen: reopenForSuite})
 }
 
-// migrated is the name of a database with all migrations.
-var migrated = pgtest.Template(func(address string) error {
+// migrated is a template with all migrations.
+var migrated = pgtest.NewTemplate(func(address string) error {
 	store, err := Open(ctx, Options{URL: address, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
@@ -23,20 +23,10 @@ var migrated = pgtest.Template(func(address string) error {
 	return store.Close()
 })
 
-// newURL is the address of a new database with all migrations.
-func newURL(t dbtest.TB) string {
-	t.Helper()
-	template, err := migrated()
-	if err != nil {
-		t.Fatalf("there is no database: %v", err)
-	}
-	return pgtest.Copy(t, template)
-}
-
 func openForSuite(t dbtest.TB, settings dbtest.Settings) dbtest.Store {
 	t.Helper()
 	return openSuiteStore(t, Options{
-		URL: newURL(t), MaxPending: settings.MaxPending, MaxCrashes: settings.MaxCrashes,
+		URL: migrated.Copy(t), MaxPending: settings.MaxPending, MaxCrashes: settings.MaxCrashes,
 		LogLimit: settings.LogLimit, MaxLogBytes: settings.MaxLogBytes, Kinds: settings.Kinds, Now: settings.Now, searched: settings.Searched, MaxConns: 5,
 		StartDelay: settings.StartDelay, Log: slog.New(slog.DiscardHandler),
 	})

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,6 +18,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	"runboard/app"
+	"runboard/db/dbtest"
 	"runboard/db/query"
 )
 
@@ -39,16 +41,50 @@ func newClock() *clock {
 func (c *clock) now() time.Time          { return time.UnixMicro(c.unixMicro.Load()) }
 func (c *clock) advance(d time.Duration) { c.unixMicro.Add(d.Microseconds()) }
 
-// newStore opens a store with a new file. The test closes it.
+// emptyFile returns the content of a database without runs. Tests start from it, because hundreds of migrations take
+// longer than all else.
+var emptyFile = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "runboard")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "runs.db")
+	store, err := Open(ctx, Options{Path: path, Synchronous: "normal", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	if err := store.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+// writeEmptyFile creates a database without runs at path.
+func writeEmptyFile(t dbtest.TB, path string) {
+	t.Helper()
+	content, err := emptyFile()
+	if err == nil {
+		err = os.WriteFile(path, content, 0o600)
+	}
+	if err != nil {
+		t.Fatalf("no database could be created: %v", err)
+	}
+}
+
+// newStore opens a store with a new database. The test closes it.
 func newStore(t testing.TB, options Options) *Store {
 	t.Helper()
 	options.Path = filepath.Join(t.TempDir(), "runs.db")
+	writeEmptyFile(t, options.Path)
 	return openStore(t, options)
 }
 
+// openStore opens a store, by default without waiting for the disk: a test cannot cut the power.
 func openStore(t testing.TB, options Options) *Store {
 	t.Helper()
 	options.Log = slog.New(slog.DiscardHandler)
+	options.Synchronous = cmp.Or(options.Synchronous, "normal")
 	store, err := Open(ctx, options)
 	if err != nil {
 		t.Fatal(err)
@@ -95,6 +131,7 @@ func get(t testing.TB, store *Store, id int64) app.ProcessRun {
 func checkCounts(t *testing.T, store *Store) app.Counts {
 	t.Helper()
 	pool := lookInto(t, store.options.Path)
+	defer pool.Close()
 	kept, err := query.ReadCounts(ctx, pool)
 	if err != nil {
 		t.Fatal(err)

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -24,51 +22,45 @@ var injected = []sqlite3.Error{
 // long.
 var everyFault = flag.Bool("every-fault", false, "let each call to the database fail in every way")
 
-// Each call to the database fails once, in a store that exercises all operations. Each failure must have a
-// message for users; acknowledged changes must survive, refused ones must not appear, and the store must
-// recover.
+// Each call to the database fails once, while a store performs all operations again and again. Each failure must have a
+// message for users; acknowledged changes must survive, refused ones must not appear, and the store must recover.
 func TestAFaultOfAnyCallLosesNothing(t *testing.T) {
 	t.Parallel()
-	empty := filepath.Join(t.TempDir(), "empty.db")
-	store, err := Open(ctx, Options{Path: empty, Synchronous: "normal", Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	closeStore(t, store)
-	content, err := os.ReadFile(empty)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for i, err := range injected {
 		t.Run(err.Error(), func(t *testing.T) {
 			t.Parallel()
+			store, plan := openFaulty(t, err)
 			calls, first, step := int64(1), int64(i+1), int64(len(injected))
 			if *everyFault {
 				first, step = 1, 1
 			}
 			for n := first; n <= max(calls, first) && !t.Failed(); n += step {
-				path := fmt.Sprint(empty, i, ".", n)
-				if err := os.WriteFile(path, content, 0o600); err != nil {
-					t.Fatal(err)
-				}
-				calls = survive(t, path, err, n)
+				calls = survive(t, store, plan, n)
 			}
 			if calls < 300 {
-				t.Errorf("it only makes %d calls", calls)
+				t.Errorf("the operations make only %d calls", calls)
 			}
 		})
 	}
 }
 
+// openFaulty opens a store whose calls fail with err as the fault says.
+func openFaulty(t *testing.T, err error) (*Store, *fault) {
+	t.Helper()
+	registerFaulty()
+	path := filepath.Join(t.TempDir(), "runs.db")
+	writeEmptyFile(t, path)
+	plan := &fault{err: err}
+	plan.left.Store(-1)
+	faults.Store(path, plan)
+	t.Cleanup(func() { faults.Delete(path) })
+	return openStore(t, Options{Path: path, driver: faultyDriver}), plan
+}
+
 // Whichever call of a write fails, subscribers must not be notified of a change that was not committed.
 func TestTheBellIsSilentWhenAWriteFails(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "runs.db")
-	closeStore(t, openStore(t, Options{Path: path}))
-	registerFaulty()
-	plan := &fault{err: sqlite3.Error{Code: sqlite3.ErrFull}}
-	faults.Store(path, plan)
-	store := openStore(t, Options{Path: path, driver: faultyDriver})
+	store, plan := openFaulty(t, sqlite3.Error{Code: sqlite3.ErrFull})
 	rings, stop := store.Changed().Subscribe()
 	defer stop()
 	for n := int64(1); ; n++ {
@@ -81,46 +73,38 @@ func TestTheBellIsSilentWhenAWriteFails(t *testing.T) {
 			}
 			return
 		}
-		until(t, "the store is ready again", func() bool { return store.Ready() == nil })
 		select {
 		case <-rings:
-			t.Errorf("the bell rang although call %d failed", n)
+			t.Errorf("subscribers were notified although call %d failed", n)
 		default:
 		}
 	}
 }
 
-// survive makes the n-th call of a store fail and checks the store. It returns the number of calls.
-func survive(t *testing.T, path string, err error, n int64) (calls int64) {
+// survive makes the n-th call of the operations fail and checks the store. It returns the number of calls.
+func survive(t *testing.T, store *Store, plan *fault, n int64) (calls int64) {
 	t.Helper()
-	registerFaulty()
-	defer os.Remove(path) // the test creates hundreds of files
-	plan := &fault{err: err}
-	plan.left.Store(-1)
-	faults.Store(path, plan)
-	defer faults.Delete(path)
-	store, openErr := Open(ctx, Options{Path: path, Synchronous: "normal", driver: faultyDriver, Log: slog.New(slog.DiscardHandler)})
-	if openErr != nil {
-		t.Fatal(openErr)
+	h := &history{
+		t: t, store: store, runs: map[int64]app.Status{}, before: checkCounts(t, store).Total(),
+		round: fmt.Sprint(n), at: fmt.Sprintf("%v at call %d", plan.err, n),
 	}
 	plan.calls.Store(0)
 	plan.left.Store(n)
-	h := &history{t: t, store: store, runs: map[int64]app.Status{}, at: fmt.Sprintf("%v at call %d", err, n)}
 	h.play()
 	calls = plan.calls.Load()
 	plan.left.Store(-1)
-	until(t, "the store is ready again", func() bool { return store.Ready() == nil })
 	h.check()
-	closeStore(t, store)
 	return calls
 }
 
 // history performs operations on a store and records what the store acknowledged.
 type history struct {
-	t     *testing.T
-	store *Store
-	at    string
-	runs  map[int64]app.Status // the acknowledged status of each run
+	t      *testing.T
+	store  *Store
+	round  string // part of the idempotency keys
+	at     string
+	before int64                // number of runs before
+	runs   map[int64]app.Status // the acknowledged status of each new run
 }
 
 // said reports whether err is nil. It fails the test if err has no code and message for users.
@@ -143,9 +127,10 @@ func (h *history) said(what string, err error) bool {
 func (h *history) play() {
 	h.t.Helper()
 	since := time.Now().Add(-time.Hour)
-	batch, err := h.store.Create(ctx, app.CreateRequest{Kind: kind, Count: 5, IdempotencyKey: "key"})
+	request := app.CreateRequest{Kind: kind, Count: 5, IdempotencyKey: "key " + h.round}
+	batch, err := h.store.Create(ctx, request)
 	if !h.said("Create", err) { // repeat it, as a client would
-		if batch, err = h.store.Create(ctx, app.CreateRequest{Kind: kind, Count: 5, IdempotencyKey: "key"}); err != nil {
+		if batch, err = h.store.Create(ctx, request); err != nil {
 			h.t.Errorf("%s, Create fails twice: %v", h.at, err)
 			return
 		}
@@ -235,7 +220,7 @@ func (h *history) act(action app.BulkAction) {
 	h.t.Helper()
 	var asked, run app.ProcessRun
 	h.twice("Act", func() (err error) {
-		asked, err = h.store.CreateBulkAction(ctx, action, "action")
+		asked, err = h.store.CreateBulkAction(ctx, action, "action "+h.round)
 		return err
 	})
 	h.twice("Start", func() (err error) {
@@ -260,18 +245,23 @@ func (h *history) act(action app.BulkAction) {
 // check compares what was acknowledged with the store and the file.
 func (h *history) check() {
 	h.t.Helper()
-	create(h.t, h.store, 1) // the store accepts writes again
-	total := checkCounts(h.t, h.store).Total()
-	if total != int64(len(h.runs))+1 {
-		h.t.Errorf("%s, there are %d runs and should be %d", h.at, total, len(h.runs)+1)
+	create(h.t, h.store, 1)
+	if err := h.store.Ready(); err != nil {
+		h.t.Errorf("%s, the store is not ready after a write: %v", h.at, err)
+	}
+	total, want := checkCounts(h.t, h.store).Total(), h.before+int64(len(h.runs))+1
+	if total != want {
+		h.t.Errorf("%s, there are %d runs and should be %d", h.at, total, want)
 	}
 	for id, status := range h.runs {
 		if run := get(h.t, h.store, id); run.Status != status {
 			h.t.Errorf("%s, run %d was acknowledged as %s and is %+v", h.at, id, status, run)
 		}
 	}
+	pool := lookInto(h.t, h.store.options.Path)
+	defer pool.Close()
 	var verdict string
-	if err := lookInto(h.t, h.store.options.Path).Get(&verdict, "PRAGMA integrity_check"); err != nil || verdict != "ok" {
+	if err := pool.Get(&verdict, "PRAGMA integrity_check"); err != nil || verdict != "ok" {
 		h.t.Errorf("%s, the file is %q: %v", h.at, verdict, err)
 	}
 }

@@ -33,9 +33,12 @@ func TestMain(m *testing.M) {
 		os.Exit(startAndHang(path))
 	}
 	// Each sequence opens a file several times, so the default is low. For a longer search:
-	// go test -rapid.checks=5000
-	if err := flag.Set("rapid.checks", "40"); err != nil {
-		panic(err)
+	// go test -rapid.checks=5000. Tests often wait for the writer's ticker, so more of them run at once than there are
+	// cores.
+	for name, value := range map[string]string{"rapid.checks": "30", "test.parallel": "8"} {
+		if err := flag.Set(name, value); err != nil {
+			panic(err)
+		}
 	}
 	goleak.VerifyTestMain(m)
 }

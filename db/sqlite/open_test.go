@@ -34,7 +34,7 @@ func filesBeside(t *testing.T, path string) (names []string) {
 
 func TestAMissingFileIsMade(t *testing.T) {
 	t.Parallel()
-	store := newStore(t, Options{})
+	store := openStore(t, Options{Path: filepath.Join(t.TempDir(), "runs.db")})
 	info, err := os.Stat(store.options.Path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("it should be for its owner only: %v, %v", info.Mode(), err)

@@ -247,7 +247,7 @@ func TestALongLogIsDroppedInParts(t *testing.T) {
 
 // BenchmarkPrune measures how long the deletion of runs with logs of 1 MiB blocks other writes.
 func BenchmarkPrune(b *testing.B) {
-	store := newStore(b, Options{})
+	store := newStore(b, Options{Synchronous: "full"})
 	var took []time.Duration
 	for b.Loop() {
 		b.StopTimer()

@@ -13,7 +13,7 @@ import (
 )
 
 // A file may be older than the index, or a build without FTS5 may have written to it.
-func TestSearch_FindsTextsFromBeforeTheIndex(t *testing.T) {
+func TestSearch_FindsTextsFromBeforeTheMigration(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs.db")
 	store := openStore(t, Options{Path: path})

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"log/slog"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"runboard/db/dbtest"
@@ -27,8 +28,10 @@ func openForSuite(t dbtest.TB, settings dbtest.Settings) dbtest.Store {
 		t.Fatalf("no directory: %v", err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	path := filepath.Join(dir, "runs.db")
+	writeEmptyFile(t, path)
 	return openSuiteStore(t, Options{
-		Path: dir + "/runs.db", MaxPending: settings.MaxPending, MaxCrashes: settings.MaxCrashes,
+		Path: path, Synchronous: "normal", MaxPending: settings.MaxPending, MaxCrashes: settings.MaxCrashes,
 		LogLimit: settings.LogLimit, MaxLogBytes: settings.MaxLogBytes, Kinds: settings.Kinds, Now: settings.Now, searched: settings.Searched,
 		StartDelay: settings.StartDelay, Log: slog.New(slog.DiscardHandler),
 	})

@@ -16,11 +16,7 @@ import (
 // openNodes opens the stores of n nodes on one new database.
 func openNodes(t *testing.T, n int, heartbeat postgres.Heartbeat) (nodes []*postgres.Store) {
 	t.Helper()
-	template, err := migrated()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return openNodesAt(t, pgtest.Copy(t, template), n, heartbeat)
+	return openNodesAt(t, migrated.Copy(t), n, heartbeat)
 }
 
 func openNodesAt(t *testing.T, address string, n int, heartbeat postgres.Heartbeat) (nodes []*postgres.Store) {

@@ -34,8 +34,8 @@ const maxCrashes = 3
 
 var errBroken = errors.New("broken")
 
-// migrated returns the name of a template database with the schema of a store.
-var migrated = pgtest.Template(func(address string) error {
+// migrated is a template with the schema of a store.
+var migrated = pgtest.NewTemplate(func(address string) error {
 	store, err := postgres.Open(context.Background(), options(address))
 	if err != nil {
 		return err
@@ -50,11 +50,7 @@ func options(address string) postgres.Options {
 // openStore opens a real store on a new database.
 func openStore(t testing.TB) *postgres.Store {
 	t.Helper()
-	template, err := migrated()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return openAt(t, pgtest.Copy(t, template))
+	return openAt(t, migrated.Copy(t))
 }
 
 // openAt opens the store of another node on an existing database.
