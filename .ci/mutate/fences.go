@@ -3,7 +3,7 @@ package main
 import "slices"
 
 const (
-	store     = "./db/sqlite TestSQLiteIs"
+	store     = "./db/sqlite TestSQLite_Is"
 	hub       = "./handlers/live ."
 	queue     = "./jobs ."
 	overHTTP  = "./e2e/http "
@@ -28,7 +28,7 @@ var oneProcess = []fence{
 	{"only the current attempt advances a bulk action", "db/sqlite/bulk_action.go", "if !mine {", "if false {", store},
 	{"a bulk action skips runs that were not in its preview", "db/sqlite/bulk_action.go", "	if err != nil || entered {", "	if err != nil || entered && false {", store},
 	{"a bulk action larger than its preview is refused", "db/sqlite/bulk_action.go", "	if action.Refused != nil {", "	if action.Refused != nil && false {", store},
-	{"a time filter checks each run", "db/query/list.go", `l.require("created_at >= ?", since)`, `l.require("created_at >= ? - 1000000000000", since)`, "./db/sqlite Filter_Finds"},
+	{"a time filter checks each run", "db/query/list.go", `l.require("created_at >= ?", since)`, `l.require("created_at >= ? - 1000000000000", since)`, "./db/sqlite TestFilter_"},
 	{"an idempotency key creates runs once", "db/sqlite/create.go", "	if found {\n", "	if found && false {\n", store},
 	{"the number of created runs has a limit", "db/sqlite/create.go", "return query.CheckCapacity(tx.counts[app.Created], count, tx.options.MaxPending)", "return query.CheckCapacity(tx.counts[app.Created], count, 0)", store},
 	{"subscribers are notified after the commit", "db/sqlite/writer.go", `	if err := tx.Exec("COMMIT"); err != nil {
@@ -43,21 +43,21 @@ var oneProcess = []fence{
 	}
 	if flushed {
 		w.rollups.Forget()
-	}`, "./db/sqlite TestTheBellIsSilent"},
-	{"a failed commit is an error", "db/sqlite/writer.go", `	if err := tx.Exec("COMMIT"); err != nil {`, `	if err := tx.Exec("COMMIT"); err != nil && false {`, "./db/sqlite FaultOfAnyCall"},
-	{"a panic in a write fails only that write", "db/sqlite/writer.go", "if panicked := recover(); panicked != nil {", "if panicked := any(nil); panicked != nil {", "./db/sqlite Write|Group"},
-	{"a search does not find an error that was cleared", "db/sqlite/search.go", "		DELETE FROM run_search WHERE rowid = old.id * 1048576;", "		SELECT 1;", "./db/sqlite TestSQLiteIsAStore/Search"},
-	{"a search does not find bulk actions", "db/query/search.go", "return slices.Contains(app.BulkKinds(), kind)", "return slices.Contains(app.BulkKinds(), kind) && false", "./db/sqlite TestSQLiteIsAStore/Search"},
-	{"a search for newer runs resumes where it stopped", "app/run.go", "	if p.SearchCursor > 0 && p.Query.Direction == After {", "	if false {", "./db/sqlite TestSQLiteIsAStore/Search"},
-	{"a search finds a word split across two log parts", "db/query/logpart.go", "	if begun := LastWord(p.Before); begun != \"\" {", "	if begun := LastWord(p.Before); begun == \"-\" {", "./db/sqlite TestSQLiteIsAStore/Search"},
-	{"a cancelled call is not executed", "db/sqlite/call_state.go", "return c.state.CompareAndSwap(0, callCancelled)", "return true", "./db/sqlite WaitsForNoLonger"},
-	{"a caller waits for a call that has begun", "db/sqlite/writer.go", "		return <-request.done // apply", "		return query.Unavailable(ctx.Err()) // its", "./db/sqlite HasBegunIsWaitedFor"},
-	{"only one process opens a database file", "db/sqlite/lock.go", "locked, err := lock.TryLock()", "locked, err := true, error(nil)", "./db/sqlite Lock|Process|Second|Another"},
+	}`, "./db/sqlite TestNotifier_"},
+	{"a failed commit is an error", "db/sqlite/writer.go", `	if err := tx.Exec("COMMIT"); err != nil {`, `	if err := tx.Exec("COMMIT"); err != nil && false {`, "./db/sqlite TestFault_"},
+	{"a panic in a write fails only that write", "db/sqlite/writer.go", "if panicked := recover(); panicked != nil {", "if panicked := any(nil); panicked != nil {", "./db/sqlite TestWriter_"},
+	{"a search does not find an error that was cleared", "db/sqlite/search.go", "		DELETE FROM run_search WHERE rowid = old.id * 1048576;", "		SELECT 1;", "./db/sqlite TestSQLite_IsStore/Search"},
+	{"a search does not find bulk actions", "db/query/search.go", "return slices.Contains(app.BulkKinds(), kind)", "return slices.Contains(app.BulkKinds(), kind) && false", "./db/sqlite TestSQLite_IsStore/Search"},
+	{"a search for newer runs resumes where it stopped", "app/run.go", "	if p.SearchCursor > 0 && p.Query.Direction == After {", "	if false {", "./db/sqlite TestSQLite_IsStore/Search"},
+	{"a search finds a word split across two log parts", "db/query/logpart.go", "	if begun := LastWord(p.Before); begun != \"\" {", "	if begun := LastWord(p.Before); begun == \"-\" {", "./db/sqlite TestSQLite_IsStore/Search"},
+	{"a cancelled call is not executed", "db/sqlite/call_state.go", "return c.state.CompareAndSwap(0, callCancelled)", "return true", "./db/sqlite TestWriter_SkipsCancelled"},
+	{"a caller waits for a call that has begun", "db/sqlite/writer.go", "		return <-request.done // apply", "		return query.Unavailable(ctx.Err()) // its", "./db/sqlite TestWriter_FinishesBegun"},
+	{"only one process opens a database file", "db/sqlite/lock.go", "locked, err := lock.TryLock()", "locked, err := true, error(nil)", "./db/sqlite TestLock_"},
 	{"a deleted database takes no writes", "db/sqlite/writer.go", "if gone := w.checkFiles(); gone != nil {", "if gone := w.checkFiles(); gone != nil && false {", "./db/sqlite Database_"},
 	{"an idle writer notices a deleted database", "db/sqlite/writer.go", "			_ = w.checkFiles()\n", "", "./db/sqlite Database_"},
 	{"a symbolic link to a missing file is followed", "db/sqlite/path.go", "			name = real + string(filepath.Separator) + target\n", "			return name, nil\n", "./db/sqlite Link_"},
 	{"other users cannot read the database file", "db/sqlite/file.go", "info.Mode().Perm()&0o077 == 0", "info.Mode().Perm() != 0", "./db/sqlite Database_"},
-	{"a run that crashes too often fails", "app/transition.go", "	if crashes >= maxCrashes {\n", "	if false {\n", "./db/sqlite Crash"},
+	{"a run that crashes too often fails", "app/transition.go", "	if crashes >= maxCrashes {\n", "	if false {\n", "./db/sqlite TestCrash_"},
 	{"a panic in work fails only its run", "jobs/executor.go", `			if panicked := recover(); panicked != nil {
 				e.Log`, `			if panicked := any(nil); panicked != nil {
 				e.Log`, queue},

@@ -1,7 +1,7 @@
 package main
 
 const (
-	suite  = "./db/postgres TestPostgreSQLIsAStore/"
+	suite  = "./db/postgres TestPostgreSQL_IsStore/"
 	shared = "./db/postgres "
 	river  = "./jobs/river "
 )
@@ -14,24 +14,24 @@ var severalNodes = []fence{
 	{"nodes: a completion requires a started run", "db/postgres/bulk.go", "`status = :started AND fencing_token = expected AND", "`fencing_token = expected AND", suite + "Refused"},
 	{"nodes: a completion checks the fencing token", "db/postgres/bulk.go", "`status = :started AND fencing_token = expected AND", "`status = :started AND expected > 0 AND", suite + "Refused"},
 	{"nodes: a completion skips runs with a cancel request", "db/postgres/bulk.go", " AND cancel_requested_at = 0", "", suite + "Cancel"},
-	{"nodes: a panic answers every request of the batch", "db/postgres/coalescer.go", "	err := errPanicked\n	defer func() {", "	var err error\n	defer func() {", shared + "ForManyFails"},
+	{"nodes: a panic answers every request of the batch", "db/postgres/coalescer.go", "	err := errPanicked\n	defer func() {", "	var err error\n	defer func() {", shared + "TestCoalescer_Reports"},
 	{"nodes: only a started run can end", "db/query/transition.go", "current.Status == app.Started && ", "", suite + "Refused"},
 	{"nodes: the end of a run checks the fencing token", "db/query/transition.go", " && current.FencingToken == run.FencingToken", "", suite + "Refused"},
-	{"nodes: a run that loses too many workers fails", "db/postgres/rescue.go", "app.Crash(current.run, tx.store.options.MaxCrashes, tx.time())", "app.Crash(current.run, 1000, tx.time())", shared + "WhoseWorkerIsLost"},
-	{"nodes: a run is found only by its current job", "db/postgres/cluster.go", "case row.Job != job || app", "case app", shared + "EachRunThatComesToWait"},
-	{"nodes: a final run is not found by its job", "db/postgres/cluster.go", "row.Job != job || app.Status(row.Status).Final()", "row.Job != job", shared + "AJobGoesTheWay"},
-	{"nodes: an orphan rescued by another node is skipped", "db/postgres/rescue.go", "current.job); err != nil || hasNode {", "current.job); err != nil {", shared + "OfTwoThatMend"},
-	{"nodes: a live node keeps its runs", "db/postgres/rescue.go", "tx.isAlive(current.node); err != nil || alive {", "tx.isAlive(current.node); err != nil || alive && current.node < 0 {", shared + "Heartbeat_LeavesAlone"},
-	{"nodes: River does not decide which node is lost", "db/postgres/rescue.go", "err == nil && alive", "err == nil && alive && current.node < 0", shared + "Heartbeat_LeavesAlone"},
-	{"nodes: a node that was declared lost stops its work", "db/postgres/heartbeat.go", "p.store.lease.lose()", "_ = p.store.lease.lose", shared + "Lease_EndsWhenOthers"},
-	{"nodes: a lease expires by itself", "db/postgres/lease.go", "uptime()-l.renewed >= l.lasts", "uptime()-l.renewed >= 1000*l.lasts", shared + "Lease_IsOver"},
-	{"nodes: a clock change does not make a node lost", "db/postgres/heartbeat.go", "overdue && uptime()-known.since >= p.store.options.Heartbeat.unchangedFor()", "overdue", shared + "AClockThatIsSet"},
+	{"nodes: a run that loses too many workers fails", "db/postgres/rescue.go", "app.Crash(current.run, tx.store.options.MaxCrashes, tx.time())", "app.Crash(current.run, 1000, tx.time())", shared + "TestRescue_"},
+	{"nodes: a run is found only by its current job", "db/postgres/cluster.go", "case row.Job != job || app", "case app", shared + "TestJob_Exists"},
+	{"nodes: a final run is not found by its job", "db/postgres/cluster.go", "row.Job != job || app.Status(row.Status).Final()", "row.Job != job", shared + "TestJob_Follows"},
+	{"nodes: an orphan rescued by another node is skipped", "db/postgres/rescue.go", "current.job); err != nil || hasNode {", "current.job); err != nil {", shared + "TestRescueOrphans_Concurrent"},
+	{"nodes: a live node keeps its runs", "db/postgres/rescue.go", "tx.isAlive(current.node); err != nil || alive {", "tx.isAlive(current.node); err != nil || alive && current.node < 0 {", shared + "TestHeartbeat_Keeps"},
+	{"nodes: River does not decide which node is lost", "db/postgres/rescue.go", "err == nil && alive", "err == nil && alive && current.node < 0", shared + "TestHeartbeat_Keeps"},
+	{"nodes: a node that was declared lost stops its work", "db/postgres/heartbeat.go", "p.store.lease.lose()", "_ = p.store.lease.lose", shared + "TestLease_EndsWhenNode"},
+	{"nodes: a lease expires by itself", "db/postgres/lease.go", "uptime()-l.renewed >= l.lasts", "uptime()-l.renewed >= 1000*l.lasts", shared + "TestLease_Expires"},
+	{"nodes: a clock change does not make a node lost", "db/postgres/heartbeat.go", "overdue && uptime()-known.since >= p.store.options.Heartbeat.unchangedFor()", "overdue", shared + "TestHeartbeat_ClockChange"},
 	{"nodes: only final runs are deleted", "db/postgres/prune.go", "AND status IN (:final) RETURNING id", "RETURNING id", suite + "Actions"},
 	{"nodes: a bulk action skips runs that were not in its preview", "db/postgres/bulk_action.go", "	if err != nil || entered {", "	if err != nil || entered && false {", suite + "Actions"},
 	{"nodes: a snoozed bulk action can be cancelled", "db/postgres/job.go", "if err != nil || !found || running {", "if err != nil || !found {", river + "CancelledAtTheSnooze"},
 	{"nodes: an idempotency key creates runs once", "db/postgres/create.go", "if !isFirst {", "if !isFirst && request.Count < 0 {", suite + "Create_with"},
 	{"nodes: the number of created runs has a limit", "db/postgres/create.go", "counts[app.Created], count, tx.store.options.MaxPending", "counts[app.Created], count, 0", suite + "Create_under"},
-	{"nodes: a reconnect notifies of missed changes", "db/postgres/notify.go", "backoff = reconnectFirst\n		s.changes.Notify()\n", "backoff = reconnectFirst\n", shared + "ThatCannotHear"},
+	{"nodes: a reconnect notifies of missed changes", "db/postgres/notify.go", "backoff = reconnectFirst\n		s.changes.Notify()\n", "backoff = reconnectFirst\n", shared + "TestNotify_Reconnect"},
 
 	{"nodes: a redelivered started run is rescued", "jobs/river/delivery.go", "run.Status == app.Started && job.Attempt > 1", "run.Status == app.Started && job.Attempt < 0", river + "IgnoresRiverOnLiveRuns"},
 	{"nodes: a snoozed run is not rescued", "jobs/river/delivery.go", "run.Status == app.Started && job.Attempt > 1", "run.Status == app.Started", river + "IsSnoozedBetweenSlices"},

@@ -14,7 +14,7 @@ func setServerClock(t *testing.T, store *Store, shift string) {
 		SELECT (extract(epoch FROM clock_timestamp() + interval '`+shift+`') * 1000)::bigint $$`)
 }
 
-func TestServerClock_IsThatOfAllNodes(t *testing.T) {
+func TestServerClock_IsSharedByNodes(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	setServerClock(t, store, "5 hours")
@@ -34,7 +34,7 @@ func TestServerClock_IsThatOfAllNodes(t *testing.T) {
 	}
 }
 
-func TestServerClock_IsNotMovedByASlowAnswer(t *testing.T) {
+func TestServerClock_IgnoresSlowAnswer(t *testing.T) {
 	t.Parallel()
 	asked := time.Now()
 	server := asked.UTC().Add(time.Hour) // is an hour ahead
@@ -57,7 +57,7 @@ func TestServerClock_IsNotMovedByASlowAnswer(t *testing.T) {
 	within("a step forward", server.Add(time.Minute))
 }
 
-func TestServerClock_SetBackMovesTheJobsOfRunsThatWait(t *testing.T) {
+func TestServerClock_SetBackReschedulesJobs(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	setServerClock(t, store, "3 hours")

@@ -28,7 +28,7 @@ func jobOf(t testing.TB, store *Store, run int64) (found job) {
 	return found
 }
 
-func TestEachRunThatComesToWaitGetsAJob(t *testing.T) {
+func TestJob_ExistsForEveryCreatedRun(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	runs := create(t, store, 300)
@@ -66,7 +66,7 @@ func TestEachRunThatComesToWaitGetsAJob(t *testing.T) {
 	}
 }
 
-func TestJob_OfDelayedRunIsFetchedByNodes(t *testing.T) {
+func TestJob_HasScheduledTimeOfRun(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{StartDelay: func(string) time.Duration { return 2 * time.Second }})
 	run := get(t, store, create(t, store, 1)[0].ID)
@@ -76,7 +76,7 @@ func TestJob_OfDelayedRunIsFetchedByNodes(t *testing.T) {
 	}
 }
 
-func TestAJobGoesTheWayOfItsRun(t *testing.T) {
+func TestJob_FollowsItsRun(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	runs := create(t, store, 2)
@@ -107,7 +107,7 @@ func TestAJobGoesTheWayOfItsRun(t *testing.T) {
 	}
 }
 
-func TestARunThatIsPutAsideIsCancelledAtOnce(t *testing.T) {
+func TestCancel_EndsSnoozedRunAtOnce(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	action, err := store.CreateBulkAction(ctx, app.BulkAction{Operation: app.BulkRetry}, "")
@@ -129,7 +129,7 @@ func TestARunThatIsPutAsideIsCancelledAtOnce(t *testing.T) {
 	}
 }
 
-func TestARunWhoseWorkerIsLostIsRecovered(t *testing.T) {
+func TestRescue_RequeuesRunOfLostWorker(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{MaxCrashes: 2})
 	run := start(t, store, create(t, store, 1)[0])
@@ -156,7 +156,7 @@ func TestARunWhoseWorkerIsLostIsRecovered(t *testing.T) {
 	checkCounts(t, store)
 }
 
-func TestRunsWhoseJobsAreOverAreMended(t *testing.T) {
+func TestRescueOrphans_RequeuesRunsWithoutJob(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	runs := create(t, store, 6)
@@ -190,7 +190,7 @@ func TestRunsWhoseJobsAreOverAreMended(t *testing.T) {
 	}
 }
 
-func TestOfTwoThatMendOneRunOnlyOneDoes(t *testing.T) {
+func TestRescueOrphans_ConcurrentNodesRescueOnce(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{MaxConns: 5})
 	runs := create(t, a, 2)
@@ -228,7 +228,7 @@ func TestOfTwoThatMendOneRunOnlyOneDoes(t *testing.T) {
 	}
 }
 
-func TestKindsAreServedWhileSomebodySaysSo(t *testing.T) {
+func TestKinds_AreHandledWhileAnnounced(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	a, b := newStores(t, Options{Kinds: []string{}, Now: clock.now})
@@ -252,7 +252,7 @@ func TestKindsAreServedWhileSomebodySaysSo(t *testing.T) {
 	}
 }
 
-func TestOldRunsAreDroppedWithAllThatBelongsToThem(t *testing.T) {
+func TestPrune_DeletesRunsWithTheirRows(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	store := newStore(t, Options{KeepFinished: time.Hour, KeepMax: 20, Now: clock.now})
@@ -290,7 +290,7 @@ func TestOldRunsAreDroppedWithAllThatBelongsToThem(t *testing.T) {
 	}
 }
 
-func TestPrune_OneRunThatCannotBeDroppedKeepsNoOther(t *testing.T) {
+func TestPrune_SkipsUndeletableRun(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{KeepMax: 2})
 	runs := create(t, store, 10)

@@ -30,7 +30,7 @@ func held(t *testing.T, g *coalescer, n int, ask func(i int)) {
 	asking.Wait()
 }
 
-func TestChangesThatComeTogetherAreMadeByOneStatementAndEachIsTold(t *testing.T) {
+func TestCoalescer_AnswersEveryCallerOfBatch(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	const n = 40
@@ -62,7 +62,7 @@ func TestChangesThatComeTogetherAreMadeByOneStatementAndEachIsTold(t *testing.T)
 }
 
 // Nobody is left without an answer, and whoever asks next has a group that works.
-func TestWhenAChangeForManyFailsEachIsTold(t *testing.T) {
+func TestCoalescer_ReportsFailureToAllCallers(t *testing.T) {
 	t.Parallel()
 	broken, calls := errors.New("broken"), 0
 	for name, do := range map[string]func(context.Context, []*updateRequest) error{
@@ -84,7 +84,7 @@ func TestWhenAChangeForManyFailsEachIsTold(t *testing.T) {
 	}
 }
 
-func TestNoStatementChangesTooMany(t *testing.T) {
+func TestCoalescer_LimitsBatchSize(t *testing.T) {
 	t.Parallel()
 	var sizes []int // one at a time: only one is let go
 	g := &coalescer{do: func(_ context.Context, wanted []*updateRequest) error { sizes = append(sizes, len(wanted)); return nil }}
@@ -102,7 +102,7 @@ func refuseRun(t *testing.T, store *Store, run int64) {
 		EXECUTE FUNCTION refuse_run()`, run))
 }
 
-func TestGroup_OneRunThatCannotBeChangedFailsNoOther(t *testing.T) {
+func TestCoalescer_FailedUpdateFailsAlone(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	const n = 39
@@ -128,7 +128,7 @@ func TestGroup_OneRunThatCannotBeChangedFailsNoOther(t *testing.T) {
 	checkCounts(t, store)
 }
 
-func TestGroup_ALockedRunFailsNoOther(t *testing.T) {
+func TestCoalescer_LockedRunFailsAlone(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	runs := create(t, store, 10)

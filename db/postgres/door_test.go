@@ -6,7 +6,7 @@ import (
 	"runboard/app"
 )
 
-func TestClose_HoldsUpNothingThatComesLater(t *testing.T) {
+func TestDoor_RefusesAfterClose(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	if !store.door.enter() { // something takes long

@@ -2,7 +2,7 @@ package postgres
 
 import "testing"
 
-func TestProbe_SeesThatTheDiskIsFull(t *testing.T) {
+func TestProbe_DetectsFullDisk(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	execute(t, store, `CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no space' USING ERRCODE = 'disk_full'; END $$;

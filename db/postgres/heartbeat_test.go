@@ -26,7 +26,7 @@ func handOut(t testing.TB, store *Store, run app.ProcessRun) {
 		WHERE id = (SELECT job FROM process_runs WHERE id = $2)`, store.Node(), run.ID)
 }
 
-func TestHeartbeat_RunsOfALostNodeAreRescuedOnce(t *testing.T) {
+func TestHeartbeat_LostNodeIsRescuedOnce(t *testing.T) {
 	t.Parallel()
 	options := Options{URL: migrated.Copy(t), Heartbeat: quick, MaxConns: 5}
 	gone := openStore(t, options)
@@ -84,7 +84,7 @@ func stateOfJob(t testing.TB, store *Store, job int64) (state string) {
 }
 
 // A survivor that dies between taking the node for lost and rescuing its runs leaves them to the next one.
-func TestHeartbeat_RunsOfANodeWithoutARowAreRescued(t *testing.T) {
+func TestHeartbeat_NodeWithoutRowIsRescued(t *testing.T) {
 	t.Parallel()
 	options := Options{URL: migrated.Copy(t), Heartbeat: quick}
 	gone := openStore(t, options)
@@ -96,7 +96,7 @@ func TestHeartbeat_RunsOfANodeWithoutARowAreRescued(t *testing.T) {
 	until(t, "the run waits again", func() bool { return get(t, survivor, run.ID).Status == app.Created })
 }
 
-func TestHeartbeat_LeavesAloneWhatALivingNodeHas(t *testing.T) {
+func TestHeartbeat_KeepsRunsOfLiveNode(t *testing.T) {
 	t.Parallel()
 	options := Options{URL: migrated.Copy(t), Heartbeat: quick}
 	living, other := openStore(t, options), openStore(t, options)
@@ -125,7 +125,7 @@ func TestHeartbeat_LeavesAloneWhatALivingNodeHas(t *testing.T) {
 	ok(t, living.Rescue(ctx, working)) // it knows best
 }
 
-func TestHeartbeat_ANodeThatClosesIsNotLost(t *testing.T) {
+func TestHeartbeat_ClosedNodeLeaves(t *testing.T) {
 	t.Parallel()
 	options := Options{URL: migrated.Copy(t), Heartbeat: quick}
 	a, b := openStore(t, options), openStore(t, options)
@@ -148,7 +148,7 @@ func refuseHeartbeats(t testing.TB, store *Store, node int64) {
 	execute(t, store, `CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON nodes FOR EACH ROW EXECUTE FUNCTION refuse()`)
 }
 
-func TestLease_EndsBeforeOthersTakeTheNodeForLost(t *testing.T) {
+func TestLease_EndsBeforeNodeCountsAsLost(t *testing.T) {
 	t.Parallel()
 	options := Options{URL: migrated.Copy(t), Heartbeat: quick}
 	store, other := openStore(t, options), openStore(t, options)
@@ -182,7 +182,7 @@ func TestLease_EndsBeforeOthersTakeTheNodeForLost(t *testing.T) {
 	}
 }
 
-func TestLease_EndsWhenOthersTookTheNodeForLost(t *testing.T) {
+func TestLease_EndsWhenNodeWasDeclaredLost(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{Heartbeat: Heartbeat{Every: 200 * time.Millisecond}})
 	lease, err := store.Lease()
@@ -194,7 +194,7 @@ func TestLease_EndsWhenOthersTookTheNodeForLost(t *testing.T) {
 
 // A process that was stopped, or a machine that was suspended, finds its lease over before it does anything
 // else.
-func TestLease_IsOverAfterASleep(t *testing.T) {
+func TestLease_ExpiresDuringSuspend(t *testing.T) {
 	t.Parallel()
 	l := newLease(time.Minute)
 	l.renew(uptime())
@@ -216,7 +216,7 @@ func TestLease_IsOverAfterASleep(t *testing.T) {
 	}
 }
 
-func TestHeartbeat_NoNodeIsLostByAClockThatIsSet(t *testing.T) {
+func TestHeartbeat_ClockChangeLosesNoNode(t *testing.T) {
 	t.Parallel()
 	options := Options{URL: migrated.Copy(t), Heartbeat: quick}
 	a, b := openStore(t, options), openStore(t, options)
@@ -242,7 +242,7 @@ func TestHeartbeat_NoNodeIsLostByAClockThatIsSet(t *testing.T) {
 }
 
 // A clock that is set back after a node's last sign of life makes that look as if it were yet to come.
-func TestHeartbeat_ANodeWhoseLastSignIsYetToComeIsLost(t *testing.T) {
+func TestHeartbeat_LostNodeWithFutureBeatIsFound(t *testing.T) {
 	t.Parallel()
 	options := Options{URL: migrated.Copy(t), Heartbeat: quick}
 	gone, survivor := openStore(t, options), openStore(t, options)
@@ -253,7 +253,7 @@ func TestHeartbeat_ANodeWhoseLastSignIsYetToComeIsLost(t *testing.T) {
 	until(t, "the run waits again", func() bool { return get(t, survivor, run.ID).Status == app.Created })
 }
 
-func TestRelease_PutsAForgottenJobBackInLine(t *testing.T) {
+func TestRelease_RequeuesForgottenJob(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	runs := create(t, store, 3)
@@ -282,7 +282,7 @@ func TestRelease_PutsAForgottenJobBackInLine(t *testing.T) {
 }
 
 // A node may be stopped in the middle of a transaction: the server ends that before others want the runs.
-func TestHeartbeat_ATransactionOfAStoppedNodeEndsInTime(t *testing.T) {
+func TestHeartbeat_IdleTransactionEndsInTime(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	var limit string
@@ -294,7 +294,7 @@ func TestHeartbeat_ATransactionOfAStoppedNodeEndsInTime(t *testing.T) {
 }
 
 // All nodes of a machine that was suspended are silent when the first of them looks.
-func TestHeartbeat_ANodeThatSleptTakesNoOtherForLostAtOnce(t *testing.T) {
+func TestHeartbeat_ResumedNodeWaitsForOthers(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{Heartbeat: quick})
 	kill(a)

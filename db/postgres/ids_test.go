@@ -4,7 +4,7 @@ import "testing"
 
 // A session lock outlives the statement that got it, also when the statement is cancelled at the moment of
 // the grant: then nothing could be created any more, on any node.
-func TestTakeRunIDs_ACancelledStatementLeavesNoLock(t *testing.T) {
+func TestTakeRunIDs_CancelledStatementLeavesNoLock(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{MaxConns: 4})
 	holder, err := store.db.Connx(ctx)

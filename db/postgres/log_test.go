@@ -6,7 +6,7 @@ import (
 	"runboard/app"
 )
 
-func TestReport_IsWrittenOnceWhenItIsHandedInAgain(t *testing.T) {
+func TestSaveProgress_RepeatedUpdateIsWrittenOnce(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	run := start(t, store, create(t, store, 1)[0])

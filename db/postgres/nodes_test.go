@@ -13,7 +13,7 @@ import (
 	"runboard/db/query"
 )
 
-func TestANodeHearsWhatAnotherOneChanges(t *testing.T) {
+func TestNotify_ReachesOtherNodes(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{})
 	rings, stop := b.Changed().Subscribe()
@@ -29,7 +29,7 @@ func TestANodeHearsWhatAnotherOneChanges(t *testing.T) {
 	}
 }
 
-func TestANodeIsNotToldOfItsOwnChangesTwice(t *testing.T) {
+func TestNotify_DoesNotEchoOwnChanges(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{})
 	rings, stop := a.Changed().Subscribe()
@@ -52,7 +52,7 @@ func TestANodeIsNotToldOfItsOwnChangesTwice(t *testing.T) {
 const endListeners = `SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
 	WHERE datname = current_database() AND query = 'LISTEN ` + channel + `'`
 
-func TestANodeThatCannotHearRingsWhenItCanAgain(t *testing.T) {
+func TestNotify_ReconnectNotifies(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{})
 	for range 2 {
@@ -73,7 +73,7 @@ func TestANodeThatCannotHearRingsWhenItCanAgain(t *testing.T) {
 	rung(t, rings)
 }
 
-func TestCountsAreRightHoweverManyWriteAtOnce(t *testing.T) {
+func TestCounts_AreRightAfterConcurrentWrites(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{})
 	var group sync.WaitGroup
@@ -127,7 +127,7 @@ func live(store *Store, run app.ProcessRun, to int) error {
 	return store.Finish(ctx, started, outcome)
 }
 
-func TestTheIDsOfABatchAreConsecutiveHoweverManyAreMadeAtOnce(t *testing.T) {
+func TestCreate_ConcurrentBatchesHaveConsecutiveIDs(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{})
 	var group sync.WaitGroup
@@ -160,7 +160,7 @@ func TestTheIDsOfABatchAreConsecutiveHoweverManyAreMadeAtOnce(t *testing.T) {
 	}
 }
 
-func TestAKeyMakesOneBatchOnWhateverNodeItIsUsed(t *testing.T) {
+func TestCreate_KeyIsSharedByNodes(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{})
 	const keys, repeats = 8, 10
@@ -189,7 +189,7 @@ func TestAKeyMakesOneBatchOnWhateverNodeItIsUsed(t *testing.T) {
 	}
 }
 
-func TestTwoThatDoOneActionDealWithNoRunTwice(t *testing.T) {
+func TestStepBulkAction_ConcurrentNodesChangeRunsOnce(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{})
 	const many = 700
@@ -222,7 +222,7 @@ func TestTwoThatDoOneActionDealWithNoRunTwice(t *testing.T) {
 	}
 }
 
-func TestStatisticsOfAllNodesAreAddedUp(t *testing.T) {
+func TestStatistics_AddUpAllNodes(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{})
 	for i, run := range create(t, a, 20) {
@@ -241,7 +241,7 @@ func TestStatisticsOfAllNodesAreAddedUp(t *testing.T) {
 
 // A worker that was slow finds that another one has gone on with the action: what it has done must be undone, for it is not
 // counted.
-func TestAdvance_UndoesAPartThatIsDoneTwice(t *testing.T) {
+func TestStepBulkAction_UndoesRepeatedPart(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{})
 	create(t, a, 5)

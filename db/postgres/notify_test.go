@@ -19,7 +19,7 @@ const failFirst = `
 		PERFORM pg_catalog.pg_notify($1, $2);
 	END $$`
 
-func TestANodeTellsOthersLaterWhatItCannotTellAtOnce(t *testing.T) {
+func TestNotify_IsRetried(t *testing.T) {
 	t.Parallel()
 	address := migrated.Copy(t)
 	through(t, address, failFirst)
@@ -34,7 +34,7 @@ func TestANodeTellsOthersLaterWhatItCannotTellAtOnce(t *testing.T) {
 	}
 }
 
-func TestANodeThatClosesTellsOthersOfItsLastChange(t *testing.T) {
+func TestNotify_CloseSendsPendingNotification(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{})
 	rings, stop := b.Changed().Subscribe()
@@ -56,7 +56,7 @@ func (c deaf) Write(what []byte) (int, error) {
 	return c.Conn.Write(what)
 }
 
-func TestAConnectionThatIsToListenIsNotWaitedForForEver(t *testing.T) {
+func TestListen_TimesOut(t *testing.T) {
 	t.Parallel()
 	config, err := pgx.ParseConfig(migrated.Copy(t))
 	ok(t, err)

@@ -59,7 +59,7 @@ func as(t *testing.T, address, user string) string {
 	return parsed.String()
 }
 
-func TestADatabaseThatCannotBeUsedIsRefusedInOneLine(t *testing.T) {
+func TestOpen_RefusesUnusableDatabaseInOneLine(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		address func(t *testing.T) string
@@ -116,7 +116,7 @@ func TestADatabaseThatCannotBeUsedIsRefusedInOneLine(t *testing.T) {
 	}
 }
 
-func TestNodesThatStartAtOnceMigrateOnce(t *testing.T) {
+func TestOpen_ConcurrentNodesMigrateOnce(t *testing.T) {
 	t.Parallel()
 	address := pgtest.URL(t)
 	var group sync.WaitGroup
@@ -145,7 +145,7 @@ func TestNodesThatStartAtOnceMigrateOnce(t *testing.T) {
 	}
 }
 
-func TestAfterCloseNothingIsTaken(t *testing.T) {
+func TestClose_RefusesLaterCalls(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	run := create(t, store, 1)[0]
@@ -161,7 +161,7 @@ func TestAfterCloseNothingIsTaken(t *testing.T) {
 	wantCode(t, store.Ready(), app.CodeUnavailable)
 }
 
-func TestCloseDoesNotWaitForConnectionsThatNobodyGivesBack(t *testing.T) {
+func TestClose_DoesNotWaitForLeakedConnections(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	conn, err := store.Pool().Acquire(ctx)
@@ -177,7 +177,7 @@ func TestCloseDoesNotWaitForConnectionsThatNobodyGivesBack(t *testing.T) {
 	conn.Release()
 }
 
-func TestNamesAreInTheOrderOfTheirBytesWhateverTheLanguage(t *testing.T) {
+func TestKinds_AreSortedByBytes(t *testing.T) {
 	t.Parallel()
 	address := migrated.Copy(t)
 	name := pgtest.Name(address) + "_icu"

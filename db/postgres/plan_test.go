@@ -151,7 +151,7 @@ func numbers(n int) iter.Seq[int64] {
 	}
 }
 
-func TestWhatIsReadIsFoundByIndexesHoweverManyRunsThereAre(t *testing.T) {
+func TestPlan_ReadsUseIndexes(t *testing.T) {
 	t.Parallel()
 	const many = 200_000
 	store := filled(t, many)

@@ -9,7 +9,7 @@ import (
 	"runboard/db/pgtest"
 )
 
-func TestAStoreSurvivesARestartOfItsServer(t *testing.T) {
+func TestRestart_StoreReconnects(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.Start(t)
 	address := cluster.URL()
@@ -45,7 +45,7 @@ func TestAStoreSurvivesARestartOfItsServer(t *testing.T) {
 }
 
 // The listener hears of an outage first, but it may have been lost before, and not be back.
-func TestAStoreThatCannotListenNoticesThatItsServerGoesAway(t *testing.T) {
+func TestRestart_IsNoticedWithoutListener(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.Start(t)
 	address := cluster.URL()

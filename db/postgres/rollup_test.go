@@ -37,7 +37,7 @@ func TestRollups_AreKeptUntilTheyCanBeSaved(t *testing.T) {
 	}
 }
 
-func TestRollups_AreCountedOnceWhenTheAnswerToACommitIsLost(t *testing.T) {
+func TestRollups_LostAnswerCountsOnce(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{rollEvery: time.Millisecond})
 	kill(store)

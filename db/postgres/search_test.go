@@ -7,7 +7,7 @@ import (
 	"runboard/app"
 )
 
-func TestSearch_TakesNothingForSyntax(t *testing.T) {
+func TestSearch_HasNoOperators(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	fail(t, store, create(t, store, 1)[0], `'; DROP TABLE "x" -- \ `+strings.Repeat("word", 200))

@@ -9,7 +9,7 @@ import (
 	"runboard/db/pgtest"
 )
 
-func TestPostgreSQLIsAStore(t *testing.T) {
+func TestPostgreSQL_IsStore(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, dbtest.Subject{Open: openForSuite, Reopen: reopenForSuite})
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Several nodes write, and each change of a log must be counted once.
-func TestLogSizes_AreThoseOfTheLogs(t *testing.T) {
+func TestLogSizes_MatchLogs(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{LogLimit: 40 << 10, MaxLogBytes: 200 << 10})
 	var runs []app.ProcessRun

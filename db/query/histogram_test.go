@@ -24,7 +24,7 @@ func histogramOf(durations ...time.Duration) (h histogram) {
 	return h
 }
 
-func TestAHistogramSaysWhatSortingSaysToATenth(t *testing.T) {
+func TestHistogram_PercentilesAreWithinTenPercent(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		durations := durationsOf(t)
@@ -45,7 +45,7 @@ func TestAHistogramSaysWhatSortingSaysToATenth(t *testing.T) {
 	})
 }
 
-func TestAHistogramIsTheSameWhenItWasPacked(t *testing.T) {
+func TestHistogram_SurvivesPacking(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		one, other := durationsOf(t), durationsOf(t)
@@ -59,7 +59,7 @@ func TestAHistogramIsTheSameWhenItWasPacked(t *testing.T) {
 	})
 }
 
-func TestAnyDurationHasItsBucket(t *testing.T) {
+func TestHistogram_BucketExistsForAnyDuration(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]int{
 		math.MinInt64: 0, -time.Hour: 0, 0: 0, time.Millisecond - 1: 0, time.Millisecond: 1, 2 * time.Millisecond: 5,
@@ -75,7 +75,7 @@ func TestAnyDurationHasItsBucket(t *testing.T) {
 	}
 }
 
-func TestAHistogramTakesLittleRoom(t *testing.T) {
+func TestHistogram_PacksSmall(t *testing.T) {
 	t.Parallel()
 	var h histogram
 	for i := range 100_000 {
@@ -87,7 +87,7 @@ func TestAHistogramTakesLittleRoom(t *testing.T) {
 }
 
 // A damaged database must not stop the writer or a page.
-func FuzzAnythingCanBeMerged(f *testing.F) {
+func FuzzHistogram_MergesAnyBytes(f *testing.F) {
 	h := histogramOf(time.Second, time.Minute)
 	f.Add([]byte{})
 	f.Add(h.pack())

@@ -44,7 +44,7 @@ func TestTerms_OfTexts(t *testing.T) {
 	}
 }
 
-func TestTerms_BeginWithTheirBlock(t *testing.T) {
+func TestTerms_StartWithTheirBlock(t *testing.T) {
 	t.Parallel()
 	for run, want := range map[int64]string{
 		1: "b0word", BlockSize - 1: "b0word", BlockSize: "b1word", 36 * BlockSize: "c10word",
@@ -55,7 +55,7 @@ func TestTerms_BeginWithTheirBlock(t *testing.T) {
 	}
 }
 
-func TestParseTerms_LongestFirst(t *testing.T) {
+func TestParseTerms_SortsLongestFirst(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]Term{
 		"full disks":  {{"disks", true}, {"full", false}},
@@ -80,7 +80,7 @@ func TestParseTerms_LongestFirst(t *testing.T) {
 }
 
 // A word of an indexed text is found by each of its beginnings.
-func FuzzTermsAreFoundByTheirBeginnings(f *testing.F) {
+func FuzzTerms_AreFoundByPrefix(f *testing.F) {
 	for _, text := range []string{"The Disk is full: /dev/sda1", "失败E1234", "Straße ΣΊΣΥΦΟΣ", "バックアップ ﾊﾞｯｸ", "ล้มเหลว", "데이터"} {
 		f.Add(text)
 	}

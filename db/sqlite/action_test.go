@@ -9,7 +9,7 @@ import (
 )
 
 // If another worker has already performed the same part, the second transaction must be rolled back.
-func TestAdvance_UndoesAPartThatIsDoneTwice(t *testing.T) {
+func TestStepBulkAction_UndoesRepeatedPart(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	create(t, store, 5)

@@ -9,7 +9,7 @@ import (
 	"runboard/db/dbtest"
 )
 
-func TestCreatedAt_NeverFallsWhenTheClockIsSetBack(t *testing.T) {
+func TestCreatedAt_NeverDecreasesWhenClockIsSetBack(t *testing.T) {
 	t.Parallel()
 	clock := dbtest.NewClock()
 	store := newStore(t, Options{Now: clock.Now})
@@ -37,7 +37,7 @@ func TestCreatedAt_NeverFallsWhenTheClockIsSetBack(t *testing.T) {
 }
 
 // An older file may have creation times in any order.
-func TestFilter_FindsRunsWhateverTheOrderOfTheirTimes(t *testing.T) {
+func TestFilter_FindsRunsInAnyOrderOfTime(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	runs := create(t, store, 40)

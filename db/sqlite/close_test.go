@@ -7,7 +7,7 @@ import (
 	"runboard/app"
 )
 
-func TestWritesAfterCloseAreRefused(t *testing.T) {
+func TestClose_RefusesLaterWrites(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	run := start(t, store, create(t, store, 1)[0])
@@ -24,7 +24,7 @@ func TestWritesAfterCloseAreRefused(t *testing.T) {
 	}
 }
 
-func TestCloseMayBeCalledOften(t *testing.T) {
+func TestClose_MayBeCalledRepeatedly(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	create(t, store, 1)
@@ -40,7 +40,7 @@ func TestCloseMayBeCalledOften(t *testing.T) {
 	closeStore(t, store)
 }
 
-func TestCloseLeavesOneFile(t *testing.T) {
+func TestClose_LeavesOneFile(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	create(t, store, 100)
@@ -48,7 +48,7 @@ func TestCloseLeavesOneFile(t *testing.T) {
 	wantFiles(t, store.options.Path, "runs.db")
 }
 
-func TestCloseCommitsWhatWasHandedIn(t *testing.T) {
+func TestClose_CommitsEnqueuedWrites(t *testing.T) {
 	t.Parallel()
 	const callers = 50
 	store := newStore(t, Options{})
@@ -77,7 +77,7 @@ func TestCloseCommitsWhatWasHandedIn(t *testing.T) {
 	wantBatches(t, store.options.Path, batches)
 }
 
-func TestWhatIsAcknowledgedWhileTheStoreClosesIsThereAfterwards(t *testing.T) {
+func TestClose_KeepsAcknowledgedWrites(t *testing.T) {
 	t.Parallel()
 	const callers = 100
 	store := newStore(t, Options{})

@@ -28,7 +28,7 @@ func failures(t *testing.T, store *Store) app.Failures {
 	return all
 }
 
-func TestTooManyDifferentFailuresGoTogether(t *testing.T) {
+func TestFailures_ShareOneGroupAboveLimit(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	known := failWith(t, store, "known")
@@ -52,7 +52,7 @@ func TestTooManyDifferentFailuresGoTogether(t *testing.T) {
 	}
 }
 
-func TestFailuresThatNobodyHasAnyMoreAreForgotten(t *testing.T) {
+func TestFailures_WithoutRunsArePruned(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	store := newStore(t, Options{Now: clock.now})

@@ -9,7 +9,7 @@ import (
 	"runboard/app"
 )
 
-func TestAFaultOfTheProgramIsNoneOfTheDatabase(t *testing.T) {
+func TestWriter_StaysReadyAfterProgramError(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range spoilers {
 		t.Run(name, func(t *testing.T) {
@@ -25,7 +25,7 @@ func TestAFaultOfTheProgramIsNoneOfTheDatabase(t *testing.T) {
 	}
 }
 
-func TestATransactionThatCannotBeBegunIsAFaultOfTheDatabase(t *testing.T) {
+func TestWriter_IsUnavailableWhenBeginFails(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	// An open transaction on the connection makes the writer's BEGIN fail.
@@ -42,7 +42,7 @@ func TestATransactionThatCannotBeBegunIsAFaultOfTheDatabase(t *testing.T) {
 }
 
 // Each of thousands of writes could wait for a locked file for seconds.
-func TestWritesThatAreTriedOneByOneFailTogetherWhenTheDatabaseDoes(t *testing.T) {
+func TestWriter_StopsRepeatingAfterStorageFault(t *testing.T) {
 	t.Parallel()
 	const others = 100
 	store := newStore(t, Options{})
@@ -80,7 +80,7 @@ var writeFaults = map[string]func(*testing.T, *Store) (letGo func()){
 	},
 }
 
-func TestCloseEndsThoughTheDatabaseCannotBeWritten(t *testing.T) {
+func TestClose_EndsWhileDatabaseIsUnwritable(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range writeFaults {
 		t.Run(name, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-func TestEmptyFile_BecomesANewDatabaseInPlace(t *testing.T) {
+func TestEmptyFile_IsFilledInPlace(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs.db")
 	overwrite(t, path, nil)
@@ -57,7 +57,7 @@ func someMigrations(path, text string) error {
 	return err
 }
 
-func TestEmptyFile_IsFilledAfterACrashInBetween(t *testing.T) {
+func TestEmptyFile_IsFilledAfterInterruptedStart(t *testing.T) {
 	t.Parallel()
 	for name, step := range steps {
 		t.Run(name, func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestEmptyFile_IsFilledAfterACrashInBetween(t *testing.T) {
 	}
 }
 
-func TestEmptyFile_ThatCannotBeFilledStaysEmpty(t *testing.T) {
+func TestEmptyFile_StaysEmptyIfFillingFails(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs.db")
 	overwrite(t, path, nil)
@@ -86,7 +86,7 @@ func TestEmptyFile_ThatCannotBeFilledStaysEmpty(t *testing.T) {
 	}
 }
 
-func TestDatabase_IsTakenFromOtherUsers(t *testing.T) {
+func TestDatabase_IsPrivateToItsOwner(t *testing.T) {
 	t.Parallel()
 	old := newStore(t, Options{})
 	create(t, old, 3)
@@ -109,7 +109,7 @@ func TestDatabase_IsTakenFromOtherUsers(t *testing.T) {
 // warnings are what the operator is told of a store that is open.
 func warnings(store *Store) string { return fmt.Sprint(store.Warnings()) }
 
-func TestDatabase_WithSeveralNamesIsWarnedOf(t *testing.T) {
+func TestDatabase_WarnsOfHardLinks(t *testing.T) {
 	t.Parallel()
 	path := closedFile(t)
 	if said := warnings(openStore(t, Options{Path: path})); said != "[]" {

@@ -25,7 +25,7 @@ func createUntil(t *testing.T, store *Store, fails func() bool) (made int64, err
 	return 0, nil
 }
 
-func TestAFullDiskIsSurvived(t *testing.T) {
+func TestFullDisk_LosesNoAcknowledgedRun(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	setPragma(t, store, "max_page_count = 1") // SQLite raises it to the current size
@@ -58,7 +58,7 @@ func wantReadable(t *testing.T, store *Store, created int64) {
 	}
 }
 
-func TestADatabaseThatCannotBeWrittenIsTriedUntilItCan(t *testing.T) {
+func TestWriter_ProbesUntilDatabaseIsWritable(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	run := start(t, store, create(t, store, 2)[0])
@@ -76,7 +76,7 @@ func TestADatabaseThatCannotBeWrittenIsTriedUntilItCan(t *testing.T) {
 }
 
 // A batch that meets a full disk is not repeated one by one, which would take as many commits.
-func TestAGroupThatMeetsAFaultOfTheDiskFailsTogether(t *testing.T) {
+func TestWriter_FailsWholeBatchOnFullDisk(t *testing.T) {
 	t.Parallel()
 	const callers = 100
 	store := newStore(t, Options{})

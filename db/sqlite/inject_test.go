@@ -24,7 +24,7 @@ var everyFault = flag.Bool("every-fault", false, "let each call to the database 
 
 // Each call to the database fails once, while a store performs all operations again and again. Each failure must have a
 // message for users; acknowledged changes must survive, refused ones must not appear, and the store must recover.
-func TestAFaultOfAnyCallLosesNothing(t *testing.T) {
+func TestFault_OfAnyCallLosesNothing(t *testing.T) {
 	t.Parallel()
 	for i, err := range injected {
 		t.Run(err.Error(), func(t *testing.T) {
@@ -58,7 +58,7 @@ func openFaulty(t *testing.T, err error) (*Store, *fault) {
 }
 
 // Whichever call of a write fails, subscribers must not be notified of a change that was not committed.
-func TestTheBellIsSilentWhenAWriteFails(t *testing.T) {
+func TestNotifier_IsSilentWhenWriteFails(t *testing.T) {
 	t.Parallel()
 	store, plan := openFaulty(t, sqlite3.Error{Code: sqlite3.ErrFull})
 	rings, stop := store.Changed().Subscribe()

@@ -14,7 +14,7 @@ import (
 	"runboard/app"
 )
 
-func TestASecondStoreOnTheSameFileIsRefused(t *testing.T) {
+func TestLock_RefusesSecondStore(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	run := start(t, store, create(t, store, 2)[0])
@@ -47,7 +47,7 @@ func TestASecondStoreOnTheSameFileIsRefused(t *testing.T) {
 }
 
 // Each of these names has a lock file and a write-ahead log of its own.
-func TestAFileInUseIsRefusedByAnyOfItsNames(t *testing.T) {
+func TestLock_HoldsForEveryNameOfFile(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("elsewhere a file has no lock of its own")
@@ -82,7 +82,7 @@ func TestAFileInUseIsRefusedByAnyOfItsNames(t *testing.T) {
 
 // Other SQLite programs must see that the file is in use: the connection that thinks it is the last deletes
 // the write-ahead log.
-func TestOurLocksDoNotDropThoseOfSQLite(t *testing.T) {
+func TestLock_KeepsLocksOfSQLite(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	create(t, store, 2)
@@ -91,7 +91,7 @@ func TestOurLocksDoNotDropThoseOfSQLite(t *testing.T) {
 	}
 }
 
-func TestALockThatItsHolderRemovesIsHeldByOneAtATime(t *testing.T) {
+func TestLock_FileIsRemovedSafely(t *testing.T) {
 	t.Parallel()
 	const enough = 50
 	path := filepath.Join(t.TempDir(), "runs.db")
@@ -155,7 +155,7 @@ func elsewhere(instead, path string) (line string, err error) {
 	return string(output), err
 }
 
-func TestALinkToAFileMayBeOpened(t *testing.T) {
+func TestLink_ToDatabaseIsOpened(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	create(t, store, 3)

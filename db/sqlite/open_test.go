@@ -32,7 +32,7 @@ func filesBeside(t *testing.T, path string) (names []string) {
 	return names
 }
 
-func TestAMissingFileIsMade(t *testing.T) {
+func TestOpen_CreatesMissingFile(t *testing.T) {
 	t.Parallel()
 	store := openStore(t, Options{Path: filepath.Join(t.TempDir(), "runs.db")})
 	info, err := os.Stat(store.options.Path)
@@ -44,7 +44,7 @@ func TestAMissingFileIsMade(t *testing.T) {
 	}
 }
 
-func TestWhatACrashLeftOfMakingAFileDoesNotHinder(t *testing.T) {
+func TestOpen_RemovesLeftoversOfCrash(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs.db")
 	for _, suffix := range []string{".new", ".new-wal", ".new-shm"} {
@@ -59,7 +59,7 @@ func TestWhatACrashLeftOfMakingAFileDoesNotHinder(t *testing.T) {
 }
 
 // An operator who deletes a database after a crash may leave its write-ahead log.
-func TestTheLogOfAFileThatIsGoneIsNotPlayedIntoANewOne(t *testing.T) {
+func TestOpen_DropsLogOfDeletedDatabase(t *testing.T) {
 	t.Parallel()
 	old := newStore(t, Options{})
 	create(t, old, 500)
@@ -73,7 +73,7 @@ func TestTheLogOfAFileThatIsGoneIsNotPlayedIntoANewOne(t *testing.T) {
 	}
 }
 
-func TestAMissingDirectoryIsNotMade(t *testing.T) {
+func TestOpen_RefusesMissingDirectory(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "missing")
 	line := refusal(t, filepath.Join(dir, "runs.db"))
@@ -85,7 +85,7 @@ func TestAMissingDirectoryIsNotMade(t *testing.T) {
 	}
 }
 
-func TestAFileThatCannotBeMadeLeavesNothing(t *testing.T) {
+func TestOpen_LeavesNoFileOnFailure(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs.db")
 	if _, err := Open(ctx, Options{Path: path, Synchronous: "fulll"}); err == nil {
@@ -94,7 +94,7 @@ func TestAFileThatCannotBeMadeLeavesNothing(t *testing.T) {
 	wantFiles(t, path)
 }
 
-func TestRunsAreThereAfterReopening(t *testing.T) {
+func TestOpen_KeepsRunsAndKeys(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	runs := create(t, store, 5)

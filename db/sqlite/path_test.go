@@ -41,7 +41,7 @@ var links = map[string]func(t *testing.T, dir string){
 	},
 }
 
-func TestLink_IsFollowedToADatabaseThatDoesNotExistYet(t *testing.T) {
+func TestLink_ToMissingDatabaseIsFollowed(t *testing.T) {
 	t.Parallel()
 	for name, lead := range links {
 		t.Run(name, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestLink_IsFollowedToADatabaseThatDoesNotExistYet(t *testing.T) {
 	}
 }
 
-func TestLink_ThatLeadsNowhereIsRefused(t *testing.T) {
+func TestLink_ToUnusableTargetIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ target, reason string }{
 		"to a missing directory":       {"missing/runs.db", "missing"},
@@ -105,7 +105,7 @@ func TestLink_ThatLeadsNowhereIsRefused(t *testing.T) {
 }
 
 // The configuration refuses such a path, but a working directory or the target of a link may have one.
-func TestDirectory_MayHaveANameWithAMeaningInAddresses(t *testing.T) {
+func TestDirectory_MayContainURLCharacters(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"100%", "a%20b", "why?", "no#1", "a b&mode=memory"} {
 		t.Run(name, func(t *testing.T) {

@@ -32,7 +32,7 @@ func wantPlan(t *testing.T, got, search string) {
 	}
 }
 
-func TestEveryListIsReadInOrderByAnIndex(t *testing.T) {
+func TestPlan_ListsUseIndexes(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	in := query.IDRange{After: 0, Before: 9}
@@ -57,7 +57,7 @@ func TestEveryListIsReadInOrderByAnIndex(t *testing.T) {
 	wantPlan(t, plan(t, store, query.CancelRequestsSQL), byStatus)
 }
 
-func TestWaitingRunsAreFoundByTheIndexOfKinds(t *testing.T) {
+func TestPlan_FetchDueUsesKindIndex(t *testing.T) {
 	t.Parallel()
 	got := plan(t, newStore(t, Options{}), dueRuns(2), 0, 20, "a", "b")
 	if !strings.Contains(got, "SEARCH process_runs USING COVERING INDEX process_runs_by_kind (kind=? AND status=?)") ||
@@ -66,7 +66,7 @@ func TestWaitingRunsAreFoundByTheIndexOfKinds(t *testing.T) {
 	}
 }
 
-func TestOtherStatementsGoByTheID(t *testing.T) {
+func TestPlan_StatementsUsePrimaryKey(t *testing.T) {
 	t.Parallel()
 	const byID = "INTEGER PRIMARY KEY"
 	store := newStore(t, Options{})
@@ -79,7 +79,7 @@ func TestOtherStatementsGoByTheID(t *testing.T) {
 	wantPlan(t, plan(t, store, addEvents, "[1,2]"), byID)
 }
 
-func TestOldRequestsAreFoundByAge(t *testing.T) {
+func TestPlan_OldKeysUseAgeIndex(t *testing.T) {
 	t.Parallel()
 	got := plan(t, newStore(t, Options{}), dropOldKeys, 5)
 	if !strings.Contains(got, "idempotency_keys_by_age") || strings.Contains(got, "SCAN idempotency_keys") {

@@ -12,7 +12,7 @@ import (
 	"runboard/app"
 )
 
-func TestEveryConnectionHasItsPragmas(t *testing.T) {
+func TestPool_SetsPragmasOfEveryConnection(t *testing.T) {
 	t.Parallel()
 	for _, synchronous := range []string{"full", "normal"} {
 		store := newStore(t, Options{Synchronous: synchronous})
@@ -30,7 +30,7 @@ func TestEveryConnectionHasItsPragmas(t *testing.T) {
 	}
 }
 
-func TestAReaderCannotWrite(t *testing.T) {
+func TestPool_ReaderCannotWrite(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	for purpose, reader := range store.readers {
@@ -40,7 +40,7 @@ func TestAReaderCannotWrite(t *testing.T) {
 	}
 }
 
-func TestAMisspeltOptionIsNoticed(t *testing.T) {
+func TestPragmas_DetectMisspeltOption(t *testing.T) {
 	t.Parallel()
 	path := closedFile(t)
 	for _, c := range []struct{ name, dsn, option, misspelt string }{
@@ -64,7 +64,7 @@ func TestAMisspeltOptionIsNoticed(t *testing.T) {
 	}
 }
 
-func TestOneWrongConnectionOfManyIsNoticed(t *testing.T) {
+func TestPragmas_DetectOneWrongConnection(t *testing.T) {
 	t.Parallel()
 	const size = 4
 	for wrong := range size {
@@ -100,7 +100,7 @@ func misconfigure(t *testing.T, pool *sqlx.DB, wrong int) {
 	}
 }
 
-func TestAnUnknownSynchronousIsRefused(t *testing.T) {
+func TestOpen_RefusesUnknownSynchronous(t *testing.T) {
 	t.Parallel()
 	for _, synchronous := range []string{"off", "fulll", "FULL"} {
 		if _, err := Open(ctx, Options{Path: closedFile(t), Synchronous: synchronous}); err == nil {
@@ -175,7 +175,7 @@ var purposes = map[string]struct {
 	"what is to be stopped": {app.ForQueue, func(ctx context.Context, s *Store) error { _, err := s.CancelRequests(ctx); return err }},
 }
 
-func TestReads_OfOnePurposeDoNotHoldUpOthers(t *testing.T) {
+func TestReads_OfOnePurposeDoNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	for purpose := range readers {
 		t.Run(fmt.Sprint("without connections for the purpose ", purpose), func(t *testing.T) {
@@ -205,7 +205,7 @@ func TestReads_OfOnePurposeDoNotHoldUpOthers(t *testing.T) {
 	}
 }
 
-func TestReads_WaitForAConnectionOfTheirPurpose(t *testing.T) {
+func TestReads_WaitForConnectionOfTheirPurpose(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	create(t, store, 1)

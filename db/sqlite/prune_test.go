@@ -39,7 +39,7 @@ func rowsIn(t *testing.T, store *Store, table string) (n int) {
 	return n
 }
 
-func TestFinishedRunsAreDroppedWhenTheyAreOld(t *testing.T) {
+func TestPrune_DeletesOldFinishedRuns(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	store := newStore(t, Options{KeepFinished: time.Hour, Now: clock.now})
@@ -83,7 +83,7 @@ func TestFinishedRunsAreDroppedWhenTheyAreOld(t *testing.T) {
 }
 
 // Prune must find old runs behind any number of runs that were created earlier and finished later.
-func TestOldRunsDoNotHideBehindThoseThatWereTriedAgain(t *testing.T) {
+func TestPrune_FindsOldRunsBehindRetriedOnes(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	store := newStore(t, Options{KeepFinished: time.Hour, Now: clock.now})
@@ -113,7 +113,7 @@ func TestOldRunsDoNotHideBehindThoseThatWereTriedAgain(t *testing.T) {
 	}
 }
 
-func TestOfTooManyFinishedRunsTheOldestAreDropped(t *testing.T) {
+func TestPrune_DeletesOldestAboveLimit(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{KeepMax: 100})
 	waiting := create(t, store, 1)[0]
@@ -130,7 +130,7 @@ func TestOfTooManyFinishedRunsTheOldestAreDropped(t *testing.T) {
 	}
 }
 
-func TestARunThatIsTriedAgainMeanwhileIsNotDropped(t *testing.T) {
+func TestPrune_KeepsRetriedRun(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{KeepMax: 1})
 	run := create(t, store, 1)[0]
@@ -143,7 +143,7 @@ func TestARunThatIsTriedAgainMeanwhileIsNotDropped(t *testing.T) {
 	}
 }
 
-func TestNothingIsDroppedWithoutALimit(t *testing.T) {
+func TestPrune_KeepsAllWithoutLimit(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	store := newStore(t, Options{Now: clock.now})
@@ -154,7 +154,7 @@ func TestNothingIsDroppedWithoutALimit(t *testing.T) {
 	}
 }
 
-func TestPruningEndsWhenItIsToldTo(t *testing.T) {
+func TestPrune_EndsWithContext(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{KeepMax: 1})
 	for _, run := range create(t, store, 3) {
@@ -201,7 +201,7 @@ func finishWithLog(t testing.TB, store *Store, run app.ProcessRun, parts int) {
 
 // A long log would block all other writes, so it is deleted in several transactions; the last one deletes its
 // run.
-func TestALongLogIsDroppedInParts(t *testing.T) {
+func TestPrune_DeletesLongLogInParts(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{LogLimit: 1 << 20})
 	drop := func(run int64, until time.Duration) (found, partial bool) {

@@ -43,7 +43,7 @@ func crashed(t *testing.T, crashes int) (path string, before []app.ProcessRun) {
 	return copyOf(t, store.options.Path), page.Runs
 }
 
-func TestACrashGivesStartedRunsBack(t *testing.T) {
+func TestCrash_RequeuesStartedRuns(t *testing.T) {
 	t.Parallel()
 	path, before := crashed(t, 0)
 	now := time.UnixMilli(1e12).UTC()
@@ -65,7 +65,7 @@ func TestACrashGivesStartedRunsBack(t *testing.T) {
 	}
 }
 
-func TestAProcessThatIsKilledLosesNothing(t *testing.T) {
+func TestCrash_KilledProcessLosesNothing(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs.db")
 	process := exec.Command(os.Args[0], "-test.run=^$")
@@ -96,7 +96,7 @@ func TestAProcessThatIsKilledLosesNothing(t *testing.T) {
 	checkCounts(t, store)
 }
 
-func TestARunThatKeepsCrashingFails(t *testing.T) {
+func TestCrash_FailsRunAtLimit(t *testing.T) {
 	t.Parallel()
 	path, before := crashed(t, 2)
 	now := time.UnixMilli(1e12).UTC()
@@ -123,7 +123,7 @@ func TestARunThatKeepsCrashingFails(t *testing.T) {
 	}
 }
 
-func TestAClaimFromBeforeTheCrashIsStale(t *testing.T) {
+func TestCrash_MakesFencingTokensStale(t *testing.T) {
 	t.Parallel()
 	path, before := crashed(t, 0)
 	store := openStore(t, Options{Path: path})
@@ -137,7 +137,7 @@ func TestAClaimFromBeforeTheCrashIsStale(t *testing.T) {
 	}
 }
 
-func TestNothingIsRecoveredTwice(t *testing.T) {
+func TestCrash_IsRecoveredOnce(t *testing.T) {
 	t.Parallel()
 	path, _ := crashed(t, 0)
 	closeStore(t, openStore(t, Options{Path: path}))
@@ -157,7 +157,7 @@ var wrongCounts = map[string]string{
 	"all are missing":          "DELETE FROM status_counts",
 }
 
-func TestWrongCountsArePutRightAndItIsTold(t *testing.T) {
+func TestCounts_AreRepairedAtOpen(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range wrongCounts {
 		t.Run(name, func(t *testing.T) {
@@ -185,7 +185,7 @@ func TestWrongCountsArePutRightAndItIsTold(t *testing.T) {
 }
 
 // The runs of a large file are not counted while its counts are plausible, because that may take long.
-func TestALargeFileIsCountedWhenItsCountsCannotBeRight(t *testing.T) {
+func TestCounts_OfLargeFileAreRepairedIfImpossible(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		spoil string

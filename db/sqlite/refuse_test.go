@@ -59,7 +59,7 @@ var unusable = []struct {
 // newerSchema makes a file look as if a newer program had migrated it.
 const newerSchema = "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)"
 
-func TestFilesThatCannotBeUsedAreLeftAsTheyWere(t *testing.T) {
+func TestOpen_LeavesUnusableFileUntouched(t *testing.T) {
 	t.Parallel()
 	good := filledFile(t)
 	for _, c := range unusable {
@@ -105,7 +105,7 @@ func wantUntouched(t *testing.T, path, reason string) {
 	}
 }
 
-func TestANewerSchemaThatIsOnlyInTheLogIsRefused(t *testing.T) {
+func TestOpen_RefusesNewerSchemaInLog(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	create(t, store, 10)
@@ -118,7 +118,7 @@ func TestANewerSchemaThatIsOnlyInTheLogIsRefused(t *testing.T) {
 	}
 }
 
-func TestADirectoryIsRefused(t *testing.T) {
+func TestOpen_RefusesDirectory(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs.db")
 	if err := os.Mkdir(path, 0o700); err != nil {
@@ -132,7 +132,7 @@ func TestADirectoryIsRefused(t *testing.T) {
 	}
 }
 
-func TestAFileThatWasRefusedCanBeOpenedOnceItIsRepaired(t *testing.T) {
+func TestOpen_AcceptsRepairedFile(t *testing.T) {
 	t.Parallel()
 	path := closedFile(t)
 	if err := os.Chmod(path, 0o444); err != nil {
@@ -145,7 +145,7 @@ func TestAFileThatWasRefusedCanBeOpenedOnceItIsRepaired(t *testing.T) {
 	create(t, openStore(t, Options{Path: path}), 1)
 }
 
-func TestTheSchemaVersionIsThatOfTheNewestMigration(t *testing.T) {
+func TestSchema_VersionIsNewestMigration(t *testing.T) {
 	t.Parallel()
 	files, err := fs.Glob(migrations, "migrations/*.sql")
 	if newest := fmt.Sprintf("migrations/%05d_", schemaVersion); err != nil || !strings.HasPrefix(files[len(files)-1], newest) {

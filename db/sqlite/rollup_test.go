@@ -43,7 +43,7 @@ func wantWritten(t *testing.T, store *Store, want app.Counters) {
 	}
 }
 
-func TestWhatHappenedIsWrittenWithALaterTransaction(t *testing.T) {
+func TestRollups_AreSavedWithLaterTransaction(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{rollEvery: time.Nanosecond})
 	written := table(t, store)
@@ -64,7 +64,7 @@ func TestWhatHappenedIsWrittenWithALaterTransaction(t *testing.T) {
 	}
 }
 
-func TestWhatHappenedIsWrittenWhenNobodyElseWrites(t *testing.T) {
+func TestRollups_AreSavedWithoutOtherWrites(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	written := table(t, store)
@@ -79,7 +79,7 @@ func TestWhatHappenedIsWrittenWhenNobodyElseWrites(t *testing.T) {
 	}
 }
 
-func TestWhatHappenedIsWrittenAtTheEnd(t *testing.T) {
+func TestRollups_AreSavedByClose(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{rollEvery: time.Hour})
 	start(t, store, create(t, store, 5)[0])
@@ -88,7 +88,7 @@ func TestWhatHappenedIsWrittenAtTheEnd(t *testing.T) {
 	wantWritten(t, store, app.Counters{Created: 5, Started: 1})
 }
 
-func TestWhatIsRolledBackDidNotHappen(t *testing.T) {
+func TestRollups_IgnoreRolledBackWrites(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range spoilers {
 		t.Run(name, func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestWhatIsRolledBackDidNotHappen(t *testing.T) {
 	}
 }
 
-func TestWhatHappensLaterInAStepIsAddedToIt(t *testing.T) {
+func TestRollups_AddUpWithinStep(t *testing.T) {
 	t.Parallel()
 	clock := dbtest.NewClock()
 	clock.Advance(time.Minute) // from the end of a step to the middle of one
@@ -141,7 +141,7 @@ func TestWhatHappensLaterInAStepIsAddedToIt(t *testing.T) {
 }
 
 // Statistics survive the rollback of the transaction that would have saved them; the next one saves them.
-func TestACommitThatFailsLosesNoStatistics(t *testing.T) {
+func TestRollups_SurviveFailedCommit(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{rollEvery: time.Nanosecond})
 	onCommit(t, store, func() bool { return true })
@@ -158,7 +158,7 @@ func TestACommitThatFailsLosesNoStatistics(t *testing.T) {
 	wantWritten(t, store, app.Counters{Created: 3})
 }
 
-func TestNoRunSuffersFromStatisticsThatCannotBeWritten(t *testing.T) {
+func TestRollups_FailureDoesNotFailRuns(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{rollEvery: time.Nanosecond})
 	letGo := hold(t, store)
@@ -180,7 +180,7 @@ func TestNoRunSuffersFromStatisticsThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-func TestOldRollupsAreDropped(t *testing.T) {
+func TestRollups_AreDroppedWhenOld(t *testing.T) {
 	t.Parallel()
 	clock := dbtest.NewClock()
 	store := newStore(t, Options{Now: clock.Now})
@@ -213,7 +213,7 @@ func TestOldRollupsAreDropped(t *testing.T) {
 	})
 }
 
-func TestADamagedRollupIsNoEndOfTheOthers(t *testing.T) {
+func TestRollups_SkipDamagedHistogram(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir() + "/runs.db"
 	closeStore(t, openStore(t, Options{Path: path}))
@@ -226,7 +226,7 @@ func TestADamagedRollupIsNoEndOfTheOthers(t *testing.T) {
 	}
 }
 
-func TestStatisticsGoByTheKeyOfTheirTable(t *testing.T) {
+func TestPlan_StatisticsUsePrimaryKey(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	for text, args := range map[string][]any{query.RollupsSQL: {1, 2, 3}, query.FindRollupSQL: {1, 2, "a", 0}, dropRollups: {1, 2}} {
@@ -238,7 +238,7 @@ func TestStatisticsGoByTheKeyOfTheirTable(t *testing.T) {
 	wantPlan(t, plan(t, store, oldest, args...), "INDEX process_runs_by_status")
 }
 
-func TestUnservedKindsAreFoundByTheIndexOfKinds(t *testing.T) {
+func TestPlan_UnhandledKindsUseKindIndex(t *testing.T) {
 	t.Parallel()
 	got := plan(t, newStore(t, Options{}), dialect.UnhandledSQL(), 100, `["a"]`, 3)
 	const search = "USING COVERING INDEX process_runs_by_kind "

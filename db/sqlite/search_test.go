@@ -13,7 +13,7 @@ import (
 )
 
 // A file may be older than the index, or a build without FTS5 may have written to it.
-func TestSearch_FindsTextsFromBeforeTheMigration(t *testing.T) {
+func TestSearch_IndexesOlderTexts(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs.db")
 	store := openStore(t, Options{Path: path})
@@ -43,7 +43,7 @@ func TestSearch_FindsTextsFromBeforeTheMigration(t *testing.T) {
 	}
 }
 
-func TestAnEngineThatCannotSearchSaysSo(t *testing.T) {
+func TestSearch_WithoutFTS5IsRefused(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	store.options.searchable = false // as in a build without the tag sqlite_fts5
@@ -69,7 +69,7 @@ var registerWithoutSearch = sync.OnceFunc(func() {
 	}})
 })
 
-func TestSearch_WithoutTheEngineRefusesAFileThatHasTheIndex(t *testing.T) {
+func TestSearch_WithoutFTS5RefusesIndexedFile(t *testing.T) {
 	t.Parallel()
 	registerWithoutSearch()
 	path := closedFile(t)

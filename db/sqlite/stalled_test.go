@@ -43,7 +43,7 @@ func wantOnce(t *testing.T, store *Store, before app.ProcessRun, status app.Stat
 }
 
 // The writer is blocked for a day of virtual time.
-func TestStartsAndResultsWaitForAStalledWriterHoweverLong(t *testing.T) {
+func TestStall_StartsAndResultsWaitForWriter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store, _, _ := waitingAndWorking(t, Options{})
@@ -51,7 +51,7 @@ func TestStartsAndResultsWaitForAStalledWriterHoweverLong(t *testing.T) {
 	})
 }
 
-func TestStartsAndResultsWaitForAnotherProgramAndAreWrittenOnce(t *testing.T) {
+func TestStall_StartsAndResultsAreWrittenOnce(t *testing.T) {
 	t.Parallel()
 	var begun atomic.Int64 // transactions begun: the writer reads the clock once in each
 	store, _, _ := waitingAndWorking(t, Options{Now: func() time.Time { begun.Add(1); return time.Now() }})
@@ -92,7 +92,7 @@ func wantStartedAndFinished(t *testing.T, store *Store, errs chan error, waiting
 	checkCounts(t, store)
 }
 
-func TestStartsAndResultsThatMeetALockedDatabaseAreRefusedAndCanBeTriedAgain(t *testing.T) {
+func TestStall_RefusedWritesCanBeRepeated(t *testing.T) {
 	t.Parallel()
 	store, waiting, working := waitingAndWorking(t, Options{})
 	setPragma(t, store, "busy_timeout = 10")
@@ -114,7 +114,7 @@ func TestStartsAndResultsThatMeetALockedDatabaseAreRefusedAndCanBeTriedAgain(t *
 
 // The last write of the batch spoils the first transaction. In that transaction the first write has inserted
 // runs, which it does not insert when it is repeated alone; so the second write gets other ids than at first.
-func TestWhatAWriteReturnsIsOfItsLastCall(t *testing.T) {
+func TestWriter_ReturnsResultOfLastCall(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	letGo := hold(t, store)

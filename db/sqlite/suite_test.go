@@ -9,12 +9,12 @@ import (
 	"runboard/db/dbtest"
 )
 
-func TestSQLiteIsAStore(t *testing.T) {
+func TestSQLite_IsStore(t *testing.T) {
 	t.Parallel()
 	dbtest.Run(t, suiteSubject)
 }
 
-func TestSQLiteIsABacklog(t *testing.T) {
+func TestSQLite_IsQueueStore(t *testing.T) {
 	t.Parallel()
 	dbtest.RunBacklog(t, suiteSubject)
 }

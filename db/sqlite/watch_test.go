@@ -78,7 +78,7 @@ var losses = []struct {
 	}},
 }
 
-func TestDatabase_ThatIsLostWhileItIsOpenTakesNoWrites(t *testing.T) {
+func TestDatabase_LostFileTakesNoWrites(t *testing.T) {
 	t.Parallel()
 	for _, loss := range losses {
 		t.Run(loss.name, func(t *testing.T) {
@@ -101,7 +101,7 @@ func TestDatabase_ThatIsLostWhileItIsOpenTakesNoWrites(t *testing.T) {
 }
 
 // Without writes, the writer must notice the loss by its ticker.
-func TestDatabase_IsNoticedToBeLostAndToBeBack(t *testing.T) {
+func TestDatabase_LossAndReturnAreNoticed(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs.db")
 	store, book := openLogged(t, path)
@@ -120,7 +120,7 @@ func TestDatabase_IsNoticedToBeLostAndToBeBack(t *testing.T) {
 	}
 }
 
-func TestDatabase_WhoseLinkLeadsElsewhereNowIsLost(t *testing.T) {
+func TestDatabase_ChangedLinkIsNoticed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	link(t, dir+"/app/runs.db", "../first.db")
@@ -135,7 +135,7 @@ func TestDatabase_WhoseLinkLeadsElsewhereNowIsLost(t *testing.T) {
 }
 
 // Other programs may open the file and checkpoint or truncate its write-ahead log.
-func TestDatabase_ThatAnotherProgramTidiesIsNotLost(t *testing.T) {
+func TestDatabase_VacuumByOtherProgramIsHarmless(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	create(t, store, 1000)

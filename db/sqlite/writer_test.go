@@ -12,7 +12,7 @@ import (
 	"runboard/app"
 )
 
-func TestManyCallersShareACommitAndNobodyIsAnsweredBeforeIt(t *testing.T) {
+func TestWriter_AnswersAfterSharedCommit(t *testing.T) {
 	t.Parallel()
 	const callers = 200
 	store := newStore(t, Options{rollEvery: time.Hour})
@@ -47,7 +47,7 @@ func TestManyCallersShareACommitAndNobodyIsAnsweredBeforeIt(t *testing.T) {
 	}
 }
 
-func TestACommitThatFailsIsReportedToAllOfItsCallers(t *testing.T) {
+func TestWriter_ReportsFailedCommitToAllCallers(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	run := start(t, store, create(t, store, 1)[0])
@@ -86,7 +86,7 @@ var spoilers = map[string]func(*transaction) error{
 	"a panic": func(*transaction) error { panic("a fault of the program") },
 }
 
-func TestAWriteThatGoesWrongFailsAlone(t *testing.T) {
+func TestWriter_FailedWriteFailsAlone(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range spoilers {
 		t.Run(name, func(t *testing.T) {
@@ -151,7 +151,7 @@ func startIt(store *Store, run app.ProcessRun) error {
 	return err
 }
 
-func TestARefusalSparesTheOthersOfItsGroup(t *testing.T) {
+func TestWriter_ConflictFailsAlone(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{rollEvery: time.Hour})
 	run := create(t, store, 1)[0]
@@ -180,7 +180,7 @@ func TestARefusalSparesTheOthersOfItsGroup(t *testing.T) {
 	}
 }
 
-func TestAnErrorOfTheDatabaseStaysInsideIt(t *testing.T) {
+func TestWriter_HidesDatabaseErrors(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	onCommit(t, store, func() bool { return false })
@@ -191,7 +191,7 @@ func TestAnErrorOfTheDatabaseStaysInsideIt(t *testing.T) {
 	}
 }
 
-func TestWhatACallerWaitsForNoLongerIsNotDone(t *testing.T) {
+func TestWriter_SkipsCancelledCall(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	run := create(t, store, 1)[0]
@@ -211,7 +211,7 @@ func TestWhatACallerWaitsForNoLongerIsNotDone(t *testing.T) {
 	}
 }
 
-func TestWhatHasBegunIsWaitedForWhoeverIsInAHurry(t *testing.T) {
+func TestWriter_FinishesBegunCall(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	ctx, cancel := context.WithCancel(ctx)
