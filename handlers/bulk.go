@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -26,9 +25,7 @@ func (s *Server) showBulkPreview(c *fiber.Ctx) error {
 // sendPreview sends a new preview of a bulk action and a form that confirms it. problem is the reason why the
 // action was not started; it is empty for a first preview.
 func (s *Server) sendPreview(c *fiber.Ctx, action app.BulkAction, problem string) error {
-	ctx, cancel := requestContext()
-	defer cancel()
-	preview, err := s.Store.PreviewBulk(ctx, action)
+	preview, err := s.Store.PreviewBulk(c.UserContext(), action)
 	if err != nil {
 		return err
 	}
@@ -86,24 +83,22 @@ func (s *Server) startBulk(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if len(action.IDs) == 0 && len(body["id"]) > 0 { // the form of the list sends both, but only for the preview
+	if len(action.IDs) == 0 && len(body["id"]) > 0 { // the form of the list sends both, but only to preview
 		return app.Errorf(app.CodeInvalid, "Give either scope=all or the id of each run, not both.")
 	}
 	key, err := parseKey(keys(c, body))
 	if err != nil {
 		return err
 	}
-	ctx, cancel := requestContext()
-	defer cancel()
-	if problem, err := s.checkTypedNumber(ctx, c, action, body["typed"]); err != nil || problem != "" {
+	if problem, err := s.checkTypedNumber(c, action, body["typed"]); err != nil || problem != "" {
 		if err == nil {
 			c.Status(fiber.StatusUnprocessableEntity)
 			err = s.sendPreview(c, action.Unconfirmed(), problem)
 		}
 		return err
 	}
-	number := s.bulkSize(ctx, action)
-	run, err := s.Store.CreateBulkAction(ctx, action, key)
+	number := s.bulkSize(c.UserContext(), action)
+	run, err := s.Store.CreateBulkAction(c.UserContext(), action, key)
 	if app.CodeOf(err) == app.CodeConflict {
 		c.Status(fiber.StatusConflict)
 		_, _, problem := s.toHTTP(err)
@@ -127,9 +122,7 @@ func (s *Server) startBulk(c *fiber.Ctx) error {
 // checkTypedNumber returns a problem if a browser deletes more than app.TypedAbove runs without the user
 // having typed their number. One click or key can submit a form; programs confirm with the number in the
 // preview.
-func (s *Server) checkTypedNumber(
-	ctx context.Context, c *fiber.Ctx, action app.BulkAction, typed []string,
-) (problem string, err error) {
+func (s *Server) checkTypedNumber(c *fiber.Ctx, action app.BulkAction, typed []string) (string, error) {
 	browser := action.Confirmed.Checked || c.Get("Sec-Fetch-Site") != "" ||
 		c.Get(fiber.HeaderOrigin) != "" || c.Get("HX-Request") != ""
 	if action.Operation != app.BulkDelete || negotiate(c) == asJSON || !browser {
@@ -137,7 +130,7 @@ func (s *Server) checkTypedNumber(
 	}
 	shown := action.Confirmed.Runs
 	if !action.Confirmed.Checked {
-		preview, err := s.Store.PreviewBulk(ctx, action)
+		preview, err := s.Store.PreviewBulk(c.UserContext(), action)
 		if err != nil {
 			return "", err
 		}
@@ -166,9 +159,7 @@ func (s *Server) deleteRun(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := requestContext()
-	defer cancel()
-	if err := s.Store.Delete(ctx, id); err != nil {
+	if err := s.Store.Delete(c.UserContext(), id); err != nil {
 		return err
 	}
 	s.audit(c, "delete", 1, "run", id)

@@ -39,9 +39,7 @@ func (s *Server) runCommand(
 	if err != nil {
 		return err
 	}
-	ctx, cancel := requestContext()
-	defer cancel()
-	run, err := command(ctx, id)
+	run, err := command(c.UserContext(), id)
 	if err != nil {
 		return err
 	}

@@ -40,9 +40,7 @@ func (s *Server) export(f exportFormat) fiber.Handler {
 		if err != nil {
 			return err
 		}
-		ctx, cancel := requestContext()
-		defer cancel()
-		runs, next, err := s.Store.Runs(ctx, query.Filter, math.MaxInt64, exportBatch)
+		runs, next, err := s.Store.Runs(c.UserContext(), query.Filter, math.MaxInt64, exportBatch)
 		if err != nil {
 			return err
 		}
@@ -51,7 +49,7 @@ func (s *Server) export(f exportFormat) fiber.Handler {
 			return err
 		}
 		slot.confirm()
-		stream := &exportStream{stream: stream{s, c.Context().Conn()}, format: f, filter: query.Filter, slot: slot}
+		stream := &exportStream{stream{s, c.Context().Conn()}, f, query.Filter, slot}
 		c.Set(fiber.HeaderContentType, f.contentType)
 		c.Set(fiber.HeaderContentDisposition, `attachment; filename="process_runs.`+f.name+`"`)
 		sendStream(c, func(w *bufio.Writer) { stream.write(w, runs, next) })

@@ -22,9 +22,7 @@ var failures = &live.PageView{
 
 // showFailures answers GET /process_runs/failures.
 func (s *Server) showFailures(c *fiber.Ctx) error {
-	ctx, cancel := requestContext()
-	defer cancel()
-	all, err := s.Store.Failures(ctx)
+	all, err := s.Store.Failures(c.UserContext())
 	if err != nil {
 		return err
 	}

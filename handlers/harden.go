@@ -8,10 +8,10 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
+	"golang.org/x/time/rate"
 
 	"runboard/templates"
 )
@@ -28,7 +28,7 @@ func (s *Server) hardenServer() {
 	server.KeepHijackedConns = true // otherwise an open WebSocket keeps its whole request
 	next := server.Handler
 	server.ConnState = trackConnection
-	server.Logger = &serverLog{log: s.Log}
+	server.Logger = &serverLog{s.Log, oncePerMinute()}
 	server.Handler = func(ctx *fasthttp.RequestCtx) {
 		if conn, ok := ctx.Conn().(*sniffConn); ok {
 			conn.begin()
@@ -68,14 +68,12 @@ func (s *Server) hardenServer() {
 // most one line a minute.
 type serverLog struct {
 	log    *slog.Logger
-	failed throttledLog
+	failed rate.Sometimes
 }
 
 // Printf implements fasthttp.Logger.
 func (l *serverLog) Printf(format string, args ...any) {
-	if n, due := l.failed.due(time.Now()); due {
-		l.log.Warn("a connection failed", "error", fmt.Sprintf(format, args...), "number", n)
-	}
+	l.failed.Do(func() { l.log.Warn("a connection failed", "error", fmt.Sprintf(format, args...)) })
 }
 
 // failEarly answers a request that does not reach Fiber with an error.

@@ -29,11 +29,19 @@ type rateLimit struct {
 // newRateLimit returns a limit of perSecond events for each address, with bursts of twice as many. 0 means no
 // limit.
 func newRateLimit(perSecond float64) *rateLimit {
-	addresses, err := lru.New[string, *rate.Limiter](maxAddresses)
-	if err != nil {
-		panic(err) // the size is a constant
+	return &rateLimit{
+		rate: rate.Limit(perSecond), burst: max(1, int(2*perSecond)),
+		addresses: newCache[string, *rate.Limiter](maxAddresses),
 	}
-	return &rateLimit{rate: rate.Limit(perSecond), burst: max(1, int(2*perSecond)), addresses: addresses}
+}
+
+// newCache returns a cache of the size values that were used last.
+func newCache[K comparable, V any](size int) *lru.Cache[K, V] {
+	cache, err := lru.New[K, V](size)
+	if err != nil {
+		panic(err) // all sizes are constants
+	}
+	return cache
 }
 
 // limitPosts answers 429 to an address that posts too often.
@@ -117,5 +125,5 @@ func (s *Server) fromProxy(c *fiber.Ctx) bool {
 }
 
 func (s *Server) trusted(addr netip.Addr) bool {
-	return slices.ContainsFunc(s.Access.Proxies, func(proxy netip.Prefix) bool { return proxy.Contains(addr) })
+	return slices.ContainsFunc(s.Access.Proxies, func(p netip.Prefix) bool { return p.Contains(addr) })
 }

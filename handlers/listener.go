@@ -15,12 +15,13 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+	"golang.org/x/time/rate"
 
 	"runboard/handlers/ws"
 )
 
 const (
-	plainConnections = 2000 // beside those of WebSockets: browsers keep connections open for their next request
+	plainConnections = 2000 // beside WebSockets: browsers keep connections open for their next request
 	plainPerAddress  = 200
 
 	minBackoff     = 5 * time.Millisecond // between two attempts to accept
@@ -38,8 +39,8 @@ type connections struct {
 	max, maxPerAddress int
 	exempt             func(netip.Addr) bool // addresses without a limit per address: trusted proxies
 	log                *slog.Logger
-	failed, refused    throttledLog
-	refusals           chan struct{} // a semaphore of maxRefusals
+	failed, refused    rate.Sometimes // how often to log
+	refusals           chan struct{}  // a semaphore of maxRefusals
 	closed             chan struct{}
 	close              func() error
 
@@ -67,8 +68,9 @@ type connEntry struct {
 func (s *Server) newConnections(listener net.Listener) *connections {
 	c := &connections{
 		Listener: listener, maxPerAddress: s.Limits.MaxSocketsPerAddress + plainPerAddress,
-		exempt: s.trusted, log: s.Log,
-		refusals: make(chan struct{}, maxRefusals), closed: make(chan struct{}), peers: map[netip.Addr]*peer{},
+		exempt: s.trusted, log: s.Log, failed: oncePerMinute(), refused: oncePerMinute(),
+		refusals: make(chan struct{}, maxRefusals), closed: make(chan struct{}),
+		peers: map[netip.Addr]*peer{},
 	}
 	c.max, _ = connectionLimit(s.Limits, openFiles())
 	c.close = sync.OnceValue(func() error {
@@ -118,9 +120,7 @@ func (c *connections) Accept() (net.Conn, error) {
 		case !slices.ContainsFunc(temporaryErrors, func(known error) bool { return errors.Is(err, known) }):
 			return nil, err
 		}
-		if n, due := c.failed.due(time.Now()); due {
-			c.log.Error("connections cannot be accepted", "error", err, "attempts", n)
-		}
+		c.failed.Do(func() { c.log.Error("connections cannot be accepted", "error", err) })
 		c.evictOldest()
 		select {
 		case <-c.closed:
@@ -151,9 +151,7 @@ func (c *connections) admit(conn net.Conn) *sniffConn {
 	if refusal == "" {
 		return admitted
 	}
-	if n, due := c.refused.due(time.Now()); due {
-		c.log.Warn("too many connections", "address", admitted.entry.address, "refused", n)
-	}
+	c.refused.Do(func() { c.log.Warn("too many connections", "address", admitted.entry.address) })
 	c.refuse(conn, refusal)
 	return nil
 }
@@ -258,7 +256,8 @@ var (
 // refusal returns a complete HTTP answer for a connection whose request the server does not read.
 func refusal(status int, text string) string {
 	const format = "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n" +
-		"X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nRetry-After: %s\r\nConnection: close\r\n\r\n%s"
+		"X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nRetry-After: %s\r\n" +
+		"Connection: close\r\n\r\n%s"
 	return fmt.Sprintf(format, status, http.StatusText(status), len(text), retryAfter, text)
 }
 
@@ -290,23 +289,5 @@ func peerAddress(conn net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// throttledLog limits a repeated log message: the first passes at once, then one a minute.
-type throttledLog struct {
-	mu    sync.Mutex
-	next  time.Time
-	count int // occurrences since the last message
-}
-
-// due reports whether to log a message now, and how many occurrences it stands for.
-func (s *throttledLog) due(now time.Time) (n int, due bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.count++
-	if now.Before(s.next) {
-		return 0, false
-	}
-	n = s.count
-	s.count = 0
-	s.next = now.Add(time.Minute)
-	return n, true
-}
+// oncePerMinute limits a repeated log message: the first passes at once, then one a minute.
+func oncePerMinute() rate.Sometimes { return rate.Sometimes{First: 1, Interval: time.Minute} }

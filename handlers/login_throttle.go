@@ -47,15 +47,10 @@ type bucket struct {
 }
 
 func newLoginThrottle() *loginThrottle {
-	addresses, err := lru.New[string, *addressThrottle](maxAddresses)
-	if err != nil {
-		panic(err) // the size is a constant
+	return &loginThrottle{
+		addresses: newCache[string, *addressThrottle](maxAddresses),
+		trusted:   newCache[string, struct{}](maxAddresses),
 	}
-	trusted, err := lru.New[string, struct{}](maxAddresses)
-	if err != nil {
-		panic(err)
-	}
-	return &loginThrottle{addresses: addresses, trusted: trusted}
 }
 
 // wait drains the bucket up to now and returns how long it takes until another failure fits.

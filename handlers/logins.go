@@ -71,13 +71,9 @@ func newLogins(all []Login, log *slog.Logger) *logins {
 	if len(users) == 0 {
 		return nil
 	}
-	verified, err := lru.New[[sha256.Size]byte, struct{}](maxVerified)
-	if err != nil {
-		panic(err) // the size is a constant
-	}
 	l := &logins{
 		users: users, limit: newLoginThrottle(), refused: newRefusedLogLimiter(log),
-		key: make([]byte, sha256.Size), verified: verified,
+		key: make([]byte, sha256.Size), verified: newCache[[sha256.Size]byte, struct{}](maxVerified),
 		checks: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), compare: bcrypt.CompareHashAndPassword,
 	}
 	_, _ = rand.Read(l.key) // it never fails

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -43,12 +42,10 @@ func (s *Server) showLog(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := requestContext()
-	defer cancel()
 	if negotiate(c) == asPage {
-		return s.sendLog(ctx, c, request)
+		return s.sendLog(c, request)
 	}
-	log, err := s.Store.Log(ctx, request.LogQuery)
+	log, err := s.Store.Log(c.UserContext(), request.LogQuery)
 	if err != nil {
 		return err
 	}
@@ -93,15 +90,16 @@ func parseLog(c *fiber.Ctx) (r logRequest, err error) {
 }
 
 // sendLog sends a log as a text stream, so that it need not fit into memory.
-func (s *Server) sendLog(ctx context.Context, c *fiber.Ctx, request logRequest) error {
+func (s *Server) sendLog(c *fiber.Ctx, request logRequest) error {
 	if request.Backwards {
 		return app.Errorf(app.CodeMalformed, "before is for pages; as text, a log is read from an offset on.")
 	}
-	log, err := s.Store.Log(ctx, request.LogQuery)
+	log, err := s.Store.Log(c.UserContext(), request.LogQuery)
 	if err != nil {
 		return err
 	}
-	stream := &logStream{stream: stream{s, c.Context().Conn()}, run: request.Run, at: request.Offset, until: log.End}
+	connection := stream{s, c.Context().Conn()}
+	stream := &logStream{stream: connection, run: request.Run, at: request.Offset, until: log.End}
 	if request.given { // a resuming client counts bytes
 		stream.at, stream.exact = max(request.Offset, log.Start), true
 	}

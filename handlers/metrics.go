@@ -12,16 +12,15 @@ import (
 
 // showMetrics answers GET /metrics in the text format of Prometheus. The counts of runs come from the store.
 func (s *Server) showMetrics(c *fiber.Ctx) error {
-	ctx, cancel := requestContext()
-	defer cancel()
-	page, err := s.Store.Page(ctx, app.Query{})
+	page, err := s.Store.Page(c.UserContext(), app.Query{})
 	if err != nil {
 		return err
 	}
 	var out bytes.Buffer
 	metrics.WriteMetadataIfNeeded(&out, "runboard_runs", "gauge")
 	for _, status := range app.Statuses() {
-		metrics.WriteGaugeUint64(&out, fmt.Sprintf("runboard_runs{status=%q}", status), uint64(page.Counts[status]))
+		name := fmt.Sprintf("runboard_runs{status=%q}", status)
+		metrics.WriteGaugeUint64(&out, name, uint64(page.Counts[status]))
 	}
 	metrics.WriteGaugeUint64(&out, "runboard_sockets", uint64(s.sockets.slots.count()))
 	ready := uint64(0)

@@ -19,25 +19,19 @@ import (
 var (
 	errID    = app.Errorf(app.CodeNotFound, "There is no such run.")
 	errCount = app.Errorf(app.CodeInvalid, "The count must be a whole number from 1 to %d.", app.MaxCount)
-	errKey   = app.Errorf(app.CodeInvalid, "An idempotency key is 1 to %d printable ASCII characters, given once.", app.MaxKey)
-	errJSON  = app.Errorf(app.CodeMalformed, "The body is not a JSON object.")
-	errBody  = app.Errorf(app.CodeUnsupported,
+	errKey   = app.Errorf(app.CodeInvalid,
+		"An idempotency key is 1 to %d printable ASCII characters, given once.", app.MaxKey)
+	errJSON    = app.Errorf(app.CodeMalformed, "The body is not a JSON object.")
+	errFailure = app.Errorf(app.CodeMalformed, "failure must be the number of an error, see Failures.")
+	errBody    = app.Errorf(app.CodeUnsupported,
 		"The body must be a form (application/x-www-form-urlencoded) or JSON, and not be compressed.")
 )
 
 // parseNumber parses 1 to 19 ASCII digits that fit into an int64, and rejects everything else. It parses all
 // numbers in requests.
 func parseNumber(text string) (n int64, ok bool) {
-	if len(text) == 0 || len(text) > 19 {
-		return 0, false
-	}
-	for _, char := range []byte(text) {
-		if char < '0' || char > '9' {
-			return 0, false
-		}
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	return n, err == nil
+	number, err := strconv.ParseUint(text, 10, 63)
+	return int64(number), err == nil && len(text) <= 19
 }
 
 func parseID(c *fiber.Ctx) (int64, error) {
@@ -93,7 +87,7 @@ func parseFilter(values map[string]string) (filter app.Filter, err error) {
 	if text, given := values["failure"]; given {
 		var ok bool
 		if filter.Failure, ok = parseNumber(text); !ok {
-			return filter, app.Errorf(app.CodeMalformed, "failure must be the number of an error, see Failures.")
+			return filter, errFailure
 		}
 	}
 	for name, bound := range map[string]*app.TimeBound{"since": &filter.Since, "until": &filter.Until} {
@@ -266,18 +260,13 @@ func keys(c *fiber.Ctx, body fields) []string {
 
 // parseKey returns the idempotency key, or "" if there is none. It fails if the values differ.
 func parseKey(given []string) (string, error) {
-	given = slices.DeleteFunc(given, func(value string) bool { return value == "" })
+	given = slices.Compact(slices.DeleteFunc(given, func(value string) bool { return value == "" }))
 	if len(given) == 0 {
 		return "", nil
 	}
 	key := given[0]
-	for _, other := range given {
-		if other != key {
-			return "", errKey
-		}
-	}
-	printable := func(r rune) bool { return r > ' ' && r <= '~' }
-	if len(key) > app.MaxKey || strings.ContainsFunc(key, func(r rune) bool { return !printable(r) }) {
+	unprintable := func(r rune) bool { return r <= ' ' || r > '~' }
+	if len(given) > 1 || len(key) > app.MaxKey || strings.ContainsFunc(key, unprintable) {
 		return "", errKey
 	}
 	return key, nil

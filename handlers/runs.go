@@ -11,16 +11,15 @@ import (
 
 // listRuns answers GET /process_runs with a page of the list or, with id parameters, with these runs.
 func (s *Server) listRuns(c *fiber.Ctx) error {
-	if given := c.Context().QueryArgs().PeekMulti("id"); len(given) > 1 || len(given) == 1 && len(given[0]) > 0 {
+	ids := c.Context().QueryArgs().PeekMulti("id")
+	if len(ids) > 1 || len(ids) == 1 && len(ids[0]) > 0 {
 		return s.listByID(c)
 	}
 	query, err := parseQuery(c)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := requestContext()
-	defer cancel()
-	page, err := s.Store.Page(ctx, query)
+	page, err := s.Store.Page(c.UserContext(), query)
 	if err != nil {
 		return err
 	}
@@ -45,9 +44,7 @@ func (s *Server) createRuns(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := requestContext()
-	defer cancel()
-	batch, err := s.Store.Create(ctx, request)
+	batch, err := s.Store.Create(c.UserContext(), request)
 	if err != nil {
 		return err
 	}
@@ -108,9 +105,7 @@ func (s *Server) listByID(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := requestContext()
-	defer cancel()
-	runs, err := s.Store.RunsByID(ctx, ids)
+	runs, err := s.Store.RunsByID(c.UserContext(), ids)
 	if err != nil {
 		return err
 	}
@@ -125,9 +120,7 @@ func (s *Server) findRun(c *fiber.Ctx) (app.RunPage, error) {
 	if err != nil {
 		return app.RunPage{}, err
 	}
-	ctx, cancel := requestContext()
-	defer cancel()
-	return s.Store.Run(ctx, id)
+	return s.Store.Run(c.UserContext(), id)
 }
 
 // listResponse is a page of the list in JSON.

@@ -124,7 +124,7 @@ func (s *Server) route() {
 	r.Use(setHeaders, checkDoubled, s.origins.checkHost, s.authenticate, s.origins.checkCrossSite)
 
 	r.Get(static.Prefix+"*", s.serveStatic)
-	r.Use(s.awaitStart)
+	r.Use(s.awaitStart, limitTime)
 	r.Get("/up", s.up)
 	r.Get("/metrics", s.showMetrics)
 	if s.PagesOff {
@@ -139,11 +139,11 @@ func (s *Server) route() {
 	runs := r.Group(templates.ListPath, s.limitReads, compressed())
 	runs.Get("", s.listRuns)
 	runs.Post("", s.limitPosts, s.createRuns)
-	runs.Get("/live", s.sockets.admit, s.sockets.watchList, s.sockets.upgrade)
+	runs.Get("/live", s.sockets.handle(listView))
 	runs.Get("/failures", s.showFailures)
-	runs.Get("/failures/live", s.sockets.admit, s.sockets.watchPage(failures), s.sockets.upgrade)
+	runs.Get("/failures/live", s.sockets.handle(pageView(failures)))
 	runs.Get("/statistics", s.showStatistics)
-	runs.Get("/statistics/live", s.sockets.admit, s.sockets.watchPage(statistics), s.sockets.upgrade)
+	runs.Get("/statistics/live", s.sockets.handle(pageView(statistics)))
 	runs.Get("/bulk", s.showBulkPreview)
 	runs.Post("/bulk", s.limitPosts, s.startBulk)
 	runs.Get("/:id", s.showRun)
@@ -152,7 +152,7 @@ func (s *Server) route() {
 	runs.Post("/:id/cancel", s.limitPosts, s.cancelRun)
 	runs.Post("/:id/retry", s.limitPosts, s.retryRun)
 	runs.Post("/:id/delete", s.limitPosts, s.deleteRun)
-	runs.Get("/:id/live", s.sockets.admit, s.sockets.watchRun, s.sockets.upgrade)
+	runs.Get("/:id/live", s.sockets.handle(s.runView))
 }
 
 // Serve accepts connections from the listener and answers their requests until Shutdown.
@@ -164,7 +164,8 @@ func (s *Server) Serve(listener net.Listener) error {
 func (s *Server) Attach(store app.Store, hub *live.Hub) {
 	if limit, low := connectionLimit(s.Limits, openFiles()); low {
 		s.Log.Warn("the limit of open files (ulimit -n) is too low for --max-sockets and --workers",
-			"open_files", openFiles(), "max_sockets", s.Limits.MaxSockets, "workers", s.Limits.Workers, "connections", limit)
+			"open_files", openFiles(), "max_sockets", s.Limits.MaxSockets, "workers", s.Limits.Workers,
+			"connections", limit)
 	}
 	s.Store, s.Hub = store, hub
 	s.state.Store(serving) // last, so that a handler that reads serving also sees Store and Hub
@@ -200,7 +201,8 @@ func (s *Server) awaitStart(c *fiber.Ctx) error {
 
 var errStarting = app.Errorf(app.CodeUnavailable, "The server is starting. Please try again in a moment.")
 
-var errStopping = app.Errorf(app.CodeUnavailable, "The server is shutting down. Please try again in a moment.")
+var errStopping = app.Errorf(app.CodeUnavailable,
+	"The server is shutting down. Please try again in a moment.")
 
 var errNoPages = app.Errorf(app.CodeNotFound, "This is a worker node; it serves no pages.")
 
@@ -229,6 +231,14 @@ func (s *Server) up(c *fiber.Ctx) error {
 		return err
 	}
 	return c.SendString("ok\n")
+}
+
+// limitTime is the middleware that sets the user context of a request to requestContext.
+func limitTime(c *fiber.Ctx) error {
+	ctx, cancel := requestContext()
+	defer cancel()
+	c.SetUserContext(ctx)
+	return c.Next()
 }
 
 // requestContext returns a context that limits how long a handler waits for the store. It does not end when

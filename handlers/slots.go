@@ -29,6 +29,9 @@ func newSlots(limits Limits) *slots {
 	}
 }
 
+var errTooManySockets = app.Errorf(app.CodeUnavailable,
+	"Too many pages are watching. Please try again in a moment.")
+
 // slot is an acquired slot.
 type slot struct {
 	slots   *slots
@@ -46,7 +49,7 @@ func (s *slots) acquire(address string) (*slot, error) {
 	case s.closed: // the request was admitted just before
 		return nil, errStopping
 	case s.open >= s.max:
-		return nil, app.Errorf(app.CodeUnavailable, "Too many pages are watching. Please try again in a moment.")
+		return nil, errTooManySockets
 	case s.perAddress[address] >= s.maxPerAddress:
 		return nil, app.Errorf(app.CodeTooMany, "Too many pages are watching from your address.")
 	}

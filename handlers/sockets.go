@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -15,12 +16,6 @@ import (
 // closeSpread is the period over which sockets are closed at a shutdown, so that browsers do not all
 // reconnect at once.
 const closeSpread = time.Second
-
-// Locals of a request for a socket.
-const (
-	viewKeyLocal    = "view key"    // live.ViewKey
-	runMissingLocal = "run missing" // bool
-)
 
 // errNoSuchRun closes the socket of a run that does not exist or has been deleted.
 var errNoSuchRun = &ws.CloseError{Code: ws.ClosePolicyViolation, Reason: "there is no such run"}
@@ -78,6 +73,40 @@ func (s *socket) Heartbeat(now time.Time) ([]byte, error) {
 	return s.server.Templates.Heartbeat(now)
 }
 
+// handle returns the handler that opens the socket of a view. If find fails with a *ws.CloseError, the socket
+// is opened and closed with it.
+func (s *sockets) handle(find func(*fiber.Ctx) (live.ViewKey, error)) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		if err := s.admit(c); err != nil {
+			return err
+		}
+		key, err := find(c)
+		rejection, rejected := errors.AsType[*ws.CloseError](err)
+		if err != nil && !rejected {
+			return err
+		}
+		slot, err := s.slots.acquire(s.server.address(c)) // an open socket cannot be refused
+		if err != nil {
+			return err
+		}
+		err = s.upgrader.Upgrade(c, func(conn *ws.Conn) {
+			defer slot.release()
+			switch {
+			case !slot.confirm():
+				conn.Reject(ws.CloseTryAgainLater, "")
+			case rejected:
+				conn.Reject(rejection.Code, rejection.Reason)
+			default:
+				s.serve(conn, key)
+			}
+		})
+		if err != nil {
+			slot.release()
+		}
+		return err
+	}
+}
+
 // admit refuses requests before the upgrade: a browser whose socket is opened and then closed reconnects at
 // once and for ever.
 func (s *sockets) admit(c *fiber.Ctx) error {
@@ -94,62 +123,28 @@ func (s *sockets) admit(c *fiber.Ctx) error {
 	if !s.rate.allow(s.server.address(c)) {
 		return errTooOften
 	}
-	return c.Next()
+	return nil
 }
 
-// watchList answers GET /process_runs/live: it selects the view of the query.
-func (s *sockets) watchList(c *fiber.Ctx) error {
+// listView returns the view of GET /process_runs/live.
+func listView(c *fiber.Ctx) (live.ViewKey, error) {
 	query, err := parseQuery(c)
-	if err != nil {
-		return err
-	}
-	c.Locals(viewKeyLocal, live.ViewKey{Query: query})
-	return c.Next()
+	return live.ViewKey{Query: query}, err
 }
 
-// watchPage returns the handler for the WebSocket of a page that is rendered as a whole.
-func (s *sockets) watchPage(page *live.PageView) fiber.Handler {
-	return func(c *fiber.Ctx) error {
-		c.Locals(viewKeyLocal, live.ViewKey{Page: page})
-		return c.Next()
-	}
+// pageView returns a function that returns the view of a page that is rendered as a whole.
+func pageView(page *live.PageView) func(*fiber.Ctx) (live.ViewKey, error) {
+	return func(*fiber.Ctx) (live.ViewKey, error) { return live.ViewKey{Page: page}, nil }
 }
 
-// watchRun answers GET /process_runs/:id/live. If the run does not exist, it opens the socket and closes it
+// runView returns the view of GET /process_runs/:id/live. If the run does not exist, the socket is closed
 // with 1008: after any other refusal a browser tries again.
-func (s *sockets) watchRun(c *fiber.Ctx) error {
-	page, err := s.server.findRun(c)
-	if err != nil && (app.CodeOf(err) != app.CodeNotFound || err == error(errID)) {
-		return err
+func (s *Server) runView(c *fiber.Ctx) (live.ViewKey, error) {
+	page, err := s.findRun(c)
+	if app.CodeOf(err) == app.CodeNotFound && err != error(errID) {
+		return live.ViewKey{}, errNoSuchRun
 	}
-	c.Locals(runMissingLocal, err != nil)
-	c.Locals(viewKeyLocal, live.ViewKey{Run: page.Run.ID})
-	return c.Next()
-}
-
-// upgrade opens the socket. It acquires the slot before the upgrade, because it cannot refuse afterwards.
-func (s *sockets) upgrade(c *fiber.Ctx) error {
-	slot, err := s.slots.acquire(s.server.address(c))
-	if err != nil {
-		return err
-	}
-	key, _ := c.Locals(viewKeyLocal).(live.ViewKey)
-	missing, _ := c.Locals(runMissingLocal).(bool)
-	err = s.upgrader.Upgrade(c, func(conn *ws.Conn) {
-		defer slot.release()
-		switch {
-		case !slot.confirm():
-			conn.Reject(ws.CloseTryAgainLater, "")
-		case missing:
-			conn.Reject(errNoSuchRun.Code, errNoSuchRun.Reason)
-		default:
-			s.serve(conn, key)
-		}
-	})
-	if err != nil {
-		slot.release()
-	}
-	return err
+	return live.ViewKey{Run: page.Run.ID}, err
 }
 
 // serve subscribes a connection to a view, and returns when the connection has ended.

@@ -22,9 +22,7 @@ var statistics = &live.PageView{
 
 // showStatistics answers GET /process_runs/statistics.
 func (s *Server) showStatistics(c *fiber.Ctx) error {
-	ctx, cancel := requestContext()
-	defer cancel()
-	stats, err := s.Store.Statistics(ctx)
+	stats, err := s.Store.Statistics(c.UserContext())
 	if err != nil {
 		return err
 	}
@@ -79,7 +77,8 @@ type (
 func newStatisticsResponse(stats app.Statistics) statisticsJSON {
 	answer := statisticsJSON{
 		At: stats.At, Forecast: forecastJSON{Waiting: stats.Forecast.Waiting, Trend: stats.Forecast.Trend},
-		Unserved: []unservedJSON{}, Recent: newPeriodResponse(stats.Recent), Day: newPeriodResponse(stats.Day),
+		Unserved: []unservedJSON{},
+		Recent:   newPeriodResponse(stats.Recent), Day: newPeriodResponse(stats.Day),
 	}
 	if stats.Forecast.In > 0 {
 		answer.Forecast.In = new(stats.Forecast.In.Seconds())

@@ -224,7 +224,9 @@ func (h *Hub) renderFair(ctx context.Context, due []*view) {
 
 // firstSearch returns the index of the first search in due, or its length.
 func firstSearch(due []*view) int {
-	i, _ := slices.BinarySearchFunc(due, searchCost, func(v *view, cost int) int { return cmp.Compare(v.cost(), cost) })
+	i, _ := slices.BinarySearchFunc(due, searchCost, func(v *view, cost int) int {
+		return cmp.Compare(v.cost(), cost)
+	})
 	return i
 }
 

@@ -87,7 +87,7 @@ func (v *view) isIdleRun() bool {
 
 // refresh reads the store. If the result differs from the last one, refresh makes it the current state and
 // returns true.
-func (v *view) refresh(ctx context.Context, store app.Store, t *templates.Templates) (changed bool, err error) {
+func (v *view) refresh(ctx context.Context, store app.Store, t *templates.Templates) (bool, error) {
 	fresh, err := v.load(ctx, store)
 	if app.CodeOf(err) == app.CodeNotFound {
 		return v.markDeleted(err, t), nil
@@ -178,7 +178,8 @@ func (v *view) isShown(fresh result) bool {
 		return v.revision == fresh.run.Revision()
 	}
 	old, page := v.shown.page, fresh.page
-	return old.Overview == page.Overview && sameSurroundings(old, page) && slices.EqualFunc(old.Runs, page.Runs, sameVersion)
+	return old.Overview == page.Overview && sameSurroundings(old, page) &&
+		slices.EqualFunc(old.Runs, page.Runs, sameVersion)
 }
 
 func sameVersion(a, b app.ProcessRun) bool { return a.ID == b.ID && a.Version == b.Version }
