@@ -41,7 +41,7 @@ PROCESSES := ./e2e/browser ./e2e/chaos ./e2e/cluster
 test: export TEST_BINARY := $(CURDIR)/bin/runboard
 test: check build browser postgres
 	go test $(TAGS) -race -shuffle=on -timeout 30m $$(go list ./... | grep -v -e /e2e/browser -e /e2e/chaos -e /e2e/cluster)
-	go test $(TAGS) -shuffle=on -timeout 30m -p 3 -parallel 4 $(PROCESSES)
+	go test $(TAGS) -shuffle=on -timeout 30m -parallel 4 $(PROCESSES)
 	.ci/unprivileged
 	go test $(TAGS) -shuffle=on -timeout 30m ./e2e/http -args -postgres
 
