@@ -12,9 +12,9 @@ import (
 // patience is how long a test waits for a condition.
 const patience = 20 * time.Second
 
-func heard(rings <-chan struct{}) bool {
+func received(notifications <-chan struct{}) bool {
 	select {
-	case <-rings:
+	case <-notifications:
 		return true
 	default:
 		return false
@@ -23,77 +23,77 @@ func heard(rings <-chan struct{}) bool {
 
 func TestNotifier_BuffersANotification(t *testing.T) {
 	t.Parallel()
-	var bell app.Notifier
-	rings, stop := bell.Subscribe()
+	var notifier app.Notifier
+	notifications, stop := notifier.Subscribe()
 	defer stop()
-	if heard(rings) {
-		t.Fatal("there is a ring before anybody rang")
+	if received(notifications) {
+		t.Fatal("there is a notification before Notify")
 	}
-	bell.Notify()
-	if !heard(rings) {
-		t.Error("the ring is lost")
+	notifier.Notify()
+	if !received(notifications) {
+		t.Error("the notification is lost")
 	}
 }
 
 // The loop ends only if Notify does not wait for a subscriber that does not receive.
 func TestNotifier_MergesNotifications(t *testing.T) {
 	t.Parallel()
-	var bell app.Notifier
-	rings, stop := bell.Subscribe()
+	var notifier app.Notifier
+	notifications, stop := notifier.Subscribe()
 	defer stop()
 	for range 10_000 {
-		bell.Notify()
+		notifier.Notify()
 	}
-	if !heard(rings) {
-		t.Error("no ring is left of many")
+	if !received(notifications) {
+		t.Error("no notification is left of many")
 	}
-	if heard(rings) {
-		t.Error("more than one ring is left")
+	if received(notifications) {
+		t.Error("more than one notification is left")
 	}
-	bell.Notify()
-	if !heard(rings) {
-		t.Error("a ring after the merged ones is lost")
+	notifier.Notify()
+	if !received(notifications) {
+		t.Error("a notification after the merged ones is lost")
 	}
 }
 
 func TestNotifier_ReachesEverySubscriber(t *testing.T) {
 	t.Parallel()
-	var bell app.Notifier
-	first, stopFirst := bell.Subscribe()
+	var notifier app.Notifier
+	first, stopFirst := notifier.Subscribe()
 	defer stopFirst()
-	second, stopSecond := bell.Subscribe()
+	second, stopSecond := notifier.Subscribe()
 	defer stopSecond()
-	bell.Notify()
-	if !heard(first) || !heard(second) {
-		t.Error("a listener has not heard the bell")
+	notifier.Notify()
+	if !received(first) || !received(second) {
+		t.Error("a subscriber is not notified")
 	}
 }
 
 func TestNotifier_UnsubscribeAffectsOneSubscriber(t *testing.T) {
 	t.Parallel()
-	var bell app.Notifier
-	gone, stop := bell.Subscribe()
-	stays, stopStays := bell.Subscribe()
+	var notifier app.Notifier
+	gone, stop := notifier.Subscribe()
+	stays, stopStays := notifier.Subscribe()
 	defer stopStays()
 	stop()
 	stop() // may be called more than once
-	bell.Notify()
-	if heard(gone) {
-		t.Error("it rings for one who has stopped")
+	notifier.Notify()
+	if received(gone) {
+		t.Error("it notifications for one who has stopped")
 	}
-	if !heard(stays) {
-		t.Error("one who has not stopped hears nothing")
+	if !received(stays) {
+		t.Error("another subscriber is not notified")
 	}
 }
 
 func TestNotifier_NeedsNoSubscriber(t *testing.T) {
 	t.Parallel()
-	var bell app.Notifier
-	bell.Notify()
-	rings, stop := bell.Subscribe()
+	var notifier app.Notifier
+	notifier.Notify()
+	notifications, stop := notifier.Subscribe()
 	defer stop()
-	if heard(rings) {
-		t.Error("a ring from before the listening is heard")
+	if received(notifications) {
+		t.Error("an earlier notification arrives")
 	}
 }
 
@@ -101,30 +101,30 @@ func TestNotifier_NeedsNoSubscriber(t *testing.T) {
 // all changes in the end, however notifications merge.
 func TestNotifier_MissesNoChange(t *testing.T) {
 	t.Parallel()
-	const ringers, changesEach, listeners = 8, 2_000, 4
-	var bell app.Notifier
+	const notifiers, changesEach, subscribers = 8, 2_000, 4
+	var notifier app.Notifier
 	var changes atomic.Int64
 	var all sync.WaitGroup
-	for range listeners {
-		rings, stop := bell.Subscribe()
+	for range subscribers {
+		notifications, stop := notifier.Subscribe()
 		all.Go(func() {
 			defer stop()
 			deadline := time.After(patience)
-			for changes.Load() < ringers*changesEach {
+			for changes.Load() < notifiers*changesEach {
 				select {
-				case <-rings:
+				case <-notifications:
 				case <-deadline:
-					t.Error("the ring of the last change is lost")
+					t.Error("the notification of the last change is lost")
 					return
 				}
 			}
 		})
 	}
-	for range ringers {
+	for range notifiers {
 		all.Go(func() {
 			for range changesEach {
 				changes.Add(1)
-				bell.Notify()
+				notifier.Notify()
 			}
 		})
 	}
@@ -133,15 +133,15 @@ func TestNotifier_MissesNoChange(t *testing.T) {
 
 func TestNotifier_IsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
-	var bell app.Notifier
+	var notifier app.Notifier
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
 			for range 1_000 {
-				rings, stop := bell.Subscribe()
-				bell.Notify()
-				if !heard(rings) {
-					t.Error("a listener has not heard its own ring")
+				notifications, stop := notifier.Subscribe()
+				notifier.Notify()
+				if !received(notifications) {
+					t.Error("a subscriber misses its own notification")
 				}
 				stop()
 			}

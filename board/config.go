@@ -37,7 +37,7 @@ type Config struct {
 	MaxAttempts  int           `name:"max-attempts" env:"MAX_ATTEMPTS" default:"1" help:"How often the work of a run may end in an error or time-out before the run is failed."`
 	MaxCrashes   int           `name:"max-crashes" env:"MAX_CRASHES" default:"3" help:"How often a crash of the process may interrupt a run before it is failed."`
 	RunTimeout   time.Duration `name:"run-timeout" env:"RUN_TIMEOUT" default:"24h" help:"A run that takes longer is failed."`
-	DrainTimeout time.Duration `name:"drain-timeout" env:"DRAIN_TIMEOUT" default:"20s" help:"On SIGTERM, how long running work may go on before it is given back."`
+	DrainTimeout time.Duration `name:"drain-timeout" env:"DRAIN_TIMEOUT" default:"20s" help:"On SIGTERM, how long running work may go on before it is requeued."`
 	Synchronous  string        `name:"synchronous" env:"SYNCHRONOUS" default:"full" help:"full: what was acknowledged survives a power cut; normal: a crash of the process."`
 	MaxPending   int64         `name:"max-pending" env:"MAX_PENDING" default:"1000000" help:"With more runs than this waiting, new ones are refused."`
 

@@ -16,7 +16,7 @@ import (
 )
 
 // startActions starts a queue for bulk actions.
-func startActions(t *testing.T, backlog app.QueueStore, actions app.BulkRunner) (ask func(), stopped <-chan struct{}) {
+func startActions(t *testing.T, backlog app.QueueStore, actions app.BulkRunner) (stop func(), stopped <-chan struct{}) {
 	t.Helper()
 	return start(t, &jobs.Queue{
 		Store: backlog, Workers: 2, MaxCrashes: maxCrashes,
@@ -43,11 +43,11 @@ func TestBulkAction_PassesTheRunsItChanges(t *testing.T) {
 	queue := newQueue(store, g.kind("long"))
 	start(t, queue)
 	for range queue.Workers { // all workers are busy
-		waitGrace(t, g.working, "work")
+		receive(t, g.working, "work")
 	}
 	startActions(t, store, store)
-	run := becomes(t, store, runBulkAction(t, store, app.BulkAction{Operation: app.BulkCancel}).ID, app.Completed)
-	haveBecome(t, store, 700, app.Cancelled) // including the running ones
+	run := waitForStatus(t, store, runBulkAction(t, store, app.BulkAction{Operation: app.BulkCancel}).ID, app.Completed)
+	waitForCount(t, store, 700, app.Cancelled) // including the running ones
 	if run.Percent != 100 || run.Message != "700 cancelled or stopping" {
 		t.Errorf("it says of itself %d%% %q", run.Percent, run.Message)
 	}
@@ -85,9 +85,9 @@ func failed(t *testing.T, store *sqlite.Store, count int) {
 	queue.Workers = 100
 	stop, stopped := start(t, queue)
 	create(t, store, "test", count)
-	haveBecome(t, store, int(before)+count, app.Failed)
+	waitForCount(t, store, int(before)+count, app.Failed)
 	stop()
-	waitGrace(t, stopped, "the queue to stop")
+	receive(t, stopped, "the queue to stop")
 }
 
 func TestBulkAction_ResumesAfterCancelAndRetry(t *testing.T) {
@@ -99,11 +99,11 @@ func TestBulkAction_ResumesAfterCancelAndRetry(t *testing.T) {
 	startActions(t, store, paced)
 	id := runBulkAction(t, store, app.BulkAction{Operation: app.BulkDelete}).ID
 	paced.part <- struct{}{}
-	until(t, store, "the first part", func() bool { return counts(t, store)[app.Failed] < 1200 })
+	waitUntil(t, store, "the first part", func() bool { return counts(t, store)[app.Failed] < 1200 })
 	if _, err := store.Cancel(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	becomes(t, store, id, app.Cancelled)
+	waitForStatus(t, store, id, app.Cancelled)
 	left := counts(t, store)[app.Failed]
 	if left == 0 {
 		t.Fatal("it has deleted all of them")
@@ -112,7 +112,7 @@ func TestBulkAction_ResumesAfterCancelAndRetry(t *testing.T) {
 	if _, err := store.Retry(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	run := becomes(t, store, id, app.Completed)
+	run := waitForStatus(t, store, id, app.Completed)
 	if n := counts(t, store)[app.Failed]; n != 0 || run.Message != "1,200 deleted" {
 		t.Errorf("%d are left of %d, and it says %q", n, left, run.Message)
 	}
@@ -124,17 +124,17 @@ func TestBulkAction_ResumesAfterAShutdown(t *testing.T) {
 	failed(t, store, 600)
 	failed(t, store, 600)
 	paced := &slowly{BulkRunner: store, part: make(chan struct{})}
-	ask, stopped := startActions(t, store, paced)
+	stop, stopped := startActions(t, store, paced)
 	id := runBulkAction(t, store, app.BulkAction{Operation: app.BulkDelete}).ID
 	paced.part <- struct{}{}
-	until(t, store, "the first part", func() bool { return counts(t, store)[app.Failed] < 1200 })
-	ask()
-	waitGrace(t, stopped, "the queue to stop") // without waiting for the drain: the action resumes later
+	waitUntil(t, store, "the first part", func() bool { return counts(t, store)[app.Failed] < 1200 })
+	stop()
+	receive(t, stopped, "the queue to stop") // without waiting for the drain: the action resumes later
 	if run := read(t, store, id); run.Status != app.Created || run.Crashes != 0 {
 		t.Fatalf("it is %+v", run)
 	}
 	startActions(t, store, store)
-	if run := becomes(t, store, id, app.Completed); run.Message != "1,200 deleted" {
+	if run := waitForStatus(t, store, id, app.Completed); run.Message != "1,200 deleted" {
 		t.Errorf("it says %q", run.Message)
 	}
 }
@@ -147,7 +147,7 @@ func TestBulkAction_WaitsForTheDatabase(t *testing.T) {
 	close(paced.part)
 	paced.fail.Store(2)
 	startActions(t, store, paced)
-	becomes(t, store, runBulkAction(t, store, app.BulkAction{Operation: app.BulkRetry}).ID, app.Completed)
+	waitForStatus(t, store, runBulkAction(t, store, app.BulkAction{Operation: app.BulkRetry}).ID, app.Completed)
 	if n := counts(t, store)[app.Created]; n != 3 {
 		t.Errorf("%d wait to be tried again", n)
 	}
@@ -157,7 +157,7 @@ func TestBulkAction_MissingFailsTheRun(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	startActions(t, store, store)
-	run := becomes(t, store, create(t, store, app.BulkDelete.Kind(), 1), app.Failed)
+	run := waitForStatus(t, store, create(t, store, app.BulkDelete.Kind(), 1), app.Failed)
 	if !strings.Contains(run.Error, "does not say what is to be done") {
 		t.Errorf("it says %q", run.Error)
 	}

@@ -32,11 +32,11 @@ func TestCancel_StopsTheWork(t *testing.T) {
 		return ctx.Err()
 	}}))
 	id := create(t, store, "long", 1)
-	waitGrace(t, working, "the work to begin")
+	receive(t, working, "the work to begin")
 	if run := cancelRun(t, store, id); !run.CancelRequested() {
 		t.Errorf("at first it is %+v", run)
 	}
-	run := becomes(t, store, id, app.Cancelled)
+	run := waitForStatus(t, store, id, app.Cancelled)
 	if cause := <-causes; !errors.Is(cause, jobs.ErrCancelled) {
 		t.Errorf("the work is told %v", cause)
 	}
@@ -51,13 +51,13 @@ func TestCancel_CompletedWorkSaysSo(t *testing.T) {
 	deaf := jobs.Kind{Name: "deaf", Work: func(context.Context, *jobs.Run) error { <-work; return nil }}
 	start(t, newQueue(store, deaf))
 	id := create(t, store, "deaf", 1)
-	becomes(t, store, id, app.Started)
+	waitForStatus(t, store, id, app.Started)
 	cancelRun(t, store, id)
 	if run := read(t, store, id); run.Status != app.Started {
 		t.Errorf("its work goes on, and it is %s", run.Status)
 	}
 	close(work)
-	if run := becomes(t, store, id, app.Cancelled); run.Error == "" {
+	if run := waitForStatus(t, store, id, app.Cancelled); run.Error == "" {
 		t.Error("nothing is said of its work")
 	}
 }
@@ -73,7 +73,7 @@ func TestCancel_PreventsTheNextAttempt(t *testing.T) {
 	queue.Executor.MaxAttempts = 2
 	start(t, queue)
 	id := create(t, store, "bad", 1)
-	until(t, store, "a run to wait", func() bool { return !read(t, store, id).ScheduledAt.IsZero() })
+	waitUntil(t, store, "a run to wait", func() bool { return !read(t, store, id).ScheduledAt.IsZero() })
 	if run := cancelRun(t, store, id); run.Status != app.Cancelled || len(tries.all()) != 1 {
 		t.Errorf("after %v it is %+v", tries.all(), run)
 	}
@@ -98,9 +98,9 @@ func TestExecutor_ObeysTheRetryError(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			queue := newQueue(store, jobs.Kind{Name: name, Work: func(context.Context, *jobs.Run) error { return c.err }})
 			queue.Executor.MaxAttempts = 2
-			ask, stopped := start(t, queue)
+			stop, stopped := start(t, queue)
 			id := create(t, store, name, 1)
-			until(t, store, "the attempt to end", func() bool { return read(t, store, id).Version >= 3 })
+			waitUntil(t, store, "the attempt to end", func() bool { return read(t, store, id).Version >= 3 })
 			run := read(t, store, id)
 			if run.Version > 3 {
 				return // the machine is very slow: the run was retried before it was read
@@ -108,8 +108,8 @@ func TestExecutor_ObeysTheRetryError(t *testing.T) {
 			if run.Status != c.status || c.waits > 0 && run.ScheduledAt.Sub(run.UpdatedAt) < c.waits {
 				t.Errorf("it is %+v", run)
 			}
-			ask()
-			waitGrace(t, stopped, "the queue to stop")
+			stop()
+			receive(t, stopped, "the queue to stop")
 		})
 	}
 }
@@ -126,12 +126,12 @@ func TestProgress_IsSavedDuringTheWork(t *testing.T) {
 		return nil
 	}}))
 	id := create(t, store, "copy", 1)
-	until(t, store, "the progress", func() bool { return read(t, store, id).Percent == 40 })
+	waitUntil(t, store, "the progress", func() bool { return read(t, store, id).Percent == 40 })
 	if run := read(t, store, id); run.Status != app.Started || run.Message != "copying" || run.Version != 3 {
 		t.Errorf("meanwhile it is %+v", run)
 	}
 	close(goOn)
-	if run := becomes(t, store, id, app.Completed); run.Percent != 100 || run.Message != "checking" || run.Version > 6 {
+	if run := waitForStatus(t, store, id, app.Completed); run.Percent != 100 || run.Message != "checking" || run.Version > 6 {
 		t.Errorf("in the end it is %+v", run)
 	}
 }

@@ -17,17 +17,17 @@ func TestDrain_CompletesRunningWorkOnly(t *testing.T) {
 	queue := newQueue(store, work.kind("report"))
 	queue.Workers = 2
 	first := create(t, store, "report", 10)
-	ask, stopped := start(t, queue)
-	waitGrace(t, work.working, "the work")
-	waitGrace(t, work.working, "the other work")
-	ask()
+	stop, stopped := start(t, queue)
+	receive(t, work.working, "the work")
+	receive(t, work.working, "the other work")
+	stop()
 	select {
 	case <-stopped:
 		t.Fatal("the queue has stopped although work goes on")
 	default:
 	}
 	close(work.gate)
-	waitGrace(t, stopped, "the queue to stop")
+	receive(t, stopped, "the queue to stop")
 	for id := first; id < first+10; id++ {
 		want, version := app.Completed, int64(3)
 		if id >= first+2 {
@@ -51,18 +51,18 @@ func TestDrain_RequeuesWorkAtTheTimeout(t *testing.T) {
 	}})
 	queue.Workers, queue.DrainTimeout = 2, 50*time.Millisecond
 	create(t, store, "long", 2)
-	ask, stopped := start(t, queue)
+	stop, stopped := start(t, queue)
 	for range 2 {
-		waitGrace(t, working, "the work")
+		receive(t, working, "the work")
 	}
-	ask()
-	waitGrace(t, stopped, "the queue to stop")
+	stop()
+	receive(t, stopped, "the queue to stop")
 	for id := int64(1); id <= 2; id++ {
 		run := read(t, store, id)
 		if run.Status != app.Created || run.Version != 3 || run.Attempt != 0 || run.Crashes != 0 || run.Error != "" {
 			t.Errorf("the row is %+v", run)
 		}
-		if cause := waitGrace(t, causes, "the cause"); !errors.Is(cause, jobs.ErrShutdown) {
+		if cause := receive(t, causes, "the cause"); !errors.Is(cause, jobs.ErrShutdown) {
 			t.Errorf("the cause was %v", cause)
 		}
 	}
@@ -88,7 +88,7 @@ func newStubborn(t *testing.T) *stubborn {
 	s := &stubborn{working: make(chan struct{}, 1), gate: make(chan struct{}), returned: make(chan struct{})}
 	t.Cleanup(func() {
 		close(s.gate)
-		waitGrace(t, s.returned, "stubborn work to return")
+		receive(t, s.returned, "stubborn work to return")
 	})
 	return s
 }
@@ -107,10 +107,10 @@ func TestDrain_IgnoresWorkOfFinishedRuns(t *testing.T) {
 		store, work := openStore(t), newStubborn(t)
 		queue := newQueue(store, jobs.Kind{Name: "deaf", Work: work.work})
 		queue.Executor.RunTimeout, queue.DrainTimeout = time.Second, time.Hour
-		ask, stopped := start(t, queue)
-		becomes(t, store, create(t, store, "deaf", 1), app.Failed)
-		ask()
-		waitGrace(t, stopped, "the queue to stop")
+		stop, stopped := start(t, queue)
+		waitForStatus(t, store, create(t, store, "deaf", 1), app.Failed)
+		stop()
+		receive(t, stopped, "the queue to stop")
 	})
 }
 
@@ -123,23 +123,23 @@ func TestHardStop_RequeuesWithoutWaiting(t *testing.T) {
 				store, work := openStore(t), newStubborn(t)
 				queue := newQueue(store, jobs.Kind{Name: "deaf", Work: work.work})
 				queue.DrainTimeout = time.Hour
-				ctx, ask := context.WithCancel(context.Background())
-				now, hurry := context.WithCancel(context.Background())
-				defer ask()
+				ctx, stop := context.WithCancel(context.Background())
+				hardStop, stopHard := context.WithCancel(context.Background())
+				defer stop()
 				id := create(t, store, "deaf", 1)
 				stopped := make(chan struct{})
 				go func() {
 					defer close(stopped)
-					queue.Run(ctx, now)
+					queue.Run(ctx, hardStop)
 				}()
-				waitGrace(t, work.working, "the work")
+				receive(t, work.working, "the work")
 				if draining {
-					ask()
+					stop()
 				}
 				synctest.Wait()
 				began := time.Now()
-				hurry()
-				waitGrace(t, stopped, "the queue to stop")
+				stopHard()
+				receive(t, stopped, "the queue to stop")
 				if waited := time.Since(began); waited != 0 {
 					t.Errorf("it has waited for %s", waited)
 				}
@@ -154,16 +154,16 @@ func TestHardStop_RequeuesWithoutWaiting(t *testing.T) {
 // The subtests run in parallel, because each takes the grace of some seconds.
 func TestExecutor_WorkIgnoresItsContext(t *testing.T) {
 	t.Parallel()
-	t.Run("is given back, and does not keep the queue from stopping", func(t *testing.T) {
+	t.Run("is requeued when the queue stops", func(t *testing.T) {
 		t.Parallel()
 		store, work := openStore(t), newStubborn(t)
 		queue := newQueue(store, jobs.Kind{Name: "deaf", Work: work.work})
 		queue.DrainTimeout = 0
 		id := create(t, store, "deaf", 1)
-		ask, stopped := start(t, queue)
-		waitGrace(t, work.working, "the work")
-		ask()
-		waitGrace(t, stopped, "the queue to stop")
+		stop, stopped := start(t, queue)
+		receive(t, work.working, "the work")
+		stop()
+		receive(t, stopped, "the queue to stop")
 		if run := read(t, store, id); run.Status != app.Created || run.Attempt != 0 {
 			t.Errorf("the row is %+v", run)
 		}
@@ -181,7 +181,7 @@ func TestExecutor_WorkIgnoresItsContext(t *testing.T) {
 		}})
 		queue.Workers, queue.Executor.RunTimeout, queue.DrainTimeout = 2, 3*time.Second, 0
 		start(t, queue)
-		run := becomes(t, store, create(t, store, "deaf", 1), app.Failed)
+		run := waitForStatus(t, store, create(t, store, "deaf", 1), app.Failed)
 		if run.Error != "timed out after 3s" {
 			t.Errorf("people are told %q", run.Error)
 		}
@@ -189,7 +189,7 @@ func TestExecutor_WorkIgnoresItsContext(t *testing.T) {
 			create(t, store, "next", 1)
 		}
 		close(next.gate)
-		haveBecome(t, store, 50, app.Completed)
+		waitForCount(t, store, 50, app.Completed)
 		if n := busy.highest(); n != 1 {
 			t.Errorf("%d others were in work at once, with one place left", n)
 		}
@@ -204,15 +204,15 @@ func TestQueue_CancelsDuringTheDrain(t *testing.T) {
 		queue := newQueue(store, work.kind("long"))
 		queue.Executor.RunTimeout, queue.DrainTimeout = 2*time.Hour, time.Hour
 		id := create(t, store, "long", 1)
-		ask, stopped := start(t, queue)
-		waitGrace(t, work.working, "the work")
-		ask()
+		stop, stopped := start(t, queue)
+		receive(t, work.working, "the work")
+		stop()
 		synctest.Wait() // the dispatcher has ended
 		began := time.Now()
 		if run := cancelRun(t, store, id); !run.CancelRequested() {
 			t.Errorf("the accepted cancel returns %+v", run)
 		}
-		waitGrace(t, stopped, "the queue to stop")
+		receive(t, stopped, "the queue to stop")
 		if waited := time.Since(began); waited > 2*time.Second {
 			t.Errorf("the work heard of the cancel after %s of the drain", waited)
 		}
@@ -236,12 +236,12 @@ func TestQueue_CancelsAfterTheDrain(t *testing.T) {
 		}})
 		queue.DrainTimeout = 0
 		id := create(t, store, "slow", 1)
-		ask, stopped := start(t, queue)
-		becomes(t, store, id, app.Started)
-		ask()
-		waitGrace(t, interrupted, "the work to be interrupted")
+		stop, stopped := start(t, queue)
+		waitForStatus(t, store, id, app.Started)
+		stop()
+		receive(t, interrupted, "the work to be interrupted")
 		cancelRun(t, store, id)
-		waitGrace(t, stopped, "the queue to stop")
+		receive(t, stopped, "the queue to stop")
 		if run := read(t, store, id); run.Status != app.Cancelled {
 			t.Errorf("in the end it is %+v", run)
 		}

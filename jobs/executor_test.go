@@ -12,15 +12,15 @@ import (
 	"runboard/jobs"
 )
 
-// newWorker returns an executor as an engine other than Queue uses it.
-func newWorker(t *testing.T, ledger app.WorkStore, kinds ...jobs.Kind) *jobs.Executor {
+// newExecutor returns an executor as an engine other than Queue uses it.
+func newExecutor(t *testing.T, store app.WorkStore, kinds ...jobs.Kind) *jobs.Executor {
 	t.Helper()
 	registry, err := jobs.NewRegistry(kinds...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &jobs.Executor{
-		Store: ledger, Registry: registry, MaxAttempts: 1, RunTimeout: 10 * time.Minute, Log: slog.New(slog.DiscardHandler),
+		Store: store, Registry: registry, MaxAttempts: 1, RunTimeout: 10 * time.Minute, Log: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -34,8 +34,8 @@ func started(t *testing.T, store *sqlite.Store, kind string) app.ProcessRun {
 	return run
 }
 
-// phases returns a lifecycle that does not end, except that interrupt ends Work.
-func phases(t *testing.T) (p jobs.Lifecycle, interrupt context.CancelCauseFunc) {
+// newLifecycle returns a lifecycle that does not end, except that interrupt ends Work.
+func newLifecycle(t *testing.T) (p jobs.Lifecycle, interrupt context.CancelCauseFunc) {
 	working, interrupt := context.WithCancelCause(context.Background())
 	t.Cleanup(func() { interrupt(jobs.ErrShutdown) })
 	return jobs.Lifecycle{Fetch: context.Background(), Work: working, Grace: context.Background()}, interrupt
@@ -44,19 +44,19 @@ func phases(t *testing.T) (p jobs.Lifecycle, interrupt context.CancelCauseFunc) 
 func TestExecutor_SnoozeKeepsTheFencingToken(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
-	worker := newWorker(t, store, g.kind("test"))
+	executor := newExecutor(t, store, g.kind("test"))
 	run := started(t, store, "test")
-	p, _ := phases(t)
+	p, _ := newLifecycle(t)
 	ctx, cancel := context.WithCancelCause(p.Work)
 	paused := make(chan bool)
-	go func() { paused <- worker.Execute(ctx, p, run) }()
-	waitGrace(t, g.working, "work")
+	go func() { paused <- executor.Execute(ctx, p, run) }()
+	receive(t, g.working, "work")
 	cancel(jobs.ErrSnoozed)
-	if !waitGrace(t, paused, "the pause") || read(t, store, run.ID) != run {
+	if !receive(t, paused, "the pause") || read(t, store, run.ID) != run {
 		t.Fatalf("it is not paused, and the row is %+v", read(t, store, run.ID))
 	}
 	close(g.gate)
-	if worker.Execute(p.Work, p, run) || read(t, store, run.ID).Status != app.Completed {
+	if executor.Execute(p.Work, p, run) || read(t, store, run.ID).Status != app.Completed {
 		t.Errorf("in the end the row is %+v", read(t, store, run.ID))
 	}
 }
@@ -65,26 +65,26 @@ func TestExecutor_WaitsForWorkIgnoringSnooze(t *testing.T) {
 	t.Parallel()
 	store, goOn := openStore(t), make(chan struct{})
 	defer close(goOn)
-	worker := newWorker(t, store, jobs.Kind{Name: "stubborn", Work: func(context.Context, *jobs.Run) error {
+	executor := newExecutor(t, store, jobs.Kind{Name: "stubborn", Work: func(context.Context, *jobs.Run) error {
 		<-goOn
 		return nil
 	}})
 	run := started(t, store, "stubborn")
-	p, interrupt := phases(t)
-	now, hurry := context.WithCancel(context.Background())
-	p.Grace = now
+	p, interrupt := newLifecycle(t)
+	grace, endGrace := context.WithCancel(context.Background())
+	p.Grace = grace
 	ctx, cancel := context.WithCancelCause(p.Work)
 	cancel(jobs.ErrSnoozed)
 	paused := make(chan bool)
-	go func() { paused <- worker.Execute(ctx, p, run) }()
-	hurry() // only a shutdown may end the wait for work that ignores its context
+	go func() { paused <- executor.Execute(ctx, p, run) }()
+	endGrace() // only a shutdown may end the wait for work that ignores its context
 	select {
 	case <-paused:
 		t.Error("it counts as paused although it goes on")
 	default:
 	}
 	interrupt(jobs.ErrShutdown)
-	if waitGrace(t, paused, "the end") {
+	if receive(t, paused, "the end") {
 		t.Error("it counts as paused although it goes on")
 	}
 	if run := read(t, store, run.ID); run.Status != app.Created || run.Attempt != 0 {
@@ -95,22 +95,22 @@ func TestExecutor_WaitsForWorkIgnoringSnooze(t *testing.T) {
 func TestExecutor_CancelsTheSecondAttempt(t *testing.T) {
 	t.Parallel()
 	store, goOn := openStore(t), make(chan struct{})
-	heard := make(chan error, 2)
-	worker := newWorker(t, store, jobs.Kind{Name: "test", Work: func(ctx context.Context, run *jobs.Run) error {
-		heard <- nil
+	events := make(chan error, 2)
+	executor := newExecutor(t, store, jobs.Kind{Name: "test", Work: func(ctx context.Context, run *jobs.Run) error {
+		events <- nil
 		if run.Row().FencingToken == 1 { // the first worker has lost the run and does not notice
 			<-goOn
 			return nil
 		}
 		<-ctx.Done()
-		heard <- context.Cause(ctx)
+		events <- context.Cause(ctx)
 		return context.Cause(ctx)
 	}})
 	first := started(t, store, "test")
-	p, _ := phases(t)
+	p, _ := newLifecycle(t)
 	over := make(chan bool, 2)
-	go func() { over <- worker.Execute(p.Work, p, first) }()
-	waitGrace(t, heard, "the first")
+	go func() { over <- executor.Execute(p.Work, p, first) }()
+	receive(t, events, "the first")
 	if err := store.Requeue(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
@@ -118,19 +118,19 @@ func TestExecutor_CancelsTheSecondAttempt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { over <- worker.Execute(p.Work, p, second) }()
-	waitGrace(t, heard, "the second")
+	go func() { over <- executor.Execute(p.Work, p, second) }()
+	receive(t, events, "the second")
 	close(goOn)
-	waitGrace(t, over, "the first to return") // it may remove only its own entry from the registry
+	receive(t, over, "the first to return") // it may remove only its own entry from the registry
 	if _, err := store.Cancel(t.Context(), second.ID); err != nil {
 		t.Fatal(err)
 	}
 	watching, stop := context.WithCancel(t.Context())
 	defer stop()
-	go worker.WatchCancellations(watching)
-	if cause := waitGrace(t, heard, "the wish"); !errors.Is(cause, jobs.ErrCancelled) {
+	go executor.WatchCancellations(watching)
+	if cause := receive(t, events, "the cancellation"); !errors.Is(cause, jobs.ErrCancelled) {
 		t.Errorf("the second was stopped by %v", cause)
 	}
-	waitGrace(t, over, "the second to return")
-	becomes(t, store, second.ID, app.Cancelled)
+	receive(t, over, "the second to return")
+	waitForStatus(t, store, second.ID, app.Cancelled)
 }

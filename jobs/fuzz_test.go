@@ -20,7 +20,7 @@ func FuzzParseCommand(f *testing.F) {
 			t.Fatalf("%q is read as %+v", line, command)
 		}
 		if _, err := jobs.NewRegistry(command.Kind()); err != nil {
-			t.Fatalf("%q has a name that nobody may have: %v", line, err)
+			t.Fatalf("%q has an invalid name: %v", line, err)
 		}
 	})
 }

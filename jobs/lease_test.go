@@ -22,7 +22,7 @@ func TestCommand_IsKilledWithoutALease(t *testing.T) {
 	over := time.Now().Add(5 * time.Second)
 	ctx := jobs.WithLease(t.Context(), func() time.Duration { return time.Until(over) })
 	go func() { returned <- work(ctx, jobs.NewRun(app.ProcessRun{ID: 1}, func(app.ProgressUpdate) {})) }()
-	if err := waitGrace(t, returned, "the command to end"); !errors.Is(err, app.ErrLeaseLost) {
+	if err := receive(t, returned, "the command to end"); !errors.Is(err, app.ErrLeaseLost) {
 		t.Errorf("it ends with %v", err)
 	}
 	if time.Now().Before(over) {
@@ -36,9 +36,9 @@ func TestExecutor_RequeuesWhenTheLeaseIsLost(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	work := func(context.Context, *jobs.Run) error { return app.ErrLeaseLost }
-	worker := newWorker(t, store, jobs.Kind{Name: "lost", Work: work})
+	worker := newExecutor(t, store, jobs.Kind{Name: "lost", Work: work})
 	run := started(t, store, "lost")
-	p, _ := phases(t)
+	p, _ := newLifecycle(t)
 	worker.Execute(p.Work, p, run)
 	if run = read(t, store, run.ID); run.Status != app.Created || run.Attempt != 0 {
 		t.Errorf("the row is %+v", run)

@@ -44,12 +44,12 @@ func TestLog_IsSavedDuringTheWork(t *testing.T) {
 		return nil
 	}}))
 	id := create(t, store, "report", 1)
-	until(t, store, "the first line", func() bool { return textOf(logOf(t, store, id)) == "working\n" })
+	waitUntil(t, store, "the first line", func() bool { return textOf(logOf(t, store, id)) == "working\n" })
 	if run := read(t, store, id); run.Status != app.Started || run.Version != 2 {
 		t.Errorf("meanwhile the run is %+v", run)
 	}
 	close(goOn)
-	becomes(t, store, id, app.Completed)
+	waitForStatus(t, store, id, app.Completed)
 	if text := textOf(logOf(t, store, id)); text != "working\n3 done\n" {
 		t.Errorf("in the end the log is %q", text)
 	}
@@ -69,7 +69,7 @@ func TestLog_NewAttemptsHaveAHeader(t *testing.T) {
 	queue.Executor.MaxAttempts = 3
 	start(t, queue)
 	id := create(t, store, "report", 1)
-	becomes(t, store, id, app.Failed)
+	waitForStatus(t, store, id, app.Failed)
 	log := logOf(t, store, id)
 	if text := textOf(log); text != "this is 1\nattempt 3 of 3\nthis is 3\n" {
 		t.Fatalf("the log is %q", text)
@@ -96,7 +96,7 @@ func TestLog_ConcurrentWritersLoseNothing(t *testing.T) {
 		return nil
 	}}))
 	id := create(t, store, "report", 1)
-	becomes(t, store, id, app.Completed)
+	waitForStatus(t, store, id, app.Completed)
 	next := map[int]int{}
 	for _, line := range logOf(t, store, id).Lines {
 		var writer, number int
@@ -115,7 +115,7 @@ func TestLog_ConcurrentWritersLoseNothing(t *testing.T) {
 func TestLog_WaitsForTheDatabase(t *testing.T) {
 	t.Parallel()
 	fault := failing(3)
-	store := &backlog{Store: openStore(t), reporting: func(app.ProgressUpdate) error { return fault() }}
+	store := &hookedStore{Store: openStore(t), beforeProgress: func(app.ProgressUpdate) error { return fault() }}
 	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, run *jobs.Run) error {
 		for i := range 100 {
 			run.Logf("line %d", i)
@@ -123,7 +123,7 @@ func TestLog_WaitsForTheDatabase(t *testing.T) {
 		return nil
 	}}))
 	id := create(t, store.Store, "report", 1)
-	becomes(t, store.Store, id, app.Completed)
+	waitForStatus(t, store.Store, id, app.Completed)
 	if log := logOf(t, store.Store, id); len(log.Lines) != 100 || log.Lines[99].Text != "line 99\n" {
 		t.Errorf("there are %d lines", len(log.Lines))
 	}
@@ -140,7 +140,7 @@ func TestRun_DropsReportsAfterTheEnd(t *testing.T) {
 		return nil
 	}}))
 	id := create(t, store, "report", 1)
-	becomes(t, store, id, app.Completed)
+	waitForStatus(t, store, id, app.Completed)
 	go func() {
 		defer close(late)
 		report := <-kept
@@ -148,7 +148,7 @@ func TestRun_DropsReportsAfterTheEnd(t *testing.T) {
 			report.Log(strings.Repeat("late", 100))
 		}
 	}()
-	waitGrace(t, late, "the late lines")
+	receive(t, late, "the late lines")
 	if text := textOf(logOf(t, store, id)); text != "in time\n" {
 		t.Errorf("the log is %q", text)
 	}

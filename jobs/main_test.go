@@ -79,8 +79,8 @@ func newQueue(backlog app.QueueStore, kinds ...jobs.Kind) *jobs.Queue {
 	}
 }
 
-// start runs the queue until ask is called or the test ends. stopped is closed when the queue has stopped.
-func start(t *testing.T, queue *jobs.Queue) (ask func(), stopped <-chan struct{}) {
+// start runs the queue until stop is called or the test ends. stopped is closed when the queue has stopped.
+func start(t *testing.T, queue *jobs.Queue) (stop func(), stopped <-chan struct{}) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -90,13 +90,13 @@ func start(t *testing.T, queue *jobs.Queue) (ask func(), stopped <-chan struct{}
 	}()
 	t.Cleanup(func() {
 		cancel()
-		waitGrace(t, done, "the queue to stop")
+		receive(t, done, "the queue to stop")
 	})
 	return cancel, done
 }
 
-// waitGrace waits for a value, or until the channel is closed. The test fails after patience.
-func waitGrace[T any](t *testing.T, from <-chan T, what string) (value T) {
+// receive waits for a value, or until the channel is closed. The test fails after patience.
+func receive[T any](t *testing.T, from <-chan T, what string) (value T) {
 	t.Helper()
 	select {
 	case value = <-from:
@@ -134,14 +134,14 @@ func counts(t *testing.T, store *sqlite.Store) app.Counts {
 	return page.Counts
 }
 
-// until calls there after each change in the store and returns when it reports true. The test
+// waitUntil calls condition after each change in the store and returns when it reports true. The test
 // fails after patience.
-func until(t *testing.T, store *sqlite.Store, what string, there func() bool) {
+func waitUntil(t *testing.T, store *sqlite.Store, what string, condition func() bool) {
 	t.Helper()
 	rings, stop := store.Changed().Subscribe()
 	defer stop()
 	deadline := time.After(patience)
-	for !there() {
+	for !condition() {
 		select {
 		case <-rings:
 		case <-deadline:
@@ -150,62 +150,62 @@ func until(t *testing.T, store *sqlite.Store, what string, there func() bool) {
 	}
 }
 
-// becomes waits until a run has the status, and returns the run.
-func becomes(t *testing.T, store *sqlite.Store, id int64, status app.Status) (run app.ProcessRun) {
+// waitForStatus waits until a run has the status, and returns the run.
+func waitForStatus(t *testing.T, store *sqlite.Store, id int64, status app.Status) (run app.ProcessRun) {
 	t.Helper()
-	until(t, store, "a run to be "+status.String(), func() bool {
+	waitUntil(t, store, "a run to be "+status.String(), func() bool {
 		run = read(t, store, id)
 		return run.Status == status
 	})
 	return run
 }
 
-// haveBecome waits until n runs have the status.
-func haveBecome(t *testing.T, store *sqlite.Store, n int, status app.Status) {
+// waitForCount waits until n runs have the status.
+func waitForCount(t *testing.T, store *sqlite.Store, n int, status app.Status) {
 	t.Helper()
-	until(t, store, "runs to be "+status.String(), func() bool { return counts(t, store)[status] == int64(n) })
+	waitUntil(t, store, "runs to be "+status.String(), func() bool { return counts(t, store)[status] == int64(n) })
 }
 
-// backlog wraps a real store. It reports calls to the test and lets the test make them fail. Set its
+// hookedStore wraps a real store. It reports calls to the test and lets the test make them fail. Set its
 // fields before the queue runs.
-type backlog struct {
+type hookedStore struct {
 	*sqlite.Store
-	bell    *app.Notifier                               // replaces the notifier of the store if not nil
-	looking func(limit int) error                       // before FetchDue
-	taking  func(app.ProcessRun) error                  // before StartMany, per run; may fail
-	ending  func(app.ProcessRun, app.Outcome) error     // before Finish and CompleteMany, per run; may fail
-	ended   func(app.ProcessRun, app.Outcome, error)    // after Finish and CompleteMany, per run
-	giving  func(run app.ProcessRun) (preventing error) // before Requeue; may fail
+	notifier      *app.Notifier                               // replaces the notifier of the store if not nil
+	beforeFetch   func(limit int) error                       // before FetchDue
+	beforeStart   func(app.ProcessRun) error                  // before StartMany, per run; may fail
+	beforeFinish  func(app.ProcessRun, app.Outcome) error     // before Finish and CompleteMany, per run; may fail
+	afterFinish   func(app.ProcessRun, app.Outcome, error)    // after Finish and CompleteMany, per run
+	beforeRequeue func(run app.ProcessRun) (preventing error) // before Requeue; may fail
 
-	starting func([]app.ProcessRun) // before StartMany
+	beforeStartMany func([]app.ProcessRun) // before StartMany
 
-	reporting func(app.ProgressUpdate) error // before a report is saved; may fail
-	heeding   func()                         // before CancelRequests
+	beforeProgress       func(app.ProgressUpdate) error // before a report is saved; may fail
+	beforeCancelRequests func()                         // before CancelRequests
 }
 
-func (b *backlog) Changed() *app.Notifier {
-	if b.bell != nil {
-		return b.bell
+func (b *hookedStore) Changed() *app.Notifier {
+	if b.notifier != nil {
+		return b.notifier
 	}
 	return b.Store.Changed()
 }
 
-func (b *backlog) FetchDue(ctx context.Context, kinds []string, limit int) ([]app.ProcessRun, error) {
-	if b.looking != nil {
-		if err := b.looking(limit); err != nil {
+func (b *hookedStore) FetchDue(ctx context.Context, kinds []string, limit int) ([]app.ProcessRun, error) {
+	if b.beforeFetch != nil {
+		if err := b.beforeFetch(limit); err != nil {
 			return nil, err
 		}
 	}
 	return b.Store.FetchDue(ctx, kinds, limit)
 }
 
-func (b *backlog) StartMany(ctx context.Context, runs []app.ProcessRun) ([]app.ProcessRun, error) {
-	if b.starting != nil {
-		b.starting(runs)
+func (b *hookedStore) StartMany(ctx context.Context, runs []app.ProcessRun) ([]app.ProcessRun, error) {
+	if b.beforeStartMany != nil {
+		b.beforeStartMany(runs)
 	}
-	if b.taking != nil {
+	if b.beforeStart != nil {
 		for _, run := range runs {
-			if err := b.taking(run); err != nil {
+			if err := b.beforeStart(run); err != nil {
 				return nil, err
 			}
 		}
@@ -213,32 +213,32 @@ func (b *backlog) StartMany(ctx context.Context, runs []app.ProcessRun) ([]app.P
 	return b.Store.StartMany(ctx, runs)
 }
 
-func (b *backlog) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outcome) (err error) {
-	if b.ending != nil {
-		err = b.ending(run, outcome)
+func (b *hookedStore) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outcome) (err error) {
+	if b.beforeFinish != nil {
+		err = b.beforeFinish(run, outcome)
 	}
 	if err == nil {
 		err = b.Store.Finish(ctx, run, outcome)
 	}
-	if b.ended != nil {
-		b.ended(run, outcome, err)
+	if b.afterFinish != nil {
+		b.afterFinish(run, outcome, err)
 	}
 	return err
 }
 
-func (b *backlog) CompleteMany(ctx context.Context, runs []app.ProcessRun) (late []app.ProcessRun, err error) {
+func (b *hookedStore) CompleteMany(ctx context.Context, runs []app.ProcessRun) (late []app.ProcessRun, err error) {
 	completed := app.Outcome{Status: app.Completed}
-	for i := 0; i < len(runs) && err == nil && b.ending != nil; i++ {
-		err = b.ending(runs[i], completed)
+	for i := 0; i < len(runs) && err == nil && b.beforeFinish != nil; i++ {
+		err = b.beforeFinish(runs[i], completed)
 	}
 	if err == nil {
 		late, err = b.Store.CompleteMany(ctx, runs)
 	}
 	for _, run := range runs {
-		if b.ended == nil {
+		if b.afterFinish == nil {
 			break
 		}
-		b.ended(run, completed, errOf(run, late, err))
+		b.afterFinish(run, completed, errOf(run, late, err))
 	}
 	return late, err
 }
@@ -251,27 +251,27 @@ func errOf(run app.ProcessRun, late []app.ProcessRun, err error) error {
 	return err
 }
 
-func (b *backlog) Requeue(ctx context.Context, run app.ProcessRun) error {
-	if b.giving != nil {
-		if err := b.giving(run); err != nil {
+func (b *hookedStore) Requeue(ctx context.Context, run app.ProcessRun) error {
+	if b.beforeRequeue != nil {
+		if err := b.beforeRequeue(run); err != nil {
 			return err
 		}
 	}
 	return b.Store.Requeue(ctx, run)
 }
 
-func (b *backlog) SaveProgress(ctx context.Context, run app.ProcessRun, report app.ProgressUpdate) error {
-	if b.reporting != nil {
-		if err := b.reporting(report); err != nil {
+func (b *hookedStore) SaveProgress(ctx context.Context, run app.ProcessRun, report app.ProgressUpdate) error {
+	if b.beforeProgress != nil {
+		if err := b.beforeProgress(report); err != nil {
 			return err
 		}
 	}
 	return b.Store.SaveProgress(ctx, run, report)
 }
 
-func (b *backlog) CancelRequests(ctx context.Context) ([]app.CancelRequest, error) {
-	if b.heeding != nil {
-		b.heeding()
+func (b *hookedStore) CancelRequests(ctx context.Context) ([]app.CancelRequest, error) {
+	if b.beforeCancelRequests != nil {
+		b.beforeCancelRequests()
 	}
 	return b.Store.CancelRequests(ctx)
 }

@@ -57,10 +57,10 @@ func TestQuarantine_HasOneWorker(t *testing.T) {
 	queue.Workers = workers
 	start(t, queue)
 	for range workers { // younger runs pass the quarantined ones, and all workers are busy
-		waitGrace(t, work.working, "the work")
+		receive(t, work.working, "the work")
 	}
 	close(work.gate)
-	haveBecome(t, store, total, app.Completed)
+	waitForCount(t, store, total, app.Completed)
 	if n := quarantined.highest(); n != 1 {
 		t.Errorf("%d quarantined runs were executed at once, want 1", n)
 	}
@@ -73,10 +73,10 @@ func TestQuarantine_LeavesOtherInterruptedRuns(t *testing.T) {
 	queue.Workers = 4
 	start(t, queue)
 	for range queue.Workers { // all restart at once
-		waitGrace(t, work.working, "the work")
+		receive(t, work.working, "the work")
 	}
 	close(work.gate)
-	haveBecome(t, store, 4, app.Completed)
+	waitForCount(t, store, 4, app.Completed)
 }
 
 // There are more quarantined runs than the queue prefetches.
@@ -89,13 +89,13 @@ func TestQuarantine_DoesNotHideOtherRuns(t *testing.T) {
 	queue.Workers = workers
 	start(t, queue)
 	for range workers {
-		waitGrace(t, work.working, "the work")
+		receive(t, work.working, "the work")
 	}
 	if run := read(t, store, quarantined+1); run.Status != app.Started {
 		t.Errorf("the run behind the quarantined ones is %s", run.Status)
 	}
 	close(work.gate)
-	haveBecome(t, store, len(crashes), app.Completed)
+	waitForCount(t, store, len(crashes), app.Completed)
 }
 
 // After each crash, the server starts again and counts it.
@@ -110,7 +110,7 @@ func TestQuarantine_PoisonousRunFailsAlone(t *testing.T) {
 		done.add(run.ID)
 		return nil
 	}}))
-	haveBecome(t, store, 2, app.Completed)
+	waitForCount(t, store, 2, app.Completed)
 	if got := done.all(); len(got) != 2 || slices.Contains(got, 1) {
 		t.Errorf("the runs %v were executed, want 2 and 3", got)
 	}

@@ -22,7 +22,7 @@ func TestQueue_CompletesARun(t *testing.T) {
 	start(t, newQueue(store, work.kind("report")))
 	id := create(t, store, "report", 1)
 
-	got := waitGrace(t, work.working, "the work")
+	got := receive(t, work.working, "the work")
 	run := read(t, store, id)
 	if run.Status != app.Started || run.Version != 2 || run.Attempt != 1 || run.StartedAt.IsZero() {
 		t.Errorf("while the work goes on the row is %+v", run)
@@ -31,7 +31,7 @@ func TestQueue_CompletesARun(t *testing.T) {
 		t.Errorf("the work was given %+v, and the row is %+v", got.Row(), run)
 	}
 	close(work.gate)
-	run = becomes(t, store, id, app.Completed)
+	run = waitForStatus(t, store, id, app.Completed)
 	if run.Version != 3 || run.Attempt != 1 || run.FinishedAt.IsZero() || run.Error != "" {
 		t.Errorf("in the end the row is %+v", run)
 	}
@@ -43,7 +43,7 @@ func TestQueue_FailsARunWithItsError(t *testing.T) {
 	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(context.Context, *jobs.Run) error {
 		return errors.New("the printer is on fire")
 	}}))
-	run := becomes(t, store, create(t, store, "report", 1), app.Failed)
+	run := waitForStatus(t, store, create(t, store, "report", 1), app.Failed)
 	if run.Version != 3 || run.Attempt != 1 || run.FinishedAt.IsZero() || run.Error != "the printer is on fire" {
 		t.Errorf("the row is %+v", run)
 	}
@@ -61,7 +61,7 @@ func TestQueue_StartsOldestFirst(t *testing.T) {
 	queue := newQueue(store, jobs.Kind{Name: "one", Work: note}, jobs.Kind{Name: "two", Work: note})
 	queue.Workers = 1
 	start(t, queue)
-	haveBecome(t, store, 50, app.Completed)
+	waitForCount(t, store, 50, app.Completed)
 	if got := order.all(); !slices.Equal(got, want) {
 		t.Errorf("done in the order %v", got)
 	}
@@ -90,10 +90,10 @@ func TestQueue_PrefetchKeepsTheOrder(t *testing.T) {
 			queue := newQueue(store, work.kind("report"))
 			queue.Workers = 1
 			start(t, queue)
-			waitGrace(t, work.working, "run 2")
+			receive(t, work.working, "run 2")
 			test.meanwhile(t, store)
 			work.gate <- struct{}{}
-			if next := waitGrace(t, work.working, "the next run"); next.ID != test.want {
+			if next := receive(t, work.working, "the next run"); next.ID != test.want {
 				t.Errorf("run %d is next, want %d", next.ID, test.want)
 			}
 			close(work.gate)
@@ -106,10 +106,10 @@ func TestQueue_FetchesManyAtOnce(t *testing.T) {
 	t.Parallel()
 	const total = 400
 	var looks atomic.Int64
-	store := &backlog{Store: openStore(t), bell: new(app.Notifier), looking: func(int) error { looks.Add(1); return nil }}
+	store := &hookedStore{Store: openStore(t), notifier: new(app.Notifier), beforeFetch: func(int) error { looks.Add(1); return nil }}
 	create(t, store.Store, "quick", total)
 	start(t, newQueue(store, jobs.Kind{Name: "quick", Work: nothing}))
-	haveBecome(t, store.Store, total, app.Completed)
+	waitForCount(t, store.Store, total, app.Completed)
 	if n := looks.Load(); n > total/2 {
 		t.Errorf("it has looked %d times for %d runs", n, total)
 	}
@@ -123,7 +123,7 @@ func TestQueue_WakesUpWhenNotified(t *testing.T) {
 	start(t, newQueue(store, jobs.Kind{Name: "quick", Work: nothing}))
 	deadline := time.After(patience)
 	for round := range 100 {
-		becomes(t, store, create(t, store, "quick", 1), app.Completed)
+		waitForStatus(t, store, create(t, store, "quick", 1), app.Completed)
 		select {
 		case <-deadline:
 			t.Fatalf("only %d rounds are done: the bell does not wake the queue", round)
@@ -135,22 +135,22 @@ func TestQueue_WakesUpWhenNotified(t *testing.T) {
 func TestQueue_PollsWithoutNotification(t *testing.T) {
 	t.Parallel()
 	looked := make(chan int, 1000)
-	store := &backlog{
-		Store: openStore(t), bell: new(app.Notifier), // never notified
-		looking: func(limit int) error { looked <- limit; return nil },
+	store := &hookedStore{
+		Store: openStore(t), notifier: new(app.Notifier), // never notified
+		beforeFetch: func(limit int) error { looked <- limit; return nil },
 	}
 	start(t, newQueue(store, jobs.Kind{Name: "quick", Work: nothing}))
-	waitGrace(t, looked, "the first look") // otherwise the first fetch would find the run
-	becomes(t, store.Store, create(t, store.Store, "quick", 1), app.Completed)
+	receive(t, looked, "the first look") // otherwise the first fetch would find the run
+	waitForStatus(t, store.Store, create(t, store.Store, "quick", 1), app.Completed)
 }
 
 func TestQueue_RetriesAFailedFetch(t *testing.T) {
 	t.Parallel()
 	fault := failing(1)
-	store := &backlog{Store: openStore(t), looking: func(int) error { return fault() }}
+	store := &hookedStore{Store: openStore(t), beforeFetch: func(int) error { return fault() }}
 	id := create(t, store.Store, "quick", 1)
 	start(t, newQueue(store, jobs.Kind{Name: "quick", Work: nothing}))
-	becomes(t, store.Store, id, app.Completed)
+	waitForStatus(t, store.Store, id, app.Completed)
 }
 
 func TestQueue_LeavesUnknownKinds(t *testing.T) {
@@ -158,12 +158,12 @@ func TestQueue_LeavesUnknownKinds(t *testing.T) {
 	store := openStore(t)
 	other := create(t, store, "other", 30) // more than one fetch reads
 	start(t, newQueue(store, jobs.Kind{Name: "known", Work: nothing}))
-	becomes(t, store, create(t, store, "known", 1), app.Completed)
+	waitForStatus(t, store, create(t, store, "known", 1), app.Completed)
 	if run := read(t, store, other); run.Status != app.Created || run.Version != 1 {
 		t.Errorf("the row is %+v", run)
 	}
 	start(t, newQueue(store, jobs.Kind{Name: "other", Work: nothing}))
-	haveBecome(t, store, 31, app.Completed)
+	waitForCount(t, store, 31, app.Completed)
 }
 
 func TestQueue_PanicFailsTheRunOnly(t *testing.T) {
@@ -176,12 +176,12 @@ func TestQueue_PanicFailsTheRunOnly(t *testing.T) {
 	queue.Workers = 1
 	start(t, queue)
 	for _, kind := range []string{"bad", "worse"} {
-		run := becomes(t, store, create(t, store, kind, 1), app.Failed)
+		run := waitForStatus(t, store, create(t, store, kind, 1), app.Failed)
 		if run.Error != "the work panicked; the server's log says where" {
 			t.Errorf("people are told %q", run.Error)
 		}
 	}
-	becomes(t, store, create(t, store, "good", 1), app.Completed)
+	waitForStatus(t, store, create(t, store, "good", 1), app.Completed)
 }
 
 func TestQueue_GoexitFailsTheRun(t *testing.T) {
@@ -191,7 +191,7 @@ func TestQueue_GoexitFailsTheRun(t *testing.T) {
 	queue.Workers = 1
 	start(t, queue)
 	for range 2 {
-		becomes(t, store, create(t, store, "goexit", 1), app.Failed)
+		waitForStatus(t, store, create(t, store, "goexit", 1), app.Failed)
 	}
 }
 
@@ -201,7 +201,7 @@ func TestQueue_TimeoutFailsTheRun(t *testing.T) {
 	queue := newQueue(store, work.kind("slow"))
 	queue.Executor.RunTimeout = 50 * time.Millisecond
 	start(t, queue)
-	run := becomes(t, store, create(t, store, "slow", 1), app.Failed)
+	run := waitForStatus(t, store, create(t, store, "slow", 1), app.Failed)
 	if run.Error != "timed out after 50ms" {
 		t.Errorf("people are told %q", run.Error)
 	}
@@ -217,8 +217,8 @@ func TestQueue_WorkLearnsTheCause(t *testing.T) {
 	}})
 	queue.Executor.RunTimeout = 50 * time.Millisecond
 	start(t, queue)
-	becomes(t, store, create(t, store, "slow", 1), app.Failed)
-	if cause := waitGrace(t, causes, "the cause"); !errors.Is(cause, jobs.ErrTimeout) {
+	waitForStatus(t, store, create(t, store, "slow", 1), app.Failed)
+	if cause := receive(t, causes, "the cause"); !errors.Is(cause, jobs.ErrTimeout) {
 		t.Errorf("the cause is %v", cause)
 	}
 }
@@ -228,7 +228,7 @@ func TestQueue_WorkLearnsTheCause(t *testing.T) {
 func TestQueue_CreatedRunsCostNoMemory(t *testing.T) {
 	const workers, waiting = 4, 100_000
 	var limits gauge
-	store := &backlog{Store: openStore(t), looking: func(limit int) error { limits.show(limit); return nil }}
+	store := &hookedStore{Store: openStore(t), beforeFetch: func(limit int) error { limits.show(limit); return nil }}
 	for range waiting / app.MaxCount {
 		create(t, store.Store, "held", app.MaxCount)
 	}
@@ -241,16 +241,16 @@ func TestQueue_CreatedRunsCostNoMemory(t *testing.T) {
 	}})
 	queue.Workers, queue.DrainTimeout = workers, 0
 	before := heap()
-	ask, stopped := start(t, queue)
+	stop, stopped := start(t, queue)
 	for range 500 { // each round completes one run, so that the queue starts another
-		waitGrace(t, work.working, "the work")
+		receive(t, work.working, "the work")
 		work.gate <- struct{}{}
 	}
 	if grown := int64(heap()) - int64(before); grown > 8<<20 {
 		t.Errorf("the heap has grown by %d bytes", grown)
 	}
-	ask()
-	waitGrace(t, stopped, "the queue to stop")
+	stop()
+	receive(t, stopped, "the queue to stop")
 	if n := busy.highest(); n > workers {
 		t.Errorf("%d runs were in work at once, with %d workers", n, workers)
 	}
@@ -281,10 +281,10 @@ func TestQueue_FetchesAnEarlyRetry(t *testing.T) {
 			<-work
 			return nil
 		}}
-		store := &backlog{Store: openStore(t)}
+		store := &hookedStore{Store: openStore(t)}
 		var began time.Time
 		var once sync.Once
-		store.ended = func(run app.ProcessRun, _ app.Outcome, _ error) {
+		store.afterFinish = func(run app.ProcessRun, _ app.Outcome, _ error) {
 			once.Do(func() {
 				if _, err := store.Retry(context.Background(), run.ID); err != nil {
 					t.Error(err)
@@ -293,7 +293,7 @@ func TestQueue_FetchesAnEarlyRetry(t *testing.T) {
 				began = time.Now()
 			})
 		}
-		ask, stopped := start(t, newQueue(store, deaf))
+		stop, stopped := start(t, newQueue(store, deaf))
 		id := create(t, store.Store, "deaf", 1)
 		<-working
 		cancelRun(t, store, id)
@@ -302,7 +302,7 @@ func TestQueue_FetchesAnEarlyRetry(t *testing.T) {
 		if waited := time.Since(began); waited != 0 {
 			t.Errorf("the run that came back had to wait for %s", waited)
 		}
-		ask()
+		stop()
 		<-stopped
 	})
 }

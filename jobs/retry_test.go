@@ -29,7 +29,7 @@ func TestRetry_EndsWithTheLastAttempt(t *testing.T) {
 	clock.setForward(time.Hour) // a run is due as soon as it has been scheduled again
 	var attempts journal[int]
 	var outcomes journal[app.Outcome]
-	seen := &backlog{Store: store, ending: func(_ app.ProcessRun, outcome app.Outcome) error {
+	seen := &hookedStore{Store: store, beforeFinish: func(_ app.ProcessRun, outcome app.Outcome) error {
 		outcomes.add(outcome)
 		return nil
 	}}
@@ -39,7 +39,7 @@ func TestRetry_EndsWithTheLastAttempt(t *testing.T) {
 	}})
 	queue.Executor.MaxAttempts = 3
 	start(t, queue)
-	run := becomes(t, store, create(t, store, "broken", 1), app.Failed)
+	run := waitForStatus(t, store, create(t, store, "broken", 1), app.Failed)
 	if got := attempts.all(); !slices.Equal(got, []int{1, 2, 3}) {
 		t.Errorf("the attempts were numbered %v", got)
 	}
@@ -73,7 +73,7 @@ func TestRetry_WaitsUntilDue(t *testing.T) {
 	id := create(t, store, "shaky", 1)
 	start(t, queue)
 	var run app.ProcessRun
-	until(t, store, "the first attempt to end", func() bool { run = read(t, store, id); return run.Version == 3 })
+	waitUntil(t, store, "the first attempt to end", func() bool { run = read(t, store, id); return run.Version == 3 })
 	if run.Status != app.Created || run.Attempt != 1 || run.Error != errBroken.Error() || !run.FinishedAt.IsZero() {
 		t.Errorf("between attempts the row is %+v", run)
 	}
@@ -81,13 +81,13 @@ func TestRetry_WaitsUntilDue(t *testing.T) {
 		t.Errorf("it is due %s after it failed", wait)
 	}
 	for range 5 { // each needs a fetch, which must skip the older run
-		becomes(t, store, create(t, store, "quick", 1), app.Completed)
+		waitForStatus(t, store, create(t, store, "quick", 1), app.Completed)
 	}
 	if again := read(t, store, id); again != run {
 		t.Errorf("before it is due the row has become %+v", again)
 	}
 	clock.setForward(2 * time.Hour)
-	if run = becomes(t, store, id, app.Completed); run.Attempt != 2 || run.Error != "" || !run.ScheduledAt.IsZero() {
+	if run = waitForStatus(t, store, id, app.Completed); run.Attempt != 2 || run.Error != "" || !run.ScheduledAt.IsZero() {
 		t.Errorf("in the end the row is %+v", run)
 	}
 }
@@ -100,7 +100,7 @@ func TestRetry_CountsTimeouts(t *testing.T) {
 	queue := newQueue(store, work.kind("slow"))
 	queue.Executor.MaxAttempts, queue.Executor.RunTimeout = 2, 50*time.Millisecond
 	start(t, queue)
-	run := becomes(t, store, create(t, store, "slow", 1), app.Failed)
+	run := waitForStatus(t, store, create(t, store, "slow", 1), app.Failed)
 	if run.Attempt != 2 || len(work.working) != 2 || run.Error != "timed out after 50ms" {
 		t.Errorf("after %d tries the row is %+v", len(work.working), run)
 	}
@@ -111,7 +111,7 @@ func TestRetry_PassesNewerPrefetchedRuns(t *testing.T) {
 	store, clock := openWithClock(t)
 	ticks := make(chan struct{}, 100)
 	// The notifier is never notified, so there are only ticks.
-	watched := &backlog{Store: store, bell: new(app.Notifier), heeding: func() { ticks <- struct{}{} }}
+	watched := &hookedStore{Store: store, notifier: new(app.Notifier), beforeCancelRequests: func() { ticks <- struct{}{} }}
 	g := newGated()
 	queue := newQueue(watched, jobs.Kind{Name: "test", Work: func(ctx context.Context, run *jobs.Run) error {
 		if err := g.work(ctx, run); run.Row().FencingToken > 1 || run.ID > 1 {
@@ -123,7 +123,7 @@ func TestRetry_PassesNewerPrefetchedRuns(t *testing.T) {
 	create(t, store, "test", 4)
 	start(t, queue)
 	for _, want := range []int64{1, 2} {
-		if run := waitGrace(t, g.working, "work"); run.ID != want {
+		if run := receive(t, g.working, "work"); run.ID != want {
 			t.Fatalf("run %d is worked on, not %d", run.ID, want)
 		}
 		if want == 1 {
@@ -135,10 +135,10 @@ func TestRetry_PassesNewerPrefetchedRuns(t *testing.T) {
 		<-ticks
 	}
 	for range 2 { // the first tick may have begun before
-		waitGrace(t, ticks, "a tick")
+		receive(t, ticks, "a tick")
 	}
 	g.gate <- struct{}{}
-	if run := waitGrace(t, g.working, "work"); run.ID != 1 {
+	if run := receive(t, g.working, "work"); run.ID != 1 {
 		t.Errorf("run %d is worked on, although an older one is due", run.ID)
 	}
 	close(g.gate)

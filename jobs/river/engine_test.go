@@ -27,7 +27,7 @@ func TestEngine_ExecutesEachRunOnce(t *testing.T) {
 	}
 	create(t, store, "report", 50)
 	create(t, store, "back up", 50) // River would reject such a kind
-	haveBecome(t, store, 100, app.Completed)
+	waitForCount(t, store, 100, app.Completed)
 	ids := done.all()
 	slices.Sort(ids)
 	if len(slices.Compact(ids)) != 100 || len(done.all()) != 100 {
@@ -40,7 +40,7 @@ func TestEngine_LeavesUnknownKinds(t *testing.T) {
 	store := openStore(t)
 	start(t, newEngine(store, jobs.Kind{Name: "here", Work: nothing}))
 	elsewhere, here := create(t, store, "elsewhere", 1), create(t, store, "here", 1)
-	becomes(t, store, here, app.Completed)
+	waitForStatus(t, store, here, app.Completed)
 	if run := read(t, store, elsewhere); run.Status != app.Created {
 		t.Fatalf("without its kind the run is %+v", run)
 	}
@@ -49,7 +49,7 @@ func TestEngine_LeavesUnknownKinds(t *testing.T) {
 	}
 	other := openAt(t, store.Pool().Config().ConnString())
 	start(t, newEngine(other, jobs.Kind{Name: "elsewhere", Work: nothing}))
-	becomes(t, store, elsewhere, app.Completed)
+	waitForStatus(t, store, elsewhere, app.Completed)
 }
 
 func TestEngine_StartsOldestFirst(t *testing.T) {
@@ -61,7 +61,7 @@ func TestEngine_StartsOldestFirst(t *testing.T) {
 	engine.Workers = 1
 	start(t, engine)
 	for i := range int64(10) {
-		if run := await(t, g.working, "work"); run.ID != first+i {
+		if run := receive(t, g.working, "work"); run.ID != first+i {
 			t.Fatalf("run %d is worked on, not %d", run.ID, first+i)
 		}
 		g.gate <- struct{}{}
@@ -80,13 +80,13 @@ func TestEngine_RetriesAFailedRun(t *testing.T) {
 	engine.Runs.MaxAttempts = 2
 	start(t, engine)
 	id := create(t, store, "test", 1)
-	if run := becomes(t, store, id, app.Failed); run.Attempt != 2 || run.Error != "broken" {
+	if run := waitForStatus(t, store, id, app.Failed); run.Attempt != 2 || run.Error != "broken" {
 		t.Errorf("after its attempts the row is %+v", run)
 	}
 	if _, err := store.Retry(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	if run := becomes(t, store, id, app.Completed); run.Attempt != 1 || run.FencingToken != 3 || run.Error != "" {
+	if run := waitForStatus(t, store, id, app.Completed); run.Attempt != 1 || run.FencingToken != 3 || run.Error != "" {
 		t.Errorf("retried manually, the row is %+v", run)
 	}
 }
@@ -95,7 +95,7 @@ func TestEngine_PanicFailsTheRun(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	start(t, newEngine(store, jobs.Kind{Name: "panics", Work: func(context.Context, *jobs.Run) error { panic("oh") }}))
-	if run := becomes(t, store, create(t, store, "panics", 1), app.Failed); run.Error != "the work panicked; the server's log says where" {
+	if run := waitForStatus(t, store, create(t, store, "panics", 1), app.Failed); run.Error != "the work panicked; the server's log says where" {
 		t.Errorf("the run is %+v", run)
 	}
 }
@@ -106,7 +106,7 @@ func TestEngine_TimeoutFailsTheRun(t *testing.T) {
 	engine := newEngine(store, g.kind("slow"))
 	engine.Runs.RunTimeout = 100 * time.Millisecond
 	start(t, engine)
-	if run := becomes(t, store, create(t, store, "slow", 1), app.Failed); run.Error != "timed out after 100ms" {
+	if run := waitForStatus(t, store, create(t, store, "slow", 1), app.Failed); run.Error != "timed out after 100ms" {
 		t.Errorf("the run is %+v", run)
 	}
 }
@@ -129,15 +129,15 @@ func TestEngine_CancelsInEveryStatus(t *testing.T) {
 		if _, err := store.Cancel(t.Context(), run); err != nil {
 			t.Fatal(err)
 		}
-		becomes(t, store, run, app.Cancelled)
+		waitForStatus(t, store, run, app.Cancelled)
 	}
 	waits := create(t, store, "waits", 1)
 	cancel(waits, app.Cancelled)
 	start(t, engine)
 	works := create(t, store, "works", 1)
-	await(t, working, "the work")
+	receive(t, working, "the work")
 	cancel(works, app.Started)
-	if err := await(t, stopped, "the wish"); !errors.Is(err, jobs.ErrCancelled) {
+	if err := receive(t, stopped, "the cancellation"); !errors.Is(err, jobs.ErrCancelled) {
 		t.Errorf("the work was stopped by %v", err)
 	}
 	if state := jobState(t, store, waits); state != "cancelled" {
@@ -145,14 +145,14 @@ func TestEngine_CancelsInEveryStatus(t *testing.T) {
 	}
 }
 
-// wishes wraps a store and returns the cancel requests of the test.
-type wishes struct {
+// cancelStore wraps a store and returns the cancel requests of the test.
+type cancelStore struct {
 	app.ClusterStore
 	stopping []app.CancelRequest
 	answers  atomic.Int32 // number of calls of CancelRequests
 }
 
-func (w *wishes) CancelRequests(context.Context) ([]app.CancelRequest, error) {
+func (w *cancelStore) CancelRequests(context.Context) ([]app.CancelRequest, error) {
 	w.answers.Add(1)
 	return w.stopping, nil
 }
@@ -162,10 +162,10 @@ func TestCancelRequest_NeedsNoRiverNotification(t *testing.T) {
 	store, g := openStore(t), newGated()
 	works := create(t, store, "works", 1)
 	engine := newEngine(store, g.kind("works"))
-	unheard := &wishes{ClusterStore: store, stopping: []app.CancelRequest{{Run: works, FencingToken: 1}}}
+	unheard := &cancelStore{ClusterStore: store, stopping: []app.CancelRequest{{Run: works, FencingToken: 1}}}
 	engine.Store, engine.Runs.Store = unheard, unheard
 	start(t, engine)
-	becomes(t, store, works, app.Cancelled)
+	waitForStatus(t, store, works, app.Cancelled)
 }
 
 func TestCancelRequest_OfAnEarlierAttemptIsIgnored(t *testing.T) {
@@ -176,12 +176,12 @@ func TestCancelRequest_OfAnEarlierAttemptIsIgnored(t *testing.T) {
 		t.Fatal(err)
 	}
 	engine := newEngine(store, g.kind("works"))
-	late := &wishes{ClusterStore: store, stopping: []app.CancelRequest{{Run: id, FencingToken: 1}}}
+	late := &cancelStore{ClusterStore: store, stopping: []app.CancelRequest{{Run: id, FencingToken: 1}}}
 	engine.Store, engine.Runs.Store = late, late
 	start(t, engine)
-	await(t, g.working, "the second attempt")
+	receive(t, g.working, "the second attempt")
 	asked := late.answers.Load()
-	until(t, store, "late answers to arrive", func() bool { return late.answers.Load() > asked+1 })
+	waitUntil(t, store, "late answers to arrive", func() bool { return late.answers.Load() > asked+1 })
 	close(g.gate)
-	becomes(t, store, id, app.Completed)
+	waitForStatus(t, store, id, app.Completed)
 }

@@ -64,29 +64,29 @@ func TestEngine_StopsWithoutHeartbeat(t *testing.T) {
 	}})
 	start(t, engine)
 	id := create(t, store, "test", 1)
-	await(t, working, "the work")
+	receive(t, working, "the work")
 	define(t, other, refuse)
 	execute(t, other, `INSERT INTO refused VALUES ($1)`, store.Node())
-	if cause := await(t, stopped, "the work to stop"); !errors.Is(cause, app.ErrLeaseLost) {
+	if cause := receive(t, stopped, "the work to stop"); !errors.Is(cause, app.ErrLeaseLost) {
 		t.Errorf("it is stopped by %v", cause)
 	}
-	if run := becomes(t, other, id, app.Created); run.Crashes != 0 || run.Attempt != 0 {
-		t.Errorf("given back, the run is %+v", run)
+	if run := waitForStatus(t, other, id, app.Created); run.Crashes != 0 || run.Attempt != 0 {
+		t.Errorf("requeued, the run is %+v", run)
 	}
 
 	g := newGated()
 	close(g.gate)
 	start(t, newEngine(other, g.kind("test")))
-	if run := becomes(t, other, id, app.Completed); run.Crashes != 0 || run.FencingToken != 2 {
+	if run := waitForStatus(t, other, id, app.Completed); run.Crashes != 0 || run.FencingToken != 2 {
 		t.Errorf("done by the other node, the run is %+v", run)
 	}
 	if len(working) > 0 {
 		t.Error("the node that has no lease took a run")
 	}
 	execute(t, other, `DELETE FROM refused`)
-	until(t, store, "the node to have a lease again", func() bool { _, err := store.Lease(); return err == nil })
+	waitUntil(t, store, "the node to have a lease again", func() bool { _, err := store.Lease(); return err == nil })
 	create(t, store, "test", 20) // enough runs for both nodes
-	await(t, working, "the node to work again")
+	receive(t, working, "the node to work again")
 }
 
 // River redelivers a job that has taken longer than River's leader allows.
@@ -97,10 +97,10 @@ func TestEngine_IgnoresRiverOnLiveRuns(t *testing.T) {
 	g, elsewhere := newGated(), newGated()
 	start(t, newEngine(store, g.kind("test")))
 	id := create(t, store, "test", 1)
-	await(t, g.working, "the work")
+	receive(t, g.working, "the work")
 	handOutAgain := func() {
 		execute(t, store, `UPDATE river_job SET state = 'available' FROM process_runs WHERE job = river_job.id AND process_runs.id = $1`, id)
-		until(t, store, "the job to be dealt with", func() bool { return jobState(t, store, id) == "completed" })
+		waitUntil(t, store, "the job to be dealt with", func() bool { return jobState(t, store, id) == "completed" })
 	}
 	handOutAgain() // to the same node
 	start(t, newEngine(other, elsewhere.kind("test")))
@@ -110,7 +110,7 @@ func TestEngine_IgnoresRiverOnLiveRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	close(g.gate)
-	if run := becomes(t, store, id, app.Completed); run.FencingToken != 1 || run.Crashes != 0 {
+	if run := waitForStatus(t, store, id, app.Completed); run.FencingToken != 1 || run.Crashes != 0 {
 		t.Errorf("the run is %+v", run)
 	}
 	if len(elsewhere.working)+len(g.working) > 0 {
@@ -132,7 +132,7 @@ func TestEngine_RescuesRunsOfALostNode(t *testing.T) {
 	}})
 	start(t, engine)
 	id := create(t, store, "deaf", 1)
-	first := await(t, working, "the work")
+	first := receive(t, working, "the work")
 	define(t, other, `CREATE FUNCTION fall_silent() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'silent'; END $$`)
 	define(t, other, `CREATE TRIGGER fall_silent BEFORE UPDATE ON process_runs FOR EACH ROW WHEN (NEW.status = 0 AND NEW.crashes = 0)
 		EXECUTE FUNCTION fall_silent()`) // the node cannot requeue the run, either
@@ -140,25 +140,25 @@ func TestEngine_RescuesRunsOfALostNode(t *testing.T) {
 	execute(t, other, `INSERT INTO refused VALUES ($1)`, store.Node())
 	g := newGated()
 	start(t, newEngine(other, g.kind("deaf")))
-	if run := await(t, g.working, "the other node").Row(); run.FencingToken != first.Row().FencingToken+1 || run.Crashes != 1 {
+	if run := receive(t, g.working, "the other node").Row(); run.FencingToken != first.Row().FencingToken+1 || run.Crashes != 1 {
 		t.Errorf("the other node starts %+v", run)
 	}
 	close(release)
 	define(t, other, `DROP TRIGGER fall_silent ON process_runs`)
 	close(g.gate)
-	becomes(t, other, id, app.Completed)
+	waitForStatus(t, other, id, app.Completed)
 }
 
 func TestEngine_ReleasesForgottenJobs(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
-	engine.ForgottenAfter(300 * time.Millisecond)
+	engine.SetForgottenAfter(300 * time.Millisecond)
 	id := create(t, store, "test", 1)
 	execute(t, store, `UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = ARRAY[$1::bigint::text]
 		FROM process_runs WHERE job = river_job.id AND process_runs.id = $2`, store.Node(), id)
 	start(t, engine)
-	if run := becomes(t, store, id, app.Completed); run.Crashes != 0 {
+	if run := waitForStatus(t, store, id, app.Completed); run.Crashes != 0 {
 		t.Errorf("the run is %+v", run)
 	}
 }
@@ -184,16 +184,16 @@ func TestEngine_RescuesABulkRun(t *testing.T) {
 		FROM process_runs WHERE job = river_job.id AND process_runs.id = $2`, store.Node(), working)
 	define(t, other, refuse)
 	execute(t, other, `INSERT INTO refused VALUES ($1)`, store.Node())
-	until(t, other, "the node to be lost", func() bool {
+	waitUntil(t, other, "the node to be lost", func() bool {
 		return query[int](t, other, `SELECT count(*) FROM nodes WHERE id = $1`, store.Node()) == 0
 	})
 	start(t, newEngine(other, jobs.Kind{Name: "test", Work: nothing}))
 	for run, crashes := range map[int64]int{working: 1, aside: 0} {
-		if run := becomes(t, other, run, app.Completed); run.Crashes != crashes || run.FencingToken != 1+int64(crashes) {
+		if run := waitForStatus(t, other, run, app.Completed); run.Crashes != crashes || run.FencingToken != 1+int64(crashes) {
 			t.Errorf("the action is %+v", run)
 		}
 	}
-	haveBecome(t, other, 10, app.Cancelled)
+	waitForCount(t, other, 10, app.Cancelled)
 }
 
 // River's leader decides by its own clock and timeouts which jobs are lost. Here that clock is two days
@@ -204,14 +204,14 @@ func TestEngine_WrongClockRescuesNothing(t *testing.T) {
 	engine := newEngine(store, g.kind("test"))
 	start(t, engine)
 	id := create(t, store, "test", 1)
-	await(t, g.working, "the work")
+	receive(t, g.working, "the work")
 	execute(t, store, `UPDATE river_job SET attempted_at = now() - interval '2 days' FROM process_runs WHERE job = river_job.id AND process_runs.id = $1`, id)
-	until(t, store, "River to rescue the job", func() bool { return jobState(t, store, id) == "completed" })
+	waitUntil(t, store, "River to rescue the job", func() bool { return jobState(t, store, id) == "completed" })
 	if run := read(t, store, id); run.Status != app.Started || run.FencingToken != 1 {
 		t.Errorf("meanwhile the run is %+v", run)
 	}
 	close(g.gate)
-	if run := becomes(t, store, id, app.Completed); run.FencingToken != 1 || run.Crashes != 0 || len(g.working) > 0 {
+	if run := waitForStatus(t, store, id, app.Completed); run.FencingToken != 1 || run.Crashes != 0 || len(g.working) > 0 {
 		t.Errorf("in the end the run is %+v", run)
 	}
 }
@@ -240,11 +240,11 @@ func TestEngine_RepeatsItsWorkAfterAnOutage(t *testing.T) {
 	}
 	first := create(t, nodes[0], "test", 6)
 	for range 6 {
-		await(t, working, "the work")
+		receive(t, working, "the work")
 	}
 	cluster.Stop()
 	for range 6 {
-		if cause := await(t, stopped, "the work to stop"); !errors.Is(cause, app.ErrLeaseLost) {
+		if cause := receive(t, stopped, "the work to stop"); !errors.Is(cause, app.ErrLeaseLost) {
 			t.Errorf("it is stopped by %v", cause)
 		}
 	}
@@ -252,7 +252,7 @@ func TestEngine_RepeatsItsWorkAfterAnOutage(t *testing.T) {
 	time.Sleep(heartbeat.LostAfter) // by the clock of the database, all nodes are lost
 	cluster.Restart()
 	for run := first; run < first+6; run++ {
-		if run := becomes(t, nodes[0], run, app.Completed); run.Crashes != 0 || run.FencingToken != 2 {
+		if run := waitForStatus(t, nodes[0], run, app.Completed); run.Crashes != 0 || run.FencingToken != 2 {
 			t.Errorf("the run is %+v", run)
 		}
 	}

@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", "8"); err != nil { // most tests wait, for River or for a time-out
+	if err := flag.Set("test.parallel", "4"); err != nil { // most tests wait, for River or for a time-out
 		panic(err)
 	}
 	goleak.VerifyTestMain(m)
@@ -114,29 +114,29 @@ func newExecutor(store *postgres.Store, registry *jobs.Registry, timeout time.Du
 	}
 }
 
-// start runs the engine until ask is called or the test ends. stopped is closed when the engine has stopped.
-func start(t testing.TB, engine *river.Engine) (ask func(), stopped <-chan struct{}) {
+// start runs the engine until stop is called or the test ends. stopped is closed when the engine has stopped.
+func start(t testing.TB, engine *river.Engine) (stop func(), stopped <-chan struct{}) {
 	t.Helper()
 	return startUntil(t, engine, context.Background())
 }
 
-func startUntil(t testing.TB, engine *river.Engine, now context.Context) (ask func(), stopped <-chan struct{}) {
+func startUntil(t testing.TB, engine *river.Engine, hardStop context.Context) (stop func(), stopped <-chan struct{}) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		engine.Run(ctx, now)
+		engine.Run(ctx, hardStop)
 	}()
 	t.Cleanup(func() {
 		cancel()
-		await(t, done, "the engine to stop")
+		receive(t, done, "the engine to stop")
 	})
 	return cancel, done
 }
 
-// await waits for a value, or until the channel is closed. The test fails after patience.
-func await[T any](t testing.TB, from <-chan T, what string) (value T) {
+// receive waits for a value, or until the channel is closed. The test fails after patience.
+func receive[T any](t testing.TB, from <-chan T, what string) (value T) {
 	t.Helper()
 	select {
 	case value = <-from:
@@ -159,7 +159,7 @@ func create(t testing.TB, store *postgres.Store, kind string, count int) int64 {
 // created creates a run as soon as the database is writable.
 func created(t testing.TB, store *postgres.Store) (run int64) {
 	t.Helper()
-	until(t, store, "a run to be created", func() bool {
+	waitUntil(t, store, "a run to be created", func() bool {
 		batch, err := store.Create(context.Background(), app.CreateRequest{Kind: "test", Count: 1})
 		run = batch.First
 		return err == nil
@@ -180,8 +180,8 @@ func read(t testing.TB, store *postgres.Store, id int64) app.ProcessRun {
 	}
 }
 
-// until calls there after each change in the store, and every 100 ms, and returns when it reports true.
-func until(t testing.TB, store *postgres.Store, what string, there func() bool) {
+// waitUntil calls there after each change in the store, and every 100 ms, and returns when it reports true.
+func waitUntil(t testing.TB, store *postgres.Store, what string, there func() bool) {
 	t.Helper()
 	rings, stop := store.Changed().Subscribe()
 	defer stop()
@@ -198,20 +198,20 @@ func until(t testing.TB, store *postgres.Store, what string, there func() bool) 
 	}
 }
 
-// becomes waits until a run has the status, and returns the run.
-func becomes(t testing.TB, store *postgres.Store, id int64, status app.Status) (run app.ProcessRun) {
+// waitForStatus waits until a run has the status, and returns the run.
+func waitForStatus(t testing.TB, store *postgres.Store, id int64, status app.Status) (run app.ProcessRun) {
 	t.Helper()
-	until(t, store, "a run to be "+status.String(), func() bool {
+	waitUntil(t, store, "a run to be "+status.String(), func() bool {
 		run = read(t, store, id)
 		return run.Status == status
 	})
 	return run
 }
 
-// haveBecome waits until n runs have the status.
-func haveBecome(t testing.TB, store *postgres.Store, n int, status app.Status) {
+// waitForCount waits until n runs have the status.
+func waitForCount(t testing.TB, store *postgres.Store, n int, status app.Status) {
 	t.Helper()
-	until(t, store, "runs to be "+status.String(), func() bool {
+	waitUntil(t, store, "runs to be "+status.String(), func() bool {
 		page, err := store.Page(context.Background(), app.Query{})
 		if err != nil {
 			t.Fatal(err)

@@ -25,14 +25,14 @@ func TestOutage_NodeWaitsForTheDatabase(t *testing.T) {
 	cluster.Stop()
 	start(t, newEngine(store, g.kind("test"))) // before the database is up
 	cluster.Restart()
-	await(t, g.working, "the work")
+	receive(t, g.working, "the work")
 	cluster.Stop()
 	close(g.gate) // the result has to be saved
 	cluster.Restart()
-	if run := becomes(t, store, working, app.Completed); run.Crashes != 0 || run.FencingToken != 1 {
+	if run := waitForStatus(t, store, working, app.Completed); run.Crashes != 0 || run.FencingToken != 1 {
 		t.Errorf("the run is %+v", run)
 	}
-	becomes(t, store, created(t, store), app.Completed)
+	waitForStatus(t, store, created(t, store), app.Completed)
 }
 
 func TestOutage_NodeCanBeStopped(t *testing.T) {
@@ -45,17 +45,17 @@ func TestOutage_NodeCanBeStopped(t *testing.T) {
 		<-ctx.Done()
 		return context.Cause(ctx)
 	}})
-	ask, stopped := start(t, engine)
+	stop, stopped := start(t, engine)
 	id := create(t, store, "test", 1)
-	await(t, started, "the work")
+	receive(t, started, "the work")
 	cluster.Stop()
-	ask()
-	await(t, stopped, "the node to stop")
+	stop()
+	receive(t, stopped, "the node to stop")
 	cluster.Restart()
-	until(t, store, "the database to be back", func() bool { return store.Ready() == nil })
+	waitUntil(t, store, "the database to be back", func() bool { return store.Ready() == nil })
 	lose(t, store, id) // the stopping node could not requeue the run
 	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
-	becomes(t, store, id, app.Completed)
+	waitForStatus(t, store, id, app.Completed)
 }
 
 // failLate makes River fail to start after it has begun to deliver jobs: it cannot create one of the
@@ -92,32 +92,32 @@ func (e ear) Write(line []byte) (int, error) {
 }
 
 // halfStart starts a node and returns when River has failed to start while the node works on a run.
-func halfStart(t *testing.T, store *postgres.Store, g *gated) (run int64, ask func(), stopped <-chan struct{}) {
+func halfStart(t *testing.T, store *postgres.Store, g *gated) (run int64, stop func(), stopped <-chan struct{}) {
 	t.Helper()
 	define(t, store, failLate)
 	failed := ear{"the queue cannot be had", make(chan struct{}, 1)}
 	engine := newEngine(store, g.kind("test"))
 	engine.Runs.Log = slog.New(slog.NewTextHandler(failed, nil))
 	run = create(t, store, "test", 1)
-	ask, stopped = start(t, engine)
-	await(t, failed.heard, "River to fail")
-	await(t, g.working, "the work")
-	return run, ask, stopped
+	stop, stopped = start(t, engine)
+	receive(t, failed.heard, "River to fail")
+	receive(t, g.working, "the work")
+	return run, stop, stopped
 }
 
 func TestOutage_HalfStartedNodeStops(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
-	id, ask, stopped := halfStart(t, store, g)
-	ask()
-	await(t, stopped, "the node to stop")
+	id, stop, stopped := halfStart(t, store, g)
+	stop()
+	receive(t, stopped, "the node to stop")
 	if run := read(t, store, id); run.Status != app.Created || run.Crashes != 0 {
 		t.Errorf("the run is %+v", run)
 	}
 	define(t, store, `DROP TRIGGER fail_late ON river_queue`)
 	close(g.gate)
 	start(t, newEngine(store, g.kind("test")))
-	becomes(t, store, id, app.Completed)
+	waitForStatus(t, store, id, app.Completed)
 }
 
 func TestOutage_HalfStartedNodeCancels(t *testing.T) {
@@ -127,10 +127,10 @@ func TestOutage_HalfStartedNodeCancels(t *testing.T) {
 	id := create(t, store, "test", 1)
 	engine := newEngine(store, g.kind("test"))
 	// River does not notify of this request.
-	unheard := &wishes{ClusterStore: store, stopping: []app.CancelRequest{{Run: id, FencingToken: 1}}}
+	unheard := &cancelStore{ClusterStore: store, stopping: []app.CancelRequest{{Run: id, FencingToken: 1}}}
 	engine.Store, engine.Runs.Store = unheard, unheard
 	start(t, engine)
-	becomes(t, store, id, app.Cancelled)
+	waitForStatus(t, store, id, app.Cancelled)
 }
 
 // endLate makes River's update of a finished job take longer than River waits.
@@ -142,15 +142,15 @@ func TestOutage_HalfStartedNodeGivesUp(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
 	define(t, store, endLate)
-	_, ask, stopped := halfStart(t, store, g)
+	_, stop, stopped := halfStart(t, store, g)
 	began := time.Now()
-	ask()
-	await(t, stopped, "the node to stop")
+	stop()
+	receive(t, stopped, "the node to stop")
 	if took := time.Since(began); took > 30*time.Second { // River tries for 37 seconds, and once more
 		t.Errorf("it took %v", took)
 	}
 	define(t, store, `DROP TRIGGER end_late ON river_job`)
-	until(t, store, "River to have come to its end", func() bool {
+	waitUntil(t, store, "River to have come to its end", func() bool {
 		return query[int](t, store, `SELECT count(*) FROM river_job WHERE state = 'running'`) == 0
 	})
 }
@@ -187,13 +187,13 @@ func TestOutage_BrokenListenersAreReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ask, stopped := start(t, engine)
+	stop, stopped := start(t, engine)
 	for _, run := range []int64{quarantined, quarantined + 1, action.ID} { // one run of each queue
-		becomes(t, store, run, app.Completed)
+		waitForStatus(t, store, run, app.Completed)
 	}
-	until(t, store, "a chore to be done, which takes a leader", func() bool {
+	waitUntil(t, store, "a chore to be done, which takes a leader", func() bool {
 		return query[int](t, store, `SELECT count(*) FROM river_job WHERE kind = 'maintenance:rescue' AND state = 'completed'`) > 0
 	})
-	ask()
-	await(t, stopped, "the node to stop")
+	stop()
+	receive(t, stopped, "the node to stop")
 }

@@ -12,17 +12,17 @@ func TestStop_AnotherNodeTakesOver(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
 	engine := newEngine(store, g.kind("test")) // DrainTimeout is 0
-	ask, stopped := start(t, engine)
+	stop, stopped := start(t, engine)
 	id := create(t, store, "test", 1)
-	await(t, g.working, "the work")
-	ask()
-	await(t, stopped, "the first node to stop")
+	receive(t, g.working, "the work")
+	stop()
+	receive(t, stopped, "the first node to stop")
 	if run := read(t, store, id); run.Status != app.Created || run.Attempt != 0 || run.Crashes != 0 {
 		t.Fatalf("the run is %+v", run)
 	}
 	close(g.gate)
 	start(t, newEngine(store, g.kind("test")))
-	if run := becomes(t, store, id, app.Completed); run.Attempt != 1 || run.FencingToken != 2 {
+	if run := waitForStatus(t, store, id, app.Completed); run.Attempt != 1 || run.FencingToken != 2 {
 		t.Errorf("the run is %+v", run)
 	}
 }
@@ -32,13 +32,13 @@ func TestStop_DrainsRunningWork(t *testing.T) {
 	store, g := openStore(t), newGated()
 	engine := newEngine(store, g.kind("test"))
 	engine.DrainTimeout = patience
-	ask, stopped := start(t, engine)
+	stop, stopped := start(t, engine)
 	working := create(t, store, "test", 1)
-	await(t, g.working, "the work")
-	ask()
+	receive(t, g.working, "the work")
+	stop()
 	waits := create(t, store, "test", 1)
 	close(g.gate)
-	await(t, stopped, "the node to stop")
+	receive(t, stopped, "the node to stop")
 	for run, want := range map[int64]app.Status{working: app.Completed, waits: app.Created} {
 		if run := read(t, store, run); run.Status != want {
 			t.Errorf("the run is %+v", run)
@@ -54,18 +54,18 @@ func TestStop_CancelsDuringTheDrain(t *testing.T) {
 	store, g := openStore(t), newGated()
 	engine := newEngine(store, g.kind("test"))
 	engine.DrainTimeout = patience
-	ask, stopped := start(t, engine)
+	stop, stopped := start(t, engine)
 	first, second := create(t, store, "test", 1), create(t, store, "test", 1)
-	await(t, g.working, "the first run")
-	await(t, g.working, "the second run")
-	ask()
+	receive(t, g.working, "the first run")
+	receive(t, g.working, "the second run")
+	stop()
 	for _, run := range []int64{first, second} { // the second one after the first has ended
 		if _, err := store.Cancel(t.Context(), run); err != nil {
 			t.Fatal(err)
 		}
-		becomes(t, store, run, app.Cancelled)
+		waitForStatus(t, store, run, app.Cancelled)
 	}
-	await(t, stopped, "the node to stop")
+	receive(t, stopped, "the node to stop")
 }
 
 func TestStop_HardStopDoesNotWait(t *testing.T) {
@@ -79,12 +79,12 @@ func TestStop_HardStopDoesNotWait(t *testing.T) {
 		return nil
 	}})
 	engine.DrainTimeout = patience
-	now, hurry := context.WithCancel(context.Background())
-	_, stopped := startUntil(t, engine, now)
+	hardStop, stopHard := context.WithCancel(context.Background())
+	_, stopped := startUntil(t, engine, hardStop)
 	id := create(t, store, "stubborn", 1)
-	await(t, working, "the work")
-	hurry()
-	await(t, stopped, "the node to stop")
+	receive(t, working, "the work")
+	stopHard()
+	receive(t, stopped, "the node to stop")
 	if run := read(t, store, id); run.Status != app.Created || run.Crashes != 0 {
 		t.Errorf("the run is %+v", run)
 	}
@@ -99,9 +99,9 @@ func TestQuarantine_SharesTheWorkers(t *testing.T) {
 	engine.Workers = 1
 	start(t, engine)
 	for range 3 {
-		await(t, g.working, "work")
+		receive(t, g.working, "work")
 		// The quarantined run has a queue of its own. So two jobs are fetched, and one of them gets no slot.
-		until(t, store, "one to be in hand", func() bool {
+		waitUntil(t, store, "one to be in hand", func() bool {
 			return query[int](t, store, `SELECT count(*) FROM process_runs WHERE status = 1`) == 1
 		})
 		if len(g.working) > 0 {
@@ -109,7 +109,7 @@ func TestQuarantine_SharesTheWorkers(t *testing.T) {
 		}
 		g.gate <- struct{}{}
 	}
-	haveBecome(t, store, 3, app.Completed)
+	waitForCount(t, store, 3, app.Completed)
 }
 
 func TestJob_WithoutASlotKeepsItsPosition(t *testing.T) {
@@ -122,12 +122,12 @@ func TestJob_WithoutASlotKeepsItsPosition(t *testing.T) {
 	engine := newEngine(store, g.kind("test"))
 	engine.Workers = 1
 	start(t, engine)
-	await(t, g.working, "the quarantined run")
+	receive(t, g.working, "the quarantined run")
 	execute(t, store, `UPDATE river_job SET state = 'available', scheduled_at = now() - interval '1 day' WHERE queue = 'runs'`)
-	until(t, store, "a job to be put back where it was", func() bool {
+	waitUntil(t, store, "a job to be put back where it was", func() bool {
 		return query[int](t, store, `SELECT count(*) FROM river_job WHERE queue = 'runs' AND state = 'available' AND attempt = 0
 			AND metadata ? 'snoozes' AND scheduled_at < now() - interval '23 hours'`) > 0
 	})
 	close(g.gate)
-	haveBecome(t, store, 3, app.Completed)
+	waitForCount(t, store, 3, app.Completed)
 }

@@ -34,7 +34,7 @@ func begin(t *testing.T, line string, change func(*jobs.Queue)) (store *sqlite.S
 // end waits until a run is final, and returns it with its log.
 func end(t *testing.T, store *sqlite.Store, id int64) (run app.ProcessRun, log string) {
 	t.Helper()
-	until(t, store, "the end of the run", func() bool {
+	waitUntil(t, store, "the end of the run", func() bool {
 		run = read(t, store, id)
 		return run.Status.Final()
 	})
@@ -151,7 +151,7 @@ func TestCommand_IgnoringSIGTERMIsKilled(t *testing.T) {
 	t.Parallel()
 	mark := marker(t)
 	store, id := begin(t, fmt.Sprintf(`sh -c 'trap "echo not yet" TERM; echo ready; while true; do sleep 0.1; : %s; done'`, mark), nil)
-	until(t, store, "the trap", func() bool { return textOf(logOf(t, store, id)) == "ready\n" })
+	waitUntil(t, store, "the trap", func() bool { return textOf(logOf(t, store, id)) == "ready\n" })
 	if _, err := store.Cancel(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestCommand_IgnoringSIGTERMIsKilled(t *testing.T) {
 func TestCommand_StoppedIsCancelled(t *testing.T) {
 	t.Parallel()
 	store, id := begin(t, `sh -c 'trap "echo tidied; exit 0" TERM; echo ready; while true; do sleep 0.05; done'`, nil)
-	until(t, store, "the trap", func() bool { return textOf(logOf(t, store, id)) == "ready\n" })
+	waitUntil(t, store, "the trap", func() bool { return textOf(logOf(t, store, id)) == "ready\n" })
 	if _, err := store.Cancel(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func TestCommand_EndsWithItsSupervisor(t *testing.T) {
 	t.Parallel()
 	mark := marker(t)
 	store, id := begin(t, fmt.Sprintf(`sh -c 'echo $PPID; sleep %[1]s & sleep %[1]s'`, mark), nil)
-	until(t, store, "the supervisor", func() bool { return len(logOf(t, store, id).Lines) == 1 })
+	waitUntil(t, store, "the supervisor", func() bool { return len(logOf(t, store, id).Lines) == 1 })
 	awaitMarked(t, mark, 3)
 	var supervisor int
 	if _, err := fmt.Sscan(textOf(logOf(t, store, id)), &supervisor); err != nil {
@@ -258,7 +258,7 @@ func TestCommand_FiftyRunAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer opened.Close()
-	haveBecome(t, store, n, app.Completed)
+	waitForCount(t, store, n, app.Completed)
 	for id := first; id < first+n; id++ {
 		if log := textOf(logOf(t, store, id)); log != fmt.Sprintf("run %d\n", id) {
 			t.Errorf("the log of run %d is %q", id, log)

@@ -42,12 +42,12 @@ func TestBulkRun_IsSnoozedBetweenSlices(t *testing.T) {
 	}
 	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
 	engine.Bulk.Registry = jobs.BulkRegistry(&lengthy{BulkRunner: store})
-	engine.PauseAfter(500 * time.Millisecond)
+	engine.SetSnoozeAfter(500 * time.Millisecond)
 	start(t, engine)
-	if run := becomes(t, store, action.ID, app.Completed); run.FencingToken != 1 || run.Attempt != 1 || run.Crashes != 0 {
+	if run := waitForStatus(t, store, action.ID, app.Completed); run.FencingToken != 1 || run.Attempt != 1 || run.Crashes != 0 {
 		t.Errorf("the action is %+v", run)
 	}
-	haveBecome(t, store, many, app.Cancelled)
+	waitForCount(t, store, many, app.Cancelled)
 	log, err := store.Log(t.Context(), app.LogQuery{Run: action.ID, Bytes: 1 << 20, Lines: 1000})
 	if err != nil || len(log.Lines) != 2 { // the title and the summary
 		t.Errorf("its log is %+v, %v", log.Lines, err)
@@ -76,13 +76,13 @@ func TestBulkRun_CancelledWhileSnoozed(t *testing.T) {
 	}
 	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
 	engine.Bulk.Registry = jobs.BulkRegistry(endless{})
-	engine.PauseAfter(100 * time.Millisecond)
+	engine.SetSnoozeAfter(100 * time.Millisecond)
 	start(t, engine)
-	becomes(t, store, action.ID, app.Started)
+	waitForStatus(t, store, action.ID, app.Started)
 	if _, err := store.Cancel(t.Context(), action.ID); err != nil {
 		t.Fatal(err)
 	}
-	becomes(t, store, action.ID, app.Cancelled)
+	waitForStatus(t, store, action.ID, app.Cancelled)
 }
 
 func TestBulkRun_ResumesOnAnotherNode(t *testing.T) {
@@ -95,18 +95,18 @@ func TestBulkRun_ResumesOnAnotherNode(t *testing.T) {
 	}
 	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
 	engine.Bulk.Registry, engine.DrainTimeout = jobs.BulkRegistry(endless{}), patience // it is snoozed at once
-	ask, stopped := start(t, engine)
-	becomes(t, store, action.ID, app.Started)
-	ask()
-	await(t, stopped, "the node to stop")
+	stop, stopped := start(t, engine)
+	waitForStatus(t, store, action.ID, app.Started)
+	stop()
+	receive(t, stopped, "the node to stop")
 	if state := jobState(t, store, action.ID); state != "available" {
 		t.Errorf("its job is %s", state)
 	}
 	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
-	if run := becomes(t, store, action.ID, app.Completed); run.FencingToken != 1 || run.Crashes != 0 {
+	if run := waitForStatus(t, store, action.ID, app.Completed); run.FencingToken != 1 || run.Crashes != 0 {
 		t.Errorf("the action is %+v", run)
 	}
-	haveBecome(t, store, 10, app.Cancelled)
+	waitForCount(t, store, 10, app.Cancelled)
 }
 
 // cancelledInPause is a BulkRunner that cancels the run at the moment when its job is snoozed.
@@ -132,9 +132,9 @@ func TestBulkRun_CancelledAtTheSnooze(t *testing.T) {
 	actions := &cancelledInPause{cancel: func(run int64) error { _, err := store.Cancel(context.Background(), run); return err }}
 	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
 	engine.Bulk.Registry = jobs.BulkRegistry(actions)
-	engine.PauseAfter(100 * time.Millisecond)
+	engine.SetSnoozeAfter(100 * time.Millisecond)
 	start(t, engine)
-	becomes(t, store, action.ID, app.Cancelled)
+	waitForStatus(t, store, action.ID, app.Cancelled)
 	if actions.err != nil {
 		t.Error(actions.err)
 	}

@@ -40,7 +40,7 @@ func TestCommand_CannotKeepItsSupervisorStopped(t *testing.T) {
 			mark := marker(t)
 			store, id := begin(t, fmt.Sprintf(line, mark), nil)
 			if name == "cancelled" {
-				until(t, store, "the trap", func() bool { return textOf(logOf(t, store, id)) == "ready\n" })
+				waitUntil(t, store, "the trap", func() bool { return textOf(logOf(t, store, id)) == "ready\n" })
 				if _, err := store.Cancel(t.Context(), id); err != nil {
 					t.Fatal(err)
 				}

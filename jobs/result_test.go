@@ -23,13 +23,13 @@ func TestResult_WaitsForTheDatabase(t *testing.T) {
 			t.Parallel()
 			fault := failing(2)
 			var done atomic.Int32
-			store := &backlog{Store: openStore(t), ending: func(app.ProcessRun, app.Outcome) error { return fault() }}
+			store := &hookedStore{Store: openStore(t), beforeFinish: func(app.ProcessRun, app.Outcome) error { return fault() }}
 			start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run *jobs.Run) error {
 				done.Add(1)
 				return work(ctx, run)
 			}}))
 			id := create(t, store.Store, "report", 1)
-			until(t, store.Store, "the result", func() bool { return read(t, store.Store, id).Status.Final() })
+			waitUntil(t, store.Store, "the result", func() bool { return read(t, store.Store, id).Status.Final() })
 			run := read(t, store.Store, id)
 			if run.Status.String() != name || run.Version != 3 || done.Load() != 1 {
 				t.Errorf("the work was done %d times, and the row is %+v", done.Load(), run)
@@ -45,7 +45,7 @@ func TestResult_SurvivesMuchOutput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var locked atomic.Bool
 		locked.Store(true)
-		store := &backlog{Store: openStore(t), reporting: func(app.ProgressUpdate) error {
+		store := &hookedStore{Store: openStore(t), beforeProgress: func(app.ProgressUpdate) error {
 			if locked.Load() {
 				return app.Errorf(app.CodeUnavailable, "The database is locked.")
 			}
@@ -61,7 +61,7 @@ func TestResult_SurvivesMuchOutput(t *testing.T) {
 		}})
 		queue.Executor.RunTimeout, queue.Executor.LogLimit = time.Minute, 1<<30
 		id := create(t, store.Store, "noisy", 1)
-		ask, stopped := start(t, queue)
+		stop, stopped := start(t, queue)
 		<-returned
 		time.Sleep(10 * time.Minute)
 		if run := read(t, store.Store, id); run.Status != app.Started {
@@ -72,7 +72,7 @@ func TestResult_SurvivesMuchOutput(t *testing.T) {
 		if run := read(t, store.Store, id); run.Status != app.Completed {
 			t.Errorf("the run is %+v", run)
 		}
-		ask()
+		stop()
 		<-stopped
 	})
 }
@@ -82,17 +82,17 @@ func TestResult_WaitEndsAtShutdown(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs.db")
 	tried := make(chan struct{}, 1000)
-	store := &backlog{Store: openAt(t, path, time.Now), ending: func(app.ProcessRun, app.Outcome) error {
+	store := &hookedStore{Store: openAt(t, path, time.Now), beforeFinish: func(app.ProcessRun, app.Outcome) error {
 		tried <- struct{}{}
 		return app.Errorf(app.CodeUnavailable, "The disk is full.")
 	}}
 	queue := newQueue(store, jobs.Kind{Name: "report", Work: nothing})
 	queue.DrainTimeout = 50 * time.Millisecond
 	id := create(t, store.Store, "report", 1)
-	ask, stopped := start(t, queue)
-	waitGrace(t, tried, "the result")
-	ask()
-	waitGrace(t, stopped, "the queue to stop")
+	stop, stopped := start(t, queue)
+	receive(t, tried, "the result")
+	stop()
+	receive(t, stopped, "the queue to stop")
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -101,22 +101,22 @@ func TestResult_WaitEndsAtShutdown(t *testing.T) {
 		t.Errorf("at the next start the row is %+v", run)
 	}
 	start(t, newQueue(again, jobs.Kind{Name: "report", Work: nothing}))
-	becomes(t, again, id, app.Completed)
+	waitForStatus(t, again, id, app.Completed)
 }
 
 // While the work goes on, another worker requeues the run and starts it again.
 func TestResult_StaleIsDropped(t *testing.T) {
 	t.Parallel()
 	work, ended := newGated(), make(chan error, 1000)
-	store := &backlog{
-		Store: openStore(t),
-		ended: func(_ app.ProcessRun, _ app.Outcome, err error) { ended <- err },
+	store := &hookedStore{
+		Store:       openStore(t),
+		afterFinish: func(_ app.ProcessRun, _ app.Outcome, err error) { ended <- err },
 	}
 	queue := newQueue(store, work.kind("report"))
 	queue.Workers = 1
 	start(t, queue)
 	id := create(t, store.Store, "report", 1)
-	stale := waitGrace(t, work.working, "the work")
+	stale := receive(t, work.working, "the work")
 	if err := store.Store.Requeue(t.Context(), stale.Row()); err != nil {
 		t.Fatal(err)
 	}
@@ -125,10 +125,10 @@ func TestResult_StaleIsDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	close(work.gate)
-	if err := waitGrace(t, ended, "the late result"); app.CodeOf(err) != app.CodeConflict {
+	if err := receive(t, ended, "the late result"); app.CodeOf(err) != app.CodeConflict {
 		t.Errorf("the late result came to %v", err)
 	}
-	becomes(t, store.Store, create(t, store.Store, "report", 1), app.Completed) // the worker continues
+	waitForStatus(t, store.Store, create(t, store.Store, "report", 1), app.Completed) // the worker continues
 	if run := read(t, store.Store, id); run != fresh {
 		t.Errorf("the row has become %+v", run)
 	}
@@ -138,7 +138,7 @@ func TestStart_LostRaceSkipsTheWork(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	var done journal[int64]
-	queue := newQueue(&backlog{Store: store, taking: func(run app.ProcessRun) error {
+	queue := newQueue(&hookedStore{Store: store, beforeStart: func(run app.ProcessRun) error {
 		if run.ID > 1 {
 			return nil
 		}
@@ -151,7 +151,7 @@ func TestStart_LostRaceSkipsTheWork(t *testing.T) {
 	queue.Workers = 1
 	create(t, store, "report", 2)
 	start(t, queue)
-	becomes(t, store, 2, app.Completed)
+	waitForStatus(t, store, 2, app.Completed)
 	if got := done.all(); len(got) != 1 || got[0] != 2 {
 		t.Errorf("the work of %v was done", got)
 	}
@@ -163,9 +163,9 @@ func TestStart_LostRaceSkipsTheWork(t *testing.T) {
 func TestStart_FailureIsRetried(t *testing.T) {
 	t.Parallel()
 	fault := failing(1)
-	store := &backlog{Store: openStore(t), taking: func(app.ProcessRun) error { return fault() }}
+	store := &hookedStore{Store: openStore(t), beforeStart: func(app.ProcessRun) error { return fault() }}
 	start(t, newQueue(store, jobs.Kind{Name: "report", Work: nothing}))
-	run := becomes(t, store.Store, create(t, store.Store, "report", 1), app.Completed)
+	run := waitForStatus(t, store.Store, create(t, store.Store, "report", 1), app.Completed)
 	if run.Attempt != 1 || run.Version != 3 {
 		t.Errorf("the row is %+v", run)
 	}
@@ -178,7 +178,7 @@ func TestResult_SlowLogIsNoTimeout(t *testing.T) {
 		t.Run(want.String(), func(t *testing.T) {
 			t.Parallel()
 			tooLate := make(chan struct{})
-			store := &backlog{Store: openStore(t), reporting: func(app.ProgressUpdate) error { <-tooLate; return nil }}
+			store := &hookedStore{Store: openStore(t), beforeProgress: func(app.ProgressUpdate) error { <-tooLate; return nil }}
 			queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run *jobs.Run) error {
 				context.AfterFunc(ctx, func() { close(tooLate) })
 				run.Log("this is it")
@@ -187,7 +187,7 @@ func TestResult_SlowLogIsNoTimeout(t *testing.T) {
 			queue.Executor.RunTimeout = 2 * time.Second
 			start(t, queue)
 			id := create(t, store.Store, "report", 1)
-			until(t, store.Store, "the result", func() bool { return read(t, store.Store, id).Status.Final() })
+			waitUntil(t, store.Store, "the result", func() bool { return read(t, store.Store, id).Status.Final() })
 			if run := read(t, store.Store, id); run.Status != want || (result != nil && run.Error != result.Error()) {
 				t.Errorf("the row is %+v", run)
 			}

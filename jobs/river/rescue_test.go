@@ -46,10 +46,10 @@ func TestRescue_RequeuesALostRun(t *testing.T) {
 	begin(t, store, started)
 	lose(t, store, waiting) // lost before the run was started: not a crash
 	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
-	if run := becomes(t, store, started, app.Completed); run.Crashes != 1 || run.Attempt != 1 || run.FencingToken != 2 {
+	if run := waitForStatus(t, store, started, app.Completed); run.Crashes != 1 || run.Attempt != 1 || run.FencingToken != 2 {
 		t.Errorf("the run that was started is %+v", run)
 	}
-	if run := becomes(t, store, waiting, app.Completed); run.Crashes != 0 || run.Attempt != 1 || run.FencingToken != 1 {
+	if run := waitForStatus(t, store, waiting, app.Completed); run.Crashes != 0 || run.Attempt != 1 || run.FencingToken != 1 {
 		t.Errorf("the run that was not is %+v", run)
 	}
 }
@@ -61,7 +61,7 @@ func TestRescue_FailsAfterMaxCrashes(t *testing.T) {
 	crash(t, store, run, maxCrashes-1)
 	begin(t, store, run)
 	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
-	if run := becomes(t, store, run, app.Failed); run.Crashes != maxCrashes {
+	if run := waitForStatus(t, store, run, app.Failed); run.Crashes != maxCrashes {
 		t.Errorf("the run is %+v", run)
 	}
 }
@@ -75,7 +75,7 @@ func TestRescue_CancelsOnRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
-	becomes(t, store, run, app.Cancelled)
+	waitForStatus(t, store, run, app.Cancelled)
 }
 
 func TestRescue_DropsStaleResults(t *testing.T) {
@@ -93,16 +93,16 @@ func TestRescue_DropsStaleResults(t *testing.T) {
 	}})
 	_, stopped := start(t, engine)
 	id := create(t, store, "test", 1)
-	if err := store.Rescue(t.Context(), await(t, working, "the first worker").Row()); err != nil {
+	if err := store.Rescue(t.Context(), receive(t, working, "the first worker").Row()); err != nil {
 		t.Fatal(err)
 	}
-	if run := becomes(t, store, id, app.Completed); run.FencingToken != 2 {
+	if run := waitForStatus(t, store, id, app.Completed); run.FencingToken != 2 {
 		t.Errorf("the second worker has made of it %+v", run)
 	}
 	close(lateMay)
-	await(t, late, "the first worker to return")
+	receive(t, late, "the first worker to return")
 	done := read(t, store, id)
-	until(t, store, "all to be put away", func() bool {
+	waitUntil(t, store, "all to be put away", func() bool {
 		return query[int](t, store, `SELECT count(*) FROM river_job WHERE state = 'running' AND kind LIKE 'run:%'`) == 0
 	})
 	if run := read(t, store, id); run != done || run.Status != app.Completed {
@@ -127,7 +127,7 @@ func TestRescue_ReplacesADiscardedJob(t *testing.T) {
 	execute(t, store, `DELETE FROM river_job USING process_runs WHERE job = river_job.id AND process_runs.id = $1`, gone)
 	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
 	for run, crashes := range map[int64]int{waiting: 0, started: 1, gone: 0} {
-		if run := becomes(t, store, run, app.Completed); run.Crashes != crashes {
+		if run := waitForStatus(t, store, run, app.Completed); run.Crashes != crashes {
 			t.Errorf("the run is %+v", run)
 		}
 	}
@@ -153,7 +153,7 @@ func TestJob_FormerJobStartsNothing(t *testing.T) {
 		t.Errorf("it is %+v, %v", run, err)
 	}
 	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
-	if run := becomes(t, store, id, app.Completed); run.FencingToken != 1 {
+	if run := waitForStatus(t, store, id, app.Completed); run.FencingToken != 1 {
 		t.Errorf("in the end it is %+v", run)
 	}
 }
@@ -171,10 +171,10 @@ func TestJob_WithoutARunEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
-	if run := becomes(t, store, id, app.Completed); run.FencingToken != 2 || run.Crashes != 1 {
+	if run := waitForStatus(t, store, id, app.Completed); run.FencingToken != 2 || run.Crashes != 1 {
 		t.Errorf("the run is %+v", run)
 	}
-	until(t, store, "the job to be dealt with that it had before", func() bool {
+	waitUntil(t, store, "the job to be dealt with that it had before", func() bool {
 		return query[bool](t, store, `SELECT state = 'completed' OR metadata ? 'snoozes' FROM river_job WHERE id = $1`, before)
 	})
 	if state := query[string](t, store, `SELECT state::text FROM river_job WHERE id = $1`, before); state != "completed" {
@@ -187,17 +187,17 @@ func TestMaintenance_SurvivesALostNode(t *testing.T) {
 	store := openStore(t)
 	// The run time limit exceeds the patience of this test, so River does not rescue the job meanwhile.
 	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
-	const mends = `FROM river_job WHERE kind = 'maintenance:rescue'`
-	ask, stopped := start(t, engine)
-	until(t, store, "a chore to be done", func() bool {
-		return query[int](t, store, `SELECT count(*) `+mends+` AND state = 'completed'`) > 0
+	const rescues = `FROM river_job WHERE kind = 'maintenance:rescue'`
+	stop, stopped := start(t, engine)
+	waitUntil(t, store, "a chore to be done", func() bool {
+		return query[int](t, store, `SELECT count(*) `+rescues+` AND state = 'completed'`) > 0
 	})
-	ask()
-	await(t, stopped, "the node to stop")
-	execute(t, store, `UPDATE river_job SET state = 'running', finalized_at = NULL, attempted_at = now() WHERE id = (SELECT max(id) `+mends+`)`)
-	last := query[int64](t, store, `SELECT max(id) `+mends)
+	stop()
+	receive(t, stopped, "the node to stop")
+	execute(t, store, `UPDATE river_job SET state = 'running', finalized_at = NULL, attempted_at = now() WHERE id = (SELECT max(id) `+rescues+`)`)
+	last := query[int64](t, store, `SELECT max(id) `+rescues)
 	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
-	until(t, store, "the chore to be done by another", func() bool {
-		return query[int](t, store, `SELECT count(*) `+mends+` AND state = 'completed' AND id > $1`, last) > 0
+	waitUntil(t, store, "the chore to be done by another", func() bool {
+		return query[int](t, store, `SELECT count(*) `+rescues+` AND state = 'completed' AND id > $1`, last) > 0
 	})
 }
