@@ -174,9 +174,9 @@ type ClusterStore interface {
 	// AnnounceKinds records, for some minutes, that this node works on these kinds.
 	AnnounceKinds(ctx context.Context, kinds []string) error
 
-	// PruneSome deletes finished runs that are too old or too many, until none is left or ctx ends. It
+	// Prune deletes finished runs that are too old or too many, until none is left or ctx ends. It
 	// returns their number.
-	PruneSome(ctx context.Context) (int, error)
+	Prune(ctx context.Context) (int, error)
 
 	// TrimLogs deletes the logs of the runs that finished first, until all logs together are small enough or
 	// ctx ends. It returns their number.

@@ -67,10 +67,10 @@ func openSQLite(ctx context.Context, config Config, registry *jobs.Registry) (*b
 		Store: file, Executor: newBulkExecutor(file, config), Workers: bulkWorkers,
 		MaxCrashes: config.MaxCrashes,
 	}
-	prune := func(ctx, _ context.Context) { file.Prune(ctx) }
+	maintain := func(ctx, _ context.Context) { file.Maintain(ctx) }
 	return &backend{
 		store:     file,
-		engines:   []engine{outlasting(bulk.Run, queue.Run), prune},
+		engines:   []engine{outlasting(bulk.Run, queue.Run), maintain},
 		recovered: file.Recovered(),
 		warnings:  file.Warnings(),
 	}, nil

@@ -38,7 +38,7 @@ func (s *Store) RunForJob(ctx context.Context, run, job int64) (app.ProcessRun, 
 	case err != nil:
 		return app.ProcessRun{}, err
 	case row.Job != job || app.Status(row.Status).Final():
-		return app.ProcessRun{}, app.Errorf(app.CodeConflict, "Run %d does not wait for job %d.", run, job)
+		return app.ProcessRun{}, app.Errorf(app.CodeConflict, "Run #%d does not wait for job %d.", run, job)
 	}
 	return row.App(), nil
 }

@@ -262,14 +262,14 @@ func TestPrune_DeletesRunsWithTheirRows(t *testing.T) {
 		ok(t, store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: []app.LogLine{{Text: "needle\n"}}}))
 		ok(t, store.Finish(ctx, run, app.Outcome{Status: app.Failed, Error: "no luck"}))
 	}
-	if n, err := store.PruneSome(ctx); n != 30 || err != nil {
+	if n, err := store.Prune(ctx); n != 30 || err != nil {
 		t.Errorf("of too many %d are dropped: %v", n, err)
 	}
 	if got := get(t, store, runs[30].ID); got.Status != app.Failed {
 		t.Errorf("the oldest that is kept is %+v", got)
 	}
 	clock.advance(time.Hour + time.Millisecond)
-	if n, err := store.PruneSome(ctx); n != 20 || err != nil {
+	if n, err := store.Prune(ctx); n != 20 || err != nil {
 		t.Errorf("of old ones %d are dropped: %v", n, err)
 	}
 	for table, want := range map[string]int64{"process_runs": 10, "run_events": 0, "run_logs": 0, "run_search": 0, "failure_patterns": 1} {
@@ -281,7 +281,7 @@ func TestPrune_DeletesRunsWithTheirRows(t *testing.T) {
 		t.Errorf("the counts are %v", counts)
 	}
 	clock.advance(25 * time.Hour)
-	_, err := store.PruneSome(ctx)
+	_, err := store.Prune(ctx)
 	ok(t, err)
 	for _, table := range []string{"failure_patterns", "failure_counts", "failure_hour_counts"} {
 		if n := number(t, store, "SELECT count(*) FROM "+table); n != 0 {
@@ -298,7 +298,7 @@ func TestPrune_SkipsUndeletableRun(t *testing.T) {
 		fail(t, store, run, "no luck")
 	}
 	refuseRun(t, store, runs[0].ID)
-	if n, err := store.PruneSome(ctx); n != 7 || err == nil {
+	if n, err := store.Prune(ctx); n != 7 || err == nil {
 		t.Errorf("%d are dropped: %v", n, err)
 	}
 	if n := number(t, store, "SELECT count(*) FROM process_runs"); n != 3 {

@@ -1,5 +1,5 @@
-// Package postgres stores process runs in a PostgreSQL database that several nodes share. Each created run has
-// a River job, written in the same transaction. Nodes notify each other of changes by LISTEN/NOTIFY; a
+// Package postgres stores process runs in a PostgreSQL database that several nodes share. Each created run
+// has a River job, written in the same transaction. Nodes notify each other of changes by LISTEN/NOTIFY; a
 // notification carries no content.
 //
 // Package sqlite has the same files with the same methods: open, migrate, read, write, create, transition,
@@ -45,8 +45,7 @@ type Options struct {
 	LogLimit int64
 	// MaxLogBytes is about the most bytes of log kept for all runs; 0 is no limit. See TrimLogs.
 	MaxLogBytes int64
-	// KeepFinished is how long final runs are kept, and KeepMax how many of them; 0 is no limit. See
-	// PruneSome.
+	// KeepFinished is how long final runs are kept, and KeepMax how many of them; 0 is no limit. See Prune.
 	KeepFinished time.Duration
 	KeepMax      int64
 	// Kinds are the kinds that this node handles. Waiting runs of other kinds are reported as unhandled,
@@ -66,7 +65,7 @@ type Options struct {
 	Heartbeat Heartbeat
 
 	searched  int64         // see query.NewReader
-	rollEvery time.Duration // how long statistics are gathered before they are saved; the default is a second
+	rollEvery time.Duration // how often statistics are saved; the default is a second
 }
 
 const (

@@ -18,9 +18,10 @@ var dropRuns = query.SQL(`WITH dropped AS (
 	actions AS (DELETE FROM bulk_actions USING dropped WHERE run_id = dropped.id)
 	SELECT id FROM dropped`)
 
-// PruneSome implements app.ClusterStore.
-func (s *Store) PruneSome(ctx context.Context) (int, error) {
-	dropped, err := s.Prune(ctx, query.Keep{Finished: s.options.KeepFinished, Max: s.options.KeepMax}, s.drop)
+// Prune implements app.ClusterStore.
+func (s *Store) Prune(ctx context.Context) (int, error) {
+	keep := query.Keep{Finished: s.options.KeepFinished, Max: s.options.KeepMax}
+	dropped, err := s.Reader.Prune(ctx, keep, s.drop)
 	if err != nil || ctx.Err() != nil {
 		return dropped, err
 	}

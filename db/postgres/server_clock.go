@@ -40,25 +40,25 @@ func (s *Store) measureClock(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	asked := time.Now()
+	sent := time.Now()
 	var millis int64
 	if err := s.db.GetContext(ctx, &millis, "SELECT server_millis()"); err != nil {
 		return err
 	}
-	s.clock.set(time.UnixMilli(millis).UTC(), asked, time.Now())
+	s.clock.set(time.UnixMilli(millis).UTC(), sent, time.Now())
 	return nil
 }
 
-// set adjusts the clock to a measurement that was taken between asked and answered. A measurement that agrees
+// set adjusts the clock to a measurement that was taken between sent and received. A measurement that agrees
 // with the clock within its error is ignored: a slow response, such as while no connection is free, would
 // make the clock worse.
-func (c *serverClock) set(at, asked, answered time.Time) {
+func (c *serverClock) set(at, sent, received time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	took := answered.Sub(asked)
-	since := c.at.Add(answered.Sub(c.seen)).Sub(at)
+	took := received.Sub(sent)
+	since := c.at.Add(received.Sub(c.seen)).Sub(at)
 	if inexact := took / 4; !c.seen.IsZero() && since >= -inexact && since <= took+inexact {
 		return
 	}
-	c.at, c.seen = at, asked.Add(took/2)
+	c.at, c.seen = at, sent.Add(took/2)
 }

@@ -9,8 +9,8 @@ import (
 // Writer executes statements in a write transaction of a store. What both stores write alike is written once,
 // with a Writer.
 //
-// Such a statement numbers its arguments $1, $2, … by their first use: SQLite takes $2 for a name, and numbers
-// the names in the order in which it meets them.
+// Such a statement numbers its arguments $1, $2, … by their first use: SQLite takes $2 for a name, and
+// numbers the names in the order in which it meets them.
 type Writer interface {
 	// Find scans the row that a statement returns into row, and reports whether there was one.
 	Find(row any, statement string, args ...any) (bool, error)
@@ -27,17 +27,19 @@ const (
 	lastPartSQL = `SELECT start, stop, part FROM run_logs WHERE run_id = $1 ORDER BY start DESC LIMIT 1`
 	addPartSQL  = `INSERT INTO run_logs (run_id, start, stop, part, text, line_index)
 		VALUES ($1, $2, $3, $4, $5, $6) RETURNING ` + writtenColumns
-	extendPartSQL = `UPDATE run_logs SET stop = $1, text = text || $2, line_index = CAST(line_index || $3 AS blob)
+	extendPartSQL = `UPDATE run_logs
+		SET stop = $1, text = text || $2, line_index = CAST(line_index || $3 AS blob)
 		WHERE run_id = $4 AND start = $5 RETURNING ` + writtenColumns
 
 	// writtenColumns are the columns of a WrittenPart.
 	writtenColumns = `text, line_index, coalesce((
-		SELECT CASE WHEN stop = run_logs.start THEN substr(text, length(text) - 249) END FROM run_logs AS earlier
-		WHERE earlier.run_id = run_logs.run_id AND earlier.start < run_logs.start ORDER BY start DESC LIMIT 1
+		SELECT CASE WHEN stop = run_logs.start THEN substr(text, length(text) - 249) END
+		FROM run_logs AS earlier WHERE earlier.run_id = run_logs.run_id AND earlier.start < run_logs.start ORDER BY start DESC LIMIT 1
 	), '') AS before`
 )
 
-// AppendLog appends the lines of an update to the log of a run, and deletes its oldest parts beyond limit bytes.
+// AppendLog appends the lines of an update to the log of a run, and deletes its oldest parts beyond limit
+// bytes.
 func AppendLog(w Writer, run app.ProcessRun, update app.ProgressUpdate, limit int64) error {
 	last := NoPart
 	if _, err := w.Find(&last, lastPartSQL, run.ID); err != nil {
@@ -61,7 +63,8 @@ func writePart(w Writer, run app.ProcessRun, part NewPart) (err error) {
 	if part.Extends {
 		_, err = w.Find(&written, extendPartSQL, part.Stop, part.Text, part.LineIndex, run.ID, part.Start)
 	} else {
-		_, err = w.Find(&written, addPartSQL, run.ID, part.Start, part.Stop, part.Part, part.Text, part.LineIndex)
+		_, err = w.Find(&written, addPartSQL,
+			run.ID, part.Start, part.Stop, part.Part, part.Text, part.LineIndex)
 	}
 	if err != nil || NeverSearched(run.Kind) {
 		return err
@@ -129,8 +132,9 @@ func (r ChunkResult) Save(w Writer, run int64, chunk BulkChunk) error {
 
 const (
 	// FindRollupSQL returns the Times of a row of rollups.
-	FindRollupSQL = `SELECT queue_ms, run_ms FROM rollups WHERE step = $1 AND at = $2 AND kind = $3 AND node = $4`
-	addRollupSQL  = `INSERT INTO rollups
+	FindRollupSQL = `SELECT queue_ms, run_ms FROM rollups
+		WHERE step = $1 AND at = $2 AND kind = $3 AND node = $4`
+	addRollupSQL = `INSERT INTO rollups
 		(step, at, kind, node, created, requeued, started, completed, failed, cancelled, queue_ms, run_ms)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 		ON CONFLICT (step, at, kind, node) DO UPDATE SET

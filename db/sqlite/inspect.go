@@ -14,8 +14,8 @@ import (
 // applicationID identifies our files, in the header; the migration writes it.
 const applicationID = 0x52756e62 // "Runb"
 
-// quickCheckLimit is the size in bytes up to which a start reads the whole file to verify it: 500 MB take about a
-// second. Damage in a larger file shows when SQLite reads the damaged page.
+// quickCheckLimit is the size in bytes up to which a start reads the whole file to verify it: 500 MB take
+// about a second. Damage in a larger file shows when SQLite reads the damaged page.
 const quickCheckLimit = 64 << 20
 
 // inspectContent verifies that the content of the file is intact and that this program can use it. It opens
@@ -43,7 +43,8 @@ func inspectContent(ctx context.Context, path string) error {
 		return errCorrupt(err)
 	}
 	if verdict != "ok" {
-		return fmt.Errorf("is damaged: %s", strings.Join(strings.Fields(verdict), " ")) // it has several lines
+		line := strings.Join(strings.Fields(verdict), " ")
+		return fmt.Errorf("is damaged: %s", line)
 	}
 	return nil
 }
@@ -95,7 +96,8 @@ func inspectHeader(path string) error {
 	}
 	defer file.Close()
 	header := make([]byte, 100)
-	if _, err := io.ReadFull(file, header); err != nil || !bytes.HasPrefix(header, []byte("SQLite format 3\x00")) {
+	_, err = io.ReadFull(file, header)
+	if err != nil || !bytes.HasPrefix(header, []byte("SQLite format 3\x00")) {
 		return errors.New("is not an SQLite database, or is damaged")
 	}
 	if binary.BigEndian.Uint32(header[68:]) != applicationID {

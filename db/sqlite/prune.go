@@ -24,17 +24,15 @@ const (
 	dropAction = `DELETE FROM bulk_actions WHERE run_id = ?`
 )
 
-// Prune deletes finished runs that are too old or too many, with everything that belongs to them, and old
-// logs while all logs together are too large. It works in small batches, rests after each for as long as that
-// took, and returns when ctx ends. Call it in one goroutine.
-func (s *Store) Prune(ctx context.Context) {
+// Maintain prunes runs and trims logs periodically, and returns when ctx ends. Call it in one goroutine.
+func (s *Store) Maintain(ctx context.Context) {
 	ticker := time.NewTicker(trimEvery)
 	defer ticker.Stop()
 	var pruned time.Time
 	for {
 		s.trimLogs(ctx)
 		if time.Since(pruned) >= pruneEvery {
-			s.pruneOnce(ctx)
+			s.prune(ctx)
 			pruned = time.Now()
 		}
 		select {
@@ -45,12 +43,9 @@ func (s *Store) Prune(ctx context.Context) {
 	}
 }
 
-// pruneOnce deletes the old runs and failure groups of this moment, and logs the result.
-func (s *Store) pruneOnce(ctx context.Context) {
-	n, err := s.pruneAll(ctx)
-	if err == nil {
-		err = s.pruneFailures(ctx)
-	}
+// prune calls Prune and logs the result.
+func (s *Store) prune(ctx context.Context) {
+	n, err := s.Prune(ctx)
 	if err != nil && ctx.Err() == nil {
 		s.options.Log.Error("old runs cannot be dropped", "error", err) // the next pruneEvery tries again
 	} else if n > 0 {
@@ -58,9 +53,16 @@ func (s *Store) pruneOnce(ctx context.Context) {
 	}
 }
 
-// pruneAll deletes the finished runs that are too old or too many now, and returns their number.
-func (s *Store) pruneAll(ctx context.Context) (dropped int, err error) {
-	return s.Reader.Prune(ctx, query.Keep{Finished: s.options.KeepFinished, Max: s.options.KeepMax}, s.drop)
+// Prune deletes finished runs that are too old or too many, with everything that belongs to them, and old
+// failure groups. It works in small batches, rests after each for as long as that took, and returns the number
+// of deleted runs.
+func (s *Store) Prune(ctx context.Context) (int, error) {
+	keep := query.Keep{Finished: s.options.KeepFinished, Max: s.options.KeepMax}
+	dropped, err := s.Reader.Prune(ctx, keep, s.drop)
+	if err != nil {
+		return dropped, err
+	}
+	return dropped, s.pruneFailures(ctx)
 }
 
 // drop deletes the given runs that are still finished, as many as fit in one transaction of pruneTime. It

@@ -60,11 +60,11 @@ func TestPrune_DeletesOldFinishedRuns(t *testing.T) {
 	young := create(t, store, 1)[0]
 	clock.advance(30 * time.Minute)
 	finish(t, store, young, app.Failed)
-	if n, err := store.pruneAll(ctx); n != 0 || err != nil {
+	if n, err := store.Prune(ctx); n != 0 || err != nil {
 		t.Errorf("before their time %d are dropped: %v", n, err)
 	}
 	clock.advance(31 * time.Minute)
-	if n, err := store.pruneAll(ctx); n != 885 || err != nil {
+	if n, err := store.Prune(ctx); n != 885 || err != nil {
 		t.Errorf("%d are dropped: %v", n, err)
 	}
 	page, err := store.Page(ctx, app.Query{})
@@ -104,11 +104,11 @@ func TestPrune_FindsOldRunsBehindRetriedOnes(t *testing.T) {
 		}
 	}
 	clock.advance(31 * time.Minute)
-	if n, err := store.pruneAll(ctx); n != len(old) || err != nil {
+	if n, err := store.Prune(ctx); n != len(old) || err != nil {
 		t.Errorf("%d of %d are dropped: %v", n, len(old), err)
 	}
 	clock.advance(30 * time.Minute)
-	if n, err := store.pruneAll(ctx); n != len(again) || err != nil {
+	if n, err := store.Prune(ctx); n != len(again) || err != nil {
 		t.Errorf("later %d of %d are dropped: %v", n, len(again), err)
 	}
 }
@@ -121,7 +121,7 @@ func TestPrune_DeletesOldestAboveLimit(t *testing.T) {
 	for i, run := range runs {
 		finish(t, store, run, []app.Status{app.Completed, app.Failed}[i%2])
 	}
-	if n, err := store.pruneAll(ctx); n != 600 || err != nil {
+	if n, err := store.Prune(ctx); n != 600 || err != nil {
 		t.Errorf("%d are dropped: %v", n, err)
 	}
 	left, _, err := store.Runs(ctx, app.Filter{}, 1<<60, 1000)
@@ -149,7 +149,7 @@ func TestPrune_KeepsAllWithoutLimit(t *testing.T) {
 	store := newStore(t, Options{Now: clock.now})
 	finish(t, store, create(t, store, 1)[0], app.Completed)
 	clock.advance(1e6 * time.Hour)
-	if n, err := store.pruneAll(ctx); n != 0 || err != nil {
+	if n, err := store.Prune(ctx); n != 0 || err != nil {
 		t.Errorf("%d are dropped: %v", n, err)
 	}
 }
@@ -164,7 +164,7 @@ func TestPrune_EndsWithContext(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		store.Prune(pruning)
+		store.Maintain(pruning)
 	}()
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		if page, err := store.Page(ctx, app.Query{}); err == nil && page.Counts[app.Completed] == 1 {

@@ -49,7 +49,7 @@ func tasks(n *node) []*task {
 			message: "rescued orphaned runs",
 		},
 		{
-			args: taskArgs{"prune"}, interval: pruneInterval, node: n, run: n.Store.PruneSome,
+			args: taskArgs{"prune"}, interval: pruneInterval, node: n, run: n.Store.Prune,
 			message: "deleted old runs",
 		},
 		{
