@@ -71,7 +71,7 @@ func newTestConnections(t *testing.T, listener net.Listener, options Options, lo
 	return bareServer(t, options, log).newConnections(listener)
 }
 
-func TestConnections_AcceptAgainAfterWhatIsUsedUpComesBack(t *testing.T) {
+func TestConnections_AcceptAgainAfterTemporaryErrors(t *testing.T) {
 	for _, passes := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EPERM} {
 		t.Run(passes.Error(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -99,7 +99,7 @@ func TestConnections_AcceptAgainAfterWhatIsUsedUpComesBack(t *testing.T) {
 	}
 }
 
-func TestConnections_StopWhenTheListenerIsBrokenOrClosed(t *testing.T) {
+func TestConnections_StopWithTheListener(t *testing.T) {
 	broken := newTestConnections(t, newScripted(failing(syscall.EBADF)), Options{}, io.Discard)
 	if _, err := broken.Accept(); !errors.Is(err, syscall.EBADF) {
 		t.Errorf("a broken listener: %v", err)
@@ -140,7 +140,7 @@ func (h held) gone() bool {
 	return errors.Is(err, io.EOF)
 }
 
-func TestConnections_ANewOneTakesThePlaceOfTheOldestThatWaits(t *testing.T) {
+func TestConnections_NewOneEvictsTheOldestIdle(t *testing.T) {
 	c := newTestConnections(t, newScripted(), Options{}, io.Discard)
 	c.max, c.maxPerAddress = 4, 2
 	busy, old, other := knock(t, c, "192.0.2.1"), knock(t, c, "192.0.2.1"), knock(t, c, "192.0.2.2")
@@ -194,7 +194,7 @@ func TestConnections_CountEachOneOnce(t *testing.T) {
 	}
 }
 
-func TestConnections_OneCustomerIsOneAddress(t *testing.T) {
+func TestConnections_IPv6PrefixIsOneAddress(t *testing.T) {
 	c := newTestConnections(t, newScripted(), Options{Access: Access{Proxies: proxies("192.0.2.9")}}, io.Discard)
 	c.maxPerAddress = 1
 	for _, pair := range []struct {
@@ -211,7 +211,7 @@ func TestConnections_OneCustomerIsOneAddress(t *testing.T) {
 	}
 }
 
-func TestConnections_TheRefusalIsAnAnswer(t *testing.T) {
+func TestConnections_RefusalIsAnHTTPResponse(t *testing.T) {
 	for _, text := range []string{tooManyInAll, tooManyFromAddress} {
 		response, err := http.ReadResponse(bufio.NewReader(strings.NewReader(text)), nil)
 		if err != nil {

@@ -46,7 +46,7 @@ func TestLogins_EachUserHasOnePassword(t *testing.T) {
 	}
 }
 
-func TestLogins_AnUnknownUserIsComparedWithAHash(t *testing.T) {
+func TestLogins_UnknownUserCostsAHash(t *testing.T) {
 	l := newLogins([]Login{hashed(t, "anna", "correct horse")}, slog.New(slog.DiscardHandler))
 	compared, compare := 0, l.compare
 	l.compare = func(hash, password []byte) error {
@@ -60,7 +60,7 @@ func TestLogins_AnUnknownUserIsComparedWithAHash(t *testing.T) {
 	}
 }
 
-func TestLogins_AreTurnedAwayWhenTooManyAreChecked(t *testing.T) {
+func TestLogins_ConcurrentChecksAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, finish := testLogins(t), make(chan struct{})
 		l.compare = func([]byte, []byte) error {
@@ -111,7 +111,7 @@ func TestLogins_AnAddressIsLimitedAndRecovers(t *testing.T) {
 	}
 }
 
-func TestLogins_GuessesAtOnceAreCountedOneByOne(t *testing.T) {
+func TestLogins_ConcurrentGuessesAreCounted(t *testing.T) {
 	l, now := testLogins(t), time.Now()
 	var mu sync.Mutex
 	got := map[verdict]int{}
@@ -130,7 +130,7 @@ func TestLogins_GuessesAtOnceAreCountedOneByOne(t *testing.T) {
 	}
 }
 
-func TestLogins_RightOnesAtOnceAreAllLetIn(t *testing.T) {
+func TestLogins_ConcurrentRightOnesAreLetIn(t *testing.T) {
 	l, now := testLogins(t), time.Now()
 	var all sync.WaitGroup
 	for range 300 {
@@ -165,7 +165,7 @@ func TestLogins_GuessesFromManyAddressesAreLimitedTogether(t *testing.T) {
 	}
 }
 
-func TestLogins_AUserCannotGuessThePasswordOfAnotherOne(t *testing.T) {
+func TestLogins_UsersCannotGuessOtherPasswords(t *testing.T) {
 	l, now := testLogins(t), time.Now()
 	looked := 0
 	for i := range 10 * longTerm.most {
@@ -184,7 +184,7 @@ func TestLogins_AUserCannotGuessThePasswordOfAnotherOne(t *testing.T) {
 	}
 }
 
-func TestRefusals_AreLoggedOnceAMinuteForEachAddress(t *testing.T) {
+func TestRefusals_AreLoggedOncePerMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		r := newRefusedLogLimiter(slog.New(slog.NewTextHandler(&log, nil)))

@@ -126,7 +126,7 @@ func TestSocket_ReaderThatTakesNoFramesIsCut(t *testing.T) {
 	awaitNoSockets(t, s, func() { createRuns(t, store, 1) })
 }
 
-func TestSocket_PingsDoNotKeepASlowReaderOpen(t *testing.T) {
+func TestSocket_PingsDoNotSaveSlowReaders(t *testing.T) {
 	s, store := newLiveServer(t, 25)
 	s.sockets.upgrader.Timeouts.WriteTimeout = 200 * time.Millisecond
 	s.sockets.upgrader.Timeouts.ClientInterval = time.Millisecond
@@ -143,7 +143,7 @@ func TestSocket_SilentPeerIsCut(t *testing.T) {
 	awaitNoSockets(t, s, func() {})
 }
 
-func TestSocket_PingsDoNotKeepARejectedClientOpen(t *testing.T) {
+func TestSocket_PingsDoNotSaveRejectedClients(t *testing.T) {
 	s, _ := newLiveServer(t, 0)
 	timeouts := &s.sockets.upgrader.Timeouts
 	timeouts.PingInterval, timeouts.HeartbeatInterval = time.Hour, time.Hour // so that no write fails
@@ -320,7 +320,7 @@ func TestSocket_AnnouncesTheDrainOnce(t *testing.T) {
 	}
 }
 
-func TestSocket_IsClosedAtAShutdownHoweverLateItOpens(t *testing.T) {
+func TestSocket_LateOneIsClosedAtShutdown(t *testing.T) {
 	s, _ := newLiveServer(t, 1)
 	timeouts := &s.sockets.upgrader.Timeouts
 	timeouts.PingInterval, timeouts.HeartbeatInterval = time.Hour, time.Hour // only the close is due

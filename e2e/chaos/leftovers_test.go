@@ -34,9 +34,9 @@ func awaitRunning(t *testing.T, text string, want int) {
 	})
 }
 
-// TestServer_SweepsWhatADeadOneLeft kills a server together with its supervisors. The sweep of the next
+// TestServer_SweepsLeftoversOfDeadServers kills a server together with its supervisors. The sweep of the next
 // server must not touch processes and directories of another server that is alive.
-func TestServer_SweepsWhatADeadOneLeft(t *testing.T) {
+func TestServer_SweepsLeftoversOfDeadServers(t *testing.T) {
 	t.Parallel()
 	temp, dead, alive := t.TempDir(), fmt.Sprintf("9%d.5", os.Getpid()), fmt.Sprintf("9%d.6", os.Getpid())
 	line := `sh -c 'mkdir a; touch a/b; chmod 500 a; setsid sleep %[1]s & sleep %[1]s'`
@@ -105,9 +105,9 @@ func killAtOnce(t *testing.T, pid int) {
 	}
 }
 
-// TestServer_PausedPastATimeoutKeepsResults pauses a server for longer than the run timeout. Its command ends
+// TestServer_PausedOneKeepsResults pauses a server for longer than the run timeout. Its command ends
 // in time meanwhile, so the run must complete.
-func TestServer_PausedPastATimeoutKeepsResults(t *testing.T) {
+func TestServer_PausedOneKeepsResults(t *testing.T) {
 	t.Parallel()
 	temp := t.TempDir()
 	ended := filepath.Join(temp, "ended")
@@ -187,7 +187,7 @@ func TestServer_HidesItsEnvironment(t *testing.T) {
 	}
 }
 
-func TestCommandUser_EndsTheProgramWithALineThatNamesTheFlag(t *testing.T) {
+func TestConfig_InvalidCommandUserNamesItsFlag(t *testing.T) {
 	t.Parallel()
 	for _, user := range []string{"root", "no-such-user", "1:x"} {
 		dir := t.TempDir()

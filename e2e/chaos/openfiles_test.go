@@ -42,7 +42,7 @@ func idlers(t *testing.T, address string, n int) {
 	}
 }
 
-func TestOpenFiles_IdleConnectionsDoNotStopTheServer(t *testing.T) {
+func TestOpenFiles_IdleConnectionsAreEvicted(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		files int
@@ -99,7 +99,7 @@ func checkCommandFiles(t *testing.T, b *harness.Process, files int) {
 
 // The Go runtime raises the soft limit of the server to the hard limit. Commands must not inherit that,
 // because many programs break with a high limit.
-func TestOpenFiles_CommandsHaveTheLimitThatTheServerWasStartedWith(t *testing.T) {
+func TestOpenFiles_CommandsKeepTheOriginalLimit(t *testing.T) {
 	t.Parallel()
 	b := harness.NewProcess(t, "--command", "list=/bin/sh -c 'ulimit -Sn; ulimit -Hn'")
 	b.Program = wrapped(t, "ulimit -Sn 300 && ulimit -Hn 400")
@@ -125,7 +125,7 @@ func TestOpenFiles_CommandsHaveTheLimitThatTheServerWasStartedWith(t *testing.T)
 	}
 }
 
-func TestOpenFiles_ConnectionsAreRefusedWhenAllAreBusy(t *testing.T) {
+func TestOpenFiles_BusyServerRefusesConnections(t *testing.T) {
 	t.Parallel()
 	b := harness.NewProcess(t, "--max-sockets-per-address=1000")
 	b.Files = 256

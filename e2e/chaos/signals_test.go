@@ -13,7 +13,7 @@ import (
 )
 
 // As in "runboard 2>&1 | tee log", when Ctrl-C ends tee first.
-func TestSignals_TheServerDrainsWhenItsLogIsNoLongerRead(t *testing.T) {
+func TestSignals_ServerDrainsWithABrokenLog(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"text", "json"} {
 		t.Run(format, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-func TestLogs_OfTheOldestFinishedRunsGoFirst(t *testing.T) {
+func TestLogs_OldestAreDroppedFirst(t *testing.T) {
 	t.Parallel()
 	b := harness.StartProcess(t, "--command", `noisy=/bin/sh -c "/usr/bin/yes | /usr/bin/head -c 40000"`, "--max-log-bytes", "100KiB")
 	logOf := func(run int) (body string) {

@@ -35,7 +35,7 @@ func TestDatabase_DeletedUnderTheServerIsNoticed(t *testing.T) {
 }
 
 // The database is locked for longer than the run timeout, and the run writes more output than a pipe buffers.
-func TestDatabase_LockedForLongCostsNoRunItsResult(t *testing.T) {
+func TestDatabase_LongLockLosesNoResult(t *testing.T) {
 	t.Parallel()
 	const timeout = 10 * time.Second
 	b := harness.StartProcess(t, "--command", `noisy=/bin/sh -c "/bin/sleep 1; /usr/bin/yes | /usr/bin/head -c 5000000"`, "--run-timeout", timeout.String())

@@ -16,7 +16,7 @@ import (
 
 // Other nodes notice a lost node by its missing heartbeats and rescue its runs, whatever the run timeout is.
 // The test uses the real intervals.
-func TestNodes_StartTheRunsOfALostNodeElsewhere(t *testing.T) {
+func TestNodes_RescueRunsOfALostNode(t *testing.T) {
 	t.Parallel()
 	for name, signal := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "stopped": syscall.SIGSTOP} {
 		t.Run(name, func(t *testing.T) {

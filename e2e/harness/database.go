@@ -51,7 +51,8 @@ func NewDatabase(t testing.TB) string {
 	return "sqlite:" + filepath.Join(t.TempDir(), "runboard.db")
 }
 
-// LockDatabase locks the database, so that the server cannot write, as with a full disk, until unlock is called.
+// LockDatabase locks a SQLite file until unlock is called. The server cannot write meanwhile, as with a full
+// disk.
 func LockDatabase(t *testing.T, path string) (unlock func()) {
 	t.Helper()
 	db, err := sqlx.Connect("sqlite3", "file:"+path+"?_busy_timeout=10000&_txlock=immediate")

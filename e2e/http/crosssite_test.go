@@ -183,7 +183,7 @@ func TestPublicOrigin_HostNeedsItsScheme(t *testing.T) {
 	}
 }
 
-func TestPaths_ASlashAtTheEndIsAnotherAddress(t *testing.T) {
+func TestPaths_TrailingSlashIsNotFound(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
@@ -285,7 +285,7 @@ func TestCostlyReads_HaveALimit(t *testing.T) {
 	}
 }
 
-func TestSocket_PingsFasterThanOneASecondAreCut(t *testing.T) {
+func TestSocket_LimitsTheRateOfPings(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil)

@@ -104,7 +104,7 @@ func TestRun_DeletionEndsItsSocketsAndFollowers(t *testing.T) {
 }
 
 // The run has not ended, so the reader must see that its log is incomplete.
-func TestFollow_IsCutWhenTheRunHasNotEnded(t *testing.T) {
+func TestFollow_IsCutBeforeTheRunEnds(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, "--command", "job=/bin/sleep 98766", "--command", "quick=/bin/echo done", "--drain-timeout", "200ms")

@@ -44,7 +44,7 @@ func TestDeployment_NoPasswordWorksByDefault(t *testing.T) {
 	}
 }
 
-func TestDeployment_ContainersHaveNoMoreRightsThanTheyNeed(t *testing.T) {
+func TestDeployment_ContainersHaveFewRights(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	node, _, _ := strings.Cut(harness.ReadFile(t, "compose.yaml"), "\nservices:")

@@ -10,7 +10,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-func TestLicenses_AreThoseOfWhatIsInTheBinary(t *testing.T) {
+func TestLicenses_CoverTheBinary(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	want, err := exec.CommandContext(t.Context(), "go", "run", "./.ci/licenses").Output()

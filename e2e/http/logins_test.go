@@ -96,7 +96,7 @@ func login(t *testing.T, url, from, user, password string) (status int, header h
 	return response.StatusCode, response.Header
 }
 
-func TestLogins_GuessesAreSlowedLimitedAndLogged(t *testing.T) {
+func TestLogins_GuessesAreLimitedAndLogged(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, "--auth-file="+authFile(t))
@@ -149,7 +149,7 @@ func TestLogins_GuessesAreSlowedLimitedAndLogged(t *testing.T) {
 	}
 }
 
-func TestLogins_TheProgramNeedsThemBeyondLoopback(t *testing.T) {
+func TestLogins_AreRequiredBeyondLoopback(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	users := authFile(t)

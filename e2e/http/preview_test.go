@@ -29,7 +29,7 @@ func hiddenFields(page string) map[string]any {
 	return form
 }
 
-func TestBulkAction_IsRefusedWhenMoreMatchesThanItsPreview(t *testing.T) {
+func TestBulk_RefusesMoreRunsThanPreviewed(t *testing.T) {
 	t.Parallel()
 	kind, open := harness.Gate("gate")
 	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"), kind)
@@ -76,7 +76,7 @@ func TestBulkAction_WithoutPreviewIsDone(t *testing.T) {
 	harness.CountsAre(t, e, map[string]any{"failed": 0, "completed": 1})
 }
 
-func TestBulkDelete_WantsTheNumberTypedInAForm(t *testing.T) {
+func TestBulkDelete_AsksForTheNumber(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full")))

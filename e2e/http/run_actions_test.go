@@ -81,7 +81,7 @@ func TestProgress_IsLive(t *testing.T) {
 }
 
 // The drain timeout is longer than the test waits, so the drain ends in time only if the run stops.
-func TestCancel_AcceptedDuringTheDrainStopsTheRun(t *testing.T) {
+func TestCancel_DuringTheDrainStopsTheRun(t *testing.T) {
 	t.Parallel()
 	kind, _ := harness.Gate("gate")
 	p := harness.StartProgram(t, func(c *board.Config) { c.DrainTimeout = 2 * harness.Patience }, kind)
@@ -101,7 +101,7 @@ func TestCancel_AcceptedDuringTheDrainStopsTheRun(t *testing.T) {
 }
 
 // The engines apply the bulk action during the drain.
-func TestBulkCancel_AcceptedBeforeTheDrainStopsTheRun(t *testing.T) {
+func TestBulkCancel_DuringTheDrainStopsRuns(t *testing.T) {
 	t.Parallel()
 	kind, _ := harness.Gate("gate")
 	p := harness.StartProgram(t, func(c *board.Config) { c.DrainTimeout = 2 * harness.Patience }, kind)

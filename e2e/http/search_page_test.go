@@ -9,7 +9,7 @@ import (
 )
 
 // Two thousand runs match "disks"; the texts of the bulk action itself contain "disk".
-func TestSearch_DeletesExactlyWhatThePreviewSays(t *testing.T) {
+func TestSearch_DeletesWhatThePreviewSays(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil, harness.WorkThat("check", "disks offline"), harness.WorkThat("other", "no paper")))

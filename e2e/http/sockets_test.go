@@ -71,7 +71,7 @@ func TestSocket_OfARunShowsOnlyThatRun(t *testing.T) {
 	}
 }
 
-func TestSocket_OfAMissingRunIsClosedForGood(t *testing.T) {
+func TestSocket_MissingRunIsClosedForGood(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil)

@@ -9,9 +9,9 @@ import (
 	"runboard/app"
 )
 
-// BenchmarkHub_ManyViews opens thousands of pages of different runs, changes one run, and waits until its page
-// has the frame. Each round changes another run, because the minimum interval after a frame is not part of
-// the measurement. B/view is the memory of an open, idle page without its socket.
+// BenchmarkHub_ManyViews opens thousands of pages of different runs, changes one run, and waits until its
+// page has the frame. Each round changes another run, because the minimum interval after a frame is not part
+// of the measurement. B/view is the memory of an open, idle page without its socket.
 func BenchmarkHub_ManyViews(b *testing.B) {
 	const views = 4000
 	store := openStore(b, b.TempDir())
@@ -43,8 +43,8 @@ func BenchmarkHub_ManyViews(b *testing.B) {
 	b.ReportMetric(perView, "B/view")
 }
 
-// BenchmarkHub_Frames compares a full page with the previous one and renders the frame: after one changed cell,
-// and after changed rows.
+// BenchmarkHub_Frames compares a full page with the previous one and renders the frame: after one changed
+// cell, and after changed rows.
 func BenchmarkHub_Frames(b *testing.B) {
 	before, cell, rows := fullPage(1), fullPage(1), fullPage(2)
 	cell.Runs[0].Status, cell.Runs[0].Version = app.Completed, 3
