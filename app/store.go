@@ -9,35 +9,13 @@ import (
 // Store is the store that pages, sockets and the API use. Its methods may be called from any goroutine. All
 // of them fail with CodeUnavailable while the database cannot serve.
 type Store interface {
+	Reader
+
 	// Create inserts runs in one transaction and returns after its commit. With an idempotency key that was
 	// used before, it returns the first batch and writes nothing. It fails with CodeInvalid if the key was
 	// used for another request, and with CodeUnavailable if too many runs are waiting. If ctx ends, the runs
 	// may exist although Create fails.
 	Create(ctx context.Context, request CreateRequest) (Batch, error)
-
-	// Run returns the content of the page of a run. It fails with CodeNotFound.
-	Run(ctx context.Context, id int64) (RunPage, error)
-
-	// Revisions returns the revision of each run, so that callers can skip unchanged ones. Missing runs are
-	// omitted.
-	Revisions(ctx context.Context, runs []int64) (map[int64]Revision, error)
-
-	// Log returns a part of a run's log. It fails with CodeNotFound.
-	Log(ctx context.Context, query LogQuery) (Log, error)
-
-	// Page returns a page of runs.
-	Page(ctx context.Context, query Query) (Page, error)
-
-	// RunsByID returns the runs with these ids, newest first. Missing runs are omitted.
-	RunsByID(ctx context.Context, ids []int64) ([]ProcessRun, error)
-
-	// Runs returns the newest matching runs with ids below before, at most limit of them, for callers that go
-	// through all. next is the value of before for the following call, or 0 at the end.
-	Runs(ctx context.Context, filter Filter, before int64, limit int) (_ []ProcessRun, next int64, _ error)
-
-	// Statistics returns throughput and durations. The last seconds may be missing and, after a crash, the
-	// last seconds before it.
-	Statistics(ctx context.Context) (Statistics, error)
 
 	// Cancel cancels a created run at once, and requests cancellation of a started one, which is cancelled
 	// when its work returns. Repeating it changes nothing. It returns the changed run, and fails with
@@ -53,12 +31,6 @@ type Store interface {
 	// CodeConflict if the run has not finished.
 	Delete(ctx context.Context, id int64) error
 
-	// Failures returns the failed runs, grouped by error.
-	Failures(ctx context.Context) (Failures, error)
-
-	// PreviewBulk counts the runs that a bulk action would change now.
-	PreviewBulk(ctx context.Context, action BulkAction) (BulkPreview, error)
-
 	// CreateBulkAction creates a run that performs action. It is not limited by the number of waiting runs,
 	// because the action may reduce it. key makes it repeatable as in CreateRequest. It fails with
 	// CodeConflict if the action no longer fits its preview.
@@ -69,6 +41,39 @@ type Store interface {
 
 	// Ready returns nil if the store can read and write, as far as it knows without trying.
 	Ready() error
+}
+
+// Reader is the part of a Store that only reads.
+type Reader interface {
+	// Run returns the content of the page of a run. It fails with CodeNotFound.
+	Run(ctx context.Context, id int64) (RunPage, error)
+
+	// RunsByID returns the runs with these ids, newest first. Missing runs are omitted.
+	RunsByID(ctx context.Context, ids []int64) ([]ProcessRun, error)
+
+	// Page returns a page of runs.
+	Page(ctx context.Context, query Query) (Page, error)
+
+	// Runs returns the newest matching runs with ids below before, at most limit of them, for callers that go
+	// through all. next is the value of before for the following call, or 0 at the end.
+	Runs(ctx context.Context, filter Filter, before int64, limit int) (_ []ProcessRun, next int64, _ error)
+
+	// Revisions returns the revision of each run, so that callers can skip unchanged ones. Missing runs are
+	// omitted.
+	Revisions(ctx context.Context, runs []int64) (map[int64]Revision, error)
+
+	// Log returns a part of a run's log. It fails with CodeNotFound.
+	Log(ctx context.Context, query LogQuery) (Log, error)
+
+	// Statistics returns throughput and durations. The last seconds may be missing and, after a crash, the
+	// last seconds before it.
+	Statistics(ctx context.Context) (Statistics, error)
+
+	// Failures returns the failed runs, grouped by error.
+	Failures(ctx context.Context) (Failures, error)
+
+	// PreviewBulk counts the runs that a bulk action would change now.
+	PreviewBulk(ctx context.Context, action BulkAction) (BulkPreview, error)
 }
 
 // WorkStore records how the work on runs goes. Its methods may be called from any goroutine. All changes are
@@ -132,6 +137,7 @@ type ClusterStore interface {
 	// Start also fails with CodeConflict if the run has changed since it was read, because it may have
 	// another job.
 	WorkStore
+	Maintainer
 
 	// Node returns the number of this node. It is never reused.
 	Node() int64
@@ -160,10 +166,6 @@ type ClusterStore interface {
 	// node works on the run.
 	Rescue(ctx context.Context, run ProcessRun) error
 
-	// RescueOrphans rescues the runs whose job has ended or whose node is lost, and gives waiting runs
-	// without a job a new one. It returns the number of these runs.
-	RescueOrphans(ctx context.Context) (int, error)
-
 	// JobsInHand returns the jobs that this node holds according to the database.
 	JobsInHand(ctx context.Context) ([]int64, error)
 
@@ -173,6 +175,13 @@ type ClusterStore interface {
 
 	// AnnounceKinds records, for some minutes, that this node works on these kinds.
 	AnnounceKinds(ctx context.Context, kinds []string) error
+}
+
+// Maintainer does the maintenance of a database that several nodes share. One node does it at a time.
+type Maintainer interface {
+	// RescueOrphans rescues the runs whose job has ended or whose node is lost, and gives waiting runs
+	// without a job a new one. It returns the number of these runs.
+	RescueOrphans(ctx context.Context) (int, error)
 
 	// Prune deletes finished runs that are too old or too many, until none is left or ctx ends. It
 	// returns their number.

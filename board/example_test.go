@@ -80,11 +80,43 @@ func waitUntilCompleted(ctx context.Context, b *board.Board, run int64) {
 	}
 }
 
+// A repeated call with the same key returns the first batch and creates nothing.
 func ExampleBoard_Enqueue() {
-	var b *board.Board // from New
-	nightly := func(ctx context.Context) error {
-		_, err := b.Enqueue(ctx, "backup", board.Count(3), board.IdempotencyKey("backup-2026-11-27"))
-		return err
+	b, stop := startBoard(board.Kind{Name: "backup", Work: func(context.Context, *jobs.Run) error { return nil }})
+	defer stop()
+	for range 2 {
+		batch, err := b.Enqueue(context.Background(), "backup", board.Count(3), board.IdempotencyKey("backup-2026-11-27"))
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println("runs", batch.First, "to", batch.Last())
 	}
-	_ = nightly
+	// Output:
+	// runs 1 to 3
+	// runs 1 to 3
+}
+
+// startBoard runs a board on an empty database until stop is called.
+func startBoard(kinds ...board.Kind) (b *board.Board, stop func()) {
+	dir, err := os.MkdirTemp("", "board")
+	if err != nil {
+		panic(err)
+	}
+	config, err := board.ParseConfig([]string{"--addr=127.0.0.1:0", "--database-url=sqlite:" + filepath.Join(dir, "runs.db")})
+	if err != nil {
+		panic(err)
+	}
+	config.Logger = slog.New(slog.DiscardHandler)
+	b, err = board.New(config, kinds...)
+	if err != nil {
+		panic(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx) }()
+	return b, func() {
+		cancel()
+		<-done
+		_ = os.RemoveAll(dir)
+	}
 }
