@@ -66,12 +66,3 @@ func (s *Store) AnnounceKinds(ctx context.Context, kinds []string) error {
 		return tx.Exec(announceKinds, kinds, tx.now.UnixMilli())
 	})
 }
-
-// handledKinds returns the kinds that this node handles, and those announced within kindsTTL.
-func (s *Store) handledKinds(ctx context.Context, q query.Queryer) (kinds []string, err error) {
-	if s.options.Kinds == nil {
-		return nil, nil
-	}
-	err = query.Select(ctx, q, &kinds, announcedKinds, s.options.Now().Add(-kindsTTL).UnixMilli())
-	return append(append([]string{}, s.options.Kinds...), kinds...), err
-}

@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"runboard/db/query"
@@ -17,14 +19,24 @@ func (db database) Read(ctx context.Context, f func(context.Context, query.Query
 
 func (db database) Now() time.Time { return db.options.Now() }
 
-func (db database) HandledKinds(ctx context.Context, q query.Queryer) ([]string, error) {
-	return db.handledKinds(ctx, q)
+// HandledKinds returns the kinds that this node handles, and those announced within kindsTTL.
+func (db database) HandledKinds(ctx context.Context, q query.Queryer) (kinds []string, err error) {
+	if db.options.Kinds == nil {
+		return nil, nil
+	}
+	err = query.Select(ctx, q, &kinds, announcedKinds, db.Now().Add(-kindsTTL).UnixMilli())
+	return append(slices.Clone(db.options.Kinds), kinds...), err
 }
 
 func (database) CheckSearch() error { return nil }
 
+// SearchExpression returns a tsquery.
 func (database) SearchExpression(terms []string, prefix bool) string {
-	return searchExpression(terms, prefix)
+	between, end := "' | '", "'"
+	if prefix {
+		between, end = "':* | '", "':*"
+	}
+	return "'" + strings.Join(terms, between) + end
 }
 
 // dialect is the SQL of PostgreSQL for shared reads.
@@ -37,9 +49,9 @@ var dialect = query.Dialect{
 	SearchFirst: "SELECT unnest(ARRAY(%s))",
 }
 
-// startRead begins a read-only transaction on one snapshot, with a timeout on the server. Plans are custom: a
+// beginRead begins a read-only transaction on one snapshot, with a timeout on the server. Plans are custom: a
 // generic plan that suits common words and kinds is slow for rare ones.
-var startRead = fmt.Sprintf(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+var beginRead = fmt.Sprintf(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 	SET LOCAL statement_timeout = %d;
 	SET LOCAL plan_cache_mode = force_custom_plan;
 	SET LOCAL enable_seqscan = off`, query.ReadTimeout.Milliseconds())
@@ -73,16 +85,16 @@ func (s *Store) reading(ctx context.Context, f func(context.Context) error) erro
 	return nil
 }
 
+// readFrom calls f with a connection in a read-only transaction.
 func (s *Store) readFrom(ctx context.Context, f func(context.Context, query.Queryer) error) error {
 	conn, err := s.db.Connx(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }() // returns it to the pool
-	if _, err := conn.ExecContext(ctx, startRead); err != nil {
+	if _, err := conn.ExecContext(ctx, beginRead); err != nil {
 		return err
 	}
-	// If ROLLBACK fails, the pool discards the connection.
-	defer func() { _, _ = conn.ExecContext(ctx, "ROLLBACK") }()
+	defer func() { _, _ = conn.ExecContext(ctx, "ROLLBACK") }() // if it fails, the pool discards the connection
 	return f(ctx, conn)
 }
