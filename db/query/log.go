@@ -34,72 +34,34 @@ func (r *Reader) Log(ctx context.Context, query app.LogQuery) (log app.Log, err 
 	return log, err
 }
 
+// log returns the lines after the offset of a query or, backwards, before it. It returns as many as the limits
+// of the query allow, but at least one.
 func (s *snapshot) log(query app.LogQuery) app.Log {
 	var bounds LogPart
 	s.get(&bounds, logBoundsSQL, query.Run, query.Run)
-	found := excerpt{query: query}
-	if query.Backwards {
-		found.addBackwards(s)
-	} else {
-		found.addForwards(s)
-	}
-	return app.Log{Start: bounds.Start, End: bounds.Stop, Lines: found.lines}
-}
-
-// excerpt collects the lines of a log up to the limits of a query, but at least one.
-type excerpt struct {
-	query app.LogQuery
-	lines []app.LogLine
-	bytes int
-}
-
-// add returns false if the line exceeds the limits.
-func (e *excerpt) add(line app.LogLine) bool {
-	full := e.bytes+len(line.Text) > e.query.Bytes || len(e.lines) == e.query.Lines
-	if full && len(e.lines) > 0 {
-		return false
-	}
-	e.lines = append(e.lines, line)
-	e.bytes += len(line.Text)
-	return true
-}
-
-// addForwards adds the lines from the offset on.
-func (e *excerpt) addForwards(s *snapshot) {
-	offset := e.query.Offset
-	for line := range s.logLines(false, partsFromSQL, e.query.Run, e.query.Run, offset) {
-		if line.End() <= offset {
-			continue
-		}
-		if cut := offset - line.At; cut > 0 {
-			line.At, line.Text = offset, line.Text[cut:]
-		}
-		if !e.add(line) {
-			return
-		}
-	}
-}
-
-// addBackwards adds the lines before the offset.
-func (e *excerpt) addBackwards(s *snapshot) {
-	offset := e.query.Offset
-	for line := range s.logLines(true, partsBeforeSQL, e.query.Run, offset) {
-		if line.At >= offset {
-			continue
-		}
-		if cut := line.End() - offset; cut > 0 {
-			line.Text = line.Text[:int64(len(line.Text))-cut]
-		}
-		if !e.add(line) {
+	log := app.Log{Start: bounds.Start, End: bounds.Stop}
+	bytes := 0
+	for line := range s.logLines(query) {
+		full := bytes+len(line.Text) > query.Bytes || len(log.Lines) == query.Lines
+		if full && len(log.Lines) > 0 {
 			break
 		}
+		log.Lines = append(log.Lines, line)
+		bytes += len(line.Text)
 	}
-	slices.Reverse(e.lines)
+	if query.Backwards {
+		slices.Reverse(log.Lines)
+	}
+	return log
 }
 
-// logLines returns the lines of the parts that a query finds. It reads a part only when it is needed: a log may
-// have a gigabyte.
-func (s *snapshot) logLines(backwards bool, statement string, args ...any) iter.Seq[app.LogLine] {
+// logLines returns the lines after the offset of a query or, backwards, before it. It cuts the line that the
+// offset is in. It reads a part only when it is needed: a log may have a gigabyte.
+func (s *snapshot) logLines(query app.LogQuery) iter.Seq[app.LogLine] {
+	statement, args := partsFromSQL, []any{query.Run, query.Run, query.Offset}
+	if query.Backwards {
+		statement, args = partsBeforeSQL, []any{query.Run, query.Offset}
+	}
 	return func(yield func(app.LogLine) bool) {
 		if s.err != nil {
 			return
@@ -114,13 +76,11 @@ func (s *snapshot) logLines(backwards bool, statement string, args ...any) iter.
 			var part LogPart
 			s.fail(rows.StructScan(&part))
 			lines, err := part.lines()
-			if s.fail(err); s.err != nil {
+			s.fail(err)
+			if s.err != nil {
 				return
 			}
-			if backwards {
-				slices.Reverse(lines)
-			}
-			for _, line := range lines {
+			for _, line := range cutLines(lines, query) {
 				if !yield(line) {
 					return
 				}
@@ -128,4 +88,26 @@ func (s *snapshot) logLines(backwards bool, statement string, args ...any) iter.
 		}
 		s.fail(rows.Err())
 	}
+}
+
+// cutLines returns what of some lines is after the offset of a query or, backwards, before it, and then in
+// reverse order.
+func cutLines(lines []app.LogLine, query app.LogQuery) (cut []app.LogLine) {
+	for _, line := range lines {
+		offset := query.Offset - line.At
+		switch {
+		case query.Backwards && offset > 0:
+			line.Text = line.Text[:min(offset, int64(len(line.Text)))]
+			cut = append(cut, line)
+		case !query.Backwards && line.End() > query.Offset:
+			skipped := max(0, offset)
+			line.At += skipped
+			line.Text = line.Text[skipped:]
+			cut = append(cut, line)
+		}
+	}
+	if query.Backwards {
+		slices.Reverse(cut)
+	}
+	return cut
 }

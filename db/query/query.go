@@ -70,7 +70,7 @@ func JSONArray[T int64 | string](values []T) string {
 	return string(array)
 }
 
-// Columns lists the columns of process_runs in the order in which ReadRuns scans them.
+// Columns lists the columns of process_runs that a Run has.
 const Columns = `id, kind, status, version, attempt, crashes, fencing_token, error, created_at, updated_at,
 	started_at, finished_at, scheduled_at, cancel_requested_at, percent, message, failure`
 
@@ -107,32 +107,17 @@ func (r Run) App() app.ProcessRun {
 	}
 }
 
-// fields returns the destinations of a scan, in the order of Columns.
-func (r *Run) fields() []any {
-	return []any{
-		&r.ID, &r.Kind, &r.Status, &r.Version, &r.Attempt, &r.Crashes, &r.FencingToken, &r.Error,
-		&r.CreatedAt, &r.UpdatedAt, &r.StartedAt, &r.FinishedAt, &r.ScheduledAt, &r.CancelRequestedAt,
-		&r.Percent, &r.Message, &r.Failure,
-	}
-}
-
-// ReadRuns reads runs with a query that selects Columns. It scans by position: a queue may read every run
-// this way, and to find fields by their names costs as much as the read.
-func ReadRuns(ctx context.Context, q Queryer, statement string, args ...any) (runs []app.ProcessRun, err error) {
-	found, err := q.QueryContext(ctx, q.Rebind(statement), args...)
-	if err != nil {
+// ReadRuns reads runs with a query that selects Columns.
+func ReadRuns(ctx context.Context, q Queryer, statement string, args ...any) ([]app.ProcessRun, error) {
+	var rows []Run
+	if err := Select(ctx, q, &rows, statement, args...); err != nil {
 		return nil, err
 	}
-	defer found.Close()
-	var row Run
-	fields := row.fields()
-	for found.Next() {
-		if err := found.Scan(fields...); err != nil {
-			return nil, err
-		}
-		runs = append(runs, row.App())
+	runs := make([]app.ProcessRun, len(rows))
+	for i, row := range rows {
+		runs[i] = row.App()
 	}
-	return runs, found.Err()
+	return runs, nil
 }
 
 // FromMillis returns the time that is ms milliseconds after 1970, in UTC. 0 is the zero time.

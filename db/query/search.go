@@ -15,6 +15,10 @@ const defaultSearchLimit = 50_000
 // maxBlocks is the largest number of blocks that one query covers while matches are rare.
 const maxBlocks = 32
 
+// ErrorPart is the part number of the error of a run in the search index. The parts of its log follow: each has
+// LogPart.Part+1.
+const ErrorPart = 0
+
 // NeverSearched reports whether texts of this kind are not indexed. The texts of bulk actions contain the
 // words of their filters, so a search would find them.
 func NeverSearched(kind string) bool { return slices.Contains(app.BulkKinds(), kind) }

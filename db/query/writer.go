@@ -26,13 +26,13 @@ type Writer interface {
 const (
 	lastPartSQL = `SELECT start, stop, part FROM run_logs WHERE run_id = $1 ORDER BY start DESC LIMIT 1`
 	addPartSQL  = `INSERT INTO run_logs (run_id, start, stop, part, text, line_index)
-		VALUES ($1, $2, $3, $4, $5, $6) RETURNING ` + writtenColumns
+		VALUES ($1, $2, $3, $4, $5, $6) RETURNING ` + WrittenColumns
 	extendPartSQL = `UPDATE run_logs
 		SET stop = $1, text = text || $2, line_index = CAST(line_index || $3 AS blob)
-		WHERE run_id = $4 AND start = $5 RETURNING ` + writtenColumns
+		WHERE run_id = $4 AND start = $5 RETURNING ` + WrittenColumns
 
-	// writtenColumns are the columns of a WrittenPart.
-	writtenColumns = `text, line_index, coalesce((
+	// WrittenColumns are the columns of a WrittenPart.
+	WrittenColumns = `text, line_index, coalesce((
 		SELECT CASE WHEN stop = run_logs.start THEN substr(text, length(text) - 249) END
 		FROM run_logs AS earlier WHERE earlier.run_id = run_logs.run_id AND earlier.start < run_logs.start ORDER BY start DESC LIMIT 1
 	), '') AS before`

@@ -32,10 +32,20 @@ func (db database) CheckSearch() error {
 		"This server cannot search in texts: it was built without SQLite's FTS5.")
 }
 
-func (db database) SearchExpression(terms []string, prefix bool) string {
-	return searchExpression(terms, prefix)
+// SearchExpression returns one FTS5 query for each term, as a JSON array. With one query for all terms, SQLite
+// would compare all of them for each row.
+func (database) SearchExpression(terms []string, prefix bool) string {
+	queries := make([]string, len(terms))
+	for i, term := range terms {
+		queries[i] = `"` + term + `"`
+		if prefix {
+			queries[i] += "*"
+		}
+	}
+	return query.JSONArray(queries)
 }
 
+// dialect is the SQL of SQLite for shared reads.
 var dialect = query.Dialect{
 	IntArray: "(SELECT value FROM json_each(?))", TextArray: "(SELECT value FROM json_each(?))",
 	IndexHint:   "INDEXED BY",

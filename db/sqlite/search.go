@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 
@@ -82,28 +81,60 @@ func makeSearchable(ctx context.Context, pool *sqlx.DB) (can bool, err error) {
 			return can, err
 		}
 	}
-	err = query.Reindex(ctx, tx, func(run, part int64, terms []string) error {
-		_, err := tx.ExecContext(ctx, indexText, indexRow(run, part), strings.Join(terms, " "))
-		return err
-	})
-	if err != nil {
+	if err := indexStored(ctx, tx); err != nil {
 		return can, err
 	}
 	return can, tx.Commit()
 }
 
-// searchExpression returns one FTS5 query for each term, as a JSON array. With one query for all terms,
-// SQLite would compare all of them for each row.
-func searchExpression(terms []string, prefix bool) string {
-	queries := make([]string, len(terms))
-	for i, term := range terms {
-		queries[i] = `"` + term + `"`
-		if prefix {
-			queries[i] += "*"
+// storedTexts selects the errors and the parts of the logs of all runs.
+var storedTexts = []string{
+	`SELECT id AS run_id, kind, 0 AS part, error AS text, NULL AS line_index, '' AS before
+		FROM process_runs WHERE error <> ''`,
+	`SELECT run_id, kind, part + 1 AS part, ` + query.WrittenColumns + `
+		FROM run_logs JOIN process_runs ON process_runs.id = run_id`,
+}
+
+// indexStored adds all texts of the file to the search index.
+func indexStored(ctx context.Context, tx *sqlx.Tx) error {
+	for _, statement := range storedTexts {
+		texts, err := tx.QueryxContext(ctx, statement)
+		if err != nil {
+			return err
+		}
+		defer texts.Close()
+		for texts.Next() {
+			if err := indexStoredText(ctx, tx, texts); err != nil {
+				return err
+			}
+		}
+		if err := texts.Err(); err != nil {
+			return err
 		}
 	}
-	array, _ := json.Marshal(queries) // strings cannot fail
-	return string(array)
+	return nil
+}
+
+// indexStoredText adds the current row of storedTexts to the search index.
+func indexStoredText(ctx context.Context, tx *sqlx.Tx, texts *sqlx.Rows) error {
+	var text struct {
+		query.WrittenPart
+		Run  int64 `db:"run_id"`
+		Kind string
+		Part int64
+	}
+	if err := texts.StructScan(&text); err != nil || query.NeverSearched(text.Kind) {
+		return err
+	}
+	terms := query.Terms(text.Run, text.Text)
+	if text.Part != query.ErrorPart {
+		var err error
+		if terms, err = text.Terms(text.Run); err != nil {
+			return err
+		}
+	}
+	_, err := tx.ExecContext(ctx, indexText, indexRow(text.Run, text.Part), strings.Join(terms, " "))
+	return err
 }
 
 // Index implements query.Writer.
