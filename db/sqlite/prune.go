@@ -54,8 +54,8 @@ func (s *Store) prune(ctx context.Context) {
 }
 
 // Prune deletes finished runs that are too old or too many, with everything that belongs to them, and old
-// failure groups. It works in small batches, rests after each for as long as that took, and returns the number
-// of deleted runs.
+// failure groups. It works in small batches, rests after each for as long as that took, and returns the
+// number of deleted runs.
 func (s *Store) Prune(ctx context.Context) (int, error) {
 	keep := query.Keep{Finished: s.options.KeepFinished, Max: s.options.KeepMax}
 	dropped, err := s.Reader.Prune(ctx, keep, s.drop)
@@ -65,24 +65,31 @@ func (s *Store) Prune(ctx context.Context) (int, error) {
 	return dropped, s.pruneFailures(ctx)
 }
 
-// drop deletes the given runs that are still finished, as many as fit in one transaction of pruneTime. It
-// returns how many it deleted and which runs it did not get to.
+// drop deletes the given runs that are still finished. It is a query.DropFunc.
 func (s *Store) drop(ctx context.Context, runs []int64) (dropped int, left []int64, err error) {
-	// The writer owns the results until do succeeds, because it may call this twice.
+	return s.dropSome(ctx, runs, (*transaction).drop)
+}
+
+// dropFunc drops a run or a part of it, as transaction.drop does.
+type dropFunc func(tx *transaction, run int64, until time.Time) (dropped, partial bool, err error)
+
+// dropSome drops as many of the runs as fit in one transaction of pruneTime. It returns how many it dropped
+// and which runs it did not get to.
+func (s *Store) dropSome(ctx context.Context, runs []int64, drop dropFunc) (n int, left []int64, err error) {
 	err = s.write(ctx, func(tx *transaction) error {
-		dropped, left = 0, runs
+		n, left = 0, runs
 		for until := time.Now().Add(pruneTime); len(left) > 0 && time.Now().Before(until); left = left[1:] {
-			one, partial, err := tx.drop(left[0], until)
+			dropped, partial, err := drop(tx, left[0], until)
 			if err != nil || partial {
 				return err
 			}
-			if one {
-				dropped++
+			if dropped {
+				n++
 			}
 		}
 		return nil
 	})
-	return dropped, left, err
+	return n, left, err
 }
 
 // drop deletes a run, if it has finished, with everything that belongs to it, and reports whether it did. It

@@ -31,37 +31,25 @@ func (s *Store) trimLogs(ctx context.Context) {
 	}
 }
 
-// dropLogs is a query.DropFunc.
+// dropLogs replaces the logs of the given runs. It is a query.DropFunc.
 func (s *Store) dropLogs(ctx context.Context, runs []int64) (dropped int, left []int64, err error) {
-	// The writer owns the results until do succeeds, because it may call this twice.
-	err = s.write(ctx, func(tx *transaction) error {
-		dropped, left = 0, runs
-		for until := time.Now().Add(pruneTime); len(left) > 0 && time.Now().Before(until); left = left[1:] {
-			partial, err := tx.trimLog(left[0], until)
-			if err != nil || partial {
-				return err
-			}
-			dropped++
-		}
-		return nil
-	})
-	return dropped, left, err
+	return s.dropSome(ctx, runs, (*transaction).trimLog)
 }
 
 // trimLog replaces the log of a finished run by a line that says so. If until passes before, it deletes only
 // a part and partial is true. It keeps the log of a run that is not finished.
-func (tx *transaction) trimLog(id int64, until time.Time) (partial bool, err error) {
+func (tx *transaction) trimLog(id int64, until time.Time) (dropped, partial bool, err error) {
 	run, found, err := tx.read(id)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	if !found || !run.Status.Final() { // the run was retried or deleted
-		return false, query.KeepLog(tx, id)
+		return true, false, query.KeepLog(tx, id)
 	}
 	tx.changed = true
 	short, err := tx.shortenLog(id, until)
 	if err != nil || !short {
-		return err == nil, err
+		return false, err == nil, err
 	}
-	return false, query.TrimLog(tx, run)
+	return true, false, query.TrimLog(tx, run)
 }
