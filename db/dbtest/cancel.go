@@ -6,76 +6,76 @@ import (
 	"runboard/app"
 )
 
-// testWishes tests Cancel and Retry.
-func testWishes(t *testing.T, subject Subject) {
-	testStopping(t, subject)
-	testRetrying(t, subject)
+// testCancelAndRetry tests Cancel and Retry.
+func testCancelAndRetry(t *testing.T, subject Subject) {
+	testCancel(t, subject)
+	testRetry(t, subject)
 }
 
-// testStopping tests Cancel.
-func testStopping(t *testing.T, subject Subject) {
+// testCancel tests Cancel.
+func testCancel(t *testing.T, subject Subject) {
 	t.Helper()
-	t.Run("a run that waits is cancelled at once", func(t *testing.T) {
+	t.Run("Cancel ends a created run at once", func(t *testing.T) {
 		f := open(t, subject)
 		run := f.in(app.Created)
 		got, err := f.store.Cancel(ctx, run.ID)
 		f.ok(err)
 		if got.Status != app.Cancelled || got.Version != 2 || got.FinishedAt.IsZero() || !same(got, f.get(run.ID)) {
-			t.Errorf("it is %+v", got)
+			t.Errorf("the run is %+v", got)
 		}
 		if waiting := f.waiting(5); len(waiting) != 0 {
-			t.Errorf("there wait %+v", waiting)
+			t.Errorf("the due runs are %+v", waiting)
 		}
 	})
-	t.Run("a run that is started is asked, once, and cancelled when it ends", func(t *testing.T) {
+	t.Run("Cancel requests the cancellation of a started run once", func(t *testing.T) {
 		f := open(t, subject)
 		run := f.in(app.Started)
 		for range 3 {
 			got, err := f.store.Cancel(ctx, run.ID)
 			f.ok(err)
 			if !got.CancelRequested() || got.Version != 3 {
-				t.Errorf("it is %+v", got)
+				t.Errorf("the run is %+v", got)
 			}
 		}
 		requests, err := f.store.CancelRequests(ctx)
 		want := app.CancelRequest{Run: run.ID, FencingToken: run.FencingToken}
 		if f.ok(err); len(requests) != 1 || requests[0] != want {
-			t.Errorf("there stop %+v", requests)
+			t.Errorf("the cancel requests are %+v", requests)
 		}
 		if got := f.finish(run, app.Outcome{Status: app.Completed}); got.Status != app.Cancelled || got.Error == "" || got.Version != 4 {
-			t.Errorf("it ends as %+v", got)
+			t.Errorf("the run ends as %+v", got)
 		}
 		if ids, err := f.store.CancelRequests(ctx); err != nil || len(ids) != 0 {
-			t.Errorf("there still stop %v: %v", ids, err)
+			t.Errorf("the cancel requests are still %v: %v", ids, err)
 		}
 	})
-	t.Run("a run with a cancel request is not requeued", func(t *testing.T) {
+	t.Run("Requeue cancels a run with a cancel request", func(t *testing.T) {
 		f := open(t, subject)
 		run := f.in(app.Started)
 		_, err := f.store.Cancel(ctx, run.ID)
 		f.ok(err)
 		f.ok(f.store.Requeue(ctx, run))
 		if got := f.get(run.ID); got.Status != app.Cancelled {
-			t.Errorf("it is %+v", got)
+			t.Errorf("the run is %+v", got)
 		}
 	})
 }
 
-// testRetrying tests Retry.
-func testRetrying(t *testing.T, subject Subject) {
+// testRetry tests Retry.
+func testRetry(t *testing.T, subject Subject) {
 	t.Helper()
-	t.Run("a run that is tried again begins anew and keeps its history", func(t *testing.T) {
+	t.Run("Retry resets a run and keeps its history", func(t *testing.T) {
 		f := open(t, subject)
 		run := f.in(app.Failed)
 		got, err := f.store.Retry(ctx, run.ID)
 		f.ok(err)
 		if got.Status != app.Created || got.Attempt != 0 || got.Error != "" || !got.FinishedAt.IsZero() || got.Version != run.Version+1 {
-			t.Errorf("it is %+v", got)
+			t.Errorf("the run is %+v", got)
 		}
 		f.finish(f.start(got), app.Outcome{Status: app.Completed})
 		f.checkEvents(run.ID, app.Started, app.Failed, app.Created, app.Started, app.Completed)
 	})
-	t.Run("a run that is tried again for ever does not grow for ever", func(t *testing.T) {
+	t.Run("Retry keeps a limited number of events", func(t *testing.T) {
 		f := open(t, subject)
 		run := f.in(app.Created)
 		for range app.MaxEvents {
@@ -85,7 +85,7 @@ func testRetrying(t *testing.T, subject Subject) {
 		}
 		page, err := f.store.Run(ctx, run.ID)
 		if f.ok(err); len(page.Events) != app.MaxEvents || page.Events[app.MaxEvents-1].Version != page.Run.Version {
-			t.Errorf("there are %d events", len(page.Events))
+			t.Errorf("the run has %d events", len(page.Events))
 		}
 		for range 3 {
 			if subject.Reopen == nil {
@@ -95,7 +95,7 @@ func testRetrying(t *testing.T, subject Subject) {
 			f.store = subject.Reopen(t, f.store) // as after a crash
 			page, err = f.store.Run(ctx, run.ID)
 			if f.ok(err); len(page.Events) != app.MaxEvents || page.Events[app.MaxEvents-1].Version != page.Run.Version {
-				t.Errorf("after a crash there are %d events", len(page.Events))
+				t.Errorf("after a crash the run has %d events", len(page.Events))
 			}
 			_, err = f.store.Cancel(ctx, run.ID)
 			f.ok(err)

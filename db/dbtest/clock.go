@@ -9,10 +9,10 @@ import (
 	"runboard/app"
 )
 
-// testClock tests what happens if the clock is set back.
-func testClock(t *testing.T, subject Subject) {
+// testClockSetBack tests what happens if the clock is set back.
+func testClockSetBack(t *testing.T, subject Subject) {
 	const step = 3 * time.Hour
-	t.Run("a run that waits for another attempt waits no longer than it would from then on", func(t *testing.T) {
+	t.Run("a scheduled run waits no longer than its delay", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		run := f.finish(f.in(app.Started), app.Outcome{Status: app.Created, Error: "Once more.", RetryIn: time.Minute})
@@ -20,13 +20,13 @@ func testClock(t *testing.T, subject Subject) {
 		f.clock.Advance(-step)
 		f.untilDue(run.ID, time.Minute)
 		if got := f.get(run.ID); got.Version != run.Version+1 || got.Error != run.Error || got.Attempt != run.Attempt {
-			t.Errorf("the run is %+v, and was %+v", got, run)
+			t.Errorf("the run is %+v and was %+v", got, run)
 		}
 	})
-	t.Run("also if it is set back while the store is closed", func(t *testing.T) {
+	t.Run("a scheduled run waits no longer after a restart", func(t *testing.T) {
 		t.Parallel()
 		if subject.Reopen == nil {
-			t.Skip("it cannot be opened again")
+			t.Skip("this store cannot be reopened")
 		}
 		f := open(t, subject)
 		run := f.finish(f.in(app.Started), app.Outcome{Status: app.Created, Error: "Once more.", RetryIn: time.Minute})
@@ -34,7 +34,7 @@ func testClock(t *testing.T, subject Subject) {
 		f.store = subject.Reopen(t, f.store)
 		f.untilDue(run.ID, time.Minute)
 	})
-	t.Run("lists and bulk actions take the runs whose times match", func(t *testing.T) {
+	t.Run("lists and bulk actions match by time", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		var all []app.ProcessRun
@@ -56,7 +56,7 @@ func testClock(t *testing.T, subject Subject) {
 		f.advanceAll(f.confirm(f.preview(app.BulkAction{Operation: app.BulkRetry, Filter: filter}, int64(len(want)))))
 		for _, run := range all {
 			if retried := f.get(run.ID).Status == app.Created; retried != wanted(filter, run, f.clock.Now()) {
-				t.Errorf("of %s, retried is %t", run.CreatedAt, retried)
+				t.Errorf("of the run created at %s, retried is %t", run.CreatedAt, retried)
 			}
 		}
 	})
@@ -83,7 +83,7 @@ func (f fixture) untilDue(run int64, wait time.Duration) {
 			return
 		}
 		if time.Now().After(end) {
-			f.Fatalf("at %s it is due at %s", f.clock.Now(), due)
+			f.Fatalf("at %s the run is scheduled at %s", f.clock.Now(), due)
 		}
 	}
 }
@@ -98,7 +98,7 @@ func (f fixture) findsByTime(all []app.ProcessRun, filter app.Filter) (want []in
 	}
 	page := f.page(app.Query{Filter: filter})
 	if got := fmt.Sprint(ids(page.Runs)); got != fmt.Sprint(want) || page.MatchCount != len(want) {
-		f.Fatalf("with %s to %s it finds %s, %d in all, and not %v", filter.Since, filter.Until, got, page.MatchCount, want)
+		f.Fatalf("from %s to %s the list has %s, %d in all, and not %v", filter.Since, filter.Until, got, page.MatchCount, want)
 	}
 	return want
 }

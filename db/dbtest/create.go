@@ -11,7 +11,7 @@ import (
 )
 
 func testCreate(t *testing.T, subject Subject) {
-	t.Run("makes runs with consecutive ids, created, of version one", func(t *testing.T) {
+	t.Run("creates runs with consecutive ids and version 1", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		batch, err := f.store.Create(ctx, app.CreateRequest{Kind: "of a kind", Count: 3})
@@ -27,16 +27,16 @@ func testCreate(t *testing.T, subject Subject) {
 			t.Errorf("there are %d runs", n)
 		}
 	})
-	t.Run("gives every batch newer ids than the one before", func(t *testing.T) {
+	t.Run("gives each batch higher ids", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		first, second := f.create(app.MaxCount), f.create(1)
 		if second[0].ID <= first[app.MaxCount-1].ID {
-			t.Errorf("%d comes after %d", second[0].ID, first[app.MaxCount-1].ID)
+			t.Errorf("run %d was created after run %d", second[0].ID, first[app.MaxCount-1].ID)
 		}
 	})
-	t.Run("keeps batches apart that are made at once", func(t *testing.T) { createsAtOnce(t, open(t, subject)) })
-	t.Run("refuses what nobody should ask for", func(t *testing.T) {
+	t.Run("keeps concurrent batches apart", func(t *testing.T) { createsAtOnce(t, open(t, subject)) })
+	t.Run("refuses invalid requests", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		for _, request := range []app.CreateRequest{
@@ -76,13 +76,13 @@ func createsAtOnce(t *testing.T, f fixture) {
 	written := ids(f.all())
 	slices.Reverse(written)
 	if !slices.Equal(told, written) || len(slices.Compact(told)) != callers*each {
-		t.Errorf("the callers were told of %v, the rows are %v", told, written)
+		t.Errorf("the returned runs are %v, the rows are %v", told, written)
 	}
 }
 
-func testKeys(t *testing.T, subject Subject) {
+func testIdempotencyKeys(t *testing.T, subject Subject) {
 	request := app.CreateRequest{Kind: kind, Count: 5, IdempotencyKey: strings.Repeat("k", app.MaxKey)}
-	t.Run("gives a repeated request the first answer, whatever became of the runs", func(t *testing.T) {
+	t.Run("answers a repeated request with the first batch", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		first, err := f.store.Create(ctx, request)
@@ -110,7 +110,7 @@ func testKeys(t *testing.T, subject Subject) {
 			})
 		}
 	})
-	t.Run("writes once, however many ask at once", func(t *testing.T) { repeatsAtOnce(t, open(t, subject), request) })
+	t.Run("creates once for concurrent requests", func(t *testing.T) { repeatsAtOnce(t, open(t, subject), request) })
 }
 
 func repeatsAtOnce(t *testing.T, f fixture, request app.CreateRequest) {
@@ -138,7 +138,7 @@ func repeatsAtOnce(t *testing.T, f fixture, request app.CreateRequest) {
 		}
 	}
 	if n := len(f.all()); n != keys*request.Count {
-		t.Errorf("%d requests for %d made %d", keys, request.Count, n)
+		t.Errorf("%d requests for %d runs created %d", keys, request.Count, n)
 	}
 }
 

@@ -60,37 +60,37 @@ type part struct {
 func Run(t *testing.T, subject Subject) {
 	runParts(t, subject, []part{
 		{"Create", testCreate},
-		{"Create with a key", testKeys},
+		{"Create with a key", testIdempotencyKeys},
 		{"Create under a limit", testMaxPending},
 		{"Page", testPages},
-		{"Page by page", testWalks},
+		{"Page by page", testPageByPage},
 		{"Run", testRun},
 		{"Overview", testOverview},
-		{"Start, Finish and GiveBack", testChanges},
+		{"Start, Finish and Requeue", testTransitions},
 		{"Fast paths", testFastPaths},
-		{"Refused changes", testRefusals},
-		{"Cancel and Retry", testWishes},
+		{"Refused changes", testRefusedTransitions},
+		{"Cancel and Retry", testCancelAndRetry},
 		{"Delayed starts", testStartDelay},
-		{"Actions and Delete", testActions},
+		{"Bulk Actions and Delete", testBulkActions},
 		{"Error texts", testErrorTexts},
 		{"Failures", testFailures},
 		{"Filters", testFilters},
 		{"Search", testSearch},
-		{"A clock that is set back", testClock},
+		{"Clock set back", testClockSetBack},
 		{"Log", testLog},
-		{"Trimmed logs", testTrimming},
+		{"TrimLogs", testTrimLogs},
 		{"Statistics", testStatistics},
-		{"The bell", testBell},
-		{"Any order of operations", testProperties},
+		{"Notifications", testNotifications},
+		{"Random operations", testRandomOperations},
 	})
 }
 
-// RunBacklog runs the suite for stores that also implement app.QueueStore.
-func RunBacklog(t *testing.T, subject Subject) {
+// RunQueue runs the suite for stores that also implement app.QueueStore.
+func RunQueue(t *testing.T, subject Subject) {
 	runParts(t, subject, []part{
-		{"Waiting", testWaiting},
-		{"Many at once", testMany},
-		{"Returned", testReturned},
+		{"FetchDue", testFetchDue},
+		{"StartMany and CompleteMany", testStartAndCompleteMany},
+		{"RequeueSeq", testRequeueSeq},
 	})
 }
 

@@ -13,7 +13,7 @@ import (
 
 // testFilters compares lists with random filters with a check of every run.
 func testFilters(t *testing.T, subject Subject) {
-	t.Run("any filter, page by page, both ways", func(t *testing.T) {
+	t.Run("random filters match page by page in both directions", func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			f := openWith(t, subject, Settings{})
 			runs := f.populate(t)
@@ -22,13 +22,13 @@ func testFilters(t *testing.T, subject Subject) {
 			}
 		})
 	})
-	t.Run("the number of matches is counted up to a bound", func(t *testing.T) {
+	t.Run("the match count is capped", func(t *testing.T) {
 		f := open(t, subject)
 		for range app.CountedMatches/app.MaxCount + 1 {
 			f.create(app.MaxCount)
 		}
 		if page := f.page(app.Query{Filter: app.Filter{Kind: kind}}); page.MatchCount != app.CountedMatches || !page.MatchCountCapped {
-			t.Errorf("there are %d, and more: %t", page.MatchCount, page.MatchCountCapped)
+			t.Errorf("the match count is %d, capped %t", page.MatchCount, page.MatchCountCapped)
 		}
 	})
 }
@@ -92,7 +92,7 @@ func (f fixture) checkFilter(t *rapid.T, all []app.ProcessRun, filter app.Filter
 	}
 	page := f.page(app.Query{Filter: filter})
 	if !filter.StatusOnly() && (page.MatchCount != len(want) || page.MatchCountCapped) {
-		t.Fatalf("with %+v %d are found and not %d", filter, page.MatchCount, len(want))
+		t.Fatalf("with %+v the match count is %d and not %d", filter, page.MatchCount, len(want))
 	}
 	older := ids(page.Runs)
 	for page.HasOlder {
@@ -100,7 +100,7 @@ func (f fixture) checkFilter(t *rapid.T, all []app.ProcessRun, filter app.Filter
 		older = append(older, ids(page.Runs)...)
 	}
 	if !slices.Equal(older, want) {
-		t.Fatalf("with %+v there are %v and not %v", filter, older, want)
+		t.Fatalf("with %+v the pages have %v and not %v", filter, older, want)
 	}
 	var through []int64
 	for next := int64(1 << 62); next > 0; {
@@ -109,7 +109,7 @@ func (f fixture) checkFilter(t *rapid.T, all []app.ProcessRun, filter app.Filter
 		through, next = append(through, ids(runs)...), onwards
 	}
 	if !slices.Equal(through, want) {
-		t.Fatalf("with %+v one goes through %v and not %v", filter, through, want)
+		t.Fatalf("with %+v an export has %v and not %v", filter, through, want)
 	}
 	var newer []int64
 	page = f.page(app.Query{Filter: filter}.WithCursor(app.After, 0))
@@ -118,6 +118,6 @@ func (f fixture) checkFilter(t *rapid.T, all []app.ProcessRun, filter app.Filter
 		newer = append(ids(page.Runs), newer...)
 	}
 	if !slices.Equal(newer, want) {
-		t.Fatalf("with %+v there are, from the oldest on, %v and not %v", filter, newer, want)
+		t.Fatalf("with %+v the pages from the oldest run have %v and not %v", filter, newer, want)
 	}
 }

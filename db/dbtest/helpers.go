@@ -152,7 +152,7 @@ func (f fixture) changesNothing(act func()) {
 func (f fixture) ok(err error) {
 	f.Helper()
 	if err != nil {
-		f.Fatalf("it failed: %v", err)
+		f.Fatalf("unexpected error: %v", err)
 	}
 }
 
@@ -160,7 +160,7 @@ func (f fixture) ok(err error) {
 func (f fixture) refused(err error, code app.Code) {
 	f.Helper()
 	if app.CodeOf(err) != code {
-		f.Fatalf("the error is %v and not %s", err, code)
+		f.Fatalf("the error is %v and should have the code %s", err, code)
 	}
 }
 

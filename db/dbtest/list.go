@@ -62,13 +62,13 @@ func (f fixture) answers(all []app.ProcessRun, query app.Query) {
 	f.Helper()
 	got, want := f.page(query), expected(all, query)
 	if got.Query != query || got.HasNewer != want.HasNewer || got.HasOlder != want.HasOlder || !slices.Equal(got.Runs, want.Runs) {
-		f.Fatalf("%+v is answered with %v (newer %t, older %t) and not with %v (newer %t, older %t)", query,
+		f.Fatalf("the page of %+v has %v (newer %t, older %t) and not %v (newer %t, older %t)", query,
 			ids(got.Runs), got.HasNewer, got.HasOlder, ids(want.Runs), want.HasNewer, want.HasOlder)
 	}
 }
 
 func testPages(t *testing.T, subject Subject) {
-	t.Run("an empty store has one empty page in every list", func(t *testing.T) {
+	t.Run("every list of an empty store has one empty page", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		for _, list := range filters() {
@@ -79,7 +79,7 @@ func testPages(t *testing.T, subject Subject) {
 			}
 		}
 	})
-	t.Run("of chosen runs those are returned that exist", func(t *testing.T) {
+	t.Run("RunsByID returns the runs that exist", func(t *testing.T) {
 		f := open(t, subject)
 		all := f.mixed(5)
 		got, err := f.store.RunsByID(ctx, []int64{all[3].ID, 1 << 60, all[0].ID, all[3].ID})
@@ -87,7 +87,7 @@ func testPages(t *testing.T, subject Subject) {
 			t.Errorf("%+v, %v", got, err)
 		}
 	})
-	t.Run("every cursor in every list has the right page on both sides", func(t *testing.T) {
+	t.Run("every cursor of every list has the right pages", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		all := f.mixed(app.StatusCount * 11) // more than two pages in all, but less than one for each status
@@ -100,7 +100,7 @@ func testPages(t *testing.T, subject Subject) {
 			}
 		}
 	})
-	t.Run("a page and its counts are of one state", func(t *testing.T) { readsOneState(t, open(t, subject)) })
+	t.Run("a page and its counts are one snapshot", func(t *testing.T) { readsOneState(t, open(t, subject)) })
 }
 
 // readsOneState reads pages while all their runs change: the counts must always fit the runs.
@@ -138,7 +138,7 @@ func readsOneState(t *testing.T, f fixture) {
 	group.Wait()
 }
 
-func testWalks(t *testing.T, subject Subject) {
+func testPageByPage(t *testing.T, subject Subject) {
 	for _, n := range []int{0, 1, app.PageSize, app.PageSize + 1, 2 * app.PageSize, 2*app.PageSize + 1} {
 		f := open(t, subject)
 		want := []int64{}
@@ -150,11 +150,11 @@ func testWalks(t *testing.T, subject Subject) {
 			down, last := f.older(list)
 			up := f.newer(last)
 			if !slices.Equal(down, want) || !slices.Equal(up, want) {
-				t.Errorf("%d runs: down the list come %v, up again %v", n, down, up)
+				t.Errorf("of %d runs, the way down has %v and the way up %v", n, down, up)
 			}
 		}
 	}
-	t.Run("leads back from beyond both ends", func(t *testing.T) {
+	t.Run("cursors beyond both ends lead back", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		all := f.mixed(app.PageSize + 3)

@@ -33,14 +33,14 @@ func text(lines []app.LogLine) string {
 
 // testLog tests the logs of runs.
 func testLog(t *testing.T, subject Subject) {
-	testWriting(t, subject)
-	testKeeping(t, subject)
+	testLogLines(t, subject)
+	testLogParts(t, subject)
 }
 
-// testWriting tests how lines are written.
-func testWriting(t *testing.T, subject Subject) {
+// testLogLines tests how lines are written.
+func testLogLines(t *testing.T, subject Subject) {
 	t.Helper()
-	t.Run("lines come back as they were written, with their places", func(t *testing.T) {
+	t.Run("returns the written lines with their offsets", func(t *testing.T) {
 		f := open(t, subject)
 		run := f.in(app.Started)
 		written := []app.LogLine{
@@ -62,21 +62,27 @@ func testWriting(t *testing.T, subject Subject) {
 			t.Errorf("the run's page has %+v: %v", page.Log, err)
 		}
 	})
-	t.Run("a line is no change of the run, and rings the bell", func(t *testing.T) {
+	t.Run("notifies of a line without changing the run", func(t *testing.T) {
 		f := open(t, subject)
 		run := f.in(app.Started)
-		rings, stop := f.store.(app.Store).Changed().Subscribe()
+		notified, stop := f.store.(app.Store).Changed().Subscribe()
 		defer stop()
 		f.changesNothing(func() {
 			f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: []app.LogLine{{Text: "x\n"}}}))
 		})
 		select {
-		case <-rings:
+		case <-notified:
 		default:
-			t.Error("nobody is told")
+			t.Error("subscribers were not notified")
 		}
 	})
-	t.Run("whoever has lost the run writes nothing", func(t *testing.T) {
+	testLogOfAttempts(t, subject)
+}
+
+// testLogOfAttempts tests who may write to a log, and when.
+func testLogOfAttempts(t *testing.T, subject Subject) {
+	t.Helper()
+	t.Run("refuses lines of a worker that lost the run", func(t *testing.T) {
 		f := open(t, subject)
 		run := f.in(app.Started)
 		f.ok(f.store.Requeue(ctx, run))
@@ -91,7 +97,7 @@ func testWriting(t *testing.T, subject Subject) {
 			t.Errorf("the log is %+v", log)
 		}
 	})
-	t.Run("a log goes on over all attempts, and is the run's alone", func(t *testing.T) {
+	t.Run("continues the log of a run over its attempts", func(t *testing.T) {
 		f := open(t, subject)
 		run, other := f.in(app.Started), f.in(app.Started)
 		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: []app.LogLine{{Text: "first\n"}}}))
@@ -106,10 +112,10 @@ func testWriting(t *testing.T, subject Subject) {
 	})
 }
 
-// testKeeping tests which part of a log is kept, and how it is reported.
-func testKeeping(t *testing.T, subject Subject) {
+// testLogParts tests which part of a log is kept, and how it is reported.
+func testLogParts(t *testing.T, subject Subject) {
 	t.Helper()
-	t.Run("of a long log the first part is dropped, and little more than must be", func(t *testing.T) {
+	t.Run("drops the beginning of a long log", func(t *testing.T) {
 		const limit = 40 << 10
 		f := openWith(t, subject, Settings{LogLimit: limit})
 		run := f.in(app.Started)
@@ -122,13 +128,13 @@ func testKeeping(t *testing.T, subject Subject) {
 		}
 		log := f.log(whole(run.ID, 0))
 		if kept := log.End - log.Start; log.End < limit || kept > limit || kept < limit*3/4 || log.From() != log.Start {
-			t.Errorf("of %d bytes %d are left, from %d", log.End, kept, log.From())
+			t.Errorf("of %d bytes, %d are kept, from offset %d", log.End, kept, log.From())
 		}
 		if page, err := f.store.Run(ctx, run.ID); err != nil || len(page.Log.Lines) != app.TailLines || page.Log.To() != log.End {
 			t.Errorf("the run's page has %d lines: %v", len(page.Log.Lines), err)
 		}
 	})
-	t.Run("bytes that are skipped count, and nothing before them is kept", func(t *testing.T) {
+	t.Run("counts skipped bytes and drops what precedes them", func(t *testing.T) {
 		f := openWith(t, subject, Settings{LogLimit: 40 << 10})
 		run := f.in(app.Started)
 		lines := func(text ...string) (lines []app.LogLine) {
@@ -145,21 +151,27 @@ func testKeeping(t *testing.T, subject Subject) {
 			t.Errorf("the log is %+v", log)
 		}
 		if later := f.log(whole(run.ID, 1013)); text(later.Lines) != "the gap\nend\n" {
-			t.Errorf("from amid it is %+v", later)
+			t.Errorf("the log from the middle is %+v", later)
 		}
 	})
-	t.Run("a mark is another one when a run has changed or written", func(t *testing.T) {
+	testRevisions(t, subject)
+}
+
+// testRevisions tests the revisions of runs, and random logs.
+func testRevisions(t *testing.T, subject Subject) {
+	t.Helper()
+	t.Run("a change or a line changes the revision", func(t *testing.T) {
 		f := open(t, subject)
 		run, other := f.in(app.Started), f.in(app.Failed)
 		check := func(want app.Revision) {
 			t.Helper()
-			marks, err := f.store.Revisions(ctx, []int64{run.ID, other.ID, other.ID + 1})
+			revisions, err := f.store.Revisions(ctx, []int64{run.ID, other.ID, other.ID + 1})
 			f.ok(err)
-			if marks[run.ID] != want || marks[other.ID] != (app.Revision{Version: 3}) || len(marks) != 2 {
-				t.Errorf("the marks are %v", marks)
+			if revisions[run.ID] != want || revisions[other.ID] != (app.Revision{Version: 3}) || len(revisions) != 2 {
+				t.Errorf("the revisions are %v", revisions)
 			}
 			if page, err := f.store.Run(ctx, run.ID); err != nil || page.Revision() != want {
-				t.Errorf("the mark of its page is %v: %v", page.Revision(), err)
+				t.Errorf("the revision of its page is %v: %v", page.Revision(), err)
 			}
 		}
 		check(app.Revision{Version: 2})
@@ -167,16 +179,16 @@ func testKeeping(t *testing.T, subject Subject) {
 		check(app.Revision{Version: 2, LogEnd: 4})
 		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Progress: &app.Progress{Percent: 1}}))
 		check(app.Revision{Version: 3, LogEnd: 4})
-		if marks, err := f.store.Revisions(ctx, nil); err != nil || len(marks) != 0 {
-			t.Errorf("of no run the marks are %v: %v", marks, err)
+		if revisions, err := f.store.Revisions(ctx, nil); err != nil || len(revisions) != 0 {
+			t.Errorf("without ids the revisions are %v: %v", revisions, err)
 		}
 	})
-	t.Run("there is no log of a run that does not exist", func(t *testing.T) {
+	t.Run("a missing run has no log", func(t *testing.T) {
 		f := open(t, subject)
 		_, err := f.store.Log(ctx, whole(1, 0))
 		f.refused(err, app.CodeNotFound)
 	})
-	t.Run("any part of any log", func(t *testing.T) { rapid.Check(t, func(r *rapid.T) { anyLog(r, subject) }) })
+	t.Run("returns random parts of random logs", func(t *testing.T) { rapid.Check(t, func(r *rapid.T) { anyLog(r, subject) }) })
 }
 
 // anyLog writes random lines to a log and to a string, and compares random parts of both.

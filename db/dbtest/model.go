@@ -11,11 +11,11 @@ import (
 // model is the state that the store must have.
 type model struct {
 	fixture
-	subject Subject
-	runs    map[int64]app.ProcessRun
-	last    int64
-	claims  []app.ProcessRun // every run as Start returned it, also those with stale fencing tokens
-	keys    map[string]app.Batch
+	subject  Subject
+	runs     map[int64]app.ProcessRun
+	last     int64
+	attempts []app.ProcessRun // every run as Start returned it, also those with stale fencing tokens
+	keys     map[string]app.Batch
 }
 
 func newModel(t *rapid.T, subject Subject) *model {
@@ -52,13 +52,13 @@ func (m *model) compare(t *rapid.T) {
 	if counts := count(list); page.Counts != counts {
 		t.Fatalf("the counts are %v and not %v", page.Counts, counts)
 	}
-	m.failsAlike(list)
+	m.checkFailures(list)
 }
 
 // changed checks the version and the status of a changed run, and updates the model.
 func (m *model) changed(t *rapid.T, run app.ProcessRun, to app.Status) {
 	if got := m.get(run.ID); got.Version != run.Version+1 || got.Status != to || !run.Status.CanBecome(got.Status) {
-		t.Fatalf("asked to become %s, this became that:\n%+v\n%+v", to, run, got)
+		t.Fatalf("after a change to %s, the run before and after is\n%+v\n%+v", to, run, got)
 	}
 	run.Version++
 	run.Status, run.UpdatedAt = to, m.clock.Now()

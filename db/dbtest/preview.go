@@ -15,83 +15,10 @@ func testPreview(t *testing.T, subject Subject) {
 	for name, operation := range map[string]app.BulkAction{
 		"delete": {Operation: app.BulkDelete, Filter: failed}, "retry": {Operation: app.BulkRetry}, "cancel": {Operation: app.BulkCancel},
 	} {
-		t.Run(name+": newer runs are not meant", func(t *testing.T) {
-			t.Parallel()
-			f := open(t, subject)
-			from, _ := sides(operation)
-			old := []app.ProcessRun{f.in(from), f.in(from)}
-			action := f.preview(operation, 2)
-			newer := f.in(from)
-			f.advanceAll(f.confirm(action))
-			f.changed(operation, old...)
-			f.is(f.get(newer.ID), newer)
-		})
-		t.Run(name+": a run that enters the status before it is confirmed refuses it", func(t *testing.T) {
-			t.Parallel()
-			f := open(t, subject)
-			from, _ := sides(operation)
-			f.in(from)
-			enter := f.entering(operation)
-			action := f.preview(operation, 1)
-			f.clock.Advance(time.Second)
-			enter()
-			f.unconfirmed(action)
-		})
-		t.Run(name+": it is refused also if another run has left the status", func(t *testing.T) {
-			t.Parallel()
-			f := open(t, subject)
-			from, _ := sides(operation)
-			run := f.in(from)
-			enter := f.entering(operation)
-			action := f.preview(operation, 1)
-			f.clock.Advance(time.Second)
-			enter()
-			f.leave(run)
-			f.unconfirmed(action)
-		})
-		t.Run(name+": it is done if fewer runs are left", func(t *testing.T) {
-			t.Parallel()
-			f := open(t, subject)
-			from, _ := sides(operation)
-			run, gone := f.in(from), f.in(from)
-			action := f.preview(operation, 2)
-			f.clock.Advance(time.Second)
-			f.leave(gone)
-			f.advanceAll(f.confirm(action))
-			f.changed(operation, run)
-		})
-		t.Run(name+": a run that enters the status while it is done is left alone", func(t *testing.T) {
-			t.Parallel()
-			f := open(t, subject)
-			from, _ := sides(operation)
-			enter := f.entering(operation)
-			run := f.in(from)
-			action := f.preview(operation, 1)
-			acting := f.confirm(action)
-			f.clock.Advance(time.Second)
-			entered := enter()
-			if state := f.advanceAll(acting); state.Done != 1 {
-				t.Errorf("it has done %+v", state)
-			}
-			f.changed(operation, run)
-			f.is(f.get(entered.ID), entered)
-		})
-		t.Run(name+": without a preview it is limited to what there is when it is created", func(t *testing.T) {
-			t.Parallel()
-			f := open(t, subject)
-			from, _ := sides(operation)
-			enter := f.entering(operation)
-			run := f.in(from)
-			acting := f.confirm(operation)
-			f.clock.Advance(time.Second)
-			entered, newer := enter(), f.in(from)
-			f.advanceAll(acting)
-			f.changed(operation, run)
-			f.is(f.get(entered.ID), entered)
-			f.is(f.get(newer.ID), newer)
-		})
+		testBeforeConfirmation(t, subject, name, operation)
+		testAfterConfirmation(t, subject, name, operation)
 	}
-	t.Run("a run that enters the status in the moment of the preview is not changed beyond its count", func(t *testing.T) {
+	t.Run("changes no more runs than its preview at the same instant", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		action := app.BulkAction{Operation: app.BulkDelete, Filter: failed}
@@ -100,16 +27,101 @@ func testPreview(t *testing.T, subject Subject) {
 		acting := f.confirm(f.preview(action, 1))
 		enter() // the clock stands still, so the run finishes no later than the preview
 		if state := f.advanceAll(acting); state.Done != 1 || !state.Finished {
-			t.Errorf("it has done %+v", state)
+			t.Errorf("the progress is %+v", state)
 		}
 	})
-	testPreviewOfChosen(t, subject)
+	testPreviewOfSelectedRuns(t, subject)
 	testRepeatedPreview(t, subject)
 }
 
-func testPreviewOfChosen(t *testing.T, subject Subject) {
+// testBeforeConfirmation tests changes between the preview of a bulk action and its creation.
+func testBeforeConfirmation(t *testing.T, subject Subject, name string, operation app.BulkAction) {
 	t.Helper()
-	t.Run("named runs that enter the status later are not meant either", func(t *testing.T) {
+	t.Run(name+" skips newer runs", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		from, _ := sides(operation)
+		old := []app.ProcessRun{f.in(from), f.in(from)}
+		action := f.preview(operation, 2)
+		newer := f.in(from)
+		f.advanceAll(f.confirm(action))
+		f.changed(operation, old...)
+		f.is(f.get(newer.ID), newer)
+	})
+	t.Run(name+" is refused if a run enters the status before", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		from, _ := sides(operation)
+		f.in(from)
+		enter := f.entering(operation)
+		action := f.preview(operation, 1)
+		f.clock.Advance(time.Second)
+		enter()
+		f.unconfirmed(action)
+	})
+	t.Run(name+" is refused if one run enters and one leaves", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		from, _ := sides(operation)
+		run := f.in(from)
+		enter := f.entering(operation)
+		action := f.preview(operation, 1)
+		f.clock.Advance(time.Second)
+		enter()
+		f.leave(run)
+		f.unconfirmed(action)
+	})
+	t.Run(name+" is done if a run left the status", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		from, _ := sides(operation)
+		run, gone := f.in(from), f.in(from)
+		action := f.preview(operation, 2)
+		f.clock.Advance(time.Second)
+		f.leave(gone)
+		f.advanceAll(f.confirm(action))
+		f.changed(operation, run)
+	})
+}
+
+// testAfterConfirmation tests changes after the creation of a bulk action.
+func testAfterConfirmation(t *testing.T, subject Subject, name string, operation app.BulkAction) {
+	t.Helper()
+	t.Run(name+" skips runs that enter the status later", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		from, _ := sides(operation)
+		enter := f.entering(operation)
+		run := f.in(from)
+		action := f.preview(operation, 1)
+		acting := f.confirm(action)
+		f.clock.Advance(time.Second)
+		entered := enter()
+		if state := f.advanceAll(acting); state.Done != 1 {
+			t.Errorf("the progress is %+v", state)
+		}
+		f.changed(operation, run)
+		f.is(f.get(entered.ID), entered)
+	})
+	t.Run(name+" without preview is limited to its creation", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		from, _ := sides(operation)
+		enter := f.entering(operation)
+		run := f.in(from)
+		acting := f.confirm(operation)
+		f.clock.Advance(time.Second)
+		entered, newer := enter(), f.in(from)
+		f.advanceAll(acting)
+		f.changed(operation, run)
+		f.is(f.get(entered.ID), entered)
+		f.is(f.get(newer.ID), newer)
+	})
+}
+
+func testPreviewOfSelectedRuns(t *testing.T, subject Subject) {
+	t.Helper()
+	t.Run("skips selected runs that enter the status later", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		done, working, other := f.in(app.Completed), f.in(app.Started), f.in(app.Started)
@@ -127,7 +139,7 @@ func testPreviewOfChosen(t *testing.T, subject Subject) {
 		f.changed(action, working)
 		f.is(f.get(other.ID), other)
 	})
-	t.Run("progress of a run is no reason to refuse to cancel it", func(t *testing.T) {
+	t.Run("progress of a run does not refuse its cancellation", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		run, waiting := f.in(app.Started), f.in(app.Created)
@@ -138,7 +150,7 @@ func testPreviewOfChosen(t *testing.T, subject Subject) {
 		f.advanceAll(f.confirm(action))
 		f.changed(action, run, waiting)
 	})
-	t.Run("runs that are waiting are not cancelled once they are started", func(t *testing.T) {
+	t.Run("a cancellation of created runs skips started ones", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		waiting, started := f.in(app.Created), f.in(app.Created)
@@ -153,7 +165,7 @@ func testPreviewOfChosen(t *testing.T, subject Subject) {
 
 func testRepeatedPreview(t *testing.T, subject Subject) {
 	t.Helper()
-	t.Run("a key is good for the request as it was asked, whatever the time", func(t *testing.T) {
+	t.Run("a key belongs to the request with relative times", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		f.in(app.Failed)
@@ -165,14 +177,14 @@ func testRepeatedPreview(t *testing.T, subject Subject) {
 		f.clock.Advance(time.Hour)
 		again, err := f.store.CreateBulkAction(ctx, action, "key")
 		if f.ok(err); again.ID != first.ID {
-			t.Errorf("it is answered with %d and then %d", first.ID, again.ID)
+			t.Errorf("the bulk runs are %d and then %d", first.ID, again.ID)
 		}
 		action.Filter.Since, err = app.ParseTimeBound("23h")
 		f.ok(err)
 		_, err = f.store.CreateBulkAction(ctx, action, "key")
 		f.refused(err, app.CodeInvalid)
 	})
-	t.Run("a repeated confirmation gets the first answer, also if other runs match by then", func(t *testing.T) {
+	t.Run("a repeated confirmation returns the first bulk run", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		f.in(app.Failed)
@@ -185,10 +197,10 @@ func testRepeatedPreview(t *testing.T, subject Subject) {
 		f.unconfirmed(action)
 		again, err := f.store.CreateBulkAction(ctx, action, "key")
 		if f.ok(err); again.ID != first.ID {
-			t.Errorf("it is answered with %d and then %d", first.ID, again.ID)
+			t.Errorf("the bulk runs are %d and then %d", first.ID, again.ID)
 		}
 	})
-	t.Run("a refusal does not use up the key", func(t *testing.T) {
+	t.Run("a refused request does not save its key", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		working := f.in(app.Started)
@@ -243,11 +255,11 @@ func (f fixture) leave(run app.ProcessRun) {
 // number of runs.
 func (f fixture) preview(action app.BulkAction, runs int64) app.BulkAction {
 	f.Helper()
-	prospect, err := f.store.PreviewBulk(ctx, action)
-	if f.ok(err); prospect.Runs != runs || prospect.Confirmation.Runs != runs || !prospect.Confirmation.Checked {
-		f.Fatalf("of %+v is foreseen %+v and not %d", action, prospect, runs)
+	preview, err := f.store.PreviewBulk(ctx, action)
+	if f.ok(err); preview.Runs != runs || preview.Confirmation.Runs != runs || !preview.Confirmation.Checked {
+		f.Fatalf("the preview of %+v is %+v and not %d runs", action, preview, runs)
 	}
-	action.Confirmed = prospect.Confirmation
+	action.Confirmed = preview.Confirmation
 	return action
 }
 
@@ -273,7 +285,7 @@ func (f fixture) changed(action app.BulkAction, runs ...app.ProcessRun) {
 	f.Helper()
 	for _, run := range runs {
 		if !slices.Contains(action.Operation.AppliesTo(), run.Status) {
-			f.Fatalf("%s is not for %+v", action.Operation, run)
+			f.Fatalf("%s does not apply to %+v", action.Operation, run)
 		}
 		f.hasDone(action.Operation, run)
 	}

@@ -18,24 +18,24 @@ const (
 	modelMaxCrashes = 2
 )
 
-// testProperties compares a store with a model after random operations, which include those of app.QueueStore
+// testRandomOperations compares a store with a model after random operations, which include those of app.QueueStore
 // if the store has them.
-func testProperties(t *testing.T, subject Subject) {
+func testRandomOperations(t *testing.T, subject Subject) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(t, subject)
 		operations := map[string]func(*rapid.T){
-			"":          m.compare,
-			"create":    m.create,
-			"start":     m.start,
-			"finish":    m.finish,
-			"give back": m.giveBack,
-			"report":    m.report,
-			"cancel":    m.cancel,
-			"retry":     m.retry,
-			"wait": func(t *rapid.T) {
+			"":         m.compare,
+			"create":   m.create,
+			"start":    m.start,
+			"finish":   m.finish,
+			"requeue":  m.requeue,
+			"progress": m.saveProgress,
+			"cancel":   m.cancel,
+			"retry":    m.retry,
+			"advance": func(t *rapid.T) {
 				m.clock.Advance(time.Duration(rapid.IntRange(1, 5000).Draw(t, "ms")) * time.Millisecond)
 			},
-			"look": m.look,
+			"page": m.readPage,
 		}
 		if subject.Reopen != nil {
 			operations["crash"] = m.crash
@@ -73,7 +73,7 @@ func (m *model) create(t *rapid.T) {
 
 func (m *model) add(t *rapid.T, request app.CreateRequest, batch app.Batch) {
 	if batch.First <= m.last {
-		t.Fatalf("run %d was made after run %d", batch.First, m.last)
+		t.Fatalf("run %d was created after run %d", batch.First, m.last)
 	}
 	for i := range request.Count {
 		id := batch.First + int64(i)
@@ -107,9 +107,9 @@ func (m *model) start(t *rapid.T) {
 // begun checks a started run and updates the model.
 func (m *model) begun(t *rapid.T, run, started app.ProcessRun) {
 	if started.FencingToken <= run.FencingToken {
-		t.Fatalf("the claim was %d and is %d", run.FencingToken, started.FencingToken)
+		t.Fatalf("the fencing token was %d and is %d", run.FencingToken, started.FencingToken)
 	}
-	m.claims = append(m.claims, started)
+	m.attempts = append(m.attempts, started)
 	m.changed(t, run, app.Started)
 	run = m.runs[run.ID]
 	run.FencingToken, run.Error, run.StartedAt, run.ScheduledAt = started.FencingToken, "", m.clock.Now(), time.Time{}
@@ -117,23 +117,23 @@ func (m *model) begun(t *rapid.T, run, started app.ProcessRun) {
 	run.Attempt++
 	m.runs[run.ID] = run
 	if got := m.get(run.ID); got != started {
-		t.Fatalf("it is told to be\n%+v and is\n%+v", started, got)
+		t.Fatalf("the result is\n%+v and the stored run\n%+v", started, got)
 	}
 }
 
-// claim draws a run as Start returned it. holds reports whether its fencing token is still valid.
-func (m *model) claim(t *rapid.T) (claim, run app.ProcessRun, holds bool) {
-	if len(m.claims) == 0 {
-		t.Skip("nothing was ever started")
+// attempt draws a run as Start returned it. holds reports whether its fencing token is still valid.
+func (m *model) attempt(t *rapid.T) (attempt, run app.ProcessRun, holds bool) {
+	if len(m.attempts) == 0 {
+		t.Skip("no run was ever started")
 	}
-	recent := m.claims[max(0, len(m.claims)-5):] // older ones are rarely valid
-	claim = rapid.SampledFrom(recent).Draw(t, "claim")
-	run = m.runs[claim.ID]
-	return claim, run, run.Status == app.Started && run.FencingToken == claim.FencingToken
+	recent := m.attempts[max(0, len(m.attempts)-5):] // older ones are rarely valid
+	attempt = rapid.SampledFrom(recent).Draw(t, "attempt")
+	run = m.runs[attempt.ID]
+	return attempt, run, run.Status == app.Started && run.FencingToken == attempt.FencingToken
 }
 
 func (m *model) finish(t *rapid.T) {
-	claim, run, holds := m.claim(t)
+	attempt, run, holds := m.attempt(t)
 	outcome := app.Outcome{Status: rapid.SampledFrom([]app.Status{app.Completed, app.Failed, app.Cancelled, app.Created}).Draw(t, "status")}
 	if outcome.Status != app.Completed {
 		outcome.Error = rapid.SampledFrom([]string{"", "A sentence."}).Draw(t, "error")
@@ -141,7 +141,7 @@ func (m *model) finish(t *rapid.T) {
 	if outcome.Status == app.Created && rapid.Bool().Draw(t, "later") {
 		outcome.RetryIn = time.Second
 	}
-	err := m.store.Finish(ctx, claim, outcome)
+	err := m.store.Finish(ctx, attempt, outcome)
 	if !holds {
 		m.expect(t, err, app.CodeConflict)
 		return
@@ -167,12 +167,12 @@ func (m *model) ended(t *rapid.T, run app.ProcessRun, outcome app.Outcome) {
 	m.runs[run.ID] = run
 }
 
-func (m *model) report(t *rapid.T) {
-	claim, run, holds := m.claim(t)
+func (m *model) saveProgress(t *rapid.T) {
+	attempt, run, holds := m.attempt(t)
 	progress := app.Progress{
 		Percent: app.Percent(rapid.IntRange(-1, 100).Draw(t, "percent")), Message: rapid.SampledFrom([]string{"", "copying"}).Draw(t, "message"),
 	}
-	err := m.store.SaveProgress(ctx, claim, app.ProgressUpdate{Progress: &progress})
+	err := m.store.SaveProgress(ctx, attempt, app.ProgressUpdate{Progress: &progress})
 	if !holds {
 		m.expect(t, err, app.CodeConflict)
 		return
@@ -209,7 +209,7 @@ func (m *model) cancel(t *rapid.T) {
 		m.runs[id] = run
 	}
 	if m.expect(t, err, ""); !same(got, m.runs[id]) {
-		t.Fatalf("the answer is\n%+v and not\n%+v", got, m.runs[id])
+		t.Fatalf("the result is\n%+v and not\n%+v", got, m.runs[id])
 	}
 }
 
@@ -231,25 +231,25 @@ func (m *model) retry(t *rapid.T) {
 			Progress: app.Progress{Percent: app.NoPercent},
 		}
 		if !same(got, m.runs[id]) {
-			t.Fatalf("the answer is\n%+v and not\n%+v", got, m.runs[id])
+			t.Fatalf("the result is\n%+v and not\n%+v", got, m.runs[id])
 		}
 	}
 }
 
-func (m *model) giveBack(t *rapid.T) {
-	claim, run, holds := m.claim(t)
-	err := m.store.Requeue(ctx, claim)
+func (m *model) requeue(t *rapid.T) {
+	attempt, run, holds := m.attempt(t)
+	err := m.store.Requeue(ctx, attempt)
 	if !holds {
 		m.expect(t, err, app.CodeConflict)
 		return
 	}
 	m.expect(t, err, "")
 	run.Attempt--
-	m.changed(t, run, givenBack(run))
+	m.changed(t, run, requeuedStatus(run))
 }
 
-// givenBack returns the status of a run after Requeue. A run with a cancel request does not start again.
-func givenBack(run app.ProcessRun) app.Status {
+// requeuedStatus returns the status of a run after Requeue. A run with a cancel request does not start again.
+func requeuedStatus(run app.ProcessRun) app.Status {
 	if run.CancelRequested() {
 		return app.Cancelled
 	}
@@ -259,7 +259,7 @@ func givenBack(run app.ProcessRun) app.Status {
 // crash reopens the store, which interrupts all started runs.
 func (m *model) crash(t *rapid.T) {
 	if rapid.IntRange(0, 2).Draw(t, "really") > 0 {
-		t.Skip("it is slow, so it shall be rare")
+		t.Skip("a reopen is slow, so it is rare")
 	}
 	m.store = m.subject.Reopen(t, m.store)
 	for _, run := range m.list() {
@@ -270,7 +270,7 @@ func (m *model) crash(t *rapid.T) {
 		switch {
 		case run.CancelRequested() || run.Crashes < modelMaxCrashes:
 			run.Attempt--
-			m.changed(t, run, givenBack(run))
+			m.changed(t, run, requeuedStatus(run))
 		default:
 			run.Error = fmt.Sprintf("crashed: the process died %d times during this run", run.Crashes)
 			m.changed(t, run, app.Failed)
@@ -278,12 +278,12 @@ func (m *model) crash(t *rapid.T) {
 	}
 }
 
-// look compares a random page with the model.
-func (m *model) look(t *rapid.T) {
+// readPage compares a random page with the model.
+func (m *model) readPage(t *rapid.T) {
 	query := rapid.SampledFrom(filters()).Draw(t, "list")
 	query = query.WithCursor(app.Direction(rapid.IntRange(0, 2).Draw(t, "turn")), rapid.Int64Range(0, m.last+1).Draw(t, "cursor"))
 	got, want := m.page(query), expected(m.list(), query)
 	if !slices.EqualFunc(got.Runs, want.Runs, same) || got.HasNewer != want.HasNewer || got.HasOlder != want.HasOlder {
-		t.Fatalf("%+v is answered with\n%+v and not\n%+v", query, got, want)
+		t.Fatalf("the page of %+v is\n%+v and not\n%+v", query, got, want)
 	}
 }

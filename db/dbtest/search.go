@@ -18,20 +18,20 @@ func testSearch(t *testing.T, subject Subject) {
 		f.refused(err, app.CodeInvalid)
 		return
 	}
-	t.Run("words, parts of words and punctuation", func(t *testing.T) { f.inside(t).checkWords(t) })
-	t.Run("scripts without spaces", func(t *testing.T) { checkScripts(t, open(t, subject)) })
-	t.Run("words of the error and of all parts of the log", func(t *testing.T) { checkSpread(t, subject) })
-	t.Run("words in pieces", func(t *testing.T) { checkPieces(t, subject) })
-	t.Run("a text without words is refused", func(t *testing.T) {
+	t.Run("finds words, prefixes and punctuation", func(t *testing.T) { f.inside(t).checkWords(t) })
+	t.Run("finds parts of scripts without spaces", func(t *testing.T) { checkScripts(t, open(t, subject)) })
+	t.Run("finds words across error and log parts", func(t *testing.T) { checkSpread(t, subject) })
+	t.Run("finds words written in pieces", func(t *testing.T) { checkPieces(t, subject) })
+	t.Run("refuses a text without words", func(t *testing.T) {
 		for _, text := range []string{"🙂", "--", "/ . *", "™ €"} {
 			_, err := f.store.Page(ctx, app.Query{Filter: app.Filter{Text: text}})
 			f.inside(t).refused(err, app.CodeMalformed)
 		}
 	})
-	t.Run("more runs than are looked at for one page", func(t *testing.T) { checkManyMatches(t, subject) })
-	t.Run("a bulk action does to all what its preview says", func(t *testing.T) { checkBulkSearch(t, open(t, subject)) })
-	t.Run("the texts of bulk actions are not searched", func(t *testing.T) { checkOwnTexts(t, subject) })
-	t.Run("after any changes, the present texts are found and no others", func(t *testing.T) { checkIndexed(t, subject) })
+	t.Run("finds more matches than one page may look at", func(t *testing.T) { checkManyMatches(t, subject) })
+	t.Run("a bulk action changes all matches of its preview", func(t *testing.T) { checkBulkSearch(t, open(t, subject)) })
+	t.Run("does not find bulk runs", func(t *testing.T) { checkOwnTexts(t, subject) })
+	t.Run("finds the current texts after random changes", func(t *testing.T) { checkIndexed(t, subject) })
 }
 
 // failedWith creates a run that fails with an error.
@@ -75,7 +75,7 @@ func (f fixture) checkWords(t *testing.T) {
 	for text, want := range map[string][]app.ProcessRun{
 		"disk":              {writing, failed},
 		"DISK full":         {failed},
-		"dis":               {writing, failed}, // the last word may be the beginning of a longer one
+		"dis":               {writing, failed}, // a prefix of the last word matches
 		"full dis":          {failed},
 		"dis full":          nil, // other words may not
 		"iles":              nil,
@@ -118,7 +118,7 @@ func (f fixture) checkWords(t *testing.T) {
 	}
 	page := f.page(app.Query{Filter: app.Filter{Text: "disk", Filtered: true, Status: app.Failed}})
 	if got := ids(page.Runs); !slices.Equal(got, []int64{failed.ID}) || page.MatchCount != 1 || page.MatchCountCapped {
-		t.Errorf("among those that failed it finds %v, %d in all", got, page.MatchCount)
+		t.Errorf("among failed runs it finds %v, %d in all", got, page.MatchCount)
 	}
 }
 
@@ -210,26 +210,26 @@ func checkManyMatches(t *testing.T, subject Subject) {
 	slices.Reverse(all)
 	for text, want := range map[string][]int64{"needle rare": rare, "need": all, "needle": all} {
 		if got := f.found(app.Filter{Text: text}); !slices.Equal(got, want) {
-			t.Errorf("of %d, %q finds %d", len(want), text, len(got))
+			t.Errorf("of %d runs, %q finds %d", len(want), text, len(got))
 		}
 		if got := f.through(app.Filter{Text: text}); !slices.Equal(got, want) {
-			t.Errorf("of %d, an export of %q has %d", len(want), text, len(got))
+			t.Errorf("of %d runs, an export of %q has %d", len(want), text, len(got))
 		}
 		if got := f.foundFromOldest(app.Filter{Text: text}); !slices.Equal(got, want) {
-			t.Errorf("of %d, %q finds from the oldest on %d", len(want), text, len(got))
+			t.Errorf("of %d runs, %q finds %d from the oldest on", len(want), text, len(got))
 		}
 	}
 	page := f.page(app.Query{Filter: app.Filter{Text: "needle"}})
 	if page.MatchCount >= len(all) || page.MatchCount < 30 || !page.MatchCountCapped {
-		t.Errorf("of all %d it counts %d, and more: %t", len(all), page.MatchCount, page.MatchCountCapped)
+		t.Errorf("of %d runs, the match count is %d, capped %t", len(all), page.MatchCount, page.MatchCountCapped)
 	}
 	failed := app.Filter{Text: "needle", Filtered: true, Status: app.Failed}
 	if got := f.found(failed); !slices.Equal(got, rare) {
-		t.Errorf("of %d that failed it finds %d", len(rare), len(got))
+		t.Errorf("of %d failed runs, it finds %d", len(rare), len(got))
 	}
-	prospect, err := f.store.PreviewBulk(ctx, app.BulkAction{Operation: app.BulkDelete, Filter: app.Filter{Text: "needle"}})
-	if f.ok(err); prospect.Runs != int64(len(all)) || prospect.More {
-		t.Errorf("of all %d are foreseen %+v", len(all), prospect)
+	preview, err := f.store.PreviewBulk(ctx, app.BulkAction{Operation: app.BulkDelete, Filter: app.Filter{Text: "needle"}})
+	if f.ok(err); preview.Runs != int64(len(all)) || preview.More {
+		t.Errorf("of %d runs, the preview is %+v", len(all), preview)
 	}
 }
 
@@ -251,7 +251,7 @@ func (f fixture) foundFromOldest(filter app.Filter) (found []int64) {
 	for found = ids(page.Runs); page.HasNewer; {
 		before := page.Query
 		if page = f.page(page.Newer()); page.Query == before {
-			f.Fatalf("%+v leads to itself", before)
+			f.Fatalf("the newer page of %+v is the page itself", before)
 		}
 		found = append(ids(page.Runs), found...)
 	}
@@ -268,13 +268,13 @@ func checkBulkSearch(t *testing.T, f fixture) {
 	}
 	other := f.failedWith("no paper")
 	filter := app.Filter{Text: "disk"}
-	run := f.acts(app.BulkAction{Operation: app.BulkDelete, Filter: filter}, app.BulkPreview{Runs: many})
+	run := f.startBulk(app.BulkAction{Operation: app.BulkDelete, Filter: filter}, app.BulkPreview{Runs: many})
 	state := f.advanceWhile(run, func(state app.BulkProgress) bool {
 		f.writes(run, "delete all runs, with the words disk\n")
 		return !state.Finished
 	})
 	if state.Done != many || state.Skipped != 0 {
-		t.Errorf("of %d it has done %+v", many, state)
+		t.Errorf("of %d runs, the progress is %+v", many, state)
 	}
 	f.inside(t).finds("disk")
 	f.inside(t).finds("pap", other)
@@ -291,7 +291,7 @@ func checkOwnTexts(t *testing.T, subject Subject) {
 		f.finish(run, app.Outcome{Status: app.Failed, Error: "needle"})
 		f.finds("needle")
 		if got := f.found(app.Filter{Text: "needle", Kind: operation.Kind()}); len(got) > 0 {
-			t.Errorf("with its kind it finds %v", got)
+			t.Errorf("with the kind of the bulk run it finds %v", got)
 		}
 	}
 	if subject.Reopen == nil {
@@ -302,7 +302,7 @@ func checkOwnTexts(t *testing.T, subject Subject) {
 	f.start(run)
 	f.store = subject.Reopen(f, f.store)
 	if f.finds("crashed"); f.get(run.ID).Status != app.Failed {
-		t.Errorf("it is %v", f.get(run.ID).Status)
+		t.Errorf("the status is %v", f.get(run.ID).Status)
 	}
 }
 
@@ -316,14 +316,14 @@ func checkIndexed(t *testing.T, subject Subject) {
 		word := func() string { return rapid.SampledFrom(words[:4]).Draw(t, "word") }
 		operations := map[string]func(*rapid.T){
 			"search": func(t *rapid.T) { m.compareIndex(t, words) },
-			"create": m.create, "start": m.start, "give back": m.giveBack, "cancel": m.cancel, "retry": m.retry,
+			"create": m.create, "start": m.start, "requeue": m.requeue, "cancel": m.cancel, "retry": m.retry,
 			"write": func(t *rapid.T) {
-				if claim, _, holds := m.claim(t); holds {
-					m.writes(claim, word()+" "+word()+"\n")
+				if attempt, _, holds := m.attempt(t); holds {
+					m.writes(attempt, word()+" "+word()+"\n")
 				}
 			},
 			"finish": func(t *rapid.T) {
-				claim, run, holds := m.claim(t)
+				attempt, run, holds := m.attempt(t)
 				if !holds {
 					return
 				}
@@ -331,7 +331,7 @@ func checkIndexed(t *testing.T, subject Subject) {
 				if outcome.Status != app.Completed {
 					outcome.Error = word()
 				}
-				m.expect(t, m.store.Finish(ctx, claim, outcome), "")
+				m.expect(t, m.store.Finish(ctx, attempt, outcome), "")
 				m.ended(t, run, outcome)
 			},
 			"trim": func(t *rapid.T) {

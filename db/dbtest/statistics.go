@@ -11,30 +11,30 @@ import (
 
 func testStatistics(t *testing.T, subject Subject) {
 	for name, test := range map[string]func(fixture){
-		"what happened is counted":               countsWhatHappened,
-		"what is refused is not":                 countsNothingRefused,
-		"how long runs wait and work is told":    tellsTimes,
-		"a run waits from when it is due":        waitsFromDue,
-		"each kind has times of its own":         tellsTimesByKind,
-		"what happened stands where it belongs":  putsFlowsInSteps,
-		"what is long ago is told no more":       forgets,
-		"what becomes of waiting runs is told":   foretells,
-		"runs that nobody works on are told of":  tellsOfUnserved,
-		"whoever does not ask is not told of it": tellsNobodyWhoDoesNotAsk,
+		"transitions are counted":             countsTransitions,
+		"refused transitions are not counted": ignoresRefusedTransitions,
+		"queue and run times are percentiles": reportsTimes,
+		"queue time starts when a run is due": measuresFromDue,
+		"times are reported by kind":          reportsTimesByKind,
+		"counters belong to their time step":  countsBySteps,
+		"old steps expire":                    expires,
+		"the backlog has a forecast":          forecasts,
+		"kinds without workers are unhandled": reportsUnhandledKinds,
+		"without kinds none is unhandled":     reportsNoUnhandledKinds,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			settings := Settings{}
-			if name != "whoever does not ask is not told of it" {
+			if name != "without kinds none is unhandled" {
 				settings.Kinds = []string{kind}
 			}
 			test(openWith(t, subject, settings))
 		})
 	}
-	t.Run("a restart keeps them", func(t *testing.T) {
+	t.Run("a restart keeps the statistics", func(t *testing.T) {
 		t.Parallel()
 		if subject.Reopen == nil {
-			t.Skip("it cannot be opened again")
+			t.Skip("this store cannot be reopened")
 		}
 		keepsStatistics(open(t, subject), subject)
 	})
@@ -61,12 +61,12 @@ func (f fixture) eventually(holds func() error) {
 			return
 		}
 		if time.Now().After(deadline) {
-			f.Fatalf("waited in vain: %v", err)
+			f.Fatalf("after %s: %v", patience, err)
 		}
 	}
 }
 
-func countsWhatHappened(f fixture) {
+func countsTransitions(f fixture) {
 	for _, status := range []app.Status{app.Created, app.Started, app.Completed, app.Failed, app.Cancelled} {
 		f.in(status)
 	}
@@ -82,14 +82,14 @@ func countsWhatHappened(f fixture) {
 	f.ok(f.store.SaveProgress(ctx, asked, app.ProgressUpdate{Progress: &app.Progress{Percent: 5}}))
 	stats := f.statistics(app.Counters{Created: 10, Requeued: 3, Started: 8, Completed: 1, Failed: 2, Cancelled: 2})
 	if day := app.Sum(stats.Day.Counters); day != app.Sum(stats.Recent.Counters) {
-		f.Fatalf("of the day they are %+v", day)
+		f.Fatalf("the counters of the day are %+v", day)
 	}
 	if stats.Counts != f.page(app.Query{}).Counts || !stats.At.Equal(f.clock.Now().Truncate(time.Second)) {
 		f.Fatalf("the counts are %v at %s", stats.Counts, stats.At)
 	}
 }
 
-func countsNothingRefused(f fixture) {
+func ignoresRefusedTransitions(f fixture) {
 	run := f.in(app.Completed)
 	f.refused(f.store.Finish(ctx, run, app.Outcome{Status: app.Failed}), app.CodeConflict)
 	_, err := f.store.Start(ctx, run)
@@ -123,7 +123,7 @@ func (f fixture) took(wait, work time.Duration, status app.Status) {
 	f.finish(run, app.Outcome{Status: status})
 }
 
-func tellsTimes(f fixture) {
+func reportsTimes(f fixture) {
 	for i := range 19 {
 		f.took(time.Duration(i+1)*time.Millisecond, 20*time.Millisecond, []app.Status{app.Completed, app.Failed}[i%2])
 	}
@@ -133,13 +133,13 @@ func tellsTimes(f fixture) {
 	if len(kinds) != 1 || kinds[0].Kind != kind || kinds[0].QueueTime.Count != 21 || kinds[0].RunTime.Count != 20 {
 		f.Fatalf("the kinds are %+v", kinds)
 	}
-	f.about("half of the waits", kinds[0].QueueTime.P50, 11*time.Millisecond)
-	f.about("most of the waits", kinds[0].QueueTime.P95, 90*time.Second)
-	f.about("half of the works", kinds[0].RunTime.P50, 20*time.Millisecond)
-	f.about("most of the works", kinds[0].RunTime.P95, 20*time.Millisecond)
+	f.about("the median queue time", kinds[0].QueueTime.P50, 11*time.Millisecond)
+	f.about("the p95 of the queue time", kinds[0].QueueTime.P95, 90*time.Second)
+	f.about("the median run time", kinds[0].RunTime.P50, 20*time.Millisecond)
+	f.about("the p95 of the run time", kinds[0].RunTime.P95, 20*time.Millisecond)
 }
 
-func waitsFromDue(f fixture) {
+func measuresFromDue(f fixture) {
 	run := f.start(f.create(1)[0])
 	f.clock.Advance(time.Second)
 	f.ok(f.store.Finish(ctx, run, app.Outcome{Status: app.Created, RetryIn: time.Minute}))
@@ -153,7 +153,7 @@ func waitsFromDue(f fixture) {
 	}
 }
 
-func tellsTimesByKind(f fixture) {
+func reportsTimesByKind(f fixture) {
 	for name, wait := range map[string]time.Duration{"b": time.Hour, "a": time.Minute} {
 		batch, err := f.store.Create(ctx, app.CreateRequest{Kind: name, Count: 1})
 		f.ok(err)
@@ -178,7 +178,7 @@ func tellsTimesByKind(f fixture) {
 	})
 }
 
-func putsFlowsInSteps(f fixture) {
+func countsBySteps(f fixture) {
 	f.create(3)
 	f.clock.Advance(25 * time.Second)
 	f.create(2)
@@ -198,25 +198,25 @@ func putsFlowsInSteps(f fixture) {
 	first := 10*time.Minute + 25*time.Second
 	got := []int64{at(stats.Recent, first), at(stats.Recent, 10*time.Minute), at(stats.Recent, 0), at(stats.Day, first), at(stats.Day, 10*time.Minute), at(stats.Day, 0)}
 	if fmt.Sprint(got) != "[3 2 1 3 2 1]" {
-		f.Fatalf("they stand as %v", got)
+		f.Fatalf("the counters are %v", got)
 	}
 }
 
-func forgets(f fixture) {
+func expires(f fixture) {
 	f.in(app.Completed)
 	f.statistics(app.Counters{Created: 1, Started: 1, Completed: 1})
 	f.clock.Advance(app.RecentSpan + app.RecentStep)
 	stats := f.statistics(app.Counters{})
 	if sum := app.Sum(stats.Day.Counters); sum != (app.Counters{Created: 1, Started: 1, Completed: 1}) || len(stats.Day.Kinds) != 1 || stats.Recent.Kinds != nil {
-		f.Fatalf("of the day they are %+v, of the last minutes %+v", sum, stats.Recent.Kinds)
+		f.Fatalf("the counters of the day are %+v, the recent kinds %+v", sum, stats.Recent.Kinds)
 	}
 	f.clock.Advance(app.DaySpan)
 	if stats = f.statistics(app.Counters{}); app.Sum(stats.Day.Counters) != (app.Counters{}) {
-		f.Fatalf("of the day they are %+v", app.Sum(stats.Day.Counters))
+		f.Fatalf("the counters of the day are %+v", app.Sum(stats.Day.Counters))
 	}
 }
 
-func foretells(f fixture) {
+func forecasts(f fixture) {
 	is := func(trend app.Trend, waiting int64) {
 		f.Helper()
 		f.eventually(func() error {
@@ -242,7 +242,7 @@ func foretells(f fixture) {
 	is(app.Draining, 80)
 }
 
-func (f fixture) unserved() app.UnhandledKinds {
+func (f fixture) unhandled() app.UnhandledKinds {
 	f.Helper()
 	stats, err := f.store.Statistics(ctx)
 	f.ok(err)
@@ -253,12 +253,12 @@ func (f fixture) unserved() app.UnhandledKinds {
 	return page.Unhandled
 }
 
-func tellsOfUnserved(f fixture) {
+func reportsUnhandledKinds(f fixture) {
 	var want app.UnhandledKinds
 	expect := func() {
 		f.Helper()
-		if got := f.unserved(); got != want {
-			f.Fatalf("it is %v and not %v", got, want)
+		if got := f.unhandled(); got != want {
+			f.Fatalf("the unhandled kinds are %v and not %v", got, want)
 		}
 	}
 	expect()
@@ -283,10 +283,10 @@ func tellsOfUnserved(f fixture) {
 	expect()
 }
 
-func tellsNobodyWhoDoesNotAsk(f fixture) {
+func reportsNoUnhandledKinds(f fixture) {
 	f.create(5)
-	if got := f.unserved(); got != (app.UnhandledKinds{}) {
-		f.Fatalf("it is %v", got)
+	if got := f.unhandled(); got != (app.UnhandledKinds{}) {
+		f.Fatalf("the status is %v", got)
 	}
 }
 

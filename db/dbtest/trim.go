@@ -51,68 +51,76 @@ func (f fixture) kept(want bool, runs ...app.ProcessRun) {
 	}
 }
 
-// testTrimming tests the limit for all logs together.
-func testTrimming(t *testing.T, subject Subject) {
-	const size = 40 << 10 // several parts
-	t.Run("the logs of the runs that finished first go, until there is room", func(t *testing.T) {
-		f := openWith(t, subject, Settings{MaxLogBytes: 5 * size})
+// logSize is the size in bytes of a log of several parts.
+const logSize = 40 << 10
+
+// testTrimLogs tests the limit for all logs together.
+func testTrimLogs(t *testing.T, subject Subject) {
+	t.Run("drops the logs of the runs that finished first", func(t *testing.T) {
+		f := openWith(t, subject, Settings{MaxLogBytes: 5 * logSize})
 		works, late := f.in(app.Started), f.in(app.Started)
-		f.writeLog(works, size)
-		f.writeLog(late, size)
-		a, b, c := f.ended(size), f.ended(size), f.ended(size)
+		f.writeLog(works, logSize)
+		f.writeLog(late, logSize)
+		a, b, c := f.ended(logSize), f.ended(logSize), f.ended(logSize)
 		f.trim(0)
 		f.kept(true, works, late, a, b, c)
 		f.end(late) // finishes later, although created first
-		d := f.ended(size + size/2)
+		d := f.ended(logSize + logSize/2)
 		f.trim(2)
 		f.kept(false, a, b)
 		f.kept(true, works, late, c, d)
 		f.trim(0)
-		if log := f.log(whole(a.ID, 0)); log.Start != size || log.End <= size || log.Lines[0].Stream != app.Notes {
+		if log := f.log(whole(a.ID, 0)); log.Start != logSize || log.End <= logSize || log.Lines[0].Stream != app.Notes {
 			f.Fatalf("the log that is dropped is %+v", log)
 		}
 		if run := f.get(a.ID); run != a {
 			f.Fatalf("the run itself has become %+v", run)
 		}
 	})
-	t.Run("a run that works keeps its log, however large all are", func(t *testing.T) {
-		f := openWith(t, subject, Settings{MaxLogBytes: size})
+	t.Run("keeps the log of a started run", func(t *testing.T) {
+		f := openWith(t, subject, Settings{MaxLogBytes: logSize})
 		works := f.in(app.Started)
-		f.writeLog(works, 3*size)
+		f.writeLog(works, 3*logSize)
 		f.trim(0)
 		f.kept(true, works)
 		f.end(works)
 		f.trim(1)
 		f.kept(false, works)
 	})
-	t.Run("a dropped log goes on when its run is tried again", func(t *testing.T) {
-		f := openWith(t, subject, Settings{MaxLogBytes: size})
-		run := f.ended(2 * size)
+	t.Run("continues a dropped log after a retry", func(t *testing.T) {
+		f := openWith(t, subject, Settings{MaxLogBytes: logSize})
+		run := f.ended(2 * logSize)
 		f.trim(1)
 		end := f.log(whole(run.ID, 0)).End
 		again, err := f.store.Retry(ctx, run.ID)
 		f.ok(err)
 		again = f.start(again)
-		f.writeLog(again, 2*size)
+		f.writeLog(again, 2*logSize)
 		f.trim(0)
-		if log := f.log(whole(run.ID, end)); log.Start != 2*size || log.End != end+2*size || len(text(log.Lines)) != 2*size {
+		if log := f.log(whole(run.ID, end)); log.Start != 2*logSize || log.End != end+2*logSize || len(text(log.Lines)) != 2*logSize {
 			f.Fatalf("the log goes from %d to %d and has %d lines", log.Start, log.End, len(log.Lines))
 		}
 		f.end(again)
 		f.trim(1)
 	})
-	t.Run("what is deleted, or too much for one log, does not count", func(t *testing.T) {
-		f := openWith(t, subject, Settings{MaxLogBytes: 3 * size, LogLimit: size})
-		a, b := f.ended(10*size), f.ended(10*size)
+	testTrimLogsLimit(t, subject)
+}
+
+// testTrimLogsLimit tests what counts for the limit.
+func testTrimLogsLimit(t *testing.T, subject Subject) {
+	t.Helper()
+	t.Run("does not count deleted and trimmed parts", func(t *testing.T) {
+		f := openWith(t, subject, Settings{MaxLogBytes: 3 * logSize, LogLimit: logSize})
+		a, b := f.ended(10*logSize), f.ended(10*logSize)
 		f.trim(0)
 		f.ok(f.store.Delete(ctx, a.ID))
-		c := f.ended(10 * size)
+		c := f.ended(10 * logSize)
 		f.trim(0)
 		if len(f.log(whole(b.ID, 0)).Lines) < 2 || len(f.log(whole(c.ID, 0)).Lines) < 2 {
 			f.Fatalf("a log is dropped although there is room")
 		}
 	})
-	t.Run("a short log goes without a trace", func(t *testing.T) {
+	t.Run("drops a short log without a note", func(t *testing.T) {
 		f := openWith(t, subject, Settings{MaxLogBytes: 15})
 		a, b := f.ended(10), f.ended(10)
 		f.trim(1)
@@ -121,24 +129,24 @@ func testTrimming(t *testing.T, subject Subject) {
 		}
 		f.kept(true, b)
 	})
-	t.Run("no limit", func(t *testing.T) {
+	t.Run("keeps all logs without a limit", func(t *testing.T) {
 		f := open(t, subject)
-		a := f.ended(size)
+		a := f.ended(logSize)
 		f.trim(0)
 		f.kept(true, a)
 	})
-	testTrimmingAfterCrash(t, subject, size)
+	testTrimLogsAfterCrash(t, subject)
 }
 
-func testTrimmingAfterCrash(t *testing.T, subject Subject, size int) {
+func testTrimLogsAfterCrash(t *testing.T, subject Subject) {
 	t.Helper()
 	if subject.Reopen == nil {
 		return
 	}
-	t.Run("the sizes are right after a crash", func(t *testing.T) {
-		f := openWith(t, subject, Settings{MaxLogBytes: int64(2 * size)})
-		a, works := f.ended(size), f.in(app.Started)
-		f.writeLog(works, size)
+	t.Run("keeps the sizes after a crash", func(t *testing.T) {
+		f := openWith(t, subject, Settings{MaxLogBytes: 2 * logSize})
+		a, works := f.ended(logSize), f.in(app.Started)
+		f.writeLog(works, logSize)
 		f.store = subject.Reopen(t, f.store)
 		f.trim(0)
 		works = f.start(works)

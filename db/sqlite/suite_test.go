@@ -16,7 +16,7 @@ func TestSQLite_IsStore(t *testing.T) {
 
 func TestSQLite_IsQueueStore(t *testing.T) {
 	t.Parallel()
-	dbtest.RunBacklog(t, suiteSubject)
+	dbtest.RunQueue(t, suiteSubject)
 }
 
 var suiteSubject = dbtest.Subject{Open: openForSuite, Reopen: reopenForSuite}

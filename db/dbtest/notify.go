@@ -7,9 +7,9 @@ import (
 	"runboard/app"
 )
 
-// testBell waits for the notification of each kind of change. It reads at once, even if the writer has no
+// testNotifications waits for the notification of each kind of change. It reads at once, even if the writer has no
 // answer yet: a notification must follow the commit.
-func testBell(t *testing.T, subject Subject) {
+func testNotifications(t *testing.T, subject Subject) {
 	f := open(t, subject)
 	for _, change := range []struct {
 		name  string
@@ -19,18 +19,18 @@ func testBell(t *testing.T, subject Subject) {
 	}{
 		{"Start", app.Created, func(run app.ProcessRun) error { _, err := f.store.Start(ctx, run); return err }, app.Started},
 		{"Finish", app.Started, func(run app.ProcessRun) error { return f.store.Finish(ctx, run, app.Outcome{Status: app.Failed}) }, app.Failed},
-		{"GiveBack", app.Started, func(run app.ProcessRun) error { return f.store.Requeue(ctx, run) }, app.Created},
+		{"Requeue", app.Started, func(run app.ProcessRun) error { return f.store.Requeue(ctx, run) }, app.Created},
 	} {
-		t.Run("rings after "+change.name, func(t *testing.T) {
+		t.Run("notifies after "+change.name, func(t *testing.T) {
 			f := f.inside(t)
 			run := f.in(change.from)
 			f.heard(t, func() error { return change.act(run) })
 			if got := f.get(run.ID); got.Status != change.shows || got.Version != run.Version+1 {
-				t.Errorf("whoever heard the bell sees %+v", got)
+				t.Errorf("a notified subscriber reads %+v", got)
 			}
 		})
 	}
-	t.Run("rings after Create", func(t *testing.T) {
+	t.Run("notifies after Create", func(t *testing.T) {
 		f := f.inside(t)
 		before := f.page(app.Query{}).Counts.Total()
 		f.heard(t, func() error {
@@ -38,18 +38,18 @@ func testBell(t *testing.T, subject Subject) {
 			return err
 		})
 		if after := f.page(app.Query{}).Counts.Total(); after != before+3 {
-			t.Errorf("whoever heard the bell sees %d runs more", after-before)
+			t.Errorf("a notified subscriber reads %d more runs", after-before)
 		}
 	})
-	t.Run("is silent when a repeated request writes nothing", func(t *testing.T) {
+	t.Run("does not notify of a repeated request", func(t *testing.T) {
 		f := f.inside(t)
-		rings, stop := f.store.Changed().Subscribe()
+		notified, stop := f.store.Changed().Subscribe()
 		defer stop()
 		_, err := f.store.Create(ctx, app.CreateRequest{Kind: kind, Count: 3, IdempotencyKey: "bell"})
 		f.ok(err)
 		select {
-		case <-rings:
-			t.Error("the bell rang although nothing changed")
+		case <-notified:
+			t.Error("subscribers were notified although nothing changed")
 		default:
 		}
 	})
@@ -58,14 +58,14 @@ func testBell(t *testing.T, subject Subject) {
 // heard calls act in another goroutine, and returns when a subscriber is notified and act has returned.
 func (f fixture) heard(t *testing.T, act func() error) {
 	t.Helper()
-	rings, stop := f.store.Changed().Subscribe()
+	notified, stop := f.store.Changed().Subscribe()
 	defer stop()
 	done := make(chan error, 1)
 	go func() { done <- act() }()
 	defer func() { f.ok(<-done) }()
 	select {
-	case <-rings:
+	case <-notified:
 	case <-time.After(patience):
-		t.Fatal("the bell did not ring")
+		t.Fatal("subscribers were not notified")
 	}
 }

@@ -9,10 +9,10 @@ import (
 	"runboard/app"
 )
 
-// testActions tests bulk actions and Delete.
-func testActions(t *testing.T, subject Subject) {
+// testBulkActions tests bulk actions and Delete.
+func testBulkActions(t *testing.T, subject Subject) {
 	for _, operation := range app.BulkOperations() {
-		t.Run(string(operation)+" does to all what it is for, and leaves the others alone", func(t *testing.T) {
+		t.Run(string(operation)+" changes all runs it applies to, and no others", func(t *testing.T) {
 			t.Parallel()
 			f := open(t, subject)
 			f.mixed(7 * app.StatusCount)
@@ -21,39 +21,45 @@ func testActions(t *testing.T, subject Subject) {
 			for _, status := range operation.AppliesTo() {
 				will += counts[status]
 			}
-			run := f.acts(app.BulkAction{Operation: operation}, app.BulkPreview{Runs: will, Skipped: counts.Total() - will})
+			run := f.startBulk(app.BulkAction{Operation: operation}, app.BulkPreview{Runs: will, Skipped: counts.Total() - will})
 			if state := f.advanceAll(run); state.Done != will || state.Skipped != 0 {
-				t.Errorf("of %d it did %+v", will, state)
+				t.Errorf("of %d runs, the progress is %+v", will, state)
 			}
 			for _, was := range before {
 				f.hasDone(operation, was)
 			}
 			if got := f.get(run.ID); got.Status != app.Started || got.Version != 2 || got.Kind != operation.Kind() {
-				t.Errorf("the action itself is %+v", got)
+				t.Errorf("the bulk run is %+v", got)
 			}
 		})
 	}
-	testWhoIsMeant(t, subject)
+	testCoveredRuns(t, subject)
 	testPreview(t, subject)
-	testActing(t, subject)
+	testBulkSteps(t, subject)
 	testDelete(t, subject)
 }
 
-// testWhoIsMeant tests which runs a bulk action applies to.
-func testWhoIsMeant(t *testing.T, subject Subject) {
+// testCoveredRuns tests which runs a bulk action applies to.
+func testCoveredRuns(t *testing.T, subject Subject) {
 	t.Helper()
-	t.Run("chosen runs are meant once each, if they are there", func(t *testing.T) {
+	t.Run("changes each selected run once, if it exists", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		a, b, c := f.in(app.Failed), f.in(app.Failed), f.in(app.Completed)
 		other := f.in(app.Failed)
 		action := app.BulkAction{Operation: app.BulkDelete, IDs: []int64{b.ID, a.ID, b.ID, c.ID, 9999}}
-		f.advanceAll(f.acts(action, app.BulkPreview{Runs: 3}))
+		f.advanceAll(f.startBulk(action, app.BulkPreview{Runs: 3}))
 		if left := f.page(app.Query{}); left.Counts.Total() != 2 || left.Counts[app.Failed] != 1 || f.get(other.ID) != other {
-			t.Errorf("there are left %v", left.Counts)
+			t.Errorf("the remaining counts are %v", left.Counts)
 		}
 	})
-	t.Run("a filter means what it finds", func(t *testing.T) {
+	testCoveredByFilter(t, subject)
+}
+
+// testCoveredByFilter tests bulk actions with a filter.
+func testCoveredByFilter(t *testing.T, subject Subject) {
+	t.Helper()
+	t.Run("changes the runs that its filter matches", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		var meant []int64
@@ -80,40 +86,40 @@ func testWhoIsMeant(t *testing.T, subject Subject) {
 			}
 			got, err := f.store.PreviewBulk(ctx, app.BulkAction{Operation: app.BulkRetry, Filter: filter})
 			if f.ok(err); got.Runs != want || got.Skipped > 0 || got.More {
-				t.Errorf("by %s %+v are foreseen of %d", name, got, want)
+				t.Errorf("the preview for %s is %+v, want %d runs", name, got, want)
 			}
 		}
-		run := f.acts(app.BulkAction{Operation: app.BulkRetry, Filter: filters["words"]}, app.BulkPreview{Runs: int64(len(meant))})
+		run := f.startBulk(app.BulkAction{Operation: app.BulkRetry, Filter: filters["words"]}, app.BulkPreview{Runs: int64(len(meant))})
 		f.clock.Advance(time.Hour) // relative times are resolved when the action is created
 		f.advanceAll(run)
 		if got := f.waiting(99); !slices.Equal(ids(got), meant) {
-			t.Errorf("tried again are %v and not %v", ids(got), meant)
+			t.Errorf("the retried runs are %v and not %v", ids(got), meant)
 		}
 	})
-	t.Run("actions are not meant, unless their kind is asked for", func(t *testing.T) {
+	t.Run("skips bulk runs, unless the filter names their kind", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		f.in(app.Failed)
-		old := f.acts(app.BulkAction{Operation: app.BulkRetry}, app.BulkPreview{Runs: 1})
+		old := f.startBulk(app.BulkAction{Operation: app.BulkRetry}, app.BulkPreview{Runs: 1})
 		f.ok(f.store.Finish(ctx, old, app.Outcome{Status: app.Failed, Error: "it did not work"}))
 		all := app.BulkAction{Operation: app.BulkDelete, Filter: app.Filter{Text: "work"}}
-		f.advanceAll(f.acts(all, app.BulkPreview{Runs: 1}))
+		f.advanceAll(f.startBulk(all, app.BulkPreview{Runs: 1}))
 		f.get(old.ID)
 		all.Filter.Kind = old.Kind
-		f.advanceAll(f.acts(all, app.BulkPreview{})) // texts of bulk runs are not searched
+		f.advanceAll(f.startBulk(all, app.BulkPreview{})) // texts of bulk runs are not searched
 		f.get(old.ID)
 		all.Filter.Text = ""
-		f.advanceAll(f.acts(all, app.BulkPreview{Runs: 1}))
+		f.advanceAll(f.startBulk(all, app.BulkPreview{Runs: 1}))
 		if _, err := f.store.Run(ctx, old.ID); app.CodeOf(err) != app.CodeNotFound {
-			t.Errorf("it is still there: %v", err)
+			t.Errorf("the run still exists: %v", err)
 		}
 	})
 }
 
-// testActing tests how bulk actions are created and performed.
-func testActing(t *testing.T, subject Subject) {
+// testBulkSteps tests how bulk actions are created and performed.
+func testBulkSteps(t *testing.T, subject Subject) {
 	t.Helper()
-	t.Run("a key makes one action, however often it is used", func(t *testing.T) {
+	t.Run("creates one bulk run for a key", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		action := app.BulkAction{Operation: app.BulkCancel, IDs: []int64{f.in(app.Created).ID}}
@@ -131,11 +137,11 @@ func testActing(t *testing.T, subject Subject) {
 			f.refused(err, app.CodeInvalid)
 		})
 	})
-	t.Run("only the run that is started for it may do it", func(t *testing.T) {
+	t.Run("is advanced only by its own started run", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		f.in(app.Created)
-		run, ordinary := f.acts(app.BulkAction{Operation: app.BulkCancel}, app.BulkPreview{Runs: 1}), f.in(app.Started)
+		run, ordinary := f.startBulk(app.BulkAction{Operation: app.BulkCancel}, app.BulkPreview{Runs: 1}), f.in(app.Started)
 		f.ok(f.store.Requeue(ctx, run))
 		f.changesNothing(func() {
 			_, err := f.store.StepBulkAction(ctx, run)
@@ -144,23 +150,23 @@ func testActing(t *testing.T, subject Subject) {
 			f.refused(err, app.CodeNotFound)
 		})
 	})
-	t.Run("it goes on where it was interrupted, and deals with no run twice", func(t *testing.T) { goesOn(t, open(t, subject)) })
-	t.Run("it waits while too many runs do, and may itself be asked for", func(t *testing.T) {
+	t.Run("resumes after an interruption, and changes no run twice", func(t *testing.T) { resumesOnce(t, open(t, subject)) })
+	t.Run("is throttled at the limit of created runs", func(t *testing.T) {
 		t.Parallel()
 		f := openWith(t, subject, Settings{MaxPending: 3})
 		for range 5 {
 			f.in(app.Failed)
 		}
-		run := f.acts(app.BulkAction{Operation: app.BulkRetry}, app.BulkPreview{Runs: 5})
+		run := f.startBulk(app.BulkAction{Operation: app.BulkRetry}, app.BulkPreview{Runs: 5})
 		state := f.advanceWhile(run, func(state app.BulkProgress) bool { return !state.Throttled && !state.Finished })
 		if state.Done != 3 || !state.Throttled || state.Finished {
-			t.Fatalf("with room for three it has done %d", state.Done)
+			t.Fatalf("with room for three, %d runs are done", state.Done)
 		}
 		for _, waits := range f.waiting(2) {
 			f.start(waits)
 		}
 		if state = f.advanceAll(run); state.Done != 5 || state.Throttled {
-			t.Errorf("with room for the others it has done %d", state.Done)
+			t.Errorf("with room for the others, %d runs are done", state.Done)
 		}
 		_, err := f.store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1})
 		f.refused(err, app.CodeUnavailable)
@@ -169,17 +175,17 @@ func testActing(t *testing.T, subject Subject) {
 	})
 }
 
-func goesOn(t *testing.T, f fixture) {
+func resumesOnce(t *testing.T, f fixture) {
 	t.Parallel()
 	const many = 1200 // more than one part of an action
 	for range many / 600 {
 		f.create(600)
 	}
-	f.advanceAll(f.acts(app.BulkAction{Operation: app.BulkCancel}, app.BulkPreview{Runs: many}))
-	run := f.acts(app.BulkAction{Operation: app.BulkRetry}, app.BulkPreview{Runs: many})
+	f.advanceAll(f.startBulk(app.BulkAction{Operation: app.BulkCancel}, app.BulkPreview{Runs: many}))
+	run := f.startBulk(app.BulkAction{Operation: app.BulkRetry}, app.BulkPreview{Runs: many})
 	state, err := f.store.StepBulkAction(ctx, run)
 	if f.ok(err); state.Finished || state.Done == 0 {
-		t.Fatalf("the first part is %+v", state)
+		t.Fatalf("the progress after the first step is %+v", state)
 	}
 	var again []int64
 	for _, tried := range f.waiting(many) {
@@ -190,18 +196,18 @@ func goesOn(t *testing.T, f fixture) {
 	f.ok(f.store.Requeue(ctx, run))
 	run = f.start(f.get(run.ID))
 	if state := f.advanceAll(run); state.Done != many || state.Skipped != 0 {
-		t.Errorf("in the end it has done %+v", state)
+		t.Errorf("the final progress is %+v", state)
 	}
 	for _, id := range again {
 		if got := f.get(id); got.Status != app.Cancelled || got.Version != 4 {
-			t.Fatalf("one was dealt with twice: %+v", got)
+			t.Fatalf("a run was changed twice: %+v", got)
 		}
 	}
 }
 
 func testDelete(t *testing.T, subject Subject) {
 	t.Helper()
-	t.Run("a run that is final can be deleted, and no other", func(t *testing.T) {
+	t.Run("deletes final runs only", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		for _, status := range app.Statuses() {
@@ -218,18 +224,18 @@ func testDelete(t *testing.T, subject Subject) {
 		}
 		f.refused(f.store.Delete(ctx, 9999), app.CodeNotFound)
 		if n := len(f.all()); n != 2 {
-			t.Errorf("%d runs are left", n)
+			t.Errorf("%d runs remain", n)
 		}
 	})
 }
 
-// acts checks the preview of an action, creates it, and returns its bulk run, started.
-func (f fixture) acts(action app.BulkAction, want app.BulkPreview) app.ProcessRun {
+// startBulk checks the preview of an action, creates it, and returns its bulk run, started.
+func (f fixture) startBulk(action app.BulkAction, want app.BulkPreview) app.ProcessRun {
 	f.Helper()
-	prospect, err := f.store.PreviewBulk(ctx, action)
-	want.Confirmation, want.Pattern = prospect.Confirmation, prospect.Pattern
-	if err != nil || prospect != want {
-		f.Fatalf("of %+v is foreseen %+v and not %+v, %v", action, prospect, want, err)
+	preview, err := f.store.PreviewBulk(ctx, action)
+	want.Confirmation, want.Pattern = preview.Confirmation, preview.Pattern
+	if err != nil || preview != want {
+		f.Fatalf("the preview of %+v is %+v and not %+v: %v", action, preview, want, err)
 	}
 	run, err := f.store.CreateBulkAction(ctx, action, "")
 	f.ok(err)
@@ -253,7 +259,7 @@ func (f fixture) advanceWhile(run app.ProcessRun, holds func(app.BulkProgress) b
 			return state
 		}
 	}
-	f.Fatalf("the action does not end")
+	f.Fatalf("the bulk action does not end")
 	return app.BulkProgress{}
 }
 
@@ -264,7 +270,7 @@ func (f fixture) hasDone(operation app.BulkOperation, was app.ProcessRun) {
 	now := page.Run
 	if !slices.Contains(operation.AppliesTo(), was.Status) {
 		if f.ok(err); now != was {
-			f.Fatalf("%s has made %+v of %+v", operation, now, was)
+			f.Fatalf("%s changed the run to %+v, from %+v", operation, now, was)
 		}
 		return
 	}
@@ -278,6 +284,6 @@ func (f fixture) hasDone(operation app.BulkOperation, was app.ProcessRun) {
 		done = app.CodeOf(err) == app.CodeNotFound
 	}
 	if !done {
-		f.Fatalf("%s has made %+v of %+v, %v", operation, now, was, fmt.Sprint(err))
+		f.Fatalf("%s changed the run to %+v, from %+v: %v", operation, now, was, fmt.Sprint(err))
 	}
 }

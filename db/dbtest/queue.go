@@ -21,8 +21,8 @@ func (f fixture) oldest(limit int) []app.ProcessRun {
 	return runs
 }
 
-func testWaiting(t *testing.T, subject Subject) {
-	t.Run("returns the oldest created runs first, no more than asked for", func(t *testing.T) {
+func testFetchDue(t *testing.T, subject Subject) {
+	t.Run("returns the oldest created runs, up to the limit", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		f.mixed(app.StatusCount * 4)
@@ -34,11 +34,11 @@ func testWaiting(t *testing.T, subject Subject) {
 		}
 		for limit := range len(created) + 2 {
 			if got := f.oldest(limit); !slices.Equal(got, created[:min(limit, len(created))]) {
-				t.Errorf("of %v, the first %d are %v", ids(created), limit, ids(got))
+				t.Errorf("of %v, FetchDue with limit %d returns %v", ids(created), limit, ids(got))
 			}
 		}
 	})
-	t.Run("returns only runs of the kinds that are asked for, the oldest of all these", func(t *testing.T) {
+	t.Run("returns the oldest runs of the given kinds", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		for i := range 12 {
@@ -53,31 +53,31 @@ func testWaiting(t *testing.T, subject Subject) {
 				got += run.Kind
 			}
 			if got != want || !slices.IsSorted(ids(runs)) {
-				t.Errorf("of %v, %v wait: %s", kinds, ids(runs), got)
+				t.Errorf("for the kinds %v, the runs are %v: %s", kinds, ids(runs), got)
 			}
 		}
 	})
-	t.Run("leaves out a run that is to be tried later until it is due", func(t *testing.T) {
+	t.Run("omits a scheduled run until it is due", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
 		due := f.clock.Now().Add(time.Minute)
 		run := f.finish(f.in(app.Started), app.Outcome{Status: app.Created, Error: "Once more.", RetryIn: time.Minute})
 		if !run.ScheduledAt.Equal(due) || len(f.oldest(10)) != 0 {
-			t.Errorf("due at %v, it waits at %v: %+v", due, f.clock.Now(), run)
+			t.Errorf("the run due at %v is fetched at %v: %+v", due, f.clock.Now(), run)
 		}
 		f.clock.Advance(time.Minute - time.Millisecond)
 		if n := len(f.oldest(10)); n != 0 {
-			t.Errorf("%d runs wait a millisecond too early", n)
+			t.Errorf("%d runs are fetched a millisecond too early", n)
 		}
 		f.clock.Advance(time.Millisecond)
 		if got := f.oldest(10); len(got) != 1 || got[0] != run {
-			t.Errorf("when it is due, %+v wait", got)
+			t.Errorf("when it is due, the fetched runs are %+v", got)
 		}
 	})
 }
 
-// testMany starts and completes many runs with one call, among them some that cannot be.
-func testMany(t *testing.T, subject Subject) {
+// testStartAndCompleteMany starts and completes many runs with one call, among them some that cannot be.
+func testStartAndCompleteMany(t *testing.T, subject Subject) {
 	f := open(t, subject)
 	f.create(2 * app.MaxEvents)
 	cancelled, tried := f.oldest(1)[0], f.finish(f.start(f.oldest(2)[1]), app.Outcome{Status: app.Created, Error: "Once more."})
@@ -88,11 +88,11 @@ func testMany(t *testing.T, subject Subject) {
 	started, err := f.backlog().StartMany(ctx, runs)
 	f.ok(err)
 	if len(started) != 2*app.MaxEvents-1 || len(f.oldest(1)) > 0 {
-		t.Fatalf("%d of %d are started, and %d wait", len(started), len(runs), len(f.oldest(1)))
+		t.Fatalf("%d of %d runs are started, and %d are still due", len(started), len(runs), len(f.oldest(1)))
 	}
 	for _, run := range started {
 		if got := f.get(run.ID); got != run || got.Error != "" || run.ID == tried.ID && run.Attempt != 2 {
-			t.Errorf("it is told to be\n%+v and is\n%+v", run, got)
+			t.Errorf("the result is\n%+v and the stored run\n%+v", run, got)
 		}
 	}
 	asked, err := f.store.Cancel(ctx, started[5].ID)
@@ -102,43 +102,43 @@ func testMany(t *testing.T, subject Subject) {
 	late, err := f.backlog().CompleteMany(ctx, started)
 	f.ok(err)
 	if len(late) != 1 || late[0] != started[6] {
-		t.Errorf("late are %+v", late)
+		t.Errorf("the stale runs are %+v", late)
 	}
 	if got := count(f.all()); got != (app.Counts{app.Created: 1, app.Completed: 2*app.MaxEvents - 3, app.Cancelled: 2}) {
-		t.Errorf("in the end there are %v", got)
+		t.Errorf("the final counts are %v", got)
 	}
 	f.checkEvents(asked.ID, app.Started, app.Started, app.Cancelled)
 	f.checkEvents(started[7].ID, app.Started, app.Completed)
 	f.checkEvents(tried.ID, app.Started, app.Created, app.Started, app.Completed)
 }
 
-// testReturned tests that RequeueSeq rises when a run returns to created, and at no other time.
-func testReturned(t *testing.T, subject Subject) {
+// testRequeueSeq tests that RequeueSeq rises when a run returns to created, and at no other time.
+func testRequeueSeq(t *testing.T, subject Subject) {
 	f := open(t, subject)
 	failed, stays := f.in(app.Failed), f.in(app.Started)
 	f.finish(stays, app.Outcome{Status: app.Completed})
 	f.in(app.Cancelled)
 	if n := f.backlog().RequeueSeq(); n != 0 {
-		t.Errorf("it is told %d times of none", n)
+		t.Errorf("RequeueSeq is %d before any requeue", n)
 	}
 	_, err := f.store.Retry(ctx, failed.ID)
 	f.ok(err)
 	f.ok(f.store.Requeue(ctx, f.in(app.Started)))
 	f.finish(f.in(app.Started), app.Outcome{Status: app.Created})
 	if n := f.backlog().RequeueSeq(); n != 3 {
-		t.Errorf("it is told %d times of three", n)
+		t.Errorf("RequeueSeq is %d after three requeues", n)
 	}
 }
 
 // queueOperations returns the methods of app.QueueStore as random operations.
 func (m *model) queueOperations() map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
-		"start all": m.startAll, "complete": m.completeAll, "look for the oldest": m.lookForOldest,
+		"start many": m.startMany, "complete many": m.completeMany, "fetch due": m.fetchDue,
 	}
 }
 
-// startAll starts some of the oldest due runs together with some other runs in any status.
-func (m *model) startAll(t *rapid.T) {
+// startMany starts some of the oldest due runs together with some other runs in any status.
+func (m *model) startMany(t *rapid.T) {
 	runs := m.oldest(rapid.IntRange(0, 12).Draw(t, "oldest"))
 	for range rapid.IntRange(0, 3).Draw(t, "others") {
 		if id, run, _ := m.anyone(t); !slices.Contains(ids(runs), id) {
@@ -151,7 +151,7 @@ func (m *model) startAll(t *rapid.T) {
 	for _, run := range runs {
 		i := slices.Index(ids(started), run.ID)
 		if waits := m.runs[run.ID].Version > 0 && m.runs[run.ID].Status == app.Created; waits != (i >= 0) {
-			t.Fatalf("of\n%+v these were started:\n%+v", runs, started)
+			t.Fatalf("of\n%+v, the started runs are\n%+v", runs, started)
 		}
 		if i >= 0 {
 			m.begun(t, m.runs[run.ID], started[i])
@@ -159,21 +159,21 @@ func (m *model) startAll(t *rapid.T) {
 	}
 }
 
-// completeAll completes runs with current and with stale fencing tokens.
-func (m *model) completeAll(t *rapid.T) {
+// completeMany completes runs with current and with stale fencing tokens.
+func (m *model) completeMany(t *rapid.T) {
 	var runs []app.ProcessRun
-	for _, claim := range m.claims[max(0, len(m.claims)-20):] {
-		if rapid.Bool().Draw(t, "this") && !slices.Contains(ids(runs), claim.ID) {
-			runs = append(runs, claim)
+	for _, attempt := range m.attempts[max(0, len(m.attempts)-20):] {
+		if rapid.Bool().Draw(t, "this") && !slices.Contains(ids(runs), attempt.ID) {
+			runs = append(runs, attempt)
 		}
 	}
 	late, err := m.backlog().CompleteMany(ctx, runs)
 	m.expect(t, err, "")
-	for _, claim := range runs {
-		run := m.runs[claim.ID]
-		holds := run.Status == app.Started && run.FencingToken == claim.FencingToken
-		if holds == slices.Contains(ids(late), claim.ID) {
-			t.Fatalf("late are\n%+v and among them is, or is not,\n%+v", late, run)
+	for _, attempt := range runs {
+		run := m.runs[attempt.ID]
+		holds := run.Status == app.Started && run.FencingToken == attempt.FencingToken
+		if holds == slices.Contains(ids(late), attempt.ID) {
+			t.Fatalf("the stale runs are\n%+v, which is wrong for\n%+v", late, run)
 		}
 		if holds {
 			m.ended(t, run, app.Outcome{Status: app.Completed})
@@ -181,8 +181,8 @@ func (m *model) completeAll(t *rapid.T) {
 	}
 }
 
-// lookForOldest compares FetchDue with the model.
-func (m *model) lookForOldest(t *rapid.T) {
+// fetchDue compares FetchDue with the model.
+func (m *model) fetchDue(t *rapid.T) {
 	var waiting []app.ProcessRun
 	for _, run := range slices.Backward(m.list()) {
 		if run.Status == app.Created && !run.ScheduledAt.After(m.clock.Now()) {
@@ -191,6 +191,6 @@ func (m *model) lookForOldest(t *rapid.T) {
 	}
 	limit := rapid.IntRange(1, modelMaxPending).Draw(t, "limit")
 	if got := m.oldest(limit); !slices.EqualFunc(got, waiting[:min(limit, len(waiting))], same) {
-		t.Fatalf("there wait %v of %v", ids(got), ids(waiting))
+		t.Fatalf("the due runs are %v of %v", ids(got), ids(waiting))
 	}
 }
