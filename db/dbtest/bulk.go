@@ -21,14 +21,16 @@ func testBulkActions(t *testing.T, subject Subject) {
 			for _, status := range operation.AppliesTo() {
 				will += counts[status]
 			}
-			run := f.startBulk(app.BulkAction{Operation: operation}, app.BulkPreview{Runs: will, Skipped: counts.Total() - will})
+			run := f.startBulk(app.BulkAction{Operation: operation},
+				app.BulkPreview{Runs: will, Skipped: counts.Total() - will})
 			if state := f.advanceAll(run); state.Done != will || state.Skipped != 0 {
 				t.Errorf("of %d runs, the progress is %+v", will, state)
 			}
 			for _, was := range before {
 				f.hasDone(operation, was)
 			}
-			if got := f.get(run.ID); got.Status != app.Started || got.Version != 2 || got.Kind != operation.Kind() {
+			if got := f.get(run.ID); got.Status != app.Started || got.Version != 2 ||
+				got.Kind != operation.Kind() {
 				t.Errorf("the bulk run is %+v", got)
 			}
 		})
@@ -49,7 +51,8 @@ func testCoveredRuns(t *testing.T, subject Subject) {
 		other := f.in(app.Failed)
 		action := app.BulkAction{Operation: app.BulkDelete, IDs: []int64{b.ID, a.ID, b.ID, c.ID, 9999}}
 		f.advanceAll(f.startBulk(action, app.BulkPreview{Runs: 3}))
-		if left := f.page(app.Query{}); left.Counts.Total() != 2 || left.Counts[app.Failed] != 1 || f.get(other.ID) != other {
+		if left := f.page(app.Query{}); left.Counts.Total() != 2 || left.Counts[app.Failed] != 1 ||
+			f.get(other.ID) != other {
 			t.Errorf("the remaining counts are %v", left.Counts)
 		}
 	})
@@ -89,7 +92,8 @@ func testCoveredByFilter(t *testing.T, subject Subject) {
 				t.Errorf("the preview for %s is %+v, want %d runs", name, got, want)
 			}
 		}
-		run := f.startBulk(app.BulkAction{Operation: app.BulkRetry, Filter: filters["words"]}, app.BulkPreview{Runs: int64(len(meant))})
+		run := f.startBulk(app.BulkAction{Operation: app.BulkRetry, Filter: filters["words"]},
+			app.BulkPreview{Runs: int64(len(meant))})
 		f.clock.Advance(time.Hour) // relative times are resolved when the action is created
 		f.advanceAll(run)
 		if got := f.waiting(99); !slices.Equal(ids(got), meant) {
@@ -141,7 +145,8 @@ func testBulkSteps(t *testing.T, subject Subject) {
 		t.Parallel()
 		f := open(t, subject)
 		f.in(app.Created)
-		run, ordinary := f.startBulk(app.BulkAction{Operation: app.BulkCancel}, app.BulkPreview{Runs: 1}), f.in(app.Started)
+		run, ordinary := f.startBulk(app.BulkAction{Operation: app.BulkCancel},
+			app.BulkPreview{Runs: 1}), f.in(app.Started)
 		f.ok(f.store.Requeue(ctx, run))
 		f.changesNothing(func() {
 			_, err := f.store.StepBulkAction(ctx, run)
@@ -150,7 +155,9 @@ func testBulkSteps(t *testing.T, subject Subject) {
 			f.refused(err, app.CodeNotFound)
 		})
 	})
-	t.Run("resumes after an interruption, and changes no run twice", func(t *testing.T) { resumesOnce(t, open(t, subject)) })
+	t.Run("resumes after an interruption, and changes no run twice", func(t *testing.T) {
+		resumesOnce(t, open(t, subject))
+	})
 	t.Run("is throttled at the limit of created runs", func(t *testing.T) {
 		t.Parallel()
 		f := openWith(t, subject, Settings{MaxPending: 3})
@@ -158,7 +165,9 @@ func testBulkSteps(t *testing.T, subject Subject) {
 			f.in(app.Failed)
 		}
 		run := f.startBulk(app.BulkAction{Operation: app.BulkRetry}, app.BulkPreview{Runs: 5})
-		state := f.advanceWhile(run, func(state app.BulkProgress) bool { return !state.Throttled && !state.Finished })
+		state := f.advanceWhile(run, func(state app.BulkProgress) bool {
+			return !state.Throttled && !state.Finished
+		})
 		if state.Done != 3 || !state.Throttled || state.Finished {
 			t.Fatalf("with room for three, %d runs are done", state.Done)
 		}

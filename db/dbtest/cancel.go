@@ -20,7 +20,8 @@ func testCancel(t *testing.T, subject Subject) {
 		run := f.in(app.Created)
 		got, err := f.store.Cancel(ctx, run.ID)
 		f.ok(err)
-		if got.Status != app.Cancelled || got.Version != 2 || got.FinishedAt.IsZero() || !same(got, f.get(run.ID)) {
+		if got.Status != app.Cancelled || got.Version != 2 || got.FinishedAt.IsZero() ||
+			!same(got, f.get(run.ID)) {
 			t.Errorf("the run is %+v", got)
 		}
 		if waiting := f.waiting(5); len(waiting) != 0 {
@@ -42,7 +43,8 @@ func testCancel(t *testing.T, subject Subject) {
 		if f.ok(err); len(requests) != 1 || requests[0] != want {
 			t.Errorf("the cancel requests are %+v", requests)
 		}
-		if got := f.finish(run, app.Outcome{Status: app.Completed}); got.Status != app.Cancelled || got.Error == "" || got.Version != 4 {
+		if got := f.finish(run, app.Outcome{Status: app.Completed}); got.Status != app.Cancelled ||
+			got.Error == "" || got.Version != 4 {
 			t.Errorf("the run ends as %+v", got)
 		}
 		if ids, err := f.store.CancelRequests(ctx); err != nil || len(ids) != 0 {
@@ -69,7 +71,8 @@ func testRetry(t *testing.T, subject Subject) {
 		run := f.in(app.Failed)
 		got, err := f.store.Retry(ctx, run.ID)
 		f.ok(err)
-		if got.Status != app.Created || got.Attempt != 0 || got.Error != "" || !got.FinishedAt.IsZero() || got.Version != run.Version+1 {
+		if got.Status != app.Created || got.Attempt != 0 || got.Error != "" || !got.FinishedAt.IsZero() ||
+			got.Version != run.Version+1 {
 			t.Errorf("the run is %+v", got)
 		}
 		f.finish(f.start(got), app.Outcome{Status: app.Completed})
@@ -84,7 +87,8 @@ func testRetry(t *testing.T, subject Subject) {
 			f.ok(err)
 		}
 		page, err := f.store.Run(ctx, run.ID)
-		if f.ok(err); len(page.Events) != app.MaxEvents || page.Events[app.MaxEvents-1].Version != page.Run.Version {
+		f.ok(err)
+		if len(page.Events) != app.MaxEvents || page.Events[app.MaxEvents-1].Version != page.Run.Version {
 			t.Errorf("the run has %d events", len(page.Events))
 		}
 		for range 3 {
@@ -94,7 +98,8 @@ func testRetry(t *testing.T, subject Subject) {
 			f.start(f.get(run.ID))
 			f.store = subject.Reopen(t, f.store) // as after a crash
 			page, err = f.store.Run(ctx, run.ID)
-			if f.ok(err); len(page.Events) != app.MaxEvents || page.Events[app.MaxEvents-1].Version != page.Run.Version {
+			f.ok(err)
+			if len(page.Events) != app.MaxEvents || page.Events[app.MaxEvents-1].Version != page.Run.Version {
 				t.Errorf("after a crash the run has %d events", len(page.Events))
 			}
 			_, err = f.store.Cancel(ctx, run.ID)

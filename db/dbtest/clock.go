@@ -15,11 +15,13 @@ func testClockSetBack(t *testing.T, subject Subject) {
 	t.Run("a scheduled run waits no longer than its delay", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
-		run := f.finish(f.in(app.Started), app.Outcome{Status: app.Created, Error: "Once more.", RetryIn: time.Minute})
+		run := f.finish(f.in(app.Started), app.Outcome{Status: app.Created, Error: "Once more.",
+			RetryIn: time.Minute})
 		f.awaitClockRead()
 		f.clock.Advance(-step)
 		f.untilDue(run.ID, time.Minute)
-		if got := f.get(run.ID); got.Version != run.Version+1 || got.Error != run.Error || got.Attempt != run.Attempt {
+		if got := f.get(run.ID); got.Version != run.Version+1 || got.Error != run.Error ||
+			got.Attempt != run.Attempt {
 			t.Errorf("the run is %+v and was %+v", got, run)
 		}
 	})
@@ -29,7 +31,8 @@ func testClockSetBack(t *testing.T, subject Subject) {
 			t.Skip("this store cannot be reopened")
 		}
 		f := open(t, subject)
-		run := f.finish(f.in(app.Started), app.Outcome{Status: app.Created, Error: "Once more.", RetryIn: time.Minute})
+		run := f.finish(f.in(app.Started), app.Outcome{Status: app.Created, Error: "Once more.",
+			RetryIn: time.Minute})
 		f.clock.Advance(-step)
 		f.store = subject.Reopen(t, f.store)
 		f.untilDue(run.ID, time.Minute)
@@ -38,7 +41,8 @@ func testClockSetBack(t *testing.T, subject Subject) {
 		t.Parallel()
 		f := open(t, subject)
 		var all []app.ProcessRun
-		for _, after := range []time.Duration{0, 4 * time.Hour, -step, -step, 30 * time.Minute, 8 * time.Hour, -step} {
+		for _, after := range []time.Duration{0, 4 * time.Hour, -step, -step, 30 * time.Minute,
+			8 * time.Hour, -step} {
 			f.clock.Advance(after)
 			for range 3 {
 				all = append([]app.ProcessRun{f.in(app.Failed)}, all...)
@@ -47,13 +51,15 @@ func testClockSetBack(t *testing.T, subject Subject) {
 		first := all[len(all)-1].CreatedAt
 		for hours := range 12 {
 			since, until := app.At(first.Add(time.Duration(hours-4)*time.Hour)), app.At(first.Add(time.Duration(hours-1)*time.Hour))
-			for _, filter := range []app.Filter{{Since: since}, {Until: until}, {Since: since, Until: until}} {
+			for _, filter := range []app.Filter{{Since: since}, {Until: until},
+				{Since: since, Until: until}} {
 				f.findsByTime(all, filter)
 			}
 		}
 		filter := app.Filter{Since: app.At(first.Add(time.Hour)), Until: app.At(first.Add(5 * time.Hour))}
 		want := f.findsByTime(all, filter)
-		f.advanceAll(f.confirm(f.preview(app.BulkAction{Operation: app.BulkRetry, Filter: filter}, int64(len(want)))))
+		f.advanceAll(f.confirm(f.preview(app.BulkAction{Operation: app.BulkRetry, Filter: filter},
+			int64(len(want)))))
 		for _, run := range all {
 			if retried := f.get(run.ID).Status == app.Created; retried != wanted(filter, run, f.clock.Now()) {
 				t.Errorf("of the run created at %s, retried is %t", run.CreatedAt, retried)
@@ -98,7 +104,8 @@ func (f fixture) findsByTime(all []app.ProcessRun, filter app.Filter) (want []in
 	}
 	page := f.page(app.Query{Filter: filter})
 	if got := fmt.Sprint(ids(page.Runs)); got != fmt.Sprint(want) || page.MatchCount != len(want) {
-		f.Fatalf("from %s to %s the list has %s, %d in all, and not %v", filter.Since, filter.Until, got, page.MatchCount, want)
+		f.Fatalf("from %s to %s the list has %s, %d in all, and not %v", filter.Since, filter.Until, got,
+			page.MatchCount, want)
 	}
 	return want
 }

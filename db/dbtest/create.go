@@ -40,7 +40,8 @@ func testCreate(t *testing.T, subject Subject) {
 		t.Parallel()
 		f := open(t, subject)
 		for _, request := range []app.CreateRequest{
-			{Kind: kind, Count: 0}, {Kind: kind, Count: -1}, {Kind: kind, Count: app.MaxCount + 1}, {Count: 1},
+			{Kind: kind, Count: 0}, {Kind: kind, Count: -1}, {Kind: kind,
+				Count: app.MaxCount + 1}, {Count: 1},
 			{Kind: kind, Count: 1, IdempotencyKey: strings.Repeat("k", app.MaxKey+1)},
 		} {
 			f.changesNothing(func() {
@@ -110,7 +111,9 @@ func testIdempotencyKeys(t *testing.T, subject Subject) {
 			})
 		}
 	})
-	t.Run("creates once for concurrent requests", func(t *testing.T) { repeatsAtOnce(t, open(t, subject), request) })
+	t.Run("creates once for concurrent requests", func(t *testing.T) {
+		repeatsAtOnce(t, open(t, subject), request)
+	})
 }
 
 func repeatsAtOnce(t *testing.T, f fixture, request app.CreateRequest) {

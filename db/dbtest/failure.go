@@ -58,7 +58,8 @@ func testFailures(t *testing.T, subject Subject) {
 			t.Fatalf("the groups are %+v", all)
 		}
 		ink := all.Failures[0]
-		if ink.ID != a.Failure || c.Failure != a.Failure || b.Failure == a.Failure || ink.Pattern != "no ink for #" || ink.Example != "no ink for 7" ||
+		if ink.ID != a.Failure || c.Failure != a.Failure || b.Failure == a.Failure ||
+			ink.Pattern != "no ink for #" || ink.Example != "no ink for 7" ||
 			!ink.FirstAt.Equal(first) || !ink.LastAt.Equal(f.clock.Now()) {
 			t.Errorf("the first group is %+v", ink)
 		}
@@ -73,7 +74,8 @@ func testFailures(t *testing.T, subject Subject) {
 		f.checkFailures(f.all())
 		f.finish(f.start(retried), app.Outcome{Status: app.Failed, Error: "no ink for 7"})
 		f.checkFailures(f.all())
-		if page := f.page(app.Query{Filter: app.Filter{Failure: b.Failure}}); len(page.Runs) != 0 || page.Failure.Runs != 0 {
+		if page := f.page(app.Query{Filter: app.Filter{Failure: b.Failure}}); len(page.Runs) != 0 ||
+			page.Failure.Runs != 0 {
 			t.Errorf("the page of an empty group is %+v", page)
 		}
 	})
@@ -120,7 +122,8 @@ func testFailedLists(t *testing.T, subject Subject) {
 			f.answers(all, query.WithCursor(app.After, cursor))
 		}
 		page := f.page(query)
-		if page.MatchCount != 35 || page.MatchCountCapped || page.Failure.Pattern != "paper jam #" || page.Failure.Runs != 35 {
+		if page.MatchCount != 35 || page.MatchCountCapped || page.Failure.Pattern != "paper jam #" ||
+			page.Failure.Runs != 35 {
 			t.Errorf("%d runs match of %+v", page.MatchCount, page.Failure)
 		}
 		for want, filter := range map[int]app.Filter{
@@ -128,11 +131,13 @@ func testFailedLists(t *testing.T, subject Subject) {
 			0:  {Failure: all[0].Failure, Filtered: true, Status: app.Completed},
 			1:  {Failure: all[0].Failure, Text: "jam 69"},
 		} {
-			if page := f.page(app.Query{Filter: filter}); page.MatchCount != want || len(page.Runs) != min(want, app.PageSize) {
+			if page := f.page(app.Query{Filter: filter}); page.MatchCount != want ||
+				len(page.Runs) != min(want, app.PageSize) {
 				t.Errorf("with %+v, %d runs match", filter, page.MatchCount)
 			}
 		}
-		if page := f.page(app.Query{Filter: app.Filter{Failure: 9999}}); page.MatchCount != 0 || len(page.Runs) != 0 || page.Failure.ID != 0 {
+		if page := f.page(app.Query{Filter: app.Filter{Failure: 9999}}); page.MatchCount != 0 ||
+			len(page.Runs) != 0 || page.Failure.ID != 0 {
 			t.Errorf("the page of an unknown group is %+v", page)
 		}
 	})
@@ -143,7 +148,8 @@ func testFailedLists(t *testing.T, subject Subject) {
 			f.fails([]string{"no ink for ", "paper jam ", "jam "}[i%3] + fmt.Sprint(i))
 		}
 		ink := f.all()[8]
-		f.advanceAll(f.startBulk(app.BulkAction{Operation: app.BulkRetry, Filter: app.Filter{Failure: ink.Failure}}, app.BulkPreview{Runs: 3}))
+		f.advanceAll(f.startBulk(app.BulkAction{Operation: app.BulkRetry,
+			Filter: app.Filter{Failure: ink.Failure}}, app.BulkPreview{Runs: 3}))
 		waiting := ids(f.waiting(99))
 		if want := []int64{ink.ID, ink.ID + 3, ink.ID + 6}; !slices.Equal(waiting, want) {
 			t.Errorf("the retried runs are %v and not %v", waiting, want)

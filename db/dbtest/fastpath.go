@@ -12,7 +12,8 @@ func testFastPaths(t *testing.T, subject Subject) {
 	for name, prepare := range map[string]func(f fixture) app.ProcessRun{
 		"a new run": func(f fixture) app.ProcessRun { return f.create(1)[0] },
 		"a run for another attempt": func(f fixture) app.ProcessRun {
-			run := f.finish(f.in(app.Started), app.Outcome{Status: app.Created, Error: "Once more.", RetryIn: time.Minute})
+			run := f.finish(f.in(app.Started),
+				app.Outcome{Status: app.Created, Error: "Once more.", RetryIn: time.Minute})
 			f.clock.Advance(2 * time.Minute)
 			return run
 		},

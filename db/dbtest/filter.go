@@ -27,7 +27,8 @@ func testFilters(t *testing.T, subject Subject) {
 		for range app.CountedMatches/app.MaxCount + 1 {
 			f.create(app.MaxCount)
 		}
-		if page := f.page(app.Query{Filter: app.Filter{Kind: kind}}); page.MatchCount != app.CountedMatches || !page.MatchCountCapped {
+		if page := f.page(app.Query{Filter: app.Filter{Kind: kind}}); page.MatchCount != app.CountedMatches ||
+			!page.MatchCountCapped {
 			t.Errorf("the match count is %d, capped %t", page.MatchCount, page.MatchCountCapped)
 		}
 	})
@@ -37,7 +38,8 @@ func testFilters(t *testing.T, subject Subject) {
 func (f fixture) populate(t *rapid.T) (runs []app.ProcessRun) {
 	for range rapid.IntRange(1, 6).Draw(t, "batches") {
 		batch, err := f.store.Create(ctx, app.CreateRequest{
-			Kind: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "kind"), Count: rapid.IntRange(1, 20).Draw(t, "count"),
+			Kind: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "kind"), Count: rapid.IntRange(1, 20).Draw(t,
+				"count"),
 		})
 		f.ok(err)
 		for _, run := range batch.Runs() {
@@ -78,7 +80,8 @@ func anyFilter(t *rapid.T, now time.Time) (filter app.Filter) {
 
 // wanted reports whether a run matches a filter without text and failure.
 func wanted(filter app.Filter, run app.ProcessRun, now time.Time) bool {
-	return (!filter.Filtered || run.Status == filter.Status) && (filter.Kind == "" || run.Kind == filter.Kind) &&
+	return (!filter.Filtered || run.Status == filter.Status) &&
+		(filter.Kind == "" || run.Kind == filter.Kind) &&
 		(filter.Since.IsZero() || !run.CreatedAt.Before(filter.Since.Time(now))) &&
 		(filter.Until.IsZero() || run.CreatedAt.Before(filter.Until.Time(now)))
 }

@@ -61,7 +61,8 @@ func expected(all []app.ProcessRun, query app.Query) app.Page {
 func (f fixture) answers(all []app.ProcessRun, query app.Query) {
 	f.Helper()
 	got, want := f.page(query), expected(all, query)
-	if got.Query != query || got.HasNewer != want.HasNewer || got.HasOlder != want.HasOlder || !slices.Equal(got.Runs, want.Runs) {
+	if got.Query != query || got.HasNewer != want.HasNewer || got.HasOlder != want.HasOlder ||
+		!slices.Equal(got.Runs, want.Runs) {
 		f.Fatalf("the page of %+v has %v (newer %t, older %t) and not %v (newer %t, older %t)", query,
 			ids(got.Runs), got.HasNewer, got.HasOlder, ids(want.Runs), want.HasNewer, want.HasOlder)
 	}
@@ -160,10 +161,12 @@ func testPageByPage(t *testing.T, subject Subject) {
 		all := f.mixed(app.PageSize + 3)
 		for _, list := range filters() {
 			newest, oldest := list, list.WithCursor(app.After, 0)
-			if got := f.page(list.WithCursor(app.After, math.MaxInt64)).Older(); !slices.Equal(f.page(got).Runs, expected(all, newest).Runs) {
+			if got := f.page(list.WithCursor(app.After,
+				math.MaxInt64)).Older(); !slices.Equal(f.page(got).Runs, expected(all, newest).Runs) {
 				t.Errorf("from above the newest run, older is %+v", got)
 			}
-			if got := f.page(list.WithCursor(app.Before, all[len(all)-1].ID)).Newer(); !slices.Equal(f.page(got).Runs, expected(all, oldest).Runs) {
+			if got := f.page(list.WithCursor(app.Before,
+				all[len(all)-1].ID)).Newer(); !slices.Equal(f.page(got).Runs, expected(all, oldest).Runs) {
 				t.Errorf("from below the oldest run, newer is %+v", got)
 			}
 		}

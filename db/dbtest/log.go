@@ -44,7 +44,8 @@ func testLogLines(t *testing.T, subject Subject) {
 		f := open(t, subject)
 		run := f.in(app.Started)
 		written := []app.LogLine{
-			{Stream: app.Stdout, Text: "one\n"}, {Stream: app.Stderr, Text: "zwölf\n"}, {Stream: app.Notes, Text: "\n"}, {Text: "no end"},
+			{Stream: app.Stdout, Text: "one\n"}, {Stream: app.Stderr, Text: "zwölf\n"}, {Stream: app.Notes,
+				Text: "\n"}, {Text: "no end"},
 		}
 		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: written[:1]}))
 		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: written[1:]}))
@@ -86,7 +87,8 @@ func testLogOfAttempts(t *testing.T, subject Subject) {
 		f := open(t, subject)
 		run := f.in(app.Started)
 		f.ok(f.store.Requeue(ctx, run))
-		f.refused(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: []app.LogLine{{Text: "too late\n"}}}), app.CodeConflict)
+		f.refused(f.store.SaveProgress(ctx, run,
+			app.ProgressUpdate{Lines: []app.LogLine{{Text: "too late\n"}}}), app.CodeConflict)
 		again := f.start(f.get(run.ID))
 		for _, report := range []app.ProgressUpdate{{}, {Progress: &app.Progress{Percent: 5}}} {
 			report.Lines = []app.LogLine{{Text: "late\n"}}
@@ -105,7 +107,8 @@ func testLogOfAttempts(t *testing.T, subject Subject) {
 		f.finish(run, app.Outcome{Status: app.Failed, Error: "It did not work."})
 		retried, err := f.store.Retry(ctx, run.ID)
 		f.ok(err)
-		f.ok(f.store.SaveProgress(ctx, f.start(retried), app.ProgressUpdate{Lines: []app.LogLine{{Text: "second\n"}}}))
+		f.ok(f.store.SaveProgress(ctx, f.start(retried),
+			app.ProgressUpdate{Lines: []app.LogLine{{Text: "second\n"}}}))
 		if log := f.log(whole(run.ID, 0)); text(log.Lines) != "first\nsecond\n" {
 			t.Errorf("the log is %+v", log)
 		}
@@ -127,10 +130,12 @@ func testLogParts(t *testing.T, subject Subject) {
 			f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: lines}))
 		}
 		log := f.log(whole(run.ID, 0))
-		if kept := log.End - log.Start; log.End < limit || kept > limit || kept < limit*3/4 || log.From() != log.Start {
+		if kept := log.End - log.Start; log.End < limit || kept > limit || kept < limit*3/4 ||
+			log.From() != log.Start {
 			t.Errorf("of %d bytes, %d are kept, from offset %d", log.End, kept, log.From())
 		}
-		if page, err := f.store.Run(ctx, run.ID); err != nil || len(page.Log.Lines) != app.TailLines || page.Log.To() != log.End {
+		if page, err := f.store.Run(ctx, run.ID); err != nil || len(page.Log.Lines) != app.TailLines ||
+			page.Log.To() != log.End {
 			t.Errorf("the run's page has %d lines: %v", len(page.Log.Lines), err)
 		}
 	})
@@ -144,10 +149,12 @@ func testLogParts(t *testing.T, subject Subject) {
 			return lines
 		}
 		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: lines("before")}))
-		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Skipped: 1000, Lines: lines("after", "the gap")}))
+		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Skipped: 1000,
+			Lines: lines("after", "the gap")}))
 		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: lines("end")}))
 		log := f.log(whole(run.ID, 0))
-		if got := text(log.Lines); got != "after\nthe gap\nend\n" || log.Start != 1007 || log.From() != log.Start || log.End != log.Start+18 {
+		if got := text(log.Lines); got != "after\nthe gap\nend\n" || log.Start != 1007 ||
+			log.From() != log.Start || log.End != log.Start+18 {
 			t.Errorf("the log is %+v", log)
 		}
 		if later := f.log(whole(run.ID, 1013)); text(later.Lines) != "the gap\nend\n" {
@@ -167,7 +174,8 @@ func testRevisions(t *testing.T, subject Subject) {
 			t.Helper()
 			revisions, err := f.store.Revisions(ctx, []int64{run.ID, other.ID, other.ID + 1})
 			f.ok(err)
-			if revisions[run.ID] != want || revisions[other.ID] != (app.Revision{Version: 3}) || len(revisions) != 2 {
+			if revisions[run.ID] != want || revisions[other.ID] != (app.Revision{Version: 3}) ||
+				len(revisions) != 2 {
 				t.Errorf("the revisions are %v", revisions)
 			}
 			if page, err := f.store.Run(ctx, run.ID); err != nil || page.Revision() != want {
@@ -188,7 +196,8 @@ func testRevisions(t *testing.T, subject Subject) {
 		_, err := f.store.Log(ctx, whole(1, 0))
 		f.refused(err, app.CodeNotFound)
 	})
-	t.Run("returns random parts of random logs", func(t *testing.T) { rapid.Check(t, func(r *rapid.T) { anyLog(r, subject) }) })
+	t.Run("returns random parts of random logs",
+		func(t *testing.T) { rapid.Check(t, func(r *rapid.T) { anyLog(r, subject) }) })
 }
 
 // anyLog writes random lines to a log and to a string, and compares random parts of both.
@@ -221,21 +230,26 @@ func anyLines(r *rapid.T, report int) []app.LogLine {
 // checkPart reads forwards and backwards from a random offset, and compares the lines with the written text.
 func checkPart(r *rapid.T, f fixture, run int64, written string, limit int64) {
 	offset := rapid.Int64Range(0, int64(len(written))+10).Draw(r, "offset")
-	query := app.LogQuery{Run: run, Offset: offset, Bytes: rapid.IntRange(1, 30<<10).Draw(r, "bytes"), Lines: rapid.IntRange(1, 50).Draw(r, "most")}
+	query := app.LogQuery{Run: run, Offset: offset, Bytes: rapid.IntRange(1, 30<<10).Draw(r, "bytes"),
+		Lines: rapid.IntRange(1, 50).Draw(r, "most")}
 	for _, query.Backwards = range []bool{false, true} {
 		log := f.log(query)
 		switch {
 		case log.End != int64(len(written)):
 			r.Fatalf("the log ends at %d and not at %d", log.End, len(written))
-		case log.End-log.Start > max(limit, app.MaxLine) || log.Start > 0 && log.End-log.Start < limit/2-app.MaxLine:
-			r.Fatalf("of %d bytes, with a limit of %d, there are left those from %d", log.End, limit, log.Start)
+		case log.End-log.Start > max(limit, app.MaxLine) || log.Start > 0 &&
+			log.End-log.Start < limit/2-app.MaxLine:
+			r.Fatalf("of %d bytes, with a limit of %d, there are left those from %d", log.End, limit,
+				log.Start)
 		case len(log.Lines) > query.Lines, len(log.Lines) > 1 && len(text(log.Lines)) > query.Bytes:
-			r.Fatalf("asked for %d lines and %d bytes, it returns %d and %d", query.Lines, query.Bytes, len(log.Lines), len(text(log.Lines)))
+			r.Fatalf("asked for %d lines and %d bytes, it returns %d and %d", query.Lines, query.Bytes,
+				len(log.Lines), len(text(log.Lines)))
 		}
 		from, to := max(offset, log.Start), min(offset, log.End)
 		at := log.From()
 		switch {
-		case len(log.Lines) == 0 && query.Backwards && to > log.Start, len(log.Lines) == 0 && !query.Backwards && from < log.End:
+		case len(log.Lines) == 0 && query.Backwards && to > log.Start, len(log.Lines) == 0 &&
+			!query.Backwards && from < log.End:
 			r.Fatalf("it returns nothing of %d to %d at %d", log.Start, log.End, offset)
 		case len(log.Lines) == 0:
 			continue

@@ -57,7 +57,8 @@ func (m *model) compare(t *rapid.T) {
 
 // changed checks the version and the status of a changed run, and updates the model.
 func (m *model) changed(t *rapid.T, run app.ProcessRun, to app.Status) {
-	if got := m.get(run.ID); got.Version != run.Version+1 || got.Status != to || !run.Status.CanBecome(got.Status) {
+	if got := m.get(run.ID); got.Version != run.Version+1 || got.Status != to ||
+		!run.Status.CanBecome(got.Status) {
 		t.Fatalf("after a change to %s, the run before and after is\n%+v\n%+v", to, run, got)
 	}
 	run.Version++

@@ -7,8 +7,8 @@ import (
 	"runboard/app"
 )
 
-// testNotifications waits for the notification of each kind of change. It reads at once, even if the writer has no
-// answer yet: a notification must follow the commit.
+// testNotifications waits for the notification of each kind of change. It reads at once, even if the writer
+// has no answer yet: a notification must follow the commit.
 func testNotifications(t *testing.T, subject Subject) {
 	f := open(t, subject)
 	for _, change := range []struct {
@@ -17,9 +17,16 @@ func testNotifications(t *testing.T, subject Subject) {
 		act   func(app.ProcessRun) error
 		shows app.Status
 	}{
-		{"Start", app.Created, func(run app.ProcessRun) error { _, err := f.store.Start(ctx, run); return err }, app.Started},
-		{"Finish", app.Started, func(run app.ProcessRun) error { return f.store.Finish(ctx, run, app.Outcome{Status: app.Failed}) }, app.Failed},
-		{"Requeue", app.Started, func(run app.ProcessRun) error { return f.store.Requeue(ctx, run) }, app.Created},
+		{"Start", app.Created, func(run app.ProcessRun) error {
+			_, err := f.store.Start(ctx, run)
+			return err
+		}, app.Started},
+		{"Finish", app.Started, func(run app.ProcessRun) error {
+			return f.store.Finish(ctx, run,
+				app.Outcome{Status: app.Failed})
+		}, app.Failed},
+		{"Requeue", app.Started, func(run app.ProcessRun) error { return f.store.Requeue(ctx, run) },
+			app.Created},
 	} {
 		t.Run("notifies after "+change.name, func(t *testing.T) {
 			f := f.inside(t)

@@ -13,7 +13,8 @@ func testPreview(t *testing.T, subject Subject) {
 	t.Helper()
 	failed := app.Filter{Filtered: true, Status: app.Failed}
 	for name, operation := range map[string]app.BulkAction{
-		"delete": {Operation: app.BulkDelete, Filter: failed}, "retry": {Operation: app.BulkRetry}, "cancel": {Operation: app.BulkCancel},
+		"delete": {Operation: app.BulkDelete,
+			Filter: failed}, "retry": {Operation: app.BulkRetry}, "cancel": {Operation: app.BulkCancel},
 	} {
 		testBeforeConfirmation(t, subject, name, operation)
 		testAfterConfirmation(t, subject, name, operation)
@@ -125,7 +126,8 @@ func testPreviewOfSelectedRuns(t *testing.T, subject Subject) {
 		t.Parallel()
 		f := open(t, subject)
 		done, working, other := f.in(app.Completed), f.in(app.Started), f.in(app.Started)
-		action := f.preview(app.BulkAction{Operation: app.BulkDelete, IDs: []int64{done.ID, working.ID, other.ID}}, 1)
+		action := f.preview(app.BulkAction{Operation: app.BulkDelete,
+			IDs: []int64{done.ID, working.ID, other.ID}}, 1)
 		f.clock.Advance(time.Second)
 		working = f.finish(working, app.Outcome{Status: app.Completed})
 		f.unconfirmed(action)
@@ -154,7 +156,8 @@ func testPreviewOfSelectedRuns(t *testing.T, subject Subject) {
 		t.Parallel()
 		f := open(t, subject)
 		waiting, started := f.in(app.Created), f.in(app.Created)
-		action := f.preview(app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Filtered: true, Status: app.Created}}, 2)
+		action := f.preview(app.BulkAction{Operation: app.BulkCancel,
+			Filter: app.Filter{Filtered: true, Status: app.Created}}, 2)
 		acting := f.confirm(action)
 		started = f.start(started)
 		f.advanceAll(acting)

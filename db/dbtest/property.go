@@ -18,8 +18,8 @@ const (
 	modelMaxCrashes = 2
 )
 
-// testRandomOperations compares a store with a model after random operations, which include those of app.QueueStore
-// if the store has them.
+// testRandomOperations compares a store with a model after random operations, which include those of
+// app.QueueStore if the store has them.
 func testRandomOperations(t *testing.T, subject Subject) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(t, subject)
@@ -52,7 +52,8 @@ func testRandomOperations(t *testing.T, subject Subject) {
 
 func (m *model) create(t *rapid.T) {
 	request := app.CreateRequest{
-		Kind: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "kind"), Count: rapid.IntRange(1, 15).Draw(t, "count"),
+		Kind: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "kind"), Count: rapid.IntRange(1, 15).Draw(t,
+			"count"),
 		IdempotencyKey: rapid.SampledFrom([]string{"", "", "x", "y"}).Draw(t, "key"),
 	}
 	before, known := m.keys[request.IdempotencyKey]
@@ -134,7 +135,8 @@ func (m *model) attempt(t *rapid.T) (attempt, run app.ProcessRun, holds bool) {
 
 func (m *model) finish(t *rapid.T) {
 	attempt, run, holds := m.attempt(t)
-	outcome := app.Outcome{Status: rapid.SampledFrom([]app.Status{app.Completed, app.Failed, app.Cancelled, app.Created}).Draw(t, "status")}
+	outcome := app.Outcome{Status: rapid.SampledFrom([]app.Status{app.Completed, app.Failed, app.Cancelled,
+		app.Created}).Draw(t, "status")}
 	if outcome.Status != app.Completed {
 		outcome.Error = rapid.SampledFrom([]string{"", "A sentence."}).Draw(t, "error")
 	}
@@ -170,7 +172,8 @@ func (m *model) ended(t *rapid.T, run app.ProcessRun, outcome app.Outcome) {
 func (m *model) saveProgress(t *rapid.T) {
 	attempt, run, holds := m.attempt(t)
 	progress := app.Progress{
-		Percent: app.Percent(rapid.IntRange(-1, 100).Draw(t, "percent")), Message: rapid.SampledFrom([]string{"", "copying"}).Draw(t, "message"),
+		Percent: app.Percent(rapid.IntRange(-1, 100).Draw(t,
+			"percent")), Message: rapid.SampledFrom([]string{"", "copying"}).Draw(t, "message"),
 	}
 	err := m.store.SaveProgress(ctx, attempt, app.ProgressUpdate{Progress: &progress})
 	if !holds {
@@ -281,9 +284,11 @@ func (m *model) crash(t *rapid.T) {
 // readPage compares a random page with the model.
 func (m *model) readPage(t *rapid.T) {
 	query := rapid.SampledFrom(filters()).Draw(t, "list")
-	query = query.WithCursor(app.Direction(rapid.IntRange(0, 2).Draw(t, "turn")), rapid.Int64Range(0, m.last+1).Draw(t, "cursor"))
+	query = query.WithCursor(app.Direction(rapid.IntRange(0, 2).Draw(t, "turn")),
+		rapid.Int64Range(0, m.last+1).Draw(t, "cursor"))
 	got, want := m.page(query), expected(m.list(), query)
-	if !slices.EqualFunc(got.Runs, want.Runs, same) || got.HasNewer != want.HasNewer || got.HasOlder != want.HasOlder {
+	if !slices.EqualFunc(got.Runs, want.Runs, same) || got.HasNewer != want.HasNewer ||
+		got.HasOlder != want.HasOlder {
 		t.Fatalf("the page of %+v is\n%+v and not\n%+v", query, got, want)
 	}
 }

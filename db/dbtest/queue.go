@@ -61,7 +61,8 @@ func testFetchDue(t *testing.T, subject Subject) {
 		t.Parallel()
 		f := open(t, subject)
 		due := f.clock.Now().Add(time.Minute)
-		run := f.finish(f.in(app.Started), app.Outcome{Status: app.Created, Error: "Once more.", RetryIn: time.Minute})
+		run := f.finish(f.in(app.Started), app.Outcome{Status: app.Created, Error: "Once more.",
+			RetryIn: time.Minute})
 		if !run.ScheduledAt.Equal(due) || len(f.oldest(10)) != 0 {
 			t.Errorf("the run due at %v is fetched at %v: %+v", due, f.clock.Now(), run)
 		}
@@ -80,7 +81,8 @@ func testFetchDue(t *testing.T, subject Subject) {
 func testStartAndCompleteMany(t *testing.T, subject Subject) {
 	f := open(t, subject)
 	f.create(2 * app.MaxEvents)
-	cancelled, tried := f.oldest(1)[0], f.finish(f.start(f.oldest(2)[1]), app.Outcome{Status: app.Created, Error: "Once more."})
+	cancelled, tried := f.oldest(1)[0], f.finish(f.start(f.oldest(2)[1]),
+		app.Outcome{Status: app.Created, Error: "Once more."})
 	runs := append(f.oldest(1000), app.ProcessRun{ID: 1e6})
 	_, err := f.store.Cancel(ctx, cancelled.ID)
 	f.ok(err)
@@ -104,7 +106,8 @@ func testStartAndCompleteMany(t *testing.T, subject Subject) {
 	if len(late) != 1 || late[0] != started[6] {
 		t.Errorf("the stale runs are %+v", late)
 	}
-	if got := count(f.all()); got != (app.Counts{app.Created: 1, app.Completed: 2*app.MaxEvents - 3, app.Cancelled: 2}) {
+	if got := count(f.all()); got != (app.Counts{app.Created: 1, app.Completed: 2*app.MaxEvents - 3,
+		app.Cancelled: 2}) {
 		t.Errorf("the final counts are %v", got)
 	}
 	f.checkEvents(asked.ID, app.Started, app.Started, app.Cancelled)

@@ -29,7 +29,9 @@ func testSearch(t *testing.T, subject Subject) {
 		}
 	})
 	t.Run("finds more matches than one page may look at", func(t *testing.T) { checkManyMatches(t, subject) })
-	t.Run("a bulk action changes all matches of its preview", func(t *testing.T) { checkBulkSearch(t, open(t, subject)) })
+	t.Run("a bulk action changes all matches of its preview", func(t *testing.T) {
+		checkBulkSearch(t, open(t, subject))
+	})
 	t.Run("does not find bulk runs", func(t *testing.T) { checkOwnTexts(t, subject) })
 	t.Run("finds the current texts after random changes", func(t *testing.T) { checkIndexed(t, subject) })
 }
@@ -70,12 +72,13 @@ func (f fixture) finds(text string, want ...app.ProcessRun) {
 func (f fixture) checkWords(t *testing.T) {
 	t.Helper()
 	failed := f.failedWith("The Disk is full: /dev/sda1 (100%), see /var/log/syslog.1 and full-disk.txt; code E_1042, x=7")
-	writing := f.writes(f.in(app.Started), "reading zwölf files for Ångström, ΣΊΣΥΦΟΣ and Straße\n", "from the disk at 10:42:07.123\n")
+	writing := f.writes(f.in(app.Started), "reading zwölf files for Ångström, ΣΊΣΥΦΟΣ and Straße\n",
+		"from the disk at 10:42:07.123\n")
 	other := f.writes(f.in(app.Started), "nothing here, it's ＦＵＬＬ Ｗｉｄｔｈ and e\u0301te\u0301\n")
 	for text, want := range map[string][]app.ProcessRun{
 		"disk":              {writing, failed},
 		"DISK full":         {failed},
-		"dis":               {writing, failed}, // a prefix of the last word matches
+		"dis":               {writing, failed}, // the final term may be a prefix
 		"full dis":          {failed},
 		"dis full":          nil, // other words may not
 		"iles":              nil,
@@ -117,7 +120,8 @@ func (f fixture) checkWords(t *testing.T) {
 		f.finds(text, want...)
 	}
 	page := f.page(app.Query{Filter: app.Filter{Text: "disk", Filtered: true, Status: app.Failed}})
-	if got := ids(page.Runs); !slices.Equal(got, []int64{failed.ID}) || page.MatchCount != 1 || page.MatchCountCapped {
+	if got := ids(page.Runs); !slices.Equal(got, []int64{failed.ID}) || page.MatchCount != 1 ||
+		page.MatchCountCapped {
 		t.Errorf("among failed runs it finds %v, %d in all", got, page.MatchCount)
 	}
 }
@@ -131,7 +135,8 @@ func checkScripts(t *testing.T, f fixture) {
 	thai := f.failedWith("การเชื่อมต่อฐานข้อมูลล้มเหลว")
 	other := f.failedWith("ハックが成功しました 败失 गड़बड़ हिन्दी")
 	for text, want := range map[string][]app.ProcessRun{
-		"失败": {chinese}, "败": {other, chinese}, "失败E1234": {chinese}, "E1234": {chinese}, "e12": {chinese}, "E123": {chinese},
+		"失败": {chinese}, "败": {other,
+			chinese}, "失败E1234": {chinese}, "E1234": {chinese}, "e12": {chinese}, "E123": {chinese},
 		"连接失败": {chinese}, "接失": {chinese}, "败E1234": {chinese}, "重试": {chinese}, "数据库 失败": {chinese}, "库失败": nil,
 		"失敗": {japanese}, "ベース": {japanese}, "バックアップ": {japanese}, "クアッ": {japanese}, "ー": {japanese}, "ﾊﾞｯｸ": {japanese},
 		"ハック": {other}, "しました": {other, japanese},
@@ -177,7 +182,8 @@ func checkPieces(t *testing.T, subject Subject) {
 	f.finds("over x")
 	f.finds("据库", run)
 	for size := 400; size < 520; size += 7 {
-		split := f.writes(f.in(app.Started), strings.Repeat("x ", size/2)+"frag", "mentation"+strings.Repeat(" y", 100)+"\n")
+		split := f.writes(f.in(app.Started), strings.Repeat("x ", size/2)+"frag",
+			"mentation"+strings.Repeat(" y", 100)+"\n")
 		f.finds("fragmentation", split)
 		f.ok(f.store.Finish(ctx, split, app.Outcome{Status: app.Completed}))
 		f.ok(f.store.Delete(ctx, split.ID))
@@ -185,7 +191,8 @@ func checkPieces(t *testing.T, subject Subject) {
 	f.finds("fragmentation")
 	both := f.in(app.Started)
 	f.ok(f.store.SaveProgress(ctx, both, app.ProgressUpdate{Lines: []app.LogLine{
-		{Stream: app.Stdout, Text: "continue"}, {Stream: app.Stderr, Text: "failure\n"}, {Stream: app.Stdout, Text: "yes\n"},
+		{Stream: app.Stdout, Text: "continue"}, {Stream: app.Stderr, Text: "failure\n"}, {Stream: app.Stdout,
+			Text: "yes\n"},
 	}}))
 	f.finds("continue failure yes", both)
 	f.finds("continuefailure")
@@ -221,13 +228,15 @@ func checkManyMatches(t *testing.T, subject Subject) {
 	}
 	page := f.page(app.Query{Filter: app.Filter{Text: "needle"}})
 	if page.MatchCount >= len(all) || page.MatchCount < 30 || !page.MatchCountCapped {
-		t.Errorf("of %d runs, the match count is %d, capped %t", len(all), page.MatchCount, page.MatchCountCapped)
+		t.Errorf("of %d runs, the match count is %d, capped %t", len(all), page.MatchCount,
+			page.MatchCountCapped)
 	}
 	failed := app.Filter{Text: "needle", Filtered: true, Status: app.Failed}
 	if got := f.found(failed); !slices.Equal(got, rare) {
 		t.Errorf("of %d failed runs, it finds %d", len(rare), len(got))
 	}
-	preview, err := f.store.PreviewBulk(ctx, app.BulkAction{Operation: app.BulkDelete, Filter: app.Filter{Text: "needle"}})
+	preview, err := f.store.PreviewBulk(ctx, app.BulkAction{Operation: app.BulkDelete,
+		Filter: app.Filter{Text: "needle"}})
 	if f.ok(err); preview.Runs != int64(len(all)) || preview.More {
 		t.Errorf("of %d runs, the preview is %+v", len(all), preview)
 	}
@@ -311,7 +320,8 @@ func checkIndexed(t *testing.T, subject Subject) {
 	words := []string{"ant", "bee", "cat", "dog", "crashed", "dropped"}
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(t, subject)
-		m.fixture = openWith(t, subject, Settings{MaxPending: modelMaxPending, MaxCrashes: modelMaxCrashes, MaxLogBytes: 100})
+		m.fixture = openWith(t, subject, Settings{MaxPending: modelMaxPending, MaxCrashes: modelMaxCrashes,
+			MaxLogBytes: 100})
 		m.create(t)
 		word := func() string { return rapid.SampledFrom(words[:4]).Draw(t, "word") }
 		operations := map[string]func(*rapid.T){
@@ -327,7 +337,8 @@ func checkIndexed(t *testing.T, subject Subject) {
 				if !holds {
 					return
 				}
-				outcome := app.Outcome{Status: rapid.SampledFrom([]app.Status{app.Completed, app.Failed, app.Created}).Draw(t, "status")}
+				outcome := app.Outcome{Status: rapid.SampledFrom([]app.Status{app.Completed, app.Failed,
+					app.Created}).Draw(t, "status")}
 				if outcome.Status != app.Completed {
 					outcome.Error = word()
 				}

@@ -8,7 +8,8 @@ import (
 	"runboard/app"
 )
 
-// testStartDelay tests that created and retried runs are scheduled after the delay of their kind, each with its own.
+// testStartDelay tests that created and retried runs are scheduled after the delay of their kind, each with
+// its own.
 func testStartDelay(t *testing.T, subject Subject) {
 	var calls atomic.Int64
 	delay := func(name string) time.Duration {
@@ -20,7 +21,8 @@ func testStartDelay(t *testing.T, subject Subject) {
 	f := openWith(t, subject, Settings{StartDelay: delay})
 	for i, run := range f.create(3) {
 		want := f.clock.Now().Add(time.Duration(i+1) * time.Second)
-		if got := f.get(run.ID); !got.ScheduledAt.Equal(want) || got.Status != app.Created || got.Version != 1 {
+		if got := f.get(run.ID); !got.ScheduledAt.Equal(want) || got.Status != app.Created ||
+			got.Version != 1 {
 			t.Errorf("the created run is %+v, want it scheduled at %v", got, want)
 		}
 	}
@@ -34,7 +36,8 @@ func testStartDelay(t *testing.T, subject Subject) {
 		t.Errorf("the cancelled run is %+v", cancelled)
 	}
 	retried, err := f.store.Retry(ctx, cancelled.ID)
-	if f.ok(err); !retried.ScheduledAt.Equal(f.clock.Now().Add(4*time.Second)) || retried != f.get(retried.ID) {
+	f.ok(err)
+	if !retried.ScheduledAt.Equal(f.clock.Now().Add(4*time.Second)) || retried != f.get(retried.ID) {
 		t.Errorf("the retried run is %+v", retried)
 	}
 }

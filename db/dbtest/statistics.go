@@ -80,7 +80,8 @@ func countsTransitions(f fixture) {
 	_, err = f.store.Cancel(ctx, asked.ID)
 	f.ok(err)
 	f.ok(f.store.SaveProgress(ctx, asked, app.ProgressUpdate{Progress: &app.Progress{Percent: 5}}))
-	stats := f.statistics(app.Counters{Created: 10, Requeued: 3, Started: 8, Completed: 1, Failed: 2, Cancelled: 2})
+	stats := f.statistics(app.Counters{Created: 10, Requeued: 3, Started: 8, Completed: 1, Failed: 2,
+		Cancelled: 2})
 	if day := app.Sum(stats.Day.Counters); day != app.Sum(stats.Recent.Counters) {
 		f.Fatalf("the counters of the day are %+v", day)
 	}
@@ -125,12 +126,15 @@ func (f fixture) took(wait, work time.Duration, status app.Status) {
 
 func reportsTimes(f fixture) {
 	for i := range 19 {
-		f.took(time.Duration(i+1)*time.Millisecond, 20*time.Millisecond, []app.Status{app.Completed, app.Failed}[i%2])
+		f.took(time.Duration(i+1)*time.Millisecond, 20*time.Millisecond,
+			[]app.Status{app.Completed, app.Failed}[i%2])
 	}
 	f.took(90*time.Second, 0, app.Completed)
 	f.took(90*time.Second, time.Minute, app.Cancelled) // a cancelled run does not count for the run time
-	kinds := f.statistics(app.Counters{Created: 21, Started: 21, Completed: 11, Failed: 9, Cancelled: 1}).Recent.Kinds
-	if len(kinds) != 1 || kinds[0].Kind != kind || kinds[0].QueueTime.Count != 21 || kinds[0].RunTime.Count != 20 {
+	kinds := f.statistics(app.Counters{Created: 21, Started: 21, Completed: 11, Failed: 9,
+		Cancelled: 1}).Recent.Kinds
+	if len(kinds) != 1 || kinds[0].Kind != kind || kinds[0].QueueTime.Count != 21 ||
+		kinds[0].RunTime.Count != 20 {
 		f.Fatalf("the kinds are %+v", kinds)
 	}
 	f.about("the median queue time", kinds[0].QueueTime.P50, 11*time.Millisecond)
@@ -188,7 +192,8 @@ func countsBySteps(f fixture) {
 	for _, p := range []app.Period{stats.Recent, stats.Day} {
 		age := f.clock.Now().Sub(p.From) - time.Duration(len(p.Counters)-1)*p.Step
 		if age < 0 || age >= p.Step || p.From.Truncate(p.Step) != p.From {
-			f.Fatalf("the last of %d steps of %s since %s is not the present one", len(p.Counters), p.Step, p.From)
+			f.Fatalf("the last of %d steps of %s since %s is not the present one", len(p.Counters), p.Step,
+				p.From)
 		}
 	}
 	at := func(p app.Period, ago time.Duration) int64 {
@@ -196,7 +201,8 @@ func countsBySteps(f fixture) {
 	}
 	// The clock starts at 23:59:58. 25 seconds later, another step of either length has begun.
 	first := 10*time.Minute + 25*time.Second
-	got := []int64{at(stats.Recent, first), at(stats.Recent, 10*time.Minute), at(stats.Recent, 0), at(stats.Day, first), at(stats.Day, 10*time.Minute), at(stats.Day, 0)}
+	got := []int64{at(stats.Recent, first), at(stats.Recent, 10*time.Minute), at(stats.Recent, 0),
+		at(stats.Day, first), at(stats.Day, 10*time.Minute), at(stats.Day, 0)}
 	if fmt.Sprint(got) != "[3 2 1 3 2 1]" {
 		f.Fatalf("the counters are %v", got)
 	}
@@ -207,7 +213,8 @@ func expires(f fixture) {
 	f.statistics(app.Counters{Created: 1, Started: 1, Completed: 1})
 	f.clock.Advance(app.RecentSpan + app.RecentStep)
 	stats := f.statistics(app.Counters{})
-	if sum := app.Sum(stats.Day.Counters); sum != (app.Counters{Created: 1, Started: 1, Completed: 1}) || len(stats.Day.Kinds) != 1 || stats.Recent.Kinds != nil {
+	if sum := app.Sum(stats.Day.Counters); sum != (app.Counters{Created: 1, Started: 1, Completed: 1}) ||
+		len(stats.Day.Kinds) != 1 || stats.Recent.Kinds != nil {
 		f.Fatalf("the counters of the day are %+v, the recent kinds %+v", sum, stats.Recent.Kinds)
 	}
 	f.clock.Advance(app.DaySpan)
@@ -221,7 +228,8 @@ func forecasts(f fixture) {
 		f.Helper()
 		f.eventually(func() error {
 			stats, err := f.store.Statistics(ctx)
-			if forecast := stats.Forecast; err == nil && (forecast.Trend != trend || forecast.Waiting != waiting) {
+			if forecast := stats.Forecast; err == nil &&
+				(forecast.Trend != trend || forecast.Waiting != waiting) {
 				err = fmt.Errorf("the forecast is %+v", forecast)
 			}
 			return err

@@ -16,7 +16,8 @@ func testTransitions(t *testing.T, subject Subject) {
 		t.Parallel()
 		f := open(t, subject)
 		first := f.in(app.Started)
-		retried := f.finish(first, app.Outcome{Status: app.Created, Error: "Once more.", RetryIn: time.Minute})
+		retried := f.finish(first, app.Outcome{Status: app.Created, Error: "Once more.",
+			RetryIn: time.Minute})
 		f.clock.Advance(time.Hour)
 		second := f.start(retried)
 		want := retried
@@ -75,7 +76,8 @@ func startsOnce(t *testing.T, f fixture) {
 	}
 	group.Wait()
 	if got := f.get(run.ID); wins.Load() != 1 || losses.Load() != 29 || got.Version != 2 {
-		t.Errorf("%d starts succeeded and %d failed, the version is %d", wins.Load(), losses.Load(), got.Version)
+		t.Errorf("%d starts succeeded and %d failed, the version is %d", wins.Load(), losses.Load(),
+			got.Version)
 	}
 }
 
@@ -144,7 +146,9 @@ func (f fixture) refusesReports(run app.ProcessRun) {
 	// Stores may have a fast path for completions without an error.
 	f.refuses(func() error { return f.store.Finish(ctx, run, app.Outcome{Status: app.Completed}) })
 	for _, status := range []app.Status{app.Completed, app.Failed, app.Cancelled, app.Created} {
-		f.refuses(func() error { return f.store.Finish(ctx, run, app.Outcome{Status: status, Error: "Late."}) })
+		f.refuses(func() error {
+			return f.store.Finish(ctx, run, app.Outcome{Status: status, Error: "Late."})
+		})
 	}
 }
 
@@ -152,15 +156,17 @@ func testErrorTexts(t *testing.T, subject Subject) {
 	f := open(t, subject)
 	long := strings.Repeat("ü", app.MaxError) // two bytes each
 	for name, c := range map[string]struct{ given, kept string }{
-		"keeps a sentence":                   {"It's <b>not</b> good: 100 % 🙁", "It's <b>not</b> good: 100 % 🙁"},
-		"keeps lines and tabs":               {"one\n\ttwo", "one\n\ttwo"},
-		"removes control characters":         {"a\x00b\x1b[31mc\rd\x7fe\u009bf", "ab[31mcdef"},
-		"replaces invalid UTF-8":             {"a\xff\xfeb", "a\uFFFDb"},
-		"keeps the longest allowed text":     {long[:app.MaxError], long[:app.MaxError]},
-		"cuts a longer text":                 {long, long[:app.MaxError]},
-		"cuts between characters":            {"x" + long, "x" + long[:app.MaxError-2]},
-		"cuts after replacing invalid UTF-8": {strings.Repeat("a\xff", app.MaxError), strings.Repeat("a\uFFFD", app.MaxError/4)},
-		"does not count control characters":  {strings.Repeat("\x00", app.MaxError) + "text", "text"},
+		"keeps a sentence": {"It's <b>not</b> good: 100 % 🙁",
+			"It's <b>not</b> good: 100 % 🙁"},
+		"keeps lines and tabs":           {"one\n\ttwo", "one\n\ttwo"},
+		"removes control characters":     {"a\x00b\x1b[31mc\rd\x7fe\u009bf", "ab[31mcdef"},
+		"replaces invalid UTF-8":         {"a\xff\xfeb", "a\uFFFDb"},
+		"keeps the longest allowed text": {long[:app.MaxError], long[:app.MaxError]},
+		"cuts a longer text":             {long, long[:app.MaxError]},
+		"cuts between characters":        {"x" + long, "x" + long[:app.MaxError-2]},
+		"cuts after replacing invalid UTF-8": {strings.Repeat("a\xff", app.MaxError),
+			strings.Repeat("a\uFFFD", app.MaxError/4)},
+		"does not count control characters": {strings.Repeat("\x00", app.MaxError) + "text", "text"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := f.inside(t)

@@ -13,7 +13,8 @@ func (f fixture) writeLog(run app.ProcessRun, bytes int) {
 	f.Helper()
 	const line = 1 << 10
 	for ; bytes > 0; bytes -= line {
-		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: []app.LogLine{{Text: strings.Repeat("x", min(bytes, line)-1) + "\n"}}}))
+		f.ok(f.store.SaveProgress(ctx, run,
+			app.ProgressUpdate{Lines: []app.LogLine{{Text: strings.Repeat("x", min(bytes, line)-1) + "\n"}}}))
 	}
 }
 
@@ -46,7 +47,8 @@ func (f fixture) kept(want bool, runs ...app.ProcessRun) {
 		log := f.log(whole(run.ID, 0))
 		dropped := strings.Contains(text(log.Lines), "dropped to make room")
 		if dropped == want || want && log.Start != 0 || !want && len(log.Lines) != 1 {
-			f.Fatalf("the log of run %d goes from %d to %d and has %d lines", run.ID, log.Start, log.End, len(log.Lines))
+			f.Fatalf("the log of run %d goes from %d to %d and has %d lines", run.ID, log.Start, log.End,
+				len(log.Lines))
 		}
 	}
 }
@@ -70,7 +72,8 @@ func testTrimLogs(t *testing.T, subject Subject) {
 		f.kept(false, a, b)
 		f.kept(true, works, late, c, d)
 		f.trim(0)
-		if log := f.log(whole(a.ID, 0)); log.Start != logSize || log.End <= logSize || log.Lines[0].Stream != app.Notes {
+		if log := f.log(whole(a.ID, 0)); log.Start != logSize || log.End <= logSize ||
+			log.Lines[0].Stream != app.Notes {
 			f.Fatalf("the log that is dropped is %+v", log)
 		}
 		if run := f.get(a.ID); run != a {
@@ -97,7 +100,8 @@ func testTrimLogs(t *testing.T, subject Subject) {
 		again = f.start(again)
 		f.writeLog(again, 2*logSize)
 		f.trim(0)
-		if log := f.log(whole(run.ID, end)); log.Start != 2*logSize || log.End != end+2*logSize || len(text(log.Lines)) != 2*logSize {
+		if log := f.log(whole(run.ID, end)); log.Start != 2*logSize || log.End != end+2*logSize ||
+			len(text(log.Lines)) != 2*logSize {
 			f.Fatalf("the log goes from %d to %d and has %d lines", log.Start, log.End, len(log.Lines))
 		}
 		f.end(again)

@@ -17,10 +17,10 @@ import (
 
 // Cluster is a PostgreSQL server for one test.
 type Cluster struct {
-	t      TB
-	url    string // of its database postgres
-	orders io.Writer
-	done   *bufio.Reader
+	t        TB
+	url      string // of its database postgres
+	commands io.Writer
+	done     *bufio.Reader
 }
 
 // Start starts a server that t may stop and restart. It is removed when t ends.
@@ -31,7 +31,7 @@ func Start(t TB) *Cluster {
 		t.Fatalf("%v", err)
 	}
 	c.t = t
-	t.Cleanup(func() { _ = c.order("end") })
+	t.Cleanup(func() { _ = c.send("end") })
 	return c
 }
 
@@ -40,7 +40,7 @@ func (c *Cluster) URL() string {
 	c.t.Helper()
 	address, err := create(c.url, "template0")
 	if err != nil {
-		c.t.Fatalf("no database could be made: %v", err)
+		c.t.Fatalf("cannot create a database: %v", err)
 	}
 	return address
 }
@@ -48,8 +48,8 @@ func (c *Cluster) URL() string {
 // Stop ends the server as a crash would, and returns when all of its processes have exited.
 func (c *Cluster) Stop() {
 	c.t.Helper()
-	if err := c.order("stop"); err != nil {
-		c.t.Fatalf("the server could not be stopped: %v", err)
+	if err := c.send("stop"); err != nil {
+		c.t.Fatalf("cannot stop the server: %v", err)
 	}
 }
 
@@ -57,18 +57,18 @@ func (c *Cluster) Stop() {
 func (c *Cluster) Restart() {
 	c.t.Helper()
 	if err := c.up(); err != nil {
-		c.t.Fatalf("the server could not be started again: %v", err)
+		c.t.Fatalf("cannot restart the server: %v", err)
 	}
 }
 
-// keeper is a script that starts and stops a server as told by its standard input. At the end of input, when the test
-// process has exited for whatever reason, it stops the server and removes its directory. QUIT is PostgreSQL's immediate
-// shutdown.
+// keeper is a script that starts and stops a server as told by its standard input. At the end of input, when
+// the test process has exited for whatever reason, it stops the server and removes its directory. QUIT is
+// PostgreSQL's immediate shutdown.
 const keeper = `
 stop() { [ -z "$server" ] || { kill -QUIT "$server"; wait "$server"; server=; } 2>/dev/null; }
 trap '' INT TERM HUP
-while read -r order; do
-  case $order in
+while read -r command; do
+  case $command in
   start) "$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c max_connections=300 \
     -c fsync=off -c full_page_writes=off -c shared_buffers=128MB >>"$2/log" 2>&1 & server=$! ;;
   stop) stop ;;
@@ -80,8 +80,8 @@ stop
 rm -rf "$2"
 echo done`
 
-// start initializes and starts a server in a directory of its own. fsync is off: the data survives a crash of the server
-// without it.
+// start initializes and starts a server in a directory of its own. fsync is off: the data survives a crash of
+// the server without it.
 func start() (*Cluster, error) {
 	programs, err := find()
 	if err != nil {
@@ -91,7 +91,7 @@ func start() (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	as, err := giveAway(dir)
+	as, err := chownToServerUser(dir)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -114,7 +114,7 @@ func (c *Cluster) keep(programs, dir string, as *syscall.SysProcAttr) (err error
 	attributes := *as
 	attributes.Setpgid = true // it must survive an interrupt from the terminal
 	keep.SysProcAttr, keep.Dir = &attributes, dir
-	if c.orders, err = keep.StdinPipe(); err != nil {
+	if c.commands, err = keep.StdinPipe(); err != nil {
 		return err
 	}
 	answers, err := keep.StdoutPipe()
@@ -125,9 +125,9 @@ func (c *Cluster) keep(programs, dir string, as *syscall.SysProcAttr) (err error
 	return keep.Start()
 }
 
-// order sends the keeper a command and returns when it is done.
-func (c *Cluster) order(what string) error {
-	if _, err := fmt.Fprintln(c.orders, what); err != nil {
+// send sends the keeper a command and returns when it is done.
+func (c *Cluster) send(command string) error {
+	if _, err := fmt.Fprintln(c.commands, command); err != nil {
 		return err
 	}
 	_, err := c.done.ReadString('\n')
@@ -136,7 +136,7 @@ func (c *Cluster) order(what string) error {
 
 // up starts the server and returns when it takes connections.
 func (c *Cluster) up() error {
-	if err := c.order("start"); err != nil {
+	if err := c.send("start"); err != nil {
 		return err
 	}
 	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
@@ -147,7 +147,8 @@ func (c *Cluster) up() error {
 	}
 }
 
-// find returns the directory of PostgreSQL's programs: from PATH, or Debian's directory of the newest version.
+// find returns the directory of PostgreSQL's programs: from PATH, or Debian's directory of the newest
+// version.
 func find() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
 		if path, err = filepath.EvalSymlinks(path); err == nil {
@@ -165,14 +166,14 @@ func find() (string, error) {
 	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })), nil
 }
 
-// giveAway gives a directory to an unprivileged user, because PostgreSQL refuses to run as root.
-func giveAway(dir string) (*syscall.SysProcAttr, error) {
+// chownToServerUser gives a directory to an unprivileged user, because PostgreSQL refuses to run as root.
+func chownToServerUser(dir string) (*syscall.SysProcAttr, error) {
 	if os.Getuid() != 0 {
 		return &syscall.SysProcAttr{}, nil
 	}
 	who, err := user.Lookup("postgres")
 	if err != nil {
-		if who, err = user.Lookup("nobody"); err != nil {
+		if who, err = user.Lookup("nobody"); err != nil { // words:ok: a user of the system
 			return nil, err
 		}
 	}

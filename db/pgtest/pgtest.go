@@ -1,5 +1,5 @@
-// Package pgtest gives tests a real PostgreSQL: a server that the first test starts and that ends with the test process,
-// or the server that TEST_DATABASE_URL names.
+// Package pgtest gives tests a real PostgreSQL: a server that the first test starts and that ends with the
+// test process, or the server that TEST_DATABASE_URL names.
 package pgtest
 
 import (
@@ -27,8 +27,8 @@ const patience = time.Minute
 // givenURL is the URL of a server that outlives the tests, or empty.
 var givenURL = os.Getenv("TEST_DATABASE_URL")
 
-// shared is the server for all tests of the process that need none of their own. The reference keeps its pipes open: a
-// server stops when they are closed.
+// shared is the server for all tests of the process that need none of their own. The reference keeps its
+// pipes open: a server stops when they are closed.
 var shared = sync.OnceValues(func() (*Cluster, error) {
 	if givenURL != "" {
 		return &Cluster{url: givenURL}, nil

@@ -17,7 +17,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// startInstead makes the test binary start a server instead of running tests, print its URL, and wait to be killed.
+// startInstead makes the test binary start a server instead of running tests, print its URL, and wait to be
+// killed.
 const startInstead = "RUNBOARD_TEST_START"
 
 func TestMain(m *testing.M) {
@@ -86,7 +87,8 @@ func TestServer_SurvivesGarbageCollection(t *testing.T) {
 // numbers returns a template with one table.
 func numbers() *Template {
 	return NewTemplate(func(address string) error {
-		return execute(address, "CREATE TABLE numbers (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, n int)")
+		return execute(address,
+			"CREATE TABLE numbers (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, n int)")
 	})
 }
 
@@ -100,7 +102,8 @@ func TestTemplate_CopyIsEmptiedAndReused(t *testing.T) {
 		t.Run(fmt.Sprint(rows), func(t *testing.T) {
 			address := template.Copy(t)
 			copies[address] = true
-			mustExecute(t, address, fmt.Sprintf("INSERT INTO numbers (n) SELECT 7 FROM generate_series(1, %d)", rows))
+			mustExecute(t, address,
+				fmt.Sprintf("INSERT INTO numbers (n) SELECT 7 FROM generate_series(1, %d)", rows))
 			if n := number(t, address, "SELECT count(*) FROM numbers"); n != rows {
 				t.Errorf("the copy has %d rows and should have %d", n, rows)
 			}

@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Template is a database without rows that tests get copies of, one after another: to empty a copy takes a tenth of the
-// time to create one. Any goroutine may use a Template.
+// Template is a database without rows that tests get copies of, one after another: to empty a copy takes a
+// tenth of the time to create one. Any goroutine may use a Template.
 type Template struct {
 	create func() (schema, error)
 
@@ -24,8 +24,8 @@ type schema struct {
 	fingerprint string
 }
 
-// NewTemplate returns a template. The first Copy creates it, and calls fill with its URL to create the schema. fill must
-// leave no connection.
+// NewTemplate returns a template. The first Copy creates it, and calls fill with its URL to create the
+// schema. fill must leave no connection.
 func NewTemplate(fill func(address string) error) *Template {
 	return &Template{create: sync.OnceValues(func() (schema, error) {
 		server, err := shared()
@@ -76,8 +76,8 @@ func (m *Template) take() (address string) {
 	return address
 }
 
-// put empties a copy for the next test. It drops the copy instead if a test has changed its schema, or if the server
-// outlives the tests.
+// put empties a copy for the next test. It drops the copy instead if a test has changed its schema, or if the
+// server outlives the tests.
 func (m *Template) put(schema schema, address string) error {
 	if givenURL != "" || empty(address, schema.fingerprint) != nil {
 		return drop(schema.server, Name(address))
@@ -90,8 +90,8 @@ func (m *Template) put(schema schema, address string) error {
 
 var errChanged = errors.New("the schema has changed")
 
-// empty deletes all rows of a copy but those of migrations, and restarts its sequences. First it ends the connections of
-// the last test, which a server may notice late that their client has closed.
+// empty deletes all rows of a copy but those of migrations, and restarts its sequences. First it ends the
+// connections of the last test, which a server may notice late that their client has closed.
 func empty(address, unchanged string) error {
 	if now, err := fingerprint(address); err != nil || now != unchanged {
 		return errors.Join(errChanged, err)
@@ -117,7 +117,8 @@ BEGIN
 END $$`)
 }
 
-// fingerprint returns a hash of the functions, triggers, columns, indexes, settings and migrations of a database.
+// fingerprint returns a hash of the functions, triggers, columns, indexes, settings and migrations of a
+// database.
 func fingerprint(address string) (hash string, err error) {
 	err = connect(address, func(ctx context.Context, conn *pgx.Conn) error {
 		return conn.QueryRow(ctx, `SELECT md5(string_agg(line, E'\n' ORDER BY line)) FROM (

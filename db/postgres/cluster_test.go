@@ -34,14 +34,16 @@ func TestJob_ExistsForEveryCreatedRun(t *testing.T) {
 	runs := create(t, store, 300)
 	for _, run := range []app.ProcessRun{runs[0], runs[299]} {
 		got := jobOf(t, store, run.ID)
-		if got.Kind != (app.Job{Work: kind}).Kind() || got.Queue != app.DefaultQueue || got.State != "available" {
+		if got.Kind != (app.Job{Work: kind}).Kind() || got.Queue != app.DefaultQueue ||
+			got.State != "available" {
 			t.Errorf("its job is %+v", got)
 		}
 		if assigned, err := store.RunForJob(ctx, run.ID, got.ID); err != nil || assigned != run {
 			t.Errorf("the job is for %+v: %v", assigned, err)
 		}
 	}
-	if n := number(t, store, `SELECT count(*) FROM process_runs JOIN river_job ON river_job.id = job AND (args->>'run')::bigint = process_runs.id`); n != 300 {
+	if n := number(t, store,
+		`SELECT count(*) FROM process_runs JOIN river_job ON river_job.id = job AND (args->>'run')::bigint = process_runs.id`); n != 300 {
 		t.Errorf("%d have jobs", n)
 	}
 	first := jobOf(t, store, runs[0].ID)
@@ -49,13 +51,14 @@ func TestJob_ExistsForEveryCreatedRun(t *testing.T) {
 	ok(t, store.Requeue(ctx, started))
 	second := jobOf(t, store, runs[0].ID)
 	if second.ID == first.ID || second.State != "available" || second.Priority >= first.Priority {
-		t.Errorf("given back, its job is %+v after %+v", second, first)
+		t.Errorf("requeued, its job is %+v after %+v", second, first)
 	}
 	_, err := store.RunForJob(ctx, runs[0].ID, first.ID)
 	wantCode(t, err, app.CodeConflict)
 	_, err = store.RunForJob(ctx, 9999, first.ID)
 	wantCode(t, err, app.CodeNotFound)
-	ok(t, store.Finish(ctx, start(t, store, get(t, store, runs[0].ID)), app.Outcome{Status: app.Created, RetryIn: time.Hour}))
+	ok(t, store.Finish(ctx, start(t, store, get(t, store, runs[0].ID)),
+		app.Outcome{Status: app.Created, RetryIn: time.Hour}))
 	later := get(t, store, runs[0].ID)
 	due := later.ScheduledAt
 	if !due.Equal(later.UpdatedAt.Add(time.Hour)) {
@@ -94,11 +97,13 @@ func TestJob_FollowsItsRun(t *testing.T) {
 		t.Errorf("tried again, it is %+v", retried)
 	}
 	working := jobOf(t, store, start(t, store, runs[1]).ID)
-	execute(t, store, "UPDATE river_job SET state = 'running', attempted_at = now() WHERE id = $1", working.ID)
+	execute(t, store, "UPDATE river_job SET state = 'running', attempted_at = now() WHERE id = $1",
+		working.ID)
 	_, err = store.Cancel(ctx, runs[1].ID)
 	ok(t, err)
-	if asked := number(t, store, "SELECT count(*) FROM river_job WHERE id = $1 AND metadata ? 'cancel_attempted_at'", working.ID); asked != 1 {
-		t.Error("whoever works on it is not told to stop")
+	if asked := number(t, store,
+		"SELECT count(*) FROM river_job WHERE id = $1 AND metadata ? 'cancel_attempted_at'", working.ID); asked != 1 {
+		t.Error("the worker is not told to stop")
 	}
 	action, err := store.CreateBulkAction(ctx, app.BulkAction{Operation: app.BulkRetry}, "")
 	ok(t, err)
@@ -114,10 +119,11 @@ func TestCancel_EndsSnoozedRunAtOnce(t *testing.T) {
 	ok(t, err)
 	run := start(t, store, action)
 	job := jobOf(t, store, run.ID).ID
-	execute(t, store, "UPDATE river_job SET attempted_at = now(), attempted_by = '{somebody}' WHERE id = $1", job) // and waits for its next turn
+	execute(t, store, "UPDATE river_job SET attempted_at = now(), attempted_by = '{1}' WHERE id = $1", job)
 	got, err := store.Cancel(ctx, run.ID)
 	ok(t, err)
-	if got.Status != app.Cancelled || got.Version != run.Version+1 || got.Crashes != 0 || got.FinishedAt.IsZero() || got != get(t, store, run.ID) {
+	if got.Status != app.Cancelled || got.Version != run.Version+1 || got.Crashes != 0 ||
+		got.FinishedAt.IsZero() || got != get(t, store, run.ID) {
 		t.Errorf("it is %+v", got)
 	}
 	if state := jobOf(t, store, run.ID).State; state != "cancelled" {
@@ -136,10 +142,11 @@ func TestRescue_RequeuesRunOfLostWorker(t *testing.T) {
 	ok(t, store.Rescue(ctx, run))
 	wantCode(t, store.Rescue(ctx, run), app.CodeConflict)
 	again := get(t, store, run.ID)
-	if again.Status != app.Created || again.Crashes != 1 || again.Attempt != 0 || jobOf(t, store, run.ID).Queue != app.QuarantineQueue {
+	if again.Status != app.Created || again.Crashes != 1 || again.Attempt != 0 ||
+		jobOf(t, store, run.ID).Queue != app.QuarantineQueue {
 		t.Errorf("it is %+v with the job %+v", again, jobOf(t, store, run.ID))
 	}
-	wantCode(t, store.Finish(ctx, run, app.Outcome{Status: app.Completed}), app.CodeConflict) // of whoever was lost
+	wantCode(t, store.Finish(ctx, run, app.Outcome{Status: app.Completed}), app.CodeConflict)
 	second := start(t, store, again)
 	wantCode(t, store.Finish(ctx, run, app.Outcome{Status: app.Completed}), app.CodeConflict)
 	ok(t, store.Rescue(ctx, second))
@@ -163,9 +170,10 @@ func TestRescueOrphans_RequeuesRunsWithoutJob(t *testing.T) {
 	for _, i := range []int{2, 3, 4} {
 		runs[i] = start(t, store, runs[i])
 	}
-	loseNodeOf(t, store, runs[2], runs[3])
+	forgetNode(t, store, runs[2], runs[3])
 	over := func(run app.ProcessRun) {
-		execute(t, store, "UPDATE river_job SET state = 'discarded', finalized_at = now() WHERE id = $1", jobOf(t, store, run.ID).ID)
+		execute(t, store, "UPDATE river_job SET state = 'discarded', finalized_at = now() WHERE id = $1",
+			jobOf(t, store, run.ID).ID)
 	}
 	gone := func(run app.ProcessRun) {
 		execute(t, store, "DELETE FROM river_job WHERE id = $1", jobOf(t, store, run.ID).ID)
@@ -175,10 +183,11 @@ func TestRescueOrphans_RequeuesRunsWithoutJob(t *testing.T) {
 	over(runs[2])
 	gone(runs[3])
 	if n, err := store.RescueOrphans(ctx); err != nil || n != 4 {
-		t.Errorf("%d are mended: %v", n, err)
+		t.Errorf("%d runs are rescued: %v", n, err)
 	}
 	for i, crashes := range []int{0, 0, 1, 1} {
-		if got := get(t, store, runs[i].ID); got.Status != app.Created || got.Crashes != crashes || jobOf(t, store, got.ID).State != "available" {
+		if got := get(t, store, runs[i].ID); got.Status != app.Created || got.Crashes != crashes ||
+			jobOf(t, store, got.ID).State != "available" {
 			t.Errorf("run %d is %+v", i, got)
 		}
 	}
@@ -186,7 +195,7 @@ func TestRescueOrphans_RequeuesRunsWithoutJob(t *testing.T) {
 		t.Errorf("one that is worked on is %+v", got)
 	}
 	if n, err := store.RescueOrphans(ctx); err != nil || n != 0 {
-		t.Errorf("then %d are mended: %v", n, err)
+		t.Errorf("the second time %d runs are rescued: %v", n, err)
 	}
 }
 
@@ -195,31 +204,31 @@ func TestRescueOrphans_ConcurrentNodesRescueOnce(t *testing.T) {
 	a, b := newStores(t, Options{MaxConns: 5})
 	runs := create(t, a, 2)
 	runs[1] = start(t, a, runs[1])
-	loseNodeOf(t, a, runs[1])
+	forgetNode(t, a, runs[1])
 	execute(t, a, "DELETE FROM river_job")
 	busy, err := a.db.BeginTxx(ctx, nil)
 	ok(t, err)
 	defer func() { _ = busy.Rollback() }()
-	_, err = busy.ExecContext(ctx, "SELECT id FROM process_runs FOR UPDATE") // so both find runs to mend before one of them can
+	_, err = busy.ExecContext(ctx, "SELECT id FROM process_runs FOR UPDATE")
 	ok(t, err)
 	var group sync.WaitGroup
-	var mended atomic.Int64
+	var rescued atomic.Int64
 	for _, store := range []*Store{a, b} {
 		group.Go(func() {
 			n, err := store.RescueOrphans(ctx)
 			if err != nil {
 				t.Error(err)
 			}
-			mended.Add(int64(n))
+			rescued.Add(int64(n))
 		})
 	}
-	until(t, "both are about to mend", func() bool {
+	until(t, "both wait for the lock", func() bool {
 		return number(t, a, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 2
 	})
 	ok(t, busy.Rollback())
 	group.Wait()
-	if n := number(t, a, "SELECT count(*) FROM river_job"); n != 2 || mended.Load() != 2 {
-		t.Errorf("two runs have %d jobs, and %d were mended", n, mended.Load())
+	if n := number(t, a, "SELECT count(*) FROM river_job"); n != 2 || rescued.Load() != 2 {
+		t.Errorf("two runs have %d jobs, and %d were rescued", n, rescued.Load())
 	}
 	for i, crashes := range []int{0, 1} {
 		if got := get(t, a, runs[i].ID); got.Status != app.Created || got.Crashes != crashes {
@@ -233,22 +242,22 @@ func TestKinds_AreHandledWhileAnnounced(t *testing.T) {
 	clock := newClock()
 	a, b := newStores(t, Options{Kinds: []string{}, Now: clock.now})
 	create(t, a, 3)
-	unserved := func() app.UnhandledKinds {
+	unhandledKinds := func() app.UnhandledKinds {
 		page, err := a.Page(ctx, app.Query{})
 		ok(t, err)
 		return page.Unhandled
 	}
-	nobody := app.UnhandledKinds{{Kind: kind, Runs: 3}}
-	if got := unserved(); got != nobody {
-		t.Errorf("at first it is %v", got)
+	unhandled := app.UnhandledKinds{{Kind: kind, Runs: 3}}
+	if got := unhandledKinds(); got != unhandled {
+		t.Errorf("at first the unhandled kinds are %v", got)
 	}
 	ok(t, b.AnnounceKinds(ctx, []string{"other", kind}))
-	if got := unserved(); got != (app.UnhandledKinds{}) {
-		t.Errorf("when somebody says so it is %v", got)
+	if got := unhandledKinds(); got != (app.UnhandledKinds{}) {
+		t.Errorf("while the kind is announced, the unhandled kinds are %v", got)
 	}
 	clock.advance(kindsTTL)
-	if got := unserved(); got != nobody {
-		t.Errorf("later it is %v", got)
+	if got := unhandledKinds(); got != unhandled {
+		t.Errorf("later the unhandled kinds are %v", got)
 	}
 }
 
@@ -272,7 +281,8 @@ func TestPrune_DeletesRunsWithTheirRows(t *testing.T) {
 	if n, err := store.Prune(ctx); n != 20 || err != nil {
 		t.Errorf("of old ones %d are dropped: %v", n, err)
 	}
-	for table, want := range map[string]int64{"process_runs": 10, "run_events": 0, "run_logs": 0, "run_search": 0, "failure_patterns": 1} {
+	for table, want := range map[string]int64{"process_runs": 10, "run_events": 0, "run_logs": 0,
+		"run_search": 0, "failure_patterns": 1} {
 		if n := number(t, store, "SELECT count(*) FROM "+table); n != want {
 			t.Errorf("%s has %d rows", table, n)
 		}
@@ -299,7 +309,7 @@ func TestPrune_SkipsUndeletableRun(t *testing.T) {
 	}
 	refuseRun(t, store, runs[0].ID)
 	if n, err := store.Prune(ctx); n != 7 || err == nil {
-		t.Errorf("%d are dropped: %v", n, err)
+		t.Errorf("%d runs are pruned: %v", n, err)
 	}
 	if n := number(t, store, "SELECT count(*) FROM process_runs"); n != 3 {
 		t.Errorf("%d are left", n)

@@ -42,7 +42,7 @@ func TestCoalescer_AnswersEveryCallerOfBatch(t *testing.T) {
 	runs = append(runs, runs[3], app.ProcessRun{ID: 1e9, Version: 1}) // one twice, and one that is not there
 	started, failed := make([]app.ProcessRun, len(runs)), make([]error, len(runs))
 	held(t, store.starts, len(runs), func(i int) { started[i], failed[i] = store.Start(ctx, runs[i]) })
-	if failed[3] == nil { // whoever came second is late
+	if failed[3] == nil { // the second of the two fails
 		failed[3], failed[n] = failed[n], failed[3]
 	}
 	for i, err := range failed {
@@ -56,12 +56,13 @@ func TestCoalescer_AnswersEveryCallerOfBatch(t *testing.T) {
 	if n := number(t, store, `SELECT count(DISTINCT xmin::text) FROM process_runs WHERE status = 1`); n != 1 {
 		t.Errorf("they are made by %d statements", n)
 	}
-	if got := number(t, store, `SELECT count(*) FROM run_events WHERE status = 1 AND version = 2`); got != n-1 {
+	if got := number(t, store,
+		`SELECT count(*) FROM run_events WHERE status = 1 AND version = 2`); got != n-1 {
 		t.Errorf("%d of them are told", got)
 	}
 }
 
-// Nobody is left without an answer, and whoever asks next has a group that works.
+// Every caller gets an answer, and the next caller a coalescer that works.
 func TestCoalescer_ReportsFailureToAllCallers(t *testing.T) {
 	t.Parallel()
 	broken, calls := errors.New("broken"), 0
@@ -72,8 +73,9 @@ func TestCoalescer_ReportsFailureToAllCallers(t *testing.T) {
 		g := &coalescer{do: do}
 		for range 2 {
 			held(t, g, 10, func(int) {
-				defer func() { _ = recover() }() // whoever does it for all goes on panicking
-				if _, err := g.change(ctx, &updateRequest{run: 1, expected: 1}); !errors.Is(err, broken) && !errors.Is(err, errPanicked) {
+				defer func() { _ = recover() }() // the leader panics again
+				if _, err := g.change(ctx, &updateRequest{run: 1, expected: 1}); !errors.Is(err, broken) &&
+					!errors.Is(err, errPanicked) {
 					t.Errorf("broken %s, one is told %v", name, err)
 				}
 			})
@@ -87,7 +89,11 @@ func TestCoalescer_ReportsFailureToAllCallers(t *testing.T) {
 func TestCoalescer_LimitsBatchSize(t *testing.T) {
 	t.Parallel()
 	var sizes []int // one at a time: only one is let go
-	g := &coalescer{do: func(_ context.Context, wanted []*updateRequest) error { sizes = append(sizes, len(wanted)); return nil }}
+	g := &coalescer{do: func(_ context.Context,
+		wanted []*updateRequest) error {
+		sizes = append(sizes, len(wanted))
+		return nil
+	}}
 	held(t, g, 2*maxBatch+1, func(int) { _, _ = g.change(ctx, &updateRequest{run: 1, expected: 1}) })
 	if !slices.Equal(sizes, []int{maxBatch, maxBatch, 1}) {
 		t.Errorf("they are made %v at a time", sizes)
@@ -119,7 +125,9 @@ func TestCoalescer_FailedUpdateFailsAlone(t *testing.T) {
 	started[7] = start(t, store, runs[7])
 	execute(t, store, "DROP FUNCTION refuse_run")
 	refuseRun(t, store, runs[9].ID)
-	held(t, store.completions, n, func(i int) { failed[i] = store.Finish(ctx, started[i], app.Outcome{Status: app.Completed}) })
+	held(t, store.completions, n, func(i int) {
+		failed[i] = store.Finish(ctx, started[i], app.Outcome{Status: app.Completed})
+	})
 	for i, err := range failed {
 		if refused := err != nil; refused != (i == 9) {
 			t.Errorf("the end of run %d: %v", i, err)
@@ -135,7 +143,8 @@ func TestCoalescer_LockedRunFailsAlone(t *testing.T) {
 	busy, err := store.db.BeginTxx(ctx, nil)
 	ok(t, err)
 	defer func() { _ = busy.Rollback() }()
-	_, err = busy.ExecContext(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0") // longer than the starts take
+	// Longer than the starts take.
+	_, err = busy.ExecContext(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0")
 	ok(t, err)
 	_, err = busy.ExecContext(ctx, "SELECT id FROM process_runs WHERE id = $1 FOR UPDATE", runs[3].ID)
 	ok(t, err)

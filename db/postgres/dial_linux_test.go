@@ -19,7 +19,8 @@ func TestDial_SetsUserTimeoutAndKeepAlive(t *testing.T) {
 	raw, err := conn.(*net.TCPConn).SyscallConn()
 	ok(t, err)
 	ok(t, raw.Control(func(fd uintptr) {
-		for option, want := range map[int]int{unix.TCP_USER_TIMEOUT: int(tcpUserTimeout.Milliseconds()), unix.TCP_KEEPIDLE: 10, unix.TCP_KEEPINTVL: 5} {
+		for option, want := range map[int]int{unix.TCP_USER_TIMEOUT: int(tcpUserTimeout.Milliseconds()),
+			unix.TCP_KEEPIDLE: 10, unix.TCP_KEEPINTVL: 5} {
 			if got, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, option); err != nil || got != want {
 				t.Errorf("option %d is %d and not %d: %v", option, got, want, err)
 			}

@@ -19,8 +19,8 @@ func kill(store *Store) {
 	store.background.Wait()
 }
 
-// handOut makes the job of a run look as if River had handed it to a node.
-func handOut(t testing.TB, store *Store, run app.ProcessRun) {
+// assignJob makes the job of a run look as if River had handed it to a node.
+func assignJob(t testing.TB, store *Store, run app.ProcessRun) {
 	t.Helper()
 	execute(t, store, `UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = ARRAY[$1::bigint::text]
 		WHERE id = (SELECT job FROM process_runs WHERE id = $2)`, store.Node(), run.ID)
@@ -32,7 +32,7 @@ func TestHeartbeat_LostNodeIsRescuedOnce(t *testing.T) {
 	gone := openStore(t, options)
 	runs := create(t, gone, 12)
 	for i, run := range runs {
-		handOut(t, gone, run)
+		assignJob(t, gone, run)
 		if i < 6 { // the others were about to be started
 			start(t, gone, run)
 		}
@@ -50,7 +50,8 @@ func TestHeartbeat_LostNodeIsRescuedOnce(t *testing.T) {
 	kill(gone)
 
 	until(t, "all runs wait again", func() bool {
-		return number(t, survivors[0], "SELECT count(*) FROM process_runs JOIN river_job ON river_job.id = job WHERE status = 0 AND state = 'available'") == 11
+		return number(t, survivors[0],
+			"SELECT count(*) FROM process_runs JOIN river_job ON river_job.id = job WHERE status = 0 AND state = 'available'") == 11
 	})
 	for i, run := range runs {
 		got := get(t, survivors[0], run.ID)
@@ -61,7 +62,8 @@ func TestHeartbeat_LostNodeIsRescuedOnce(t *testing.T) {
 		if run.ID == asked.ID {
 			want.Status = app.Cancelled
 		}
-		if got.Status != want.Status || got.Crashes != want.Crashes || got.FencingToken != want.FencingToken || got.Attempt != 0 {
+		if got.Status != want.Status || got.Crashes != want.Crashes ||
+			got.FencingToken != want.FencingToken || got.Attempt != 0 {
 			t.Errorf("run %d is %+v", run.ID, got)
 		}
 		if state := stateOfJob(t, survivors[0], before[i]); state != "discarded" {
@@ -89,7 +91,7 @@ func TestHeartbeat_NodeWithoutRowIsRescued(t *testing.T) {
 	options := Options{URL: migrated.Copy(t), Heartbeat: quick}
 	gone := openStore(t, options)
 	run := start(t, gone, create(t, gone, 1)[0])
-	handOut(t, gone, run)
+	assignJob(t, gone, run)
 	kill(gone)
 	execute(t, gone, "DELETE FROM nodes WHERE id = $1", gone.Node())
 	survivor := openStore(t, options)
@@ -102,7 +104,7 @@ func TestHeartbeat_KeepsRunsOfLiveNode(t *testing.T) {
 	living, other := openStore(t, options), openStore(t, options)
 	runs := create(t, living, 3)
 	for _, run := range runs {
-		handOut(t, living, run)
+		assignJob(t, living, run)
 	}
 	working := start(t, living, runs[0])
 	aside := start(t, other, runs[1]) // whose next turn the living node has got
@@ -173,7 +175,9 @@ func TestLease_EndsBeforeNodeCountsAsLost(t *testing.T) {
 	}
 	_, err = store.Lease()
 	wantCode(t, err, app.CodeUnavailable)
-	until(t, "the node is lost", func() bool { return number(t, other, "SELECT count(*) FROM nodes WHERE id = $1", store.Node()) == 0 })
+	until(t, "the node is lost", func() bool {
+		return number(t, other, "SELECT count(*) FROM nodes WHERE id = $1", store.Node()) == 0
+	})
 
 	execute(t, other, "DELETE FROM refused")
 	until(t, "it has a lease again", func() bool { _, err := store.Lease(); return err == nil })
@@ -201,7 +205,7 @@ func TestLease_ExpiresDuringSuspend(t *testing.T) {
 	before := l.current()
 	l.renewed -= time.Minute // time has passed, and nothing has run meanwhile
 	if l.current() != nil || before.Err() == nil {
-		t.Error("it goes on")
+		t.Error("Prune does not return")
 	}
 	l.renew(uptime())
 	l.renewed -= time.Minute
@@ -247,7 +251,7 @@ func TestHeartbeat_LostNodeWithFutureBeatIsFound(t *testing.T) {
 	options := Options{URL: migrated.Copy(t), Heartbeat: quick}
 	gone, survivor := openStore(t, options), openStore(t, options)
 	run := start(t, gone, create(t, gone, 1)[0])
-	handOut(t, gone, run)
+	assignJob(t, gone, run)
 	kill(gone)
 	execute(t, survivor, "UPDATE nodes SET seen_at = seen_at + 86400000 WHERE id = $1", gone.Node())
 	until(t, "the run waits again", func() bool { return get(t, survivor, run.ID).Status == app.Created })
@@ -258,7 +262,7 @@ func TestRelease_RequeuesForgottenJob(t *testing.T) {
 	store := newStore(t, Options{})
 	runs := create(t, store, 3)
 	for _, run := range runs {
-		handOut(t, store, run)
+		assignJob(t, store, run)
 	}
 	started := start(t, store, runs[1])
 	execute(t, store, "DELETE FROM river_job WHERE id = $1", jobOf(t, store, started.ID).ID)

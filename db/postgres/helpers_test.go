@@ -61,8 +61,8 @@ func start(t testing.TB, store *Store, run app.ProcessRun) app.ProcessRun {
 	return started
 }
 
-// loseNodeOf makes runs look as if the node that started them were lost.
-func loseNodeOf(t testing.TB, store *Store, runs ...app.ProcessRun) {
+// forgetNode makes runs look as if the node that started them were lost.
+func forgetNode(t testing.TB, store *Store, runs ...app.ProcessRun) {
 	t.Helper()
 	for _, run := range runs {
 		execute(t, store, "UPDATE process_runs SET node = 0 WHERE id = $1", run.ID)
@@ -106,18 +106,18 @@ func until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain until %s", what)
+			t.Fatalf("timed out waiting until %s", what)
 		}
 	}
 }
 
-// rung waits for a bell.
-func rung(t testing.TB, rings <-chan struct{}) {
+// awaitNotification waits for a notification.
+func awaitNotification(t testing.TB, notified <-chan struct{}) {
 	t.Helper()
 	select {
-	case <-rings:
+	case <-notified:
 	case <-time.After(patience):
-		t.Fatal("the bell did not ring")
+		t.Fatal("subscribers were not notified")
 	}
 }
 

@@ -26,14 +26,16 @@ func TestTakeRunIDs_CancelledStatementLeavesNoLock(t *testing.T) {
 			taken <- waiter.GetContext(ctx, &first, "SELECT allocate_run_ids(1)")
 		}()
 		until(t, "it waits", func() bool {
-			return number(t, store, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = $1 AND NOT granted", pid) == 1
+			return number(t, store,
+				"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = $1 AND NOT granted", pid) == 1
 		})
 		_, err = holder.ExecContext(ctx, "SELECT pg_advisory_unlock("+key+"), pg_cancel_backend($1)", pid)
 		ok(t, err)
 		if <-taken != nil {
 			cancelled++
 		}
-		if n := number(t, store, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = $1", pid); n != 0 {
+		if n := number(t, store, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = $1",
+			pid); n != 0 {
 			t.Fatalf("it holds %d locks after %d of its statements were cancelled", n, cancelled)
 		}
 	}

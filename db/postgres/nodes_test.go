@@ -16,12 +16,12 @@ import (
 func TestNotify_ReachesOtherNodes(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{})
-	rings, stop := b.Changed().Subscribe()
+	notified, stop := b.Changed().Subscribe()
 	defer stop()
 	for range 3 {
 		run := create(t, a, 1)[0]
 		until(t, "the other node sees the run", func() bool {
-			rung(t, rings)
+			awaitNotification(t, notified)
 			page, err := b.Page(ctx, app.Query{})
 			ok(t, err)
 			return len(page.Runs) > 0 && page.Runs[0].ID == run.ID
@@ -32,23 +32,24 @@ func TestNotify_ReachesOtherNodes(t *testing.T) {
 func TestNotify_DoesNotEchoOwnChanges(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{})
-	rings, stop := a.Changed().Subscribe()
+	notified, stop := a.Changed().Subscribe()
 	defer stop()
 	others, stopOthers := b.Changed().Subscribe()
 	defer stopOthers()
 	create(t, a, 1)
-	rung(t, rings)
-	rung(t, others) // so the word has gone round
+	awaitNotification(t, notified)
+	awaitNotification(t, others) // so the word has gone round
 	create(t, b, 1)
-	rung(t, rings)
+	awaitNotification(t, notified)
 	select {
-	case <-rings:
+	case <-notified:
 		t.Error("its own word came back to it")
 	default:
 	}
 }
 
-// endListeners ends the connections that listen and waits until they are gone. It returns how many there were.
+// endListeners ends the connections that listen and waits until they are gone. It returns how many there
+// were.
 const endListeners = `SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
 	WHERE datname = current_database() AND query = 'LISTEN ` + channel + `'`
 
@@ -56,21 +57,21 @@ func TestNotify_ReconnectNotifies(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{})
 	for range 2 {
-		rings, stop := b.Changed().Subscribe()
+		notified, stop := b.Changed().Subscribe()
 		if n := number(t, a, endListeners); n != 2 {
 			t.Fatalf("%d listen", n)
 		}
-		rung(t, rings)
+		awaitNotification(t, notified)
 		stop()
 		until(t, "both listen again", func() bool {
 			return number(t, a, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query = 'LISTEN `+channel+`'`) == 2
 		})
 		until(t, "both are ready again", func() bool { return a.Ready() == nil && b.Ready() == nil })
 	}
-	rings, stop := b.Changed().Subscribe()
+	notified, stop := b.Changed().Subscribe()
 	defer stop()
 	create(t, a, 1)
-	rung(t, rings)
+	awaitNotification(t, notified)
 }
 
 func TestCounts_AreRightAfterConcurrentWrites(t *testing.T) {
@@ -96,7 +97,7 @@ func TestCounts_AreRightAfterConcurrentWrites(t *testing.T) {
 	}
 	group.Wait()
 	if counts := checkCounts(t, a); counts != (app.Counts{160, 160, 160, 160, 160}) {
-		t.Errorf("they are %v", counts)
+		t.Errorf("the counts are %v", counts)
 	}
 	failures, err := a.Failures(ctx)
 	if ok(t, err); failures.Groups != 3 || failures.Runs != 160 {
@@ -137,13 +138,15 @@ func TestCreate_ConcurrentBatchesHaveConsecutiveIDs(t *testing.T) {
 		store := []*Store{a, b}[worker%2]
 		group.Go(func() {
 			for i := range 15 {
-				batch, err := store.Create(ctx, app.CreateRequest{Kind: fmt.Sprint("kind ", worker, " ", i), Count: 1 + i})
+				batch, err := store.Create(ctx,
+					app.CreateRequest{Kind: fmt.Sprint("kind ", worker, " ", i), Count: 1 + i})
 				if err != nil {
 					t.Error(err)
 					return
 				}
 				runs, _, err := store.Runs(ctx, app.Filter{Kind: batch.Kind}, 1<<60, 100)
-				if err != nil || len(runs) != batch.Count || runs[0].ID != batch.Last() || runs[batch.Count-1].ID != batch.First {
+				if err != nil || len(runs) != batch.Count || runs[0].ID != batch.Last() ||
+					runs[batch.Count-1].ID != batch.First {
 					t.Errorf("of %+v there are %+v: %v", batch, runs, err)
 				}
 				mu.Lock()
@@ -170,7 +173,8 @@ func TestCreate_KeyIsSharedByNodes(t *testing.T) {
 		for repeat := range repeats {
 			store := []*Store{a, b}[repeat%2]
 			group.Go(func() {
-				batch, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 3, IdempotencyKey: strconv.Itoa(key)})
+				batch, err := store.Create(ctx,
+					app.CreateRequest{Kind: kind, Count: 3, IdempotencyKey: strconv.Itoa(key)})
 				if err != nil {
 					t.Error(err)
 				}
@@ -234,13 +238,14 @@ func TestStatistics_AddUpAllNodes(t *testing.T) {
 		until(t, "all is added up", func() bool {
 			stats, err := store.Statistics(ctx)
 			ok(t, err)
-			return app.Sum(stats.Recent.Counters) == want && app.Sum(stats.Day.Counters) == want && stats.Recent.Kinds[0].RunTime.Count == 20
+			return app.Sum(stats.Recent.Counters) == want && app.Sum(stats.Day.Counters) == want &&
+				stats.Recent.Kinds[0].RunTime.Count == 20
 		})
 	}
 }
 
-// A worker that was slow finds that another one has gone on with the action: what it has done must be undone, for it is not
-// counted.
+// A worker that was slow finds that another one has gone on with the action: what it has done must be undone,
+// for it is not counted.
 func TestStepBulkAction_UndoesRepeatedPart(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{})

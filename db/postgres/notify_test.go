@@ -25,10 +25,10 @@ func TestNotify_IsRetried(t *testing.T) {
 	through(t, address, failFirst)
 	a := openStore(t, Options{URL: address + "&search_path=public,pg_catalog"})
 	b := openStore(t, Options{URL: address})
-	rings, stop := b.Changed().Subscribe()
+	notified, stop := b.Changed().Subscribe()
 	defer stop()
 	create(t, a, 1)
-	rung(t, rings)
+	awaitNotification(t, notified)
 	if n := number(t, b, `SELECT last_value FROM told`); n != 2 {
 		t.Errorf("it was told %d times", n)
 	}
@@ -37,13 +37,13 @@ func TestNotify_IsRetried(t *testing.T) {
 func TestNotify_CloseSendsPendingNotification(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{})
-	rings, stop := b.Changed().Subscribe()
+	notified, stop := b.Changed().Subscribe()
 	defer stop()
 	create(t, a, 1)
-	rung(t, rings)
+	awaitNotification(t, notified)
 	create(t, a, 1) // which others would be told of a moment later
 	ok(t, a.Close())
-	rung(t, rings)
+	awaitNotification(t, notified)
 }
 
 // deaf is a connection to a server that is not there any more when it is asked to listen.

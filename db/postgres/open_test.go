@@ -24,7 +24,8 @@ func refusal(t *testing.T, address string) string {
 		t.Fatal("it was opened")
 	}
 	line := err.Error()
-	if !strings.HasPrefix(line, "the database ") || strings.ContainsRune(line, '\n') || strings.Contains(line, "secret") {
+	if !strings.HasPrefix(line, "the database ") || strings.ContainsRune(line, '\n') ||
+		strings.Contains(line, "secret") {
 		t.Fatalf("this should be one line without a password: %q", line)
 	}
 	return line
@@ -78,15 +79,18 @@ func TestOpen_RefusesUnusableDatabaseInOneLine(t *testing.T) {
 			t.Cleanup(func() { through(t, address, "DROP OWNED BY "+user+"; DROP ROLE "+user) })
 			return as(t, address, user)
 		}, "permission denied", 0},
-		"no such user": {func(t *testing.T) string { return as(t, pgtest.URL(t), "who") }, "cannot be reached", 0},
+		"no such user": {func(t *testing.T) string { return as(t, pgtest.URL(t), "who") },
+			"cannot be reached", 0},
 		"no such database": {func(t *testing.T) string {
 			return strings.Replace(migrated.Copy(t), "runboard_test", "runboard_none", 1)
 		}, "does not exist", -1},
-		"no such server": {func(*testing.T) string { return "postgres://me:secret@127.0.0.1:1/runs" }, "cannot be reached", -1},
+		"no such server": {func(*testing.T) string { return "postgres://me:secret@127.0.0.1:1/runs" },
+			"cannot be reached", -1},
 		"one whose password is a parameter": {func(*testing.T) string {
 			return "postgres://127.0.0.1:1/runs?user=me&password=secret%zz&sslpassword=secret"
 		}, "the database postgres://127.0.0.1:1/runs cannot be reached", -1},
-		"no such address": {func(*testing.T) string { return "postgres://me:secret@host:x/runs" }, "its address is not like", -1},
+		"no such address": {func(*testing.T) string { return "postgres://me:secret@host:x/runs" },
+			"its address is not like", -1},
 		"another encoding": {func(t *testing.T) string {
 			address := migrated.Copy(t)
 			name := pgtest.Name(address) + "_latin"
@@ -183,14 +187,16 @@ func TestKinds_AreSortedByBytes(t *testing.T) {
 	name := pgtest.Name(address) + "_icu"
 	through(t, address, fmt.Sprintf("CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en' LOCALE 'C'", name))
 	t.Cleanup(func() { through(t, address, "DROP DATABASE "+name+" WITH (FORCE)") })
-	store := openStore(t, Options{URL: strings.Replace(address, pgtest.Name(address), name, 1), Kinds: []string{}})
+	store := openStore(t, Options{URL: strings.Replace(address, pgtest.Name(address), name, 1),
+		Kinds: []string{}})
 	for _, kind := range []string{"ant", "Bee", "Zoo", "übel"} {
 		_, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1})
 		ok(t, err)
 	}
 	page, err := store.Page(ctx, app.Query{})
 	ok(t, err)
-	if want := (app.UnhandledKinds{{Kind: "Bee", Runs: 1}, {Kind: "Zoo", Runs: 1}, {Kind: "ant", Runs: 1}}); page.Unhandled != want {
-		t.Errorf("they are %v", page.Unhandled)
+	if want := (app.UnhandledKinds{{Kind: "Bee", Runs: 1}, {Kind: "Zoo", Runs: 1},
+		{Kind: "ant", Runs: 1}}); page.Unhandled != want {
+		t.Errorf("the counts are %v", page.Unhandled)
 	}
 }

@@ -62,8 +62,8 @@ func (e *explaining) explain(ctx context.Context, text string, args ...any) {
 
 var buffers = regexp.MustCompile(`Buffers: shared(?: hit=(\d+))?(?: read=(\d+))?`)
 
-// looksAt is how many blocks are looked at by what f reads of a store.
-func looksAt(t testing.TB, e *explaining, f func(*query.Reader) error) *explaining {
+// measureReads returns how many blocks are looked at by what f reads of a store.
+func measureReads(t testing.TB, e *explaining, f func(*query.Reader) error) *explaining {
 	t.Helper()
 	e.t, e.blocks, e.plans = t, 0, nil
 	ok(t, f(e.reader))
@@ -89,24 +89,26 @@ func (db explainingDatabase) Read(ctx context.Context, f func(context.Context, q
 	})
 }
 
-// looksAtMost waits until what f asks of a store looks at no more than so many blocks. Rows that are dead stand in the
-// indexes until the first reader after the last older snapshot has marked them, and each connection to the server may hold
-// such a snapshot for a moment.
-func looksAtMost(t testing.TB, e *explaining, most int, f func(*query.Reader) error) *explaining {
+// readsAtMost waits until what f asks of a store looks at no more than so many blocks. Rows that are dead
+// stand in the indexes until the first reader after the last older snapshot has marked them, and each
+// connection to the server may hold such a snapshot for a moment.
+func readsAtMost(t testing.TB, e *explaining, most int, f func(*query.Reader) error) *explaining {
 	t.Helper()
-	looksAt(t, e, f)
+	measureReads(t, e, f)
 	for end := time.Now().Add(time.Minute); e.blocks > most && time.Now().Before(end); {
-		looksAt(t, e, f)
+		measureReads(t, e, f)
 	}
 	return e
 }
 
-// filled is a store with so many runs, most of which are completed and of one kind. Those that are not are the oldest: the
-// worst case for whoever goes through all from the newest on. What the planner knows of them is from before they changed.
+// filled is a store with so many runs, most of which are completed and of one kind. Those that are not are
+// the oldest: the worst case for a read from the newest run on. The statistics of the planner are from before
+// they changed.
 func filled(t testing.TB, n int) *Store {
 	t.Helper()
 	store := newStore(t, Options{Kinds: []string{kind}})
-	for _, table := range []string{"process_runs", "run_search"} { // an analysis by itself would hold a snapshot, and tell the planner
+	// An analysis by itself would hold a snapshot, and tell the planner.
+	for _, table := range []string{"process_runs", "run_search"} {
 		execute(t, store, "ALTER TABLE "+table+" SET (autovacuum_enabled = false)")
 	}
 	execute(t, store, "SELECT allocate_run_ids($1)", n)
@@ -169,14 +171,17 @@ func readsLists(t *testing.T, e *explaining, many int64) {
 			filters = append(filters, app.Filter{Kind: kind, Filtered: true, Status: status})
 		}
 	}
-	filters = append(filters, app.Filter{Failure: 1}, app.Filter{Failure: 2}, app.Filter{Since: app.At(query.FromMillis(1700000000000 + many/2*1000))})
+	filters = append(filters, app.Filter{Failure: 1}, app.Filter{Failure: 2},
+		app.Filter{Since: app.At(query.FromMillis(1700000000000 + many/2*1000))})
 	for _, filter := range filters {
-		for _, asked := range []app.Query{{}, app.Query{}.WithCursor(app.Before, many/2), app.Query{}.WithCursor(app.After, many/2), app.Query{}.WithCursor(app.After, 0)} {
+		for _, asked := range []app.Query{{}, app.Query{}.WithCursor(app.Before, many/2),
+			app.Query{}.WithCursor(app.After, many/2), app.Query{}.WithCursor(app.After, 0)} {
 			asked.Filter = filter
 			page := func(r *query.Reader) error { _, err := r.Page(ctx, asked); return err }
-			// Up to 10,001 matches are counted, which takes most of it. All runs are more than 5,000 blocks, and an index 1,000.
+			// Up to 10,001 matches are counted, which takes most of it. All runs are more than 5,000 blocks,
+			// and an index 1,000.
 			const most = 2500
-			if e := looksAtMost(t, e, most, page); e.blocks > most {
+			if e := readsAtMost(t, e, most, page); e.blocks > most {
 				t.Errorf("for %+v it looks at %d blocks: %s", asked, e.blocks, strings.Join(e.plans, "\n"))
 			}
 		}
@@ -188,9 +193,12 @@ func readsPages(t *testing.T, e *explaining, many int64) {
 	for name, ask := range map[string]func(*query.Reader) error{
 		"a run":               func(r *query.Reader) error { _, err := r.Run(ctx, many/2); return err },
 		"one that is started": func(r *query.Reader) error { _, err := r.Run(ctx, 1); return err },
-		"marks":               func(r *query.Reader) error { _, err := r.Revisions(ctx, []int64{1, 2, many / 2, many}); return err },
-		"statistics":          func(r *query.Reader) error { _, err := r.Statistics(ctx); return err },
-		"failures":            func(r *query.Reader) error { _, err := r.Failures(ctx); return err },
+		"marks": func(r *query.Reader) error {
+			_, err := r.Revisions(ctx, []int64{1, 2, many / 2, many})
+			return err
+		},
+		"statistics": func(r *query.Reader) error { _, err := r.Statistics(ctx); return err },
+		"failures":   func(r *query.Reader) error { _, err := r.Failures(ctx); return err },
 		"what an action is for": func(r *query.Reader) error {
 			_, err := r.PreviewBulk(ctx, app.BulkAction{IDs: []int64{1, 2, 3}})
 			return err
@@ -205,15 +213,16 @@ func readsPages(t *testing.T, e *explaining, many int64) {
 		},
 	} {
 		const most = 600
-		if e := looksAtMost(t, e, most, ask); e.blocks > most {
+		if e := readsAtMost(t, e, most, ask); e.blocks > most {
 			t.Errorf("for %s it looks at %d blocks: %s", name, e.blocks, strings.Join(e.plans, "\n"))
 		}
 	}
-	common := looksAt(t, e, func(r *query.Reader) error {
+	common := measureReads(t, e, func(r *query.Reader) error {
 		_, err := r.Page(ctx, app.Query{Filter: app.Filter{Text: "exit status"}})
 		return err
 	})
 	if common.blocks > 30_000 {
-		t.Errorf("for words that all have it looks at %d blocks: %s", common.blocks, strings.Join(common.plans, "\n"))
+		t.Errorf("for words that all have it looks at %d blocks: %s", common.blocks,
+			strings.Join(common.plans, "\n"))
 	}
 }

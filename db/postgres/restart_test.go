@@ -16,18 +16,20 @@ func TestRestart_StoreReconnects(t *testing.T) {
 	store, other := openStore(t, Options{URL: address}), openStore(t, Options{URL: address})
 	run := start(t, store, create(t, store, 3)[0])
 	for range 2 {
-		rings, stop := other.Changed().Subscribe()
+		notified, stop := other.Changed().Subscribe()
 		cluster.Stop()
-		until(t, "it says that it is not ready, although nobody has asked for anything", func() bool { return store.Ready() != nil })
+		until(t, "the idle store is not ready", func() bool { return store.Ready() != nil })
 		_, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1})
-		tellsNothing(t, err)
-		tellsNothing(t, store.Finish(ctx, run, app.Outcome{Status: app.Completed}))
+		wantHidden(t, err)
+		wantHidden(t, store.Finish(ctx, run, app.Outcome{Status: app.Completed}))
 		_, err = store.Page(ctx, app.Query{})
-		tellsNothing(t, err)
-		tellsNothing(t, store.Ready())
+		wantHidden(t, err)
+		wantHidden(t, store.Ready())
 		cluster.Restart()
-		until(t, "it is ready again", func() bool { return store.Ready() == nil && other.Ready() == nil })
-		rung(t, rings)
+		until(t, "both stores are ready again", func() bool {
+			return store.Ready() == nil && other.Ready() == nil
+		})
+		awaitNotification(t, notified)
 		stop()
 		if got := get(t, store, run.ID); got != run {
 			t.Errorf("a run that was committed is %+v", got)
@@ -51,14 +53,15 @@ func TestRestart_IsNoticedWithoutListener(t *testing.T) {
 	address := cluster.URL()
 	lost := make(heard)
 	store := openStore(t, Options{URL: address, Log: slog.New(slog.NewTextHandler(lost, nil))})
-	through(t, strings.Replace(address, pgtest.Name(address), "postgres", 1), "ALTER DATABASE "+pgtest.Name(address)+" ALLOW_CONNECTIONS false")
+	through(t, strings.Replace(address, pgtest.Name(address), "postgres", 1),
+		"ALTER DATABASE "+pgtest.Name(address)+" ALLOW_CONNECTIONS false")
 	if n := number(t, store, endListeners); n != 1 {
 		t.Fatalf("%d listened", n)
 	}
-	rung(t, lost)
+	awaitNotification(t, lost)
 	until(t, "it is ready, by the connections that it has", func() bool { return store.Ready() == nil })
 	cluster.Stop()
-	until(t, "it says that it is not ready, although nobody has asked for anything", func() bool { return store.Ready() != nil })
+	until(t, "the idle store is not ready", func() bool { return store.Ready() != nil })
 }
 
 // heard is a log that rings for the first loss of a listener.
@@ -71,8 +74,8 @@ func (h heard) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// tellsNothing fails unless people are told to try again later, and nothing of what lies beneath.
-func tellsNothing(t *testing.T, err error) {
+// wantHidden fails unless people are told to try again later, and nothing of what lies beneath.
+func wantHidden(t *testing.T, err error) {
 	t.Helper()
 	wantCode(t, err, app.CodeUnavailable)
 	message := err.(*app.Error).Message

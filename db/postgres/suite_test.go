@@ -36,22 +36,23 @@ func openSuiteStore(t dbtest.TB, options Options) *Store {
 	t.Helper()
 	store, err := Open(ctx, options)
 	if err != nil {
-		t.Fatalf("it cannot be opened: %v", err)
+		t.Fatalf("cannot open the store: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := store.Close(); err != nil {
-			t.Fatalf("it cannot be closed: %v", err)
+			t.Fatalf("cannot close the store: %v", err)
 		}
 	})
 	return store
 }
 
-// reopenForSuite opens the database again, and deals with what was started as an engine does when workers are lost.
+// reopenForSuite opens the database again, and deals with what was started as an engine does when workers are
+// lost.
 func reopenForSuite(t dbtest.TB, store dbtest.Store) dbtest.Store {
 	t.Helper()
 	closing := store.(*Store)
 	if err := closing.Close(); err != nil {
-		t.Fatalf("it cannot be closed: %v", err)
+		t.Fatalf("cannot close the store: %v", err)
 	}
 	again := openSuiteStore(t, closing.options)
 	started, _, err := again.Runs(ctx, app.Filter{Filtered: true, Status: app.Started}, 1<<60, 1000)

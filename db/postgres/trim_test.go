@@ -16,7 +16,8 @@ func TestLogSizes_MatchLogs(t *testing.T) {
 		store := []*Store{a, b}[i%2]
 		run = start(t, store, run)
 		for range 3 * i {
-			ok(t, store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: []app.LogLine{{Text: strings.Repeat("x", 4000) + "\n"}}}))
+			ok(t, store.SaveProgress(ctx, run,
+				app.ProgressUpdate{Lines: []app.LogLine{{Text: strings.Repeat("x", 4000) + "\n"}}}))
 		}
 		if i%3 > 0 {
 			ok(t, store.Finish(ctx, run, app.Outcome{Status: app.Completed}))

@@ -12,7 +12,8 @@ import (
 // durationsOf draws durations of any length, short ones as often as long ones.
 func durationsOf(t *rapid.T) []time.Duration {
 	duration := rapid.Custom(func(t *rapid.T) time.Duration {
-		return time.Duration(math.Exp(rapid.Float64Range(0, math.Log(30*24*3600*1000)).Draw(t, "millis"))) * time.Millisecond
+		return time.Duration(math.Exp(rapid.Float64Range(0, math.Log(30*24*3600*1000)).Draw(t,
+			"millis"))) * time.Millisecond
 	})
 	return rapid.SliceOfN(duration, 1, 200).Draw(t, "durations")
 }

@@ -39,7 +39,8 @@ func TestTerms_OfTexts(t *testing.T) {
 			t.Errorf("%q is %q and not %q", text, got, want)
 		}
 	}
-	if long := wordsOf(strings.Repeat("ü", 5000) + strings.Repeat("ж", 5000)); len(long) != 1 || len(long[0]) > maxWord {
+	if long := wordsOf(strings.Repeat("ü", 5000) + strings.Repeat("ж", 5000)); len(long) != 1 ||
+		len(long[0]) > maxWord {
 		t.Errorf("a long word is %d", len(long[0]))
 	}
 }
@@ -81,7 +82,8 @@ func TestParseTerms_SortsLongestFirst(t *testing.T) {
 
 // A word of an indexed text is found by each of its beginnings.
 func FuzzTerms_AreFoundByPrefix(f *testing.F) {
-	for _, text := range []string{"The Disk is full: /dev/sda1", "失败E1234", "Straße ΣΊΣΥΦΟΣ", "バックアップ ﾊﾞｯｸ", "ล้มเหลว", "데이터"} {
+	for _, text := range []string{"The Disk is full: /dev/sda1", "失败E1234", "Straße ΣΊΣΥΦΟΣ", "バックアップ ﾊﾞｯｸ",
+		"ล้มเหลว", "데이터"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -85,7 +85,8 @@ func benchmarkStore(b *testing.B) *Store {
 	for i := range 100 {
 		runs := create(b, store, app.MaxCount)
 		if i%10 == 0 {
-			if err := store.Finish(ctx, start(b, store, runs[0]), app.Outcome{Status: app.Failed}); err != nil {
+			if err := store.Finish(ctx, start(b, store, runs[0]),
+				app.Outcome{Status: app.Failed}); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -100,8 +101,9 @@ func BenchmarkPage(b *testing.B) {
 		"newest":        {},
 		"in the middle": {Direction: app.Before, Cursor: 50_000},
 		"failed":        {Filter: app.Filter{Filtered: true, Status: app.Failed}},
-		"created":       {Filter: app.Filter{Filtered: true, Status: app.Created}, Direction: app.After, Cursor: 50_000},
-		"completed":     {Filter: app.Filter{Filtered: true, Status: app.Completed}}, // no match: the worst case
+		"created": {Filter: app.Filter{Filtered: true, Status: app.Created}, Direction: app.After,
+			Cursor: 50_000},
+		"completed": {Filter: app.Filter{Filtered: true, Status: app.Completed}}, // no match: the worst case
 	} {
 		b.Run(name, func(b *testing.B) {
 			store := benchmarkStore(b)

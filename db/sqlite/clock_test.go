@@ -28,11 +28,13 @@ func TestCreatedAt_NeverDecreasesWhenClockIsSetBack(t *testing.T) {
 	}
 	store = openStore(t, Options{Path: path, Now: clock.Now})
 	if third := create(t, store, 1)[0]; third.CreatedAt.Before(first.CreatedAt) {
-		t.Errorf("after a restart run 4 was created at %s, before run 2 at %s", third.CreatedAt, first.CreatedAt)
+		t.Errorf("after a restart run 4 was created at %s, before run 2 at %s", third.CreatedAt,
+			first.CreatedAt)
 	}
 	clock.Advance(4 * time.Hour)
 	if fourth := create(t, store, 1)[0]; !fourth.CreatedAt.Equal(clock.Now()) {
-		t.Errorf("when the clock has caught up, a run was created at %s and not %s", fourth.CreatedAt, clock.Now())
+		t.Errorf("when the clock has caught up, a run was created at %s and not %s", fourth.CreatedAt,
+			clock.Now())
 	}
 }
 
@@ -46,7 +48,8 @@ func TestFilter_FindsRunsInAnyOrderOfTime(t *testing.T) {
 	err := store.writer.do(ctx, func(tx *transaction) error {
 		for i := range runs {
 			runs[i].CreatedAt = hour(runs[i].ID * 17 % 40)
-			_, err := tx.conn.ExecContext(ctx, "UPDATE process_runs SET created_at = ? WHERE id = ?", runs[i].CreatedAt.UnixMilli(), runs[i].ID)
+			_, err := tx.conn.ExecContext(ctx, "UPDATE process_runs SET created_at = ? WHERE id = ?",
+				runs[i].CreatedAt.UnixMilli(), runs[i].ID)
 			if err != nil {
 				return err
 			}
@@ -58,13 +61,15 @@ func TestFilter_FindsRunsInAnyOrderOfTime(t *testing.T) {
 	}
 	for from := range int64(40) {
 		for _, filter := range []app.Filter{
-			{Since: app.At(hour(from))}, {Until: app.At(hour(from))}, {Since: app.At(hour(from)), Until: app.At(hour(from + 5))},
+			{Since: app.At(hour(from))}, {Until: app.At(hour(from))}, {Since: app.At(hour(from)),
+				Until: app.At(hour(from + 5))},
 			{Since: app.At(hour(from)), Filtered: true, Status: app.Created},
 		} {
 			var want []int64
 			for i := len(runs) - 1; i >= 0; i-- {
 				at := runs[i].CreatedAt
-				if (filter.Since.IsZero() || !at.Before(filter.Since.Time(base))) && (filter.Until.IsZero() || at.Before(filter.Until.Time(base))) {
+				if (filter.Since.IsZero() || !at.Before(filter.Since.Time(base))) &&
+					(filter.Until.IsZero() || at.Before(filter.Until.Time(base))) {
 					want = append(want, runs[i].ID)
 				}
 			}

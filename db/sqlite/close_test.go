@@ -52,7 +52,7 @@ func TestClose_CommitsEnqueuedWrites(t *testing.T) {
 	t.Parallel()
 	const callers = 50
 	store := newStore(t, Options{})
-	letGo := hold(t, store)
+	release := hold(t, store)
 	batches := make(chan app.Batch, callers)
 	var group sync.WaitGroup
 	for range callers {
@@ -64,17 +64,17 @@ func TestClose_CommitsEnqueuedWrites(t *testing.T) {
 			batches <- batch
 		})
 	}
-	gathered(t, store, callers)
+	waitForWrites(t, store, callers)
 	group.Go(func() {
 		if err := store.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 	until(t, "the store is closing", func() bool { return store.Ready() != nil })
-	letGo()
+	release()
 	group.Wait()
 	close(batches)
-	wantBatches(t, store.options.Path, batches)
+	checkBatches(t, store.options.Path, batches)
 }
 
 func TestClose_KeepsAcknowledgedWrites(t *testing.T) {
@@ -101,11 +101,11 @@ func TestClose_KeepsAcknowledgedWrites(t *testing.T) {
 	closeStore(t, store)
 	group.Wait()
 	close(batches)
-	wantBatches(t, store.options.Path, batches)
+	checkBatches(t, store.options.Path, batches)
 }
 
-// wantBatches reopens the file and checks that every acknowledged run is there.
-func wantBatches(t *testing.T, path string, batches <-chan app.Batch) {
+// checkBatches reopens the file and checks that every acknowledged run is there.
+func checkBatches(t *testing.T, path string, batches <-chan app.Batch) {
 	t.Helper()
 	store := openStore(t, Options{Path: path})
 	var total int64
@@ -113,7 +113,7 @@ func wantBatches(t *testing.T, path string, batches <-chan app.Batch) {
 		total += int64(batch.Count)
 		for _, run := range batch.Runs() {
 			if got := get(t, store, run.ID); got != run {
-				t.Errorf("%+v has become %+v", run, got)
+				t.Errorf("%+v is now %+v", run, got)
 			}
 		}
 	}

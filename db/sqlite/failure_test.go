@@ -68,7 +68,9 @@ func TestFailures_WithoutRunsArePruned(t *testing.T) {
 		if err := store.pruneFailures(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if n, m, shown := rowsIn(t, store, "failures"), rowsIn(t, store, "failure_hours"), len(failures(t, store).Failures); n != step.failures || m != step.hours || shown != step.shown {
+		n, m := rowsIn(t, store, "failures"), rowsIn(t, store, "failure_hours")
+		shown := len(failures(t, store).Failures)
+		if n != step.failures || m != step.hours || shown != step.shown {
 			t.Errorf("%v later there are %d with %d hours, of which %d are shown", step.later, n, m, shown)
 		}
 	}
@@ -79,7 +81,8 @@ func TestFailures_WithoutRunsArePruned(t *testing.T) {
 
 func BenchmarkFail(b *testing.B) {
 	for name, outcome := range map[string]app.Outcome{
-		"completed": {Status: app.Completed}, "failed": {Status: app.Failed, Error: "exit status 1\nno customer 42"},
+		"completed": {Status: app.Completed}, "failed": {Status: app.Failed,
+			Error: "exit status 1\nno customer 42"},
 	} {
 		b.Run(name, func(b *testing.B) {
 			store := newStore(b, Options{Synchronous: "normal"})

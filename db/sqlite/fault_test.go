@@ -46,16 +46,17 @@ func TestWriter_StopsRepeatingAfterStorageFault(t *testing.T) {
 	t.Parallel()
 	const others = 100
 	store := newStore(t, Options{})
-	letGo := hold(t, store)
-	answers := []<-chan error{handIn(t, store, func(*transaction) error { return errors.New("a fault of the program") })}
+	release := hold(t, store)
+	answers := []<-chan error{enqueue(t, store,
+		func(*transaction) error { return errors.New("a program error") })}
 	var applied int // owned by the writer's goroutine
 	for range others {
-		answers = append(answers, handIn(t, store, func(*transaction) error {
+		answers = append(answers, enqueue(t, store, func(*transaction) error {
 			applied++
 			return sqlite3.Error{Code: sqlite3.ErrFull}
 		}))
 	}
-	letGo()
+	release()
 	for _, answer := range answers {
 		wantCode(t, <-answer, app.CodeUnavailable)
 	}
@@ -64,8 +65,8 @@ func TestWriter_StopsRepeatingAfterStorageFault(t *testing.T) {
 	}
 }
 
-// writeFaults make the database unwritable until letGo is called.
-var writeFaults = map[string]func(*testing.T, *Store) (letGo func()){
+// writeFaults make the database unwritable until release is called.
+var writeFaults = map[string]func(*testing.T, *Store) (release func()){
 	"a full disk": func(t *testing.T, store *Store) func() {
 		setPragma(t, store, "max_page_count = 1") // SQLite raises it to the current size
 		return func() {}
@@ -76,7 +77,7 @@ var writeFaults = map[string]func(*testing.T, *Store) (letGo func()){
 	},
 	"another program": func(t *testing.T, store *Store) func() {
 		setPragma(t, store, "busy_timeout = 10")
-		return occupy(t, store)
+		return lockDatabase(t, store)
 	},
 }
 
@@ -87,10 +88,10 @@ func TestClose_EndsWhileDatabaseIsUnwritable(t *testing.T) {
 			t.Parallel()
 			store := newStore(t, Options{})
 			run := create(t, store, 1)[0]
-			letGo := spoil(t, store)
+			release := spoil(t, store)
 			var answers []<-chan error
 			for range 20 {
-				answers = append(answers, handIn(t, store, func(tx *transaction) error {
+				answers = append(answers, enqueue(t, store, func(tx *transaction) error {
 					_, err := tx.insertRuns(app.CreateRequest{Kind: kind, Count: app.MaxCount})
 					return err
 				}))
@@ -99,10 +100,10 @@ func TestClose_EndsWhileDatabaseIsUnwritable(t *testing.T) {
 			for _, answer := range answers {
 				wantCode(t, <-answer, app.CodeUnavailable)
 			}
-			letGo()
+			release()
 			again := openStore(t, Options{Path: store.options.Path})
 			if got := get(t, again, run.ID); got != run {
-				t.Errorf("the run has become %+v", got)
+				t.Errorf("the run is now %+v", got)
 			}
 			create(t, again, 1)
 		})

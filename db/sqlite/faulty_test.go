@@ -67,14 +67,16 @@ func (c faultyConn) PrepareContext(ctx context.Context, query string) (driver.St
 	return faultyStmt{stmt.(*sqlite3.SQLiteStmt), c.fault}, nil
 }
 
-func (c faultyConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c faultyConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result,
+	error) {
 	if err := c.fault.hit(); err != nil {
 		return nil, err
 	}
 	return c.SQLiteConn.ExecContext(ctx, query, args)
 }
 
-func (c faultyConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+func (c faultyConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows,
+	error) {
 	if err := c.fault.hit(); err != nil {
 		return nil, err
 	}

@@ -41,9 +41,10 @@ var steps = map[string]func(path string) error{
 		return pool.Close()
 	},
 	"with a list of migrations": func(path string) error {
-		return someMigrations(path, "CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY AUTOINCREMENT, version_id INTEGER NOT NULL, "+
-			"is_applied INTEGER NOT NULL, tstamp TIMESTAMP DEFAULT (datetime('now'))); "+
-			"INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1)")
+		return someMigrations(path,
+			"CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY AUTOINCREMENT, version_id INTEGER NOT NULL, "+
+				"is_applied INTEGER NOT NULL, tstamp TIMESTAMP DEFAULT (datetime('now'))); "+
+				"INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1)")
 	},
 }
 
@@ -77,7 +78,8 @@ func TestEmptyFile_StaysEmptyIfFillingFails(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs.db")
 	overwrite(t, path, nil)
-	if _, err := Open(ctx, Options{Path: path, Synchronous: "fulll"}); err == nil || !strings.Contains(err.Error(), "is an empty file that cannot be filled") {
+	if _, err := Open(ctx, Options{Path: path, Synchronous: "fulll"}); err == nil ||
+		!strings.Contains(err.Error(), "is an empty file that cannot be filled") {
 		t.Errorf("the error is %v", err)
 	}
 	wantFiles(t, path, "runs.db")
@@ -101,7 +103,8 @@ func TestDatabase_IsPrivateToItsOwner(t *testing.T) {
 			t.Errorf("%q has the mode %v: %v", suffix, info.Mode(), err)
 		}
 	}
-	if said := warnings(store); !strings.Contains(said, "other users could reach the database") || !strings.Contains(said, "0644") {
+	if said := warnings(store); !strings.Contains(said, "other users could reach the database") ||
+		!strings.Contains(said, "0644") {
 		t.Errorf("the warnings are %s", said)
 	}
 }

@@ -50,8 +50,10 @@ func TestFullDisk_LosesNoAcknowledgedRun(t *testing.T) {
 func wantReadable(t *testing.T, store *Store, created int64) {
 	t.Helper()
 	page, err := store.Page(ctx, app.Query{})
-	if err != nil || page.Counts != (app.Counts{app.Created: created}) || len(page.Runs) != int(min(created, app.PageSize)) {
-		t.Errorf("%d are created; the page has %d runs, the counts are %v: %v", created, len(page.Runs), page.Counts, err)
+	if err != nil || page.Counts != (app.Counts{app.Created: created}) ||
+		len(page.Runs) != int(min(created, app.PageSize)) {
+		t.Errorf("%d are created; the page has %d runs, the counts are %v: %v", created, len(page.Runs),
+			page.Counts, err)
 	}
 	if _, err := store.FetchDue(ctx, []string{"test"}, 10); err != nil {
 		t.Errorf("who waits cannot be read: %v", err)
@@ -68,7 +70,7 @@ func TestWriter_ProbesUntilDatabaseIsWritable(t *testing.T) {
 	until(t, "the probe has failed", func() bool { return store.writer.fault.Load() != fault })
 	wantCode(t, store.Ready(), app.CodeUnavailable)
 	if got := get(t, store, run.ID); got != run {
-		t.Errorf("the run has become %+v", got)
+		t.Errorf("the run is now %+v", got)
 	}
 	setPragma(t, store, "query_only = 0")
 	until(t, "the store is ready", func() bool { return store.Ready() == nil })
@@ -80,7 +82,7 @@ func TestWriter_FailsWholeBatchOnFullDisk(t *testing.T) {
 	t.Parallel()
 	const callers = 100
 	store := newStore(t, Options{})
-	letGo := hold(t, store)
+	release := hold(t, store)
 	errs := make(chan error, callers)
 	var applied int // owned by the writer's goroutine
 	for range callers {
@@ -92,7 +94,7 @@ func TestWriter_FailsWholeBatchOnFullDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	letGo()
+	release()
 	for range callers {
 		wantCode(t, <-errs, app.CodeUnavailable)
 	}

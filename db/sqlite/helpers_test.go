@@ -41,8 +41,8 @@ func newClock() *clock {
 func (c *clock) now() time.Time          { return time.UnixMicro(c.unixMicro.Load()) }
 func (c *clock) advance(d time.Duration) { c.unixMicro.Add(d.Microseconds()) }
 
-// emptyFile returns the content of a database without runs. Tests start from it, because hundreds of migrations take
-// longer than all else.
+// emptyFile returns the content of a database without runs. Tests start from it, because hundreds of
+// migrations take longer than all else.
 var emptyFile = sync.OnceValues(func() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "runboard")
 	if err != nil {
@@ -130,7 +130,7 @@ func get(t testing.TB, store *Store, id int64) app.ProcessRun {
 // checkCounts compares the saved counts with the rows, on a separate connection, and returns them.
 func checkCounts(t *testing.T, store *Store) app.Counts {
 	t.Helper()
-	pool := lookInto(t, store.options.Path)
+	pool := openReadOnly(t, store.options.Path)
 	defer pool.Close()
 	kept, err := query.ReadCounts(ctx, pool)
 	if err != nil {
@@ -138,7 +138,8 @@ func checkCounts(t *testing.T, store *Store) app.Counts {
 	}
 	var counted app.Counts
 	for status := range counted {
-		if err := pool.Get(&counted[status], "SELECT COUNT(*) FROM process_runs WHERE status = ?", status); err != nil {
+		if err := pool.Get(&counted[status], "SELECT COUNT(*) FROM process_runs WHERE status = ?",
+			status); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -160,8 +161,8 @@ func checkLogSizes(t *testing.T, pool *sqlx.DB) {
 	}
 }
 
-// lookInto opens a file read-only, as another program would.
-func lookInto(t *testing.T, path string) *sqlx.DB {
+// openReadOnly opens a file read-only, as another program would.
+func openReadOnly(t *testing.T, path string) *sqlx.DB {
 	t.Helper()
 	pool, err := sqlx.Open("sqlite3", "file:"+path+"?mode=ro&_busy_timeout=5000")
 	if err != nil {
@@ -190,13 +191,13 @@ func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !holds(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain until %s", what)
+			t.Fatalf("timed out waiting until %s", what)
 		}
 	}
 }
 
-// hold blocks the writer until letGo is called, so that later writes form one batch.
-func hold(t *testing.T, store *Store) (letGo func()) {
+// hold blocks the writer until release is called, so that later writes form one batch.
+func hold(t *testing.T, store *Store) (release func()) {
 	t.Helper()
 	held, free, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
@@ -215,14 +216,14 @@ func hold(t *testing.T, store *Store) (letGo func()) {
 	}
 }
 
-// gathered waits until n writes are enqueued at a blocked writer.
-func gathered(t *testing.T, store *Store, n int) {
+// waitForWrites waits until n writes are enqueued at a blocked writer.
+func waitForWrites(t *testing.T, store *Store, n int) {
 	t.Helper()
 	until(t, "the writes were handed in", func() bool { return len(store.writer.writes) == n })
 }
 
-// handIn enqueues a write and returns the channel of its result.
-func handIn(t *testing.T, store *Store, apply func(*transaction) error) <-chan error {
+// enqueue adds a write and returns the channel of its result.
+func enqueue(t *testing.T, store *Store, apply func(*transaction) error) <-chan error {
 	t.Helper()
 	request := write{apply: apply, done: make(chan error, 1)}
 	if err := store.writer.enqueue(ctx, request); err != nil {
@@ -231,9 +232,9 @@ func handIn(t *testing.T, store *Store, apply func(*transaction) error) <-chan e
 	return request.done
 }
 
-// occupy holds the write lock of the database on another connection, as another program may, until letGo is
-// called.
-func occupy(t *testing.T, store *Store) (letGo func()) {
+// lockDatabase holds the write lock of the database on another connection, as another program may, until
+// release is called.
+func lockDatabase(t *testing.T, store *Store) (release func()) {
 	t.Helper()
 	pool, err := sqlx.Open("sqlite3", "file:"+store.options.Path+"?_busy_timeout=5000")
 	if err != nil {
@@ -246,15 +247,15 @@ func occupy(t *testing.T, store *Store) (letGo func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	letGo = sync.OnceFunc(func() {
+	release = sync.OnceFunc(func() {
 		if _, err := conn.ExecContext(ctx, "ROLLBACK"); err != nil {
 			t.Error(err)
 		}
 		_ = conn.Close()
 		_ = pool.Close()
 	})
-	t.Cleanup(letGo)
-	return letGo
+	t.Cleanup(release)
+	return release
 }
 
 // onCommit calls f before each commit of the writer. The commit fails if f returns false.

@@ -22,8 +22,9 @@ var injected = []sqlite3.Error{
 // long.
 var everyFault = flag.Bool("every-fault", false, "let each call to the database fail in every way")
 
-// Each call to the database fails once, while a store performs all operations again and again. Each failure must have a
-// message for users; acknowledged changes must survive, refused ones must not appear, and the store must recover.
+// Each call to the database fails once, while a store performs all operations again and again. Each failure
+// must have a message for users; acknowledged changes must survive, refused ones must not appear, and the
+// store must recover.
 func TestFault_OfAnyCallLosesNothing(t *testing.T) {
 	t.Parallel()
 	for i, err := range injected {
@@ -61,7 +62,7 @@ func openFaulty(t *testing.T, err error) (*Store, *fault) {
 func TestNotifier_IsSilentWhenWriteFails(t *testing.T) {
 	t.Parallel()
 	store, plan := openFaulty(t, sqlite3.Error{Code: sqlite3.ErrFull})
-	rings, stop := store.Changed().Subscribe()
+	notified, stop := store.Changed().Subscribe()
 	defer stop()
 	for n := int64(1); ; n++ {
 		plan.left.Store(n)
@@ -74,7 +75,7 @@ func TestNotifier_IsSilentWhenWriteFails(t *testing.T) {
 			return
 		}
 		select {
-		case <-rings:
+		case <-notified:
 			t.Errorf("subscribers were notified although call %d failed", n)
 		default:
 		}
@@ -162,7 +163,7 @@ func (h *history) play() {
 func (h *history) finish(id int64, outcome app.Outcome) {
 	h.t.Helper()
 	var run app.ProcessRun
-	h.twice("StartAll", func() error {
+	h.twice("StartMany", func() error {
 		started, err := h.store.StartMany(ctx, []app.ProcessRun{{ID: id, Status: app.Created}})
 		if err == nil && len(started) != 1 {
 			h.t.Errorf("%s, it starts %+v", h.at, started)
@@ -173,14 +174,15 @@ func (h *history) finish(id int64, outcome app.Outcome) {
 	})
 	h.runs[id] = app.Started
 	progress := app.Progress{Percent: 40, Message: "half"}
-	h.said("Report", h.store.SaveProgress(ctx, run, app.ProgressUpdate{Progress: &progress, Lines: []app.LogLine{{Text: "a line of ink\n"}}}))
+	h.said("SaveProgress", h.store.SaveProgress(ctx, run,
+		app.ProgressUpdate{Progress: &progress, Lines: []app.LogLine{{Text: "a line of ink\n"}}}))
 	h.twice("Finish", func() error {
 		if outcome.Status != app.Completed {
 			return h.store.Finish(ctx, run, outcome)
 		}
 		late, err := h.store.CompleteMany(ctx, []app.ProcessRun{run})
 		if len(late) > 0 {
-			h.t.Errorf("%s, %+v is late", h.at, late)
+			h.t.Errorf("%s, %+v is stale", h.at, late)
 		}
 		return err
 	})
@@ -210,16 +212,16 @@ func (h *history) read(id int64, filter app.Filter) {
 	_, err = h.store.Log(ctx, app.LogQuery{Run: id, Bytes: 100, Lines: 10})
 	h.said("Log", err)
 	_, err = h.store.Revisions(ctx, []int64{id})
-	h.said("Marks", err)
+	h.said("Revisions", err)
 	_, err = h.store.FetchDue(ctx, []string{kind}, 10)
-	h.said("Waiting", err)
+	h.said("FetchDue", err)
 }
 
 // act performs a bulk action to its end.
 func (h *history) act(action app.BulkAction) {
 	h.t.Helper()
 	var asked, run app.ProcessRun
-	h.twice("Act", func() (err error) {
+	h.twice("CreateBulkAction", func() (err error) {
 		asked, err = h.store.CreateBulkAction(ctx, action, "action "+h.round)
 		return err
 	})
@@ -230,7 +232,7 @@ func (h *history) act(action app.BulkAction) {
 	h.runs[run.ID] = app.Started
 	var state app.BulkProgress
 	for range 5 {
-		if next, err := h.store.StepBulkAction(ctx, run); h.said("Advance", err) {
+		if next, err := h.store.StepBulkAction(ctx, run); h.said("StepBulkAction", err) {
 			state = next
 		}
 	}
@@ -258,7 +260,7 @@ func (h *history) check() {
 			h.t.Errorf("%s, run %d was acknowledged as %s and is %+v", h.at, id, status, run)
 		}
 	}
-	pool := lookInto(h.t, h.store.options.Path)
+	pool := openReadOnly(h.t, h.store.options.Path)
 	defer pool.Close()
 	var verdict string
 	if err := pool.Get(&verdict, "PRAGMA integrity_check"); err != nil || verdict != "ok" {

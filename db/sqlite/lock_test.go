@@ -28,7 +28,8 @@ func TestLock_RefusesSecondStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, again := range map[string]string{
-		"by the same name": path, "by a link": link, "through a linked directory": filepath.Join(linkedDir, "runs.db"),
+		"by the same name": path, "by a link": link, "through a linked directory": filepath.Join(linkedDir,
+			"runs.db"),
 	} {
 		t.Run(name, func(t *testing.T) { wantInUse(t, refusal(t, again)) })
 		t.Run(name+" in another process", func(t *testing.T) {
@@ -52,7 +53,8 @@ func TestLock_HoldsForEveryNameOfFile(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("elsewhere a file has no lock of its own")
 	}
-	for name, rename := range map[string]func(from, to string) error{"a hard link": os.Link, "a new name": os.Rename} {
+	for name, rename := range map[string]func(from, to string) error{"a hard link": os.Link,
+		"a new name": os.Rename} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			store := newStore(t, Options{})
@@ -139,7 +141,8 @@ func unharmed(t *testing.T, store *Store, run app.ProcessRun) {
 
 func wantInUse(t *testing.T, line string) {
 	t.Helper()
-	if !strings.Contains(line, "is in use by another process") || strings.Contains(strings.TrimSpace(line), "\n") {
+	if !strings.Contains(line, "is in use by another process") ||
+		strings.Contains(strings.TrimSpace(line), "\n") {
 		t.Errorf("this should be a line that says that the file is in use: %q", line)
 	}
 }

@@ -32,10 +32,10 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(hangInstead); path != "" {
 		os.Exit(startAndHang(path))
 	}
-	// Each sequence opens a file several times, so the default is low. For a longer search:
-	// go test -rapid.checks=5000. Tests often wait for the writer's ticker, so more of them run at once than there are
-	// cores.
-	for name, value := range map[string]string{"rapid.checks": "30", "test.parallel": "8"} {
+	// Each sequence opens a file several times, so the default is low. For a longer search: go test
+	// -rapid.checks=5000. Tests often wait for the writer's ticker, so more of them run at once than there
+	// are cores.
+	for name, value := range map[string]string{"rapid.checks": "30", "test.parallel": "4"} {
 		if err := flag.Set(name, value); err != nil {
 			panic(err)
 		}
@@ -67,8 +67,9 @@ func lookAndTell(path string) int {
 	}
 	defer file.Close()
 	lock := syscall.Flock_t{Type: syscall.F_WRLCK, Start: sharedFirst, Len: sharedSize}
-	if err := syscall.FcntlFlock(file.Fd(), syscall.F_GETLK, &lock); err != nil || lock.Type == syscall.F_UNLCK {
-		fmt.Fprintln(os.Stderr, "nobody has it locked:", err)
+	if err := syscall.FcntlFlock(file.Fd(), syscall.F_GETLK, &lock); err != nil ||
+		lock.Type == syscall.F_UNLCK {
+		fmt.Fprintln(os.Stderr, "the file is not locked:", err)
 		return 2
 	}
 	return 0

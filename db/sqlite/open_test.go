@@ -107,7 +107,7 @@ func TestOpen_KeepsRunsAndKeys(t *testing.T) {
 	store = openStore(t, Options{Path: store.options.Path})
 	for _, run := range runs {
 		if got := get(t, store, run.ID); got != run {
-			t.Errorf("%+v has become %+v", run, got)
+			t.Errorf("%+v is now %+v", run, got)
 		}
 	}
 	if again, err := store.Create(ctx, request); err != nil || again != first {

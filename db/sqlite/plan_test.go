@@ -27,8 +27,9 @@ func plan(t *testing.T, store *Store, text string, args ...any) string {
 
 func wantPlan(t *testing.T, got, search string) {
 	t.Helper()
-	if !strings.Contains(got, "SEARCH process_runs USING "+search) || strings.Contains(got, "SCAN process_runs") || strings.Contains(got, "TEMP B-TREE") {
-		t.Errorf("it should search by %s, and goes about it so: %s", search, got)
+	if !strings.Contains(got, "SEARCH process_runs USING "+search) ||
+		strings.Contains(got, "SCAN process_runs") || strings.Contains(got, "TEMP B-TREE") {
+		t.Errorf("the plan should search by %s: %s", search, got)
 	}
 }
 
@@ -60,9 +61,10 @@ func TestPlan_ListsUseIndexes(t *testing.T) {
 func TestPlan_FetchDueUsesKindIndex(t *testing.T) {
 	t.Parallel()
 	got := plan(t, newStore(t, Options{}), dueRuns(2), 0, 20, "a", "b")
-	if !strings.Contains(got, "SEARCH process_runs USING COVERING INDEX process_runs_by_kind (kind=? AND status=?)") ||
+	if !strings.Contains(got,
+		"SEARCH process_runs USING COVERING INDEX process_runs_by_kind (kind=? AND status=?)") ||
 		!strings.Contains(got, "SEARCH process_runs USING INTEGER PRIMARY KEY") {
-		t.Errorf("it goes about it so: %s", got)
+		t.Errorf("the plan is: %s", got)
 	}
 }
 
@@ -83,6 +85,6 @@ func TestPlan_OldKeysUseAgeIndex(t *testing.T) {
 	t.Parallel()
 	got := plan(t, newStore(t, Options{}), dropOldKeys, 5)
 	if !strings.Contains(got, "idempotency_keys_by_age") || strings.Contains(got, "SCAN idempotency_keys") {
-		t.Errorf("it goes about it so: %s", got)
+		t.Errorf("the plan is: %s", got)
 	}
 }

@@ -23,7 +23,8 @@ func TestPool_SetsPragmasOfEveryConnection(t *testing.T) {
 		}
 		for _, wanted := range writerPragmas(synchronous) {
 			var got string
-			if err := store.writer.conn.GetContext(ctx, &got, "PRAGMA "+wanted.name); err != nil || got != wanted.value {
+			if err := store.writer.conn.GetContext(ctx, &got, "PRAGMA "+wanted.name); err != nil ||
+				got != wanted.value {
 				t.Errorf("the writer's %s is %q and not %q: %v", wanted.name, got, wanted.value, err)
 			}
 		}
@@ -146,8 +147,14 @@ var purposes = map[string]struct {
 	purpose app.Purpose
 	read    func(context.Context, *Store) error
 }{
-	"a page": {app.ForPages, func(ctx context.Context, s *Store) error { _, err := s.Page(ctx, app.Query{}); return err }},
-	"a run":  {app.ForPages, func(ctx context.Context, s *Store) error { _, err := s.Run(ctx, 1); return err }},
+	"a page": {app.ForPages, func(ctx context.Context, s *Store) error {
+		_, err := s.Page(ctx, app.Query{})
+		return err
+	}},
+	"a run": {app.ForPages, func(ctx context.Context, s *Store) error {
+		_, err := s.Run(ctx, 1)
+		return err
+	}},
 	"a search": {app.ForLong, func(ctx context.Context, s *Store) error {
 		_, err := s.Page(ctx, app.Query{Filter: app.Filter{Text: "word"}})
 		return err
@@ -172,7 +179,10 @@ var purposes = map[string]struct {
 		_, err := s.FetchDue(ctx, []string{kind}, 10)
 		return err
 	}},
-	"what is to be stopped": {app.ForQueue, func(ctx context.Context, s *Store) error { _, err := s.CancelRequests(ctx); return err }},
+	"what is to be stopped": {app.ForQueue, func(ctx context.Context, s *Store) error {
+		_, err := s.CancelRequests(ctx)
+		return err
+	}},
 }
 
 func TestReads_OfOnePurposeDoNotBlockOthers(t *testing.T) {

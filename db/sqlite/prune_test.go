@@ -18,7 +18,8 @@ func finish(t *testing.T, store *Store, run app.ProcessRun, status app.Status) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := store.SaveProgress(ctx, started, app.ProgressUpdate{Lines: []app.LogLine{{Text: fmt.Sprintf("needle %d\n", run.ID)}}}); err != nil {
+	if err := store.SaveProgress(ctx, started,
+		app.ProgressUpdate{Lines: []app.LogLine{{Text: fmt.Sprintf("needle %d\n", run.ID)}}}); err != nil {
 		t.Fatal(err)
 	}
 	outcome := app.Outcome{Status: status}
@@ -61,21 +62,25 @@ func TestPrune_DeletesOldFinishedRuns(t *testing.T) {
 	clock.advance(30 * time.Minute)
 	finish(t, store, young, app.Failed)
 	if n, err := store.Prune(ctx); n != 0 || err != nil {
-		t.Errorf("before their time %d are dropped: %v", n, err)
+		t.Errorf("%d young runs are pruned: %v", n, err)
 	}
 	clock.advance(31 * time.Minute)
 	if n, err := store.Prune(ctx); n != 885 || err != nil {
-		t.Errorf("%d are dropped: %v", n, err)
+		t.Errorf("%d runs are pruned: %v", n, err)
 	}
 	page, err := store.Page(ctx, app.Query{})
-	if err != nil || page.Counts != (app.Counts{app.Created: 10, app.Started: 5, app.Failed: 1}) || len(page.Runs) != 16 {
-		t.Errorf("there are left %v: %v", page.Counts, err)
+	if err != nil || page.Counts != (app.Counts{app.Created: 10, app.Started: 5, app.Failed: 1}) ||
+		len(page.Runs) != 16 {
+		t.Errorf("the remaining counts are %v: %v", page.Counts, err)
 	}
-	if events, logs := rowsIn(t, store, "run_events"), rowsIn(t, store, "run_logs"); events != 5+2 || logs != 1 {
+	if events, logs := rowsIn(t, store, "run_events"), rowsIn(t, store, "run_logs"); events != 5+2 ||
+		logs != 1 {
 		t.Errorf("there are left %d events and %d parts of logs", events, logs)
 	}
-	if found, err := store.Page(ctx, app.Query{Filter: app.Filter{Text: "needle"}}); store.options.searchable && (err != nil || len(found.Runs) != 1 || found.Runs[0].ID != young.ID) {
-		t.Errorf("a search finds %v: %v", found.Runs, err)
+	if found, err := store.Page(ctx,
+		app.Query{Filter: app.Filter{Text: "needle"}}); store.options.searchable && (err != nil ||
+		len(found.Runs) != 1 || found.Runs[0].ID != young.ID) {
+		t.Errorf("the search finds %v: %v", found.Runs, err)
 	}
 	if _, err := store.Run(ctx, 1); app.CodeOf(err) != app.CodeNotFound {
 		t.Errorf("the first run: %v", err)
@@ -105,11 +110,11 @@ func TestPrune_FindsOldRunsBehindRetriedOnes(t *testing.T) {
 	}
 	clock.advance(31 * time.Minute)
 	if n, err := store.Prune(ctx); n != len(old) || err != nil {
-		t.Errorf("%d of %d are dropped: %v", n, len(old), err)
+		t.Errorf("%d of %d runs are pruned: %v", n, len(old), err)
 	}
 	clock.advance(30 * time.Minute)
 	if n, err := store.Prune(ctx); n != len(again) || err != nil {
-		t.Errorf("later %d of %d are dropped: %v", n, len(again), err)
+		t.Errorf("later %d of %d runs are pruned: %v", n, len(again), err)
 	}
 }
 
@@ -122,11 +127,12 @@ func TestPrune_DeletesOldestAboveLimit(t *testing.T) {
 		finish(t, store, run, []app.Status{app.Completed, app.Failed}[i%2])
 	}
 	if n, err := store.Prune(ctx); n != 600 || err != nil {
-		t.Errorf("%d are dropped: %v", n, err)
+		t.Errorf("%d runs are pruned: %v", n, err)
 	}
 	left, _, err := store.Runs(ctx, app.Filter{}, 1<<60, 1000)
 	if err != nil || len(left) != 101 || left[99].ID != runs[600].ID || left[100].ID != waiting.ID {
-		t.Errorf("there are left %d, of which the last two are %+v: %v", len(left), left[max(0, len(left)-2):], err)
+		t.Errorf("there are left %d, of which the last two are %+v: %v", len(left),
+			left[max(0, len(left)-2):], err)
 	}
 }
 
@@ -150,7 +156,7 @@ func TestPrune_KeepsAllWithoutLimit(t *testing.T) {
 	finish(t, store, create(t, store, 1)[0], app.Completed)
 	clock.advance(1e6 * time.Hour)
 	if n, err := store.Prune(ctx); n != 0 || err != nil {
-		t.Errorf("%d are dropped: %v", n, err)
+		t.Errorf("%d runs are pruned: %v", n, err)
 	}
 }
 
@@ -177,7 +183,7 @@ func TestPrune_EndsWithContext(t *testing.T) {
 	select {
 	case <-done:
 	case <-time.After(patience):
-		t.Fatal("it goes on")
+		t.Fatal("Prune does not return")
 	}
 }
 
@@ -188,7 +194,8 @@ func finishWithLog(t testing.TB, store *Store, run app.ProcessRun, parts int) {
 	for part := range parts {
 		var lines []app.LogLine
 		for line := range 20 { // together slightly less than one part
-			lines = append(lines, app.LogLine{Text: strings.Repeat(fmt.Sprintf("needle %d of %d ", line, part), 16<<10/20/20) + "\n"})
+			lines = append(lines, app.LogLine{Text: strings.Repeat(fmt.Sprintf("needle %d of %d ", line,
+				part), 16<<10/20/20) + "\n"})
 		}
 		if err := store.SaveProgress(ctx, started, app.ProgressUpdate{Lines: lines}); err != nil {
 			t.Fatal(err)
@@ -240,8 +247,10 @@ func TestPrune_DeletesLongLogInParts(t *testing.T) {
 	if is := rowsIn(t, store, "run_logs") + rowsIn(t, store, "process_runs"); is != 0 {
 		t.Errorf("there are left %d runs and parts of logs", is)
 	}
-	if page, err := store.Page(ctx, app.Query{Filter: app.Filter{Text: "needle"}}); store.options.searchable && (err != nil || len(page.Runs) > 0) {
-		t.Errorf("a search finds %v: %v", page.Runs, err)
+	if page, err := store.Page(ctx,
+		app.Query{Filter: app.Filter{Text: "needle"}}); store.options.searchable && (err != nil ||
+		len(page.Runs) > 0) {
+		t.Errorf("the search finds %v: %v", page.Runs, err)
 	}
 }
 

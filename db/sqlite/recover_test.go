@@ -89,7 +89,8 @@ func TestCrash_KilledProcessLosesNothing(t *testing.T) {
 	}
 	store := openStore(t, Options{Path: path})
 	for _, id := range started {
-		if run := get(t, store, id); run.Status != app.Created || run.Crashes != 1 || run.Version != 3 || run.Attempt != 0 {
+		if run := get(t, store, id); run.Status != app.Created || run.Crashes != 1 || run.Version != 3 ||
+			run.Attempt != 0 {
 			t.Errorf("after the kill, the run is %+v", run)
 		}
 	}
@@ -168,7 +169,8 @@ func TestCounts_AreRepairedAtOpen(t *testing.T) {
 			if r := store.Recovered(); !r.Repaired || r.Is.Total() != 2*app.StatusCount {
 				t.Errorf("it tells of %+v", r)
 			}
-			if counts := checkCounts(t, store); counts[app.Created] != 4 || counts.Total() != 2*app.StatusCount {
+			if counts := checkCounts(t, store); counts[app.Created] != 4 ||
+				counts.Total() != 2*app.StatusCount {
 				t.Errorf("the counts are %v", counts)
 			}
 			start(t, store, create(t, store, 1)[0])

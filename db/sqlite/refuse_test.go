@@ -28,7 +28,8 @@ var unusable = []struct {
 	{"a text", "not an SQLite database", func(t *testing.T, path string) {
 		overwrite(t, path, bytes.Repeat([]byte("Dear diary, today I was not a database.\n"), 1000))
 	}},
-	{"a short text", "not an SQLite database", func(t *testing.T, path string) { overwrite(t, path, []byte("Hello.")) }},
+	{"a short text", "not an SQLite database",
+		func(t *testing.T, path string) { overwrite(t, path, []byte("Hello.")) }},
 	{"no more than a header", "", func(t *testing.T, path string) { truncate(t, path, 100) }},
 	{"half a header", "not an SQLite database", func(t *testing.T, path string) { truncate(t, path, 50) }},
 	{"another program's database", "not a Runboard database", func(t *testing.T, path string) {
@@ -39,14 +40,20 @@ var unusable = []struct {
 		change(t, path, "PRAGMA journal_mode = DELETE; "+newerSchema)
 	}},
 	{"the middle cut out", "damaged", func(t *testing.T, path string) { truncate(t, path, size(t, path)/2) }},
-	{"an end within a page", "damaged", func(t *testing.T, path string) { truncate(t, path, size(t, path)-1000) }},
+	{"an end within a page", "damaged", func(t *testing.T,
+		path string) {
+		truncate(t, path, size(t, path)-1000)
+	}},
 	{"one bad page in the middle", "damaged", func(t *testing.T, path string) {
 		content := read(t, path)
 		middle := len(content) / 2 / 4096 * 4096
 		copy(content[middle:middle+4096], bytes.Repeat([]byte{0xff}, 4096))
 		overwrite(t, path, content)
 	}},
-	{"no list of migrations", "damaged", func(t *testing.T, path string) { change(t, path, "DROP TABLE goose_db_version") }},
+	{"no list of migrations", "damaged", func(t *testing.T,
+		path string) {
+		change(t, path, "DROP TABLE goose_db_version")
+	}},
 	{"no runs", "damaged", func(t *testing.T, path string) { change(t, path, "DROP TABLE process_runs") }},
 	{"no counts", "damaged", func(t *testing.T, path string) { change(t, path, "DROP TABLE status_counts") }},
 	{"a file that may not be written", "read-only", func(t *testing.T, path string) {
@@ -100,7 +107,8 @@ func wantUntouched(t *testing.T, path, reason string) {
 		}
 		wantFiles(t, path, beside...)
 	}
-	if now, err := os.Stat(path); err != nil || !now.ModTime().Equal(info.ModTime()) || now.Mode() != info.Mode() {
+	if now, err := os.Stat(path); err != nil || !now.ModTime().Equal(info.ModTime()) ||
+		now.Mode() != info.Mode() {
 		t.Errorf("the file was touched: %v", err)
 	}
 }
@@ -148,11 +156,12 @@ func TestOpen_AcceptsRepairedFile(t *testing.T) {
 func TestSchema_VersionIsNewestMigration(t *testing.T) {
 	t.Parallel()
 	files, err := fs.Glob(migrations, "migrations/*.sql")
-	if newest := fmt.Sprintf("migrations/%05d_", schemaVersion); err != nil || !strings.HasPrefix(files[len(files)-1], newest) {
+	if newest := fmt.Sprintf("migrations/%05d_", schemaVersion); err != nil ||
+		!strings.HasPrefix(files[len(files)-1], newest) {
 		t.Errorf("the migrations are %v, the schema version is %d: %v", files, schemaVersion, err)
 	}
 	var version, application int
-	pool := lookInto(t, newStore(t, Options{}).options.Path)
+	pool := openReadOnly(t, newStore(t, Options{}).options.Path)
 	if err := pool.Get(&version, schemaVersionOf); err != nil || version != schemaVersion {
 		t.Errorf("the file says %d and not %d: %v", version, schemaVersion, err)
 	}

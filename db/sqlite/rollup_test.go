@@ -16,7 +16,7 @@ import (
 // sum.
 func table(t *testing.T, store *Store) (written func(step time.Duration) (steps int, flow app.Counters)) {
 	t.Helper()
-	pool := lookInto(t, store.options.Path)
+	pool := openReadOnly(t, store.options.Path)
 	return func(step time.Duration) (steps int, flow app.Counters) {
 		t.Helper()
 		var row struct {
@@ -47,12 +47,12 @@ func TestRollups_AreSavedWithLaterTransaction(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{rollEvery: time.Nanosecond})
 	written := table(t, store)
-	letGo := hold(t, store) // so that the writer's ticker does not fire between the two
-	first := handIn(t, store, func(tx *transaction) error {
+	release := hold(t, store) // so that the writer's ticker does not fire between the two
+	first := enqueue(t, store, func(tx *transaction) error {
 		_, err := tx.insertRuns(app.CreateRequest{Kind: kind, Count: 2})
 		return err
 	})
-	letGo()
+	release()
 	if err := <-first; err != nil {
 		t.Fatal(err)
 	}
@@ -68,14 +68,14 @@ func TestRollups_AreSavedWithoutOtherWrites(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	written := table(t, store)
-	rings, stop := store.Changed().Subscribe()
+	notified, stop := store.Changed().Subscribe()
 	defer stop()
 	create(t, store, 5)
-	<-rings
+	<-notified
 	until(t, "it is written", func() bool { _, flow := written(app.DayStep); return flow.Created == 5 })
 	wantWritten(t, store, app.Counters{Created: 5})
-	if len(rings) > 0 {
-		t.Error("the bell rang although no run has changed")
+	if len(notified) > 0 {
+		t.Error("subscribers were notified although no run has changed")
 	}
 }
 
@@ -95,12 +95,12 @@ func TestRollups_IgnoreRolledBackWrites(t *testing.T) {
 			t.Parallel()
 			store := newStore(t, Options{rollEvery: time.Hour})
 			run := create(t, store, 1)[0]
-			letGo := hold(t, store)
+			release := hold(t, store)
 			var group sync.WaitGroup
 			group.Go(func() { _ = startIt(store, run) })
-			gathered(t, store, 1)
-			spoilt := handIn(t, store, spoil)
-			letGo()
+			waitForWrites(t, store, 1)
+			spoilt := enqueue(t, store, spoil)
+			release()
 			group.Wait()
 			if err := <-spoilt; err == nil {
 				t.Error("it was not spoilt")
@@ -135,7 +135,8 @@ func TestRollups_AddUpWithinStep(t *testing.T) {
 	recent, _ := written(app.RecentStep)
 	day, _ := written(app.DayStep)
 	stats, err := store.Statistics(ctx)
-	if err != nil || recent != 2 || day != 1 || stats.Recent.Kinds[0].QueueTime.Count != 5 || stats.Day.Kinds[0].RunTime.Count != 5 {
+	if err != nil || recent != 2 || day != 1 || stats.Recent.Kinds[0].QueueTime.Count != 5 ||
+		stats.Day.Kinds[0].RunTime.Count != 5 {
 		t.Errorf("in %d and %d steps there are the times %+v: %v", recent, day, stats.Recent.Kinds, err)
 	}
 }
@@ -161,12 +162,12 @@ func TestRollups_SurviveFailedCommit(t *testing.T) {
 func TestRollups_FailureDoesNotFailRuns(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{rollEvery: time.Nanosecond})
-	letGo := hold(t, store)
-	spoilt := handIn(t, store, func(tx *transaction) error {
+	release := hold(t, store)
+	spoilt := enqueue(t, store, func(tx *transaction) error {
 		_, err := tx.conn.ExecContext(ctx, "DROP TABLE rollups")
 		return err
 	})
-	letGo()
+	release()
 	if err := <-spoilt; err != nil {
 		t.Fatal(err)
 	}
@@ -229,9 +230,11 @@ func TestRollups_SkipDamagedHistogram(t *testing.T) {
 func TestPlan_StatisticsUsePrimaryKey(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
-	for text, args := range map[string][]any{query.RollupsSQL: {1, 2, 3}, query.FindRollupSQL: {1, 2, "a", 0}, dropRollups: {1, 2}} {
-		if got := plan(t, store, text, args...); !strings.Contains(got, "SEARCH rollups USING PRIMARY KEY") || strings.Contains(got, "SCAN") {
-			t.Errorf("it goes about it so: %s", got)
+	for text, args := range map[string][]any{query.RollupsSQL: {1, 2, 3},
+		query.FindRollupSQL: {1, 2, "a", 0}, dropRollups: {1, 2}} {
+		if got := plan(t, store, text, args...); !strings.Contains(got, "SEARCH rollups USING PRIMARY KEY") ||
+			strings.Contains(got, "SCAN") {
+			t.Errorf("the plan is: %s", got)
 		}
 	}
 	oldest, args := dialect.OldestDueSQL()
@@ -242,8 +245,10 @@ func TestPlan_UnhandledKindsUseKindIndex(t *testing.T) {
 	t.Parallel()
 	got := plan(t, newStore(t, Options{}), dialect.UnhandledSQL(), 100, `["a"]`, 3)
 	const search = "USING COVERING INDEX process_runs_by_kind "
-	if strings.Count(got, search+"(kind>?)") != 1 || strings.Count(got, search+"(kind=? AND status=?)") != 2 || strings.Contains(got, "SCAN process_runs") {
-		t.Errorf("it goes about it so: %s", got)
+	if strings.Count(got, search+"(kind>?)") != 1 ||
+		strings.Count(got, search+"(kind=? AND status=?)") != 2 ||
+		strings.Contains(got, "SCAN process_runs") {
+		t.Errorf("the plan is: %s", got)
 	}
 }
 
@@ -253,7 +258,8 @@ func BenchmarkUnserved(b *testing.B) {
 		b.Run(fmt.Sprint(kinds), func(b *testing.B) {
 			store := newStore(b, Options{Synchronous: "normal", Kinds: []string{"0"}})
 			for i := range 100 {
-				if _, err := store.Create(ctx, app.CreateRequest{Kind: fmt.Sprint(i % kinds), Count: app.MaxCount}); err != nil {
+				if _, err := store.Create(ctx,
+					app.CreateRequest{Kind: fmt.Sprint(i % kinds), Count: app.MaxCount}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -18,7 +18,8 @@ func TestSearch_IndexesOlderTexts(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "runs.db")
 	store := openStore(t, Options{Path: path})
 	if !store.options.searchable {
-		if _, err := store.Page(ctx, app.Query{Filter: app.Filter{Text: "needle"}}); app.CodeOf(err) != app.CodeInvalid {
+		if _, err := store.Page(ctx,
+			app.Query{Filter: app.Filter{Text: "needle"}}); app.CodeOf(err) != app.CodeInvalid {
 			t.Errorf("an engine that cannot search says: %v", err)
 		}
 		return
@@ -52,7 +53,8 @@ func TestSearch_WithoutFTS5IsRefused(t *testing.T) {
 	if app.CodeOf(err) != app.CodeInvalid || !strings.Contains(err.Error(), "cannot search in texts") {
 		t.Errorf("a list: %v", err)
 	}
-	if _, err := store.PreviewBulk(ctx, app.BulkAction{Operation: app.BulkRetry, Filter: filter}); app.CodeOf(err) != app.CodeInvalid {
+	if _, err := store.PreviewBulk(ctx, app.BulkAction{Operation: app.BulkRetry,
+		Filter: filter}); app.CodeOf(err) != app.CodeInvalid {
 		t.Errorf("an action: %v", err)
 	}
 	if _, _, err := store.Runs(ctx, filter, 1<<60, 10); app.CodeOf(err) != app.CodeInvalid {

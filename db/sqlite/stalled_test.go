@@ -34,8 +34,9 @@ func wantOnce(t *testing.T, store *Store, before app.ProcessRun, status app.Stat
 	if err != nil {
 		t.Fatal(err)
 	}
-	if run := page.Run; run.Status != status || run.Version != before.Version+1 || run.Attempt != 1 || run.FencingToken != 1 {
-		t.Errorf("the run has become %+v", run)
+	if run := page.Run; run.Status != status || run.Version != before.Version+1 || run.Attempt != 1 ||
+		run.FencingToken != 1 {
+		t.Errorf("the run is now %+v", run)
 	}
 	if events := page.Events; len(events) != int(before.Version) || events[len(events)-1].Status != status {
 		t.Errorf("its history is %+v", events)
@@ -56,27 +57,27 @@ func TestStall_StartsAndResultsAreWrittenOnce(t *testing.T) {
 	var begun atomic.Int64 // transactions begun: the writer reads the clock once in each
 	store, _, _ := waitingAndWorking(t, Options{Now: func() time.Time { begun.Add(1); return time.Now() }})
 	setPragma(t, store, "busy_timeout = 600000")
-	letGo, before := occupy(t, store), begun.Load()
-	blocked := handIn(t, store, func(*transaction) error { return nil })
+	release, before := lockDatabase(t, store), begun.Load()
+	blocked := enqueue(t, store, func(*transaction) error { return nil })
 	until(t, "the writer is held up with this write alone", func() bool { return begun.Load() > before })
-	waitOut(t, store, letGo, func() {})
+	waitOut(t, store, release, func() {})
 	if err := <-blocked; err != nil {
 		t.Error(err)
 	}
 }
 
 // waitOut enqueues a start and a result at a blocked writer, and checks that they wait and succeed after
-// letGo.
-func waitOut(t *testing.T, store *Store, letGo, wait func()) {
+// release.
+func waitOut(t *testing.T, store *Store, release, wait func()) {
 	t.Helper()
 	waiting, working := get(t, store, 1), get(t, store, 2)
 	errs := startAndFinish(store, waiting, working)
-	gathered(t, store, 2)
+	waitForWrites(t, store, 2)
 	wait()
 	if len(errs) > 0 || get(t, store, waiting.ID) != waiting || get(t, store, working.ID) != working {
 		t.Error("something was answered or shown before it was written")
 	}
-	letGo()
+	release()
 	wantStartedAndFinished(t, store, errs, waiting, working)
 }
 
@@ -96,7 +97,7 @@ func TestStall_RefusedWritesCanBeRepeated(t *testing.T) {
 	t.Parallel()
 	store, waiting, working := waitingAndWorking(t, Options{})
 	setPragma(t, store, "busy_timeout = 10")
-	letGo := occupy(t, store)
+	release := lockDatabase(t, store)
 	for range 2 { // workers repeat refused writes
 		errs := startAndFinish(store, waiting, working)
 		for range cap(errs) {
@@ -104,7 +105,7 @@ func TestStall_RefusedWritesCanBeRepeated(t *testing.T) {
 		}
 	}
 	wantCode(t, store.Ready(), app.CodeUnavailable)
-	letGo()
+	release()
 	if get(t, store, waiting.ID) != waiting || get(t, store, working.ID) != working {
 		t.Error("what was refused was written")
 	}
@@ -117,10 +118,10 @@ func TestStall_RefusedWritesCanBeRepeated(t *testing.T) {
 func TestWriter_ReturnsResultOfLastCall(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
-	letGo := hold(t, store)
+	release := hold(t, store)
 	errSecond := app.Errorf(app.CodeConflict, "This time not.")
 	var calls int // owned by the writer's goroutine
-	first := handIn(t, store, func(tx *transaction) error {
+	first := enqueue(t, store, func(tx *transaction) error {
 		if calls++; calls > 1 {
 			return errSecond
 		}
@@ -135,9 +136,9 @@ func TestWriter_ReturnsResultOfLastCall(t *testing.T) {
 		}
 		batches <- batch
 	}()
-	gathered(t, store, 2)
-	spoiler := handIn(t, store, func(*transaction) error { return errors.New("a fault of the program") })
-	letGo()
+	waitForWrites(t, store, 2)
+	spoiler := enqueue(t, store, func(*transaction) error { return errors.New("a program error") })
+	release()
 	if err := <-first; !errors.Is(err, errSecond) || calls != 2 {
 		t.Errorf("after %d calls the first write returns %v", calls, err)
 	}

@@ -25,7 +25,7 @@ func openForSuite(t dbtest.TB, settings dbtest.Settings) dbtest.Store {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "runboard")
 	if err != nil {
-		t.Fatalf("no directory: %v", err)
+		t.Fatalf("cannot create a directory: %v", err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	path := filepath.Join(dir, "runs.db")
@@ -41,11 +41,11 @@ func openSuiteStore(t dbtest.TB, options Options) *Store {
 	t.Helper()
 	store, err := Open(ctx, options)
 	if err != nil {
-		t.Fatalf("it cannot be opened: %v", err)
+		t.Fatalf("cannot open the store: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := store.Close(); err != nil {
-			t.Fatalf("it cannot be closed: %v", err)
+			t.Fatalf("cannot close the store: %v", err)
 		}
 	})
 	return store
@@ -55,7 +55,7 @@ func reopenForSuite(t dbtest.TB, store dbtest.Store) dbtest.Store {
 	t.Helper()
 	closing := store.(*Store)
 	if err := closing.Close(); err != nil {
-		t.Fatalf("it cannot be closed: %v", err)
+		t.Fatalf("cannot close the store: %v", err)
 	}
 	return openSuiteStore(t, closing.options)
 }

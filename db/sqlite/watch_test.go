@@ -56,11 +56,13 @@ var losses = []struct {
 	name, said string
 	lose       func(t *testing.T, path string)
 }{
-	{"deleted", "the database has been deleted", func(t *testing.T, path string) { must(t, os.Remove(path)) }},
+	{"deleted", "the database has been deleted",
+		func(t *testing.T, path string) { must(t, os.Remove(path)) }},
 	{"deleted with all beside it", "the database has been deleted", func(t *testing.T, path string) {
 		must(t, os.Remove(path), os.Remove(path+"-wal"), os.Remove(path+"-shm"), os.Remove(path+".lock"))
 	}},
-	{"moved away", "the database has been deleted", func(t *testing.T, path string) { must(t, os.Rename(path, path+".old")) }},
+	{"moved away", "the database has been deleted",
+		func(t *testing.T, path string) { must(t, os.Rename(path, path+".old")) }},
 	{"replaced by a copy", "the database has been replaced", func(t *testing.T, path string) {
 		overwrite(t, path+".copy", read(t, path))
 		must(t, os.Rename(path+".copy", path))
@@ -70,7 +72,8 @@ var losses = []struct {
 		overwrite(t, path, nil)
 	}},
 	{"emptied", "the database has been emptied", func(t *testing.T, path string) { truncate(t, path, 0) }},
-	{"without its log", "write-ahead log has been deleted", func(t *testing.T, path string) { must(t, os.Remove(path+"-wal")) }},
+	{"without its log", "write-ahead log has been deleted",
+		func(t *testing.T, path string) { must(t, os.Remove(path+"-wal")) }},
 	{"in a directory that was moved", "the database has been deleted", func(t *testing.T, path string) {
 		dir := filepath.Dir(path)
 		must(t, os.Rename(dir, dir+".old"))
@@ -92,7 +95,8 @@ func TestDatabase_LostFileTakesNoWrites(t *testing.T) {
 			wantCode(t, err, app.CodeUnavailable)
 			wantCode(t, store.Finish(ctx, run, app.Outcome{Status: app.Completed}), app.CodeUnavailable)
 			wantCode(t, store.Ready(), app.CodeUnavailable)
-			if text := book.String(); !strings.Contains(text, loss.said) || strings.Count(text, "level=ERROR") != 1 {
+			if text := book.String(); !strings.Contains(text, loss.said) ||
+				strings.Count(text, "level=ERROR") != 1 {
 				t.Errorf("the log should say once %q: %s", loss.said, text)
 			}
 			_ = os.Remove(path) // this file is not the store's

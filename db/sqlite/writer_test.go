@@ -16,31 +16,33 @@ func TestWriter_AnswersAfterSharedCommit(t *testing.T) {
 	t.Parallel()
 	const callers = 200
 	store := newStore(t, Options{rollEvery: time.Hour})
-	outside := lookInto(t, store.options.Path)
+	outside := openReadOnly(t, store.options.Path)
 	var answered, commits, early atomic.Int64
 	onCommit(t, store, func() bool {
 		commits.Add(1)
 		early.Add(answered.Load())
 		return true
 	})
-	letGo := hold(t, store)
+	release := hold(t, store)
 	var group sync.WaitGroup
 	for range callers {
 		group.Go(func() {
 			batch, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 3})
 			answered.Add(1)
 			var found int
-			err = errors.Join(err, outside.Get(&found, "SELECT COUNT(*) FROM process_runs WHERE id BETWEEN ? AND ?", batch.First, batch.Last()))
+			err = errors.Join(err, outside.Get(&found,
+				"SELECT COUNT(*) FROM process_runs WHERE id BETWEEN ? AND ?", batch.First, batch.Last()))
 			if err != nil || found != 3 {
 				t.Errorf("of %+v there are %d rows: %v", batch, found, err)
 			}
 		})
 	}
-	gathered(t, store, callers)
-	letGo()
+	waitForWrites(t, store, callers)
+	release()
 	group.Wait()
 	if commits.Load() != 2 || early.Load() != 0 {
-		t.Errorf("%d commits, one of them to hold the writer; %d were answered before the commit", commits.Load(), early.Load())
+		t.Errorf("%d commits, one of them to hold the writer; %d were answered before the commit",
+			commits.Load(), early.Load())
 	}
 	if counts := checkCounts(t, store); counts[app.Created] != callers*3 {
 		t.Errorf("the counts are %v", counts)
@@ -51,7 +53,7 @@ func TestWriter_ReportsFailedCommitToAllCallers(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	run := start(t, store, create(t, store, 1)[0])
-	rings, stop := store.Changed().Subscribe()
+	notified, stop := store.Changed().Subscribe()
 	defer stop()
 	onCommit(t, store, func() bool { return false })
 	for _, act := range []func() error{
@@ -60,12 +62,12 @@ func TestWriter_ReportsFailedCommitToAllCallers(t *testing.T) {
 	} {
 		wantCode(t, act(), app.CodeUnavailable)
 	}
-	if len(rings) != 0 {
-		t.Error("the bell rang although nothing was committed")
+	if len(notified) != 0 {
+		t.Error("subscribers were notified although nothing was committed")
 	}
 	onCommit(t, store, func() bool { return true })
 	if got := get(t, store, run.ID); got != run {
-		t.Errorf("the run has become %+v", got)
+		t.Errorf("the run is now %+v", got)
 	}
 	create(t, store, 1) // a failed commit must leave no transaction open
 	checkCounts(t, store)
@@ -75,7 +77,7 @@ func TestWriter_ReportsFailedCommitToAllCallers(t *testing.T) {
 var spoilers = map[string]func(*transaction) error{
 	"an error inside": func(tx *transaction) error {
 		tx.counts[app.Failed] = 77
-		return errors.New("a fault of the program")
+		return errors.New("a program error")
 	},
 	"an SQL error after half of the work": func(tx *transaction) error {
 		if _, err := tx.insertRuns(app.CreateRequest{Kind: kind, Count: 5}); err != nil {
@@ -83,7 +85,7 @@ var spoilers = map[string]func(*transaction) error{
 		}
 		return tx.Exec(setCount, -1, app.Failed) // the schema forbids it
 	},
-	"a panic": func(*transaction) error { panic("a fault of the program") },
+	"a panic": func(*transaction) error { panic("a program error") },
 }
 
 func TestWriter_FailedWriteFailsAlone(t *testing.T) {
@@ -93,9 +95,9 @@ func TestWriter_FailedWriteFailsAlone(t *testing.T) {
 			t.Parallel()
 			store := newStore(t, Options{})
 			run := create(t, store, 1)[0]
-			letGo := hold(t, store)
+			release := hold(t, store)
 			var group sync.WaitGroup
-			handIn := func(write func() error) {
+			enqueue := func(write func() error) {
 				t.Helper()
 				before := len(store.writer.writes)
 				group.Go(func() {
@@ -103,16 +105,16 @@ func TestWriter_FailedWriteFailsAlone(t *testing.T) {
 						t.Errorf("an innocent write failed: %v", err)
 					}
 				})
-				gathered(t, store, before+1)
+				waitForWrites(t, store, before+1)
 			}
-			handIn(func() error { return createThree(store) })
-			handIn(func() error { return startIt(store, run) })
+			enqueue(func() error { return createThree(store) })
+			enqueue(func() error { return startIt(store, run) })
 			request := write{apply: spoil, done: make(chan error, 1)}
 			if err := store.writer.enqueue(ctx, request); err != nil {
 				t.Fatal(err)
 			}
-			handIn(func() error { return createThree(store) })
-			letGo()
+			enqueue(func() error { return createThree(store) })
+			release()
 			group.Wait()
 			wantCode(t, <-request.done, app.CodeUnavailable)
 			if counts := checkCounts(t, store); counts != (app.Counts{app.Created: 6, app.Started: 1}) {
@@ -156,14 +158,14 @@ func TestWriter_ConflictFailsAlone(t *testing.T) {
 	store := newStore(t, Options{rollEvery: time.Hour})
 	run := create(t, store, 1)[0]
 	var commits atomic.Int64
-	letGo := hold(t, store)
+	release := hold(t, store)
 	onCommit(t, store, func() bool { commits.Add(1); return true })
 	errs := make(chan error, 5)
 	for range cap(errs) {
 		go func() { errs <- startIt(store, run) }()
 	}
-	gathered(t, store, cap(errs))
-	letGo()
+	waitForWrites(t, store, cap(errs))
+	release()
 	var won int
 	for range cap(errs) {
 		if err := <-errs; err == nil {
@@ -187,7 +189,7 @@ func TestWriter_HidesDatabaseErrors(t *testing.T) {
 	_, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1})
 	told, ok := errors.AsType[*app.Error](err)
 	if !ok || told.Err == nil || strings.Contains(told.Message, told.Err.Error()) {
-		t.Errorf("a person is told %+v", told)
+		t.Errorf("the error is %+v", told)
 	}
 }
 
@@ -195,16 +197,16 @@ func TestWriter_SkipsCancelledCall(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	run := create(t, store, 1)[0]
-	letGo := hold(t, store)
+	release := hold(t, store)
 	ctx, cancel := context.WithCancel(ctx)
 	errs := make(chan error, 2)
 	go func() { _, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 2}); errs <- err }()
 	go func() { _, err := store.Cancel(ctx, run.ID); errs <- err }()
-	gathered(t, store, 2)
+	waitForWrites(t, store, 2)
 	cancel()
 	wantCode(t, <-errs, app.CodeUnavailable)
 	wantCode(t, <-errs, app.CodeUnavailable)
-	letGo()
+	release()
 	create(t, store, 1) // enqueued last, so the others are settled after it
 	if counts := checkCounts(t, store); counts != (app.Counts{app.Created: 2}) {
 		t.Errorf("they were told to try again, and should not be done; the counts are %v", counts)
