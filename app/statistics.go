@@ -118,10 +118,8 @@ func (u UnhandledKinds) More() bool {
 
 // Load is the input of a forecast.
 type Load struct {
-	Waiting   int64         // waiting runs whose kinds have workers
-	Working   int64         // started runs
-	Uncounted bool          // Waiting includes an unknown number of runs without workers
-	Oldest    time.Duration // how long the oldest waiting run has been due
+	Waiting   int64 // waiting runs whose kinds have workers
+	Uncounted bool  // Waiting includes an unknown number of runs without workers
 	Recent    Period
 }
 
@@ -129,8 +127,7 @@ type Load struct {
 type Forecast struct {
 	Trend   Trend
 	Waiting int64
-	Working int64
-	In      time.Duration // Draining: until the queue is empty; Steady: the queue time of a new run
+	In      time.Duration // Draining: until the queue is empty
 }
 
 // Trend summarizes a forecast in one word.
@@ -138,48 +135,33 @@ type Trend string
 
 // The trends.
 const (
-	Empty    Trend = "empty"    // the queue is empty
+	Empty    Trend = "empty"    // no run is waiting
 	Draining Trend = "draining" // more runs start than arrive
-	Steady   Trend = "steady"   // as many runs start as arrive
-	Growing  Trend = "growing"  // more runs arrive than start
-	Busy     Trend = "busy"     // no run has started recently, and workers are busy
-	Stalled  Trend = "stalled"  // no run has started recently, and no worker is busy
-	Unclear  Trend = "unclear"  // too early to say
-	Unknown  Trend = "unknown"  // the number of waiting runs with workers is unknown
+	Growing  Trend = "growing"  // at least as many runs arrive as start
+	Unclear  Trend = "unclear"  // no run has started recently, or it is not known how many are waiting
 )
 
 const (
-	steps     = int(time.Minute / RecentStep)
-	window    = 3 * steps        // the last minutes, in steps
-	minStarts = 10               // minimum number of starts for a rate
-	soon      = 10 * time.Second // a queue that empties within this time is Draining, whatever arrives
-	tolerance = 0.1              // maximum relative difference of the rates of a steady queue
-	maxDelay  = 30 * time.Second // if a due run waits longer, no worker is free
+	window    = 3 * int(time.Minute/RecentStep) // the last minutes, in steps
+	minStarts = 10                              // minimum number of starts for a rate
+	soon      = 10 * time.Second                // a queue that empties within this time is Draining, whatever arrives
 )
 
 // Forecast computes the forecast for a load.
 func (l Load) Forecast() Forecast {
-	f := Forecast{Waiting: l.Waiting, Working: l.Working}
+	f := Forecast{Waiting: l.Waiting}
 	starts, arrivals := l.serviceRate(), l.arrivalRate()
 	switch {
 	case l.Waiting == 0:
 		f.Trend = Empty
-	case l.Uncounted:
-		f.Trend = Unknown
-	case l.Working == 0 && l.startsInLastMinute() == 0 && l.Oldest > maxDelay:
-		f.Trend = Stalled
-	case starts == 0 && l.Oldest > maxDelay:
-		f.Trend = Busy
-	case starts == 0:
+	case l.Uncounted || starts == 0:
 		f.Trend = Unclear
 	case float64(l.Waiting) < starts*soon.Seconds():
 		f.Trend, f.In = Draining, seconds(float64(l.Waiting)/starts)
-	case starts-arrivals > tolerance*starts:
+	case starts > arrivals:
 		f.Trend, f.In = Draining, seconds(float64(l.Waiting)/(starts-arrivals))
-	case arrivals-starts > tolerance*starts:
-		f.Trend = Growing
 	default:
-		f.Trend, f.In = Steady, seconds(float64(l.Waiting)/starts)
+		f.Trend = Growing
 	}
 	return f
 }
@@ -188,11 +170,6 @@ func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Se
 
 // complete returns the counters without the last step, which is incomplete.
 func (l Load) complete() []Counters { return l.Recent.Counters[:max(0, len(l.Recent.Counters)-1)] }
-
-func (l Load) startsInLastMinute() int64 {
-	flows := l.Recent.Counters
-	return Sum(flows[max(0, len(flows)-1-steps):]).Started
-}
 
 // serviceRate returns the starts per second in the window, counted from its first start. If the window has
 // too few starts, it uses the whole period. It returns 0 if no run started.

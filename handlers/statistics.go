@@ -47,7 +47,7 @@ type (
 	forecastJSON struct {
 		Waiting int64     `json:"waiting"`
 		Trend   app.Trend `json:"trend"`
-		// Seconds until the queue is empty or, if the trend is steady, the queue time of a new run.
+		// Seconds until the queue is empty, if the trend is draining.
 		In *float64 `json:"seconds,omitempty"`
 	}
 	unservedJSON struct {

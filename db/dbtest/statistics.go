@@ -238,8 +238,6 @@ func forecasts(f fixture) {
 	is(app.Empty, 0)
 	runs := f.create(100)
 	is(app.Unclear, 100)
-	f.clock.Advance(time.Minute)
-	is(app.Stalled, 100)
 	for _, run := range runs[:20] {
 		f.start(run)
 	}

@@ -16,7 +16,7 @@ func (r *Reader) Statistics(ctx context.Context) (stats app.Statistics, err erro
 		stats = app.Statistics{At: now.Truncate(time.Second), Overview: s.overview()}
 		stats.Recent = s.period(now, app.RecentStep, app.RecentSpan)
 		stats.Day = s.period(now, app.DayStep, app.DaySpan)
-		stats.Forecast = s.forecast(now, stats)
+		stats.Forecast = forecast(stats)
 	})
 	return stats, err
 }
@@ -64,26 +64,12 @@ func kindTimes(kinds map[string]*Rollup) (times []app.KindTimes) {
 }
 
 // forecast returns how the number of waiting runs develops.
-func (s *snapshot) forecast(now time.Time, stats app.Statistics) app.Forecast {
+func forecast(stats app.Statistics) app.Forecast {
 	load := app.Load{
-		Waiting: max(0, stats.Counts[app.Created]-stats.Unhandled.Runs()), Working: stats.Counts[app.Started],
+		Waiting:   max(0, stats.Counts[app.Created]-stats.Unhandled.Runs()),
 		Uncounted: stats.Unhandled.More(), Recent: stats.Recent,
 	}
-	if load.Waiting > 0 {
-		var millis int64
-		statement, args := s.dialect.OldestDueSQL()
-		s.get(&millis, statement, args...)
-		load.Oldest = now.Sub(FromMillis(millis))
-	}
 	return load.Forecast()
-}
-
-// OldestDueSQL returns the query for the time in milliseconds since when the oldest waiting run could have
-// started.
-func (d Dialect) OldestDueSQL() (statement string, args []any) {
-	const dueSince = "CASE WHEN updated_at > scheduled_at THEN updated_at ELSE scheduled_at END"
-	waiting := d.scanStatus(app.Created)
-	return waiting.selectSQL(dueSince, true), waiting.Args(allIDs, 1)
 }
 
 // UnhandledSQL returns the query for the kinds of waiting runs that are not in a given list, with their

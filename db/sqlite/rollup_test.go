@@ -237,8 +237,6 @@ func TestPlan_StatisticsUsePrimaryKey(t *testing.T) {
 			t.Errorf("the plan is: %s", got)
 		}
 	}
-	oldest, args := dialect.OldestDueSQL()
-	wantPlan(t, plan(t, store, oldest, args...), "INDEX process_runs_by_status")
 }
 
 func TestPlan_UnhandledKindsUseKindIndex(t *testing.T) {
