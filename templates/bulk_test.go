@@ -19,15 +19,15 @@ func hidden(t *testing.T, form string) (sent []string) {
 	return sent
 }
 
-func TestTheQuestionLooksAsItShould(t *testing.T) {
+func TestConfirmation_Golden(t *testing.T) {
 	t.Parallel()
 	since := app.At(time.Date(2026, 11, 23, 15, 4, 0, 0, time.UTC))
 	within := app.Confirmation{Newest: 13_000, At: app.At(time.Date(2026, 11, 24, 15, 4, 5, 678e6, time.UTC)), Checked: true, Runs: 12_300}
 	filter := app.Filter{Filtered: true, Status: app.Failed, Kind: "report", Since: since, Text: `<"quoted"> & more`}
 	for name, of := range map[string]struct {
-		action   app.BulkAction
-		prospect app.BulkPreview
-		problem  string
+		action  app.BulkAction
+		preview app.BulkPreview
+		problem string
 	}{
 		"confirmation_all":   {app.BulkAction{Operation: app.BulkRetry, Filter: filter, Confirmed: within}, app.BulkPreview{Runs: 12_300, Skipped: 45}, ""},
 		"confirmation_more":  {app.BulkAction{Operation: app.BulkDelete, Confirmed: within}, app.BulkPreview{Runs: 1_000_000, Skipped: 1, More: true}, ""},
@@ -38,16 +38,16 @@ func TestTheQuestionLooksAsItShould(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			drawing := newTemplates(t)
-			golden(t, name, must(t)(drawing.Confirm(of.action, of.prospect, "key-1", of.problem)))
-			golden(t, name+"_page", must(t)(drawing.ConfirmPage(of.action, of.prospect, "key-1", of.problem)))
+			tmpl := newTemplates(t)
+			golden(t, name, must(t)(tmpl.Confirm(of.action, of.preview, "key-1", of.problem)))
+			golden(t, name+"_page", must(t)(tmpl.ConfirmPage(of.action, of.preview, "key-1", of.problem)))
 		})
 	}
 }
 
-func TestYesSendsWhatWasAsked(t *testing.T) {
+func TestConfirmation_SendsThePreviewedAction(t *testing.T) {
 	t.Parallel()
-	drawing := newTemplates(t)
+	tmpl := newTemplates(t)
 	for name, of := range map[string]struct {
 		action app.BulkAction
 		want   string
@@ -56,21 +56,21 @@ func TestYesSendsWhatWasAsked(t *testing.T) {
 		"chosen": {app.BulkAction{Operation: app.BulkDelete, IDs: []int64{3, 4}}, "operation=delete newest=0 previewed=0 previewed_at= idempotency_key=k id=3 id=4"},
 		"one":    {app.BulkAction{Operation: app.BulkCancel, IDs: []int64{3}}, ""},
 	} {
-		part := string(must(t)(drawing.Confirm(of.action, app.BulkPreview{Runs: 5}, "k", "")))
+		part := string(must(t)(tmpl.Confirm(of.action, app.BulkPreview{Runs: 5}, "k", "")))
 		if got := strings.Join(hidden(t, part), " "); got != of.want {
-			t.Errorf("%s: it sends %s", name, got)
+			t.Errorf("%s: the form sends %s, want %s", name, got, of.want)
 		}
 	}
 }
 
-func TestAListOffersOnlyWhatCanBeDoneToItsRuns(t *testing.T) {
+func TestBulkForm_OffersApplicableOperations(t *testing.T) {
 	t.Parallel()
-	drawing := newTemplates(t)
+	tmpl := newTemplates(t)
 	for status, want := range map[app.Status]string{
 		app.Created: "cancel", app.Started: "cancel", app.Completed: "delete",
 		app.Failed: "retry delete", app.Cancelled: "retry delete",
 	} {
-		form := byID(t, parsePage(t, must(t)(drawing.Board(app.Page{Query: app.ByStatus(status)}, ""))), "bulk")
+		form := byID(t, parsePage(t, must(t)(tmpl.Board(app.Page{Query: app.ByStatus(status)}, ""))), "bulk")
 		var offered []string
 		for _, button := range elements(form, named("button")) {
 			if attribute(button, "name") == "operation" {
@@ -78,14 +78,14 @@ func TestAListOffersOnlyWhatCanBeDoneToItsRuns(t *testing.T) {
 			}
 		}
 		if got := strings.Join(offered, " "); got != want {
-			t.Errorf("runs that are %s are offered %s", status, got)
+			t.Errorf("list of %s runs offers %s, want %s", status, got, want)
 		}
 	}
 }
 
-func TestARunThatActsOnOthersSaysWhatItDoes(t *testing.T) {
+func TestStatusCell_OfBulkRunShowsItsMessage(t *testing.T) {
 	t.Parallel()
-	drawing := newTemplates(t)
+	tmpl := newTemplates(t)
 	run := app.ProcessRun{ID: 5, Kind: app.BulkRetry.Kind(), Version: 1, Progress: app.Progress{Percent: app.NoPercent}}
 	for status, want := range map[app.Status]string{
 		app.Created: "created retry runs", app.Completed: "completed 30 queued again", app.Cancelled: "cancelled 30 queued again",
@@ -94,12 +94,12 @@ func TestARunThatActsOnOthersSaysWhatItDoes(t *testing.T) {
 		if status == app.Created {
 			run.Message = ""
 		}
-		cell := textOf(byID(t, parseFragment(t, "<table><tr>"+string(must(t)(drawing.Status(run)))+"</table>"), "process_run_5_status"))
+		cell := textOf(byID(t, parseFragment(t, "<table><tr>"+string(must(t)(tmpl.Status(run)))+"</table>"), "process_run_5_status"))
 		if got := strings.Join(strings.Fields(cell), " "); !strings.HasPrefix(got, want) {
-			t.Errorf("it says %q", got)
+			t.Errorf("status cell says %q, want %q", got, want)
 		}
 	}
-	if said := string(must(t)(drawing.BulkStarted(run))); !strings.Contains(said, `href="/process_runs/5"`) {
-		t.Errorf("the notice is %s", said)
+	if said := string(must(t)(tmpl.BulkStarted(run))); !strings.Contains(said, `href="/process_runs/5"`) {
+		t.Errorf("notice %s does not link to the run", said)
 	}
 }

@@ -21,7 +21,7 @@ func someFailures() app.Failures {
 	return app.Failures{Failures: []app.Failure{ink, jam}, Groups: 5, Runs: 1240}
 }
 
-func TestTheFailuresLookAsTheyShould(t *testing.T) {
+func TestFailures_Golden(t *testing.T) {
 	t.Parallel()
 	golden(t, "failures", must(t)(newTemplates(t).Failures(someFailures())))
 	golden(t, "failures_kinds", must(t)(newTemplates(t, "report", "mail").Failures(someFailures())))
@@ -29,25 +29,25 @@ func TestTheFailuresLookAsTheyShould(t *testing.T) {
 	golden(t, "failures_frame", must(t)(newTemplates(t).FailuresFrame(someFailures())))
 }
 
-func TestASparklineSaysInWordsWhatItShows(t *testing.T) {
+func TestSparkline_HasADescription(t *testing.T) {
 	t.Parallel()
 	root := parsePage(t, must(t)(newTemplates(t).Failures(someFailures())))
-	pictures := elements(root, named("svg"))
-	if len(pictures) != 2 {
-		t.Fatalf("there are %d pictures", len(pictures))
+	sparklines := elements(root, named("svg"))
+	if len(sparklines) != 2 {
+		t.Fatalf("%d sparklines, want 2", len(sparklines))
 	}
 	for i, want := range []string{"20 in the last 24 hours, most of them, 16, 2 h ago", "None in the last 24 hours"} {
-		if got := attribute(pictures[i], "aria-label"); got != want {
-			t.Errorf("it says %q", got)
+		if got := attribute(sparklines[i], "aria-label"); got != want {
+			t.Errorf("sparkline %d is described as %q, want %q", i, got, want)
 		}
 	}
-	bars := elements(pictures[0], named("rect"))
+	bars := elements(sparklines[0], named("rect"))
 	if len(bars) != 2 || attribute(bars[0], "height") != "16" || attribute(bars[1], "height") != "4" || attribute(bars[1], "x") != "23" {
-		t.Errorf("its bars are %s", drawn(t, pictures[0]))
+		t.Errorf("bars of %s", markup(t, sparklines[0]))
 	}
 }
 
-func TestAFailureLeadsToItsRunsAndAsksWhetherToRetryThem(t *testing.T) {
+func TestFailures_LinkToRunsAndRetry(t *testing.T) {
 	t.Parallel()
 	root := parsePage(t, must(t)(newTemplates(t).Failures(someFailures())))
 	var links []string
@@ -55,17 +55,17 @@ func TestAFailureLeadsToItsRunsAndAsksWhetherToRetryThem(t *testing.T) {
 		links = append(links, attribute(link, "href"))
 	}
 	if got, want := strings.Join(links, " "), "/process_runs?failure=3 /process_runs/bulk?failure=3&operation=retry&scope=all"; got != want {
-		t.Errorf("it leads to %s", got)
+		t.Errorf("links to %s, want %s", got, want)
 	}
 }
 
-func TestAListSaysWhatItsRunsFailedWith(t *testing.T) {
+func TestBoard_NamesTheErrorOfItsFilter(t *testing.T) {
 	t.Parallel()
-	drawing := newTemplates(t)
+	tmpl := newTemplates(t)
 	page := app.Page{Query: app.Query{Filter: app.Filter{Failure: 3}}, MatchCount: 7, Failure: someFailures().Failures[0]}
-	root := parsePage(t, must(t)(drawing.Board(page, "")))
+	root := parsePage(t, must(t)(tmpl.Board(page, "")))
 	if got := textOf(byID(t, root, "matches")); got != "7 runs match with this error: exit status #\nno <b>ink</b> for #." {
-		t.Errorf("it says %q", got)
+		t.Errorf("match count says %q", got)
 	}
 	kept := 0
 	for _, input := range elements(root, named("input")) {
@@ -74,10 +74,10 @@ func TestAListSaysWhatItsRunsFailedWith(t *testing.T) {
 		}
 	}
 	if kept != 2 { // the filter form and the form for bulk actions
-		t.Errorf("%d forms keep what is asked for", kept)
+		t.Errorf("%d forms keep the failure, want 2", kept)
 	}
 	run := app.RunPage{Run: app.ProcessRun{ID: 7, Status: app.Failed, Error: "no ink for 7", Failure: 3, Version: 3}}
-	if page := string(must(t)(drawing.Run(run))); !strings.Contains(page, `href="/process_runs?failure=3"`) {
-		t.Error("the run's page does not lead to the others")
+	if page := string(must(t)(tmpl.Run(run))); !strings.Contains(page, `href="/process_runs?failure=3"`) {
+		t.Error("the run's page has no link to similar failures")
 	}
 }

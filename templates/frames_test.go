@@ -12,8 +12,8 @@ import (
 	"runboard/templates"
 )
 
-// drawn serializes a parsed element, so that tests can compare two of them.
-func drawn(t *testing.T, node *html.Node) string {
+// rendered serializes a parsed element, so that tests can compare two of them.
+func markup(t *testing.T, node *html.Node) string {
 	t.Helper()
 	var text strings.Builder
 	if err := html.Render(&text, node); err != nil {
@@ -24,7 +24,7 @@ func drawn(t *testing.T, node *html.Node) string {
 
 // contents parses a frame as htmx does, and lists its parts: "td#id" for a cell and "#target: element#id …"
 // for a partial. It reports an error for anything that htmx would swap into the region itself.
-func contents(t *testing.T, frame string) (found []string) {
+func parts(t *testing.T, frame string) (found []string) {
 	t.Helper()
 	for node := range parseFragment(t, frame).ChildNodes() {
 		switch {
@@ -40,14 +40,14 @@ func contents(t *testing.T, frame string) (found []string) {
 		case node.Data == "template" && attribute(node, "type") == "partial" && attribute(node, "hx-swap") == "delete":
 			found = append(found, attribute(node, "hx-target")+" goes")
 		default:
-			t.Errorf("this is not out of band: %s", drawn(t, node))
+			t.Errorf("a part without a target: %s", markup(t, node))
 		}
 	}
 	return found
 }
 
-// aroundTheList are the parts of every frame that show the state of the whole board.
-var aroundTheList = []string{
+// overviewParts are the parts of every frame that show the state of the whole board.
+var overviewParts = []string{
 	"#count_all: b#count_all",
 	"#count_created: b#count_created", "#count_started: b#count_started", "#count_completed: b#count_completed",
 	"#count_failed: b#count_failed", "#count_cancelled: b#count_cancelled",
@@ -62,52 +62,52 @@ func cellsOf(runs []app.ProcessRun) (cells []string) {
 	return cells
 }
 
-func TestAFrameHoldsJustWhatItShouldAfterItIsParsed(t *testing.T) {
+func TestFrames_HaveOnlyTargetedParts(t *testing.T) {
 	t.Parallel()
-	drawing := newTemplates(t, "simulated", "report")
-	draw := must(t)
+	tmpl := newTemplates(t, "simulated", "report")
+	render := must(t)
 	list := []string{"#process_runs: tbody#process_runs", "#pager: nav#pager"}
 	for name, test := range map[string]struct {
 		frame string
 		want  []string
 	}{
-		"the list":       {draw(drawing.ListFrame(mixedPage())), list},
-		"the empty list": {draw(drawing.ListFrame(app.Page{})), list},
-		"the cells":      {draw(drawing.CellsFrame(mixed(), overview)), cellsOf(mixed())},
-		"one cell":       {draw(drawing.CellsFrame(mixed()[:1], overview)), cellsOf(mixed()[:1])},
+		"the list":       {render(tmpl.ListFrame(mixedPage())), list},
+		"the empty list": {render(tmpl.ListFrame(app.Page{})), list},
+		"the cells":      {render(tmpl.CellsFrame(mixed(), overview)), cellsOf(mixed())},
+		"one cell":       {render(tmpl.CellsFrame(mixed()[:1], overview)), cellsOf(mixed()[:1])},
 		"chosen cells": {
-			draw(drawing.StatusCells([]int64{99, 3}, []app.ProcessRun{samples["failed"]})) + draw(drawing.CellsFrame(nil, overview)),
+			render(tmpl.StatusCells([]int64{99, 3}, []app.ProcessRun{samples["failed"]})) + render(tmpl.CellsFrame(nil, overview)),
 			[]string{"td#process_run_3_status", "#process_run_99 goes"},
 		},
-		"no cells": {draw(drawing.CellsFrame(nil, overview)), nil},
+		"no cells": {render(tmpl.CellsFrame(nil, overview)), nil},
 		"a run": {
-			draw(drawing.RunFrame(app.RunPage{Run: samples["failed"], Overview: overview})),
+			render(tmpl.RunFrame(app.RunPage{Run: samples["failed"], Overview: overview})),
 			[]string{"td#process_run_3_status", "#process_run_3_facts: tbody#process_run_3_facts", "#process_run_3_events: ol#process_run_3_events"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			want := slices.Concat(test.want, aroundTheList)
-			if got := contents(t, test.frame); !slices.Equal(got, want) {
-				t.Errorf("it holds\n%q\nwant\n%q\nin\n%s", got, want, test.frame)
+			want := slices.Concat(test.want, overviewParts)
+			if got := parts(t, test.frame); !slices.Equal(got, want) {
+				t.Errorf("parts\n%q\nwant\n%q\nin\n%s", got, want, test.frame)
 			}
 		})
 	}
 }
 
 // htmx ignores a part whose target is missing, so users would see stale content without any error.
-func TestThePageHasATargetForEachPartOfItsFrames(t *testing.T) {
+func TestPages_HaveTheTargetsOfFrames(t *testing.T) {
 	t.Parallel()
-	drawing := newTemplates(t)
-	draw := must(t)
+	tmpl := newTemplates(t)
+	render := must(t)
 	single := app.RunPage{Run: samples["failed"], Overview: overview}
-	board := parsePage(t, draw(drawing.Board(mixedPage(), "key-1")))
-	run := parsePage(t, draw(drawing.Run(single)))
-	for _, part := range append(contents(t, draw(drawing.ListFrame(mixedPage()))), contents(t, draw(drawing.CellsFrame(mixed(), overview)))...) {
+	board := parsePage(t, render(tmpl.Board(mixedPage(), "key-1")))
+	run := parsePage(t, render(tmpl.Run(single)))
+	for _, part := range append(parts(t, render(tmpl.ListFrame(mixedPage()))), parts(t, render(tmpl.CellsFrame(mixed(), overview)))...) {
 		byID(t, board, idIn(part))
 	}
-	for _, part := range contents(t, draw(drawing.RunFrame(single))) {
-		if !slices.Contains(aroundTheList, part) { // only the list page has these
+	for _, part := range parts(t, render(tmpl.RunFrame(single))) {
+		if !slices.Contains(overviewParts, part) { // only the list page has these
 			byID(t, run, idIn(part))
 		}
 	}
@@ -120,29 +120,29 @@ func idIn(part string) string { return part[strings.LastIndex(part, "#")+1:] }
 func bare(t *testing.T, cell *html.Node) string {
 	t.Helper()
 	cell.Attr = slices.DeleteFunc(cell.Attr, func(a html.Attribute) bool { return a.Key == "hx-swap-oob" })
-	return drawn(t, cell)
+	return markup(t, cell)
 }
 
-func TestPageAndFrameDrawTheSameCell(t *testing.T) {
+func TestStatusCell_IsEqualOnPagesAndFrames(t *testing.T) {
 	t.Parallel()
-	drawing := newTemplates(t)
-	draw := must(t)
+	tmpl := newTemplates(t)
+	render := must(t)
 	for name, run := range samples {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			id := templates.StatusID(run.ID)
 			page, single := app.Page{Runs: []app.ProcessRun{run}}, app.RunPage{Run: run}
-			want := bare(t, byID(t, parsePage(t, draw(drawing.Board(page, ""))), id))
+			want := bare(t, byID(t, parsePage(t, render(tmpl.Board(page, ""))), id))
 			for place, root := range map[string]*html.Node{
-				"the run's page":  parsePage(t, draw(drawing.Run(single))),
-				"the row":         parseFragment(t, draw(drawing.Row(run))),
-				"the cell":        parseFragment(t, draw(drawing.Status(run))),
-				"the list frame":  parseFragment(t, draw(drawing.ListFrame(page))),
-				"the cells frame": parseFragment(t, draw(drawing.CellsFrame(page.Runs, overview))),
-				"the run frame":   parseFragment(t, draw(drawing.RunFrame(single))),
+				"the run's page":  parsePage(t, render(tmpl.Run(single))),
+				"the row":         parseFragment(t, render(tmpl.Row(run))),
+				"the cell":        parseFragment(t, render(tmpl.Status(run))),
+				"the list frame":  parseFragment(t, render(tmpl.ListFrame(page))),
+				"the cells frame": parseFragment(t, render(tmpl.CellsFrame(page.Runs, overview))),
+				"the run frame":   parseFragment(t, render(tmpl.RunFrame(single))),
 			} {
 				if got := bare(t, byID(t, root, id)); got != want {
-					t.Errorf("%s draws\n%s\nthe board draws\n%s", place, got, want)
+					t.Errorf("%s renders\n%s\nthe board renders\n%s", place, got, want)
 				}
 			}
 		})
@@ -150,25 +150,25 @@ func TestPageAndFrameDrawTheSameCell(t *testing.T) {
 }
 
 // htmx would tear an out-of-band cell out of a page or a row.
-func TestOnlyFramesSayThatACellIsOutOfBand(t *testing.T) {
+func TestStatusCell_IsOutOfBandOnlyInFrames(t *testing.T) {
 	t.Parallel()
-	drawing := newTemplates(t)
-	draw := must(t)
+	tmpl := newTemplates(t)
+	render := must(t)
 	const attribute = `hx-swap-oob="outerMorph"`
 	for _, text := range []string{
-		draw(drawing.Board(mixedPage(), "")), draw(drawing.Live(mixedPage())), draw(drawing.Row(samples["failed"])),
-		draw(drawing.Status(samples["failed"])), draw(drawing.ListFrame(mixedPage())), draw(drawing.Run(app.RunPage{Run: samples["failed"]})),
+		render(tmpl.Board(mixedPage(), "")), render(tmpl.Live(mixedPage())), render(tmpl.Row(samples["failed"])),
+		render(tmpl.Status(samples["failed"])), render(tmpl.ListFrame(mixedPage())), render(tmpl.Run(app.RunPage{Run: samples["failed"]})),
 	} {
 		if strings.Contains(text, attribute) {
-			t.Errorf("it is said in\n%s", text)
+			t.Errorf("a page or a row has an out-of-band cell:\n%s", text)
 		}
 	}
-	if got := strings.Count(draw(drawing.CellsFrame(mixed(), overview)), attribute); got != len(mixed()) {
-		t.Errorf("%d of %d cells of a frame say so", got, len(mixed()))
+	if got := strings.Count(render(tmpl.CellsFrame(mixed(), overview)), attribute); got != len(mixed()) {
+		t.Errorf("%d of %d cells of a frame are out of band", got, len(mixed()))
 	}
 }
 
-func TestTheListFrameHasEachRowWithItsCells(t *testing.T) {
+func TestListFrame_HasEveryRow(t *testing.T) {
 	t.Parallel()
 	for columns, kinds := range map[int][]string{3: {"simulated"}, 4: {"simulated", "report"}} {
 		frame := must(t)(newTemplates(t, kinds...).ListFrame(mixedPage()))
@@ -182,7 +182,7 @@ func TestTheListFrameHasEachRowWithItsCells(t *testing.T) {
 			}
 			cells := elements(rows[i], func(node *html.Node) bool { return node.Data == "th" || node.Data == "td" })
 			if len(cells) != columns || attribute(cells[1], "id") != templates.StatusID(run.ID) {
-				t.Errorf("row %d has %d cells: %s", i, len(cells), drawn(t, rows[i]))
+				t.Errorf("row %d has %d cells: %s", i, len(cells), markup(t, rows[i]))
 			}
 		}
 	}
@@ -205,7 +205,7 @@ func longNumbers() app.Page {
 }
 
 // Each change of a list sends a frame to each subscriber, so frames have to be small.
-func TestAListFrameWithLongNumbersIsSmall(t *testing.T) {
+func TestListFrame_StaysSmall(t *testing.T) {
 	t.Parallel()
 	const limit = 19 << 10
 	size := len(must(t)(newTemplates(t).ListFrame(longNumbers())))

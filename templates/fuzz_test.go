@@ -25,30 +25,30 @@ func shape(root *html.Node) (shape []string) {
 }
 
 // shapes renders everything that shows the kind or the message of a run, and returns the shapes.
-func shapes(t *testing.T, drawing *templates.Templates, kind, message string) (all []string) {
+func shapesOf(t *testing.T, tmpl *templates.Templates, kind, message string) (all []string) {
 	t.Helper()
-	draw := must(t)
+	render := must(t)
 	runs := []app.ProcessRun{samples["waiting"], samples["failed"]} // these show their error
 	for i := range runs {
 		runs[i].Kind, runs[i].Error = kind, message
 	}
 	page := app.Page{Runs: runs, Overview: overview}
-	for _, text := range []string{draw(drawing.Board(page, message)), draw(drawing.Error(kind, message))} {
+	for _, text := range []string{render(tmpl.Board(page, message)), render(tmpl.Error(kind, message))} {
 		all = append(all, shape(parsePage(t, text))...)
 	}
 	for _, text := range []string{
-		draw(drawing.ListFrame(page)), draw(drawing.CellsFrame(runs, overview)), draw(drawing.Notice(message)),
-		draw(drawing.Started(app.Batch{First: 1, Count: 2}, message)),
+		render(tmpl.ListFrame(page)), render(tmpl.CellsFrame(runs, overview)), render(tmpl.Notice(message)),
+		render(tmpl.Started(app.Batch{First: 1, Count: 2}, message)),
 	} {
 		all = append(all, shape(parseFragment(t, text))...)
 	}
 	single := app.RunPage{Run: runs[1], Overview: overview}
-	all = append(all, shape(parsePage(t, draw(drawing.Run(single))))...)
-	all = append(all, shape(parseFragment(t, draw(drawing.RunFrame(single))))...)
-	stats := lively()
+	all = append(all, shape(parsePage(t, render(tmpl.Run(single))))...)
+	all = append(all, shape(parseFragment(t, render(tmpl.RunFrame(single))))...)
+	stats := busyStatistics()
 	stats.Unhandled[0].Kind, stats.Recent.Kinds[0].Kind = cmp.Or(kind, "none"), kind
-	all = append(all, shape(parsePage(t, draw(drawing.Statistics(stats))))...)
-	return append(all, shape(parseFragment(t, draw(drawing.StatisticsFrame(stats))))...)
+	all = append(all, shape(parsePage(t, render(tmpl.Statistics(stats))))...)
+	return append(all, shape(parseFragment(t, render(tmpl.StatisticsFrame(stats))))...)
 }
 
 // harmless returns a text without special characters. It keeps an empty text, which renders differently.
@@ -59,7 +59,7 @@ func harmless(text string) string {
 	return "harmless"
 }
 
-func FuzzTextCannotBecomeMarkup(f *testing.F) {
+func FuzzTemplates_TextStaysText(f *testing.F) {
 	for _, text := range []string{
 		"", "plain", "<script>alert(1)</script>", `"><img src=x onerror=alert(1)>`, `' onclick='alert(1)`, "</td></tr></table><p>",
 		"</small></td><td id=process_run_1_status>", `<hx-partial hx-target="#live" hx-swap="outerHTML">`, "</hx-partial>", "</template>",
@@ -70,11 +70,11 @@ func FuzzTextCannotBecomeMarkup(f *testing.F) {
 		f.Add("plain", text)
 		f.Add(text, "")
 	}
-	drawing := newTemplates(f, "simulated", "report") // two kinds, so that rows name their kind
+	tmpl := newTemplates(f, "simulated", "report") // two kinds, so that rows name their kind
 	f.Fuzz(func(t *testing.T, kind, message string) {
-		got, want := shapes(t, drawing, kind, message), shapes(t, drawing, harmless(kind), harmless(message))
+		got, want := shapesOf(t, tmpl, kind, message), shapesOf(t, tmpl, harmless(kind), harmless(message))
 		if !slices.Equal(got, want) {
-			t.Errorf("kind %q, message %q: drawn as\n%s\nwant\n%s", kind, message, strings.Join(got, "\n"), strings.Join(want, "\n"))
+			t.Errorf("kind %q, message %q: rendered as\n%s\nwant\n%s", kind, message, strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	})
 }

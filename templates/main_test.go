@@ -32,7 +32,7 @@ func newTemplates(t testing.TB, kinds ...string) *templates.Templates {
 	if kinds == nil {
 		kinds = []string{"simulated"}
 	}
-	drawing, err := templates.New(templates.Options{
+	tmpl, err := templates.New(templates.Options{
 		Asset: func(name string) string { return "/static/" + name },
 		Kinds: kinds, MaxAttempts: 3, RunTimeout: 24 * time.Hour,
 		Now: func() time.Time { return noon },
@@ -40,26 +40,26 @@ func newTemplates(t testing.TB, kinds ...string) *templates.Templates {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return drawing
+	return tmpl
 }
 
 // must unwraps the result of a render, and ends the test on an error.
-func must(t testing.TB) func(drawn []byte, err error) string {
-	return func(drawn []byte, err error) string {
+func must(t testing.TB) func(rendered []byte, err error) string {
+	return func(rendered []byte, err error) string {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
-		return string(drawn)
+		return string(rendered)
 	}
 }
 
-// golden compares drawn with testdata/name.html. With -update, it writes the file instead.
-func golden(t *testing.T, name, drawn string) {
+// golden compares rendered with testdata/name.html. With -update, it writes the file instead.
+func golden(t *testing.T, name, rendered string) {
 	t.Helper()
 	file := filepath.Join("testdata", name+".html")
 	if *update {
-		if err := os.WriteFile(file, []byte(drawn), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(rendered), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -67,19 +67,19 @@ func golden(t *testing.T, name, drawn string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, wanted := strings.Split(drawn, "\n"), strings.Split(string(want), "\n")
+	got, wanted := strings.Split(rendered, "\n"), strings.Split(string(want), "\n")
 	for i := range min(len(got), len(wanted)) {
 		if got[i] != wanted[i] {
-			t.Fatalf("%s (go test ./templates -update writes it anew): line %d is\n%s\nwant\n%s", file, i+1, got[i], wanted[i])
+			t.Fatalf("%s (update with go test ./templates -update): line %d is\n%s\nwant\n%s", file, i+1, got[i], wanted[i])
 		}
 	}
 	if len(got) != len(wanted) {
-		t.Errorf("%s (go test ./templates -update writes it anew) has %d lines, and %d are drawn", file, len(wanted), len(got))
+		t.Errorf("%s (update with go test ./templates -update) has %d lines, and the result %d", file, len(wanted), len(got))
 	}
 }
 
 // samples has a run in each state that looks different.
-var samples = silent(map[string]app.ProcessRun{
+var samples = complete(map[string]app.ProcessRun{
 	"created": {ID: 8, Kind: "simulated", Status: app.Created, Version: 1, CreatedAt: before(2 * time.Second)},
 	"waiting": {
 		ID: 7, Kind: "simulated", Status: app.Created, Version: 3, Attempt: 1, Error: "the simulated work failed",
@@ -115,8 +115,8 @@ var samples = silent(map[string]app.ProcessRun{
 	},
 })
 
-// silent sets runs without progress to NoPercent, and UpdatedAt to the time of their last change.
-func silent(runs map[string]app.ProcessRun) map[string]app.ProcessRun {
+// complete sets runs without progress to NoPercent, and UpdatedAt to the time of their last change.
+func complete(runs map[string]app.ProcessRun) map[string]app.ProcessRun {
 	for name, run := range runs {
 		if run.Percent == 0 {
 			run.Percent = app.NoPercent
@@ -173,7 +173,7 @@ func parseFragment(t testing.TB, text string) *html.Node {
 			return node
 		}
 	}
-	t.Fatal("there is no template")
+	t.Fatal("the fragment has no template element")
 	return nil
 }
 

@@ -15,31 +15,31 @@ import (
 // pages returns all pages and fragments, with texts in them that contain markup.
 func pages(t testing.TB) map[string]*html.Node {
 	t.Helper()
-	drawing, hostile := newTemplates(t, "simulated", "report"), samples["failed"]
+	tmpl, hostile := newTemplates(t, "simulated", "report"), samples["failed"]
 	hostile.Error = `"><img src=x onerror=alert(1)><script>alert(1)</script> style="color:red"`
 	hostile.Kind = `' onclick='alert(1)`
 	page := mixedPage()
 	page.Runs = append(page.Runs, hostile)
 	page.Runs[len(page.Runs)-1].ID = 1
 	page.HasOlder, page.HasNewer, page.Query = true, true, app.Query{Direction: app.Before, Cursor: 9}
-	draw := must(t)
+	render := must(t)
 	return map[string]*html.Node{
-		"the board":       parsePage(t, draw(drawing.Board(page, `k" autofocus onfocus="alert(1)`))),
-		"the empty board": parsePage(t, draw(drawing.Board(app.Page{}, ""))),
-		"a run's page":    parsePage(t, draw(drawing.Run(app.RunPage{Run: hostile}))),
-		"the error page":  parsePage(t, draw(drawing.Error("</title><script>", "<script>alert(1)</script>"))),
-		"the notice":      parseFragment(t, draw(drawing.Notice("<script>alert(1)</script>"))),
-		"started":         parseFragment(t, draw(drawing.Started(app.Batch{First: 1, Count: 2}, `"><script>`))),
-		"the list frame":  parseFragment(t, draw(drawing.ListFrame(page))),
-		"the cells frame": parseFragment(t, draw(drawing.CellsFrame(page.Runs, overview))),
-		"the statistics":  parsePage(t, draw(drawing.Statistics(lively()))),
-		"their frame":     parseFragment(t, draw(drawing.StatisticsFrame(lively()))),
-		"the run frame":   parseFragment(t, draw(drawing.RunFrame(app.RunPage{Run: hostile}))),
+		"the board":       parsePage(t, render(tmpl.Board(page, `k" autofocus onfocus="alert(1)`))),
+		"the empty board": parsePage(t, render(tmpl.Board(app.Page{}, ""))),
+		"a run's page":    parsePage(t, render(tmpl.Run(app.RunPage{Run: hostile}))),
+		"the error page":  parsePage(t, render(tmpl.Error("</title><script>", "<script>alert(1)</script>"))),
+		"the notice":      parseFragment(t, render(tmpl.Notice("<script>alert(1)</script>"))),
+		"started":         parseFragment(t, render(tmpl.Started(app.Batch{First: 1, Count: 2}, `"><script>`))),
+		"the list frame":  parseFragment(t, render(tmpl.ListFrame(page))),
+		"the cells frame": parseFragment(t, render(tmpl.CellsFrame(page.Runs, overview))),
+		"the statistics":  parsePage(t, render(tmpl.Statistics(busyStatistics()))),
+		"their frame":     parseFragment(t, render(tmpl.StatisticsFrame(busyStatistics()))),
+		"the run frame":   parseFragment(t, render(tmpl.RunFrame(app.RunPage{Run: hostile}))),
 	}
 }
 
 // The content security policy forbids inline scripts and styles, so browsers would ignore them.
-func TestNothingNeedsInlineScriptOrStyle(t *testing.T) {
+func TestPages_NeedNoInlineScriptOrStyle(t *testing.T) {
 	t.Parallel()
 	for name, root := range pages(t) {
 		for _, node := range elements(root, func(*html.Node) bool { return true }) {
@@ -66,7 +66,7 @@ func forbidden(a html.Attribute) bool {
 	return strings.HasPrefix(a.Key, "hx-trigger") && strings.Contains(value, "[") // htmx evaluates filters
 }
 
-func TestNoIDIsUsedTwice(t *testing.T) {
+func TestPages_HaveUniqueIDs(t *testing.T) {
 	t.Parallel()
 	for name, root := range pages(t) {
 		seen := map[string]bool{}
@@ -80,7 +80,7 @@ func TestNoIDIsUsedTwice(t *testing.T) {
 	}
 }
 
-func TestScriptsAndStylesAreAssets(t *testing.T) {
+func TestPages_LoadOnlyAssets(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"the board", "a run's page", "the error page"} {
 		root := pages(t)[name]
@@ -90,18 +90,18 @@ func TestScriptsAndStylesAreAssets(t *testing.T) {
 		}{"script": {"src", 3}, "link": {"href", 3}} {
 			key, found := want.key, elements(root, named(element))
 			if len(found) != want.n {
-				t.Errorf("%s has %d times <%s>, want %d", name, len(found), element, want.n)
+				t.Errorf("%s has %d <%s>, want %d", name, len(found), element, want.n)
 			}
 			for _, node := range found {
 				if !strings.HasPrefix(attribute(node, key), "/static/") {
-					t.Errorf("%s has %s", name, drawn(t, node))
+					t.Errorf("%s has %s", name, markup(t, node))
 				}
 			}
 		}
 	}
 }
 
-func TestTheBoardHasTheElementsOfTheContract(t *testing.T) {
+func TestBoard_HasTheElementsOfTheContract(t *testing.T) {
 	t.Parallel()
 	root := parsePage(t, must(t)(newTemplates(t).Board(mixedPage(), "key-1")))
 	for id, want := range map[string]struct{ element, key, value string }{
@@ -115,7 +115,7 @@ func TestTheBoardHasTheElementsOfTheContract(t *testing.T) {
 	} {
 		node := byID(t, root, id)
 		if node.Data != want.element || attribute(node, want.key) != want.value {
-			t.Errorf("#%s is %s", id, drawn(t, node))
+			t.Errorf("#%s is %s", id, markup(t, node))
 		}
 	}
 	for status, want := range map[app.Status]string{
@@ -130,49 +130,49 @@ func TestTheBoardHasTheElementsOfTheContract(t *testing.T) {
 	}
 }
 
-func TestTheButtonWorksWithoutScript(t *testing.T) {
+func TestBoard_StartsRunsWithoutScripts(t *testing.T) {
 	t.Parallel()
 	root := parsePage(t, must(t)(newTemplates(t).Board(app.Page{}, "key-1")))
 	forms := elements(root, named("form"))
 	if len(forms) != 6 || attribute(forms[0], "method") != "post" || attribute(forms[0], "action") != "/process_runs" {
-		t.Fatalf("%d forms, of which the first is %s", len(forms), drawn(t, forms[0]))
+		t.Fatalf("%d forms, the first is %s", len(forms), markup(t, forms[0]))
 	}
 	buttons := elements(forms[0], named("button"))
 	if len(buttons) != 1 || textOf(buttons[0]) != "Start 10 processes" || attribute(buttons[0], "type") != "submit" {
-		t.Errorf("%d buttons, of which the first says %q", len(buttons), textOf(buttons[0]))
+		t.Errorf("%d buttons, the first says %q", len(buttons), textOf(buttons[0]))
 	}
 	sent := map[string]string{}
 	for _, field := range elements(forms[0], named("input")) {
 		sent[attribute(field, "name")] = attribute(field, "value")
 	}
 	if len(sent) != 2 || sent["count"] != "10" || sent["idempotency_key"] != "key-1" {
-		t.Errorf("it sends %v", sent)
+		t.Errorf("the start form sends %v", sent)
 	}
 }
 
-func TestEachStatusOffersWhatCanBeWished(t *testing.T) {
+func TestStatusCell_OffersTheRightAction(t *testing.T) {
 	t.Parallel()
-	drawing := newTemplates(t)
+	tmpl := newTemplates(t)
 	for name, want := range map[string]string{
 		"created": "cancel", "waiting": "cancel", "started": "cancel", "busy": "cancel", "cancelling": "",
 		"completed": "", "failed": "retry", "cancelled": "retry",
 	} {
 		run := samples[name]
-		buttons := elements(parseFragment(t, must(t)(drawing.Status(run))), named("button"))
+		buttons := elements(parseFragment(t, must(t)(tmpl.Status(run))), named("button"))
 		if want == "" {
 			if len(buttons) != 0 {
-				t.Errorf("%s: there is %s", name, drawn(t, buttons[0]))
+				t.Errorf("%s: unexpected button %s", name, markup(t, buttons[0]))
 			}
 			continue
 		}
 		path := templates.RunPath(run.ID) + "/" + want
 		if len(buttons) != 1 || attribute(buttons[0], "hx-post") != path || attribute(buttons[0], "formaction") != path || attribute(buttons[0], "form") != templates.RowActionsID {
-			t.Errorf("%s: %d buttons", name, len(buttons))
+			t.Errorf("%s: %d buttons, want one for %s", name, len(buttons), path)
 		}
 	}
 }
 
-func TestTheStatusCellIsThatOfTheContract(t *testing.T) {
+func TestStatusCell_HasStatusAndVersion(t *testing.T) {
 	t.Parallel()
 	for name, run := range samples {
 		t.Run(name, func(t *testing.T) {
@@ -180,7 +180,7 @@ func TestTheStatusCellIsThatOfTheContract(t *testing.T) {
 			cell := byID(t, parseFragment(t, must(t)(newTemplates(t).Status(run))), "process_run_"+strconv.FormatInt(run.ID, 10)+"_status")
 			word := run.Status.String()
 			if attribute(cell, "data-status") != word || attribute(cell, "data-version") != strconv.FormatInt(run.Version, 10) {
-				t.Errorf("the cell is %s", drawn(t, cell))
+				t.Errorf("the cell is %s", markup(t, cell))
 			}
 			if text := textOf(cell); !strings.HasPrefix(text, word) || strings.HasPrefix(text, word+word) {
 				t.Errorf("its text is %q", text)
@@ -190,44 +190,44 @@ func TestTheStatusCellIsThatOfTheContract(t *testing.T) {
 }
 
 // A swap replaces the region together with its socket, so the path of the socket has to match the new page.
-func TestTheSocketAsksWhatThePageAsks(t *testing.T) {
+func TestLiveRegion_SocketHasThePagesQuery(t *testing.T) {
 	t.Parallel()
-	drawing := newTemplates(t)
-	draw := must(t)
+	tmpl := newTemplates(t)
+	render := must(t)
 	for query, want := range map[app.Query]string{
 		{}: "/process_runs/live",
 		{Filter: app.Filter{Filtered: true, Status: app.Failed}}:                                   "/process_runs/live?status=failed",
 		{Filter: app.Filter{Filtered: true, Status: app.Created}, Direction: app.After, Cursor: 7}: "/process_runs/live?after=7&status=created",
 	} {
-		live := byID(t, parsePage(t, draw(drawing.Board(app.Page{Query: query}, ""))), "live")
+		live := byID(t, parsePage(t, render(tmpl.Board(app.Page{Query: query}, ""))), "live")
 		if got := attribute(live, "hx-ws:connect"); got != want {
 			t.Errorf("the board's socket is %q, want %q", got, want)
 		}
 	}
-	live := byID(t, parsePage(t, draw(drawing.Run(app.RunPage{Run: app.ProcessRun{ID: 42}}))), "live")
+	live := byID(t, parsePage(t, render(tmpl.Run(app.RunPage{Run: app.ProcessRun{ID: 42}}))), "live")
 	if got := attribute(live, "hx-ws:connect"); got != "/process_runs/42/live" || attribute(live, "hx-swap") != "none" {
 		t.Errorf("the socket of run 42 is %q", got)
 	}
 }
 
-func TestTheFilterInUseIsTheOneThatIsMarked(t *testing.T) {
+func TestBoard_MarksTheCurrentTab(t *testing.T) {
 	t.Parallel()
-	drawing := newTemplates(t)
+	tmpl := newTemplates(t)
 	for query, want := range map[app.Query]string{
 		{}:                                   "filter_all",
 		{Filter: app.Filter{Filtered: true}}: "filter_created",
 		{Filter: app.Filter{Filtered: true, Status: app.Failed}}: "filter_failed",
 	} {
-		root := parsePage(t, must(t)(drawing.Board(app.Page{Query: query}, "")))
+		root := parsePage(t, must(t)(tmpl.Board(app.Page{Query: query}, "")))
 		marked := elements(root, func(node *html.Node) bool { return attribute(node, "aria-current") != "" })
 		if len(marked) != 1 || attribute(marked[0], "id") != want {
-			t.Errorf("%d links are marked, want just %s", len(marked), want)
+			t.Errorf("%d links are current, want only %s", len(marked), want)
 		}
 	}
 }
 
 // htmx falls back to its defaults if it cannot parse this JSON.
-func TestTheSettingsOfHtmxAreJSON(t *testing.T) {
+func TestLayout_ConfigOfHTMXIsJSON(t *testing.T) {
 	t.Parallel()
 	for _, meta := range elements(pages(t)["the board"], named("meta")) {
 		if attribute(meta, "name") != "htmx-config" {
@@ -238,14 +238,14 @@ func TestTheSettingsOfHtmxAreJSON(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, inherits := config["implicitInheritance"]; inherits || config["extensions"] != "ws" || config["includeIndicatorCSS"] != false {
-			t.Errorf("the settings are %v", config)
+			t.Errorf("htmx config = %v", config)
 		}
 		return
 	}
-	t.Error("there are no settings")
+	t.Error("the board has no htmx config")
 }
 
-func TestWhatPeopleReadIsTheTextItself(t *testing.T) {
+func TestFacts_EscapeText(t *testing.T) {
 	t.Parallel()
 	run := samples["failed"]
 	run.Kind, run.Error = `a<b>&"c"`, "5 < 6\n& <script>alert('1')</script> {{.}} &lt;"
@@ -259,24 +259,24 @@ func TestWhatPeopleReadIsTheTextItself(t *testing.T) {
 }
 
 // The scripts compute the age of a change and the offset of the server's clock from these times.
-func TestPagesSayWhenTheyWereDrawnAndCellsWhenTheyChanged(t *testing.T) {
+func TestPages_CarryTheirTimes(t *testing.T) {
 	t.Parallel()
-	drawing := newTemplates(t)
-	for name, drawn := range map[string]string{
-		"the board":      must(t)(drawing.Board(mixedPage(), "key-1")),
-		"a run's page":   must(t)(drawing.Run(app.RunPage{Run: samples["started"]})),
-		"the statistics": must(t)(drawing.Statistics(lively())),
-		"the error page": must(t)(drawing.Error("Not found", "There is no run.")),
+	tmpl := newTemplates(t)
+	for name, rendered := range map[string]string{
+		"the board":      must(t)(tmpl.Board(mixedPage(), "key-1")),
+		"a run's page":   must(t)(tmpl.Run(app.RunPage{Run: samples["started"]})),
+		"the statistics": must(t)(tmpl.Statistics(busyStatistics())),
+		"the error page": must(t)(tmpl.Error("Not found", "There is no run.")),
 	} {
-		times := elements(parsePage(t, drawn), func(node *html.Node) bool { return attribute(node, "name") == "server-time" })
+		times := elements(parsePage(t, rendered), func(node *html.Node) bool { return attribute(node, "name") == "server-time" })
 		if len(times) != 1 || attribute(times[0], "content") != strconv.FormatInt(noon.UnixMilli(), 10) {
-			t.Errorf("%s was drawn at %v", name, times)
+			t.Errorf("%s has the server time %v", name, times)
 		}
 	}
 	for name, run := range samples {
-		cell := byID(t, parseFragment(t, must(t)(drawing.Status(run))), templates.StatusID(run.ID))
+		cell := byID(t, parseFragment(t, must(t)(tmpl.Status(run))), templates.StatusID(run.ID))
 		if at := attribute(cell, "data-at"); at != strconv.FormatInt(run.UpdatedAt.UnixMilli(), 10) {
-			t.Errorf("%s: the cell changed at %q", name, at)
+			t.Errorf("%s: data-at = %q", name, at)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"runboard/templates"
 )
 
-func TestThePathOfAQuery(t *testing.T) {
+func TestQueryPath_HasTheFilterAndCursor(t *testing.T) {
 	t.Parallel()
 	failed := app.ByStatus(app.Failed)
 	for query, want := range map[app.Query]string{
@@ -23,23 +23,23 @@ func TestThePathOfAQuery(t *testing.T) {
 		{Filter: app.Filter{Status: app.Failed}, Cursor: 7}: "", // neither has an effect
 	} {
 		if got := templates.QueryPath(query); got != "/process_runs"+want {
-			t.Errorf("%+v is at %q", query, got)
+			t.Errorf("QueryPath(%+v) = %q", query, got)
 		}
 		if got := templates.LivePath(query); got != "/process_runs/live"+want {
-			t.Errorf("the socket of %+v is at %q", query, got)
+			t.Errorf("LivePath(%+v) = %q", query, got)
 		}
 	}
 }
 
-func TestADownloadIsOfTheWholeList(t *testing.T) {
+func TestDownloadPath_LeavesOutTheCursor(t *testing.T) {
 	t.Parallel()
 	query := app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed, Kind: "a b", Text: "x&y"}}.WithCursor(app.Before, 7)
 	if got := templates.DownloadPath(query, "csv"); got != "/process_runs.csv?kind=a+b&q=x%26y&status=failed" {
-		t.Errorf("it is at %s", got)
+		t.Errorf("DownloadPath = %s", got)
 	}
 }
 
-func TestThePathsAndIDsOfARun(t *testing.T) {
+func TestPathsAndIDs_OfARun(t *testing.T) {
 	t.Parallel()
 	for got, want := range map[string]string{
 		templates.RunPath(42):            "/process_runs/42",
@@ -64,16 +64,16 @@ func TestNew_FailsWithoutAnAsset(t *testing.T) {
 }
 
 // Without Options.Now, templates use the real clock, not the zero time.
-func TestTheDefaultClockIsTheRealOne(t *testing.T) {
+func TestNew_DefaultClockIsTheRealOne(t *testing.T) {
 	t.Parallel()
-	drawing, err := templates.New(templates.Options{Asset: func(string) string { return "" }})
+	tmpl, err := templates.New(templates.Options{Asset: func(string) string { return "" }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	run := samples["created"]
 	run.CreatedAt = run.CreatedAt.AddDate(-20, 0, 0)
-	row := must(t)(drawing.Row(run))
+	row := must(t)(tmpl.Row(run))
 	if text := textOf(byID(t, parseFragment(t, row), templates.RowID(run.ID))); text[len(text)-len(" days ago"):] != " days ago" {
-		t.Errorf("a run of twenty years ago is drawn as %q", text)
+		t.Errorf("row of a run of twenty years ago: %q", text)
 	}
 }

@@ -17,18 +17,18 @@ import (
 
 // waves returns n counters that rise and fall up to about height.
 func waves(n int, height float64) []app.Counters {
-	flows := make([]app.Counters, n)
-	for i := range flows {
+	steps := make([]app.Counters, n)
+	for i := range steps {
 		wave := func(length, part float64) int64 {
 			return int64(height * part * (1.2 + math.Sin(float64(i)/length)))
 		}
-		flows[i] = app.Counters{Created: wave(9, 1), Started: wave(11, 0.9), Completed: wave(11, 0.8), Failed: wave(7, 0.1)}
+		steps[i] = app.Counters{Created: wave(9, 1), Started: wave(11, 0.9), Completed: wave(11, 0.8), Failed: wave(7, 0.1)}
 	}
-	return flows
+	return steps
 }
 
-// calm returns the statistics of a board on which nothing has happened.
-func calm() app.Statistics {
+// emptyStatistics returns the statistics of a board on which nothing has happened.
+func emptyStatistics() app.Statistics {
 	return app.Statistics{
 		At: noon, Forecast: app.Forecast{Trend: app.Empty},
 		Recent: app.Period{From: noon.Add(-app.RecentSpan), Step: app.RecentStep, Counters: make([]app.Counters, 91)},
@@ -36,9 +36,9 @@ func calm() app.Statistics {
 	}
 }
 
-// lively returns the statistics of a busy board. Some kinds contain markup.
-func lively() app.Statistics {
-	stats := calm()
+// busyStatistics returns the statistics of a busy board. Some kinds contain markup.
+func busyStatistics() app.Statistics {
+	stats := emptyStatistics()
 	stats.Overview = overview
 	stats.Unhandled = app.UnhandledKinds{{Kind: "<b>report</b>", Runs: 3}, {Kind: "cleanup", Runs: 1000, More: true}}
 	stats.Forecast = app.Forecast{Trend: app.Draining, Waiting: 12300, In: 190 * time.Second}
@@ -51,65 +51,65 @@ func lively() app.Statistics {
 	return stats
 }
 
-func TestTheStatisticsLookAsTheyShould(t *testing.T) {
+func TestStatistics_Golden(t *testing.T) {
 	t.Parallel()
-	drawing, draw := newTemplates(t), must(t)
-	golden(t, "statistics_empty", draw(drawing.Statistics(calm())))
-	golden(t, "statistics_busy", draw(drawing.Statistics(lively())))
-	golden(t, "statistics_frame", draw(drawing.StatisticsFrame(lively())))
+	tmpl, render := newTemplates(t), must(t)
+	golden(t, "statistics_empty", render(tmpl.Statistics(emptyStatistics())))
+	golden(t, "statistics_busy", render(tmpl.Statistics(busyStatistics())))
+	golden(t, "statistics_frame", render(tmpl.StatisticsFrame(busyStatistics())))
 }
 
-func TestTheLiveRegionOfTheStatisticsIsThatOfTheirPage(t *testing.T) {
+func TestStatisticsLive_IsTheRegionOfThePage(t *testing.T) {
 	t.Parallel()
-	drawing, draw := newTemplates(t), must(t)
-	whole := parsePage(t, draw(drawing.Statistics(lively())))
-	part := parseFragment(t, draw(drawing.StatisticsLive(lively())))
-	if got, want := drawn(t, byID(t, part, "live")), drawn(t, byID(t, whole, "live")); got != want {
-		t.Errorf("alone it is\n%s\nand on the page it is\n%s", got, want)
+	tmpl, render := newTemplates(t), must(t)
+	whole := parsePage(t, render(tmpl.Statistics(busyStatistics())))
+	part := parseFragment(t, render(tmpl.StatisticsLive(busyStatistics())))
+	if got, want := markup(t, byID(t, part, "live")), markup(t, byID(t, whole, "live")); got != want {
+		t.Errorf("the region alone is\n%s\nand on the page\n%s", got, want)
 	}
 	if live := byID(t, whole, "live"); attribute(live, "hx-ws:connect") != "/process_runs/statistics/live" || attribute(live, "hx-swap") != "none" {
-		t.Errorf("its socket is %q", attribute(live, "hx-ws:connect"))
+		t.Errorf("the socket is %q", attribute(live, "hx-ws:connect"))
 	}
 }
 
 // A details element that the user has opened stays open, because no frame contains it.
-func TestAFrameOfTheStatisticsHoldsAllButWhatOneCanOpen(t *testing.T) {
+func TestStatisticsFrame_LeavesDetailsOpen(t *testing.T) {
 	t.Parallel()
-	drawing, draw := newTemplates(t), must(t)
-	page := parsePage(t, draw(drawing.Statistics(lively())))
-	frame := parseFragment(t, draw(drawing.StatisticsFrame(lively())))
-	parts := contents(t, draw(drawing.StatisticsFrame(lively())))
+	tmpl, render := newTemplates(t), must(t)
+	page := parsePage(t, render(tmpl.Statistics(busyStatistics())))
+	frame := parseFragment(t, render(tmpl.StatisticsFrame(busyStatistics())))
+	parts := parts(t, render(tmpl.StatisticsFrame(busyStatistics())))
 	if len(parts) != 8 {
-		t.Errorf("it holds %q", parts)
+		t.Errorf("%d parts, want 8: %q", len(parts), parts)
 	}
 	for _, part := range parts {
-		if got, want := drawn(t, byID(t, frame, idIn(part))), drawn(t, byID(t, page, idIn(part))); got != want {
+		if got, want := markup(t, byID(t, frame, idIn(part))), markup(t, byID(t, page, idIn(part))); got != want {
 			t.Errorf("in the frame it is\n%s\nand on the page\n%s", got, want)
 		}
 	}
 	if opened := elements(frame, named("details")); len(opened) > 0 || len(elements(page, named("details"))) != 2 {
-		t.Errorf("it holds %d of them", len(opened))
+		t.Errorf("the frame has %d details elements, want none", len(opened))
 	}
 }
 
-// pictures returns the source of the SVG elements in text.
-func pictures(t *testing.T, text string) (found []string) {
+// charts returns the source of the SVG elements in text.
+func charts(t *testing.T, text string) (found []string) {
 	t.Helper()
 	for _, rest := range strings.Split(text, "<svg")[1:] {
 		picture, _, ended := strings.Cut(rest, "</svg>")
 		if !ended {
-			t.Fatalf("this has no end: %s", rest)
+			t.Fatalf("unclosed svg: %s", rest)
 		}
 		found = append(found, "<svg"+picture+"</svg>")
 	}
 	return found
 }
 
-func TestPicturesAreWellFormed(t *testing.T) {
+func TestCharts_AreWellFormed(t *testing.T) {
 	t.Parallel()
-	found := pictures(t, must(t)(newTemplates(t).Statistics(lively())))
+	found := charts(t, must(t)(newTemplates(t).Statistics(busyStatistics())))
 	if len(found) != 2+8+5 {
-		t.Errorf("there are %d pictures", len(found))
+		t.Errorf("%d charts", len(found))
 	}
 	for _, picture := range found {
 		decoder := xml.NewDecoder(strings.NewReader(picture))
@@ -123,60 +123,60 @@ func TestPicturesAreWellFormed(t *testing.T) {
 	}
 }
 
-func TestAPictureSaysWhatItShowsToThoseWhoCannotSeeIt(t *testing.T) {
+func TestCharts_HaveDescriptions(t *testing.T) {
 	t.Parallel()
-	root := parsePage(t, must(t)(newTemplates(t).Statistics(lively())))
+	root := parsePage(t, must(t)(newTemplates(t).Statistics(busyStatistics())))
 	for _, svg := range elements(root, named("svg")) {
 		if attribute(svg, "aria-hidden") == "true" {
 			continue
 		}
 		labels := strings.Fields(attribute(svg, "aria-labelledby"))
 		if attribute(svg, "role") != "img" || len(labels) != 2 {
-			t.Fatalf("it has the role %q and the labels %v", attribute(svg, "role"), labels)
+			t.Fatalf("role %q, labels %v", attribute(svg, "role"), labels)
 		}
 		title, words := textOf(byID(t, svg, labels[0])), textOf(byID(t, svg, labels[1]))
 		if !strings.HasPrefix(title, "Runs a ") || !strings.Contains(words, "created, ") {
-			t.Errorf("it says %q and %q", title, words)
+			t.Errorf("title %q, description %q", title, words)
 		}
 		if lines := elements(svg, named("polyline")); len(lines) != 4 {
-			t.Errorf("%d lines are drawn", len(lines))
+			t.Errorf("%d polylines, want 4", len(lines))
 		}
 	}
 }
 
-func TestWhereNothingHappenedASentenceSaysSo(t *testing.T) {
+func TestStatistics_EmptyPeriodHasNoChart(t *testing.T) {
 	t.Parallel()
-	root := parsePage(t, must(t)(newTemplates(t).Statistics(calm())))
+	root := parsePage(t, must(t)(newTemplates(t).Statistics(emptyStatistics())))
 	if n := len(elements(root, func(node *html.Node) bool { return node.Data == "svg" || attribute(node, "class") == "took" })); n > 0 {
-		t.Errorf("there are %d pictures and tables of nothing", n)
+		t.Errorf("%d charts and tables for empty periods", n)
 	}
 	if text := strings.TrimSpace(textOf(byID(t, root, templates.ChartID("day")))); text != "Nothing has happened in the last 24 hours." {
-		t.Errorf("it says %q", text)
+		t.Errorf("an empty period says %q", text)
 	}
 }
 
-func TestTheWarningStandsAboveTheList(t *testing.T) {
+func TestBoard_WarnsOfUnhandledKinds(t *testing.T) {
 	t.Parallel()
 	page := mixedPage()
 	page.Unhandled = app.UnhandledKinds{{Kind: "<i>report</i>", Runs: 3}}
-	drawing, draw := newTemplates(t), must(t)
+	tmpl, render := newTemplates(t), must(t)
 	want := "3 runs of kind <i>report</i> are waiting, but no worker here handles this kind."
 	for _, root := range []*html.Node{
-		parsePage(t, draw(drawing.Board(page, ""))), parseFragment(t, draw(drawing.ListFrame(page))), parseFragment(t, draw(drawing.CellsFrame(nil, page.Overview))),
+		parsePage(t, render(tmpl.Board(page, ""))), parseFragment(t, render(tmpl.ListFrame(page))), parseFragment(t, render(tmpl.CellsFrame(nil, page.Overview))),
 	} {
 		if got := textOf(byID(t, root, templates.UnhandledID)); got != want {
-			t.Errorf("it says %q", got)
+			t.Errorf("warning = %q, want %q", got, want)
 		}
 	}
 }
 
-func TestThePageThatOneIsOnIsMarked(t *testing.T) {
+func TestLayout_MarksTheCurrentPage(t *testing.T) {
 	t.Parallel()
-	drawing, draw := newTemplates(t), must(t)
+	tmpl, render := newTemplates(t), must(t)
 	link := func(text string) *html.Node {
 		return elements(parsePage(t, text), func(node *html.Node) bool { return attribute(node, "href") == templates.StatisticsPath })[0]
 	}
-	if here, there := link(draw(drawing.Statistics(calm()))), link(draw(drawing.Board(app.Page{}, ""))); attribute(here, "aria-current") != "page" || attribute(there, "aria-current") != "" {
-		t.Errorf("the links are %s and %s", drawn(t, here), drawn(t, there))
+	if here, there := link(render(tmpl.Statistics(emptyStatistics()))), link(render(tmpl.Board(app.Page{}, ""))); attribute(here, "aria-current") != "page" || attribute(there, "aria-current") != "" {
+		t.Errorf("the links are %s and %s", markup(t, here), markup(t, there))
 	}
 }

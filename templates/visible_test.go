@@ -8,7 +8,7 @@ import (
 	"runboard/app"
 )
 
-func TestVisible_SpellsOutWhatShowsNothing(t *testing.T) {
+func TestVisible_NamesHiddenCharacters(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"":                          "",
@@ -30,7 +30,7 @@ func TestVisible_SpellsOutWhatShowsNothing(t *testing.T) {
 		"\u0600١٢":                  "\u0600١٢", // the Arabic number sign has a visible shape
 	} {
 		if got := visible(text); got != want {
-			t.Errorf("%q becomes %q, want %q", text, got, want)
+			t.Errorf("visible(%q) = %q, want %q", text, got, want)
 		}
 	}
 }
@@ -38,7 +38,7 @@ func TestVisible_SpellsOutWhatShowsNothing(t *testing.T) {
 func TestPages_ShowHiddenCharactersOfErrorsAndLogs(t *testing.T) {
 	t.Parallel()
 	const hiding = "a\u202eb\u200bc\ufeff"
-	drawing, err := New(Options{Asset: func(name string) string { return name }})
+	tmpl, err := New(Options{Asset: func(name string) string { return name }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,25 +50,25 @@ func TestPages_ShowHiddenCharactersOfErrorsAndLogs(t *testing.T) {
 	started := run
 	started.Status, started.Error = app.Started, ""
 	log := app.Log{End: 10, Lines: []app.LogLine{{Text: hiding + "\n"}, {Text: hiding}}}
-	draw := func(html []byte, err error) string {
+	render := func(html []byte, err error) string {
 		if err != nil {
 			t.Fatal(err)
 		}
 		return string(html)
 	}
 	for name, html := range map[string]string{
-		"row":         draw(drawing.Row(run)),
-		"running row": draw(drawing.Row(started)),
-		"page":        draw(drawing.Run(app.RunPage{Run: run, Log: log})),
-		"running":     draw(drawing.Run(app.RunPage{Run: started, Log: log})),
-		"log":         draw(drawing.LogLines(7, log)),
-		"board":       draw(drawing.Board(app.Page{Runs: []app.ProcessRun{run, started}}, "key")),
+		"row":         render(tmpl.Row(run)),
+		"running row": render(tmpl.Row(started)),
+		"page":        render(tmpl.Run(app.RunPage{Run: run, Log: log})),
+		"running":     render(tmpl.Run(app.RunPage{Run: started, Log: log})),
+		"log":         render(tmpl.LogLines(7, log)),
+		"board":       render(tmpl.Board(app.Page{Runs: []app.ProcessRun{run, started}}, "key")),
 	} {
 		if strings.ContainsFunc(html, func(char rune) bool { return strings.ContainsRune("\u202e\u200b\ufeff", char) }) {
-			t.Errorf("the %s has characters that are not seen: %s", name, html)
+			t.Errorf("the %s has invisible characters: %s", name, html)
 		}
 		if !strings.Contains(html, "a&lt;U&#43;202E&gt;b&lt;U&#43;200B&gt;c&lt;U&#43;FEFF&gt;") && !strings.Contains(html, "a&lt;U+202E&gt;b&lt;U+200B&gt;c&lt;U+FEFF&gt;") {
-			t.Errorf("the %s does not show them: %s", name, html)
+			t.Errorf("the %s does not name the characters: %s", name, html)
 		}
 	}
 }
