@@ -90,7 +90,7 @@ var oneProcess = []fence{
 	{"a panic in one view does not affect other views", "handlers/live/hub.go", `	defer func() {
 		if panicked := recover(); panicked != nil {`, `	defer func() {
 		if panicked := any(nil); panicked != nil {`, hub},
-	{"an older cell does not replace a newer one", "static/cells.js", "Number(present.dataset.version) > Number(incoming.dataset.version)", "false", inBrowser + "TestAnOlderCell"},
+	{"an older cell does not replace a newer one", "static/cells.js", "Number(present.dataset.version) > Number(incoming.dataset.version)", "false", inBrowser + "TestCells_Older"},
 	{"cross-site posts are refused", "handlers/security.go", `case c.Path() == "/up", o.allows(c):`, `case c.Path() == "/up", c.Method() == fiber.MethodPost, o.allows(c):`, overHTTP + "Site|Origin|BadInput|Cross|Access_"},
 	{"cross-site WebSockets are refused", "handlers/security.go", `return canonical(origin) == canonical(scheme+"://"+host)`, `return canonical(origin) != "" && scheme+host != ""`, overHTTP + "TestSocket_RefusesOtherOrigins"},
 	{"cross-site reads are refused", "handlers/security.go", `case c.Path() == "/up", o.allows(c):`, `case c.Path() == "/up", c.Method() == fiber.MethodGet, o.allows(c):`, overHTTP + "TestAccess_"},

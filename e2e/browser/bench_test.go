@@ -197,7 +197,7 @@ func (p *tab) reportInput(b *testing.B) {
 // reportDelay reports the delay that the page shows. While new rows wait, it shows none.
 func (p *tab) reportDelay(b *testing.B) {
 	b.Helper()
-	found := delayWords.FindStringSubmatch(evaluate[string](p, delayText))
+	found := latencyPattern.FindStringSubmatch(evaluate[string](p, latencyText))
 	for i, name := range []string{"delay-p50-ms", "delay-p99-ms"} {
 		if found == nil {
 			return

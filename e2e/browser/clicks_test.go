@@ -12,7 +12,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-func TestATripleClickIsOneWish(t *testing.T) {
+func TestClicks_TripleClickSendsOneRequest(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, harness.AtOnce...)
@@ -53,7 +53,7 @@ func clickFast(t *testing.T, b *harness.Process, counts []int, pause time.Durati
 		due := began.Add(time.Duration(i) * pause) // independent of the duration of the previous click
 		p.do(chromedp.Sleep(time.Until(due)), chromedp.MouseClickXY(x, y, chromedp.ClickCount(count)))
 	}
-	p.until("the page says so", `document.getElementById("notice").textContent.includes("Started 10 runs")`)
+	p.until("the page reports it", `document.getElementById("notice").textContent.includes("Started 10 runs")`)
 	submits := evaluate[[]float64](p, "window.submits") // times in ms
 	for i := range submits[1:] {
 		if submits[i+1]-submits[i] > 450 {
@@ -72,7 +72,7 @@ func clickFast(t *testing.T, b *harness.Process, counts []int, pause time.Durati
 	return nil
 }
 
-func TestTwoDeliberateClicksAreTwoWishes(t *testing.T) {
+func TestClicks_TwoSlowClicksSendTwoRequests(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, harness.AtOnce...)
@@ -86,7 +86,7 @@ func TestTwoDeliberateClicksAreTwoWishes(t *testing.T) {
 	p.until("the page names the new ones", `document.getElementById("notice").textContent.includes("#11 to #20")`)
 }
 
-func TestAClickThatNobodyAnswersIsNoSilence(t *testing.T) {
+func TestClicks_PageReportsNoAnswer(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, harness.AtOnce...)
@@ -97,15 +97,15 @@ func TestAClickThatNobodyAnswersIsNoSilence(t *testing.T) {
 	p.untilNotLive()
 	const said = `document.getElementById("notice").textContent`
 	p.click(button)
-	p.until("it is said", said+` === "No answer from the server."`)
+	p.until("the notice appears", said+` === "No answer from the server."`)
 	b.Restart()
 	p.untilLive()
-	p.until("it is said no more", said+` === ""`)
+	p.until("the notice disappears", said+` === ""`)
 	p.click(button)
-	p.until("it is answered", said+`.includes("Started 10 runs")`)
+	p.until("the answer arrives", said+`.includes("Started 10 runs")`)
 }
 
-func TestTheBrowserTestsSeeViolationsAndExceptions(t *testing.T) {
+func TestTab_ReportsViolationsAndExceptions(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, harness.AtOnce...)

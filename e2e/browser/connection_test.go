@@ -65,10 +65,10 @@ func TestConnection_SilentServerIsNotLive(t *testing.T) {
 	for _, p := range []*tab{run, board} {
 		p.untilLater("the page is live again", badgeState+` === "live"`)
 	}
-	board.until("the notice is gone", `document.querySelector(".no-answer") === null`)
+	board.until("the notice disappears", `document.querySelector(".no-answer") === null`)
 }
 
-func TestConnection_OfflineIsSaidAtOnce(t *testing.T) {
+func TestConnection_OfflineShowsAtOnce(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, harness.AtOnce...)
@@ -82,12 +82,12 @@ func TestConnection_OfflineIsSaidAtOnce(t *testing.T) {
 		call(p, network.OverrideNetworkState, network.OverrideNetworkStateParams{Offline: is, DownloadThroughput: -1, UploadThroughput: -1})
 	}
 	setOffline(true)
-	p.until("the page says so", badgeState+` === "offline" && `+badgeText+`.startsWith("Offline.")`)
+	p.until("the page reports it", badgeState+` === "offline" && `+badgeText+`.startsWith("Offline.")`)
 	p.click(button)
 	p.until("a request fails", noticeText+` === "No answer from the server."`)
 	setOffline(false)
 	p.untilLive()
-	p.until("the notice is gone", noticeText+` === ""`)
+	p.until("the notice disappears", noticeText+` === ""`)
 	p.untilTrue(b, "/process_runs")
 }
 
@@ -109,10 +109,10 @@ func TestConnection_AnyAnswerEndsTheMessage(t *testing.T) {
 	fail(false)
 	p.click("#filter_failed")
 	p.until("the list is another one", `location.search === "?status=failed"`)
-	p.until("the message is gone", noticeText+` === ""`)
+	p.until("the message disappears", noticeText+` === ""`)
 }
 
-func TestConnection_DrainIsSaid(t *testing.T) {
+func TestConnection_ShowsDrain(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, "--command", "job=/bin/sleep 98764", "--drain-timeout", "10m")
@@ -124,7 +124,7 @@ func TestConnection_DrainIsSaid(t *testing.T) {
 	before.expectProblems(lostServer + "|503")
 	before.untilLive()
 	b.Signal(syscall.SIGTERM)
-	before.until("the page says so", badgeState+` !== "live" && `+badgeText+` === "Server is shutting down…"`)
+	before.until("the page reports it", badgeState+` !== "live" && `+badgeText+` === "Server is shutting down…"`)
 	before.click(button)
 	before.until("a start is refused", noticeText+`.includes("shutting down")`)
 	during := openTab(t, b.URL+"/process_runs/1")
@@ -158,7 +158,7 @@ func TestConnection_BackgroundTab(t *testing.T) {
 	harness.StartRuns(harness.NewExpect(t, b), 1)
 	run, board := openTab(t, b.URL+"/process_runs/1"), openTab(t, b.URL+"/process_runs")
 	run.until("the run is started", shows("1", "started"))
-	run.until("the title says so", `document.title.startsWith("started")`)
+	run.until("the title follows", `document.title.startsWith("started")`)
 	for _, p := range []*tab{run, board} {
 		p.untilLive()
 		p.hide(true)
@@ -206,15 +206,15 @@ func TestConnection_DeletedRun(t *testing.T) {
 		harness.Eventually(t, "the run is deleted", func() error { return b.Store.Delete(t.Context(), id) })
 	}
 	for _, p := range []*tab{watched, late} {
-		p.until("the page says so", `document.getElementById("deleted").checkVisibility() && document.getElementById("deleted").textContent === "This run was deleted."`)
+		p.until("the page reports it", `document.getElementById("deleted").checkVisibility() && document.getElementById("deleted").textContent === "This run was deleted."`)
 		p.until("the badge says so", badgeState+` === "offline" && `+badgeText+` === "Updates stopped: the run was deleted."`)
 		p.until("nothing is offered", `!document.querySelector("#live td button, #live tbody a")`)
-		p.until("the title says so", `document.title.startsWith("deleted")`)
+		p.until("the title follows", `document.title.startsWith("deleted")`)
 		p.until("no status is claimed", `document.querySelector(".facts").innerText.trim().endsWith("deleted")`)
 	}
 }
 
-func TestClock_IsTheServers(t *testing.T) {
+func TestClock_FollowsTheServer(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	kind, open := harness.Gate("gate")
@@ -236,7 +236,7 @@ func TestClock_IsTheServers(t *testing.T) {
 	}
 }
 
-func TestNotice_GoesWhenItIsNotTrueAnyMore(t *testing.T) {
+func TestNotice_DisappearsWhenOutdated(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	stubborn, open := harness.Gate("gate")
@@ -245,11 +245,11 @@ func TestNotice_GoesWhenItIsNotTrueAnyMore(t *testing.T) {
 	harness.StartRuns(harness.NewExpect(t, b), 2)
 	p := openTab(t, b.URL+"/process_runs")
 	p.untilLive()
-	p.until("work has begun", shows("1", "started"))
+	p.until("the run is started", shows("1", "started"))
 	p.click("#process_run_1_status button")
 	p.until("the run is cancelled", shows("1", "cancelled"))
-	p.until("the notice is gone", noticeText+` === ""`)
-	p.until("the other has begun", shows("2", "started"))
+	p.until("the notice disappears", noticeText+` === ""`)
+	p.until("the other run is started", shows("2", "started"))
 	p.click(button)
 	p.until("something is said", noticeText+` !== ""`)
 	p.click("#filter_failed")
@@ -258,7 +258,7 @@ func TestNotice_GoesWhenItIsNotTrueAnyMore(t *testing.T) {
 
 // A jump of the clock shows that the computer has slept. Its connections may be dead without the browser
 // knowing.
-func TestConnection_IsOpenedAnewAfterSleep(t *testing.T) {
+func TestConnection_ReconnectsAfterSleep(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, harness.AtOnce...)
@@ -275,7 +275,7 @@ func TestConnection_IsOpenedAnewAfterSleep(t *testing.T) {
 	p.untilRows(1)
 }
 
-func TestPause_HeartbeatsAreNoChanges(t *testing.T) {
+func TestPause_IgnoresHeartbeats(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, harness.AtOnce...)

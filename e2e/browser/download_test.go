@@ -12,7 +12,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-func TestExport_IsDownloadedByTheBrowser(t *testing.T) {
+func TestExport_DownloadsAFile(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil, harness.WorkThat("import", "a \"quoted\" error,\nof two lines"))

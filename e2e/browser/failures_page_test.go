@@ -11,7 +11,7 @@ import (
 
 // Follows a user without prior knowledge: from a failed run to all runs with the same error, and to retrying
 // them.
-func TestFromAFailureToAllLikeItAndBackToWork(t *testing.T) {
+func TestFailures_RetryAllOfAGroup(t *testing.T) {
 	t.Parallel()
 	p := harness.Failing(t, nil)
 	e := harness.NewExpect(t, p)
@@ -27,16 +27,16 @@ func TestFromAFailureToAllLikeItAndBackToWork(t *testing.T) {
 	tab.untilLive()
 	tab.chooseAll()
 	tab.click("#bulk button[value=retry]")
-	tab.until("it is asked", asked+`.includes("Retry 40 runs?")`)
+	tab.until("the confirmation opens", confirmText+`.includes("Retry 40 runs?")`)
 	tab.click("#confirm button[type=submit]")
-	tab.until("it is said", noticed+`.includes("Retrying runs. Details: run #44.")`)
+	tab.until("the notice appears", noticeText+`.includes("Retrying runs. Details: run #44.")`)
 	harness.UntilStatus(t, e, "/process_runs/44", "completed")
 	e.GET("/process_runs/44").WithTransformer(harness.AcceptJSON).Expect().JSON().Object().HasValue("message", "40 queued again")
 	tab.until("they fail again", `document.getElementById("matches").textContent.startsWith("40 runs match") &&
 		document.querySelector("#process_runs td[data-version]")?.dataset.version === "6"`)
 }
 
-func TestThePageOfFailuresIsLive(t *testing.T) {
+func TestFailures_AreLive(t *testing.T) {
 	t.Parallel()
 	p := harness.Failing(t, nil)
 	e := harness.NewExpect(t, p)
@@ -51,7 +51,7 @@ func TestThePageOfFailuresIsLive(t *testing.T) {
 	tab.until("there are two, the larger first", `[...document.querySelectorAll("#failures .pattern")].map((one) => one.textContent).join() ===
 		"exit status #\nno customer #,exit status #\nconnect to #: refused"`)
 	e.POST(harness.BulkPath).WithForm(map[string]any{"operation": "delete", "scope": "all", "kind": "import"}).Expect().Status(http.StatusSeeOther)
-	tab.until("one is gone", `document.querySelectorAll("#failures .pattern").length === 1`)
+	tab.until("one run is gone", `document.querySelectorAll("#failures .pattern").length === 1`)
 	if n := tab.socketsSoFar(); n != 2 { // one for each page
 		t.Errorf("%d sockets were opened", n)
 	}

@@ -9,7 +9,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-func TestAFilteredListIsLive(t *testing.T) {
+func TestFilter_ListIsLive(t *testing.T) {
 	t.Parallel()
 	kind, open := harness.Gate("gate")
 	p := harness.StartProgram(t, nil, kind, harness.WorkThat("import", "the disk is full"))
@@ -23,7 +23,7 @@ func TestAFilteredListIsLive(t *testing.T) {
 	e.POST("/process_runs").WithFormField("count", 3).WithFormField("kind", "gate").Expect().Status(http.StatusSeeOther)
 	e.POST("/process_runs").WithFormField("count", 2).WithFormField("kind", "import").Expect().Status(http.StatusSeeOther)
 	tab.untilRows(2)
-	tab.until("it says how many", `document.getElementById("matches").textContent === "2 runs match."`)
+	tab.until("the number appears", `document.getElementById("matches").textContent === "2 runs match."`)
 	open()
 	harness.WaitUntilDone(t, e)
 
@@ -50,7 +50,7 @@ func TestAFilteredListIsLive(t *testing.T) {
 }
 
 // When a link fails, the user keeps the current page.
-func TestALinkThatFailsLeavesThePageAsItIs(t *testing.T) {
+func TestFilter_FailedRequestKeepsThePage(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"))
 	harness.StartRuns(harness.NewExpect(t, p), 3)
@@ -59,7 +59,7 @@ func TestALinkThatFailsLeavesThePageAsItIs(t *testing.T) {
 	tab.untilLive()
 	evaluate[bool](tab, `((field) => (field.removeAttribute("maxlength"), field.value = "q".repeat(300), true))(document.getElementById("search_text"))`)
 	tab.click(".search button")
-	tab.until("it is said", `document.getElementById("notice").textContent.trim() === "The search text is at most 200 bytes of text."`)
+	tab.until("the notice appears", `document.getElementById("notice").textContent.trim() === "The search text is at most 200 bytes of text."`)
 	tab.untilRows(3)
 	tab.until("the address is that of the page", `location.search === "" && document.title.startsWith("Runs ")`)
 	tab.click("#filter_failed")

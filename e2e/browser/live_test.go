@@ -19,7 +19,7 @@ import (
 // button selects the button that starts ten runs.
 const button = "main form button"
 
-func TestTwoTabsSeeEveryChange(t *testing.T) {
+func TestBoard_TwoTabsSeeEveryChange(t *testing.T) {
 	t.Parallel()
 	b := harness.StartProcess(t, harness.InSteps...)
 	tabs := []*tab{openTab(t, b.URL+"/process_runs"), openTab(t, b.URL+"/process_runs")}
@@ -59,7 +59,7 @@ func checkStatesSeen(t *testing.T, p *tab, runs int) {
 	}
 }
 
-func TestTabsHealWhenTheServerComesBack(t *testing.T) {
+func TestBoard_RecoversFromServerRestart(t *testing.T) {
 	t.Parallel()
 	b := harness.StartProcess(t, harness.InAMoment...)
 	tabs := []*tab{openTab(t, b.URL+"/process_runs"), openTab(t, b.URL+"/process_runs")}
@@ -69,7 +69,7 @@ func TestTabsHealWhenTheServerComesBack(t *testing.T) {
 	}
 	b.Post(10)
 	for _, p := range tabs {
-		p.until("work has begun", `document.querySelectorAll("td[data-status=started]").length > 0`)
+		p.until("the run is started", `document.querySelectorAll("td[data-status=started]").length > 0`)
 	}
 	b.Kill()
 	for _, p := range tabs {
@@ -102,7 +102,7 @@ func checkVersionsRose(t *testing.T, p *tab) {
 	}
 }
 
-func TestATabHealsWhenItsSocketWasCut(t *testing.T) {
+func TestBoard_RecoversFromCutSocket(t *testing.T) {
 	t.Parallel()
 	b := harness.StartProcess(t, harness.InAMoment...)
 	wire := startWire(t, strings.TrimPrefix(b.URL, "http://"))
@@ -110,13 +110,13 @@ func TestATabHealsWhenItsSocketWasCut(t *testing.T) {
 	p.expectProblems(lostServer)
 	p.untilLive()
 	b.Post(10)
-	p.until("work has begun", `document.querySelectorAll("td[data-status=started]").length > 0`)
+	p.until("the run is started", `document.querySelectorAll("td[data-status=started]").length > 0`)
 	wire.cut()
 	p.untilNotLive()
 	b.Post(5)
 	b.WaitUntilDone(15)
 	p.untilRows(10) // the page cannot know of the change
-	wire.mend()
+	wire.repair()
 	p.untilLive()
 	p.untilTrue(b, "/process_runs")
 	p.untilSocket("/process_runs/live")
@@ -124,7 +124,7 @@ func TestATabHealsWhenItsSocketWasCut(t *testing.T) {
 	checkVersionsRose(t, p)
 }
 
-func TestAFilteredPageGainsAndLosesRunsLive(t *testing.T) {
+func TestFilter_GainsAndLosesRunsLive(t *testing.T) {
 	t.Parallel()
 	b := harness.StartProcess(t, append(harness.InSteps, "--failure-rate", "1")...)
 	failed, started := openTab(t, b.URL+"/process_runs?status=failed"), openTab(t, b.URL+"/process_runs?status=started")
@@ -148,7 +148,7 @@ func TestAFilteredPageGainsAndLosesRunsLive(t *testing.T) {
 	started.checkRequests("GET /process_runs?status=started")
 }
 
-func TestAPageDeepInTheListStays(t *testing.T) {
+func TestPager_OlderPageStays(t *testing.T) {
 	t.Parallel()
 	b := harness.StartProcess(t, harness.AtOnce...)
 	b.Post(60)
@@ -170,7 +170,7 @@ func TestAPageDeepInTheListStays(t *testing.T) {
 	p.checkRequests("GET " + path)
 }
 
-func TestTheRunPageFollowsItsRun(t *testing.T) {
+func TestRunPage_FollowsItsRun(t *testing.T) {
 	t.Parallel()
 	turn := make(chan struct{})
 	program := harness.StartProgram(t, func(c *board.Config) { c.Workers = 1 }, jobs.Kind{Name: "turns", Work: func(ctx context.Context, _ *jobs.Run) error {
@@ -199,7 +199,7 @@ func TestTheRunPageFollowsItsRun(t *testing.T) {
 	p.checkRequests("GET /process_runs/2")
 }
 
-func TestAnOlderCellDoesNotReplaceANewerOne(t *testing.T) {
+func TestCells_OlderDoesNotReplaceNewer(t *testing.T) {
 	t.Parallel()
 	b := harness.StartProcess(t, append(harness.AtOnce, "--failure-rate", "0")...)
 	p := openTab(t, b.URL+"/process_runs")
@@ -301,7 +301,7 @@ func (w *wire) cut() {
 	w.ends = nil
 }
 
-func (w *wire) mend() {
+func (w *wire) repair() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.broken = false

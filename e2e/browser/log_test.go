@@ -33,7 +33,7 @@ func (p *tab) untilLast(last int) {
 
 const atEnd = `((log) => log.scrollHeight - log.scrollTop - log.clientHeight < 30)(document.getElementById("log"))`
 
-func TestLinesAreSeenWhileTheProcessRuns(t *testing.T) {
+func TestLog_ShowsLinesWhileRunning(t *testing.T) {
 	t.Parallel()
 	gate := filepath.Join(t.TempDir(), "gate")
 	p := harness.StartProgram(t, nil, harness.Commands(t, fmt.Sprintf(
@@ -45,7 +45,7 @@ func TestLinesAreSeenWhileTheProcessRuns(t *testing.T) {
 		tab.until("the lines are there", linesShown+`.toSorted().join() === "<b>one</b>,progress: 40% copying,two"`)
 		tab.until("the second one is an error", `document.querySelector("#log [data-stream=stderr]")?.textContent === "two"`)
 		tab.until("the bar has moved", `document.querySelector(".facts td > progress").value === 40`)
-		tab.until("it says how far it is", `document.querySelector(".facts").innerText.includes("40%, copying")`)
+		tab.until("the progress appears", `document.querySelector(".facts").innerText.includes("40%, copying")`)
 	}
 	if err := os.WriteFile(gate, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func TestLinesAreSeenWhileTheProcessRuns(t *testing.T) {
 	}
 }
 
-func TestAProcessIsStartedAndStoppedAndTriedAgainInThePage(t *testing.T) {
+func TestRunPage_StartCancelAndRetry(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, nil, harness.Commands(t, `backup=sh -c 'echo working; exec sleep 1000'`, "report=true")...)
 	board := openTab(t, p.URL+"/process_runs")
@@ -70,13 +70,13 @@ func TestAProcessIsStartedAndStoppedAndTriedAgainInThePage(t *testing.T) {
 	board.untilLive()
 	board.until("it works", linesShown+`.join() === "working"`)
 	board.click(cancelFirst)
-	board.until("it is cancelled", shows("1", "cancelled"))
+	board.until("the run is cancelled", shows("1", "cancelled"))
 	board.do(chromedp.Sleep(time.Second)) // otherwise the page takes it for a double click
 	board.click(retryFirst)
 	board.until("it works again", linesShown+`.join() === "working,attempt 1 of 1,working"`)
 	board.do(chromedp.Sleep(time.Second))
 	board.click(cancelFirst)
-	board.until("it is cancelled again", shows("1", "cancelled"))
+	board.until("the run is cancelled again", shows("1", "cancelled"))
 }
 
 // atTheEnd opens the page of a working run with forty log lines. The last one is visible.
@@ -93,7 +93,7 @@ func atTheEnd(t *testing.T) (work *harness.Steps, reader *tab) {
 	return work, reader
 }
 
-func TestTheReaderWhoIsAtTheEndStaysThere(t *testing.T) {
+func TestLog_ReaderAtTheEndStaysThere(t *testing.T) {
 	t.Parallel()
 	work, tab := atTheEnd(t)
 	work.Write(40)
@@ -116,7 +116,7 @@ func TestTheReaderWhoIsAtTheEndStaysThere(t *testing.T) {
 
 // The browser estimates the height of lines outside the viewport. When it learns the real height, it may
 // report that as scrolling.
-func TestTheReaderIsNotLeftBehindByLinesThatAreHigherThanTheySeemed(t *testing.T) {
+func TestLog_TallLinesKeepFollowing(t *testing.T) {
 	t.Parallel()
 	work, tab := atTheEnd(t)
 	if !evaluate[bool](tab, `((log) => {
@@ -135,7 +135,7 @@ func TestTheReaderIsNotLeftBehindByLinesThatAreHigherThanTheySeemed(t *testing.T
 	close(work.Asked)
 }
 
-func TestAReaderWhoWasAwayGetsWhatItLacksAndNothingTwice(t *testing.T) {
+func TestLog_FetchesOnlyMissingLines(t *testing.T) {
 	t.Parallel()
 	work := harness.NewSteps("job")
 	p := harness.StartProgram(t, nil, work.Kind)
@@ -151,7 +151,7 @@ func TestAReaderWhoWasAwayGetsWhatItLacksAndNothingTwice(t *testing.T) {
 		wire.cut()
 		tab.untilNotLive()
 		work.Write(missed)
-		wire.mend()
+		wire.repair()
 		tab.untilLive()
 		last = work.Write(1)
 		tab.untilLast(last)
@@ -161,7 +161,7 @@ func TestAReaderWhoWasAwayGetsWhatItLacksAndNothingTwice(t *testing.T) {
 	tab.until("the run is completed", shows("1", "completed"))
 }
 
-func TestAFloodOfLinesLeavesThePageSmoothAndRight(t *testing.T) {
+func TestLog_FloodLeavesThePageSmooth(t *testing.T) {
 	t.Parallel()
 	work := harness.NewSteps("job")
 	p := harness.StartProgram(t, nil, work.Kind)
@@ -185,7 +185,7 @@ func TestAFloodOfLinesLeavesThePageSmoothAndRight(t *testing.T) {
 	tab.until("the run is completed", shows("1", "completed"))
 }
 
-func TestALogWithoutScriptIsThere(t *testing.T) {
+func TestLog_WorksWithoutScript(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, nil, harness.Commands(t, `job=sh -c 'echo one; echo two'`)...)
 	e := harness.NewExpect(t, p)

@@ -14,7 +14,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-func TestBackAndForwardShowTheRightPageAndSocket(t *testing.T) {
+func TestHistory_BackAndForwardKeepTheSocketRight(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, harness.AtOnce...)
@@ -48,12 +48,12 @@ func TestBackAndForwardShowTheRightPageAndSocket(t *testing.T) {
 	p.click("#page_newest")
 	at("", 60, 36)
 	p.click("#filter_failed")
-	p.until("the filter is marked", `document.querySelector("[aria-current=page]").id === "filter_failed"`)
+	p.until("the filter is current", `document.querySelector("[aria-current=page]").id === "filter_failed"`)
 	p.untilSocket("/process_runs/live?status=failed")
 	p.untilTrue(b, "/process_runs?status=failed")
 	evaluate[bool](p, "history.back(), true")
 	at("", 60, 36)
-	p.until("the filter is not marked", `document.querySelector("[aria-current=page]").id === "filter_all"`)
+	p.until("the filter is not current", `document.querySelector("[aria-current=page]").id === "filter_all"`)
 	b.Post(1) // the page is live
 	at("", 61, 37)
 	if !evaluate[bool](p, "window.notReloaded === true") {
@@ -61,7 +61,7 @@ func TestBackAndForwardShowTheRightPageAndSocket(t *testing.T) {
 	}
 }
 
-func TestFastClicksThroughPagesEndRight(t *testing.T) {
+func TestPager_FastClicksEndRight(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, harness.AtOnce...)
@@ -81,7 +81,7 @@ func TestFastClicksThroughPagesEndRight(t *testing.T) {
 	p.untilLive()
 }
 
-func TestThePageWorksWithoutJavaScript(t *testing.T) {
+func TestNoScript_BoardWorks(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, harness.AtOnce...)
@@ -131,7 +131,7 @@ func (p *tab) follow(selector string) {
 	})
 }
 
-func TestAnUnknownRunIsAPageWithAWayBack(t *testing.T) {
+func TestRunPage_UnknownRunLinksBack(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, harness.AtOnce...)
@@ -144,7 +144,7 @@ func TestAnUnknownRunIsAPageWithAWayBack(t *testing.T) {
 	if response.Status != 404 {
 		t.Errorf("the status is %d", response.Status)
 	}
-	p.until("the page says so", `document.querySelector("main p").innerText.startsWith("There is no")`)
+	p.until("the page reports it", `document.querySelector("main p").innerText.startsWith("There is no")`)
 	p.follow("main a")
 	p.untilLive()
 	p.untilTrue(b, "/process_runs")
@@ -153,7 +153,7 @@ func TestAnUnknownRunIsAPageWithAWayBack(t *testing.T) {
 // focused evaluates to a description of the focused element.
 const focused = `((is) => is === document.body ? "" : is.id || is.innerText || is.name)(document.activeElement)`
 
-func TestTheKeyboardReachesEverything(t *testing.T) {
+func TestKeyboard_ReachesEverything(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, append(harness.AtOnce, "--failure-rate", "1")...)
@@ -181,7 +181,7 @@ func TestTheKeyboardReachesEverything(t *testing.T) {
 	}
 }
 
-func TestTheFocusStaysWhileThePageChanges(t *testing.T) {
+func TestFocus_StaysDuringUpdates(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, harness.InAMoment...)
@@ -195,7 +195,7 @@ func TestTheFocusStaysWhileThePageChanges(t *testing.T) {
 		b.Post(5)
 		b.WaitUntilDone(int64(10 + 5*i))
 		if i == 0 { // while the user works in the list, new runs wait
-			p.until("new runs wait", `document.getElementById("new_runs").textContent === "5 new runs"`)
+			p.until("new runs are held back", `document.getElementById("new_runs").textContent === "5 new runs"`)
 		} else {
 			p.untilTrue(b, "/process_runs")
 		}
@@ -208,7 +208,7 @@ func TestTheFocusStaysWhileThePageChanges(t *testing.T) {
 	}
 }
 
-func TestTheFocusStaysOnALinkThatSwapsThePage(t *testing.T) {
+func TestFocus_StaysOnAFilterLink(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, harness.AtOnce...)

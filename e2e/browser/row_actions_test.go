@@ -25,7 +25,7 @@ func shows(run, status string) string {
 	return `document.getElementById("process_run_` + run + `_status").dataset.status === "` + status + `"`
 }
 
-func TestOneTabCancelsAndAnotherTriesAgain(t *testing.T) {
+func TestRowActions_WorkAcrossTabs(t *testing.T) {
 	t.Parallel()
 	b := harness.StartProcess(t, unhurried...)
 	b.Post(3)
@@ -35,17 +35,17 @@ func TestOneTabCancelsAndAnotherTriesAgain(t *testing.T) {
 
 	one.click(cancelFirst)
 	one.until("the tab that clicked shows it", shows("1", "cancelled"))
-	one.until("it is said", `document.getElementById("notice").textContent.includes("Run #1 is cancelled")`)
+	one.until("the notice appears", `document.getElementById("notice").textContent.includes("Run #1 is cancelled")`)
 	two.until("the run's own page shows it", shows("1", "cancelled"))
 	two.until("its history does", `document.getElementById("process_run_1_events").textContent.includes("cancelled before it was started")`)
 
 	two.click(retryFirst)
-	two.until("it is tried again", shows("1", "created"))
+	two.until("the run is retried", shows("1", "created"))
 	one.until("the list shows that", shows("1", "created"))
 	one.untilTrue(b, "/process_runs")
 }
 
-func TestADoubleClickOnCancelDoesOneThing(t *testing.T) {
+func TestRowActions_DoubleClickCancelsOnly(t *testing.T) {
 	t.Parallel()
 	b := harness.StartProcess(t, unhurried...)
 	for range 5 {
@@ -73,7 +73,7 @@ func doubleClickCancels(t *testing.T, b *harness.Process, run int64) bool {
 	if len(clicks) != 2 || clicks[1]-clicks[0] > 450 {
 		return false
 	}
-	p.until("the page says so", `document.getElementById("notice").textContent.includes("cancelled")`)
+	p.until("the page reports it", `document.getElementById("notice").textContent.includes("cancelled")`)
 	p.untilTrue(b, "/process_runs")
 	isNoPost := func(request string) bool { return !strings.HasPrefix(request, "POST") }
 	if posts := slices.DeleteFunc(p.requestsSoFar(), isNoPost); len(posts) != 1 {
@@ -82,7 +82,7 @@ func doubleClickCancels(t *testing.T, b *harness.Process, run int64) bool {
 	return true
 }
 
-func TestARunIsCancelledWithoutJavaScript(t *testing.T) {
+func TestNoScript_CancelsARun(t *testing.T) {
 	t.Parallel()
 	b := harness.StartProcess(t, unhurried...)
 	b.Post(1)
@@ -93,12 +93,12 @@ func TestARunIsCancelledWithoutJavaScript(t *testing.T) {
 	if is := evaluate[string](p, "document.querySelector('h1').innerText"); is != "Run #1" {
 		t.Errorf("one is led to %q", is)
 	}
-	p.until("it is cancelled", shows("1", "cancelled"))
+	p.until("the run is cancelled", shows("1", "cancelled"))
 	p.follow(retryFirst)
-	p.until("it is tried again", shows("1", "created"))
+	p.until("the run is retried", shows("1", "created"))
 }
 
-func TestTheFocusStaysInTheRowWhenItsButtonGoes(t *testing.T) {
+func TestFocus_StaysInTheRow(t *testing.T) {
 	t.Parallel()
 	for path, focused := range map[string]string{
 		"/process_runs":   `document.activeElement.innerText === "#1"`,

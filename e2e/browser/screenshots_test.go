@@ -21,7 +21,7 @@ import (
 )
 
 // The pictures in docs are screenshots of the real page. UPDATE_SCREENSHOTS=1 rewrites them.
-func TestThePageLooksLikeItsPictures(t *testing.T) {
+func TestBoard_LooksLikeItsPictures(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, "--delay-min", "400ms", "--delay-max", "2s", "--failure-rate", "0")
@@ -67,7 +67,7 @@ func takePicture(t *testing.T, url string, one picture) {
 	}
 }
 
-func TestTheRunPageLooksLikeItsPictures(t *testing.T) {
+func TestRunPage_LooksLikeItsPictures(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil, harness.Commands(t, `backup=sh -c 'echo "reading /srv/data"; for i in $(seq 1 12); do
@@ -90,7 +90,7 @@ func TestTheRunPageLooksLikeItsPictures(t *testing.T) {
 	e.POST(path + "/cancel").Expect().Status(http.StatusSeeOther)
 }
 
-func TestThePagesAroundTheListLookLikeTheirPictures(t *testing.T) {
+func TestFailures_LookLikeTheirPictures(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil, harness.WorkThat("import", "no customer 42 in /data/7.csv"), harness.WorkThat("mail", "dial tcp 10.0.0.7:25: connection refused"))
@@ -162,7 +162,7 @@ func checkPicture(t *testing.T, picture []byte, size image.Point, dark bool) {
 }
 
 // The columns of the table and the left edges of the page are aligned, also with an empty list.
-func TestTheEdgesOfThePageAreStraight(t *testing.T) {
+func TestBoard_EdgesAreAligned(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, harness.AtOnce...)
@@ -179,7 +179,7 @@ func TestTheEdgesOfThePageAreStraight(t *testing.T) {
 	}
 }
 
-func TestBigNumbersAreGrouped(t *testing.T) {
+func TestCounts_AreGrouped(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, append(harness.AtOnce, "--failure-rate", "0")...)

@@ -10,7 +10,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-func TestSearch_ForSymbolsSaysWhyItFindsNothing(t *testing.T) {
+func TestSearch_ExplainsSymbols(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"))
@@ -35,6 +35,6 @@ func TestSearch_ForSymbolsSaysWhyItFindsNothing(t *testing.T) {
 	tab.untilLive()
 	tab.do(chromedp.SetValue(chromedp.CSS("#search_text"), "🙂"))
 	tab.click(".search button")
-	tab.until("it is said", fmt.Sprintf(`document.getElementById("notice").textContent.trim() === %q`, harness.NothingToSearch))
+	tab.until("the notice appears", fmt.Sprintf(`document.getElementById("notice").textContent.trim() === %q`, harness.NothingToSearch))
 	tab.untilRows(2)
 }

@@ -9,7 +9,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-func TestTheBoardWarnsOfRunsThatNobodyWorksOn(t *testing.T) {
+func TestBoard_WarnsAboutUnhandledKinds(t *testing.T) {
 	t.Parallel()
 	path := harness.WithRunsOf(t, "report", 2)
 	p := harness.StartProgram(t, func(c *board.Config) { c.DatabaseURL = "sqlite:" + path }, harness.WorkThat("backup", ""))

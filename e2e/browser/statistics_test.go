@@ -142,7 +142,7 @@ func createBusyDay(t *testing.T, path string) {
 	}
 }
 
-func TestThePageOfStatisticsLooksLikeItsPictures(t *testing.T) {
+func TestStatistics_LookLikeTheirPictures(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	path := busyDay(t)
@@ -159,7 +159,7 @@ func TestThePageOfStatisticsLooksLikeItsPictures(t *testing.T) {
 }
 
 // All parts of a chart are inside its picture and large enough to read, also on a phone.
-func TestPicturesAreReadableOnATelephone(t *testing.T) {
+func TestCharts_AreReadableOnAPhone(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	path := busyDay(t)
@@ -201,7 +201,7 @@ func different(words []string) int {
 	return len(all)
 }
 
-func TestWhatOneHasOpenedStaysOpenWhileThePicturesGoOn(t *testing.T) {
+func TestStatistics_OpenTablesStayOpen(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
@@ -229,7 +229,7 @@ func TestWhatOneHasOpenedStaysOpenWhileThePicturesGoOn(t *testing.T) {
 	}
 }
 
-func TestThePicturesGoOnWhenNothingHappens(t *testing.T) {
+func TestStatistics_MoveOnWhenIdle(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	path := busyDay(t)

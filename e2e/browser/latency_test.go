@@ -17,7 +17,7 @@ import (
 	"runboard/e2e/harness"
 )
 
-const delayText = `document.getElementById("latency").textContent`
+const latencyText = `document.getElementById("latency").textContent`
 
 // clockScript lets a test set the clock of the page: window.ahead is how many ms it is ahead of the real
 // clock.
@@ -50,21 +50,21 @@ func (p *tab) setAhead(ahead time.Duration) {
 	}
 }
 
-var delayWords = regexp.MustCompile(`^Updates in ([\d.]+ m?s) \(p99 ([\d.]+ m?s)\)$`)
+var latencyPattern = regexp.MustCompile(`^Updates in ([\d.]+ m?s) \(p99 ([\d.]+ m?s)\)$`)
 
-// untilDelay waits until the page shows a delay, and checks that it is plausible. It calls again to make a
+// untilLatency waits until the page shows a delay, and checks that it is plausible. It calls again to make a
 // change, as often as needed.
-func (p *tab) untilDelay(again func()) {
+func (p *tab) untilLatency(again func()) {
 	p.t.Helper()
 	var text string
 	harness.Eventually(p.t, "a delay is shown", func() error {
 		again()
-		if text = evaluate[string](p, delayText); text == "" {
+		if text = evaluate[string](p, latencyText); text == "" {
 			return errors.New("there is none")
 		}
 		return nil
 	})
-	found := delayWords.FindStringSubmatch(text)
+	found := latencyPattern.FindStringSubmatch(text)
 	if found == nil {
 		p.t.Fatalf("it says %q", text)
 	}
@@ -75,7 +75,7 @@ func (p *tab) untilDelay(again func()) {
 	}
 }
 
-func TestTheDelayOfAChangeIsShown(t *testing.T) {
+func TestLatency_ShowsCommitToDisplay(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	kind, open := harness.Gate("gate")
@@ -85,33 +85,33 @@ func TestTheDelayOfAChangeIsShown(t *testing.T) {
 	list.untilLive()
 	list.untilSocket("/process_runs/live")
 	harness.StartRuns(e, 2)
-	list.untilDelay(func() {})
+	list.untilLatency(func() {})
 
 	run := openTab(t, p.URL+"/process_runs/1")
 	run.untilLive()
 	run.untilSocket("/process_runs/1/live")
 	open()
-	run.untilDelay(func() {})
+	run.untilLatency(func() {})
 	run.setAhead(0) // returns after the received frames have been painted
 	evaluate[bool](run, `performance.now = ((real) => () => real.call(performance) + 61_000)(performance.now), true`)
-	run.until("a minute later there is none", delayText+` === ""`)
+	run.until("a minute later there is none", latencyText+` === ""`)
 }
 
-func TestADelayIsRightWhateverTheBrowsersClockSays(t *testing.T) {
+func TestLatency_IgnoresTheBrowsersClock(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
 	e := harness.NewExpect(t, p)
 	for _, ahead := range []time.Duration{time.Hour, -time.Hour} {
-		openTabAhead(t, p.URL+"/process_runs", ahead).untilDelay(func() { harness.StartRuns(e, 1) })
+		openTabAhead(t, p.URL+"/process_runs", ahead).untilLatency(func() { harness.StartRuns(e, 1) })
 	}
 	setBack := openTabAhead(t, p.URL+"/process_runs", 0)
 	setBack.setAhead(-time.Hour)
-	setBack.untilDelay(func() { harness.StartRuns(e, 1) })
+	setBack.untilLatency(func() { harness.StartRuns(e, 1) })
 }
 
 // The clock of the page is an hour ahead, so a change that wrongly counted would show a delay of an hour.
-func TestWhatIsNotFreshOnThePageHasNoDelay(t *testing.T) {
+func TestLatency_CountsOnlyFreshChanges(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	for name, happens := range map[string]func(p *tab, b *harness.Process, wire *wire){
@@ -119,36 +119,36 @@ func TestWhatIsNotFreshOnThePageHasNoDelay(t *testing.T) {
 			wire.cut()
 			p.untilNotLive()
 			b.Post(1)
-			wire.mend()
+			wire.repair()
 			p.until("the new run is there", firstRow+` === 27`)
 		},
 		"what happened in a pause": func(p *tab, b *harness.Process, _ *wire) {
 			p.click("#pause")
 			b.Post(1)
-			p.until("it is behind", `/[1-9]\d* updates? behind/.test(document.getElementById("pause").textContent)`)
+			p.until("the pause counts updates", `/[1-9]\d* updates? behind/.test(document.getElementById("pause").textContent)`)
 			p.click("#pause")
 			p.until("the new run is there", firstRow+` === 27`)
 		},
 		"what comes from before the end of a pause": func(p *tab, b *harness.Process, _ *wire) {
 			p.click("#pause")
 			b.Post(1)
-			p.until("it is behind", `/[1-9]\d* updates? behind/.test(document.getElementById("pause").textContent)`)
+			p.until("the pause counts updates", `/[1-9]\d* updates? behind/.test(document.getElementById("pause").textContent)`)
 			evaluate[bool](p, `document.getElementById("pause").click(), htmx.swap({sourceElement: document.getElementById("live"), swap: "none",
 				text: document.getElementById("process_run_26_status").outerHTML.replace("data-version=\"3\"", "data-version=\"4\" hx-swap-oob=\"outerMorph\"")}), true`)
 			p.until("the new run is there", firstRow+` === 27`)
 		},
-		"new rows that waited and were asked for": func(p *tab, b *harness.Process, _ *wire) {
-			p.tick(26)
+		"held-back rows that the user asked for": func(p *tab, b *harness.Process, _ *wire) {
+			p.selectRun(26)
 			b.Post(1)
-			p.until("a bar says so", `!document.getElementById("new_runs").hidden`)
+			p.until("the bar for new runs appears", `!document.getElementById("new_runs").hidden`)
 			p.click("#new_runs")
 			p.until("the new run is there", firstRow+` === 27`)
 			evaluate[bool](p, `document.querySelector("#process_run_26 input").click(), document.activeElement.blur(), true`)
 		},
-		"new rows that waited until nobody read": func(p *tab, b *harness.Process, _ *wire) {
-			p.tick(26)
+		"new rows held back until the list was idle": func(p *tab, b *harness.Process, _ *wire) {
+			p.selectRun(26)
 			b.Post(1)
-			p.until("a bar says so", `!document.getElementById("new_runs").hidden`)
+			p.until("the bar for new runs appears", `!document.getElementById("new_runs").hidden`)
 			evaluate[bool](p, `document.querySelector("#process_run_26 input").click(), document.activeElement.blur(), true`)
 			b.Post(1)
 			p.until("the new runs are there", firstRow+` === 28`)
@@ -183,12 +183,12 @@ func TestWhatIsNotFreshOnThePageHasNoDelay(t *testing.T) {
 			p.setAhead(time.Hour)
 			happens(p, b, wire)
 			p.setAhead(0)
-			p.untilDelay(func() { b.Post(1) })
+			p.untilLatency(func() { b.Post(1) })
 		})
 	}
 }
 
-func TestADelayMovesNothingAndFits(t *testing.T) {
+func TestLatency_MovesNothingAndFits(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
@@ -202,11 +202,11 @@ func TestADelayMovesNothingAndFits(t *testing.T) {
 		tab.untilLive()
 		tab.untilSocket("/process_runs/live")
 		before := evaluate[string](tab, places)
-		tab.untilDelay(func() { harness.StartRuns(e, 1) })
+		tab.untilLatency(func() { harness.StartRuns(e, 1) })
 		if after := evaluate[string](tab, places); after != before {
 			t.Errorf("at %d pixels, things were at\n%s and are at\n%s", width, before, after)
 		}
-		evaluate[bool](tab, delayText+` = "Updates in 999 ms (p99 999 ms)", true`)
+		evaluate[bool](tab, latencyText+` = "Updates in 999 ms (p99 999 ms)", true`)
 		if wide := evaluate[int64](tab, "document.documentElement.scrollWidth"); wide > width {
 			t.Errorf("it is %d pixels wide where there are %d", wide, width)
 		}

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"time"
+
+	"github.com/chromedp/cdproto/input"
 
 	"runboard/e2e/harness"
 )
@@ -129,4 +132,24 @@ func (p *tab) middle(selector string) (x, y float64) {
 		return [box.x + box.width / 2, box.y + box.height / 2];
 	})()`, selector))
 	return at[0], at[1]
+}
+
+// hold holds a key down: after the first event it sends repeated ones, as a keyboard does.
+func (p *tab) hold(key, code string, virtual int64, text string, lasting time.Duration) {
+	p.t.Helper()
+	send := func(kind input.DispatchKeyEventType, repeated bool) {
+		call(p, input.DispatchKeyEvent, input.DispatchKeyEventParams{
+			Type: kind, Key: key, Code: code, WindowsVirtualKeyCode: virtual, Text: text, AutoRepeat: &repeated,
+		})
+	}
+	send(input.DispatchKeyEventTypeKeyDown, false)
+	for end := time.Now().Add(lasting); time.Now().Before(end); time.Sleep(40 * time.Millisecond) {
+		send(input.DispatchKeyEventTypeKeyDown, true)
+	}
+	send(input.DispatchKeyEventTypeKeyUp, false)
+}
+
+func (p *tab) holdEnter(lasting time.Duration) {
+	p.t.Helper()
+	p.hold("Enter", "Enter", 13, "\r", lasting)
 }

@@ -27,7 +27,7 @@ func (p *tab) complaints() []string {
 	return found
 }
 
-func TestEverybodyCanUseEveryPage(t *testing.T) {
+func TestPages_AreAccessible(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	kind, open := harness.Gate("gate")
@@ -60,14 +60,14 @@ func TestEverybodyCanUseEveryPage(t *testing.T) {
 				if strings.HasPrefix(page, "/process_runs?") {
 					tab.do(chromedp.SetValue("#bulk_scope", "all"))
 					tab.click("#bulk button")
-					tab.until("it is asked", asked+` !== ""`)
+					tab.until("the confirmation opens", confirmText+` !== ""`)
 					for _, complaint := range tab.complaints() {
 						t.Error("with the question: ", complaint)
 					}
 				}
 				if page == "/process_runs" {
 					tab.press("?")
-					tab.until("the keys are shown", `document.getElementById("shortcuts").open`)
+					tab.until("the help opens", `document.getElementById("shortcuts").open`)
 					for _, complaint := range tab.complaints() {
 						t.Error("with the keys: ", complaint)
 					}
@@ -100,7 +100,7 @@ const clipped = `(() => {
 	return found;
 })()`
 
-func TestAListOfSeveralKindsFitsOnATelephone(t *testing.T) {
+func TestBoard_KindsFitOnAPhone(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	kind, open := harness.Gate("gate")
@@ -122,7 +122,7 @@ func TestAListOfSeveralKindsFitsOnATelephone(t *testing.T) {
 	}
 }
 
-func TestKindsWithLongNamesFit(t *testing.T) {
+func TestBoard_LongKindNamesFit(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	long := strings.Repeat("k", app.MaxKind)
@@ -141,7 +141,7 @@ func TestKindsWithLongNamesFit(t *testing.T) {
 	}
 }
 
-func TestOnPaperAreAllWordsAndNothingToPress(t *testing.T) {
+func TestPrint_ShowsTextsWithoutControls(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil, harness.WorkThat("import", "a long error, longer than its cell: "+strings.Repeat("word ", 12)+"end"), harness.WorkThat("mail", ""))
@@ -175,7 +175,7 @@ func TestOnPaperAreAllWordsAndNothingToPress(t *testing.T) {
 	}
 }
 
-func TestAPageKeepsAwayFromTheEdgesOfItsWindow(t *testing.T) {
+func TestPages_KeepAMargin(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
@@ -189,7 +189,7 @@ func TestAPageKeepsAwayFromTheEdgesOfItsWindow(t *testing.T) {
 	}
 }
 
-func TestWithoutScriptNothingIsOfferedThatNeedsIt(t *testing.T) {
+func TestNoScript_HidesControlsThatNeedIt(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
@@ -202,7 +202,7 @@ func TestWithoutScriptNothingIsOfferedThatNeedsIt(t *testing.T) {
 	}
 }
 
-func TestWhoeverHearsThePageIsToldHowItGoes(t *testing.T) {
+func TestScreenReader_HearsProgress(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"))
@@ -210,5 +210,5 @@ func TestWhoeverHearsThePageIsToldHowItGoes(t *testing.T) {
 	tab := openTab(t, p.URL+"/process_runs")
 	tab.untilLive()
 	harness.StartRuns(e, 3)
-	tab.until("it is said", `document.querySelector("#summary[role=status]").textContent === "3 of the latest 3 finished, 3 failed"`)
+	tab.until("the notice appears", `document.querySelector("#summary[role=status]").textContent === "3 of the latest 3 finished, 3 failed"`)
 }

@@ -37,7 +37,7 @@ func (p *tab) copied(selector string) string {
 	return text
 }
 
-func TestLog_IsCopiedAsItWasWritten(t *testing.T) {
+func TestLog_CopiesAsWritten(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil, harness.Commands(t, `job=sh -c 'echo one; echo; echo "  two"; sleep 1; echo three >&2; sleep 1; printf four; sleep 1; echo .'`)...)

@@ -9,7 +9,7 @@ import (
 
 // A browser that restored the page from its back/forward cache would show it with a closed socket. The server
 // forbids that with no-store; in any case, the page must be current and live.
-func TestWhoeverComesBackToAPageSeesWhatIsTrueAndLive(t *testing.T) {
+func TestHistory_BackShowsACurrentLivePage(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	kind, open := harness.Gate("gate")
@@ -19,7 +19,7 @@ func TestWhoeverComesBackToAPageSeesWhatIsTrueAndLive(t *testing.T) {
 	harness.CountsAre(t, e, map[string]any{"started": 3})
 	tab := openTab(t, p.URL+"/process_runs")
 	tab.untilLive()
-	tab.until("they are at work", states+` === "started,started,started"`)
+	tab.until("the runs are started", states+` === "started,started,started"`)
 	tab.click("nav.pages a")
 	tab.until("another page is there", `location.pathname === "/process_runs/failures" && document.readyState === "complete"`)
 	tab.untilLive()

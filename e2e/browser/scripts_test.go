@@ -14,7 +14,7 @@ import (
 
 // Scripts arrive over the network in any order. Whichever is late, the page must become live: a script that
 // started before the others had loaded would leave it dead.
-func TestThePageBecomesLiveWhicheverScriptIsLate(t *testing.T) {
+func TestScripts_AnyLateOneStillConnects(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	b := harness.StartProcess(t, harness.AtOnce...)
