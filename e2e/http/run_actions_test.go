@@ -100,8 +100,9 @@ func TestCancel_DuringTheDrainStopsTheRun(t *testing.T) {
 	}
 }
 
-// The engines apply the bulk action during the drain.
+// The queue applies the bulk action during the drain. With PostgreSQL, another node does.
 func TestBulkCancel_DuringTheDrainStopsRuns(t *testing.T) {
+	harness.SkipOnPostgres(t)
 	t.Parallel()
 	kind, _ := harness.Gate("gate")
 	p := harness.StartProgram(t, func(c *board.Config) { c.DrainTimeout = 2 * harness.Patience }, kind)
