@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -38,10 +39,8 @@ func Statuses() []Status {
 
 // ParseStatus returns the status with exactly this name. It fails with CodeMalformed.
 func ParseStatus(name string) (Status, error) {
-	for i, known := range statusNames {
-		if name == known {
-			return Status(i), nil
-		}
+	if i := slices.Index(statusNames[:], name); i >= 0 {
+		return Status(i), nil
 	}
 	return 0, Errorf(CodeMalformed, "The status must be one of %s.", strings.Join(statusNames[:], ", "))
 }
@@ -71,13 +70,5 @@ func (s Status) Final() bool { return s == Completed || s == Failed || s == Canc
 
 // CanBecome reports whether a run in s may change to next.
 func (s Status) CanBecome(next Status) bool {
-	if !s.Valid() {
-		return false
-	}
-	for _, allowed := range changes[s] {
-		if next == allowed {
-			return true
-		}
-	}
-	return false
+	return s.Valid() && slices.Contains(changes[s], next)
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -38,10 +37,8 @@ const (
 type Board struct {
 	*backend
 	config   Config
-	log      *slog.Logger
 	registry *jobs.Registry
 	listener net.Listener
-	url      string
 	hub      *live.Hub
 	server   *handlers.Server
 	served   chan error // receives one value: the error with which the server stopped
@@ -67,7 +64,7 @@ func open(ctx context.Context, config Config, registry *jobs.Registry) (*Board, 
 		config.Logger = newLogger(config)
 	}
 	log := config.Logger
-	b := &Board{log: log, config: config, registry: registry, served: make(chan error, 1)}
+	b := &Board{config: config, registry: registry, served: make(chan error, 1)}
 	assets, err := static.Load()
 	if err != nil {
 		return nil, err
@@ -91,7 +88,6 @@ func open(ctx context.Context, config Config, registry *jobs.Registry) (*Board, 
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen: %w", err)
 	}
-	b.url = "http://" + b.listener.Addr().String()
 	go func() { b.served <- b.server.Serve(b.listener) }() // answers 503 until Run
 	b.backend, err = openBackend(ctx, config, registry)
 	if err != nil {
@@ -115,7 +111,7 @@ func menu(registry *jobs.Registry) []string {
 }
 
 // URL returns the base URL of the board, such as http://127.0.0.1:3000. It does not change.
-func (b *Board) URL() string { return b.url }
+func (b *Board) URL() string { return "http://" + b.listener.Addr().String() }
 
 // Store returns the store of the board, to read and change runs from the same process. Run closes it before
 // it returns.
@@ -179,7 +175,7 @@ func (b *Board) Run(ctx context.Context) error { return b.run(ctx, context.Backg
 // run is Run with a second context. When hardStop ends, run returns as soon as interrupted runs are requeued,
 // and leaves everything else open: the process must then exit.
 func (b *Board) run(ctx, hardStop context.Context) error {
-	b.log.Info("listening on "+b.url, "url", b.url)
+	b.config.Logger.Info("listening on "+b.URL(), "url", b.URL())
 	b.logRecovery()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -195,7 +191,7 @@ func (b *Board) run(ctx, hardStop context.Context) error {
 	var err error
 	select {
 	case <-ctx.Done():
-		b.log.Info("shutting down")
+		b.config.Logger.Info("shutting down")
 	case err = <-b.served: // the server has failed
 		cancel()
 	}
@@ -219,7 +215,7 @@ func (b *Board) closeAll(deadline time.Time) error {
 	withTimeout(limit(socketsTimeout), b.server.CloseSockets)
 	withTimeout(limit(requestsTimeout), func(ctx context.Context) {
 		if b.server.Shutdown(ctx) != nil {
-			b.log.Warn("some requests were not answered in time")
+			b.config.Logger.Warn("some requests were not answered in time")
 		}
 	})
 	return b.store.Close()
@@ -228,14 +224,14 @@ func (b *Board) closeAll(deadline time.Time) error {
 // logRecovery logs what opening the database found and repaired.
 func (b *Board) logRecovery() {
 	for _, warning := range b.warnings {
-		b.log.Warn(warning.Text, warning.Args...)
+		b.config.Logger.Warn(warning.Text, warning.Args...)
 	}
 	r := b.recovered
 	if r.Repaired {
-		b.log.Warn("runs were counted again because a number was wrong", "was", r.Was, "is", r.Is)
+		b.config.Logger.Warn("runs were counted again because a number was wrong", "was", r.Was, "is", r.Is)
 	}
 	if r.Requeued+r.Failed+r.Cancelled > 0 {
-		b.log.Warn("runs were interrupted by a crash",
+		b.config.Logger.Warn("runs were interrupted by a crash",
 			"requeued", r.Requeued, "failed", r.Failed, "cancelled", r.Cancelled)
 	}
 }

@@ -24,7 +24,11 @@ func Main(kinds ...Kind) {
 	command.Main()          // does not return in a process that supervises a command
 	subcommand(os.Args[1:]) // does not return if there is one
 	unguarded := command.Guard()
-	config, registry, err := configure(os.Args[1:], kinds)
+	config, err := ParseConfig(os.Args[1:])
+	var registry *jobs.Registry
+	if err == nil {
+		registry, err = newRegistry(config, kinds)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "runboard:", err)
 		os.Exit(exitUsage)
@@ -52,15 +56,6 @@ func Main(kinds ...Kind) {
 	if err != nil || hardStop.Err() != nil {
 		os.Exit(exitFailed)
 	}
-}
-
-func configure(args []string, kinds []Kind) (Config, *jobs.Registry, error) {
-	config, err := ParseConfig(args)
-	if err != nil {
-		return config, nil, err
-	}
-	registry, err := newRegistry(config, kinds)
-	return config, registry, err
 }
 
 // newRegistry returns a registry of kinds and of the commands in config. Without kinds it has the simulated

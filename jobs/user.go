@@ -54,26 +54,22 @@ func parseUser(text string) (*command.User, error) {
 }
 
 // namedUser converts an entry of the user database, including its supplementary groups.
-func namedUser(known *user.User) (found *command.User, err error) {
-	found = &command.User{Name: known.Username, Home: known.HomeDir}
-	if found.UID, err = parseID(known.Uid); err != nil {
-		return nil, err
-	}
-	if found.GID, err = parseID(known.Gid); err != nil {
-		return nil, err
-	}
+func namedUser(known *user.User) (*command.User, error) {
 	groups, err := known.GroupIds()
 	if err != nil {
 		return nil, fmt.Errorf("the groups of %s cannot be read: %w", known.Username, err)
 	}
-	for _, group := range groups {
-		id, err := parseID(group)
+	var ids []uint32
+	for _, text := range append([]string{known.Uid, known.Gid}, groups...) {
+		id, err := parseID(text)
 		if err != nil {
 			return nil, err
 		}
-		found.Groups = append(found.Groups, id)
+		ids = append(ids, id)
 	}
-	return found, nil
+	return &command.User{
+		UID: ids[0], GID: ids[1], Groups: ids[2:], Name: known.Username, Home: known.HomeDir,
+	}, nil
 }
 
 // parseID parses the ID of a user or group. It rejects the largest number, which means "no ID" to the system.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -34,12 +35,10 @@ func Sweep(owners ...uint32) (notices []Notice) {
 }
 
 func anyLives(all []process) bool {
-	for _, p := range all {
-		if now, found := readProcess(p.pid); found && now.start == p.start && now.state != zombie {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(all, func(p process) bool {
+		now, found := readProcess(p.pid)
+		return found && now.start == p.start && now.state != zombie
+	})
 }
 
 // sweepDir removes a run directory that no server uses.
@@ -65,13 +64,5 @@ func sweepDir(dir string, owners []uint32) []Notice {
 
 func belongsTo(info os.FileInfo, owners []uint32) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return false
-	}
-	for _, owner := range owners {
-		if stat.Uid == owner {
-			return true
-		}
-	}
-	return false
+	return ok && slices.Contains(owners, stat.Uid)
 }
