@@ -54,7 +54,9 @@ type NewBulkAction struct {
 
 // NewBulkAction previews a bulk action and limits it to the runs of the confirmed preview or, without one, to
 // the runs that match now. If the preview no longer fits, it sets Refused and does not fail.
-func (r *Reader) NewBulkAction(ctx context.Context, requested app.BulkAction) (created NewBulkAction, err error) {
+func (r *Reader) NewBulkAction(
+	ctx context.Context, requested app.BulkAction,
+) (created NewBulkAction, err error) {
 	created.Kind = requested.Operation.Kind()
 	created.requested, err = json.Marshal(requested) // before Resolve: a repeated request must be equal later
 	if err != nil {
@@ -86,7 +88,8 @@ func exceeds(now app.BulkPreview, confirmed app.Confirmation) error {
 		return nil
 	case now.Runs > confirmed.Runs && !confirmed.More:
 		return app.Errorf(app.CodeConflict,
-			"More runs match now than in the preview: %d instead of %d. Nothing was done.", now.Runs, confirmed.Runs)
+			"More runs match now than in the preview: %d instead of %d. Nothing was done.",
+			now.Runs, confirmed.Runs)
 	case now.Entered:
 		return app.Errorf(app.CodeConflict, "Other runs match now than in the preview. Nothing was done.")
 	}
@@ -153,8 +156,8 @@ func selected(ids []int64, below int64) []int64 {
 	return slices.Compact(ids)
 }
 
-// bulkList returns the list of the runs that a bulk action with a filter covers, optionally only those in some
-// statuses. Bulk runs are left out unless the filter names their kind.
+// bulkList returns the list of the runs that a bulk action with a filter covers, optionally only those in
+// some statuses. Bulk runs are left out unless the filter names their kind.
 func (s *snapshot) bulkList(action app.BulkAction, only ...app.Status) *list {
 	l := s.list(action.Filter, only...)
 	l.all.Before = min(l.all.Before, afterNewest(action))
@@ -217,8 +220,8 @@ type ChunkResult struct {
 // Do calls perform for each run of the chunk until about enough time has passed, but for at least one run.
 // perform applies the action to one run and reports whether that changed it.
 //
-// perform fails with CodeUnavailable if no more runs may wait, and with ErrPartial if the run takes longer. In
-// both cases Do succeeds, and the next chunk begins with that run; in the first case the progress is
+// perform fails with CodeUnavailable if no more runs may wait, and with ErrPartial if the run takes longer.
+// In both cases Do succeeds, and the next chunk begins with that run; in the first case the progress is
 // Throttled. Do fails with any other error of perform.
 func (c BulkChunk) Do(
 	enough time.Duration, perform func(action app.BulkAction, id int64) (changed bool, err error),
@@ -257,10 +260,10 @@ func (c BulkChunk) Do(
 	return done, nil
 }
 
-// ErrPartial reports that the time was over before all work on a run was done. What was done stays; the caller
-// continues later.
+// ErrPartial reports that the time was over before all work on a run was done. What was done stays; the
+// caller continues later.
 var ErrPartial = errors.New("there is more to be done")
 
-// ErrConcurrentAction reports that another writer has performed the same chunk of a bulk action. It carries no
-// code, so that the transaction is rolled back.
+// ErrConcurrentAction reports that another writer has performed the same chunk of a bulk action. It carries
+// no code, so that the transaction is rolled back.
 var ErrConcurrentAction = errors.New("a part of a bulk action is performed by two writers")

@@ -23,8 +23,9 @@ type clock struct {
 	back   int64 // by how many milliseconds a run falls behind an earlier one at most
 }
 
-const measureSQL = `SELECT COUNT(*) AS n, coalesce(max(id), 0) AS last, coalesce(max(created_at), 0) AS latest,
-		coalesce(min(created_at), 0) AS earliest, coalesce(max(so_far - created_at), 0) AS back
+const measureSQL = `SELECT COUNT(*) AS n, coalesce(max(id), 0) AS last,
+		coalesce(max(created_at), 0) AS latest, coalesce(min(created_at), 0) AS earliest,
+		coalesce(max(so_far - created_at), 0) AS back
 	FROM (SELECT id, created_at, max(created_at) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) AS so_far
 		FROM (SELECT id, created_at FROM process_runs WHERE id > ? ORDER BY id LIMIT ?) AS unread) AS part`
 

@@ -91,12 +91,13 @@ type list struct {
 	counted map[string]int64 // index rows by search expression, see countRows
 }
 
-// list returns the list of the runs that match a filter, optionally only those in some statuses. It fails with
-// CodeMalformed if the text contains no words.
+// list returns the list of the runs that match a filter, optionally only those in some statuses. It fails
+// with CodeMalformed if the text contains no words.
 func (s *snapshot) list(filter app.Filter, only ...app.Status) *list {
 	filter = s.dropRedundantKind(filter)
 	scans := s.dialect.Scans(filter, only...)
-	l := &list{snapshot: s, scans: scans, indexed: slices.Clone(scans), all: allIDs, counted: map[string]int64{}}
+	l := &list{snapshot: s, scans: scans, indexed: slices.Clone(scans), all: allIDs}
+	l.counted = map[string]int64{}
 	if filter.Text != "" {
 		s.fail(s.db.CheckSearch())
 		terms, err := ParseTerms(filter.Text)

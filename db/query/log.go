@@ -34,8 +34,8 @@ func (r *Reader) Log(ctx context.Context, query app.LogQuery) (log app.Log, err 
 	return log, err
 }
 
-// log returns the lines after the offset of a query or, backwards, before it. It returns as many as the limits
-// of the query allow, but at least one.
+// log returns the lines after the offset of a query or, backwards, before it. It returns as many as the
+// limits of the query allow, but at least one.
 func (s *snapshot) log(query app.LogQuery) app.Log {
 	var bounds LogPart
 	s.get(&bounds, logBoundsSQL, query.Run, query.Run)

@@ -9,16 +9,16 @@ import (
 	"runboard/app"
 )
 
-// partSize is the size in bytes up to which a part of a log grows. It is small compared to the limit of a log,
-// so that little more than the limit has to be dropped, and large compared to a line.
+// partSize is the size in bytes up to which a part of a log grows. It is small compared to the limit of a
+// log, so that little more than the limit has to be dropped, and large compared to a line.
 const partSize = 16 << 10
 
 // partSizeFor returns the part size for a log of at most limit bytes. It is below partSize if that were much
 // of the whole log.
 func partSizeFor(limit int64) int64 { return min(partSize, max(limit/8, 512)) }
 
-// LogPart is a row of run_logs. The log of a run is stored in parts of some KB: a row for each line would cost
-// more than the line itself, and a row for the whole log would be rewritten with every line.
+// LogPart is a row of run_logs. The log of a run is stored in parts of some KB: a row for each line would
+// cost more than the line itself, and a row for the whole log would be rewritten with every line.
 type LogPart struct {
 	Start     int64  `db:"start"` // offset in bytes within the whole log
 	Stop      int64  `db:"stop"`
@@ -40,8 +40,8 @@ func CheckLines(run int64, lines []app.LogLine) error {
 	return nil
 }
 
-// NewPart is text to store: in a new row or, if Extends is true, at the end of the row with its Start. Text and
-// LineIndex are then what to append, up to Stop.
+// NewPart is text to store: in a new row or, if Extends is true, at the end of the row with its Start. Text
+// and LineIndex are then what to append, up to Stop.
 type NewPart struct {
 	LogPart
 	Extends bool
@@ -61,7 +61,8 @@ func (p LogPart) Append(lines []app.LogLine, skipped, limit int64) (parts []NewP
 	for len(lines) > 0 {
 		part := NewPart{LogPart: LogPart{Start: last.Stop, Stop: last.Stop, Part: last.Part + 1}}
 		room := size
-		if left := size - (last.Stop - last.Start); last.Stop > last.Start && left >= int64(len(lines[0].Text)) {
+		left := size - (last.Stop - last.Start)
+		if last.Stop > last.Start && left >= int64(len(lines[0].Text)) {
 			part.Extends, part.Start, part.Part, room = true, last.Start, last.Part, left
 		}
 		lines = part.take(lines, room)

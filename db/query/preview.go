@@ -10,7 +10,9 @@ import (
 )
 
 // PreviewBulk implements app.Store.
-func (r *Reader) PreviewBulk(ctx context.Context, action app.BulkAction) (preview app.BulkPreview, err error) {
+func (r *Reader) PreviewBulk(
+	ctx context.Context, action app.BulkAction,
+) (preview app.BulkPreview, err error) {
 	now := r.db.Now() // before the read, so that runs that finish meanwhile count as later
 	action = action.Resolve(now)
 	err = r.read(forLong(ctx), func(s *snapshot) { preview = s.preview(action, now) })

@@ -100,8 +100,8 @@ func (r Run) App() app.ProcessRun {
 	return app.ProcessRun{
 		ID: r.ID, Kind: r.Kind, Status: app.Status(r.Status), Version: r.Version, Attempt: r.Attempt,
 		Crashes: r.Crashes, FencingToken: r.FencingToken, Error: r.Error, Failure: r.Failure,
-		CreatedAt: FromMillis(r.CreatedAt), UpdatedAt: FromMillis(r.UpdatedAt), StartedAt: FromMillis(r.StartedAt),
-		FinishedAt: FromMillis(r.FinishedAt), ScheduledAt: FromMillis(r.ScheduledAt),
+		CreatedAt: FromMillis(r.CreatedAt), UpdatedAt: FromMillis(r.UpdatedAt),
+		StartedAt: FromMillis(r.StartedAt), FinishedAt: FromMillis(r.FinishedAt), ScheduledAt: FromMillis(r.ScheduledAt),
 		CancelRequestedAt: FromMillis(r.CancelRequestedAt),
 		Progress:          app.Progress{Percent: app.Percent(r.Percent), Message: r.Message},
 	}
@@ -175,5 +175,6 @@ var ErrClosed = &app.Error{Code: app.CodeUnavailable, Message: "The server is sh
 
 // ErrSchemaTooNew returns the error for a database with migrations that this program does not know.
 func ErrSchemaTooNew(version, known int) error {
-	return fmt.Errorf("was made by a newer version of Runboard (schema %d, this one knows %d)", version, known)
+	return fmt.Errorf("was made by a newer version of Runboard (schema %d, this one knows %d)",
+		version, known)
 }

@@ -20,7 +20,8 @@ type Database interface {
 	Read(ctx context.Context, f func(ctx context.Context, q Queryer) error) error
 	// Now returns the current time.
 	Now() time.Time
-	// HandledKinds returns the kinds that workers handle. If it returns nil, unhandled kinds are not reported.
+	// HandledKinds returns the kinds that workers handle. If it returns nil, unhandled kinds are not
+	// reported.
 	HandledKinds(ctx context.Context, q Queryer) ([]string, error)
 	// CheckSearch returns the reason if texts cannot be searched, or nil.
 	CheckSearch() error
@@ -39,8 +40,8 @@ type Dialect struct {
 	IndexHint string
 	// SortKey is the column with the run id that ends the indexes that begin with other columns.
 	SortKey string
-	// SearchRows follows FROM to select rows of the search index, which has one row for the error of a run and
-	// one for each part of its log. Its argument is a Database.SearchExpression.
+	// SearchRows follows FROM to select rows of the search index, which has one row for the error of a run
+	// and one for each part of its log. Its argument is a Database.SearchExpression.
 	SearchRows string
 	// SearchRun is the expression for the run id of a row of the search index.
 	SearchRun string
@@ -156,11 +157,13 @@ func (s *snapshot) events(run int64) []app.Event {
 		Attempt int
 		Note    string
 	}
-	s.all(&found, "SELECT version, at, status, attempt, note FROM run_events WHERE run_id = ? ORDER BY version", run)
+	s.all(&found, `SELECT version, at, status, attempt, note FROM run_events
+		WHERE run_id = ? ORDER BY version`, run)
 	events := make([]app.Event, len(found))
 	for i, row := range found {
 		events[i] = app.Event{
-			Version: row.Version, At: FromMillis(row.At), Status: row.Status, Attempt: row.Attempt, Note: row.Note,
+			Version: row.Version, At: FromMillis(row.At),
+			Status: row.Status, Attempt: row.Attempt, Note: row.Note,
 		}
 	}
 	return events

@@ -46,7 +46,8 @@ func (s IndexScan) Args(in IDRange, more ...any) []any {
 func (s IndexScan) RunsSQL(ascending bool) string { return s.selectSQL(Columns, ascending) }
 
 func (s IndexScan) selectSQL(columns string, ascending bool) string {
-	return fmt.Sprintf("SELECT %s FROM %s ORDER BY %s %s LIMIT ?", columns, s.inRange(), s.sortKey, direction(ascending))
+	return fmt.Sprintf("SELECT %s FROM %s ORDER BY %s %s LIMIT ?",
+		columns, s.inRange(), s.sortKey, direction(ascending))
 }
 
 // ExistsSQL returns the query for whether a range contains a run. Its arguments are Args.
@@ -54,8 +55,8 @@ func (s IndexScan) ExistsSQL() string {
 	return fmt.Sprintf("SELECT EXISTS (SELECT 1 FROM %s)", s.inRange())
 }
 
-// CountSQL returns the query for the number of runs of a range, up to a limit. Its arguments are Args with the
-// limit.
+// CountSQL returns the query for the number of runs of a range, up to a limit. Its arguments are Args with
+// the limit.
 func (s IndexScan) CountSQL() string {
 	return fmt.Sprintf("SELECT COUNT(*) FROM (SELECT 1 FROM %s LIMIT ?) AS counted", s.inRange())
 }
@@ -104,12 +105,14 @@ func (d Dialect) scanStatus(status app.Status) IndexScan {
 
 // scanKind returns the scan of a kind in a status.
 func (d Dialect) scanKind(kind string, status app.Status) IndexScan {
-	return IndexScan{table: d.runsBy("process_runs_by_kind"), sortKey: d.SortKey}.and("kind = ?", kind).and(statusIs(status))
+	scan := IndexScan{table: d.runsBy("process_runs_by_kind"), sortKey: d.SortKey}
+	return scan.and("kind = ?", kind).and(statusIs(status))
 }
 
 // scanFailure returns the scan of a failure. The first condition repeats that of the partial index.
 func (d Dialect) scanFailure(failure int64) IndexScan {
-	return IndexScan{table: d.runsBy("process_runs_by_failure"), sortKey: d.SortKey}.and("failure > 0").and("failure = ?", failure)
+	scan := IndexScan{table: d.runsBy("process_runs_by_failure"), sortKey: d.SortKey}
+	return scan.and("failure > 0").and("failure = ?", failure)
 }
 
 func statusIs(status app.Status) string { return fmt.Sprintf("status = %d", status) }

@@ -15,8 +15,8 @@ const defaultSearchLimit = 50_000
 // maxBlocks is the largest number of blocks that one query covers while matches are rare.
 const maxBlocks = 32
 
-// ErrorPart is the part number of the error of a run in the search index. The parts of its log follow: each has
-// LogPart.Part+1.
+// ErrorPart is the part number of the error of a run in the search index. The parts of its log follow: each
+// has LogPart.Part+1.
 const ErrorPart = 0
 
 // NeverSearched reports whether texts of this kind are not indexed. The texts of bulk actions contain the
@@ -85,8 +85,8 @@ func (s *search) next() bool {
 	}
 }
 
-// firstRun returns the first unsearched run in the scans of the list, so that blocks without runs are skipped.
-// It does not apply further conditions: millions of runs may fail them.
+// firstRun returns the first unsearched run in the scans of the list, so that blocks without runs are
+// skipped. It does not apply further conditions: millions of runs may fail them.
 func (s *search) firstRun() (run int64, found bool) {
 	for _, scan := range s.indexed {
 		var id int64
@@ -202,5 +202,6 @@ func (s *search) condition() (condition string, args []any) {
 		ids[i] = "SELECT " + s.dialect.SearchRun + " FROM " + s.dialect.SearchRows
 		args = append(args, s.expression(term))
 	}
-	return condition + " AND id IN (" + fmt.Sprintf(s.dialect.SearchFirst, strings.Join(ids, " INTERSECT ")) + ")", args
+	found := fmt.Sprintf(s.dialect.SearchFirst, strings.Join(ids, " INTERSECT "))
+	return condition + " AND id IN (" + found + ")", args
 }

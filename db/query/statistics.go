@@ -23,7 +23,8 @@ func (r *Reader) Statistics(ctx context.Context) (stats app.Statistics, err erro
 
 // RollupsSQL is the query for the rows of a step between two times, inclusive. Its arguments are in
 // milliseconds.
-const RollupsSQL = `SELECT at, kind, created, requeued, started, completed, failed, cancelled, queue_ms, run_ms
+const RollupsSQL = `SELECT at, kind, created, requeued, started, completed, failed, cancelled,
+		queue_ms, run_ms
 	FROM rollups WHERE step = ? AND at >= ? AND at <= ?`
 
 // period returns a period with all steps from now-span until now.
@@ -54,7 +55,9 @@ func (s *snapshot) period(now time.Time, step, span time.Duration) app.Period {
 // kindTimes returns the durations of each kind, sorted by kind. It omits kinds without starts and ends.
 func kindTimes(kinds map[string]*Rollup) (times []app.KindTimes) {
 	for kind, sum := range kinds {
-		one := app.KindTimes{Kind: kind, QueueTime: sum.queueTime.quantiles(), RunTime: sum.runTime.quantiles()}
+		one := app.KindTimes{Kind: kind}
+		one.QueueTime = sum.queueTime.quantiles()
+		one.RunTime = sum.runTime.quantiles()
 		if one.QueueTime.Count+one.RunTime.Count > 0 {
 			times = append(times, one)
 		}

@@ -14,7 +14,8 @@ const KeepRequests = 48 * time.Hour
 
 // CheckNew fails if a request is invalid. Callers validate requests first, so this is a programming error.
 func CheckNew(request app.CreateRequest) error {
-	if request.Count < 1 || request.Count > app.MaxCount || request.Kind == "" || len(request.IdempotencyKey) > app.MaxKey {
+	count, key := request.Count, request.IdempotencyKey
+	if count < 1 || count > app.MaxCount || request.Kind == "" || len(key) > app.MaxKey {
 		return fmt.Errorf("a request for runs that should have been refused before: %+v", request)
 	}
 	return nil
@@ -40,7 +41,8 @@ func (r Request) Batch(request app.CreateRequest) (app.Batch, error) {
 // CheckCapacity fails with CodeUnavailable if more than most runs would wait with count more. 0 is no limit.
 func CheckCapacity(waiting int64, count int, most int64) error {
 	if most > 0 && waiting+int64(count) > most {
-		return app.Errorf(app.CodeUnavailable, "%d runs are waiting already. Please try again when some have started.", waiting)
+		return app.Errorf(app.CodeUnavailable,
+			"%d runs are waiting already. Please try again when some have started.", waiting)
 	}
 	return nil
 }
@@ -65,8 +67,8 @@ func Sanitize(text string) string {
 	return text
 }
 
-// SameAttempt reports whether current is still started with the fencing token of run, so that the worker of run
-// may change it.
+// SameAttempt reports whether current is still started with the fencing token of run, so that the worker of
+// run may change it.
 func SameAttempt(current, run app.ProcessRun) bool {
 	return current.Status == app.Started && current.FencingToken == run.FencingToken
 }

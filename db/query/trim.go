@@ -5,13 +5,16 @@ import "context"
 // Queries for the sizes of logs. Triggers maintain the table log_sizes, see the migrations.
 const (
 	logBytesSQL   = `SELECT CAST(coalesce(sum(bytes), 0) AS bigint) FROM log_sizes`
-	oldestLogsSQL = `SELECT run_id, bytes FROM log_sizes WHERE finished_at > 0 ORDER BY finished_at, run_id LIMIT ?`
+	oldestLogsSQL = `SELECT run_id, bytes FROM log_sizes
+		WHERE finished_at > 0 ORDER BY finished_at, run_id LIMIT ?`
 )
 
 // TrimLogs calls drop with the runs that finished first, until all logs together have at most limit bytes or
 // ctx ends. A limit of 0 is no limit. It returns the number of dropped logs. over reports that the logs are
 // still too large, because no other run with a log has finished.
-func (r *Reader) TrimLogs(ctx context.Context, limit int64, drop DropFunc) (dropped int, over bool, err error) {
+func (r *Reader) TrimLogs(
+	ctx context.Context, limit int64, drop DropFunc,
+) (dropped int, over bool, err error) {
 	for limit > 0 && ctx.Err() == nil {
 		runs, over, err := r.excessLogs(forLong(ctx), limit)
 		if err != nil || len(runs) == 0 {

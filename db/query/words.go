@@ -39,8 +39,8 @@ type Term struct {
 }
 
 // ParseTerms returns the terms of a search text, the longest first, because it is probably the rarest. A run
-// matches if its error and its log together have all terms. The last word may be the beginning of a longer
-// one. ParseTerms fails with CodeMalformed if the text has no letter or digit.
+// matches if its error and its log together have all terms. The word at the end may be the beginning of a
+// longer one. ParseTerms fails with CodeMalformed if the text has no letter or digit.
 func ParseTerms(text string) (terms []Term, err error) {
 	text = fold(text)
 	found := strings.FieldsFunc(text, isSeparator)
@@ -84,7 +84,9 @@ func grams(word string) (terms []Term) {
 
 // Terms returns the distinct index terms for a text of a run.
 func Terms(run int64, text string) []string {
-	found := termSet{block: blockTerm(run / BlockSize), words: map[string]bool{}, initials: map[string]bool{}, terms: []string{}}
+	found := termSet{
+		block: blockTerm(run / BlockSize), words: map[string]bool{}, initials: map[string]bool{}, terms: []string{},
+	}
 	for field := range strings.FieldsFuncSeq(fold(text), isSeparator) {
 		eachScript(field, func(word string, unspaced, _ bool) {
 			if unspaced {
@@ -177,7 +179,10 @@ func isASCII(text string) bool {
 // vowels, and those of Japanese make another letter.
 func isAccent(r rune) bool {
 	const voiced, semiVoiced = '\u3099', '\u309a'
-	return unicode.In(r, unicode.Mn, unicode.Me) && unicode.In(r, unicode.Inherited, unicode.Hebrew) && r != voiced && r != semiVoiced
+	if r == voiced || r == semiVoiced {
+		return false
+	}
+	return unicode.In(r, unicode.Mn, unicode.Me) && unicode.In(r, unicode.Inherited, unicode.Hebrew)
 }
 
 // isSeparator reports whether a character separates words.

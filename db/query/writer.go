@@ -34,7 +34,8 @@ const (
 	// WrittenColumns are the columns of a WrittenPart.
 	WrittenColumns = `text, line_index, coalesce((
 		SELECT CASE WHEN stop = run_logs.start THEN substr(text, length(text) - 249) END
-		FROM run_logs AS earlier WHERE earlier.run_id = run_logs.run_id AND earlier.start < run_logs.start ORDER BY start DESC LIMIT 1
+		FROM run_logs AS earlier WHERE earlier.run_id = run_logs.run_id AND earlier.start < run_logs.start
+		ORDER BY start DESC LIMIT 1
 	), '') AS before`
 )
 
