@@ -88,9 +88,10 @@ soak: $(ASSETS)
 # Compares the board with its peers and with the limits of the machine, and writes bench/RESULTS.md. It installs
 # PostgreSQL, Redis and Rails (for an example) if they are missing and it can. PART=queue runs one part, PART=queue,pickup
 # two; bench/main.go lists them. ROUNDS=1 is a quick try, but it also changes RESULTS.md.
+# OLDER=PATH, the binary of an older version, makes PART=page compare with it.
 ROUNDS := 3
 bench: $(ASSETS) browser
-	cd bench && go build $(TAGS) -o ../bin/bench . && ../bin/bench -rounds $(ROUNDS) $(if $(PART),-only $(PART))
+	cd bench && go build $(TAGS) -o ../bin/bench . && ../bin/bench -rounds $(ROUNDS) $(if $(PART),-only $(PART)) $(if $(OLDER),-older $(OLDER))
 
 # Installs Chromium for the browser tests, unless it or the browser in CHROMIUM exists.
 browser:

@@ -62,6 +62,11 @@ func (s *server) stop() {
 // pages. An empty database stands for a new file. Later args override the usual ones. The caller stops the
 // server.
 func (b *bench) startBoard(database string, args ...string) (*server, error) {
+	return b.startBinary(b.binary, database, args...)
+}
+
+// startBinary is startBoard for any Runboard binary.
+func (b *bench) startBinary(binary, database string, args ...string) (*server, error) {
 	if database == "" {
 		dir, err := os.MkdirTemp(b.dir, "board")
 		if err != nil {
@@ -73,7 +78,7 @@ func (b *bench) startBoard(database string, args ...string) (*server, error) {
 		"--addr=127.0.0.1:0", "--database-url=sqlite:" + database, "--delay-min=0s", "--delay-max=0s", "--failure-rate=0",
 		"--post-rate=0", "--upgrade-rate=0", "--max-sockets=30000", "--max-sockets-per-address=30000", "--keep-max=0", "--keep-finished=0",
 	}
-	s, err := startServer(b.binary, append(usual, args...)...)
+	s, err := startServer(binary, append(usual, args...)...)
 	if err != nil {
 		return nil, err
 	}

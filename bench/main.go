@@ -46,6 +46,7 @@ var children = map[string]func(*json.Decoder) (sample, error){
 type bench struct {
 	rounds  int
 	binary  string // path of the Runboard binary built for this run
+	older   string // path of an older Runboard binary, for the part page; may be empty
 	dir     string // temporary directory, removed at the end
 	servers *servers
 }
@@ -54,13 +55,14 @@ func main() {
 	only := flag.String("only", "", "parts to run, with commas between them; all without it")
 	rounds := flag.Int("rounds", 3, "rounds, in which the contenders take turns")
 	results := flag.String("results", "RESULTS.md", "where what was measured goes")
+	older := flag.String("older", "", "binary of an older Runboard, for the part page to compare with")
 	child := flag.String("child", "", "for its own use")
 	flag.Parse()
 	var err error
 	if *child != "" {
 		err = runChild(*child)
 	} else {
-		err = runParts(*only, *rounds, *results)
+		err = runParts(*only, *rounds, *results, *older)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -79,13 +81,13 @@ func runChild(name string) error {
 
 // runParts builds Runboard, runs the parts named in only (all if it is empty), and saves each section as soon
 // as it is measured.
-func runParts(only string, rounds int, results string) (err error) {
+func runParts(only string, rounds int, results, older string) (err error) {
 	dir, err := os.MkdirTemp("", "runboard-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{rounds: rounds, dir: dir, binary: dir + "/runboard", servers: &servers{dir: dir}}
+	b := &bench{rounds: rounds, dir: dir, binary: dir + "/runboard", older: older, servers: &servers{dir: dir}}
 	defer b.servers.stop()
 	build := exec.Command("go", "build", "-tags", "sqlite_fts5", "-trimpath", "-ldflags", "-s -w", "-o", b.binary, ".")
 	build.Dir, build.Stderr = "..", os.Stderr

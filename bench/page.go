@@ -30,7 +30,7 @@ const (
 // pageChild serves the list with net/http and the templates of Runboard. It renders each response from runs
 // in memory, and neither reads a store nor checks the request.
 func pageChild(*json.Decoder) (sample, error) {
-	drawing, err := templates.New(templates.Options{Asset: func(name string) string { return "/static/" + name }, Kinds: []string{"simulated"}})
+	tmpl, err := templates.New(templates.Options{Asset: func(name string) string { return "/static/" + name }, Kinds: []string{"simulated"}})
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func pageChild(*json.Decoder) (sample, error) {
 	}
 	fmt.Fprintf(os.Stderr, "listening on http://%s\n", listener.Addr())
 	return nil, http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		html, err := drawing.Board(page, "key")
+		html, err := tmpl.Board(page, "key")
 		if err != nil {
 			http.Error(w, template.HTMLEscapeString(err.Error()), http.StatusInternalServerError)
 			return
@@ -58,43 +58,72 @@ func pageChild(*json.Decoder) (sample, error) {
 	}))
 }
 
-// page compares the list of Runboard with the same page from memory.
+// startFull starts a Runboard binary and completes pageRuns runs.
+func (b *bench) startFull(binary string) (*server, error) {
+	board, err := b.startBinary(binary, "")
+	if err != nil {
+		return nil, err
+	}
+	for range pageRuns {
+		if err := board.begin(1); err != nil {
+			board.stop()
+			return nil, err
+		}
+	}
+	if err := board.untilDone(pageRuns); err != nil {
+		board.stop()
+		return nil, err
+	}
+	return board, nil
+}
+
+// page compares the list of Runboard with the same page from memory, and with that of the older binary.
 func (b *bench) page() (string, error) {
-	board, err := b.startBoard("")
+	board, err := b.startFull(b.binary)
 	if err != nil {
 		return "", err
 	}
 	defer board.stop()
-	for range pageRuns {
-		if err := board.begin(1); err != nil {
-			return "", err
-		}
-	}
-	if err := board.untilDone(pageRuns); err != nil {
-		return "", err
-	}
 	plain, err := startServer(os.Args[0], "-child", "page")
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = plain.cmd.Process.Kill(); _ = plain.cmd.Wait() }()
-	var ours, theirs samples
+	names, contenders := []string{"Runboard", "the same page, net/http from memory"}, []*server{board, plain}
+	if b.older != "" {
+		older, err := b.startFull(b.older)
+		if err != nil {
+			return "", err
+		}
+		defer older.stop()
+		names, contenders = append(names, "an older Runboard"), append(contenders, older)
+	}
+	measured := make([]samples, len(contenders))
 	for range b.rounds {
-		ours = append(ours, board.pagesIn(pageTime))
-		theirs = append(theirs, plain.pagesIn(pageTime))
+		for i, contender := range contenders {
+			measured[i] = append(measured[i], contender.pagesIn(pageTime))
+		}
 	}
 	first, later, err := board.visits()
 	if err != nil {
 		return "", err
 	}
-	rows := [][]string{
-		{"", "requests/s", "spread", "server CPU a page, µs", "bytes of a page"},
-		{"Runboard", group(ours.median("rate"), 0), ours.spread("rate", 0), group(ours.median("cpu"), 0), group(ours.median("bytes"), 0)},
-		{"the same page, net/http from memory", group(theirs.median("rate"), 0), theirs.spread("rate", 0), group(theirs.median("cpu"), 0), group(theirs.median("bytes"), 0)},
+	rows := [][]string{{"", "requests/s", "spread", "server CPU a page, µs", "spread", "bytes of a page"}}
+	for i, of := range measured {
+		rows = append(rows, []string{
+			names[i], group(of.median("rate"), 0), of.spread("rate", 0),
+			group(of.median("cpu"), 0), of.spread("cpu", 0), group(of.median("bytes"), 0),
+		})
 	}
-	return fmt.Sprintf("`GET /process_runs` from %d clients with %d connections, %d rows on the page.\n\n%s\nRatio: %.2f (to reach: 0.5). "+
-		"A first visit with all files is %s bytes, compressed (to reach: 60 KB), a later one %s.\n", pageClients, pageClients, app.PageSize, table(rows),
-		ours.median("rate")/theirs.median("rate"), group(first, 0), group(later, 0)), nil
+	text := fmt.Sprintf("`GET /process_runs` from %d clients with %d connections, %d rows on the page.\n\n%s\n",
+		pageClients, pageClients, app.PageSize, table(rows))
+	if b.older != "" {
+		text += fmt.Sprintf("CPU a page against the older one: %.2f (to reach: 0.33). ",
+			measured[0].median("cpu")/measured[2].median("cpu"))
+	}
+	return text + fmt.Sprintf("Rate against the page from memory: %.2f (to reach: 0.5). "+
+		"A first visit with all files is %s bytes, compressed (to reach: 60 KB), a later one %s.\n",
+		measured[0].median("rate")/measured[1].median("rate"), group(first, 0), group(later, 0)), nil
 }
 
 // pagesIn measures how many pages the server answers while the clients request them as fast as they can.
