@@ -13,7 +13,8 @@ const rowsMark = "<template data-rows></template>"
 const maxCachedRows = 1000
 
 // rowCache keeps rendered rows. A view model has all that its row shows, so equal ones render equally. Most
-// rows of a page are the same as on the page before, and a row from here costs a twentieth of the CPU time.
+// rows of a page are the same as on the page before. Without the cache, rendering a page takes three to four
+// times as long (BenchmarkBoard).
 type rowCache struct {
 	mu   sync.Mutex
 	html map[row][]byte
