@@ -150,27 +150,37 @@ type frame struct {
 	delay   int // in hundredths of a second
 }
 
-// shoot takes a picture of both windows.
+// shoot takes a picture of both windows while they show the same.
 func (f *film) shoot() {
 	f.left.t.Helper()
 	var pictures []image.Image
-	for _, window := range []*tab{f.left, f.right} {
-		shot, err := chromedp.Run(window.ctx, chromedp.CaptureScreenshot())
-		if err != nil {
-			window.t.Fatal(err)
+	harness.Eventually(f.left.t, "both windows show the same", func() error {
+		before := f.state(f.left)
+		pictures = []image.Image{screenshot(f.left), screenshot(f.right)}
+		if before != f.state(f.left) || before != f.state(f.right) {
+			return errors.New("they differ or change")
 		}
-		picture, err := png.Decode(bytes.NewReader(shot))
-		if err != nil {
-			window.t.Fatal(err)
-		}
-		pictures = append(pictures, picture)
-	}
+		return nil
+	})
 	size := pictures[0].Bounds().Size()
 	f.backdrop = image.NewRGBA(image.Rect(0, 0, 2*size.X+3*margin, size.Y+titleBar+2*margin))
 	fillArea(f.backdrop, f.backdrop.Bounds(), color.RGBA{0xdb, 0xe3, 0xec, 0xff})
 	for i, picture := range pictures {
 		drawWindow(f.backdrop, image.Pt(margin+i*(size.X+margin), margin), picture)
 	}
+}
+
+func screenshot(window *tab) image.Image {
+	window.t.Helper()
+	shot, err := chromedp.Run(window.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		window.t.Fatal(err)
+	}
+	picture, err := png.Decode(bytes.NewReader(shot))
+	if err != nil {
+		window.t.Fatal(err)
+	}
+	return picture
 }
 
 // addFrame adds what was shot last, with the pointer at a place in the left window.
@@ -199,11 +209,11 @@ func (f *film) isDone() bool {
 	return evaluate[bool](f.left, `document.querySelectorAll("td:is([data-status=created], [data-status=started])").length === 0`)
 }
 
-// untilChanged waits until both windows show the same, which differs from before.
+// untilChanged waits until both windows show something else than before.
 func (f *film) untilChanged(before string) {
 	f.left.t.Helper()
 	harness.Eventually(f.left.t, "both windows change", func() error {
-		if now := f.state(f.left); now == before || now != f.state(f.right) {
+		if now := f.state(f.left); now == before || f.state(f.right) == before {
 			return errors.New("they have not")
 		}
 		return nil
