@@ -18,6 +18,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 
 	"runboard/e2e/harness"
@@ -116,7 +117,15 @@ func bareTab(t testing.TB) *tab {
 		t.Fatal(err)
 	}
 	p := &tab{t: t}
-	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewWindow(false), chromedp.WithListener(p.listen))
+	// In the background, because a tab that Chromium activates when another one is closed loses its focus.
+	background := true
+	empty := target.CreateTargetParams{URL: "about:blank", Background: &background}
+	created, err := chromedp.Call(browser, target.CreateTarget, empty)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := chromedp.NewContext(browser,
+		chromedp.WithTargetID(created.TargetID), chromedp.WithListener(p.listen))
 	p.ctx = ctx
 	t.Cleanup(func() { p.cleanUp(); cancel() })
 	if err := chromedp.Do(ctx); err != nil { // without a deadline, which would end the tab
