@@ -17,7 +17,7 @@ type Filter struct {
 	Since, Until TimeBound
 	// Failure is the ID of a Failure that the runs failed with, or 0.
 	Failure int64
-	// Text is a list of words, all of which must appear in the error or the log of a run. The last word may
+	// Text is a list of words, all of which must appear in the error or the log of a run. The final word may
 	// be the beginning of a longer one. Bulk runs have no searchable text.
 	Text string
 }

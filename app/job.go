@@ -8,7 +8,7 @@ import (
 )
 
 // Job is the job of a waiting run in the engine that several nodes share. It is inserted in the transaction
-// in which the run comes to wait, and a run has one job at a time.
+// that creates or requeues the run, and a run has one job at a time.
 type Job struct {
 	Run  int64  `json:"run"`
 	Work string `json:"-"` // the kind of the run

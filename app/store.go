@@ -131,8 +131,8 @@ type QueueStore interface {
 // nodes may start its runs again.
 var ErrLeaseLost = errors.New("this node has lost its connection to the others")
 
-// ClusterStore is the store of an engine that several nodes share. A run that comes to wait gets a new job in
-// the same transaction.
+// ClusterStore is the store of an engine that several nodes share. A created or requeued run gets a new job
+// in the same transaction.
 type ClusterStore interface {
 	// Start also fails with CodeConflict if the run has changed since it was read, because it may have
 	// another job.
