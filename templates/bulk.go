@@ -27,7 +27,8 @@ var operationLabels = map[app.BulkOperation]opLabels{
 	app.BulkRetry: {
 		Button: "Retry", Started: "Retrying runs.",
 		Effect:  "They are queued again, with all their attempts.",
-		Skipped: "neither failed nor cancelled", None: "None of these runs has failed or was cancelled.", Dismiss: "Leave them",
+		Skipped: "neither failed nor cancelled", None: "None of these runs has failed or was cancelled.",
+		Dismiss: "Leave them",
 	},
 	app.BulkDelete: {
 		Button: "Delete", Started: "Deleting runs.",

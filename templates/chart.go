@@ -57,7 +57,11 @@ type scale struct {
 
 // scales are the units of the vertical axis, finest first. newScale takes the first one in which the peak is
 // at least 1.
-var scales = []scale{{per: "a second", unit: time.Second}, {per: "a minute", unit: time.Minute}, {per: "an hour", unit: time.Hour}}
+var scales = []scale{
+	{per: "a second", unit: time.Second},
+	{per: "a minute", unit: time.Minute},
+	{per: "an hour", unit: time.Hour},
+}
 
 // chartHeight is the height of a chart in SVG units.
 const chartHeight = 100
@@ -170,7 +174,8 @@ func coordinate(x float64) string { return shortest(math.Round(10*x) / 10) }
 func (c counters) describe(s scale) string {
 	sum, peak := app.Sum(c.Counters), math.Round(10*c.peak()*s.unit.Seconds())/10
 	return fmt.Sprintf("%s created, %s started, %s completed, %s failed. At the most there were about %s %s.",
-		grouped(sum.Created), grouped(sum.Started), grouped(sum.Completed), grouped(sum.Failed), humanize.Commaf(peak), s.per)
+		grouped(sum.Created), grouped(sum.Started), grouped(sum.Completed), grouped(sum.Failed),
+		humanize.Commaf(peak), s.per)
 }
 
 // stepsPerRow is the number of steps in a row of the table. A row covers a minute of 10 s steps, or an hour of
@@ -190,7 +195,9 @@ func (c counters) rows() (rows []throughput) {
 		if i == last {
 			when = "now"
 		}
-		rows = append(rows, throughput{when, grouped(sum.Created), grouped(sum.Started), grouped(sum.Completed), grouped(sum.Failed)})
+		rows = append(rows, throughput{
+			when, grouped(sum.Created), grouped(sum.Started), grouped(sum.Completed), grouped(sum.Failed),
+		})
 	}
 	return rows
 }

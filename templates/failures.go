@@ -51,7 +51,8 @@ func (t *Templates) FailuresFrame(all app.Failures) ([]byte, error) {
 func (t *Templates) failuresPage(all app.Failures) failuresPage {
 	view := failuresPage{Layout: t.layout("Failures")}
 	view.Layout.OnFailures = true
-	view.Summary = plural(all.Runs, "failed run, ", "failed runs, ") + plural(all.Groups, "distinct error", "distinct errors") +
+	view.Summary = plural(all.Runs, "failed run, ", "failed runs, ") +
+		plural(all.Groups, "distinct error", "distinct errors") +
 		". Grouped by message; numbers, ids and paths are ignored."
 	now := t.now()
 	for _, failure := range all.Failures {
@@ -69,7 +70,8 @@ func (t *Templates) failureGroup(failure app.Failure, now time.Time) failureGrou
 		ElementID: groupID(failure.ID), Pattern: visible(failure.Pattern), Example: visible(failure.Example),
 		Runs: plural(failure.Runs, "run", "runs"), ListPath: QueryPath(query),
 		RetryLabel: "Retry…", RetryPath: withQuery(BulkPath, query) + "&operation=retry&scope=all",
-		Last: newFailureTime(failure.LastAt, now), Description: describeHours(failure.Hours), Bars: hourBars(failure.Hours),
+		Last:        newFailureTime(failure.LastAt, now),
+		Description: describeHours(failure.Hours), Bars: hourBars(failure.Hours),
 	}
 	if failure.Runs > 1 {
 		group.RetryLabel = "Retry all " + grouped(failure.Runs) + "…"

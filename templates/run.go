@@ -222,7 +222,8 @@ func newHistory(page app.RunPage) history {
 
 func newEvent(from app.Event) event {
 	view := event{
-		Status: from.Status.String(), At: stamp(from.At), Exact: exact(from.At), Clock: clock(from.At), Note: visible(from.Note),
+		Status: from.Status.String(), At: stamp(from.At), Exact: exact(from.At), Clock: clock(from.At),
+		Note: visible(from.Note),
 	}
 	if from.Status == app.Started && from.Attempt > 1 {
 		view.Attempt = "attempt " + decimal(int64(from.Attempt))

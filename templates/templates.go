@@ -53,7 +53,8 @@ type Options struct {
 // request.
 func New(options Options) (*Templates, error) {
 	t := &Templates{
-		kinds: options.Kinds, maxAttempts: max(1, options.MaxAttempts), timeout: options.RunTimeout, now: options.Now,
+		kinds: options.Kinds, maxAttempts: max(1, options.MaxAttempts), timeout: options.RunTimeout,
+		now: options.Now,
 	}
 	if t.now == nil {
 		t.now = time.Now
@@ -110,7 +111,8 @@ func (t *Templates) layout(title string) layout {
 // with the old one, the server would answer the next click as a repetition.
 func (t *Templates) Started(batch app.Batch, key string) ([]byte, error) {
 	view := struct{ Runs, First, FirstPath, Last, LastPath, Key string }{
-		Runs: plural(int64(batch.Count), "run", "runs"), First: decimal(batch.First), FirstPath: RunPath(batch.First), Key: key,
+		Runs: plural(int64(batch.Count), "run", "runs"), First: decimal(batch.First), FirstPath: RunPath(batch.First),
+		Key: key,
 	}
 	if batch.Count > 1 {
 		view.Last, view.LastPath = decimal(batch.Last()), RunPath(batch.Last())
