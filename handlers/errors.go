@@ -12,8 +12,8 @@ import (
 	"runboard/templates"
 )
 
-// statuses maps error codes to HTTP statuses.
-var statuses = map[app.Code]int{
+// httpStatuses are the HTTP statuses of error codes.
+var httpStatuses = map[app.Code]int{
 	app.CodeMalformed:   fiber.StatusBadRequest,
 	app.CodeInvalid:     fiber.StatusUnprocessableEntity,
 	app.CodeNotFound:    fiber.StatusNotFound,
@@ -25,8 +25,8 @@ var statuses = map[app.Code]int{
 	app.CodeInternal:    fiber.StatusInternalServerError,
 }
 
-// messages replaces the messages of Fiber's errors, which contain internals.
-var messages = map[int]string{
+// httpMessages replace the messages of Fiber's errors, which contain internals.
+var httpMessages = map[int]string{
 	fiber.StatusBadRequest:                  "The request could not be understood.",
 	fiber.StatusUnauthorized:                "Please sign in.",
 	fiber.StatusNotFound:                    "There is no such page.",
@@ -75,10 +75,10 @@ func (s *Server) toHTTP(err error) (status int, code app.Code, message string) {
 		if known.Err != nil {
 			s.Log.Warn("a request failed", "error", err)
 		}
-		return statuses[known.Code], known.Code, known.Message
+		return httpStatuses[known.Code], known.Code, known.Message
 	}
 	if fromFiber, ok := errors.AsType[*fiber.Error](err); ok {
-		if sentence, ok := messages[fromFiber.Code]; ok {
+		if sentence, ok := httpMessages[fromFiber.Code]; ok {
 			return fromFiber.Code, codeOf(fromFiber.Code), sentence
 		}
 	}

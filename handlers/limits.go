@@ -58,8 +58,7 @@ var errTooOften = app.Errorf(app.CodeTooMany, "Too many requests. Please try aga
 // logs.
 func (s *Server) limitReads(c *fiber.Ctx) error {
 	args := c.Context().QueryArgs()
-	follow, _ := parseNumber(string(args.Peek("follow"))) // parsed as showLog does: 01 follows, too
-	costly := len(args.Peek("q")) > 0 || follow > 0 || strings.HasPrefix(c.Path(), templates.ListPath+".")
+	costly := len(args.Peek("q")) > 0 || followsLog(c) || strings.HasPrefix(c.Path(), templates.ListPath+".")
 	if costly && reads(c) && !s.costly.allow(s.address(c)) {
 		return errTooOften
 	}

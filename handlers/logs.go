@@ -24,7 +24,7 @@ const (
 // reader was too slow. A new request gets the offset at which the log begins now.
 var errDropped = errors.New("what follows in the log has been dropped")
 
-var errOffset = app.Errorf(app.CodeMalformed, "An offset in a log must be a number of bytes, given once.")
+var errFollow = app.Errorf(app.CodeMalformed, "follow must be 0 or 1.")
 
 // logHeader is the response header with the log offset of the first byte in the body.
 const logHeader = "Log-Offset"
@@ -45,7 +45,7 @@ func (s *Server) showLog(c *fiber.Ctx) error {
 	if negotiate(c) == asPage {
 		return s.sendLog(c, request)
 	}
-	log, err := s.Store.Log(c.UserContext(), request.LogQuery)
+	log, err := s.store.Log(c.UserContext(), request.LogQuery)
 	if err != nil {
 		return err
 	}
@@ -72,10 +72,12 @@ func parseLog(c *fiber.Ctx) (r logRequest, err error) {
 	for name, text := range given {
 		n, ok := parseNumber(text)
 		switch {
-		case !ok, name == "follow" && n > 1:
-			return r, errOffset
+		case name == "follow" && (!ok || n > 1):
+			return r, errFollow
 		case name == "follow":
 			r.follow = n == 1
+		case !ok:
+			return r, app.Errorf(app.CodeMalformed, "%s must be a number of bytes.", name)
 		case r.given:
 			return r, app.Errorf(app.CodeMalformed, "before and offset cannot both be given.")
 		default:
@@ -89,12 +91,18 @@ func parseLog(c *fiber.Ctx) (r logRequest, err error) {
 	return r, nil
 }
 
+// followsLog reports whether a request asks to follow a log. Like parseLog it also accepts 01.
+func followsLog(c *fiber.Ctx) bool {
+	follow, _ := parseNumber(string(c.Context().QueryArgs().Peek("follow")))
+	return follow > 0
+}
+
 // sendLog sends a log as a text stream, so that it need not fit into memory.
 func (s *Server) sendLog(c *fiber.Ctx, request logRequest) error {
 	if request.Backwards {
-		return app.Errorf(app.CodeMalformed, "before is for pages; as text, a log is read from an offset on.")
+		return app.Errorf(app.CodeMalformed, "before is only for pages and JSON. For text, give an offset.")
 	}
-	log, err := s.Store.Log(c.UserContext(), request.LogQuery)
+	log, err := s.store.Log(c.UserContext(), request.LogQuery)
 	if err != nil {
 		return err
 	}
@@ -129,7 +137,7 @@ type logStream struct {
 }
 
 func (l *logStream) write(w *bufio.Writer) {
-	defer l.server.recoverPanic("a log's writer")
+	defer l.server.recoverPanic("a log stream")
 	defer l.extendWriteDeadline()
 	if l.slot == nil {
 		if _, err := l.send(w); err != nil {
@@ -138,7 +146,7 @@ func (l *logStream) write(w *bufio.Writer) {
 		return
 	}
 	defer l.slot.release()
-	subscriber := l.server.Hub.Watch(live.ViewKey{Run: l.run})
+	subscriber := l.server.hub.Watch(live.ViewKey{Run: l.run})
 	if subscriber == nil { // the server is stopping
 		l.sendLast(w)
 		return
@@ -217,12 +225,12 @@ func (l *logStream) send(w *bufio.Writer) (over bool, err error) {
 func (l *logStream) read() (app.Log, error) {
 	ctx, cancel := requestContext()
 	defer cancel()
-	return l.server.Store.Log(ctx, app.LogQuery{Run: l.run, Offset: l.at, Bytes: logPart, Lines: math.MaxInt})
+	return l.server.store.Log(ctx, app.LogQuery{Run: l.run, Offset: l.at, Bytes: logPart, Lines: math.MaxInt})
 }
 
 func (l *logStream) isFinal() (bool, error) {
 	ctx, cancel := requestContext()
 	defer cancel()
-	page, err := l.server.Store.Run(ctx, l.run)
+	page, err := l.server.store.Run(ctx, l.run)
 	return page.Run.Status.Final(), err
 }

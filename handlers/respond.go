@@ -78,7 +78,7 @@ func compressed() fiber.Handler {
 	return compress.New(compress.Config{
 		Level: compress.LevelBestSpeed,
 		Next: func(c *fiber.Ctx) bool {
-			followed := strings.HasSuffix(c.Path(), "/log") && c.Query("follow") == "1"
+			followed := strings.HasSuffix(c.Path(), "/log") && followsLog(c)
 			return followed || strings.HasSuffix(c.Path(), "/live")
 		},
 	})

@@ -29,8 +29,8 @@ func newSlots(limits Limits) *slots {
 	}
 }
 
-var errTooManySockets = app.Errorf(app.CodeUnavailable,
-	"Too many pages are watching. Please try again in a moment.")
+var errNoSlot = app.Errorf(app.CodeUnavailable,
+	"Too many pages, exports and followed logs are open. Please try again in a moment.")
 
 // slot is an acquired slot.
 type slot struct {
@@ -49,9 +49,10 @@ func (s *slots) acquire(address string) (*slot, error) {
 	case s.closed: // the request was admitted just before
 		return nil, errStopping
 	case s.open >= s.max:
-		return nil, errTooManySockets
+		return nil, errNoSlot
 	case s.perAddress[address] >= s.maxPerAddress:
-		return nil, app.Errorf(app.CodeTooMany, "Too many pages are watching from your address.")
+		return nil, app.Errorf(app.CodeTooMany,
+			"Too many pages, exports and followed logs are open from your address.")
 	}
 	s.open++
 	s.perAddress[address]++
