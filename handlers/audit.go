@@ -25,7 +25,7 @@ func (s *Server) bulkSize(ctx context.Context, action app.BulkAction) int64 {
 	case action.Confirmed.Runs > 0:
 		return action.Confirmed.Runs
 	}
-	preview, err := s.Store.PreviewBulk(ctx, action)
+	preview, err := s.store.PreviewBulk(ctx, action)
 	if err != nil {
 		return -1 // CreateBulkAction will fail with the same error
 	}

@@ -25,7 +25,7 @@ func (s *Server) showBulkPreview(c *fiber.Ctx) error {
 // sendPreview sends a new preview of a bulk action and a form that confirms it. problem is the reason why the
 // action was not started; it is empty for a first preview.
 func (s *Server) sendPreview(c *fiber.Ctx, action app.BulkAction, problem string) error {
-	preview, err := s.Store.PreviewBulk(c.UserContext(), action)
+	preview, err := s.store.PreviewBulk(c.UserContext(), action)
 	if err != nil {
 		return err
 	}
@@ -90,15 +90,16 @@ func (s *Server) startBulk(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if problem, err := s.checkTypedNumber(c, action, body["typed"]); err != nil || problem != "" {
-		if err == nil {
-			c.Status(fiber.StatusUnprocessableEntity)
-			err = s.sendPreview(c, action.Unconfirmed(), problem)
-		}
+	problem, err := s.checkTypedNumber(c, action, body["typed"])
+	if err != nil {
 		return err
 	}
+	if problem != "" {
+		c.Status(fiber.StatusUnprocessableEntity)
+		return s.sendPreview(c, action.Unconfirmed(), problem)
+	}
 	number := s.bulkSize(c.UserContext(), action)
-	run, err := s.Store.CreateBulkAction(c.UserContext(), action, key)
+	run, err := s.store.CreateBulkAction(c.UserContext(), action, key)
 	if app.CodeOf(err) == app.CodeConflict {
 		c.Status(fiber.StatusConflict)
 		_, _, problem := s.toHTTP(err)
@@ -130,7 +131,7 @@ func (s *Server) checkTypedNumber(c *fiber.Ctx, action app.BulkAction, typed []s
 	}
 	shown := action.Confirmed.Runs
 	if !action.Confirmed.Checked {
-		preview, err := s.Store.PreviewBulk(c.UserContext(), action)
+		preview, err := s.store.PreviewBulk(c.UserContext(), action)
 		if err != nil {
 			return "", err
 		}
@@ -139,37 +140,25 @@ func (s *Server) checkTypedNumber(c *fiber.Ctx, action app.BulkAction, typed []s
 	if shown <= app.TypedAbove {
 		return "", nil
 	}
-	if len(typed) == 1 {
-		digits := strings.Map(func(r rune) rune {
-			if strings.ContainsRune(",.' \u00a0\u202f", r) { // digit group separators
-				return -1
-			}
-			return r
-		}, typed[0])
-		if n, ok := parseNumber(digits); ok && n == shown {
-			return "", nil
-		}
+	if len(typed) == 1 && parseTyped(typed[0]) == shown {
+		return "", nil
 	}
 	return fmt.Sprintf("To delete %d runs, type their number. Nothing was deleted.", shown), nil
 }
 
-// deleteRun answers POST /process_runs/:id/delete.
-func (s *Server) deleteRun(c *fiber.Ctx) error {
-	id, err := parseCommandID(c)
-	if err != nil {
-		return err
+// parseTyped parses a number that a user typed, perhaps with separators between groups of digits. It returns
+// -1 for any other text.
+func parseTyped(text string) int64 {
+	digits := strings.Map(func(r rune) rune {
+		if strings.ContainsRune(",.' \u00a0\u202f", r) {
+			return -1
+		}
+		return r
+	}, text)
+	if n, ok := parseNumber(digits); ok {
+		return n
 	}
-	if err := s.Store.Delete(c.UserContext(), id); err != nil {
-		return err
-	}
-	s.audit(c, "delete", 1, "run", id)
-	switch negotiate(c) {
-	case asJSON:
-		return c.JSON(fiber.Map{"id": id, "deleted": true})
-	case asFragment:
-		return sendHTML(c)(s.Templates.Deleted(id))
-	}
-	return c.Redirect(templates.ListPath, fiber.StatusSeeOther)
+	return -1
 }
 
 // parseBulkAction parses the operation, the runs (by ID, or all that match a filter), and the preview that

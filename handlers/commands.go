@@ -13,7 +13,7 @@ import (
 // cancelRun answers POST /process_runs/:id/cancel. The status is 202 while the job has not returned yet, else
 // 200.
 func (s *Server) cancelRun(c *fiber.Ctx) error {
-	return s.runCommand(c, "cancel", s.Store.Cancel, func(run app.ProcessRun) (int, string) {
+	return s.runCommand(c, "cancel", s.store.Cancel, func(run app.ProcessRun) (int, string) {
 		if run.CancelRequested() {
 			return fiber.StatusAccepted, fmt.Sprintf("Stopping run #%d…", run.ID)
 		}
@@ -23,7 +23,7 @@ func (s *Server) cancelRun(c *fiber.Ctx) error {
 
 // retryRun answers POST /process_runs/:id/retry: it queues a failed or cancelled run again.
 func (s *Server) retryRun(c *fiber.Ctx) error {
-	return s.runCommand(c, "retry", s.Store.Retry, func(run app.ProcessRun) (int, string) {
+	return s.runCommand(c, "retry", s.store.Retry, func(run app.ProcessRun) (int, string) {
 		return fiber.StatusOK, fmt.Sprintf("Run #%d is queued again.", run.ID)
 	})
 }
@@ -52,4 +52,23 @@ func (s *Server) runCommand(
 		return sendHTML(c.Status(status))(s.Templates.Success(message, run))
 	}
 	return c.Redirect(templates.RunPath(id), fiber.StatusSeeOther)
+}
+
+// deleteRun answers POST /process_runs/:id/delete.
+func (s *Server) deleteRun(c *fiber.Ctx) error {
+	id, err := parseCommandID(c)
+	if err != nil {
+		return err
+	}
+	if err := s.store.Delete(c.UserContext(), id); err != nil {
+		return err
+	}
+	s.audit(c, "delete", 1, "run", id)
+	switch negotiate(c) {
+	case asJSON:
+		return c.JSON(fiber.Map{"id": id, "deleted": true})
+	case asFragment:
+		return sendHTML(c)(s.Templates.Deleted(id))
+	}
+	return c.Redirect(templates.ListPath, fiber.StatusSeeOther)
 }

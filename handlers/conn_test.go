@@ -23,7 +23,7 @@ type reading struct {
 
 func (r reading) Read(b []byte) (int, error) { return r.Reader.Read(b) }
 
-func TestSniffConn_FindsBareLineEndsInAnyChunks(t *testing.T) {
+func TestClientConn_FindsBareLineEndsInAnyChunks(t *testing.T) {
 	for text, bare := range map[string]bool{
 		"GET / HTTP/1.1\r\nHost: a\r\n\r\n":                      false,
 		"POST / HTTP/1.1\r\nHost: a\r\n\r\n{\n\"count\": 1\n}\n": false,
@@ -34,7 +34,7 @@ func TestSniffConn_FindsBareLineEndsInAnyChunks(t *testing.T) {
 		"\n":                                                     true,
 	} {
 		for _, reader := range []io.Reader{strings.NewReader(text), iotest.OneByteReader(strings.NewReader(text)), iotest.HalfReader(strings.NewReader(text))} {
-			_, err := io.ReadAll(&sniffConn{NetConn: ws.NetConn{Conn: reading{Reader: reader}}})
+			_, err := io.ReadAll(&clientConn{NetConn: ws.NetConn{Conn: reading{Reader: reader}}})
 			if errors.Is(err, errBareLine) != bare {
 				t.Errorf("%q: %v", text, err)
 			}

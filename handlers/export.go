@@ -40,7 +40,7 @@ func (s *Server) export(f exportFormat) fiber.Handler {
 		if err != nil {
 			return err
 		}
-		runs, next, err := s.Store.Runs(c.UserContext(), query.Filter, math.MaxInt64, exportBatch)
+		runs, next, err := s.store.Runs(c.UserContext(), query.Filter, math.MaxInt64, exportBatch)
 		if err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func (e *exportStream) write(w *bufio.Writer, runs []app.ProcessRun, next int64)
 func (e *exportStream) read(before int64) ([]app.ProcessRun, int64, error) {
 	ctx, cancel := requestContext()
 	defer cancel()
-	return e.server.Store.Runs(ctx, e.filter, before, exportBatch)
+	return e.server.store.Runs(ctx, e.filter, before, exportBatch)
 }
 
 // stopping aborts the export if the server is shutting down, and reports whether it did.

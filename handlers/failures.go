@@ -22,7 +22,7 @@ var failures = &live.PageView{
 
 // showFailures answers GET /process_runs/failures.
 func (s *Server) showFailures(c *fiber.Ctx) error {
-	all, err := s.Store.Failures(c.UserContext())
+	all, err := s.store.Failures(c.UserContext())
 	if err != nil {
 		return err
 	}

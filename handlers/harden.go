@@ -30,7 +30,7 @@ func (s *Server) hardenServer() {
 	server.ConnState = trackConnection
 	server.Logger = &serverLog{s.Log, oncePerMinute()}
 	server.Handler = func(ctx *fasthttp.RequestCtx) {
-		if conn, ok := ctx.Conn().(*sniffConn); ok {
+		if conn, ok := ctx.Conn().(*clientConn); ok {
 			conn.begin()
 		}
 		header := &ctx.Request.Header
@@ -56,7 +56,7 @@ func (s *Server) hardenServer() {
 		return limits
 	}
 	server.ErrorHandler = func(ctx *fasthttp.RequestCtx, err error) {
-		if conn, ok := ctx.Conn().(*sniffConn); ok && errors.Is(err, fasthttp.ErrBodyTooLarge) {
+		if conn, ok := ctx.Conn().(*clientConn); ok && errors.Is(err, fasthttp.ErrBodyTooLarge) {
 			conn.begin()
 			conn.unread.Store(true)
 		}
@@ -92,7 +92,7 @@ func readError(ctx *fasthttp.RequestCtx, err error) error {
 	timeout, isNet := errors.AsType[net.Error](err)
 	switch {
 	case errors.As(err, new(*fasthttp.ErrSmallBuffer)):
-		if conn, ok := ctx.Conn().(*sniffConn); ok && !conn.hasLine.Load() {
+		if conn, ok := ctx.Conn().(*clientConn); ok && !conn.hasLine.Load() {
 			return fiber.ErrRequestURITooLong
 		}
 		return fiber.ErrRequestHeaderFieldsTooLarge

@@ -47,7 +47,7 @@ type connections struct {
 	mu    sync.Mutex
 	open  int
 	peers map[netip.Addr]*peer
-	idle  lists.List // of *sniffConn without a request, the oldest first
+	idle  lists.List // of *clientConn without a request, the oldest first
 }
 
 // peer holds the connections of one address.
@@ -141,8 +141,8 @@ var temporaryErrors = []error{
 }
 
 // admit applies the limits to a connection. It returns nil if the connection was refused.
-func (c *connections) admit(conn net.Conn) *sniffConn {
-	admitted := &sniffConn{NetConn: ws.NetConn{Conn: conn}}
+func (c *connections) admit(conn net.Conn) *clientConn {
+	admitted := &clientConn{NetConn: ws.NetConn{Conn: conn}}
 	admitted.entry = connEntry{owner: c, address: peerAddress(conn)}
 	evicted, refusal := c.add(admitted)
 	if evicted != nil {
@@ -158,7 +158,7 @@ func (c *connections) admit(conn net.Conn) *sniffConn {
 
 // add counts a connection. It returns a connection that the caller must close to make room or, if there is no
 // room, the answer with which to refuse the new one.
-func (c *connections) add(conn *sniffConn) (evicted *sniffConn, refusal string) {
+func (c *connections) add(conn *clientConn) (evicted *clientConn, refusal string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	from := c.peers[conn.entry.address]
@@ -171,8 +171,6 @@ func (c *connections) add(conn *sniffConn) (evicted *sniffConn, refusal string) 
 		evicted, refusal = oldest(&from.idle), tooManyFromAddress
 	case c.open >= c.max:
 		evicted, refusal = oldest(&c.idle), tooManyInAll
-	default:
-		refusal = ""
 	}
 	if refusal != "" && evicted == nil {
 		if from.open == 0 {
@@ -190,9 +188,9 @@ func (c *connections) add(conn *sniffConn) (evicted *sniffConn, refusal string) 
 	return evicted, ""
 }
 
-func oldest(idle *lists.List) *sniffConn {
+func oldest(idle *lists.List) *clientConn {
 	if first := idle.Front(); first != nil {
-		return first.Value.(*sniffConn)
+		return first.Value.(*clientConn)
 	}
 	return nil
 }
@@ -208,7 +206,7 @@ func (c *connections) evictOldest() {
 }
 
 // setIdle marks a connection as waiting for a request. The caller holds mu.
-func (c *connections) setIdle(conn *sniffConn) {
+func (c *connections) setIdle(conn *clientConn) {
 	if conn.entry.inAll == nil && !conn.entry.released {
 		conn.entry.inAll = c.idle.PushBack(conn)
 		conn.entry.inAddress = c.peers[conn.entry.address].idle.PushBack(conn)
@@ -216,7 +214,7 @@ func (c *connections) setIdle(conn *sniffConn) {
 }
 
 // setBusy marks a connection as serving a request. The caller holds mu.
-func (c *connections) setBusy(conn *sniffConn) {
+func (c *connections) setBusy(conn *clientConn) {
 	if conn.entry.inAll != nil {
 		c.idle.Remove(conn.entry.inAll)
 		c.peers[conn.entry.address].idle.Remove(conn.entry.inAddress)
@@ -225,7 +223,7 @@ func (c *connections) setBusy(conn *sniffConn) {
 }
 
 // release removes a connection from the counts. It may be called more than once. The caller holds mu.
-func (c *connections) release(conn *sniffConn) {
+func (c *connections) release(conn *clientConn) {
 	if conn.entry.released {
 		return
 	}
@@ -241,7 +239,7 @@ func (c *connections) release(conn *sniffConn) {
 // trackConnection is the ConnState hook of fasthttp. It marks a connection as idle when it waits for its next
 // request.
 func trackConnection(conn net.Conn, state fasthttp.ConnState) {
-	if one, ok := conn.(*sniffConn); ok && state == fasthttp.StateIdle {
+	if one, ok := conn.(*clientConn); ok && state == fasthttp.StateIdle {
 		one.end()
 	}
 }

@@ -121,7 +121,7 @@ func TestConnections_StopWithTheListener(t *testing.T) {
 
 // held is an admitted connection: the end of the server, and that of the client.
 type held struct {
-	server *sniffConn
+	server *clientConn
 	client net.Conn
 }
 

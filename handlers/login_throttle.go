@@ -137,8 +137,8 @@ func newRefusedLogLimiter(log *slog.Logger) *refusedLogLimiter {
 	return &refusedLogLimiter{log: log, addresses: map[string]*refusedLogins{}}
 }
 
-// note logs a refused login, or counts it for the next flush.
-func (r *refusedLogLimiter) note(address, user string) {
+// record logs a refused login, or counts it for the next flush.
+func (r *refusedLogLimiter) record(address, user string) {
 	if len(user) > longestUserInLog {
 		user = user[:longestUserInLog]
 	}

@@ -99,14 +99,14 @@ func TestLogins_AnAddressIsLimitedAndRecovers(t *testing.T) {
 		}
 	}
 	for range 2 * shortTerm.most { // valid logins from other addresses do not count
-		if got, _ := l.check(other, "anna", "correct horse", now); got != letIn {
+		if got, _ := l.check(other, "anna", "correct horse", now); got != accepted {
 			t.Fatalf("from another address the user is answered with %v", got)
 		}
 	}
 	if got, _ := l.check(guesser, "anna", "correct horse", now); got != limited {
 		t.Errorf("remembered credentials can be told from wrong ones: %v", got)
 	}
-	if got, _ := l.check(guesser, "anna", "correct horse", now.Add(30*time.Second)); got != letIn {
+	if got, _ := l.check(guesser, "anna", "correct horse", now.Add(30*time.Second)); got != accepted {
 		t.Errorf("after 30 s the user is answered with %v", got)
 	}
 }
@@ -135,7 +135,7 @@ func TestLogins_ConcurrentRightOnesAreLetIn(t *testing.T) {
 	var all sync.WaitGroup
 	for range 300 {
 		all.Go(func() {
-			if got, _ := l.check("192.0.2.1", "bert", "battery staple", now); got != letIn {
+			if got, _ := l.check("192.0.2.1", "bert", "battery staple", now); got != accepted {
 				t.Errorf("it is answered with %v", got)
 			}
 		})
@@ -145,7 +145,7 @@ func TestLogins_ConcurrentRightOnesAreLetIn(t *testing.T) {
 
 func TestLogins_GuessesFromManyAddressesAreLimitedTogether(t *testing.T) {
 	l, now := testLogins(t), time.Now()
-	if got, _ := l.check("192.0.2.1", "anna", "correct horse", now); got != letIn {
+	if got, _ := l.check("192.0.2.1", "anna", "correct horse", now); got != accepted {
 		t.Fatal(got)
 	}
 	looked := 0
@@ -157,10 +157,10 @@ func TestLogins_GuessesFromManyAddressesAreLimitedTogether(t *testing.T) {
 	if looked != inAll.most {
 		t.Errorf("%d guesses from many addresses were checked, want %d", looked, inAll.most)
 	}
-	if got, _ := l.check("192.0.2.1", "bert", "battery staple", now); got != letIn {
+	if got, _ := l.check("192.0.2.1", "bert", "battery staple", now); got != accepted {
 		t.Errorf("an address with a successful login is locked out by others: %v", got)
 	}
-	if got, _ := l.check("203.0.113.1", "bert", "battery staple", now.Add(inAll.interval)); got != letIn {
+	if got, _ := l.check("203.0.113.1", "bert", "battery staple", now.Add(inAll.interval)); got != accepted {
 		t.Errorf("a new address is answered with %v after a moment", got)
 	}
 }
@@ -179,7 +179,7 @@ func TestLogins_UsersCannotGuessOtherPasswords(t *testing.T) {
 	if looked != longTerm.most {
 		t.Errorf("%d guesses were checked, want %d", looked, longTerm.most)
 	}
-	if got, _ := l.check("192.0.2.1", "bert", "battery staple", now.Add(30*time.Second)); got != letIn {
+	if got, _ := l.check("192.0.2.1", "bert", "battery staple", now.Add(30*time.Second)); got != accepted {
 		t.Errorf("after 30 s the user is answered with %v", got)
 	}
 }
@@ -190,11 +190,11 @@ func TestRefusals_AreLoggedOncePerMinute(t *testing.T) {
 		r := newRefusedLogLimiter(slog.New(slog.NewTextHandler(&log, nil)))
 		for range 130 { // for more than two minutes
 			for range 50 {
-				r.note("192.0.2.1", "anna")
+				r.record("192.0.2.1", "anna")
 			}
 			time.Sleep(time.Second)
 		}
-		r.note("192.0.2.2", strings.Repeat("x", 500))
+		r.record("192.0.2.2", strings.Repeat("x", 500))
 		r.close()
 		synctest.Wait()
 		text := log.String()
@@ -223,7 +223,7 @@ func TestRefusals_ManyAddressesDoNotFloodTheLog(t *testing.T) {
 		var log bytes.Buffer
 		r := newRefusedLogLimiter(slog.New(slog.NewTextHandler(&log, nil)))
 		for i := range 10_000 {
-			r.note(fmt.Sprint("address-", i), "anna")
+			r.record(fmt.Sprint("address-", i), "anna")
 		}
 		r.close()
 		if n := strings.Count(log.String(), "\n"); n != refusalsAtOnce+1 || !strings.Contains(log.String(), fmt.Sprint("number=", 10_000-refusalsAtOnce)) {

@@ -93,11 +93,11 @@ func (s *Server) authenticate(c *fiber.Ctx) error {
 	began, address := time.Now(), s.address(c)
 	name, password, _ := parseBasic(given)
 	verdict, wait := s.logins.check(address, name, password, began)
-	if verdict == letIn {
+	if verdict == accepted {
 		c.Locals(userKey, name)
 		return c.Next()
 	}
-	s.logins.refused.note(address, name)
+	s.logins.refused.record(address, name)
 	if verdict == limited {
 		seconds := strconv.Itoa(int((wait + time.Second - 1) / time.Second))
 		c.Set(fiber.HeaderRetryAfter, seconds)
@@ -130,7 +130,7 @@ type verdict int
 
 const (
 	wrong verdict = iota
-	letIn
+	accepted
 	limited // not checked
 )
 
@@ -144,7 +144,7 @@ func (l *logins) check(address, name, password string, now time.Time) (verdict, 
 	key := l.keyOf(name, password)
 	if l.verified.Contains(key) {
 		l.limit.succeed(address, false)
-		return letIn, 0
+		return accepted, 0
 	}
 	type result struct {
 		verdict verdict
@@ -165,7 +165,7 @@ func (l *logins) check(address, name, password string, now time.Time) (verdict, 
 		}
 		l.limit.succeed(address, true)
 		l.verified.Add(key, struct{}{})
-		return result{letIn, 0}, nil
+		return result{accepted, 0}, nil
 	})
 	made := decided.(result)
 	return made.verdict, made.wait

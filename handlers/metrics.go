@@ -12,7 +12,7 @@ import (
 
 // showMetrics answers GET /metrics in the text format of Prometheus. The counts of runs come from the store.
 func (s *Server) showMetrics(c *fiber.Ctx) error {
-	page, err := s.Store.Page(c.UserContext(), app.Query{})
+	page, err := s.store.Page(c.UserContext(), app.Query{})
 	if err != nil {
 		return err
 	}

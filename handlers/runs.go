@@ -19,7 +19,7 @@ func (s *Server) listRuns(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page, err := s.Store.Page(c.UserContext(), query)
+	page, err := s.store.Page(c.UserContext(), query)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (s *Server) createRuns(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	batch, err := s.Store.Create(c.UserContext(), request)
+	batch, err := s.store.Create(c.UserContext(), request)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (s *Server) listByID(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	runs, err := s.Store.RunsByID(c.UserContext(), ids)
+	runs, err := s.store.RunsByID(c.UserContext(), ids)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (s *Server) findRun(c *fiber.Ctx) (app.RunPage, error) {
 	if err != nil {
 		return app.RunPage{}, err
 	}
-	return s.Store.Run(c.UserContext(), id)
+	return s.store.Run(c.UserContext(), id)
 }
 
 // listResponse is a page of the list in JSON.

@@ -80,12 +80,11 @@ func checkDoubled(c *fiber.Ctx) error {
 // allowed; other reads are not, because a site that can time searches learns the output of runs letter by
 // letter. /up is open to all. Clients that are not browsers send none of these headers.
 func (o *origins) checkCrossSite(c *fiber.Ctx) error {
+	navigates := c.Get("Sec-Fetch-Mode") == "navigate" && c.Get("Sec-Fetch-Dest") == "document"
 	switch {
 	case c.Path() == "/up", o.allows(c):
 		return c.Next()
-	case !reads(c):
-		return app.Errorf(app.CodeForbidden, "A request from another site was blocked.")
-	case c.Get("Sec-Fetch-Mode") == "navigate" && c.Get("Sec-Fetch-Dest") == "document":
+	case reads(c) && navigates:
 		return c.Next()
 	}
 	return app.Errorf(app.CodeForbidden, "A request from another site was blocked.")

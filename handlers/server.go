@@ -73,8 +73,8 @@ type Server struct {
 	logins  *logins // nil if no login is required
 
 	state atomic.Int32
-	Store app.Store // set by Attach, as is Hub
-	Hub   *live.Hub
+	store app.Store // set by Attach, as is hub
+	hub   *live.Hub
 }
 
 // The states of a server.
@@ -167,8 +167,8 @@ func (s *Server) Attach(store app.Store, hub *live.Hub) {
 			"open_files", openFiles(), "max_sockets", s.Limits.MaxSockets, "workers", s.Limits.Workers,
 			"connections", limit)
 	}
-	s.Store, s.Hub = store, hub
-	s.state.Store(serving) // last, so that a handler that reads serving also sees Store and Hub
+	s.store, s.hub = store, hub
+	s.state.Store(serving) // last, so that a handler that reads serving also sees store and hub
 }
 
 // Drain refuses new runs and sockets from now on. The server still serves pages, which say that it is
@@ -222,7 +222,7 @@ func (s *Server) Ready() error {
 	if err := s.checkAdmission(); err != nil {
 		return err
 	}
-	return s.Store.Ready()
+	return s.store.Ready()
 }
 
 // up answers GET /up, the health check for load balancers.

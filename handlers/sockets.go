@@ -150,7 +150,7 @@ func (s *Server) runView(c *fiber.Ctx) (live.ViewKey, error) {
 // serve subscribes a connection to a view, and returns when the connection has ended.
 func (s *sockets) serve(conn *ws.Conn, key live.ViewKey) {
 	one := &socket{Conn: conn, server: s.server}
-	if !s.server.Hub.Join(&one.subscriber, key, conn) {
+	if !s.server.hub.Join(&one.subscriber, key, conn) {
 		conn.Reject(ws.CloseServiceRestart, "")
 		return
 	}

@@ -22,13 +22,13 @@ var statistics = &live.PageView{
 
 // showStatistics answers GET /process_runs/statistics.
 func (s *Server) showStatistics(c *fiber.Ctx) error {
-	stats, err := s.Store.Statistics(c.UserContext())
+	stats, err := s.store.Statistics(c.UserContext())
 	if err != nil {
 		return err
 	}
 	switch negotiate(c) {
 	case asJSON:
-		return c.JSON(newStatisticsResponse(stats))
+		return c.JSON(newStatisticsJSON(stats))
 	case asFragment:
 		return sendHTML(c)(s.Templates.StatisticsLive(stats))
 	}
@@ -38,11 +38,11 @@ func (s *Server) showStatistics(c *fiber.Ctx) error {
 // Statistics in JSON. Times are in seconds.
 type (
 	statisticsJSON struct {
-		At       time.Time      `json:"at"`
-		Forecast forecastJSON   `json:"forecast"`
-		Unserved []unservedJSON `json:"unserved"`
-		Recent   periodJSON     `json:"last_15_minutes"`
-		Day      periodJSON     `json:"last_24_hours"`
+		At        time.Time       `json:"at"`
+		Forecast  forecastJSON    `json:"forecast"`
+		Unhandled []unhandledJSON `json:"unserved"`
+		Recent    periodJSON      `json:"last_15_minutes"`
+		Day       periodJSON      `json:"last_24_hours"`
 	}
 	forecastJSON struct {
 		Waiting int64     `json:"waiting"`
@@ -50,7 +50,7 @@ type (
 		// Seconds until the queue is empty, if the trend is draining.
 		In *float64 `json:"seconds,omitempty"`
 	}
-	unservedJSON struct {
+	unhandledJSON struct {
 		Kind    string `json:"kind"`
 		Waiting int64  `json:"waiting"`
 		More    bool   `json:"more"`
@@ -74,33 +74,33 @@ type (
 	}
 )
 
-func newStatisticsResponse(stats app.Statistics) statisticsJSON {
+func newStatisticsJSON(stats app.Statistics) statisticsJSON {
 	answer := statisticsJSON{
 		At: stats.At, Forecast: forecastJSON{Waiting: stats.Forecast.Waiting, Trend: stats.Forecast.Trend},
-		Unserved: []unservedJSON{},
-		Recent:   newPeriodResponse(stats.Recent), Day: newPeriodResponse(stats.Day),
+		Unhandled: []unhandledJSON{},
+		Recent:    newPeriodJSON(stats.Recent), Day: newPeriodJSON(stats.Day),
 	}
 	if stats.Forecast.In > 0 {
 		answer.Forecast.In = new(stats.Forecast.In.Seconds())
 	}
 	for _, one := range stats.Unhandled.Named() {
-		answer.Unserved = append(answer.Unserved, unservedJSON{one.Kind, one.Runs, one.More})
+		answer.Unhandled = append(answer.Unhandled, unhandledJSON{one.Kind, one.Runs, one.More})
 	}
 	return answer
 }
 
-func newPeriodResponse(period app.Period) periodJSON {
+func newPeriodJSON(period app.Period) periodJSON {
 	answer := periodJSON{
 		From: period.From, Step: period.Step.Seconds(), Total: app.Sum(period.Counters),
 		Steps: period.Counters, Kinds: []timesJSON{},
 	}
 	for _, kind := range period.Kinds {
-		queue, run := newQuantilesResponse(kind.QueueTime), newQuantilesResponse(kind.RunTime)
+		queue, run := newQuantilesJSON(kind.QueueTime), newQuantilesJSON(kind.RunTime)
 		answer.Kinds = append(answer.Kinds, timesJSON{kind.Kind, queue, run})
 	}
 	return answer
 }
 
-func newQuantilesResponse(q app.Quantiles) quantilesJSON {
+func newQuantilesJSON(q app.Quantiles) quantilesJSON {
 	return quantilesJSON{q.Count, q.P50.Seconds(), q.P95.Seconds()}
 }

@@ -23,7 +23,7 @@ func (s stream) extendWriteDeadline() { _ = s.conn.SetWriteDeadline(time.Now().A
 // abort resets the connection, so that the client notices that the answer is incomplete. HTTP/1.0 clients
 // take a regular end of the connection for the end of the answer.
 func (s stream) abort() {
-	if conn, ok := s.conn.(*sniffConn); ok {
+	if conn, ok := s.conn.(*clientConn); ok {
 		conn.resetOnClose()
 	}
 	_ = s.conn.Close()

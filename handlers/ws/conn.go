@@ -57,7 +57,7 @@ type Conn struct {
 	source Source // set by Serve
 	writer *writer
 	state  writeState             // owned by the writer
-	left   bool                   // no more messages are sent; owned by the writer
+	done   bool                   // no more messages are sent; owned by the writer
 	due    atomic.Bool            // the timer has fired
 	pong   atomic.Pointer[string] // the data of the last unanswered ping of the client
 	net    *NetConn               // for writing
@@ -173,7 +173,7 @@ func (c *Conn) read() error {
 	})
 	c.socket.SetCloseHandler(func(code int, _ string) error {
 		c.stop()
-		if !c.left {
+		if !c.done {
 			c.writeClose(code, "")
 		}
 		return nil
@@ -201,7 +201,7 @@ func (c *Conn) extendReadDeadline() error {
 // next returns the next message, or false if there is none. Only the writer calls it. The message of the
 // timer comes last, so that a close follows the last message of the source.
 func (c *Conn) next() (message, bool) {
-	if c.left {
+	if c.done {
 		return message{}, false
 	}
 	if data := c.pong.Swap(nil); data != nil {
@@ -265,7 +265,7 @@ func (c *Conn) closeMessage(reason *CloseError) message {
 
 // end stops sending and makes the reader return after the given time. Only the writer calls it.
 func (c *Conn) end(within time.Duration) {
-	c.left = true
+	c.done = true
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = true
