@@ -1,5 +1,5 @@
-// Relative times, such as "5 s ago": they go on by themselves, in the words of the server
-// (templates/functions.go).
+// Relative times, such as "5 s ago". They are updated every second, in the words of the server
+// (templates/format.go).
 import { serverNow } from "./clock.js";
 import { isLive, isPaused, setText } from "./page.js";
 

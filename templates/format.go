@@ -34,7 +34,7 @@ func exact(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC
 // clock formats the time of day of t.
 func clock(t time.Time) string { return t.UTC().Format("15:04:05.000 UTC") }
 
-// relative is the view model of a time that static/app.js keeps up to date. The zero relative is no time.
+// relative is the view model of a time that static/times.js keeps up to date. The zero relative is no time.
 type relative struct {
 	At    string // for the datetime attribute
 	Style string // how the script words it
@@ -46,7 +46,7 @@ func age(at, now time.Time) relative {
 	return relative{At: stamp(at), Style: "ago", Text: ago(at, now)}
 }
 
-// ago says roughly how long before now t was. static/app.js keeps the text up to date in the same words.
+// ago says roughly how long before now t was. static/times.js keeps the text up to date in the same words.
 func ago(t, now time.Time) string {
 	if d := now.Sub(t); d >= 5*time.Second {
 		return rough(d.Truncate(time.Second)) + " ago"
@@ -54,7 +54,7 @@ func ago(t, now time.Time) string {
 	return "just now"
 }
 
-// elapsed returns how long ago since was, in whole seconds, because static/app.js counts on from there.
+// elapsed returns how long ago since was, in whole seconds, because static/times.js counts on from there.
 func elapsed(since, now time.Time) relative {
 	return relative{At: stamp(since), Style: "elapsed", Text: lasting(now.Sub(since).Truncate(time.Second))}
 }

@@ -78,7 +78,7 @@ var fixedIDs = map[string]string{
 	"forecast": ForecastID, "heartbeat": HeartbeatID, "help": HelpID, "key": IdempotencyKeyID,
 	"latency": LatencyID, "list": ListID, "live": LiveID, "log": LogID, "matches": MatchesID,
 	"message": MessageID, "newRuns": NewRunsID, "notice": NoticeID, "pager": PagerID, "pause": PauseID,
-	"progress": ProgressID, "row_actions": RowActionsID, "selectAll": SelectAllID,
+	"progress": ProgressID, "rowActions": RowActionsID, "selectAll": SelectAllID,
 	"selectedCount": SelectedCountID, "server": ServerID, "shortcuts": ShortcutsID,
 	"shortcutsEnabled": ShortcutsEnabledID, "start": StartID, "summary": SummaryID, "unhandled": UnhandledID,
 }
