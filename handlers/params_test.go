@@ -57,7 +57,7 @@ func FuzzParseKey(f *testing.F) {
 		case err == nil && (len(key) > app.MaxKey || strings.ContainsAny(key, " \x00\n\u00e4")):
 			t.Fatalf("%q is accepted", key)
 		case err == nil && first != "" && second != "" && first != second:
-			t.Fatalf("%q and %q are taken for one", first, second)
+			t.Fatalf("the different keys %q and %q are accepted", first, second)
 		}
 	})
 }

@@ -195,7 +195,7 @@ func TestServer_StartingOrDrainingRefusesNewWork(t *testing.T) {
 func TestRateLimit_CountsEachAddressWithBursts(t *testing.T) {
 	limit := newRateLimit(0.001)
 	if !limit.allow("a") || limit.allow("a") || !limit.allow("b") {
-		t.Error("the limit is not one for each address")
+		t.Error("the limit is shared by several addresses")
 	}
 	generous := newRateLimit(50)
 	for i := range 100 {
@@ -273,7 +273,7 @@ func TestClient_OnlyTrustedProxiesNameIt(t *testing.T) {
 		}
 		get(t, s, "/who", "X-Forwarded-For", c.forwarded)
 		if got != c.want {
-			t.Errorf("with %v and %q it is %s, want %s", c.trusted, c.forwarded, got, c.want)
+			t.Errorf("with %v and %q the client is %s, want %s", c.trusted, c.forwarded, got, c.want)
 		}
 	}
 }

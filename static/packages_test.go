@@ -35,14 +35,14 @@ func TestLockFile_PinsDependencies(t *testing.T) {
 	maps.Copy(wanted, declared.DevDependencies) // npm ci installs what tests need, too
 	locked := parse[lockFile](t, "package-lock.json").Packages
 	if len(wanted) == 0 || len(locked) != len(wanted)+1 { // the lock file also lists the project itself
-		t.Errorf("%d packages are wanted for, %d are locked", len(wanted), len(locked)-1)
+		t.Errorf("%d packages are declared, %d are locked", len(wanted), len(locked)-1)
 	}
 	for name, version := range wanted {
 		if !exactly.MatchString(version) {
-			t.Errorf("%s is wanted for as %q, which is not one version", name, version)
+			t.Errorf("%s is declared as %q, which is not an exact version", name, version)
 		}
 		if got := locked[""].Dependencies[name] + locked[""].DevDependencies[name]; got != version {
-			t.Errorf("the lock file was made when %s was wanted for as %q, and now it is %q", name, got, version)
+			t.Errorf("the lock file has %s as %q, package.json as %q", name, got, version)
 		}
 		pinned := locked["node_modules/"+name]
 		if pinned.Version != version || !strings.HasPrefix(pinned.Integrity, "sha512-") {

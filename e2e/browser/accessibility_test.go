@@ -55,7 +55,7 @@ func TestPages_AreAccessible(t *testing.T) {
 				}
 				tab.do(chromedp.EmulateViewport(320, 700))
 				if wide := evaluate[int](tab, "document.documentElement.scrollWidth"); wide > 320 {
-					t.Errorf("it is %d pixels wide where there are 320", wide)
+					t.Errorf("the page is %d pixels wide in a window of 320", wide)
 				}
 				if strings.HasPrefix(page, "/process_runs?") {
 					tab.do(chromedp.SetValue("#bulk_scope", "all"))

@@ -50,7 +50,7 @@ func TestBulk_RetriesSelectedRuns(t *testing.T) {
 		t.Fatalf("selected runs are %s", got)
 	}
 	if got := evaluate[string](tab, selectionText); got != "4 selected" {
-		t.Errorf("the form speaks of %q", got)
+		t.Errorf("the form says %q", got)
 	}
 	tab.click(`#bulk button[value=retry]`)
 	tab.until("the confirmation opens", confirmText+`.includes("Retry 4 selected runs?")`)

@@ -112,7 +112,7 @@ func TestTab_ReportsViolationsAndExceptions(t *testing.T) {
 	p := openTab(t, b.URL+"/process_runs")
 	p.untilLive()
 	if problems := p.unexpected(); problems != nil {
-		t.Fatalf("there are problems from the start: %q", problems)
+		t.Fatalf("the page has problems before the test: %q", problems)
 	}
 	p.expectProblems("violat|uncaught: .*on purpose")
 	evaluate[bool](p, `(() => {

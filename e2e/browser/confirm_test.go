@@ -30,7 +30,7 @@ func TestConfirm_HeldEnterChangesNothing(t *testing.T) {
 	tab.do(chromedp.Focus(chromedp.CSS("#bulk_scope")))
 	tab.holdEnter(700 * time.Millisecond)
 	if !evaluate[bool](tab, noTarget+` && !`+dialogOpen) {
-		t.Error("without a selection there is a target")
+		t.Error("a bulk button is enabled without a selection")
 	}
 	tab.press("a") // selects all rows
 	tab.until("all are chosen", `document.getElementById("bulk_scope").value === "all" && !(`+noTarget+`)`)

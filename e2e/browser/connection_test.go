@@ -29,7 +29,7 @@ func (p *tab) untilLater(what, expression string) {
 			return
 		}
 	}
-	p.t.Fatalf("waited in vain until %s", what)
+	p.t.Fatalf("timed out before %s", what)
 }
 
 func TestConnection_SilentServerIsNotLive(t *testing.T) {
@@ -59,7 +59,7 @@ func TestConnection_SilentServerIsNotLive(t *testing.T) {
 	before := evaluate[string](run, duration)
 	run.do(chromedp.Sleep(2500 * time.Millisecond))
 	if after := evaluate[string](run, duration); after != before {
-		t.Errorf("a duration goes on from %s to %s although nothing is known", before, after)
+		t.Errorf("a duration counts on from %s to %s without a connection", before, after)
 	}
 	b.Signal(syscall.SIGCONT)
 	for _, p := range []*tab{run, board} {
@@ -169,7 +169,7 @@ func TestConnection_BackgroundTab(t *testing.T) {
 	run.until("its title says so", `document.title === "completed · Run #1 · Runboard"`)
 	run.until("it is read out", `document.getElementById("summary").textContent === "Run #1 is completed."`)
 	if n := run.socketsSoFar(); n != 1 {
-		t.Errorf("it has opened %d sockets", n)
+		t.Errorf("the page has opened %d sockets", n)
 	}
 	evaluate[bool](board, `(() => {
 		window.states = [];
@@ -181,7 +181,7 @@ func TestConnection_BackgroundTab(t *testing.T) {
 	board.untilLive()
 	board.until("the board has caught up", shows("1", "completed"))
 	if evaluate[bool](board, `window.states.includes("offline")`) {
-		t.Error("the board says that it was offline when it rested")
+		t.Error("after a rest in the background the board says that it was offline")
 	}
 }
 

@@ -186,7 +186,7 @@ func TestBoard_StormKeepsUserInput(t *testing.T) {
 	evaluate[bool](tab, `document.activeElement.blur(), getSelection().selectAllChildren(document.querySelector("#process_run_30 th")), window.changes = 0, true`)
 	tab.until("many cells have changed", "window.changes > 500")
 	if text := evaluate[string](tab, `getSelection().toString().trim()`); text != "#30" {
-		t.Errorf("instead of #30 there is selected %q", text)
+		t.Errorf("the selection is %q instead of #30", text)
 	}
 }
 
@@ -207,7 +207,7 @@ func TestPause_StopsAndResumesUpdates(t *testing.T) {
 	tab.untilRows(0)
 	tab.until("the button counts seconds", `/\(([3-9]|\d\d+) s/.test(document.getElementById("pause").textContent)`)
 	if now := evaluate[string](tab, `document.querySelector("#process_runs time").textContent`); now != "then" {
-		t.Errorf("a time goes on: %q", now)
+		t.Errorf("a time counts on while the page is paused: %q", now)
 	}
 	tab.click("#pause")
 	tab.untilRows(3)

@@ -226,7 +226,7 @@ func (p *tab) unexpected() (problems []string) {
 
 func (p *tab) cleanUp() {
 	if problems := p.unexpected(); problems != nil {
-		p.t.Errorf("the browser complains:\n%s", strings.Join(problems, "\n"))
+		p.t.Errorf("the browser reports:\n%s", strings.Join(problems, "\n"))
 	}
 	if p.t.Failed() {
 		text, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))

@@ -204,18 +204,18 @@ func TestLatency_MovesNothingAndFits(t *testing.T) {
 		before := evaluate[string](tab, places)
 		tab.untilLatency(func() { harness.StartRuns(e, 1) })
 		if after := evaluate[string](tab, places); after != before {
-			t.Errorf("at %d pixels, things were at\n%s and are at\n%s", width, before, after)
+			t.Errorf("at %d pixels, elements moved from\n%s to\n%s", width, before, after)
 		}
 		evaluate[bool](tab, latencyText+` = "Updates in 999 ms (p99 999 ms)", true`)
 		if wide := evaluate[int64](tab, "document.documentElement.scrollWidth"); wide > width {
-			t.Errorf("it is %d pixels wide where there are %d", wide, width)
+			t.Errorf("the page is %d pixels wide in a window of %d", wide, width)
 		}
 		for _, complaint := range tab.complaints() {
 			t.Error(complaint)
 		}
 		call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
 		if evaluate[bool](tab, `document.getElementById("latency").checkVisibility()`) {
-			t.Error("it is printed")
+			t.Error("the latency is printed")
 		}
 	}
 }

@@ -91,7 +91,7 @@ func TestNoScript_CancelsARun(t *testing.T) {
 	p.do(chromedp.Navigate(b.URL + "/process_runs"))
 	p.follow(cancelFirst)
 	if is := evaluate[string](p, "document.querySelector('h1').innerText"); is != "Run #1" {
-		t.Errorf("one is led to %q", is)
+		t.Errorf("the button leads to %q", is)
 	}
 	p.until("the run is cancelled", shows("1", "cancelled"))
 	p.follow(retryFirst)

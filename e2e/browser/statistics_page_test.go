@@ -32,6 +32,6 @@ func TestBoard_WarnsAboutUnhandledKinds(t *testing.T) {
 	e.POST("/process_runs/2/cancel").Expect().Status(http.StatusSeeOther)
 	says("")
 	if high := evaluate[float64](tab, `document.getElementById("unhandled").getBoundingClientRect().height`); high != 0 {
-		t.Errorf("what says nothing is %v pixels high", high)
+		t.Errorf("the empty warning is %v pixels high", high)
 	}
 }

@@ -169,7 +169,7 @@ func TestCharts_AreReadableOnAPhone(t *testing.T) {
 		tab.untilLive()
 		evaluate[bool](tab, `document.querySelectorAll("details").forEach((one) => one.open = true), true`)
 		if wide := evaluate[int64](tab, "document.documentElement.scrollWidth"); wide > width {
-			t.Errorf("it is %d pixels wide where there are %d", wide, width)
+			t.Errorf("the page is %d pixels wide in a window of %d", wide, width)
 		}
 		if small := evaluate[[]string](tab, `[...document.querySelectorAll("main :is(p, span, li, td, th, caption, summary, small)")].
 			filter((one) => one.innerText && parseFloat(getComputedStyle(one).fontSize) < 12).map((one) => one.outerHTML)`); len(small) > 0 {
@@ -209,7 +209,7 @@ func TestStatistics_OpenTablesStayOpen(t *testing.T) {
 	tab := openTab(t, p.URL+"/process_runs/statistics")
 	tab.untilLive()
 	if hidden := evaluate[bool](tab, `[...document.querySelectorAll("details")].every((one) => !one.checkVisibility())`); !hidden {
-		t.Error("there is a table of nothing")
+		t.Error("an empty chart has a table")
 	}
 	harness.StartRuns(e, 3)
 	tab.until("there is a picture", `document.querySelectorAll(".plot svg polyline").length === 8`)

@@ -27,7 +27,7 @@ func TestCrashes_LoseAndDoubleNothing(t *testing.T) {
 	t.Parallel()
 	notes := filepath.Join(t.TempDir(), "notes")
 	b := harness.NewProcess(t, "--workers", "10", "--max-attempts", "2", "--max-crashes", "1000", "--post-rate", "0", "--upgrade-rate", "0")
-	b.Itself, b.Env = true, []string{harness.NotesVariable + "=" + notes}
+	b.UseTestBinary, b.Env = true, []string{harness.NotesVariable + "=" + notes}
 	b.Start("127.0.0.1:0")
 	stopWatching := watchThroughCrashes(t, b, "/process_runs/live", "/process_runs/live?status=completed", "/process_runs/5/live")
 	clients := make([]*harness.CrashClient, 3)

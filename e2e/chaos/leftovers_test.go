@@ -60,7 +60,7 @@ func TestServer_SweepsLeftoversOfDeadServers(t *testing.T) {
 	awaitRunning(t, dead, 0)
 	awaitRunning(t, alive, 3+1)
 	if dirs, err := os.ReadDir(temp); err != nil || len(dirs) != 1 {
-		t.Errorf("there are left the directories %v: %v", dirs, err)
+		t.Errorf("the directories %v are left: %v", dirs, err)
 	}
 	harness.Eventually(t, "the log says so", func() error {
 		log := next.Log.String()
@@ -146,7 +146,7 @@ func TestServer_HasFewDescriptors(t *testing.T) {
 	t.Parallel()
 	b := commandBinary(t, t.TempDir(), `sh -c 'sleep 0.2; echo done'`, "--workers", "50")
 	b.Files = 64
-	b.Complains = true // the database may log errors, too
+	b.AllowErrors = true // the database may log errors, too
 	b.Start("127.0.0.1:0")
 	b.StartJobs(50)
 	b.WaitUntilDone(50)

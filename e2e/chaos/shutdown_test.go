@@ -59,7 +59,7 @@ func TestShutdown_ClosesSocketsAndRequeuesRuns(t *testing.T) {
 		got[<-codes]++
 	}
 	if got[websocket.CloseServiceRestart] != len(paths) {
-		t.Errorf("they were closed with %v", got)
+		t.Errorf("the sockets were closed with codes %v", got)
 	}
 	if status := b.Wait(); status != 0 {
 		t.Errorf("the exit status is %d", status)
@@ -69,10 +69,10 @@ func TestShutdown_ClosesSocketsAndRequeuesRuns(t *testing.T) {
 	}
 	db := openFile(t, b.File())
 	if n := harness.NumberIn(t, db, "SELECT count(*) FROM process_runs WHERE status = 0 AND crashes = 0 AND attempt = 0"); n != 25 {
-		t.Errorf("%d of 25 runs wait to be done", n)
+		t.Errorf("%d of 25 runs are requeued", n)
 	}
 	if n := harness.CountRunning(t, "sleep 98765"); n != 0 {
-		t.Errorf("%d processes go on", n)
+		t.Errorf("%d commands still run", n)
 	}
 }
 
@@ -96,7 +96,7 @@ func TestShutdown_LetsRunsFinish(t *testing.T) {
 	}
 	db := openFile(t, b.File())
 	if n := harness.NumberIn(t, db, "SELECT count(*) FROM process_runs WHERE status IN (2, 3)"); n != 10 {
-		t.Errorf("%d of 10 runs came to their end", n)
+		t.Errorf("%d of 10 runs finished", n)
 	}
 }
 
@@ -181,10 +181,10 @@ func TestShutdown_SecondSIGTERMIsImmediate(t *testing.T) {
 	for _, run := range started {
 		now := struct{ Crashes int }{-1}
 		if err := b.Get(fmt.Sprint("/process_runs/", run.ID), &now); err != nil || now.Crashes != 0 {
-			t.Errorf("it is counted as a crash of run %d: %+v: %v", run.ID, now, err)
+			t.Errorf("run %d has a crash: %+v, %v", run.ID, now, err)
 		}
 	}
 	if strings.Contains(b.Log.String(), "interrupted by a crash") {
-		t.Error("at the next start it is taken for a crash")
+		t.Error("the next start takes the shutdown for a crash")
 	}
 }

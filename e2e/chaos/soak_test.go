@@ -168,14 +168,14 @@ func TestMixedLoad_LeavesNothingBehind(t *testing.T) {
 	early, late := middle(uses[fifth:2*fifth]), middle(uses[4*fifth:])
 	t.Logf("before:     %v\nearly:      %v\nlate:       %v", before, early, late)
 	if *soakTime >= 5*time.Minute && (late.memory > 1.2*early.memory || late.goroutines > 1.2*early.goroutines || late.files > 1.2*early.files) {
-		t.Error("it grows")
+		t.Error("memory or open files keep growing")
 	}
 	if late.wal > 64e6 {
 		t.Errorf("the write-ahead log is %.0f bytes long", late.wal)
 	}
-	harness.Eventually(t, "it is as before", func() error {
+	harness.Eventually(t, "everything is released", func() error {
 		if after := useOf(b); after.goroutines > before.goroutines+10 || after.files > before.files+5 {
-			return fmt.Errorf("it was %v and is %v", before, after)
+			return fmt.Errorf("before: %v, now: %v", before, after)
 		}
 		return nil
 	})

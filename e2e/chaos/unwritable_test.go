@@ -13,7 +13,7 @@ import (
 func TestDatabase_DeletedUnderTheServerIsNoticed(t *testing.T) {
 	t.Parallel()
 	b := harness.StartProcess(t)
-	b.Complains = true
+	b.AllowErrors = true
 	if err := os.Rename(b.File(), b.File()+".away"); err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestDatabase_LongLockLosesNoResult(t *testing.T) {
 	t.Parallel()
 	const timeout = 10 * time.Second
 	b := harness.StartProcess(t, "--command", `noisy=/bin/sh -c "/bin/sleep 1; /usr/bin/yes | /usr/bin/head -c 5000000"`, "--run-timeout", timeout.String())
-	b.Complains = true
+	b.AllowErrors = true
 	if err := b.Do(http.MethodPost, "/process_runs", "count=1&kind=noisy", nil); err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func TestNodes_SocketSeesChangesOfOtherNodes(t *testing.T) {
 	seesAll := func(runs int) {
 		t.Helper()
 		harness.NewExpect(t, there).POST("/process_runs").WithFormField("count", "5").Expect()
-		harness.Eventually(t, "all is shown", func() error {
+		harness.Eventually(t, "all runs are shown as completed", func() error {
 			seen.Apply(t, socket.Expect().TextMessage().Body().Raw())
 			if n := seen.Count("completed"); n < runs {
 				return fmt.Errorf("%d are", n)
@@ -33,7 +33,7 @@ func TestNodes_SocketSeesChangesOfOtherNodes(t *testing.T) {
 	seesAll(5)
 
 	// After losing its LISTEN connection, the node must see later changes and those made meanwhile.
-	database := inside(t, server)
+	database := connect(t, server)
 	const listeners = "FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'listen%'"
 	if n := harness.NumberIn(t, database, "SELECT count(pg_terminate_backend(pid)) "+listeners); n == 0 {
 		t.Fatal("no node listens")
@@ -49,7 +49,7 @@ func TestNodes_RecoverWithTheDatabaseServer(t *testing.T) {
 	var nodes []*harness.Process
 	for range 2 {
 		node := harness.StartNode(t, server, "--delay-min", "0s", "--delay-max", "50ms", "--failure-rate", "0", "--run-timeout", "5s", "--max-crashes", "10")
-		node.Complains = true
+		node.AllowErrors = true
 		nodes = append(nodes, node)
 	}
 	clients := []*harness.CrashClient{{Number: 0}, {Number: 1}}
@@ -80,7 +80,7 @@ func TestNodes_RecoverWithTheDatabaseServer(t *testing.T) {
 		c.CheckAcknowledged(nodes[1-i])
 		wanted += int64(c.Counted)
 	}
-	allDone(t, nodes[0], wanted)
+	nodes[0].WaitUntilDone(wanted)
 }
 
 // Nodes restart one after the other while the others work. Clients get no wrong answer, and no interruption
@@ -129,10 +129,10 @@ func TestNodes_RollingRestartLosesNothing(t *testing.T) {
 		c.CheckAcknowledged(nodes[0])
 		wanted += int64(c.Counted)
 	}
-	allDone(t, nodes[0], wanted)
-	database := inside(t, server)
+	nodes[0].WaitUntilDone(wanted)
+	database := connect(t, server)
 	if n := harness.NumberIn(t, database, "SELECT count(*) FROM process_runs WHERE crashes > 0 OR status <> 2"); n != 0 {
-		t.Errorf("%d of %d runs suffered", n, wanted)
+		t.Errorf("%d of %d runs have crashes or are not completed", n, wanted)
 	}
 	if harness.NumberIn(t, database, "SELECT count(*) FROM run_events WHERE note LIKE 'interrupted%'") == 0 {
 		t.Error("no run was interrupted by a restart")

@@ -20,7 +20,7 @@ import (
 type tests struct{ *testing.M }
 
 func (t tests) Run() int {
-	defer putAwayShared()
+	defer cleanUpShared()
 	return t.M.Run()
 }
 

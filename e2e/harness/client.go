@@ -83,10 +83,15 @@ func (b *Process) List(path string) ListJSON {
 	return page
 }
 
-// WaitUntilDone waits until there are total runs and all of them are final.
+// WaitUntilDone waits until there are total runs and all of them are final. With PostgreSQL, another node may
+// have to rescue some of them first.
 func (b *Process) WaitUntilDone(total int64) {
 	b.T.Helper()
-	Eventually(b.T, fmt.Sprintf("%d runs are done", total), func() error {
+	limit := Patience
+	if strings.HasPrefix(b.Database, "postgres") {
+		limit = RescuePatience
+	}
+	eventuallyWithin(b.T, limit, fmt.Sprintf("%d runs are done", total), func() error {
 		var page ListJSON
 		if err := b.Get("/process_runs", &page); err != nil {
 			return err

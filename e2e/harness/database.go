@@ -17,7 +17,7 @@ import (
 // browser, or a SQLite file.
 func SkipOnPostgres(t testing.TB) {
 	t.Helper()
-	if *onServer {
+	if *onPostgres {
 		t.Skip("the store makes no difference to this test")
 	}
 }
@@ -39,13 +39,13 @@ func WithRunsOf(t *testing.T, kind string, n int) (path string) {
 	return path
 }
 
-// onServer selects PostgreSQL as the store of the boards. It must make no difference to the tests.
-var onServer = flag.Bool("postgres", false, "keep runs in PostgreSQL instead of in files")
+// onPostgres selects PostgreSQL as the store of the boards. It must make no difference to the tests.
+var onPostgres = flag.Bool("postgres", false, "keep runs in PostgreSQL instead of in files")
 
 // NewDatabase returns the URL of an empty database, or of one that does not exist yet, for this test alone.
 func NewDatabase(t testing.TB) string {
 	t.Helper()
-	if *onServer {
+	if *onPostgres {
 		return pgtest.URL(t)
 	}
 	return "sqlite:" + filepath.Join(t.TempDir(), "runboard.db")

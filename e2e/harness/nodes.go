@@ -1,17 +1,17 @@
 package harness
 
-import (
-	"testing"
-)
+import "testing"
 
 // NewNode returns a process, not yet started, that keeps its runs on a PostgreSQL server, which other nodes
 // may share.
 func NewNode(t *testing.T, server string, args ...string) *Process {
 	t.Helper()
-	return NewProcess(t, append([]string{"--database-url", server, "--post-rate", "0", "--upgrade-rate", "0"}, args...)...)
+	node := NewProcess(t, append([]string{"--post-rate", "0", "--upgrade-rate", "0"}, args...)...)
+	node.Database = server
+	return node
 }
 
-// StartNode is NewNode with a start on a free port.
+// StartNode starts a node on a free port, and returns when it serves.
 func StartNode(t *testing.T, server string, args ...string) *Process {
 	t.Helper()
 	node := NewNode(t, server, args...)

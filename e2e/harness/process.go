@@ -18,25 +18,25 @@ import (
 
 // shared holds the cleanup functions of resources that all tests of a package share.
 var shared struct {
-	mu   sync.Mutex
-	away []func()
+	mu       sync.Mutex
+	cleanups []func()
 }
 
 // CleanUpLater registers a function to call after the last test of the package.
 func CleanUpLater(f func()) {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
-	shared.away = append(shared.away, f)
+	shared.cleanups = append(shared.cleanups, f)
 }
 
-// putAwayShared calls the functions of CleanUpLater, the last one first. Main calls it after the tests.
-func putAwayShared() {
+// cleanUpShared calls the functions of CleanUpLater, the last one first. Main calls it after the tests.
+func cleanUpShared() {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
-	for _, f := range slices.Backward(shared.away) {
+	for _, f := range slices.Backward(shared.cleanups) {
 		f()
 	}
-	shared.away = nil
+	shared.cleanups = nil
 }
 
 // BuiltBinary builds the program once for all tests of a package and returns its path. It builds without the
@@ -59,18 +59,18 @@ var BuiltBinary = sync.OnceValues(func() (path string, err error) {
 
 // Process is a process of the real program.
 type Process struct {
-	T         testing.TB
-	URL       string
-	Database  string // its URL
-	Itself    bool   // start the test binary, which a variable in Env makes a board
-	Args      []string
-	Env       []string
-	Complains bool   // errors in its log do not fail the test
-	Files     int    // the limit of open files; 0: that of the tests
-	Program   string // the path of a program to start instead of the binary
-	Cmd       *exec.Cmd
-	Log       *logged
-	Ended     chan struct{} // closed when the process has ended
+	T             testing.TB
+	URL           string
+	Database      string // its URL
+	UseTestBinary bool   // start the test binary, which a variable in Env makes a board
+	Args          []string
+	Env           []string
+	AllowErrors   bool   // errors in its log do not fail the test
+	Files         int    // the limit of open files; 0: that of the tests
+	Program       string // the path of a program to start instead of the binary
+	Cmd           *exec.Cmd
+	Log           *logged
+	Ended         chan struct{} // closed when the process has ended
 }
 
 // Command returns a command for the program, not yet started. It inherits nothing from the environment of the
@@ -124,7 +124,7 @@ func (b *Process) Start(addr string) {
 	b.T.Helper()
 	args := append([]string{"--addr", addr, "--database-url", b.Database}, b.Args...)
 	b.Cmd, b.Ended = Command(b.T, args...), make(chan struct{})
-	if b.Itself {
+	if b.UseTestBinary {
 		b.Cmd.Path = os.Args[0]
 	}
 	if b.Program != "" {
@@ -161,7 +161,7 @@ func (b *Process) Start(addr string) {
 	case <-b.Ended:
 		b.T.Fatalf("the program ended instead of serving: %s", b.Log.String())
 	case <-time.After(Patience):
-		b.T.Fatal("the program says nothing")
+		b.T.Fatal("the program has logged nothing")
 	}
 	Eventually(b.T, "the program serves", func() error {
 		return b.Get("/up", nil)
@@ -174,8 +174,8 @@ func (b *Process) cleanUp() {
 	}
 	_ = b.Cmd.Process.Kill()
 	<-b.Ended
-	if text := b.Log.String(); strings.Contains(text, "level=ERROR") && !b.Complains || strings.Contains(text, "panic") {
-		b.T.Errorf("the program complains:\n%s", text)
+	if text := b.Log.String(); strings.Contains(text, "level=ERROR") && !b.AllowErrors || strings.Contains(text, "panic") {
+		b.T.Errorf("the program logged errors:\n%s", text)
 	} else if b.T.Failed() {
 		b.T.Logf("the log of the program:\n%s", text)
 	}

@@ -14,22 +14,27 @@ const Patience = 90 * time.Second
 // test waits that long.
 const RescuePatience = 4 * time.Minute
 
-// Eventually waits until check returns nil. It fails the test after Patience or, with PostgreSQL, after
-// RescuePatience, because another node may have to rescue runs. what completes the sentence "waited in vain
-// until …".
+// Eventually waits until check returns nil. It fails the test after Patience or, with -postgres, after
+// RescuePatience, because another node may have to rescue runs. what completes the sentence "timed out before
+// …".
 func Eventually(t testing.TB, what string, check func() error) {
 	t.Helper()
 	limit := Patience
-	if *onServer {
+	if *onPostgres {
 		limit = RescuePatience
 	}
-	err := errors.New("it was never looked at")
+	eventuallyWithin(t, limit, what, check)
+}
+
+func eventuallyWithin(t testing.TB, limit time.Duration, what string, check func() error) {
+	t.Helper()
+	err := errors.New("it was never checked")
 	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if err = check(); err == nil {
 			return
 		}
 	}
-	t.Fatalf("waited in vain until %s: %v", what, err)
+	t.Fatalf("timed out before %s: %v", what, err)
 }
 
 // IsOver reports whether stop is closed.

@@ -170,7 +170,7 @@ func TestAccess_OfEverySender(t *testing.T) {
 			}
 			page, err := p.Store.Page(context.Background(), app.Query{})
 			if err != nil || page.Counts.Total() != int64(runs) {
-				t.Errorf("there are %d runs, and those who were let in made %d: %v", page.Counts.Total(), runs, err)
+				t.Errorf("there are %d runs, but accepted requests created %d: %v", page.Counts.Total(), runs, err)
 			}
 		})
 	}

@@ -144,22 +144,22 @@ func TestAttack_DelaysNoReaderAndLeavesNothing(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 	harness.Eventually(t, "no goroutine is left of them", func() error {
 		if now := runtime.NumGoroutine(); now > before+10 { // the server keeps some idle workers for a while
-			return fmt.Errorf("there were %d and are %d", before, now)
+			return fmt.Errorf("there were %d before and are now %d", before, now)
 		}
 		return nil
 	})
 	harness.Eventually(t, "nor any memory", func() error {
 		if now := held(); now > memory+4 {
-			return fmt.Errorf("it was %.1f MiB, then %.1f, and is %.1f", memory, most, now)
+			return fmt.Errorf("memory was %.1f MiB, then %.1f, and is now %.1f", memory, most, now)
 		}
 		return nil
 	})
-	t.Logf("a run was shown after %v alone, and after %v beside them; %.1f, %.1f, and then %.1f MiB", alone, beside, memory, most, held())
+	t.Logf("a run was shown after %v alone, and after %v during the attack; %.1f, %.1f, and then %.1f MiB", alone, beside, memory, most, held())
 	// A server that waited for a client which does not read would wait for five seconds. Half of that is the
 	// allowance for the attackers, which run in the same process: on a machine with eight times too much load
 	// they have taken more than a second.
 	if beside > alone+2500*time.Millisecond {
-		t.Errorf("a run was shown after %v, and beside them after %v", alone, beside)
+		t.Errorf("a run was shown after %v alone, but after %v during the attack", alone, beside)
 	}
 }
 

@@ -64,14 +64,14 @@ func TestAudit_EveryChangeIsLogged(t *testing.T) {
 	if err := b.Get("/process_runs?q=nothing", nil); err != nil {
 		t.Fatal(err)
 	}
-	harness.Eventually(t, "the log tells of each change", func() error {
+	harness.Eventually(t, "the log has each change", func() error {
 		var got []string
 		for _, entry := range changes(b) {
 			line, _ := json.Marshal(entry)
 			got = append(got, string(line))
 		}
 		if strings.Join(got, "\n") != strings.Join(want, "\n") {
-			return fmt.Errorf("it has\n%s\nand not\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+			return fmt.Errorf("the log is\n%s\ninstead of\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 		return nil
 	})

@@ -98,18 +98,18 @@ func TestBadInput_GetsAClearErrorAndChangesNothing(t *testing.T) {
 			page := send(t, p.URL, a, nil)
 			page.check(t, a.status)
 			if !strings.HasPrefix(page.body, "<!doctype html>") || page.header.Get("Content-Type") != "text/html; charset=utf-8" {
-				t.Errorf("it is no page: %s", page.body)
+				t.Errorf("the answer is no page: %s", page.body)
 			}
 			fragment := send(t, p.URL, a, map[string]string{"HX-Request": "true", "HX-Request-Type": "partial"})
 			fragment.check(t, a.status)
 			if fragment.header.Get("HX-Retarget") != "#notice" || fragment.header.Get("HX-Reswap") != "innerHTML" || strings.Contains(fragment.body, "<html") {
-				t.Errorf("it is no notice: %v %s", fragment.header, fragment.body)
+				t.Errorf("the answer is no notice: %v %s", fragment.header, fragment.body)
 			}
 			forProgram := send(t, p.URL, a, map[string]string{"Accept": "application/json"})
 			forProgram.check(t, a.status)
 			var answer map[string]string
 			if err := json.Unmarshal([]byte(forProgram.body), &answer); err != nil || answer["error"] == "" {
-				t.Errorf("it is not an error in JSON: %s", forProgram.body)
+				t.Errorf("the answer is no error in JSON: %s", forProgram.body)
 			}
 		})
 	}
@@ -138,7 +138,7 @@ func (r reply) check(t *testing.T, status int) {
 		t.Errorf("the answer is %d and not %d: %s", r.status, status, r.body)
 	}
 	if word := harness.Internals.FindString(r.body); word != "" {
-		t.Errorf("it tells of internals (%s): %s", word, r.body)
+		t.Errorf("the answer reveals %s: %s", word, r.body)
 	}
 	for name, value := range map[string]string{
 		"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store",

@@ -120,7 +120,7 @@ func TestLog_FollowerReleasesItsSlot(t *testing.T) {
 		t.Errorf("the first one gets %s, the second %s", first.Status, second.Status)
 	}
 	leave()
-	harness.Eventually(t, "there is room again", func() error {
+	harness.Eventually(t, "a slot is free again", func() error {
 		again, cancel := follow()
 		defer cancel()
 		defer again.Body.Close()
@@ -223,6 +223,6 @@ func TestConfig_InvalidCommandNamesItsFlag(t *testing.T) {
 	}
 	cmd := harness.Command(t, "--command", "simulated=/bin/true")
 	if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), "two kinds are named simulated") {
-		t.Errorf("a kind that there is already: %s", out)
+		t.Errorf("a second kind of the same name: %s", out)
 	}
 }

@@ -275,7 +275,7 @@ func TestCostlyReads_HaveALimit(t *testing.T) {
 			second := send(t, p.URL, attempt{method: "GET", path: path}, nil)
 			second.check(t, http.StatusTooManyRequests)
 			if second.header.Get("Retry-After") == "" {
-				t.Error("it is not said when to try again")
+				t.Error("Retry-After is missing")
 			}
 			for range 10 {
 				send(t, p.URL, attempt{method: "GET", path: "/process_runs?q=&status=failed"}, nil).check(t, http.StatusOK)
@@ -305,7 +305,7 @@ func TestSocket_LimitsTheRateOfPings(t *testing.T) {
 				_, _, err = conn.ReadMessage()
 			}
 			if !websocket.IsCloseError(err, websocket.ClosePolicyViolation) {
-				t.Errorf("it is cut with %v", err)
+				t.Errorf("the socket is closed with %v", err)
 			}
 		})
 	}

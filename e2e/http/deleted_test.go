@@ -120,7 +120,7 @@ func TestFollow_IsCutBeforeTheRunEnds(t *testing.T) {
 	}
 	b.Signal(syscall.SIGTERM)
 	if err := <-going; err == nil {
-		t.Error("the log of a run that goes on later ends as if it were whole")
+		t.Error("the log of an unfinished run ends as if it were complete")
 	}
 	b.Wait()
 }

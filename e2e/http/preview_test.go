@@ -42,7 +42,7 @@ func TestBulk_RefusesMoreRunsThanPreviewed(t *testing.T) {
 	const query = "operation=retry&scope=all&since=24h"
 	shown := confirmation(e, query)
 	if shown["newest"] != 6.0 || shown["previewed"] != 5.0 || !strings.Contains(fmt.Sprint(shown["since"]), "T") {
-		t.Errorf("it is confirmed by %v", shown)
+		t.Errorf("the preview is confirmed by %v", shown)
 	}
 	form := hiddenFields(e.GET(harness.BulkPath).WithQueryString(query).Expect().Body().Raw())
 	e.POST("/process_runs/1/cancel").Expect().Status(http.StatusSeeOther)
@@ -133,7 +133,7 @@ func TestBulkAction_KeyIsGoodForARelativeTime(t *testing.T) {
 			WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusCreated).Header("Location").Raw()
 	}
 	if first, again := post(), post(); first != again {
-		t.Errorf("it is done by %s and by %s", first, again)
+		t.Errorf("the action was done by %s and by %s", first, again)
 	}
 }
 

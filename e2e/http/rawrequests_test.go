@@ -35,7 +35,7 @@ func raw(t *testing.T, p *harness.Program, text string) (answer reply, closed bo
 	body, _ := io.ReadAll(response.Body)
 	answer = reply{response.StatusCode, response.Header, string(body)}
 	if kind := answer.header.Get("Content-Type"); kind != "text/html; charset=utf-8" || !strings.HasPrefix(answer.body, "<!doctype html>") {
-		t.Errorf("it is no page but %s: %s", kind, body)
+		t.Errorf("the answer is no page but %s: %s", kind, body)
 	}
 	return answer, response.Close
 }
@@ -163,6 +163,6 @@ func drip(t *testing.T, p *harness.Program, name, begins string) {
 	answer := reply{response.StatusCode, response.Header, string(body)}
 	answer.check(t, http.StatusRequestTimeout)
 	if took := time.Since(began); took < dripTime-time.Second || took > dripTime+5*time.Second {
-		t.Errorf("%s: it was told so after %v", name, took)
+		t.Errorf("%s: the answer came after %v", name, took)
 	}
 }

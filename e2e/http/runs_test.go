@@ -137,13 +137,13 @@ func TestList_PagesLeadThroughAllRuns(t *testing.T) {
 	failed := harness.WaitUntilDone(t, e)["failed"].(float64)
 
 	if ids := walk(e, "/process_runs", "older"); len(ids) != 60 || ids[0] != 60 || ids[59] != 1 {
-		t.Errorf("going to older ones, one sees %v", ids)
+		t.Errorf("the older pages have the runs %v", ids)
 	}
 	if ids := walk(e, "/process_runs?after=0", "newer"); len(ids) != 60 {
-		t.Errorf("going to newer ones, one sees %v", ids)
+		t.Errorf("the newer pages have the runs %v", ids)
 	}
 	if ids := walk(e, "/process_runs?status=failed&utm=x", "older"); len(ids) != int(failed) {
-		t.Errorf("there are %v failed ones, and one sees %v", failed, ids)
+		t.Errorf("%v runs have failed, but the pages have %v", failed, ids)
 	}
 	page := e.GET("/process_runs").WithQuery("before", "36").WithQuery("status", "").Expect().Status(http.StatusOK).Body()
 	page.Contains(`hx-ws:connect="/process_runs/live?before=36"`).Contains(`id="process_run_35"`).NotContains(`id="process_run_36"`)

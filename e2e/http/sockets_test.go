@@ -147,7 +147,7 @@ func TestSocket_CountIsLimited(t *testing.T) {
 		t.Errorf("the third one gets %d", got)
 	}
 	first.Disconnect()
-	harness.Eventually(t, "there is room again", func() error {
+	harness.Eventually(t, "a slot is free again", func() error {
 		if got := knock(t, p.URL+"/process_runs/live", nil); got != http.StatusSwitchingProtocols {
 			return fmt.Errorf("the answer is %d", got)
 		}
@@ -199,7 +199,7 @@ func TestSocket_IsCountedBeforeTheUpgrade(t *testing.T) {
 	}
 	for _, conn := range opened {
 		if _, _, err := conn.ReadMessage(); err != nil {
-			t.Errorf("one was let in and sent away: %v", err)
+			t.Errorf("a socket was accepted and then closed: %v", err)
 		}
 		_ = conn.Close()
 	}
@@ -228,7 +228,7 @@ func knock(t *testing.T, url string, headers map[string]string) (status int) {
 	defer response.Body.Close()
 	refused := response.StatusCode == http.StatusServiceUnavailable || response.StatusCode == http.StatusTooManyRequests
 	if refused && response.Header.Get("Retry-After") == "" {
-		t.Errorf("%s: it does not say when to try again", response.Status)
+		t.Errorf("%s: Retry-After is missing", response.Status)
 	}
 	return response.StatusCode
 }
@@ -250,7 +250,7 @@ func TestSocket_ShutdownClosesWithRestart(t *testing.T) {
 	}()
 	harness.Eventually(t, "the program drains", func() error {
 		if p.Ready() == nil {
-			return fmt.Errorf("it is still up")
+			return fmt.Errorf("the server is still ready")
 		}
 		return nil
 	})
@@ -281,7 +281,7 @@ func TestSocket_RefusedClientCannotKeepItOpen(t *testing.T) {
 	defer conn.Close()
 	conn.SetCloseHandler(func(int, string) error { return nil }) // it does not answer the close frame
 	if _, _, err := conn.ReadMessage(); !websocket.IsCloseError(err, websocket.ClosePolicyViolation) {
-		t.Fatalf("it is told: %v", err)
+		t.Fatalf("the socket reads %v", err)
 	}
 	harness.Eventually(t, "the connection ends", func() error {
 		if err := conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(harness.Patience)); err == nil {

@@ -25,14 +25,14 @@ func TestDatabase_ServerSurvivesWhenItIsNotWritable(t *testing.T) {
 		refused := e.POST("/process_runs" + command).WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusServiceUnavailable)
 		refused.Header("Retry-After").AsNumber().Gt(0)
 		if word := harness.Internals.FindString(refused.Body().Raw()); word != "" {
-			t.Errorf("it tells of internals: %s", word)
+			t.Errorf("the answer reveals %s", word)
 		}
 	}
 	e.GET("/up").Expect().Status(http.StatusServiceUnavailable).Header("Retry-After").NotEmpty()
 	e.GET("/process_runs").Expect().Status(http.StatusOK)
 	e.GET("/process_runs/1/status").Expect().Status(http.StatusOK).Body().Contains(`data-status="started"`)
 	unlock()
-	harness.Eventually(t, "it is up again", p.Ready)
+	harness.Eventually(t, "the server is ready again", p.Ready)
 	for seen.Count("completed") < 1 { // on the same socket, and without a second attempt
 		seen.Apply(t, ws.Expect().TextMessage().Body().Raw())
 	}

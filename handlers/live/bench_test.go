@@ -55,7 +55,7 @@ func BenchmarkHub_Frames(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				if v.isShown(result{page: now}) {
-					b.Fatal("there is no difference")
+					b.Fatal("the two pages count as the same")
 				}
 				frame, err := v.delta(result{page: now}, drawing)
 				if frame == nil && err == nil {

@@ -215,7 +215,7 @@ func (h *history) compare(t *rapid.T, drawing *templates.Templates) {
 			time.Sleep(5 * time.Millisecond)
 		}
 		if err != nil {
-			t.Fatalf("browser %d, %+v: it shows %v", i, b.question, err)
+			t.Fatalf("browser %d with the view %+v shows %v", i, b.question, err)
 		}
 	}
 }

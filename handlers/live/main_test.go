@@ -95,7 +95,7 @@ func next(t fataler, w *Subscriber) *Frame {
 				return frame
 			}
 		case <-deadline:
-			t.Fatal("waited in vain for a frame")
+			t.Fatal("no frame arrived in time")
 		}
 	}
 }
