@@ -9,11 +9,11 @@ const (
 // severalNodes are the fences where several nodes share the runs. A parameter that a statement had must stay in it: without
 // it the statement would not do anything, and any test would see that.
 var severalNodes = []fence{
-	{"nodes: a start requires a created run", "db/postgres/bulk.go", "`status = :created AND version = expected AND", "`version = expected AND", suite + "Refused"},
-	{"nodes: a start requires the fetched job and version", "db/postgres/bulk.go", "AND version = expected AND (assigned = 0 OR job = assigned)`", "AND expected > 0 AND assigned >= 0`", river + "FormerJobStartsNothing"},
-	{"nodes: a completion requires a started run", "db/postgres/bulk.go", "`status = :started AND fencing_token = expected AND", "`fencing_token = expected AND", suite + "Refused"},
-	{"nodes: a completion checks the fencing token", "db/postgres/bulk.go", "`status = :started AND fencing_token = expected AND", "`status = :started AND expected > 0 AND", suite + "Refused"},
-	{"nodes: a completion skips runs with a cancel request", "db/postgres/bulk.go", " AND cancel_requested_at = 0", "", suite + "Cancel"},
+	{"nodes: a start requires a created run", "db/postgres/many.go", "`status = :created AND version = expected AND", "`version = expected AND", suite + "Refused"},
+	{"nodes: a start requires the fetched job and version", "db/postgres/many.go", "AND version = expected AND (assigned = 0 OR job = assigned)`", "AND expected > 0 AND assigned >= 0`", river + "FormerJobStartsNothing"},
+	{"nodes: a completion requires a started run", "db/postgres/many.go", "`status = :started AND fencing_token = expected AND", "`fencing_token = expected AND", suite + "Refused"},
+	{"nodes: a completion checks the fencing token", "db/postgres/many.go", "`status = :started AND fencing_token = expected AND", "`status = :started AND expected > 0 AND", suite + "Refused"},
+	{"nodes: a completion skips runs with a cancel request", "db/postgres/many.go", " AND cancel_requested_at = 0", "", suite + "Cancel"},
 	{"nodes: a panic answers every request of the batch", "db/postgres/coalescer.go", "	err := errPanicked\n	defer func() {", "	var err error\n	defer func() {", shared + "TestCoalescer_Reports"},
 	{"nodes: only a started run can end", "db/query/transition.go", "current.Status == app.Started && ", "", suite + "Refused"},
 	{"nodes: the end of a run checks the fencing token", "db/query/transition.go", " && current.FencingToken == run.FencingToken", "", suite + "Refused"},
@@ -27,7 +27,7 @@ var severalNodes = []fence{
 	{"nodes: a lease expires by itself", "db/postgres/lease.go", "uptime()-l.renewed >= l.lasts", "uptime()-l.renewed >= 1000*l.lasts", shared + "TestLease_Expires"},
 	{"nodes: a clock change does not make a node lost", "db/postgres/heartbeat.go", "overdue && uptime()-known.since >= p.store.options.Heartbeat.unchangedFor()", "overdue", shared + "TestHeartbeat_ClockChange"},
 	{"nodes: only final runs are deleted", "db/postgres/prune.go", "AND status IN (:final) RETURNING id", "RETURNING id", suite + "Actions"},
-	{"nodes: a bulk action skips runs that were not in its preview", "db/postgres/bulk_action.go", "	if err != nil || entered {", "	if err != nil || entered && false {", suite + "Actions"},
+	{"nodes: a bulk action skips runs that were not in its preview", "db/postgres/bulk.go", "	if err != nil || entered {", "	if err != nil || entered && false {", suite + "Actions"},
 	{"nodes: a snoozed bulk action can be cancelled", "db/postgres/job.go", "if err != nil || !found || running {", "if err != nil || !found {", river + "CancelledAtTheSnooze"},
 	{"nodes: an idempotency key creates runs once", "db/postgres/create.go", "if !isFirst {", "if !isFirst && request.Count < 0 {", suite + "Create_with"},
 	{"nodes: the number of created runs has a limit", "db/postgres/create.go", "counts[app.Created], count, tx.store.options.MaxPending", "counts[app.Created], count, 0", suite + "Create_under"},

@@ -2,82 +2,109 @@ package postgres
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"runboard/app"
 	"runboard/db/query"
 )
 
-// Starts and completions happen to every run, so they are batched: a coalescer changes the runs of concurrent
-// callers with one statement. The statements do what app.Start and app.Finish do to a run without a cancel
-// request; the conformance suite compares them. A stale job does not start its run: the run has been
-// cancelled and retried, and has a newer job.
-var (
-	startRuns = changeRuns(`status = :started, version = version + 1, attempt = attempt + 1,
-			fencing_token = fencing_token + 1, error = '', started_at = $1, updated_at = $1, scheduled_at = 0,
-			percent = -1, message = ''`,
-		`status = :created AND version = expected AND (assigned = 0 OR job = assigned)`)
-	completeRuns = changeRuns(`status = :completed, version = version + 1, error = '', updated_at = $1,
-			finished_at = $1, scheduled_at = 0`,
-		`status = :started AND fencing_token = expected AND cancel_requested_at = 0`)
-)
+// bulkStepTime is about how long one transaction of a bulk action may take. It keeps its runs locked.
+const bulkStepTime = 100 * time.Millisecond
 
-// changeRuns returns a statement that updates the runs that match where, and returns them. Its arguments are
-// the time, the run ids, the expected value and the job (0 for any) of each run, and the node.
-func changeRuns(set, where string) string {
-	return query.SQL(`WITH changed AS (UPDATE process_runs SET node = $5, ` + set + `
-		FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS requested (run, expected, assigned)
-		WHERE id = run AND ` + where + ` RETURNING expected, ` + query.Columns + `), ` + addEvents("''") + `
-	SELECT expected, ` + query.Columns + ` FROM changed`)
-}
+var _ app.BulkRunner = (*Store)(nil)
 
-// changeMany returns the function of a coalescer that executes a statement of changeRuns.
-func (s *Store) changeMany(statement string) func(ctx context.Context, batch []*updateRequest) error {
-	return func(ctx context.Context, batch []*updateRequest) error {
-		// The batch has its own deadline, whichever caller executes it.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-		defer cancel()
-		var runs, expected, jobs []int64
-		for _, request := range batch {
-			runs = append(runs, request.run)
-			expected = append(expected, request.expected)
-			jobs = append(jobs, request.job)
-		}
-		var changed []struct {
-			query.Run
-			Expected int64 `db:"expected"`
-		}
-		now := s.options.Now().UnixMilli()
-		err := s.db.SelectContext(ctx, &changed, statement, now, runs, expected, jobs, s.node)
-		if err != nil {
-			return err
-		}
-		for _, row := range changed {
-			i := slices.IndexFunc(batch, func(request *updateRequest) bool {
-				return request.run == row.ID && request.expected == row.Expected
-			})
-			batch[i].changed = row.App() // a second request for the same run does not match
-		}
-		return nil
+// CreateBulkAction implements app.Store.
+func (s *Store) CreateBulkAction(
+	ctx context.Context, action app.BulkAction, key string,
+) (run app.ProcessRun, err error) {
+	created, err := s.NewBulkAction(ctx, action)
+	if err != nil {
+		return run, err
 	}
+	var batch app.Batch
+	err = s.write(ctx, func(tx *transaction) (err error) {
+		batch, err = tx.idempotent(created.Request(key), func() (app.Batch, error) {
+			return tx.createBulkRun(created)
+		})
+		return err
+	})
+	if err != nil {
+		return run, err
+	}
+	batch.Kind = created.Kind // the request has the hash of the action in it
+	return batch.Runs()[0], nil
 }
 
-// changeOne updates a run through a coalescer and returns the updated run. took returns the duration for the
-// statistics. It fails with CodeConflict if the run did not match.
-func (s *Store) changeOne(
-	ctx context.Context, by *coalescer, run app.ProcessRun, want updateRequest,
-	took func(app.ProcessRun) time.Duration,
-) (changed app.ProcessRun, err error) {
-	err = s.retry(ctx, func(ctx context.Context, _ time.Time) (bool, []query.StatsEvent, error) {
-		request := want // each attempt needs a fresh one
-		if changed, err = by.change(ctx, &request); err == nil && changed.ID == 0 {
-			err = query.Conflict(run)
-		}
-		if err != nil {
-			return false, nil, err
-		}
-		return true, []query.StatsEvent{query.NewStatsEvent(changed, took(changed))}, nil
+// createBulkRun creates the run that performs a bulk action.
+func (tx *transaction) createBulkRun(action query.NewBulkAction) (app.Batch, error) {
+	if action.Refused != nil {
+		return app.Batch{}, action.Refused
+	}
+	batch, err := tx.insertRuns(app.CreateRequest{Kind: action.Kind, Count: 1})
+	if err != nil {
+		return batch, err
+	}
+	return batch, action.Save(tx, batch.First)
+}
+
+// StepBulkAction implements app.BulkRunner.
+func (s *Store) StepBulkAction(ctx context.Context, run app.ProcessRun) (app.BulkProgress, error) {
+	chunk, err := s.NextChunk(ctx, run.ID)
+	if err != nil || chunk.Progress.Finished {
+		return chunk.Progress, err
+	}
+	var progress app.BulkProgress
+	err = s.write(ctx, func(tx *transaction) (err error) {
+		progress, err = tx.stepBulk(run, chunk)
+		return err
 	})
-	return changed, err
+	if err != nil {
+		return app.BulkProgress{}, err
+	}
+	return progress, nil
+}
+
+// stepBulk performs one chunk of a bulk action, or as much of it as bulkStepTime and MaxPending allow. It
+// fails with CodeConflict if run no longer holds its fencing token.
+func (tx *transaction) stepBulk(run app.ProcessRun, chunk query.BulkChunk) (app.BulkProgress, error) {
+	var mine bool
+	if _, err := tx.Find(&mine, holdsToken, run.ID, run.FencingToken); err != nil {
+		return app.BulkProgress{}, err
+	}
+	if !mine {
+		return app.BulkProgress{}, query.Conflict(run)
+	}
+	done, err := chunk.Do(bulkStepTime, tx.perform)
+	if err != nil {
+		return app.BulkProgress{}, err
+	}
+	return done.Progress, done.Save(tx, run.ID, chunk)
+}
+
+// perform applies a bulk action to one run, unless the run is not, or no longer, one that the action was
+// created for. It reports whether the run changed. It fails with CodeUnavailable if too many runs are
+// waiting.
+func (tx *transaction) perform(action app.BulkAction, id int64) (changed bool, err error) {
+	current, found, err := tx.lock(id)
+	if err != nil || !found || !action.AppliesTo(current.run) {
+		return false, err
+	}
+	entered, err := query.Entered(tx.ctx, tx, action, current.run)
+	if err != nil || entered {
+		return false, err
+	}
+	var after app.ProcessRun
+	switch action.Operation {
+	case app.BulkCancel:
+		after, err = tx.apply(current, (*transaction).cancel)
+	case app.BulkRetry:
+		after, err = tx.apply(current, (*transaction).retry)
+	case app.BulkDelete:
+		dropped, err := tx.drop(id)
+		return len(dropped) > 0, err
+	}
+	if app.CodeOf(err) == app.CodeConflict {
+		return false, nil // the run has changed status and is skipped
+	}
+	return after.Version > current.run.Version, err
 }

@@ -2,170 +2,115 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
+	"time"
 
 	"runboard/app"
 	"runboard/db/query"
 )
 
-// StartMany and CompleteMany change many runs with one statement each, because most of the cost of a change
-// is the call. The statements do what app.Start and app.Finish do to a run without a cancel request; the
-// conformance suite compares them. The runs are bound as one JSON argument. The + in +status keeps SQLite
-// from scanning all runs in a status.
-var (
-	startRuns = query.SQL(`UPDATE process_runs
-		SET status = :started, version = version + 1, attempt = attempt + 1,
-			fencing_token = fencing_token + 1, error = '', started_at = ?1, updated_at = ?1,
-			scheduled_at = 0, percent = -1, message = ''
-		WHERE id IN (SELECT value FROM json_each(?2)) AND +status = :created
-		RETURNING id, version, attempt, fencing_token`)
-	completeRuns = query.SQL(`UPDATE process_runs
-		SET status = :completed, version = version + 1, updated_at = ?1, finished_at = ?1, scheduled_at = 0
-		FROM json_each(?2) AS mine
-		WHERE process_runs.id = mine.key AND fencing_token = mine.value
-			AND +status = :started AND cancel_requested_at = 0
-		RETURNING id, version, attempt, fencing_token`)
-)
+// bulkStepTime is about how long one transaction of a bulk action may take. All other writes wait for it.
+const bulkStepTime = 15 * time.Millisecond
 
-const addEvents = `INSERT INTO run_events (run_id, version, at, status, attempt, note)
-	SELECT id, version, updated_at, status, attempt, '' FROM process_runs
-	WHERE id IN (SELECT value FROM json_each(?))`
+var _ app.BulkRunner = (*Store)(nil)
 
-// StartMany implements app.QueueStore.
-func (s *Store) StartMany(ctx context.Context, runs []app.ProcessRun) (started []app.ProcessRun, err error) {
+// CreateBulkAction implements app.Store.
+func (s *Store) CreateBulkAction(
+	ctx context.Context, action app.BulkAction, key string,
+) (run app.ProcessRun, err error) {
+	created, err := s.NewBulkAction(ctx, action)
+	if err != nil {
+		return run, err
+	}
+	var batch app.Batch
 	err = s.write(ctx, func(tx *transaction) (err error) {
-		started, err = tx.startMany(runs)
+		batch, err = tx.idempotent(created.Request(key), func() (app.Batch, error) {
+			return tx.createBulkRun(created)
+		})
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return run, err
 	}
-	return started, nil
+	batch.Kind = created.Kind // the request has the hash of the action in it
+	return batch.Runs()[0], nil
 }
 
-// CompleteMany implements app.QueueStore.
-func (s *Store) CompleteMany(ctx context.Context, runs []app.ProcessRun) (stale []app.ProcessRun, err error) {
+// createBulkRun creates the run that performs a bulk action.
+func (tx *transaction) createBulkRun(action query.NewBulkAction) (app.Batch, error) {
+	if action.Refused != nil {
+		return app.Batch{}, action.Refused
+	}
+	batch, err := tx.insertRuns(app.CreateRequest{Kind: action.Kind, Count: 1})
+	if err != nil {
+		return batch, err
+	}
+	return batch, action.Save(tx, batch.First)
+}
+
+// StepBulkAction implements app.BulkRunner.
+func (s *Store) StepBulkAction(ctx context.Context, run app.ProcessRun) (app.BulkProgress, error) {
+	chunk, err := s.NextChunk(ctx, run.ID)
+	if err != nil || chunk.Progress.Finished {
+		return chunk.Progress, err
+	}
+	var progress app.BulkProgress
 	err = s.write(ctx, func(tx *transaction) (err error) {
-		stale, err = tx.completeMany(runs)
+		progress, err = tx.stepBulk(run, chunk)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return app.BulkProgress{}, err
 	}
-	return stale, nil
+	return progress, nil
 }
 
-// startMany starts the runs that are still created and returns them, in any order. It skips the others.
-func (tx *transaction) startMany(runs []app.ProcessRun) (started []app.ProcessRun, err error) {
-	ids := make([]int64, len(runs))
-	created := make(map[int64]app.ProcessRun, len(runs))
-	for i, run := range runs {
-		ids[i] = run.ID
-		created[run.ID] = run
+// stepBulk performs one chunk of a bulk action, or as much of it as bulkStepTime and MaxPending allow. It
+// fails with CodeConflict if run no longer holds its fencing token.
+func (tx *transaction) stepBulk(run app.ProcessRun, chunk query.BulkChunk) (app.BulkProgress, error) {
+	var mine bool
+	if _, err := tx.Find(&mine, holdsToken, run.ID, run.FencingToken); err != nil {
+		return app.BulkProgress{}, err
 	}
-	changed, err := tx.changeMany(startRuns, app.Created, app.Started, ids)
-	started = make([]app.ProcessRun, 0, len(changed))
-	for _, row := range changed {
-		run := created[row.id]
-		next := row.started(run, tx)
-		tx.events = append(tx.events, query.NewStatsEvent(next, tx.now.Sub(query.DueSince(run))))
-		started = append(started, next)
+	if !mine {
+		return app.BulkProgress{}, query.Conflict(run)
 	}
-	return started, err
-}
-
-// completeMany completes the runs that are still started with the same fencing token. It returns the stale
-// runs, which it leaves unchanged. A run with a cancel request takes the slow path through app.Finish, which
-// cancels it.
-func (tx *transaction) completeMany(runs []app.ProcessRun) (stale []app.ProcessRun, err error) {
-	tokens := make(map[int64]int64, len(runs))
-	unchanged := make(map[int64]app.ProcessRun, len(runs))
-	for _, run := range runs {
-		tokens[run.ID] = run.FencingToken
-		unchanged[run.ID] = run
-	}
-	changed, err := tx.changeMany(completeRuns, app.Started, app.Completed, tokens)
+	until := time.Now().Add(bulkStepTime)
+	done, err := chunk.Do(bulkStepTime, func(action app.BulkAction, id int64) (bool, error) {
+		return tx.perform(action, id, until)
+	})
 	if err != nil {
-		return nil, err
+		return app.BulkProgress{}, err
 	}
-	for _, row := range changed {
-		run := unchanged[row.id]
-		delete(unchanged, row.id)
-		done := app.ProcessRun{Kind: run.Kind, Status: app.Completed}
-		tx.events = append(tx.events, query.NewStatsEvent(done, tx.now.Sub(run.StartedAt)))
+	return done.Progress, done.Save(tx, run.ID, chunk)
+}
+
+// perform applies a bulk action to one run, unless the run is not, or no longer, one that the action was
+// created for. It reports whether the run changed. It fails with CodeUnavailable if too many runs are
+// waiting, and with query.ErrPartial if a deletion needs more time than until allows.
+func (tx *transaction) perform(action app.BulkAction, id int64, until time.Time) (changed bool, err error) {
+	current, found, err := tx.read(id)
+	if err != nil || !found || !action.AppliesTo(current) {
+		return false, err
 	}
-	for _, run := range unchanged { // cancellation was requested, or another worker owns the run
-		err := tx.changeAttempt(run, finishWith(app.Outcome{Status: app.Completed}))
-		switch app.CodeOf(err) {
-		case "":
-		case app.CodeConflict:
-			stale = append(stale, run)
-		default:
-			return nil, err
+	entered, err := query.Entered(context.Background(), tx.conn, action, current)
+	if err != nil || entered {
+		return false, err
+	}
+	var after app.ProcessRun
+	switch action.Operation {
+	case app.BulkCancel:
+		after, err = tx.apply(current, (*transaction).cancel)
+	case app.BulkRetry:
+		after, err = tx.apply(current, (*transaction).retry)
+	case app.BulkDelete:
+		dropped, partial, err := tx.drop(id, until)
+		if err == nil && partial {
+			err = query.ErrPartial
 		}
+		return dropped, err
 	}
-	return stale, nil
-}
-
-// changedRow is the RETURNING row of startRuns and completeRuns for one changed run.
-type changedRow struct {
-	id, version, token int64
-	attempt            int
-}
-
-// started converts run, as read before its start, and the row of the start into the started run.
-func (r changedRow) started(run app.ProcessRun, tx *transaction) app.ProcessRun {
-	return app.ProcessRun{
-		ID: run.ID, Kind: run.Kind, Status: app.Started, Version: r.version, Attempt: r.attempt,
-		FencingToken: r.token, Crashes: run.Crashes, CreatedAt: run.CreatedAt, UpdatedAt: tx.time(),
-		StartedAt: tx.time(),
-		Progress:  app.Progress{Percent: app.NoPercent},
+	if app.CodeOf(err) == app.CodeConflict {
+		return false, nil // the run has changed status and is skipped
 	}
-}
-
-// changeMany executes a statement that takes runs from one status to another, and updates the counts and the
-// history. It returns the changed runs, in any order.
-func (tx *transaction) changeMany(statement string, from, to app.Status, runs any) ([]changedRow, error) {
-	changed, err := tx.queryChanged(statement, runs)
-	if err != nil || len(changed) == 0 {
-		return nil, err
-	}
-	tx.counts[from] -= int64(len(changed))
-	tx.counts[to] += int64(len(changed))
-	tx.changed = true
-	ids := make([]int64, len(changed))
-	for i, row := range changed {
-		ids[i] = row.id
-	}
-	if err := tx.Exec(addEvents, query.JSONArray(ids)); err != nil {
-		return nil, err
-	}
-	for _, row := range changed {
-		if err := tx.dropOldEvents(row.id, row.version); err != nil {
-			return nil, err
-		}
-	}
-	return changed, nil
-}
-
-// queryChanged executes a statement with runs as its JSON argument and returns the rows of the runs it
-// changed.
-func (tx *transaction) queryChanged(statement string, runs any) (changed []changedRow, err error) {
-	list, err := json.Marshal(runs)
-	if err != nil {
-		return nil, err
-	}
-	found, err := tx.conn.QueryContext(context.Background(), statement, tx.now.UnixMilli(), string(list))
-	if err != nil {
-		return nil, err
-	}
-	defer found.Close()
-	for found.Next() {
-		var row changedRow
-		if err := found.Scan(&row.id, &row.version, &row.attempt, &row.token); err != nil {
-			return nil, err
-		}
-		changed = append(changed, row)
-	}
-	return changed, found.Err()
+	return after.Version > current.Version, err
 }

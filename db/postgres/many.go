@@ -1,0 +1,83 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"runboard/app"
+	"runboard/db/query"
+)
+
+// Starts and completions happen to every run, so they are batched: a coalescer changes the runs of concurrent
+// callers with one statement. The statements do what app.Start and app.Finish do to a run without a cancel
+// request; the conformance suite compares them. A stale job does not start its run: the run has been
+// cancelled and retried, and has a newer job.
+var (
+	startRuns = changeRuns(`status = :started, version = version + 1, attempt = attempt + 1,
+			fencing_token = fencing_token + 1, error = '', started_at = $1, updated_at = $1, scheduled_at = 0,
+			percent = -1, message = ''`,
+		`status = :created AND version = expected AND (assigned = 0 OR job = assigned)`)
+	completeRuns = changeRuns(`status = :completed, version = version + 1, error = '', updated_at = $1,
+			finished_at = $1, scheduled_at = 0`,
+		`status = :started AND fencing_token = expected AND cancel_requested_at = 0`)
+)
+
+// changeRuns returns a statement that updates the runs that match where, and returns them. Its arguments are
+// the time, the run ids, the expected value and the job (0 for any) of each run, and the node.
+func changeRuns(set, where string) string {
+	return query.SQL(`WITH changed AS (UPDATE process_runs SET node = $5, ` + set + `
+		FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS requested (run, expected, assigned)
+		WHERE id = run AND ` + where + ` RETURNING expected, ` + query.Columns + `), ` + addEvents("''") + `
+	SELECT expected, ` + query.Columns + ` FROM changed`)
+}
+
+// changeMany returns the function of a coalescer that executes a statement of changeRuns.
+func (s *Store) changeMany(statement string) func(ctx context.Context, batch []*updateRequest) error {
+	return func(ctx context.Context, batch []*updateRequest) error {
+		// The batch has its own deadline, whichever caller executes it.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+		defer cancel()
+		var runs, expected, jobs []int64
+		for _, request := range batch {
+			runs = append(runs, request.run)
+			expected = append(expected, request.expected)
+			jobs = append(jobs, request.job)
+		}
+		var changed []struct {
+			query.Run
+			Expected int64 `db:"expected"`
+		}
+		now := s.options.Now().UnixMilli()
+		err := s.db.SelectContext(ctx, &changed, statement, now, runs, expected, jobs, s.node)
+		if err != nil {
+			return err
+		}
+		for _, row := range changed {
+			i := slices.IndexFunc(batch, func(request *updateRequest) bool {
+				return request.run == row.ID && request.expected == row.Expected
+			})
+			batch[i].changed = row.App() // a second request for the same run does not match
+		}
+		return nil
+	}
+}
+
+// changeOne updates a run through a coalescer and returns the updated run. took returns the duration for the
+// statistics. It fails with CodeConflict if the run did not match.
+func (s *Store) changeOne(
+	ctx context.Context, by *coalescer, run app.ProcessRun, want updateRequest,
+	took func(app.ProcessRun) time.Duration,
+) (changed app.ProcessRun, err error) {
+	err = s.retry(ctx, func(ctx context.Context, _ time.Time) (bool, []query.StatsEvent, error) {
+		request := want // each attempt needs a fresh one
+		if changed, err = by.change(ctx, &request); err == nil && changed.ID == 0 {
+			err = query.Conflict(run)
+		}
+		if err != nil {
+			return false, nil, err
+		}
+		return true, []query.StatsEvent{query.NewStatsEvent(changed, took(changed))}, nil
+	})
+	return changed, err
+}
