@@ -26,12 +26,12 @@ func ParseBulkOperation(name string) (BulkOperation, error) {
 	if operation := BulkOperation(name); slices.Contains(BulkOperations(), operation) {
 		return operation, nil
 	}
-	return "", Errorf(CodeMalformed, "operation must be cancel, retry or delete.")
+	return "", Errorf(CodeMalformed, "The operation must be cancel, retry or delete.")
 }
 
 // AppliesTo returns the statuses in which the operation changes a run. It skips runs in other statuses.
-func (d BulkOperation) AppliesTo() []Status {
-	switch d {
+func (o BulkOperation) AppliesTo() []Status {
+	switch o {
 	case BulkCancel:
 		return []Status{Created, Started}
 	case BulkRetry:
@@ -43,7 +43,7 @@ func (d BulkOperation) AppliesTo() []Status {
 }
 
 // Kind returns the kind of the bulk runs that perform it. No other kind may have this name.
-func (d BulkOperation) Kind() string { return string(d) + " runs" }
+func (o BulkOperation) Kind() string { return string(o) + " runs" }
 
 // BulkKinds returns the kinds of all bulk runs.
 func BulkKinds() (kinds []string) {
@@ -167,11 +167,11 @@ type BulkProgress struct {
 
 // Limit returns the most runs that the action may change: the number of its preview. limited is false if the
 // preview did not count all of them.
-func (s BulkProgress) Limit() (most int64, limited bool) {
-	if s.Confirmed.Checked {
-		return s.Confirmed.Runs, !s.Confirmed.More
+func (p BulkProgress) Limit() (most int64, limited bool) {
+	if p.Confirmed.Checked {
+		return p.Confirmed.Runs, !p.Confirmed.More
 	}
-	return s.Preview.Runs, !s.Preview.More
+	return p.Preview.Runs, !p.Preview.More
 }
 
 // BulkRunner is the part of a store that bulk runs use. Its methods may be called from any goroutine.

@@ -7,20 +7,20 @@ import (
 	"slices"
 )
 
-// Job is the job of a waiting run in the engine that several nodes share. It is inserted in the transaction
-// that creates or requeues the run, and a run has one job at a time.
+// Job is the job of a run in the engine that several nodes share. It is inserted in the transaction that
+// creates or requeues the run, and a run has one job at a time.
 type Job struct {
-	Run  int64  `json:"run"`
-	Work string `json:"-"` // the kind of the run
+	Run     int64  `json:"run"`
+	RunKind string `json:"-"`
 }
 
 // Kind returns the kind of the job: the kind of the run, encoded as a valid name of the engine. Nodes fetch
 // only the kinds that they handle.
 func (j Job) Kind() string {
-	if nameable.MatchString(j.Work) {
-		return "run:" + j.Work
+	if nameable.MatchString(j.RunKind) {
+		return "run:" + j.RunKind
 	}
-	sum := sha256.Sum256([]byte(j.Work))
+	sum := sha256.Sum256([]byte(j.RunKind))
 	return "run:+" + hex.EncodeToString(sum[:16])
 }
 

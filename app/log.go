@@ -5,9 +5,9 @@ type Stream int8
 
 // The streams, with their numbers in the database.
 const (
-	Stdout Stream = iota // standard output
-	Stderr               // standard error
-	Notes                // the server
+	Stdout    Stream = iota // standard output of the work
+	Stderr                  // standard error of the work
+	ServerLog               // lines that the server adds
 )
 
 var streamNames = [...]string{"stdout", "stderr", "server"}

@@ -65,12 +65,10 @@ func (r ProcessRun) CancelRequested() bool {
 	return r.Status == Started && !r.CancelRequestedAt.IsZero()
 }
 
-// Interrupted reports whether a crash interrupted the run, which may have caused it.
-func (r ProcessRun) Interrupted() bool { return r.Crashes > 0 }
-
-// Quarantined reports whether a crash interrupted the run and the next one would fail it.
+// Quarantined reports whether a crash interrupted the run, which may have caused it, and the next one would
+// fail it.
 func (r ProcessRun) Quarantined(maxCrashes int) bool {
-	return r.Interrupted() && r.Crashes+1 >= maxCrashes
+	return r.Crashes > 0 && r.Crashes+1 >= maxCrashes
 }
 
 // CreateRequest asks for new runs.
@@ -141,8 +139,8 @@ const (
 func ByStatus(status Status) Query { return Query{Filter: Filter{Filtered: true, Status: status}} }
 
 // WithCursor returns the query for another page of the same list.
-func (q Query) WithCursor(turn Direction, cursor int64) Query {
-	q.Direction, q.Cursor = turn, cursor
+func (q Query) WithCursor(direction Direction, cursor int64) Query {
+	q.Direction, q.Cursor = direction, cursor
 	return q
 }
 

@@ -97,15 +97,6 @@ func TestCounts_Total(t *testing.T) {
 	}
 }
 
-func TestProcessRun_Interrupted(t *testing.T) {
-	t.Parallel()
-	for crashes, want := range []bool{false, true, true} {
-		if got := (app.ProcessRun{Crashes: crashes}).Interrupted(); got != want {
-			t.Errorf("after %d crashes: suspect is %t, want %t", crashes, got, want)
-		}
-	}
-}
-
 // Unset times must be absent from the JSON instead of being year 1. The fencing token is internal to the
 // store.
 func TestProcessRun_JSONOmitsEmptyFields(t *testing.T) {

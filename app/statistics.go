@@ -40,11 +40,11 @@ type Counters struct {
 	Cancelled int64 `json:"cancelled"`
 }
 
-// Add returns the field-wise sum of f and g.
-func (f Counters) Add(g Counters) Counters {
+// Add returns the field-wise sum of c and other.
+func (c Counters) Add(other Counters) Counters {
 	return Counters{
-		f.Created + g.Created, f.Requeued + g.Requeued, f.Started + g.Started,
-		f.Completed + g.Completed, f.Failed + g.Failed, f.Cancelled + g.Cancelled,
+		c.Created + other.Created, c.Requeued + other.Requeued, c.Started + other.Started,
+		c.Completed + other.Completed, c.Failed + other.Failed, c.Cancelled + other.Cancelled,
 	}
 }
 
@@ -175,13 +175,13 @@ func (l Load) complete() []Counters { return l.Recent.Counters[:max(0, len(l.Rec
 // too few starts, it uses the whole period. It returns 0 if no run started.
 func (l Load) serviceRate() float64 {
 	all := l.complete()
-	for _, flows := range [][]Counters{all[max(0, len(all)-window):], all} {
-		first := slices.IndexFunc(flows, func(f Counters) bool { return f.Started > 0 })
+	for _, steps := range [][]Counters{all[max(0, len(all)-window):], all} {
+		first := slices.IndexFunc(steps, func(c Counters) bool { return c.Started > 0 })
 		if first < 0 {
 			continue
 		}
-		if n := Sum(flows[first:]).Started; n >= minStarts || len(flows) == len(all) {
-			return float64(n) / (float64(len(flows)-first) * l.Recent.Step.Seconds())
+		if n := Sum(steps[first:]).Started; n >= minStarts || len(steps) == len(all) {
+			return float64(n) / (float64(len(steps)-first) * l.Recent.Step.Seconds())
 		}
 	}
 	return 0

@@ -70,7 +70,7 @@ func ParseTimeBound(text string) (TimeBound, error) {
 }
 
 var errTimeBound = Errorf(CodeMalformed, "A time is written like "+
-	"2026-11-23T15:04Z or 2026-11-23, after 1970, or like 90m, 24h or 7d for so long ago.")
+	"2026-11-23T15:04Z or 2026-11-23, after 1970, or how long ago it was, like 90m, 24h or 7d.")
 
 func relative(ago time.Duration) (TimeBound, error) {
 	const century = 100 * 365 * 24 * time.Hour

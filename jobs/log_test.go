@@ -74,7 +74,7 @@ func TestLog_NewAttemptsHaveAHeader(t *testing.T) {
 	if text := textOf(log); text != "this is 1\nattempt 3 of 3\nthis is 3\n" {
 		t.Fatalf("the log is %q", text)
 	}
-	if log.Lines[0].Stream != app.Stdout || log.Lines[1].Stream != app.Notes {
+	if log.Lines[0].Stream != app.Stdout || log.Lines[1].Stream != app.ServerLog {
 		t.Errorf("the lines are by %s and %s", log.Lines[0].Stream, log.Lines[1].Stream)
 	}
 }

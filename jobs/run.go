@@ -143,7 +143,7 @@ func (r *Run) add(line app.LogLine) {
 	}
 	defer r.mu.Unlock()
 	if r.header != "" {
-		r.lines.add(app.Notes, r.header)
+		r.lines.add(app.ServerLog, r.header)
 		r.header = ""
 	}
 	r.lines.add(line.Stream, line.Text)

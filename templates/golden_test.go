@@ -55,7 +55,7 @@ func pageWithLog() app.RunPage {
 	return app.RunPage{Run: samples["busy"], MedianDuration: 40 * time.Second, Overview: overview, Log: app.Log{
 		Start: 5, End: 42, Lines: []app.LogLine{
 			{At: 14, Text: "<b>one</b> & \"two\"\n"}, {At: 33, Stream: app.Stderr, Text: "oops\n"},
-			{At: 38, Stream: app.Notes, Text: "\n"}, {At: 39, Text: "end"},
+			{At: 38, Stream: app.ServerLog, Text: "\n"}, {At: 39, Text: "end"},
 		},
 	}}
 }

@@ -65,7 +65,7 @@ func joinParts(parts []app.LogLine) (lines []logLine) {
 		text, ended := strings.CutSuffix(from.Text, "\n")
 		text, replaces := strings.CutPrefix(text, "\r")
 		part := logPart{Offset: decimal(from.At), Text: visible(text), Replaces: replaces}
-		if from.Stream == app.Notes { // a new attempt does not continue lines of the previous one
+		if from.Stream == app.ServerLog { // a new attempt does not continue lines of the previous one
 			for _, i := range open {
 				lines[i].Open = false
 			}

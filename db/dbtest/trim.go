@@ -73,7 +73,7 @@ func testTrimLogs(t *testing.T, subject Subject) {
 		f.kept(true, works, late, c, d)
 		f.trim(0)
 		if log := f.log(whole(a.ID, 0)); log.Start != logSize || log.End <= logSize ||
-			log.Lines[0].Stream != app.Notes {
+			log.Lines[0].Stream != app.ServerLog {
 			f.Fatalf("the log that is dropped is %+v", log)
 		}
 		if run := f.get(a.ID); run != a {

@@ -34,7 +34,7 @@ func TestJob_ExistsForEveryCreatedRun(t *testing.T) {
 	runs := create(t, store, 300)
 	for _, run := range []app.ProcessRun{runs[0], runs[299]} {
 		got := jobOf(t, store, run.ID)
-		if got.Kind != (app.Job{Work: kind}).Kind() || got.Queue != app.DefaultQueue ||
+		if got.Kind != (app.Job{RunKind: kind}).Kind() || got.Queue != app.DefaultQueue ||
 			got.State != "available" {
 			t.Errorf("its job is %+v", got)
 		}

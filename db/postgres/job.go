@@ -37,7 +37,7 @@ func (tx *transaction) addJobs(runs ...app.ProcessRun) ([]int64, error) {
 		if run.Version > 1 {
 			options.Priority = priorityRequeued
 		}
-		params[i] = river.InsertManyParams{Args: app.Job{Run: run.ID, Work: run.Kind}, InsertOpts: options}
+		params[i] = river.InsertManyParams{Args: app.Job{Run: run.ID, RunKind: run.Kind}, InsertOpts: options}
 	}
 	added, err := tx.store.jobs.InsertManyTx(tx.ctx, tx.Tx.Tx, params)
 	if err != nil {

@@ -144,6 +144,6 @@ func (p LogPart) TrimmedPart() (NewPart, bool) {
 		return NewPart{}, false
 	}
 	part := NewPart{LogPart: LogPart{Start: p.Stop, Stop: p.Stop, Part: p.Part + 1}}
-	part.take([]app.LogLine{{Stream: app.Notes, Text: trimmedText}}, partSize)
+	part.take([]app.LogLine{{Stream: app.ServerLog, Text: trimmedText}}, partSize)
 	return part, true
 }

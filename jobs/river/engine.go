@@ -203,12 +203,12 @@ func (n *node) workers() *river.Workers {
 	all := river.NewWorkers()
 	for _, name := range n.Runs.Registry.Names() {
 		handler := &jobHandler{node: n, executor: n.Runs, slots: n.slots}
-		river.AddWorkerArgs(all, app.Job{Work: name}, river.Worker[app.Job](handler))
+		river.AddWorkerArgs(all, app.Job{RunKind: name}, river.Worker[app.Job](handler))
 	}
 	for _, name := range n.Bulk.Registry.Names() {
 		after := cmp.Or(n.overrides.snoozeAfter, snoozeAfter)
 		handler := &jobHandler{node: n, executor: n.Bulk, snoozeAfter: after}
-		river.AddWorkerArgs(all, app.Job{Work: name}, river.Worker[app.Job](handler))
+		river.AddWorkerArgs(all, app.Job{RunKind: name}, river.Worker[app.Job](handler))
 	}
 	for _, task := range tasks(n) {
 		river.AddWorkerArgs(all, task.args, river.Worker[taskArgs](task))
