@@ -106,7 +106,7 @@ func (tx *transaction) insertRuns(request app.CreateRequest) (app.Batch, error) 
 		return batch, err
 	}
 	created := app.Counters{Created: int64(request.Count)}
-	tx.events = append(tx.events, query.StatsEvent{Kind: request.Kind, Flow: created})
+	tx.events = append(tx.events, query.StatsEvent{Kind: request.Kind, Counters: created})
 	return batch, tx.Exec(insertRuns, batch.First, request.Kind, tx.now.UnixMilli(), jobs, scheduled)
 }
 

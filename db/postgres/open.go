@@ -235,7 +235,7 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 func (s *Store) tick(ctx context.Context) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
-	var watch query.Watch
+	var watch query.ClockWatch
 	for {
 		select {
 		case <-ctx.Done():

@@ -133,7 +133,7 @@ func (tx *transaction) save(before lockedRun, run app.ProcessRun, note string) (
 		}
 		job = jobs[0]
 	case run.Status == app.Failed:
-		run.Failure, err = query.NewFailed(run.Kind, run.Error).FindOrCreate(tx, tx.now.UnixMilli())
+		run.Failure, err = query.FindOrAddGroup(tx, run)
 		if err != nil {
 			return err
 		}

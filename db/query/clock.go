@@ -14,9 +14,9 @@ const (
 	minSlack = time.Minute
 )
 
-// clock measures how far the creation times of runs fall behind those of runs with lower ids. This happens if
+// clockSkew measures how far the creation times of runs fall behind those of runs with lower ids. This happens if
 // the clock is set back, or if the clocks of nodes differ. It reads each run once.
-type clock struct {
+type clockSkew struct {
 	mu     sync.Mutex
 	last   int64 // the highest id that was measured
 	latest int64 // the latest created_at up to last, in milliseconds
@@ -31,7 +31,7 @@ const measureSQL = `SELECT COUNT(*) AS n, coalesce(max(id), 0) AS last,
 
 // slack returns by how many milliseconds a run may have been created before a run with a lower id. known is
 // false while some runs are not measured; slack must not be relied on then.
-func (c *clock) slack(s *snapshot) (millis int64, known bool) {
+func (c *clockSkew) slack(s *snapshot) (millis int64, known bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for began := time.Now(); !known && s.err == nil && time.Since(began) < measureTime; {
@@ -41,7 +41,7 @@ func (c *clock) slack(s *snapshot) (millis int64, known bool) {
 }
 
 // measure reads the next runs that are not measured. It reports whether none are left.
-func (c *clock) measure(s *snapshot) (complete bool) {
+func (c *clockSkew) measure(s *snapshot) (complete bool) {
 	var part struct{ N, Last, Latest, Earliest, Back int64 }
 	if !s.get(&part, measureSQL, c.last, measureBatch) {
 		return false
@@ -53,11 +53,11 @@ func (c *clock) measure(s *snapshot) (complete bool) {
 	return part.N < measureBatch
 }
 
-// Watch detects that the clock was set back. The caller asks it about every second, from one goroutine.
-type Watch struct{ last int64 }
+// ClockWatch detects that the clock was set back. The caller asks it about every second, from one goroutine.
+type ClockWatch struct{ last int64 }
 
 // WentBack reports whether the clock is behind its value at the last call.
-func (w *Watch) WentBack(now time.Time) bool {
+func (w *ClockWatch) WentBack(now time.Time) bool {
 	millis := now.UnixMilli()
 	back := millis < w.last
 	w.last = millis

@@ -8,8 +8,9 @@ import (
 	"runboard/app"
 )
 
-// MaxFailures is the largest number of failure groups. Beyond it, new errors of a kind share one group.
-const MaxFailures = 10_000
+// MaxFailureGroups is the largest number of failure groups that are stored. Beyond it, new errors of a kind
+// share one group.
+const MaxFailureGroups = 10_000
 
 // OtherErrors is the pattern of the shared groups. It differs from all others: app.Pattern replaces digits.
 const OtherErrors = "other errors (more than 10,000 different ones)"
@@ -57,19 +58,13 @@ type FailureGroups interface {
 	AddGroup(group NewGroup) (id int64, err error)
 }
 
-// Failed is the error of a failed run with its pattern.
-type Failed struct{ kind, pattern, text string }
-
-// NewFailed returns the Failed of an error text. It normalizes the text, which takes time: callers should do
-// this before they block other writers.
-func NewFailed(kind, text string) Failed {
-	return Failed{kind: kind, pattern: cmp.Or(app.Pattern(text), "no error text"), text: text}
-}
-
-// FindOrCreate returns the id of the failure group of the error. at is the time of the failure in
-// milliseconds. If there are too many groups for a new one, it falls back to the shared group of the kind.
-func (f Failed) FindOrCreate(groups FailureGroups, at int64) (id int64, err error) {
-	group := NewGroup{Kind: f.kind, Pattern: f.pattern, Example: f.text, At: at, Max: MaxFailures}
+// FindOrAddGroup returns the id of the failure group of a run that has failed. If there are too many groups
+// for a new one, it falls back to the shared group of the kind.
+func FindOrAddGroup(groups FailureGroups, failed app.ProcessRun) (id int64, err error) {
+	group := NewGroup{
+		Kind: failed.Kind, Pattern: cmp.Or(app.Pattern(failed.Error), "no error text"), Example: failed.Error,
+		At: Millis(failed.FinishedAt), Max: MaxFailureGroups,
+	}
 	id, err = findOrAdd(groups, group)
 	if err != nil || id > 0 {
 		return id, err

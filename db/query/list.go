@@ -115,7 +115,7 @@ func (l *list) limitTimes(filter app.Filter) {
 	if filter.Since.IsZero() && filter.Until.IsZero() {
 		return
 	}
-	slack, known := l.clock.slack(l.snapshot)
+	slack, known := l.skew.slack(l.snapshot)
 	if !filter.Since.IsZero() {
 		since := filter.Since.Time(l.db.Now()).UnixMilli()
 		l.require("created_at >= ?", since)

@@ -54,7 +54,7 @@ type Dialect struct {
 type Reader struct {
 	dialect     Dialect
 	db          Database
-	clock       clock
+	skew        clockSkew
 	searchLimit int64
 }
 

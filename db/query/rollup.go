@@ -17,27 +17,27 @@ var rollupSteps = []struct{ step, keep time.Duration }{
 // StatsEvent is one change of runs of a kind, for the statistics.
 type StatsEvent struct {
 	Kind string
-	Flow app.Counters
+	app.Counters
 	// Took is the time that a started run waited, or that a completed or failed run worked.
 	Took time.Duration
 }
 
 // NewStatsEvent returns the event of a run that has just entered its status. For took see StatsEvent.
 func NewStatsEvent(run app.ProcessRun, took time.Duration) StatsEvent {
-	var flow app.Counters
+	event := StatsEvent{Kind: run.Kind, Took: took}
 	switch run.Status {
 	case app.Created:
-		flow.Requeued = 1
+		event.Requeued = 1
 	case app.Started:
-		flow.Started = 1
+		event.Started = 1
 	case app.Completed:
-		flow.Completed = 1
+		event.Completed = 1
 	case app.Failed:
-		flow.Failed = 1
+		event.Failed = 1
 	case app.Cancelled:
-		flow.Cancelled = 1
+		event.Cancelled = 1
 	}
-	return StatsEvent{run.Kind, flow, took}
+	return event
 }
 
 // Rollup sums up the events of one kind within one step.
@@ -47,11 +47,11 @@ type Rollup struct {
 }
 
 func (r *Rollup) add(event StatsEvent) {
-	r.Counters = r.Counters.Add(event.Flow)
+	r.Counters = r.Counters.Add(event.Counters)
 	switch {
-	case event.Flow.Started > 0:
+	case event.Started > 0:
 		r.queueTime.add(event.Took)
-	case event.Flow.Completed+event.Flow.Failed > 0:
+	case event.Completed+event.Failed > 0:
 		r.runTime.add(event.Took)
 	}
 }

@@ -94,7 +94,8 @@ func (tx *transaction) insertRuns(request app.CreateRequest) (app.Batch, error) 
 	tx.counts[app.Created] += count
 	tx.enqueued += count
 	tx.changed = true
-	tx.events = append(tx.events, query.StatsEvent{Kind: request.Kind, Flow: app.Counters{Created: count}})
+	created := app.Counters{Created: count}
+	tx.events = append(tx.events, query.StatsEvent{Kind: request.Kind, Counters: created})
 	return app.Batch{
 		First: last - count + 1, Count: request.Count, Kind: request.Kind,
 		CreatedAt: query.FromMillis(tx.newest),

@@ -33,7 +33,7 @@ func TestFailures_ShareOneGroupAboveLimit(t *testing.T) {
 	store := newStore(t, Options{})
 	known := failWith(t, store, "known")
 	change(t, store.options.Path, fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
-		INSERT INTO failures (kind, pattern, example, first_at, last_at, n) SELECT 'x', 'error ' || i, '', 1, %d, 1 FROM n`, query.MaxFailures-1, time.Now().UnixMilli()))
+		INSERT INTO failures (kind, pattern, example, first_at, last_at, n) SELECT 'x', 'error ' || i, '', 1, %d, 1 FROM n`, query.MaxFailureGroups-1, time.Now().UnixMilli()))
 	if run := failWith(t, store, "known"); run.Failure != known.Failure {
 		t.Errorf("what is known is %d and was %d", run.Failure, known.Failure)
 	}

@@ -50,7 +50,7 @@ type writer struct {
 type writerState struct {
 	conn    *sqlx.Conn // the only connection that writes; the driver caches its statements
 	totals  totals
-	clock   query.Watch // notices that the clock was set back
+	clock   query.ClockWatch // notices that the clock was set back
 	rollups query.Rollups
 }
 
