@@ -37,31 +37,33 @@ func run(words []string) error {
 		return err
 	}
 	var survivors []string
-	for _, fence := range fences {
-		if !wanted(fence.name, words) {
+	for _, mutant := range mutants {
+		if !wanted(mutant.name, words) {
 			continue
 		}
 		began := time.Now()
-		seen, err := fence.remove(dir)
+		killed, err := mutant.test(dir)
 		if err != nil {
-			return fmt.Errorf("%s: %w", fence.name, err)
+			return fmt.Errorf("%s: %w", mutant.name, err)
 		}
-		if !seen {
-			survivors = append(survivors, fence.name)
+		result := "killed"
+		if !killed {
+			result = "SURVIVED"
+			survivors = append(survivors, mutant.name)
 		}
-		fmt.Printf("%-60s %s (%v)\n", fence.name, map[bool]string{true: "missed by a test", false: "NOT MISSED"}[seen], time.Since(began).Round(time.Second))
+		fmt.Printf("%-60s %s (%v)\n", mutant.name, result, time.Since(began).Round(time.Second))
 	}
 	if survivors != nil {
-		return fmt.Errorf("no test misses: %s", strings.Join(survivors, "; "))
+		return fmt.Errorf("mutants survived: %s", strings.Join(survivors, "; "))
 	}
 	return nil
 }
 
 // standing returns the mutants whose text does not occur exactly once in its file.
 func standing() (missing error) {
-	for _, fence := range fences {
-		if _, err := fence.find("."); err != nil {
-			missing = errors.Join(missing, fmt.Errorf("%s: %w", fence.name, err))
+	for _, mutant := range mutants {
+		if _, err := mutant.find("."); err != nil {
+			missing = errors.Join(missing, fmt.Errorf("%s: %w", mutant.name, err))
 		}
 	}
 	return missing
@@ -94,43 +96,45 @@ func copyTo(dir string) error {
 	return unpack.Run()
 }
 
-// fence is a condition in the source that guards a promise, and the mutant that removes it.
-type fence struct {
+// mutant is a change to the source that breaks a promise, with the tests that must kill it.
+type mutant struct {
 	name     string
 	file     string
 	old, new string // the text in the file, which must occur once, and its replacement
 	tests    string // the package, and a pattern of its tests to run
 }
 
-// find returns the content of the file in dir, if it contains the fence exactly once.
-func (f fence) find(dir string) (whole []byte, err error) {
-	if whole, err = os.ReadFile(filepath.Join(dir, f.file)); err != nil {
+// find returns the content of the file in dir, if it contains the text to replace exactly once.
+func (m mutant) find(dir string) (content []byte, err error) {
+	if content, err = os.ReadFile(filepath.Join(dir, m.file)); err != nil {
 		return nil, err
 	}
-	if n := strings.Count(string(whole), f.old); n != 1 {
-		return nil, fmt.Errorf("%q stands %d times in %s", f.old, n, f.file)
+	if n := strings.Count(string(content), m.old); n != 1 {
+		return nil, fmt.Errorf("%q occurs %d times in %s", m.old, n, m.file)
 	}
-	return whole, nil
+	return content, nil
 }
 
-// remove applies the mutant in dir, reports whether a test kills it, and restores the file.
-func (f fence) remove(dir string) (seen bool, err error) {
-	whole, err := f.find(dir)
+// test applies the mutant in dir, reports whether a test kills it, and restores the file.
+func (m mutant) test(dir string) (killed bool, err error) {
+	content, err := m.find(dir)
 	if err != nil {
 		return false, err
 	}
-	path := filepath.Join(dir, f.file)
-	if err := os.WriteFile(path, []byte(strings.Replace(string(whole), f.old, f.new, 1)), 0o600); err != nil {
+	path := filepath.Join(dir, m.file)
+	mutated := strings.Replace(string(content), m.old, m.new, 1)
+	if err := os.WriteFile(path, []byte(mutated), 0o600); err != nil {
 		return false, err
 	}
-	pkg, pattern, _ := strings.Cut(f.tests, " ")
-	test := exec.Command("go", "test", "-tags", "sqlite_fts5", "-count=1", "-timeout=300s", "-run", pattern, pkg)
+	pkg, pattern, _ := strings.Cut(m.tests, " ")
+	test := exec.Command("go", "test", "-tags", "sqlite_fts5", "-count=1", "-timeout=300s",
+		"-run", pattern, pkg)
 	test.Dir = dir
 	output, failed := test.CombinedOutput()
-	for _, sign := range []string{"[build failed]", "[setup failed]", "[no tests to run]", "[no test files]"} {
-		if strings.Contains(string(output), sign) {
+	for _, mark := range []string{"[build failed]", "[setup failed]", "[no tests to run]", "[no test files]"} {
+		if strings.Contains(string(output), mark) {
 			return false, fmt.Errorf("nothing was tested: %s", output)
 		}
 	}
-	return failed != nil, os.WriteFile(path, whole, 0o600)
+	return failed != nil, os.WriteFile(path, content, 0o600)
 }

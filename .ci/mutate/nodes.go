@@ -6,9 +6,9 @@ const (
 	river  = "./jobs/river "
 )
 
-// severalNodes are the fences where several nodes share the runs. A parameter that a statement had must stay in it: without
-// it the statement would not do anything, and any test would see that.
-var severalNodes = []fence{
+// severalNodes are the mutants of a board with PostgreSQL. Each keeps the parameters of its statement in use:
+// a statement with an unused parameter fails, and any test would kill the mutant.
+var severalNodes = []mutant{
 	{"nodes: a start requires a created run", "db/postgres/many.go", "`status = :created AND version = expected AND", "`version = expected AND", suite + "Refused"},
 	{"nodes: a start requires the fetched job and version", "db/postgres/many.go", "AND version = expected AND (assigned = 0 OR job = assigned)`", "AND expected > 0 AND assigned >= 0`", river + "FormerJobStartsNothing"},
 	{"nodes: a completion requires a started run", "db/postgres/many.go", "`status = :started AND fencing_token = expected AND", "`fencing_token = expected AND", suite + "Refused"},

@@ -12,10 +12,10 @@ const (
 	chaos     = "./e2e/chaos "
 )
 
-var fences = slices.Concat(oneProcess, severalNodes)
+var mutants = slices.Concat(oneProcess, severalNodes)
 
-// oneProcess are the fences where one process has the runs, and those that are there in any case.
-var oneProcess = []fence{
+// oneProcess are the mutants of a board with SQLite, and of what both stores share.
+var oneProcess = []mutant{
 	{"a start requires a created run", "app/transition.go", "	if run.Status != Created {\n", "	if false {\n", "./app TestTransitions"},
 	{"a batch of starts changes only created runs", "db/sqlite/many.go", "AND +status = :created\n", "AND +status < 5\n", store},
 	{"a batch of completions changes only started runs", "db/sqlite/many.go", "AND +status = :started AND cancel_requested_at = 0", "AND cancel_requested_at = 0", store},
