@@ -107,7 +107,7 @@ func (c Config) credentials() (user, password string, ok bool) {
 
 const description = "Start long work from a web page and watch every run change live.\n\n" +
 	"runboard hash-password USER reads a password and writes a line for --auth-file. " +
-	"runboard licenses writes the licences of what others have made and this binary contains."
+	"runboard licenses writes the licences of the third-party software in this binary."
 
 // ParseConfig reads the settings from flags such as --addr, then from environment variables such as ADDR,
 // then from the defaults. An empty variable counts as absent, because compose files and unit files leave

@@ -79,7 +79,7 @@ func sweep(config Config, unguarded error) (notices []sqlite.Warning) {
 		notices = append(notices, sqlite.Warning{Text: notice.Text, Args: notice.Args})
 	}
 	if unguarded != nil {
-		const text = "commands can learn more of this process than they should"
+		const text = "commands may be able to read the environment and memory of this process"
 		notices = append(notices, sqlite.Warning{Text: text, Args: []any{"error", unguarded}})
 	}
 	return notices

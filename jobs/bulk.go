@@ -33,14 +33,14 @@ func runBulkAction(ctx context.Context, actions app.BulkRunner, run *Run) error 
 	for first := !run.row.Percent.Known(); ; first = false { // otherwise it resumes
 		began := time.Now()
 		state, err := actions.StepBulkAction(ctx, run.row)
-		rest := time.Since(began)
+		pause := time.Since(began)
 		switch {
 		case app.CodeOf(err) == app.CodeNotFound:
-			return Permanent(errors.New("it does not say what is to be done"))
+			return Permanent(errors.New("the bulk run has no action"))
 		case err != nil && app.CodeOf(err) != app.CodeUnavailable:
 			return err
 		case err != nil:
-			rest = throttleDelay
+			pause = throttleDelay
 		default:
 			if first {
 				title := operationTitles[state.Operation]
@@ -52,10 +52,10 @@ func runBulkAction(ctx context.Context, actions app.BulkRunner, run *Run) error 
 				return nil
 			}
 			if state.Throttled {
-				rest = throttleDelay
+				pause = throttleDelay
 			}
 		}
-		if err := Sleep(ctx, rest); err != nil {
+		if err := Sleep(ctx, pause); err != nil {
 			return err
 		}
 	}

@@ -158,7 +158,7 @@ func TestBulkAction_MissingFailsTheRun(t *testing.T) {
 	store := openStore(t)
 	startActions(t, store, store)
 	run := waitForStatus(t, store, create(t, store, app.BulkDelete.Kind(), 1), app.Failed)
-	if !strings.Contains(run.Error, "does not say what is to be done") {
+	if !strings.Contains(run.Error, "has no action") {
 		t.Errorf("it says %q", run.Error)
 	}
 }

@@ -140,23 +140,23 @@ func ReadCommands(path string) (commands []Command, err error) {
 func (c Command) Kind() Kind { return Kind{Name: c.Name, Work: c.work} }
 
 func (c Command) work(ctx context.Context, run *Run) error {
-	release, err := enoughDescriptors.acquire(ctx, run.logger())
+	release, err := commandSlots.acquire(ctx, run.logger())
 	if err != nil {
 		return err
 	}
 	defer release()
-	for rest := scarceRest; ; rest = min(2*rest, scarceLongRest) {
+	for pause := minScarcePause; ; pause = min(2*pause, maxScarcePause) {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		result, last, err := c.attempt(ctx, run)
 		switch {
 		case command.IsScarce(err) || result.Scarce:
-			enoughDescriptors.tell(run.logger(), cmp.Or(result.Problem, fmt.Sprint(err)))
-			_ = Sleep(ctx, rest)
+			commandSlots.warn(run.logger(), cmp.Or(result.Problem, fmt.Sprint(err)))
+			_ = Sleep(ctx, pause)
 			continue
 		case err != nil:
-			return fmt.Errorf("the command could not be followed to its end: %w", err)
+			return fmt.Errorf("the command was lost: %w", err)
 		}
 		err = explain(ctx, result, last)
 		if result.Left != "" {
@@ -180,7 +180,7 @@ func (c Command) attempt(ctx context.Context, run *Run) (command.Result, *lastLi
 	if spec.Dir == "" {
 		dir, err := makeRunDir(run.ID, c.User)
 		if err != nil {
-			return command.Result{}, last, fmt.Errorf("no directory can be made for it: %w", err)
+			return command.Result{}, last, fmt.Errorf("the directory of the run cannot be created: %w", err)
 		}
 		// The supervisor has usually removed it, and does so even if the server is gone.
 		defer dir.remove(run.logger())

@@ -32,7 +32,7 @@ var (
 	// ErrCancelled: cancellation of the run was requested.
 	ErrCancelled = errors.New("the run was cancelled")
 	// ErrSnoozed: the work continues later, with the same fencing token. Only bulk runs are snoozed.
-	ErrSnoozed = errors.New("the run goes on later")
+	ErrSnoozed = errors.New("the run was snoozed")
 )
 
 // interrupted reports whether work ends although nothing is wrong with it. It is done again, and there is
@@ -167,7 +167,7 @@ func (e *Executor) attempt(ctx context.Context, lifecycle Lifecycle, run app.Pro
 // holdSlot waits for work that ignores its context, because it still uses its slot. It waits only while
 // other runs are fetched.
 func (e *Executor) holdSlot(fetching context.Context, run app.ProcessRun, result <-chan error) {
-	e.Log.Error("work ignores the end of its context", "run", run.ID, "kind", run.Kind)
+	e.Log.Error("the work has not returned although its context has ended", "run", run.ID, "kind", run.Kind)
 	select {
 	case <-result:
 	case <-fetching.Done():

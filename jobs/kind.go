@@ -38,14 +38,14 @@ type Registry struct {
 func NewRegistry(kinds ...Kind) (*Registry, error) {
 	r := &Registry{kinds: make(map[string]Kind)}
 	if len(kinds) == 0 {
-		return nil, errors.New("there is no kind of work")
+		return nil, errors.New("a registry needs at least one kind")
 	}
 	for _, kind := range kinds {
 		if kind.Name == "" || kind.Work == nil {
-			return nil, fmt.Errorf("the kind %q needs a name and work", kind.Name)
+			return nil, fmt.Errorf("the kind %q needs a name and a work function", kind.Name)
 		}
 		if slices.Contains(app.BulkKinds(), kind.Name) {
-			return nil, fmt.Errorf("the kind %s is taken: such runs act on many others", kind.Name)
+			return nil, fmt.Errorf("the name %q is reserved for bulk actions", kind.Name)
 		}
 		if _, known := r.kinds[kind.Name]; known {
 			return nil, fmt.Errorf("two kinds are named %s", kind.Name)
@@ -58,6 +58,3 @@ func NewRegistry(kinds ...Kind) (*Registry, error) {
 
 // Names returns the names of the kinds, the default first.
 func (r *Registry) Names() []string { return slices.Clone(r.names) }
-
-// Kind returns the kind with that name, or the zero Kind if there is none.
-func (r *Registry) Kind(name string) Kind { return r.kinds[name] }

@@ -22,7 +22,7 @@ func CommandUser(text string) (*command.User, error) {
 	case err != nil:
 		return nil, err
 	case found.UID == 0 || found.GID == 0:
-		return nil, fmt.Errorf("%q is root, which commands would not be kept apart from", text)
+		return nil, fmt.Errorf("%q is root: name another user, because root could control the server", text)
 	case os.Geteuid() != 0:
 		return nil, errors.New("only root can run commands as another user")
 	}

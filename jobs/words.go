@@ -14,7 +14,7 @@ func splitWords(line string) (words []string, err error) {
 	parser := syntax.NewParser(syntax.Variant(syntax.LangPOSIX))
 	for word, err := range parser.WordsSeq(strings.NewReader(line)) {
 		if parsing, ok := errors.AsType[syntax.ParseError](err); ok {
-			return nil, fmt.Errorf("%s; no shell reads it, so quote what is text, or use sh -c '...'", parsing.Text)
+			return nil, fmt.Errorf("%s; no shell runs, so quote special characters, or use sh -c '...'", parsing.Text)
 		}
 		if err != nil {
 			return nil, err

@@ -262,8 +262,8 @@ func (c BulkChunk) Do(
 
 // ErrPartial reports that the time was over before all work on a run was done. What was done stays; the
 // caller continues later.
-var ErrPartial = errors.New("there is more to be done")
+var ErrPartial = errors.New("the time was over before all work on the run was done")
 
 // ErrConcurrentAction reports that another writer has performed the same chunk of a bulk action. It carries
 // no code, so that the transaction is rolled back.
-var ErrConcurrentAction = errors.New("a part of a bulk action is performed by two writers")
+var ErrConcurrentAction = errors.New("another writer has performed this part of the bulk action")

@@ -16,7 +16,7 @@ const KeepRequests = 48 * time.Hour
 func CheckNew(request app.CreateRequest) error {
 	count, key := request.Count, request.IdempotencyKey
 	if count < 1 || count > app.MaxCount || request.Kind == "" || len(key) > app.MaxKey {
-		return fmt.Errorf("a request for runs that should have been refused before: %+v", request)
+		return fmt.Errorf("invalid request for runs: %+v", request)
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ const socketFD = 3
 // Main runs the supervisor and does not return if this process was started as one. Otherwise it returns
 // at once. Programs call it first of all.
 func Main() {
-	if len(os.Args) != 2 || os.Args[1] != argument {
+	if len(os.Args) != 2 || os.Args[1] != supervisorArgument {
 		return
 	}
 	runtime.LockOSThread() // the parent-death signal of start is bound to this thread
@@ -29,16 +29,16 @@ func Main() {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT)
 	protected := protect()
 	socket := os.NewFile(socketFD, "server")
-	server, orders := json.NewEncoder(socket), json.NewDecoder(socket)
+	server, requests := json.NewEncoder(socket), json.NewDecoder(socket)
 	var spec Spec
-	if err := orders.Decode(&spec); err != nil {
+	if err := requests.Decode(&spec); err != nil {
 		os.Exit(1) // the server died first, or a user started this by hand
 	}
 	var result Result
 	if protected != nil {
 		result.Problem = protected.Error()
 	} else {
-		result = supervise(spec, orders, server)
+		result = supervise(spec, requests, server)
 	}
 	if spec.RemoveDir && result.Left == "" {
 		_ = RemoveTree(spec.Dir) // on failure the server tries again and reports the error
@@ -50,7 +50,7 @@ func Main() {
 
 // supervise runs the command. It returns when no process of the command is left, or when the remaining
 // ones cannot be killed.
-func supervise(spec Spec, orders *json.Decoder, server *json.Encoder) Result {
+func supervise(spec Spec, requests *json.Decoder, server *json.Encoder) Result {
 	if err := adoptOrphans(); err != nil {
 		return Result{Problem: err.Error()}
 	}
@@ -70,11 +70,12 @@ func supervise(spec Spec, orders *json.Decoder, server *json.Encoder) Result {
 	}
 	_ = server.Encode(message{Started: pid})
 	s := &supervision{
-		pid: pid, cgroup: spec.Cgroup, ended: make(chan syscall.WaitStatus, 1), alone: make(chan struct{}),
+		pid: pid, cgroup: spec.Cgroup, exited: make(chan syscall.WaitStatus, 1),
+		allExited: make(chan struct{}),
 	}
 	s.renew(spec.Lease)
 	go s.reap()
-	return s.run(listen(orders))
+	return s.run(listen(requests))
 }
 
 // start starts the command as the leader of a new process group. The command dies with this process, even
@@ -89,7 +90,7 @@ func start(spec Spec) (pid int, err error) {
 	}
 	cmd, err := startIn(spec, cgroup)
 	// In some containers a cgroup can be created, but no process may be started in it.
-	if err != nil && cgroup != nil && !interfered(err) {
+	if err != nil && cgroup != nil && !isForged(err) {
 		cmd, err = startIn(spec, nil)
 	}
 	if err != nil {
@@ -112,10 +113,10 @@ func startIn(spec Spec, cgroup *os.File) (cmd *exec.Cmd, err error) {
 // maxErrno is the highest errno that Linux returns.
 const maxErrno = 4095
 
-// interfered reports whether the command forged the error of its own start. The pipe that reports start
+// isForged reports whether the command forged the error of its own start. The pipe that reports start
 // errors stays open for a moment after the command has begun, and root can write to it through /proc.
 // Such a command has already run and must not be started again.
-func interfered(err error) bool {
+func isForged(err error) bool {
 	var errno syscall.Errno
 	return errors.As(err, &errno) && errno > maxErrno
 }
@@ -124,7 +125,7 @@ func interfered(err error) bool {
 // when its interpreter is missing.
 func explain(err error, spec Spec) error {
 	switch {
-	case interfered(err):
+	case isForged(err):
 		return errors.New("it wrote to the open files of its supervisor")
 	case errors.Is(err, syscall.ENOENT):
 		if _, missing := os.Stat(spec.Path); missing == nil {
@@ -146,20 +147,20 @@ func IsScarce(err error) bool {
 	return ok && slices.Contains(scarce, number)
 }
 
-// listen returns the server's orders as a channel. It closes the channel when the server has died.
-func listen(orders *json.Decoder) <-chan order {
-	heard := make(chan order)
+// listen returns the server's requests as a channel. It closes the channel when the server has died.
+func listen(requests *json.Decoder) <-chan request {
+	received := make(chan request)
 	go func() {
-		defer close(heard)
+		defer close(received)
 		for {
-			var next order
-			if err := orders.Decode(&next); err != nil {
+			var next request
+			if err := requests.Decode(&next); err != nil {
 				return
 			}
-			heard <- next
+			received <- next
 		}
 	}()
-	return heard
+	return received
 }
 
 // leftoverGrace is how long processes may take to stop after the command itself has exited
@@ -167,30 +168,30 @@ func listen(orders *json.Decoder) <-chan order {
 const leftoverGrace = 2 * time.Second
 
 // Timing of the attempts to kill a command. Each attempt scans all processes, so the pause doubles from
-// firstRest to longRest.
+// minPause to maxPause.
 const (
-	firstRest = 10 * time.Millisecond
-	longRest  = 500 * time.Millisecond
-	// foreignBound limits the attempts if all remaining processes belong to another user, for instance
+	minPause = 10 * time.Millisecond
+	maxPause = 500 * time.Millisecond
+	// foreignKillTimeout limits the attempts if all remaining processes belong to another user, for instance
 	// after sudo. This process may not signal them.
-	foreignBound = time.Second
-	// stubbornBound limits the attempts to kill processes that received the signal but do not exit,
+	foreignKillTimeout = time.Second
+	// killTimeout limits the attempts to kill processes that received the signal but do not exit,
 	// because they wait for a disk.
-	stubbornBound = 10 * time.Second
+	killTimeout = 10 * time.Second
 )
 
 // supervision is the state of one supervised command.
 type supervision struct {
-	pid    int
-	cgroup string
-	ended  chan syscall.WaitStatus // buffered; receives the command's own exit status
-	alone  chan struct{}           // closed when no process of the command is left
+	pid       int
+	cgroup    string
+	exited    chan syscall.WaitStatus // buffered; receives the command's own exit status
+	allExited chan struct{}           // closed when no process of the command is left
 
 	result   Result
 	deadline <-chan time.Time
 	lease    <-chan time.Time // fires when the lease ends; nil: no limit
 	killing  time.Time        // when killing began; zero: not yet
-	rest     time.Duration    // pause before the next attempt to kill
+	pause    time.Duration    // before the next attempt to kill
 }
 
 // reap waits for all children, including adopted ones, until none is left.
@@ -201,28 +202,28 @@ func (s *supervision) reap() {
 		switch {
 		case errors.Is(err, syscall.EINTR):
 		case err != nil: // no child is left
-			close(s.alone)
+			close(s.allExited)
 			return
 		case pid == s.pid:
-			s.ended <- status
+			s.exited <- status
 		}
 	}
 }
 
 // run returns the command's result when no killable process of it is left. If the server dies, run kills
 // the command at once, without grace: it must not overlap with the next attempt.
-func (s *supervision) run(orders <-chan order) Result {
+func (s *supervision) run(requests <-chan request) Result {
 	running := true
 	for {
 		select {
-		case status := <-s.ended:
+		case status := <-s.exited:
 			running = false
-			s.note(status)
+			s.recordExit(status)
 			s.stop(leftoverGrace)
-		case next, open := <-orders:
+		case next, open := <-requests:
 			switch {
 			case !open:
-				orders = nil
+				requests = nil
 				s.kill()
 			case next.Lease > 0:
 				s.renew(next.Lease)
@@ -236,7 +237,7 @@ func (s *supervision) run(orders <-chan order) Result {
 		case <-s.deadline:
 			s.result.Killed = s.result.Killed || running
 			s.kill()
-		case <-s.alone:
+		case <-s.allExited:
 			return s.finish()
 		}
 		if s.result.Left != "" {
@@ -245,8 +246,8 @@ func (s *supervision) run(orders <-chan order) Result {
 	}
 }
 
-// note records the command's own exit status.
-func (s *supervision) note(status syscall.WaitStatus) {
+// recordExit records the command's own exit status.
+func (s *supervision) recordExit(status syscall.WaitStatus) {
 	s.result.Code = status.ExitStatus()
 	if status.Signaled() {
 		s.result.Signal = status.Signal()
@@ -257,8 +258,8 @@ func (s *supervision) note(status syscall.WaitStatus) {
 // end of all processes.
 func (s *supervision) finish() Result {
 	select {
-	case status := <-s.ended:
-		s.note(status)
+	case status := <-s.exited:
+		s.recordExit(status)
 	default:
 	}
 	return s.result
@@ -280,21 +281,22 @@ func (s *supervision) stop(grace time.Duration) {
 }
 
 // kill kills all processes of the command and schedules another attempt, because a process that is just
-// being forked may be missed. After foreignBound or stubbornBound it sets Result.Left and stops trying.
+// being forked may be missed. After foreignKillTimeout or killTimeout it sets Result.Left and stops trying.
 func (s *supervision) kill() {
 	now := time.Now()
 	if s.killing.IsZero() {
-		s.killing, s.rest = now, firstRest
+		s.killing, s.pause = now, minPause
 	}
 	killCgroup(s.cgroup)
 	left, foreign := s.signal(syscall.SIGKILL)
 	tried := now.Sub(s.killing)
-	if tried > stubbornBound && len(left) > 0 || tried > foreignBound && foreign > 0 && foreign == len(left) {
+	allForeign := foreign > 0 && foreign == len(left)
+	if tried > killTimeout && len(left) > 0 || tried > foreignKillTimeout && allForeign {
 		s.result.Left = describe(left)
 		return
 	}
-	s.deadline = time.After(s.rest)
-	s.rest = min(2*s.rest, longRest)
+	s.deadline = time.After(s.pause)
+	s.pause = min(2*s.pause, maxPause)
 }
 
 // signal sends a signal to the command's process group and to descendants that have left the group. It

@@ -72,21 +72,21 @@ type message struct {
 	Ended   *Result `json:"ended,omitempty"`
 }
 
-// order is sent to a supervisor after the Spec: a renewal if Lease is set, otherwise a stop.
-type order struct {
+// request is sent to a supervisor after the Spec: to renew the lease if Lease is set, otherwise to stop.
+type request struct {
 	StopWithin time.Duration `json:"stop_within,omitempty"`
 	Lease      time.Duration `json:"lease,omitempty"` // renews the lease instead of stopping the command
 }
 
-// argument is the only argument of a process that is to run as a supervisor.
-const argument = "supervise-a-command"
+// supervisorArgument is the only argument of a process that runs as a supervisor.
+const supervisorArgument = "supervise-a-command"
 
 // Timing of the server's own enforcement, for supervisors that fail to do their work.
 const (
-	watchEvery = time.Second      // interval between checks of the supervisor
-	interfere  = 2 * time.Second  // after the grace: kill what is left of the command
-	giveUp     = 15 * time.Second // after the grace: kill the supervisor, too
-	mostStops  = 5                // times stopped: kill the command; twice as many: the supervisor
+	watchInterval     = time.Second      // between checks of the supervisor
+	commandOverdue    = 2 * time.Second  // after the grace: kill what is left of the command
+	supervisorOverdue = 15 * time.Second // after the grace: kill the supervisor, too
+	maxStops          = 5                // times stopped: kill the command; twice as many: the supervisor
 )
 
 // Process is a running command. Any goroutine may call Stop and Renew. Call Wait exactly once.
@@ -96,8 +96,8 @@ type Process struct {
 	cgroup     string
 
 	mu       sync.Mutex
-	deadline time.Time // when the command must have ended; zero: Stop was not called
-	over     chan struct{}
+	deadline time.Time     // when the command must have ended; zero: Stop was not called
+	done     chan struct{} // closed when Wait has the result
 }
 
 // Start starts a command. Its output goes to stdout and stderr, which the caller may close after Start
@@ -109,18 +109,18 @@ func Start(spec Spec, stdout, stderr *os.File) (*Process, error) {
 	}
 	defer theirs.Close()
 	cmd := exec.Command("/proc/self/exe") // works even if the file of this program has been replaced
-	cmd.Args = []string{filepath.Base(os.Args[0]), argument}
+	cmd.Args = []string{filepath.Base(os.Args[0]), supervisorArgument}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Env = []string{"GOMAXPROCS=1"} // it mostly waits
 	// The new session tells the orphans of a dead supervisor from other children of the server.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := family.start(cmd); err != nil {
+	if err := ownChildren.start(cmd); err != nil {
 		return nil, errors.Join(err, socket.Close())
 	}
 	spec.Env = append(spec.Env[:len(spec.Env):len(spec.Env)], instanceName+"="+instance())
 	spec.Cgroup = newCgroup()
-	p := &Process{supervisor: cmd, socket: socket, cgroup: spec.Cgroup, over: make(chan struct{})}
+	p := &Process{supervisor: cmd, socket: socket, cgroup: spec.Cgroup, done: make(chan struct{})}
 	if err := json.NewEncoder(socket).Encode(spec); err != nil {
 		return nil, errors.Join(err, p.abandon(), socket.Close())
 	}
@@ -136,12 +136,12 @@ func (p *Process) Stop(grace time.Duration) {
 		p.deadline = time.Now().Add(grace)
 	}
 	p.mu.Unlock()
-	_ = json.NewEncoder(p.socket).Encode(order{StopWithin: grace}) // fails if the command has ended
+	_ = json.NewEncoder(p.socket).Encode(request{StopWithin: grace}) // fails if the command has ended
 }
 
 // Renew replaces the remaining lease: the command is killed when the new one ends.
 func (p *Process) Renew(lease time.Duration) {
-	_ = json.NewEncoder(p.socket).Encode(order{Lease: lease}) // fails if the command has ended
+	_ = json.NewEncoder(p.socket).Encode(request{Lease: lease}) // fails if the command has ended
 }
 
 // Wait blocks until no process of the command is left, except those in Result.Left, and returns the
@@ -151,13 +151,13 @@ func (p *Process) Wait() (Result, error) {
 	result, err := p.listen()
 	if err == nil {
 		if result.Left != "" {
-			family.left.Store(true)
+			ownChildren.unreaped.Store(true)
 		}
-		err = family.wait(p.supervisor)
-		close(p.over)
+		err = ownChildren.wait(p.supervisor)
+		close(p.done)
 		return result, err
 	}
-	close(p.over)
+	close(p.done)
 	return result, errors.Join(err, p.abandon())
 }
 
@@ -169,7 +169,7 @@ func (p *Process) listen() (Result, error) {
 		case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 			return Result{}, errors.New("its supervisor died")
 		case err != nil:
-			return Result{}, fmt.Errorf("its supervisor cannot be understood: %w", err)
+			return Result{}, fmt.Errorf("the message of its supervisor is invalid: %w", err)
 		case m.Ended != nil:
 			return *m.Ended, nil
 		}
@@ -178,18 +178,18 @@ func (p *Process) listen() (Result, error) {
 
 // watch continues or kills a misbehaving supervisor until Wait has the result.
 func (p *Process) watch() {
-	ticker := time.NewTicker(watchEvery)
+	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
 	pid := p.supervisor.Process.Pid
-	begun, _ := readProcess(pid)
+	original, _ := readProcess(pid)
 	for stops := 0; ; {
 		select {
-		case <-p.over:
+		case <-p.done:
 			return
 		case <-ticker.C:
 		}
 		now, found := readProcess(pid)
-		if !found || now.start != begun.start {
+		if !found || now.start != original.start {
 			continue // it has exited, and the pid may have been reused
 		}
 		if now.state == stopped { // most likely by its command
@@ -197,11 +197,11 @@ func (p *Process) watch() {
 			_ = p.supervisor.Process.Signal(syscall.SIGCONT)
 		}
 		late := p.late()
-		if stops >= mostStops || late > interfere {
+		if stops >= maxStops || late > commandOverdue {
 			killCgroup(p.cgroup)
 			killAll(descendants(pid))
 		}
-		if stops >= 2*mostStops || late > giveUp {
+		if stops >= 2*maxStops || late > supervisorOverdue {
 			_ = p.supervisor.Process.Kill()
 		}
 	}
@@ -222,8 +222,8 @@ func (p *Process) late() time.Duration {
 func (p *Process) abandon() error {
 	killCgroup(p.cgroup)
 	_ = p.supervisor.Process.Kill()
-	_ = family.wait(p.supervisor) // it was killed, so its error says nothing
-	left := family.killOrphans()
+	_ = ownChildren.wait(p.supervisor) // it was killed, so its error says nothing
+	left := ownChildren.killOrphans()
 	removeCgroup(p.cgroup)
 	if left != "" {
 		return errors.New("cannot be killed: " + left)

@@ -17,8 +17,8 @@ var runDir = regexp.MustCompile(`^runboard-[0-9]+-[0-9]+$`)
 // and of owners. It returns notices for the operator.
 func Sweep(owners ...uint32) (notices []Notice) {
 	killed := append(killCgroups(), killLeftovers()...)
-	for deadline := time.Now().Add(stubbornBound); time.Now().Before(deadline) && anyLives(killed); {
-		time.Sleep(firstRest)
+	for deadline := time.Now().Add(killTimeout); time.Now().Before(deadline) && anyLives(killed); {
+		time.Sleep(minPause)
 	}
 	if len(killed) > 0 {
 		const text = "processes that commands of a dead server had left were killed"

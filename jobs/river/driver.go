@@ -24,7 +24,7 @@ type listener struct{ riverdriver.Listener }
 // Listen implements riverdriver.Listener.
 func (l listener) Listen(ctx context.Context, topic string) error {
 	if err := l.Listener.Listen(ctx, topic); err != nil {
-		return fmt.Errorf("%w: it cannot be listened", err)
+		return fmt.Errorf("%w: cannot listen", err)
 	}
 	return nil
 }

@@ -120,7 +120,7 @@ func (e *Engine) Run(ctx, hardStop context.Context) {
 	watchers.Go(func() { n.releaseForgottenJobs(lifecycle.Fetch) })
 	<-lifecycle.Fetch.Done()
 	if err := client.Stop(deadline); err != nil {
-		n.log.Warn("the jobs did not stop in time", "error", err)
+		n.log.Warn("River did not stop in time", "error", err)
 	}
 }
 
@@ -155,7 +155,7 @@ func (n *node) start(deadline context.Context) *river.Client[pgx.Tx] {
 		if jobs.Sleep(n.lifecycle.Fetch, wait) != nil {
 			return nil
 		}
-		n.log.Error("the jobs cannot be reached", "error", err)
+		n.log.Error("River cannot be started", "error", err)
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// family tracks the children of this server.
-var family = &children{supervisors: map[int]*exec.Cmd{}, hopeless: map[int]uint64{}}
+// ownChildren tracks the children of this server.
+var ownChildren = &children{supervisors: map[int]*exec.Cmd{}, unkillable: map[int]uint64{}}
 
 // children records which children of this process are supervisors. Every other child in a session of its own
 // is an orphan of a dead supervisor, because children that other code starts stay in the server's session.
@@ -19,12 +19,12 @@ type children struct {
 	// mu is write-locked during a scan for orphans, so that no supervisor starts in the middle of one.
 	mu          sync.RWMutex
 	supervisors map[int]*exec.Cmd
-	noting      sync.Mutex // guards supervisors
+	recording   sync.Mutex // guards supervisors
 
-	killing  sync.Mutex     // serializes scans: after a Wait elsewhere, a pid may belong to a stranger
-	hopeless map[int]uint64 // pids of orphans that cannot be killed, with their start times
+	scanning   sync.Mutex     // serializes scans: after a Wait elsewhere, a pid may belong to another process
+	unkillable map[int]uint64 // pids of orphans that cannot be killed, with their start times
 
-	left atomic.Bool // orphans that could not be killed may exit later and need reaping
+	unreaped atomic.Bool // orphans that could not be killed may exit later and need reaping
 }
 
 // start starts a supervisor and records it.
@@ -34,9 +34,9 @@ func (c *children) start(cmd *exec.Cmd) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	c.noting.Lock()
+	c.recording.Lock()
 	c.supervisors[cmd.Process.Pid] = cmd
-	c.noting.Unlock()
+	c.recording.Unlock()
 	return nil
 }
 
@@ -44,11 +44,11 @@ func (c *children) start(cmd *exec.Cmd) error {
 // be taken for an orphan.
 func (c *children) wait(cmd *exec.Cmd) error {
 	err := cmd.Wait()
-	if c.left.Load() {
-		c.left.Store(c.reap())
+	if c.unreaped.Load() {
+		c.unreaped.Store(c.reap())
 	}
-	c.noting.Lock()
-	defer c.noting.Unlock()
+	c.recording.Lock()
+	defer c.recording.Unlock()
 	if c.supervisors[cmd.Process.Pid] == cmd { // otherwise a new supervisor has reused the pid
 		delete(c.supervisors, cmd.Process.Pid)
 	}
@@ -62,9 +62,9 @@ func (c *children) killOrphans() (left string) {
 	if !guarded.Load() {
 		return ""
 	}
-	c.killing.Lock()
-	defer c.killing.Unlock()
-	for begun, rest := time.Now(), firstRest; ; rest = min(2*rest, longRest) {
+	c.scanning.Lock()
+	defer c.scanning.Unlock()
+	for began, pause := time.Now(), minPause; ; pause = min(2*pause, maxPause) {
 		c.reap()
 		orphans, below := c.orphans()
 		if len(orphans) == 0 {
@@ -76,25 +76,25 @@ func (c *children) killOrphans() (left string) {
 				foreign++
 			}
 		}
-		tried, allForeign := time.Since(begun), foreign == len(below)+len(orphans)
-		if tried > stubbornBound || tried > foreignBound && allForeign {
+		tried, allForeign := time.Since(began), foreign == len(below)+len(orphans)
+		if tried > killTimeout || tried > foreignKillTimeout && allForeign {
 			for _, p := range orphans {
-				c.hopeless[p.pid] = p.start
+				c.unkillable[p.pid] = p.start
 			}
-			c.left.Store(true)
+			c.unreaped.Store(true)
 			return describe(orphans)
 		}
-		time.Sleep(rest)
+		time.Sleep(pause)
 	}
 }
 
 // reap waits for orphans that have exited, so that the kernel can release them, and reports whether other
-// orphans still run. Where this process is init, it also reaps strangers' orphans.
+// orphans still run. Where this process is init, it also reaps the orphans of other programs.
 func (c *children) reap() (left bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.noting.Lock()
-	defer c.noting.Unlock()
+	c.recording.Lock()
+	defer c.recording.Unlock()
 	own, found := readProcess(os.Getpid())
 	for _, p := range processes() {
 		if !found || p.parent != own.pid || c.supervisors[p.pid] != nil || p.session == own.session {
@@ -111,18 +111,18 @@ func (c *children) reap() (left bool) {
 func (c *children) orphans() (orphans, below []process) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.noting.Lock()
-	defer c.noting.Unlock()
+	c.recording.Lock()
+	defer c.recording.Unlock()
 	all, self := processes(), os.Getpid()
 	own, found := readProcess(self)
 	for _, p := range all {
 		if !found || p.parent != self || c.supervisors[p.pid] != nil || p.session == own.session {
 			continue
 		}
-		if self == 1 && !isOurs(p.pid) { // init also adopts strangers' orphans
+		if self == 1 && !isOurs(p.pid) { // init also adopts the orphans of other programs
 			continue
 		}
-		if start, known := c.hopeless[p.pid]; known && start == p.start {
+		if start, known := c.unkillable[p.pid]; known && start == p.start {
 			continue
 		}
 		orphans = append(orphans, p)

@@ -18,7 +18,7 @@ func TestFamily_ReapsUnkillableProcesses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	family.left.Store(true)
+	ownChildren.unreaped.Store(true)
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		output(t, "true")
 		if _, there := readProcess(orphan.Pid); !there {
