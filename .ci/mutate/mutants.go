@@ -37,7 +37,7 @@ var oneProcess = []mutant{
 	if flushed {
 		w.rollups.Forget()
 	}
-	w.applied(tx)`, `	w.applied(tx)
+	w.committed(tx)`, `	w.committed(tx)
 	if err := tx.Exec("COMMIT"); err != nil {
 		return nil, errors.Join(errNoTransaction, err)
 	}

@@ -56,9 +56,9 @@ const (
 // Node implements app.ClusterStore.
 func (s *Store) Node() int64 { return s.node }
 
-// pulse sends the heartbeats of a node over a connection of its own: a node whose pool is exhausted, or whose
+// heartbeater sends the heartbeats of a node over a connection of its own: a node whose pool is exhausted, or whose
 // statements wait for locks, is not lost.
-type pulse struct {
+type heartbeater struct {
 	store  *Store
 	config *pgx.ConnConfig
 	conn   *pgx.Conn // nil if it must be opened
@@ -75,132 +75,132 @@ type otherNodeSeen struct {
 	since time.Duration // uptime at which this node first saw that heartbeat
 }
 
-// keepAlive sends heartbeats and checks for lost nodes, until ctx ends.
-func (s *Store) keepAlive(ctx context.Context, config *pgx.ConnConfig) {
-	p := &pulse{store: s, config: config, seen: map[int64]otherNodeSeen{}}
-	defer p.close()
+// heartbeatLoop sends heartbeats and checks for lost nodes, until ctx ends.
+func (s *Store) heartbeatLoop(ctx context.Context, config *pgx.ConnConfig) {
+	h := &heartbeater{store: s, config: config, seen: map[int64]otherNodeSeen{}}
+	defer h.close()
 	for ctx.Err() == nil {
-		if err := p.step(ctx); ctx.Err() == nil {
-			p.setFailing(err)
+		if err := h.step(ctx); ctx.Err() == nil {
+			h.setFailing(err)
 		}
 		query.Pause(ctx, s.options.Heartbeat.lookEvery())
 	}
 }
 
 // setFailing records whether the last step failed, and logs when that changes.
-func (p *pulse) setFailing(err error) {
-	if was := p.failing; was != (err != nil) {
-		p.failing = err != nil
+func (h *heartbeater) setFailing(err error) {
+	if was := h.failing; was != (err != nil) {
+		h.failing = err != nil
 		if was {
-			p.store.options.Log.Info("the heartbeat of this node can be written again", "node", p.store.node)
+			h.store.options.Log.Info("the heartbeat of this node can be written again", "node", h.store.node)
 		} else {
-			p.store.options.Log.Warn("the heartbeat of this node cannot be written",
-				"node", p.store.node, "error", err)
+			h.store.options.Log.Warn("the heartbeat of this node cannot be written",
+				"node", h.store.node, "error", err)
 		}
 	}
 	if err != nil {
-		p.close()
-		clear(p.seen)
-		p.sentAt = 0
+		h.close()
+		clear(h.seen)
+		h.sentAt = 0
 	}
 }
 
 // step sends a heartbeat if it is due, and checks for lost nodes.
-func (p *pulse) step(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, p.store.options.Heartbeat.Every)
+func (h *heartbeater) step(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, h.store.options.Heartbeat.Every)
 	defer cancel()
-	if err := p.open(ctx); err != nil {
+	if err := h.open(ctx); err != nil {
 		return err
 	}
-	if p.sentAt == 0 || uptime()-p.sentAt >= p.store.options.Heartbeat.Every {
-		if err := p.beat(ctx); err != nil {
+	if h.sentAt == 0 || uptime()-h.sentAt >= h.store.options.Heartbeat.Every {
+		if err := h.beat(ctx); err != nil {
 			return err
 		}
 	}
-	lost, err := p.lostNodes(ctx)
+	lost, err := h.lostNodes(ctx)
 	if err != nil {
 		return err
 	}
 	for _, node := range lost {
-		if err := p.lose(ctx, node); err != nil {
+		if err := h.lose(ctx, node); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *pulse) open(ctx context.Context) (err error) {
-	if p.conn == nil {
-		p.conn, err = pgx.ConnectConfig(ctx, p.config.Copy())
+func (h *heartbeater) open(ctx context.Context) (err error) {
+	if h.conn == nil {
+		h.conn, err = pgx.ConnectConfig(ctx, h.config.Copy())
 	}
 	return err
 }
 
-func (p *pulse) close() {
-	if p.conn != nil {
-		closeConnWithTimeout(p.conn)
-		p.conn = nil
+func (h *heartbeater) close() {
+	if h.conn != nil {
+		closeConnWithTimeout(h.conn)
+		h.conn = nil
 	}
 }
 
 // beat sends a heartbeat and renews the lease from the time of sending: the server receives it later.
-func (p *pulse) beat(ctx context.Context) error {
+func (h *heartbeater) beat(ctx context.Context) error {
 	sent := uptime()
-	alive, err := p.conn.Exec(ctx, stillAlive, p.store.node)
+	alive, err := h.conn.Exec(ctx, stillAlive, h.store.node)
 	if err != nil {
 		return err
 	}
 	if alive.RowsAffected() == 0 {
-		p.store.lease.lose() // before others can take this node for alive again
-		p.store.options.Log.Warn("other nodes had declared this node lost", "node", p.store.node)
-		if _, err := p.conn.Exec(ctx, aliveAgain, p.store.node); err != nil {
+		h.store.lease.lose() // before others can take this node for alive again
+		h.store.options.Log.Warn("other nodes had declared this node lost", "node", h.store.node)
+		if _, err := h.conn.Exec(ctx, aliveAgain, h.store.node); err != nil {
 			return err
 		}
 	}
-	p.sentAt = sent
-	p.store.lease.renew(sent)
+	h.sentAt = sent
+	h.store.lease.renew(sent)
 	return nil
 }
 
 // lostNodes returns the nodes whose last heartbeat is too old.
-func (p *pulse) lostNodes(ctx context.Context) (lost []int64, err error) {
-	if uptime()-p.checkedAt > p.store.options.Heartbeat.unchangedFor() {
-		clear(p.seen) // this node was suspended, and perhaps the others were too
+func (h *heartbeater) lostNodes(ctx context.Context) (lost []int64, err error) {
+	if uptime()-h.checkedAt > h.store.options.Heartbeat.unchangedFor() {
+		clear(h.seen) // this node was suspended, and perhaps the others were too
 	}
-	lostAfter := p.store.options.Heartbeat.LostAfter
-	found, err := p.conn.Query(ctx, otherNodes, p.store.node, lostAfter.Milliseconds())
+	lostAfter := h.store.options.Heartbeat.LostAfter
+	found, err := h.conn.Query(ctx, otherNodes, h.store.node, lostAfter.Milliseconds())
 	if err != nil {
 		return nil, err
 	}
-	seen := make(map[int64]otherNodeSeen, len(p.seen))
+	seen := make(map[int64]otherNodeSeen, len(h.seen))
 	var id, at int64
 	var overdue bool
 	_, err = pgx.ForEachRow(found, []any{&id, &at, &overdue}, func() error {
-		known, before := p.seen[id]
+		known, before := h.seen[id]
 		if !before || known.at != at {
 			known = otherNodeSeen{at: at, since: uptime()}
 		}
 		seen[id] = known
 		// If the server's clock was set back, the last heartbeat lies in the future and is never overdue.
 		unseen := uptime()-known.since >= lostAfter
-		if unseen || overdue && uptime()-known.since >= p.store.options.Heartbeat.unchangedFor() {
+		if unseen || overdue && uptime()-known.since >= h.store.options.Heartbeat.unchangedFor() {
 			lost = append(lost, id)
 		}
 		return nil
 	})
-	p.seen, p.checkedAt = seen, uptime()
+	h.seen, h.checkedAt = seen, uptime()
 	return lost, err
 }
 
 // lose declares a node lost, unless it has sent a heartbeat meanwhile or another node was faster.
-func (p *pulse) lose(ctx context.Context, node int64) error {
-	deleted, err := p.conn.Exec(ctx, loseNode, node, p.seen[node].at)
+func (h *heartbeater) lose(ctx context.Context, node int64) error {
+	deleted, err := h.conn.Exec(ctx, loseNode, node, h.seen[node].at)
 	if err != nil || deleted.RowsAffected() == 0 {
 		return err
 	}
-	p.store.options.Log.Warn("a node is lost", "node", node)
+	h.store.options.Log.Warn("a node is lost", "node", node)
 	select {
-	case p.store.rescuer.nodeLost <- struct{}{}:
+	case h.store.rescuer.nodeLost <- struct{}{}:
 	default: // a rescue is pending already
 	}
 	return nil

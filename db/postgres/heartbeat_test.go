@@ -109,7 +109,7 @@ func TestHeartbeat_KeepsRunsOfLiveNode(t *testing.T) {
 	working := start(t, living, runs[0])
 	aside := start(t, other, runs[1]) // whose next turn the living node has got
 	execute(t, living, "UPDATE process_runs SET node = 0 WHERE id = $1", aside.ID)
-	n, err := other.rescueAll(ctx)
+	n, err := other.rescueLostNodes(ctx)
 	if err != nil || n != 0 {
 		t.Errorf("%d runs are rescued: %v", n, err)
 	}
@@ -304,7 +304,7 @@ func TestHeartbeat_ResumedNodeWaitsForOthers(t *testing.T) {
 	kill(a)
 	kill(b)
 	execute(t, a, "UPDATE nodes SET seen_at = 1 WHERE id = $1", b.Node())
-	p := &pulse{store: a, config: a.pool.Config().ConnConfig, seen: map[int64]otherNodeSeen{}}
+	p := &heartbeater{store: a, config: a.pool.Config().ConnConfig, seen: map[int64]otherNodeSeen{}}
 	defer p.close()
 	isThere := func() bool { return number(t, a, "SELECT count(*) FROM nodes WHERE id = $1", b.Node()) == 1 }
 	ok(t, p.step(ctx))

@@ -7,9 +7,9 @@ import (
 	"strconv"
 	"time"
 
-	"runboard/db/query"
-
 	"github.com/jackc/pgx/v5"
+
+	"runboard/db/query"
 )
 
 const (

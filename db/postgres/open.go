@@ -36,22 +36,23 @@ type Options struct {
 	// Synchronous is "normal" to acknowledge writes before they are on the server's disk. Otherwise writes
 	// wait for it.
 	Synchronous string
-	// MaxPending is the most runs that may be waiting; 0 is no limit. Concurrent requests may exceed it by
+	// MaxPending is the maximum number of created runs; 0 is no limit. Concurrent requests may exceed it by
 	// their runs.
 	MaxPending int64
-	// MaxCrashes is how many crashes may interrupt a run before it fails; the default is 3.
+	// MaxCrashes is the number of crashes after which a run is failed; the default is 3.
 	MaxCrashes int
-	// LogLimit is the most bytes of log kept for a run; the default is 1 MiB.
+	// LogLimit is the size in bytes that a run's log is trimmed to; the default is 1 MiB.
 	LogLimit int64
-	// MaxLogBytes is about the most bytes of log kept for all runs; 0 is no limit. See TrimLogs.
+	// MaxLogBytes is the approximate maximum size in bytes of all logs together; 0 is no limit. See TrimLogs.
 	MaxLogBytes int64
-	// KeepFinished is how long final runs are kept, and KeepMax how many of them; 0 is no limit. See Prune.
+	// KeepFinished is how long finished runs are kept, and KeepMax how many; 0 is no limit. See Prune.
 	KeepFinished time.Duration
 	KeepMax      int64
 	// Kinds are the kinds that this node handles. Waiting runs of other kinds are reported as unhandled,
 	// unless another node has announced the kind; nil reports none.
 	Kinds []string
-	// StartDelay returns how long after its creation or retry a run of a kind may start; nil delays none.
+	// StartDelay returns the delay between the creation or retry of a run of kind and its start; nil: no
+	// delay.
 	StartDelay func(kind string) time.Duration
 	// MaxConns is the size of the pool; the default is 20. Listening and heartbeats use one more connection
 	// each, and River has one to listen.
@@ -224,15 +225,15 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.background.Go(func() { s.listenLoop(ctx, config.ConnConfig, listener) })
 	s.background.Go(func() { s.notifyLoop(ctx) })
-	s.background.Go(func() { s.tick(ctx) })
-	s.background.Go(func() { s.keepAlive(ctx, config.ConnConfig) })
+	s.background.Go(func() { s.tickLoop(ctx) })
+	s.background.Go(func() { s.heartbeatLoop(ctx, config.ConnConfig) })
 	s.background.Go(func() { s.lease.watch(ctx) })
-	s.background.Go(func() { s.rescueOrphans(ctx) })
+	s.background.Go(func() { s.rescueLoop(ctx) })
 	return nil
 }
 
-// tick does the periodic work of each second, until ctx ends.
-func (s *Store) tick(ctx context.Context) {
+// tickLoop does the periodic work of each second, until ctx ends.
+func (s *Store) tickLoop(ctx context.Context) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	var watch query.ClockWatch
@@ -300,10 +301,10 @@ func closeWithTimeout(pool *pgxpool.Pool) {
 		defer close(closed)
 		pool.Close()
 	}()
-	patience := time.NewTimer(closeTimeout)
-	defer patience.Stop()
+	timeout := time.NewTimer(closeTimeout)
+	defer timeout.Stop()
 	select {
 	case <-closed:
-	case <-patience.C:
+	case <-timeout.C:
 	}
 }

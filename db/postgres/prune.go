@@ -9,7 +9,8 @@ import (
 // dropBatch is the most runs that one transaction deletes. It keeps them locked.
 const dropBatch = 100
 
-// dropRuns deletes the final ones of some runs with everything that belongs to them, and returns their ids.
+// dropRuns deletes those of the given runs that have finished, with everything that belongs to them, and
+// returns their ids.
 var dropRuns = query.SQL(`WITH dropped AS (
 		DELETE FROM process_runs WHERE id = ANY ($1) AND status IN (:final) RETURNING id),
 	events AS (DELETE FROM run_events USING dropped WHERE run_id = dropped.id),
@@ -37,8 +38,7 @@ func (s *Store) Prune(ctx context.Context) (int, error) {
 	})
 }
 
-// drop deletes the first dropBatch of runs, as far as they are still final. It returns how many it deleted
-// and the runs left to delete. If the server refuses to delete one run, the others are deleted all the same.
+// drop deletes the first dropBatch of runs that are still finished. It is a query.DropFunc. If the server refuses to delete one run, the others are deleted all the same.
 func (s *Store) drop(ctx context.Context, runs []int64) (n int, left []int64, err error) {
 	runs, left = runs[:min(dropBatch, len(runs))], runs[min(dropBatch, len(runs)):]
 	n, err = s.dropTogether(ctx, runs)
@@ -58,7 +58,7 @@ func (s *Store) drop(ctx context.Context, runs []int64) (n int, left []int64, er
 	return 0, left, err
 }
 
-// dropTogether deletes all of runs that are still final, or none.
+// dropTogether deletes all of runs that are still finished, or none.
 func (s *Store) dropTogether(ctx context.Context, runs []int64) (n int, err error) {
 	err = s.write(ctx, func(tx *transaction) error {
 		dropped, err := tx.drop(runs...)
@@ -71,7 +71,7 @@ func (s *Store) dropTogether(ctx context.Context, runs []int64) (n int, err erro
 	return n, nil
 }
 
-// drop deletes the final ones of runs, and returns their ids.
+// drop deletes those of runs that have finished, and returns their ids.
 func (tx *transaction) drop(runs ...int64) (dropped []int64, err error) {
 	err = tx.SelectContext(tx.ctx, &dropped, dropRuns, runs)
 	return dropped, err

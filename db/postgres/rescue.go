@@ -95,9 +95,9 @@ func (tx *transaction) crash(current lockedRun) (app.ProcessRun, app.Event, erro
 	return app.Crash(current.run, tx.store.options.MaxCrashes, tx.time())
 }
 
-// rescueOrphans rescues the runs of lost nodes when one is found, and periodically, until ctx ends: the node
-// that found it may be lost before it is done.
-func (s *Store) rescueOrphans(ctx context.Context) {
+// rescueLoop rescues the runs of lost nodes when one is found, and periodically, until ctx ends: the node that
+// found it may be lost before it is done.
+func (s *Store) rescueLoop(ctx context.Context) {
 	ticker := time.NewTicker(s.options.Heartbeat.Every)
 	defer ticker.Stop()
 	for {
@@ -110,7 +110,7 @@ func (s *Store) rescueOrphans(ctx context.Context) {
 		if s.fault.Load() != nil {
 			continue
 		}
-		n, err := s.rescueAll(ctx)
+		n, err := s.rescueLostNodes(ctx)
 		if n > 0 {
 			s.options.Log.Warn("rescued runs of lost nodes", "runs", n)
 		}
@@ -120,8 +120,8 @@ func (s *Store) rescueOrphans(ctx context.Context) {
 	}
 }
 
-// rescueAll rescues the runs of lost nodes, and returns how many there were.
-func (s *Store) rescueAll(ctx context.Context) (rescued int, err error) {
+// rescueLostNodes rescues the runs of lost nodes, and returns how many there were.
+func (s *Store) rescueLostNodes(ctx context.Context) (rescued int, err error) {
 	var started, waiting []int64
 	err = s.read(ctx, func(ctx context.Context, q query.Queryer) error {
 		if err := query.Select(ctx, q, &started, startedOrphans); err != nil {
@@ -175,7 +175,8 @@ func (s *Store) RescueOrphans(ctx context.Context) (rescued int, err error) {
 			return err
 		}
 		err = query.Select(ctx, q, &waiting, createdWithoutJob, s.rescuer.cursor, part.Last)
-		if s.rescuer.cursor = part.Last; part.N < rescueBatch {
+		s.rescuer.cursor = part.Last
+		if part.N < rescueBatch { // the end: begin again
 			s.rescuer.cursor = 0
 		}
 		return err
@@ -186,7 +187,7 @@ func (s *Store) RescueOrphans(ctx context.Context) (rescued int, err error) {
 	if rescued, err = s.rescueEach(ctx, waiting); err != nil {
 		return rescued, err
 	}
-	orphans, err := s.rescueAll(ctx)
+	orphans, err := s.rescueLostNodes(ctx)
 	return rescued + orphans, err
 }
 

@@ -22,7 +22,7 @@ const (
 type nodeRollups struct {
 	mu      sync.Mutex
 	pending query.Rollups // guarded by mu
-	unsaved rollupBatch   // owned by tick, and then by Close
+	unsaved rollupBatch   // owned by tickLoop, and then by Close
 }
 
 // collect adds the events of a committed transaction to the pending rollups.

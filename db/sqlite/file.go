@@ -55,15 +55,15 @@ func fillEmpty(ctx context.Context, path, synchronous string) (err error) {
 			err = fmt.Errorf("is an empty file that cannot be filled: %w", err)
 		}
 	}()
-	if err := sign(ctx, path); err != nil {
+	if err := writeApplicationID(ctx, path); err != nil {
 		return err
 	}
 	return initSchema(ctx, path, synchronous)
 }
 
-// sign writes our application id into the header of an empty file, and nothing else.
-func sign(ctx context.Context, path string) error {
-	pool, err := openPool(ctx, sqliteDriver, signDSN(path), 1)
+// writeApplicationID writes the header of an empty file with our application id, and nothing else.
+func writeApplicationID(ctx context.Context, path string) error {
+	pool, err := openPool(ctx, sqliteDriver, rollbackDSN(path), 1)
 	if err != nil {
 		return err
 	}
@@ -85,10 +85,10 @@ func (s *Store) warn(text string, args ...any) {
 	s.warnings = append(s.warnings, Warning{Text: text, Args: args})
 }
 
-// tighten removes the permissions of other users on an existing database and the files beside it, because its
+// restrictPermissions removes the permissions of other users on an existing database and the files beside it, because its
 // logs may hold secrets and SQLite creates files beside it with the same permissions. It warns about what it
 // changed or could not change.
-func (s *Store) tighten() {
+func (s *Store) restrictPermissions() {
 	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
 		path := s.options.Path + suffix
 		info, err := os.Stat(path)

@@ -32,7 +32,7 @@ func TestEmptyFile_IsFilledInPlace(t *testing.T) {
 // steps are the states in which a killed process may leave fillEmpty.
 var steps = map[string]func(path string) error{
 	"before anything": func(string) error { return nil },
-	"signed":          func(path string) error { return sign(ctx, path) },
+	"signed":          func(path string) error { return writeApplicationID(ctx, path) },
 	"with a log, and nothing in it": func(path string) error {
 		pool, err := openPool(ctx, sqliteDriver, writerDSN(path, "full"), 1)
 		if err != nil {
@@ -66,7 +66,7 @@ func TestEmptyFile_IsFilledAfterInterruptedStart(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "runs.db")
 			overwrite(t, path, nil)
 			if name != "before anything" {
-				must(t, sign(ctx, path))
+				must(t, writeApplicationID(ctx, path))
 			}
 			must(t, step(path))
 			create(t, openStore(t, Options{Path: path}), 1)

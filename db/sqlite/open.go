@@ -75,7 +75,7 @@ type Store struct {
 	recovered Recovery
 	warnings  []Warning
 	changes   app.Notifier
-	logged    atomic.Bool // a log has grown since TrimLogs last ran
+	logged    atomic.Bool // a log has grown since TrimLogs was last called, or that left the logs too large
 	closeOnce sync.Once
 	closeErr  error
 }
@@ -106,7 +106,7 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 	if err = s.prepareFile(ctx); err != nil {
 		return nil, err
 	}
-	s.tighten()
+	s.restrictPermissions()
 	s.warnOfLinks()
 	if err = s.connect(ctx, options.Path); err != nil {
 		return nil, err

@@ -30,9 +30,13 @@ func (s *Store) Maintain(ctx context.Context) {
 	defer ticker.Stop()
 	var pruned time.Time
 	for {
-		s.trimLogs(ctx)
+		if s.logged.Swap(false) {
+			n, err := s.TrimLogs(ctx)
+			s.logMaintenance(ctx, "dropped the oldest logs: all logs exceed --max-log-bytes", n, err)
+		}
 		if time.Since(pruned) >= pruneEvery {
-			s.prune(ctx)
+			n, err := s.Prune(ctx)
+			s.logMaintenance(ctx, "deleted old runs", n, err)
 			pruned = time.Now()
 		}
 		select {
@@ -43,18 +47,18 @@ func (s *Store) Maintain(ctx context.Context) {
 	}
 }
 
-// prune calls Prune and logs the result.
-func (s *Store) prune(ctx context.Context) {
-	n, err := s.Prune(ctx)
+// logMaintenance logs the number of runs that a task has changed, and its error. The task is soon repeated.
+func (s *Store) logMaintenance(ctx context.Context, message string, runs int, err error) {
+	if runs > 0 {
+		s.options.Log.Info(message, "runs", runs)
+	}
 	if err != nil && ctx.Err() == nil {
-		s.options.Log.Error("old runs cannot be dropped", "error", err) // the next pruneEvery tries again
-	} else if n > 0 {
-		s.options.Log.Info("old runs were dropped", "runs", n)
+		s.options.Log.Error("maintenance failed", "error", err)
 	}
 }
 
 // Prune deletes finished runs that are too old or too many, with everything that belongs to them, and old
-// failure groups. It works in small batches, rests after each for as long as that took, and returns the
+// failure groups. It works in small batches, pauses after each for as long as that took, and returns the
 // number of deleted runs.
 func (s *Store) Prune(ctx context.Context) (int, error) {
 	keep := query.Keep{Finished: s.options.KeepFinished, Max: s.options.KeepMax}

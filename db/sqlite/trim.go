@@ -10,25 +10,11 @@ import (
 // TrimLogs deletes the logs of the runs that finished first, until all logs together are within MaxLogBytes,
 // none is left or ctx ends. It returns how many logs it deleted.
 func (s *Store) TrimLogs(ctx context.Context) (int, error) {
-	dropped, _, err := s.Reader.TrimLogs(ctx, s.options.MaxLogBytes, s.dropLogs)
-	return dropped, err
-}
-
-// trimLogs trims the logs if one has grown since the last call, or if the last call failed or had to leave
-// them too large until more runs finish.
-func (s *Store) trimLogs(ctx context.Context) {
-	if !s.logged.Swap(false) {
-		return
-	}
-	n, over, err := s.Reader.TrimLogs(ctx, s.options.MaxLogBytes, s.dropLogs)
+	dropped, over, err := s.Reader.TrimLogs(ctx, s.options.MaxLogBytes, s.dropLogs)
 	if over || err != nil {
-		s.logged.Store(true) // the next call tries again
+		s.logged.Store(true) // Maintain tries again: more runs may have finished
 	}
-	if err != nil && ctx.Err() == nil {
-		s.options.Log.Error("old logs cannot be dropped", "error", err)
-	} else if n > 0 {
-		s.options.Log.Info("old logs were dropped: all together had more than --max-log-bytes", "runs", n)
-	}
+	return dropped, err
 }
 
 // dropLogs replaces the logs of the given runs. It is a query.DropFunc.

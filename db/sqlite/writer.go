@@ -244,12 +244,12 @@ func (w *writer) transact(group []write) (results []error, err error) {
 	if flushed {
 		w.rollups.Forget()
 	}
-	w.applied(tx)
+	w.committed(tx)
 	return results, nil
 }
 
-// applied takes over the totals of a committed transaction and notifies subscribers.
-func (w *writer) applied(tx *transaction) {
+// committed takes over the totals of a committed transaction and notifies subscribers.
+func (w *writer) committed(tx *transaction) {
 	w.totals = tx.totals
 	w.cancelRequests.Store(tx.cancelRequests)
 	w.requeueSeq.Add(tx.requeued)

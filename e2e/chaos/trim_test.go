@@ -46,7 +46,7 @@ func TestLogs_OldestAreDroppedFirst(t *testing.T) {
 		}
 	}
 	harness.Eventually(t, "the server says so", func() error {
-		if !strings.Contains(b.Log.String(), "old logs were dropped") {
+		if !strings.Contains(b.Log.String(), "dropped the oldest logs") {
 			return errors.New("its log says nothing")
 		}
 		return nil
