@@ -82,11 +82,11 @@ func (b *bench) startBinary(binary, database string, args ...string) (*server, e
 	if err != nil {
 		return nil, err
 	}
-	return s, s.untilUp()
+	return s, s.waitUntilUp()
 }
 
-// untilUp waits up to five minutes until the list of runs is served.
-func (s *server) untilUp() error {
+// waitUntilUp waits up to five minutes until the list of runs is served.
+func (s *server) waitUntilUp() error {
 	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if response, err := http.Get(s.url + "/process_runs"); err == nil {
 			_, _ = io.Copy(io.Discard, response.Body)
@@ -105,9 +105,9 @@ type boardPage struct {
 	Counts map[string]int64     `json:"counts"`
 }
 
-// ask sends a request for JSON, with form as its body unless it is nil, and decodes the response. A status of
-// 300 or more is an error.
-func (s *server) ask(method, path string, form url.Values) (page boardPage, err error) {
+// requestJSON sends a request for JSON, with form as its body unless it is nil, and decodes the response.
+// A status of 300 or more is an error.
+func (s *server) requestJSON(method, path string, form url.Values) (page boardPage, err error) {
 	request, err := http.NewRequest(method, s.url+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		return page, err
@@ -131,16 +131,16 @@ func (s *server) ask(method, path string, form url.Values) (page boardPage, err 
 	return page, json.Unmarshal(body, &page)
 }
 
-// begin creates count runs in one request.
-func (s *server) begin(count int) error {
-	_, err := s.ask(http.MethodPost, "/process_runs", url.Values{"count": {strconv.Itoa(count)}})
+// createRuns creates count runs in one request.
+func (s *server) createRuns(count int) error {
+	_, err := s.requestJSON(http.MethodPost, "/process_runs", url.Values{"count": {strconv.Itoa(count)}})
 	return err
 }
 
-// untilDone waits up to five minutes until at least this many runs are completed.
-func (s *server) untilDone(runs int64) error {
+// waitUntilDone waits up to five minutes until at least this many runs are completed.
+func (s *server) waitUntilDone(runs int64) error {
 	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		page, err := s.ask(http.MethodGet, "/process_runs", nil)
+		page, err := s.requestJSON(http.MethodGet, "/process_runs", nil)
 		if err != nil {
 			return err
 		}

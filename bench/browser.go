@@ -63,9 +63,9 @@ func (b *bench) browser() (string, error) {
 		rows = append(rows, []string{page.name, group(one.median("busy"), 1), one.spread("busy", 1), group(one.median("longest"), 0), one.spread("longest", 0),
 			group(one.median("slow"), 0), group(one.median("before"), 1), group(one.median("after"), 1)})
 	}
-	return fmt.Sprintf("One page of the list in Chromium for %v (polled: %v) while %s runs a second are started, done and completed. Busy is the thread's own "+
-		"processor time. A task takes as long as the clock says, so what else runs on the machine makes it longer; 0 is under 50. Heaps are after a collection. "+
-		"To reach: 25 %% busy, no task over 100 ms, a flat heap.\n\n%s", browserTime, pollTime, group(browserPace, 0), table(rows)), nil
+	return fmt.Sprintf("One page of the list in Chromium for %v (polled: %v) while %s runs a second are started, done and completed. Busy is the CPU time of "+
+		"the main thread. Tasks are measured by the wall clock, so other load makes them longer; 0 means under 50 ms. Heaps are measured after a garbage collection. "+
+		"Goal: 25 %% busy, no task over 100 ms, a flat heap.\n\n%s", browserTime, pollTime, group(browserPace, 0), table(rows)), nil
 }
 
 // browserRound measures one variant of the page on a new board.
@@ -80,7 +80,7 @@ func (b *bench) browserRound(script string, lasting time.Duration) (sample, erro
 		return nil, err
 	}
 	defer cancel()
-	err = errors.Join(board.begin(1000), board.untilDone(1000), chromedp.Do(ctx, chromedp.Navigate(board.url+"/process_runs")))
+	err = errors.Join(board.createRuns(1000), board.waitUntilDone(1000), chromedp.Do(ctx, chromedp.Navigate(board.url+"/process_runs")))
 	for _, text := range []string{watchScript, script} {
 		if _, wrong := chromedp.Run(ctx, chromedp.Evaluate[bool](text)); wrong != nil {
 			err = errors.Join(err, wrong)
@@ -95,7 +95,7 @@ func (b *bench) browserRound(script string, lasting time.Duration) (sample, erro
 		return nil, err
 	}
 	began := time.Now()
-	if err := board.keepStarting(browserPace, lasting); err != nil {
+	if err := board.createAtPace(browserPace, lasting); err != nil {
 		return nil, err
 	}
 	took := time.Since(began).Seconds()

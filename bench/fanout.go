@@ -20,8 +20,8 @@ const (
 
 var fanOutSizes = []int{1000, 5000, 10000}
 
-// broadcasting is a server that sends each published message to all sockets.
-type broadcasting struct {
+// broadcaster is a server that sends each published message to all sockets.
+type broadcaster struct {
 	server  *server
 	path    string
 	hello   string
@@ -29,48 +29,48 @@ type broadcasting struct {
 }
 
 // openHub starts a hub in a process of its own. It publishes messages of size bytes. The caller kills it.
-func openHub(name string, size int) (broadcasting, error) {
+func openHub(name string, size int) (broadcaster, error) {
 	input, err := os.CreateTemp("", "hub")
 	if err != nil {
-		return broadcasting{}, err
+		return broadcaster{}, err
 	}
 	defer os.Remove(input.Name())
 	if _, err := fmt.Fprintf(input, "%q", name); err != nil {
-		return broadcasting{}, err
+		return broadcaster{}, err
 	}
 	s, err := startServer("sh", "-c", `exec "$0" -child hub < "$1"`, os.Args[0], input.Name())
 	if err != nil {
-		return broadcasting{}, err
+		return broadcaster{}, err
 	}
 	message := strings.Repeat("x", size)
-	return broadcasting{s, "/ws", hubs[name].hello, func() error { return publishTo(s.url, message) }}, nil
+	return broadcaster{s, "/ws", hubs[name].hello, func() error { return publishTo(s.url, message) }}, nil
 }
 
-// openWatched starts the board with one delayed run. Publishing cancels and retries the run in turn, and all
+// openBoard starts the board with one delayed run. Publishing cancels and retries the run in turn, and all
 // sockets subscribe to the list. The caller kills it.
-func (b *bench) openWatched() (broadcasting, error) {
+func (b *bench) openBoard() (broadcaster, error) {
 	board, err := b.startBoard("", "--delay-min=1h", "--delay-max=1h")
 	if err != nil {
-		return broadcasting{}, err
+		return broadcaster{}, err
 	}
-	wishes := []string{"cancel", "retry"}
+	commands := []string{"cancel", "retry"}
 	publish := func() error {
-		_, err := board.ask("POST", "/process_runs/1/"+wishes[0], url.Values{})
-		wishes[0], wishes[1] = wishes[1], wishes[0]
+		_, err := board.requestJSON("POST", "/process_runs/1/"+commands[0], url.Values{})
+		commands[0], commands[1] = commands[1], commands[0]
 		return err
 	}
-	return broadcasting{board, "/process_runs/live", "", publish}, board.begin(1)
+	return broadcaster{board, "/process_runs/live", "", publish}, board.createRuns(1)
 }
 
 // kill kills the server and waits for its exit.
-func (o broadcasting) kill() {
+func (o broadcaster) kill() {
 	_ = o.server.cmd.Process.Kill()
 	_ = o.server.cmd.Wait()
 }
 
-// publishing returns the CPU seconds that the server takes to publish one message to a single socket.
-func (o broadcasting) publishing() (float64, error) {
-	c, err := gatherCrowd(o.server.url, o.path, 1, o.hello, func(int, []byte) {})
+// publishCost returns the CPU seconds that the server takes to publish one message to a single socket.
+func (o broadcaster) publishCost() (float64, error) {
+	c, err := openCrowd(o.server.url, o.path, 1, o.hello, func(int, []byte) {})
 	if err != nil {
 		return 0, err
 	}
@@ -92,8 +92,8 @@ type heard struct {
 	delays              [][]float64 // by socket, in ms from the call that publishes
 }
 
-// saw records a frame that a socket has received, if a message has been published and it is not a ping.
-func (h *heard) saw(socket int, frame []byte) {
+// record stores a frame that a socket has received, if a message has been published and it is not a ping.
+func (h *heard) record(socket int, frame []byte) {
 	if start := h.began.Load(); start > 0 && len(frame) >= smallest {
 		h.delays[socket] = append(h.delays[socket], float64(time.Now().UnixNano()-start)/1e6)
 		h.frames.Add(1)
@@ -121,14 +121,14 @@ func (h *heard) longest() []float64 {
 
 // measure publishes messages to a crowd of this size at a fixed pace, and then kills the server. It fails
 // unless each socket receives each message.
-func (o broadcasting) measure(sockets int) (sample, error) {
+func (o broadcaster) measure(sockets int) (sample, error) {
 	defer o.kill()
-	alone, err := o.publishing()
+	alone, err := o.publishCost()
 	if err != nil {
 		return nil, err
 	}
 	h := &heard{delays: make([][]float64, sockets)}
-	c, err := gatherCrowd(o.server.url, o.path, sockets, o.hello, h.saw)
+	c, err := openCrowd(o.server.url, o.path, sockets, o.hello, h.record)
 	if err != nil {
 		return nil, err
 	}
@@ -183,15 +183,15 @@ func (b *bench) fanOut() (string, error) {
 		}
 	}
 	return fmt.Sprintf("One frame of %d bytes every %v to all sockets, from the call that publishes it to the read. Runboard's call is a cancel or a retry, "+
-		"with its commit and its drawing. What it costs a server to publish to one socket is taken from its processor time, and shown beside it. At most: the sockets by the time until the last of them has read it. To reach: 1.2 times the limit.\n\n%s%s", bytes, fanOutPace, table(rows), versions()), nil
+		"including the commit and the rendering. The CPU time of publishing to a single socket is subtracted and shown separately. At most: the sockets divided by the time until the last of them has read the frame. Goal: 1.2 times the limit.\n\n%s%s", bytes, fanOutPace, table(rows), versions()), nil
 }
 
 // fanOutRound measures one server with this many sockets. size is the size of the hubs' messages in bytes;
 // the board ignores it.
 func (b *bench) fanOutRound(name string, sockets, size int) (sample, error) {
-	open := func() (broadcasting, error) { return openHub(name, size) }
+	open := func() (broadcaster, error) { return openHub(name, size) }
 	if name == "Runboard" {
-		open = b.openWatched
+		open = b.openBoard
 	}
 	o, err := open()
 	if err != nil {

@@ -36,9 +36,9 @@ const growthText = `
 	DROP TABLE run_search;
 	DROP TRIGGER run_search_clear_error`
 
-// filled returns the path of a database with this many rows. All of them have the status, except for the one
-// in twenty that has failed. The database is created on the first call and then reused.
-func (b *bench) filled(rows, status int) (string, error) {
+// filledDatabase returns the path of a database with this many rows. All of them have the status, except
+// for the one in twenty that has failed. The database is created on the first call and then reused.
+func (b *bench) filledDatabase(rows, status int) (string, error) {
 	path := filepath.Join(b.dir, fmt.Sprintf("rows-%d-%d.db", rows, status))
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
@@ -74,7 +74,7 @@ func (b *bench) growth() (string, error) {
 	all, paths := make([]samples, len(growthSizes)), make([]string, len(growthSizes))
 	var err error
 	for i, rows := range growthSizes {
-		if paths[i], err = b.filled(rows, completed); err != nil {
+		if paths[i], err = b.filledDatabase(rows, completed); err != nil {
 			return "", err
 		}
 	}
@@ -100,7 +100,7 @@ func (b *bench) growth() (string, error) {
 		}
 		lines = append(lines, append(row, group(all[len(all)-1].median(name)/all[0].median(name), 2)))
 	}
-	return fmt.Sprintf("The same on databases with more and more finished rows, in turn; in brackets the lowest and the highest round. To reach: no more than 1.2 times.\n\n%s", table(lines)), nil
+	return fmt.Sprintf("The same requests on databases with ever more finished rows; the lowest and the highest round are in brackets. Goal: no more than 1.2 times.\n\n%s", table(lines)), nil
 }
 
 // growthRound measures one database with this many rows. All times are medians in ms.
@@ -156,7 +156,7 @@ func (s *server) doneTime() (float64, error) {
 	var took []float64
 	for range growthRuns {
 		began := time.Now()
-		page, err := s.ask(http.MethodPost, "/process_runs", url.Values{"count": {"1"}})
+		page, err := s.requestJSON(http.MethodPost, "/process_runs", url.Values{"count": {"1"}})
 		if err != nil {
 			return 0, err
 		}
@@ -192,7 +192,7 @@ func (b *bench) startTime(path string) (float64, error) {
 }
 
 func (b *bench) memory() (string, error) {
-	rows := [][]string{{"", "measured", "to reach"}}
+	rows := [][]string{{"", "measured", "goal"}}
 	add := func(what, measured, reach string) { rows = append(rows, []string{what, measured, reach}) }
 	var sockets samples
 	for range b.rounds {
@@ -228,7 +228,7 @@ func (b *bench) memory() (string, error) {
 		return "", err
 	}
 	add("size of the binary", group(float64(info.Size())/1e6, 1)+" MB", "30 MB")
-	return "Memory is what the process has of its own (RssAnon).\n\n" + table(rows), nil
+	return "Memory is the anonymous resident memory of the process (RssAnon).\n\n" + table(rows), nil
 }
 
 // medianStart returns the median start time on a database with this many completed rows, in ms.
@@ -236,7 +236,7 @@ func (b *bench) medianStart(rows int) (float64, error) {
 	path := filepath.Join(b.dir, "empty.db")
 	if rows > 0 {
 		var err error
-		if path, err = b.filled(rows, completed); err != nil {
+		if path, err = b.filledDatabase(rows, completed); err != nil {
 			return 0, err
 		}
 	}
@@ -259,11 +259,11 @@ func (b *bench) socketMemory() (float64, error) {
 		return 0, err
 	}
 	defer board.stop()
-	if err := errors.Join(board.begin(100), board.untilDone(100)); err != nil {
+	if err := errors.Join(board.createRuns(100), board.waitUntilDone(100)); err != nil {
 		return 0, err
 	}
 	before := memoryOf(board.pid())
-	c, err := gatherCrowd(board.url, "/process_runs/live", sockets, "", func(int, []byte) {})
+	c, err := openCrowd(board.url, "/process_runs/live", sockets, "", func(int, []byte) {})
 	if err != nil {
 		return 0, err
 	}
@@ -277,7 +277,7 @@ func (b *bench) rowMemory(rows, status int) (float64, error) {
 	path := ""
 	if rows > 0 {
 		var err error
-		if path, err = b.filled(rows, status); err != nil {
+		if path, err = b.filledDatabase(rows, status); err != nil {
 			return 0, err
 		}
 	}

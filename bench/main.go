@@ -138,9 +138,9 @@ func replaceSection(path string, p part, section string) error {
 // summary is the document whose first table has the figures that matter most to users.
 const summary = "../docs/performance.md"
 
-// tell writes a figure into the row of that table that begins with what. It fails if there is no such
-// row.
-func tell(what, figure string) error {
+// updateSummary writes a figure into the row of that table that begins with what. It fails if there is no
+// such row.
+func updateSummary(what, figure string) error {
 	text, err := os.ReadFile(summary)
 	if err != nil {
 		return err
@@ -153,11 +153,11 @@ func tell(what, figure string) error {
 }
 
 // heading is the beginning of the file of results, with a verb for the machine.
-const heading = `# What was measured
+const heading = `# Results
 
-By ` + "`make bench`" + `: the real program and its peers in turn, on the same machine, in the same run. Machines differ and are shared, so
-the ratios count and not the figures: each is a median of its rounds, and the spread is from the lowest to the highest round.
-Settings and versions are beside the figures. What they mean, and where the time goes, is in [docs/performance.md](../docs/performance.md).
+Written by ` + "`make bench`" + `: the real program and its peers in turn, on the same machine, in the same run. Machines differ and are shared, so
+only the ratios count: each figure is the median of its rounds, and the spread is from the lowest to the highest round.
+Settings and versions are beside the figures. [docs/performance.md](../docs/performance.md) explains them.
 
 Machine: %s.
 `

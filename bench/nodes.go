@@ -85,7 +85,7 @@ func (b *bench) fleetRound(f fleet, at addresses, round int) (sample, error) {
 	if err := beginOn(nodes); err != nil {
 		return nil, err
 	}
-	if err := nodes[0].untilDone(nodesRuns); err != nil {
+	if err := nodes[0].waitUntilDone(nodesRuns); err != nil {
 		return nil, err
 	}
 	took := time.Since(began).Seconds()
@@ -134,7 +134,7 @@ func beginOn(nodes []*server) error {
 	for i := range wholeClients {
 		clients.Go(func() {
 			for n := i; n < nodesRuns/nodesEach && failed[i] == nil; n += wholeClients {
-				failed[i] = nodes[n%len(nodes)].begin(nodesEach)
+				failed[i] = nodes[n%len(nodes)].createRuns(nodesEach)
 			}
 		})
 	}

@@ -65,12 +65,12 @@ func (b *bench) startFull(binary string) (*server, error) {
 		return nil, err
 	}
 	for range pageRuns {
-		if err := board.begin(1); err != nil {
+		if err := board.createRuns(1); err != nil {
 			board.stop()
 			return nil, err
 		}
 	}
-	if err := board.untilDone(pageRuns); err != nil {
+	if err := board.waitUntilDone(pageRuns); err != nil {
 		board.stop()
 		return nil, err
 	}
@@ -118,11 +118,11 @@ func (b *bench) page() (string, error) {
 	text := fmt.Sprintf("`GET /process_runs` from %d clients with %d connections, %d rows on the page.\n\n%s\n",
 		pageClients, pageClients, app.PageSize, table(rows))
 	if b.older != "" {
-		text += fmt.Sprintf("CPU a page against the older one: %.2f (to reach: 0.33). ",
+		text += fmt.Sprintf("CPU a page against the older one: %.2f (goal: 0.33). ",
 			measured[0].median("cpu")/measured[2].median("cpu"))
 	}
-	return text + fmt.Sprintf("Rate against the page from memory: %.2f (to reach: 0.5). "+
-		"A first visit with all files is %s bytes, compressed (to reach: 60 KB), a later one %s.\n",
+	return text + fmt.Sprintf("Rate against the page from memory: %.2f (goal: 0.5). "+
+		"A first visit with all files is %s bytes, compressed (goal: 60 KB), a later one %s.\n",
 		measured[0].median("rate")/measured[1].median("rate"), group(first, 0), group(later, 0)), nil
 }
 

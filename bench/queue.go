@@ -69,8 +69,8 @@ type childSettings struct {
 	At        addresses
 }
 
-// opened reads the settings of the child and opens the contender that they name.
-func opened(input *json.Decoder) (c contender, q queue, at addresses, err error) {
+// openContender reads the settings of the child and opens the contender that they name.
+func openContender(input *json.Decoder) (c contender, q queue, at addresses, err error) {
 	var settings childSettings
 	if err := input.Decode(&settings); err != nil {
 		return c, nil, at, err
@@ -87,7 +87,7 @@ func opened(input *json.Decoder) (c contender, q queue, at addresses, err error)
 // queueChild measures the throughput of a contender, from the first call of add until all runs are done and
 // saved.
 func queueChild(input *json.Decoder) (sample, error) {
-	c, q, at, err := opened(input)
+	c, q, at, err := openContender(input)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func queueChild(input *json.Decoder) (sample, error) {
 // pickupChild measures the latency of a contender, from the call of add to the first line of the work, one
 // run after the other. Times are in ms.
 func pickupChild(input *json.Decoder) (sample, error) {
-	_, q, _, err := opened(input)
+	_, q, _, err := openContender(input)
 	if err != nil {
 		return nil, err
 	}
@@ -149,9 +149,9 @@ func pickupChild(input *json.Decoder) (sample, error) {
 	return sample{"p50": percentile(took, 50), "p99": percentile(took, 99)}, nil
 }
 
-// takeTurns measures all contenders in turn, round after round, so that a change of the machine's load
+// measureInTurn measures all contenders in turn, round after round, so that a change of the machine's load
 // affects all of them. It returns samples by the name of the contender.
-func (b *bench) takeTurns(job string) (map[string]samples, error) {
+func (b *bench) measureInTurn(job string) (map[string]samples, error) {
 	at, err := b.servers.start()
 	if err != nil {
 		return nil, err
@@ -182,7 +182,7 @@ func (b *bench) childRound(job string, c contender, at addresses) (sample, error
 
 // queues compares the throughput of all contenders.
 func (b *bench) queues() (string, error) {
-	all, err := b.takeTurns("queue")
+	all, err := b.measureInTurn("queue")
 	if err != nil {
 		return "", err
 	}
@@ -190,37 +190,37 @@ func (b *bench) queues() (string, error) {
 	for _, c := range contenders[4:] {
 		best = max(best, all[c.Name].median("rate"))
 	}
-	rows := [][]string{{"", "kept at a power cut", "runs/s", "spread", "ratio to Runboard", "CPU a run, µs"}}
+	rows := [][]string{{"", "survives a power cut", "runs/s", "spread", "ratio to Runboard", "CPU a run, µs"}}
 	for _, c := range contenders {
 		one := all[c.Name]
 		rows = append(rows, []string{c.Name, c.Kept, group(one.median("rate"), 0), one.spread("rate", 0),
 			group(one.median("rate")/ours, 2), group(one.median("cpu"), 0)})
 	}
 	limit := all[contenders[2].Name].median("rate")
-	if err := tell("Runs that do nothing, each step committed", fmt.Sprintf("%s a second, %.1f times the fastest of its peers", group(ours, 0), ours/best)); err != nil {
+	if err := updateSummary("Runs that do nothing, each step committed", fmt.Sprintf("%s a second, %.1f times the fastest of its peers", group(ours, 0), ours/best)); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d workers, runs that do nothing, added in calls of %d, from the first call until all are done and that is kept. "+
-		"Servers' processor time is in it.\n\n%s\nOf the limit: %.2f (to reach: 0.6). Of the best peer: %.1f times (to reach: 4).\n%s",
+	return fmt.Sprintf("%d workers, runs that do nothing, added in calls of %d, from the first call until all are done and saved. "+
+		"The CPU time includes that of the servers.\n\n%s\nOf the limit: %.2f (goal: 0.6). Of the best peer: %.1f times (goal: 4).\n%s",
 		queueWorkers, queueCall, table(rows), ours/limit, ours/best, versions()), nil
 }
 
 // pickups compares the latency of all contenders.
 func (b *bench) pickups() (string, error) {
-	all, err := b.takeTurns("pickup")
+	all, err := b.measureInTurn("pickup")
 	if err != nil {
 		return "", err
 	}
-	rows := [][]string{{"", "kept at a power cut", "p50, ms", "p99, ms", "spread of p50"}}
+	rows := [][]string{{"", "survives a power cut", "p50, ms", "p99, ms", "spread of p50"}}
 	for _, c := range contenders {
 		one := all[c.Name]
 		rows = append(rows, []string{c.Name, c.Kept, group(one.median("p50"), 2), group(one.median("p99"), 2), one.spread("p50", 2)})
 	}
 	ours := all[contenders[0].Name]
-	err = tell("From the call to the first line of your work, committed before", fmt.Sprintf("%.1f ms, for 99 of 100 at most %.1f ms", ours.median("p50"), ours.median("p99")))
+	err = updateSummary("From the call to the first line of your work, committed before", fmt.Sprintf("%.1f ms, for 99 of 100 at most %.1f ms", ours.median("p50"), ours.median("p99")))
 	if err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%d workers, one run at a time on an idle queue, %d of them a round, from the call to the first line of the work "+
-		"(to reach: p50 1 ms, p99 3 ms).\n\n%s%s", pickupWorkers, pickupRuns, table(rows), versions()), nil
+		"(goal: p50 1 ms, p99 3 ms).\n\n%s%s", pickupWorkers, pickupRuns, table(rows), versions()), nil
 }

@@ -64,7 +64,7 @@ func (b *bench) railsRound(at addresses) (sample, error) {
 	defer b.servers.end(example.cmd)
 	const runs = railsPosts * wholeCount
 	completed, done := atomic.Int64{}, make(chan struct{})
-	watcher, err := gatherCrowd(example.url, "/cable", 1, railsHello, func(_ int, frame []byte) {
+	watcher, err := openCrowd(example.url, "/cable", 1, railsHello, func(_ int, frame []byte) {
 		if bytes.Contains(frame, []byte("completed")) && completed.Add(1) == runs {
 			close(done)
 		}
@@ -74,7 +74,7 @@ func (b *bench) railsRound(at addresses) (sample, error) {
 	}
 	defer watcher.leave()
 	time.Sleep(time.Second) // until the socket is subscribed
-	measured, err := throughWhole(done, runs, railsPosts, func() float64 { return cpuOf(example.pid()) + cpuOf(at.postgresPID()) }, func() error {
+	measured, err := measureWholePath(done, runs, railsPosts, func() float64 { return cpuOf(example.pid()) + cpuOf(at.postgresPID()) }, func() error {
 		response, err := noRedirects.PostForm(example.url+"/process_runs", url.Values{"count": {strconv.Itoa(wholeCount)}})
 		if err != nil {
 			return err

@@ -115,7 +115,7 @@ func (q *rawQueue) write() {
 		}
 	}
 	for first := range q.writes {
-		group, ended := gathered(first, q.writes), int64(0)
+		group, ended := takePending(first, q.writes), int64(0)
 		exec(begin)
 		for _, one := range group {
 			now := time.Now().UnixMilli()
@@ -140,8 +140,8 @@ func (q *rawQueue) write() {
 	}
 }
 
-// gathered returns first and the writes that are already pending, up to rawGroup.
-func gathered(first rawWrite, writes <-chan rawWrite) []rawWrite {
+// takePending returns first and the writes that are already pending, up to rawGroup.
+func takePending(first rawWrite, writes <-chan rawWrite) []rawWrite {
 	group := []rawWrite{first}
 	for len(group) < rawGroup {
 		select {

@@ -30,9 +30,9 @@ type stormView struct {
 	behind []float64 // age of the oldest new change in each frame, ms
 }
 
-// saw records how old the oldest change in a frame is, of those newer than the frames before. now is in Unix
-// ms.
-func (v *stormView) saw(frame []byte, now int64) {
+// record stores how old the oldest change in a frame is, of those newer than the frames before. now is in
+// Unix ms.
+func (v *stormView) record(frame []byte, now int64) {
 	oldest, newest := int64(0), v.newest
 	for {
 		_, rest, found := bytes.Cut(frame, []byte(`data-at=`))
@@ -68,7 +68,7 @@ func (b *bench) storm() (string, error) {
 			all = append(all, one)
 		}
 		if pace == stormPaces[0] {
-			err := tell("1,000 open pages during 5,000 changes a second", fmt.Sprintf("at most %.0f ms behind, for 99 of 100 frames, at %.2f of a core", all.median("p99"), all.median("cores")))
+			err := updateSummary("1,000 open pages during 5,000 changes a second", fmt.Sprintf("at most %.0f ms behind, for 99 of 100 frames, at %.2f of a core", all.median("p99"), all.median("cores")))
 			if err != nil {
 				return "", err
 			}
@@ -80,9 +80,9 @@ func (b *bench) storm() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s sockets on the newest page for %v while runs are started, done and completed. Behind is how old the oldest change in a "+
-		"frame is when it has been read, of those that were not in the frames before. To reach: 400 ms at p99, one core, 16,384 bytes.\n\n%s\n"+
-		"Peers that push every one of %s changes a second to the same sockets, for %v, have to send %s frames a second:\n\n%s%s",
+	return fmt.Sprintf("%s sockets on the newest page for %v while runs are started, done and completed. Behind is the age, when a "+
+		"frame has been read, of its oldest change that earlier frames did not have. Goal: 400 ms at p99, one core, 16,384 bytes.\n\n%s\n"+
+		"Peers that push every one of %s changes a second to the same sockets, for %v, must send %s frames a second:\n\n%s%s",
 		group(stormSockets, 0), stormTime, table(rows), group(stormPushed, 0), stormPushing, group(stormPushed*stormSockets, 0), pushed, versions()), nil
 }
 
@@ -115,9 +115,9 @@ func pushedRound(name string) (sample, error) {
 	}
 	defer o.kill()
 	views, frames := make([]stormView, stormSockets), atomic.Int64{}
-	c, err := gatherCrowd(o.server.url, o.path, stormSockets, o.hello, func(socket int, frame []byte) {
+	c, err := openCrowd(o.server.url, o.path, stormSockets, o.hello, func(socket int, frame []byte) {
 		frames.Add(1)
-		views[socket].saw(frame, time.Now().UnixMilli())
+		views[socket].record(frame, time.Now().UnixMilli())
 	})
 	if err != nil {
 		return nil, err
@@ -153,12 +153,12 @@ func (b *bench) stormRound(pace int) (sample, error) {
 	}
 	defer board.stop()
 	views, frames, largest := make([]stormView, stormSockets), atomic.Int64{}, atomic.Int64{}
-	c, err := gatherCrowd(board.url, "/process_runs/live", stormSockets, "", func(socket int, frame []byte) {
+	c, err := openCrowd(board.url, "/process_runs/live", stormSockets, "", func(socket int, frame []byte) {
 		frames.Add(1)
 		if size := int64(len(frame)); size > largest.Load() {
 			largest.Store(size)
 		}
-		views[socket].saw(frame, time.Now().UnixMilli())
+		views[socket].record(frame, time.Now().UnixMilli())
 	})
 	if err != nil {
 		return nil, err
@@ -166,9 +166,9 @@ func (b *bench) stormRound(pace int) (sample, error) {
 	time.Sleep(time.Second)
 	frames.Store(0)
 	began, cpu := time.Now(), cpuOf(board.pid())
-	err = board.keepStarting(pace, stormTime)
+	err = board.createAtPace(pace, stormTime)
 	took, used := time.Since(began).Seconds(), cpuOf(board.pid())-cpu
-	page, _ := board.ask("GET", "/process_runs", nil)
+	page, _ := board.requestJSON("GET", "/process_runs", nil)
 	time.Sleep(time.Second)
 	c.leave()
 	behind := behindOf(views)
@@ -178,16 +178,16 @@ func (b *bench) stormRound(pace int) (sample, error) {
 	}, err
 }
 
-// keepStarting creates pace runs a second for a time, waits for the requests, and returns the first error. It
+// createAtPace creates pace runs a second for a time, waits for the requests, and returns the first error. It
 // does not wait until the runs are done.
-func (s *server) keepStarting(pace int, lasting time.Duration) error {
+func (s *server) createAtPace(pace int, lasting time.Duration) error {
 	var requests sync.WaitGroup
 	failed := make(chan error, 1)
 	ticks := time.NewTicker(time.Second * stormCount / time.Duration(pace))
 	defer ticks.Stop()
 	for end := time.Now().Add(lasting); time.Now().Before(end); <-ticks.C {
 		requests.Go(func() {
-			if err := s.begin(stormCount); err != nil {
+			if err := s.createRuns(stormCount); err != nil {
 				select {
 				case failed <- err:
 				default:

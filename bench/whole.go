@@ -61,11 +61,11 @@ func wholeText(ours, alone, rails samples) string {
 	if len(rails) > 0 {
 		rows = append(rows, row("Rails example", rails))
 		compared = fmt.Sprintf("Of the Rails example (bench/rails: ActiveJob and ActionCable with their async adapters on PostgreSQL, one puma with five threads, %d runs; "+
-			"processor time with PostgreSQL's): %.0f times (to reach: 100), at 1/%.0f of its processor time a run (to reach: 1/100).", railsPosts*wholeCount,
+			"CPU time including PostgreSQL's): %.0f times (goal: 100), at 1/%.0f of its CPU time a run (goal: 1/100).", railsPosts*wholeCount,
 			ours.median("rate")/rails.median("rate"), rails.median("cpu")/ours.median("cpu"))
 	}
 	return fmt.Sprintf("`POST count=%d` from %d clients with %d connections, without delay, until a watching socket shows the last run done.\n\n%s\n"+
-		"Of its queue alone: %.2f (to reach: 0.3). %s\n", wholeCount, wholeClients, wholeClients, table(rows), ours.median("rate")/alone.median("rate"), compared)
+		"Of its queue alone: %.2f (goal: 0.3). %s\n", wholeCount, wholeClients, wholeClients, table(rows), ours.median("rate")/alone.median("rate"), compared)
 }
 
 // wholeRound measures the board once.
@@ -77,7 +77,7 @@ func (b *bench) wholeRound() (sample, error) {
 	defer board.stop()
 	last, done := []byte(fmt.Sprintf(`<b id="count_completed">%s</b>`, group(wholePosts*wholeCount, 0))), make(chan struct{})
 	once := sync.OnceFunc(func() { close(done) })
-	watcher, err := gatherCrowd(board.url, "/process_runs/live", 1, "", func(_ int, frame []byte) {
+	watcher, err := openCrowd(board.url, "/process_runs/live", 1, "", func(_ int, frame []byte) {
 		if bytes.Contains(frame, last) {
 			once()
 		}
@@ -86,12 +86,12 @@ func (b *bench) wholeRound() (sample, error) {
 		return nil, err
 	}
 	defer watcher.leave()
-	return throughWhole(done, wholePosts*wholeCount, wholePosts, func() float64 { return cpuOf(board.pid()) }, func() error { return board.begin(wholeCount) })
+	return measureWholePath(done, wholePosts*wholeCount, wholePosts, func() float64 { return cpuOf(board.pid()) }, func() error { return board.createRuns(wholeCount) })
 }
 
-// throughWhole has the clients call post this many times in all, and measures until done is closed, which
+// measureWholePath has the clients call post this many times in all, and measures until done is closed, which
 // must happen within a minute of the last call. cpu returns the CPU seconds used so far.
-func throughWhole(done <-chan struct{}, runs, posts int, cpu func() float64, post func() error) (sample, error) {
+func measureWholePath(done <-chan struct{}, runs, posts int, cpu func() float64, post func() error) (sample, error) {
 	began, used := time.Now(), cpu()
 	var clients sync.WaitGroup
 	var left atomic.Int64
