@@ -49,7 +49,8 @@ func TestServerLog_HasOneLineAMinute(t *testing.T) {
 	for i := range 1000 {
 		conns.Printf("error when serving connection %d: %v", i, fasthttp.ErrBodyTooLarge)
 	}
-	if lines := strings.Count(log.String(), "\n"); lines != 1 || !strings.Contains(log.String(), "connection 0") {
+	if lines := strings.Count(log.String(), "\n"); lines != 1 ||
+		!strings.Contains(log.String(), "connection 0") {
 		t.Errorf("1000 failed connections are logged in %d lines:\n%.500s", lines, log.String())
 	}
 }

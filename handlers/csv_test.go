@@ -50,7 +50,8 @@ func TestHarmless_FormulasAreTexts(t *testing.T) {
 
 func TestRecord_QuotesEveryText(t *testing.T) {
 	t.Parallel()
-	run := app.ProcessRun{ID: 7, Kind: "job", Status: app.Failed, Version: 3, Attempt: 1, Error: "a \"b\",\nc", Progress: app.Progress{Percent: 40}}
+	run := app.ProcessRun{ID: 7, Kind: "job", Status: app.Failed, Version: 3, Attempt: 1,
+		Error: "a \"b\",\nc", Progress: app.Progress{Percent: 40}}
 	line := strings.Join(record(run), ",")
 	if want := `7,"job","failed",3,1,0,"a ""b"",` + "\n" + `c","","","","","","",40,""`; line != want {
 		t.Errorf("it is %s, want %s", line, want)

@@ -90,7 +90,8 @@ func TestConnections_AcceptAgainAfterTemporaryErrors(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer conn.Close()
-				took, lines := time.Since(began), strings.Count(log.String(), "connections cannot be accepted")
+				took, lines := time.Since(began),
+					strings.Count(log.String(), "connections cannot be accepted")
 				if took < 4*time.Minute || took > 300*maxBackoff || lines != 1+int(took/time.Minute) {
 					t.Errorf("it took %v and %d lines:\n%s", took, lines, log.String())
 				}
@@ -156,7 +157,8 @@ func TestConnections_NewOneEvictsTheOldestIdle(t *testing.T) {
 	}
 	fourth := knock(t, c, "192.0.2.3")
 	fifth := knock(t, c, "192.0.2.4")
-	if fourth.server == nil || fifth.server == nil || !other.gone() || fourth.gone() || busy.gone() || third.gone() {
+	if fourth.server == nil || fifth.server == nil || !other.gone() || fourth.gone() || busy.gone() ||
+		third.gone() {
 		t.Error("the fifth connection in all does not take the place of the one that has waited longest")
 	}
 	fourth.server.begin()
@@ -190,19 +192,22 @@ func TestConnections_CountEachOneOnce(t *testing.T) {
 	}
 	all.Wait()
 	if c.open != 0 || len(c.peers) != 0 || c.idle.Len() != 0 {
-		t.Errorf("%d connections of %d addresses are still counted, %d of them waiting", c.open, len(c.peers), c.idle.Len())
+		t.Errorf("%d connections of %d addresses are still counted, %d of them waiting", c.open, len(c.peers),
+			c.idle.Len())
 	}
 }
 
 func TestConnections_IPv6PrefixIsOneAddress(t *testing.T) {
-	c := newTestConnections(t, newScripted(), Options{Access: Access{Proxies: proxies("192.0.2.9")}}, io.Discard)
+	c := newTestConnections(t, newScripted(), Options{Access: Access{Proxies: proxies("192.0.2.9")}},
+		io.Discard)
 	c.maxPerAddress = 1
 	for _, pair := range []struct {
 		first, second string
 		shared        bool
 	}{
 		{"2001:db8::1", "2001:db8::ffff:2", true}, {"2001:db8:1::1", "2001:db8:1:1::1", false},
-		{"192.0.2.1", "::ffff:192.0.2.1", true}, {"192.0.2.9", "192.0.2.9", false}, // the last is a trusted proxy
+		// the last is a trusted proxy
+		{"192.0.2.1", "::ffff:192.0.2.1", true}, {"192.0.2.9", "192.0.2.9", false},
 	} {
 		first, second := knock(t, c, pair.first), knock(t, c, pair.second)
 		if got := first.gone(); got != pair.shared || second.server == nil {
@@ -218,7 +223,8 @@ func TestConnections_RefusalIsAnHTTPResponse(t *testing.T) {
 			t.Fatal(err)
 		}
 		body, err := io.ReadAll(response.Body)
-		if err != nil || int64(len(body)) != response.ContentLength || response.Header.Get("Retry-After") == "" || !response.Close {
+		if err != nil || int64(len(body)) != response.ContentLength ||
+			response.Header.Get("Retry-After") == "" || !response.Close {
 			t.Errorf("%q is no complete answer: %v", text, err)
 		}
 	}

@@ -94,7 +94,8 @@ func TestLogins_AnAddressIsLimitedAndRecovers(t *testing.T) {
 		}
 	}
 	for _, password := range []string{"guess", "correct horse"} { // valid passwords get the same answer
-		if got, wait := l.check(guesser, "anna", password, now); got != limited || wait <= 0 || wait > shortTerm.interval {
+		if got, wait := l.check(guesser, "anna", password, now); got != limited || wait <= 0 ||
+			wait > shortTerm.interval {
 			t.Errorf("%q is answered with %v, %v", password, got, wait)
 		}
 	}
@@ -150,7 +151,8 @@ func TestLogins_GuessesFromManyAddressesAreLimitedTogether(t *testing.T) {
 	}
 	looked := 0
 	for i := range 3 * inAll.most {
-		if got, _ := l.check(fmt.Sprint("198.51.100.", i), "anna", fmt.Sprint("guess ", i), now); got == wrong {
+		if got,
+			_ := l.check(fmt.Sprint("198.51.100.", i), "anna", fmt.Sprint("guess ", i), now); got == wrong {
 			looked++
 		}
 	}
@@ -198,10 +200,12 @@ func TestRefusals_AreLoggedOncePerMinute(t *testing.T) {
 		r.close()
 		synctest.Wait()
 		text := log.String()
-		if n := strings.Count(text, "address=192.0.2.1"); n != 4 { // the first, two minutes, and the rest at the end
+		// the first, two minutes, and the rest at the end
+		if n := strings.Count(text, "address=192.0.2.1"); n != 4 {
 			t.Errorf("%d lines:\n%s", n, text)
 		}
-		if !strings.Contains(text, "address=192.0.2.2 user="+strings.Repeat("x", longestUserInLog)+" number=1") {
+		if !strings.Contains(text,
+			"address=192.0.2.2 user="+strings.Repeat("x", longestUserInLog)+" number=1") {
 			t.Errorf("the other address is missing:\n%s", text)
 		}
 		total := 0
@@ -226,7 +230,8 @@ func TestRefusals_ManyAddressesDoNotFloodTheLog(t *testing.T) {
 			r.record(fmt.Sprint("address-", i), "anna")
 		}
 		r.close()
-		if n := strings.Count(log.String(), "\n"); n != refusalsAtOnce+1 || !strings.Contains(log.String(), fmt.Sprint("number=", 10_000-refusalsAtOnce)) {
+		if n := strings.Count(log.String(), "\n"); n != refusalsAtOnce+1 ||
+			!strings.Contains(log.String(), fmt.Sprint("number=", 10_000-refusalsAtOnce)) {
 			t.Errorf("there are %d lines", n)
 		}
 	})

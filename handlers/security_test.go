@@ -32,14 +32,16 @@ func TestLogins_OnlyWrongPasswordsTakeLonger(t *testing.T) {
 		took        time.Duration
 	}{
 		{"anna:sesame", http.StatusNotFound, 0}, {"", http.StatusUnauthorized, 0},
-		{"anna:Sesame", http.StatusUnauthorized, refusalDelay}, {"otto:sesame", http.StatusUnauthorized, refusalDelay}, {":", http.StatusUnauthorized, refusalDelay},
+		{"anna:Sesame", http.StatusUnauthorized, refusalDelay},
+		{"otto:sesame", http.StatusUnauthorized, refusalDelay}, {":", http.StatusUnauthorized, refusalDelay},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var request fasthttp.RequestCtx
 			request.Request.SetRequestURI("/process_runs")
 			request.Request.Header.SetHost("localhost")
 			if c.credentials != "" {
-				request.Request.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(c.credentials)))
+				request.Request.Header.Set("Authorization",
+					"Basic "+base64.StdEncoding.EncodeToString([]byte(c.credentials)))
 			}
 			began := time.Now()
 			handle(&request)

@@ -41,7 +41,9 @@ type testServer struct {
 
 func newServer(t *testing.T, store app.Store) (testServer, *strings.Builder) {
 	t.Helper()
-	s, log := startingServer(t, Options{Limits: Limits{PostRate: 100, UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10}})
+	s,
+		log := startingServer(t,
+		Options{Limits: Limits{PostRate: 100, UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10}})
 	s.Attach(store, nil)
 	return s, log
 }
@@ -133,15 +135,20 @@ func TestServer_InternalErrorShowsOnlyAReference(t *testing.T) {
 		t.Errorf("the answer is %d: %s", status, body)
 	}
 	_, after, found := strings.Cut(body, "the reference ")
-	if !found || !strings.Contains(log.String(), after[:10]) || !strings.Contains(log.String(), "no such table") {
+	if !found || !strings.Contains(log.String(), after[:10]) ||
+		!strings.Contains(log.String(), "no such table") {
 		t.Errorf("the answer %s does not lead to the log %s", body, log)
 	}
 }
 
 func TestServer_DatabaseFaultAnswersRetryAfter(t *testing.T) {
-	s, _ := newServer(t, broken{err: &app.Error{Code: app.CodeUnavailable, Message: "Not now.", Err: errors.New("disk I/O error")}})
+	s,
+		_ := newServer(t,
+		broken{err: &app.Error{Code: app.CodeUnavailable, Message: "Not now.",
+			Err: errors.New("disk I/O error")}})
 	status, body := get(t, s, "/process_runs")
-	if status != http.StatusServiceUnavailable || !strings.Contains(body, "Not now.") || strings.Contains(body, "disk") {
+	if status != http.StatusServiceUnavailable || !strings.Contains(body, "Not now.") ||
+		strings.Contains(body, "disk") {
 		t.Errorf("the answer is %d: %s", status, body)
 	}
 }
@@ -165,7 +172,8 @@ func TestNegotiate_FollowsTheHeaders(t *testing.T) {
 		{[]string{"Accept", "application/json; charset=utf-8"}, `{"code":"not_found"`},
 		{[]string{"Accept", "application/json;q=1, text/html;q=0.5"}, `{"code":"not_found"`},
 		{[]string{"Accept", "text/html;level=1, application/json"}, "<!doctype html>"},
-		{[]string{"Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"}, "<!doctype html>"},
+		{[]string{"Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"},
+			"<!doctype html>"},
 		{[]string{"Accept", "rubbish, ;;, /"}, "<!doctype html>"},
 		{[]string{"Accept", "application/json, text/plain, */*"}, `{"code":"not_found"`},
 		{[]string{"HX-Request", "true", "HX-Request-Type", "partial"}, `<p class="error">`},
@@ -220,11 +228,13 @@ func TestRateLimit_CountsEachAddressWithBursts(t *testing.T) {
 func TestServer_StartingAnswersUnavailable(t *testing.T) {
 	s, _ := startingServer(t, Options{Limits: Limits{UpgradeRate: 100}})
 	for _, path := range []string{"/up", "/metrics", "/", "/process_runs", "/process_runs/1", "/process_runs/1/log"} {
-		if status, body := get(t, s, path); status != http.StatusServiceUnavailable || !strings.Contains(body, "starting") {
+		if status, body := get(t, s, path); status != http.StatusServiceUnavailable ||
+			!strings.Contains(body, "starting") {
 			t.Errorf("%s: %d %s", path, status, body)
 		}
 	}
-	upgrade := []string{"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="}
+	upgrade := []string{"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
+		"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="}
 	if status, _ := get(t, s, "/process_runs/live", upgrade...); status != http.StatusServiceUnavailable {
 		t.Errorf("a socket: %d", status)
 	}

@@ -33,14 +33,18 @@ func (l smallListener) Accept() (net.Conn, error) {
 // newLiveServer returns a server with a running hub and a real store that has this many runs.
 func newLiveServer(t *testing.T, runs int) (testServer, *sqlite.Store) {
 	t.Helper()
-	s, _ := startingServer(t, Options{Limits: Limits{UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10}})
+	s,
+		_ := startingServer(t,
+		Options{Limits: Limits{UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10}})
 	return s, goLive(t, s.Server, runs)
 }
 
 // goLive attaches a running hub and a real store with this many runs.
 func goLive(t testing.TB, s *Server, runs int) *sqlite.Store {
 	t.Helper()
-	store, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(t.TempDir(), "test.db"), Synchronous: "normal"})
+	store,
+		err := sqlite.Open(context.Background(),
+		sqlite.Options{Path: filepath.Join(t.TempDir(), "test.db"), Synchronous: "normal"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +70,8 @@ func goLive(t testing.TB, s *Server, runs int) *sqlite.Store {
 
 func createRuns(t testing.TB, store *sqlite.Store, count int) {
 	t.Helper()
-	if _, err := store.Create(context.Background(), app.CreateRequest{Kind: "test", Count: count}); err != nil {
+	if _,
+		err := store.Create(context.Background(), app.CreateRequest{Kind: "test", Count: count}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -108,7 +113,8 @@ func keepPinging(conn *websocket.Conn) (stop func()) {
 // awaitNoSockets waits until the server has no open socket. It calls meanwhile before each check.
 func awaitNoSockets(t *testing.T, s testServer, meanwhile func()) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); s.sockets.slots.count() > 0; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().
+		Add(30 * time.Second); s.sockets.slots.count() > 0; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the socket is still open")
 		}
@@ -169,7 +175,8 @@ func TestSocket_PeersThatAnswerPingsStayOpen(t *testing.T) {
 	}
 	s, _ := newLiveServer(t, 0)
 	timeouts := &s.sockets.upgrader.Timeouts
-	timeouts.PingInterval, timeouts.PongTimeout, timeouts.ClientInterval = 50*time.Millisecond, time.Second, 10*time.Millisecond
+	timeouts.PingInterval, timeouts.PongTimeout, timeouts.ClientInterval = 50*time.Millisecond, time.Second,
+		10*time.Millisecond
 	conn, pings := dial(t, s), make(chan struct{})
 	answer := conn.PingHandler()
 	conn.SetPingHandler(func(data string) error {
@@ -213,7 +220,8 @@ func TestSocket_PongRepeatsTheDataOfThePing(t *testing.T) {
 		}
 	}()
 	data := strings.Repeat("x", 125)
-	if err := conn.WriteControl(websocket.PingMessage, []byte(data), time.Now().Add(time.Minute)); err != nil {
+	if err := conn.WriteControl(websocket.PingMessage, []byte(data), time.Now().
+		Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	select {

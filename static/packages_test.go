@@ -58,7 +58,8 @@ func TestLockFile_PinsDependencies(t *testing.T) {
 func TestLockFile_NamesNoRegistry(t *testing.T) {
 	t.Parallel()
 	for _, file := range []string{"package.json", "package-lock.json", ".npmrc"} {
-		if text := string(content(t, file)); strings.Contains(text, "://") || strings.Contains(text, `"resolved"`) {
+		if text := string(content(t, file)); strings.Contains(text, "://") ||
+			strings.Contains(text, `"resolved"`) {
 			t.Errorf("%s names an address", file)
 		}
 	}
@@ -73,7 +74,8 @@ func TestPackages_InstalledAsLocked(t *testing.T) {
 		}
 		installed := parse[struct{ Version string }](t, path.Join(place, "package.json")).Version
 		if installed != locked.Version {
-			t.Errorf("%s is installed as %s and locked as %s; run npm ci --prefix static", place, installed, locked.Version)
+			t.Errorf("%s is installed as %s and locked as %s; run npm ci --prefix static", place, installed,
+				locked.Version)
 		}
 	}
 }

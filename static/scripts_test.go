@@ -74,7 +74,8 @@ var idPattern = regexp.MustCompile("[\"`][^\"`\n]*#[a-z_]+\\b|getElementById|\\.
 
 func TestScripts_TakeIDsFromPage(t *testing.T) {
 	t.Parallel()
-	declared := regexp.MustCompile(`(?m)^  (\w+): "\w+",$`).FindAllStringSubmatch(string(content(t, "page.js")), -1)
+	declared := regexp.MustCompile(`(?m)^  (\w+): "\w+",$`).
+		FindAllStringSubmatch(string(content(t, "page.js")), -1)
 	uses := map[string]int{}
 	for _, match := range declared {
 		uses[match[1]] = 0

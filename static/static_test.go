@@ -62,7 +62,8 @@ func TestAssets_PathHasContentHash(t *testing.T) {
 	for name, source := range sources {
 		sum := sha256.Sum256(content(t, source))
 		extension := path.Ext(name)
-		want := "/static/" + strings.TrimSuffix(name, extension) + "." + hex.EncodeToString(sum[:8]) + extension
+		want := "/static/" + strings.TrimSuffix(name, extension) + "." + hex.EncodeToString(sum[:8]) +
+			extension
 		if got := assets.Path(name); got != want {
 			t.Errorf("%s is at %s, want %s", name, got, want)
 		}
@@ -102,8 +103,10 @@ func TestEncodings_SmallestFirst(t *testing.T) {
 	assets := load(t)
 	for name := range sources {
 		file := find(t, assets, name)
-		if br, gz := len(file.Encoded("br")), len(file.Encoded("gzip")); br >= gz || gz >= len(file.Encoded("identity")) {
-			t.Errorf("%s is %d bytes in brotli, %d in gzip and %d as it is", name, br, gz, len(file.Encoded("identity")))
+		if br, gz := len(file.Encoded("br")), len(file.Encoded("gzip")); br >= gz ||
+			gz >= len(file.Encoded("identity")) {
+			t.Errorf("%s is %d bytes in brotli, %d in gzip and %d as it is", name, br, gz,
+				len(file.Encoded("identity")))
 		}
 	}
 }
@@ -114,7 +117,8 @@ func TestFile_ContentType(t *testing.T) {
 	assets := load(t)
 	for name := range sources {
 		want := map[string]string{
-			".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
+			".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
+			".svg": "image/svg+xml",
 		}[path.Ext(name)]
 		if got := find(t, assets, name).ContentType; got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
@@ -127,8 +131,10 @@ func TestAssets_FindExactPathOnly(t *testing.T) {
 	assets := load(t)
 	good := assets.Path("app.js")
 	for _, wrong := range []string{
-		"", "/", "/static/", "/static/app.js", "app.js", good + "/", good + "?", strings.ToUpper(good), strings.TrimPrefix(good, "/"),
-		"/static/../static.go", "/static/node_modules/htmx.org/dist/htmx.min.js", strings.Replace(good, "app", "app2", 1),
+		"", "/", "/static/", "/static/app.js", "app.js", good + "/", good + "?", strings.ToUpper(good),
+		strings.TrimPrefix(good, "/"),
+		"/static/../static.go", "/static/node_modules/htmx.org/dist/htmx.min.js",
+		strings.Replace(good, "app", "app2", 1),
 	} {
 		if file, found := assets.Find(wrong); found || file != nil {
 			t.Errorf("%q is found", wrong)

@@ -32,7 +32,8 @@ func fullPage() (page app.Page) {
 	page.Counts[app.Completed] = app.PageSize
 	for id := int64(app.PageSize); id > 0; id-- {
 		page.Runs = append(page.Runs, app.ProcessRun{
-			ID: id, Kind: "simulated", Status: app.Completed, Version: 3, Attempt: 1, CreatedAt: noon, UpdatedAt: noon, StartedAt: noon,
+			ID: id, Kind: "simulated", Status: app.Completed, Version: 3, Attempt: 1, CreatedAt: noon,
+			UpdatedAt: noon, StartedAt: noon,
 			FinishedAt: noon, Progress: app.Progress{Percent: app.NoPercent},
 		})
 	}

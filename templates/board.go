@@ -77,8 +77,9 @@ func (t *Templates) showKind() bool { return len(t.kinds) > 1 }
 func (t *Templates) live(page app.Page) liveList {
 	filter := page.Query.Filter
 	live := liveList{
-		SocketPath: LivePath(page.Query), Tabs: tabs(page), Search: t.search(filter), Matches: newMatches(page),
-		ShowKind: t.showKind(), List: t.list(page), Pager: pager(page), Bulk: newBulkForm(filter),
+		SocketPath: LivePath(page.Query), Tabs: tabs(page), Search: t.search(filter),
+		Matches: newMatches(page), ShowKind: t.showKind(), List: t.list(page),
+		Pager: pager(page), Bulk: newBulkForm(filter),
 		Overview:  newOverview(page.Overview),
 		Downloads: downloads{"all runs", DownloadPath(page.Query, "csv"), DownloadPath(page.Query, "ndjson")},
 	}

@@ -10,11 +10,13 @@ import (
 func TestBoard_SaysHowToContinueASearch(t *testing.T) {
 	t.Parallel()
 	for direction, want := range map[app.Direction]string{
-		app.Latest: "Press Older to continue", app.Before: "Press Older to continue", app.After: "Press Newer to continue",
+		app.Latest: "Press Older to continue", app.Before: "Press Older to continue",
+		app.After: "Press Newer to continue",
 	} {
 		page := app.Page{
-			Query: app.Query{Filter: app.Filter{Text: "needle"}}.WithCursor(direction, 7), SearchCursor: 5000, MatchCountCapped: true,
-			HasOlder: direction != app.After, HasNewer: direction == app.After,
+			Query: app.Query{Filter: app.Filter{Text: "needle"}}.WithCursor(direction, 7), SearchCursor: 5000,
+			MatchCountCapped: true,
+			HasOlder:         direction != app.After, HasNewer: direction == app.After,
 		}
 		text := string(must(t)(newTemplates(t).Board(page, "key-1")))
 		link := `href="/process_runs?before=5000&amp;q=needle"`

@@ -91,18 +91,25 @@ type confirmForm struct {
 // Confirm renders the question that confirms action, for a dialog over a page. problem says why a previous
 // attempt failed, or is "". The caller must have resolved the action's times and set Confirmed, because the
 // form sends them back. key is the idempotency key of the form.
-func (t *Templates) Confirm(action app.BulkAction, preview app.BulkPreview, key, problem string) ([]byte, error) {
+func (t *Templates) Confirm(
+	action app.BulkAction, preview app.BulkPreview, key, problem string,
+) ([]byte, error) {
 	view := newConfirmation(action, preview, key, problem)
 	view.Form.Dialog = true
 	return t.render("confirmation", view)
 }
 
 // ConfirmPage renders the question like Confirm, but as a page of its own.
-func (t *Templates) ConfirmPage(action app.BulkAction, preview app.BulkPreview, key, problem string) ([]byte, error) {
+func (t *Templates) ConfirmPage(
+	action app.BulkAction, preview app.BulkPreview, key, problem string,
+) ([]byte, error) {
 	return t.render("confirmation_page", struct {
 		Layout       layout
 		Confirmation confirmation
-	}{t.layout(operationLabels[action.Operation].Button + " runs"), newConfirmation(action, preview, key, problem)})
+	}{
+		t.layout(operationLabels[action.Operation].Button + " runs"),
+		newConfirmation(action, preview, key, problem),
+	})
 }
 
 func newConfirmation(action app.BulkAction, preview app.BulkPreview, key, problem string) confirmation {
@@ -207,7 +214,8 @@ func (t *Templates) BulkStarted(run app.ProcessRun) ([]byte, error) {
 			message = labels.Started
 		}
 	}
-	return t.render("bulk_started", struct{ Message, ID, Path string }{message, decimal(run.ID), RunPath(run.ID)})
+	return t.render("bulk_started",
+		struct{ Message, ID, Path string }{message, decimal(run.ID), RunPath(run.ID)})
 }
 
 // Deleted renders the notice that a run has been deleted.

@@ -22,19 +22,27 @@ func hidden(t *testing.T, form string) (sent []string) {
 func TestConfirmation_Golden(t *testing.T) {
 	t.Parallel()
 	since := app.At(time.Date(2026, 11, 23, 15, 4, 0, 0, time.UTC))
-	within := app.Confirmation{Newest: 13_000, At: app.At(time.Date(2026, 11, 24, 15, 4, 5, 678e6, time.UTC)), Checked: true, Runs: 12_300}
-	filter := app.Filter{Filtered: true, Status: app.Failed, Kind: "report", Since: since, Text: `<"quoted"> & more`}
+	within := app.Confirmation{Newest: 13_000, At: app.At(time.Date(2026, 11, 24, 15, 4, 5, 678e6, time.UTC)),
+		Checked: true, Runs: 12_300}
+	filter := app.Filter{Filtered: true, Status: app.Failed, Kind: "report", Since: since,
+		Text: `<"quoted"> & more`}
 	for name, of := range map[string]struct {
 		action  app.BulkAction
 		preview app.BulkPreview
 		problem string
 	}{
-		"confirmation_all":   {app.BulkAction{Operation: app.BulkRetry, Filter: filter, Confirmed: within}, app.BulkPreview{Runs: 12_300, Skipped: 45}, ""},
-		"confirmation_more":  {app.BulkAction{Operation: app.BulkDelete, Confirmed: within}, app.BulkPreview{Runs: 1_000_000, Skipped: 1, More: true}, ""},
-		"confirmation_again": {app.BulkAction{Operation: app.BulkDelete, Filter: app.Filter{Failure: 7}, Confirmed: within}, app.BulkPreview{Runs: 101, Pattern: "exit status #"}, "More runs match now."},
-		"confirmation_some":  {app.BulkAction{Operation: app.BulkCancel, IDs: []int64{7, 9}, Confirmed: within}, app.BulkPreview{Runs: 2}, ""},
-		"confirmation_one":   {app.BulkAction{Operation: app.BulkDelete, IDs: []int64{7}, Confirmed: within}, app.BulkPreview{Runs: 1}, ""},
-		"confirmation_none":  {app.BulkAction{Operation: app.BulkCancel, IDs: []int64{7, 9}, Confirmed: within}, app.BulkPreview{Skipped: 2}, ""},
+		"confirmation_all": {app.BulkAction{Operation: app.BulkRetry, Filter: filter, Confirmed: within},
+			app.BulkPreview{Runs: 12_300, Skipped: 45}, ""},
+		"confirmation_more": {app.BulkAction{Operation: app.BulkDelete, Confirmed: within},
+			app.BulkPreview{Runs: 1_000_000, Skipped: 1, More: true}, ""},
+		"confirmation_again": {app.BulkAction{Operation: app.BulkDelete, Filter: app.Filter{Failure: 7},
+			Confirmed: within}, app.BulkPreview{Runs: 101, Pattern: "exit status #"}, "More runs match now."},
+		"confirmation_some": {app.BulkAction{Operation: app.BulkCancel, IDs: []int64{7, 9},
+			Confirmed: within}, app.BulkPreview{Runs: 2}, ""},
+		"confirmation_one": {app.BulkAction{Operation: app.BulkDelete, IDs: []int64{7}, Confirmed: within},
+			app.BulkPreview{Runs: 1}, ""},
+		"confirmation_none": {app.BulkAction{Operation: app.BulkCancel, IDs: []int64{7, 9},
+			Confirmed: within}, app.BulkPreview{Skipped: 2}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -52,9 +60,11 @@ func TestConfirmation_SendsThePreviewedAction(t *testing.T) {
 		action app.BulkAction
 		want   string
 	}{
-		"all":    {app.BulkAction{Operation: app.BulkRetry, Filter: app.Filter{Kind: "a&b", Text: "x y"}}, "operation=retry scope=all kind=a&b q=x y newest=0 previewed=0 previewed_at= idempotency_key=k"},
-		"chosen": {app.BulkAction{Operation: app.BulkDelete, IDs: []int64{3, 4}}, "operation=delete newest=0 previewed=0 previewed_at= idempotency_key=k id=3 id=4"},
-		"one":    {app.BulkAction{Operation: app.BulkCancel, IDs: []int64{3}}, ""},
+		"all": {app.BulkAction{Operation: app.BulkRetry, Filter: app.Filter{Kind: "a&b", Text: "x y"}},
+			"operation=retry scope=all kind=a&b q=x y newest=0 previewed=0 previewed_at= idempotency_key=k"},
+		"chosen": {app.BulkAction{Operation: app.BulkDelete, IDs: []int64{3, 4}},
+			"operation=delete newest=0 previewed=0 previewed_at= idempotency_key=k id=3 id=4"},
+		"one": {app.BulkAction{Operation: app.BulkCancel, IDs: []int64{3}}, ""},
 	} {
 		part := string(must(t)(tmpl.Confirm(of.action, app.BulkPreview{Runs: 5}, "k", "")))
 		if got := strings.Join(hidden(t, part), " "); got != of.want {
@@ -86,15 +96,18 @@ func TestBulkForm_OffersApplicableOperations(t *testing.T) {
 func TestStatusCell_OfBulkRunShowsItsMessage(t *testing.T) {
 	t.Parallel()
 	tmpl := newTemplates(t)
-	run := app.ProcessRun{ID: 5, Kind: app.BulkRetry.Kind(), Version: 1, Progress: app.Progress{Percent: app.NoPercent}}
+	run := app.ProcessRun{ID: 5, Kind: app.BulkRetry.Kind(), Version: 1,
+		Progress: app.Progress{Percent: app.NoPercent}}
 	for status, want := range map[app.Status]string{
-		app.Created: "created retry runs", app.Completed: "completed 30 queued again", app.Cancelled: "cancelled 30 queued again",
+		app.Created: "created retry runs", app.Completed: "completed 30 queued again",
+		app.Cancelled: "cancelled 30 queued again",
 	} {
 		run.Status, run.Message = status, "30 queued again"
 		if status == app.Created {
 			run.Message = ""
 		}
-		cell := textOf(byID(t, parseFragment(t, "<table><tr>"+string(must(t)(tmpl.Status(run)))+"</table>"), "process_run_5_status"))
+		cell := textOf(byID(t, parseFragment(t, "<table><tr>"+string(must(t)(tmpl.Status(run)))+"</table>"),
+			"process_run_5_status"))
 		if got := strings.Join(strings.Fields(cell), " "); !strings.HasPrefix(got, want) {
 			t.Errorf("status cell says %q, want %q", got, want)
 		}

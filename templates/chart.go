@@ -97,7 +97,8 @@ func newChart(c counters) chart {
 	return view
 }
 
-// plotted returns the steps to plot: all but the last ones, whose counters are not complete enough for a rate.
+// plotted returns the steps to plot: all but the last ones, whose counters are not complete enough for a
+// rate.
 func (c counters) plotted() []app.Counters {
 	n := len(c.Counters)
 	for n > 0 {
@@ -178,8 +179,8 @@ func (c counters) describe(s scale) string {
 		humanize.Commaf(peak), s.per)
 }
 
-// stepsPerRow is the number of steps in a row of the table. A row covers a minute of 10 s steps, or an hour of
-// 10 min steps.
+// stepsPerRow is the number of steps in a row of the table. A row covers a minute of 10 s steps, or an hour
+// of 10 min steps.
 const stepsPerRow = 6
 
 // rows returns the rows of the table, newest first. The first row may cover fewer steps than the others.

@@ -38,9 +38,11 @@ func newCounters(elapsed time.Duration, steps map[int]app.Counters, of app.Perio
 
 func TestChart_PointsFollowTheCounters(t *testing.T) {
 	t.Parallel()
-	c := newChart(last15Minutes(4*time.Second, map[int]app.Counters{0: {Created: 100}, 2: {Created: 50, Failed: 25}}))
+	c := newChart(last15Minutes(4*time.Second,
+		map[int]app.Counters{0: {Created: 100}, 2: {Created: 50, Failed: 25}}))
 	if c.Top != "10" || c.Middle != "5" || c.Unit != "a second" || c.Width != "90" {
-		t.Errorf("chart up to %s, middle %s %s, width %s; want 10, 5 a second, 90", c.Top, c.Middle, c.Unit, c.Width)
+		t.Errorf("chart up to %s, middle %s %s, width %s; want 10, 5 a second, 90", c.Top, c.Middle, c.Unit,
+			c.Width)
 	}
 	for i, want := range map[int]line{
 		0: {Name: "created", Total: "150", Points: "0,0 1,100 2,50 3,100 "},
@@ -78,7 +80,8 @@ func TestChart_PlotsOnlyStepsWithEnoughTime(t *testing.T) {
 func TestChart_UnitFitsThePeak(t *testing.T) {
 	t.Parallel()
 	for created, want := range map[int64]string{
-		12: "2 a second", 10: "2 a second", 9: "100 a minute", 1: "10 a minute", 1234: "200 a second", 5000: "500 a second",
+		12: "2 a second", 10: "2 a second", 9: "100 a minute", 1: "10 a minute", 1234: "200 a second",
+		5000: "500 a second",
 	} {
 		c := newChart(last15Minutes(0, map[int]app.Counters{7: {Created: created}}))
 		if got := c.Top + " " + c.Unit; got != want {
@@ -111,7 +114,8 @@ func TestChart_LinesStayInside(t *testing.T) {
 			for i, point := range points {
 				x, y, _ := strings.Cut(point, ",")
 				height, err := strconv.ParseFloat(y, 64)
-				if x != strconv.Itoa(i) || err != nil || height < 0 || height > chartHeight || math.IsNaN(height) {
+				if x != strconv.Itoa(i) || err != nil || height < 0 || height > chartHeight ||
+					math.IsNaN(height) {
 					t.Fatalf("point %d is %s", i, point)
 				}
 			}
@@ -144,7 +148,8 @@ func TestChart_TableHasEveryChange(t *testing.T) {
 
 func TestChart_DescriptionHasTotalsAndPeak(t *testing.T) {
 	t.Parallel()
-	c := newChart(last15Minutes(0, map[int]app.Counters{1: {Created: 1200, Started: 30}, 2: {Completed: 2, Failed: 1}}))
+	c := newChart(last15Minutes(0,
+		map[int]app.Counters{1: {Created: 1200, Started: 30}, 2: {Completed: 2, Failed: 1}}))
 	const want = "1,200 created, 30 started, 2 completed, 1 failed. At the most there were about 120 a second."
 	if c.Description != want {
 		t.Errorf("description = %q, want %q", c.Description, want)
@@ -155,10 +160,11 @@ func TestForecast_Text(t *testing.T) {
 	t.Parallel()
 	for want, forecast := range map[string]app.Forecast{
 		"Queue empty.": {Trend: app.Empty},
-		"12,300 runs wait: clears in about 3 min.": {Trend: app.Draining, Waiting: 12300, In: 190 * time.Second},
-		"1 run waits: clears in about 1 s.":        {Trend: app.Draining, Waiting: 1, In: time.Millisecond},
-		"40 runs wait: growing.":                   {Trend: app.Growing, Waiting: 40},
-		"40 runs wait.":                            {Trend: app.Unclear, Waiting: 40},
+		"12,300 runs wait: clears in about 3 min.": {Trend: app.Draining, Waiting: 12300,
+			In: 190 * time.Second},
+		"1 run waits: clears in about 1 s.": {Trend: app.Draining, Waiting: 1, In: time.Millisecond},
+		"40 runs wait: growing.":            {Trend: app.Growing, Waiting: 40},
+		"40 runs wait.":                     {Trend: app.Unclear, Waiting: 40},
 	} {
 		if got := forecastText(forecast, false); got != want {
 			t.Errorf("forecastText(%+v) = %q, want %q", forecast, got, want)
@@ -179,7 +185,8 @@ func TestUnhandledWarning_NamesTheKinds(t *testing.T) {
 		"1,200 runs of kind a and 1 run of kind b are" + unhandled + "these kinds.": {
 			{Kind: "a", Runs: 1200}, {Kind: "b", Runs: 1},
 		},
-		"More than 1,000 runs of kind a, 2 runs of kind b and 1 run of kind c are" + unhandled + "these kinds.": {
+		"More than 1,000 runs of kind a, 2 runs of kind b and 1 run of kind c are" + unhandled +
+			"these kinds.": {
 			{Kind: "a", Runs: 1000, More: true}, {Kind: "b", Runs: 2}, {Kind: "c", Runs: 1},
 		},
 	} {

@@ -122,7 +122,9 @@ func describeHours(hours [app.FailureHours]int64) string {
 	case sum == 0:
 		return "None in the last 24 hours"
 	case hoursAgo == 0:
-		return fmt.Sprintf("%s in the last 24 hours, most of them, %s, in the present hour", grouped(sum), grouped(highest))
+		return fmt.Sprintf("%s in the last 24 hours, most of them, %s, in the present hour", grouped(sum),
+			grouped(highest))
 	}
-	return fmt.Sprintf("%s in the last 24 hours, most of them, %s, %d h ago", grouped(sum), grouped(highest), hoursAgo)
+	return fmt.Sprintf("%s in the last 24 hours, most of them, %s, %d h ago", grouped(sum), grouped(highest),
+		hoursAgo)
 }

@@ -13,11 +13,13 @@ import (
 // someFailures returns two failure groups: a recent one, and one without failures in the last 24 hours.
 func someFailures() app.Failures {
 	ink := app.Failure{
-		ID: 3, Kind: "report", Pattern: "exit status #\nno <b>ink</b> for #", Example: `exit status 1 "no ink" for 7`, Runs: 1234,
+		ID: 3, Kind: "report", Pattern: "exit status #\nno <b>ink</b> for #",
+		Example: `exit status 1 "no ink" for 7`, Runs: 1234,
 		FirstAt: before(26 * time.Hour), LastAt: before(time.Minute),
 	}
 	ink.Hours[app.FailureHours-1], ink.Hours[app.FailureHours-3] = 4, 16
-	jam := app.Failure{ID: 4, Kind: "mail", Pattern: "paper jam", Example: "paper jam", Runs: 1, FirstAt: before(72 * time.Hour), LastAt: before(72 * time.Hour)}
+	jam := app.Failure{ID: 4, Kind: "mail", Pattern: "paper jam", Example: "paper jam", Runs: 1,
+		FirstAt: before(72 * time.Hour), LastAt: before(72 * time.Hour)}
 	return app.Failures{Failures: []app.Failure{ink, jam}, Groups: 5, Runs: 1240}
 }
 
@@ -42,7 +44,8 @@ func TestSparkline_HasADescription(t *testing.T) {
 		}
 	}
 	bars := elements(sparklines[0], named("rect"))
-	if len(bars) != 2 || attribute(bars[0], "height") != "16" || attribute(bars[1], "height") != "4" || attribute(bars[1], "x") != "23" {
+	if len(bars) != 2 || attribute(bars[0], "height") != "16" || attribute(bars[1], "height") != "4" ||
+		attribute(bars[1], "x") != "23" {
 		t.Errorf("bars of %s", markup(t, sparklines[0]))
 	}
 }
@@ -54,7 +57,8 @@ func TestFailures_LinkToRunsAndRetry(t *testing.T) {
 	for _, link := range elements(byID(t, root, "failure_3"), func(node *html.Node) bool { return node.Data == "a" }) {
 		links = append(links, attribute(link, "href"))
 	}
-	if got, want := strings.Join(links, " "), "/process_runs?failure=3 /process_runs/bulk?failure=3&operation=retry&scope=all"; got != want {
+	if got, want := strings.Join(links, " "),
+		"/process_runs?failure=3 /process_runs/bulk?failure=3&operation=retry&scope=all"; got != want {
 		t.Errorf("links to %s, want %s", got, want)
 	}
 }
@@ -62,9 +66,11 @@ func TestFailures_LinkToRunsAndRetry(t *testing.T) {
 func TestBoard_NamesTheErrorOfItsFilter(t *testing.T) {
 	t.Parallel()
 	tmpl := newTemplates(t)
-	page := app.Page{Query: app.Query{Filter: app.Filter{Failure: 3}}, MatchCount: 7, Failure: someFailures().Failures[0]}
+	page := app.Page{Query: app.Query{Filter: app.Filter{Failure: 3}}, MatchCount: 7, Failure: someFailures().
+		Failures[0]}
 	root := parsePage(t, must(t)(tmpl.Board(page, "")))
-	if got := textOf(byID(t, root, "matches")); got != "7 runs match with this error: exit status #\nno <b>ink</b> for #." {
+	if got := textOf(byID(t, root,
+		"matches")); got != "7 runs match with this error: exit status #\nno <b>ink</b> for #." {
 		t.Errorf("match count says %q", got)
 	}
 	kept := 0
@@ -76,7 +82,8 @@ func TestBoard_NamesTheErrorOfItsFilter(t *testing.T) {
 	if kept != 2 { // the filter form and the form for bulk actions
 		t.Errorf("%d forms keep the failure, want 2", kept)
 	}
-	run := app.RunPage{Run: app.ProcessRun{ID: 7, Status: app.Failed, Error: "no ink for 7", Failure: 3, Version: 3}}
+	run := app.RunPage{Run: app.ProcessRun{ID: 7, Status: app.Failed, Error: "no ink for 7", Failure: 3,
+		Version: 3}}
 	if page := string(must(t)(tmpl.Run(run))); !strings.Contains(page, `href="/process_runs?failure=3"`) {
 		t.Error("the run's page has no link to similar failures")
 	}

@@ -117,7 +117,8 @@ func TestFixedNames_MustBeKnown(t *testing.T) {
 func TestUntil_CountsDown(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
-		12 * time.Second: "in 12 s", 1500 * time.Millisecond: "in 1.5 s", 0: "any moment", -time.Hour: "any moment",
+		12 * time.Second: "in 12 s", 1500 * time.Millisecond: "in 1.5 s", 0: "any moment",
+		-time.Hour: "any moment",
 	} {
 		if got := until(noon.Add(d), noon).Text; got != want {
 			t.Errorf("until(%s ahead) = %q, want %q", d, got, want)
@@ -128,7 +129,8 @@ func TestUntil_CountsDown(t *testing.T) {
 func TestElapsed_IsInWholeSeconds(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
-		-time.Second: "0 s", 2 * time.Millisecond: "0 s", 1900 * time.Millisecond: "1 s", 61 * time.Second: "1 min 1 s",
+		-time.Second: "0 s", 2 * time.Millisecond: "0 s", 1900 * time.Millisecond: "1 s",
+		61 * time.Second: "1 min 1 s",
 	} {
 		if got := elapsed(noon.Add(-d), noon).Text; got != want {
 			t.Errorf("elapsed(%s) = %q, want %q", d, got, want)
@@ -151,14 +153,17 @@ func TestCancelling_ReportsRunsThatDoNotReact(t *testing.T) {
 func TestTimeLeft_FollowsTheProgress(t *testing.T) {
 	t.Parallel()
 	for percent, want := range map[app.Percent]time.Duration{
-		app.NoPercent: 0, 0: 0, 1: 19*time.Minute + 48*time.Second, 50: 12 * time.Second, 99: time.Second, 100: 0,
+		app.NoPercent: 0, 0: 0, 1: 19*time.Minute + 48*time.Second, 50: 12 * time.Second, 99: time.Second,
+		100: 0,
 	} {
-		run := app.ProcessRun{Status: app.Started, StartedAt: noon.Add(-12 * time.Second), Progress: app.Progress{Percent: percent}}
+		run := app.ProcessRun{Status: app.Started, StartedAt: noon.Add(-12 * time.Second),
+			Progress: app.Progress{Percent: percent}}
 		if got := timeLeft(run, 0, noon); got != want {
 			t.Errorf("at %d%%, timeLeft = %s, want %s", percent, got, want)
 		}
 	}
-	run := app.ProcessRun{Status: app.Failed, StartedAt: noon.Add(-time.Second), Progress: app.Progress{Percent: 50}}
+	run := app.ProcessRun{Status: app.Failed, StartedAt: noon.Add(-time.Second),
+		Progress: app.Progress{Percent: 50}}
 	if got := timeLeft(run, 0, noon); got != 0 {
 		t.Errorf("timeLeft of a failed run = %s, want 0", got)
 	}

@@ -31,13 +31,15 @@ func parts(t *testing.T, frame string) (found []string) {
 		case node.Type == html.TextNode && strings.TrimSpace(node.Data) == "":
 		case node.Data == "td" && attribute(node, "hx-swap-oob") == "outerMorph":
 			found = append(found, "td#"+attribute(node, "id"))
-		case node.Data == "template" && attribute(node, "type") == "partial" && attribute(node, "hx-swap") == "outerMorph":
+		case node.Data == "template" && attribute(node, "type") == "partial" &&
+			attribute(node, "hx-swap") == "outerMorph":
 			inside := []string{attribute(node, "hx-target") + ":"}
 			for child := range node.ChildNodes() {
 				inside = append(inside, child.Data+"#"+attribute(child, "id"))
 			}
 			found = append(found, strings.Join(inside, " "))
-		case node.Data == "template" && attribute(node, "type") == "partial" && attribute(node, "hx-swap") == "delete":
+		case node.Data == "template" && attribute(node, "type") == "partial" &&
+			attribute(node, "hx-swap") == "delete":
 			found = append(found, attribute(node, "hx-target")+" goes")
 		default:
 			t.Errorf("a part without a target: %s", markup(t, node))
@@ -49,7 +51,8 @@ func parts(t *testing.T, frame string) (found []string) {
 // overviewParts are the parts of every frame that show the state of the whole board.
 var overviewParts = []string{
 	"#count_all: b#count_all",
-	"#count_created: b#count_created", "#count_started: b#count_started", "#count_completed: b#count_completed",
+	"#count_created: b#count_created", "#count_started: b#count_started",
+	"#count_completed: b#count_completed",
 	"#count_failed: b#count_failed", "#count_cancelled: b#count_cancelled",
 	"#progress: p#progress",
 	"#unhandled: p#unhandled",
@@ -76,13 +79,15 @@ func TestFrames_HaveOnlyTargetedParts(t *testing.T) {
 		"the cells":      {render(tmpl.CellsFrame(mixed(), overview)), cellsOf(mixed())},
 		"one cell":       {render(tmpl.CellsFrame(mixed()[:1], overview)), cellsOf(mixed()[:1])},
 		"chosen cells": {
-			render(tmpl.StatusCells([]int64{99, 3}, []app.ProcessRun{samples["failed"]})) + render(tmpl.CellsFrame(nil, overview)),
+			render(tmpl.StatusCells([]int64{99, 3}, []app.ProcessRun{samples["failed"]})) +
+				render(tmpl.CellsFrame(nil, overview)),
 			[]string{"td#process_run_3_status", "#process_run_99 goes"},
 		},
 		"no cells": {render(tmpl.CellsFrame(nil, overview)), nil},
 		"a run": {
 			render(tmpl.RunFrame(app.RunPage{Run: samples["failed"], Overview: overview})),
-			[]string{"td#process_run_3_status", "#process_run_3_facts: tbody#process_run_3_facts", "#process_run_3_events: ol#process_run_3_events"},
+			[]string{"td#process_run_3_status", "#process_run_3_facts: tbody#process_run_3_facts",
+				"#process_run_3_events: ol#process_run_3_events"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -156,8 +161,10 @@ func TestStatusCell_IsOutOfBandOnlyInFrames(t *testing.T) {
 	render := must(t)
 	const attribute = `hx-swap-oob="outerMorph"`
 	for _, text := range []string{
-		render(tmpl.Board(mixedPage(), "")), render(tmpl.Live(mixedPage())), render(tmpl.Row(samples["failed"])),
-		render(tmpl.Status(samples["failed"])), render(tmpl.ListFrame(mixedPage())), render(tmpl.Run(app.RunPage{Run: samples["failed"]})),
+		render(tmpl.Board(mixedPage(), "")), render(tmpl.Live(mixedPage())),
+		render(tmpl.Row(samples["failed"])),
+		render(tmpl.Status(samples["failed"])), render(tmpl.ListFrame(mixedPage())),
+		render(tmpl.Run(app.RunPage{Run: samples["failed"]})),
 	} {
 		if strings.Contains(text, attribute) {
 			t.Errorf("a page or a row has an out-of-band cell:\n%s", text)
@@ -177,10 +184,12 @@ func TestListFrame_HasEveryRow(t *testing.T) {
 			t.Fatalf("%d rows, want %d", len(rows), len(mixed()))
 		}
 		for i, run := range mixed() {
-			if got, want := attribute(rows[i], "id"), "process_run_"+strconv.FormatInt(run.ID, 10); got != want {
+			if got, want := attribute(rows[i], "id"),
+				"process_run_"+strconv.FormatInt(run.ID, 10); got != want {
 				t.Errorf("row %d has the id %q, want %q", i, got, want)
 			}
-			cells := elements(rows[i], func(node *html.Node) bool { return node.Data == "th" || node.Data == "td" })
+			cells := elements(rows[i],
+				func(node *html.Node) bool { return node.Data == "th" || node.Data == "td" })
 			if len(cells) != columns || attribute(cells[1], "id") != templates.StatusID(run.ID) {
 				t.Errorf("row %d has %d cells: %s", i, len(cells), markup(t, rows[i]))
 			}
@@ -192,7 +201,8 @@ func TestListFrame_HasEveryRow(t *testing.T) {
 // and with a typical error.
 func longNumbers() app.Page {
 	page := app.Page{HasOlder: true, HasNewer: true, Overview: overview}
-	page.Query = app.Query{Filter: app.Filter{Filtered: true, Status: app.Created}, Direction: app.Before, Cursor: 987_654_321_987}
+	page.Query = app.Query{Filter: app.Filter{Filtered: true, Status: app.Created}, Direction: app.Before,
+		Cursor: 987_654_321_987}
 	for i := range int64(app.PageSize) {
 		run := samples["waiting"]
 		run.ID, run.Version = 987_654_321_986-i, 12_345

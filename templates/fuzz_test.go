@@ -61,10 +61,14 @@ func harmless(text string) string {
 
 func FuzzTemplates_TextStaysText(f *testing.F) {
 	for _, text := range []string{
-		"", "plain", "<script>alert(1)</script>", `"><img src=x onerror=alert(1)>`, `' onclick='alert(1)`, "</td></tr></table><p>",
-		"</small></td><td id=process_run_1_status>", `<hx-partial hx-target="#live" hx-swap="outerHTML">`, "</hx-partial>", "</template>",
-		"<!-- ", "--><b>", "<![CDATA[", "&lt;b&gt;", "&#60;b&#62;", "`", "\x00<b>\x00", "\xff\xfe<\xc0\xbc", "<\u2028b>", "\uff1cb\uff1e",
-		"</title><head><title>", "{{.}}", "<svg/onload=alert(1)>", "javascript:alert(1)", "\r\n<b\n>", "<plaintext>", "<textarea>", "</script",
+		"", "plain", "<script>alert(1)</script>", `"><img src=x onerror=alert(1)>`, `' onclick='alert(1)`,
+		"</td></tr></table><p>",
+		"</small></td><td id=process_run_1_status>", `<hx-partial hx-target="#live" hx-swap="outerHTML">`,
+		"</hx-partial>", "</template>",
+		"<!-- ", "--><b>", "<![CDATA[", "&lt;b&gt;", "&#60;b&#62;", "`", "\x00<b>\x00", "\xff\xfe<\xc0\xbc",
+		"<\u2028b>", "\uff1cb\uff1e",
+		"</title><head><title>", "{{.}}", "<svg/onload=alert(1)>", "javascript:alert(1)", "\r\n<b\n>",
+		"<plaintext>", "<textarea>", "</script",
 	} {
 		f.Add(text, text)
 		f.Add("plain", text)
@@ -74,7 +78,8 @@ func FuzzTemplates_TextStaysText(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind, message string) {
 		got, want := shapesOf(t, tmpl, kind, message), shapesOf(t, tmpl, harmless(kind), harmless(message))
 		if !slices.Equal(got, want) {
-			t.Errorf("kind %q, message %q: rendered as\n%s\nwant\n%s", kind, message, strings.Join(got, "\n"), strings.Join(want, "\n"))
+			t.Errorf("kind %q, message %q: rendered as\n%s\nwant\n%s", kind, message, strings.Join(got, "\n"),
+				strings.Join(want, "\n"))
 		}
 	})
 }

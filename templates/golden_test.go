@@ -16,7 +16,8 @@ func TestBoard_Golden(t *testing.T) {
 		"board_empty_filter": {Query: failed, Overview: overview},
 		"board_empty_page":   {Query: failed.WithCursor(app.After, 99), HasOlder: true, Overview: overview},
 		"board_mixed":        mixedPage(),
-		"board_pager":        {Query: failed.WithCursor(app.Before, 9), Runs: mixed()[5:6], HasOlder: true, HasNewer: true, Overview: overview},
+		"board_pager": {Query: failed.WithCursor(app.Before, 9), Runs: mixed()[5:6], HasOlder: true,
+			HasNewer: true, Overview: overview},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -45,19 +46,21 @@ func TestRun_Golden(t *testing.T) {
 	for name, run := range samples {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			golden(t, "run_"+name, must(t)(newTemplates(t).Run(app.RunPage{Run: run, Events: events, Overview: overview})))
+			golden(t, "run_"+name,
+				must(t)(newTemplates(t).Run(app.RunPage{Run: run, Events: events, Overview: overview})))
 		})
 	}
 }
 
 // pageWithLog returns the page of a run with a log.
 func pageWithLog() app.RunPage {
-	return app.RunPage{Run: samples["busy"], MedianDuration: 40 * time.Second, Overview: overview, Log: app.Log{
-		Start: 5, End: 42, Lines: []app.LogLine{
-			{At: 14, Text: "<b>one</b> & \"two\"\n"}, {At: 33, Stream: app.Stderr, Text: "oops\n"},
-			{At: 38, Stream: app.ServerLog, Text: "\n"}, {At: 39, Text: "end"},
-		},
-	}}
+	return app.RunPage{Run: samples["busy"], MedianDuration: 40 * time.Second, Overview: overview,
+		Log: app.Log{
+			Start: 5, End: 42, Lines: []app.LogLine{
+				{At: 14, Text: "<b>one</b> & \"two\"\n"}, {At: 33, Stream: app.Stderr, Text: "oops\n"},
+				{At: 38, Stream: app.ServerLog, Text: "\n"}, {At: 39, Text: "end"},
+			},
+		}}
 }
 
 func TestLog_Golden(t *testing.T) {
@@ -81,7 +84,8 @@ func TestLog_Golden(t *testing.T) {
 func TestRun_EstimatesTimeLeftFromTheMedian(t *testing.T) {
 	t.Parallel()
 	page := app.RunPage{Run: samples["started"], MedianDuration: 40 * time.Second} // running for 12 s
-	if html := must(t)(newTemplates(t).Run(page)); !strings.Contains(html, "about 28 s left, as runs of this kind usually take 40 s") {
+	if html := must(t)(newTemplates(t).Run(page)); !strings.Contains(html,
+		"about 28 s left, as runs of this kind usually take 40 s") {
 		t.Errorf("no estimate in %s", html)
 	}
 	page.MedianDuration = 11 * time.Second

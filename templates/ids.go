@@ -73,9 +73,10 @@ func CountID(status app.Status) string { return "count_" + status.String() }
 
 // fixedIDs has the ids by the names that templates use.
 var fixedIDs = map[string]string{
-	"bulk": BulkID, "clearSelection": ClearSelectionID, "confirm": ConfirmID, "confirmShortcut": ConfirmShortcutID,
-	"connection": ConnectionID, "deleted": DeletedID, "failures": FailuresID, "follow": FollowID,
-	"forecast": ForecastID, "heartbeat": HeartbeatID, "help": HelpID, "key": IdempotencyKeyID,
+	"bulk": BulkID, "clearSelection": ClearSelectionID, "confirm": ConfirmID,
+	"confirmShortcut": ConfirmShortcutID, "connection": ConnectionID, "deleted": DeletedID,
+	"failures": FailuresID, "follow": FollowID, "forecast": ForecastID,
+	"heartbeat": HeartbeatID, "help": HelpID, "key": IdempotencyKeyID,
 	"latency": LatencyID, "list": ListID, "live": LiveID, "log": LogID, "matches": MatchesID,
 	"message": MessageID, "newRuns": NewRunsID, "notice": NoticeID, "pager": PagerID, "pause": PauseID,
 	"progress": ProgressID, "rowActions": RowActionsID, "selectAll": SelectAllID,
@@ -83,7 +84,8 @@ var fixedIDs = map[string]string{
 	"shortcutsEnabled": ShortcutsEnabledID, "start": StartID, "summary": SummaryID, "unhandled": UnhandledID,
 }
 
-// fixedID returns the id of an element by its name in fixedIDs. It fails for an unknown name, and so does New.
+// fixedID returns the id of an element by its name in fixedIDs. It fails for an unknown name, and so does
+// New.
 func fixedID(name string) (string, error) {
 	if id, known := fixedIDs[name]; known {
 		return id, nil

@@ -57,8 +57,8 @@ func newLog(run int64, part app.Log) log {
 	return view
 }
 
-// joinParts joins the parts of each line. Lines of different streams may interleave: a part continues the open
-// line of its own stream.
+// joinParts joins the parts of each line. Lines of different streams may interleave: a part continues the
+// open line of its own stream.
 func joinParts(parts []app.LogLine) (lines []logLine) {
 	open := map[app.Stream]int{} // index of the open line of each stream
 	for _, from := range parts {

@@ -70,20 +70,25 @@ func golden(t *testing.T, name, rendered string) {
 	got, wanted := strings.Split(rendered, "\n"), strings.Split(string(want), "\n")
 	for i := range min(len(got), len(wanted)) {
 		if got[i] != wanted[i] {
-			t.Fatalf("%s (update with go test ./templates -update): line %d is\n%s\nwant\n%s", file, i+1, got[i], wanted[i])
+			t.Fatalf("%s (update with go test ./templates -update): line %d is\n%s\nwant\n%s", file, i+1,
+				got[i], wanted[i])
 		}
 	}
 	if len(got) != len(wanted) {
-		t.Errorf("%s (update with go test ./templates -update) has %d lines, and the result %d", file, len(wanted), len(got))
+		t.Errorf("%s (update with go test ./templates -update) has %d lines, and the result %d", file,
+			len(wanted), len(got))
 	}
 }
 
 // samples has a run in each state that looks different.
 var samples = complete(map[string]app.ProcessRun{
-	"created": {ID: 8, Kind: "simulated", Status: app.Created, Version: 1, CreatedAt: before(2 * time.Second)},
+	"created": {ID: 8, Kind: "simulated", Status: app.Created, Version: 1,
+		CreatedAt: before(2 * time.Second)},
 	"waiting": {
-		ID: 7, Kind: "simulated", Status: app.Created, Version: 3, Attempt: 1, Error: "the simulated work failed",
-		CreatedAt: before(time.Minute), StartedAt: before(8 * time.Second), ScheduledAt: noon.Add(1500 * time.Millisecond),
+		ID: 7, Kind: "simulated", Status: app.Created, Version: 3, Attempt: 1,
+		Error:     "the simulated work failed",
+		CreatedAt: before(time.Minute), StartedAt: before(8 * time.Second),
+		ScheduledAt: noon.Add(1500 * time.Millisecond),
 	},
 	"started": {
 		ID: 6, Kind: "simulated", Status: app.Started, Version: 2, Attempt: 1,
@@ -95,23 +100,28 @@ var samples = complete(map[string]app.ProcessRun{
 	},
 	"completed": {
 		ID: 4, Kind: "simulated", Status: app.Completed, Version: 3, Attempt: 1,
-		CreatedAt: before(3 * time.Hour), StartedAt: before(3*time.Hour - time.Second), FinishedAt: before(3*time.Hour - 3400*time.Millisecond),
+		CreatedAt: before(3 * time.Hour), StartedAt: before(3*time.Hour - time.Second),
+		FinishedAt: before(3*time.Hour - 3400*time.Millisecond),
 	},
 	"failed": {
-		ID: 3, Kind: "simulated", Status: app.Failed, Version: 3, Attempt: 1, Crashes: 1, Error: `5 < 6 & "quoted" <b>not bold</b>`,
-		CreatedAt: before(50 * time.Hour), StartedAt: before(49 * time.Hour), FinishedAt: before(48 * time.Hour),
+		ID: 3, Kind: "simulated", Status: app.Failed, Version: 3, Attempt: 1, Crashes: 1,
+		Error:     `5 < 6 & "quoted" <b>not bold</b>`,
+		CreatedAt: before(50 * time.Hour), StartedAt: before(49 * time.Hour),
+		FinishedAt: before(48 * time.Hour),
 	},
 	"cancelled": {
 		ID: 2, Kind: "simulated", Status: app.Cancelled, Version: 2,
 		CreatedAt: before(100 * time.Hour), FinishedAt: before(99 * time.Hour),
 	},
 	"busy": {
-		ID: 9, Kind: "simulated", Status: app.Started, Version: 5, Attempt: 2, Progress: app.Progress{Percent: 40, Message: "copying <all> of it"},
+		ID: 9, Kind: "simulated", Status: app.Started, Version: 5, Attempt: 2,
+		Progress:  app.Progress{Percent: 40, Message: "copying <all> of it"},
 		CreatedAt: before(time.Minute), StartedAt: before(20 * time.Second),
 	},
 	"cancelling": {
 		ID: 10, Kind: "simulated", Status: app.Started, Version: 3, Attempt: 1,
-		CreatedAt: before(time.Minute), StartedAt: before(20 * time.Second), CancelRequestedAt: before(12 * time.Second),
+		CreatedAt: before(time.Minute), StartedAt: before(20 * time.Second),
+		CancelRequestedAt: before(12 * time.Second),
 	},
 })
 
@@ -121,7 +131,8 @@ func complete(runs map[string]app.ProcessRun) map[string]app.ProcessRun {
 		if run.Percent == 0 {
 			run.Percent = app.NoPercent
 		}
-		run.UpdatedAt = slices.MaxFunc([]time.Time{run.CreatedAt, run.StartedAt, run.FinishedAt, run.CancelRequestedAt}, time.Time.Compare)
+		run.UpdatedAt = slices.MaxFunc([]time.Time{run.CreatedAt, run.StartedAt, run.FinishedAt,
+			run.CancelRequestedAt}, time.Time.Compare)
 		runs[name] = run
 	}
 	return runs

@@ -29,7 +29,8 @@ func pages(t testing.TB) map[string]*html.Node {
 		"a run's page":    parsePage(t, render(tmpl.Run(app.RunPage{Run: hostile}))),
 		"the error page":  parsePage(t, render(tmpl.Error("</title><script>", "<script>alert(1)</script>"))),
 		"the notice":      parseFragment(t, render(tmpl.Notice("<script>alert(1)</script>"))),
-		"started":         parseFragment(t, render(tmpl.Started(app.Batch{First: 1, Count: 2}, `"><script>`))),
+		"started": parseFragment(t,
+			render(tmpl.Started(app.Batch{First: 1, Count: 2}, `"><script>`))),
 		"the list frame":  parseFragment(t, render(tmpl.ListFrame(page))),
 		"the cells frame": parseFragment(t, render(tmpl.CellsFrame(page.Runs, overview))),
 		"the statistics":  parsePage(t, render(tmpl.Statistics(busyStatistics()))),
@@ -43,7 +44,8 @@ func TestPages_NeedNoInlineScriptOrStyle(t *testing.T) {
 	t.Parallel()
 	for name, root := range pages(t) {
 		for _, node := range elements(root, func(*html.Node) bool { return true }) {
-			if node.Data == "style" || node.Data == "script" && (attribute(node, "src") == "" || textOf(node) != "") {
+			if node.Data == "style" || node.Data == "script" &&
+				(attribute(node, "src") == "" || textOf(node) != "") {
 				t.Errorf("%s has inline %s", name, node.Data)
 			}
 			for _, a := range node.Attr {
@@ -119,7 +121,8 @@ func TestBoard_HasTheElementsOfTheContract(t *testing.T) {
 		}
 	}
 	for status, want := range map[app.Status]string{
-		app.Created: "2", app.Started: "1,234", app.Completed: "1,234,567", app.Failed: "1", app.Cancelled: "0",
+		app.Created: "2", app.Started: "1,234", app.Completed: "1,234,567", app.Failed: "1",
+		app.Cancelled: "0",
 	} {
 		if got := textOf(byID(t, root, "count_"+status.String())); got != want {
 			t.Errorf("%s runs are counted as %q, want %q", status, got, want)
@@ -134,11 +137,13 @@ func TestBoard_StartsRunsWithoutScripts(t *testing.T) {
 	t.Parallel()
 	root := parsePage(t, must(t)(newTemplates(t).Board(app.Page{}, "key-1")))
 	forms := elements(root, named("form"))
-	if len(forms) != 6 || attribute(forms[0], "method") != "post" || attribute(forms[0], "action") != "/process_runs" {
+	if len(forms) != 6 || attribute(forms[0], "method") != "post" ||
+		attribute(forms[0], "action") != "/process_runs" {
 		t.Fatalf("%d forms, the first is %s", len(forms), markup(t, forms[0]))
 	}
 	buttons := elements(forms[0], named("button"))
-	if len(buttons) != 1 || textOf(buttons[0]) != "Start 10 processes" || attribute(buttons[0], "type") != "submit" {
+	if len(buttons) != 1 || textOf(buttons[0]) != "Start 10 processes" ||
+		attribute(buttons[0], "type") != "submit" {
 		t.Errorf("%d buttons, the first says %q", len(buttons), textOf(buttons[0]))
 	}
 	sent := map[string]string{}
@@ -166,7 +171,9 @@ func TestStatusCell_OffersTheRightAction(t *testing.T) {
 			continue
 		}
 		path := templates.RunPath(run.ID) + "/" + want
-		if len(buttons) != 1 || attribute(buttons[0], "hx-post") != path || attribute(buttons[0], "formaction") != path || attribute(buttons[0], "form") != templates.RowActionsID {
+		if len(buttons) != 1 || attribute(buttons[0], "hx-post") != path ||
+			attribute(buttons[0], "formaction") != path ||
+			attribute(buttons[0], "form") != templates.RowActionsID {
 			t.Errorf("%s: %d buttons, want one for %s", name, len(buttons), path)
 		}
 	}
@@ -177,9 +184,11 @@ func TestStatusCell_HasStatusAndVersion(t *testing.T) {
 	for name, run := range samples {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cell := byID(t, parseFragment(t, must(t)(newTemplates(t).Status(run))), "process_run_"+strconv.FormatInt(run.ID, 10)+"_status")
+			cell := byID(t, parseFragment(t, must(t)(newTemplates(t).Status(run))),
+				"process_run_"+strconv.FormatInt(run.ID, 10)+"_status")
 			word := run.Status.String()
-			if attribute(cell, "data-status") != word || attribute(cell, "data-version") != strconv.FormatInt(run.Version, 10) {
+			if attribute(cell, "data-status") != word ||
+				attribute(cell, "data-version") != strconv.FormatInt(run.Version, 10) {
 				t.Errorf("the cell is %s", markup(t, cell))
 			}
 			if text := textOf(cell); !strings.HasPrefix(text, word) || strings.HasPrefix(text, word+word) {
@@ -196,8 +205,10 @@ func TestLiveRegion_SocketHasThePagesQuery(t *testing.T) {
 	render := must(t)
 	for query, want := range map[app.Query]string{
 		{}: "/process_runs/live",
-		{Filter: app.Filter{Filtered: true, Status: app.Failed}}:                                   "/process_runs/live?status=failed",
-		{Filter: app.Filter{Filtered: true, Status: app.Created}, Direction: app.After, Cursor: 7}: "/process_runs/live?after=7&status=created",
+		{Filter: app.Filter{Filtered: true,
+			Status: app.Failed}}: "/process_runs/live?status=failed",
+		{Filter: app.Filter{Filtered: true, Status: app.Created}, Direction: app.After,
+			Cursor: 7}: "/process_runs/live?after=7&status=created",
 	} {
 		live := byID(t, parsePage(t, render(tmpl.Board(app.Page{Query: query}, ""))), "live")
 		if got := attribute(live, "hx-ws:connect"); got != want {
@@ -205,7 +216,8 @@ func TestLiveRegion_SocketHasThePagesQuery(t *testing.T) {
 		}
 	}
 	live := byID(t, parsePage(t, render(tmpl.Run(app.RunPage{Run: app.ProcessRun{ID: 42}}))), "live")
-	if got := attribute(live, "hx-ws:connect"); got != "/process_runs/42/live" || attribute(live, "hx-swap") != "none" {
+	if got := attribute(live, "hx-ws:connect"); got != "/process_runs/42/live" ||
+		attribute(live, "hx-swap") != "none" {
 		t.Errorf("the socket of run 42 is %q", got)
 	}
 }
@@ -237,7 +249,8 @@ func TestLayout_ConfigOfHTMXIsJSON(t *testing.T) {
 		if err := json.Unmarshal([]byte(attribute(meta, "content")), &config); err != nil {
 			t.Fatal(err)
 		}
-		if _, inherits := config["implicitInheritance"]; inherits || config["extensions"] != "ws" || config["includeIndicatorCSS"] != false {
+		if _, inherits := config["implicitInheritance"]; inherits || config["extensions"] != "ws" ||
+			config["includeIndicatorCSS"] != false {
 			t.Errorf("htmx config = %v", config)
 		}
 		return
@@ -268,7 +281,8 @@ func TestPages_CarryTheirTimes(t *testing.T) {
 		"the statistics": must(t)(tmpl.Statistics(busyStatistics())),
 		"the error page": must(t)(tmpl.Error("Not found", "There is no run.")),
 	} {
-		times := elements(parsePage(t, rendered), func(node *html.Node) bool { return attribute(node, "name") == "server-time" })
+		times := elements(parsePage(t, rendered),
+			func(node *html.Node) bool { return attribute(node, "name") == "server-time" })
 		if len(times) != 1 || attribute(times[0], "content") != strconv.FormatInt(noon.UnixMilli(), 10) {
 			t.Errorf("%s has the server time %v", name, times)
 		}

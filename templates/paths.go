@@ -44,7 +44,9 @@ const BulkPath = ListPath + "/bulk"
 
 // fixedPath returns a path by the name that templates use. It fails for an unknown name, and so does New.
 func fixedPath(name string) (string, error) {
-	paths := map[string]string{"list": ListPath, "failures": FailuresPath, "statistics": StatisticsPath, "bulk": BulkPath}
+	paths := map[string]string{
+		"list": ListPath, "failures": FailuresPath, "statistics": StatisticsPath, "bulk": BulkPath,
+	}
 	if path, known := paths[name]; known {
 		return path, nil
 	}

@@ -33,8 +33,10 @@ func TestQueryPath_HasTheFilterAndCursor(t *testing.T) {
 
 func TestDownloadPath_LeavesOutTheCursor(t *testing.T) {
 	t.Parallel()
-	query := app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed, Kind: "a b", Text: "x&y"}}.WithCursor(app.Before, 7)
-	if got := templates.DownloadPath(query, "csv"); got != "/process_runs.csv?kind=a+b&q=x%26y&status=failed" {
+	query := app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed, Kind: "a b",
+		Text: "x&y"}}.WithCursor(app.Before, 7)
+	if got := templates.DownloadPath(query,
+		"csv"); got != "/process_runs.csv?kind=a+b&q=x%26y&status=failed" {
 		t.Errorf("DownloadPath = %s", got)
 	}
 }
@@ -57,7 +59,8 @@ func TestPathsAndIDs_OfARun(t *testing.T) {
 
 func TestNew_FailsWithoutAnAsset(t *testing.T) {
 	t.Parallel()
-	tmpl, err := templates.New(templates.Options{Asset: func(string) string { panic(errors.New("no such file")) }})
+	tmpl,
+		err := templates.New(templates.Options{Asset: func(string) string { panic(errors.New("no such file")) }})
 	if err == nil || tmpl != nil {
 		t.Errorf("New without assets = %v, %v, want an error", tmpl, err)
 	}
@@ -73,7 +76,8 @@ func TestNew_DefaultClockIsTheRealOne(t *testing.T) {
 	run := samples["created"]
 	run.CreatedAt = run.CreatedAt.AddDate(-20, 0, 0)
 	row := must(t)(tmpl.Row(run))
-	if text := textOf(byID(t, parseFragment(t, row), templates.RowID(run.ID))); text[len(text)-len(" days ago"):] != " days ago" {
+	if text := textOf(byID(t, parseFragment(t, row),
+		templates.RowID(run.ID))); text[len(text)-len(" days ago"):] != " days ago" {
 		t.Errorf("row of a run of twenty years ago: %q", text)
 	}
 }

@@ -13,7 +13,8 @@ func TestRowCache_RendersChangedRowsAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := app.ProcessRun{ID: 7, Kind: "job", Status: app.Started, Version: 2, CreatedAt: noon, UpdatedAt: noon, StartedAt: noon}
+	run := app.ProcessRun{ID: 7, Kind: "job", Status: app.Started, Version: 2, CreatedAt: noon,
+		UpdatedAt: noon, StartedAt: noon}
 	for _, status := range []app.Status{app.Started, app.Started, app.Completed, app.Started} {
 		run.Status = status
 		html, err := tmpl.ListFrame(app.Page{Runs: []app.ProcessRun{run}})

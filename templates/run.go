@@ -94,9 +94,9 @@ func (t *Templates) runPage(page app.RunPage) runPage {
 	run, now := page.Run, t.now()
 	name := "Run #" + decimal(run.ID)
 	return runPage{
-		Layout: t.layout(run.Status.String() + " · " + name), Name: name, SocketPath: RunPath(run.ID) + "/live",
-		Status: newStatusCell(run, now), Facts: t.facts(page, now), Log: newLog(run.ID, page.Log),
-		History: newHistory(page), Overview: newOverview(page.Overview),
+		Layout: t.layout(run.Status.String() + " · " + name), Name: name,
+		SocketPath: RunPath(run.ID) + "/live", Status: newStatusCell(run, now), Facts: t.facts(page, now),
+		Log: newLog(run.ID, page.Log), History: newHistory(page), Overview: newOverview(page.Overview),
 	}
 }
 

@@ -35,14 +35,16 @@ func (t *Templates) search(filter app.Filter) searchForm {
 		{Value: "48h", Text: "Last 2 days"}, {Value: "168h", Text: "Last 7 days"},
 	})
 	form.Until = timeOptions(filter.Until, "Until ", []option{
-		{Text: "Until now"}, {Value: "1h", Text: "Until an hour ago"}, {Value: "24h", Text: "Until a day ago"},
+		{Text: "Until now"}, {Value: "1h", Text: "Until an hour ago"},
+		{Value: "24h", Text: "Until a day ago"},
 		{Value: "168h", Text: "Until a week ago"},
 	})
 	if filter.Failure > 0 {
 		form.Failure = decimal(filter.Failure)
 	}
 	if !filter.StatusOnly() {
-		form.ClearPath = QueryPath(app.Query{Filter: app.Filter{Filtered: filter.Filtered, Status: filter.Status}})
+		onlyStatus := app.Filter{Filtered: filter.Filtered, Status: filter.Status}
+		form.ClearPath = QueryPath(app.Query{Filter: onlyStatus})
 	}
 	return form
 }
@@ -61,7 +63,8 @@ func (t *Templates) kindOptions(selected string) []option {
 	return options
 }
 
-// timeOptions selects the option that equals bound. If none does, it appends one, labelled prefix and the bound.
+// timeOptions selects the option that equals bound. If none does, it appends one, labelled prefix and the
+// bound.
 func timeOptions(bound app.TimeBound, prefix string, options []option) []option {
 	value, found := bound.String(), false
 	for i := range options {

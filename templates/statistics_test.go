@@ -22,7 +22,8 @@ func waves(n int, height float64) []app.Counters {
 		wave := func(length, part float64) int64 {
 			return int64(height * part * (1.2 + math.Sin(float64(i)/length)))
 		}
-		steps[i] = app.Counters{Created: wave(9, 1), Started: wave(11, 0.9), Completed: wave(11, 0.8), Failed: wave(7, 0.1)}
+		steps[i] = app.Counters{Created: wave(9, 1), Started: wave(11, 0.9), Completed: wave(11, 0.8),
+			Failed: wave(7, 0.1)}
 	}
 	return steps
 }
@@ -31,8 +32,9 @@ func waves(n int, height float64) []app.Counters {
 func emptyStatistics() app.Statistics {
 	return app.Statistics{
 		At: noon, Forecast: app.Forecast{Trend: app.Empty},
-		Recent: app.Period{From: noon.Add(-app.RecentSpan), Step: app.RecentStep, Counters: make([]app.Counters, 91)},
-		Day:    app.Period{From: noon.Add(-app.DaySpan), Step: app.DayStep, Counters: make([]app.Counters, 145)},
+		Recent: app.Period{From: noon.Add(-app.RecentSpan), Step: app.RecentStep,
+			Counters: make([]app.Counters, 91)},
+		Day: app.Period{From: noon.Add(-app.DaySpan), Step: app.DayStep, Counters: make([]app.Counters, 145)},
 	}
 }
 
@@ -40,12 +42,15 @@ func emptyStatistics() app.Statistics {
 func busyStatistics() app.Statistics {
 	stats := emptyStatistics()
 	stats.Overview = overview
-	stats.Unhandled = app.UnhandledKinds{{Kind: "<b>report</b>", Runs: 3}, {Kind: "cleanup", Runs: 1000, More: true}}
+	stats.Unhandled = app.UnhandledKinds{{Kind: "<b>report</b>", Runs: 3},
+		{Kind: "cleanup", Runs: 1000, More: true}}
 	stats.Forecast = app.Forecast{Trend: app.Draining, Waiting: 12300, In: 190 * time.Second}
 	stats.Recent.Counters, stats.Day.Counters = waves(91, 60), waves(145, 3000)
 	stats.Recent.Kinds = []app.KindTimes{
-		{Kind: `<b>"report"</b>`, QueueTime: app.Quantiles{Count: 7, P50: 1200 * time.Millisecond, P95: 8 * time.Second}},
-		{Kind: "simulated", QueueTime: app.Quantiles{Count: 99, P50: 3 * time.Minute, P95: 20 * time.Minute}, RunTime: app.Quantiles{Count: 98, P50: 3 * time.Second, P95: 3900 * time.Millisecond}},
+		{Kind: `<b>"report"</b>`,
+			QueueTime: app.Quantiles{Count: 7, P50: 1200 * time.Millisecond, P95: 8 * time.Second}},
+		{Kind: "simulated", QueueTime: app.Quantiles{Count: 99, P50: 3 * time.Minute, P95: 20 * time.Minute},
+			RunTime: app.Quantiles{Count: 98, P50: 3 * time.Second, P95: 3900 * time.Millisecond}},
 	}
 	stats.Day.Kinds = stats.Recent.Kinds[1:]
 	return stats
@@ -67,7 +72,8 @@ func TestStatisticsLive_IsTheRegionOfThePage(t *testing.T) {
 	if got, want := markup(t, byID(t, part, "live")), markup(t, byID(t, whole, "live")); got != want {
 		t.Errorf("the region alone is\n%s\nand on the page\n%s", got, want)
 	}
-	if live := byID(t, whole, "live"); attribute(live, "hx-ws:connect") != "/process_runs/statistics/live" || attribute(live, "hx-swap") != "none" {
+	if live := byID(t, whole, "live"); attribute(live, "hx-ws:connect") != "/process_runs/statistics/live" ||
+		attribute(live, "hx-swap") != "none" {
 		t.Errorf("the socket is %q", attribute(live, "hx-ws:connect"))
 	}
 }
@@ -83,11 +89,13 @@ func TestStatisticsFrame_LeavesDetailsOpen(t *testing.T) {
 		t.Errorf("%d parts, want 8: %q", len(parts), parts)
 	}
 	for _, part := range parts {
-		if got, want := markup(t, byID(t, frame, idIn(part))), markup(t, byID(t, page, idIn(part))); got != want {
+		if got, want := markup(t, byID(t, frame, idIn(part))),
+			markup(t, byID(t, page, idIn(part))); got != want {
 			t.Errorf("in the frame it is\n%s\nand on the page\n%s", got, want)
 		}
 	}
-	if opened := elements(frame, named("details")); len(opened) > 0 || len(elements(page, named("details"))) != 2 {
+	if opened := elements(frame, named("details")); len(opened) > 0 ||
+		len(elements(page, named("details"))) != 2 {
 		t.Errorf("the frame has %d details elements, want none", len(opened))
 	}
 }
@@ -147,10 +155,15 @@ func TestCharts_HaveDescriptions(t *testing.T) {
 func TestStatistics_EmptyPeriodHasNoChart(t *testing.T) {
 	t.Parallel()
 	root := parsePage(t, must(t)(newTemplates(t).Statistics(emptyStatistics())))
-	if n := len(elements(root, func(node *html.Node) bool { return node.Data == "svg" || attribute(node, "class") == "took" })); n > 0 {
+	if n := len(elements(root,
+		func(node *html.Node) bool {
+			return node.Data == "svg" ||
+				attribute(node, "class") == "took"
+		})); n > 0 {
 		t.Errorf("%d charts and tables for empty periods", n)
 	}
-	if text := strings.TrimSpace(textOf(byID(t, root, templates.ChartID("day")))); text != "Nothing has happened in the last 24 hours." {
+	if text := strings.TrimSpace(textOf(byID(t, root,
+		templates.ChartID("day")))); text != "Nothing has happened in the last 24 hours." {
 		t.Errorf("an empty period says %q", text)
 	}
 }
@@ -162,7 +175,8 @@ func TestBoard_WarnsOfUnhandledKinds(t *testing.T) {
 	tmpl, render := newTemplates(t), must(t)
 	want := "3 runs of kind <i>report</i> are waiting, but no worker here handles this kind."
 	for _, root := range []*html.Node{
-		parsePage(t, render(tmpl.Board(page, ""))), parseFragment(t, render(tmpl.ListFrame(page))), parseFragment(t, render(tmpl.CellsFrame(nil, page.Overview))),
+		parsePage(t, render(tmpl.Board(page, ""))), parseFragment(t, render(tmpl.ListFrame(page))),
+		parseFragment(t, render(tmpl.CellsFrame(nil, page.Overview))),
 	} {
 		if got := textOf(byID(t, root, templates.UnhandledID)); got != want {
 			t.Errorf("warning = %q, want %q", got, want)
@@ -174,9 +188,12 @@ func TestLayout_MarksTheCurrentPage(t *testing.T) {
 	t.Parallel()
 	tmpl, render := newTemplates(t), must(t)
 	link := func(text string) *html.Node {
-		return elements(parsePage(t, text), func(node *html.Node) bool { return attribute(node, "href") == templates.StatisticsPath })[0]
+		return elements(parsePage(t, text),
+			func(node *html.Node) bool { return attribute(node, "href") == templates.StatisticsPath })[0]
 	}
-	if here, there := link(render(tmpl.Statistics(emptyStatistics()))), link(render(tmpl.Board(app.Page{}, ""))); attribute(here, "aria-current") != "page" || attribute(there, "aria-current") != "" {
+	if here, there := link(render(tmpl.Statistics(emptyStatistics()))),
+		link(render(tmpl.Board(app.Page{}, ""))); attribute(here, "aria-current") != "page" ||
+		attribute(there, "aria-current") != "" {
 		t.Errorf("the links are %s and %s", markup(t, here), markup(t, there))
 	}
 }

@@ -67,8 +67,8 @@ func New(options Options) (*Templates, error) {
 	return t, nil
 }
 
-// parse parses the files. It first executes what they have in double square brackets, which inserts ids, paths
-// and limits. These never change, so no page has to look them up and escape them again.
+// parse parses the files. It first executes what they have in double square brackets, which inserts ids,
+// paths and limits. These never change, so no page has to look them up and escape them again.
 func parse(asset func(string) string) (*template.Template, error) {
 	constants, err := texttemplate.New("").Delims("[[", "]]").
 		Funcs(texttemplate.FuncMap{"asset": asset, "id": fixedID, "path": fixedPath}).ParseFS(files, "*.html")
@@ -111,8 +111,8 @@ func (t *Templates) layout(title string) layout {
 // with the old one, the server would answer the next click as a repetition.
 func (t *Templates) Started(batch app.Batch, key string) ([]byte, error) {
 	view := struct{ Runs, First, FirstPath, Last, LastPath, Key string }{
-		Runs: plural(int64(batch.Count), "run", "runs"), First: decimal(batch.First), FirstPath: RunPath(batch.First),
-		Key: key,
+		Runs: plural(int64(batch.Count), "run", "runs"), First: decimal(batch.First),
+		FirstPath: RunPath(batch.First), Key: key,
 	}
 	if batch.Count > 1 {
 		view.Last, view.LastPath = decimal(batch.Last()), RunPath(batch.Last())
@@ -128,7 +128,8 @@ func (t *Templates) Notice(message string) ([]byte, error) {
 // Success renders a message about an action on run, which is the run after the action. The page removes the
 // message when the run changes again.
 func (t *Templates) Success(message string, run app.ProcessRun) ([]byte, error) {
-	return t.render("success", struct{ Message, Run, Version string }{message, decimal(run.ID), decimal(run.Version)})
+	return t.render("success",
+		struct{ Message, Run, Version string }{message, decimal(run.ID), decimal(run.Version)})
 }
 
 // Error renders an error page.

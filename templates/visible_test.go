@@ -44,7 +44,8 @@ func TestPages_ShowHiddenCharactersOfErrorsAndLogs(t *testing.T) {
 	}
 	now := time.Now()
 	run := app.ProcessRun{
-		ID: 7, Kind: "job", Status: app.Failed, Version: 3, Attempt: 1, Error: hiding, CreatedAt: now, UpdatedAt: now, StartedAt: now, FinishedAt: now,
+		ID: 7, Kind: "job", Status: app.Failed, Version: 3, Attempt: 1, Error: hiding, CreatedAt: now,
+		UpdatedAt: now, StartedAt: now, FinishedAt: now,
 		Progress: app.Progress{Percent: 10, Message: hiding},
 	}
 	started := run
@@ -64,10 +65,12 @@ func TestPages_ShowHiddenCharactersOfErrorsAndLogs(t *testing.T) {
 		"log":         render(tmpl.LogLines(7, log)),
 		"board":       render(tmpl.Board(app.Page{Runs: []app.ProcessRun{run, started}}, "key")),
 	} {
-		if strings.ContainsFunc(html, func(char rune) bool { return strings.ContainsRune("\u202e\u200b\ufeff", char) }) {
+		if strings.ContainsFunc(html,
+			func(char rune) bool { return strings.ContainsRune("\u202e\u200b\ufeff", char) }) {
 			t.Errorf("the %s has invisible characters: %s", name, html)
 		}
-		if !strings.Contains(html, "a&lt;U&#43;202E&gt;b&lt;U&#43;200B&gt;c&lt;U&#43;FEFF&gt;") && !strings.Contains(html, "a&lt;U+202E&gt;b&lt;U+200B&gt;c&lt;U+FEFF&gt;") {
+		if !strings.Contains(html, "a&lt;U&#43;202E&gt;b&lt;U&#43;200B&gt;c&lt;U&#43;FEFF&gt;") &&
+			!strings.Contains(html, "a&lt;U+202E&gt;b&lt;U+200B&gt;c&lt;U+FEFF&gt;") {
 			t.Errorf("the %s does not name the characters: %s", name, html)
 		}
 	}

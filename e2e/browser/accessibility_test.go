@@ -32,9 +32,12 @@ func TestPages_AreAccessible(t *testing.T) {
 	t.Parallel()
 	kind, open := harness.Gate("gate")
 	long := func(c *board.Config) { c.RunTimeout = time.Hour } // axe has much to check
-	p := harness.StartProgram(t, long, kind, harness.WorkThat("import", "the disk is full"), harness.Commands(t, "talk=sh -c 'echo one; echo two >&2; echo progress: 40% half; exec sleep 1000'")[0])
+	p := harness.StartProgram(t, long, kind, harness.WorkThat("import", "the disk is full"),
+		harness.Commands(t,
+			"talk=sh -c 'echo one; echo two >&2; echo progress: 40% half; exec sleep 1000'")[0])
 	e := harness.NewExpect(t, p)
-	e.POST("/process_runs").WithFormField("count", 8).WithFormField("kind", "import").Expect().Status(http.StatusSeeOther)
+	e.POST("/process_runs").WithFormField("count", 8).WithFormField("kind", "import").Expect().
+		Status(http.StatusSeeOther)
 	path := harness.StartRun(e, "talk")
 	harness.StartRun(e, "gate")
 	e.POST("/process_runs/1/retry").WithTransformer(harness.AcceptJSON).Expect()
@@ -43,9 +46,11 @@ func TestPages_AreAccessible(t *testing.T) {
 			t.Run(page+" "+scheme, func(t *testing.T) {
 				tab := newTab(t)
 				tab.expectProblems("404")
-				call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-					{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
-				}})
+				call(tab, emulation.SetEmulatedMedia,
+					emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+						{Name: "prefers-color-scheme", Value: scheme},
+						{Name: "prefers-reduced-motion", Value: "reduce"},
+					}})
 				tab.do(chromedp.EmulateViewport(1000, 800), chromedp.Navigate(p.URL+page))
 				if page != "/process_runs/999" && !strings.Contains(page, "/bulk?") {
 					tab.untilLive()
@@ -105,7 +110,8 @@ func TestBoard_KindsFitOnAPhone(t *testing.T) {
 	t.Parallel()
 	kind, open := harness.Gate("gate")
 	defer open()
-	p := harness.StartProgram(t, func(c *board.Config) { c.Workers = 5 }, kind, harness.WorkThat("import", "no customer 42 in /data/7.csv"), harness.WorkThat("mail", ""))
+	p := harness.StartProgram(t, func(c *board.Config) { c.Workers = 5 }, kind,
+		harness.WorkThat("import", "no customer 42 in /data/7.csv"), harness.WorkThat("mail", ""))
 	e := harness.NewExpect(t, p)
 	harness.StartRunsOf(e, "mail", 3)
 	harness.StartRunsOf(e, "import", 3)
@@ -134,7 +140,8 @@ func TestBoard_LongKindNamesFit(t *testing.T) {
 		for _, page := range []string{"/process_runs", "/process_runs?kind=" + long, "/process_runs/1", "/process_runs/failures", "/process_runs/statistics"} {
 			tab := openTab(t, p.URL+page, chromedp.EmulateViewport(width, 800))
 			tab.untilLive()
-			if out := evaluate[[]string](tab, `[...document.querySelectorAll("main *")].filter((one) => getComputedStyle(one).clipPath === "none" && one.getBoundingClientRect().right > innerWidth - 15).map((one) => one.tagName + " " + one.id)`); len(out) > 0 {
+			if out := evaluate[[]string](tab,
+				`[...document.querySelectorAll("main *")].filter((one) => getComputedStyle(one).clipPath === "none" && one.getBoundingClientRect().right > innerWidth - 15).map((one) => one.tagName + " " + one.id)`); len(out) > 0 {
 				t.Errorf("%.30s is %d pixels wide, and these are not within: %q", page, width, out)
 			}
 		}
@@ -144,7 +151,9 @@ func TestBoard_LongKindNamesFit(t *testing.T) {
 func TestPrint_ShowsTextsWithoutControls(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
-	p := harness.StartProgram(t, nil, harness.WorkThat("import", "a long error, longer than its cell: "+strings.Repeat("word ", 12)+"end"), harness.WorkThat("mail", ""))
+	p := harness.StartProgram(t, nil,
+		harness.WorkThat("import", "a long error, longer than its cell: "+strings.Repeat("word ", 12)+"end"),
+		harness.WorkThat("mail", ""))
 	e := harness.NewExpect(t, p)
 	harness.StartRunsOf(e, "import", 3)
 	harness.StartRunsOf(e, "mail", 3)
@@ -153,7 +162,8 @@ func TestPrint_ShowsTextsWithoutControls(t *testing.T) {
 		tab := openTab(t, p.URL+page, chromedp.EmulateViewport(700, 1000))
 		tab.untilLive()
 		call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
-		tab.until("it is as on paper", `getComputedStyle(document.getElementById("connection")).display === "none"`)
+		tab.until("it is as on paper",
+			`getComputedStyle(document.getElementById("connection")).display === "none"`)
 		if left := evaluate[[]string](tab, `[...document.querySelectorAll("button, input:not([type=hidden], [type=search]), a[href*='/bulk'], progress")].
 			filter((one) => one.checkVisibility()).map((one) => one.outerHTML)`); len(left) > 0 {
 			t.Errorf("%s can be pressed: %q", page, left)
@@ -166,10 +176,12 @@ func TestPrint_ShowsTextsWithoutControls(t *testing.T) {
 			filter((one) => one.checkVisibility() && getComputedStyle(one, "::after").content !== JSON.stringify(one.title || one.dateTime)).length`); vague > 0 {
 			t.Errorf("%s has %d times that are soon wrong", page, vague)
 		}
-		if broken := evaluate[int](tab, `[...document.querySelectorAll("td > time")].filter((one) => one.getClientRects().length > 1).length`); broken > 0 {
+		if broken := evaluate[int](tab,
+			`[...document.querySelectorAll("td > time")].filter((one) => one.getClientRects().length > 1).length`); broken > 0 {
 			t.Errorf("%s has %d times that are broken in two", page, broken)
 		}
-		if narrowed := strings.Contains(page, "?"); evaluate[bool](tab, `document.getElementById("search_text")?.checkVisibility() ?? false`) != narrowed {
+		if narrowed := strings.Contains(page, "?"); evaluate[bool](tab,
+			`document.getElementById("search_text")?.checkVisibility() ?? false`) != narrowed {
 			t.Errorf("%s says what is looked for, or not: %v", page, !narrowed)
 		}
 	}
@@ -197,7 +209,8 @@ func TestNoScript_HidesControlsThatNeedIt(t *testing.T) {
 	tab := newTab(t)
 	call(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	tab.do(chromedp.Navigate(p.URL + "/process_runs"))
-	if useless := evaluate[[]string](tab, `[...document.querySelectorAll("button[type=button]")].filter((one) => one.checkVisibility()).map((one) => one.id)`); len(useless) > 0 {
+	if useless := evaluate[[]string](tab,
+		`[...document.querySelectorAll("button[type=button]")].filter((one) => one.checkVisibility()).map((one) => one.id)`); len(useless) > 0 {
 		t.Errorf("these do nothing: %q", useless)
 	}
 }
@@ -210,5 +223,6 @@ func TestScreenReader_HearsProgress(t *testing.T) {
 	tab := openTab(t, p.URL+"/process_runs")
 	tab.untilLive()
 	harness.StartRuns(e, 3)
-	tab.until("the notice appears", `document.querySelector("#summary[role=status]").textContent === "3 of the latest 3 finished, 3 failed"`)
+	tab.until("the notice appears",
+		`document.querySelector("#summary[role=status]").textContent === "3 of the latest 3 finished, 3 failed"`)
 }

@@ -206,7 +206,8 @@ func (f *film) state(window *tab) string {
 }
 
 func (f *film) isDone() bool {
-	return evaluate[bool](f.left, `document.querySelectorAll("td:is([data-status=created], [data-status=started])").length === 0`)
+	return evaluate[bool](f.left,
+		`document.querySelectorAll("td:is([data-status=created], [data-status=started])").length === 0`)
 }
 
 // untilChanged waits until both windows show something else than before.

@@ -133,7 +133,10 @@ func (p *tab) underLoad(server *harness.Process, keys string, lasting time.Durat
 	end := time.Now().Add(lasting)
 	all.Go(func() { // a slow request must not delay the next one
 		for range every(time.Second/smoothPace, end) {
-			all.Go(func() { timed(server, http.MethodPost, "/process_runs", "count="+strconv.Itoa(smoothRuns)) })
+			all.Go(func() {
+				timed(server, http.MethodPost, "/process_runs",
+					"count="+strconv.Itoa(smoothRuns))
+			})
 		}
 	})
 	for name, query := range map[string]string{"status": "status=failed", "kind": "kind=backup", "since": "since=1h", "q": "q=disk+42"} {
@@ -242,7 +245,8 @@ func startTrace(p *tab) *trace {
 		p.t.Fatal(err)
 	}
 	call(p, tracing.Start, tracing.StartParams{TraceConfig: &tracing.TraceConfig{
-		IncludedCategories: []string{"disabled-by-default-devtools.timeline"}, ExcludedCategories: []string{"*"},
+		IncludedCategories: []string{"disabled-by-default-devtools.timeline"},
+		ExcludedCategories: []string{"*"},
 	}})
 	return r
 }

@@ -21,7 +21,8 @@ const (
 func (p *tab) chooseAll() {
 	p.t.Helper()
 	p.do(chromedp.SetValue("#bulk_scope", "all"))
-	evaluate[bool](p, `document.getElementById("bulk_scope").dispatchEvent(new Event("change", {bubbles: true}))`)
+	evaluate[bool](p,
+		`document.getElementById("bulk_scope").dispatchEvent(new Event("change", {bubbles: true}))`)
 }
 
 func TestBulk_RetriesSelectedRuns(t *testing.T) {
@@ -55,15 +56,19 @@ func TestBulk_RetriesSelectedRuns(t *testing.T) {
 	tab.click(`#bulk button[value=retry]`)
 	tab.until("the confirmation opens", confirmText+`.includes("Retry 4 selected runs?")`)
 	tab.click("#confirm [data-dismiss]")
-	tab.until("the cancel button closes the dialog", confirmText+` === "" && location.search === "" && !document.getElementById("confirm").open`)
+	tab.until("the cancel button closes the dialog",
+		confirmText+` === "" && location.search === "" && !document.getElementById("confirm").open`)
 	tab.click(`#bulk button[value=retry]`)
 	tab.until("the confirmation opens", confirmText+`.includes("Retry 4 selected runs?")`)
 	tab.click("#confirm button[type=submit]")
-	tab.until("the notice appears", noticeText+`.includes("Retrying runs. Details: run #31.") && !document.getElementById("confirm").open`)
+	tab.until("the notice appears",
+		noticeText+
+			`.includes("Retrying runs. Details: run #31.") && !document.getElementById("confirm").open`)
 	tab.until("nothing is selected", selectionText+` === "" && `+selectedRuns+` === ""`)
 	for _, run := range []int{24, 25, 27, 28} {
 		harness.Eventually(t, "they have been tried again", func() error {
-			version := e.GET("/process_runs/{id}", run).WithTransformer(harness.AcceptJSON).Expect().JSON().Object().Value("version").Number().Raw()
+			version := e.GET("/process_runs/{id}", run).WithTransformer(harness.AcceptJSON).Expect().JSON().
+				Object().Value("version").Number().Raw()
 			if version != 6 { // twice created, started and failed
 				return fmt.Errorf("run %d is of version %v", run, version)
 			}
@@ -83,16 +88,19 @@ func (p *tab) untilRow(run int) {
 
 func TestBulk_AllMatchingWithoutScript(t *testing.T) {
 	t.Parallel()
-	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"), harness.WorkThat("mail", "connection timed out"))
+	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"),
+		harness.WorkThat("mail", "connection timed out"))
 	e := harness.NewExpect(t, p)
 	harness.StartRuns(e, 30)
-	e.POST("/process_runs").WithFormField("count", 5).WithFormField("kind", "mail").Expect().Status(http.StatusSeeOther)
+	e.POST("/process_runs").WithFormField("count", 5).WithFormField("kind", "mail").Expect().
+		Status(http.StatusSeeOther)
 	harness.CountsAre(t, e, map[string]any{"failed": 35})
 	tab := newTab(t)
 	call(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	tab.do(chromedp.Navigate(p.URL + "/process_runs?status=failed&q=disk"))
 	tab.do(chromedp.SetValue("#bulk select", "all"), chromedp.Click("#bulk button[value=delete]"))
-	tab.until("the confirmation page opens", `document.querySelector("h1").textContent === "Delete runs" && document.body.textContent.includes("Delete 30 failed runs?")`)
+	tab.until("the confirmation page opens",
+		`document.querySelector("h1").textContent === "Delete runs" && document.body.textContent.includes("Delete 30 failed runs?")`)
 	tab.do(chromedp.Click("#confirm button[type=submit]"))
 	tab.until("it is the run's page", `location.pathname === "/process_runs/36"`)
 	harness.UntilStatus(t, e, "/process_runs/36", "completed")

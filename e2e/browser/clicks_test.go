@@ -53,7 +53,8 @@ func clickFast(t *testing.T, b *harness.Process, counts []int, pause time.Durati
 		due := began.Add(time.Duration(i) * pause) // independent of the duration of the previous click
 		p.do(chromedp.Sleep(time.Until(due)), chromedp.MouseClickXY(x, y, chromedp.ClickCount(count)))
 	}
-	p.until("the page reports it", `document.getElementById("notice").textContent.includes("Started 10 runs")`)
+	p.until("the page reports it",
+		`document.getElementById("notice").textContent.includes("Started 10 runs")`)
 	submits := evaluate[[]float64](p, "window.submits") // times in ms
 	for i := range submits[1:] {
 		if submits[i+1]-submits[i] > 450 {
@@ -83,7 +84,8 @@ func TestClicks_TwoSlowClicksSendTwoRequests(t *testing.T) {
 	p.click(button)
 	b.WaitUntilDone(20)
 	p.untilTrue(b, "/process_runs")
-	p.until("the page names the new ones", `document.getElementById("notice").textContent.includes("#11 to #20")`)
+	p.until("the page names the new ones",
+		`document.getElementById("notice").textContent.includes("#11 to #20")`)
 }
 
 func TestClicks_PageReportsNoAnswer(t *testing.T) {

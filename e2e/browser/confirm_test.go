@@ -37,9 +37,11 @@ func TestConfirm_HeldEnterChangesNothing(t *testing.T) {
 	tab.do(chromedp.Focus(chromedp.CSS("#bulk button[value=delete]")))
 	tab.holdEnter(1500 * time.Millisecond)
 	tab.until("the confirmation opens", dialogOpen+` && `+confirmText+`.includes("Delete 41 failed runs?")`)
-	tab.until("with the filter in words", confirmText+`.includes("status failed") && `+confirmText+`.includes("containing “disk”")`)
+	tab.until("with the filter in words",
+		confirmText+`.includes("status failed") && `+confirmText+`.includes("containing “disk”")`)
 	tab.until("the cancel button has the focus", focusText+` === "Keep them"`)
-	tab.until("the delete button is red", `((color) => color[0] > 150 && color[1] < 80 && color[2] < 80)(getComputedStyle(document.querySelector("#confirm button[type=submit]")).backgroundColor.match(/\d+/g).map(Number))`)
+	tab.until("the delete button is red",
+		`((color) => color[0] > 150 && color[1] < 80 && color[2] < 80)(getComputedStyle(document.querySelector("#confirm button[type=submit]")).backgroundColor.match(/\d+/g).map(Number))`)
 	tab.press(kb.Escape)
 	tab.until("Escape closes it", `!document.getElementById("confirm").open && `+confirmText+` === ""`)
 	tab.until("the focus is where it was", focusText+` === "Delete…"`)
@@ -55,7 +57,9 @@ func TestConfirm_HeldEnterChangesNothing(t *testing.T) {
 	tab.holdEnter(0)
 	tab.until("the confirmation opens", dialogOpen)
 	tab.click("#confirm button[type=submit]")
-	tab.until("the notice appears", noticeText+`.includes("Deleting runs. Details: run #42.") && !document.getElementById("confirm").open`)
+	tab.until("the notice appears",
+		noticeText+
+			`.includes("Deleting runs. Details: run #42.") && !document.getElementById("confirm").open`)
 	harness.CountsAre(t, e, map[string]any{"failed": 0, "completed": 1})
 	tab.until("the choice is reset", noTarget)
 }
@@ -97,10 +101,12 @@ func TestConfirm_ManyRunsNeedTheNumberTyped(t *testing.T) {
 	tab.click("#bulk button[value=delete]")
 	tab.until("the confirmation opens", dialogOpen+` && `+confirmText+`.includes("Delete 150 runs?")`)
 	tab.click("#confirm button[type=submit]")
-	tab.until("the number is required", dialogOpen+` && document.querySelector("#confirm input[name=typed]").matches(":invalid")`)
+	tab.until("the number is required",
+		dialogOpen+` && document.querySelector("#confirm input[name=typed]").matches(":invalid")`)
 	tab.do(chromedp.Focus(chromedp.CSS("#confirm input[name=typed]")))
 	tab.press("15\r")
-	tab.until("another one is refused", dialogOpen+` && `+confirmText+`.includes("type their number. Nothing was deleted.")`)
+	tab.until("another one is refused",
+		dialogOpen+` && `+confirmText+`.includes("type their number. Nothing was deleted.")`)
 	tab.do(chromedp.Focus(chromedp.CSS("#confirm input[name=typed]")))
 	tab.press("150")
 	tab.click("#confirm button[type=submit]")
@@ -114,11 +120,14 @@ func TestConfirm_AsksAgainWhenMoreMatch(t *testing.T) {
 	defer open()
 	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"), kind)
 	e := harness.NewExpect(t, p)
-	e.POST("/process_runs").WithFormField("count", 1).WithFormField("kind", "gate").Expect().Status(http.StatusSeeOther)
+	e.POST("/process_runs").WithFormField("count", 1).WithFormField("kind", "gate").Expect().
+		Status(http.StatusSeeOther)
 	harness.StartRuns(e, 3)
 	harness.CountsAre(t, e, map[string]any{"failed": 3, "started": 1})
 	tab := openTab(t, p.URL+"/process_runs")
-	call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
+	call(tab, emulation.SetEmulatedMedia,
+		emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme",
+			Value: "dark"}}})
 	tab.expectProblems("409")
 	tab.untilLive()
 	tab.chooseAll()
@@ -127,7 +136,9 @@ func TestConfirm_AsksAgainWhenMoreMatch(t *testing.T) {
 	e.POST("/process_runs/1/cancel").Expect().Status(http.StatusSeeOther)
 	harness.CountsAre(t, e, map[string]any{"cancelled": 1})
 	tab.click("#confirm button[type=submit]")
-	tab.until("the confirmation opens again", dialogOpen+` && `+confirmText+`.includes("Delete 4 runs?") && `+confirmText+`.includes("4 instead of 3")`)
+	tab.until("the confirmation opens again",
+		dialogOpen+` && `+confirmText+`.includes("Delete 4 runs?") && `+confirmText+
+			`.includes("4 instead of 3")`)
 	tab.until("the cancel button has the focus", focusText+` === "Keep them"`)
 	harness.CountsAre(t, e, map[string]any{"failed": 3, "cancelled": 1})
 	tab.click("#confirm button[type=submit]")
@@ -145,16 +156,20 @@ func TestConfirm_HasAPageWithoutScript(t *testing.T) {
 	call(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	tab.do(chromedp.Navigate(p.URL + "/process_runs"))
 	tab.do(chromedp.Click("#bulk button[value=delete]"))
-	tab.until("nothing is selected", `document.body.textContent.includes("Select up to 500 runs, or choose all.")`)
+	tab.until("nothing is selected",
+		`document.body.textContent.includes("Select up to 500 runs, or choose all.")`)
 	tab.do(chromedp.Navigate(p.URL + "/process_runs"))
-	tab.do(chromedp.Click("#process_run_120 input"), chromedp.Click("#process_run_118 input"), chromedp.Click("#bulk button[value=delete]"))
+	tab.do(chromedp.Click("#process_run_120 input"), chromedp.Click("#process_run_118 input"),
+		chromedp.Click("#bulk button[value=delete]"))
 	tab.until("the confirmation page opens", `document.body.textContent.includes("Delete 2 selected runs?")`)
 	tab.do(chromedp.Click("#confirm button[type=submit]"))
 	tab.until("it is the run's page", `location.pathname === "/process_runs/121"`)
 	harness.CountsAre(t, e, map[string]any{"failed": 118, "completed": 1})
-	tab.do(chromedp.Navigate(p.URL+"/process_runs"), chromedp.SetValue("#bulk select", "all"), chromedp.Click("#bulk button[value=delete]"))
+	tab.do(chromedp.Navigate(p.URL+"/process_runs"), chromedp.SetValue("#bulk select", "all"),
+		chromedp.Click("#bulk button[value=delete]"))
 	tab.until("the confirmation page opens", `document.body.textContent.includes("Delete 118 runs?")`)
-	tab.do(chromedp.SendKeys("#confirm input[name=typed]", "118"), chromedp.Click("#confirm button[type=submit]"))
+	tab.do(chromedp.SendKeys("#confirm input[name=typed]", "118"),
+		chromedp.Click("#confirm button[type=submit]"))
 	tab.until("it is the run's page", `location.pathname === "/process_runs/122"`)
 	harness.CountsAre(t, e, map[string]any{"failed": 0})
 }
@@ -169,7 +184,8 @@ func TestRunPage_ConfirmsDelete(t *testing.T) {
 	tab.expectProblems("WebSocket|htmx:ws")
 	tab.untilLive()
 	tab.click(`a[href*="operation=delete"]`)
-	tab.until("the confirmation opens", dialogOpen+` && `+confirmText+`.includes("Delete run #1?") && `+focusText+` === "Keep them"`)
+	tab.until("the confirmation opens",
+		dialogOpen+` && `+confirmText+`.includes("Delete run #1?") && `+focusText+` === "Keep them"`)
 	tab.press(kb.Escape)
 	tab.until("the dialog closes", `!document.getElementById("confirm").open`)
 	tab.click(`a[href*="operation=delete"]`)
@@ -188,9 +204,12 @@ func TestFailures_ConfirmRetry(t *testing.T) {
 	tab := openTab(t, p.URL+"/process_runs/failures")
 	tab.untilLive()
 	tab.click(".groups .retry")
-	tab.until("the confirmation opens", dialogOpen+` && `+confirmText+`.includes("Retry 3 runs?") && `+confirmText+`.includes("failed with: the disk is full")`)
+	tab.until("the confirmation opens",
+		dialogOpen+` && `+confirmText+`.includes("Retry 3 runs?") && `+confirmText+
+			`.includes("failed with: the disk is full")`)
 	tab.until("the cancel button has the focus", focusText+` === "Leave them"`)
 	tab.click("#confirm button[type=submit]")
-	tab.until("the notice appears", noticeText+`.includes("Retrying runs. Details: run #4.") && !document.getElementById("confirm").open`)
+	tab.until("the notice appears",
+		noticeText+`.includes("Retrying runs. Details: run #4.") && !document.getElementById("confirm").open`)
 	harness.UntilStatus(t, e, "/process_runs/4", "completed")
 }

@@ -24,7 +24,8 @@ const (
 // untilLater is until with a longer limit, for a server that has fallen silent.
 func (p *tab) untilLater(what, expression string) {
 	p.t.Helper()
-	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); time.Now().
+		Before(deadline); time.Sleep(100 * time.Millisecond) {
 		if is, err := tryEvaluate[bool](p, expression); err == nil && is {
 			return
 		}
@@ -49,11 +50,14 @@ func TestConnection_SilentServerIsNotLive(t *testing.T) {
 	b.Signal(syscall.SIGSTOP)
 	defer func() { _ = b.Cmd.Process.Signal(syscall.SIGCONT) }()
 	board.click(button)
-	board.until("the button is busy", `document.querySelector("main form button").getAttribute("aria-busy") === "true"`)
+	board.until("the button is busy",
+		`document.querySelector("main form button").getAttribute("aria-busy") === "true"`)
 	board.until("the request has a time-out", noticeText+`.startsWith("No answer from the server.")`)
-	board.until("the button is not busy", `!document.querySelector("main form button").hasAttribute("aria-busy")`)
+	board.until("the button is not busy",
+		`!document.querySelector("main form button").hasAttribute("aria-busy")`)
 	for _, p := range []*tab{run, board} {
-		p.untilLater("the page says that nothing comes", badgeState+` === "offline" && `+badgeText+`.startsWith("No answer from the server.")`)
+		p.untilLater("the page says that nothing comes",
+			badgeState+` === "offline" && `+badgeText+`.startsWith("No answer from the server.")`)
 	}
 	const duration = `document.querySelector("time[data-relative=elapsed]").textContent`
 	before := evaluate[string](run, duration)
@@ -77,9 +81,11 @@ func TestConnection_OfflineShowsAtOnce(t *testing.T) {
 	p.untilLive()
 	setOffline := func(is bool) {
 		call(p, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{
-			MatchedNetworkConditions: []*network.Conditions{{Offline: is, DownloadThroughput: -1, UploadThroughput: -1}},
+			MatchedNetworkConditions: []*network.Conditions{{Offline: is, DownloadThroughput: -1,
+				UploadThroughput: -1}},
 		})
-		call(p, network.OverrideNetworkState, network.OverrideNetworkStateParams{Offline: is, DownloadThroughput: -1, UploadThroughput: -1})
+		call(p, network.OverrideNetworkState,
+			network.OverrideNetworkStateParams{Offline: is, DownloadThroughput: -1, UploadThroughput: -1})
 	}
 	setOffline(true)
 	p.until("the page reports it", badgeState+` === "offline" && `+badgeText+`.startsWith("Offline.")`)
@@ -100,7 +106,8 @@ func TestConnection_AnyAnswerEndsTheMessage(t *testing.T) {
 	p.untilLive()
 	fail := func(is bool) { // only requests fail; the socket stays open
 		call(p, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{
-			MatchedNetworkConditions: []*network.Conditions{{URLPattern: b.URL + "/*", Offline: is, DownloadThroughput: -1, UploadThroughput: -1}},
+			MatchedNetworkConditions: []*network.Conditions{{URLPattern: b.URL + "/*", Offline: is,
+				DownloadThroughput: -1, UploadThroughput: -1}},
 		})
 	}
 	fail(true)
@@ -124,7 +131,8 @@ func TestConnection_ShowsDrain(t *testing.T) {
 	before.expectProblems(lostServer + "|503")
 	before.untilLive()
 	b.Signal(syscall.SIGTERM)
-	before.until("the page reports it", badgeState+` !== "live" && `+badgeText+` === "Server is shutting down…"`)
+	before.until("the page reports it",
+		badgeState+` !== "live" && `+badgeText+` === "Server is shutting down…"`)
 	before.click(button)
 	before.until("a start is refused", noticeText+`.includes("shutting down")`)
 	during := openTab(t, b.URL+"/process_runs/1")
@@ -163,7 +171,8 @@ func TestConnection_BackgroundTab(t *testing.T) {
 		p.untilLive()
 		p.hide(true)
 	}
-	board.until("the board rests, which is no fault", badgeState+` === "connecting" && `+badgeText+`.startsWith("Paused in the background")`)
+	board.until("the board rests, which is no fault",
+		badgeState+` === "connecting" && `+badgeText+`.startsWith("Paused in the background")`)
 	open()
 	run.until("a page of a run is told of its end", shows("1", "completed"))
 	run.until("its title says so", `document.title === "completed · Run #1 · Runboard"`)
@@ -206,11 +215,14 @@ func TestConnection_DeletedRun(t *testing.T) {
 		harness.Eventually(t, "the run is deleted", func() error { return b.Store.Delete(t.Context(), id) })
 	}
 	for _, p := range []*tab{watched, late} {
-		p.until("the page reports it", `document.getElementById("deleted").checkVisibility() && document.getElementById("deleted").textContent === "This run was deleted."`)
-		p.until("the badge says so", badgeState+` === "offline" && `+badgeText+` === "Updates stopped: the run was deleted."`)
+		p.until("the page reports it",
+			`document.getElementById("deleted").checkVisibility() && document.getElementById("deleted").textContent === "This run was deleted."`)
+		p.until("the badge says so",
+			badgeState+` === "offline" && `+badgeText+` === "Updates stopped: the run was deleted."`)
 		p.until("nothing is offered", `!document.querySelector("#live td button, #live tbody a")`)
 		p.until("the title follows", `document.title.startsWith("deleted")`)
-		p.until("no status is claimed", `document.querySelector(".facts").innerText.trim().endsWith("deleted")`)
+		p.until("no status is claimed",
+			`document.querySelector(".facts").innerText.trim().endsWith("deleted")`)
 	}
 }
 
@@ -229,7 +241,8 @@ func TestClock_FollowsTheServer(t *testing.T) {
 		p.do(chromedp.Navigate(b.URL + "/process_runs/1"))
 		p.untilLive()
 		p.do(chromedp.Sleep(2500 * time.Millisecond)) // the page has updated the relative times
-		shown := evaluate[string](p, `[...document.querySelectorAll("time[data-relative]")].map((time) => time.textContent).join()`)
+		shown := evaluate[string](p,
+			`[...document.querySelectorAll("time[data-relative]")].map((time) => time.textContent).join()`)
 		if !evaluate[bool](p, fmt.Sprintf(`!/min|-/.test(%q)`, shown)) {
 			t.Errorf("with a clock that is %s ms off the times are %s", wrong, shown)
 		}
@@ -265,7 +278,8 @@ func TestConnection_ReconnectsAfterSleep(t *testing.T) {
 	p := openTab(t, b.URL+"/process_runs")
 	p.untilLive()
 	evaluate[bool](p, `(() => { const now = Date.now; Date.now = () => now() + 3_600_000; return true; })()`)
-	p.until("there is another socket, and only one", `document.getElementById("connection").dataset.state !== "live"`)
+	p.until("there is another socket, and only one",
+		`document.getElementById("connection").dataset.state !== "live"`)
 	p.untilLive()
 	p.untilSocket("/process_runs/live")
 	if n := p.socketsSoFar(); n != 2 {
@@ -286,7 +300,8 @@ func TestPause_IgnoresHeartbeats(t *testing.T) {
 	evaluate[bool](p, `htmx.swap({sourceElement: document.getElementById("live"), swap: "none",
 		text: '<span id="heartbeat" data-at="7" hx-swap-oob="outerMorph"></span>'}), true`)
 	p.until("the heartbeat has come", `document.getElementById("heartbeat").dataset.at === "7"`)
-	p.until("the button counts no change", `/, 0 updates behind/.test(document.getElementById("pause").textContent)`)
+	p.until("the button counts no change",
+		`/, 0 updates behind/.test(document.getElementById("pause").textContent)`)
 	p.click("#pause")
 	p.until("the page is live", badgeText+` === "Live"`)
 }

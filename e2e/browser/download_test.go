@@ -23,7 +23,8 @@ func TestExport_DownloadsAFile(t *testing.T) {
 	tab.untilLive()
 	dir := t.TempDir()
 	call(tab, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
-		Behavior: "allow", DownloadPath: dir, BrowserContextID: chromedp.FromContext(tab.ctx).BrowserContextID,
+		Behavior: "allow", DownloadPath: dir, BrowserContextID: chromedp.FromContext(tab.ctx).
+				BrowserContextID,
 	})
 	for kind, lines := range map[string]int{"ndjson": 700, "csv": 1 + 2*700} {
 		tab.click(fmt.Sprintf(`.downloads a[href*="%s"]`, kind))

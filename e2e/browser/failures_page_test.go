@@ -23,7 +23,8 @@ func TestFailures_RetryAllOfAGroup(t *testing.T) {
 	tab.click("#process_run_40 a")
 	tab.until("it is the run's page", `location.pathname === "/process_runs/40"`)
 	tab.do(chromedp.Click(`a[href*="failure="]`))
-	tab.until("all like it are found", `document.getElementById("matches")?.textContent.startsWith("40 runs match with this error: exit status #")`)
+	tab.until("all like it are found",
+		`document.getElementById("matches")?.textContent.startsWith("40 runs match with this error: exit status #")`)
 	tab.untilLive()
 	tab.chooseAll()
 	tab.click("#bulk button[value=retry]")
@@ -31,7 +32,8 @@ func TestFailures_RetryAllOfAGroup(t *testing.T) {
 	tab.click("#confirm button[type=submit]")
 	tab.until("the notice appears", noticeText+`.includes("Retrying runs. Details: run #44.")`)
 	harness.UntilStatus(t, e, "/process_runs/44", "completed")
-	e.GET("/process_runs/44").WithTransformer(harness.AcceptJSON).Expect().JSON().Object().HasValue("message", "40 queued again")
+	e.GET("/process_runs/44").WithTransformer(harness.AcceptJSON).Expect().JSON().Object().
+		HasValue("message", "40 queued again")
 	tab.until("they fail again", `document.getElementById("matches").textContent.startsWith("40 runs match") &&
 		document.querySelector("#process_runs td[data-version]")?.dataset.version === "6"`)
 }
@@ -50,7 +52,9 @@ func TestFailures_AreLive(t *testing.T) {
 	harness.StartRunsOf(e, "import", 5)
 	tab.until("there are two, the larger first", `[...document.querySelectorAll("#failures .pattern")].map((one) => one.textContent).join() ===
 		"exit status #\nno customer #,exit status #\nconnect to #: refused"`)
-	e.POST(harness.BulkPath).WithForm(map[string]any{"operation": "delete", "scope": "all", "kind": "import"}).Expect().Status(http.StatusSeeOther)
+	e.POST(harness.BulkPath).
+		WithForm(map[string]any{"operation": "delete", "scope": "all", "kind": "import"}).Expect().
+		Status(http.StatusSeeOther)
 	tab.until("one run is gone", `document.querySelectorAll("#failures .pattern").length === 1`)
 	if n := tab.socketsSoFar(); n != 2 { // one for each page
 		t.Errorf("%d sockets were opened", n)

@@ -20,15 +20,18 @@ func TestFilter_ListIsLive(t *testing.T) {
 	tab.click(".search button")
 	tab.untilSocket("/process_runs/live?q=disk+full")
 	tab.until("the address says what is looked for", `location.search === "?q=disk+full"`)
-	e.POST("/process_runs").WithFormField("count", 3).WithFormField("kind", "gate").Expect().Status(http.StatusSeeOther)
-	e.POST("/process_runs").WithFormField("count", 2).WithFormField("kind", "import").Expect().Status(http.StatusSeeOther)
+	e.POST("/process_runs").WithFormField("count", 3).WithFormField("kind", "gate").Expect().
+		Status(http.StatusSeeOther)
+	e.POST("/process_runs").WithFormField("count", 2).WithFormField("kind", "import").Expect().
+		Status(http.StatusSeeOther)
 	tab.untilRows(2)
 	tab.until("the number appears", `document.getElementById("matches").textContent === "2 runs match."`)
 	open()
 	harness.WaitUntilDone(t, e)
 
 	// A choice of a status keeps the rest of the filter, and Back returns to the previous list.
-	evaluate[bool](tab, `((choice) => (choice.value = "24h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("search_since"))`)
+	evaluate[bool](tab,
+		`((choice) => (choice.value = "24h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("search_since"))`)
 	tab.untilSocket("/process_runs/live?q=disk+full&since=24h")
 	tab.click("#filter_completed")
 	tab.untilSocket("/process_runs/live?q=disk+full&since=24h&status=completed")
@@ -38,7 +41,8 @@ func TestFilter_ListIsLive(t *testing.T) {
 		tab.untilSocket(path)
 		tab.untilRows(2)
 	}
-	evaluate[bool](tab, `((choice) => (choice.value = "1h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("search_until"))`)
+	evaluate[bool](tab,
+		`((choice) => (choice.value = "1h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("search_until"))`)
 	tab.untilSocket("/process_runs/live?q=disk+full&until=1h")
 	tab.untilRows(0)
 	tab.click("#clear_filters")
@@ -57,11 +61,14 @@ func TestFilter_FailedRequestKeepsThePage(t *testing.T) {
 	tab := openTab(t, p.URL+"/process_runs")
 	tab.expectProblems("400")
 	tab.untilLive()
-	evaluate[bool](tab, `((field) => (field.removeAttribute("maxlength"), field.value = "q".repeat(300), true))(document.getElementById("search_text"))`)
+	evaluate[bool](tab,
+		`((field) => (field.removeAttribute("maxlength"), field.value = "q".repeat(300), true))(document.getElementById("search_text"))`)
 	tab.click(".search button")
-	tab.until("the notice appears", `document.getElementById("notice").textContent.trim() === "The search text is at most 200 bytes of text."`)
+	tab.until("the notice appears",
+		`document.getElementById("notice").textContent.trim() === "The search text is at most 200 bytes of text."`)
 	tab.untilRows(3)
-	tab.until("the address is that of the page", `location.search === "" && document.title.startsWith("Runs ")`)
+	tab.until("the address is that of the page",
+		`location.search === "" && document.title.startsWith("Runs ")`)
 	tab.click("#filter_failed")
 	tab.untilSocket("/process_runs/live?status=failed")
 	tab.untilRows(3)

@@ -44,12 +44,14 @@ func TestFreeze_HoldsNewRowsWhileReading(t *testing.T) {
 			tab.until("the new runs are there", fmt.Sprintf("%s === %d", firstRow, first+12))
 			continue
 		}
-		tab.until("the bar for new runs appears", `!document.getElementById("new_runs").hidden && document.getElementById("new_runs").textContent === "12 new runs"`)
+		tab.until("the bar for new runs appears",
+			`!document.getElementById("new_runs").hidden && document.getElementById("new_runs").textContent === "12 new runs"`)
 		if now := evaluate[int](tab, firstRow); now != first {
 			t.Errorf("%s: the first row was %d and is %d", name, first, now)
 		}
 		tab.click("#new_runs")
-		tab.until("the new runs appear", fmt.Sprintf(`%s === %d && document.getElementById("new_runs").hidden`, firstRow, first+12))
+		tab.until("the new runs appear",
+			fmt.Sprintf(`%s === %d && document.getElementById("new_runs").hidden`, firstRow, first+12))
 		if n := tab.socketsSoFar(); n != 1 {
 			t.Errorf("%s: %d sockets were opened", name, n)
 		}
@@ -70,9 +72,11 @@ func TestFreeze_UpdatesCells(t *testing.T) {
 	tab.untilRows(5)
 	evaluate[bool](tab, `document.querySelector("#process_run_3 a").focus(), true`)
 	harness.StartRuns(e, 5)
-	tab.until("the bar for new runs appears", `document.getElementById("new_runs").textContent === "5 new runs"`)
+	tab.until("the bar for new runs appears",
+		`document.getElementById("new_runs").textContent === "5 new runs"`)
 	open()
-	tab.until("the cells change", `[...document.querySelectorAll("#process_runs td[data-status]")].every((cell) => cell.dataset.status === "completed")`)
+	tab.until("the cells change",
+		`[...document.querySelectorAll("#process_runs td[data-status]")].every((cell) => cell.dataset.status === "completed")`)
 	tab.untilRows(5)
 	tab.until("the focus is where it was", `document.activeElement.innerText === "#3"`)
 }
@@ -95,7 +99,8 @@ func TestFreeze_UpdatesDetachedRows(t *testing.T) {
 		tab.selectRun(2)
 	}
 	harness.StartRuns(e, 30)
-	all.until("the bar says that there are more", `document.getElementById("new_runs").textContent === "25+ new runs"`)
+	all.until("the bar says that there are more",
+		`document.getElementById("new_runs").textContent === "25+ new runs"`)
 	open()
 	harness.CountsAre(t, e, map[string]any{"completed": 33})
 	for _, tab := range []*tab{all, started} {
@@ -106,9 +111,11 @@ func TestFreeze_UpdatesDetachedRows(t *testing.T) {
 	}
 	e.POST("/process_runs/3/delete").Expect().Status(http.StatusSeeOther)
 	all.until("deleted rows disappear", states+` === "completed,completed"`)
-	started.until("the bar for new runs appears", `document.getElementById("new_runs").textContent === "List changed"`)
+	started.until("the bar for new runs appears",
+		`document.getElementById("new_runs").textContent === "List changed"`)
 	started.click("#new_runs")
-	started.until("the list is current", `document.querySelector("#process_runs .empty") !== null && document.getElementById("new_runs").hidden`)
+	started.until("the list is current",
+		`document.querySelector("#process_runs .empty") !== null && document.getElementById("new_runs").hidden`)
 }
 
 // A later page does not insert new runs; it shows how many there are.
@@ -124,10 +131,13 @@ func TestFreeze_OlderPageCountsNewRuns(t *testing.T) {
 		tab.untilLive()
 		first := evaluate[int](tab, "Number(document.querySelector('#count_all').textContent)")
 		harness.StartRuns(e, 12)
-		tab.until("the bar for new runs appears", `!document.getElementById("new_runs").hidden && document.getElementById("new_runs").textContent === "12 new runs"`)
+		tab.until("the bar for new runs appears",
+			`!document.getElementById("new_runs").hidden && document.getElementById("new_runs").textContent === "12 new runs"`)
 		tab.untilRows(5)
 		tab.click("#new_runs")
-		tab.until("the new runs appear", fmt.Sprintf(`%s === %d && location.search === %q && document.getElementById("new_runs").hidden`, firstRow, first+12, newest))
+		tab.until("the new runs appear",
+			fmt.Sprintf(`%s === %d && location.search === %q && document.getElementById("new_runs").hidden`,
+				firstRow, first+12, newest))
 		harness.WaitUntilDone(t, e)
 	}
 }
@@ -164,7 +174,8 @@ func TestBoard_StormKeepsUserInput(t *testing.T) {
 	evaluate[bool](tab, `window.changes = 0, new MutationObserver((all) => window.changes += all.length).observe(
 		document.getElementById("process_runs"), {subtree: true, childList: true, characterData: true}), true`)
 	tab.until("many cells have changed", "window.changes > 500")
-	if !evaluate[bool](tab, `document.getElementById("confirm").open && document.activeElement.textContent === "Keep them"`) {
+	if !evaluate[bool](tab,
+		`document.getElementById("confirm").open && document.activeElement.textContent === "Keep them"`) {
 		t.Error("the question is lost")
 	}
 	tab.press(kb.Escape)
@@ -183,7 +194,8 @@ func TestBoard_StormKeepsUserInput(t *testing.T) {
 			t.Errorf("%s is lost", what)
 		}
 	}
-	evaluate[bool](tab, `document.activeElement.blur(), getSelection().selectAllChildren(document.querySelector("#process_run_30 th")), window.changes = 0, true`)
+	evaluate[bool](tab,
+		`document.activeElement.blur(), getSelection().selectAllChildren(document.querySelector("#process_run_30 th")), window.changes = 0, true`)
 	tab.until("many cells have changed", "window.changes > 500")
 	if text := evaluate[string](tab, `getSelection().toString().trim()`); text != "#30" {
 		t.Errorf("the selection is %q instead of #30", text)
@@ -202,16 +214,21 @@ func TestPause_StopsAndResumesUpdates(t *testing.T) {
 	harness.StartRuns(e, 3)
 	harness.WaitUntilDone(t, e)
 	// Relative times must stand still, too: the next second would replace this text.
-	evaluate[bool](tab, `document.getElementById("process_runs").insertAdjacentHTML("beforeend", '<tr><td><time data-relative="ago" datetime="2026-01-01T00:00:00Z">then</time></td></tr>'), true`)
-	tab.until("the button counts what is missed", `/^Resume \(\d+ s, [1-9]\d* updates? behind\)$/.test(document.getElementById("pause").textContent)`)
+	evaluate[bool](tab,
+		`document.getElementById("process_runs").insertAdjacentHTML("beforeend", '<tr><td><time data-relative="ago" datetime="2026-01-01T00:00:00Z">then</time></td></tr>'), true`)
+	tab.until("the button counts what is missed",
+		`/^Resume \(\d+ s, [1-9]\d* updates? behind\)$/.test(document.getElementById("pause").textContent)`)
 	tab.untilRows(0)
-	tab.until("the button counts seconds", `/\(([3-9]|\d\d+) s/.test(document.getElementById("pause").textContent)`)
-	if now := evaluate[string](tab, `document.querySelector("#process_runs time").textContent`); now != "then" {
+	tab.until("the button counts seconds",
+		`/\(([3-9]|\d\d+) s/.test(document.getElementById("pause").textContent)`)
+	if now := evaluate[string](tab,
+		`document.querySelector("#process_runs time").textContent`); now != "then" {
 		t.Errorf("a time counts on while the page is paused: %q", now)
 	}
 	tab.click("#pause")
 	tab.untilRows(3)
-	tab.until("updates resume", `document.getElementById("pause").textContent === "Pause" && document.getElementById("count_completed").textContent === "3"`)
+	tab.until("updates resume",
+		`document.getElementById("pause").textContent === "Pause" && document.getElementById("count_completed").textContent === "3"`)
 	harness.StartRuns(e, 2)
 	tab.untilRows(5)
 }

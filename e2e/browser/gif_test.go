@@ -34,8 +34,8 @@ func encodeGIF(t *testing.T, frames []frame) []byte {
 	return encoded.Bytes()
 }
 
-// sharedPalette returns a transparent colour and the most frequent colours of the frames. Colours that the eye
-// cannot tell apart count as one.
+// sharedPalette returns a transparent colour and the most frequent colours of the frames. Colours that the
+// eye cannot tell apart count as one.
 func sharedPalette(frames []frame) color.Palette {
 	const step = 4 // of a colour's components
 	counts := map[color.RGBA]int{}
@@ -46,7 +46,8 @@ func sharedPalette(frames []frame) color.Palette {
 		}
 	}
 	colours := slices.SortedFunc(maps.Keys(counts), func(a, b color.RGBA) int {
-		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a.R, b.R), cmp.Compare(a.G, b.G), cmp.Compare(a.B, b.B))
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a.R, b.R), cmp.Compare(a.G, b.G),
+			cmp.Compare(a.B, b.B))
 	})
 	palette := color.Palette{color.RGBA{}}
 	for _, colour := range colours[:min(255, len(colours))] {
@@ -60,7 +61,9 @@ func sharedPalette(frames []frame) color.Palette {
 
 // difference returns the rectangle in which a picture differs from the one before, with transparent pixels
 // where both are equal. index caches the palette's indexes.
-func difference(before, picture *image.RGBA, palette color.Palette, index map[color.RGBA]uint8) *image.Paletted {
+func difference(
+	before, picture *image.RGBA, palette color.Palette, index map[color.RGBA]uint8,
+) *image.Paletted {
 	changed := picture.Bounds()
 	if before != nil {
 		changed = changedRectangle(before, picture)
@@ -112,7 +115,8 @@ func drawWindow(picture *image.RGBA, at image.Point, page image.Image) {
 	for i, colour := range []color.RGBA{{0xf2, 0x6d, 0x62, 0xff}, {0xf0, 0xb9, 0x49, 0xff}, {0x5d, 0xbf, 0x6a, 0xff}} {
 		drawDisc(picture, at.Add(image.Pt(14+i*16, titleBar/2)), 5, colour)
 	}
-	draw.Draw(picture, image.Rectangle{at.Add(image.Pt(0, titleBar)), window.Max}, page, page.Bounds().Min, draw.Src)
+	draw.Draw(picture, image.Rectangle{at.Add(image.Pt(0, titleBar)), window.Max}, page, page.Bounds().Min,
+		draw.Src)
 }
 
 // drawDisc draws a disc with a soft edge.
@@ -123,12 +127,16 @@ func drawDisc(picture *image.RGBA, center image.Point, radius float64, colour co
 // drawRing draws a circle around a click.
 func drawRing(picture *image.RGBA, center image.Point, radius float64) {
 	blue := color.RGBA{0x1d, 0x4e, 0xd8, 0xff}
-	paint(picture, center, radius+2, func(distance float64) float64 { return 1.75 - math.Abs(distance-radius) }, blue)
+	paint(picture, center, radius+2,
+		func(distance float64) float64 { return 1.75 - math.Abs(distance-radius) }, blue)
 }
 
 // paint mixes a colour into the pixels around center. opacity returns how much of it, by the distance from
 // center; values outside of 0 to 1 are clipped.
-func paint(picture *image.RGBA, center image.Point, reach float64, opacity func(distance float64) float64, colour color.RGBA) {
+func paint(
+	picture *image.RGBA, center image.Point, reach float64, opacity func(distance float64) float64,
+	colour color.RGBA,
+) {
 	for y := center.Y - int(reach) - 1; y <= center.Y+int(reach)+1; y++ {
 		for x := center.X - int(reach) - 1; x <= center.X+int(reach)+1; x++ {
 			part := min(1, max(0, opacity(math.Hypot(float64(x-center.X), float64(y-center.Y)))))

@@ -34,7 +34,8 @@ var sharedBrowser = sync.OnceValues(func() (context.Context, error) {
 	}
 	path, err := exec.LookPath(name)
 	if err != nil {
-		return nil, fmt.Errorf("the browser tests need Chromium: apt-get install chromium, or name one in CHROMIUM (%w)", err)
+		return nil,
+			fmt.Errorf("the browser tests need Chromium: apt-get install chromium, or name one in CHROMIUM (%w)", err)
 	}
 	profile, err := os.MkdirTemp("", "runboard-chromium-")
 	if err != nil {
@@ -105,7 +106,8 @@ func openTab(t testing.TB, url string, prepare ...chromedp.Action[chromedp.Void]
 func newTab(t testing.TB) *tab {
 	t.Helper()
 	p := bareTab(t)
-	call(p, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: noteScript})
+	call(p, page.AddScriptToEvaluateOnNewDocument,
+		page.AddScriptToEvaluateOnNewDocumentParams{Source: noteScript})
 	return p
 }
 
@@ -161,7 +163,9 @@ func (p *tab) listen(event any) {
 			p.problems = append(p.problems, textOf(e.Args))
 		}
 	case *runtime.EventExceptionThrown:
-		p.problems = append(p.problems, "uncaught: "+e.ExceptionDetails.Text+" "+textOf([]*runtime.RemoteObject{e.ExceptionDetails.Exception}))
+		p.problems = append(p.problems,
+			"uncaught: "+e.ExceptionDetails.Text+" "+
+				textOf([]*runtime.RemoteObject{e.ExceptionDetails.Exception}))
 	}
 }
 
@@ -169,7 +173,8 @@ func (p *tab) noteRequest(e *network.EventRequestWillBeSent) {
 	if e.RedirectResponse != nil {
 		p.requests = append(p.requests, fmt.Sprint("answer ", e.RedirectResponse.Status))
 	}
-	if path := pathOf(e.Request.URL); !strings.HasPrefix(path, "/static/") && !strings.HasPrefix(e.Request.URL, "data:") {
+	if path := pathOf(e.Request.URL); !strings.HasPrefix(path, "/static/") &&
+		!strings.HasPrefix(e.Request.URL, "data:") {
 		p.requests = append(p.requests, e.Request.Method+" "+path)
 	}
 }
@@ -229,8 +234,11 @@ func (p *tab) cleanUp() {
 		p.t.Errorf("the browser reports:\n%s", strings.Join(problems, "\n"))
 	}
 	if p.t.Failed() {
-		text, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
-		p.t.Logf("a page at the end of the test (%v), with the sockets %v: %.3000s", err, p.openSockets(), text)
+		text,
+			err := chromedp.Run(p.ctx,
+			chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
+		p.t.Logf("a page at the end of the test (%v), with the sockets %v: %.3000s", err, p.openSockets(),
+			text)
 	}
 	// Another board may get the same port later. A page that shows an error has no storage.
 	_, _ = tryEvaluate[chromedp.Void](p, "localStorage.clear()")
@@ -290,12 +298,14 @@ func (p *tab) untilLive() {
 
 func (p *tab) untilNotLive() {
 	p.t.Helper()
-	p.until("the page says that it is not live", `["offline", "connecting"].includes(document.getElementById("connection").dataset.state)`)
+	p.until("the page says that it is not live",
+		`["offline", "connecting"].includes(document.getElementById("connection").dataset.state)`)
 }
 
 func (p *tab) untilRows(n int) {
 	p.t.Helper()
-	p.until(fmt.Sprintf("the page has %d rows", n), fmt.Sprintf(`document.querySelectorAll("#process_runs tr[id]").length === %d`, n))
+	p.until(fmt.Sprintf("the page has %d rows", n),
+		fmt.Sprintf(`document.querySelectorAll("#process_runs tr[id]").length === %d`, n))
 }
 
 func (p *tab) click(selector string) {

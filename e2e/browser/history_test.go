@@ -21,12 +21,14 @@ func TestHistory_BackShowsACurrentLivePage(t *testing.T) {
 	tab.untilLive()
 	tab.until("the runs are started", states+` === "started,started,started"`)
 	tab.click("nav.pages a")
-	tab.until("another page is there", `location.pathname === "/process_runs/failures" && document.readyState === "complete"`)
+	tab.until("another page is there",
+		`location.pathname === "/process_runs/failures" && document.readyState === "complete"`)
 	tab.untilLive()
 	open()
 	harness.CountsAre(t, e, map[string]any{"completed": 3})
 	evaluate[bool](tab, `history.back(), true`)
-	tab.until("the list is back", `location.pathname === "/process_runs" && document.readyState === "complete"`)
+	tab.until("the list is back",
+		`location.pathname === "/process_runs" && document.readyState === "complete"`)
 	tab.until("it is right", states+` === "completed,completed,completed"`)
 	tab.untilLive()
 	harness.StartRuns(e, 2)

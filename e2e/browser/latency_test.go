@@ -31,7 +31,8 @@ const clockScript = `(() => {
 func openTabAhead(t *testing.T, url string, ahead time.Duration) *tab {
 	t.Helper()
 	p := newTab(t)
-	call(p, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: fmt.Sprintf(clockScript, ahead.Milliseconds())})
+	call(p, page.AddScriptToEvaluateOnNewDocument,
+		page.AddScriptToEvaluateOnNewDocumentParams{Source: fmt.Sprintf(clockScript, ahead.Milliseconds())})
 	p.do(chromedp.Navigate(url))
 	p.untilLive()
 	p.untilSocket(pathOf(url) + "/live")
@@ -45,7 +46,9 @@ func (p *tab) setAhead(ahead time.Duration) {
 		for (let i = 0; i < 2; i++) await new Promise((painted) => requestAnimationFrame(() => setTimeout(painted)));
 		return window.ahead = %d;
 	})()`, ahead.Milliseconds())
-	if _, err := chromedp.Run(p.ctx, chromedp.Evaluate[int64](expression, chromedp.EvalAwaitPromise)); err != nil {
+	if _,
+		err := chromedp.Run(p.ctx,
+		chromedp.Evaluate[int64](expression, chromedp.EvalAwaitPromise)); err != nil {
 		p.t.Fatal(err)
 	}
 }
@@ -69,7 +72,8 @@ func (p *tab) untilLatency(again func()) {
 		p.t.Fatalf("it says %q", text)
 	}
 	for _, one := range found[1:] {
-		if delay, err := time.ParseDuration(strings.ReplaceAll(one, " ", "")); err != nil || delay < 0 || delay > harness.Patience {
+		if delay, err := time.ParseDuration(strings.ReplaceAll(one, " ", "")); err != nil || delay < 0 ||
+			delay > harness.Patience {
 			p.t.Errorf("it says %q: %v", text, err)
 		}
 	}
@@ -93,7 +97,8 @@ func TestLatency_ShowsCommitToDisplay(t *testing.T) {
 	open()
 	run.untilLatency(func() {})
 	run.setAhead(0) // returns after the received frames have been painted
-	evaluate[bool](run, `performance.now = ((real) => () => real.call(performance) + 61_000)(performance.now), true`)
+	evaluate[bool](run,
+		`performance.now = ((real) => () => real.call(performance) + 61_000)(performance.now), true`)
 	run.until("a minute later there is none", latencyText+` === ""`)
 }
 
@@ -125,14 +130,16 @@ func TestLatency_CountsOnlyFreshChanges(t *testing.T) {
 		"what happened in a pause": func(p *tab, b *harness.Process, _ *wire) {
 			p.click("#pause")
 			b.Post(1)
-			p.until("the pause counts updates", `/[1-9]\d* updates? behind/.test(document.getElementById("pause").textContent)`)
+			p.until("the pause counts updates",
+				`/[1-9]\d* updates? behind/.test(document.getElementById("pause").textContent)`)
 			p.click("#pause")
 			p.until("the new run is there", firstRow+` === 27`)
 		},
 		"what comes from before the end of a pause": func(p *tab, b *harness.Process, _ *wire) {
 			p.click("#pause")
 			b.Post(1)
-			p.until("the pause counts updates", `/[1-9]\d* updates? behind/.test(document.getElementById("pause").textContent)`)
+			p.until("the pause counts updates",
+				`/[1-9]\d* updates? behind/.test(document.getElementById("pause").textContent)`)
 			evaluate[bool](p, `document.getElementById("pause").click(), htmx.swap({sourceElement: document.getElementById("live"), swap: "none",
 				text: document.getElementById("process_run_26_status").outerHTML.replace("data-version=\"3\"", "data-version=\"4\" hx-swap-oob=\"outerMorph\"")}), true`)
 			p.until("the new run is there", firstRow+` === 27`)
@@ -143,18 +150,21 @@ func TestLatency_CountsOnlyFreshChanges(t *testing.T) {
 			p.until("the bar for new runs appears", `!document.getElementById("new_runs").hidden`)
 			p.click("#new_runs")
 			p.until("the new run is there", firstRow+` === 27`)
-			evaluate[bool](p, `document.querySelector("#process_run_26 input").click(), document.activeElement.blur(), true`)
+			evaluate[bool](p,
+				`document.querySelector("#process_run_26 input").click(), document.activeElement.blur(), true`)
 		},
 		"new rows held back until the list was idle": func(p *tab, b *harness.Process, _ *wire) {
 			p.selectRun(26)
 			b.Post(1)
 			p.until("the bar for new runs appears", `!document.getElementById("new_runs").hidden`)
-			evaluate[bool](p, `document.querySelector("#process_run_26 input").click(), document.activeElement.blur(), true`)
+			evaluate[bool](p,
+				`document.querySelector("#process_run_26 input").click(), document.activeElement.blur(), true`)
 			b.Post(1)
 			p.until("the new runs are there", firstRow+` === 28`)
 		},
 		"what a list shows that is narrowed no more": func(p *tab, _ *harness.Process, _ *wire) {
-			evaluate[bool](p, `((choice) => (choice.value = "1h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("search_until"))`)
+			evaluate[bool](p,
+				`((choice) => (choice.value = "1h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("search_until"))`)
 			p.untilSocket("/process_runs/live?until=1h")
 			p.untilRows(0)
 			p.click("#clear_filters")
@@ -174,7 +184,8 @@ func TestLatency_CountsOnlyFreshChanges(t *testing.T) {
 			b.Post(26)
 			b.WaitUntilDone(26)
 			b.Kill()
-			b.Args = []string{"--delay-min", "10m", "--delay-max", "10m", "--run-timeout", "1h"} // nothing else changes
+			// nothing else changes
+			b.Args = []string{"--delay-min", "10m", "--delay-max", "10m", "--run-timeout", "1h"}
 			b.Restart()
 			wire := startWire(t, strings.TrimPrefix(b.URL, "http://"))
 			p := openTabAhead(t, "http://"+wire.addr()+"/process_runs", 0)

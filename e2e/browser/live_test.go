@@ -127,7 +127,8 @@ func TestBoard_RecoversFromCutSocket(t *testing.T) {
 func TestFilter_GainsAndLosesRunsLive(t *testing.T) {
 	t.Parallel()
 	b := harness.StartProcess(t, append(harness.InSteps, "--failure-rate", "1")...)
-	failed, started := openTab(t, b.URL+"/process_runs?status=failed"), openTab(t, b.URL+"/process_runs?status=started")
+	failed, started := openTab(t, b.URL+"/process_runs?status=failed"),
+		openTab(t, b.URL+"/process_runs?status=started")
 	failed.untilLive()
 	started.untilLive()
 	b.Post(3)
@@ -173,23 +174,26 @@ func TestPager_OlderPageStays(t *testing.T) {
 func TestRunPage_FollowsItsRun(t *testing.T) {
 	t.Parallel()
 	turn := make(chan struct{})
-	program := harness.StartProgram(t, func(c *board.Config) { c.Workers = 1 }, jobs.Kind{Name: "turns", Work: func(ctx context.Context, _ *jobs.Run) error {
-		select {
-		case <-turn:
-			return errors.New("the printer is on fire")
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}})
+	program := harness.StartProgram(t, func(c *board.Config) { c.Workers = 1 },
+		jobs.Kind{Name: "turns", Work: func(ctx context.Context, _ *jobs.Run) error {
+			select {
+			case <-turn:
+				return errors.New("the printer is on fire")
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}})
 	harness.StartRuns(harness.NewExpect(t, program), 2) // the second run waits until its page is open
 	p := openTab(t, program.URL+"/process_runs/2")
 	p.untilLive()
 	p.untilSocket("/process_runs/2/live")
 	for _, status := range []string{"started", "failed"} {
 		turn <- struct{}{}
-		p.until("the run is "+status, `document.getElementById("process_run_2_status").dataset.status === "`+status+`"`)
+		p.until("the run is "+status,
+			`document.getElementById("process_run_2_status").dataset.status === "`+status+`"`)
 	}
-	if states := p.statesSeen()["process_run_2_status"]; !slices.Equal(states, []string{"1 created", "2 started", "3 failed"}) {
+	if states := p.statesSeen()["process_run_2_status"]; !slices.Equal(states,
+		[]string{"1 created", "2 started", "3 failed"}) {
 		t.Errorf("the run was seen as %v", states)
 	}
 	facts := evaluate[string](p, `document.getElementById("process_run_2_facts").innerText`)

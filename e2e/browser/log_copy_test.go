@@ -15,13 +15,15 @@ import (
 // edit performs a command of the browser's edit menu.
 func (p *tab) edit(command string) {
 	p.t.Helper()
-	call(p, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeRawKeyDown, Commands: []string{command}})
+	call(p, input.DispatchKeyEvent,
+		input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeRawKeyDown, Commands: []string{command}})
 }
 
 // copied copies the content of an element and returns the text on the clipboard.
 func (p *tab) copied(selector string) string {
 	p.t.Helper()
-	evaluate[bool](p, fmt.Sprintf(`getSelection().selectAllChildren(document.querySelector(%q)), true`, selector))
+	evaluate[bool](p,
+		fmt.Sprintf(`getSelection().selectAllChildren(document.querySelector(%q)), true`, selector))
 	p.edit("Copy")
 	evaluate[bool](p, `(() => {
 		const place = document.createElement("textarea");
@@ -40,7 +42,9 @@ func (p *tab) copied(selector string) string {
 func TestLog_CopiesAsWritten(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
-	p := harness.StartProgram(t, nil, harness.Commands(t, `job=sh -c 'echo one; echo; echo "  two"; sleep 1; echo three >&2; sleep 1; printf four; sleep 1; echo .'`)...)
+	p := harness.StartProgram(t, nil,
+		harness.Commands(t,
+			`job=sh -c 'echo one; echo; echo "  two"; sleep 1; echo three >&2; sleep 1; printf four; sleep 1; echo .'`)...)
 	e := harness.NewExpect(t, p)
 	tab := openTab(t, p.URL+harness.StartRun(e, "job"))
 	tab.until("the log is there", linesShown+`.at(-1) === "four."`)
@@ -61,8 +65,10 @@ func TestLog_ShowsUnfinishedLines(t *testing.T) {
 	wait := func(name string) string {
 		return fmt.Sprintf(`while [ ! -e %s ]; do sleep 0.05; done; `, filepath.Join(dir, name))
 	}
-	p := harness.StartProgram(t, nil, harness.Commands(t, `job=sh -c 'printf "start"; `+wait("a")+`printf "."; `+wait("b")+
-		`printf "\r10%%"; `+wait("c")+`printf "\r\033[K20%%"; echo warning >&2; `+wait("d")+`printf "\b\b5%%\n\nend\n"'`)...)
+	p := harness.StartProgram(t, nil,
+		harness.Commands(t, `job=sh -c 'printf "start"; `+wait("a")+`printf "."; `+wait("b")+
+			`printf "\r10%%"; `+wait("c")+`printf "\r\033[K20%%"; echo warning >&2; `+wait("d")+
+			`printf "\b\b5%%\n\nend\n"'`)...)
 	e := harness.NewExpect(t, p)
 	path := harness.StartRun(e, "job")
 	tab := openTab(t, fmt.Sprintf("%s%s", p.URL, path))

@@ -42,10 +42,13 @@ func TestLog_ShowsLinesWhileRunning(t *testing.T) {
 	tabs := []*tab{openTab(t, p.URL+"/process_runs/1"), openTab(t, p.URL+"/process_runs/1")}
 	for _, tab := range tabs {
 		tab.untilLive()
-		tab.until("the lines are there", linesShown+`.toSorted().join() === "<b>one</b>,progress: 40% copying,two"`)
-		tab.until("the second one is an error", `document.querySelector("#log [data-stream=stderr]")?.textContent === "two"`)
+		tab.until("the lines are there",
+			linesShown+`.toSorted().join() === "<b>one</b>,progress: 40% copying,two"`)
+		tab.until("the second one is an error",
+			`document.querySelector("#log [data-stream=stderr]")?.textContent === "two"`)
 		tab.until("the bar has moved", `document.querySelector(".facts td > progress").value === 40`)
-		tab.until("the progress appears", `document.querySelector(".facts").innerText.includes("40%, copying")`)
+		tab.until("the progress appears",
+			`document.querySelector(".facts").innerText.includes("40%, copying")`)
 	}
 	if err := os.WriteFile(gate, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -58,12 +61,15 @@ func TestLog_ShowsLinesWhileRunning(t *testing.T) {
 
 func TestRunPage_StartCancelAndRetry(t *testing.T) {
 	t.Parallel()
-	p := harness.StartProgram(t, nil, harness.Commands(t, `backup=sh -c 'echo working; exec sleep 1000'`, "report=true")...)
+	p := harness.StartProgram(t, nil,
+		harness.Commands(t, `backup=sh -c 'echo working; exec sleep 1000'`, "report=true")...)
 	board := openTab(t, p.URL+"/process_runs")
 	board.untilLive()
 	board.do(chromedp.SetValue(chromedp.CSS("input[name=count]"), "1"))
-	evaluate[bool](board, `document.querySelector("input[name=count]").dispatchEvent(new Event("input", {bubbles: true}))`)
-	board.until("the button says how many", `document.querySelector("main form button").textContent === "Start 1 process"`)
+	evaluate[bool](board,
+		`document.querySelector("input[name=count]").dispatchEvent(new Event("input", {bubbles: true}))`)
+	board.until("the button says how many",
+		`document.querySelector("main form button").textContent === "Start 1 process"`)
 	board.click(button)
 	board.untilRows(1)
 	board.follow("#process_run_1 a")
@@ -191,5 +197,6 @@ func TestLog_WorksWithoutScript(t *testing.T) {
 	e := harness.NewExpect(t, p)
 	harness.UntilStatus(t, e, harness.StartRun(e, "job"), "completed")
 	page := e.GET("/process_runs/1").Expect().Status(http.StatusOK).Body()
-	page.Contains(`<div data-offset="0">one</div><div data-offset="4">two</div>`).Contains(`<a href="/process_runs/1/log">Raw log</a>`)
+	page.Contains(`<div data-offset="0">one</div><div data-offset="4">two</div>`).
+		Contains(`<a href="/process_runs/1/log">Raw log</a>`)
 }

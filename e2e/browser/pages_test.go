@@ -23,7 +23,8 @@ func TestHistory_BackAndForwardKeepTheSocketRight(t *testing.T) {
 	p := openTab(t, b.URL+"/process_runs")
 	at := func(query string, newest, oldest int64) {
 		t.Helper()
-		p.until("the address is right", fmt.Sprintf(`location.pathname + location.search === "/process_runs%s"`, query))
+		p.until("the address is right",
+			fmt.Sprintf(`location.pathname + location.search === "/process_runs%s"`, query))
 		p.until("the rows are right", fmt.Sprintf(`((rows) => rows[0]?.id === "process_run_%d" && rows.at(-1)?.id === "process_run_%d")
 			([...document.querySelectorAll("#process_runs tr[id]")])`, newest, oldest))
 		p.untilSocket("/process_runs/live" + query)
@@ -126,7 +127,9 @@ func TestNoScript_BoardWorks(t *testing.T) {
 func (p *tab) follow(selector string) {
 	p.t.Helper()
 	p.do(func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
-		_, err := chromedp.WaitEvent(page.LoadEventFired, nil, chromedp.Click(chromedp.CSS(selector)))(ctx, target)
+		_,
+			err := chromedp.WaitEvent(page.LoadEventFired, nil, chromedp.Click(chromedp.CSS(selector)))(ctx,
+			target)
 		return chromedp.Void{}, err
 	})
 }
@@ -162,8 +165,10 @@ func TestKeyboard_ReachesEverything(t *testing.T) {
 	p := openTab(t, b.URL+"/process_runs")
 	p.untilLive()
 	p.untilTrue(b, "/process_runs")
-	wanted := []string{"Runboard", "Failures", "Statistics", "help", "count", "Start 10 processes", "filter_all", "filter_created", "filter_started",
-		"filter_completed", "filter_failed", "filter_cancelled", "search_text", "search_since", "search_until", "Search", "pause", "select_all"}
+	wanted := []string{"Runboard", "Failures", "Statistics", "help", "count", "Start 10 processes",
+		"filter_all", "filter_created", "filter_started",
+		"filter_completed", "filter_failed", "filter_cancelled", "search_text", "search_since",
+		"search_until", "Search", "pause", "select_all"}
 	for id := 30; id > 5; id-- {
 		wanted = append(wanted, "id", fmt.Sprintf("#%d", id), "Retry")
 	}
@@ -176,7 +181,8 @@ func TestKeyboard_ReachesEverything(t *testing.T) {
 	if !slices.Equal(reached, wanted) {
 		t.Errorf("Tab reaches %q instead of %q", reached, wanted)
 	}
-	if !evaluate[bool](p, `((style) => style.outlineStyle !== "none" || style.boxShadow !== "none")(getComputedStyle(document.activeElement))`) {
+	if !evaluate[bool](p,
+		`((style) => style.outlineStyle !== "none" || style.boxShadow !== "none")(getComputedStyle(document.activeElement))`) {
 		t.Error("nothing shows where the focus is")
 	}
 }
@@ -195,7 +201,8 @@ func TestFocus_StaysDuringUpdates(t *testing.T) {
 		b.Post(5)
 		b.WaitUntilDone(int64(10 + 5*i))
 		if i == 0 { // while the user works in the list, new runs wait
-			p.until("new runs are held back", `document.getElementById("new_runs").textContent === "5 new runs"`)
+			p.until("new runs are held back",
+				`document.getElementById("new_runs").textContent === "5 new runs"`)
 		} else {
 			p.untilTrue(b, "/process_runs")
 		}
@@ -217,7 +224,8 @@ func TestFocus_StaysOnAFilterLink(t *testing.T) {
 	p := openTab(t, b.URL+"/process_runs")
 	p.untilLive()
 	for _, link := range []struct{ id, query string }{
-		{"filter_completed", "?status=completed"}, {"filter_all", ""}, {"page_older", "?before=36"}, {"page_newer", "?after=35"},
+		{"filter_completed", "?status=completed"}, {"filter_all", ""}, {"page_older", "?before=36"},
+		{"page_newer", "?after=35"},
 	} {
 		evaluate[bool](p, fmt.Sprintf("document.getElementById(%q).focus(), true", link.id))
 		p.press(kb.Enter)

@@ -35,9 +35,11 @@ func TestRowActions_WorkAcrossTabs(t *testing.T) {
 
 	one.click(cancelFirst)
 	one.until("the tab that clicked shows it", shows("1", "cancelled"))
-	one.until("the notice appears", `document.getElementById("notice").textContent.includes("Run #1 is cancelled")`)
+	one.until("the notice appears",
+		`document.getElementById("notice").textContent.includes("Run #1 is cancelled")`)
 	two.until("the run's own page shows it", shows("1", "cancelled"))
-	two.until("its history does", `document.getElementById("process_run_1_events").textContent.includes("cancelled before it was started")`)
+	two.until("its history does",
+		`document.getElementById("process_run_1_events").textContent.includes("cancelled before it was started")`)
 
 	two.click(retryFirst)
 	two.until("the run is retried", shows("1", "created"))
@@ -63,11 +65,13 @@ func doubleClickCancels(t *testing.T, b *harness.Process, run int64) bool {
 	t.Helper()
 	p := openTab(t, b.URL+"/process_runs")
 	p.untilLive()
-	evaluate[any](p, `(window.clicks = [], document.addEventListener("mousedown", (e) => clicks.push(e.timeStamp), true), null)`)
+	evaluate[any](p,
+		`(window.clicks = [], document.addEventListener("mousedown", (e) => clicks.push(e.timeStamp), true), null)`)
 	cell := fmt.Sprintf("#process_run_%d_status button", run)
 	x, y := p.middle(cell + "[formaction$=cancel]")
 	p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(1)))
-	p.until("the run offers to be tried again", `document.querySelector("`+cell+`[formaction$=retry]") !== null`)
+	p.until("the run offers to be tried again",
+		`document.querySelector("`+cell+`[formaction$=retry]") !== null`)
 	p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(2)))
 	clicks := evaluate[[]float64](p, "window.clicks") // times in ms
 	if len(clicks) != 2 || clicks[1]-clicks[0] > 450 {
@@ -106,7 +110,8 @@ func TestFocus_StaysInTheRow(t *testing.T) {
 	} {
 		kind, open := harness.Gate("gate")
 		program := harness.StartProgram(t, nil, kind)
-		harness.NewExpect(t, program).POST("/process_runs").WithFormField("count", 1).Expect().Status(http.StatusSeeOther)
+		harness.NewExpect(t, program).POST("/process_runs").WithFormField("count", 1).Expect().
+			Status(http.StatusSeeOther)
 		p := openTab(t, program.URL+path)
 		p.untilLive()
 		p.until("the button has the focus", `((b) => (b?.focus(), b !== null && document.activeElement === b))

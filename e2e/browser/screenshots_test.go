@@ -93,7 +93,8 @@ func TestRunPage_LooksLikeItsPictures(t *testing.T) {
 func TestFailures_LookLikeTheirPictures(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
-	p := harness.StartProgram(t, nil, harness.WorkThat("import", "no customer 42 in /data/7.csv"), harness.WorkThat("mail", "dial tcp 10.0.0.7:25: connection refused"))
+	p := harness.StartProgram(t, nil, harness.WorkThat("import", "no customer 42 in /data/7.csv"),
+		harness.WorkThat("mail", "dial tcp 10.0.0.7:25: connection refused"))
 	e := harness.NewExpect(t, p)
 	harness.StartRunsOf(e, "import", 300)
 	harness.StartRunsOf(e, "mail", 45)
@@ -168,11 +169,13 @@ func TestBoard_EdgesAreAligned(t *testing.T) {
 	b := harness.StartProcess(t, harness.AtOnce...)
 	for _, width := range []int64{360, 1000} {
 		p := openTab(t, b.URL+"/process_runs", chromedp.EmulateViewport(width, 800))
-		edges := evaluate[[]float64](p, `[...document.querySelectorAll("h1, #filter_all, table, thead")].map((e) => e.getBoundingClientRect().left)`)
+		edges := evaluate[[]float64](p,
+			`[...document.querySelectorAll("h1, #filter_all, table, thead")].map((e) => e.getBoundingClientRect().left)`)
 		if len(edges) != 4 || len(slices.Compact(edges)) != 1 {
 			t.Errorf("at a width of %d the left edges are at %v", width, edges)
 		}
-		ends := evaluate[[]float64](p, `[...document.querySelectorAll("table, thead th:last-child")].map((e) => e.getBoundingClientRect().right)`)
+		ends := evaluate[[]float64](p,
+			`[...document.querySelectorAll("table, thead th:last-child")].map((e) => e.getBoundingClientRect().right)`)
 		if len(slices.Compact(ends)) != 1 {
 			t.Errorf("at a width of %d the last column of an empty list ends at %v", width, ends)
 		}
@@ -188,7 +191,8 @@ func TestCounts_AreGrouped(t *testing.T) {
 	p := openTab(t, b.URL+"/process_runs")
 	p.untilTrue(b, "/process_runs")
 	for _, id := range []string{"count_all", "count_completed"} {
-		if is := evaluate[string](p, fmt.Sprintf("document.getElementById(%q).textContent", id)); is != "1,000" {
+		if is := evaluate[string](p,
+			fmt.Sprintf("document.getElementById(%q).textContent", id)); is != "1,000" {
 			t.Errorf("%s is %q", id, is)
 		}
 	}

@@ -23,18 +23,22 @@ func TestSearch_ExplainsSymbols(t *testing.T) {
 			if path == harness.BulkPath {
 				asked += "&operation=delete&scope=all"
 			}
-			e.GET(path).WithQueryString(asked).WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusBadRequest).
+			e.GET(path).WithQueryString(asked).WithTransformer(harness.AcceptJSON).Expect().
+				Status(http.StatusBadRequest).
 				JSON().Object().Value("error").IsEqual(harness.NothingToSearch)
 		}
-		e.GET("/process_runs").WithQueryString(query).Expect().Status(http.StatusBadRequest).Body().Contains(harness.NothingToSearch)
+		e.GET("/process_runs").WithQueryString(query).Expect().Status(http.StatusBadRequest).Body().
+			Contains(harness.NothingToSearch)
 	}
-	e.GET("/process_runs").WithQuery("q", "🙂 disk").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusOK).
+	e.GET("/process_runs").WithQuery("q", "🙂 disk").WithTransformer(harness.AcceptJSON).Expect().
+		Status(http.StatusOK).
 		JSON().Object().Value("matches").IsEqual(2)
 	tab := openTab(t, p.URL+"/process_runs")
 	tab.expectProblems("400")
 	tab.untilLive()
 	tab.do(chromedp.SetValue(chromedp.CSS("#search_text"), "🙂"))
 	tab.click(".search button")
-	tab.until("the notice appears", fmt.Sprintf(`document.getElementById("notice").textContent.trim() === %q`, harness.NothingToSearch))
+	tab.until("the notice appears",
+		fmt.Sprintf(`document.getElementById("notice").textContent.trim() === %q`, harness.NothingToSearch))
 	tab.untilRows(2)
 }

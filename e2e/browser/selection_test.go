@@ -40,7 +40,8 @@ func TestSelection_SurvivesUpdates(t *testing.T) {
 	harness.StartRuns(e, 3)
 	tab.until("new runs are held back", `document.getElementById("new_runs").textContent === "3 new runs"`)
 	e.POST("/process_runs/27/cancel").Expect().Status(http.StatusSeeOther)
-	tab.until("a cell changes", `!document.getElementById("process_run_27_status").textContent.includes("created")`)
+	tab.until("a cell changes",
+		`!document.getElementById("process_run_27_status").textContent.includes("created")`)
 	tab.click("#new_runs")
 	tab.untilRow(33)
 	if got := evaluate[string](tab, selectedRuns); got != "27,26" {
@@ -67,7 +68,9 @@ func TestSelection_SpansPagesAndNewRuns(t *testing.T) {
 	tab.selectRun(56, chromedp.ButtonModifiers(8)) // with Shift
 	is := func(what, words string) {
 		t.Helper()
-		tab.until(what, fmt.Sprintf(`%s === %q && document.getElementById("bulk_scope").value === "selected"`, selectionText, words))
+		tab.until(what,
+			fmt.Sprintf(`%s === %q && document.getElementById("bulk_scope").value === "selected"`,
+				selectionText, words))
 	}
 	is("five are selected", "5 selected")
 	for range 2 {
@@ -124,7 +127,8 @@ func TestSelection_SpansPagesAndNewRuns(t *testing.T) {
 	e.GET("/process_runs/59").Expect().Status(http.StatusOK)
 	for _, id := range []int{60, 58} {
 		harness.Eventually(t, "it is deleted", func() error {
-			if status := e.GET("/process_runs/{id}", id).Expect().Raw().StatusCode; status != http.StatusNotFound {
+			if status := e.GET("/process_runs/{id}", id).Expect().Raw().
+				StatusCode; status != http.StatusNotFound {
 				return fmt.Errorf("run %d is answered with %d", id, status)
 			}
 			return nil
@@ -143,12 +147,14 @@ func TestSelection_ShowsItsLimit(t *testing.T) {
 	harness.CountsAre(t, e, map[string]any{"failed": 525})
 	tab := openTab(t, p.URL+"/process_runs")
 	tab.untilLive()
-	evaluate[bool](tab, `sessionStorage.setItem("runboard-selected", JSON.stringify(Array.from({length: 490}, (_, i) => String(i + 1)))), true`)
+	evaluate[bool](tab,
+		`sessionStorage.setItem("runboard-selected", JSON.stringify(Array.from({length: 490}, (_, i) => String(i + 1)))), true`)
 	tab.do(chromedp.Reload())
 	tab.untilLive()
 	tab.until("all are selected", selectionText+` === "490 selected, 490 on other pages"`)
 	tab.click("#select_all")
-	tab.until("ten more are selected", selectionText+`.startsWith("500 selected, 490 on other pages, no more than 500 can be selected")`)
+	tab.until("ten more are selected",
+		selectionText+`.startsWith("500 selected, 490 on other pages, no more than 500 can be selected")`)
 	if n := evaluate[int](tab, `document.querySelectorAll("#process_runs input:checked").length`); n != 10 {
 		t.Errorf("%d boxes are checked", n)
 	}
@@ -157,7 +163,8 @@ func TestSelection_ShowsItsLimit(t *testing.T) {
 	tab.click("#confirm button[type=submit]")
 	tab.until("the notice appears", noticeText+`.includes("Retrying runs.")`)
 	harness.UntilStatus(t, e, "/process_runs/526", "completed")
-	e.GET("/process_runs/526").WithTransformer(harness.AcceptJSON).Expect().JSON().Object().HasValue("message", "500 queued again")
+	e.GET("/process_runs/526").WithTransformer(harness.AcceptJSON).Expect().JSON().Object().
+		HasValue("message", "500 queued again")
 }
 
 func TestSelection_BarLeavesTheRowVisible(t *testing.T) {
@@ -168,9 +175,12 @@ func TestSelection_BarLeavesTheRowVisible(t *testing.T) {
 	harness.CountsAre(t, e, map[string]any{"failed": 30})
 	tab := openTab(t, p.URL+"/process_runs", chromedp.EmulateViewport(360, 700))
 	tab.untilLive()
-	evaluate[bool](tab, `scrollTo(0, document.querySelector("#process_run_20").getBoundingClientRect().bottom - innerHeight), true`)
-	point := evaluate[[]float64](tab, `((place) => [place.x + place.width / 2, place.y + place.height / 2])(document.querySelector("#process_run_20 input").getBoundingClientRect())`)
+	evaluate[bool](tab,
+		`scrollTo(0, document.querySelector("#process_run_20").getBoundingClientRect().bottom - innerHeight), true`)
+	point := evaluate[[]float64](tab,
+		`((place) => [place.x + place.width / 2, place.y + place.height / 2])(document.querySelector("#process_run_20 input").getBoundingClientRect())`)
 	tab.do(chromedp.MouseClickXY(point[0], point[1]))
 	tab.until("the run is selected", selectionText+` === "1 selected"`)
-	tab.until("the bar is below it", `document.querySelector("#process_run_20").getBoundingClientRect().bottom <= document.getElementById("bulk").getBoundingClientRect().top + 1`)
+	tab.until("the bar is below it",
+		`document.querySelector("#process_run_20").getBoundingClientRect().bottom <= document.getElementById("bulk").getBoundingClientRect().top + 1`)
 }

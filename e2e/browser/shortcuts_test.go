@@ -23,7 +23,8 @@ func TestShortcuts_DoWhatTheHelpSays(t *testing.T) {
 	tab.press("s")
 	tab.until("the shortcut asks first", shortcutQuestion+`.includes("Start 10 processes?")`)
 	tab.press(kb.Enter) // Enter answers No
-	tab.until("nothing starts", `!document.getElementById("confirm_shortcut").open && document.querySelectorAll("#process_runs tr[id]").length === 0`)
+	tab.until("nothing starts",
+		`!document.getElementById("confirm_shortcut").open && document.querySelectorAll("#process_runs tr[id]").length === 0`)
 	tab.press("s")
 	tab.until("the shortcut asks first", shortcutQuestion+`.includes("Start 10 processes?")`)
 	tab.click("#confirm_shortcut button[value=yes]")
@@ -31,7 +32,8 @@ func TestShortcuts_DoWhatTheHelpSays(t *testing.T) {
 	tab.press("/")
 	tab.until("the search field has the focus", `document.activeElement.id === "search_text"`)
 	tab.press("jks?cr")
-	tab.until("keys go to the field", `document.activeElement.value.endsWith("jks?cr") && !document.getElementById("shortcuts").open`)
+	tab.until("keys go to the field",
+		`document.activeElement.value.endsWith("jks?cr") && !document.getElementById("shortcuts").open`)
 	evaluate[bool](tab, `document.activeElement.value = "", document.activeElement.blur(), true`)
 	tab.press("j")
 	tab.until("the first run has the focus", `document.activeElement.innerText === "#10"`)
@@ -55,7 +57,8 @@ func TestShortcuts_DoWhatTheHelpSays(t *testing.T) {
 	tab.untilRows(10)
 	tab.until("the second run still has the focus", `document.activeElement.innerText === "#9"`)
 	tab.press(kb.Enter)
-	tab.until("the run's page opens", `location.pathname === "/process_runs/9" && document.readyState === "complete"`)
+	tab.until("the run's page opens",
+		`location.pathname === "/process_runs/9" && document.readyState === "complete"`)
 	tab.untilLive()
 	tab.press("c")
 	tab.until("the shortcut asks first", shortcutQuestion+`.includes("Cancel run #9?")`)
@@ -75,12 +78,14 @@ func TestShortcuts_DoNotConfirmAPreview(t *testing.T) {
 	harness.StartRuns(e, 3)
 	harness.CountsAre(t, e, map[string]any{"failed": 3})
 	tab := openTab(t, p.URL+"/process_runs/bulk?operation=delete&scope=all")
-	evaluate[bool](tab, `window.handled = [], addEventListener("keydown", (event) => handled.push(event.key)), true`)
+	evaluate[bool](tab,
+		`window.handled = [], addEventListener("keydown", (event) => handled.push(event.key)), true`)
 	for _, key := range []string{"s", "c", "r", "x", "j", "?", "p", "/"} {
 		tab.press(key)
 	}
 	tab.until("all keys have arrived", `handled.join("") === "scrxj?p/"`)
-	tab.until("the confirmation page stays", confirmText+`.includes("Delete 3 runs?") && submits.length === 0`)
+	tab.until("the confirmation page stays",
+		confirmText+`.includes("Delete 3 runs?") && submits.length === 0`)
 }
 
 func TestShortcuts_HeldEnterStartsOnce(t *testing.T) {
@@ -118,7 +123,8 @@ func TestShortcuts_AskBeforeAChange(t *testing.T) {
 	tab.press(kb.Escape)
 	tab.until("the dialog closes", shortcutQuestion+` === ""`)
 	tab.until("the focus is where it was", focusText+` === "#2"`)
-	e.GET("/process_runs").WithTransformer(harness.AcceptJSON).Expect().JSON().Object().Value("counts").Object().HasValue("failed", 2).HasValue("completed", 0)
+	e.GET("/process_runs").WithTransformer(harness.AcceptJSON).Expect().JSON().Object().Value("counts").
+		Object().HasValue("failed", 2).HasValue("completed", 0)
 	tab.press("r")
 	tab.until("the shortcut asks first", shortcutQuestion+`.includes("Retry run #2?")`)
 	tab.press(kb.Tab)
@@ -145,17 +151,21 @@ func TestShortcuts_CanBeTurnedOff(t *testing.T) {
 	tab.press(kb.Escape)
 	tab.do(chromedp.Reload())
 	tab.untilLive()
-	evaluate[bool](tab, `window.handled = [], addEventListener("keydown", (event) => handled.push(event.key)), true`)
+	evaluate[bool](tab,
+		`window.handled = [], addEventListener("keydown", (event) => handled.push(event.key)), true`)
 	keys := "s?pj/"
 	for _, key := range keys {
 		tab.press(string(key))
 	}
 	tab.until("all keys have arrived", fmt.Sprintf(`handled.join("") === %q`, keys))
-	if evaluate[bool](tab, isOpen+` || `+shortcutQuestion+` !== "" || document.activeElement !== document.body || document.getElementById("pause").ariaPressed === "true"`) {
+	if evaluate[bool](tab,
+		isOpen+` || `+shortcutQuestion+
+			` !== "" || document.activeElement !== document.body || document.getElementById("pause").ariaPressed === "true"`) {
 		t.Error("a key has done something")
 	}
 	tab.click("#help")
-	tab.until("the help opens by its button", isOpen+` && !document.getElementById("shortcuts_enabled").checked`)
+	tab.until("the help opens by its button",
+		isOpen+` && !document.getElementById("shortcuts_enabled").checked`)
 	tab.click("#shortcuts_enabled")
 	tab.press(kb.Escape)
 	tab.press("/")

@@ -12,13 +12,16 @@ import (
 func TestBoard_WarnsAboutUnhandledKinds(t *testing.T) {
 	t.Parallel()
 	path := harness.WithRunsOf(t, "report", 2)
-	p := harness.StartProgram(t, func(c *board.Config) { c.DatabaseURL = "sqlite:" + path }, harness.WorkThat("backup", ""))
+	p := harness.StartProgram(t, func(c *board.Config) { c.DatabaseURL = "sqlite:" + path },
+		harness.WorkThat("backup", ""))
 	e := harness.NewExpect(t, p)
 	for _, path := range []string{"/process_runs", "/process_runs/statistics"} {
-		e.GET(path).WithQuery("status", "failed").Expect().Body().Contains("2 runs of kind report are waiting, but no worker here handles this kind.")
+		e.GET(path).WithQuery("status", "failed").Expect().Body().
+			Contains("2 runs of kind report are waiting, but no worker here handles this kind.")
 	}
 	e.GET("/process_runs/statistics").WithTransformer(harness.AcceptJSON).Expect().JSON().Object().
-		Value("unserved").Array().IsEqual([]any{map[string]any{"kind": "report", "waiting": 2, "more": false}})
+		Value("unserved").Array().
+		IsEqual([]any{map[string]any{"kind": "report", "waiting": 2, "more": false}})
 
 	tab := openTab(t, p.URL+"/process_runs")
 	tab.untilLive()
@@ -31,7 +34,8 @@ func TestBoard_WarnsAboutUnhandledKinds(t *testing.T) {
 	says("1 run of kind report is waiting, but no worker here handles this kind.")
 	e.POST("/process_runs/2/cancel").Expect().Status(http.StatusSeeOther)
 	says("")
-	if high := evaluate[float64](tab, `document.getElementById("unhandled").getBoundingClientRect().height`); high != 0 {
+	if high := evaluate[float64](tab,
+		`document.getElementById("unhandled").getBoundingClientRect().height`); high != 0 {
 		t.Errorf("the empty warning is %v pixels high", high)
 	}
 }

@@ -61,7 +61,8 @@ func (p *past) work(kind string, n int, about time.Duration) {
 		p.clock.set(p.clock.now().Add(about / 3))
 		p.each(runs[i:min(i+part, len(runs))], func(run *app.ProcessRun) error {
 			if run.ID%8 == 0 {
-				return p.store.Finish(p.t.Context(), *run, app.Outcome{Status: app.Failed, Error: "the disk is full"})
+				return p.store.Finish(p.t.Context(), *run,
+					app.Outcome{Status: app.Failed, Error: "the disk is full"})
 			}
 			return p.store.Finish(p.t.Context(), *run, app.Outcome{Status: app.Completed})
 		})
@@ -110,7 +111,8 @@ func busyDay(t *testing.T) (path string) {
 func createBusyDay(t *testing.T, path string) {
 	t.Helper()
 	p := &past{t: t, waiting: map[string][]app.ProcessRun{}}
-	store, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Synchronous: "normal", Now: p.clock.now})
+	store,
+		err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Synchronous: "normal", Now: p.clock.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +149,8 @@ func TestStatistics_LookLikeTheirPictures(t *testing.T) {
 	t.Parallel()
 	path := busyDay(t)
 	backup, open := harness.Gate("backup")
-	p := harness.StartProgram(t, func(c *board.Config) { c.DatabaseURL, c.Workers = "sqlite:"+path, 2 }, backup, harness.WorkThat("report", ""))
+	p := harness.StartProgram(t, func(c *board.Config) { c.DatabaseURL, c.Workers = "sqlite:"+path, 2 },
+		backup, harness.WorkThat("report", ""))
 	for _, one := range []picture{
 		{"statistics.png", "/process_runs/statistics", "light", 1000, 1000},
 		{"statistics-dark.png", "/process_runs/statistics", "dark", 1000, 1000},
@@ -163,7 +166,8 @@ func TestCharts_AreReadableOnAPhone(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	path := busyDay(t)
-	p := harness.StartProgram(t, func(c *board.Config) { c.DatabaseURL = "sqlite:" + path }, harness.WorkThat("backup", ""), harness.WorkThat("report", ""))
+	p := harness.StartProgram(t, func(c *board.Config) { c.DatabaseURL = "sqlite:" + path },
+		harness.WorkThat("backup", ""), harness.WorkThat("report", ""))
 	for _, width := range []int64{320, 360, 1000} {
 		tab := openTab(t, p.URL+"/process_runs/statistics", chromedp.EmulateViewport(width, 800))
 		tab.untilLive()
@@ -208,7 +212,8 @@ func TestStatistics_OpenTablesStayOpen(t *testing.T) {
 	e := harness.NewExpect(t, p)
 	tab := openTab(t, p.URL+"/process_runs/statistics")
 	tab.untilLive()
-	if hidden := evaluate[bool](tab, `[...document.querySelectorAll("details")].every((one) => !one.checkVisibility())`); !hidden {
+	if hidden := evaluate[bool](tab,
+		`[...document.querySelectorAll("details")].every((one) => !one.checkVisibility())`); !hidden {
 		t.Error("an empty chart has a table")
 	}
 	harness.StartRuns(e, 3)
@@ -223,8 +228,10 @@ func TestStatistics_OpenTablesStayOpen(t *testing.T) {
 	tab.until("it is in the table", inTable(3))
 	harness.StartRuns(e, 4)
 	tab.until("the rest is in the table", inTable(7))
-	tab.until("the rest is in the words", `document.getElementById("recent_chart_desc").textContent.startsWith("7 created, 7 started, 7 completed, 0 failed.")`)
-	if !evaluate[bool](tab, `window.opened.isConnected && window.opened.open && document.activeElement === window.opened.querySelector("summary") && window.notReloaded`) {
+	tab.until("the rest is in the words",
+		`document.getElementById("recent_chart_desc").textContent.startsWith("7 created, 7 started, 7 completed, 0 failed.")`)
+	if !evaluate[bool](tab,
+		`window.opened.isConnected && window.opened.open && document.activeElement === window.opened.querySelector("summary") && window.notReloaded`) {
 		t.Error("what was opened, or the focus, is lost")
 	}
 }
@@ -233,9 +240,12 @@ func TestStatistics_MoveOnWhenIdle(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	path := busyDay(t)
-	p := harness.StartProgram(t, func(c *board.Config) { c.DatabaseURL = "sqlite:" + path }, harness.WorkThat("nothing", ""))
+	p := harness.StartProgram(t, func(c *board.Config) { c.DatabaseURL = "sqlite:" + path },
+		harness.WorkThat("nothing", ""))
 	tab := openTab(t, p.URL+"/process_runs/statistics")
 	tab.untilLive()
-	evaluate[string](tab, `window.before = document.querySelector("#recent_chart .created[points]").getAttribute("points")`)
-	tab.until("it has moved", `document.querySelector("#recent_chart .created[points]").getAttribute("points") !== window.before`)
+	evaluate[string](tab,
+		`window.before = document.querySelector("#recent_chart .created[points]").getAttribute("points")`)
+	tab.until("it has moved",
+		`document.querySelector("#recent_chart .created[points]").getAttribute("points") !== window.before`)
 }

@@ -139,7 +139,8 @@ func (p *tab) hold(key, code string, virtual int64, text string, lasting time.Du
 	p.t.Helper()
 	send := func(kind input.DispatchKeyEventType, repeated bool) {
 		call(p, input.DispatchKeyEvent, input.DispatchKeyEventParams{
-			Type: kind, Key: key, Code: code, WindowsVirtualKeyCode: virtual, Text: text, AutoRepeat: &repeated,
+			Type: kind, Key: key, Code: code, WindowsVirtualKeyCode: virtual, Text: text,
+			AutoRepeat: &repeated,
 		})
 	}
 	send(input.DispatchKeyEventTypeKeyDown, false)

@@ -26,10 +26,12 @@ var crashRounds = flag.Int("crash-rounds", 20, "how often the program is killed"
 func TestCrashes_LoseAndDoubleNothing(t *testing.T) {
 	t.Parallel()
 	notes := filepath.Join(t.TempDir(), "notes")
-	b := harness.NewProcess(t, "--workers", "10", "--max-attempts", "2", "--max-crashes", "1000", "--post-rate", "0", "--upgrade-rate", "0")
+	b := harness.NewProcess(t, "--workers", "10", "--max-attempts", "2", "--max-crashes", "1000",
+		"--post-rate", "0", "--upgrade-rate", "0")
 	b.UseTestBinary, b.Env = true, []string{harness.NotesVariable + "=" + notes}
 	b.Start("127.0.0.1:0")
-	stopWatching := watchThroughCrashes(t, b, "/process_runs/live", "/process_runs/live?status=completed", "/process_runs/5/live")
+	stopWatching := watchThroughCrashes(t, b, "/process_runs/live", "/process_runs/live?status=completed",
+		"/process_runs/5/live")
 	clients := make([]*harness.CrashClient, 3)
 	for i := range clients {
 		clients[i] = &harness.CrashClient{Number: i}
@@ -104,7 +106,8 @@ func checkWork(t *testing.T, path string, work harness.Notes) {
 		t.Fatal(err)
 	}
 	for _, run := range runs {
-		if begun, ended := work.Begun[run.ID], work.Ended[run.ID]; ended < run.Attempts || begun > run.Attempts+run.Crashes {
+		if begun, ended := work.Begun[run.ID], work.Ended[run.ID]; ended < run.Attempts ||
+			begun > run.Attempts+run.Crashes {
 			t.Errorf("run %d was begun %d times and came to its end %d times, after %d attempts and %d crashes",
 				run.ID, begun, ended, run.Attempts, run.Crashes)
 		}
@@ -123,14 +126,16 @@ func checkDatabase(t *testing.T, path string, counts map[string]int64, total int
 		counted := harness.NumberIn(t, db, "SELECT count(*) FROM process_runs WHERE status = ?", i)
 		stored := harness.NumberIn(t, db, "SELECT n FROM status_counts WHERE status = ?", i)
 		if counted != counts[status] || stored != counts[status] {
-			t.Errorf("%d runs are %s, the file's own count is %d, and the page's was %d", counted, status, stored, counts[status])
+			t.Errorf("%d runs are %s, the file's own count is %d, and the page's was %d", counted, status,
+				stored, counts[status])
 		}
 	}
 	if n := harness.NumberIn(t, db, "SELECT count(*) FROM process_runs"); n != total {
 		t.Errorf("there are %d runs instead of %d", n, total)
 	}
 	// Creation is version 1. Each attempt adds a start and an end, and each crash a start and a rescue.
-	if n := harness.NumberIn(t, db, "SELECT count(*) FROM process_runs WHERE version <> 1 + 2 * (attempt + crashes) OR attempt NOT IN (1, 2)"); n != 0 {
+	if n := harness.NumberIn(t, db,
+		"SELECT count(*) FROM process_runs WHERE version <> 1 + 2 * (attempt + crashes) OR attempt NOT IN (1, 2)"); n != 0 {
 		t.Errorf("%d runs have a version or an attempt that cannot be", n)
 	}
 	if harness.NumberIn(t, db, "SELECT sum(crashes) FROM process_runs") == 0 {

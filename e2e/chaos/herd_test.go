@@ -26,11 +26,15 @@ type herd struct {
 // contains must.
 func gather(ctx context.Context, url string, n int, must string) *herd {
 	h := &herd{}
-	dialer := &websocket.Dialer{ReadBufferSize: 4096, WriteBufferSize: 256, HandshakeTimeout: harness.Patience}
+	dialer := &websocket.Dialer{ReadBufferSize: 4096, WriteBufferSize: 256,
+		HandshakeTimeout: harness.Patience}
 	for range n {
 		h.members.Go(func() {
-			for ; ctx.Err() == nil; time.Sleep(rand.N(time.Second)) { // pages also reconnect after a random time
-				conn, _, err := dialer.DialContext(ctx, "ws"+strings.TrimPrefix(url, "http")+"/process_runs/live", nil)
+			// pages also reconnect after a random time
+			for ; ctx.Err() == nil; time.Sleep(rand.N(time.Second)) {
+				conn, _,
+					err := dialer.DialContext(ctx, "ws"+strings.TrimPrefix(url, "http")+"/process_runs/live",
+					nil)
 				if err == nil {
 					h.stay(ctx, conn, must)
 				}
@@ -48,7 +52,8 @@ func (h *herd) stay(ctx context.Context, conn *websocket.Conn, must string) {
 			return
 		}
 		verdict = &h.wrong
-		if strings.HasPrefix(frame, `<hx-partial hx-target="#process_runs"`) && strings.Contains(frame, must) {
+		if strings.HasPrefix(frame, `<hx-partial hx-target="#process_runs"`) &&
+			strings.Contains(frame, must) {
 			verdict = &h.right
 		}
 		verdict.Add(1)
@@ -61,7 +66,9 @@ func (h *herd) stay(ctx context.Context, conn *websocket.Conn, must string) {
 func TestHerd_ReconnectsAfterARestart(t *testing.T) {
 	t.Parallel()
 	const size = 5000
-	b := harness.StartProcess(t, append(harness.AtOnce, "--failure-rate", "0", "--upgrade-rate", "0", "--max-sockets-per-address", fmt.Sprint(2*size))...)
+	b := harness.StartProcess(t,
+		append(harness.AtOnce, "--failure-rate", "0", "--upgrade-rate", "0", "--max-sockets-per-address",
+			fmt.Sprint(2*size))...)
 	b.Post(30)
 	b.WaitUntilDone(30)
 	ctx, leave := context.WithCancel(t.Context())

@@ -17,11 +17,13 @@ const idleSocket = 32 << 10
 func TestSocket_IdleOneNeedsLittleMemory(t *testing.T) {
 	t.Parallel()
 	const sockets = 2000
-	b := harness.StartProcess(t, append(harness.AtOnce, "--upgrade-rate", "0", "--max-sockets-per-address", fmt.Sprint(sockets))...)
+	b := harness.StartProcess(t,
+		append(harness.AtOnce, "--upgrade-rate", "0", "--max-sockets-per-address", fmt.Sprint(sockets))...)
 	b.Post(30)
 	b.WaitUntilDone(30)
 	before := useOf(b)
-	dialer := &websocket.Dialer{ReadBufferSize: 4096, WriteBufferSize: 256, HandshakeTimeout: harness.Patience}
+	dialer := &websocket.Dialer{ReadBufferSize: 4096, WriteBufferSize: 256,
+		HandshakeTimeout: harness.Patience}
 	for range sockets {
 		conn, response, err := dialer.Dial("ws"+strings.TrimPrefix(b.URL, "http")+"/process_runs/live", nil)
 		if err != nil || response.StatusCode != http.StatusSwitchingProtocols {

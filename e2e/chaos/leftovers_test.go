@@ -64,7 +64,8 @@ func TestServer_SweepsLeftoversOfDeadServers(t *testing.T) {
 	}
 	harness.Eventually(t, "the log says so", func() error {
 		log := next.Log.String()
-		if !strings.Contains(log, "processes that commands of a dead server had left") || !strings.Contains(log, "directory of a run") {
+		if !strings.Contains(log, "processes that commands of a dead server had left") ||
+			!strings.Contains(log, "directory of a run") {
 			return errors.New(log)
 		}
 		return nil
@@ -164,7 +165,8 @@ func TestServer_HasFewDescriptors(t *testing.T) {
 func TestServer_HidesItsEnvironment(t *testing.T) {
 	t.Parallel()
 	secret := "tell-tale-" + url.QueryEscape(t.Name())
-	b := harness.NewProcess(t, "--command", `job=sh -c 'cat /proc/*/environ 2>/dev/null | tr "\000" "\n"; env'`)
+	b := harness.NewProcess(t, "--command",
+		`job=sh -c 'cat /proc/*/environ 2>/dev/null | tr "\000" "\n"; env'`)
 	b.Env = []string{"PATH=" + os.Getenv("PATH"), "PGPASSWORD=" + secret, "LANG=C.UTF-8", "TZ=Europe/Zurich"}
 	b.Start("127.0.0.1:0")
 	environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", b.Cmd.Process.Pid))
@@ -191,11 +193,13 @@ func TestConfig_InvalidCommandUserNamesItsFlag(t *testing.T) {
 	t.Parallel()
 	for _, user := range []string{"root", "no-such-user", "1:x"} {
 		dir := t.TempDir()
-		cmd := harness.Command(t, "--command-user", user, "--database-url", "sqlite:"+filepath.Join(dir, "x.db"))
+		cmd := harness.Command(t, "--command-user", user, "--database-url",
+			"sqlite:"+filepath.Join(dir, "x.db"))
 		var said strings.Builder
 		cmd.Stderr = &said
 		err := cmd.Run()
-		if cmd.ProcessState.ExitCode() != 2 || !strings.Contains(said.String(), "--command-user:") || strings.Count(said.String(), "\n") != 1 {
+		if cmd.ProcessState.ExitCode() != 2 || !strings.Contains(said.String(), "--command-user:") ||
+			strings.Count(said.String(), "\n") != 1 {
 			t.Errorf("%s: %v, %q", user, err, said.String())
 		}
 		if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {

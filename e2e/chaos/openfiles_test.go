@@ -24,7 +24,8 @@ func wrapped(t *testing.T, before string) (path string) {
 		t.Fatal(err)
 	}
 	path = filepath.Join(t.TempDir(), "runboard")
-	if err := os.WriteFile(path, fmt.Appendf(nil, "#!/bin/sh\n%s && exec %s \"$@\"\n", before, program), 0o700); err != nil {
+	if err := os.WriteFile(path, fmt.Appendf(nil, "#!/bin/sh\n%s && exec %s \"$@\"\n", before, program),
+		0o700); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -54,10 +55,12 @@ func TestOpenFiles_IdleConnectionsAreEvicted(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(c.files, c.args), func(t *testing.T) {
 			t.Parallel()
-			b := harness.NewProcess(t, append([]string{"--command", "list=/bin/sh -c 'ulimit -Sn'"}, c.args...)...)
+			b := harness.NewProcess(t,
+				append([]string{"--command", "list=/bin/sh -c 'ulimit -Sn'"}, c.args...)...)
 			b.Files, b.AllowErrors = c.files, true
 			b.Start("127.0.0.1:0")
-			if text := b.Log.String(); !strings.Contains(text, "open_files="+fmt.Sprint(c.files)) || !strings.Contains(text, "--max-sockets") {
+			if text := b.Log.String(); !strings.Contains(text, "open_files="+fmt.Sprint(c.files)) ||
+				!strings.Contains(text, "--max-sockets") {
 				t.Errorf("the log does not say that files are few:\n%s", text)
 			}
 			address := strings.TrimPrefix(b.URL, "http://")

@@ -38,7 +38,8 @@ func TestQuarantine_PoisonousRunFailsAlone(t *testing.T) {
 	deaths := 0
 	for done := false; !done && deaths < 20; {
 		child := exec.CommandContext(t.Context(), os.Args[0])
-		child.Env = []string{harness.PoisonVariable + "=1", "ADDR=127.0.0.1:0", "DATABASE_URL=sqlite:" + path, "MAX_CRASHES=3"}
+		child.Env = []string{harness.PoisonVariable + "=1", "ADDR=127.0.0.1:0", "DATABASE_URL=sqlite:" + path,
+			"MAX_CRASHES=3"}
 		out, _ := child.CombinedOutput()
 		switch status := child.ProcessState.ExitCode(); status {
 		case 0:
@@ -60,7 +61,8 @@ func TestQuarantine_PoisonousRunFailsAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		run := page.Run
-		poisonous := run.Kind == "poison" && run.Status == app.Failed && run.Crashes == 3 && strings.HasPrefix(run.Error, "crashed")
+		poisonous := run.Kind == "poison" && run.Status == app.Failed && run.Crashes == 3 &&
+			strings.HasPrefix(run.Error, "crashed")
 		if innocent := run.Kind == "innocent" && run.Status == app.Completed; !poisonous && !innocent {
 			t.Errorf("after %d deaths this is %+v", deaths, run)
 		}

@@ -36,7 +36,8 @@ func everySocket(runs int) (paths []string) {
 func TestShutdown_ClosesSocketsAndRequeuesRuns(t *testing.T) {
 	t.Parallel()
 	const drain = 300 * time.Millisecond
-	b := harness.StartProcess(t, "--command", "slow=/bin/sleep 98765", "--workers", "20", "--run-timeout", "1h", "--drain-timeout", drain.String(),
+	b := harness.StartProcess(t, "--command", "slow=/bin/sleep 98765", "--workers", "20", "--run-timeout",
+		"1h", "--drain-timeout", drain.String(),
 		"--upgrade-rate", "0", "--max-sockets-per-address", "2000")
 	if err := b.Do(http.MethodPost, "/process_runs", "count=25&kind=slow", nil); err != nil {
 		t.Fatal(err)
@@ -49,7 +50,8 @@ func TestShutdown_ClosesSocketsAndRequeuesRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer slow.Close()
-	if _, err := slow.Write([]byte("POST /process_runs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 8\r\n")); err != nil {
+	if _,
+		err := slow.Write([]byte("POST /process_runs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 8\r\n")); err != nil {
 		t.Fatal(err) // the rest of the request is never sent
 	}
 	began := time.Now()
@@ -68,7 +70,8 @@ func TestShutdown_ClosesSocketsAndRequeuesRuns(t *testing.T) {
 		t.Errorf("it took %v", took)
 	}
 	db := openFile(t, b.File())
-	if n := harness.NumberIn(t, db, "SELECT count(*) FROM process_runs WHERE status = 0 AND crashes = 0 AND attempt = 0"); n != 25 {
+	if n := harness.NumberIn(t, db,
+		"SELECT count(*) FROM process_runs WHERE status = 0 AND crashes = 0 AND attempt = 0"); n != 25 {
 		t.Errorf("%d of 25 runs are requeued", n)
 	}
 	if n := harness.CountRunning(t, "sleep 98765"); n != 0 {
@@ -118,10 +121,12 @@ func TestShutdown_RequeuesUnfinishedRuns(t *testing.T) {
 	if n := harness.NumberIn(t, db, "SELECT count(*) FROM process_runs WHERE status = 1"); n != 0 {
 		t.Errorf("%d runs are left started", n)
 	}
-	if n := harness.NumberIn(t, db, "SELECT count(*) FROM process_runs WHERE status = 0 AND version = 3"); n == 0 {
+	if n := harness.NumberIn(t, db,
+		"SELECT count(*) FROM process_runs WHERE status = 0 AND version = 3"); n == 0 {
 		t.Error("no run was requeued")
 	}
-	if n := harness.NumberIn(t, db, "SELECT count(*) FROM process_runs WHERE status = 0 AND (attempt <> 0 OR crashes <> 0)"); n != 0 {
+	if n := harness.NumberIn(t, db,
+		"SELECT count(*) FROM process_runs WHERE status = 0 AND (attempt <> 0 OR crashes <> 0)"); n != 0 {
 		t.Errorf("%d runs lost an attempt by a shutdown", n)
 	}
 }

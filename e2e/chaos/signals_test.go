@@ -23,7 +23,8 @@ func TestSignals_ServerDrainsWithABrokenLog(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			cmd := harness.Command(t, append([]string{"--addr=127.0.0.1:0", "--database-url=" + b.Database}, b.Args...)...)
+			cmd := harness.Command(t,
+				append([]string{"--addr=127.0.0.1:0", "--database-url=" + b.Database}, b.Args...)...)
 			cmd.Stdout, cmd.Stderr = write, write
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
@@ -76,7 +77,8 @@ func TestSignals_AHangupDoesNotEndTheServer(t *testing.T) {
 
 func TestSignals_CommandsHaveTheDefaults(t *testing.T) {
 	t.Parallel()
-	b := harness.StartProcess(t, "--command", "pipe=/bin/sh -c 'kill -PIPE $$; sleep 1; echo survived'", "--command", "hangup=/bin/sh -c 'kill -HUP $$; sleep 1; echo survived'")
+	b := harness.StartProcess(t, "--command", "pipe=/bin/sh -c 'kill -PIPE $$; sleep 1; echo survived'",
+		"--command", "hangup=/bin/sh -c 'kill -HUP $$; sleep 1; echo survived'")
 	for _, kind := range []string{"pipe", "hangup"} {
 		if err := b.Do(http.MethodPost, "/process_runs", "count=1&kind="+kind, nil); err != nil {
 			t.Fatal(err)

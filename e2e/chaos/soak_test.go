@@ -39,7 +39,8 @@ func useOf(b *harness.Process) (u use) {
 	defer response.Body.Close()
 	text, _ := io.ReadAll(response.Body)
 	for name, into := range map[string]*float64{
-		"process_resident_memory_anon_bytes": &u.memory, "go_goroutines": &u.goroutines, "process_open_fds": &u.files,
+		"process_resident_memory_anon_bytes": &u.memory, "go_goroutines": &u.goroutines,
+		"process_open_fds": &u.files,
 	} {
 		found := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindSubmatch(text)
 		if found == nil {
@@ -54,7 +55,8 @@ func useOf(b *harness.Process) (u use) {
 }
 
 func (u use) String() string {
-	return fmt.Sprintf("%.1f MB, %.0f goroutines, %.0f files, write-ahead log %.1f MB", u.memory/1e6, u.goroutines, u.files, u.wal/1e6)
+	return fmt.Sprintf("%.1f MB, %.0f goroutines, %.0f files, write-ahead log %.1f MB", u.memory/1e6,
+		u.goroutines, u.files, u.wal/1e6)
 }
 
 // middle returns the median of each field.
@@ -77,24 +79,32 @@ func middle(uses []use) (m use) {
 // Requests of users and programs; %d is replaced by the ID of a run.
 var (
 	soakReads = []string{
-		"/process_runs", "/process_runs?status=failed", "/process_runs?before=%d", "/process_runs?after=%d&status=completed", "/process_runs?q=disk",
-		"/process_runs?since=1m&kind=simulated", "/process_runs/%d", "/process_runs/%d/status", "/process_runs/%d/log", "/process_runs/failures",
-		"/process_runs/statistics", "/process_runs.ndjson?before=%d", "/process_runs.csv?status=failed", "/process_runs/bulk?operation=retry&scope=all&status=failed",
+		"/process_runs", "/process_runs?status=failed", "/process_runs?before=%d",
+		"/process_runs?after=%d&status=completed", "/process_runs?q=disk",
+		"/process_runs?since=1m&kind=simulated", "/process_runs/%d", "/process_runs/%d/status",
+		"/process_runs/%d/log", "/process_runs/failures",
+		"/process_runs/statistics", "/process_runs.ndjson?before=%d", "/process_runs.csv?status=failed",
+		"/process_runs/bulk?operation=retry&scope=all&status=failed",
 	}
 	soakWrites = []string{
-		"/process_runs count=1", "/process_runs count=10", "/process_runs count=20", "/process_runs count=20", "/process_runs count=0",
+		"/process_runs count=1", "/process_runs count=10", "/process_runs count=20", "/process_runs count=20",
+		"/process_runs count=0",
 		"/process_runs/%d/cancel", "/process_runs/%d/retry", "/process_runs/%d/delete",
-		"/process_runs/bulk operation=retry&scope=selected&id=%d", "/process_runs/bulk operation=delete&scope=all&status=cancelled",
+		"/process_runs/bulk operation=retry&scope=selected&id=%d",
+		"/process_runs/bulk operation=delete&scope=all&status=cancelled",
 	}
 	soakViews = []string{
-		"/process_runs/live", "/process_runs/live", "/process_runs/live?status=failed", "/process_runs/live?kind=simulated", "/process_runs/live?q=error",
-		"/process_runs/live?before=%d", "/process_runs/%d/live", "/process_runs/failures/live", "/process_runs/statistics/live",
+		"/process_runs/live", "/process_runs/live", "/process_runs/live?status=failed",
+		"/process_runs/live?kind=simulated", "/process_runs/live?q=error",
+		"/process_runs/live?before=%d", "/process_runs/%d/live", "/process_runs/failures/live",
+		"/process_runs/statistics/live",
 	}
 )
 
 // some returns a random text, with the ID of a recent run for %d. The run may no longer exist.
 func some(texts []string, newest int64) string {
-	return strings.ReplaceAll(texts[rand.IntN(len(texts))], "%d", fmt.Sprint(max(1, newest-rand.Int64N(1000))))
+	return strings.ReplaceAll(texts[rand.IntN(len(texts))], "%d",
+		fmt.Sprint(max(1, newest-rand.Int64N(1000))))
 }
 
 // ask makes random requests until ctx ends. Answers with a 4xx status are allowed, because a run may no
@@ -122,7 +132,9 @@ func ask(ctx context.Context, b *harness.Process) {
 // look opens random sockets, one after the other, until ctx ends, and reads each for a while.
 func look(ctx context.Context, b *harness.Process) {
 	for ctx.Err() == nil {
-		conn, _, err := websocket.DefaultDialer.DialContext(ctx, "ws"+strings.TrimPrefix(b.URL, "http")+some(soakViews, 1000), nil)
+		conn, _,
+			err := websocket.DefaultDialer.DialContext(ctx,
+			"ws"+strings.TrimPrefix(b.URL, "http")+some(soakViews, 1000), nil)
 		if ctx.Err() != nil {
 			return
 		} else if err != nil {
@@ -147,7 +159,8 @@ func watchUse(ctx context.Context, b *harness.Process) (uses []use) {
 // only after a run long enough for it to settle.
 func TestMixedLoad_LeavesNothingBehind(t *testing.T) {
 	t.Parallel()
-	b := harness.StartProcess(t, "--delay-min", "0s", "--delay-max", "20ms", "--failure-rate", "0.3", "--keep-max", "5000",
+	b := harness.StartProcess(t, "--delay-min", "0s", "--delay-max", "20ms", "--failure-rate", "0.3",
+		"--keep-max", "5000",
 		"--post-rate", "0", "--upgrade-rate", "0", "--max-sockets-per-address", fmt.Sprint(2**soakSockets))
 	b.Post(20)
 	b.WaitUntilDone(20)
@@ -167,7 +180,9 @@ func TestMixedLoad_LeavesNothingBehind(t *testing.T) {
 	fifth := len(uses) / 5
 	early, late := middle(uses[fifth:2*fifth]), middle(uses[4*fifth:])
 	t.Logf("before:     %v\nearly:      %v\nlate:       %v", before, early, late)
-	if *soakTime >= 5*time.Minute && (late.memory > 1.2*early.memory || late.goroutines > 1.2*early.goroutines || late.files > 1.2*early.files) {
+	if *soakTime >= 5*time.Minute &&
+		(late.memory > 1.2*early.memory || late.goroutines > 1.2*early.goroutines ||
+			late.files > 1.2*early.files) {
 		t.Error("memory or open files keep growing")
 	}
 	if late.wal > 64e6 {

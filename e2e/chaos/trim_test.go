@@ -13,7 +13,8 @@ import (
 
 func TestLogs_OldestAreDroppedFirst(t *testing.T) {
 	t.Parallel()
-	b := harness.StartProcess(t, "--command", `noisy=/bin/sh -c "/usr/bin/yes | /usr/bin/head -c 40000"`, "--max-log-bytes", "100KiB")
+	b := harness.StartProcess(t, "--command", `noisy=/bin/sh -c "/usr/bin/yes | /usr/bin/head -c 40000"`,
+		"--max-log-bytes", "100KiB")
 	logOf := func(run int) (body string) {
 		response, err := harness.Client.Get(fmt.Sprintf("%s/process_runs/%d/log", b.URL, run))
 		if err != nil {
@@ -34,7 +35,8 @@ func TestLogs_OldestAreDroppedFirst(t *testing.T) {
 	}
 	for _, run := range []int{1, 2} {
 		harness.Eventually(t, "the log is dropped", func() error {
-			if log := logOf(run); !strings.Contains(log, "dropped to make room") || strings.Contains(log, "y\ny\n") {
+			if log := logOf(run); !strings.Contains(log, "dropped to make room") ||
+				strings.Contains(log, "y\ny\n") {
 				return fmt.Errorf("the log of run %d has %d bytes", run, len(log))
 			}
 			return nil

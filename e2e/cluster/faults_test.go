@@ -17,7 +17,8 @@ import (
 func TestNodes_SocketSeesChangesOfOtherNodes(t *testing.T) {
 	t.Parallel()
 	server := pgtest.URL(t)
-	here, there := harness.StartProgram(t, harness.OnDatabase(server)), harness.StartProgram(t, harness.OnDatabase(server))
+	here, there := harness.StartProgram(t, harness.OnDatabase(server)),
+		harness.StartProgram(t, harness.OnDatabase(server))
 	seen, socket := harness.Screen{}, harness.Watch(t, here, "/process_runs/live")
 	seesAll := func(runs int) {
 		t.Helper()
@@ -48,7 +49,8 @@ func TestNodes_RecoverWithTheDatabaseServer(t *testing.T) {
 	server := cluster.URL()
 	var nodes []*harness.Process
 	for range 2 {
-		node := harness.StartNode(t, server, "--delay-min", "0s", "--delay-max", "50ms", "--failure-rate", "0", "--run-timeout", "5s", "--max-crashes", "10")
+		node := harness.StartNode(t, server, "--delay-min", "0s", "--delay-max", "50ms", "--failure-rate",
+			"0", "--run-timeout", "5s", "--max-crashes", "10")
 		node.AllowErrors = true
 		nodes = append(nodes, node)
 	}
@@ -65,7 +67,8 @@ func TestNodes_RecoverWithTheDatabaseServer(t *testing.T) {
 		nodes[0].UntilStarted(1)
 		cluster.Stop()
 		for _, node := range nodes {
-			harness.Eventually(t, "a node says that it cannot serve", node.AnswersUp(http.StatusServiceUnavailable))
+			harness.Eventually(t, "a node says that it cannot serve",
+				node.AnswersUp(http.StatusServiceUnavailable))
 		}
 		cluster.Restart()
 		for _, node := range nodes {
@@ -93,7 +96,8 @@ func TestNodes_RollingRestartLosesNothing(t *testing.T) {
 		"--delay-min", "0s", "--delay-max", "100ms", "--failure-rate", "0", "--drain-timeout", "50ms",
 		"--command", long,
 	}
-	nodes := []*harness.Process{harness.StartNode(t, server, args...), harness.StartNode(t, server, args...), harness.StartNode(t, server, args...)}
+	nodes := []*harness.Process{harness.StartNode(t, server, args...), harness.StartNode(t, server, args...),
+		harness.StartNode(t, server, args...)}
 	if err := nodes[0].Do(http.MethodPost, "/process_runs", "kind=long&count=1", nil); err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +105,8 @@ func TestNodes_RollingRestartLosesNothing(t *testing.T) {
 	stop, posting, clients := make(chan struct{}), sync.WaitGroup{}, make([]*harness.CrashClient, 3)
 	for i := range clients {
 		clients[i] = &harness.CrashClient{Number: i}
-		addresses := []*harness.Process{nodes[i].In(t), nodes[(i+1)%3].In(t)} // a restarted node keeps its address
+		// a restarted node keeps its address
+		addresses := []*harness.Process{nodes[i].In(t), nodes[(i+1)%3].In(t)}
 		posting.Go(func() {
 			for n := 0; !harness.IsOver(stop); time.Sleep(10 * time.Millisecond) {
 				if clients[i].Post(addresses[n%2]) != nil {
@@ -131,7 +136,8 @@ func TestNodes_RollingRestartLosesNothing(t *testing.T) {
 	}
 	nodes[0].WaitUntilDone(wanted)
 	database := connect(t, server)
-	if n := harness.NumberIn(t, database, "SELECT count(*) FROM process_runs WHERE crashes > 0 OR status <> 2"); n != 0 {
+	if n := harness.NumberIn(t, database,
+		"SELECT count(*) FROM process_runs WHERE crashes > 0 OR status <> 2"); n != 0 {
 		t.Errorf("%d of %d runs have crashes or are not completed", n, wanted)
 	}
 	if harness.NumberIn(t, database, "SELECT count(*) FROM run_events WHERE note LIKE 'interrupted%'") == 0 {

@@ -27,7 +27,8 @@ func TestNodes_RescueRunsOfALostNode(t *testing.T) {
 			args := []string{"--run-timeout", "24h", "--command", script}
 			lost := harness.StartNode(t, server, args...)
 			lost.AllowErrors = true
-			if err := lost.Do("POST", "/process_runs", fmt.Sprintf("kind=long&count=%d", runs), nil); err != nil {
+			if err := lost.Do("POST", "/process_runs", fmt.Sprintf("kind=long&count=%d", runs),
+				nil); err != nil {
 				t.Fatal(err)
 			}
 			harness.Eventually(t, "all commands run", func() error { return hasLines(begun, runs) })
@@ -47,17 +48,21 @@ func TestNodes_RescueRunsOfALostNode(t *testing.T) {
 					t.Errorf("the command %s of the lost node still runs: %v", pid, err)
 				}
 			}
-			harness.Eventually(t, "all commands run on the other node", func() error { return hasLines(begun, 2*runs) })
+			harness.Eventually(t, "all commands run on the other node",
+				func() error { return hasLines(begun, 2*runs) })
 			took := time.Since(began)
-			t.Logf("%d runs were started elsewhere %v after their node was %s", runs, took.Round(100*time.Millisecond), name)
+			t.Logf("%d runs were started elsewhere %v after their node was %s", runs,
+				took.Round(100*time.Millisecond), name)
 			if took > 45*time.Second { // 30 s are promised; the machine may be busy
 				t.Errorf("it took %v", took)
 			}
 			database := connect(t, server)
-			if n := harness.NumberIn(t, database, "SELECT count(*) FROM process_runs WHERE status = 1 AND crashes = 1 AND fencing_token = 2"); n != runs {
+			if n := harness.NumberIn(t, database,
+				"SELECT count(*) FROM process_runs WHERE status = 1 AND crashes = 1 AND fencing_token = 2"); n != runs {
 				t.Errorf("%d runs are started again", n)
 			}
-			if n := harness.NumberIn(t, database, "SELECT count(*) FROM river_job WHERE state = 'running' AND kind = 'run:long'"); n != runs {
+			if n := harness.NumberIn(t, database,
+				"SELECT count(*) FROM river_job WHERE state = 'running' AND kind = 'run:long'"); n != runs {
 				t.Errorf("%d jobs are running", n)
 			}
 			if signal == syscall.SIGSTOP {
@@ -84,7 +89,8 @@ func wakesFenced(t *testing.T, lost, other *harness.Process, runs int64) {
 			t.Errorf("run %+v has become %+v", before.ProcessRuns[i], run)
 		}
 	}
-	if err := lost.Do("POST", "/process_runs", "kind=long&count=20", nil); err != nil { // too many for the other node
+	// too many for the other node
+	if err := lost.Do("POST", "/process_runs", "kind=long&count=20", nil); err != nil {
 		t.Errorf("the node does not serve: %v", err)
 	}
 	harness.Eventually(t, "the node works again", func() error {

@@ -22,7 +22,8 @@ import (
 func startNoteNode(t *testing.T, server, notes string, args ...string) *harness.Process {
 	t.Helper()
 	node := harness.NewNode(t, server, args...)
-	node.UseTestBinary, node.Env = true, []string{harness.NotesVariable + "=" + notes, harness.PaceVariable + "=300ms"}
+	node.UseTestBinary, node.Env = true,
+		[]string{harness.NotesVariable + "=" + notes, harness.PaceVariable + "=300ms"}
 	node.Start("127.0.0.1:0")
 	return node
 }
@@ -61,7 +62,8 @@ func openWatchers(t *testing.T, nodes []*harness.Process, n int) *watchers {
 	w := &watchers{t: t, close: cancel}
 	for at := range nodes {
 		for i := range n {
-			path := []string{"/process_runs/live", "/process_runs/live?status=failed", fmt.Sprintf("/process_runs/%d/live", 1+i)}[i%3]
+			path := []string{"/process_runs/live", "/process_runs/live?status=failed",
+				fmt.Sprintf("/process_runs/%d/live", 1+i)}[i%3]
 			one := &watcher{path: path, Screen: harness.Screen{}}
 			w.screens = append(w.screens, one)
 			w.all.Go(func() { w.watch(ctx, nodes, at, one) })
@@ -71,7 +73,8 @@ func openWatchers(t *testing.T, nodes []*harness.Process, n int) *watchers {
 }
 
 func (w *watchers) watch(ctx context.Context, nodes []*harness.Process, at int, one *watcher) {
-	dialer := &websocket.Dialer{ReadBufferSize: 4096, WriteBufferSize: 256, HandshakeTimeout: harness.Patience}
+	dialer := &websocket.Dialer{ReadBufferSize: 4096, WriteBufferSize: 256,
+		HandshakeTimeout: harness.Patience}
 	for ; ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
 		url := "ws" + strings.TrimPrefix(nodes[at%len(nodes)].URL, "http") + one.path
 		conn, _, err := dialer.DialContext(ctx, url, nil)
@@ -121,7 +124,8 @@ func (w *watchers) checkAndClose(node *harness.Process) {
 // shows returns nil if the screen has the status and version of each run.
 func (o *watcher) shows(runs []harness.RunJSON) error {
 	for _, run := range runs {
-		if cell := o.Screen[fmt.Sprint(run.ID)]; cell.Status != run.Status || cell.Version != int(run.Version) {
+		if cell := o.Screen[fmt.Sprint(run.ID)]; cell.Status != run.Status ||
+			cell.Version != int(run.Version) {
 			return fmt.Errorf("the screen has %+v for run %+v", cell, run)
 		}
 	}
@@ -158,11 +162,13 @@ func TestNodes_KilledOneLosesNothing(t *testing.T) {
 	if n := harness.NumberIn(t, database, "SELECT count(*) FROM process_runs WHERE crashes > 0"); n == 0 {
 		t.Error("the killed node had no run")
 	}
-	if n := harness.NumberIn(t, database, "SELECT count(*) FROM (SELECT FROM run_events WHERE status IN (2, 3) GROUP BY run_id HAVING count(*) <> 1) twice"); n != 0 {
+	if n := harness.NumberIn(t, database,
+		"SELECT count(*) FROM (SELECT FROM run_events WHERE status IN (2, 3) GROUP BY run_id HAVING count(*) <> 1) twice"); n != 0 {
 		t.Errorf("%d runs did not end exactly once", n)
 	}
 	for id, work := range harness.ReadNotes(t, notes).Begun {
-		if crashes := harness.NumberIn(t, database, "SELECT crashes FROM process_runs WHERE id = $1", id); work > 1+int(crashes) {
+		if crashes := harness.NumberIn(t, database, "SELECT crashes FROM process_runs WHERE id = $1",
+			id); work > 1+int(crashes) {
 			t.Errorf("run %d was begun %d times, with %d crashes", id, work, crashes)
 		}
 	}
@@ -202,7 +208,9 @@ func TestNodes_WorkOnlyOnTheirKinds(t *testing.T) {
 	t.Parallel()
 	server := pgtest.URL(t)
 	calm := []string{"--delay-min", "0s", "--delay-max", "0s", "--failure-rate", "0"}
-	pages := harness.StartNode(t, server, append(calm, "--role", "web", "--command", "greet=/bin/echo hello", "--command", "part=/bin/echo bye")...)
+	pages := harness.StartNode(t, server,
+		append(calm, "--role", "web", "--command", "greet=/bin/echo hello", "--command",
+			"part=/bin/echo bye")...)
 	harness.StartNode(t, server, append(calm, "--role", "worker")...)
 	for _, kind := range []string{"greet", "part", "simulated"} {
 		if err := pages.Do("POST", "/process_runs", "count=3&kind="+kind, nil); err != nil {
@@ -212,7 +220,9 @@ func TestNodes_WorkOnlyOnTheirKinds(t *testing.T) {
 	doneOf := func(kind string, status string) func() error {
 		return func() error {
 			page := pages.List("/process_runs?kind=" + kind)
-			if slices.ContainsFunc(page.ProcessRuns, func(run harness.RunJSON) bool { return run.Status != status }) || len(page.ProcessRuns) != 3 {
+			if slices.ContainsFunc(page.ProcessRuns,
+				func(run harness.RunJSON) bool { return run.Status != status }) ||
+				len(page.ProcessRuns) != 3 {
 				return fmt.Errorf("the runs are %+v", page.ProcessRuns)
 			}
 			return nil

@@ -89,7 +89,8 @@ func StartProgram(t *testing.T, change func(*board.Config), kinds ...board.Kind)
 		}
 	}
 	program := &Program{
-		Board: b, Config: config, URL: b.URL(), Addr: strings.TrimPrefix(b.URL(), "http://"), Store: b.Store().(testStore), Stop: sync.OnceFunc(stop),
+		Board: b, Config: config, URL: b.URL(), Addr: strings.TrimPrefix(b.URL(), "http://"),
+		Store: b.Store().(testStore), Stop: sync.OnceFunc(stop),
 	}
 	t.Cleanup(program.Stop)
 	Eventually(t, "the program is up", b.Ready)

@@ -37,7 +37,8 @@ func (b *Process) Get(path string, into any) error {
 // Do makes a request for JSON and decodes the answer into into, if that is not nil. It fails if the status is
 // 300 or higher.
 func (b *Process) Do(method, path, form string, into any) error {
-	request, err := http.NewRequestWithContext(context.Background(), method, b.URL+path, strings.NewReader(form))
+	request,
+		err := http.NewRequestWithContext(context.Background(), method, b.URL+path, strings.NewReader(form))
 	if err != nil {
 		return err
 	}
@@ -96,7 +97,8 @@ func (b *Process) WaitUntilDone(total int64) {
 		if err := b.Get("/process_runs", &page); err != nil {
 			return err
 		}
-		if c := page.Counts; c["completed"]+c["failed"]+c["cancelled"] != total || c["created"]+c["started"] != 0 {
+		if c := page.Counts; c["completed"]+c["failed"]+c["cancelled"] != total ||
+			c["created"]+c["started"] != 0 {
 			return fmt.Errorf("the counts are %v", c)
 		}
 		return nil
@@ -130,7 +132,8 @@ func TotalOf(b *Process) (n int64) {
 // StartJobs creates runs of the kind "job".
 func (b *Process) StartJobs(count int) {
 	b.T.Helper()
-	if err := b.Do(http.MethodPost, "/process_runs", fmt.Sprintf("kind=job&count=%d", count), nil); err != nil {
+	if err := b.Do(http.MethodPost, "/process_runs", fmt.Sprintf("kind=job&count=%d", count),
+		nil); err != nil {
 		b.T.Fatal(err)
 	}
 }

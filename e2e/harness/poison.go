@@ -22,7 +22,8 @@ const PoisonStatus = 77
 // process.
 func runPoisoned() {
 	innocent := jobs.Kind{Name: "innocent", Work: func(context.Context, *jobs.Run) error {
-		time.Sleep(50 * time.Millisecond) // so that innocent runs are at work when a poison run ends the process
+		// so that innocent runs are at work when a poison run ends the process
+		time.Sleep(50 * time.Millisecond)
 		return nil
 	}}
 	poison := jobs.Kind{Name: "poison", Work: func(context.Context, *jobs.Run) error {

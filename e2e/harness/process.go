@@ -51,7 +51,8 @@ var BuiltBinary = sync.OnceValues(func() (path string, err error) {
 	}
 	CleanUpLater(func() { _ = os.RemoveAll(dir) })
 	path = filepath.Join(dir, "runboard")
-	if out, err := exec.Command("go", "build", "-tags", "sqlite_fts5", "-o", path, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-tags", "sqlite_fts5", "-o", path, ".").
+		CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return path, nil
@@ -131,7 +132,8 @@ func (b *Process) Start(addr string) {
 		b.Cmd.Path = b.Program
 	}
 	if b.Files > 0 {
-		shell := exec.Command("/bin/sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, b.Files), b.Cmd.Path)
+		shell := exec.Command("/bin/sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, b.Files),
+			b.Cmd.Path)
 		b.Cmd.Path, b.Cmd.Args = shell.Path, append(shell.Args, args...)
 	}
 	b.Cmd.Env = append(b.Cmd.Env, b.Env...)
@@ -174,7 +176,8 @@ func (b *Process) cleanUp() {
 	}
 	_ = b.Cmd.Process.Kill()
 	<-b.Ended
-	if text := b.Log.String(); strings.Contains(text, "level=ERROR") && !b.AllowErrors || strings.Contains(text, "panic") {
+	if text := b.Log.String(); strings.Contains(text, "level=ERROR") && !b.AllowErrors ||
+		strings.Contains(text, "panic") {
 		b.T.Errorf("the program logged errors:\n%s", text)
 	} else if b.T.Failed() {
 		b.T.Logf("the log of the program:\n%s", text)

@@ -69,7 +69,8 @@ const BulkPath = "/process_runs/bulk"
 func CountsAre(t *testing.T, e *httpexpect.Expect, want map[string]any) {
 	t.Helper()
 	Eventually(t, fmt.Sprint("the counts are ", want), func() error {
-		counts := e.GET("/process_runs").WithTransformer(AcceptJSON).Expect().JSON().Object().Value("counts").Object().Raw()
+		counts := e.GET("/process_runs").WithTransformer(AcceptJSON).Expect().JSON().Object().Value("counts").
+			Object().Raw()
 		for status, n := range want {
 			if fmt.Sprint(counts[status]) != fmt.Sprint(n) {
 				return fmt.Errorf("they are %v", counts)
@@ -83,7 +84,8 @@ func CountsAre(t *testing.T, e *httpexpect.Expect, want map[string]any) {
 func StatusOf(t *testing.T, e *httpexpect.Expect, run, want string) {
 	t.Helper()
 	Eventually(t, "run "+run+" is "+want, func() error {
-		got := e.GET("/process_runs/" + run).WithTransformer(AcceptJSON).Expect().JSON().Object().Value("status").String().Raw()
+		got := e.GET("/process_runs/" + run).WithTransformer(AcceptJSON).Expect().JSON().Object().
+			Value("status").String().Raw()
 		if got != want {
 			return fmt.Errorf("it is %s", got)
 		}
@@ -93,7 +95,8 @@ func StatusOf(t *testing.T, e *httpexpect.Expect, run, want string) {
 
 // StartRun creates a run of a kind and returns its path.
 func StartRun(e *httpexpect.Expect, kind string) string {
-	run := e.POST("/process_runs").WithTransformer(AcceptJSON).WithFormField("kind", kind).WithFormField("count", 1).
+	run := e.POST("/process_runs").WithTransformer(AcceptJSON).WithFormField("kind", kind).
+		WithFormField("count", 1).
 		Expect().Status(http.StatusCreated).JSON().Object().Value("process_runs").Array().Value(0).Object()
 	return fmt.Sprintf("/process_runs/%d", int(run.Value("id").Number().Raw()))
 }
@@ -109,5 +112,6 @@ const FailuresPath = "/process_runs/failures"
 
 // StartRunsOf creates runs of a kind, as the form of the page does.
 func StartRunsOf(e *httpexpect.Expect, kind string, count int) {
-	e.POST("/process_runs").WithFormField("count", count).WithFormField("kind", kind).Expect().Status(http.StatusSeeOther)
+	e.POST("/process_runs").WithFormField("count", count).WithFormField("kind", kind).Expect().
+		Status(http.StatusSeeOther)
 }

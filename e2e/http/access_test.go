@@ -38,7 +38,8 @@ var doors = []door{
 	{method: "GET", path: "/nowhere", ok: http.StatusNotFound},
 	{method: "GET", path: "/up", ok: http.StatusOK},
 	{method: "POST", path: "/process_runs", form: "count=3", ok: http.StatusSeeOther, makes: 3},
-	{method: "POST", path: "/process_runs/bulk", form: "operation=cancel&id=1", ok: http.StatusSeeOther, makes: 1},
+	{method: "POST", path: "/process_runs/bulk", form: "operation=cancel&id=1", ok: http.StatusSeeOther,
+		makes: 1},
 	{method: "POST", path: "/process_runs/1/cancel", ok: http.StatusConflict},
 	{method: "POST", path: "/process_runs/1/retry", ok: http.StatusConflict},
 	{method: "POST", path: "/process_runs/99999/delete", ok: http.StatusNotFound},
@@ -62,10 +63,16 @@ func senders(url string) []sender {
 		{name: "a program"},
 		{name: "our own page", headers: map[string]string{"Origin": url, "Sec-Fetch-Site": "same-origin"}},
 		{name: "an older browser on our page", headers: map[string]string{"Origin": url}},
-		{name: "a public origin", headers: map[string]string{"Origin": "https://board.example", "Sec-Fetch-Site": "cross-site"}},
-		{name: "the same site", headers: map[string]string{"Origin": "http://127.0.0.1:1", "Sec-Fetch-Site": "same-site"}, foreign: true, barred: true},
-		{name: "another site", headers: map[string]string{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, foreign: true, barred: true},
-		{name: "an older browser elsewhere", headers: map[string]string{"Origin": "https://evil.example"}, foreign: true},
+		{name: "a public origin",
+			headers: map[string]string{"Origin": "https://board.example", "Sec-Fetch-Site": "cross-site"}},
+		{name: "the same site",
+			headers: map[string]string{"Origin": "http://127.0.0.1:1", "Sec-Fetch-Site": "same-site"},
+			foreign: true, barred: true},
+		{name: "another site",
+			headers: map[string]string{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},
+			foreign: true, barred: true},
+		{name: "an older browser elsewhere", headers: map[string]string{"Origin": "https://evil.example"},
+			foreign: true},
 		{name: "no site", headers: map[string]string{"Origin": "null"}, foreign: true},
 		{name: "a name that is not ours", headers: map[string]string{"Host": "evil.example"}, named: true},
 	}
@@ -106,7 +113,8 @@ func enter(t *testing.T, url string, d door, from sender, with credentials) int 
 	}
 	if d.method == "socket" {
 		for name, value := range map[string]string{
-			"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg==",
+			"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+			"Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg==",
 		} {
 			request.Header.Set(name, value)
 		}
@@ -142,7 +150,9 @@ func TestAccess_OfEverySender(t *testing.T) {
 				}
 			})
 			runs := 1
-			if _, err := p.Store.Create(context.Background(), app.CreateRequest{Kind: "simulated", Count: runs}); err != nil {
+			if _,
+				err := p.Store.Create(context.Background(),
+				app.CreateRequest{Kind: "simulated", Count: runs}); err != nil {
 				t.Fatal(err)
 			}
 			harness.Eventually(t, "the first run ends", func() error {
@@ -155,12 +165,14 @@ func TestAccess_OfEverySender(t *testing.T) {
 			for _, d := range doors {
 				for i, from := range senders(p.URL) {
 					if i == 0 && asked { // only once, because each wrong login costs time
-						given = append(given[:2], credentials{user: "anna", password: "sesam"}, credentials{user: "bert", password: "sesame"})
+						given = append(given[:2], credentials{user: "anna", password: "sesam"},
+							credentials{user: "bert", password: "sesame"})
 					}
 					for _, with := range given {
 						want := expected(d, from, with, asked)
 						if got := enter(t, p.URL, d, from, with); got != want {
-							t.Errorf("%s %s from %s as %q: the answer is %d and not %d", d.method, d.path, from.name, with.user+":"+with.password, got, want)
+							t.Errorf("%s %s from %s as %q: the answer is %d and not %d", d.method, d.path,
+								from.name, with.user+":"+with.password, got, want)
 						} else if got == d.ok {
 							runs += d.makes
 						}
@@ -170,7 +182,8 @@ func TestAccess_OfEverySender(t *testing.T) {
 			}
 			page, err := p.Store.Page(context.Background(), app.Query{})
 			if err != nil || page.Counts.Total() != int64(runs) {
-				t.Errorf("there are %d runs, but accepted requests created %d: %v", page.Counts.Total(), runs, err)
+				t.Errorf("there are %d runs, but accepted requests created %d: %v", page.Counts.Total(), runs,
+					err)
 			}
 		})
 	}

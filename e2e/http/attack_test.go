@@ -122,10 +122,13 @@ func attack(t *testing.T, addr string, stop <-chan struct{}) (attackers *sync.Wa
 // The test is not parallel, because it counts goroutines and measures time and memory.
 func TestAttack_DelaysNoReaderAndLeavesNothing(t *testing.T) {
 	harness.SkipOnPostgres(t)
-	p := harness.StartProgram(t, func(c *board.Config) { c.UpgradeRate, c.MaxSocketsPerAddress, c.Workers = 0, 2000, 4 }, harness.WorkThat("job", ""))
+	p := harness.StartProgram(t,
+		func(c *board.Config) { c.UpgradeRate, c.MaxSocketsPerAddress, c.Workers = 0, 2000, 4 },
+		harness.WorkThat("job", ""))
 	e := harness.NewExpect(t, p)
 	good := &wellBehaved{
-		sockets: []*httpexpect.Websocket{harness.Watch(t, p, "/process_runs/live"), harness.Watch(t, p, "/process_runs/live?status=completed")},
+		sockets: []*httpexpect.Websocket{harness.Watch(t, p, "/process_runs/live"),
+			harness.Watch(t, p, "/process_runs/live?status=completed")},
 		screens: []harness.Screen{{}, {}},
 	}
 	alone := good.delay(t, e)
@@ -154,7 +157,8 @@ func TestAttack_DelaysNoReaderAndLeavesNothing(t *testing.T) {
 		}
 		return nil
 	})
-	t.Logf("a run was shown after %v alone, and after %v during the attack; %.1f, %.1f, and then %.1f MiB", alone, beside, memory, most, held())
+	t.Logf("a run was shown after %v alone, and after %v during the attack; %.1f, %.1f, and then %.1f MiB",
+		alone, beside, memory, most, held())
 	// A server that waited for a client which does not read would wait for five seconds. Half of that is the
 	// allowance for the attackers, which run in the same process: on a machine with eight times too much load
 	// they have taken more than a second.
@@ -167,7 +171,8 @@ func TestAttack_DelaysNoReaderAndLeavesNothing(t *testing.T) {
 func TestSockets_SeeOnlyTheirOwnView(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
-	p := harness.StartProgram(t, func(c *board.Config) { c.UpgradeRate, c.MaxSocketsPerAddress, c.Workers = 0, 2000, 4 },
+	p := harness.StartProgram(t,
+		func(c *board.Config) { c.UpgradeRate, c.MaxSocketsPerAddress, c.Workers = 0, 2000, 4 },
 		harness.WorkThat("good", ""), harness.WorkThat("bad", "no ink"))
 	e := harness.NewExpect(t, p)
 	addr := p.Addr

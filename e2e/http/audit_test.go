@@ -17,7 +17,8 @@ func changes(b *harness.Process) (all []map[string]any) {
 	for line := range strings.Lines(b.Log.String()) {
 		var entry map[string]any
 		if json.Unmarshal([]byte(line), &entry) == nil && entry["msg"] == "change" {
-			maps.DeleteFunc(entry, func(key string, _ any) bool { return key == "msg" || key == "time" || key == "level" })
+			maps.DeleteFunc(entry,
+				func(key string, _ any) bool { return key == "msg" || key == "time" || key == "level" })
 			all = append(all, entry)
 		}
 	}
@@ -27,7 +28,8 @@ func changes(b *harness.Process) (all []map[string]any) {
 func TestAudit_EveryChangeIsLogged(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
-	b := harness.NewProcess(t, "--log-format=json", "--delay-min=0s", "--delay-max=0s", "--failure-rate=0", "--auth-file="+authFile(t))
+	b := harness.NewProcess(t, "--log-format=json", "--delay-min=0s", "--delay-max=0s", "--failure-rate=0",
+		"--auth-file="+authFile(t))
 	b.Start("127.0.0.1:0")
 	u, err := url.Parse(b.URL)
 	if err != nil {
@@ -43,7 +45,8 @@ func TestAudit_EveryChangeIsLogged(t *testing.T) {
 		{"/process_runs/1/retry", "", ""}, // refused, because the run is completed
 		{"/process_runs/9/delete", "", ""},
 		{"/process_runs", "count=0", ""},
-		{"/process_runs/2/delete", "", `{"address":"127.0.0.1","run":2,"runs":1,"user":"bert","what":"delete"}`},
+		{"/process_runs/2/delete", "",
+			`{"address":"127.0.0.1","run":2,"runs":1,"user":"bert","what":"delete"}`},
 		{
 			"/process_runs/bulk", "operation=cancel&id=1&id=3",
 			`{"address":"127.0.0.1","filter":"/process_runs","ids":[1,3],"run":4,"runs":2,"user":"bert","what":"bulk cancel"}`,
@@ -71,7 +74,8 @@ func TestAudit_EveryChangeIsLogged(t *testing.T) {
 			got = append(got, string(line))
 		}
 		if strings.Join(got, "\n") != strings.Join(want, "\n") {
-			return fmt.Errorf("the log is\n%s\ninstead of\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+			return fmt.Errorf("the log is\n%s\ninstead of\n%s", strings.Join(got, "\n"),
+				strings.Join(want, "\n"))
 		}
 		return nil
 	})

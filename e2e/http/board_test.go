@@ -15,7 +15,8 @@ func TestConfig_EmptyVariablesCountAsAbsent(t *testing.T) {
 	}
 	t.Setenv("DELAY_MAX", "9s")
 	config, err := board.ParseConfig(nil)
-	if err != nil || config.Workers != 10 || config.Addr != "127.0.0.1:3000" || config.DelayMax.String() != "9s" {
+	if err != nil || config.Workers != 10 || config.Addr != "127.0.0.1:3000" ||
+		config.DelayMax.String() != "9s" {
 		t.Errorf("it is taken for %+v: %v", config, err)
 	}
 }

@@ -19,7 +19,9 @@ import (
 
 func TestLog_IsText(t *testing.T) {
 	t.Parallel()
-	e := harness.NewExpect(t, harness.StartProgram(t, nil, harness.Commands(t, `job=sh -c 'echo one; echo "<b>"; sleep 0.3; echo three >&2'`)...))
+	e := harness.NewExpect(t,
+		harness.StartProgram(t, nil,
+			harness.Commands(t, `job=sh -c 'echo one; echo "<b>"; sleep 0.3; echo three >&2'`)...))
 	path := harness.StartRun(e, "job")
 	harness.UntilStatus(t, e, path, "completed")
 	const text = "one\n<b>\nthree\n"
@@ -28,18 +30,22 @@ func TestLog_IsText(t *testing.T) {
 	whole.HasContentType("text/plain", "utf-8").Body().IsEqual(text)
 	whole.Header("Log-Offset").IsEqual("0")
 	for offset := range len(text) + 3 {
-		e.GET(path+"/log").WithQuery("offset", offset).Expect().Status(http.StatusOK).Body().IsEqual(text[min(offset, len(text)):])
+		e.GET(path+"/log").WithQuery("offset", offset).Expect().Status(http.StatusOK).Body().
+			IsEqual(text[min(offset, len(text)):])
 	}
 	e.GET(path+"/log").WithQuery("follow", 1).Expect().Status(http.StatusOK).Body().IsEqual(text)
-	e.GET(path+"/log").WithQuery("follow", "1").WithQuery("offset", "4").Expect().Status(http.StatusOK).Body().IsEqual(text[4:])
+	e.GET(path+"/log").WithQuery("follow", "1").WithQuery("offset", "4").Expect().Status(http.StatusOK).
+		Body().IsEqual(text[4:])
 
-	json := e.GET(path + "/log").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusOK).JSON().Object()
+	json := e.GET(path + "/log").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusOK).JSON().
+		Object()
 	json.IsEqual(map[string]any{"start": 0, "end": len(text), "lines": []map[string]any{
 		{"offset": 0, "stream": "stdout", "text": "one\n"},
 		{"offset": 4, "stream": "stdout", "text": "<b>\n"},
 		{"offset": 8, "stream": "stderr", "text": "three\n"},
 	}})
-	e.GET(path).Expect().Body().Contains(`<div data-offset="4">&lt;b&gt;</div>`).Contains(`<div data-offset="8" data-stream="stderr">three</div>`)
+	e.GET(path).Expect().Body().Contains(`<div data-offset="4">&lt;b&gt;</div>`).
+		Contains(`<div data-offset="8" data-stream="stderr">three</div>`)
 }
 
 func TestLog_RefusesMalformedRequests(t *testing.T) {
@@ -49,8 +55,10 @@ func TestLog_RefusesMalformedRequests(t *testing.T) {
 	path := harness.StartRun(e, "job")
 	harness.UntilStatus(t, e, path, "completed")
 	for _, query := range []string{
-		"offset=-1", "offset=+1", "offset=1.5", "offset=x", "offset=12345678901234567890", "offset=99999999999999999999",
-		"offset=1&offset=1", "follow=2", "follow=yes", "follow=-1", "before=1", "before=1&offset=1", "offset=%00",
+		"offset=-1", "offset=+1", "offset=1.5", "offset=x", "offset=12345678901234567890",
+		"offset=99999999999999999999",
+		"offset=1&offset=1", "follow=2", "follow=yes", "follow=-1", "before=1", "before=1&offset=1",
+		"offset=%00",
 	} {
 		e.GET(path + "/log").WithQueryString(query).Expect().Status(http.StatusBadRequest)
 	}
@@ -68,7 +76,10 @@ func TestLog_FollowerSeesNewLines(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	gate := filepath.Join(dir, "gate")
-	p := harness.StartProgram(t, nil, harness.Commands(t, fmt.Sprintf(`job=sh -c 'echo first; while [ ! -e %s ]; do sleep 0.05; done; echo last'`, gate))...)
+	p := harness.StartProgram(t, nil,
+		harness.Commands(t,
+			fmt.Sprintf(`job=sh -c 'echo first; while [ ! -e %s ]; do sleep 0.05; done; echo last'`,
+				gate))...)
 	e := harness.NewExpect(t, p)
 	path := harness.StartRun(e, "job")
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.URL+path+"/log?follow=1", nil)
@@ -116,7 +127,8 @@ func TestLog_FollowerReleasesItsSlot(t *testing.T) {
 	second, cancel := follow()
 	defer cancel()
 	_ = second.Body.Close()
-	if first.StatusCode != http.StatusOK || second.StatusCode != http.StatusTooManyRequests || second.Header.Get("Retry-After") == "" {
+	if first.StatusCode != http.StatusOK || second.StatusCode != http.StatusTooManyRequests ||
+		second.Header.Get("Retry-After") == "" {
 		t.Errorf("the first one gets %s, the second %s", first.Status, second.Status)
 	}
 	leave()
@@ -133,7 +145,9 @@ func TestLog_FollowerReleasesItsSlot(t *testing.T) {
 
 func TestLog_SaysWhatWasDropped(t *testing.T) {
 	t.Parallel()
-	e := harness.NewExpect(t, harness.StartProgram(t, func(c *board.Config) { c.LogLimit = 16 << 10 }, harness.Commands(t, "job=seq 1 20000")...))
+	e := harness.NewExpect(t,
+		harness.StartProgram(t, func(c *board.Config) { c.LogLimit = 16 << 10 },
+			harness.Commands(t, "job=seq 1 20000")...))
 	path := harness.StartRun(e, "job")
 	harness.UntilStatus(t, e, path, "completed")
 	whole := e.GET(path + "/log").Expect().Status(http.StatusOK)
@@ -145,16 +159,20 @@ func TestLog_SaysWhatWasDropped(t *testing.T) {
 	resumed := e.GET(path+"/log").WithQuery("offset", 1).Expect()
 	resumed.Header("Log-Offset").AsNumber().IsEqual(start)
 	resumed.Body().NotContains("dropped")
-	page := e.GET(path+"/log").WithTransformer(fragmentHeaders).WithQuery("before", start+50).Expect().Status(http.StatusOK)
+	page := e.GET(path+"/log").WithTransformer(fragmentHeaders).WithQuery("before", start+50).Expect().
+		Status(http.StatusOK)
 	page.Body().Contains("The first part").Contains("was dropped").NotContains("Load earlier")
 }
 
 func TestCommands_GetNothingFromTheRequest(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
-	e := harness.NewExpect(t, harness.StartProgram(t, nil, harness.Commands(t, `job=sh -c 'echo "$# $0 $1"; env' name fixed`)...))
-	e.POST("/process_runs").WithQuery("kind", "$(id)").WithHeader("X-Command", "id").WithHeader("User-Agent", "tell-tale").
-		WithFormField("kind", "job").WithFormField("count", "1").WithFormField("args", "tell-tale").WithFormField("env", "TELL=tell-tale").
+	e := harness.NewExpect(t,
+		harness.StartProgram(t, nil, harness.Commands(t, `job=sh -c 'echo "$# $0 $1"; env' name fixed`)...))
+	e.POST("/process_runs").WithQuery("kind", "$(id)").WithHeader("X-Command", "id").
+		WithHeader("User-Agent", "tell-tale").
+		WithFormField("kind", "job").WithFormField("count", "1").WithFormField("args", "tell-tale").
+		WithFormField("env", "TELL=tell-tale").
 		WithFormField("idempotency_key", "tell-tale").Expect().Status(http.StatusSeeOther)
 	harness.UntilStatus(t, e, "/process_runs/1", "completed")
 	e.GET("/process_runs/1/log").Expect().Body().HasPrefix("1 name fixed\n").NotContains("tell-tale")
@@ -211,18 +229,21 @@ func TestConfig_InvalidCommandNamesItsFlag(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	for flag, value := range map[string]string{
-		"--command": "Bad=true", "--commands": "/no/such/file", "--command-dir": "/no/such/dir", "--log-limit": "1KB",
+		"--command": "Bad=true", "--commands": "/no/such/file", "--command-dir": "/no/such/dir",
+		"--log-limit": "1KB",
 	} {
 		cmd := harness.Command(t, flag, value, "--database-url", "sqlite:"+filepath.Join(t.TempDir(), "x.db"))
 		var said strings.Builder
 		cmd.Stderr = &said
 		err := cmd.Run()
-		if cmd.ProcessState.ExitCode() != 2 || !strings.Contains(said.String(), flag+":") || strings.Count(said.String(), "\n") != 1 {
+		if cmd.ProcessState.ExitCode() != 2 || !strings.Contains(said.String(), flag+":") ||
+			strings.Count(said.String(), "\n") != 1 {
 			t.Errorf("%s %s: %v, %q", flag, value, err, said.String())
 		}
 	}
 	cmd := harness.Command(t, "--command", "simulated=/bin/true")
-	if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), "two kinds are named simulated") {
+	if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 2 ||
+		!strings.Contains(string(out), "two kinds are named simulated") {
 		t.Errorf("a second kind of the same name: %s", out)
 	}
 }

@@ -29,7 +29,8 @@ func TestCrossSiteReads_OnlyNavigationsAreLetIn(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
 	for _, path := range []string{
-		"/process_runs?q=secret", "/process_runs.ndjson", "/process_runs.csv?q=a", "/process_runs/failures", "/metrics", "/static/none.css", "/nowhere", "/",
+		"/process_runs?q=secret", "/process_runs.ndjson", "/process_runs.csv?q=a", "/process_runs/failures",
+		"/metrics", "/static/none.css", "/nowhere", "/",
 	} {
 		own := send(t, p.URL, attempt{method: "GET", path: path}, nil).status
 		for _, c := range []struct {
@@ -54,13 +55,15 @@ func TestCrossSiteReads_OnlyNavigationsAreLetIn(t *testing.T) {
 				want = http.StatusForbidden
 			}
 			for _, method := range []string{"GET", "HEAD"} {
-				if got := send(t, p.URL, attempt{method: method, path: path, headers: c.headers}, nil).status; got != want {
+				if got := send(t, p.URL, attempt{method: method, path: path, headers: c.headers}, nil).
+					status; got != want {
 					t.Errorf("%s %s with %v: %d, want %d", method, path, c.headers, got, want)
 				}
 			}
 		}
 	}
-	answer := send(t, p.URL, attempt{method: "GET", path: "/up", headers: fetchMetadata("cross-site", "no-cors", "image")}, nil)
+	answer := send(t, p.URL,
+		attempt{method: "GET", path: "/up", headers: fetchMetadata("cross-site", "no-cors", "image")}, nil)
 	if answer.status != http.StatusOK {
 		t.Errorf("/up answers a load balancer on another site with %d", answer.status)
 	}
@@ -97,7 +100,8 @@ func TestDoubledHeaders_AreRefused(t *testing.T) {
 			"Authorization: Basic YTpi\r\nX: y\r\nAuthorization: Bearer x\r\n",
 		} {
 			for _, path := range []string{"/process_runs", "/up"} {
-				answer, _ := raw(t, p, method+" "+path+" HTTP/1.1\r\n"+host+headers+"Content-Length: 0\r\n\r\n")
+				answer,
+					_ := raw(t, p, method+" "+path+" HTTP/1.1\r\n"+host+headers+"Content-Length: 0\r\n\r\n")
 				answer.check(t, http.StatusBadRequest)
 			}
 		}
@@ -123,8 +127,10 @@ func TestSocketOrigin_NeedsTheSameScheme(t *testing.T) {
 		"another port":                    {origin: "http://127.0.0.1:1", status: 403},
 		"no port":                         {origin: "http://127.0.0.1", status: 403},
 		"a stranger says that it was TLS": {origin: "https://%s", headers: behindTLS, status: 403},
-		"a proxy says that it was TLS":    {proxies: []string{"127.0.0.1"}, origin: "https://%s", headers: behindTLS, status: 101},
-		"a proxy, and no TLS in the page": {proxies: []string{"127.0.0.1"}, origin: "http://%s", headers: behindTLS, status: 403},
+		"a proxy says that it was TLS": {proxies: []string{"127.0.0.1"}, origin: "https://%s",
+			headers: behindTLS, status: 101},
+		"a proxy, and no TLS in the page": {proxies: []string{"127.0.0.1"}, origin: "http://%s",
+			headers: behindTLS, status: 403},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -135,11 +141,13 @@ func TestSocketOrigin_NeedsTheSameScheme(t *testing.T) {
 			}
 			from := sender{headers: map[string]string{"Origin": origin}}
 			maps.Copy(from.headers, c.headers)
-			if got := enter(t, p.URL, door{method: "socket", path: "/process_runs/live"}, from, credentials{}); got != c.status {
+			if got := enter(t, p.URL, door{method: "socket", path: "/process_runs/live"}, from,
+				credentials{}); got != c.status {
 				t.Errorf("a socket from %s is answered with %d, want %d", origin, got, c.status)
 			}
 			if c.status == http.StatusForbidden { // older browsers send only Origin with a POST
-				if got := enter(t, p.URL, door{method: "POST", path: "/process_runs"}, from, credentials{}); got != c.status {
+				if got := enter(t, p.URL, door{method: "POST", path: "/process_runs"}, from,
+					credentials{}); got != c.status {
 					t.Errorf("a form from %s is answered with %d", origin, got)
 				}
 			}
@@ -188,7 +196,8 @@ func TestPaths_TrailingSlashIsNotFound(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
 	for _, path := range []string{
-		"/process_runs/", "/process_runs//", "/up/", "/metrics/", "/process_runs/failures/", "/process_runs/statistics/", "/process_runs/1/status/",
+		"/process_runs/", "/process_runs//", "/up/", "/metrics/", "/process_runs/failures/",
+		"/process_runs/statistics/", "/process_runs/1/status/",
 		"/process_runs/1/", "/process_runs/1/log/", "/process_runs.csv/", "/process_runs/live/",
 	} {
 		send(t, p.URL, attempt{method: "GET", path: path}, nil).check(t, http.StatusNotFound)
@@ -207,7 +216,8 @@ func TestAccept_LongOnesAreNotWeighed(t *testing.T) {
 		want    string
 	}{{900, "application/json"}, {1100, "text/html; charset=utf-8"}} {
 		accept := "application/json;q=1," + strings.Repeat("a", c.padding) + "/b;q=0.1"
-		answer := send(t, p.URL, attempt{method: "GET", path: "/process_runs"}, map[string]string{"Accept": accept})
+		answer := send(t, p.URL, attempt{method: "GET", path: "/process_runs"},
+			map[string]string{"Accept": accept})
 		if got := answer.header.Get("Content-Type"); answer.status != http.StatusOK || got != c.want {
 			t.Errorf("an Accept of %d bytes is answered with %d, %s", len(accept), answer.status, got)
 		}
@@ -239,7 +249,8 @@ func TestStreams_AreNotChunkedForOldClients(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	const runs = 1200 // more than one batch
-	p := harness.StartProgram(t, func(c *board.Config) { c.Workers = 100 }, harness.WorkThat("job", "bad\nnews"))
+	p := harness.StartProgram(t, func(c *board.Config) { c.Workers = 100 },
+		harness.WorkThat("job", "bad\nnews"))
 	e := harness.NewExpect(t, p)
 	for range 2 {
 		e.POST("/process_runs").WithFormField("count", runs/2).Expect().Status(http.StatusSeeOther)
@@ -252,7 +263,8 @@ func TestStreams_AreNotChunkedForOldClients(t *testing.T) {
 				t.Errorf("%s: %s with %v", path, response.Status, response.TransferEncoding)
 			}
 			if want := send(t, p.URL, attempt{method: "GET", path: path}, nil).body; body != want {
-				t.Errorf("%s in HTTP/1.0 has %d bytes, and in HTTP/1.1 %d: %.200q", path, len(body), len(want), body)
+				t.Errorf("%s in HTTP/1.0 has %d bytes, and in HTTP/1.1 %d: %.200q", path, len(body),
+					len(want), body)
 			}
 		}
 	}
@@ -262,7 +274,8 @@ func TestCostlyReads_HaveALimit(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	for _, path := range []string{
-		"/process_runs?q=disk", "/process_runs/bulk?operation=delete&scope=all&q=disk", "/process_runs.ndjson", "/process_runs.csv?status=failed", "/process_runs/1/log?follow=1",
+		"/process_runs?q=disk", "/process_runs/bulk?operation=delete&scope=all&q=disk",
+		"/process_runs.ndjson", "/process_runs.csv?status=failed", "/process_runs/1/log?follow=1",
 		"/process_runs/1/log?follow=01",
 	} {
 		t.Run(path, func(t *testing.T) {
@@ -278,7 +291,8 @@ func TestCostlyReads_HaveALimit(t *testing.T) {
 				t.Error("Retry-After is missing")
 			}
 			for range 10 {
-				send(t, p.URL, attempt{method: "GET", path: "/process_runs?q=&status=failed"}, nil).check(t, http.StatusOK)
+				send(t, p.URL, attempt{method: "GET", path: "/process_runs?q=&status=failed"}, nil).
+					check(t, http.StatusOK)
 			}
 			send(t, p.URL, attempt{method: "POST", path: "/process_runs"}, nil).check(t, http.StatusSeeOther)
 		})
@@ -292,7 +306,9 @@ func TestSocket_LimitsTheRateOfPings(t *testing.T) {
 	for name, kind := range map[string]int{"pings": websocket.PingMessage, "pongs": websocket.PongMessage} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.URL, "http")+"/process_runs/live", nil)
+			conn, _,
+				err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.URL, "http")+
+				"/process_runs/live", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -315,7 +331,8 @@ func TestSocket_APingNowAndThenIsAnswered(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
-	conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.URL, "http")+"/process_runs/live", nil)
+	conn, _,
+		err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.URL, "http")+"/process_runs/live", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -327,7 +344,8 @@ func TestSocket_APingNowAndThenIsAnswered(t *testing.T) {
 			_ = conn.WriteControl(websocket.PingMessage, []byte("x"), time.Now().Add(harness.Patience))
 			time.Sleep(time.Second)
 		}
-		_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(harness.Patience))
+		_ = conn.WriteControl(websocket.CloseMessage,
+			websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(harness.Patience))
 	}()
 	_ = conn.SetReadDeadline(time.Now().Add(harness.Patience))
 	for err == nil {

@@ -62,7 +62,9 @@ func TestRun_DeletionEndsItsSocketsAndFollowers(t *testing.T) {
 	deletions := []func(id int64) error{
 		func(id int64) error { return p.Store.Delete(t.Context(), id) },
 		func(id int64) error {
-			_, err := p.Store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkDelete, IDs: []int64{id}}, "")
+			_,
+				err := p.Store.CreateBulkAction(t.Context(),
+				app.BulkAction{Operation: app.BulkDelete, IDs: []int64{id}}, "")
 			return err
 		},
 	}
@@ -94,7 +96,8 @@ func TestRun_DeletionEndsItsSocketsAndFollowers(t *testing.T) {
 		})
 	}
 	for i, conn := range sockets {
-		if frame, code := lastOf(conn); !strings.Contains(frame, "This run was deleted.") || code != websocket.ClosePolicyViolation {
+		if frame, code := lastOf(conn); !strings.Contains(frame, "This run was deleted.") ||
+			code != websocket.ClosePolicyViolation {
 			t.Errorf("the last frame of run %d is %q, and the code %d", i+1, frame, code)
 		}
 	}
@@ -107,14 +110,16 @@ func TestRun_DeletionEndsItsSocketsAndFollowers(t *testing.T) {
 func TestFollow_IsCutBeforeTheRunEnds(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
-	b := harness.StartProcess(t, "--command", "job=/bin/sleep 98766", "--command", "quick=/bin/echo done", "--drain-timeout", "200ms")
+	b := harness.StartProcess(t, "--command", "job=/bin/sleep 98766", "--command", "quick=/bin/echo done",
+		"--drain-timeout", "200ms")
 	for _, kind := range []string{"job", "quick"} {
 		if err := b.Do(http.MethodPost, "/process_runs", "count=1&kind="+kind, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
 	b.UntilStarted(1)
-	going, whole := follow(t, b.URL+"/process_runs/1/log?follow=1&offset=0"), follow(t, b.URL+"/process_runs/2/log?follow=1")
+	going, whole := follow(t, b.URL+"/process_runs/1/log?follow=1&offset=0"),
+		follow(t, b.URL+"/process_runs/2/log?follow=1")
 	if err := <-whole; err != nil {
 		t.Errorf("the log of a run that has ended is cut: %v", err)
 	}
@@ -133,7 +138,9 @@ func TestFollow_CountsBytesExactly(t *testing.T) {
 	p := harness.StartProgram(t, func(c *board.Config) { c.LogLimit = 16 << 10 }, lines.Kind)
 	path := harness.StartRun(harness.NewExpect(t, p), "job")
 	lines.Write(1)
-	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, p.URL+path+"/log?follow=1&offset=0", nil)
+	request,
+		err := http.NewRequestWithContext(context.Background(), http.MethodGet,
+		p.URL+path+"/log?follow=1&offset=0", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,11 +168,13 @@ func TestRun_DeletionIsToldOnEveryNode(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	server := pgtest.URL(t)
-	nodes := []*harness.Process{harness.StartNode(t, server, harness.AtOnce...), harness.StartNode(t, server, harness.AtOnce...)}
+	nodes := []*harness.Process{harness.StartNode(t, server, harness.AtOnce...),
+		harness.StartNode(t, server, harness.AtOnce...)}
 	id := nodes[0].Post(1)[0].ID
 	nodes[0].WaitUntilDone(1)
 	path := fmt.Sprintf("/process_runs/%d", id)
-	conn, response, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(nodes[1].URL, "http")+path+"/live", nil)
+	conn, response,
+		err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(nodes[1].URL, "http")+path+"/live", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +186,8 @@ func TestRun_DeletionIsToldOnEveryNode(t *testing.T) {
 	if err := nodes[0].Do(http.MethodPost, path+"/delete", "", nil); err != nil {
 		t.Fatal(err)
 	}
-	if frame, code := lastOf(conn); !strings.Contains(frame, "This run was deleted.") || code != websocket.ClosePolicyViolation {
+	if frame, code := lastOf(conn); !strings.Contains(frame, "This run was deleted.") ||
+		code != websocket.ClosePolicyViolation {
 		t.Errorf("on the other node the last frame is %q, and the code %d", frame, code)
 	}
 }

@@ -24,7 +24,8 @@ func TestDeployment_BaseImagesAreExactVersions(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	exact := regexp.MustCompile(`^[a-z]+:\d+\.\d+(\.\d+)?(-[a-z]+)?(@sha256:[0-9a-f]{64})?$`)
-	images := append(matches(t, "Dockerfile", `(?m)^FROM (\S+)`), matches(t, "compose.yaml", `(?m)^ +image: (\S+)`)...)
+	images := append(matches(t, "Dockerfile", `(?m)^FROM (\S+)`),
+		matches(t, "compose.yaml", `(?m)^ +image: (\S+)`)...)
 	for _, image := range images {
 		if !exact.MatchString(image) {
 			t.Errorf("%s is not one version", image)

@@ -19,9 +19,12 @@ import (
 func TestExport_NDJSON(t *testing.T) {
 	t.Parallel()
 	const each = 700 // more than one batch
-	e := harness.NewExpect(t, harness.StartProgram(t, func(c *board.Config) { c.Workers = 100 }, harness.WorkThat("backup", ""), harness.WorkThat("import", "=1+1")))
+	e := harness.NewExpect(t,
+		harness.StartProgram(t, func(c *board.Config) { c.Workers = 100 }, harness.WorkThat("backup", ""),
+			harness.WorkThat("import", "=1+1")))
 	for _, kind := range []string{"backup", "import"} {
-		e.POST("/process_runs").WithFormField("count", each).WithFormField("kind", kind).Expect().Status(http.StatusSeeOther)
+		e.POST("/process_runs").WithFormField("count", each).WithFormField("kind", kind).Expect().
+			Status(http.StatusSeeOther)
 	}
 	harness.WaitUntilDone(t, e)
 	for query, want := range map[string]int{"": 2 * each, "kind=import": each, "status=completed&since=1h": each, "kind=none": 0, "before=5": 2 * each} {
@@ -63,7 +66,8 @@ func TestExport_ReadsNoFasterThanTheClient(t *testing.T) {
 	for range batches {
 		harness.StartRuns(e, app.MaxCount)
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: dialWithSmallBuffer}}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: dialWithSmallBuffer}}
 	response, err := client.Get(p.URL + "/process_runs.ndjson?status=created")
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +98,8 @@ func dialWithSmallBuffer(ctx context.Context, network, address string) (net.Conn
 
 func TestExport_CSV(t *testing.T) {
 	t.Parallel()
-	e := harness.NewExpect(t, harness.StartProgram(t, nil, harness.WorkThat("import", "=cmd|' /C calc'!A0, \"quoted\"\nand more")))
+	e := harness.NewExpect(t,
+		harness.StartProgram(t, nil, harness.WorkThat("import", "=cmd|' /C calc'!A0, \"quoted\"\nand more")))
 	e.POST("/process_runs").WithFormField("count", 3).Expect().Status(http.StatusSeeOther)
 	harness.WaitUntilDone(t, e)
 	answer := e.GET("/process_runs.csv").Expect().Status(http.StatusOK)
@@ -108,7 +113,8 @@ func TestExport_CSV(t *testing.T) {
 		for column, name := range records[0] {
 			named[name] = record[column]
 		}
-		if named["id"] != fmt.Sprint(3-i) || named["status"] != "failed" || named["percent"] != "" || named["finished_at"] == "" ||
+		if named["id"] != fmt.Sprint(3-i) || named["status"] != "failed" || named["percent"] != "" ||
+			named["finished_at"] == "" ||
 			named["error"] != "'=cmd|' /C calc'!A0, \"quoted\"\nand more" {
 			t.Errorf("row %d is %q", i, named)
 		}

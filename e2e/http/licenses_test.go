@@ -39,7 +39,8 @@ func TestLicenses_CoverTheBinary(t *testing.T) {
 		}
 	}
 	var embedded struct{ Dependencies map[string]string }
-	if err := json.Unmarshal([]byte(harness.ReadFile(t, "static/package.json")), &embedded); err != nil || modules < 20 || len(embedded.Dependencies) == 0 {
+	if err := json.Unmarshal([]byte(harness.ReadFile(t, "static/package.json")), &embedded); err != nil ||
+		modules < 20 || len(embedded.Dependencies) == 0 {
 		t.Fatalf("the binary has %d modules and embeds %v: %v", modules, embedded.Dependencies, err)
 	}
 	for name, version := range embedded.Dependencies {

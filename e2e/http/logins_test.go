@@ -43,7 +43,8 @@ func TestHashPassword_MakesALineForTheAuthFile(t *testing.T) {
 		{"correct horse\n", "$2a$10$", nil},
 	} {
 		line, complaint, status := hashLine(t, c.stdin, c.args...)
-		if status != 0 || complaint != "" || !strings.HasPrefix(line, c.begins) || strings.Count(line, "\n") != 1 || strings.Contains(line, "horse") {
+		if status != 0 || complaint != "" || !strings.HasPrefix(line, c.begins) ||
+			strings.Count(line, "\n") != 1 || strings.Contains(line, "horse") {
 			t.Errorf("%q %q: %d %q %q", c.args, c.stdin, status, line, complaint)
 		}
 	}
@@ -51,12 +52,16 @@ func TestHashPassword_MakesALineForTheAuthFile(t *testing.T) {
 		stdin string
 		args  []string
 	}{
-		{"", []string{"anna"}}, {"hunter2\n", []string{"anna"}}, {"anna:hunter2\n", nil}, {"hunter2hunter2\n", []string{"an:na"}},
-		{strings.Repeat("hunter2", 11), []string{"anna"}}, {"hunter2\x00hunter2\n", []string{"anna"}}, {"hunter2hunter2", []string{"--cost"}},
-		{"hunter2hunter2", []string{"anna", "bert"}}, {":hunter2hunter2", nil}, {"hunter2hunter2", []string{""}},
+		{"", []string{"anna"}}, {"hunter2\n", []string{"anna"}}, {"anna:hunter2\n", nil},
+		{"hunter2hunter2\n", []string{"an:na"}},
+		{strings.Repeat("hunter2", 11), []string{"anna"}}, {"hunter2\x00hunter2\n", []string{"anna"}},
+		{"hunter2hunter2", []string{"--cost"}},
+		{"hunter2hunter2", []string{"anna", "bert"}}, {":hunter2hunter2", nil},
+		{"hunter2hunter2", []string{""}},
 	} {
 		line, complaint, status := hashLine(t, c.stdin, c.args...)
-		if status != 2 || line != "" || strings.Count(complaint, "\n") != 1 || strings.Contains(complaint, "hunter2") {
+		if status != 2 || line != "" || strings.Count(complaint, "\n") != 1 ||
+			strings.Contains(complaint, "hunter2") {
 			t.Errorf("%q %q: %d %q %q", c.args, c.stdin, status, line, complaint)
 		}
 	}
@@ -105,7 +110,8 @@ func TestLogins_GuessesAreLimitedAndLogged(t *testing.T) {
 			t.Errorf("%s is answered with %d", user, status)
 		}
 	}
-	if status, header := login(t, b.URL, "127.0.0.1", "", ""); status != http.StatusUnauthorized || header.Get("WWW-Authenticate") == "" {
+	if status, header := login(t, b.URL, "127.0.0.1", "", ""); status != http.StatusUnauthorized ||
+		header.Get("WWW-Authenticate") == "" {
 		t.Errorf("a browser that asks first is answered with %d, %v", status, header)
 	}
 
@@ -125,7 +131,8 @@ func TestLogins_GuessesAreLimitedAndLogged(t *testing.T) {
 		})
 	}
 	guessing.Wait()
-	if statuses[http.StatusUnauthorized]+statuses[http.StatusTooManyRequests] != 200 || statuses[http.StatusUnauthorized] > 30 || retry == "" {
+	if statuses[http.StatusUnauthorized]+statuses[http.StatusTooManyRequests] != 200 ||
+		statuses[http.StatusUnauthorized] > 30 || retry == "" {
 		t.Errorf("200 guesses are answered with %v, to be retried after %q", statuses, retry)
 	}
 	if status, _ := login(t, b.URL, "127.0.0.1", "anna", "correct horse"); status != http.StatusOK {
@@ -144,7 +151,8 @@ func TestLogins_GuessesAreLimitedAndLogged(t *testing.T) {
 		t.Errorf("it ends with %d", status)
 	}
 	text := b.Log.String()
-	if lines := strings.Count(text, `msg="login refused" address=127.0.0.2 user=anna number=`); lines < 1 || lines > 4 || strings.Contains(text, "guess") {
+	if lines := strings.Count(text, `msg="login refused" address=127.0.0.2 user=anna number=`); lines < 1 ||
+		lines > 4 || strings.Contains(text, "guess") {
 		t.Errorf("%d lines tell of the guesses:\n%s", lines, text)
 	}
 }

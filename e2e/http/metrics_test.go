@@ -22,7 +22,8 @@ func TestMetrics_CountRunsAndSockets(t *testing.T) {
 	answer := e.GET("/metrics").WithHeader("Accept", "application/json").Expect().Status(http.StatusOK)
 	answer.HasContentType("text/plain", "utf-8")
 	for _, line := range []string{
-		`runboard_runs{status="created"} 0`, `runboard_runs{status="started"} 2`, `runboard_runs{status="cancelled"} 1`,
+		`runboard_runs{status="created"} 0`, `runboard_runs{status="started"} 2`,
+		`runboard_runs{status="cancelled"} 1`,
 		"runboard_sockets 1", "runboard_ready 1", "go_goroutines ", "process_open_fds ",
 	} {
 		answer.Body().Contains(line)

@@ -34,7 +34,8 @@ func raw(t *testing.T, p *harness.Program, text string) (answer reply, closed bo
 	defer response.Body.Close()
 	body, _ := io.ReadAll(response.Body)
 	answer = reply{response.StatusCode, response.Header, string(body)}
-	if kind := answer.header.Get("Content-Type"); kind != "text/html; charset=utf-8" || !strings.HasPrefix(answer.body, "<!doctype html>") {
+	if kind := answer.header.Get("Content-Type"); kind != "text/html; charset=utf-8" ||
+		!strings.HasPrefix(answer.body, "<!doctype html>") {
 		t.Errorf("the answer is no page but %s: %s", kind, body)
 	}
 	return answer, response.Close
@@ -50,20 +51,29 @@ func TestRequests_AmbiguousOnesEndTheConnection(t *testing.T) {
 		text   string
 		status int
 	}{
-		"length and chunked":      {post + "Content-Length: 7\r\nTransfer-Encoding: chunked\r\n\r\n7\r\ncount=1\r\n0\r\n\r\n", 400},
-		"chunked and length":      {post + "transfer-encoding: chunked\r\ncontent-length: 7\r\n\r\n7\r\ncount=1\r\n0\r\n\r\n", 400},
-		"two lengths and no body": {"GET /up HTTP/1.1\r\n" + host + "Content-Length: 7\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
-		"another version":         {"GET /up HTTP/9.9\r\n" + host + "\r\n", 400},
-		"the oldest version":      {"GET /up HTTP/0.9\r\n" + host + "\r\n", 400},
-		"bare lines":              {"GET /up HTTP/1.1\n" + strings.ReplaceAll(host, "\r", "") + "\n", 400},
-		"a bare line":             {"GET /up HTTP/1.1\r\n" + strings.ReplaceAll(host, "\r", ""), 400},
-		"two lengths to post":     {post + "Transfer-Encoding: chunked\r\nContent-Length: 7\r\n\r\n", 400},
-		"two lengths, expecting":  {post + "Transfer-Encoding: chunked\r\nContent-Length: 7\r\nExpect: 100-continue\r\n\r\n", 400},
+		"length and chunked": {post +
+			"Content-Length: 7\r\nTransfer-Encoding: chunked\r\n\r\n7\r\ncount=1\r\n0\r\n\r\n", 400},
+		"chunked and length": {post +
+			"transfer-encoding: chunked\r\ncontent-length: 7\r\n\r\n7\r\ncount=1\r\n0\r\n\r\n", 400},
+		"two lengths and no body": {"GET /up HTTP/1.1\r\n" + host +
+			"Content-Length: 7\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+		"another version":     {"GET /up HTTP/9.9\r\n" + host + "\r\n", 400},
+		"the oldest version":  {"GET /up HTTP/0.9\r\n" + host + "\r\n", 400},
+		"bare lines":          {"GET /up HTTP/1.1\n" + strings.ReplaceAll(host, "\r", "") + "\n", 400},
+		"a bare line":         {"GET /up HTTP/1.1\r\n" + strings.ReplaceAll(host, "\r", ""), 400},
+		"two lengths to post": {post + "Transfer-Encoding: chunked\r\nContent-Length: 7\r\n\r\n", 400},
+		"two lengths, expecting": {post +
+			"Transfer-Encoding: chunked\r\nContent-Length: 7\r\nExpect: 100-continue\r\n\r\n", 400},
 		"a body of no known kind": {post + "Transfer-Encoding: identity\r\n\r\ncount=1", 400},
-		"a body in two kinds":     {post + "Transfer-Encoding: gzip, chunked\r\n\r\n7\r\ncount=1\r\n0\r\n\r\n", 400},
-		"chunked in two ways":     {post + "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n7\r\ncount=1\r\n0\r\n\r\n", 400},
-		"a chunk without a size":  {post + "Transfer-Encoding: chunked\r\n\r\n0x7\r\ncount=1\r\n0\r\n\r\n", 400},
-		"chunks that are large":   {post + "Transfer-Encoding: chunked\r\n\r\nFFFFF\r\n" + strings.Repeat("a", 17<<10), 413},
+		"a body in two kinds": {post +
+			"Transfer-Encoding: gzip, chunked\r\n\r\n7\r\ncount=1\r\n0\r\n\r\n", 400},
+		"chunked in two ways": {post +
+			"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n7\r\ncount=1\r\n0\r\n\r\n",
+			400},
+		"a chunk without a size": {post + "Transfer-Encoding: chunked\r\n\r\n0x7\r\ncount=1\r\n0\r\n\r\n",
+			400},
+		"chunks that are large": {post + "Transfer-Encoding: chunked\r\n\r\nFFFFF\r\n" + strings.Repeat("a",
+			17<<10), 413},
 		"a length that is a sum":  {post + "Content-Length: 7,7\r\n\r\ncount=1", 400},
 		"a length with a sign":    {post + "Content-Length: +7\r\n\r\ncount=1", 400},
 		"another protocol":        {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400},
@@ -82,8 +92,10 @@ func TestRequests_AmbiguousOnesEndTheConnection(t *testing.T) {
 		"two hosts, spelt apart":  {"GET /up HTTP/1.1\r\n" + host + "hOST: 127.0.0.1\r\n\r\n", 400},
 		"a host that is none":     {"GET /up HTTP/1.1\r\nHost: 127.0.0.1/x\r\n\r\n", 400},
 		"a host with two ports":   {"GET /up HTTP/1.1\r\nHost: 127.0.0.1:80:80\r\n\r\n", 400},
-		"headers that are large":  {"GET /up HTTP/1.1\r\n" + host + "X: " + strings.Repeat("x", 9000) + "\r\n\r\n", 431},
-		"an address that is long": {"GET /up?" + strings.Repeat("x", 9000) + " HTTP/1.1\r\n" + host + "\r\n", 414},
+		"headers that are large": {"GET /up HTTP/1.1\r\n" + host + "X: " + strings.Repeat("x", 9000) +
+			"\r\n\r\n", 431},
+		"an address that is long": {"GET /up?" + strings.Repeat("x", 9000) + " HTTP/1.1\r\n" + host + "\r\n",
+			414},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer, closed := raw(t, p, c.text)
@@ -103,7 +115,8 @@ func TestHost_UnknownNamesAreRefused(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, func(c *board.Config) { c.PublicOrigin = []string{"https://board.example"} })
 	for _, host := range []string{
-		"evil.example", "evil.example:3000", "localhost.", "localhost.evil.example", "127.0.0.1.evil.example", "127.1", "0x7f000001", "2130706433",
+		"evil.example", "evil.example:3000", "localhost.", "localhost.evil.example", "127.0.0.1.evil.example",
+		"127.1", "0x7f000001", "2130706433",
 		"a@127.0.0.1", "[::1%25lo]", "board.example.evil.example", "evil-board.example",
 	} {
 		t.Run(host, func(t *testing.T) {
@@ -124,8 +137,10 @@ func TestRequests_IncompleteOnesTimeOut(t *testing.T) {
 	var slow sync.WaitGroup // concurrent, because each takes dripTime
 	for name, begins := range map[string]string{
 		"a line": "GET /u", "headers": "GET /up HTTP/1.1\r\n" + host + "X-Slow: ",
-		"a body":  "POST /process_runs HTTP/1.1\r\n" + host + "Content-Type: " + formType + "\r\nContent-Length: 1000\r\n\r\ncount=1&a=",
-		"a chunk": "POST /process_runs HTTP/1.1\r\n" + host + "Content-Type: " + formType + "\r\nTransfer-Encoding: chunked\r\n\r\nFF\r\ncount=1&a=",
+		"a body": "POST /process_runs HTTP/1.1\r\n" + host + "Content-Type: " + formType +
+			"\r\nContent-Length: 1000\r\n\r\ncount=1&a=",
+		"a chunk": "POST /process_runs HTTP/1.1\r\n" + host + "Content-Type: " + formType +
+			"\r\nTransfer-Encoding: chunked\r\n\r\nFF\r\ncount=1&a=",
 	} {
 		slow.Go(func() { drip(t, p, name, begins) })
 	}
@@ -149,7 +164,8 @@ func drip(t *testing.T, p *harness.Program, name, begins string) {
 	defer dripping.Wait()
 	defer close(stop)
 	dripping.Go(func() {
-		for _, err := io.WriteString(conn, begins); err == nil && !harness.IsOver(stop); _, err = io.WriteString(conn, "a") {
+		for _, err := io.WriteString(conn, begins); err == nil && !harness.IsOver(stop); _,
+			err = io.WriteString(conn, "a") {
 			time.Sleep(dripTime / 20)
 		}
 	})

@@ -28,14 +28,17 @@ func TestRun_CanBeCancelledAndRetried(t *testing.T) {
 		e.POST("/process_runs/2/cancel").Expect().Status(http.StatusConflict)
 	})
 	t.Run("for a started run cancellation is requested", func(t *testing.T) {
-		e.POST("/process_runs/1/cancel").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusAccepted).
+		e.POST("/process_runs/1/cancel").WithTransformer(harness.AcceptJSON).Expect().
+			Status(http.StatusAccepted).
 			JSON().Object().HasValue("id", 1).ContainsKey("cancel_requested_at")
 		harness.StatusOf(t, e, "1", "cancelled")
-		e.POST("/process_runs/1/cancel").WithTransformer(fragmentHeaders).Expect().Status(http.StatusConflict).
+		e.POST("/process_runs/1/cancel").WithTransformer(fragmentHeaders).Expect().
+			Status(http.StatusConflict).
 			Header("HX-Retarget").IsEqual("#notice")
 	})
 	t.Run("a browser is sent to the run", func(t *testing.T) {
-		e.POST("/process_runs/2/retry").Expect().Status(http.StatusSeeOther).Header("Location").IsEqual("/process_runs/2")
+		e.POST("/process_runs/2/retry").Expect().Status(http.StatusSeeOther).Header("Location").
+			IsEqual("/process_runs/2")
 		harness.StatusOf(t, e, "2", "started")
 		e.POST("/process_runs/2/retry").Expect().Status(http.StatusConflict)
 		notice := e.POST("/process_runs/2/cancel").WithTransformer(fragmentHeaders).Expect()
@@ -47,25 +50,29 @@ func TestRun_CanBeCancelledAndRetried(t *testing.T) {
 	})
 	t.Run("its history stays", func(t *testing.T) {
 		page := e.GET("/process_runs/2").Expect().Status(http.StatusOK).Body()
-		page.Contains("cancelled before it was started").Contains("retried manually").Contains("cancellation requested")
+		page.Contains("cancelled before it was started").Contains("retried manually").
+			Contains("cancellation requested")
 	})
 	for _, path := range []string{"/process_runs/99/", "/process_runs/abc/", "/process_runs/+1/"} {
 		e.POST(path + "cancel").Expect().Status(http.StatusNotFound)
 		e.POST(path + "retry").Expect().Status(http.StatusNotFound)
 	}
-	e.GET("/process_runs/1/cancel").Expect().Status(http.StatusMethodNotAllowed).Header("Allow").IsEqual("POST")
-	e.POST("/process_runs/1/retry").WithHeader("Sec-Fetch-Site", "cross-site").Expect().Status(http.StatusForbidden)
+	e.GET("/process_runs/1/cancel").Expect().Status(http.StatusMethodNotAllowed).Header("Allow").
+		IsEqual("POST")
+	e.POST("/process_runs/1/retry").WithHeader("Sec-Fetch-Site", "cross-site").Expect().
+		Status(http.StatusForbidden)
 }
 
 func TestProgress_IsLive(t *testing.T) {
 	t.Parallel()
 	goOn := make(chan struct{})
 	defer close(goOn)
-	p := harness.StartProgram(t, nil, jobs.Kind{Name: "copy", Work: func(_ context.Context, run *jobs.Run) error {
-		run.Progress(40, "copying <b>all</b>")
-		<-goOn
-		return nil
-	}})
+	p := harness.StartProgram(t, nil,
+		jobs.Kind{Name: "copy", Work: func(_ context.Context, run *jobs.Run) error {
+			run.Progress(40, "copying <b>all</b>")
+			<-goOn
+			return nil
+		}})
 	e := harness.NewExpect(t, p)
 	ws := harness.Watch(t, p, "/process_runs/live")
 	e.POST("/process_runs").WithFormField("count", "1").Expect().Status(http.StatusSeeOther)
@@ -112,7 +119,9 @@ func TestBulkCancel_DuringTheDrainStopsRuns(t *testing.T) {
 		harness.StatusOf(t, e, run, "started")
 	}
 	stopped := harness.Drain(t, p)
-	if _, err := p.Store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkCancel, IDs: []int64{1, 2}}, ""); err != nil {
+	if _,
+		err := p.Store.CreateBulkAction(t.Context(),
+		app.BulkAction{Operation: app.BulkCancel, IDs: []int64{1, 2}}, ""); err != nil {
 		t.Fatal(err)
 	}
 	harness.StatusOf(t, e, "1", "cancelled")

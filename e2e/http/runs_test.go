@@ -44,9 +44,11 @@ func TestList_IsTheStartPage(t *testing.T) {
 	fragment := e.GET("/process_runs").WithTransformer(fragmentHeaders).Expect().Status(http.StatusOK).Body()
 	fragment.HasPrefix(`<section id="live"`).NotContains("<!doctype")
 
-	list := e.GET("/process_runs").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusOK).JSON().Object()
+	list := e.GET("/process_runs").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusOK).JSON().
+		Object()
 	list.Value("process_runs").Array().IsEmpty()
-	list.Value("counts").Object().Keys().ContainsOnly("created", "started", "completed", "failed", "cancelled")
+	list.Value("counts").Object().Keys().
+		ContainsOnly("created", "started", "completed", "failed", "cancelled")
 	list.Value("older").IsNull()
 	list.Value("newer").IsNull()
 }
@@ -65,11 +67,13 @@ func TestCreate_StartsTenRuns(t *testing.T) {
 		notice.Contains("#11").Contains("#12").Contains(`id="idempotency_key"`).NotContains("data-status")
 	})
 	t.Run("a program gets the new runs", func(t *testing.T) {
-		answer := e.POST("/process_runs").WithTransformer(harness.AcceptJSON).WithJSON(map[string]int{"count": 3}).
+		answer := e.POST("/process_runs").WithTransformer(harness.AcceptJSON).
+			WithJSON(map[string]int{"count": 3}).
 			Expect().Status(http.StatusCreated).JSON().Object()
 		runs := answer.Value("process_runs").Array()
 		runs.Length().IsEqual(3)
-		runs.Value(0).Object().ContainsSubset(map[string]any{"id": 13, "status": "created", "version": 1, "kind": "simulated"})
+		runs.Value(0).Object().
+			ContainsSubset(map[string]any{"id": 13, "status": "created", "version": 1, "kind": "simulated"})
 	})
 	t.Run("nothing said means ten", func(t *testing.T) {
 		e.POST("/process_runs").WithQuery("count", "500").Expect().Status(http.StatusSeeOther)
@@ -86,7 +90,8 @@ func TestRun_InEveryFormat(t *testing.T) {
 	e := harness.NewExpect(t, harness.StartProgram(t, nil, kind))
 	e.POST("/process_runs").WithFormField("count", "1").Expect().Status(http.StatusSeeOther)
 	started := func() error {
-		status := e.GET("/process_runs/1").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusOK).JSON().Object().Value("status").String().Raw()
+		status := e.GET("/process_runs/1").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusOK).
+			JSON().Object().Value("status").String().Raw()
 		if status != "started" {
 			return fmt.Errorf("it is %s", status)
 		}
@@ -116,17 +121,21 @@ func TestRuns_ByID(t *testing.T) {
 	e := harness.NewExpect(t, harness.StartProgram(t, nil))
 	harness.StartRuns(e, 3)
 	harness.WaitUntilDone(t, e)
-	some := e.GET("/process_runs").WithQueryString("id=1&id=3&id=77").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusOK).JSON().Object().Value("process_runs").Array()
+	some := e.GET("/process_runs").WithQueryString("id=1&id=3&id=77").WithTransformer(harness.AcceptJSON).
+		Expect().Status(http.StatusOK).JSON().Object().Value("process_runs").Array()
 	some.Length().IsEqual(2)
 	some.Value(0).Object().HasValue("id", 3).ContainsKey("status")
 	e.GET("/process_runs").WithQueryString("id=1&id=77").Expect().Status(http.StatusOK).Body().
-		HasPrefix(`<td id="process_run_1_status"`).Contains(`<hx-partial hx-target="#process_run_77" hx-swap="delete">`)
+		HasPrefix(`<td id="process_run_1_status"`).
+		Contains(`<hx-partial hx-target="#process_run_77" hx-swap="delete">`)
 	many := strings.Repeat("id=7&", 100)
 	for query, status := range map[string]int{
-		"id=": 200, many: 200, many + "id=8": 400, "id=x": 400, "id=-1": 400, "id=0": 400, "id=1&id=": 400, "id=&id=1": 400,
+		"id=": 200, many: 200, many + "id=8": 400, "id=x": 400, "id=-1": 400, "id=0": 400, "id=1&id=": 400,
+		"id=&id=1":           400,
 		"id=1&status=failed": 400, "id=1&before=7": 400, "id=1&status=": 200, "id=1&unknown=1": 200,
 	} {
-		e.GET("/process_runs").WithQueryString(query).WithTransformer(harness.AcceptJSON).Expect().Status(status)
+		e.GET("/process_runs").WithQueryString(query).WithTransformer(harness.AcceptJSON).Expect().
+			Status(status)
 	}
 }
 
@@ -145,8 +154,10 @@ func TestList_PagesLeadThroughAllRuns(t *testing.T) {
 	if ids := walk(e, "/process_runs?status=failed&utm=x", "older"); len(ids) != int(failed) {
 		t.Errorf("%v runs have failed, but the pages have %v", failed, ids)
 	}
-	page := e.GET("/process_runs").WithQuery("before", "36").WithQuery("status", "").Expect().Status(http.StatusOK).Body()
-	page.Contains(`hx-ws:connect="/process_runs/live?before=36"`).Contains(`id="process_run_35"`).NotContains(`id="process_run_36"`)
+	page := e.GET("/process_runs").WithQuery("before", "36").WithQuery("status", "").Expect().
+		Status(http.StatusOK).Body()
+	page.Contains(`hx-ws:connect="/process_runs/live?before=36"`).Contains(`id="process_run_35"`).
+		NotContains(`id="process_run_36"`)
 	page.Contains(`href="/process_runs?after=35"`).Contains(`href="/process_runs?before=11"`)
 }
 
@@ -154,12 +165,14 @@ func TestList_EmptyIsAnArrayInJSON(t *testing.T) {
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil))
 	for _, query := range []string{"", "status=failed", "before=5", "after=5", "kind=x", "q=x", "since=1h", "status=failed&before=0"} {
-		body := e.GET("/process_runs").WithQueryString(query).WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusOK).Body()
+		body := e.GET("/process_runs").WithQueryString(query).WithTransformer(harness.AcceptJSON).Expect().
+			Status(http.StatusOK).Body()
 		body.Contains(`"process_runs":[]`)
 	}
 	e.POST("/process_runs").WithFormField("count", "1").Expect().Status(http.StatusSeeOther)
 	harness.WaitUntilDone(t, e)
-	e.GET("/process_runs").WithQuery("before", "0").WithTransformer(harness.AcceptJSON).Expect().JSON().Object().
+	e.GET("/process_runs").WithQuery("before", "0").WithTransformer(harness.AcceptJSON).Expect().JSON().
+		Object().
 		HasValue("newer", "/process_runs?after=0").HasValue("older", nil)
 }
 
@@ -167,7 +180,8 @@ func TestList_EmptyIsAnArrayInJSON(t *testing.T) {
 func walk(e *httpexpect.Expect, next, link string) (ids []int) {
 	for next != "" {
 		path, query, _ := strings.Cut(next, "?")
-		page := e.GET(path).WithQueryString(query).WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusOK).JSON().Object()
+		page := e.GET(path).WithQueryString(query).WithTransformer(harness.AcceptJSON).Expect().
+			Status(http.StatusOK).JSON().Object()
 		for _, run := range page.Value("process_runs").Array().Iter() {
 			ids = append(ids, int(run.Object().Value("id").Number().Raw()))
 		}
@@ -214,11 +228,13 @@ func TestCreate_ChoosesTheKind(t *testing.T) {
 	openReport()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil, backup, report))
 	e.GET("/process_runs").Expect().Body().Contains("<option>backup</option><option>report</option>")
-	runs := e.POST("/process_runs").WithTransformer(harness.AcceptJSON).WithFormField("kind", "report").WithFormField("count", "1").
+	runs := e.POST("/process_runs").WithTransformer(harness.AcceptJSON).WithFormField("kind", "report").
+		WithFormField("count", "1").
 		Expect().Status(http.StatusCreated).JSON().Object().Value("process_runs").Array()
 	runs.Value(0).Object().HasValue("kind", "report")
 	e.POST("/process_runs").WithTransformer(harness.AcceptJSON).WithFormField("kind", "rm -rf").Expect().
-		Status(http.StatusUnprocessableEntity).JSON().Object().Value("error").String().Contains("backup, report")
+		Status(http.StatusUnprocessableEntity).JSON().Object().Value("error").String().
+		Contains("backup, report")
 	harness.WaitUntilDone(t, e)
 }
 
@@ -226,7 +242,8 @@ func TestCreate_LimitsWaitingRuns(t *testing.T) {
 	t.Parallel()
 	kind, open := harness.Gate("gate")
 	defer open()
-	e := harness.NewExpect(t, harness.StartProgram(t, func(c *board.Config) { c.MaxPending, c.Workers = 20, 1 }, kind))
+	e := harness.NewExpect(t,
+		harness.StartProgram(t, func(c *board.Config) { c.MaxPending, c.Workers = 20, 1 }, kind))
 	e.POST("/process_runs").WithFormField("count", "15").Expect().Status(http.StatusSeeOther)
 	refused := e.POST("/process_runs").WithTransformer(fragmentHeaders).WithFormField("count", "10").Expect()
 	refused.Status(http.StatusServiceUnavailable).Header("Retry-After").AsNumber().Gt(0)

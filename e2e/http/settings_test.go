@@ -75,20 +75,27 @@ func checkRefusal(t *testing.T, flag, out string, status int) {
 
 var wrongSettings = []string{
 	"addr=127.0.0.1", "addr=127.0.0.1:99999", "addr=:3000", "addr=0.0.0.0:3000", "addr=127.0.0.1:",
-	"database-url=runboard.db", "database-url=sqlite:", "database-url=sqlite::memory:", "database-url=mysql://a:b@c/d",
+	"database-url=runboard.db", "database-url=sqlite:", "database-url=sqlite::memory:",
+	"database-url=mysql://a:b@c/d",
 	"workers=0", "workers=-1", "workers=ten", "workers=1.5", "workers=99999999999999999999",
-	"delay-min=-1s", "delay-min=2", "delay-max=1s", "delay-max=soon", "max-log-bytes=much", "max-log-bytes=-1", "keep-finished=7D", "keep-finished=-7d", "keep-finished=d",
+	"delay-min=-1s", "delay-min=2", "delay-max=1s", "delay-max=soon", "max-log-bytes=much",
+	"max-log-bytes=-1", "keep-finished=7D", "keep-finished=-7d", "keep-finished=d",
 	"failure-rate=1.1", "failure-rate=-0.1", "failure-rate=NaN", "failure-rate=often",
-	"max-attempts=0", "max-crashes=0", "run-timeout=0s", "run-timeout=1", "drain-timeout=-1s", "drain-timeout=long",
+	"max-attempts=0", "max-crashes=0", "run-timeout=0s", "run-timeout=1", "drain-timeout=-1s",
+	"drain-timeout=long",
 	"synchronous=off", "max-pending=0", "max-sockets=0", "max-sockets-per-address=0",
 	"upgrade-rate=-1", "upgrade-rate=Inf", "post-rate=-1", "post-rate=x",
-	"public-origin=board.example", "public-origin=https://board.example/path", "auth=user", "auth=:", "log-format=xml",
+	"public-origin=board.example", "public-origin=https://board.example/path", "auth=user", "auth=:",
+	"log-format=xml",
 }
 
 func TestParse_ReadsDurationsInDays(t *testing.T) {
 	harness.SkipOnPostgres(t)
-	config, err := board.ParseConfig([]string{"--keep-finished=7d", "--run-timeout=1d12h", "--drain-timeout=0", "--delay-max=1m30s"})
-	if err != nil || config.KeepFinished != 7*24*time.Hour || config.RunTimeout != 36*time.Hour || config.DrainTimeout != 0 ||
+	config,
+		err := board.ParseConfig([]string{"--keep-finished=7d", "--run-timeout=1d12h", "--drain-timeout=0",
+		"--delay-max=1m30s"})
+	if err != nil || config.KeepFinished != 7*24*time.Hour || config.RunTimeout != 36*time.Hour ||
+		config.DrainTimeout != 0 ||
 		config.DelayMax != 90*time.Second {
 		t.Errorf("%+v, %v", config, err)
 	}

@@ -25,15 +25,18 @@ func TestSocket_BeginsWithASnapshot(t *testing.T) {
 
 	list := harness.Watch(t, p, "/process_runs/live").Expect().TextMessage().Body()
 	list.HasPrefix(`<hx-partial hx-target="#process_runs" hx-swap="outerMorph"><tbody id="process_runs">`)
-	list.Contains(`<b id="count_completed">10</b>`).Contains(`<tr id="process_run_10">`).Contains(`<tr id="process_run_1">`)
+	list.Contains(`<b id="count_completed">10</b>`).Contains(`<tr id="process_run_10">`).
+		Contains(`<tr id="process_run_1">`)
 
 	run := harness.Watch(t, p, "/process_runs/7/live").Expect().TextMessage().Body()
-	run.HasPrefix(`<td id="process_run_7_status" data-status="completed" data-version="3" data-at="`).Contains(`" hx-swap-oob="outerMorph"><span class="badge">completed`)
+	run.HasPrefix(`<td id="process_run_7_status" data-status="completed" data-version="3" data-at="`).
+		Contains(`" hx-swap-oob="outerMorph"><span class="badge">completed`)
 	run.Contains(`<b id="count_completed">10</b>`)
 
 	older := harness.Watch(t, p, "/process_runs/live?before=4").Expect().TextMessage().Body()
 	older.Contains(`<tr id="process_run_3">`).NotContains(`<tr id="process_run_4">`)
-	harness.Watch(t, p, "/process_runs/live?status=failed").Expect().TextMessage().Body().Contains("No failed runs")
+	harness.Watch(t, p, "/process_runs/live?status=failed").Expect().TextMessage().Body().
+		Contains("No failed runs")
 }
 
 func TestSocket_SeesEveryRunToItsEnd(t *testing.T) {
@@ -41,7 +44,8 @@ func TestSocket_SeesEveryRunToItsEnd(t *testing.T) {
 	p := harness.StartProgram(t, func(c *board.Config) {
 		c.DelayMin, c.DelayMax, c.Workers = 300*time.Millisecond, 900*time.Millisecond, 20
 	})
-	sockets := []*httpexpect.Websocket{harness.Watch(t, p, "/process_runs/live"), harness.Watch(t, p, "/process_runs/live")}
+	sockets := []*httpexpect.Websocket{harness.Watch(t, p, "/process_runs/live"),
+		harness.Watch(t, p, "/process_runs/live")}
 	for _, ws := range sockets {
 		ws.Expect().TextMessage().Body().Contains("Nothing has been started yet")
 	}
@@ -60,7 +64,8 @@ func TestSocket_SeesEveryRunToItsEnd(t *testing.T) {
 
 func TestSocket_OfARunShowsOnlyThatRun(t *testing.T) {
 	t.Parallel()
-	p := harness.StartProgram(t, func(c *board.Config) { c.DelayMin, c.DelayMax = 300*time.Millisecond, 400*time.Millisecond })
+	p := harness.StartProgram(t,
+		func(c *board.Config) { c.DelayMin, c.DelayMax = 300*time.Millisecond, 400*time.Millisecond })
 	harness.NewExpect(t, p).POST("/process_runs").Expect().Status(http.StatusSeeOther)
 	ws, seen := harness.Watch(t, p, "/process_runs/5/live"), harness.Screen{}
 	for seen["5"].Status != "completed" {
@@ -109,17 +114,23 @@ func TestSocket_RefusesOtherOrigins(t *testing.T) {
 		}
 	}
 	for host, status := range map[string]int{
-		"evil.example": http.StatusMisdirectedRequest, "localhost.evil.example": http.StatusMisdirectedRequest,
-		"localhost": http.StatusSwitchingProtocols, "[::1]:80": http.StatusSwitchingProtocols, "Board.Example": http.StatusSwitchingProtocols,
+		"evil.example":           http.StatusMisdirectedRequest,
+		"localhost.evil.example": http.StatusMisdirectedRequest,
+		"localhost":              http.StatusSwitchingProtocols, "[::1]:80": http.StatusSwitchingProtocols,
+		"Board.Example": http.StatusSwitchingProtocols,
 	} {
 		if got := knock(t, live, map[string]string{"Host": host}); got != status {
 			t.Errorf("for %s: the answer is %d", host, got)
 		}
 	}
-	answer, _ := raw(t, p, "GET /process_runs/live HTTP/1.1\r\nHost: "+p.Addr+"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Origin: "+p.URL+"\r\nOrigin: https://evil.example\r\n\r\n")
+	answer,
+		_ := raw(t, p,
+		"GET /process_runs/live HTTP/1.1\r\nHost: "+p.Addr+
+			"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+			"Origin: "+p.URL+"\r\nOrigin: https://evil.example\r\n\r\n")
 	answer.check(t, http.StatusBadRequest)
-	harness.NewExpect(t, p).GET("/process_runs/live").Expect().Status(http.StatusUpgradeRequired).Header("Upgrade").IsEqual("websocket")
+	harness.NewExpect(t, p).GET("/process_runs/live").Expect().Status(http.StatusUpgradeRequired).
+		Header("Upgrade").IsEqual("websocket")
 }
 
 func TestSocket_ClosesAClientThatSendsMessages(t *testing.T) {
@@ -165,7 +176,8 @@ func TestSocket_UpgradesHaveARateLimit(t *testing.T) {
 	}
 	unlimited := harness.StartProgram(t, func(c *board.Config) { c.UpgradeRate = 0 })
 	for range 500 { // more than the default burst
-		if status := knock(t, unlimited.URL+"/process_runs/live", nil); status != http.StatusSwitchingProtocols {
+		if status := knock(t, unlimited.URL+"/process_runs/live",
+			nil); status != http.StatusSwitchingProtocols {
 			t.Fatalf("without a limit the answer is %d", status)
 		}
 	}
@@ -181,7 +193,9 @@ func TestSocket_IsCountedBeforeTheUpgrade(t *testing.T) {
 	var all sync.WaitGroup
 	for range 40 {
 		all.Go(func() {
-			conn, response, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.URL, "http")+"/process_runs/live", nil)
+			conn, response,
+				err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.URL, "http")+
+				"/process_runs/live", nil)
 			if err != nil {
 				if response == nil || response.StatusCode != http.StatusServiceUnavailable {
 					t.Errorf("the answer is %v: %v", response, err)
@@ -213,7 +227,8 @@ func knock(t *testing.T, url string, headers map[string]string) (status int) {
 		t.Fatal(err)
 	}
 	for name, value := range map[string]string{
-		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg==",
+		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+		"Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg==",
 	} {
 		request.Header.Set(name, value)
 	}
@@ -226,7 +241,8 @@ func knock(t *testing.T, url string, headers map[string]string) (status int) {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	refused := response.StatusCode == http.StatusServiceUnavailable || response.StatusCode == http.StatusTooManyRequests
+	refused := response.StatusCode == http.StatusServiceUnavailable ||
+		response.StatusCode == http.StatusTooManyRequests
 	if refused && response.Header.Get("Retry-After") == "" {
 		t.Errorf("%s: Retry-After is missing", response.Status)
 	}
@@ -239,7 +255,8 @@ func TestSocket_ShutdownClosesWithRestart(t *testing.T) {
 	kind, open := harness.Gate("gate")
 	p := harness.StartProgram(t, nil, kind)
 	ws, seen := harness.Watch(t, p, "/process_runs/live"), harness.Screen{}
-	harness.NewExpect(t, p).POST("/process_runs").WithFormField("count", "3").Expect().Status(http.StatusSeeOther)
+	harness.NewExpect(t, p).POST("/process_runs").WithFormField("count", "3").Expect().
+		Status(http.StatusSeeOther)
 	for seen.Count("started") < 3 {
 		seen.Apply(t, ws.Expect().TextMessage().Body().Raw())
 	}
@@ -254,7 +271,8 @@ func TestSocket_ShutdownClosesWithRestart(t *testing.T) {
 		}
 		return nil
 	})
-	harness.NewExpect(t, p).GET("/up").Expect().Status(http.StatusServiceUnavailable).Header("Retry-After").NotEmpty()
+	harness.NewExpect(t, p).GET("/up").Expect().Status(http.StatusServiceUnavailable).Header("Retry-After").
+		NotEmpty()
 	harness.NewExpect(t, p).POST("/process_runs").Expect().Status(http.StatusServiceUnavailable)
 	if got := knock(t, p.URL+"/process_runs/live", nil); got != http.StatusServiceUnavailable {
 		t.Errorf("a new socket gets %d", got)
@@ -273,7 +291,9 @@ func TestSocket_RefusedClientCannotKeepItOpen(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
-	conn, response, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.URL, "http")+"/process_runs/999/live", nil)
+	conn, response,
+		err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.URL, "http")+"/process_runs/999/live",
+		nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +304,8 @@ func TestSocket_RefusedClientCannotKeepItOpen(t *testing.T) {
 		t.Fatalf("the socket reads %v", err)
 	}
 	harness.Eventually(t, "the connection ends", func() error {
-		if err := conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(harness.Patience)); err == nil {
+		if err := conn.WriteControl(websocket.PingMessage, nil, time.Now().
+			Add(harness.Patience)); err == nil {
 			return errors.New("it still takes pings")
 		}
 		return nil

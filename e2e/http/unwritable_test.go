@@ -22,7 +22,8 @@ func TestDatabase_ServerSurvivesWhenItIsNotWritable(t *testing.T) {
 	unlock := harness.LockDatabase(t, p.Config.DatabasePath())
 	open() // the result of the run cannot be written now
 	for _, command := range []string{"", "/1/cancel"} {
-		refused := e.POST("/process_runs" + command).WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusServiceUnavailable)
+		refused := e.POST("/process_runs" + command).WithTransformer(harness.AcceptJSON).Expect().
+			Status(http.StatusServiceUnavailable)
 		refused.Header("Retry-After").AsNumber().Gt(0)
 		if word := harness.Internals.FindString(refused.Body().Raw()); word != "" {
 			t.Errorf("the answer reveals %s", word)

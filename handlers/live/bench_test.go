@@ -76,8 +76,9 @@ func fullPage(oldest int64) (page app.Page) {
 	now := time.Now()
 	for id := oldest + app.PageSize - 1; id >= oldest; id-- {
 		page.Runs = append(page.Runs, app.ProcessRun{
-			ID: id, Kind: "test", Status: app.Started, Version: 2, Attempt: 1, CreatedAt: now, UpdatedAt: now, StartedAt: now,
-			Progress: app.Progress{Percent: app.NoPercent},
+			ID: id, Kind: "test", Status: app.Started, Version: 2, Attempt: 1, CreatedAt: now, UpdatedAt: now,
+			StartedAt: now,
+			Progress:  app.Progress{Percent: app.NoPercent},
 		})
 	}
 	return page

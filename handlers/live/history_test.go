@@ -128,7 +128,8 @@ func (h *history) step(t *rapid.T) {
 			i := rapid.IntRange(0, len(h.browsers)-1).Draw(t, "browser")
 			old := h.browsers[i]
 			old.close()
-			fresh := &browser{question: old.question, stop: make(chan struct{}), stopped: make(chan struct{}), screen: old.screen}
+			fresh := &browser{question: old.question, stop: make(chan struct{}), stopped: make(chan struct{}),
+				screen: old.screen}
 			go fresh.read(h.hub, 0)
 			h.browsers[i] = fresh
 		}
@@ -211,7 +212,8 @@ func (h *history) compare(t *rapid.T, drawing *templates.Templates) {
 	for i, b := range h.browsers {
 		truth := h.truth(t, drawing, b.question)
 		err := b.differs(truth)
-		for deadline := time.Now().Add(patience); err != nil && time.Now().Before(deadline); err = b.differs(truth) {
+		for deadline := time.Now().Add(patience); err != nil && time.Now().
+			Before(deadline); err = b.differs(truth) {
 			time.Sleep(5 * time.Millisecond)
 		}
 		if err != nil {

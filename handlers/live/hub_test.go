@@ -197,7 +197,8 @@ func TestHub_RendersSlowSearchAmongManyViews(t *testing.T) {
 			}
 			return time.Millisecond
 		}
-		quick, slow := search(t, hub, numbered("quick ", 300)...), search(t, hub, "slow")[0] // together they keep the hub busy
+		// together they keep the hub busy
+		quick, slow := search(t, hub, numbered("quick ", 300)...), search(t, hub, "slow")[0]
 		stop := make(chan struct{})
 		go keepChanging(store, stop)
 		for range 20 {
@@ -296,7 +297,8 @@ func TestHub_PanicEndsOnlyItsView(t *testing.T) {
 
 func TestHub_ReadsOnlyChangedRunsAtStop(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
-		store.runs = map[int64]app.ProcessRun{1: {ID: 1, Version: 1}, 2: {ID: 2, Version: 1}, 3: {ID: 3, Version: 1}}
+		store.runs = map[int64]app.ProcessRun{1: {ID: 1, Version: 1}, 2: {ID: 2, Version: 1},
+			3: {ID: 3, Version: 1}}
 		ctx, cancel := context.WithCancel(t.Context())
 		last := NewHub(store, hub.templates, hub.log)
 		done := make(chan struct{})
@@ -364,7 +366,8 @@ func TestHub_RendersLastStateBeforeStop(t *testing.T) {
 		}()
 		w := last.Watch(ViewKey{})
 		next(t, w)
-		store.change(func(a *answers) { a.page.Counts[app.Completed] = 7 }) // within MinInterval of the last frame
+		// within MinInterval of the last frame
+		store.change(func(a *answers) { a.page.Counts[app.Completed] = 7 })
 		cancel()
 		<-done
 		if html := string(next(t, w).HTML); !strings.Contains(html, `<b id="count_completed">7</b>`) {

@@ -93,16 +93,20 @@ func TestLogView_FramesAddUpToTheLog(t *testing.T) {
 
 // playLog writes lines while the reader connects and disconnects, and returns them when the reader has them
 // all.
-func playLog(t *rapid.T, hub *Hub, store *sqlite.Store, run app.ProcessRun, reader *logReader) (written string) {
+func playLog(
+	t *rapid.T, hub *Hub, store *sqlite.Store, run app.ProcessRun, reader *logReader,
+) (written string) {
 	watcher := hub.Watch(ViewKey{Run: run.ID})
 	for i := range rapid.IntRange(1, 12).Draw(t, "steps") {
-		switch rapid.SampledFrom([]string{"write", "write", "flood", "read", "leave", "progress"}).Draw(t, "step") {
+		switch rapid.SampledFrom([]string{"write", "write", "flood", "read", "leave", "progress"}).
+			Draw(t, "step") {
 		case "write":
 			written += report(t, store, run, i, rapid.IntRange(1, 5).Draw(t, "lines"))
 		case "flood":
 			written += report(t, store, run, i, 3*app.TailLines)
 		case "progress":
-			if err := store.SaveProgress(context.Background(), run, app.ProgressUpdate{Progress: &app.Progress{Percent: app.Percent(i)}}); err != nil {
+			if err := store.SaveProgress(context.Background(), run,
+				app.ProgressUpdate{Progress: &app.Progress{Percent: app.Percent(i)}}); err != nil {
 				t.Fatal(err)
 			}
 		case "read":

@@ -48,7 +48,9 @@ func newTemplates(t fataler) *templates.Templates {
 
 func openStore(t fataler, dir string) *sqlite.Store {
 	t.Helper()
-	store, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(dir, "test.db"), Synchronous: "normal"})
+	store,
+		err := sqlite.Open(context.Background(),
+		sqlite.Options{Path: filepath.Join(dir, "test.db"), Synchronous: "normal"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -161,8 +161,12 @@ func TestView_MissedFrameIsFollowedBySnapshot(t *testing.T) {
 		next(t, slow)
 		for version := int64(2); version <= 3; version++ {
 			time.Sleep(time.Second)
-			store.change(func(a *answers) { a.page.Runs = []app.ProcessRun{{ID: 1, Version: version, Status: app.Started}} })
-			if html := string(next(t, quick).HTML); strings.Contains(html, "<tbody") || !strings.Contains(html, "hx-swap-oob") {
+			store.change(func(a *answers) {
+				a.page.Runs = []app.ProcessRun{{ID: 1, Version: version,
+					Status: app.Started}}
+			})
+			if html := string(next(t, quick).HTML); strings.Contains(html, "<tbody") ||
+				!strings.Contains(html, "hx-swap-oob") {
 				t.Errorf("a subscriber that missed nothing gets more than a cell: %s", html)
 			}
 		}
@@ -183,7 +187,10 @@ func TestPageView_RendersWholePageAtItsInterval(t *testing.T) {
 			page, err := store.Page(ctx, app.Query{})
 			return []int64{page.Counts.Total()}, err
 		},
-		Render:      func(_ *templates.Templates, answer any) ([]byte, error) { return fmt.Append(nil, answer), nil },
+		Render: func(_ *templates.Templates, answer any) ([]byte,
+			error) {
+			return fmt.Append(nil, answer), nil
+		},
 		MinInterval: time.Second,
 	}
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
@@ -210,13 +217,17 @@ func TestPageView_RendersWholePageAtItsInterval(t *testing.T) {
 func TestHub_AnnouncesDeletionRightAfterEnd(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.runs = map[int64]app.ProcessRun{7: {ID: 7, Version: 1, Status: app.Started}}
-		watchers := []*Subscriber{hub.Watch(ViewKey{Run: 7}), hub.Watch(ViewKey{Run: 7}), hub.Watch(ViewKey{Run: 7})}
+		watchers := []*Subscriber{hub.Watch(ViewKey{Run: 7}), hub.Watch(ViewKey{Run: 7}),
+			hub.Watch(ViewKey{Run: 7})}
 		for _, w := range watchers {
 			defer w.Close()
 		}
 		next(t, watchers[0])
 		next(t, watchers[1]) // the third subscriber is slow
-		store.change(func(a *answers) { a.runs[7] = app.ProcessRun{ID: 7, Version: 2, Status: app.Completed} })
+		store.change(func(a *answers) {
+			a.runs[7] = app.ProcessRun{ID: 7, Version: 2,
+				Status: app.Completed}
+		})
 		store.change(func(a *answers) { delete(a.runs, 7) })
 		time.Sleep(time.Second) // virtual
 		synctest.Wait()
