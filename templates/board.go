@@ -109,7 +109,7 @@ func tabs(page app.Page) []tab {
 	filter, counts := page.Query.Filter, newOverview(page.Overview).Counts
 	filter.Filtered, filter.Status = false, 0
 	path := QueryPath(app.Query{Filter: filter})
-	all := []tab{{listLink{"filter_all", path, "all", !page.Query.Filtered}, TotalID, counts[0].Runs}}
+	all := []tab{{listLink{"filter_all", path, "all", !page.Query.Filtered}, totalID, counts[0].Runs}}
 	for i, status := range app.Statuses() {
 		filter.Filtered, filter.Status = true, status
 		name, current := status.String(), page.Query.Filtered && page.Query.Status == status
@@ -229,7 +229,7 @@ type count struct{ ElementID, Runs string }
 
 func newOverview(from app.Overview) overview {
 	view := overview{Unhandled: unhandledWarning(from.Unhandled)}
-	view.Counts = append(view.Counts, count{TotalID, grouped(from.Counts.Total())})
+	view.Counts = append(view.Counts, count{totalID, grouped(from.Counts.Total())})
 	for _, status := range app.Statuses() {
 		view.Counts = append(view.Counts, count{CountID(status), grouped(from.Counts[status])})
 	}

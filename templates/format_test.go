@@ -109,7 +109,7 @@ func TestFixedNames_MustBeKnown(t *testing.T) {
 			t.Errorf("[[%s \"missing\"]] = %q, want an error", name, got)
 		}
 	}
-	if got, err := fixedID("selectAll"); got != SelectAllID || err != nil {
+	if got, err := fixedID("selectAll"); got != "select_all" || err != nil {
 		t.Errorf("id of selectAll = %q, %v", got, err)
 	}
 }

@@ -45,7 +45,7 @@ func (t *Templates) LogLines(run int64, part app.Log) ([]byte, error) {
 
 func newLog(run int64, part app.Log) log {
 	view := log{
-		Path: LogPath(run), End: decimal(part.End),
+		Path: logPath(run), End: decimal(part.End),
 		Block: logBlock{From: decimal(part.From()), To: decimal(part.To()), Lines: joinParts(part.Lines)},
 	}
 	// Without lines, they were trimmed after the client learned of them.

@@ -173,7 +173,7 @@ func TestStatusCell_OffersTheRightAction(t *testing.T) {
 		path := templates.RunPath(run.ID) + "/" + want
 		if len(buttons) != 1 || attribute(buttons[0], "hx-post") != path ||
 			attribute(buttons[0], "formaction") != path ||
-			attribute(buttons[0], "form") != templates.RowActionsID {
+			attribute(buttons[0], "form") != "row_actions" {
 			t.Errorf("%s: %d buttons, want one for %s", name, len(buttons), path)
 		}
 	}

@@ -24,8 +24,8 @@ func RunPath(run int64) string { return ListPath + "/" + decimal(run) }
 // runCommandPath returns the path to POST command to, which is "cancel", "retry" or "delete".
 func runCommandPath(run int64, command string) string { return RunPath(run) + "/" + command }
 
-// LogPath returns the path of a run's log.
-func LogPath(run int64) string { return RunPath(run) + "/log" }
+// logPath returns the path of a run's log.
+func logPath(run int64) string { return RunPath(run) + "/log" }
 
 // QueryPath returns the path of the list for query.
 func QueryPath(query app.Query) string { return withQuery(ListPath, query) }

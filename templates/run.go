@@ -207,7 +207,7 @@ func errorLabel(status app.Status) string {
 // keep.
 func newHistory(page app.RunPage) history {
 	created := app.Event{Version: 1, At: page.Run.CreatedAt, Status: app.Created}
-	view := history{ElementID: EventsID(page.Run.ID), Events: []event{newEvent(created)}}
+	view := history{ElementID: eventsID(page.Run.ID), Events: []event{newEvent(created)}}
 	before := created.At
 	for _, one := range page.Events {
 		entry := newEvent(one)

@@ -70,7 +70,7 @@ func (t *Templates) statisticsPage(stats app.Statistics) statisticsPage {
 func newPeriod(name, span string, c counters) period {
 	view := period{
 		Heading: "Last " + span, Span: "the last " + span, chart: newChart(c),
-		TableID: TableID(name), Rows: c.rows(), DurationsID: DurationsID(name),
+		TableID: tableID(name), Rows: c.rows(), DurationsID: durationsID(name),
 	}
 	view.ChartID = ChartID(name)
 	var longestQueue, longestRun time.Duration

@@ -178,7 +178,7 @@ func TestBoard_WarnsOfUnhandledKinds(t *testing.T) {
 		parsePage(t, render(tmpl.Board(page, ""))), parseFragment(t, render(tmpl.ListFrame(page))),
 		parseFragment(t, render(tmpl.CellsFrame(nil, page.Overview))),
 	} {
-		if got := textOf(byID(t, root, templates.UnhandledID)); got != want {
+		if got := textOf(byID(t, root, "unhandled")); got != want {
 			t.Errorf("warning = %q, want %q", got, want)
 		}
 	}
