@@ -33,7 +33,8 @@ func TestClientConn_FindsBareLineEndsInAnyChunks(t *testing.T) {
 		"GET / HTTP/1.1\r\nHost: a\r\n\n":                        true,
 		"\n":                                                     true,
 	} {
-		for _, reader := range []io.Reader{strings.NewReader(text), iotest.OneByteReader(strings.NewReader(text)), iotest.HalfReader(strings.NewReader(text))} {
+		for _, reader := range []io.Reader{strings.NewReader(text),
+			iotest.OneByteReader(strings.NewReader(text)), iotest.HalfReader(strings.NewReader(text))} {
 			_, err := io.ReadAll(&clientConn{NetConn: ws.NetConn{Conn: reading{Reader: reader}}})
 			if errors.Is(err, errBareLine) != bare {
 				t.Errorf("%q: %v", text, err)

@@ -95,7 +95,8 @@ func FuzzForm(f *testing.F) {
 }
 
 func FuzzPath(f *testing.F) {
-	for _, seed := range []string{"1", "0", "-1", "+1", "99999999999999999999", "%00", "..", "1/../2", "1%2f2", "１", "live", "action", "1/status", "1/log", "7/cancel", "a/b/c"} {
+	for _, seed := range []string{"1", "0", "-1", "+1", "99999999999999999999", "%00", "..", "1/../2",
+		"1%2f2", "１", "live", "action", "1/status", "1/log", "7/cancel", "a/b/c"} {
 		f.Add(seed)
 	}
 	ask := fuzzed(f)
@@ -109,7 +110,8 @@ func FuzzPath(f *testing.F) {
 }
 
 func FuzzSocket(f *testing.F) {
-	for _, seed := range []string{"\x81\x85\x00\x00\x00\x00hello", "\x88\x80\x00\x00\x00\x00", "\x89\x80\x00\x00\x00\x00", "\x81\xff", "\x00", "\xff\xff\xff\xff", "\x81\x05hello", "\xc1\x80aaaa"} {
+	for _, seed := range []string{"\x81\x85\x00\x00\x00\x00hello", "\x88\x80\x00\x00\x00\x00",
+		"\x89\x80\x00\x00\x00\x00", "\x81\xff", "\x00", "\xff\xff\xff\xff", "\x81\x05hello", "\xc1\x80aaaa"} {
 		f.Add([]byte(seed))
 	}
 	s := bareServer(f, Options{Limits: Limits{MaxSockets: 100, MaxSocketsPerAddress: 100}}, io.Discard)

@@ -72,7 +72,8 @@ func newTestConnections(t *testing.T, listener net.Listener, options Options, lo
 }
 
 func TestConnections_AcceptAgainAfterTemporaryErrors(t *testing.T) {
-	for _, passes := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EPERM} {
+	for _, passes := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM,
+		syscall.ECONNABORTED, syscall.EPERM} {
 		t.Run(passes.Error(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var log bytes.Buffer
@@ -233,7 +234,8 @@ func TestConnections_RefusalIsAnHTTPResponse(t *testing.T) {
 func TestConnectionLimit_LeavesFilesForTheRest(t *testing.T) {
 	t.Parallel()
 	limits := Limits{MaxSockets: 20_000, Workers: 10}
-	for files, want := range map[uint64]int{64: 16, 128: 32, 256: 92, 1024: 860, 4096: 3932, 22_163: 21_999, 22_164: 22_000, 1 << 20: 22_000, ^uint64(0): 22_000} {
+	for files, want := range map[uint64]int{64: 16, 128: 32, 256: 92, 1024: 860, 4096: 3932, 22_163: 21_999,
+		22_164: 22_000, 1 << 20: 22_000, ^uint64(0): 22_000} {
 		most, low := connectionLimit(limits, files)
 		if most != want || low != (files < 22_164) {
 			t.Errorf("of %d files %d are for connections, want %d; too low: %t", files, most, want, low)

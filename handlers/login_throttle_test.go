@@ -37,7 +37,8 @@ func TestLogins_EachUserHasOnePassword(t *testing.T) {
 	l := testLogins(t)
 	right := map[string]string{"anna": "correct horse", "bert": "battery staple", "carl": "open:sesame"}
 	for _, name := range []string{"anna", "bert", "carl", "dora", "", "Anna", "anna "} {
-		for _, password := range []string{"correct horse", "battery staple", "open:sesame", "open", "", "correct horse "} {
+		for _, password := range []string{"correct horse", "battery staple", "open:sesame", "open", "",
+			"correct horse "} {
 			want := right[name] == password && password != ""
 			if got := l.verify(name, password); got != want {
 				t.Errorf("%q with %q is right: %t, want %t", name, password, got, want)
@@ -151,8 +152,8 @@ func TestLogins_GuessesFromManyAddressesAreLimitedTogether(t *testing.T) {
 	}
 	looked := 0
 	for i := range 3 * inAll.most {
-		if got,
-			_ := l.check(fmt.Sprint("198.51.100.", i), "anna", fmt.Sprint("guess ", i), now); got == wrong {
+		address, password := fmt.Sprint("198.51.100.", i), fmt.Sprint("guess ", i)
+		if got, _ := l.check(address, "anna", password, now); got == wrong {
 			looked++
 		}
 	}

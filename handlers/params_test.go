@@ -10,7 +10,8 @@ import (
 )
 
 func FuzzParseNumber(f *testing.F) {
-	for _, seed := range []string{"", "0", "1", "007", "+1", "-1", " 1", "1.0", "1e3", "0x1", "9223372036854775807", "9223372036854775808", "１", "1\x00"} {
+	for _, seed := range []string{"", "0", "1", "007", "+1", "-1", " 1", "1.0", "1e3", "0x1",
+		"9223372036854775807", "9223372036854775808", "１", "1\x00"} {
 		f.Add(seed)
 	}
 	digits := regexp.MustCompile(`^[0-9]{1,19}$`)
@@ -27,7 +28,8 @@ func FuzzParseNumber(f *testing.F) {
 }
 
 func FuzzParseJSON(f *testing.F) {
-	for _, seed := range []string{`{}`, `{"count":10}`, `{"count":1,"count":2}`, `{"count":"1"}`, `{"kind":null}`, `{"count":1e1}`, `{`, `[]`, `{"a":{"count":5}}`, `{}{}`} {
+	for _, seed := range []string{`{}`, `{"count":10}`, `{"count":1,"count":2}`, `{"count":"1"}`,
+		`{"kind":null}`, `{"count":1e1}`, `{`, `[]`, `{"a":{"count":5}}`, `{}{}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -64,7 +66,8 @@ func FuzzParseKey(f *testing.F) {
 
 // Only registered kinds are accepted: a request must not be able to name other work.
 func FuzzParseKind(f *testing.F) {
-	for _, seed := range []string{"", "job", "sh", "job; sh", "job=sh", "--command", "simulated\x00", "../job", "JOB", "$(id)", "job\n"} {
+	for _, seed := range []string{"", "job", "sh", "job; sh", "job=sh", "--command", "simulated\x00",
+		"../job", "JOB", "$(id)", "job\n"} {
 		f.Add(seed, "")
 	}
 	f.Add("job", "job")

@@ -41,8 +41,7 @@ type testServer struct {
 
 func newServer(t *testing.T, store app.Store) (testServer, *strings.Builder) {
 	t.Helper()
-	s,
-		log := startingServer(t,
+	s, log := startingServer(t,
 		Options{Limits: Limits{PostRate: 100, UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10}})
 	s.Attach(store, nil)
 	return s, log
@@ -142,10 +141,8 @@ func TestServer_InternalErrorShowsOnlyAReference(t *testing.T) {
 }
 
 func TestServer_DatabaseFaultAnswersRetryAfter(t *testing.T) {
-	s,
-		_ := newServer(t,
-		broken{err: &app.Error{Code: app.CodeUnavailable, Message: "Not now.",
-			Err: errors.New("disk I/O error")}})
+	fault := &app.Error{Code: app.CodeUnavailable, Message: "Not now.", Err: errors.New("disk I/O error")}
+	s, _ := newServer(t, broken{err: fault})
 	status, body := get(t, s, "/process_runs")
 	if status != http.StatusServiceUnavailable || !strings.Contains(body, "Not now.") ||
 		strings.Contains(body, "disk") {
@@ -227,7 +224,8 @@ func TestRateLimit_CountsEachAddressWithBursts(t *testing.T) {
 
 func TestServer_StartingAnswersUnavailable(t *testing.T) {
 	s, _ := startingServer(t, Options{Limits: Limits{UpgradeRate: 100}})
-	for _, path := range []string{"/up", "/metrics", "/", "/process_runs", "/process_runs/1", "/process_runs/1/log"} {
+	for _, path := range []string{"/up", "/metrics", "/", "/process_runs", "/process_runs/1",
+		"/process_runs/1/log"} {
 		if status, body := get(t, s, path); status != http.StatusServiceUnavailable ||
 			!strings.Contains(body, "starting") {
 			t.Errorf("%s: %d %s", path, status, body)
@@ -284,6 +282,24 @@ func TestClient_OnlyTrustedProxiesNameIt(t *testing.T) {
 		get(t, s, "/who", "X-Forwarded-For", c.forwarded)
 		if got != c.want {
 			t.Errorf("with %v and %q the client is %s, want %s", c.trusted, c.forwarded, got, c.want)
+		}
+	}
+}
+
+func TestWorkerNode_ServesNoPages(t *testing.T) {
+	limits := Limits{PostRate: 100, UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10}
+	s, _ := startingServer(t, Options{PagesOff: true, Limits: limits})
+	s.Attach(broken{}, nil)
+	if status, _ := get(t, s, "/up"); status != http.StatusOK {
+		t.Errorf("/up answers %d", status)
+	}
+	for _, path := range []string{
+		"/", "/process_runs", "/process_runs/1", "/process_runs/live", "/process_runs.csv",
+		"/process_runs/statistics",
+	} {
+		status, body := get(t, s, path)
+		if status != http.StatusNotFound || !strings.Contains(body, "This is a worker node") {
+			t.Errorf("%s is answered with %d: %s", path, status, body)
 		}
 	}
 }

@@ -33,8 +33,7 @@ func (l smallListener) Accept() (net.Conn, error) {
 // newLiveServer returns a server with a running hub and a real store that has this many runs.
 func newLiveServer(t *testing.T, runs int) (testServer, *sqlite.Store) {
 	t.Helper()
-	s,
-		_ := startingServer(t,
+	s, _ := startingServer(t,
 		Options{Limits: Limits{UpgradeRate: 100, MaxSockets: 10, MaxSocketsPerAddress: 10}})
 	return s, goLive(t, s.Server, runs)
 }
@@ -42,8 +41,7 @@ func newLiveServer(t *testing.T, runs int) (testServer, *sqlite.Store) {
 // goLive attaches a running hub and a real store with this many runs.
 func goLive(t testing.TB, s *Server, runs int) *sqlite.Store {
 	t.Helper()
-	store,
-		err := sqlite.Open(context.Background(),
+	store, err := sqlite.Open(context.Background(),
 		sqlite.Options{Path: filepath.Join(t.TempDir(), "test.db"), Synchronous: "normal"})
 	if err != nil {
 		t.Fatal(err)
@@ -70,8 +68,8 @@ func goLive(t testing.TB, s *Server, runs int) *sqlite.Store {
 
 func createRuns(t testing.TB, store *sqlite.Store, count int) {
 	t.Helper()
-	if _,
-		err := store.Create(context.Background(), app.CreateRequest{Kind: "test", Count: count}); err != nil {
+	if _, err := store.Create(context.Background(),
+		app.CreateRequest{Kind: "test", Count: count}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -67,7 +67,8 @@ func TestChart_PlotsOnlyStepsWithEnoughTime(t *testing.T) {
 		}
 	}
 	minute := time.Minute
-	for elapsed, want := range map[time.Duration]int{0: 144, minute - second: 144, minute: 145, 9 * minute: 145} {
+	for elapsed, want := range map[time.Duration]int{0: 144, minute - second: 144, minute: 145,
+		9 * minute: 145} {
 		if got := len(last24Hours(elapsed, nil).plotted()); got != want {
 			t.Errorf("%s into a step of 10 min: plotted %d steps, want %d", elapsed, got, want)
 		}

@@ -38,7 +38,8 @@ func TestSparkline_HasADescription(t *testing.T) {
 	if len(sparklines) != 2 {
 		t.Fatalf("%d sparklines, want 2", len(sparklines))
 	}
-	for i, want := range []string{"20 in the last 24 hours, most of them, 16, 2 h ago", "None in the last 24 hours"} {
+	for i, want := range []string{"20 in the last 24 hours, most of them, 16, 2 h ago",
+		"None in the last 24 hours"} {
 		if got := attribute(sparklines[i], "aria-label"); got != want {
 			t.Errorf("sparkline %d is described as %q, want %q", i, got, want)
 		}
@@ -54,7 +55,8 @@ func TestFailures_LinkToRunsAndRetry(t *testing.T) {
 	t.Parallel()
 	root := parsePage(t, must(t)(newTemplates(t).Failures(someFailures())))
 	var links []string
-	for _, link := range elements(byID(t, root, "failure_3"), func(node *html.Node) bool { return node.Data == "a" }) {
+	for _, link := range elements(byID(t, root, "failure_3"),
+		func(node *html.Node) bool { return node.Data == "a" }) {
 		links = append(links, attribute(link, "href"))
 	}
 	if got, want := strings.Join(links, " "),
@@ -82,8 +84,8 @@ func TestBoard_NamesTheErrorOfItsFilter(t *testing.T) {
 	if kept != 2 { // the filter form and the form for bulk actions
 		t.Errorf("%d forms keep the failure, want 2", kept)
 	}
-	run := app.RunPage{Run: app.ProcessRun{ID: 7, Status: app.Failed, Error: "no ink for 7", Failure: 3,
-		Version: 3}}
+	failed := app.ProcessRun{ID: 7, Status: app.Failed, Error: "no ink for 7", Failure: 3, Version: 3}
+	run := app.RunPage{Run: failed}
 	if page := string(must(t)(tmpl.Run(run))); !strings.Contains(page, `href="/process_runs?failure=3"`) {
 		t.Error("the run's page has no link to similar failures")
 	}

@@ -108,7 +108,8 @@ func TestPages_HaveTheTargetsOfFrames(t *testing.T) {
 	single := app.RunPage{Run: samples["failed"], Overview: overview}
 	board := parsePage(t, render(tmpl.Board(mixedPage(), "key-1")))
 	run := parsePage(t, render(tmpl.Run(single)))
-	for _, part := range append(parts(t, render(tmpl.ListFrame(mixedPage()))), parts(t, render(tmpl.CellsFrame(mixed(), overview)))...) {
+	for _, part := range append(parts(t, render(tmpl.ListFrame(mixedPage()))),
+		parts(t, render(tmpl.CellsFrame(mixed(), overview)))...) {
 		byID(t, board, idIn(part))
 	}
 	for _, part := range parts(t, render(tmpl.RunFrame(single))) {

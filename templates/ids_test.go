@@ -21,7 +21,8 @@ func TestIDs_ScriptsKnowThoseOfPages(t *testing.T) {
 	}
 	rendered := map[string]bool{}
 	for _, page := range pages(t) {
-		for _, node := range elements(page, func(node *html.Node) bool { return attribute(node, "id") != "" }) {
+		for _, node := range elements(page,
+			func(node *html.Node) bool { return attribute(node, "id") != "" }) {
 			rendered[attribute(node, "id")] = true
 		}
 	}

@@ -149,7 +149,8 @@ var overview = app.Overview{Counts: app.Counts{2, 1234, 1234567, 1, 0}, Recent: 
 
 // mixed returns all samples, newest first.
 func mixed() (runs []app.ProcessRun) {
-	for _, name := range []string{"cancelling", "busy", "created", "waiting", "started", "interrupted", "completed", "failed", "cancelled"} {
+	for _, name := range []string{"cancelling", "busy", "created", "waiting", "started", "interrupted",
+		"completed", "failed", "cancelled"} {
 		runs = append(runs, samples[name])
 	}
 	return runs

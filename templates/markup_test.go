@@ -72,7 +72,8 @@ func TestPages_HaveUniqueIDs(t *testing.T) {
 	t.Parallel()
 	for name, root := range pages(t) {
 		seen := map[string]bool{}
-		for _, node := range elements(root, func(node *html.Node) bool { return attribute(node, "id") != "" }) {
+		for _, node := range elements(root,
+			func(node *html.Node) bool { return attribute(node, "id") != "" }) {
 			if id := attribute(node, "id"); seen[id] {
 				t.Errorf("%s has the id %q twice", name, id)
 			} else {

@@ -41,7 +41,10 @@ func TestPages_AreAccessible(t *testing.T) {
 	path := harness.StartRun(e, "talk")
 	harness.StartRun(e, "gate")
 	e.POST("/process_runs/1/retry").WithTransformer(harness.AcceptJSON).Expect()
-	for _, page := range []string{"/process_runs", "/process_runs?status=completed", "/process_runs?q=disk&kind=import&since=1h", path, "/process_runs/1", "/process_runs/bulk?operation=retry&scope=all", "/process_runs/statistics", "/process_runs/failures", "/process_runs/999"} {
+	for _, page := range []string{"/process_runs", "/process_runs?status=completed",
+		"/process_runs?q=disk&kind=import&since=1h", path, "/process_runs/1",
+		"/process_runs/bulk?operation=retry&scope=all", "/process_runs/statistics", "/process_runs/failures",
+		"/process_runs/999"} {
 		for _, scheme := range []string{"light", "dark"} {
 			t.Run(page+" "+scheme, func(t *testing.T) {
 				tab := newTab(t)
@@ -137,7 +140,8 @@ func TestBoard_LongKindNamesFit(t *testing.T) {
 	harness.StartRunsOf(e, long, 3)
 	harness.WaitUntilDone(t, e)
 	for _, width := range []int64{320, 700, 1000} {
-		for _, page := range []string{"/process_runs", "/process_runs?kind=" + long, "/process_runs/1", "/process_runs/failures", "/process_runs/statistics"} {
+		for _, page := range []string{"/process_runs", "/process_runs?kind=" + long, "/process_runs/1",
+			"/process_runs/failures", "/process_runs/statistics"} {
 			tab := openTab(t, p.URL+page, chromedp.EmulateViewport(width, 800))
 			tab.untilLive()
 			if out := evaluate[[]string](tab,
@@ -158,7 +162,8 @@ func TestPrint_ShowsTextsWithoutControls(t *testing.T) {
 	harness.StartRunsOf(e, "import", 3)
 	harness.StartRunsOf(e, "mail", 3)
 	harness.WaitUntilDone(t, e)
-	for _, page := range []string{"/process_runs", "/process_runs?q=long", "/process_runs/1", "/process_runs/failures", "/process_runs/statistics"} {
+	for _, page := range []string{"/process_runs", "/process_runs?q=long", "/process_runs/1",
+		"/process_runs/failures", "/process_runs/statistics"} {
 		tab := openTab(t, p.URL+page, chromedp.EmulateViewport(700, 1000))
 		tab.untilLive()
 		call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
@@ -193,7 +198,8 @@ func TestPages_KeepAMargin(t *testing.T) {
 	p := harness.StartProgram(t, nil)
 	for _, width := range []int64{320, 600, 800, 960, 1000} {
 		tab := openTab(t, p.URL+"/process_runs", chromedp.EmulateViewport(width, 800))
-		for _, edge := range []string{`document.querySelector("h1").getBoundingClientRect().left`, `innerWidth - document.querySelector("#process_runs").getBoundingClientRect().right`} {
+		for _, edge := range []string{`document.querySelector("h1").getBoundingClientRect().left`,
+			`innerWidth - document.querySelector("#process_runs").getBoundingClientRect().right`} {
 			if gap := evaluate[float64](tab, edge); gap < 16 {
 				t.Errorf("in a window of %d pixels, %s is %v", width, edge, gap)
 			}

@@ -139,7 +139,8 @@ func (p *tab) underLoad(server *harness.Process, keys string, lasting time.Durat
 			})
 		}
 	})
-	for name, query := range map[string]string{"status": "status=failed", "kind": "kind=backup", "since": "since=1h", "q": "q=disk+42"} {
+	for name, query := range map[string]string{"status": "status=failed", "kind": "kind=backup",
+		"since": "since=1h", "q": "q=disk+42"} {
 		all.Go(func() {
 			for range every(200*time.Millisecond, end) {
 				took := timed(server, http.MethodGet, "/process_runs?"+query, "")

@@ -36,7 +36,8 @@ func TestFilter_ListIsLive(t *testing.T) {
 	tab.click("#filter_completed")
 	tab.untilSocket("/process_runs/live?q=disk+full&since=24h&status=completed")
 	tab.untilRows(0)
-	for _, path := range []string{"/process_runs/live?q=disk+full&since=24h", "/process_runs/live?q=disk+full"} {
+	for _, path := range []string{"/process_runs/live?q=disk+full&since=24h",
+		"/process_runs/live?q=disk+full"} {
 		evaluate[bool](tab, "history.back(), true")
 		tab.untilSocket(path)
 		tab.untilRows(2)

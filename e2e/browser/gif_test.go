@@ -112,7 +112,8 @@ func drawWindow(picture *image.RGBA, at image.Point, page image.Image) {
 	window := image.Rectangle{at, at.Add(size).Add(image.Pt(0, titleBar))}
 	fillArea(picture, window.Inset(-1), color.RGBA{0xb4, 0xbf, 0xcc, 0xff})
 	fillArea(picture, window, color.RGBA{0xee, 0xf1, 0xf5, 0xff})
-	for i, colour := range []color.RGBA{{0xf2, 0x6d, 0x62, 0xff}, {0xf0, 0xb9, 0x49, 0xff}, {0x5d, 0xbf, 0x6a, 0xff}} {
+	for i, colour := range []color.RGBA{{0xf2, 0x6d, 0x62, 0xff}, {0xf0, 0xb9, 0x49, 0xff},
+		{0x5d, 0xbf, 0x6a, 0xff}} {
 		drawDisc(picture, at.Add(image.Pt(14+i*16, titleBar/2)), 5, colour)
 	}
 	draw.Draw(picture, image.Rectangle{at.Add(image.Pt(0, titleBar)), window.Max}, page, page.Bounds().Min,

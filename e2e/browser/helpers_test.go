@@ -234,8 +234,7 @@ func (p *tab) cleanUp() {
 		p.t.Errorf("the browser reports:\n%s", strings.Join(problems, "\n"))
 	}
 	if p.t.Failed() {
-		text,
-			err := chromedp.Run(p.ctx,
+		text, err := chromedp.Run(p.ctx,
 			chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
 		p.t.Logf("a page at the end of the test (%v), with the sockets %v: %.3000s", err, p.openSockets(),
 			text)

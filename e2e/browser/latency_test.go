@@ -46,8 +46,7 @@ func (p *tab) setAhead(ahead time.Duration) {
 		for (let i = 0; i < 2; i++) await new Promise((painted) => requestAnimationFrame(() => setTimeout(painted)));
 		return window.ahead = %d;
 	})()`, ahead.Milliseconds())
-	if _,
-		err := chromedp.Run(p.ctx,
+	if _, err := chromedp.Run(p.ctx,
 		chromedp.Evaluate[int64](expression, chromedp.EvalAwaitPromise)); err != nil {
 		p.t.Fatal(err)
 	}

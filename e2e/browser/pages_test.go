@@ -127,8 +127,7 @@ func TestNoScript_BoardWorks(t *testing.T) {
 func (p *tab) follow(selector string) {
 	p.t.Helper()
 	p.do(func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
-		_,
-			err := chromedp.WaitEvent(page.LoadEventFired, nil, chromedp.Click(chromedp.CSS(selector)))(ctx,
+		_, err := chromedp.WaitEvent(page.LoadEventFired, nil, chromedp.Click(chromedp.CSS(selector)))(ctx,
 			target)
 		return chromedp.Void{}, err
 	})

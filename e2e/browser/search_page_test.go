@@ -18,7 +18,8 @@ func TestSearch_ExplainsSymbols(t *testing.T) {
 	harness.StartRuns(e, 2)
 	harness.WaitUntilDone(t, e)
 	for _, query := range []string{"q=%F0%9F%99%82", "q=--", "q=%2F%20.", "q=%E2%84%A2&status=failed"} {
-		for _, path := range []string{"/process_runs", "/process_runs.ndjson", "/process_runs.csv", harness.BulkPath} {
+		for _, path := range []string{"/process_runs", "/process_runs.ndjson", "/process_runs.csv",
+			harness.BulkPath} {
 			asked := query
 			if path == harness.BulkPath {
 				asked += "&operation=delete&scope=all"

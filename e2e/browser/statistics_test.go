@@ -111,8 +111,8 @@ func busyDay(t *testing.T) (path string) {
 func createBusyDay(t *testing.T, path string) {
 	t.Helper()
 	p := &past{t: t, waiting: map[string][]app.ProcessRun{}}
-	store,
-		err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Synchronous: "normal", Now: p.clock.now})
+	store, err := sqlite.Open(t.Context(),
+		sqlite.Options{Path: path, Synchronous: "normal", Now: p.clock.now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,9 +32,8 @@ func gather(ctx context.Context, url string, n int, must string) *herd {
 		h.members.Go(func() {
 			// pages also reconnect after a random time
 			for ; ctx.Err() == nil; time.Sleep(rand.N(time.Second)) {
-				conn, _,
-					err := dialer.DialContext(ctx, "ws"+strings.TrimPrefix(url, "http")+"/process_runs/live",
-					nil)
+				address := "ws" + strings.TrimPrefix(url, "http") + "/process_runs/live"
+				conn, _, err := dialer.DialContext(ctx, address, nil)
 				if err == nil {
 					h.stay(ctx, conn, must)
 				}

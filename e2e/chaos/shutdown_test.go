@@ -50,8 +50,7 @@ func TestShutdown_ClosesSocketsAndRequeuesRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer slow.Close()
-	if _,
-		err := slow.Write([]byte("POST /process_runs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 8\r\n")); err != nil {
+	if _, err := slow.Write([]byte("POST /process_runs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 8\r\n")); err != nil {
 		t.Fatal(err) // the rest of the request is never sent
 	}
 	began := time.Now()

@@ -132,9 +132,8 @@ func ask(ctx context.Context, b *harness.Process) {
 // look opens random sockets, one after the other, until ctx ends, and reads each for a while.
 func look(ctx context.Context, b *harness.Process) {
 	for ctx.Err() == nil {
-		conn, _,
-			err := websocket.DefaultDialer.DialContext(ctx,
-			"ws"+strings.TrimPrefix(b.URL, "http")+some(soakViews, 1000), nil)
+		address := "ws" + strings.TrimPrefix(b.URL, "http") + some(soakViews, 1000)
+		conn, _, err := websocket.DefaultDialer.DialContext(ctx, address, nil)
 		if ctx.Err() != nil {
 			return
 		} else if err != nil {

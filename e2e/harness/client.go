@@ -37,8 +37,8 @@ func (b *Process) Get(path string, into any) error {
 // Do makes a request for JSON and decodes the answer into into, if that is not nil. It fails if the status is
 // 300 or higher.
 func (b *Process) Do(method, path, form string, into any) error {
-	request,
-		err := http.NewRequestWithContext(context.Background(), method, b.URL+path, strings.NewReader(form))
+	request, err := http.NewRequestWithContext(context.Background(), method, b.URL+path,
+		strings.NewReader(form))
 	if err != nil {
 		return err
 	}

@@ -150,8 +150,7 @@ func TestAccess_OfEverySender(t *testing.T) {
 				}
 			})
 			runs := 1
-			if _,
-				err := p.Store.Create(context.Background(),
+			if _, err := p.Store.Create(context.Background(),
 				app.CreateRequest{Kind: "simulated", Count: runs}); err != nil {
 				t.Fatal(err)
 			}

@@ -24,7 +24,8 @@ type attempt struct {
 const formType = "application/x-www-form-urlencoded"
 
 func badForms() (attempts []attempt) {
-	for _, count := range []string{"0", "-1", "-5", "%2B5", "+5", "1.5", "0x10", "1e3", "1001", "١٠", "%EF%BC%95", "5%00", " 5", "ten", strings.Repeat("9", 30)} {
+	for _, count := range []string{"0", "-1", "-5", "%2B5", "+5", "1.5", "0x10", "1e3", "1001", "١٠",
+		"%EF%BC%95", "5%00", " 5", "ten", strings.Repeat("9", 30)} {
 		attempts = append(attempts,
 			attempt{"count " + count, "POST", "/process_runs", "count=" + count,
 				map[string]string{"Content-Type": formType}, 422})
@@ -93,7 +94,8 @@ func badAddresses() (attempts []attempt) {
 			attempt{name: "status of run " + number, method: "GET",
 				path: "/process_runs/" + number + "/status", status: 404})
 	}
-	for _, status := range []string{"FAILED", "Failed", "2", "bogus", "failed%00", "completed'%20OR%201=1--", "%3Cimg%20src=x%20onerror=alert(1)%3E"} {
+	for _, status := range []string{"FAILED", "Failed", "2", "bogus", "failed%00", "completed'%20OR%201=1--",
+		"%3Cimg%20src=x%20onerror=alert(1)%3E"} {
 		attempts = append(attempts,
 			attempt{name: "status " + status, method: "GET", path: "/process_runs?status=" + status,
 				status: 400})
@@ -262,7 +264,8 @@ func TestCredentials_AreRequiredExceptForUp(t *testing.T) {
 	p := harness.StartProgram(t, func(c *board.Config) { c.Auth = "anna:open:sesame" })
 	e := harness.NewExpect(t, p)
 	e.GET("/up").Expect().Status(http.StatusOK)
-	for _, path := range []string{"/", "/process_runs", "/process_runs/1", "/static/x", "/nowhere", "/process_runs/live"} {
+	for _, path := range []string{"/", "/process_runs", "/process_runs/1", "/static/x", "/nowhere",
+		"/process_runs/live"} {
 		e.GET(path).Expect().Status(http.StatusUnauthorized).Header("WWW-Authenticate").Contains("Basic")
 		e.GET(path).WithBasicAuth("anna", "open").Expect().Status(http.StatusUnauthorized)
 	}

@@ -10,7 +10,8 @@ import (
 
 func TestConfig_EmptyVariablesCountAsAbsent(t *testing.T) {
 	harness.SkipOnPostgres(t)
-	for _, name := range []string{"WORKERS", "ADDR", "DELAY_MIN", "INSECURE", "DATABASE_URL", "PUBLIC_ORIGIN"} {
+	for _, name := range []string{"WORKERS", "ADDR", "DELAY_MIN", "INSECURE", "DATABASE_URL",
+		"PUBLIC_ORIGIN"} {
 		t.Setenv(name, "")
 	}
 	t.Setenv("DELAY_MAX", "9s")

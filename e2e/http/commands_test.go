@@ -62,10 +62,12 @@ func TestLog_RefusesMalformedRequests(t *testing.T) {
 	} {
 		e.GET(path + "/log").WithQueryString(query).Expect().Status(http.StatusBadRequest)
 	}
-	for _, query := range []string{"", "offset=", "follow=", "follow=0", "offset=0", "offset=9223372036854775807", "utm=x"} {
+	for _, query := range []string{"", "offset=", "follow=", "follow=0", "offset=0",
+		"offset=9223372036854775807", "utm=x"} {
 		e.GET(path + "/log").WithQueryString(query).Expect().Status(http.StatusOK).Body().IsEqual("")
 	}
-	for _, path := range []string{"/process_runs/9/log", "/process_runs/x/log", "/process_runs/9/log?follow=1"} {
+	for _, path := range []string{"/process_runs/9/log", "/process_runs/x/log",
+		"/process_runs/9/log?follow=1"} {
 		path, query, _ := strings.Cut(path, "?")
 		e.GET(path).WithQueryString(query).Expect().Status(http.StatusNotFound)
 	}

@@ -73,7 +73,8 @@ func TestEveryAnswer_KeepsOtherSitesOut(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
-	for _, path := range []string{"/", "/up", "/metrics", "/process_runs", "/process_runs/1", "/nowhere", "/static/none.css", "/process_runs.csv", "/process_runs/live"} {
+	for _, path := range []string{"/", "/up", "/metrics", "/process_runs", "/process_runs/1", "/nowhere",
+		"/static/none.css", "/process_runs.csv", "/process_runs/live"} {
 		header := send(t, p.URL, attempt{method: "GET", path: path}, nil).header
 		for _, name := range []string{"Cross-Origin-Resource-Policy", "Cross-Origin-Opener-Policy"} {
 			if got := header.Values(name); len(got) != 1 || got[0] != "same-origin" {
@@ -100,8 +101,8 @@ func TestDoubledHeaders_AreRefused(t *testing.T) {
 			"Authorization: Basic YTpi\r\nX: y\r\nAuthorization: Bearer x\r\n",
 		} {
 			for _, path := range []string{"/process_runs", "/up"} {
-				answer,
-					_ := raw(t, p, method+" "+path+" HTTP/1.1\r\n"+host+headers+"Content-Length: 0\r\n\r\n")
+				answer, _ := raw(t, p,
+					method+" "+path+" HTTP/1.1\r\n"+host+headers+"Content-Length: 0\r\n\r\n")
 				answer.check(t, http.StatusBadRequest)
 			}
 		}
@@ -176,7 +177,8 @@ func TestPublicOrigin_HostNeedsItsScheme(t *testing.T) {
 		{"127.0.0.1:3000", "https://board.example", true},
 	} {
 		from := sender{headers: map[string]string{"Host": c.host, "Origin": c.origin}}
-		for method, want := range map[string]int{"socket": http.StatusSwitchingProtocols, "POST": http.StatusSeeOther} {
+		for method, want := range map[string]int{"socket": http.StatusSwitchingProtocols,
+			"POST": http.StatusSeeOther} {
 			path := "/process_runs"
 			if method == "socket" {
 				path += "/live"
@@ -256,7 +258,8 @@ func TestStreams_AreNotChunkedForOldClients(t *testing.T) {
 		e.POST("/process_runs").WithFormField("count", runs/2).Expect().Status(http.StatusSeeOther)
 	}
 	harness.WaitUntilDone(t, e)
-	for _, path := range []string{"/process_runs.ndjson", "/process_runs.csv", "/process_runs/1/log", "/process_runs/1/log?follow=1"} {
+	for _, path := range []string{"/process_runs.ndjson", "/process_runs.csv", "/process_runs/1/log",
+		"/process_runs/1/log?follow=1"} {
 		for _, headers := range []string{"", "Connection: keep-alive\r\n"} {
 			response, body := oldRequest(t, p, path, headers)
 			if response.StatusCode != http.StatusOK || len(response.TransferEncoding) > 0 {
@@ -306,8 +309,7 @@ func TestSocket_LimitsTheRateOfPings(t *testing.T) {
 	for name, kind := range map[string]int{"pings": websocket.PingMessage, "pongs": websocket.PongMessage} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			conn, _,
-				err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.URL, "http")+
+			conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.URL, "http")+
 				"/process_runs/live", nil)
 			if err != nil {
 				t.Fatal(err)
@@ -331,8 +333,8 @@ func TestSocket_APingNowAndThenIsAnswered(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
-	conn, _,
-		err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.URL, "http")+"/process_runs/live", nil)
+	conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.URL, "http")+"/process_runs/live",
+		nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,8 +62,7 @@ func TestRun_DeletionEndsItsSocketsAndFollowers(t *testing.T) {
 	deletions := []func(id int64) error{
 		func(id int64) error { return p.Store.Delete(t.Context(), id) },
 		func(id int64) error {
-			_,
-				err := p.Store.CreateBulkAction(t.Context(),
+			_, err := p.Store.CreateBulkAction(t.Context(),
 				app.BulkAction{Operation: app.BulkDelete, IDs: []int64{id}}, "")
 			return err
 		},
@@ -138,8 +137,7 @@ func TestFollow_CountsBytesExactly(t *testing.T) {
 	p := harness.StartProgram(t, func(c *board.Config) { c.LogLimit = 16 << 10 }, lines.Kind)
 	path := harness.StartRun(harness.NewExpect(t, p), "job")
 	lines.Write(1)
-	request,
-		err := http.NewRequestWithContext(context.Background(), http.MethodGet,
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet,
 		p.URL+path+"/log?follow=1&offset=0", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -173,8 +171,8 @@ func TestRun_DeletionIsToldOnEveryNode(t *testing.T) {
 	id := nodes[0].Post(1)[0].ID
 	nodes[0].WaitUntilDone(1)
 	path := fmt.Sprintf("/process_runs/%d", id)
-	conn, response,
-		err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(nodes[1].URL, "http")+path+"/live", nil)
+	conn, response, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(nodes[1].URL, "http")+path+
+		"/live", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

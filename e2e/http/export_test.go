@@ -27,7 +27,8 @@ func TestExport_NDJSON(t *testing.T) {
 			Status(http.StatusSeeOther)
 	}
 	harness.WaitUntilDone(t, e)
-	for query, want := range map[string]int{"": 2 * each, "kind=import": each, "status=completed&since=1h": each, "kind=none": 0, "before=5": 2 * each} {
+	for query, want := range map[string]int{"": 2 * each, "kind=import": each,
+		"status=completed&since=1h": each, "kind=none": 0, "before=5": 2 * each} {
 		answer := e.GET("/process_runs.ndjson").WithQueryString(query).Expect().Status(http.StatusOK)
 		answer.Header("Content-Type").IsEqual("application/x-ndjson")
 		answer.Header("Content-Disposition").IsEqual(`attachment; filename="process_runs.ndjson"`)

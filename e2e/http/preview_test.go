@@ -22,7 +22,8 @@ func confirmation(e *httpexpect.Expect, query string) map[string]any {
 // hiddenFields returns the hidden fields of the last form on a page.
 func hiddenFields(page string) map[string]any {
 	form := map[string]any{}
-	for _, part := range strings.Split(page[strings.LastIndex(page, "<form"):], `<input type="hidden" name="`)[1:] {
+	for _, part := range strings.Split(page[strings.LastIndex(page, "<form"):],
+		`<input type="hidden" name="`)[1:] {
 		name, rest, _ := strings.Cut(part, `" value="`)
 		value, _, _ := strings.Cut(rest, `"`)
 		form[name] = value

@@ -119,8 +119,7 @@ func TestBulkCancel_DuringTheDrainStopsRuns(t *testing.T) {
 		harness.StatusOf(t, e, run, "started")
 	}
 	stopped := harness.Drain(t, p)
-	if _,
-		err := p.Store.CreateBulkAction(t.Context(),
+	if _, err := p.Store.CreateBulkAction(t.Context(),
 		app.BulkAction{Operation: app.BulkCancel, IDs: []int64{1, 2}}, ""); err != nil {
 		t.Fatal(err)
 	}

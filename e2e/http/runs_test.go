@@ -164,7 +164,8 @@ func TestList_PagesLeadThroughAllRuns(t *testing.T) {
 func TestList_EmptyIsAnArrayInJSON(t *testing.T) {
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil))
-	for _, query := range []string{"", "status=failed", "before=5", "after=5", "kind=x", "q=x", "since=1h", "status=failed&before=0"} {
+	for _, query := range []string{"", "status=failed", "before=5", "after=5", "kind=x", "q=x", "since=1h",
+		"status=failed&before=0"} {
 		body := e.GET("/process_runs").WithQueryString(query).WithTransformer(harness.AcceptJSON).Expect().
 			Status(http.StatusOK).Body()
 		body.Contains(`"process_runs":[]`)

@@ -91,9 +91,8 @@ var wrongSettings = []string{
 
 func TestParse_ReadsDurationsInDays(t *testing.T) {
 	harness.SkipOnPostgres(t)
-	config,
-		err := board.ParseConfig([]string{"--keep-finished=7d", "--run-timeout=1d12h", "--drain-timeout=0",
-		"--delay-max=1m30s"})
+	config, err := board.ParseConfig([]string{"--keep-finished=7d", "--run-timeout=1d12h",
+		"--drain-timeout=0", "--delay-max=1m30s"})
 	if err != nil || config.KeepFinished != 7*24*time.Hour || config.RunTimeout != 36*time.Hour ||
 		config.DrainTimeout != 0 ||
 		config.DelayMax != 90*time.Second {

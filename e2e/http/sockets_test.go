@@ -103,7 +103,8 @@ func TestSocket_RefusesOtherOrigins(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, func(c *board.Config) { c.PublicOrigin = []string{"https://board.example"} })
 	live := p.URL + "/process_runs/live"
-	for _, origin := range []string{"https://evil.example", "null", "http://127.0.0.1:1", "file://", "http://board.example"} {
+	for _, origin := range []string{"https://evil.example", "null", "http://127.0.0.1:1", "file://",
+		"http://board.example"} {
 		if got := knock(t, live, map[string]string{"Origin": origin}); got != http.StatusForbidden {
 			t.Errorf("from %s: the answer is %d", origin, got)
 		}
@@ -123,8 +124,7 @@ func TestSocket_RefusesOtherOrigins(t *testing.T) {
 			t.Errorf("for %s: the answer is %d", host, got)
 		}
 	}
-	answer,
-		_ := raw(t, p,
+	answer, _ := raw(t, p,
 		"GET /process_runs/live HTTP/1.1\r\nHost: "+p.Addr+
 			"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 			"Origin: "+p.URL+"\r\nOrigin: https://evil.example\r\n\r\n")
@@ -137,7 +137,8 @@ func TestSocket_ClosesAClientThatSendsMessages(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
-	for size, code := range map[int]int{1: websocket.ClosePolicyViolation, 512: websocket.ClosePolicyViolation, 513: websocket.CloseMessageTooBig} {
+	for size, code := range map[int]int{1: websocket.ClosePolicyViolation,
+		512: websocket.ClosePolicyViolation, 513: websocket.CloseMessageTooBig} {
 		t.Run(fmt.Sprint(size, " bytes"), func(t *testing.T) {
 			ws := harness.Watch(t, p, "/process_runs/live")
 			ws.Expect().TextMessage()
@@ -193,8 +194,7 @@ func TestSocket_IsCountedBeforeTheUpgrade(t *testing.T) {
 	var all sync.WaitGroup
 	for range 40 {
 		all.Go(func() {
-			conn, response,
-				err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.URL, "http")+
+			conn, response, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.URL, "http")+
 				"/process_runs/live", nil)
 			if err != nil {
 				if response == nil || response.StatusCode != http.StatusServiceUnavailable {
@@ -291,9 +291,8 @@ func TestSocket_RefusedClientCannotKeepItOpen(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
-	conn, response,
-		err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.URL, "http")+"/process_runs/999/live",
-		nil)
+	conn, response, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.URL, "http")+
+		"/process_runs/999/live", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,8 +48,7 @@ func newTemplates(t fataler) *templates.Templates {
 
 func openStore(t fataler, dir string) *sqlite.Store {
 	t.Helper()
-	store,
-		err := sqlite.Open(context.Background(),
+	store, err := sqlite.Open(context.Background(),
 		sqlite.Options{Path: filepath.Join(dir, "test.db"), Synchronous: "normal"})
 	if err != nil {
 		t.Fatal(err)

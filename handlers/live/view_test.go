@@ -187,8 +187,7 @@ func TestPageView_RendersWholePageAtItsInterval(t *testing.T) {
 			page, err := store.Page(ctx, app.Query{})
 			return []int64{page.Counts.Total()}, err
 		},
-		Render: func(_ *templates.Templates, answer any) ([]byte,
-			error) {
+		Render: func(_ *templates.Templates, answer any) ([]byte, error) {
 			return fmt.Append(nil, answer), nil
 		},
 		MinInterval: time.Second,

@@ -8,17 +8,16 @@ import (
 
 func TestList_EmptyJSONIsAnArray(t *testing.T) {
 	s, store := newLiveServer(t, 0)
-	for _, path := range []string{"/process_runs", "/process_runs?status=failed", "/process_runs?status=failed&before=9"} {
-		if _,
-			body := get(t, s, path, "Accept", "application/json"); !strings.Contains(body,
-			`"process_runs":[]`) {
+	const failed = "/process_runs?status=failed"
+	for _, path := range []string{"/process_runs", failed, failed + "&before=9"} {
+		_, body := get(t, s, path, "Accept", "application/json")
+		if !strings.Contains(body, `"process_runs":[]`) {
 			t.Errorf("without runs, %s is %s", path, body)
 		}
 	}
 	createRuns(t, store, 3)
-	if _,
-		body := get(t, s, "/process_runs?status=failed", "Accept",
-		"application/json"); !strings.Contains(body, `"process_runs":[]`) {
+	_, body := get(t, s, failed, "Accept", "application/json")
+	if !strings.Contains(body, `"process_runs":[]`) {
 		t.Errorf("without failures, the answer is %s", body)
 	}
 }
