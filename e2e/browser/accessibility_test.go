@@ -167,7 +167,7 @@ func TestPrint_ShowsTextsWithoutControls(t *testing.T) {
 		tab := openTab(t, p.URL+page, chromedp.EmulateViewport(700, 1000))
 		tab.untilLive()
 		call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
-		tab.until("it is as on paper",
+		tab.until("the page is laid out for print",
 			`getComputedStyle(document.getElementById("connection")).display === "none"`)
 		if left := evaluate[[]string](tab, `[...document.querySelectorAll("button, input:not([type=hidden], [type=search]), a[href*='/bulk'], progress")].
 			filter((one) => one.checkVisibility()).map((one) => one.outerHTML)`); len(left) > 0 {

@@ -39,7 +39,7 @@ func TestBulk_RetriesSelectedRuns(t *testing.T) {
 	tab.click("#filter_failed")
 	tab.until("matching runs are counted", all+` === "All 30 matching"`)
 	tab.click("#filter_completed")
-	tab.until("none matches", all+` === "All 0 matching"`)
+	tab.until("no run matches", all+` === "All 0 matching"`)
 	tab.click("#filter_all")
 	tab.until("all runs are counted", all+` === "All 30 runs"`)
 	tab.untilSocket("/process_runs/live")

@@ -26,7 +26,7 @@ func TestConfirm_HeldEnterChangesNothing(t *testing.T) {
 	harness.CountsAre(t, e, map[string]any{"failed": 41})
 	tab := openTab(t, p.URL+"/process_runs?status=failed&q=disk", chromedp.EmulateViewport(1000, 800))
 	tab.untilLive()
-	tab.until("without a selection nothing can be pressed", noTarget)
+	tab.until("no bulk button is enabled without a selection", noTarget)
 	tab.do(chromedp.Focus(chromedp.CSS("#bulk_scope")))
 	tab.holdEnter(700 * time.Millisecond)
 	if !evaluate[bool](tab, noTarget+` && !`+dialogOpen) {

@@ -115,7 +115,7 @@ func TestConnection_AnyAnswerEndsTheMessage(t *testing.T) {
 	p.until("a request fails", noticeText+` === "No answer from the server."`)
 	fail(false)
 	p.click("#filter_failed")
-	p.until("the list is another one", `location.search === "?status=failed"`)
+	p.until("the other list is shown", `location.search === "?status=failed"`)
 	p.until("the message disappears", noticeText+` === ""`)
 }
 
@@ -145,7 +145,7 @@ func TestConnection_ShowsDrain(t *testing.T) {
 	for _, p := range []*tab{before, during} {
 		p.untilLater("the page is live", badgeState+` === "live" && `+badgeText+` === "Live"`)
 	}
-	before.until("what was said is not true any more, and gone", noticeText+` === ""`)
+	before.until("the outdated notice disappears", noticeText+` === ""`)
 }
 
 // hide makes the page believe that it is in the background, or in front again.
@@ -171,10 +171,10 @@ func TestConnection_BackgroundTab(t *testing.T) {
 		p.untilLive()
 		p.hide(true)
 	}
-	board.until("the board rests, which is no fault",
+	board.until("the badge says that the board is paused in the background",
 		badgeState+` === "connecting" && `+badgeText+`.startsWith("Paused in the background")`)
 	open()
-	run.until("a page of a run is told of its end", shows("1", "completed"))
+	run.until("the page of the run shows the end", shows("1", "completed"))
 	run.until("its title says so", `document.title === "completed · Run #1 · Runboard"`)
 	run.until("it is read out", `document.getElementById("summary").textContent === "Run #1 is completed."`)
 	if n := run.socketsSoFar(); n != 1 {
@@ -219,7 +219,7 @@ func TestConnection_DeletedRun(t *testing.T) {
 			`document.getElementById("deleted").checkVisibility() && document.getElementById("deleted").textContent === "This run was deleted."`)
 		p.until("the badge says so",
 			badgeState+` === "offline" && `+badgeText+` === "Updates stopped: the run was deleted."`)
-		p.until("nothing is offered", `!document.querySelector("#live td button, #live tbody a")`)
+		p.until("no button is shown", `!document.querySelector("#live td button, #live tbody a")`)
 		p.until("the title follows", `document.title.startsWith("deleted")`)
 		p.until("no status is claimed",
 			`document.querySelector(".facts").innerText.trim().endsWith("deleted")`)
@@ -264,9 +264,9 @@ func TestNotice_DisappearsWhenOutdated(t *testing.T) {
 	p.until("the notice disappears", noticeText+` === ""`)
 	p.until("the other run is started", shows("2", "started"))
 	p.click(button)
-	p.until("something is said", noticeText+` !== ""`)
+	p.until("a notice appears", noticeText+` !== ""`)
 	p.click("#filter_failed")
-	p.until("it is not said of another list", `location.search === "?status=failed" && `+noticeText+` === ""`)
+	p.until("the notice is gone in another list", `location.search === "?status=failed" && `+noticeText+` === ""`)
 }
 
 // A jump of the clock shows that the computer has slept. Its connections may be dead without the browser

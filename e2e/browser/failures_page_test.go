@@ -23,7 +23,7 @@ func TestFailures_RetryAllOfAGroup(t *testing.T) {
 	tab.click("#process_run_40 a")
 	tab.until("it is the run's page", `location.pathname === "/process_runs/40"`)
 	tab.do(chromedp.Click(`a[href*="failure="]`))
-	tab.until("all like it are found",
+	tab.until("all runs with the error are listed",
 		`document.getElementById("matches")?.textContent.startsWith("40 runs match with this error: exit status #")`)
 	tab.untilLive()
 	tab.chooseAll()

@@ -19,7 +19,7 @@ func TestFilter_ListIsLive(t *testing.T) {
 	tab.do(chromedp.SetValue(chromedp.CSS("#search_text"), "disk full"))
 	tab.click(".search button")
 	tab.untilSocket("/process_runs/live?q=disk+full")
-	tab.until("the address says what is looked for", `location.search === "?q=disk+full"`)
+	tab.until("the address has the search", `location.search === "?q=disk+full"`)
 	e.POST("/process_runs").WithFormField("count", 3).WithFormField("kind", "gate").Expect().
 		Status(http.StatusSeeOther)
 	e.POST("/process_runs").WithFormField("count", 2).WithFormField("kind", "import").Expect().

@@ -21,7 +21,7 @@ func TestHistory_BackShowsACurrentLivePage(t *testing.T) {
 	tab.untilLive()
 	tab.until("the runs are started", states+` === "started,started,started"`)
 	tab.click("nav.pages a")
-	tab.until("another page is there",
+	tab.until("another page is open",
 		`location.pathname === "/process_runs/failures" && document.readyState === "complete"`)
 	tab.untilLive()
 	open()

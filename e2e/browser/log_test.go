@@ -95,7 +95,7 @@ func atTheEnd(t *testing.T) (work *harness.Steps, reader *tab) {
 	reader = openTab(t, p.URL+"/process_runs/1")
 	reader.untilLive()
 	reader.untilLines(1, 40)
-	reader.until("the end is seen", atEnd)
+	reader.until("the end is visible", atEnd)
 	return work, reader
 }
 
@@ -104,18 +104,18 @@ func TestLog_ReaderAtTheEndStaysThere(t *testing.T) {
 	work, tab := atTheEnd(t)
 	work.Write(40)
 	tab.untilLines(1, 80)
-	tab.until("the end is seen", atEnd+` && document.getElementById("log_follow").hidden`)
+	tab.until("the end is visible", atEnd+` && document.getElementById("log_follow").hidden`)
 
 	// When the user scrolls up, the log stops following, and a button leads back to its end.
 	evaluate[bool](tab, `document.getElementById("log").scrollTop = 100, true`)
-	tab.until("there is a way back", `!document.getElementById("log_follow").hidden`)
+	tab.until("the button to the end appears", `!document.getElementById("log_follow").hidden`)
 	work.Write(40)
 	tab.untilLines(1, 120)
 	if top := evaluate[float64](tab, `document.getElementById("log").scrollTop`); top != 100 {
 		t.Errorf("the reader was moved to %v", top)
 	}
 	tab.click("#log_follow")
-	tab.until("the end is seen", atEnd+` && document.getElementById("log_follow").hidden`)
+	tab.until("the end is visible", atEnd+` && document.getElementById("log_follow").hidden`)
 	close(work.Asked)
 	tab.until("the run is completed", shows("1", "completed"))
 }
@@ -134,10 +134,10 @@ func TestLog_TallLinesKeepFollowing(t *testing.T) {
 	})(document.getElementById("log"))`) {
 		t.Error("it takes the reader for one who has left the end")
 	}
-	tab.until("the end is seen", atEnd)
+	tab.until("the end is visible", atEnd)
 	work.Write(1)
 	tab.untilLines(1, 41)
-	tab.until("the end is seen still", atEnd)
+	tab.until("the end is still visible", atEnd)
 	close(work.Asked)
 }
 

@@ -70,7 +70,7 @@ func doubleClickCancels(t *testing.T, b *harness.Process, run int64) bool {
 	cell := fmt.Sprintf("#process_run_%d_status button", run)
 	x, y := p.middle(cell + "[formaction$=cancel]")
 	p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(1)))
-	p.until("the run offers to be tried again",
+	p.until("the run has a retry button",
 		`document.querySelector("`+cell+`[formaction$=retry]") !== null`)
 	p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(2)))
 	clicks := evaluate[[]float64](p, "window.clicks") // times in ms

@@ -50,7 +50,7 @@ func TestSelection_SurvivesUpdates(t *testing.T) {
 	tab.click("#select_all")
 	tab.until("all are selected", `document.querySelectorAll("#process_runs input:checked").length === 25`)
 	tab.click("#select_all")
-	tab.until("none matches", selectedRuns+` === ""`)
+	tab.until("no run matches", selectedRuns+` === ""`)
 	open()
 	harness.WaitUntilDone(t, e)
 }
@@ -112,7 +112,7 @@ func TestSelection_SpansPagesAndNewRuns(t *testing.T) {
 	tab.chooseAll()
 	tab.click("#filter_all")
 	tab.untilRow(90)
-	tab.until("all are not meant in another list", noTarget)
+	tab.until("another list resets the choice of all runs", noTarget)
 	tab.click("#page_older")
 	tab.untilRow(65)
 	tab.selectRun(60)

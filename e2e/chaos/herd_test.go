@@ -76,15 +76,15 @@ func TestHerd_ReconnectsAfterARestart(t *testing.T) {
 	defer leave()
 	together := func() error {
 		if n := h.right.Load(); n != size || h.wrong.Load() > 0 {
-			return fmt.Errorf("%d of %d are there, and %d were shown something else", n, size, h.wrong.Load())
+			return fmt.Errorf("%d of %d sockets are right, %d were wrong", n, size, h.wrong.Load())
 		}
 		return nil
 	}
-	harness.Eventually(t, "the herd is there", together)
+	harness.Eventually(t, "all sockets are open", together)
 	b.Kill()
-	harness.Eventually(t, "all are cut", func() error {
+	harness.Eventually(t, "all connections are cut", func() error {
 		if n := h.right.Load(); n != 0 {
-			return fmt.Errorf("%d are there", n)
+			return fmt.Errorf("%d sockets are still open", n)
 		}
 		return nil
 	})

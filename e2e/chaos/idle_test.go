@@ -34,7 +34,7 @@ func TestSocket_IdleOneNeedsLittleMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	harness.Eventually(t, "they have come to rest", func() error {
+	harness.Eventually(t, "each idle socket needs little memory", func() error {
 		each := (useOf(b).memory - before.memory) / sockets
 		if each > idleSocket {
 			return fmt.Errorf("each costs %.0f bytes", each)

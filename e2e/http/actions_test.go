@@ -40,7 +40,7 @@ func TestBulk_RunsAsARunOfItsOwn(t *testing.T) {
 	harness.StartRuns(e, 9) // of the gate kind; each of the four workers starts one
 	harness.CountsAre(t, e, map[string]any{"started": 4, "created": 5})
 
-	t.Run("first it is asked, and nothing done", func(t *testing.T) {
+	t.Run("the preview changes nothing", func(t *testing.T) {
 		for query, want := range map[string]string{
 			"operation=cancel&scope=all":                         "Cancel 9 runs?",
 			"operation=retry&scope=all&q=disk":                   "Retry 30 runs?",
@@ -67,13 +67,13 @@ func TestBulk_RunsAsARunOfItsOwn(t *testing.T) {
 			Body().NotContains("<html").Contains("60 others are finished already and stay unchanged.")
 		harness.CountsAre(t, e, map[string]any{"failed": 60, "started": 4, "created": 5})
 	})
-	t.Run("all that match", func(t *testing.T) {
+	t.Run("all matching runs", func(t *testing.T) {
 		run := startAction(t, e,
 			map[string]any{"operation": "delete", "scope": "all", "q": "disk", "status": "failed"})
 		run.ContainsSubset(map[string]any{"percent": 100, "message": "30 deleted"})
 		harness.CountsAre(t, e, map[string]any{"failed": 30, "completed": 1})
 	})
-	t.Run("those that are chosen", func(t *testing.T) {
+	t.Run("selected runs", func(t *testing.T) {
 		run := e.POST(harness.BulkPath).
 			WithJSON(map[string]any{"operation": "cancel", "id": []int{61, 69, 31, 61}}).
 			WithTransformer(harness.AcceptJSON).
@@ -83,7 +83,7 @@ func TestBulk_RunsAsARunOfItsOwn(t *testing.T) {
 			HasValue("message", "2 cancelled or stopping, 1 skipped")
 		harness.CountsAre(t, e, map[string]any{"cancelled": 2, "failed": 30})
 	})
-	t.Run("a browser is sent to the run, and htmx told of it", func(t *testing.T) {
+	t.Run("a browser is redirected to the run, and htmx gets a notice", func(t *testing.T) {
 		path := e.POST(harness.BulkPath).
 			WithForm(map[string]any{"operation": "retry", "scope": "all", "status": "cancelled"}).Expect().
 			Status(http.StatusSeeOther).Header("Location").Raw()

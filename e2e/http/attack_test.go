@@ -138,20 +138,20 @@ func TestAttack_DelaysNoReaderAndLeavesNothing(t *testing.T) {
 	beside, most := good.delay(t, e), held()
 	close(stop)
 	attackers.Wait()
-	harness.Eventually(t, "only the good ones are left", func() error {
+	harness.Eventually(t, "only the sockets of users are left", func() error {
 		if got := socketsOf(e); got != "runboard_sockets 2" {
 			return fmt.Errorf("it says %s", got)
 		}
 		return nil
 	})
 	http.DefaultClient.CloseIdleConnections()
-	harness.Eventually(t, "no goroutine is left of them", func() error {
+	harness.Eventually(t, "their goroutines have ended", func() error {
 		if now := runtime.NumGoroutine(); now > before+10 { // the server keeps some idle workers for a while
 			return fmt.Errorf("there were %d before and are now %d", before, now)
 		}
 		return nil
 	})
-	harness.Eventually(t, "nor any memory", func() error {
+	harness.Eventually(t, "their memory is released", func() error {
 		if now := held(); now > memory+4 {
 			return fmt.Errorf("memory was %.1f MiB, then %.1f, and is now %.1f", memory, most, now)
 		}

@@ -22,12 +22,12 @@ func TestRun_CanBeCancelledAndRetried(t *testing.T) {
 	e.POST("/process_runs").WithFormField("count", "2").Expect().Status(http.StatusSeeOther)
 	harness.StatusOf(t, e, "1", "started")
 
-	t.Run("one that waits is cancelled at once", func(t *testing.T) {
+	t.Run("a waiting run is cancelled at once", func(t *testing.T) {
 		e.POST("/process_runs/2/cancel").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusOK).
 			JSON().Object().ContainsSubset(map[string]any{"id": 2, "status": "cancelled", "version": 2})
 		e.POST("/process_runs/2/cancel").Expect().Status(http.StatusConflict)
 	})
-	t.Run("for a started run cancellation is requested", func(t *testing.T) {
+	t.Run("a started run is asked to stop", func(t *testing.T) {
 		e.POST("/process_runs/1/cancel").WithTransformer(harness.AcceptJSON).Expect().
 			Status(http.StatusAccepted).
 			JSON().Object().HasValue("id", 1).ContainsKey("cancel_requested_at")
@@ -36,7 +36,7 @@ func TestRun_CanBeCancelledAndRetried(t *testing.T) {
 			Status(http.StatusConflict).
 			Header("HX-Retarget").IsEqual("#notice")
 	})
-	t.Run("a browser is sent to the run", func(t *testing.T) {
+	t.Run("a browser is redirected to the run", func(t *testing.T) {
 		e.POST("/process_runs/2/retry").Expect().Status(http.StatusSeeOther).Header("Location").
 			IsEqual("/process_runs/2")
 		harness.StatusOf(t, e, "2", "started")

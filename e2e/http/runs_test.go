@@ -57,7 +57,7 @@ func TestCreate_StartsTenRuns(t *testing.T) {
 	t.Parallel()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil))
 
-	t.Run("a browser is sent back to the list", func(t *testing.T) {
+	t.Run("a browser is redirected to the list", func(t *testing.T) {
 		e.POST("/process_runs").WithFormField("count", "10").Expect().
 			Status(http.StatusSeeOther).Header("Location").IsEqual("/process_runs")
 	})
@@ -66,7 +66,7 @@ func TestCreate_StartsTenRuns(t *testing.T) {
 			Expect().Status(http.StatusOK).Body()
 		notice.Contains("#11").Contains("#12").Contains(`id="idempotency_key"`).NotContains("data-status")
 	})
-	t.Run("a program gets the new runs", func(t *testing.T) {
+	t.Run("JSON has the new runs", func(t *testing.T) {
 		answer := e.POST("/process_runs").WithTransformer(harness.AcceptJSON).
 			WithJSON(map[string]int{"count": 3}).
 			Expect().Status(http.StatusCreated).JSON().Object()
@@ -75,7 +75,7 @@ func TestCreate_StartsTenRuns(t *testing.T) {
 		runs.Value(0).Object().
 			ContainsSubset(map[string]any{"id": 13, "status": "created", "version": 1, "kind": "simulated"})
 	})
-	t.Run("nothing said means ten", func(t *testing.T) {
+	t.Run("the default count is ten", func(t *testing.T) {
 		e.POST("/process_runs").WithQuery("count", "500").Expect().Status(http.StatusSeeOther)
 	})
 	counts := harness.WaitUntilDone(t, e)
