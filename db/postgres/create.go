@@ -61,7 +61,7 @@ func (tx *transaction) idempotent(
 	}
 	if !isFirst {
 		tx.noNotify = true
-		var first query.Request
+		var first query.KeyedRequest
 		if err := tx.GetContext(tx.ctx, &first, findKey, key); err != nil {
 			return app.Batch{}, err
 		}
@@ -74,7 +74,7 @@ func (tx *transaction) idempotent(
 	if err := tx.Exec(setFirstID, batch.First, key); err != nil {
 		return batch, err
 	}
-	return batch, tx.Exec(dropOldKeys, tx.now.Add(-query.KeepRequests).UnixMilli())
+	return batch, tx.Exec(dropOldKeys, tx.now.Add(-query.KeepKeys).UnixMilli())
 }
 
 // checkCapacity fails with CodeUnavailable if count more created runs would exceed Options.MaxPending.

@@ -267,3 +267,27 @@ var ErrPartial = errors.New("the time was over before all work on the run was do
 // ErrConcurrentAction reports that another writer has performed the same chunk of a bulk action. It carries
 // no code, so that the transaction is rolled back.
 var ErrConcurrentAction = errors.New("another writer has performed this part of the bulk action")
+
+const (
+	addActionSQL = `INSERT INTO bulk_actions
+		(run_id, action, preview_runs, preview_skipped, preview_more, next, done, skipped)
+		VALUES ($1, $2, $3, $4, $5, $1, 0, 0)`
+	moveActionSQL = `UPDATE bulk_actions SET next = $1, done = done + $2, skipped = skipped + $3
+		WHERE run_id = $4 AND next = $5 RETURNING run_id`
+)
+
+// Save stores the action of a bulk run.
+func (a NewBulkAction) Save(w Writer, run int64) error {
+	return w.Exec(addActionSQL, run, a.JSON, a.Preview.Runs, a.Preview.Skipped, a.Preview.More)
+}
+
+// Save stores the progress of a bulk run after a chunk. It fails with ErrConcurrentAction if another writer
+// has performed the chunk since it was read.
+func (r ChunkResult) Save(w Writer, run int64, chunk BulkChunk) error {
+	var saved int64
+	found, err := w.Find(&saved, moveActionSQL, r.Next, r.Done, r.Skipped, run, chunk.Start)
+	if err == nil && !found {
+		err = ErrConcurrentAction
+	}
+	return err
+}

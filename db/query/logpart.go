@@ -147,3 +147,57 @@ func (p LogPart) TrimmedPart() (NewPart, bool) {
 	part.take([]app.LogLine{{Stream: app.ServerLog, Text: trimmedText}}, partSize)
 	return part, true
 }
+
+const (
+	lastPartSQL = `SELECT start, stop, part FROM run_logs WHERE run_id = $1 ORDER BY start DESC LIMIT 1`
+	addPartSQL  = `INSERT INTO run_logs (run_id, start, stop, part, text, line_index)
+		VALUES ($1, $2, $3, $4, $5, $6) RETURNING ` + WrittenColumns
+	extendPartSQL = `UPDATE run_logs
+		SET stop = $1, text = text || $2, line_index = CAST(line_index || $3 AS blob)
+		WHERE run_id = $4 AND start = $5 RETURNING ` + WrittenColumns
+
+	// WrittenColumns are the columns of a WrittenPart.
+	WrittenColumns = `text, line_index, coalesce((
+		SELECT CASE WHEN stop = run_logs.start THEN substr(text, length(text) - 249) END
+		FROM run_logs AS earlier WHERE earlier.run_id = run_logs.run_id AND earlier.start < run_logs.start
+		ORDER BY start DESC LIMIT 1
+	), '') AS before`
+)
+
+// AppendLog appends the lines of an update to the log of a run, and deletes its oldest parts beyond limit
+// bytes.
+func AppendLog(w Writer, run app.ProcessRun, update app.ProgressUpdate, limit int64) error {
+	last := NoPart
+	if _, err := w.Find(&last, lastPartSQL, run.ID); err != nil {
+		return err
+	}
+	parts, dropBefore := last.Append(update.Lines, update.Skipped, limit)
+	for _, part := range parts {
+		if err := writePart(w, run, part); err != nil {
+			return err
+		}
+	}
+	if dropBefore <= 0 {
+		return nil
+	}
+	return w.DropLog(run.ID, dropBefore)
+}
+
+// writePart inserts a part of a log or extends a stored one, and indexes its terms.
+func writePart(w Writer, run app.ProcessRun, part NewPart) (err error) {
+	var written WrittenPart
+	if part.Extends {
+		_, err = w.Find(&written, extendPartSQL, part.Stop, part.Text, part.LineIndex, run.ID, part.Start)
+	} else {
+		_, err = w.Find(&written, addPartSQL,
+			run.ID, part.Start, part.Stop, part.Part, part.Text, part.LineIndex)
+	}
+	if err != nil || NeverSearched(run.Kind) {
+		return err
+	}
+	terms, err := written.Terms(run.ID)
+	if err != nil {
+		return err
+	}
+	return w.Index(run.ID, part.Part+1, terms)
+}

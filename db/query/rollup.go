@@ -151,3 +151,34 @@ func ExpiredRollups(now time.Time) map[int64]int64 {
 	}
 	return before
 }
+
+const (
+	// FindRollupSQL returns the Times of a row of rollups.
+	FindRollupSQL = `SELECT queue_ms, run_ms FROM rollups
+		WHERE step = $1 AND at = $2 AND kind = $3 AND node = $4`
+	addRollupSQL = `INSERT INTO rollups
+		(step, at, kind, node, created, requeued, started, completed, failed, cancelled, queue_ms, run_ms)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+		ON CONFLICT (step, at, kind, node) DO UPDATE SET
+			created = rollups.created + excluded.created, requeued = rollups.requeued + excluded.requeued,
+			started = rollups.started + excluded.started, completed = rollups.completed + excluded.completed,
+			failed = rollups.failed + excluded.failed, cancelled = rollups.cancelled + excluded.cancelled,
+			queue_ms = excluded.queue_ms, run_ms = excluded.run_ms`
+)
+
+// Save adds the collected events to the rows of a node.
+func (r *Rollups) Save(w Writer, node int64) error {
+	for row, sum := range r.Rows() {
+		var times Times
+		if _, err := w.Find(&times, FindRollupSQL, row.Step, row.At, row.Kind, node); err != nil {
+			return err
+		}
+		times = sum.Merged(times)
+		err := w.Exec(addRollupSQL, row.Step, row.At, row.Kind, node, sum.Created, sum.Requeued, sum.Started,
+			sum.Completed, sum.Failed, sum.Cancelled, times.Queue, times.Run)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

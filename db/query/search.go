@@ -205,3 +205,11 @@ func (s *search) condition() (condition string, args []any) {
 	found := fmt.Sprintf(s.dialect.SearchFirst, strings.Join(ids, " INTERSECT "))
 	return condition + " AND id IN (" + found + ")", args
 }
+
+// IndexError adds the error of a run, if it has one, to the search index.
+func IndexError(w Writer, run app.ProcessRun) error {
+	if run.Error == "" || NeverSearched(run.Kind) {
+		return nil
+	}
+	return w.Index(run.ID, ErrorPart, Terms(run.ID, run.Error))
+}

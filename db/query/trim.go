@@ -1,6 +1,11 @@
 package query
 
-import "context"
+import (
+	"context"
+	"math"
+
+	"runboard/app"
+)
 
 // Queries for the sizes of logs. Triggers maintain the table log_sizes, see the migrations.
 const (
@@ -53,4 +58,26 @@ func (r *Reader) excessLogs(ctx context.Context, limit int64) (runs []int64, ove
 		}
 	})
 	return runs, over, err
+}
+
+// KeepLog exempts the log of a run from trimming until the run finishes again.
+func KeepLog(w Writer, run int64) error {
+	return w.Exec(`UPDATE log_sizes SET finished_at = 0 WHERE run_id = $1`, run)
+}
+
+// TrimLog replaces the log of a finished run by a line that says so, and keeps that.
+func TrimLog(w Writer, run app.ProcessRun) error {
+	last := NoPart
+	if _, err := w.Find(&last, lastPartSQL, run.ID); err != nil {
+		return err
+	}
+	if err := w.DropLog(run.ID, math.MaxInt64); err != nil {
+		return err
+	}
+	if part, worth := last.TrimmedPart(); worth {
+		if err := writePart(w, run, part); err != nil {
+			return err
+		}
+	}
+	return KeepLog(w, run.ID)
 }

@@ -49,7 +49,7 @@ func (tx *transaction) idempotent(
 	if key == "" {
 		return create()
 	}
-	var first query.Request
+	var first query.KeyedRequest
 	found, err := tx.Find(&first, findKey, key)
 	if err != nil {
 		return app.Batch{}, err
@@ -65,7 +65,7 @@ func (tx *transaction) idempotent(
 	if err != nil {
 		return batch, err
 	}
-	return batch, tx.Exec(dropOldKeys, tx.now.Add(-query.KeepRequests).UnixMilli())
+	return batch, tx.Exec(dropOldKeys, tx.now.Add(-query.KeepKeys).UnixMilli())
 }
 
 // checkCapacity fails with CodeUnavailable if count more created runs would exceed Options.MaxPending.
