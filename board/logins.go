@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -79,10 +80,8 @@ func (c Config) readLogins() (logins []handlers.Login, err error) {
 	if !given {
 		return logins, nil
 	}
-	for _, login := range logins {
-		if login.User == user {
-			return nil, fmt.Errorf("--auth-file: %s has the user %q, as has --auth", c.AuthFile, user)
-		}
+	if slices.ContainsFunc(logins, func(login handlers.Login) bool { return login.User == user }) {
+		return nil, fmt.Errorf("--auth-file: %s has the user %q, as has --auth", c.AuthFile, user)
 	}
 	return append(logins, handlers.Login{User: user, Password: password}), nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 
 	"runboard/db/sqlite"
 	"runboard/jobs"
@@ -42,13 +43,13 @@ func Main(kinds ...Kind) {
 	slog.SetDefault(log) // for libraries
 	surviveSignals(log)
 	go handleSignals(shutDown, stopHard)
-	notices := sweep(config, unguarded)
+	warnings := sweep(config, unguarded)
 	b, err := open(ctx, config, registry)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "runboard:", err)
 		os.Exit(exitFailed)
 	}
-	b.warnings = append(b.warnings, notices...) // logged by run, whose first line names the URL
+	b.warnings = append(b.warnings, warnings...) // logged by run, whose first line names the URL
 	err = b.run(ctx, hardStop)
 	if err != nil {
 		log.Error("stopped", "error", err)
@@ -68,19 +69,18 @@ func newRegistry(config Config, kinds []Kind) (*jobs.Registry, error) {
 	if len(kinds) == 0 {
 		kinds = []Kind{jobs.Simulated(config.DelayMin, config.DelayMax, config.FailureRate)}
 	}
-	all := append([]Kind{}, kinds...)
-	return jobs.NewRegistry(append(all, commands...)...)
+	return jobs.NewRegistry(slices.Concat(kinds, commands)...)
 }
 
 // sweep removes what commands of dead servers left behind, before their runs start again. It returns warnings
 // for the operator about that and about unguarded, the error of command.Guard.
-func sweep(config Config, unguarded error) (notices []sqlite.Warning) {
-	for _, notice := range jobs.SweepLeftovers(config.CommandUser) {
-		notices = append(notices, sqlite.Warning{Text: notice.Text, Args: notice.Args})
+func sweep(config Config, unguarded error) (warnings []sqlite.Warning) {
+	warn := func(text string, args ...any) {
+		warnings = append(warnings, sqlite.Warning{Text: text, Args: args})
 	}
+	jobs.SweepLeftovers(config.CommandUser, warn)
 	if unguarded != nil {
-		const text = "commands may be able to read the environment and memory of this process"
-		notices = append(notices, sqlite.Warning{Text: text, Args: []any{"error", unguarded}})
+		warn("commands may be able to read the environment and memory of this process", "error", unguarded)
 	}
-	return notices
+	return warnings
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -65,10 +66,8 @@ func (c Config) checkDelays() error {
 }
 
 func checkOneOf(flag, value string, known ...string) error {
-	for _, word := range known {
-		if value == word {
-			return nil
-		}
+	if slices.Contains(known, value) {
+		return nil
 	}
 	return fmt.Errorf("--%s: %q is not one of %s", flag, value, strings.Join(known, ", "))
 }

@@ -51,11 +51,11 @@ func (d runDirectory) remove(log *slog.Logger) {
 }
 
 // SweepLeftovers kills and removes what commands of dead servers left behind. commandUser is the user of
-// CommandKinds and must be valid. It returns notices for the operator.
-func SweepLeftovers(commandUser string) []command.Notice {
+// CommandKinds and must be valid. It reports what it did to warn, whose arguments are those of slog.Warn.
+func SweepLeftovers(commandUser string, warn func(text string, args ...any)) {
 	var owners []uint32
 	if user, err := CommandUser(commandUser); err == nil && user != nil {
 		owners = append(owners, user.UID)
 	}
-	return command.Sweep(owners...)
+	command.Sweep(warn, owners...)
 }

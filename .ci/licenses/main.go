@@ -145,8 +145,9 @@ func read(files map[string]map[string]bool) (works []work, err error) {
 }
 
 const (
-	heading = "Runboard contains software of others, under the licences that follow. Each is named with the version that is in use;\n" +
-		"its source is where its name says. SQLite, which is part of github.com/mattn/go-sqlite3, is in the public domain.\n"
+	heading = "Runboard contains third-party software under the following licences. Each module or package is named with the\n" +
+		"version in use, and its name says where the source is. SQLite, which is part of github.com/mattn/go-sqlite3, is\n" +
+		"in the public domain.\n"
 	line = "\n================================================================================\n"
 )
 

@@ -14,24 +14,21 @@ var runDir = regexp.MustCompile(`^runboard-[0-9]+-[0-9]+$`)
 
 // Sweep kills and removes what commands of dead servers left behind: processes, cgroups, and run
 // directories in the directory for temporary files. It touches only directories of this process's user
-// and of owners. It returns notices for the operator.
-func Sweep(owners ...uint32) (notices []Notice) {
+// and of owners. It reports what it did to warn, whose arguments are those of slog.Warn.
+func Sweep(warn func(text string, args ...any), owners ...uint32) {
 	killed := append(killCgroups(), killLeftovers()...)
 	for deadline := time.Now().Add(killTimeout); time.Now().Before(deadline) && anyLives(killed); {
 		time.Sleep(minPause)
 	}
 	if len(killed) > 0 {
-		const text = "processes that commands of a dead server had left were killed"
-		notices = append(notices, Notice{text, []any{"processes", describe(killed)}})
+		warn("killed processes that commands of a dead server had left", "processes", describe(killed))
 	}
 	entries, _ := os.ReadDir(os.TempDir()) // if it cannot be read, there is nothing to remove
 	for _, entry := range entries {
 		if entry.IsDir() && runDir.MatchString(entry.Name()) {
-			dir := filepath.Join(os.TempDir(), entry.Name())
-			notices = append(notices, sweepDir(dir, append(owners, uint32(os.Geteuid())))...)
+			sweepDir(filepath.Join(os.TempDir(), entry.Name()), append(owners, uint32(os.Geteuid())), warn)
 		}
 	}
-	return notices
 }
 
 func anyLives(all []process) bool {
@@ -42,24 +39,24 @@ func anyLives(all []process) bool {
 }
 
 // sweepDir removes a run directory that no server uses.
-func sweepDir(dir string, owners []uint32) []Notice {
+func sweepDir(dir string, owners []uint32, warn func(text string, args ...any)) {
 	info, err := os.Lstat(dir)
 	if err != nil || !belongsTo(info, owners) {
-		return nil
+		return
 	}
 	if info.Mode().Perm()&0o400 == 0 && os.Geteuid() != 0 {
 		_ = os.Chmod(dir, 0o700) // #nosec G302 -- a directory: isUnused must open it
 	}
 	marked, unused := isUnused(dir)
 	if !unused {
-		return nil
+		return
 	}
 	defer marked.Close()
 	if err := RemoveTree(dir); err != nil {
-		const text = "the directory of a run of a dead server cannot be removed"
-		return []Notice{{text, []any{"directory", dir, "error", err}}}
+		warn("the directory of a run of a dead server cannot be removed", "directory", dir, "error", err)
+		return
 	}
-	return []Notice{{"the directory of a run of a dead server was removed", []any{"directory", dir}}}
+	warn("removed the directory of a run of a dead server", "directory", dir)
 }
 
 func belongsTo(info os.FileInfo, owners []uint32) bool {

@@ -20,7 +20,7 @@ const instanceName = "RUNBOARD_INSTANCE"
 func Guard() error { return nil }
 
 // Sweep does nothing, because commands run on Linux only.
-func Sweep(...uint32) []Notice { return nil }
+func Sweep(func(string, ...any), ...uint32) {}
 
 // LockDir fails, because commands run on Linux only.
 func LockDir(string) (*os.File, error) { return nil, errLinux }
