@@ -48,7 +48,7 @@ func TestError_HidesItsCauseFromPeople(t *testing.T) {
 		}
 	}
 	if strings.Contains(err.Message, "EOF") {
-		t.Errorf("people are told %q", err.Message)
+		t.Errorf("the error is %q", err.Message)
 	}
 }
 

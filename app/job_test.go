@@ -30,10 +30,10 @@ func TestQueueOf_SeparatesRuns(t *testing.T) {
 		BulkQueue:       {Kind: BulkRetry.Kind(), Crashes: 1},
 	} {
 		if got := QueueOf(run, 3); got != want {
-			t.Errorf("the job of %+v stands in %s", run, got)
+			t.Errorf("the queue of %+v is %s", run, got)
 		}
 	}
 	if got := QueueOf(ProcessRun{Kind: "backup"}, 1); got != DefaultQueue {
-		t.Errorf("the job of a new run stands in %s where one crash fails it", got)
+		t.Errorf("the queue of a new run is %s where one crash fails it", got)
 	}
 }

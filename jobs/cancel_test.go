@@ -38,7 +38,7 @@ func TestCancel_StopsTheWork(t *testing.T) {
 	}
 	run := waitForStatus(t, store, id, app.Cancelled)
 	if cause := <-causes; !errors.Is(cause, jobs.ErrCancelled) {
-		t.Errorf("the work is told %v", cause)
+		t.Errorf("the cause that the work sees is %v", cause)
 	}
 	if run.Error != "" || run.Version != 4 {
 		t.Errorf("in the end it is %+v", run)
@@ -58,7 +58,7 @@ func TestCancel_CompletedWorkSaysSo(t *testing.T) {
 	}
 	close(work)
 	if run := waitForStatus(t, store, id, app.Cancelled); run.Error == "" {
-		t.Error("nothing is said of its work")
+		t.Error("the page says nothing about its work")
 	}
 }
 

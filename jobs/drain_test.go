@@ -168,7 +168,7 @@ func TestExecutor_WorkIgnoresItsContext(t *testing.T) {
 			t.Errorf("the row is %+v", run)
 		}
 	})
-	t.Run("fails when it takes too long, and keeps its place", func(t *testing.T) {
+	t.Run("fails when it takes too long, and keeps its slot", func(t *testing.T) {
 		t.Parallel()
 		store, deaf, next := openStore(t), newStubborn(t), newGated()
 		var busy gauge
@@ -183,7 +183,7 @@ func TestExecutor_WorkIgnoresItsContext(t *testing.T) {
 		start(t, queue)
 		run := waitForStatus(t, store, create(t, store, "deaf", 1), app.Failed)
 		if run.Error != "timed out after 3s" {
-			t.Errorf("people are told %q", run.Error)
+			t.Errorf("the error is %q", run.Error)
 		}
 		for range 50 { // enough time and notifications to start two runs, if there were a free worker
 			create(t, store, "next", 1)
@@ -191,7 +191,7 @@ func TestExecutor_WorkIgnoresItsContext(t *testing.T) {
 		close(next.gate)
 		waitForCount(t, store, 50, app.Completed)
 		if n := busy.highest(); n != 1 {
-			t.Errorf("%d others were in work at once, with one place left", n)
+			t.Errorf("%d others were in work at once, with one slot left", n)
 		}
 	})
 }

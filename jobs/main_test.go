@@ -65,15 +65,15 @@ func (c *clock) setForward(by time.Duration) { c.ahead.Add(int64(by)) }
 const maxCrashes = 3
 
 // newQueue returns a queue with settings that suit most tests.
-func newQueue(backlog app.QueueStore, kinds ...jobs.Kind) *jobs.Queue {
+func newQueue(queueStore app.QueueStore, kinds ...jobs.Kind) *jobs.Queue {
 	registry, err := jobs.NewRegistry(kinds...)
 	if err != nil {
 		panic(err)
 	}
 	return &jobs.Queue{
-		Store: backlog, Workers: 4, MaxCrashes: maxCrashes, DrainTimeout: patience,
+		Store: queueStore, Workers: 4, MaxCrashes: maxCrashes, DrainTimeout: patience,
 		Executor: &jobs.Executor{
-			Store: backlog, Registry: registry, MaxAttempts: 1, RunTimeout: 10 * time.Minute,
+			Store: queueStore, Registry: registry, MaxAttempts: 1, RunTimeout: 10 * time.Minute,
 			Log: slog.New(slog.DiscardHandler),
 		},
 	}
@@ -138,12 +138,12 @@ func counts(t *testing.T, store *sqlite.Store) app.Counts {
 // fails after patience.
 func waitUntil(t *testing.T, store *sqlite.Store, what string, condition func() bool) {
 	t.Helper()
-	rings, stop := store.Changed().Subscribe()
+	notifications, stop := store.Changed().Subscribe()
 	defer stop()
 	deadline := time.After(patience)
 	for !condition() {
 		select {
-		case <-rings:
+		case <-notifications:
 		case <-deadline:
 			t.Fatalf("waited too long for %s", what)
 		}

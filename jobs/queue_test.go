@@ -126,7 +126,7 @@ func TestQueue_WakesUpWhenNotified(t *testing.T) {
 		waitForStatus(t, store, create(t, store, "quick", 1), app.Completed)
 		select {
 		case <-deadline:
-			t.Fatalf("only %d rounds are done: the bell does not wake the queue", round)
+			t.Fatalf("only %d rounds are done: the notification does not wake the queue", round)
 		default:
 		}
 	}
@@ -178,7 +178,7 @@ func TestQueue_PanicFailsTheRunOnly(t *testing.T) {
 	for _, kind := range []string{"bad", "worse"} {
 		run := waitForStatus(t, store, create(t, store, kind, 1), app.Failed)
 		if run.Error != "the work panicked; the server's log says where" {
-			t.Errorf("people are told %q", run.Error)
+			t.Errorf("the error is %q", run.Error)
 		}
 	}
 	waitForStatus(t, store, create(t, store, "good", 1), app.Completed)
@@ -203,7 +203,7 @@ func TestQueue_TimeoutFailsTheRun(t *testing.T) {
 	start(t, queue)
 	run := waitForStatus(t, store, create(t, store, "slow", 1), app.Failed)
 	if run.Error != "timed out after 50ms" {
-		t.Errorf("people are told %q", run.Error)
+		t.Errorf("the error is %q", run.Error)
 	}
 }
 

@@ -73,9 +73,9 @@ func testPages(t *testing.T, subject Subject) {
 		t.Parallel()
 		f := open(t, subject)
 		for _, list := range filters() {
-			for _, turn := range []app.Direction{app.Latest, app.Before, app.After} {
+			for _, direction := range []app.Direction{app.Latest, app.Before, app.After} {
 				for _, cursor := range []int64{0, 1, math.MaxInt64} {
-					f.answers(nil, list.WithCursor(turn, cursor))
+					f.answers(nil, list.WithCursor(direction, cursor))
 				}
 			}
 		}

@@ -41,7 +41,7 @@ func testNotifications(t *testing.T, subject Subject) {
 		f := f.inside(t)
 		before := f.page(app.Query{}).Counts.Total()
 		f.heard(t, func() error {
-			_, err := f.store.Create(ctx, app.CreateRequest{Kind: kind, Count: 3, IdempotencyKey: "bell"})
+			_, err := f.store.Create(ctx, app.CreateRequest{Kind: kind, Count: 3, IdempotencyKey: "notify"})
 			return err
 		})
 		if after := f.page(app.Query{}).Counts.Total(); after != before+3 {
@@ -52,7 +52,7 @@ func testNotifications(t *testing.T, subject Subject) {
 		f := f.inside(t)
 		notified, stop := f.store.Changed().Subscribe()
 		defer stop()
-		_, err := f.store.Create(ctx, app.CreateRequest{Kind: kind, Count: 3, IdempotencyKey: "bell"})
+		_, err := f.store.Create(ctx, app.CreateRequest{Kind: kind, Count: 3, IdempotencyKey: "notify"})
 		f.ok(err)
 		select {
 		case <-notified:

@@ -284,7 +284,7 @@ func (m *model) crash(t *rapid.T) {
 // readPage compares a random page with the model.
 func (m *model) readPage(t *rapid.T) {
 	query := rapid.SampledFrom(filters()).Draw(t, "list")
-	query = query.WithCursor(app.Direction(rapid.IntRange(0, 2).Draw(t, "turn")),
+	query = query.WithCursor(app.Direction(rapid.IntRange(0, 2).Draw(t, "direction")),
 		rapid.Int64Range(0, m.last+1).Draw(t, "cursor"))
 	got, want := m.page(query), expected(m.list(), query)
 	if !slices.EqualFunc(got.Runs, want.Runs, same) || got.HasNewer != want.HasNewer ||

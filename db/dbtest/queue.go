@@ -10,13 +10,13 @@ import (
 	"runboard/app"
 )
 
-// backlog returns the store as an app.QueueStore.
-func (f fixture) backlog() app.QueueStore { return f.store.(app.QueueStore) }
+// queueStore returns the store as an app.QueueStore.
+func (f fixture) queueStore() app.QueueStore { return f.store.(app.QueueStore) }
 
 // oldest returns the oldest due runs of the kinds that these tests use, as a queue fetches them.
 func (f fixture) oldest(limit int) []app.ProcessRun {
 	f.Helper()
-	runs, err := f.backlog().FetchDue(ctx, []string{kind, "a", "b"}, limit)
+	runs, err := f.queueStore().FetchDue(ctx, []string{kind, "a", "b"}, limit)
 	f.ok(err)
 	return runs
 }
@@ -46,7 +46,7 @@ func testFetchDue(t *testing.T, subject Subject) {
 			f.ok(err)
 		}
 		for want, kinds := range map[string][]string{"aacca": {"c", "a"}, "bbbbb": {"b", "unknown"}, "": {}} {
-			runs, err := f.backlog().FetchDue(ctx, kinds, 5)
+			runs, err := f.queueStore().FetchDue(ctx, kinds, 5)
 			f.ok(err)
 			got := ""
 			for _, run := range runs {
@@ -87,7 +87,7 @@ func testStartAndCompleteMany(t *testing.T, subject Subject) {
 	_, err := f.store.Cancel(ctx, cancelled.ID)
 	f.ok(err)
 	f.clock.Advance(time.Second)
-	started, err := f.backlog().StartMany(ctx, runs)
+	started, err := f.queueStore().StartMany(ctx, runs)
 	f.ok(err)
 	if len(started) != 2*app.MaxEvents-1 || len(f.oldest(1)) > 0 {
 		t.Fatalf("%d of %d runs are started, and %d are still due", len(started), len(runs), len(f.oldest(1)))
@@ -101,7 +101,7 @@ func testStartAndCompleteMany(t *testing.T, subject Subject) {
 	f.ok(err)
 	f.ok(f.store.Requeue(ctx, started[6]))
 	f.clock.Advance(time.Second)
-	late, err := f.backlog().CompleteMany(ctx, started)
+	late, err := f.queueStore().CompleteMany(ctx, started)
 	f.ok(err)
 	if len(late) != 1 || late[0] != started[6] {
 		t.Errorf("the stale runs are %+v", late)
@@ -121,14 +121,14 @@ func testRequeueSeq(t *testing.T, subject Subject) {
 	failed, stays := f.in(app.Failed), f.in(app.Started)
 	f.finish(stays, app.Outcome{Status: app.Completed})
 	f.in(app.Cancelled)
-	if n := f.backlog().RequeueSeq(); n != 0 {
+	if n := f.queueStore().RequeueSeq(); n != 0 {
 		t.Errorf("RequeueSeq is %d before any requeue", n)
 	}
 	_, err := f.store.Retry(ctx, failed.ID)
 	f.ok(err)
 	f.ok(f.store.Requeue(ctx, f.in(app.Started)))
 	f.finish(f.in(app.Started), app.Outcome{Status: app.Created})
-	if n := f.backlog().RequeueSeq(); n != 3 {
+	if n := f.queueStore().RequeueSeq(); n != 3 {
 		t.Errorf("RequeueSeq is %d after three requeues", n)
 	}
 }
@@ -149,7 +149,7 @@ func (m *model) startMany(t *rapid.T) {
 			runs = append(runs, run)
 		}
 	}
-	started, err := m.backlog().StartMany(ctx, runs)
+	started, err := m.queueStore().StartMany(ctx, runs)
 	m.expect(t, err, "")
 	for _, run := range runs {
 		i := slices.Index(ids(started), run.ID)
@@ -170,7 +170,7 @@ func (m *model) completeMany(t *rapid.T) {
 			runs = append(runs, attempt)
 		}
 	}
-	late, err := m.backlog().CompleteMany(ctx, runs)
+	late, err := m.queueStore().CompleteMany(ctx, runs)
 	m.expect(t, err, "")
 	for _, attempt := range runs {
 		run := m.runs[attempt.ID]

@@ -103,7 +103,7 @@ func TestJob_FollowsItsRun(t *testing.T) {
 	ok(t, err)
 	if asked := number(t, store,
 		"SELECT count(*) FROM river_job WHERE id = $1 AND metadata ? 'cancel_attempted_at'", working.ID); asked != 1 {
-		t.Error("the worker is not told to stop")
+		t.Error("the context of the worker does not end")
 	}
 	action, err := store.CreateBulkAction(ctx, app.BulkAction{Operation: app.BulkRetry}, "")
 	ok(t, err)

@@ -58,7 +58,7 @@ func TestCoalescer_AnswersEveryCallerOfBatch(t *testing.T) {
 	}
 	if got := number(t, store,
 		`SELECT count(*) FROM run_events WHERE status = 1 AND version = 2`); got != n-1 {
-		t.Errorf("%d of them are told", got)
+		t.Errorf("%d callers got a result", got)
 	}
 }
 
@@ -76,7 +76,7 @@ func TestCoalescer_ReportsFailureToAllCallers(t *testing.T) {
 				defer func() { _ = recover() }() // the leader panics again
 				if _, err := g.change(ctx, &updateRequest{run: 1, expected: 1}); !errors.Is(err, broken) &&
 					!errors.Is(err, errPanicked) {
-					t.Errorf("broken %s, one is told %v", name, err)
+					t.Errorf("broken %s, a caller gets %v", name, err)
 				}
 			})
 		}

@@ -107,7 +107,7 @@ func TestHeartbeat_KeepsRunsOfLiveNode(t *testing.T) {
 		assignJob(t, living, run)
 	}
 	working := start(t, living, runs[0])
-	aside := start(t, other, runs[1]) // whose next turn the living node has got
+	aside := start(t, other, runs[1]) // its snoozed job was delivered to the live node
 	execute(t, living, "UPDATE process_runs SET node = 0 WHERE id = $1", aside.ID)
 	n, err := other.rescueLostNodes(ctx)
 	if err != nil || n != 0 {

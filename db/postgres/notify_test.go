@@ -30,7 +30,7 @@ func TestNotify_IsRetried(t *testing.T) {
 	create(t, a, 1)
 	awaitNotification(t, notified)
 	if n := number(t, b, `SELECT last_value FROM told`); n != 2 {
-		t.Errorf("it was told %d times", n)
+		t.Errorf("it was notified %d times", n)
 	}
 }
 

@@ -64,7 +64,7 @@ func TestRestart_IsNoticedWithoutListener(t *testing.T) {
 	until(t, "the idle store is not ready", func() bool { return store.Ready() != nil })
 }
 
-// heard is a log that rings for the first loss of a listener.
+// heard is a log that signals the first loss of a listener.
 type heard chan struct{}
 
 func (h heard) Write(line []byte) (int, error) {
@@ -74,14 +74,14 @@ func (h heard) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// wantHidden fails unless people are told to try again later, and nothing of what lies beneath.
+// wantHidden fails unless the message says to try again later, without internal details.
 func wantHidden(t *testing.T, err error) {
 	t.Helper()
 	wantCode(t, err, app.CodeUnavailable)
 	message := err.(*app.Error).Message
 	for _, word := range []string{"postgres", "SQLSTATE", "connect", "/tmp", "EOF"} {
 		if strings.Contains(message, word) {
-			t.Errorf("people are told: %s", message)
+			t.Errorf("the message is: %s", message)
 		}
 	}
 }

@@ -109,7 +109,7 @@ func TestDatabase_IsPrivateToItsOwner(t *testing.T) {
 	}
 }
 
-// warnings are what the operator is told of a store that is open.
+// warnings returns the warnings of an open store.
 func warnings(store *Store) string { return fmt.Sprint(store.Warnings()) }
 
 func TestDatabase_WarnsOfHardLinks(t *testing.T) {

@@ -108,8 +108,8 @@ type history struct {
 	runs   map[int64]app.Status // the acknowledged status of each new run
 }
 
-// said reports whether err is nil. It fails the test if err has no code and message for users.
-func (h *history) said(what string, err error) bool {
+// succeeded reports whether err is nil. It fails the test if err has no code and message for users.
+func (h *history) succeeded(what string, err error) bool {
 	h.t.Helper()
 	if err == nil {
 		return true
@@ -130,7 +130,7 @@ func (h *history) play() {
 	since := time.Now().Add(-time.Hour)
 	request := app.CreateRequest{Kind: kind, Count: 5, IdempotencyKey: "key " + h.round}
 	batch, err := h.store.Create(ctx, request)
-	if !h.said("Create", err) { // repeat it, as a client would
+	if !h.succeeded("Create", err) { // repeat it, as a client would
 		if batch, err = h.store.Create(ctx, request); err != nil {
 			h.t.Errorf("%s, Create fails twice: %v", h.at, err)
 			return
@@ -143,18 +143,18 @@ func (h *history) play() {
 	h.finish(first, app.Outcome{Status: app.Completed})
 	h.finish(first+1, app.Outcome{Status: app.Failed, Error: "out of ink at 7"})
 	h.finish(first+2, app.Outcome{Status: app.Failed, Error: "out of ink at 8"})
-	if _, err := h.store.Cancel(ctx, first+3); h.said("Cancel", err) {
+	if _, err := h.store.Cancel(ctx, first+3); h.succeeded("Cancel", err) {
 		h.runs[first+3] = app.Cancelled
 	}
 	if h.runs[first+1] == app.Failed {
-		if _, err := h.store.Retry(ctx, first+1); h.said("Retry", err) {
+		if _, err := h.store.Retry(ctx, first+1); h.succeeded("Retry", err) {
 			h.runs[first+1] = app.Created
 		}
 	}
 	h.read(first, app.Filter{Kind: kind, Since: app.At(since)})
 	h.read(first, app.Filter{Text: "ink"})
 	h.act(app.BulkAction{Operation: app.BulkDelete, IDs: []int64{first + 2}})
-	if h.runs[first] == app.Completed && h.said("Delete", h.store.Delete(ctx, first)) {
+	if h.runs[first] == app.Completed && h.succeeded("Delete", h.store.Delete(ctx, first)) {
 		delete(h.runs, first)
 	}
 }
@@ -174,7 +174,7 @@ func (h *history) finish(id int64, outcome app.Outcome) {
 	})
 	h.runs[id] = app.Started
 	progress := app.Progress{Percent: 40, Message: "half"}
-	h.said("SaveProgress", h.store.SaveProgress(ctx, run,
+	h.succeeded("SaveProgress", h.store.SaveProgress(ctx, run,
 		app.ProgressUpdate{Progress: &progress, Lines: []app.LogLine{{Text: "a line of ink\n"}}}))
 	h.twice("Finish", func() error {
 		if outcome.Status != app.Completed {
@@ -192,7 +192,7 @@ func (h *history) finish(id int64, outcome app.Outcome) {
 // twice calls do, and once more after an error. The second call must succeed, because only one call fails.
 func (h *history) twice(what string, do func() error) {
 	h.t.Helper()
-	if h.said(what, do()) {
+	if h.succeeded(what, do()) {
 		return
 	}
 	if err := do(); err != nil {
@@ -204,17 +204,17 @@ func (h *history) twice(what string, do func() error) {
 func (h *history) read(id int64, filter app.Filter) {
 	h.t.Helper()
 	_, err := h.store.Page(ctx, app.Query{Filter: filter})
-	h.said("Page", err)
+	h.succeeded("Page", err)
 	_, err = h.store.Run(ctx, id)
-	h.said("Run", err)
+	h.succeeded("Run", err)
 	_, _, err = h.store.Runs(ctx, filter, 1000, 10)
-	h.said("Runs", err)
+	h.succeeded("Runs", err)
 	_, err = h.store.Log(ctx, app.LogQuery{Run: id, Bytes: 100, Lines: 10})
-	h.said("Log", err)
+	h.succeeded("Log", err)
 	_, err = h.store.Revisions(ctx, []int64{id})
-	h.said("Revisions", err)
+	h.succeeded("Revisions", err)
 	_, err = h.store.FetchDue(ctx, []string{kind}, 10)
-	h.said("FetchDue", err)
+	h.succeeded("FetchDue", err)
 }
 
 // act performs a bulk action to its end.
@@ -232,7 +232,7 @@ func (h *history) act(action app.BulkAction) {
 	h.runs[run.ID] = app.Started
 	var state app.BulkProgress
 	for range 5 {
-		if next, err := h.store.StepBulkAction(ctx, run); h.said("StepBulkAction", err) {
+		if next, err := h.store.StepBulkAction(ctx, run); h.succeeded("StepBulkAction", err) {
 			state = next
 		}
 	}

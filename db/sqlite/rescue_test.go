@@ -167,7 +167,7 @@ func TestCounts_AreRepairedAtOpen(t *testing.T) {
 			change(t, path, spoil)
 			store, _ := openLogged(t, path)
 			if r := store.Recovered(); !r.Repaired || r.Is.Total() != 2*app.StatusCount {
-				t.Errorf("it tells of %+v", r)
+				t.Errorf("it reports %+v", r)
 			}
 			if counts := checkCounts(t, store); counts[app.Created] != 4 ||
 				counts.Total() != 2*app.StatusCount {

@@ -139,7 +139,7 @@ func createThree(store *Store) error {
 			return err
 		}
 		if page.Run != run {
-			return errors.New("a caller was told of another's runs")
+			return errors.New("a caller got another caller's runs")
 		}
 	}
 	return nil
@@ -148,7 +148,7 @@ func createThree(store *Store) error {
 func startIt(store *Store, run app.ProcessRun) error {
 	started, err := store.Start(ctx, run)
 	if err == nil && started.Version != run.Version+1 {
-		err = errors.New("a caller was told of what was rolled back")
+		err = errors.New("a caller got the result of a rolled back transaction")
 	}
 	return err
 }
@@ -209,7 +209,7 @@ func TestWriter_SkipsCancelledCall(t *testing.T) {
 	release()
 	create(t, store, 1) // enqueued last, so the others are settled after it
 	if counts := checkCounts(t, store); counts != (app.Counts{app.Created: 2}) {
-		t.Errorf("they were told to try again, and should not be done; the counts are %v", counts)
+		t.Errorf("they failed, and should not be done; the counts are %v", counts)
 	}
 }
 
@@ -230,7 +230,7 @@ func TestWriter_FinishesBegunCall(t *testing.T) {
 	cancel()
 	close(free)
 	if err := <-done; err != nil {
-		t.Errorf("it is done, and its caller is told %v", err)
+		t.Errorf("it is done, but its caller gets %v", err)
 	}
 	if counts := checkCounts(t, store); counts != (app.Counts{app.Created: 2}) {
 		t.Errorf("the counts are %v", counts)

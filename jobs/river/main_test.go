@@ -183,14 +183,14 @@ func read(t testing.TB, store *postgres.Store, id int64) app.ProcessRun {
 // waitUntil calls there after each change in the store, and every 100 ms, and returns when it reports true.
 func waitUntil(t testing.TB, store *postgres.Store, what string, there func() bool) {
 	t.Helper()
-	rings, stop := store.Changed().Subscribe()
+	notifications, stop := store.Changed().Subscribe()
 	defer stop()
 	// River's own changes do not notify.
 	deadline, again := time.After(patience), time.NewTicker(100*time.Millisecond)
 	defer again.Stop()
 	for !there() {
 		select {
-		case <-rings:
+		case <-notifications:
 		case <-again.C:
 		case <-deadline:
 			t.Fatalf("waited too long for %s", what)
