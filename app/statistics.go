@@ -144,7 +144,7 @@ const (
 const (
 	window    = 3 * int(time.Minute/RecentStep) // the last minutes, in steps
 	minStarts = 10                              // minimum number of starts for a rate
-	soon      = 10 * time.Second                // a queue that empties within this time is Draining, whatever arrives
+	soon      = 10 * time.Second                // a queue that empties this soon is Draining, whatever arrives
 )
 
 // Forecast computes the forecast for a load.

@@ -103,7 +103,8 @@ func (c Config) checkServer() error {
 
 func (c Config) checkRole() error {
 	if c.Role != roleAll && !c.UsesPostgres() {
-		return fmt.Errorf("--role: %q needs --database-url postgres://…; one process does all with SQLite", c.Role)
+		const text = "--role: %q needs --database-url postgres://…; one process does all with SQLite"
+		return fmt.Errorf(text, c.Role)
 	}
 	return nil
 }

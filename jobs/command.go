@@ -46,7 +46,7 @@ func ParseCommand(text string) (c Command, err error) {
 		return c, fmt.Errorf("%q is not NAME=COMMAND", text)
 	}
 	if !kindName.MatchString(name) {
-		return c, fmt.Errorf("%q is not a name: 1 to 63 of a-z, 0-9, _ and -, and neither _ nor - first", name)
+		return c, fmt.Errorf("%q is not a name: use 1 to 63 of a-z, 0-9, _ and -, not _ or - first", name)
 	}
 	words, err := splitWords(line)
 	switch {

@@ -63,7 +63,8 @@ func (l *commandLimiter) warn(log *slog.Logger, reason string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.warning.Do(func() {
-		log.Warn("commands wait until there is room; raise ulimit -n and -u or lower --workers", "reason", reason)
+		const text = "commands wait until there is room; raise ulimit -n and -u or lower --workers"
+		log.Warn(text, "reason", reason)
 	})
 }
 

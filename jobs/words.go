@@ -14,7 +14,8 @@ func splitWords(line string) (words []string, err error) {
 	parser := syntax.NewParser(syntax.Variant(syntax.LangPOSIX))
 	for word, err := range parser.WordsSeq(strings.NewReader(line)) {
 		if parsing, ok := errors.AsType[syntax.ParseError](err); ok {
-			return nil, fmt.Errorf("%s; no shell runs, so quote special characters, or use sh -c '...'", parsing.Text)
+			const text = "%s; no shell runs, so quote special characters, or use sh -c '...'"
+			return nil, fmt.Errorf(text, parsing.Text)
 		}
 		if err != nil {
 			return nil, err

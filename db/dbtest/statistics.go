@@ -18,7 +18,7 @@ func testStatistics(t *testing.T, subject Subject) {
 		"times are reported by kind":          reportsTimesByKind,
 		"counters belong to their time step":  countsBySteps,
 		"old steps expire":                    expires,
-		"the queueStore has a forecast":       forecasts,
+		"the queue has a forecast":            forecasts,
 		"kinds without workers are unhandled": reportsUnhandledKinds,
 		"without kinds none is unhandled":     reportsNoUnhandledKinds,
 	} {

@@ -56,8 +56,8 @@ const (
 // Node implements app.ClusterStore.
 func (s *Store) Node() int64 { return s.node }
 
-// heartbeater sends the heartbeats of a node over a connection of its own: a node whose pool is exhausted, or whose
-// statements wait for locks, is not lost.
+// heartbeater sends the heartbeats of a node over a connection of its own: a node whose pool is exhausted, or
+// whose statements wait for locks, is not lost.
 type heartbeater struct {
 	store  *Store
 	config *pgx.ConnConfig

@@ -38,7 +38,8 @@ func (s *Store) Prune(ctx context.Context) (int, error) {
 	})
 }
 
-// drop deletes the first dropBatch of runs that are still finished. It is a query.DropFunc. If the server refuses to delete one run, the others are deleted all the same.
+// drop deletes the first dropBatch of runs that are still finished. It is a query.DropFunc. If the server
+// refuses to delete one run, the others are deleted all the same.
 func (s *Store) drop(ctx context.Context, runs []int64) (n int, left []int64, err error) {
 	runs, left = runs[:min(dropBatch, len(runs))], runs[min(dropBatch, len(runs)):]
 	n, err = s.dropTogether(ctx, runs)

@@ -14,7 +14,7 @@ const (
 	minSlack = time.Minute
 )
 
-// clockSkew measures how far the creation times of runs fall behind those of runs with lower ids. This happens if
+// clockSkew measures how far the creation times of runs fall behind those of runs with lower ids. They do if
 // the clock is set back, or if the clocks of nodes differ. It reads each run once.
 type clockSkew struct {
 	mu     sync.Mutex

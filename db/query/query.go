@@ -101,9 +101,9 @@ func (r Run) App() app.ProcessRun {
 		ID: r.ID, Kind: r.Kind, Status: app.Status(r.Status), Version: r.Version, Attempt: r.Attempt,
 		Crashes: r.Crashes, FencingToken: r.FencingToken, Error: r.Error, Failure: r.Failure,
 		CreatedAt: FromMillis(r.CreatedAt), UpdatedAt: FromMillis(r.UpdatedAt),
-		StartedAt: FromMillis(r.StartedAt), FinishedAt: FromMillis(r.FinishedAt), ScheduledAt: FromMillis(r.ScheduledAt),
-		CancelRequestedAt: FromMillis(r.CancelRequestedAt),
-		Progress:          app.Progress{Percent: app.Percent(r.Percent), Message: r.Message},
+		StartedAt: FromMillis(r.StartedAt), FinishedAt: FromMillis(r.FinishedAt),
+		ScheduledAt: FromMillis(r.ScheduledAt), CancelRequestedAt: FromMillis(r.CancelRequestedAt),
+		Progress: app.Progress{Percent: app.Percent(r.Percent), Message: r.Message},
 	}
 }
 

@@ -85,9 +85,9 @@ func (s *Store) warn(text string, args ...any) {
 	s.warnings = append(s.warnings, Warning{Text: text, Args: args})
 }
 
-// restrictPermissions removes the permissions of other users on an existing database and the files beside it, because its
-// logs may hold secrets and SQLite creates files beside it with the same permissions. It warns about what it
-// changed or could not change.
+// restrictPermissions removes the permissions of other users on an existing database and the files beside it,
+// because its logs may hold secrets and SQLite creates files beside it with the same permissions. It warns
+// about what it changed or could not change.
 func (s *Store) restrictPermissions() {
 	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
 		path := s.options.Path + suffix
