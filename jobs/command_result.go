@@ -42,10 +42,6 @@ func (s stillRunning) Error() string {
 	return string(s) + " cannot be killed and may still run, as another user or waiting for a disk"
 }
 
-// inTime marks the result of work that ended by itself, before it had to stop; the wrapped error may be
-// nil. Such work has not timed out, even if a paused server notices the time-out first.
-type inTime struct{ error }
-
 // lastLines keeps the last lines of a command to explain a failure: those of stderr if there are any,
 // otherwise those of stdout. It does not mix the streams, because their order varies and equal failures
 // would look different.

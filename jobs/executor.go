@@ -129,36 +129,16 @@ func (e *Executor) attempt(ctx context.Context, lifecycle Lifecycle, run app.Pro
 	handle := newAttempt(run, e.MaxAttempts, e.LogLimit, save)
 	handle.log = e.Log.With("run", run.ID, "kind", run.Kind)
 	result := e.runAsync(run, func() error { return kind.Work(timed, handle) })
-	err, returned := waitGrace(timed, lifecycle.Grace, result)
-	cause := context.Cause(timed) // before handle.Close, which may wait for the database
-	if !returned && (errors.Is(cause, ErrCancelled) || errors.Is(cause, ErrSnoozed)) {
-		// The run is cancelled, or can continue, when its work has returned; until then the page says that it
-		// has not. That may take until the server stops.
-		select {
-		case err = <-result:
-			returned = true
-		case <-lifecycle.Work.Done():
-			err = context.Cause(lifecycle.Work)
-		}
-	}
-	if ended, ok := errors.AsType[inTime](err); ok {
-		err = ended.error
-		if errors.Is(cause, ErrTimeout) {
-			cause = nil
-		}
-	}
-	if cause == nil && errors.Is(err, app.ErrLeaseLost) {
-		cause = err // noticed first by the supervisor of a command
-	}
-	handle.Close() // before the result, so that the log is complete when the run has finished
+	end := await(timed, lifecycle, result)
+	handle.Close() // before the result is saved, so that the log is complete when the run has finished
 	switch {
-	case err == nil && !errors.Is(cause, ErrTimeout): // too late is failed, whatever the work returns
+	case end.completed():
 		return attemptCompleted
-	case returned && errors.Is(cause, ErrSnoozed):
+	case end.returned && errors.Is(end.cause, ErrSnoozed):
 		return attemptSnoozed
 	}
-	e.settle(lifecycle.Work, cause, run, err)
-	if !returned && lifecycle.Grace.Err() == nil {
+	e.settle(lifecycle.Work, run, end)
+	if !end.returned && lifecycle.Grace.Err() == nil {
 		e.holdSlot(lifecycle.Fetch, run, result)
 	}
 	return attemptSaved
@@ -193,47 +173,23 @@ func (e *Executor) runAsync(run app.ProcessRun, work func() error) <-chan error 
 	return result
 }
 
-// waitGrace returns the result of work. After ctx has ended, the work has a grace period to return, as long
-// as grace goes on; then returned is false.
-func waitGrace(ctx, grace context.Context, result <-chan error) (err error, returned bool) {
-	select {
-	case err := <-result:
-		return err, true
-	case <-ctx.Done():
-	}
-	period := CancelGrace
-	if interrupted(context.Cause(ctx)) {
-		period = shutdownCancelGrace
-	}
-	timer := time.NewTimer(period)
-	defer timer.Stop()
-	select {
-	case err := <-result:
-		return err, true
-	case <-timer.C:
-	case <-grace.Done():
-	}
-	return context.Cause(ctx), false
-}
-
-// settle saves the result of an attempt that did not complete the run. cause is why its context ended, or
-// nil if it did not; err is what the work returned.
-func (e *Executor) settle(working context.Context, cause error, run app.ProcessRun, err error) {
+// settle saves the result of an attempt that did not complete the run.
+func (e *Executor) settle(working context.Context, run app.ProcessRun, end ending) {
 	switch {
-	case interrupted(cause), errors.Is(cause, ErrSnoozed): // the shutdown came before snoozed work returned
+	case interrupted(end.cause), errors.Is(end.cause, ErrSnoozed): // the shutdown came before snoozed work returned
 		e.write(working, ofRun(run), "interrupted", func(ctx context.Context) error {
 			return e.Store.Requeue(ctx, run)
 		})
-	case errors.Is(cause, ErrCancelled):
-		e.finish(working, run, app.Outcome{Status: app.Cancelled, Error: cancelReason(err)})
-	case errors.Is(cause, ErrTimeout):
+	case errors.Is(end.cause, ErrCancelled):
+		e.finish(working, run, app.Outcome{Status: app.Cancelled, Error: cancelReason(end.err)})
+	case errors.Is(end.cause, ErrTimeout):
 		timedOut := errors.New("timed out after " + e.RunTimeout.String())
-		if left, ok := errors.AsType[stillRunning](err); ok {
+		if left, ok := errors.AsType[stillRunning](end.err); ok {
 			timedOut = fmt.Errorf("%w; %w", timedOut, left)
 		}
 		e.finish(working, run, e.outcomeOf(run, timedOut))
 	default:
-		e.finish(working, run, e.outcomeOf(run, err))
+		e.finish(working, run, e.outcomeOf(run, end.err))
 	}
 }
 

@@ -71,7 +71,7 @@ var oneProcess = []mutant{
 	{"the environment of the server is hidden from commands", "jobs/command/guard_linux.go", "hidden := hideEnvironment()", "var hidden error", chaos + "TestServer_Hides"},
 	{"a command inherits no file descriptors", "jobs/command/system_linux.go", "	return keepDescriptors()\n", "	return nil\n", "./jobs TestCommand_SeesNothing"},
 	{"a command that cannot be killed is abandoned", "jobs/command/main.go", "tried > foreignKillTimeout && allForeign", "allForeign && foreign < 0", "./jobs UnkillableIsAbandoned"},
-	{"a result before the time-out is kept", "jobs/executor.go", "		if errors.Is(cause, ErrTimeout) {\n", "		if false {\n", chaos + "TestServer_Paused"},
+	{"a result before the time-out is kept", "jobs/ending.go", "		if errors.Is(end.cause, ErrTimeout) {\n", "		if false {\n", chaos + "TestServer_Paused"},
 	{"the sweep skips a run directory in use", "jobs/command/sweep_linux.go", "	if !unused {\n", "	if !unused && len(dir) == 0 {\n", chaos + "TestServer_Sweeps"},
 	{"a start is committed before the work begins", "jobs/dispatcher.go", "	started, err := d.queue.Store.StartMany(context.Background(), runs)\n", "	started, err := append([]app.ProcessRun(nil), runs...), error(nil)\n	for i := range started {\n		started[i].FencingToken++\n		started[i].Attempt++\n	}\n	go func() { _, _ = d.queue.Store.StartMany(context.Background(), runs) }()\n", queue},
 	{"a draining queue sees cancel requests", "jobs/queue.go", "	watching, stopWatching := context.WithCancel(lifecycle.Work)\n", "	watching, stopWatching := context.WithCancel(lifecycle.Fetch)\n", "./jobs TestQueue"},
