@@ -159,29 +159,32 @@ func testBulkSteps(t *testing.T, subject Subject) {
 		resumesOnce(t, open(t, subject))
 	})
 	t.Run("is throttled at the limit of created runs", func(t *testing.T) {
-		t.Parallel()
-		f := openWith(t, subject, Settings{MaxPending: 3})
-		for range 5 {
-			f.in(app.Failed)
-		}
-		run := f.startBulk(app.BulkAction{Operation: app.BulkRetry}, app.BulkPreview{Runs: 5})
-		state := f.advanceWhile(run, func(state app.BulkProgress) bool {
-			return !state.Throttled && !state.Finished
-		})
-		if state.Done != 3 || !state.Throttled || state.Finished {
-			t.Fatalf("with room for three, %d runs are done", state.Done)
-		}
-		for _, waits := range f.waiting(2) {
-			f.start(waits)
-		}
-		if state = f.advanceAll(run); state.Done != 5 || state.Throttled {
-			t.Errorf("with room for the others, %d runs are done", state.Done)
-		}
-		_, err := f.store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1})
-		f.refused(err, app.CodeUnavailable)
-		_, err = f.store.CreateBulkAction(ctx, app.BulkAction{Operation: app.BulkCancel}, "")
-		f.ok(err)
+		isThrottled(t, openWith(t, subject, Settings{MaxPending: 3}))
 	})
+}
+
+func isThrottled(t *testing.T, f fixture) {
+	t.Parallel()
+	for range 5 {
+		f.in(app.Failed)
+	}
+	run := f.startBulk(app.BulkAction{Operation: app.BulkRetry}, app.BulkPreview{Runs: 5})
+	state := f.advanceWhile(run, func(state app.BulkProgress) bool {
+		return !state.Throttled && !state.Finished
+	})
+	if state.Done != 3 || !state.Throttled || state.Finished {
+		t.Fatalf("with room for three, %d runs are done", state.Done)
+	}
+	for _, waits := range f.waiting(2) {
+		f.start(waits)
+	}
+	if state = f.advanceAll(run); state.Done != 5 || state.Throttled {
+		t.Errorf("with room for the others, %d runs are done", state.Done)
+	}
+	_, err := f.store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1})
+	f.refused(err, app.CodeUnavailable)
+	_, err = f.store.CreateBulkAction(ctx, app.BulkAction{Operation: app.BulkCancel}, "")
+	f.ok(err)
 }
 
 func resumesOnce(t *testing.T, f fixture) {

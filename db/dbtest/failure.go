@@ -45,39 +45,7 @@ func (f fixture) fails(text string) app.ProcessRun {
 
 func testFailures(t *testing.T, subject Subject) {
 	t.Run("failed runs with the same pattern are one group", func(t *testing.T) {
-		t.Parallel()
-		f := open(t, subject)
-		first := f.clock.Now()
-		a, b := f.fails("no ink for 7"), f.fails("paper jam at 12:30")
-		f.clock.Advance(3 * time.Hour)
-		c := f.fails("no ink for 9")
-		all, err := f.store.Failures(ctx)
-		f.ok(err)
-		f.checkFailures(f.all())
-		if len(all.Failures) != 2 || all.Groups != 2 || all.Runs != 3 {
-			t.Fatalf("the groups are %+v", all)
-		}
-		ink := all.Failures[0]
-		if ink.ID != a.Failure || c.Failure != a.Failure || b.Failure == a.Failure ||
-			ink.Pattern != "no ink for #" || ink.Example != "no ink for 7" ||
-			!ink.FirstAt.Equal(first) || !ink.LastAt.Equal(f.clock.Now()) {
-			t.Errorf("the first group is %+v", ink)
-		}
-		if ink.Hours[app.FailureHours-1] != 1 || ink.Hours[app.FailureHours-4] != 1 {
-			t.Errorf("the hours are %v", ink.Hours)
-		}
-		retried, err := f.store.Retry(ctx, a.ID)
-		if f.ok(err); retried.Failure != 0 {
-			t.Errorf("the retried run is %+v", retried)
-		}
-		f.ok(f.store.Delete(ctx, b.ID))
-		f.checkFailures(f.all())
-		f.finish(f.start(retried), app.Outcome{Status: app.Failed, Error: "no ink for 7"})
-		f.checkFailures(f.all())
-		if page := f.page(app.Query{Filter: app.Filter{Failure: b.Failure}}); len(page.Runs) != 0 ||
-			page.Failure.Runs != 0 {
-			t.Errorf("the page of an empty group is %+v", page)
-		}
+		groupsByPattern(t, open(t, subject))
 	})
 	t.Run("automatic retries and cancelled runs are not failures", func(t *testing.T) {
 		t.Parallel()
@@ -103,6 +71,41 @@ func testFailures(t *testing.T, subject Subject) {
 			}
 			f.checkFailures(f.all())
 		})
+	}
+}
+
+func groupsByPattern(t *testing.T, f fixture) {
+	t.Parallel()
+	first := f.clock.Now()
+	a, b := f.fails("no ink for 7"), f.fails("paper jam at 12:30")
+	f.clock.Advance(3 * time.Hour)
+	c := f.fails("no ink for 9")
+	all, err := f.store.Failures(ctx)
+	f.ok(err)
+	f.checkFailures(f.all())
+	if len(all.Failures) != 2 || all.Groups != 2 || all.Runs != 3 {
+		t.Fatalf("the groups are %+v", all)
+	}
+	ink := all.Failures[0]
+	if ink.ID != a.Failure || c.Failure != a.Failure || b.Failure == a.Failure ||
+		ink.Pattern != "no ink for #" || ink.Example != "no ink for 7" ||
+		!ink.FirstAt.Equal(first) || !ink.LastAt.Equal(f.clock.Now()) {
+		t.Errorf("the first group is %+v", ink)
+	}
+	if ink.Hours[app.FailureHours-1] != 1 || ink.Hours[app.FailureHours-4] != 1 {
+		t.Errorf("the hours are %v", ink.Hours)
+	}
+	retried, err := f.store.Retry(ctx, a.ID)
+	if f.ok(err); retried.Failure != 0 {
+		t.Errorf("the retried run is %+v", retried)
+	}
+	f.ok(f.store.Delete(ctx, b.ID))
+	f.checkFailures(f.all())
+	f.finish(f.start(retried), app.Outcome{Status: app.Failed, Error: "no ink for 7"})
+	f.checkFailures(f.all())
+	if page := f.page(app.Query{Filter: app.Filter{Failure: b.Failure}}); len(page.Runs) != 0 ||
+		page.Failure.Runs != 0 {
+		t.Errorf("the page of an empty group is %+v", page)
 	}
 }
 
