@@ -166,12 +166,12 @@ type ClusterStore interface {
 	// node works on the run.
 	Rescue(ctx context.Context, run ProcessRun) error
 
-	// JobsInHand returns the jobs that this node holds according to the database.
-	JobsInHand(ctx context.Context) ([]int64, error)
+	// HeldJobs returns the jobs that this node holds according to the database.
+	HeldJobs(ctx context.Context) ([]int64, error)
 
-	// Release returns a job of JobsInHand that no worker of this node works on. If the job has ended, its run
+	// ReleaseJob returns a job of HeldJobs that no worker of this node works on. If the job has ended, its run
 	// is rescued.
-	Release(ctx context.Context, job int64) error
+	ReleaseJob(ctx context.Context, job int64) error
 
 	// AnnounceKinds records, for some minutes, that this node works on these kinds.
 	AnnounceKinds(ctx context.Context, kinds []string) error

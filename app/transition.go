@@ -121,7 +121,7 @@ func RequestCancel(run ProcessRun, at time.Time) (ProcessRun, Event, error) {
 	return run, Event{}, Errorf(CodeConflict, "Run #%d is already %s.", run.ID, run.Status)
 }
 
-// CancelSnoozed cancels a started run that no worker has in hand, so that none could stop it.
+// CancelSnoozed cancels a started run whose job is snoozed. No worker has the run, so none could stop it.
 func CancelSnoozed(run ProcessRun, at time.Time) (ProcessRun, Event, error) {
 	if run.Status != Started {
 		return run, Event{}, conflict(run, "cancelled")

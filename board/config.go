@@ -20,10 +20,10 @@ type Config struct {
 	DatabaseURL string `name:"database-url" env:"DATABASE_URL" default:"sqlite:runboard.db" help:"Where runs are kept: sqlite:PATH, or postgres://USER:PASSWORD@HOST/DATABASE for several nodes."`
 	Role        string `name:"role" env:"ROLE" default:"all" help:"With PostgreSQL, what this node does: all, web (pages and no work) or worker (work and no pages)."`
 
-	Command     []string `name:"command" sep:"none" placeholder:"NAME=COMMAND" help:"A kind of work that is a command line. May be given more than once."`
-	Commands    string   `name:"commands" env:"COMMANDS" placeholder:"FILE" help:"A file with such kinds, one NAME=COMMAND a line; # begins a comment."`
+	Command     []string `name:"command" sep:"none" placeholder:"NAME=COMMAND" help:"A kind of run whose work is this command line. May be given more than once."`
+	Commands    string   `name:"commands" env:"COMMANDS" placeholder:"FILE" help:"A file of such kinds, one NAME=COMMAND per line; # begins a comment."`
 	CommandDir  string   `name:"command-dir" env:"COMMAND_DIR" placeholder:"DIR" help:"Where commands run; without it, each run has an empty directory of its own, which is removed afterwards."`
-	CommandUser string   `name:"command-user" env:"COMMAND_USER" placeholder:"USER" help:"Whom commands run as: a name, or UID:GID. Needs root; without it, they run as the user of the server."`
+	CommandUser string   `name:"command-user" env:"COMMAND_USER" placeholder:"USER" help:"The user that commands run as, as NAME or UID:GID. Needs root. Without it, commands run as the user of the server."`
 	LogLimit    Bytes    `name:"log-limit" env:"LOG_LIMIT" default:"1MiB" help:"How much of the log of a run is kept: the newest part."`
 	MaxLogBytes Bytes    `name:"max-log-bytes" env:"MAX_LOG_BYTES" default:"10GiB" help:"How much all logs together may take; then the logs of the runs that finished first are dropped. 0: any size."`
 
@@ -43,8 +43,8 @@ type Config struct {
 
 	MaxSockets           int     `name:"max-sockets" env:"MAX_SOCKETS" default:"20000" help:"Sockets open at once."`
 	MaxSocketsPerAddress int     `name:"max-sockets-per-address" env:"MAX_SOCKETS_PER_ADDRESS" default:"1000" help:"Sockets open at once from one address."`
-	UpgradeRate          float64 `name:"upgrade-rate" env:"UPGRADE_RATE" default:"200" help:"Sockets opened a second from one address, bursts of twice that; 0: no limit."`
-	PostRate             float64 `name:"post-rate" env:"POST_RATE" default:"100" help:"POSTs a second from one address, bursts of twice that; 0: no limit. It also holds for searches, exports and followed logs."`
+	UpgradeRate          float64 `name:"upgrade-rate" env:"UPGRADE_RATE" default:"200" help:"Sockets that one address may open per second, with bursts of twice that; 0: no limit."`
+	PostRate             float64 `name:"post-rate" env:"POST_RATE" default:"100" help:"POSTs that one address may send per second, with bursts of twice that; 0: no limit. It also limits searches, exports and followed logs."`
 
 	PublicOrigin []string `name:"public-origin" env:"PUBLIC_ORIGIN" sep:"," help:"Further origins from which a browser may act, for instance https://board.example behind a proxy."`
 	TrustedProxy []string `name:"trusted-proxy" env:"TRUSTED_PROXY" sep:"," help:"Addresses, or ranges like 10.0.0.0/8, of proxies whose X-Forwarded-For says who the client is."`

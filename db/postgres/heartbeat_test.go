@@ -266,13 +266,13 @@ func TestRelease_RequeuesForgottenJob(t *testing.T) {
 	}
 	started := start(t, store, runs[1])
 	execute(t, store, "DELETE FROM river_job WHERE id = $1", jobOf(t, store, started.ID).ID)
-	handed, err := store.JobsInHand(ctx)
+	handed, err := store.HeldJobs(ctx)
 	ok(t, err)
 	if len(handed) != 3 {
 		t.Errorf("it has the jobs %v", handed)
 	}
 	for _, job := range handed[:2] { // the third goes on
-		ok(t, store.Release(ctx, job))
+		ok(t, store.ReleaseJob(ctx, job))
 	}
 	if job := jobOf(t, store, runs[0].ID); job.State != "available" {
 		t.Errorf("the job that was forgotten is %+v", job)

@@ -237,16 +237,16 @@ func (tx *transaction) isAlive(node int64) (alive bool, err error) {
 	return alive, err
 }
 
-// JobsInHand implements app.ClusterStore.
-func (s *Store) JobsInHand(ctx context.Context) (jobs []int64, err error) {
+// HeldJobs implements app.ClusterStore.
+func (s *Store) HeldJobs(ctx context.Context) (jobs []int64, err error) {
 	err = s.read(ctx, func(ctx context.Context, q query.Queryer) error {
 		return query.Select(ctx, q, &jobs, jobsOfNode, s.node)
 	})
 	return jobs, err
 }
 
-// Release implements app.ClusterStore.
-func (s *Store) Release(ctx context.Context, job int64) error {
+// ReleaseJob implements app.ClusterStore.
+func (s *Store) ReleaseJob(ctx context.Context, job int64) error {
 	return s.write(ctx, func(tx *transaction) error {
 		tx.noNotify = true
 		var requeued bool

@@ -43,9 +43,9 @@ func (h *jobHandler) Work(delivered context.Context, job *river.Job[app.Job]) er
 	if err != nil {
 		return h.retryLater(job, "a run is not started without a lease", err)
 	}
-	release, inHand := h.node.hold(job.ID)
+	release, alreadyHeld := h.node.hold(job.ID)
 	defer release()
-	if inHand { // River considers it lost, by clocks that may be wrong
+	if alreadyHeld { // River considers it lost, by clocks that may be wrong
 		return nil
 	}
 	run, err := h.node.Store.RunForJob(h.node.lifecycle.Fetch, job.Args.Run, job.ID)

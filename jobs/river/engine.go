@@ -63,10 +63,10 @@ type node struct {
 	slots     chan struct{} // semaphore for concurrent runs, shared by all kinds but bulk runs
 
 	mu   sync.Mutex
-	held map[int64]int // number of deliveries in hand, by job
+	held map[int64]int // number of deliveries that handlers hold, by job
 }
 
-// isHeld reports whether a delivery of the job is in hand.
+// isHeld reports whether a handler holds a delivery of the job.
 func (n *node) isHeld(job int64) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -74,7 +74,7 @@ func (n *node) isHeld(job int64) bool {
 }
 
 // hold records a delivery of the job until the caller calls release. before reports whether another
-// delivery is in hand.
+// delivery is held.
 func (n *node) hold(job int64) (release func(), before bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -24,13 +24,13 @@ func (n *node) releaseForgottenJobs(ctx context.Context) {
 	}
 }
 
-// releaseForgotten releases jobs that this node has fetched but has not had in hand for the duration
-// after. It returns the other fetched jobs that are not in hand, with the time when they were first
-// missing. before is the result of the previous call.
+// releaseForgotten releases jobs that this node has fetched but has not held for the duration after. It
+// returns the other fetched jobs that are not held, with the time when they were first missing. before is
+// the result of the previous call.
 func (n *node) releaseForgotten(
 	ctx context.Context, after time.Duration, before map[int64]time.Time,
 ) map[int64]time.Time {
-	fetched, err := n.Store.JobsInHand(ctx)
+	fetched, err := n.Store.HeldJobs(ctx)
 	if err != nil {
 		return before
 	}
@@ -48,7 +48,7 @@ func (n *node) releaseForgotten(
 			continue
 		}
 		n.log.Warn("a forgotten job is released", "job", job)
-		if err := n.Store.Release(ctx, job); err != nil {
+		if err := n.Store.ReleaseJob(ctx, job); err != nil {
 			n.log.Error("a forgotten job cannot be released", "job", job, "error", err)
 			missing[job] = since
 		}
