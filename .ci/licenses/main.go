@@ -45,8 +45,9 @@ func run(out io.Writer) error {
 // linkedModules returns the modules that have a package in the binary, and Go itself.
 func linkedModules() ([]work, error) {
 	// -e because the output of this command is itself embedded, and may not exist yet.
-	list := exec.Command("go", "list", "-e", "-deps", "-tags", "sqlite_fts5", "-json=Dir,Standard,Module", ".")
-	list.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=1") // the same list on every machine
+	list := exec.Command("go", "list", "-e", "-deps", "-tags", "sqlite_fts5", "-json=Dir,Module", ".")
+	// The list must be the same on every machine.
+	list.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=1")
 	list.Stderr = os.Stderr
 	found, err := list.Output()
 	if err != nil {
@@ -84,7 +85,8 @@ func linkedModules() ([]work, error) {
 	if err != nil {
 		return nil, err
 	}
-	files["Go, its runtime and standard library"] = map[string]bool{filepath.Join(strings.TrimSpace(string(root)), "LICENSE"): true}
+	license := filepath.Join(strings.TrimSpace(string(root)), "LICENSE")
+	files["Go, its runtime and standard library"] = map[string]bool{license: true}
 	return read(files)
 }
 
@@ -100,10 +102,11 @@ func embeddedPackages() ([]work, error) {
 	}
 	files := map[string]map[string]bool{}
 	for name, version := range asked.Dependencies {
-		files[name+" "+version] = map[string]bool{}
-		if err := addLicences(files[name+" "+version], filepath.Join("static/node_modules", name)); err != nil {
+		found := map[string]bool{}
+		if err := addLicences(found, filepath.Join("static/node_modules", name)); err != nil {
 			return nil, err
 		}
+		files[name+" "+version] = found
 	}
 	return read(files)
 }
@@ -145,9 +148,9 @@ func read(files map[string]map[string]bool) (works []work, err error) {
 }
 
 const (
-	heading = "Runboard contains third-party software under the following licences. Each module or package is named with the\n" +
-		"version in use, and its name says where the source is. SQLite, which is part of github.com/mattn/go-sqlite3, is\n" +
-		"in the public domain.\n"
+	heading = "Runboard contains third-party software under the following licences. Each module or package is\n" +
+		"named with the version in use, and its name says where the source is. SQLite, which is part of\n" +
+		"github.com/mattn/go-sqlite3, is in the public domain.\n"
 	line = "\n================================================================================\n"
 )
 

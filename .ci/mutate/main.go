@@ -131,7 +131,8 @@ func (m mutant) test(dir string) (killed bool, err error) {
 		"-run", pattern, pkg)
 	test.Dir = dir
 	output, failed := test.CombinedOutput()
-	for _, mark := range []string{"[build failed]", "[setup failed]", "[no tests to run]", "[no test files]"} {
+	nothingTested := []string{"[build failed]", "[setup failed]", "[no tests to run]", "[no test files]"}
+	for _, mark := range nothingTested {
 		if strings.Contains(string(output), mark) {
 			return false, fmt.Errorf("nothing was tested: %s", output)
 		}

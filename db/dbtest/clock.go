@@ -50,7 +50,8 @@ func testClockSetBack(t *testing.T, subject Subject) {
 		}
 		first := all[len(all)-1].CreatedAt
 		for hours := range 12 {
-			since, until := app.At(first.Add(time.Duration(hours-4)*time.Hour)), app.At(first.Add(time.Duration(hours-1)*time.Hour))
+			since := app.At(first.Add(time.Duration(hours-4) * time.Hour))
+			until := app.At(first.Add(time.Duration(hours-1) * time.Hour))
 			for _, filter := range []app.Filter{{Since: since}, {Until: until},
 				{Since: since, Until: until}} {
 				f.findsByTime(all, filter)

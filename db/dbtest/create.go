@@ -19,7 +19,8 @@ func testCreate(t *testing.T, subject Subject) {
 		for i, run := range batch.Runs() {
 			f.is(f.get(batch.First+int64(i)), app.ProcessRun{
 				ID: batch.First + int64(i), Kind: "of a kind", Status: app.Created, Version: 1,
-				CreatedAt: f.clock.Now(), UpdatedAt: f.clock.Now(), Progress: app.Progress{Percent: app.NoPercent},
+				CreatedAt: f.clock.Now(), UpdatedAt: f.clock.Now(),
+				Progress: app.Progress{Percent: app.NoPercent},
 			})
 			f.is(run, f.get(run.ID))
 		}

@@ -44,8 +44,8 @@ func testLogLines(t *testing.T, subject Subject) {
 		f := open(t, subject)
 		run := f.in(app.Started)
 		written := []app.LogLine{
-			{Stream: app.Stdout, Text: "one\n"}, {Stream: app.Stderr, Text: "zwölf\n"}, {Stream: app.ServerLog,
-				Text: "\n"}, {Text: "no end"},
+			{Stream: app.Stdout, Text: "one\n"}, {Stream: app.Stderr, Text: "zwölf\n"},
+			{Stream: app.ServerLog, Text: "\n"}, {Text: "no end"},
 		}
 		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: written[:1]}))
 		f.ok(f.store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: written[1:]}))
@@ -222,7 +222,8 @@ func anyLines(r *rapid.T, report int) []app.LogLine {
 		if rapid.Bool().Draw(r, "ended") {
 			lines[i].Text += "\n"
 		}
-		lines[i].Stream = rapid.SampledFrom([]app.Stream{app.Stdout, app.Stderr, app.ServerLog}).Draw(r, "stream")
+		streams := []app.Stream{app.Stdout, app.Stderr, app.ServerLog}
+		lines[i].Stream = rapid.SampledFrom(streams).Draw(r, "stream")
 	}
 	return lines
 }

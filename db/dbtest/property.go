@@ -52,8 +52,8 @@ func testRandomOperations(t *testing.T, subject Subject) {
 
 func (m *model) create(t *rapid.T) {
 	request := app.CreateRequest{
-		Kind: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "kind"), Count: rapid.IntRange(1, 15).Draw(t,
-			"count"),
+		Kind:           rapid.SampledFrom([]string{"a", "b"}).Draw(t, "kind"),
+		Count:          rapid.IntRange(1, 15).Draw(t, "count"),
 		IdempotencyKey: rapid.SampledFrom([]string{"", "", "x", "y"}).Draw(t, "key"),
 	}
 	before, known := m.keys[request.IdempotencyKey]
@@ -79,8 +79,8 @@ func (m *model) add(t *rapid.T, request app.CreateRequest, batch app.Batch) {
 	for i := range request.Count {
 		id := batch.First + int64(i)
 		m.runs[id] = app.ProcessRun{
-			ID: id, Kind: request.Kind, Status: app.Created, Version: 1, CreatedAt: m.clock.Now(), UpdatedAt: m.clock.Now(),
-			Progress: app.Progress{Percent: app.NoPercent},
+			ID: id, Kind: request.Kind, Status: app.Created, Version: 1,
+			CreatedAt: m.clock.Now(), UpdatedAt: m.clock.Now(), Progress: app.Progress{Percent: app.NoPercent},
 		}
 		m.last = id
 	}
@@ -113,7 +113,10 @@ func (m *model) begun(t *rapid.T, run, started app.ProcessRun) {
 	m.attempts = append(m.attempts, started)
 	m.changed(t, run, app.Started)
 	run = m.runs[run.ID]
-	run.FencingToken, run.Error, run.StartedAt, run.ScheduledAt = started.FencingToken, "", m.clock.Now(), time.Time{}
+	run.FencingToken = started.FencingToken
+	run.Error = ""
+	run.StartedAt = m.clock.Now()
+	run.ScheduledAt = time.Time{}
 	run.Progress = app.Progress{Percent: app.NoPercent}
 	run.Attempt++
 	m.runs[run.ID] = run
@@ -135,8 +138,8 @@ func (m *model) attempt(t *rapid.T) (attempt, run app.ProcessRun, holds bool) {
 
 func (m *model) finish(t *rapid.T) {
 	attempt, run, holds := m.attempt(t)
-	outcome := app.Outcome{Status: rapid.SampledFrom([]app.Status{app.Completed, app.Failed, app.Cancelled,
-		app.Created}).Draw(t, "status")}
+	statuses := []app.Status{app.Completed, app.Failed, app.Cancelled, app.Created}
+	outcome := app.Outcome{Status: rapid.SampledFrom(statuses).Draw(t, "status")}
 	if outcome.Status != app.Completed {
 		outcome.Error = rapid.SampledFrom([]string{"", "A sentence."}).Draw(t, "error")
 	}
@@ -230,7 +233,8 @@ func (m *model) retry(t *rapid.T) {
 		m.changed(t, run, app.Created)
 		after := m.runs[id]
 		m.runs[id] = app.ProcessRun{
-			ID: id, Kind: run.Kind, Version: after.Version, FencingToken: run.FencingToken, CreatedAt: run.CreatedAt, UpdatedAt: after.UpdatedAt,
+			ID: id, Kind: run.Kind, Version: after.Version, FencingToken: run.FencingToken,
+			CreatedAt: run.CreatedAt, UpdatedAt: after.UpdatedAt,
 			Progress: app.Progress{Percent: app.NoPercent},
 		}
 		if !same(got, m.runs[id]) {

@@ -124,11 +124,12 @@ func fingerprint(address string) (hash string, err error) {
 		return conn.QueryRow(ctx, `SELECT md5(string_agg(line, E'\n' ORDER BY line)) FROM (
 			SELECT format('function %s %s', oid, xmin) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
 			UNION ALL SELECT format('trigger %s %s', oid, xmin) FROM pg_trigger
-			UNION ALL SELECT format('relation %s %s', oid, reloptions) FROM pg_class WHERE relnamespace = 'public'::regnamespace
-			UNION ALL SELECT format('column %s %s %s', attrelid, attname, atttypid) FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+			UNION ALL SELECT format('relation %s %s', oid, reloptions) FROM pg_class
 				WHERE relnamespace = 'public'::regnamespace
-			UNION ALL SELECT format('setting %s', setconfig) FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase
-				WHERE datname = current_database()
+			UNION ALL SELECT format('column %s %s %s', attrelid, attname, atttypid) FROM pg_attribute
+				JOIN pg_class ON pg_class.oid = attrelid WHERE relnamespace = 'public'::regnamespace
+			UNION ALL SELECT format('setting %s', setconfig) FROM pg_db_role_setting
+				JOIN pg_database ON pg_database.oid = setdatabase WHERE datname = current_database()
 			UNION ALL SELECT query_to_xml('SELECT * FROM goose_db_version', false, false, '')::text
 				WHERE to_regclass('goose_db_version') IS NOT NULL) AS lines (line)`).Scan(&hash)
 	})
