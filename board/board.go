@@ -228,7 +228,7 @@ func (b *Board) logRecovery() {
 	}
 	r := b.recovered
 	if r.Repaired {
-		b.config.Logger.Warn("runs were counted again because a number was wrong", "was", r.Was, "is", r.Is)
+		b.config.Logger.Warn("corrected the stored counts of runs", "was", r.Was, "is", r.Is)
 	}
 	if r.Requeued+r.Failed+r.Cancelled > 0 {
 		b.config.Logger.Warn("runs were interrupted by a crash",

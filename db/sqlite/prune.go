@@ -32,11 +32,11 @@ func (s *Store) Maintain(ctx context.Context) {
 	for {
 		if s.logged.Swap(false) {
 			n, err := s.TrimLogs(ctx)
-			s.logMaintenance(ctx, "dropped the oldest logs: all logs exceed --max-log-bytes", n, err)
+			s.logMaintenance(ctx, "trim", "dropped the oldest logs: all logs exceed --max-log-bytes", n, err)
 		}
 		if time.Since(pruned) >= pruneEvery {
 			n, err := s.Prune(ctx)
-			s.logMaintenance(ctx, "deleted old runs", n, err)
+			s.logMaintenance(ctx, "prune", "deleted old runs", n, err)
 			pruned = time.Now()
 		}
 		select {
@@ -47,13 +47,14 @@ func (s *Store) Maintain(ctx context.Context) {
 	}
 }
 
-// logMaintenance logs the number of runs that a task has changed, and its error. The task is soon repeated.
-func (s *Store) logMaintenance(ctx context.Context, message string, runs int, err error) {
+// logMaintenance logs the number of runs that a task has changed, with the message done, and the error of the
+// task, which is soon repeated.
+func (s *Store) logMaintenance(ctx context.Context, task, done string, runs int, err error) {
 	if runs > 0 {
-		s.options.Log.Info(message, "runs", runs)
+		s.options.Log.Info(done, "runs", runs)
 	}
 	if err != nil && ctx.Err() == nil {
-		s.options.Log.Error("maintenance failed", "error", err)
+		s.options.Log.Error("maintenance failed", "task", task, "error", err)
 	}
 }
 
