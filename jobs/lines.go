@@ -100,7 +100,7 @@ func (w *lineWriter) showPartial() {
 	if redrawn := bytes.LastIndexByte(w.rest, '\r'); redrawn >= 0 {
 		w.readProgress(w.rest[:redrawn])
 	}
-	w.handIn(onTerminal(string(w.rest[:complete])), "")
+	w.emit(onTerminal(string(w.rest[:complete])), "")
 }
 
 // endLine adds the finished line to the log.
@@ -109,7 +109,7 @@ func (w *lineWriter) endLine() {
 	if !w.readProgress(w.rest) {
 		w.last.add(w.stream, text)
 	}
-	w.handIn(text, "\n")
+	w.emit(text, "\n")
 	w.begin(nil)
 }
 
@@ -119,7 +119,7 @@ func (w *lineWriter) cut() {
 	begun := bytes.Clone(w.rest[end:])
 	text := onTerminal(string(w.rest[:end]))
 	w.last.add(w.stream, text)
-	w.handIn(text, "")
+	w.emit(text, "")
 	w.begin(begun)
 }
 
@@ -145,8 +145,8 @@ func (w *lineWriter) compact() bool {
 	return true
 }
 
-// handIn adds to the log what changed in the line since the last call, followed by ending.
-func (w *lineWriter) handIn(text, ending string) {
+// emit adds to the log what changed in the line since the last call, followed by ending.
+func (w *lineWriter) emit(text, ending string) {
 	fresh, appended := strings.CutPrefix(text, w.shown)
 	if !appended { // pad with spaces: a terminal would keep the rest of the longer text
 		missing := utf8.RuneCountInString(w.shown) - utf8.RuneCountInString(text)

@@ -44,7 +44,7 @@ type Run struct {
 	Attempt int // 1 for the first attempt
 
 	row      app.ProcessRun           // as it was when the attempt started
-	write    func(app.ProgressUpdate) // saves a report; called by one goroutine at a time
+	save     func(app.ProgressUpdate) // called by one goroutine at a time
 	log      *slog.Logger             // for the operator; nil discards messages
 	logLimit int                      // bytes of the log that the store keeps
 
@@ -68,7 +68,7 @@ type Run struct {
 func NewRun(run app.ProcessRun, save func(app.ProgressUpdate)) *Run {
 	return &Run{
 		ID: run.ID, Kind: run.Kind, Attempt: run.Attempt, row: run,
-		write: save, logLimit: defaultLogLimit,
+		save: save, logLimit: defaultLogLimit,
 		changed: make(chan struct{}, 1), drained: make(chan struct{}),
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -228,7 +228,7 @@ func (r *Run) flushLoop() {
 			return
 		}
 		update, more := r.drain(flushBatch)
-		r.write(update)
+		r.save(update)
 		pause := flushInterval
 		if more {
 			pause = busyFlushInterval
@@ -252,7 +252,7 @@ func (r *Run) flush() {
 		var update app.ProgressUpdate
 		update, more = r.drain(finalBatch)
 		if update.Progress != nil || update.Lines != nil {
-			r.write(update)
+			r.save(update)
 		}
 	}
 }
