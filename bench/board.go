@@ -75,8 +75,9 @@ func (b *bench) startBinary(binary, database string, args ...string) (*server, e
 		database = filepath.Join(dir, "runboard.db")
 	}
 	usual := []string{
-		"--addr=127.0.0.1:0", "--database-url=sqlite:" + database, "--delay-min=0s", "--delay-max=0s", "--failure-rate=0",
-		"--post-rate=0", "--upgrade-rate=0", "--max-sockets=30000", "--max-sockets-per-address=30000", "--keep-max=0", "--keep-finished=0",
+		"--addr=127.0.0.1:0", "--database-url=sqlite:" + database, "--delay-min=0s", "--delay-max=0s",
+		"--failure-rate=0", "--post-rate=0", "--upgrade-rate=0", "--max-sockets=30000",
+		"--max-sockets-per-address=30000", "--keep-max=0", "--keep-finished=0",
 	}
 	s, err := startServer(binary, append(usual, args...)...)
 	if err != nil {
@@ -87,7 +88,8 @@ func (b *bench) startBinary(binary, database string, args ...string) (*server, e
 
 // waitUntilUp waits up to five minutes until the list of runs is served.
 func (s *server) waitUntilUp() error {
-	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	deadline := time.Now().Add(5 * time.Minute)
+	for ; time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if response, err := http.Get(s.url + "/process_runs"); err == nil {
 			_, _ = io.Copy(io.Discard, response.Body)
 			_ = response.Body.Close()
@@ -139,7 +141,8 @@ func (s *server) createRuns(count int) error {
 
 // waitUntilDone waits up to five minutes until at least this many runs are completed.
 func (s *server) waitUntilDone(runs int64) error {
-	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	deadline := time.Now().Add(5 * time.Minute)
+	for ; time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		page, err := s.requestJSON(http.MethodGet, "/process_runs", nil)
 		if err != nil {
 			return err

@@ -57,15 +57,19 @@ func (b *bench) browser() (string, error) {
 			all[i] = append(all[i], one)
 		}
 	}
-	rows := [][]string{{"", "main thread busy, %", "spread", "longest task, ms", "spread", "tasks over 100 ms", "heap at the start, MB", "at the end"}}
+	rows := [][]string{{"", "main thread busy, %", "spread", "longest task, ms", "spread",
+		"tasks over 100 ms", "heap at the start, MB", "at the end"}}
 	for i, page := range pages {
 		one := all[i]
-		rows = append(rows, []string{page.name, group(one.median("busy"), 1), one.spread("busy", 1), group(one.median("longest"), 0), one.spread("longest", 0),
-			group(one.median("slow"), 0), group(one.median("before"), 1), group(one.median("after"), 1)})
+		rows = append(rows,
+			[]string{page.name, group(one.median("busy"), 1), one.spread("busy", 1),
+				group(one.median("longest"), 0), one.spread("longest", 0),
+				group(one.median("slow"), 0), group(one.median("before"), 1), group(one.median("after"), 1)})
 	}
 	return fmt.Sprintf("One page of the list in Chromium for %v (polled: %v) while %s runs a second are started, done and completed. Busy is the CPU time of "+
 		"the main thread. Tasks are measured by the wall clock, so other load makes them longer; 0 means under 50 ms. Heaps are measured after a garbage collection. "+
-		"Goal: 25 %% busy, no task over 100 ms, a flat heap.\n\n%s", browserTime, pollTime, group(browserPace, 0), table(rows)), nil
+		"Goal: 25 %% busy, no task over 100 ms, a flat heap.\n\n%s", browserTime, pollTime,
+		group(browserPace, 0), table(rows)), nil
 }
 
 // browserRound measures one variant of the page on a new board.
@@ -80,7 +84,8 @@ func (b *bench) browserRound(script string, lasting time.Duration) (sample, erro
 		return nil, err
 	}
 	defer cancel()
-	err = errors.Join(board.createRuns(1000), board.waitUntilDone(1000), chromedp.Do(ctx, chromedp.Navigate(board.url+"/process_runs")))
+	err = errors.Join(board.createRuns(1000), board.waitUntilDone(1000),
+		chromedp.Do(ctx, chromedp.Navigate(board.url+"/process_runs")))
 	for _, text := range []string{watchScript, script} {
 		if _, wrong := chromedp.Run(ctx, chromedp.Evaluate[bool](text)); wrong != nil {
 			err = errors.Join(err, wrong)
@@ -108,7 +113,8 @@ func (b *bench) browserRound(script string, lasting time.Duration) (sample, erro
 		return nil, err
 	}
 	return sample{
-		"busy": (after["TaskDuration"] - before["TaskDuration"]) / took * 100, "longest": seen[0], "slow": seen[1],
+		"busy": (after["TaskDuration"] - before["TaskDuration"]) / took * 100, "longest": seen[0],
+		"slow":   seen[1],
 		"before": before["JSHeapUsedSize"] / 1e6, "after": after["JSHeapUsedSize"] / 1e6,
 	}, nil
 }
@@ -119,7 +125,8 @@ func metricsOf(ctx context.Context) (sample, error) {
 	if _, err := chromedp.Call(ctx, heapprofiler.CollectGarbage, cdp.Empty{}); err != nil {
 		return nil, err
 	}
-	if _, err := chromedp.Call(ctx, performance.Enable, performance.EnableParams{TimeDomain: performance.EnableTimeDomainThreadTicks}); err != nil {
+	if _, err := chromedp.Call(ctx, performance.Enable,
+		performance.EnableParams{TimeDomain: performance.EnableTimeDomainThreadTicks}); err != nil {
 		return nil, err
 	}
 	answer, err := chromedp.Call(ctx, performance.GetMetrics, cdp.Empty{})
@@ -141,9 +148,11 @@ func openBrowser() (ctx context.Context, stop func(), err error) {
 	}
 	path, err := exec.LookPath(name)
 	if err != nil {
-		return nil, nil, fmt.Errorf("the browser is missing: apt-get install chromium, or name one in CHROMIUM (%w)", err)
+		return nil, nil,
+			fmt.Errorf("the browser is missing: apt-get install chromium, or name one in CHROMIUM (%w)", err)
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
 	allocator, stopBrowser := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, _ = chromedp.NewContext(allocator)

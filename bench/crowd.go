@@ -22,7 +22,9 @@ type crowd struct {
 // openCrowd opens size WebSockets at a path, at most 64 at a time. Each sends hello, unless that is empty,
 // and then passes its index and each text frame to seen, until the caller calls leave. Sockets call seen
 // concurrently, and frame is only valid until seen returns.
-func openCrowd(server, path string, size int, hello string, seen func(socket int, frame []byte)) (*crowd, error) {
+func openCrowd(
+	server, path string, size int, hello string, seen func(socket int, frame []byte),
+) (*crowd, error) {
 	c := &crowd{conns: make([]net.Conn, size)}
 	address := strings.TrimPrefix(server, "http://")
 	failed := make(chan error, size)

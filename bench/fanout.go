@@ -103,7 +103,8 @@ func (h *heard) record(socket int, frame []byte) {
 
 // await waits up to five seconds until this many frames have arrived.
 func (h *heard) await(frames int) {
-	for deadline := time.Now().Add(5 * time.Second); h.frames.Load() < int64(frames) && time.Now().Before(deadline); {
+	deadline := time.Now().Add(5 * time.Second)
+	for h.frames.Load() < int64(frames) && time.Now().Before(deadline) {
 		time.Sleep(time.Millisecond)
 	}
 }
@@ -149,7 +150,8 @@ func (o broadcaster) measure(sockets int) (sample, error) {
 	}
 	all := slices.Concat(h.delays...)
 	return sample{
-		"cpu": (used/fanOutFrames - alone) / float64(sockets) * 1e6, "all": used / fanOutFrames / float64(sockets) * 1e6,
+		"cpu": (used/fanOutFrames - alone) / float64(sockets) * 1e6,
+		"all": used / fanOutFrames / float64(sockets) * 1e6,
 		"p50": percentile(all, 50), "p99": percentile(all, 99), "size": float64(h.size.Load()),
 		"most": float64(sockets) / percentile(h.longest(), 50) * 1000,
 	}, nil
@@ -159,7 +161,8 @@ func (o broadcaster) measure(sockets int) (sample, error) {
 // Runboard's.
 func (b *bench) fanOut() (string, error) {
 	names := append([]string{"Runboard"}, hubNames...)
-	rows := [][]string{{"", "sockets", "server CPU a delivery, µs", "spread", "ratio to the limit", "with the publishing, µs", "p50, ms", "p99, ms", "deliveries/s at most"}}
+	rows := [][]string{{"", "sockets", "server CPU a delivery, µs", "spread", "ratio to the limit",
+		"with the publishing, µs", "p50, ms", "p99, ms", "deliveries/s at most"}}
 	bytes := 0
 	for _, sockets := range fanOutSizes {
 		all := map[string]samples{}
@@ -178,8 +181,10 @@ func (b *bench) fanOut() (string, error) {
 		limit := all[hubNames[0]].median("cpu")
 		for _, name := range names {
 			one := all[name]
-			rows = append(rows, []string{name, group(float64(sockets), 0), group(one.median("cpu"), 1), one.spread("cpu", 1),
-				group(one.median("cpu")/limit, 2), group(one.median("all"), 1), group(one.median("p50"), 1), group(one.median("p99"), 1), group(one.median("most"), 0)})
+			rows = append(rows,
+				[]string{name, group(float64(sockets), 0), group(one.median("cpu"), 1), one.spread("cpu", 1),
+					group(one.median("cpu")/limit, 2), group(one.median("all"), 1),
+					group(one.median("p50"), 1), group(one.median("p99"), 1), group(one.median("most"), 0)})
 		}
 	}
 	return fmt.Sprintf("One frame of %d bytes every %v to all sockets, from the call that publishes it to the read. Runboard's call is a cancel or a retry, "+

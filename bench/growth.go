@@ -121,7 +121,8 @@ func (b *bench) growthRound(path string, rows int) (sample, error) {
 	}
 	defer board.stop()
 	for name, path := range map[string]string{
-		"list": "/process_runs", "failed only": "/process_runs?status=failed", "of a kind": "/process_runs?kind=backup",
+		"list": "/process_runs", "failed only": "/process_runs?status=failed",
+		"of a kind":        "/process_runs?kind=backup",
 		"deep in the list": fmt.Sprintf("/process_runs?before=%d", rows/2), "search": "/process_runs?q=disk",
 		"one run": fmt.Sprintf("/process_runs/%d", rows/2), "statistics": "/process_runs/statistics",
 	} {
@@ -202,11 +203,13 @@ func (b *bench) memory() (string, error) {
 		}
 		sockets = append(sockets, sample{"each": each})
 	}
-	add("each of 10,000 idle sockets on the list", fmt.Sprintf("%s KB (%s)", group(sockets.median("each"), 1), sockets.spread("each", 1)), "12 KB")
+	add("each of 10,000 idle sockets on the list",
+		fmt.Sprintf("%s KB (%s)", group(sockets.median("each"), 1), sockets.spread("each", 1)), "12 KB")
 	for _, one := range []struct {
 		what, reach  string
 		rows, status int
-	}{{"with nothing", "", 0, 0}, {"with 1,000,000 waiting runs", "100 MB", 1_000_000, waiting}, {"with 10,000,000 finished runs", "as with nothing", 10_000_000, completed}} {
+	}{{"with nothing", "", 0, 0}, {"with 1,000,000 waiting runs", "100 MB", 1_000_000, waiting},
+		{"with 10,000,000 finished runs", "as with nothing", 10_000_000, completed}} {
 		used, err := b.rowMemory(one.rows, one.status)
 		if err != nil {
 			return "", err
@@ -287,7 +290,8 @@ func (b *bench) rowMemory(rows, status int) (float64, error) {
 	}
 	defer board.stop()
 	for _, path := range []string{
-		"/process_runs", "/process_runs?status=failed", "/process_runs?kind=backup", "/process_runs?q=disk", "/process_runs?since=1h",
+		"/process_runs", "/process_runs?status=failed", "/process_runs?kind=backup", "/process_runs?q=disk",
+		"/process_runs?since=1h",
 		"/process_runs/failures", "/process_runs/statistics",
 	} {
 		if _, err := board.readTime(path); err != nil {

@@ -42,7 +42,8 @@ var hubs = map[string]struct {
 }
 
 // hubNames are the keys of hubs in the order of the tables; the first is the limit.
-var hubNames = []string{"limit: a bare write to each", "goroutine for each socket", "melody", "gws", "centrifuge"}
+var hubNames = []string{"limit: a bare write to each", "goroutine for each socket", "melody", "gws",
+	"centrifuge"}
 
 // hubChild serves a hub until the process is killed. Clients connect at /ws, a POST to /publish is sent to
 // all sockets, and /storm starts a storm.
@@ -124,7 +125,8 @@ func hijack(w http.ResponseWriter, r *http.Request) (net.Conn, error) {
 		return nil, err
 	}
 	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-	_, err = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+	_, err = fmt.Fprintf(conn,
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
 		base64.StdEncoding.EncodeToString(sum[:]))
 	return conn, err
 }
@@ -162,7 +164,8 @@ func goroutineHub() (hub, error) {
 func melodyHub() (hub, error) {
 	m := melody.New()
 	m.Config.MaxMessageSize = 1 << 16
-	return hub{func(w http.ResponseWriter, r *http.Request) { _ = m.HandleRequest(w, r) }, func(message []byte) { _ = m.Broadcast(message) }}, nil
+	return hub{func(w http.ResponseWriter, r *http.Request) { _ = m.HandleRequest(w, r) },
+		func(message []byte) { _ = m.Broadcast(message) }}, nil
 }
 
 type gwsHandler struct {
@@ -204,7 +207,8 @@ func centrifugeHub() (hub, error) {
 	if err := node.Run(); err != nil {
 		return hub{}, err
 	}
-	accept := centrifuge.NewWebsocketHandler(node, centrifuge.WebsocketConfig{CheckOrigin: func(*http.Request) bool { return true }})
+	accept := centrifuge.NewWebsocketHandler(node,
+		centrifuge.WebsocketConfig{CheckOrigin: func(*http.Request) bool { return true }})
 	return hub{accept.ServeHTTP, func(message []byte) {
 		text, _ := json.Marshal(string(message))
 		_, _ = node.Publish("all", text)

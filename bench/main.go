@@ -87,9 +87,11 @@ func runParts(only string, rounds int, results, older string) (err error) {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{rounds: rounds, dir: dir, binary: dir + "/runboard", older: older, servers: &servers{dir: dir}}
+	b := &bench{rounds: rounds, dir: dir, binary: dir + "/runboard", older: older,
+		servers: &servers{dir: dir}}
 	defer b.servers.stop()
-	build := exec.Command("go", "build", "-tags", "sqlite_fts5", "-trimpath", "-ldflags", "-s -w", "-o", b.binary, ".")
+	build := exec.Command("go", "build", "-tags", "sqlite_fts5", "-trimpath", "-ldflags", "-s -w", "-o",
+		b.binary, ".")
 	build.Dir, build.Stderr = "..", os.Stderr
 	if err := build.Run(); err != nil {
 		return err
@@ -103,7 +105,8 @@ func runParts(only string, rounds int, results, older string) (err error) {
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
-		section += fmt.Sprintf("\nMeasured on %s in %v, %d rounds.\n", began.Format(time.DateOnly), time.Since(began).Round(time.Second), rounds)
+		section += fmt.Sprintf("\nMeasured on %s in %v, %d rounds.\n", began.Format(time.DateOnly),
+			time.Since(began).Round(time.Second), rounds)
 		fmt.Printf("## %s\n\n%s\n", p.title, section)
 		if err := replaceSection(results, p, section); err != nil {
 			return err

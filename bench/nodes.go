@@ -25,7 +25,8 @@ type fleet struct {
 	nodes int // on PostgreSQL; 0 is one process on SQLite
 }
 
-var fleets = []fleet{{"one process, SQLite", 0}, {"one node, PostgreSQL", 1}, {"two nodes, PostgreSQL", 2}, {"three nodes, PostgreSQL", 3}}
+var fleets = []fleet{{"one process, SQLite", 0}, {"one node, PostgreSQL", 1}, {"two nodes, PostgreSQL", 2},
+	{"three nodes, PostgreSQL", 3}}
 
 // severalNodes compares one process on SQLite with one to three nodes on PostgreSQL.
 func (b *bench) severalNodes() (string, error) {
@@ -43,12 +44,15 @@ func (b *bench) severalNodes() (string, error) {
 			all[i] = append(all[i], one)
 		}
 	}
-	rows := [][]string{{"", "runs/s", "spread", "beside SQLite", "CPU of the nodes, µs a run", "CPU of PostgreSQL, µs a run", "WAL, bytes a run", "idle, CPU in all"}}
+	rows := [][]string{{"", "runs/s", "spread", "beside SQLite", "CPU of the nodes, µs a run",
+		"CPU of PostgreSQL, µs a run", "WAL, bytes a run", "idle, CPU in all"}}
 	for i, f := range fleets {
 		s := all[i]
 		rows = append(rows, []string{
-			f.name, group(s.median("rate"), 0), s.spread("rate", 0), fmt.Sprintf("%.2f", s.median("rate")/all[0].median("rate")),
-			group(s.median("cpu"), 0), group(s.median("server"), 0), group(s.median("wal"), 0), fmt.Sprintf("%.1f %%", 100*s.median("idle")),
+			f.name, group(s.median("rate"), 0), s.spread("rate", 0),
+			fmt.Sprintf("%.2f", s.median("rate")/all[0].median("rate")),
+			group(s.median("cpu"), 0), group(s.median("server"), 0), group(s.median("wal"), 0),
+			fmt.Sprintf("%.1f %%", 100*s.median("idle")),
 		})
 	}
 	return fmt.Sprintf("%s runs that do nothing, started by %d clients in requests for %d each, with %d workers in all, until every one is done. "+
@@ -97,8 +101,10 @@ func (b *bench) fleetRound(f fleet, at addresses, round int) (sample, error) {
 	time.Sleep(nodesIdle * time.Second)
 	cpuIdle, serverIdle := used()
 	return sample{
-		"rate": nodesRuns / took, "cpu": (cpuAfter - cpu) / nodesRuns * 1e6, "server": (serverAfter - server) / nodesRuns * 1e6,
-		"wal": (walAfter - wal) / nodesRuns, "idle": (cpuIdle - cpuAfter + serverIdle - serverAfter) / nodesIdle,
+		"rate": nodesRuns / took, "cpu": (cpuAfter - cpu) / nodesRuns * 1e6,
+		"server": (serverAfter - server) / nodesRuns * 1e6,
+		"wal":    (walAfter - wal) / nodesRuns,
+		"idle":   (cpuIdle - cpuAfter + serverIdle - serverAfter) / nodesIdle,
 	}, nil
 }
 

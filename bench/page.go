@@ -30,15 +30,18 @@ const (
 // pageChild serves the list with net/http and the templates of Runboard. It renders each response from runs
 // in memory, and neither reads a store nor checks the request.
 func pageChild(*json.Decoder) (sample, error) {
-	tmpl, err := templates.New(templates.Options{Asset: func(name string) string { return "/static/" + name }, Kinds: []string{"simulated"}})
+	tmpl, err := templates.New(templates.Options{Asset: func(name string) string { return "/static/" + name },
+		Kinds: []string{"simulated"}})
 	if err != nil {
 		return nil, err
 	}
 	now := time.Now()
-	page := app.Page{Overview: app.Overview{Counts: app.Counts{app.Completed: pageRuns}, Recent: app.RecentSize, Done: app.RecentSize}, HasOlder: true}
+	page := app.Page{Overview: app.Overview{Counts: app.Counts{app.Completed: pageRuns},
+		Recent: app.RecentSize, Done: app.RecentSize}, HasOlder: true}
 	for id := int64(pageRuns); id > pageRuns-app.PageSize; id-- {
 		page.Runs = append(page.Runs, app.ProcessRun{
-			ID: id, Kind: "simulated", Status: app.Completed, Version: 3, Attempt: 1, CreatedAt: now, UpdatedAt: now, StartedAt: now, FinishedAt: now,
+			ID: id, Kind: "simulated", Status: app.Completed, Version: 3, Attempt: 1, CreatedAt: now,
+			UpdatedAt: now, StartedAt: now, FinishedAt: now,
 			Progress: app.Progress{Percent: app.NoPercent},
 		})
 	}
@@ -133,7 +136,8 @@ func (s *server) pagesIn(lasting time.Duration) sample {
 	cpu, began := cpuOf(s.pid()), time.Now()
 	for range pageClients {
 		clients.Go(func() {
-			client, request, response := fasthttp.Client{}, fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+			client, request, response := fasthttp.Client{}, fasthttp.AcquireRequest(),
+				fasthttp.AcquireResponse()
 			request.SetRequestURI(s.url + "/process_runs")
 			request.Header.Set("Accept", "text/html")
 			for time.Since(began) < lasting {
@@ -146,7 +150,8 @@ func (s *server) pagesIn(lasting time.Duration) sample {
 	}
 	clients.Wait()
 	n := float64(answered.Load())
-	return sample{"rate": n / time.Since(began).Seconds(), "cpu": (cpuOf(s.pid()) - cpu) / n * 1e6, "bytes": float64(size.Load())}
+	return sample{"rate": n / time.Since(began).Seconds(), "cpu": (cpuOf(s.pid()) - cpu) / n * 1e6,
+		"bytes": float64(size.Load())}
 }
 
 var assetPath = regexp.MustCompile(`(?:src|href)="(/static/[^"]+)"`)

@@ -34,7 +34,8 @@ type asynqQueue struct {
 // openAsynq returns a function that opens asynq on an emptied Redis with this value of appendfsync.
 func openAsynq(fsync string) func(string, addresses) (queue, error) {
 	return func(_ string, at addresses) (queue, error) {
-		ctx, q := context.Background(), &asynqQueue{redis: redis.NewClient(&redis.Options{Addr: at.Redis}), at: at.Redis}
+		ctx, q := context.Background(),
+			&asynqQueue{redis: redis.NewClient(&redis.Options{Addr: at.Redis}), at: at.Redis}
 		err := errors.Join(q.redis.FlushAll(ctx).Err(), q.redis.ConfigSet(ctx, "appendfsync", fsync).Err())
 		q.client = asynq.NewClient(asynq.RedisClientOpt{Addr: at.Redis})
 		return q, err
@@ -59,7 +60,8 @@ func (q *asynqQueue) add(runs int) error {
 	for range min(asynqCallers, runs) {
 		callers.Go(func() {
 			for left.Add(-1) >= 0 {
-				if _, err := q.client.Enqueue(asynq.NewTask("nothing", nil), asynq.Retention(time.Hour)); err != nil {
+				if _, err := q.client.Enqueue(asynq.NewTask("nothing", nil),
+					asynq.Retention(time.Hour)); err != nil {
 					failed <- err
 					return
 				}
@@ -109,11 +111,13 @@ func openGoqite(dir string, _ addresses) (queue, error) {
 		return nil, err
 	}
 	reader, err := openOne(path)
-	return &goqiteQueue{pool: pool, reader: reader, queue: goqite.New(goqite.NewOpts{DB: pool, Name: "jobs"})}, err
+	return &goqiteQueue{pool: pool, reader: reader,
+		queue: goqite.New(goqite.NewOpts{DB: pool, Name: "jobs"})}, err
 }
 
 func (q *goqiteQueue) start(workers int, work func()) error {
-	runner := goqitejobs.NewRunner(goqitejobs.NewRunnerOpts{Limit: workers, Queue: q.queue, PollInterval: time.Millisecond})
+	runner := goqitejobs.NewRunner(goqitejobs.NewRunnerOpts{Limit: workers, Queue: q.queue,
+		PollInterval: time.Millisecond})
 	runner.Register("nothing", func(context.Context, []byte) error { work(); return nil })
 	ctx, cancel := context.WithCancel(context.Background())
 	q.cancel = cancel
@@ -127,7 +131,8 @@ func (q *goqiteQueue) add(runs int) error {
 		return err
 	}
 	for range runs {
-		if _, err := goqitejobs.CreateTx(context.Background(), tx, q.queue, "nothing", goqite.Message{}); err != nil {
+		if _, err := goqitejobs.CreateTx(context.Background(), tx, q.queue, "nothing",
+			goqite.Message{}); err != nil {
 			return errors.Join(err, tx.Rollback())
 		}
 	}
@@ -150,7 +155,8 @@ func (q *goqiteQueue) stop() {
 type backliteTask struct{ N int }
 
 func (backliteTask) Config() backlite.QueueConfig {
-	return backlite.QueueConfig{Name: "nothing", MaxAttempts: 1, Timeout: time.Minute, Retention: &backlite.Retention{Duration: time.Hour}}
+	return backlite.QueueConfig{Name: "nothing", MaxAttempts: 1, Timeout: time.Minute,
+		Retention: &backlite.Retention{Duration: time.Hour}}
 }
 
 // backliteQueue is backlite on SQLite.
@@ -177,7 +183,8 @@ func openBacklite(dir string, _ addresses) (queue, error) {
 
 func (q *backliteQueue) start(workers int, work func()) (err error) {
 	q.client, err = backlite.NewClient(backlite.ClientConfig{
-		DB: q.pool, Logger: silent{}, NumWorkers: workers, ReleaseAfter: time.Hour, CleanupInterval: time.Hour,
+		DB: q.pool, Logger: silent{}, NumWorkers: workers, ReleaseAfter: time.Hour,
+		CleanupInterval: time.Hour,
 	})
 	if err != nil {
 		return err
@@ -185,7 +192,11 @@ func (q *backliteQueue) start(workers int, work func()) (err error) {
 	if err := q.client.Install(); err != nil {
 		return err
 	}
-	q.client.Register(backlite.NewQueue[backliteTask](func(context.Context, backliteTask) error { work(); return nil }))
+	q.client.Register(backlite.NewQueue[backliteTask](func(context.Context,
+		backliteTask) error {
+		work()
+		return nil
+	}))
 	q.client.Start(context.Background())
 	return nil
 }
@@ -213,8 +224,10 @@ func (q *backliteQueue) stop() {
 // versions returns a line with the versions of the compared modules.
 func versions() string {
 	peers := []string{
-		"github.com/riverqueue/river", "github.com/hibiken/asynq", "maragu.dev/goqite", "github.com/mikestefanello/backlite",
-		"github.com/centrifugal/centrifuge", "github.com/olahol/melody", "github.com/lxzan/gws", "github.com/mattn/go-sqlite3",
+		"github.com/riverqueue/river", "github.com/hibiken/asynq", "maragu.dev/goqite",
+		"github.com/mikestefanello/backlite",
+		"github.com/centrifugal/centrifuge", "github.com/olahol/melody", "github.com/lxzan/gws",
+		"github.com/mattn/go-sqlite3",
 	}
 	var found []string
 	info, _ := debug.ReadBuildInfo()

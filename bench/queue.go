@@ -52,7 +52,8 @@ var contenders = []contender{
 	{"Runboard, synchronous=normal", "not the last moments", 60_000, openRunboard("normal"), none},
 	{"limit: raw group commit of three writes", "everything", 200_000, openRaw("FULL", false), none},
 	{"the same, each write awaited", "everything", 60_000, openRaw("FULL", true), none},
-	{"River on PostgreSQL, tuned", "everything", 20_000, openRiverPG(time.Millisecond), addresses.postgresPID},
+	{"River on PostgreSQL, tuned", "everything", 20_000, openRiverPG(time.Millisecond),
+		addresses.postgresPID},
 	{"River on PostgreSQL", "everything", 5_000, openRiverPG(0), addresses.postgresPID},
 	{"River on SQLite, tuned", "not the last moments", 15_000, openRiverSQLite(time.Millisecond), none},
 	{"River on SQLite", "not the last moments", 5_000, openRiverSQLite(0), none},
@@ -197,7 +198,9 @@ func (b *bench) queues() (string, error) {
 			group(one.median("rate")/ours, 2), group(one.median("cpu"), 0)})
 	}
 	limit := all[contenders[2].Name].median("rate")
-	if err := updateSummary("Runs that do nothing, each step committed", fmt.Sprintf("%s a second, %.1f times the fastest of its peers", group(ours, 0), ours/best)); err != nil {
+	if err := updateSummary("Runs that do nothing, each step committed",
+		fmt.Sprintf("%s a second, %.1f times the fastest of its peers", group(ours, 0),
+			ours/best)); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%d workers, runs that do nothing, added in calls of %d, from the first call until all are done and saved. "+
@@ -214,10 +217,13 @@ func (b *bench) pickups() (string, error) {
 	rows := [][]string{{"", "survives a power cut", "p50, ms", "p99, ms", "spread of p50"}}
 	for _, c := range contenders {
 		one := all[c.Name]
-		rows = append(rows, []string{c.Name, c.Kept, group(one.median("p50"), 2), group(one.median("p99"), 2), one.spread("p50", 2)})
+		rows = append(rows,
+			[]string{c.Name, c.Kept, group(one.median("p50"), 2), group(one.median("p99"), 2),
+				one.spread("p50", 2)})
 	}
 	ours := all[contenders[0].Name]
-	err = updateSummary("From the call to the first line of your work, committed before", fmt.Sprintf("%.1f ms, for 99 of 100 at most %.1f ms", ours.median("p50"), ours.median("p99")))
+	err = updateSummary("From the call to the first line of your work, committed before",
+		fmt.Sprintf("%.1f ms, for 99 of 100 at most %.1f ms", ours.median("p50"), ours.median("p99")))
 	if err != nil {
 		return "", err
 	}

@@ -23,10 +23,12 @@ const (
 func hasRails() bool {
 	there := func() bool {
 		_, err := exec.LookPath("puma")
-		return err == nil && exec.Command("ruby", "-e", `require "rails"; require "pg"; require "action_cable"`).Run() == nil
+		return err == nil &&
+			exec.Command("ruby", "-e", `require "rails"; require "pg"; require "action_cable"`).Run() == nil
 	}
 	if !there() && os.Geteuid() == 0 {
-		install := exec.Command("sh", "-c", "apt-get update -q && apt-get install -y -q --no-install-recommends ruby-rails puma ruby-pg")
+		install := exec.Command("sh", "-c",
+			"apt-get update -q && apt-get install -y -q --no-install-recommends ruby-rails puma ruby-pg")
 		install.Stdout, install.Stderr = os.Stderr, os.Stderr
 		_ = install.Run()
 	}
@@ -48,9 +50,11 @@ func (b *bench) startRails(postgres string) (*server, error) {
 		return nil, err
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", port)
-	puma := exec.Command("puma", "--quiet", "-C", "-", "-e", "production", "-t", "5:5", "-b", "tcp://"+address, program)
+	puma := exec.Command("puma", "--quiet", "-C", "-", "-e", "production", "-t", "5:5", "-b",
+		"tcp://"+address, program)
 	puma.Dir, puma.Stderr = dir, os.Stderr
-	puma.Env = append(os.Environ(), "RAILS_ENV=production", "EXAMPLE_ROOT="+dir, "DATABASE_URL="+postgres+"?pool=20")
+	puma.Env = append(os.Environ(), "RAILS_ENV=production", "EXAMPLE_ROOT="+dir,
+		"DATABASE_URL="+postgres+"?pool=20")
 	_, err = b.servers.run(puma, port)
 	return &server{url: "http://" + address, cmd: puma}, err
 }
@@ -74,19 +78,24 @@ func (b *bench) railsRound(at addresses) (sample, error) {
 	}
 	defer watcher.leave()
 	time.Sleep(time.Second) // until the socket is subscribed
-	measured, err := measureWholePath(done, runs, railsPosts, func() float64 { return cpuOf(example.pid()) + cpuOf(at.postgresPID()) }, func() error {
-		response, err := noRedirects.PostForm(example.url+"/process_runs", url.Values{"count": {strconv.Itoa(wholeCount)}})
-		if err != nil {
-			return err
-		}
-		_ = response.Body.Close()
-		if response.StatusCode != http.StatusSeeOther {
-			return fmt.Errorf("rails: %s", response.Status)
-		}
-		return nil
-	})
+	measured, err := measureWholePath(done, runs, railsPosts,
+		func() float64 { return cpuOf(example.pid()) + cpuOf(at.postgresPID()) }, func() error {
+			response, err := noRedirects.PostForm(example.url+"/process_runs",
+				url.Values{"count": {strconv.Itoa(wholeCount)}})
+			if err != nil {
+				return err
+			}
+			_ = response.Body.Close()
+			if response.StatusCode != http.StatusSeeOther {
+				return fmt.Errorf("rails: %s", response.Status)
+			}
+			return nil
+		})
 	return measured, err
 }
 
 // noRedirects is a client that returns redirects instead of following them.
-var noRedirects = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+var noRedirects = &http.Client{CheckRedirect: func(*http.Request,
+	[]*http.Request) error {
+	return http.ErrUseLastResponse
+}}

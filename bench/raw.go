@@ -36,7 +36,8 @@ const rawGroup = 2048 // most writes in a transaction
 // openRaw returns a function that opens the limit on a new file.
 func openRaw(synchronous string, awaited bool) func(string, addresses) (queue, error) {
 	return func(dir string, _ addresses) (queue, error) {
-		pool, err := sql.Open("sqlite3", "file:"+filepath.Join(dir, "raw.db")+"?_journal=WAL&_sync="+synchronous)
+		pool, err := sql.Open("sqlite3",
+			"file:"+filepath.Join(dir, "raw.db")+"?_journal=WAL&_sync="+synchronous)
 		if err != nil {
 			return nil, err
 		}
@@ -46,7 +47,8 @@ func openRaw(synchronous string, awaited bool) func(string, addresses) (queue, e
 		}
 		_, err = conn.ExecContext(context.Background(), `CREATE TABLE process_runs (
 			id INTEGER PRIMARY KEY, status INTEGER NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL)`)
-		q := &rawQueue{db: pool, conn: conn, awaited: awaited, writes: make(chan rawWrite, rawGroup), waiting: make(chan int64, 1<<20)}
+		q := &rawQueue{db: pool, conn: conn, awaited: awaited, writes: make(chan rawWrite, rawGroup),
+			waiting: make(chan int64, 1<<20)}
 		q.written.Go(q.write)
 		return q, err
 	}

@@ -54,7 +54,8 @@ func (q *riverQueue[T]) start(workers int, work func()) error {
 	known := river.NewWorkers()
 	river.AddWorker(known, &riverWorker{work: work})
 	config := &river.Config{
-		Workers: known, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}}, Logger: slog.New(slog.DiscardHandler),
+		Workers: known, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
+		Logger: slog.New(slog.DiscardHandler),
 	}
 	if q.tuned > 0 {
 		config.FetchCooldown, config.FetchPollInterval = q.tuned, 5*q.tuned
@@ -103,7 +104,8 @@ func openRiverPG(tuned time.Duration) func(string, addresses) (queue, error) {
 		count := func() (n int, err error) {
 			return n, pool.QueryRow(ctx, riverDone).Scan(&n)
 		}
-		return &riverQueue[pgx.Tx]{driver: riverpgxv5.New(pool), tuned: tuned, count: count, close: pool.Close}, nil
+		return &riverQueue[pgx.Tx]{driver: riverpgxv5.New(pool), tuned: tuned, count: count,
+			close: pool.Close}, nil
 	}
 }
 
@@ -121,7 +123,8 @@ func emptyPostgres(ctx context.Context, url string) error {
 // openRiverSQLite returns a function that opens River on a new SQLite file.
 func openRiverSQLite(tuned time.Duration) func(string, addresses) (queue, error) {
 	return func(dir string, _ addresses) (queue, error) {
-		path := "file:" + filepath.Join(dir, "river.db") + "?_journal=WAL&_timeout=5000&_sync=NORMAL&_stmt_cache_size=64"
+		path := "file:" + filepath.Join(dir, "river.db") +
+			"?_journal=WAL&_timeout=5000&_sync=NORMAL&_stmt_cache_size=64"
 		pool, err := openOne(path)
 		if err != nil {
 			return nil, err
@@ -131,7 +134,8 @@ func openRiverSQLite(tuned time.Duration) func(string, addresses) (queue, error)
 			return nil, err
 		}
 		closeBoth := func() { _ = errors.Join(reader.Close(), pool.Close()) }
-		return &riverQueue[*sql.Tx]{driver: riversqlite.New(pool), tuned: tuned, count: counter(reader, riverDone), close: closeBoth}, nil
+		return &riverQueue[*sql.Tx]{driver: riversqlite.New(pool), tuned: tuned,
+			count: counter(reader, riverDone), close: closeBoth}, nil
 	}
 }
 

@@ -24,17 +24,19 @@ type runboardQueue struct {
 func openRunboard(synchronous string) func(string, addresses) (queue, error) {
 	return func(dir string, _ addresses) (queue, error) {
 		store, err := sqlite.Open(context.Background(), sqlite.Options{
-			Path: filepath.Join(dir, "runboard.db"), Synchronous: synchronous, Kinds: []string{"nothing"}, Log: slog.New(slog.DiscardHandler),
+			Path: filepath.Join(dir, "runboard.db"), Synchronous: synchronous, Kinds: []string{"nothing"},
+			Log: slog.New(slog.DiscardHandler),
 		})
 		return &runboardQueue{store: store}, err
 	}
 }
 
 func (q *runboardQueue) start(workers int, work func()) error {
-	registry, err := jobs.NewRegistry(jobs.Kind{Name: "nothing", Work: func(context.Context, *jobs.Run) error {
-		work()
-		return nil
-	}})
+	registry, err := jobs.NewRegistry(jobs.Kind{Name: "nothing",
+		Work: func(context.Context, *jobs.Run) error {
+			work()
+			return nil
+		}})
 	if err != nil {
 		return err
 	}

@@ -75,10 +75,13 @@ func installed() (string, error) {
 	if dir := find(); dir != "" {
 		return dir, nil
 	}
-	install := exec.Command("sh", "-c", "apt-get update -q && apt-get install -y -q --no-install-recommends postgresql redis-server")
+	install := exec.Command("sh", "-c",
+		"apt-get update -q && apt-get install -y -q --no-install-recommends postgresql redis-server")
 	install.Stdout, install.Stderr = os.Stderr, os.Stderr
 	if err := install.Run(); err != nil {
-		return "", fmt.Errorf("the peers need PostgreSQL and Redis: apt-get install postgresql redis-server (%w)", err)
+		return "",
+			fmt.Errorf("the peers need PostgreSQL and Redis: apt-get install postgresql redis-server (%w)",
+				err)
 	}
 	if dir := find(); dir != "" {
 		return dir, nil
@@ -108,15 +111,18 @@ func (s *servers) startPostgres(programs string) error {
 		return err
 	}
 	data := filepath.Join(dir, "data")
-	initdb := exec.Command(programs+"/initdb", "-D", data, "-U", "bench", "--auth=trust", "--no-locale", "-E", "UTF8")
+	initdb := exec.Command(programs+"/initdb", "-D", data, "-U", "bench", "--auth=trust", "--no-locale", "-E",
+		"UTF8")
 	if err := unprivileged(initdb, dir); err != nil {
 		return err
 	}
 	if output, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, output)
 	}
-	server := exec.Command(programs+"/postgres", "-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", dir,
-		"-c", "shared_buffers=256MB", "-c", "max_wal_size=2GB", "-c", "logging_collector=off", "-c", "log_min_messages=fatal")
+	server := exec.Command(programs+"/postgres", "-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(port),
+		"-k", dir,
+		"-c", "shared_buffers=256MB", "-c", "max_wal_size=2GB", "-c", "logging_collector=off", "-c",
+		"log_min_messages=fatal")
 	if err := unprivileged(server, dir); err != nil {
 		return err
 	}
@@ -130,7 +136,8 @@ func (s *servers) startRedis() error {
 	if err != nil {
 		return err
 	}
-	server := exec.Command("redis-server", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", s.dir,
+	server := exec.Command("redis-server", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir",
+		s.dir,
 		"--appendonly", "yes", "--save", "", "--loglevel", "warning")
 	s.at.Redis = fmt.Sprintf("127.0.0.1:%d", port)
 	s.at.Processes[1], err = s.run(server, port)
@@ -143,7 +150,8 @@ func (s *servers) run(server *exec.Cmd, port int) (pid int, err error) {
 		return 0, err
 	}
 	s.processes = append(s.processes, server)
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	deadline := time.Now().Add(30 * time.Second)
+	for ; time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
 			time.Sleep(200 * time.Millisecond) // PostgreSQL listens shortly before it serves
 			return server.Process.Pid, conn.Close()

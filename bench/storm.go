@@ -56,7 +56,8 @@ func (v *stormView) record(frame []byte, now int64) {
 // storm measures how far sockets are behind while runs change fast, and the hubs under the same number of
 // changes.
 func (b *bench) storm() (string, error) {
-	rows := [][]string{{"runs/s", "changes/s", "behind p50, ms", "behind p99, ms", "frames a second and socket", "largest frame, bytes", "server, cores"}}
+	rows := [][]string{{"runs/s", "changes/s", "behind p50, ms", "behind p99, ms",
+		"frames a second and socket", "largest frame, bytes", "server, cores"}}
 	for _, pace := range stormPaces {
 		var all samples
 		for range b.rounds {
@@ -68,13 +69,18 @@ func (b *bench) storm() (string, error) {
 			all = append(all, one)
 		}
 		if pace == stormPaces[0] {
-			err := updateSummary("1,000 open pages during 5,000 changes a second", fmt.Sprintf("at most %.0f ms behind, for 99 of 100 frames, at %.2f of a core", all.median("p99"), all.median("cores")))
+			err := updateSummary("1,000 open pages during 5,000 changes a second",
+				fmt.Sprintf("at most %.0f ms behind, for 99 of 100 frames, at %.2f of a core",
+					all.median("p99"), all.median("cores")))
 			if err != nil {
 				return "", err
 			}
 		}
-		rows = append(rows, []string{group(all.median("runs"), 0), group(3*all.median("runs"), 0), group(all.median("p50"), 0), group(all.median("p99"), 0),
-			group(all.median("frames"), 1), group(all.median("largest"), 0), group(all.median("cores"), 2)})
+		rows = append(rows,
+			[]string{group(all.median("runs"), 0), group(3*all.median("runs"), 0),
+				group(all.median("p50"), 0), group(all.median("p99"), 0),
+				group(all.median("frames"), 1), group(all.median("largest"), 0),
+				group(all.median("cores"), 2)})
 	}
 	pushed, err := b.pushed()
 	if err != nil {
@@ -83,7 +89,8 @@ func (b *bench) storm() (string, error) {
 	return fmt.Sprintf("%s sockets on the newest page for %v while runs are started, done and completed. Behind is the age, when a "+
 		"frame has been read, of its oldest change that earlier frames did not have. Goal: 400 ms at p99, one core, 16,384 bytes.\n\n%s\n"+
 		"Peers that push every one of %s changes a second to the same sockets, for %v, must send %s frames a second:\n\n%s%s",
-		group(stormSockets, 0), stormTime, table(rows), group(stormPushed, 0), stormPushing, group(stormPushed*stormSockets, 0), pushed, versions()), nil
+		group(stormSockets, 0), stormTime, table(rows), group(stormPushed, 0), stormPushing,
+		group(stormPushed*stormSockets, 0), pushed, versions()), nil
 }
 
 // pushed compares hubs that push every change.
@@ -102,7 +109,9 @@ func (b *bench) pushed() (string, error) {
 	}
 	for _, name := range hubNames {
 		one := all[name]
-		rows = append(rows, []string{name, group(one.median("frames"), 0), group(one.median("p50"), 0), group(one.median("p99"), 0), group(one.median("cores"), 2)})
+		rows = append(rows,
+			[]string{name, group(one.median("frames"), 0), group(one.median("p50"), 0),
+				group(one.median("p99"), 0), group(one.median("cores"), 2)})
 	}
 	return table(rows), nil
 }
@@ -125,7 +134,8 @@ func pushedRound(name string) (sample, error) {
 	time.Sleep(time.Second)
 	frames.Store(0)
 	began, cpu := time.Now(), cpuOf(o.server.pid())
-	response, err := http.Get(fmt.Sprintf("%s/storm?pace=%d&ms=%d", o.server.url, stormPushed, stormPushing.Milliseconds()))
+	response, err := http.Get(fmt.Sprintf("%s/storm?pace=%d&ms=%d", o.server.url, stormPushed,
+		stormPushing.Milliseconds()))
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +144,8 @@ func pushedRound(name string) (sample, error) {
 	sent := float64(frames.Load())
 	c.leave()
 	behind := behindOf(views)
-	return sample{"frames": sent / took, "p50": percentile(behind, 50), "p99": percentile(behind, 99), "cores": used / took}, nil
+	return sample{"frames": sent / took, "p50": percentile(behind, 50), "p99": percentile(behind, 99),
+		"cores": used / took}, nil
 }
 
 // behindOf returns the ages in all views, in ms.
@@ -173,8 +184,10 @@ func (b *bench) stormRound(pace int) (sample, error) {
 	c.leave()
 	behind := behindOf(views)
 	return sample{
-		"runs": float64(page.Counts["completed"]) / took, "p50": percentile(behind, 50), "p99": percentile(behind, 99),
-		"frames": float64(frames.Load()) / took / stormSockets, "largest": float64(largest.Load()), "cores": used / took,
+		"runs": float64(page.Counts["completed"]) / took, "p50": percentile(behind, 50),
+		"p99":    percentile(behind, 99),
+		"frames": float64(frames.Load()) / took / stormSockets, "largest": float64(largest.Load()),
+		"cores": used / took,
 	}, err
 }
 

@@ -51,7 +51,8 @@ func (b *bench) wholePath() (string, error) {
 // wholeText formats the results. rails is empty if the example was not run.
 func wholeText(ours, alone, rails samples) string {
 	row := func(name string, measured samples) []string {
-		return []string{name, group(measured.median("rate"), 0), measured.spread("rate", 0), group(measured.median("cpu"), 0)}
+		return []string{name, group(measured.median("rate"), 0), measured.spread("rate", 0),
+			group(measured.median("cpu"), 0)}
 	}
 	rows := [][]string{
 		{"", "runs/s", "spread", "CPU a run, µs"},
@@ -65,7 +66,8 @@ func wholeText(ours, alone, rails samples) string {
 			ours.median("rate")/rails.median("rate"), rails.median("cpu")/ours.median("cpu"))
 	}
 	return fmt.Sprintf("`POST count=%d` from %d clients with %d connections, without delay, until a watching socket shows the last run done.\n\n%s\n"+
-		"Of its queue alone: %.2f (goal: 0.3). %s\n", wholeCount, wholeClients, wholeClients, table(rows), ours.median("rate")/alone.median("rate"), compared)
+		"Of its queue alone: %.2f (goal: 0.3). %s\n", wholeCount, wholeClients, wholeClients, table(rows),
+		ours.median("rate")/alone.median("rate"), compared)
 }
 
 // wholeRound measures the board once.
@@ -75,7 +77,8 @@ func (b *bench) wholeRound() (sample, error) {
 		return nil, err
 	}
 	defer board.stop()
-	last, done := []byte(fmt.Sprintf(`<b id="count_completed">%s</b>`, group(wholePosts*wholeCount, 0))), make(chan struct{})
+	last, done := []byte(fmt.Sprintf(`<b id="count_completed">%s</b>`, group(wholePosts*wholeCount, 0))),
+		make(chan struct{})
 	once := sync.OnceFunc(func() { close(done) })
 	watcher, err := openCrowd(board.url, "/process_runs/live", 1, "", func(_ int, frame []byte) {
 		if bytes.Contains(frame, last) {
@@ -86,12 +89,15 @@ func (b *bench) wholeRound() (sample, error) {
 		return nil, err
 	}
 	defer watcher.leave()
-	return measureWholePath(done, wholePosts*wholeCount, wholePosts, func() float64 { return cpuOf(board.pid()) }, func() error { return board.createRuns(wholeCount) })
+	return measureWholePath(done, wholePosts*wholeCount, wholePosts,
+		func() float64 { return cpuOf(board.pid()) }, func() error { return board.createRuns(wholeCount) })
 }
 
 // measureWholePath has the clients call post this many times in all, and measures until done is closed, which
 // must happen within a minute of the last call. cpu returns the CPU seconds used so far.
-func measureWholePath(done <-chan struct{}, runs, posts int, cpu func() float64, post func() error) (sample, error) {
+func measureWholePath(
+	done <-chan struct{}, runs, posts int, cpu func() float64, post func() error,
+) (sample, error) {
 	began, used := time.Now(), cpu()
 	var clients sync.WaitGroup
 	var left atomic.Int64
@@ -115,5 +121,6 @@ func measureWholePath(done <-chan struct{}, runs, posts int, cpu func() float64,
 	case <-time.After(time.Minute):
 		return nil, fmt.Errorf("the last frame does not come")
 	}
-	return sample{"rate": float64(runs) / time.Since(began).Seconds(), "cpu": (cpu() - used) / float64(runs) * 1e6}, nil
+	return sample{"rate": float64(runs) / time.Since(began).Seconds(),
+		"cpu": (cpu() - used) / float64(runs) * 1e6}, nil
 }

@@ -111,8 +111,8 @@ func keepPinging(conn *websocket.Conn) (stop func()) {
 // awaitNoSockets waits until the server has no open socket. It calls meanwhile before each check.
 func awaitNoSockets(t *testing.T, s testServer, meanwhile func()) {
 	t.Helper()
-	for deadline := time.Now().
-		Add(30 * time.Second); s.sockets.slots.count() > 0; time.Sleep(20 * time.Millisecond) {
+	deadline := time.Now().Add(30 * time.Second)
+	for ; s.sockets.slots.count() > 0; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the socket is still open")
 		}
@@ -218,8 +218,8 @@ func TestSocket_PongRepeatsTheDataOfThePing(t *testing.T) {
 		}
 	}()
 	data := strings.Repeat("x", 125)
-	if err := conn.WriteControl(websocket.PingMessage, []byte(data), time.Now().
-		Add(time.Minute)); err != nil {
+	err := conn.WriteControl(websocket.PingMessage, []byte(data), time.Now().Add(time.Minute))
+	if err != nil {
 		t.Fatal(err)
 	}
 	select {

@@ -24,8 +24,8 @@ const (
 // untilLater is until with a longer limit, for a server that has fallen silent.
 func (p *tab) untilLater(what, expression string) {
 	p.t.Helper()
-	for deadline := time.Now().Add(3 * time.Minute); time.Now().
-		Before(deadline); time.Sleep(100 * time.Millisecond) {
+	deadline := time.Now().Add(3 * time.Minute)
+	for ; time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		if is, err := tryEvaluate[bool](p, expression); err == nil && is {
 			return
 		}

@@ -126,9 +126,9 @@ func TestSelection_SpansPagesAndNewRuns(t *testing.T) {
 	is("afterwards none is selected", "")
 	e.GET("/process_runs/59").Expect().Status(http.StatusOK)
 	for _, id := range []int{60, 58} {
-		harness.Eventually(t, "it is deleted", func() error {
-			if status := e.GET("/process_runs/{id}", id).Expect().Raw().
-				StatusCode; status != http.StatusNotFound {
+		harness.Eventually(t, "the run is deleted", func() error {
+			status := e.GET("/process_runs/{id}", id).Expect().Raw().StatusCode
+			if status != http.StatusNotFound {
 				return fmt.Errorf("run %d is answered with %d", id, status)
 			}
 			return nil

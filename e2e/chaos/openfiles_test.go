@@ -24,8 +24,8 @@ func wrapped(t *testing.T, before string) (path string) {
 		t.Fatal(err)
 	}
 	path = filepath.Join(t.TempDir(), "runboard")
-	if err := os.WriteFile(path, fmt.Appendf(nil, "#!/bin/sh\n%s && exec %s \"$@\"\n", before, program),
-		0o700); err != nil {
+	script := fmt.Appendf(nil, "#!/bin/sh\n%s && exec %s \"$@\"\n", before, program)
+	if err := os.WriteFile(path, script, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -28,8 +28,8 @@ func TestNodes_RescueRunsOfALostNode(t *testing.T) {
 			args := []string{"--run-timeout", "24h", "--command", script}
 			lost := harness.StartNode(t, server, args...)
 			lost.AllowErrors = true
-			if err := lost.Do("POST", "/process_runs", fmt.Sprintf("kind=long&count=%d", runs),
-				nil); err != nil {
+			form := fmt.Sprintf("kind=long&count=%d", runs)
+			if err := lost.Do("POST", "/process_runs", form, nil); err != nil {
 				t.Fatal(err)
 			}
 			harness.Eventually(t, "all commands run", func() error { return hasLines(begun, runs) })

@@ -132,8 +132,8 @@ func TotalOf(b *Process) (n int64) {
 // StartJobs creates runs of the kind "job".
 func (b *Process) StartJobs(count int) {
 	b.T.Helper()
-	if err := b.Do(http.MethodPost, "/process_runs", fmt.Sprintf("kind=job&count=%d", count),
-		nil); err != nil {
+	form := fmt.Sprintf("kind=job&count=%d", count)
+	if err := b.Do(http.MethodPost, "/process_runs", form, nil); err != nil {
 		b.T.Fatal(err)
 	}
 }

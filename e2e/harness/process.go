@@ -51,8 +51,8 @@ var BuiltBinary = sync.OnceValues(func() (path string, err error) {
 	}
 	CleanUpLater(func() { _ = os.RemoveAll(dir) })
 	path = filepath.Join(dir, "runboard")
-	if out, err := exec.Command("go", "build", "-tags", "sqlite_fts5", "-o", path, ".").
-		CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-tags", "sqlite_fts5", "-o", path, ".")
+	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return path, nil

@@ -55,8 +55,8 @@ func TestCrossSiteReads_OnlyNavigationsAreLetIn(t *testing.T) {
 				want = http.StatusForbidden
 			}
 			for _, method := range []string{"GET", "HEAD"} {
-				if got := send(t, p.URL, attempt{method: method, path: path, headers: c.headers}, nil).
-					status; got != want {
+				answer := send(t, p.URL, attempt{method: method, path: path, headers: c.headers}, nil)
+				if got := answer.status; got != want {
 					t.Errorf("%s %s with %v: %d, want %d", method, path, c.headers, got, want)
 				}
 			}
@@ -142,13 +142,13 @@ func TestSocketOrigin_NeedsTheSameScheme(t *testing.T) {
 			}
 			from := sender{headers: map[string]string{"Origin": origin}}
 			maps.Copy(from.headers, c.headers)
-			if got := enter(t, p.URL, door{method: "socket", path: "/process_runs/live"}, from,
-				credentials{}); got != c.status {
+			socket := door{method: "socket", path: "/process_runs/live"}
+			if got := enter(t, p.URL, socket, from, credentials{}); got != c.status {
 				t.Errorf("a socket from %s is answered with %d, want %d", origin, got, c.status)
 			}
 			if c.status == http.StatusForbidden { // older browsers send only Origin with a POST
-				if got := enter(t, p.URL, door{method: "POST", path: "/process_runs"}, from,
-					credentials{}); got != c.status {
+				post := door{method: "POST", path: "/process_runs"}
+				if got := enter(t, p.URL, post, from, credentials{}); got != c.status {
 					t.Errorf("a form from %s is answered with %d", origin, got)
 				}
 			}

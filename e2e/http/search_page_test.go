@@ -22,8 +22,8 @@ func TestSearch_DeletesWhatThePreviewSays(t *testing.T) {
 	e.POST("/process_runs").WithFormField("count", 3).WithFormField("kind", "other").Expect().
 		Status(http.StatusSeeOther)
 	harness.WaitUntilDone(t, e)
-	if n := strings.Count(e.GET("/process_runs.ndjson").WithQuery("q", "disk").Expect().Status(http.StatusOK).
-		Body().Raw(), "\n"); n != 2000 {
+	exported := e.GET("/process_runs.ndjson").WithQuery("q", "disk").Expect().Status(http.StatusOK).Body()
+	if n := strings.Count(exported.Raw(), "\n"); n != 2000 {
 		t.Errorf("an export has %d runs", n)
 	}
 	asked := map[string]any{"operation": "delete", "scope": "all", "q": "disk"}

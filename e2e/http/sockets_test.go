@@ -177,8 +177,8 @@ func TestSocket_UpgradesHaveARateLimit(t *testing.T) {
 	}
 	unlimited := harness.StartProgram(t, func(c *board.Config) { c.UpgradeRate = 0 })
 	for range 500 { // more than the default burst
-		if status := knock(t, unlimited.URL+"/process_runs/live",
-			nil); status != http.StatusSwitchingProtocols {
+		status := knock(t, unlimited.URL+"/process_runs/live", nil)
+		if status != http.StatusSwitchingProtocols {
 			t.Fatalf("without a limit the answer is %d", status)
 		}
 	}
@@ -303,8 +303,8 @@ func TestSocket_RefusedClientCannotKeepItOpen(t *testing.T) {
 		t.Fatalf("the socket reads %v", err)
 	}
 	harness.Eventually(t, "the connection ends", func() error {
-		if err := conn.WriteControl(websocket.PingMessage, nil, time.Now().
-			Add(harness.Patience)); err == nil {
+		err := conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(harness.Patience))
+		if err == nil {
 			return errors.New("it still takes pings")
 		}
 		return nil

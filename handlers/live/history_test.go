@@ -212,9 +212,10 @@ func (h *history) compare(t *rapid.T, drawing *templates.Templates) {
 	for i, b := range h.browsers {
 		truth := h.truth(t, drawing, b.question)
 		err := b.differs(truth)
-		for deadline := time.Now().Add(patience); err != nil && time.Now().
-			Before(deadline); err = b.differs(truth) {
+		deadline := time.Now().Add(patience)
+		for err != nil && time.Now().Before(deadline) {
 			time.Sleep(5 * time.Millisecond)
+			err = b.differs(truth)
 		}
 		if err != nil {
 			t.Fatalf("browser %d with the view %+v shows %v", i, b.question, err)
