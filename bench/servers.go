@@ -89,16 +89,16 @@ func installed() (string, error) {
 	return "", errors.New("PostgreSQL and Redis were installed and are not there")
 }
 
-// unprivileged makes a command of root run as the user nobody, who becomes the owner of dir: PostgreSQL
+// unprivileged makes a command of root run as a user without rights, which becomes the owner of dir: PostgreSQL
 // refuses to run as root.
 func unprivileged(cmd *exec.Cmd, dir string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	const nobody = 65534
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	const overflow = 65534 // the user of this number owns nothing
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: overflow, Gid: overflow}}
 	cmd.Dir = dir
-	return os.Chown(dir, nobody, nobody)
+	return os.Chown(dir, overflow, overflow)
 }
 
 func (s *servers) startPostgres(programs string) error {

@@ -152,17 +152,17 @@ func stranger(t *testing.T) *user.User {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can run commands as another user")
 	}
-	nobody, err := user.Lookup("nobody")
+	other, err := user.Lookup("daemon")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return nobody
+	return other
 }
 
 func TestCommand_RunsAsAnotherUser(t *testing.T) {
 	t.Parallel()
-	nobody := stranger(t)
-	for _, name := range []string{nobody.Username, nobody.Uid + ":" + nobody.Gid} {
+	other := stranger(t)
+	for _, name := range []string{other.Username, other.Uid + ":" + other.Gid} {
 		const line = `job=sh -c 'id -u; id -g; echo $USER $HOME; stat -c "%u %a" .; touch file; grep NoNewPrivs /proc/self/status; ` +
 			`exec 2>/dev/null; cat /proc/$PPID/environ || kill -0 $PPID || kill -STOP $PPID || echo kept apart'`
 		kinds, err := jobs.CommandKinds([]string{line}, "", "", name)
@@ -172,7 +172,8 @@ func TestCommand_RunsAsAnotherUser(t *testing.T) {
 		store := openStore(t)
 		start(t, newQueue(store, kinds...))
 		run, log := end(t, store, create(t, store, "job", 1))
-		want := fmt.Sprintf("%s\n%s\n%s %s\n%s 700\nNoNewPrivs:\t1\n", nobody.Uid, nobody.Gid, nobody.Username, nobody.HomeDir, nobody.Uid)
+		want := fmt.Sprintf("%s\n%s\n%s %s\n%s 700\nNoNewPrivs:\t1\n",
+			other.Uid, other.Gid, other.Username, other.HomeDir, other.Uid)
 		if run.Status != app.Completed || !strings.HasPrefix(log, want) || !strings.Contains(log, "kept apart") {
 			t.Errorf("as %s it is %s, %q, with the log %q", name, run.Status, run.Error, log)
 		}
@@ -203,7 +204,7 @@ func TestCommand_UnkillableIsAbandoned(t *testing.T) {
 		giveUpForeigner(t, helper)
 		return
 	}
-	nobody := stranger(t)
+	other := stranger(t)
 	dir, err := os.MkdirTemp("/var/tmp", "runboard-test-")
 	if err != nil {
 		t.Fatal(err)
@@ -216,8 +217,8 @@ func TestCommand_UnkillableIsAbandoned(t *testing.T) {
 	if out, err := exec.Command("sh", "-c", fmt.Sprintf("cp $(command -v setpriv) %[1]s && chmod 4755 %[1]s", helper)).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	uid, _ := strconv.Atoi(nobody.Uid)
-	gid, _ := strconv.Atoi(nobody.Gid)
+	uid, _ := strconv.Atoi(other.Uid)
+	gid, _ := strconv.Atoi(other.Gid)
 	again := exec.Command("/proc/self/exe", "-test.run=^TestCommand_UnkillableIsAbandoned$", "-test.v")
 	again.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir, helperVariable + "=" + helper}
 	again.Dir = dir

@@ -27,7 +27,7 @@ func TestRun_CanBeCancelledAndRetried(t *testing.T) {
 			JSON().Object().ContainsSubset(map[string]any{"id": 2, "status": "cancelled", "version": 2})
 		e.POST("/process_runs/2/cancel").Expect().Status(http.StatusConflict)
 	})
-	t.Run("a started run is asked to stop", func(t *testing.T) {
+	t.Run("cancellation of a started run is requested", func(t *testing.T) {
 		e.POST("/process_runs/1/cancel").WithTransformer(harness.AcceptJSON).Expect().
 			Status(http.StatusAccepted).
 			JSON().Object().HasValue("id", 1).ContainsKey("cancel_requested_at")
