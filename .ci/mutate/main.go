@@ -127,7 +127,7 @@ func (m mutant) test(dir string) (killed bool, err error) {
 		return false, err
 	}
 	pkg, pattern, _ := strings.Cut(m.tests, " ")
-	test := exec.Command("go", "test", "-tags", "sqlite_fts5", "-count=1", "-timeout=300s",
+	test := exec.Command("go", "test", "-tags", "sqlite_fts5", "-count=1", "-timeout=300s", "-failfast",
 		"-run", pattern, pkg)
 	test.Dir = dir
 	output, failed := test.CombinedOutput()
