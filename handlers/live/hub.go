@@ -203,13 +203,10 @@ func (h *Hub) due(now time.Time) (due []*view) {
 	return due
 }
 
-// renderFair renders views for a time slice; the others stay due. Searches come last, because one costs as
-// much as many other views: a user with a thousand different searches delays only searches. The other views
-// go in the order of their last rendering. Each call renders at least one search.
+// renderFair renders views for a time slice, in the order of sortFair; the others stay due. Each call renders
+// at least one search.
 func (h *Hub) renderFair(ctx context.Context, due []*view) {
-	slices.SortFunc(due, func(a, b *view) int {
-		return cmp.Or(cmp.Compare(a.cost(), b.cost()), a.renderedAt.Compare(b.renderedAt))
-	})
+	sortFair(due)
 	deadline := time.Now().Add(timeSlice)
 	for i, v := range due {
 		if time.Now().After(deadline) {
@@ -220,6 +217,14 @@ func (h *Hub) renderFair(ctx context.Context, due []*view) {
 		}
 		h.render(ctx, v)
 	}
+}
+
+// sortFair sorts views by their last rendering, the oldest first. Searches come last, because one costs as much
+// as many other views: a user with a thousand different searches delays only searches.
+func sortFair(due []*view) {
+	slices.SortFunc(due, func(a, b *view) int {
+		return cmp.Or(cmp.Compare(a.cost(), b.cost()), a.renderedAt.Compare(b.renderedAt))
+	})
 }
 
 // firstSearch returns the index of the first search in due, or its length.

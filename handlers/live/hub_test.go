@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -187,6 +188,24 @@ func TestHub_ThousandSearchesDelayNoOtherView(t *testing.T) {
 			w.Close()
 		}
 	})
+}
+
+func TestHub_RendersOldestViewsFirstAndSearchesLast(t *testing.T) {
+	now := time.Now()
+	search := func(text string, age time.Duration) *view {
+		key := ViewKey{}
+		key.Query.Text = text
+		return &view{key: key, renderedAt: now.Add(-age)}
+	}
+	run := func(id int64, age time.Duration) *view {
+		return &view{key: ViewKey{Run: id}, renderedAt: now.Add(-age)}
+	}
+	want := []*view{run(3, time.Hour), run(1, time.Minute), run(2, 0), search("b", time.Hour), search("a", time.Minute)}
+	due := []*view{want[4], want[2], want[0], want[3], want[1]}
+	sortFair(due)
+	if !slices.Equal(due, want) {
+		t.Errorf("the views are rendered in another order: %v", due)
+	}
 }
 
 func TestHub_RendersSlowSearchAmongManyViews(t *testing.T) {
