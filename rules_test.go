@@ -246,12 +246,15 @@ func TestPromises_NameExistingTests(t *testing.T) {
 	t.Parallel()
 	tests := testsByPackage(t)
 	count := 0
+	testName := regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Za-z0-9_]+)`")
+	packageName := regexp.MustCompile("`(\\.[a-z0-9/]*)`")
 	for line := range strings.Lines(harness.ReadFile(t, "docs/promises.md")) {
-		names := regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Za-z0-9_]+)`").FindAllStringSubmatch(line, -1)
-		packages := regexp.MustCompile("`(\\.[a-z0-9/]*)`").FindAllStringSubmatch(line, -1)
+		names := testName.FindAllStringSubmatch(line, -1)
+		packages := packageName.FindAllStringSubmatch(line, -1)
 		for _, name := range names {
 			count++
-			found := slices.ContainsFunc(packages, func(in []string) bool { return tests[filepath.Clean(in[1])][name[1]] })
+			found := slices.ContainsFunc(packages,
+				func(in []string) bool { return tests[filepath.Clean(in[1])][name[1]] })
 			if !found && name[1] != "TestMain" {
 				t.Errorf("there is no %s in any of the packages %q", name[1], packages)
 			}

@@ -64,7 +64,8 @@ func TestBulkAction_JSONRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	var read app.BulkAction
-	if err := json.Unmarshal(text, &read); err != nil || read.Filter != fixed.Filter || read.Operation != fixed.Operation {
+	if err := json.Unmarshal(text, &read); err != nil || read.Filter != fixed.Filter ||
+		read.Operation != fixed.Operation {
 		t.Errorf("%s is read as %+v: %v", text, read, err)
 	}
 	if at := read.Filter.Since.Time(now.Add(time.Hour)); !at.Equal(now.Add(-24 * time.Hour)) {

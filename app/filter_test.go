@@ -56,7 +56,8 @@ func TestParseTimeBound_AcceptsTimesAndAges(t *testing.T) {
 
 func TestParseTimeBound_RejectsTheRest(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"", "yesterday", "0s", "-1h", "1", "d", "1hd", "9999999h", "2026-13-01", "2026-02-30", "1960-01-01", "24h ", "１h", "2026-11-23T25:00",
+	for _, text := range []string{"", "yesterday", "0s", "-1h", "1", "d", "1hd", "9999999h", "2026-13-01",
+		"2026-02-30", "1960-01-01", "24h ", "１h", "2026-11-23T25:00",
 		"2026-11-23T15:04.5Z", "2026-11-23T15Z", "2026-11-23Z", "2026-11-23T15:04:05.Z", "2026-11-23T15:04+2", "2026-11-23T15:04+25:00",
 		"2026-11-23T15:04:05Z+02:00", "20261123T150405Z", "23.11.2026", "7D", "d7", "1d2", "99999999999999999999d", "-7d", "1e3d", "NaNd", "Infd"} {
 		if moment, err := app.ParseTimeBound(text); app.CodeOf(err) != app.CodeMalformed {
@@ -108,7 +109,8 @@ func TestParseDuration_AcceptsDaysAndWeeks(t *testing.T) {
 	}
 	for _, wrong := range []string{"", "d", "7", "7 d", "7D", "7dd", "1y", "d7", "1e3d", "999999999d", "１d"} {
 		_, err := app.ParseDuration(wrong)
-		if err == nil || !strings.Contains(err.Error(), strconv.Quote(wrong)) || !strings.Contains(err.Error(), "7d") {
+		if err == nil || !strings.Contains(err.Error(), strconv.Quote(wrong)) ||
+			!strings.Contains(err.Error(), "7d") {
 			t.Errorf("%q: %v", wrong, err)
 		}
 	}

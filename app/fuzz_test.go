@@ -10,7 +10,8 @@ import (
 )
 
 func FuzzParseTimeBound(f *testing.F) {
-	for _, seed := range []string{"", "24h", "7d", "1.5s", "-1h", "0s", "2026-11-23", "2026-11-23T15:04Z", "2026-11-23T15:04:05.123+02:00", "99999999d", "1969-12-31", "9999999h", "d", "1hd"} {
+	for _, seed := range []string{"", "24h", "7d", "1.5s", "-1h", "0s", "2026-11-23", "2026-11-23T15:04Z",
+		"2026-11-23T15:04:05.123+02:00", "99999999d", "1969-12-31", "9999999h", "d", "1hd"} {
 		f.Add(seed)
 	}
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -22,7 +23,8 @@ func FuzzParseTimeBound(f *testing.F) {
 			}
 			return
 		}
-		if again, err := app.ParseTimeBound(moment.String()); err != nil || again != moment || moment.IsZero() {
+		if again, err := app.ParseTimeBound(moment.String()); err != nil || again != moment ||
+			moment.IsZero() {
 			t.Fatalf("%q is written %q and read as %v: %v", text, moment, again, err)
 		}
 		if moment.Time(now).UnixMilli() <= -200*365*24*time.Hour.Milliseconds() {
@@ -32,12 +34,14 @@ func FuzzParseTimeBound(f *testing.F) {
 }
 
 func FuzzParseText(f *testing.F) {
-	for _, seed := range []string{"", "out of ink", " a\tb ", "a\x00b", "\xff", `"quoted" AND NOT (x*)`, strings.Repeat("x", 201), "\u202e", "á é"} {
+	for _, seed := range []string{"", "out of ink", " a\tb ", "a\x00b", "\xff", `"quoted" AND NOT (x*)`,
+		strings.Repeat("x", 201), "\u202e", "á é"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		words, err := app.ParseText(text)
-		if err == nil && (!utf8.ValidString(words) || len(words) > app.MaxText || strings.Join(strings.Fields(words), " ") != words) {
+		if err == nil && (!utf8.ValidString(words) || len(words) > app.MaxText ||
+			strings.Join(strings.Fields(words), " ") != words) {
 			t.Fatalf("%q is read as %q", text, words)
 		}
 		kind, kindErr := app.ParseKind(text)

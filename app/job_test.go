@@ -10,7 +10,8 @@ func TestJob_KindIsAValidName(t *testing.T) {
 	t.Parallel()
 	valid := regexp.MustCompile(`^[\w][\w\-\[\]<>/.·:+]+$`) // the kinds that River accepts
 	seen := map[string]string{}
-	for _, kind := range []string{"backup", "Backup", "a", "a.b-c_d", "two words", "zwölf", "+x", strings.Repeat("x", 100), strings.Repeat("y", 300)} {
+	for _, kind := range []string{"backup", "Backup", "a", "a.b-c_d", "two words", "zwölf", "+x",
+		strings.Repeat("x", 100), strings.Repeat("y", 300)} {
 		name := Job{RunKind: kind}.Kind()
 		if !valid.MatchString(name) || len(name) >= 128 {
 			t.Errorf("the job of the kind %q is called %q", kind, name)

@@ -62,7 +62,8 @@ func checkPattern(fail func(string, ...any), text string) {
 }
 
 func FuzzPattern(f *testing.F) {
-	for _, seed := range []string{"", "exit status 1\na\nb 7", "/a/b:1:", "http://x", "10.0.0.1", "0x", "C:\\a\\b", strings.Repeat("ä1", 400), "<path>", "a//b/c"} {
+	for _, seed := range []string{"", "exit status 1\na\nb 7", "/a/b:1:", "http://x", "10.0.0.1", "0x",
+		"C:\\a\\b", strings.Repeat("ä1", 400), "<path>", "a//b/c"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) { checkPattern(t.Fatalf, text) })

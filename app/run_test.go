@@ -102,7 +102,8 @@ func TestCounts_Total(t *testing.T) {
 func TestProcessRun_JSONOmitsEmptyFields(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 2, 3, 4, 5, 678e6, time.UTC)
-	run := app.ProcessRun{ID: 1, Kind: "simulated", Version: 1, FencingToken: 99, CreatedAt: at, UpdatedAt: at, Progress: app.Progress{Percent: app.NoPercent}}
+	run := app.ProcessRun{ID: 1, Kind: "simulated", Version: 1, FencingToken: 99, CreatedAt: at,
+		UpdatedAt: at, Progress: app.Progress{Percent: app.NoPercent}}
 	text, err := json.Marshal(run)
 	if err != nil {
 		t.Fatal(err)

@@ -80,7 +80,8 @@ func TestUnhandledKinds_CountTheirRuns(t *testing.T) {
 	} {
 		got := test.kinds
 		if len(got.Named()) != test.named || got.Runs() != test.runs || got.More() != test.more {
-			t.Errorf("%s: %d kinds, %d runs, more %t; want %d, %d, %t", name, len(got.Named()), got.Runs(), got.More(), test.named, test.runs, test.more)
+			t.Errorf("%s: %d kinds, %d runs, more %t; want %d, %d, %t", name, len(got.Named()), got.Runs(),
+				got.More(), test.named, test.runs, test.more)
 		}
 	}
 }

@@ -92,7 +92,8 @@ func checkChange(t *rapid.T, call change, before, after app.ProcessRun, event ap
 	}
 	if !permitted {
 		if app.CodeOf(err) != app.CodeConflict || after != before || event != (app.Event{}) {
-			t.Fatalf("%s of a %s run: got %+v, %v; want a conflict and no change", call.name, before.Status, after, err)
+			t.Fatalf("%s of a %s run: got %+v, %v; want a conflict and no change", call.name, before.Status,
+				after, err)
 		}
 		return
 	}

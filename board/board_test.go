@@ -29,7 +29,8 @@ func TestMain(m *testing.M) {
 
 func newConfig(t *testing.T) Config {
 	t.Helper()
-	config, err := ParseConfig([]string{"--addr=127.0.0.1:0", "--database-url=sqlite:" + filepath.Join(t.TempDir(), "runs.db")})
+	config, err := ParseConfig([]string{"--addr=127.0.0.1:0",
+		"--database-url=sqlite:" + filepath.Join(t.TempDir(), "runs.db")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,12 +178,14 @@ func TestModule_BuildsAndRuns(t *testing.T) {
 	writeFile(t, filepath.Join(dir, "go.mod"), module)
 	writeFile(t, filepath.Join(dir, "main.go"), readFile(t, "testdata/resizer/main.go.txt"))
 	writeFile(t, filepath.Join(dir, "go.sum"), readFile(t, "../go.sum"))
-	build := exec.CommandContext(t.Context(), "go", "build", "-mod=mod", "-tags", "sqlite_fts5", "-o", "resizer", ".")
+	build := exec.CommandContext(t.Context(), "go", "build", "-mod=mod", "-tags", "sqlite_fts5", "-o",
+		"resizer", ".")
 	build.Dir = dir
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	program := exec.CommandContext(t.Context(), filepath.Join(dir, "resizer"), "--addr=127.0.0.1:0", "--log-format=json")
+	program := exec.CommandContext(t.Context(), filepath.Join(dir, "resizer"), "--addr=127.0.0.1:0",
+		"--log-format=json")
 	program.Dir = dir
 	program.Cancel = func() error { return program.Process.Signal(os.Interrupt) }
 	log, err := os.Create(filepath.Join(dir, "log"))
@@ -207,7 +210,8 @@ func TestModule_BuildsAndRuns(t *testing.T) {
 		return found
 	})
 	waitFor(t, "the run is accepted", func() bool {
-		response, err := http.Post(url+"/process_runs", "application/x-www-form-urlencoded", strings.NewReader("count=1"))
+		response, err := http.Post(url+"/process_runs", "application/x-www-form-urlencoded",
+			strings.NewReader("count=1"))
 		if err != nil {
 			return false
 		}
@@ -269,7 +273,8 @@ func TestDocs_ListEveryFlag(t *testing.T) {
 		if tag.Get("default") != "" {
 			byDefault = "`" + tag.Get("default") + "`"
 		}
-		_, _ = fmt.Fprintf(&text, "| `--%s` | %s | %s | %s |\n", tag.Get("name"), variable, byDefault, tag.Get("help"))
+		_, _ = fmt.Fprintf(&text, "| `--%s` | %s | %s | %s |\n", tag.Get("name"), variable, byDefault,
+			tag.Get("help"))
 	}
 	if *update {
 		writeFile(t, path, text.String())

@@ -101,7 +101,8 @@ func intBounds(set func(*Config, int), low, high int) (b goodAndBad) {
 func floatBounds(set func(*Config, float64), high float64) (b goodAndBad) {
 	to := func(f float64) func(*Config) { return func(c *Config) { set(c, f) } }
 	b.good = append(b.good, to(0), to(high/2), to(high))
-	b.bad = append(b.bad, to(math.Nextafter(0, -1)), to(math.Nextafter(high, 2*high)), to(math.NaN()), to(math.Inf(1)), to(math.Inf(-1)))
+	b.bad = append(b.bad, to(math.Nextafter(0, -1)), to(math.Nextafter(high, 2*high)), to(math.NaN()),
+		to(math.Inf(1)), to(math.Inf(-1)))
 	return b
 }
 
@@ -143,7 +144,8 @@ func refuses(t *testing.T, config Config, flag string) string {
 		t.Errorf("accepted, and --%s is wrong: %+v", flag, config)
 		return ""
 	}
-	if message := err.Error(); !strings.HasPrefix(message, "--"+flag+": ") || strings.ContainsAny(message, "\n\r") {
+	if message := err.Error(); !strings.HasPrefix(message, "--"+flag+": ") ||
+		strings.ContainsAny(message, "\n\r") {
 		t.Errorf("the message is %q, want one line about --%s", message, flag)
 	}
 	return err.Error()
@@ -160,7 +162,8 @@ func TestValidate_ChecksChoices(t *testing.T) {
 
 func TestValidate_DatabaseFile(t *testing.T) {
 	t.Parallel()
-	for _, url := range []string{"sqlite:runboard.db", "sqlite:/var/lib/runs.db", "sqlite:../a b/ü.db", "sqlite:x"} {
+	for _, url := range []string{"sqlite:runboard.db", "sqlite:/var/lib/runs.db", "sqlite:../a b/ü.db",
+		"sqlite:x"} {
 		accepts(t, with(func(c *Config) { c.DatabaseURL = url }))
 	}
 	for _, url := range []string{
@@ -174,7 +177,8 @@ func TestValidate_DatabaseFile(t *testing.T) {
 
 func TestValidate_DatabaseServer(t *testing.T) {
 	t.Parallel()
-	for _, url := range []string{"postgres://host/runs", "postgresql://me:secret@host:5432/runs?sslmode=disable", "postgres:///runs?host=/run/postgresql"} {
+	for _, url := range []string{"postgres://host/runs",
+		"postgresql://me:secret@host:5432/runs?sslmode=disable", "postgres:///runs?host=/run/postgresql"} {
 		config := with(func(c *Config) { c.DatabaseURL = url })
 		accepts(t, config)
 		if !config.UsesPostgres() {
@@ -218,7 +222,8 @@ func TestConfig_DatabasePath(t *testing.T) {
 
 func TestValidate_PublicOrigin(t *testing.T) {
 	t.Parallel()
-	for _, origin := range []string{"https://board.example", "http://board.example:8080", "http://127.0.0.1:3000", "https://[::1]:8443"} {
+	for _, origin := range []string{"https://board.example", "http://board.example:8080",
+		"http://127.0.0.1:3000", "https://[::1]:8443"} {
 		accepts(t, with(func(c *Config) { c.PublicOrigin = []string{"http://first.example", origin} }))
 	}
 	for _, origin := range []string{
@@ -226,7 +231,8 @@ func TestValidate_PublicOrigin(t *testing.T) {
 		"https://board.example?q", "https://board.example#f", "https://me:secret@board.example", "ftp://board.example", "HTTPS://board.example",
 		"https://board.example:port", "https:// board.example", "https://*.example/*",
 	} {
-		refuses(t, with(func(c *Config) { c.PublicOrigin = []string{"http://first.example", origin} }), "public-origin")
+		refuses(t, with(func(c *Config) { c.PublicOrigin = []string{"http://first.example", origin} }),
+			"public-origin")
 	}
 }
 
@@ -237,7 +243,8 @@ func TestValidate_TrustedProxy(t *testing.T) {
 			t.Errorf("refused: %v", err)
 		}
 	}
-	for _, wrong := range []string{"", "proxy.example", "10.0.0.1:80", "10.0.0.0/33", "fe80::1%eth0", "10.0.0"} {
+	for _, wrong := range []string{"", "proxy.example", "10.0.0.1:80", "10.0.0.0/33", "fe80::1%eth0",
+		"10.0.0"} {
 		err := with(func(c *Config) { c.TrustedProxy = []string{wrong} }).Validate()
 		if err == nil || !strings.HasPrefix(err.Error(), "--trusted-proxy: ") {
 			t.Errorf("%q: %v", wrong, err)
@@ -247,17 +254,20 @@ func TestValidate_TrustedProxy(t *testing.T) {
 
 func TestValidate_Addr(t *testing.T) {
 	t.Parallel()
-	for _, addr := range []string{"127.0.0.1:3000", "127.0.0.1:0", "127.8.9.10:65535", "localhost:3000", "[::1]:3000"} {
+	for _, addr := range []string{"127.0.0.1:3000", "127.0.0.1:0", "127.8.9.10:65535", "localhost:3000",
+		"[::1]:3000"} {
 		accepts(t, with(func(c *Config) { c.Addr = addr }))
 	}
-	for _, addr := range []string{"", "3000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:no-such-port", "::1:3000", "http://127.0.0.1:3000"} {
+	for _, addr := range []string{"", "3000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1",
+		"127.0.0.1:no-such-port", "::1:3000", "http://127.0.0.1:3000"} {
 		refuses(t, with(func(c *Config) { c.Addr = addr }), "addr")
 	}
 }
 
 func TestValidate_AuthBeyondLoopback(t *testing.T) {
 	t.Parallel()
-	for _, addr := range []string{":3000", "0.0.0.0:3000", "[::]:3000", "192.168.1.2:3000", "board.example:3000", "localhost.example:80", "128.0.0.1:80"} {
+	for _, addr := range []string{":3000", "0.0.0.0:3000", "[::]:3000", "192.168.1.2:3000",
+		"board.example:3000", "localhost.example:80", "128.0.0.1:80"} {
 		message := refuses(t, with(func(c *Config) { c.Addr = addr }), "addr")
 		if !strings.Contains(message, "--auth") || !strings.Contains(message, "--insecure") {
 			t.Errorf("%q does not say what to do", message)
@@ -304,7 +314,8 @@ func TestCredentials_SplitAtTheFirstColon(t *testing.T) {
 
 func TestValidate_ShortPasswordsNeedLoopback(t *testing.T) {
 	t.Parallel()
-	for password, enough := range map[string]bool{"1234567": false, "12345678": true, "äöüäöü": false, "äöüäöüäö": true, "a:b:c:d": false, "a:b:c:d:": true} {
+	for password, enough := range map[string]bool{"1234567": false, "12345678": true, "äöüäöü": false,
+		"äöüäöüäö": true, "a:b:c:d": false, "a:b:c:d:": true} {
 		accepts(t, with(func(c *Config) { c.Auth = "me:" + password }))
 		for _, insecure := range []bool{false, true} {
 			config := with(func(c *Config) { c.Addr, c.Auth, c.Insecure = "0.0.0.0:3000", "me:"+password, insecure })

@@ -41,7 +41,8 @@ func ExampleNew() {
 	}
 	defer os.RemoveAll(dir)
 
-	config, err := board.ParseConfig([]string{"--addr=127.0.0.1:0", "--database-url=sqlite:" + filepath.Join(dir, "runs.db")})
+	config, err := board.ParseConfig([]string{"--addr=127.0.0.1:0",
+		"--database-url=sqlite:" + filepath.Join(dir, "runs.db")})
 	if err != nil {
 		panic(err)
 	}
@@ -82,10 +83,12 @@ func waitUntilCompleted(ctx context.Context, b *board.Board, run int64) {
 
 // A repeated call with the same key returns the first batch and creates nothing.
 func ExampleBoard_Enqueue() {
-	b, stop := startBoard(board.Kind{Name: "backup", Work: func(context.Context, *jobs.Run) error { return nil }})
+	b, stop := startBoard(board.Kind{Name: "backup",
+		Work: func(context.Context, *jobs.Run) error { return nil }})
 	defer stop()
 	for range 2 {
-		batch, err := b.Enqueue(context.Background(), "backup", board.Count(3), board.IdempotencyKey("backup-2026-11-27"))
+		batch, err := b.Enqueue(context.Background(), "backup", board.Count(3),
+			board.IdempotencyKey("backup-2026-11-27"))
 		if err != nil {
 			panic(err)
 		}
@@ -102,7 +105,8 @@ func startBoard(kinds ...board.Kind) (b *board.Board, stop func()) {
 	if err != nil {
 		panic(err)
 	}
-	config, err := board.ParseConfig([]string{"--addr=127.0.0.1:0", "--database-url=sqlite:" + filepath.Join(dir, "runs.db")})
+	config, err := board.ParseConfig([]string{"--addr=127.0.0.1:0",
+		"--database-url=sqlite:" + filepath.Join(dir, "runs.db")})
 	if err != nil {
 		panic(err)
 	}

@@ -32,7 +32,8 @@ func TestReadLoginFile_AcceptsHtpasswd(t *testing.T) {
 		"\ufeff# users\r\n\r\nanna:" + hashA + "\r\n  bert:" + hashB,
 	} {
 		logins, err := readLoginFile(write(t, content))
-		if err != nil || len(logins) != 2 || logins[0] != (handlers.Login{User: "anna", Hash: hashA}) || logins[1] != (handlers.Login{User: "bert", Hash: hashB}) {
+		if err != nil || len(logins) != 2 || logins[0] != (handlers.Login{User: "anna", Hash: hashA}) ||
+			logins[1] != (handlers.Login{User: "bert", Hash: hashB}) {
 			t.Errorf("%q is read as %v: %v", content, logins, err)
 		}
 	}
@@ -48,7 +49,8 @@ func TestReadLoginFile_RejectsWithoutSecrets(t *testing.T) {
 		logins, err := readLoginFile(write(t, content))
 		if err == nil {
 			t.Errorf("%q is read as %v", content, logins)
-		} else if strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "$") || strings.Contains(err.Error(), "\n") {
+		} else if strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "$") ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q is refused with %q", content, err)
 		}
 	}

@@ -14,7 +14,8 @@ import (
 // The bounds are literals, so that the test does not repeat the computation of the code.
 func TestBackoff_DoublesAtFirst(t *testing.T) {
 	t.Parallel()
-	for attempt, seconds := range map[int]int{1: 1, 2: 2, 3: 4, 4: 8, 5: 16, 9: 256, 10: 512, 11: 600, 12: 600, 64: 600, 1000: 600} {
+	for attempt, seconds := range map[int]int{1: 1, 2: 2, 3: 4, 4: 8, 5: 16, 9: 256, 10: 512, 11: 600,
+		12: 600, 64: 600, 1000: 600} {
 		rough := time.Duration(seconds) * time.Second
 		for range 1000 {
 			if wait := backoff(attempt); wait < rough*3/4 || wait >= rough*5/4 {

@@ -46,7 +46,8 @@ func TestBulkAction_PassesTheRunsItChanges(t *testing.T) {
 		receive(t, g.working, "work")
 	}
 	startActions(t, store, store)
-	run := waitForStatus(t, store, runBulkAction(t, store, app.BulkAction{Operation: app.BulkCancel}).ID, app.Completed)
+	run := waitForStatus(t, store, runBulkAction(t, store, app.BulkAction{Operation: app.BulkCancel}).ID,
+		app.Completed)
 	waitForCount(t, store, 700, app.Cancelled) // including the running ones
 	if run.Percent != 100 || run.Message != "700 cancelled or stopping" {
 		t.Errorf("it says of itself %d%% %q", run.Percent, run.Message)
@@ -147,7 +148,8 @@ func TestBulkAction_WaitsForTheDatabase(t *testing.T) {
 	close(paced.part)
 	paced.fail.Store(2)
 	startActions(t, store, paced)
-	waitForStatus(t, store, runBulkAction(t, store, app.BulkAction{Operation: app.BulkRetry}).ID, app.Completed)
+	waitForStatus(t, store, runBulkAction(t, store, app.BulkAction{Operation: app.BulkRetry}).ID,
+		app.Completed)
 	if n := counts(t, store)[app.Created]; n != 3 {
 		t.Errorf("%d wait to be tried again", n)
 	}

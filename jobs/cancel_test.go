@@ -96,7 +96,8 @@ func TestExecutor_ObeysTheRetryError(t *testing.T) {
 		"nothing wrong, either": {jobs.RetryAfter(time.Hour, nil), app.Completed, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			queue := newQueue(store, jobs.Kind{Name: name, Work: func(context.Context, *jobs.Run) error { return c.err }})
+			queue := newQueue(store, jobs.Kind{Name: name,
+				Work: func(context.Context, *jobs.Run) error { return c.err }})
 			queue.Executor.MaxAttempts = 2
 			stop, stopped := start(t, queue)
 			id := create(t, store, name, 1)
@@ -131,7 +132,8 @@ func TestProgress_IsSavedDuringTheWork(t *testing.T) {
 		t.Errorf("meanwhile it is %+v", run)
 	}
 	close(goOn)
-	if run := waitForStatus(t, store, id, app.Completed); run.Percent != 100 || run.Message != "checking" || run.Version > 6 {
+	if run := waitForStatus(t, store, id, app.Completed); run.Percent != 100 || run.Message != "checking" ||
+		run.Version > 6 {
 		t.Errorf("in the end it is %+v", run)
 	}
 }

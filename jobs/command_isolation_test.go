@@ -40,7 +40,8 @@ func TestCommand_CannotKeepItsSupervisorStopped(t *testing.T) {
 			mark := marker(t)
 			store, id := begin(t, fmt.Sprintf(line, mark), nil)
 			if name == "cancelled" {
-				waitUntil(t, store, "the trap", func() bool { return textOf(logOf(t, store, id)) == "ready\n" })
+				waitUntil(t, store, "the trap",
+					func() bool { return textOf(logOf(t, store, id)) == "ready\n" })
 				if _, err := store.Cancel(t.Context(), id); err != nil {
 					t.Fatal(err)
 				}
@@ -65,7 +66,8 @@ func TestCommand_KillsItsSupervisor(t *testing.T) {
 	store, id := begin(t, fmt.Sprintf(
 		`sh -c 'env -i setsid setsid sleep %[1]s & (env -i setsid sh -c "sleep %[1]s & sleep %[1]s" &); sleep 0.3; kill -9 $PPID; sleep %[1]s'`, mark), nil)
 	run, _ := end(t, store, id)
-	if left := marked(t, mark); run.Status != app.Failed || !strings.Contains(run.Error, "its supervisor died") || len(left) > 0 {
+	if left := marked(t, mark); run.Status != app.Failed ||
+		!strings.Contains(run.Error, "its supervisor died") || len(left) > 0 {
 		t.Errorf("it is %s, %q, and there are left %q", run.Status, run.Error, left)
 	}
 }
@@ -96,7 +98,8 @@ func TestCommand_SeesNothingOfTheServer(t *testing.T) {
 	defer unix.Close(inherited)
 	store, id := begin(t, fmt.Sprintf(`sh -c 'cat /proc/%d/environ /proc/$PPID/environ | tr "\000" "\n"; echo; ls -l /proc/self/fd'`, os.Getpid()), nil)
 	run, log := end(t, store, id)
-	if run.Status != app.Completed || strings.Contains(log, secret.Name()) || strings.Contains(log, "PATH=") || strings.Contains(log, " 4 ->") {
+	if run.Status != app.Completed || strings.Contains(log, secret.Name()) ||
+		strings.Contains(log, "PATH=") || strings.Contains(log, " 4 ->") {
 		t.Errorf("it is %s and finds %q", run.Status, log)
 	}
 	if os.Geteuid() != 0 { // root may read everything
@@ -140,7 +143,8 @@ func TestCommand_MissingProgramIsNamed(t *testing.T) {
 		}
 		store := openStore(t)
 		start(t, newQueue(store, command.Kind()))
-		if run, _ := end(t, store, create(t, store, "job", 1)); run.Status != app.Failed || !strings.Contains(run.Error, want) {
+		if run, _ := end(t, store, create(t, store, "job", 1)); run.Status != app.Failed ||
+			!strings.Contains(run.Error, want) {
 			t.Errorf("%s is %s, %q", line, run.Status, run.Error)
 		}
 	}
@@ -174,7 +178,8 @@ func TestCommand_RunsAsAnotherUser(t *testing.T) {
 		run, log := end(t, store, create(t, store, "job", 1))
 		want := fmt.Sprintf("%s\n%s\n%s %s\n%s 700\nNoNewPrivs:\t1\n",
 			other.Uid, other.Gid, other.Username, other.HomeDir, other.Uid)
-		if run.Status != app.Completed || !strings.HasPrefix(log, want) || !strings.Contains(log, "kept apart") {
+		if run.Status != app.Completed || !strings.HasPrefix(log, want) ||
+			!strings.Contains(log, "kept apart") {
 			t.Errorf("as %s it is %s, %q, with the log %q", name, run.Status, run.Error, log)
 		}
 	}
@@ -182,8 +187,10 @@ func TestCommand_RunsAsAnotherUser(t *testing.T) {
 
 func TestCommandUser_RejectsWithAReason(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"root", "0:0", "1:0", "no-such-user", "1:x", "x:1", "-1:1", ":", "1:", "4294967295:1", "99999999999:1", "1:1:1"} {
-		if _, err := jobs.CommandKinds(nil, "", "", name); err == nil || !strings.HasPrefix(err.Error(), "--command-user: ") {
+	for _, name := range []string{"root", "0:0", "1:0", "no-such-user", "1:x", "x:1", "-1:1", ":", "1:",
+		"4294967295:1", "99999999999:1", "1:1:1"} {
+		if _, err := jobs.CommandKinds(nil, "", "", name); err == nil ||
+			!strings.HasPrefix(err.Error(), "--command-user: ") {
 			t.Errorf("%q is refused with: %v", name, err)
 		}
 	}
@@ -222,7 +229,8 @@ func TestCommand_UnkillableIsAbandoned(t *testing.T) {
 	again := exec.Command("/proc/self/exe", "-test.run=^TestCommand_UnkillableIsAbandoned$", "-test.v")
 	again.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir, helperVariable + "=" + helper}
 	again.Dir = dir
-	again.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	again.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid),
+		Gid: uint32(gid)}}
 	if out, err := again.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS") {
 		t.Errorf("%v: %s", err, out)
 	}
@@ -244,7 +252,8 @@ func giveUpForeigner(t *testing.T, helper string) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			mark := marker(t)
-			store, id := begin(t, fmt.Sprintf(try.line, mark), func(q *jobs.Queue) { q.Executor.RunTimeout = try.timeout })
+			store, id := begin(t, fmt.Sprintf(try.line, mark),
+				func(q *jobs.Queue) { q.Executor.RunTimeout = try.timeout })
 			awaitForeign(t, mark)
 			if try.status == app.Cancelled {
 				if _, err := store.Cancel(t.Context(), id); err != nil {

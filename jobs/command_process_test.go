@@ -61,7 +61,8 @@ func TestCommand_ExitStatusDecidesTheResult(t *testing.T) {
 			t.Parallel()
 			store, id := begin(t, line, nil)
 			run, log := end(t, store, id)
-			if run.Status != want.status || !strings.HasPrefix(run.Error, want.err) || want.log != "" && log != want.log {
+			if run.Status != want.status || !strings.HasPrefix(run.Error, want.err) || want.log != "" &&
+				log != want.log {
 				t.Errorf("it ends %s, %q, with the log %q", run.Status, run.Error, log)
 			}
 		})
@@ -93,11 +94,13 @@ func TestCommand_EnvironmentIsSmall(t *testing.T) {
 		}
 	}
 	for _, name := range names {
-		if !slices.Contains([]string{"PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "PWD", "OLDPWD", "SHLVL", "_", "RUNBOARD_RUN_ID", "RUNBOARD_ATTEMPT", "RUNBOARD_KIND", "RUNBOARD_INSTANCE"}, name) {
+		if !slices.Contains([]string{"PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "PWD", "OLDPWD", "SHLVL",
+			"_", "RUNBOARD_RUN_ID", "RUNBOARD_ATTEMPT", "RUNBOARD_KIND", "RUNBOARD_INSTANCE"}, name) {
 			t.Errorf("it finds %s", name)
 		}
 	}
-	for _, line := range []string{fmt.Sprintf("RUNBOARD_RUN_ID=%d\n", id), "RUNBOARD_ATTEMPT=1\n", "RUNBOARD_KIND=job\n", "in left-over\n"} {
+	for _, line := range []string{fmt.Sprintf("RUNBOARD_RUN_ID=%d\n", id), "RUNBOARD_ATTEMPT=1\n",
+		"RUNBOARD_KIND=job\n", "in left-over\n"} {
 		if !strings.Contains(log, line) {
 			t.Errorf("there is no %q in %q", line, log)
 		}
@@ -156,7 +159,8 @@ func TestCommand_IgnoringSIGTERMIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	run, log := end(t, store, id)
-	if run.Status != app.Cancelled || !strings.Contains(run.Error, "killed") || !strings.Contains(log, "not yet") {
+	if run.Status != app.Cancelled || !strings.Contains(run.Error, "killed") ||
+		!strings.Contains(log, "not yet") {
 		t.Errorf("it is %s, %q, with the log %q", run.Status, run.Error, log)
 	}
 	if took := run.FinishedAt.Sub(run.CancelRequestedAt); took < 4*time.Second {
@@ -185,7 +189,8 @@ func TestCommand_TimeoutStopsIt(t *testing.T) {
 	mark := marker(t)
 	store, id := begin(t, tree(mark), func(q *jobs.Queue) { q.Executor.RunTimeout = time.Second })
 	run, _ := end(t, store, id)
-	if left := marked(t, mark); run.Status != app.Failed || run.Error != "timed out after 1s" || len(left) > 0 {
+	if left := marked(t, mark); run.Status != app.Failed || run.Error != "timed out after 1s" ||
+		len(left) > 0 {
 		t.Errorf("it is %s, %q, and there are left %q", run.Status, run.Error, left)
 	}
 }
@@ -193,7 +198,8 @@ func TestCommand_TimeoutStopsIt(t *testing.T) {
 func TestCommand_LeftoversAreStopped(t *testing.T) {
 	t.Parallel()
 	mark := marker(t)
-	store, id := begin(t, fmt.Sprintf(`sh -c 'sleep %[1]s & setsid sleep %[1]s & sleep 0.2; echo done'`, mark), nil)
+	store, id := begin(t, fmt.Sprintf(`sh -c 'sleep %[1]s & setsid sleep %[1]s & sleep 0.2; echo done'`,
+		mark), nil)
 	run, log := end(t, store, id)
 	if left := marked(t, mark); run.Status != app.Completed || log != "done\n" || len(left) > 0 {
 		t.Errorf("it is %s, %q, and there are left %q", run.Status, log, left)
@@ -270,7 +276,8 @@ func TestCommand_MuchOutputDelaysNothing(t *testing.T) {
 	t.Parallel()
 	store, id := begin(t, `seq 1 200000`, nil)
 	run, log := end(t, store, id)
-	if whole := logOf(t, store, id); run.Status != app.Completed || whole.End != 1288895 || !strings.HasSuffix(log, "\n199999\n200000\n") {
+	if whole := logOf(t, store, id); run.Status != app.Completed || whole.End != 1288895 ||
+		!strings.HasSuffix(log, "\n199999\n200000\n") {
 		t.Errorf("it is %s, and the log ends at %d with %q", run.Status, whole.End, log[max(0, len(log)-20):])
 	}
 }
@@ -279,7 +286,8 @@ func TestCommand_MayWriteAnyBytes(t *testing.T) {
 	t.Parallel()
 	store, id := begin(t, `sh -c 'head -c 300000 /dev/urandom; head -c 300000 /dev/urandom >&2; head -c 300000 /dev/zero; echo; echo end'`, nil)
 	run, log := end(t, store, id)
-	if run.Status != app.Completed || !strings.Contains(log, "\nend\n") || strings.ContainsAny(log, "\x00\x1b\b") || strings.ToValidUTF8(log, "") != log {
+	if run.Status != app.Completed || !strings.Contains(log, "\nend\n") ||
+		strings.ContainsAny(log, "\x00\x1b\b") || strings.ToValidUTF8(log, "") != log {
 		t.Errorf("it is %s, and the log has %d bytes", run.Status, len(log))
 	}
 }

@@ -59,7 +59,8 @@ func TestDrain_RequeuesWorkAtTheTimeout(t *testing.T) {
 	receive(t, stopped, "the queue to stop")
 	for id := int64(1); id <= 2; id++ {
 		run := read(t, store, id)
-		if run.Status != app.Created || run.Version != 3 || run.Attempt != 0 || run.Crashes != 0 || run.Error != "" {
+		if run.Status != app.Created || run.Version != 3 || run.Attempt != 0 || run.Crashes != 0 ||
+			run.Error != "" {
 			t.Errorf("the row is %+v", run)
 		}
 		if cause := receive(t, causes, "the cause"); !errors.Is(cause, jobs.ErrShutdown) {
@@ -116,7 +117,8 @@ func TestDrain_IgnoresWorkOfFinishedRuns(t *testing.T) {
 
 func TestHardStop_RequeuesWithoutWaiting(t *testing.T) {
 	t.Parallel()
-	for name, draining := range map[string]bool{"when it drains": true, "when no shutdown was requested": false} {
+	for name, draining := range map[string]bool{"when it drains": true,
+		"when no shutdown was requested": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -143,7 +145,8 @@ func TestHardStop_RequeuesWithoutWaiting(t *testing.T) {
 				if waited := time.Since(began); waited != 0 {
 					t.Errorf("it has waited for %s", waited)
 				}
-				if run := read(t, store, id); run.Status != app.Created || run.Attempt != 0 || run.Crashes != 0 {
+				if run := read(t, store, id); run.Status != app.Created || run.Attempt != 0 ||
+					run.Crashes != 0 {
 					t.Errorf("the row is %+v", run)
 				}
 			})
@@ -172,13 +175,14 @@ func TestExecutor_WorkIgnoresItsContext(t *testing.T) {
 		t.Parallel()
 		store, deaf, next := openStore(t), newStubborn(t), newGated()
 		var busy gauge
-		queue := newQueue(store, jobs.Kind{Name: "deaf", Work: deaf.work}, jobs.Kind{Name: "next", Work: func(ctx context.Context, run *jobs.Run) error {
-			busy.up()
-			defer busy.down()
-			next.working <- run
-			<-next.gate // these ignore their contexts, too, but only for a moment
-			return nil
-		}})
+		queue := newQueue(store, jobs.Kind{Name: "deaf", Work: deaf.work},
+			jobs.Kind{Name: "next", Work: func(ctx context.Context, run *jobs.Run) error {
+				busy.up()
+				defer busy.down()
+				next.working <- run
+				<-next.gate // these ignore their contexts, too, but only for a moment
+				return nil
+			}})
 		queue.Workers, queue.Executor.RunTimeout, queue.DrainTimeout = 2, 3*time.Second, 0
 		start(t, queue)
 		run := waitForStatus(t, store, create(t, store, "deaf", 1), app.Failed)

@@ -65,10 +65,11 @@ func TestExecutor_WaitsForWorkIgnoringSnooze(t *testing.T) {
 	t.Parallel()
 	store, goOn := openStore(t), make(chan struct{})
 	defer close(goOn)
-	executor := newExecutor(t, store, jobs.Kind{Name: "stubborn", Work: func(context.Context, *jobs.Run) error {
-		<-goOn
-		return nil
-	}})
+	executor := newExecutor(t, store, jobs.Kind{Name: "stubborn",
+		Work: func(context.Context, *jobs.Run) error {
+			<-goOn
+			return nil
+		}})
 	run := started(t, store, "stubborn")
 	p, interrupt := newLifecycle(t)
 	grace, endGrace := context.WithCancel(context.Background())
@@ -96,16 +97,17 @@ func TestExecutor_CancelsTheSecondAttempt(t *testing.T) {
 	t.Parallel()
 	store, goOn := openStore(t), make(chan struct{})
 	events := make(chan error, 2)
-	executor := newExecutor(t, store, jobs.Kind{Name: "test", Work: func(ctx context.Context, run *jobs.Run) error {
-		events <- nil
-		if run.Row().FencingToken == 1 { // the first worker has lost the run and does not notice
-			<-goOn
-			return nil
-		}
-		<-ctx.Done()
-		events <- context.Cause(ctx)
-		return context.Cause(ctx)
-	}})
+	executor := newExecutor(t, store, jobs.Kind{Name: "test",
+		Work: func(ctx context.Context, run *jobs.Run) error {
+			events <- nil
+			if run.Row().FencingToken == 1 { // the first worker has lost the run and does not notice
+				<-goOn
+				return nil
+			}
+			<-ctx.Done()
+			events <- context.Cause(ctx)
+			return context.Cause(ctx)
+		}})
 	first := started(t, store, "test")
 	p, _ := newLifecycle(t)
 	over := make(chan bool, 2)

@@ -8,7 +8,8 @@ import (
 )
 
 func FuzzParseCommand(f *testing.F) {
-	for _, seed := range []string{"", "a", "=", "a=", "a=true", "A=true", "a=sh -c 'exit 1'", `a=sh "unfinished`, "a=sh \\", "a=../../true", "-a=true", "a=true\x00", "a b=true"} {
+	for _, seed := range []string{"", "a", "=", "a=", "a=true", "A=true", "a=sh -c 'exit 1'",
+		`a=sh "unfinished`, "a=sh \\", "a=../../true", "-a=true", "a=true\x00", "a b=true"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, line string) {

@@ -16,7 +16,8 @@ import (
 
 func TestRegistry_NamesTheDefaultFirst(t *testing.T) {
 	t.Parallel()
-	registry, err := jobs.NewRegistry(jobs.Kind{Name: "zebra", Work: nothing}, jobs.Kind{Name: "ant", Work: nothing})
+	registry, err := jobs.NewRegistry(jobs.Kind{Name: "zebra", Work: nothing},
+		jobs.Kind{Name: "ant", Work: nothing})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +117,8 @@ func TestSimulated_FailsAtItsRate(t *testing.T) {
 
 func TestSimulated_ReturnsTheCause(t *testing.T) {
 	t.Parallel()
-	for name, delay := range map[string]time.Duration{"while it sleeps": time.Hour, "when it would not sleep": 0} {
+	for name, delay := range map[string]time.Duration{"while it sleeps": time.Hour,
+		"when it would not sleep": 0} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithCancelCause(t.Context())

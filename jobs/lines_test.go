@@ -117,7 +117,8 @@ func TestLineWriter_MakesAnyBytesSafe(t *testing.T) {
 			chunks, rest = append(chunks, rest[:n]), rest[n:]
 		}
 		if apart, _ := written(t, chunks...); textOf(apart) != textOf(together) {
-			t.Fatalf("at once it becomes %.200q, in the parts %.200q %.200q", textOf(together), chunks, textOf(apart))
+			t.Fatalf("at once it becomes %.200q, in the parts %.200q %.200q", textOf(together), chunks,
+				textOf(apart))
 		}
 	})
 }
@@ -203,7 +204,8 @@ func TestLineWriter_SpinnerStaysOneLine(t *testing.T) {
 	t.Parallel()
 	spinner := strings.Repeat("working |\rworking /\rworking -\r", 10_000)
 	lines, _ := written(t, spinner, "done     \n")
-	if text := textOf(lines); text != "done     \n" && !strings.HasSuffix(text, "\rdone     \n") || len(lines) > 10 {
+	if text := textOf(lines); text != "done     \n" && !strings.HasSuffix(text, "\rdone     \n") ||
+		len(lines) > 10 {
 		t.Errorf("it becomes %d parts: %.200q", len(lines), text)
 	}
 	if _, progress := written(t, "progress: 4\rprogress: 50\r"); progress.Percent != 50 {

@@ -115,7 +115,8 @@ func TestLog_ConcurrentWritersLoseNothing(t *testing.T) {
 func TestLog_WaitsForTheDatabase(t *testing.T) {
 	t.Parallel()
 	fault := failing(3)
-	store := &hookedStore{Store: openStore(t), beforeProgress: func(app.ProgressUpdate) error { return fault() }}
+	store := &hookedStore{Store: openStore(t),
+		beforeProgress: func(app.ProgressUpdate) error { return fault() }}
 	start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(_ context.Context, run *jobs.Run) error {
 		for i := range 100 {
 			run.Logf("line %d", i)

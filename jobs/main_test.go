@@ -163,7 +163,8 @@ func waitForStatus(t *testing.T, store *sqlite.Store, id int64, status app.Statu
 // waitForCount waits until n runs have the status.
 func waitForCount(t *testing.T, store *sqlite.Store, n int, status app.Status) {
 	t.Helper()
-	waitUntil(t, store, "runs to be "+status.String(), func() bool { return counts(t, store)[status] == int64(n) })
+	waitUntil(t, store, "runs to be "+status.String(),
+		func() bool { return counts(t, store)[status] == int64(n) })
 }
 
 // hookedStore wraps a real store. It reports calls to the test and lets the test make them fail. Set its

@@ -88,12 +88,14 @@ func TestCommandKinds_ReadsFlagsAndFile(t *testing.T) {
 		}
 	}
 	write("# what we do\n\n  backup = \n")
-	if _, err := jobs.CommandKinds(nil, file, "", ""); err == nil || !strings.HasPrefix(err.Error(), "--commands: "+file+", line 3: ") {
+	if _, err := jobs.CommandKinds(nil, file, "", ""); err == nil ||
+		!strings.HasPrefix(err.Error(), "--commands: "+file+", line 3: ") {
 		t.Errorf("a wrong line is refused with: %v", err)
 	}
 	write("# what we do\n\n  backup=echo backup # not a comment\r\nreport=echo report")
 	kinds, err := jobs.CommandKinds([]string{"import=echo import"}, file, dir, "")
-	if err != nil || len(kinds) != 3 || kinds[0].Name != "import" || kinds[1].Name != "backup" || kinds[2].Name != "report" {
+	if err != nil || len(kinds) != 3 || kinds[0].Name != "import" || kinds[1].Name != "backup" ||
+		kinds[2].Name != "report" {
 		t.Errorf("the kinds are %+v: %v", kinds, err)
 	}
 	for flag, wrong := range map[string]func() error{
@@ -101,7 +103,8 @@ func TestCommandKinds_ReadsFlagsAndFile(t *testing.T) {
 		"--commands: ":    func() error { _, err := jobs.CommandKinds(nil, filepath.Join(dir, "none"), "", ""); return err },
 		"--command-dir: ": func() error { _, err := jobs.CommandKinds(nil, "", file, ""); return err },
 	} {
-		if err := wrong(); err == nil || !strings.HasPrefix(err.Error(), flag) || strings.Contains(err.Error(), "\n") {
+		if err := wrong(); err == nil || !strings.HasPrefix(err.Error(), flag) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("without a line that names %s: %v", flag, err)
 		}
 	}

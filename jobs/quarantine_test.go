@@ -43,7 +43,8 @@ func openAfterCrashes(t *testing.T, kind string, crashes ...int) *sqlite.Store {
 func TestQuarantine_HasOneWorker(t *testing.T) {
 	t.Parallel()
 	const workers = 6
-	crashes := slices.Concat(slices.Repeat([]int{maxCrashes - 1}, 4), slices.Repeat([]int{1}, 4), make([]int, 10))
+	crashes := slices.Concat(slices.Repeat([]int{maxCrashes - 1}, 4), slices.Repeat([]int{1}, 4),
+		make([]int, 10))
 	store, total := openAfterCrashes(t, "report", crashes...), len(crashes)
 	var quarantined gauge
 	work := newGated()

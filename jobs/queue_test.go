@@ -44,7 +44,8 @@ func TestQueue_FailsARunWithItsError(t *testing.T) {
 		return errors.New("the printer is on fire")
 	}}))
 	run := waitForStatus(t, store, create(t, store, "report", 1), app.Failed)
-	if run.Version != 3 || run.Attempt != 1 || run.FinishedAt.IsZero() || run.Error != "the printer is on fire" {
+	if run.Version != 3 || run.Attempt != 1 || run.FinishedAt.IsZero() ||
+		run.Error != "the printer is on fire" {
 		t.Errorf("the row is %+v", run)
 	}
 }
@@ -257,7 +258,8 @@ func TestQueue_CreatedRunsCostNoMemory(t *testing.T) {
 	if n := limits.highest(); n > 8*workers {
 		t.Errorf("%d rows were read at once", n)
 	}
-	if got := counts(t, store.Store); got[app.Started] != 0 || got.Total() != waiting || got[app.Completed] < 500 {
+	if got := counts(t, store.Store); got[app.Started] != 0 || got.Total() != waiting ||
+		got[app.Completed] < 500 {
 		t.Errorf("in the end there are %v", got)
 	}
 }

@@ -23,13 +23,16 @@ func TestResult_WaitsForTheDatabase(t *testing.T) {
 			t.Parallel()
 			fault := failing(2)
 			var done atomic.Int32
-			store := &hookedStore{Store: openStore(t), beforeFinish: func(app.ProcessRun, app.Outcome) error { return fault() }}
-			start(t, newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run *jobs.Run) error {
-				done.Add(1)
-				return work(ctx, run)
-			}}))
+			store := &hookedStore{Store: openStore(t),
+				beforeFinish: func(app.ProcessRun, app.Outcome) error { return fault() }}
+			start(t, newQueue(store, jobs.Kind{Name: "report",
+				Work: func(ctx context.Context, run *jobs.Run) error {
+					done.Add(1)
+					return work(ctx, run)
+				}}))
 			id := create(t, store.Store, "report", 1)
-			waitUntil(t, store.Store, "the result", func() bool { return read(t, store.Store, id).Status.Final() })
+			waitUntil(t, store.Store, "the result",
+				func() bool { return read(t, store.Store, id).Status.Final() })
 			run := read(t, store.Store, id)
 			if run.Status.String() != name || run.Version != 3 || done.Load() != 1 {
 				t.Errorf("the work was done %d times, and the row is %+v", done.Load(), run)
@@ -52,13 +55,14 @@ func TestResult_SurvivesMuchOutput(t *testing.T) {
 			return nil
 		}}
 		line, returned := strings.Repeat("x", 1000), make(chan struct{})
-		queue := newQueue(store, jobs.Kind{Name: "noisy", Work: func(ctx context.Context, run *jobs.Run) error {
-			defer close(returned)
-			for range 40_000 {
-				run.Log(line)
-			}
-			return context.Cause(ctx)
-		}})
+		queue := newQueue(store, jobs.Kind{Name: "noisy",
+			Work: func(ctx context.Context, run *jobs.Run) error {
+				defer close(returned)
+				for range 40_000 {
+					run.Log(line)
+				}
+				return context.Cause(ctx)
+			}})
 		queue.Executor.RunTimeout, queue.Executor.LogLimit = time.Minute, 1<<30
 		id := create(t, store.Store, "noisy", 1)
 		stop, stopped := start(t, queue)
@@ -82,10 +86,11 @@ func TestResult_WaitEndsAtShutdown(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs.db")
 	tried := make(chan struct{}, 1000)
-	store := &hookedStore{Store: openAt(t, path, time.Now), beforeFinish: func(app.ProcessRun, app.Outcome) error {
-		tried <- struct{}{}
-		return app.Errorf(app.CodeUnavailable, "The disk is full.")
-	}}
+	store := &hookedStore{Store: openAt(t, path, time.Now),
+		beforeFinish: func(app.ProcessRun, app.Outcome) error {
+			tried <- struct{}{}
+			return app.Errorf(app.CodeUnavailable, "The disk is full.")
+		}}
 	queue := newQueue(store, jobs.Kind{Name: "report", Work: nothing})
 	queue.DrainTimeout = 50 * time.Millisecond
 	id := create(t, store.Store, "report", 1)
@@ -179,16 +184,19 @@ func TestResult_SlowLogIsNoTimeout(t *testing.T) {
 			t.Parallel()
 			tooLate := make(chan struct{})
 			store := &hookedStore{Store: openStore(t), beforeProgress: func(app.ProgressUpdate) error { <-tooLate; return nil }}
-			queue := newQueue(store, jobs.Kind{Name: "report", Work: func(ctx context.Context, run *jobs.Run) error {
-				context.AfterFunc(ctx, func() { close(tooLate) })
-				run.Log("this is it")
-				return result
-			}})
+			queue := newQueue(store, jobs.Kind{Name: "report",
+				Work: func(ctx context.Context, run *jobs.Run) error {
+					context.AfterFunc(ctx, func() { close(tooLate) })
+					run.Log("this is it")
+					return result
+				}})
 			queue.Executor.RunTimeout = 2 * time.Second
 			start(t, queue)
 			id := create(t, store.Store, "report", 1)
-			waitUntil(t, store.Store, "the result", func() bool { return read(t, store.Store, id).Status.Final() })
-			if run := read(t, store.Store, id); run.Status != want || (result != nil && run.Error != result.Error()) {
+			waitUntil(t, store.Store, "the result",
+				func() bool { return read(t, store.Store, id).Status.Final() })
+			if run := read(t, store.Store, id); run.Status != want ||
+				(result != nil && run.Error != result.Error()) {
 				t.Errorf("the row is %+v", run)
 			}
 		})

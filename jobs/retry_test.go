@@ -48,7 +48,8 @@ func TestRetry_EndsWithTheLastAttempt(t *testing.T) {
 	}
 	for i, outcome := range outcomes.all() {
 		want := []app.Status{app.Created, app.Created, app.Failed}[i]
-		if outcome.Status != want || outcome.Error != errBroken.Error() || (outcome.RetryIn == 0) != want.Final() {
+		if outcome.Status != want || outcome.Error != errBroken.Error() ||
+			(outcome.RetryIn == 0) != want.Final() {
 			t.Errorf("attempt %d ended with %+v, want %s", i+1, outcome, want)
 		}
 	}
@@ -62,22 +63,25 @@ func TestRetry_WaitsUntilDue(t *testing.T) {
 	clock.setForward(-time.Hour)
 	fault := failing(1)
 	var failedAt time.Time
-	queue := newQueue(store, jobs.Kind{Name: "quick", Work: nothing}, jobs.Kind{Name: "shaky", Work: func(context.Context, *jobs.Run) error {
-		if fault() == nil {
-			return nil
-		}
-		failedAt = time.Now().Add(-time.Hour) // by the clock of the store, which schedules the next attempt
-		return errBroken
-	}})
+	queue := newQueue(store, jobs.Kind{Name: "quick", Work: nothing},
+		jobs.Kind{Name: "shaky", Work: func(context.Context, *jobs.Run) error {
+			if fault() == nil {
+				return nil
+			}
+			failedAt = time.Now().Add(-time.Hour) // by the clock of the store, which schedules the next attempt
+			return errBroken
+		}})
 	queue.Executor.MaxAttempts = 2
 	id := create(t, store, "shaky", 1)
 	start(t, queue)
 	var run app.ProcessRun
 	waitUntil(t, store, "the first attempt to end", func() bool { run = read(t, store, id); return run.Version == 3 })
-	if run.Status != app.Created || run.Attempt != 1 || run.Error != errBroken.Error() || !run.FinishedAt.IsZero() {
+	if run.Status != app.Created || run.Attempt != 1 || run.Error != errBroken.Error() ||
+		!run.FinishedAt.IsZero() {
 		t.Errorf("between attempts the row is %+v", run)
 	}
-	if wait := run.ScheduledAt.Sub(failedAt); wait < 700*time.Millisecond || run.ScheduledAt.After(time.Now().Add(-time.Hour+1250*time.Millisecond)) {
+	if wait := run.ScheduledAt.Sub(failedAt); wait < 700*time.Millisecond ||
+		run.ScheduledAt.After(time.Now().Add(-time.Hour+1250*time.Millisecond)) {
 		t.Errorf("it is due %s after it failed", wait)
 	}
 	for range 5 { // each needs a fetch, which must skip the older run
@@ -87,7 +91,8 @@ func TestRetry_WaitsUntilDue(t *testing.T) {
 		t.Errorf("before it is due the row has become %+v", again)
 	}
 	clock.setForward(2 * time.Hour)
-	if run = waitForStatus(t, store, id, app.Completed); run.Attempt != 2 || run.Error != "" || !run.ScheduledAt.IsZero() {
+	if run = waitForStatus(t, store, id, app.Completed); run.Attempt != 2 || run.Error != "" ||
+		!run.ScheduledAt.IsZero() {
 		t.Errorf("in the end the row is %+v", run)
 	}
 }
@@ -111,7 +116,8 @@ func TestRetry_PassesNewerPrefetchedRuns(t *testing.T) {
 	store, clock := openWithClock(t)
 	ticks := make(chan struct{}, 100)
 	// The notifier is never notified, so there are only ticks.
-	watched := &hookedStore{Store: store, notifier: new(app.Notifier), beforeCancelRequests: func() { ticks <- struct{}{} }}
+	watched := &hookedStore{Store: store, notifier: new(app.Notifier),
+		beforeCancelRequests: func() { ticks <- struct{}{} }}
 	g := newGated()
 	queue := newQueue(watched, jobs.Kind{Name: "test", Work: func(ctx context.Context, run *jobs.Run) error {
 		if err := g.work(ctx, run); run.Row().FencingToken > 1 || run.ID > 1 {

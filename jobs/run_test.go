@@ -89,7 +89,8 @@ func TestRun_StuckDatabaseDropsOldLines(t *testing.T) {
 		close(hold)
 		report.Log("the last line")
 		report.Close()
-		if want := int64(line*lines + len("the last line\n")); skipped+written != want || written < maxUnsaved {
+		if want := int64(line*lines + len("the last line\n")); skipped+written != want ||
+			written < maxUnsaved {
 			t.Errorf("of %d bytes %d are skipped and %d written", want, skipped, written)
 		}
 	})

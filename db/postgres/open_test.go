@@ -71,7 +71,8 @@ func TestOpen_RefusesUnusableDatabaseInOneLine(t *testing.T) {
 			address := migrated.Copy(t)
 			through(t, address, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)")
 			return address
-		}, fmt.Sprintf("was made by a newer version of Runboard (schema 99, this one knows %d)", schemaVersion), -1},
+		}, fmt.Sprintf("was made by a newer version of Runboard (schema 99, this one knows %d)",
+			schemaVersion), -1},
 		"no permission": {func(t *testing.T) string {
 			address := pgtest.URL(t)
 			user := "nobody_" + pgtest.Name(address)

@@ -63,7 +63,8 @@ func TestHistogram_SurvivesPacking(t *testing.T) {
 func TestHistogram_BucketExistsForAnyDuration(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]int{
-		math.MinInt64: 0, -time.Hour: 0, 0: 0, time.Millisecond - 1: 0, time.Millisecond: 1, 2 * time.Millisecond: 5,
+		math.MinInt64: 0, -time.Hour: 0, 0: 0, time.Millisecond - 1: 0, time.Millisecond: 1,
+		2 * time.Millisecond:    5,
 		1024 * time.Millisecond: 41, math.MaxInt64: 127,
 	} {
 		if h := histogramOf(d); h[want] != 1 {

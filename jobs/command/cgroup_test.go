@@ -20,7 +20,8 @@ func output(t *testing.T, line string) string {
 		t.Fatal(err)
 	}
 	defer from.Close()
-	process, err := Start(Spec{Path: "/bin/sh", Args: []string{"sh", "-c", line}, Dir: t.TempDir(), Env: os.Environ()}, to, to)
+	process, err := Start(Spec{Path: "/bin/sh", Args: []string{"sh", "-c", line}, Dir: t.TempDir(),
+		Env: os.Environ()}, to, to)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,8 @@ import (
 func TestStart_RejectsForgedErrors(t *testing.T) {
 	t.Parallel()
 	for errno, want := range map[syscall.Errno]bool{
-		syscall.ENOENT: false, syscall.EAGAIN: false, maxErrno: false, maxErrno + 1: true, 2478217176983872123: true,
+		syscall.ENOENT: false, syscall.EAGAIN: false, maxErrno: false, maxErrno + 1: true,
+		2478217176983872123: true,
 	} {
 		if got := isForged(fmt.Errorf("fork/exec /bin/sh: %w", errno)); got != want {
 			t.Errorf("of errno %d, it says %t", uintptr(errno), got)

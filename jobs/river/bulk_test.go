@@ -36,7 +36,8 @@ func TestBulkRun_IsSnoozedBetweenSlices(t *testing.T) {
 	store := openStore(t)
 	const many = 10
 	create(t, store, "elsewhere", many)
-	action, err := store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
+	action, err := store.CreateBulkAction(t.Context(),
+		app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +45,8 @@ func TestBulkRun_IsSnoozedBetweenSlices(t *testing.T) {
 	engine.Bulk.Registry = jobs.BulkRegistry(&lengthy{BulkRunner: store})
 	engine.SetSnoozeAfter(500 * time.Millisecond)
 	start(t, engine)
-	if run := waitForStatus(t, store, action.ID, app.Completed); run.FencingToken != 1 || run.Attempt != 1 || run.Crashes != 0 {
+	if run := waitForStatus(t, store, action.ID, app.Completed); run.FencingToken != 1 || run.Attempt != 1 ||
+		run.Crashes != 0 {
 		t.Errorf("the action is %+v", run)
 	}
 	waitForCount(t, store, many, app.Cancelled)
@@ -70,7 +72,8 @@ func (endless) StepBulkAction(ctx context.Context, _ app.ProcessRun) (app.BulkPr
 func TestBulkRun_CancelledWhileSnoozed(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
-	action, err := store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
+	action, err := store.CreateBulkAction(t.Context(),
+		app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +92,8 @@ func TestBulkRun_ResumesOnAnotherNode(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	create(t, store, "elsewhere", 10)
-	action, err := store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
+	action, err := store.CreateBulkAction(t.Context(),
+		app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +129,8 @@ func (c *cancelledInPause) StepBulkAction(ctx context.Context, run app.ProcessRu
 func TestBulkRun_CancelledAtTheSnooze(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
-	action, err := store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
+	action, err := store.CreateBulkAction(t.Context(),
+		app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

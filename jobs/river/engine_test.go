@@ -23,7 +23,8 @@ func TestEngine_ExecutesEachRunOnce(t *testing.T) {
 		return nil
 	}
 	for _, node := range []*postgres.Store{store, other} {
-		start(t, newEngine(node, jobs.Kind{Name: "report", Work: work}, jobs.Kind{Name: "back up", Work: work}))
+		start(t, newEngine(node, jobs.Kind{Name: "report", Work: work},
+			jobs.Kind{Name: "back up", Work: work}))
 	}
 	create(t, store, "report", 50)
 	create(t, store, "back up", 50) // River would reject such a kind
@@ -86,7 +87,8 @@ func TestEngine_RetriesAFailedRun(t *testing.T) {
 	if _, err := store.Retry(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	if run := waitForStatus(t, store, id, app.Completed); run.Attempt != 1 || run.FencingToken != 3 || run.Error != "" {
+	if run := waitForStatus(t, store, id, app.Completed); run.Attempt != 1 || run.FencingToken != 3 ||
+		run.Error != "" {
 		t.Errorf("retried manually, the row is %+v", run)
 	}
 }
@@ -94,7 +96,8 @@ func TestEngine_RetriesAFailedRun(t *testing.T) {
 func TestEngine_PanicFailsTheRun(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
-	start(t, newEngine(store, jobs.Kind{Name: "panics", Work: func(context.Context, *jobs.Run) error { panic("oh") }}))
+	start(t, newEngine(store, jobs.Kind{Name: "panics",
+		Work: func(context.Context, *jobs.Run) error { panic("oh") }}))
 	if run := waitForStatus(t, store, create(t, store, "panics", 1), app.Failed); run.Error != "the work panicked; the server's log says where" {
 		t.Errorf("the run is %+v", run)
 	}

@@ -40,8 +40,10 @@ func openNodesAt(t *testing.T, address string, n int, heartbeat postgres.Heartbe
 
 // lostSoon and stopsSoon are heartbeats that end fast enough for a test and that a busy machine can keep up.
 var (
-	lostSoon  = postgres.Heartbeat{Every: 200 * time.Millisecond, StopAfter: 2 * time.Second, LostAfter: 3 * time.Second}
-	stopsSoon = postgres.Heartbeat{Every: 200 * time.Millisecond, StopAfter: 2 * time.Second, LostAfter: patience}
+	lostSoon = postgres.Heartbeat{Every: 200 * time.Millisecond, StopAfter: 2 * time.Second,
+		LostAfter: 3 * time.Second}
+	stopsSoon = postgres.Heartbeat{Every: 200 * time.Millisecond, StopAfter: 2 * time.Second,
+		LostAfter: patience}
 )
 
 // refuse makes the database reject the heartbeats of the nodes in table refused.
@@ -100,7 +102,8 @@ func TestEngine_IgnoresRiverOnLiveRuns(t *testing.T) {
 	receive(t, g.working, "the work")
 	handOutAgain := func() {
 		execute(t, store, `UPDATE river_job SET state = 'available' FROM process_runs WHERE job = river_job.id AND process_runs.id = $1`, id)
-		waitUntil(t, store, "the job to be dealt with", func() bool { return jobState(t, store, id) == "completed" })
+		waitUntil(t, store, "the job to be dealt with",
+			func() bool { return jobState(t, store, id) == "completed" })
 	}
 	handOutAgain() // to the same node
 	start(t, newEngine(other, elsewhere.kind("test")))
@@ -140,7 +143,8 @@ func TestEngine_RescuesRunsOfALostNode(t *testing.T) {
 	execute(t, other, `INSERT INTO refused VALUES ($1)`, store.Node())
 	g := newGated()
 	start(t, newEngine(other, g.kind("deaf")))
-	if run := receive(t, g.working, "the other node").Row(); run.FencingToken != first.Row().FencingToken+1 || run.Crashes != 1 {
+	if run := receive(t, g.working, "the other node").Row(); run.FencingToken != first.Row().FencingToken+1 ||
+		run.Crashes != 1 {
 		t.Errorf("the other node starts %+v", run)
 	}
 	close(release)
@@ -170,7 +174,8 @@ func TestEngine_RescuesABulkRun(t *testing.T) {
 	create(t, store, "elsewhere", 10)
 	var actions []int64
 	for range 2 {
-		action, err := store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
+		action, err := store.CreateBulkAction(t.Context(),
+			app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
 		if err == nil {
 			_, err = store.Start(t.Context(), action)
 		}
@@ -189,7 +194,8 @@ func TestEngine_RescuesABulkRun(t *testing.T) {
 	})
 	start(t, newEngine(other, jobs.Kind{Name: "test", Work: nothing}))
 	for run, crashes := range map[int64]int{working: 1, aside: 0} {
-		if run := waitForStatus(t, other, run, app.Completed); run.Crashes != crashes || run.FencingToken != 1+int64(crashes) {
+		if run := waitForStatus(t, other, run, app.Completed); run.Crashes != crashes ||
+			run.FencingToken != 1+int64(crashes) {
 			t.Errorf("the action is %+v", run)
 		}
 	}
@@ -206,12 +212,14 @@ func TestEngine_WrongClockRescuesNothing(t *testing.T) {
 	id := create(t, store, "test", 1)
 	receive(t, g.working, "the work")
 	execute(t, store, `UPDATE river_job SET attempted_at = now() - interval '2 days' FROM process_runs WHERE job = river_job.id AND process_runs.id = $1`, id)
-	waitUntil(t, store, "River to rescue the job", func() bool { return jobState(t, store, id) == "completed" })
+	waitUntil(t, store, "River to rescue the job",
+		func() bool { return jobState(t, store, id) == "completed" })
 	if run := read(t, store, id); run.Status != app.Started || run.FencingToken != 1 {
 		t.Errorf("meanwhile the run is %+v", run)
 	}
 	close(g.gate)
-	if run := waitForStatus(t, store, id, app.Completed); run.FencingToken != 1 || run.Crashes != 0 || len(g.working) > 0 {
+	if run := waitForStatus(t, store, id, app.Completed); run.FencingToken != 1 || run.Crashes != 0 ||
+		len(g.working) > 0 {
 		t.Errorf("in the end the run is %+v", run)
 	}
 }
@@ -221,20 +229,22 @@ func TestEngine_WrongClockRescuesNothing(t *testing.T) {
 func TestEngine_RepeatsItsWorkAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.Start(t)
-	heartbeat := postgres.Heartbeat{Every: time.Second, StopAfter: 3 * time.Second, LostAfter: 5 * time.Second}
+	heartbeat := postgres.Heartbeat{Every: time.Second, StopAfter: 3 * time.Second,
+		LostAfter: 5 * time.Second}
 	nodes := openNodesAt(t, cluster.URL(), 2, heartbeat)
 	working, stopped := make(chan *jobs.Run, 100), make(chan error, 100)
 	var again atomic.Bool
 	for _, store := range nodes {
-		engine := newEngine(store, jobs.Kind{Name: "test", Work: func(ctx context.Context, run *jobs.Run) error {
-			working <- run
-			if again.Load() {
-				return nil
-			}
-			<-ctx.Done()
-			stopped <- context.Cause(ctx)
-			return ctx.Err()
-		}})
+		engine := newEngine(store, jobs.Kind{Name: "test",
+			Work: func(ctx context.Context, run *jobs.Run) error {
+				working <- run
+				if again.Load() {
+					return nil
+				}
+				<-ctx.Done()
+				stopped <- context.Cause(ctx)
+				return ctx.Err()
+			}})
 		engine.Workers = 3
 		start(t, engine)
 	}

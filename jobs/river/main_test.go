@@ -44,7 +44,8 @@ var migrated = pgtest.NewTemplate(func(address string) error {
 })
 
 func options(address string) postgres.Options {
-	return postgres.Options{URL: address, MaxCrashes: maxCrashes, MaxConns: 10, Log: slog.New(slog.DiscardHandler)}
+	return postgres.Options{URL: address, MaxCrashes: maxCrashes, MaxConns: 10,
+		Log: slog.New(slog.DiscardHandler)}
 }
 
 // openStore opens a real store on a new database.

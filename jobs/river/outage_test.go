@@ -183,7 +183,8 @@ func TestOutage_BrokenListenersAreReplaced(t *testing.T) {
 	engine.Pool = pool
 	quarantined := create(t, store, "test", 2)
 	crash(t, store, quarantined, maxCrashes-1)
-	action, err := store.CreateBulkAction(t.Context(), app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
+	action, err := store.CreateBulkAction(t.Context(),
+		app.BulkAction{Operation: app.BulkCancel, Filter: app.Filter{Kind: "elsewhere"}}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,10 +46,12 @@ func TestRescue_RequeuesALostRun(t *testing.T) {
 	begin(t, store, started)
 	lose(t, store, waiting) // lost before the run was started: not a crash
 	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
-	if run := waitForStatus(t, store, started, app.Completed); run.Crashes != 1 || run.Attempt != 1 || run.FencingToken != 2 {
+	if run := waitForStatus(t, store, started, app.Completed); run.Crashes != 1 || run.Attempt != 1 ||
+		run.FencingToken != 2 {
 		t.Errorf("the run that was started is %+v", run)
 	}
-	if run := waitForStatus(t, store, waiting, app.Completed); run.Crashes != 0 || run.Attempt != 1 || run.FencingToken != 1 {
+	if run := waitForStatus(t, store, waiting, app.Completed); run.Crashes != 0 || run.Attempt != 1 ||
+		run.FencingToken != 1 {
 		t.Errorf("the run that was not is %+v", run)
 	}
 }
@@ -118,7 +120,8 @@ func TestRescue_DropsStaleResults(t *testing.T) {
 func TestRescue_ReplacesADiscardedJob(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
-	waiting, started, gone := create(t, store, "test", 1), create(t, store, "test", 1), create(t, store, "test", 1)
+	waiting, started, gone := create(t, store, "test", 1), create(t, store, "test", 1),
+		create(t, store, "test", 1)
 	begin(t, store, started)
 	for run, state := range map[int64]string{waiting: "cancelled", started: "discarded"} {
 		execute(t, store, `UPDATE river_job SET state = $2::river_job_state, finalized_at = now()
@@ -198,6 +201,7 @@ func TestMaintenance_SurvivesALostNode(t *testing.T) {
 	last := query[int64](t, store, `SELECT max(id) `+rescues)
 	start(t, newEngine(store, jobs.Kind{Name: "test", Work: nothing}))
 	waitUntil(t, store, "the chore to be done by another", func() bool {
-		return query[int](t, store, `SELECT count(*) `+rescues+` AND state = 'completed' AND id > $1`, last) > 0
+		return query[int](t, store, `SELECT count(*) `+rescues+` AND state = 'completed' AND id > $1`,
+			last) > 0
 	})
 }
