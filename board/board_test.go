@@ -169,21 +169,7 @@ func TestURL_ServesThePages(t *testing.T) {
 // TestModule_BuildsAndRuns builds the program of docs/go.md as a separate module and lets it do a run.
 func TestModule_BuildsAndRuns(t *testing.T) {
 	t.Parallel()
-	root, err := filepath.Abs("..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	module := strings.Replace(readFile(t, "testdata/resizer/go.mod.txt"), "../runboard", root, 1)
-	writeFile(t, filepath.Join(dir, "go.mod"), module)
-	writeFile(t, filepath.Join(dir, "main.go"), readFile(t, "testdata/resizer/main.go.txt"))
-	writeFile(t, filepath.Join(dir, "go.sum"), readFile(t, "../go.sum"))
-	build := exec.CommandContext(t.Context(), "go", "build", "-mod=mod", "-tags", "sqlite_fts5", "-o",
-		"resizer", ".")
-	build.Dir = dir
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	dir := buildModule(t)
 	program := exec.CommandContext(t.Context(), filepath.Join(dir, "resizer"), "--addr=127.0.0.1:0",
 		"--log-format=json")
 	program.Dir = dir
@@ -228,6 +214,27 @@ func TestModule_BuildsAndRuns(t *testing.T) {
 		n, _ := response.Body.Read(text)
 		return strings.Contains(string(text[:n]), "resized")
 	})
+}
+
+// buildModule builds the module of docs/go.md, and returns the directory of its program, resizer.
+func buildModule(t *testing.T) (dir string) {
+	t.Helper()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir = t.TempDir()
+	module := strings.Replace(readFile(t, "testdata/resizer/go.mod.txt"), "../runboard", root, 1)
+	writeFile(t, filepath.Join(dir, "go.mod"), module)
+	writeFile(t, filepath.Join(dir, "main.go"), readFile(t, "testdata/resizer/main.go.txt"))
+	writeFile(t, filepath.Join(dir, "go.sum"), readFile(t, "../go.sum"))
+	build := exec.CommandContext(t.Context(), "go", "build", "-mod=mod", "-tags", "sqlite_fts5", "-o",
+		"resizer", ".")
+	build.Dir = dir
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return dir
 }
 
 // TestDocs_CodeIsTested compares the code in docs/go.md with that module and with the examples.
