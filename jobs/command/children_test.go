@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// TestFamily_ReapsUnkillableProcesses checks that the server reaps orphans that exit late. The server
+// TestChildren_ReapsUnkillableProcesses checks that the server reaps orphans that exit late. The server
 // adopts what a supervisor leaves, and the kernel keeps an exited child until its parent waits for it.
-func TestFamily_ReapsUnkillableProcesses(t *testing.T) {
+func TestChildren_ReapsUnkillableProcesses(t *testing.T) {
 	t.Parallel()
 	attributes := &os.ProcAttr{Sys: &syscall.SysProcAttr{Setsid: true}}
 	orphan, err := os.StartProcess("/bin/true", []string{"true"}, attributes)

@@ -29,7 +29,7 @@ func Main() {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT)
 	protected := protect()
 	socket := os.NewFile(socketFD, "server")
-	server, requests := json.NewEncoder(socket), json.NewDecoder(socket)
+	requests := json.NewDecoder(socket)
 	var spec Spec
 	if err := requests.Decode(&spec); err != nil {
 		os.Exit(1) // the server died first, or a user started this by hand
@@ -38,19 +38,19 @@ func Main() {
 	if protected != nil {
 		result.Problem = protected.Error()
 	} else {
-		result = supervise(spec, requests, server)
+		result = supervise(spec, requests)
 	}
 	if spec.RemoveDir && result.Left == "" {
 		_ = RemoveTree(spec.Dir) // on failure the server tries again and reports the error
 	}
 	removeCgroup(spec.Cgroup)
-	_ = server.Encode(message{Ended: &result})
+	_ = json.NewEncoder(socket).Encode(result)
 	os.Exit(0)
 }
 
 // supervise runs the command. It returns when no process of the command is left, or when the remaining
 // ones cannot be killed.
-func supervise(spec Spec, requests *json.Decoder, server *json.Encoder) Result {
+func supervise(spec Spec, requests *json.Decoder) Result {
 	if err := adoptOrphans(); err != nil {
 		return Result{Problem: err.Error()}
 	}
@@ -68,7 +68,6 @@ func supervise(spec Spec, requests *json.Decoder, server *json.Encoder) Result {
 	if err != nil {
 		return Result{Problem: err.Error(), Scarce: IsScarce(err)}
 	}
-	_ = server.Encode(message{Started: pid})
 	s := &supervision{
 		pid: pid, cgroup: spec.Cgroup, exited: make(chan syscall.WaitStatus, 1),
 		allExited: make(chan struct{}),

@@ -66,12 +66,6 @@ type Result struct {
 	Left string `json:"left,omitempty"`
 }
 
-// message is sent by a supervisor: first the pid of the command, then its result.
-type message struct {
-	Started int     `json:"started,omitempty"`
-	Ended   *Result `json:"ended,omitempty"`
-}
-
 // request is sent to a supervisor after the Spec: to renew the lease if Lease is set, otherwise to stop.
 type request struct {
 	StopWithin time.Duration `json:"stop_within,omitempty"`
@@ -161,19 +155,16 @@ func (p *Process) Wait() (Result, error) {
 	return result, errors.Join(err, p.abandon())
 }
 
-// listen reads from the supervisor until the result of the command arrives.
-func (p *Process) listen() (Result, error) {
-	for decoder := json.NewDecoder(p.socket); ; {
-		var m message
-		switch err := decoder.Decode(&m); {
-		case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
-			return Result{}, errors.New("its supervisor died")
-		case err != nil:
-			return Result{}, fmt.Errorf("the message of its supervisor is invalid: %w", err)
-		case m.Ended != nil:
-			return *m.Ended, nil
-		}
+// listen returns the result of the command, which the supervisor sends when the command has ended.
+func (p *Process) listen() (result Result, err error) {
+	err = json.NewDecoder(p.socket).Decode(&result)
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		return Result{}, errors.New("its supervisor died")
+	case err != nil:
+		return Result{}, fmt.Errorf("the message of its supervisor is invalid: %w", err)
 	}
+	return result, nil
 }
 
 // watch continues or kills a misbehaving supervisor until Wait has the result.
