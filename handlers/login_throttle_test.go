@@ -113,6 +113,21 @@ func TestLogins_AnAddressIsLimitedAndRecovers(t *testing.T) {
 	}
 }
 
+func TestLoginThrottle_TakesNoMoreThanAllowed(t *testing.T) {
+	throttle, now := newLoginThrottle(), time.Now()
+	for i := range shortTerm.most {
+		if wait := throttle.take("192.0.2.1", now); wait > 0 {
+			t.Fatalf("guess %d has to wait for %v", i, wait)
+		}
+	}
+	if wait := throttle.take("192.0.2.1", now); wait <= 0 || wait > shortTerm.interval {
+		t.Errorf("a guess above the limit has to wait for %v", wait)
+	}
+	if wait := throttle.take("192.0.2.1", now.Add(shortTerm.interval)); wait > 0 {
+		t.Errorf("after the interval a guess has to wait for %v", wait)
+	}
+}
+
 func TestLogins_ConcurrentGuessesAreCounted(t *testing.T) {
 	l, now := testLogins(t), time.Now()
 	var mu sync.Mutex

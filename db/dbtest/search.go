@@ -33,6 +33,7 @@ func testSearch(t *testing.T, subject Subject) {
 		checkBulkSearch(t, open(t, subject))
 	})
 	t.Run("does not find bulk runs", func(t *testing.T) { checkOwnTexts(t, subject) })
+	t.Run("does not find an error that a retry cleared", func(t *testing.T) { checkCleared(open(t, subject)) })
 	t.Run("finds the current texts after random changes", func(t *testing.T) { checkIndexed(t, subject) })
 }
 
@@ -313,6 +314,18 @@ func checkOwnTexts(t *testing.T, subject Subject) {
 	if f.finds("crashed"); f.get(run.ID).Status != app.Failed {
 		t.Errorf("the status is %v", f.get(run.ID).Status)
 	}
+}
+
+func checkCleared(f fixture) {
+	run := f.failedWith("disk full")
+	f.finds("disk", run)
+	retried, err := f.store.Retry(ctx, run.ID)
+	f.ok(err)
+	f.finds("disk")
+	started := f.start(retried)
+	f.finish(started, app.Outcome{Status: app.Failed, Error: "network down"})
+	f.finds("disk")
+	f.finds("network", run)
 }
 
 // checkIndexed compares searches with the texts of all runs after random changes.

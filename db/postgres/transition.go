@@ -85,7 +85,7 @@ func (s *Store) changeAttempt(ctx context.Context, run app.ProcessRun, apply tra
 		if err != nil {
 			return err
 		}
-		if !found || !query.SameAttempt(current.run, run) {
+		if !found || current.run.FencingToken != run.FencingToken {
 			return query.Conflict(run)
 		}
 		_, err = tx.apply(current, apply)

@@ -28,12 +28,6 @@ func Sanitize(text string) string {
 	return text
 }
 
-// SameAttempt reports whether current is still started with the fencing token of run, so that the worker of
-// run may change it.
-func SameAttempt(current, run app.ProcessRun) bool {
-	return current.Status == app.Started && current.FencingToken == run.FencingToken
-}
-
 // DueSince returns the time since when a created run could have started.
 func DueSince(run app.ProcessRun) time.Time {
 	if run.ScheduledAt.After(run.UpdatedAt) {

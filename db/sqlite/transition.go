@@ -60,8 +60,8 @@ func (tx *transaction) requeue(current app.ProcessRun) (app.ProcessRun, app.Even
 // transition is a function of the state machine, applied to a run as it is stored.
 type transition func(tx *transaction, current app.ProcessRun) (app.ProcessRun, app.Event, error)
 
-// changeAttempt applies a transition to a run that is started with the fencing token of run. Otherwise it
-// fails with CodeConflict.
+// changeAttempt applies a transition to the attempt of run. It fails with CodeConflict if a later attempt has
+// begun.
 func (s *Store) changeAttempt(ctx context.Context, run app.ProcessRun, apply transition) error {
 	return s.write(ctx, func(tx *transaction) error { return tx.changeAttempt(run, apply) })
 }
@@ -71,7 +71,7 @@ func (tx *transaction) changeAttempt(run app.ProcessRun, apply transition) error
 	if err != nil {
 		return err
 	}
-	if !found || !query.SameAttempt(current, run) {
+	if !found || current.FencingToken != run.FencingToken {
 		return query.Conflict(run)
 	}
 	_, err = tx.apply(current, apply)
