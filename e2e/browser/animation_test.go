@@ -127,7 +127,7 @@ const (
 // openWindow opens the board in the size of the animation's windows.
 func openWindow(t *testing.T, url string) *tab {
 	t.Helper()
-	p := newTab(t)
+	p := newWindow(t)
 	call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "light"}},
 	})

@@ -105,7 +105,20 @@ func openTab(t testing.TB, url string, prepare ...chromedp.Action[chromedp.Void]
 // newTab opens an empty page.
 func newTab(t testing.TB) *tab {
 	t.Helper()
-	p := bareTab(t)
+	return noting(bareTab(t))
+}
+
+// newWindow opens an empty page in a window of its own. Chromium paints only the tab in front of a window, so a
+// page whose picture is taken needs one.
+func newWindow(t testing.TB) *tab {
+	t.Helper()
+	alone := true
+	return noting(createTab(t, target.CreateTargetParams{URL: "about:blank", NewWindow: &alone}))
+}
+
+// noting makes the page of a tab run noteScript.
+func noting(p *tab) *tab {
+	p.t.Helper()
 	call(p, page.AddScriptToEvaluateOnNewDocument,
 		page.AddScriptToEvaluateOnNewDocumentParams{Source: noteScript})
 	return p
@@ -114,15 +127,20 @@ func newTab(t testing.TB) *tab {
 // bareTab opens an empty page without noteScript, which would take time.
 func bareTab(t testing.TB) *tab {
 	t.Helper()
+	// In the background, because a tab that Chromium activates when another one is closed loses its focus.
+	background := true
+	return createTab(t, target.CreateTargetParams{URL: "about:blank", Background: &background})
+}
+
+// createTab opens a tab.
+func createTab(t testing.TB, params target.CreateTargetParams) *tab {
+	t.Helper()
 	browser, err := sharedBrowser()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &tab{t: t}
-	// In the background, because a tab that Chromium activates when another one is closed loses its focus.
-	background := true
-	empty := target.CreateTargetParams{URL: "about:blank", Background: &background}
-	created, err := chromedp.Call(browser, target.CreateTarget, empty)
+	created, err := chromedp.Call(browser, target.CreateTarget, params)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +234,8 @@ func (p *tab) expectProblems(pattern string) {
 }
 
 // lostServer matches the problems that the browser reports when the server is gone.
-const lostServer = `WebSocket connection to 'ws://[^']*' failed|htmx:ws:error|^Failed to load resource: net::ERR_CONNECTION`
+const lostServer = `WebSocket connection to 'ws://[^']*' failed|htmx:ws:error|` +
+	`^Failed to load resource: net::ERR_(CONNECTION|SOCKET_NOT_CONNECTED|EMPTY_RESPONSE)`
 
 func (p *tab) unexpected() (problems []string) {
 	p.mu.Lock()

@@ -114,7 +114,7 @@ func TestFailures_LookLikeTheirPictures(t *testing.T) {
 // photograph takes a screenshot of a page. If the page has a socket, it first waits until the page is live.
 func photograph(t *testing.T, url, scheme string, width, height int) []byte {
 	t.Helper()
-	p := newTab(t)
+	p := newWindow(t)
 	call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 	})
