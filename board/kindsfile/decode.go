@@ -1,0 +1,210 @@
+package kindsfile
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// position is embedded in the types of the file that need the lines of their keys for later checks.
+type position struct {
+	line int
+	keys map[string]int
+}
+
+// lineOf returns the line of a key, or the first line of the mapping.
+func (p position) lineOf(key string) int {
+	if line, found := p.keys[key]; found {
+		return line
+	}
+	return p.line
+}
+
+func (p *position) setPosition(at position) { *p = at }
+
+// named is a mapping whose keys are chosen by the author, in the order of the file.
+type named[T any] []namedEntry[T]
+
+type namedEntry[T any] struct {
+	Name  string
+	Line  int
+	Value T
+}
+
+// decoder decodes a node into a type of its own.
+type decoder interface {
+	decode(node) error
+}
+
+// decode sets target, a pointer, from a node. It refuses unknown keys and wrong types.
+func decode(from node, target reflect.Value) error {
+	if own, ok := target.Interface().(decoder); ok {
+		return own.decode(from)
+	}
+	value := target.Elem()
+	switch value.Kind() {
+	case reflect.String:
+		if !from.scalar {
+			return wrongType(from, "a text")
+		}
+		value.SetString(from.text)
+	case reflect.Bool:
+		if !from.scalar || from.quoted || from.text != "true" && from.text != "false" {
+			return wrongType(from, "true or false")
+		}
+		value.SetBool(from.text == "true")
+	case reflect.Int:
+		n, err := strconv.Atoi(from.text)
+		if !from.scalar || from.quoted || err != nil || strconv.Itoa(n) != from.text || n < 0 {
+			return wrongType(from, "a whole number")
+		}
+		value.SetInt(int64(n))
+	case reflect.Slice:
+		return decodeList(from, value)
+	case reflect.Struct:
+		return decodeStruct(from, value)
+	default:
+		panic("kindsfile: no decoder for " + value.Type().String())
+	}
+	return nil
+}
+
+func decodeList(from node, value reflect.Value) error {
+	if !from.isList {
+		return wrongType(from, "a list")
+	}
+	for _, element := range from.list {
+		to := reflect.New(value.Type().Elem())
+		if err := decode(element, to); err != nil {
+			return err
+		}
+		value.Set(reflect.Append(value, to.Elem()))
+	}
+	return nil
+}
+
+func decodeStruct(from node, value reflect.Value) error {
+	if !from.isMap {
+		return wrongType(from, "a mapping of keys and values")
+	}
+	fields := fieldsOf(value.Type())
+	at := position{line: from.line, keys: map[string]int{}}
+	for _, entry := range from.entries {
+		n := slices.IndexFunc(fields, func(f field) bool { return f.key == entry.key })
+		if n < 0 {
+			return unknownKey(entry, fields)
+		}
+		at.keys[entry.key] = entry.line
+		if err := decode(entry.value, value.FieldByIndex(fields[n].index).Addr()); err != nil {
+			return inKey(err, entry.key)
+		}
+	}
+	if placed, ok := value.Addr().Interface().(interface{ setPosition(position) }); ok {
+		placed.setPosition(at)
+	}
+	return nil
+}
+
+// inKey names the key in the message of a wrong type.
+func inKey(err error, key string) error {
+	if fault, ok := err.(*Fault); ok && strings.HasPrefix(fault.Text, "must be ") {
+		fault.Text = key + " " + fault.Text
+	}
+	return err
+}
+
+// decode decodes a mapping whose keys are chosen by the author.
+func (n *named[T]) decode(from node) error {
+	if !from.isMap {
+		return wrongType(from, "a mapping of names and values")
+	}
+	for _, entry := range from.entries {
+		to := namedEntry[T]{Name: entry.key, Line: entry.line}
+		if err := decode(entry.value, reflect.ValueOf(&to.Value)); err != nil {
+			return inKey(err, entry.key)
+		}
+		*n = append(*n, to)
+	}
+	return nil
+}
+
+// field is a field of a type of the file.
+type field struct {
+	key   string
+	doc   string
+	index []int
+	typ   reflect.Type
+}
+
+// fieldsOf returns the fields of a type of the file, with those of embedded types.
+func fieldsOf(t reflect.Type) []field {
+	var fields []field
+	for _, f := range reflect.VisibleFields(t) {
+		if key := f.Tag.Get("key"); key != "" {
+			fields = append(fields, field{key: key, doc: f.Tag.Get("doc"), index: f.Index, typ: f.Type})
+		}
+	}
+	return fields
+}
+
+func wrongType(at node, want string) error {
+	have := "a list"
+	switch {
+	case at.scalar:
+		have = strconv.Quote(at.text)
+	case at.isMap:
+		have = "a mapping"
+	}
+	return &Fault{Line: at.line, Text: fmt.Sprintf("must be %s, not %s", want, have)}
+}
+
+func unknownKey(at entry, fields []field) error {
+	var keys []string
+	for _, f := range fields {
+		keys = append(keys, f.key)
+	}
+	text := fmt.Sprintf("unknown key %q", at.key)
+	if near := nearest(at.key, keys); near != "" {
+		text += fmt.Sprintf(", did you mean %q?", near)
+	} else {
+		text += "; the keys here are " + strings.Join(keys, ", ")
+	}
+	return &Fault{Line: at.line, Text: text}
+}
+
+// nearest returns the word that differs least from text, or "" if none is similar.
+func nearest(text string, words []string) string {
+	best, least := "", len(text)/2+2
+	for _, word := range words {
+		if d := distance(text, word); d < least {
+			best, least = word, d
+		}
+	}
+	return best
+}
+
+// distance returns the number of letters to insert, delete or replace to make b of a (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// decodeInto is decode for a pointer.
+func decodeInto(from node, target any) error { return decode(from, reflect.ValueOf(target)) }

@@ -1,0 +1,163 @@
+package kindsfile
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"runboard/app"
+)
+
+const backup = `defaults: {timeout: 30m, attempts: 1, env: {LANG: C}}
+kinds:
+  backup:
+    title: Back up a database
+    description: Dumps one database.
+    group: Databases
+    run: [./backup.sh, "{database}", "--level={level}", "{compress}"]
+    env: {PGHOST: db1, PGPASSWORD: {file: pg}, API: {env: OPS_API_KEY}}
+    timeout: 2h
+    attempts: 2
+    concurrency: 1
+    concurrency_key: [database]
+    confirm: "Back up {database} now?"
+    inputs:
+      - {name: database, type: choice, title: Database, choices: [shop, {value: crm, title: Customers}], default: shop}
+      - {name: level, type: number, min: 1, max: 9, default: 6}
+      - {name: compress, type: flag, title: Compress, flag: --gzip, default: true}
+  echo:
+    run: [echo, 1.10, 012, no]
+`
+
+// parse parses a file in a directory with the program backup.sh.
+func parse(t *testing.T, content string) ([]Kind, error) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "backup.sh"), []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	kinds, err := Parse(filepath.Join(dir, "kinds.yaml"), []byte(content))
+	if fault, ok := err.(*Fault); ok {
+		fault.File = filepath.Base(fault.File)
+	}
+	return kinds, err
+}
+
+func TestFile_DeclaresKindsInOrder(t *testing.T) {
+	kinds, err := parse(t, "\ufeff"+backup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(kinds) != 2 || kinds[0].Name != "backup" || kinds[1].Name != "echo" {
+		t.Fatalf("kinds are %+v", kinds)
+	}
+	first := kinds[0]
+	if first.Title != "Back up a database" || first.Group != "Databases" || first.Confirm != "Back up {database} now?" {
+		t.Errorf("description is %+v", first.Kind)
+	}
+	policy := app.Policy{Timeout: 2 * time.Hour, Attempts: 2, Concurrency: 1, ConcurrencyKey: []string{"database"}}
+	if fmt.Sprint(first.Policy) != fmt.Sprint(policy) {
+		t.Errorf("policy is %+v, want %+v", first.Policy, policy)
+	}
+	if second := kinds[1].Policy; second.Timeout != 30*time.Minute || second.Attempts != 1 || second.Concurrency != 0 {
+		t.Errorf("policy by default is %+v", second)
+	}
+	if !filepath.IsAbs(first.Command.Path) || filepath.Base(first.Command.Path) != "backup.sh" {
+		t.Errorf("program is %s", first.Command.Path)
+	}
+	var env []string
+	for _, v := range first.Command.Env {
+		env = append(env, v.Name)
+	}
+	if !slices.Equal(env, []string{"LANG", "PGHOST", "PGPASSWORD", "API"}) || !filepath.IsAbs(first.Command.Env[2].File) {
+		t.Errorf("variables are %+v", first.Command.Env)
+	}
+	if !first.Inputs[0].Word || first.Inputs[1].Word || first.Inputs[0].Choices[1].Label() != "Customers" {
+		t.Errorf("inputs are %+v", first.Inputs)
+	}
+}
+
+func TestFile_KeepsScalarsAsWritten(t *testing.T) {
+	kinds, err := parse(t, backup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := kinds[1].Command.Template.Words(nil), []string{"echo", "1.10", "012", "no"}; !slices.Equal(got, want) {
+		t.Errorf("words are %q, want %q", got, want)
+	}
+}
+
+func TestFile_FaultsAreOneLine(t *testing.T) {
+	const head = "kinds:\n  backup:\n    run: [./backup.sh]\n"
+	const inputs = head + "    inputs:\n"
+	for _, test := range []struct{ name, content, want string }{
+		{"empty", "", "kinds.yaml: the file is empty"},
+		{"no kinds", "kinds: {}\n", "kinds.yaml:1: there are no kinds"},
+		{"unknown key", head + "    timout: 5m\n", `kinds.yaml:4: backup: unknown key "timout", did you mean "timeout"?`},
+		{"unknown section", "kindz: {}\n", `kinds.yaml:1: unknown key "kindz", did you mean "kinds"?`},
+		{"unknown default", "defaults: {titel: x}\n" + head, `kinds.yaml:1: unknown key "titel"`},
+		{"double key", head + "    title: a\n    title: b\n", `kinds.yaml:5: backup: the key "title" is there twice`},
+		{"double kind", head + "  backup: {run: [ls]}\n", `kinds.yaml:4: backup: the key "backup" is there twice`},
+		{"alias", head + "    title: *a\n", "kinds.yaml:4: backup: anchors and aliases are not allowed"},
+		{"anchor", head + "    title: &a b\n", "kinds.yaml:4: backup: anchors and aliases are not allowed"},
+		{"tag", head + "    title: !!str b\n", "kinds.yaml:4: backup: tags are not allowed"},
+		{"null", head + "    title:\n", "kinds.yaml:4: backup: a value is missing here (null)"},
+		{"tilde", head + "    title: ~\n", "kinds.yaml:4: backup: a value is missing here (null)"},
+		{"merge", head + "    <<: {title: a}\n", "kinds.yaml:4: backup:"},
+		{"text is a list", head + "    title: [a]\n", "kinds.yaml:4: backup: title must be a text, not a list"},
+		{"number is a text", head + "    attempts: two\n", `kinds.yaml:4: backup: attempts must be a whole number, not "two"`},
+		{"number is quoted", head + "    attempts: \"2\"\n", "backup: attempts must be a whole number"},
+		{"attempts 0", head + "    attempts: 0\n", "kinds.yaml:4: backup: attempts must be between 1 and 1000"},
+		{"timeout without unit", head + "    timeout: 30\n", `backup: timeout must be a duration above 0`},
+		{"timeout 0", head + "    timeout: 0s\n", "backup: timeout must be a duration above 0"},
+		{"run missing", "kinds:\n  backup:\n    title: x\n", "kinds.yaml:2: backup: run, the words of the command, is missing"},
+		{"run is text", "kinds:\n  backup:\n    run: ./backup.sh\n", "kinds.yaml:3: backup: run must be a list"},
+		{"program missing", "kinds:\n  backup:\n    run: [./missing.sh]\n", "kinds.yaml:3: backup: the program cannot be found"},
+		{"kind name", "kinds:\n  Backup:\n    run: [ls]\n", `kinds.yaml:2: Backup: "Backup" is not a name of a kind`},
+		{"simulated", "kinds:\n  simulated:\n    run: [ls]\n", "kinds.yaml:2: simulated: the name simulated is taken"},
+		{"syntax", head + "    title: [a\n", "kinds.yaml:4: "},
+		{"second document", head + "---\nkinds: {}\n", "a second document begins"},
+		{"placeholder", "kinds:\n  backup:\n    run:\n      - ./backup.sh\n      - '{x}'\n", "kinds.yaml:5: backup: {x} is not one of its inputs"},
+		{"bad default", inputs + "      - {name: a, type: number, min: 1, default: 0}\n", "kinds.yaml:5: backup: input a: the default must be at least 1"},
+		{"dash default", "kinds:\n  backup:\n    run: [./backup.sh, '{a}']\n    inputs:\n      - name: a\n        type: text\n        default: -x\n",
+			"kinds.yaml:7: backup: input a: the default must not begin with -"},
+		{"secret default", inputs + "      - {name: a, type: secret, default: x}\n", "backup: input a: default is not for the type secret"},
+		{"list default", inputs + "      - {name: a, type: choices, choices: [x], default: x}\n", "backup: input a: the default of the type choices is a list"},
+		{"unknown type", inputs + "      - {name: a, type: txt}\n", `kinds.yaml:5: backup: input a: unknown type "txt"`},
+		{"input key", inputs + "      - {name: a, type: text, requird: true}\n", `kinds.yaml:5: backup: unknown key "requird", did you mean "required"?`},
+		{"input without type", inputs + "      - {name: a}\n", "kinds.yaml:5: backup: an input needs a type"},
+		{"two inputs", inputs + "      - {name: a, type: text}\n      - {name: a, type: text}\n", "kinds.yaml:6: backup: two inputs are named a"},
+		{"input name", inputs + "      - {name: A, type: text}\n", `backup: input A: "A" is not a name`},
+		{"pattern", inputs + "      - {name: a, type: text, pattern: '('}\n", "kinds.yaml:5: backup: input a: error parsing regexp"},
+		{"secret key", inputs + "      - {name: a, type: secret}\n    concurrency: 1\n    concurrency_key: [a]\n", "kinds.yaml:7: backup: concurrency_key: {a} is a secret"},
+		{"confirm", inputs + "      - {name: a, type: secret}\n    confirm: 'Use {a}?'\n", "kinds.yaml:6: backup: confirm: {a} is a secret"},
+		{"env name", head + "    env: {INPUT_A: x}\n", "kinds.yaml:4: backup: env: names that begin with INPUT_"},
+		{"env reference", head + "    env: {A: {file: a, env: b}}\n", "kinds.yaml:4: backup: a reference is either"},
+		{"dir", head + "    dir: missing\n", "kinds.yaml:4: backup: dir: "},
+		{"key of no limit", inputs + "      - {name: a, type: text}\n    concurrency_key: [a]\n", "backup: concurrency_key needs concurrency"},
+	} {
+		_, err := parse(t, test.content)
+		if err == nil || !strings.HasPrefix(err.Error(), test.want) && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error is %v, want %s", test.name, err, test.want)
+			continue
+		}
+		if strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: error has several lines: %q", test.name, err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(backup)
+	f.Add("kinds: {a: {run: [ls, '{x}'], inputs: [{name: x, type: text}]}}")
+	f.Fuzz(func(t *testing.T, content string) {
+		_, err := Parse("kinds.yaml", []byte(content))
+		if err != nil && strings.Contains(err.Error(), "\n") {
+			t.Errorf("error has several lines: %q", err)
+		}
+	})
+}

@@ -1,0 +1,89 @@
+package jobs
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"runboard/app"
+)
+
+var templateInputs = []app.Input{
+	{Name: "database", Type: app.TextInput},
+	{Name: "level", Type: app.NumberInput},
+	{Name: "compress", Type: app.FlagInput, Flag: "--gzip"},
+	{Name: "tags", Type: app.ChoicesInput, Choices: []app.Choice{{Value: "a"}, {Value: "b c"}}},
+	{Name: "token", Type: app.SecretInput},
+	{Name: "notes", Type: app.LinesInput},
+}
+
+func TestTemplate_KeepsEachValueOneWord(t *testing.T) {
+	template, err := ParseTemplate([]string{"./work", "{database}", "--level={level}", "{compress}", "{tags}", "--tag={tags}", "{{x}}", "{}"}, templateInputs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hostile := "$(touch x); `id` && '\" *"
+	values := app.InputValues{
+		{Name: "database", Type: app.TextInput, Texts: []string{hostile}},
+		{Name: "level", Type: app.NumberInput, Texts: []string{"6"}},
+		{Name: "compress", Type: app.FlagInput, Texts: []string{"true"}},
+		{Name: "tags", Type: app.ChoicesInput, Texts: []string{"a", "b c"}},
+	}
+	want := []string{"./work", hostile, "--level=6", "--gzip", "a", "b c", "--tag=a", "--tag=b c", "{x}", "{}"}
+	if got := template.Words(values); !slices.Equal(got, want) {
+		t.Errorf("words are %q, want %q", got, want)
+	}
+	values[2].Texts = []string{"false"}
+	if got, want := template.Words(values[2:3]), []string{"./work", "{x}", "{}"}; !slices.Equal(got, want) {
+		t.Errorf("without values the words are %q, want %q", got, want)
+	}
+}
+
+func TestTemplate_RefusesUnsafePlaces(t *testing.T) {
+	for _, test := range []struct{ run, want string }{
+		{"{database}", "cannot be the program"},
+		{"./work x{level}", "whole word"},
+		{"./work {level}x", "whole word"},
+		{"./work -l={level}", "whole word"},
+		{"./work {level}{level}", "whole word"},
+		{"./work --l={level},x", "whole word"},
+		{"./work {missing}", "not one of its inputs"},
+		{"./work {token}", "INPUT_TOKEN"},
+		{"./work --notes={notes}", "INPUT_NOTES"},
+		{"sh -c {database}", "code"},
+		{"sh -c x y {database}", "code"},
+		{"/bin/bash -ec x {database}", "code"},
+		{"bash {database}", "would run it"},
+		{"bash -x {database}", "would run it"},
+		{"bash --rcfile={database}", "would run it"},
+		{"python3.12 --command {database}", "code"},
+		{"perl -ne x {database}", "code"},
+		{"node --eval=1 {database}", "code"},
+		{"node --eval={database}", "code"},
+		{"env A=1 {database}", "would run it"},
+		{"env -S {database}", "would run it"},
+		{"sudo -u root {database}", "would run it"},
+		{"nice sh -c {database}", "code"},
+		{"awk x {database}", "reads code"},
+		{"./work xargs {database}", "reads code"},
+		{"lua5.4 {database}", "would run it"},
+	} {
+		_, err := ParseTemplate(strings.Fields(test.run), templateInputs)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want one with %q", test.run, err, test.want)
+		}
+	}
+}
+
+func TestTemplate_AcceptsSafePlaces(t *testing.T) {
+	for _, run := range []string{
+		"./work -c {database}", "./work --eval={database}", "bash work.sh {database}", "python3 -u work.py --level={level}",
+		"nice -n {level} ./work", "nice -n 10 ./work {database}", "env A=1 ./work {database}", "sudo -u root ./work {database}",
+		"./work {print {level}",
+	} {
+		words := strings.Fields(run)
+		if _, err := ParseTemplate(words, templateInputs); err != nil {
+			t.Errorf("%s: %v", run, err)
+		}
+	}
+}
