@@ -132,10 +132,11 @@ func (n *named[T]) decode(from node) error {
 
 // field is a field of a type of the file.
 type field struct {
-	key   string
-	doc   string
-	index []int
-	typ   reflect.Type
+	key      string
+	doc      string
+	index    []int
+	typ      reflect.Type
+	required bool
 }
 
 // fieldsOf returns the fields of a type of the file, with those of embedded types.
@@ -143,7 +144,9 @@ func fieldsOf(t reflect.Type) []field {
 	var fields []field
 	for _, f := range reflect.VisibleFields(t) {
 		if key := f.Tag.Get("key"); key != "" {
-			fields = append(fields, field{key: key, doc: f.Tag.Get("doc"), index: f.Index, typ: f.Type})
+			fields = append(fields, field{
+				key: key, doc: f.Tag.Get("doc"), index: f.Index, typ: f.Type, required: f.Tag.Get("required") != "",
+			})
 		}
 	}
 	return fields

@@ -11,7 +11,7 @@ import (
 type file struct {
 	position
 	Defaults defaults    `key:"defaults" doc:"policies of all kinds that do not set their own"`
-	Kinds    named[kind] `key:"kinds" doc:"the kinds by name, in the order in which pages list them"`
+	Kinds    named[kind] `key:"kinds" required:"true" doc:"the kinds by name, in the order in which pages list them"`
 }
 
 type defaults struct {
@@ -28,7 +28,7 @@ type kind struct {
 	Title          string   `key:"title" doc:"what people read; default: the name"`
 	Description    string   `key:"description" doc:"what it does, for people who start it"`
 	Group          string   `key:"group" doc:"heading on the page"`
-	Run            []word   `key:"run" doc:"words of the command; {name} is the value of an input"`
+	Run            []word   `key:"run" required:"true" doc:"words of the command; {name} is the value of an input"`
 	ConcurrencyKey []string `key:"concurrency_key" doc:"inputs whose values are counted separately for concurrency"`
 	Confirm        string   `key:"confirm" doc:"question before a start; {name} is the value of an input"`
 	Inputs         []input  `key:"inputs" doc:"what a request may say"`
@@ -36,23 +36,26 @@ type kind struct {
 
 type input struct {
 	position
-	Name     string   `key:"name" doc:"a letter, then letters, digits and _"`
-	Type     string   `key:"type" doc:"type of the value"`
-	Title    string   `key:"title" doc:"what people read; default: the name"`
-	Help     string   `key:"help" doc:"a sentence below the field"`
-	Required bool     `key:"required" doc:"whether a value must be given"`
-	Default  texts    `key:"default" doc:"value if none is given"`
-	Min      scalar   `key:"min" doc:"least number, first date, or fewest characters"`
-	Max      scalar   `key:"max" doc:"greatest number, last date, or most characters"`
-	Step     scalar   `key:"step" doc:"numbers are a multiple of it, counted from min or 0"`
-	Pattern  string   `key:"pattern" doc:"regular expression (RE2) that the whole text matches"`
-	Dash     bool     `key:"dash" doc:"whether a text that is a word of the command may begin with -"`
-	Flag     string   `key:"flag" doc:"word of the command that stands for true"`
-	Choices  []choice `key:"choices" doc:"values to choose from"`
+	Name     string    `key:"name" required:"true" doc:"a letter, then letters, digits and _"`
+	Type     inputType `key:"type" required:"true" doc:"type of the value"`
+	Title    string    `key:"title" doc:"what people read; default: the name"`
+	Help     string    `key:"help" doc:"a sentence below the field"`
+	Required bool      `key:"required" doc:"whether a value must be given"`
+	Default  texts     `key:"default" doc:"value if none is given"`
+	Min      scalar    `key:"min" doc:"least number, first date, or fewest characters"`
+	Max      scalar    `key:"max" doc:"greatest number, last date, or most characters"`
+	Step     scalar    `key:"step" doc:"numbers are a multiple of it, counted from min or 0"`
+	Pattern  string    `key:"pattern" doc:"regular expression (RE2) that the whole text matches"`
+	Dash     bool      `key:"dash" doc:"whether a text that is a word of the command may begin with -"`
+	Flag     string    `key:"flag" doc:"word of the command that stands for true"`
+	Choices  []choice  `key:"choices" doc:"values to choose from"`
 }
 
 // scalar is a text or a number, as it was written.
 type scalar string
+
+// inputType is the type of an input.
+type inputType string
 
 // duration is a duration with a unit, above 0.
 type duration time.Duration
@@ -129,7 +132,7 @@ func (c *choice) decode(from node) error {
 }
 
 type titledChoice struct {
-	Value string `key:"value" doc:"the value"`
+	Value string `key:"value" required:"true" doc:"the value"`
 	Title string `key:"title" doc:"what people read"`
 }
 

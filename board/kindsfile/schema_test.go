@@ -1,0 +1,109 @@
+package kindsfile
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+var update = flag.Bool("update", false, "write docs/kinds.schema.json")
+
+const schemaPath = "../../docs/kinds.schema.json"
+
+func TestSchema_IsDocumented(t *testing.T) {
+	if *update {
+		if err := os.WriteFile(schemaPath, Schema(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	documented, err := os.ReadFile(schemaPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(documented, Schema()) {
+		t.Error("docs/kinds.schema.json is not what the types say; run go test ./board/kindsfile -update")
+	}
+}
+
+// accepts reports whether the schema accepts a kinds file.
+func accepts(t *testing.T, content []byte) bool {
+	t.Helper()
+	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("kinds.json", schema); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := compiler.Compile("kinds.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := yaml.YAMLToJSON(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var document any
+	if err := decoder.Decode(&document); err != nil {
+		t.Fatal(err)
+	}
+	return compiled.Validate(document) == nil
+}
+
+func TestSchema_AcceptsTheExamples(t *testing.T) {
+	examples, err := filepath.Glob("../../docs/examples/*.yaml")
+	if err != nil || len(examples) < 3 {
+		t.Fatalf("examples are %v, %v", examples, err)
+	}
+	for _, path := range examples {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !accepts(t, content) {
+			t.Errorf("the schema refuses %s", path)
+		}
+		if _, err := Read(path); err != nil {
+			t.Errorf("the reader refuses it: %v", err)
+		}
+	}
+	if !accepts(t, []byte(backup)) {
+		t.Error("the schema refuses the file of the tests")
+	}
+}
+
+func TestSchema_RefusesWhatTheReaderRefuses(t *testing.T) {
+	for _, content := range []string{
+		"kindz: {}",
+		"defaults: {titel: x}\nkinds: {a: {run: [ls]}}",
+		"kinds: {a: {run: [ls], timout: 5m}}",
+		"kinds: {a: {run: [ls], timeout: 30}}",
+		"kinds: {a: {run: [ls], attempts: two}}",
+		"kinds: {a: {run: [ls], title: [x]}}",
+		"kinds: {a: {run: ls}}",
+		"kinds: {a: {title: x}}",
+		"kinds: {a: {run: [ls], env: {A: {file: a, env: b}}}}",
+		"kinds: {a: {run: [ls], env: {A: {}}}}",
+		"kinds: {a: {run: [ls], inputs: [{name: a}]}}",
+		"kinds: {a: {run: [ls], inputs: [{name: a, type: txt}]}}",
+		"kinds: {a: {run: [ls], inputs: [{name: a, type: text, requird: true}]}}",
+		"kinds: {a: {run: [ls], inputs: [{name: a, type: text, required: 1}]}}",
+		"kinds: {a: {run: [ls], inputs: [{name: a, type: choice, choices: [{title: x}]}]}}",
+	} {
+		if accepts(t, []byte(content)) {
+			t.Errorf("the schema accepts %s", content)
+		}
+		if _, err := Parse("kinds.yaml", []byte(content)); err == nil {
+			t.Errorf("the reader accepts %s", content)
+		}
+	}
+}
