@@ -20,6 +20,8 @@ type Filter struct {
 	// Text is a list of words, all of which must appear in the error or the log of a run. The final word may
 	// be the beginning of a longer one. Bulk runs have no searchable text.
 	Text string
+	// Inputs are values that the inputs of the runs have.
+	Inputs InputFilter
 }
 
 // StatusOnly reports whether the filter limits nothing but the status.

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"math/big"
@@ -281,11 +283,24 @@ func (i Input) choiceList() string {
 	return strings.Join(values, ", ")
 }
 
-// InputKey returns the form of a value by which runs are found: numbers that are equal have the same key.
-func InputKey(kind InputType, text string) string {
-	if kind != NumberInput {
-		return text
+// maxInputKey is the length in bytes from which an InputKey is a hash, because databases index it.
+const maxInputKey = 100
+
+// InputKey returns the form of a value by which runs are found. Numbers that are equal have the same key, and
+// no text has the key of a number.
+func InputKey(t InputType, text string) string {
+	if t == NumberInput {
+		return "#" + canonicalNumber(text)
 	}
+	if len(text) >= maxInputKey {
+		sum := sha256.Sum256([]byte(text))
+		return "~" + hex.EncodeToString(sum[:])
+	}
+	return "=" + text
+}
+
+// canonicalNumber returns a decimal number without zeros at the end of its fraction.
+func canonicalNumber(text string) string {
 	if strings.Contains(text, ".") {
 		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
 	}

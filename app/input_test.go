@@ -145,12 +145,14 @@ func TestRecheckInputs_AddsNoDefaults(t *testing.T) {
 }
 
 func TestInputKey_IsEqualForEqualNumbers(t *testing.T) {
-	for text, want := range map[string]string{"6": "6", "6.0": "6", "6.50": "6.5", "-0": "0", "-0.0": "0", "100": "100", "0.10": "0.1"} {
+	for text, want := range map[string]string{
+		"6": "#6", "6.0": "#6", "6.50": "#6.5", "-0": "#0", "-0.0": "#0", "100": "#100", "0.10": "#0.1",
+	} {
 		if got := InputKey(NumberInput, text); got != want {
 			t.Errorf("key of %s is %s, want %s", text, got, want)
 		}
 	}
-	if got := InputKey(TextInput, "6.0"); got != "6.0" {
+	if got := InputKey(TextInput, "6.0"); got != "=6.0" {
 		t.Errorf("key of a text is %s", got)
 	}
 }

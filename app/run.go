@@ -35,6 +35,15 @@ type ProcessRun struct {
 	CancelRequestedAt time.Time `json:"cancel_requested_at,omitzero"`
 
 	Progress
+
+	// InputCount is the number of inputs that have a value. Inputs are these values without secrets, if the
+	// reader has read them: pages and lists do, engines do not.
+	InputCount int       `json:"-"`
+	Inputs     RunInputs `json:"inputs,omitzero"`
+	// ConcurrencyKey is that of Policy.ConcurrencyKeyOf when the run was created. Only stores and engines use it.
+	ConcurrencyKey string `json:"-"`
+	// Waiting says why a created run does not start, if the reader has read it.
+	Waiting Waiting `json:"waiting,omitzero"`
 }
 
 // Progress is what the work of the current or last attempt reported.
@@ -75,6 +84,8 @@ func (r ProcessRun) Quarantined(maxCrashes int) bool {
 type CreateRequest struct {
 	Kind  string
 	Count int // 1 to MaxCount
+	// Inputs are the checked values of all these runs, secrets included.
+	Inputs InputValues
 	// IdempotencyKey makes the request repeatable: the same key returns the first batch again. It is "", or 1
 	// to MaxKey bytes of printable ASCII.
 	IdempotencyKey string

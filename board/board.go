@@ -104,7 +104,7 @@ func open(ctx context.Context, config Config, registry *jobs.Registry) (*Board, 
 // are others, although it stays the default of requests that name no kind.
 func menu(registry *jobs.Registry) []string {
 	names := registry.Names()
-	if len(names) > 1 && names[0] == jobs.SimulatedName {
+	if len(names) > 1 && names[0] == app.SimulatedKind {
 		return append(names[1:], names[0])
 	}
 	return names

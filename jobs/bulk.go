@@ -20,10 +20,12 @@ func BulkRegistry(actions app.BulkRunner) *Registry {
 	work := func(ctx context.Context, run *Run) error {
 		return runBulkAction(ctx, actions, run)
 	}
-	r := &Registry{kinds: make(map[string]Kind), names: app.BulkKinds()}
-	for _, name := range r.names {
-		r.kinds[name] = Kind{Name: name, Work: work}
+	set := &kindSet{kinds: make(map[string]Kind), names: app.BulkKinds()}
+	for _, name := range set.names {
+		set.kinds[name] = Kind{Name: name, Work: work}
 	}
+	r := &Registry{}
+	r.current.Store(set)
 	return r
 }
 

@@ -124,7 +124,13 @@ func (e *Executor) attempt(ctx context.Context, lifecycle Lifecycle, run app.Pro
 	timed, stop := context.WithTimeoutCause(ctx, e.RunTimeout, ErrTimeout)
 	defer stop()
 
-	kind := e.Registry.kinds[run.Kind]
+	kind, offered := e.Registry.find(run.Kind)
+	if !offered { // the kinds were replaced after it was fetched
+		e.write(lifecycle.Work, ofRun(run), "interrupted", func(ctx context.Context) error {
+			return e.Store.Requeue(ctx, run)
+		})
+		return attemptSaved
+	}
 	save := func(update app.ProgressUpdate) { e.saveProgress(lifecycle.Work, run, update) }
 	handle := newAttempt(run, e.MaxAttempts, e.LogLimit, save)
 	handle.log = e.Log.With("run", run.ID, "kind", run.Kind)

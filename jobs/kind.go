@@ -7,9 +7,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
 
 	"runboard/app"
 )
@@ -25,36 +22,15 @@ type Work func(ctx context.Context, run *Run) error
 type Kind struct {
 	Name string
 	Work Work
+	// Info is what people read about the kind, its inputs and its policies. Its Name is ignored. The zero
+	// Info has no inputs and the policies of the board.
+	Info app.Kind
+	// Command describes the command that Work executes; nil if it executes none.
+	Command CommandDescriber
 }
 
-// Registry holds kinds by name. It is immutable.
-type Registry struct {
-	kinds map[string]Kind
-	names []string
+// CommandDescriber says what a run would execute.
+type CommandDescriber interface {
+	// Describe returns the command with the values of the inputs in their places.
+	Describe(values app.InputValues) app.CommandPreview
 }
-
-// NewRegistry returns a registry of these kinds; the first is the default. It fails if there is no kind,
-// if a kind has no work, no name or a reserved name (app.BulkKinds), and if two kinds have the same name.
-func NewRegistry(kinds ...Kind) (*Registry, error) {
-	r := &Registry{kinds: make(map[string]Kind)}
-	if len(kinds) == 0 {
-		return nil, errors.New("a registry needs at least one kind")
-	}
-	for _, kind := range kinds {
-		if kind.Name == "" || kind.Work == nil {
-			return nil, fmt.Errorf("the kind %q needs a name and a work function", kind.Name)
-		}
-		if slices.Contains(app.BulkKinds(), kind.Name) {
-			return nil, fmt.Errorf("the name %q is reserved for bulk actions", kind.Name)
-		}
-		if _, known := r.kinds[kind.Name]; known {
-			return nil, fmt.Errorf("two kinds are named %s", kind.Name)
-		}
-		r.kinds[kind.Name] = kind
-		r.names = append(r.names, kind.Name)
-	}
-	return r, nil
-}
-
-// Names returns the names of the kinds, the default first.
-func (r *Registry) Names() []string { return slices.Clone(r.names) }

@@ -82,7 +82,7 @@ func TestSimulated_SleepsAndStartsWithinItsRange(t *testing.T) {
 				t.Errorf("it slept for %s, want %s to %s", slept, shortest, longest)
 			}
 			delay := jobs.SimulatedDelay(shortest, longest)
-			if got := delay(jobs.SimulatedName); got < shortest || got > longest {
+			if got := delay(app.SimulatedKind); got < shortest || got > longest {
 				t.Errorf("its start is delayed by %s, want %s to %s", got, shortest, longest)
 			}
 			if got := delay("report"); got != 0 {
@@ -128,5 +128,30 @@ func TestSimulated_ReturnsTheCause(t *testing.T) {
 				t.Errorf("it returns %v", err)
 			}
 		})
+	}
+}
+
+func TestRegistry_ReplacesAllKindsOrNone(t *testing.T) {
+	t.Parallel()
+	registry, err := jobs.NewRegistry(jobs.Kind{Name: "old", Work: nothing})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := app.Kind{Inputs: []app.Input{{Name: "level", Type: "color"}}}
+	if err := registry.Replace(jobs.Kind{Name: "new", Work: nothing, Info: wrong}); err == nil {
+		t.Error("a wrong input is accepted")
+	}
+	if _, known := registry.Kind("old"); !known {
+		t.Error("the old kinds are gone after an error")
+	}
+	info := app.Kind{Title: "New", Name: "ignored"}
+	if err := registry.Replace(jobs.Kind{Name: "new", Work: nothing, Info: info}); err != nil {
+		t.Fatal(err)
+	}
+	if kind, known := registry.Kind("new"); !known || kind.Name != "new" || kind.Title != "New" {
+		t.Errorf("the new kind is %+v", kind)
+	}
+	if _, known := registry.Kind("old"); known || len(registry.Kinds()) != 1 {
+		t.Error("an old kind is still offered")
 	}
 }

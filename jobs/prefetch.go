@@ -37,7 +37,7 @@ func (p *prefetch) fetch(ctx context.Context, q *Queue, busy *inFlight) error {
 	// More than the workers can take: runs in flight may still be due in the database, and quarantined runs
 	// that wait for their lane must not hide the runs behind them.
 	limit := prefetchFactor*q.Workers + p.heldBack
-	due, err := q.Store.FetchDue(ctx, q.Executor.Registry.names, limit)
+	due, err := q.Store.FetchDue(ctx, q.Executor.Registry.Names(), limit)
 	if err != nil {
 		p.invalidate() // prefetched runs must not start before an older one
 		return err

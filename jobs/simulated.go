@@ -5,18 +5,17 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
+
+	"runboard/app"
 )
 
 var errSimulated = errors.New("the simulated work failed")
-
-// SimulatedName is the name of the kind that Simulated returns.
-const SimulatedName = "simulated"
 
 // Simulated returns a kind whose work sleeps for a random time from shortest to longest and then fails
 // with probability failureRate, from 0 to 1. SimulatedDelay delays the start of its runs.
 func Simulated(shortest, longest time.Duration, failureRate float64) Kind {
 	return Kind{
-		Name: SimulatedName,
+		Name: app.SimulatedKind,
 		Work: func(ctx context.Context, _ *Run) error {
 			if err := Sleep(ctx, between(shortest, longest)); err != nil {
 				return err
@@ -33,7 +32,7 @@ func Simulated(shortest, longest time.Duration, failureRate float64) Kind {
 // random time from shortest to longest after they were created or retried. Other runs start at once.
 func SimulatedDelay(shortest, longest time.Duration) func(kind string) time.Duration {
 	return func(kind string) time.Duration {
-		if kind != SimulatedName {
+		if kind != app.SimulatedKind {
 			return 0
 		}
 		return between(shortest, longest)

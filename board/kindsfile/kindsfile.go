@@ -108,7 +108,7 @@ func (b builder) build() (kind Kind, err error) {
 	if !kindName.MatchString(b.name) {
 		return kind, b.fault(b.line, "%q is not a name of a kind: a letter, then at most 62 of a-z, 0-9 and -", b.name)
 	}
-	if b.name == jobs.SimulatedName {
+	if b.name == app.SimulatedKind {
 		return kind, b.fault(b.line, "the name simulated is taken by the demonstration")
 	}
 	kind.Kind = app.Kind{

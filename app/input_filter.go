@@ -1,0 +1,46 @@
+package app
+
+import (
+	"cmp"
+	"net/url"
+	"slices"
+)
+
+// InputFilter is a set of values that inputs of a run must have. It is comparable: equal sets are equal. The
+// zero InputFilter matches all runs.
+type InputFilter struct {
+	encoded string // a query string, sorted by name
+}
+
+// InputMatch is one condition of an InputFilter.
+type InputMatch struct{ Name, Value string }
+
+// NewInputFilter returns the filter for these values by name.
+func NewInputFilter(values map[string]string) InputFilter {
+	encoded := url.Values{}
+	for name, value := range values {
+		encoded.Set(name, value)
+	}
+	return InputFilter{encoded.Encode()}
+}
+
+// Matches returns the conditions, sorted by name.
+func (f InputFilter) Matches() []InputMatch {
+	values, _ := url.ParseQuery(f.encoded) // it was encoded by NewInputFilter
+	var matches []InputMatch
+	for name := range values {
+		matches = append(matches, InputMatch{Name: name, Value: values.Get(name)})
+	}
+	slices.SortFunc(matches, func(a, b InputMatch) int { return cmp.Compare(a.Name, b.Name) })
+	return matches
+}
+
+// Keys returns the forms of the value by which runs are found, see InputKey: that of a text, and that of a
+// number if it is one.
+func (m InputMatch) Keys() []string {
+	keys := []string{InputKey(TextInput, m.Value)}
+	if _, ok := parseDecimal(m.Value); ok {
+		keys = append(keys, InputKey(NumberInput, m.Value))
+	}
+	return keys
+}
