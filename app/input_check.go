@@ -79,6 +79,9 @@ func RecheckInputs(inputs []Input, values InputValues) error {
 
 // check returns the value of the input as InputValue.Texts, or nil if it has none.
 func (i Input) check(given []string) ([]string, error) {
+	if len(given) > 1 && i.Type != ChoicesInput {
+		return nil, errInput("is given more than once")
+	}
 	given = slices.DeleteFunc(slices.Clone(given), func(text string) bool { return text == "" })
 	if len(given) == 0 {
 		given = i.Default
@@ -90,8 +93,6 @@ func (i Input) check(given []string) ([]string, error) {
 		return nil, nil
 	case i.Type == ChoicesInput:
 		return i.checkChoices(given)
-	case len(given) > 1:
-		return nil, errInput("is given more than once")
 	}
 	text, err := i.checkText(given[0])
 	if err != nil {

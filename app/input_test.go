@@ -71,6 +71,7 @@ func TestInput_RefusesWhatItsRulesForbid(t *testing.T) {
 	}{
 		{Input{Type: TextInput, Required: true}, []string{""}, "is required"},
 		{Input{Type: TextInput}, []string{"a", "b"}, "is given more than once"},
+		{Input{Type: TextInput}, []string{"", "b"}, "is given more than once"},
 		{Input{Type: TextInput}, []string{"a\tb"}, control},
 		{Input{Type: TextInput}, []string{"a\nb"}, control},
 		{Input{Type: TextInput}, []string{"a\u0085b"}, control},
