@@ -1,18 +1,24 @@
 package postgres
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"runboard/app"
 	"runboard/db/pgtest"
+	"runboard/db/query"
 )
 
 // refusal opens a database that must be refused, and returns what its one line says.
@@ -147,6 +153,44 @@ func TestOpen_ConcurrentNodesMigrateOnce(t *testing.T) {
 	}
 	if n := number(t, store, "SELECT count(*) FROM nodes"); n != 1 || store.Node() != 5 {
 		t.Errorf("%d nodes are left, and the fifth is number %d", n, store.Node())
+	}
+}
+
+// A busy server is slow to start the process of a connection. The caller gives up, but the pool does not.
+func TestPool_SlowConnectionIsUsedLater(t *testing.T) {
+	t.Parallel()
+	config := newStore(t, Options{}).Pool().Config()
+	config.MinIdleConns, config.MaxConns = 0, 1
+	ready, dials := make(chan struct{}), atomic.Int32{}
+	config.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		dials.Add(1)
+		select {
+		case <-ready:
+			return dial(ctx, network, address)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	ok(t, err)
+	defer pool.Close()
+	read, cancel := context.WithTimeout(ctx, query.ReadTimeout)
+	defer cancel()
+	if err := pool.Ping(read); !errors.Is(err, context.DeadlineExceeded) || isUnavailable(err) {
+		t.Fatalf("the error of a slow server is %v", err)
+	}
+	close(ready)
+	ok(t, pool.Ping(ctx))
+	if n := dials.Load(); n != 1 {
+		t.Errorf("%d connections were opened instead of one", n)
+	}
+}
+
+func TestPool_UnreachableServerIsFoundByWrites(t *testing.T) {
+	t.Parallel()
+	config := newStore(t, Options{}).Pool().Config()
+	if limit := config.ConnConfig.ConnectTimeout; limit >= writeTimeout || limit >= listenTimeout {
+		t.Errorf("opening a connection may take %v, as long as a write", limit)
 	}
 }
 
