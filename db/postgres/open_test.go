@@ -194,6 +194,46 @@ func TestPool_UnreachableServerIsFoundByWrites(t *testing.T) {
 	}
 }
 
+// Close refuses reads before it stops the background work.
+func TestClose_RefusedRescueIsNoError(t *testing.T) {
+	t.Parallel()
+	log := &logText{}
+	store := newStore(t, Options{Log: slog.New(slog.NewTextHandler(log, nil))})
+	if !store.door.enter() { // a read that Close waits for
+		t.Fatal("the store is closed")
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- store.Close() }()
+	until(t, "the store refuses reads", store.door.isClosed)
+	for range 2 {
+		store.rescuer.nodeLost <- struct{}{}
+	}
+	until(t, "the first rescue has been refused", func() bool { return len(store.rescuer.nodeLost) == 0 })
+	store.door.leave()
+	ok(t, <-closed)
+	if text := log.String(); strings.Contains(text, "rescued") {
+		t.Errorf("the log is %s", text)
+	}
+}
+
+// logText is a log writer that keeps its text.
+type logText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logText) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 func TestClose_RefusesLaterCalls(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
