@@ -207,14 +207,15 @@ func (l *list) runs(in IDRange, ascending bool, limit int) (runs []app.ProcessRu
 }
 
 // any reports whether a range contains a run. A search that stops early counts as one.
-func (l *list) any(in IDRange) (found bool) {
+func (l *list) any(in IDRange) bool {
 	in = l.within(in)
 	if len(l.terms) > 0 {
 		runs, cursor := l.search(in, false, 1)
 		return len(runs) > 0 || cursor > 0
 	}
 	for _, scan := range l.scans {
-		if l.get(&found, scan.ExistsSQL(), scan.Args(in)...); found {
+		var id int64
+		if l.get(&id, scan.IDsSQL(false), scan.Args(in, 1)...) {
 			return true
 		}
 	}

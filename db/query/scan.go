@@ -45,25 +45,20 @@ func (s IndexScan) Args(in IDRange, more ...any) []any {
 // RunsSQL returns the query for the first runs of a range. Its arguments are Args with the limit.
 func (s IndexScan) RunsSQL(ascending bool) string { return s.selectSQL(Columns, ascending) }
 
-func (s IndexScan) selectSQL(columns string, ascending bool) string {
-	return fmt.Sprintf("SELECT %s FROM %s ORDER BY %s %s LIMIT ?",
-		columns, s.inRange(), s.sortKey, direction(ascending))
-}
-
-// ExistsSQL returns the query for whether a range contains a run. Its arguments are Args.
-func (s IndexScan) ExistsSQL() string {
-	return fmt.Sprintf("SELECT EXISTS (SELECT 1 FROM %s)", s.inRange())
-}
+// IDsSQL returns the query for the ids of the first runs of a range. Its arguments are Args with the limit.
+func (s IndexScan) IDsSQL(ascending bool) string { return s.selectSQL("id", ascending) }
 
 // CountSQL returns the query for the number of runs of a range, up to a limit. Its arguments are Args with
 // the limit.
 func (s IndexScan) CountSQL() string {
-	return fmt.Sprintf("SELECT COUNT(*) FROM (SELECT 1 FROM %s LIMIT ?) AS counted", s.inRange())
+	return fmt.Sprintf("SELECT COUNT(*) FROM (%s) AS counted", s.selectSQL("1", false))
 }
 
-// inRange returns the table with the condition that a run is in the scan and in a range.
-func (s IndexScan) inRange() string {
-	return fmt.Sprintf("%s WHERE %s%s > ? AND %s < ?", s.table, s.where, s.sortKey, s.sortKey)
+// selectSQL returns the query for columns of the first runs of a range. It is always ordered: without that,
+// PostgreSQL reads all of another index if it expects to find enough runs early.
+func (s IndexScan) selectSQL(columns string, ascending bool) string {
+	return fmt.Sprintf("SELECT %s FROM %s WHERE %s%s > ? AND %s < ? ORDER BY %s %s LIMIT ?",
+		columns, s.table, s.where, s.sortKey, s.sortKey, s.sortKey, direction(ascending))
 }
 
 func direction(ascending bool) string {

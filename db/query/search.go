@@ -90,7 +90,7 @@ func (s *search) next() bool {
 func (s *search) firstRun() (run int64, found bool) {
 	for _, scan := range s.indexed {
 		var id int64
-		exists := s.get(&id, scan.selectSQL("id", s.ascending), scan.Args(s.left, 1)...)
+		exists := s.get(&id, scan.IDsSQL(s.ascending), scan.Args(s.left, 1)...)
 		if exists && (!found || s.ascending == (id < run)) {
 			run, found = id, true
 		}

@@ -45,11 +45,11 @@ func TestPlan_ListsUseIndexes(t *testing.T) {
 		"INDEX process_runs_by_failure": {Failure: 7},
 	} {
 		for _, scan := range dialect.Scans(filter) {
+			covering := strings.Replace(index, "INDEX", "COVERING INDEX", 1)
 			for _, ascending := range []bool{false, true} {
 				wantPlan(t, plan(t, store, scan.RunsSQL(ascending), scan.Args(in, 26)...), index)
+				wantPlan(t, plan(t, store, scan.IDsSQL(ascending), scan.Args(in, 1)...), covering)
 			}
-			covering := strings.Replace(index, "INDEX", "COVERING INDEX", 1)
-			wantPlan(t, plan(t, store, scan.ExistsSQL(), scan.Args(in)...), covering)
 			wantPlan(t, plan(t, store, scan.CountSQL(), scan.Args(in, 100)...), covering)
 		}
 	}
