@@ -102,6 +102,9 @@ func TestTemplate_CopyIsEmptiedAndReused(t *testing.T) {
 		t.Run(fmt.Sprint(rows), func(t *testing.T) {
 			address := template.Copy(t)
 			copies[address] = true
+			if bytes := number(t, address, "SELECT pg_relation_size('numbers')"); bytes != 0 {
+				t.Errorf("the table has %d bytes of the last test", bytes)
+			}
 			mustExecute(t, address,
 				fmt.Sprintf("INSERT INTO numbers (n) SELECT 7 FROM generate_series(1, %d)", rows))
 			if n := number(t, address, "SELECT count(*) FROM numbers"); n != rows {

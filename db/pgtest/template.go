@@ -9,7 +9,7 @@ import (
 )
 
 // Template is a database without rows that tests get copies of, one after another: to empty a copy takes a
-// tenth of the time to create one. Any goroutine may use a Template.
+// quarter of the time to create one. Any goroutine may use a Template.
 type Template struct {
 	create func() (schema, error)
 
@@ -90,8 +90,11 @@ func (m *Template) put(schema schema, address string) error {
 
 var errChanged = errors.New("the schema has changed")
 
-// empty deletes all rows of a copy but those of migrations, and restarts its sequences. First it ends the
-// connections of the last test, which a server may notice late that their client has closed.
+// empty truncates the tables of a copy, except those of migrations, and restarts its sequences. First it ends
+// the connections of the last test, which a server may notice late that their client has closed.
+//
+// It does not delete the rows: the dead ones, and the pages of indexes that were split for them, would make
+// the next test's reads cost up to half as much again.
 func empty(address, unchanged string) error {
 	if now, err := fingerprint(address); err != nil || now != unchanged {
 		return errors.Join(errChanged, err)
@@ -104,10 +107,8 @@ BEGIN
 	SET LOCAL session_replication_role = replica; -- no triggers
 	FOR name IN SELECT format('%I', tablename) FROM pg_tables
 		WHERE schemaname = 'public' AND tablename NOT IN ('goose_db_version', 'river_migration') LOOP
-		IF pg_relation_size(name::regclass) > 1000000 THEN -- dead rows would slow the next test
+		IF pg_relation_size(name::regclass) > 0 THEN
 			EXECUTE 'TRUNCATE ' || name || ' CASCADE';
-		ELSE
-			EXECUTE 'DELETE FROM ' || name;
 		END IF;
 	END LOOP;
 	FOR name IN SELECT format('%I', sequencename) FROM pg_sequences
