@@ -62,9 +62,10 @@ func CheckInputs(inputs []Input, given map[string][]string) (InputValues, error)
 	return values, nil
 }
 
-// RecheckInputs checks the values of an existing run, which may no longer fit the declarations. Values that
-// are missing stay missing. The error is of type InputErrors.
-func RecheckInputs(inputs []Input, values InputValues) error {
+// RecheckInputs checks the values of an existing run, which may no longer fit the declarations, and returns them
+// with the types and in the order of the declarations. Values that are missing stay missing. The error is of type
+// InputErrors.
+func RecheckInputs(inputs []Input, values InputValues) (InputValues, error) {
 	given := make(map[string][]string, len(values))
 	for _, value := range values {
 		given[value.Name] = value.Texts
@@ -73,8 +74,17 @@ func RecheckInputs(inputs []Input, values InputValues) error {
 	for i := range withoutDefaults {
 		withoutDefaults[i].Default = nil
 	}
-	_, err := CheckInputs(withoutDefaults, given)
-	return err
+	checked, err := CheckInputs(withoutDefaults, given)
+	if err != nil {
+		return nil, err
+	}
+	for _, value := range values {
+		isPublic := func(v InputValue) bool { return v.Name == value.Name && v.Type != SecretInput }
+		if value.Type == SecretInput && slices.ContainsFunc(checked, isPublic) {
+			return nil, InputErrors{value.Name: "is no longer a secret"}
+		}
+	}
+	return checked, nil
 }
 
 // check returns the value of the input as InputValue.Texts, or nil if it has none.

@@ -1,9 +1,11 @@
 package app
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // checkOne checks one value of an input and returns the value or the fault.
@@ -137,11 +139,46 @@ func TestCheckInputs_LimitsAllValuesTogether(t *testing.T) {
 
 func TestRecheckInputs_AddsNoDefaults(t *testing.T) {
 	inputs := []Input{{Name: "a", Type: TextInput, Required: true, Default: []string{"d"}}}
-	if err := RecheckInputs(inputs, nil); err == nil {
+	if _, err := RecheckInputs(inputs, nil); err == nil {
 		t.Error("a required input without a value fits")
 	}
-	if err := RecheckInputs(inputs, InputValues{{Name: "a", Type: TextInput, Texts: []string{"v"}}}); err != nil {
+	if _, err := RecheckInputs(inputs, InputValues{{Name: "a", Type: TextInput, Texts: []string{"v"}}}); err != nil {
 		t.Errorf("a value does not fit: %v", err)
+	}
+	inputs[0].Required = false
+	if values, err := RecheckInputs(inputs, nil); err != nil || len(values) > 0 {
+		t.Errorf("a missing value becomes %v, %v", values, err)
+	}
+}
+
+func TestRecheckInputs_FollowsTheDeclarations(t *testing.T) {
+	inputs := []Input{{Name: "level", Type: NumberInput}, {Name: "token", Type: SecretInput}}
+	values := InputValues{
+		{Name: "token", Type: TextInput, Texts: []string{"t"}},
+		{Name: "level", Type: TextInput, Texts: []string{"6.0"}},
+	}
+	checked, err := RecheckInputs(inputs, values)
+	want := InputValues{
+		{Name: "level", Type: NumberInput, Texts: []string{"6.0"}},
+		{Name: "token", Type: SecretInput, Texts: []string{"t"}},
+	}
+	if err != nil || !reflect.DeepEqual(checked, want) {
+		t.Errorf("the values are %v, %v, want %v", checked, err, want)
+	}
+}
+
+func TestRecheckInputs_RefusesToPublishASecret(t *testing.T) {
+	values := InputValues{{Name: "token", Type: SecretInput, Texts: []string{"t"}}}
+	_, err := RecheckInputs([]Input{{Name: "token", Type: TextInput}}, values)
+	if err == nil || err.Error() != "token is no longer a secret" {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestPolicy_WithDefaults(t *testing.T) {
+	got := Policy{Timeout: time.Hour, Concurrency: 2}.WithDefaults(time.Minute, 3)
+	if got.Timeout != time.Hour || got.Attempts != 3 || got.Concurrency != 2 {
+		t.Errorf("the policy is %+v", got)
 	}
 }
 

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
@@ -30,6 +31,13 @@ type Policy struct {
 	// ConcurrencyKey are the inputs whose values are counted separately. Empty: all runs of the kind are counted
 	// together.
 	ConcurrencyKey []string
+}
+
+// WithDefaults returns the policy with these limits of the board where it has none of its own.
+func (p Policy) WithDefaults(timeout time.Duration, attempts int) Policy {
+	p.Timeout = cmp.Or(p.Timeout, timeout)
+	p.Attempts = cmp.Or(p.Attempts, attempts)
+	return p
 }
 
 // KindSource has the kinds that are offered now. They may change between two calls, because the kinds file can
