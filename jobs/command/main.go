@@ -40,8 +40,10 @@ func Main() {
 	} else {
 		result = supervise(spec, requests)
 	}
-	if spec.RemoveDir && result.Left == "" {
-		_ = RemoveTree(spec.Dir) // on failure the server tries again and reports the error
+	for _, dir := range spec.Remove {
+		if result.Left == "" {
+			_ = RemoveTree(dir) // on failure the server tries again and reports the error
+		}
 	}
 	removeCgroup(spec.Cgroup)
 	_ = json.NewEncoder(socket).Encode(result)
@@ -54,8 +56,8 @@ func supervise(spec Spec, requests *json.Decoder) Result {
 	if err := adoptOrphans(); err != nil {
 		return Result{Problem: err.Error()}
 	}
-	if spec.RemoveDir {
-		lock, err := LockDir(spec.Dir) // held until this process exits
+	for _, dir := range spec.Remove {
+		lock, err := LockDir(dir) // held until this process exits
 		if IsScarce(err) {
 			return Result{Problem: err.Error(), Scarce: true}
 		}

@@ -27,18 +27,42 @@ import (
 
 // Spec describes the command to run.
 type Spec struct {
-	Path string   // path of the program
-	Args []string // Args[0] is the name of the program
-	Dir  string   // working directory
-	Env  []string // the whole environment; Start adds the instance of this server
-	User *User    // user to run as; nil: the user of the server
-	// RemoveDir removes Dir and its contents when no process of the command is left.
-	RemoveDir bool
+	Path string // path of the program
+	Args Texts  // Args[0] is the name of the program
+	Dir  string // working directory
+	Env  Texts  // the whole environment; Start adds the instance of this server
+	User *User  // user to run as; nil: the user of the server
+	// Remove are directories to remove, with their contents, when no process of the command is left.
+	Remove []string
 	// Lease is how long the command may run unless Renew replaces it; 0 means no limit. The supervisor
 	// kills the command when the lease ends, even if the server is stopped at that time.
 	Lease time.Duration
 
 	Cgroup string // directory of the cgroup, or empty; set by Start
+}
+
+// Texts are texts of any bytes. As JSON they are arrays of base64, because JSON would replace invalid UTF-8.
+type Texts []string
+
+// MarshalJSON implements json.Marshaler.
+func (t Texts) MarshalJSON() ([]byte, error) {
+	encoded := make([][]byte, len(t))
+	for i, text := range t {
+		encoded[i] = []byte(text)
+	}
+	return json.Marshal(encoded)
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *Texts) UnmarshalJSON(encoded []byte) error {
+	var decoded [][]byte
+	if err := json.Unmarshal(encoded, &decoded); err != nil {
+		return err
+	}
+	for _, text := range decoded {
+		*t = append(*t, string(text))
+	}
+	return nil
 }
 
 // User is the user that a command runs as.
