@@ -47,8 +47,8 @@ func interrupted(cause error) bool {
 type Executor struct {
 	Store       app.WorkStore
 	Registry    *Registry
-	MaxAttempts int           // attempts that may end in an error or time-out
-	RunTimeout  time.Duration // of one attempt
+	MaxAttempts int           // attempts that may end in an error or time-out, of kinds that do not set it
+	RunTimeout  time.Duration // of one attempt, of kinds that do not set it
 	LogLimit    int64         // bytes that the store keeps of a log; the default is 1 MiB
 	Log         *slog.Logger
 
@@ -121,9 +121,6 @@ func (e *Executor) attempt(ctx context.Context, lifecycle Lifecycle, run app.Pro
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer e.cancels.register(run, func() { cancel(ErrCancelled) })()
-	timed, stop := context.WithTimeoutCause(ctx, e.RunTimeout, ErrTimeout)
-	defer stop()
-
 	kind, offered := e.Registry.find(run.Kind)
 	if !offered { // the kinds were replaced after it was fetched
 		e.write(lifecycle.Work, ofRun(run), "interrupted", func(ctx context.Context) error {
@@ -132,9 +129,11 @@ func (e *Executor) attempt(ctx context.Context, lifecycle Lifecycle, run app.Pro
 		return attemptSaved
 	}
 	save := func(update app.ProgressUpdate) { e.saveProgress(lifecycle.Work, run, update) }
-	handle := newAttempt(run, e.MaxAttempts, e.LogLimit, save)
+	handle := newAttempt(run, e.policyOf(kind), e.LogLimit, save)
 	handle.log = e.Log.With("run", run.ID, "kind", run.Kind)
-	result := e.runAsync(run, func() error { return kind.Work(timed, handle) })
+	timed, stop := context.WithTimeoutCause(ctx, handle.policy.Timeout, ErrTimeout)
+	defer stop()
+	result := e.runAsync(handle, func() error { return kind.Work(timed, handle) })
 	end := await(timed, lifecycle, result)
 	handle.Close() // before the result is saved, so that the log is complete when the run has finished
 	switch {
@@ -143,11 +142,22 @@ func (e *Executor) attempt(ctx context.Context, lifecycle Lifecycle, run app.Pro
 	case end.returned && errors.Is(end.cause, ErrSnoozed):
 		return attemptSnoozed
 	}
-	e.settle(lifecycle.Work, run, end)
+	e.settle(lifecycle.Work, handle, end)
 	if !end.returned && lifecycle.Grace.Err() == nil {
 		e.holdSlot(lifecycle.Fetch, run, result)
 	}
 	return attemptSaved
+}
+
+// policyOf returns the limits of an attempt of the kind.
+func (e *Executor) policyOf(kind Kind) app.Policy {
+	return kind.Info.WithDefaults(e.RunTimeout, e.MaxAttempts)
+}
+
+// Timeout returns how long an attempt of the kind may take, by its definition of now.
+func (e *Executor) Timeout(kind string) time.Duration {
+	found, _ := e.Registry.find(kind) // if it is not offered, its attempts do not start
+	return e.policyOf(found).Timeout
 }
 
 // holdSlot waits for work that ignores its context, because it still uses its slot. It waits only while
@@ -160,16 +170,16 @@ func (e *Executor) holdSlot(fetching context.Context, run app.ProcessRun, result
 	}
 }
 
-// runAsync does work on a goroutine of its own, so that the caller need not wait for work that never returns.
-// The channel gets one value when the work has ended in whatever way.
-func (e *Executor) runAsync(run app.ProcessRun, work func() error) <-chan error {
+// runAsync does the work of run on a goroutine of its own, so that the caller need not wait for work that never
+// returns. The channel gets one value when the work has ended in whatever way.
+func (e *Executor) runAsync(run *Run, work func() error) <-chan error {
 	result := make(chan error, 1)
 	go func() {
 		err := errors.New("the work ended without a result") // by runtime.Goexit
 		defer func() {
 			if panicked := recover(); panicked != nil {
-				e.Log.Error("work panicked",
-					"run", run.ID, "kind", run.Kind, "panic", panicked, "stack", string(debug.Stack()))
+				reason := run.masker.text(fmt.Sprint(panicked))
+				run.log.Error("work panicked", "panic", reason, "stack", string(debug.Stack()))
 				err = errors.New("the work panicked; the server's log says where")
 			}
 			result <- err
@@ -180,22 +190,23 @@ func (e *Executor) runAsync(run app.ProcessRun, work func() error) <-chan error 
 }
 
 // settle saves the result of an attempt that did not complete the run.
-func (e *Executor) settle(working context.Context, run app.ProcessRun, end ending) {
+func (e *Executor) settle(working context.Context, handle *Run, end ending) {
+	run := handle.row
 	switch {
 	case interrupted(end.cause), errors.Is(end.cause, ErrSnoozed): // the shutdown came before snoozed work returned
 		e.write(working, ofRun(run), "interrupted", func(ctx context.Context) error {
 			return e.Store.Requeue(ctx, run)
 		})
 	case errors.Is(end.cause, ErrCancelled):
-		e.finish(working, run, app.Outcome{Status: app.Cancelled, Error: cancelReason(end.err)})
+		e.finish(working, run, app.Outcome{Status: app.Cancelled, Error: handle.masker.text(cancelReason(end.err))})
 	case errors.Is(end.cause, ErrTimeout):
-		timedOut := errors.New("timed out after " + e.RunTimeout.String())
+		timedOut := errors.New("timed out after " + handle.policy.Timeout.String())
 		if left, ok := errors.AsType[stillRunning](end.err); ok {
 			timedOut = fmt.Errorf("%w; %w", timedOut, left)
 		}
-		e.finish(working, run, e.outcomeOf(run, timedOut))
+		e.finish(working, run, handle.outcome(timedOut))
 	default:
-		e.finish(working, run, e.outcomeOf(run, end.err))
+		e.finish(working, run, handle.outcome(end.err))
 	}
 }
 

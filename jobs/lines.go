@@ -30,19 +30,29 @@ type lineWriter struct {
 	stream app.Stream
 	last   *lastLines // also remembers the lines; may be nil
 
-	mu    sync.Mutex  // held while a line is added to the run, which may block
-	rest  []byte      // unfinished line, as it was written
-	shown string      // part of the unfinished line that is already in the log
-	timer *time.Timer // calls showPartial
-	armed bool        // timer is set and has not fired
-	young bool        // the unfinished line began after timer was set
+	mu      sync.Mutex  // held while a line is added to the run, which may block
+	secrets maskStream  // masks what is written
+	rest    []byte      // unfinished line, as it was written
+	shown   string      // part of the unfinished line that is already in the log
+	timer   *time.Timer // calls showPartial
+	armed   bool        // timer is set and has not fired
+	young   bool        // the unfinished line began after timer was set
 }
 
 // Write implements io.Writer. It may block as Run.Log does, and never fails.
 func (w *lineWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for left := p; len(left) > 0; {
+	w.write(w.secrets.write(p))
+	if len(w.rest) > 0 && !w.armed {
+		w.arm()
+	}
+	return len(p), nil
+}
+
+// write splits text into lines.
+func (w *lineWriter) write(text []byte) {
+	for left := text; len(left) > 0; {
 		if end := bytes.IndexByte(left, '\n'); end >= 0 && len(w.rest)+end <= maxPiece {
 			w.rest = append(w.rest, left[:end]...)
 			w.endLine()
@@ -55,10 +65,6 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 			w.cut()
 		}
 	}
-	if len(w.rest) > 0 && !w.armed {
-		w.arm()
-	}
-	return len(p), nil
 }
 
 // Close ends the unfinished line, if there is one.
@@ -68,6 +74,7 @@ func (w *lineWriter) Close() error {
 	if w.timer != nil {
 		w.timer.Stop()
 	}
+	w.write(w.secrets.end())
 	if len(w.rest) > 0 || w.shown != "" {
 		w.endLine()
 	}
@@ -100,12 +107,12 @@ func (w *lineWriter) showPartial() {
 	if redrawn := bytes.LastIndexByte(w.rest, '\r'); redrawn >= 0 {
 		w.readProgress(w.rest[:redrawn])
 	}
-	w.emit(onTerminal(string(w.rest[:complete])), "")
+	w.emit(w.run.masker.beginning(onTerminal(string(w.rest[:complete]))), "")
 }
 
 // endLine adds the finished line to the log.
 func (w *lineWriter) endLine() {
-	text := onTerminal(string(w.rest))
+	text := w.run.masker.text(onTerminal(string(w.rest))) // again: escape sequences may have divided a secret
 	if !w.readProgress(w.rest) {
 		w.last.add(w.stream, text)
 	}
@@ -117,7 +124,7 @@ func (w *lineWriter) endLine() {
 func (w *lineWriter) cut() {
 	end := len(w.rest) - unfinishedRune(w.rest)
 	begun := bytes.Clone(w.rest[end:])
-	text := onTerminal(string(w.rest[:end]))
+	text := w.run.masker.text(onTerminal(string(w.rest[:end])))
 	w.last.add(w.stream, text)
 	w.emit(text, "")
 	w.begin(begun)

@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 const (
-	// minMasked is the length from which a secret is masked. Shorter ones would mask ordinary text, and show
-	// what they are by what is masked.
+	// minMasked is the number of characters from which a secret input is masked. Shorter ones would mask ordinary
+	// text, and show what they are by what is masked.
 	minMasked = 8
-	mask      = "•••"
+	// minReference is the same for the values of references, which the operator has chosen to keep elsewhere.
+	minReference = 3
+	mask         = "•••"
 )
 
 // masker replaces secrets in text. Its zero value and nil mask nothing.
@@ -19,65 +22,59 @@ type masker struct {
 	first   [256]bool
 }
 
-// newMasker returns a masker for these secrets, and for each of their lines. Those under minMasked bytes are
-// not masked.
-func newMasker(secrets []string) *masker {
+// newMasker returns a masker for the values of secret inputs and of references. Those that are too short are not
+// masked.
+func newMasker(inputs, references []string) *masker {
 	m := &masker{}
-	for _, secret := range secrets {
-		m.add(secret)
-		for line := range strings.Lines(secret) {
-			m.add(strings.TrimRight(line, "\r\n"))
+	for _, secret := range inputs {
+		m.add(secret, minMasked)
+	}
+	for _, secret := range references {
+		m.add(secret, minReference)
+		for line := range strings.Lines(secret) { // commands often print them one by one
+			m.add(strings.TrimRight(line, "\r\n"), minMasked)
 		}
 	}
 	slices.SortStableFunc(m.secrets, func(a, b []byte) int { return len(b) - len(a) })
 	return m
 }
 
-func (m *masker) add(secret string) {
+// add adds a secret unless it has less than minimum characters.
+func (m *masker) add(secret string, minimum int) {
 	isKnown := func(s []byte) bool { return string(s) == secret }
-	if len(secret) < minMasked || slices.ContainsFunc(m.secrets, isKnown) {
+	if utf8.RuneCountInString(secret) < minimum || slices.ContainsFunc(m.secrets, isKnown) {
 		return
 	}
 	m.secrets = append(m.secrets, []byte(secret))
 	m.first[secret[0]] = true
 }
 
+func (m *masker) isEmpty() bool { return m == nil || len(m.secrets) == 0 }
+
 // text returns a whole text with its secrets masked.
 func (m *masker) text(text string) string {
-	if m == nil || len(m.secrets) == 0 {
+	if m.isEmpty() {
 		return text
 	}
-	masked, _ := m.replace(nil, []byte(text), true)
-	return string(masked)
+	s := maskStream{masker: m}
+	return string(s.write([]byte(text))) + string(s.end())
 }
 
-// replace appends text to masked with its secrets masked. Unless last is set it stops before what may be the
-// beginning of a secret, and returns that rest.
-func (m *masker) replace(masked, text []byte, last bool) (_, rest []byte) {
-	for i := 0; i < len(text); {
-		if !m.first[text[i]] {
-			masked = append(masked, text[i])
-			i++
-			continue
-		}
-		length, incomplete := m.match(text[i:])
-		switch {
-		case incomplete && !last:
-			return masked, text[i:]
-		case length > 0:
-			masked = append(masked, mask...)
-			i += length
-		default:
-			masked = append(masked, text[i])
-			i++
-		}
+// beginning returns the beginning of a text with its secrets masked, up to what may be the beginning of a secret.
+func (m *masker) beginning(text string) string {
+	if m.isEmpty() {
+		return text
 	}
-	return masked, nil
+	s := maskStream{masker: m}
+	return string(s.write([]byte(text)))
 }
 
 // match returns the length of the longest secret at the beginning of text, or 0. incomplete reports whether text
 // ends within a longer one.
 func (m *masker) match(text []byte) (length int, incomplete bool) {
+	if !m.first[text[0]] {
+		return 0, false
+	}
 	for _, secret := range m.secrets {
 		switch {
 		case bytes.HasPrefix(text, secret):
@@ -89,20 +86,19 @@ func (m *masker) match(text []byte) (length int, incomplete bool) {
 	return 0, incomplete
 }
 
-// maskStream masks secrets in a stream, also those that two writes split.
+// maskStream masks secrets in a stream, also those that two writes split. Secrets that overlap are masked as one.
 type maskStream struct {
 	*masker
-	held []byte // may be the beginning of a secret
+	held   []byte // may be the beginning of a secret
+	masked int    // bytes at the beginning of held that belong to a secret which is already masked
 }
 
 // write returns what can be shown of the stream so far, after p.
 func (s *maskStream) write(p []byte) []byte {
-	if s.masker == nil || len(s.secrets) == 0 {
+	if s.isEmpty() {
 		return p
 	}
-	masked, rest := s.replace(nil, append(s.held, p...), false)
-	s.held = slices.Clone(rest)
-	return masked
+	return s.replace(append(s.held, p...), false)
 }
 
 // end returns what write has held back.
@@ -110,7 +106,28 @@ func (s *maskStream) end() []byte {
 	if len(s.held) == 0 {
 		return nil
 	}
-	masked, _ := s.replace(nil, s.held, true)
-	s.held = nil
-	return masked
+	return s.replace(s.held, true)
+}
+
+// replace returns text with its secrets masked. Unless last is set it holds back what may be the beginning of a
+// secret.
+func (s *maskStream) replace(text []byte, last bool) []byte {
+	shown := make([]byte, 0, len(text)+len(mask))
+	for ; len(text) > 0; text = text[1:] {
+		length, incomplete := s.match(text)
+		if incomplete && !last {
+			break
+		}
+		if length > 0 && s.masked == 0 {
+			shown = append(shown, mask...)
+		}
+		s.masked = max(s.masked, length)
+		if s.masked == 0 {
+			shown = append(shown, text[0])
+			continue
+		}
+		s.masked--
+	}
+	s.held = slices.Clone(text)
+	return shown
 }

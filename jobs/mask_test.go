@@ -6,18 +6,22 @@ import (
 )
 
 func TestMasker_MasksLongSecretsOnly(t *testing.T) {
-	m := newMasker([]string{"hunter2hunter2", "short", "first line\nsecond line\n"})
+	t.Parallel()
+	m := newMasker([]string{"hunter2hunter2", "ünter8€", "ünter88€", "wrong-horse"}, []string{"key", "no", "first line\nsecond line\nlast\n"})
 	for text, want := range map[string]string{
-		"password hunter2hunter2!":         "password •••!",
-		"hunter2hunter2hunter2hunter2":     "••••••",
-		"hunter2hunter hunter2":            "hunter2hunter hunter2",
-		"a short one":                      "a short one",
-		"first line\nsecond line\n":        "•••",
-		"> first line\n> second line\n":    "> •••\n> •••\n",
-		"hunterhunter2hunter2":             "hunter•••",
-		"":                                 "",
-		"hunter2hunter2":                   "•••",
-		strings.Repeat("hunter2", 3) + "x": "•••hunter2x",
+		"password hunter2hunter2!":        "password •••!",
+		"wrong-horsewrong-horse":          "••••••",
+		"hunter2hunter2hunter2x":          "•••x", // twice, overlapping
+		"hunter2hunter hunter2":           "hunter2hunter hunter2",
+		"ünter8€ has 7 characters":        "ünter8€ has 7 characters",
+		"ünter88€":                        "•••",
+		"a key, not ke or no":             "a •••, not ke or no",
+		"first line\nsecond line\nlast\n": "•••",
+		"> first line\n> second line\n":   "> •••\n> •••\n",
+		"hunterhunter2hunter2":            "hunter•••",
+		"":                                "",
+		"hunter2hunter2":                  "•••",
+		"\xff\xfehunter2hunter2\xff":      "\xff\xfe•••\xff",
 	} {
 		if got := m.text(text); got != want {
 			t.Errorf("%q is masked as %q, want %q", text, got, want)
@@ -29,11 +33,15 @@ func TestMasker_MasksLongSecretsOnly(t *testing.T) {
 }
 
 func TestMaskStream_MasksAcrossWrites(t *testing.T) {
-	const text = "begin hunter2hunter2 middle hunter2hunterX first secret and first secret longer end first secre"
-	secrets := []string{"hunter2hunter2", "first secret", "first secret longer"}
-	want := newMasker(secrets).text(text)
+	t.Parallel()
+	const text = "begin hunter2hunter2hunter2 middle hunter2hunterX first secret and first secret longer end aaaaaaaaaaaaaaaa first secre"
+	secrets := []string{"hunter2hunter2", "first secret", "first secret longer", "longer end", "aaaaaaaaa"}
+	const want = "begin ••• middle hunter2hunterX ••• and ••• ••• first secre"
+	if got := newMasker(secrets, nil).text(text); got != want {
+		t.Fatalf("as a whole it is %q, want %q", got, want)
+	}
 	for size := 1; size <= len(text); size++ {
-		stream := maskStream{masker: newMasker(secrets)}
+		stream := maskStream{masker: newMasker(secrets, nil)}
 		var got strings.Builder
 		for rest := text; rest != ""; {
 			n := min(size, len(rest))
@@ -47,8 +55,35 @@ func TestMaskStream_MasksAcrossWrites(t *testing.T) {
 	}
 }
 
+// FuzzMaskStream checks that no secret is shown, however it is written.
+func FuzzMaskStream(f *testing.F) {
+	f.Add("begin hunter2hunter2 end", "hunter2hunter2", "key", 3)
+	f.Add("aaaaaaaaaaaaaaaaaaaa", "aaaaaaaa", "aaa", 1)
+	f.Fuzz(func(t *testing.T, text, secret, reference string, size int) {
+		m := newMasker([]string{secret}, []string{reference})
+		whole := m.text(text)
+		for _, s := range m.secrets {
+			if strings.Contains(strings.ReplaceAll(whole, mask, "\x00"), string(s)) && !strings.Contains(string(s), "\x00") {
+				t.Errorf("%q is shown in %q", s, whole)
+			}
+		}
+		stream := maskStream{masker: m}
+		var pieces strings.Builder
+		for rest := text; rest != ""; {
+			n := min(max(1, size), len(rest))
+			pieces.Write(stream.write([]byte(rest[:n])))
+			rest = rest[n:]
+		}
+		pieces.Write(stream.end())
+		if pieces.String() != whole {
+			t.Errorf("in pieces it is %q, as a whole %q", pieces.String(), whole)
+		}
+	})
+}
+
 func TestMaskStream_HoldsBackOnlyBeginnings(t *testing.T) {
-	stream := maskStream{masker: newMasker([]string{"hunter2hunter2"})}
+	t.Parallel()
+	stream := maskStream{masker: newMasker([]string{"hunter2hunter2"}, nil)}
 	if got := string(stream.write([]byte("progress: 40% hun"))); got != "progress: 40% " {
 		t.Errorf("shown at once: %q", got)
 	}

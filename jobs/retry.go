@@ -40,18 +40,18 @@ func RetryAfter(delay time.Duration, err error) error {
 	return retryError{error: err, delay: max(delay, time.Nanosecond)}
 }
 
-// outcomeOf returns the outcome of an attempt that ended with err: another attempt if one is left, else
-// failure.
-func (e *Executor) outcomeOf(run app.ProcessRun, err error) app.Outcome {
-	policy, _ := errors.AsType[retryError](err)
-	if run.Attempt >= e.MaxAttempts || policy.permanent {
-		return app.Outcome{Status: app.Failed, Error: err.Error()}
+// outcome returns the outcome of the attempt that ended with err: another attempt if one is left, else failure.
+func (r *Run) outcome(err error) app.Outcome {
+	text := r.masker.text(err.Error())
+	retry, _ := errors.AsType[retryError](err)
+	if r.Attempt >= r.policy.Attempts || retry.permanent {
+		return app.Outcome{Status: app.Failed, Error: text}
 	}
-	delay := policy.delay
+	delay := retry.delay
 	if delay == 0 {
-		delay = backoff(run.Attempt)
+		delay = backoff(r.Attempt)
 	}
-	return app.Outcome{Status: app.Created, Error: err.Error(), RetryIn: delay}
+	return app.Outcome{Status: app.Created, Error: text, RetryIn: delay}
 }
 
 // backoff returns the delay after an attempt, with a jitter of a quarter, so that runs that failed together

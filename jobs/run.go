@@ -44,6 +44,9 @@ type Run struct {
 	Attempt int // 1 for the first attempt
 
 	row      app.ProcessRun           // as it was when the attempt started
+	policy   app.Policy               // limits of the attempt; zero in unit tests
+	inputs   app.InputValues          // set before the work begins, as is masker
+	masker   *masker                  // of what the work reports
 	save     func(app.ProgressUpdate) // called by one goroutine at a time
 	log      *slog.Logger             // for the operator; nil discards messages
 	logLimit int                      // bytes of the log that the store keeps
@@ -63,32 +66,61 @@ type Run struct {
 	done    chan struct{} // closed when everything has been saved
 }
 
-// NewRun returns the handle of an attempt of run. It passes the reports of the work to save, one call at
-// a time. Engines and unit tests create handles; they must call Close after the work has returned.
-func NewRun(run app.ProcessRun, save func(app.ProgressUpdate)) *Run {
-	return &Run{
+// NewRun returns the handle of an attempt of run with these values of inputs. It passes the reports of the work to
+// save, one call at a time. Engines and unit tests create handles; they must call Close after the work has
+// returned.
+func NewRun(run app.ProcessRun, save func(app.ProgressUpdate), inputs ...app.InputValue) *Run {
+	r := &Run{
 		ID: run.ID, Kind: run.Kind, Attempt: run.Attempt, row: run,
 		save: save, logLimit: defaultLogLimit,
 		changed: make(chan struct{}, 1), drained: make(chan struct{}),
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
+	r.setInputs(inputs)
+	return r
 }
 
-// newAttempt returns the handle of an attempt. All attempts of a run write to one log, so each but the
-// first begins with a header. logLimit is in bytes; 0 means defaultLogLimit.
-func newAttempt(run app.ProcessRun, maxAttempts int, logLimit int64, save func(app.ProgressUpdate)) *Run {
+// newAttempt returns the handle of an attempt with the limits of policy. All attempts of a run write to one log, so
+// each but the first begins with a header. logLimit is in bytes; 0 means defaultLogLimit.
+func newAttempt(run app.ProcessRun, policy app.Policy, logLimit int64, save func(app.ProgressUpdate)) *Run {
 	r := NewRun(run, save)
+	r.policy = policy
 	if logLimit > 0 {
 		r.logLimit = int(logLimit)
 	}
 	if run.FencingToken > 1 {
-		r.header = fmt.Sprintf("attempt %d of %d\n", run.Attempt, maxAttempts)
+		r.header = fmt.Sprintf("attempt %d of %d\n", run.Attempt, policy.Attempts)
 	}
 	return r
 }
 
 // Row returns the run as it was when the attempt started.
 func (r *Run) Row() app.ProcessRun { return r.row }
+
+// Inputs returns the values of the inputs, also of secrets, in the order of their declarations. Inputs without a
+// value are absent. The caller must not change them.
+func (r *Run) Inputs() app.InputValues { return r.inputs }
+
+// setInputs sets the values of the inputs. What the work reports is masked from then on.
+func (r *Run) setInputs(inputs app.InputValues) {
+	r.inputs = inputs
+	r.maskReferences(nil)
+}
+
+// maskReferences masks these values in what the work reports, besides secret inputs. The caller must call it
+// before it reports anything.
+func (r *Run) maskReferences(values []string) {
+	var secrets []string
+	for _, input := range r.inputs {
+		if input.Type == app.SecretInput {
+			secrets = append(secrets, input.Texts...)
+		}
+	}
+	r.masker = nil
+	if len(secrets)+len(values) > 0 {
+		r.masker = newMasker(secrets, values)
+	}
+}
 
 // logger returns the logger for messages to the operator. It is never nil, and works on a nil Run.
 func (r *Run) logger() *slog.Logger {
@@ -102,6 +134,7 @@ func (r *Run) logger() *slog.Logger {
 // percentage is clamped to 0 to 100, and the message is cut to 200 characters. Progress never blocks: of
 // several calls within 200 ms, only the last one is shown.
 func (r *Run) Progress(percent int, message string) {
+	message = r.masker.text(message)
 	if runes := []rune(message); len(runes) > maxMessage {
 		message = string(runes[:maxMessage])
 	}
@@ -126,13 +159,14 @@ func (r *Run) Logf(format string, args ...any) { r.Log(fmt.Sprintf(format, args.
 // Output returns a writer to the run's log, for instance for the output of a command. It removes control
 // sequences, shows an unfinished line after 200 ms, and ends it on Close. Only one goroutine may use a
 // writer. Write blocks as Log does and never fails.
-func (r *Run) Output() io.WriteCloser { return r.output(app.Stdout) }
+func (r *Run) Output() io.WriteCloser { return r.output(app.Stdout, nil) }
 
 // ErrorOutput is like Output, for messages about problems. The page marks them as stderr.
-func (r *Run) ErrorOutput() io.WriteCloser { return r.output(app.Stderr) }
+func (r *Run) ErrorOutput() io.WriteCloser { return r.output(app.Stderr, nil) }
 
-func (r *Run) output(stream app.Stream) io.WriteCloser {
-	return &lineWriter{run: r, stream: stream}
+// output returns a writer to the run's log that also remembers the lines in last, which may be nil.
+func (r *Run) output(stream app.Stream, last *lastLines) *lineWriter {
+	return &lineWriter{run: r, stream: stream, last: last, secrets: maskStream{masker: r.masker}}
 }
 
 // add adds a line to the log. It waits up to maxWait for room, and drops the line after Close. Lines that the

@@ -21,7 +21,7 @@ func TestRun_FastWriterWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hold := make(chan struct{})
 		var written int64
-		report := newAttempt(app.ProcessRun{}, 1, 1<<30, func(news app.ProgressUpdate) {
+		report := newAttempt(app.ProcessRun{}, app.Policy{}, 1<<30, func(news app.ProgressUpdate) {
 			<-hold
 			written += news.Skipped
 			for _, line := range news.Lines {
@@ -59,7 +59,7 @@ func TestRun_StuckDatabaseDropsOldLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hold := make(chan struct{})
 		var skipped, written int64
-		report := newAttempt(app.ProcessRun{}, 1, 1<<30, func(news app.ProgressUpdate) {
+		report := newAttempt(app.ProcessRun{}, app.Policy{}, 1<<30, func(news app.ProgressUpdate) {
 			<-hold
 			skipped += news.Skipped
 			written += int64(len(textOf(news.Lines)))
@@ -105,7 +105,7 @@ func TestRun_DropsWithoutWaiting(t *testing.T) {
 		hold := make(chan struct{})
 		var skipped int64
 		var lines []app.LogLine
-		report := newAttempt(app.ProcessRun{}, 1, limit, func(news app.ProgressUpdate) {
+		report := newAttempt(app.ProcessRun{}, app.Policy{}, limit, func(news app.ProgressUpdate) {
 			<-hold
 			if news.Skipped > 0 {
 				skipped, lines = skipped+int64(len(textOf(lines)))+news.Skipped, nil

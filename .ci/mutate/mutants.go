@@ -59,8 +59,8 @@ var oneProcess = []mutant{
 	{"other users cannot read the database file", "db/sqlite/file.go", "info.Mode().Perm()&0o077 == 0", "info.Mode().Perm() != 0", "./db/sqlite Database_"},
 	{"a run that crashes too often fails", "app/transition.go", "	if crashes >= maxCrashes {\n", "	if false {\n", "./db/sqlite TestCrash_"},
 	{"a panic in work fails only its run", "jobs/executor.go", `			if panicked := recover(); panicked != nil {
-				e.Log`, `			if panicked := any(nil); panicked != nil {
-				e.Log`, queue},
+				reason`, `			if panicked := any(nil); panicked != nil {
+				reason`, queue},
 	{"work waits while too much of its log is unsaved", "jobs/run.go", "if r.stuck || r.lines.size < maxUnsaved {", "if true {", "./jobs FastWriterWaits"},
 	{"lines beyond the log limit do not block work", "jobs/run.go", "	r.lines.trim(limit)\n", "", "./jobs TestRun_"},
 	{"log parts before a gap are dropped", "db/query/logpart.go", "		dropBefore = last.Stop\n", "", store},

@@ -10,19 +10,20 @@ import (
 	"runboard/jobs"
 )
 
-// NewRun returns a run to call a work function with: the first attempt of run #1 of the kind "test". What
-// the work reports appears in the log of the test.
-func NewRun(t testing.TB) *jobs.Run {
+// NewRun returns a run to call a work function with: the first attempt of run #1 of the kind "test", with these
+// values of inputs. What the work reports appears in the log of the test.
+func NewRun(t testing.TB, inputs ...app.InputValue) *jobs.Run {
 	t.Helper()
-	run, _ := NewRecordedRun(t, app.ProcessRun{ID: 1, Kind: "test", Attempt: 1})
+	run, _ := NewRecordedRun(t, app.ProcessRun{ID: 1, Kind: "test", Attempt: 1}, inputs...)
 	return run
 }
 
-// NewRecordedRun returns the handle of an attempt of row, and a recorder of what the work reports with it.
-func NewRecordedRun(t testing.TB, row app.ProcessRun) (*jobs.Run, *Recorder) {
+// NewRecordedRun returns the handle of an attempt of row with these values of inputs, and a recorder of what the
+// work reports with it.
+func NewRecordedRun(t testing.TB, row app.ProcessRun, inputs ...app.InputValue) (*jobs.Run, *Recorder) {
 	t.Helper()
 	recorder := &Recorder{}
-	recorder.run = jobs.NewRun(row, recorder.save)
+	recorder.run = jobs.NewRun(row, recorder.save, inputs...)
 	t.Cleanup(func() {
 		if log := recorder.Log(); log != "" {
 			t.Log(log)

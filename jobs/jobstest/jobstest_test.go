@@ -50,6 +50,29 @@ func TestRecorder_ReturnsTheReports(t *testing.T) {
 	}
 }
 
+// login is work that has inputs.
+func login(_ context.Context, run *jobs.Run) error {
+	run.Progress(10, "as "+run.Inputs().Text("user"))
+	run.Logf("the password is %s", run.Inputs().Text("password"))
+	return nil
+}
+
+func TestNewRecordedRun_HasInputs(t *testing.T) {
+	t.Parallel()
+	run, recorder := jobstest.NewRecordedRun(t, app.ProcessRun{ID: 7, Attempt: 1},
+		app.InputValue{Name: "user", Type: app.TextInput, Texts: []string{"ann"}},
+		app.InputValue{Name: "password", Type: app.SecretInput, Texts: []string{"correct horse"}})
+	if err := login(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	if _, message := recorder.Progress(); message != "as ann" {
+		t.Errorf("the message is %q", message)
+	}
+	if log := recorder.Log(); log != "the password is •••\n" {
+		t.Errorf("the log is %q", log)
+	}
+}
+
 func ExampleNewRun() {
 	t := &testing.T{} // the one of your test
 	err := restock(context.Background(), jobstest.NewRun(t))

@@ -29,6 +29,7 @@ type jobHandler struct {
 	river.WorkerDefaults[app.Job]
 	node        *node
 	executor    *jobs.Executor
+	kind        string
 	slots       chan struct{} // shared by the handlers of the node; nil: the jobs need no slot
 	snoozeAfter time.Duration // how long to work on a run before its job is snoozed; 0: until the work ends
 }
@@ -74,6 +75,11 @@ func (h *jobHandler) Work(delivered context.Context, job *river.Job[app.Job]) er
 		return h.retryLater(job, "a run could not be started", err)
 	}
 	return h.execute(delivered, lease, run)
+}
+
+// Timeout implements river.Worker: a kind may have a timeout of its own. River rescues no job before it.
+func (h *jobHandler) Timeout(*river.Job[app.Job]) time.Duration {
+	return lostAfter(h.executor.Timeout(h.kind))
 }
 
 // acquireSlot waits up to slotTimeout for a slot. If it gets one, the caller must call release.

@@ -186,8 +186,8 @@ func (n *node) config() *river.Config {
 		PeriodicJobs:         periodicJobs(n),
 		FetchOnlyKnownKinds:  true,
 		FetchCooldown:        fetchCooldown,
-		JobTimeout:           n.lostAfter(),
-		RescueStuckJobsAfter: n.lostAfter(),
+		JobTimeout:           lostAfter(n.Runs.RunTimeout), // see also jobHandler.Timeout
+		RescueStuckJobsAfter: lostAfter(n.Runs.RunTimeout),
 		RetryPolicy:          retryInPlace{},
 
 		CompletedJobRetentionPeriod: jobRetention,
@@ -203,12 +203,12 @@ func (n *node) config() *river.Config {
 func (n *node) workers() *river.Workers {
 	all := river.NewWorkers()
 	for _, name := range n.Runs.Registry.Names() {
-		handler := &jobHandler{node: n, executor: n.Runs, slots: n.slots}
+		handler := &jobHandler{node: n, executor: n.Runs, kind: name, slots: n.slots}
 		river.AddWorkerArgs(all, app.Job{RunKind: name}, river.Worker[app.Job](handler))
 	}
 	for _, name := range n.Bulk.Registry.Names() {
 		after := cmp.Or(n.overrides.snoozeAfter, snoozeAfter)
-		handler := &jobHandler{node: n, executor: n.Bulk, snoozeAfter: after}
+		handler := &jobHandler{node: n, executor: n.Bulk, kind: name, snoozeAfter: after}
 		river.AddWorkerArgs(all, app.Job{RunKind: name}, river.Worker[app.Job](handler))
 	}
 	for _, task := range tasks(n) {
@@ -217,11 +217,11 @@ func (n *node) workers() *river.Workers {
 	return all
 }
 
-// lostAfter returns when River considers a worker lost: after the longest time that a run may take. This
-// is the last resort for jobs that are lost although their node is alive. A run that takes longer, on a
-// node with other settings, continues.
-func (n *node) lostAfter() time.Duration {
-	return max(minLostAfter, slotTimeout+n.Runs.RunTimeout+jobs.CancelGrace+margin)
+// lostAfter returns when River considers a worker lost whose attempt may take as long as timeout. This is the last
+// resort for jobs that are lost although their node is alive. A run that takes longer, on a node with other
+// settings, continues.
+func lostAfter(timeout time.Duration) time.Duration {
+	return max(minLostAfter, slotTimeout+timeout+jobs.CancelGrace+margin)
 }
 
 // retryInPlace is a retry policy that keeps the position of a job whose worker was lost. River overrides
