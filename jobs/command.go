@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,11 +27,13 @@ const (
 // kindName matches the names that the operator may give to kinds.
 var kindName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
-// Command is a command line that the operator has named. No part of it ever comes from a request.
+// Command is a command line that the operator has named. A request gives only the values of its inputs, each of
+// which is whole words of it.
 type Command struct {
-	Name string
-	Path string   // absolute path of the program
-	Args []string // Args[0] is the name of the program
+	Name     string
+	Path     string   // absolute path of the program
+	Template Template // words of the command; the first is the name of the program
+	Env      []EnvVar // variables, besides those that each command gets
 	// Dir is the working directory. If it is empty, each run gets an empty directory, which
 	// is removed afterwards.
 	Dir  string
@@ -62,7 +65,7 @@ func ParseCommand(text string) (c Command, err error) {
 	if err != nil {
 		return c, fmt.Errorf("the program of %s cannot be found: %w", name, err)
 	}
-	return Command{Name: name, Path: path, Args: words}, nil
+	return Command{Name: name, Path: path, Template: fixedTemplate(words)}, nil
 }
 
 // CommandKinds returns the kinds that the operator has configured. Each line is NAME=COMMAND; file, if
@@ -93,7 +96,7 @@ func CommandKinds(lines []string, file, dir, user string) (kinds []Kind, err err
 	}
 	for _, command := range commands {
 		command.Dir, command.User = dir, as
-		kinds = append(kinds, command.Kind())
+		kinds = append(kinds, command.Kind(app.Kind{}))
 	}
 	return kinds, nil
 }
@@ -136,8 +139,21 @@ func ReadCommands(path string) (commands []Command, err error) {
 }
 
 // Kind returns the kind whose runs execute the command. Output goes to the run's log, a line like
-// "progress: 40% copying" sets the progress, and an exit status other than 0 is an error.
-func (c Command) Kind() Kind { return Kind{Name: c.Name, Work: c.work} }
+// "progress: 40% copying" sets the progress, and an exit status other than 0 is an error. The inputs are those of
+// the template, and info says the rest about the kind.
+func (c Command) Kind(info app.Kind) Kind {
+	info.Inputs = c.Template.Inputs()
+	return Kind{Name: c.Name, Work: c.work, Info: info, Command: c}
+}
+
+// Describe implements CommandDescriber.
+func (c Command) Describe(values app.InputValues) app.CommandPreview {
+	preview := app.CommandPreview{Words: c.Template.Words(values), Dir: c.Dir}
+	for _, variable := range c.Env {
+		preview.Variables = append(preview.Variables, variable.Name)
+	}
+	return preview
+}
 
 func (c Command) work(ctx context.Context, run *Run) error {
 	release, err := commandSlots.acquire(ctx, run.logger())
@@ -145,11 +161,15 @@ func (c Command) work(ctx context.Context, run *Run) error {
 		return err
 	}
 	defer release()
+	variables, err := c.readVariables(run)
+	if err != nil {
+		return err
+	}
 	for pause := minScarcePause; ; pause = min(2*pause, maxScarcePause) {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		result, last, err := c.attempt(ctx, run)
+		result, last, err := c.attempt(ctx, run, variables)
 		switch {
 		case command.IsScarce(err) || result.Scarce:
 			commandSlots.warn(run.logger(), cmp.Or(result.Problem, fmt.Sprint(err)))
@@ -171,22 +191,34 @@ func (c Command) work(ctx context.Context, run *Run) error {
 
 // attempt runs the command once. If the result or the error says that resources are scarce, the
 // command has not run.
-func (c Command) attempt(ctx context.Context, run *Run) (command.Result, *lastLines, error) {
-	last := &lastLines{}
+func (c Command) attempt(
+	ctx context.Context, run *Run, variables []string,
+) (result command.Result, last *lastLines, err error) {
+	last = &lastLines{}
 	spec := command.Spec{
-		Path: c.Path, Args: c.Args, Dir: c.Dir, Env: environment(run, c.User),
-		User: c.User, Lease: leaseOf(ctx),
+		Path: c.Path, Args: c.Template.Words(run.Inputs()), Dir: c.Dir,
+		Env: slices.Concat(standardVariables(run, c.User), variables), User: c.User, Lease: leaseOf(ctx),
 	}
 	if spec.Dir == "" {
 		dir, err := makeRunDir(run.ID, c.User)
 		if err != nil {
-			return command.Result{}, last, fmt.Errorf("the directory of the run cannot be created: %w", err)
+			return result, last, fmt.Errorf("the directory of the run cannot be created: %w", err)
 		}
 		// The supervisor has usually removed it, and does so even if the server is gone.
 		defer dir.remove(run.logger())
-		spec.Dir, spec.RemoveDir = dir.path, true
+		spec.Dir = dir.path
+		spec.Remove = append(spec.Remove, dir.path)
 	}
-	result, err := c.supervise(ctx, spec, run, last)
+	if inputs := c.Template.Inputs(); len(inputs) > 0 {
+		dir, file, err := writeInputs(run, inputs, c.User)
+		if err != nil {
+			return result, last, fmt.Errorf("the file of the inputs cannot be created: %w", err)
+		}
+		defer dir.remove(run.logger())
+		spec.Env = append(spec.Env, inputsVariable+"="+file)
+		spec.Remove = append(spec.Remove, dir.path)
+	}
+	result, err = c.supervise(ctx, spec, run, last)
 	return result, last, err
 }
 
@@ -198,7 +230,7 @@ func (c Command) supervise(
 	var outputs [2]*output
 	for i, stream := range []app.Stream{app.Stdout, app.Stderr} {
 		var err error
-		outputs[i], err = newOutput(&lineWriter{run: run, stream: stream, last: last})
+		outputs[i], err = newOutput(run.output(stream, last))
 		if err != nil {
 			return command.Result{}, err
 		}
@@ -232,27 +264,4 @@ func grace(ctx context.Context) time.Duration {
 		return shutdownGrace
 	}
 	return commandGrace
-}
-
-// environment returns the whole environment of a command. It omits variables of the server that may be
-// secret.
-func environment(run *Run, user *command.User) []string {
-	env := []string{
-		fmt.Sprintf("RUNBOARD_RUN_ID=%d", run.ID),
-		fmt.Sprintf("RUNBOARD_ATTEMPT=%d", run.Attempt),
-		"RUNBOARD_KIND=" + run.Kind,
-	}
-	for _, name := range []string{"PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR"} {
-		value, set := os.LookupEnv(name)
-		switch {
-		case user != nil && name == "HOME":
-			value, set = user.Home, true
-		case user != nil && name == "USER":
-			value, set = user.Name, true
-		}
-		if set {
-			env = append(env, name+"="+value)
-		}
-	}
-	return env
 }

@@ -142,7 +142,7 @@ func TestCommand_MissingProgramIsNamed(t *testing.T) {
 			}
 		}
 		store := openStore(t)
-		start(t, newQueue(store, command.Kind()))
+		start(t, newQueue(store, command.Kind(app.Kind{})))
 		if run, _ := end(t, store, create(t, store, "job", 1)); run.Status != app.Failed ||
 			!strings.Contains(run.Error, want) {
 			t.Errorf("%s is %s, %q", line, run.Status, run.Error)

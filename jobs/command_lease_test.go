@@ -17,7 +17,7 @@ func TestCommand_IsKilledWithoutALease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	work := command.Kind().Work
+	work := command.Kind(app.Kind{}).Work
 	returned := make(chan error, 1)
 	over := time.Now().Add(5 * time.Second)
 	ctx := jobs.WithLease(t.Context(), func() time.Duration { return time.Until(over) })

@@ -23,7 +23,7 @@ func begin(t *testing.T, line string, change func(*jobs.Queue)) (store *sqlite.S
 		t.Fatal(err)
 	}
 	store = openStore(t)
-	queue := newQueue(store, command.Kind())
+	queue := newQueue(store, command.Kind(app.Kind{}))
 	if change != nil {
 		change(queue)
 	}

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"runboard/app"
 	"runboard/jobs"
 )
 
@@ -17,10 +18,10 @@ func FuzzParseCommand(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if command.Name == "" || len(command.Args) == 0 || !filepath.IsAbs(command.Path) {
+		if command.Name == "" || len(command.Template.Words(nil)) == 0 || !filepath.IsAbs(command.Path) {
 			t.Fatalf("%q is read as %+v", line, command)
 		}
-		if _, err := jobs.NewRegistry(command.Kind()); err != nil {
+		if _, err := jobs.NewRegistry(command.Kind(app.Kind{})); err != nil {
 			t.Fatalf("%q has an invalid name: %v", line, err)
 		}
 	})

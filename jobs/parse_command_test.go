@@ -31,8 +31,8 @@ func TestParseCommand_SplitsLikeAShell(t *testing.T) {
 		`a=sh -c "for i in $(seq 1 20); do echo $i; done"`: {"sh", "-c", "for i in $(seq 1 20); do echo $i; done"},
 	} {
 		command, err := jobs.ParseCommand(given)
-		if err != nil || command.Name != "a" || !slices.Equal(command.Args, want) {
-			t.Errorf("%s is taken for %q: %v", given, command.Args, err)
+		if err != nil || command.Name != "a" || !slices.Equal(command.Template.Words(nil), want) {
+			t.Errorf("%s is taken for %q: %v", given, command.Template.Words(nil), err)
 		}
 		if !filepath.IsAbs(command.Path) || filepath.Base(command.Path) != want[0] {
 			t.Errorf("the program of %s is %s", given, command.Path)

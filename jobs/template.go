@@ -57,6 +57,15 @@ func ParseTemplate(run []string, inputs []app.Input) (Template, error) {
 	return t, nil
 }
 
+// fixedTemplate returns a template of these words, without places for inputs.
+func fixedTemplate(words []string) Template {
+	var t Template
+	for _, text := range words {
+		t.words = append(t.words, templateWord{text: text})
+	}
+	return t
+}
+
 // place checks the input of a word and records that the command has it as a word of its own.
 func (t *Template) place(word templateWord) error {
 	n := slices.IndexFunc(t.inputs, func(i app.Input) bool { return i.Name == word.input })
@@ -158,11 +167,13 @@ func (g *interpreterGuard) next(word templateWord) {
 	switch {
 	case word.input == "" && interpreters.MatchString(base):
 		*g = interpreterGuard{interpreter: base}
-	case g.interpreter == "" || isArgument:
+	case g.interpreter == "":
 		return
 	case evalOptions.MatchString(word.text) || isShortOption(word.text) && strings.ContainsAny(word.text, "ceErp"):
 		g.program = true
 		g.refuses = fmt.Sprintf("%s may read code there", g.interpreter)
+	case isArgument:
+		return
 	case word.input != "" && !g.program:
 		g.refuses = fmt.Sprintf("%s would run it", g.interpreter)
 	case strings.HasPrefix(word.text, "-"):
