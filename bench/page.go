@@ -17,6 +17,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"runboard/app"
+	"runboard/jobs"
 	"runboard/templates"
 )
 
@@ -30,8 +31,12 @@ const (
 // pageChild serves the list with net/http and the templates of Runboard. It renders each response from runs
 // in memory, and neither reads a store nor checks the request.
 func pageChild(*json.Decoder) (sample, error) {
+	registry, err := jobs.NewRegistry(jobs.Simulated(0, 0, 0))
+	if err != nil {
+		return nil, err
+	}
 	tmpl, err := templates.New(templates.Options{Asset: func(name string) string { return "/static/" + name },
-		Kinds: []string{"simulated"}})
+		Kinds: registry})
 	if err != nil {
 		return nil, err
 	}

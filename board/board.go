@@ -70,7 +70,7 @@ func open(ctx context.Context, config Config, registry *jobs.Registry) (*Board, 
 		return nil, err
 	}
 	pages, err := templates.New(templates.Options{
-		Asset: assets.Path, Kinds: menu(registry),
+		Asset: assets.Path, Kinds: registry,
 		MaxAttempts: config.MaxAttempts, RunTimeout: config.RunTimeout,
 	})
 	if err != nil {
@@ -82,7 +82,7 @@ func open(ctx context.Context, config Config, registry *jobs.Registry) (*Board, 
 	}
 	b.server = handlers.New(handlers.Options{
 		Limits: config.limits(), Access: access, PagesOff: config.Role == roleWorker,
-		Templates: pages, Assets: assets, Kinds: registry.Names(), Log: log,
+		Templates: pages, Assets: assets, Kinds: registry, Log: log,
 	})
 	b.listener, err = net.Listen("tcp", config.Addr) // before the database, because it is easy to undo
 	if err != nil {
@@ -98,16 +98,6 @@ func open(ctx context.Context, config Config, registry *jobs.Registry) (*Board, 
 	}
 	b.hub = live.NewHub(b.store, pages, log)
 	return b, nil
-}
-
-// menu returns the kinds in the order in which the page offers them. The simulated kind comes last if there
-// are others, although it stays the default of requests that name no kind.
-func menu(registry *jobs.Registry) []string {
-	names := registry.Names()
-	if len(names) > 1 && names[0] == app.SimulatedKind {
-		return append(names[1:], names[0])
-	}
-	return names
 }
 
 // URL returns the base URL of the board, such as http://127.0.0.1:3000. It does not change.

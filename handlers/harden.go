@@ -50,7 +50,8 @@ func (s *Server) hardenServer() {
 			header.Del(fiber.HeaderExpect)
 		}
 		path, _, _ := bytes.Cut(header.RequestURI(), []byte("?"))
-		if header.IsPost() && string(path) == templates.ListPath {
+		hasInputs := string(path) == templates.ListPath || strings.HasPrefix(string(path), templates.KindsPath+"/")
+		if header.IsPost() && hasInputs {
 			limits.MaxRequestBodySize = maxCreateBody
 		}
 		return limits

@@ -240,13 +240,17 @@ func parseCount(given []string) (int, error) {
 }
 
 func (s *Server) parseKind(given []string) (string, error) {
+	var names []string
+	for _, kind := range s.Kinds.Kinds() {
+		names = append(names, kind.Name)
+	}
 	switch {
 	case len(given) == 0 || len(given) == 1 && given[0] == "":
-		return s.Kinds[0], nil
-	case len(given) == 1 && slices.Contains(s.Kinds, given[0]):
+		return names[0], nil
+	case len(given) == 1 && slices.Contains(names, given[0]):
 		return given[0], nil
 	}
-	return "", app.Errorf(app.CodeInvalid, "The kind must be one of %s.", strings.Join(s.Kinds, ", "))
+	return "", app.Errorf(app.CodeInvalid, "The kind must be one of %s.", strings.Join(names, ", "))
 }
 
 // keys returns all idempotency keys of a request, from its body and its headers.

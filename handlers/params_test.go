@@ -71,7 +71,7 @@ func FuzzParseKind(f *testing.F) {
 		f.Add(seed, "")
 	}
 	f.Add("job", "job")
-	s := &Server{Options: Options{Kinds: []string{"simulated", "job"}}}
+	s := &Server{Options: Options{Kinds: newRegistry(f, "simulated", "job")}}
 	f.Fuzz(func(t *testing.T, first, second string) {
 		for _, given := range [][]string{{first}, {first, second}} {
 			kind, err := s.parseKind(given)

@@ -21,7 +21,7 @@ import (
 // Limits and timeouts of a request. The timeouts do not apply to open sockets.
 const (
 	maxBody        = 16 << 10  // bytes; the forms of the pages are under 300
-	maxCreateBody  = 256 << 10 // bytes; of a POST that creates runs
+	maxCreateBody  = 256 << 10 // bytes; of a form that creates runs
 	maxDiscard     = 4 << 20   // bytes of a refused body that are read, so that the client gets the answer
 	maxHeader      = 8 << 10   // bytes, the request line included
 	discardTimeout = 2 * time.Second
@@ -38,8 +38,15 @@ type Options struct {
 	PagesOff  bool // serve only /up, /metrics and static files: the pages are on other nodes
 	Templates *templates.Templates
 	Assets    *static.Assets
-	Kinds     []string // kinds that requests can start, the default first
+	Kinds     Kinds // kinds that requests can start
 	Log       *slog.Logger
+}
+
+// Kinds has the kinds that requests can start. jobs.Registry implements it.
+type Kinds interface {
+	app.KindSource
+	// Describe returns what a run of a kind would execute with these values, and false if that is no command.
+	Describe(kind string, values app.InputValues) (app.CommandPreview, bool)
 }
 
 // Limits bound what clients can use.
@@ -135,6 +142,11 @@ func (s *Server) route() {
 
 	r.Get(templates.ListPath+".ndjson", s.limitReads, s.export(ndjson))
 	r.Get(templates.ListPath+".csv", s.limitReads, s.export(commaSeparated))
+
+	kinds := r.Group(templates.KindsPath, s.limitReads, compressed())
+	kinds.Get("", s.showKinds)
+	kinds.Get("/:name", s.showKind)
+	kinds.Post("/:name/preview", s.limitPosts, s.previewStart)
 
 	runs := r.Group(templates.ListPath, s.limitReads, compressed())
 	runs.Get("", s.listRuns)

@@ -14,6 +14,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"runboard/app"
+	"runboard/jobs"
 	"runboard/static"
 	"runboard/templates"
 )
@@ -62,13 +63,27 @@ func bareServer(t testing.TB, options Options, log io.Writer) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	drawing, err := templates.New(templates.Options{Asset: assets.Path, Kinds: []string{"test"}})
+	drawing, err := templates.New(templates.Options{Asset: assets.Path, Kinds: newRegistry(t, "test")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	options.Templates, options.Assets, options.Kinds = drawing, assets, []string{"test"}
+	options.Templates, options.Assets, options.Kinds = drawing, assets, newRegistry(t, "test")
 	options.Log = slog.New(slog.NewTextHandler(log, nil))
 	return New(options)
+}
+
+// newRegistry returns a registry of kinds with these names, whose work does nothing.
+func newRegistry(t testing.TB, names ...string) *jobs.Registry {
+	t.Helper()
+	var kinds []jobs.Kind
+	for _, name := range names {
+		kinds = append(kinds, jobs.Kind{Name: name, Work: func(context.Context, *jobs.Run) error { return nil }})
+	}
+	registry, err := jobs.NewRegistry(kinds...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return registry
 }
 
 // listen serves until the test ends, and returns the URL.

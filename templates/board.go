@@ -9,8 +9,8 @@ import (
 // boardPage is the view model of the list page.
 type boardPage struct {
 	Layout layout
-	Key    string   // idempotency key of the start form
-	Kinds  []string // kinds to start; empty if there is only one
+	Form   kindForm // that starts runs, if there is a single kind
+	Kinds  []option // kinds to start, if there are several
 	Live   liveList
 }
 
@@ -52,9 +52,15 @@ type downloads struct{ Runs, CSV, NDJSON string }
 
 // Board renders the page of the list. key is the idempotency key of its start form.
 func (t *Templates) Board(page app.Page, key string) ([]byte, error) {
-	view := boardPage{Layout: t.layout(title(page.Query)), Key: key, Live: t.live(page)}
-	if t.showKind() {
-		view.Kinds = t.kinds
+	view := boardPage{Layout: t.layout(title(page.Query)), Live: t.live(page)}
+	view.Layout.OnRuns = true
+	kinds := t.kinds.Kinds()
+	if len(kinds) == 1 {
+		view.Form = newKindForm(KindForm{Kind: kinds[0], Key: key})
+	} else {
+		for _, kind := range kinds {
+			view.Kinds = append(view.Kinds, option{Value: kind.Name, Text: visible(kind.Label())})
+		}
 	}
 	return t.renderList("board", view, view.Live.List.Rows)
 }
@@ -72,7 +78,7 @@ func (t *Templates) ListFrame(page app.Page) ([]byte, error) {
 }
 
 // showKind reports whether rows name their kind. With a single kind the column would say nothing.
-func (t *Templates) showKind() bool { return len(t.kinds) > 1 }
+func (t *Templates) showKind() bool { return len(t.kinds.Kinds()) > 1 }
 
 func (t *Templates) live(page app.Page) liveList {
 	filter := page.Query.Filter

@@ -11,6 +11,7 @@ const (
 	NoticeID  = "notice"
 	MessageID = "message"
 	ConfirmID = "confirm"
+	StartID   = "start"     // form that starts runs
 	totalID   = "count_all" // number of all runs
 )
 
@@ -18,7 +19,11 @@ const (
 // scripts and htmx targets refer to them.
 var fixedIDs = map[string]string{
 	"live":             "live",              // the live region, which owns the socket
-	"start":            "start",             // form that starts runs
+	"start":            StartID,             // form that starts runs
+	"preview":          "start_preview",     // what the form would start
+	"kindState":        "kind_state",        // how the runs of a kind fare, and the button that pauses it
+	"kinds":            "kinds",             // list of kinds
+	"findKind":         "find_kind",         // field that filters the list of kinds
 	"list":             "process_runs",      // table body with the rows
 	"pager":            "pager",             // links to older and newer pages
 	"matches":          "matches",           // number of runs that match the filter
@@ -71,6 +76,9 @@ func FactsID(run int64) string { return RowID(run) + "_facts" }
 
 // eventsID returns the id of the list with a run's history on its page.
 func eventsID(run int64) string { return RowID(run) + "_events" }
+
+// inputID returns the id of the control of an input, or of the group of its controls.
+func inputID(input string) string { return "input_" + input }
 
 // groupID returns the id of a failure group.
 func groupID(failure int64) string { return "failure_" + decimal(failure) }

@@ -27,14 +27,37 @@ var noon = time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
 func before(d time.Duration) time.Time { return noon.Add(-d) }
 
 // newTemplates returns templates with noon as their clock and plain asset names.
-func newTemplates(t testing.TB, kinds ...string) *templates.Templates {
+func newTemplates(t testing.TB, names ...string) *templates.Templates {
 	t.Helper()
-	if kinds == nil {
-		kinds = []string{"simulated"}
+	if names == nil {
+		names = []string{"simulated"}
 	}
+	var kinds kindList
+	for _, name := range names {
+		kinds = append(kinds, app.Kind{Name: name})
+	}
+	return newTemplatesOf(t, kinds...)
+}
+
+// kindList is a list of kinds that never changes.
+type kindList []app.Kind
+
+func (l kindList) Kinds() []app.Kind { return l }
+
+func (l kindList) Kind(name string) (app.Kind, bool) {
+	i := slices.IndexFunc(l, func(kind app.Kind) bool { return kind.Name == name })
+	if i < 0 {
+		return app.Kind{}, false
+	}
+	return l[i], true
+}
+
+// newTemplatesOf is newTemplates with kinds that have more than a name.
+func newTemplatesOf(t testing.TB, kinds ...app.Kind) *templates.Templates {
+	t.Helper()
 	tmpl, err := templates.New(templates.Options{
 		Asset: func(name string) string { return "/static/" + name },
-		Kinds: kinds, MaxAttempts: 3, RunTimeout: 24 * time.Hour,
+		Kinds: kindList(kinds), MaxAttempts: 3, RunTimeout: 24 * time.Hour,
 		Now: func() time.Time { return noon },
 	})
 	if err != nil {

@@ -151,7 +151,7 @@ func TestBoard_StartsRunsWithoutScripts(t *testing.T) {
 	for _, field := range elements(forms[0], named("input")) {
 		sent[attribute(field, "name")] = attribute(field, "value")
 	}
-	if len(sent) != 2 || sent["count"] != "10" || sent["idempotency_key"] != "key-1" {
+	if len(sent) != 3 || sent["count"] != "10" || sent["idempotency_key"] != "key-1" || sent["kind"] != "simulated" {
 		t.Errorf("the start form sends %v", sent)
 	}
 }
@@ -232,7 +232,8 @@ func TestBoard_MarksTheCurrentTab(t *testing.T) {
 		{Filter: app.Filter{Filtered: true, Status: app.Failed}}: "filter_failed",
 	} {
 		root := parsePage(t, must(t)(tmpl.Board(app.Page{Query: query}, "")))
-		marked := elements(root, func(node *html.Node) bool { return attribute(node, "aria-current") != "" })
+		live := byID(t, root, "live")
+		marked := elements(live, func(node *html.Node) bool { return attribute(node, "aria-current") != "" })
 		if len(marked) != 1 || attribute(marked[0], "id") != want {
 			t.Errorf("%d links are current, want only %s", len(marked), want)
 		}

@@ -18,6 +18,36 @@ const FailuresPath = ListPath + "/failures"
 // StatisticsPath is the path of the statistics page.
 const StatisticsPath = ListPath + "/statistics"
 
+// KindsPath is the path of the list of kinds.
+const KindsPath = "/kinds"
+
+// KindPath returns the path of a kind's page.
+func KindPath(kind string) string { return KindsPath + "/" + url.PathEscape(kind) }
+
+// InputPrefix comes before the name of an input in form fields and query parameters.
+const InputPrefix = "input."
+
+// maxFilledPath is the largest length in bytes of a path that fills a form: browsers and servers refuse long
+// ones.
+const maxFilledPath = 4000
+
+// KindPathWith returns the path of the page of a run's kind with the form filled with the inputs of the run,
+// secrets excepted. If they are too long for a path, the server reads them from the run.
+func KindPathWith(run app.ProcessRun) string {
+	query := url.Values{}
+	for _, value := range run.Inputs.Values() {
+		query[InputPrefix+value.Name] = value.Texts
+	}
+	path := KindPath(run.Kind)
+	if len(query) == 0 {
+		return path
+	}
+	if filled := path + "?" + query.Encode(); len(filled) <= maxFilledPath {
+		return filled
+	}
+	return path + "?run=" + decimal(run.ID)
+}
+
 // RunPath returns the path of a run's page.
 func RunPath(run int64) string { return ListPath + "/" + decimal(run) }
 
@@ -46,6 +76,7 @@ const BulkPath = ListPath + "/bulk"
 func fixedPath(name string) (string, error) {
 	paths := map[string]string{
 		"list": ListPath, "failures": FailuresPath, "statistics": StatisticsPath, "bulk": BulkPath,
+		"kinds": KindsPath,
 	}
 	if path, known := paths[name]; known {
 		return path, nil
@@ -91,6 +122,9 @@ func parameters(query app.Query) url.Values {
 	set("q", query.Text)
 	if query.Failure > 0 {
 		set("failure", decimal(query.Failure))
+	}
+	for _, match := range query.Inputs.Matches() {
+		set(InputPrefix+match.Name, match.Value)
 	}
 	switch query.Direction {
 	case app.Before:

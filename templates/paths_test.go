@@ -68,7 +68,7 @@ func TestNew_FailsWithoutAnAsset(t *testing.T) {
 // Without Options.Now, templates use the real clock, not the zero time.
 func TestNew_DefaultClockIsTheRealOne(t *testing.T) {
 	t.Parallel()
-	tmpl, err := templates.New(templates.Options{Asset: func(string) string { return "" }})
+	tmpl, err := templates.New(templates.Options{Asset: func(string) string { return "" }, Kinds: kindList{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 
 func TestRowCache_RendersChangedRowsAgain(t *testing.T) {
 	t.Parallel()
-	tmpl, err := New(Options{Asset: func(name string) string { return name }})
+	tmpl, err := New(Options{Asset: func(name string) string { return name }, Kinds: noKinds{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,13 +52,13 @@ func (t *Templates) search(filter app.Filter) searchForm {
 // kindOptions returns the kinds to filter by. It includes the kind of the current filter even if that kind is
 // no longer offered.
 func (t *Templates) kindOptions(selected string) []option {
-	kinds := t.kinds
-	if selected != "" && !slices.Contains(kinds, selected) {
-		kinds = append(slices.Clone(kinds), selected)
-	}
 	options := []option{{Text: "All kinds"}}
-	for _, kind := range kinds {
-		options = append(options, option{kind, kind, kind == selected})
+	for _, kind := range t.kinds.Kinds() {
+		options = append(options, option{kind.Name, kind.Label(), kind.Name == selected})
+	}
+	isSelected := func(o option) bool { return o.Selected }
+	if selected != "" && !slices.ContainsFunc(options, isSelected) {
+		options = append(options, option{selected, selected, true})
 	}
 	return options
 }

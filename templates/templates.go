@@ -27,7 +27,7 @@ var files embed.FS
 // Templates renders pages, fragments and frames. It is safe for concurrent use.
 type Templates struct {
 	set         *template.Template
-	kinds       []string
+	kinds       app.KindSource
 	maxAttempts int
 	timeout     time.Duration
 	now         func() time.Time
@@ -39,8 +39,8 @@ type Templates struct {
 type Options struct {
 	// Asset returns the path of a static file. It panics if there is no such file.
 	Asset func(name string) string
-	// Kinds are the kinds that users can start, the default first.
-	Kinds []string
+	// Kinds are the kinds that users can start.
+	Kinds app.KindSource
 	// MaxAttempts is the number of attempts that a run gets, for "attempt 2 of 3"; below 1 counts as 1.
 	MaxAttempts int
 	// RunTimeout is the time limit of an attempt, for "limit 24 h"; pages do not mention 0.
@@ -97,10 +97,11 @@ func (t *Templates) Drain() { t.draining.Store(true) }
 
 // layout is the view model of what all pages have in common.
 type layout struct {
-	Title                    string
-	ServerTime               string // in ms since 1970
-	Draining                 bool
-	OnFailures, OnStatistics bool // the page is the target of this link
+	Title      string
+	ServerTime string // in ms since 1970
+	Draining   bool
+	// The page is the target of this link.
+	OnRuns, OnKinds, OnFailures, OnStatistics bool
 }
 
 func (t *Templates) layout(title string) layout {

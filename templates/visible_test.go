@@ -38,7 +38,7 @@ func TestVisible_NamesHiddenCharacters(t *testing.T) {
 func TestPages_ShowHiddenCharactersOfErrorsAndLogs(t *testing.T) {
 	t.Parallel()
 	const hiding = "a\u202eb\u200bc\ufeff"
-	tmpl, err := New(Options{Asset: func(name string) string { return name }})
+	tmpl, err := New(Options{Asset: func(name string) string { return name }, Kinds: noKinds{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,3 +75,10 @@ func TestPages_ShowHiddenCharactersOfErrorsAndLogs(t *testing.T) {
 		}
 	}
 }
+
+// noKinds offers no kinds.
+type noKinds struct{}
+
+func (noKinds) Kinds() []app.Kind { return nil }
+
+func (noKinds) Kind(string) (app.Kind, bool) { return app.Kind{}, false }

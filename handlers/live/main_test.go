@@ -15,6 +15,7 @@ import (
 
 	"runboard/app"
 	"runboard/db/sqlite"
+	"runboard/jobs"
 	"runboard/templates"
 )
 
@@ -35,10 +36,24 @@ type fataler interface {
 	Fatalf(string, ...any)
 }
 
+// newRegistry returns a registry of kinds with these names, whose work does nothing.
+func newRegistry(t fataler, names ...string) *jobs.Registry {
+	t.Helper()
+	var kinds []jobs.Kind
+	for _, name := range names {
+		kinds = append(kinds, jobs.Kind{Name: name, Work: func(context.Context, *jobs.Run) error { return nil }})
+	}
+	registry, err := jobs.NewRegistry(kinds...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return registry
+}
+
 func newTemplates(t fataler) *templates.Templates {
 	t.Helper()
 	drawing, err := templates.New(templates.Options{
-		Asset: func(name string) string { return "/static/" + name }, Kinds: []string{"test"},
+		Asset: func(name string) string { return "/static/" + name }, Kinds: newRegistry(t, "test"),
 	})
 	if err != nil {
 		t.Fatal(err)

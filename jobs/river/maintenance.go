@@ -8,7 +8,6 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
-	"runboard/app"
 	"runboard/jobs"
 )
 
@@ -93,7 +92,7 @@ func (t *task) Work(context.Context, *river.Job[taskArgs]) error {
 		t.node.log.Info(t.message, "runs", n)
 	}
 	if err != nil && ctx.Err() == nil {
-		t.node.log.Log(ctx, app.RepeatedLevel(err), "maintenance failed", "task", t.args.name, "error", err)
+		t.node.log.Error("maintenance failed", "task", t.args.name, "error", err)
 	}
 	return nil
 }
@@ -105,8 +104,7 @@ func (n *node) announceKinds(ctx context.Context) {
 		wait := announceInterval
 		if err := n.Store.AnnounceKinds(ctx, kinds); err != nil {
 			if ctx.Err() == nil {
-				level := app.RepeatedLevel(err)
-				n.log.Log(ctx, level, "the kinds of this node cannot be announced", "error", err)
+				n.log.Error("the kinds of this node cannot be announced", "error", err)
 			}
 			wait = tick
 		}

@@ -1,0 +1,208 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"runboard/app"
+	"runboard/templates"
+)
+
+// errKind answers requests for kinds that are not offered.
+var errKind = app.Errorf(app.CodeNotFound, "There is no such kind.")
+
+// showKinds answers GET /kinds. With the name of a kind in its query, as the form of the board sends it, it
+// redirects to the page of that kind.
+func (s *Server) showKinds(c *fiber.Ctx) error {
+	if kind := c.Query("kind"); kind != "" {
+		return c.Redirect(templates.KindPath(kind), fiber.StatusSeeOther)
+	}
+	kinds := s.Kinds.Kinds()
+	overviews, err := s.kindOverviews(c.UserContext(), kinds)
+	if err != nil {
+		return err
+	}
+	return sendHTML(c)(s.Templates.Kinds(kinds, overviews))
+}
+
+// showKind answers GET /kinds/:name. Its query fills the form, and never starts anything.
+func (s *Server) showKind(c *fiber.Ctx) error {
+	kind, err := s.findKind(c)
+	if err != nil {
+		return err
+	}
+	given, err := s.prefilled(c, kind)
+	if err != nil {
+		return err
+	}
+	return s.sendKindForm(c, templates.KindForm{Kind: kind, Given: given, Faults: faultsOf(kind, given)})
+}
+
+// previewStart answers POST /kinds/:name/preview with what the form in its body would start.
+func (s *Server) previewStart(c *fiber.Ctx) error {
+	kind, err := s.findKind(c)
+	if err != nil {
+		return err
+	}
+	body, err := parseBody(c)
+	if err != nil {
+		return err
+	}
+	count, err := parseCount(body["count"])
+	if err != nil {
+		count = kind.DefaultCount() // the form says what is wrong
+	}
+	preview, err := s.newPreview(c.UserContext(), kind, inputsIn(body), count)
+	if err != nil {
+		return err
+	}
+	return sendHTML(c)(s.Templates.StartPreview(kind, preview))
+}
+
+// findKind returns the kind that the path names.
+func (s *Server) findKind(c *fiber.Ctx) (app.Kind, error) {
+	name, err := url.PathUnescape(c.Params("name"))
+	if err != nil {
+		return app.Kind{}, errKind
+	}
+	kind, known := s.Kinds.Kind(name)
+	if !known {
+		return app.Kind{}, errKind
+	}
+	return kind, nil
+}
+
+// prefilled returns the values that the query gives to inputs of the kind, or those of the run that it names.
+// Secrets are left out.
+func (s *Server) prefilled(c *fiber.Ctx, kind app.Kind) (map[string][]string, error) {
+	query := parseForm(c.Context().QueryArgs())
+	given := inputsIn(query)
+	if id, ok := parseNumber(c.Query("run")); ok {
+		page, err := s.store.Run(c.UserContext(), id)
+		if err != nil && app.CodeOf(err) != app.CodeNotFound {
+			return nil, err
+		}
+		if page.Run.Kind == kind.Name {
+			for _, value := range page.Run.Inputs.Values() {
+				given[value.Name] = value.Texts
+			}
+		}
+	}
+	for name := range given {
+		isShown := func(i app.Input) bool { return i.Name == name && i.Type != app.SecretInput }
+		if !slices.ContainsFunc(kind.Inputs, isShown) {
+			delete(given, name)
+		}
+	}
+	return given, nil
+}
+
+// inputsIn returns the fields of inputs, by the names of the inputs.
+func inputsIn(form fields) map[string][]string {
+	given := map[string][]string{}
+	for name, texts := range form {
+		if input, found := strings.CutPrefix(name, templates.InputPrefix); found {
+			given[input] = texts
+		}
+	}
+	return given
+}
+
+// faultsOf returns what is wrong with given values. Inputs without a value are not wrong yet.
+func faultsOf(kind app.Kind, given map[string][]string) app.InputErrors {
+	_, err := app.InputsOfForm(kind.Inputs, given)
+	faults, _ := errors.AsType[app.InputErrors](err)
+	for name := range faults {
+		isGiven := func(text string) bool { return text != "" }
+		if !slices.ContainsFunc(given[name], isGiven) {
+			delete(faults, name)
+		}
+	}
+	return faults
+}
+
+// sendKindForm answers with the form of a kind: alone to a partial request, and else on the page of the kind.
+// It adds what the form lacks: an idempotency key and the preview. The caller sets the status.
+func (s *Server) sendKindForm(c *fiber.Ctx, form templates.KindForm) error {
+	form.Key = newKey()
+	if negotiate(c) == asFragment {
+		c.Set("HX-Retarget", "#"+templates.StartID)
+		c.Set("HX-Reswap", "outerMorph")
+		return sendHTML(c)(s.Templates.KindForm(form))
+	}
+	ctx, kind := c.UserContext(), form.Kind
+	page, err := s.store.Page(ctx, app.Query{Filter: app.Filter{Kind: kind.Name}})
+	if err != nil {
+		return err
+	}
+	overviews, err := s.kindOverviews(ctx, []app.Kind{kind})
+	if err != nil {
+		return err
+	}
+	count, err := parseCount([]string{form.Count})
+	if err != nil || form.Count == "" {
+		count = kind.DefaultCount()
+	}
+	preview, err := s.newPreview(ctx, kind, form.Given, count)
+	if err != nil {
+		return err
+	}
+	form.Preview = &preview
+	return sendHTML(c)(s.Templates.Kind(form, overviews[0], page))
+}
+
+// newPreview returns what a start of count runs with given values would do.
+func (s *Server) newPreview(
+	ctx context.Context, kind app.Kind, given map[string][]string, count int,
+) (templates.StartPreview, error) {
+	preview := templates.StartPreview{Count: count, Workers: s.Limits.Workers}
+	visible := kind.Inputs
+	visible = slices.DeleteFunc(slices.Clone(visible), func(i app.Input) bool { return i.Type == app.SecretInput })
+	values, err := app.InputsOfForm(visible, given)
+	if faults, wrong := errors.AsType[app.InputErrors](err); wrong {
+		for _, input := range visible {
+			if faults[input.Name] != "" {
+				preview.Missing = append(preview.Missing, input)
+			}
+		}
+	}
+	if command, is := s.Kinds.Describe(kind.Name, values); is {
+		preview.Command = &command
+	}
+	overviews, err := s.kindOverviews(ctx, []app.Kind{kind})
+	if err != nil {
+		return preview, err
+	}
+	preview.MedianDuration, preview.Measured = overviews[0].MedianDuration, overviews[0].Measured
+	preview.Queue, err = s.queueAhead(ctx, kind, kind.ConcurrencyKeyOf(values))
+	return preview, err
+}
+
+// kindReader is the part of the store that kinds need.
+type kindReader interface {
+	KindOverviews(ctx context.Context, kinds []string) ([]app.KindOverview, error)
+	QueueAhead(ctx context.Context, kind app.Kind, key string) (app.QueueAhead, error)
+}
+
+func (s *Server) kindOverviews(ctx context.Context, kinds []app.Kind) ([]app.KindOverview, error) {
+	var names []string
+	for _, kind := range kinds {
+		names = append(names, kind.Name)
+	}
+	if store, can := s.store.(kindReader); can {
+		return store.KindOverviews(ctx, names)
+	}
+	return make([]app.KindOverview, len(kinds)), nil
+}
+
+func (s *Server) queueAhead(ctx context.Context, kind app.Kind, key string) (app.QueueAhead, error) {
+	if store, can := s.store.(kindReader); can {
+		return store.QueueAhead(ctx, kind, key)
+	}
+	return app.QueueAhead{}, nil
+}

@@ -1,0 +1,170 @@
+package templates
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"runboard/app"
+)
+
+// maxRadios is the largest number of choices that are shown as radio buttons.
+const maxRadios = 5
+
+// maxCheckboxes is the largest number of choices that are shown as checkboxes.
+const maxCheckboxes = 12
+
+// control is the view model of the control of an input: a native element, or a group of them.
+type control struct {
+	ElementID, Field string
+	Type             string // "radios", "checkboxes", "select", "textarea", "flag", or the type of an input element
+	Label            string
+	Required         bool
+	Value            string // of elements with a single value, except secrets
+	Options          []option
+	Multiple         bool // of a select
+	Hints
+	Limits
+}
+
+// Hints are the texts beside a control.
+type Hints struct {
+	Help, HelpID   string
+	Fault, FaultID string
+	DescribedBy    string // the ids of both
+	Focused        bool   // the first wrong control
+}
+
+// Limits are what the browser checks. Empty ones are left out.
+type Limits struct {
+	Min, Max, Step       string
+	Pattern              string
+	MinLength, MaxLength string
+	Placeholder          string // what an empty field means
+}
+
+// controls returns the controls of the inputs of a form. The first wrong one has the focus.
+func controls(form KindForm) []control {
+	var all []control
+	focused := false
+	for _, input := range form.Kind.Inputs {
+		view := newControl(input, form.Given, form.Faults[input.Name])
+		view.Focused = view.Fault != "" && !focused
+		focused = focused || view.Focused
+		all = append(all, view)
+	}
+	return all
+}
+
+func newControl(input app.Input, given map[string][]string, fault string) control {
+	view := control{
+		ElementID: inputID(input.Name), Field: InputPrefix + input.Name, Type: controlType(input),
+		Label: visible(input.Label()), Required: input.Required,
+		Hints:  newHints(input, fault),
+		Limits: newLimits(input, fault),
+	}
+	texts, typed := given[input.Name]
+	if !typed {
+		texts = input.Default
+	}
+	switch input.Type {
+	case app.SecretInput: // never shown
+	case app.ChoiceInput, app.ChoicesInput:
+		view.Options = choiceOptions(input, texts)
+		view.Multiple = input.Type == app.ChoicesInput
+	default:
+		if len(texts) > 0 {
+			view.Value = texts[len(texts)-1] // after the value of an unchecked checkbox
+		}
+	}
+	return view
+}
+
+// controlType returns the control for an input, see control.Type.
+func controlType(input app.Input) string {
+	switch input.Type {
+	case app.LinesInput:
+		return "textarea"
+	case app.NumberInput, app.DateInput:
+		return string(input.Type)
+	case app.FlagInput:
+		return "flag"
+	case app.SecretInput:
+		return "password"
+	case app.ChoiceInput:
+		if len(input.Choices) <= maxRadios {
+			return "radios"
+		}
+		return "select"
+	case app.ChoicesInput:
+		if len(input.Choices) <= maxCheckboxes {
+			return "checkboxes"
+		}
+		return "select"
+	}
+	return "text"
+}
+
+// choiceOptions returns the options of an input. A single choice that need not be made has an option for that.
+func choiceOptions(input app.Input, selected []string) []option {
+	var options []option
+	if input.Type == app.ChoiceInput && len(input.Default) == 0 {
+		none := option{Text: "None", Selected: len(selected) == 0 || selected[0] == ""}
+		switch {
+		case !input.Required:
+			options = append(options, none)
+		case len(input.Choices) > maxRadios:
+			none.Text = "Choose…"
+			options = append(options, none)
+		}
+	}
+	for _, choice := range input.Choices {
+		options = append(options, option{
+			Value: choice.Value, Text: visible(choice.Label()),
+			Selected: slices.Contains(selected, choice.Value),
+		})
+	}
+	return options
+}
+
+func newHints(input app.Input, fault string) Hints {
+	hints := Hints{Help: visible(input.Help)}
+	var described []string
+	if hints.Help != "" {
+		hints.HelpID = inputID(input.Name) + "_help"
+		described = append(described, hints.HelpID)
+	}
+	if fault != "" {
+		hints.Fault = visible(input.Label() + " " + fault + ".")
+		hints.FaultID = inputID(input.Name) + "_fault"
+		described = append(described, hints.FaultID)
+	}
+	hints.DescribedBy = strings.Join(described, " ")
+	return hints
+}
+
+func newLimits(input app.Input, fault string) Limits {
+	switch input.Type {
+	case app.NumberInput:
+		limits := Limits{Min: input.Min, Max: input.Max, Step: "any"}
+		// Without a minimum, browsers count steps from the value in the page. That is right only if it is valid.
+		if input.Step != "" && (input.Min != "" || fault == "") {
+			limits.Step = input.Step
+		}
+		return limits
+	case app.DateInput:
+		return Limits{Min: input.Min, Max: input.Max}
+	case app.TextInput:
+		limits := Limits{Pattern: browserPattern(input.PatternText()), MinLength: input.Min, MaxLength: input.Max}
+		if limits.MaxLength == "" {
+			limits.MaxLength = strconv.Itoa(app.MaxInputText)
+		}
+		if len(input.Default) > 0 {
+			limits.Placeholder = visible(input.Default[0])
+		}
+		return limits
+	case app.SecretInput:
+		return Limits{Pattern: browserPattern(input.PatternText())}
+	}
+	return Limits{}
+}

@@ -1,0 +1,196 @@
+package templates
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"runboard/app"
+)
+
+// KindForm is the form that starts runs of a kind.
+type KindForm struct {
+	Kind app.Kind
+	// Given are the values that were typed, by input. Inputs that it lacks have their defaults. Secrets are never
+	// rendered.
+	Given  map[string][]string
+	Faults app.InputErrors // messages to show at the inputs
+	Count  string          // "": the default of the kind
+	Fault  string          // what is wrong with the request besides the inputs, or ""
+	Key    string          // idempotency key
+	// Preview says what would happen; nil: the page asks for it.
+	Preview *StartPreview
+}
+
+// kindForm is the view model of a KindForm.
+type kindForm struct {
+	Kind        string
+	Key         string
+	Count       string
+	Button      string
+	Noun, Nouns string // of the button, for one run and for more
+	Controls    []control
+	Faults      []string
+}
+
+// kindPage is the view model of the page of a kind.
+type kindPage struct {
+	Layout      layout
+	Name        string
+	Description []string // paragraphs
+	Form        kindForm
+	State       kindState
+	Preview     startPreview
+	PreviewPath string
+	ListPath    string
+	Live        liveList
+}
+
+// kindState is the view model of how the runs of a kind fare.
+type kindState struct {
+	Last              *lastRun
+	Usual             string // usual duration, or ""
+	Running, Waiting  string
+	Paused            bool
+	Policy            []string
+	ActionPath        string // pauses or resumes the kind
+	Action, ActionFor string
+}
+
+// lastRun is the view model of the newest run of a kind.
+type lastRun struct {
+	ID, Path, Status string
+	Age              relative
+}
+
+// Kind renders the page of a kind: its form, what the form would start, and the list of its runs. The query of
+// page must be for the kind.
+func (t *Templates) Kind(form KindForm, overview app.KindOverview, page app.Page) ([]byte, error) {
+	kind := form.Kind
+	view := kindPage{
+		Layout: t.layout(visible(kind.Label())), Name: kind.Name, Description: paragraphs(kind.Description),
+		Form: newKindForm(form), State: t.kindState(kind, overview),
+		PreviewPath: KindPath(kind.Name) + "/preview", ListPath: QueryPath(page.Query), Live: t.live(page),
+	}
+	if form.Preview != nil {
+		view.Preview = newStartPreview(kind, *form.Preview)
+	}
+	view.Layout.OnKinds = true
+	return t.renderList("kind", view, view.Live.List.Rows)
+}
+
+// KindForm renders the form alone, the answer to a partial request that cannot be fulfilled.
+func (t *Templates) KindForm(form KindForm) ([]byte, error) {
+	return t.render("kind_form", newKindForm(form))
+}
+
+func newKindForm(form KindForm) kindForm {
+	kind := form.Kind
+	view := kindForm{
+		Kind: kind.Name, Key: form.Key, Count: cmp.Or(form.Count, decimal(int64(kind.DefaultCount()))),
+		Controls: controls(form),
+	}
+	view.Noun, view.Nouns = nouns(kind)
+	view.Button = startLabel(kind, view.Count)
+	if form.Fault != "" {
+		view.Faults = append(view.Faults, form.Fault)
+	}
+	for _, name := range slices.Sorted(maps.Keys(form.Faults)) {
+		isInput := func(input app.Input) bool { return input.Name == name }
+		if !slices.ContainsFunc(kind.Inputs, isInput) {
+			view.Faults = append(view.Faults, visible(name+" "+form.Faults[name]+"."))
+		}
+	}
+	return view
+}
+
+// nouns returns what a run of the kind is called on the start button, and several runs.
+func nouns(kind app.Kind) (one, many string) {
+	if kind.Name == app.SimulatedKind {
+		return "process", "processes"
+	}
+	return "run", "runs"
+}
+
+// startLabel returns the label of the button that starts a number of runs.
+func startLabel(kind app.Kind, count string) string {
+	one, many := nouns(kind)
+	if count == "1" {
+		return "Start 1 " + one
+	}
+	return "Start " + count + " " + many
+}
+
+// paragraphs splits a text at empty lines.
+func paragraphs(text string) (all []string) {
+	for part := range strings.SplitSeq(text, "\n\n") {
+		if part = strings.TrimSpace(part); part != "" {
+			all = append(all, visible(part))
+		}
+	}
+	return all
+}
+
+func (t *Templates) kindState(kind app.Kind, overview app.KindOverview) kindState {
+	state := kindState{
+		Running: grouped(overview.Started), Waiting: grouped(overview.Created), Paused: overview.Paused,
+		Policy: t.policy(kind), Action: "Pause", ActionFor: "pause", Last: newLastRun(overview.Last, t.now()),
+	}
+	if overview.Measured > 0 {
+		state.Usual = rough(overview.MedianDuration)
+	}
+	if overview.Paused {
+		state.Action, state.ActionFor = "Resume", "resume"
+	}
+	state.ActionPath = KindPath(kind.Name) + "/" + state.ActionFor
+	return state
+}
+
+func newLastRun(run app.ProcessRun, now time.Time) *lastRun {
+	if run.ID == 0 {
+		return nil
+	}
+	at := run.CreatedAt
+	if !run.FinishedAt.IsZero() {
+		at = run.FinishedAt
+	}
+	return &lastRun{ID: decimal(run.ID), Path: RunPath(run.ID), Status: run.Status.String(), Age: age(at, now)}
+}
+
+// policy lists the limits of the runs of a kind.
+func (t *Templates) policy(kind app.Kind) (all []string) {
+	if limit := t.limitOf(kind); limit > 0 {
+		all = append(all, "limit "+lasting(limit))
+	}
+	if attempts := t.attemptsOf(kind); attempts > 1 {
+		all = append(all, plural(int64(attempts), "attempt", "attempts"))
+	}
+	if kind.Concurrency > 0 {
+		text := decimal(int64(kind.Concurrency)) + " at once"
+		if len(kind.ConcurrencyKey) > 0 {
+			text += " for each " + strings.Join(labels(kind, kind.ConcurrencyKey), " and ")
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+// labels returns the labels of inputs of a kind.
+func labels(kind app.Kind, names []string) (all []string) {
+	for _, name := range names {
+		for _, input := range kind.Inputs {
+			if input.Name == name {
+				all = append(all, visible(input.Label()))
+			}
+		}
+	}
+	return all
+}
+
+// limitOf returns the time limit of an attempt of a run of a kind; 0 without one.
+func (t *Templates) limitOf(kind app.Kind) time.Duration { return cmp.Or(kind.Timeout, t.timeout) }
+
+// attemptsOf returns the number of attempts that a run of a kind gets.
+func (t *Templates) attemptsOf(kind app.Kind) int { return cmp.Or(kind.Attempts, t.maxAttempts) }

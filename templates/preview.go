@@ -1,0 +1,120 @@
+package templates
+
+import (
+	"strings"
+	"time"
+
+	"runboard/app"
+)
+
+// StartPreview is what would happen if a form was sent now.
+type StartPreview struct {
+	Count int // runs
+	// Missing are the inputs whose values are missing or wrong, so that there is no command yet.
+	Missing []app.Input
+	Command *app.CommandPreview // nil if the kind executes no command, or if inputs are missing
+	Queue   app.QueueAhead
+	// MedianDuration and Measured are those of app.KindOverview.
+	MedianDuration time.Duration
+	Measured       int
+	Workers        int // of this server
+}
+
+// startPreview is the view model of a StartPreview. The zero startPreview is not known yet.
+type startPreview struct {
+	Start    string
+	Duration string // or ""
+	Missing  string // asks for the inputs that are missing, or ""
+	Command  *commandPreview
+}
+
+// commandPreview is the view model of a command.
+type commandPreview struct {
+	Words     []string
+	Dir       string
+	Variables []string
+}
+
+// StartPreview renders what would happen if the form of a kind was sent now.
+func (t *Templates) StartPreview(kind app.Kind, preview StartPreview) ([]byte, error) {
+	return t.render("start_preview", newStartPreview(kind, preview))
+}
+
+func newStartPreview(kind app.Kind, from StartPreview) startPreview {
+	view := startPreview{Start: whenItStarts(kind, from), Duration: howLongItTakes(from)}
+	if len(from.Missing) > 0 {
+		var names []string
+		for _, input := range from.Missing {
+			names = append(names, visible(input.Label()))
+		}
+		view.Missing = "The command depends on " + enumeration(names) + "."
+		return view
+	}
+	if from.Command == nil {
+		return view
+	}
+	view.Command = &commandPreview{Dir: visible(from.Command.Dir)}
+	for _, word := range from.Command.Words {
+		view.Command.Words = append(view.Command.Words, visible(word))
+	}
+	for _, name := range from.Command.Variables {
+		view.Command.Variables = append(view.Command.Variables, visible(name))
+	}
+	return view
+}
+
+// whenItStarts says when the run, or the first of several, would start.
+func whenItStarts(kind app.Kind, from StartPreview) string {
+	text := "Starts "
+	if from.Count > 1 {
+		text = grouped(int64(from.Count)) + " runs. The first starts "
+	}
+	queue := from.Queue
+	before := queue.Created
+	if queue.Limit > 0 {
+		before += queue.Started
+	}
+	switch {
+	case queue.Paused:
+		return text + "when the kind is resumed: it is paused."
+	case before == 0 && queue.Limit == 0 && kind.Concurrency == 0 && from.Workers > 0 && queue.Started >= int64(from.Workers):
+		return text + "as soon as a worker is free."
+	case before == 0:
+		return text + "at once."
+	}
+	if wait := expectedWait(kind, from); wait > 0 {
+		text += "in about " + rough(wait) + ", "
+	} else {
+		text += "later: "
+	}
+	return text + grouped(before) + " before it."
+}
+
+// expectedWait estimates how long a run waits for those before it, or returns 0.
+func expectedWait(kind app.Kind, from StartPreview) time.Duration {
+	slots := int64(kind.Concurrency)
+	if slots == 0 {
+		slots = max(from.Queue.Started, 1)
+	}
+	rounds := (from.Queue.Created + slots) / slots
+	return time.Duration(rounds) * from.MedianDuration
+}
+
+func howLongItTakes(from StartPreview) string {
+	switch from.Measured {
+	case 0:
+		return ""
+	case 1:
+		return "Takes about " + rough(from.MedianDuration) + ", as the last one did."
+	}
+	return "Takes about " + rough(from.MedianDuration) + ", as the last " + decimal(int64(from.Measured)) + " did."
+}
+
+// enumeration joins names with commas and a final "and".
+func enumeration(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}
