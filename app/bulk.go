@@ -129,6 +129,9 @@ func (a BulkAction) String() string {
 	if a.Filter.Text != "" {
 		add("containing ", "“"+a.Filter.Text+"”")
 	}
+	for _, match := range a.Filter.Inputs.Matches() {
+		add("with ", match.Name+"="+match.Value)
+	}
 	if a.Filter.Failure > 0 {
 		add("with error number ", strconv.FormatInt(a.Filter.Failure, 10))
 	}

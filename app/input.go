@@ -2,6 +2,7 @@ package app
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -132,6 +133,11 @@ func (v InputValues) Texts(name string) []string {
 		}
 	}
 	return nil
+}
+
+// HasSecrets reports whether any of the values is a secret.
+func (v InputValues) HasSecrets() bool {
+	return slices.ContainsFunc(v, func(value InputValue) bool { return value.Type == SecretInput })
 }
 
 // Public returns the values without secrets.

@@ -35,6 +35,22 @@ func (f InputFilter) Matches() []InputMatch {
 	return matches
 }
 
+// IsZero reports whether there are no conditions.
+func (f InputFilter) IsZero() bool { return f == InputFilter{} }
+
+// MarshalText returns the conditions as a query string.
+func (f InputFilter) MarshalText() ([]byte, error) { return []byte(f.encoded), nil }
+
+// UnmarshalText parses the result of MarshalText.
+func (f *InputFilter) UnmarshalText(text []byte) error {
+	values, err := url.ParseQuery(string(text))
+	if err != nil {
+		return err
+	}
+	f.encoded = values.Encode()
+	return nil
+}
+
 // Keys returns the forms of the value by which runs are found, see InputKey: that of a text, and that of a
 // number if it is one.
 func (m InputMatch) Keys() []string {

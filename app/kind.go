@@ -110,13 +110,16 @@ type KindOverview struct {
 	// MedianDuration is the median of the newest completed runs, at most UsualRuns, and Measured their number.
 	MedianDuration time.Duration
 	Measured       int
-	Started        int64 // runs in this status, as is Created
+	Started        int64 // runs in this status, as is Created; CountedOfKind+1 means more than CountedOfKind
 	Created        int64
 	Paused         bool
 }
 
 // UsualRuns is how many of the newest completed runs of a kind its usual duration is measured from.
 const UsualRuns = 20
+
+// CountedOfKind is how many runs of a kind in a status are counted for its overview.
+const CountedOfKind = 1000
 
 // CommandPreview is what a run with certain inputs would execute.
 type CommandPreview struct {
@@ -129,7 +132,7 @@ type CommandPreview struct {
 type QueueAhead struct {
 	Waiting
 	// Started and Created are the runs in this status that come first: those of the same kind and concurrency
-	// key if the kind is limited, or else all runs.
+	// key if the kind is limited, of which at most CountedOfKind+1 are counted, or else all runs.
 	Started, Created int64
 }
 

@@ -104,6 +104,10 @@ type Batch struct {
 	Count     int
 	Kind      string
 	CreatedAt time.Time
+
+	InputCount     int // of each run, as are Inputs and ConcurrencyKey
+	Inputs         RunInputs
+	ConcurrencyKey string
 }
 
 // Last returns the highest id of the batch.
@@ -116,6 +120,7 @@ func (b Batch) Runs() []ProcessRun {
 		runs[i] = ProcessRun{
 			ID: b.First + int64(i), Kind: b.Kind, Status: Created, Version: 1,
 			CreatedAt: b.CreatedAt, UpdatedAt: b.CreatedAt, Progress: Progress{Percent: NoPercent},
+			InputCount: b.InputCount, Inputs: b.Inputs, ConcurrencyKey: b.ConcurrencyKey,
 		}
 	}
 	return runs

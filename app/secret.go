@@ -3,7 +3,10 @@ package app
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 )
 
@@ -12,7 +15,8 @@ const SecretKeySize = 32
 
 // SecretBox encrypts the secret inputs of runs that wait. It may be used by any goroutine.
 type SecretBox struct {
-	aead cipher.AEAD
+	aead  cipher.AEAD
+	print []byte // key of Fingerprint
 }
 
 // NewSecretBox returns a box with a key of SecretKeySize random bytes.
@@ -28,7 +32,17 @@ func NewSecretBox(key []byte) (*SecretBox, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &SecretBox{aead}, nil
+	derived := hmac.New(sha256.New, key)
+	derived.Write([]byte("fingerprint"))
+	return &SecretBox{aead: aead, print: derived.Sum(nil)}, nil
+}
+
+// Fingerprint returns a text that is the same for the same content. Without the key of the box, nothing about
+// the content can be learned from it, not even by guessing.
+func (b *SecretBox) Fingerprint(content []byte) string {
+	hash := hmac.New(sha256.New, b.print)
+	hash.Write(content)
+	return hex.EncodeToString(hash.Sum(nil))
 }
 
 // Seal encrypts the value of an input of a kind.

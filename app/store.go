@@ -22,14 +22,17 @@ type Store interface {
 	// CodeNotFound, or with CodeConflict if the run has finished.
 	Cancel(ctx context.Context, id int64) (ProcessRun, error)
 
-	// Retry returns a failed or cancelled run to created, with all its attempts. It returns the changed run,
-	// and fails with CodeNotFound, with CodeConflict if the run is in another status, and with
-	// CodeUnavailable if too many runs are waiting.
+	// Retry returns a failed or cancelled run to created, with all its attempts and the same inputs. It returns
+	// the changed run, and fails with CodeNotFound, with CodeConflict if the run is in another status or had a
+	// secret input, and with CodeUnavailable if too many runs are waiting.
 	Retry(ctx context.Context, id int64) (ProcessRun, error)
 
 	// Delete deletes a finished run with its log and history. It fails with CodeNotFound, and with
 	// CodeConflict if the run has not finished.
 	Delete(ctx context.Context, id int64) error
+
+	// PauseKind pauses a kind, or resumes it: created runs of a paused kind wait. Repeating it changes nothing.
+	PauseKind(ctx context.Context, kind string, paused bool) error
 
 	// CreateBulkAction creates a run that performs action. It is not limited by the number of waiting runs,
 	// because the action may reduce it. key makes it repeatable as in CreateRequest. It fails with
@@ -72,6 +75,12 @@ type Reader interface {
 	// Failures returns the failed runs, grouped by error.
 	Failures(ctx context.Context) (Failures, error)
 
+	// KindOverviews returns how the runs of these kinds fare, in the same order.
+	KindOverviews(ctx context.Context, kinds []string) ([]KindOverview, error)
+
+	// QueueAhead returns what a run of a kind that is created now would wait for. key is its concurrency key.
+	QueueAhead(ctx context.Context, kind Kind, key string) (QueueAhead, error)
+
 	// PreviewBulk counts the runs that a bulk action would change now.
 	PreviewBulk(ctx context.Context, action BulkAction) (BulkPreview, error)
 }
@@ -94,6 +103,10 @@ type WorkStore interface {
 	// Requeue returns an interrupted run from started to created; the attempt does not count. If cancellation
 	// of the run was requested, it is cancelled instead.
 	Requeue(ctx context.Context, run ProcessRun) error
+
+	// Inputs returns the values that a run was created with, secrets included. It fails with ErrSecretUnknown
+	// if one of these cannot be decrypted.
+	Inputs(ctx context.Context, run ProcessRun) (InputValues, error)
 
 	// CancelRequests returns the started runs whose cancellation is requested.
 	CancelRequests(ctx context.Context) ([]CancelRequest, error)

@@ -142,7 +142,8 @@ func Retry(run ProcessRun, scheduledAt, at time.Time) (ProcessRun, Event, error)
 	next := ProcessRun{
 		ID: run.ID, Kind: run.Kind, Status: Created, Version: run.Version + 1, FencingToken: run.FencingToken,
 		CreatedAt: run.CreatedAt, UpdatedAt: at, ScheduledAt: scheduledAt,
-		Progress: Progress{Percent: NoPercent},
+		Progress:   Progress{Percent: NoPercent},
+		InputCount: run.InputCount, Inputs: run.Inputs, ConcurrencyKey: run.ConcurrencyKey,
 	}
 	return next, eventOf(next, NoteRetried), nil
 }
