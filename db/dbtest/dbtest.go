@@ -30,6 +30,8 @@ type Settings struct {
 	Searched    int64                           // see query.NewReader; 0 is the default
 	Kinds       []string                        // kinds with workers; nil: do not report any as unhandled
 	StartDelay  func(kind string) time.Duration // nil: none
+	Definitions app.KindSource                  // policies of kinds; nil: none
+	Secrets     *app.SecretBox                  // nil: secrets cannot be stored
 	Now         func() time.Time
 }
 
@@ -65,6 +67,7 @@ func Run(t *testing.T, subject Subject) {
 		{"Page", testPages},
 		{"Page by page", testPageByPage},
 		{"Run", testRun},
+		{"Inputs", testInputs},
 		{"Overview", testOverview},
 		{"Start, Finish and Requeue", testTransitions},
 		{"Fast paths", testFastPaths},

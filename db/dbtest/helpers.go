@@ -32,7 +32,20 @@ func openWith(t TB, subject Subject, settings Settings) fixture {
 	t.Helper()
 	clock := NewClock()
 	settings.Now = clock.Now
+	if settings.Secrets == nil {
+		settings.Secrets = newBox(t)
+	}
 	return fixture{TB: t, store: subject.Open(t, settings), clock: clock}
+}
+
+// newBox returns a box with a random key.
+func newBox(t TB) *app.SecretBox {
+	t.Helper()
+	box, err := app.NewSecretBox(app.NewSecretKey())
+	if err != nil {
+		t.Fatalf("there is no box for secrets: %v", err)
+	}
+	return box
 }
 
 // inside returns the fixture for a subtest, so that failures count for the subtest.

@@ -40,7 +40,8 @@ func (tx *transaction) createBulkRun(action query.NewBulkAction) (app.Batch, err
 	if action.Refused != nil {
 		return app.Batch{}, action.Refused
 	}
-	batch, err := tx.insertRuns(app.CreateRequest{Kind: action.Kind, Count: 1})
+	request := app.CreateRequest{Kind: action.Kind, Count: 1}
+	batch, err := tx.insertRuns(query.NewRuns{CreateRequest: request})
 	if err != nil {
 		return batch, err
 	}

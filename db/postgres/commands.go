@@ -29,14 +29,28 @@ func (s *Store) change(ctx context.Context, id int64, apply transition) (changed
 		if err != nil {
 			return err
 		}
-		changed, err = tx.apply(current, apply)
+		if changed, err = tx.apply(current, apply); err != nil {
+			return err
+		}
 		tx.noNotify = changed.Version == current.run.Version
+		runs := []app.ProcessRun{changed}
+		err = dialect.FillInputs(tx.ctx, tx, runs)
+		changed = runs[0]
 		return err
 	})
 	if err != nil {
 		return app.ProcessRun{}, err
 	}
 	return changed, nil
+}
+
+// PauseKind implements app.Store.
+func (s *Store) PauseKind(ctx context.Context, kind string, paused bool) error {
+	return s.write(ctx, func(tx *transaction) error {
+		changed, err := query.PauseKind(tx, kind, paused, tx.now)
+		tx.noNotify = !changed
+		return err
+	})
 }
 
 // cancel cancels a created run, and requests the cancellation of a started one. If the job of a started run
@@ -61,6 +75,9 @@ func (tx *transaction) cancel(current lockedRun) (app.ProcessRun, app.Event, err
 func (tx *transaction) retry(current lockedRun) (app.ProcessRun, app.Event, error) {
 	run, event, err := app.Retry(current.run, tx.scheduledAt(current.run.Kind), tx.time())
 	if err != nil {
+		return run, event, err
+	}
+	if err := query.CheckRetry(tx, current.run); err != nil {
 		return run, event, err
 	}
 	return run, event, tx.checkCapacity(1)

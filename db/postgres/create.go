@@ -10,9 +10,10 @@ import (
 
 const (
 	// A concurrent request with the same key waits here until the first one commits or rolls back.
-	addKey = `INSERT INTO idempotency_keys (key, kind, count, first_id, created_at) VALUES ($1, $2, $3, 0, $4)
+	addKey = `INSERT INTO idempotency_keys (key, kind, count, inputs, first_id, created_at)
+		VALUES ($1, $2, $3, $4, 0, $5)
 		ON CONFLICT DO NOTHING RETURNING true`
-	findKey     = `SELECT kind, count, first_id, created_at FROM idempotency_keys WHERE key = $1`
+	findKey     = `SELECT kind, count, inputs, first_id, created_at FROM idempotency_keys WHERE key = $1`
 	setFirstID  = `UPDATE idempotency_keys SET first_id = $1 WHERE key = $2`
 	dropOldKeys = `DELETE FROM idempotency_keys WHERE key IN (
 		SELECT key FROM idempotency_keys WHERE created_at < $1
@@ -20,21 +21,22 @@ const (
 )
 
 var insertRuns = query.SQL(`INSERT INTO process_runs (id, kind, status, version, attempt, crashes,
-		fencing_token, error, created_at, updated_at, job, scheduled_at)
-	SELECT $1 + nth - 1, $2, :created, 1, 0, 0, 0, '', $3, $3, job, scheduled
+		fencing_token, error, created_at, updated_at, job, scheduled_at, inputs, concurrency_key)
+	SELECT $1 + nth - 1, $2, :created, 1, 0, 0, 0, '', $3, $3, job, scheduled, $6, $7
 	FROM unnest($4::bigint[], $5::bigint[]) WITH ORDINALITY AS jobs (job, scheduled, nth)`)
 
 // Create implements app.Store.
 func (s *Store) Create(ctx context.Context, request app.CreateRequest) (batch app.Batch, err error) {
-	if err := query.CheckNew(request); err != nil {
+	runs, err := query.PrepareRuns(request, s.options.Definitions, s.options.Secrets)
+	if err != nil {
 		return batch, err
 	}
 	err = s.write(ctx, func(tx *transaction) (err error) {
-		batch, err = tx.idempotent(request, func() (app.Batch, error) {
+		batch, err = tx.idempotent(runs, func() (app.Batch, error) {
 			if err := tx.checkCapacity(request.Count); err != nil {
 				return app.Batch{}, err
 			}
-			return tx.insertRuns(request)
+			return tx.insertRuns(runs)
 		})
 		return err
 	})
@@ -48,14 +50,15 @@ func (s *Store) Create(ctx context.Context, request app.CreateRequest) (batch ap
 // first batch, or fails with CodeInvalid if the key was used for another request. It also deletes two expired
 // keys, so that the table shrinks faster than it grows and no request pays for many.
 func (tx *transaction) idempotent(
-	request app.CreateRequest, create func() (app.Batch, error),
+	request query.NewRuns, create func() (app.Batch, error),
 ) (app.Batch, error) {
 	key := request.IdempotencyKey
 	if key == "" {
 		return create()
 	}
 	var isFirst bool
-	_, err := tx.Find(&isFirst, addKey, key, request.Kind, request.Count, tx.now.UnixMilli())
+	_, err := tx.Find(&isFirst, addKey, key, request.Kind, request.Count, request.Fingerprint,
+		tx.now.UnixMilli())
 	if err != nil {
 		return app.Batch{}, err
 	}
@@ -90,11 +93,12 @@ func (tx *transaction) checkCapacity(count int) error {
 }
 
 // insertRuns inserts the created runs of a batch, with consecutive ids, and their jobs.
-func (tx *transaction) insertRuns(request app.CreateRequest) (app.Batch, error) {
-	batch := app.Batch{Count: request.Count, Kind: request.Kind, CreatedAt: tx.time()}
-	if err := tx.GetContext(tx.ctx, &batch.First, "SELECT allocate_run_ids($1)", request.Count); err != nil {
-		return batch, err
+func (tx *transaction) insertRuns(request query.NewRuns) (app.Batch, error) {
+	var first int64
+	if err := tx.GetContext(tx.ctx, &first, "SELECT allocate_run_ids($1)", request.Count); err != nil {
+		return app.Batch{}, err
 	}
+	batch := request.Batch(first, tx.time())
 	runs := batch.Runs()
 	scheduled := make([]int64, len(runs))
 	for i := range runs {
@@ -107,7 +111,12 @@ func (tx *transaction) insertRuns(request app.CreateRequest) (app.Batch, error) 
 	}
 	created := app.Counters{Created: int64(request.Count)}
 	tx.events = append(tx.events, query.StatsEvent{Kind: request.Kind, Counters: created})
-	return batch, tx.Exec(insertRuns, batch.First, request.Kind, tx.now.UnixMilli(), jobs, scheduled)
+	err = tx.Exec(insertRuns, batch.First, request.Kind, tx.now.UnixMilli(), jobs, scheduled,
+		batch.InputCount, batch.ConcurrencyKey)
+	if err != nil {
+		return batch, err
+	}
+	return batch, tx.insertInputs(request, batch)
 }
 
 // scheduledAt returns the time at which a run that is created or retried now may start; the zero time is at

@@ -51,6 +51,10 @@ type Options struct {
 	// Kinds are the kinds that this node handles. Waiting runs of other kinds are reported as unhandled,
 	// unless another node has announced the kind; nil reports none.
 	Kinds []string
+	// Definitions has the policies of the kinds that are offered; nil: there are none.
+	Definitions app.KindSource
+	// Secrets encrypts secret inputs; nil: runs with secrets are refused.
+	Secrets *app.SecretBox
 	// StartDelay returns the delay between the creation or retry of a run of kind and its start; nil: no
 	// delay.
 	StartDelay func(kind string) time.Duration

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"runboard/app"
 	"runboard/db/query"
 )
 
@@ -18,6 +19,8 @@ func (db database) Read(ctx context.Context, f func(context.Context, query.Query
 }
 
 func (db database) Now() time.Time { return db.options.Now() }
+
+func (db database) Secrets() *app.SecretBox { return db.options.Secrets }
 
 // HandledKinds returns the kinds that this node handles, and those announced within kindsTTL.
 func (db database) HandledKinds(ctx context.Context, q query.Queryer) (kinds []string, err error) {
@@ -44,6 +47,7 @@ var dialect = query.Dialect{
 	IntArray:    "(SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb))",
 	TextArray:   "(SELECT jsonb_array_elements_text(?::jsonb))",
 	SortKey:     "sort_id",
+	JSONGroup:   "json_agg",
 	SearchRows:  "run_search WHERE words @@ ?::tsquery",
 	SearchRun:   "run_id",
 	SearchFirst: "SELECT unnest(ARRAY(%s))",

@@ -98,9 +98,11 @@ func exceeds(now app.BulkPreview, confirmed app.Confirmation) error {
 
 // Request returns the request under which the idempotency key of the action is stored. Its kind contains a
 // hash of the action, so that the same key with another action is refused.
-func (a NewBulkAction) Request(key string) app.CreateRequest {
+func (a NewBulkAction) Request(key string) NewRuns {
 	hash := sha256.Sum256(a.requested)
-	return app.CreateRequest{Kind: a.Kind + " " + hex.EncodeToString(hash[:8]), Count: 1, IdempotencyKey: key}
+	return NewRuns{CreateRequest: app.CreateRequest{
+		Kind: a.Kind + " " + hex.EncodeToString(hash[:8]), Count: 1, IdempotencyKey: key,
+	}}
 }
 
 // BulkChunk is the next part of a bulk action.

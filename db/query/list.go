@@ -19,6 +19,7 @@ func (r *Reader) Page(ctx context.Context, query app.Query) (page app.Page, err 
 		page = app.Page{Query: query, Runs: []app.ProcessRun{}}
 		if !query.Filtered || overview.Counts[query.Status] > 0 {
 			page = s.page(query)
+			s.fillInputs(page.Runs)
 		}
 		page.Overview = overview
 	})
@@ -31,6 +32,7 @@ func (r *Reader) Runs(ctx context.Context, filter app.Filter, before int64, limi
 ) {
 	err = r.read(forLong(ctx), func(s *snapshot) {
 		runs, next = s.list(filter).runs(IDRange{Before: before}, false, limit)
+		s.fillInputs(runs)
 	})
 	if len(runs) == limit {
 		next = runs[limit-1].ID
@@ -45,7 +47,10 @@ func (d Dialect) RunsByIDSQL() string {
 
 // RunsByID implements app.Store.
 func (r *Reader) RunsByID(ctx context.Context, ids []int64) (runs []app.ProcessRun, err error) {
-	err = r.read(ctx, func(s *snapshot) { runs = s.readRuns(r.dialect.RunsByIDSQL(), JSONArray(ids)) })
+	err = r.read(ctx, func(s *snapshot) {
+		runs = s.readRuns(r.dialect.RunsByIDSQL(), JSONArray(ids))
+		s.fillInputs(runs)
+	})
 	return runs, err
 }
 
@@ -105,6 +110,10 @@ func (s *snapshot) list(filter app.Filter, only ...app.Status) *list {
 		l.terms = terms
 	}
 	l.limitTimes(filter)
+	for _, match := range filter.Inputs.Matches() {
+		condition, args := hasInput(match)
+		l.require(condition, args...)
+	}
 	return l
 }
 

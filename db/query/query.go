@@ -72,7 +72,7 @@ func JSONArray[T int64 | string](values []T) string {
 
 // Columns lists the columns of process_runs that a Run has.
 const Columns = `id, kind, status, version, attempt, crashes, fencing_token, error, created_at, updated_at,
-	started_at, finished_at, scheduled_at, cancel_requested_at, percent, message, failure`
+	started_at, finished_at, scheduled_at, cancel_requested_at, percent, message, failure, inputs, concurrency_key`
 
 // Run is a row of process_runs. Times are in milliseconds since 1970; 0 is none.
 type Run struct {
@@ -93,6 +93,8 @@ type Run struct {
 	Percent           int8   `db:"percent"`
 	Message           string `db:"message"`
 	Failure           int64  `db:"failure"`
+	Inputs            int    `db:"inputs"`
+	ConcurrencyKey    string `db:"concurrency_key"`
 }
 
 // App returns the row as a run.
@@ -103,7 +105,8 @@ func (r Run) App() app.ProcessRun {
 		CreatedAt: FromMillis(r.CreatedAt), UpdatedAt: FromMillis(r.UpdatedAt),
 		StartedAt: FromMillis(r.StartedAt), FinishedAt: FromMillis(r.FinishedAt),
 		ScheduledAt: FromMillis(r.ScheduledAt), CancelRequestedAt: FromMillis(r.CancelRequestedAt),
-		Progress: app.Progress{Percent: app.Percent(r.Percent), Message: r.Message},
+		Progress:   app.Progress{Percent: app.Percent(r.Percent), Message: r.Message},
+		InputCount: r.Inputs, ConcurrencyKey: r.ConcurrencyKey,
 	}
 }
 

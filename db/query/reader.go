@@ -23,6 +23,8 @@ type Database interface {
 	// HandledKinds returns the kinds that workers handle. If it returns nil, unhandled kinds are not
 	// reported.
 	HandledKinds(ctx context.Context, q Queryer) ([]string, error)
+	// Secrets opens the secret inputs of runs, or is nil.
+	Secrets() *app.SecretBox
 	// CheckSearch returns the reason if texts cannot be searched, or nil.
 	CheckSearch() error
 	// SearchExpression returns the argument of Dialect.SearchRows for the rows that have one of the terms or,
@@ -40,8 +42,10 @@ type Dialect struct {
 	IndexHint string
 	// SortKey is the column with the run id that ends the indexes that begin with other columns.
 	SortKey string
-	// SearchRows follows FROM to select rows of the search index, which has one row for the error of a run
-	// and one for each part of its log. Its argument is a Database.SearchExpression.
+	// JSONGroup is the aggregate function that returns a JSON array.
+	JSONGroup string
+	// SearchRows follows FROM to select rows of the search index, which has one row for the error of a run,
+	// one for its inputs, and one for each part of its log. Its argument is a Database.SearchExpression.
 	SearchRows string
 	// SearchRun is the expression for the run id of a row of the search index.
 	SearchRun string
@@ -84,7 +88,9 @@ func (r *Reader) Run(ctx context.Context, id int64) (page app.RunPage, err error
 			s.fail(NotFound(id))
 			return
 		}
-		page.Run = row.App()
+		runs := []app.ProcessRun{row.App()}
+		s.fillInputs(runs)
+		page.Run = runs[0]
 		page.Events = s.events(id)
 		page.Log = s.log(app.LogQuery{
 			Run: id, Offset: math.MaxInt64, Backwards: true, Bytes: app.TailBytes, Lines: app.TailLines,

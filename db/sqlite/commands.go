@@ -29,13 +29,27 @@ func (s *Store) change(ctx context.Context, id int64, apply transition) (changed
 		if err != nil {
 			return err
 		}
-		changed, err = tx.apply(current, apply)
+		if changed, err = tx.apply(current, apply); err != nil {
+			return err
+		}
+		runs := []app.ProcessRun{changed}
+		err = dialect.FillInputs(context.Background(), tx.conn, runs)
+		changed = runs[0]
 		return err
 	})
 	if err != nil {
 		return app.ProcessRun{}, err
 	}
 	return changed, nil
+}
+
+// PauseKind implements app.Store.
+func (s *Store) PauseKind(ctx context.Context, kind string, paused bool) error {
+	return s.write(ctx, func(tx *transaction) error {
+		changed, err := query.PauseKind(tx, kind, paused, tx.now)
+		tx.changed = tx.changed || changed
+		return err
+	})
 }
 
 // cancel cancels a created run, and requests the cancellation of a started one.
@@ -47,6 +61,9 @@ func (tx *transaction) cancel(run app.ProcessRun) (app.ProcessRun, app.Event, er
 func (tx *transaction) retry(run app.ProcessRun) (app.ProcessRun, app.Event, error) {
 	next, event, err := app.Retry(run, tx.scheduledAt(run.Kind), tx.time())
 	if err != nil {
+		return next, event, err
+	}
+	if err := query.CheckRetry(tx, run); err != nil {
 		return next, event, err
 	}
 	return next, event, tx.checkCapacity(1)

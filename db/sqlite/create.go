@@ -10,26 +10,27 @@ import (
 
 const (
 	insertRuns = `INSERT INTO process_runs (kind, status, version, attempt, crashes, fencing_token, error,
-			created_at, updated_at, started_at, finished_at, scheduled_at)
-		SELECT ?1, ?4, 1, 0, 0, 0, '', ?2, ?2, 0, 0, value FROM json_each(?3)`
-	findKey = `SELECT kind, count, first_id, created_at FROM idempotency_keys WHERE key = ?`
-	addKey  = `INSERT INTO idempotency_keys (key, kind, count, first_id, created_at)
-		VALUES (?, ?, ?, ?, ?)`
+			created_at, updated_at, started_at, finished_at, scheduled_at, inputs, concurrency_key)
+		SELECT ?1, ?4, 1, 0, 0, 0, '', ?2, ?2, 0, 0, value, ?5, ?6 FROM json_each(?3)`
+	findKey = `SELECT kind, count, inputs, first_id, created_at FROM idempotency_keys WHERE key = ?`
+	addKey  = `INSERT INTO idempotency_keys (key, kind, count, inputs, first_id, created_at)
+		VALUES (?, ?, ?, ?, ?, ?)`
 	dropOldKeys = `DELETE FROM idempotency_keys WHERE key IN (
 		SELECT key FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT 2)`
 )
 
 // Create implements app.Store.
 func (s *Store) Create(ctx context.Context, request app.CreateRequest) (batch app.Batch, err error) {
-	if err := query.CheckNew(request); err != nil {
+	runs, err := query.PrepareRuns(request, s.options.Definitions, s.options.Secrets)
+	if err != nil {
 		return batch, err
 	}
 	err = s.write(ctx, func(tx *transaction) (err error) {
-		batch, err = tx.idempotent(request, func() (app.Batch, error) {
+		batch, err = tx.idempotent(runs, func() (app.Batch, error) {
 			if err := tx.checkCapacity(request.Count); err != nil {
 				return app.Batch{}, err
 			}
-			return tx.insertRuns(request)
+			return tx.insertRuns(runs)
 		})
 		return err
 	})
@@ -43,7 +44,7 @@ func (s *Store) Create(ctx context.Context, request app.CreateRequest) (batch ap
 // first batch, or fails with CodeInvalid if the key was used for another request. It also deletes two expired
 // keys, so that the table shrinks faster than it grows and no request pays for many.
 func (tx *transaction) idempotent(
-	request app.CreateRequest, create func() (app.Batch, error),
+	request query.NewRuns, create func() (app.Batch, error),
 ) (app.Batch, error) {
 	key := request.IdempotencyKey
 	if key == "" {
@@ -61,7 +62,8 @@ func (tx *transaction) idempotent(
 	if err != nil {
 		return batch, err
 	}
-	err = tx.Exec(addKey, key, request.Kind, request.Count, batch.First, tx.now.UnixMilli())
+	err = tx.Exec(addKey, key, request.Kind, request.Count, request.Fingerprint, batch.First,
+		tx.now.UnixMilli())
 	if err != nil {
 		return batch, err
 	}
@@ -75,14 +77,15 @@ func (tx *transaction) checkCapacity(count int) error {
 
 // insertRuns inserts the created runs of a batch. Their ids are consecutive, because there is one writer and
 // ids are never reused.
-func (tx *transaction) insertRuns(request app.CreateRequest) (app.Batch, error) {
+func (tx *transaction) insertRuns(request query.NewRuns) (app.Batch, error) {
 	tx.newest = max(tx.newest, tx.now.UnixMilli()) // created_at never falls as ids rise
 	scheduled := make([]int64, request.Count)
 	for i := range scheduled {
 		scheduled[i] = query.Millis(tx.scheduledAt(request.Kind))
 	}
 	values, ctx := query.JSONArray(scheduled), context.Background()
-	result, err := tx.conn.ExecContext(ctx, insertRuns, request.Kind, tx.newest, values, app.Created)
+	result, err := tx.conn.ExecContext(ctx, insertRuns, request.Kind, tx.newest, values, app.Created,
+		len(request.Inputs), request.ConcurrencyKey)
 	if err != nil {
 		return app.Batch{}, err
 	}
@@ -96,10 +99,8 @@ func (tx *transaction) insertRuns(request app.CreateRequest) (app.Batch, error) 
 	tx.changed = true
 	created := app.Counters{Created: count}
 	tx.events = append(tx.events, query.StatsEvent{Kind: request.Kind, Counters: created})
-	return app.Batch{
-		First: last - count + 1, Count: request.Count, Kind: request.Kind,
-		CreatedAt: query.FromMillis(tx.newest),
-	}, nil
+	batch := request.Batch(last-count+1, query.FromMillis(tx.newest))
+	return batch, tx.insertInputs(request, batch)
 }
 
 // scheduledAt returns the time at which a run that is created or retried now may start; the zero time is at

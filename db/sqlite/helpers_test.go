@@ -109,6 +109,11 @@ func create(t testing.TB, store *Store, n int) []app.ProcessRun {
 	return batch.Runs()
 }
 
+// newRuns returns n runs to insert.
+func newRuns(n int) query.NewRuns {
+	return query.NewRuns{CreateRequest: app.CreateRequest{Kind: kind, Count: n}}
+}
+
 func start(t testing.TB, store *Store, run app.ProcessRun) app.ProcessRun {
 	t.Helper()
 	started, err := store.Start(ctx, run)

@@ -118,8 +118,8 @@ func (r changedRow) started(run app.ProcessRun, tx *transaction) app.ProcessRun 
 	return app.ProcessRun{
 		ID: run.ID, Kind: run.Kind, Status: app.Started, Version: r.version, Attempt: r.attempt,
 		FencingToken: r.token, Crashes: run.Crashes, CreatedAt: run.CreatedAt, UpdatedAt: tx.time(),
-		StartedAt: tx.time(),
-		Progress:  app.Progress{Percent: app.NoPercent},
+		StartedAt: tx.time(), Progress: app.Progress{Percent: app.NoPercent},
+		InputCount: run.InputCount, ConcurrencyKey: run.ConcurrencyKey,
 	}
 }
 

@@ -46,6 +46,10 @@ type Options struct {
 	// Kinds are the kinds that this process handles; pages warn of waiting runs of other kinds. nil: no
 	// warning.
 	Kinds []string
+	// Definitions has the policies of the kinds that are offered; nil: there are none.
+	Definitions app.KindSource
+	// Secrets encrypts secret inputs; nil: runs with secrets are refused.
+	Secrets *app.SecretBox
 	// StartDelay returns the delay between the creation or retry of a run of kind and its start; nil: no
 	// delay.
 	StartDelay func(kind string) time.Duration

@@ -119,5 +119,10 @@ func (tx *transaction) drop(id int64, until time.Time) (dropped, partial bool, e
 	if err := tx.unindex(id, query.ErrorPart); err != nil {
 		return false, false, err
 	}
+	if run.InputCount > 0 {
+		if err := tx.unindex(id, query.InputPart); err != nil {
+			return false, false, err
+		}
+	}
 	return true, false, tx.DropLog(id, math.MaxInt64)
 }

@@ -20,6 +20,8 @@ func (db database) Read(ctx context.Context, f func(context.Context, query.Query
 
 func (db database) Now() time.Time { return db.options.Now() }
 
+func (db database) Secrets() *app.SecretBox { return db.options.Secrets }
+
 func (db database) HandledKinds(context.Context, query.Queryer) ([]string, error) {
 	return db.options.Kinds, nil
 }
@@ -49,6 +51,7 @@ func (database) SearchExpression(terms []string, prefix bool) string {
 var dialect = query.Dialect{
 	IntArray: "(SELECT value FROM json_each(?))", TextArray: "(SELECT value FROM json_each(?))",
 	IndexHint:   "INDEXED BY",
+	JSONGroup:   "json_group_array",
 	SortKey:     "id",
 	SearchRows:  "json_each(?) AS wanted CROSS JOIN run_search WHERE run_search MATCH wanted.value",
 	SearchRun:   "run_search.rowid / 1048576", // partsPerRun

@@ -10,8 +10,8 @@ import (
 	"runboard/db/query"
 )
 
-// The search index. A run has one row for its error and one for each part of its log; the rowid encodes the
-// run. The index holds neither the texts nor the positions of words in them. The tokenizer only splits at the
+// The search index. A run has one row for its error, one for its inputs and one for each part of its log; the
+// rowid encodes the run. The index holds neither the texts nor the positions of words in them. The tokenizer only splits at the
 // blanks between terms, see query.Terms.
 const (
 	searchTable = `CREATE VIRTUAL TABLE run_search USING fts5
@@ -30,12 +30,15 @@ const (
 // has 65,536 parts at once; the part numbers wrap around.
 const partsPerRun = 1 << 20
 
-// indexRow returns the rowid of a part of a run's texts. The error comes first.
+// indexRow returns the rowid of a part of a run's texts. The error comes first, and the inputs last.
 func indexRow(run, part int64) int64 {
-	if part == query.ErrorPart {
+	switch part {
+	case query.ErrorPart:
 		return run * partsPerRun
+	case query.InputPart:
+		return run*partsPerRun + partsPerRun - 1
 	}
-	return run*partsPerRun + 1 + (part-1)%(partsPerRun-1)
+	return run*partsPerRun + 1 + (part-1)%(partsPerRun-2)
 }
 
 const canSearch = "SELECT sqlite_compileoption_used('ENABLE_FTS5')"
@@ -91,6 +94,9 @@ func makeSearchable(ctx context.Context, pool *sqlx.DB) (can bool, err error) {
 var storedTexts = []string{
 	`SELECT id AS run_id, kind, 0 AS part, error AS text, NULL AS line_index, '' AS before
 		FROM process_runs WHERE error <> ''`,
+	`SELECT run_id, kind, -1 AS part, group_concat(value, char(10)) AS text, NULL AS line_index, '' AS before
+		FROM run_inputs JOIN process_runs ON process_runs.id = run_id
+		WHERE type NOT IN ('secret', 'flag') GROUP BY run_id`,
 	`SELECT run_id, kind, part + 1 AS part, ` + query.WrittenColumns + `
 		FROM run_logs JOIN process_runs ON process_runs.id = run_id`,
 }
@@ -127,7 +133,7 @@ func indexStoredText(ctx context.Context, tx *sqlx.Tx, texts *sqlx.Rows) error {
 		return err
 	}
 	terms := query.Terms(text.Run, text.Text)
-	if text.Part != query.ErrorPart {
+	if text.Part > query.ErrorPart {
 		var err error
 		if terms, err = text.Terms(text.Run); err != nil {
 			return err

@@ -28,6 +28,8 @@ CREATE TABLE process_runs (
   percent             smallint NOT NULL DEFAULT -1 CHECK (percent BETWEEN -1 AND 100), -- -1: none reported
   message             text     NOT NULL DEFAULT '',
   failure             bigint   NOT NULL DEFAULT 0, -- the failure group of a failed run, otherwise 0
+  inputs              smallint NOT NULL DEFAULT 0, -- the number of inputs that have a value
+  concurrency_key     text     COLLATE "C" NOT NULL DEFAULT '',
   job                 bigint   NOT NULL,           -- the newest River job of the run
   node                bigint   NOT NULL DEFAULT 0, -- works on the started run, or did last; 0 is none
   progress_id         bigint   NOT NULL DEFAULT 0, -- identifies the newest progress update that was saved
@@ -238,11 +240,63 @@ END $$;
 CREATE TRIGGER run_search_clear_error AFTER UPDATE OF error ON process_runs
   FOR EACH ROW WHEN (old.error <> '' AND new.error <> old.error) EXECUTE FUNCTION run_search_clear_error();
 
+-- The values of the inputs of runs, in the order of their ordinal: one row for each value, so that an input of
+-- type choices has several. match_key is app.InputKey of the value. Secrets have a row without value and match_key,
+-- which stays when the secret is gone. sort_id is in the index for the reason given at process_runs.
+CREATE TABLE run_inputs (
+  run_id    bigint  NOT NULL,
+  ordinal   integer NOT NULL,
+  name      text    COLLATE "C" NOT NULL,
+  type      text    NOT NULL,
+  value     text    NOT NULL,
+  match_key text    COLLATE "C",
+  sort_id   bigint  GENERATED ALWAYS AS (run_id) STORED,
+  PRIMARY KEY (run_id, ordinal)
+);
+CREATE INDEX run_inputs_by_value ON run_inputs (name, match_key, sort_id) WHERE match_key IS NOT NULL;
+
+-- The secret inputs of runs that have not finished, encrypted by an app.SecretBox.
+CREATE TABLE run_secrets (
+  run_id bigint NOT NULL,
+  name   text   COLLATE "C" NOT NULL,
+  value  bytea  NOT NULL,
+  PRIMARY KEY (run_id, name)
+);
+
+-- Triggers delete the secrets of a run when it finishes, and its inputs with the run, so that no statement can
+-- miss them.
+-- +goose StatementBegin
+CREATE FUNCTION drop_secrets() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  DELETE FROM run_secrets WHERE run_id = old.id;
+  RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER run_secrets_finish AFTER UPDATE OF status ON process_runs
+  FOR EACH ROW WHEN (new.inputs > 0 AND new.status > 1) EXECUTE FUNCTION drop_secrets();
+-- +goose StatementBegin
+CREATE FUNCTION drop_inputs() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  DELETE FROM run_inputs WHERE run_id = old.id;
+  DELETE FROM run_secrets WHERE run_id = old.id;
+  RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER run_inputs_delete AFTER DELETE ON process_runs
+  FOR EACH ROW WHEN (old.inputs > 0) EXECUTE FUNCTION drop_inputs();
+
+-- The kinds whose created runs wait until they are resumed.
+CREATE TABLE paused_kinds (
+  kind      text   COLLATE "C" PRIMARY KEY,
+  paused_at bigint NOT NULL
+);
+
 -- The batch that each idempotency key created, so that a repeated request returns the same one.
 CREATE TABLE idempotency_keys (
   key        text    COLLATE "C" PRIMARY KEY,
   kind       text    NOT NULL,
   count      integer NOT NULL,
+  inputs     text    NOT NULL, -- a hash of the inputs, or '' without any
   first_id   bigint  NOT NULL,
   created_at bigint  NOT NULL
 );

@@ -25,7 +25,9 @@ CREATE TABLE process_runs (
   cancel_requested_at INTEGER NOT NULL DEFAULT 0,
   percent             INTEGER NOT NULL DEFAULT -1 CHECK (percent BETWEEN -1 AND 100), -- -1: none reported
   message             TEXT    NOT NULL DEFAULT '',
-  failure             INTEGER NOT NULL DEFAULT 0 -- the failure group of a failed run, otherwise 0
+  failure             INTEGER NOT NULL DEFAULT 0, -- the failure group of a failed run, otherwise 0
+  inputs              INTEGER NOT NULL DEFAULT 0, -- the number of inputs that have a value
+  concurrency_key     TEXT    NOT NULL DEFAULT ''
 ) STRICT;
 
 -- Finds the runs in a status among any number of others. The index includes completed runs: without them it
@@ -106,11 +108,56 @@ WHEN new.status <> old.status AND (new.status > 1 OR old.status > 1) BEGIN
 END;
 -- +goose StatementEnd
 
+-- The values of the inputs of runs, in the order of their ordinal: one row for each value, so that an input of
+-- type choices has several. match_key is app.InputKey of the value. Secrets have a row without value and match_key,
+-- which stays when the secret is gone.
+CREATE TABLE run_inputs (
+  run_id    INTEGER NOT NULL,
+  ordinal   INTEGER NOT NULL,
+  name      TEXT    NOT NULL,
+  type      TEXT    NOT NULL,
+  value     TEXT    NOT NULL,
+  match_key TEXT,
+  PRIMARY KEY (run_id, ordinal)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX run_inputs_by_value ON run_inputs (name, match_key, run_id) WHERE match_key IS NOT NULL;
+
+-- The secret inputs of runs that have not finished, encrypted by an app.SecretBox.
+CREATE TABLE run_secrets (
+  run_id INTEGER NOT NULL,
+  name   TEXT    NOT NULL,
+  value  BLOB    NOT NULL,
+  PRIMARY KEY (run_id, name)
+) STRICT, WITHOUT ROWID;
+
+-- Triggers delete the secrets of a run when it finishes, and its inputs with the run, so that no statement can
+-- miss them. The secrets are overwritten first: SQLite leaves what it deletes in the file.
+-- +goose StatementBegin
+CREATE TRIGGER run_secrets_finish AFTER UPDATE OF status ON process_runs
+WHEN new.inputs > 0 AND new.status > 1 BEGIN
+  UPDATE run_secrets SET value = zeroblob(length(value)) WHERE run_id = new.id;
+  DELETE FROM run_secrets WHERE run_id = new.id;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER run_inputs_delete AFTER DELETE ON process_runs WHEN old.inputs > 0 BEGIN
+  DELETE FROM run_inputs WHERE run_id = old.id;
+  DELETE FROM run_secrets WHERE run_id = old.id;
+END;
+-- +goose StatementEnd
+
+-- The kinds whose created runs wait until they are resumed.
+CREATE TABLE paused_kinds (
+  kind      TEXT    PRIMARY KEY,
+  paused_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- The batch that each idempotency key created, so that a repeated request returns the same one.
 CREATE TABLE idempotency_keys (
   key        TEXT    PRIMARY KEY,
   kind       TEXT    NOT NULL,
   count      INTEGER NOT NULL,
+  inputs     TEXT    NOT NULL, -- a hash of the inputs, or '' without any
   first_id   INTEGER NOT NULL,
   created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

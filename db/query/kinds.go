@@ -1,0 +1,132 @@
+package query
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"runboard/app"
+)
+
+const (
+	pauseSQL  = `INSERT INTO paused_kinds (kind, paused_at) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING true`
+	resumeSQL = `DELETE FROM paused_kinds WHERE kind = $1 RETURNING true`
+)
+
+// PauseKind pauses or resumes a kind, and reports whether that changed anything.
+func PauseKind(w Writer, kind string, paused bool, now time.Time) (changed bool, err error) {
+	if paused {
+		return w.Find(&changed, pauseSQL, kind, now.UnixMilli())
+	}
+	return w.Find(&changed, resumeSQL, kind)
+}
+
+// overviewRow is a row of overviewsSQL.
+type overviewRow struct {
+	Last      int64  // id of the newest run, or 0
+	Durations string // a JSON array of milliseconds
+	Started   int64
+	Created   int64
+	Paused    bool
+}
+
+// overviewsSQL returns the query for the overviews of kinds, in their order. It probes the index by kind, so that
+// the number of runs does not affect its cost. Its argument is the JSONArray of the kinds.
+func (d Dialect) overviewsSQL() string {
+	ofKind := func(columns string, status app.Status, limit int) string {
+		return fmt.Sprintf("(SELECT %s FROM %s WHERE kind = wanted.kind AND %s ORDER BY %s DESC LIMIT %d) AS found",
+			columns, d.runsBy("process_runs_by_kind"), statusIs(status), d.SortKey, limit)
+	}
+	var newest []string
+	for _, status := range app.Statuses() {
+		newest = append(newest, "SELECT id FROM "+ofKind("id", status, 1))
+	}
+	count := func(status app.Status) string {
+		return "(SELECT COUNT(*) FROM " + ofKind("id", status, app.CountedOfKind+1) + ")"
+	}
+	durations := "(SELECT " + d.JSONGroup + "(finished_at - started_at) FROM " +
+		ofKind("id, started_at, finished_at", app.Completed, app.UsualRuns) + ")"
+	return "WITH wanted (kind) AS " + d.TextArray + " SELECT " +
+		"coalesce((SELECT max(id) FROM (" + strings.Join(newest, " UNION ALL ") + ") AS newest), 0) AS last, " +
+		"CAST(coalesce(" + durations + ", '[]') AS text) AS durations, " +
+		count(app.Started) + " AS started, " + count(app.Created) + " AS created, " +
+		"EXISTS (SELECT 1 FROM paused_kinds WHERE paused_kinds.kind = wanted.kind) AS paused FROM wanted"
+}
+
+// KindOverviews implements app.Store.
+func (r *Reader) KindOverviews(ctx context.Context, kinds []string) (overviews []app.KindOverview, err error) {
+	err = r.read(ctx, func(s *snapshot) { overviews = s.overviewsOf(kinds) })
+	return overviews, err
+}
+
+func (s *snapshot) overviewsOf(kinds []string) []app.KindOverview {
+	var rows []overviewRow
+	s.all(&rows, s.dialect.overviewsSQL(), JSONArray(kinds))
+	var last []int64
+	for _, row := range rows {
+		if row.Last > 0 {
+			last = append(last, row.Last)
+		}
+	}
+	runs := make(map[int64]app.ProcessRun, len(last))
+	for _, run := range s.readRuns(s.dialect.RunsByIDSQL(), JSONArray(last)) {
+		runs[run.ID] = run
+	}
+	overviews := make([]app.KindOverview, len(rows))
+	for i, row := range rows {
+		overviews[i] = app.KindOverview{
+			Last: runs[row.Last], Started: row.Started, Created: row.Created, Paused: row.Paused,
+		}
+		var millis []int64
+		s.fail(json.Unmarshal([]byte(row.Durations), &millis))
+		overviews[i].MedianDuration, overviews[i].Measured = median(millis), len(millis)
+	}
+	return overviews
+}
+
+// median returns the median of durations in milliseconds, or 0 of none.
+func median(millis []int64) time.Duration {
+	if len(millis) == 0 {
+		return 0
+	}
+	slices.Sort(millis)
+	return time.Duration(millis[len(millis)/2]) * time.Millisecond
+}
+
+// QueueAhead implements app.Store.
+func (r *Reader) QueueAhead(ctx context.Context, kind app.Kind, key string) (ahead app.QueueAhead, err error) {
+	err = r.read(ctx, func(s *snapshot) {
+		s.get(&ahead.Paused, "SELECT EXISTS (SELECT 1 FROM paused_kinds WHERE kind = ?)", kind.Name)
+		if kind.Concurrency == 0 {
+			counts := s.counts()
+			ahead.Started, ahead.Created = counts[app.Started], counts[app.Created]
+			return
+		}
+		ahead.Created, _ = s.sharing(kind.Name, key, app.Created)
+		ahead.Started, ahead.By = s.sharing(kind.Name, key, app.Started)
+		if ahead.Started >= int64(kind.Concurrency) {
+			ahead.Limit = kind.Concurrency
+		} else {
+			ahead.By = 0
+		}
+	})
+	return ahead, err
+}
+
+// scannedForKey is how many of the oldest runs of a kind in a status are searched for those with a concurrency key.
+const scannedForKey = 10_000
+
+// sharing returns the number of runs of a kind with a concurrency key in a status, at most app.CountedOfKind+1,
+// and the oldest of them.
+func (s *snapshot) sharing(kind, key string, status app.Status) (n, oldest int64) {
+	scan := s.dialect.scanKind(kind, status)
+	statement := fmt.Sprintf("SELECT COUNT(*) AS n, coalesce(min(id), 0) AS oldest FROM "+
+		"(SELECT id FROM (%s) AS runs WHERE concurrency_key = ? LIMIT ?) AS counted",
+		scan.selectSQL("id, concurrency_key", true))
+	var found struct{ N, Oldest int64 }
+	s.get(&found, statement, scan.Args(allIDs, scannedForKey, key, app.CountedOfKind+1)...)
+	return found.N, found.Oldest
+}
