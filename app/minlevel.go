@@ -5,20 +5,20 @@ import (
 	"log/slog"
 )
 
-// MinLevel returns a logger that drops records below level, which may change later if it is a slog.LevelVar. It
-// is for libraries that log routine events at a level which is noise here.
-func MinLevel(log *slog.Logger, level slog.Leveler) *slog.Logger {
+// MinLevel returns a logger that drops records below level. It is for libraries that log routine events at a
+// level which is noise here.
+func MinLevel(log *slog.Logger, level slog.Level) *slog.Logger {
 	return slog.New(minLevelHandler{log.Handler(), level})
 }
 
 type minLevelHandler struct {
 	slog.Handler
-	level slog.Leveler
+	level slog.Level
 }
 
 // Enabled implements slog.Handler.
 func (h minLevelHandler) Enabled(ctx context.Context, level slog.Level) bool {
-	return level >= h.level.Level() && h.Handler.Enabled(ctx, level)
+	return level >= h.level && h.Handler.Enabled(ctx, level)
 }
 
 // WithAttrs implements slog.Handler.

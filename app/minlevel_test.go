@@ -20,16 +20,3 @@ func TestMinLevel_DropsRecordsBelowIt(t *testing.T) {
 		}
 	}
 }
-
-func TestMinLevel_FollowsItsVariable(t *testing.T) {
-	t.Parallel()
-	var out bytes.Buffer
-	var level slog.LevelVar
-	log := MinLevel(slog.New(slog.NewTextHandler(&out, nil)), &level).With("key", "value")
-	log.Info("before")
-	level.Set(slog.LevelError)
-	log.Info("after")
-	if got := out.String(); !strings.Contains(got, "msg=before") || strings.Contains(got, "msg=after") {
-		t.Errorf("the log is %q", got)
-	}
-}

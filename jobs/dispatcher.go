@@ -137,7 +137,8 @@ func (d *dispatcher) fill(ctx context.Context) {
 func (d *dispatcher) fetch(ctx context.Context) bool {
 	err := d.prefetched.fetch(ctx, d.queue, &d.inFlight)
 	if err != nil && ctx.Err() == nil {
-		d.queue.Executor.Log.Error("due runs cannot be fetched", "error", err) // the next tick tries again
+		// The next tick tries again.
+		d.queue.Executor.Log.Log(ctx, app.RepeatedLevel(err), "due runs cannot be fetched", "error", err)
 	}
 	return err == nil
 }

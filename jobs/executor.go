@@ -82,7 +82,7 @@ func (e *Executor) WatchCancellations(ctx context.Context) {
 func (e *Executor) checkCancellations(ctx context.Context) {
 	requests, err := e.Store.CancelRequests(ctx)
 	if err != nil && ctx.Err() == nil {
-		e.Log.Error("cancel requests cannot be read", "error", err)
+		e.Log.Log(ctx, app.RepeatedLevel(err), "cancel requests cannot be read", "error", err)
 	}
 	for _, request := range requests {
 		e.cancels.cancel(request)

@@ -107,11 +107,11 @@ func (h *heartbeater) setFailing(err error) {
 
 // step sends a heartbeat if it is due, and checks for lost nodes.
 func (h *heartbeater) step(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, h.store.options.Heartbeat.Every)
-	defer cancel()
 	if err := h.open(ctx); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, h.store.options.Heartbeat.Every)
+	defer cancel()
 	if h.sentAt == 0 || uptime()-h.sentAt >= h.store.options.Heartbeat.Every {
 		if err := h.beat(ctx); err != nil {
 			return err
@@ -129,6 +129,7 @@ func (h *heartbeater) step(ctx context.Context) error {
 	return nil
 }
 
+// open connects if there is no connection, within connectTimeout.
 func (h *heartbeater) open(ctx context.Context) (err error) {
 	if h.conn == nil {
 		h.conn, err = pgx.ConnectConfig(ctx, h.config.Copy())

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +25,24 @@ func assignJob(t testing.TB, store *Store, run app.ProcessRun) {
 	t.Helper()
 	execute(t, store, `UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = ARRAY[$1::bigint::text]
 		WHERE id = (SELECT job FROM process_runs WHERE id = $2)`, store.Node(), run.ID)
+}
+
+// A busy server may take longer to open a connection than from one heartbeat to the next.
+func TestHeartbeat_AwaitsSlowConnection(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{Heartbeat: Heartbeat{Every: time.Second}})
+	config := store.Pool().Config().ConnConfig
+	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		select {
+		case <-time.After(3 * time.Second / 2):
+			return dial(ctx, network, address)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	h := &heartbeater{store: store, config: config, seen: map[int64]otherNodeSeen{}}
+	defer h.close()
+	ok(t, h.step(ctx))
 }
 
 func TestHeartbeat_LostNodeIsRescuedOnce(t *testing.T) {

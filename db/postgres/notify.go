@@ -23,8 +23,8 @@ const (
 	// reconnectFirst and reconnectMost bound the exponential backoff before the listener reconnects.
 	reconnectFirst = 100 * time.Millisecond
 	reconnectMost  = 5 * time.Second
-	// listenTimeout bounds connecting the listener.
-	listenTimeout = 10 * time.Second
+	// listenTimeout bounds connecting the listener, including its LISTEN.
+	listenTimeout = connectTimeout + 5*time.Second
 	// pingAfter is how long the listener waits for a notification before it pings the server.
 	pingAfter = 30 * time.Second
 )

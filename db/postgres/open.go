@@ -76,8 +76,11 @@ type Options struct {
 const (
 	// lockTimeout bounds how long a statement waits for a lock.
 	lockTimeout = 5 * time.Second
-	// connectTimeout bounds opening a connection.
-	connectTimeout = 5 * time.Second
+	// connectTimeout bounds opening a connection. A busy server takes seconds to start the process of a
+	// connection, and a client that gives up and tries again makes it busier. So connectTimeout is longer
+	// than a read may take: a later read uses a slow connection. It is shorter than a write may take, so
+	// that a write finds out that the server cannot be reached.
+	connectTimeout = 10 * time.Second
 	// statementTimeout bounds every statement on the server, even if its client is gone.
 	statementTimeout = 30 * time.Second
 	// idleTimeout bounds how long a transaction may be idle: a suspended node must not keep its runs locked.

@@ -1,18 +1,24 @@
 package postgres
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"runboard/app"
 	"runboard/db/pgtest"
+	"runboard/db/query"
 )
 
 // refusal opens a database that must be refused, and returns what its one line says.
@@ -148,6 +154,84 @@ func TestOpen_ConcurrentNodesMigrateOnce(t *testing.T) {
 	if n := number(t, store, "SELECT count(*) FROM nodes"); n != 1 || store.Node() != 5 {
 		t.Errorf("%d nodes are left, and the fifth is number %d", n, store.Node())
 	}
+}
+
+// A busy server is slow to start the process of a connection. The caller gives up, but the pool does not.
+func TestPool_SlowConnectionIsUsedLater(t *testing.T) {
+	t.Parallel()
+	config := newStore(t, Options{}).Pool().Config()
+	config.MinIdleConns, config.MaxConns = 0, 1
+	ready, dials := make(chan struct{}), atomic.Int32{}
+	config.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		dials.Add(1)
+		select {
+		case <-ready:
+			return dial(ctx, network, address)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	ok(t, err)
+	defer pool.Close()
+	read, cancel := context.WithTimeout(ctx, query.ReadTimeout)
+	defer cancel()
+	if err := pool.Ping(read); !errors.Is(err, context.DeadlineExceeded) || isUnavailable(err) {
+		t.Fatalf("the error of a slow server is %v", err)
+	}
+	close(ready)
+	ok(t, pool.Ping(ctx))
+	if n := dials.Load(); n != 1 {
+		t.Errorf("%d connections were opened instead of one", n)
+	}
+}
+
+func TestPool_UnreachableServerIsFoundByWrites(t *testing.T) {
+	t.Parallel()
+	config := newStore(t, Options{}).Pool().Config()
+	if limit := config.ConnConfig.ConnectTimeout; limit >= writeTimeout || limit >= listenTimeout {
+		t.Errorf("opening a connection may take %v, as long as a write", limit)
+	}
+}
+
+// Close refuses reads before it stops the background work.
+func TestClose_RefusedRescueIsNoError(t *testing.T) {
+	t.Parallel()
+	log := &logText{}
+	store := newStore(t, Options{Log: slog.New(slog.NewTextHandler(log, nil))})
+	if !store.door.enter() { // a read that Close waits for
+		t.Fatal("the store is closed")
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- store.Close() }()
+	until(t, "the store refuses reads", store.door.isClosed)
+	for range 2 {
+		store.rescuer.nodeLost <- struct{}{}
+	}
+	until(t, "the first rescue has been refused", func() bool { return len(store.rescuer.nodeLost) == 0 })
+	store.door.leave()
+	ok(t, <-closed)
+	if text := log.String(); strings.Contains(text, "rescued") {
+		t.Errorf("the log is %s", text)
+	}
+}
+
+// logText is a log writer that keeps its text.
+type logText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logText) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func TestClose_RefusesLaterCalls(t *testing.T) {

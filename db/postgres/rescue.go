@@ -114,8 +114,9 @@ func (s *Store) rescueLoop(ctx context.Context) {
 		if n > 0 {
 			s.options.Log.Warn("rescued runs of lost nodes", "runs", n)
 		}
-		if err != nil && ctx.Err() == nil {
-			s.options.Log.Error("runs of lost nodes could not be rescued", "error", err)
+		if err != nil && !s.door.isClosed() { // Close refuses reads and writes before it ends ctx
+			level := app.RepeatedLevel(err)
+			s.options.Log.Log(ctx, level, "runs of lost nodes could not be rescued", "error", err)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"runboard/app"
 	"runboard/db/query"
 )
 
@@ -54,7 +55,7 @@ func (s *Store) logMaintenance(ctx context.Context, task, done string, runs int,
 		s.options.Log.Info(done, "runs", runs)
 	}
 	if err != nil && ctx.Err() == nil {
-		s.options.Log.Error("maintenance failed", "task", task, "error", err)
+		s.options.Log.Log(ctx, app.RepeatedLevel(err), "maintenance failed", "task", task, "error", err)
 	}
 }
 

@@ -59,9 +59,7 @@ func (c *CrashClient) Repeat(b *Process) {
 	if c.open == nil {
 		return
 	}
-	if err := c.Post(b); err != nil {
-		b.T.Fatal(err)
-	}
+	Eventually(b.T, "the unanswered request is answered", func() error { return c.Post(b) })
 	c.CheckAcknowledged(b)
 }
 
@@ -70,10 +68,15 @@ func (c *CrashClient) Repeat(b *Process) {
 func (c *CrashClient) CheckAcknowledged(b *Process) {
 	b.T.Helper()
 	for _, id := range c.fresh {
-		var run RunJSON
-		if err := b.Get(fmt.Sprint("/process_runs/", id), &run); err != nil || run.ID != id {
-			b.T.Errorf("run %d was acknowledged and is gone: %v", id, err)
-		}
+		// A busy database may answer late: the server then asks to try again.
+		Eventually(b.T, fmt.Sprintf("the acknowledged run %d is there", id), func() error {
+			var run RunJSON
+			err := b.Get(fmt.Sprint("/process_runs/", id), &run)
+			if err == nil && run.ID != id {
+				err = fmt.Errorf("the run is %+v", run)
+			}
+			return err
+		})
 	}
 	c.fresh = nil
 }

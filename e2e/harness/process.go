@@ -2,7 +2,6 @@ package harness
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -176,11 +175,11 @@ func (b *Process) cleanUp() {
 	}
 	_ = b.Cmd.Process.Kill()
 	<-b.Ended
-	if text := b.Log.String(); strings.Contains(text, "level=ERROR") && !b.AllowErrors ||
-		strings.Contains(text, "panic") {
-		b.T.Errorf("the program logged errors:\n%s", text)
-	} else if b.T.Failed() {
-		b.T.Logf("the log of the program:\n%s", text)
+	switch {
+	case b.Log.hasErrors() && !b.AllowErrors, b.Log.hasPanics():
+		b.T.Errorf("the program logged errors:\n%s", b.Log.summary())
+	case b.T.Failed():
+		b.T.Logf("the log of the program:\n%s", b.Log.summary())
 	}
 }
 
@@ -221,24 +220,6 @@ func URLIn(t testing.TB, line string) string {
 		t.Fatalf("the first line of the log does not name the URL: %s", line)
 	}
 	return found[1]
-}
-
-// logged collects the log of a process. It is safe for concurrent use.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logged) add(line string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.text.WriteString(line + "\n")
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // CountRunning returns the number of processes whose command line contains text.

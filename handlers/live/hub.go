@@ -273,7 +273,7 @@ func (h *Hub) render(ctx context.Context, v *view) {
 	changed, err := h.refresh(ctx, v)
 	if err != nil {
 		if ctx.Err() == nil {
-			h.log.Error("a view could not be rendered", "error", err)
+			h.log.Log(ctx, app.RepeatedLevel(err), "a view could not be rendered", "error", err)
 		}
 		v.notBefore = time.Now().Add(retryDelay) // and it stays dirty
 		return

@@ -59,7 +59,6 @@ type node struct {
 	*Engine
 	log       *slog.Logger
 	lifecycle jobs.Lifecycle
-	logLevel  slog.LevelVar // of River
 	slots     chan struct{} // semaphore for concurrent runs, shared by all kinds but bulk runs
 
 	mu   sync.Mutex
@@ -104,7 +103,6 @@ func (e *Engine) Run(ctx, hardStop context.Context) {
 		Engine: e, log: e.Runs.Log, lifecycle: lifecycle,
 		slots: make(chan struct{}, e.Workers), held: make(map[int64]int),
 	}
-	n.logLevel.Set(slog.LevelError) // River's warnings are normal here, such as a cancelled job
 	watching, stopWatching := context.WithCancel(lifecycle.Work)
 	var watchers sync.WaitGroup
 	defer watchers.Wait()
@@ -121,7 +119,6 @@ func (e *Engine) Run(ctx, hardStop context.Context) {
 	watchers.Go(func() { n.announceKinds(lifecycle.Fetch) })
 	watchers.Go(func() { n.releaseForgottenJobs(lifecycle.Fetch) })
 	<-lifecycle.Fetch.Done()
-	n.logLevel.Set(slog.LevelError + 1) // Stop cancels queries of River, which logs that they failed
 	if err := client.Stop(deadline); err != nil {
 		n.log.Warn("River did not stop in time", "error", err)
 	}
@@ -197,7 +194,8 @@ func (n *node) config() *river.Config {
 		CancelledJobRetentionPeriod: jobRetention,
 		DiscardedJobRetentionPeriod: jobRetention,
 
-		Logger: app.MinLevel(n.log, &n.logLevel),
+		Logger:       slog.New(riverLog{n.log.Handler(), n.lifecycle.Fetch}),
+		ErrorHandler: panicLog{n.log},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"time"
 
+	"runboard/app"
 	"runboard/jobs"
 )
 
@@ -48,9 +49,10 @@ func (n *node) releaseForgotten(
 			continue
 		}
 		n.log.Warn("a forgotten job is released", "job", job)
-		if err := n.Store.ReleaseJob(ctx, job); err != nil {
-			n.log.Error("a forgotten job cannot be released", "job", job, "error", err)
+		if err := n.Store.ReleaseJob(ctx, job); err != nil && ctx.Err() == nil {
 			missing[job] = since
+			level := app.RepeatedLevel(err)
+			n.log.Log(ctx, level, "a forgotten job cannot be released", "job", job, "error", err)
 		}
 	}
 	return missing

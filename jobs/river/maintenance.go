@@ -8,6 +8,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
+	"runboard/app"
 	"runboard/jobs"
 )
 
@@ -92,7 +93,7 @@ func (t *task) Work(context.Context, *river.Job[taskArgs]) error {
 		t.node.log.Info(t.message, "runs", n)
 	}
 	if err != nil && ctx.Err() == nil {
-		t.node.log.Error("maintenance failed", "task", t.args.name, "error", err)
+		t.node.log.Log(ctx, app.RepeatedLevel(err), "maintenance failed", "task", t.args.name, "error", err)
 	}
 	return nil
 }
@@ -104,7 +105,8 @@ func (n *node) announceKinds(ctx context.Context) {
 		wait := announceInterval
 		if err := n.Store.AnnounceKinds(ctx, kinds); err != nil {
 			if ctx.Err() == nil {
-				n.log.Error("the kinds of this node cannot be announced", "error", err)
+				level := app.RepeatedLevel(err)
+				n.log.Log(ctx, level, "the kinds of this node cannot be announced", "error", err)
 			}
 			wait = tick
 		}
