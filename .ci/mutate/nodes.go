@@ -26,6 +26,7 @@ var severalNodes = []mutant{
 	{"nodes: a node that was declared lost stops its work", "db/postgres/heartbeat.go", "h.store.lease.lose()", "_ = h.store.lease.lose", shared + "TestLease_EndsWhenNode"},
 	{"nodes: a lease expires by itself", "db/postgres/lease.go", "uptime()-l.renewed >= l.lasts", "uptime()-l.renewed >= 1000*l.lasts", shared + "TestLease_Expires"},
 	{"nodes: a slow connection is not given up", "db/postgres/open.go", "connectTimeout = 10 * time.Second", "connectTimeout = 5 * time.Second", shared + "TestPool_SlowConnection"},
+	{"nodes: a cancelled read is no outage", "db/postgres/read.go", "err := causeOf(ctx, f(ctx))", "err := f(ctx)", shared + "TestHealth_CancelledRead"},
 	{"nodes: a rescue that the shutdown refuses is no error", "db/postgres/rescue.go", "err != nil && !s.door.isClosed()", "err != nil && ctx.Err() == nil", shared + "TestClose_RefusedRescue"},
 	{"nodes: an error of River is a warning", "jobs/river/log.go", "record.Level = slog.LevelWarn", "record.Level = slog.LevelError", river + "RiversErrors"},
 	{"nodes: a clock change does not make a node lost", "db/postgres/heartbeat.go", "overdue && uptime()-known.since >= h.store.options.Heartbeat.unchangedFor()", "overdue", shared + "TestHeartbeat_ClockChange"},

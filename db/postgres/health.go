@@ -72,6 +72,15 @@ func isUnavailable(err error) bool {
 	return network || errors.Is(err, errLost) || pgconn.SafeToRetry(err) || isBroken(err)
 }
 
+// causeOf returns why a query failed. If its context has ended, that is why: the driver then reports a query
+// that it did not send as a bad connection, like one that the server has closed.
+func causeOf(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, driver.ErrBadConn) {
+		return ctx.Err()
+	}
+	return err
+}
+
 // isFaultCode reports whether a SQLSTATE means that the database cannot be used: connection exceptions,
 // insufficient resources, operator intervention, read-only, system errors, and corruption. See
 // https://www.postgresql.org/docs/current/errcodes-appendix.html.

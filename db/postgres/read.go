@@ -79,7 +79,7 @@ func (s *Store) reading(ctx context.Context, f func(context.Context) error) erro
 	defer s.door.leave()
 	ctx, cancel := context.WithTimeout(ctx, query.ReadTimeout)
 	defer cancel()
-	err := f(ctx)
+	err := causeOf(ctx, f(ctx))
 	if isUnavailable(err) {
 		s.setHealth(err)
 	}

@@ -70,7 +70,7 @@ func (s *Store) saveRollups(ctx context.Context) {
 	err := tx.run(func(tx *transaction) error { return tx.saveBatch(batch) })
 	if err != nil {
 		batch.retryAt = time.Now().Add(rollupRetry)
-		s.setHealth(err)
+		s.setHealth(causeOf(ctx, err))
 		return
 	}
 	batch.rollups = nil

@@ -92,6 +92,7 @@ func (s *Store) retry(
 		case app.CodeOf(err) != app.CodeInternal:
 			return err
 		}
+		err = causeOf(ctx, err)
 		s.setHealth(err)
 		return query.Unavailable(err)
 	}
