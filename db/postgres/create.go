@@ -32,11 +32,11 @@ func (s *Store) Create(ctx context.Context, request app.CreateRequest) (batch ap
 		return batch, err
 	}
 	err = s.write(ctx, func(tx *transaction) (err error) {
-		batch, err = tx.idempotent(runs, func() (app.Batch, error) {
+		batch, err = tx.Idempotent(runs, func() (app.Batch, error) {
 			if err := tx.checkCapacity(request.Count); err != nil {
 				return app.Batch{}, err
 			}
-			return tx.insertRuns(runs)
+			return tx.InsertRuns(runs)
 		})
 		return err
 	})
@@ -46,10 +46,9 @@ func (s *Store) Create(ctx context.Context, request app.CreateRequest) (batch ap
 	return batch, nil
 }
 
-// idempotent calls create, unless the idempotency key of the request was used before: then it returns the
-// first batch, or fails with CodeInvalid if the key was used for another request. It also deletes two expired
-// keys, so that the table shrinks faster than it grows and no request pays for many.
-func (tx *transaction) idempotent(
+// Idempotent implements query.BulkWriter. It also deletes two expired keys, so that the table shrinks faster
+// than it grows and no request pays for many.
+func (tx *transaction) Idempotent(
 	request query.NewRuns, create func() (app.Batch, error),
 ) (app.Batch, error) {
 	key := request.IdempotencyKey
@@ -92,8 +91,8 @@ func (tx *transaction) checkCapacity(count int) error {
 	return query.CheckCapacity(counts[app.Created], count, tx.store.options.MaxPending)
 }
 
-// insertRuns inserts the created runs of a batch, with consecutive ids, and their jobs.
-func (tx *transaction) insertRuns(request query.NewRuns) (app.Batch, error) {
+// InsertRuns implements query.BulkWriter. The ids are consecutive. It also adds the jobs of the runs.
+func (tx *transaction) InsertRuns(request query.NewRuns) (app.Batch, error) {
 	var first int64
 	if err := tx.GetContext(tx.ctx, &first, "SELECT allocate_run_ids($1)", request.Count); err != nil {
 		return app.Batch{}, err

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -253,17 +254,24 @@ func TestStepBulkAction_UndoesRepeatedPart(t *testing.T) {
 	asked, err := a.CreateBulkAction(ctx, app.BulkAction{Operation: app.BulkCancel}, "")
 	ok(t, err)
 	run := start(t, a, asked)
-	part, err := a.NextChunk(ctx, run.ID)
-	ok(t, err)
-	execute(t, b, "UPDATE bulk_actions SET next = next - 1")
-	err = a.write(ctx, func(tx *transaction) error {
-		_, err := tx.stepBulk(run, part)
-		return err
-	})
+	overtaken := query.NewBulkActions(a.Reader, slowDatabase{database{a}, b, t}, bulkStepTime)
+	_, err = overtaken.StepBulkAction(ctx, run)
 	if !errors.Is(err, query.ErrConcurrentAction) {
 		t.Errorf("it ends with %v", err)
 	}
 	if counts := checkCounts(t, a); counts[app.Cancelled] != 0 {
 		t.Errorf("there are %v", counts)
 	}
+}
+
+// slowDatabase lets another node perform a part of all bulk actions before each of its writes.
+type slowDatabase struct {
+	database
+	other *Store
+	t     *testing.T
+}
+
+func (db slowDatabase) WriteBulk(ctx context.Context, f func(query.BulkWriter) error) error {
+	execute(db.t, db.other, "UPDATE bulk_actions SET next = next - 1")
+	return db.database.WriteBulk(ctx, f)
 }

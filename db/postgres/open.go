@@ -90,6 +90,7 @@ const (
 // Store implements app.Store and app.ClusterStore in a PostgreSQL database.
 type Store struct {
 	*query.Reader
+	*query.BulkActions
 
 	options Options
 	node    int64 // the ID of this process
@@ -138,6 +139,7 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 		s.options.Now = s.clock.now
 	}
 	s.Reader = query.NewReader(database{s}, dialect, s.options.searched)
+	s.BulkActions = query.NewBulkActions(s.Reader, database{s}, bulkStepTime)
 	s.starts = &coalescer{do: s.changeMany(startRuns)}
 	s.completions = &coalescer{do: s.changeMany(completeRuns)}
 	s.rollups.pending.Every = s.options.rollEvery

@@ -39,36 +39,35 @@ func (r bulkRow) progress() (progress app.BulkProgress, err error) {
 	return progress, json.Unmarshal([]byte(r.Action), &progress.BulkAction)
 }
 
-// NewBulkAction is a bulk action that is ready to be stored.
-type NewBulkAction struct {
-	Kind string // the kind of the bulk run
-	JSON string // the action with absolute times
-	// Preview is the preview at the time of the request.
-	Preview app.BulkPreview
-	// Refused is the reason why the action must not be created, or nil. It does not apply to a repeated
+// newBulkAction is a bulk action that is ready to be stored.
+type newBulkAction struct {
+	kind    string // of the bulk run
+	json    string // the action with absolute times
+	preview app.BulkPreview
+	// refused is the reason why the action must not be created, or nil. It does not apply to a repeated
 	// idempotency key: the caller then returns the first answer.
-	Refused error
+	refused error
 
 	requested []byte // the JSON of the action as the client sent it
 }
 
-// NewBulkAction previews a bulk action and limits it to the runs of the confirmed preview or, without one, to
-// the runs that match now. If the preview no longer fits, it sets Refused and does not fail.
-func (r *Reader) NewBulkAction(
+// newBulkAction previews a bulk action and limits it to the runs of the confirmed preview or, without one, to
+// the runs that match now. If the preview no longer fits, it sets refused and does not fail.
+func (r *Reader) newBulkAction(
 	ctx context.Context, requested app.BulkAction,
-) (created NewBulkAction, err error) {
-	created.Kind = requested.Operation.Kind()
+) (created newBulkAction, err error) {
+	created.kind = requested.Operation.Kind()
 	created.requested, err = json.Marshal(requested) // before Resolve: a repeated request must be equal later
 	if err != nil {
 		return created, err
 	}
 	now := r.db.Now()
 	action := requested.Resolve(now)
-	if created.Preview, err = r.PreviewBulk(ctx, action); err != nil {
+	if created.preview, err = r.PreviewBulk(ctx, action); err != nil {
 		return created, err
 	}
-	created.Refused = exceeds(created.Preview, action.Confirmed)
-	current := created.Preview.Confirmation
+	created.refused = exceeds(created.preview, action.Confirmed)
+	current := created.preview.Confirmation
 	if action.Confirmed.Newest == 0 {
 		action.Confirmed.Newest = current.Newest
 	}
@@ -77,7 +76,7 @@ func (r *Reader) NewBulkAction(
 		action.Confirmed.At = current.At
 	}
 	text, err := json.Marshal(action)
-	created.JSON = string(text)
+	created.json = string(text)
 	return created, err
 }
 
@@ -96,26 +95,26 @@ func exceeds(now app.BulkPreview, confirmed app.Confirmation) error {
 	return nil
 }
 
-// Request returns the request under which the idempotency key of the action is stored. Its kind contains a
+// request returns the request under which the idempotency key of the action is stored. Its kind contains a
 // hash of the action, so that the same key with another action is refused.
-func (a NewBulkAction) Request(key string) NewRuns {
+func (a newBulkAction) request(key string) NewRuns {
 	hash := sha256.Sum256(a.requested)
 	return NewRuns{CreateRequest: app.CreateRequest{
-		Kind: a.Kind + " " + hex.EncodeToString(hash[:8]), Count: 1, IdempotencyKey: key,
+		Kind: a.kind + " " + hex.EncodeToString(hash[:8]), Count: 1, IdempotencyKey: key,
 	}}
 }
 
-// BulkChunk is the next part of a bulk action.
-type BulkChunk struct {
-	Progress app.BulkProgress // before the chunk
-	Start    int64            // all runs with this id or higher are handled
+// bulkChunk is the next part of a bulk action.
+type bulkChunk struct {
+	progress app.BulkProgress // before the chunk
+	start    int64            // all runs with this id or higher are handled
 	runs     []int64          // ids of the chunk, newest first
-	next     int64            // the Start of the following chunk
+	next     int64            // the start of the following chunk
 }
 
-// NextChunk returns the next part of the action of a bulk run. It fails with CodeNotFound if there is no
+// nextChunk returns the next part of the action of a bulk run. It fails with CodeNotFound if there is no
 // action.
-func (r *Reader) NextChunk(ctx context.Context, run int64) (c BulkChunk, err error) {
+func (r *Reader) nextChunk(ctx context.Context, run int64) (c bulkChunk, err error) {
 	const statement = `SELECT action, preview_runs, preview_skipped, preview_more, next, done, skipped
 		FROM bulk_actions WHERE run_id = ?`
 	err = r.read(forLong(ctx), func(s *snapshot) {
@@ -124,11 +123,11 @@ func (r *Reader) NextChunk(ctx context.Context, run int64) (c BulkChunk, err err
 			s.fail(NotFound(run))
 			return
 		}
-		c.Start = row.Next
-		c.Progress, err = row.progress()
+		c.start = row.Next
+		c.progress, err = row.progress()
 		s.fail(err)
-		if !c.Progress.Finished {
-			c.runs, c.next = s.nextRuns(c.Progress.BulkAction, c.Start)
+		if !c.progress.Finished {
+			c.runs, c.next = s.nextRuns(c.progress.BulkAction, c.start)
 		}
 	})
 	return c, err
@@ -211,85 +210,47 @@ func Entered(
 	return later, err
 }
 
-// ChunkResult is the progress of a bulk action after a chunk.
-type ChunkResult struct {
-	Progress app.BulkProgress
-	Next     int64 // all runs with this id or higher are handled
-	Done     int64 // runs that the chunk changed
-	Skipped  int64 // runs that the chunk skipped
+// chunkResult is the progress of a bulk action after a chunk.
+type chunkResult struct {
+	progress app.BulkProgress
+	next     int64 // all runs with this id or higher are handled
+	done     int64 // runs that the chunk changed
+	skipped  int64 // runs that the chunk skipped
 }
 
-// Do calls perform for each run of the chunk until about enough time has passed, but for at least one run.
-// perform applies the action to one run and reports whether that changed it.
-//
-// perform fails with CodeUnavailable if no more runs may wait, and with ErrPartial if the run takes longer.
-// In both cases Do succeeds, and the next chunk begins with that run; in the first case the progress is
-// Throttled. Do fails with any other error of perform.
-func (c BulkChunk) Do(
-	enough time.Duration, perform func(action app.BulkAction, id int64) (changed bool, err error),
-) (done ChunkResult, err error) {
-	done.Progress, done.Next = c.Progress, c.next
-	began := time.Now()
-	limit, limited := c.Progress.Limit()
+// do performs the action on the runs of the chunk until a time, but on at least one run. If no more runs may
+// wait, or if the work on a run takes longer, the next chunk begins with that run; in the first case the
+// progress is Throttled. do fails with any other error of BulkWriter.Perform.
+func (c bulkChunk) do(w BulkWriter, until time.Time) (result chunkResult, err error) {
+	result.progress, result.next = c.progress, c.next
+	limit, limited := c.progress.Limit()
 	for i, id := range c.runs {
-		if limited && c.Progress.Done+done.Done >= limit {
-			done.Skipped++ // a run that finished during the preview may be missing from its count
+		if limited && c.progress.Done+result.done >= limit {
+			result.skipped++ // a run that finished during the preview may be missing from its count
 			continue
 		}
-		changed, err := perform(c.Progress.BulkAction, id)
+		changed, err := w.Perform(c.progress.BulkAction, id, until)
 		throttled := app.CodeOf(err) == app.CodeUnavailable
 		if throttled || errors.Is(err, ErrPartial) {
-			done.Progress.Throttled = throttled
-			done.Next = id + 1
+			result.progress.Throttled = throttled
+			result.next = id + 1
 			break
 		}
 		if err != nil {
-			return done, err
+			return result, err
 		}
 		if changed {
-			done.Done++
+			result.done++
 		} else {
-			done.Skipped++
+			result.skipped++
 		}
-		if i < len(c.runs)-1 && time.Since(began) > enough {
-			done.Next = id
+		if i < len(c.runs)-1 && time.Now().After(until) {
+			result.next = id
 			break
 		}
 	}
-	done.Progress.Done += done.Done
-	done.Progress.Skipped += done.Skipped
-	done.Progress.Finished = done.Next == noneLeft
-	return done, nil
-}
-
-// ErrPartial reports that the time was over before all work on a run was done. What was done stays; the
-// caller continues later.
-var ErrPartial = errors.New("the time was over before all work on the run was done")
-
-// ErrConcurrentAction reports that another writer has performed the same chunk of a bulk action. It carries
-// no code, so that the transaction is rolled back.
-var ErrConcurrentAction = errors.New("another writer has performed this part of the bulk action")
-
-const (
-	addActionSQL = `INSERT INTO bulk_actions
-		(run_id, action, preview_runs, preview_skipped, preview_more, next, done, skipped)
-		VALUES ($1, $2, $3, $4, $5, $1, 0, 0)`
-	moveActionSQL = `UPDATE bulk_actions SET next = $1, done = done + $2, skipped = skipped + $3
-		WHERE run_id = $4 AND next = $5 RETURNING run_id`
-)
-
-// Save stores the action of a bulk run.
-func (a NewBulkAction) Save(w Writer, run int64) error {
-	return w.Exec(addActionSQL, run, a.JSON, a.Preview.Runs, a.Preview.Skipped, a.Preview.More)
-}
-
-// Save stores the progress of a bulk run after a chunk. It fails with ErrConcurrentAction if another writer
-// has performed the chunk since it was read.
-func (r ChunkResult) Save(w Writer, run int64, chunk BulkChunk) error {
-	var saved int64
-	found, err := w.Find(&saved, moveActionSQL, r.Next, r.Done, r.Skipped, run, chunk.Start)
-	if err == nil && !found {
-		err = ErrConcurrentAction
-	}
-	return err
+	result.progress.Done += result.done
+	result.progress.Skipped += result.skipped
+	result.progress.Finished = result.next == noneLeft
+	return result, nil
 }

@@ -13,82 +13,18 @@ const bulkStepTime = 15 * time.Millisecond
 
 var _ app.BulkRunner = (*Store)(nil)
 
-// CreateBulkAction implements app.Store.
-func (s *Store) CreateBulkAction(
-	ctx context.Context, action app.BulkAction, key string,
-) (run app.ProcessRun, err error) {
-	created, err := s.NewBulkAction(ctx, action)
-	if err != nil {
-		return run, err
-	}
-	var batch app.Batch
-	err = s.write(ctx, func(tx *transaction) (err error) {
-		batch, err = tx.idempotent(created.Request(key), func() (app.Batch, error) {
-			return tx.createBulkRun(created)
-		})
-		return err
-	})
-	if err != nil {
-		return run, err
-	}
-	batch.Kind = created.Kind // the request has the hash of the action in it
-	return batch.Runs()[0], nil
+// WriteBulk implements query.BulkDatabase.
+func (db database) WriteBulk(ctx context.Context, f func(query.BulkWriter) error) error {
+	return db.write(ctx, func(tx *transaction) error { return f(tx) })
 }
 
-// createBulkRun creates the run that performs a bulk action.
-func (tx *transaction) createBulkRun(action query.NewBulkAction) (app.Batch, error) {
-	if action.Refused != nil {
-		return app.Batch{}, action.Refused
-	}
-	request := app.CreateRequest{Kind: action.Kind, Count: 1}
-	batch, err := tx.insertRuns(query.NewRuns{CreateRequest: request})
-	if err != nil {
-		return batch, err
-	}
-	return batch, action.Save(tx, batch.First)
+// HoldsToken implements query.BulkWriter.
+func (tx *transaction) HoldsToken(run app.ProcessRun) (mine bool, err error) {
+	return tx.Find(&mine, holdsToken, run.ID, run.FencingToken)
 }
 
-// StepBulkAction implements app.BulkRunner.
-func (s *Store) StepBulkAction(ctx context.Context, run app.ProcessRun) (app.BulkProgress, error) {
-	chunk, err := s.NextChunk(ctx, run.ID)
-	if err != nil || chunk.Progress.Finished {
-		return chunk.Progress, err
-	}
-	var progress app.BulkProgress
-	err = s.write(ctx, func(tx *transaction) (err error) {
-		progress, err = tx.stepBulk(run, chunk)
-		return err
-	})
-	if err != nil {
-		return app.BulkProgress{}, err
-	}
-	return progress, nil
-}
-
-// stepBulk performs one chunk of a bulk action, or as much of it as bulkStepTime and MaxPending allow. It
-// fails with CodeConflict if run no longer holds its fencing token.
-func (tx *transaction) stepBulk(run app.ProcessRun, chunk query.BulkChunk) (app.BulkProgress, error) {
-	var mine bool
-	if _, err := tx.Find(&mine, holdsToken, run.ID, run.FencingToken); err != nil {
-		return app.BulkProgress{}, err
-	}
-	if !mine {
-		return app.BulkProgress{}, query.Conflict(run)
-	}
-	until := time.Now().Add(bulkStepTime)
-	done, err := chunk.Do(bulkStepTime, func(action app.BulkAction, id int64) (bool, error) {
-		return tx.perform(action, id, until)
-	})
-	if err != nil {
-		return app.BulkProgress{}, err
-	}
-	return done.Progress, done.Save(tx, run.ID, chunk)
-}
-
-// perform applies a bulk action to one run, unless the run is not, or no longer, one that the action was
-// created for. It reports whether the run changed. It fails with CodeUnavailable if too many runs are
-// waiting, and with query.ErrPartial if a deletion needs more time than until allows.
-func (tx *transaction) perform(action app.BulkAction, id int64, until time.Time) (changed bool, err error) {
+// Perform implements query.BulkWriter. A deletion ends at until, and is continued by the next step.
+func (tx *transaction) Perform(action app.BulkAction, id int64, until time.Time) (changed bool, err error) {
 	current, found, err := tx.read(id)
 	if err != nil || !found || !action.AppliesTo(current) {
 		return false, err

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -18,18 +19,23 @@ func TestStepBulkAction_UndoesRepeatedPart(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := start(t, store, asked)
-	part, err := store.NextChunk(ctx, run.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := store.StepBulkAction(ctx, run); err != nil { // the other worker
-		t.Fatal(err)
-	}
-	err = store.writer.do(ctx, func(tx *transaction) error {
-		_, err := tx.stepBulk(run, part)
-		return err
-	})
+	overtaken := query.NewBulkActions(store.Reader, slowDatabase{database{store}, run, t}, bulkStepTime)
+	_, err = overtaken.StepBulkAction(ctx, run)
 	if !errors.Is(err, query.ErrConcurrentAction) {
 		t.Errorf("it ends with %v", err)
 	}
+}
+
+// slowDatabase lets another worker perform a step of a bulk run before each of its writes.
+type slowDatabase struct {
+	database
+	run app.ProcessRun
+	t   *testing.T
+}
+
+func (db slowDatabase) WriteBulk(ctx context.Context, f func(query.BulkWriter) error) error {
+	if _, err := db.StepBulkAction(ctx, db.run); err != nil {
+		db.t.Error(err)
+	}
+	return db.database.WriteBulk(ctx, f)
 }

@@ -26,11 +26,11 @@ func (s *Store) Create(ctx context.Context, request app.CreateRequest) (batch ap
 		return batch, err
 	}
 	err = s.write(ctx, func(tx *transaction) (err error) {
-		batch, err = tx.idempotent(runs, func() (app.Batch, error) {
+		batch, err = tx.Idempotent(runs, func() (app.Batch, error) {
 			if err := tx.checkCapacity(request.Count); err != nil {
 				return app.Batch{}, err
 			}
-			return tx.insertRuns(runs)
+			return tx.InsertRuns(runs)
 		})
 		return err
 	})
@@ -40,10 +40,9 @@ func (s *Store) Create(ctx context.Context, request app.CreateRequest) (batch ap
 	return batch, nil
 }
 
-// idempotent calls create, unless the idempotency key of the request was used before: then it returns the
-// first batch, or fails with CodeInvalid if the key was used for another request. It also deletes two expired
-// keys, so that the table shrinks faster than it grows and no request pays for many.
-func (tx *transaction) idempotent(
+// Idempotent implements query.BulkWriter. It also deletes two expired keys, so that the table shrinks faster
+// than it grows and no request pays for many.
+func (tx *transaction) Idempotent(
 	request query.NewRuns, create func() (app.Batch, error),
 ) (app.Batch, error) {
 	key := request.IdempotencyKey
@@ -75,9 +74,9 @@ func (tx *transaction) checkCapacity(count int) error {
 	return query.CheckCapacity(tx.counts[app.Created], count, tx.options.MaxPending)
 }
 
-// insertRuns inserts the created runs of a batch. Their ids are consecutive, because there is one writer and
-// ids are never reused.
-func (tx *transaction) insertRuns(request query.NewRuns) (app.Batch, error) {
+// InsertRuns implements query.BulkWriter. The ids are consecutive, because there is one writer and ids are
+// never reused.
+func (tx *transaction) InsertRuns(request query.NewRuns) (app.Batch, error) {
 	tx.newest = max(tx.newest, tx.now.UnixMilli()) // created_at never falls as ids rise
 	scheduled := make([]int64, request.Count)
 	for i := range scheduled {

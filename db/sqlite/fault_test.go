@@ -92,7 +92,7 @@ func TestClose_EndsWhileDatabaseIsUnwritable(t *testing.T) {
 			var answers []<-chan error
 			for range 20 {
 				answers = append(answers, enqueue(t, store, func(tx *transaction) error {
-					_, err := tx.insertRuns(newRuns(app.MaxCount))
+					_, err := tx.InsertRuns(newRuns(app.MaxCount))
 					return err
 				}))
 			}

@@ -49,7 +49,7 @@ func (s *Store) SaveProgress(ctx context.Context, run app.ProcessRun, update app
 // nil.
 func (tx *transaction) saveProgress(run app.ProcessRun, progress *app.Progress) (mine bool, err error) {
 	if progress == nil {
-		return tx.Find(&mine, holdsToken, run.ID, run.FencingToken)
+		return tx.HoldsToken(run)
 	}
 	n, err := tx.execChanged(saveProgress, progress.Percent, query.Sanitize(progress.Message),
 		tx.now.UnixMilli(), run.ID, run.FencingToken)

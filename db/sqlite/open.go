@@ -69,6 +69,7 @@ type Options struct {
 // goroutine.
 type Store struct {
 	*query.Reader
+	*query.BulkActions
 
 	options   Options
 	pathLock  *flock.Flock
@@ -93,6 +94,7 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 	s := &Store{options: withDefaults(options)}
 	s.logged.Store(true) // the logs of an existing file may be too large
 	s.Reader = query.NewReader(database{s}, dialect, s.options.searched)
+	s.BulkActions = query.NewBulkActions(s.Reader, database{s}, bulkStepTime)
 	defer func() {
 		if err != nil {
 			_ = s.release()

@@ -49,7 +49,7 @@ func TestRollups_AreSavedWithLaterTransaction(t *testing.T) {
 	written := table(t, store)
 	release := hold(t, store) // so that the writer's ticker does not fire between the two
 	first := enqueue(t, store, func(tx *transaction) error {
-		_, err := tx.insertRuns(newRuns(2))
+		_, err := tx.InsertRuns(newRuns(2))
 		return err
 	})
 	release()

@@ -125,7 +125,7 @@ func TestWriter_ReturnsResultOfLastCall(t *testing.T) {
 		if calls++; calls > 1 {
 			return errSecond
 		}
-		_, err := tx.insertRuns(newRuns(5))
+		_, err := tx.InsertRuns(newRuns(5))
 		return err
 	})
 	batches := make(chan app.Batch, 1)

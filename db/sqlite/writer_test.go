@@ -80,7 +80,7 @@ var spoilers = map[string]func(*transaction) error{
 		return errors.New("a program error")
 	},
 	"an SQL error after half of the work": func(tx *transaction) error {
-		if _, err := tx.insertRuns(newRuns(5)); err != nil {
+		if _, err := tx.InsertRuns(newRuns(5)); err != nil {
 			return err
 		}
 		return tx.Exec(setCount, -1, app.Failed) // the schema forbids it
@@ -222,7 +222,7 @@ func TestWriter_FinishesBegunCall(t *testing.T) {
 		done <- store.writer.do(ctx, func(tx *transaction) error {
 			close(begun)
 			<-free
-			_, err := tx.insertRuns(newRuns(2))
+			_, err := tx.InsertRuns(newRuns(2))
 			return err
 		})
 	}()
