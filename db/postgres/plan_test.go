@@ -104,7 +104,8 @@ func filled(t testing.TB, n int) *Store {
 	execute(t, store, "TRUNCATE process_runs, run_counts")
 	insertAs(t, store, n, "CASE WHEN i <= 20 THEN 'rare' ELSE 'simulated' END",
 		"CASE WHEN i <= 20 THEN i % 5 ELSE 2 END")
-	execute(t, store, `INSERT INTO failure_patterns (kind, pattern, example, first_at) VALUES ('rare', 'x', 'x', 1)`)
+	execute(t, store, `INSERT INTO failure_patterns (kind, pattern, example, first_at)
+		VALUES ('rare', 'x', 'x', 1)`)
 	execute(t, store, "UPDATE process_runs SET failure = 1 WHERE status = 3")
 	indexed(t, store, n, func(run int64) string {
 		if run < 9 {
