@@ -78,6 +78,7 @@ func Run(t *testing.T, subject Subject) {
 		{"Error texts", testErrorTexts},
 		{"Failures", testFailures},
 		{"Filters", testFilters},
+		{"Filters by inputs", testInputFilters},
 		{"Search", testSearch},
 		{"Clock set back", testClockSetBack},
 		{"Log", testLog},

@@ -44,13 +44,14 @@ func (database) SearchExpression(terms []string, prefix bool) string {
 
 // dialect is the SQL of PostgreSQL for shared reads.
 var dialect = query.Dialect{
-	IntArray:    "(SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb))",
-	TextArray:   "(SELECT jsonb_array_elements_text(?::jsonb))",
-	SortKey:     "sort_id",
-	JSONGroup:   "json_agg",
-	SearchRows:  "run_search WHERE words @@ ?::tsquery",
-	SearchRun:   "run_id",
-	SearchFirst: "SELECT unnest(ARRAY(%s))",
+	IntArray:     "(SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb))",
+	TextArray:    "(SELECT jsonb_array_elements_text(?::jsonb))",
+	SortKey:      "sort_id",
+	InputSortKey: "sort_id",
+	JSONGroup:    "json_agg",
+	SearchRows:   "run_search WHERE words @@ ?::tsquery",
+	SearchRun:    "run_id",
+	SearchFirst:  "SELECT unnest(ARRAY(%s))",
 }
 
 // beginRead begins a read-only transaction on one snapshot, with a timeout on the server. Plans are custom: a

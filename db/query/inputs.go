@@ -221,14 +221,3 @@ func openSecrets(
 	}
 	return values, nil
 }
-
-// hasInput returns the condition that an input of a run has a value.
-func hasInput(match app.InputMatch) (condition string, args []any) {
-	keys := match.Keys()
-	args = []any{match.Name}
-	for _, key := range keys {
-		args = append(args, key)
-	}
-	return "(SELECT 1 FROM run_inputs WHERE run_id = process_runs.id AND name = ? AND match_key IN (?" +
-		strings.Repeat(", ?", len(keys)-1) + ") LIMIT 1) IS NOT NULL", args
-}

@@ -11,7 +11,7 @@ import (
 
 // Page implements app.Store.
 func (r *Reader) Page(ctx context.Context, query app.Query) (page app.Page, err error) {
-	if query.Text != "" {
+	if query.Text != "" || !query.Inputs.IsZero() {
 		ctx = forLong(ctx)
 	}
 	err = r.read(ctx, func(s *snapshot) {
@@ -90,7 +90,9 @@ func (s *snapshot) page(query app.Query) app.Page {
 type list struct {
 	*snapshot
 	scans   []IndexScan
-	indexed []IndexScan      // scans without the conditions of require: each is one range of an index
+	indexed []IndexScan      // scans without further conditions: each is one range of an index
+	inputs  [][]IndexScan    // for each input of the filter, the scans of the runs that have the value
+	limited bool             // whether there are conditions from require
 	all     IDRange          // range of ids that can match the filter
 	terms   []Term           // words of the search; empty without one
 	counted map[string]int64 // index rows by search expression, see countRows
@@ -109,11 +111,12 @@ func (s *snapshot) list(filter app.Filter, only ...app.Status) *list {
 		s.fail(err)
 		l.terms = terms
 	}
-	l.limitTimes(filter)
 	for _, match := range filter.Inputs.Matches() {
-		condition, args := hasInput(match)
-		l.require(condition, args...)
+		condition, args := s.dialect.hasInput(match)
+		l.restrict(condition, args...)
+		l.inputs = append(l.inputs, s.dialect.scanInput(match))
 	}
+	l.limitTimes(filter)
 	return l
 }
 
@@ -141,8 +144,14 @@ func (l *list) limitTimes(filter app.Filter) {
 	}
 }
 
-// require adds a condition to all scans.
+// require adds a condition to all scans that the fields of the list do not imply.
 func (l *list) require(condition string, args ...any) {
+	l.limited = true
+	l.restrict(condition, args...)
+}
+
+// restrict adds a condition to all scans.
+func (l *list) restrict(condition string, args ...any) {
 	for i := range l.scans {
 		l.scans[i] = l.scans[i].and(condition, args...)
 	}
@@ -196,11 +205,11 @@ func (l *list) within(r IDRange) IDRange {
 }
 
 // runs returns at most limit runs of a range, from its lower end if ascending, else from its upper end. For
-// cursor see search.
+// cursor see found.
 func (l *list) runs(in IDRange, ascending bool, limit int) (runs []app.ProcessRun, cursor int64) {
 	in = l.within(in)
-	if len(l.terms) > 0 {
-		return l.search(in, ascending, limit)
+	if l.walks() {
+		return l.found(in, ascending, limit)
 	}
 	runs = []app.ProcessRun{}
 	for _, scan := range l.scans {
@@ -218,8 +227,8 @@ func (l *list) runs(in IDRange, ascending bool, limit int) (runs []app.ProcessRu
 // any reports whether a range contains a run. A search that stops early counts as one.
 func (l *list) any(in IDRange) bool {
 	in = l.within(in)
-	if len(l.terms) > 0 {
-		runs, cursor := l.search(in, false, 1)
+	if l.walks() {
+		runs, cursor := l.found(in, false, 1)
 		return len(runs) > 0 || cursor > 0
 	}
 	for _, scan := range l.scans {
@@ -231,18 +240,32 @@ func (l *list) any(in IDRange) bool {
 	return false
 }
 
-// count returns the number of matching runs, at most limit, and whether there are more. A search counts only
-// the matches within a tenth of its usual effort.
+// count returns the number of matching runs, at most limit, and whether there are more. A search for text counts
+// only the matches within a tenth of its usual effort.
 func (l *list) count(limit int) (n int, more bool) {
-	if len(l.terms) > 0 {
-		counts, more := l.countFound(l.searchLimit / 10)
+	scans := l.scans
+	switch {
+	case l.hasOneInput():
+		scans = l.inputs[0]
+	case l.walks():
+		effort := l.searchLimit
+		if len(l.terms) > 0 {
+			effort /= 10
+		}
+		counts, more := l.countFound(effort, int64(limit))
 		n = int(counts.Total())
 		return min(n, limit), more || n > limit
 	}
-	for _, scan := range l.scans {
+	for _, scan := range scans {
 		var some int
 		l.get(&some, scan.CountSQL(), scan.Args(l.all, limit+1-n)...)
 		n += some
 	}
 	return min(n, limit), n > limit
+}
+
+// hasOneInput reports whether the value of one input is the only condition of the list.
+func (l *list) hasOneInput() bool {
+	all := len(l.indexed) == 1 && l.indexed[0].where == ""
+	return all && len(l.inputs) == 1 && len(l.terms) == 0 && !l.limited
 }

@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -89,7 +90,7 @@ const enteredLimit = 100_000
 // anyEntered reports whether the action would change a run that entered its status after the preview.
 func (l *list) anyEntered(action app.BulkAction) (found bool) {
 	condition, args := entered(action.Operation, action.Confirmed.At.Time(time.Time{}))
-	if len(l.terms) > 0 {
+	if l.walks() {
 		l.require(condition, args...)
 		return l.anyFound()
 	}
@@ -110,7 +111,7 @@ const maxSearches = 4
 func (l *list) anyFound() bool {
 	left := l.all
 	for range maxSearches {
-		runs, cursor := l.search(left, false, 1)
+		runs, cursor := l.found(left, false, 1)
 		if len(runs) > 0 || cursor == 0 {
 			return len(runs) > 0
 		}
@@ -122,8 +123,8 @@ func (l *list) anyFound() bool {
 // countBulk returns the number of runs in each status that an action with a filter covers. more reports that
 // some were not counted.
 func (s *snapshot) countBulk(action app.BulkAction) (counts app.Counts, more bool) {
-	if action.Filter.Text != "" { // a search does not find bulk runs
-		return s.bulkList(action).countFound(maxSearches * s.searchLimit)
+	if action.Filter.Text != "" || !action.Filter.Inputs.IsZero() { // bulk runs have neither text nor inputs
+		return s.bulkList(action).countFound(maxSearches*s.searchLimit, math.MaxInt64-1)
 	}
 	counts, more = s.countFilter(action.Filter, afterNewest(action))
 	if action.Filter.Kind != "" {

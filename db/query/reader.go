@@ -42,6 +42,8 @@ type Dialect struct {
 	IndexHint string
 	// SortKey is the column with the run id that ends the indexes that begin with other columns.
 	SortKey string
+	// InputSortKey is the same in the index of run_inputs by value.
+	InputSortKey string
 	// JSONGroup is the aggregate function that returns a JSON array.
 	JSONGroup string
 	// SearchRows follows FROM to select rows of the search index, which has one row for the error of a run,

@@ -113,9 +113,12 @@ func (d Dialect) scanFailure(failure int64) IndexScan {
 func statusIs(status app.Status) string { return fmt.Sprintf("status = %d", status) }
 
 // runsBy returns the table of runs with the hint to use an index.
-func (d Dialect) runsBy(index string) string {
+func (d Dialect) runsBy(index string) string { return d.indexed(runsTable, index) }
+
+// indexed returns a table with the hint to use an index.
+func (d Dialect) indexed(table, index string) string {
 	if d.IndexHint == "" {
-		return runsTable
+		return table
 	}
-	return runsTable + " " + d.IndexHint + " " + index
+	return table + " " + d.IndexHint + " " + index
 }

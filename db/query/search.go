@@ -23,48 +23,11 @@ const ErrorPart = 0
 // words of their filters, so a search would find them.
 func NeverSearched(kind string) bool { return slices.Contains(app.BulkKinds(), kind) }
 
-// search returns the first limit runs of a range that have all terms. It stops early if it has looked at too
-// many index rows: cursor is then the id to continue from, and 0 otherwise.
-func (l *list) search(in IDRange, ascending bool, limit int) (runs []app.ProcessRun, cursor int64) {
-	runs = []app.ProcessRun{}
-	s := search{list: l, left: in, ascending: ascending, size: 1, limit: l.searchLimit}
-	for len(runs) < limit {
-		if !s.next() {
-			return runs, s.cursor()
-		}
-		condition, args := s.condition()
-		statement := fmt.Sprintf("SELECT %s FROM process_runs WHERE %s ORDER BY id %s LIMIT ?",
-			Columns, condition, direction(ascending))
-		runs = append(runs, l.readRuns(statement, append(args, limit-len(runs))...)...)
-	}
-	return runs, 0
-}
-
-// countFound counts the matches by status until it has looked at about limit index rows. more reports whether
-// there may be others.
-func (l *list) countFound(limit int64) (counts app.Counts, more bool) {
-	s := search{list: l, left: l.all, size: 1, limit: limit}
-	for s.next() {
-		condition, args := s.condition()
-		statement := "SELECT status, COUNT(*) AS n FROM process_runs WHERE " + condition + " GROUP BY status"
-		for status, n := range l.countBy(statement, args...) {
-			counts[status] += n
-		}
-	}
-	return counts, s.stopped
-}
-
 // search walks through the runs of a list, some blocks at a time, for those that have all terms.
 type search struct {
-	*list
-	ascending bool
-	left      IDRange // ids that are not searched yet
-	size      int64   // number of blocks to take next
-	limit     int64   // number of index rows that it may still look at
-	stopped   bool    // whether limit ended it
-
-	part   IDRange // ids of the current blocks
-	blocks []int64 // their numbers
+	progress
+	size   int64   // number of blocks to take next
+	blocks []int64 // numbers of the current blocks
 }
 
 // next moves to the next blocks in which all terms occur. It returns false at the end, and at the limit.
@@ -85,38 +48,31 @@ func (s *search) next() bool {
 	}
 }
 
-// firstRun returns the first unsearched run in the scans of the list, so that blocks without runs are
-// skipped. It does not apply further conditions: millions of runs may fail them.
+// firstRun returns a run before which no unsearched run is in all sets of the list, so that blocks without such
+// runs are skipped. It does not apply further conditions: millions of runs may fail them.
 func (s *search) firstRun() (run int64, found bool) {
-	for _, scan := range s.indexed {
+	for i, set := range s.sets() {
+		first, exists := s.firstOf(set)
+		if !exists {
+			return 0, false
+		}
+		if i == 0 || s.ascending == (first > run) {
+			run = first
+		}
+	}
+	return run, s.err == nil
+}
+
+// firstOf returns the first unsearched run of a set.
+func (s *search) firstOf(set []IndexScan) (run int64, found bool) {
+	for _, scan := range set {
 		var id int64
-		exists := s.get(&id, scan.IDsSQL(s.ascending), scan.Args(s.left, 1)...)
+		exists := s.get(&id, scan.selectSQL(scan.sortKey, s.ascending), scan.Args(s.left, 1)...)
 		if exists && (!found || s.ascending == (id < run)) {
 			run, found = id, true
 		}
 	}
-	return run, found && s.err == nil
-}
-
-// stopAt ends the search before a run.
-func (s *search) stopAt(run int64) {
-	s.stopped = true
-	if s.ascending {
-		s.left.After = run - 1
-	} else {
-		s.left.Before = after(run)
-	}
-}
-
-// cursor returns the id to continue from if the search has stopped at its limit, else 0.
-func (s *search) cursor() int64 {
-	switch {
-	case !s.stopped:
-		return 0
-	case s.ascending:
-		return s.left.After
-	}
-	return s.left.Before
+	return run, found
 }
 
 // take removes the next blocks from the unsearched ids, beginning with the block of a run.
@@ -182,19 +138,14 @@ func (s *search) expression(term Term) string {
 	return s.db.SearchExpression(terms, term.Prefix)
 }
 
-// condition returns the condition for the runs of the current blocks that match the filter and have all
-// terms. It joins the conditions of all scans with OR. That is cheap here, because matches are looked up by
-// id. The range is given by the id and by Dialect.SortKey: an index has one column or the other.
-func (s *search) condition() (condition string, args []any) {
-	var scans []string
-	for _, scan := range s.scans {
-		scans = append(scans, scan.where+"TRUE")
-		args = append(args, scan.args...)
-	}
-	condition = fmt.Sprintf("(%s) AND id > ? AND id < ?", strings.Join(scans, " OR "))
+// matches implements walk. The range is given by the id and by Dialect.SortKey: an index has one column or the
+// other.
+func (s *search) matches() (from string, args []any) {
+	condition, args := s.anyScan()
+	from = "process_runs WHERE " + condition + " AND id > ? AND id < ?"
 	args = append(args, s.part.After, s.part.Before)
 	if s.dialect.SortKey != "id" {
-		condition += fmt.Sprintf(" AND %s > ? AND %s < ?", s.dialect.SortKey, s.dialect.SortKey)
+		from += fmt.Sprintf(" AND %s > ? AND %s < ?", s.dialect.SortKey, s.dialect.SortKey)
 		args = append(args, s.part.After, s.part.Before)
 	}
 	ids := make([]string, len(s.terms))
@@ -203,7 +154,7 @@ func (s *search) condition() (condition string, args []any) {
 		args = append(args, s.expression(term))
 	}
 	found := fmt.Sprintf(s.dialect.SearchFirst, strings.Join(ids, " INTERSECT "))
-	return condition + " AND id IN (" + found + ")", args
+	return from + " AND id IN (" + found + ")", args
 }
 
 // IndexError adds the error of a run, if it has one, to the search index.

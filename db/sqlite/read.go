@@ -50,12 +50,13 @@ func (database) SearchExpression(terms []string, prefix bool) string {
 // dialect is the SQL of SQLite for shared reads.
 var dialect = query.Dialect{
 	IntArray: "(SELECT value FROM json_each(?))", TextArray: "(SELECT value FROM json_each(?))",
-	IndexHint:   "INDEXED BY",
-	JSONGroup:   "json_group_array",
-	SortKey:     "id",
-	SearchRows:  "json_each(?) AS wanted CROSS JOIN run_search WHERE run_search MATCH wanted.value",
-	SearchRun:   "run_search.rowid / 1048576", // partsPerRun
-	SearchFirst: "%s",
+	IndexHint:    "INDEXED BY",
+	JSONGroup:    "json_group_array",
+	SortKey:      "id",
+	InputSortKey: "run_id",
+	SearchRows:   "json_each(?) AS wanted CROSS JOIN run_search WHERE run_search MATCH wanted.value",
+	SearchRun:    "run_search.rowid / 1048576", // partsPerRun
+	SearchFirst:  "%s",
 }
 
 // readers is the number of reading connections for each purpose. A page takes about 0.1 ms, so a few
