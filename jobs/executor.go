@@ -133,7 +133,12 @@ func (e *Executor) attempt(ctx context.Context, lifecycle Lifecycle, run app.Pro
 	handle.log = e.Log.With("run", run.ID, "kind", run.Kind)
 	timed, stop := context.WithTimeoutCause(ctx, handle.policy.Timeout, ErrTimeout)
 	defer stop()
-	result := e.runAsync(handle, func() error { return kind.Work(timed, handle) })
+	result := e.runAsync(handle, func() error {
+		if err := e.loadInputs(timed, kind, handle); err != nil {
+			return err
+		}
+		return kind.Work(timed, handle)
+	})
 	end := await(timed, lifecycle, result)
 	handle.Close() // before the result is saved, so that the log is complete when the run has finished
 	switch {

@@ -34,6 +34,41 @@ func started(t *testing.T, store *sqlite.Store, kind string) app.ProcessRun {
 	return run
 }
 
+// attempts executes attempts of runs.
+type attempts struct {
+	store     *sqlite.Store
+	executor  *jobs.Executor
+	lifecycle jobs.Lifecycle
+}
+
+func newAttempts(t *testing.T, kinds ...jobs.Kind) *attempts {
+	t.Helper()
+	store := openStore(t)
+	lifecycle, _ := newLifecycle(t)
+	return &attempts{store: store, executor: newExecutor(t, store, kinds...), lifecycle: lifecycle}
+}
+
+// start creates a run with these inputs and starts it.
+func (a *attempts) start(t *testing.T, kind string, values ...app.InputValue) app.ProcessRun {
+	t.Helper()
+	batch, err := a.store.Create(t.Context(), app.CreateRequest{Kind: kind, Count: 1, Inputs: values})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err := a.store.Start(t.Context(), read(t, a.store, batch.First))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
+// execute executes an attempt of a started run, and returns the run with its log.
+func (a *attempts) execute(t *testing.T, run app.ProcessRun) (app.ProcessRun, string) {
+	t.Helper()
+	a.executor.Execute(a.lifecycle.Work, a.lifecycle, run)
+	return read(t, a.store, run.ID), textOf(logOf(t, a.store, run.ID))
+}
+
 // newLifecycle returns a lifecycle that does not end, except that interrupt ends Work.
 func newLifecycle(t *testing.T) (p jobs.Lifecycle, interrupt context.CancelCauseFunc) {
 	working, interrupt := context.WithCancelCause(context.Background())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -20,7 +21,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	command.Main() // this test binary is also the supervisor of the commands
+	command.Main()                                   // this test binary is also the supervisor of the commands
+	if path := os.Getenv(dumpVariable); path != "" { // and a command, see dump
+		dump(path)
+	}
 	if err := command.Guard(); err != nil {
 		panic(err)
 	}
@@ -44,6 +48,7 @@ func openAt(t *testing.T, path string, now func() time.Time) *sqlite.Store {
 	t.Helper()
 	store, err := sqlite.Open(t.Context(), sqlite.Options{
 		Path: path, Synchronous: "normal", MaxCrashes: maxCrashes, Now: now, Log: slog.New(slog.DiscardHandler),
+		Secrets: secrets,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -63,6 +68,15 @@ func (c *clock) now() time.Time              { return time.Now().Add(time.Durati
 func (c *clock) setForward(by time.Duration) { c.ahead.Add(int64(by)) }
 
 const maxCrashes = 3
+
+// secrets encrypts the secret inputs of all stores.
+var secrets = func() *app.SecretBox {
+	box, err := app.NewSecretBox(app.NewSecretKey())
+	if err != nil {
+		panic(err)
+	}
+	return box
+}()
 
 // newQueue returns a queue with settings that suit most tests.
 func newQueue(queueStore app.QueueStore, kinds ...jobs.Kind) *jobs.Queue {
@@ -182,6 +196,7 @@ type hookedStore struct {
 
 	beforeProgress       func(app.ProgressUpdate) error // before a report is saved; may fail
 	beforeCancelRequests func()                         // before CancelRequests
+	beforeInputs         func() error                   // before Inputs; may fail
 }
 
 func (b *hookedStore) Changed() *app.Notifier {
@@ -268,6 +283,15 @@ func (b *hookedStore) SaveProgress(ctx context.Context, run app.ProcessRun, repo
 		}
 	}
 	return b.Store.SaveProgress(ctx, run, report)
+}
+
+func (b *hookedStore) Inputs(ctx context.Context, run app.ProcessRun) (app.InputValues, error) {
+	if b.beforeInputs != nil {
+		if err := b.beforeInputs(); err != nil {
+			return nil, err
+		}
+	}
+	return b.Store.Inputs(ctx, run)
 }
 
 func (b *hookedStore) CancelRequests(ctx context.Context) ([]app.CancelRequest, error) {

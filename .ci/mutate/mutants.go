@@ -61,6 +61,12 @@ var oneProcess = []mutant{
 	{"a panic in work fails only its run", "jobs/executor.go", `			if panicked := recover(); panicked != nil {
 				reason`, `			if panicked := any(nil); panicked != nil {
 				reason`, queue},
+	{"inputs are checked again before an attempt", "jobs/executor_inputs.go", "	values, err = app.RecheckInputs(kind.Info.Inputs, values)\n", "", "./jobs NoLongerFit"},
+	{"a run without its secret fails for good", "jobs/executor_inputs.go", "		case errors.Is(err, app.ErrSecretUnknown):\n", "		case false:\n", "./jobs WithoutItsSecret"},
+	{"secrets that two writes split are masked", "jobs/mask.go", "if incomplete && !last {", "if false {", "./jobs Mask"},
+	{"the second of two secrets that overlap is masked", "jobs/mask.go", "s.masked = max(s.masked, length)", "if s.masked == 0 {\n			s.masked = length\n		}", "./jobs Mask"},
+	{"secrets that escape sequences divide are masked", "jobs/lines.go", "text := w.run.masker.text(onTerminal(string(w.rest)))", "text := onTerminal(string(w.rest))", "./jobs MasksSecretsInAll"},
+	{"a kind has its own timeout", "jobs/executor.go", "kind.Info.WithDefaults(e.RunTimeout, e.MaxAttempts)", "app.Policy{}.WithDefaults(e.RunTimeout, e.MaxAttempts)", "./jobs LimitsOfAKind"},
 	{"work waits while too much of its log is unsaved", "jobs/run.go", "if r.stuck || r.lines.size < maxUnsaved {", "if true {", "./jobs FastWriterWaits"},
 	{"lines beyond the log limit do not block work", "jobs/run.go", "	r.lines.trim(limit)\n", "", "./jobs TestRun_"},
 	{"log parts before a gap are dropped", "db/query/logpart.go", "		dropBefore = last.Stop\n", "", store},
