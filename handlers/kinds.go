@@ -6,15 +6,44 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"runboard/app"
+	"runboard/handlers/live"
 	"runboard/templates"
 )
 
 // errKind answers requests for kinds that are not offered.
 var errKind = app.Errorf(app.CodeNotFound, "There is no such kind.")
+
+// loadedKinds are the kinds with how their runs fare, in the same order.
+type loadedKinds struct {
+	kinds     []app.Kind
+	overviews []app.KindOverview
+}
+
+// newKindsView returns the live view of the list of kinds, shared by all its subscribers.
+func newKindsView(kinds app.KindSource) *live.PageView {
+	return &live.PageView{
+		Load: func(ctx context.Context, store app.Store) (any, error) { return loadKinds(ctx, store, kinds.Kinds()) },
+		Render: func(t *templates.Templates, answer any) ([]byte, error) {
+			loaded := answer.(loadedKinds)
+			return t.KindsFrame(loaded.kinds, loaded.overviews)
+		},
+		MinInterval: time.Second,
+	}
+}
+
+func loadKinds(ctx context.Context, store app.Store, kinds []app.Kind) (loadedKinds, error) {
+	names := make([]string, len(kinds))
+	for i, kind := range kinds {
+		names[i] = kind.Name
+	}
+	overviews, err := store.KindOverviews(ctx, names)
+	return loadedKinds{kinds, overviews}, err
+}
 
 // showKinds answers GET /kinds. With the name of a kind in its query, as the form of the board sends it, it
 // redirects to the page of that kind.
@@ -22,12 +51,11 @@ func (s *Server) showKinds(c *fiber.Ctx) error {
 	if kind := c.Query("kind"); kind != "" {
 		return c.Redirect(templates.KindPath(kind), fiber.StatusSeeOther)
 	}
-	kinds := s.Kinds.Kinds()
-	overviews, err := s.kindOverviews(c.UserContext(), kinds)
+	loaded, err := loadKinds(c.UserContext(), s.store, s.Kinds.Kinds())
 	if err != nil {
 		return err
 	}
-	return sendHTML(c)(s.Templates.Kinds(kinds, overviews))
+	return sendHTML(c)(s.Templates.Kinds(loaded.kinds, loaded.overviews))
 }
 
 // showKind answers GET /kinds/:name. Its query fills the form, and never starts anything.
@@ -132,7 +160,7 @@ func (s *Server) sendKindForm(c *fiber.Ctx, form templates.KindForm) error {
 	form.Key = newKey()
 	if negotiate(c) == asFragment {
 		c.Set("HX-Retarget", "#"+templates.StartID)
-		c.Set("HX-Reswap", "outerMorph")
+		c.Set("HX-Reswap", "outerHTML") // a morph would keep typed secrets
 		return sendHTML(c)(s.Templates.KindForm(form))
 	}
 	ctx, kind := c.UserContext(), form.Kind
@@ -140,7 +168,7 @@ func (s *Server) sendKindForm(c *fiber.Ctx, form templates.KindForm) error {
 	if err != nil {
 		return err
 	}
-	overviews, err := s.kindOverviews(ctx, []app.Kind{kind})
+	overviews, err := s.store.KindOverviews(ctx, []string{kind.Name})
 	if err != nil {
 		return err
 	}
@@ -161,48 +189,29 @@ func (s *Server) newPreview(
 	ctx context.Context, kind app.Kind, given map[string][]string, count int,
 ) (templates.StartPreview, error) {
 	preview := templates.StartPreview{Count: count, Workers: s.Limits.Workers}
-	visible := kind.Inputs
-	visible = slices.DeleteFunc(slices.Clone(visible), func(i app.Input) bool { return i.Type == app.SecretInput })
-	values, err := app.InputsOfForm(visible, given)
-	if faults, wrong := errors.AsType[app.InputErrors](err); wrong {
-		for _, input := range visible {
-			if faults[input.Name] != "" {
-				preview.Missing = append(preview.Missing, input)
-			}
+	var shown []app.Input
+	texts := map[string][]string{}
+	for _, input := range kind.Inputs {
+		if input.Type != app.SecretInput { // secrets are no words of a command
+			shown = append(shown, input)
+			texts[input.Name] = given[input.Name]
+		}
+	}
+	values, err := app.InputsOfForm(shown, texts)
+	faults, _ := errors.AsType[app.InputErrors](err)
+	for _, input := range shown {
+		if faults[input.Name] != "" {
+			preview.Missing = append(preview.Missing, input)
 		}
 	}
 	if command, is := s.Kinds.Describe(kind.Name, values); is {
 		preview.Command = &command
 	}
-	overviews, err := s.kindOverviews(ctx, []app.Kind{kind})
+	overviews, err := s.store.KindOverviews(ctx, []string{kind.Name})
 	if err != nil {
 		return preview, err
 	}
 	preview.MedianDuration, preview.Measured = overviews[0].MedianDuration, overviews[0].Measured
-	preview.Queue, err = s.queueAhead(ctx, kind, kind.ConcurrencyKeyOf(values))
+	preview.Queue, err = s.store.QueueAhead(ctx, kind, kind.ConcurrencyKeyOf(values))
 	return preview, err
-}
-
-// kindReader is the part of the store that kinds need.
-type kindReader interface {
-	KindOverviews(ctx context.Context, kinds []string) ([]app.KindOverview, error)
-	QueueAhead(ctx context.Context, kind app.Kind, key string) (app.QueueAhead, error)
-}
-
-func (s *Server) kindOverviews(ctx context.Context, kinds []app.Kind) ([]app.KindOverview, error) {
-	var names []string
-	for _, kind := range kinds {
-		names = append(names, kind.Name)
-	}
-	if store, can := s.store.(kindReader); can {
-		return store.KindOverviews(ctx, names)
-	}
-	return make([]app.KindOverview, len(kinds)), nil
-}
-
-func (s *Server) queueAhead(ctx context.Context, kind app.Kind, key string) (app.QueueAhead, error) {
-	if store, can := s.store.(kindReader); can {
-		return store.QueueAhead(ctx, kind, key)
-	}
-	return app.QueueAhead{}, nil
 }

@@ -154,6 +154,7 @@ func (s *Server) route() {
 	runs.Get("/live", s.sockets.handle(listView))
 	runs.Get("/failures", s.showFailures)
 	runs.Get("/failures/live", s.sockets.handle(pageView(failures)))
+	runs.Get("/kinds/live", s.sockets.handle(pageView(newKindsView(s.Kinds))))
 	runs.Get("/statistics", s.showStatistics)
 	runs.Get("/statistics/live", s.sockets.handle(pageView(statistics)))
 	runs.Get("/bulk", s.showBulkPreview)

@@ -8,5 +8,6 @@ import "./forms.js";
 import "./log.js";
 import "./freeze.js";
 import "./bulk.js";
+import "./kinds.js";
 import "./shortcuts.js";
 import "./latency.js";

@@ -173,13 +173,16 @@ onSwap(({ context }) => {
   dialog.querySelector("[data-dismiss]")?.focus(); // a stray key press must change nothing
 });
 
-// An answer that is not another question closes the dialog. The page shows the result.
+// An answer that is not another question closes the dialog. The page shows the result. The button of a
+// question about a start sends the start form, outside of the dialog.
 onRequestEnd((context) => {
   const dialog = findDialog();
-  if (!dialog?.open || !context.sourceElement?.closest?.(`#${ids.confirm}`)) return;
+  const isAnswer = (element) => element?.closest?.(`#${ids.confirm}`);
+  const isStart = isAnswer(context.request.submitter);
+  if (!dialog?.open || !isStart && !isAnswer(context.sourceElement)) return;
   if (targetOf(context) === dialog) return;
   dialog.close();
-  if (context.response?.status < 400) clear();
+  if (!isStart && context.response?.status < 400) clear();
 });
 document.addEventListener("click", ({ target }) => {
   const dialog = findDialog();

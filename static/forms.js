@@ -2,14 +2,18 @@
 // clicks.
 import { find, ids } from "./page.js";
 
-// startLabel returns the label of the button that starts runs.
-export const startLabel = (count) => `Start ${count} ${count === "1" ? "process" : "processes"}`;
+// startLabel returns the label of the button of a form that starts runs.
+export function startLabel(form) {
+  const { noun, nouns } = form.dataset;
+  const count = form.elements.count.value;
+  return `Start ${count} ${count === "1" ? noun : nouns}`;
+}
 
 // The label follows the number in the form.
 document.addEventListener("input", ({ target }) => {
   const form = find(ids.start);
   if (!form || target !== form.elements.count) return;
-  form.querySelector("button").textContent = startLabel(target.value);
+  form.querySelector("button").textContent = startLabel(form);
 });
 
 // A select submits the filter form at once; the text field submits on Enter.

@@ -12,7 +12,9 @@ export const ids = {
   connection: "connection",
   deleted: "deleted",
   heartbeat: "heartbeat",
+  findKind: "find_kind",
   help: "help",
+  kinds: "kinds",
   latency: "latency",
   list: "process_runs",
   live: "live",
@@ -26,6 +28,7 @@ export const ids = {
   olderPage: "page_older",
   pager: "pager",
   pause: "pause",
+  preview: "start_preview",
   progress: "progress",
   searchText: "search_text",
   selectAll: "select_all",
@@ -60,7 +63,8 @@ export const isLive = () => find(ids.connection)?.matches("[data-state=live], [d
 export const isPaused = () => find(ids.pause)?.getAttribute("aria-pressed") === "true";
 
 // shownCount returns the number of runs in the current list, as the page shows it: "1,234".
-export const shownCount = () => document.querySelector(".counts a[aria-current] b").textContent;
+// Lists without tabs, as on the page of a kind, show none.
+export const shownCount = () => document.querySelector(".counts a[aria-current] b")?.textContent ?? "";
 
 // setText changes the text of an element only if it differs: a change ends a text selection.
 export function setText(element, text) {

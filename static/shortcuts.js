@@ -35,13 +35,16 @@ document.addEventListener("submit", ({ target, submitter }) => {
   confirmed = null;
 });
 
-// startRuns presses the button of the start form.
+// startRuns presses the button of the start form. If the form only chooses a kind, it gets the focus.
 function startRuns() {
   const form = find(ids.start);
   if (!form?.reportValidity()) return;
-  const kind = form.elements.kind?.value;
-  const label = startLabel(form.elements.count.value);
-  confirm(kind ? `${label} of the kind ${kind}?` : `${label}?`, label, () => form.querySelector("button").click());
+  if (form.method === "get") {
+    form.elements.kind.focus();
+    return;
+  }
+  const label = startLabel(form);
+  confirm(`${label}?`, label, () => form.querySelector("button").click());
 }
 
 // pressRowAction presses the cancel or retry button of the focused run, or of the page's run, if there is one

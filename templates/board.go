@@ -21,11 +21,13 @@ type liveList struct {
 	Search     searchForm
 	Matches    matches
 	ShowKind   bool
-	List       list
-	Pager      []listLink
-	Bulk       bulkForm
-	Downloads  downloads
-	Overview   overview
+	// KindHeading is the heading of the column with the kind and the inputs.
+	KindHeading string
+	List        list
+	Pager       []listLink
+	Bulk        bulkForm
+	Downloads   downloads
+	Overview    overview
 }
 
 // listLink is the view model of a link to another list, or to another page of this list.
@@ -77,14 +79,18 @@ func (t *Templates) ListFrame(page app.Page) ([]byte, error) {
 	return t.renderList("list_frame", view, view.List.Rows)
 }
 
-// showKind reports whether rows name their kind. With a single kind the column would say nothing.
-func (t *Templates) showKind() bool { return len(t.kinds.Kinds()) > 1 }
+// showKind reports whether rows name their kind and its inputs. With a single kind without inputs the column
+// would say nothing.
+func (t *Templates) showKind() bool {
+	kinds := t.kinds.Kinds()
+	return len(kinds) > 1 || len(kinds) == 1 && len(kinds[0].Inputs) > 0
+}
 
 func (t *Templates) live(page app.Page) liveList {
 	filter := page.Query.Filter
 	live := liveList{
 		SocketPath: LivePath(page.Query), Tabs: tabs(page), Search: t.search(filter),
-		Matches: newMatches(page), ShowKind: t.showKind(), List: t.list(page),
+		Matches: newMatches(page), ShowKind: t.showKind(), KindHeading: "Kind", List: t.list(page),
 		Pager: pager(page), Bulk: newBulkForm(filter),
 		Overview:  newOverview(page.Overview),
 		Downloads: downloads{"all runs", DownloadPath(page.Query, "csv"), DownloadPath(page.Query, "ndjson")},

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"strings"
 
 	"runboard/app"
@@ -63,6 +64,9 @@ func newStartConfirmation(from StartConfirmation) startConfirmation {
 		Values: shownInputs(kind.Inputs, from.Values), Token: from.Token, Field: ConfirmedField,
 		Button: startLabel(kind, count), Dismiss: "Back", Back: KindPath(kind.Name),
 	}
+	if back, fits := filledPath(kind.Name, from.Values); fits {
+		view.Back = back
+	}
 	if from.Count > 1 {
 		view.Values = append(view.Values, shownInput{Label: "Runs", Lines: []string{count}})
 	}
@@ -95,6 +99,8 @@ func shownInputs(inputs []app.Input, values app.InputValues) (all []shownInput) 
 	return all
 }
 
+var flagTexts = map[string]string{"true": "yes", "false": "no"}
+
 // shownTexts returns the value of an input as users read it.
 func shownTexts(input app.Input, texts []string) (lines []string) {
 	for _, text := range texts {
@@ -102,7 +108,7 @@ func shownTexts(input app.Input, texts []string) (lines []string) {
 		case app.SecretInput:
 			lines = append(lines, mask)
 		case app.FlagInput:
-			lines = append(lines, map[string]string{"true": "yes", "false": "no"}[text])
+			lines = append(lines, cmp.Or(flagTexts[text], visible(text)))
 		case app.LinesInput:
 			for line := range strings.Lines(text) {
 				lines = append(lines, visible(strings.TrimSuffix(line, "\n")))

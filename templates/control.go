@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,7 +78,16 @@ func newControl(input app.Input, given map[string][]string, fault string) contro
 			view.Value = texts[len(texts)-1] // after the value of an unchecked checkbox
 		}
 	}
+	if form, has := valueForms[input.Type]; has && view.Value != "" && !form.MatchString(view.Value) {
+		view.Type = "text" // others drop what has not their form
+	}
 	return view
+}
+
+// valueForms are the forms of values that elements keep.
+var valueForms = map[app.InputType]*regexp.Regexp{
+	app.NumberInput: regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?$`),
+	app.DateInput:   regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`),
 }
 
 // controlType returns the control for an input, see control.Type.

@@ -20,6 +20,7 @@ const (
 var fixedIDs = map[string]string{
 	"live":             "live",              // the live region, which owns the socket
 	"start":            StartID,             // form that starts runs
+	"starter":          "starter",           // start form and preview
 	"preview":          "start_preview",     // what the form would start
 	"kindState":        "kind_state",        // how the runs of a kind fare, and the button that pauses it
 	"kinds":            "kinds",             // list of kinds

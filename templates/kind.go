@@ -78,6 +78,7 @@ func (t *Templates) Kind(form KindForm, overview app.KindOverview, page app.Page
 		view.Preview = newStartPreview(kind, *form.Preview)
 	}
 	view.Layout.OnKinds = true
+	view.Live.KindHeading = "Inputs"
 	return t.renderList("kind", view, view.Live.List.Rows)
 }
 
@@ -135,7 +136,7 @@ func paragraphs(text string) (all []string) {
 
 func (t *Templates) kindState(kind app.Kind, overview app.KindOverview) kindState {
 	state := kindState{
-		Running: grouped(overview.Started), Waiting: grouped(overview.Created), Paused: overview.Paused,
+		Running: countOfKind(overview.Started), Waiting: countOfKind(overview.Created), Paused: overview.Paused,
 		Policy: t.policy(kind), Action: "Pause", ActionFor: "pause", Last: newLastRun(overview.Last, t.now()),
 	}
 	if overview.Measured > 0 {
@@ -146,6 +147,14 @@ func (t *Templates) kindState(kind app.Kind, overview app.KindOverview) kindStat
 	}
 	state.ActionPath = KindPath(kind.Name) + "/" + state.ActionFor
 	return state
+}
+
+// countOfKind formats a number of runs of a kind. The store counts only so far.
+func countOfKind(n int64) string {
+	if n > app.CountedOfKind {
+		return "more than " + grouped(app.CountedOfKind)
+	}
+	return grouped(n)
 }
 
 func newLastRun(run app.ProcessRun, now time.Time) *lastRun {

@@ -226,6 +226,10 @@ func named(name string) func(*html.Node) bool {
 	return func(node *html.Node) bool { return node.Data == name }
 }
 
+func withClass(name string) func(*html.Node) bool {
+	return func(node *html.Node) bool { return slices.Contains(strings.Fields(attribute(node, "class")), name) }
+}
+
 // byID returns the element with an id, and ends the test unless there is exactly one.
 func byID(t testing.TB, root *html.Node, id string) *html.Node {
 	t.Helper()

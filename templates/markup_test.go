@@ -23,7 +23,17 @@ func pages(t testing.TB) map[string]*html.Node {
 	page.Runs[len(page.Runs)-1].ID = 1
 	page.HasOlder, page.HasNewer, page.Query = true, true, app.Query{Direction: app.Before, Cursor: 9}
 	render := must(t)
+	kinds, overviews := hostileKinds()
+	form := hostileForm(kinds[0])
+	confirmation := hostileConfirmation(kinds[0])
 	return map[string]*html.Node{
+		"the kinds":       parsePage(t, render(tmpl.Kinds(kinds, overviews))),
+		"the kinds frame": parseFragment(t, render(tmpl.KindsFrame(kinds, overviews))),
+		"a kind's page":   parsePage(t, render(tmpl.Kind(form, overviews[0], page))),
+		"a kind's form":   parseFragment(t, render(tmpl.KindForm(form))),
+		"the preview":     parseFragment(t, render(tmpl.StartPreview(kinds[0], *form.Preview))),
+		"a question":      parseFragment(t, render(tmpl.ConfirmStart(confirmation))),
+		"a question page": parsePage(t, render(tmpl.ConfirmStartPage(confirmation))),
 		"the board":       parsePage(t, render(tmpl.Board(page, `k" autofocus onfocus="alert(1)`))),
 		"the empty board": parsePage(t, render(tmpl.Board(app.Page{}, ""))),
 		"a run's page":    parsePage(t, render(tmpl.Run(app.RunPage{Run: hostile}))),

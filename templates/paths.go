@@ -34,18 +34,24 @@ const maxFilledPath = 4000
 // KindPathWith returns the path of the page of a run's kind with the form filled with the inputs of the run,
 // secrets excepted. If they are too long for a path, the server reads them from the run.
 func KindPathWith(run app.ProcessRun) string {
-	query := url.Values{}
-	for _, value := range run.Inputs.Values() {
-		query[InputPrefix+value.Name] = value.Texts
-	}
-	path := KindPath(run.Kind)
-	if len(query) == 0 {
+	if path, fits := filledPath(run.Kind, run.Inputs.Values()); fits {
 		return path
 	}
-	if filled := path + "?" + query.Encode(); len(filled) <= maxFilledPath {
-		return filled
+	return KindPath(run.Kind) + "?run=" + decimal(run.ID)
+}
+
+// filledPath returns the path of a kind's page with the form filled with values, secrets excepted. It returns
+// false if that is too long.
+func filledPath(kind string, values app.InputValues) (path string, fits bool) {
+	query := url.Values{}
+	for _, value := range values.Public() {
+		query[InputPrefix+value.Name] = value.Texts
 	}
-	return path + "?run=" + decimal(run.ID)
+	path = KindPath(kind)
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	return path, len(path) <= maxFilledPath
 }
 
 // RunPath returns the path of a run's page.

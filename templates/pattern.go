@@ -3,6 +3,7 @@ package templates
 import (
 	"fmt"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -102,17 +103,21 @@ func writeGroup(out *strings.Builder, re *syntax.Regexp) bool {
 	return true
 }
 
+// units are the expressions that a quantifier applies to as a whole.
+var units = []syntax.Op{
+	syntax.OpCharClass, syntax.OpAnyCharNotNL, syntax.OpAnyChar, syntax.OpCapture, syntax.OpAlternate,
+}
+
 func writeRepeat(out *strings.Builder, re *syntax.Regexp) bool {
 	part := re.Sub[0]
-	grouped := part.Op != syntax.OpCharClass && part.Op != syntax.OpAnyCharNotNL && part.Op != syntax.OpAnyChar &&
-		(part.Op != syntax.OpLiteral || len(part.Rune) > 1)
-	if grouped {
+	isUnit := part.Op == syntax.OpLiteral && len(part.Rune) == 1 || slices.Contains(units, part.Op)
+	if !isUnit {
 		out.WriteString("(?:")
 	}
 	if !writePattern(out, part) {
 		return false
 	}
-	if grouped {
+	if !isUnit {
 		out.WriteByte(')')
 	}
 	switch re.Op {

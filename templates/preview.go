@@ -10,9 +10,9 @@ import (
 // StartPreview is what would happen if a form was sent now.
 type StartPreview struct {
 	Count int // runs
-	// Missing are the inputs whose values are missing or wrong, so that there is no command yet.
+	// Missing are the inputs whose values are missing or wrong, so that the command is not known yet.
 	Missing []app.Input
-	Command *app.CommandPreview // nil if the kind executes no command, or if inputs are missing
+	Command *app.CommandPreview // nil if the kind executes no command
 	Queue   app.QueueAhead
 	// MedianDuration and Measured are those of app.KindOverview.
 	MedianDuration time.Duration
@@ -24,7 +24,7 @@ type StartPreview struct {
 type startPreview struct {
 	Start    string
 	Duration string // or ""
-	Missing  string // asks for the inputs that are missing, or ""
+	Missing  string // asks for missing inputs, or ""
 	Command  *commandPreview
 }
 
@@ -42,15 +42,15 @@ func (t *Templates) StartPreview(kind app.Kind, preview StartPreview) ([]byte, e
 
 func newStartPreview(kind app.Kind, from StartPreview) startPreview {
 	view := startPreview{Start: whenItStarts(kind, from), Duration: howLongItTakes(from)}
+	if from.Command == nil {
+		return view
+	}
 	if len(from.Missing) > 0 {
 		var names []string
 		for _, input := range from.Missing {
 			names = append(names, visible(input.Label()))
 		}
-		view.Missing = "The command depends on " + enumeration(names) + "."
-		return view
-	}
-	if from.Command == nil {
+		view.Missing = "To see the command, enter " + enumeration(names) + "."
 		return view
 	}
 	view.Command = &commandPreview{Dir: visible(from.Command.Dir)}
@@ -85,9 +85,9 @@ func whenItStarts(kind app.Kind, from StartPreview) string {
 	if wait := expectedWait(kind, from); wait > 0 {
 		text += "in about " + rough(wait) + ", "
 	} else {
-		text += "later: "
+		text += "later, "
 	}
-	return text + grouped(before) + " before it."
+	return text + countOfKind(before) + " before it."
 }
 
 // expectedWait estimates how long a run waits for those before it, or returns 0.

@@ -2,6 +2,7 @@ package templates
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -10,10 +11,11 @@ import (
 
 // row is the view model of a run in the list.
 type row struct {
-	ElementID, ID, Kind string
-	ShowKind            bool
-	CreatedAt, Age      string
-	Status              statusCell
+	ElementID, ID  string
+	Kind, Summary  string // title of the kind, and the inputs in short
+	ShowKind       bool
+	CreatedAt, Age string
+	Status         statusCell
 }
 
 // Row renders a run as a row of the list.
@@ -23,8 +25,9 @@ func (t *Templates) Row(run app.ProcessRun) ([]byte, error) {
 
 func (t *Templates) row(run app.ProcessRun, now time.Time) row {
 	return row{
-		ElementID: RowID(run.ID), ID: decimal(run.ID), Kind: run.Kind, ShowKind: t.showKind(),
-		CreatedAt: second(run.CreatedAt), Age: ago(run.CreatedAt, now), Status: newStatusCell(run, now),
+		ElementID: RowID(run.ID), ID: decimal(run.ID), Kind: t.kindLabel(run.Kind), Summary: t.summary(run),
+		ShowKind: t.showKind(), CreatedAt: second(run.CreatedAt), Age: ago(run.CreatedAt, now),
+		Status: newStatusCell(run, now),
 	}
 }
 
@@ -100,6 +103,8 @@ func newStatusCell(run app.ProcessRun, now time.Time) statusCell {
 		cell.Note = "took " + between(run.FinishedAt.Sub(run.StartedAt))
 	case run.Status != app.Created: // failed or cancelled
 		cell.Note = clip(run.Error)
+	case run.Waiting != app.Waiting{}:
+		cell.Note = waitingFor(run.Waiting)
 	case run.ScheduledAt.IsZero():
 		cell.HasNote = false
 	case run.Attempt > 0:
@@ -108,6 +113,18 @@ func newStatusCell(run app.ProcessRun, now time.Time) statusCell {
 		cell.Note, cell.Time = "starts ", until(run.ScheduledAt, now)
 	}
 	return cell
+}
+
+// waitingFor says what a created run waits for.
+func waitingFor(waiting app.Waiting) string {
+	if waiting.Paused {
+		return "waiting: the kind is paused"
+	}
+	text := fmt.Sprintf("waiting: %d of %d running", waiting.Limit, waiting.Limit)
+	if waiting.By > 0 {
+		text += fmt.Sprintf(" (#%d)", waiting.By)
+	}
+	return text
 }
 
 // bulkKinds are the kinds of runs that perform bulk actions.

@@ -12,6 +12,7 @@ import (
 type runPage struct {
 	Layout     layout
 	Name       string
+	AgainPath  string // the form of the kind, filled with the inputs of the run, or ""
 	SocketPath string
 	Status     statusCell
 	Facts      facts
@@ -23,7 +24,10 @@ type runPage struct {
 // facts is the view model of the table on a run's page.
 type facts struct {
 	ElementID, Kind   string
-	Unhandled         bool   // no worker handles the kind of this waiting run
+	KindPath          string // "" if the kind is not offered
+	Inputs            []runInput
+	Unhandled         bool // no worker handles the kind of this waiting run
+	Waiting           waitingRun
 	Percent, Progress string // of the progress bar; in words. "" if there is nothing to say
 	Attempt           string
 	Created           string
@@ -93,17 +97,42 @@ func (t *Templates) runFrame(name string, page app.RunPage) ([]byte, error) {
 func (t *Templates) runPage(page app.RunPage) runPage {
 	run, now := page.Run, t.now()
 	name := "Run #" + decimal(run.ID)
-	return runPage{
+	view := runPage{
 		Layout: t.layout(run.Status.String() + " · " + name), Name: name,
 		SocketPath: RunPath(run.ID) + "/live", Status: newStatusCell(run, now), Facts: t.facts(page, now),
 		Log: newLog(run.ID, page.Log), History: newHistory(page), Overview: newOverview(page.Overview),
 	}
+	if _, offered := t.kinds.Kind(run.Kind); offered {
+		view.AgainPath = KindPathWith(run)
+		view.Facts.KindPath = KindPath(run.Kind)
+	}
+	return view
+}
+
+// waitingRun is the view model of what a created run waits for.
+type waitingRun struct{ Text, By, Path string }
+
+func newWaitingRun(run app.ProcessRun) waitingRun {
+	waiting := run.Waiting
+	switch {
+	case run.Status != app.Created || waiting == app.Waiting{}:
+		return waitingRun{}
+	case waiting.Paused:
+		return waitingRun{Text: "The kind is paused."}
+	}
+	limit := decimal(int64(waiting.Limit))
+	view := waitingRun{Text: limit + " of " + limit + " running"}
+	if waiting.By > 0 {
+		view.By, view.Path = decimal(waiting.By), RunPath(waiting.By)
+	}
+	return view
 }
 
 func (t *Templates) facts(page app.RunPage, now time.Time) facts {
 	run := page.Run
 	view := facts{
-		ElementID: FactsID(run.ID), Kind: run.Kind, Attempt: t.attempt(run),
+		ElementID: FactsID(run.ID), Kind: t.kindLabel(run.Kind), Inputs: t.runInputs(run),
+		Attempt: t.attempt(run), Waiting: newWaitingRun(run),
 		Created: exact(run.CreatedAt), Age: age(run.CreatedAt, now), timing: t.timing(run, now),
 		Unhandled: run.Status == app.Created && page.Unhandled.Has(run.Kind),
 		Error:     visible(run.Error), ErrorLabel: errorLabel(run.Status),
@@ -164,7 +193,8 @@ func timeLeft(run app.ProcessRun, median time.Duration, now time.Time) time.Dura
 func (t *Templates) attempt(run app.ProcessRun) string {
 	text := "none yet"
 	if run.Attempt > 0 {
-		text = decimal(int64(run.Attempt)) + " of " + decimal(int64(t.maxAttempts))
+		kind, _ := t.kinds.Kind(run.Kind)
+		text = decimal(int64(run.Attempt)) + " of " + decimal(int64(t.attemptsOf(kind)))
 	}
 	switch run.Crashes {
 	case 0:
@@ -176,9 +206,11 @@ func (t *Templates) attempt(run app.ProcessRun) string {
 }
 
 func (t *Templates) timing(run app.ProcessRun, now time.Time) (view timing) {
-	limited := t.timeout > 0 && !isBulk(run) // the limit of a bulk run only makes it continue later
+	kind, _ := t.kinds.Kind(run.Kind)
+	limit := t.limitOf(kind)
+	limited := limit > 0 && !isBulk(run) // the limit of a bulk run only makes it continue later
 	if limited {
-		view.Limit = lasting(t.timeout)
+		view.Limit = lasting(limit)
 	}
 	switch {
 	case run.Status == app.Started:

@@ -2,6 +2,7 @@ package templates
 
 import (
 	"slices"
+	"strings"
 
 	"runboard/app"
 )
@@ -13,7 +14,45 @@ type searchForm struct {
 	Kinds        []option // empty if there is only one
 	Since, Until []option
 	Failure      string // to keep
+	Inputs       []inputCondition
 	ClearPath    string // the list without filters but the status; "" if it is this one
+}
+
+// inputCondition is the view model of a value that an input must have.
+type inputCondition struct {
+	Field, Value string // to keep
+	Text         string
+	RemovePath   string // the list without the condition
+}
+
+func (t *Templates) inputConditions(filter app.Filter) (all []inputCondition) {
+	kind, _ := t.kinds.Kind(filter.Kind)
+	matches := filter.Inputs.Matches()
+	for _, match := range matches {
+		others := map[string]string{}
+		for _, other := range matches {
+			if other.Name != match.Name {
+				others[other.Name] = other.Value
+			}
+		}
+		without := filter
+		without.Inputs = app.NewInputFilter(others)
+		all = append(all, inputCondition{
+			Field: InputPrefix + match.Name, Value: match.Value, Text: conditionText(kind, match),
+			RemovePath: QueryPath(app.Query{Filter: without}),
+		})
+	}
+	return all
+}
+
+// conditionText says which value an input of a kind must have.
+func conditionText(kind app.Kind, match app.InputMatch) string {
+	for _, input := range kind.Inputs {
+		if input.Name == match.Name {
+			return clip(input.Label() + ": " + strings.Join(shownTexts(input, []string{match.Value}), " "))
+		}
+	}
+	return clip(match.Name + ": " + match.Value)
 }
 
 // option is the view model of an option of a select element.
@@ -42,6 +81,7 @@ func (t *Templates) search(filter app.Filter) searchForm {
 	if filter.Failure > 0 {
 		form.Failure = decimal(filter.Failure)
 	}
+	form.Inputs = t.inputConditions(filter)
 	if !filter.StatusOnly() {
 		onlyStatus := app.Filter{Filtered: filter.Filtered, Status: filter.Status}
 		form.ClearPath = QueryPath(app.Query{Filter: onlyStatus})
