@@ -27,12 +27,38 @@ func (e InputErrors) Error() string {
 	return strings.Join(text, "; ")
 }
 
+// maxNamedFaults is how many wrong inputs a sentence names: a request can have thousands.
+const maxNamedFaults = 10
+
+// Sentence returns the messages as a sentence for a person. It quotes names that no input can have.
+func (e InputErrors) Sentence() string {
+	names := slices.Sorted(maps.Keys(e))
+	var text []string
+	for _, name := range names[:min(len(names), maxNamedFaults)] {
+		message := e[name]
+		if !ValidInputName(name) {
+			name = fmt.Sprintf("%.40q", name)
+		}
+		text = append(text, name+" "+message)
+	}
+	if len(names) > maxNamedFaults {
+		text = append(text, "…")
+	}
+	if len(names) == 1 {
+		return "The input " + text[0] + "."
+	}
+	return fmt.Sprintf("%d inputs are wrong: %s.", len(names), strings.Join(text, "; "))
+}
+
 // CheckInputs checks the values that a request gives to inputs, and returns the values of the run in the order
 // of the declarations. An empty text means that no value is given; the input then has its default or no value.
 // The error is of type InputErrors.
 func CheckInputs(inputs []Input, given map[string][]string) (InputValues, error) {
 	faults := InputErrors{}
-	for name := range given {
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if len(faults) == MaxInputs {
+			break // a request can name thousands
+		}
 		if !slices.ContainsFunc(inputs, func(i Input) bool { return i.Name == name }) {
 			faults[name] = "is not an input of this kind"
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // InputFilter is a set of values that inputs of a run must have. It is comparable: equal sets are equal. The
@@ -22,6 +23,22 @@ func NewInputFilter(values map[string]string) InputFilter {
 		encoded.Set(name, value)
 	}
 	return InputFilter{encoded.Encode()}
+}
+
+// ParseInputFilter returns the filter for the values that a request gives, by name. It fails with CodeMalformed.
+func ParseInputFilter(given map[string]string) (InputFilter, error) {
+	if len(given) > MaxInputs {
+		return InputFilter{}, Errorf(CodeMalformed, "Filter by at most %d inputs.", MaxInputs)
+	}
+	values := make(map[string]string, len(given))
+	for name, value := range given {
+		value = strings.ReplaceAll(value, "\r\n", "\n") // as values are kept
+		if checkCharacters(name, false) != nil || checkCharacters(value, true) != nil {
+			return InputFilter{}, Errorf(CodeMalformed, "An input of a filter has characters that no input can have.")
+		}
+		values[name] = value
+	}
+	return NewInputFilter(values), nil
 }
 
 // Matches returns the conditions, sorted by name.

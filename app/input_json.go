@@ -33,6 +33,14 @@ func InputFile(inputs []Input, values InputValues) []byte {
 	return object.bytes()
 }
 
+// DefaultJSON returns the default of the input as encoding/json encodes it, or nil without one.
+func (i Input) DefaultJSON() any {
+	if len(i.Default) == 0 {
+		return nil
+	}
+	return InputValue{Name: i.Name, Type: i.Type, Texts: i.Default}.json()
+}
+
 // json returns the value as encoding/json encodes it.
 func (v InputValue) json() any {
 	switch v.Type {

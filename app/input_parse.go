@@ -6,50 +6,36 @@ import (
 	"slices"
 )
 
-// InputsOfForm checks the values of a form. A flag is sent as "false" and, if it is set, "true" after it, because
-// a browser does not send a checkbox that is not checked. Only choices may otherwise have several values, each
-// of them once. The error is of type InputErrors.
+// InputsOfForm checks the values of a form like CheckInputs. In a form a flag that is set is sent as "false" and
+// then "true", because a browser does not send a checkbox that is not checked.
 func InputsOfForm(inputs []Input, form map[string][]string) (InputValues, error) {
-	given, doubled := maps.Clone(form), InputErrors{}
+	given := maps.Clone(form)
 	for _, input := range inputs {
-		texts := given[input.Name]
-		switch {
-		case input.Type == ChoicesInput, len(texts) < 2:
-			continue
-		case input.Type == FlagInput && slices.Equal(texts, []string{"false", "true"}):
+		if input.Type == FlagInput && slices.Equal(given[input.Name], []string{"false", "true"}) {
 			given[input.Name] = []string{"true"}
-		default:
-			doubled[input.Name] = "is given more than once"
-			delete(given, input.Name)
 		}
 	}
-	return checkParsed(inputs, given, doubled)
+	return CheckInputs(inputs, given)
 }
 
-// InputsOfJSON checks the values of a JSON object. The error is of type InputErrors, or has the code
-// CodeMalformed or, for another JSON value than an object, CodeInvalid.
+// InputsOfJSON checks the values of a JSON object like CheckInputs, and their types. The error is of type
+// InputErrors, or has the code CodeMalformed or, for another JSON value than an object, CodeInvalid.
 func InputsOfJSON(inputs []Input, object []byte) (InputValues, error) {
 	given, err := TextsOfJSON(inputs, object)
-	faults, ok := errors.AsType[InputErrors](err)
+	wrongTypes, ok := errors.AsType[InputErrors](err)
 	if err != nil && !ok {
 		return nil, err
 	}
-	for name := range faults {
+	for name := range wrongTypes {
 		delete(given, name)
 	}
-	return checkParsed(inputs, given, faults)
-}
-
-// checkParsed checks the given values and adds the faults that were found before.
-func checkParsed(inputs []Input, given map[string][]string, before InputErrors) (InputValues, error) {
 	values, err := CheckInputs(inputs, given)
-	if len(before) == 0 {
+	if len(wrongTypes) == 0 {
 		return values, err
 	}
-	all := InputErrors{}
-	if found, ok := errors.AsType[InputErrors](err); ok {
-		maps.Copy(all, found)
+	if faults, ok := errors.AsType[InputErrors](err); ok {
+		maps.Copy(faults, wrongTypes)
+		return nil, faults
 	}
-	maps.Copy(all, before)
-	return nil, all
+	return nil, wrongTypes
 }

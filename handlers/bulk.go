@@ -14,7 +14,7 @@ import (
 // showBulkPreview answers GET /process_runs/bulk with the preview of a bulk action and a form that confirms
 // it.
 func (s *Server) showBulkPreview(c *fiber.Ctx) error {
-	action, err := parseBulkAction(parseForm(c.Context().QueryArgs()))
+	action, err := s.parseBulkAction(parseForm(c.Context().QueryArgs()))
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (s *Server) startBulk(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	action, err := parseBulkAction(body)
+	action, err := s.parseBulkAction(body)
 	if err != nil {
 		return err
 	}
@@ -163,9 +163,9 @@ func parseTyped(text string) int64 {
 
 // parseBulkAction parses the operation, the runs (by ID, or all that match a filter), and the preview that
 // the client confirms.
-func parseBulkAction(given fields) (action app.BulkAction, err error) {
+func (s *Server) parseBulkAction(given fields) (action app.BulkAction, err error) {
 	names := []string{"operation", "scope", "newest", "previewed", "previewed_more", "previewed_at"}
-	values, err := given.single(append(names, filterNames...)...)
+	values, err := given.single(append(names, given.filters()...)...)
 	if err != nil {
 		return action, err
 	}
@@ -177,7 +177,7 @@ func parseBulkAction(given fields) (action app.BulkAction, err error) {
 	}
 	switch values["scope"] {
 	case "all":
-		action.Filter, err = parseFilter(values)
+		action.Filter, err = s.parseFilter(values)
 	case "selected", "":
 		action.IDs, err = parseIDs(given["id"])
 	default:

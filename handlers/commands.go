@@ -47,7 +47,7 @@ func (s *Server) runCommand(
 	status, message := describe(run)
 	switch negotiate(c) {
 	case asJSON:
-		return c.Status(status).JSON(run)
+		return c.Status(status).JSON(runJSON(run))
 	case asFragment:
 		return sendHTML(c.Status(status))(s.Templates.Success(message, run))
 	}

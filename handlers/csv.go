@@ -16,7 +16,7 @@ func columns() []string {
 	names := []string{
 		"id", "kind", "status", "version", "attempt", "crashes", "error", "created_at", "updated_at",
 		"started_at", "finished_at",
-		"scheduled_at", "cancel_requested_at", "percent", "message",
+		"scheduled_at", "cancel_requested_at", "percent", "message", "inputs",
 	}
 	for i, name := range names {
 		names[i] = quoted(name)
@@ -36,8 +36,15 @@ func record(run app.ProcessRun) []string {
 		strconv.Itoa(run.Attempt), strconv.Itoa(run.Crashes), quoted(escapeFormula(run.Error)),
 		stamp(run.CreatedAt), stamp(run.UpdatedAt), stamp(run.StartedAt), stamp(run.FinishedAt),
 		stamp(run.ScheduledAt), stamp(run.CancelRequestedAt),
-		percent, quoted(escapeFormula(run.Message)),
+		percent, quoted(escapeFormula(run.Message)), quoted(inputsCell(run.Inputs)),
 	}
+}
+
+// inputsCell returns the inputs as JSON that no spreadsheet evaluates: it begins with a brace, and semicolons,
+// after which some spreadsheets begin a cell, are escaped as JSON allows.
+func inputsCell(inputs app.RunInputs) string {
+	encoded, _ := inputs.MarshalJSON() // never fails
+	return strings.ReplaceAll(string(encoded), ";", `\u003b`)
 }
 
 func writeRecord(w *bufio.Writer, fields []string) error {

@@ -53,7 +53,7 @@ func TestRecord_QuotesEveryText(t *testing.T) {
 	run := app.ProcessRun{ID: 7, Kind: "job", Status: app.Failed, Version: 3, Attempt: 1,
 		Error: "a \"b\",\nc", Progress: app.Progress{Percent: 40}}
 	line := strings.Join(record(run), ",")
-	if want := `7,"job","failed",3,1,0,"a ""b"",` + "\n" + `c","","","","","","",40,""`; line != want {
+	if want := `7,"job","failed",3,1,0,"a ""b"",` + "\n" + `c","","","","","","",40,"","{}"`; line != want {
 		t.Errorf("it is %s, want %s", line, want)
 	}
 	fields, err := csv.NewReader(strings.NewReader(strings.Join(columns(), ",") + "\n" + line)).ReadAll()

@@ -53,7 +53,11 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 	}
 	switch negotiate(c) {
 	case asJSON:
-		return c.JSON(fiber.Map{"error": message, "code": code})
+		answer := fiber.Map{"error": message, "code": code}
+		if faults, ok := errors.AsType[app.InputErrors](err); ok {
+			answer["inputs"] = faults
+		}
+		return c.JSON(answer)
 	case asFragment: // show the error as a notice and keep the target
 		c.Set("HX-Retarget", "#"+templates.NoticeID)
 		c.Set("HX-Reswap", "innerHTML")
@@ -71,6 +75,9 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 // toHTTP returns the status, code and message for an error. An internal error is logged, and its message
 // gives the client only a reference to the log line.
 func (s *Server) toHTTP(err error) (status int, code app.Code, message string) {
+	if faults, ok := errors.AsType[app.InputErrors](err); ok {
+		return fiber.StatusUnprocessableEntity, app.CodeInvalid, faults.Sentence()
+	}
 	if known, ok := errors.AsType[*app.Error](err); ok && known.Code != app.CodeInternal {
 		if known.Err != nil {
 			s.Log.Warn("a request failed", "error", err)

@@ -23,7 +23,7 @@ type exportFormat struct {
 var ndjson = exportFormat{
 	name: "ndjson", contentType: "application/x-ndjson",
 	begin: func(*bufio.Writer) error { return nil },
-	write: func(w *bufio.Writer, run app.ProcessRun) error { return json.NewEncoder(w).Encode(run) },
+	write: func(w *bufio.Writer, run app.ProcessRun) error { return json.NewEncoder(w).Encode(runJSON(run)) },
 }
 
 var commaSeparated = exportFormat{
@@ -36,7 +36,7 @@ var commaSeparated = exportFormat{
 // stream. Each run appears once, in its state when its batch was read.
 func (s *Server) export(f exportFormat) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		query, err := parseQuery(c)
+		query, err := s.parseQuery(c)
 		if err != nil {
 			return err
 		}

@@ -48,6 +48,9 @@ func loadKinds(ctx context.Context, store app.Store, kinds []app.Kind) (loadedKi
 // showKinds answers GET /kinds. With the name of a kind in its query, as the form of the board sends it, it
 // redirects to the page of that kind.
 func (s *Server) showKinds(c *fiber.Ctx) error {
+	if negotiate(c) == asJSON {
+		return c.JSON(fiber.Map{"kinds": s.kindsJSON()})
+	}
 	if kind := c.Query("kind"); kind != "" {
 		return c.Redirect(templates.KindPath(kind), fiber.StatusSeeOther)
 	}
@@ -63,6 +66,9 @@ func (s *Server) showKind(c *fiber.Ctx) error {
 	kind, err := s.findKind(c)
 	if err != nil {
 		return err
+	}
+	if negotiate(c) == asJSON {
+		return c.JSON(s.kindJSON(kind))
 	}
 	given, err := s.prefilled(c, kind)
 	if err != nil {
@@ -81,7 +87,7 @@ func (s *Server) previewStart(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	count, err := parseCount(body["count"])
+	count, err := parseCount(kind, body["count"])
 	if err != nil {
 		count = kind.DefaultCount() // the form says what is wrong
 	}
@@ -172,8 +178,8 @@ func (s *Server) sendKindForm(c *fiber.Ctx, form templates.KindForm) error {
 	if err != nil {
 		return err
 	}
-	count, err := parseCount([]string{form.Count})
-	if err != nil || form.Count == "" {
+	count, err := parseCount(kind, []string{form.Count})
+	if err != nil {
 		count = kind.DefaultCount()
 	}
 	preview, err := s.newPreview(ctx, kind, form.Given, count)

@@ -40,7 +40,7 @@ func FuzzParseJSON(f *testing.F) {
 			}
 			return
 		}
-		if count, err := parseCount(given["count"]); err == nil && (count < 1 || count > app.MaxCount) {
+		if count, err := parseCount(app.Kind{}, given["count"]); err == nil && (count < 1 || count > app.MaxCount) {
 			t.Fatalf("%s asks for %d runs", body, count)
 		}
 	})
@@ -65,7 +65,7 @@ func FuzzParseKey(f *testing.F) {
 }
 
 // Only registered kinds are accepted: a request must not be able to name other work.
-func FuzzParseKind(f *testing.F) {
+func FuzzChooseKind(f *testing.F) {
 	for _, seed := range []string{"", "job", "sh", "job; sh", "job=sh", "--command", "simulated\x00",
 		"../job", "JOB", "$(id)", "job\n"} {
 		f.Add(seed, "")
@@ -74,13 +74,13 @@ func FuzzParseKind(f *testing.F) {
 	s := &Server{Options: Options{Kinds: newRegistry(f, "simulated", "job")}}
 	f.Fuzz(func(t *testing.T, first, second string) {
 		for _, given := range [][]string{{first}, {first, second}} {
-			kind, err := s.parseKind(given)
+			kind, err := s.chooseKind(given)
 			switch {
 			case err != nil && app.CodeOf(err) != app.CodeInvalid:
 				t.Fatalf("%q: %v", given, err)
-			case err == nil && kind != "simulated" && kind != "job",
-				err == nil && (len(given) > 1 || given[0] != "" && given[0] != kind):
-				t.Fatalf("%q is taken for %q", given, kind)
+			case err == nil && kind.Name != "simulated" && kind.Name != "job",
+				err == nil && (len(given) > 1 || given[0] != kind.Name):
+				t.Fatalf("%q is taken for %q", given, kind.Name)
 			}
 		}
 	})

@@ -15,7 +15,7 @@ func (s *Server) listRuns(c *fiber.Ctx) error {
 	if len(ids) > 1 || len(ids) == 1 && len(ids[0]) > 0 {
 		return s.listByID(c)
 	}
-	query, err := parseQuery(c)
+	query, err := s.parseQuery(c)
 	if err != nil {
 		return err
 	}
@@ -35,29 +35,6 @@ func (s *Server) listRuns(c *fiber.Ctx) error {
 	return sendHTML(c)(s.Templates.Board(page, newKey()))
 }
 
-// createRuns answers POST /process_runs: it creates runs of one kind.
-func (s *Server) createRuns(c *fiber.Ctx) error {
-	if err := s.checkAdmission(); err != nil {
-		return err
-	}
-	request, err := s.parseCreateRequest(c)
-	if err != nil {
-		return err
-	}
-	batch, err := s.store.Create(c.UserContext(), request)
-	if err != nil {
-		return err
-	}
-	s.audit(c, "create", int64(batch.Count), "kind", batch.Kind, "first", batch.First, "last", batch.Last())
-	switch negotiate(c) {
-	case asJSON:
-		return c.Status(fiber.StatusCreated).JSON(fiber.Map{"process_runs": batch.Runs()})
-	case asFragment: // without rows: a page gets statuses only from its socket, in order
-		return sendHTML(c)(s.Templates.Started(batch, newKey()))
-	}
-	return c.Redirect(templates.ListPath, fiber.StatusSeeOther)
-}
-
 // showRun answers GET /process_runs/:id.
 func (s *Server) showRun(c *fiber.Ctx) error {
 	page, err := s.findRun(c)
@@ -66,7 +43,7 @@ func (s *Server) showRun(c *fiber.Ctx) error {
 	}
 	switch negotiate(c) {
 	case asJSON:
-		return c.JSON(page.Run)
+		return c.JSON(runJSON(page.Run))
 	case asFragment:
 		return sendHTML(c)(s.Templates.Row(page.Run))
 	}
@@ -93,7 +70,7 @@ const maxListedByID = 100
 // a cursor.
 func (s *Server) listByID(c *fiber.Ctx) error {
 	given := parseForm(c.Context().QueryArgs())
-	for _, name := range append([]string{"before", "after"}, filterNames...) {
+	for _, name := range append(given.filters(), "before", "after") {
 		if len(given[name]) > 0 && given[name][0] != "" {
 			return app.Errorf(app.CodeMalformed, "id cannot be combined with %s.", name)
 		}
@@ -110,7 +87,7 @@ func (s *Server) listByID(c *fiber.Ctx) error {
 		return err
 	}
 	if negotiate(c) == asJSON {
-		return c.JSON(fiber.Map{"process_runs": runs})
+		return c.JSON(fiber.Map{"process_runs": runsJSON(runs)})
 	}
 	return sendHTML(c)(s.Templates.StatusCells(ids, runs))
 }
@@ -135,7 +112,7 @@ type listResponse struct {
 }
 
 func newListResponse(page app.Page) listResponse {
-	answer := listResponse{ProcessRuns: page.Runs, Counts: make(map[string]int64, app.StatusCount)}
+	answer := listResponse{ProcessRuns: runsJSON(page.Runs), Counts: make(map[string]int64, app.StatusCount)}
 	for _, status := range app.Statuses() {
 		answer.Counts[status.String()] = page.Counts[status]
 	}
@@ -149,6 +126,23 @@ func newListResponse(page app.Page) listResponse {
 		answer.Matches, answer.More = &page.MatchCount, &page.MatchCountCapped
 	}
 	return answer
+}
+
+// runJSON returns a run that a reader has read as JSON shows it: with its inputs, even if it has none.
+func runJSON(run app.ProcessRun) app.ProcessRun {
+	if run.Inputs == "" {
+		run.Inputs = "{}"
+	}
+	return run
+}
+
+// runsJSON is runJSON for many runs.
+func runsJSON(runs []app.ProcessRun) []app.ProcessRun {
+	shown := make([]app.ProcessRun, len(runs))
+	for i, run := range runs {
+		shown[i] = runJSON(run)
+	}
+	return shown
 }
 
 // newKey returns an idempotency key for a form.

@@ -38,7 +38,8 @@ type Options struct {
 	PagesOff  bool // serve only /up, /metrics and static files: the pages are on other nodes
 	Templates *templates.Templates
 	Assets    *static.Assets
-	Kinds     Kinds // kinds that requests can start
+	Kinds     Kinds      // kinds that requests can start
+	Policy    app.Policy // of runs whose kind has none of its own
 	Log       *slog.Logger
 }
 
@@ -147,11 +148,13 @@ func (s *Server) route() {
 	kinds.Get("", s.showKinds)
 	kinds.Get("/:name", s.showKind)
 	kinds.Post("/:name/preview", s.limitPosts, s.previewStart)
+	kinds.Post("/:name/pause", s.limitPosts, s.pauseKind)
+	kinds.Post("/:name/resume", s.limitPosts, s.resumeKind)
 
 	runs := r.Group(templates.ListPath, s.limitReads, compressed())
 	runs.Get("", s.listRuns)
 	runs.Post("", s.limitPosts, s.createRuns)
-	runs.Get("/live", s.sockets.handle(listView))
+	runs.Get("/live", s.sockets.handle(s.listView))
 	runs.Get("/failures", s.showFailures)
 	runs.Get("/failures/live", s.sockets.handle(pageView(failures)))
 	runs.Get("/kinds/live", s.sockets.handle(pageView(newKindsView(s.Kinds))))

@@ -127,8 +127,8 @@ func (s *sockets) admit(c *fiber.Ctx) error {
 }
 
 // listView returns the view of GET /process_runs/live.
-func listView(c *fiber.Ctx) (live.ViewKey, error) {
-	query, err := parseQuery(c)
+func (s *Server) listView(c *fiber.Ctx) (live.ViewKey, error) {
+	query, err := s.parseQuery(c)
 	return live.ViewKey{Query: query}, err
 }
 

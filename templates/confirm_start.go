@@ -10,6 +10,13 @@ import (
 // ConfirmedField is the form field with the token of a confirmed start, see app.Kind.ConfirmToken.
 const ConfirmedField = "confirmed"
 
+// FromField is the form field with the page that a browser returns to after a start. Without it, that is the
+// list; FromKind is the page of the kind.
+const (
+	FromField = "from"
+	FromKind  = "kind"
+)
+
 // StartConfirmation is the question that confirms a start.
 type StartConfirmation struct {
 	Kind    app.Kind
@@ -18,6 +25,7 @@ type StartConfirmation struct {
 	Token   string // of what the question shows
 	Key     string // idempotency key
 	Problem string // why an earlier confirmation was refused, or ""
+	From    string // value of FromField
 }
 
 // startConfirmation is the view model of a StartConfirmation.
@@ -71,6 +79,9 @@ func newStartConfirmation(from StartConfirmation) startConfirmation {
 		view.Values = append(view.Values, shownInput{Label: "Runs", Lines: []string{count}})
 	}
 	view.Fields = []field{{"kind", kind.Name}, {"count", count}, {"idempotency_key", from.Key}}
+	if from.From != "" {
+		view.Fields = append(view.Fields, field{FromField, from.From})
+	}
 	for _, value := range from.Values.Public() {
 		for _, text := range value.Texts {
 			view.Fields = append(view.Fields, field{InputPrefix + value.Name, text})

@@ -20,12 +20,15 @@ type KindForm struct {
 	Count  string          // "": the default of the kind
 	Fault  string          // what is wrong with the request besides the inputs, or ""
 	Key    string          // idempotency key
+	From   string          // value of FromField
 	// Preview says what would happen; nil: the page asks for it.
 	Preview *StartPreview
 }
 
 // kindForm is the view model of a KindForm.
 type kindForm struct {
+	From        field  // with an empty name if there is none
+	Confirmed   string // name of the field whose presence asks for a confirmation, or ""
 	Kind        string
 	Key         string
 	Count       string
@@ -69,6 +72,7 @@ type lastRun struct {
 // page must be for the kind.
 func (t *Templates) Kind(form KindForm, overview app.KindOverview, page app.Page) ([]byte, error) {
 	kind := form.Kind
+	form.From = FromKind
 	view := kindPage{
 		Layout: t.layout(visible(kind.Label())), Name: kind.Name, Description: paragraphs(kind.Description),
 		Form: newKindForm(form), State: t.kindState(kind, overview),
@@ -82,6 +86,11 @@ func (t *Templates) Kind(form KindForm, overview app.KindOverview, page app.Page
 	return t.renderList("kind", view, view.Live.List.Rows)
 }
 
+// KindState renders how the runs of a kind fare, with the button that pauses it.
+func (t *Templates) KindState(kind app.Kind, overview app.KindOverview) ([]byte, error) {
+	return t.render("kind_state", t.kindState(kind, overview))
+}
+
 // KindForm renders the form alone, the answer to a partial request that cannot be fulfilled.
 func (t *Templates) KindForm(form KindForm) ([]byte, error) {
 	return t.render("kind_form", newKindForm(form))
@@ -92,6 +101,12 @@ func newKindForm(form KindForm) kindForm {
 	view := kindForm{
 		Kind: kind.Name, Key: form.Key, Count: cmp.Or(form.Count, decimal(int64(kind.DefaultCount()))),
 		Controls: controls(form),
+	}
+	if form.From != "" {
+		view.From = field{FromField, form.From}
+	}
+	if kind.Confirm != "" {
+		view.Confirmed = ConfirmedField
 	}
 	view.Noun, view.Nouns = nouns(kind)
 	view.Button = startLabel(kind, view.Count)

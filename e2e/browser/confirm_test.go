@@ -122,7 +122,7 @@ func TestConfirm_AsksAgainWhenMoreMatch(t *testing.T) {
 	e := harness.NewExpect(t, p)
 	e.POST("/process_runs").WithFormField("count", 1).WithFormField("kind", "gate").Expect().
 		Status(http.StatusSeeOther)
-	harness.StartRuns(e, 3)
+	harness.StartRunsOf(e, "import", 3)
 	harness.CountsAre(t, e, map[string]any{"failed": 3, "started": 1})
 	tab := openTab(t, p.URL+"/process_runs")
 	call(tab, emulation.SetEmulatedMedia,

@@ -60,7 +60,7 @@ func TestSelection_SpansPagesAndNewRuns(t *testing.T) {
 	kind, open := harness.Gate("gate")
 	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"), kind)
 	e := harness.NewExpect(t, p)
-	harness.StartRuns(e, 60)
+	harness.StartRunsOf(e, "import", 60)
 	harness.CountsAre(t, e, map[string]any{"failed": 60})
 	tab := openTab(t, p.URL+"/process_runs", chromedp.EmulateViewport(1000, 700))
 	tab.untilLive()

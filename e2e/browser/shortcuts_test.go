@@ -108,7 +108,7 @@ func TestShortcuts_AskBeforeAChange(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, nil, harness.WorkThat("job", "it failed"), harness.WorkThat("other", ""))
 	e := harness.NewExpect(t, p)
-	harness.StartRuns(e, 2)
+	harness.StartRunsOf(e, "job", 2)
 	harness.CountsAre(t, e, map[string]any{"failed": 2})
 	tab := openTab(t, p.URL+"/process_runs")
 	tab.untilLive()

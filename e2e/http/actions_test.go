@@ -37,7 +37,7 @@ func TestBulk_RunsAsARunOfItsOwn(t *testing.T) {
 			Status(http.StatusSeeOther)
 	}
 	harness.CountsAre(t, e, map[string]any{"failed": 60})
-	harness.StartRuns(e, 9) // of the gate kind; each of the four workers starts one
+	harness.StartRunsOf(e, "gate", 9) // each of the four workers starts one
 	harness.CountsAre(t, e, map[string]any{"started": 4, "created": 5})
 
 	t.Run("the preview changes nothing", func(t *testing.T) {
@@ -175,7 +175,7 @@ func TestDelete_OnlyOfFinalRuns(t *testing.T) {
 	defer open()
 	e := harness.NewExpect(t,
 		harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"), kind))
-	harness.StartRuns(e, 3)
+	harness.StartRunsOf(e, "import", 3)
 	harness.CountsAre(t, e, map[string]any{"failed": 3})
 	e.GET("/process_runs/1").Expect().Body().Contains(`href="/process_runs/bulk?operation=delete&amp;id=1"`)
 	e.GET("/process_runs/bulk").WithQueryString("operation=delete&id=1").Expect().Body().

@@ -39,7 +39,7 @@ func TestBulk_RefusesMoreRunsThanPreviewed(t *testing.T) {
 	e.POST("/process_runs").WithFormField("count", 1).WithFormField("kind", "gate").Expect().
 		Status(http.StatusSeeOther)
 	harness.StatusOf(t, e, "1", "started")
-	harness.StartRuns(e, 5)
+	harness.StartRunsOf(e, "import", 5)
 	harness.CountsAre(t, e, map[string]any{"failed": 5})
 
 	const query = "operation=retry&scope=all&since=24h"

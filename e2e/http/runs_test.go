@@ -228,7 +228,8 @@ func TestCreate_ChoosesTheKind(t *testing.T) {
 	openBackup()
 	openReport()
 	e := harness.NewExpect(t, harness.StartProgram(t, nil, backup, report))
-	e.GET("/process_runs").Expect().Body().Contains("<option>backup</option><option>report</option>")
+	e.GET("/process_runs").Expect().Body().
+		Contains(`<option value="backup">backup</option><option value="report">report</option>`)
 	runs := e.POST("/process_runs").WithTransformer(harness.AcceptJSON).WithFormField("kind", "report").
 		WithFormField("count", "1").
 		Expect().Status(http.StatusCreated).JSON().Object().Value("process_runs").Array()
