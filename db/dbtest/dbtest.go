@@ -50,6 +50,8 @@ type Subject struct {
 	// Reopen closes the store and opens it again with the same data and settings, so that started runs count
 	// as interrupted by a crash. It is nil if the store does not support that.
 	Reopen func(t TB, store Store) Store
+	// Rows returns the number of rows of a table of the store.
+	Rows func(t TB, store Store, table string) int
 }
 
 // part is a named test of a suite.
@@ -68,6 +70,8 @@ func Run(t *testing.T, subject Subject) {
 		{"Page by page", testPageByPage},
 		{"Run", testRun},
 		{"Inputs", testInputs},
+		{"Secret inputs", testSecrets},
+		{"KindOverviews and QueueAhead", testKinds},
 		{"Overview", testOverview},
 		{"Start, Finish and Requeue", testTransitions},
 		{"Fast paths", testFastPaths},

@@ -54,12 +54,14 @@ func (m *model) create(t *rapid.T) {
 	request := app.CreateRequest{
 		Kind:           rapid.SampledFrom([]string{"a", "b"}).Draw(t, "kind"),
 		Count:          rapid.IntRange(1, 15).Draw(t, "count"),
+		Inputs:         rapid.SampledFrom(modelInputs()).Draw(t, "inputs"),
 		IdempotencyKey: rapid.SampledFrom([]string{"", "", "x", "y"}).Draw(t, "key"),
 	}
 	before, known := m.keys[request.IdempotencyKey]
 	batch, err := m.store.Create(ctx, request)
 	switch {
-	case known && (before.Count != request.Count || before.Kind != request.Kind):
+	case known && (before.Count != request.Count || before.Kind != request.Kind ||
+		before.InputCount != len(request.Inputs)):
 		m.expect(t, err, app.CodeInvalid)
 	case known:
 		if m.expect(t, err, ""); batch != before {
@@ -72,6 +74,15 @@ func (m *model) create(t *rapid.T) {
 	}
 }
 
+// modelInputs are the inputs that runs of the model have: none, a public one, or also a secret.
+func modelInputs() []app.InputValues {
+	level := app.InputValue{Name: "level", Type: app.NumberInput, Texts: []string{"6"}}
+	token := app.InputValue{Name: "token", Type: app.SecretInput, Texts: []string{"hunter2"}}
+	return []app.InputValues{nil, {level}, {level, token}}
+}
+
+func hadSecret(run app.ProcessRun) bool { return run.InputCount > len(run.Inputs.Values()) }
+
 func (m *model) add(t *rapid.T, request app.CreateRequest, batch app.Batch) {
 	if batch.First <= m.last {
 		t.Fatalf("run %d was created after run %d", batch.First, m.last)
@@ -81,6 +92,7 @@ func (m *model) add(t *rapid.T, request app.CreateRequest, batch app.Batch) {
 		m.runs[id] = app.ProcessRun{
 			ID: id, Kind: request.Kind, Status: app.Created, Version: 1,
 			CreatedAt: m.clock.Now(), UpdatedAt: m.clock.Now(), Progress: app.Progress{Percent: app.NoPercent},
+			InputCount: len(request.Inputs), Inputs: app.NewRunInputs(request.Inputs),
 		}
 		m.last = id
 	}
@@ -120,6 +132,7 @@ func (m *model) begun(t *rapid.T, run, started app.ProcessRun) {
 	run.Progress = app.Progress{Percent: app.NoPercent}
 	run.Attempt++
 	m.runs[run.ID] = run
+	started.Inputs = run.Inputs // it need not read them
 	if got := m.get(run.ID); got != started {
 		t.Fatalf("the result is\n%+v and the stored run\n%+v", started, got)
 	}
@@ -227,6 +240,8 @@ func (m *model) retry(t *rapid.T) {
 		m.expect(t, err, app.CodeNotFound)
 	case run.Status != app.Failed && run.Status != app.Cancelled:
 		m.expect(t, err, app.CodeConflict)
+	case hadSecret(run):
+		m.expect(t, err, app.CodeConflict)
 	case count(m.list())[app.Created] >= modelMaxPending:
 		m.expect(t, err, app.CodeUnavailable)
 	case m.expect(t, err, ""):
@@ -235,7 +250,7 @@ func (m *model) retry(t *rapid.T) {
 		m.runs[id] = app.ProcessRun{
 			ID: id, Kind: run.Kind, Version: after.Version, FencingToken: run.FencingToken,
 			CreatedAt: run.CreatedAt, UpdatedAt: after.UpdatedAt,
-			Progress: app.Progress{Percent: app.NoPercent},
+			Progress: app.Progress{Percent: app.NoPercent}, InputCount: run.InputCount, Inputs: run.Inputs,
 		}
 		if !same(got, m.runs[id]) {
 			t.Fatalf("the result is\n%+v and not\n%+v", got, m.runs[id])

@@ -11,7 +11,15 @@ import (
 
 func TestPostgreSQL_IsStore(t *testing.T) {
 	t.Parallel()
-	dbtest.Run(t, dbtest.Subject{Open: openForSuite, Reopen: reopenForSuite})
+	dbtest.Run(t, dbtest.Subject{Open: openForSuite, Reopen: reopenForSuite, Rows: rowsForSuite})
+}
+
+func rowsForSuite(t dbtest.TB, store dbtest.Store, table string) (n int) {
+	t.Helper()
+	if err := store.(*Store).db.Get(&n, "SELECT COUNT(*) FROM "+table); err != nil {
+		t.Fatalf("the rows of %s cannot be counted: %v", table, err)
+	}
+	return n
 }
 
 // migrated is a template with all migrations.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"runboard/app"
 	"runboard/db/dbtest"
 )
 
@@ -19,7 +20,15 @@ func TestSQLite_IsQueueStore(t *testing.T) {
 	dbtest.RunQueue(t, suiteSubject)
 }
 
-var suiteSubject = dbtest.Subject{Open: openForSuite, Reopen: reopenForSuite}
+var suiteSubject = dbtest.Subject{Open: openForSuite, Reopen: reopenForSuite, Rows: rowsForSuite}
+
+func rowsForSuite(t dbtest.TB, store dbtest.Store, table string) (n int) {
+	t.Helper()
+	if err := store.(*Store).readers[app.ForPages].Get(&n, "SELECT COUNT(*) FROM "+table); err != nil {
+		t.Fatalf("the rows of %s cannot be counted: %v", table, err)
+	}
+	return n
+}
 
 func openForSuite(t dbtest.TB, settings dbtest.Settings) dbtest.Store {
 	t.Helper()
