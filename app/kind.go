@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -138,3 +139,13 @@ type QueueAhead struct {
 
 // ErrSecretUnknown says that a secret input of a run cannot be decrypted: the key has changed or is lost.
 var ErrSecretUnknown = Errorf(CodeConflict, "The secret is no longer known.")
+
+// DefinitionOf returns a Kind.Definition: a hash of everything that a person confirms.
+func DefinitionOf(parts ...any) string {
+	hash := sha256.New()
+	encoder := json.NewEncoder(hash)
+	for _, part := range parts {
+		_ = encoder.Encode(part) // declarations never fail
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:16])
+}

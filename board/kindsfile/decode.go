@@ -6,20 +6,27 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
-// position is embedded in the types of the file that need the lines of their keys for later checks.
+// position is embedded in the types of the file whose values are checked later, and says where these stand.
 type position struct {
-	line int
-	keys map[string]int
+	place // of the mapping
+	keys  map[string]place
 }
 
-// lineOf returns the line of a key, or the first line of the mapping.
-func (p position) lineOf(key string) int {
-	if line, found := p.keys[key]; found {
-		return line
+// at returns the place of a key, or that of the mapping.
+func (p position) at(key string) place {
+	if found, given := p.keys[key]; given {
+		return found
 	}
-	return p.line
+	return p.place
+}
+
+// has reports whether the mapping has a key.
+func (p position) has(key string) bool {
+	_, given := p.keys[key]
+	return given
 }
 
 func (p *position) setPosition(at position) { *p = at }
@@ -28,9 +35,9 @@ func (p *position) setPosition(at position) { *p = at }
 type named[T any] []namedEntry[T]
 
 type namedEntry[T any] struct {
-	Name  string
-	Line  int
-	Value T
+	place
+	name  string
+	value T
 }
 
 // decoder decodes a node into a type of its own.
@@ -90,13 +97,13 @@ func decodeStruct(from node, value reflect.Value) error {
 		return wrongType(from, "a mapping of keys and values")
 	}
 	fields := fieldsOf(value.Type())
-	at := position{line: from.line, keys: map[string]int{}}
+	at := position{place: from.place, keys: make(map[string]place, len(from.entries))}
 	for _, entry := range from.entries {
 		n := slices.IndexFunc(fields, func(f field) bool { return f.key == entry.key })
 		if n < 0 {
 			return unknownKey(entry, fields)
 		}
-		at.keys[entry.key] = entry.line
+		at.keys[entry.key] = entry.place
 		if err := decode(entry.value, value.FieldByIndex(fields[n].index).Addr()); err != nil {
 			return inKey(err, entry.key)
 		}
@@ -121,8 +128,8 @@ func (n *named[T]) decode(from node) error {
 		return wrongType(from, "a mapping of names and values")
 	}
 	for _, entry := range from.entries {
-		to := namedEntry[T]{Name: entry.key, Line: entry.line}
-		if err := decode(entry.value, reflect.ValueOf(&to.Value)); err != nil {
+		to := namedEntry[T]{place: entry.place, name: entry.key}
+		if err := decode(entry.value, reflect.ValueOf(&to.value)); err != nil {
 			return inKey(err, entry.key)
 		}
 		*n = append(*n, to)
@@ -139,8 +146,14 @@ type field struct {
 	required bool
 }
 
+// fieldCache has the results of fieldsOf.
+var fieldCache sync.Map
+
 // fieldsOf returns the fields of a type of the file, with those of embedded types.
 func fieldsOf(t reflect.Type) []field {
+	if known, found := fieldCache.Load(t); found {
+		return known.([]field)
+	}
 	var fields []field
 	for _, f := range reflect.VisibleFields(t) {
 		if key := f.Tag.Get("key"); key != "" {
@@ -149,6 +162,7 @@ func fieldsOf(t reflect.Type) []field {
 			})
 		}
 	}
+	fieldCache.Store(t, fields)
 	return fields
 }
 
@@ -156,11 +170,11 @@ func wrongType(at node, want string) error {
 	have := "a list"
 	switch {
 	case at.scalar:
-		have = strconv.Quote(at.text)
+		have = quote(at.text)
 	case at.isMap:
 		have = "a mapping"
 	}
-	return &Fault{Line: at.line, Text: fmt.Sprintf("must be %s, not %s", want, have)}
+	return at.fault("must be %s, not %s", want, have)
 }
 
 func unknownKey(at entry, fields []field) error {
@@ -168,17 +182,18 @@ func unknownKey(at entry, fields []field) error {
 	for _, f := range fields {
 		keys = append(keys, f.key)
 	}
-	text := fmt.Sprintf("unknown key %q", at.key)
+	text := "unknown key " + quote(at.key)
 	if near := nearest(at.key, keys); near != "" {
 		text += fmt.Sprintf(", did you mean %q?", near)
 	} else {
 		text += "; the keys here are " + strings.Join(keys, ", ")
 	}
-	return &Fault{Line: at.line, Text: text}
+	return at.fault("%s", text)
 }
 
 // nearest returns the word that differs least from text, or "" if none is similar.
 func nearest(text string, words []string) string {
+	text = shorten(text)
 	best, least := "", len(text)/2+2
 	for _, word := range words {
 		if d := distance(text, word); d < least {

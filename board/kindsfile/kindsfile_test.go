@@ -40,11 +40,11 @@ func parse(t *testing.T, content string) ([]Kind, error) {
 	if err := os.WriteFile(filepath.Join(dir, "backup.sh"), []byte("#!/bin/sh\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	kinds, err := Parse(filepath.Join(dir, "kinds.yaml"), []byte(content))
+	file, err := Parse(filepath.Join(dir, "kinds.yaml"), []byte(content))
 	if fault, ok := err.(*Fault); ok {
 		fault.File = filepath.Base(fault.File)
 	}
-	return kinds, err
+	return file.Kinds, err
 }
 
 func TestFile_DeclaresKindsInOrder(t *testing.T) {
@@ -116,7 +116,7 @@ func TestFile_FaultsAreOneLine(t *testing.T) {
 		{"timeout 0", head + "    timeout: 0s\n", "backup: timeout must be a duration above 0"},
 		{"run missing", "kinds:\n  backup:\n    title: x\n", "kinds.yaml:2: backup: run, the words of the command, is missing"},
 		{"run is text", "kinds:\n  backup:\n    run: ./backup.sh\n", "kinds.yaml:3: backup: run must be a list"},
-		{"program missing", "kinds:\n  backup:\n    run: [./missing.sh]\n", "kinds.yaml:3: backup: the program cannot be found"},
+		{"no program", "kinds:\n  backup:\n    run: ['', x]\n", "kinds.yaml:3: backup: the first word of run, the program, is empty"},
 		{"kind name", "kinds:\n  Backup:\n    run: [ls]\n", `kinds.yaml:2: Backup: "Backup" is not a name of a kind`},
 		{"simulated", "kinds:\n  simulated:\n    run: [ls]\n", "kinds.yaml:2: simulated: the name simulated is taken"},
 		{"syntax", head + "    title: [a\n", "kinds.yaml:4: "},
@@ -135,9 +135,8 @@ func TestFile_FaultsAreOneLine(t *testing.T) {
 		{"pattern", inputs + "      - {name: a, type: text, pattern: '('}\n", "kinds.yaml:5: backup: input a: error parsing regexp"},
 		{"secret key", inputs + "      - {name: a, type: secret}\n    concurrency: 1\n    concurrency_key: [a]\n", "kinds.yaml:7: backup: concurrency_key: {a} is a secret"},
 		{"confirm", inputs + "      - {name: a, type: secret}\n    confirm: 'Use {a}?'\n", "kinds.yaml:6: backup: confirm: {a} is a secret"},
-		{"env name", head + "    env: {INPUT_A: x}\n", "kinds.yaml:4: backup: env: names that begin with INPUT_"},
+		{"env name", head + "    env: {INPUT_A: x}\n", "kinds.yaml:4: backup: env: INPUT_A is taken"},
 		{"env reference", head + "    env: {A: {file: a, env: b}}\n", "kinds.yaml:4: backup: a reference is either"},
-		{"dir", head + "    dir: missing\n", "kinds.yaml:4: backup: dir: "},
 		{"key of no limit", inputs + "      - {name: a, type: text}\n    concurrency_key: [a]\n", "backup: concurrency_key needs concurrency"},
 	} {
 		_, err := parse(t, test.content)
@@ -151,13 +150,55 @@ func TestFile_FaultsAreOneLine(t *testing.T) {
 	}
 }
 
+// TestFile_NamesTheKindOfAFault covers kinds on one line, and faults outside kinds.
+func TestFile_NamesTheKindOfAFault(t *testing.T) {
+	for content, want := range map[string]string{
+		"kinds: {a: {run: [ls]}, b: {run: [ls], x: 1}, c: {run: [ls]}}":     `kinds.yaml:1: b: unknown key "x"`,
+		"kinds: {a: {run: [ls]}, b: {run: [ls], title: ~}, c: {run: [ls]}}": "kinds.yaml:1: b: a value is missing",
+		"kinds:\n  a: {run: [ls]}\ndefaults: {attempts: 0}\n":               "kinds.yaml:3: attempts must be between 1 and 1000",
+		"kinds:\n  a: {run: [ls]}\ndefaults: {timeout: 31d}\n":              "kinds.yaml:3: timeout must be at most 30 days",
+		"kinds:\n  a: {run: [ls]}\ndefaults: {env: {INPUT_A: x}}\n":         "kinds.yaml:3: env: INPUT_A is taken",
+		"defaults: {confirm: x}\nkinds:\n  a: {run: [ls]}\n":                `kinds.yaml:1: unknown key "confirm"`,
+		"kinds:\n  a: {run: [ls]}\n  b:\n    run: [ls]\n    title: 'a\n":    "kinds.yaml:5: b: could not find end character",
+		"kinds:\n  a: {run: [ls]}\n  b:\n\trun: [ls]\n":                     "kinds.yaml:4: b: found character",
+		"kinds:\n  a:\n    run: [ls]\n\nkinds:\n  b:\n    run: [ls]\n":      `kinds.yaml:5: the key "kinds" is there twice`,
+		"kinds: [a]":                "kinds.yaml:1: kinds must be a mapping of names and values, not a list",
+		"[]":                        "kinds.yaml:1: must be a mapping of keys and values, not a list",
+		"kinds:\n  \"a\\nb\": {}\n": `kinds.yaml:2: a b: "a\nb" is not a name of a kind`,
+	} {
+		_, err := parse(t, content)
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: error is %v, want %s", content, err, want)
+		}
+	}
+}
+
+func TestFile_CountsLines(t *testing.T) {
+	for name, before := range map[string]string{
+		"literal": "    description: |\n      a\n\n      b\n", "folded": "    description: >-\n      a\n      b\n\n\n",
+		"quoted": "    description: \"a\n      b\n\n      c\"\n", "plain": "    description: a\n      b\n      c\n",
+		"comments": "    # a\n\n    # b\n\n", "list": "    concurrency_key:\n    - a\n\n    - b\n", "CRLF": "    title: a\r\n\r\n",
+		"brackets": "    env: {\n      A: b,\n\n      C: d}\n",
+	} {
+		content := "\ufeff# a kind\n---\nkinds:\n  backup:\n    run: [./backup.sh]\n" + before + "    timout: 1h\n"
+		want := fmt.Sprintf("kinds.yaml:%d: backup: unknown key", 6+strings.Count(before, "\n"))
+		if _, err := parse(t, content); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: error is %v, want %s", name, err, want)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(backup)
 	f.Add("kinds: {a: {run: [ls, '{x}'], inputs: [{name: x, type: text}]}}")
+	f.Add("kinds:\n  \"a\\nb\":\n    \"\\x00\": |\n      x\n...\n? y\n")
 	f.Fuzz(func(t *testing.T, content string) {
-		_, err := Parse("kinds.yaml", []byte(content))
-		if err != nil && strings.Contains(err.Error(), "\n") {
-			t.Errorf("error has several lines: %q", err)
+		file, err := Parse("kinds.yaml", []byte(content))
+		if err == nil && len(file.Kinds) == 0 {
+			t.Error("a file without kinds is accepted")
+		}
+		if err != nil && strings.ContainsAny(err.Error(), "\n\r\x00") {
+			t.Errorf("error is not one line of text: %q", err)
 		}
 	})
 }

@@ -8,33 +8,25 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 )
 
-// Fault is what is wrong with a kinds file, and where.
-type Fault struct {
-	File string
-	Line int    // from 1; 0 if it concerns the whole file
-	Kind string // "" outside a kind
-	Text string
+// place is where something stands in the file.
+type place struct {
+	line int
+	kind string // "" outside a kind
 }
 
-// Error returns one line such as kinds.yaml:12: backup: unknown key "timout".
-func (f *Fault) Error() string {
-	place := f.File
-	if f.Line > 0 {
-		place = fmt.Sprintf("%s:%d", f.File, f.Line)
-	}
-	if f.Kind != "" {
-		return fmt.Sprintf("%s: %s: %s", place, f.Kind, f.Text)
-	}
-	return fmt.Sprintf("%s: %s", place, f.Text)
+// fault returns a Fault at this place.
+func (p place) fault(format string, args ...any) error {
+	return &Fault{Line: p.line, Kind: p.kind, Text: fmt.Sprintf(format, args...)}
 }
 
 // node is a value of the file. Exactly one of its forms is set.
 type node struct {
-	line    int
+	place
 	scalar  bool
 	text    string // of a scalar, as it was written
 	quoted  bool
@@ -46,151 +38,185 @@ type node struct {
 
 // entry is a key of a mapping with its value.
 type entry struct {
+	place
 	key   string
-	line  int
 	value node
 }
 
 // parseYAML parses one document of the strict subset of YAML that a kinds file may use: no aliases, anchors,
-// tags, directives or nulls. kindAt returns the name of the kind that a line belongs to, or "".
-func parseYAML(content []byte) (root node, kindAt func(line int) string, err error) {
-	kindAt = func(int) string { return "" }
+// tags, directives, nulls or keys with a question mark.
+func parseYAML(content []byte) (root node, err error) {
 	content = bytes.TrimPrefix(content, []byte("\ufeff"))
-	if !utf8.Valid(content) {
-		return root, kindAt, &Fault{Text: "the file is not valid UTF-8"}
+	switch {
+	case len(content) > MaxSize:
+		return root, place{}.fault("the file is larger than %d MiB", MaxSize>>20)
+	case !utf8.Valid(content):
+		return root, place{}.fault("the file is not valid UTF-8")
 	}
-	file, err := parser.ParseBytes(content, 0, parser.AllowDuplicateMapKey()) // convertEntries refuses them
+	tokens := lexer.Tokenize(string(content))
+	if err := checkShape(tokens); err != nil {
+		return root, err
+	}
+	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey()) // convertEntries refuses them
 	if syntax := yaml.Error(nil); errors.As(err, &syntax) {
-		return root, kindAt, faultAt(syntax.GetToken(), "%s", syntax.GetMessage())
+		return root, placeOf(syntax.GetToken(), tokens).fault("%s", syntax.GetMessage())
 	}
 	if err != nil {
-		return root, kindAt, &Fault{Text: err.Error()}
+		return root, place{}.fault("%v", err)
 	}
-	var bodies []ast.Node
-	for _, document := range file.Docs {
-		if document.Body != nil {
-			bodies = append(bodies, document.Body)
-		}
-	}
-	if len(bodies) == 0 {
-		return root, kindAt, &Fault{Text: "the file is empty"}
-	}
-	kindAt = kindLines(bodies[0])
-	root, err = convert(bodies[0])
-	if err == nil && len(bodies) > 1 {
-		err = faultAt(bodies[1].GetToken(), "a second document begins; the file must have only one")
-	}
-	return root, kindAt, err
+	return convertDocument(file)
 }
 
-// kindLines returns a function that returns the name of the kind that a line of the file belongs to, or "".
-func kindLines(root ast.Node) func(line int) string {
-	type start struct {
-		line int
-		kind string
+// convertDocument converts the only document of a file.
+func convertDocument(file *ast.File) (root node, err error) {
+	var documents []*ast.DocumentNode
+	for _, document := range file.Docs {
+		if document.Body != nil || document.Start != nil && len(documents) > 0 {
+			documents = append(documents, document)
+		}
 	}
-	var starts []start
-	for _, section := range entriesOf(root) {
-		starts = append(starts, start{lineOf(section.Key), ""})
-		if section.Key.GetToken().Value != "kinds" {
+	if len(documents) == 0 {
+		return root, place{}.fault("the file is empty")
+	}
+	if root, err = (converter{}).convert(documents[0].Body); err != nil {
+		return root, err
+	}
+	if len(documents) == 1 {
+		return root, nil
+	}
+	begin := documents[1].Start // of a line ---, which may be missing after a line ...
+	if begin == nil {
+		begin = documents[1].Body.GetToken()
+	}
+	return root, place{line: begin.Position.Line}.fault("a second document begins here; the file must have only one")
+}
+
+// placeOf returns the place of a token that cannot be parsed.
+func placeOf(at *token.Token, tokens token.Tokens) place {
+	if at == nil || at.Position == nil {
+		return place{}
+	}
+	return place{line: at.Position.Line, kind: kindAt(tokens, at.Position.Line)}
+}
+
+// kindAt returns the name of the kind that has a line of a file in block style, or "".
+func kindAt(tokens token.Tokens, line int) (kind string) {
+	column := 0 // of the names of the kinds; 0: outside the section
+	for n, t := range tokens {
+		if t.Type != token.MappingValueType || n == 0 || tokens[n-1].Position.Line > line {
 			continue
 		}
-		for _, kind := range entriesOf(section.Value) {
-			starts = append(starts, start{lineOf(kind.Key), kind.Key.GetToken().Value})
-		}
-	}
-	return func(line int) string {
-		name := ""
-		for _, s := range starts {
-			if s.line <= line {
-				name = s.kind
+		key := tokens[n-1]
+		switch {
+		case key.Position.Column == 1:
+			kind, column = "", 0
+			if key.Value == "kinds" && n+1 < len(tokens) {
+				column = tokens[n+1].Position.Column
 			}
+		case key.Position.Column == column:
+			kind = key.Value
 		}
-		return name
 	}
+	return kind
 }
 
-func lineOf(of ast.Node) int { return of.GetToken().Position.Line }
-
-// entriesOf returns the entries of a mapping.
-func entriesOf(of ast.Node) []*ast.MappingValueNode {
-	switch of := of.(type) {
-	case *ast.MappingNode:
-		return of.Values
-	case *ast.MappingValueNode:
-		return []*ast.MappingValueNode{of}
-	}
-	return nil
+// converter converts nodes of the parser.
+type converter struct {
+	depth int    // of the current mapping, from 1
+	kinds bool   // the nodes belong to the section of the kinds
+	kind  string // that the nodes belong to
 }
 
-// faultAt returns a Fault without file and kind.
-func faultAt(at *token.Token, format string, args ...any) error {
-	fault := &Fault{Text: fmt.Sprintf(format, args...)}
-	if at != nil && at.Position != nil {
-		fault.Line = at.Position.Line
-	}
-	return fault
-}
+func (c converter) at(t *token.Token) place { return place{line: t.Position.Line, kind: c.kind} }
 
-// convert converts a node of the parser.
-func convert(from ast.Node) (to node, err error) {
+func (c converter) convert(from ast.Node) (to node, err error) {
 	at := from.GetToken()
-	to.line = at.Position.Line
+	to.place = c.at(at)
 	switch from := from.(type) {
-	case *ast.MappingNode, *ast.MappingValueNode:
+	case *ast.MappingNode:
 		to.isMap = true
-		to.entries, err = convertEntries(entriesOf(from))
-		return to, err
+		to.entries, err = c.convertEntries(from.Values)
+	case *ast.MappingValueNode:
+		to.isMap = true
+		to.entries, err = c.convertEntries([]*ast.MappingValueNode{from})
 	case *ast.SequenceNode:
 		to.isList = true
-		for _, value := range from.Values {
-			element, err := convert(value)
-			if err != nil {
-				return to, err
-			}
-			to.list = append(to.list, element)
-		}
-		return to, nil
+		to.list, err = c.convertList(from.Values)
 	case *ast.StringNode:
 		to.scalar, to.text = true, from.Value
 		to.quoted = at.Type == token.SingleQuoteType || at.Type == token.DoubleQuoteType
-		return to, nil
 	case *ast.LiteralNode:
 		to.scalar, to.text, to.quoted = true, from.Value.Value, true
-		return to, nil
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
 		to.scalar, to.text = true, at.Value
-		return to, nil
-	case *ast.NullNode:
-		return to, faultAt(at, "a value is missing here (null)")
-	case *ast.AliasNode, *ast.AnchorNode, *ast.MergeKeyNode:
-		return to, faultAt(at, "anchors and aliases are not allowed")
-	case *ast.TagNode:
-		return to, faultAt(at, "tags are not allowed")
+	default:
+		err = to.fault("%s", whyRefused(from))
 	}
-	return to, faultAt(at, "%s is not allowed", from.Type())
+	return to, err
 }
 
-func convertEntries(values []*ast.MappingValueNode) (entries []entry, err error) {
-	seen := map[string]int{}
+// whyRefused returns why a node that is not in the subset is refused.
+func whyRefused(of ast.Node) string {
+	switch of := of.(type) {
+	case *ast.NullNode:
+		return "a value is missing here (null)"
+	case *ast.AliasNode, *ast.AnchorNode, *ast.MergeKeyNode:
+		return "anchors and aliases are not allowed"
+	case *ast.TagNode:
+		return "tags are not allowed"
+	case *ast.DirectiveNode:
+		return "directives are not allowed"
+	default:
+		return fmt.Sprintf("%s is not allowed", of.Type())
+	}
+}
+
+func (c converter) convertList(values []ast.Node) (list []node, err error) {
+	list = make([]node, 0, len(values))
 	for _, value := range values {
-		at := value.Key.GetToken()
-		key, err := convert(value.Key)
+		element, err := c.convert(value)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, element)
+	}
+	return list, nil
+}
+
+func (c converter) convertEntries(values []*ast.MappingValueNode) (entries []entry, err error) {
+	entries = make([]entry, 0, len(values))
+	first := make(map[string]int, len(values)) // lines of the keys
+	c.depth++
+	for _, value := range values {
+		key, err := c.convert(value.Key)
 		if err != nil {
 			return nil, err
 		}
 		if !key.scalar {
-			return nil, faultAt(at, "a key must be a word")
+			return nil, key.fault("a key must be a word")
 		}
-		if first, twice := seen[key.text]; twice {
-			return nil, faultAt(at, "the key %q is there twice, first in line %d", key.text, first)
+		within := c.within(key.text)
+		key.kind = within.kind
+		if line, twice := first[key.text]; twice {
+			return nil, key.fault("the key %s is there twice, first in line %d", quote(key.text), line)
 		}
-		seen[key.text] = at.Position.Line
-		content, err := convert(value.Value)
+		first[key.text] = key.line
+		content, err := within.convert(value.Value)
 		if err != nil {
 			return nil, err
 		}
-		entries = append(entries, entry{key: key.text, line: at.Position.Line, value: content})
+		entries = append(entries, entry{place: key.place, key: key.text, value: content})
 	}
 	return entries, nil
+}
+
+// within returns the converter for the value of a key.
+func (c converter) within(key string) converter {
+	switch {
+	case c.depth == 1:
+		c.kinds = key == "kinds"
+	case c.depth == 2 && c.kinds:
+		c.kind = key
+	}
+	return c
 }

@@ -17,7 +17,7 @@ type schemaType interface {
 
 // Schema returns the JSON Schema of the kinds file, with which editors complete and check it.
 func Schema() []byte {
-	schema := schemaOf(reflect.TypeFor[file]())
+	schema := schemaOf(reflect.TypeFor[syntax]())
 	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	schema["title"] = "Runboard kinds file"
 	text, err := json.MarshalIndent(schema, "", "  ")

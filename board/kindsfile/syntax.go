@@ -8,7 +8,7 @@ import (
 
 // The types of the file. Their tags are the keys and what the JSON Schema says about them.
 
-type file struct {
+type syntax struct {
 	position
 	Defaults defaults    `key:"defaults" doc:"policies of all kinds that do not set their own"`
 	Kinds    named[kind] `key:"kinds" required:"true" doc:"the kinds by name, in the order in which pages list them"`
@@ -72,17 +72,17 @@ func (d *duration) decode(from node) error {
 	return nil
 }
 
-// word is a word of a command with the line where it stands.
+// word is a word of a command with the place where it stands.
 type word struct {
+	place
 	text string
-	line int
 }
 
 func (w *word) decode(from node) error {
 	if !from.scalar {
 		return wrongType(from, "a list of words")
 	}
-	w.text, w.line = from.text, from.line
+	w.place, w.text = from.place, from.text
 	return nil
 }
 
@@ -125,7 +125,7 @@ func (c *choice) decode(from node) error {
 		return err
 	}
 	if full.Value == "" {
-		return &Fault{Line: from.line, Text: "a choice needs a value"}
+		return from.fault("a choice needs a value")
 	}
 	c.value, c.title = full.Value, full.Title
 	return nil
@@ -156,7 +156,7 @@ func (v *envVar) decode(from node) error {
 		return err
 	}
 	if (v.File == "") == (v.Env == "") {
-		return &Fault{Line: from.line, Text: "a reference is either {file: PATH} or {env: NAME}"}
+		return from.fault("a reference is either {file: PATH} or {env: NAME}")
 	}
 	return nil
 }
