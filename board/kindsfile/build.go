@@ -3,23 +3,15 @@ package kindsfile
 import (
 	"path/filepath"
 	"regexp"
-	"slices"
 	"time"
 
 	"runboard/app"
 	"runboard/jobs"
 )
 
-// Highest values of policies.
-const (
-	maxAttempts = 1000
-	maxTimeout  = 30 * 24 * time.Hour
-)
-
 var (
 	kindName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
 	envName  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	inputRef = regexp.MustCompile(`\{\{[a-z][a-z0-9_]*\}\}|\{([a-z][a-z0-9_]*)\}`)
 )
 
 // build checks the content of a file and makes kinds of it. dir is the directory of the file.
@@ -31,10 +23,10 @@ func build(from syntax, dir string) (file File, err error) {
 	if err != nil {
 		return file, err
 	}
-	if err := from.Defaults.checkPolicy(); err != nil {
+	shared := shared{fileDir: dir, paths: map[string]string{}}
+	if shared.policies, err = from.Defaults.policy(); err != nil {
 		return file, err
 	}
-	shared := shared{defaults: from.Defaults, fileDir: dir, paths: map[string]string{}}
 	shared.dir = shared.workingDir(from.Defaults)
 	if shared.env, err = shared.addEnv(nil, from.Defaults.Env); err != nil {
 		return file, err
@@ -53,10 +45,10 @@ func build(from syntax, dir string) (file File, err error) {
 
 // shared is what the kinds of a file have in common.
 type shared struct {
-	fileDir  string // directory of the file
-	defaults defaults
-	dir      string            // of the defaults
-	env      []jobs.EnvVar     // of the defaults
+	fileDir  string     // directory of the file
+	policies app.Policy // of the defaults, as are dir and env
+	dir      string
+	env      []jobs.EnvVar
 	paths    map[string]string // of the programs that were found, by name
 	warnings []*Fault
 }
@@ -101,12 +93,15 @@ func (b *builder) build(name string) (kind Kind, err error) {
 	if err := b.checkDefaults(kind.Inputs); err != nil {
 		return kind, err
 	}
-	if kind.Policy, err = b.policy(kind.Inputs); err != nil {
+	if kind.Policy, err = b.policy(); err != nil {
 		return kind, err
 	}
 	c := kind.Command
 	kind.Definition = app.DefinitionOf(kind.Inputs, kind.Confirm, b.words(), c.Path, c.Dir, c.Env)
-	return kind, b.checkConfirm(kind.Inputs)
+	if key, err := kind.Validate(); err != nil {
+		return kind, b.key(key).fault("%v", err)
+	}
+	return kind, nil
 }
 
 // key returns the place of a key of the kind, or else that of its name.
@@ -117,76 +112,25 @@ func (b *builder) key(name string) place {
 	return b.place
 }
 
-// checkPolicy checks the policies, of a kind or of all.
-func (d defaults) checkPolicy() error {
-	if d.has("attempts") && (d.Attempts < 1 || d.Attempts > maxAttempts) {
-		return d.at("attempts").fault("attempts must be between 1 and %d", maxAttempts)
+// policy returns the policies that the mapping has, of a kind or of all.
+func (d defaults) policy() (app.Policy, error) {
+	policy := app.Policy{Timeout: time.Duration(d.Timeout), Attempts: d.Attempts, Concurrency: d.Concurrency}
+	if d.has("attempts") && d.Attempts == 0 {
+		policy.Attempts = -1 // 0 means that it has none
 	}
-	if time.Duration(d.Timeout) > maxTimeout {
-		return d.at("timeout").fault("timeout must be at most 30 days")
+	if key, err := policy.Validate(); err != nil {
+		return policy, d.at(key).fault("%v", err)
 	}
-	return nil
+	return policy, nil
 }
 
 // policy returns the policies of the kind; those that it does not set are the defaults.
-func (b *builder) policy(inputs []app.Input) (policy app.Policy, err error) {
-	own := b.from.defaults
-	if err := own.checkPolicy(); err != nil {
-		return policy, err
+func (b *builder) policy() (app.Policy, error) {
+	policy, err := b.from.policy()
+	policy = policy.WithDefaults(b.policies.Timeout, b.policies.Attempts)
+	if !b.from.has("concurrency") {
+		policy.Concurrency = b.policies.Concurrency
 	}
-	if !own.has("timeout") {
-		own.Timeout = b.defaults.Timeout
-	}
-	if !own.has("attempts") {
-		own.Attempts = b.defaults.Attempts
-	}
-	if !own.has("concurrency") {
-		own.Concurrency = b.defaults.Concurrency
-	}
-	policy = app.Policy{
-		Timeout: time.Duration(own.Timeout), Attempts: own.Attempts, Concurrency: own.Concurrency,
-		ConcurrencyKey: b.from.ConcurrencyKey,
-	}
-	return policy, b.checkConcurrencyKey(policy, inputs)
-}
-
-func (b *builder) checkConcurrencyKey(policy app.Policy, inputs []app.Input) error {
-	at := b.key("concurrency_key")
-	if len(policy.ConcurrencyKey) > 0 && policy.Concurrency == 0 {
-		return at.fault("concurrency_key needs concurrency")
-	}
-	for n, name := range policy.ConcurrencyKey {
-		if slices.Contains(policy.ConcurrencyKey[:n], name) {
-			return at.fault("concurrency_key lists %s twice", quote(name))
-		}
-		if err := at.checkInput("concurrency_key", name, inputs); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkConfirm checks the inputs that the question before a start shows.
-func (b *builder) checkConfirm(inputs []app.Input) error {
-	for _, match := range inputRef.FindAllStringSubmatch(b.from.Confirm, -1) {
-		if match[1] == "" {
-			continue // {{name}}
-		}
-		if err := b.key("confirm").checkInput("confirm", match[1], inputs); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkInput fails unless name, which a key of the kind names, is an input that may be shown.
-func (p place) checkInput(key, name string, inputs []app.Input) error {
-	n := slices.IndexFunc(inputs, func(i app.Input) bool { return i.Name == name })
-	switch {
-	case n < 0:
-		return p.fault("%s: {%s} is not one of its inputs", key, shorten(name))
-	case inputs[n].Type == app.SecretInput:
-		return p.fault("%s: {%s} is a secret", key, name)
-	}
-	return nil
+	policy.ConcurrencyKey = b.from.ConcurrencyKey
+	return policy, err
 }

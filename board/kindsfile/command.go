@@ -112,23 +112,11 @@ func (s *shared) addEnv(vars []jobs.EnvVar, env named[envVar]) ([]jobs.EnvVar, e
 		if path := entry.value.File; path != "" {
 			added.File = s.absolute(path)
 		}
-		if err := checkReference(added); err != nil {
+		if _, err := added.Value(); err != nil {
 			s.warn(entry.place, "env: %v", err)
 		}
 		vars = slices.DeleteFunc(vars, func(v jobs.EnvVar) bool { return v.Name == added.Name })
 		vars = append(vars, added)
 	}
 	return vars, nil
-}
-
-// checkReference returns what is missing for the value of a variable. It does not read what may block, such as
-// a pipe.
-func checkReference(v jobs.EnvVar) error {
-	if v.File != "" {
-		if info, err := os.Stat(v.File); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
-			return nil
-		}
-	}
-	_, err := v.Value()
-	return err
 }

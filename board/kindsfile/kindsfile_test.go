@@ -137,7 +137,7 @@ func TestFile_FaultsAreOneLine(t *testing.T) {
 		{"confirm", inputs + "      - {name: a, type: secret}\n    confirm: 'Use {a}?'\n", "kinds.yaml:6: backup: confirm: {a} is a secret"},
 		{"env name", head + "    env: {INPUT_A: x}\n", "kinds.yaml:4: backup: env: INPUT_A is taken"},
 		{"env reference", head + "    env: {A: {file: a, env: b}}\n", "kinds.yaml:4: backup: a reference is either"},
-		{"key of no limit", inputs + "      - {name: a, type: text}\n    concurrency_key: [a]\n", "backup: concurrency_key needs concurrency"},
+		{"key of no limit", inputs + "      - {name: a, type: text}\n    concurrency_key: [a]\n", "backup: concurrency_key: it needs concurrency"},
 	} {
 		_, err := parse(t, test.content)
 		if err == nil || !strings.HasPrefix(err.Error(), test.want) && !strings.Contains(err.Error(), test.want) {
