@@ -2,6 +2,7 @@ package board
 
 import (
 	"context"
+	"errors"
 	"os"
 	"sync"
 	"time"
@@ -39,28 +40,37 @@ type backend struct {
 }
 
 // openBackend opens the database that the configuration names. After an error nothing is left open.
-func openBackend(ctx context.Context, config Config, registry *jobs.Registry) (*backend, error) {
+func openBackend(ctx context.Context, config Config, offered *offer) (*backend, error) {
+	connect := openSQLite
 	if config.UsesPostgres() {
-		return openPostgres(ctx, config, registry)
+		connect = openPostgres
 	}
-	return openSQLite(ctx, config, registry)
+	opened, err := connect(ctx, config, offered)
+	if err != nil {
+		return nil, err
+	}
+	if err := offered.makeSecrets(offered.kinds); err != nil {
+		return nil, errors.Join(err, opened.store.Close())
+	}
+	return opened, nil
 }
 
 // openSQLite opens a SQLite file, which belongs to this process alone. The process serves pages and works.
-func openSQLite(ctx context.Context, config Config, registry *jobs.Registry) (*backend, error) {
+func openSQLite(ctx context.Context, config Config, offered *offer) (*backend, error) {
 	file, err := sqlite.Open(ctx, sqlite.Options{
 		Path: config.DatabasePath(), Synchronous: config.Synchronous,
 		MaxPending: config.MaxPending, MaxCrashes: config.MaxCrashes,
 		LogLimit: int64(config.LogLimit), MaxLogBytes: int64(config.MaxLogBytes),
 		KeepFinished: config.KeepFinished, KeepMax: config.KeepMax,
-		Kinds: workerKinds(config, registry), Log: config.Logger,
+		Kinds: handledKinds(config, offered.registry), Definitions: offered.registry,
+		Secrets: offered.secrets.Load, Log: config.Logger,
 		StartDelay: jobs.SimulatedDelay(config.DelayMin, config.DelayMax),
 	})
 	if err != nil {
 		return nil, err
 	}
 	queue := &jobs.Queue{
-		Store: file, Executor: newExecutor(file, config, registry), Workers: config.Workers,
+		Store: file, Executor: newExecutor(file, config, offered.registry), Workers: config.Workers,
 		MaxCrashes: config.MaxCrashes, DrainTimeout: config.DrainTimeout,
 	}
 	bulk := &jobs.Queue{ // without a drain, because a bulk run continues after a restart
@@ -90,13 +100,14 @@ func outlasting(first, second engine) engine {
 }
 
 // openPostgres connects to a PostgreSQL server. This process is one of possibly several nodes.
-func openPostgres(ctx context.Context, config Config, registry *jobs.Registry) (*backend, error) {
+func openPostgres(ctx context.Context, config Config, offered *offer) (*backend, error) {
 	server, err := postgres.Open(ctx, postgres.Options{
 		URL: config.DatabaseURL, Synchronous: config.Synchronous,
 		MaxPending: config.MaxPending, MaxCrashes: config.MaxCrashes,
 		LogLimit: int64(config.LogLimit), MaxLogBytes: int64(config.MaxLogBytes),
 		KeepFinished: config.KeepFinished, KeepMax: config.KeepMax,
-		Kinds: workerKinds(config, registry), Log: config.Logger,
+		Kinds: handledKinds(config, offered.registry), Definitions: offered.registry,
+		Secrets: offered.secrets.Load, Log: config.Logger,
 		StartDelay: jobs.SimulatedDelay(config.DelayMin, config.DelayMax),
 	})
 	_ = os.Unsetenv("PGPASSWORD") // the driver has read it, and commands must not inherit it
@@ -108,7 +119,7 @@ func openPostgres(ctx context.Context, config Config, registry *jobs.Registry) (
 	}
 	node := &river.Engine{
 		Pool: server.Pool(), Store: server, Workers: config.Workers, DrainTimeout: config.DrainTimeout,
-		Runs: newExecutor(server, config, registry), Bulk: newBulkExecutor(server, config),
+		Runs: newExecutor(server, config, offered.registry), Bulk: newBulkExecutor(server, config),
 	}
 	return &backend{store: server, engines: []engine{node.Run}}, nil
 }
@@ -133,10 +144,13 @@ type bulkStore interface {
 	app.BulkRunner
 }
 
-// workerKinds returns the kinds of runs that this process works on. A web node works on none.
-func workerKinds(config Config, registry *jobs.Registry) []string {
-	if config.Role == roleWeb {
-		return []string{}
+// handledKinds returns a function that returns the kinds of runs that this process works on. A web node works on
+// none.
+func handledKinds(config Config, registry *jobs.Registry) func() []string {
+	return func() []string {
+		if config.Role == roleWeb {
+			return []string{}
+		}
+		return append(registry.Names(), app.BulkKinds()...)
 	}
-	return append(registry.Names(), app.BulkKinds()...)
 }

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -37,7 +35,7 @@ const (
 type Board struct {
 	*backend
 	config   Config
-	registry *jobs.Registry
+	offer    *offer
 	listener net.Listener
 	hub      *live.Hub
 	server   *handlers.Server
@@ -45,26 +43,28 @@ type Board struct {
 }
 
 // New listens at config.Addr and opens the database, so that a wrong setting or a database in use fails here.
-// After an error nothing is left open. Each kind needs a unique name; the first is the default. Without kinds
-// the board offers the simulated kind. The caller must call Run, which also releases what New opened.
+// After an error nothing is left open. Each kind needs a unique name; the kinds that config names come after
+// these. Without any kind the board offers the simulated kind. The caller must call Run, which also releases what
+// New opened.
 func New(config Config, kinds ...Kind) (*Board, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	registry, err := newRegistry(config, kinds)
+	offered, err := newOffer(config, kinds)
 	if err != nil {
 		return nil, err
 	}
-	return open(context.Background(), config, registry)
+	return open(context.Background(), config, offered)
 }
 
 // open creates a board that is ready to run. After an error nothing is left open and no file has changed.
-func open(ctx context.Context, config Config, registry *jobs.Registry) (*Board, error) {
+func open(ctx context.Context, config Config, offered *offer) (*Board, error) {
 	if config.Logger == nil {
 		config.Logger = newLogger(config)
 	}
 	log := config.Logger
-	b := &Board{config: config, registry: registry, served: make(chan error, 1)}
+	registry := offered.registry
+	b := &Board{config: config, offer: offered, served: make(chan error, 1)}
 	assets, err := static.Load()
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func open(ctx context.Context, config Config, registry *jobs.Registry) (*Board, 
 		return nil, fmt.Errorf("cannot listen: %w", err)
 	}
 	go func() { b.served <- b.server.Serve(b.listener) }() // answers 503 until Run
-	b.backend, err = openBackend(ctx, config, registry)
+	b.backend, err = openBackend(ctx, config, offered)
 	if err != nil {
 		_ = b.listener.Close() // Serve may not have reached it yet
 		withTimeout(requestsTimeout, func(ctx context.Context) { _ = b.server.Shutdown(ctx) })
@@ -111,52 +111,6 @@ func (b *Board) Store() app.Store { return b.store }
 // Ready returns nil if the board serves pages and can write, else the reason. GET /up reports it.
 func (b *Board) Ready() error { return b.server.Ready() }
 
-// EnqueueOption is an option of Enqueue.
-type EnqueueOption func(*app.CreateRequest)
-
-// Count makes Enqueue create n runs, 1 to 1000. The default is 1.
-func Count(n int) EnqueueOption { return func(r *app.CreateRequest) { r.Count = n } }
-
-// IdempotencyKey makes Enqueue create runs only once for the same key, 1 to 200 bytes of printable ASCII:
-// further calls return the first batch. A call with the same key but another kind or count fails with
-// app.CodeInvalid.
-func IdempotencyKey(key string) EnqueueOption {
-	return func(r *app.CreateRequest) { r.IdempotencyKey = key }
-}
-
-// Enqueue creates runs of a kind in one transaction and returns them after the commit. It fails with
-// app.CodeInvalid for an unknown kind or a wrong option, and with app.CodeUnavailable while too many runs
-// wait or the database cannot be written.
-func (b *Board) Enqueue(ctx context.Context, kind string, options ...EnqueueOption) (app.Batch, error) {
-	names := b.registry.Names()
-	if !slices.Contains(names, kind) {
-		const text = "%q is not a kind of this board: it has %s."
-		return app.Batch{}, app.Errorf(app.CodeInvalid, text, kind, strings.Join(names, ", "))
-	}
-	request := app.CreateRequest{Kind: kind, Count: 1}
-	for _, option := range options {
-		option(&request)
-	}
-	if err := checkRequest(request); err != nil {
-		return app.Batch{}, err
-	}
-	return b.store.Create(ctx, request)
-}
-
-// checkRequest checks the options of Enqueue.
-func checkRequest(request app.CreateRequest) error {
-	if request.Count < 1 || request.Count > app.MaxCount {
-		return app.Errorf(app.CodeInvalid, "the count must be between 1 and %d.", app.MaxCount)
-	}
-	isUnprintable := func(r rune) bool { return r <= ' ' || r > '~' }
-	key := request.IdempotencyKey
-	if len(key) > app.MaxKey || strings.ContainsFunc(key, isUnprintable) {
-		const text = "an idempotency key has at most %d bytes of printable ASCII."
-		return app.Errorf(app.CodeInvalid, text, app.MaxKey)
-	}
-	return nil
-}
-
 // Run serves and works until ctx ends, and then shuts down: it refuses new runs and sockets, lets running
 // work finish for config.DrainTimeout, requeues the rest, sends the last states to open pages, and closes the
 // database. It may be called only once. It returns nil after a shutdown through ctx, and otherwise the error
@@ -168,6 +122,7 @@ func (b *Board) Run(ctx context.Context) error { return b.run(ctx, context.Backg
 func (b *Board) run(ctx, hardStop context.Context) error {
 	b.config.Logger.Info("listening on "+b.URL(), "url", b.URL())
 	b.logRecovery()
+	b.offer.logWarnings(b.config)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var engines, hub sync.WaitGroup

@@ -20,16 +20,19 @@ type Config struct {
 	DatabaseURL string `name:"database-url" env:"DATABASE_URL" default:"sqlite:runboard.db" help:"Where runs are kept: sqlite:PATH, or postgres://USER:PASSWORD@HOST/DATABASE for several nodes."`
 	Role        string `name:"role" env:"ROLE" default:"all" help:"With PostgreSQL, what this node does: all, web (pages and no work) or worker (work and no pages)."`
 
+	Kinds       string   `name:"kinds" env:"KINDS" placeholder:"FILE" help:"A YAML file of kinds of runs: commands with inputs and limits. SIGHUP reads it again."`
 	Command     []string `name:"command" sep:"none" placeholder:"NAME=COMMAND" help:"A kind of run whose work is this command line. May be given more than once."`
 	Commands    string   `name:"commands" env:"COMMANDS" placeholder:"FILE" help:"A file of such kinds, one NAME=COMMAND per line; # begins a comment."`
 	CommandDir  string   `name:"command-dir" env:"COMMAND_DIR" placeholder:"DIR" help:"Where commands run; without it, each run has an empty directory of its own, which is removed afterwards."`
 	CommandUser string   `name:"command-user" env:"COMMAND_USER" placeholder:"USER" help:"The user that commands run as, as NAME or UID:GID. Needs root. Without it, commands run as the user of the server."`
+	SecretKey   string   `name:"secret-key-file" env:"SECRET_KEY_FILE" placeholder:"FILE" help:"The key with which secret inputs of waiting runs are encrypted. With SQLite it is made when the first kind has a secret, beside the database; with PostgreSQL all nodes need the same."`
 	LogLimit    Bytes    `name:"log-limit" env:"LOG_LIMIT" default:"1MiB" help:"How much of the log of a run is kept: the newest part."`
 	MaxLogBytes Bytes    `name:"max-log-bytes" env:"MAX_LOG_BYTES" default:"10GiB" help:"How much all logs together may take; then the logs of the runs that finished first are dropped. 0: any size."`
 
 	KeepFinished time.Duration `name:"keep-finished" env:"KEEP_FINISHED" default:"720h" help:"How long finished runs are kept, with their logs; 0: for ever."`
 	KeepMax      int64         `name:"keep-max" env:"KEEP_MAX" default:"1000000" help:"How many finished runs are kept; 0: any number."`
 
+	Demo         bool          `name:"demo" env:"DEMO" help:"Offer the simulated work also when other kinds are configured."`
 	Workers      int           `name:"workers" env:"WORKERS" default:"10" help:"Runs worked on at once."`
 	DelayMin     time.Duration `name:"delay-min" env:"DELAY_MIN" default:"2s" help:"Simulated work: shortest sleep before it is started, and again before it finishes."`
 	DelayMax     time.Duration `name:"delay-max" env:"DELAY_MAX" default:"4s" help:"Simulated work: longest such sleep."`
@@ -107,6 +110,7 @@ func (c Config) credentials() (user, password string, ok bool) {
 
 const description = "Start long work from a web page and watch every run change live.\n\n" +
 	"runboard hash-password USER reads a password and writes a line for --auth-file. " +
+	"runboard check FILE checks a kinds file, and runboard check --schema writes its JSON Schema. " +
 	"runboard licenses writes the licences of the third-party software in this binary."
 
 // ParseConfig reads the settings from flags such as --addr, then from environment variables such as ADDR,

@@ -36,7 +36,7 @@ func TestConfig_HasTheDocumentedFlags(t *testing.T) {
 		"synchronous": "full", "max-pending": "1000000", "max-sockets": "20000", "max-sockets-per-address": "1000",
 		"upgrade-rate": "200", "post-rate": "100", "public-origin": "", "auth": "", "auth-file": "", "insecure": "", "log-format": "text",
 		"command": "", "commands": "", "command-dir": "", "command-user": "", "log-limit": "1MiB", "max-log-bytes": "10GiB",
-		"trusted-proxy": "",
+		"trusted-proxy": "", "kinds": "", "demo": "", "secret-key-file": "",
 		"keep-finished": "720h", "keep-max": "1000000", "role": "all",
 	}
 	for field := range reflect.TypeFor[Config]().Fields() {

@@ -2,11 +2,12 @@ package board
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 
+	"runboard/board/kindsfile"
 	"runboard/db/sqlite"
 	"runboard/jobs"
 	"runboard/jobs/command"
@@ -18,20 +19,20 @@ const (
 	exitUsage  = 2 // a flag is wrong
 )
 
-// Main is the whole program: it reads flags and environment, runs a board with these kinds and those of
+// Main is the whole program: it reads flags and environment, runs a board with these kinds and those of --kinds,
 // --command and --commands until SIGTERM or SIGINT, and exits. A program with kinds of its own must call it
-// first in main. Without kinds the board offers the simulated kind.
+// first in main. Without any kind, or with --demo, the board offers the simulated kind.
 func Main(kinds ...Kind) {
 	command.Main()          // does not return in a process that supervises a command
 	subcommand(os.Args[1:]) // does not return if there is one
 	unguarded := command.Guard()
 	config, err := ParseConfig(os.Args[1:])
-	var registry *jobs.Registry
+	var offered *offer
 	if err == nil {
-		registry, err = newRegistry(config, kinds)
+		offered, err = newOffer(config, kinds)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "runboard:", err)
+		fmt.Fprintln(os.Stderr, refusal("", err))
 		os.Exit(exitUsage)
 	}
 	ctx, shutDown := context.WithCancel(context.Background())
@@ -41,15 +42,16 @@ func Main(kinds ...Kind) {
 	log := newLogger(config)
 	config.Logger = log
 	slog.SetDefault(log) // for libraries
-	surviveSignals(log)
+	hangups := surviveSignals()
 	go handleSignals(shutDown, stopHard)
 	warnings := sweep(config, unguarded)
-	b, err := open(ctx, config, registry)
+	b, err := open(ctx, config, offered)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "runboard:", err)
 		os.Exit(exitFailed)
 	}
 	b.warnings = append(b.warnings, warnings...) // logged by run, whose first line names the URL
+	go b.reloadAt(hangups)
 	err = b.run(ctx, hardStop)
 	if err != nil {
 		log.Error("stopped", "error", err)
@@ -59,17 +61,13 @@ func Main(kinds ...Kind) {
 	}
 }
 
-// newRegistry returns a registry of kinds and of the commands in config. Without kinds it has the simulated
-// kind instead.
-func newRegistry(config Config, kinds []Kind) (*jobs.Registry, error) {
-	commands, err := jobs.CommandKinds(config.Command, config.Commands, config.CommandDir, config.CommandUser)
-	if err != nil {
-		return nil, err
+// refusal returns the line for an error of the configuration or a subcommand. A fault of the kinds file begins with
+// its place, so that editors and CI can jump to it.
+func refusal(subcommand string, err error) string {
+	if fault, ok := errors.AsType[*kindsfile.Fault](err); ok {
+		return fault.Error()
 	}
-	if len(kinds) == 0 {
-		kinds = []Kind{jobs.Simulated(config.DelayMin, config.DelayMax, config.FailureRate)}
-	}
-	return jobs.NewRegistry(slices.Concat(kinds, commands)...)
+	return "runboard: " + subcommand + err.Error()
 }
 
 // sweep removes what commands of dead servers left behind, before their runs start again. It returns warnings

@@ -1,7 +1,6 @@
 package board
 
 import (
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -26,16 +25,23 @@ func handleSignals(shutDown, stopHard func()) {
 }
 
 // surviveSignals keeps SIGPIPE and SIGHUP from ending the process without a drain. SIGPIPE arrives when the
-// reader of the log has exited, as after Ctrl-C in "runboard 2>&1 | tee log"; SIGHUP when a terminal is
-// closed. The process catches both instead of ignoring them, because commands would inherit an ignored
-// signal.
-func surviveSignals(log *slog.Logger) {
+// reader of the log has exited, as after Ctrl-C in "runboard 2>&1 | tee log"; SIGHUP, which the returned channel
+// receives, when a terminal is closed or the operator has changed the kinds file. The process catches both
+// instead of ignoring them, because commands would inherit an ignored signal.
+func surviveSignals() (hangups <-chan os.Signal) {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	go func() {
-		for range hangups {
-			log.Info("SIGHUP is ignored")
+	received := make(chan os.Signal, 1)
+	signal.Notify(received, syscall.SIGHUP)
+	return received
+}
+
+// reloadAt reads the kinds file again at each SIGHUP. It never returns.
+func (b *Board) reloadAt(hangups <-chan os.Signal) {
+	for range hangups {
+		if b.config.Kinds == "" {
+			b.config.Logger.Info("SIGHUP is ignored: there is no kinds file to read again")
+			continue
 		}
-	}()
+		_ = b.Reload() // which has logged it
+	}
 }

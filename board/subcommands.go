@@ -22,6 +22,8 @@ func subcommand(args []string) {
 	}
 	var err error
 	switch args[0] {
+	case "check":
+		err = check(args[1:], os.Stdout, os.Stderr)
 	case "hash-password":
 		err = hashPassword(args[1:], os.Stdin, os.Stdout)
 	case "licenses":
@@ -30,7 +32,7 @@ func subcommand(args []string) {
 		return
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "runboard: %s: %v\n", args[0], err)
+		fmt.Fprintln(os.Stderr, refusal(args[0]+": ", err))
 		os.Exit(exitUsage)
 	}
 	os.Exit(0)

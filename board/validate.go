@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"runboard/app"
 	"runboard/db/postgres"
 )
 
@@ -17,7 +18,7 @@ import (
 func (c Config) Validate() error {
 	for _, check := range []error{
 		checkRange("workers", c.Workers, 1, 10_000),
-		checkRange("max-attempts", c.MaxAttempts, 1, 1000),
+		checkRange("max-attempts", c.MaxAttempts, 1, app.MaxAttempts),
 		checkRange("max-crashes", c.MaxCrashes, 1, 1000),
 		checkRange("max-pending", c.MaxPending, 1, 1_000_000_000),
 		checkRange("max-sockets", c.MaxSockets, 1, 1_000_000),
@@ -32,7 +33,7 @@ func (c Config) Validate() error {
 		checkRange("max-log-bytes", c.MaxLogBytes, 0, 1<<50),
 		checkRange("keep-finished", c.KeepFinished, 0, 100*365*24*time.Hour),
 		checkRange("keep-max", c.KeepMax, 0, 1_000_000_000),
-		checkRange("run-timeout", c.RunTimeout, time.Millisecond, 30*24*time.Hour),
+		checkRange("run-timeout", c.RunTimeout, time.Millisecond, app.MaxTimeout),
 		checkRange("drain-timeout", c.DrainTimeout, 0, time.Hour),
 		checkOneOf("synchronous", c.Synchronous, "full", "normal"),
 		checkOneOf("log-format", c.LogFormat, "text", "json"),

@@ -27,6 +27,8 @@ type Kind struct {
 	Info app.Kind
 	// Command describes the command that Work executes; nil if it executes none.
 	Command CommandDescriber
+	// Err is why the function that made the kind has failed; NewRegistry returns it.
+	Err error
 }
 
 // CommandDescriber says what a run would execute.

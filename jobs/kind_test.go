@@ -155,3 +155,34 @@ func TestRegistry_ReplacesAllKindsOrNone(t *testing.T) {
 		t.Error("an old kind is still offered")
 	}
 }
+
+func TestRegistry_RefusesWrongKinds(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("the tag of a field is wrong")
+	for name, kinds := range map[string][]jobs.Kind{
+		"no kinds":      nil,
+		"a wrong input": {{Name: "a", Work: nothing, Info: app.Kind{Inputs: []app.Input{{Name: "level", Type: "color"}}}}},
+		"an error":      {{Name: "a", Work: nothing}, {Name: "b", Work: nothing, Err: broken}},
+	} {
+		if _, err := jobs.NewRegistry(kinds...); err == nil || name == "an error" && !errors.Is(err, broken) {
+			t.Errorf("%s: the error is %v", name, err)
+		}
+	}
+}
+
+func TestRegistry_DefinitionFollowsTheInputs(t *testing.T) {
+	t.Parallel()
+	definition := func(info app.Kind) string {
+		registry, err := jobs.NewRegistry(jobs.Kind{Name: "a", Work: nothing, Info: info})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return registry.Kinds()[0].Definition
+	}
+	level := app.Input{Name: "level", Type: app.NumberInput}
+	plain, asked := definition(app.Kind{Title: "A"}), definition(app.Kind{Confirm: "Now?"})
+	if plain != definition(app.Kind{Title: "B"}) || plain == asked ||
+		plain == definition(app.Kind{Inputs: []app.Input{level}}) {
+		t.Error("the definition is not that of the inputs and the question")
+	}
+}

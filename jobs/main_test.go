@@ -48,7 +48,7 @@ func openAt(t *testing.T, path string, now func() time.Time) *sqlite.Store {
 	t.Helper()
 	store, err := sqlite.Open(t.Context(), sqlite.Options{
 		Path: path, Synchronous: "normal", MaxCrashes: maxCrashes, Now: now, Log: slog.New(slog.DiscardHandler),
-		Secrets: secrets,
+		Secrets: func() *app.SecretBox { return secrets },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,8 +24,8 @@ type kindSet struct {
 	infos []app.Kind
 }
 
-// NewRegistry returns a registry of these kinds. It fails if there is no kind, if a kind has no work, no name
-// or a reserved name (app.BulkKinds), if two kinds have the same name, and if an input is not valid.
+// NewRegistry returns a registry of these kinds. It fails if there is no kind, if a kind has an error, no work, no
+// name or a reserved name (app.BulkKinds), if two kinds have the same name, and if the declaration of a kind is not valid.
 func NewRegistry(kinds ...Kind) (*Registry, error) {
 	r := &Registry{}
 	return r, r.Replace(kinds...)
@@ -47,6 +48,9 @@ func (r *Registry) Replace(kinds ...Kind) error {
 }
 
 func (s *kindSet) add(kind Kind) error {
+	if kind.Err != nil {
+		return kind.Err
+	}
 	if kind.Name == "" || kind.Work == nil {
 		return fmt.Errorf("the kind %q needs a name and a work function", kind.Name)
 	}
@@ -61,7 +65,11 @@ func (s *kindSet) add(kind Kind) error {
 			return fmt.Errorf("the input %s of %s: %w", input.Name, kind.Name, err)
 		}
 	}
+	if _, err := kind.Info.Validate(); err != nil {
+		return fmt.Errorf("the kind %s: %w", kind.Name, err)
+	}
 	kind.Info.Name = kind.Name
+	kind.Info.Definition = cmp.Or(kind.Info.Definition, app.DefinitionOf(kind.Info.Inputs, kind.Info.Confirm))
 	s.kinds[kind.Name] = kind
 	s.names = append(s.names, kind.Name)
 	s.infos = append(s.infos, kind.Info)

@@ -240,7 +240,7 @@ func TestRescueOrphans_ConcurrentNodesRescueOnce(t *testing.T) {
 func TestKinds_AreHandledWhileAnnounced(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
-	a, b := newStores(t, Options{Kinds: []string{}, Now: clock.now})
+	a, b := newStores(t, Options{Kinds: func() []string { return []string{} }, Now: clock.now})
 	create(t, a, 3)
 	unhandledKinds := func() app.UnhandledKinds {
 		page, err := a.Page(ctx, app.Query{})

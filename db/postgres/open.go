@@ -48,13 +48,13 @@ type Options struct {
 	// KeepFinished is how long finished runs are kept, and KeepMax how many; 0 is no limit. See Prune.
 	KeepFinished time.Duration
 	KeepMax      int64
-	// Kinds are the kinds that this node handles. Waiting runs of other kinds are reported as unhandled,
-	// unless another node has announced the kind; nil reports none.
-	Kinds []string
+	// Kinds returns the kinds that this node handles now. Waiting runs of other kinds are reported as unhandled,
+	// unless another node has announced the kind; nil, also as its result, reports none.
+	Kinds func() []string
 	// Definitions has the policies of the kinds that are offered; nil: there are none.
 	Definitions app.KindSource
-	// Secrets encrypts secret inputs; nil: runs with secrets are refused.
-	Secrets *app.SecretBox
+	// Secrets returns what encrypts secret inputs; nil, also as its result: runs with secrets are refused.
+	Secrets func() *app.SecretBox
 	// StartDelay returns the delay between the creation or retry of a run of kind and its start; nil: no
 	// delay.
 	StartDelay func(kind string) time.Duration
@@ -162,6 +162,12 @@ func withDefaults(o Options) Options {
 	}
 	if o.LogLimit == 0 {
 		o.LogLimit = 1 << 20
+	}
+	if o.Kinds == nil {
+		o.Kinds = func() []string { return nil }
+	}
+	if o.Secrets == nil {
+		o.Secrets = func() *app.SecretBox { return nil }
 	}
 	if o.StartDelay == nil {
 		o.StartDelay = func(string) time.Duration { return 0 }

@@ -273,7 +273,7 @@ func TestKinds_AreSortedByBytes(t *testing.T) {
 	through(t, address, fmt.Sprintf("CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en' LOCALE 'C'", name))
 	t.Cleanup(func() { through(t, address, "DROP DATABASE "+name+" WITH (FORCE)") })
 	store := openStore(t, Options{URL: strings.Replace(address, pgtest.Name(address), name, 1),
-		Kinds: []string{}})
+		Kinds: func() []string { return []string{} }})
 	for _, kind := range []string{"ant", "Bee", "Zoo", "übel"} {
 		_, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1})
 		ok(t, err)

@@ -92,7 +92,7 @@ func (db explainingDatabase) Read(ctx context.Context, f func(context.Context, q
 // case for a read from the newest run on. The planner believes that every third run is failed.
 func filled(t testing.TB, n int) *Store {
 	t.Helper()
-	store := newStore(t, Options{Kinds: []string{kind}})
+	store := newStore(t, Options{Kinds: func() []string { return []string{kind} }})
 	for _, table := range []string{"process_runs", "run_search"} { // an analysis would tell the planner
 		execute(t, store, "ALTER TABLE "+table+" SET (autovacuum_enabled = false)")
 	}

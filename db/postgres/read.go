@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -20,15 +19,16 @@ func (db database) Read(ctx context.Context, f func(context.Context, query.Query
 
 func (db database) Now() time.Time { return db.options.Now() }
 
-func (db database) Secrets() *app.SecretBox { return db.options.Secrets }
+func (db database) Secrets() *app.SecretBox { return db.options.Secrets() }
 
 // HandledKinds returns the kinds that this node handles, and those announced within kindsTTL.
 func (db database) HandledKinds(ctx context.Context, q query.Queryer) (kinds []string, err error) {
-	if db.options.Kinds == nil {
+	mine := db.options.Kinds()
+	if mine == nil {
 		return nil, nil
 	}
 	err = query.Select(ctx, q, &kinds, announcedKinds, db.Now().Add(-kindsTTL).UnixMilli())
-	return append(slices.Clone(db.options.Kinds), kinds...), err
+	return append(kinds, mine...), err
 }
 
 func (database) CheckSearch() error { return nil }

@@ -21,7 +21,7 @@ const (
 
 // Create implements app.Store.
 func (s *Store) Create(ctx context.Context, request app.CreateRequest) (batch app.Batch, err error) {
-	runs, err := query.PrepareRuns(request, s.options.Definitions, s.options.Secrets)
+	runs, err := query.PrepareRuns(request, s.options.Definitions, s.options.Secrets())
 	if err != nil {
 		return batch, err
 	}

@@ -43,13 +43,13 @@ type Options struct {
 	// KeepFinished is how long finished runs are kept, and KeepMax how many; 0 is no limit. See Prune.
 	KeepFinished time.Duration
 	KeepMax      int64
-	// Kinds are the kinds that this process handles; pages warn of waiting runs of other kinds. nil: no
-	// warning.
-	Kinds []string
+	// Kinds returns the kinds that this process handles now; pages warn of waiting runs of other kinds. nil, also
+	// as its result: no warning.
+	Kinds func() []string
 	// Definitions has the policies of the kinds that are offered; nil: there are none.
 	Definitions app.KindSource
-	// Secrets encrypts secret inputs; nil: runs with secrets are refused.
-	Secrets *app.SecretBox
+	// Secrets returns what encrypts secret inputs; nil, also as its result: runs with secrets are refused.
+	Secrets func() *app.SecretBox
 	// StartDelay returns the delay between the creation or retry of a run of kind and its start; nil: no
 	// delay.
 	StartDelay func(kind string) time.Duration
@@ -129,6 +129,12 @@ func withDefaults(o Options) Options {
 	}
 	if o.LogLimit == 0 {
 		o.LogLimit = 1 << 20
+	}
+	if o.Kinds == nil {
+		o.Kinds = func() []string { return nil }
+	}
+	if o.Secrets == nil {
+		o.Secrets = func() *app.SecretBox { return nil }
 	}
 	if o.StartDelay == nil {
 		o.StartDelay = func(string) time.Duration { return 0 }

@@ -20,10 +20,10 @@ func (db database) Read(ctx context.Context, f func(context.Context, query.Query
 
 func (db database) Now() time.Time { return db.options.Now() }
 
-func (db database) Secrets() *app.SecretBox { return db.options.Secrets }
+func (db database) Secrets() *app.SecretBox { return db.options.Secrets() }
 
 func (db database) HandledKinds(context.Context, query.Queryer) ([]string, error) {
-	return db.options.Kinds, nil
+	return db.options.Kinds(), nil
 }
 
 func (db database) CheckSearch() error {

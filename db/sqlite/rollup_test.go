@@ -254,7 +254,7 @@ func TestPlan_UnhandledKindsUseKindIndex(t *testing.T) {
 func BenchmarkUnserved(b *testing.B) {
 	for _, kinds := range []int{1, 10, 100} {
 		b.Run(fmt.Sprint(kinds), func(b *testing.B) {
-			store := newStore(b, Options{Synchronous: "normal", Kinds: []string{"0"}})
+			store := newStore(b, Options{Synchronous: "normal", Kinds: func() []string { return []string{"0"} }})
 			for i := range 100 {
 				if _, err := store.Create(ctx,
 					app.CreateRequest{Kind: fmt.Sprint(i % kinds), Count: app.MaxCount}); err != nil {

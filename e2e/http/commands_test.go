@@ -245,7 +245,7 @@ func TestConfig_InvalidCommandNamesItsFlag(t *testing.T) {
 	}
 	cmd := harness.Command(t, "--command", "simulated=/bin/true")
 	if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 2 ||
-		!strings.Contains(string(out), "two kinds are named simulated") {
-		t.Errorf("a second kind of the same name: %s", out)
+		!strings.Contains(string(out), "--command: the name simulated is taken") {
+		t.Errorf("a command with the name of the demonstration: %s", out)
 	}
 }

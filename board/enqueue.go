@@ -1,0 +1,83 @@
+package board
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"runboard/app"
+)
+
+// EnqueueOption is an option of Enqueue.
+type EnqueueOption func(*enqueueOptions)
+
+type enqueueOptions struct {
+	app.CreateRequest
+	inputs any
+}
+
+// Count makes Enqueue create n runs, 1 to 1000. The default is 1.
+func Count(n int) EnqueueOption { return func(o *enqueueOptions) { o.Count = n } }
+
+// IdempotencyKey makes Enqueue create runs only once for the same key, 1 to 200 bytes of printable ASCII:
+// further calls return the first batch. A call with the same key but another kind, count or inputs fails with
+// app.CodeInvalid.
+func IdempotencyKey(key string) EnqueueOption {
+	return func(o *enqueueOptions) { o.IdempotencyKey = key }
+}
+
+// Inputs gives values to the inputs of a kind. values is a map[string]any, or anything else that encodes to a JSON
+// object: a number for a number, true or false for a flag, an array of strings for choices, and a string for
+// everything else. A struct of a Typed kind is encoded by the tags of its fields.
+func Inputs(values any) EnqueueOption { return func(o *enqueueOptions) { o.inputs = values } }
+
+// Enqueue creates runs of a kind in one transaction and returns them after the commit. It fails with
+// app.CodeInvalid for an unknown kind, a wrong option or a wrong input, and with app.CodeUnavailable while too many
+// runs wait or the database cannot be written.
+func (b *Board) Enqueue(ctx context.Context, kind string, options ...EnqueueOption) (app.Batch, error) {
+	registry := b.offer.registry
+	info, known := registry.Kind(kind)
+	if !known {
+		const text = "%q is not a kind of this board: it has %s."
+		return app.Batch{}, app.Errorf(app.CodeInvalid, text, kind, strings.Join(registry.Names(), ", "))
+	}
+	o := enqueueOptions{CreateRequest: app.CreateRequest{Kind: kind, Count: 1}, inputs: map[string]any{}}
+	for _, option := range options {
+		option(&o)
+	}
+	if err := checkRequest(o.CreateRequest); err != nil {
+		return app.Batch{}, err
+	}
+	var err error
+	if o.CreateRequest.Inputs, err = checkInputs(info.Inputs, o.inputs); err != nil {
+		return app.Batch{}, err
+	}
+	return b.store.Create(ctx, o.CreateRequest)
+}
+
+// checkRequest checks the options of Enqueue but the inputs.
+func checkRequest(request app.CreateRequest) error {
+	if request.Count < 1 || request.Count > app.MaxCount {
+		return app.Errorf(app.CodeInvalid, "the count must be between 1 and %d.", app.MaxCount)
+	}
+	isUnprintable := func(r rune) bool { return r <= ' ' || r > '~' }
+	key := request.IdempotencyKey
+	if len(key) > app.MaxKey || strings.ContainsFunc(key, isUnprintable) {
+		const text = "an idempotency key has at most %d bytes of printable ASCII."
+		return app.Errorf(app.CodeInvalid, text, app.MaxKey)
+	}
+	return nil
+}
+
+// checkInputs checks values as a request with JSON is checked.
+func checkInputs(inputs []app.Input, values any) (app.InputValues, error) {
+	object, err := json.Marshal(values)
+	if err != nil {
+		return nil, &app.Error{Code: app.CodeInvalid, Message: "the inputs cannot be encoded as JSON.", Err: err}
+	}
+	checked, err := app.InputsOfJSON(inputs, object)
+	if err != nil && app.CodeOf(err) == app.CodeInternal { // app.InputErrors have no code
+		err = &app.Error{Code: app.CodeInvalid, Message: err.Error() + ".", Err: err}
+	}
+	return checked, err
+}

@@ -1,0 +1,33 @@
+package board
+
+// Reload reads the kinds file again and offers its kinds, as SIGHUP does. If the file has a fault, Reload logs and
+// returns it, and the kinds stay as they are. Attempts that are under way go on as they began. Waiting runs of a
+// kind that is gone go on waiting, and pages warn of them.
+func (b *Board) Reload() error {
+	o, log := b.offer, b.config.Logger
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	before := o.registry.Kinds()
+	if err := o.readAgain(); err != nil {
+		log.Error("the kinds stay as they are, because the kinds file cannot be used", "error", err)
+		return err
+	}
+	c := compare(before, o.registry.Kinds())
+	log.Info("the kinds file was read again", "kinds", len(o.registry.Kinds()),
+		"added", c.added, "removed", c.removed, "changed", c.changed)
+	o.logWarnings(b.config)
+	b.store.Changed().Notify() // workers fetch runs of new kinds, and open pages change
+	return nil
+}
+
+// readAgain replaces the kinds by those that the kinds file has now. After an error they are as before.
+func (o *offer) readAgain() error {
+	kinds, err := o.read()
+	if err != nil {
+		return err
+	}
+	if err := o.makeSecrets(kinds); err != nil {
+		return err
+	}
+	return o.registry.Replace(kinds...)
+}
