@@ -214,10 +214,15 @@ type RunPage struct {
 }
 
 // Revision changes whenever something changes that the page of the run shows.
-type Revision struct{ Version, LogEnd int64 }
+type Revision struct {
+	Version, LogEnd int64
+	Waiting         Waiting
+}
 
 // Revision returns the revision of the run.
-func (p RunPage) Revision() Revision { return Revision{Version: p.Run.Version, LogEnd: p.Log.End} }
+func (p RunPage) Revision() Revision {
+	return Revision{Version: p.Run.Version, LogEnd: p.Log.End, Waiting: p.Run.Waiting}
+}
 
 // Event is an entry in the history of a run.
 type Event struct {

@@ -119,9 +119,10 @@ type WorkStore interface {
 type QueueStore interface {
 	WorkStore
 
-	// FetchDue returns the oldest created runs of these kinds that are due, at most limit of them. The number
-	// of waiting runs of other kinds does not affect its cost.
-	FetchDue(ctx context.Context, kinds []string, limit int) ([]ProcessRun, error)
+	// FetchDue returns the oldest created runs of these kinds that are due, at most limit of them. It omits
+	// the runs of paused kinds. Neither the number of waiting runs that it omits nor that of other kinds
+	// affects its cost.
+	FetchDue(ctx context.Context, kinds []DueKind, limit int) ([]ProcessRun, error)
 
 	// RequeueSeq rises whenever runs return to created, which may be older than others that wait. It rises
 	// before the notification and reads no database.
@@ -132,12 +133,23 @@ type QueueStore interface {
 	EnqueueSeq() int64
 
 	// StartMany is Start for many runs that FetchDue returned. It returns the runs that it started, in any
-	// order; the others are no longer created.
+	// order; the others are no longer created, or their kind has been paused.
 	StartMany(ctx context.Context, runs []ProcessRun) ([]ProcessRun, error)
 
 	// CompleteMany is Finish for many runs that complete. It returns the runs that are no longer as Start
 	// returned them, and leaves them unchanged.
 	CompleteMany(ctx context.Context, runs []ProcessRun) (stale []ProcessRun, err error)
+}
+
+// DueKind says which due runs of a kind FetchDue returns.
+type DueKind struct {
+	Name string
+	// Limit is the most runs of the kind; 0: any number.
+	Limit int
+	// PerKey is the most runs with the same concurrency key, and FullKeys are the keys without any; 0: keys do
+	// not matter.
+	PerKey   int
+	FullKeys []string
 }
 
 // ErrLeaseLost is the cause of the end of a lease: this node could not write its heartbeat in time, so other
@@ -163,7 +175,8 @@ type ClusterStore interface {
 	LeaseLeft() time.Duration
 
 	// StartJob is Start for a worker that holds a job. It also fails with CodeConflict if the run has another
-	// job.
+	// job, and with ErrHeld if the run must wait because its kind is paused or a limit is full. Then the run has
+	// a new job, which is delivered when the run may start.
 	StartJob(ctx context.Context, run ProcessRun, job int64) (ProcessRun, error)
 
 	// Adopt records that this node continues a started run that was snoozed. It fails with CodeConflict if
@@ -188,7 +201,17 @@ type ClusterStore interface {
 
 	// AnnounceKinds records, for some minutes, that this node works on these kinds.
 	AnnounceKinds(ctx context.Context, kinds []string) error
+
+	// ApplyDefinitions lets waiting runs start, or wait, as the policies of their kinds say, after these have
+	// changed. It returns at once.
+	ApplyDefinitions()
+
+	// PausedKinds returns the kinds that are paused, as far as this node knows. It reads no database.
+	PausedKinds() []string
 }
+
+// ErrHeld says that a run has to wait although a worker is free.
+var ErrHeld = Errorf(CodeConflict, "The run has to wait.")
 
 // Maintainer does the maintenance of a database that several nodes share. One node does it at a time.
 type Maintainer interface {

@@ -78,7 +78,7 @@ func TestSleep_ReturnsTheCause(t *testing.T) {
 // However many runs are queued, the channel holds no more than there are workers.
 func TestDispatcher_ChannelHoldsOneRunEach(t *testing.T) {
 	t.Parallel()
-	d := newDispatcher(&Queue{Workers: 7})
+	d := newDispatcher(&Queue{Workers: 7, Executor: &Executor{Registry: &Registry{}}})
 	if cap(d.runs) != 7 {
 		t.Errorf("there is room for %d runs", cap(d.runs))
 	}

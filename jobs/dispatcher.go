@@ -24,23 +24,30 @@ type dispatcher struct {
 // inFlight holds the runs that are assigned to workers, until everything about them is committed.
 type inFlight struct {
 	runs        map[int64]app.ProcessRun
+	limits      *limits
 	quarantined int64 // the run in the quarantine lane, or 0
 	workers     int   // busy workers
 }
 
 func (f *inFlight) add(run app.ProcessRun, quarantined bool) {
 	f.runs[run.ID] = run
+	f.limits.add(run)
 	f.workers++
 	if quarantined {
 		f.quarantined = run.ID
 	}
 }
 
-func (f *inFlight) remove(id int64) {
+// remove removes a run. It reports whether the run has kept others of its kind from starting.
+func (f *inFlight) remove(id int64) (wasFull bool) {
+	if run, assigned := f.runs[id]; assigned {
+		wasFull = f.limits.remove(run)
+	}
 	delete(f.runs, id)
 	if f.quarantined == id {
 		f.quarantined = 0
 	}
+	return wasFull
 }
 
 // workerEvent is what happened to runs in flight.
@@ -57,7 +64,9 @@ func newDispatcher(q *Queue) *dispatcher {
 		events:     make(chan workerEvent, q.Workers+1),
 		done:       make(chan struct{}),
 		prefetched: prefetch{enqueueSeq: -1},
-		inFlight:   inFlight{runs: make(map[int64]app.ProcessRun, q.Workers)},
+		inFlight: inFlight{
+			runs: make(map[int64]app.ProcessRun, q.Workers), limits: newLimits(q.Executor.Registry),
+		},
 	}
 }
 
@@ -65,6 +74,8 @@ func newDispatcher(q *Queue) *dispatcher {
 func (d *dispatcher) dispatch(ctx context.Context) {
 	notifications, unsubscribe := d.queue.Store.Changed().Subscribe()
 	defer unsubscribe()
+	replaced, unsubscribeKinds := d.queue.Executor.Registry.Changed().Subscribe()
+	defer unsubscribeKinds()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	defer close(d.done)
@@ -75,6 +86,9 @@ func (d *dispatcher) dispatch(ctx context.Context) {
 		case <-notifications:
 		case <-ticker.C:
 			d.prefetched.invalidate() // no notification comes when an older run becomes due
+		case <-replaced:
+			d.prefetched.invalidate()
+			d.queue.Store.Changed().Notify() // pages show which runs wait for a limit
 		case first := <-d.events:
 			d.drainEvents(first)
 		}
@@ -106,7 +120,9 @@ func (d *dispatcher) drainEvents(event workerEvent) {
 func (d *dispatcher) apply(event workerEvent) {
 	d.inFlight.workers -= event.idle
 	for _, id := range event.saved {
-		d.inFlight.remove(id)
+		if d.inFlight.remove(id) {
+			d.prefetched.invalidate() // the oldest run that waited for it was not fetched
+		}
 	}
 	if event.refetch {
 		d.prefetched.setIncomplete()

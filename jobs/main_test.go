@@ -206,7 +206,7 @@ func (b *hookedStore) Changed() *app.Notifier {
 	return b.Store.Changed()
 }
 
-func (b *hookedStore) FetchDue(ctx context.Context, kinds []string, limit int) ([]app.ProcessRun, error) {
+func (b *hookedStore) FetchDue(ctx context.Context, kinds []app.DueKind, limit int) ([]app.ProcessRun, error) {
 	if b.beforeFetch != nil {
 		if err := b.beforeFetch(limit); err != nil {
 			return nil, err

@@ -37,7 +37,8 @@ func (p *prefetch) fetch(ctx context.Context, q *Queue, busy *inFlight) error {
 	// More than the workers can take: runs in flight may still be due in the database, and quarantined runs
 	// that wait for their lane must not hide the runs behind them.
 	limit := prefetchFactor*q.Workers + p.heldBack
-	due, err := q.Store.FetchDue(ctx, q.Executor.Registry.Names(), limit)
+	kinds := busy.limits.due(q.Executor.Registry.Names(), p.heldBack)
+	due, err := q.Store.FetchDue(ctx, kinds, limit)
 	if err != nil {
 		p.invalidate() // prefetched runs must not start before an older one
 		return err
@@ -56,7 +57,8 @@ func (p *prefetch) fetch(ctx context.Context, q *Queue, busy *inFlight) error {
 }
 
 // take removes and returns the runs for idle workers. A quarantined run takes the quarantine lane, or waits
-// for it while younger runs pass.
+// for it while younger runs pass. A run also waits while as many runs are in flight as the policy of its kind
+// allows.
 func (p *prefetch) take(idle, maxCrashes int, busy *inFlight) (taken []app.ProcessRun) {
 	p.heldBack = 0
 	kept := p.runs[:0]
@@ -67,6 +69,8 @@ func (p *prefetch) take(idle, maxCrashes int, busy *inFlight) (taken []app.Proce
 			kept = append(kept, run)
 		case quarantined && busy.quarantined != 0:
 			p.heldBack++
+			kept = append(kept, run)
+		case busy.limits.free(run) <= 0:
 			kept = append(kept, run)
 		default:
 			busy.add(run, quarantined)

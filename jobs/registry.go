@@ -13,6 +13,7 @@ import (
 // Registry holds the kinds that are offered now. Its methods may be called from any goroutine.
 type Registry struct {
 	current atomic.Pointer[kindSet]
+	changes app.Notifier
 }
 
 var _ app.KindSource = (*Registry)(nil)
@@ -44,8 +45,12 @@ func (r *Registry) Replace(kinds ...Kind) error {
 		}
 	}
 	r.current.Store(set)
+	r.changes.Notify()
 	return nil
 }
+
+// Changed notifies after the kinds were replaced.
+func (r *Registry) Changed() *app.Notifier { return &r.changes }
 
 func (s *kindSet) add(kind Kind) error {
 	if kind.Err != nil {

@@ -10,7 +10,7 @@ const (
 // a statement with an unused parameter fails, and any test would kill the mutant.
 var severalNodes = []mutant{
 	{"nodes: a start requires a created run", "db/postgres/many.go", "`status = :created AND version = expected AND", "`version = expected AND", suite + "Refused"},
-	{"nodes: a start requires the fetched job and version", "db/postgres/many.go", "AND version = expected AND (assigned = 0 OR job = assigned)`", "AND expected > 0 AND assigned >= 0`", river + "FormerJobStartsNothing"},
+	{"nodes: a start requires the fetched job and version", "db/postgres/many.go", "AND version = expected AND (assigned = 0 OR job = assigned)\n", "AND expected > 0 AND assigned >= 0\n", river + "FormerJobStartsNothing"},
 	{"nodes: a completion requires a started run", "db/postgres/many.go", "`status = :started AND fencing_token = expected AND", "`fencing_token = expected AND", suite + "Refused"},
 	{"nodes: a completion checks the fencing token", "db/postgres/many.go", "`status = :started AND fencing_token = expected AND", "`status = :started AND expected > 0 AND", suite + "Refused"},
 	{"nodes: a completion skips runs with a cancel request", "db/postgres/many.go", " AND cancel_requested_at = 0", "", suite + "Cancel"},

@@ -13,10 +13,18 @@ import (
 // queueStore returns the store as an app.QueueStore.
 func (f fixture) queueStore() app.QueueStore { return f.store.(app.QueueStore) }
 
+// dueKinds asks for the due runs of kinds without limits.
+func dueKinds(names ...string) (kinds []app.DueKind) {
+	for _, name := range names {
+		kinds = append(kinds, app.DueKind{Name: name})
+	}
+	return kinds
+}
+
 // oldest returns the oldest due runs of the kinds that these tests use, as a queue fetches them.
 func (f fixture) oldest(limit int) []app.ProcessRun {
 	f.Helper()
-	runs, err := f.queueStore().FetchDue(ctx, []string{kind, "a", "b"}, limit)
+	runs, err := f.queueStore().FetchDue(ctx, dueKinds(kind, "a", "b"), limit)
 	f.ok(err)
 	return runs
 }
@@ -46,7 +54,7 @@ func testFetchDue(t *testing.T, subject Subject) {
 			f.ok(err)
 		}
 		for want, kinds := range map[string][]string{"aacca": {"c", "a"}, "bbbbb": {"b", "unknown"}, "": {}} {
-			runs, err := f.queueStore().FetchDue(ctx, kinds, 5)
+			runs, err := f.queueStore().FetchDue(ctx, dueKinds(kinds...), 5)
 			f.ok(err)
 			got := ""
 			for _, run := range runs {

@@ -44,15 +44,6 @@ func (s *Store) change(ctx context.Context, id int64, apply transition) (changed
 	return changed, nil
 }
 
-// PauseKind implements app.Store.
-func (s *Store) PauseKind(ctx context.Context, kind string, paused bool) error {
-	return s.write(ctx, func(tx *transaction) error {
-		changed, err := query.PauseKind(tx, kind, paused, tx.now)
-		tx.noNotify = !changed
-		return err
-	})
-}
-
 // cancel cancels a created run, and requests the cancellation of a started one. If the job of a started run
 // is snoozed, no worker could act on the request, so the run is cancelled at once.
 func (tx *transaction) cancel(current lockedRun) (app.ProcessRun, app.Event, error) {

@@ -104,7 +104,7 @@ func (tx *transaction) InsertRuns(request query.NewRuns) (app.Batch, error) {
 		runs[i].ScheduledAt = tx.scheduledAt(request.Kind)
 		scheduled[i] = query.Millis(runs[i].ScheduledAt)
 	}
-	jobs, err := tx.addJobs(runs...)
+	jobs, err := tx.addJobs(tx.mayWait(runs[0]), runs...)
 	if err != nil {
 		return batch, err
 	}

@@ -26,13 +26,14 @@ const (
 const makeAvailable = `UPDATE river_job SET state = 'available'
 	WHERE id = ANY ($1) AND state = 'scheduled' AND scheduled_at < now() + interval '5 seconds'`
 
-// addJobs inserts a job for each created run, and returns the job IDs in the same order.
-func (tx *transaction) addJobs(runs ...app.ProcessRun) ([]int64, error) {
+// addJobs inserts a job for each created run, and returns the job IDs in the same order. If the runs may wait,
+// the jobs of those that are due are pending.
+func (tx *transaction) addJobs(mayWait bool, runs ...app.ProcessRun) ([]int64, error) {
 	params := make([]river.InsertManyParams, len(runs))
 	for i, run := range runs {
 		options := &river.InsertOpts{
 			MaxAttempts: maxAttempts, Queue: app.QueueOf(run, tx.store.options.MaxCrashes),
-			Priority: priorityNew, ScheduledAt: run.ScheduledAt,
+			Priority: priorityNew, ScheduledAt: run.ScheduledAt, Pending: mayWait && run.ScheduledAt.IsZero(),
 		}
 		if run.Version > 1 {
 			options.Priority = priorityRequeued

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jmoiron/sqlx"
+
 	"runboard/app"
 	"runboard/db/query"
 )
@@ -17,7 +19,8 @@ var (
 	startRuns = changeRuns(`status = :started, version = version + 1, attempt = attempt + 1,
 			fencing_token = fencing_token + 1, error = '', started_at = $1, updated_at = $1, scheduled_at = 0,
 			percent = -1, message = ''`,
-		`status = :created AND version = expected AND (assigned = 0 OR job = assigned)`)
+		`status = :created AND version = expected AND (assigned = 0 OR job = assigned)
+			AND NOT EXISTS (SELECT FROM paused_kinds WHERE paused_kinds.kind = process_runs.kind)`)
 	completeRuns = changeRuns(`status = :completed, version = version + 1, error = '', updated_at = $1,
 			finished_at = $1, scheduled_at = 0`,
 		`status = :started AND fencing_token = expected AND cancel_requested_at = 0`)
@@ -38,29 +41,35 @@ func (s *Store) changeMany(statement string) func(ctx context.Context, batch []*
 		// The batch has its own deadline, whichever caller executes it.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 		defer cancel()
-		var runs, expected, jobs []int64
-		for _, request := range batch {
-			runs = append(runs, request.run)
-			expected = append(expected, request.expected)
-			jobs = append(jobs, request.job)
-		}
-		var changed []struct {
-			query.Run
-			Expected int64 `db:"expected"`
-		}
-		now := s.options.Now().UnixMilli()
-		err := s.db.SelectContext(ctx, &changed, statement, now, runs, expected, jobs, s.node)
-		if err != nil {
-			return err
-		}
-		for _, row := range changed {
-			i := slices.IndexFunc(batch, func(request *updateRequest) bool {
-				return request.run == row.ID && request.expected == row.Expected
-			})
-			batch[i].changed = row.App() // a second request for the same run does not match
-		}
-		return nil
+		return changeBatch(ctx, s.db, statement, s.options.Now(), s.node, batch)
 	}
+}
+
+// changeBatch executes a statement of changeRuns, and sets the results of its requests.
+func changeBatch(
+	ctx context.Context, q sqlx.QueryerContext, statement string, now time.Time, node int64, batch []*updateRequest,
+) error {
+	var runs, expected, jobs []int64
+	for _, request := range batch {
+		runs = append(runs, request.run)
+		expected = append(expected, request.expected)
+		jobs = append(jobs, request.job)
+	}
+	var changed []struct {
+		query.Run
+		Expected int64 `db:"expected"`
+	}
+	err := sqlx.SelectContext(ctx, q, &changed, statement, now.UnixMilli(), runs, expected, jobs, node)
+	if err != nil {
+		return err
+	}
+	for _, row := range changed {
+		i := slices.IndexFunc(batch, func(request *updateRequest) bool {
+			return request.run == row.ID && request.expected == row.Expected
+		})
+		batch[i].changed = row.App() // a second request for the same run does not match
+	}
+	return nil
 }
 
 // changeOne updates a run through a coalescer and returns the updated run. took returns the duration for the

@@ -107,6 +107,8 @@ type Store struct {
 	completions *coalescer
 	rollups     nodeRollups
 	rescuer     rescuer
+	balancer    *balancer
+	paused      atomic.Pointer[[]string] // the paused kinds, as far as this node knows
 	door        door
 
 	stop       context.CancelFunc // ends the background goroutines
@@ -124,8 +126,9 @@ var (
 func Open(ctx context.Context, options Options) (_ *Store, err error) {
 	s := &Store{
 		options: withDefaults(options), notify: make(chan struct{}, 1), stop: func() {},
-		rescuer: rescuer{nodeLost: make(chan struct{}, 1)},
+		rescuer: rescuer{nodeLost: make(chan struct{}, 1)}, balancer: newBalancer(),
 	}
+	s.paused.Store(&[]string{})
 	s.lease = newLease(s.options.Heartbeat.StopAfter)
 	defer func() {
 		if err != nil {
@@ -233,6 +236,9 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 	}
 	s.lease.renew(sent)
 	s.repairScheduled(ctx)
+	if err := s.readPaused(ctx); err != nil {
+		return err
+	}
 	listener, err := listen(ctx, config.ConnConfig)
 	if err != nil {
 		return err
@@ -244,6 +250,9 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 	s.background.Go(func() { s.heartbeatLoop(ctx, config.ConnConfig) })
 	s.background.Go(func() { s.lease.watch(ctx) })
 	s.background.Go(func() { s.rescueLoop(ctx) })
+	s.background.Go(func() { s.pausedLoop(ctx) })
+	s.background.Go(func() { s.balanceLoop(ctx) })
+	s.balancer.sweepSoon(fullSweep) // the definitions may have changed since this node was last started
 	return nil
 }
 

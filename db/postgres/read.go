@@ -21,6 +21,8 @@ func (db database) Now() time.Time { return db.options.Now() }
 
 func (db database) Secrets() *app.SecretBox { return db.options.Secrets() }
 
+func (db database) Definitions() app.KindSource { return db.options.Definitions }
+
 // HandledKinds returns the kinds that this node handles, and those announced within kindsTTL.
 func (db database) HandledKinds(ctx context.Context, q query.Queryer) (kinds []string, err error) {
 	mine := db.options.Kinds()

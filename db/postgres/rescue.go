@@ -225,7 +225,7 @@ func (tx *transaction) replaceJob(current lockedRun) error {
 	if err := tx.Exec(endJob, current.job); err != nil {
 		return err
 	}
-	jobs, err := tx.addJobs(current.run)
+	jobs, err := tx.addJobs(tx.mayWait(current.run), current.run)
 	if err != nil {
 		return err
 	}

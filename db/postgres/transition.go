@@ -39,9 +39,16 @@ func (s *Store) Start(ctx context.Context, run app.ProcessRun) (app.ProcessRun, 
 // StartJob implements app.ClusterStore.
 func (s *Store) StartJob(ctx context.Context, run app.ProcessRun, job int64) (app.ProcessRun, error) {
 	start := updateRequest{run: run.ID, expected: run.Version, job: job}
-	return s.changeOne(ctx, s.starts, run, start, func(started app.ProcessRun) time.Duration {
+	if s.policy(run.Kind).Concurrency > 0 {
+		return s.startOrHold(ctx, run, start)
+	}
+	started, err := s.changeOne(ctx, s.starts, run, start, func(started app.ProcessRun) time.Duration {
 		return started.StartedAt.Sub(query.DueSince(run))
 	})
+	if app.CodeOf(err) == app.CodeConflict { // perhaps its kind is paused
+		return s.startOrHold(ctx, run, start)
+	}
+	return started, err
 }
 
 // Finish implements app.WorkStore. A completion is batched with others, unless cancellation was requested.
@@ -51,6 +58,9 @@ func (s *Store) Finish(ctx context.Context, run app.ProcessRun, outcome app.Outc
 		_, err := s.changeOne(ctx, s.completions, run, completion, func(done app.ProcessRun) time.Duration {
 			return done.FinishedAt.Sub(done.StartedAt)
 		})
+		if err == nil {
+			s.balanceSoon(run)
+		}
 		if app.CodeOf(err) != app.CodeConflict {
 			return err
 		}
@@ -127,7 +137,7 @@ func (tx *transaction) save(before lockedRun, run app.ProcessRun, note string) (
 	job := before.job
 	switch {
 	case run.Status == app.Created:
-		jobs, err := tx.addJobs(run)
+		jobs, err := tx.addJobs(tx.mayWait(run), run)
 		if err != nil {
 			return err
 		}
@@ -149,6 +159,7 @@ func (tx *transaction) save(before lockedRun, run app.ProcessRun, note string) (
 	if err != nil {
 		return err
 	}
+	tx.balance(run)
 	if run.Status != app.Started {
 		tx.events = append(tx.events, query.NewStatsEvent(run, run.UpdatedAt.Sub(run.StartedAt)))
 	}

@@ -29,17 +29,24 @@ type transaction struct {
 	store    *Store
 	now      time.Time // the time of all its changes
 	events   []query.StatsEvent
-	noNotify bool // nothing visible has changed
+	groups   []limitGroup // to be balanced after the commit
+	noNotify bool         // nothing visible has changed
 }
 
 // write runs apply in a transaction and returns after the commit. Once begun, it ignores the cancellation of
 // ctx: writeTimeout bounds it instead. apply is called again if the transaction conflicts with others.
 func (s *Store) write(ctx context.Context, apply func(*transaction) error) error {
-	return s.retry(ctx, func(ctx context.Context, now time.Time) (bool, []query.StatsEvent, error) {
+	var groups []limitGroup
+	err := s.retry(ctx, func(ctx context.Context, now time.Time) (bool, []query.StatsEvent, error) {
 		tx := &transaction{ctx: ctx, store: s, now: now}
 		err := tx.run(apply)
+		groups = tx.groups
 		return !tx.noNotify, tx.events, err
 	})
+	if err == nil {
+		s.balancer.add(groups...)
+	}
+	return err
 }
 
 // run begins the transaction, calls apply and commits. A panic of apply becomes an error.

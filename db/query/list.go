@@ -20,6 +20,7 @@ func (r *Reader) Page(ctx context.Context, query app.Query) (page app.Page, err 
 		if !query.Filtered || overview.Counts[query.Status] > 0 {
 			page = s.page(query)
 			s.fillInputs(page.Runs)
+			s.fillWaiting(page.Runs)
 		}
 		page.Overview = overview
 	})
@@ -50,6 +51,7 @@ func (r *Reader) RunsByID(ctx context.Context, ids []int64) (runs []app.ProcessR
 	err = r.read(ctx, func(s *snapshot) {
 		runs = s.readRuns(r.dialect.RunsByIDSQL(), JSONArray(ids))
 		s.fillInputs(runs)
+		s.fillWaiting(runs)
 	})
 	return runs, err
 }

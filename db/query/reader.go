@@ -25,6 +25,8 @@ type Database interface {
 	HandledKinds(ctx context.Context, q Queryer) ([]string, error)
 	// Secrets opens the secret inputs of runs, or is nil.
 	Secrets() *app.SecretBox
+	// Definitions has the policies of kinds, or is nil.
+	Definitions() app.KindSource
 	// CheckSearch returns the reason if texts cannot be searched, or nil.
 	CheckSearch() error
 	// SearchExpression returns the argument of Dialect.SearchRows for the rows that have one of the terms or,
@@ -92,6 +94,7 @@ func (r *Reader) Run(ctx context.Context, id int64) (page app.RunPage, err error
 		}
 		runs := []app.ProcessRun{row.App()}
 		s.fillInputs(runs)
+		s.fillWaiting(runs)
 		page.Run = runs[0]
 		page.Events = s.events(id)
 		page.Log = s.log(app.LogQuery{
@@ -105,23 +108,29 @@ func (r *Reader) Run(ctx context.Context, id int64) (page app.RunPage, err error
 
 // RevisionsSQL returns the query for the revisions of runs. Its argument is the JSONArray of their ids.
 func (d Dialect) RevisionsSQL() string {
-	return `SELECT id, version,
+	return `SELECT id, version, kind, status, concurrency_key, scheduled_at,
 			coalesce((SELECT stop FROM run_logs WHERE run_id = id ORDER BY start DESC LIMIT 1), 0) AS log_end
 		FROM process_runs WHERE id IN ` + d.IntArray
 }
 
 // Revisions implements app.Store.
-func (r *Reader) Revisions(ctx context.Context, runs []int64) (map[int64]app.Revision, error) {
+func (r *Reader) Revisions(ctx context.Context, ids []int64) (map[int64]app.Revision, error) {
 	var found []struct {
-		ID      int64 `db:"id"`
-		Version int64 `db:"version"`
-		LogEnd  int64 `db:"log_end"`
+		Run
+		LogEnd int64 `db:"log_end"`
 	}
-	err := r.read(ctx, func(s *snapshot) { s.all(&found, r.dialect.RevisionsSQL(), JSONArray(runs)) })
-	revisions := make(map[int64]app.Revision, len(runs))
-	for _, row := range found {
-		revisions[row.ID] = app.Revision{Version: row.Version, LogEnd: row.LogEnd}
-	}
+	revisions := make(map[int64]app.Revision, len(ids))
+	err := r.read(ctx, func(s *snapshot) {
+		s.all(&found, r.dialect.RevisionsSQL(), JSONArray(ids))
+		runs := make([]app.ProcessRun, len(found))
+		for i, row := range found {
+			runs[i] = row.App()
+		}
+		s.fillWaiting(runs)
+		for i, row := range found {
+			revisions[row.ID] = app.Revision{Version: row.Version, LogEnd: row.LogEnd, Waiting: runs[i].Waiting}
+		}
+	})
 	return revisions, err
 }
 

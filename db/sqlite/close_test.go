@@ -15,7 +15,7 @@ func TestClose_RefusesLaterWrites(t *testing.T) {
 	_, createErr := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1})
 	_, startErr := store.Start(ctx, run)
 	_, pageErr := store.Page(ctx, app.Query{})
-	_, waitingErr := store.FetchDue(ctx, []string{"test"}, 1)
+	_, waitingErr := store.FetchDue(ctx, []app.DueKind{{Name: "test"}}, 1)
 	for _, err := range []error{
 		createErr, startErr, pageErr, waitingErr, store.Ready(),
 		store.Finish(ctx, run, app.Outcome{Status: app.Completed}), store.Requeue(ctx, run),

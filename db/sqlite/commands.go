@@ -47,7 +47,11 @@ func (s *Store) change(ctx context.Context, id int64, apply transition) (changed
 func (s *Store) PauseKind(ctx context.Context, kind string, paused bool) error {
 	return s.write(ctx, func(tx *transaction) error {
 		changed, err := query.PauseKind(tx, kind, paused, tx.now)
-		tx.changed = tx.changed || changed
+		if changed {
+			tx.changed = true
+			tx.requeued++ // the runs of a resumed kind may be older than others
+			tx.enqueued++
+		}
 		return err
 	})
 }

@@ -55,7 +55,7 @@ func wantReadable(t *testing.T, store *Store, created int64) {
 		t.Errorf("%d are created; the page has %d runs, the counts are %v: %v", created, len(page.Runs),
 			page.Counts, err)
 	}
-	if _, err := store.FetchDue(ctx, []string{"test"}, 10); err != nil {
+	if _, err := store.FetchDue(ctx, []app.DueKind{{Name: "test"}}, 10); err != nil {
 		t.Errorf("who waits cannot be read: %v", err)
 	}
 }

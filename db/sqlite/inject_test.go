@@ -213,7 +213,7 @@ func (h *history) read(id int64, filter app.Filter) {
 	h.succeeded("Log", err)
 	_, err = h.store.Revisions(ctx, []int64{id})
 	h.succeeded("Revisions", err)
-	_, err = h.store.FetchDue(ctx, []string{kind}, 10)
+	_, err = h.store.FetchDue(ctx, []app.DueKind{{Name: kind}}, 10)
 	h.succeeded("FetchDue", err)
 }
 

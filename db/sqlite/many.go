@@ -18,6 +18,7 @@ var (
 			fencing_token = fencing_token + 1, error = '', started_at = ?1, updated_at = ?1,
 			scheduled_at = 0, percent = -1, message = ''
 		WHERE id IN (SELECT value FROM json_each(?2)) AND +status = :created
+			AND kind NOT IN (SELECT kind FROM paused_kinds)
 		RETURNING id, version, attempt, fencing_token`)
 	completeRuns = query.SQL(`UPDATE process_runs
 		SET status = :completed, version = version + 1, updated_at = ?1, finished_at = ?1, scheduled_at = 0

@@ -60,7 +60,7 @@ func TestPlan_ListsUseIndexes(t *testing.T) {
 
 func TestPlan_FetchDueUsesKindIndex(t *testing.T) {
 	t.Parallel()
-	got := plan(t, newStore(t, Options{}), dueRuns(2), 0, 20, "a", "b")
+	got := plan(t, newStore(t, Options{}), dueRuns(2), 0, 20, "a", 20, "b", 20)
 	if !strings.Contains(got,
 		"SEARCH process_runs USING COVERING INDEX process_runs_by_kind (kind=? AND status=?)") ||
 		!strings.Contains(got, "SEARCH process_runs USING INTEGER PRIMARY KEY") {

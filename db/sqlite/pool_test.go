@@ -176,7 +176,7 @@ var purposes = map[string]struct {
 		return err
 	}},
 	"what is to be started": {app.ForQueue, func(ctx context.Context, s *Store) error {
-		_, err := s.FetchDue(ctx, []string{kind}, 10)
+		_, err := s.FetchDue(ctx, []app.DueKind{{Name: kind}}, 10)
 		return err
 	}},
 	"what is to be stopped": {app.ForQueue, func(ctx context.Context, s *Store) error {

@@ -22,6 +22,8 @@ func (db database) Now() time.Time { return db.options.Now() }
 
 func (db database) Secrets() *app.SecretBox { return db.options.Secrets() }
 
+func (db database) Definitions() app.KindSource { return db.options.Definitions }
+
 func (db database) HandledKinds(context.Context, query.Queryer) ([]string, error) {
 	return db.options.Kinds(), nil
 }

@@ -103,7 +103,7 @@ func (h *history) step(t *rapid.T) {
 		create(t, h.store, count)
 		h.created += int64(count)
 	case 1, 2:
-		waiting, err := h.store.FetchDue(ctx, []string{"test"}, 5)
+		waiting, err := h.store.FetchDue(ctx, []app.DueKind{{Name: "test"}}, 5)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -179,10 +179,13 @@ func (v *view) isShown(fresh result) bool {
 	}
 	old, page := v.shown.page, fresh.page
 	return old.Overview == page.Overview && sameSurroundings(old, page) &&
-		slices.EqualFunc(old.Runs, page.Runs, sameVersion)
+		slices.EqualFunc(old.Runs, page.Runs, sameState)
 }
 
-func sameVersion(a, b app.ProcessRun) bool { return a.ID == b.ID && a.Version == b.Version }
+// sameState reports whether two states of a run look the same. What a run waits for changes without a new version.
+func sameState(a, b app.ProcessRun) bool {
+	return a.ID == b.ID && a.Version == b.Version && a.Waiting == b.Waiting
+}
 
 func sameRun(a, b app.ProcessRun) bool { return a.ID == b.ID }
 
@@ -207,7 +210,7 @@ func (v *view) delta(fresh result, t *templates.Templates) (*Frame, error) {
 	}
 	var changed []app.ProcessRun
 	for i, run := range page.Runs {
-		if run.Version != old.Runs[i].Version {
+		if !sameState(run, old.Runs[i]) {
 			changed = append(changed, run)
 		}
 	}

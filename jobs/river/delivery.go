@@ -29,10 +29,12 @@ type jobHandler struct {
 	river.WorkerDefaults[app.Job]
 	node        *node
 	executor    *jobs.Executor
-	kind        string
 	slots       chan struct{} // shared by the handlers of the node; nil: the jobs need no slot
 	snoozeAfter time.Duration // how long to work on a run before its job is snoozed; 0: until the work ends
 }
+
+// Timeout implements river.Worker. River asks when it looks for lost workers, so it follows the kinds.
+func (h *jobHandler) Timeout(*river.Job[app.Job]) time.Duration { return h.node.lostAfter() }
 
 // Work implements river.Worker. It returns nil or snoozes the job, and never an error: the result
 // is saved in the run.
@@ -68,6 +70,8 @@ func (h *jobHandler) Work(delivered context.Context, job *river.Job[app.Job]) er
 	defer leave()
 	run, err = h.start(lease, job.ID, run)
 	switch {
+	case errors.Is(err, app.ErrHeld): // it has a new job for the time when it may start
+		return nil
 	case app.CodeOf(err) == app.CodeConflict:
 		h.node.log.Info("a run is not started because it has been cancelled", "run", job.Args.Run)
 		return nil
@@ -75,11 +79,6 @@ func (h *jobHandler) Work(delivered context.Context, job *river.Job[app.Job]) er
 		return h.retryLater(job, "a run could not be started", err)
 	}
 	return h.execute(delivered, lease, run)
-}
-
-// Timeout implements river.Worker: a kind may have a timeout of its own. River rescues no job before it.
-func (h *jobHandler) Timeout(*river.Job[app.Job]) time.Duration {
-	return lostAfter(h.executor.Timeout(h.kind))
 }
 
 // acquireSlot waits up to slotTimeout for a slot. If it gets one, the caller must call release.

@@ -9,7 +9,7 @@ import (
 	"runboard/jobs"
 )
 
-func TestJobHandler_TimeoutFollowsTheKind(t *testing.T) {
+func TestJobHandler_TimeoutFollowsTheKinds(t *testing.T) {
 	t.Parallel()
 	nothing := func(context.Context, *jobs.Run) error { return nil }
 	kind := func(timeout time.Duration) jobs.Kind {
@@ -19,7 +19,8 @@ func TestJobHandler_TimeoutFollowsTheKind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &jobHandler{kind: "test", executor: &jobs.Executor{Registry: registry, RunTimeout: time.Hour}}
+	executor := &jobs.Executor{Registry: registry, RunTimeout: time.Hour}
+	h := &jobHandler{node: &node{Engine: &Engine{Runs: executor}}}
 	if got := h.Timeout(nil); got <= 48*time.Hour || got > 49*time.Hour {
 		t.Errorf("with 48 h of the kind, a worker is lost after %v", got)
 	}

@@ -6,15 +6,24 @@ import (
 
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
+
+	"runboard/app"
 )
 
-// driver is River's driver for pgx with a different listener.
-type driver struct{ *riverpgxv5.Driver }
+// driver is River's driver for pgx with a different listener and executor.
+type driver struct {
+	*riverpgxv5.Driver
+	kinds *runKinds
+}
 
 // GetListener implements riverdriver.Driver.
 func (d driver) GetListener(params *riverdriver.GetListenenerParams) riverdriver.Listener {
 	return listener{d.Driver.GetListener(params)}
 }
+
+// GetExecutor implements riverdriver.Driver.
+func (d driver) GetExecutor() riverdriver.Executor { return executor{d.Driver.GetExecutor(), d.kinds} }
 
 // listener wraps the errors of Listen. If the text of an error ends like that of a closed connection,
 // River takes it for its own shutdown. During a start it would then run without a queue, or without ever
@@ -27,4 +36,47 @@ func (l listener) Listen(ctx context.Context, topic string) error {
 		return fmt.Errorf("%w: cannot listen", err)
 	}
 	return nil
+}
+
+// executor fetches the jobs of the kinds that are offered now. River itself learns its kinds when it starts.
+// For the same reason it has one handler for the jobs of all runs, under the kind runJob.
+type executor struct {
+	riverdriver.Executor
+	kinds *runKinds
+}
+
+// runJob is the kind under which River has the handler of runs.
+var runJob = app.Job{}.Kind()
+
+// JobGetAvailable implements riverdriver.Executor.
+func (e executor) JobGetAvailable(
+	ctx context.Context, params *riverdriver.JobGetAvailableParams,
+) (*riverdriver.JobGetAvailableResult, error) {
+	if params.Queue != app.DefaultQueue && params.Queue != app.QuarantineQueue {
+		return e.Executor.JobGetAvailable(ctx, params)
+	}
+	ofRuns := *params
+	ofRuns.Kind = e.kinds.fetched()
+	fetched, err := e.Executor.JobGetAvailable(ctx, &ofRuns)
+	if err != nil {
+		return nil, err
+	}
+	for _, job := range fetched.Jobs {
+		job.Kind = runJob
+	}
+	return fetched, nil
+}
+
+// JobGetStuck implements riverdriver.Executor. River would discard jobs of kinds that it does not know, but
+// another node may work on them.
+func (e executor) JobGetStuck(
+	ctx context.Context, params *riverdriver.JobGetStuckParams,
+) ([]*rivertype.JobRow, error) {
+	stuck, err := e.Executor.JobGetStuck(ctx, params)
+	for _, job := range stuck {
+		if job.Queue == app.DefaultQueue || job.Queue == app.QuarantineQueue {
+			job.Kind = runJob
+		}
+	}
+	return stuck, err
 }

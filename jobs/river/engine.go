@@ -60,6 +60,8 @@ type node struct {
 	log       *slog.Logger
 	lifecycle jobs.Lifecycle
 	slots     chan struct{} // semaphore for concurrent runs, shared by all kinds but bulk runs
+	kinds     *runKinds
+	announce  chan struct{} // holds one: the kinds must be announced
 
 	mu   sync.Mutex
 	held map[int64]int // number of deliveries that handlers hold, by job
@@ -102,6 +104,7 @@ func (e *Engine) Run(ctx, hardStop context.Context) {
 	n := &node{
 		Engine: e, log: e.Runs.Log, lifecycle: lifecycle,
 		slots: make(chan struct{}, e.Workers), held: make(map[int64]int),
+		kinds: newRunKinds(e.Store, e.Runs.Registry), announce: make(chan struct{}, 1),
 	}
 	watching, stopWatching := context.WithCancel(lifecycle.Work)
 	var watchers sync.WaitGroup
@@ -117,6 +120,7 @@ func (e *Engine) Run(ctx, hardStop context.Context) {
 		return
 	}
 	watchers.Go(func() { n.announceKinds(lifecycle.Fetch) })
+	watchers.Go(func() { n.followRegistry(lifecycle.Fetch) })
 	watchers.Go(func() { n.releaseForgottenJobs(lifecycle.Fetch) })
 	<-lifecycle.Fetch.Done()
 	if err := client.Stop(deadline); err != nil {
@@ -142,7 +146,7 @@ func stopDeadline(working context.Context) (deadline context.Context, release fu
 // After the start, River itself waits for the database.
 func (n *node) start(deadline context.Context) *river.Client[pgx.Tx] {
 	for wait := tick; ; wait = min(2*wait, 5*time.Second) {
-		client, err := river.NewClient(driver{riverpgxv5.New(n.Pool)}, n.config())
+		client, err := river.NewClient(driver{riverpgxv5.New(n.Pool), n.kinds}, n.config())
 		if err == nil {
 			err = n.Pool.Ping(n.lifecycle.Fetch) // River would retry without end
 		}
@@ -186,8 +190,8 @@ func (n *node) config() *river.Config {
 		PeriodicJobs:         periodicJobs(n),
 		FetchOnlyKnownKinds:  true,
 		FetchCooldown:        fetchCooldown,
-		JobTimeout:           lostAfter(n.Runs.RunTimeout), // see also jobHandler.Timeout
-		RescueStuckJobsAfter: lostAfter(n.Runs.RunTimeout),
+		JobTimeout:           n.lostAfter(), // see also jobHandler.Timeout
+		RescueStuckJobsAfter: n.lostAfter(),
 		RetryPolicy:          retryInPlace{},
 
 		CompletedJobRetentionPeriod: jobRetention,
@@ -199,16 +203,15 @@ func (n *node) config() *river.Config {
 	}
 }
 
-// workers returns River's workers: one for each kind of run and one for each maintenance task.
+// workers returns River's workers: one for all kinds of runs, one for each bulk operation and one for each
+// maintenance task.
 func (n *node) workers() *river.Workers {
 	all := river.NewWorkers()
-	for _, name := range n.Runs.Registry.Names() {
-		handler := &jobHandler{node: n, executor: n.Runs, kind: name, slots: n.slots}
-		river.AddWorkerArgs(all, app.Job{RunKind: name}, river.Worker[app.Job](handler))
-	}
+	runs := &jobHandler{node: n, executor: n.Runs, slots: n.slots}
+	river.AddWorkerArgs(all, app.Job{}, river.Worker[app.Job](runs))
 	for _, name := range n.Bulk.Registry.Names() {
 		after := cmp.Or(n.overrides.snoozeAfter, snoozeAfter)
-		handler := &jobHandler{node: n, executor: n.Bulk, kind: name, snoozeAfter: after}
+		handler := &jobHandler{node: n, executor: n.Bulk, snoozeAfter: after}
 		river.AddWorkerArgs(all, app.Job{RunKind: name}, river.Worker[app.Job](handler))
 	}
 	for _, task := range tasks(n) {
@@ -217,10 +220,14 @@ func (n *node) workers() *river.Workers {
 	return all
 }
 
-// lostAfter returns when River considers a worker lost whose attempt may take as long as timeout. This is the last
-// resort for jobs that are lost although their node is alive. A run that takes longer, on a node with other
-// settings, continues.
-func lostAfter(timeout time.Duration) time.Duration {
+// lostAfter returns when River considers a worker lost: after the longest time that a run of any kind may
+// take. This is the last resort for jobs that are lost although their node is alive. A run that takes longer,
+// on a node with other settings, continues.
+func (n *node) lostAfter() time.Duration {
+	timeout := n.Runs.RunTimeout
+	for _, kind := range n.Runs.Registry.Kinds() {
+		timeout = max(timeout, n.Runs.Timeout(kind.Name))
+	}
 	return max(minLostAfter, slotTimeout+timeout+jobs.CancelGrace+margin)
 }
 

@@ -9,7 +9,6 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"runboard/app"
-	"runboard/jobs"
 )
 
 const maintenanceQueue = "maintenance"
@@ -98,10 +97,11 @@ func (t *task) Work(context.Context, *river.Job[taskArgs]) error {
 	return nil
 }
 
-// announceKinds announces the kinds of runs that this node works on, until ctx ends.
+// announceKinds announces the kinds of runs that this node works on, periodically and when announceNow is
+// called, until ctx ends.
 func (n *node) announceKinds(ctx context.Context) {
-	kinds := append(n.Runs.Registry.Names(), n.Bulk.Registry.Names()...)
 	for {
+		kinds := append(n.Runs.Registry.Names(), n.Bulk.Registry.Names()...)
 		wait := announceInterval
 		if err := n.Store.AnnounceKinds(ctx, kinds); err != nil {
 			if ctx.Err() == nil {
@@ -110,8 +110,19 @@ func (n *node) announceKinds(ctx context.Context) {
 			}
 			wait = tick
 		}
-		if jobs.Sleep(ctx, wait) != nil {
+		select {
+		case <-ctx.Done():
 			return
+		case <-n.announce:
+		case <-time.After(wait):
 		}
+	}
+}
+
+// announceNow has the kinds announced without delay.
+func (n *node) announceNow() {
+	select {
+	case n.announce <- struct{}{}:
+	default: // they are about to be
 	}
 }

@@ -41,6 +41,8 @@ CREATE TABLE process_runs (
 CREATE INDEX process_runs_by_status ON process_runs (status, sort_id);
 CREATE INDEX process_runs_by_kind ON process_runs (kind, status, sort_id);
 CREATE INDEX process_runs_by_failure ON process_runs (failure, sort_id) WHERE failure > 0;
+CREATE INDEX process_runs_by_key ON process_runs (kind, concurrency_key, status, sort_id)
+  WHERE status <= 1 AND concurrency_key <> '';
 CREATE INDEX process_runs_cancel_requested ON process_runs (id) WHERE status = 1 AND cancel_requested_at > 0;
 
 -- allocate_run_ids returns the first of n consecutive ids. A row lock would block all other requests until
@@ -284,6 +286,9 @@ END $$;
 -- +goose StatementEnd
 CREATE TRIGGER run_inputs_delete AFTER DELETE ON process_runs
   FOR EACH ROW WHEN (old.inputs > 0) EXECUTE FUNCTION drop_inputs();
+
+-- The jobs of runs that must wait, for a limit or because their kind is paused, are pending.
+CREATE INDEX river_job_pending ON river_job (kind, id) WHERE state = 'pending';
 
 -- The kinds whose created runs wait until they are resumed.
 CREATE TABLE paused_kinds (
