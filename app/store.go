@@ -199,7 +199,7 @@ type ClusterStore interface {
 	// is rescued.
 	ReleaseJob(ctx context.Context, job int64) error
 
-	// AnnounceKinds records, for some minutes, that this node works on these kinds.
+	// AnnounceKinds records, for some minutes, that this node works on these kinds and no others.
 	AnnounceKinds(ctx context.Context, kinds []string) error
 
 	// ApplyDefinitions lets waiting runs start, or wait, as the policies of their kinds say, after these have

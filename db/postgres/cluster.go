@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"runboard/app"
@@ -13,9 +12,10 @@ import (
 const kindsTTL = 2 * time.Minute
 
 const (
-	announceKinds = `INSERT INTO worker_kinds (kind, seen_at) SELECT unnest($1::text[]), $2
-		ON CONFLICT (kind) DO UPDATE SET seen_at = greatest(worker_kinds.seen_at, excluded.seen_at)`
-	announcedKinds = `SELECT kind FROM worker_kinds WHERE seen_at > $1`
+	announceKinds = `WITH gone AS (DELETE FROM worker_kinds WHERE node = $1 AND kind <> ALL($2::text[]))
+		INSERT INTO worker_kinds (node, kind, seen_at) SELECT $1, unnest($2::text[]), $3
+		ON CONFLICT (node, kind) DO UPDATE SET seen_at = excluded.seen_at`
+	announcedKinds = `SELECT DISTINCT kind FROM worker_kinds WHERE seen_at > $1`
 	dropKinds      = `DELETE FROM worker_kinds WHERE seen_at < $1`
 )
 
@@ -61,8 +61,7 @@ func (s *Store) Adopt(ctx context.Context, run app.ProcessRun, job int64) error 
 
 // AnnounceKinds implements app.ClusterStore.
 func (s *Store) AnnounceKinds(ctx context.Context, kinds []string) error {
-	kinds = slices.Sorted(slices.Values(kinds)) // a common order prevents deadlocks between nodes
 	return s.write(ctx, func(tx *transaction) error {
-		return tx.Exec(announceKinds, kinds, tx.now.UnixMilli())
+		return tx.Exec(announceKinds, s.node, kinds, tx.now.UnixMilli())
 	})
 }

@@ -259,6 +259,16 @@ func TestKinds_AreHandledWhileAnnounced(t *testing.T) {
 	if got := unhandledKinds(); got != unhandled {
 		t.Errorf("later the unhandled kinds are %v", got)
 	}
+	ok(t, a.AnnounceKinds(ctx, []string{kind}))
+	ok(t, b.AnnounceKinds(ctx, []string{kind}))
+	ok(t, b.AnnounceKinds(ctx, []string{"other"}))
+	if got := unhandledKinds(); got != (app.UnhandledKinds{}) {
+		t.Errorf("while one of two nodes announces the kind, the unhandled kinds are %v", got)
+	}
+	ok(t, a.AnnounceKinds(ctx, nil))
+	if got := unhandledKinds(); got != unhandled {
+		t.Errorf("when no node announces the kind any more, the unhandled kinds are %v", got)
+	}
 }
 
 func TestPrune_DeletesRunsWithTheirRows(t *testing.T) {

@@ -44,8 +44,8 @@ func (s *Store) setHealth(err error) {
 }
 
 // probeRow writes a row that is never read: no kind has an empty name.
-const probeRow = `INSERT INTO worker_kinds (kind, seen_at) VALUES ('', 0)
-	ON CONFLICT (kind) DO UPDATE SET seen_at = 0`
+const probeRow = `INSERT INTO worker_kinds (node, kind, seen_at) VALUES (0, '', 0)
+	ON CONFLICT (node, kind) DO UPDATE SET seen_at = 0`
 
 // probe checks with a write whether the database can be used.
 func (s *Store) probe(ctx context.Context) {

@@ -407,8 +407,10 @@ $$;
 
 -- The kinds that nodes handle, and when a node last announced each.
 CREATE TABLE worker_kinds (
-  kind    text   COLLATE "C" PRIMARY KEY,
-  seen_at bigint NOT NULL
+  node    bigint NOT NULL,
+  kind    text   COLLATE "C" NOT NULL,
+  seen_at bigint NOT NULL,
+  PRIMARY KEY (node, kind)
 );
 
 -- Statistics of the runs of a kind in one step of time, by the node that recorded them. step is the length of
