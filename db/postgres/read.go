@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ func (db database) HandledKinds(ctx context.Context, q query.Queryer) (kinds []s
 		return nil, nil
 	}
 	err = query.Select(ctx, q, &kinds, announcedKinds, db.Now().Add(-kindsTTL).UnixMilli())
-	return append(kinds, mine...), err
+	return append(slices.Clone(mine), kinds...), err
 }
 
 func (database) CheckSearch() error { return nil }

@@ -188,3 +188,35 @@ func TestCancelRequest_OfAnEarlierAttemptIsIgnored(t *testing.T) {
 	close(g.gate)
 	waitForStatus(t, store, id, app.Completed)
 }
+
+func TestEngine_FollowsTheRegistry(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	old, added := newGated(), newGated()
+	engine := newEngine(store, old.kind("old"))
+	start(t, engine)
+	waiting := create(t, store, "added", 1)
+	create(t, store, "old", 1)
+	working := receive(t, old.working, "a run of the old kind")
+	if err := engine.Runs.Registry.Replace(added.kind("added")); err != nil {
+		t.Fatal(err)
+	}
+	if run := receive(t, added.working, "a run of the new kind"); run.ID != waiting {
+		t.Errorf("run %d is worked on, not %d", run.ID, waiting)
+	}
+	close(added.gate)
+	waitForStatus(t, store, waiting, app.Completed)
+	close(old.gate)
+	waitForStatus(t, store, working.ID, app.Completed)
+	left := create(t, store, "old", 1)
+	waitForStatus(t, store, create(t, store, "added", 1), app.Completed) // it came later
+	waitForStatus(t, store, left, app.Created)
+	waitUntil(t, store, "only the new kind is announced", func() bool {
+		return query[string](t, store, `SELECT string_agg(kind, ',') FROM worker_kinds
+			WHERE kind IN ('old', 'added')`) == "added"
+	})
+	if err := engine.Runs.Registry.Replace(old.kind("old"), added.kind("added")); err != nil {
+		t.Fatal(err)
+	}
+	waitForStatus(t, store, left, app.Completed)
+}
