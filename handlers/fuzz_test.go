@@ -1,10 +1,12 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,15 +14,18 @@ import (
 	"github.com/fasthttp/websocket"
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
+
+	"runboard/app"
+	"runboard/jobs"
 )
 
 // internal matches internals that no answer may contain.
 var internal = regexp.MustCompile(`(?i)sqlite|\bsql\b|database/sql|goroutine|runtime error|panic|\.go:\d|\bapp\.|fiber|fasthttp|no such (table|column)|syntax error|/tmp/`)
 
 // fuzzed returns a function that calls a server with a real store and a few runs, without a network.
-func fuzzed(f *testing.F) (ask func(func(*fasthttp.Request)) *fasthttp.Response) {
+func fuzzed(f *testing.F, options Options) (ask func(func(*fasthttp.Request)) *fasthttp.Response) {
 	f.Helper()
-	s := bareServer(f, Options{}, io.Discard)
+	s := bareServer(f, options, io.Discard)
 	goLive(f, s, 30)
 	handler := s.fiber.Handler()
 	return func(prepare func(*fasthttp.Request)) *fasthttp.Response {
@@ -54,7 +59,7 @@ func FuzzQuery(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	ask := fuzzed(f)
+	ask := fuzzed(f, Options{})
 	f.Fuzz(func(t *testing.T, query string) {
 		for _, path := range []string{"/process_runs", "/process_runs/bulk", "/process_runs/7/log"} {
 			answer := ask(func(r *fasthttp.Request) { r.SetRequestURI(path + "?" + query) })
@@ -77,7 +82,7 @@ func FuzzForm(f *testing.F) {
 	f.Add(`{"operation":"cancel","id":[1,2]}`, false)
 	f.Add(`{"count":[1]}`, false)
 	f.Add(`{"operation":"cancel","id":{"a":1}}`, false)
-	ask := fuzzed(f)
+	ask := fuzzed(f, Options{})
 	f.Fuzz(func(t *testing.T, body string, form bool) {
 		for _, path := range []string{"/process_runs", "/process_runs/bulk"} {
 			answer := ask(func(r *fasthttp.Request) {
@@ -94,12 +99,76 @@ func FuzzForm(f *testing.F) {
 	})
 }
 
+// allTypes returns a kind with an input of each type.
+func allTypes(f *testing.F) app.Kind {
+	f.Helper()
+	pattern, err := app.AnchoredPattern("[a-z]+")
+	if err != nil {
+		f.Fatal(err)
+	}
+	choices := []app.Choice{{Value: "a"}, {Value: "b"}}
+	return app.Kind{Name: "all", Confirm: "{text}?", Inputs: []app.Input{
+		{Name: "text", Type: app.TextInput, Word: true}, {Name: "lines", Type: app.LinesInput},
+		{Name: "code", Type: app.TextInput, Rules: app.Rules{Pattern: pattern}},
+		{Name: "number", Type: app.NumberInput, Rules: app.Rules{Min: "1", Step: "0.5"}},
+		{Name: "flag", Type: app.FlagInput, Default: []string{"true"}}, {Name: "day", Type: app.DateInput},
+		{Name: "choice", Type: app.ChoiceInput, Choices: choices}, {Name: "tags", Type: app.ChoicesInput, Choices: choices},
+	}}
+}
+
+// Any form and any JSON starts runs or is refused, in every format of the answer.
+func FuzzCreate(f *testing.F) {
+	for _, seed := range []string{
+		"", "input.text=a", "input.text=-a", "input.flag=false&input.flag=true", "input.tags=a&input.tags=b",
+		"input.number=1.5&count=2", "input.number=1e9", "input.lines=a%0D%0Ab", "input.day=2026-02-30", "input.=&input.%00=",
+		"confirmed=&input.text={code}", "confirmed=x&from=kind", "input.text=%FF&idempotency_key=a", "kind=none&input.x",
+	} {
+		f.Add(seed, true)
+	}
+	for _, seed := range []string{
+		`{"inputs":{"text":"a","number":1.5,"flag":false,"tags":["b","a"],"day":"2026-11-27"}}`, `{"inputs":null}`,
+		`{"inputs":[]}`, `{"inputs":{"text":null,"text":1}}`, `{"inputs":{"text":"\ud800"}}`, `{"inputs":{"number":1e999}}`,
+		`{"inputs":{"tags":[[]]}}`, `{"kind":{},"count":[],"inputs":"x"}`, `{"unknown":1}`,
+	} {
+		f.Add(seed, false)
+	}
+	kind := jobs.Kind{Name: "all", Info: allTypes(f), Work: func(context.Context, *jobs.Run) error { return nil }}
+	registry, err := jobs.NewRegistry(kind)
+	if err != nil {
+		f.Fatal(err)
+	}
+	ask := fuzzed(f, Options{Kinds: registry})
+	f.Fuzz(func(t *testing.T, body string, form bool) {
+		for _, headers := range [][]string{
+			{fiber.HeaderAccept, fiber.MIMEApplicationJSON}, {fiber.HeaderAccept, fiber.MIMETextHTML},
+			{fiber.HeaderAccept, fiber.MIMETextHTML, "HX-Request", "true", "HX-Request-Type", "partial"},
+		} {
+			answer := ask(func(r *fasthttp.Request) {
+				r.Header.SetMethod(fasthttp.MethodPost)
+				r.SetRequestURI("/process_runs")
+				r.SetBodyString(body)
+				r.Header.SetContentType(fiber.MIMEApplicationJSON)
+				if form {
+					r.Header.SetContentType(fiber.MIMEApplicationForm)
+				}
+				for i := 0; i < len(headers); i += 2 {
+					r.Header.Set(headers[i], headers[i+1])
+				}
+			})
+			// The answer may repeat any text of the body. 503: too many runs wait.
+			if !slices.Contains([]int{200, 201, 303, 400, 409, 422, 503}, answer.StatusCode()) {
+				t.Fatalf("%q is answered with %d: %s", body, answer.StatusCode(), answer.Body())
+			}
+		}
+	})
+}
+
 func FuzzPath(f *testing.F) {
 	for _, seed := range []string{"1", "0", "-1", "+1", "99999999999999999999", "%00", "..", "1/../2",
 		"1%2f2", "１", "live", "action", "1/status", "1/log", "7/cancel", "a/b/c"} {
 		f.Add(seed)
 	}
-	ask := fuzzed(f)
+	ask := fuzzed(f, Options{})
 	if answer := ask(func(r *fasthttp.Request) { r.SetRequestURI("/process_runs/7") }); answer.StatusCode() != 200 {
 		f.Fatalf("a run is answered with %d", answer.StatusCode()) // the checks below need existing runs
 	}

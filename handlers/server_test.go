@@ -56,18 +56,21 @@ func startingServer(t testing.TB, options Options) (testServer, *strings.Builder
 	return testServer{s, listen(t, s)}, log
 }
 
-// bareServer returns a server that does not listen.
+// bareServer returns a server that does not listen. Without kinds in its options, it has the kind test.
 func bareServer(t testing.TB, options Options, log io.Writer) *Server {
 	t.Helper()
 	assets, err := static.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	drawing, err := templates.New(templates.Options{Asset: assets.Path, Kinds: newRegistry(t, "test")})
+	if options.Kinds == nil {
+		options.Kinds = newRegistry(t, "test")
+	}
+	drawing, err := templates.New(templates.Options{Asset: assets.Path, Kinds: options.Kinds})
 	if err != nil {
 		t.Fatal(err)
 	}
-	options.Templates, options.Assets, options.Kinds = drawing, assets, newRegistry(t, "test")
+	options.Templates, options.Assets = drawing, assets
 	options.Log = slog.New(slog.NewTextHandler(log, nil))
 	return New(options)
 }
