@@ -35,10 +35,11 @@ func InputFile(inputs []Input, values InputValues) []byte {
 
 // DefaultJSON returns the default of the input as encoding/json encodes it, or nil without one.
 func (i Input) DefaultJSON() any {
-	if len(i.Default) == 0 {
+	texts, err := i.check(i.Default) // in the order of the choices
+	if err != nil || len(texts) == 0 {
 		return nil
 	}
-	return InputValue{Name: i.Name, Type: i.Type, Texts: i.Default}.json()
+	return InputValue{Name: i.Name, Type: i.Type, Texts: texts}.json()
 }
 
 // json returns the value as encoding/json encodes it.

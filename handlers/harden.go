@@ -50,8 +50,7 @@ func (s *Server) hardenServer() {
 			header.Del(fiber.HeaderExpect)
 		}
 		path, _, _ := bytes.Cut(header.RequestURI(), []byte("?"))
-		hasInputs := string(path) == templates.ListPath || strings.HasPrefix(string(path), templates.KindsPath+"/")
-		if header.IsPost() && hasInputs {
+		if header.IsPost() && hasInputs(string(path)) {
 			limits.MaxRequestBodySize = maxCreateBody
 		}
 		return limits
@@ -63,6 +62,12 @@ func (s *Server) hardenServer() {
 		}
 		s.failEarly(ctx, readError(ctx, err))
 	}
+}
+
+// hasInputs reports whether a POST to path has the inputs of runs, which may be long.
+func hasInputs(path string) bool {
+	isPreview := strings.HasPrefix(path, templates.KindsPath+"/") && strings.HasSuffix(path, "/preview")
+	return path == templates.ListPath || isPreview
 }
 
 // serverLog is the logger of fasthttp, which logs connection errors. Clients can cause them, so it logs at
