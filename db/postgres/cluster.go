@@ -61,6 +61,7 @@ func (s *Store) Adopt(ctx context.Context, run app.ProcessRun, job int64) error 
 
 // AnnounceKinds implements app.ClusterStore.
 func (s *Store) AnnounceKinds(ctx context.Context, kinds []string) error {
+	kinds = append([]string{}, kinds...) // never NULL
 	return s.write(ctx, func(tx *transaction) error {
 		return tx.Exec(announceKinds, s.node, kinds, tx.now.UnixMilli())
 	})
