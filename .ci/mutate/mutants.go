@@ -30,6 +30,14 @@ var oneProcess = []mutant{
 	{"a bulk action larger than its preview is refused", "db/query/bulkactions.go", "	if a.refused != nil {", "	if a.refused != nil && false {", store},
 	{"a time filter checks each run", "db/query/list.go", `l.require("created_at >= ?", since)`, `l.require("created_at >= ? - 1000000000000", since)`, "./db/sqlite TestFilter_"},
 	{"an idempotency key creates runs once", "db/sqlite/create.go", "	if found {\n", "	if found && false {\n", store},
+	{"an idempotency key covers the inputs", "db/query/create.go", " || r.Inputs != request.Fingerprint {", " {", store},
+	{"a run that had a secret is not retried", "db/query/inputs.go", "err != nil || !had {", "err != nil || had || !had {", store},
+	{"secrets are deleted when a run finishes", "db/sqlite/migrations/00001_schema.sql", "WHEN new.inputs > 0 AND new.status > 1 BEGIN", "WHEN new.inputs > 0 AND new.status > 2 BEGIN", store},
+	{"deleted secrets are overwritten", "db/sqlite/migrations/00001_schema.sql", "  UPDATE run_secrets SET value = zeroblob(length(value)) WHERE run_id = new.id;\n", "", "./db/sqlite Secret_"},
+	{"inputs are deleted with their run", "db/sqlite/migrations/00001_schema.sql", "  DELETE FROM run_inputs WHERE run_id = old.id;\n", "", store},
+	{"a search does not find secrets", "db/query/inputs.go", "		if input.Type != app.SecretInput && input.Type != app.FlagInput {", "		if input.Type != app.FlagInput {", store},
+	{"a filter by inputs checks every input", "db/query/list.go", "		l.restrict(condition, args...)\n		l.inputs", "		_, _ = condition, args\n		l.inputs", store},
+	{"a filter by inputs stops at its limit", "db/query/intersection.go", "	if w.limit <= 0 {", "	if false {", store},
 	{"the number of created runs has a limit", "db/sqlite/create.go", "return query.CheckCapacity(tx.counts[app.Created], count, tx.options.MaxPending)", "return query.CheckCapacity(tx.counts[app.Created], count, 0)", store},
 	{"subscribers are notified after the commit", "db/sqlite/writer.go", `	if err := tx.Exec("COMMIT"); err != nil {
 		return nil, errors.Join(errNoTransaction, err)

@@ -34,6 +34,8 @@ var severalNodes = []mutant{
 	{"nodes: a bulk action skips runs that were not in its preview", "db/postgres/bulk.go", "	if err != nil || entered {", "	if err != nil || entered && false {", suite + "Actions"},
 	{"nodes: a snoozed bulk action can be cancelled", "db/postgres/job.go", "if err != nil || !found || running {", "if err != nil || !found {", river + "CancelledAtTheSnooze"},
 	{"nodes: an idempotency key creates runs once", "db/postgres/create.go", "if !isFirst {", "if !isFirst && request.Count < 0 {", suite + "Create_with"},
+	{"nodes: secrets are deleted when a run finishes", "db/postgres/migrations/00002_schema.sql", "WHEN (new.inputs > 0 AND new.status > 1) EXECUTE", "WHEN (new.inputs > 0 AND new.status > 2) EXECUTE", suite + "Secret"},
+	{"nodes: inputs are deleted with their run", "db/postgres/migrations/00002_schema.sql", "  DELETE FROM run_inputs WHERE run_id = old.id;\n", "", suite + "Inputs"},
 	{"nodes: the number of created runs has a limit", "db/postgres/create.go", "counts[app.Created], count, tx.store.options.MaxPending", "counts[app.Created], count, 0", suite + "Create_under"},
 	{"nodes: a reconnect notifies of missed changes", "db/postgres/notify.go", "backoff = reconnectFirst\n		s.changes.Notify()\n", "backoff = reconnectFirst\n", shared + "TestNotify_Reconnect"},
 

@@ -16,7 +16,7 @@ import (
 func TestSearch_IndexesOlderTexts(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs.db")
-	store := openStore(t, Options{Path: path})
+	store := openStore(t, Options{Path: path, Secrets: newBox(t)})
 	if !store.options.searchable {
 		if _, err := store.Page(ctx,
 			app.Query{Filter: app.Filter{Text: "needle"}}); app.CodeOf(err) != app.CodeInvalid {
@@ -26,6 +26,11 @@ func TestSearch_IndexesOlderTexts(t *testing.T) {
 	}
 	finish(t, store, create(t, store, 1)[0], app.Failed)
 	finishWithLog(t, store, create(t, store, 1)[0], 3)
+	createWith(t, store, 1, app.InputValues{
+		{Name: "first", Type: app.TextInput, Texts: []string{"hay"}},
+		{Name: "second", Type: app.ChoicesInput, Texts: []string{"other", "needle"}},
+	})
+	createWith(t, store, 1, app.InputValues{{Name: "token", Type: app.SecretInput, Texts: []string{"needle"}}})
 	closeStore(t, store)
 	pool, err := openPool(ctx, sqliteDriver, writerDSN(path, "full"), 1)
 	if err != nil {
@@ -39,7 +44,7 @@ func TestSearch_IndexesOlderTexts(t *testing.T) {
 	}
 	again := openStore(t, Options{Path: path})
 	page, err := again.Page(ctx, app.Query{Filter: app.Filter{Text: "needle"}})
-	if err != nil || len(page.Runs) != 2 {
+	if err != nil || len(page.Runs) != 3 {
 		t.Errorf("it finds %v: %v", page.Runs, err)
 	}
 }
