@@ -197,7 +197,7 @@ func TestModule_BuildsAndRuns(t *testing.T) {
 	})
 	waitFor(t, "the run is accepted", func() bool {
 		response, err := http.Post(url+"/process_runs", "application/x-www-form-urlencoded",
-			strings.NewReader("count=1"))
+			strings.NewReader("count=1&input.width=1200"))
 		if err != nil {
 			return false
 		}
@@ -212,7 +212,7 @@ func TestModule_BuildsAndRuns(t *testing.T) {
 		defer response.Body.Close()
 		text := make([]byte, 100)
 		n, _ := response.Body.Read(text)
-		return strings.Contains(string(text[:n]), "resized")
+		return strings.Contains(string(text[:n]), "resized to 1200 pixels, jpg")
 	})
 }
 
@@ -228,30 +228,35 @@ func buildModule(t *testing.T) (dir string) {
 	writeFile(t, filepath.Join(dir, "go.mod"), module)
 	writeFile(t, filepath.Join(dir, "main.go"), readFile(t, "testdata/resizer/main.go.txt"))
 	writeFile(t, filepath.Join(dir, "go.sum"), readFile(t, "../go.sum"))
-	build := exec.CommandContext(t.Context(), "go", "build", "-mod=mod", "-tags", "sqlite_fts5", "-o",
-		"resizer", ".")
-	build.Dir = dir
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	writeFile(t, filepath.Join(dir, "main_test.go"), readFile(t, "testdata/resizer/main_test.go.txt"))
+	for _, args := range [][]string{{"build", "-o", "resizer"}, {"test"}} {
+		args = append(args, "-mod=mod", "-tags", "sqlite_fts5", ".")
+		build := exec.CommandContext(t.Context(), "go", args...)
+		build.Dir = dir
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("go %v: %v: %s", args, err, out)
+		}
 	}
 	return dir
 }
 
-// TestDocs_CodeIsTested compares the code in docs/go.md with that module and with the examples.
+// TestDocs_CodeIsTested compares the code in the documents with that module and with the examples.
 func TestDocs_CodeIsTested(t *testing.T) {
 	t.Parallel()
-	document := readFile(t, "../docs/go.md")
-	examples := readFile(t, "example_test.go")
-	for _, file := range []string{"testdata/resizer/go.mod.txt", "testdata/resizer/main.go.txt"} {
-		if !strings.Contains(document, strings.TrimSpace(readFile(t, file))) {
-			t.Errorf("docs/go.md does not have %s", file)
-		}
+	tested := readFile(t, "example_test.go") + readFile(t, "testdata/resizer/main.go.txt") +
+		readFile(t, "testdata/resizer/main_test.go.txt")
+	if !strings.Contains(readFile(t, "../docs/go.md"), strings.TrimSpace(readFile(t, "testdata/resizer/go.mod.txt"))) {
+		t.Error("docs/go.md does not have the go.mod of the tests")
 	}
-	for _, block := range strings.Split(readFile(t, "../README.md"), "```go\n")[1:] {
-		code, _, _ := strings.Cut(block, "```")
-		for part := range strings.SplitSeq(code, "func main() { ") {
-			if part = strings.TrimRight(part, " }\n"); !strings.Contains(examples, part) {
-				t.Errorf("README.md has code that no test compiles:\n%s", part)
+	indented := strings.NewReplacer("\n\t", "\n", "\n", "\n")
+	for _, path := range []string{"../README.md", "../docs/go.md"} {
+		for _, block := range strings.Split(readFile(t, path), "```go\n")[1:] {
+			code, _, _ := strings.Cut(block, "```")
+			for part := range strings.SplitSeq(code, "func main() { ") {
+				part = strings.TrimRight(part, " }\n")
+				if !strings.Contains(tested, part) && !strings.Contains(indented.Replace(tested), part) {
+					t.Errorf("%s has code that no test compiles:\n%s", path, part)
+				}
 			}
 		}
 	}

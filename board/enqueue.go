@@ -3,7 +3,9 @@ package board
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
+	"time"
 
 	"runboard/app"
 )
@@ -13,7 +15,7 @@ type EnqueueOption func(*enqueueOptions)
 
 type enqueueOptions struct {
 	app.CreateRequest
-	inputs any
+	inputs map[string]any
 }
 
 // Count makes Enqueue create n runs, 1 to 1000. The default is 1.
@@ -26,10 +28,11 @@ func IdempotencyKey(key string) EnqueueOption {
 	return func(o *enqueueOptions) { o.IdempotencyKey = key }
 }
 
-// Inputs gives values to the inputs of a kind. values is a map[string]any, or anything else that encodes to a JSON
-// object: a number for a number, true or false for a flag, an array of strings for choices, and a string for
-// everything else. A struct of a Typed kind is encoded by the tags of its fields.
-func Inputs(values any) EnqueueOption { return func(o *enqueueOptions) { o.inputs = values } }
+// Inputs gives values to the inputs of a kind, by name: a number, a bool for a flag, a []string for choices, a
+// time.Time or a string for a date, and a string for everything else. nil and "" are no value.
+func Inputs(values map[string]any) EnqueueOption {
+	return func(o *enqueueOptions) { o.inputs = values }
+}
 
 // Enqueue creates runs of a kind in one transaction and returns them after the commit. It fails with
 // app.CodeInvalid for an unknown kind, a wrong option or a wrong input, and with app.CodeUnavailable while too many
@@ -41,7 +44,7 @@ func (b *Board) Enqueue(ctx context.Context, kind string, options ...EnqueueOpti
 		const text = "%q is not a kind of this board: it has %s."
 		return app.Batch{}, app.Errorf(app.CodeInvalid, text, kind, strings.Join(registry.Names(), ", "))
 	}
-	o := enqueueOptions{CreateRequest: app.CreateRequest{Kind: kind, Count: 1}, inputs: map[string]any{}}
+	o := enqueueOptions{CreateRequest: app.CreateRequest{Kind: kind, Count: 1}}
 	for _, option := range options {
 		option(&o)
 	}
@@ -70,14 +73,21 @@ func checkRequest(request app.CreateRequest) error {
 }
 
 // checkInputs checks values as a request with JSON is checked.
-func checkInputs(inputs []app.Input, values any) (app.InputValues, error) {
-	object, err := json.Marshal(values)
+func checkInputs(inputs []app.Input, values map[string]any) (app.InputValues, error) {
+	encodable := make(map[string]any, len(values))
+	for name, value := range values {
+		if date, ok := value.(time.Time); ok {
+			value = date.Format(time.DateOnly)
+		}
+		encodable[name] = value
+	}
+	object, err := json.Marshal(encodable)
 	if err != nil {
 		return nil, &app.Error{Code: app.CodeInvalid, Message: "the inputs cannot be encoded as JSON.", Err: err}
 	}
 	checked, err := app.InputsOfJSON(inputs, object)
-	if err != nil && app.CodeOf(err) == app.CodeInternal { // app.InputErrors have no code
-		err = &app.Error{Code: app.CodeInvalid, Message: err.Error() + ".", Err: err}
+	if faults, wrong := errors.AsType[app.InputErrors](err); wrong {
+		return nil, &app.Error{Code: app.CodeInvalid, Message: "wrong inputs: " + faults.Error() + ".", Err: faults}
 	}
 	return checked, err
 }

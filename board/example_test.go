@@ -71,6 +71,41 @@ func ExampleNew() {
 	// stopped: <nil>
 }
 
+// ExportInput declares the inputs of the kind export: the form, the checks and the JSON come from its fields.
+type ExportInput struct {
+	Day     time.Time `input:"day" title:"Day" required:"true"`
+	Tables  []string  `input:"tables" title:"Tables" choices:"orders,customers" default:"orders"`
+	MaxRows *int      `input:"max_rows" title:"At most" help:"Empty: all rows." min:"1"`
+}
+
+func export(_ context.Context, _ *jobs.Run, in ExportInput) error {
+	fmt.Println("export", in.Tables, "of", in.Day.Format(time.DateOnly))
+	if in.MaxRows != nil {
+		fmt.Println("at most", *in.MaxRows, "rows")
+	}
+	return nil
+}
+
+// A kind with inputs. Two exports of the same day never run at the same time.
+func ExampleTyped() {
+	b, stop := startBoard(board.Typed("export", export,
+		board.Title("Export tables"), board.Confirm("Export {tables} of {day}?"), board.Concurrency(1, "day")))
+	defer stop()
+	ctx := context.Background()
+
+	batch, err := b.Enqueue(ctx, "export", board.Inputs(map[string]any{"day": "2026-11-27", "max_rows": 1000}))
+	if err != nil {
+		panic(err)
+	}
+	waitUntilCompleted(ctx, b, batch.First)
+	_, err = b.Enqueue(ctx, "export", board.Inputs(map[string]any{"tables": []string{"users"}}))
+	fmt.Println(app.CodeOf(err) == app.CodeInvalid)
+	// Output:
+	// export [orders] of 2026-11-27
+	// at most 1000 rows
+	// true
+}
+
 func waitUntilCompleted(ctx context.Context, b *board.Board, run int64) {
 	for {
 		page, err := b.Store().Run(ctx, run)
