@@ -31,7 +31,7 @@ var kindName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 // which is whole words of it.
 type Command struct {
 	Name     string
-	Path     string   // absolute path of the program
+	Path     string   // absolute path of the program, or a name that is looked for in PATH at each attempt
 	Template Template // words of the command; the first is the name of the program
 	Env      []EnvVar // variables, besides those that each command gets
 	// Dir is the working directory. If it is empty, each run gets an empty directory, which
@@ -161,6 +161,9 @@ func (c Command) work(ctx context.Context, run *Run) error {
 		return err
 	}
 	defer release()
+	if c.Path, err = exec.LookPath(c.Path); err != nil {
+		return fmt.Errorf("the program cannot be found: %w", err)
+	}
 	variables, err := c.readVariables(run)
 	if err != nil {
 		return err

@@ -281,6 +281,28 @@ func TestCommand_ReadsReferencesAtEachAttempt(t *testing.T) {
 	}
 }
 
+// TestCommand_IsLookedForAtEachAttempt covers a program that does not exist when the kinds are read.
+func TestCommand_IsLookedForAtEachAttempt(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	template, err := jobs.ParseTemplate([]string{"later-than-the-server"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jobs.Command{Name: "job", Path: "later-than-the-server", Template: template}
+	a := newAttempts(t, c.Kind(app.Kind{}))
+	run, _ := a.execute(t, a.start(t, "job"))
+	if run.Status != app.Failed || !strings.HasPrefix(run.Error, "the program cannot be found: ") {
+		t.Errorf("without the program it is %s, %q", run.Status, run.Error)
+	}
+	if err := os.WriteFile(filepath.Join(dir, c.Path), []byte("#!/bin/sh\necho found\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if run, log := a.execute(t, a.start(t, "job")); run.Status != app.Completed || log != "found\n" {
+		t.Errorf("with the program it is %s, %q, and the log is %q", run.Status, run.Error, log)
+	}
+}
+
 func TestCommand_DescribesWhatItExecutes(t *testing.T) {
 	t.Parallel()
 	inputs := []app.Input{{Name: "database", Type: app.TextInput}, {Name: "token", Type: app.SecretInput}}

@@ -212,3 +212,26 @@ func TestExecutor_AttemptKeepsItsDefinition(t *testing.T) {
 		t.Errorf("the second attempt is %s, %q, and the log is %q", run.Status, run.Error, log)
 	}
 }
+
+// TestQueue_GivesEachAttemptItsInputs covers what the queue reads of a run, which is less than a page reads.
+func TestQueue_GivesEachAttemptItsInputs(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	given := make(chan app.InputValues, 2)
+	start(t, newQueue(store, jobs.Kind{
+		Name: "test", Info: app.Kind{Inputs: secretInputs, Policy: app.Policy{Attempts: 2}},
+		Work: func(_ context.Context, run *jobs.Run) error {
+			given <- run.Inputs()
+			return jobs.RetryAfter(0, errBroken)
+		},
+	}))
+	if _, err := store.Create(t.Context(), app.CreateRequest{Kind: "test", Count: 1, Inputs: secretValues()}); err != nil {
+		t.Fatal(err)
+	}
+	for attempt := range 2 {
+		if got := receive(t, given, "the work"); !reflect.DeepEqual(got, secretValues()) {
+			t.Errorf("attempt %d has %+v", attempt+1, got)
+		}
+	}
+	waitForCount(t, store, 1, app.Failed)
+}

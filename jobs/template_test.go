@@ -1,9 +1,12 @@
 package jobs
 
 import (
+	"path"
 	"slices"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"runboard/app"
 )
@@ -73,6 +76,35 @@ func TestTemplate_RefusesUnsafePlaces(t *testing.T) {
 			t.Errorf("%s: error %v, want one with %q", test.run, err, test.want)
 		}
 	}
+}
+
+// TestTemplate_RefusesWhatTheRulesSay compares random commands with the rules in their shortest form: after an
+// interpreter, no value follows an option that may be followed by code, and none is its first word.
+func TestTemplate_RefusesWhatTheRulesSay(t *testing.T) {
+	t.Parallel()
+	names := strings.Fields("sh bash dash ash zsh ksh fish busybox env nice nohup sudo xargs awk gawk python3 perl ruby node deno bun php lua")
+	options := strings.Fields("-c -e -E -r -p -xc -n -u -x --eval --command --print --eval=1 --verbose -- A=1 script.sh")
+	words := rapid.SampledFrom(slices.Concat(names, options, []string{"/usr/bin/sh", "{database}", "{database}", "{database}"}))
+	rapid.Check(t, func(t *rapid.T) {
+		run := append([]string{"./work"}, rapid.SliceOfN(words, 1, 6).Draw(t, "words")...)
+		interpreter, code, refused := false, false, false
+		for n, word := range run {
+			switch {
+			case word == "{database}":
+				refused = refused || code || slices.Contains(names, path.Base(run[n-1]))
+			case slices.Contains(names, path.Base(word)):
+				interpreter = true
+				code = code || strings.Contains(word, "awk") || word == "xargs"
+			case interpreter && (strings.HasPrefix(word, "--eval") || word == "--command" || word == "--print"):
+				code = true
+			case interpreter && len(word) > 1 && word[0] == '-' && word[1] != '-':
+				code = code || strings.ContainsAny(word, "ceErp")
+			}
+		}
+		if _, err := ParseTemplate(run, templateInputs); refused && err == nil {
+			t.Fatalf("%q is accepted", run)
+		}
+	})
 }
 
 func TestTemplate_AcceptsSafePlaces(t *testing.T) {

@@ -3,6 +3,7 @@ package river_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -91,6 +92,33 @@ func TestEngine_RetriesAFailedRun(t *testing.T) {
 		run.Error != "" {
 		t.Errorf("retried manually, the row is %+v", run)
 	}
+}
+
+func TestEngine_GivesEachAttemptItsInputs(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	given := make(chan app.InputValues, 2)
+	start(t, newEngine(store, jobs.Kind{
+		Name: "test",
+		Info: app.Kind{
+			Inputs: []app.Input{{Name: "level", Type: app.NumberInput}}, Policy: app.Policy{Attempts: 2},
+		},
+		Work: func(_ context.Context, run *jobs.Run) error {
+			given <- run.Inputs()
+			return jobs.RetryAfter(time.Millisecond, errBroken)
+		},
+	}))
+	values := app.InputValues{{Name: "level", Type: app.NumberInput, Texts: []string{"6.0"}}}
+	batch, err := store.Create(t.Context(), app.CreateRequest{Kind: "test", Count: 1, Inputs: values})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for attempt := range 2 {
+		if got := receive(t, given, "the work"); !reflect.DeepEqual(got, values) {
+			t.Errorf("attempt %d has %+v", attempt+1, got)
+		}
+	}
+	waitForStatus(t, store, batch.First, app.Failed)
 }
 
 func TestEngine_PanicFailsTheRun(t *testing.T) {
