@@ -27,8 +27,8 @@ const (
 // kindName matches the names that the operator may give to kinds.
 var kindName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
-// Command is a command line that the operator has named. A request gives only the values of its inputs, each of
-// which is whole words of it.
+// Command is a command line that the operator has named. A request gives only the values of its inputs, each
+// of which is whole words of it.
 type Command struct {
 	Name     string
 	Path     string   // absolute path of the program, or a name that is looked for in PATH at each attempt
@@ -138,9 +138,9 @@ func ReadCommands(path string) (commands []Command, err error) {
 	return commands, lines.Err()
 }
 
-// Kind returns the kind whose runs execute the command. Output goes to the run's log, a line like
-// "progress: 40% copying" sets the progress, and an exit status other than 0 is an error. The inputs are those of
-// the template, and info says the rest about the kind.
+// Kind returns the kind whose runs execute the command. Output goes to the run's log, a line like "progress:
+// 40% copying" sets the progress, and an exit status other than 0 is an error. The inputs are those of the
+// template, and info says the rest about the kind.
 func (c Command) Kind(info app.Kind) Kind {
 	info.Inputs = c.Template.Inputs()
 	return Kind{Name: c.Name, Work: c.work, Info: info, Command: c}

@@ -10,15 +10,14 @@ import (
 	"runboard/jobs/command"
 )
 
-// Variables with the inputs of a run: inputPrefix begins the name of the variable of an input, and inputsVariable
-// names the path of a JSON file with all of them.
-const (
-	inputPrefix    = "INPUT_"
-	inputsVariable = "RUNBOARD_INPUTS"
-)
+// inputsVariable is the variable with the path of the JSON file that has the inputs of a run.
+const inputsVariable = "RUNBOARD_INPUTS"
 
-// standardVariables returns the variables that each command gets. It omits variables of the server that may be
-// secret.
+// inputVariable returns the name of the variable that has the value of an input.
+func inputVariable(input string) string { return "INPUT_" + strings.ToUpper(input) }
+
+// standardVariables returns the variables that each command gets. It omits variables of the server that may
+// be secret.
 func standardVariables(run *Run, user *command.User) []string {
 	env := []string{
 		fmt.Sprintf("RUNBOARD_RUN_ID=%d", run.ID),
@@ -40,8 +39,8 @@ func standardVariables(run *Run, user *command.User) []string {
 	return env
 }
 
-// readVariables returns the variables that the operator has set, and those of the inputs. The run masks what is
-// secret in them from then on. It fails if a reference cannot be read.
+// readVariables returns the variables that the operator has set, and those of the inputs. The run masks what
+// is secret in them from then on. It fails if a reference cannot be read.
 func (c Command) readVariables(run *Run) (variables []string, err error) {
 	var references []string
 	for _, variable := range c.Env {
@@ -56,14 +55,13 @@ func (c Command) readVariables(run *Run) (variables []string, err error) {
 	}
 	run.maskReferences(references)
 	for _, value := range run.Inputs() {
-		name := inputPrefix + strings.ToUpper(value.Name)
-		variables = append(variables, name+"="+strings.Join(value.Texts, "\n"))
+		variables = append(variables, inputVariable(value.Name)+"="+strings.Join(value.Texts, "\n"))
 	}
 	return variables, nil
 }
 
-// writeInputs writes the inputs of a run to a JSON file in a private directory of its own, and returns both. The
-// file belongs to user, if that is not nil. The caller must remove the directory.
+// writeInputs writes the inputs of a run to a JSON file in a private directory of its own, and returns both.
+// The file belongs to user, if that is not nil. The caller must remove the directory.
 func writeInputs(
 	run *Run, inputs []app.Input, user *command.User,
 ) (dir runDirectory, path string, err error) {

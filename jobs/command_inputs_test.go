@@ -14,7 +14,8 @@ import (
 	"runboard/jobs/jobstest"
 )
 
-// dumpVariable makes the test binary a command that writes what it has received to the file that the variable names.
+// dumpVariable makes the test binary a command that writes what it has received to the file that the variable
+// names.
 const dumpVariable = "TEST_DUMP"
 
 // received is what a command has received, as bytes because it may not be UTF-8.
@@ -66,8 +67,8 @@ func (r received) variable(name string) (value string, set bool) {
 	return "", false
 }
 
-// dumpKind returns a kind whose command is this test binary with these words and variables, and the path of the
-// file that it writes, see dump.
+// dumpKind returns a kind whose command is this test binary with these words and variables, and the path of
+// the file that it writes, see dump.
 func dumpKind(t *testing.T, run []string, inputs []app.Input, env ...jobs.EnvVar) (kind jobs.Kind, path string) {
 	t.Helper()
 	program, err := os.Executable()

@@ -95,8 +95,8 @@ func TestCommand_InputsFileIsGoneWhateverHappens(t *testing.T) {
 	}
 }
 
-// checkInputsFile checks what a command has seen of its file: its mode and owner, the working directory, its path,
-// and its content.
+// checkInputsFile checks what a command has seen of its file: its mode and owner, the working directory, its
+// path, and its content.
 func checkInputsFile(t *testing.T, seen string) {
 	t.Helper()
 	content, err := os.ReadFile(seen)

@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// maxEnvFile is the maximum size of a file whose content is the value of a variable. Linux starts no command with
-// a longer one.
+// maxEnvFile is the maximum size of a file whose content is the value of a variable. Linux starts no command
+// with a longer one.
 const maxEnvFile = 128 << 10
 
-// EnvVar is a variable that a command gets. Its value is Text, or else it is read at the start of each attempt,
-// without one newline at its end: the content of a file, or a variable of the server.
+// EnvVar is a variable that a command gets. Its value is Text, or else it is read at the start of each
+// attempt, without one newline at its end: the content of a file, or a variable of the server.
 type EnvVar struct {
 	Name string
 	Text string
@@ -44,7 +44,8 @@ func (v EnvVar) Value() (string, error) {
 	return v.Text, nil
 }
 
-// readEnvFile returns the content of a file that can be the value of a variable. The error does not repeat the path.
+// readEnvFile returns the content of a file that can be the value of a variable. The error does not repeat
+// the path.
 func readEnvFile(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {

@@ -175,8 +175,8 @@ func (e *Executor) holdSlot(fetching context.Context, run app.ProcessRun, result
 	}
 }
 
-// runAsync does the work of run on a goroutine of its own, so that the caller need not wait for work that never
-// returns. The channel gets one value when the work has ended in whatever way.
+// runAsync does the work of run on a goroutine of its own, so that the caller need not wait for work that
+// never returns. The channel gets one value when the work has ended in whatever way.
 func (e *Executor) runAsync(run *Run, work func() error) <-chan error {
 	result := make(chan error, 1)
 	go func() {
@@ -203,7 +203,8 @@ func (e *Executor) settle(working context.Context, handle *Run, end ending) {
 			return e.Store.Requeue(ctx, run)
 		})
 	case errors.Is(end.cause, ErrCancelled):
-		e.finish(working, run, app.Outcome{Status: app.Cancelled, Error: handle.masker.text(cancelReason(end.err))})
+		reason := handle.masker.text(cancelReason(end.err))
+		e.finish(working, run, app.Outcome{Status: app.Cancelled, Error: reason})
 	case errors.Is(end.cause, ErrTimeout):
 		timedOut := errors.New("timed out after " + handle.policy.Timeout.String())
 		if left, ok := errors.AsType[stillRunning](end.err); ok {

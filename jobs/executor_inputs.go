@@ -42,7 +42,8 @@ func (e *Executor) readInputs(ctx context.Context, run app.ProcessRun) (app.Inpu
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
 		}
-		e.Log.Log(ctx, app.RepeatedLevel(err), "the inputs of a run cannot be read", "run", run.ID, "error", err)
+		level := app.RepeatedLevel(err)
+		e.Log.Log(ctx, level, "the inputs of a run cannot be read", "run", run.ID, "error", err)
 		if Sleep(ctx, pause) != nil {
 			return nil, context.Cause(ctx)
 		}

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// minMasked is the number of characters from which a secret input is masked. Shorter ones would mask ordinary
-	// text, and show what they are by what is masked.
+	// minMasked is the number of characters from which a secret input is masked. Shorter ones would mask
+	// ordinary text, and show what they are by what is masked.
 	minMasked = 8
 	// minReference is the same for the values of references, which the operator has chosen to keep elsewhere.
 	minReference = 3
@@ -22,8 +22,8 @@ type masker struct {
 	first   [256]bool
 }
 
-// newMasker returns a masker for the values of secret inputs and of references. Those that are too short are not
-// masked.
+// newMasker returns a masker for the values of secret inputs and of references. Those that are too short are
+// not masked.
 func newMasker(inputs, references []string) *masker {
 	m := &masker{}
 	for _, secret := range inputs {
@@ -60,7 +60,8 @@ func (m *masker) text(text string) string {
 	return string(s.write([]byte(text))) + string(s.end())
 }
 
-// beginning returns the beginning of a text with its secrets masked, up to what may be the beginning of a secret.
+// beginning returns the beginning of a text with its secrets masked, up to what may be the beginning of a
+// secret.
 func (m *masker) beginning(text string) string {
 	if m.isEmpty() {
 		return text
@@ -69,8 +70,8 @@ func (m *masker) beginning(text string) string {
 	return string(s.write([]byte(text)))
 }
 
-// match returns the length of the longest secret at the beginning of text, or 0. incomplete reports whether text
-// ends within a longer one.
+// match returns the length of the longest secret at the beginning of text, or 0. incomplete reports whether
+// text ends within a longer one.
 func (m *masker) match(text []byte) (length int, incomplete bool) {
 	if !m.first[text[0]] {
 		return 0, false
@@ -86,7 +87,8 @@ func (m *masker) match(text []byte) (length int, incomplete bool) {
 	return 0, incomplete
 }
 
-// maskStream masks secrets in a stream, also those that two writes split. Secrets that overlap are masked as one.
+// maskStream masks secrets in a stream, also those that two writes split. Secrets that overlap are masked as
+// one.
 type maskStream struct {
 	*masker
 	held   []byte // may be the beginning of a secret
@@ -109,8 +111,8 @@ func (s *maskStream) end() []byte {
 	return s.replace(s.held, true)
 }
 
-// replace returns text with its secrets masked. Unless last is set it holds back what may be the beginning of a
-// secret.
+// replace returns text with its secrets masked. Unless last is set it holds back what may be the beginning of
+// a secret.
 func (s *maskStream) replace(text []byte, last bool) []byte {
 	shown := make([]byte, 0, len(text)+len(mask))
 	for ; len(text) > 0; text = text[1:] {

@@ -40,7 +40,8 @@ func RetryAfter(delay time.Duration, err error) error {
 	return retryError{error: err, delay: max(delay, time.Nanosecond)}
 }
 
-// outcome returns the outcome of the attempt that ended with err: another attempt if one is left, else failure.
+// outcome returns the outcome of the attempt that ended with err: another attempt if one is left, else
+// failure.
 func (r *Run) outcome(err error) app.Outcome {
 	text := r.masker.text(err.Error())
 	retry, _ := errors.AsType[retryError](err)

@@ -66,9 +66,9 @@ type Run struct {
 	done    chan struct{} // closed when everything has been saved
 }
 
-// NewRun returns the handle of an attempt of run with these values of inputs. It passes the reports of the work to
-// save, one call at a time. Engines and unit tests create handles; they must call Close after the work has
-// returned.
+// NewRun returns the handle of an attempt of run with these values of inputs. It passes the reports of the
+// work to save, one call at a time. Engines and unit tests create handles; they must call Close after the
+// work has returned.
 func NewRun(run app.ProcessRun, save func(app.ProgressUpdate), inputs ...app.InputValue) *Run {
 	r := &Run{
 		ID: run.ID, Kind: run.Kind, Attempt: run.Attempt, row: run,
@@ -80,8 +80,8 @@ func NewRun(run app.ProcessRun, save func(app.ProgressUpdate), inputs ...app.Inp
 	return r
 }
 
-// newAttempt returns the handle of an attempt with the limits of policy. All attempts of a run write to one log, so
-// each but the first begins with a header. logLimit is in bytes; 0 means defaultLogLimit.
+// newAttempt returns the handle of an attempt with the limits of policy. All attempts of a run write to one
+// log, so each but the first begins with a header. logLimit is in bytes; 0 means defaultLogLimit.
 func newAttempt(run app.ProcessRun, policy app.Policy, logLimit int64, save func(app.ProgressUpdate)) *Run {
 	r := NewRun(run, save)
 	r.policy = policy
@@ -97,8 +97,8 @@ func newAttempt(run app.ProcessRun, policy app.Policy, logLimit int64, save func
 // Row returns the run as it was when the attempt started.
 func (r *Run) Row() app.ProcessRun { return r.row }
 
-// Inputs returns the values of the inputs, also of secrets, in the order of their declarations. Inputs without a
-// value are absent. The caller must not change them.
+// Inputs returns the values of the inputs, also of secrets, in the order of their declarations. Inputs
+// without a value are absent. The caller must not change them.
 func (r *Run) Inputs() app.InputValues { return r.inputs }
 
 // setInputs sets the values of the inputs. What the work reports is masked from then on.

@@ -30,7 +30,8 @@ var (
 )
 
 // ParseTemplate parses the words of a command with {name} where the value of an input belongs. It refuses
-// places where a value could be more than data: the program, text that an interpreter reads, and parts of words.
+// places where a value could be more than data: the program, text that an interpreter reads, and parts of
+// words.
 func ParseTemplate(run []string, inputs []app.Input) (Template, error) {
 	t := Template{inputs: slices.Clone(inputs)}
 	var guard interpreterGuard
@@ -74,8 +75,8 @@ func (t *Template) place(word templateWord) error {
 	}
 	switch t.inputs[n].Type {
 	case app.SecretInput, app.LinesInput:
-		return fmt.Errorf("{%s} is of the type %s, which is never a word of a command: read the variable INPUT_%s",
-			word.input, t.inputs[n].Type, strings.ToUpper(word.input))
+		return fmt.Errorf("{%s} is of the type %s, which is never a word of a command: read the variable %s",
+			word.input, t.inputs[n].Type, inputVariable(word.input))
 	}
 	if word.text == "" {
 		t.inputs[n].Word = true
@@ -83,7 +84,8 @@ func (t *Template) place(word templateWord) error {
 	return nil
 }
 
-// Inputs returns the inputs that the template was parsed with. Those that stand alone as a word have Word set.
+// Inputs returns the inputs that the template was parsed with. Those that stand alone as a word have Word
+// set.
 func (t Template) Inputs() []app.Input { return t.inputs }
 
 // Words returns the words of the command with these values. An input without a value gives no word.
@@ -129,7 +131,8 @@ func parseWord(text string) (templateWord, error) {
 		name, before := text[at[4]:at[5]], text[:at[0]]
 		alone := before == "" || longOption.MatchString(before)
 		if !alone || end != len(text) {
-			return word, fmt.Errorf("{%s} must be a whole word or all that follows --flag=, not part of %q", name, text)
+			const rule = "{%s} must be a whole word or all that follows --flag=, not part of %q"
+			return word, fmt.Errorf(rule, name, text)
 		}
 		word.input = name
 	}
@@ -149,8 +152,8 @@ type interpreterGuard struct {
 var evalOptions = regexp.MustCompile(`^--(eval|command|print)(=|$)`)
 
 // interpreters match the base names of programs that read a program from their words.
-var interpreters = regexp.MustCompile(`^((sh|bash|dash|ash|zsh|ksh|fish|busybox|env|nice|nohup|sudo|xargs|awk|gawk|` +
-	`perl|ruby|node|deno|bun|php|lua)[0-9.]*|python.*)$`)
+var interpreters = regexp.MustCompile(`^((sh|bash|dash|ash|zsh|ksh|fish|busybox|env|nice|nohup|sudo|xargs|` +
+	`awk|gawk|perl|ruby|node|deno|bun|php|lua)[0-9.]*|python.*)$`)
 
 // optionsWithArgument are the short options of programs that start other programs, and take an argument.
 var optionsWithArgument = map[string]string{"nice": "n", "sudo": "ughpCrtTUDR", "env": "uC"}
@@ -169,7 +172,7 @@ func (g *interpreterGuard) next(word templateWord) {
 		*g = interpreterGuard{interpreter: base}
 	case g.interpreter == "":
 		return
-	case evalOptions.MatchString(word.text) || isShortOption(word.text) && strings.ContainsAny(word.text, "ceErp"):
+	case evalOptions.MatchString(word.text), isShortOption(word.text) && strings.ContainsAny(word.text, "ceErp"):
 		g.program = true
 		g.refuses = fmt.Sprintf("%s may read code there", g.interpreter)
 	case isArgument:

@@ -10,16 +10,16 @@ import (
 	"runboard/jobs"
 )
 
-// NewRun returns a run to call a work function with: the first attempt of run #1 of the kind "test", with these
-// values of inputs. What the work reports appears in the log of the test.
+// NewRun returns a run to call a work function with: the first attempt of run #1 of the kind "test", with
+// these values of inputs. What the work reports appears in the log of the test.
 func NewRun(t testing.TB, inputs ...app.InputValue) *jobs.Run {
 	t.Helper()
 	run, _ := NewRecordedRun(t, app.ProcessRun{ID: 1, Kind: "test", Attempt: 1}, inputs...)
 	return run
 }
 
-// NewRecordedRun returns the handle of an attempt of row with these values of inputs, and a recorder of what the
-// work reports with it.
+// NewRecordedRun returns the handle of an attempt of row with these values of inputs, and a recorder of what
+// the work reports with it.
 func NewRecordedRun(t testing.TB, row app.ProcessRun, inputs ...app.InputValue) (*jobs.Run, *Recorder) {
 	t.Helper()
 	recorder := &Recorder{}
