@@ -74,6 +74,14 @@ func (r ProcessRun) CancelRequested() bool {
 	return r.Status == Started && !r.CancelRequestedAt.IsZero()
 }
 
+// DueAfter returns when a created run becomes due, if that is after now, or else the zero time.
+func (r ProcessRun) DueAfter(now time.Time) time.Time {
+	if r.Status == Created && r.ScheduledAt.After(now) {
+		return r.ScheduledAt
+	}
+	return time.Time{}
+}
+
 // Quarantined reports whether a crash interrupted the run, which may have caused it, and the next one would
 // fail it.
 func (r ProcessRun) Quarantined(maxCrashes int) bool {

@@ -188,6 +188,9 @@ func (h *Hub) renderDue(ctx context.Context) (wait time.Duration) {
 		if v.dirty {
 			wait = min(wait, time.Until(v.notBefore))
 		}
+		if !v.dueAt.IsZero() {
+			wait = min(wait, time.Until(v.dueAt))
+		}
 	}
 	h.notBefore = time.Now().Add(time.Since(began))
 	return max(wait, time.Until(h.notBefore))
@@ -196,6 +199,9 @@ func (h *Hub) renderDue(ctx context.Context) (wait time.Duration) {
 // due returns the views that may have changed and whose interval has passed.
 func (h *Hub) due(now time.Time) (due []*view) {
 	for _, v := range h.views {
+		if !v.dueAt.IsZero() && !v.dueAt.After(now) {
+			v.dirty, v.dueAt = true, time.Time{}
+		}
 		if v.dirty && !v.notBefore.After(now) {
 			due = append(due, v)
 		}

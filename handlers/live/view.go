@@ -35,6 +35,7 @@ type view struct {
 	joining     []*Subscriber // subscribers without their first frame
 	dirty       bool          // the store may have changed since it was read
 	notBefore   time.Time     // earliest time of the next frame
+	dueAt       time.Time     // when a shown run becomes due, which changes what it waits for; zero: never
 	renderedAt  time.Time
 
 	number   int64        // of the newest frame; 0 before the first
@@ -49,6 +50,18 @@ type result struct {
 	page   app.Page
 	run    app.RunPage
 	loaded any
+}
+
+// dueAt returns when the first of the created runs becomes due that is not due now, or the zero time.
+func (r result) dueAt(now time.Time) (first time.Time) {
+	first = r.run.Run.DueAfter(now)
+	for i := range r.page.Runs {
+		due := r.page.Runs[i].DueAfter(now)
+		if first.IsZero() || !due.IsZero() && due.Before(first) {
+			first = due
+		}
+	}
+	return first
 }
 
 // state is a view at one moment. It is immutable, so subscribers share it. It holds rendered HTML, so a
@@ -95,6 +108,7 @@ func (v *view) refresh(ctx context.Context, store app.Store, t *templates.Templa
 	if err != nil {
 		return false, err
 	}
+	v.dueAt = fresh.dueAt(time.Now())
 	next := &state{number: v.number, snapshot: v.snapshot(fresh, t)}
 	if v.number > 0 && v.isShown(fresh) {
 		if v.current == nil && len(v.joining) > 0 {
@@ -182,7 +196,8 @@ func (v *view) isShown(fresh result) bool {
 		slices.EqualFunc(old.Runs, page.Runs, sameState)
 }
 
-// sameState reports whether two states of a run look the same. What a run waits for changes without a new version.
+// sameState reports whether two states of a run look the same. What a run waits for changes without a new
+// version.
 func sameState(a, b app.ProcessRun) bool {
 	return a.ID == b.ID && a.Version == b.Version && a.Waiting == b.Waiting
 }
