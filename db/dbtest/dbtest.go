@@ -72,6 +72,7 @@ func Run(t *testing.T, subject Subject) {
 		{"Inputs", testInputs},
 		{"Secret inputs", testSecrets},
 		{"KindOverviews and QueueAhead", testKinds},
+		{"What runs wait for", testWaiting},
 		{"Overview", testOverview},
 		{"Start, Finish and Requeue", testTransitions},
 		{"Fast paths", testFastPaths},

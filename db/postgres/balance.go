@@ -13,7 +13,8 @@ import (
 const (
 	balanceJobs = `UPDATE river_job SET state = 'available'
 		WHERE id = ANY ($1) AND state IN ('pending', 'scheduled') RETURNING queue`
-	notifyQueue = `SELECT pg_notify(current_schema() || '.river_insert', json_build_object('queue', $1::text)::text)`
+	notifyQueue = `SELECT pg_notify(current_schema() || '.river_insert',
+		json_build_object('queue', $1::text)::text)`
 )
 
 // balancer is what a node still has to do for runs that may start.
@@ -73,10 +74,7 @@ func (b *balancer) take() (groups []limitGroup, sweep sweepScope) {
 }
 
 // ApplyDefinitions implements app.ClusterStore.
-func (s *Store) ApplyDefinitions() {
-	s.balancer.sweepSoon(fullSweep)
-	s.changes.Notify() // pages show which runs wait for a limit
-}
+func (s *Store) ApplyDefinitions() { s.balancer.sweepSoon(fullSweep) }
 
 // balanceLoop balances groups when that is due, until ctx ends.
 func (s *Store) balanceLoop(ctx context.Context) {

@@ -26,8 +26,8 @@ const (
 const makeAvailable = `UPDATE river_job SET state = 'available'
 	WHERE id = ANY ($1) AND state = 'scheduled' AND scheduled_at < now() + interval '5 seconds'`
 
-// addJobs inserts a job for each created run, and returns the job IDs in the same order. If the runs may wait,
-// the jobs of those that are due are pending.
+// addJobs inserts a job for each created run, and returns the job IDs in the same order. If the runs may
+// wait, the jobs of those that are due are pending.
 func (tx *transaction) addJobs(mayWait bool, runs ...app.ProcessRun) ([]int64, error) {
 	params := make([]river.InsertManyParams, len(runs))
 	for i, run := range runs {

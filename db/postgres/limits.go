@@ -12,8 +12,8 @@ import (
 // start; balance makes the jobs of those available that may. Both hold the lock of the runs that are counted
 // together, so they see each other's changes.
 
-// limitGroup are the runs that are counted together: those of a kind and, if its policy says so, with the same
-// concurrency key.
+// limitGroup are the runs that are counted together: those of a kind and, if its policy says so, with the
+// same concurrency key.
 type limitGroup struct {
 	kind, key string
 	policy    app.Policy
@@ -40,8 +40,8 @@ func (s *Store) groupOf(run app.ProcessRun) limitGroup {
 // isLimited reports whether the policy limits the runs of the group.
 func (g limitGroup) isLimited() bool { return g.policy.Concurrency > 0 }
 
-// where returns the condition that a run is in the group. $1 and $2 are its kind and key. The condition is part
-// of the text, so that the planner can use the index of its runs.
+// where returns the condition that a run is in the group. $1 and $2 are its kind and key. The condition is
+// part of the text, so that the planner can use the index of its runs.
 func (g limitGroup) where() string {
 	switch {
 	case len(g.policy.ConcurrencyKey) == 0:
@@ -147,8 +147,8 @@ func (tx *transaction) startRun(run app.ProcessRun, request updateRequest) (app.
 	return started, nil
 }
 
-// hold gives a created run a pending job in place of the one that was delivered. It fails with CodeConflict if
-// the run has changed.
+// hold gives a created run a pending job in place of the one that was delivered. It fails with CodeConflict
+// if the run has changed.
 func (tx *transaction) hold(run app.ProcessRun, request updateRequest) error {
 	current, found, err := tx.lock(run.ID)
 	if err != nil {

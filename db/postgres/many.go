@@ -47,7 +47,8 @@ func (s *Store) changeMany(statement string) func(ctx context.Context, batch []*
 
 // changeBatch executes a statement of changeRuns, and sets the results of its requests.
 func changeBatch(
-	ctx context.Context, q sqlx.QueryerContext, statement string, now time.Time, node int64, batch []*updateRequest,
+	ctx context.Context, q sqlx.QueryerContext, statement string, now time.Time, node int64,
+	batch []*updateRequest,
 ) error {
 	var runs, expected, jobs []int64
 	for _, request := range batch {

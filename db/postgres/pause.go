@@ -26,8 +26,8 @@ func (s *Store) PauseKind(ctx context.Context, kind string, paused bool) error {
 	return s.readPaused(ctx)
 }
 
-// PausedKinds implements app.ClusterStore. If another node has just paused a kind or resumed it, this node may not
-// know it yet; StartJob does.
+// PausedKinds implements app.ClusterStore. If another node has just paused a kind or resumed it, this node
+// may not know it yet; StartJob does.
 func (s *Store) PausedKinds() []string { return *s.paused.Load() }
 
 func (s *Store) isPaused(kind string) bool { return slices.Contains(s.PausedKinds(), kind) }

@@ -11,8 +11,8 @@ import (
 	"runboard/db/query"
 )
 
-// sweepInterval is how often a node looks for runs that wait although they may start: the node that should have
-// balanced their group may be lost, and the definitions of nodes may differ.
+// sweepInterval is how often a node looks for runs that wait although they may start: the node that should
+// have balanced their group may be lost, and the definitions of nodes may differ.
 const sweepInterval = 15 * time.Second
 
 // sweepScope is how much a sweep changes.
@@ -22,8 +22,8 @@ const (
 	noSweep sweepScope = iota
 	// periodicSweep finds runs that wait although they may start.
 	periodicSweep
-	// fullSweep follows a change of definitions or pauses. It also has runs wait that need not have waited before,
-	// so that their jobs do not delay others.
+	// fullSweep follows a change of definitions or pauses. It also has runs wait that need not have waited
+	// before, so that their jobs do not delay others.
 	fullSweep
 )
 
@@ -46,7 +46,7 @@ const (
 	releaseJobs = `UPDATE river_job SET state = 'available' WHERE state = 'pending' AND id IN (
 			SELECT id FROM river_job WHERE state = 'pending' AND kind = $1
 				AND NOT EXISTS (SELECT FROM paused_kinds WHERE kind = $2)
-			ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED)
+			ORDER BY id + 0 LIMIT $3 FOR UPDATE SKIP LOCKED)
 		RETURNING queue`
 	// pendingKinds is a loose index scan for the kinds of waiting jobs.
 	pendingKinds = `WITH RECURSIVE kinds (kind) AS (
@@ -57,14 +57,15 @@ const (
 		SELECT kind FROM kinds WHERE kind IS NOT NULL`
 )
 
-// freeKeys is the query for the concurrency keys of a kind whose runs wait although fewer than $2 are started. It
-// is a loose index scan: it costs a few probes for each key, whatever the number of runs.
+// freeKeys is the query for the concurrency keys of a kind whose runs wait although fewer than $2 are
+// started. It is a loose index scan: it costs a few probes for each key, whatever the number of runs.
 var freeKeys = query.SQL(`WITH RECURSIVE keys (key) AS (
 		SELECT min(concurrency_key) FROM process_runs
 			WHERE kind = $1 AND status = :created AND concurrency_key <> ''
 		UNION ALL
 		SELECT (SELECT min(concurrency_key) FROM process_runs
-				WHERE kind = $1 AND status = :created AND concurrency_key <> '' AND concurrency_key > keys.key)
+				WHERE kind = $1 AND status = :created AND concurrency_key <> ''
+					AND concurrency_key > keys.key)
 			FROM keys WHERE keys.key IS NOT NULL)
 	SELECT key FROM keys WHERE key IS NOT NULL
 		AND EXISTS (SELECT FROM (SELECT job FROM process_runs
@@ -119,8 +120,8 @@ func (s *Store) namesByJob() map[string]string {
 	return names
 }
 
-// park has the available jobs of limited and of paused kinds wait. A million of them, when each was found out by
-// its start, would delay other kinds.
+// park has the available jobs of limited and of paused kinds wait. A million of them, when each was found out
+// by its start, would delay other kinds.
 func (s *Store) park(ctx context.Context, names map[string]string) error {
 	kinds := maps.Clone(names)
 	maps.DeleteFunc(kinds, func(_, name string) bool { return !s.mayWait(name) })
@@ -144,8 +145,8 @@ func (s *Store) park(ctx context.Context, names map[string]string) error {
 	return nil
 }
 
-// sweepKind balances the groups of a kind with runs that wait although they may start. most is how many jobs it
-// releases if the kind has no limit.
+// sweepKind balances the groups of a kind with runs that wait although they may start. most is how many jobs
+// it releases if the kind has no limit.
 func (s *Store) sweepKind(ctx context.Context, kind string, most int) error {
 	policy := s.policy(kind)
 	if policy.Concurrency == 0 {
@@ -170,8 +171,8 @@ func (s *Store) sweepKind(ctx context.Context, kind string, most int) error {
 	return nil
 }
 
-// release makes the jobs of the oldest waiting runs of a kind available, at most most of them, unless the kind is
-// paused.
+// release makes the jobs of the oldest waiting runs of a kind available, at most most of them, unless the
+// kind is paused.
 func (s *Store) release(ctx context.Context, kind string, most int) error {
 	job := app.Job{RunKind: kind}.Kind()
 	for left := most; left > 0; {

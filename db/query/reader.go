@@ -128,7 +128,9 @@ func (r *Reader) Revisions(ctx context.Context, ids []int64) (map[int64]app.Revi
 		}
 		s.fillWaiting(runs)
 		for i, row := range found {
-			revisions[row.ID] = app.Revision{Version: row.Version, LogEnd: row.LogEnd, Waiting: runs[i].Waiting}
+			revisions[row.ID] = app.Revision{
+				Version: row.Version, LogEnd: row.LogEnd, Waiting: runs[i].Waiting,
+			}
 		}
 	})
 	return revisions, err

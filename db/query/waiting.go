@@ -7,8 +7,8 @@ import (
 	"runboard/app"
 )
 
-// waitingReader reads what the created runs of a page wait for. Its cost depends on the number of different kinds
-// and concurrency keys among them, and on the limits of these kinds.
+// waitingReader reads what the created runs of a page wait for. Its cost depends on the number of different
+// kinds and concurrency keys among them, and on the limits of these kinds.
 type waitingReader struct {
 	*snapshot
 	paused []string

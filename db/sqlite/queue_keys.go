@@ -10,8 +10,8 @@ import (
 )
 
 // The runs of a kind with concurrency keys are found by way of the table waiting_keys, which has the oldest
-// created run of each key: a million runs of a key that is full cost one step, and a thousand keys that are not
-// cost only as many as are needed.
+// created run of each key: a million runs of a key that is full cost one step, and a thousand keys that are
+// not cost only as many as are needed.
 var (
 	waitingKeys = `SELECT concurrency_key, first_id FROM waiting_keys INDEXED BY waiting_keys_by_id
 		WHERE kind = ?1 AND first_id > ?2 AND concurrency_key NOT IN (SELECT value FROM json_each(?3))

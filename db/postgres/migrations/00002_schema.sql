@@ -287,8 +287,9 @@ END $$;
 CREATE TRIGGER run_inputs_delete AFTER DELETE ON process_runs
   FOR EACH ROW WHEN (old.inputs > 0) EXECUTE FUNCTION drop_inputs();
 
--- The jobs of runs that must wait, for a limit or because their kind is paused, are pending.
-CREATE INDEX river_job_pending ON river_job (kind, id) WHERE state = 'pending';
+-- The jobs of runs that must wait, for a limit or because their kind is paused, are pending. The index is on an
+-- expression so that the planner does not walk the primary key instead, with the jobs of all other runs.
+CREATE INDEX river_job_pending ON river_job (kind, (id + 0)) WHERE state = 'pending';
 
 -- The kinds whose created runs wait until they are resumed.
 CREATE TABLE paused_kinds (

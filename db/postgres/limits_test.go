@@ -1,0 +1,269 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"runboard/app"
+)
+
+// definitions is a source of kinds that a test can change.
+type definitions struct {
+	mu       sync.Mutex
+	policies map[string]app.Policy
+}
+
+func limitedTo(concurrency int, key ...string) *definitions {
+	policy := app.Policy{Concurrency: concurrency, ConcurrencyKey: key}
+	return &definitions{policies: map[string]app.Policy{kind: policy}}
+}
+
+func (d *definitions) set(policy app.Policy) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.policies[kind] = policy
+}
+
+func (d *definitions) Kinds() []app.Kind {
+	defined, _ := d.Kind(kind)
+	return []app.Kind{defined}
+}
+
+func (d *definitions) Kind(name string) (app.Kind, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	policy, known := d.policies[name]
+	return app.Kind{Name: name, Policy: policy}, known
+}
+
+// jobStates returns the states of the jobs of runs.
+func jobStates(t testing.TB, store *Store, runs []app.ProcessRun) (states []string) {
+	t.Helper()
+	for _, run := range runs {
+		var state string
+		ok(t, store.db.GetContext(ctx, &state, `SELECT state FROM river_job
+			JOIN process_runs ON process_runs.job = river_job.id WHERE process_runs.id = $1`, run.ID))
+		states = append(states, state)
+	}
+	return states
+}
+
+// wantStates waits until the jobs of runs have these states.
+func wantStates(t testing.TB, store *Store, runs []app.ProcessRun, want ...string) {
+	t.Helper()
+	until(t, fmt.Sprintf("the jobs are %v", want), func() bool {
+		return slices.Equal(jobStates(t, store, runs), want)
+	})
+}
+
+// jobIn returns the job of a run.
+func jobIn(t testing.TB, store *Store, run app.ProcessRun) int64 {
+	t.Helper()
+	return number(t, store, "SELECT job FROM process_runs WHERE id = $1", run.ID)
+}
+
+const (
+	pending   = "pending"
+	available = "available"
+	cancelled = "cancelled"
+)
+
+func TestLimits_OldestRunsHaveAvailableJobs(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{Definitions: limitedTo(2)})
+	runs := create(t, store, 5)
+	wantStates(t, store, runs, available, available, pending, pending, pending)
+	first := start(t, store, runs[0])
+	start(t, store, runs[1])
+	_, err := store.Cancel(ctx, runs[2].ID) // it waits
+	ok(t, err)
+	wantStates(t, store, runs[2:], cancelled, pending, pending)
+	ok(t, store.Finish(ctx, first, app.Outcome{Status: app.Completed}))
+	wantStates(t, store, runs[3:], available, pending)
+	_, err = store.Cancel(ctx, runs[3].ID) // it would have started next
+	ok(t, err)
+	wantStates(t, store, runs[3:], cancelled, available)
+	_, err = store.Retry(ctx, runs[2].ID) // it is older
+	ok(t, err)
+	wantStates(t, store, runs[2:], available, cancelled, available)
+	wantHeld(t, store, runs[4])
+	wantStates(t, store, runs[2:], available, cancelled, pending)
+}
+
+// wantHeld starts a run with its job, which must wait.
+func wantHeld(t testing.TB, store *Store, run app.ProcessRun) {
+	t.Helper()
+	before := jobIn(t, store, run)
+	if _, err := store.StartJob(ctx, get(t, store, run.ID), before); !errors.Is(err, app.ErrHeld) {
+		t.Fatalf("the start of run %d returns %v", run.ID, err)
+	}
+	if jobIn(t, store, run) == before {
+		t.Errorf("the held run still has the job that was delivered")
+	}
+}
+
+func TestLimits_AreCountedByKey(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{Definitions: limitedTo(1, "database")})
+	var runs []app.ProcessRun
+	for _, database := range []string{"shop", "shop", "crm"} {
+		input := app.InputValue{Name: "database", Type: app.TextInput, Texts: []string{database}}
+		request := app.CreateRequest{Kind: kind, Count: 1, Inputs: app.InputValues{input}}
+		batch, err := store.Create(ctx, request)
+		ok(t, err)
+		runs = append(runs, batch.Runs()...)
+	}
+	wantStates(t, store, runs, available, pending, available)
+	started := start(t, store, runs[0])
+	wantHeld(t, store, runs[1])
+	start(t, store, runs[2])
+	ok(t, store.Requeue(ctx, started))
+	wantStates(t, store, runs[:2], available, pending)
+}
+
+// Of many starts at once, as many succeed as the limit allows.
+func TestLimits_ConcurrentStartsKeepThem(t *testing.T) {
+	t.Parallel()
+	const limit = 3
+	a, b := newStores(t, Options{Definitions: limitedTo(limit)})
+	runs := create(t, a, 20)
+	var starts sync.WaitGroup
+	for i, run := range runs {
+		store := []*Store{a, b}[i%2]
+		starts.Go(func() {
+			_, err := store.StartJob(ctx, run, jobIn(t, store, run))
+			if err != nil && !errors.Is(err, app.ErrHeld) {
+				t.Error(err)
+			}
+		})
+	}
+	starts.Wait()
+	if counts := checkCounts(t, a); counts[app.Started] > limit {
+		t.Errorf("%d runs are started", counts[app.Started])
+	}
+	for counts := checkCounts(t, a); counts[app.Started] < limit; counts = checkCounts(t, a) {
+		for _, run := range runs { // those that may start have got a new job
+			if run = get(t, a, run.ID); run.Status == app.Created {
+				_, _ = a.StartJob(ctx, run, jobIn(t, a, run))
+			}
+		}
+	}
+	if counts := checkCounts(t, a); counts[app.Started] != limit {
+		t.Errorf("%d runs are started", counts[app.Started])
+	}
+}
+
+// A node that does not know of a pause yet fetches a job, but its start is refused.
+func TestPause_StartIsRefused(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	runs := create(t, store, 3)
+	execute(t, store, "INSERT INTO paused_kinds (kind, paused_at) VALUES ($1, 1)", kind)
+	wantHeld(t, store, runs[0])
+	if jobStates(t, store, runs[:1])[0] != pending {
+		t.Error("the job of a paused run does not wait")
+	}
+	ok(t, store.readPaused(ctx)) // as it does when it is notified
+	wantStates(t, store, runs, pending, pending, pending)
+	ok(t, store.PauseKind(ctx, kind, false))
+	wantStates(t, store, runs, available, available, available)
+}
+
+func TestPause_AllNodesApplyIt(t *testing.T) {
+	t.Parallel()
+	a, b := newStores(t, Options{})
+	ok(t, a.PauseKind(ctx, kind, true))
+	until(t, "the other node knows", func() bool { return slices.Contains(b.PausedKinds(), kind) })
+	runs := create(t, b, 2)
+	wantStates(t, a, runs, pending, pending)
+	ok(t, b.PauseKind(ctx, kind, false))
+	wantStates(t, a, runs, available, available)
+	until(t, "the first node knows", func() bool { return len(a.PausedKinds()) == 0 })
+}
+
+// A node that is lost between a commit and its balance leaves runs that wait for nothing.
+func TestSweep_FindsRunsThatWaitForNothing(t *testing.T) {
+	t.Parallel()
+	for name, key := range map[string][]string{"whole kind": nil, "keys": {"database"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := newStore(t, Options{Definitions: limitedTo(1, key...)})
+			runs := create(t, store, 3)
+			if key != nil {
+				execute(t, store, "UPDATE process_runs SET concurrency_key = 'k'")
+			}
+			wantStates(t, store, runs[1:], pending, pending)
+			execute(t, store, "UPDATE river_job SET state = 'pending'")
+			ok(t, store.sweep(ctx, periodicSweep))
+			wantStates(t, store, runs, available, pending, pending)
+			start(t, store, runs[0])
+			ok(t, store.sweep(ctx, periodicSweep))
+			wantStates(t, store, runs[1:], pending, pending)
+		})
+	}
+}
+
+func TestSweep_AppliesChangedDefinitions(t *testing.T) {
+	t.Parallel()
+	defined := limitedTo(0)
+	store := newStore(t, Options{Definitions: defined})
+	runs := create(t, store, 4)
+	wantStates(t, store, runs, available, available, available, available)
+	for _, step := range []struct {
+		limit int
+		want  []string
+	}{
+		{1, []string{available, pending, pending, pending}},
+		{3, []string{available, available, available, pending}},
+		{0, []string{available, available, available, available}},
+	} {
+		defined.set(app.Policy{Concurrency: step.limit})
+		store.ApplyDefinitions()
+		wantStates(t, store, runs, step.want...)
+	}
+}
+
+// The cost does not depend on the number of runs that wait.
+func TestPlan_LimitsUseIndexes(t *testing.T) {
+	t.Parallel()
+	const many = 100_000
+	store := newStore(t, Options{})
+	execute(t, store, "ALTER TABLE process_runs SET (autovacuum_enabled = false)")
+	execute(t, store, "ALTER TABLE river_job SET (autovacuum_enabled = false)")
+	insertAs(t, store, many, "CASE WHEN i % 3 = 0 THEN 'other' ELSE 'test' END", "0")
+	execute(t, store, "UPDATE process_runs SET job = id, concurrency_key = 'key ' || id % 7 WHERE id % 2 = 0")
+	execute(t, store, `INSERT INTO river_job (id, kind, state, queue, args, max_attempts)
+		SELECT id, 'run:' || kind, 'pending', 'runs', '{}', 9 FROM process_runs`)
+	execute(t, store, "VACUUM ANALYZE process_runs, river_job")
+	whole := limitGroup{kind: "test", policy: app.Policy{Concurrency: 3}}
+	keyed := limitGroup{kind: "test", key: "key 2", policy: whole.policy}
+	keyed.policy.ConcurrencyKey = []string{"database"}
+	for name, statement := range map[string]struct {
+		text string
+		args []any
+	}{
+		"the start in a kind":     {whole.mayStart(), []any{"test", "", 3, 0, many}},
+		"the start with a key":    {keyed.mayStart(), []any{"test", "key 2", 3, 0, many}},
+		"the next runs of a kind": {whole.ready(), []any{"test", "", 3, 9e12}},
+		"the next runs of a key":  {keyed.ready(), []any{"test", "key 2", 3, 9e12}},
+		"the free keys":           {freeKeys, []any{"test", 3}},
+		"the kinds that wait":     {pendingKinds, nil},
+		"a batch to release":      {releaseJobs, []any{"run:test", "test", 10}},
+	} {
+		var lines []string
+		ok(t, store.db.SelectContext(ctx, &lines,
+			"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) "+statement.text, statement.args...))
+		plan := strings.Join(lines, "\n")
+		looked := buffers.FindStringSubmatch(plan)
+		hit, _ := strconv.Atoi(looked[1])
+		read, _ := strconv.Atoi(looked[2])
+		if blocks := hit + read; blocks > 300 { // all runs are more than 1,500
+			t.Errorf("%s looks at %d blocks: %s", name, blocks, plan)
+		}
+	}
+}
