@@ -146,8 +146,8 @@ type DueKind struct {
 	Name string
 	// Limit is the most runs of the kind; 0: any number.
 	Limit int
-	// PerKey is the most runs with the same concurrency key, and FullKeys are the keys without any; 0: keys do
-	// not matter.
+	// PerKey is the most runs with the same concurrency key, and FullKeys are the keys without any; 0: keys
+	// do not matter.
 	PerKey   int
 	FullKeys []string
 }
@@ -175,8 +175,8 @@ type ClusterStore interface {
 	LeaseLeft() time.Duration
 
 	// StartJob is Start for a worker that holds a job. It also fails with CodeConflict if the run has another
-	// job, and with ErrHeld if the run must wait because its kind is paused or a limit is full. Then the run has
-	// a new job, which is delivered when the run may start.
+	// job, and with ErrHeld if the run must wait because its kind is paused or a limit is full. Then the run
+	// has a new job, which is delivered when the run may start.
 	StartJob(ctx context.Context, run ProcessRun, job int64) (ProcessRun, error)
 
 	// Adopt records that this node continues a started run that was snoozed. It fails with CodeConflict if

@@ -88,7 +88,6 @@ func (d *dispatcher) dispatch(ctx context.Context) {
 			d.prefetched.invalidate() // no notification comes when an older run becomes due
 		case <-replaced:
 			d.prefetched.invalidate()
-			d.queue.Store.Changed().Notify() // pages show which runs wait for a limit
 		case first := <-d.events:
 			d.drainEvents(first)
 		}

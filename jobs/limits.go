@@ -39,7 +39,8 @@ func (l *limits) remove(run app.ProcessRun) (wasFull bool) {
 	return wasFull
 }
 
-// decrement removes keys whose count is 0, so that the map does not grow with the keys of all runs there were.
+// decrement removes keys whose count is 0, so that the map does not grow with the keys of all runs there
+// were.
 func decrement[K comparable](counts map[K]int, key K) {
 	counts[key]--
 	if counts[key] == 0 {
@@ -93,8 +94,8 @@ func (l *limits) due(kinds []string, heldBack int) []app.DueKind {
 	return due
 }
 
-// fullKeys returns the concurrency keys of a kind with which no more runs may start. There are at most as many
-// as workers.
+// fullKeys returns the concurrency keys of a kind with which no more runs may start. There are at most as
+// many as workers.
 func (l *limits) fullKeys(kind string) (full []string) {
 	concurrency := l.policy(kind).Concurrency
 	for key, n := range l.inKey {

@@ -32,7 +32,8 @@ func TestLimits_CountByKindAndKey(t *testing.T) {
 	t.Parallel()
 	l := newLimits(testPolicies)
 	for _, run := range []app.ProcessRun{
-		runOf("free", ""), runOf("free", "a"), runOf("whole", "a"), runOf("by key", "a"), runOf("unknown", ""),
+		runOf("free", ""), runOf("free", "a"), runOf("whole", "a"), runOf("by key", "a"),
+		runOf("unknown", ""),
 	} {
 		l.add(run)
 	}

@@ -1,5 +1,5 @@
-// Package limitstest holds the tests of concurrency limits and pauses that every engine passes. They run nodes with
-// work that the tests control, and compare what runs with what may run.
+// Package limitstest holds the tests of concurrency limits and pauses that every engine passes. They run
+// nodes with work that the tests control, and compare what runs with what may run.
 package limitstest
 
 import (
@@ -50,8 +50,8 @@ var (
 	errLater  = jobs.RetryAfter(time.Second, errors.New("broken, try again later"))
 )
 
-// world is a cluster with runs whose work the test controls. Its work functions are the witness: they know what
-// is going on, whatever the database says.
+// world is a cluster with runs whose work the test controls. Its work functions are the witness: they know
+// what is going on, whatever the database says.
 type world struct {
 	testing.TB
 	cluster  Cluster
@@ -74,7 +74,8 @@ func newWorld(t testing.TB, cluster Cluster) *world {
 	t.Helper()
 	w := &world{
 		TB: t, cluster: cluster, limits: map[string]int{free: 0, whole: 2, keyed: 1},
-		paused: map[string]time.Time{}, allowed: map[string]int{}, going: map[group]int{}, working: map[int64]chan error{},
+		paused: map[string]time.Time{}, allowed: map[string]int{}, going: map[group]int{},
+		working: map[int64]chan error{},
 	}
 	registry, err := jobs.NewRegistry(w.kinds()...)
 	if err != nil {

@@ -68,7 +68,9 @@ func (w *world) endSome(r *rand.Rand) {
 func (w *world) commandSome(
 	r *rand.Rand, command func(context.Context, int64) (app.ProcessRun, error), from ...app.Status,
 ) {
-	runs := slices.DeleteFunc(w.all(), func(run app.ProcessRun) bool { return !slices.Contains(from, run.Status) })
+	runs := slices.DeleteFunc(w.all(), func(run app.ProcessRun) bool {
+		return !slices.Contains(from, run.Status)
+	})
 	if len(runs) == 0 {
 		return
 	}
@@ -99,7 +101,8 @@ func (w *world) missing() string {
 			started[g]++
 			going = append(going, run.ID)
 			if since, paused := w.paused[run.Kind]; paused && run.StartedAt.After(since) {
-				w.Fatalf("run %d was started at %v, but its kind is paused since %v", run.ID, run.StartedAt, since)
+				w.Fatalf("run %d was started at %v, but its kind is paused since %v",
+					run.ID, run.StartedAt, since)
 			}
 		case run.Status == app.Created:
 			waiting[g]++
@@ -113,7 +116,8 @@ func (w *world) missing() string {
 		_, paused := w.paused[g.kind]
 		limit := w.limits[g.kind]
 		if !paused && (limit == 0 || started[g] < limit) {
-			return fmt.Sprintf("%d runs of %v wait and %d are started; the limit is %d", n, g, started[g], limit)
+			return fmt.Sprintf("%d runs of %v wait and %d are started; the limit is %d",
+				n, g, started[g], limit)
 		}
 	}
 	return ""

@@ -174,7 +174,8 @@ func testRetries(t *testing.T, cluster Cluster) {
 	w.end(first, errLater)
 	w.expect(first + 1)
 	w.waitUntil(func() string {
-		if page, err := w.store().Run(context.Background(), first); err != nil || page.Run.Waiting.By != first+1 {
+		page, err := w.store().Run(context.Background(), first)
+		if err != nil || page.Run.Waiting.By != first+1 {
 			return fmt.Sprintf("the run waits for %+v: %v", page.Run.Waiting, err)
 		}
 		return ""

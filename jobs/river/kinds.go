@@ -35,8 +35,8 @@ func (k *runKinds) read() {
 	k.current.Store(&kinds)
 }
 
-// fetched returns the kinds of jobs to fetch: all but those of paused kinds. It is never nil, which would mean
-// all kinds to River.
+// fetched returns the kinds of jobs to fetch: all but those of paused kinds. It is never nil, which would
+// mean all kinds to River.
 func (k *runKinds) fetched() []string {
 	paused := k.store.PausedKinds()
 	kinds := *k.current.Load()

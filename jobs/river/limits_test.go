@@ -60,8 +60,8 @@ type engineNode struct {
 
 func (n *engineNode) Store() app.Store { return n.store }
 
-// Kill first cuts the work off from the store, so that no result is saved. The other node learns of it when the
-// store is closed.
+// Kill first cuts the work off from the store, so that no result is saved. The other node learns of it when
+// the store is closed.
 func (n *engineNode) Kill() {
 	n.cut.Store(true)
 	n.hardStop()
