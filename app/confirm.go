@@ -29,9 +29,9 @@ func (k Kind) Question(values InputValues) string {
 	})
 }
 
-// ConfirmToken returns a token for what a page shows before it starts count runs with these values. It changes
-// whenever the definition of the kind or a shown value changes, and is the same on all nodes with the same
-// definition. It tells nothing of secrets but which are given.
+// ConfirmToken returns a token for what a page shows before it starts count runs with these values. It
+// changes whenever the definition of the kind or a shown value changes, and is the same on all nodes with the
+// same definition. It tells nothing of secrets but which are given.
 func (k Kind) ConfirmToken(count int, values InputValues) string {
 	hash := sha256.New()
 	add := func(text string) { hash.Write([]byte(strconv.Quote(text) + "\n")) }

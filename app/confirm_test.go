@@ -49,6 +49,11 @@ func TestKind_ConfirmTokenCoversWhatIsShown(t *testing.T) {
 	if kind.ConfirmToken(1, with(2, "another")) != token {
 		t.Error("the token depends on a secret")
 	}
+	changed := func(change func(*app.Kind)) string {
+		other := kind
+		change(&other)
+		return other.ConfirmToken(1, confirmed)
+	}
 	for name, other := range map[string]string{
 		"another count":      kind.ConfirmToken(2, confirmed),
 		"another value":      kind.ConfirmToken(1, with(0, "crm")),
@@ -56,9 +61,9 @@ func TestKind_ConfirmTokenCoversWhatIsShown(t *testing.T) {
 		"one joined choice":  kind.ConfirmToken(1, with(1, "a\"\n\"b")),
 		"a missing value":    kind.ConfirmToken(1, confirmed[1:]),
 		"a missing secret":   kind.ConfirmToken(1, confirmed[:2]),
-		"another kind":       app.Kind{Name: "b", Definition: "1", Confirm: "Now?"}.ConfirmToken(1, confirmed),
-		"another definition": app.Kind{Name: "backup", Definition: "2", Confirm: "Now?"}.ConfirmToken(1, confirmed),
-		"another question":   app.Kind{Name: "backup", Definition: "1", Confirm: "Then?"}.ConfirmToken(1, confirmed),
+		"another kind":       changed(func(k *app.Kind) { k.Name = "b" }),
+		"another definition": changed(func(k *app.Kind) { k.Definition = "2" }),
+		"another question":   changed(func(k *app.Kind) { k.Confirm = "Then?" }),
 	} {
 		if other == token {
 			t.Errorf("%s has the same token", name)

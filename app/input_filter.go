@@ -25,7 +25,8 @@ func NewInputFilter(values map[string]string) InputFilter {
 	return InputFilter{encoded.Encode()}
 }
 
-// ParseInputFilter returns the filter for the values that a request gives, by name. It fails with CodeMalformed.
+// ParseInputFilter returns the filter for the values that a request gives, by name. It fails with
+// CodeMalformed.
 func ParseInputFilter(given map[string]string) (InputFilter, error) {
 	if len(given) > MaxInputs {
 		return InputFilter{}, Errorf(CodeMalformed, "Filter by at most %d inputs.", MaxInputs)
@@ -34,7 +35,8 @@ func ParseInputFilter(given map[string]string) (InputFilter, error) {
 	for name, value := range given {
 		value = strings.ReplaceAll(value, "\r\n", "\n") // as values are kept
 		if checkCharacters(name, false) != nil || checkCharacters(value, true) != nil {
-			return InputFilter{}, Errorf(CodeMalformed, "An input of a filter has characters that no input can have.")
+			const text = "An input of a filter has characters that no input can have."
+			return InputFilter{}, Errorf(CodeMalformed, text)
 		}
 		values[name] = value
 	}

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// InputsOfForm checks the values of a form like CheckInputs. In a form a flag that is set is sent as "false" and
-// then "true", because a browser does not send a checkbox that is not checked.
+// InputsOfForm checks the values of a form like CheckInputs. In a form a flag that is set is sent as "false"
+// and then "true", because a browser does not send a checkbox that is not checked.
 func InputsOfForm(inputs []Input, form map[string][]string) (InputValues, error) {
 	given := maps.Clone(form)
 	for _, input := range inputs {

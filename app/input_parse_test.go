@@ -1,7 +1,10 @@
 package app
 
 import (
+	"encoding/json"
+	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -101,7 +104,9 @@ func TestInputsOfJSON_ReportsAllFaults(t *testing.T) {
 	if !reflect.DeepEqual(err, want) {
 		t.Errorf("the faults are %v, want %v", err, want)
 	}
-	for object, code := range map[string]Code{`{"level":`: CodeMalformed, `[]`: CodeInvalid, `"x"`: CodeInvalid} {
+	for object, code := range map[string]Code{
+		`{"level":`: CodeMalformed, `[]`: CodeInvalid, `"x"`: CodeInvalid,
+	} {
 		if _, err := InputsOfJSON(parsedInputs, []byte(object)); CodeOf(err) != code {
 			t.Errorf("%s fails with %v", object, err)
 		}
@@ -117,5 +122,84 @@ func TestInputsOfJSON_AcceptsTypedValues(t *testing.T) {
 	}
 	if err != nil || !reflect.DeepEqual(values, want) {
 		t.Errorf("the values are %v, %v, want %v", values, err, want)
+	}
+}
+
+func TestInputErrors_SentenceNamesTheFirst(t *testing.T) {
+	many := InputErrors{}
+	for n := range 12 {
+		many[fmt.Sprintf("a%02d", n)] = "is required"
+	}
+	for _, test := range []struct {
+		faults InputErrors
+		want   string
+	}{
+		{InputErrors{"level": "must be at most 9"}, "The input level must be at most 9."},
+		{
+			InputErrors{"b": "is required", "a": "must be a string"},
+			"2 inputs are wrong: a must be a string; b is required.",
+		},
+		{InputErrors{"": "is wrong"}, `The input "" is wrong.`},
+		{
+			InputErrors{"<a>\n" + strings.Repeat("b", 50): "is wrong"},
+			`The input "<a>\n` + strings.Repeat("b", 36) + `" is wrong.`,
+		},
+		{many, "12 inputs are wrong: a00 is required; a01 is required; a02 is required; a03 is required; " +
+			"a04 is required; a05 is required; a06 is required; a07 is required; a08 is required; " +
+			"a09 is required; …."},
+	} {
+		if got := test.faults.Sentence(); got != test.want {
+			t.Errorf("the sentence is %s, want %s", got, test.want)
+		}
+	}
+}
+
+func TestCheckInputs_NamesAtMost32UndeclaredInputs(t *testing.T) {
+	given := map[string][]string{}
+	for n := range 1000 {
+		given[fmt.Sprintf("a%d", n)] = []string{"x"}
+	}
+	_, err := CheckInputs(parsedInputs, given)
+	faults, ok := err.(InputErrors)
+	if !ok || len(faults) != MaxInputs+1 || faults["token"] != "is required" {
+		t.Errorf("there are %d faults: %v", len(faults), err)
+	}
+}
+
+func TestParseInputFilter_TakesWhatInputsCanHave(t *testing.T) {
+	filter, err := ParseInputFilter(map[string]string{"a": "x\r\ny", "Other": "ä&="})
+	want := []InputMatch{{"Other", "ä&="}, {"a", "x\ny"}}
+	if err != nil || !reflect.DeepEqual(filter.Matches(), want) {
+		t.Errorf("the conditions are %q: %v", filter.Matches(), err)
+	}
+	if filter, err := ParseInputFilter(nil); err != nil || !filter.IsZero() {
+		t.Errorf("without values the filter is %v: %v", filter, err)
+	}
+	many := map[string]string{}
+	for n := range MaxInputs + 1 {
+		many[fmt.Sprint("a", n)] = "x"
+	}
+	for _, given := range []map[string]string{
+		{"a": "\x00"}, {"a": "\t"}, {"a": "\xff"}, {"a": "\r"}, {"a\x00": "x"}, {"a\n": "x"}, {"\xff": "x"},
+		many,
+	} {
+		if _, err := ParseInputFilter(given); CodeOf(err) != CodeMalformed {
+			t.Errorf("%q: the error is %v", given, err)
+		}
+	}
+}
+
+func TestInput_DefaultHasItsTypeInJSON(t *testing.T) {
+	choices := []Choice{{Value: "a"}, {Value: "b"}}
+	for want, input := range map[string]Input{
+		`null`:      {Type: TextInput},
+		`"1.10"`:    {Type: TextInput, Default: []string{"1.10"}},
+		`1.10`:      {Type: NumberInput, Default: []string{"1.10"}},
+		`false`:     {Type: FlagInput, Default: []string{"false"}},
+		`["a","b"]`: {Type: ChoicesInput, Choices: choices, Default: []string{"b", "a"}},
+	} {
+		if got, err := json.Marshal(input.DefaultJSON()); err != nil || string(got) != want {
+			t.Errorf("the default is %s, %v, want %s", got, err, want)
+		}
 	}
 }

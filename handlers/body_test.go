@@ -48,7 +48,9 @@ func TestParseObject_KeepsRepeatedNames(t *testing.T) {
 
 // What is accepted is decoded without loss.
 func FuzzParseObject(f *testing.F) {
-	for _, seed := range []string{`{}`, `{"a":"\ud83d\ude00"}`, `{"a":"\ud800"}`, `{"a":"\\u"}`, `{"a":[1,{"b":null}]}`} {
+	for _, seed := range []string{
+		`{}`, `{"a":"\ud83d\ude00"}`, `{"a":"\ud800"}`, `{"a":"\\u"}`, `{"a":[1,{"b":null}]}`,
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

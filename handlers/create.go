@@ -169,8 +169,8 @@ func (b createBody) from() string {
 	return ""
 }
 
-// refuseStart answers a request whose values are wrong. A page shows the form as it was typed, with the messages
-// at its fields, unless the kind has no inputs and the request gave none.
+// refuseStart answers a request whose values are wrong. A page shows the form as it was typed, with the
+// messages at its fields, unless the kind has no inputs and the request gave none.
 func (s *Server) refuseStart(c *fiber.Ctx, kind app.Kind, body createBody, cause error) error {
 	faults, wrong := errors.AsType[app.InputErrors](cause)
 	if negotiate(c) == asJSON || !wrong && len(kind.Inputs) == 0 {
@@ -204,8 +204,8 @@ func (b createBody) typed(kind app.Kind) map[string][]string {
 // changed is the reason why a start that was confirmed is asked for again.
 const changed = "What would be started has changed since you were asked. Please check it again."
 
-// askToConfirm asks a page to confirm the start of a kind that wants it, and reports whether it did. Only forms
-// of pages have the field with the token, which is empty before the question: programs are not asked.
+// askToConfirm asks a page to confirm the start of a kind that wants it, and reports whether it did. Only
+// forms of pages have the field with the token, which is empty before the question: programs are not asked.
 func (s *Server) askToConfirm(
 	c *fiber.Ctx, kind app.Kind, body createBody, request app.CreateRequest,
 ) (asked bool, err error) {

@@ -40,8 +40,8 @@ func record(run app.ProcessRun) []string {
 	}
 }
 
-// inputsCell returns the inputs as JSON that no spreadsheet evaluates: it begins with a brace, and semicolons,
-// after which some spreadsheets begin a cell, are escaped as JSON allows.
+// inputsCell returns the inputs as JSON that no spreadsheet evaluates: it begins with a brace, and
+// semicolons, after which some spreadsheets begin a cell, are escaped as JSON allows.
 func inputsCell(inputs app.RunInputs) string {
 	encoded, _ := inputs.MarshalJSON() // never fails
 	return strings.ReplaceAll(string(encoded), ";", `\u003b`)

@@ -56,14 +56,24 @@ func FuzzQuery(f *testing.F) {
 		"before=7&after=7", "after=-1", "before=%00",
 		"kind=test&since=24h&until=2026-11-23&q=out+of+ink", "q=%22", "q=*", "q=(", "q=a%20NOT%20b", "q=%ff",
 		"since=1", "before=９", "a=b&;&==",
+		"input.a=1", "input.a=1&input.a=2", "input.%00=%ff", "input.=", "run=7",
 	} {
 		f.Add(seed)
 	}
 	ask := fuzzed(f, Options{})
 	f.Fuzz(func(t *testing.T, query string) {
-		for _, path := range []string{"/process_runs", "/process_runs/bulk", "/process_runs/7/log"} {
+		for _, path := range []string{
+			"/process_runs", "/process_runs/bulk", "/process_runs/7/log", "/kinds", "/kinds/test",
+		} {
 			answer := ask(func(r *fasthttp.Request) { r.SetRequestURI(path + "?" + query) })
 			harmlessAnswer(t, path+"?"+query, answer, 200, 400, 404, 422)
+			answer = ask(func(r *fasthttp.Request) {
+				r.SetRequestURI(path + "?" + query)
+				r.Header.Set(fiber.HeaderAccept, fiber.MIMETextHTML)
+			})
+			if status := answer.StatusCode(); status >= 500 { // a page may repeat any text of the query
+				t.Fatalf("%s?%s is answered with %d: %s", path, query, status, answer.Body())
+			}
 		}
 	})
 }
@@ -112,7 +122,8 @@ func allTypes(f *testing.F) app.Kind {
 		{Name: "code", Type: app.TextInput, Rules: app.Rules{Pattern: pattern}},
 		{Name: "number", Type: app.NumberInput, Rules: app.Rules{Min: "1", Step: "0.5"}},
 		{Name: "flag", Type: app.FlagInput, Default: []string{"true"}}, {Name: "day", Type: app.DateInput},
-		{Name: "choice", Type: app.ChoiceInput, Choices: choices}, {Name: "tags", Type: app.ChoicesInput, Choices: choices},
+		{Name: "choice", Type: app.ChoiceInput, Choices: choices},
+		{Name: "tags", Type: app.ChoicesInput, Choices: choices},
 	}}
 }
 
@@ -120,20 +131,22 @@ func allTypes(f *testing.F) app.Kind {
 func FuzzCreate(f *testing.F) {
 	for _, seed := range []string{
 		"", "input.text=a", "input.text=-a", "input.flag=false&input.flag=true", "input.tags=a&input.tags=b",
-		"input.number=1.5&count=2", "input.number=1e9", "input.lines=a%0D%0Ab", "input.day=2026-02-30", "input.=&input.%00=",
-		"confirmed=&input.text={code}", "confirmed=x&from=kind", "input.text=%FF&idempotency_key=a", "kind=none&input.x",
+		"input.number=1.5&count=2", "input.number=1e9", "input.lines=a%0D%0Ab", "input.day=2026-02-30",
+		"input.=&input.%00=", "confirmed=&input.text={code}", "confirmed=x&from=kind",
+		"input.text=%FF&idempotency_key=a", "kind=none&input.x",
 	} {
 		f.Add(seed, true)
 	}
 	for _, seed := range []string{
-		`{"inputs":{"text":"a","number":1.5,"flag":false,"tags":["b","a"],"day":"2026-11-27"}}`, `{"inputs":null}`,
-		`{"inputs":[]}`, `{"inputs":{"text":null,"text":1}}`, `{"inputs":{"text":"\ud800"}}`, `{"inputs":{"number":1e999}}`,
+		`{"inputs":{"text":"a","number":1.5,"flag":false,"tags":["b","a"],"day":"2026-11-27"}}`,
+		`{"inputs":null}`, `{"inputs":[]}`, `{"inputs":{"text":null,"text":1}}`,
+		`{"inputs":{"text":"\ud800"}}`, `{"inputs":{"number":1e999}}`,
 		`{"inputs":{"tags":[[]]}}`, `{"kind":{},"count":[],"inputs":"x"}`, `{"unknown":1}`,
 	} {
 		f.Add(seed, false)
 	}
-	kind := jobs.Kind{Name: "all", Info: allTypes(f), Work: func(context.Context, *jobs.Run) error { return nil }}
-	registry, err := jobs.NewRegistry(kind)
+	work := func(context.Context, *jobs.Run) error { return nil }
+	registry, err := jobs.NewRegistry(jobs.Kind{Name: "all", Info: allTypes(f), Work: work})
 	if err != nil {
 		f.Fatal(err)
 	}

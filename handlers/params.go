@@ -108,9 +108,9 @@ func (s *Server) parseFilter(values map[string]string) (filter app.Filter, err e
 	return filter, err
 }
 
-// parseInputFilter parses the fields that name inputs. It refuses secrets of the kind or, if kind is "", of any
-// kind, because a filter is part of addresses. Inputs that no kind declares are valid: there are runs of kinds
-// that are no longer offered.
+// parseInputFilter parses the fields that name inputs. It refuses secrets of the kind or, if kind is "", of
+// any kind, because a filter is part of addresses. Inputs that no kind declares are valid: there are runs of
+// kinds that are no longer offered.
 func (s *Server) parseInputFilter(values map[string]string, kind string) (app.InputFilter, error) {
 	given := map[string]string{}
 	for name, value := range values {
@@ -124,7 +124,8 @@ func (s *Server) parseInputFilter(values map[string]string, kind string) (app.In
 	}
 	for input := range given {
 		if s.isSecret(kind, input) {
-			return filter, app.Errorf(app.CodeMalformed, "%s is a secret: runs cannot be filtered by it.", input)
+			const text = "%s is a secret: runs cannot be filtered by it."
+			return filter, app.Errorf(app.CodeMalformed, text, input)
 		}
 	}
 	return filter, nil

@@ -40,7 +40,8 @@ func FuzzParseJSON(f *testing.F) {
 			}
 			return
 		}
-		if count, err := parseCount(app.Kind{}, given["count"]); err == nil && (count < 1 || count > app.MaxCount) {
+		count, err := parseCount(app.Kind{}, given["count"])
+		if err == nil && (count < 1 || count > app.MaxCount) {
 			t.Fatalf("%s asks for %d runs", body, count)
 		}
 	})

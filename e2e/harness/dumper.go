@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,7 +58,7 @@ func (d Dumper) Start(change func(*board.Config)) *Program {
 	return StartProgram(d.t, func(c *board.Config) {
 		c.Kinds = d.Path()
 		if c.UsesPostgres() {
-			c.SecretKey = d.newKey()
+			c.SecretKey = d.NewKey()
 		}
 		if change != nil {
 			change(c)
@@ -69,15 +70,15 @@ func (d Dumper) Start(change func(*board.Config)) *Program {
 func (d Dumper) NewProcess(args ...string) *Process {
 	d.t.Helper()
 	b := NewProcess(d.t, append(args, "--kinds", d.Path())...)
-	if strings.HasPrefix(b.Database, "postgres") {
-		b.Args = append(b.Args, "--secret-key-file", d.newKey())
+	if strings.HasPrefix(b.Database, "postgres") && !slices.Contains(args, "--secret-key-file") {
+		b.Args = append(b.Args, "--secret-key-file", d.NewKey())
 	}
 	b.Env = []string{"PATH=" + os.Getenv("PATH")}
 	return b
 }
 
-// newKey returns the path of a new key for secrets.
-func (d Dumper) newKey() string {
+// NewKey returns the path of a new key for secrets.
+func (d Dumper) NewKey() string {
 	d.t.Helper()
 	path := filepath.Join(d.t.TempDir(), "key")
 	if err := os.WriteFile(path, app.NewSecretKey(), 0o600); err != nil {
