@@ -113,7 +113,7 @@ func (s *Server) startBulk(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderLocation, templates.RunPath(run.ID))
 	switch negotiate(c) {
 	case asJSON:
-		return c.Status(fiber.StatusCreated).JSON(run)
+		return c.Status(fiber.StatusCreated).JSON(runJSON(run))
 	case asFragment:
 		return sendHTML(c)(s.Templates.BulkStarted(run))
 	}

@@ -95,8 +95,8 @@ func parseCreateObject(text []byte) (createBody, error) {
 	for name, values := range object {
 		switch {
 		case !slices.Contains(createKeys, name):
-			const text = "The body has an unknown key: the keys are %s."
-			return body, app.Errorf(app.CodeInvalid, text, strings.Join(createKeys, ", "))
+			const text = "The body has the unknown key %.40q: the keys are %s."
+			return body, app.Errorf(app.CodeInvalid, text, name, strings.Join(createKeys, ", "))
 		case name != "inputs":
 			for _, value := range values {
 				body.fields[name] = append(body.fields[name], textsOf(name, value)...)

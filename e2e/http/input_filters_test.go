@@ -254,3 +254,25 @@ func TestExport_CSVHasTheInputsAsJSON(t *testing.T) {
 		}
 	}
 }
+
+// A socket with a filter shows the runs that match, also those that are created later.
+func TestInputFilter_LimitsSockets(t *testing.T) {
+	t.Parallel()
+	p := harness.NewDumper(t, filterKinds).Start(nil)
+	e := harness.NewExpect(t, p)
+	ws := harness.Watch(t, p, "/process_runs/live?input.database=shop&input.level=6")
+	ws.Expect().TextMessage().Body().NotContains("process_run_1")
+	for _, inputs := range []string{
+		`{"database":"shop","level":6.0}`, `{"database":"crm","level":6}`, `{"database":"shop","level":5}`,
+		`{"database":"shop","level":6}`,
+	} {
+		firstID(postJSON(e, `{"kind":"backup","inputs":`+inputs+`}`))
+	}
+	seen := harness.Screen{}
+	for seen.Count("completed") < 2 {
+		seen.Apply(t, ws.Expect().TextMessage().Body().Raw())
+	}
+	if len(seen) != 2 || seen["1"].Status == "" || seen["4"].Status == "" {
+		t.Errorf("it shows %v", seen)
+	}
+}
