@@ -45,7 +45,7 @@ func (s *Server) createRuns(c *fiber.Ctx) error {
 	s.audit(c, "create", int64(batch.Count), "kind", batch.Kind, "first", batch.First, "last", batch.Last())
 	switch negotiate(c) {
 	case asJSON:
-		return c.Status(fiber.StatusCreated).JSON(fiber.Map{"process_runs": batch.Runs()})
+		return c.Status(fiber.StatusCreated).JSON(fiber.Map{"process_runs": createdJSON(batch)})
 	case asFragment: // without rows: a page gets statuses only from its socket, in order
 		return sendHTML(c)(s.Templates.Started(batch, newKey()))
 	}
@@ -53,6 +53,19 @@ func (s *Server) createRuns(c *fiber.Ctx) error {
 		return c.Redirect(templates.KindPath(kind.Name), fiber.StatusSeeOther)
 	}
 	return c.Redirect(templates.ListPath, fiber.StatusSeeOther)
+}
+
+// maxRepeatedInputs is the size in bytes up to which an answer repeats the inputs of a batch for each of its
+// runs. A thousand runs with the longest inputs would be an answer of 64 MB.
+const maxRepeatedInputs = 1 << 20
+
+// createdJSON returns new runs as JSON shows them, without inputs if these are long.
+func createdJSON(batch app.Batch) []app.ProcessRun {
+	if batch.Count*len(batch.Inputs) > maxRepeatedInputs {
+		batch.Inputs = ""
+		return batch.Runs()
+	}
+	return runsJSON(batch.Runs())
 }
 
 // createBody is the body of a request to create runs, before its values are checked.

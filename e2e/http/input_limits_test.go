@@ -125,6 +125,23 @@ func TestInputLimits_AllValuesTogether(t *testing.T) {
 	harness.WaitUntilDone(t, e)
 }
 
+// The answer to a start does not repeat long inputs a thousand times.
+func TestInputLimits_LongInputsOfManyRunsAreNotRepeated(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	e := harness.NewExpect(t, harness.NewDumper(t, limitKinds()).Start(nil))
+	e.POST("/kinds/long/pause").Expect().Status(http.StatusSeeOther)
+	form := url.Values{"kind": {"long"}, "count": {"100"}, "input.lines0": {strings.Repeat("x", 10_000)}}
+	created(postForm(e, form.Encode())).Value(0).Object().ContainsKey("inputs")
+	form.Set("count", "110")
+	runs := created(postForm(e, form.Encode()))
+	runs.Length().IsEqual(110)
+	runs.Value(0).Object().NotContainsKey("inputs")
+	if got := inputsOf(t, e, 210); len(got) < 10_000 {
+		t.Errorf("the inputs of the last run have %d bytes", len(got))
+	}
+}
+
 func TestInputLimits_AKindHas32Inputs(t *testing.T) {
 	t.Parallel()
 	e := harness.NewExpect(t, harness.NewDumper(t, limitKinds()).Start(nil))
