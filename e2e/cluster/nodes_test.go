@@ -209,7 +209,7 @@ func TestNodes_WorkOnlyOnTheirKinds(t *testing.T) {
 	server := pgtest.URL(t)
 	calm := []string{"--delay-min", "0s", "--delay-max", "0s", "--failure-rate", "0"}
 	pages := harness.StartNode(t, server,
-		append(calm, "--role", "web", "--command", "greet=/bin/echo hello", "--command",
+		append(calm, "--role", "web", "--demo", "--command", "greet=/bin/echo hello", "--command",
 			"part=/bin/echo bye")...)
 	harness.StartNode(t, server, append(calm, "--role", "worker")...)
 	for _, kind := range []string{"greet", "part", "simulated"} {
