@@ -112,6 +112,30 @@ func TestLimits_FetchNothingThatIsFull(t *testing.T) {
 	}
 }
 
+// More runs with a key may be prefetched than may start.
+func TestPrefetch_TakeKeepsLimits(t *testing.T) {
+	t.Parallel()
+	busy := &inFlight{runs: map[int64]app.ProcessRun{}, limits: newLimits(testPolicies)}
+	var p prefetch
+	for i, run := range []app.ProcessRun{
+		runOf("by key", "a"), runOf("by key", "a"), runOf("whole", ""), runOf("free", ""), runOf("by key", "b"),
+		runOf("whole", ""), runOf("whole", ""), runOf("free", ""),
+	} {
+		run.ID = int64(i + 1)
+		p.runs = append(p.runs, run)
+	}
+	var taken, kept []int64
+	for _, run := range p.take(100, 3, busy) {
+		taken = append(taken, run.ID)
+	}
+	for _, run := range p.runs {
+		kept = append(kept, run.ID)
+	}
+	if !slices.Equal(taken, []int64{1, 3, 4, 5, 6, 8}) || !slices.Equal(kept, []int64{2, 7}) {
+		t.Errorf("the runs %v are taken and %v are kept", taken, kept)
+	}
+}
+
 // The counts are those of a simple model, in any order of starts and ends.
 func TestLimits_AgreeWithAModel(t *testing.T) {
 	t.Parallel()

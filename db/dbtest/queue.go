@@ -65,6 +65,37 @@ func testFetchDue(t *testing.T, subject Subject) {
 			}
 		}
 	})
+	t.Run("omits the runs of paused kinds", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		f.createOf("a", 3, nil)
+		b := f.createOf("b", 1, nil)
+		all := f.oldest(10)
+		f.ok(f.store.PauseKind(ctx, "a", true))
+		if got := f.oldest(10); !slices.Equal(ids(got), ids(b)) {
+			t.Errorf("with a paused kind, the runs %v are fetched", ids(got))
+		}
+		started, err := f.queueStore().StartMany(ctx, all) // they were fetched before the pause
+		f.ok(err)
+		if !slices.Equal(ids(started), ids(b)) {
+			t.Errorf("with a paused kind, the runs %v are started", ids(started))
+		}
+		before := f.queueStore().RequeueSeq()
+		f.ok(f.store.PauseKind(ctx, "a", false))
+		if got := f.oldest(10); len(got) != 3 || f.queueStore().RequeueSeq() == before {
+			t.Errorf("after the resume, the runs %v are fetched", ids(got))
+		}
+	})
+	t.Run("returns no more of a kind than asked for", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		a, b := f.createOf("a", 3, nil), f.createOf("b", 3, nil)
+		runs, err := f.queueStore().FetchDue(ctx, []app.DueKind{{Name: "b"}, {Name: "a", Limit: 2}}, 4)
+		f.ok(err)
+		if want := append(ids(a[:2]), ids(b[:2])...); !slices.Equal(ids(runs), want) {
+			t.Errorf("the runs %v are fetched, want %v", ids(runs), want)
+		}
+	})
 	t.Run("omits a scheduled run until it is due", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)

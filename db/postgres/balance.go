@@ -78,7 +78,7 @@ func (s *Store) ApplyDefinitions() { s.balancer.sweepSoon(fullSweep) }
 
 // balanceLoop balances groups when that is due, until ctx ends.
 func (s *Store) balanceLoop(ctx context.Context) {
-	ticker := time.NewTicker(sweepInterval)
+	ticker := time.NewTicker(s.options.sweepEvery)
 	defer ticker.Stop()
 	for {
 		select {

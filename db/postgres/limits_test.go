@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"runboard/app"
 )
@@ -75,7 +76,7 @@ const (
 
 func TestLimits_OldestRunsHaveAvailableJobs(t *testing.T) {
 	t.Parallel()
-	store := newStore(t, Options{Definitions: limitedTo(2)})
+	store := newStore(t, Options{sweepEvery: time.Hour, Definitions: limitedTo(2)})
 	runs := create(t, store, 5)
 	wantStates(t, store, runs, available, available, pending, pending, pending)
 	first := start(t, store, runs[0])
@@ -109,7 +110,7 @@ func wantHeld(t testing.TB, store *Store, run app.ProcessRun) {
 
 func TestLimits_AreCountedByKey(t *testing.T) {
 	t.Parallel()
-	store := newStore(t, Options{Definitions: limitedTo(1, "database")})
+	store := newStore(t, Options{sweepEvery: time.Hour, Definitions: limitedTo(1, "database")})
 	var runs []app.ProcessRun
 	for _, database := range []string{"shop", "shop", "crm"} {
 		input := app.InputValue{Name: "database", Type: app.TextInput, Texts: []string{database}}
@@ -130,7 +131,7 @@ func TestLimits_AreCountedByKey(t *testing.T) {
 func TestLimits_ConcurrentStartsKeepThem(t *testing.T) {
 	t.Parallel()
 	const limit = 3
-	a, b := newStores(t, Options{Definitions: limitedTo(limit)})
+	a, b := newStores(t, Options{sweepEvery: time.Hour, Definitions: limitedTo(limit)})
 	runs := create(t, a, 20)
 	var starts sync.WaitGroup
 	for i, run := range runs {
@@ -161,7 +162,7 @@ func TestLimits_ConcurrentStartsKeepThem(t *testing.T) {
 // A node that does not know of a pause yet fetches a job, but its start is refused.
 func TestPause_StartIsRefused(t *testing.T) {
 	t.Parallel()
-	store := newStore(t, Options{})
+	store := newStore(t, Options{sweepEvery: time.Hour})
 	runs := create(t, store, 3)
 	execute(t, store, "INSERT INTO paused_kinds (kind, paused_at) VALUES ($1, 1)", kind)
 	wantHeld(t, store, runs[0])
@@ -176,7 +177,7 @@ func TestPause_StartIsRefused(t *testing.T) {
 
 func TestPause_AllNodesApplyIt(t *testing.T) {
 	t.Parallel()
-	a, b := newStores(t, Options{})
+	a, b := newStores(t, Options{sweepEvery: time.Hour})
 	ok(t, a.PauseKind(ctx, kind, true))
 	until(t, "the other node knows", func() bool { return slices.Contains(b.PausedKinds(), kind) })
 	runs := create(t, b, 2)
@@ -192,7 +193,7 @@ func TestSweep_FindsRunsThatWaitForNothing(t *testing.T) {
 	for name, key := range map[string][]string{"whole kind": nil, "keys": {"database"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			store := newStore(t, Options{Definitions: limitedTo(1, key...)})
+			store := newStore(t, Options{sweepEvery: time.Hour, Definitions: limitedTo(1, key...)})
 			runs := create(t, store, 3)
 			if key != nil {
 				execute(t, store, "UPDATE process_runs SET concurrency_key = 'k'")
@@ -211,7 +212,7 @@ func TestSweep_FindsRunsThatWaitForNothing(t *testing.T) {
 func TestSweep_AppliesChangedDefinitions(t *testing.T) {
 	t.Parallel()
 	defined := limitedTo(0)
-	store := newStore(t, Options{Definitions: defined})
+	store := newStore(t, Options{sweepEvery: time.Hour, Definitions: defined})
 	runs := create(t, store, 4)
 	wantStates(t, store, runs, available, available, available, available)
 	for _, step := range []struct {
@@ -232,7 +233,7 @@ func TestSweep_AppliesChangedDefinitions(t *testing.T) {
 func TestPlan_LimitsUseIndexes(t *testing.T) {
 	t.Parallel()
 	const many = 100_000
-	store := newStore(t, Options{})
+	store := newStore(t, Options{sweepEvery: time.Hour})
 	execute(t, store, "ALTER TABLE process_runs SET (autovacuum_enabled = false)")
 	execute(t, store, "ALTER TABLE river_job SET (autovacuum_enabled = false)")
 	insertAs(t, store, many, "CASE WHEN i % 3 = 0 THEN 'other' ELSE 'test' END", "0")

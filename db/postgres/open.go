@@ -71,6 +71,9 @@ type Options struct {
 
 	searched  int64         // see query.NewReader
 	rollEvery time.Duration // how often statistics are saved; the default is a second
+	// sweepEvery is how often a node looks for runs that wait although they may start; the default is
+	// sweepInterval.
+	sweepEvery time.Duration
 }
 
 const (
@@ -180,6 +183,9 @@ func withDefaults(o Options) Options {
 	}
 	if o.rollEvery == 0 {
 		o.rollEvery = time.Second
+	}
+	if o.sweepEvery == 0 {
+		o.sweepEvery = sweepInterval
 	}
 	o.Heartbeat = o.Heartbeat.withDefaults()
 	if o.Log == nil {
