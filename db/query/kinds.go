@@ -105,28 +105,28 @@ func (r *Reader) QueueAhead(ctx context.Context, kind app.Kind, key string) (ahe
 			ahead.Started, ahead.Created = counts[app.Started], counts[app.Created]
 			return
 		}
-		ahead.Created, _ = s.sharing(kind.Name, key, app.Created)
-		ahead.Started, ahead.By = s.sharing(kind.Name, key, app.Started)
-		if ahead.Started >= int64(kind.Concurrency) {
-			ahead.Limit = kind.Concurrency
-		} else {
-			ahead.By = 0
-		}
+		ahead.Created, _ = s.sharing(kind, key, app.Created, app.CountedOfKind+1)
+		ahead.Started, _ = s.sharing(kind, key, app.Started, app.CountedOfKind+1)
+		full := s.fullLimit(kind, key)
+		ahead.Limit, ahead.By = full.Limit, full.By
 	})
 	return ahead, err
 }
 
-// scannedForKey is how many of the oldest runs of a kind in a status are searched for those with a concurrency key.
-const scannedForKey = 10_000
-
-// sharing returns the number of runs of a kind with a concurrency key in a status, at most app.CountedOfKind+1,
+// sharing returns the number of runs in a status that are counted together for the limit of a kind, at most most,
 // and the oldest of them.
-func (s *snapshot) sharing(kind, key string, status app.Status) (n, oldest int64) {
-	scan := s.dialect.scanKind(kind, status)
-	statement := fmt.Sprintf("SELECT COUNT(*) AS n, coalesce(min(id), 0) AS oldest FROM "+
-		"(SELECT id FROM (%s) AS runs WHERE concurrency_key = ? LIMIT ?) AS counted",
-		scan.selectSQL("id, concurrency_key", true))
+func (s *snapshot) sharing(kind app.Kind, key string, status app.Status, most int) (n, oldest int64) {
+	scan := s.dialect.scanKind(kind.Name, status)
+	switch {
+	case len(kind.ConcurrencyKey) == 0:
+	case status == app.Created && key != "":
+		scan = s.dialect.scanKey(kind.Name, key)
+	default: // not many are started
+		scan = scan.and("concurrency_key = ?", key)
+	}
+	statement := fmt.Sprintf("SELECT COUNT(*) AS n, coalesce(min(id), 0) AS oldest FROM (%s) AS counted",
+		scan.selectSQL("id", true))
 	var found struct{ N, Oldest int64 }
-	s.get(&found, statement, scan.Args(allIDs, scannedForKey, key, app.CountedOfKind+1)...)
+	s.get(&found, statement, scan.Args(allIDs, most)...)
 	return found.N, found.Oldest
 }

@@ -1,7 +1,6 @@
 package query
 
 import (
-	"fmt"
 	"slices"
 
 	"runboard/app"
@@ -61,16 +60,9 @@ func (r *waitingReader) of(run app.ProcessRun) app.Waiting {
 
 // fullLimit returns the limit of a kind, if as many runs with the key are started, and the oldest of them.
 func (s *snapshot) fullLimit(kind app.Kind, key string) app.Waiting {
-	scan := s.dialect.scanKind(kind.Name, app.Started)
-	if len(kind.ConcurrencyKey) > 0 {
-		scan = scan.and("concurrency_key = ?", key)
-	}
-	statement := fmt.Sprintf("SELECT COUNT(*) AS n, coalesce(min(id), 0) AS oldest FROM (%s) AS started",
-		scan.selectSQL("id", true))
-	var found struct{ N, Oldest int64 }
-	s.get(&found, statement, scan.Args(allIDs, kind.Concurrency)...)
-	if found.N < int64(kind.Concurrency) {
+	started, oldest := s.sharing(kind, key, app.Started, kind.Concurrency)
+	if started < int64(kind.Concurrency) {
 		return app.Waiting{}
 	}
-	return app.Waiting{Limit: kind.Concurrency, By: found.Oldest}
+	return app.Waiting{Limit: kind.Concurrency, By: oldest}
 }
