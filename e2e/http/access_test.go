@@ -33,6 +33,8 @@ var doors = []door{
 	{method: "GET", path: "/process_runs/bulk?operation=retry&scope=all", ok: http.StatusOK},
 	{method: "GET", path: "/process_runs.ndjson", ok: http.StatusOK},
 	{method: "GET", path: "/process_runs.csv", ok: http.StatusOK},
+	{method: "GET", path: "/kinds", ok: http.StatusOK},
+	{method: "GET", path: "/kinds/simulated?input.x=y", ok: http.StatusOK},
 	{method: "GET", path: "/metrics", ok: http.StatusOK},
 	{method: "GET", path: "/static/nothing.css", ok: http.StatusNotFound},
 	{method: "GET", path: "/nowhere", ok: http.StatusNotFound},
@@ -43,10 +45,14 @@ var doors = []door{
 	{method: "POST", path: "/process_runs/1/cancel", ok: http.StatusConflict},
 	{method: "POST", path: "/process_runs/1/retry", ok: http.StatusConflict},
 	{method: "POST", path: "/process_runs/99999/delete", ok: http.StatusNotFound},
+	{method: "POST", path: "/kinds/simulated/preview", ok: http.StatusOK},
+	{method: "POST", path: "/kinds/simulated/pause", ok: http.StatusSeeOther},
+	{method: "POST", path: "/kinds/simulated/resume", ok: http.StatusSeeOther},
 	{method: "socket", path: "/process_runs/live", ok: http.StatusSwitchingProtocols},
 	{method: "socket", path: "/process_runs/1/live", ok: http.StatusSwitchingProtocols},
 	{method: "socket", path: "/process_runs/failures/live", ok: http.StatusSwitchingProtocols},
 	{method: "socket", path: "/process_runs/statistics/live", ok: http.StatusSwitchingProtocols},
+	{method: "socket", path: "/process_runs/kinds/live", ok: http.StatusSwitchingProtocols},
 }
 
 // sender is the claimed origin of a request.
