@@ -151,6 +151,9 @@ type interpreterGuard struct {
 // evalOptions are the long options of interpreters that are followed by code.
 var evalOptions = regexp.MustCompile(`^--(eval|command|print)(=|$)`)
 
+// splitOption matches the option of env that splits its argument into words, which may name an interpreter.
+var splitOption = regexp.MustCompile(`^(-[A-Za-z0]*S|--split-string)`)
+
 // interpreters match the base names of programs that read a program from their words.
 var interpreters = regexp.MustCompile(`^((sh|bash|dash|ash|zsh|ksh|fish|busybox|env|nice|nohup|sudo|xargs|` +
 	`awk|gawk|perl|ruby|node|deno|bun|php|lua)[0-9.]*|python.*)$`)
@@ -172,6 +175,9 @@ func (g *interpreterGuard) next(word templateWord) {
 		*g = interpreterGuard{interpreter: base}
 	case g.interpreter == "":
 		return
+	case g.interpreter == "env" && splitOption.MatchString(word.text):
+		g.program = true
+		g.refuses = "env splits text into words there"
 	case evalOptions.MatchString(word.text), isShortOption(word.text) && strings.ContainsAny(word.text, "ceErp"):
 		g.program = true
 		g.refuses = fmt.Sprintf("%s may read code there", g.interpreter)
