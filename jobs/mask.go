@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"runboard/app"
 )
 
 const (
@@ -28,6 +30,9 @@ func newMasker(inputs, references []string) *masker {
 	m := &masker{}
 	for _, secret := range inputs {
 		m.add(secret, minMasked)
+		if utf8.RuneCountInString(secret) >= minMasked {
+			m.add(textInJSON(secret), minMasked) // a command may print its file of inputs
+		}
 	}
 	for _, secret := range references {
 		m.add(secret, minReference)
@@ -37,6 +42,12 @@ func newMasker(inputs, references []string) *masker {
 	}
 	slices.SortStableFunc(m.secrets, func(a, b []byte) int { return len(b) - len(a) })
 	return m
+}
+
+// textInJSON returns a text as it appears in the file of the inputs, without quotes.
+func textInJSON(text string) string {
+	encoded := app.InputFile([]app.Input{{Name: "x"}}, app.InputValues{{Name: "x", Texts: []string{text}}})
+	return strings.TrimSuffix(strings.TrimPrefix(string(encoded), `{"x":"`), `"}`)
 }
 
 // add adds a secret unless it has less than minimum characters.

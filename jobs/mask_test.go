@@ -7,9 +7,12 @@ import (
 
 func TestMasker_MasksLongSecretsOnly(t *testing.T) {
 	t.Parallel()
-	m := newMasker([]string{"hunter2hunter2", "ünter8€", "ünter88€", "wrong-horse"}, []string{"key", "no", "first line\nsecond line\nlast\n"})
+	m := newMasker([]string{"hunter2hunter2", "ünter8€", "ünter88€", "wrong-horse", `pass"word\<1`, `a"b`}, []string{"key", "no", "first line\nsecond line\nlast\n"})
 	for text, want := range map[string]string{
 		"password hunter2hunter2!":        "password •••!",
+		`pass"word\<1`:                    "•••",
+		`{"token":"pass\"word\\<1"}`:      `{"token":"•••"}`,
+		`a"b a\"b`:                        `a"b a\"b`,
 		"wrong-horsewrong-horse":          "••••••",
 		"hunter2hunter2hunter2x":          "•••x", // twice, overlapping
 		"hunter2hunter hunter2":           "hunter2hunter hunter2",

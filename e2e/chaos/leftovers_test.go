@@ -3,6 +3,7 @@ package chaos
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -77,6 +78,51 @@ func TestServer_SweepsLeftoversOfDeadServers(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestServer_RemovesInputsOfKilledRuns kills a server while a command has a file with a secret: its
+// supervisor removes the file, or if that is killed, too, the next server does.
+func TestServer_RemovesInputsOfKilledRuns(t *testing.T) {
+	t.Parallel()
+	for name, kill := range map[string]func(*testing.T, *harness.Process){
+		"server":                func(_ *testing.T, b *harness.Process) { b.Kill() },
+		"server and supervisor": func(t *testing.T, b *harness.Process) { killAtOnce(t, b.Cmd.Process.Pid); b.Wait() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			temp := t.TempDir()
+			kinds := filepath.Join(t.TempDir(), "kinds.yaml")
+			const file = "kinds: {job: {run: [sleep, '600'], inputs: [{name: token, type: secret}]}}\n"
+			if err := os.WriteFile(kinds, []byte(file), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			b := harness.NewProcess(t, "--kinds", kinds)
+			b.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + temp}
+			b.Start("127.0.0.1:0")
+			if err := b.Do(http.MethodPost, "/process_runs", "kind=job&input.token=hunter2hunter2", nil); err != nil {
+				t.Fatal(err)
+			}
+			harness.Eventually(t, "the file is there", func() error { return filesAre(temp, "inputs.json", 1) })
+			kill(t, b)
+			if name == "server" {
+				harness.Eventually(t, "the supervisor removes it", func() error { return filesAre(temp, "", 0) })
+				return
+			}
+			next := commandBinary(t, temp, "true")
+			next.Start("127.0.0.1:0")
+			harness.Eventually(t, "the next server removes it", func() error { return filesAre(temp, "", 0) })
+		})
+	}
+}
+
+// filesAre fails unless the directories in temp contain n files with this name, or if the name is empty
+// unless there are n directories.
+func filesAre(temp, name string, n int) error {
+	files, err := filepath.Glob(filepath.Join(temp, "*", name))
+	if err == nil && len(files) != n {
+		err = fmt.Errorf("there are %q", files)
+	}
+	return err
 }
 
 // killAtOnce kills a process and its children at the same time.
