@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -154,5 +155,52 @@ func TestConfirmStart_IsAskedAgainAboutAnotherDefinition(t *testing.T) {
 		Contains("has changed")
 	if n := total(e); n != 0 {
 		t.Errorf("there are %d runs", n)
+	}
+}
+
+// Without scripts, a user fills in the form, is asked, types the secret again and presses the button. What
+// starts is what was typed.
+func TestConfirmStart_WorksWithoutScripts(t *testing.T) {
+	t.Parallel()
+	d := harness.NewDumper(t, `
+kinds:
+  backup:
+    run: [./dump.sh, "--text={text}", "{tags}", "{compress}"]
+    env: {DUMP_DIR: "%DIR%"}
+    confirm: "Back up {text}?"
+    inputs:
+      - {name: text, type: text}
+      - {name: lines, type: lines}
+      - {name: tags, type: choices, choices: [a, b, c], default: [c]}
+      - {name: compress, type: flag, flag: --gzip, default: true}
+      - {name: on, type: flag}
+      - {name: number, type: number}
+      - {name: token, type: secret, required: true}
+`)
+	e := harness.NewExpect(t, d.Start(nil))
+	const text = `  "<b>" & 'c' {text} $(x)  `
+	user := url.Values{"input.text": {text}, "input.lines": {"\n\none\n  two\n"}, "input.tags": {"a", "b"},
+		"input.compress": {}, "input.on": {"true"}, "input.number": {"1.50"}, "input.token": {"hunter2"}}
+	page := e.GET("/kinds/backup").Expect().Status(http.StatusOK).Body().Raw()
+	question := sendAs(e, formFields(t, page, "/process_runs", user), false).Status(http.StatusOK).Body()
+	question.Contains("•••").NotContains("hunter2").NotContains("<b>")
+	if n := total(e); n != 0 {
+		t.Fatalf("before the answer there are %d runs", n)
+	}
+	secret := url.Values{"input.token": {"hunter2"}}
+	answer := formFields(t, question.Raw(), "/process_runs", secret)
+	sendAs(e, answer, false).Status(http.StatusSeeOther).Header("Location").IsEqual("/kinds/backup")
+	harness.WaitUntilDone(t, e)
+	got := d.Given(1)
+	if want := []string{"--text=" + text, "a", "b"}; !slices.Equal(got.Words, want) {
+		t.Errorf("the words are %q, want %q", got.Words, want)
+	}
+	for name, want := range map[string]string{
+		"INPUT_TEXT": text, "INPUT_LINES": "\n\none\n  two\n", "INPUT_TAGS": "a\nb",
+		"INPUT_COMPRESS": "false", "INPUT_ON": "true", "INPUT_NUMBER": "1.50", "INPUT_TOKEN": "hunter2",
+	} {
+		if got.Env[name] != want {
+			t.Errorf("%s is %q, want %q", name, got.Env[name], want)
+		}
 	}
 }

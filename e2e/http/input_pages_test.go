@@ -259,3 +259,27 @@ func TestCreate_KeyCoversTheInputs(t *testing.T) {
 	}
 	harness.WaitUntilDone(t, e)
 }
+
+// What was typed is still there after a mistake, so that a user corrects only that.
+func TestKindPage_CorrectsAMistakeWithoutScripts(t *testing.T) {
+	t.Parallel()
+	d := harness.NewDumper(t, allTypes)
+	e := harness.NewExpect(t, d.Start(nil))
+	user := url.Values{"input.text": {" a'\" "}, "input.lines": {"\none\n"}, "input.number": {"10"},
+		"input.choice": {"crm"}, "input.tags": {"a", "c"}, "input.on": {}, "input.flag": {"true"},
+		"input.date": {"2026-11-27"}, "input.secret": {"hunter2"}}
+	page := e.GET("/kinds/all").Expect().Status(http.StatusOK).Body().Raw()
+	page = sendAs(e, formFields(t, page, "/process_runs", user), false).
+		Status(http.StatusUnprocessableEntity).Body().Raw()
+	corrected := url.Values{"input.number": {"9"}, "input.secret": {"hunter2"}}
+	sendAs(e, formFields(t, page, "/process_runs", corrected), false).Status(http.StatusSeeOther)
+	harness.WaitUntilDone(t, e)
+	want := `{"text":" a'\" ","lines":"\none\n","number":9,"flag":true,"on":false,"choice":"crm",` +
+		`"tags":["a","c"],"date":"2026-11-27"}`
+	if got := inputsOf(t, e, 1); got != want {
+		t.Errorf("the inputs are %s, want %s", got, want)
+	}
+	if got := d.Given(1).Env["INPUT_SECRET"]; got != "hunter2" {
+		t.Errorf("the secret is %q", got)
+	}
+}
