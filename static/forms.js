@@ -25,7 +25,7 @@ document.addEventListener("change", ({ target }) => {
 // answer does not catch the second click. The time counts from the previous click, not from the last request:
 // otherwise the third of three slow clicks, or a held key, would send again.
 const doubleClickTime = 500; // ms between two clicks of a double click, at most
-const lastClick = new WeakMap(); // time of the last click on a form or a cell
+const lastClick = new WeakMap(); // time of the last click on a button or a cell
 
 function stopDoubleClick(event, element) {
   const previous = lastClick.get(element) ?? -doubleClickTime;
@@ -35,7 +35,8 @@ function stopDoubleClick(event, element) {
   event.stopImmediatePropagation();
 }
 document.addEventListener("submit", (event) => {
-  if (event.target.method === "post") stopDoubleClick(event, event.target);
+  // A question in a dialog has a button of its own for the same form.
+  if (event.target.method === "post") stopDoubleClick(event, event.submitter ?? event.target);
 }, true);
 
 // All buttons of a cell share one guard: "Cancel" may become "Retry" under the pointer.

@@ -47,6 +47,7 @@ type list struct {
 	Rows    []row
 	Columns string
 	Empty   string // says why there is no row; "" if nothing has been started yet
+	Start   string // label of the button that starts runs
 }
 
 // downloads is the view model of the links to the runs as files.
@@ -132,7 +133,7 @@ func tabs(page app.Page) []tab {
 }
 
 func (t *Templates) list(page app.Page) list {
-	view := list{Columns: "3", Empty: whyEmpty(page), Rows: make([]row, len(page.Runs))}
+	view := list{Columns: "3", Empty: whyEmpty(page), Start: t.startLabel(), Rows: make([]row, len(page.Runs))}
 	if t.showKind() {
 		view.Columns = "4"
 	}
@@ -141,6 +142,15 @@ func (t *Templates) list(page app.Page) list {
 		view.Rows[i] = t.row(run, now)
 	}
 	return view
+}
+
+// startLabel returns the label of the button of the board that starts runs.
+func (t *Templates) startLabel() string {
+	kinds := t.kinds.Kinds()
+	if len(kinds) != 1 {
+		return "Start…" // opens the page of a kind
+	}
+	return startLabel(kinds[0], decimal(int64(kinds[0].DefaultCount())))
 }
 
 // whyEmpty says why a page has no rows. It returns "" if nothing has been started yet.

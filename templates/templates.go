@@ -76,9 +76,9 @@ func parse(asset func(string) string) (*template.Template, error) {
 		return nil, err
 	}
 	values := struct {
-		DefaultCount, MaxCount, MaxSelected int
-		RowsMark                            string
-	}{app.DefaultCount, app.MaxCount, app.MaxSelected, rowsMark}
+		MaxCount, MaxSelected int
+		RowsMark              string
+	}{app.MaxCount, app.MaxSelected, rowsMark}
 	set := template.New("")
 	for _, file := range constants.Templates() {
 		var source strings.Builder

@@ -164,7 +164,7 @@ func TestKeyboard_ReachesEverything(t *testing.T) {
 	p := openTab(t, b.URL+"/process_runs")
 	p.untilLive()
 	p.untilTrue(b, "/process_runs")
-	wanted := []string{"Runboard", "Failures", "Statistics", "help", "count", "Start 10 processes",
+	wanted := []string{"Runboard", "Runs", "Start", "Failures", "Statistics", "help", "count", "Start 10 processes",
 		"filter_all", "filter_created", "filter_started",
 		"filter_completed", "filter_failed", "filter_cancelled", "search_text", "search_since",
 		"search_until", "Search", "pause", "select_all"}

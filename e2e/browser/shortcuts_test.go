@@ -12,6 +12,12 @@ import (
 	"runboard/e2e/harness"
 )
 
+// setCount sets the number of runs in the start form.
+func (p *tab) setCount(n int) {
+	p.t.Helper()
+	evaluate[int](p, fmt.Sprintf(`document.querySelector("#start [name=count]").value = %d`, n))
+}
+
 func TestShortcuts_DoWhatTheHelpSays(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
@@ -20,13 +26,14 @@ func TestShortcuts_DoWhatTheHelpSays(t *testing.T) {
 	p := harness.StartProgram(t, func(c *board.Config) { c.Workers = 1 }, kind)
 	tab := openTab(t, p.URL+"/process_runs")
 	tab.untilLive()
+	tab.setCount(10)
 	tab.press("s")
-	tab.until("the shortcut asks first", shortcutQuestion+`.includes("Start 10 processes?")`)
+	tab.until("the shortcut asks first", shortcutQuestion+`.includes("Start 10 runs?")`)
 	tab.press(kb.Enter) // Enter answers No
 	tab.until("nothing starts",
 		`!document.getElementById("confirm_shortcut").open && document.querySelectorAll("#process_runs tr[id]").length === 0`)
 	tab.press("s")
-	tab.until("the shortcut asks first", shortcutQuestion+`.includes("Start 10 processes?")`)
+	tab.until("the shortcut asks first", shortcutQuestion+`.includes("Start 10 runs?")`)
 	tab.click("#confirm_shortcut button[value=yes]")
 	tab.untilRows(10)
 	tab.press("/")
@@ -94,6 +101,7 @@ func TestShortcuts_HeldEnterStartsOnce(t *testing.T) {
 	e := harness.NewExpect(t, p)
 	tab := openTab(t, p.URL+"/process_runs")
 	tab.untilLive()
+	tab.setCount(10)
 	tab.do(chromedp.Focus(chromedp.CSS("#start button")))
 	tab.holdEnter(2 * time.Second)
 	tab.until("they are started", noticeText+`.includes("Started 10 runs")`)
@@ -106,14 +114,14 @@ func TestShortcuts_HeldEnterStartsOnce(t *testing.T) {
 
 func TestShortcuts_AskBeforeAChange(t *testing.T) {
 	t.Parallel()
-	p := harness.StartProgram(t, nil, harness.WorkThat("job", "it failed"), harness.WorkThat("other", ""))
+	p := harness.StartProgram(t, nil, harness.WorkThat("job", "it failed"))
 	e := harness.NewExpect(t, p)
 	harness.StartRunsOf(e, "job", 2)
 	harness.CountsAre(t, e, map[string]any{"failed": 2})
 	tab := openTab(t, p.URL+"/process_runs")
 	tab.untilLive()
 	tab.hold("s", "KeyS", 83, "s", time.Second)
-	tab.until("the shortcut asks once", shortcutQuestion+`.includes("Start 10 processes of the kind")`)
+	tab.until("the shortcut asks once", shortcutQuestion+`.includes("Start 1 run?")`)
 	tab.until("the cancel button has the focus", focusText+` === "No"`)
 	tab.holdEnter(time.Second)
 	tab.until("the dialog closes", shortcutQuestion+` === ""`)
