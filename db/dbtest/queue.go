@@ -1,6 +1,7 @@
 package dbtest
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -63,6 +64,20 @@ func testFetchDue(t *testing.T, subject Subject) {
 			if got != want || !slices.IsSorted(ids(runs)) {
 				t.Errorf("for the kinds %v, the runs are %v: %s", kinds, ids(runs), got)
 			}
+		}
+	})
+	t.Run("finds the few of many kinds that have runs", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		var kinds []app.DueKind
+		for i := range 250 {
+			kinds = append(kinds, app.DueKind{Name: fmt.Sprint("kind ", i), PerKey: i % 2})
+		}
+		want := slices.Concat(f.createOf("kind 249", 1, nil), f.createOf("kind 120", 2, nil))
+		runs, err := f.queueStore().FetchDue(ctx, kinds, 5)
+		f.ok(err)
+		if !slices.Equal(ids(runs), ids(want)) {
+			t.Errorf("the runs %v are fetched, want %v", ids(runs), ids(want))
 		}
 	})
 	t.Run("omits the runs of paused kinds", func(t *testing.T) {

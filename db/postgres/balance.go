@@ -88,7 +88,7 @@ func (s *Store) balanceLoop(ctx context.Context) {
 		case <-ticker.C:
 			s.balancer.sweepSoon(periodicSweep)
 		}
-		if err := s.balanceDue(ctx); err != nil && ctx.Err() == nil {
+		if err := s.balanceDue(ctx); err != nil && !s.door.isClosed() {
 			s.options.Log.Log(ctx, app.RepeatedLevel(err), "waiting runs could not be checked", "error", err)
 			query.Pause(ctx, time.Second)
 		}

@@ -38,6 +38,9 @@ func (s *Store) FetchDue(
 	ctx context.Context, kinds []app.DueKind, limit int,
 ) (runs []app.ProcessRun, err error) {
 	ctx = context.WithoutCancel(ctx)
+	if kinds, err = s.withCreated(ctx, kinds); err != nil {
+		return nil, query.Unavailable(err)
+	}
 	plain := slices.DeleteFunc(slices.Clone(kinds), func(kind app.DueKind) bool { return kind.PerKey > 0 })
 	for some := range slices.Chunk(plain, kindsAtOnce) {
 		found, err := s.dueOfKinds(ctx, some, limit)
@@ -58,6 +61,36 @@ func (s *Store) FetchDue(
 	}
 	sortByID(runs)
 	return runs[:min(len(runs), limit)], nil
+}
+
+// fewKinds is how many kinds are probed without a look at which of them have created runs.
+const fewKinds = 8
+
+var kindsWithCreated = query.SQL(`SELECT value FROM json_each(?) AS wanted WHERE EXISTS (
+	SELECT 1 FROM process_runs INDEXED BY process_runs_by_kind WHERE kind = wanted.value AND status = :created)`)
+
+// withCreated returns those of kinds that have created runs, or all if they are few. Of a thousand kinds,
+// most have none, and one probe for each costs much less than a query.
+func (s *Store) withCreated(ctx context.Context, kinds []app.DueKind) ([]app.DueKind, error) {
+	if len(kinds) <= fewKinds {
+		return kinds, nil
+	}
+	names := make([]string, len(kinds))
+	for i, kind := range kinds {
+		names[i] = kind.Name
+	}
+	var found []string
+	err := query.Select(ctx, s.readers[app.ForQueue], &found, kindsWithCreated, query.JSONArray(names))
+	if err != nil {
+		return nil, err
+	}
+	hasCreated := make(map[string]bool, len(found))
+	for _, name := range found {
+		hasCreated[name] = true
+	}
+	return slices.DeleteFunc(slices.Clone(kinds), func(kind app.DueKind) bool {
+		return !hasCreated[kind.Name]
+	}), nil
 }
 
 func sortByID(runs []app.ProcessRun) {

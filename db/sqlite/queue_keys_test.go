@@ -228,6 +228,18 @@ func BenchmarkFetchDue(b *testing.B) {
 			}
 		}
 	})
+	b.Run("a thousand kinds", func(b *testing.B) {
+		store := fill(b, 10, 3)
+		kinds := []app.DueKind{{Name: kind, PerKey: 1}}
+		for i := range 1000 {
+			kinds = append(kinds, app.DueKind{Name: fmt.Sprint("kind ", i), PerKey: i % 2})
+		}
+		for b.Loop() {
+			if runs, err := store.FetchDue(ctx, kinds, 80); err != nil || len(runs) != 11 {
+				b.Fatal(len(runs), err)
+			}
+		}
+	})
 	b.Run("a million runs of a paused kind", func(b *testing.B) {
 		store := fill(b, 1, 1_000_000)
 		if err := store.PauseKind(ctx, kind, true); err != nil {
