@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"runboard/app"
+	"runboard/db/query"
 )
 
 // byDatabase is a source of one kind, whose runs are counted by their input database.
@@ -121,6 +122,7 @@ func TestFetchDue_AgreesWithSearchOfAllRuns(t *testing.T) {
 		databases := []string{"a", "b", "c", "d"}
 		for range rapid.IntRange(1, 25).Draw(rt, "steps") {
 			randomChange(rt, store, rapid.SampledFrom(databases).Draw(rt, "database"))
+			checkWaitingKeys(rt, store)
 			now = now.Add(time.Duration(rapid.IntRange(0, 700).Draw(rt, "ms")) * time.Millisecond)
 		}
 		perKey, limit := rapid.IntRange(1, 3).Draw(rt, "per key"), rapid.IntRange(1, 8).Draw(rt, "limit")
@@ -132,6 +134,20 @@ func TestFetchDue_AgreesWithSearchOfAllRuns(t *testing.T) {
 	})
 }
 
+// checkWaitingKeys compares the table with the runs.
+func checkWaitingKeys(rt *rapid.T, store *Store) {
+	var kept, want []waitingKey
+	err := query.Select(ctx, store.readers[app.ForQueue], &kept,
+		"SELECT concurrency_key, first_id FROM waiting_keys ORDER BY 1")
+	if err == nil {
+		err = query.Select(ctx, store.readers[app.ForQueue], &want, `SELECT concurrency_key, min(id) AS first_id
+			FROM process_runs WHERE status = 0 AND concurrency_key <> '' GROUP BY 1 ORDER BY 1`)
+	}
+	if err != nil || !slices.Equal(kept, want) {
+		rt.Fatalf("the waiting keys are %v, want %v: %v", kept, want, err)
+	}
+}
+
 // randomChange creates a run, or takes one to another status.
 func randomChange(rt *rapid.T, store *Store, database string) {
 	runs, _, err := store.Runs(ctx, app.Filter{}, 1<<62, 1000)
@@ -141,7 +157,7 @@ func randomChange(rt *rapid.T, store *Store, database string) {
 	change := rapid.IntRange(0, 6).Draw(rt, "change")
 	if len(runs) == 0 || change < 3 {
 		input := app.InputValue{Name: "database", Type: app.TextInput, Texts: []string{database}}
-		_, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 2, Inputs: app.InputValues{input}})
+		_, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1, Inputs: app.InputValues{input}})
 		if err != nil {
 			rt.Fatal(err)
 		}

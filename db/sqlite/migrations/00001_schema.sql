@@ -42,7 +42,7 @@ CREATE INDEX process_runs_by_failure ON process_runs (failure, id) WHERE failure
 
 -- Finds the created runs with a concurrency key. waiting_keys has the oldest of each key, so that the queue finds a
 -- run that may start behind a million runs of a key that is full. Triggers maintain it, so that no statement can
--- miss it. Runs without a key cost one comparison more in each trigger.
+-- miss it; only finished runs are deleted. Runs without a key cost one comparison more in each trigger.
 CREATE INDEX process_runs_by_key ON process_runs (kind, concurrency_key, id, scheduled_at)
   WHERE status = 0 AND concurrency_key <> '';
 CREATE TABLE waiting_keys (
@@ -70,18 +70,6 @@ END;
 -- +goose StatementBegin
 CREATE TRIGGER waiting_keys_leave AFTER UPDATE OF status ON process_runs
 WHEN new.concurrency_key <> '' AND new.status <> 0 AND old.status = 0 BEGIN
-  DELETE FROM waiting_keys
-    WHERE kind = old.kind AND concurrency_key = old.concurrency_key AND first_id = old.id;
-  INSERT INTO waiting_keys (kind, concurrency_key, first_id)
-    SELECT kind, concurrency_key, id FROM process_runs INDEXED BY process_runs_by_key
-      WHERE kind = old.kind AND concurrency_key = old.concurrency_key AND concurrency_key <> '' AND status = 0
-      ORDER BY id LIMIT 1
-    ON CONFLICT DO NOTHING;
-END;
--- +goose StatementEnd
--- +goose StatementBegin
-CREATE TRIGGER waiting_keys_delete AFTER DELETE ON process_runs
-WHEN old.concurrency_key <> '' AND old.status = 0 BEGIN
   DELETE FROM waiting_keys
     WHERE kind = old.kind AND concurrency_key = old.concurrency_key AND first_id = old.id;
   INSERT INTO waiting_keys (kind, concurrency_key, first_id)
