@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -155,6 +156,49 @@ func TestLimits_ConcurrentStartsKeepThem(t *testing.T) {
 		}
 	}
 	if counts := checkCounts(t, a); counts[app.Started] != limit {
+		t.Errorf("%d runs are started", counts[app.Started])
+	}
+}
+
+// A start does not see another one that is not committed yet. Without the lock, an older run that has just been
+// retried would start beside it.
+func TestLimits_StartsWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{sweepEvery: time.Hour, Definitions: limitedTo(1)})
+	runs := create(t, store, 2)
+	_, err := store.Cancel(ctx, runs[0].ID)
+	ok(t, err)
+	isStarted, commit, results := make(chan struct{}), make(chan struct{}), make(chan error, 2)
+	go func() {
+		results <- store.write(ctx, func(tx *transaction) error {
+			if err := tx.lockGroup(store.groupOf(runs[1])); err != nil {
+				return err
+			}
+			_, err := tx.startRun(runs[1], updateRequest{run: runs[1].ID, expected: 1})
+			close(isStarted)
+			<-commit
+			return err
+		})
+	}()
+	<-isStarted
+	older, err := store.Retry(ctx, runs[0].ID)
+	ok(t, err)
+	var early atomic.Bool
+	go func() {
+		_, err := store.StartJob(ctx, older, jobIn(t, store, older))
+		early.Store(true)
+		results <- err
+	}()
+	const waiting = `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
+	until(t, "the other start waits", func() bool { return early.Load() || number(t, store, waiting) > 0 })
+	close(commit)
+	for range 2 {
+		if err := <-results; err != nil && !errors.Is(err, app.ErrHeld) {
+			t.Error(err)
+		}
+	}
+	if counts := checkCounts(t, store); counts[app.Started] != 1 {
 		t.Errorf("%d runs are started", counts[app.Started])
 	}
 }
