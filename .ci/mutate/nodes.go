@@ -48,7 +48,7 @@ var severalNodes = []mutant{
 	{"nodes: a start respects the limit of its kind", "db/postgres/limits.go", "		if !may {\n", "		if !may && group.key == \"-\" {\n", shared + "TestLimits_Concurrent"},
 	{"nodes: starts of one kind and key wait for each other", "db/postgres/limits.go", "`SELECT pg_advisory_xact_lock(hashtextextended($1::text || chr(1) || $2::text, 15))`", "`SELECT hashtextextended($1::text || chr(1) || $2::text, 15)`", shared + "TestLimits_StartsWait"},
 	{"nodes: a start leaves free places to older runs", "db/postgres/limits.go", "AND scheduled_at <= $4 AND sort_id < $5", "AND scheduled_at <= $4 AND sort_id < $5 - 1000000", shared + "TestLimits_Oldest"},
-	{"nodes: a held run has a job that waits", "db/postgres/limits.go", "tx.addJobs(true, current.run)", "tx.addJobs(false, current.run)", shared + "TestPause_Start"},
+	{"nodes: a held run has a job that waits", "db/postgres/limits.go", "tx.addJobs(true, held)", "tx.addJobs(false, held)", shared + "TestPause_Start"},
 	{"nodes: a start sees a pause that its node does not know", "db/postgres/many.go", "			AND NOT EXISTS (SELECT FROM paused_kinds WHERE paused_kinds.kind = process_runs.kind)`", "			`", shared + "TestPause_Start"},
 	{"nodes: a completed run lets the next one start", "db/postgres/transition.go", "			s.balanceSoon(run)\n", "", shared + "TestLimits_Oldest"},
 	{"nodes: a cancelled run lets the next one start", "db/postgres/transition.go", "	tx.balance(run)\n", "", shared + "TestLimits_Oldest"},

@@ -33,7 +33,8 @@ func (tx *transaction) addJobs(mayWait bool, runs ...app.ProcessRun) ([]int64, e
 	for i, run := range runs {
 		options := &river.InsertOpts{
 			MaxAttempts: maxAttempts, Queue: app.QueueOf(run, tx.store.options.MaxCrashes),
-			Priority: priorityNew, ScheduledAt: run.ScheduledAt, Pending: mayWait && run.ScheduledAt.IsZero(),
+			Priority: priorityNew, ScheduledAt: run.ScheduledAt,
+			Pending: mayWait && !run.ScheduledAt.After(tx.now),
 		}
 		if run.Version > 1 {
 			options.Priority = priorityRequeued

@@ -164,7 +164,11 @@ func (tx *transaction) hold(run app.ProcessRun, request updateRequest) error {
 		return query.Conflict(run)
 	}
 	tx.balance(run) // an older run may not know that it may start
-	jobs, err := tx.addJobs(true, current.run)
+	held := current.run
+	if held.ScheduledAt.IsZero() {
+		held.ScheduledAt = held.CreatedAt // the new job has the place of the one that was delivered
+	}
+	jobs, err := tx.addJobs(true, held)
 	if err != nil {
 		return err
 	}

@@ -109,6 +109,23 @@ func wantHeld(t testing.TB, store *Store, run app.ProcessRun) {
 	}
 }
 
+// A retry is delivered when it is due, and then waits as others do.
+func TestLimits_HeldRetryIsPending(t *testing.T) {
+	t.Parallel()
+	var ahead atomic.Int64
+	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	store := newStore(t, Options{sweepEvery: time.Hour, Definitions: limitedTo(1), Now: now})
+	runs := create(t, store, 2)
+	again := app.Outcome{Status: app.Created, Error: "Again.", RetryIn: time.Minute}
+	ok(t, store.Finish(ctx, start(t, store, runs[0]), again))
+	start(t, store, runs[1])
+	ahead.Store(int64(time.Minute)) // the retry is due
+	wantHeld(t, store, runs[0])
+	wantStates(t, store, runs[:1], pending)
+	ok(t, store.Finish(ctx, get(t, store, runs[1].ID), app.Outcome{Status: app.Completed}))
+	wantStates(t, store, runs[:1], available)
+}
+
 func TestLimits_AreCountedByKey(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{sweepEvery: time.Hour, Definitions: limitedTo(1, "database")})
