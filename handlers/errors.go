@@ -76,7 +76,11 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 // gives the client only a reference to the log line.
 func (s *Server) toHTTP(err error) (status int, code app.Code, message string) {
 	if faults, ok := errors.AsType[app.InputErrors](err); ok {
-		return fiber.StatusUnprocessableEntity, app.CodeInvalid, faults.Sentence()
+		message = faults.Sentence()
+		if other, ok := errors.AsType[*app.Error](err); ok { // of the same request
+			message += " " + other.Message
+		}
+		return fiber.StatusUnprocessableEntity, app.CodeInvalid, message
 	}
 	if known, ok := errors.AsType[*app.Error](err); ok && known.Code != app.CodeInternal {
 		if known.Err != nil {

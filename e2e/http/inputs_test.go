@@ -212,6 +212,8 @@ func TestInputs_WrongFormsAreRefused(t *testing.T) {
 	checkFaults(postForm(e, "kind=needs"), map[string]any{"what": "is required"})
 	postForm(e, "kind=needs").JSON().Object().HasValue("error", "The input what is required.")
 	checkFaults(postForm(e, "kind=plain&input.x="), map[string]any{"x": "is not an input of this kind"})
+	postForm(e, "kind=all&count=0&input.number=10").JSON().Object().HasValue("error",
+		"The input number must be between 1 and 9. The count must be a whole number from 1 to 1000.")
 	postForm(e, "kind=all&count=0").Status(http.StatusUnprocessableEntity).JSON().Object().
 		NotContainsKey("inputs").Value("error").String().Contains("1 to 1000")
 	if n := total(e); n != 0 {
