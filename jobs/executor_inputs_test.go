@@ -81,7 +81,7 @@ func TestExecutor_FailsWithoutItsSecret(t *testing.T) {
 	store := &hookedStore{Store: openStore(t), beforeInputs: func() error { return app.ErrSecretUnknown }}
 	work := func(context.Context, *jobs.Run) error { panic("the work was called") }
 	executor := newExecutor(t, store, jobs.Kind{Name: "test", Info: app.Kind{Inputs: secretInputs}, Work: work})
-	executor.MaxAttempts = 3
+	executor.MaxAttempts, executor.RunTimeout = 3, patience
 	lifecycle, _ := newLifecycle(t)
 	a := &attempts{store: store.Store, executor: executor, lifecycle: lifecycle}
 	run, _ := a.execute(t, a.start(t, "test", secretValues()...))
