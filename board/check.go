@@ -24,7 +24,7 @@ func check(args []string, out, warnings io.Writer) error {
 	}
 	for _, warning := range file.Warnings {
 		warning.Text = "warning: " + warning.Text
-		fmt.Fprintln(warnings, warning)
+		_, _ = fmt.Fprintln(warnings, warning)
 	}
 	kinds := "kinds"
 	if len(file.Kinds) == 1 {

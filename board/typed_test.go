@@ -223,6 +223,7 @@ func TestTyped_ErrorReachesNew(t *testing.T) {
 	type unexported struct {
 		width int `input:"width"`
 	}
+	_ = unexported{width: 0} // a field that is never set would be reported as unused
 	type twice struct {
 		A string `input:"a"`
 		B string `input:"a"`
