@@ -52,7 +52,9 @@ type result struct {
 	loaded any
 }
 
-// dueAt returns when the first of the created runs becomes due that is not due now, or the zero time.
+// dueAt returns when the first of the created runs becomes due that is not due now, or the zero time. It
+// returns no time before MinInterval has passed, because the runs of a page may become due one after the
+// other.
 func (r result) dueAt(now time.Time) (first time.Time) {
 	first = r.run.Run.DueAfter(now)
 	for i := range r.page.Runs {
@@ -60,6 +62,9 @@ func (r result) dueAt(now time.Time) (first time.Time) {
 		if first.IsZero() || !due.IsZero() && due.Before(first) {
 			first = due
 		}
+	}
+	if soonest := now.Add(MinInterval); !first.IsZero() && first.Before(soonest) {
+		return soonest
 	}
 	return first
 }
