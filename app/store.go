@@ -136,6 +136,10 @@ type QueueStore interface {
 	// order; the others are no longer created, or their kind has been paused.
 	StartMany(ctx context.Context, runs []ProcessRun) ([]ProcessRun, error)
 
+	// ApplyDefinitions lets waiting runs start, or wait, as the policies of their kinds say, after these have
+	// changed.
+	ApplyDefinitions(ctx context.Context) error
+
 	// CompleteMany is Finish for many runs that complete. It returns the runs that are no longer as Start
 	// returned them, and leaves them unchanged.
 	CompleteMany(ctx context.Context, runs []ProcessRun) (stale []ProcessRun, err error)

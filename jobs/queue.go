@@ -37,6 +37,7 @@ func (q *Queue) Run(ctx, hardStop context.Context) {
 	var workers, helpers sync.WaitGroup
 	helpers.Go(func() { q.Executor.WatchCancellations(watching) }) // until no work goes on
 	helpers.Go(func() { q.saveCompleted(lifecycle.Work, completed, d) })
+	helpers.Go(func() { q.followRegistry(lifecycle.Fetch) })
 	for range q.Workers {
 		workers.Go(func() { q.work(lifecycle, d, completed) })
 	}
@@ -46,6 +47,24 @@ func (q *Queue) Run(ctx, hardStop context.Context) {
 	stopWatching()
 	close(completed)
 	helpers.Wait()
+}
+
+// followRegistry applies the definitions of the kinds when they have changed, until ctx ends.
+func (q *Queue) followRegistry(ctx context.Context) {
+	replaced, unsubscribe := q.Executor.Registry.Changed().Subscribe()
+	defer unsubscribe()
+	for {
+		if err := q.Store.ApplyDefinitions(ctx); err != nil && ctx.Err() == nil {
+			q.Executor.Log.Log(ctx, app.RepeatedLevel(err), "changed kinds could not be applied", "error", err)
+			_ = Sleep(ctx, tick)
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-replaced:
+		}
+	}
 }
 
 // work is the loop of a worker: it executes one started run after the other.

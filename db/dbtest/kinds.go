@@ -35,6 +35,7 @@ func testKinds(t *testing.T, subject Subject) {
 	t.Run("the median is of the newest completed runs", func(t *testing.T) { checkMedian(t, open(t, subject)) })
 	t.Run("kinds are paused and resumed", func(t *testing.T) { checkPause(t, open(t, subject)) })
 	t.Run("a run stores its concurrency key", func(t *testing.T) { checkConcurrencyKey(t, subject) })
+	t.Run("a retry gets the concurrency key of now", func(t *testing.T) { checkKeyOfRetry(t, subject) })
 	t.Run("QueueAhead counts the runs with the same key", func(t *testing.T) { checkQueueAhead(t, subject) })
 }
 
@@ -168,6 +169,22 @@ func checkConcurrencyKey(t *testing.T, subject Subject) {
 	}
 	if run := f.createOf("other", 1, onDatabase("shop"))[0]; run.ConcurrencyKey != "" {
 		t.Errorf("a run without a limit has the key %q", run.ConcurrencyKey)
+	}
+}
+
+// A retry counts with the runs that are created now.
+func checkKeyOfRetry(t *testing.T, subject Subject) {
+	t.Parallel()
+	definitions := kinds{{Name: "backup"}}
+	f := openWith(t, subject, Settings{Definitions: definitions})
+	run := f.createOf("backup", 1, onDatabase("shop"))[0]
+	f.finish(f.start(run), app.Outcome{Status: app.Failed})
+	definitions[0] = limited("backup", 1, "database")
+	retried, err := f.store.Retry(ctx, run.ID)
+	f.ok(err)
+	want := definitions[0].ConcurrencyKeyOf(onDatabase("shop"))
+	if got := f.get(run.ID).ConcurrencyKey; got != want || retried.ConcurrencyKey != want {
+		t.Errorf("the retried run has the key %q, and %q is stored; want %q", retried.ConcurrencyKey, got, want)
 	}
 }
 

@@ -71,7 +71,12 @@ func (tx *transaction) retry(current lockedRun) (app.ProcessRun, app.Event, erro
 	if err := query.CheckRetry(tx, current.run); err != nil {
 		return run, event, err
 	}
-	return run, event, tx.checkCapacity(1)
+	if err := tx.checkCapacity(1); err != nil {
+		return run, event, err
+	}
+	definitions := tx.store.options.Definitions
+	run.ConcurrencyKey, err = dialect.KeyForRetry(tx.ctx, tx, tx, definitions, current.run)
+	return run, event, err
 }
 
 // Delete implements app.Store.

@@ -177,8 +177,8 @@ func TestLimits_ConcurrentStartsKeepThem(t *testing.T) {
 	}
 }
 
-// A start does not see another one that is not committed yet. Without the lock, an older run that has just been
-// retried would start beside it.
+// A start does not see another one that is not committed yet. Without the lock, an older run that has just
+// been retried would start beside it.
 func TestLimits_StartsWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{sweepEvery: time.Hour, Definitions: limitedTo(1)})
@@ -263,9 +263,13 @@ func TestSweep_FindsRunsThatWaitForNothing(t *testing.T) {
 			execute(t, store, "UPDATE river_job SET state = 'pending'")
 			ok(t, store.sweep(ctx, periodicSweep))
 			wantStates(t, store, runs, available, pending, pending)
-			start(t, store, runs[0])
+			execute(t, store, "UPDATE process_runs SET scheduled_at = 9e15 WHERE id = $1", runs[0].ID)
+			execute(t, store, "UPDATE river_job SET state = 'scheduled' WHERE state = 'available'")
+			ok(t, store.sweep(ctx, periodicSweep)) // the first run waits for its next attempt
+			wantStates(t, store, runs, "scheduled", available, pending)
+			start(t, store, runs[1])
 			ok(t, store.sweep(ctx, periodicSweep))
-			wantStates(t, store, runs[1:], pending, pending)
+			wantStates(t, store, runs[2:], pending)
 		})
 	}
 }
@@ -287,6 +291,24 @@ func TestSweep_AppliesChangedDefinitions(t *testing.T) {
 		defined.set(app.Policy{Concurrency: step.limit})
 		store.ApplyDefinitions()
 		wantStates(t, store, runs, step.want...)
+	}
+}
+
+// Runs that were created before their kind had keys get them.
+func TestSweep_SetsMissingKeys(t *testing.T) {
+	t.Parallel()
+	defined := limitedTo(0)
+	store := newStore(t, Options{sweepEvery: time.Hour, Definitions: defined})
+	input := app.InputValue{Name: "database", Type: app.TextInput, Texts: []string{"shop"}}
+	batch, err := store.Create(ctx, app.CreateRequest{Kind: kind, Count: 3, Inputs: app.InputValues{input}})
+	ok(t, err)
+	defined.set(app.Policy{Concurrency: 1, ConcurrencyKey: []string{"database"}})
+	store.ApplyDefinitions()
+	wantStates(t, store, batch.Runs(), available, pending, pending)
+	known, _ := defined.Kind(kind)
+	want := known.ConcurrencyKeyOf(app.InputValues{input})
+	if got := get(t, store, batch.First).ConcurrencyKey; got != want {
+		t.Errorf("the key is %q, want %q", got, want)
 	}
 }
 
@@ -313,7 +335,7 @@ func TestPlan_LimitsUseIndexes(t *testing.T) {
 		"the start with a key":    {keyed.mayStart(), []any{"test", "key 2", 3, 0, many}},
 		"the next runs of a kind": {whole.ready(), []any{"test", "", 3, 9e12}},
 		"the next runs of a key":  {keyed.ready(), []any{"test", "key 2", 3, 9e12}},
-		"the free keys":           {freeKeys, []any{"test", 3}},
+		"the free keys":           {freeKeys, []any{"test", 3, 9e12}},
 		"the kinds that wait":     {pendingKinds, nil},
 		"a batch to release":      {releaseJobs, []any{"run:test", "test", 10}},
 	} {

@@ -58,7 +58,8 @@ const (
 )
 
 // freeKeys is the query for the concurrency keys of a kind whose runs wait although fewer than $2 are
-// started. It is a loose index scan: it costs a few probes for each key, whatever the number of runs.
+// started. $3 is the time. It is a loose index scan: it costs a few probes for each key, whatever the number
+// of runs.
 var freeKeys = query.SQL(`WITH RECURSIVE keys (key) AS (
 		SELECT min(concurrency_key) FROM process_runs
 			WHERE kind = $1 AND status = :created AND concurrency_key <> ''
@@ -70,6 +71,7 @@ var freeKeys = query.SQL(`WITH RECURSIVE keys (key) AS (
 	SELECT key FROM keys WHERE key IS NOT NULL
 		AND EXISTS (SELECT FROM (SELECT job FROM process_runs
 				WHERE kind = $1 AND concurrency_key = key AND concurrency_key <> '' AND status = :created
+					AND scheduled_at <= $3
 				ORDER BY sort_id LIMIT $2) AS oldest
 			JOIN river_job ON river_job.id = oldest.job WHERE state = 'pending')
 		AND (SELECT count(*) FROM (SELECT FROM process_runs
@@ -82,6 +84,9 @@ func (s *Store) sweep(ctx context.Context, scope sweepScope) error {
 	most := releasePeriodic
 	if scope == fullSweep {
 		most = releaseAll
+		if err := s.rekey(ctx); err != nil {
+			return err
+		}
 		if err := s.park(ctx, names); err != nil {
 			return err
 		}
@@ -99,6 +104,25 @@ func (s *Store) sweep(ctx context.Context, scope sweepScope) error {
 			continue
 		}
 		if err := s.sweepKind(ctx, name, most); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rekey gives created runs the concurrency keys that the policies of their kinds ask for.
+func (s *Store) rekey(ctx context.Context) error {
+	if s.options.Definitions == nil {
+		return nil
+	}
+	for _, kind := range s.options.Definitions.Kinds() {
+		if len(kind.ConcurrencyKey) == 0 {
+			continue
+		}
+		err := s.Rekey(ctx, kind, func(keys map[int64]string) error {
+			return s.write(ctx, func(tx *transaction) error { return query.SetKeys(tx, keys) })
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -156,7 +180,7 @@ func (s *Store) sweepKind(ctx context.Context, kind string, most int) error {
 	if len(policy.ConcurrencyKey) > 0 {
 		var free []string
 		err := s.read(ctx, func(ctx context.Context, q query.Queryer) error {
-			return query.Select(ctx, q, &free, freeKeys, kind, policy.Concurrency)
+			return query.Select(ctx, q, &free, freeKeys, kind, policy.Concurrency, s.options.Now().UnixMilli())
 		})
 		if err != nil {
 			return err

@@ -70,7 +70,12 @@ func (tx *transaction) retry(run app.ProcessRun) (app.ProcessRun, app.Event, err
 	if err := query.CheckRetry(tx, run); err != nil {
 		return next, event, err
 	}
-	return next, event, tx.checkCapacity(1)
+	if err := tx.checkCapacity(1); err != nil {
+		return next, event, err
+	}
+	definitions := tx.options.Definitions
+	next.ConcurrencyKey, err = dialect.KeyForRetry(context.Background(), tx.conn, tx, definitions, run)
+	return next, event, err
 }
 
 // Delete implements app.Store. It deletes a long log in several transactions.

@@ -16,7 +16,10 @@ import (
 // byDatabase is a source of one kind, whose runs are counted by their input database.
 type byDatabase struct{}
 
-func (byDatabase) Kinds() []app.Kind { return nil }
+func (d byDatabase) Kinds() []app.Kind {
+	defined, _ := d.Kind(kind)
+	return []app.Kind{defined}
+}
 
 func (byDatabase) Kind(name string) (app.Kind, bool) {
 	policy := app.Policy{Concurrency: 1, ConcurrencyKey: []string{"database"}}
@@ -109,6 +112,15 @@ func TestFetchDue_FindsRunsWithoutKey(t *testing.T) {
 	runs, err := store.FetchDue(ctx, []app.DueKind{full}, 10)
 	if err != nil || !slices.Equal(idsOf(runs), []int64{shop}) {
 		t.Errorf("with as many of the old ones as may be, %v are fetched: %v", idsOf(runs), err)
+	}
+	if err := store.ApplyDefinitions(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got := fetchKeys(t, store, 10, 10); !slices.Equal(got, []int64{old, old + 1, old + 2, shop, shop + 1}) {
+		t.Errorf("with keys, the runs %v are fetched", got)
+	}
+	if got := fetchKeys(t, store, 10, 10, "shop"); len(got) != 0 {
+		t.Errorf("with a full key, the runs %v are fetched", got)
 	}
 }
 

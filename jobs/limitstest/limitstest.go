@@ -95,7 +95,9 @@ func (w *world) kinds() (kinds []jobs.Kind) {
 		kind := jobs.Kind{Name: name, Work: w.work}
 		kind.Info.Concurrency = w.limits[name]
 		if name == keyed {
-			kind.Info.ConcurrencyKey = []string{"database"}
+			if kind.Info.Concurrency > 0 {
+				kind.Info.ConcurrencyKey = []string{"database"}
+			}
 			kind.Info.Inputs = []app.Input{{Name: "database", Type: app.TextInput}}
 		}
 		kinds = append(kinds, kind)

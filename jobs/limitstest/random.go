@@ -30,7 +30,7 @@ func (w *world) randomEvent(r *rand.Rand) {
 		w.pause(kind, r.IntN(2) == 0)
 	case 10:
 		if kind != free {
-			w.setLimit(kind, 1+r.IntN(3))
+			w.setLimit(kind, r.IntN(4)) // 0: none
 		}
 	case 11:
 		if r.IntN(3) == 0 {

@@ -68,6 +68,13 @@ WHEN new.concurrency_key <> '' AND new.status = 0 AND old.status <> 0 BEGIN
 END;
 -- +goose StatementEnd
 -- +goose StatementBegin
+CREATE TRIGGER waiting_keys_rekey AFTER UPDATE OF concurrency_key ON process_runs
+WHEN new.concurrency_key <> '' AND new.status = 0 BEGIN
+  INSERT INTO waiting_keys (kind, concurrency_key, first_id) VALUES (new.kind, new.concurrency_key, new.id)
+    ON CONFLICT DO UPDATE SET first_id = excluded.first_id WHERE excluded.first_id < first_id;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
 CREATE TRIGGER waiting_keys_leave AFTER UPDATE OF status ON process_runs
 WHEN new.concurrency_key <> '' AND new.status <> 0 AND old.status = 0 BEGIN
   DELETE FROM waiting_keys
