@@ -101,6 +101,8 @@ var oneProcess = []mutant{
 	{"prefetched runs of a paused kind do not start", "db/sqlite/many.go", "			AND kind NOT IN (SELECT kind FROM paused_kinds)\n", "", "./db/sqlite TestSQLite_IsQueueStore"},
 	{"a run that returns to created is found by its key", "db/sqlite/migrations/00001_schema.sql", "WHEN new.concurrency_key <> '' AND new.status = 0 AND old.status <> 0 BEGIN", "WHEN new.concurrency_key <> '' AND new.status = 9 AND old.status <> 0 BEGIN", "./db/sqlite TestFetchDue_"},
 	{"a run that starts leaves its key to the next one", "db/sqlite/migrations/00001_schema.sql", "WHEN new.concurrency_key <> '' AND new.status <> 0 AND old.status = 0 BEGIN", "WHEN new.concurrency_key <> '' AND new.status > 9 AND old.status = 0 BEGIN", "./db/sqlite TestFetchDue_"},
+	{"a retry counts by the keys of its kind", "db/query/rekey.go", "	if definitions == nil || run.ConcurrencyKey != \"\" {", "	if definitions == nil || run.ID > 0 {", store + "Store/Kind"},
+	{"runs get the keys of a changed kind", "db/sqlite/rekey.go", "			continue\n", "			continue\n		}\n		if kind.Name != \"\" {\n			continue\n", "./db/sqlite TestFetchDue_"},
 	{"a frame follows what a run waits for", "handlers/live/view.go", "a.Version == b.Version && a.Waiting == b.Waiting", "a.Version == b.Version", "./handlers/live TestWaiting_"},
 	{"a view is read again when a run becomes due", "handlers/live/hub.go", "			v.dirty, v.dueAt = true, time.Time{}\n", "			v.dueAt = time.Time{}\n", "./handlers/live TestWaiting_"},
 	{"quarantined runs do not hide runs behind them", "jobs/prefetch.go", "limit := prefetchFactor*q.Workers + p.heldBack", "limit := prefetchFactor * q.Workers", "./jobs TestQuarantine"},
