@@ -36,6 +36,10 @@ type InputTerms struct {
 	Terms       []string
 }
 
+// maxBatchTerms is about how many terms of inputs a batch adds to the search index: a thousand runs with 64 KB of
+// different words each would take longer than a write may take. With fewer runs all words are indexed.
+const maxBatchTerms = 1_000_000
+
 // InputTerms returns the search terms of the inputs of a batch, for each block of runs. Secrets have none, nor
 // have flags: a search for true should not find every run with one.
 func (n NewRuns) InputTerms(batch app.Batch) (blocks []InputTerms) {
@@ -51,7 +55,9 @@ func (n NewRuns) InputTerms(batch app.Batch) (blocks []InputTerms) {
 	text := strings.Join(texts, "\n")
 	for first := batch.First; first <= batch.Last(); {
 		last := min(batch.Last(), firstOfBlock(first/BlockSize+1)-1)
-		blocks = append(blocks, InputTerms{First: first, Last: last, Terms: Terms(first, text)})
+		terms := Terms(first, text)
+		terms = terms[:min(len(terms), maxBatchTerms/n.Count)]
+		blocks = append(blocks, InputTerms{First: first, Last: last, Terms: terms})
 		first = last + 1
 	}
 	return blocks
