@@ -5,9 +5,6 @@ package limitstest
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -50,32 +47,22 @@ var (
 	errLater  = jobs.RetryAfter(time.Second, errors.New("broken, try again later"))
 )
 
-// world is a cluster with runs whose work the test controls. Its work functions are the witness: they know
-// what is going on, whatever the database says.
+// world is a cluster with runs whose work the test controls.
 type world struct {
 	testing.TB
+	*witness
 	cluster  Cluster
 	registry *jobs.Registry
 	nodes    []Node
 	limits   map[string]int       // of each kind; 0: none
 	paused   map[string]time.Time // paused kinds, and since when
-
-	mu       sync.Mutex
-	allowed  map[string]int // the highest limit of each kind since the last settle
-	going    map[group]int  // runs that are worked on
-	working  map[int64]chan error
-	breaches []string
 }
-
-// group are the runs that are counted together.
-type group struct{ kind, key string }
 
 func newWorld(t testing.TB, cluster Cluster) *world {
 	t.Helper()
 	w := &world{
-		TB: t, cluster: cluster, limits: map[string]int{free: 0, whole: 2, keyed: 1},
-		paused: map[string]time.Time{}, allowed: map[string]int{}, going: map[group]int{},
-		working: map[int64]chan error{},
+		TB: t, witness: newWitness(), cluster: cluster,
+		limits: map[string]int{free: 0, whole: 2, keyed: 1}, paused: map[string]time.Time{},
 	}
 	registry, err := jobs.NewRegistry(w.kinds()...)
 	if err != nil {
@@ -108,70 +95,13 @@ func (w *world) kinds() (kinds []jobs.Kind) {
 // store returns the store of one of the nodes.
 func (w *world) store() app.Store { return w.nodes[0].Store() }
 
-// groupOf returns the group of a run by its inputs.
-func (w *world) groupOf(run app.ProcessRun) group {
-	g := group{kind: run.Kind}
-	if run.Kind == keyed {
-		g.key = run.ConcurrencyKey
-	}
-	return g
-}
-
-// work is the work of all kinds. It goes on until the test ends it or its context ends.
-func (w *world) work(ctx context.Context, run *jobs.Run) error {
-	g, end := w.groupOf(run.Row()), make(chan error, 1)
-	w.enter(g, run.ID, end)
-	defer w.leave(g, run.ID, end)
-	select {
-	case err := <-end:
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (w *world) enter(g group, run int64, end chan error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.going[g]++
-	if limit := w.allowed[g.kind]; limit > 0 && w.going[g] > limit {
-		w.breaches = append(w.breaches, fmt.Sprintf("%d runs of %v go on, with run %d; the limit is %d",
-			w.going[g], g, run, limit))
-	}
-	if _, twice := w.working[run]; twice {
-		w.breaches = append(w.breaches, fmt.Sprintf("run %d is worked on twice", run))
-	}
-	w.working[run] = end
-}
-
-func (w *world) leave(g group, run int64, end chan error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.going[g]--
-	if w.working[run] == end {
-		delete(w.working, run)
-	}
-}
-
 // allow has the witness forget earlier limits.
-func (w *world) allow() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for kind, limit := range w.limits {
-		w.allowed[kind] = limit
-	}
-}
+func (w *world) allow() { w.allowOnly(w.limits) }
 
 // setLimit changes the limit of a kind, as a new version of the kinds file does.
 func (w *world) setLimit(kind string, limit int) {
-	w.mu.Lock()
 	w.limits[kind] = limit
-	if limit == 0 || w.allowed[kind] == 0 {
-		w.allowed[kind] = 0
-	} else {
-		w.allowed[kind] = max(w.allowed[kind], limit)
-	}
-	w.mu.Unlock()
+	w.allowAlso(kind, limit)
 	if err := w.registry.Replace(w.kinds()...); err != nil {
 		w.Fatal(err)
 	}
@@ -189,29 +119,6 @@ func (w *world) create(kind, database string, count int) (first int64) {
 		w.Fatal(err)
 	}
 	return batch.First
-}
-
-// end ends the work of a run, if it goes on.
-func (w *world) end(run int64, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if end := w.working[run]; end != nil {
-		select {
-		case end <- err:
-		default: // it has been told before
-		}
-	}
-}
-
-// workedOn returns the runs that are worked on, in order.
-func (w *world) workedOn() (runs []int64) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for run := range w.working {
-		runs = append(runs, run)
-	}
-	slices.Sort(runs)
-	return runs
 }
 
 // all returns all runs, newest first.
@@ -257,9 +164,7 @@ func (w *world) waitUntil(there func() (missing string)) {
 // check fails the test if the witness has seen a breach.
 func (w *world) check() {
 	w.Helper()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.breaches) > 0 {
-		w.Fatal(w.breaches[0])
+	if breach := w.firstBreach(); breach != "" {
+		w.Fatal(breach)
 	}
 }

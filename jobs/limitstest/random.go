@@ -93,7 +93,7 @@ func (w *world) missing() string {
 	started, waiting := map[group]int{}, map[group]int{}
 	var going []int64
 	for _, run := range w.all() {
-		g := w.groupOf(run)
+		g := groupOf(run)
 		switch {
 		case run.CancelRequested():
 			return fmt.Sprintf("run %d is to be cancelled", run.ID)
