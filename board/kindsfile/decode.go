@@ -144,6 +144,7 @@ type field struct {
 	index    []int
 	typ      reflect.Type
 	required bool
+	tag      reflect.StructTag
 }
 
 // fieldCache has the results of fieldsOf.
@@ -159,6 +160,7 @@ func fieldsOf(t reflect.Type) []field {
 		if key := f.Tag.Get("key"); key != "" {
 			fields = append(fields, field{
 				key: key, doc: f.Tag.Get("doc"), index: f.Index, typ: f.Type, required: f.Tag.Get("required") != "",
+				tag: f.Tag,
 			})
 		}
 	}

@@ -44,17 +44,14 @@ type Command struct {
 // Fault is what is wrong with a kinds file, and where.
 type Fault struct {
 	File string
-	Line int    // from 1; 0 if it concerns the whole file
+	Line int    // from 1
 	Kind string // "" outside a kind
 	Text string
 }
 
 // Error returns one line such as kinds.yaml:12: backup: unknown key "timout".
 func (f *Fault) Error() string {
-	text := f.File
-	if f.Line > 0 {
-		text = fmt.Sprintf("%s:%d", f.File, f.Line)
-	}
+	text := fmt.Sprintf("%s:%d", f.File, f.Line)
 	if f.Kind != "" {
 		text += ": " + shorten(f.Kind)
 	}
@@ -121,7 +118,7 @@ func Parse(path string, content []byte) (File, error) {
 func locate(err error, path string) error {
 	fault, ok := err.(*Fault)
 	if !ok {
-		fault = &Fault{Text: err.Error()}
+		fault = &Fault{Line: firstLine.line, Text: err.Error()}
 	}
 	fault.File = path
 	return fault

@@ -95,7 +95,7 @@ func TestFile_FaultsAreOneLine(t *testing.T) {
 	const head = "kinds:\n  backup:\n    run: [./backup.sh]\n"
 	const inputs = head + "    inputs:\n"
 	for _, test := range []struct{ name, content, want string }{
-		{"empty", "", "kinds.yaml: the file is empty"},
+		{"empty", "", "kinds.yaml:1: the file is empty"},
 		{"no kinds", "kinds: {}\n", "kinds.yaml:1: there are no kinds"},
 		{"unknown key", head + "    timout: 5m\n", `kinds.yaml:4: backup: unknown key "timout", did you mean "timeout"?`},
 		{"unknown section", "kindz: {}\n", `kinds.yaml:1: unknown key "kindz", did you mean "kinds"?`},
@@ -162,9 +162,10 @@ func TestFile_NamesTheKindOfAFault(t *testing.T) {
 		"kinds:\n  a: {run: [ls]}\n  b:\n    run: [ls]\n    title: 'a\n":    "kinds.yaml:5: b: could not find end character",
 		"kinds:\n  a: {run: [ls]}\n  b:\n\trun: [ls]\n":                     "kinds.yaml:4: b: found character",
 		"kinds:\n  a:\n    run: [ls]\n\nkinds:\n  b:\n    run: [ls]\n":      `kinds.yaml:5: the key "kinds" is there twice`,
-		"kinds: [a]":                "kinds.yaml:1: kinds must be a mapping of names and values, not a list",
-		"[]":                        "kinds.yaml:1: must be a mapping of keys and values, not a list",
-		"kinds:\n  \"a\\nb\": {}\n": `kinds.yaml:2: a b: "a\nb" is not a name of a kind`,
+		"kinds: [a]":                     "kinds.yaml:1: kinds must be a mapping of names and values, not a list",
+		"kinds:\n  a: {title: \"\xff\"}": "kinds.yaml:2: the file is not valid UTF-8",
+		"[]":                             "kinds.yaml:1: must be a mapping of keys and values, not a list",
+		"kinds:\n  \"a\\nb\": {}\n":      `kinds.yaml:2: a b: "a\nb" is not a name of a kind`,
 	} {
 		_, err := parse(t, content)
 		if err == nil || !strings.HasPrefix(err.Error(), want) {

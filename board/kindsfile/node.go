@@ -19,6 +19,9 @@ type place struct {
 	kind string // "" outside a kind
 }
 
+// firstLine is the place of faults of the whole file.
+var firstLine = place{line: 1}
+
 // fault returns a Fault at this place.
 func (p place) fault(format string, args ...any) error {
 	return &Fault{Line: p.line, Kind: p.kind, Text: fmt.Sprintf(format, args...)}
@@ -49,9 +52,9 @@ func parseYAML(content []byte) (root node, err error) {
 	content = bytes.TrimPrefix(content, []byte("\ufeff"))
 	switch {
 	case len(content) > MaxSize:
-		return root, place{}.fault("the file is larger than %d MiB", MaxSize>>20)
+		return root, firstLine.fault("the file is larger than %d MiB", MaxSize>>20)
 	case !utf8.Valid(content):
-		return root, place{}.fault("the file is not valid UTF-8")
+		return root, invalidAt(content).fault("the file is not valid UTF-8")
 	}
 	tokens := lexer.Tokenize(string(content))
 	if err := checkShape(tokens); err != nil {
@@ -62,9 +65,22 @@ func parseYAML(content []byte) (root node, err error) {
 		return root, placeOf(syntax.GetToken(), tokens).fault("%s", syntax.GetMessage())
 	}
 	if err != nil {
-		return root, place{}.fault("%v", err)
+		return root, firstLine.fault("%v", err)
 	}
 	return convertDocument(file)
+}
+
+// invalidAt returns the place of the first bytes that are not UTF-8.
+func invalidAt(content []byte) place {
+	valid := 0
+	for valid < len(content) {
+		r, size := utf8.DecodeRune(content[valid:])
+		if r == utf8.RuneError && size <= 1 {
+			break
+		}
+		valid += size
+	}
+	return place{line: 1 + bytes.Count(content[:valid], []byte("\n"))}
 }
 
 // convertDocument converts the only document of a file.
@@ -76,7 +92,7 @@ func convertDocument(file *ast.File) (root node, err error) {
 		}
 	}
 	if len(documents) == 0 {
-		return root, place{}.fault("the file is empty")
+		return root, firstLine.fault("the file is empty")
 	}
 	if root, err = (converter{}).convert(documents[0].Body); err != nil {
 		return root, err
@@ -94,7 +110,7 @@ func convertDocument(file *ast.File) (root node, err error) {
 // placeOf returns the place of a token that cannot be parsed.
 func placeOf(at *token.Token, tokens token.Tokens) place {
 	if at == nil || at.Position == nil {
-		return place{}
+		return firstLine
 	}
 	return place{line: at.Position.Line, kind: kindAt(tokens, at.Position.Line)}
 }

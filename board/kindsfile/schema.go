@@ -3,6 +3,8 @@ package kindsfile
 import (
 	"encoding/json"
 	"reflect"
+	"strconv"
+	"strings"
 
 	"runboard/app"
 )
@@ -53,6 +55,7 @@ func structSchema(t reflect.Type) object {
 	for _, f := range fieldsOf(t) {
 		property := schemaOf(f.typ)
 		property["description"] = f.doc
+		f.addLimits(property)
 		properties[f.key] = property
 		if f.required {
 			required = append(required, f.key)
@@ -63,6 +66,22 @@ func structSchema(t reflect.Type) object {
 		schema["required"] = required
 	}
 	return schema
+}
+
+// addLimits adds what the other tags of a field say. The reader checks the same when it makes kinds of the values.
+func (f field) addLimits(property object) {
+	if pattern, given := f.tag.Lookup("pattern"); given {
+		property["pattern"] = pattern
+	}
+	if names, given := f.tag.Lookup("names"); given {
+		property["propertyNames"] = object{"pattern": names}
+	}
+	for limit := range strings.SplitSeq(f.tag.Get("limits"), ",") {
+		key, number, _ := strings.Cut(limit, "=")
+		if n, err := strconv.Atoi(number); err == nil {
+			property[key] = n
+		}
+	}
 }
 
 // scalarSchema is the schema of a text. Numbers and booleans are texts as they were written.

@@ -26,7 +26,7 @@ type level struct {
 // checkShape refuses files that the parser would take long for.
 func checkShape(tokens token.Tokens) error {
 	if len(tokens) > maxTokens {
-		return place{}.fault("the file is too large: it has %d words and signs, more than %d", len(tokens), maxTokens)
+		return firstLine.fault("the file is too large: it has %d words and signs, more than %d", len(tokens), maxTokens)
 	}
 	var s shape
 	for n, t := range tokens {

@@ -11,16 +11,16 @@ import (
 type syntax struct {
 	position
 	Defaults defaults    `key:"defaults" doc:"policies of all kinds that do not set their own"`
-	Kinds    named[kind] `key:"kinds" required:"true" doc:"the kinds by name, in the order in which pages list them"`
+	Kinds    named[kind] `key:"kinds" required:"true" limits:"minProperties=1" names:"^[a-z][a-z0-9-]{0,62}$" doc:"kinds by name, in the order of the page"`
 }
 
 type defaults struct {
 	position
 	Timeout     duration      `key:"timeout" doc:"limit of an attempt, such as 30m"`
-	Attempts    int           `key:"attempts" doc:"how often a run is attempted at most"`
+	Attempts    int           `key:"attempts" limits:"minimum=1,maximum=1000" doc:"how often a run is attempted at most"`
 	Concurrency int           `key:"concurrency" doc:"how many runs of a kind are started at once at most; 0: any number"`
 	Dir         string        `key:"dir" doc:"working directory; default: an empty directory for each run"`
-	Env         named[envVar] `key:"env" doc:"variables of the command"`
+	Env         named[envVar] `key:"env" names:"^[A-Za-z_][A-Za-z0-9_]*$" doc:"variables of the command"`
 }
 
 type kind struct {
@@ -28,15 +28,15 @@ type kind struct {
 	Title          string   `key:"title" doc:"what people read; default: the name"`
 	Description    string   `key:"description" doc:"what it does, for people who start it"`
 	Group          string   `key:"group" doc:"heading on the page"`
-	Run            []word   `key:"run" required:"true" doc:"words of the command; {name} is the value of an input"`
+	Run            []word   `key:"run" required:"true" limits:"minItems=1" doc:"words of the command; {name} is the value of an input"`
 	ConcurrencyKey []string `key:"concurrency_key" doc:"inputs whose values are counted separately for concurrency"`
 	Confirm        string   `key:"confirm" doc:"question before a start; {name} is the value of an input"`
-	Inputs         []input  `key:"inputs" doc:"what a request may say"`
+	Inputs         []input  `key:"inputs" limits:"maxItems=32" doc:"what a request may say"`
 }
 
 type input struct {
 	position
-	Name     string    `key:"name" required:"true" doc:"a letter, then letters, digits and _"`
+	Name     string    `key:"name" required:"true" pattern:"^[a-z][a-z0-9_]{0,31}$" doc:"a letter, then letters, digits and _"`
 	Type     inputType `key:"type" required:"true" doc:"type of the value"`
 	Title    string    `key:"title" doc:"what people read; default: the name"`
 	Help     string    `key:"help" doc:"a sentence below the field"`
@@ -48,7 +48,7 @@ type input struct {
 	Pattern  string    `key:"pattern" doc:"regular expression (RE2) that the whole text matches"`
 	Dash     bool      `key:"dash" doc:"whether a text that is a word of the command may begin with -"`
 	Flag     string    `key:"flag" doc:"word of the command that stands for true"`
-	Choices  []choice  `key:"choices" doc:"values to choose from"`
+	Choices  []choice  `key:"choices" limits:"minItems=1" doc:"values to choose from"`
 }
 
 // scalar is a text or a number, as it was written.
@@ -132,7 +132,7 @@ func (c *choice) decode(from node) error {
 }
 
 type titledChoice struct {
-	Value string `key:"value" required:"true" doc:"the value"`
+	Value string `key:"value" required:"true" limits:"minLength=1" doc:"the value"`
 	Title string `key:"title" doc:"what people read"`
 }
 

@@ -42,7 +42,7 @@ func TestKindsFile_FaultIsOneLine(t *testing.T) {
 		"kinds:\n  backup:\n    run: [sh, -c, '{a}']\n    inputs:\n    - {name: a}\n": ":5: backup: an input needs a type",
 		"kindz: {}\n":          `:1: unknown key "kindz", did you mean "kinds"?`,
 		"kinds:\n  b: {run: [": `:2: `,
-		"":                     ": the file is empty",
+		"":                     ":1: the file is empty",
 	} {
 		path := writeKinds(t, content)
 		for _, args := range [][]string{{"--kinds", path, "--addr=127.0.0.1:0"}, {"check", path}} {
@@ -251,6 +251,18 @@ func TestReload_ChangesOnlyLaterAttempts(t *testing.T) {
 	reload(t, d, b, fmt.Sprintf(kinds, "new", "y"), reloaded)
 	harness.UntilStatus(t, e, waiting, "completed")
 	e.GET(waiting + "/log").Expect().Body().IsEqual("new x\nend\n") // it keeps its inputs
+}
+
+func TestReload_ReachesOpenPages(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	d := harness.NewDumper(t, twoKinds)
+	b := d.NewProcess()
+	b.Start("127.0.0.1:0")
+	socket := harness.Watch(t, &harness.Program{URL: b.URL}, "/process_runs/kinds/live")
+	socket.Expect().TextMessage().Body().Contains("clean").NotContains("Tidy up")
+	reload(t, d, b, twoKinds+"    title: Tidy up\n", reloaded)
+	socket.Expect().TextMessage().Body().Contains("Tidy up")
 }
 
 const secretKind = `kinds:
