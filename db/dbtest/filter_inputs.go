@@ -43,7 +43,8 @@ func anyInputFilter(t *rapid.T) app.InputFilter {
 // hasAll reports whether a run with these inputs matches all conditions of a filter.
 func hasAll(inputs app.InputValues, matches []app.InputMatch) bool {
 	for _, match := range matches {
-		if !slices.ContainsFunc(inputs, func(v app.InputValue) bool { return v.Name == match.Name && hasOne(v, match.Value) }) {
+		matching := func(v app.InputValue) bool { return v.Name == match.Name && hasOne(v, match.Value) }
+		if !slices.ContainsFunc(inputs, matching) {
 			return false
 		}
 	}
@@ -100,7 +101,9 @@ func checkFilteredValues(t *testing.T, f fixture) {
 	f.filtered(map[string]string{"digits": "123456789012345678901234567890"}, run)
 	f.filtered(map[string]string{"digits": "123456789012345678901234567891"})
 	f.filtered(map[string]string{"tags": "a"}, run)
-	f.filtered(map[string]string{"tags": "b", "day": "2026-11-27", "database": "shop", "compress": "false"}, run)
+	f.filtered(map[string]string{
+		"tags": "b", "day": "2026-11-27", "database": "shop", "compress": "false",
+	}, run)
 	f.filtered(map[string]string{"tags": "b", "database": "crm"})
 	f.filtered(map[string]string{"title": everyType().Text("title")}, run)
 	f.filtered(map[string]string{"title": strings.TrimSpace(everyType().Text("title"))})

@@ -12,7 +12,9 @@ import (
 // everyType are values of inputs of all types, in an order that is not that of their names.
 func everyType() app.InputValues {
 	return app.InputValues{
-		{Name: "title", Type: app.TextInput, Texts: []string{" Größe \"x\" 'y' \\ 🙂 \u2028 e\u0301 <b>&amp;"}},
+		{Name: "title", Type: app.TextInput, Texts: []string{
+			" Größe \"x\" 'y' \\ 🙂 \u2028 e\u0301 <b>&amp;",
+		}},
 		{Name: "body", Type: app.LinesInput, Texts: []string{"first\n\n\tthird"}},
 		{Name: "level", Type: app.NumberInput, Texts: []string{"-0.50"}},
 		{Name: "digits", Type: app.NumberInput, Texts: []string{"123456789012345678901234567890"}},
@@ -77,7 +79,9 @@ func testInputs(t *testing.T, subject Subject) {
 	})
 	t.Run("the largest values are kept", func(t *testing.T) { checkLargestInputs(t, open(t, subject)) })
 	t.Run("a retry keeps them", func(t *testing.T) { checkInputsOfRetry(t, open(t, subject)) })
-	t.Run("a bulk retry keeps those of each run", func(t *testing.T) { checkInputsOfBulk(t, open(t, subject)) })
+	t.Run("a bulk retry keeps those of each run", func(t *testing.T) {
+		checkInputsOfBulk(t, open(t, subject))
+	})
 	t.Run("they are deleted with the run", func(t *testing.T) { checkInputsOfDeleted(t, subject) })
 	t.Run("an idempotency key covers them", func(t *testing.T) { checkInputsOfKey(t, open(t, subject)) })
 	t.Run("a search finds them", func(t *testing.T) { checkInputSearch(t, open(t, subject)) })
@@ -217,7 +221,8 @@ func checkInputSearch(t *testing.T, f fixture) {
 	first, last := runs[0], runs[199]
 	first = f.finish(f.start(first), app.Outcome{Status: app.Created, Error: "disk full"})
 	for _, text := range []string{
-		"größe", "THIRD", "0.50", "123456789012345678901234567890", "shop", "2026-11-27", "third grosse sho",
+		"größe", "THIRD", "0.50", "123456789012345678901234567890", "shop", "2026-11-27",
+		"third grosse sho",
 	} {
 		f.inside(t).finds(text, last, first)
 	}

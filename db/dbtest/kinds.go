@@ -31,8 +31,12 @@ func (f fixture) createOf(kind string, n int, inputs app.InputValues) []app.Proc
 
 // testKinds tests KindOverviews, PauseKind and QueueAhead.
 func testKinds(t *testing.T, subject Subject) {
-	t.Run("overviews have the newest run and the counts", func(t *testing.T) { checkOverviews(t, open(t, subject)) })
-	t.Run("the median is of the newest completed runs", func(t *testing.T) { checkMedian(t, open(t, subject)) })
+	t.Run("overviews have the newest run and the counts", func(t *testing.T) {
+		checkOverviews(t, open(t, subject))
+	})
+	t.Run("the median is of the newest completed runs", func(t *testing.T) {
+		checkMedian(t, open(t, subject))
+	})
 	t.Run("kinds are paused and resumed", func(t *testing.T) { checkPause(t, open(t, subject)) })
 	t.Run("a run stores its concurrency key", func(t *testing.T) { checkConcurrencyKey(t, subject) })
 	t.Run("a retry gets the concurrency key of now", func(t *testing.T) { checkKeyOfRetry(t, subject) })

@@ -13,8 +13,8 @@ import (
 // InputPart is the part number of the inputs of a run in the search index.
 const InputPart = -1
 
-// InputRows returns the rows of run_inputs for the inputs of a run, as a JSON array in their order. Each is an
-// array of name, type, value and match_key, which is null for secrets.
+// InputRows returns the rows of run_inputs for the inputs of a run, as a JSON array in their order. Each is
+// an array of name, type, value and match_key, which is null for secrets.
 func (n NewRuns) InputRows() string {
 	var rows [][]any
 	for _, input := range n.Inputs {
@@ -36,12 +36,12 @@ type InputTerms struct {
 	Terms       []string
 }
 
-// maxBatchTerms is about how many terms of inputs a batch adds to the search index: a thousand runs with 64 KB of
-// different words each would take longer than a write may take. With fewer runs all words are indexed.
+// maxBatchTerms is about how many terms of inputs a batch adds to the search index: a thousand runs with 64
+// KB of different words each would take longer than a write may take. With fewer runs all words are indexed.
 const maxBatchTerms = 1_000_000
 
-// InputTerms returns the search terms of the inputs of a batch, for each block of runs. Secrets have none, nor
-// have flags: a search for true should not find every run with one.
+// InputTerms returns the search terms of the inputs of a batch, for each block of runs. Secrets have none,
+// nor have flags: a search for true should not find every run with one.
 func (n NewRuns) InputTerms(batch app.Batch) (blocks []InputTerms) {
 	var texts []string
 	for _, input := range n.Inputs {
@@ -79,8 +79,8 @@ func sealInputs(request app.CreateRequest, secrets *app.SecretBox) (sealed []sea
 	return sealed
 }
 
-// fingerprint returns a hash of inputs. If there are secrets among them, it needs the key of the secrets, so that
-// they cannot be guessed from the database.
+// fingerprint returns a hash of inputs. If there are secrets among them, it needs the key of the secrets, so
+// that they cannot be guessed from the database.
 func fingerprint(inputs app.InputValues, secrets *app.SecretBox) string {
 	if len(inputs) == 0 {
 		return ""

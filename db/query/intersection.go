@@ -13,10 +13,10 @@ const (
 	maxPart   = 4000 // the largest number of runs of a part
 )
 
-// intersection walks through the runs that are in all sets of a list. Each part is as long as the set with the
-// fewest runs there allows, and only the runs of this set are looked up. So one part is enough for the matches of a
-// rare value among any number of others, and a few if all conditions match frequently. If frequent values rarely
-// meet, the walk stops at its limit.
+// intersection walks through the runs that are in all sets of a list. Each part is as long as the set with
+// the fewest runs there allows, and only the runs of this set are looked up. So one part is enough for the
+// matches of a rare value among any number of others, and a few if all conditions match frequently. If
+// frequent values rarely meet, the walk stops at its limit.
 type intersection struct {
 	progress
 	size int64       // runs of the next part
@@ -64,7 +64,8 @@ func (w *intersection) last(set []IndexScan) int64 {
 	}
 	for _, scan := range set {
 		var id int64
-		if !w.get(&id, scan.selectSQL(scan.sortKey, w.ascending)+" OFFSET ?", scan.Args(w.left, 1, w.size-1)...) {
+		nth := scan.selectSQL(scan.sortKey, w.ascending) + " OFFSET ?"
+		if !w.get(&id, nth, scan.Args(w.left, 1, w.size-1)...) {
 			continue // it has fewer runs
 		}
 		w.limit -= w.size
@@ -83,8 +84,8 @@ func (w *intersection) follows(a, b int64) bool {
 	return a < b
 }
 
-// matches implements walk. The LIMIT, which excludes nothing, makes the database look up the runs by id before it
-// applies the conditions: it might otherwise read all runs in a status.
+// matches implements walk. The LIMIT, which excludes nothing, makes the database look up the runs by id
+// before it applies the conditions: it might otherwise read all runs in a status.
 func (w *intersection) matches() (from string, args []any) {
 	ids := make([]string, len(w.from))
 	for i, scan := range w.from {
@@ -107,14 +108,15 @@ func (d Dialect) scanInput(match app.InputMatch) (scans []IndexScan) {
 	return scans
 }
 
-// hasInput returns the condition that an input of a run has a value. It is no EXISTS, which PostgreSQL might turn
-// into a join that reads all runs with the value.
+// hasInput returns the condition that an input of a run has a value. It is no EXISTS, which PostgreSQL might
+// turn into a join that reads all runs with the value.
 func (d Dialect) hasInput(match app.InputMatch) (condition string, args []any) {
 	keys := match.Keys()
 	args = []any{match.Name}
 	for _, key := range keys {
 		args = append(args, key)
 	}
-	return "(SELECT 1 FROM run_inputs WHERE " + d.InputSortKey + " = process_runs.id AND name = ? AND match_key IN (?" +
-		strings.Repeat(", ?", len(keys)-1) + ") LIMIT 1) IS NOT NULL", args
+	condition = fmt.Sprintf("(SELECT 1 FROM run_inputs WHERE %s = process_runs.id AND name = ? "+
+		"AND match_key IN (?%s) LIMIT 1) IS NOT NULL", d.InputSortKey, strings.Repeat(", ?", len(keys)-1))
+	return condition, args
 }

@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	pauseSQL  = `INSERT INTO paused_kinds (kind, paused_at) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING true`
+	pauseSQL = `INSERT INTO paused_kinds (kind, paused_at) VALUES ($1, $2)
+		ON CONFLICT DO NOTHING RETURNING true`
 	resumeSQL = `DELETE FROM paused_kinds WHERE kind = $1 RETURNING true`
 )
 
@@ -33,11 +34,12 @@ type overviewRow struct {
 	Paused    bool
 }
 
-// overviewsSQL returns the query for the overviews of kinds, in their order. It probes the index by kind, so that
-// the number of runs does not affect its cost. Its argument is the JSONArray of the kinds.
+// overviewsSQL returns the query for the overviews of kinds, in their order. It probes the index by kind, so
+// that the number of runs does not affect its cost. Its argument is the JSONArray of the kinds.
 func (d Dialect) overviewsSQL() string {
 	ofKind := func(columns string, status app.Status, limit int) string {
-		return fmt.Sprintf("(SELECT %s FROM %s WHERE kind = wanted.kind AND %s ORDER BY %s DESC LIMIT %d) AS found",
+		return fmt.Sprintf("(SELECT %s FROM %s "+
+			"WHERE kind = wanted.kind AND %s ORDER BY %s DESC LIMIT %d) AS found",
 			columns, d.runsBy("process_runs_by_kind"), statusIs(status), d.SortKey, limit)
 	}
 	var newest []string
@@ -49,15 +51,17 @@ func (d Dialect) overviewsSQL() string {
 	}
 	durations := "(SELECT " + d.JSONGroup + "(finished_at - started_at) FROM " +
 		ofKind("id, started_at, finished_at", app.Completed, app.UsualRuns) + ")"
-	return "WITH wanted (kind) AS " + d.TextArray + " SELECT " +
-		"coalesce((SELECT max(id) FROM (" + strings.Join(newest, " UNION ALL ") + ") AS newest), 0) AS last, " +
+	last := "(SELECT max(id) FROM (" + strings.Join(newest, " UNION ALL ") + ") AS newest)"
+	return "WITH wanted (kind) AS " + d.TextArray + " SELECT coalesce(" + last + ", 0) AS last, " +
 		"CAST(coalesce(" + durations + ", '[]') AS text) AS durations, " +
 		count(app.Started) + " AS started, " + count(app.Created) + " AS created, " +
 		"EXISTS (SELECT 1 FROM paused_kinds WHERE paused_kinds.kind = wanted.kind) AS paused FROM wanted"
 }
 
 // KindOverviews implements app.Store.
-func (r *Reader) KindOverviews(ctx context.Context, kinds []string) (overviews []app.KindOverview, err error) {
+func (r *Reader) KindOverviews(
+	ctx context.Context, kinds []string,
+) (overviews []app.KindOverview, err error) {
 	err = r.read(ctx, func(s *snapshot) { overviews = s.overviewsOf(kinds) })
 	return overviews, err
 }
@@ -97,7 +101,9 @@ func median(millis []int64) time.Duration {
 }
 
 // QueueAhead implements app.Store.
-func (r *Reader) QueueAhead(ctx context.Context, kind app.Kind, key string) (ahead app.QueueAhead, err error) {
+func (r *Reader) QueueAhead(
+	ctx context.Context, kind app.Kind, key string,
+) (ahead app.QueueAhead, err error) {
 	err = r.read(ctx, func(s *snapshot) {
 		s.get(&ahead.Paused, "SELECT EXISTS (SELECT 1 FROM paused_kinds WHERE kind = ?)", kind.Name)
 		if kind.Concurrency == 0 {
@@ -113,8 +119,8 @@ func (r *Reader) QueueAhead(ctx context.Context, kind app.Kind, key string) (ahe
 	return ahead, err
 }
 
-// sharing returns the number of runs in a status that are counted together for the limit of a kind, at most most,
-// and the oldest of them.
+// sharing returns the number of runs in a status that are counted together for the limit of a kind, at most
+// most, and the oldest of them.
 func (s *snapshot) sharing(kind app.Kind, key string, status app.Status, most int) (n, oldest int64) {
 	scan := s.dialect.scanKind(kind.Name, status)
 	switch {

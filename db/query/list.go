@@ -242,8 +242,8 @@ func (l *list) any(in IDRange) bool {
 	return false
 }
 
-// count returns the number of matching runs, at most limit, and whether there are more. A search for text counts
-// only the matches within a tenth of its usual effort.
+// count returns the number of matching runs, at most limit, and whether there are more. A search for text
+// counts only the matches within a tenth of its usual effort.
 func (l *list) count(limit int) (n int, more bool) {
 	scans := l.scans
 	switch {

@@ -104,8 +104,8 @@ func (d Dialect) scanKind(kind string, status app.Status) IndexScan {
 	return scan.and("kind = ?", kind).and(statusIs(status))
 }
 
-// scanKey returns the scan of the created runs of a kind with a concurrency key. It repeats the conditions of the
-// partial index.
+// scanKey returns the scan of the created runs of a kind with a concurrency key. It repeats the conditions of
+// the partial index.
 func (d Dialect) scanKey(kind, key string) IndexScan {
 	scan := IndexScan{table: d.runsBy("process_runs_by_key"), sortKey: d.SortKey}
 	return scan.and("concurrency_key <> ''").and("kind = ?", kind).and("concurrency_key = ?", key).

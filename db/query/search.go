@@ -48,8 +48,8 @@ func (s *search) next() bool {
 	}
 }
 
-// firstRun returns a run before which no unsearched run is in all sets of the list, so that blocks without such
-// runs are skipped. It does not apply further conditions: millions of runs may fail them.
+// firstRun returns a run before which no unsearched run is in all sets of the list, so that blocks without
+// such runs are skipped. It does not apply further conditions: millions of runs may fail them.
 func (s *search) firstRun() (run int64, found bool) {
 	for i, set := range s.sets() {
 		first, exists := s.firstOf(set)
@@ -138,8 +138,8 @@ func (s *search) expression(term Term) string {
 	return s.db.SearchExpression(terms, term.Prefix)
 }
 
-// matches implements walk. The range is given by the id and by Dialect.SortKey: an index has one column or the
-// other.
+// matches implements walk. The range is given by the id and by Dialect.SortKey: an index has one column or
+// the other.
 func (s *search) matches() (from string, args []any) {
 	condition, args := s.anyScan()
 	from = "process_runs WHERE " + condition + " AND id > ? AND id < ?"

@@ -7,10 +7,12 @@ import (
 	"runboard/app"
 )
 
-// walk goes through the runs of a list part by part, and ends when it has looked at too much. It is for filters
-// whose matches are in no single range of an index: a plain query would read all runs if matches are rare.
+// walk goes through the runs of a list part by part, and ends when it has looked at too much. It is for
+// filters whose matches are in no single range of an index: a plain query would read all runs if matches are
+// rare.
 type walk interface {
-	// next moves to the next part in which there may be matches. It returns false at the end, and at the limit.
+	// next moves to the next part in which there may be matches. It returns false at the end, and at the
+	// limit.
 	next() bool
 	// matches returns the table and the condition of a query for the matches in the part, and its arguments.
 	matches() (from string, args []any)
@@ -71,14 +73,15 @@ func (l *list) found(in IDRange, ascending bool, limit int) (runs []app.ProcessR
 			return runs, w.cursor()
 		}
 		from, args := w.matches()
-		statement := fmt.Sprintf("SELECT %s FROM %s ORDER BY id %s LIMIT ?", Columns, from, direction(ascending))
+		statement := fmt.Sprintf("SELECT %s FROM %s ORDER BY id %s LIMIT ?",
+			Columns, from, direction(ascending))
 		runs = append(runs, l.readRuns(statement, append(args, limit-len(runs))...)...)
 	}
 	return runs, 0
 }
 
-// countFound counts the matches by status until it has looked at about limit index rows, or found enough of them.
-// more reports whether there may be others.
+// countFound counts the matches by status until it has looked at about limit index rows, or found enough of
+// them. more reports whether there may be others.
 func (l *list) countFound(limit, enough int64) (counts app.Counts, more bool) {
 	w := l.walk(l.all, false, limit)
 	for counts.Total() <= enough {
@@ -97,8 +100,8 @@ func (l *list) countFound(limit, enough int64) (counts app.Counts, more bool) {
 // sets returns sets of runs, each sorted by id in some index scans. All matches are in every set.
 func (l *list) sets() [][]IndexScan { return append([][]IndexScan{l.indexed}, l.inputs...) }
 
-// anyScan returns the condition that a run matches the filter, apart from the text. It joins the conditions of
-// all scans with OR. That is cheap for runs that are looked up by id.
+// anyScan returns the condition that a run matches the filter, apart from the text. It joins the conditions
+// of all scans with OR. That is cheap for runs that are looked up by id.
 func (l *list) anyScan() (condition string, args []any) {
 	scans := make([]string, len(l.scans))
 	for i, scan := range l.scans {

@@ -11,8 +11,9 @@ import (
 const (
 	// insertInputs inserts the rows of query.NewRuns.InputRows for each run of a range, in the order of the
 	// primary key.
-	insertInputs = `WITH input AS MATERIALIZED (SELECT key AS ordinal, value ->> 0 AS name, value ->> 1 AS type,
-			value ->> 2 AS text, value ->> 3 AS match_key FROM json_each(?1))
+	insertInputs = `WITH input AS MATERIALIZED (
+			SELECT key AS ordinal, value ->> 0 AS name, value ->> 1 AS type, value ->> 2 AS text,
+				value ->> 3 AS match_key FROM json_each(?1))
 		INSERT INTO run_inputs (run_id, ordinal, name, type, value, match_key)
 		SELECT id, ordinal, name, type, text, match_key FROM process_runs CROSS JOIN input
 		WHERE id BETWEEN ?2 AND ?3`

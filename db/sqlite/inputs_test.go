@@ -107,7 +107,8 @@ func TestSecret_IsOverwrittenInFile(t *testing.T) {
 	})
 	runs := createWith(t, store, 3, inputs)
 	var sealed [][]byte
-	if err := store.writer.conn.SelectContext(ctx, &sealed, "SELECT DISTINCT value FROM run_secrets"); err != nil {
+	const statement = "SELECT DISTINCT value FROM run_secrets"
+	if err := store.writer.conn.SelectContext(ctx, &sealed, statement); err != nil {
 		t.Fatal(err)
 	}
 	for _, run := range runs {
@@ -184,8 +185,8 @@ func (db explainingDatabase) Read(ctx context.Context, f func(context.Context, q
 	})
 }
 
-// TestPlan_InputsUseIndexes checks each statement that reads by inputs and kinds: none goes through all rows of a
-// table.
+// TestPlan_InputsUseIndexes checks each statement that reads by inputs and kinds: none goes through all rows
+// of a table.
 func TestPlan_InputsUseIndexes(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{Secrets: newBox(t)})
@@ -199,7 +200,8 @@ func TestPlan_InputsUseIndexes(t *testing.T) {
 		{Inputs: app.NewInputFilter(map[string]string{"public": publicText, "none": "7"})},
 		{Inputs: inputs, Failure: 7}, {Inputs: inputs, Since: app.At(store.options.Now())},
 	} {
-		for _, asked := range []app.Query{{Filter: filter}, app.Query{Filter: filter}.WithCursor(app.After, 0)} {
+		newest := app.Query{Filter: filter}
+		for _, asked := range []app.Query{newest, newest.WithCursor(app.After, 0)} {
 			if _, err := reader.Page(ctx, asked); err != nil && store.options.searchable {
 				t.Fatal(err)
 			}
@@ -217,7 +219,8 @@ func TestPlan_InputsUseIndexes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, got := range e.plans {
-		subquery := strings.Contains(got, "CO-ROUTINE process_runs") || strings.Contains(got, "MATERIALIZE process_runs")
+		subquery := strings.Contains(got, "CO-ROUTINE process_runs") ||
+			strings.Contains(got, "MATERIALIZE process_runs")
 		if strings.Contains(got, "SCAN process_runs") && !subquery && !isNewest(got) ||
 			strings.Contains(got, "SCAN run_inputs") || strings.Contains(got, "SCAN run_secrets") {
 			t.Errorf("it reads a table:\n%s", got)
@@ -228,7 +231,8 @@ func TestPlan_InputsUseIndexes(t *testing.T) {
 	}
 }
 
-// isNewest reports whether a statement goes through runs by id, from one on and at most as many as it returns.
+// isNewest reports whether a statement goes through runs by id, from one on and at most as many as it
+// returns.
 func isNewest(plan string) bool {
 	return strings.Contains(plan, "ORDER BY id DESC LIMIT ?") && !strings.Contains(plan, "WHERE") ||
 		strings.Contains(plan, "max(id), 0) FROM process_runs")
