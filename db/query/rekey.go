@@ -6,8 +6,8 @@ import (
 	"runboard/app"
 )
 
-// rekeyBatch is how many runs get their concurrency keys in one transaction.
-const rekeyBatch = 500
+// rekeyBatch is how many created runs of a kind Rekey looks at in one transaction.
+const rekeyBatch = 2000
 
 // setKey sets the concurrency key of a run that has none. Its arguments are the key and the run.
 const setKey = `UPDATE process_runs SET concurrency_key = $1 WHERE id = $2 AND concurrency_key = ''`
@@ -16,30 +16,39 @@ const setKey = `UPDATE process_runs SET concurrency_key = $1 WHERE id = $2 AND c
 // count by keys when they were created. It calls save with the keys of some runs at a time.
 func (r *Reader) Rekey(ctx context.Context, kind app.Kind, save func(keys map[int64]string) error) error {
 	for after, more := int64(0), true; more; {
-		keys := map[int64]string{}
-		err := r.read(forLong(ctx), func(s *snapshot) {
-			scan := s.dialect.scanKind(kind.Name, app.Created).and("concurrency_key = ''")
-			in := IDRange{After: after, Before: allIDs.Before}
-			runs := s.readRuns(scan.RunsSQL(true), scan.Args(in, rekeyBatch)...)
-			ids := make([]int64, len(runs))
-			for i, run := range runs {
-				ids[i], after = run.ID, run.ID
-			}
-			inputs, err := s.dialect.inputsOf(s.ctx, s.q, ids...)
-			s.fail(err)
-			for _, id := range ids {
-				keys[id] = kind.ConcurrencyKeyOf(inputs[id])
-			}
-		})
-		if err != nil || len(keys) == 0 {
+		var keys map[int64]string
+		err := r.read(forLong(ctx), func(s *snapshot) { keys, after, more = s.missingKeys(kind, after) })
+		if err == nil && len(keys) > 0 {
+			err = save(keys)
+		}
+		if err != nil {
 			return err
 		}
-		if err := save(keys); err != nil {
-			return err
-		}
-		more = len(keys) == rekeyBatch
 	}
 	return nil
+}
+
+// missingKeys returns the keys of those of the next created runs of a kind that have none, the last run it
+// looked at, and whether there are more.
+func (s *snapshot) missingKeys(kind app.Kind, after int64) (keys map[int64]string, last int64, more bool) {
+	scan := s.dialect.scanKind(kind.Name, app.Created)
+	args := scan.Args(IDRange{After: after, Before: allIDs.Before}, rekeyBatch)
+	var part struct{ Last, N int64 }
+	s.get(&part, "SELECT coalesce(max(id), 0) AS last, COUNT(*) AS n FROM ("+
+		scan.selectSQL("id", true)+") AS part", args...)
+	var ids []int64
+	s.all(&ids, "SELECT id FROM ("+scan.selectSQL("id, concurrency_key", true)+
+		") AS part WHERE concurrency_key = ''", args...)
+	if s.err != nil || len(ids) == 0 {
+		return nil, part.Last, part.N == rekeyBatch
+	}
+	inputs, err := s.dialect.inputsOf(s.ctx, s.q, ids...)
+	s.fail(err)
+	keys = make(map[int64]string, len(ids))
+	for _, id := range ids {
+		keys[id] = kind.ConcurrencyKeyOf(inputs[id])
+	}
+	return keys, part.Last, part.N == rekeyBatch
 }
 
 // SetKeys sets the concurrency keys of runs that have none.

@@ -124,6 +124,27 @@ func TestFetchDue_FindsRunsWithoutKey(t *testing.T) {
 	}
 }
 
+// There are more runs than one transaction looks at, and those without a key come last.
+func TestApplyDefinitions_SetsAllMissingKeys(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{Definitions: byDatabase{}})
+	for range 3 {
+		createFor(t, store, "shop", app.MaxCount)
+	}
+	store.options.Definitions = nil
+	createFor(t, store, "crm", app.MaxCount)
+	store.options.Definitions = byDatabase{}
+	if err := store.ApplyDefinitions(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got := fetchKeys(t, store, app.MaxCount, 5000, "shop"); len(got) != app.MaxCount {
+		t.Errorf("%d runs have their key", len(got))
+	}
+	if got := fetchKeys(t, store, app.MaxCount, 5000, "crm", "shop"); len(got) != 0 {
+		t.Errorf("%d runs have another key", len(got))
+	}
+}
+
 // Whatever happened to the runs, FetchDue returns what a search of all of them finds.
 func TestFetchDue_AgreesWithSearchOfAllRuns(t *testing.T) {
 	t.Parallel()
