@@ -116,6 +116,24 @@ type KindOverview struct {
 	Paused         bool
 }
 
+// MaxPaused is the maximum number of kinds that PausedKinds names.
+const MaxPaused = 3
+
+// PausedKinds are the kinds that are paused, offered or not. It is comparable.
+type PausedKinds struct {
+	Names [MaxPaused]string // the first by name, then ""
+	More  bool              // there are more
+}
+
+// Named returns the names.
+func (p PausedKinds) Named() []string {
+	n := 0
+	for n < MaxPaused && p.Names[n] != "" {
+		n++
+	}
+	return p.Names[:n]
+}
+
 // UsualRuns is how many of the newest completed runs of a kind its usual duration is measured from.
 const UsualRuns = 20
 

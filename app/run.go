@@ -251,6 +251,7 @@ type Overview struct {
 	Recent, Done int
 	// Unhandled are the kinds of waiting runs that no worker handles.
 	Unhandled UnhandledKinds
+	Paused    PausedKinds
 }
 
 // Counts has the number of runs in each status.

@@ -93,7 +93,7 @@ func (t *Templates) live(page app.Page) liveList {
 		SocketPath: LivePath(page.Query), Tabs: tabs(page), Search: t.search(filter),
 		Matches: newMatches(page), ShowKind: t.showKind(), KindHeading: "Kind", List: t.list(page),
 		Pager: pager(page), Bulk: newBulkForm(filter),
-		Overview:  newOverview(page.Overview),
+		Overview:  t.overview(page.Overview),
 		Downloads: downloads{"all runs", DownloadPath(page.Query, "csv"), DownloadPath(page.Query, "ndjson")},
 	}
 	if isLimited(filter) {
@@ -119,7 +119,7 @@ func isLimited(filter app.Filter) bool { return filter.Filtered || !filter.Statu
 
 // tabs returns the links to the runs in each status. They keep the rest of the filter.
 func tabs(page app.Page) []tab {
-	filter, counts := page.Query.Filter, newOverview(page.Overview).Counts
+	filter, counts := page.Query.Filter, newCounts(page.Counts)
 	filter.Filtered, filter.Status = false, 0
 	path := QueryPath(app.Query{Filter: filter})
 	all := []tab{{listLink{"filter_all", path, "all", !page.Query.Filtered}, totalID, counts[0].Runs}}
@@ -244,19 +244,48 @@ type overview struct {
 	Counts           []count // all runs, then the runs in each status
 	Recent, Finished string  // number of newest runs, and how many of them have finished; "" without runs
 	Unhandled        string  // warning about waiting runs without a worker, or ""
+	Paused           pausedKinds
+}
+
+// pausedKinds is the view model of the note about paused kinds. Without Kinds there is none.
+type pausedKinds struct {
+	Kinds []kindLink
+	More  bool
+}
+
+// kindLink is the view model of a link to the page of a kind. Path is "" if the kind is not offered.
+type kindLink struct{ Text, Path string }
+
+func (t *Templates) paused(kinds app.PausedKinds) (view pausedKinds) {
+	for _, name := range kinds.Named() {
+		link := kindLink{Text: t.kindLabel(name)}
+		if _, offered := t.kinds.Kind(name); offered {
+			link.Path = KindPath(name)
+		}
+		view.Kinds = append(view.Kinds, link)
+	}
+	view.More = kinds.More
+	return view
 }
 
 // count is the view model of the number of runs in a status.
 type count struct{ ElementID, Runs string }
 
-func newOverview(from app.Overview) overview {
-	view := overview{Unhandled: unhandledWarning(from.Unhandled)}
-	view.Counts = append(view.Counts, count{totalID, grouped(from.Counts.Total())})
-	for _, status := range app.Statuses() {
-		view.Counts = append(view.Counts, count{CountID(status), grouped(from.Counts[status])})
+func (t *Templates) overview(from app.Overview) overview {
+	view := overview{
+		Counts: newCounts(from.Counts), Unhandled: unhandledWarning(from.Unhandled), Paused: t.paused(from.Paused),
 	}
 	if from.Recent > 0 {
 		view.Recent, view.Finished = decimal(int64(from.Recent)), decimal(int64(from.Done))
 	}
 	return view
+}
+
+// newCounts returns the number of all runs, then those in each status.
+func newCounts(from app.Counts) []count {
+	counts := []count{{totalID, grouped(from.Total())}}
+	for _, status := range app.Statuses() {
+		counts = append(counts, count{CountID(status), grouped(from[status])})
+	}
+	return counts
 }

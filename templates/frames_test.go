@@ -56,6 +56,7 @@ var overviewParts = []string{
 	"#count_failed: b#count_failed", "#count_cancelled: b#count_cancelled",
 	"#progress: p#progress",
 	"#unhandled: p#unhandled",
+	"#paused_kinds: p#paused_kinds",
 }
 
 func cellsOf(runs []app.ProcessRun) (cells []string) {

@@ -54,6 +54,7 @@ var fixedIDs = map[string]string{
 	"shortcutsEnabled": "shortcuts_enabled", // switch that turns shortcuts on or off
 	"follow":           "log_follow",        // button that jumps to the end of the log
 	"unhandled":        "unhandled",         // warning about waiting runs without a worker
+	"paused":           "paused_kinds",      // note about paused kinds
 	"forecast":         "forecast",          // forecast for the queue
 }
 

@@ -203,6 +203,32 @@ func TestRow_SummarizesInputs(t *testing.T) {
 	}
 }
 
+func TestBoard_NamesPausedKinds(t *testing.T) {
+	t.Parallel()
+	tmpl := newTemplatesOf(t, backup(), app.Kind{Name: "report"})
+	for want, paused := range map[string]app.PausedKinds{
+		"": {},
+		"Paused: Back up a <database>. New runs wait.": {Names: [3]string{"backup"}},
+		"Paused: gone, report. New runs wait.":         {Names: [3]string{"gone", "report"}},
+		"Paused: a, b, c and more. New runs wait.":     {Names: [3]string{"a", "b", "c"}, More: true},
+	} {
+		page := app.Page{Overview: app.Overview{Paused: paused}}
+		note := byID(t, parsePage(t, must(t)(tmpl.Board(page, ""))), "paused_kinds")
+		if got := textOf(note); got != want {
+			t.Errorf("%+v is shown as %q, want %q", paused, got, want)
+		}
+		for _, link := range elements(note, named("a")) {
+			if path := attribute(link, "href"); path != "/kinds/backup" && path != "/kinds/report" {
+				t.Errorf("a link leads to %s", path)
+			}
+		}
+		frame := parseFragment(t, must(t)(tmpl.ListFrame(page)))
+		if got := textOf(byID(t, frame, "paused_kinds")); got != want {
+			t.Errorf("the frame says %q, want %q", got, want)
+		}
+	}
+}
+
 func TestStatusCell_SaysWhatARunWaitsFor(t *testing.T) {
 	t.Parallel()
 	for waiting, want := range map[app.Waiting]string{

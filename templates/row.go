@@ -71,7 +71,7 @@ func (t *Templates) CellsFrame(runs []app.ProcessRun, around app.Overview) ([]by
 	return t.render("cells_frame", struct {
 		Cells    []statusCell
 		Overview overview
-	}{t.outOfBand(runs), newOverview(around)})
+	}{t.outOfBand(runs), t.overview(around)})
 }
 
 func (t *Templates) outOfBand(runs []app.ProcessRun) []statusCell {

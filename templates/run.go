@@ -100,7 +100,7 @@ func (t *Templates) runPage(page app.RunPage) runPage {
 	view := runPage{
 		Layout: t.layout(run.Status.String() + " · " + name), Name: name,
 		SocketPath: RunPath(run.ID) + "/live", Status: newStatusCell(run, now), Facts: t.facts(page, now),
-		Log: newLog(run.ID, page.Log), History: newHistory(page), Overview: newOverview(page.Overview),
+		Log: newLog(run.ID, page.Log), History: newHistory(page), Overview: t.overview(page.Overview),
 	}
 	if _, offered := t.kinds.Kind(run.Kind); offered {
 		view.AgainPath = KindPathWith(run)

@@ -38,6 +38,7 @@ func testKinds(t *testing.T, subject Subject) {
 		checkMedian(t, open(t, subject))
 	})
 	t.Run("kinds are paused and resumed", func(t *testing.T) { checkPause(t, open(t, subject)) })
+	t.Run("the overview names paused kinds", func(t *testing.T) { checkPausedKinds(t, open(t, subject)) })
 	t.Run("a run stores its concurrency key", func(t *testing.T) { checkConcurrencyKey(t, subject) })
 	t.Run("a retry gets the concurrency key of now", func(t *testing.T) { checkKeyOfRetry(t, subject) })
 	t.Run("QueueAhead counts the runs with the same key", func(t *testing.T) { checkQueueAhead(t, subject) })
@@ -139,6 +140,27 @@ func checkPause(t *testing.T, f fixture) {
 	f.ok(err)
 	if !ahead.Paused {
 		t.Errorf("a new run would wait for %+v", ahead)
+	}
+}
+
+func checkPausedKinds(t *testing.T, f fixture) {
+	t.Parallel()
+	f.create(2)
+	for _, step := range []struct {
+		kind string
+		want app.PausedKinds
+	}{
+		{"c", app.PausedKinds{Names: [3]string{"c"}}},
+		{"a", app.PausedKinds{Names: [3]string{"a", "c"}}},
+		{"d", app.PausedKinds{Names: [3]string{"a", "c", "d"}}},
+		{"b", app.PausedKinds{Names: [3]string{"a", "b", "c"}, More: true}},
+	} {
+		f.ok(f.store.PauseKind(ctx, step.kind, true))
+		page, err := f.store.Page(ctx, app.Query{})
+		f.ok(err)
+		if page.Paused != step.want || page.Recent != 2 {
+			t.Errorf("after a pause of %s the overview is %+v", step.kind, page.Overview)
+		}
 	}
 }
 

@@ -192,13 +192,31 @@ func (s *snapshot) events(run int64) []app.Event {
 func (s *snapshot) overview() (overview app.Overview) {
 	overview.Counts = s.counts()
 	overview.Unhandled = s.unhandled(overview.Counts[app.Created])
-	var newest []app.Status
-	s.all(&newest, "SELECT status FROM process_runs ORDER BY id DESC LIMIT ?", app.RecentSize)
-	overview.Recent = len(newest)
-	for _, status := range newest {
-		if status.Final() {
-			overview.Done++
+	var found []struct {
+		Status app.Status // of one of the newest runs
+		Kind   string     // "", or a paused kind instead
+	}
+	s.all(&found, newestAndPausedSQL, app.RecentSize, app.MaxPaused+1)
+	paused := 0
+	for _, row := range found {
+		switch {
+		case row.Kind == "":
+			overview.Recent++
+			if row.Status.Final() {
+				overview.Done++
+			}
+		case paused == app.MaxPaused:
+			overview.Paused.More = true
+		default:
+			overview.Paused.Names[paused] = row.Kind
+			paused++
 		}
 	}
 	return overview
 }
+
+// newestAndPausedSQL returns the status of the newest runs, and the paused kinds by name. It is one statement,
+// because every page waits for it.
+const newestAndPausedSQL = "SELECT status, '' AS kind FROM " +
+	"(SELECT status FROM process_runs ORDER BY id DESC LIMIT ?) AS newest " +
+	"UNION ALL SELECT 0, kind FROM (SELECT kind FROM paused_kinds ORDER BY kind LIMIT ?) AS paused"
