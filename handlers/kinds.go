@@ -217,7 +217,7 @@ func (s *Server) newPreview(
 	if err != nil {
 		return preview, err
 	}
-	preview.MedianDuration, preview.Measured = overviews[0].MedianDuration, overviews[0].Measured
+	preview.Overview = overviews[0]
 	preview.Queue, err = s.store.QueueAhead(ctx, kind, kind.ConcurrencyKeyOf(values))
 	return preview, err
 }

@@ -60,6 +60,7 @@ type kindState struct {
 	Policy            []string
 	ActionPath        string // pauses or resumes the kind
 	Action, ActionFor string
+	OutOfBand         bool // beside the answer to another request
 }
 
 // lastRun is the view model of the newest run of a kind.

@@ -49,7 +49,7 @@ var backupRun = app.ProcessRun{
 }
 
 var backupPreview = templates.StartPreview{
-	Count: 1, MedianDuration: 12 * time.Minute, Measured: 20,
+	Count: 1, Overview: backupOverview,
 	Queue:   app.QueueAhead{Waiting: app.Waiting{Limit: 1, By: 812}, Started: 1, Created: 2},
 	Command: &app.CommandPreview{Words: []string{"./backup.sh", "a b", "<x>"}, Variables: []string{"PGHOST"}},
 }
@@ -97,6 +97,11 @@ func TestStartPreview_Golden(t *testing.T) {
 	golden(t, "start_preview_missing", render(tmpl.StartPreview(backup(), missing)))
 }
 
+// usually returns the overview of a kind whose runs take d.
+func usually(d time.Duration) app.KindOverview {
+	return app.KindOverview{MedianDuration: d}
+}
+
 func TestStartPreview_SaysWhenItStarts(t *testing.T) {
 	t.Parallel()
 	limited := app.Kind{Name: "a", Policy: app.Policy{Concurrency: 2}}
@@ -114,12 +119,12 @@ func TestStartPreview_SaysWhenItStarts(t *testing.T) {
 			"Starts as soon as a worker is free."},
 		{app.Kind{}, templates.StartPreview{Queue: app.QueueAhead{Started: 4, Created: 1000}},
 			"Starts later, 1,000 before it."},
-		{app.Kind{}, templates.StartPreview{MedianDuration: time.Minute, Queue: app.QueueAhead{Started: 4, Created: 8}},
+		{app.Kind{}, templates.StartPreview{Overview: usually(time.Minute), Queue: app.QueueAhead{Started: 4, Created: 8}},
 			"Starts in about 3 min, 8 before it."},
 		{limited, templates.StartPreview{Workers: 1, Queue: app.QueueAhead{Started: 1}}, "Starts at once."},
-		{limited, templates.StartPreview{MedianDuration: time.Minute, Queue: full(2, 0)},
+		{limited, templates.StartPreview{Overview: usually(time.Minute), Queue: full(2, 0)},
 			"Starts in about 1 min, 2 before it."},
-		{limited, templates.StartPreview{MedianDuration: time.Minute, Queue: full(2, 5)},
+		{limited, templates.StartPreview{Overview: usually(time.Minute), Queue: full(2, 5)},
 			"Starts in about 3 min, 7 before it."},
 		{limited, templates.StartPreview{Queue: app.QueueAhead{Waiting: app.Waiting{Paused: true}}},
 			"Starts when the kind is resumed: it is paused."},
@@ -141,7 +146,7 @@ func TestStartPreview_SaysHowLongItTakes(t *testing.T) {
 		1:  "Starts at once. Takes about 12 min, as the last one did.",
 		20: "Starts at once. Takes about 12 min, as the last 20 did.",
 	} {
-		preview := templates.StartPreview{Count: 1, MedianDuration: 12 * time.Minute, Measured: measured}
+		preview := templates.StartPreview{Count: 1, Overview: app.KindOverview{MedianDuration: 12 * time.Minute, Measured: measured}}
 		html := must(t)(newTemplates(t).StartPreview(app.Kind{}, preview))
 		if got := textOf(elements(parseFragment(t, html), named("p"))[0]); got != want {
 			t.Errorf("after %d runs: %q, want %q", measured, got, want)

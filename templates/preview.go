@@ -14,10 +14,9 @@ type StartPreview struct {
 	Missing []app.Input
 	Command *app.CommandPreview // nil if the kind executes no command
 	Queue   app.QueueAhead
-	// MedianDuration and Measured are those of app.KindOverview.
-	MedianDuration time.Duration
-	Measured       int
-	Workers        int // of this server
+	Workers int // of this server
+	// Overview says how the runs of the kind fare, for their usual duration.
+	Overview app.KindOverview
 }
 
 // startPreview is the view model of a StartPreview. The zero startPreview is not known yet.
@@ -35,9 +34,14 @@ type commandPreview struct {
 	Variables []string
 }
 
-// StartPreview renders what would happen if the form of a kind was sent now.
+// StartPreview renders what would happen if the form of a kind was sent now, and how the runs of the kind fare.
 func (t *Templates) StartPreview(kind app.Kind, preview StartPreview) ([]byte, error) {
-	return t.render("start_preview", newStartPreview(kind, preview))
+	state := t.kindState(kind, preview.Overview)
+	state.OutOfBand = true
+	return t.render("start_preview_answer", struct {
+		Preview startPreview
+		State   kindState
+	}{newStartPreview(kind, preview), state})
 }
 
 func newStartPreview(kind app.Kind, from StartPreview) startPreview {
@@ -97,17 +101,17 @@ func expectedWait(kind app.Kind, from StartPreview) time.Duration {
 		slots = max(from.Queue.Started, 1)
 	}
 	rounds := (from.Queue.Created + slots) / slots
-	return time.Duration(rounds) * from.MedianDuration
+	return time.Duration(rounds) * from.Overview.MedianDuration
 }
 
 func howLongItTakes(from StartPreview) string {
-	switch from.Measured {
+	switch from.Overview.Measured {
 	case 0:
 		return ""
 	case 1:
-		return "Takes about " + rough(from.MedianDuration) + ", as the last one did."
+		return "Takes about " + rough(from.Overview.MedianDuration) + ", as the last one did."
 	}
-	return "Takes about " + rough(from.MedianDuration) + ", as the last " + decimal(int64(from.Measured)) + " did."
+	return "Takes about " + rough(from.Overview.MedianDuration) + ", as the last " + decimal(int64(from.Overview.Measured)) + " did."
 }
 
 // enumeration joins names with commas and a final "and".

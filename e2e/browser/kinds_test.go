@@ -124,6 +124,7 @@ func TestPreview_FollowsTheQueue(t *testing.T) {
 		}
 	}
 	tab.until("two runs come first", previewText+`.includes("2 before it.")`)
+	tab.until("the facts follow", `document.getElementById("kind_state").innerText.includes("1 running")`)
 	open()
 	tab.until("nothing waits again", previewText+`.includes("Starts at once. Takes about")`)
 }
