@@ -11,7 +11,7 @@ import (
 type searchForm struct {
 	Status       string // to keep
 	Text         string
-	Kinds        []option // empty if there is only one
+	Kinds        []option // empty if there is only one, and no filter by it
 	Since, Until []option
 	Failure      string // to keep
 	Inputs       []inputCondition
@@ -66,7 +66,7 @@ func (t *Templates) search(filter app.Filter) searchForm {
 	if filter.Filtered {
 		form.Status = filter.Status.String()
 	}
-	if t.showKind() {
+	if len(t.kinds.Kinds()) > 1 || filter.Kind != "" {
 		form.Kinds = t.kindOptions(filter.Kind)
 	}
 	form.Since = timeOptions(filter.Since, "Since ", []option{
