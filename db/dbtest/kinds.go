@@ -100,6 +100,12 @@ func checkMedian(t *testing.T, f fixture) {
 	f.clock.Advance(time.Hour)
 	f.finish(failed, app.Outcome{Status: app.Failed})
 	complete("c", 3*time.Second)
+	started := f.start(f.createOf("a", 1, nil)[0])
+	page, err := f.store.Run(ctx, started.ID)
+	f.ok(err)
+	if page.MedianDuration != 11*time.Second {
+		t.Errorf("the page of a started run has the median %v", page.MedianDuration)
+	}
 	got := f.overviews("a", "b", "c")
 	for i, want := range []struct {
 		median   time.Duration
@@ -210,7 +216,8 @@ func checkKeyOfRetry(t *testing.T, subject Subject) {
 	f.ok(err)
 	want := definitions[0].ConcurrencyKeyOf(onDatabase("shop"))
 	if got := f.get(run.ID).ConcurrencyKey; got != want || retried.ConcurrencyKey != want {
-		t.Errorf("the retried run has the key %q, and %q is stored; want %q", retried.ConcurrencyKey, got, want)
+		t.Errorf("the retried run has the key %q, and %q is stored; want %q",
+			retried.ConcurrencyKey, got, want)
 	}
 }
 

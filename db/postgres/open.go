@@ -3,7 +3,7 @@
 // notification carries no content.
 //
 // Package sqlite has the same files with the same methods: open, migrate, read, write, create, transition,
-// commands, many, bulk, log, failure, search, rollup, trim, prune, clock, health, rescue. What both
+// commands, many, bulk, inputs, log, failure, search, rollup, trim, prune, clock, health, rescue. What both
 // stores write or read alike is in package query. The other files are about PostgreSQL alone: the nodes
 // (cluster, heartbeat, lease, uptime, server_clock), River's jobs (job), the runs that must wait (limits,
 // pause, balance, sweep), notifications (notify), batches of concurrent changes (coalescer), and connections

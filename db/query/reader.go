@@ -2,7 +2,6 @@ package query
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"time"
 
@@ -146,25 +145,17 @@ func (r *Reader) CancelRequests(ctx context.Context) (requests []app.CancelReque
 	return requests, err
 }
 
-// medianOf is how many of the newest completed runs of all kinds medianDuration looks at. It bounds the cost
-// to a fraction of a millisecond, whatever the kinds of these runs.
-const medianOf = 200
-
-// medianDuration returns the median duration of recently completed runs of the same kind. It returns 0 if
+// medianDuration returns the median duration of the newest completed runs of the same kind. It returns 0 if
 // there are none, or if the run is not started.
 func (s *snapshot) medianDuration(run app.ProcessRun) time.Duration {
 	if run.Status != app.Started {
 		return 0
 	}
-	newest := s.dialect.scanStatus(app.Completed)
-	statement := fmt.Sprintf("SELECT finished_at - started_at FROM (%s) AS newest WHERE kind = ? ORDER BY 1",
-		newest.selectSQL("kind, started_at, finished_at", false))
+	completed := s.dialect.scanKind(run.Kind, app.Completed)
 	var millis []int64
-	s.all(&millis, statement, newest.Args(allIDs, medianOf, run.Kind)...)
-	if len(millis) == 0 {
-		return 0
-	}
-	return time.Duration(millis[len(millis)/2]) * time.Millisecond
+	s.all(&millis, completed.selectSQL("finished_at - started_at", false),
+		completed.Args(allIDs, app.UsualRuns)...)
+	return median(millis)
 }
 
 // events returns the history of a run.

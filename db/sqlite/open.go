@@ -5,7 +5,7 @@
 // file at open was interrupted by a crash, and Open requeues it. That needs no lease and no clock.
 //
 // Package postgres has the same files with the same methods: open, migrate, read, write, create, transition,
-// commands, many, bulk, log, failure, search, rollup, trim, prune, clock, health, rescue. What both
+// commands, many, bulk, inputs, log, failure, search, rollup, trim, prune, clock, health, rescue. What both
 // stores write or read alike is in package query. The other files are about SQLite alone: the writing
 // goroutine (writer, call_state), the file (file, path, lock, inspect, watch, mount), its connections (pool),
 // and the queue of the process (queue, queue_keys).
