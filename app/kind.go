@@ -29,8 +29,8 @@ type Policy struct {
 	Timeout     time.Duration // of an attempt; 0: that of the board
 	Attempts    int           // of a run; 0: that of the board
 	Concurrency int           // runs that may be started at once; 0: any number
-	// ConcurrencyKey are the inputs whose values are counted separately. Empty: all runs of the kind are counted
-	// together.
+	// ConcurrencyKey are the inputs whose values are counted separately. Empty: all runs of the kind are
+	// counted together.
 	ConcurrencyKey []string
 }
 
@@ -41,8 +41,8 @@ func (p Policy) WithDefaults(timeout time.Duration, attempts int) Policy {
 	return p
 }
 
-// KindSource has the kinds that are offered now. They may change between two calls, because the kinds file can
-// be read again. Its methods may be called from any goroutine. Callers must not change what they return.
+// KindSource has the kinds that are offered now. They may change between two calls, because the kinds file
+// can be read again. Its methods may be called from any goroutine. Callers must not change what they return.
 type KindSource interface {
 	// Kinds returns the kinds in the order in which pages list them.
 	Kinds() []Kind
@@ -96,7 +96,8 @@ func (p Policy) ConcurrencyKeyOf(values InputValues) string {
 	return key.String()
 }
 
-// Waiting says why a created run that is due does not start. The zero Waiting says that it waits for a worker.
+// Waiting says why a created run that is due does not start. The zero Waiting says that it waits for a
+// worker.
 type Waiting struct {
 	Paused bool `json:"paused,omitzero"` // its kind is paused
 	// Limit is the Concurrency of its kind if so many runs with its concurrency key are started, and else 0.
@@ -108,7 +109,8 @@ type Waiting struct {
 // KindOverview says how the runs of a kind fare.
 type KindOverview struct {
 	Last ProcessRun // the newest run; with ID 0 if there is none
-	// MedianDuration is the median of the newest completed runs, at most UsualRuns, and Measured their number.
+	// MedianDuration is the median of the newest completed runs, at most UsualRuns, and Measured their
+	// number.
 	MedianDuration time.Duration
 	Measured       int
 	Started        int64 // runs in this status, as is Created; CountedOfKind+1 means more than CountedOfKind

@@ -40,7 +40,8 @@ type ProcessRun struct {
 	// reader has read them: pages and lists do, engines do not.
 	InputCount int       `json:"-"`
 	Inputs     RunInputs `json:"inputs,omitzero"`
-	// ConcurrencyKey is that of Policy.ConcurrencyKeyOf when the run was created. Only stores and engines use it.
+	// ConcurrencyKey is that of Policy.ConcurrencyKeyOf when the run was created. Only stores and engines use
+	// it.
 	ConcurrencyKey string `json:"-"`
 	// Waiting says why a created run does not start, if the reader has read it.
 	Waiting Waiting `json:"waiting,omitzero"`

@@ -13,7 +13,10 @@ import (
 func TestBatch_ListsCreatedRuns(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 2, 3, 4, 5, 6e6, time.UTC)
-	batch := app.Batch{First: 41, Count: 3, Kind: "report", CreatedAt: at}
+	batch := app.Batch{
+		First: 41, Count: 3, Kind: "report", CreatedAt: at,
+		InputCount: 2, Inputs: `{"level":6}`, ConcurrencyKey: "level;",
+	}
 	runs := batch.Runs()
 	if len(runs) != 3 || batch.Last() != 43 {
 		t.Fatalf("%d runs up to %d, want 3 up to 43", len(runs), batch.Last())
@@ -21,7 +24,8 @@ func TestBatch_ListsCreatedRuns(t *testing.T) {
 	for i, run := range runs {
 		want := app.ProcessRun{
 			ID: int64(41 + i), Kind: "report", Status: app.Created, Version: 1, CreatedAt: at, UpdatedAt: at,
-			Progress: app.Progress{Percent: app.NoPercent},
+			Progress:   app.Progress{Percent: app.NoPercent},
+			InputCount: 2, Inputs: `{"level":6}`, ConcurrencyKey: "level;",
 		}
 		if run != want {
 			t.Errorf("run %d is %+v, want %+v", i, run, want)

@@ -39,3 +39,17 @@ func TestSecretBox_RefusesOtherKeysAndInputs(t *testing.T) {
 		t.Error("a short key is accepted")
 	}
 }
+
+func TestSecretBox_FingerprintNeedsKey(t *testing.T) {
+	key := NewSecretKey()
+	box, _ := NewSecretBox(key)
+	same, _ := NewSecretBox(key)
+	other, _ := NewSecretBox(NewSecretKey())
+	print := box.Fingerprint([]byte("hunter2"))
+	if print != same.Fingerprint([]byte("hunter2")) {
+		t.Error("the same key makes another fingerprint")
+	}
+	if print == other.Fingerprint([]byte("hunter2")) || print == box.Fingerprint([]byte("hunter3")) {
+		t.Error("another key or content makes the same fingerprint")
+	}
+}
