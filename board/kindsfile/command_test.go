@@ -42,7 +42,10 @@ func TestFile_RefusesPlacesForCode(t *testing.T) {
 	var runs [][]string
 	for _, name := range strings.Fields("sh bash dash ash zsh ksh fish busybox env nice nohup sudo python python3 python3.12 pythonw " +
 		"perl ruby node deno bun php lua /bin/sh /usr/bin/python3 ./node") {
-		runs = append(runs, []string{name, "{x}"}, []string{"timeout", "5", name, "{x}"}, []string{name, "--file={x}"})
+		runs = append(runs, []string{name, "{x}"}, []string{"timeout", "5", name, "{x}"}, []string{name, "--file={x}"},
+			[]string{name, "script", "-e", "code", "{x}"}, []string{name, "--eval={x}"})
+	}
+	for _, name := range []string{"sh", "/usr/bin/python3"} {
 		for _, option := range strings.Fields("-c -e -E -r -p -xc -ec -nE -cx --eval --command --print --eval=1 --command=1 --print=1") {
 			runs = append(runs, []string{name, option, "{x}"}, []string{name, option, "code", "{x}"},
 				[]string{name, "script", option, "code", "more", "--level={x}"}, []string{"nohup", name, option, "code", "{tags}"})
