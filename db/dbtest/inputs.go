@@ -78,6 +78,9 @@ func testInputs(t *testing.T, subject Subject) {
 		}
 	})
 	t.Run("the largest values are kept", func(t *testing.T) { checkLargestInputs(t, open(t, subject)) })
+	t.Run("an export reads large ones in parts", func(t *testing.T) {
+		checkLargeExport(t, open(t, subject))
+	})
 	t.Run("a retry keeps them", func(t *testing.T) { checkInputsOfRetry(t, open(t, subject)) })
 	t.Run("a bulk retry keeps those of each run", func(t *testing.T) {
 		checkInputsOfBulk(t, open(t, subject))
@@ -100,6 +103,31 @@ func checkLargestInputs(t *testing.T, f fixture) {
 	many := f.createWith(app.MaxCount, everyType())
 	f.hasInputs(many[0], everyType())
 	f.hasInputs(many[app.MaxCount-1], everyType())
+}
+
+func checkLargeExport(t *testing.T, f fixture) {
+	t.Parallel()
+	var inputs app.InputValues
+	for _, name := range []string{"a", "b", "c", "d"} {
+		text := strings.Repeat(name+" ", app.MaxInputBytes/8)
+		inputs = append(inputs, app.InputValue{Name: name, Type: app.LinesInput, Texts: []string{text}})
+	}
+	want := f.createWith(150, inputs)
+	slices.Reverse(want)
+	first, _, err := f.store.Runs(ctx, app.Filter{}, 1<<62, 500)
+	f.ok(err)
+	if len(first) >= 150 {
+		t.Errorf("%d runs are read at once", len(first))
+	}
+	var runs []app.ProcessRun
+	for before := int64(1 << 62); before > 0; {
+		some, next, err := f.store.Runs(ctx, app.Filter{}, before, 500)
+		f.ok(err)
+		runs, before = append(runs, some...), next
+	}
+	if !slices.Equal(runs, want) {
+		t.Errorf("the export has %v", ids(runs))
+	}
 }
 
 // publicInputs are the values of everyType without the secret.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"runboard/app"
@@ -177,6 +178,30 @@ func (s *snapshot) fillInputs(runs []app.ProcessRun) {
 	if s.err == nil {
 		s.err = s.dialect.FillInputs(s.ctx, s.q, runs)
 	}
+}
+
+const (
+	// fillBatch is how many runs fillSome fills at once.
+	fillBatch = 25
+	// maxFilled is about how many bytes of inputs one batch of an export has.
+	maxFilled = 4 << 20
+)
+
+// fillSome reads the Inputs of the first runs, and returns those that it has filled: all, or as many as have
+// maxFilled bytes.
+func (s *snapshot) fillSome(runs []app.ProcessRun) (filled []app.ProcessRun) {
+	size := 0
+	for some := range slices.Chunk(runs, fillBatch) {
+		s.fillInputs(some)
+		for _, run := range some {
+			size += len(run.Inputs)
+		}
+		filled = runs[:len(filled)+len(some)]
+		if size >= maxFilled {
+			break
+		}
+	}
+	return filled
 }
 
 // Inputs implements app.WorkStore.

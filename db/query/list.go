@@ -33,11 +33,12 @@ func (r *Reader) Runs(ctx context.Context, filter app.Filter, before int64, limi
 ) {
 	err = r.read(forLong(ctx), func(s *snapshot) {
 		runs, next = s.list(filter).runs(IDRange{Before: before}, false, limit)
-		s.fillInputs(runs)
+		filled := s.fillSome(runs)
+		if n := len(filled); n > 0 && (n == limit || n < len(runs)) {
+			next = filled[n-1].ID
+		}
+		runs = filled
 	})
-	if len(runs) == limit {
-		next = runs[limit-1].ID
-	}
 	return runs, next, err
 }
 
