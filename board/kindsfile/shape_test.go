@@ -35,6 +35,7 @@ func TestFile_RefusesWhatTakesLong(t *testing.T) {
 	lines := func(text string) string { return strings.Repeat(text, 20_000) }
 	for name, content := range map[string]string{
 		"brackets": lines("["), "dashes": lines("- "), "keys": lines("a:\n"), "kinds": "kinds:\n" + lines("  a: {}\n"),
+		"few keys": strings.Repeat("a:\n", maxKeys+1), "few brackets": strings.Repeat("[", maxDepth+1),
 		"braces with keys": "a: {" + lines("b: c,"), "words": strings.Repeat("!a ", maxTokens+1), "stairs": stairs(100), "too large": strings.Repeat("#", MaxSize+1),
 	} {
 		_, err := Parse("kinds.yaml", []byte(content))
