@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"runboard/app"
+	"runboard/e2e/script"
 	"runboard/jobs"
 	"runboard/jobs/jobstest"
 )
@@ -174,17 +175,15 @@ func TestCommand_ShellScriptCannotBeInjected(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	marker := filepath.Join(dir, "marker")
-	script := filepath.Join(dir, "script.sh")
+	program := filepath.Join(dir, "script.sh")
 	const text = "#!/bin/sh\nprintf '%s\\n' \"$1\" \"$INPUT_TEXT\"\n"
-	if err := os.WriteFile(script, []byte(text), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	script.Write(t, program, text)
 	inputs := []app.Input{{Name: "text", Type: app.TextInput, Rules: app.Rules{Dash: true}}}
-	template, err := jobs.ParseTemplate([]string{script, "{text}"}, inputs)
+	template, err := jobs.ParseTemplate([]string{program, "{text}"}, inputs)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := newAttempts(t, jobs.Command{Name: "job", Path: script, Template: template, Dir: dir}.Kind(app.Kind{}))
+	a := newAttempts(t, jobs.Command{Name: "job", Path: program, Template: template, Dir: dir}.Kind(app.Kind{}))
 	for _, text := range hostileTexts(marker) {
 		value := app.InputValue{Name: "text", Type: app.TextInput, Texts: []string{text}}
 		run, log := a.execute(t, a.start(t, "job", value))
@@ -296,9 +295,7 @@ func TestCommand_IsLookedForAtEachAttempt(t *testing.T) {
 	if run.Status != app.Failed || !strings.HasPrefix(run.Error, "the program cannot be found: ") {
 		t.Errorf("without the program it is %s, %q", run.Status, run.Error)
 	}
-	if err := os.WriteFile(filepath.Join(dir, c.Path), []byte("#!/bin/sh\necho found\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	script.Write(t, filepath.Join(dir, c.Path), "#!/bin/sh\necho found\n")
 	if run, log := a.execute(t, a.start(t, "job")); run.Status != app.Completed || log != "found\n" {
 		t.Errorf("with the program it is %s, %q, and the log is %q", run.Status, run.Error, log)
 	}

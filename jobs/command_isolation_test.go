@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"runboard/app"
+	"runboard/e2e/script"
 	"runboard/jobs"
 )
 
@@ -123,14 +124,12 @@ func TestCommand_DirectoryIsRemovedWhateverItsModes(t *testing.T) {
 func TestCommand_MissingProgramIsNamed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	script, gone := filepath.Join(dir, "script"), filepath.Join(dir, "gone")
-	if err := os.WriteFile(script, []byte("#!/no/such/interpreter\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	program, gone := filepath.Join(dir, "script"), filepath.Join(dir, "gone")
+	script.Write(t, program, "#!/no/such/interpreter\n")
 	if err := os.Mkdir(gone, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for line, want := range map[string]string{"true": gone, script: "interpreter"} {
+	for line, want := range map[string]string{"true": gone, program: "interpreter"} {
 		command, err := jobs.ParseCommand("job=" + line)
 		if err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"runboard/app"
+	"runboard/e2e/script"
 	"runboard/jobs"
 )
 
@@ -26,17 +27,15 @@ func secretValues() app.InputValues {
 }
 
 // scriptKind returns a kind whose command is a shell script with secretInputs.
-func scriptKind(t *testing.T, script string, env ...jobs.EnvVar) jobs.Kind {
+func scriptKind(t *testing.T, text string, env ...jobs.EnvVar) jobs.Kind {
 	t.Helper()
-	return scriptCommand(t, script, env...).Kind(app.Kind{})
+	return scriptCommand(t, text, env...).Kind(app.Kind{})
 }
 
-func scriptCommand(t *testing.T, script string, env ...jobs.EnvVar) jobs.Command {
+func scriptCommand(t *testing.T, text string, env ...jobs.EnvVar) jobs.Command {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "script.sh")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	script.Write(t, path, "#!/bin/sh\n"+text+"\n")
 	template, err := jobs.ParseTemplate([]string{path, "{user}"}, secretInputs)
 	if err != nil {
 		t.Fatal(err)
@@ -132,10 +131,8 @@ func TestCommand_InputsFileBelongsToItsUser(t *testing.T) {
 	}
 	c := scriptCommand(t, "")
 	c.Path, c.User = filepath.Join(dir, "script.sh"), user
-	const script = "#!/bin/sh\nid -u; stat -c '%u %a' \"$RUNBOARD_INPUTS\"; stat -c '%u %a' \"${RUNBOARD_INPUTS%/*}\"; wc -c <\"$RUNBOARD_INPUTS\"\n"
-	if err := os.WriteFile(c.Path, []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	const text = "#!/bin/sh\nid -u; stat -c '%u %a' \"$RUNBOARD_INPUTS\"; stat -c '%u %a' \"${RUNBOARD_INPUTS%/*}\"; wc -c <\"$RUNBOARD_INPUTS\"\n"
+	script.Write(t, c.Path, text)
 	a := newAttempts(t, c.Kind(app.Kind{}))
 	run, log := a.execute(t, a.start(t, "job", secretValues()...))
 	want := fmt.Sprintf("%[1]s\n%[1]s 600\n%[1]s 700\n39\n", other.Uid)

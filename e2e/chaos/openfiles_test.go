@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"runboard/e2e/harness"
+	"runboard/e2e/script"
 )
 
 // wrapped returns the path of a script that runs a shell command and then becomes the program.
@@ -24,10 +24,7 @@ func wrapped(t *testing.T, before string) (path string) {
 		t.Fatal(err)
 	}
 	path = filepath.Join(t.TempDir(), "runboard")
-	script := fmt.Appendf(nil, "#!/bin/sh\n%s && exec %s \"$@\"\n", before, program)
-	if err := os.WriteFile(path, script, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	script.Write(t, path, fmt.Sprintf("#!/bin/sh\n%s && exec %s \"$@\"\n", before, program))
 	return path
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"runboard/app"
 	"runboard/board"
+	"runboard/e2e/script"
 )
 
 // Dumper is a directory with a kinds file and a program, ./dump.sh, that writes down what a command is given.
@@ -32,9 +33,7 @@ cat "$RUNBOARD_INPUTS" > "$to.new" && mv "$to.new" "$to.json"
 func NewDumper(t *testing.T, kinds string) Dumper {
 	t.Helper()
 	d := Dumper{t: t, Dir: t.TempDir()}
-	if err := os.WriteFile(filepath.Join(d.Dir, "dump.sh"), []byte(dumpProgram), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	script.Write(t, filepath.Join(d.Dir, "dump.sh"), dumpProgram)
 	d.WriteKinds(kinds)
 	return d
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"runboard/e2e/harness"
+	"runboard/e2e/script"
 )
 
 // docRunner does what a document says: it writes its files, and runs its commands.
@@ -105,9 +106,7 @@ func (d *docRunner) shell(line string) {
 		line = strings.ReplaceAll(line, "http://127.0.0.1:3000", d.board.URL)
 	}
 	pidof := filepath.Join(d.bin, "pidof")
-	if err := os.WriteFile(pidof, fmt.Appendf(nil, "#!/bin/sh\necho %d\n", pid), 0o755); err != nil {
-		d.t.Fatal(err)
-	}
+	script.Write(d.t, pidof, fmt.Sprintf("#!/bin/sh\necho %d\n", pid))
 	shell := exec.CommandContext(d.t.Context(), "sh", "-ec", line)
 	shell.Dir, shell.Env = d.dir, []string{"PATH=" + d.bin + ":" + os.Getenv("PATH")}
 	out, err := shell.CombinedOutput()
@@ -119,13 +118,11 @@ func (d *docRunner) shell(line string) {
 // start starts a board as a line of the document does.
 func (d *docRunner) start(line string) {
 	d.t.Helper()
-	script := filepath.Join(d.bin, "start.sh")
+	program := filepath.Join(d.bin, "start.sh")
 	text := fmt.Sprintf("#!/bin/sh\ncd %s\nexec %s/%s \"$@\"\n", d.dir, d.bin, line)
-	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
-		d.t.Fatal(err)
-	}
+	script.Write(d.t, program, text)
 	d.board = harness.NewProcess(d.t)
-	d.board.Program, d.board.Env = script, []string{"PATH=" + os.Getenv("PATH")}
+	d.board.Program, d.board.Env = program, []string{"PATH=" + os.Getenv("PATH")}
 	d.board.Start("127.0.0.1:0")
 	if strings.Contains(d.board.Log.String(), "level=WARN msg=\"runs of a kind may fail\"") {
 		d.t.Errorf("something is missing for runs: %s", d.board.Log.String())

@@ -11,6 +11,7 @@ import (
 
 	"runboard/board"
 	"runboard/e2e/harness"
+	"runboard/e2e/script"
 )
 
 // secretKinds has a kind that prints its secret in all ways that a run can say something.
@@ -36,9 +37,7 @@ exit 0
 func startTelling(t *testing.T, change func(*board.Config)) (harness.Dumper, *harness.Program) {
 	t.Helper()
 	d := harness.NewDumper(t, secretKinds)
-	if err := os.WriteFile(filepath.Join(d.Dir, "tell.sh"), []byte(tellProgram), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	script.Write(t, filepath.Join(d.Dir, "tell.sh"), tellProgram)
 	return d, d.Start(change)
 }
 
@@ -109,9 +108,7 @@ func TestAudit_HasNoInputs(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	d := harness.NewDumper(t, secretKinds)
-	if err := os.WriteFile(filepath.Join(d.Dir, "tell.sh"), []byte(tellProgram), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	script.Write(t, filepath.Join(d.Dir, "tell.sh"), tellProgram)
 	b := d.NewProcess("--log-format=json")
 	b.Start("127.0.0.1:0")
 	const form = "input.name=public-value&input.token=hunter2-hunter2"
