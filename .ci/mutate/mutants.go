@@ -134,6 +134,8 @@ var oneProcess = []mutant{
 		if panicked := recover(); panicked != nil {`, `	defer func() {
 		if panicked := any(nil); panicked != nil {`, hub},
 	{"an older cell does not replace a newer one", "static/cells.js", "Number(present.dataset.version) > Number(incoming.dataset.version)", "false", inBrowser + "TestCells_Older"},
+	{"a preview sends no secrets", "templates/kinds.html", "[name]:not([type=password], ", "[name]:not(", inBrowser + "TestPreview_FollowsTheForm"},
+	{"browsers check only patterns that mean the same", "templates/pattern.go", "	if re.Flags&syntax.FoldCase != 0 {", "	if false {", "./templates TestControl_Patterns"},
 	{"cross-site posts are refused", "handlers/security.go", `case c.Path() == "/up", o.allows(c):`, `case c.Path() == "/up", c.Method() == fiber.MethodPost, o.allows(c):`, overHTTP + "Site|Origin|BadInput|Cross|Access_"},
 	{"cross-site WebSockets are refused", "handlers/security.go", `return canonical(origin) == canonical(scheme+"://"+host)`, `return canonical(origin) != "" && scheme+host != ""`, overHTTP + "TestSocket_RefusesOtherOrigins"},
 	{"cross-site reads are refused", "handlers/security.go", `case c.Path() == "/up", o.allows(c):`, `case c.Path() == "/up", c.Method() == fiber.MethodGet, o.allows(c):`, overHTTP + "TestAccess_"},
