@@ -32,7 +32,7 @@ func TestTwoWindows_LookLikeTheirAnimation(t *testing.T) {
 	work := newStagedWork()
 	p := harness.StartProgram(t, func(c *board.Config) { c.Workers, c.DrainTimeout = 4, 0 }, work.kind())
 	f := &film{left: openWindow(t, p.URL), right: openWindow(t, p.URL)}
-
+	f.left.setCount(10)
 	button := evaluate[[2]float64](f.left, `((box) => [box.x + box.width / 2, box.y + box.height / 2])(
 		document.querySelector("#start button").getBoundingClientRect())`)
 	from, to := image.Pt(380, 640), image.Pt(int(button[0]), int(button[1]))

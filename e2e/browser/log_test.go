@@ -65,12 +65,15 @@ func TestRunPage_StartCancelAndRetry(t *testing.T) {
 		harness.Commands(t, `backup=sh -c 'echo working; exec sleep 1000'`, "report=true")...)
 	board := openTab(t, p.URL+"/process_runs")
 	board.untilLive()
-	board.do(chromedp.SetValue(chromedp.CSS("input[name=count]"), "1"))
-	evaluate[bool](board,
-		`document.querySelector("input[name=count]").dispatchEvent(new Event("input", {bubbles: true}))`)
-	board.until("the button says how many",
-		`document.querySelector("main form button").textContent === "Start 1 process"`)
-	board.click(button)
+	board.follow("#start button") // to the page of the first kind
+	board.untilLive()
+	for count, label := range map[int]string{2: "Start 2 runs", 1: "Start 1 run"} {
+		board.setCount(count)
+		board.until("the button says how many",
+			fmt.Sprintf(`document.querySelector("#start button").textContent === %q`, label))
+	}
+	board.setCount(1)
+	board.click("#start button")
 	board.untilRows(1)
 	board.follow("#process_run_1 a")
 	board.untilLive()

@@ -15,7 +15,10 @@ import (
 // setCount sets the number of runs in the start form.
 func (p *tab) setCount(n int) {
 	p.t.Helper()
-	evaluate[int](p, fmt.Sprintf(`document.querySelector("#start [name=count]").value = %d`, n))
+	evaluate[bool](p, fmt.Sprintf(`((field) => {
+		field.value = %d;
+		return field.dispatchEvent(new Event("input", {bubbles: true}));
+	})(document.querySelector("#start [name=count]"))`, n))
 }
 
 func TestShortcuts_DoWhatTheHelpSays(t *testing.T) {
