@@ -63,9 +63,7 @@ func TestRunPage_StartCancelAndRetry(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, nil,
 		harness.Commands(t, `backup=sh -c 'echo working; exec sleep 1000'`, "report=true")...)
-	board := openTab(t, p.URL+"/process_runs")
-	board.untilLive()
-	board.follow("#start button") // to the page of the first kind
+	board := openTab(t, p.URL+"/kinds/backup")
 	board.untilLive()
 	for count, label := range map[int]string{2: "Start 2 runs", 1: "Start 1 run"} {
 		board.setCount(count)
