@@ -91,7 +91,7 @@ func ValidInputName(name string) bool { return inputName.MatchString(name) }
 
 // AnchoredPattern compiles a pattern that must match a whole value.
 func AnchoredPattern(pattern string) (*regexp.Regexp, error) {
-	if _, err := regexp.Compile(pattern); err != nil { // so that the error shows the pattern as it was written
+	if _, err := regexp.Compile(pattern); err != nil { // so that the error shows the pattern as written
 		return nil, err
 	}
 	return regexp.Compile(`\A(?:` + pattern + `)\z`)
@@ -109,7 +109,8 @@ func (r Rules) PatternText() string {
 type InputValue struct {
 	Name string
 	Type InputType
-	// Texts is the value as text: one element, "true" or "false" for a flag, or each chosen value for choices.
+	// Texts is the value as text: one element, "true" or "false" for a flag, or each chosen value for
+	// choices.
 	Texts []string
 }
 

@@ -50,9 +50,9 @@ func (e InputErrors) Sentence() string {
 	return fmt.Sprintf("%d inputs are wrong: %s.", len(names), strings.Join(text, "; "))
 }
 
-// CheckInputs checks the values that a request gives to inputs, and returns the values of the run in the order
-// of the declarations. An empty text means that no value is given; the input then has its default or no value.
-// The error is of type InputErrors.
+// CheckInputs checks the values that a request gives to inputs, and returns the values of the run in the
+// order of the declarations. An empty text means that no value is given; the input then has its default or
+// no value. The error is of type InputErrors.
 func CheckInputs(inputs []Input, given map[string][]string) (InputValues, error) {
 	faults := InputErrors{}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
@@ -78,7 +78,8 @@ func CheckInputs(inputs []Input, given map[string][]string) (InputValues, error)
 			size += len(text)
 		}
 		if size > MaxInputBytes {
-			faults[input.Name] = fmt.Sprintf("is too long: all inputs together have at most %d KiB", MaxInputBytes>>10)
+			const text = "is too long: all inputs together have at most %d KiB"
+			faults[input.Name] = fmt.Sprintf(text, MaxInputBytes>>10)
 		}
 		values = append(values, InputValue{Name: input.Name, Type: input.Type, Texts: texts})
 	}
@@ -88,9 +89,9 @@ func CheckInputs(inputs []Input, given map[string][]string) (InputValues, error)
 	return values, nil
 }
 
-// RecheckInputs checks the values of an existing run, which may no longer fit the declarations, and returns them
-// with the types and in the order of the declarations. Values that are missing stay missing. The error is of type
-// InputErrors.
+// RecheckInputs checks the values of an existing run, which may no longer fit the declarations, and returns
+// them with the types and in the order of the declarations. Values that are missing stay missing. The error
+// is of type InputErrors.
 func RecheckInputs(inputs []Input, values InputValues) (InputValues, error) {
 	given := make(map[string][]string, len(values))
 	for _, value := range values {
@@ -162,8 +163,8 @@ func (i Input) checkText(text string) (string, error) {
 	}
 }
 
-// checkCharacters refuses what people cannot see: control characters, and characters that change the direction
-// of the text around them.
+// checkCharacters refuses what people cannot see: control characters, and characters that change the
+// direction of the text around them.
 func checkCharacters(text string, lines bool) error {
 	if !utf8.ValidString(text) {
 		return errInput("must be valid UTF-8")

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// MarshalJSON returns an object with the values by name, in their order: flags as booleans, numbers as they were
-// given, choices as an array, everything else as a string. Secrets are left out.
+// MarshalJSON returns an object with the values by name, in their order: flags as booleans, numbers as they
+// were given, choices as an array, everything else as a string. Secrets are left out.
 func (v InputValues) MarshalJSON() ([]byte, error) {
 	var object jsonObject
 	for _, value := range v {
@@ -18,8 +18,8 @@ func (v InputValues) MarshalJSON() ([]byte, error) {
 	return object.bytes(), nil
 }
 
-// InputFile returns the JSON object that a command gets: the value of each input, also of secrets, and null for
-// those without a value.
+// InputFile returns the JSON object that a command gets: the value of each input, also of secrets, and null
+// for those without a value.
 func InputFile(inputs []Input, values InputValues) []byte {
 	var object jsonObject
 	for _, input := range inputs {
@@ -85,8 +85,9 @@ func (o *jsonObject) bytes() []byte {
 	return append(o.buffer.Bytes(), '}')
 }
 
-// TextsOfJSON returns the values of a JSON object of inputs as CheckInputs takes them. null and "" are no value.
-// It fails with InputErrors for values of the wrong type, and with CodeMalformed for anything but an object.
+// TextsOfJSON returns the values of a JSON object of inputs as CheckInputs takes them. null and "" are no
+// value. It fails with InputErrors for values of the wrong type, and with CodeMalformed for anything but an
+// object.
 func TextsOfJSON(inputs []Input, object []byte) (map[string][]string, error) {
 	decoder := json.NewDecoder(bytes.NewReader(object))
 	decoder.UseNumber()

@@ -61,7 +61,8 @@ func rulesOf(t InputType) []string {
 func (i Input) ruleNames() []string {
 	var names []string
 	for name, has := range map[string]bool{
-		"min": i.Min != "", "max": i.Max != "", "step": i.Step != "", "pattern": i.Pattern != nil, "dash": i.Dash,
+		"min": i.Min != "", "max": i.Max != "", "step": i.Step != "", "pattern": i.Pattern != nil,
+		"dash": i.Dash,
 		"flag": i.Flag != "", "choices": i.Choices != nil, "default": i.Default != nil,
 	} {
 		if has {

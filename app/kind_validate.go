@@ -14,8 +14,9 @@ const (
 	MaxTimeout  = 30 * 24 * time.Hour
 )
 
-// Validate checks the declaration of a kind, but not its name, and not each input for itself; Input.Validate does
-// the latter. The error is for the author of the declaration; key names the part of it that is wrong.
+// Validate checks the declaration of a kind, but not its name, and not each input for itself;
+// Input.Validate does the latter. The error is for the author of the declaration; key names the part of it
+// that is wrong.
 func (k Kind) Validate() (key string, err error) {
 	if err := k.validateInputs(); err != nil {
 		return "inputs", err
@@ -72,7 +73,8 @@ func (k Kind) validateConcurrencyKey() error {
 	return nil
 }
 
-// confirmPlaceholder matches {{name}}, which stands for the text {name}, and {name}, which stands for a value.
+// confirmPlaceholder matches {{name}}, which stands for the text {name}, and {name}, which stands for a
+// value.
 var confirmPlaceholder = regexp.MustCompile(`\{\{[a-z][a-z0-9_]*\}\}|\{([a-z][a-z0-9_]*)\}`)
 
 func (k Kind) validateConfirm() error {

@@ -47,7 +47,8 @@ func (b *SecretBox) Fingerprint(content []byte) string {
 
 // Seal encrypts the value of an input of a kind.
 func (b *SecretBox) Seal(kind, input, value string) []byte {
-	return b.aead.Seal(nil, nil, []byte(value), secretContext(kind, input)) // #nosec G407 -- the AEAD adds a random nonce
+	context := secretContext(kind, input)
+	return b.aead.Seal(nil, nil, []byte(value), context) // #nosec G407 -- the AEAD adds a random nonce
 }
 
 // Open decrypts what Seal returned for the same input. It fails if the key was another one.

@@ -22,16 +22,17 @@ type Store interface {
 	// CodeNotFound, or with CodeConflict if the run has finished.
 	Cancel(ctx context.Context, id int64) (ProcessRun, error)
 
-	// Retry returns a failed or cancelled run to created, with all its attempts and the same inputs. It returns
-	// the changed run, and fails with CodeNotFound, with CodeConflict if the run is in another status or had a
-	// secret input, and with CodeUnavailable if too many runs are waiting.
+	// Retry returns a failed or cancelled run to created, with all its attempts and the same inputs. It
+	// returns the changed run, and fails with CodeNotFound, with CodeConflict if the run is in another
+	// status or had a secret input, and with CodeUnavailable if too many runs are waiting.
 	Retry(ctx context.Context, id int64) (ProcessRun, error)
 
 	// Delete deletes a finished run with its log and history. It fails with CodeNotFound, and with
 	// CodeConflict if the run has not finished.
 	Delete(ctx context.Context, id int64) error
 
-	// PauseKind pauses a kind, or resumes it: created runs of a paused kind wait. Repeating it changes nothing.
+	// PauseKind pauses a kind, or resumes it: created runs of a paused kind wait. Repeating it changes
+	// nothing.
 	PauseKind(ctx context.Context, kind string, paused bool) error
 
 	// CreateBulkAction creates a run that performs action. It is not limited by the number of waiting runs,
@@ -199,8 +200,8 @@ type ClusterStore interface {
 	// HeldJobs returns the jobs that this node holds according to the database.
 	HeldJobs(ctx context.Context) ([]int64, error)
 
-	// ReleaseJob returns a job of HeldJobs that no worker of this node works on. If the job has ended, its run
-	// is rescued.
+	// ReleaseJob returns a job of HeldJobs that no worker of this node works on. If the job has ended, its
+	// run is rescued.
 	ReleaseJob(ctx context.Context, job int64) error
 
 	// AnnounceKinds records, for some minutes, that this node works on these kinds and no others.

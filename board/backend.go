@@ -144,8 +144,8 @@ type bulkStore interface {
 	app.BulkRunner
 }
 
-// handledKinds returns a function that returns the kinds of runs that this process works on. A web node works on
-// none.
+// handledKinds returns a function that returns the kinds of runs that this process works on. A web node
+// works on none.
 func handledKinds(config Config, registry *jobs.Registry) func() []string {
 	return func() []string {
 		if config.Role == roleWeb {

@@ -42,10 +42,10 @@ type Board struct {
 	served   chan error // receives one value: the error with which the server stopped
 }
 
-// New listens at config.Addr and opens the database, so that a wrong setting or a database in use fails here.
-// After an error nothing is left open. Each kind needs a unique name; the kinds that config names come after
-// these. Without any kind the board offers the simulated kind. The caller must call Run, which also releases what
-// New opened.
+// New listens at config.Addr and opens the database, so that a wrong setting or a database in use fails
+// here. After an error nothing is left open. Each kind needs a unique name; the kinds that config names
+// come after these. Without any kind the board offers the simulated kind. The caller must call Run, which
+// also releases what New opened.
 func New(config Config, kinds ...Kind) (*Board, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err

@@ -8,8 +8,8 @@ import (
 	"runboard/board/kindsfile"
 )
 
-// check checks the kinds file in args as a start of the board does. It writes the number of its kinds to out, and
-// to warnings what is missing for their runs on this machine.
+// check checks the kinds file in args as a start of the board does. It writes the number of its kinds to
+// out, and to warnings what is missing for their runs on this machine.
 func check(args []string, out, warnings io.Writer) error {
 	if len(args) != 1 || args[0] == "" {
 		return errors.New("usage: runboard check FILE, or runboard check --schema")

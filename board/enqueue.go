@@ -28,15 +28,15 @@ func IdempotencyKey(key string) EnqueueOption {
 	return func(o *enqueueOptions) { o.IdempotencyKey = key }
 }
 
-// Inputs gives values to the inputs of a kind, by name: a number, a bool for a flag, a []string for choices, a
-// time.Time or a string for a date, and a string for everything else. nil and "" are no value.
+// Inputs gives values to the inputs of a kind, by name: a number, a bool for a flag, a []string for
+// choices, a time.Time or a string for a date, and a string for everything else. nil and "" are no value.
 func Inputs(values map[string]any) EnqueueOption {
 	return func(o *enqueueOptions) { o.inputs = values }
 }
 
 // Enqueue creates runs of a kind in one transaction and returns them after the commit. It fails with
-// app.CodeInvalid for an unknown kind, a wrong option or a wrong input, and with app.CodeUnavailable while too many
-// runs wait or the database cannot be written.
+// app.CodeInvalid for an unknown kind, a wrong option or a wrong input, and with app.CodeUnavailable while
+// too many runs wait or the database cannot be written.
 func (b *Board) Enqueue(ctx context.Context, kind string, options ...EnqueueOption) (app.Batch, error) {
 	registry := b.offer.registry
 	info, known := registry.Kind(kind)
@@ -83,11 +83,13 @@ func checkInputs(inputs []app.Input, values map[string]any) (app.InputValues, er
 	}
 	object, err := json.Marshal(encodable)
 	if err != nil {
-		return nil, &app.Error{Code: app.CodeInvalid, Message: "the inputs cannot be encoded as JSON.", Err: err}
+		const message = "the inputs cannot be encoded as JSON."
+		return nil, &app.Error{Code: app.CodeInvalid, Message: message, Err: err}
 	}
 	checked, err := app.InputsOfJSON(inputs, object)
 	if faults, wrong := errors.AsType[app.InputErrors](err); wrong {
-		return nil, &app.Error{Code: app.CodeInvalid, Message: "wrong inputs: " + faults.Error() + ".", Err: faults}
+		message := "wrong inputs: " + faults.Error() + "."
+		return nil, &app.Error{Code: app.CodeInvalid, Message: message, Err: faults}
 	}
 	return checked, err
 }

@@ -19,9 +19,9 @@ const (
 	exitUsage  = 2 // a flag is wrong
 )
 
-// Main is the whole program: it reads flags and environment, runs a board with these kinds and those of --kinds,
-// --command and --commands until SIGTERM or SIGINT, and exits. A program with kinds of its own must call it
-// first in main. Without any kind, or with --demo, the board offers the simulated kind.
+// Main is the whole program: it reads flags and environment, runs a board with these kinds and those of
+// --kinds, --command and --commands until SIGTERM or SIGINT, and exits. A program with kinds of its own
+// must call it first in main. Without any kind, or with --demo, the board offers the simulated kind.
 func Main(kinds ...Kind) {
 	command.Main()          // does not return in a process that supervises a command
 	subcommand(os.Args[1:]) // does not return if there is one
@@ -61,8 +61,8 @@ func Main(kinds ...Kind) {
 	}
 }
 
-// refusal returns the line for an error of the configuration or a subcommand. A fault of the kinds file begins with
-// its place, so that editors and CI can jump to it.
+// refusal returns the line for an error of the configuration or a subcommand. A fault of the kinds file
+// begins with its place, so that editors and CI can jump to it.
 func refusal(subcommand string, err error) string {
 	if fault, ok := errors.AsType[*kindsfile.Fault](err); ok {
 		return fault.Error()

@@ -12,8 +12,8 @@ import (
 	"runboard/jobs/command"
 )
 
-// offer is what a board offers: its kinds, and the key of their secrets. Only the kinds of the kinds file, and
-// whether there is a key, can change while the board runs.
+// offer is what a board offers: its kinds, and the key of their secrets. Only the kinds of the kinds file,
+// and whether there is a key, can change while the board runs.
 type offer struct {
 	config   Config
 	own      []Kind        // of the program
@@ -46,8 +46,8 @@ func newOffer(config Config, own []Kind) (*offer, error) {
 	return o, err
 }
 
-// read returns the kinds to offer, with those that the kinds file has now. It reads the key of secrets if one of
-// them needs it.
+// read returns the kinds to offer, with those that the kinds file has now. It reads the key of secrets if
+// one of them needs it.
 func (o *offer) read() ([]Kind, error) {
 	fromFile, warnings, err := o.readFile()
 	if err != nil {
@@ -83,8 +83,8 @@ func (o *offer) readFile() (kinds []Kind, warnings []*kindsfile.Fault, err error
 	return kinds, file.Warnings, err
 }
 
-// checkNames checks the names that the operator has given. The registry checks them, too, but does not know where
-// they come from.
+// checkNames checks the names that the operator has given. The registry checks them, too, but does not know
+// where they come from.
 func checkNames(fromFile, commands []Kind) error {
 	for _, kind := range commands {
 		if kind.Name == app.SimulatedKind {

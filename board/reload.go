@@ -1,8 +1,8 @@
 package board
 
-// Reload reads the kinds file again and offers its kinds, as SIGHUP does. If the file has a fault, Reload logs and
-// returns it, and the kinds stay as they are. Attempts that are under way go on as they began. Waiting runs of a
-// kind that is gone go on waiting, and pages warn of them.
+// Reload reads the kinds file again and offers its kinds, as SIGHUP does. If the file has a fault, Reload
+// logs and returns it, and the kinds stay as they are. Attempts that are under way go on as they began.
+// Waiting runs of a kind that is gone go on waiting, and pages warn of them.
 func (b *Board) Reload() error {
 	o, log := b.offer, b.config.Logger
 	o.mu.Lock()

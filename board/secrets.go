@@ -13,8 +13,8 @@ import (
 	"runboard/app"
 )
 
-// readSecrets reads the key of secret inputs if a kind has one. With SQLite the key may be missing; makeSecrets makes
-// it. Once read, the key stays.
+// readSecrets reads the key of secret inputs if a kind has one. With SQLite the key may be missing;
+// makeSecrets makes it. Once read, the key stays.
 func (o *offer) readSecrets(kinds []Kind) error {
 	if o.secrets.Load() != nil || !slices.ContainsFunc(kinds, hasSecret) {
 		return nil
@@ -101,8 +101,8 @@ func readSecretKey(path string) ([]byte, error) {
 	return key[:], nil
 }
 
-// makeSecretKey creates the file of a key, which is whole as soon as it can be seen. If another process has made
-// it meanwhile, makeSecretKey reads that.
+// makeSecretKey creates the file of a key, which is whole as soon as it can be seen. If another process has
+// made it meanwhile, makeSecretKey reads that.
 func makeSecretKey(path string) ([]byte, error) {
 	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // with mode 0600
 	if err != nil {

@@ -25,9 +25,9 @@ func handleSignals(shutDown, stopHard func()) {
 }
 
 // surviveSignals keeps SIGPIPE and SIGHUP from ending the process without a drain. SIGPIPE arrives when the
-// reader of the log has exited, as after Ctrl-C in "runboard 2>&1 | tee log"; SIGHUP, which the returned channel
-// receives, when a terminal is closed or the operator has changed the kinds file. The process catches both
-// instead of ignoring them, because commands would inherit an ignored signal.
+// reader of the log has exited, as after Ctrl-C in "runboard 2>&1 | tee log"; SIGHUP, which the returned
+// channel receives, when a terminal is closed or the operator has changed the kinds file. The process
+// catches both instead of ignoring them, because commands would inherit an ignored signal.
 func surviveSignals() (hangups <-chan os.Signal) {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	received := make(chan os.Signal, 1)

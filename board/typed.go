@@ -10,8 +10,8 @@ import (
 	"runboard/jobs"
 )
 
-// Typed returns a kind whose runs have the inputs that the fields of the struct In declare. A request is checked
-// by their tags before a run is created, and again before work is called.
+// Typed returns a kind whose runs have the inputs that the fields of the struct In declare. A request is
+// checked by their tags before a run is created, and again before work is called.
 //
 //	type ResizeInput struct {
 //		File  string   `input:"file" title:"File" required:"true" pattern:"[a-z]+\\.jpg"`
@@ -28,9 +28,10 @@ import (
 //   - time.Time: a date, as midnight UTC
 //   - []string: any of choices:"a,b"
 //
-// An input without a value leaves its field zero. A pointer to one of these types tells this apart: it is nil.
-// The other tags are title, help, required:"true", default, min, max, step and pattern, as in the kinds file. A
-// field without the tag input has the name of the field in snake case; input:"-" leaves a field out.
+// An input without a value leaves its field zero. A pointer to one of these types tells this apart: it is
+// nil. The other tags are title, help, required:"true", default, min, max, step and pattern, as in the
+// kinds file. A field without the tag input has the name of the field in snake case; input:"-" leaves a
+// field out.
 //
 // If a field or a tag is wrong, the kind has an error, which New and Main return.
 func Typed[In any](
@@ -81,8 +82,8 @@ func Timeout(d time.Duration) KindOption { return func(k *app.Kind) { k.Timeout 
 // Attempts limits how often a run is attempted. The default is --max-attempts.
 func Attempts(n int) KindOption { return func(k *app.Kind) { k.Attempts = n } }
 
-// Concurrency limits how many runs are started at once; the others wait, oldest first. With the names of inputs,
-// the runs are counted for each combination of their values.
+// Concurrency limits how many runs are started at once; the others wait, oldest first. With the names of
+// inputs, the runs are counted for each combination of their values.
 func Concurrency(n int, inputs ...string) KindOption {
 	return func(k *app.Kind) { k.Concurrency, k.ConcurrencyKey = n, inputs }
 }

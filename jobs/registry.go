@@ -25,8 +25,9 @@ type kindSet struct {
 	infos []app.Kind
 }
 
-// NewRegistry returns a registry of these kinds. It fails if there is no kind, if a kind has an error, no work, no
-// name or a reserved name (app.BulkKinds), if two kinds have the same name, and if the declaration of a kind is not valid.
+// NewRegistry returns a registry of these kinds. It fails if there is no kind, if a kind has an error, no
+// work, no name or a reserved name (app.BulkKinds), if two kinds have the same name, and if the declaration
+// of a kind is not valid.
 func NewRegistry(kinds ...Kind) (*Registry, error) {
 	r := &Registry{}
 	return r, r.Replace(kinds...)

@@ -178,7 +178,8 @@ func (g *interpreterGuard) next(word templateWord) {
 	case g.interpreter == "env" && splitOption.MatchString(word.text):
 		g.program = true
 		g.refuses = "env splits text into words there"
-	case evalOptions.MatchString(word.text), isShortOption(word.text) && strings.ContainsAny(word.text, "ceErp"):
+	case evalOptions.MatchString(word.text),
+		isShortOption(word.text) && strings.ContainsAny(word.text, "ceErp"):
 		g.program = true
 		g.refuses = fmt.Sprintf("%s may read code there", g.interpreter)
 	case isArgument:

@@ -75,12 +75,14 @@ type builder struct {
 func (b *builder) build(name string) (kind Kind, err error) {
 	switch {
 	case !kindName.MatchString(name):
-		return kind, b.fault("%s is not a name of a kind: a letter, then at most 62 of a-z, 0-9 and -", quote(name))
+		const text = "%s is not a name of a kind: a letter, then at most 62 of a-z, 0-9 and -"
+		return kind, b.fault(text, quote(name))
 	case name == app.SimulatedKind:
 		return kind, b.fault("the name simulated is taken by the demonstration")
 	}
 	kind.Kind = app.Kind{
-		Name: name, Title: b.from.Title, Description: b.from.Description, Group: b.from.Group, Confirm: b.from.Confirm,
+		Name: name, Title: b.from.Title, Description: b.from.Description, Group: b.from.Group,
+		Confirm: b.from.Confirm,
 	}
 	declared, err := b.inputs()
 	if err != nil {

@@ -104,7 +104,8 @@ func (s *shared) addEnv(vars []jobs.EnvVar, env named[envVar]) ([]jobs.EnvVar, e
 		case !envName.MatchString(name):
 			return nil, entry.fault("env: %s is not a name of a variable", quote(name))
 		case strings.HasPrefix(name, "INPUT_"), strings.HasPrefix(name, "RUNBOARD_"):
-			return nil, entry.fault("env: %s is taken, as are all names that begin with INPUT_ or RUNBOARD_", shorten(name))
+			const text = "env: %s is taken, as are all names that begin with INPUT_ or RUNBOARD_"
+			return nil, entry.fault(text, shorten(name))
 		case strings.ContainsRune(entry.value.text, 0):
 			return nil, entry.fault("env: %s contains a zero byte", shorten(name))
 		}

@@ -159,8 +159,9 @@ func fieldsOf(t reflect.Type) []field {
 	for _, f := range reflect.VisibleFields(t) {
 		if key := f.Tag.Get("key"); key != "" {
 			fields = append(fields, field{
-				key: key, doc: f.Tag.Get("doc"), index: f.Index, typ: f.Type, required: f.Tag.Get("required") != "",
-				tag: f.Tag,
+				key: key, doc: f.Tag.Get("doc"), index: f.Index, typ: f.Type,
+				required: f.Tag.Get("required") != "",
+				tag:      f.Tag,
 			})
 		}
 	}

@@ -10,7 +10,8 @@ import (
 // inputs returns the declared inputs.
 func (b *builder) inputs() (inputs []app.Input, err error) {
 	if len(b.from.Inputs) > app.MaxInputs {
-		return nil, b.key("inputs").fault("there are %d inputs, more than %d", len(b.from.Inputs), app.MaxInputs)
+		const text = "there are %d inputs, more than %d"
+		return nil, b.key("inputs").fault(text, len(b.from.Inputs), app.MaxInputs)
 	}
 	for _, from := range b.from.Inputs {
 		input, err := from.build()

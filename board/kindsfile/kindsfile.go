@@ -20,8 +20,8 @@ const MaxSize = 2 << 20
 // File is what a kinds file declares.
 type File struct {
 	Kinds []Kind // at least one, in the order of the file
-	// Warnings say what is missing for a run now: a program, a directory, or what a variable refers to. It may
-	// be there when a run starts, or be there on another machine.
+	// Warnings say what is missing for a run now: a program, a directory, or what a variable refers to. It
+	// may be there when a run starts, or be there on another machine.
 	Warnings []*Fault
 }
 

@@ -68,7 +68,8 @@ func structSchema(t reflect.Type) object {
 	return schema
 }
 
-// addLimits adds what the other tags of a field say. The reader checks the same when it makes kinds of the values.
+// addLimits adds what the other tags of a field say. The reader checks the same when it makes kinds of the
+// values.
 func (f field) addLimits(property object) {
 	if pattern, given := f.tag.Lookup("pattern"); given {
 		property["pattern"] = pattern

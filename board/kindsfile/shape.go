@@ -4,8 +4,8 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// Limits of the shape of a file. Without them the parser takes minutes for some files: its time grows with the
-// depth, and with the square of the number of keys in a mapping.
+// Limits of the shape of a file. Without them the parser takes minutes for some files: its time grows with
+// the depth, and with the square of the number of keys in a mapping.
 const (
 	maxTokens = 500_000 // several thousand kinds
 	maxDepth  = 16
@@ -26,7 +26,8 @@ type level struct {
 // checkShape refuses files that the parser would take long for.
 func checkShape(tokens token.Tokens) error {
 	if len(tokens) > maxTokens {
-		return firstLine.fault("the file is too large: it has %d words and signs, more than %d", len(tokens), maxTokens)
+		const text = "the file is too large: it has %d words and signs, more than %d"
+		return firstLine.fault(text, len(tokens), maxTokens)
 	}
 	var s shape
 	for n, t := range tokens {

@@ -49,8 +49,8 @@ type Options struct {
 	// KeepFinished is how long finished runs are kept, and KeepMax how many; 0 is no limit. See Prune.
 	KeepFinished time.Duration
 	KeepMax      int64
-	// Kinds returns the kinds that this node handles now. Waiting runs of other kinds are reported as unhandled,
-	// unless another node has announced the kind; nil, also as its result, reports none.
+	// Kinds returns the kinds that this node handles now. Waiting runs of other kinds are reported as
+	// unhandled, unless another node has announced the kind; nil, also as its result, reports none.
 	Kinds func() []string
 	// Definitions has the policies of the kinds that are offered; nil: there are none.
 	Definitions app.KindSource

@@ -95,8 +95,8 @@ func (tx *transaction) crash(current lockedRun) (app.ProcessRun, app.Event, erro
 	return app.Crash(current.run, tx.store.options.MaxCrashes, tx.time())
 }
 
-// rescueLoop rescues the runs of lost nodes when one is found, and periodically, until ctx ends: the node that
-// found it may be lost before it is done.
+// rescueLoop rescues the runs of lost nodes when one is found, and periodically, until ctx ends: the node
+// that found it may be lost before it is done.
 func (s *Store) rescueLoop(ctx context.Context) {
 	ticker := time.NewTicker(s.options.Heartbeat.Every)
 	defer ticker.Stop()

@@ -206,8 +206,8 @@ func (s *snapshot) overview() (overview app.Overview) {
 	return overview
 }
 
-// newestAndPausedSQL returns the status of the newest runs, and the paused kinds by name. It is one statement,
-// because every page waits for it.
+// newestAndPausedSQL returns the status of the newest runs, and the paused kinds by name. It is one
+// statement, because every page waits for it.
 const newestAndPausedSQL = "SELECT status, '' AS kind FROM " +
 	"(SELECT status FROM process_runs ORDER BY id DESC LIMIT ?) AS newest " +
 	"UNION ALL SELECT 0, kind FROM (SELECT kind FROM paused_kinds ORDER BY kind LIMIT ?) AS paused"

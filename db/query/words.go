@@ -85,7 +85,8 @@ func grams(word string) (terms []Term) {
 // Terms returns the distinct index terms for a text of a run.
 func Terms(run int64, text string) []string {
 	found := termSet{
-		block: blockTerm(run / BlockSize), words: map[string]bool{}, initials: map[string]bool{}, terms: []string{},
+		block: blockTerm(run / BlockSize), words: map[string]bool{}, initials: map[string]bool{},
+		terms: []string{},
 	}
 	for field := range strings.FieldsFuncSeq(fold(text), isSeparator) {
 		eachScript(field, func(word string, unspaced, _ bool) {

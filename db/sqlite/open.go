@@ -43,8 +43,8 @@ type Options struct {
 	// KeepFinished is how long finished runs are kept, and KeepMax how many; 0 is no limit. See Prune.
 	KeepFinished time.Duration
 	KeepMax      int64
-	// Kinds returns the kinds that this process handles now; pages warn of waiting runs of other kinds. nil, also
-	// as its result: no warning.
+	// Kinds returns the kinds that this process handles now; pages warn of waiting runs of other kinds.
+	// nil, also as its result: no warning.
 	Kinds func() []string
 	// Definitions has the policies of the kinds that are offered; nil: there are none.
 	Definitions app.KindSource

@@ -23,8 +23,8 @@ func readerDSN(path string) string {
 	return "file:" + uri(path) + "?mode=ro&_query_only=1&_busy_timeout=5000&_stmt_cache_size=32"
 }
 
-// rollbackDSN uses a rollback journal, which is deleted after each transaction: after a crash, the file either
-// has the first transaction or is still empty.
+// rollbackDSN uses a rollback journal, which is deleted after each transaction: after a crash, the file
+// either has the first transaction or is still empty.
 func rollbackDSN(path string) string {
 	return "file:" + uri(path) + "?mode=rw&_journal_mode=DELETE&_synchronous=FULL&_busy_timeout=5000"
 }

@@ -36,8 +36,8 @@ func (db database) CheckSearch() error {
 		"This server cannot search in texts: it was built without SQLite's FTS5.")
 }
 
-// SearchExpression returns one FTS5 query for each term, as a JSON array. With one query for all terms, SQLite
-// would compare all of them for each row.
+// SearchExpression returns one FTS5 query for each term, as a JSON array. With one query for all terms,
+// SQLite would compare all of them for each row.
 func (database) SearchExpression(terms []string, prefix bool) string {
 	queries := make([]string, len(terms))
 	for i, term := range terms {

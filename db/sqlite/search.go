@@ -10,9 +10,9 @@ import (
 	"runboard/db/query"
 )
 
-// The search index. A run has one row for its error, one for its inputs and one for each part of its log; the
-// rowid encodes the run. The index holds neither the texts nor the positions of words in them. The tokenizer only splits at the
-// blanks between terms, see query.Terms.
+// The search index. A run has one row for its error, one for its inputs and one for each part of its log;
+// the rowid encodes the run. The index holds neither the texts nor the positions of words in them. The
+// tokenizer only splits at the blanks between terms, see query.Terms.
 const (
 	searchTable = `CREATE VIRTUAL TABLE run_search USING fts5
 		(text, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii')`

@@ -225,8 +225,8 @@ func (h *Hub) renderFair(ctx context.Context, due []*view) {
 	}
 }
 
-// sortFair sorts views by their last rendering, the oldest first. Searches come last, because one costs as much
-// as many other views: a user with a thousand different searches delays only searches.
+// sortFair sorts views by their last rendering, the oldest first. Searches come last, because one costs as
+// much as many other views: a user with a thousand different searches delays only searches.
 func sortFair(due []*view) {
 	slices.SortFunc(due, func(a, b *view) int {
 		return cmp.Or(cmp.Compare(a.cost(), b.cost()), a.renderedAt.Compare(b.renderedAt))
