@@ -58,6 +58,9 @@ func (s *Server) showKinds(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if negotiate(c) == asFragment {
+		return sendHTML(c)(s.Templates.KindCards(loaded.kinds, loaded.overviews))
+	}
 	return sendHTML(c)(s.Templates.Kinds(loaded.kinds, loaded.overviews))
 }
 

@@ -150,7 +150,7 @@ func (t *Templates) startLabel() string {
 	if len(kinds) != 1 {
 		return "Start…" // opens the page of a kind
 	}
-	return startLabel(kinds[0], decimal(int64(kinds[0].DefaultCount())))
+	return newStartButton(kinds[0], decimal(int64(kinds[0].DefaultCount()))).Label
 }
 
 // whyEmpty says why a page has no rows. It returns "" if nothing has been started yet.

@@ -32,13 +32,17 @@ type StartConfirmation struct {
 type startConfirmation struct {
 	Question, Problem string
 	Values            []shownInput
-	Token             string
-	Field             string // that sends the token
-	Fields            []field
-	Secrets           []control // to type again, without a dialog
-	Button            string
-	Dialog            bool // shown in a dialog over the page with the form, which sends it again
-	Dismiss, Back     string
+	Answer            startAnswer
+}
+
+// startAnswer is the view model of the answers to a StartConfirmation.
+type startAnswer struct {
+	Token         field
+	Fields        []field
+	Secrets       []control // to type again, without a dialog
+	Confirm       string    // label of the button
+	Dialog        bool      // shown in a dialog over the page with the form, which is sent again
+	Dismiss, Back string    // label of the other answer, and the page that it leads to
 }
 
 // shownInput is the view model of the value of an input.
@@ -52,7 +56,7 @@ type shownInput struct {
 // sent again, with the token and the secrets that were typed.
 func (t *Templates) ConfirmStart(confirmation StartConfirmation) ([]byte, error) {
 	view := newStartConfirmation(confirmation)
-	view.Dialog = true
+	view.Answer.Dialog = true
 	return t.render("start_confirmation", view)
 }
 
@@ -69,31 +73,39 @@ func newStartConfirmation(from StartConfirmation) startConfirmation {
 	kind, count := from.Kind, decimal(int64(from.Count))
 	view := startConfirmation{
 		Question: visible(kind.Question(from.Values)), Problem: from.Problem,
-		Values: shownInputs(kind.Inputs, from.Values), Token: from.Token, Field: ConfirmedField,
-		Button: startLabel(kind, count), Dismiss: "Back", Back: KindPath(kind.Name),
-	}
-	if back, fits := filledPath(kind.Name, from.Values); fits {
-		view.Back = back
+		Values: shownInputs(kind.Inputs, from.Values), Answer: newStartAnswer(from),
 	}
 	if from.Count > 1 {
 		view.Values = append(view.Values, shownInput{Label: "Runs", Lines: []string{count}})
 	}
-	view.Fields = []field{{"kind", kind.Name}, {"count", count}, {"idempotency_key", from.Key}}
+	return view
+}
+
+func newStartAnswer(from StartConfirmation) startAnswer {
+	kind, count := from.Kind, decimal(int64(from.Count))
+	answer := startAnswer{
+		Token:   field{ConfirmedField, from.Token},
+		Fields:  []field{{"kind", kind.Name}, {"count", count}, {"idempotency_key", from.Key}},
+		Confirm: newStartButton(kind, count).Label, Dismiss: "Back", Back: KindPath(kind.Name),
+	}
+	if back, fits := filledPath(kind.Name, from.Values); fits {
+		answer.Back = back
+	}
 	if from.From != "" {
-		view.Fields = append(view.Fields, field{FromField, from.From})
+		answer.Fields = append(answer.Fields, field{FromField, from.From})
 	}
 	for _, value := range from.Values.Public() {
 		for _, text := range value.Texts {
-			view.Fields = append(view.Fields, field{InputPrefix + value.Name, text})
+			answer.Fields = append(answer.Fields, field{InputPrefix + value.Name, text})
 		}
 	}
 	for _, input := range kind.Inputs {
 		if input.Type == app.SecretInput && len(from.Values.Texts(input.Name)) > 0 {
 			input.Required = true
-			view.Secrets = append(view.Secrets, newControl(input, nil, ""))
+			answer.Secrets = append(answer.Secrets, newControl(input, nil, ""))
 		}
 	}
-	return view
+	return answer
 }
 
 // mask stands for a secret.

@@ -24,20 +24,20 @@ type control struct {
 	Value            string // of elements with a single value, except secrets
 	Options          []option
 	Multiple         bool // of a select
-	Hints
-	Limits
+	hints
+	limits
 }
 
-// Hints are the texts beside a control.
-type Hints struct {
+// hints are the texts beside a control.
+type hints struct {
 	Help, HelpID   string
 	Fault, FaultID string
 	DescribedBy    string // the ids of both
 	Focused        bool   // the first wrong control
 }
 
-// Limits are what the browser checks. Empty ones are left out.
-type Limits struct {
+// limits are what the browser checks. Empty ones are left out.
+type limits struct {
 	Min, Max, Step       string
 	Pattern              string
 	MinLength, MaxLength string
@@ -61,8 +61,8 @@ func newControl(input app.Input, given map[string][]string, fault string) contro
 	view := control{
 		ElementID: inputID(input.Name), Field: InputPrefix + input.Name, Type: controlType(input),
 		Label: visible(input.Label()), Required: input.Required,
-		Hints:  newHints(input, fault),
-		Limits: newLimits(input, fault),
+		hints:  newHints(input, fault),
+		limits: newLimits(input, fault),
 	}
 	texts, typed := given[input.Name]
 	if !typed {
@@ -137,44 +137,44 @@ func choiceOptions(input app.Input, selected []string) []option {
 	return options
 }
 
-func newHints(input app.Input, fault string) Hints {
-	hints := Hints{Help: visible(input.Help)}
+func newHints(input app.Input, fault string) hints {
+	view := hints{Help: visible(input.Help)}
 	var described []string
-	if hints.Help != "" {
-		hints.HelpID = inputID(input.Name) + "_help"
-		described = append(described, hints.HelpID)
+	if view.Help != "" {
+		view.HelpID = inputID(input.Name) + "_help"
+		described = append(described, view.HelpID)
 	}
 	if fault != "" {
-		hints.Fault = visible(input.Label() + " " + fault + ".")
-		hints.FaultID = inputID(input.Name) + "_fault"
-		described = append(described, hints.FaultID)
+		view.Fault = visible(input.Label() + " " + fault + ".")
+		view.FaultID = inputID(input.Name) + "_fault"
+		described = append(described, view.FaultID)
 	}
-	hints.DescribedBy = strings.Join(described, " ")
-	return hints
+	view.DescribedBy = strings.Join(described, " ")
+	return view
 }
 
-func newLimits(input app.Input, fault string) Limits {
+func newLimits(input app.Input, fault string) limits {
 	switch input.Type {
 	case app.NumberInput:
-		limits := Limits{Min: input.Min, Max: input.Max, Step: "any"}
+		view := limits{Min: input.Min, Max: input.Max, Step: "any"}
 		// Without a minimum, browsers count steps from the value in the page. That is right only if it is valid.
 		if input.Step != "" && (input.Min != "" || fault == "") {
-			limits.Step = input.Step
+			view.Step = input.Step
 		}
-		return limits
+		return view
 	case app.DateInput:
-		return Limits{Min: input.Min, Max: input.Max}
+		return limits{Min: input.Min, Max: input.Max}
 	case app.TextInput:
-		limits := Limits{Pattern: browserPattern(input.PatternText()), MinLength: input.Min, MaxLength: input.Max}
-		if limits.MaxLength == "" {
-			limits.MaxLength = strconv.Itoa(app.MaxInputText)
+		view := limits{Pattern: browserPattern(input.PatternText()), MinLength: input.Min, MaxLength: input.Max}
+		if view.MaxLength == "" {
+			view.MaxLength = strconv.Itoa(app.MaxInputText)
 		}
 		if len(input.Default) > 0 {
-			limits.Placeholder = visible(input.Default[0])
+			view.Placeholder = visible(input.Default[0])
 		}
-		return limits
+		return view
 	case app.SecretInput:
-		return Limits{Pattern: browserPattern(input.PatternText())}
+		return limits{Pattern: browserPattern(input.PatternText())}
 	}
-	return Limits{}
+	return limits{}
 }

@@ -27,21 +27,22 @@ type KindForm struct {
 
 // kindForm is the view model of a KindForm.
 type kindForm struct {
-	From        field  // with an empty name if there is none
-	Confirmed   string // name of the field whose presence asks for a confirmation, or ""
-	Kind        string
-	Key         string
-	Count       string
-	Button      string
-	Noun, Nouns string // of the button, for one run and for more
-	Controls    []control
-	Faults      []string
+	Key      string
+	Hidden   []field // further fields
+	Controls []control
+	Start    startButton
+	Faults   []string // what is wrong with the request besides the inputs
+}
+
+// startButton is the view model of the button that starts runs, and of the field with their number.
+type startButton struct {
+	Count, Label string
+	Noun, Nouns  string // of the label, for one run and for more
 }
 
 // kindPage is the view model of the page of a kind.
 type kindPage struct {
 	Layout      layout
-	Name        string
 	Description []string // paragraphs
 	Form        kindForm
 	State       kindState
@@ -53,14 +54,13 @@ type kindPage struct {
 
 // kindState is the view model of how the runs of a kind fare.
 type kindState struct {
-	Last              *lastRun
-	Usual             string // usual duration, or ""
-	Running, Waiting  string
-	Paused            bool
-	Policy            []string
-	ActionPath        string // pauses or resumes the kind
-	Action, ActionFor string
-	OutOfBand         bool // beside the answer to another request
+	Last             *lastRun
+	Usual            string // usual duration, or ""
+	Running, Waiting string
+	Paused           bool
+	Policy           []string
+	Action           rowAction // pauses or resumes the kind
+	OutOfBand        bool      // beside the answer to another request
 }
 
 // lastRun is the view model of the newest run of a kind.
@@ -75,7 +75,7 @@ func (t *Templates) Kind(form KindForm, overview app.KindOverview, page app.Page
 	kind := form.Kind
 	form.From = FromKind
 	view := kindPage{
-		Layout: t.layout(visible(kind.Label())), Name: kind.Name, Description: paragraphs(kind.Description),
+		Layout: t.layout(visible(kind.Label())), Description: paragraphs(kind.Description),
 		Form: newKindForm(form), State: t.kindState(kind, overview),
 		PreviewPath: KindPath(kind.Name) + "/preview", ListPath: QueryPath(page.Query), Live: t.live(page),
 	}
@@ -100,17 +100,15 @@ func (t *Templates) KindForm(form KindForm) ([]byte, error) {
 func newKindForm(form KindForm) kindForm {
 	kind := form.Kind
 	view := kindForm{
-		Kind: kind.Name, Key: form.Key, Count: cmp.Or(form.Count, decimal(int64(kind.DefaultCount()))),
-		Controls: controls(form),
+		Key: form.Key, Hidden: []field{{"kind", kind.Name}}, Controls: controls(form),
+		Start: newStartButton(kind, cmp.Or(form.Count, decimal(int64(kind.DefaultCount())))),
 	}
 	if form.From != "" {
-		view.From = field{FromField, form.From}
+		view.Hidden = append(view.Hidden, field{FromField, form.From})
 	}
 	if kind.Confirm != "" {
-		view.Confirmed = ConfirmedField
+		view.Hidden = append(view.Hidden, field{ConfirmedField, ""}) // asks for a confirmation
 	}
-	view.Noun, view.Nouns = nouns(kind)
-	view.Button = startLabel(kind, view.Count)
 	if form.Fault != "" {
 		view.Faults = append(view.Faults, form.Fault)
 	}
@@ -123,21 +121,16 @@ func newKindForm(form KindForm) kindForm {
 	return view
 }
 
-// nouns returns what a run of the kind is called on the start button, and several runs.
-func nouns(kind app.Kind) (one, many string) {
+func newStartButton(kind app.Kind, count string) startButton {
+	button := startButton{Count: count, Noun: "run", Nouns: "runs"}
 	if kind.Name == app.SimulatedKind {
-		return "process", "processes"
+		button.Noun, button.Nouns = "process", "processes"
 	}
-	return "run", "runs"
-}
-
-// startLabel returns the label of the button that starts a number of runs.
-func startLabel(kind app.Kind, count string) string {
-	one, many := nouns(kind)
+	button.Label = "Start " + count + " " + button.Nouns
 	if count == "1" {
-		return "Start 1 " + one
+		button.Label = "Start 1 " + button.Noun
 	}
-	return "Start " + count + " " + many
+	return button
 }
 
 // paragraphs splits a text at empty lines.
@@ -153,15 +146,14 @@ func paragraphs(text string) (all []string) {
 func (t *Templates) kindState(kind app.Kind, overview app.KindOverview) kindState {
 	state := kindState{
 		Running: countOfKind(overview.Started), Waiting: countOfKind(overview.Created), Paused: overview.Paused,
-		Policy: t.policy(kind), Action: "Pause", ActionFor: "pause", Last: newLastRun(overview.Last, t.now()),
+		Policy: t.policy(kind), Action: rowAction{KindPath(kind.Name) + "/pause", "Pause"}, Last: newLastRun(overview.Last, t.now()),
 	}
 	if overview.Measured > 0 {
 		state.Usual = rough(overview.MedianDuration)
 	}
 	if overview.Paused {
-		state.Action, state.ActionFor = "Resume", "resume"
+		state.Action = rowAction{KindPath(kind.Name) + "/resume", "Resume"}
 	}
-	state.ActionPath = KindPath(kind.Name) + "/" + state.ActionFor
 	return state
 }
 

@@ -36,6 +36,11 @@ func (t *Templates) Kinds(kinds []app.Kind, overviews []app.KindOverview) ([]byt
 	return t.render("kinds", t.kindsPage(kinds, overviews))
 }
 
+// KindCards renders the list of kinds alone, the answer to a partial request.
+func (t *Templates) KindCards(kinds []app.Kind, overviews []app.KindOverview) ([]byte, error) {
+	return t.render("kind_cards", t.kindsPage(kinds, overviews))
+}
+
 // KindsFrame renders the list of kinds for a socket.
 func (t *Templates) KindsFrame(kinds []app.Kind, overviews []app.KindOverview) ([]byte, error) {
 	return t.render("kinds_frame", t.kindsPage(kinds, overviews))

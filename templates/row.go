@@ -43,7 +43,7 @@ type statusCell struct {
 	Action             rowAction
 }
 
-// rowAction is the view model of the button that cancels or retries a run. It has no Path without a button.
+// rowAction is the view model of a button that changes a run or a kind. It has no Path without a button.
 type rowAction struct{ Path, Label string }
 
 // Status renders the status cell of a run.

@@ -49,6 +49,14 @@ func TestKindsPage_ListsKinds(t *testing.T) {
 	e.GET("/kinds/report").Expect().Body().Contains(`action="/kinds/report/resume"`)
 }
 
+func TestKindsPage_AnswersWithAFragment(t *testing.T) {
+	t.Parallel()
+	_, e := startWithInputs(t)
+	e.GET("/kinds").WithTransformer(partly).Expect().Status(http.StatusOK).Body().
+		HasPrefix(`<div id="kinds">`).Contains(`href="/kinds/report"`)
+	e.GET("/kinds/report").WithTransformer(partly).Expect().Status(http.StatusOK).Body().HasPrefix("<form ")
+}
+
 func TestKindsPage_IsInTheNavigation(t *testing.T) {
 	t.Parallel()
 	_, e := startWithInputs(t)
