@@ -38,7 +38,6 @@ var oneProcess = []mutant{
 	{"a fault of the kinds file replaces nothing", "board/offer.go", "	if err != nil {\n		return nil, err\n	}\n	kinds := slices.Concat", "	if err != nil && len(fromFile) > 0 {\n		return nil, err\n	}\n	kinds := slices.Concat", "./e2e/http TestReload_Replaces"},
 	{"the key of secrets must be private", "board/secrets.go", "info.Mode().Perm()&0o077 != 0", "info.Mode().Perm()&0o007 != 0", "./e2e/http TestSecretKey_"},
 	{"a simulated kind is offered only with --demo", "board/offer.go", "len(kinds) == 0 || o.config.Demo", "len(kinds) < 3 || o.config.Demo", "./e2e/http TestKindsFile_KindsCome"},
-	{"a reload wakes pages", "board/reload.go", "	b.store.Changed().Notify() //", "	// b.store.Changed().Notify() //", "./e2e/http TestReload_Reaches"},
 	{"inputs of Enqueue are checked", "board/enqueue.go", "checked, err := app.InputsOfJSON(inputs, object)", "checked, _ := app.InputsOfJSON(inputs, object)", "./board TestEnqueue_ChecksInputs"},
 	{"an idempotency key covers the inputs", "db/query/create.go", " || r.Inputs != request.Fingerprint {", " {", store},
 	{"a run that had a secret is not retried", "db/query/inputs.go", "err != nil || !had {", "err != nil || had || !had {", store},
