@@ -177,9 +177,10 @@ onSwap(({ context }) => {
 // question about a start sends the start form, outside of the dialog.
 onRequestEnd((context) => {
   const dialog = findDialog();
-  const isAnswer = (element) => element?.closest?.(`#${ids.confirm}`);
-  const isStart = isAnswer(context.request.submitter);
-  if (!dialog?.open || !isStart && !isAnswer(context.sourceElement)) return;
+  const isInDialog = (element) => element?.closest?.(`#${ids.confirm}`);
+  const isAnswer = isInDialog(context.sourceElement);
+  const isStart = !isAnswer && isInDialog(context.request.submitter);
+  if (!dialog?.open || !isAnswer && !isStart) return;
   if (targetOf(context) === dialog) return;
   dialog.close();
   if (!isStart && context.response?.status < 400) clear();

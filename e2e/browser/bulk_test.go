@@ -2,7 +2,6 @@ package browser
 
 import (
 	"fmt"
-	"net/http"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -91,9 +90,8 @@ func TestBulk_AllMatchingWithoutScript(t *testing.T) {
 	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"),
 		harness.WorkThat("mail", "connection timed out"))
 	e := harness.NewExpect(t, p)
-	harness.StartRuns(e, 30)
-	e.POST("/process_runs").WithFormField("count", 5).WithFormField("kind", "mail").Expect().
-		Status(http.StatusSeeOther)
+	harness.StartRunsOf(e, "import", 30)
+	harness.StartRunsOf(e, "mail", 5)
 	harness.CountsAre(t, e, map[string]any{"failed": 35})
 	tab := newTab(t)
 	call(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})

@@ -20,7 +20,7 @@ func TestHistory_BackShowsACurrentLivePage(t *testing.T) {
 	tab := openTab(t, p.URL+"/process_runs")
 	tab.untilLive()
 	tab.until("the runs are started", states+` === "started,started,started"`)
-	tab.click("nav.pages a")
+	tab.click(`nav.pages a[href="/process_runs/failures"]`)
 	tab.until("another page is open",
 		`location.pathname === "/process_runs/failures" && document.readyState === "complete"`)
 	tab.untilLive()

@@ -49,12 +49,12 @@ func TestHistory_BackAndForwardKeepTheSocketRight(t *testing.T) {
 	p.click("#page_newest")
 	at("", 60, 36)
 	p.click("#filter_failed")
-	p.until("the filter is current", `document.querySelector("[aria-current=page]").id === "filter_failed"`)
+	p.until("the filter is current", `document.querySelector(".counts [aria-current=page]").id === "filter_failed"`)
 	p.untilSocket("/process_runs/live?status=failed")
 	p.untilTrue(b, "/process_runs?status=failed")
 	evaluate[bool](p, "history.back(), true")
 	at("", 60, 36)
-	p.until("the filter is not current", `document.querySelector("[aria-current=page]").id === "filter_all"`)
+	p.until("the filter is not current", `document.querySelector(".counts [aria-current=page]").id === "filter_all"`)
 	b.Post(1) // the page is live
 	at("", 61, 37)
 	if !evaluate[bool](p, "window.notReloaded === true") {

@@ -61,7 +61,8 @@ type testStore interface {
 }
 
 // StartProgram starts a board and stops it when the test ends. Its simulated runs start and complete at once.
-// change, if not nil, changes the settings first.
+// With PostgreSQL, it is given a key for secrets, which a board with a SQLite file makes by itself. change, if
+// not nil, changes the settings first.
 func StartProgram(t *testing.T, change func(*board.Config), kinds ...board.Kind) *Program {
 	t.Helper()
 	config, err := board.ParseConfig([]string{
@@ -72,6 +73,9 @@ func StartProgram(t *testing.T, change func(*board.Config), kinds ...board.Kind)
 		t.Fatal(err)
 	}
 	config.Logger = slog.New(slog.DiscardHandler)
+	if config.UsesPostgres() {
+		config.SecretKey = NewSecretKey(t)
+	}
 	if change != nil {
 		change(&config)
 	}

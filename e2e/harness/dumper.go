@@ -50,15 +50,11 @@ func (d Dumper) WriteKinds(kinds string) {
 // Path returns the path of the kinds file.
 func (d Dumper) Path() string { return filepath.Join(d.Dir, "kinds.yaml") }
 
-// Start starts a board with the kinds of the file. With PostgreSQL, it is given a key for secrets, which a
-// board with a SQLite file makes by itself.
+// Start starts a board with the kinds of the file.
 func (d Dumper) Start(change func(*board.Config)) *Program {
 	d.t.Helper()
 	return StartProgram(d.t, func(c *board.Config) {
 		c.Kinds = d.Path()
-		if c.UsesPostgres() {
-			c.SecretKey = d.NewKey()
-		}
 		if change != nil {
 			change(c)
 		}
@@ -70,18 +66,18 @@ func (d Dumper) NewProcess(args ...string) *Process {
 	d.t.Helper()
 	b := NewProcess(d.t, append(args, "--kinds", d.Path())...)
 	if strings.HasPrefix(b.Database, "postgres") && !slices.Contains(args, "--secret-key-file") {
-		b.Args = append(b.Args, "--secret-key-file", d.NewKey())
+		b.Args = append(b.Args, "--secret-key-file", NewSecretKey(d.t))
 	}
 	b.Env = []string{"PATH=" + os.Getenv("PATH")}
 	return b
 }
 
-// NewKey returns the path of a new key for secrets.
-func (d Dumper) NewKey() string {
-	d.t.Helper()
-	path := filepath.Join(d.t.TempDir(), "key")
+// NewSecretKey returns the path of a new key for secrets.
+func NewSecretKey(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "key")
 	if err := os.WriteFile(path, app.NewSecretKey(), 0o600); err != nil {
-		d.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return path
 }

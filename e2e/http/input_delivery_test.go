@@ -180,7 +180,7 @@ kinds:
     env: {DUMP_DIR: "%DIR%"}
     inputs: [{name: token, type: secret}]
 `)
-	b := d.NewProcess("--secret-key-file", d.NewKey())
+	b := d.NewProcess("--secret-key-file", harness.NewSecretKey(t))
 	b.Start("127.0.0.1:0")
 	form := url.Values{"input.token": {"hunter2-hunter2"}}.Encode()
 	for _, request := range [][2]string{
@@ -191,7 +191,7 @@ kinds:
 		}
 	}
 	b.Kill()
-	b.Args = []string{"--kinds", d.Path(), "--secret-key-file", d.NewKey()}
+	b.Args = []string{"--kinds", d.Path(), "--secret-key-file", harness.NewSecretKey(t)}
 	b.Restart()
 	if err := b.Do(http.MethodPost, "/kinds/job/resume", "", nil); err != nil {
 		t.Fatal(err)
