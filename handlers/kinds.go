@@ -27,7 +27,9 @@ type loadedKinds struct {
 // newKindsView returns the live view of the list of kinds, shared by all its subscribers.
 func newKindsView(kinds app.KindSource) *live.PageView {
 	return &live.PageView{
-		Load: func(ctx context.Context, store app.Store) (any, error) { return loadKinds(ctx, store, kinds.Kinds()) },
+		Load: func(ctx context.Context, store app.Store) (any, error) {
+			return loadKinds(ctx, store, kinds.Kinds())
+		},
 		Render: func(t *templates.Templates, answer any) ([]byte, error) {
 			loaded := answer.(loadedKinds)
 			return t.KindsFrame(loaded.kinds, loaded.overviews)

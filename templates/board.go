@@ -133,7 +133,9 @@ func tabs(page app.Page) []tab {
 }
 
 func (t *Templates) list(page app.Page) list {
-	view := list{Columns: "3", Empty: whyEmpty(page), Start: t.startLabel(), Rows: make([]row, len(page.Runs))}
+	view := list{
+		Columns: "3", Empty: whyEmpty(page), Start: t.startLabel(), Rows: make([]row, len(page.Runs)),
+	}
 	if t.showKind() {
 		view.Columns = "4"
 	}
@@ -273,7 +275,8 @@ type count struct{ ElementID, Runs string }
 
 func (t *Templates) overview(from app.Overview) overview {
 	view := overview{
-		Counts: newCounts(from.Counts), Unhandled: unhandledWarning(from.Unhandled), Paused: t.paused(from.Paused),
+		Counts: newCounts(from.Counts), Unhandled: unhandledWarning(from.Unhandled),
+		Paused: t.paused(from.Paused),
 	}
 	if from.Recent > 0 {
 		view.Recent, view.Finished = decimal(int64(from.Recent)), decimal(int64(from.Done))

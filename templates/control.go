@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strconv"
@@ -18,7 +19,7 @@ const maxCheckboxes = 12
 // control is the view model of the control of an input: a native element, or a group of them.
 type control struct {
 	ElementID, Field string
-	Type             string // "radios", "checkboxes", "select", "textarea", "flag", or the type of an input element
+	Type             string // radios, checkboxes, select, textarea, flag, or that of an input element
 	Label            string
 	Required         bool
 	Value            string // of elements with a single value, except secrets
@@ -115,7 +116,8 @@ func controlType(input app.Input) string {
 	return "text"
 }
 
-// choiceOptions returns the options of an input. A single choice that need not be made has an option for that.
+// choiceOptions returns the options of an input. A single choice that need not be made has an option for
+// that.
 func choiceOptions(input app.Input, selected []string) []option {
 	var options []option
 	if input.Type == app.ChoiceInput && len(input.Default) == 0 {
@@ -157,7 +159,7 @@ func newLimits(input app.Input, fault string) limits {
 	switch input.Type {
 	case app.NumberInput:
 		view := limits{Min: input.Min, Max: input.Max, Step: "any"}
-		// Without a minimum, browsers count steps from the value in the page. That is right only if it is valid.
+		// Without a minimum, browsers count steps from the value in the page, which must then be valid.
 		if input.Step != "" && (input.Min != "" || fault == "") {
 			view.Step = input.Step
 		}
@@ -165,9 +167,9 @@ func newLimits(input app.Input, fault string) limits {
 	case app.DateInput:
 		return limits{Min: input.Min, Max: input.Max}
 	case app.TextInput:
-		view := limits{Pattern: browserPattern(input.PatternText()), MinLength: input.Min, MaxLength: input.Max}
-		if view.MaxLength == "" {
-			view.MaxLength = strconv.Itoa(app.MaxInputText)
+		view := limits{
+			Pattern: browserPattern(input.PatternText()), MinLength: input.Min,
+			MaxLength: cmp.Or(input.Max, strconv.Itoa(app.MaxInputText)),
 		}
 		if len(input.Default) > 0 {
 			view.Placeholder = visible(input.Default[0])

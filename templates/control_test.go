@@ -41,11 +41,13 @@ func TestControl_IsNative(t *testing.T) {
 		{app.Input{Type: app.FlagInput}, "input hidden, input checkbox"},
 		{app.Input{Type: app.ChoiceInput, Choices: choices(2)}, "input radio, input radio, input radio"},
 		{app.Input{Type: app.ChoiceInput, Required: true, Choices: choices(2)}, "input radio, input radio"},
-		{app.Input{Type: app.ChoiceInput, Default: []string{"0"}, Choices: choices(2)}, "input radio, input radio"},
-		{app.Input{Type: app.ChoiceInput, Default: []string{"0"}, Choices: choices(5)}, strings.Repeat("input radio, ", 4) +
-			"input radio"},
+		{app.Input{Type: app.ChoiceInput, Default: []string{"0"}, Choices: choices(2)},
+			"input radio, input radio"},
+		{app.Input{Type: app.ChoiceInput, Default: []string{"0"}, Choices: choices(5)},
+			strings.Repeat("input radio, ", 4) + "input radio"},
 		{app.Input{Type: app.ChoiceInput, Choices: choices(6)}, "select"},
-		{app.Input{Type: app.ChoicesInput, Choices: choices(2)}, "input hidden, input checkbox, input checkbox"},
+		{app.Input{Type: app.ChoicesInput, Choices: choices(2)},
+			"input hidden, input checkbox, input checkbox"},
 		{app.Input{Type: app.ChoicesInput, Choices: choices(13)}, "input hidden, select multiple"},
 	} {
 		var found []string
@@ -82,8 +84,10 @@ func TestControl_ChecksWhatTheServerChecks(t *testing.T) {
 	}
 	rules := app.Rules{Min: "2", Max: "9", Step: "0.5", Pattern: pattern}
 	for kind, want := range map[app.InputType]map[string]string{
-		app.TextInput:   {"pattern": "[a-z]+", "minlength": "2", "maxlength": "9", "required": "true", "step": ""},
-		app.NumberInput: {"min": "2", "max": "9", "step": "0.5", "pattern": "", "minlength": "", "required": "true"},
+		app.TextInput: {"pattern": "[a-z]+", "minlength": "2", "maxlength": "9", "required": "true",
+			"step": ""},
+		app.NumberInput: {"min": "2", "max": "9", "step": "0.5", "pattern": "", "minlength": "",
+			"required": "true"},
 		app.SecretInput: {"pattern": "[a-z]+", "maxlength": "", "autocomplete": "off", "required": "true"},
 		app.LinesInput:  {"maxlength": "", "required": "true"}, // browsers would cut pasted lines
 	} {
@@ -119,7 +123,9 @@ func TestControl_StepsFromAValidValue(t *testing.T) {
 	if got := step(templates.KindForm{}); got != "5" {
 		t.Errorf("the step is %q", got)
 	}
-	wrong := templates.KindForm{Given: map[string][]string{"x": {"7"}}, Faults: app.InputErrors{"x": "is wrong"}}
+	wrong := templates.KindForm{
+		Given: map[string][]string{"x": {"7"}}, Faults: app.InputErrors{"x": "is wrong"},
+	}
 	if got := step(wrong); got != "any" {
 		t.Errorf("the step from a wrong value is %q", got)
 	}
@@ -153,7 +159,8 @@ func TestControl_KeepsWhatWasTyped(t *testing.T) {
 		{app.Input{Type: app.ChoiceInput, Choices: choices(2)}, typed("9"), ", 0, 1"},
 		{app.Input{Type: app.ChoicesInput, Choices: choices(3), Default: []string{"0"}}, typed("", "1", "2"),
 			", 0, [1], [2]"},
-		{app.Input{Type: app.ChoicesInput, Choices: choices(3), Default: []string{"0"}}, typed(""), ", 0, 1, 2"},
+		{app.Input{Type: app.ChoicesInput, Choices: choices(3), Default: []string{"0"}}, typed(""),
+			", 0, 1, 2"},
 	} {
 		var values []string
 		for _, node := range controlOf(t, test.input, test.form) {
@@ -174,13 +181,15 @@ func TestControl_KeepsWhatWasTyped(t *testing.T) {
 
 func TestControl_FocusesTheFirstWrongOne(t *testing.T) {
 	t.Parallel()
-	form := templates.KindForm{Kind: backup(), Faults: app.InputErrors{"day": "is wrong", "database": "is wrong"}}
+	faults := app.InputErrors{"day": "is wrong", "database": "is wrong"}
+	form := templates.KindForm{Kind: backup(), Faults: faults}
 	rendered := parsePage(t, must(t)(newTemplates(t).KindForm(form)))
 	focused := elements(rendered, func(node *html.Node) bool { return hasAttribute(node, "autofocus") })
 	if len(focused) != 1 || attribute(focused[0], "name") != "input.database" {
 		t.Errorf("%d elements have the focus", len(focused))
 	}
-	wrong := elements(rendered, func(node *html.Node) bool { return attribute(node, "aria-invalid") == "true" })
+	isWrong := func(node *html.Node) bool { return attribute(node, "aria-invalid") == "true" }
+	wrong := elements(rendered, isWrong)
 	if len(wrong) != 3 { // two radio buttons and the date
 		t.Errorf("%d elements are marked as wrong", len(wrong))
 	}
@@ -242,7 +251,8 @@ func TestKindForm_ShowsFaultsOfNoInput(t *testing.T) {
 		Faults: app.InputErrors{"colour": "is not an input of this kind"}}
 	rendered := parsePage(t, must(t)(newTemplates(t).KindForm(form)))
 	alert := elements(rendered, func(node *html.Node) bool { return attribute(node, "role") == "alert" })
-	if len(alert) != 1 || textOf(alert[0]) != "Too many runs are waiting.colour is not an input of this kind." {
+	const want = "Too many runs are waiting.colour is not an input of this kind."
+	if len(alert) != 1 || textOf(alert[0]) != want {
 		t.Errorf("the form says %q", textOf(rendered))
 	}
 }

@@ -126,7 +126,8 @@ func (t *Templates) secretInputs(run app.ProcessRun) (all []runInput) {
 	kind, _ := t.kinds.Kind(run.Kind)
 	for _, input := range kind.Inputs {
 		if input.Type == app.SecretInput {
-			all = append(all, runInput{shownInput: shownInput{Label: visible(input.Label()), Lines: []string{mask}}})
+			shown := shownInput{Label: visible(input.Label()), Lines: []string{mask}}
+			all = append(all, runInput{shownInput: shown})
 		}
 	}
 	if len(all) == 0 {

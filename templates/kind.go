@@ -13,8 +13,8 @@ import (
 // KindForm is the form that starts runs of a kind.
 type KindForm struct {
 	Kind app.Kind
-	// Given are the values that were typed, by input. Inputs that it lacks have their defaults. Secrets are never
-	// rendered.
+	// Given are the values that were typed, by input. Inputs that it lacks have their defaults. Secrets are
+	// never rendered.
 	Given  map[string][]string
 	Faults app.InputErrors // messages to show at the inputs
 	Count  string          // "": the default of the kind
@@ -69,8 +69,8 @@ type lastRun struct {
 	Age              relative
 }
 
-// Kind renders the page of a kind: its form, what the form would start, and the list of its runs. The query of
-// page must be for the kind.
+// Kind renders the page of a kind: its form, what the form would start, and the list of its runs. The query
+// of page must be for the kind.
 func (t *Templates) Kind(form KindForm, overview app.KindOverview, page app.Page) ([]byte, error) {
 	kind := form.Kind
 	form.From = FromKind
@@ -145,8 +145,9 @@ func paragraphs(text string) (all []string) {
 
 func (t *Templates) kindState(kind app.Kind, overview app.KindOverview) kindState {
 	state := kindState{
-		Running: countOfKind(overview.Started), Waiting: countOfKind(overview.Created), Paused: overview.Paused,
-		Policy: t.policy(kind), Action: rowAction{KindPath(kind.Name) + "/pause", "Pause"}, Last: newLastRun(overview.Last, t.now()),
+		Last: newLastRun(overview.Last, t.now()), Paused: overview.Paused, Policy: t.policy(kind),
+		Running: countOfKind(overview.Started), Waiting: countOfKind(overview.Created),
+		Action: rowAction{KindPath(kind.Name) + "/pause", "Pause"},
 	}
 	if overview.Measured > 0 {
 		state.Usual = rough(overview.MedianDuration)
@@ -173,7 +174,9 @@ func newLastRun(run app.ProcessRun, now time.Time) *lastRun {
 	if !run.FinishedAt.IsZero() {
 		at = run.FinishedAt
 	}
-	return &lastRun{ID: decimal(run.ID), Path: RunPath(run.ID), Status: run.Status.String(), Age: age(at, now)}
+	return &lastRun{
+		ID: decimal(run.ID), Path: RunPath(run.ID), Status: run.Status.String(), Age: age(at, now),
+	}
 }
 
 // policy lists the limits of the runs of a kind.

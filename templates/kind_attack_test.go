@@ -13,7 +13,8 @@ func hostileKinds() (kinds []app.Kind, overviews []app.KindOverview) {
 	kind := app.Kind{Name: "hostile", Title: attack, Description: attack, Group: attack, Confirm: attack}
 	for _, one := range app.InputTypes() {
 		kind.Inputs = append(kind.Inputs, app.Input{
-			Name: string(one), Type: one, Title: attack, Help: attack, Flag: attack, Default: []string{attack},
+			Name: string(one), Type: one, Title: attack, Help: attack, Flag: attack,
+			Default: []string{attack},
 			Choices: []app.Choice{{Value: attack, Title: attack}, {Value: "b"}},
 			Rules:   app.Rules{Min: attack, Max: attack, Step: attack},
 		})

@@ -13,16 +13,19 @@ import (
 // backup is a kind with an input of each type.
 func backup() app.Kind {
 	return app.Kind{
-		Name: "backup", Title: "Back up a <database>", Description: "Dumps one database.\n\nIt may take long.",
-		Group: "Databases", Confirm: "Back up {database} now?",
+		Name: "backup", Title: "Back up a <database>",
+		Description: "Dumps one database.\n\nIt may take long.",
+		Group:       "Databases", Confirm: "Back up {database} now?",
 		Policy: app.Policy{
 			Timeout: 2 * time.Hour, Attempts: 2, Concurrency: 1, ConcurrencyKey: []string{"database"},
 		},
 		Inputs: []app.Input{
 			{Name: "database", Type: app.ChoiceInput, Title: "Database", Default: []string{"shop"},
 				Choices: []app.Choice{{Value: "shop"}, {Value: "crm", Title: "Customers"}}},
-			{Name: "level", Type: app.NumberInput, Default: []string{"6"}, Rules: app.Rules{Min: "1", Max: "9", Step: "1"}},
-			{Name: "compress", Type: app.FlagInput, Title: "Compress", Flag: "--gzip", Default: []string{"true"}},
+			{Name: "level", Type: app.NumberInput, Default: []string{"6"},
+				Rules: app.Rules{Min: "1", Max: "9", Step: "1"}},
+			{Name: "compress", Type: app.FlagInput, Title: "Compress", Flag: "--gzip",
+				Default: []string{"true"}},
 			{Name: "tables", Type: app.ChoicesInput, Choices: []app.Choice{{Value: "a"}, {Value: "b"}}},
 			{Name: "version", Type: app.TextInput, Required: true, Help: "A tag such as v1.10",
 				Rules: app.Rules{Pattern: regexp.MustCompile(`\A(?:v[0-9]+\.[0-9]+)\z`)}},
@@ -42,10 +45,10 @@ var backupOverview = app.KindOverview{
 // backupRun is a run of backup.
 var backupRun = app.ProcessRun{
 	ID: 812, Kind: "backup", Status: app.Started, Version: 2, Attempt: 1, CreatedAt: before(time.Minute),
-	StartedAt: before(time.Minute), UpdatedAt: before(time.Minute), Progress: app.Progress{Percent: app.NoPercent},
-	InputCount: 7,
-	Inputs: `{"database":"crm","level":6,"compress":true,"tables":["a","b"],"version":"v1.2","hosts":"x\ny",` +
-		`"gone":"old"}`,
+	StartedAt: before(time.Minute), UpdatedAt: before(time.Minute),
+	Progress: app.Progress{Percent: app.NoPercent}, InputCount: 7,
+	Inputs: `{"database":"crm","level":6,"compress":true,"tables":["a","b"],"version":"v1.2",` +
+		`"hosts":"x\ny","gone":"old"}`,
 }
 
 var backupPreview = templates.StartPreview{
@@ -70,7 +73,8 @@ func TestKind_Golden(t *testing.T) {
 		"hosts": {"\r\n<a>\n"}, "day": {"2027-01-01"}, "token": {"hunter2"},
 	}
 	form.Faults = app.InputErrors{"database": "must be one of shop, crm", "level": "must be a number",
-		"version": "is required", "day": "must be between 2026-01-01 and 2026-12-31", "colour": "is not an input"}
+		"version": "is required", "day": "must be between 2026-01-01 and 2026-12-31",
+		"colour": "is not an input"}
 	golden(t, "kind_form_wrong", render(tmpl.KindForm(form)))
 	if html := render(tmpl.KindForm(form)); strings.Contains(html, "hunter2") {
 		t.Error("the form has a secret")
@@ -119,8 +123,8 @@ func TestStartPreview_SaysWhenItStarts(t *testing.T) {
 			"Starts as soon as a worker is free."},
 		{app.Kind{}, templates.StartPreview{Queue: app.QueueAhead{Started: 4, Created: 1000}},
 			"Starts later, 1,000 before it."},
-		{app.Kind{}, templates.StartPreview{Overview: usually(time.Minute), Queue: app.QueueAhead{Started: 4, Created: 8}},
-			"Starts in about 3 min, 8 before it."},
+		{app.Kind{}, templates.StartPreview{Overview: usually(time.Minute),
+			Queue: app.QueueAhead{Started: 4, Created: 8}}, "Starts in about 3 min, 8 before it."},
 		{limited, templates.StartPreview{Workers: 1, Queue: app.QueueAhead{Started: 1}}, "Starts at once."},
 		{limited, templates.StartPreview{Overview: usually(time.Minute), Queue: full(2, 0)},
 			"Starts in about 1 min, 2 before it."},
@@ -146,7 +150,8 @@ func TestStartPreview_SaysHowLongItTakes(t *testing.T) {
 		1:  "Starts at once. Takes about 12 min, as the last one did.",
 		20: "Starts at once. Takes about 12 min, as the last 20 did.",
 	} {
-		preview := templates.StartPreview{Count: 1, Overview: app.KindOverview{MedianDuration: 12 * time.Minute, Measured: measured}}
+		overview := app.KindOverview{MedianDuration: 12 * time.Minute, Measured: measured}
+		preview := templates.StartPreview{Count: 1, Overview: overview}
 		html := must(t)(newTemplates(t).StartPreview(app.Kind{}, preview))
 		if got := textOf(elements(parseFragment(t, html), named("p"))[0]); got != want {
 			t.Errorf("after %d runs: %q, want %q", measured, got, want)
@@ -190,8 +195,9 @@ func TestRow_SummarizesInputs(t *testing.T) {
 	t.Parallel()
 	tmpl := newTemplatesOf(t, backup(), app.Kind{Name: "report"})
 	for inputs, want := range map[app.RunInputs]string{
-		"":                                     "Back up a <database>",
-		backupRun.Inputs:                       "Back up a <database> crm · level 6 · --gzip · a, b · v1.2 · old",
+		"": "Back up a <database>",
+		backupRun.Inputs: "Back up a <database> crm · level 6 · --gzip · a, b · " +
+			"v1.2 · old",
 		`{"database":"shop","compress":true}`:  "Back up a <database> shop · --gzip",
 		`{"database":"shop","compress":false}`: "Back up a <database> shop",
 		`{"hosts":"a"}`:                        "Back up a <database>",

@@ -11,8 +11,8 @@ import (
 // maxPattern is the length in bytes from which a pattern is left to the server.
 const maxPattern = 1000
 
-// browserPattern returns the pattern attribute that accepts the same texts as an RE2 pattern, or "" if there is
-// none: the server then checks alone. Browsers anchor it, as the server does.
+// browserPattern returns the pattern attribute that accepts the same texts as an RE2 pattern, or "" if there
+// is none: the server then checks alone. Browsers anchor it, as the server does.
 func browserPattern(pattern string) string {
 	if pattern == "" {
 		return ""
@@ -64,7 +64,7 @@ func writeLiteral(out *strings.Builder, re *syntax.Regexp) bool {
 // writeRune writes a character so that it is one inside and outside of classes.
 func writeRune(out *strings.Builder, char rune) {
 	switch {
-	case char < unicode.MaxASCII && (unicode.IsLetter(char) || unicode.IsDigit(char)), char == ' ', char == '_':
+	case isWord(char):
 		out.WriteRune(char)
 	case strings.ContainsRune(`^$\.*+?()[]{}|/`, char):
 		out.WriteByte('\\')
@@ -72,6 +72,11 @@ func writeRune(out *strings.Builder, char rune) {
 	default:
 		fmt.Fprintf(out, `\u{%x}`, char)
 	}
+}
+
+func isWord(char rune) bool {
+	isASCII := char < unicode.MaxASCII
+	return isASCII && (unicode.IsLetter(char) || unicode.IsDigit(char) || char == ' ' || char == '_')
 }
 
 func writeClass(out *strings.Builder, ranges []rune) bool {

@@ -34,7 +34,8 @@ type commandPreview struct {
 	Variables []string
 }
 
-// StartPreview renders what would happen if the form of a kind was sent now, and how the runs of the kind fare.
+// StartPreview renders what would happen if the form of a kind was sent now, and how the runs of the kind
+// fare.
 func (t *Templates) StartPreview(kind app.Kind, preview StartPreview) ([]byte, error) {
 	state := t.kindState(kind, preview.Overview)
 	state.OutOfBand = true
@@ -81,7 +82,7 @@ func whenItStarts(kind app.Kind, from StartPreview) string {
 	switch {
 	case queue.Paused:
 		return text + "when the kind is resumed: it is paused."
-	case before == 0 && queue.Limit == 0 && kind.Concurrency == 0 && from.Workers > 0 && queue.Started >= int64(from.Workers):
+	case before == 0 && kind.Concurrency == 0 && from.Workers > 0 && queue.Started >= int64(from.Workers):
 		return text + "as soon as a worker is free."
 	case before == 0:
 		return text + "at once."
@@ -105,13 +106,14 @@ func expectedWait(kind app.Kind, from StartPreview) time.Duration {
 }
 
 func howLongItTakes(from StartPreview) string {
-	switch from.Overview.Measured {
-	case 0:
+	last := "one"
+	switch n := int64(from.Overview.Measured); {
+	case n == 0:
 		return ""
-	case 1:
-		return "Takes about " + rough(from.Overview.MedianDuration) + ", as the last one did."
+	case n > 1:
+		last = decimal(n)
 	}
-	return "Takes about " + rough(from.Overview.MedianDuration) + ", as the last " + decimal(int64(from.Overview.Measured)) + " did."
+	return "Takes about " + rough(from.Overview.MedianDuration) + ", as the last " + last + " did."
 }
 
 // enumeration joins names with commas and a final "and".

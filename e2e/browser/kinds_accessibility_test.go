@@ -36,7 +36,8 @@ func kindsProgram(t *testing.T) (p *harness.Program, paths []string) {
 			{Name: "hosts", Type: app.LinesInput, Texts: []string{"one\n" + strings.Repeat("two", 50)}},
 			{Name: "token", Type: app.SecretInput, Texts: []string{"hunter2"}},
 		}
-		if _, err := p.Store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1, Inputs: values}); err != nil {
+		_, err := p.Store.Create(ctx, app.CreateRequest{Kind: kind, Count: 1, Inputs: values})
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -55,7 +56,8 @@ func kindsProgram(t *testing.T) (p *harness.Program, paths []string) {
 	}
 	harness.CountsAre(t, harness.NewExpect(t, p), map[string]any{"started": 1, "created": 2})
 	return p, []string{
-		"/kinds", "/kinds/backup", "/kinds/backup?input.level=10&input.database=x&input.label=-&input.day=2020-01-01",
+		"/kinds", "/kinds/backup",
+		"/kinds/backup?input.level=10&input.database=x&input.label=-&input.day=2020-01-01",
 		"/kinds/kind-2", "/process_runs/1", "/process_runs/2", "/process_runs?kind=backup&input.database=crm",
 	}
 }
@@ -102,9 +104,9 @@ func TestKindPage_KeyboardReachesEverything(t *testing.T) {
 	_, tab, _ := startBackup(t, confirming)
 	tab.until("the form is there", `document.getElementById("start") !== null`)
 	evaluate[bool](tab, `(document.querySelector("#kind_state button").focus(), true)`)
-	wanted := []string{"input.database", "input_level", "input_compress", "input.tables", "input.tables", "input.tables",
-		"input_label", "input_hosts", "input_day", "input_day", "input_day", "input_day", "input_token", "count",
-		"Start 1 run"}
+	wanted := []string{"input.database", "input_level", "input_compress", "input.tables", "input.tables",
+		"input.tables", "input_label", "input_hosts", "input_day", "input_day", "input_day", "input_day",
+		"input_token", "count", "Start 1 run"}
 	var reached []string
 	for range wanted {
 		tab.press(kb.Tab)
@@ -151,7 +153,11 @@ const picturedKindsFile = `kinds:
     concurrency: 1
     concurrency_key: [database]
     inputs:
-      - {name: database, type: choice, title: Database, choices: [shop, {value: crm, title: Customers}, stock], default: shop}
+      - name: database
+        type: choice
+        title: Database
+        choices: [shop, {value: crm, title: Customers}, stock]
+        default: shop
       - {name: level, type: number, title: Compression level, min: 1, max: 9, default: 6}
       - {name: compress, type: flag, title: Compress, flag: --gzip, default: true}
       - {name: label, type: text, title: Label, help: "Part of the name of the file.", pattern: "[a-z0-9-]+"}

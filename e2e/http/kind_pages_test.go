@@ -72,7 +72,8 @@ func TestKindsPage_IsInTheNavigation(t *testing.T) {
 func TestKindsPage_RedirectsToTheChosenKind(t *testing.T) {
 	t.Parallel()
 	_, e := startWithInputs(t)
-	e.GET("/process_runs").Expect().Body().Contains(`<form action="/kinds"`).Contains(`<option value="report">`)
+	e.GET("/process_runs").Expect().Body().Contains(`<form action="/kinds"`).
+		Contains(`<option value="report">`)
 	e.GET("/kinds").WithQuery("kind", "report").Expect().Status(http.StatusSeeOther).
 		Header("Location").IsEqual("/kinds/report")
 	e.GET("/kinds").WithQuery("kind", "../x\r\ny").Expect().Status(http.StatusSeeOther).
@@ -82,8 +83,8 @@ func TestKindsPage_RedirectsToTheChosenKind(t *testing.T) {
 func TestKindPage_UnknownKindIsNotFound(t *testing.T) {
 	t.Parallel()
 	_, e := startWithInputs(t)
-	for _, path := range []string{"/kinds/other", "/kinds/%00", "/kinds/%zz", "/kinds/backup/", "/kinds/Backup",
-		"/kinds/simulated"} {
+	for _, path := range []string{"/kinds/other", "/kinds/%00", "/kinds/%zz", "/kinds/backup/",
+		"/kinds/Backup", "/kinds/simulated"} {
 		e.GET(path).Expect().Status(http.StatusNotFound).Body().NotContains("<form")
 	}
 	e.POST("/kinds/other/preview").Expect().Status(http.StatusNotFound)
@@ -94,8 +95,8 @@ func TestKindPage_AddressFillsTheForm(t *testing.T) {
 	t.Parallel()
 	_, e := startWithInputs(t)
 	body := e.GET("/kinds/backup").WithQueryString("input.database=crm&input.level=3&input.compress=false&" +
-		"input.tables=a&input.tables=c&input.label=x+y&input.hosts=one%0Atwo&input.token=hunter2&input.other=z&" +
-		"kind=report&count=5").Expect().Status(http.StatusOK).Body()
+		"input.tables=a&input.tables=c&input.label=x+y&input.hosts=one%0Atwo&" +
+		"input.token=hunter2&input.other=z&kind=report&count=5").Expect().Status(http.StatusOK).Body()
 	for _, want := range []string{`value="crm" checked`, `name="input.level" value="3"`, `value="a" checked`,
 		`value="c" checked`, `name="input.label" value="x y"`, "one\ntwo</textarea>",
 		`<code>--level=3</code> <code>x y</code>`} {
@@ -111,8 +112,8 @@ func TestKindPage_AddressFillsTheForm(t *testing.T) {
 func TestKindPage_SaysWhatIsWrongInTheAddress(t *testing.T) {
 	t.Parallel()
 	_, e := startWithInputs(t)
-	body := e.GET("/kinds/backup").WithQueryString("input.level=10&input.database=other&input.label=").Expect().
-		Status(http.StatusOK).Body()
+	const query = "input.level=10&input.database=other&input.label="
+	body := e.GET("/kinds/backup").WithQueryString(query).Expect().Status(http.StatusOK).Body()
 	body.Contains("Level must be between 1 and 9.").Contains("Database must be one of shop, crm.").
 		Contains(`aria-describedby="input_level_fault" aria-invalid="true"`).Contains(`value="10"`).
 		NotContains("input_label_fault").Contains("To see the command, enter Database and Level.")
@@ -130,13 +131,16 @@ func TestKindPage_RunFillsTheForm(t *testing.T) {
 		}
 		return batch.First
 	}
-	short := e.GET(fmt.Sprintf("/process_runs/%d", create("backup", "h"))).Expect().Status(http.StatusOK).Body()
-	short.Contains(`href="/kinds/backup?input.hosts=h">Run again</a>`)
+	pageOf := func(id int64) *httpexpect.String {
+		return e.GET(fmt.Sprintf("/process_runs/%d", id)).Expect().Status(http.StatusOK).Body()
+	}
+	pageOf(create("backup", "h")).Contains(`href="/kinds/backup?input.hosts=h">Run again</a>`)
 	id := create("backup", long)
-	e.GET(fmt.Sprintf("/process_runs/%d", id)).Expect().Body().Contains(fmt.Sprintf(`href="/kinds/backup?run=%d"`, id))
+	pageOf(id).Contains(fmt.Sprintf(`href="/kinds/backup?run=%d"`, id))
 	e.GET("/kinds/backup").WithQuery("run", id).Expect().Status(http.StatusOK).Body().Contains(long)
 	for _, other := range []any{create("report", long), 999, "x", -1} {
-		e.GET("/kinds/backup").WithQuery("run", other).Expect().Status(http.StatusOK).Body().NotContains("host\nhost")
+		e.GET("/kinds/backup").WithQuery("run", other).Expect().Status(http.StatusOK).Body().
+			NotContains("host\nhost")
 	}
 }
 
@@ -163,8 +167,9 @@ func TestPreview_ShowsTheCommand(t *testing.T) {
 		return request.Expect().Status(http.StatusOK).Body()
 	}
 	preview(map[string]string{"input.level": "7", "input.label": "a  <b>"}).Contains("enter Label")
-	preview(map[string]string{"input.level": "7", "input.label": "a  b"}).Contains(`<code>./backup.sh</code> ` +
-		`<code>shop</code> <code>--level=7</code> <code>--gzip</code> <code>a  b</code>`).
+	preview(map[string]string{"input.level": "7", "input.label": "a  b"}).
+		Contains("<code>./backup.sh</code> <code>shop</code> <code>--level=7</code> <code>--gzip</code> " +
+			"<code>a  b</code>").
 		Contains("/srv/ops").Contains("PGHOST").Contains("Starts at once.")
 	preview(map[string]string{"input.level": "x"}).Contains("To see the command, enter Level.").
 		NotContains("backup.sh")
@@ -182,7 +187,8 @@ func TestPreview_FollowsTheQueue(t *testing.T) {
 	p := harness.StartProgram(t, one, kind)
 	e := harness.NewExpect(t, p)
 	preview := func() string {
-		return e.POST("/kinds/gate/preview").WithTransformer(partly).Expect().Status(http.StatusOK).Body().Raw()
+		return e.POST("/kinds/gate/preview").WithTransformer(partly).Expect().Status(http.StatusOK).
+			Body().Raw()
 	}
 	if text := preview(); !strings.Contains(text, "Starts at once.") {
 		t.Errorf("an idle board says %s", text)
