@@ -92,7 +92,7 @@ func (t *Templates) KindState(kind app.Kind, overview app.KindOverview) ([]byte,
 	return t.render("kind_state", t.kindState(kind, overview))
 }
 
-// KindForm renders the form alone, the answer to a partial request that cannot be fulfilled.
+// KindForm renders the form alone, the answer to a partial request whose values are wrong.
 func (t *Templates) KindForm(form KindForm) ([]byte, error) {
 	return t.render("kind_form", newKindForm(form))
 }
