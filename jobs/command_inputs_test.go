@@ -113,90 +113,6 @@ func receiveInputs(
 	return readDump(t, path)
 }
 
-// hostileTexts are texts that a shell, an option parser or a template would read as more than data.
-func hostileTexts(marker string) []string {
-	return []string{
-		`'`, `"`, `a'b"c`, "$(touch " + marker + ")", "`touch " + marker + "`", "; touch " + marker, "&& touch " + marker,
-		"| touch " + marker, "> " + marker, "x' ; touch " + marker + " #", `x" ; touch ` + marker + ` #`, "${HOME}", "$HOME",
-		"*", "?", "[a-z]*", "~", "~root", "{a,b}", "{database}", "{{database}}", "%s%n", `\`, `\n`, `\x00`, "!!", "#", "=",
-		"a b  c", " a ", "ünïcödé 日本語 🚀", "e\u0301", "\u200b", "\ufeff", "--", "-", "--help", "-rf", "-c touch " + marker,
-		"/etc/passwd", "../../etc/passwd", "true", "null", "0", "1e9", "<b>", "&amp;", "</script>", "\u2028",
-		strings.Repeat("x", 1000), strings.Repeat("🚀", 1000),
-	}
-}
-
-func TestCommand_ReceivesHostileValuesUnchanged(t *testing.T) {
-	t.Parallel()
-	marker := filepath.Join(t.TempDir(), "marker")
-	inputs := []app.Input{
-		{Name: "text", Type: app.TextInput, Rules: app.Rules{Dash: true}}, {Name: "lines", Type: app.LinesInput},
-		{Name: "secret", Type: app.SecretInput}, {Name: "unset", Type: app.TextInput},
-	}
-	run := []string{"{text}", "--text={text}", "{unset}", "--unset={unset}", "end"}
-	texts := hostileTexts(marker)
-	kind, path := dumpKind(t, run, inputs)
-	a := newAttempts(t, kind)
-	for n, text := range texts {
-		lines := strings.Join([]string{text, texts[(n+1)%len(texts)], "", text}, "\n")
-		values, err := app.CheckInputs(inputs, map[string][]string{"text": {text}, "lines": {lines}, "secret": {text}})
-		if err != nil {
-			t.Fatalf("%q is refused: %v", text, err)
-		}
-		if run, _ := a.execute(t, a.start(t, "job", values...)); run.Status != app.Completed {
-			t.Fatalf("with %q the run is %s, %q", text, run.Status, run.Error)
-		}
-		got := readDump(t, path)
-		if want := []string{text, "--text=" + text, "end"}; !slices.Equal(got.args(), want) {
-			t.Errorf("the arguments are %q, want %q", got.args(), want)
-		}
-		for name, want := range map[string]string{"INPUT_TEXT": text, "INPUT_LINES": lines, "INPUT_SECRET": text} {
-			if value, set := got.variable(name); !set || value != want {
-				t.Errorf("%s is %q, want %q", name, value, want)
-			}
-		}
-		if value, set := got.variable("INPUT_UNSET"); set {
-			t.Errorf("INPUT_UNSET is %q", value)
-		}
-		var file map[string]*string
-		if err := json.Unmarshal(got.File, &file); err != nil {
-			t.Fatal(err)
-		}
-		if len(file) != 4 || *file["text"] != text || *file["lines"] != lines || *file["secret"] != text || file["unset"] != nil {
-			t.Errorf("the file is %s", got.File)
-		}
-	}
-	if _, err := os.Stat(marker); !os.IsNotExist(err) {
-		t.Errorf("a value was executed: %v", err)
-	}
-}
-
-// TestCommand_ShellScriptCannotBeInjected runs the kind of script that people write.
-func TestCommand_ShellScriptCannotBeInjected(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	marker := filepath.Join(dir, "marker")
-	program := filepath.Join(dir, "script.sh")
-	const text = "#!/bin/sh\nprintf '%s\\n' \"$1\" \"$INPUT_TEXT\"\n"
-	script.Write(t, program, text)
-	inputs := []app.Input{{Name: "text", Type: app.TextInput, Rules: app.Rules{Dash: true}}}
-	template, err := jobs.ParseTemplate([]string{program, "{text}"}, inputs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := newAttempts(t, jobs.Command{Name: "job", Path: program, Template: template, Dir: dir}.Kind(app.Kind{}))
-	for _, text := range hostileTexts(marker) {
-		value := app.InputValue{Name: "text", Type: app.TextInput, Texts: []string{text}}
-		run, log := a.execute(t, a.start(t, "job", value))
-		if run.Status != app.Completed || log != text+"\n"+text+"\n" {
-			t.Errorf("%q arrives as %q; the run is %s, %q", text, log, run.Status, run.Error)
-		}
-	}
-	files, err := os.ReadDir(dir)
-	if err != nil || len(files) != 1 {
-		t.Errorf("there are the files %v: %v", files, err)
-	}
-}
-
 func TestCommand_ReceivesEachType(t *testing.T) {
 	t.Parallel()
 	inputs := []app.Input{
@@ -335,7 +251,9 @@ func TestCommand_DescribesWhatItExecutes(t *testing.T) {
 // FuzzCommand checks that a command receives each accepted value byte for byte.
 func FuzzCommand(f *testing.F) {
 	for n, text := range hostileTexts("marker") {
-		f.Add(text, text+"\r\n"+text, "-0.50", n%2 == 0)
+		if n%10 == 0 { // each seed starts a process
+			f.Add(text, text+"\r\n"+text, "-0.50", n%20 == 0)
+		}
 	}
 	inputs := []app.Input{
 		{Name: "text", Type: app.TextInput, Rules: app.Rules{Dash: true}}, {Name: "lines", Type: app.LinesInput},
