@@ -92,7 +92,10 @@ func TestServer_RemovesInputsOfKilledRuns(t *testing.T) {
 			t.Parallel()
 			temp := t.TempDir()
 			kinds := filepath.Join(t.TempDir(), "kinds.yaml")
-			const file = "kinds: {job: {run: [sleep, '600'], inputs: [{name: token, type: secret}]}}\n"
+			// The command is started after its supervisor knows what to remove.
+			ready := t.TempDir()
+			file := fmt.Sprintf("kinds: {job: {run: [sh, -c, 'touch %s/ready; sleep 600'], "+
+				"inputs: [{name: token, type: secret}]}}\n", ready)
 			if err := os.WriteFile(kinds, []byte(file), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -102,6 +105,7 @@ func TestServer_RemovesInputsOfKilledRuns(t *testing.T) {
 			if err := b.Do(http.MethodPost, "/process_runs", "kind=job&input.token=hunter2hunter2", nil); err != nil {
 				t.Fatal(err)
 			}
+			harness.Eventually(t, "the command is started", func() error { return filesAre(filepath.Dir(ready), "ready", 1) })
 			harness.Eventually(t, "the file is there", func() error { return filesAre(temp, "inputs.json", 1) })
 			kill(t, b)
 			if name == "server" {

@@ -44,7 +44,7 @@ var databases = []string{"shop", "crm", "wiki"}
 var (
 	errBroken = jobs.Permanent(errors.New("broken"))
 	errSoon   = jobs.RetryAfter(time.Millisecond, errors.New("broken, try again"))
-	errLater  = jobs.RetryAfter(time.Second, errors.New("broken, try again later"))
+	errLater  = jobs.RetryAfter(5*time.Second, errors.New("broken, try again later"))
 )
 
 // world is a cluster with runs whose work the test controls.
