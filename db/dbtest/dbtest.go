@@ -98,6 +98,7 @@ func Run(t *testing.T, subject Subject) {
 func RunQueue(t *testing.T, subject Subject) {
 	runParts(t, subject, []part{
 		{"FetchDue", testFetchDue},
+		{"FetchDue omits", testFetchDueOmits},
 		{"StartMany and CompleteMany", testStartAndCompleteMany},
 		{"RequeueSeq", testRequeueSeq},
 	})

@@ -80,6 +80,10 @@ func testFetchDue(t *testing.T, subject Subject) {
 			t.Errorf("the runs %v are fetched, want %v", ids(runs), ids(want))
 		}
 	})
+}
+
+// testFetchDueOmits tests which runs are not due.
+func testFetchDueOmits(t *testing.T, subject Subject) {
 	t.Run("omits the runs of paused kinds", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
