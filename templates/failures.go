@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"time"
@@ -19,13 +20,17 @@ type failuresPage struct {
 // failureGroup is the view model of a failure group.
 type failureGroup struct {
 	ElementID, Kind       string // Kind is "" if there is only one
-	Pattern, Example      string
+	Line, Exit            string // the pattern in one line, and how the command of the example ended
+	Example               string
 	Runs, ListPath        string // "12 runs", and the list of them
 	RetryLabel, RetryPath string // the preview for retrying all of them
 	Last, First           failureTime
 	Description           string // of the sparkline, for screen readers
 	Bars                  []hourBar
 }
+
+// noOutput stands for the error of a command that has written nothing.
+const noOutput = "No output"
 
 // failureTime is the view model of a time; without At there is none.
 type failureTime struct{ At, Exact, Text string }
@@ -67,12 +72,15 @@ func (t *Templates) failuresPage(all app.Failures) failuresPage {
 func (t *Templates) failureGroup(failure app.Failure, now time.Time) failureGroup {
 	query := app.Query{Filter: app.Filter{Failure: failure.ID}}
 	group := failureGroup{
-		ElementID: groupID(failure.ID), Pattern: visible(failure.Pattern), Example: visible(failure.Example),
+		ElementID: groupID(failure.ID), Example: visible(failure.Example),
 		Runs: plural(failure.Runs, "run", "runs"), ListPath: QueryPath(query),
 		RetryLabel: "Retry…", RetryPath: withQuery(BulkPath, query) + "&operation=retry&scope=all",
 		Last:        newFailureTime(failure.LastAt, now),
 		Description: describeHours(failure.Hours), Bars: hourBars(failure.Hours),
 	}
+	line, _ := errorLine(failure.Pattern)
+	group.Line = cmp.Or(visible(line), noOutput)
+	group.Exit, _ = exitCode(failure.Example)
 	if failure.Runs > 1 {
 		group.RetryLabel = "Retry all " + grouped(failure.Runs) + "…"
 	}
