@@ -7,18 +7,21 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"runboard/app"
-	"runboard/handlers/live"
 	"runboard/templates"
 )
 
-// failures is the live view of the failures page, shared by all its subscribers.
-var failures = &live.PageView{
-	Load: func(ctx context.Context, store app.Store) (any, error) { return store.Failures(ctx) },
-	Render: func(t *templates.Templates, answer any) ([]byte, error) {
-		return t.FailuresFrame(answer.(app.Failures))
-	},
-	MinInterval: time.Second,
+// failuresView is the live view of the failures page. It implements live.PageView.
+type failuresView struct{}
+
+func (failuresView) Load(ctx context.Context, store app.Store) (any, error) {
+	return store.Failures(ctx)
 }
+
+func (failuresView) Render(t *templates.Templates, loaded any) ([]byte, error) {
+	return t.FailuresFrame(loaded.(app.Failures))
+}
+
+func (failuresView) MinInterval() time.Duration { return time.Second }
 
 // showFailures answers GET /process_runs/failures.
 func (s *Server) showFailures(c *fiber.Ctx) error {

@@ -11,7 +11,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"runboard/app"
-	"runboard/handlers/live"
 	"runboard/templates"
 )
 
@@ -24,19 +23,19 @@ type loadedKinds struct {
 	overviews []app.KindOverview
 }
 
-// newKindsView returns the live view of the list of kinds, shared by all its subscribers.
-func newKindsView(kinds app.KindSource) *live.PageView {
-	return &live.PageView{
-		Load: func(ctx context.Context, store app.Store) (any, error) {
-			return loadKinds(ctx, store, kinds.Kinds())
-		},
-		Render: func(t *templates.Templates, answer any) ([]byte, error) {
-			loaded := answer.(loadedKinds)
-			return t.KindsFrame(loaded.kinds, loaded.overviews)
-		},
-		MinInterval: time.Second,
-	}
+// kindsView is the live view of the list of kinds. It implements live.PageView.
+type kindsView struct{ kinds app.KindSource }
+
+func (v kindsView) Load(ctx context.Context, store app.Store) (any, error) {
+	return loadKinds(ctx, store, v.kinds.Kinds())
 }
+
+func (kindsView) Render(t *templates.Templates, loaded any) ([]byte, error) {
+	shown := loaded.(loadedKinds)
+	return t.KindsFrame(shown.kinds, shown.overviews)
+}
+
+func (kindsView) MinInterval() time.Duration { return time.Second }
 
 func loadKinds(ctx context.Context, store app.Store, kinds []app.Kind) (loadedKinds, error) {
 	names := make([]string, len(kinds))

@@ -133,7 +133,7 @@ func (s *Server) listView(c *fiber.Ctx) (live.ViewKey, error) {
 }
 
 // pageView returns a function that returns the view of a page that is rendered as a whole.
-func pageView(page *live.PageView) func(*fiber.Ctx) (live.ViewKey, error) {
+func pageView(page live.PageView) func(*fiber.Ctx) (live.ViewKey, error) {
 	return func(*fiber.Ctx) (live.ViewKey, error) { return live.ViewKey{Page: page}, nil }
 }
 

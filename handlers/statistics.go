@@ -7,18 +7,21 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"runboard/app"
-	"runboard/handlers/live"
 	"runboard/templates"
 )
 
-// statistics is the live view of the statistics page, shared by all its subscribers.
-var statistics = &live.PageView{
-	Load: func(ctx context.Context, store app.Store) (any, error) { return store.Statistics(ctx) },
-	Render: func(t *templates.Templates, answer any) ([]byte, error) {
-		return t.StatisticsFrame(answer.(app.Statistics))
-	},
-	MinInterval: time.Second,
+// statisticsView is the live view of the statistics page. It implements live.PageView.
+type statisticsView struct{}
+
+func (statisticsView) Load(ctx context.Context, store app.Store) (any, error) {
+	return store.Statistics(ctx)
 }
+
+func (statisticsView) Render(t *templates.Templates, loaded any) ([]byte, error) {
+	return t.StatisticsFrame(loaded.(app.Statistics))
+}
+
+func (statisticsView) MinInterval() time.Duration { return time.Second }
 
 // showStatistics answers GET /process_runs/statistics.
 func (s *Server) showStatistics(c *fiber.Ctx) error {

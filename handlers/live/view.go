@@ -15,17 +15,20 @@ import (
 // ViewKey identifies a view: the PageView if it is not nil, else one run if Run is not 0, else the list of
 // Query. Subscribers with equal keys share a view.
 type ViewKey struct {
-	Page  *PageView
+	Page  PageView
 	Run   int64
 	Query app.Query
 }
 
-// PageView is a page that is rendered as a whole whenever the result of Load changes. Results are compared
-// with reflect.DeepEqual.
-type PageView struct {
-	Load        func(context.Context, app.Store) (any, error)
-	Render      func(t *templates.Templates, loaded any) ([]byte, error) // a frame
-	MinInterval time.Duration                                            // between two frames
+// PageView is a page that is rendered as a whole whenever the result of Load changes. Equal pages share a
+// view, so its type must be comparable.
+type PageView interface {
+	// Load reads what the page shows. Results are compared with reflect.DeepEqual.
+	Load(ctx context.Context, store app.Store) (any, error)
+	// Render renders a frame from a result of Load.
+	Render(t *templates.Templates, loaded any) ([]byte, error)
+	// MinInterval is the shortest time between two frames.
+	MinInterval() time.Duration
 }
 
 // view is the shared state of all subscribers with the same key. The goroutine of the hub owns it.
@@ -93,7 +96,7 @@ func (v *view) cost() int {
 
 func (v *view) minInterval() time.Duration {
 	if v.key.Page != nil {
-		return v.key.Page.MinInterval
+		return v.key.Page.MinInterval()
 	}
 	return MinInterval
 }

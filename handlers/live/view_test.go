@@ -181,19 +181,23 @@ func TestView_MissedFrameIsFollowedBySnapshot(t *testing.T) {
 	})
 }
 
+// totalView shows the number of all runs.
+type totalView struct{}
+
+func (totalView) Load(ctx context.Context, store app.Store) (any, error) {
+	page, err := store.Page(ctx, app.Query{})
+	return []int64{page.Counts.Total()}, err
+}
+
+func (totalView) Render(_ *templates.Templates, loaded any) ([]byte, error) {
+	return fmt.Append(nil, loaded), nil
+}
+
+func (totalView) MinInterval() time.Duration { return time.Second }
+
 func TestPageView_RendersWholePageAtItsInterval(t *testing.T) {
-	total := &PageView{
-		Load: func(ctx context.Context, store app.Store) (any, error) {
-			page, err := store.Page(ctx, app.Query{})
-			return []int64{page.Counts.Total()}, err
-		},
-		Render: func(_ *templates.Templates, answer any) ([]byte, error) {
-			return fmt.Append(nil, answer), nil
-		},
-		MinInterval: time.Second,
-	}
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
-		w := hub.Watch(ViewKey{Page: total})
+		w := hub.Watch(ViewKey{Page: totalView{}})
 		defer w.Close()
 		began := time.Now()
 		for n := range int64(3) {
