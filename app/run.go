@@ -219,6 +219,9 @@ type RunPage struct {
 	// MedianDuration is the median of the newest completed runs of the kind, if it is known and the run has
 	// not finished.
 	MedianDuration time.Duration
+	// LastSuccess is, for a failed run, an earlier completed run of the same kind to compare with, or 0: the
+	// newest one with the same inputs or, if none is found among the newest, the newest one.
+	LastSuccess int64
 	Overview
 }
 

@@ -69,6 +69,8 @@ func Run(t *testing.T, subject Subject) {
 		{"Page", testPages},
 		{"Page by page", testPageByPage},
 		{"Run", testRun},
+		{"Last success", testLastSuccess},
+		{"Last success with the same inputs", testLastSuccessWithInputs},
 		{"Inputs", testInputs},
 		{"Secret inputs", testSecrets},
 		{"KindOverviews and QueueAhead", testKinds},

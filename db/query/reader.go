@@ -100,6 +100,7 @@ func (r *Reader) Run(ctx context.Context, id int64) (page app.RunPage, err error
 			Run: id, Offset: math.MaxInt64, Backwards: true, Bytes: app.TailBytes, Lines: app.TailLines,
 		})
 		page.MedianDuration = s.medianDuration(page.Run)
+		page.LastSuccess = s.lastSuccess(page.Run)
 		page.Overview = s.overview()
 	})
 	return page, err
