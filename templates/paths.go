@@ -57,6 +57,9 @@ func filledPath(kind string, values app.InputValues) (path string, fits bool) {
 // RunPath returns the path of a run's page.
 func RunPath(run int64) string { return ListPath + "/" + decimal(run) }
 
+// ComparePath returns the path of the page that compares two runs.
+func ComparePath(run, other int64) string { return RunPath(run) + "/compare/" + decimal(other) }
+
 // runCommandPath returns the path to POST command to, which is "cancel", "retry" or "delete".
 func runCommandPath(run int64, command string) string { return RunPath(run) + "/" + command }
 
