@@ -120,6 +120,7 @@ func (u UnhandledKinds) More() bool {
 type Load struct {
 	Waiting   int64 // waiting runs whose kinds have workers
 	Uncounted bool  // Waiting includes an unknown number of runs without workers
+	Running   int64 // started runs
 	Recent    Period
 }
 
@@ -138,6 +139,7 @@ const (
 	Empty    Trend = "empty"    // no run is waiting
 	Draining Trend = "draining" // more runs start than arrive
 	Growing  Trend = "growing"  // at least as many runs arrive as start
+	Early    Trend = "early"    // the workers have not yet shown how long runs take
 	Unclear  Trend = "unclear"  // no run has started recently, or it is not known how many are waiting
 )
 
@@ -150,12 +152,15 @@ const (
 // Forecast computes the forecast for a load.
 func (l Load) Forecast() Forecast {
 	f := Forecast{Waiting: l.Waiting}
-	starts, arrivals := l.serviceRate(), l.arrivalRate()
+	starts, known := l.serviceRate()
+	arrivals := l.arrivalRate()
 	switch {
 	case l.Waiting == 0:
 		f.Trend = Empty
 	case l.Uncounted || starts == 0:
 		f.Trend = Unclear
+	case !known:
+		f.Trend = Early
 	case float64(l.Waiting) < starts*soon.Seconds():
 		f.Trend, f.In = Draining, seconds(float64(l.Waiting)/starts)
 	case starts > arrivals:
@@ -172,19 +177,30 @@ func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Se
 func (l Load) complete() []Counters { return l.Recent.Counters[:max(0, len(l.Recent.Counters)-1)] }
 
 // serviceRate returns the starts per second in the window, counted from its first start. If the window has
-// too few starts, it uses the whole period. It returns 0 if no run started.
-func (l Load) serviceRate() float64 {
+// too few starts, it uses the whole period. It returns 0 if no run started. known is false if the rate says
+// nothing about the runs that wait.
+func (l Load) serviceRate() (rate float64, known bool) {
 	all := l.complete()
-	for _, steps := range [][]Counters{all[max(0, len(all)-window):], all} {
+	for _, length := range []int{min(window, len(all)), len(all)} {
+		steps := all[len(all)-length:]
 		first := slices.IndexFunc(steps, func(c Counters) bool { return c.Started > 0 })
 		if first < 0 {
 			continue
 		}
-		if n := Sum(steps[first:]).Started; n >= minStarts || len(steps) == len(all) {
-			return float64(n) / (float64(len(steps)-first) * l.Recent.Step.Seconds())
+		if n := Sum(steps[first:]).Started; n >= minStarts || length == len(all) {
+			return float64(n) / (float64(length-first) * l.Recent.Step.Seconds()), l.showsRate(length)
 		}
 	}
-	return 0
+	return 0, false
+}
+
+// showsRate reports whether the last complete steps show how fast waiting runs start: a full round of workers
+// has ended in them, or the workers were already busy before. Free workers start many runs at once, which says
+// nothing about the next ones; and before that, their rate was that of the arrivals.
+func (l Load) showsRate(steps int) bool {
+	sum := Sum(l.Recent.Counters[len(l.Recent.Counters)-1-steps:]) // with the incomplete step
+	ended := sum.Requeued + sum.Completed + sum.Failed + sum.Cancelled
+	return ended >= l.Running || ended >= sum.Started
 }
 
 // arrivalRate returns the arrivals per second in the window. It leaves out the sixth of the steps with the

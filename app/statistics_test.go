@@ -24,6 +24,12 @@ func minutes(groups ...repeated) Period {
 	return Period{Step: RecentStep, Counters: append(append(steps, last...), Counters{})}
 }
 
+// latest sets the incomplete step of a period.
+func latest(counters Counters, period Period) Period {
+	period.Counters[len(period.Counters)-1] = counters
+	return period
+}
+
 func TestForecast_FollowsTheRecentRates(t *testing.T) {
 	t.Parallel()
 	const second = time.Second
@@ -45,6 +51,16 @@ func TestForecast_FollowsTheRecentRates(t *testing.T) {
 		"faster for minutes":   {Load{Waiting: 600, Recent: minutes(repeated{60, Counters{Started: 10}}, repeated{18, Counters{Started: 50}})}, Draining, 120 * second},
 		"runs of minutes": {Load{Waiting: 6, Recent: minutes(repeated{1, Counters{Started: 1}}, repeated{29, Counters{}},
 			repeated{1, Counters{Started: 1}}, repeated{29, Counters{}})}, Draining, 1800 * second},
+		"free workers that have just started": {Load{Waiting: 990, Running: 10,
+			Recent: minutes(repeated{1, Counters{Created: 1000, Started: 10}})}, Early, 0},
+		"free workers after some single runs": {Load{Waiting: 990, Running: 10,
+			Recent: latest(Counters{Created: 1000, Started: 10},
+				minutes(repeated{1, Counters{Created: 3, Started: 3, Completed: 3}}, repeated{30, Counters{}}))}, Early, 0},
+		"a full round of workers": {Load{Waiting: 600, Running: 10,
+			Recent: minutes(repeated{2, Counters{Started: 10, Failed: 5}})}, Draining, 600 * second},
+		"workers that are busy with long runs": {Load{Waiting: 6, Running: 10,
+			Recent: minutes(repeated{1, Counters{Started: 1, Completed: 1}}, repeated{29, Counters{}},
+				repeated{1, Counters{Started: 1, Completed: 1}}, repeated{29, Counters{}})}, Draining, 1800 * second},
 		"no starts":             {Load{Waiting: 6, Recent: minutes()}, Unclear, 0},
 		"an unknown number":     {Load{Waiting: 6, Uncounted: true, Recent: minutes(starts)}, Unclear, 0},
 		"a period without data": {Load{Waiting: 6}, Unclear, 0},
@@ -83,5 +99,23 @@ func TestUnhandledKinds_CountTheirRuns(t *testing.T) {
 			t.Errorf("%s: %d kinds, %d runs, more %t; want %d, %d, %t", name, len(got.Named()), got.Runs(),
 				got.More(), test.named, test.runs, test.more)
 		}
+	}
+}
+
+func TestLoad_EstimatesTheWaitAtAPlace(t *testing.T) {
+	t.Parallel()
+	busy := Load{Running: 10, Recent: minutes(repeated{18, Counters{Started: 20, Completed: 20}})}
+	if wait := busy.Wait(60); wait != 30*time.Second {
+		t.Errorf("the 60th of a queue of which two start each second waits %v", wait)
+	}
+	if wait := busy.Wait(1); wait != time.Second {
+		t.Errorf("the first one waits %v", wait)
+	}
+	early := Load{Running: 10, Recent: minutes(repeated{1, Counters{Started: 10}})}
+	if wait := early.Wait(60); wait != 0 {
+		t.Errorf("before the first run has ended, the wait is %v", wait)
+	}
+	if wait := (Load{}).Wait(60); wait != 0 {
+		t.Errorf("without data, the wait is %v", wait)
 	}
 }

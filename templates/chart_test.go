@@ -163,9 +163,10 @@ func TestForecast_Text(t *testing.T) {
 		"Queue empty.": {Trend: app.Empty},
 		"12,300 runs wait: clears in about 3 min.": {Trend: app.Draining, Waiting: 12300,
 			In: 190 * time.Second},
-		"1 run waits: clears in about 1 s.": {Trend: app.Draining, Waiting: 1, In: time.Millisecond},
-		"40 runs wait: growing.":            {Trend: app.Growing, Waiting: 40},
-		"40 runs wait.":                     {Trend: app.Unclear, Waiting: 40},
+		"1 run waits: clears in about 1 s.":        {Trend: app.Draining, Waiting: 1, In: time.Millisecond},
+		"40 runs wait: growing.":                   {Trend: app.Growing, Waiting: 40},
+		"40 runs wait.":                            {Trend: app.Unclear, Waiting: 40},
+		"990 runs wait: too early for a forecast.": {Trend: app.Early, Waiting: 990},
 	} {
 		if got := forecastText(forecast, false); got != want {
 			t.Errorf("forecastText(%+v) = %q, want %q", forecast, got, want)

@@ -104,6 +104,8 @@ func forecastText(f app.Forecast, unhandled bool) string {
 		return waiting + ": clears in about " + rough(max(f.In.Round(time.Second), time.Second)) + "."
 	case f.Trend == app.Growing:
 		return waiting + ": growing."
+	case f.Trend == app.Early:
+		return waiting + ": too early for a forecast."
 	case f.Waiting > 0:
 		return waiting + "."
 	case unhandled:

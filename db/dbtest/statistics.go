@@ -238,10 +238,15 @@ func forecasts(f fixture) {
 	is(app.Empty, 0)
 	runs := f.create(100)
 	is(app.Unclear, 100)
+	var started []app.ProcessRun
 	for _, run := range runs[:20] {
-		f.start(run)
+		started = append(started, f.start(run))
 	}
 	f.clock.Advance(app.RecentStep)
+	is(app.Early, 80)
+	for _, run := range started {
+		f.finish(run, app.Outcome{Status: app.Completed})
+	}
 	is(app.Draining, 80)
 	_, err := f.store.Create(ctx, app.CreateRequest{Kind: "b", Count: 7}) // no worker handles this kind
 	f.ok(err)

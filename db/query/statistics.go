@@ -70,7 +70,7 @@ func kindTimes(kinds map[string]*Rollup) (times []app.KindTimes) {
 func forecast(stats app.Statistics) app.Forecast {
 	load := app.Load{
 		Waiting:   max(0, stats.Counts[app.Created]-stats.Unhandled.Runs()),
-		Uncounted: stats.Unhandled.More(), Recent: stats.Recent,
+		Uncounted: stats.Unhandled.More(), Running: stats.Counts[app.Started], Recent: stats.Recent,
 	}
 	return load.Forecast()
 }
