@@ -216,16 +216,21 @@ type RunPage struct {
 	Run    ProcessRun
 	Events []Event // oldest first, the newest MaxEvents of them
 	Log    Log     // its newest lines
-	// MedianDuration is the median of the newest completed runs of the kind, if it is known and the run has
-	// not finished.
+	// MedianDuration is the median of the newest completed runs of the kind, or 0 if there are none.
 	MedianDuration time.Duration
 	// LastSuccess is, for a failed run, an earlier completed run of the same kind to compare with, or 0: the
 	// newest one with the same inputs or, if none is found among the newest, the newest one.
 	LastSuccess int64
+	Position    Position
+	// Similar is the number of failed runs with the same failure, this one included; 0 for other runs.
+	Similar int64
+	// Node is the number of the node that works on the run, or did last; 0 if there is only one.
+	Node int64
 	Overview
 }
 
-// Revision changes whenever something changes that the page of the run shows.
+// Revision changes whenever something changes that the page of the run shows, apart from Position: the place
+// of a run changes whenever another one starts.
 type Revision struct {
 	Version, LogEnd int64
 	Waiting         Waiting
@@ -236,6 +241,11 @@ func (p RunPage) Revision() Revision {
 	return Revision{Version: p.Run.Version, LogEnd: p.Log.End, Waiting: p.Run.Waiting}
 }
 
+// Neighbours are the runs next to a run in a list; 0 is none.
+type Neighbours struct {
+	Newer, Older int64
+}
+
 // Event is an entry in the history of a run.
 type Event struct {
 	Version int64 // of the run after the change
@@ -243,7 +253,13 @@ type Event struct {
 	Status  Status // after the change
 	Attempt int
 	Note    string // a sentence, or ""
+	// LogOffset is the length of the log when an attempt started, so its lines begin there. It is UnknownOffset
+	// for other events, and for starts that were recorded by an older version of the program.
+	LogOffset int64
 }
+
+// UnknownOffset is the LogOffset of an event that has none.
+const UnknownOffset int64 = -1
 
 // MaxEvents is how many events of a run are kept, so that a run that is retried again and again stays small.
 const MaxEvents = 200

@@ -52,6 +52,10 @@ type Reader interface {
 	// Run returns the content of the page of a run. It fails with CodeNotFound.
 	Run(ctx context.Context, id int64) (RunPage, error)
 
+	// Neighbours returns the runs next to a run in the list of the runs that match filter. The run itself need
+	// not match, or exist. A search that stops early finds none.
+	Neighbours(ctx context.Context, filter Filter, run int64) (Neighbours, error)
+
 	// RunsByID returns the runs with these ids, newest first. Missing runs are omitted.
 	RunsByID(ctx context.Context, ids []int64) ([]ProcessRun, error)
 

@@ -101,7 +101,7 @@ var oneProcess = []mutant{
 	{"a draining queue sees cancel requests", "jobs/queue.go", "	watching, stopWatching := context.WithCancel(lifecycle.Work)\n", "	watching, stopWatching := context.WithCancel(lifecycle.Fetch)\n", "./jobs TestQueue"},
 	{"one quarantined run is executed at a time", "jobs/prefetch.go", "case quarantined && busy.quarantined != 0:\n", "case false:\n", "./jobs TestQuarantine"},
 	{"searches do not delay the queue", "db/sqlite/queue.go", "s.readers[app.ForQueue], dueRuns", "s.readers[app.ForLong], dueRuns", "./db/sqlite Reads_"},
-	{"searches do not delay other pages", "db/query/list.go", "		ctx = forLong(ctx)\n", "", "./db/sqlite Reads_"},
+	{"searches do not delay other pages", "db/query/list.go", "		return forLong(ctx)\n", "		return ctx\n", "./db/sqlite Reads_"},
 	{"searches do not delay the hub", "handlers/live/hub.go", "	ctx = app.WithPurpose(ctx, app.ForLive)\n", "", "./handlers/live ."},
 	{"a run waits while its limit is full", "jobs/prefetch.go", "		case busy.limits.free(run) <= 0:\n", "		case false:\n", "./jobs TestPrefetch_"},
 	{"runs of a full kind do not hide others", "jobs/limits.go", "		case l.inKind[name] < policy.Concurrency:\n", "		case l.inKind[name] >= 0:\n", "./jobs TestLimits_"},

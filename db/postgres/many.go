@@ -16,22 +16,23 @@ import (
 // request; the conformance suite compares them. A stale job does not start its run: the run has been
 // cancelled and retried, and has a newer job.
 var (
-	startRuns = changeRuns(`status = :started, version = version + 1, attempt = attempt + 1,
+	startRuns = changeRuns(query.LogOffsetOf("changed"), `status = :started, version = version + 1, attempt = attempt + 1,
 			fencing_token = fencing_token + 1, error = '', started_at = $1, updated_at = $1, scheduled_at = 0,
 			percent = -1, message = ''`,
 		`status = :created AND version = expected AND (assigned = 0 OR job = assigned)
 			AND NOT EXISTS (SELECT FROM paused_kinds WHERE paused_kinds.kind = process_runs.kind)`)
-	completeRuns = changeRuns(`status = :completed, version = version + 1, error = '', updated_at = $1,
+	completeRuns = changeRuns("-1", `status = :completed, version = version + 1, error = '', updated_at = $1,
 			finished_at = $1, scheduled_at = 0`,
 		`status = :started AND fencing_token = expected AND cancel_requested_at = 0`)
 )
 
-// changeRuns returns a statement that updates the runs that match where, and returns them. Its arguments are
-// the time, the run ids, the expected value and the job (0 for any) of each run, and the node.
-func changeRuns(set, where string) string {
+// changeRuns returns a statement that updates the runs that match where, and returns them. logOffset is that
+// of their events. Its arguments are the time, the run ids, the expected value and the job (0 for any) of each
+// run, and the node.
+func changeRuns(logOffset, set, where string) string {
 	return query.SQL(`WITH changed AS (UPDATE process_runs SET node = $5, ` + set + `
 		FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS requested (run, expected, assigned)
-		WHERE id = run AND ` + where + ` RETURNING expected, ` + query.Columns + `), ` + addEvents("''") + `
+		WHERE id = run AND ` + where + ` RETURNING expected, ` + query.Columns + `), ` + addEvents("''", logOffset) + `
 	SELECT expected, ` + query.Columns + ` FROM changed`)
 }
 

@@ -92,7 +92,7 @@ func (db explainingDatabase) Read(ctx context.Context, f func(context.Context, q
 // case for a read from the newest run on. The planner believes that every third run is failed.
 func filled(t testing.TB, n int) *Store {
 	t.Helper()
-	store := newStore(t, Options{Kinds: func() []string { return []string{kind} }})
+	store := newStore(t, Options{Kinds: func() []string { return []string{kind, "rare"} }})
 	for _, table := range []string{"process_runs", "run_search"} { // an analysis would tell the planner
 		execute(t, store, "ALTER TABLE "+table+" SET (autovacuum_enabled = false)")
 	}
@@ -196,6 +196,15 @@ func readsPages(t *testing.T, e *explaining, many int64) {
 	for name, ask := range map[string]func(*query.Reader) error{
 		"a run":               func(r *query.Reader) error { _, err := r.Run(ctx, many/2); return err },
 		"one that is started": func(r *query.Reader) error { _, err := r.Run(ctx, 1); return err },
+		"one that waits":      func(r *query.Reader) error { _, err := r.Run(ctx, 20); return err },
+		"neighbours": func(r *query.Reader) error {
+			_, err := r.Neighbours(ctx, app.Filter{}, many/2)
+			return err
+		},
+		"neighbours of a rare status": func(r *query.Reader) error {
+			_, err := r.Neighbours(ctx, app.ByStatus(app.Cancelled).Filter, many/2)
+			return err
+		},
 		"marks": func(r *query.Reader) error {
 			_, err := r.Revisions(ctx, []int64{1, 2, many / 2, many})
 			return err

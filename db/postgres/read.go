@@ -50,6 +50,7 @@ var dialect = query.Dialect{
 	IntArray:     "(SELECT value::bigint FROM jsonb_array_elements_text(?::jsonb))",
 	TextArray:    "(SELECT jsonb_array_elements_text(?::jsonb))",
 	SortKey:      "sort_id",
+	Node:         "node",
 	InputSortKey: "sort_id",
 	JSONGroup:    "json_agg",
 	SearchRows:   "run_search WHERE words @@ ?::tsquery",

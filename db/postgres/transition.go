@@ -16,15 +16,15 @@ var saveRun = `WITH changed AS (UPDATE process_runs
 	SET status = $1, version = $2, attempt = $3, crashes = $4, error = $5, updated_at = $6, started_at = $7,
 		finished_at = $8, scheduled_at = $9, cancel_requested_at = $10, percent = $11, message = $12,
 		failure = $13, job = $14
-	WHERE id = $15 RETURNING id, version, updated_at, status, attempt), ` + addEvents("$16") + `
+	WHERE id = $15 RETURNING id, version, updated_at, status, attempt), ` + addEvents("$16", "-1") + `
 	SELECT id FROM changed`
 
 // addEvents returns the CTEs that add an event for each row of the CTE changed, and delete the events beyond
-// the newest app.MaxEvents. note is an SQL expression.
-func addEvents(note string) string {
+// the newest app.MaxEvents. note and logOffset are SQL expressions.
+func addEvents(note, logOffset string) string {
 	maxEvents := strconv.Itoa(app.MaxEvents)
-	return `added AS (INSERT INTO run_events (run_id, version, at, status, attempt, note)
-		SELECT id, version, updated_at, status, attempt, ` + note + ` FROM changed),
+	return `added AS (INSERT INTO run_events (run_id, version, at, status, attempt, note, log_offset)
+		SELECT id, version, updated_at, status, attempt, ` + note + `, ` + logOffset + ` FROM changed),
 	dropped AS (DELETE FROM run_events USING changed
 		WHERE changed.version > ` + maxEvents + ` AND run_events.run_id = changed.id AND run_events.version =
 			(SELECT version FROM run_events WHERE run_id = changed.id

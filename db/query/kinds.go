@@ -122,17 +122,22 @@ func (r *Reader) QueueAhead(
 // sharing returns the number of runs in a status that are counted together for the limit of a kind, at most
 // most, and the oldest of them.
 func (s *snapshot) sharing(kind app.Kind, key string, status app.Status, most int) (n, oldest int64) {
-	scan := s.dialect.scanKind(kind.Name, status)
-	switch {
-	case len(kind.ConcurrencyKey) == 0:
-	case status == app.Created && key != "":
-		scan = s.dialect.scanKey(kind.Name, key)
-	default: // not many are started
-		scan = scan.and("concurrency_key = ?", key)
-	}
+	scan := s.dialect.scanSharing(kind, key, status)
 	statement := fmt.Sprintf("SELECT COUNT(*) AS n, coalesce(min(id), 0) AS oldest FROM (%s) AS counted",
 		scan.selectSQL("id", true))
 	var found struct{ N, Oldest int64 }
 	s.get(&found, statement, scan.Args(allIDs, most)...)
 	return found.N, found.Oldest
+}
+
+// scanSharing returns the scan of the runs in a status that are counted together for the limit of a kind.
+func (d Dialect) scanSharing(kind app.Kind, key string, status app.Status) IndexScan {
+	scan := d.scanKind(kind.Name, status)
+	switch {
+	case len(kind.ConcurrencyKey) == 0:
+		return scan
+	case status == app.Created && key != "":
+		return d.scanKey(kind.Name, key)
+	}
+	return scan.and("concurrency_key = ?", key) // not many are started
 }

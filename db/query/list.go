@@ -11,10 +11,7 @@ import (
 
 // Page implements app.Store.
 func (r *Reader) Page(ctx context.Context, query app.Query) (page app.Page, err error) {
-	if query.Text != "" || !query.Inputs.IsZero() {
-		ctx = forLong(ctx)
-	}
-	err = r.read(ctx, func(s *snapshot) {
+	err = r.read(forFilter(ctx, query.Filter), func(s *snapshot) {
 		overview := s.overview()
 		page = app.Page{Query: query, Runs: []app.ProcessRun{}}
 		if !query.Filtered || overview.Counts[query.Status] > 0 {
@@ -40,6 +37,30 @@ func (r *Reader) Runs(ctx context.Context, filter app.Filter, before int64, limi
 		runs = filled
 	})
 	return runs, next, err
+}
+
+// forFilter returns a context for the read of a list with a filter: searches take long.
+func forFilter(ctx context.Context, filter app.Filter) context.Context {
+	if filter.Text != "" || !filter.Inputs.IsZero() {
+		return forLong(ctx)
+	}
+	return ctx
+}
+
+// Neighbours implements app.Store.
+func (r *Reader) Neighbours(
+	ctx context.Context, filter app.Filter, run int64,
+) (found app.Neighbours, err error) {
+	err = r.read(forFilter(ctx, filter), func(s *snapshot) {
+		l := s.list(filter)
+		if older, _ := l.runs(IDRange{Before: run}, false, 1); len(older) > 0 {
+			found.Older = older[0].ID
+		}
+		if newer, _ := l.runs(IDRange{After: run, Before: math.MaxInt64}, true, 1); len(newer) > 0 {
+			found.Newer = newer[0].ID
+		}
+	})
+	return found, err
 }
 
 // RunsByIDSQL returns the query for runs by id, newest first. Its argument is the JSONArray of the ids.

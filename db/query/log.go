@@ -111,3 +111,23 @@ func cutLines(lines []app.LogLine, query app.LogQuery) (cut []app.LogLine) {
 	}
 	return cut
 }
+
+// LogOffsetOf returns the expression for the log offset of the event of a start. runs names the rows of the
+// started runs. The first attempt begins at 0, so most starts read no log.
+func LogOffsetOf(runs string) string {
+	return "CASE WHEN " + runs + ".fencing_token <= 1 THEN 0 ELSE coalesce((SELECT stop FROM run_logs " +
+		"WHERE run_id = " + runs + ".id ORDER BY start DESC LIMIT 1), 0) END"
+}
+
+const logEndSQL = `SELECT stop FROM run_logs WHERE run_id = $1 ORDER BY start DESC LIMIT 1`
+
+// LogOffset returns the log offset of the event of a transition.
+func LogOffset(w Writer, before, after app.ProcessRun) (offset int64, err error) {
+	if before.Status != app.Created || after.Status != app.Started {
+		return app.UnknownOffset, nil
+	}
+	if after.FencingToken > 1 {
+		_, err = w.Find(&offset, logEndSQL, after.ID)
+	}
+	return offset, err
+}

@@ -43,6 +43,8 @@ type Dialect struct {
 	IndexHint string
 	// SortKey is the column with the run id that ends the indexes that begin with other columns.
 	SortKey string
+	// Node is the column with the node that works on a run, or did last, or "0" if there is only one.
+	Node string
 	// InputSortKey is the same in the index of run_inputs by value.
 	InputSortKey string
 	// JSONGroup is the aggregate function that returns a JSON array.
@@ -86,22 +88,27 @@ func forLong(ctx context.Context) context.Context {
 // Run implements app.Store.
 func (r *Reader) Run(ctx context.Context, id int64) (page app.RunPage, err error) {
 	err = r.read(ctx, func(s *snapshot) {
-		var row Run
-		if !s.get(&row, "SELECT "+Columns+" FROM process_runs WHERE id = ?", id) {
+		var row struct {
+			Run
+			Node int64
+		}
+		if !s.get(&row, "SELECT "+Columns+", "+r.dialect.Node+" AS node FROM process_runs WHERE id = ?", id) {
 			s.fail(NotFound(id))
 			return
 		}
 		runs := []app.ProcessRun{row.App()}
 		s.fillInputs(runs)
 		s.fillWaiting(runs)
-		page.Run = runs[0]
+		page.Run, page.Node = runs[0], row.Node
 		page.Events = s.events(id)
 		page.Log = s.log(app.LogQuery{
 			Run: id, Offset: math.MaxInt64, Backwards: true, Bytes: app.TailBytes, Lines: app.TailLines,
 		})
-		page.MedianDuration = s.medianDuration(page.Run)
+		page.MedianDuration = s.medianDuration(page.Run.Kind)
+		page.Similar = s.failure(page.Run.Failure).Runs
 		page.LastSuccess = s.lastSuccess(page.Run)
 		page.Overview = s.overview()
+		page.Position = s.position(page.Run, page.Counts[app.Started])
 	})
 	return page, err
 }
@@ -146,13 +153,9 @@ func (r *Reader) CancelRequests(ctx context.Context) (requests []app.CancelReque
 	return requests, err
 }
 
-// medianDuration returns the median duration of the newest completed runs of the same kind. It returns 0 if
-// there are none, or if the run is not started.
-func (s *snapshot) medianDuration(run app.ProcessRun) time.Duration {
-	if run.Status != app.Started {
-		return 0
-	}
-	completed := s.dialect.scanKind(run.Kind, app.Completed)
+// medianDuration returns the median duration of the newest completed runs of a kind, or 0 if there are none.
+func (s *snapshot) medianDuration(kind string) time.Duration {
+	completed := s.dialect.scanKind(kind, app.Completed)
 	var millis []int64
 	s.all(&millis, completed.selectSQL("finished_at - started_at", false),
 		completed.Args(allIDs, app.UsualRuns)...)
@@ -167,14 +170,15 @@ func (s *snapshot) events(run int64) []app.Event {
 		Status  app.Status
 		Attempt int
 		Note    string
+		Offset  int64
 	}
-	s.all(&found, `SELECT version, at, status, attempt, note FROM run_events
+	s.all(&found, `SELECT version, at, status, attempt, note, log_offset AS "offset" FROM run_events
 		WHERE run_id = ? ORDER BY version`, run)
 	events := make([]app.Event, len(found))
 	for i, row := range found {
 		events[i] = app.Event{
 			Version: row.Version, At: FromMillis(row.At),
-			Status: row.Status, Attempt: row.Attempt, Note: row.Note,
+			Status: row.Status, Attempt: row.Attempt, Note: row.Note, LogOffset: row.Offset,
 		}
 	}
 	return events

@@ -38,11 +38,7 @@ func (r *waitingReader) of(run app.ProcessRun) app.Waiting {
 	if slices.Contains(r.paused, run.Kind) {
 		return app.Waiting{Paused: true}
 	}
-	definitions := r.db.Definitions()
-	if definitions == nil {
-		return app.Waiting{}
-	}
-	kind, _ := definitions.Kind(run.Kind)
+	kind := r.definition(run.Kind)
 	if kind.Concurrency == 0 {
 		return app.Waiting{}
 	}

@@ -28,9 +28,10 @@ var (
 		RETURNING id, version, attempt, fencing_token`)
 )
 
-const addEvents = `INSERT INTO run_events (run_id, version, at, status, attempt, note)
-	SELECT id, version, updated_at, status, attempt, '' FROM process_runs
-	WHERE id IN (SELECT value FROM json_each(?))`
+var addEvents = query.SQL(`INSERT INTO run_events (run_id, version, at, status, attempt, note, log_offset)
+	SELECT id, version, updated_at, status, attempt, '',
+		CASE WHEN status = :started THEN ` + query.LogOffsetOf("process_runs") + ` ELSE -1 END
+	FROM process_runs WHERE id IN (SELECT value FROM json_each(?))`)
 
 // StartMany implements app.QueueStore.
 func (s *Store) StartMany(ctx context.Context, runs []app.ProcessRun) (started []app.ProcessRun, err error) {

@@ -79,6 +79,17 @@ func TestPlan_StatementsUsePrimaryKey(t *testing.T) {
 	wantPlan(t, plan(t, store, startRuns, 0, "[1,2]"), byID)
 	wantPlan(t, plan(t, store, completeRuns, 0, `{"1":2}`), byID)
 	wantPlan(t, plan(t, store, addEvents, "[1,2]"), byID)
+	if got := plan(t, store, addEvents, "[1,2]"); !strings.Contains(got, "SEARCH run_logs USING") {
+		t.Errorf("the plan of the events reads all logs: %s", got)
+	}
+}
+
+func TestPlan_PositionUsesKindIndex(t *testing.T) {
+	t.Parallel()
+	got := plan(t, newStore(t, Options{}), dialect.KindsBeforeSQL(), `["a"]`, 9)
+	if !strings.Contains(got, "COVERING INDEX process_runs_by_kind (kind=? AND status=? AND id<?)") {
+		t.Errorf("the plan is: %s", got)
+	}
 }
 
 func TestPlan_OldKeysUseAgeIndex(t *testing.T) {

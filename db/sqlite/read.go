@@ -55,6 +55,7 @@ var dialect = query.Dialect{
 	IndexHint:    "INDEXED BY",
 	JSONGroup:    "json_group_array",
 	SortKey:      "id",
+	Node:         "0",
 	InputSortKey: "run_id",
 	SearchRows:   "json_each(?) AS wanted CROSS JOIN run_search WHERE run_search MATCH wanted.value",
 	SearchRun:    "run_search.rowid / 1048576", // partsPerRun

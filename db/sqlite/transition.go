@@ -17,8 +17,8 @@ const (
 			percent = ?, message = ?, failure = ?
 		WHERE id = ? AND version = ?`
 
-	addEvent = `INSERT INTO run_events (run_id, version, at, status, attempt, note)
-		VALUES (?, ?, ?, ?, ?, ?)`
+	addEvent = `INSERT INTO run_events (run_id, version, at, status, attempt, note, log_offset)
+		VALUES (?, ?, ?, ?, ?, ?, ?)`
 	dropOldEvent = `DELETE FROM run_events WHERE run_id = ?1 AND version <=
 		(SELECT version FROM run_events WHERE run_id = ?1 ORDER BY version DESC LIMIT 1 OFFSET ?2)`
 )
@@ -117,7 +117,11 @@ func (tx *transaction) save(before, run app.ProcessRun, note string) (err error)
 			return err
 		}
 	}
-	err = tx.Exec(addEvent, run.ID, run.Version, tx.now.UnixMilli(), run.Status, run.Attempt, note)
+	logOffset, err := query.LogOffset(tx, before, run)
+	if err != nil {
+		return err
+	}
+	err = tx.Exec(addEvent, run.ID, run.Version, tx.now.UnixMilli(), run.Status, run.Attempt, note, logOffset)
 	if err != nil {
 		return err
 	}
