@@ -226,6 +226,8 @@ type RunPage struct {
 	Similar int64
 	// Node is the number of the node that works on the run, or did last; 0 if there is only one.
 	Node int64
+	// Failure is that of a failed run, without its hours and its latest run; else the zero Failure.
+	Failure Failure
 	Overview
 }
 
@@ -234,11 +236,14 @@ type RunPage struct {
 type Revision struct {
 	Version, LogEnd int64
 	Waiting         Waiting
+	Triage          Triage // of the failure of the run
 }
 
 // Revision returns the revision of the run.
 func (p RunPage) Revision() Revision {
-	return Revision{Version: p.Run.Version, LogEnd: p.Log.End, Waiting: p.Run.Waiting}
+	return Revision{
+		Version: p.Run.Version, LogEnd: p.Log.End, Waiting: p.Run.Waiting, Triage: p.Failure.Triage,
+	}
 }
 
 // Neighbours are the runs next to a run in a list; 0 is none.
@@ -272,7 +277,12 @@ type Overview struct {
 	// Unhandled are the kinds of waiting runs that no worker handles.
 	Unhandled UnhandledKinds
 	Paused    PausedKinds
+	// Muted is the number of failed runs whose group is muted.
+	Muted int64
 }
+
+// Failed returns the number of failed runs that want attention: those whose group is not muted.
+func (o Overview) Failed() int64 { return o.Counts[Failed] - o.Muted }
 
 // Counts has the number of runs in each status.
 type Counts [StatusCount]int64

@@ -35,6 +35,14 @@ type Store interface {
 	// nothing.
 	PauseKind(ctx context.Context, kind string, paused bool) error
 
+	// AnnotateFailure sets the note of a group of failures. note is a result of ParseNote. It returns the
+	// group, and fails with CodeNotFound.
+	AnnotateFailure(ctx context.Context, id int64, note string) (Failure, error)
+
+	// MuteFailure mutes a group of failures until a time, or unmutes it if that is zero. It returns the group,
+	// and fails with CodeNotFound.
+	MuteFailure(ctx context.Context, id int64, until time.Time) (Failure, error)
+
 	// CreateBulkAction creates a run that performs action. It is not limited by the number of waiting runs,
 	// because the action may reduce it. key makes it repeatable as in CreateRequest. It fails with
 	// CodeConflict if the action no longer fits its preview.
@@ -78,7 +86,10 @@ type Reader interface {
 	Statistics(ctx context.Context) (Statistics, error)
 
 	// Failures returns the failed runs, grouped by error.
-	Failures(ctx context.Context) (Failures, error)
+	Failures(ctx context.Context, sort FailureSort) (Failures, error)
+
+	// Failure returns a group of failures, which may have no runs. It fails with CodeNotFound.
+	Failure(ctx context.Context, id int64) (Failure, error)
 
 	// KindOverviews returns how the runs of these kinds fare, in the same order.
 	KindOverviews(ctx context.Context, kinds []string) ([]KindOverview, error)

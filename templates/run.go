@@ -77,7 +77,8 @@ func (t *Templates) DeltaFrame(before app.Revision, now app.RunPage) ([]byte, er
 	} else {
 		now.Log.Lines = nil
 	}
-	if before.Version == now.Run.Version && before.Waiting == now.Run.Waiting {
+	if before.Version == now.Run.Version && before.Waiting == now.Run.Waiting &&
+		before.Triage == now.Failure.Triage {
 		return t.runFrame("log_frame", now)
 	}
 	return t.runFrame("run_frame", now)

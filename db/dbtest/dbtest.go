@@ -87,6 +87,8 @@ func Run(t *testing.T, subject Subject) {
 		{"Bulk Actions and Delete", testBulkActions},
 		{"Error texts", testErrorTexts},
 		{"Failures", testFailures},
+		{"Notes and mutes of failures", testTriage},
+		{"Failures that return", testRecurrence},
 		{"Filters", testFilters},
 		{"Filters by inputs", testInputFilters},
 		{"Search", testSearch},

@@ -22,7 +22,7 @@ func (f fixture) checkFailures(runs []app.ProcessRun) {
 			want[[2]string{run.Kind, pattern}]++
 		}
 	}
-	all, err := f.store.Failures(ctx)
+	all, err := f.store.Failures(ctx, app.MostRuns)
 	f.ok(err)
 	got, total := map[[2]string]int64{}, int64(0)
 	for i, one := range all.Failures {
@@ -80,7 +80,7 @@ func groupsByPattern(t *testing.T, f fixture) {
 	a, b := f.fails("no ink for 7"), f.fails("paper jam at 12:30")
 	f.clock.Advance(3 * time.Hour)
 	c := f.fails("no ink for 9")
-	all, err := f.store.Failures(ctx)
+	all, err := f.store.Failures(ctx, app.MostRuns)
 	f.ok(err)
 	f.checkFailures(f.all())
 	if len(all.Failures) != 2 || all.Groups != 2 || all.Runs != 3 {

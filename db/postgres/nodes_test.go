@@ -100,7 +100,7 @@ func TestCounts_AreRightAfterConcurrentWrites(t *testing.T) {
 	if counts := checkCounts(t, a); counts != (app.Counts{160, 160, 160, 160, 160}) {
 		t.Errorf("the counts are %v", counts)
 	}
-	failures, err := a.Failures(ctx)
+	failures, err := a.Failures(ctx, app.MostRuns)
 	if ok(t, err); failures.Groups != 3 || failures.Runs != 160 {
 		t.Errorf("there are %d failures of %d runs", failures.Groups, failures.Runs)
 	}

@@ -143,7 +143,7 @@ func (tx *transaction) save(before lockedRun, run app.ProcessRun, note string) (
 		}
 		job = jobs[0]
 	case run.Status == app.Failed:
-		run.Failure, err = query.FindOrAddGroup(tx, run)
+		run.Failure, err = query.FailRun(tx, run)
 		if err != nil {
 			return err
 		}

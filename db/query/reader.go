@@ -107,6 +107,7 @@ func (r *Reader) Run(ctx context.Context, id int64) (page app.RunPage, err error
 		page.MedianDuration = s.medianDuration(page.Run.Kind)
 		page.Similar = s.failure(page.Run.Failure).Runs
 		page.LastSuccess = s.lastSuccess(page.Run)
+		page.Failure = s.failure(page.Run.Failure)
 		page.Overview = s.overview()
 		page.Position = s.position(page.Run, page.Counts[app.Started])
 	})
@@ -115,7 +116,7 @@ func (r *Reader) Run(ctx context.Context, id int64) (page app.RunPage, err error
 
 // RevisionsSQL returns the query for the revisions of runs. Its argument is the JSONArray of their ids.
 func (d Dialect) RevisionsSQL() string {
-	return `SELECT id, version, kind, status, concurrency_key, scheduled_at,
+	return `SELECT id, version, kind, status, concurrency_key, scheduled_at, failure,
 			coalesce((SELECT stop FROM run_logs WHERE run_id = id ORDER BY start DESC LIMIT 1), 0) AS log_end
 		FROM process_runs WHERE id IN ` + d.IntArray
 }
@@ -134,9 +135,11 @@ func (r *Reader) Revisions(ctx context.Context, ids []int64) (map[int64]app.Revi
 			runs[i] = row.App()
 		}
 		s.fillWaiting(runs)
+		triages := s.triages(runs)
 		for i, row := range found {
 			revisions[row.ID] = app.Revision{
 				Version: row.Version, LogEnd: row.LogEnd, Waiting: runs[i].Waiting,
+				Triage: triages[row.Failure],
 			}
 		}
 	})
@@ -191,11 +194,14 @@ func (s *snapshot) overview() (overview app.Overview) {
 	var found []struct {
 		Status app.Status // of one of the newest runs
 		Kind   string     // "", or a paused kind instead
+		Muted  int64      // 0, or the number of muted runs instead
 	}
-	s.all(&found, newestAndPausedSQL, app.RecentSize, app.MaxPaused+1)
+	s.all(&found, aroundSQL, app.RecentSize, app.MaxPaused+1, Millis(s.db.Now()))
 	paused := 0
 	for _, row := range found {
 		switch {
+		case row.Muted > 0:
+			overview.Muted = row.Muted
 		case row.Kind == "":
 			overview.Recent++
 			if row.Status.Final() {
@@ -211,8 +217,10 @@ func (s *snapshot) overview() (overview app.Overview) {
 	return overview
 }
 
-// newestAndPausedSQL returns the status of the newest runs, and the paused kinds by name. It is one
-// statement, because every page waits for it.
-const newestAndPausedSQL = "SELECT status, '' AS kind FROM " +
+// aroundSQL returns the status of the newest runs, the paused kinds by name, and the number of muted failed runs
+// if there are any. It is one statement, because every page waits for it. Its last argument is the time.
+const aroundSQL = "SELECT status, '' AS kind, 0 AS muted FROM " +
 	"(SELECT status FROM process_runs ORDER BY id DESC LIMIT ?) AS newest " +
-	"UNION ALL SELECT 0, kind FROM (SELECT kind FROM paused_kinds ORDER BY kind LIMIT ?) AS paused"
+	"UNION ALL SELECT 0, kind, 0 FROM (SELECT kind FROM paused_kinds ORDER BY kind LIMIT ?) AS paused " +
+	"UNION ALL SELECT 0, '', muted FROM " +
+	"(SELECT sum(n) AS muted FROM failures WHERE " + mutedNow + ") AS muted WHERE muted > 0"

@@ -21,19 +21,27 @@ func failWith(t *testing.T, store *Store, text string) app.ProcessRun {
 
 func failures(t *testing.T, store *Store) app.Failures {
 	t.Helper()
-	all, err := store.Failures(ctx)
+	all, err := store.Failures(ctx, app.MostRuns)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return all
 }
 
+// addGroups adds failure groups that failed last at a time and have so many runs each.
+func addGroups(t *testing.T, store *Store, groups, runs int, lastAt time.Time) {
+	t.Helper()
+	change(t, store.options.Path, fmt.Sprintf(`WITH RECURSIVE n (i) AS
+			(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+		INSERT INTO failures (kind, pattern, example, first_at, last_at, n)
+			SELECT 'x', 'error ' || i, '', 1, %d, %d FROM n`, groups, lastAt.UnixMilli(), runs))
+}
+
 func TestFailures_ShareOneGroupAboveLimit(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
 	known := failWith(t, store, "known")
-	change(t, store.options.Path, fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
-		INSERT INTO failures (kind, pattern, example, first_at, last_at, n) SELECT 'x', 'error ' || i, '', 1, %d, 1 FROM n`, query.MaxFailureGroups-1, time.Now().UnixMilli()))
+	addGroups(t, store, query.MaxFailureGroups-1, 1, time.Now())
 	if run := failWith(t, store, "known"); run.Failure != known.Failure {
 		t.Errorf("what is known is %d and was %d", run.Failure, known.Failure)
 	}
@@ -60,10 +68,11 @@ func TestFailures_WithoutRunsArePruned(t *testing.T) {
 	if err := store.Delete(ctx, gone.ID); err != nil {
 		t.Fatal(err)
 	}
+	const day = 24 * time.Hour
 	for _, step := range []struct {
 		later                  time.Duration
 		failures, hours, shown int
-	}{{0, 2, 2, 1}, {23 * time.Hour, 2, 2, 1}, {2 * time.Hour, 1, 0, 1}} {
+	}{{0, 2, 2, 1}, {23 * time.Hour, 2, 2, 1}, {2 * time.Hour, 2, 0, 1}, {88 * day, 2, 0, 1}, {day, 1, 0, 1}} {
 		clock.advance(step.later)
 		if err := store.pruneFailures(ctx); err != nil {
 			t.Fatal(err)
@@ -76,6 +85,52 @@ func TestFailures_WithoutRunsArePruned(t *testing.T) {
 	}
 	if again := failWith(t, store, "kept"); again.Failure != kept.Failure {
 		t.Errorf("it was %d and is %d", kept.Failure, again.Failure)
+	}
+}
+
+func TestFailures_KeepNotesAndMutes(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	store := newStore(t, Options{Now: clock.now})
+	noted, muted := failWith(t, store, "noted"), failWith(t, store, "muted")
+	until := clock.now().Add(200 * 24 * time.Hour)
+	if _, err := store.AnnotateFailure(ctx, noted.Failure, "INC-42"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.MuteFailure(ctx, muted.Failure, until); err != nil {
+		t.Fatal(err)
+	}
+	for _, run := range []app.ProcessRun{noted, muted} {
+		if err := store.Delete(ctx, run.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []int{2, 1} { // the mute ends, the note does not
+		clock.advance(199 * 24 * time.Hour)
+		if err := store.pruneFailures(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if n := rowsIn(t, store, "failures"); n != want {
+			t.Errorf("%d groups are kept, want %d", n, want)
+		}
+	}
+}
+
+// Many groups without runs must not fill the table, or new errors would share a group.
+func TestFailures_WithoutRunsMakeRoom(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	store := newStore(t, Options{Now: clock.now})
+	const groups = query.MaxFailureGroups - 1
+	addGroups(t, store, groups, 0, clock.now())
+	for _, want := range []int{groups, 0} {
+		if err := store.pruneFailures(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if n := rowsIn(t, store, "failures"); n != want {
+			t.Errorf("%d groups are kept, want %d", n, want)
+		}
+		clock.advance(24*time.Hour + time.Millisecond)
 	}
 }
 

@@ -99,7 +99,7 @@ func (tx *transaction) apply(current app.ProcessRun, apply transition) (app.Proc
 // of the transaction.
 func (tx *transaction) save(before, run app.ProcessRun, note string) (err error) {
 	if run.Status == app.Failed {
-		run.Failure, err = query.FindOrAddGroup(tx, run)
+		run.Failure, err = query.FailRun(tx, run)
 		if err != nil {
 			return err
 		}

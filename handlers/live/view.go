@@ -212,9 +212,11 @@ func sameState(a, b app.ProcessRun) bool {
 
 func sameRun(a, b app.ProcessRun) bool { return a.ID == b.ID }
 
-// sameSurroundings reports whether two pages of a list have the same links, search cursor and match count.
+// sameSurroundings reports whether two pages of a list have the same links, search cursor, match count and
+// note.
 func sameSurroundings(a, b app.Page) bool {
 	return a.HasOlder == b.HasOlder && a.HasNewer == b.HasNewer && a.SearchCursor == b.SearchCursor &&
+		a.Failure.Triage == b.Failure.Triage &&
 		a.MatchCount == b.MatchCount && a.MatchCountCapped == b.MatchCountCapped
 }
 

@@ -1,0 +1,94 @@
+package dbtest
+
+import (
+	"testing"
+	"time"
+
+	"runboard/app"
+)
+
+// testRecurrence tests that a group that had been resolved says so when it fails again.
+func testRecurrence(t *testing.T, subject Subject) {
+	const day = 24 * time.Hour
+	t.Run("after a day without failures", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		group, before := f.fails("no ink for 7").Failure, f.clock.Now()
+		f.clock.Advance(day - time.Millisecond)
+		f.fails("no ink for 8")
+		f.recurs(group, app.Recurrence{})
+		before = f.clock.Now()
+		f.clock.Advance(12 * day)
+		f.fails("no ink for 9")
+		again := app.Recurrence{At: f.clock.Now(), QuietSince: before}
+		f.recurs(group, again)
+		f.clock.Advance(day - time.Millisecond)
+		f.recurs(group, again)
+		f.clock.Advance(time.Millisecond)
+		f.recurs(group, app.Recurrence{})
+	})
+	t.Run("after its last run was retried or deleted", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		first, before := f.fails("no ink for 7"), f.clock.Now()
+		f.clock.Advance(time.Hour)
+		retried, err := f.store.Retry(ctx, first.ID)
+		f.ok(err)
+		f.finish(f.start(retried), app.Outcome{Status: app.Failed, Error: "no ink for 7"})
+		again := app.Recurrence{At: f.clock.Now(), QuietSince: before}
+		f.recurs(first.Failure, again)
+
+		f.clock.Advance(time.Minute) // a shorter pause is no news
+		f.ok(f.store.Delete(ctx, first.ID))
+		f.fails("no ink for 8")
+		f.recurs(first.Failure, again)
+	})
+	t.Run("after a bulk retry", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, subject)
+		group := f.fails("no ink for 1").Failure
+		f.fails("no ink for 2")
+		before := f.clock.Now()
+		f.clock.Advance(time.Hour)
+		f.advanceAll(f.startBulk(app.BulkAction{Operation: app.BulkRetry,
+			Filter: app.Filter{Failure: group}}, app.BulkPreview{Runs: 2}))
+		for _, run := range f.waiting(2) {
+			f.finish(f.start(run), app.Outcome{Status: app.Failed, Error: "no ink for 3"})
+			f.clock.Advance(time.Second)
+		}
+		f.recurs(group, app.Recurrence{At: before.Add(time.Hour), QuietSince: before})
+	})
+	if subject.Reopen == nil {
+		return
+	}
+	t.Run("by runs that a crash has interrupted", func(t *testing.T) {
+		t.Parallel()
+		f := openWith(t, subject, Settings{MaxCrashes: 1})
+		var failed app.ProcessRun
+		var before time.Time
+		for range 2 {
+			before = f.clock.Now()
+			run, other := f.in(app.Started), f.in(app.Started)
+			f.clock.Advance(2 * day)
+			f.store = subject.Reopen(t, f.store)
+			failed = f.get(run.ID)
+			if other := f.get(other.ID); failed.Failure == 0 || other.Failure != failed.Failure {
+				t.Fatalf("the runs are %+v and %+v", failed, other)
+			}
+		}
+		f.recurs(failed.Failure, app.Recurrence{At: before.Add(2 * day), QuietSince: before})
+	})
+}
+
+// recurs fails unless a group has a recurrence wherever it is read.
+func (f fixture) recurs(id int64, want app.Recurrence) {
+	f.Helper()
+	if got := f.group(id).Recurrence; got != want {
+		f.Fatalf("the recurrence is %+v, want %+v", got, want)
+	}
+	for _, group := range f.failures(app.MostRuns).Failures {
+		if group.ID == id && group.Recurrence != want {
+			f.Fatalf("in the list, the recurrence is %+v, want %+v", group.Recurrence, want)
+		}
+	}
+}
