@@ -1,7 +1,6 @@
 package templates
 
 import (
-	"cmp"
 	"fmt"
 	"strconv"
 	"time"
@@ -25,6 +24,7 @@ type failureGroup struct {
 	Runs, ListPath        string // "12 runs", and the list of them
 	RetryLabel, RetryPath string // the preview for retrying all of them
 	Last, First           failureTime
+	Note                  *failureNote
 	Description           string // of the sparkline, for screen readers
 	Bars                  []hourBar
 }
@@ -75,12 +75,10 @@ func (t *Templates) failureGroup(failure app.Failure, now time.Time) failureGrou
 		ElementID: groupID(failure.ID), Example: visible(failure.Example),
 		Runs: plural(failure.Runs, "run", "runs"), ListPath: QueryPath(query),
 		RetryLabel: "Retry…", RetryPath: withQuery(BulkPath, query) + "&operation=retry&scope=all",
-		Last:        newFailureTime(failure.LastAt, now),
+		Last: newFailureTime(failure.LastAt, now), Note: newFailureNote(failure),
 		Description: describeHours(failure.Hours), Bars: hourBars(failure.Hours),
 	}
-	line, _ := errorLine(failure.Pattern)
-	group.Line = cmp.Or(visible(line), noOutput)
-	group.Exit, _ = exitCode(failure.Example)
+	group.Line, group.Exit = failureLine(failure)
 	if failure.Runs > 1 {
 		group.RetryLabel = "Retry all " + grouped(failure.Runs) + "…"
 	}

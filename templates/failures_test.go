@@ -20,7 +20,8 @@ func someFailures() app.Failures {
 	ink.Hours[app.FailureHours-1], ink.Hours[app.FailureHours-3] = 4, 16
 	jam := app.Failure{ID: 4, Kind: "mail", Pattern: "paper jam", Example: "paper jam", Runs: 1,
 		FirstAt: before(72 * time.Hour), LastAt: before(72 * time.Hour)}
-	return app.Failures{Failures: []app.Failure{ink, jam}, Groups: 5, Runs: 1240}
+	totals := app.FailureTotals{Groups: 5, Runs: 1240}
+	return app.Failures{Failures: []app.Failure{ink, jam}, FailureTotals: totals}
 }
 
 func TestFailures_Golden(t *testing.T) {

@@ -63,6 +63,12 @@ func ComparePath(run, other int64) string { return RunPath(run) + "/compare/" + 
 // runCommandPath returns the path to POST command to, which is "cancel", "retry" or "delete".
 func runCommandPath(run int64, command string) string { return RunPath(run) + "/" + command }
 
+// failureCommandPath returns the path to POST command to, which is "note", "mute" or "unmute". GET returns the
+// form for a note or a mute.
+func failureCommandPath(failure int64, command string) string {
+	return FailuresPath + "/" + decimal(failure) + "/" + command
+}
+
 // logPath returns the path of a run's log.
 func logPath(run int64) string { return RunPath(run) + "/log" }
 
