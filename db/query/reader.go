@@ -105,9 +105,9 @@ func (r *Reader) Run(ctx context.Context, id int64) (page app.RunPage, err error
 			Run: id, Offset: math.MaxInt64, Backwards: true, Bytes: app.TailBytes, Lines: app.TailLines,
 		})
 		page.MedianDuration = s.medianDuration(page.Run.Kind)
-		page.Similar = s.failure(page.Run.Failure).Runs
 		page.LastSuccess = s.lastSuccess(page.Run)
 		page.Failure = s.failure(page.Run.Failure)
+		page.Similar = page.Failure.Runs
 		page.Overview = s.overview()
 		page.Position = s.position(page.Run, page.Counts[app.Started])
 	})
