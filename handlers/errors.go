@@ -3,7 +3,6 @@ package handlers
 import (
 	"crypto/rand"
 	"errors"
-	"net/http"
 	"runtime/debug"
 
 	"github.com/gofiber/fiber/v2"
@@ -69,7 +68,21 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 		c.Set("HX-Reswap", "innerHTML ignoreTitle:true")
 		c.Set("HX-Push-Url", "false")
 	}
-	return sendHTML(c)(s.Templates.Error(http.StatusText(status), message))
+	return sendHTML(c)(s.Templates.Error(templates.ErrorPage{
+		Status: status, Message: message, Run: runOfConflict(c, status),
+	}))
+}
+
+// runOfConflict returns the run whose status does not allow what was asked, or 0.
+func runOfConflict(c *fiber.Ctx, status int) int64 {
+	if status != fiber.StatusConflict {
+		return 0
+	}
+	run, err := parseID(c)
+	if err != nil {
+		return 0
+	}
+	return run
 }
 
 // toHTTP returns the status, code and message for an error. An internal error is logged, and its message

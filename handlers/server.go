@@ -155,6 +155,7 @@ func (s *Server) route() {
 	runs.Get("", s.listRuns)
 	runs.Post("", s.limitPosts, s.createRuns)
 	runs.Get("/live", s.sockets.handle(s.listView))
+	runs.Get("/overview/live", s.sockets.handle(pageView(overviewView{})))
 	runs.Get("/failures", s.showFailures)
 	runs.Get("/failures/live", s.sockets.handle(findFailuresView))
 	runs.Get("/failures/:id/note", s.showNoteForm)

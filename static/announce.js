@@ -34,6 +34,6 @@ onSwap(announceStatus);
 
 // The number of runs that a search has found stands above the list.
 onSwap(({ isResponse, source }) => {
-  if (!isResponse || !source?.matches?.(".search, .search *")) return;
+  if (!isResponse || !source?.matches?.(`.search, .search *, #${ids.find}`)) return;
   announce(find(ids.matches).textContent || "All runs are shown.");
 });

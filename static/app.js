@@ -1,5 +1,6 @@
 // The scripts of the pages. Without them the pages still work, by reload.
 import "./connection.js";
+import "./notices.js";
 import "./requests.js";
 import "./cells.js";
 import "./announce.js";

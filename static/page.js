@@ -12,6 +12,7 @@ export const ids = {
   connection: "connection",
   deleted: "deleted",
   heartbeat: "heartbeat",
+  find: "find",
   findKind: "find_kind",
   help: "help",
   kinds: "kinds",

@@ -24,7 +24,7 @@ const Prefix = "/static/"
 
 // "npm ci" installs the third-party files, see the Makefile. Do not edit them.
 //
-//go:embed *.js app.css favicon.svg
+//go:embed *.js css favicon.svg touch-icon.png
 //go:embed node_modules/@picocss/pico/css/pico.min.css
 //go:embed node_modules/htmx.org/dist/htmx.min.js node_modules/htmx.org/dist/ext/hx-ws.min.js
 var files embed.FS
@@ -37,11 +37,37 @@ var Notices string
 // sources maps the names of files that templates and scripts use to embedded files. Scripts have their own
 // names.
 var sources = map[string]string{
-	"app.css":     "app.css",
-	"favicon.svg": "favicon.svg",
-	"pico.css":    "node_modules/@picocss/pico/css/pico.min.css",
-	"htmx.js":     "node_modules/htmx.org/dist/htmx.min.js",
-	"hx-ws.js":    "node_modules/htmx.org/dist/ext/hx-ws.min.js",
+	"favicon.svg":    "favicon.svg",
+	"touch-icon.png": "touch-icon.png",
+	"htmx.js":        "node_modules/htmx.org/dist/htmx.min.js",
+	"hx-ws.js":       "node_modules/htmx.org/dist/ext/hx-ws.min.js",
+}
+
+// reset is the style sheet that ours build on. It becomes a layer of app.css, which makes it weaker than every
+// rule of ours, whatever their selectors.
+const reset = "node_modules/@picocss/pico/css/pico.min.css"
+
+// styles are our style sheets, in the order in which app.css has them.
+var styles = []string{
+	"base", "shell", "board", "run", "log", "kinds", "failures", "statistics",
+}
+
+// styleSheet returns app.css: a single file, so that a first visit takes a single request.
+func styleSheet() ([]byte, error) {
+	content, err := files.ReadFile(reset)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "@layer reset{%s}\n", bytes.TrimPrefix(content, []byte(`@charset "UTF-8";`)))
+	for _, name := range styles {
+		content, err := files.ReadFile("css/" + name + ".css")
+		if err != nil {
+			return nil, err
+		}
+		out.Write(content)
+	}
+	return out.Bytes(), nil
 }
 
 // importPattern matches the import of another script.
@@ -50,6 +76,7 @@ var importPattern = regexp.MustCompile(`"\./([a-z]+\.js)"`)
 var contentTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
 	".js":  "text/javascript; charset=utf-8",
+	".png": "image/png",
 	".svg": "image/svg+xml",
 }
 
@@ -75,6 +102,9 @@ func Load() (*Assets, error) {
 			return nil, err
 		}
 	}
+	if err := assets.add("app.css"); err != nil {
+		return nil, err
+	}
 	// The other scripts are its imports.
 	return assets, assets.add("app.js")
 }
@@ -85,7 +115,7 @@ func (a *Assets) add(name string) error {
 	if _, added := a.paths[name]; added {
 		return nil
 	}
-	content, err := files.ReadFile(cmp.Or(sources[name], name))
+	content, err := read(name)
 	if err != nil {
 		return fmt.Errorf("static: %w", err)
 	}
@@ -106,6 +136,14 @@ func (a *Assets) add(name string) error {
 	a.paths[name] = hashed
 	a.files[hashed] = file
 	return nil
+}
+
+// read returns the content of the file that templates and scripts call name.
+func read(name string) ([]byte, error) {
+	if name == "app.css" {
+		return styleSheet()
+	}
+	return files.ReadFile(cmp.Or(sources[name], name))
 }
 
 func newFile(extension string, content []byte) (*File, error) {

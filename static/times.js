@@ -1,6 +1,7 @@
 // Relative times, such as "5 s ago". They are updated every second, in the words of the server
 // (templates/format.go).
 import { serverNow } from "./clock.js";
+import { onBeforeSwap } from "./events.js";
 import { isLive, isPaused, setText } from "./page.js";
 
 function roughDuration(seconds) {
@@ -42,9 +43,39 @@ function update() {
 }
 setInterval(update, 1000);
 
+// Clock times. The server writes them in UTC; the page shows them in the zone of the reader, with UTC in the
+// title.
+const zoned = (options) => new Intl.DateTimeFormat("en-GB", options);
+const clockTime = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
+const date = { day: "numeric", month: "short", year: "numeric" };
+const clocks = { // by data-clock
+  minute: zoned({ hour: "2-digit", minute: "2-digit" }),
+  time: zoned(clockTime),
+  exact: zoned({ ...clockTime, fractionalSecondDigits: 3 }),
+  day: zoned({ day: "numeric", month: "short" }),
+  date: zoned({ ...date, ...clockTime }),
+};
+const inUTC = (time) => `${zoned({ ...date, ...clockTime, timeZone: "UTC" }).format(time)} UTC`;
+
+function showInZone(root) {
+  for (const time of root.querySelectorAll("time[data-clock]")) {
+    const at = new Date(time.dateTime);
+    setText(time, clocks[time.dataset.clock].format(at));
+    time.title = inUTC(at);
+  }
+}
+showInZone(document);
+onBeforeSwap(({ tasks }) => {
+  for (const { fragment } of tasks) {
+    if (fragment?.querySelectorAll) showInZone(fragment);
+  }
+});
+
 // The pointer over a rough time shows the exact one. The server does not send it, because every frame would
 // be larger.
 document.addEventListener("mouseover", ({ target }) => {
-  const time = target.closest("time[data-relative=ago]:not([title])");
-  if (time) time.title = new Date(time.dateTime).toUTCString().replace("GMT", "UTC");
+  const time = target.closest("time[data-relative]:not([title])");
+  if (!time) return;
+  const at = new Date(time.dateTime);
+  time.title = `${clocks.date.format(at)} (${inUTC(at)})`;
 });

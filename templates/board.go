@@ -57,6 +57,8 @@ type downloads struct{ Runs, CSV, NDJSON string }
 func (t *Templates) Board(page app.Page, key string) ([]byte, error) {
 	view := boardPage{Layout: t.layout(title(page.Query)), Live: t.live(page)}
 	view.Layout.OnRuns = true
+	view.Layout.Failed = view.Live.Overview.Failed
+	view.Layout.Find = newFindForm(page.Query.Filter)
 	kinds := t.kinds.Kinds()
 	if len(kinds) == 1 {
 		view.Form = newKindForm(KindForm{Kind: kinds[0], Key: key})
@@ -243,6 +245,7 @@ func patternText(pattern string) string {
 
 // overview is the view model of the numbers of all runs.
 type overview struct {
+	Failed           string  // number of failed runs for the navigation
 	Counts           []count // all runs, then the runs in each status
 	Recent, Finished string  // number of newest runs, and how many of them have finished; "" without runs
 	Unhandled        string  // warning about waiting runs without a worker, or ""
@@ -275,7 +278,7 @@ type count struct{ ElementID, Runs string }
 
 func (t *Templates) overview(from app.Overview) overview {
 	view := overview{
-		Counts: newCounts(from.Counts), Unhandled: unhandledWarning(from.Unhandled),
+		Failed: failedText(from.Counts), Counts: newCounts(from.Counts), Unhandled: unhandledWarning(from.Unhandled),
 		Paused: t.paused(from.Paused),
 	}
 	if from.Recent > 0 {

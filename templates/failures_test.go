@@ -35,7 +35,7 @@ func TestFailures_Golden(t *testing.T) {
 func TestSparkline_HasADescription(t *testing.T) {
 	t.Parallel()
 	root := parsePage(t, must(t)(newTemplates(t).Failures(someFailures())))
-	sparklines := elements(root, named("svg"))
+	sparklines := elements(byID(t, root, "failures"), named("svg"))
 	if len(sparklines) != 2 {
 		t.Fatalf("%d sparklines, want 2", len(sparklines))
 	}
@@ -82,8 +82,8 @@ func TestBoard_NamesTheErrorOfItsFilter(t *testing.T) {
 			kept++
 		}
 	}
-	if kept != 2 { // the filter form and the form for bulk actions
-		t.Errorf("%d forms keep the failure, want 2", kept)
+	if kept != 3 { // the search, the filter form and the form for bulk actions
+		t.Errorf("%d forms keep the failure, want 3", kept)
 	}
 	failed := app.ProcessRun{ID: 7, Status: app.Failed, Error: "no ink for 7", Failure: 3, Version: 3}
 	run := app.RunPage{Run: failed}

@@ -50,6 +50,7 @@ func parts(t *testing.T, frame string) (found []string) {
 
 // overviewParts are the parts of every frame that show the state of the whole board.
 var overviewParts = []string{
+	"#nav_failed: b#nav_failed",
 	"#count_all: b#count_all",
 	"#count_created: b#count_created", "#count_started: b#count_started",
 	"#count_completed: b#count_completed",

@@ -33,7 +33,8 @@ func shapesOf(t *testing.T, tmpl *templates.Templates, kind, message string) (al
 		runs[i].Kind, runs[i].Error = kind, message
 	}
 	page := app.Page{Runs: runs, Overview: overview}
-	for _, text := range []string{render(tmpl.Board(page, message)), render(tmpl.Error(kind, message))} {
+	refusal := templates.ErrorPage{Status: 409, Message: message, Run: 7}
+	for _, text := range []string{render(tmpl.Board(page, message)), render(tmpl.Error(refusal))} {
 		all = append(all, shape(parsePage(t, text))...)
 	}
 	for _, text := range []string{

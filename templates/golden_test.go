@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"runboard/app"
+	"runboard/templates"
 )
 
 func TestBoard_Golden(t *testing.T) {
@@ -105,7 +106,7 @@ func TestFragments_Golden(t *testing.T) {
 		"notice":       render(tmpl.Notice("The count must be <1 to 1000>.")),
 		"started_one":  render(tmpl.Started(app.Batch{First: 7, Count: 1}, "key-2")),
 		"started_many": render(tmpl.Started(app.Batch{First: 7, Count: 10}, "key-2")),
-		"error":        render(tmpl.Error("Not found", "There is no run <7>.")),
+		"error":        render(tmpl.Error(templates.ErrorPage{Status: 404, Message: "There is no run <7>."})),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

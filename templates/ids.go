@@ -18,6 +18,10 @@ const (
 // fixedIDs has the ids of elements that a page has once, by the names that templates use. Frames, styles,
 // scripts and htmx targets refer to them.
 var fixedIDs = map[string]string{
+	"main":             "main",              // what the page is about, below the header
+	"navFailed":        "nav_failed",        // number of failed runs in the navigation
+	"find":             "find",              // search form in the header
+	"searchText":       "search_text",       // its field
 	"live":             "live",              // the live region, which owns the socket
 	"start":            StartID,             // form that starts runs
 	"starter":          "starter",           // start form and preview

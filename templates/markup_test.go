@@ -26,6 +26,7 @@ func pages(t testing.TB) map[string]*html.Node {
 	kinds, overviews := hostileKinds()
 	form := hostileForm(kinds[0])
 	confirmation := hostileConfirmation(kinds[0])
+	refusal := templates.ErrorPage{Status: 404, Message: "<script>alert(1)</script>"}
 	return map[string]*html.Node{
 		"the kinds":       parsePage(t, render(tmpl.Kinds(kinds, overviews))),
 		"the kinds frame": parseFragment(t, render(tmpl.KindsFrame(kinds, overviews))),
@@ -37,7 +38,7 @@ func pages(t testing.TB) map[string]*html.Node {
 		"the board":       parsePage(t, render(tmpl.Board(page, `k" autofocus onfocus="alert(1)`))),
 		"the empty board": parsePage(t, render(tmpl.Board(app.Page{}, ""))),
 		"a run's page":    parsePage(t, render(tmpl.Run(app.RunPage{Run: hostile}))),
-		"the error page":  parsePage(t, render(tmpl.Error("</title><script>", "<script>alert(1)</script>"))),
+		"the error page":  parsePage(t, render(tmpl.Error(refusal))),
 		"the notice":      parseFragment(t, render(tmpl.Notice("<script>alert(1)</script>"))),
 		"started": parseFragment(t,
 			render(tmpl.Started(app.Batch{First: 1, Count: 2}, `"><script>`))),
@@ -147,8 +148,8 @@ func TestBoard_HasTheElementsOfTheContract(t *testing.T) {
 func TestBoard_StartsRunsWithoutScripts(t *testing.T) {
 	t.Parallel()
 	root := parsePage(t, must(t)(newTemplates(t).Board(app.Page{}, "key-1")))
-	forms := elements(root, named("form"))
-	if len(forms) != 6 || attribute(forms[0], "method") != "post" ||
+	forms := elements(byID(t, root, "main"), named("form"))
+	if len(forms) != 4 || attribute(forms[0], "method") != "post" ||
 		attribute(forms[0], "action") != "/process_runs" {
 		t.Fatalf("%d forms, the first is %s", len(forms), markup(t, forms[0]))
 	}
@@ -291,7 +292,7 @@ func TestPages_CarryTheirTimes(t *testing.T) {
 		"the board":      must(t)(tmpl.Board(mixedPage(), "key-1")),
 		"a run's page":   must(t)(tmpl.Run(app.RunPage{Run: samples["started"]})),
 		"the statistics": must(t)(tmpl.Statistics(busyStatistics())),
-		"the error page": must(t)(tmpl.Error("Not found", "There is no run.")),
+		"the error page": must(t)(tmpl.Error(templates.ErrorPage{Status: 404, Message: "There is no run."})),
 	} {
 		times := elements(parsePage(t, rendered),
 			func(node *html.Node) bool { return attribute(node, "name") == "server-time" })

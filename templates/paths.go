@@ -18,6 +18,9 @@ const FailuresPath = ListPath + "/failures"
 // StatisticsPath is the path of the statistics page.
 const StatisticsPath = ListPath + "/statistics"
 
+// TimelinePath is the path of the timeline.
+const TimelinePath = ListPath + "/timeline"
+
 // KindsPath is the path of the list of kinds.
 const KindsPath = "/kinds"
 
@@ -91,7 +94,7 @@ const BulkPath = ListPath + "/bulk"
 func fixedPath(name string) (string, error) {
 	paths := map[string]string{
 		"list": ListPath, "failures": FailuresPath, "statistics": StatisticsPath, "bulk": BulkPath,
-		"kinds": KindsPath,
+		"kinds": KindsPath, "timeline": TimelinePath,
 	}
 	if path, known := paths[name]; known {
 		return path, nil

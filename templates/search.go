@@ -61,6 +61,14 @@ type option struct {
 	Selected    bool
 }
 
+// newFindForm returns the search in the header of a list.
+func newFindForm(filter app.Filter) findForm {
+	form := findForm{Swaps: true, Text: filter.Text}
+	filter.Text = ""
+	form.Fields = FilterFields(filter)
+	return form
+}
+
 func (t *Templates) search(filter app.Filter) searchForm {
 	form := searchForm{Text: filter.Text}
 	if filter.Filtered {

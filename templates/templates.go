@@ -12,6 +12,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -100,12 +101,29 @@ type layout struct {
 	Title      string
 	ServerTime string // in ms since 1970
 	Draining   bool
+	Failed     string // number of failed runs, or "" if there are none or the page does not know
+	Find       findForm
 	// The page is the target of this link.
-	OnRuns, OnKinds, OnFailures, OnStatistics bool
+	OnRuns, OnKinds, OnFailures, OnStatistics, OnTimeline bool
+}
+
+// findForm is the view model of the search in the header.
+type findForm struct {
+	Swaps  bool    // the page is a list, whose live region the search swaps
+	Fields []field // the other filters of the list
+	Text   string
 }
 
 func (t *Templates) layout(title string) layout {
 	return layout{Title: title, ServerTime: millis(t.now()), Draining: t.draining.Load()}
+}
+
+// failedText returns the number of failed runs for the navigation, which shows no zero.
+func failedText(counts app.Counts) string {
+	if counts[app.Failed] == 0 {
+		return ""
+	}
+	return grouped(counts[app.Failed])
 }
 
 // Started renders the notice that batch has been created. key is a new idempotency key for the start form:
@@ -133,12 +151,55 @@ func (t *Templates) Success(message string, run app.ProcessRun) ([]byte, error) 
 		struct{ Message, Run, Version string }{message, decimal(run.ID), decimal(run.Version)})
 }
 
+// ErrorPage is the content of an error page.
+type ErrorPage struct {
+	Status  int    // of HTTP
+	Message string // a sentence for the person
+	Run     int64  // the run that the request was about, if it exists; else 0
+}
+
+// errorTexts are the title of an error page and what the user can do. HTTP's own words mean nothing to most
+// people.
+var errorTexts = map[int]struct{ title, advice string }{
+	http.StatusBadRequest:          {"That address does not work", ""},
+	http.StatusUnauthorized:        {"Please sign in", ""},
+	http.StatusForbidden:           {"Not allowed", "Open the page here and try again."},
+	http.StatusNotFound:            {"Page not found", "It may have been deleted, or the address is wrong."},
+	http.StatusMethodNotAllowed:    {"Not possible here", ""},
+	http.StatusConflict:            {"That is not possible now", "The run has changed meanwhile."},
+	http.StatusUnprocessableEntity: {"Please check what you entered", "Go back, correct it and send it again."},
+	http.StatusTooManyRequests:     {"Too many requests", "Wait a moment and try again."},
+	http.StatusInternalServerError: {"Something went wrong", ""},
+	http.StatusServiceUnavailable:  {"Not available right now", "Nothing was changed. Reload to try again."},
+}
+
 // Error renders an error page.
-func (t *Templates) Error(title, message string) ([]byte, error) {
-	return t.render("error", struct {
-		Layout  layout
-		Message string
-	}{t.layout(title), message})
+func (t *Templates) Error(page ErrorPage) ([]byte, error) {
+	texts, known := errorTexts[page.Status]
+	if !known {
+		texts.title = http.StatusText(page.Status)
+	}
+	view := struct {
+		Layout                layout
+		Code, Message, Advice string
+		Run                   runLink
+	}{
+		Layout: t.layout(texts.title), Code: decimal(int64(page.Status)), Message: page.Message,
+		Advice: texts.advice,
+	}
+	if page.Run > 0 {
+		view.Run = runLink{RunPath(page.Run), "Run #" + decimal(page.Run)}
+	}
+	return t.render("error", view)
+}
+
+// runLink is the view model of a link to a run. Without a Path there is none.
+type runLink struct{ Path, Text string }
+
+// OverviewFrame renders what the header shows about all runs, for the socket of a page that shows nothing
+// else that is live.
+func (t *Templates) OverviewFrame(overview app.Overview) ([]byte, error) {
+	return t.render("header_frame", failedText(overview.Counts))
 }
 
 // Heartbeat renders the heartbeat frame. at is the time of the server.

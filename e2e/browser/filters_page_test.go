@@ -17,7 +17,7 @@ func TestFilter_ListIsLive(t *testing.T) {
 	tab := openTab(t, p.URL+"/process_runs")
 	tab.untilLive()
 	tab.do(chromedp.SetValue(chromedp.CSS("#search_text"), "disk full"))
-	tab.click(".search button")
+	tab.submitSearch()
 	tab.untilSocket("/process_runs/live?q=disk+full")
 	tab.until("the address has the search", `location.search === "?q=disk+full"`)
 	e.POST("/process_runs").WithFormField("count", 3).WithFormField("kind", "gate").Expect().
@@ -64,7 +64,7 @@ func TestFilter_FailedRequestKeepsThePage(t *testing.T) {
 	tab.untilLive()
 	evaluate[bool](tab,
 		`((field) => (field.removeAttribute("maxlength"), field.value = "q".repeat(300), true))(document.getElementById("search_text"))`)
-	tab.click(".search button")
+	tab.submitSearch()
 	tab.until("the notice appears",
 		`document.getElementById("notice").textContent.trim() === "The search text is at most 200 bytes of text."`)
 	tab.untilRows(3)

@@ -331,6 +331,12 @@ func (p *tab) click(selector string) {
 	p.do(chromedp.Click(chromedp.CSS(selector)))
 }
 
+// submitSearch sends the search in the header as the Enter key does.
+func (p *tab) submitSearch() {
+	p.t.Helper()
+	evaluate[bool](p, `document.getElementById("find").requestSubmit(), true`)
+}
+
 // press presses a key, or several in order.
 func (p *tab) press(key string) {
 	p.t.Helper()

@@ -205,7 +205,7 @@ func TestLatency_MovesNothingAndFits(t *testing.T) {
 	e := harness.NewExpect(t, p)
 	harness.StartRuns(e, 110) // so that no count gains a digit, which would move the layout
 	harness.WaitUntilDone(t, e)
-	const places = `JSON.stringify([...document.querySelectorAll(".top > :not(#latency), h1, #process_runs")]
+	const places = `JSON.stringify([...document.querySelectorAll(".top :not(#latency), h1, #process_runs")]
 		.map((one) => [one.getBoundingClientRect().x, one.getBoundingClientRect().y]))`
 	for _, width := range []int64{1000, 320} {
 		tab := openTab(t, p.URL+"/process_runs", chromedp.EmulateViewport(width, 700))

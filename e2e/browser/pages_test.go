@@ -146,7 +146,7 @@ func TestRunPage_UnknownRunLinksBack(t *testing.T) {
 	if response.Status != 404 {
 		t.Errorf("the status is %d", response.Status)
 	}
-	p.until("the page reports it", `document.querySelector("main p").innerText.startsWith("There is no")`)
+	p.until("the page reports it", `document.getElementById("message").innerText.startsWith("There is no")`)
 	p.follow("main a")
 	p.untilLive()
 	p.untilTrue(b, "/process_runs")
@@ -164,10 +164,11 @@ func TestKeyboard_ReachesEverything(t *testing.T) {
 	p := openTab(t, b.URL+"/process_runs")
 	p.untilLive()
 	p.untilTrue(b, "/process_runs")
-	wanted := []string{"Runboard", "Runs", "Start", "Failures", "Statistics", "help", "count", "Start 10 processes",
+	wanted := []string{"Skip to content", "Runboard", "Runs", "Start", "Failures\n30", "Statistics", "Timeline",
+		"search_text", "help", "count", "Start 10 processes",
 		"filter_all", "filter_created", "filter_started",
-		"filter_completed", "filter_failed", "filter_cancelled", "search_text", "search_since",
-		"search_until", "Search", "pause", "select_all"}
+		"filter_completed", "filter_failed", "filter_cancelled", "search_since",
+		"search_until", "Apply", "pause", "select_all"}
 	for id := 30; id > 5; id-- {
 		wanted = append(wanted, "id", fmt.Sprintf("#%d", id), "Retry")
 	}

@@ -38,7 +38,7 @@ func TestSearch_ExplainsSymbols(t *testing.T) {
 	tab.expectProblems("400")
 	tab.untilLive()
 	tab.do(chromedp.SetValue(chromedp.CSS("#search_text"), "🙂"))
-	tab.click(".search button")
+	tab.submitSearch()
 	tab.until("the notice appears",
 		fmt.Sprintf(`document.getElementById("notice").textContent.trim() === %q`, harness.NothingToSearch))
 	tab.untilRows(2)
