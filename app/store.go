@@ -85,6 +85,9 @@ type Reader interface {
 	// last seconds before it.
 	Statistics(ctx context.Context) (Statistics, error)
 
+	// Timeline returns what runs did in a window of time.
+	Timeline(ctx context.Context, query TimelineQuery) (Timeline, error)
+
 	// Failures returns the failed runs, grouped by error.
 	Failures(ctx context.Context, sort FailureSort) (Failures, error)
 

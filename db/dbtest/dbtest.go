@@ -96,6 +96,7 @@ func Run(t *testing.T, subject Subject) {
 		{"Log", testLog},
 		{"TrimLogs", testTrimLogs},
 		{"Statistics", testStatistics},
+		{"Timeline", testTimeline},
 		{"Notifications", testNotifications},
 		{"Random operations", testRandomOperations},
 	})

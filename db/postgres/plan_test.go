@@ -156,6 +156,7 @@ func TestPlan_ReadsUseIndexes(t *testing.T) {
 	store := filled(t, many)
 	e := newExplaining(store)
 	t.Run("lists", func(t *testing.T) { readsLists(t, e, many) })
+	t.Run("timelines", func(t *testing.T) { readsTimelines(t, e, many) })
 	t.Run("other pages", func(t *testing.T) { readsPages(t, e, many) })
 }
 
@@ -185,6 +186,25 @@ func readsLists(t *testing.T, e *explaining, many int64) {
 			// and each index 550 or more.
 			const most = 500
 			if e := measureReads(t, e, page); e.blocks > most {
+				t.Errorf("for %+v it looks at %d blocks: %s", asked, e.blocks, strings.Join(e.plans, "\n"))
+			}
+		}
+	}
+}
+
+// readsTimelines reads windows in the middle of the runs, of which one finishes each second.
+func readsTimelines(t *testing.T, e *explaining, many int64) {
+	t.Helper()
+	until := app.At(query.FromMillis(1700000000000 + many/2*1000))
+	for _, filter := range []app.Filter{
+		{}, {Kind: kind}, {Kind: "rare"}, {Kind: "none"}, {Filtered: true, Status: app.Failed},
+		{Filtered: true, Status: app.Completed}, {Filtered: true, Status: app.Started},
+	} {
+		for _, span := range app.Spans() {
+			asked := app.TimelineQuery{Span: span, Until: until, Filter: filter}
+			timeline := func(r *query.Reader) error { _, err := r.Timeline(ctx, asked); return err }
+			const most = 2000 // of which 300 runs by id are 1,200
+			if e := measureReads(t, e, timeline); e.blocks > most {
 				t.Errorf("for %+v it looks at %d blocks: %s", asked, e.blocks, strings.Join(e.plans, "\n"))
 			}
 		}

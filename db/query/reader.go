@@ -167,24 +167,33 @@ func (s *snapshot) medianDuration(kind string) time.Duration {
 
 // events returns the history of a run.
 func (s *snapshot) events(run int64) []app.Event {
-	var found []struct {
-		Version int64
-		At      int64
-		Status  app.Status
-		Attempt int
-		Note    string
-		Offset  int64
-	}
-	s.all(&found, `SELECT version, at, status, attempt, note, log_offset AS "offset" FROM run_events
-		WHERE run_id = ? ORDER BY version`, run)
+	var found []eventRow
+	s.all(&found, "SELECT "+eventColumns+" FROM run_events WHERE run_id = ? ORDER BY version", run)
 	events := make([]app.Event, len(found))
 	for i, row := range found {
-		events[i] = app.Event{
-			Version: row.Version, At: FromMillis(row.At),
-			Status: row.Status, Attempt: row.Attempt, Note: row.Note, LogOffset: row.Offset,
-		}
+		events[i] = row.app()
 	}
 	return events
+}
+
+// eventColumns lists the columns of an eventRow.
+const eventColumns = `version, at, status, attempt, note, log_offset AS "offset"`
+
+// eventRow is a row of run_events.
+type eventRow struct {
+	Version int64
+	At      int64
+	Status  app.Status
+	Attempt int
+	Note    string
+	Offset  int64
+}
+
+func (r eventRow) app() app.Event {
+	return app.Event{
+		Version: r.Version, At: FromMillis(r.At), Status: r.Status, Attempt: r.Attempt, Note: r.Note,
+		LogOffset: r.Offset,
+	}
 }
 
 // overview returns the counts and warnings that every page shows.

@@ -14,6 +14,16 @@ var rollupSteps = []struct{ step, keep time.Duration }{
 	{app.DayStep, 48 * time.Hour},
 }
 
+// keptFor returns how long the rows of a step are kept.
+func keptFor(step time.Duration) time.Duration {
+	for _, length := range rollupSteps {
+		if length.step == step {
+			return length.keep
+		}
+	}
+	return 0
+}
+
 // StatsEvent is one change of runs of a kind, for the statistics.
 type StatsEvent struct {
 	Kind string

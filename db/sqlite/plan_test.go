@@ -58,6 +58,18 @@ func TestPlan_ListsUseIndexes(t *testing.T) {
 	wantPlan(t, plan(t, store, query.CancelRequestsSQL), byStatus)
 }
 
+func TestPlan_TimelineUsesIndexByEnd(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	const byEnd = "COVERING INDEX process_runs_by_end (finished_at>? AND finished_at<?)"
+	wantPlan(t, plan(t, store, dialect.EndedSQL(), 1, 2, 301), byEnd)
+	got := plan(t, store, dialect.EndedLaterSQL(), 1, 2000, 1, 301)
+	wantPlan(t, got, "COVERING INDEX process_runs_by_end (finished_at>?)")
+	if !strings.Contains(got, "CO-ROUTINE later") {
+		t.Errorf("the limit should come before the condition: %s", got)
+	}
+}
+
 func TestPlan_FetchDueUsesKindIndex(t *testing.T) {
 	t.Parallel()
 	got := plan(t, newStore(t, Options{}), dueRuns(2), 0, 20, "a", 20, "b", 20)

@@ -1,0 +1,191 @@
+package app
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Lane is a lane of a timeline.
+type Lane struct {
+	Kind string // with LaneKinds
+	Slot int    // with LaneSlots, from 1
+	// Rows are the attempts of the lane. Those in one row do not overlap.
+	Rows [][]Bar
+	Bins []TimelineBin
+	// Others is the number of kinds that Bins sums up, if there are too many.
+	Others int
+}
+
+// maxBinnedKinds is how many kinds have a lane of bins, so that a timeline has at most MaxBars bins.
+const maxBinnedKinds = 9
+
+// LaidOut returns the lanes of the timeline. Bins have lanes by kind whatever the order.
+func (t Timeline) LaidOut() []Lane {
+	switch {
+	case t.Binned():
+		return t.binnedLanes()
+	case t.Query.Lanes == LaneKinds:
+		return t.kindLanes()
+	}
+	var lanes []Lane
+	for i, row := range t.pack(t.Bars) {
+		lanes = append(lanes, Lane{Slot: i + 1, Rows: [][]Bar{row}})
+	}
+	return lanes
+}
+
+func (t Timeline) kindLanes() (lanes []Lane) {
+	kinds := t.barsByKind()
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		lanes = append(lanes, Lane{Kind: kind, Rows: t.pack(kinds[kind])})
+	}
+	return lanes
+}
+
+func (t Timeline) barsByKind() map[string][]Bar {
+	kinds := map[string][]Bar{}
+	for _, bar := range t.Bars {
+		kinds[bar.Run.Kind] = append(kinds[bar.Run.Kind], bar)
+	}
+	return kinds
+}
+
+// pack puts bars, which are sorted by their start, into as few rows as possible: each into the first row
+// whose last one has ended by then.
+func (t Timeline) pack(bars []Bar) (rows [][]Bar) {
+	for _, bar := range bars {
+		free := slices.IndexFunc(rows, func(row []Bar) bool {
+			last := row[len(row)-1]
+			return !last.EndedAt.IsZero() && !last.EndedAt.After(bar.StartedAt)
+		})
+		if free < 0 {
+			rows = append(rows, []Bar{bar})
+			continue
+		}
+		rows[free] = append(rows[free], bar)
+	}
+	return rows
+}
+
+// binnedLanes returns a lane for each of the kinds with the most runs, by name, and one for the others.
+func (t Timeline) binnedLanes() []Lane {
+	kinds := map[string]*Lane{}
+	lane := func(kind string) *Lane {
+		if kinds[kind] == nil {
+			kinds[kind] = &Lane{Kind: kind}
+		}
+		return kinds[kind]
+	}
+	for _, bin := range t.Bins {
+		one := lane(bin.Kind)
+		one.Bins = append(one.Bins, bin)
+	}
+	for kind, bars := range t.barsByKind() {
+		lane(kind).Rows = t.pack(bars)
+	}
+	lanes := slices.SortedFunc(maps.Values(kinds), func(a, b *Lane) int {
+		return cmp.Or(cmp.Compare(b.ended(), a.ended()), strings.Compare(a.Kind, b.Kind))
+	})
+	sorted := make([]Lane, 0, maxBinnedKinds+1)
+	for _, one := range lanes[:min(len(lanes), maxBinnedKinds)] {
+		sorted = append(sorted, *one)
+	}
+	slices.SortFunc(sorted, func(a, b Lane) int { return strings.Compare(a.Kind, b.Kind) })
+	if len(lanes) > maxBinnedKinds {
+		sorted = append(sorted, t.others(lanes[maxBinnedKinds:]))
+	}
+	return sorted
+}
+
+// others returns the lane that sums up some lanes of bins.
+func (t Timeline) others(lanes []*Lane) Lane {
+	sums := map[time.Time]Counters{}
+	var running []Bar
+	for _, lane := range lanes {
+		for _, bin := range lane.Bins {
+			sums[bin.At] = sums[bin.At].Add(bin.Counters)
+		}
+		running = append(running, slices.Concat(lane.Rows...)...)
+	}
+	slices.SortStableFunc(running, func(a, b Bar) int { return a.StartedAt.Compare(b.StartedAt) })
+	all := Lane{Others: len(lanes), Rows: t.pack(running)}
+	for _, at := range slices.SortedFunc(maps.Keys(sums), time.Time.Compare) {
+		all.Bins = append(all.Bins, TimelineBin{At: at, Counters: sums[at]})
+	}
+	return all
+}
+
+// ended returns the number of runs in the bins of the lane.
+func (l Lane) ended() (n int64) {
+	for _, bin := range l.Bins {
+		n += bin.Ended()
+	}
+	return n
+}
+
+// OfStatus returns the counters of the status of a filter only, or all without one.
+func (c Counters) OfStatus(filter Filter) Counters {
+	if !filter.Filtered {
+		return c
+	}
+	switch filter.Status {
+	case Completed:
+		return Counters{Completed: c.Completed}
+	case Failed:
+		return Counters{Failed: c.Failed}
+	case Cancelled:
+		return Counters{Cancelled: c.Cancelled}
+	}
+	return Counters{}
+}
+
+// Ended returns the number of runs that finished.
+func (c Counters) Ended() int64 { return c.Completed + c.Failed + c.Cancelled }
+
+// Stretch is a part of the window of a timeline.
+type Stretch struct{ From, Until time.Time }
+
+// Busy returns when at least so many attempts ran at the same time. It omits gaps that are too short to be
+// seen. It is only true of all runs: it returns nil if the timeline has a filter, bins, or is cut.
+func (t Timeline) Busy(workers int) (busy []Stretch) {
+	if workers < 1 || t.Query.Filter != (Filter{}) || t.Binned() || t.Cut {
+		return nil
+	}
+	shortest := t.Query.Span.Duration / 200
+	running := 0
+	for _, change := range t.changes() {
+		was := running
+		running += change.by
+		last := len(busy) - 1
+		switch {
+		case was < workers && running >= workers:
+			if last >= 0 && change.at.Sub(busy[last].Until) < shortest {
+				continue
+			}
+			busy = append(busy, Stretch{From: change.at})
+		case was >= workers && running < workers:
+			busy[last].Until = change.at
+		}
+	}
+	return busy
+}
+
+// change is the start of an attempt, or its end.
+type change struct {
+	at time.Time
+	by int // 1 or -1
+}
+
+// changes returns when attempts started and ended. The end of one comes before the start of the next.
+func (t Timeline) changes() (changes []change) {
+	for _, bar := range t.Bars {
+		changes = append(changes, change{bar.StartedAt, 1}, change{bar.EndBy(t.Until), -1})
+	}
+	slices.SortStableFunc(changes, func(a, b change) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.by, b.by))
+	})
+	return changes
+}
