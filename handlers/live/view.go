@@ -38,7 +38,7 @@ type view struct {
 	joining     []*Subscriber // subscribers without their first frame
 	dirty       bool          // the store may have changed since it was read
 	notBefore   time.Time     // earliest time of the next frame
-	dueAt       time.Time     // when a shown run becomes due, which changes what it waits for; zero: never
+	dueAt       time.Time     // when what is shown changes without a change of the store; zero: never
 	renderedAt  time.Time
 
 	number   int64        // of the newest frame; 0 before the first
@@ -55,11 +55,21 @@ type result struct {
 	loaded any
 }
 
-// dueAt returns when the first of the created runs becomes due that is not due now, or the zero time. It
-// returns no time before MinInterval has passed, because the runs of a page may become due one after the
-// other.
+// dated is a loaded result that changes at a time even if the store does not.
+type dated interface {
+	// ChangesAt returns that time, or the zero time if there is none.
+	ChangesAt() time.Time
+}
+
+// dueAt returns when the result changes without a change of the store, or the zero time: when the first of
+// the created runs becomes due that is not due now, or as a dated result says. It returns no time before
+// MinInterval has passed, because the runs of a page may become due one after the other.
 func (r result) dueAt(now time.Time) (first time.Time) {
-	first = r.run.Run.DueAfter(now)
+	if loaded, is := r.loaded.(dated); is {
+		first = loaded.ChangesAt()
+	} else {
+		first = r.run.Run.DueAfter(now)
+	}
 	for i := range r.page.Runs {
 		due := r.page.Runs[i].DueAfter(now)
 		if first.IsZero() || !due.IsZero() && due.Before(first) {

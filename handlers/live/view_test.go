@@ -216,6 +216,32 @@ func TestPageView_RendersWholePageAtItsInterval(t *testing.T) {
 	})
 }
 
+// clockView shows the time in steps of three seconds.
+type clockView struct{ totalView }
+
+type clockFace struct{ At time.Time }
+
+func (c clockFace) ChangesAt() time.Time { return c.At.Add(3 * time.Second) }
+
+func (clockView) Load(context.Context, app.Store) (any, error) {
+	return clockFace{time.Now().Truncate(3 * time.Second)}, nil
+}
+
+func TestPageView_IsRenderedAgainWhenItChangesByItself(t *testing.T) {
+	onVirtualTime(t, func(t *testing.T, _ *answers, hub *Hub) {
+		w := hub.Watch(ViewKey{Page: clockView{}})
+		defer w.Close()
+		next(t, w)
+		began := time.Now()
+		for range 5 {
+			next(t, w)
+		}
+		if took := time.Since(began); took < 12*time.Second || took > 16*time.Second {
+			t.Errorf("five steps of three seconds took %v", took)
+		}
+	})
+}
+
 // The hub may not have rendered the end of the run yet. That must not delay the frame about the deletion.
 func TestHub_AnnouncesDeletionRightAfterEnd(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
