@@ -57,10 +57,7 @@ func (t Timeline) barsByKind() map[string][]Bar {
 // whose last one has ended by then.
 func (t Timeline) pack(bars []Bar) (rows [][]Bar) {
 	for _, bar := range bars {
-		free := slices.IndexFunc(rows, func(row []Bar) bool {
-			last := row[len(row)-1]
-			return !last.EndedAt.IsZero() && !last.EndedAt.After(bar.StartedAt)
-		})
+		free := slices.IndexFunc(rows, func(row []Bar) bool { return row[len(row)-1].leavesRoomFor(bar) })
 		if free < 0 {
 			rows = append(rows, []Bar{bar})
 			continue
@@ -68,6 +65,19 @@ func (t Timeline) pack(bars []Bar) (rows [][]Bar) {
 		rows[free] = append(rows[free], bar)
 	}
 	return rows
+}
+
+// handOver is how much later than the start of the next run the end of one may be recorded, although the same
+// worker did both.
+const handOver = 10 * time.Millisecond
+
+// leavesRoomFor reports whether a bar that does not start earlier fits into the same row.
+func (b Bar) leavesRoomFor(next Bar) bool {
+	if b.EndedAt.IsZero() {
+		return false
+	}
+	overlap := b.EndedAt.Sub(next.StartedAt)
+	return overlap <= min(handOver, b.Took(b.EndedAt)/2)
 }
 
 // binnedLanes returns a lane for each of the kinds with the most runs, by name, and one for the others.

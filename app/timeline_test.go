@@ -175,6 +175,22 @@ func TestTimeline_LanesHaveNoOverlap(t *testing.T) {
 	}
 }
 
+func TestTimeline_OneWorkerTakesOneLane(t *testing.T) {
+	t.Parallel()
+	timeline := drawn(LaneSlots, "aaa", "   bbb")
+	timeline.Bars[0].EndedAt = timeline.Bars[0].EndedAt.Add(2 * time.Millisecond) // recorded late
+	if lanes := timeline.LaidOut(); len(lanes) != 1 {
+		t.Errorf("one run after the other takes %d lanes", len(lanes))
+	}
+	short := drawn(LaneSlots, "a", "b")
+	for i := range short.Bars {
+		short.Bars[i].EndedAt = noon.Add(4 * time.Millisecond)
+	}
+	if lanes := short.LaidOut(); len(lanes) != 2 {
+		t.Errorf("two short runs at the same time take %d lanes", len(lanes))
+	}
+}
+
 func TestTimeline_BinsHaveLanesByKind(t *testing.T) {
 	t.Parallel()
 	timeline := drawn(LaneSlots, "  k00>")

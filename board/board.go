@@ -83,7 +83,8 @@ func open(ctx context.Context, config Config, offered *offer) (*Board, error) {
 	b.server = handlers.New(handlers.Options{
 		Limits: config.limits(), Access: access, PagesOff: config.Role == roleWorker,
 		Templates: pages, Assets: assets, Kinds: registry, Log: log,
-		Policy: app.Policy{Timeout: config.RunTimeout, Attempts: config.MaxAttempts},
+		Policy:     app.Policy{Timeout: config.RunTimeout, Attempts: config.MaxAttempts},
+		AllWorkers: config.allWorkers(),
 	})
 	b.listener, err = net.Listen("tcp", config.Addr) // before the database, because it is easy to undo
 	if err != nil {

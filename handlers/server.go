@@ -33,14 +33,16 @@ const (
 
 // Options configures a Server. Templates, Assets, Kinds and Log are required.
 type Options struct {
-	Limits    Limits
-	Access    Access
-	PagesOff  bool // serve only /up, /metrics and static files: the pages are on other nodes
-	Templates *templates.Templates
-	Assets    *static.Assets
-	Kinds     Kinds      // kinds that requests can start
-	Policy    app.Policy // of runs whose kind has none of its own
-	Log       *slog.Logger
+	Limits Limits
+	Access Access
+	// AllWorkers is the number of workers of all nodes, or 0 if it is not known.
+	AllWorkers int
+	PagesOff   bool // serve only /up, /metrics and static files: the pages are on other nodes
+	Templates  *templates.Templates
+	Assets     *static.Assets
+	Kinds      Kinds      // kinds that requests can start
+	Policy     app.Policy // of runs whose kind has none of its own
+	Log        *slog.Logger
 }
 
 // Kinds has the kinds that requests can start. jobs.Registry implements it.
@@ -166,6 +168,8 @@ func (s *Server) route() {
 	runs.Get("/kinds/live", s.sockets.handle(pageView(kindsView{s.Kinds})))
 	runs.Get("/statistics", s.showStatistics)
 	runs.Get("/statistics/live", s.sockets.handle(pageView(statisticsView{})))
+	runs.Get("/timeline", s.showTimeline)
+	runs.Get("/timeline/live", s.sockets.handle(s.timelineLive))
 	runs.Get("/bulk", s.showBulkPreview)
 	runs.Post("/bulk", s.limitPosts, s.startBulk)
 	runs.Get("/:id", s.showRun)

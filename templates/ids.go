@@ -2,6 +2,7 @@ package templates
 
 import (
 	"fmt"
+	"time"
 
 	"runboard/app"
 )
@@ -59,6 +60,9 @@ var fixedIDs = map[string]string{
 	"follow":           "log_follow",        // button that jumps to the end of the log
 	"unhandled":        "unhandled",         // warning about waiting runs without a worker
 	"paused":           "paused_kinds",      // note about paused kinds
+	"timeline":         "timeline",          // picture of a timeline
+	"timelineControls": "timeline_controls", // links that move its window
+	"timelineTable":    "timeline_table",    // table with what it shows
 	"forecast":         "forecast",          // forecast for the queue
 }
 
@@ -97,6 +101,12 @@ func tableID(period string) string { return period + "_table" }
 
 // durationsID returns the id of the element with the queue times and run times of a period.
 func durationsID(period string) string { return period + "_times" }
+
+// BarID returns the id of the bar of the attempt of a run that began at start.
+func BarID(run int64, start time.Time) string { return "bar_" + decimal(run) + "_" + millis(start) }
+
+// binID returns the id of the column of a bin in a lane.
+func binID(lane int, at time.Time) string { return "bin_" + decimal(int64(lane)) + "_" + millis(at) }
 
 // CountID returns the id of the number of runs in a status.
 func CountID(status app.Status) string { return "count_" + status.String() }

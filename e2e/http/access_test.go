@@ -30,6 +30,7 @@ var doors = []door{
 	{method: "GET", path: "/process_runs/1/log", ok: http.StatusOK},
 	{method: "GET", path: "/process_runs/failures", ok: http.StatusOK},
 	{method: "GET", path: "/process_runs/statistics", ok: http.StatusOK},
+	{method: "GET", path: "/process_runs/timeline", ok: http.StatusOK},
 	{method: "GET", path: "/process_runs/bulk?operation=retry&scope=all", ok: http.StatusOK},
 	{method: "GET", path: "/process_runs.ndjson", ok: http.StatusOK},
 	{method: "GET", path: "/process_runs.csv", ok: http.StatusOK},
@@ -52,6 +53,7 @@ var doors = []door{
 	{method: "socket", path: "/process_runs/1/live", ok: http.StatusSwitchingProtocols},
 	{method: "socket", path: "/process_runs/failures/live", ok: http.StatusSwitchingProtocols},
 	{method: "socket", path: "/process_runs/statistics/live", ok: http.StatusSwitchingProtocols},
+	{method: "socket", path: "/process_runs/timeline/live", ok: http.StatusSwitchingProtocols},
 	{method: "socket", path: "/process_runs/kinds/live", ok: http.StatusSwitchingProtocols},
 }
 

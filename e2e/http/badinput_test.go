@@ -214,6 +214,7 @@ func TestMethods_OthersAreToldTheAllowedOnes(t *testing.T) {
 		"/process_runs/live":     "GET, HEAD", "/process_runs/statistics": "GET, HEAD",
 		"/process_runs/statistics/live": "GET, HEAD", "/up": "GET, HEAD", "/": "GET, HEAD",
 		"/process_runs/1/log":    "GET, HEAD",
+		"/process_runs/timeline": "GET, HEAD", "/process_runs/timeline/live": "GET, HEAD",
 		"/process_runs/1/cancel": "POST", "/process_runs/1/retry": "POST",
 	} {
 		for _, method := range []string{"DELETE", "PUT", "PATCH", "OPTIONS", "TRACE", "BREW", "PROPFIND"} {
