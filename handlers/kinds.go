@@ -17,12 +17,6 @@ import (
 // errKind answers requests for kinds that are not offered.
 var errKind = app.Errorf(app.CodeNotFound, "There is no such kind.")
 
-// loadedKinds are the kinds with how their runs fare, in the same order.
-type loadedKinds struct {
-	kinds     []app.Kind
-	overviews []app.KindOverview
-}
-
 // kindsView is the live view of the list of kinds. It implements live.PageView.
 type kindsView struct{ kinds app.KindSource }
 
@@ -31,19 +25,22 @@ func (v kindsView) Load(ctx context.Context, store app.Store) (any, error) {
 }
 
 func (kindsView) Render(t *templates.Templates, loaded any) ([]byte, error) {
-	shown := loaded.(loadedKinds)
-	return t.KindsFrame(shown.kinds, shown.overviews)
+	return t.KindsFrame(loaded.(templates.KindList))
 }
 
 func (kindsView) MinInterval() time.Duration { return time.Second }
 
-func loadKinds(ctx context.Context, store app.Store, kinds []app.Kind) (loadedKinds, error) {
+func loadKinds(ctx context.Context, store app.Store, kinds []app.Kind) (templates.KindList, error) {
 	names := make([]string, len(kinds))
 	for i, kind := range kinds {
 		names[i] = kind.Name
 	}
 	overviews, err := store.KindOverviews(ctx, names)
-	return loadedKinds{kinds, overviews}, err
+	if err != nil {
+		return templates.KindList{}, err
+	}
+	page, err := store.Page(ctx, app.Query{})
+	return templates.KindList{Kinds: kinds, Overviews: overviews, Counts: page.Counts}, err
 }
 
 // showKinds answers GET /kinds. With the name of a kind in its query, as the form of the board sends it, it
@@ -60,9 +57,9 @@ func (s *Server) showKinds(c *fiber.Ctx) error {
 		return err
 	}
 	if negotiate(c) == asFragment {
-		return sendHTML(c)(s.Templates.KindCards(loaded.kinds, loaded.overviews))
+		return sendHTML(c)(s.Templates.KindCards(loaded))
 	}
-	return sendHTML(c)(s.Templates.Kinds(loaded.kinds, loaded.overviews))
+	return sendHTML(c)(s.Templates.Kinds(loaded))
 }
 
 // showKind answers GET /kinds/:name. Its query fills the form, and never starts anything.

@@ -134,6 +134,7 @@ func (s *Server) route() {
 	r.Use(setHeaders, checkDoubled, s.origins.checkHost, s.authenticate, s.origins.checkCrossSite)
 
 	r.Get(static.Prefix+"*", s.serveStatic)
+	r.Get("/favicon.ico", s.redirectToIcon)
 	r.Use(s.awaitStart, limitTime)
 	r.Get("/up", s.up)
 	r.Get("/metrics", s.showMetrics)

@@ -87,9 +87,10 @@ func TestKinds_Golden(t *testing.T) {
 	tmpl, render := newTemplatesOf(t, backup()), must(t)
 	kinds := []app.Kind{backup(), {Name: "report"}, {Name: "restore", Group: "Databases"}}
 	overviews := []app.KindOverview{backupOverview, {}, {Started: app.CountedOfKind + 1}}
-	golden(t, "kinds", render(tmpl.Kinds(kinds, overviews)))
-	golden(t, "kinds_frame", render(tmpl.KindsFrame(kinds, overviews)))
-	golden(t, "kinds_none", render(tmpl.Kinds(nil, nil)))
+	list := templates.KindList{Kinds: kinds, Overviews: overviews, Counts: overview.Counts}
+	golden(t, "kinds", render(tmpl.Kinds(list)))
+	golden(t, "kinds_frame", render(tmpl.KindsFrame(list)))
+	golden(t, "kinds_none", render(tmpl.Kinds(templates.KindList{})))
 }
 
 func TestStartPreview_Golden(t *testing.T) {

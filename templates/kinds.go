@@ -30,27 +30,34 @@ const maxUnfiltered = 12
 // maxLiveKinds is the number of kinds up to which the list is live: each frame has all of them.
 const maxLiveKinds = 100
 
-// Kinds renders the list of kinds by group. Groups come in the order of their first kind. overviews are those
-// of the kinds, in the same order.
-func (t *Templates) Kinds(kinds []app.Kind, overviews []app.KindOverview) ([]byte, error) {
-	return t.render("kinds", t.kindsPage(kinds, overviews))
+// KindList is the content of the page of kinds.
+type KindList struct {
+	Kinds     []app.Kind
+	Overviews []app.KindOverview // of the kinds, in the same order
+	Counts    app.Counts         // of all runs
+}
+
+// Kinds renders the page of kinds, by group. Groups come in the order of their first kind.
+func (t *Templates) Kinds(list KindList) ([]byte, error) {
+	return t.render("kinds", t.kindsPage(list))
 }
 
 // KindCards renders the list of kinds alone, the answer to a partial request.
-func (t *Templates) KindCards(kinds []app.Kind, overviews []app.KindOverview) ([]byte, error) {
-	return t.render("kind_cards", t.kindsPage(kinds, overviews))
+func (t *Templates) KindCards(list KindList) ([]byte, error) {
+	return t.render("kind_cards", t.kindsPage(list))
 }
 
 // KindsFrame renders the list of kinds for a socket.
-func (t *Templates) KindsFrame(kinds []app.Kind, overviews []app.KindOverview) ([]byte, error) {
-	return t.render("kinds_frame", t.kindsPage(kinds, overviews))
+func (t *Templates) KindsFrame(list KindList) ([]byte, error) {
+	return t.render("kinds_frame", t.kindsPage(list))
 }
 
-func (t *Templates) kindsPage(kinds []app.Kind, overviews []app.KindOverview) kindsPage {
+func (t *Templates) kindsPage(list KindList) kindsPage {
+	kinds := list.Kinds
 	view := kindsPage{
 		Layout: t.layout("Start"), Filter: len(kinds) > maxUnfiltered, Live: len(kinds) <= maxLiveKinds,
 	}
-	view.Layout.OnKinds = true
+	view.Layout.OnKinds, view.Layout.Failed = true, failedText(list.Counts)
 	groups := map[string]int{}
 	for i, kind := range kinds {
 		at, known := groups[kind.Group]
@@ -61,7 +68,7 @@ func (t *Templates) kindsPage(kinds []app.Kind, overviews []app.KindOverview) ki
 		}
 		view.Groups[at].Cards = append(view.Groups[at].Cards, kindCard{
 			Name: kind.Name, Title: visible(kind.Label()), Path: KindPath(kind.Name),
-			Description: visible(kind.Description), State: t.kindState(kind, overviews[i]),
+			Description: visible(kind.Description), State: t.kindState(kind, list.Overviews[i]),
 		})
 	}
 	for i := range view.Groups {

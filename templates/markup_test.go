@@ -26,10 +26,11 @@ func pages(t testing.TB) map[string]*html.Node {
 	kinds, overviews := hostileKinds()
 	form := hostileForm(kinds[0])
 	confirmation := hostileConfirmation(kinds[0])
+	list := templates.KindList{Kinds: kinds, Overviews: overviews}
 	refusal := templates.ErrorPage{Status: 404, Message: "<script>alert(1)</script>"}
 	return map[string]*html.Node{
-		"the kinds":       parsePage(t, render(tmpl.Kinds(kinds, overviews))),
-		"the kinds frame": parseFragment(t, render(tmpl.KindsFrame(kinds, overviews))),
+		"the kinds":       parsePage(t, render(tmpl.Kinds(list))),
+		"the kinds frame": parseFragment(t, render(tmpl.KindsFrame(list))),
 		"a kind's page":   parsePage(t, render(tmpl.Kind(form, overviews[0], page))),
 		"a kind's form":   parseFragment(t, render(tmpl.KindForm(form))),
 		"the preview":     parseFragment(t, render(tmpl.StartPreview(kinds[0], *form.Preview))),
