@@ -70,6 +70,7 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 	}
 	return sendHTML(c)(s.Templates.Error(templates.ErrorPage{
 		Status: status, Message: message, Run: runOfConflict(c, status),
+		Reload: status == fiber.StatusServiceUnavailable && c.Method() == fiber.MethodGet,
 	}))
 }
 

@@ -128,6 +128,13 @@ addEventListener("offline", () => {
 addEventListener("online", () => reconnect(null));
 show();
 
+// An error page of a server that was not available opens the page that was asked for. It waits a moment, so
+// that a page that fails again and again does not flicker.
+const reloadDelay = 1000; // ms
+if (find(ids.main)?.hasAttribute("data-reload")) {
+  onMessage(() => setTimeout(() => location.reload(), reloadDelay));
+}
+
 // showDeleted marks the run as deleted if the socket closed before it got the frame that says so.
 function showDeleted() {
   const warning = find(ids.deleted);

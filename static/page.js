@@ -21,6 +21,7 @@ export const ids = {
   live: "live",
   log: "log",
   logFollow: "log_follow",
+  main: "main",
   matches: "matches",
   message: "message",
   newRuns: "new_runs",

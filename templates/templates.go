@@ -156,6 +156,7 @@ type ErrorPage struct {
 	Status  int    // of HTTP
 	Message string // a sentence for the person
 	Run     int64  // the run that the request was about, if it exists; else 0
+	Reload  bool   // the page requests its address again when the server serves pages
 }
 
 // errorTexts are the title of an error page and what the user can do. HTTP's own words mean nothing to most
@@ -170,7 +171,7 @@ var errorTexts = map[int]struct{ title, advice string }{
 	http.StatusUnprocessableEntity: {"Please check what you entered", "Go back, correct it and send it again."},
 	http.StatusTooManyRequests:     {"Too many requests", "Wait a moment and try again."},
 	http.StatusInternalServerError: {"Something went wrong", ""},
-	http.StatusServiceUnavailable:  {"Not available right now", "Nothing was changed. Reload to try again."},
+	http.StatusServiceUnavailable:  {"Not available right now", ""},
 }
 
 // Error renders an error page.
@@ -183,9 +184,13 @@ func (t *Templates) Error(page ErrorPage) ([]byte, error) {
 		Layout                layout
 		Code, Message, Advice string
 		Run                   runLink
+		Reload                bool
 	}{
 		Layout: t.layout(texts.title), Code: decimal(int64(page.Status)), Message: page.Message,
-		Advice: texts.advice,
+		Advice: texts.advice, Reload: page.Reload,
+	}
+	if page.Reload {
+		view.Advice = "This page opens by itself as soon as it can. Without scripts, reload it."
 	}
 	if page.Run > 0 {
 		view.Run = runLink{RunPath(page.Run), "Run #" + decimal(page.Run)}

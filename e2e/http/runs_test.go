@@ -287,3 +287,16 @@ func TestRun_PanicIsHiddenFromTheClient(t *testing.T) {
 	}
 	e.GET("/process_runs/1").Expect().Body().Contains("panicked").NotContains("secret")
 }
+
+func TestErrorPage_HasTheHeaderAndTheRun(t *testing.T) {
+	t.Parallel()
+	e := harness.NewExpect(t, harness.StartProgram(t, nil, harness.WorkThat("mail", "")))
+	harness.StartRuns(e, 1)
+	harness.WaitUntilDone(t, e)
+	refused := e.POST("/process_runs/1/cancel").Expect().Status(http.StatusConflict).Body()
+	refused.Contains(`id="connection"`).Contains(`href="/process_runs/1">Run #1</a>`)
+	e.GET("/process_runs/2").Expect().Status(http.StatusNotFound).Body().
+		Contains(`id="connection"`).NotContains(">Run #2</a>")
+	e.GET("/favicon.ico").WithRedirectPolicy(httpexpect.DontFollowRedirects).Expect().
+		Status(http.StatusFound).Header("Location").HasPrefix("/static/favicon.")
+}
