@@ -7,6 +7,10 @@ import (
 // MaxPattern is the maximum length of a pattern, in bytes.
 const MaxPattern = 300
 
+// cutLine is the length in characters to which the pattern of a line is cut that was cut before, as its end
+// says: where depends on the length of the numbers in it.
+const cutLine = 80
+
 // Pattern normalizes an error, so that errors which differ only in details have equal patterns: numbers, IDs
 // and hex become #, paths become <path>, URLs become <url>. Of several lines it uses the first and the last:
 // the error of a command is its exit status followed by the end of its output, whose last line usually has
@@ -59,7 +63,18 @@ func normalize(line string) string {
 		writeToken(&out, line[:end])
 		line = line[end:]
 	}
-	return out.String()
+	return cutAgain(out.String())
+}
+
+// cutAgain cuts the pattern of a line that ends with an ellipsis to cutLine.
+func cutAgain(pattern string) string {
+	const ellipsis = "…"
+	text, isCut := strings.CutSuffix(pattern, ellipsis)
+	runes := []rune(text)
+	if !isCut || len(runes) <= cutLine {
+		return pattern
+	}
+	return string(runes[:cutLine]) + ellipsis
 }
 
 // writeToken writes a token in normalized form: <url>, <path>, or its words.

@@ -38,10 +38,32 @@ func TestPattern_IgnoresParticulars(t *testing.T) {
 	}
 }
 
+// The output of a command is cut at a length, so what is left of a line depends on the length of its numbers.
+func TestPattern_IgnoresWhereALineWasCut(t *testing.T) {
+	t.Parallel()
+	cut := func(line string) string { return string([]rune(line)[:159]) + "…" }
+	const rest = ": remaining connection slots are reserved for roles with the SUPERUSER attribute; " +
+		"raise max_connections, or wait until other clients have disconnected from the server"
+	var want string
+	for _, host := range []string{"db-1 (10.0.0.1)", "db-123 (192.168.100.250)", "db-7 (10.0.0.71)"} {
+		got := app.Pattern("exit status 1\n" + cut("connection to "+host+rest))
+		if want == "" {
+			want = got
+		}
+		if got != want || !strings.HasPrefix(got, "exit status #\nconnection to db-# (#): remaining") ||
+			!strings.HasSuffix(got, "…") || app.Pattern(got) != got {
+			t.Errorf("the pattern is %q, want %q", got, want)
+		}
+	}
+	if got := app.Pattern("please wait…"); got != "please wait…" {
+		t.Errorf("the pattern of a short line is %q", got)
+	}
+}
+
 func TestPattern_IsIdempotentAndSmall(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.OneOf(rapid.String(), rapid.StringMatching(`([a-z0-9/.:#<>=" \n-]{0,9}[A-F0-9x]{0,12}){0,60}`)).Draw(t, "error")
+		text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z0-9/:.äö -]{80,200}…`), rapid.StringMatching(`([a-z0-9/.:#<>=" \n-]{0,9}[A-F0-9x]{0,12}){0,60}`)).Draw(t, "error")
 		checkPattern(t.Fatalf, text)
 	})
 }
@@ -63,7 +85,8 @@ func checkPattern(fail func(string, ...any), text string) {
 
 func FuzzPattern(f *testing.F) {
 	for _, seed := range []string{"", "exit status 1\na\nb 7", "/a/b:1:", "http://x", "10.0.0.1", "0x",
-		"C:\\a\\b", strings.Repeat("ä1", 400), "<path>", "a//b/c"} {
+		"C:\\a\\b", strings.Repeat("ä1", 400), "<path>", "a//b/c",
+		strings.Repeat("a1/b://c ", 20) + "…"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) { checkPattern(t.Fatalf, text) })
