@@ -52,9 +52,9 @@ func (s *Server) showFailures(c *fiber.Ctx) error {
 	case asJSON:
 		return c.JSON(newFailuresJSON(all))
 	case asFragment:
-		return sendHTML(c)(s.Templates.FailuresLive(all))
+		return sendHTML(c)(s.Templates.FailuresLive(all, sort))
 	}
-	return sendHTML(c)(s.Templates.Failures(all))
+	return sendHTML(c)(s.Templates.Failures(all, sort))
 }
 
 // failuresJSON are the groups of failed runs in JSON.

@@ -40,7 +40,7 @@ func loadKinds(ctx context.Context, store app.Store, kinds []app.Kind) (template
 		return templates.KindList{}, err
 	}
 	page, err := store.Page(ctx, app.Query{})
-	return templates.KindList{Kinds: kinds, Overviews: overviews, Counts: page.Counts}, err
+	return templates.KindList{Kinds: kinds, Overviews: overviews, Failed: page.Failed()}, err
 }
 
 // showKinds answers GET /kinds. With the name of a kind in its query, as the form of the board sends it, it

@@ -10,5 +10,6 @@ import "./log.js";
 import "./freeze.js";
 import "./bulk.js";
 import "./kinds.js";
+import "./triage.js";
 import "./shortcuts.js";
 import "./latency.js";

@@ -170,8 +170,12 @@ onSwap(({ context }) => {
   const dialog = findDialog();
   if (!dialog?.firstElementChild || targetOf(context) !== dialog) return;
   if (!dialog.open) dialog.showModal();
-  dialog.querySelector("[data-dismiss]")?.focus(); // a stray key press must change nothing
+  // A stray key press must change nothing: the focus goes to the first field for text, or to the way out.
+  dialog.querySelector("textarea, [data-dismiss]")?.focus();
 });
+
+// isBulk reports whether an element is part of a question about runs. Other forms keep the selection.
+const isBulk = (element) => Boolean(element.closest(`#${ids.confirm}`)) && !element.closest(".triage");
 
 // An answer that is not another question closes the dialog. The page shows the result. The button of a
 // question about a start sends the start form, outside of the dialog.
@@ -183,7 +187,7 @@ onRequestEnd((context) => {
   if (!dialog?.open || !isAnswer && !isStart) return;
   if (targetOf(context) === dialog) return;
   dialog.close();
-  if (!isStart && context.response?.status < 400) clear();
+  if (isBulk(context.sourceElement) && context.response?.status < 400) clear();
 });
 document.addEventListener("click", ({ target }) => {
   const dialog = findDialog();
@@ -198,7 +202,7 @@ document.addEventListener("close", ({ target }) => {
   if (target === findDialog() && !target.open) target.replaceChildren();
 }, true);
 document.addEventListener("submit", ({ target }) => {
-  if (!findDialog() && target.closest(`#${ids.confirm}`)) clear();
+  if (!findDialog() && isBulk(target)) clear();
 });
 
 load();

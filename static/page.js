@@ -11,6 +11,7 @@ export const ids = {
   confirmShortcutTitle: "confirm_shortcut_title",
   connection: "connection",
   deleted: "deleted",
+  failures: "failures",
   heartbeat: "heartbeat",
   find: "find",
   findKind: "find_kind",

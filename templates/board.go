@@ -278,7 +278,7 @@ type count struct{ ElementID, Runs string }
 
 func (t *Templates) overview(from app.Overview) overview {
 	view := overview{
-		Failed: failedText(from.Counts), Counts: newCounts(from.Counts), Unhandled: unhandledWarning(from.Unhandled),
+		Failed: failedText(from.Failed()), Counts: newCounts(from.Counts), Unhandled: unhandledWarning(from.Unhandled),
 		Paused: t.paused(from.Paused),
 	}
 	if from.Recent > 0 {

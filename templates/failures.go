@@ -1,8 +1,7 @@
 package templates
 
 import (
-	"fmt"
-	"strconv"
+	"net/url"
 	"time"
 
 	"runboard/app"
@@ -10,127 +9,208 @@ import (
 
 // failuresPage is the view model of the page that groups failed runs by error.
 type failuresPage struct {
-	Layout  layout
+	Layout     layout
+	SocketPath string
+	Sorts      []sortLink
+	failureGroups
+}
+
+// sortLink is the view model of a link to an order of the groups.
+type sortLink struct {
+	Path, Text string
+	Current    bool
+}
+
+// failureGroups is the view model of the changing part of the failures page.
+type failureGroups struct {
+	Failed  string // their number for the navigation
 	Summary string
 	Groups  []failureGroup
-	More    string // says how many groups are not shown, or ""
+	More    string       // says how many groups are not shown, or ""
+	Muted   *mutedGroups // nil without muted groups
+}
+
+// mutedGroups is the view model of the muted groups.
+type mutedGroups struct {
+	Summary string
+	Groups  []failureGroup
+	More    string
 }
 
 // failureGroup is the view model of a failure group.
 type failureGroup struct {
-	ElementID, Kind       string // Kind is "" if there is only one
-	Line, Exit            string // the pattern in one line, and how the command of the example ended
-	Example               string
-	Runs, ListPath        string // "12 runs", and the list of them
-	RetryLabel, RetryPath string // the preview for retrying all of them
-	Last, First           failureTime
-	Note                  *failureNote
-	Description           string // of the sparkline, for screen readers
-	Bars                  []hourBar
+	ElementID string
+	Error     groupError
+	Kind      string // "" if there is only one
+	Runs      groupRuns
+	Times     groupTimes
+	Hours     sparkline
+	Triage    groupTriage
 }
 
-// noOutput stands for the error of a command that has written nothing.
-const noOutput = "No output"
+// groupError is the view model of the error of a group.
+type groupError struct {
+	ElementID        string // of the element that shows it in full
+	Line, Exit       string // the line that tells most, and how the command of the example ended
+	Pattern, Example string
+}
 
-// failureTime is the view model of a time; without At there is none.
-type failureTime struct{ At, Exact, Text string }
+// groupRuns is the view model of the failed runs of a group.
+type groupRuns struct {
+	Number, Noun string
+	ListPath     string
+	Retry        link // to the preview for retrying all of them
+	Latest       link // to the newest one; without Path there is none
+}
 
-// hourBar is an hour of a sparkline, in units of a picture 24 wide and 16 high.
-type hourBar struct{ X, Y, Height string }
+// link is the view model of a link.
+type link struct{ Path, Text string }
 
-// Failures renders the failures page.
-func (t *Templates) Failures(all app.Failures) ([]byte, error) {
-	return t.render("failures", t.failuresPage(all))
+// groupTimes is the view model of when runs failed with the error of a group.
+type groupTimes struct {
+	Last, First relative    // no First: they are not worth telling apart
+	Again       string      // "after 12 days" if the group has returned, or ""
+	QuietSince  pointInTime // the day before the return
+}
+
+// groupTriage is the view model of what users have said about a group, and of what they can say.
+type groupTriage struct {
+	Note                 []notePart
+	NoteLabel, NotePath  string
+	MutePath, UnmutePath string       // one of them
+	MutedUntil           *pointInTime // nil: it is not muted
+}
+
+// Failures renders the failures page with the groups in an order.
+func (t *Templates) Failures(all app.Failures, sort app.FailureSort) ([]byte, error) {
+	return t.render("failures", t.failuresPage(all, sort))
 }
 
 // FailuresLive renders the region of the failures page that its socket keeps up to date.
-func (t *Templates) FailuresLive(all app.Failures) ([]byte, error) {
-	return t.render("failures_live", t.failuresPage(all))
+func (t *Templates) FailuresLive(all app.Failures, sort app.FailureSort) ([]byte, error) {
+	return t.render("failures_live", t.failuresPage(all, sort))
 }
 
 // FailuresFrame renders the changing part of the failures page for a socket.
 func (t *Templates) FailuresFrame(all app.Failures) ([]byte, error) {
-	return t.render("failures_frame", t.failuresPage(all))
+	return t.render("failures_frame", t.failureGroups(all))
 }
 
-func (t *Templates) failuresPage(all app.Failures) failuresPage {
-	view := failuresPage{Layout: t.layout("Failures")}
-	view.Layout.OnFailures = true
-	view.Summary = plural(all.Runs, "failed run, ", "failed runs, ") +
-		plural(all.Groups, "distinct error", "distinct errors") +
-		". Grouped by message; numbers, ids and paths are ignored."
-	now := t.now()
-	for _, failure := range all.Failures {
-		view.Groups = append(view.Groups, t.failureGroup(failure, now))
+func (t *Templates) failuresPage(all app.Failures, sort app.FailureSort) failuresPage {
+	view := failuresPage{
+		Layout: t.layout("Failures"), SocketPath: sortedPath(FailuresPath+"/live", sort),
+		failureGroups: t.failureGroups(all),
 	}
-	if more := all.Groups - int64(len(all.Failures)); more > 0 {
-		view.More = "And " + grouped(more) + " more, with fewer runs each."
+	view.Layout.OnFailures, view.Layout.Failed = true, view.Failed
+	texts := map[app.FailureSort]string{app.MostRuns: "Most runs", app.LatestRuns: "Latest"}
+	for _, other := range app.FailureSorts() {
+		view.Sorts = append(view.Sorts, sortLink{
+			Path: sortedPath(FailuresPath, other), Text: texts[other], Current: other == sort,
+		})
 	}
 	return view
 }
 
-func (t *Templates) failureGroup(failure app.Failure, now time.Time) failureGroup {
-	query := app.Query{Filter: app.Filter{Failure: failure.ID}}
-	group := failureGroup{
-		ElementID: groupID(failure.ID), Example: visible(failure.Example),
-		Runs: plural(failure.Runs, "run", "runs"), ListPath: QueryPath(query),
-		RetryLabel: "Retry…", RetryPath: withQuery(BulkPath, query) + "&operation=retry&scope=all",
-		Last: newFailureTime(failure.LastAt, now), Note: newFailureNote(failure),
-		Description: describeHours(failure.Hours), Bars: hourBars(failure.Hours),
+// sortedPath returns a path with an order of failures. The default order is not in it.
+func sortedPath(path string, sort app.FailureSort) string {
+	if sort == app.FailureSorts()[0] {
+		return path
 	}
-	group.Line, group.Exit = failureLine(failure)
-	if failure.Runs > 1 {
-		group.RetryLabel = "Retry all " + grouped(failure.Runs) + "…"
+	return path + "?" + url.Values{"sort": {string(sort)}}.Encode()
+}
+
+func (t *Templates) failureGroups(all app.Failures) failureGroups {
+	var view failureGroups
+	var muted mutedGroups
+	for _, failure := range all.Failures {
+		if group := t.failureGroup(failure); failure.Muted() {
+			muted.Groups = append(muted.Groups, group)
+		} else {
+			view.Groups = append(view.Groups, group)
+		}
+	}
+	groups, runs := all.Groups-all.Muted.Groups, all.Runs-all.Muted.Runs
+	view.Failed = failedText(runs)
+	view.Summary = plural(runs, "failed run, ", "failed runs, ") +
+		plural(groups, "distinct error", "distinct errors") +
+		". Grouped by message; numbers, ids and paths are ignored."
+	view.More = moreGroups(groups - int64(len(view.Groups)))
+	if all.Muted.Groups > 0 {
+		muted.Summary = grouped(all.Muted.Groups) + " muted · " + plural(all.Muted.Runs, "run", "runs")
+		muted.More = moreGroups(all.Muted.Groups - int64(len(muted.Groups)))
+		view.Muted = &muted
+	}
+	return view
+}
+
+// moreGroups says how many groups are not shown, or returns "".
+func moreGroups(n int64) string {
+	if n <= 0 {
+		return ""
+	}
+	return "And " + grouped(n) + " more."
+}
+
+func (t *Templates) failureGroup(failure app.Failure) failureGroup {
+	group := failureGroup{
+		ElementID: groupID(failure.ID), Error: newGroupError(failure), Runs: newGroupRuns(failure),
+		Times: t.groupTimes(failure), Hours: newSparkline(failure.Hours), Triage: newGroupTriage(failure),
 	}
 	if t.showKind() {
-		group.Kind = failure.Kind
-	}
-	if !failure.FirstAt.Equal(failure.LastAt) {
-		group.First = newFailureTime(failure.FirstAt, now)
+		group.Kind = t.kindLabel(failure.Kind)
 	}
 	return group
 }
 
-func newFailureTime(at, now time.Time) failureTime {
-	return failureTime{At: stamp(at), Exact: exact(at), Text: ago(at, now)}
+func newGroupError(failure app.Failure) groupError {
+	text := groupError{
+		ElementID: groupID(failure.ID) + "_error",
+		Pattern:   visible(failure.Pattern), Example: visible(failure.Example),
+	}
+	text.Line, text.Exit = failureLine(failure)
+	return text
 }
 
-// hourBars returns a bar for each hour with failures. The busiest hour fills the height, and every bar is at
-// least 1 high.
-func hourBars(hours [app.FailureHours]int64) (bars []hourBar) {
-	var highest int64 = 1
-	for _, n := range hours {
-		highest = max(highest, n)
+func newGroupRuns(failure app.Failure) groupRuns {
+	query := app.Query{Filter: app.Filter{Failure: failure.ID}}
+	runs := groupRuns{
+		Number: grouped(failure.Runs), Noun: "runs", ListPath: QueryPath(query),
+		Retry: link{withQuery(BulkPath, query) + "&operation=retry&scope=all", "Retry all…"},
 	}
-	for hour, n := range hours {
-		if n > 0 {
-			height := max(1, 16*float64(n)/float64(highest))
-			bars = append(bars, hourBar{strconv.Itoa(hour), shortest(16 - height), shortest(height)})
-		}
+	if failure.Runs == 1 {
+		runs.Noun, runs.Retry.Text = "run", "Retry…"
 	}
-	return bars
+	if failure.LatestRun > 0 {
+		runs.Latest = link{RunPath(failure.LatestRun), "#" + decimal(failure.LatestRun)}
+	}
+	return runs
 }
 
-// shortest formats x with as few digits as identify it.
-func shortest(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+func (t *Templates) groupTimes(failure app.Failure) groupTimes {
+	now := t.now()
+	times := groupTimes{Last: age(failure.LastAt, now)}
+	if failure.LastAt.Sub(failure.FirstAt) >= time.Minute {
+		times.First = age(failure.FirstAt, now)
+	}
+	if again := failure.Recurrence; again != (app.Recurrence{}) {
+		times.Again = "after " + rough(again.Quiet())
+		times.QuietSince = pointInTime{At: stamp(again.QuietSince), Text: dayOf(again.QuietSince)}
+	}
+	return times
+}
 
-// describeHours describes a sparkline for screen readers.
-func describeHours(hours [app.FailureHours]int64) string {
-	var sum, highest int64
-	var hoursAgo int
-	for hour, n := range hours {
-		sum += n
-		if n > highest {
-			highest, hoursAgo = n, app.FailureHours-1-hour
-		}
+func newGroupTriage(failure app.Failure) groupTriage {
+	triage := groupTriage{
+		Note: noteParts(failure.Note), NoteLabel: "Add note", NotePath: failureCommandPath(failure.ID, "note"),
+		MutedUntil: newPointInTime(failure.MutedUntil),
 	}
-	switch {
-	case sum == 0:
-		return "None in the last 24 hours"
-	case hoursAgo == 0:
-		return fmt.Sprintf("%s in the last 24 hours, most of them, %s, in the present hour", grouped(sum),
-			grouped(highest))
+	if failure.Note != "" {
+		triage.NoteLabel = "Edit note"
 	}
-	return fmt.Sprintf("%s in the last 24 hours, most of them, %s, %d h ago", grouped(sum), grouped(highest),
-		hoursAgo)
+	if failure.Muted() {
+		triage.UnmutePath = failureCommandPath(failure.ID, "unmute")
+	} else {
+		triage.MutePath = failureCommandPath(failure.ID, "mute")
+	}
+	return triage
 }

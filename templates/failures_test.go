@@ -10,34 +10,96 @@ import (
 	"runboard/app"
 )
 
-// someFailures returns two failure groups: a recent one, and one without failures in the last 24 hours.
+// someFailures returns three failure groups: a recent one that has returned, one without failures in the last
+// 24 hours, and a muted one with a note.
 func someFailures() app.Failures {
 	ink := app.Failure{
 		ID: 3, Kind: "report", Pattern: "exit status #\nno <b>ink</b> for #",
-		Example: `exit status 1 "no ink" for 7`, Runs: 1234,
+		Example: "exit status 1\nprinting\nno <b>ink</b> for \"7\"", Runs: 1234, LatestRun: 3051,
 		FirstAt: before(26 * time.Hour), LastAt: before(time.Minute),
+		Recurrence: app.Recurrence{At: before(3 * time.Hour), QuietSince: before(291 * time.Hour)},
 	}
 	ink.Hours[app.FailureHours-1], ink.Hours[app.FailureHours-3] = 4, 16
-	jam := app.Failure{ID: 4, Kind: "mail", Pattern: "paper jam", Example: "paper jam", Runs: 1,
+	jam := app.Failure{ID: 4, Kind: "mail", Pattern: "paper jam", Example: "paper jam", Runs: 1, LatestRun: 17,
 		FirstAt: before(72 * time.Hour), LastAt: before(72 * time.Hour)}
-	totals := app.FailureTotals{Groups: 5, Runs: 1240}
-	return app.Failures{Failures: []app.Failure{ink, jam}, FailureTotals: totals}
+	down := app.Failure{ID: 5, Kind: "mail", Pattern: "exit status #", Example: "exit status 3", Runs: 7,
+		LatestRun: 18, FirstAt: before(72 * time.Hour), LastAt: before(71 * time.Hour),
+		Triage: app.Triage{
+			Note:       `supplier is down on Sundays, see https://example.org/INC-42?a=1&b=2.`,
+			MutedUntil: before(-24 * time.Hour),
+		}}
+	return app.Failures{
+		Failures:      []app.Failure{ink, jam, down},
+		FailureTotals: app.FailureTotals{Groups: 6, Runs: 1248}, Muted: app.FailureTotals{Groups: 1, Runs: 7},
+	}
 }
 
 func TestFailures_Golden(t *testing.T) {
 	t.Parallel()
-	golden(t, "failures", must(t)(newTemplates(t).Failures(someFailures())))
-	golden(t, "failures_kinds", must(t)(newTemplates(t, "report", "mail").Failures(someFailures())))
-	golden(t, "failures_none", must(t)(newTemplates(t).Failures(app.Failures{})))
+	page := func(kinds ...string) string {
+		return must(t)(newTemplates(t, kinds...).Failures(someFailures(), app.MostRuns))
+	}
+	golden(t, "failures", page())
+	golden(t, "failures_kinds", page("report", "mail"))
+	golden(t, "failures_none", must(t)(newTemplates(t).Failures(app.Failures{}, app.LatestRuns)))
 	golden(t, "failures_frame", must(t)(newTemplates(t).FailuresFrame(someFailures())))
+}
+
+func TestFailures_KeepTheOrderInTheSocket(t *testing.T) {
+	t.Parallel()
+	for sort, want := range map[app.FailureSort]string{
+		app.MostRuns: "/process_runs/failures/live", app.LatestRuns: "/process_runs/failures/live?sort=latest",
+	} {
+		root := parsePage(t, must(t)(newTemplates(t).Failures(someFailures(), sort)))
+		if got := attribute(byID(t, root, "live"), "hx-ws:connect"); got != want {
+			t.Errorf("sorted by %s, the socket is %q, want %q", sort, got, want)
+		}
+		current := elements(root, func(node *html.Node) bool { return attribute(node, "aria-current") == "true" })
+		if len(current) != 1 || attribute(current[0], "href") != strings.Replace(want, "/live", "", 1) {
+			t.Errorf("sorted by %s, the current order is %s", sort, markup(t, current[0]))
+		}
+	}
+}
+
+func TestFailures_MutedOnesDoNotCount(t *testing.T) {
+	t.Parallel()
+	tmpl := newTemplates(t)
+	root := parsePage(t, must(t)(tmpl.Failures(someFailures(), app.MostRuns)))
+	if text := textOf(byID(t, root, "failures")); !strings.Contains(text, "1,241 failed runs, 5 distinct errors") ||
+		!strings.Contains(text, "And 3 more.") || !strings.Contains(text, "1 muted · 7 runs") {
+		t.Errorf("the page says %q", text)
+	}
+	muted := textOf(byID(t, root, "muted_failures"))
+	if !strings.Contains(muted, "No output exit 3") || !strings.Contains(muted, "Unmute") ||
+		!strings.Contains(muted, "muted until") {
+		t.Errorf("the muted group says %q", muted)
+	}
+	all := someFailures()
+	all.Failures = all.Failures[2:]
+	root = parsePage(t, must(t)(tmpl.Failures(all, app.MostRuns)))
+	if text := textOf(byID(t, root, "failures")); !strings.Contains(text, "No failed runs.") {
+		t.Errorf("with nothing but muted groups, the page says %q", text)
+	}
+}
+
+func TestFailures_SayThatAGroupReturned(t *testing.T) {
+	t.Parallel()
+	root := parsePage(t, must(t)(newTemplates(t).Failures(someFailures(), app.MostRuns)))
+	if text := textOf(byID(t, root, "failure_3")); !strings.Contains(text, "again, after 12 days") {
+		t.Errorf("the group says %q", text)
+	}
+	if text := textOf(byID(t, root, "failure_4")); strings.Contains(text, "again") {
+		t.Errorf("the group says %q", text)
+	}
 }
 
 func TestSparkline_HasADescription(t *testing.T) {
 	t.Parallel()
-	root := parsePage(t, must(t)(newTemplates(t).Failures(someFailures())))
-	sparklines := elements(byID(t, root, "failures"), named("svg"))
-	if len(sparklines) != 2 {
-		t.Fatalf("%d sparklines, want 2", len(sparklines))
+	root := parsePage(t, must(t)(newTemplates(t).Failures(someFailures(), app.MostRuns)))
+	isSparkline := func(node *html.Node) bool { return attribute(node, "class") == "sparkline" }
+	sparklines := elements(root, isSparkline)
+	if len(sparklines) != 3 {
+		t.Fatalf("%d sparklines, want 3", len(sparklines))
 	}
 	for i, want := range []string{"20 in the last 24 hours, most of them, 16, 2 h ago",
 		"None in the last 24 hours"} {
@@ -45,24 +107,38 @@ func TestSparkline_HasADescription(t *testing.T) {
 			t.Errorf("sparkline %d is described as %q, want %q", i, got, want)
 		}
 	}
-	bars := elements(sparklines[0], named("rect"))
+	bars := elements(sparklines[0], func(node *html.Node) bool {
+		return node.Data == "rect" && attribute(node, "class") == ""
+	})
 	if len(bars) != 2 || attribute(bars[0], "height") != "16" || attribute(bars[1], "height") != "4" ||
 		attribute(bars[1], "x") != "23" {
 		t.Errorf("bars of %s", markup(t, sparklines[0]))
 	}
+	var titles []string
+	for _, title := range elements(sparklines[0], named("title")) {
+		titles = append(titles, textOf(title))
+	}
+	if got, want := strings.Join(titles, "; "), "16, 2 h ago; 4 this hour"; got != want {
+		t.Errorf("the bars say %q, want %q", got, want)
+	}
 }
 
-func TestFailures_LinkToRunsAndRetry(t *testing.T) {
+func TestFailures_LinkToRunsAndCommands(t *testing.T) {
 	t.Parallel()
-	root := parsePage(t, must(t)(newTemplates(t).Failures(someFailures())))
+	root := parsePage(t, must(t)(newTemplates(t).Failures(someFailures(), app.MostRuns)))
 	var links []string
 	for _, link := range elements(byID(t, root, "failure_3"),
 		func(node *html.Node) bool { return node.Data == "a" }) {
 		links = append(links, attribute(link, "href"))
 	}
-	if got, want := strings.Join(links, " "),
-		"/process_runs?failure=3 /process_runs/bulk?failure=3&operation=retry&scope=all"; got != want {
+	if got, want := strings.Join(links, " "), "/process_runs?failure=3 /process_runs/3051 "+
+		"/process_runs/bulk?failure=3&operation=retry&scope=all "+
+		"/process_runs/failures/3/note /process_runs/failures/3/mute"; got != want {
 		t.Errorf("links to %s, want %s", got, want)
+	}
+	forms := elements(byID(t, root, "failure_5"), named("form"))
+	if len(forms) != 1 || attribute(forms[0], "action") != "/process_runs/failures/5/unmute" {
+		t.Errorf("a muted group has %d forms", len(forms))
 	}
 }
 

@@ -31,6 +31,9 @@ func second(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") 
 // exact formats t for users, where a rough time is not enough.
 func exact(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") }
 
+// dayOf formats the day of t.
+func dayOf(t time.Time) string { return t.UTC().Format("2 Jan") }
+
 // clock formats the time of day of t.
 func clock(t time.Time) string { return t.UTC().Format("15:04:05.000 UTC") }
 

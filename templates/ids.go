@@ -50,6 +50,7 @@ var fixedIDs = map[string]string{
 	"help":             "help",              // button that shows the shortcuts
 	"shortcuts":        "shortcuts",         // dialog with the shortcuts
 	"failures":         "failures",          // failed runs, grouped by error
+	"muted":            "muted_failures",    // those whose group is muted
 	"bulk":             "bulk",              // form for bulk actions
 	"confirm":          ConfirmID,           // dialog or region for the preview of a bulk action
 	"selectAll":        "select_all",        // checkbox that selects all runs of the page

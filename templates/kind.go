@@ -83,7 +83,7 @@ func (t *Templates) Kind(form KindForm, overview app.KindOverview, page app.Page
 		view.Preview = newStartPreview(kind, *form.Preview)
 	}
 	view.Layout.OnKinds = true
-	view.Layout.Failed = failedText(page.Counts)
+	view.Layout.Failed = failedText(page.Failed())
 	view.Live.KindHeading = "Inputs"
 	return t.renderList("kind", view, view.Live.List.Rows)
 }

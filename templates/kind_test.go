@@ -87,7 +87,7 @@ func TestKinds_Golden(t *testing.T) {
 	tmpl, render := newTemplatesOf(t, backup()), must(t)
 	kinds := []app.Kind{backup(), {Name: "report"}, {Name: "restore", Group: "Databases"}}
 	overviews := []app.KindOverview{backupOverview, {}, {Started: app.CountedOfKind + 1}}
-	list := templates.KindList{Kinds: kinds, Overviews: overviews, Counts: overview.Counts}
+	list := templates.KindList{Kinds: kinds, Overviews: overviews, Failed: overview.Failed()}
 	golden(t, "kinds", render(tmpl.Kinds(list)))
 	golden(t, "kinds_frame", render(tmpl.KindsFrame(list)))
 	golden(t, "kinds_none", render(tmpl.Kinds(templates.KindList{})))

@@ -34,7 +34,7 @@ const maxLiveKinds = 100
 type KindList struct {
 	Kinds     []app.Kind
 	Overviews []app.KindOverview // of the kinds, in the same order
-	Counts    app.Counts         // of all runs
+	Failed    int64              // failed runs that are not muted
 }
 
 // Kinds renders the page of kinds, by group. Groups come in the order of their first kind.
@@ -57,7 +57,7 @@ func (t *Templates) kindsPage(list KindList) kindsPage {
 	view := kindsPage{
 		Layout: t.layout("Start"), Filter: len(kinds) > maxUnfiltered, Live: len(kinds) <= maxLiveKinds,
 	}
-	view.Layout.OnKinds, view.Layout.Failed = true, failedText(list.Counts)
+	view.Layout.OnKinds, view.Layout.Failed = true, failedText(list.Failed)
 	groups := map[string]int{}
 	for i, kind := range kinds {
 		at, known := groups[kind.Group]

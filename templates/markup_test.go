@@ -39,6 +39,11 @@ func pages(t testing.TB) map[string]*html.Node {
 		"the board":       parsePage(t, render(tmpl.Board(page, `k" autofocus onfocus="alert(1)`))),
 		"the empty board": parsePage(t, render(tmpl.Board(app.Page{}, ""))),
 		"a run's page":    parsePage(t, render(tmpl.Run(app.RunPage{Run: hostile}))),
+		"the failures":    parsePage(t, render(tmpl.Failures(hostileFailures(), app.MostRuns))),
+		"a note":          parseFragment(t, render(tmpl.NoteForm(hostileFailures().Failures[0], hostileNote, hostileNote))),
+		"a note page":     parsePage(t, render(tmpl.NotePage(hostileFailures().Failures[0], hostileNote, ""))),
+		"a mute":          parseFragment(t, render(tmpl.MuteForm(hostileFailures().Failures[0], noon, hostileNote))),
+		"a mute page":     parsePage(t, render(tmpl.MutePage(hostileFailures().Failures[0], noon, hostileNote))),
 		"the error page":  parsePage(t, render(tmpl.Error(refusal))),
 		"the notice":      parseFragment(t, render(tmpl.Notice("<script>alert(1)</script>"))),
 		"started": parseFragment(t,
@@ -310,4 +315,17 @@ func TestPages_CarryTheirTimes(t *testing.T) {
 			t.Errorf("%s: data-at = %q", name, at)
 		}
 	}
+}
+
+const hostileNote = `</textarea><script>alert(1)</script> https://a.b/"onmouseover="alert(1) http://a.b/'x`
+
+// hostileFailures returns failure groups, one of which is muted, whose texts are markup.
+func hostileFailures() app.Failures {
+	all := someFailures()
+	for i := range all.Failures {
+		all.Failures[i].Kind = `' onclick='alert(1)`
+		all.Failures[i].Pattern, all.Failures[i].Note = hostileNote, hostileNote
+		all.Failures[i].Example = "exit status 1\n" + hostileNote
+	}
+	return all
 }

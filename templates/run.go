@@ -103,7 +103,7 @@ func (t *Templates) runPage(page app.RunPage) runPage {
 		SocketPath: RunPath(run.ID) + "/live", Status: newStatusCell(run, now), Facts: t.facts(page, now),
 		Log: newLog(run.ID, page.Log), History: newHistory(page), Overview: t.overview(page.Overview),
 	}
-	view.Layout.Failed = failedText(page.Counts)
+	view.Layout.Failed = failedText(page.Failed())
 	if _, offered := t.kinds.Kind(run.Kind); offered {
 		view.AgainPath = KindPathWith(run)
 		view.Facts.KindPath = KindPath(run.Kind)

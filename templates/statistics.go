@@ -63,7 +63,7 @@ func (t *Templates) statisticsPage(stats app.Statistics) statisticsPage {
 			newPeriod("day", "24 hours", counters{stats.Day, stats.At}),
 		},
 	}
-	view.Layout.Failed = failedText(stats.Counts)
+	view.Layout.Failed = failedText(stats.Failed())
 	view.Layout.OnStatistics = true
 	return view
 }

@@ -101,7 +101,7 @@ type layout struct {
 	Title      string
 	ServerTime string // in ms since 1970
 	Draining   bool
-	Failed     string // number of failed runs, or "" if there are none or the page does not know
+	Failed     string // number of failed runs that are not muted, or "" if there are none or the page does not know
 	Find       findForm
 	// The page is the target of this link.
 	OnRuns, OnKinds, OnFailures, OnStatistics, OnTimeline bool
@@ -119,11 +119,11 @@ func (t *Templates) layout(title string) layout {
 }
 
 // failedText returns the number of failed runs for the navigation, which shows no zero.
-func failedText(counts app.Counts) string {
-	if counts[app.Failed] == 0 {
+func failedText(failed int64) string {
+	if failed == 0 {
 		return ""
 	}
-	return grouped(counts[app.Failed])
+	return grouped(failed)
 }
 
 // Started renders the notice that batch has been created. key is a new idempotency key for the start form:
@@ -204,7 +204,7 @@ type runLink struct{ Path, Text string }
 // OverviewFrame renders what the header shows about all runs, for the socket of a page that shows nothing
 // else that is live.
 func (t *Templates) OverviewFrame(overview app.Overview) ([]byte, error) {
-	return t.render("header_frame", failedText(overview.Counts))
+	return t.render("header_frame", failedText(overview.Failed()))
 }
 
 // Heartbeat renders the heartbeat frame. at is the time of the server.

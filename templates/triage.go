@@ -70,11 +70,13 @@ func newTriageForm(failure app.Failure, command, problem string) triageForm {
 }
 
 func (t *Templates) triagePage(form triageForm, mute bool) ([]byte, error) {
-	return t.render("triage_page", struct {
+	view := struct {
 		Layout layout
 		Form   triageForm
 		Mute   bool
-	}{t.layout(form.Title), form, mute})
+	}{t.layout(form.Title), form, mute}
+	view.Layout.OnFailures = true
+	return t.render("triage_page", view)
 }
 
 // fieldTime formats t for a field for times, or returns "" for the zero time.
@@ -84,6 +86,9 @@ func fieldTime(t time.Time) string {
 	}
 	return t.UTC().Format("2006-01-02T15:04")
 }
+
+// noOutput stands for the error of a command that has written nothing.
+const noOutput = "No output"
 
 // failureLine returns the line that names a failure group, and how the command of its example ended.
 func failureLine(failure app.Failure) (line, exit string) {

@@ -203,7 +203,7 @@ func TestFailures_ConfirmRetry(t *testing.T) {
 	harness.CountsAre(t, e, map[string]any{"failed": 3})
 	tab := openTab(t, p.URL+"/process_runs/failures")
 	tab.untilLive()
-	tab.click(".groups .retry")
+	tab.click(`.groups a[href*="operation=retry"]`)
 	tab.until("the confirmation opens",
 		dialogOpen+` && `+confirmText+`.includes("Retry 3 runs?") && `+confirmText+
 			`.includes("failed with: the disk is full")`)

@@ -50,7 +50,7 @@ func TestFailures_AreLive(t *testing.T) {
 	harness.StartRunsOf(e, "mail", 3)
 	tab.until("there is one", `document.querySelector("#failures .groups a")?.textContent === "3 runs"`)
 	harness.StartRunsOf(e, "import", 5)
-	tab.until("there are two, the larger first", `[...document.querySelectorAll("#failures .pattern")].map((one) => one.textContent).join() ===
+	tab.until("there are two, the larger first", `[...document.querySelectorAll("#failures .pattern summary")].map((one) => one.textContent).join() ===
 		"no customer # exit 1,connect to #: refused exit 2"`)
 	e.POST(harness.BulkPath).
 		WithForm(map[string]any{"operation": "delete", "scope": "all", "kind": "import"}).Expect().

@@ -1,0 +1,224 @@
+package browser
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/gavv/httpexpect/v2"
+
+	"runboard/e2e/harness"
+)
+
+// failedBoard starts a board on which 3 runs of mail and 5 of import have failed.
+func failedBoard(t *testing.T) (*harness.Program, *httpexpect.Expect) {
+	t.Helper()
+	p := harness.Failing(t, nil)
+	e := harness.NewExpect(t, p)
+	harness.StartRunsOf(e, "mail", 3)
+	harness.StartRunsOf(e, "import", 5)
+	harness.CountsAre(t, e, map[string]any{"failed": 8})
+	return p, e
+}
+
+// group returns a JavaScript expression for the group whose error contains a text.
+func group(text string) string {
+	return `[...document.querySelectorAll("#failures li")].find((one) => one.textContent.includes("` + text + `"))`
+}
+
+// clickIn clicks the button or link with a text in the group whose error contains a text.
+func (p *tab) clickIn(inGroup, button string) {
+	p.t.Helper()
+	p.until("there is "+button, `[...`+group(inGroup)+`?.querySelectorAll("a, button") ?? []].some((one) => {
+		if (one.textContent !== "`+button+`") return false;
+		one.click();
+		return true;
+	})`)
+}
+
+func openFailures(t *testing.T, p *harness.Program) *tab {
+	t.Helper()
+	tab := openTab(t, p.URL+harness.FailuresPath, chromedp.EmulateViewport(1200, 800))
+	tab.untilLive()
+	return tab
+}
+
+func TestFailures_NotesAreLive(t *testing.T) {
+	t.Parallel()
+	p, _ := failedBoard(t)
+	tab, other := openFailures(t, p), openFailures(t, p)
+	tab.clickIn("connect to", "Add note")
+	tab.until("the form has the focus", `document.activeElement.matches("#confirm[open] textarea")`)
+	tab.do(chromedp.SendKeys("#confirm textarea", "down on Sundays, see https://example.org/INC-42."))
+	tab.click("#confirm button[type=submit]")
+	tab.until("the notice appears", noticeText+`.includes("Note saved.")`)
+	tab.until("the dialog closes", `!document.getElementById("confirm").open`)
+	const noted = `?.querySelector(".note a")?.href === "https://example.org/INC-42"`
+	tab.until("the note appears", group("connect to")+noted)
+	other.until("the note appears in another tab", group("connect to")+noted)
+	if evaluate[bool](other, group("no customer")+`.querySelector(".note") !== null`) {
+		t.Error("the other group has a note")
+	}
+
+	other.clickIn("connect to", "Edit note")
+	other.until("the form has the note",
+		`document.querySelector("#confirm[open] textarea")?.value.startsWith("down on Sundays")`)
+	evaluate[bool](other, `document.querySelector("#confirm textarea").value = "x".repeat(501), true`)
+	other.expectProblems("422")
+	other.click("#confirm button[type=submit]")
+	other.until("the form says what is wrong", `document.querySelector("#confirm[open] .error")?.textContent ===
+		"The note has 501 characters. It may have at most 500."`)
+	if typed := evaluate[int](other, `document.querySelector("#confirm textarea").value.length`); typed != 501 {
+		t.Errorf("%d characters are left of what was typed", typed)
+	}
+	evaluate[bool](other, `document.querySelector("#confirm textarea").value = "", true`)
+	other.click("#confirm button[type=submit]")
+	other.until("the notice appears", noticeText+`.includes("Note removed.")`)
+	tab.until("the note is gone", group("connect to")+`.querySelector(".note") === null`)
+}
+
+func TestFailures_MuteAndUnmute(t *testing.T) {
+	t.Parallel()
+	p, _ := failedBoard(t)
+	tab, other := openFailures(t, p), openFailures(t, p)
+	tab.clickIn("no customer", "Mute")
+	tab.until("the question opens", confirmText+`.includes("Mute an error")`)
+	tab.click(`#confirm button[value="168h"]`)
+	tab.until("the notice appears", noticeText+`.includes("Muted until")`)
+	const muted = `document.querySelector("#muted_failures > summary")?.textContent === "1 muted · 5 runs"`
+	tab.until("the group is muted", muted)
+	other.until("the group is muted in another tab", muted)
+	other.until("it does not count", `document.querySelector("#failures > .about").textContent.startsWith("3 failed runs, 1 ")`)
+	if evaluate[bool](other, `document.getElementById("muted_failures").open`) {
+		t.Error("the muted groups are not collapsed")
+	}
+
+	other.click("#muted_failures > summary")
+	harness.StartRunsOf(harness.NewExpect(t, p), "import", 2)
+	other.until("muted groups are live",
+		`document.querySelector("#muted_failures > summary").textContent === "1 muted · 7 runs"`)
+	if !evaluate[bool](other, `document.getElementById("muted_failures").open`) {
+		t.Error("a frame has closed what the user had opened")
+	}
+	other.clickIn("no customer", "Unmute")
+	other.until("the notice appears", noticeText+`.includes("No longer muted.")`)
+	tab.until("the group is back", `document.querySelector("#muted_failures") === null &&
+		document.querySelector("#failures .groups .runs").textContent === "7 runs"`)
+}
+
+func TestFailures_MutesEndByThemselves(t *testing.T) {
+	t.Parallel()
+	p, e := failedBoard(t)
+	id := e.GET(harness.FailuresPath).WithTransformer(harness.AcceptJSON).Expect().JSON().Object().
+		Value("failures").Array().Value(0).Object().Value("id").Number().Raw()
+	tab := openFailures(t, p)
+	until := time.Now().Add(3 * time.Second).UTC().Format(time.RFC3339)
+	e.POST(harness.FailuresPath+"/{id}/mute", id).WithFormField("until", until).Expect().
+		Status(http.StatusSeeOther)
+	tab.until("the group is muted", `document.querySelector("#muted_failures") !== null`)
+	tab.until("the group comes back", `document.querySelector("#muted_failures") === null`)
+}
+
+// The reader types times of their zone, and the server gets UTC.
+func TestFailures_MuteUntilALocalTime(t *testing.T) {
+	t.Parallel()
+	p, e := failedBoard(t)
+	tab := newTab(t)
+	call(tab, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "America/New_York"})
+	tab.do(chromedp.EmulateViewport(1200, 800), chromedp.Navigate(p.URL+harness.FailuresPath))
+	tab.untilLive()
+	tab.clickIn("no customer", "Mute")
+	const field = `#confirm input[type="datetime-local"]`
+	tab.until("the question opens", `document.querySelector('`+field+`') !== null`)
+	if zone := evaluate[string](tab, `document.querySelector('`+field+`').labels[0].textContent.trim()`); strings.
+		Contains(zone, "UTC") {
+		t.Errorf("the label is %q", zone)
+	}
+	at := time.Now().UTC().Add(48 * time.Hour).Truncate(time.Minute)
+	newYork, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		t.Skip("this machine has no time zones")
+	}
+	tab.do(chromedp.SetValue(chromedp.CSS(field), at.In(newYork).Format("2006-01-02T15:04")))
+	tab.click("#confirm form:last-of-type button[type=submit]")
+	tab.until("the notice appears", noticeText+`.includes("Muted until")`)
+	e.GET(harness.FailuresPath).WithTransformer(harness.AcceptJSON).Expect().JSON().Object().Value("failures").
+		Array().Value(1).Object().HasValue("muted_until", at.Format(time.RFC3339))
+}
+
+func TestFailures_SortByLatest(t *testing.T) {
+	t.Parallel()
+	p, e := failedBoard(t)
+	harness.StartRunsOf(e, "mail", 1)
+	harness.CountsAre(t, e, map[string]any{"failed": 9})
+	tab := openFailures(t, p)
+	first := func(text string) string {
+		return `document.querySelector("#failures li").textContent.includes("` + text + `")`
+	}
+	tab.until("the largest group is first", first("no customer"))
+	tab.do(chromedp.Click(`.order a[href$="sort=latest"]`))
+	tab.until("the latest group is first", first("connect to")+` && location.search === "?sort=latest"`)
+	tab.untilLive()
+	harness.StartRunsOf(e, "import", 1)
+	tab.until("the order is live", first("no customer"))
+	if sockets := tab.openSockets(); len(sockets) != 1 || !strings.HasSuffix(sockets[0], "/live?sort=latest") {
+		t.Errorf("the open sockets are %v", sockets)
+	}
+	tab.do(chromedp.NavigateBack())
+	tab.until("Back leads to the other order", `location.search === "" &&
+		document.querySelector(".order [aria-current]").textContent === "Most runs"`)
+}
+
+// Frames keep what the user has opened, and the focus.
+func TestFailures_FramesKeepTheFullErrorOpen(t *testing.T) {
+	t.Parallel()
+	p, e := failedBoard(t)
+	tab := openFailures(t, p)
+	evaluate[bool](tab, group("connect to")+`.querySelector("summary").focus(), true`)
+	tab.press(" ")
+	tab.until("the error is open", group("connect to")+`.querySelector("pre").checkVisibility()`)
+	harness.StartRunsOf(e, "mail", 9) // the group moves to the top
+	tab.until("the frame has come", `document.querySelector("#failures .runs").textContent === "12 runs"`)
+	if !evaluate[bool](tab, group("connect to")+`.querySelector("pre").checkVisibility()`) {
+		t.Error("the error is closed")
+	}
+	if !evaluate[bool](tab, `document.activeElement === `+group("connect to")+`.querySelector("summary")`) {
+		t.Error("the focus is lost")
+	}
+}
+
+func TestFailures_SayThatTheyAreBack(t *testing.T) {
+	t.Parallel()
+	p, e := failedBoard(t)
+	tab := openFailures(t, p)
+	e.POST(harness.BulkPath).WithForm(map[string]any{"operation": "delete", "scope": "all", "kind": "mail"}).
+		Expect().Status(http.StatusSeeOther)
+	tab.until("the group is gone", group("connect to")+` === undefined`)
+	harness.StartRunsOf(e, "mail", 1)
+	tab.until("it is back", group("connect to")+`?.querySelector(".again")?.textContent.startsWith("again, after ")`)
+}
+
+func TestFailures_TriageWithoutScripts(t *testing.T) {
+	t.Parallel()
+	p, _ := failedBoard(t)
+	tab := newTab(t)
+	call(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	tab.do(chromedp.EmulateViewport(1200, 800), chromedp.Navigate(p.URL+harness.FailuresPath+"?sort=latest"))
+	tab.do(chromedp.Click(`.order a[href$="failures"]`))
+	tab.until("the other order is shown", `location.search === "" && document.querySelector("#failures li") !== null`)
+	tab.clickIn("no customer", "Add note")
+	tab.until("the note has a page", `document.querySelector("textarea") !== null`)
+	tab.do(chromedp.SendKeys("textarea", "INC-42"))
+	tab.click("#confirm button[type=submit]")
+	tab.until("the note is there", group("no customer")+`?.querySelector(".note")?.textContent === "INC-42"`)
+	tab.clickIn("no customer", "Mute")
+	tab.until("the mute has a page", `document.querySelector("#confirm label")?.textContent.includes("(UTC)")`)
+	tab.click(`#confirm button[value="24h"]`)
+	tab.until("the group is muted", `document.querySelector("#muted_failures .note") !== null`)
+	tab.click("#muted_failures > summary")
+	tab.clickIn("no customer", "Unmute")
+	tab.until("the group is back", `document.querySelectorAll("#failures > .groups > li").length === 2`)
+}

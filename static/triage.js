@@ -1,0 +1,44 @@
+// The page of failures: times in the zone of the reader, and announcements to screen readers.
+import { announce } from "./announce.js";
+import { onSwap } from "./events.js";
+import { find, ids } from "./page.js";
+
+// Without this script, a field for a time is in UTC, and its label says so. With it, the field is in the zone
+// of the reader, and the form sends UTC.
+const timeField = (form) => form.querySelector("input[type=datetime-local]");
+
+function showInZone(form) {
+  const zone = form.querySelector("[data-zone]");
+  if (!zone?.textContent) return; // done
+  const field = timeField(form);
+  if (field.value) {
+    const at = new Date(`${field.value}Z`);
+    at.setMinutes(at.getMinutes() - at.getTimezoneOffset());
+    field.value = at.toISOString().slice(0, 16);
+  }
+  zone.textContent = "";
+}
+
+function showFormsInZone() {
+  for (const form of document.querySelectorAll(`#${ids.confirm} form`)) showInZone(form);
+}
+showFormsInZone();
+onSwap(showFormsInZone);
+
+document.addEventListener("formdata", ({ target, formData }) => {
+  const field = timeField(target);
+  if (field?.value) formData.set(field.name, new Date(field.value).toISOString());
+});
+
+// The number of failures is announced when it changes, but not more often than a user can follow.
+const announceTime = 5000; // ms between two announcements, at least
+const summaryOf = () => find(ids.failures)?.firstElementChild?.textContent ?? "";
+let announced = summaryOf();
+if (announced) {
+  setInterval(() => {
+    const summary = summaryOf();
+    if (summary === announced) return;
+    announced = summary;
+    announce(summary.split(".")[0]);
+  }, announceTime);
+}
