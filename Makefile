@@ -32,7 +32,7 @@ $(PACKAGES): static/package.json static/package-lock.json
 
 # Collects the licences of the third-party software in the binary from the installed modules and packages.
 # "runboard licenses" prints them.
-$(NOTICES): $(PACKAGES) go.sum .ci/licenses/main.go
+$(NOTICES): $(PACKAGES) go.mod go.sum .ci/licenses/main.go
 	go run ./.ci/licenses > $@.new && mv $@.new $@
 
 # Runs the checks and all tests. The race detector sees only the process of the test, so it runs where that process does

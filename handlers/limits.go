@@ -54,11 +54,12 @@ func (s *Server) limitPosts(c *fiber.Ctx) error {
 
 var errTooOften = app.Errorf(app.CodeTooMany, "Too many requests. Please try again in a moment.")
 
-// limitReads answers 429 to an address that makes too many expensive reads: searches, exports and followed
-// logs.
+// limitReads answers 429 to an address that makes too many expensive reads: searches, exports,
+// comparisons and followed logs.
 func (s *Server) limitReads(c *fiber.Ctx) error {
 	args := c.Context().QueryArgs()
-	costly := len(args.Peek("q")) > 0 || followsLog(c) || strings.HasPrefix(c.Path(), templates.ListPath+".")
+	costly := len(args.Peek("q")) > 0 || followsLog(c) || strings.Contains(c.Path(), "/compare/") ||
+		strings.HasPrefix(c.Path(), templates.ListPath+".")
 	if costly && reads(c) && !s.costly.allow(s.address(c)) {
 		return errTooOften
 	}

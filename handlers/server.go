@@ -82,6 +82,8 @@ type Server struct {
 	sockets *sockets
 	logins  *logins // nil if no login is required
 
+	comparing chan struct{} // has an element for each comparison under way
+
 	state atomic.Int32
 	store app.Store // set by Attach, as is hub
 	hub   *live.Hub
@@ -101,6 +103,8 @@ func New(options Options) *Server {
 		posts:   newRateLimit(options.Limits.PostRate),
 		costly:  newRateLimit(options.Limits.PostRate),
 		logins:  newLogins(options.Access.Logins, options.Log),
+
+		comparing: make(chan struct{}, maxComparisons),
 	}
 	s.origins = newOrigins(options.Access.Origins, s.fromProxy)
 	s.sockets = newSockets(s)
@@ -176,6 +180,7 @@ func (s *Server) route() {
 	runs.Get("/:id", s.showRun)
 	runs.Get("/:id/status", s.showStatus)
 	runs.Get("/:id/log", s.showLog)
+	runs.Get("/:id/compare/:other", s.showComparison)
 	runs.Post("/:id/cancel", s.limitPosts, s.cancelRun)
 	runs.Post("/:id/retry", s.limitPosts, s.retryRun)
 	runs.Post("/:id/delete", s.limitPosts, s.deleteRun)

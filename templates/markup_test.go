@@ -53,6 +53,7 @@ func pages(t testing.TB) map[string]*html.Node {
 		"the statistics":  parsePage(t, render(tmpl.Statistics(busyStatistics()))),
 		"a timeline":      parsePage(t, render(tmpl.Timeline(busyTimeline(), 2))),
 		"counted runs":    parsePage(t, render(tmpl.Timeline(binnedTimeline(), 2))),
+		"a comparison":    parsePage(t, render(tmpl.Compare(comparison()))),
 		"timeline frame":  parseFragment(t, render(tmpl.TimelineFrame(busyTimeline(), 2))),
 		"their frame":     parseFragment(t, render(tmpl.StatisticsFrame(busyStatistics()))),
 		"the run frame":   parseFragment(t, render(tmpl.RunFrame(app.RunPage{Run: hostile}))),

@@ -63,6 +63,11 @@ func RunPath(run int64) string { return ListPath + "/" + decimal(run) }
 // ComparePath returns the path of the page that compares two runs.
 func ComparePath(run, other int64) string { return RunPath(run) + "/compare/" + decimal(other) }
 
+// LogLinePath returns the path of the page of a run with its log from the line at an offset on.
+func LogLinePath(run, offset int64) string {
+	return RunPath(run) + "?offset=" + decimal(offset) + "#log"
+}
+
 // runCommandPath returns the path to POST command to, which is "cancel", "retry" or "delete".
 func runCommandPath(run int64, command string) string { return RunPath(run) + "/" + command }
 

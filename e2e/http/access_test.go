@@ -31,6 +31,7 @@ var doors = []door{
 	{method: "GET", path: "/process_runs/failures", ok: http.StatusOK},
 	{method: "GET", path: "/process_runs/statistics", ok: http.StatusOK},
 	{method: "GET", path: "/process_runs/timeline", ok: http.StatusOK},
+	{method: "GET", path: "/process_runs/1/compare/2", ok: http.StatusNotFound},
 	{method: "GET", path: "/process_runs/bulk?operation=retry&scope=all", ok: http.StatusOK},
 	{method: "GET", path: "/process_runs.ndjson", ok: http.StatusOK},
 	{method: "GET", path: "/process_runs.csv", ok: http.StatusOK},

@@ -215,7 +215,8 @@ func TestMethods_OthersAreToldTheAllowedOnes(t *testing.T) {
 		"/process_runs/statistics/live": "GET, HEAD", "/up": "GET, HEAD", "/": "GET, HEAD",
 		"/process_runs/1/log":    "GET, HEAD",
 		"/process_runs/timeline": "GET, HEAD", "/process_runs/timeline/live": "GET, HEAD",
-		"/process_runs/1/cancel": "POST", "/process_runs/1/retry": "POST",
+		"/process_runs/1/compare/2": "GET, HEAD",
+		"/process_runs/1/cancel":    "POST", "/process_runs/1/retry": "POST",
 	} {
 		for _, method := range []string{"DELETE", "PUT", "PATCH", "OPTIONS", "TRACE", "BREW", "PROPFIND"} {
 			answer := send(t, p.URL, attempt{method: method, path: path}, nil)
