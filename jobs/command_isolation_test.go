@@ -246,7 +246,7 @@ func giveUpForeigner(t *testing.T, helper string) {
 	}{
 		"cancelled":        {become + `'sleep 15; : %s'`, time.Hour, app.Cancelled, ""},
 		"ignoring SIGTERM": {`sh -c 'trap "" TERM; ` + become + `"sleep 15; : %s" & wait'`, time.Hour, app.Cancelled, ""},
-		"timed out":        {become + `'sleep 15; : %s'`, time.Second, app.Failed, "timed out after 1s; "},
+		"timed out":        {become + `'sleep 15; : %s'`, time.Second, app.Failed, "timed out after 1 s (limit); "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -189,7 +189,7 @@ func TestCommand_TimeoutStopsIt(t *testing.T) {
 	mark := marker(t)
 	store, id := begin(t, tree(mark), func(q *jobs.Queue) { q.Executor.RunTimeout = time.Second })
 	run, _ := end(t, store, id)
-	if left := marked(t, mark); run.Status != app.Failed || run.Error != "timed out after 1s" ||
+	if left := marked(t, mark); run.Status != app.Failed || run.Error != "timed out after 1 s (limit)" ||
 		len(left) > 0 {
 		t.Errorf("it is %s, %q, and there are left %q", run.Status, run.Error, left)
 	}

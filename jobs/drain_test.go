@@ -186,7 +186,7 @@ func TestExecutor_WorkIgnoresItsContext(t *testing.T) {
 		queue.Workers, queue.Executor.RunTimeout, queue.DrainTimeout = 2, 3*time.Second, 0
 		start(t, queue)
 		run := waitForStatus(t, store, create(t, store, "deaf", 1), app.Failed)
-		if run.Error != "timed out after 3s" {
+		if run.Error != "timed out after 3 s (limit)" {
 			t.Errorf("the error is %q", run.Error)
 		}
 		for range 50 { // enough time and notifications to start two runs, if there were a free worker

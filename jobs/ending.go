@@ -3,6 +3,8 @@ package jobs
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"runboard/app"
@@ -69,4 +71,23 @@ func waitGrace(ctx, grace context.Context, result <-chan error) (err error, retu
 	case <-grace.Done():
 	}
 	return context.Cause(ctx), false
+}
+
+// inWords formats a limit as pages do, such as "1 h 30 min": the units of time.Duration.String are for programs.
+func inWords(d time.Duration) string {
+	units := []struct {
+		length time.Duration
+		name   string
+	}{{time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}, {time.Millisecond, "ms"}}
+	var parts []string
+	for _, unit := range units {
+		if n := d / unit.length; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, unit.name))
+		}
+		d %= unit.length
+	}
+	if parts == nil {
+		return d.String()
+	}
+	return strings.Join(parts, " ")
 }

@@ -206,7 +206,7 @@ func (e *Executor) settle(working context.Context, handle *Run, end ending) {
 		reason := handle.masker.text(cancelReason(end.err))
 		e.finish(working, run, app.Outcome{Status: app.Cancelled, Error: reason})
 	case errors.Is(end.cause, ErrTimeout):
-		timedOut := errors.New("timed out after " + handle.policy.Timeout.String())
+		timedOut := fmt.Errorf("timed out after %s (limit)", inWords(handle.policy.Timeout))
 		if left, ok := errors.AsType[stillRunning](end.err); ok {
 			timedOut = fmt.Errorf("%w; %w", timedOut, left)
 		}

@@ -155,18 +155,18 @@ func TestExecutor_FollowsTheLimitsOfAKind(t *testing.T) {
 		jobs.Kind{Name: "other", Work: sleeper})
 	a.executor.RunTimeout, a.executor.MaxAttempts = 30*time.Millisecond, 1
 	run, _ := a.execute(t, a.start(t, "other"))
-	if run.Status != app.Failed || run.Error != "timed out after 30ms" {
+	if run.Status != app.Failed || run.Error != "timed out after 30 ms (limit)" {
 		t.Errorf("without own limits it is %s, %q", run.Status, run.Error)
 	}
 	run, _ = a.execute(t, a.start(t, "limited"))
-	if run.Status != app.Created || run.Error != "timed out after 20ms" {
+	if run.Status != app.Created || run.Error != "timed out after 20 ms (limit)" {
 		t.Errorf("the first attempt is %s, %q", run.Status, run.Error)
 	}
 	run, err := a.store.Start(t.Context(), run)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if run, _ = a.execute(t, run); run.Status != app.Failed || run.Error != "timed out after 20ms" {
+	if run, _ = a.execute(t, run); run.Status != app.Failed || run.Error != "timed out after 20 ms (limit)" {
 		t.Errorf("the second attempt is %s, %q", run.Status, run.Error)
 	}
 	for kind, want := range map[string]time.Duration{"limited": 20 * time.Millisecond, "other": 30 * time.Millisecond, "none": 30 * time.Millisecond} {

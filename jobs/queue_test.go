@@ -203,7 +203,7 @@ func TestQueue_TimeoutFailsTheRun(t *testing.T) {
 	queue.Executor.RunTimeout = 50 * time.Millisecond
 	start(t, queue)
 	run := waitForStatus(t, store, create(t, store, "slow", 1), app.Failed)
-	if run.Error != "timed out after 50ms" {
+	if run.Error != "timed out after 50 ms (limit)" {
 		t.Errorf("the error is %q", run.Error)
 	}
 }

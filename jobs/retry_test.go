@@ -106,7 +106,7 @@ func TestRetry_CountsTimeouts(t *testing.T) {
 	queue.Executor.MaxAttempts, queue.Executor.RunTimeout = 2, 50*time.Millisecond
 	start(t, queue)
 	run := waitForStatus(t, store, create(t, store, "slow", 1), app.Failed)
-	if run.Attempt != 2 || len(work.working) != 2 || run.Error != "timed out after 50ms" {
+	if run.Attempt != 2 || len(work.working) != 2 || run.Error != "timed out after 50 ms (limit)" {
 		t.Errorf("after %d tries the row is %+v", len(work.working), run)
 	}
 }

@@ -137,7 +137,7 @@ func TestEngine_TimeoutFailsTheRun(t *testing.T) {
 	engine := newEngine(store, g.kind("slow"))
 	engine.Runs.RunTimeout = 100 * time.Millisecond
 	start(t, engine)
-	if run := waitForStatus(t, store, create(t, store, "slow", 1), app.Failed); run.Error != "timed out after 100ms" {
+	if run := waitForStatus(t, store, create(t, store, "slow", 1), app.Failed); run.Error != "timed out after 100 ms (limit)" {
 		t.Errorf("the run is %+v", run)
 	}
 }
