@@ -222,8 +222,6 @@ type RunPage struct {
 	// newest one with the same inputs or, if none is found among the newest, the newest one.
 	LastSuccess int64
 	Position    Position
-	// Similar is the number of failed runs with the same failure, this one included; 0 for other runs.
-	Similar int64
 	// Node is the number of the node that works on the run, or did last; 0 if there is only one.
 	Node int64
 	// Failure is that of a failed run, without its hours and its latest run; else the zero Failure.
@@ -231,18 +229,20 @@ type RunPage struct {
 	Overview
 }
 
-// Revision changes whenever something changes that the page of the run shows, apart from Position: the place
-// of a run changes whenever another one starts.
+// Revision changes whenever something changes that the page of the run shows.
 type Revision struct {
 	Version, LogEnd int64
 	Waiting         Waiting
 	Triage          Triage // of the failure of the run
+	// Position changes whenever another run starts. Only a RunPage has it.
+	Position Position
 }
 
 // Revision returns the revision of the run.
 func (p RunPage) Revision() Revision {
 	return Revision{
 		Version: p.Run.Version, LogEnd: p.Log.End, Waiting: p.Run.Waiting, Triage: p.Failure.Triage,
+		Position: p.Position,
 	}
 }
 

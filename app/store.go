@@ -74,8 +74,8 @@ type Reader interface {
 	// through all. next is the value of before for the following call, or 0 at the end.
 	Runs(ctx context.Context, filter Filter, before int64, limit int) (_ []ProcessRun, next int64, _ error)
 
-	// Revisions returns the revision of each run, so that callers can skip unchanged ones. Missing runs are
-	// omitted.
+	// Revisions returns the revision of each run, without its Position, so that callers can skip unchanged ones.
+	// Missing runs are omitted.
 	Revisions(ctx context.Context, runs []int64) (map[int64]Revision, error)
 
 	// Log returns a part of a run's log. It fails with CodeNotFound.

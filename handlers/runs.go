@@ -47,7 +47,8 @@ func (s *Server) showRun(c *fiber.Ctx) error {
 	case asFragment:
 		return sendHTML(c)(s.Templates.Row(page.Run))
 	}
-	return sendHTML(c)(s.Templates.Run(page))
+	list := s.listOfRun(c, page.Run.ID)
+	return sendHTML(c)(s.Templates.Run(page, list))
 }
 
 // showStatus answers GET /process_runs/:id/status.

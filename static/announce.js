@@ -1,4 +1,4 @@
-// Announcements to screen readers, and the status of a run in the title of its tab.
+// Announcements to screen readers.
 import { onSwap } from "./events.js";
 import { countID, find, findStatusCell, ids, runOf, setText } from "./page.js";
 
@@ -19,15 +19,12 @@ setInterval(announceProgress, 5000);
 
 // The page of a run announces each change of status. A deleted run has no status.
 const statusOf = (cell) => cell?.dataset.status ?? "deleted";
-const statusCell = findStatusCell();
-let status = statusOf(statusCell);
-const titleEnd = document.title.slice(status.length); // the title begins with the status
+let status = statusOf(findStatusCell());
 
 export function announceStatus() {
   const cell = findStatusCell();
   if (!cell || statusOf(cell) === status) return;
   status = statusOf(cell);
-  document.title = status + titleEnd;
   announce(`Run #${runOf(cell)} is ${status}.`);
 }
 onSwap(announceStatus);

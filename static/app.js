@@ -4,6 +4,7 @@ import "./notices.js";
 import "./requests.js";
 import "./cells.js";
 import "./announce.js";
+import "./run.js";
 import "./times.js";
 import "./forms.js";
 import "./log.js";

@@ -2,7 +2,8 @@
 // last 35 s.
 import { announceStatus } from "./announce.js";
 import { onConnected, onConnecting, onDisconnected, onMessage, onSwap } from "./events.js";
-import { factsID, find, findStatusCell, ids, isPaused, runOf, setText } from "./page.js";
+import { find, findStatusCell, ids, isPaused, runOf, runPartID, setText } from "./page.js";
+import { showRun } from "./run.js";
 
 const silenceLimit = 35_000; // ms without a message until the connection is lost; heartbeats come every 15 s
 const connectLimit = 15_000; // ms that a socket may take to open
@@ -143,6 +144,11 @@ function showDeleted() {
   const cell = findStatusCell();
   for (const name of ["data-status", "data-version", "data-at"]) cell.removeAttribute(name);
   cell.innerHTML = '<span class="badge">deleted</span>';
-  find(factsID(runOf(cell))).replaceChildren();
+  const run = runOf(cell);
+  const title = find(runPartID(run, "title"));
+  title.textContent = `deleted #${run}`;
+  delete title.dataset.status;
+  for (const part of ["state", "actions", "progress", "problem", "facts", "attempts"]) find(runPartID(run, part))?.remove();
   announceStatus();
+  showRun();
 }

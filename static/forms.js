@@ -39,8 +39,8 @@ document.addEventListener("submit", (event) => {
   if (event.target.method === "post") stopDoubleClick(event, event.submitter ?? event.target);
 }, true);
 
-// All buttons of a cell share one guard: "Cancel" may become "Retry" under the pointer.
+// All buttons in one place share one guard: "Cancel" may become "Retry" under the pointer.
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[hx-post]");
-  if (button) stopDoubleClick(event, button.closest("td"));
+  if (button) stopDoubleClick(event, button.closest("td") ?? button.parentElement);
 }, true);

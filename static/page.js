@@ -26,13 +26,16 @@ export const ids = {
   matches: "matches",
   message: "message",
   newRuns: "new_runs",
+  newerRun: "newer_run",
   newestPage: "page_newest",
   notice: "notice",
   olderPage: "page_older",
+  olderRun: "older_run",
   pager: "pager",
   pause: "pause",
   preview: "start_preview",
   progress: "progress",
+  runMenu: "run_menu",
   searchText: "search_text",
   selectAll: "select_all",
   selectedCount: "selected_count",
@@ -40,12 +43,13 @@ export const ids = {
   shortcuts: "shortcuts",
   shortcutsEnabled: "shortcuts_enabled",
   start: "start",
+  tellMe: "tell_me",
 };
 
 export const countID = (status) => `count_${status}`;
 export const rowID = (run) => `process_run_${run}`;
 export const statusID = (run) => `process_run_${run}_status`;
-export const factsID = (run) => `process_run_${run}_facts`;
+export const runPartID = (run, part) => `process_run_${run}_${part}`;
 
 // runOf returns the number of the run that a row or a status cell shows.
 export const runOf = (element) => Number(element.id.split("_")[2]);

@@ -1,7 +1,7 @@
 // Keyboard shortcuts. The mouse can do all of it, too, and no shortcut works while the user types. A shortcut
 // that changes something asks first, and the user can turn all shortcuts off.
 import { startLabel } from "./forms.js";
-import { find, findStatusCell, ids, rowsOf, runOf } from "./page.js";
+import { find, findStatusCell, ids, rowsOf, runOf, runPartID } from "./page.js";
 
 // focusedRow returns the row that has the focus.
 const focusedRow = () => document.activeElement?.closest(`#${ids.list} tr[id]`);
@@ -47,12 +47,20 @@ function startRuns() {
   confirm(`${label}?`, label, () => form.querySelector("button").click());
 }
 
+// moveTo moves the focus to the next row or, on the page of a run, opens the next run of its list.
+function moveTo(by) {
+  const link = find(by > 0 ? ids.olderRun : ids.newerRun);
+  if (link) link.click();
+  else moveFocus(by);
+}
+
 // pressRowAction presses the cancel or retry button of the focused run, or of the page's run, if there is one
 // and the user confirms.
 const actionLabels = { cancel: "Cancel", retry: "Retry" };
 function pressRowAction(action) {
   const cell = focusedRow()?.querySelector("td[data-status]") ?? findStatusCell();
-  const findButton = () => find(cell?.id)?.querySelector(`button[formaction$="/${action}"]`);
+  const place = cell && (findStatusCell() ? runPartID(runOf(cell), "actions") : cell.id);
+  const findButton = () => find(place)?.querySelector(`button[formaction$="/${action}"]`);
   if (!findButton()) return;
   const label = `${actionLabels[action]} run #${runOf(cell)}`;
   confirm(`${label}?`, label, () => findButton()?.click());
@@ -67,8 +75,8 @@ function toggleHelp() {
 const shortcuts = {
   s: startRuns,
   "/": () => find(ids.searchText)?.focus(),
-  j: () => moveFocus(1),
-  k: () => moveFocus(-1),
+  j: () => moveTo(1),
+  k: () => moveTo(-1),
   x: () => focusedRow()?.querySelector("input[name=id]")?.click(),
   c: () => pressRowAction("cancel"),
   r: () => pressRowAction("retry"),

@@ -28,6 +28,7 @@ const formats = {
   ago: (seconds) => (seconds < 5 ? "just now" : `${roughDuration(seconds)} ago`),
   elapsed: (seconds) => duration(Math.max(0, seconds)),
   until: (seconds) => (seconds < 0 ? `in ${duration(-seconds)}` : "any moment"),
+  left: (seconds) => (seconds < 0 ? `about ${roughDuration(-seconds)} left` : "longer than usual"),
   cancelling: (seconds) => (seconds < 5 ? "cancelling…" : `cancelling… no reaction for ${duration(seconds)}`),
 };
 

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/net/html"
 
 	"runboard/app"
+	"runboard/templates"
 )
 
 // someFailures returns three failure groups: a recent one that has returned, one without failures in the last
@@ -162,8 +163,8 @@ func TestBoard_NamesTheErrorOfItsFilter(t *testing.T) {
 		t.Errorf("%d forms keep the failure, want 3", kept)
 	}
 	failed := app.ProcessRun{ID: 7, Status: app.Failed, Error: "no ink for 7", Failure: 3, Version: 3}
-	run := app.RunPage{Run: failed}
-	if page := string(must(t)(tmpl.Run(run))); !strings.Contains(page, `href="/process_runs?failure=3"`) {
+	run := app.RunPage{Run: failed, Failure: app.Failure{Runs: 2}}
+	if page := must(t)(tmpl.Run(run, templates.RunList{})); !strings.Contains(page, `href="/process_runs?failure=3"`) {
 		t.Error("the run's page has no link to similar failures")
 	}
 }

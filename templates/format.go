@@ -34,9 +34,6 @@ func exact(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC
 // dayOf formats the day of t.
 func dayOf(t time.Time) string { return t.UTC().Format("2 Jan") }
 
-// clock formats the time of day of t.
-func clock(t time.Time) string { return t.UTC().Format("15:04:05.000 UTC") }
-
 // relative is the view model of a time that static/times.js keeps up to date. The zero relative is no time.
 type relative struct {
 	At    string // for the datetime attribute

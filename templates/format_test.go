@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"runboard/app"
 )
 
 const day = 24 * time.Hour
@@ -94,7 +92,7 @@ func TestTimes_AreInUTC(t *testing.T) {
 	at := time.Date(2026, 11, 2, 1, 4, 5, 678_900_000, time.FixedZone("east", 2*60*60))
 	for got, want := range map[string]string{
 		stamp(at): "2026-11-01T23:04:05.678Z", second(at): "2026-11-01T23:04:05Z",
-		exact(at): "1 Nov 2026, 23:04:05 UTC", clock(at): "23:04:05.678 UTC",
+		exact(at): "1 Nov 2026, 23:04:05 UTC",
 	} {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)
@@ -147,24 +145,5 @@ func TestCancelling_ReportsRunsThatDoNotReact(t *testing.T) {
 		if got := cancelling(noon.Add(-d), noon).Text; got != want {
 			t.Errorf("cancelling for %s = %q, want %q", d, got, want)
 		}
-	}
-}
-
-func TestTimeLeft_FollowsTheProgress(t *testing.T) {
-	t.Parallel()
-	for percent, want := range map[app.Percent]time.Duration{
-		app.NoPercent: 0, 0: 0, 1: 19*time.Minute + 48*time.Second, 50: 12 * time.Second, 99: time.Second,
-		100: 0,
-	} {
-		run := app.ProcessRun{Status: app.Started, StartedAt: noon.Add(-12 * time.Second),
-			Progress: app.Progress{Percent: percent}}
-		if got := timeLeft(run, 0, noon); got != want {
-			t.Errorf("at %d%%, timeLeft = %s, want %s", percent, got, want)
-		}
-	}
-	run := app.ProcessRun{Status: app.Failed, StartedAt: noon.Add(-time.Second),
-		Progress: app.Progress{Percent: 50}}
-	if got := timeLeft(run, 0, noon); got != 0 {
-		t.Errorf("timeLeft of a failed run = %s, want 0", got)
 	}
 }

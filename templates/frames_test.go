@@ -60,6 +60,16 @@ var overviewParts = []string{
 	"#paused_kinds: p#paused_kinds",
 }
 
+// runPartsOf returns the parts of the page of run 3 with these names and elements.
+func runPartsOf(names ...string) (parts []string) {
+	for _, name := range names {
+		part, element, _ := strings.Cut(name, ": ")
+		id := "#process_run_3_" + part
+		parts = append(parts, id+": "+element+id)
+	}
+	return parts
+}
+
 func cellsOf(runs []app.ProcessRun) (cells []string) {
 	for _, run := range runs {
 		cells = append(cells, "td#"+templates.StatusID(run.ID))
@@ -88,8 +98,8 @@ func TestFrames_HaveOnlyTargetedParts(t *testing.T) {
 		"no cells": {render(tmpl.CellsFrame(nil, overview)), nil},
 		"a run": {
 			render(tmpl.RunFrame(app.RunPage{Run: samples["failed"], Overview: overview})),
-			[]string{"td#process_run_3_status", "#process_run_3_facts: tbody#process_run_3_facts",
-				"#process_run_3_events: ol#process_run_3_events"},
+			append([]string{"td#process_run_3_status"}, runPartsOf("title: span", "state: p", "actions: span",
+				"progress: div", "problem: div", "facts: tbody", "attempts: div", "events: ol")...),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -109,7 +119,7 @@ func TestPages_HaveTheTargetsOfFrames(t *testing.T) {
 	render := must(t)
 	single := app.RunPage{Run: samples["failed"], Overview: overview}
 	board := parsePage(t, render(tmpl.Board(mixedPage(), "key-1")))
-	run := parsePage(t, render(tmpl.Run(single)))
+	run := parsePage(t, render(tmpl.Run(single, templates.RunList{})))
 	for _, part := range append(parts(t, render(tmpl.ListFrame(mixedPage()))),
 		parts(t, render(tmpl.CellsFrame(mixed(), overview)))...) {
 		byID(t, board, idIn(part))
@@ -142,7 +152,7 @@ func TestStatusCell_IsEqualOnPagesAndFrames(t *testing.T) {
 			page, single := app.Page{Runs: []app.ProcessRun{run}}, app.RunPage{Run: run}
 			want := bare(t, byID(t, parsePage(t, render(tmpl.Board(page, ""))), id))
 			for place, root := range map[string]*html.Node{
-				"the run's page":  parsePage(t, render(tmpl.Run(single))),
+				"the run's page":  parsePage(t, render(tmpl.Run(single, templates.RunList{}))),
 				"the row":         parseFragment(t, render(tmpl.Row(run))),
 				"the cell":        parseFragment(t, render(tmpl.Status(run))),
 				"the list frame":  parseFragment(t, render(tmpl.ListFrame(page))),
@@ -167,7 +177,7 @@ func TestStatusCell_IsOutOfBandOnlyInFrames(t *testing.T) {
 		render(tmpl.Board(mixedPage(), "")), render(tmpl.Live(mixedPage())),
 		render(tmpl.Row(samples["failed"])),
 		render(tmpl.Status(samples["failed"])), render(tmpl.ListFrame(mixedPage())),
-		render(tmpl.Run(app.RunPage{Run: samples["failed"]})),
+		render(tmpl.Run(app.RunPage{Run: samples["failed"]}, templates.RunList{})),
 	} {
 		if strings.Contains(text, attribute) {
 			t.Errorf("a page or a row has an out-of-band cell:\n%s", text)
@@ -225,5 +235,21 @@ func TestListFrame_StaysSmall(t *testing.T) {
 	t.Logf("%d bytes", size)
 	if size >= limit {
 		t.Errorf("%d bytes, want less than %d", size, limit)
+	}
+}
+
+// A deleted run has a status without a version, and nothing to do with it.
+func TestDeletedFrame_RemovesWhatNoLongerApplies(t *testing.T) {
+	t.Parallel()
+	tmpl := newTemplates(t)
+	run := parsePage(t, must(t)(tmpl.Run(app.RunPage{Run: samples["failed"]}, templates.RunList{})))
+	want := []string{"td#process_run_3_status", "#process_run_3_title: span#process_run_3_title"}
+	for _, part := range []string{"state", "actions", "progress", "problem", "facts", "attempts"} {
+		byID(t, run, "process_run_3_"+part)
+		want = append(want, "#process_run_3_"+part+" goes")
+	}
+	want = append(want, "#deleted: p#deleted")
+	if got := parts(t, must(t)(tmpl.DeletedFrame(3))); !slices.Equal(got, want) {
+		t.Errorf("parts\n%q\nwant\n%q", got, want)
 	}
 }

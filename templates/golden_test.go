@@ -1,7 +1,6 @@
 package templates_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -48,7 +47,7 @@ func TestRun_Golden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			golden(t, "run_"+name,
-				must(t)(newTemplates(t).Run(app.RunPage{Run: run, Events: events, Overview: overview})))
+				must(t)(newTemplates(t).Run(app.RunPage{Run: run, Events: events, Overview: overview}, templates.RunList{})))
 		})
 	}
 }
@@ -68,7 +67,7 @@ func TestLog_Golden(t *testing.T) {
 	t.Parallel()
 	tmpl, render := newTemplates(t), must(t)
 	page := pageWithLog()
-	golden(t, "run_log", render(tmpl.Run(page)))
+	golden(t, "run_log", render(tmpl.Run(page, templates.RunList{})))
 	golden(t, "run_log_frame", render(tmpl.RunFrame(page)))
 
 	before := page.Revision()
@@ -80,19 +79,6 @@ func TestLog_Golden(t *testing.T) {
 	page.Log.Start = 14
 	golden(t, "lines_first", render(tmpl.LogLines(9, page.Log)))
 	golden(t, "lines_none", render(tmpl.LogLines(9, app.Log{Start: 5, End: 9})))
-}
-
-func TestRun_EstimatesTimeLeftFromTheMedian(t *testing.T) {
-	t.Parallel()
-	page := app.RunPage{Run: samples["started"], MedianDuration: 40 * time.Second} // running for 12 s
-	if html := must(t)(newTemplates(t).Run(page)); !strings.Contains(html,
-		"about 28 s left, as runs of this kind usually take 40 s") {
-		t.Errorf("no estimate in %s", html)
-	}
-	page.MedianDuration = 11 * time.Second
-	if html := must(t)(newTemplates(t).Run(page)); strings.Contains(html, "left") {
-		t.Errorf("an estimate after the median in %s", html)
-	}
 }
 
 func TestFragments_Golden(t *testing.T) {

@@ -58,6 +58,10 @@ var fixedIDs = map[string]string{
 	"clearSelection":   "clear_selection",   // button that clears the selection
 	"confirmShortcut":  "confirm_shortcut",  // dialog that confirms a shortcut
 	"shortcutsEnabled": "shortcuts_enabled", // switch that turns shortcuts on or off
+	"runMenu":          "run_menu",          // further actions on a run
+	"newerRun":         "newer_run",         // link to the run above this one in its list
+	"olderRun":         "older_run",         // link to the run below this one in its list
+	"tellMe":           "tell_me",           // button that asks for a notification at the end of the run
 	"follow":           "log_follow",        // button that jumps to the end of the log
 	"unhandled":        "unhandled",         // warning about waiting runs without a worker
 	"paused":           "paused_kinds",      // note about paused kinds
@@ -84,6 +88,12 @@ func StatusID(run int64) string { return RowID(run) + "_status" }
 
 // FactsID returns the id of the table body with a run's facts on its page.
 func FactsID(run int64) string { return RowID(run) + "_facts" }
+
+// runPartID returns the id of a part of a run's page that frames bring.
+func runPartID(run int64, part string) string { return RowID(run) + "_" + part }
+
+// deletedParts are the parts of a run's page that a deleted run does not have.
+var deletedParts = []string{"state", "actions", "progress", "problem", "facts", "attempts"}
 
 // eventsID returns the id of the list with a run's history on its page.
 func eventsID(run int64) string { return RowID(run) + "_events" }

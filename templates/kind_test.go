@@ -187,9 +187,9 @@ func TestRun_GoldenWithInputs(t *testing.T) {
 	render := must(t)
 	page := app.RunPage{Run: backupRun, Events: events, Overview: overview}
 	page.Run.InputCount++ // a secret
-	golden(t, "run_inputs", render(newTemplatesOf(t, backup()).Run(page)))
+	golden(t, "run_inputs", render(newTemplatesOf(t, backup()).Run(page, templates.RunList{})))
 	page.Run.Status, page.Run.Waiting = app.Created, app.Waiting{Limit: 1, By: 811}
-	golden(t, "run_inputs_gone", render(newTemplates(t).Run(page)))
+	golden(t, "run_inputs_gone", render(newTemplates(t).Run(page, templates.RunList{})))
 }
 
 func TestRow_SummarizesInputs(t *testing.T) {

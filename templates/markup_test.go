@@ -38,7 +38,7 @@ func pages(t testing.TB) map[string]*html.Node {
 		"a question page": parsePage(t, render(tmpl.ConfirmStartPage(confirmation))),
 		"the board":       parsePage(t, render(tmpl.Board(page, `k" autofocus onfocus="alert(1)`))),
 		"the empty board": parsePage(t, render(tmpl.Board(app.Page{}, ""))),
-		"a run's page":    parsePage(t, render(tmpl.Run(app.RunPage{Run: hostile}))),
+		"a run's page":    parsePage(t, render(tmpl.Run(app.RunPage{Run: hostile}, hostileList))),
 		"the failures":    parsePage(t, render(tmpl.Failures(hostileFailures(), app.MostRuns))),
 		"a note":          parseFragment(t, render(tmpl.NoteForm(hostileFailures().Failures[0], hostileNote, hostileNote))),
 		"a note page":     parsePage(t, render(tmpl.NotePage(hostileFailures().Failures[0], hostileNote, ""))),
@@ -58,6 +58,12 @@ func pages(t testing.TB) map[string]*html.Node {
 		"their frame":     parseFragment(t, render(tmpl.StatisticsFrame(busyStatistics()))),
 		"the run frame":   parseFragment(t, render(tmpl.RunFrame(app.RunPage{Run: hostile}))),
 	}
+}
+
+// hostileList is a list with neighbours of a run, whose filter could break out of attributes.
+var hostileList = templates.RunList{
+	Filter:     app.Filter{Kind: `"><script>`, Text: "' onclick=alert(1)"},
+	Neighbours: app.Neighbours{Newer: 43, Older: 41},
 }
 
 // The content security policy forbids inline scripts and styles, so browsers would ignore them.
@@ -237,7 +243,7 @@ func TestLiveRegion_SocketHasThePagesQuery(t *testing.T) {
 			t.Errorf("the board's socket is %q, want %q", got, want)
 		}
 	}
-	live := byID(t, parsePage(t, render(tmpl.Run(app.RunPage{Run: app.ProcessRun{ID: 42}}))), "live")
+	live := byID(t, parsePage(t, render(tmpl.Run(app.RunPage{Run: app.ProcessRun{ID: 42}}, templates.RunList{}))), "live")
 	if got := attribute(live, "hx-ws:connect"); got != "/process_runs/42/live" ||
 		attribute(live, "hx-swap") != "none" {
 		t.Errorf("the socket of run 42 is %q", got)
@@ -281,15 +287,15 @@ func TestLayout_ConfigOfHTMXIsJSON(t *testing.T) {
 	t.Error("the board has no htmx config")
 }
 
-func TestFacts_EscapeText(t *testing.T) {
+func TestRun_EscapesTexts(t *testing.T) {
 	t.Parallel()
 	run := samples["failed"]
 	run.Kind, run.Error = `a<b>&"c"`, "5 < 6\n& <script>alert('1')</script> {{.}} &lt;"
-	root := parsePage(t, must(t)(newTemplates(t).Run(app.RunPage{Run: run})))
-	facts := textOf(byID(t, root, templates.FactsID(run.ID)))
-	for _, text := range []string{run.Kind, run.Error} {
-		if !strings.Contains(facts, text) {
-			t.Errorf("%q is not in %q", text, facts)
+	root := parsePage(t, must(t)(newTemplates(t).Run(app.RunPage{Run: run}, templates.RunList{})))
+	for part, text := range map[string]string{"facts": run.Kind, "problem": run.Error} {
+		shown := textOf(byID(t, root, templates.RowID(run.ID)+"_"+part))
+		if !strings.Contains(shown, text) {
+			t.Errorf("%q is not in %q", text, shown)
 		}
 	}
 }
@@ -300,7 +306,7 @@ func TestPages_CarryTheirTimes(t *testing.T) {
 	tmpl := newTemplates(t)
 	for name, rendered := range map[string]string{
 		"the board":      must(t)(tmpl.Board(mixedPage(), "key-1")),
-		"a run's page":   must(t)(tmpl.Run(app.RunPage{Run: samples["started"]})),
+		"a run's page":   must(t)(tmpl.Run(app.RunPage{Run: samples["started"]}, templates.RunList{})),
 		"the statistics": must(t)(tmpl.Statistics(busyStatistics())),
 		"the error page": must(t)(tmpl.Error(templates.ErrorPage{Status: 404, Message: "There is no run."})),
 	} {

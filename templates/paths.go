@@ -80,6 +80,11 @@ func failureCommandPath(failure int64, command string) string {
 // logPath returns the path of a run's log.
 func logPath(run int64) string { return RunPath(run) + "/log" }
 
+// LogPartPath returns the path of a run's page with the part of its log that begins at an offset.
+func LogPartPath(run, offset int64) string {
+	return RunPath(run) + "?offset=" + decimal(offset) + "#log"
+}
+
 // QueryPath returns the path of the list for query.
 func QueryPath(query app.Query) string { return withQuery(ListPath, query) }
 

@@ -2,63 +2,68 @@ package templates
 
 import (
 	"slices"
-	"strings"
-	"time"
 
 	"runboard/app"
 )
 
+// RunList is the list from which a user came to the page of a run. The zero RunList is the list of all runs.
+type RunList struct {
+	Filter app.Filter
+	app.Neighbours
+}
+
 // runPage is the view model of a run's page and of the frames of its socket.
 type runPage struct {
 	Layout     layout
-	Name       string
-	AgainPath  string // the form of the kind, filled with the inputs of the run, or ""
+	Head       runHead
 	SocketPath string
 	Status     statusCell
-	Facts      facts
+	Parts      runParts
 	Log        log
-	History    history
 	Overview   overview
 }
 
-// facts is the view model of the table on a run's page.
-type facts struct {
-	ElementID, Kind   string
-	KindPath          string // "" if the kind is not offered
-	Inputs            []runInput
-	Unhandled         bool // no worker handles the kind of this waiting run
-	Waiting           waitingRun
-	Percent, Progress string // of the progress bar; in words. "" if there is nothing to say
-	Attempt           string
-	Created           string
-	Age               relative
-	timing
-	Error, ErrorLabel string
-	SimilarPath       string // the runs that failed with the same error
-	DeletePath        string
+// runHead is the view model of what does not change on a run's page.
+type runHead struct {
+	Name, Number, Kind string
+	Inputs             []runInput
+	AgainPath          string // the form of the kind, filled with the inputs of the run, or ""
+	DeletePath         string
+	List               listOfRun
 }
 
-// timing is how long a run has taken and may take. Only one of RunningFor and Duration is set.
-type timing struct {
-	RunningFor relative
-	Duration   string
-	Limit      string
+// listOfRun is the view model of the links from a run to its list and to the runs next to it.
+type listOfRun struct {
+	Path, Name   string
+	Newer, Older neighbour
 }
 
-// history is the view model of the events of a run.
-type history struct {
+// neighbour is the view model of a link to a run in the same list. It has no Path without one.
+type neighbour struct{ Path, Number string }
+
+// runParts are the view models of the parts of a run's page that frames bring. Each has the ID of its element.
+type runParts struct {
+	Title    runTitle
+	State    runState
+	Actions  runActions
+	Progress runProgress
+	Problem  problem
+	Facts    facts
+	Attempts attempts
+	History  history
+}
+
+// runActions is the view model of the buttons that change a run.
+type runActions struct {
 	ElementID string
-	Events    []event
+	Action    rowAction
 }
 
-// event is the view model of an event. Attempt, After and Note may be "".
-type event struct {
-	Status, At, Exact, Clock, Attempt, After, Note string
-}
-
-// Run renders the page of a run.
-func (t *Templates) Run(page app.RunPage) ([]byte, error) {
-	return t.render("run", t.runPage(page))
+// Run renders the page of a run that was opened from a list.
+func (t *Templates) Run(page app.RunPage, list RunList) ([]byte, error) {
+	view := t.runPage(page)
+	view.Head.List = newListOfRun(list)
+	return t.render("run", view)
 }
 
 // RunFrame renders all live parts of a run's page for a socket. Its log lines are appended to those on the
@@ -67,9 +72,9 @@ func (t *Templates) RunFrame(page app.RunPage) ([]byte, error) {
 	return t.runFrame("run_frame", page)
 }
 
-// DeltaFrame renders the live parts of a run's page that changed since the client had revision before: only
-// the log if the version is still the same, else all parts. In either case the log has only the lines that
-// are new to the client.
+// DeltaFrame renders the live parts of a run's page that changed since the client had the page before: only
+// the log if nothing else changed, else all parts. In either case the log has only the lines that are new to
+// the client.
 func (t *Templates) DeltaFrame(before app.Revision, now app.RunPage) ([]byte, error) {
 	fresh := func(line app.LogLine) bool { return line.At >= before.LogEnd }
 	if first := slices.IndexFunc(now.Log.Lines, fresh); first >= 0 {
@@ -77,8 +82,8 @@ func (t *Templates) DeltaFrame(before app.Revision, now app.RunPage) ([]byte, er
 	} else {
 		now.Log.Lines = nil
 	}
-	if before.Version == now.Run.Version && before.Waiting == now.Run.Waiting &&
-		before.Triage == now.Failure.Triage {
+	after := now.Revision()
+	if after.LogEnd = before.LogEnd; after == before {
 		return t.runFrame("log_frame", now)
 	}
 	return t.runFrame("run_frame", now)
@@ -86,7 +91,15 @@ func (t *Templates) DeltaFrame(before app.Revision, now app.RunPage) ([]byte, er
 
 // DeletedFrame renders the frame that tells the socket of a run that the run was deleted.
 func (t *Templates) DeletedFrame(run int64) ([]byte, error) {
-	return t.render("deleted_frame", struct{ Status, Facts string }{StatusID(run), FactsID(run)})
+	view := struct {
+		Status string
+		Title  runTitle
+		Parts  []string // ids of what no longer applies
+	}{Status: StatusID(run), Title: runTitle{ElementID: runPartID(run, "title"), Text: "deleted #" + decimal(run)}}
+	for _, part := range deletedParts {
+		view.Parts = append(view.Parts, runPartID(run, part))
+	}
+	return t.render("deleted_frame", view)
 }
 
 func (t *Templates) runFrame(name string, page app.RunPage) ([]byte, error) {
@@ -97,170 +110,66 @@ func (t *Templates) runFrame(name string, page app.RunPage) ([]byte, error) {
 
 func (t *Templates) runPage(page app.RunPage) runPage {
 	run, now := page.Run, t.now()
-	name := "Run #" + decimal(run.ID)
+	title := t.runTitle(run)
 	view := runPage{
-		Layout: t.layout(run.Status.String() + " · " + name), Name: name,
-		SocketPath: RunPath(run.ID) + "/live", Status: newStatusCell(run, now), Facts: t.facts(page, now),
-		Log: newLog(run.ID, page.Log), History: newHistory(page), Overview: t.overview(page.Overview),
+		Layout: t.layout(title.Text), Head: t.runHead(run), SocketPath: RunPath(run.ID) + "/live",
+		Status: newStatusCell(run, now), Log: newLog(run.ID, page.Log), Overview: t.overview(page.Overview),
+		Parts: runParts{
+			Title: title, State: t.runState(page, now), Progress: newRunProgress(page, now),
+			Actions: runActions{runPartID(run.ID, "actions"), newRowAction(run)},
+			Problem: newProblem(page), Facts: t.facts(page, now), Attempts: t.attempts(page, now),
+			History: newHistory(page),
+		},
 	}
 	view.Layout.Failed = failedText(page.Failed())
+	return view
+}
+
+func (t *Templates) runHead(run app.ProcessRun) runHead {
+	view := runHead{
+		Name: "Run #" + decimal(run.ID), Number: decimal(run.ID), Kind: t.kindLabel(run.Kind),
+		Inputs: t.runInputs(run), DeletePath: BulkPath + "?operation=delete&id=" + decimal(run.ID),
+	}
 	if _, offered := t.kinds.Kind(run.Kind); offered {
 		view.AgainPath = KindPathWith(run)
-		view.Facts.KindPath = KindPath(run.Kind)
 	}
 	return view
 }
 
-// waitingRun is the view model of what a created run waits for.
-type waitingRun struct{ Text, By, Path string }
-
-func newWaitingRun(run app.ProcessRun) waitingRun {
-	waiting := run.Waiting
-	switch {
-	case run.Status != app.Created || waiting == app.Waiting{}:
-		return waitingRun{}
-	case waiting.Paused:
-		return waitingRun{Text: "The kind is paused."}
+func newListOfRun(list RunList) listOfRun {
+	query := app.Query{Filter: list.Filter}
+	return listOfRun{
+		Path: QueryPath(query), Name: title(query),
+		Newer: newNeighbour(list.Newer, query), Older: newNeighbour(list.Older, query),
 	}
-	limit := decimal(int64(waiting.Limit))
-	view := waitingRun{Text: limit + " of " + limit + " running"}
-	if waiting.By > 0 {
-		view.By, view.Path = decimal(waiting.By), RunPath(waiting.By)
-	}
-	return view
 }
 
-func (t *Templates) facts(page app.RunPage, now time.Time) facts {
-	run := page.Run
-	view := facts{
-		ElementID: FactsID(run.ID), Kind: t.kindLabel(run.Kind), Inputs: t.runInputs(run),
-		Attempt: t.attempt(run), Waiting: newWaitingRun(run),
-		Created: exact(run.CreatedAt), Age: age(run.CreatedAt, now), timing: t.timing(run, now),
-		Unhandled: run.Status == app.Created && page.Unhandled.Has(run.Kind),
-		Error:     visible(run.Error), ErrorLabel: errorLabel(run.Status),
+func newNeighbour(run int64, query app.Query) neighbour {
+	if run == 0 {
+		return neighbour{}
 	}
-	if !run.Status.Final() {
-		view.Progress = progress(run, page.MedianDuration, now)
-		if run.Percent.Known() {
-			view.Percent = decimal(int64(run.Percent))
-		}
-	}
-	if run.Failure > 0 {
-		view.SimilarPath = QueryPath(app.Query{Filter: app.Filter{Failure: run.Failure}})
-	}
-	if run.Status.Final() {
-		view.DeletePath = BulkPath + "?operation=delete&id=" + decimal(run.ID)
-	}
-	return view
+	return neighbour{withQuery(RunPath(run), query), decimal(run)}
 }
 
-// progress says how far a run is and how much longer it takes, or returns "" if neither is known. median is
-// the usual duration of its kind.
-func progress(run app.ProcessRun, median time.Duration, now time.Time) string {
-	var parts []string
-	if run.Percent.Known() {
-		parts = append(parts, decimal(int64(run.Percent))+"%")
-		if run.Message != "" {
-			parts = append(parts, visible(run.Message))
-		}
-	}
-	if left := timeLeft(run, median, now); left > 0 {
-		parts = append(parts, "about "+rough(left)+" left")
-		if !run.Percent.Known() {
-			parts = append(parts, "as runs of this kind usually take "+rough(median))
-		}
-	}
-	return strings.Join(parts, ", ")
+// marks begin the title of a run's page, by the status of the run.
+var marks = map[app.Status]string{
+	app.Created: "…", app.Started: "●", app.Completed: "✓", app.Failed: "✕", app.Cancelled: "–",
 }
 
-// timeLeft estimates how much longer a started run takes: from its progress if it reports any, else from
-// median, the median duration of its kind. It returns 0 if there is no estimate or the run has already taken
-// longer than usual, and at least a second otherwise.
-func timeLeft(run app.ProcessRun, median time.Duration, now time.Time) time.Duration {
-	elapsed := now.Sub(run.StartedAt)
-	var left time.Duration
-	switch {
-	case run.Status != app.Started || run.Percent >= 100 || elapsed <= 0:
-		return 0
-	case run.Percent > 0:
-		left = elapsed / time.Duration(run.Percent) * time.Duration(100-run.Percent)
-	case median > elapsed:
-		left = median - elapsed
-	default:
-		return 0
-	}
-	return max(left.Truncate(time.Second), time.Second)
+// runTitle is the view model of the element that has the title of a run's page, as text for its script.
+type runTitle struct {
+	ElementID, Status string
+	Percent           string // "" if it is not known
+	Text              string
 }
 
-func (t *Templates) attempt(run app.ProcessRun) string {
-	text := "none yet"
-	if run.Attempt > 0 {
-		kind, _ := t.kinds.Kind(run.Kind)
-		text = decimal(int64(run.Attempt)) + " of " + decimal(int64(t.attemptsOf(kind)))
+func (t *Templates) runTitle(run app.ProcessRun) runTitle {
+	view := runTitle{ElementID: runPartID(run.ID, "title"), Status: run.Status.String()}
+	mark := marks[run.Status]
+	if run.Status == app.Started && run.Percent.Known() {
+		view.Percent = decimal(int64(run.Percent))
+		mark = view.Percent + " %"
 	}
-	switch run.Crashes {
-	case 0:
-		return text
-	case 1:
-		return text + ", interrupted by a crash once"
-	}
-	return text + ", interrupted by a crash " + decimal(int64(run.Crashes)) + " times"
-}
-
-func (t *Templates) timing(run app.ProcessRun, now time.Time) (view timing) {
-	kind, _ := t.kinds.Kind(run.Kind)
-	limit := t.limitOf(kind)
-	limited := limit > 0 && !isBulk(run) // the limit of a bulk run only makes it continue later
-	if limited {
-		view.Limit = lasting(limit)
-	}
-	switch {
-	case run.Status == app.Started:
-		view.RunningFor = elapsed(run.StartedAt, now)
-	case run.Status.Final() && !run.StartedAt.IsZero():
-		view.Duration = between(run.FinishedAt.Sub(run.StartedAt))
-	case run.Status == app.Created && limited:
-		return timing{Duration: "limit " + view.Limit}
-	default:
-		return timing{}
-	}
-	return view
-}
-
-func errorLabel(status app.Status) string {
-	switch status {
-	case app.Failed:
-		return "Error"
-	case app.Cancelled:
-		return "Reason"
-	}
-	return "Last error"
-}
-
-// newHistory returns the events of a run, oldest first, after one for its creation, which the store does not
-// keep.
-func newHistory(page app.RunPage) history {
-	created := app.Event{Version: 1, At: page.Run.CreatedAt, Status: app.Created}
-	view := history{ElementID: eventsID(page.Run.ID), Events: []event{newEvent(created)}}
-	before := created.At
-	for _, one := range page.Events {
-		entry := newEvent(one)
-		if one.Version > 1 {
-			entry.After = "after " + between(max(0, one.At.Sub(before)))
-		}
-		view.Events = append(view.Events, entry)
-		before = one.At
-	}
-	return view
-}
-
-func newEvent(from app.Event) event {
-	view := event{
-		Status: from.Status.String(), At: stamp(from.At), Exact: exact(from.At), Clock: clock(from.At),
-		Note: visible(from.Note),
-	}
-	if from.Status == app.Started && from.Attempt > 1 {
-		view.Attempt = "attempt " + decimal(int64(from.Attempt))
-	}
+	view.Text = mark + " #" + decimal(run.ID) + " " + t.kindLabel(run.Kind)
 	return view
 }

@@ -77,9 +77,9 @@ func parse(asset func(string) string) (*template.Template, error) {
 		return nil, err
 	}
 	values := struct {
-		MaxCount, MaxSelected int
-		RowsMark              string
-	}{app.MaxCount, app.MaxSelected, rowsMark}
+		MaxCount, MaxSelected, BarLength int
+		RowsMark                         string
+	}{app.MaxCount, app.MaxSelected, barLength, rowsMark}
 	set := template.New("")
 	for _, file := range constants.Templates() {
 		var source strings.Builder

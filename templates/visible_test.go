@@ -60,8 +60,8 @@ func TestPages_ShowHiddenCharactersOfErrorsAndLogs(t *testing.T) {
 	for name, html := range map[string]string{
 		"row":         render(tmpl.Row(run)),
 		"running row": render(tmpl.Row(started)),
-		"page":        render(tmpl.Run(app.RunPage{Run: run, Log: log})),
-		"running":     render(tmpl.Run(app.RunPage{Run: started, Log: log})),
+		"page":        render(tmpl.Run(app.RunPage{Run: run, Log: log}, RunList{})),
+		"running":     render(tmpl.Run(app.RunPage{Run: started, Log: log}, RunList{})),
 		"log":         render(tmpl.LogLines(7, log)),
 		"board":       render(tmpl.Board(app.Page{Runs: []app.ProcessRun{run, started}}, "key")),
 	} {

@@ -107,7 +107,6 @@ func (r *Reader) Run(ctx context.Context, id int64) (page app.RunPage, err error
 		page.MedianDuration = s.medianDuration(page.Run.Kind)
 		page.LastSuccess = s.lastSuccess(page.Run)
 		page.Failure = s.failure(page.Run.Failure)
-		page.Similar = page.Failure.Runs
 		page.Overview = s.overview()
 		page.Position = s.position(page.Run, page.Counts[app.Started])
 	})

@@ -183,11 +183,13 @@ func TestRunPage_ConfirmsDelete(t *testing.T) {
 	tab := openTab(t, p.URL+"/process_runs/1")
 	tab.expectProblems("WebSocket|htmx:ws")
 	tab.untilLive()
+	tab.click("#run_menu summary")
 	tab.click(`a[href*="operation=delete"]`)
 	tab.until("the confirmation opens",
 		dialogOpen+` && `+confirmText+`.includes("Delete run #1?") && `+focusText+` === "Keep them"`)
 	tab.press(kb.Escape)
 	tab.until("the dialog closes", `!document.getElementById("confirm").open`)
+	tab.click("#run_menu summary")
 	tab.click(`a[href*="operation=delete"]`)
 	tab.until("the confirmation opens", dialogOpen)
 	tab.click("#confirm button[type=submit]")

@@ -166,7 +166,7 @@ func TestConnection_BackgroundTab(t *testing.T) {
 	harness.StartRuns(harness.NewExpect(t, b), 1)
 	run, board := openTab(t, b.URL+"/process_runs/1"), openTab(t, b.URL+"/process_runs")
 	run.until("the run is started", shows("1", "started"))
-	run.until("the title follows", `document.title.startsWith("started")`)
+	run.until("the title follows", `document.title === "● #1 gate · Runboard"`)
 	for _, p := range []*tab{run, board} {
 		p.untilLive()
 		p.hide(true)
@@ -175,7 +175,7 @@ func TestConnection_BackgroundTab(t *testing.T) {
 		badgeState+` === "connecting" && `+badgeText+`.startsWith("Paused in the background")`)
 	open()
 	run.until("the page of the run shows the end", shows("1", "completed"))
-	run.until("its title says so", `document.title === "completed · Run #1 · Runboard"`)
+	run.until("its title says so", `document.title === "✓ #1 gate · Runboard"`)
 	run.until("it is read out", `document.getElementById("summary").textContent === "Run #1 is completed."`)
 	if n := run.socketsSoFar(); n != 1 {
 		t.Errorf("the page has opened %d sockets", n)
@@ -219,10 +219,10 @@ func TestConnection_DeletedRun(t *testing.T) {
 			`document.getElementById("deleted").checkVisibility() && document.getElementById("deleted").textContent === "This run was deleted."`)
 		p.until("the badge says so",
 			badgeState+` === "offline" && `+badgeText+` === "Updates stopped: the run was deleted."`)
-		p.until("no button is shown", `!document.querySelector("#live td button, #live tbody a")`)
-		p.until("the title follows", `document.title.startsWith("deleted")`)
-		p.until("no status is claimed",
-			`document.querySelector(".facts").innerText.trim().endsWith("deleted")`)
+		p.until("nothing can be done", `![...document.querySelectorAll(".run-head :is(button, a), .run-side tbody a")].
+			some((one) => one.checkVisibility())`)
+		p.until("the title follows", `document.title.startsWith("deleted #")`)
+		p.until("no status is claimed", `document.querySelector(".facts.status").innerText.trim().endsWith("deleted")`)
 	}
 }
 

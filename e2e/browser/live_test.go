@@ -196,10 +196,8 @@ func TestRunPage_FollowsItsRun(t *testing.T) {
 		[]string{"1 created", "2 started", "3 failed"}) {
 		t.Errorf("the run was seen as %v", states)
 	}
-	facts := evaluate[string](p, `document.getElementById("process_run_2_facts").innerText`)
-	if strings.Contains(facts, "not yet") || !strings.Contains(facts, "the printer is on fire") {
-		t.Errorf("the page of a failed run says %q", facts)
-	}
+	p.until("the error is there, once",
+		`document.querySelector("#process_run_2_problem .message").innerText === "the printer is on fire"`)
 	p.checkRequests("GET /process_runs/2")
 }
 

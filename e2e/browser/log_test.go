@@ -46,9 +46,9 @@ func TestLog_ShowsLinesWhileRunning(t *testing.T) {
 			linesShown+`.toSorted().join() === "<b>one</b>,progress: 40% copying,two"`)
 		tab.until("the second one is an error",
 			`document.querySelector("#log [data-stream=stderr]")?.textContent === "two"`)
-		tab.until("the bar has moved", `document.querySelector(".facts td > progress").value === 40`)
+		tab.until("the bar has moved", `document.querySelector("#process_run_1_progress progress").value === 40`)
 		tab.until("the progress appears",
-			`document.querySelector(".facts").innerText.includes("40%, copying")`)
+			`document.getElementById("process_run_1_progress").innerText.includes("40 % · copying")`)
 	}
 	if err := os.WriteFile(gate, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -76,13 +76,13 @@ func TestRunPage_StartCancelAndRetry(t *testing.T) {
 	board.follow("#process_run_1 a")
 	board.untilLive()
 	board.until("it works", linesShown+`.join() === "working"`)
-	board.click(cancelFirst)
+	board.click(cancelOnPage)
 	board.until("the run is cancelled", shows("1", "cancelled"))
 	board.do(chromedp.Sleep(time.Second)) // otherwise the page takes it for a double click
-	board.click(retryFirst)
+	board.click(retryOnPage)
 	board.until("it works again", linesShown+`.join() === "working,attempt 1 of 1,working"`)
 	board.do(chromedp.Sleep(time.Second))
-	board.click(cancelFirst)
+	board.click(cancelOnPage)
 	board.until("the run is cancelled again", shows("1", "cancelled"))
 }
 

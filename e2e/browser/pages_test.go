@@ -118,7 +118,7 @@ func TestNoScript_BoardWorks(t *testing.T) {
 		p.untilTrue(b, link.path)
 	}
 	p.follow("#process_run_60 a")
-	if is := evaluate[string](p, "document.querySelector('h1').innerText"); is != "Run #60" {
+	if is := evaluate[string](p, "document.querySelector('h1').textContent"); is != "Run #60 simulated" {
 		t.Errorf("a run's page is called %q", is)
 	}
 }

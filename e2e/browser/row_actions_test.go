@@ -17,8 +17,10 @@ import (
 var unhurried = []string{"--delay-min", "1h", "--delay-max", "1h"}
 
 const (
-	cancelFirst = "#process_run_1_status button[formaction$=cancel]"
-	retryFirst  = "#process_run_1_status button[formaction$=retry]"
+	cancelFirst  = "#process_run_1_status button[formaction$=cancel]"
+	retryFirst   = "#process_run_1_status button[formaction$=retry]"
+	cancelOnPage = "#process_run_1_actions button[formaction$=cancel]"
+	retryOnPage  = "#process_run_1_actions button[formaction$=retry]"
 )
 
 func shows(run, status string) string {
@@ -41,7 +43,7 @@ func TestRowActions_WorkAcrossTabs(t *testing.T) {
 	two.until("its history does",
 		`document.getElementById("process_run_1_events").textContent.includes("cancelled before it was started")`)
 
-	two.click(retryFirst)
+	two.click(retryOnPage)
 	two.until("the run is retried", shows("1", "created"))
 	one.until("the list shows that", shows("1", "created"))
 	one.untilTrue(b, "/process_runs")
@@ -94,19 +96,19 @@ func TestNoScript_CancelsARun(t *testing.T) {
 	call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	p.do(chromedp.Navigate(b.URL + "/process_runs"))
 	p.follow(cancelFirst)
-	if is := evaluate[string](p, "document.querySelector('h1').innerText"); is != "Run #1" {
+	if is := evaluate[string](p, "location.pathname"); is != "/process_runs/1" {
 		t.Errorf("the button leads to %q", is)
 	}
 	p.until("the run is cancelled", shows("1", "cancelled"))
-	p.follow(retryFirst)
+	p.follow(retryOnPage)
 	p.until("the run is retried", shows("1", "created"))
 }
 
 func TestFocus_StaysInTheRow(t *testing.T) {
 	t.Parallel()
-	for path, focused := range map[string]string{
-		"/process_runs":   `document.activeElement.innerText === "#1"`,
-		"/process_runs/1": `document.activeElement.id === "process_run_1_status"`,
+	for path, place := range map[string]struct{ button, focused string }{
+		"/process_runs":   {cancelFirst, `document.activeElement.innerText === "#1"`},
+		"/process_runs/1": {cancelOnPage, `document.activeElement.id === "process_run_1_status"`},
 	} {
 		kind, open := harness.Gate("gate")
 		program := harness.StartProgram(t, nil, kind)
@@ -114,10 +116,10 @@ func TestFocus_StaysInTheRow(t *testing.T) {
 			Status(http.StatusSeeOther)
 		p := openTab(t, program.URL+path)
 		p.untilLive()
-		p.until("the button has the focus", `((b) => (b?.focus(), b !== null && document.activeElement === b))
-			(document.querySelector("#process_run_1_status button"))`)
+		p.until("the button has the focus", fmt.Sprintf(`((b) => (b?.focus(), b !== null && document.activeElement === b))
+			(document.querySelector(%q))`, place.button))
 		open()
 		p.until("the button has gone", shows("1", "completed"))
-		p.until("the focus is where it was", focused)
+		p.until("the focus is where it was", place.focused)
 	}
 }

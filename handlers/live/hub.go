@@ -200,7 +200,7 @@ func (h *Hub) renderDue(ctx context.Context) (wait time.Duration) {
 func (h *Hub) due(now time.Time) (due []*view) {
 	for _, v := range h.views {
 		if !v.dueAt.IsZero() && !v.dueAt.After(now) {
-			v.dirty, v.dueAt = true, time.Time{}
+			v.dirty, v.polled, v.dueAt = true, true, time.Time{}
 		}
 		if v.dirty && !v.notBefore.After(now) {
 			due = append(due, v)
@@ -259,6 +259,7 @@ func (h *Hub) dropUnchanged(ctx context.Context, due []*view) []*view {
 	}
 	return slices.DeleteFunc(due, func(v *view) bool {
 		revision, exists := revisions[v.key.Run]
+		revision.Position = v.revision.Position // changes only when the view is polled
 		unchanged := v.isIdleRun() && exists && revision == v.revision
 		v.dirty = !unchanged
 		return unchanged

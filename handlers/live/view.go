@@ -39,6 +39,7 @@ type view struct {
 	dirty       bool          // the store may have changed since it was read
 	notBefore   time.Time     // earliest time of the next frame
 	dueAt       time.Time     // when what is shown changes without a change of the store; zero: never
+	polled      bool          // dueAt has passed since it was read
 	renderedAt  time.Time
 
 	number   int64        // of the newest frame; 0 before the first
@@ -61,13 +62,22 @@ type dated interface {
 	ChangesAt() time.Time
 }
 
-// dueAt returns when the result changes without a change of the store, or the zero time: when the first of
-// the created runs becomes due that is not due now, or as a dated result says. It returns no time before
-// MinInterval has passed, because the runs of a page may become due one after the other.
+// positionInterval is how often the place of a run in the queue is read again. It changes with every start of
+// another run, and counting costs more than comparing revisions.
+const positionInterval = time.Second
+
+// dueAt returns when the result must be read again although it has not changed in the store, or the zero time:
+// when the first of the created runs becomes due that is not due now, every second for a place in the queue, or
+// as a dated result says. It returns no time before MinInterval has passed, because the runs of a page may
+// become due one after the other.
 func (r result) dueAt(now time.Time) (first time.Time) {
-	if loaded, is := r.loaded.(dated); is {
+	loaded, isDated := r.loaded.(dated)
+	switch {
+	case isDated:
 		first = loaded.ChangesAt()
-	} else {
+	case r.run.Position.Place > 0:
+		first = now.Add(positionInterval)
+	default:
 		first = r.run.Run.DueAfter(now)
 	}
 	for i := range r.page.Runs {
@@ -111,9 +121,10 @@ func (v *view) minInterval() time.Duration {
 	return MinInterval
 }
 
-// isIdleRun reports whether the view shows a run and all its subscribers have the last rendering.
+// isIdleRun reports whether the view shows a run, all its subscribers have the last rendering, and it need only
+// be read again if the run has changed.
 func (v *view) isIdleRun() bool {
-	return v.key.Run != 0 && v.number > 0 && len(v.joining) == 0 && !v.deleted
+	return v.key.Run != 0 && v.number > 0 && len(v.joining) == 0 && !v.deleted && !v.polled
 }
 
 // refresh reads the store. If the result differs from the last one, refresh makes it the current state and
@@ -126,7 +137,7 @@ func (v *view) refresh(ctx context.Context, store app.Store, t *templates.Templa
 	if err != nil {
 		return false, err
 	}
-	v.dueAt = fresh.dueAt(time.Now())
+	v.dueAt, v.polled = fresh.dueAt(time.Now()), false
 	next := &state{number: v.number, snapshot: v.snapshot(fresh, t)}
 	if v.number > 0 && v.isShown(fresh) {
 		if v.current == nil && len(v.joining) > 0 {
