@@ -113,7 +113,7 @@ var oneProcess = []mutant{
 	{"a retry counts by the keys of its kind", "db/query/rekey.go", "	if definitions == nil || run.ConcurrencyKey != \"\" {", "	if definitions == nil || run.ID > 0 {", store + "Store/Kind"},
 	{"runs get the keys of a changed kind", "db/sqlite/rekey.go", "			continue\n", "			continue\n		}\n		if kind.Name != \"\" {\n			continue\n", "./db/sqlite TestFetchDue_"},
 	{"a frame follows what a run waits for", "handlers/live/view.go", "a.Version == b.Version && a.Waiting == b.Waiting", "a.Version == b.Version", "./handlers/live TestWaiting_"},
-	{"a view is read again when a run becomes due", "handlers/live/hub.go", "			v.dirty, v.dueAt = true, time.Time{}\n", "			v.dueAt = time.Time{}\n", "./handlers/live TestWaiting_"},
+	{"a view is read again when a run becomes due", "handlers/live/hub.go", "			v.dirty, v.polled, v.dueAt = true, true, time.Time{}\n", "			v.dueAt = time.Time{}\n", "./handlers/live TestWaiting_"},
 	{"quarantined runs do not hide runs behind them", "jobs/prefetch.go", "limit := prefetchFactor*q.Workers + p.heldBack", "limit := prefetchFactor * q.Workers", "./jobs TestQuarantine"},
 	{"a run requeued before its worker reports is fetched", "jobs/prefetch.go", "more = more || assigned && mine.Version != run.Version", "_ = mine", "./jobs Queue_"},
 	{"a start is confirmed as it was shown", "handlers/create.go", "slices.Equal(given, []string{token}):", "len(given) > 0:", overHTTP + "TestConfirmStart"},
