@@ -11,6 +11,7 @@ import "./log.js";
 import "./freeze.js";
 import "./bulk.js";
 import "./kinds.js";
+import "./timeline.js";
 import "./triage.js";
 import "./shortcuts.js";
 import "./latency.js";

@@ -43,6 +43,7 @@ export const ids = {
   shortcuts: "shortcuts",
   shortcutsEnabled: "shortcuts_enabled",
   start: "start",
+  timeline: "timeline",
   tellMe: "tell_me",
 };
 
