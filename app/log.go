@@ -28,8 +28,8 @@ type LogLine struct {
 	// At is the offset of its first byte. The store sets it.
 	At     int64  `json:"offset"`
 	Stream Stream `json:"stream"`
-	// Text is valid UTF-8 of at most MaxLine bytes, with no control characters but tabs. It ends with a
-	// newline, unless the line continues in the next part of the same stream. A part that begins with a
+	// Text is valid UTF-8 of at most MaxLine bytes, with no control characters but tabs and the codes of a
+	// TextStyle. It ends with a newline, unless the line continues in the next part of the same stream. A part that begins with a
 	// carriage return replaces the line so far, as on a terminal.
 	Text string `json:"text"`
 }

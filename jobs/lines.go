@@ -21,8 +21,9 @@ const maxPiece = app.MaxLine/2 - 1
 // writes one by one, must be visible before the line ends.
 const partialDelay = 200 * time.Millisecond
 
-// lineWriter splits what is written to it into log lines. A line holds what a terminal would show: after
-// a carriage return or a backspace, text overwrites earlier text of the line. After partialDelay it adds
+// lineWriter splits what is written to it into log lines. A line holds what a terminal would show, with its
+// styles: after a carriage return or a backspace, text overwrites earlier text of the line, and a style lasts
+// until the next one, also in the lines that follow. After partialDelay it adds
 // the unfinished line to the log as a part. If later text overwrites that part, the next part begins with
 // a carriage return; see app.LogLine.
 type lineWriter struct {
@@ -30,13 +31,14 @@ type lineWriter struct {
 	stream app.Stream
 	last   *lastLines // also remembers the lines; may be nil
 
-	mu      sync.Mutex  // held while a line is added to the run, which may block
-	secrets maskStream  // masks what is written
-	rest    []byte      // unfinished line, as it was written
-	shown   string      // part of the unfinished line that is already in the log
-	timer   *time.Timer // calls showPartial
-	armed   bool        // timer is set and has not fired
-	young   bool        // the unfinished line began after timer was set
+	mu      sync.Mutex    // held while a line is added to the run, which may block
+	secrets maskStream    // masks what is written
+	rest    []byte        // unfinished line, as it was written
+	pen     app.TextStyle // at the beginning of rest
+	shown   styledText    // part of the unfinished line that is already in the log
+	timer   *time.Timer   // calls showPartial
+	armed   bool          // timer is set and has not fired
+	young   bool          // the unfinished line began after timer was set
 }
 
 // Write implements io.Writer. It may block as Run.Log does, and never fails.
@@ -75,7 +77,7 @@ func (w *lineWriter) Close() error {
 		w.timer.Stop()
 	}
 	w.write(w.secrets.end())
-	if len(w.rest) > 0 || w.shown != "" {
+	if len(w.rest) > 0 || w.shown.plain != "" {
 		w.endLine()
 	}
 	return nil
@@ -107,32 +109,48 @@ func (w *lineWriter) showPartial() {
 	if redrawn := bytes.LastIndexByte(w.rest, '\r'); redrawn >= 0 {
 		w.readProgress(w.rest[:redrawn])
 	}
-	w.emit(w.run.masker.beginning(onTerminal(string(w.rest[:complete]))), "")
+	text, _ := onTerminal(w.rest[:complete], w.pen)
+	w.emit(text.masked(w.run.masker, false), "")
 }
 
 // endLine adds the finished line to the log.
 func (w *lineWriter) endLine() {
-	text := w.run.masker.text(onTerminal(string(w.rest))) // again: escape sequences may have divided a secret
+	line, pen := onTerminal(w.rest, w.pen)
+	text := line.masked(w.run.masker, true) // again: escape sequences may have divided a secret
 	if !w.readProgress(w.rest) {
-		w.last.add(w.stream, text)
+		w.last.add(w.stream, text.plain)
 	}
 	w.emit(text, "\n")
-	w.begin(nil)
+	w.begin(nil, pen)
 }
 
-// cut adds a part of an overlong line to the log. An incomplete character at its end stays for the next part.
+// cut adds a part of an overlong line to the log.
 func (w *lineWriter) cut() {
-	end := len(w.rest) - unfinishedRune(w.rest)
-	begun := bytes.Clone(w.rest[end:])
-	text := w.run.masker.text(onTerminal(string(w.rest[:end])))
-	w.last.add(w.stream, text)
+	end, held := splitUnfinished(w.rest)
+	line, pen := onTerminal(w.rest[:end], w.pen)
+	text := line.masked(w.run.masker, true)
+	w.last.add(w.stream, text.plain)
 	w.emit(text, "")
-	w.begin(begun)
+	w.begin(held, pen)
+}
+
+// splitUnfinished returns where an incomplete character or escape sequence at the end of a line begins, and a
+// copy of it. Of a long sequence it copies only what makes the bytes that follow a part of it.
+func splitUnfinished(line []byte) (end int, held []byte) {
+	end = len(line) - unfinishedRune(line)
+	if escaped := unfinishedEscape(line[:end]); escaped > 0 {
+		end -= escaped
+	}
+	held = line[end:]
+	if len(held) > maxPiece/2 {
+		held = held[:2]
+	}
+	return end, bytes.Clone(held)
 }
 
 // begin starts the next line, or the next part of an overlong line, with the bytes raw.
-func (w *lineWriter) begin(raw []byte) {
-	w.rest, w.shown, w.young = append(w.rest[:0], raw...), "", true
+func (w *lineWriter) begin(raw []byte, pen app.TextStyle) {
+	w.rest, w.pen, w.shown, w.young = append(w.rest[:0], raw...), pen, styledText{}, true
 }
 
 // compact replaces a line that was overwritten many times by what is left of it. It reports whether
@@ -141,9 +159,11 @@ func (w *lineWriter) compact() bool {
 	if bytes.IndexByte(w.rest, '\r') < 0 {
 		return false
 	}
-	end := len(w.rest) - unfinishedRune(w.rest)
-	screen := draw(string(w.rest[:end]))
-	short := string(screen.cells) + "\r" + string(screen.cells[:screen.column]) + string(w.rest[end:])
+	end, held := splitUnfinished(w.rest)
+	screen := draw(string(w.rest[:end]), w.pen)
+	plain := app.TextStyle{}
+	short := plain.Codes(w.pen) + textOfCells(screen.cells).encoded() + "\r" +
+		textOfCells(screen.cells[:screen.column]).encoded() + screen.pen.Codes(plain) + string(held)
 	if len(short) > maxPiece/2 {
 		return false
 	}
@@ -153,16 +173,16 @@ func (w *lineWriter) compact() bool {
 }
 
 // emit adds to the log what changed in the line since the last call, followed by ending.
-func (w *lineWriter) emit(text, ending string) {
-	fresh, appended := strings.CutPrefix(text, w.shown)
+func (w *lineWriter) emit(text styledText, ending string) {
+	fresh, appended := text.cutPrefix(w.shown)
+	replaces := ""
 	if !appended { // pad with spaces: a terminal would keep the rest of the longer text
-		missing := utf8.RuneCountInString(w.shown) - utf8.RuneCountInString(text)
-		text += strings.Repeat(" ", max(0, missing))
-		fresh = "\r" + text
+		text = text.padded(w.shown)
+		fresh, replaces = text, "\r"
 	}
 	w.shown = text
-	if fresh += ending; fresh != "" {
-		w.run.add(app.LogLine{Stream: w.stream, Text: fresh})
+	if added := replaces + fresh.encoded() + ending; added != "" {
+		w.run.add(app.LogLine{Stream: w.stream, Text: added})
 	}
 }
 

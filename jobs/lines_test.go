@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -43,6 +44,55 @@ func textOf(lines []app.LogLine) string {
 	return text.String()
 }
 
+func TestLineWriter_KeepsStyles(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", maxPiece-4)
+	for given, want := range map[string]string{
+		"\x1b[31mred\x1b[0m":        "\x1b[31mred\x1b[m\n",
+		"\x1b[mred\x1b[1;31m!":      "red\x1b[1;31m!\x1b[m\n",
+		"\x1b[31mred\x1b[":          "\x1b[31mred\x1b[m\n",
+		"\x1b[31m\x1b[0m\n":         "\n",
+		"\x1b[31m\x1b[1mx\x1b[22my": "\x1b[1;31mx\x1b[22my\x1b[m\n",
+		"\x1b[31mone\ntwo\n\nthree\x1b[m\nfour": "\x1b[31mone\x1b[m\n\x1b[31mtwo\x1b[m\n\n" +
+			"\x1b[31mthree\x1b[m\nfour\n", // until the next code, but each line on its own
+		"a\r\x1b[1mb\x1b[0mc\r\n":                                         "\x1b[1mb\x1b[mc\n",
+		"\x1b[32m10%\r\x1b[33m2\x1b[m\n":                                  "\x1b[33m2\x1b[32m0%\x1b[m\n",
+		"\x1b[32mgreen\r\x1b[Kx\n":                                        "\x1b[32mx\x1b[m\n",
+		"\x1b[38;2;255;0;0mx":                                             "\x1b[38;5;196mx\x1b[m\n",
+		"\x1b[>4;2mx\x1b[?1my\x1b[1 mz":                                   "xyz\n", // these only look like styles
+		"\x1b]8;;http://a\x1b\\\x1b[4ma\x1b]8;;\x07":                      "\x1b[4ma\x1b[m\n",
+		"\x1b[31" + "\r" + "mx":                                           "\x1b[31mx\x1b[m\n",
+		"\x1b[4m" + long + "\x1b[31mred":                                  "\x1b[4m" + long + "\x1b[m\x1b[4;31mred\x1b[m\n", // cut within a code
+		"\x1b]1337;" + strings.Repeat("=", 3*maxPiece) + "\x07\x1b[1mend": "\x1b[1mend\x1b[m\n",
+		strings.Repeat("\x1b[38;5;201;48;5;202;1mx\x1b[3;4m", 100):        "",
+	} {
+		lines, _ := written(t, given)
+		if got := textOf(lines); want != "" && got != want {
+			t.Errorf("%.200q becomes %.200q and not %.200q", given, got, want)
+		}
+		for _, line := range lines {
+			if strings.HasSuffix(line.Text, "\x1b[m\x1b[m") || len(line.Text) > app.MaxLine {
+				t.Errorf("of %.200q comes %.200q", given, line.Text)
+			}
+		}
+	}
+}
+
+// Each character that moves the cursor costs a few bytes, and each one in another style costs many.
+func TestLineWriter_DropsStylesThatMakeALineTooLong(t *testing.T) {
+	t.Parallel()
+	var given strings.Builder
+	given.WriteString("\x1b[1;3;4;38;5;200;48;5;100m" + strings.Repeat("x", 700) + "\x1b[0;2;9;38;5;201;48;5;101m")
+	for i := 1; i < 300; i += 2 {
+		fmt.Fprintf(&given, "\x1b[%dGy", i)
+	}
+	lines, _ := written(t, given.String()+"\n")
+	want := strings.Repeat("yx", 150) + strings.Repeat("x", 400) + "\n"
+	if text := textOf(lines); text != want {
+		t.Errorf("it becomes %d bytes: %.200q", len(text), text)
+	}
+}
+
 func TestLineWriter_RemovesControlSequences(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]string{
@@ -64,13 +114,10 @@ func TestLineWriter_RemovesControlSequences(t *testing.T) {
 		"é💡\bx\n":                    "éx\n",
 		"one\r":                      "one\n",
 		"one\r\r\n":                  "one\n",
-		"a\r\x1b[1mb\x1b[0mc\r\n":    "bc\n",
+		"a\r\x1b[Ab\x1b[?1mc\r\n":    "bc\n",
 		"tab\there":                  "tab\there\n",
-		"\x1b[31mred\x1b[0m":         "red\n",
-		"\x1b[mred\x1b[1;31m!":       "red!\n",
-		"\x1b[31mred\x1b[":           "red\n",
 		"\x1b[[mred":                 "mred\n",
-		"\x1b]0;\x1b[1mred":          "red\n",
+		"\x1b]0;\x1b[2Jred":          "red\n",
 		"\x1b]0;title\x07text":       "text\n",
 		"\x1b[2J\x1b[Hclear":         "clear\n",
 		"nul\x00bell\x07":            "nulbell\n",
@@ -100,12 +147,12 @@ func TestLineWriter_MakesAnyBytesSafe(t *testing.T) {
 		bytes := rapid.OneOf(
 			rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 200), func(b []byte) string { return string(b) }),
 			rapid.Map(rapid.SliceOfN(rapid.SampledFrom([]string{
-				"a", "é", "\r", "\b", "\n", "\r\n", "\x1b[K", "💡", "\x1b[1m", "\x00", "\xf0\x9f", strings.Repeat("é", maxPiece/2+1), strings.Repeat("\xffx", maxPiece/2+1), "progress: 7\n",
+				"a", "é", "\r", "\b", "\n", "\r\n", "\x1b[K", "💡", "\x1b[1m", "\x1b[38;5;", "7m", "\x1b[m", "\x1b[2D", "\x1b]8;;", "\x00", "\xf0\x9f", strings.Repeat("é", maxPiece/2+1), strings.Repeat("\xffx", maxPiece/2+1), "progress: 7\n",
 			}), 0, 20), func(parts []string) string { return strings.Join(parts, "") }),
 		).Draw(t, "bytes")
 		together, _ := written(t, bytes)
 		for _, line := range together {
-			body := strings.TrimSuffix(line.Text, "\n")
+			body := app.PlainText(strings.TrimSuffix(line.Text, "\n"))
 			if line.Text == "" || len(line.Text) > app.MaxLine || !utf8.ValidString(body) ||
 				strings.ContainsFunc(body, func(r rune) bool { return unicode.IsControl(r) && r != '\t' }) {
 				t.Fatalf("of %.200q comes the line %.200q", bytes, line.Text)
@@ -197,6 +244,36 @@ func TestLineWriter_ShowsUnfinishedLine(t *testing.T) {
 				t.Errorf("a part is written over within itself: %q", line.Text)
 			}
 		}
+	})
+}
+
+// Each part of a line can be shown without the others.
+func TestLineWriter_PartsOfLinesHaveTheirStyles(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var lines []app.LogLine
+		report := NewRun(app.ProcessRun{}, func(news app.ProgressUpdate) { lines = append(lines, news.Lines...) })
+		w := report.Output()
+		for i, step := range []struct{ written, part string }{
+			{"\x1b[31mred", "\x1b[31mred\x1b[m"},
+			{" and \x1b[4mred", "\x1b[31m and \x1b[4mred\x1b[m"},
+			{"!\x1b[m.", "\x1b[4;31m!\x1b[m."},
+			{"\x1b[31", ""},
+			{"m\rRed", "\r\x1b[31mRed and \x1b[4mred!\x1b[m."},
+			{"\n", "\n"},
+			{"still", "\x1b[31mstill\x1b[m"},
+			{"\r\x1b[m\x1b[Kit", "\rit   "},
+		} {
+			lines = nil
+			_, _ = io.WriteString(w, step.written)
+			time.Sleep(partialDelay + flushInterval + time.Millisecond)
+			synctest.Wait()
+			if got := textOf(lines); got != step.part {
+				t.Errorf("step %d, %q, brings %q and not %q", i, step.written, got, step.part)
+			}
+		}
+		_ = w.Close()
+		report.Close()
 	})
 }
 

@@ -1,42 +1,78 @@
 package jobs
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi/parser"
+
+	"runboard/app"
 )
 
 const escape = 0x1b
 
-// onTerminal returns what a terminal would show for the line, as plain text. The line may contain any bytes.
-func onTerminal(line string) string {
-	line = strings.TrimRight(line, "\r") // has no effect at the end
-	if !strings.ContainsAny(line, "\r\b\x1b") {
-		return plain(line)
+// onTerminal returns what a terminal would show for the line, and the style of what follows it. pen is the
+// style at its beginning. The line may contain any bytes.
+func onTerminal(line []byte, pen app.TextStyle) (text styledText, end app.TextStyle) {
+	line = bytes.TrimRight(line, "\r") // has no effect at the end
+	if !bytes.ContainsAny(line, "\r\b\x1b") {
+		return newStyledText(plain(string(line)), pen), pen
 	}
-	screen := draw(line)
-	text := string(screen.cells)
-	if screen.erased {
-		text = strings.TrimRight(text, " ")
+	screen := draw(string(line), pen)
+	return screen.text(), screen.pen
+}
+
+// terminalLine is one line of a terminal.
+type terminalLine struct {
+	cells  []cell
+	column int           // position of the next character
+	pen    app.TextStyle // of the next character
+	erased bool          // something was erased, so trailing blanks may never have been written
+}
+
+// cell is the place of a character on a terminal.
+type cell struct {
+	char  rune
+	style app.TextStyle
+}
+
+// text returns what the line shows.
+func (t *terminalLine) text() (shown styledText) {
+	cells := t.cells
+	for t.erased && len(cells) > 0 && cells[len(cells)-1].char == ' ' {
+		cells = cells[:len(cells)-1]
 	}
+	return textOfCells(cells)
+}
+
+func textOfCells(cells []cell) (text styledText) {
+	var out strings.Builder
+	for _, cell := range cells {
+		before := out.Len()
+		out.WriteRune(cell.char)
+		if text.styles == nil && cell.style != (app.TextStyle{}) {
+			text.styles = make([]app.TextStyle, before, len(cells))
+		}
+		for range out.Len() - before {
+			if text.styles != nil {
+				text.styles = append(text.styles, cell.style)
+			}
+		}
+	}
+	text.plain = out.String()
 	return text
 }
 
-// terminalLine is one line of a terminal. Each character occupies one cell.
-type terminalLine struct {
-	cells  []rune
-	column int  // position of the next character
-	erased bool // something was erased, so trailing blanks may never have been written
-}
-
-// draw writes the line to an empty terminal. It obeys only the escape sequences with which programs
-// redraw their progress: those that erase part of the line or move the cursor within it.
-func draw(line string) (t terminalLine) {
+// draw writes the line to an empty terminal. It obeys only the escape sequences that set the style, and those
+// with which programs redraw their progress: they erase part of the line or move the cursor within it.
+func draw(line string, pen app.TextStyle) terminalLine {
+	t := terminalLine{pen: pen}
 	state, action := parser.GroundState, parser.NoneAction
 	var params []byte
+	private := false // the sequence is of another kind than its final byte says
 	line = strings.ToValidUTF8(line, "\uFFFD")
 	for i := 0; i < len(line); {
 		if state == parser.GroundState && line[i] != escape { // the parser's table does not cover UTF-8
@@ -49,13 +85,15 @@ func draw(line string) (t terminalLine) {
 		state, action = parser.Table.Transition(state, line[i])
 		switch action {
 		case parser.ClearAction:
-			params = params[:0]
+			params, private = params[:0], false
+		case parser.PrefixAction:
+			private = true
 		case parser.ParamAction:
 			params = append(params, line[i])
 		case parser.PrintAction, parser.ExecuteAction:
 			t.write(rune(line[i]))
 		case parser.DispatchAction:
-			if before == parser.CsiEntryState || before == parser.CsiParamState {
+			if !private && (before == parser.CsiEntryState || before == parser.CsiParamState) {
 				t.obey(line[i], string(params))
 			}
 		}
@@ -77,9 +115,9 @@ func (t *terminalLine) write(char rune) {
 	case unicode.IsControl(char) && char != '\t':
 		return
 	case t.column < len(t.cells):
-		t.cells[t.column] = char
+		t.cells[t.column] = cell{char, t.pen}
 	default:
-		t.cells = append(t.cells, char)
+		t.cells = append(t.cells, cell{char, t.pen})
 	}
 	t.column++
 }
@@ -91,6 +129,8 @@ func (t *terminalLine) obey(final byte, params string) {
 		n = 1
 	}
 	switch final {
+	case 'm':
+		t.pen = t.pen.Apply(params)
 	case 'K':
 		t.erase(params)
 	case 'D':
@@ -108,12 +148,12 @@ func (t *terminalLine) erase(what string) {
 		t.cells = t.cells[:t.column]
 	case "1":
 		for i := range min(t.column+1, len(t.cells)) {
-			t.cells[i] = ' '
+			t.cells[i] = cell{char: ' '}
 		}
 	case "2":
 		t.cells = t.cells[:t.column]
 		for i := range t.cells {
-			t.cells[i] = ' '
+			t.cells[i] = cell{char: ' '}
 		}
 	}
 }
@@ -135,4 +175,20 @@ func stripEscapes(text string) string {
 		}
 	}
 	return out.String()
+}
+
+// unfinishedEscape returns the number of bytes of an incomplete escape sequence at the end of text.
+func unfinishedEscape(text []byte) int {
+	begin := bytes.LastIndexByte(text, escape)
+	if begin < 0 {
+		return 0
+	}
+	state := parser.GroundState
+	for _, char := range text[begin:] {
+		state, _ = parser.Table.Transition(state, char)
+		if state == parser.GroundState {
+			return 0
+		}
+	}
+	return len(text) - begin
 }
