@@ -213,9 +213,10 @@ func (p Page) Newer() Query {
 
 // RunPage is the content of the page of a run, read from one state of the database.
 type RunPage struct {
-	Run    ProcessRun
-	Events []Event // oldest first, the newest MaxEvents of them
-	Log    Log     // its newest lines
+	Run      ProcessRun
+	Events   []Event  // oldest first, the newest MaxEvents of them
+	Log      Log      // its newest lines
+	LogFocus LogFocus // set by a caller that shows another part of the log
 	// MedianDuration is the median of the newest completed runs of the kind, or 0 if there are none.
 	MedianDuration time.Duration
 	// LastSuccess is, for a failed run, an earlier completed run of the same kind to compare with, or 0: the

@@ -81,6 +81,9 @@ type Reader interface {
 	// Log returns a part of a run's log. It fails with CodeNotFound.
 	Log(ctx context.Context, query LogQuery) (Log, error)
 
+	// SearchLog returns the first lines of a run's log that contain a text. It fails with CodeNotFound.
+	SearchLog(ctx context.Context, search LogSearch) (LogHits, error)
+
 	// Statistics returns throughput and durations. The last seconds may be missing and, after a crash, the
 	// last seconds before it.
 	Statistics(ctx context.Context) (Statistics, error)

@@ -1,6 +1,10 @@
 package jobs
 
-import "runboard/app"
+import (
+	"bytes"
+
+	"runboard/app"
+)
 
 // chunkSize is the maximum size of a chunk in bytes. It is small compared with the limit of a log,
 // because trim drops whole chunks.
@@ -10,8 +14,14 @@ const chunkSize = 16 << 10
 // because a command may write millions of short lines.
 type logBuffer struct {
 	chunks  []logChunk
-	size    int   // text of all chunks, in bytes
-	skipped int64 // bytes dropped before the first chunk since the last take
+	size    int // text of all chunks, in bytes
+	skipped gap // dropped before the first chunk since the last take
+}
+
+// gap is what is missing of a log.
+type gap struct {
+	bytes int64
+	lines int64 // newlines among the bytes
 }
 
 // logChunk holds consecutive lines of one stream.
@@ -38,16 +48,17 @@ func (b *logBuffer) add(stream app.Stream, line string) {
 // would not keep them.
 func (b *logBuffer) trim(limit int) {
 	for len(b.chunks) > 1 && b.size-len(b.chunks[0].text) >= limit {
-		dropped := len(b.chunks[0].text)
+		dropped := b.chunks[0].text
 		b.chunks = b.chunks[1:]
-		b.size -= dropped
-		b.skipped += int64(dropped)
+		b.size -= len(dropped)
+		b.skipped.bytes += int64(len(dropped))
+		b.skipped.lines += int64(bytes.Count(dropped, []byte{'\n'}))
 	}
 }
 
-// take removes the oldest chunks, most bytes or slightly more, and returns their lines. skipped is the
-// number of bytes that trim dropped before those lines.
-func (b *logBuffer) take(most int) (skipped int64, lines []app.LogLine) {
+// take removes the oldest chunks, most bytes or slightly more, and returns their lines. skipped is what
+// trim dropped before those lines.
+func (b *logBuffer) take(most int) (skipped gap, lines []app.LogLine) {
 	for taken := 0; len(b.chunks) > 0 && taken < most; {
 		chunk := b.chunks[0]
 		b.chunks = b.chunks[1:]
@@ -60,7 +71,7 @@ func (b *logBuffer) take(most int) (skipped int64, lines []app.LogLine) {
 		taken += len(chunk.text)
 	}
 	if len(lines) > 0 {
-		skipped, b.skipped = b.skipped, 0
+		skipped, b.skipped = b.skipped, gap{}
 	}
 	return skipped, lines
 }

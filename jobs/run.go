@@ -231,7 +231,8 @@ func (r *Run) drain(limit int) (update app.ProgressUpdate, more bool) {
 		update.Progress, r.dirty = new(r.progress), false
 	}
 	r.stuck = false
-	update.Skipped, update.Lines = r.lines.take(max(limit, r.lines.size/16))
+	skipped, lines := r.lines.take(max(limit, r.lines.size/16))
+	update.Lines, update.Skipped, update.SkippedLines = lines, skipped.bytes, skipped.lines
 	close(r.drained)
 	r.drained = make(chan struct{})
 	return update, r.lines.size > 0

@@ -103,11 +103,13 @@ func TestRun_DropsWithoutWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const limit = 100_000
 		hold := make(chan struct{})
-		var skipped int64
+		var skipped, skippedLines int64
 		var lines []app.LogLine
 		report := newAttempt(app.ProcessRun{}, app.Policy{}, limit, func(news app.ProgressUpdate) {
 			<-hold
+			skippedLines += news.SkippedLines
 			if news.Skipped > 0 {
+				skippedLines += int64(len(lines))
 				skipped, lines = skipped+int64(len(textOf(lines)))+news.Skipped, nil
 			}
 			lines = append(lines, news.Lines...)
@@ -130,6 +132,9 @@ func TestRun_DropsWithoutWaiting(t *testing.T) {
 		if int(skipped)+len(kept) != len(want) || !strings.HasSuffix(want, kept) || len(kept) < limit {
 			t.Errorf("of %d bytes %d are skipped and %d kept", len(want), skipped, len(kept))
 		}
+		if int(skippedLines)+len(lines) != 100_000 {
+			t.Errorf("%d lines are skipped and %d kept", skippedLines, len(lines))
+		}
 	})
 }
 
@@ -145,35 +150,38 @@ func TestLogBuffer_KeepsNewestLines(t *testing.T) {
 			}
 			return bytes
 		}
-		var dropped int64
+		var dropped gap
 		t.Repeat(map[string]func(*rapid.T){
 			"add": func(t *rapid.T) {
 				stream := rapid.SampledFrom([]app.Stream{app.Stdout, app.Stderr}).Draw(t, "stream")
 				for range rapid.IntRange(1, 10).Draw(t, "lines") {
 					length := rapid.SampledFrom([]int{1, 2, 100, app.MaxLine}).Draw(t, "length")
-					line := strings.Repeat(string(rune('a'+len(want)%26)), length)
+					line := strings.Repeat(string(rune('a'+len(want)%26)), length-1) + rapid.SampledFrom([]string{"\n", "."}).Draw(t, "end")
 					want = append(want, app.LogLine{Stream: stream, Text: line})
 					buffer.add(stream, line)
 				}
 			},
 			"trim": func(t *rapid.T) {
 				limit := rapid.SampledFrom([]int{100, 20_000}).Draw(t, "limit")
-				before := buffer.skipped
+				before := buffer.skipped.bytes
 				buffer.trim(limit)
-				for left := buffer.skipped - before; left > 0; want = want[1:] {
+				for left := buffer.skipped.bytes - before; left > 0; want = want[1:] {
 					left -= int64(len(want[0].Text))
-					dropped += int64(len(want[0].Text))
+					dropped.bytes += int64(len(want[0].Text))
+					dropped.lines += int64(strings.Count(want[0].Text, "\n"))
 				}
-				if buffer.size != size() || dropped > 0 && buffer.size < limit && buffer.skipped > before {
+				if buffer.size != size() || dropped.bytes > 0 && buffer.size < limit && buffer.skipped.bytes > before {
 					t.Fatalf("of %d bytes %d are left", size(), buffer.size)
 				}
 			},
 			"take": func(t *rapid.T) {
 				skipped, lines := buffer.take(rapid.IntRange(1, 30_000).Draw(t, "most"))
 				if len(lines) > 0 && skipped != dropped {
-					t.Fatalf("%d bytes are skipped, not %d", skipped, dropped)
+					t.Fatalf("%+v is skipped, not %+v", skipped, dropped)
 				}
-				dropped -= skipped
+				if len(lines) > 0 {
+					dropped = gap{}
+				}
 				for i, line := range lines {
 					if line != want[i] {
 						t.Fatalf("line %d is %.20q, not %.20q", i, line.Text, want[i].Text)

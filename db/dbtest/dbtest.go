@@ -52,6 +52,8 @@ type Subject struct {
 	Reopen func(t TB, store Store) Store
 	// Rows returns the number of rows of a table of the store.
 	Rows func(t TB, store Store, table string) int
+	// Exec executes a statement on the database of the store.
+	Exec func(t TB, store Store, statement string)
 }
 
 // part is a named test of a suite.

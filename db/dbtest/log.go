@@ -35,6 +35,8 @@ func text(lines []app.LogLine) string {
 func testLog(t *testing.T, subject Subject) {
 	testLogLines(t, subject)
 	testLogParts(t, subject)
+	testLogNumbers(t, subject)
+	testLogSearch(t, subject)
 }
 
 // testLogLines tests how lines are written.
@@ -55,7 +57,8 @@ func testLogLines(t *testing.T, subject Subject) {
 		}
 		for i, at := range []int64{0, 4, 11, 12} {
 			want := written[i]
-			if want.At = at; log.Lines[i] != want {
+			want.At, want.Number, want.Written = at, int64(i+1), f.clock.Now()
+			if log.Lines[i] != want {
 				t.Errorf("line %d is %+v and not %+v", i, log.Lines[i], want)
 			}
 		}

@@ -38,7 +38,7 @@ func (s *Store) SaveProgress(ctx context.Context, run app.ProcessRun, update app
 			return err
 		}
 		if isNew {
-			return query.AppendLog(tx, run, update, tx.store.options.LogLimit)
+			return query.AppendLog(tx, run, update, tx.now, tx.store.options.LogLimit)
 		}
 		tx.noNotify = true
 		var saved bool

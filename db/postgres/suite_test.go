@@ -11,7 +11,16 @@ import (
 
 func TestPostgreSQL_IsStore(t *testing.T) {
 	t.Parallel()
-	dbtest.Run(t, dbtest.Subject{Open: openForSuite, Reopen: reopenForSuite, Rows: rowsForSuite})
+	dbtest.Run(t, dbtest.Subject{
+		Open: openForSuite, Reopen: reopenForSuite, Rows: rowsForSuite, Exec: execForSuite,
+	})
+}
+
+func execForSuite(t dbtest.TB, store dbtest.Store, statement string) {
+	t.Helper()
+	if _, err := store.(*Store).db.Exec(statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
 }
 
 func rowsForSuite(t dbtest.TB, store dbtest.Store, table string) (n int) {

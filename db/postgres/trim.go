@@ -43,5 +43,5 @@ func (tx *transaction) trimLog(id int64) error {
 	if !found { // the run was retried or deleted
 		return query.KeepLog(tx, id)
 	}
-	return query.TrimLog(tx, row.App())
+	return query.TrimLog(tx, row.App(), tx.now)
 }

@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"math"
+	"time"
 
 	"runboard/app"
 )
@@ -65,16 +66,20 @@ func KeepLog(w Writer, run int64) error {
 	return w.Exec(`UPDATE log_sizes SET finished_at = 0 WHERE run_id = $1`, run)
 }
 
-// TrimLog replaces the log of a finished run by a line that says so, and keeps that.
-func TrimLog(w Writer, run app.ProcessRun) error {
+// TrimLog replaces the log of a finished run at a time by a line that says so, and keeps that.
+func TrimLog(w Writer, run app.ProcessRun, at time.Time) error {
 	last := NoPart
 	if _, err := w.Find(&last, lastPartSQL, run.ID); err != nil {
+		return err
+	}
+	count, err := countLines(w, run.ID)
+	if err != nil {
 		return err
 	}
 	if err := w.DropLog(run.ID, math.MaxInt64); err != nil {
 		return err
 	}
-	if part, worth := last.TrimmedPart(); worth {
+	if part, worth := last.TrimmedPart(count, at); worth {
 		if err := writePart(w, run, part); err != nil {
 			return err
 		}

@@ -41,7 +41,7 @@ func (s *Store) SaveProgress(ctx context.Context, run app.ProcessRun, update app
 			return nil
 		}
 		s.logged.Store(true)
-		return query.AppendLog(tx, run, update, tx.options.LogLimit)
+		return query.AppendLog(tx, run, update, tx.now, tx.options.LogLimit)
 	})
 }
 

@@ -20,7 +20,15 @@ func TestSQLite_IsQueueStore(t *testing.T) {
 	dbtest.RunQueue(t, suiteSubject)
 }
 
-var suiteSubject = dbtest.Subject{Open: openForSuite, Reopen: reopenForSuite, Rows: rowsForSuite}
+var suiteSubject = dbtest.Subject{Open: openForSuite, Reopen: reopenForSuite, Rows: rowsForSuite, Exec: execForSuite}
+
+func execForSuite(t dbtest.TB, store dbtest.Store, statement string) {
+	t.Helper()
+	err := store.(*Store).write(ctx, func(tx *transaction) error { return tx.Exec(statement) })
+	if err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
 
 func rowsForSuite(t dbtest.TB, store dbtest.Store, table string) (n int) {
 	t.Helper()

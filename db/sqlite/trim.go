@@ -37,5 +37,5 @@ func (tx *transaction) trimLog(id int64, until time.Time) (dropped, partial bool
 	if err != nil || !short {
 		return false, err == nil, err
 	}
-	return true, false, query.TrimLog(tx, run)
+	return true, false, query.TrimLog(tx, run, tx.now)
 }
