@@ -58,7 +58,8 @@ var errTooOften = app.Errorf(app.CodeTooMany, "Too many requests. Please try aga
 // comparisons and followed logs.
 func (s *Server) limitReads(c *fiber.Ctx) error {
 	args := c.Context().QueryArgs()
-	costly := len(args.Peek("q")) > 0 || followsLog(c) || strings.Contains(c.Path(), "/compare/") ||
+	searches := len(args.Peek("q")) > 0 || len(args.Peek("find")) > 0
+	costly := searches || followsLog(c) || strings.Contains(c.Path(), "/compare/") ||
 		strings.HasPrefix(c.Path(), templates.ListPath+".")
 	if costly && reads(c) && !s.costly.allow(s.address(c)) {
 		return errTooOften

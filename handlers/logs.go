@@ -15,34 +15,22 @@ import (
 	"runboard/handlers/live"
 )
 
-const (
-	logPart  = 64 << 10 // maximum bytes of a log in one read or one page
-	logLines = 1000     // maximum lines of a log in one page or JSON answer
-)
-
 // errDropped aborts an answer that counts bytes exactly when the next bytes have been dropped because the
 // reader was too slow. A new request gets the offset at which the log begins now.
 var errDropped = errors.New("what follows in the log has been dropped")
 
-var errFollow = app.Errorf(app.CodeMalformed, "follow must be 0 or 1.")
-
 // logHeader is the response header with the log offset of the first byte in the body.
 const logHeader = "Log-Offset"
-
-// logRequest is a parsed request for a part of a log.
-type logRequest struct {
-	app.LogQuery
-	given  bool // offset or before was given
-	follow bool // send new lines as the run writes them
-}
 
 // showLog answers GET /process_runs/:id/log as text, JSON or a fragment of the page.
 func (s *Server) showLog(c *fiber.Ctx) error {
 	request, err := parseLog(c)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if negotiate(c) == asPage {
+	case request.search != "":
+		return s.searchLog(c, request)
+	case negotiate(c) == asPage:
 		return s.sendLog(c, request)
 	}
 	log, err := s.store.Log(c.UserContext(), request.LogQuery)
@@ -55,61 +43,41 @@ func (s *Server) showLog(c *fiber.Ctx) error {
 		}
 		return c.JSON(log)
 	}
-	return sendHTML(c)(s.Templates.LogLines(request.Run, log))
+	return sendHTML(c)(s.Templates.LogLines(request.Run, log, app.LogFocus{}))
 }
 
-// parseLog parses a request for a log: the part that starts at ?offset= or the part that ends at ?before=.
-// The default is the whole log; for a fragment, its end.
-func parseLog(c *fiber.Ctx) (r logRequest, err error) {
-	r.Bytes, r.Lines = logPart, logLines
-	if r.Run, err = parseID(c); err != nil {
-		return r, err
+// searchLog answers GET /process_runs/:id/log?q= with the lines that contain a text.
+func (s *Server) searchLog(c *fiber.Ctx, request logRequest) error {
+	if negotiate(c) != asJSON {
+		return app.Errorf(app.CodeMalformed, "q is only for JSON. In text, search with grep.")
 	}
-	given, err := parseForm(c.Context().QueryArgs()).single("offset", "before", "follow")
+	hits, err := s.store.SearchLog(c.UserContext(),
+		app.LogSearch{Run: request.Run, Text: request.search, After: request.after})
 	if err != nil {
-		return r, err
+		return err
 	}
-	for name, text := range given {
-		n, ok := parseNumber(text)
-		switch {
-		case name == "follow" && (!ok || n > 1):
-			return r, errFollow
-		case name == "follow":
-			r.follow = n == 1
-		case !ok:
-			return r, app.Errorf(app.CodeMalformed, "%s must be a number of bytes.", name)
-		case r.given:
-			return r, app.Errorf(app.CodeMalformed, "before and offset cannot both be given.")
-		default:
-			r.Offset, r.Backwards, r.given = n, name == "before", true
-		}
-	}
-	if !r.given && negotiate(c) == asFragment {
-		r.Offset, r.Backwards = math.MaxInt64, true
-		r.Bytes, r.Lines = app.TailBytes, app.TailLines
-	}
-	return r, nil
-}
-
-// followsLog reports whether a request asks to follow a log. Like parseLog it also accepts 01.
-func followsLog(c *fiber.Ctx) bool {
-	follow, _ := parseNumber(string(c.Context().QueryArgs().Peek("follow")))
-	return follow > 0
+	return c.JSON(hits)
 }
 
 // sendLog sends a log as a text stream, so that it need not fit into memory.
 func (s *Server) sendLog(c *fiber.Ctx, request logRequest) error {
-	if request.Backwards {
-		return app.Errorf(app.CodeMalformed, "before is only for pages and JSON. For text, give an offset.")
+	if request.Backwards || request.Context > 0 {
+		const text = "before and context are only for pages and JSON. For text, give an offset or a line."
+		return app.Errorf(app.CodeMalformed, text)
 	}
 	log, err := s.store.Log(c.UserContext(), request.LogQuery)
 	if err != nil {
 		return err
 	}
 	connection := stream{s, c.Context().Conn()}
-	stream := &logStream{stream: connection, run: request.Run, at: request.Offset, until: log.End}
+	stream := &logStream{
+		stream: connection, run: request.Run, at: request.Offset, until: log.End, plain: request.plain,
+	}
 	if request.given { // a resuming client counts bytes
-		stream.at, stream.exact = max(request.Offset, log.Start), true
+		stream.at, stream.exact = max(request.Offset, log.Start), !request.plain
+	}
+	if request.Line > 0 {
+		stream.at = log.From()
 	}
 	if request.follow {
 		if stream.slot, err = s.sockets.slots.acquire(s.address(c)); err != nil {
@@ -119,7 +87,10 @@ func (s *Server) sendLog(c *fiber.Ctx, request logRequest) error {
 		stream.until = math.MaxInt64
 		c.Context().SetConnectionClose() // awaitDisconnect reads from it
 	}
-	c.Set(logHeader, strconv.FormatInt(max(request.Offset, log.Start), 10))
+	c.Set(logHeader, strconv.FormatInt(max(stream.at, log.Start), 10))
+	if request.download {
+		c.Attachment(fmt.Sprintf("run-%d.log", request.Run))
+	}
 	c.Set(fiber.HeaderContentType, fiber.MIMETextPlainCharsetUTF8)
 	c.Response().ImmediateHeaderFlush = true
 	sendStream(c, stream.write)
@@ -133,6 +104,7 @@ type logStream struct {
 	at    int64 // the offset of the next byte
 	until int64 // the offset of the end
 	exact bool  // dropped bytes abort the answer instead of adding a line to it
+	plain bool  // without the codes of styles
 	slot  *slot // nil unless the log is followed
 }
 
@@ -211,6 +183,9 @@ func (l *logStream) send(w *bufio.Writer) (over bool, err error) {
 			_, _ = fmt.Fprintf(w, "[%d bytes were dropped]\n", dropped) // Flush returns its error
 		}
 		for _, line := range log.Lines {
+			if l.plain {
+				line.Text = app.PlainText(line.Text)
+			}
 			_, _ = w.WriteString(line.Text)
 		}
 		if err := w.Flush(); err != nil {

@@ -47,6 +47,9 @@ func (s *Server) showRun(c *fiber.Ctx) error {
 	case asFragment:
 		return sendHTML(c)(s.Templates.Row(page.Run))
 	}
+	if err := s.focusLog(c, &page); err != nil {
+		return err
+	}
 	list := s.listOfRun(c, page.Run.ID)
 	return sendHTML(c)(s.Templates.Run(page, list))
 }

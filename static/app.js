@@ -7,7 +7,6 @@ import "./announce.js";
 import "./run.js";
 import "./times.js";
 import "./forms.js";
-import "./log.js";
 import "./freeze.js";
 import "./bulk.js";
 import "./kinds.js";

@@ -1,182 +1,329 @@
-// The log on a run's page. Frames and responses bring blocks of lines, with their start and end offset in the
-// log (data-from, data-to). This script joins the blocks: it skips what the page has, fetches what is missing,
-// and keeps a reader at the end there. A line may arrive in parts; it has data-open until it ends.
-import { onBeforeSwap, onRequest, onSwap } from "./events.js";
-import { find, ids } from "./page.js";
+// The log on a run's page. The page has a window of the log: some blocks of lines without gaps, and so many at
+// most that it stays fast. Frames of the socket bring the newest lines; the rest is fetched when the reader
+// scrolls to an end of the window, or asks for a line. A reader at the end of the log stays there.
+import { onBeforeSwap, onSwap } from "./events.js";
+import {
+  findLine, fromOf, joinFirstBlock, lastNumber, linesIn, linesOf, mergeBlock, offsetOf, removeFirstBlock,
+  removeLastBlock, toOf,
+} from "./loglines.js";
+import { find, ids, setText } from "./page.js";
 
-const maxLines = 2000;      // lines that are kept while the reader follows the end
+const maxLines = 2000;      // lines in the window, apart from those of a block at either end
 const maxCatchUp = 1 << 18; // bytes; if more are missing, only the newest lines are fetched
 const nearEnd = 30;         // pixels from the end that count as at the end
+const nearEdge = 400;       // pixels from the first or last line at which more are fetched
+const context = 100;        // lines before a line that was asked for
 
-let following = true;  // whether the reader is at the end
+const log = find(ids.log);
+let following = false;  // whether the reader is at the end of the log
+let attached = false;   // whether new lines of the log are added to the window
 let scrollPosition = 0; // last known
-let knownEnd = 0;      // end offset of the log, as far as known
+let knownEnd = 0;       // end offset of the log, as far as known
+let newestLine = 0;     // number of the newest line, as far as known
+let seenLine = 0;       // number of the newest line when the reader was at the end, or 0
 let fetching = false;
+const subscribers = [];
 
-// endOf returns the end offset of the lines on the page.
-const endOf = (log) => Number(log.dataset.end);
-const offsetOf = (part) => Number(part.dataset.offset);
-const streamOf = (line) => line.dataset.stream ?? "";
-const linesOf = (element) => [...element.querySelectorAll(".lines > [data-offset]")];
-const linesOfBlock = (block) => [...block.querySelectorAll(":scope > [data-offset]")];
+// onLines calls a function whenever the lines of the window have changed.
+export const onLines = (subscriber) => subscribers.push(subscriber);
 
-function rememberScroll(log) {
-  scrollPosition = log.scrollTop;
-  find(ids.logFollow).hidden = following;
+// logEnd returns the end offset of the log, as far as known.
+export const logEnd = () => knownEnd;
+
+// windowEnd returns the end offset of the window.
+const windowEnd = () => Number(log.dataset.to);
+
+// setSize tells the browser about how high a block is as long as it is out of sight.
+function setSize(block) {
+  const lineHeight = Number.parseFloat(getComputedStyle(log).lineHeight);
+  block.style.containIntrinsicBlockSize = `auto ${Math.ceil(linesOf(block).length * lineHeight)}px`;
 }
 
-function scrollToEnd(log) {
+// extendWindow merges a block that continues the window into it. It reports whether the block is to be added.
+function extendWindow(block) {
+  const end = log.childElementCount > 0 ? windowEnd() : 0;
+  const to = Math.max(windowEnd(), toOf(block));
+  const isNew = mergeBlock(log, block, end);
+  if (isNew) setSize(block);
+  else if (log.lastElementChild) log.lastElementChild.dataset.to = to;
+  log.dataset.to = to;
+  return isNew;
+}
+
+// showState updates what the page says about the window.
+function showState() {
+  const button = find(ids.logFollow);
+  button.hidden = following;
+  if (following) seenLine = newestLine;
+  const count = seenLine > 0 ? newestLine - seenLine : 0;
+  setText(button, count > 0 ? `↓ ${count.toLocaleString("en")} new ${count === 1 ? "line" : "lines"}` : "↓ Follow");
+  log.dataset.later = windowEnd() < knownEnd ? "yes" : "no";
+  log.dataset.digits = Math.max(4, String(newestLine).length);
+}
+
+// linesChanged is called after each change of the window.
+function linesChanged() {
+  for (const subscriber of subscribers) subscriber();
   if (following) log.scrollTop = log.scrollHeight;
-  rememberScroll(log);
+  scrollPosition = log.scrollTop;
+  showState();
 }
 
 // handleScroll stops following when the reader scrolls up, but not when the end moves away: the browser only
 // estimates the height of lines out of sight until it lays them out.
-function handleScroll(log) {
-  const isNear = log.scrollHeight - log.scrollTop - log.clientHeight < nearEnd;
-  following = isNear || following && log.scrollTop >= scrollPosition;
-  if (isNear) rememberScroll(log);
-  else scrollToEnd(log);
-  if (following) catchUp(log);
+function handleScroll() {
+  const below = log.scrollHeight - log.scrollTop - log.clientHeight;
+  const isAtEnd = below < nearEnd && windowEnd() >= knownEnd;
+  following = isAtEnd || following && log.scrollTop >= scrollPosition;
+  if (following && !isAtEnd) log.scrollTop = log.scrollHeight;
+  scrollPosition = log.scrollTop;
+  attached ||= following;
+  showState();
+  if (log.scrollTop < nearEdge) loadEarlier();
+  if (following) catchUp();
+  else if (below < nearEdge) loadLater();
 }
 
-// continueLine appends parts to a line. It removes the line break that gives an empty line its height.
-function continueLine(line, parts, isOpen) {
-  for (const part of [line, ...parts]) part.querySelector(":scope > br")?.remove();
-  for (const part of parts) {
-    if (part.dataset.replaces !== undefined) line.replaceChildren();
-    const added = document.createElement("span");
-    added.dataset.offset = part.dataset.offset;
-    added.append(...part.childNodes);
-    line.append(added);
-  }
-  line.toggleAttribute("data-open", isOpen);
-}
-
-// detachParts returns the later parts of a line, which are elements in it, and removes them from the line.
-function detachParts(line) {
-  const parts = [...line.querySelectorAll("[data-offset]")];
-  for (const part of parts) part.remove();
-  return parts;
-}
-
-// mergeLine moves the parts of a line of a new block that continue a line on the page to that line. A line
-// that stays in the block is new. openLines has the open lines of the page by stream; end is the end offset
-// of the page.
-function mergeLine(line, openLines, end) {
-  const stream = streamOf(line);
-  const present = openLines.get(stream);
-  const isOpen = line.hasAttribute("data-open");
-  const join = (parts) => {
-    continueLine(present, parts, isOpen);
-    if (!isOpen) openLines.delete(stream);
-  };
-  if (offsetOf(line) < end) {
-    const parts = [...line.querySelectorAll("[data-offset]")].filter((part) => offsetOf(part) >= end);
-    if (present && parts.length > 0) join(parts);
-    line.remove();
-  } else if (stream === "server") {
-    for (const open of openLines.values()) open.removeAttribute("data-open"); // the attempt has ended
-    openLines.clear();
-  } else if (present) {
-    join([line, ...detachParts(line)]);
-    line.remove();
+// fetchBlock fetches a block of lines, for instance those from "offset=4096" on. It returns null if the server
+// does not answer: the next frame or scrolling tries again.
+async function fetchBlock(query) {
+  const headers = { "HX-Request": "true", "HX-Request-Type": "partial" };
+  try {
+    const response = await fetch(`${log.dataset.path}?${query}`, { headers });
+    if (!response.ok) return null;
+    const template = document.createElement("template");
+    template.innerHTML = await response.text();
+    return template.content.querySelector(".lines");
+  } catch {
+    return null;
   }
 }
 
-// mergeBlock removes from a block what the page has, and reports whether anything is left. If there is a gap
-// before the block, it returns false for catchUp to fill the gap; but if the gap is large and the reader
-// follows, it drops the lines of the page instead.
-function mergeBlock(log, block) {
-  const from = Number(block.dataset.from);
-  const to = Number(block.dataset.to);
-  knownEnd = Math.max(knownEnd, to);
-  if (from > endOf(log)) {
-    if (!following || knownEnd - endOf(log) <= maxCatchUp) return false;
-    log.replaceChildren(); // scrolling up loads the lines before it again
-    scrollPosition = 0;
-  }
-  const openLines = new Map([...log.querySelectorAll("[data-open]")].map((line) => [streamOf(line), line]));
-  for (const line of linesOfBlock(block)) mergeLine(line, openLines, endOf(log));
-  log.dataset.end = Math.max(endOf(log), to);
-  return linesOfBlock(block).length > 0;
-}
-
-// joinEarlierLines joins the open lines of the first block with their continuations in the blocks after it.
-function joinEarlierLines(log) {
-  const lines = linesOf(log);
-  for (const line of log.firstElementChild.querySelectorAll(":scope > [data-open]")) {
-    const following = lines.slice(lines.indexOf(line) + 1);
-    const next = following.find((other) => [streamOf(line), "server"].includes(streamOf(other)));
-    if (!next || streamOf(next) !== streamOf(line)) continue;
-    continueLine(line, [next, ...detachParts(next)], next.hasAttribute("data-open"));
-    next.remove();
-  }
-}
-
-// catchUp fetches the lines that are missing at the end, one request at a time.
-async function catchUp(log) {
-  const missing = knownEnd - endOf(log);
-  if (fetching || missing <= 0 || !following && missing > maxCatchUp) return;
-  const offset = missing > maxCatchUp ? "" : `?offset=${endOf(log)}`;
+// once runs a function that fetches, unless another one does.
+async function once(load) {
+  if (fetching) return false;
   fetching = true;
   try {
-    await htmx.ajax("GET", log.dataset.path + offset, { target: `#${ids.log}`, swap: "beforeend" });
+    return await load();
   } finally {
     fetching = false;
   }
-  catchUp(log);
 }
 
-// trim removes old lines while the reader follows. Scrolling up loads them again.
-function trim(log) {
-  let count = linesOf(log).length;
-  while (following && log.children.length > 1) {
-    count -= linesOfBlock(log.firstElementChild).length;
+// prepare merges a new block at the end into the window. It reports whether the block is to be added. If there
+// is a gap before the block, it is not, and catchUp fills the gap; but if the gap is large and the reader
+// follows, the lines of the window are dropped instead.
+function prepare(block) {
+  const from = fromOf(block);
+  const to = toOf(block);
+  knownEnd = Math.max(knownEnd, to);
+  newestLine = Math.max(newestLine, lastNumber(linesOf(block)));
+  seenLine ||= newestLine;
+  if (!attached) return false;
+  if (!following && linesIn(log).length > maxLines) {
+    attached = false;
+    return false;
+  }
+  if (from > windowEnd() && log.childElementCount > 0) {
+    if (!following || knownEnd - windowEnd() <= maxCatchUp) return false;
+    log.replaceChildren(); // scrolling up loads the lines before it again
+    log.dataset.to = from;
+    scrollPosition = 0;
+  }
+  return extendWindow(block);
+}
+
+// keepPlace makes a change that leaves an element where the reader sees it.
+function keepPlace(element, change) {
+  const before = element.getBoundingClientRect().top;
+  change();
+  log.scrollTop += element.getBoundingClientRect().top - before;
+}
+
+// trimStart removes lines from the start of a window that has grown at its end.
+function trimStart() {
+  let count = linesIn(log).length;
+  while (log.childElementCount > 1) {
+    count -= linesOf(log.firstElementChild).length;
     if (count < maxLines) return;
-    log.firstElementChild.remove();
+    const next = log.firstElementChild.nextElementSibling;
+    if (following) removeFirstBlock(log);
+    else keepPlace(next, () => removeFirstBlock(log));
   }
 }
 
-function start(log) {
-  knownEnd = endOf(log);
-  scrollToEnd(log);
-  log.addEventListener("scroll", () => handleScroll(log), { passive: true });
+// trimEnd removes lines from the end of a window that has grown at its start.
+function trimEnd() {
+  let count = linesIn(log).length;
+  while (log.childElementCount > 1) {
+    count -= linesOf(log.lastElementChild).length;
+    if (count < maxLines) return;
+    removeLastBlock(log);
+    log.dataset.to = log.lastElementChild.dataset.to;
+    attached = false;
+  }
+}
+
+// catchUp fetches the lines that are missing at the end.
+async function catchUp() {
+  const missing = knownEnd - windowEnd();
+  if (fetching || !attached || missing <= 0 || !following && missing > maxCatchUp) return;
+  const block = await once(() => fetchBlock(missing > maxCatchUp ? "" : `offset=${windowEnd()}`));
+  if (!block) return;
+  const before = windowEnd();
+  append(block);
+  if (windowEnd() > before) catchUp();
+}
+
+// append adds a block that continues the window.
+function append(block) {
+  if (prepare(block)) log.append(block);
+  if (following) trimStart();
+  linesChanged();
+}
+
+// loadLater fetches the lines after a window that ends within the log.
+async function loadLater() {
+  const end = windowEnd();
+  if (end >= knownEnd) return;
+  const block = await once(() => fetchBlock(`offset=${end}`));
+  if (following) catchUp();
+  else if (block && end === windowEnd() && linesOf(block).length > 0) addLater(block);
+}
+
+function addLater(block) {
+  if (fromOf(block) > windowEnd()) log.replaceChildren(); // what was between has been dropped
+  if (extendWindow(block)) log.append(block);
+  trimStart();
+  attached = windowEnd() >= knownEnd;
+  linesChanged();
+}
+
+// loadEarlier fetches the lines before the window.
+async function loadEarlier() {
+  const first = log.firstElementChild;
+  if (!first?.querySelector(":scope > a.earlier")) return;
+  const block = await once(() => fetchBlock(`before=${fromOf(first)}`));
+  if (following) catchUp();
+  if (!block || first !== log.firstElementChild) return;
+  setSize(block);
+  keepPlace(linesOf(first)[1] ?? first, () => {
+    first.before(block);
+    joinFirstBlock(log);
+  });
+  if (!following) trimEnd();
+  linesChanged();
+}
+
+// replaceWindow shows another part of the log.
+async function replaceWindow(query) {
+  const block = await fetchBlock(query);
+  if (!block || linesOf(block).length === 0) return false;
+  const isKnown = findLine(newestLine) !== null;
+  setSize(block);
+  log.replaceChildren(block);
+  log.dataset.to = toOf(block);
+  knownEnd = Math.max(knownEnd, toOf(block));
+  newestLine = Math.max(newestLine, lastNumber(linesOf(block)));
+  if (isKnown || seenLine === 0) seenLine = newestLine;
+  attached = windowEnd() >= knownEnd;
+  return true;
+}
+
+// follow shows the end of the log, and stays there.
+async function follow() {
+  if (windowEnd() < knownEnd && knownEnd - windowEnd() > maxCatchUp) {
+    if (!await replaceWindow("")) return;
+  }
+  following = true;
+  attached = true;
+  linesChanged();
+  catchUp();
+}
+
+// lineAt returns the line of the window at a position: {line} is a number, {offset} is where the line begins.
+function lineAt({ line, offset }) {
+  if (line) return findLine(line);
+  return linesIn(log).find((other) => offsetOf(other) === offset) ?? null;
+}
+
+// showLine scrolls to a line, which it loads if necessary, and returns it; or null if there is none.
+export async function showLine(position) {
+  if (!lineAt(position)) {
+    const query = position.line ? `line=${position.line}` : `offset=${position.offset}`;
+    if (!await replaceWindow(`${query}&context=${context}`)) return null;
+  }
+  const line = lineAt(position);
+  if (!line) return null;
+  following = false;
+  linesChanged();
+  center(line);
+  requestAnimationFrame(() => center(line)); // now the browser knows the heights of the lines above
+  return line;
+}
+
+function center(line) {
+  if (!line.isConnected) return;
+  const box = log.getBoundingClientRect();
+  const place = line.getBoundingClientRect();
+  const margin = Math.min(box.height / 4, 100);
+  if (place.top < box.top + margin || place.bottom > box.bottom - margin) {
+    log.scrollTop += place.top - box.top - box.height / 3;
+  }
+  scrollPosition = log.scrollTop;
+  log.scrollIntoView({ block: "nearest" });
+}
+
+// The keys Home and End lead to the first and the last line of the log.
+async function handleKey(event) {
+  if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (event.key === "End") {
+    event.preventDefault();
+    follow();
+  } else if (event.key === "Home") {
+    event.preventDefault();
+    following = false;
+    if (log.querySelector(":scope > :first-child > a.earlier")) await replaceWindow("offset=0");
+    log.scrollTop = 0;
+    linesChanged();
+  }
+}
+
+function start() {
+  knownEnd = Number(log.dataset.end);
+  attached = windowEnd() >= knownEnd;
+  for (const block of log.children) setSize(block);
+  const isElsewhere = /[?&](line|offset|before|find)=/.test(location.search) || /^#L\d/.test(location.hash);
+  following = attached && !isElsewhere;
+  if (attached) newestLine = seenLine = lastNumber(linesIn(log));
+  linesChanged();
+  log.addEventListener("scroll", handleScroll, { passive: true });
+  log.addEventListener("keydown", handleKey);
+  log.addEventListener("click", (event) => {
+    const link = event.target.closest("a.earlier, a.later");
+    if (!link) return;
+    event.preventDefault();
+    if (link.matches(".earlier")) loadEarlier();
+    else loadLater();
+  });
   find(ids.logFollow).addEventListener("click", () => {
-    following = true;
-    scrollToEnd(log);
-    catchUp(log);
+    follow();
     log.focus({ preventScroll: true });
+  });
+  onBeforeSwap(({ tasks }) => {
+    for (const { target, fragment, swapSpec } of tasks) {
+      if (target !== log || swapSpec.style !== "beforeend") continue;
+      for (const block of fragment.querySelectorAll(".lines")) {
+        if (!prepare(block)) block.remove();
+      }
+    }
+  });
+  onSwap(({ isFrame }) => {
+    if (!isFrame) return;
+    if (following) trimStart();
+    linesChanged();
+    catchUp();
   });
 }
 
-let before = null; // scroll height and position before a swap
-onBeforeSwap(({ tasks }) => {
-  const log = find(ids.log);
-  if (!log) return;
-  for (const { target, fragment, swapSpec } of tasks) {
-    if (target !== log || swapSpec.style !== "beforeend") continue;
-    for (const block of fragment.querySelectorAll(".lines")) {
-      if (!mergeBlock(log, block)) block.remove();
-    }
-  }
-  before = { height: log.scrollHeight, top: log.scrollTop };
-});
-onRequest(({ sourceElement }) => {
-  if (sourceElement.matches("button.earlier")) sourceElement.disabled = true;
-});
-onSwap(({ source }) => {
-  const log = find(ids.log);
-  if (!log) return;
-  if (source?.matches?.("button.earlier")) { // keep the reader at the same line
-    joinEarlierLines(log);
-    log.scrollTop = before.top + log.scrollHeight - before.height;
-    return;
-  }
-  trim(log);
-  scrollToEnd(log);
-  catchUp(log);
-});
-
-const log = find(ids.log);
-if (log) start(log);
+if (log) start();

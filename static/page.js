@@ -21,7 +21,14 @@ export const ids = {
   list: "process_runs",
   live: "live",
   log: "log",
+  logCopy: "log_copy",
   logFollow: "log_follow",
+  logHits: "log_hits",
+  logNews: "log_news",
+  logPrevious: "log_previous",
+  logSearch: "log_search",
+  logTimes: "log_times",
+  logWrap: "log_wrap",
   main: "main",
   matches: "matches",
   message: "message",
@@ -51,6 +58,8 @@ export const countID = (status) => `count_${status}`;
 export const rowID = (run) => `process_run_${run}`;
 export const statusID = (run) => `process_run_${run}_status`;
 export const runPartID = (run, part) => `process_run_${run}_${part}`;
+
+export const lineID = (line) => `L${line}`;
 
 // runOf returns the number of the run that a row or a status cell shows.
 export const runOf = (element) => Number(element.id.split("_")[2]);

@@ -20,12 +20,12 @@ func scripts(t *testing.T) []string {
 
 var importPattern = regexp.MustCompile(`(?m)^import .*"(.*)";$`)
 
-// A browser loads app.js, what app.js imports, and so on.
+// A browser loads app.js, what app.js imports, and so on; on pages with a log, also runlog.js.
 func TestScripts_ImportHashedPaths(t *testing.T) {
 	t.Parallel()
 	assets := load(t)
 	var loaded []string
-	for paths := []string{assets.Path("app.js")}; len(paths) > 0; paths = paths[1:] {
+	for paths := []string{assets.Path("app.js"), assets.Path("runlog.js")}; len(paths) > 0; paths = paths[1:] {
 		if slices.Contains(loaded, paths[0]) {
 			continue
 		}

@@ -102,11 +102,13 @@ func Load() (*Assets, error) {
 			return nil, err
 		}
 	}
-	if err := assets.add("app.css"); err != nil {
-		return nil, err
+	// The other scripts are imports of these two.
+	for _, name := range []string{"app.css", logStyles, "app.js", "runlog.js"} {
+		if err := assets.add(name); err != nil {
+			return nil, err
+		}
 	}
-	// The other scripts are its imports.
-	return assets, assets.add("app.js")
+	return assets, nil
 }
 
 // add hashes and compresses a file. It first adds the scripts that the file imports and puts their hashed
@@ -140,8 +142,11 @@ func (a *Assets) add(name string) error {
 
 // read returns the content of the file that templates and scripts call name.
 func read(name string) ([]byte, error) {
-	if name == "app.css" {
+	switch name {
+	case "app.css":
 		return styleSheet()
+	case logStyles:
+		return logColors(), nil
 	}
 	return files.ReadFile(cmp.Or(sources[name], name))
 }

@@ -161,18 +161,26 @@ func TestAssets_PathPanicsOnUnknownName(t *testing.T) {
 // The test counts what a browser loads on its first visit, in brotli, which all browsers accept.
 func TestAssets_FirstVisitIsSmall(t *testing.T) {
 	t.Parallel()
-	const limit = 68 << 10 // and 2 KiB for the page
-	assets, total := load(t), 0
+	const limit = 68 << 10    // and 2 KiB for the page
+	const logLimit = 15 << 10 // what a page with a log loads besides
+	assets, total, log := load(t), 0, 0
 	names := slices.DeleteFunc(slices.Collect(maps.Keys(sources)), func(name string) bool {
 		return name == "touch-icon.png" // which only phones load, and only for their home screen
 	})
-	for _, name := range slices.Concat(names, []string{"app.css"}, scripts(t)) {
+	for _, name := range slices.Concat(names, []string{"app.css", "ansi.css"}, scripts(t)) {
 		file := find(t, assets, name)
 		t.Logf("%-13s %6d bytes in brotli, %6d in gzip, %6d as it is",
 			name, len(file.Encoded("br")), len(file.Encoded("gzip")), len(file.Encoded("identity")))
+		if name == "ansi.css" || strings.Contains(name, "log") {
+			log += len(file.Encoded("br"))
+			continue
+		}
 		total += len(file.Encoded("br"))
 	}
-	t.Logf("%d bytes in all", total)
+	t.Logf("%d bytes in all, and %d for a log", total, log)
+	if log >= logLimit {
+		t.Errorf("a page with a log loads %d bytes more, want less than %d", log, logLimit)
+	}
 	if total >= limit {
 		t.Errorf("the first visit loads %d bytes, want less than %d", total, limit)
 	}

@@ -63,6 +63,18 @@ func pageWithLog() app.RunPage {
 		}}
 }
 
+// numberedLog is the middle of a log with all that a log can have.
+func numberedLog() app.Log {
+	at := noon.Add(1234 * time.Millisecond)
+	return app.Log{Start: 5, End: 999, Lines: []app.LogLine{
+		{At: 100, Number: 9, Written: at, Text: "\x1b[1;31mError:\x1b[m disk \x1b[48;5;208mFULL\x1b[m, <disk full>\n"},
+		{At: 200, Number: 10, Written: at, Stream: app.Stderr, Text: "10%"},
+		{At: 203, Number: 11, Written: at, Stream: app.ServerLog, Text: "attempt 2 of 3\n"},
+		{At: 218, Number: 12, Written: at, Text: "\x1b[7mdisk\x1b[m"},
+		{At: 230, Number: 12, Written: at, Text: "\rdisk \x1b[2;3;4;9;92mfull\x1b[m\n"},
+	}}
+}
+
 func TestLog_Golden(t *testing.T) {
 	t.Parallel()
 	tmpl, render := newTemplates(t), must(t)
@@ -77,8 +89,39 @@ func TestLog_Golden(t *testing.T) {
 	golden(t, "log_change_frame", render(tmpl.DeltaFrame(before, page)))
 
 	page.Log.Start = 14
-	golden(t, "lines_first", render(tmpl.LogLines(9, page.Log)))
-	golden(t, "lines_none", render(tmpl.LogLines(9, app.Log{Start: 5, End: 9})))
+	golden(t, "lines_first", render(tmpl.LogLines(9, page.Log, app.LogFocus{})))
+	golden(t, "lines_marked", render(tmpl.LogLines(9, numberedLog(), app.LogFocus{First: 11, Last: 12})))
+	golden(t, "lines_none", render(tmpl.LogLines(9, app.Log{Start: 5, End: 9}, app.LogFocus{})))
+}
+
+// Without scripts, the page shows the part of the log that its address names.
+func TestRun_ShowsTheResultOfASearch(t *testing.T) {
+	t.Parallel()
+	tmpl, render := newTemplates(t), must(t)
+	page := app.RunPage{Run: samples["failed"], Log: numberedLog()}
+	hit := app.LogHit{At: 100, Number: 9}
+	page.LogFocus = app.LogFocus{First: 9, Last: 9, Text: "Disk Full", Hit: &hit, Next: 218}
+	html := render(tmpl.Run(page, templates.RunList{}))
+	for _, want := range []string{
+		`<span class="bold fg-1">Error:</span> <mark>disk </mark><mark class="bg-208">FULL</mark>, &lt;<mark>disk full</mark>&gt;</div>`,
+		`<div id="L9" data-offset="100" data-at="`, `data-marked><a href="?line=9#L9"`,
+		`name="find" value="Disk Full"`, `<a href="?find=Disk&#43;Full&amp;at=218#log">Next</a>`, `Line 9`,
+		`<a class="earlier" href="?before=100#log">`, `<a class="later" href="?offset=`,
+	} {
+		if !strings.Contains(html, want) {
+			t.Errorf("%s is not in %s", want, html)
+		}
+	}
+	for want, focus := range map[string]app.LogFocus{
+		`Found <a href="?find=x#log">First</a>`: {Text: "x", Hit: &app.LogHit{At: 7}},
+		`Not found</output>`:                    {Text: "x"},
+		`Not found in the part that was searched <a href="?find=x&amp;at=7#log">`: {Text: "x", Next: 7},
+	} {
+		page.LogFocus = focus
+		if html := render(tmpl.Run(page, templates.RunList{})); !strings.Contains(html, want) {
+			t.Errorf("%s is not in %s", want, html)
+		}
+	}
 }
 
 func TestFragments_Golden(t *testing.T) {

@@ -63,6 +63,14 @@ var fixedIDs = map[string]string{
 	"olderRun":         "older_run",         // link to the run below this one in its list
 	"tellMe":           "tell_me",           // button that asks for a notification at the end of the run
 	"follow":           "log_follow",        // button that jumps to the end of the log
+	"logTitle":         "log_title",         // heading of the log
+	"logSearch":        "log_search",        // form that searches in the log
+	"logHits":          "log_hits",          // which hit of the search is shown
+	"logPrevious":      "log_previous",      // button that shows the previous hit
+	"logWrap":          "log_wrap",          // switch that wraps long lines of the log
+	"logTimes":         "log_times",         // switch that shows the times of lines
+	"logCopy":          "log_copy",          // button that copies lines of the log
+	"logNews":          "log_news",          // what happens in the log, for screen readers
 	"unhandled":        "unhandled",         // warning about waiting runs without a worker
 	"paused":           "paused_kinds",      // note about paused kinds
 	"timeline":         "timeline",          // picture of a timeline
@@ -118,6 +126,9 @@ func BarID(run int64, start time.Time) string { return "bar_" + decimal(run) + "
 
 // binID returns the id of the column of a bin in a lane.
 func binID(lane int, at time.Time) string { return "bin_" + decimal(int64(lane)) + "_" + millis(at) }
+
+// lineID returns the id of a line of a run's log, from its number.
+func lineID(line int64) string { return "L" + decimal(line) }
 
 // CountID returns the id of the number of runs in a status.
 func CountID(status app.Status) string { return "count_" + status.String() }

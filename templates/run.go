@@ -113,7 +113,7 @@ func (t *Templates) runPage(page app.RunPage) runPage {
 	title := t.runTitle(run)
 	view := runPage{
 		Layout: t.layout(title.Text), Head: t.runHead(run), SocketPath: RunPath(run.ID) + "/live",
-		Status: newStatusCell(run, now), Log: newLog(run.ID, page.Log), Overview: t.overview(page.Overview),
+		Status: newStatusCell(run, now), Log: newLog(run.ID, page.Log, page.LogFocus), Overview: t.overview(page.Overview),
 		Parts: runParts{
 			Title: title, State: t.runState(page, now), Progress: newRunProgress(page, now),
 			Actions: runActions{runPartID(run.ID, "actions"), newRowAction(run)},

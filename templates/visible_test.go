@@ -62,7 +62,7 @@ func TestPages_ShowHiddenCharactersOfErrorsAndLogs(t *testing.T) {
 		"running row": render(tmpl.Row(started)),
 		"page":        render(tmpl.Run(app.RunPage{Run: run, Log: log}, RunList{})),
 		"running":     render(tmpl.Run(app.RunPage{Run: started, Log: log}, RunList{})),
-		"log":         render(tmpl.LogLines(7, log)),
+		"log":         render(tmpl.LogLines(7, log, app.LogFocus{})),
 		"board":       render(tmpl.Board(app.Page{Runs: []app.ProcessRun{run, started}}, "key")),
 	} {
 		if strings.ContainsFunc(html,

@@ -31,6 +31,9 @@ func (p *tab) untilLast(last int) {
 		`((lines) => lines.length > 0 && lines.every((line, i) => line === "line " + (i + 1 + %d - lines.length)))(%s)`, last, linesShown))
 }
 
+// firstShown evaluates to the number of the first line on the page.
+const firstShown = `Number(document.querySelector("#log a[data-line]").dataset.line)`
+
 const atEnd = `((log) => log.scrollHeight - log.scrollTop - log.clientHeight < 30)(document.getElementById("log"))`
 
 func TestLog_ShowsLinesWhileRunning(t *testing.T) {
@@ -183,10 +186,11 @@ func TestLog_FloodLeavesThePageSmooth(t *testing.T) {
 	if n := evaluate[int](tab, linesShown+".length"); n > 4000 {
 		t.Errorf("the page keeps %d lines", n)
 	}
-	// Scrolling up loads the earlier lines.
-	before := evaluate[int](tab, linesShown+".length")
+	// Scrolling up loads the earlier lines, and the last ones go when there are too many.
+	first := evaluate[int](tab, firstShown)
 	evaluate[bool](tab, `document.getElementById("log").scrollTop = 0, true`)
-	tab.until("there are more lines", fmt.Sprintf(`%s.length > %d`, linesShown, before))
+	tab.until("there are earlier lines", fmt.Sprintf(`%s < %d`, firstShown, first))
+	tab.click("#log_follow")
 	tab.untilLast(last)
 	close(work.Asked)
 	tab.until("the run is completed", shows("1", "completed"))
@@ -198,6 +202,6 @@ func TestLog_WorksWithoutScript(t *testing.T) {
 	e := harness.NewExpect(t, p)
 	harness.UntilStatus(t, e, harness.StartRun(e, "job"), "completed")
 	page := e.GET("/process_runs/1").Expect().Status(http.StatusOK).Body()
-	page.Contains(`<div data-offset="0">one</div><div data-offset="4">two</div>`).
-		Contains(`<a href="/process_runs/1/log">Raw log</a>`)
+	page.Contains(`aria-label="Line 1"></a>one</div><div id="L2" data-offset="4"`).
+		Contains(`href="/process_runs/1/log?plain=1">Raw log</a>`)
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"runboard/board"
 	"runboard/e2e/harness"
@@ -39,13 +40,18 @@ func TestLog_IsText(t *testing.T) {
 
 	json := e.GET(path + "/log").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusOK).JSON().
 		Object()
-	json.IsEqual(map[string]any{"start": 0, "end": len(text), "lines": []map[string]any{
-		{"offset": 0, "stream": "stdout", "text": "one\n"},
-		{"offset": 4, "stream": "stdout", "text": "<b>\n"},
-		{"offset": 8, "stream": "stderr", "text": "three\n"},
-	}})
-	e.GET(path).Expect().Body().Contains(`<div data-offset="4">&lt;b&gt;</div>`).
-		Contains(`<div data-offset="8" data-stream="stderr">three</div>`)
+	json.ContainsMap(map[string]any{"start": 0, "end": len(text)})
+	for i, want := range []map[string]any{
+		{"offset": 0, "line": 1, "stream": "stdout", "text": "one\n"},
+		{"offset": 4, "line": 2, "stream": "stdout", "text": "<b>\n"},
+		{"offset": 8, "line": 3, "stream": "stderr", "text": "three\n"},
+	} {
+		line := json.Value("lines").Array().Value(i).Object()
+		line.ContainsMap(want)
+		line.Value("written_at").String().AsDateTime(time.RFC3339Nano).InRange(time.Now().Add(-time.Hour), time.Now())
+	}
+	e.GET(path).Expect().Body().Contains(`aria-label="Line 2"></a>&lt;b&gt;</div>`).
+		Contains(`data-stream="stderr"><a href="?line=3#L3" tabindex="-1" data-line="3" aria-label="Line 3, stderr"></a>three</div>`)
 }
 
 func TestLog_RefusesMalformedRequests(t *testing.T) {
@@ -58,6 +64,8 @@ func TestLog_RefusesMalformedRequests(t *testing.T) {
 		"offset=-1", "offset=+1", "offset=1.5", "offset=x", "offset=12345678901234567890",
 		"offset=99999999999999999999",
 		"offset=1&offset=1", "follow=2", "follow=yes", "follow=-1", "before=1", "before=1&offset=1",
+		"plain=2", "download=x", "line=0", "line=x", "line=1-2", "line=1&offset=1", "context=1", "context=1001",
+		"q=x", "after=x",
 		"offset=%00",
 	} {
 		e.GET(path + "/log").WithQueryString(query).Expect().Status(http.StatusBadRequest)

@@ -28,7 +28,7 @@ type logReader struct {
 
 var (
 	blockPattern = regexp.MustCompile(`(?s)<div class="lines" data-from="(\d+)" data-to="(\d+)">(.*?)</div></hx-partial>`)
-	linePattern  = regexp.MustCompile(`(?s)<div data-offset="(\d+)"[^>]*>(.*?)</div>`)
+	linePattern  = regexp.MustCompile(`(?s)<div id="L\d+" data-offset="(\d+)"[^>]*><a [^>]*></a>(.*?)</div>`)
 )
 
 func (r *logReader) take(t fataler, frame *Frame) {
