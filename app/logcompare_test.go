@@ -76,6 +76,14 @@ func TestLogLines_AreWhole(t *testing.T) {
 	}
 }
 
+func TestLogLines_HaveNoStyles(t *testing.T) {
+	t.Parallel()
+	lines := NewLogLines(fakeLogs{1: logOf(0, "\x1b[31mdisk\x1b[m fu", "\x1b[1mll\x1b[m\n")}, 1)
+	if line, more, err := lines.Next(t.Context()); err != nil || !more || line.Text != "disk full" {
+		t.Errorf("the line is %+v, %v, %v", line, more, err)
+	}
+}
+
 func TestLogLines_CutOneWithoutAnEnd(t *testing.T) {
 	t.Parallel()
 	endless := strings.Repeat("x", MaxLine)

@@ -21,7 +21,7 @@ const (
 )
 
 // LogLines reads the lines of a log one after the other. Unlike those of a Log, they are whole and have no
-// line end.
+// line end and no codes of styles.
 type LogLines struct {
 	reader LogReader
 	run    int64
@@ -79,7 +79,7 @@ func (l *LogLines) read(ctx context.Context) error {
 
 // join adds a part to its line, and returns the line if it is whole.
 func (l *LogLines) join(part LogLine) (line LogLine, whole bool) {
-	text, ended := strings.CutSuffix(part.Text, "\n")
+	text, ended := strings.CutSuffix(PlainText(part.Text), "\n")
 	line, continues := l.open[part.Stream]
 	if !continues {
 		line = part
