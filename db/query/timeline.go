@@ -65,7 +65,7 @@ func (t *timelineReader) startedRuns() []app.ProcessRun {
 // ones first. Its arguments are the times in milliseconds, and a limit.
 func (d Dialect) EndedSQL() string {
 	return "SELECT id, started_at FROM " + d.runsBy("process_runs_by_end") + `
-		WHERE finished_at > 0 AND finished_at >= ? AND finished_at < ? ORDER BY finished_at DESC LIMIT ?`
+		WHERE finished_at <> 0 AND finished_at >= ? AND finished_at < ? ORDER BY finished_at DESC LIMIT ?`
 }
 
 // EndedLaterSQL returns the query for the runs that were running at a time and have finished. Its arguments
@@ -73,7 +73,7 @@ func (d Dialect) EndedSQL() string {
 // again, and a limit.
 func (d Dialect) EndedLaterSQL() string {
 	return "SELECT id FROM (SELECT id, started_at FROM " + d.runsBy("process_runs_by_end") + `
-			WHERE finished_at > 0 AND finished_at >= ? ORDER BY finished_at LIMIT ?) AS later
+			WHERE finished_at <> 0 AND finished_at >= ? ORDER BY finished_at LIMIT ?) AS later
 		WHERE started_at > 0 AND started_at < ? LIMIT ?`
 }
 
