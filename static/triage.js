@@ -30,6 +30,13 @@ document.addEventListener("formdata", ({ target, formData }) => {
   if (field?.value) formData.set(field.name, new Date(field.value).toISOString());
 });
 
+// A click beside the dialog closes it, but not once the user has typed something.
+document.addEventListener("click", (event) => {
+  const dialog = find(ids.confirm);
+  const text = dialog?.querySelector("textarea");
+  if (event.target === dialog && text && text.value !== text.defaultValue) event.stopImmediatePropagation();
+}, true);
+
 // The number of failures is announced when it changes, but not more often than a user can follow.
 const announceTime = 5000; // ms between two announcements, at least
 const summaryOf = () => find(ids.failures)?.firstElementChild?.textContent ?? "";

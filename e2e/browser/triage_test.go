@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -221,4 +222,59 @@ func TestFailures_TriageWithoutScripts(t *testing.T) {
 	tab.click("#muted_failures > summary")
 	tab.clickIn("no customer", "Unmute")
 	tab.until("the group is back", `document.querySelectorAll("#failures > .groups > li").length === 2`)
+}
+
+func TestFailures_AreAccessibleInAllStates(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p, e := failedBoard(t)
+	group := func(i int) string {
+		id := e.GET(harness.FailuresPath).WithTransformer(harness.AcceptJSON).Expect().JSON().Object().
+			Value("failures").Array().Value(i).Object().Value("id").Number().Raw()
+		return fmt.Sprintf("%s/%.0f", harness.FailuresPath, id)
+	}
+	noted, muted := group(0), group(1)
+	e.POST(muted+"/mute").WithFormField("until", "7d").Expect().Status(http.StatusSeeOther)
+	for _, path := range []string{noted, muted} {
+		e.POST(path+"/note").WithFormField("note", "see https://example.org/INC-42").Expect().
+			Status(http.StatusSeeOther)
+	}
+	for _, scheme := range []string{"light", "dark"} {
+		t.Run(scheme, func(t *testing.T) {
+			tab := newTab(t)
+			call(tab, emulation.SetEmulatedMedia,
+				emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+					{Name: "prefers-color-scheme", Value: scheme},
+					{Name: "prefers-reduced-motion", Value: "reduce"},
+				}})
+			check := func(state string) {
+				t.Helper()
+				for _, complaint := range tab.complaints() {
+					t.Errorf("%s: %s", state, complaint)
+				}
+				if wide := evaluate[int](tab, "document.documentElement.scrollWidth"); wide > 320 {
+					t.Errorf("%s: the page is %d pixels wide in a window of 320", state, wide)
+				}
+			}
+			open := func(path string) {
+				t.Helper()
+				tab.do(chromedp.EmulateViewport(320, 700), chromedp.Navigate(p.URL+path))
+				tab.untilLive()
+			}
+			open(harness.FailuresPath + "?sort=latest")
+			evaluate[bool](tab, `document.querySelectorAll("details").forEach((one) => one.open = true), true`)
+			check("all open")
+			for _, dialog := range []string{"note", "mute"} {
+				tab.click(`a[href="` + noted + "/" + dialog + `"]`)
+				tab.until("the dialog opens", `document.querySelector("#confirm[open] form") !== null`)
+				check("the dialog " + dialog)
+				tab.press("\x1b")
+				tab.until("Escape closes it", `!document.getElementById("confirm").open`)
+				open(noted + "/" + dialog)
+				check("the page " + dialog)
+				tab.do(chromedp.NavigateBack())
+				tab.untilLive()
+			}
+		})
+	}
 }
