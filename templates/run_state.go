@@ -231,11 +231,12 @@ type problem struct {
 	Similar     string // number of failed runs with the same failure
 	SimilarPath string // or ""
 	ComparePath string // to the last success, or ""
+	Note        *failureNote
 }
 
 func newProblem(page app.RunPage) problem {
 	run := page.Run
-	view := problem{ElementID: runPartID(run.ID, "problem")}
+	view := problem{ElementID: runPartID(run.ID, "problem"), Note: newFailureNote(page.Failure)}
 	if run.Error == "" || isBulk(run) && run.Status != app.Failed {
 		return view
 	}

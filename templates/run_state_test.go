@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -137,6 +138,7 @@ func (k oneKind) Kind(name string) (app.Kind, bool) { return k.kind, name == k.k
 
 func TestProblem_ShowsTheErrorOnceInFull(t *testing.T) {
 	t.Parallel()
+	noted := app.Failure{ID: 7, Runs: 1, Triage: app.Triage{Note: "INC-42"}}
 	for name, test := range map[string]struct {
 		page app.RunPage
 		want problem
@@ -147,6 +149,10 @@ func TestProblem_ShowsTheErrorOnceInFull(t *testing.T) {
 				Failure: app.Failure{Runs: 1002}},
 			problem{Status: "failed", Label: "Error", Exit: "exit 3", Text: "one\ntwo", Similar: "1,002",
 				SimilarPath: "/process_runs?failure=7"},
+		},
+		"an error with a note": {
+			app.RunPage{Run: app.ProcessRun{Status: app.Failed, Error: "boom", Failure: 7}, Failure: noted},
+			problem{Status: "failed", Label: "Error", Text: "boom", Note: newFailureNote(noted)},
 		},
 		"a silent command": {
 			app.RunPage{Run: app.ProcessRun{Status: app.Failed, Error: "exit status 1"}},
@@ -171,7 +177,7 @@ func TestProblem_ShowsTheErrorOnceInFull(t *testing.T) {
 	} {
 		got := newProblem(test.page)
 		got.ElementID = ""
-		if got != test.want {
+		if !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%s: %+v\nwant %+v", name, got, test.want)
 		}
 	}

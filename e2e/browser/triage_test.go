@@ -278,3 +278,20 @@ func TestFailures_AreAccessibleInAllStates(t *testing.T) {
 		})
 	}
 }
+
+func TestRunPage_ShowsTheNoteOfItsFailure(t *testing.T) {
+	t.Parallel()
+	p, e := failedBoard(t)
+	tab := openTab(t, p.URL+"/process_runs/1")
+	tab.untilLive()
+	id := e.GET("/process_runs/1").WithTransformer(harness.AcceptJSON).Expect().JSON().Object().
+		Value("failure").Number().Raw()
+	e.POST(harness.FailuresPath+"/{id}/note", id).WithFormField("note", "INC-42").Expect().
+		Status(http.StatusSeeOther)
+	tab.until("the note appears", `document.querySelector(".failure-note")?.textContent.includes("INC-42")`)
+	tab.click(".failure-note a[href$=note]")
+	tab.until("the note can be edited", `document.querySelector("#confirm[open] textarea")?.value === "INC-42"`)
+	evaluate[bool](tab, `document.querySelector("#confirm textarea").value = "", true`)
+	tab.click("#confirm button[type=submit]")
+	tab.until("the note is gone", `document.querySelector(".failure-note") === null`)
+}
