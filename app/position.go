@@ -26,5 +26,5 @@ func (l Load) Wait(place int) time.Duration {
 	return max(seconds(float64(place)/rate), time.Second)
 }
 
-// RateSpan is how much of Load.Recent is enough for an estimate of Wait.
-const RateSpan = time.Duration(window) * RecentStep
+// RateSteps is how many complete steps of Load.Recent are enough for an estimate of Wait.
+const RateSteps = window

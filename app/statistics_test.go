@@ -5,73 +5,6 @@ import (
 	"time"
 )
 
-// repeated is a number of steps with the same counters.
-type repeated struct {
-	steps    int
-	counters Counters
-}
-
-// minutes returns a Period in steps of RecentStep that ends with these steps, oldest first, and an incomplete
-// one. All earlier steps are zero.
-func minutes(groups ...repeated) Period {
-	var last []Counters
-	for _, group := range groups {
-		for range group.steps {
-			last = append(last, group.counters)
-		}
-	}
-	steps := make([]Counters, int(RecentSpan/RecentStep)-len(last))
-	return Period{Step: RecentStep, Counters: append(append(steps, last...), Counters{})}
-}
-
-// latest sets the incomplete step of a period.
-func latest(counters Counters, period Period) Period {
-	period.Counters[len(period.Counters)-1] = counters
-	return period
-}
-
-func TestForecast_FollowsTheRecentRates(t *testing.T) {
-	t.Parallel()
-	const second = time.Second
-	starts := repeated{90, Counters{Started: 50}}
-	for name, test := range map[string]struct {
-		load Load
-		want Trend
-		in   time.Duration
-	}{
-		"no waiting runs":      {Load{Recent: minutes(starts)}, Empty, 0},
-		"no arrivals":          {Load{Waiting: 600, Recent: minutes(starts)}, Draining, 120 * second},
-		"fewer arrivals":       {Load{Waiting: 600, Recent: minutes(repeated{90, Counters{Created: 30, Started: 50}})}, Draining, 300 * second},
-		"requeued runs arrive": {Load{Waiting: 600, Recent: minutes(repeated{90, Counters{Created: 20, Requeued: 10, Started: 50}})}, Draining, 300 * second},
-		"as many arrivals":     {Load{Waiting: 600, Recent: minutes(repeated{90, Counters{Created: 50, Started: 50}})}, Growing, 0},
-		"more arrivals":        {Load{Waiting: 600, Recent: minutes(repeated{90, Counters{Created: 80, Started: 50}})}, Growing, 0},
-		"a short queue":        {Load{Waiting: 20, Recent: minutes(repeated{90, Counters{Created: 80, Started: 50}})}, Draining, 4 * second},
-		"one burst":            {Load{Waiting: 600, Recent: minutes(repeated{1, Counters{Created: 650, Started: 50}})}, Draining, 120 * second},
-		"first starts":         {Load{Waiting: 600, Recent: minutes(repeated{3, Counters{Started: 50}})}, Draining, 120 * second},
-		"faster for minutes":   {Load{Waiting: 600, Recent: minutes(repeated{60, Counters{Started: 10}}, repeated{18, Counters{Started: 50}})}, Draining, 120 * second},
-		"runs of minutes": {Load{Waiting: 6, Recent: minutes(repeated{1, Counters{Started: 1}}, repeated{29, Counters{}},
-			repeated{1, Counters{Started: 1}}, repeated{29, Counters{}})}, Draining, 1800 * second},
-		"free workers that have just started": {Load{Waiting: 990, Running: 10,
-			Recent: minutes(repeated{1, Counters{Created: 1000, Started: 10}})}, Early, 0},
-		"free workers after some single runs": {Load{Waiting: 990, Running: 10,
-			Recent: latest(Counters{Created: 1000, Started: 10},
-				minutes(repeated{1, Counters{Created: 3, Started: 3, Completed: 3}}, repeated{30, Counters{}}))}, Early, 0},
-		"a full round of workers": {Load{Waiting: 600, Running: 10,
-			Recent: minutes(repeated{2, Counters{Started: 10, Failed: 5}})}, Draining, 600 * second},
-		"workers that are busy with long runs": {Load{Waiting: 6, Running: 10,
-			Recent: minutes(repeated{1, Counters{Started: 1, Completed: 1}}, repeated{29, Counters{}},
-				repeated{1, Counters{Started: 1, Completed: 1}}, repeated{29, Counters{}})}, Draining, 1800 * second},
-		"no starts":             {Load{Waiting: 6, Recent: minutes()}, Unclear, 0},
-		"an unknown number":     {Load{Waiting: 6, Uncounted: true, Recent: minutes(starts)}, Unclear, 0},
-		"a period without data": {Load{Waiting: 6}, Unclear, 0},
-	} {
-		got := test.load.Forecast()
-		if got.Trend != test.want || got.In.Round(second) != test.in || got.Waiting != test.load.Waiting {
-			t.Errorf("%s: forecast = %+v, want %s in %s", name, got, test.want, test.in)
-		}
-	}
-}
-
 func TestSum_AddsEveryCounter(t *testing.T) {
 	t.Parallel()
 	one := Counters{1, 2, 3, 4, 5, 6}
@@ -102,20 +35,46 @@ func TestUnhandledKinds_CountTheirRuns(t *testing.T) {
 	}
 }
 
-func TestLoad_EstimatesTheWaitAtAPlace(t *testing.T) {
+func TestCounters_FailureRate(t *testing.T) {
 	t.Parallel()
-	busy := Load{Running: 10, Recent: minutes(repeated{18, Counters{Started: 20, Completed: 20}})}
-	if wait := busy.Wait(60); wait != 30*time.Second {
-		t.Errorf("the 60th of a queue of which two start each second waits %v", wait)
+	for name, test := range map[string]struct {
+		counters Counters
+		rate     float64
+		known    bool
+	}{
+		"nothing finished":        {Counters{Created: 5, Started: 5}, 0, false},
+		"only cancelled runs":     {Counters{Cancelled: 5}, 0, false},
+		"cancelled runs are left": {Counters{Completed: 3, Failed: 1, Cancelled: 4}, 0.25, true},
+		"all failed":              {Counters{Failed: 2}, 1, true},
+	} {
+		if rate, known := test.counters.FailureRate(); rate != test.rate || known != test.known {
+			t.Errorf("%s: the rate is %v, known %t", name, rate, known)
+		}
 	}
-	if wait := busy.Wait(1); wait != time.Second {
-		t.Errorf("the first one waits %v", wait)
+	all := Counters{Created: 9, Requeued: 9, Started: 9, Completed: 1, Failed: 2, Cancelled: 4}
+	if n := all.Finished(); n != 7 {
+		t.Errorf("%d are finished", n)
 	}
-	early := Load{Running: 10, Recent: minutes(repeated{1, Counters{Started: 10}})}
-	if wait := early.Wait(60); wait != 0 {
-		t.Errorf("before the first run has ended, the wait is %v", wait)
+}
+
+func TestParseSpan_TakesExactNames(t *testing.T) {
+	t.Parallel()
+	for _, lookback := range Lookbacks() {
+		if got, err := ParseLookback(lookback.String()); err != nil || got != lookback {
+			t.Errorf("%s is parsed as %s: %v", lookback, got, err)
+		}
+		if lookback.Length()%lookback.Step() != 0 {
+			t.Errorf("%s is not a whole number of steps", lookback)
+		}
+		bound, err := ParseTimeBound(lookback.String())
+		now := time.Now()
+		if err != nil || now.Sub(bound.Time(now)) != lookback.Length() {
+			t.Errorf("lists take %s for %s: %v", lookback, bound, err)
+		}
 	}
-	if wait := (Load{}).Wait(60); wait != 0 {
-		t.Errorf("without data, the wait is %v", wait)
+	for _, name := range []string{"", "7D", "7d ", "1d", "168h", "15", "0"} {
+		if lookback, err := ParseLookback(name); CodeOf(err) != CodeMalformed {
+			t.Errorf("%q is parsed as %s: %v", name, lookback, err)
+		}
 	}
 }

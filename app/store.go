@@ -84,9 +84,9 @@ type Reader interface {
 	// SearchLog returns the first lines of a run's log that contain a text. It fails with CodeNotFound.
 	SearchLog(ctx context.Context, search LogSearch) (LogHits, error)
 
-	// Statistics returns throughput and durations. The last seconds may be missing and, after a crash, the
-	// last seconds before it.
-	Statistics(ctx context.Context) (Statistics, error)
+	// Statistics returns throughput and durations of a lookback. The last seconds may be missing and, after a
+	// crash, the last seconds before it.
+	Statistics(ctx context.Context, lookback Lookback) (Statistics, error)
 
 	// Timeline returns what runs did in a window of time.
 	Timeline(ctx context.Context, query TimelineQuery) (Timeline, error)

@@ -53,13 +53,13 @@ func ParseSpan(text string) (Span, error) {
 func (s Span) bins() (bin, step time.Duration) {
 	switch s {
 	case SpanMinute:
-		return RecentStep, RecentStep
+		return Last15Minutes.Step(), Last15Minutes.Step()
 	case SpanQuarter:
-		return 3 * RecentStep, RecentStep
+		return 3 * Last15Minutes.Step(), Last15Minutes.Step()
 	case SpanTwoHours:
-		return DayStep, DayStep
+		return Last24Hours.Step(), Last24Hours.Step()
 	}
-	return 6 * DayStep, DayStep
+	return 6 * Last24Hours.Step(), Last24Hours.Step()
 }
 
 // resolution is by how much the end of a window that ends now moves at a time: about the width of a pixel or

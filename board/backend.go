@@ -62,8 +62,8 @@ func openSQLite(ctx context.Context, config Config, offered *offer) (*backend, e
 		MaxPending: config.MaxPending, MaxCrashes: config.MaxCrashes,
 		LogLimit: int64(config.LogLimit), MaxLogBytes: int64(config.MaxLogBytes),
 		KeepFinished: config.KeepFinished, KeepMax: config.KeepMax,
-		Kinds: handledKinds(config, offered.registry), Definitions: offered.registry,
-		Secrets: offered.secrets.Load, Log: config.Logger,
+		Kinds: handledKinds(config, offered.registry), Workers: workersOf(config),
+		Definitions: offered.registry, Secrets: offered.secrets.Load, Log: config.Logger,
 		StartDelay: jobs.SimulatedDelay(config.DelayMin, config.DelayMax),
 	})
 	if err != nil {
@@ -106,8 +106,8 @@ func openPostgres(ctx context.Context, config Config, offered *offer) (*backend,
 		MaxPending: config.MaxPending, MaxCrashes: config.MaxCrashes,
 		LogLimit: int64(config.LogLimit), MaxLogBytes: int64(config.MaxLogBytes),
 		KeepFinished: config.KeepFinished, KeepMax: config.KeepMax,
-		Kinds: handledKinds(config, offered.registry), Definitions: offered.registry,
-		Secrets: offered.secrets.Load, Log: config.Logger,
+		Kinds: handledKinds(config, offered.registry), Workers: workersOf(config),
+		Definitions: offered.registry, Secrets: offered.secrets.Load, Log: config.Logger,
 		StartDelay: jobs.SimulatedDelay(config.DelayMin, config.DelayMax),
 	})
 	_ = os.Unsetenv("PGPASSWORD") // the driver has read it, and commands must not inherit it
@@ -142,6 +142,14 @@ func newBulkExecutor(store bulkStore, config Config) *jobs.Executor {
 type bulkStore interface {
 	app.WorkStore
 	app.BulkRunner
+}
+
+// workersOf returns how many runs this process works on at once. A web node works on none.
+func workersOf(config Config) int {
+	if config.Role == roleWeb {
+		return 0
+	}
+	return config.Workers
 }
 
 // handledKinds returns a function that returns the kinds of runs that this process works on. A web node

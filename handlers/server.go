@@ -172,7 +172,7 @@ func (s *Server) route() {
 	runs.Post("/failures/:id/unmute", s.limitPosts, s.unmuteFailure)
 	runs.Get("/kinds/live", s.sockets.handle(pageView(kindsView{s.Kinds})))
 	runs.Get("/statistics", s.showStatistics)
-	runs.Get("/statistics/live", s.sockets.handle(pageView(statisticsView{})))
+	runs.Get("/statistics/live", s.sockets.handle(statisticsLive))
 	runs.Get("/timeline", s.showTimeline)
 	runs.Get("/timeline/live", s.sockets.handle(s.timelineLive))
 	runs.Get("/bulk", s.showBulkPreview)

@@ -3,7 +3,6 @@ package templates
 import (
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 	"time"
 
@@ -12,139 +11,207 @@ import (
 	"runboard/app"
 )
 
-// chart is the view model of a line chart of rates.
+// chart is the view model of a chart of stacked bars: how many runs finished, and a line that says how many
+// were waiting.
 type chart struct {
-	ChartID        string
-	Empty          bool   // nothing has happened; the other fields are unset
-	Lines, Painted []line // in the order of the legend, and of painting
-	Width          string // in SVG units, one for each step
-	Top, Middle    string // labels of the vertical axis
-	Unit           string // of Top and Middle, such as "a minute"
-	Times          []string
-	Description    string // for screen readers
+	Span        string // "the last 24 hours"
+	Empty       bool   // nothing has happened; the fields below are unset
+	Every       string // "30 min", the time of a bar
+	Legend      []legendEntry
+	Bars        []chartBar
+	Top, Middle string      // labels of the vertical axis
+	Waiting     waitingLine // without a Path if no run was waiting
+	Times       []string
+	Description string // for screen readers
 }
 
-// line is the view model of a counter over the period.
-type line struct {
-	Name   string // of the counter, and CSS class of the line
-	Total  string
-	Points string // of an SVG polyline
+// legendEntry is the view model of a status and the number of runs that reached it.
+type legendEntry struct{ Name, Total string }
+
+// chartBar is the view model of a bar. X and Width are percentages of the width of the chart.
+type chartBar struct {
+	X, Width string
+	Title    string
+	Segments []segment
 }
 
-// counters are the counters of a period at a time.
-type counters struct {
-	app.Period
-	At time.Time
+// segment is the view model of a part of a bar. Y and Height are percentages of the height of the chart.
+type segment struct{ Name, Y, Height string }
+
+// waitingLine is the view model of the number of waiting runs. In its path, a bar is one unit wide, and the
+// height of the chart is 100. It has an axis of its own, because thousands of runs may wait for ten workers.
+type waitingLine struct {
+	Path, Width string
+	Top, Middle string // labels of its axis
+	Most        string
 }
 
-// lines are the names and values of the lines, in the order of the legend and of the table.
-var lines = []struct {
+// bar sums up some steps of a period.
+type bar struct {
+	app.Counters
+	first, end int // the steps with indices first to end-1
+	from, to   time.Time
+	waiting    int64 // the largest number of waiting runs; -1 is not known
+}
+
+// barLengths are the times that bars stand for, so that about fifty fit the width of a phone. Bars begin at
+// whole multiples of them.
+var barLengths = map[app.Lookback]time.Duration{
+	app.Last15Minutes: 30 * time.Second,
+	app.Last24Hours:   30 * time.Minute,
+	app.Last7Days:     3 * time.Hour,
+	app.Last30Days:    12 * time.Hour,
+}
+
+// newBars returns the bars of a period that ends at a time. The first one may cover less time than the
+// others, and the last one is incomplete.
+func newBars(period app.Period, at time.Time) (bars []bar) {
+	length, step := barLengths[period.Lookback], period.Lookback.Step()
+	for i, counters := range period.Counters {
+		from := period.From.Add(time.Duration(i) * step)
+		if i == 0 || from.Truncate(length).Equal(from) {
+			bars = append(bars, bar{first: i, from: from, waiting: -1})
+		}
+		last := &bars[len(bars)-1]
+		last.Counters = last.Counters.Add(counters)
+		last.end, last.to = i+1, from.Add(step)
+		if i < len(period.Waiting) {
+			last.waiting = max(last.waiting, period.Waiting[i])
+		}
+	}
+	if len(bars) > 0 {
+		bars[len(bars)-1].to = at
+	}
+	return bars
+}
+
+// stack has the parts of a bar from below. Failed runs stand on the ground, where bars can be compared.
+var stack = []struct {
 	name  string
 	value func(app.Counters) int64
 }{
-	{"created", func(c app.Counters) int64 { return c.Created }},
-	{"started", func(c app.Counters) int64 { return c.Started }},
-	{"completed", func(c app.Counters) int64 { return c.Completed }},
 	{"failed", func(c app.Counters) int64 { return c.Failed }},
+	{"completed", func(c app.Counters) int64 { return c.Completed }},
+	{"cancelled", func(c app.Counters) int64 { return c.Cancelled }},
 }
 
-// scale is a vertical axis: top is a round number of runs per unit.
-type scale struct {
-	top  float64
-	per  string
-	unit time.Duration
+// axisTimes are the labels of the horizontal axis, at equal distances.
+var axisTimes = map[app.Lookback][]string{
+	app.Last15Minutes: {"15 min ago", "10 min", "5 min", "now"},
+	app.Last24Hours:   {"24 h ago", "18 h", "12 h", "6 h", "now"},
+	app.Last7Days:     {"7 days ago", "6 d", "5 d", "4 d", "3 d", "2 d", "1 d", "now"},
+	app.Last30Days:    {"30 days ago", "20 days", "10 days", "now"},
 }
 
-// scales are the units of the vertical axis, finest first. newScale takes the first one in which the peak is
-// at least 1.
-var scales = []scale{
-	{per: "a second", unit: time.Second},
-	{per: "a minute", unit: time.Minute},
-	{per: "an hour", unit: time.Hour},
-}
-
-// chartHeight is the height of a chart in SVG units.
-const chartHeight = 100
-
-const (
-	// writeLag is how long the counters may lag behind the changes that they count.
-	writeLag = 3 * time.Second
-	// minElapsed is how much of a step must have passed before it is plotted: a rate computed from less is
-	// noise.
-	minElapsed = time.Minute
-)
-
-func newChart(c counters) chart {
-	sum := app.Sum(c.Counters)
-	if sum == (app.Counters{}) {
-		return chart{Empty: true}
+func newChart(period app.Period, bars []bar) chart {
+	view := chart{Span: "the last " + lookbackWords[period.Lookback].span}
+	peak, waiting := highest(bars)
+	if period.Total == (app.Counters{}) && waiting.waiting <= 0 {
+		view.Empty = true
+		return view
 	}
-	s := newScale(c.peak())
-	view := chart{
-		Width: strconv.Itoa(max(1, len(c.Counters)-1)), Unit: s.per,
-		Top: humanize.Commaf(s.top), Middle: humanize.Commaf(s.top / 2),
-		Times: []string{"15 min ago", "10 min", "5 min", "now"}, Description: c.describe(s),
+	top := roundUp(float64(peak.Finished()))
+	view.Every = lookbackWords[period.Lookback].bar
+	view.Top, view.Middle = humanize.Commaf(top), humanize.Commaf(top/2)
+	view.Times = axisTimes[period.Lookback]
+	for _, part := range stack {
+		view.Legend = append(view.Legend, legendEntry{part.name, grouped(part.value(period.Total))})
 	}
-	if c.Step == app.DayStep {
-		view.Times = []string{"24 h ago", "18 h", "12 h", "6 h", "now"}
+	for i, one := range bars {
+		view.Bars = append(view.Bars, chartBar{
+			X: percentage(float64(i) / float64(len(bars))), Width: percentage(1 / float64(len(bars))),
+			Title: one.title(barLengths[period.Lookback]), Segments: one.segments(top),
+		})
 	}
-	for _, one := range lines {
-		corners := points(c.rates(one.value), s.top/s.unit.Seconds())
-		view.Lines = append(view.Lines, line{one.name, grouped(one.value(sum)), corners})
+	if waiting.waiting > 0 {
+		view.Waiting = newWaitingLine(bars, waiting.waiting)
 	}
-	// The broad line first, so that it does not hide the others.
-	view.Painted = []line{view.Lines[2], view.Lines[1], view.Lines[0], view.Lines[3]}
+	view.Description = describe(period, peak, waiting)
 	return view
 }
 
-// plotted returns the steps to plot: all but the last ones, whose counters are not complete enough for a
-// rate.
-func (c counters) plotted() []app.Counters {
-	n := len(c.Counters)
-	for n > 0 {
-		began := c.From.Add(time.Duration(n-1) * c.Step)
-		if c.At.Sub(began) >= min(minElapsed, c.Step+writeLag) {
-			break
+// highest returns the bar with the most finished runs, and the one with the most waiting ones. There must be
+// a bar.
+func highest(bars []bar) (finished, waiting bar) {
+	finished, waiting = bars[0], bars[0]
+	for _, one := range bars {
+		if one.Finished() > finished.Finished() {
+			finished = one
 		}
-		n--
-	}
-	return c.Counters[:n]
-}
-
-// elapsed returns how much of a step has passed.
-func (c counters) elapsed(step int) time.Duration {
-	return min(c.Step, c.At.Sub(c.From.Add(time.Duration(step)*c.Step)))
-}
-
-// rates returns the rate of value in each plotted step, per second.
-func (c counters) rates(value func(app.Counters) int64) []float64 {
-	steps := c.plotted()
-	rates := make([]float64, len(steps))
-	for i, step := range steps {
-		rates[i] = float64(value(step)) / c.elapsed(i).Seconds()
-	}
-	return rates
-}
-
-// peak returns the highest rate of all lines, per second.
-func (c counters) peak() (peak float64) {
-	for _, one := range lines {
-		for _, rate := range c.rates(one.value) {
-			peak = max(peak, rate)
+		if one.waiting > waiting.waiting {
+			waiting = one
 		}
 	}
-	return peak
+	return finished, waiting
 }
 
-// newScale returns the scale for rates up to peak per second.
-func newScale(peak float64) (s scale) {
-	for _, s = range scales {
-		if peak*s.unit.Seconds() >= 1 {
-			break
+// minSegment is the smallest height of a segment, so that one failed run among thousands is seen.
+const minSegment = 0.012
+
+// segments returns the parts of the bar. top is the number at the upper edge.
+func (b bar) segments(top float64) (parts []segment) {
+	ground := 1.0
+	for _, part := range stack {
+		n := part.value(b.Counters)
+		if n == 0 {
+			continue
+		}
+		height := max(minSegment, float64(n)/top)
+		ground = max(0, ground-height)
+		parts = append(parts, segment{part.name, percentage(ground), percentage(height)})
+	}
+	return parts
+}
+
+// title says what happened in the time of the bar.
+func (b bar) title(length time.Duration) string {
+	var numbers []string
+	for _, part := range stack {
+		if n := part.value(b.Counters); n > 0 {
+			numbers = append(numbers, grouped(n)+" "+part.name)
 		}
 	}
-	s.top = roundUp(peak * s.unit.Seconds())
-	return s
+	if len(numbers) == 0 {
+		numbers = append(numbers, "none finished")
+	}
+	if b.waiting >= 0 {
+		numbers = append(numbers, "at most "+grouped(b.waiting)+" waiting")
+	}
+	return b.time(length) + ": " + strings.Join(numbers, ", ")
+}
+
+// time says which time the bar covers, such as "2 Nov, 12:00–12:30 UTC".
+func (b bar) time(length time.Duration) string {
+	layout := "15:04"
+	if length < time.Minute {
+		layout = "15:04:05"
+	}
+	from, to := b.from.UTC(), b.to.UTC()
+	return from.Format("2 Jan, "+layout) + "–" + to.Format(layout) + " UTC"
+}
+
+// newWaitingLine returns the line of the waiting runs. It has a gap where their number is not known.
+func newWaitingLine(bars []bar, most int64) waitingLine {
+	top := roundUp(float64(most))
+	line := waitingLine{
+		Width: decimal(int64(len(bars))), Top: humanize.Commaf(top), Middle: humanize.Commaf(top / 2),
+		Most: grouped(most),
+	}
+	var path strings.Builder
+	known := false
+	for i, one := range bars {
+		y := coordinate(100 * (1 - float64(one.waiting)/top))
+		switch {
+		case one.waiting < 0:
+		case known:
+			fmt.Fprintf(&path, "V%sh1", y)
+		default:
+			fmt.Fprintf(&path, "M%d %sh1", i, y)
+		}
+		known = one.waiting >= 0
+	}
+	line.Path = path.String()
+	return line
 }
 
 // roundUp returns the smallest number of the form 1, 2 or 5 times a power of ten that is at least value and
@@ -159,46 +226,24 @@ func roundUp(value float64) float64 {
 	return 10 * power
 }
 
-// points returns the points of an SVG polyline through values, one unit apart. top is at the upper edge.
-func points(values []float64, top float64) string {
-	var text strings.Builder
-	for i, value := range values {
-		fmt.Fprintf(&text, "%d,%s ", i, coordinate(chartHeight*(1-value/top)))
-	}
-	return strings.TrimSuffix(text.String(), " ")
-}
-
 // coordinate formats x for SVG, rounded to a tenth.
 func coordinate(x float64) string { return shortest(math.Round(10*x) / 10) }
 
+// percentage formats a part of 1 for SVG, rounded to a hundredth of a percent.
+func percentage(part float64) string { return shortest(math.Round(10000*part)/100) + "%" }
+
 // describe describes the chart for screen readers.
-func (c counters) describe(s scale) string {
-	sum, peak := app.Sum(c.Counters), math.Round(10*c.peak()*s.unit.Seconds())/10
-	return fmt.Sprintf("%s created, %s started, %s completed, %s failed. At the most there were about %s %s.",
-		grouped(sum.Created), grouped(sum.Started), grouped(sum.Completed), grouped(sum.Failed),
-		humanize.Commaf(peak), s.per)
-}
-
-// stepsPerRow is the number of steps in a row of the table. A row covers a minute of 10 s steps, or an hour
-// of 10 min steps.
-const stepsPerRow = 6
-
-// rows returns the rows of the table, newest first. The first row may cover fewer steps than the others.
-func (c counters) rows() (rows []throughput) {
-	unit := " min ago"
-	if c.Step == app.DayStep {
-		unit = " h ago"
+func describe(period app.Period, peak, waiting bar) string {
+	total, words := period.Total, lookbackWords[period.Lookback]
+	text := fmt.Sprintf("%s completed, %s failed, %s cancelled.",
+		grouped(total.Completed), grouped(total.Failed), grouped(total.Cancelled))
+	length := barLengths[period.Lookback]
+	if peak.Finished() > 0 {
+		text += fmt.Sprintf(" The most in %s: %s finished, %s.",
+			words.bar, grouped(peak.Finished()), peak.time(length))
 	}
-	last := (len(c.Counters) - 1) / stepsPerRow
-	for i := last; i >= 0; i-- {
-		sum := app.Sum(c.Counters[i*stepsPerRow : min((i+1)*stepsPerRow, len(c.Counters))])
-		when := strconv.Itoa(last-i) + unit
-		if i == last {
-			when = "now"
-		}
-		rows = append(rows, throughput{
-			when, grouped(sum.Created), grouped(sum.Started), grouped(sum.Completed), grouped(sum.Failed),
-		})
+	if waiting.waiting > 0 {
+		text += fmt.Sprintf(" At most %s waiting, %s.", grouped(waiting.waiting), waiting.time(length))
 	}
-	return rows
+	return text
 }

@@ -1,7 +1,8 @@
 package templates
 
 import (
-	"math"
+	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,207 +15,210 @@ import (
 
 var noon = time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
 
-// last15Minutes returns the counters of the last 15 minutes. elapsed is how much of the last step has passed,
-// and steps has the counters that are not zero.
-func last15Minutes(elapsed time.Duration, steps map[int]app.Counters) counters {
-	return newCounters(elapsed, steps, app.Period{
-		From: noon.Add(-app.RecentSpan), Step: app.RecentStep, Counters: make([]app.Counters, 91),
-	})
-}
-
-// last24Hours returns the counters of the last 24 hours, with the parameters of last15Minutes.
-func last24Hours(elapsed time.Duration, steps map[int]app.Counters) counters {
-	return newCounters(elapsed, steps, app.Period{
-		From: noon.Add(-app.DaySpan), Step: app.DayStep, Counters: make([]app.Counters, 145),
-	})
-}
-
-func newCounters(elapsed time.Duration, steps map[int]app.Counters, of app.Period) counters {
-	for step, values := range steps {
-		of.Counters[step] = values
+// periodOf returns a period of a lookback that ends at noon. steps has the counters that are not zero, and
+// waiting the numbers of waiting runs, which else are not known.
+func periodOf(lookback app.Lookback, steps map[int]app.Counters, waiting map[int]int64) app.Period {
+	n := int(lookback.Length()/lookback.Step()) + 1
+	period := app.Period{
+		Lookback: lookback,
+		From:     noon.Add(-lookback.Length()),
+		Counters: make([]app.Counters, n),
 	}
-	return counters{Period: of, At: noon.Add(elapsed)}
+	for i := range n {
+		known, is := waiting[i]
+		if !is {
+			known = -1
+		}
+		period.Waiting = append(period.Waiting, known)
+	}
+	for step, counters := range steps {
+		period.Counters[step] = counters
+	}
+	period.Total = app.Sum(period.Counters)
+	return period
 }
 
-func TestChart_PointsFollowTheCounters(t *testing.T) {
+// chartOf returns the chart of a period that ends a second after noon.
+func chartOf(period app.Period) chart {
+	return newChart(period, newBars(period, noon.Add(time.Second)))
+}
+
+func TestBars_CoverEveryStepOnce(t *testing.T) {
 	t.Parallel()
-	c := newChart(last15Minutes(4*time.Second,
-		map[int]app.Counters{0: {Created: 100}, 2: {Created: 50, Failed: 25}}))
-	if c.Top != "10" || c.Middle != "5" || c.Unit != "a second" || c.Width != "90" {
-		t.Errorf("chart up to %s, middle %s %s, width %s; want 10, 5 a second, 90", c.Top, c.Middle, c.Unit,
-			c.Width)
-	}
-	for i, want := range map[int]line{
-		0: {Name: "created", Total: "150", Points: "0,0 1,100 2,50 3,100 "},
-		3: {Name: "failed", Total: "25", Points: "0,100 1,100 2,75 3,100 "},
-	} {
-		got := c.Lines[i]
-		if got.Name != want.Name || got.Total != want.Total || !strings.HasPrefix(got.Points, want.Points) {
-			t.Errorf("line %d = %+v, want it to begin like %+v", i, got, want)
-		}
-		if !strings.HasSuffix(got.Points, " 89,100") {
-			t.Errorf("line %d = %+v, want 90 points", i, got)
+	for _, lookback := range app.Lookbacks() {
+		for offset := range 12 {
+			period := periodOf(lookback, nil, nil)
+			period.From = period.From.Add(time.Duration(offset) * lookback.Step())
+			bars := newBars(period, noon.Add(time.Hour))
+			end, length := 0, barLengths[lookback]
+			for i, bar := range bars {
+				if bar.first != end || bar.end <= bar.first {
+					t.Fatalf("bar %d of %s has the steps from %d to %d", i, lookback, bar.first, bar.end)
+				}
+				end = bar.end
+				inside := i > 0 && i < len(bars)-1
+				if inside && (bar.to.Sub(bar.from) != length || !bar.from.Truncate(length).Equal(bar.from)) {
+					t.Errorf("bar %d of %s is from %s to %s", i, lookback, bar.from, bar.to)
+				}
+			}
+			if end != len(period.Counters) || len(bars) < 30 || len(bars) > 62 {
+				t.Errorf("%s has %d bars with %d steps", lookback, len(bars), end)
+			}
+			if last := bars[len(bars)-1]; !last.to.Equal(noon.Add(time.Hour)) {
+				t.Errorf("the last bar of %s ends at %s", lookback, last.to)
+			}
 		}
 	}
 }
 
-func TestChart_PlotsOnlyStepsWithEnoughTime(t *testing.T) {
+func TestBars_HaveSumsAndPeaks(t *testing.T) {
 	t.Parallel()
-	second := time.Second
-	for elapsed, want := range map[time.Duration]int{0: 89, 2 * second: 89, 3 * second: 90, 9 * second: 90} {
-		if got := len(last15Minutes(elapsed, nil).plotted()); got != want {
-			t.Errorf("%s into a step of 10 s: plotted %d steps, want %d", elapsed, got, want)
-		}
+	steps := map[int]app.Counters{3: {Completed: 1}, 4: {Completed: 2, Failed: 1}, 6: {Cancelled: 5}}
+	period := periodOf(app.Last15Minutes, steps, map[int]int64{3: 7, 4: 9, 5: 2})
+	bars := newBars(period, noon)
+	if got := bars[1]; got.Counters != (app.Counters{Completed: 3, Failed: 1}) || got.waiting != 9 {
+		t.Errorf("the second bar is %+v", got)
 	}
-	minute := time.Minute
-	for elapsed, want := range map[time.Duration]int{0: 144, minute - second: 144, minute: 145,
-		9 * minute: 145} {
-		if got := len(last24Hours(elapsed, nil).plotted()); got != want {
-			t.Errorf("%s into a step of 10 min: plotted %d steps, want %d", elapsed, got, want)
-		}
-	}
-	if got := last24Hours(2*minute, map[int]app.Counters{144: {Started: 240}}).peak(); got != 2 {
-		t.Errorf("peak of 240 starts in two minutes = %v a second, want 2", got)
+	if got := bars[2]; got.Cancelled != 5 || got.waiting != -1 {
+		t.Errorf("the third bar is %+v", got)
 	}
 }
 
-func TestChart_UnitFitsThePeak(t *testing.T) {
+func TestChart_StacksStatuses(t *testing.T) {
 	t.Parallel()
-	for created, want := range map[int64]string{
-		12: "2 a second", 10: "2 a second", 9: "100 a minute", 1: "10 a minute", 1234: "200 a second",
-		5000: "500 a second",
-	} {
-		c := newChart(last15Minutes(0, map[int]app.Counters{7: {Created: created}}))
-		if got := c.Top + " " + c.Unit; got != want {
-			t.Errorf("%d in ten seconds: axis up to %s, want %s", created, got, want)
-		}
+	steps := map[int]app.Counters{0: {Completed: 60, Failed: 20, Cancelled: 10}, 1: {Created: 5}}
+	c := chartOf(periodOf(app.Last24Hours, steps, nil))
+	if c.Top != "100" || c.Middle != "50" || c.Every != "30 min" || len(c.Bars) != 49 {
+		t.Errorf("the axis is up to %s, %s in %s, with %d bars", c.Top, c.Middle, c.Every, len(c.Bars))
 	}
-	c := newChart(last24Hours(0, map[int]app.Counters{7: {Completed: 3}}))
-	if got := c.Top + " " + c.Unit; got != "20 an hour" {
-		t.Errorf("3 in ten minutes: axis up to %s, want 20 an hour", got)
+	want := []segment{{"failed", "80%", "20%"}, {"completed", "20%", "60%"}, {"cancelled", "10%", "10%"}}
+	if got := c.Bars[0]; fmt.Sprint(got.Segments) != fmt.Sprint(want) || got.X != "0%" ||
+		got.Width != "2.04%" {
+		t.Errorf("the first bar is %+v", got)
+	}
+	if len(c.Bars[1].Segments) > 0 {
+		t.Errorf("a bar without finished runs has %v", c.Bars[1].Segments)
+	}
+	wantLegend := []legendEntry{{"failed", "20"}, {"completed", "60"}, {"cancelled", "10"}}
+	if fmt.Sprint(c.Legend) != fmt.Sprint(wantLegend) {
+		t.Errorf("the legend is %v", c.Legend)
 	}
 }
 
-func TestChart_LinesStayInside(t *testing.T) {
+func TestChart_ShowsOneFailureAmongThousands(t *testing.T) {
+	t.Parallel()
+	c := chartOf(periodOf(app.Last7Days, map[int]app.Counters{0: {Completed: 100_000, Failed: 1}}, nil))
+	if got := c.Bars[0].Segments[0]; got.Name != "failed" || got.Height != "1.2%" {
+		t.Errorf("one failure is %+v", got)
+	}
+}
+
+func TestChart_BarsStayInside(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.Int64Range(0, 1e9)
 		values := rapid.Custom(func(t *rapid.T) app.Counters {
-			n := rapid.Int64Range(0, 1e9)
 			return app.Counters{
-				Created: n.Draw(t, "created"), Started: n.Draw(t, "started"),
-				Completed: n.Draw(t, "completed"), Failed: n.Draw(t, "failed"),
+				Completed: n.Draw(t, "completed"),
+				Failed:    n.Draw(t, "failed"),
+				Cancelled: n.Draw(t, "cancelled"),
 			}
 		})
-		elapsed := time.Duration(rapid.Int64Range(0, int64(app.RecentStep)-1).Draw(t, "elapsed"))
-		c := last15Minutes(elapsed, rapid.MapOf(rapid.IntRange(0, 90), values).Draw(t, "steps"))
-		for _, line := range newChart(c).Lines {
-			points := strings.Fields(line.Points)
-			if len(points) != len(c.plotted()) {
-				t.Fatalf("%d points for %d steps", len(points), len(c.plotted()))
-			}
-			for i, point := range points {
-				x, y, _ := strings.Cut(point, ",")
-				height, err := strconv.ParseFloat(y, 64)
-				if x != strconv.Itoa(i) || err != nil || height < 0 || height > chartHeight ||
-					math.IsNaN(height) {
-					t.Fatalf("point %d is %s", i, point)
+		lookback := rapid.SampledFrom(app.Lookbacks()).Draw(t, "lookback")
+		steps := rapid.MapOf(rapid.IntRange(0, 90), values).Draw(t, "steps")
+		waiting := rapid.MapOf(rapid.IntRange(0, 90), rapid.Int64Range(0, 1e9)).Draw(t, "waiting")
+		c := chartOf(periodOf(lookback, steps, waiting))
+		for _, bar := range c.Bars {
+			percents(t, bar.X)
+			for _, segment := range bar.Segments {
+				if percents(t, segment.Y)+percents(t, segment.Height) > 103 { // small ones are enlarged
+					t.Fatalf("a segment is %+v", segment)
 				}
 			}
 		}
+		for _, number := range regexp.MustCompile(`[ V]([-0-9.e]+)`).FindAllStringSubmatch(c.Waiting.Path, -1) {
+			if y, err := strconv.ParseFloat(number[1], 64); err != nil || y < 0 || y > 100 {
+				t.Fatalf("the line is %s", c.Waiting.Path)
+			}
+		}
 	})
 }
 
-func TestChart_TableHasEveryChange(t *testing.T) {
-	t.Parallel()
-	rows := last15Minutes(4*time.Second, map[int]app.Counters{
-		0: {Created: 1}, 5: {Created: 2}, 6: {Started: 3}, 89: {Failed: 4}, 90: {Completed: 5},
-	}).rows()
-	if len(rows) != 16 {
-		t.Fatalf("%d rows, want 16: %+v", len(rows), rows)
+// percents parses a percentage from 0 to 100.
+func percents(t *rapid.T, text string) float64 {
+	t.Helper()
+	number, isPercentage := strings.CutSuffix(text, "%")
+	value, err := strconv.ParseFloat(number, 64)
+	if !isPercentage || err != nil || value < 0 || value > 100 {
+		t.Fatalf("%s is no percentage", text)
 	}
-	for i, want := range map[int]throughput{
-		0:  {"now", "0", "0", "5", "0"},
-		1:  {"1 min ago", "0", "0", "0", "4"},
-		14: {"14 min ago", "0", "3", "0", "0"},
-		15: {"15 min ago", "3", "0", "0", "0"},
+	return value
+}
+
+func TestChart_BarTitlesHaveValues(t *testing.T) {
+	t.Parallel()
+	c := chartOf(periodOf(app.Last24Hours, map[int]app.Counters{
+		0: {Completed: 1200, Failed: 1}, 144: {Cancelled: 3},
+	}, map[int]int64{0: 0, 3: 40}))
+	for i, want := range map[int]string{
+		0:  "1 Nov, 12:00–12:30 UTC: 1 failed, 1,200 completed, at most 0 waiting",
+		1:  "1 Nov, 12:30–13:00 UTC: none finished, at most 40 waiting",
+		48: "2 Nov, 12:00–12:00 UTC: 3 cancelled",
 	} {
-		if rows[i] != want {
-			t.Errorf("row %d = %+v, want %+v", i, rows[i], want)
+		if got := c.Bars[i].Title; got != want {
+			t.Errorf("bar %d says %q, want %q", i, got, want)
 		}
 	}
-	if rows := last24Hours(0, nil).rows(); len(rows) != 25 || rows[24].When != "24 h ago" {
-		t.Errorf("rows of a day = %+v", rows)
+	short := chartOf(periodOf(app.Last15Minutes, map[int]app.Counters{0: {Failed: 1}}, nil))
+	if got, want := short.Bars[0].Title, "2 Nov, 11:45:00–11:45:30 UTC: 1 failed"; got != want {
+		t.Errorf("a short bar says %q, want %q", got, want)
 	}
 }
 
-func TestChart_DescriptionHasTotalsAndPeak(t *testing.T) {
+func TestChart_WaitingLineHasGaps(t *testing.T) {
 	t.Parallel()
-	c := newChart(last15Minutes(0,
-		map[int]app.Counters{1: {Created: 1200, Started: 30}, 2: {Completed: 2, Failed: 1}}))
-	const want = "1,200 created, 30 started, 2 completed, 1 failed. At the most there were about 120 a second."
+	waiting := map[int]int64{6: 10, 7: 20, 8: 0, 9: 15, 15: 5}
+	line := chartOf(periodOf(app.Last15Minutes, nil, waiting)).Waiting
+	if want := "M2 0h1V25h1M5 75h1"; line.Path != want || line.Top != "20" || line.Middle != "10" ||
+		line.Most != "20" {
+		t.Errorf("the line is %+v, want %s", line, want)
+	}
+	failed := map[int]app.Counters{0: {Failed: 1}}
+	idle := chartOf(periodOf(app.Last15Minutes, failed, map[int]int64{0: 0, 1: 0}))
+	if idle.Waiting != (waitingLine{}) {
+		t.Errorf("with no waiting run, the line is %+v", idle.Waiting)
+	}
+}
+
+func TestChart_IsEmptyWithoutRuns(t *testing.T) {
+	t.Parallel()
+	c := chartOf(periodOf(app.Last7Days, nil, map[int]int64{0: 0}))
+	if !c.Empty || c.Span != "the last 7 days" {
+		t.Errorf("without runs it is %+v", c)
+	}
+	if c := chartOf(periodOf(app.Last7Days, nil, map[int]int64{0: 1})); c.Empty {
+		t.Error("it is empty although a run was waiting")
+	}
+}
+
+func TestChart_DescriptionHasTotalsAndPeaks(t *testing.T) {
+	t.Parallel()
+	steps := map[int]app.Counters{1: {Completed: 2, Failed: 1}, 4: {Cancelled: 1}}
+	c := chartOf(periodOf(app.Last24Hours, steps, map[int]int64{6: 1200}))
+	const want = "2 completed, 1 failed, 1 cancelled. The most in 30 min: 3 finished, 1 Nov, 12:00–12:30 UTC. " +
+		"At most 1,200 waiting, 1 Nov, 13:00–13:30 UTC."
 	if c.Description != want {
 		t.Errorf("description = %q, want %q", c.Description, want)
 	}
 }
 
-func TestForecast_Text(t *testing.T) {
+func TestRoundUp_IsRound(t *testing.T) {
 	t.Parallel()
-	for want, forecast := range map[string]app.Forecast{
-		"Queue empty.": {Trend: app.Empty},
-		"12,300 runs wait: clears in about 3 min.": {Trend: app.Draining, Waiting: 12300,
-			In: 190 * time.Second},
-		"1 run waits: clears in about 1 s.":        {Trend: app.Draining, Waiting: 1, In: time.Millisecond},
-		"40 runs wait: growing.":                   {Trend: app.Growing, Waiting: 40},
-		"40 runs wait.":                            {Trend: app.Unclear, Waiting: 40},
-		"990 runs wait: too early for a forecast.": {Trend: app.Early, Waiting: 990},
+	for value, want := range map[float64]float64{
+		0: 2, 1: 2, 2: 2, 2.1: 5, 6: 10, 10: 10, 11: 20, 101: 200, 999: 1000,
 	} {
-		if got := forecastText(forecast, false); got != want {
-			t.Errorf("forecastText(%+v) = %q, want %q", forecast, got, want)
+		if got := roundUp(value); got != want {
+			t.Errorf("roundUp(%v) = %v, want %v", value, got, want)
 		}
-	}
-	if got := forecastText(app.Forecast{Trend: app.Empty}, true); got != "No other runs are waiting." {
-		t.Errorf("with a warning above, forecastText = %q", got)
-	}
-}
-
-func TestUnhandledWarning_NamesTheKinds(t *testing.T) {
-	t.Parallel()
-	const unhandled = " waiting, but no worker here handles "
-	for want, kinds := range map[string]app.UnhandledKinds{
-		"": {},
-		"1 run of kind report is" + unhandled + "this kind.":   {{Kind: "report", Runs: 1}},
-		"3 runs of kind report are" + unhandled + "this kind.": {{Kind: "report", Runs: 3}},
-		"1,200 runs of kind a and 1 run of kind b are" + unhandled + "these kinds.": {
-			{Kind: "a", Runs: 1200}, {Kind: "b", Runs: 1},
-		},
-		"More than 1,000 runs of kind a, 2 runs of kind b and 1 run of kind c are" + unhandled +
-			"these kinds.": {
-			{Kind: "a", Runs: 1000, More: true}, {Kind: "b", Runs: 2}, {Kind: "c", Runs: 1},
-		},
-	} {
-		if got := unhandledWarning(kinds); got != want {
-			t.Errorf("unhandledWarning = %q, want %q", got, want)
-		}
-	}
-}
-
-func TestPeriod_ScalesBarsToTheLongest(t *testing.T) {
-	t.Parallel()
-	second := time.Second
-	view := newPeriod("day", "24 hours", counters{Period: app.Period{Kinds: []app.KindTimes{
-		{Kind: "a", QueueTime: app.Quantiles{Count: 1, P50: second, P95: 4 * second}},
-		{Kind: "b", RunTime: app.Quantiles{Count: 1, P50: second, P95: 2 * second}},
-	}}})
-	want := []kindDurations{
-		{Kind: "a", QueueTime: quantiles{"median 1 s · p95 4 s", "25.8", "100"}},
-		{Kind: "b", RunTime: quantiles{"median 1 s · p95 2 s", "50.5", "100"}},
-	}
-	for i := range want {
-		if view.Kinds[i] != want[i] {
-			t.Errorf("durations %+v, want %+v", view.Kinds[i], want[i])
-		}
-	}
-	if bar := newQuantiles(app.Quantiles{Count: 1}, 0); bar.P50 != "1" || bar.P95 != "1" {
-		t.Errorf("bars of no time = %+v, want length 1", bar)
 	}
 }

@@ -47,7 +47,7 @@ func shapesOf(t *testing.T, tmpl *templates.Templates, kind, message string) (al
 	all = append(all, shape(parsePage(t, render(tmpl.Run(single, templates.RunList{}))))...)
 	all = append(all, shape(parseFragment(t, render(tmpl.RunFrame(single))))...)
 	stats := busyStatistics()
-	stats.Unhandled[0].Kind, stats.Recent.Kinds[0].Kind = cmp.Or(kind, "none"), kind
+	stats.Unhandled[0].Kind, stats.Period.Kinds[0].Kind = cmp.Or(kind, "none"), kind
 	all = append(all, shape(parsePage(t, render(tmpl.Statistics(stats))))...)
 	return append(all, shape(parseFragment(t, render(tmpl.StatisticsFrame(stats))))...)
 }

@@ -76,7 +76,11 @@ var fixedIDs = map[string]string{
 	"timeline":         "timeline",          // picture of a timeline
 	"timelineControls": "timeline_controls", // links that move its window
 	"timelineTable":    "timeline_table",    // table with what it shows
-	"forecast":         "forecast",          // forecast for the queue
+	"forecast":         "forecast",          // number of waiting runs, and forecast for the queue
+	"tiles":            "statistics_tiles",  // figures of the statistics page
+	"chart":            "statistics_chart",  // finished and waiting runs over time
+	"chartTable":       "statistics_table",  // table body with the same numbers
+	"byKind":           "statistics_kinds",  // table of kinds
 }
 
 // fixedID returns the id of an element by its name in fixedIDs. It fails for an unknown name, and so does
@@ -111,15 +115,6 @@ func inputID(input string) string { return "input_" + input }
 
 // groupID returns the id of a failure group.
 func groupID(failure int64) string { return "failure_" + decimal(failure) }
-
-// ChartID returns the id of the chart of a period.
-func ChartID(period string) string { return period + "_chart" }
-
-// tableID returns the id of the table body below the chart of a period.
-func tableID(period string) string { return period + "_table" }
-
-// durationsID returns the id of the element with the queue times and run times of a period.
-func durationsID(period string) string { return period + "_times" }
 
 // BarID returns the id of the bar of the attempt of a run that began at start.
 func BarID(run int64, start time.Time) string { return "bar_" + decimal(run) + "_" + millis(start) }

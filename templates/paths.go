@@ -21,6 +21,21 @@ const StatisticsPath = ListPath + "/statistics"
 // TimelinePath is the path of the timeline.
 const TimelinePath = ListPath + "/timeline"
 
+// statisticsPath returns the path of the statistics of a lookback.
+func statisticsPath(lookback app.Lookback) string { return StatisticsPath + periodQuery(lookback) }
+
+// statisticsLivePath returns the path of their socket.
+func statisticsLivePath(lookback app.Lookback) string {
+	return StatisticsPath + "/live" + periodQuery(lookback)
+}
+
+func periodQuery(lookback app.Lookback) string {
+	if lookback == DefaultLookback {
+		return ""
+	}
+	return "?period=" + lookback.String()
+}
+
 // KindsPath is the path of the list of kinds.
 const KindsPath = "/kinds"
 

@@ -1,6 +1,9 @@
 package templates
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -9,35 +12,45 @@ import (
 
 // statisticsPage is the view model of the statistics page.
 type statisticsPage struct {
-	Layout    layout
-	Unhandled string // warning about waiting runs without a worker, or ""
-	Forecast  string
-	Periods   []period
+	Layout     layout
+	SocketPath string
+	Periods    []periodLink
+	Unhandled  string // warning about waiting runs without a worker, or ""
+	Tiles      []tile
+	Chart      chart
+	Table      []tableRow // the bars of the chart, newest first
+	Kinds      kindTable
+	Since      *moment // since when something is recorded; nil if that is the whole period
 }
 
-// period is the view model of a chart, the table below it, and the durations of a span of time.
-type period struct {
-	Heading string
-	Span    string // "the last 24 hours"
-	chart
-	TableID     string
-	Rows        []throughput
-	DurationsID string
-	Kinds       []kindDurations
+// moment is the view model of a time.
+type moment struct{ At, Text string }
+
+// periodLink is the view model of a link to the page of a lookback.
+type periodLink struct {
+	Text, Path string
+	Current    bool
 }
 
-// throughput is the view model of a row of the table.
-type throughput struct{ When, Created, Started, Completed, Failed string }
-
-// kindDurations is the view model of the durations of a kind.
-type kindDurations struct {
-	Kind               string
-	QueueTime, RunTime quantiles
+// tile is the view model of a figure.
+type tile struct {
+	ID            string // "" for most
+	Figure, Label string // are read as a sentence, such as "12% failed"
+	Note          string
+	Trend         string // compared with the time before: "up from 9%", or "" if that is not known
+	Worse         bool   // the trend is bad
 }
 
-// quantiles is the view model of a median and a 95th percentile, with the lengths of their bars in a picture
-// 100 wide. Without durations it has no Text.
-type quantiles struct{ Text, P50, P95 string }
+// DefaultLookback is the lookback that the page shows if its address names none.
+const DefaultLookback = app.Last24Hours
+
+// lookbackWords has the names of lookbacks, and of the bars in their charts.
+var lookbackWords = map[app.Lookback]struct{ tab, span, bar string }{
+	app.Last15Minutes: {"15 min", "15 minutes", "30 s"},
+	app.Last24Hours:   {"24 h", "24 hours", "30 min"},
+	app.Last7Days:     {"7 days", "7 days", "3 h"},
+	app.Last30Days:    {"30 days", "30 days", "12 h"},
+}
 
 // Statistics renders the statistics page.
 func (t *Templates) Statistics(stats app.Statistics) ([]byte, error) {
@@ -55,64 +68,133 @@ func (t *Templates) StatisticsFrame(stats app.Statistics) ([]byte, error) {
 }
 
 func (t *Templates) statisticsPage(stats app.Statistics) statisticsPage {
+	bars := newBars(stats.Period, stats.At)
 	view := statisticsPage{
-		Layout: t.layout("Statistics"), Unhandled: unhandledWarning(stats.Unhandled),
-		Forecast: forecastText(stats.Forecast, len(stats.Unhandled.Named()) > 0),
-		Periods: []period{
-			newPeriod("recent", "15 minutes", counters{stats.Recent, stats.At}),
-			newPeriod("day", "24 hours", counters{stats.Day, stats.At}),
-		},
+		Layout: t.layout("Statistics"), SocketPath: statisticsLivePath(stats.Period.Lookback),
+		Periods: periodLinks(stats.Period.Lookback), Unhandled: unhandledWarning(stats.Unhandled),
+		Tiles: tiles(stats), Chart: newChart(stats.Period, bars),
+		Table: tableRows(stats.Period.Lookback, bars), Kinds: t.kindTable(stats.Period, bars),
+		Since: since(stats.Period),
 	}
 	view.Layout.Failed = failedText(stats.Failed())
 	view.Layout.OnStatistics = true
 	return view
 }
 
-func newPeriod(name, span string, c counters) period {
-	view := period{
-		Heading: "Last " + span, Span: "the last " + span, chart: newChart(c),
-		TableID: tableID(name), Rows: c.rows(), DurationsID: durationsID(name),
+func periodLinks(current app.Lookback) (links []periodLink) {
+	for _, lookback := range app.Lookbacks() {
+		text := lookbackWords[lookback].tab
+		links = append(links, periodLink{text, statisticsPath(lookback), lookback == current})
 	}
-	view.ChartID = ChartID(name)
-	var longestQueue, longestRun time.Duration
-	for _, kind := range c.Kinds {
-		longestQueue, longestRun = max(longestQueue, kind.QueueTime.P95), max(longestRun, kind.RunTime.P95)
+	return links
+}
+
+// since says since when something is recorded of a long period. A short one without runs says so itself.
+func since(period app.Period) *moment {
+	long := period.Lookback == app.Last7Days || period.Lookback == app.Last30Days
+	if !long || !period.Since.After(period.From.Add(period.Lookback.Step())) {
+		return nil
 	}
-	for _, kind := range c.Kinds {
-		queue, run := newQuantiles(kind.QueueTime, longestQueue), newQuantiles(kind.RunTime, longestRun)
-		view.Kinds = append(view.Kinds, kindDurations{kind.Kind, queue, run})
+	return &moment{second(period.Since), exact(period.Since)}
+}
+
+func tiles(stats app.Statistics) []tile {
+	return []tile{
+		waitingTile(stats.Forecast, len(stats.Unhandled.Named()) > 0),
+		workersTile(stats.Workers),
+		failureTile(stats),
+		queueTimeTile(stats),
+	}
+}
+
+// waitingTile puts a forecast into words. The forecast does not cover the kinds that no worker handles;
+// unhandled says that runs of such kinds are waiting.
+func waitingTile(f app.Forecast, unhandled bool) tile {
+	view := tile{ID: fixedIDs["forecast"], Figure: grouped(f.Waiting), Label: "waiting"}
+	switch {
+	case f.Trend == app.Draining: // rounded, because more digits would look like a measurement
+		clear := "clears"
+		if f.Waiting > 1 {
+			clear = "clear"
+		}
+		view.Label += ", " + clear + " in about " + rough(max(f.In.Round(time.Second), time.Second))
+	case f.Trend == app.Growing:
+		view.Label += " and growing: more come than are started"
+	case f.Trend == app.Early:
+		view.Label += ", too early to tell how long"
+	case f.Waiting > 0:
+	case unhandled:
+		view.Note = "No other runs are waiting."
+	default:
+		view.Note = "Queue empty."
 	}
 	return view
 }
 
-// newQuantiles scales the bars of q to longest, which is 100 wide. Each bar is at least 1 wide.
-func newQuantiles(q app.Quantiles, longest time.Duration) quantiles {
-	if q.Count == 0 {
-		return quantiles{}
+func workersTile(workers app.Workers) tile {
+	busy := grouped(workers.Busy)
+	switch {
+	case workers.Count == 0:
+		return tile{Figure: busy, Label: "running"}
+	case workers.Busy > workers.Count: // the runs of a lost node, until they are rescued
+		return tile{Figure: busy, Label: "running on " + plural(workers.Count, "worker", "workers")}
 	}
-	length := func(d time.Duration) string {
-		return coordinate(1 + 99*float64(d)/float64(max(longest, time.Millisecond)))
-	}
-	return quantiles{"median " + lasting(q.P50) + " · p95 " + lasting(q.P95), length(q.P50), length(q.P95)}
+	return tile{Figure: busy + " of " + grouped(workers.Count), Label: "workers busy"}
 }
 
-// forecastText puts a forecast into words. The forecast does not cover the kinds that no worker handles;
-// unhandled says that runs of such kinds are waiting.
-func forecastText(f app.Forecast, unhandled bool) string {
-	waiting := plural(f.Waiting, "run waits", "runs wait")
-	switch {
-	case f.Trend == app.Draining: // rounded, because more digits would look like a measurement
-		return waiting + ": clears in about " + rough(max(f.In.Round(time.Second), time.Second)) + "."
-	case f.Trend == app.Growing:
-		return waiting + ": growing."
-	case f.Trend == app.Early:
-		return waiting + ": too early for a forecast."
-	case f.Waiting > 0:
-		return waiting + "."
-	case unhandled:
-		return "No other runs are waiting."
+func failureTile(stats app.Statistics) tile {
+	total := stats.Period.Total
+	rate, known := total.FailureRate()
+	if !known {
+		return tile{Figure: "–", Label: "failure rate", Note: "No run has completed or failed."}
 	}
-	return "Queue empty."
+	view := tile{
+		Figure: percent(rate), Label: "failed",
+		Note: grouped(total.Failed) + " of " + plural(total.Completed+total.Failed, "run", "runs"),
+	}
+	if before, known := stats.Before.Total.FailureRate(); known {
+		view.Trend, view.Worse = trend(percent(rate), percent(before), cmp.Compare(rate, before))
+	}
+	return view
+}
+
+func queueTimeTile(stats app.Statistics) tile {
+	wait, before := stats.Period.QueueTime, stats.Before.QueueTime
+	if wait.Count == 0 {
+		return tile{Figure: "–", Label: "p95 wait", Note: "No run has started."}
+	}
+	view := tile{
+		Figure: between(wait.P95), Label: "p95 wait", Note: "median " + between(wait.P50),
+	}
+	if before.Count > 0 {
+		view.Trend, view.Worse = trend(view.Figure, between(before.P95), cmp.Compare(wait.P95, before.P95))
+	}
+	return view
+}
+
+// trend says how a figure compares with the one before. For both figures that have a trend, more is worse.
+func trend(now, before string, order int) (text string, worse bool) {
+	switch {
+	case now == before:
+		return "as before", false
+	case order > 0:
+		return "up from " + before, true
+	}
+	return "down from " + before, false
+}
+
+// percent formats a rate. It does not round anything to none or to all.
+func percent(rate float64) string {
+	percents := 100 * rate
+	switch {
+	case rate > 0 && percents < 0.1:
+		return "<0.1%"
+	case percents < 10 && percents != float64(int(percents)):
+		return fmt.Sprintf("%.1f%%", percents)
+	case rate < 1:
+		return fmt.Sprintf("%d%%", min(99, int(percents+0.5)))
+	}
+	return "100%"
 }
 
 // unhandledWarning returns a warning about waiting runs whose kinds no worker handles, or "".
@@ -150,4 +232,13 @@ func enumerate(phrases []string) string {
 		text = strings.Join(phrases[:last], ", ") + " and " + text
 	}
 	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// bulkLabel returns what the page calls a kind of bulk runs, and false for another kind.
+func bulkLabel(kind string) (string, bool) {
+	i := slices.IndexFunc(app.BulkOperations(), func(o app.BulkOperation) bool { return o.Kind() == kind })
+	if i < 0 {
+		return "", false
+	}
+	return "Bulk " + string(app.BulkOperations()[i]), true
 }

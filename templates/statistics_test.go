@@ -23,36 +23,60 @@ func waves(n int, height float64) []app.Counters {
 			return int64(height * part * (1.2 + math.Sin(float64(i)/length)))
 		}
 		steps[i] = app.Counters{Created: wave(9, 1), Started: wave(11, 0.9), Completed: wave(11, 0.8),
-			Failed: wave(7, 0.1)}
+			Failed: wave(7, 0.1), Cancelled: wave(5, 0.05)}
 	}
 	return steps
 }
 
-// emptyStatistics returns the statistics of a board on which nothing has happened.
-func emptyStatistics() app.Statistics {
+// statisticsOf returns the statistics of a lookback in which nothing has happened.
+func statisticsOf(lookback app.Lookback) app.Statistics {
+	n := int(lookback.Length()/lookback.Step()) + 1
 	return app.Statistics{
-		At: noon, Forecast: app.Forecast{Trend: app.Empty},
-		Recent: app.Period{From: noon.Add(-app.RecentSpan), Step: app.RecentStep,
-			Counters: make([]app.Counters, 91)},
-		Day: app.Period{From: noon.Add(-app.DaySpan), Step: app.DayStep, Counters: make([]app.Counters, 145)},
+		At: noon, Forecast: app.Forecast{Trend: app.Empty}, Workers: app.Workers{Count: 10},
+		Period: app.Period{
+			Lookback: lookback, From: noon.Add(-lookback.Length()), Since: noon.Add(-lookback.Length() / 2),
+			Counters: make([]app.Counters, n), Waiting: make([]int64, n),
+		},
 	}
 }
 
+// emptyStatistics returns the statistics of a board on which nothing has happened.
+func emptyStatistics() app.Statistics { return statisticsOf(app.Last24Hours) }
+
 // busyStatistics returns the statistics of a busy board. Some kinds contain markup.
-func busyStatistics() app.Statistics {
-	stats := emptyStatistics()
+func busyStatistics() app.Statistics { return busyStatisticsOf(app.Last24Hours) }
+
+func busyStatisticsOf(lookback app.Lookback) app.Statistics {
+	stats := statisticsOf(lookback)
 	stats.Overview = overview
 	stats.Unhandled = app.UnhandledKinds{{Kind: "<b>report</b>", Runs: 3},
 		{Kind: "cleanup", Runs: 1000, More: true}}
 	stats.Forecast = app.Forecast{Trend: app.Draining, Waiting: 12300, In: 190 * time.Second}
-	stats.Recent.Counters, stats.Day.Counters = waves(91, 60), waves(145, 3000)
-	stats.Recent.Kinds = []app.KindTimes{
-		{Kind: `<b>"report"</b>`,
-			QueueTime: app.Quantiles{Count: 7, P50: 1200 * time.Millisecond, P95: 8 * time.Second}},
-		{Kind: "simulated", QueueTime: app.Quantiles{Count: 99, P50: 3 * time.Minute, P95: 20 * time.Minute},
-			RunTime: app.Quantiles{Count: 98, P50: 3 * time.Second, P95: 3900 * time.Millisecond}},
+	stats.Workers.Busy = 4
+	period := &stats.Period
+	steps := len(period.Counters)
+	period.Counters = waves(steps, 60)
+	for i := range period.Waiting {
+		period.Waiting[i] = int64(i*i) - 1
 	}
-	stats.Day.Kinds = stats.Recent.Kinds[1:]
+	period.Summary = app.Summary{
+		Total:     app.Sum(period.Counters),
+		QueueTime: app.Quantiles{Count: 106, P50: 2 * time.Minute, P95: 19 * time.Minute},
+		RunTime:   app.Quantiles{Count: 98, P50: 3 * time.Second, P95: 3900 * time.Millisecond},
+	}
+	stats.Before = app.Summary{
+		Total:     app.Counters{Completed: 95, Failed: 5},
+		QueueTime: app.Quantiles{Count: 9, P50: time.Minute, P95: 20 * time.Minute},
+	}
+	period.Kinds = []app.KindStatistics{
+		{Kind: "simulated", Summary: period.Summary, Counters: period.Counters},
+		{Kind: `<b>"report"</b>`, Counters: make([]app.Counters, steps), Summary: app.Summary{
+			QueueTime: app.Quantiles{Count: 7, P50: 1200 * time.Millisecond, P95: 8 * time.Second}}},
+		{Kind: "retry runs", Counters: waves(steps, 2), Summary: app.Summary{
+			Total: app.Sum(waves(steps, 2))}},
+	}
+	period.OtherKinds, period.Others = 2, app.KindStatistics{Counters: make([]app.Counters, steps),
+		Summary: app.Summary{Total: app.Counters{Completed: 3}}}
 	return stats
 }
 
@@ -62,6 +86,7 @@ func TestStatistics_Golden(t *testing.T) {
 	golden(t, "statistics_empty", render(tmpl.Statistics(emptyStatistics())))
 	golden(t, "statistics_busy", render(tmpl.Statistics(busyStatistics())))
 	golden(t, "statistics_frame", render(tmpl.StatisticsFrame(busyStatistics())))
+	golden(t, "statistics_month", render(tmpl.Statistics(busyStatisticsOf(app.Last30Days))))
 }
 
 func TestStatisticsLive_IsTheRegionOfThePage(t *testing.T) {
@@ -72,9 +97,79 @@ func TestStatisticsLive_IsTheRegionOfThePage(t *testing.T) {
 	if got, want := markup(t, byID(t, part, "live")), markup(t, byID(t, whole, "live")); got != want {
 		t.Errorf("the region alone is\n%s\nand on the page\n%s", got, want)
 	}
-	if live := byID(t, whole, "live"); attribute(live, "hx-ws:connect") != "/process_runs/statistics/live" ||
-		attribute(live, "hx-swap") != "none" {
-		t.Errorf("the socket is %q", attribute(live, "hx-ws:connect"))
+	if swap := attribute(byID(t, whole, "live"), "hx-swap"); swap != "none" {
+		t.Errorf("the socket swaps %s", swap)
+	}
+}
+
+func TestStatistics_LinkToEveryPeriod(t *testing.T) {
+	t.Parallel()
+	paths := map[app.Lookback]string{
+		app.Last15Minutes: "?period=15m",
+		app.Last24Hours:   "",
+		app.Last7Days:     "?period=7d",
+		app.Last30Days:    "?period=30d",
+	}
+	for _, lookback := range app.Lookbacks() {
+		root := parsePage(t, must(t)(newTemplates(t).Statistics(busyStatisticsOf(lookback))))
+		const path = "/process_runs/statistics"
+		socket := attribute(byID(t, root, "live"), "hx-ws:connect")
+		if socket != path+"/live"+paths[lookback] {
+			t.Errorf("the socket of %s is %s", lookback, socket)
+		}
+		for other, query := range paths {
+			link := elements(root, func(node *html.Node) bool {
+				return attribute(node, "href") == path+query && node.Parent.Data == "nav" &&
+					attribute(node.Parent, "aria-label") == "Period"
+			})
+			if len(link) != 1 || (attribute(link[0], "aria-current") == "page") != (lookback == other) {
+				t.Errorf("the page of %s links to %s %d times", lookback, other, len(link))
+			}
+		}
+	}
+}
+
+func TestStatistics_SayWhenRecordsBegin(t *testing.T) {
+	t.Parallel()
+	for lookback, want := range map[app.Lookback]bool{
+		app.Last15Minutes: false, app.Last24Hours: false, app.Last7Days: true, app.Last30Days: true,
+	} {
+		page := must(t)(newTemplates(t).Statistics(busyStatisticsOf(lookback)))
+		if got := strings.Contains(page, "Nothing is recorded before"); got != want {
+			t.Errorf("the page of %s says when records begin: %t", lookback, got)
+		}
+		stats := busyStatisticsOf(lookback)
+		stats.Period.Since = stats.Period.From
+		page = must(t)(newTemplates(t).Statistics(stats))
+		if strings.Contains(page, "Nothing is recorded before") {
+			t.Errorf("the page of %s says so although everything is recorded", lookback)
+		}
+	}
+}
+
+func TestStatistics_KindsLinkToTheirRuns(t *testing.T) {
+	t.Parallel()
+	root := parsePage(t, must(t)(newTemplates(t).Statistics(busyStatisticsOf(app.Last7Days))))
+	rows := elements(byID(t, root, "statistics_kinds"), func(node *html.Node) bool {
+		return node.Data == "th" && attribute(node, "scope") == "row"
+	})
+	want := []struct{ text, path string }{
+		{"simulated", "/process_runs?kind=simulated&since=168h"},
+		{`<b>"report"</b>`, "/process_runs?kind=%3Cb%3E%22report%22%3C%2Fb%3E&since=168h"},
+		{"Bulk retry", "/process_runs?kind=retry+runs&since=168h"},
+		{"2 other kinds", ""},
+	}
+	if len(rows) != len(want) {
+		t.Fatalf("%d kinds", len(rows))
+	}
+	for i, row := range rows {
+		path := ""
+		if links := elements(row, named("a")); len(links) > 0 {
+			path = attribute(links[0], "href")
+		}
+		if text := textOf(row); text != want[i].text || path != want[i].path {
+			t.Errorf("row %d is %q and links to %s", i, text, path)
+		}
 	}
 }
 
@@ -85,8 +180,8 @@ func TestStatisticsFrame_LeavesDetailsOpen(t *testing.T) {
 	page := parsePage(t, render(tmpl.Statistics(busyStatistics())))
 	frame := parseFragment(t, render(tmpl.StatisticsFrame(busyStatistics())))
 	parts := parts(t, render(tmpl.StatisticsFrame(busyStatistics())))
-	if len(parts) != 9 {
-		t.Errorf("%d parts, want 9: %q", len(parts), parts)
+	if len(parts) != 6 {
+		t.Errorf("%d parts, want 6: %q", len(parts), parts)
 	}
 	for _, part := range parts {
 		if got, want := markup(t, byID(t, frame, idIn(part))),
@@ -95,29 +190,30 @@ func TestStatisticsFrame_LeavesDetailsOpen(t *testing.T) {
 		}
 	}
 	if opened := elements(frame, named("details")); len(opened) > 0 ||
-		len(elements(page, named("details"))) != 2 {
+		len(elements(page, named("details"))) != 1 {
 		t.Errorf("the frame has %d details elements, want none", len(opened))
 	}
 }
 
-// charts returns the source of the SVG elements in text.
-func charts(t *testing.T, text string) (found []string) {
+// between returns the sources of all elements in text from an opening to a closing tag.
+func between(t *testing.T, text, opening, closing string) (found []string) {
 	t.Helper()
-	for _, rest := range strings.Split(text, "<svg")[1:] {
-		picture, _, ended := strings.Cut(rest, "</svg>")
+	for _, rest := range strings.Split(text, opening)[1:] {
+		content, _, ended := strings.Cut(rest, closing)
 		if !ended {
-			t.Fatalf("unclosed svg: %s", rest)
+			t.Fatalf("not closed: %s", rest)
 		}
-		found = append(found, "<svg"+picture+"</svg>")
+		found = append(found, opening+content+closing)
 	}
 	return found
 }
 
 func TestCharts_AreWellFormed(t *testing.T) {
 	t.Parallel()
-	_, page, _ := strings.Cut(must(t)(newTemplates(t).Statistics(busyStatistics())), "</header>")
-	found := charts(t, page)
-	if len(found) != 2+8+5 {
+	page := must(t)(newTemplates(t).Statistics(busyStatistics()))
+	found := between(t, page, "<figure", "</figure>")
+	found = append(found, between(t, page, `<td class="spark"`, "</td>")...)
+	if len(found) != 1+4 {
 		t.Errorf("%d charts", len(found))
 	}
 	for _, picture := range found {
@@ -135,36 +231,68 @@ func TestCharts_AreWellFormed(t *testing.T) {
 func TestCharts_HaveDescriptions(t *testing.T) {
 	t.Parallel()
 	root := parsePage(t, must(t)(newTemplates(t).Statistics(busyStatistics())))
-	for _, svg := range elements(root, named("svg")) {
-		if attribute(svg, "aria-hidden") == "true" {
-			continue
+	pictures := elements(byID(t, root, "statistics_chart"), func(node *html.Node) bool {
+		return node.Data == "svg" && attribute(node, "role") == "img"
+	})
+	if len(pictures) != 1 {
+		t.Fatalf("%d pictures", len(pictures))
+	}
+	labels := strings.Fields(attribute(pictures[0], "aria-labelledby"))
+	title, words := textOf(byID(t, root, labels[0])), textOf(byID(t, root, labels[1]))
+	if title != "Runs that finished every 30 min in the last 24 hours" ||
+		!strings.Contains(words, " completed, ") {
+		t.Errorf("title %q, description %q", title, words)
+	}
+	bars := elements(pictures[0], func(node *html.Node) bool { return attribute(node, "class") == "bar" })
+	if len(bars) != 49 {
+		t.Errorf("%d bars", len(bars))
+	}
+	for _, bar := range bars {
+		title := elements(bar, named("title"))
+		if len(title) != 1 || !strings.Contains(textOf(title[0]), " UTC: ") {
+			t.Errorf("a bar has no title: %s", markup(t, bar))
 		}
-		labels := strings.Fields(attribute(svg, "aria-labelledby"))
-		if attribute(svg, "role") != "img" || len(labels) != 2 {
-			t.Fatalf("role %q, labels %v", attribute(svg, "role"), labels)
+	}
+	for _, svg := range elements(byID(t, root, "live"), named("svg")) {
+		inside := attribute(svg, "class") == "bar" || attribute(svg, "class") == "line"
+		if svg != pictures[0] && !inside && attribute(svg, "aria-hidden") != "true" {
+			t.Errorf("a picture without description: %s", markup(t, svg))
 		}
-		title, words := textOf(byID(t, svg, labels[0])), textOf(byID(t, svg, labels[1]))
-		if !strings.HasPrefix(title, "Runs a ") || !strings.Contains(words, "created, ") {
-			t.Errorf("title %q, description %q", title, words)
+	}
+}
+
+// Patterns differ, so that statuses can be told apart without colours.
+func TestChart_StatusesHavePatterns(t *testing.T) {
+	t.Parallel()
+	root := parsePage(t, must(t)(newTemplates(t).Statistics(busyStatistics())))
+	shapes := map[string]bool{}
+	for _, status := range []string{"completed", "failed", "cancelled"} {
+		pattern := byID(t, root, "fill_"+status)
+		shapes[strings.ReplaceAll(markup(t, pattern), status, "")] = true
+		used := elements(root, func(node *html.Node) bool {
+			return attribute(node, "fill") == "url(#fill_"+status+")"
+		})
+		if len(used) < 2 {
+			t.Errorf("%s is used %d times", status, len(used))
 		}
-		if lines := elements(svg, named("polyline")); len(lines) != 4 {
-			t.Errorf("%d polylines, want 4", len(lines))
-		}
+	}
+	if len(shapes) != 3 {
+		t.Errorf("there are %d patterns", len(shapes))
 	}
 }
 
 func TestStatistics_EmptyPeriodHasNoChart(t *testing.T) {
 	t.Parallel()
 	root := parsePage(t, must(t)(newTemplates(t).Statistics(emptyStatistics())))
-	if n := len(elements(byID(t, root, "live"),
-		func(node *html.Node) bool {
-			return node.Data == "svg" ||
-				attribute(node, "class") == "took"
-		})); n > 0 {
-		t.Errorf("%d charts and tables for empty periods", n)
+	live := byID(t, root, "live")
+	if n := len(elements(live, named("svg"))); n > 0 {
+		t.Errorf("an empty period has %d pictures", n)
 	}
-	if text := strings.TrimSpace(textOf(byID(t, root,
-		templates.ChartID("day")))); text != "Nothing has happened in the last 24 hours." {
+	if rows := elements(byID(t, live, "statistics_kinds"), named("tr")); len(rows) > 0 {
+		t.Errorf("an empty period has %d rows for kinds", len(rows))
+	}
+	text := strings.TrimSpace(textOf(byID(t, root, "statistics_chart")))
+	if text != "Nothing has happened in the last 24 hours." {
 		t.Errorf("an empty period says %q", text)
 	}
 }

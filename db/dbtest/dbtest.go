@@ -29,6 +29,7 @@ type Settings struct {
 	MaxLogBytes int64                           // in bytes for all logs together; 0 is no limit
 	Searched    int64                           // see query.NewReader; 0 is the default
 	Kinds       []string                        // kinds with workers; nil: do not report any as unhandled
+	Workers     int                             // for runs that are no bulk runs; 0: not known
 	StartDelay  func(kind string) time.Duration // nil: none
 	Definitions app.KindSource                  // policies of kinds; nil: none
 	Secrets     *app.SecretBox                  // nil: secrets cannot be stored
@@ -99,6 +100,7 @@ func Run(t *testing.T, subject Subject) {
 		{"TrimLogs", testTrimLogs},
 		{"Statistics", testStatistics},
 		{"Timeline", testTimeline},
+		{"Statistics of lookbacks", testLookbacks},
 		{"Notifications", testNotifications},
 		{"Random operations", testRandomOperations},
 	})

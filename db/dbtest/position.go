@@ -143,12 +143,12 @@ func checkWait(f fixture) {
 	last := runs[len(runs)-1]
 	for len(runs) > 20 {
 		first, second := f.start(runs[0]), f.start(runs[1])
-		f.clock.Advance(app.RecentStep / 2)
+		f.clock.Advance(app.Last15Minutes.Step() / 2)
 		f.finish(first, app.Outcome{Status: app.Completed})
 		f.finish(second, app.Outcome{Status: app.Completed})
 		runs = runs[2:]
 	}
-	f.clock.Advance(app.RecentStep)
+	f.clock.Advance(app.Last15Minutes.Step())
 	f.eventually(func() error {
 		position := f.position(last)
 		if position.Place != 20 {

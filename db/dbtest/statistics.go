@@ -45,7 +45,8 @@ func testStatistics(t *testing.T, subject Subject) {
 func (f fixture) statistics(want app.Counters) (stats app.Statistics) {
 	f.Helper()
 	f.eventually(func() (err error) {
-		if stats, err = f.store.Statistics(ctx); err == nil && app.Sum(stats.Recent.Counters) != want {
+		stats, err = f.store.Statistics(ctx, app.Last24Hours)
+		if err == nil && app.Sum(stats.Recent.Counters) != want {
 			err = fmt.Errorf("the statistics are %+v and not %+v", app.Sum(stats.Recent.Counters), want)
 		}
 		return err
@@ -82,7 +83,7 @@ func countsTransitions(f fixture) {
 	f.ok(f.store.SaveProgress(ctx, asked, app.ProgressUpdate{Progress: &app.Progress{Percent: 5}}))
 	stats := f.statistics(app.Counters{Created: 10, Requeued: 3, Started: 8, Completed: 1, Failed: 2,
 		Cancelled: 2})
-	if day := app.Sum(stats.Day.Counters); day != app.Sum(stats.Recent.Counters) {
+	if day := app.Sum(stats.Period.Counters); day != app.Sum(stats.Recent.Counters) {
 		f.Fatalf("the counters of the day are %+v", day)
 	}
 	if stats.Counts != f.page(app.Query{}).Counts || !stats.At.Equal(f.clock.Now().Truncate(time.Second)) {
@@ -166,18 +167,20 @@ func reportsTimesByKind(f fixture) {
 	}
 	f.create(1) // the queue time of this kind is unknown
 	f.eventually(func() error {
-		stats, err := f.store.Statistics(ctx)
-		if sum := app.Sum(stats.Day.Counters); err == nil && sum != (app.Counters{Created: 3, Started: 2}) {
+		stats, err := f.store.Statistics(ctx, app.Last24Hours)
+		sum := app.Sum(stats.Period.Counters)
+		if err == nil && sum != (app.Counters{Created: 3, Started: 2}) {
 			err = fmt.Errorf("the statistics are %+v", sum)
 		}
 		if err != nil {
 			return err
 		}
-		if len(stats.Day.Kinds) != 2 || stats.Day.Kinds[0].Kind != "a" || stats.Day.Kinds[1].Kind != "b" {
-			return fmt.Errorf("the kinds are %+v", stats.Day.Kinds)
+		kinds := stats.Period.Kinds
+		if len(kinds) != 2 || kinds[0].Kind != "a" || kinds[1].Kind != "b" {
+			return fmt.Errorf("the kinds are %+v", kinds)
 		}
-		f.about("the wait of a", stats.Day.Kinds[0].QueueTime.P50, time.Minute)
-		f.about("the wait of b", stats.Day.Kinds[1].QueueTime.P50, time.Hour)
+		f.about("the wait of a", stats.Period.Kinds[0].QueueTime.P50, time.Minute)
+		f.about("the wait of b", stats.Period.Kinds[1].QueueTime.P50, time.Hour)
 		return nil
 	})
 }
@@ -189,20 +192,21 @@ func countsBySteps(f fixture) {
 	f.clock.Advance(10 * time.Minute)
 	f.create(1)
 	stats := f.statistics(app.Counters{Created: 6})
-	for _, p := range []app.Period{stats.Recent, stats.Day} {
-		age := f.clock.Now().Sub(p.From) - time.Duration(len(p.Counters)-1)*p.Step
-		if age < 0 || age >= p.Step || p.From.Truncate(p.Step) != p.From {
-			f.Fatalf("the last of %d steps of %s since %s is not the present one", len(p.Counters), p.Step,
+	for _, p := range []app.Period{stats.Recent, stats.Period} {
+		step := p.Lookback.Step()
+		age := f.clock.Now().Sub(p.From) - time.Duration(len(p.Counters)-1)*step
+		if age < 0 || age >= step || p.From.Truncate(step) != p.From {
+			f.Fatalf("the last of %d steps of %s since %s is not the present one", len(p.Counters), step,
 				p.From)
 		}
 	}
 	at := func(p app.Period, ago time.Duration) int64 {
-		return p.Counters[f.clock.Now().Add(-ago).Sub(p.From)/p.Step].Created
+		return p.Counters[f.clock.Now().Add(-ago).Sub(p.From)/p.Lookback.Step()].Created
 	}
 	// The clock starts at 23:59:58. 25 seconds later, another step of either length has begun.
 	first := 10*time.Minute + 25*time.Second
 	got := []int64{at(stats.Recent, first), at(stats.Recent, 10*time.Minute), at(stats.Recent, 0),
-		at(stats.Day, first), at(stats.Day, 10*time.Minute), at(stats.Day, 0)}
+		at(stats.Period, first), at(stats.Period, 10*time.Minute), at(stats.Period, 0)}
 	if fmt.Sprint(got) != "[3 2 1 3 2 1]" {
 		f.Fatalf("the counters are %v", got)
 	}
@@ -211,15 +215,15 @@ func countsBySteps(f fixture) {
 func expires(f fixture) {
 	f.in(app.Completed)
 	f.statistics(app.Counters{Created: 1, Started: 1, Completed: 1})
-	f.clock.Advance(app.RecentSpan + app.RecentStep)
+	f.clock.Advance(app.Last15Minutes.Length() + app.Last15Minutes.Step())
 	stats := f.statistics(app.Counters{})
-	if sum := app.Sum(stats.Day.Counters); sum != (app.Counters{Created: 1, Started: 1, Completed: 1}) ||
-		len(stats.Day.Kinds) != 1 || stats.Recent.Kinds != nil {
+	if sum := app.Sum(stats.Period.Counters); sum != (app.Counters{Created: 1, Started: 1, Completed: 1}) ||
+		len(stats.Period.Kinds) != 1 || stats.Recent.Kinds != nil {
 		f.Fatalf("the counters of the day are %+v, the recent kinds %+v", sum, stats.Recent.Kinds)
 	}
-	f.clock.Advance(app.DaySpan)
-	if stats = f.statistics(app.Counters{}); app.Sum(stats.Day.Counters) != (app.Counters{}) {
-		f.Fatalf("the counters of the day are %+v", app.Sum(stats.Day.Counters))
+	f.clock.Advance(app.Last24Hours.Length())
+	if stats = f.statistics(app.Counters{}); app.Sum(stats.Period.Counters) != (app.Counters{}) {
+		f.Fatalf("the counters of the day are %+v", app.Sum(stats.Period.Counters))
 	}
 }
 
@@ -227,7 +231,7 @@ func forecasts(f fixture) {
 	is := func(trend app.Trend, waiting int64) {
 		f.Helper()
 		f.eventually(func() error {
-			stats, err := f.store.Statistics(ctx)
+			stats, err := f.store.Statistics(ctx, app.Last24Hours)
 			if forecast := stats.Forecast; err == nil &&
 				(forecast.Trend != trend || forecast.Waiting != waiting) {
 				err = fmt.Errorf("the forecast is %+v", forecast)
@@ -242,7 +246,7 @@ func forecasts(f fixture) {
 	for _, run := range runs[:20] {
 		started = append(started, f.start(run))
 	}
-	f.clock.Advance(app.RecentStep)
+	f.clock.Advance(2 * app.Last15Minutes.Step())
 	is(app.Early, 80)
 	for _, run := range started {
 		f.finish(run, app.Outcome{Status: app.Completed})
@@ -255,7 +259,7 @@ func forecasts(f fixture) {
 
 func (f fixture) unhandled() app.UnhandledKinds {
 	f.Helper()
-	stats, err := f.store.Statistics(ctx)
+	stats, err := f.store.Statistics(ctx, app.Last24Hours)
 	f.ok(err)
 	page := f.page(app.Query{})
 	if page.Unhandled != stats.Unhandled {
@@ -306,7 +310,7 @@ func keepsStatistics(f fixture, subject Subject) {
 	before := app.Counters{Created: 1, Started: 1, Completed: 1}
 	for range 2 { // reads at once, before the delayed save
 		f.store = subject.Reopen(f, f.store)
-		stats, err := f.store.Statistics(ctx)
+		stats, err := f.store.Statistics(ctx, app.Last24Hours)
 		f.ok(err)
 		if sum := app.Sum(stats.Recent.Counters); sum != before {
 			f.ok(errors.New("the statistics are " + fmt.Sprint(sum)))

@@ -44,10 +44,11 @@ func (h Heartbeat) lookEvery() time.Duration { return h.Every / 5 }
 func (h Heartbeat) unchangedFor() time.Duration { return 2 * h.Every }
 
 const (
-	joinNodes = `INSERT INTO nodes (seen_at) VALUES (server_millis()) RETURNING id`
+	joinNodes = `INSERT INTO nodes (seen_at, workers) VALUES (server_millis(), $1) RETURNING id`
 	// A node that others declared lost has no row.
 	stillAlive = `UPDATE nodes SET seen_at = server_millis() WHERE id = $1`
-	aliveAgain = `INSERT INTO nodes (id, seen_at) OVERRIDING SYSTEM VALUE VALUES ($1, server_millis())`
+	aliveAgain = `INSERT INTO nodes (id, seen_at, workers) OVERRIDING SYSTEM VALUE
+		VALUES ($1, server_millis(), $2)`
 	otherNodes = `SELECT id, seen_at, seen_at < server_millis() - $2 FROM nodes WHERE id <> $1`
 	loseNode   = `DELETE FROM nodes WHERE id = $1 AND seen_at = $2`
 	leaveNodes = `DELETE FROM nodes WHERE id = $1`
@@ -154,7 +155,7 @@ func (h *heartbeater) beat(ctx context.Context) error {
 	if alive.RowsAffected() == 0 {
 		h.store.lease.lose() // before others can take this node for alive again
 		h.store.options.Log.Warn("other nodes had declared this node lost", "node", h.store.node)
-		if _, err := h.conn.Exec(ctx, aliveAgain, h.store.node); err != nil {
+		if _, err := h.conn.Exec(ctx, aliveAgain, h.store.node, h.store.options.Workers); err != nil {
 			return err
 		}
 	}

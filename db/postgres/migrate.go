@@ -88,21 +88,7 @@ func inspect(ctx context.Context, pool *sql.DB) (version int, err error) {
 
 // migrate migrates the schema, River's first. A lock makes nodes that start at the same time wait.
 func migrate(ctx context.Context, pool *sql.DB, log *slog.Logger) error {
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 120))
-	if err != nil {
-		return err
-	}
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	config := &rivermigrate.Config{Logger: app.MinLevel(log, slog.LevelWarn)}
-	river, err := rivermigrate.New(riverdatabasesql.New(pool), config)
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, pool, files, goose.WithSessionLocker(locker),
-		goose.WithGoMigrations(migrateRiver(river)))
+	provider, err := newProvider(pool, log)
 	if err != nil {
 		return err
 	}
@@ -111,6 +97,25 @@ func migrate(ctx context.Context, pool *sql.DB, log *slog.Logger) error {
 		return partial.Err // without the list of migrations that succeeded
 	}
 	return err
+}
+
+// newProvider returns what runs the migrations.
+func newProvider(pool *sql.DB, log *slog.Logger) (*goose.Provider, error) {
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 120))
+	if err != nil {
+		return nil, err
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	config := &rivermigrate.Config{Logger: app.MinLevel(log, slog.LevelWarn)}
+	river, err := rivermigrate.New(riverdatabasesql.New(pool), config)
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectPostgres, pool, files, goose.WithSessionLocker(locker),
+		goose.WithGoMigrations(migrateRiver(river)))
 }
 
 // migrateRiver returns migration 1, which creates River's schema, in several transactions.

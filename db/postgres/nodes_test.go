@@ -237,9 +237,9 @@ func TestStatistics_AddUpAllNodes(t *testing.T) {
 	want := app.Counters{Created: 20, Started: 20, Completed: 20}
 	for _, store := range []*Store{a, b} {
 		until(t, "all is added up", func() bool {
-			stats, err := store.Statistics(ctx)
+			stats, err := store.Statistics(ctx, app.Last24Hours)
 			ok(t, err)
-			return app.Sum(stats.Recent.Counters) == want && app.Sum(stats.Day.Counters) == want &&
+			return app.Sum(stats.Recent.Counters) == want && app.Sum(stats.Period.Counters) == want &&
 				stats.Recent.Kinds[0].RunTime.Count == 20
 		})
 	}

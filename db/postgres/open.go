@@ -52,6 +52,8 @@ type Options struct {
 	// Kinds returns the kinds that this node handles now. Waiting runs of other kinds are reported as
 	// unhandled, unless another node has announced the kind; nil, also as its result, reports none.
 	Kinds func() []string
+	// Workers is the number of runs, besides bulk runs, that this node works on at once; 0: none.
+	Workers int
 	// Definitions has the policies of the kinds that are offered; nil: there are none.
 	Definitions app.KindSource
 	// Secrets returns what encrypts secret inputs; nil, also as its result: runs with secrets are refused.
@@ -238,7 +240,7 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 		return err
 	}
 	sent := uptime()
-	if err := s.db.GetContext(ctx, &s.node, joinNodes); err != nil {
+	if err := s.db.GetContext(ctx, &s.node, joinNodes, s.options.Workers); err != nil {
 		return err
 	}
 	s.lease.renew(sent)

@@ -229,7 +229,7 @@ func readsPages(t *testing.T, e *explaining, many int64) {
 			_, err := r.Revisions(ctx, []int64{1, 2, many / 2, many})
 			return err
 		},
-		"statistics": func(r *query.Reader) error { _, err := r.Statistics(ctx); return err },
+		"statistics": func(r *query.Reader) error { _, err := r.Statistics(ctx, app.Last24Hours); return err },
 		"failures":   func(r *query.Reader) error { _, err := r.Failures(ctx, app.LatestRuns); return err },
 		"what an action is for": func(r *query.Reader) error {
 			_, err := r.PreviewBulk(ctx, app.BulkAction{IDs: []int64{1, 2, 3}})

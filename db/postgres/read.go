@@ -34,6 +34,12 @@ func (db database) HandledKinds(ctx context.Context, q query.Queryer) (kinds []s
 	return append(slices.Clone(mine), kinds...), err
 }
 
+// Workers returns the sum over the live nodes.
+func (database) Workers(ctx context.Context, q query.Queryer) (workers int64, err error) {
+	err = query.Get(ctx, q, &workers, "SELECT coalesce(sum(workers), 0)::bigint FROM nodes")
+	return workers, err
+}
+
 func (database) CheckSearch() error { return nil }
 
 // SearchExpression returns a tsquery.

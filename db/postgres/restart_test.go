@@ -40,9 +40,9 @@ func TestRestart_StoreReconnects(t *testing.T) {
 		t.Errorf("there are %v", counts)
 	}
 	until(t, "what happened before is in the statistics", func() bool {
-		stats, err := store.Statistics(ctx)
+		stats, err := store.Statistics(ctx, app.Last24Hours)
 		ok(t, err)
-		return app.Sum(stats.Day.Counters) == app.Counters{Created: 3, Started: 1, Completed: 1}
+		return app.Sum(stats.Period.Counters) == app.Counters{Created: 3, Started: 1, Completed: 1}
 	})
 }
 

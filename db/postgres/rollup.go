@@ -16,6 +16,11 @@ const (
 	dropRollups = `DELETE FROM rollups WHERE (step, at, kind, node) IN (
 		SELECT step, at, kind, node FROM rollups WHERE step = $1 AND at < $2
 		ORDER BY at LIMIT 1000 FOR UPDATE SKIP LOCKED)`
+	// dropSamples keeps the newest expired sample, which says how many runs waited until the next one.
+	dropSamples = `DELETE FROM waiting_samples WHERE (step, at) IN (
+		SELECT step, at FROM waiting_samples WHERE step = $1 AND at <
+			(SELECT max(at) FROM waiting_samples WHERE step = $1 AND at < $2)
+		ORDER BY at LIMIT 1000 FOR UPDATE SKIP LOCKED)`
 )
 
 // nodeRollups are the statistics of a node that are not saved yet.
@@ -94,12 +99,14 @@ func (tx *transaction) saveBatch(batch *rollupBatch) error {
 	if found, err := tx.Find(&isNew, saveBatch, tx.store.node, batch.number); err != nil || !found {
 		return err
 	}
-	if err := batch.rollups.Save(tx, tx.store.node); err != nil {
+	if err := batch.rollups.Save(tx, tx.store.node, tx.now); err != nil {
 		return err
 	}
-	for step, before := range query.ExpiredRollups(tx.now) {
-		if err := tx.Exec(dropRollups, step, before); err != nil {
-			return err
+	for _, expired := range query.ExpiredRollups(tx.now) {
+		for _, drop := range []string{dropRollups, dropSamples} {
+			if err := tx.Exec(drop, expired.Step, expired.Before); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -13,7 +13,7 @@ func flowOf(t testing.TB, store *Store) (flow app.Counters) {
 	t.Helper()
 	const text = `SELECT coalesce(sum(created), 0)::bigint AS created, coalesce(sum(started), 0)::bigint AS started FROM rollups WHERE step = $1`
 	var sums struct{ Created, Started int64 }
-	ok(t, store.db.GetContext(ctx, &sums, text, app.DayStep.Milliseconds()))
+	ok(t, store.db.GetContext(ctx, &sums, text, app.Last24Hours.Step().Milliseconds()))
 	return app.Counters{Created: sums.Created, Started: sums.Started}
 }
 

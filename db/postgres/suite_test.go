@@ -45,7 +45,8 @@ func openForSuite(t dbtest.TB, settings dbtest.Settings) dbtest.Store {
 	return openSuiteStore(t, Options{
 		URL: migrated.Copy(t), MaxPending: settings.MaxPending, MaxCrashes: settings.MaxCrashes,
 		LogLimit: settings.LogLimit, MaxLogBytes: settings.MaxLogBytes, Kinds: func() []string { return settings.Kinds },
-		Now: settings.Now, searched: settings.Searched, MaxConns: 5,
+		Workers: settings.Workers,
+		Now:     settings.Now, searched: settings.Searched, MaxConns: 5,
 		Definitions: settings.Definitions, Secrets: func() *app.SecretBox { return settings.Secrets }, StartDelay: settings.StartDelay, Log: slog.New(slog.DiscardHandler),
 	})
 }

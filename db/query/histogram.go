@@ -62,6 +62,24 @@ func (h *histogram) pack() []byte {
 	return packed
 }
 
+// addAll adds another histogram.
+func (h *histogram) addAll(other *histogram) {
+	for bucket, count := range other {
+		h[bucket] += count
+	}
+}
+
+// mean returns about the mean of the durations, or 0 if there are none.
+func (h *histogram) mean() time.Duration {
+	var sum float64
+	var all int64
+	for bucket, count := range h {
+		sum += float64(middle(bucket)) * float64(count)
+		all += count
+	}
+	return time.Duration(sum / float64(max(1, all)))
+}
+
 func (h *histogram) quantiles() (q app.Quantiles) {
 	for _, count := range h {
 		q.Count += count

@@ -136,10 +136,10 @@ const ratesSQL = `SELECT at, CAST(sum(started) AS bigint) AS started,
 
 // rates returns how many runs started and ended in the last minutes.
 func (s *snapshot) rates(now time.Time) app.Period {
-	const step = app.RecentStep
+	step := app.Last15Minutes.Step()
 	period := app.Period{
-		Step: step, From: now.Truncate(step).Add(-app.RateSpan),
-		Counters: make([]app.Counters, app.RateSpan/step+1),
+		Lookback: app.Last15Minutes, From: now.Truncate(step).Add(-app.RateSteps * step),
+		Counters: make([]app.Counters, app.RateSteps+1),
 	}
 	var found []struct {
 		app.Counters

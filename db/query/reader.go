@@ -22,6 +22,8 @@ type Database interface {
 	// HandledKinds returns the kinds that workers handle. If it returns nil, unhandled kinds are not
 	// reported.
 	HandledKinds(ctx context.Context, q Queryer) ([]string, error)
+	// Workers returns the number of workers of all nodes, or 0 if it is not known.
+	Workers(ctx context.Context, q Queryer) (int64, error)
 	// Secrets opens the secret inputs of runs, or is nil.
 	Secrets() *app.SecretBox
 	// Definitions has the policies of kinds, or is nil.

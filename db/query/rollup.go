@@ -7,12 +7,23 @@ import (
 	"runboard/app"
 )
 
-// rollupSteps are the step lengths and how long the rows of each are kept, which is longer than pages show
-// them.
-var rollupSteps = []struct{ step, keep time.Duration }{
-	{app.RecentStep, time.Hour},
-	{app.DayStep, 48 * time.Hour},
-}
+// rollupStep is the step length of a lookback, and how long its rows are kept: for the lookback and as long a
+// time before it, with which pages compare it.
+type rollupStep struct{ step, keep time.Duration }
+
+// rollupSteps has the steps of all spans, shortest first.
+var rollupSteps = func() (steps []rollupStep) {
+	for _, lookback := range app.Lookbacks() {
+		steps = append(steps, rollupStep{lookback.Step(), 2*lookback.Length() + 2*lookback.Step()})
+	}
+	return steps
+}()
+
+// millis returns the length of the step in milliseconds.
+func (s rollupStep) millis() int64 { return s.step.Milliseconds() }
+
+// at returns the start of the step of time t, in milliseconds.
+func (s rollupStep) at(t time.Time) int64 { return t.UTC().Truncate(s.step).UnixMilli() }
 
 // keptFor returns how long the rows of a step are kept.
 func keptFor(step time.Duration) time.Duration {
@@ -85,7 +96,7 @@ func (r Rollup) Merged(stored Times) Times {
 
 // rollupKey identifies a rollup in memory.
 type rollupKey struct {
-	at   time.Time // start of a step of RecentStep; longer steps consist of whole ones
+	at   time.Time // start of a shortest step; longer steps consist of whole ones
 	kind string
 }
 
@@ -108,7 +119,7 @@ func (r *Rollups) Add(at time.Time, events ...StatsEvent) {
 	if len(r.sums) == 0 {
 		r.sums, r.since = map[rollupKey]*Rollup{}, time.Now()
 	}
-	at = at.UTC().Truncate(app.RecentStep)
+	at = at.UTC().Truncate(rollupSteps[0].step)
 	for _, event := range events {
 		key := rollupKey{at, event.Kind}
 		sum := r.sums[key]
@@ -141,10 +152,9 @@ type RollupRow struct {
 // Rows returns the rows of all steps that the collected events add to, and what they add.
 func (r *Rollups) Rows() iter.Seq2[RollupRow, Rollup] {
 	return func(yield func(RollupRow, Rollup) bool) {
-		for _, length := range rollupSteps {
+		for _, step := range rollupSteps {
 			for key, sum := range r.sums {
-				at := key.at.Truncate(length.step)
-				row := RollupRow{Step: length.step.Milliseconds(), At: at.UnixMilli(), Kind: key.kind}
+				row := RollupRow{Step: step.millis(), At: step.at(key.at), Kind: key.kind}
 				if !yield(row, *sum) {
 					return
 				}
@@ -153,13 +163,15 @@ func (r *Rollups) Rows() iter.Seq2[RollupRow, Rollup] {
 	}
 }
 
-// ExpiredRollups returns each step with the time before which its rows have expired, both in milliseconds.
-func ExpiredRollups(now time.Time) map[int64]int64 {
-	before := map[int64]int64{}
-	for _, length := range rollupSteps {
-		before[length.step.Milliseconds()] = now.Add(-length.keep).UnixMilli()
+// ExpiredStep is a step with the time before which its rows have expired, both in milliseconds.
+type ExpiredStep struct{ Step, Before int64 }
+
+// ExpiredRollups returns what has expired of each step.
+func ExpiredRollups(now time.Time) (expired []ExpiredStep) {
+	for _, step := range rollupSteps {
+		expired = append(expired, ExpiredStep{step.millis(), now.Add(-step.keep).UnixMilli()})
 	}
-	return before
+	return expired
 }
 
 const (
@@ -176,8 +188,8 @@ const (
 			queue_ms = excluded.queue_ms, run_ms = excluded.run_ms`
 )
 
-// Save adds the collected events to the rows of a node.
-func (r *Rollups) Save(w Writer, node int64) error {
+// Save adds the collected events to the rows of a node, and samples the number of waiting runs.
+func (r *Rollups) Save(w Writer, node int64, now time.Time) error {
 	for row, sum := range r.Rows() {
 		var times Times
 		if _, err := w.Find(&times, FindRollupSQL, row.Step, row.At, row.Kind, node); err != nil {
@@ -190,5 +202,5 @@ func (r *Rollups) Save(w Writer, node int64) error {
 			return err
 		}
 	}
-	return nil
+	return sampleWaiting(w, now)
 }

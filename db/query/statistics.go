@@ -2,21 +2,27 @@ package query
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"time"
 
 	"runboard/app"
 )
 
 // Statistics implements app.Store.
-func (r *Reader) Statistics(ctx context.Context) (stats app.Statistics, err error) {
+func (r *Reader) Statistics(ctx context.Context, lookback app.Lookback) (stats app.Statistics, err error) {
 	now := r.db.Now().UTC()
 	err = r.read(ctx, func(s *snapshot) {
 		stats = app.Statistics{At: now.Truncate(time.Second), Overview: s.overview()}
-		stats.Recent = s.period(now, app.RecentStep, app.RecentSpan)
-		stats.Day = s.period(now, app.DayStep, app.DaySpan)
-		stats.Forecast = forecast(stats)
+		stats.Workers = s.workers(stats.Counts)
+		recent := s.rollups(app.Last15Minutes, now)
+		shown := recent
+		stats.Recent = s.period(recent, now, stats.Counts)
+		stats.Period = stats.Recent
+		if lookback != app.Last15Minutes {
+			shown = s.rollups(lookback, now)
+			stats.Period = s.period(shown, now, stats.Counts)
+		}
+		stats.Before = s.before(shown)
+		stats.Forecast = forecast(stats, recent.all.runTime.mean())
 	})
 	return stats, err
 }
@@ -27,50 +33,84 @@ const RollupsSQL = `SELECT at, kind, created, requeued, started, completed, fail
 		queue_ms, run_ms
 	FROM rollups WHERE step = ? AND at >= ? AND at <= ?`
 
-// period returns a period with all steps from now-span until now.
-func (s *snapshot) period(now time.Time, step, span time.Duration) app.Period {
-	period := app.Period{
-		Step: step, From: now.Truncate(step).Add(-span), Counters: make([]app.Counters, span/step+1),
+// OldestRollupSQL is the query for the start of the oldest row of a step, both in milliseconds.
+const OldestRollupSQL = `SELECT at FROM rollups WHERE step = ? ORDER BY at LIMIT 1`
+
+// rollupRow is a row of RollupsSQL.
+type rollupRow struct {
+	app.Counters
+	Times
+	At   int64
+	Kind string
+}
+
+// rollupsBetween returns the rows of a step between two times, inclusive.
+func (s *snapshot) rollupsBetween(step time.Duration, from, to time.Time) (rows []rollupRow) {
+	s.all(&rows, RollupsSQL, step.Milliseconds(), from.UnixMilli(), to.UnixMilli())
+	return rows
+}
+
+// rollups reads the rows of a lookback that ends now.
+func (s *snapshot) rollups(lookback app.Lookback, now time.Time) *lookbackRollups {
+	sums := newLookbackRollups(lookback, now)
+	for _, row := range s.rollupsBetween(lookback.Step(), sums.from, now) {
+		sums.add(row)
 	}
-	var found []struct {
-		app.Counters
-		Times
-		At   int64
-		Kind string
-	}
-	s.all(&found, RollupsSQL, step.Milliseconds(), period.From.UnixMilli(), now.UnixMilli())
-	kinds := map[string]*Rollup{}
-	for _, row := range found {
-		i := FromMillis(row.At).Sub(period.From) / step
-		period.Counters[i] = period.Counters[i].Add(row.Counters)
-		if kinds[row.Kind] == nil {
-			kinds[row.Kind] = &Rollup{}
-		}
-		kinds[row.Kind].merge(row.Times)
-	}
-	period.Kinds = kindTimes(kinds)
+	return sums
+}
+
+// period returns the statistics of a lookback that ends now.
+func (s *snapshot) period(sums *lookbackRollups, now time.Time, counts app.Counts) app.Period {
+	period := sums.period()
+	period.Since = s.since(sums.lookback)
+	period.Waiting = s.waitingRuns(period, now, counts[app.Created])
 	return period
 }
 
-// kindTimes returns the durations of each kind, sorted by kind. It omits kinds without starts and ends.
-func kindTimes(kinds map[string]*Rollup) (times []app.KindTimes) {
-	for kind, sum := range kinds {
-		one := app.KindTimes{Kind: kind}
-		one.QueueTime = sum.queueTime.quantiles()
-		one.RunTime = sum.runTime.quantiles()
-		if one.QueueTime.Count+one.RunTime.Count > 0 {
-			times = append(times, one)
-		}
+// before sums up the time before a period, which is as long.
+func (s *snapshot) before(shown *lookbackRollups) app.Summary {
+	step := shown.lookback.Step()
+	from, to := shown.from.Add(-shown.lookback.Length()), shown.from.Add(-step)
+	var sum Rollup
+	for _, row := range s.rollupsBetween(step, from, to) {
+		sum.Counters = sum.Counters.Add(row.Counters)
+		sum.merge(row.Times)
 	}
-	slices.SortFunc(times, func(a, b app.KindTimes) int { return strings.Compare(a.Kind, b.Kind) })
-	return times
+	return sum.summary()
 }
 
-// forecast returns how the number of waiting runs develops.
-func forecast(stats app.Statistics) app.Forecast {
+// since returns the start of the oldest row of a lookback's steps, or the zero time.
+func (s *snapshot) since(lookback app.Lookback) time.Time {
+	var at int64
+	s.get(&at, OldestRollupSQL, lookback.Step().Milliseconds())
+	return FromMillis(at)
+}
+
+// StartedOfKindsSQL returns the query for the number of started runs of a JSONArray of kinds.
+func (d Dialect) StartedOfKindsSQL() string {
+	return SQL("SELECT COUNT(*) FROM process_runs WHERE status = :started AND kind IN " + d.TextArray)
+}
+
+// workers returns the workers of all nodes and how many of them are busy. Bulk runs have other workers.
+func (s *snapshot) workers(counts app.Counts) (workers app.Workers) {
+	count, err := s.db.Workers(s.ctx, s.q)
+	s.fail(err)
+	workers.Count = count
+	if counts[app.Started] == 0 {
+		return workers
+	}
+	var bulk int64
+	s.get(&bulk, s.dialect.StartedOfKindsSQL(), JSONArray(app.BulkKinds()))
+	workers.Busy = max(0, counts[app.Started]-bulk)
+	return workers
+}
+
+// forecast returns how the number of waiting runs develops. runTime is the mean run time of recent runs.
+func forecast(stats app.Statistics, runTime time.Duration) app.Forecast {
 	load := app.Load{
 		Waiting:   max(0, stats.Counts[app.Created]-stats.Unhandled.Runs()),
-		Uncounted: stats.Unhandled.More(), Running: stats.Counts[app.Started], Recent: stats.Recent,
+		Uncounted: stats.Unhandled.More(), Running: stats.Counts[app.Started], Workers: stats.Workers.Count,
+		Recent: stats.Recent, RunTime: runTime,
 	}
 	return load.Forecast()
 }

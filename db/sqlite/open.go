@@ -46,6 +46,8 @@ type Options struct {
 	// Kinds returns the kinds that this process handles now; pages warn of waiting runs of other kinds.
 	// nil, also as its result: no warning.
 	Kinds func() []string
+	// Workers is the number of runs, besides bulk runs, that this process works on at once; 0: not known.
+	Workers int
 	// Definitions has the policies of the kinds that are offered; nil: there are none.
 	Definitions app.KindSource
 	// Secrets returns what encrypts secret inputs; nil, also as its result: runs with secrets are refused.

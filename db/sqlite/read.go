@@ -28,6 +28,10 @@ func (db database) HandledKinds(context.Context, query.Queryer) ([]string, error
 	return db.options.Kinds(), nil
 }
 
+func (db database) Workers(context.Context, query.Queryer) (int64, error) {
+	return int64(db.options.Workers), nil
+}
+
 func (db database) CheckSearch() error {
 	if db.options.searchable {
 		return nil

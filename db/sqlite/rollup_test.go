@@ -36,7 +36,7 @@ func table(t *testing.T, store *Store) (written func(step time.Duration) (steps 
 func wantWritten(t *testing.T, store *Store, want app.Counters) {
 	t.Helper()
 	written := table(t, store)
-	for _, step := range []time.Duration{app.RecentStep, app.DayStep} {
+	for _, step := range []time.Duration{app.Last15Minutes.Step(), app.Last24Hours.Step()} {
 		if _, flow := written(step); flow != want {
 			t.Errorf("in steps of %s there is %+v, and not %+v", step, flow, want)
 		}
@@ -59,7 +59,7 @@ func TestRollups_AreSavedWithLaterTransaction(t *testing.T) {
 	var commits int
 	onCommit(t, store, func() bool { commits++; return true })
 	create(t, store, 3)
-	if _, flow := written(app.RecentStep); flow.Created < 2 || commits > 2 {
+	if _, flow := written(app.Last15Minutes.Step()); flow.Created < 2 || commits > 2 {
 		t.Errorf("after %d commits there is %+v", commits, flow)
 	}
 }
@@ -72,7 +72,7 @@ func TestRollups_AreSavedWithoutOtherWrites(t *testing.T) {
 	defer stop()
 	create(t, store, 5)
 	<-notified
-	until(t, "it is written", func() bool { _, flow := written(app.DayStep); return flow.Created == 5 })
+	until(t, "it is written", func() bool { _, flow := written(app.Last24Hours.Step()); return flow.Created == 5 })
 	wantWritten(t, store, app.Counters{Created: 5})
 	if len(notified) > 0 {
 		t.Error("subscribers were notified although no run has changed")
@@ -128,15 +128,15 @@ func TestRollups_AddUpWithinStep(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i == 3 {
-			clock.Advance(app.RecentStep)
+			clock.Advance(app.Last15Minutes.Step())
 		}
 	}
-	until(t, "all is written", func() bool { _, flow := written(app.DayStep); return flow.Completed == 5 })
-	recent, _ := written(app.RecentStep)
-	day, _ := written(app.DayStep)
-	stats, err := store.Statistics(ctx)
+	until(t, "all is written", func() bool { _, flow := written(app.Last24Hours.Step()); return flow.Completed == 5 })
+	recent, _ := written(app.Last15Minutes.Step())
+	day, _ := written(app.Last24Hours.Step())
+	stats, err := store.Statistics(ctx, app.Last24Hours)
 	if err != nil || recent != 2 || day != 1 || stats.Recent.Kinds[0].QueueTime.Count != 5 ||
-		stats.Day.Kinds[0].RunTime.Count != 5 {
+		stats.Period.Kinds[0].RunTime.Count != 5 {
 		t.Errorf("in %d and %d steps there are the times %+v: %v", recent, day, stats.Recent.Kinds, err)
 	}
 }
@@ -192,15 +192,15 @@ func TestRollups_AreDroppedWhenOld(t *testing.T) {
 		create(t, store, 1)
 		total++
 		until(t, "it is written", func() bool {
-			_, flow := written(app.DayStep)
+			_, flow := written(app.Last24Hours.Step())
 			return flow.Created == min(int64(total), 3)
 		})
 	}
 	// The clock advances by 16 hours per round, so the fourth step begins more than two days after the first.
 	for _, want := range [][2]int{{1, 1}, {1, 2}, {1, 3}} {
 		add()
-		recent, _ := written(app.RecentStep)
-		day, _ := written(app.DayStep)
+		recent, _ := written(app.Last15Minutes.Step())
+		day, _ := written(app.Last24Hours.Step())
 		if recent != want[0] || day != want[1] {
 			t.Fatalf("there are %d and %d steps, and not %v", recent, day, want)
 		}
@@ -208,8 +208,8 @@ func TestRollups_AreDroppedWhenOld(t *testing.T) {
 	}
 	create(t, store, 1)
 	until(t, "the first one is dropped", func() bool {
-		recent, _ := written(app.RecentStep)
-		day, flow := written(app.DayStep)
+		recent, _ := written(app.Last15Minutes.Step())
+		day, flow := written(app.Last24Hours.Step())
 		return recent == 1 && day == 3 && flow.Created == 3
 	})
 }
@@ -220,8 +220,8 @@ func TestRollups_SkipDamagedHistogram(t *testing.T) {
 	closeStore(t, openStore(t, Options{Path: path}))
 	now := time.Now()
 	change(t, path, fmt.Sprintf(`INSERT INTO rollups VALUES (%d, %d, 'x', 0, 1, 0, 2, 0, 0, 0, x'ffffffffffffffffff01ff', x'00')`,
-		app.RecentStep.Milliseconds(), now.Add(-time.Minute).Truncate(app.RecentStep).UnixMilli()))
-	stats, err := openStore(t, Options{Path: path}).Statistics(ctx)
+		app.Last15Minutes.Step().Milliseconds(), now.Add(-time.Minute).Truncate(app.Last15Minutes.Step()).UnixMilli()))
+	stats, err := openStore(t, Options{Path: path}).Statistics(ctx, app.Last24Hours)
 	if sum := app.Sum(stats.Recent.Counters); err != nil || sum != (app.Counters{Created: 1, Started: 2}) {
 		t.Errorf("they are %+v: %v", sum, err)
 	}
@@ -273,7 +273,7 @@ func BenchmarkUnserved(b *testing.B) {
 func BenchmarkStatistics(b *testing.B) {
 	clock := dbtest.NewClock()
 	store := newStore(b, Options{Synchronous: "normal", Now: clock.Now, rollEvery: time.Nanosecond})
-	for range int(app.DaySpan / time.Minute) {
+	for range int(app.Last24Hours.Length() / time.Minute) {
 		for i := range 5 {
 			batch, err := store.Create(ctx, app.CreateRequest{Kind: fmt.Sprint(i), Count: 1})
 			if err != nil {
@@ -284,7 +284,7 @@ func BenchmarkStatistics(b *testing.B) {
 		clock.Advance(time.Minute)
 	}
 	for b.Loop() {
-		if _, err := store.Statistics(ctx); err != nil {
+		if _, err := store.Statistics(ctx, app.Last24Hours); err != nil {
 			b.Fatal(err)
 		}
 	}
