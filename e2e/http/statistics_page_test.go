@@ -1,6 +1,7 @@
 package http
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -51,6 +52,58 @@ func TestStatistics_SurviveARestart(t *testing.T) {
 	stats.Value("last_24_hours").Object().Value("steps").Array().Length().IsEqual(145)
 	stats.Value("forecast").Object().IsEqual(map[string]any{"waiting": 0, "trend": "empty"})
 	stats.Value("unserved").Array().IsEmpty()
+	stats.HasValue("busy", 0).HasValue("workers", 10)
+	stats.NotContainsKey("last_7_days").NotContainsKey("last_30_days")
+}
+
+func TestStatistics_LongPeriodsInJSON(t *testing.T) {
+	t.Parallel()
+	p := harness.StartProgram(t, nil, harness.WorkThat("backup", ""),
+		harness.WorkThat("import", "the disk is full"))
+	e := harness.NewExpect(t, p)
+	harness.StartRunsOf(e, "backup", 3)
+	harness.StartRunsOf(e, "import", 2)
+	harness.WaitUntilDone(t, e)
+	for name, period := range map[string]struct {
+		field string
+		steps int
+	}{"15m": {"last_15_minutes", 91}, "24h": {"last_24_hours", 145}, "7d": {"last_7_days", 169},
+		"30d": {"last_30_days", 121}} {
+		harness.Eventually(t, "the statistics of "+name+" are saved", func() error {
+			stats := e.GET("/process_runs/statistics").WithQuery("period", name).
+				WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusOK).JSON().Object()
+			stats.ContainsKey("last_15_minutes").ContainsKey("last_24_hours")
+			given := stats.Value(period.field).Object()
+			given.Value("steps").Array().Length().IsEqual(period.steps)
+			given.Value("waiting").Array().Length().IsEqual(period.steps)
+			given.Value("waiting").Array().Value(0).IsNull()
+			if total := given.Value("total").Object(); total.Value("failed").Raw() != 2.0 {
+				return fmt.Errorf("the total is %v", total.Raw())
+			}
+			kind := given.Value("kinds").Array().Value(0).Object()
+			kind.HasValue("kind", "backup").HasValue("completed", 3)
+			kind.HasValue("failed", 0).HasValue("cancelled", 0)
+			given.Value("since").String().NotEmpty()
+			given.NotContainsKey("others")
+			return nil
+		})
+	}
+}
+
+func TestStatistics_RefuseUnknownPeriods(t *testing.T) {
+	t.Parallel()
+	e := harness.NewExpect(t, harness.StartProgram(t, nil))
+	for _, query := range []string{"period=1d", "period=7D", "period=7d&period=24h", "period=%20"} {
+		e.GET("/process_runs/statistics").WithQueryString(query).WithTransformer(harness.AcceptJSON).Expect().
+			Status(http.StatusBadRequest).Body().Contains("period")
+		e.GET("/process_runs/statistics/live").WithQueryString(query).
+			WithHeader("Connection", "Upgrade").WithHeader("Upgrade", "websocket").
+			WithHeader("Sec-WebSocket-Version", "13").
+			WithHeader("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==").Expect().Status(http.StatusBadRequest)
+	}
+	e.GET("/process_runs/statistics").WithQueryString("period=").Expect().Status(http.StatusOK)
+	page := e.GET("/process_runs/statistics").WithQueryString("period=30d").Expect().Status(http.StatusOK)
+	page.Body().Contains(`hx-ws:connect="/process_runs/statistics/live?period=30d"`)
 }
 
 func TestStatistics_InEveryFormat(t *testing.T) {
@@ -73,7 +126,7 @@ func TestStatistics_InEveryFormat(t *testing.T) {
 func TestStatistics_AreLive(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, nil)
-	socket := harness.Watch(t, p, "/process_runs/statistics/live")
+	socket := harness.Watch(t, p, "/process_runs/statistics/live?period=15m")
 	defer socket.Disconnect()
 	first := socket.Expect().Body().Raw()
 	if !strings.Contains(first, "Nothing has happened in the last 15 minutes.") ||
