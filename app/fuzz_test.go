@@ -55,3 +55,29 @@ func FuzzParseText(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseTriage(f *testing.F) {
+	for _, seed := range []string{"", "24h", "400d", "2027-01-01T00:00", "a\r\nb", "\u202e", "\xff", "https://a.b",
+		strings.Repeat("ä ", 501)} {
+		f.Add(seed)
+	}
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, text string) {
+		note, err := app.ParseNote(text)
+		if err == nil {
+			again, err := app.ParseNote(note)
+			if err != nil || again != note || utf8.RuneCountInString(note) > app.MaxNote {
+				t.Fatalf("the note %q is read as %q, and that as %q: %v", text, note, again, err)
+			}
+		}
+		until, muteErr := app.ParseMute(text, now)
+		if muteErr == nil && (!until.After(now) || until.Sub(now) > app.MaxMute) {
+			t.Fatalf("%q is a mute until %v", text, until)
+		}
+		for _, err := range []error{err, muteErr} {
+			if err != nil && app.CodeOf(err) != app.CodeInvalid {
+				t.Fatal(err)
+			}
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package dbtest
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -58,6 +59,7 @@ func testRecurrence(t *testing.T, subject Subject) {
 		}
 		f.recurs(group, app.Recurrence{At: before.Add(time.Hour), QuietSince: before})
 	})
+	t.Run("when many runs fail at once", func(t *testing.T) { returnsAtOnce(t, open(t, subject)) })
 	if subject.Reopen == nil {
 		return
 	}
@@ -78,6 +80,30 @@ func testRecurrence(t *testing.T, subject Subject) {
 		}
 		f.recurs(failed.Failure, app.Recurrence{At: before.Add(2 * day), QuietSince: before})
 	})
+}
+
+// returnsAtOnce fails many runs of a quiet group concurrently: each may find that the group returns.
+func returnsAtOnce(t *testing.T, f fixture) {
+	t.Parallel()
+	group, before := f.fails("no ink for 0").Failure, f.clock.Now()
+	var runs []app.ProcessRun
+	for range 16 {
+		runs = append(runs, f.in(app.Started))
+	}
+	f.clock.Advance(24 * time.Hour)
+	errs := make(chan error)
+	for _, run := range runs {
+		go func() {
+			errs <- f.store.Finish(ctx, run, app.Outcome{Status: app.Failed, Error: fmt.Sprint("no ink for ", run.ID)})
+		}()
+	}
+	for range runs {
+		f.ok(<-errs)
+	}
+	f.recurs(group, app.Recurrence{At: f.clock.Now(), QuietSince: before})
+	if got := f.group(group).Runs; got != 17 {
+		t.Errorf("%d runs are failed with it, want 17", got)
+	}
 }
 
 // recurs fails unless a group has a recurrence wherever it is read.

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"runboard/e2e/harness"
 )
@@ -72,6 +73,49 @@ func TestAudit_EveryChangeIsLogged(t *testing.T) {
 		for _, entry := range changes(b) {
 			line, _ := json.Marshal(entry)
 			got = append(got, string(line))
+		}
+		if strings.Join(got, "\n") != strings.Join(want, "\n") {
+			return fmt.Errorf("the log is\n%s\ninstead of\n%s", strings.Join(got, "\n"),
+				strings.Join(want, "\n"))
+		}
+		return nil
+	})
+}
+
+func TestAudit_NotesAndMutesAreLogged(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	b := harness.NewProcess(t, "--log-format=json", "--delay-min=0s", "--delay-max=0s", "--failure-rate=1")
+	b.Start("127.0.0.1:0")
+	b.Post(2)
+	b.WaitUntilDone(2)
+	until := time.Now().Add(24 * time.Hour).UTC().Truncate(time.Second).Format(time.RFC3339)
+	const group = "/process_runs/failures/1"
+	for _, c := range []struct{ path, form string }{
+		{"/note", "note=INC-42"}, {"/mute", "until=" + until}, {"/unmute", ""}, {"/note", "note="},
+	} {
+		if err := b.Do(http.MethodPost, group+c.path, c.form, nil); err != nil {
+			t.Errorf("%s %s is answered with %v", c.path, c.form, err)
+		}
+	}
+	for _, refused := range []string{"/note", "/mute"} {
+		if err := b.Do(http.MethodPost, group+refused, "", nil); err == nil {
+			t.Errorf("an empty POST to %s is accepted", refused)
+		}
+	}
+	const line = `{"address":"127.0.0.1","failure":1,`
+	want := []string{
+		line + `"note":"INC-42","runs":2,"user":"","what":"note"}`,
+		line + `"runs":2,"until":"` + until + `","user":"","what":"mute"}`,
+		line + `"runs":2,"user":"","what":"unmute"}`,
+		line + `"note":"","runs":2,"user":"","what":"note"}`,
+	}
+	harness.Eventually(t, "the log has each change", func() error {
+		var got []string
+		for _, entry := range changes(b) {
+			if line, _ := json.Marshal(entry); entry["what"] != "create" {
+				got = append(got, string(line))
+			}
 		}
 		if strings.Join(got, "\n") != strings.Join(want, "\n") {
 			return fmt.Errorf("the log is\n%s\ninstead of\n%s", strings.Join(got, "\n"),
