@@ -244,7 +244,7 @@ func TestChart_IsReadableInForcedColours(t *testing.T) {
 		Features: []*emulation.MediaFeature{{Name: "forced-colors", Value: "active"}},
 	})
 	tab.do(chromedp.Navigate(p.URL + "/process_runs/statistics"))
-	colours := evaluate[[]string](tab, `[...document.querySelectorAll("pattern .ground")].map((one) => getComputedStyle(one).fill).
+	colours := evaluate[[]string](tab, `[...document.querySelectorAll("pattern > :first-child")].map((one) => getComputedStyle(one).fill).
 		concat(getComputedStyle(document.querySelector(".plot path.waiting")).stroke)`)
 	if different(colours) != 4 {
 		t.Errorf("in forced colours the statuses and the line are %q", colours)
@@ -354,4 +354,31 @@ func TestStatistics_MoveOnWhenIdle(t *testing.T) {
 	tab.untilLive()
 	evaluate[string](tab, `window.before = document.querySelector(".plot .bar title").textContent`)
 	tab.until("it has moved", `document.querySelector(".plot .bar title").textContent !== window.before`)
+}
+
+func TestStatistics_AreAccessible(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	path := busyDay(t)
+	p := harness.StartProgram(t, func(c *board.Config) { c.DatabaseURL = "sqlite:" + path },
+		harness.WorkThat("nothing", ""))
+	for _, period := range []string{"15m", "24h", "30d"} {
+		for _, scheme := range []string{"light", "dark"} {
+			t.Run(period+" "+scheme, func(t *testing.T) {
+				tab := newTab(t)
+				call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+					Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+				})
+				tab.do(chromedp.Navigate(p.URL + "/process_runs/statistics?period=" + period))
+				tab.untilLive()
+				for _, width := range []int64{1000, 320} {
+					tab.do(chromedp.EmulateViewport(width, 800))
+					evaluate[bool](tab, `document.querySelector("details").open = true`)
+					for _, complaint := range tab.complaints() {
+						t.Errorf("at a width of %d: %s", width, complaint)
+					}
+				}
+			})
+		}
+	}
 }
