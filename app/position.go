@@ -3,7 +3,7 @@ package app
 import "time"
 
 // Position is the place of a created run in the queue. The zero Position is none: the run is not created or
-// not due, its kind is paused, or no worker handles it.
+// not due, its kind is paused, no worker handles it, or a crash interrupted it.
 type Position struct {
 	// Place counts from 1, which is the run that starts next. If More is true, it is CountedAhead+1.
 	Place int

@@ -37,7 +37,7 @@ func (s *Server) filterOf(parameters fields) (filter app.Filter, given bool) {
 }
 
 // referringList returns the parameters of the list that the browser comes from, or nil. The page of a kind is
-// the list of its runs.
+// the list of its runs, and the page of a run names its list.
 func referringList(c *fiber.Ctx) fields {
 	from, err := url.Parse(c.Get(fiber.HeaderReferer))
 	if err != nil || from.Host != string(c.Request().Host()) {
@@ -46,7 +46,8 @@ func referringList(c *fiber.Ctx) fields {
 	if kind, isKind := strings.CutPrefix(from.Path, templates.KindsPath+"/"); isKind {
 		return fields{"kind": {kind}}
 	}
-	if from.Path != templates.ListPath {
+	run, isRun := strings.CutPrefix(from.Path, templates.ListPath+"/")
+	if _, isNumber := parseNumber(run); isRun && !isNumber || !isRun && from.Path != templates.ListPath {
 		return nil
 	}
 	return fields(from.Query())

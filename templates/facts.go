@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"strings"
 	"time"
 
 	"runboard/app"
@@ -77,7 +78,7 @@ func (t *Templates) duration(page app.RunPage, now time.Time) (row fact, known b
 	if page.MedianDuration > 0 && !isBulk(run) {
 		notes = append(notes, "usually "+lasting(page.MedianDuration))
 	}
-	row.Note = joined(notes)
+	row.Note = strings.Join(notes, " · ")
 	switch {
 	case run.Status == app.Started:
 		row.Time = elapsed(run.StartedAt, now)
@@ -91,20 +92,12 @@ func (t *Templates) duration(page app.RunPage, now time.Time) (row fact, known b
 	return row, true
 }
 
-// joined joins notes to one, with dots between them.
-func joined(notes []string) (all string) {
-	for i, note := range notes {
-		if i > 0 {
-			all += " · "
-		}
-		all += note
-	}
-	return all
-}
-
 func (t *Templates) attempt(run app.ProcessRun) string {
 	text := "none yet"
-	if run.Attempt > 0 {
+	switch {
+	case run.Attempt == 0 && run.Status.Final():
+		text = "none"
+	case run.Attempt > 0:
 		kind, _ := t.kinds.Kind(run.Kind)
 		text = decimal(int64(run.Attempt)) + " of " + decimal(int64(t.attemptsOf(kind)))
 	}

@@ -57,6 +57,7 @@ type runParts struct {
 type runActions struct {
 	ElementID string
 	Action    rowAction
+	Look      string // the class of its button
 }
 
 // Run renders the page of a run that was opened from a list.
@@ -116,12 +117,20 @@ func (t *Templates) runPage(page app.RunPage) runPage {
 		Status: newStatusCell(run, now), Log: newLog(run.ID, page.Log, page.LogFocus), Overview: t.overview(page.Overview),
 		Parts: runParts{
 			Title: title, State: t.runState(page, now), Progress: newRunProgress(page, now),
-			Actions: runActions{runPartID(run.ID, "actions"), newRowAction(run)},
+			Actions: newRunActions(run),
 			Problem: newProblem(page), Facts: t.facts(page, now), Attempts: t.attempts(page, now),
 			History: newHistory(page),
 		},
 	}
 	view.Layout.Failed = failedText(page.Failed())
+	return view
+}
+
+func newRunActions(run app.ProcessRun) runActions {
+	view := runActions{ElementID: runPartID(run.ID, "actions"), Action: newRowAction(run), Look: "danger"}
+	if run.Status.Final() {
+		view.Look = "primary"
+	}
 	return view
 }
 

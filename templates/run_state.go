@@ -109,7 +109,7 @@ func placePhrases(position app.Position) []phrase {
 		phrases = append(phrases, phrase{Text: ordinal(position.Place) + " in the queue"})
 	}
 	if position.Wait > 0 {
-		phrases = append(phrases, phrase{Text: "starts in about " + rough(position.Wait)})
+		phrases = append(phrases, phrase{Text: "starts in about " + rough(max(position.Wait.Round(time.Second), time.Second))})
 	}
 	return phrases
 }

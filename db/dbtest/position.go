@@ -34,6 +34,17 @@ func testPosition(t *testing.T, subject Subject) {
 			check(openWith(t, subject, settings))
 		})
 	}
+	t.Run("runs that a crash interrupted have no place", func(t *testing.T) {
+		t.Parallel()
+		if subject.Reopen == nil {
+			t.Skip("this store cannot be reopened")
+		}
+		f := openWith(t, subject, settings)
+		run := f.start(f.createOf("free", 1, nil)[0])
+		f.store = subject.Reopen(t, f.store)
+		f.wantPlace(run, 0)
+		f.wantPlace(f.createOf("free", 1, nil)[0], 2)
+	})
 	t.Run("without known kinds all runs are before others", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)

@@ -13,6 +13,9 @@ func (s *snapshot) position(run app.ProcessRun, running int64) (position app.Pos
 	if run.Status != app.Created || run.ScheduledAt.After(now) || run.Waiting.Paused {
 		return position
 	}
+	if run.Crashes > 0 { // it may be in quarantine, where it waits for others than these
+		return position
+	}
 	if run.Waiting.Limit > 0 {
 		return s.positionInGroup(run)
 	}

@@ -35,7 +35,8 @@ func TestRunPage_LinksToItsNeighbours(t *testing.T) {
 	page(e.GET("/process_runs/5")).NotContains(newer).Contains(older + `/process_runs/4"`)
 	page(e.GET("/process_runs/1")).NotContains(older)
 
-	for _, path := range []string{"/process_runs?kind=odd", "/process_runs?kind=odd&before=4", "/kinds/odd"} {
+	for _, path := range []string{"/process_runs?kind=odd", "/process_runs?kind=odd&before=4", "/kinds/odd",
+		"/process_runs/5?kind=odd&line=7"} {
 		from(path).Contains(newer + `/process_runs/5?kind=odd"`).Contains(older + `/process_runs/1?kind=odd"`).
 			Contains(`href="/process_runs?kind=odd"`)
 	}
