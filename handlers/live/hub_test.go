@@ -27,6 +27,7 @@ type answers struct {
 	queries int
 	takes   func(text string) time.Duration // the duration of a search; nil: none
 	runs    map[int64]app.ProcessRun
+	place   int     // of all runs in the queue
 	read    []int64 // IDs of the runs that Run has read
 }
 
@@ -57,7 +58,7 @@ func (a *answers) Run(_ context.Context, id int64) (app.RunPage, error) {
 	if _, exists := a.runs[id]; !exists && a.runs != nil {
 		return app.RunPage{}, app.Errorf(app.CodeNotFound, "There is no run #%d.", id)
 	}
-	return app.RunPage{Run: a.runs[id]}, a.err
+	return app.RunPage{Run: a.runs[id], Position: app.Position{Place: a.place}}, a.err
 }
 
 func (a *answers) Revisions(_ context.Context, ids []int64) (map[int64]app.Revision, error) {

@@ -3,6 +3,8 @@ package live
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"runboard/app"
 )
@@ -38,4 +40,29 @@ func TestPosition_FramesFollow(t *testing.T) {
 		t.Fatal(err)
 	}
 	nextWith(t, last, "next in the queue")
+}
+
+// It follows within a second, although neither the run nor a notification says so. Other changes do not read the
+// pages of such runs.
+func TestPosition_IsReadEverySecond(t *testing.T) {
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		store.runs = map[int64]app.ProcessRun{1: {ID: 1, Version: 1}, 2: {ID: 2, Version: 1}}
+		store.place = 3
+		first, second := hub.Watch(ViewKey{Run: 1}), hub.Watch(ViewKey{Run: 2})
+		defer first.Close()
+		defer second.Close()
+		next(t, first)
+		next(t, second)
+		store.change(func(a *answers) { a.place, a.read = 2, nil })
+		synctest.Wait()
+		if len(store.read) > 0 {
+			t.Errorf("a change of another run reads %v", store.read)
+		}
+		time.Sleep(positionInterval)
+		for _, w := range []*Subscriber{first, second} {
+			if frame := string(next(t, w).HTML); !strings.Contains(frame, "2nd in the queue") {
+				t.Errorf("after a second the frame is %s", frame)
+			}
+		}
+	})
 }
