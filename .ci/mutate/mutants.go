@@ -123,7 +123,7 @@ var oneProcess = []mutant{
 	{"the place of a run is read again", "handlers/live/view.go", "	case r.run.Position.Place > 0:\n", "	case r.run.Position.Place < 0:\n", "./handlers/live TestPosition_"},
 	{"paused runs are not before others", "db/query/position.go", "WHERE NOT EXISTS (SELECT 1 FROM paused_kinds WHERE paused_kinds.kind = wanted.kind)\n			AND EXISTS", "WHERE EXISTS", store},
 	{"a later attempt begins where the log ended", "db/query/log.go", ".fencing_token <= 1 THEN 0", ".fencing_token <= 9 THEN 0", store},
-	{"a forecast needs a full round of workers", "app/statistics.go", "	return ended >= l.Running || ended >= sum.Started\n", "	return ended >= 0\n", "./app TestForecast_"},
+	{"a forecast needs a full round of workers", "app/forecast.go", "	return ended >= l.Running || ended >= sum.Started\n", "	return ended >= 0\n", "./app TestForecast_"},
 	{"quarantined runs do not hide runs behind them", "jobs/prefetch.go", "limit := prefetchFactor*q.Workers + p.heldBack", "limit := prefetchFactor * q.Workers", "./jobs TestQuarantine"},
 	{"a run requeued before its worker reports is fetched", "jobs/prefetch.go", "more = more || assigned && mine.Version != run.Version", "_ = mine", "./jobs Queue_"},
 	{"a start is confirmed as it was shown", "handlers/create.go", "slices.Equal(given, []string{token}):", "len(given) > 0:", overHTTP + "TestConfirmStart"},
