@@ -30,7 +30,7 @@ type comparedRun struct {
 	Path, Name, Kind, Status string
 	Attempt                  string
 	Created                  clockTime
-	Error                    string
+	Exit, Error              string
 }
 
 // comparedInput is the view model of an input of either run.
@@ -69,10 +69,11 @@ func (t *Templates) Compare(comparison Comparison) ([]byte, error) {
 }
 
 func (t *Templates) comparedRun(run app.ProcessRun) comparedRun {
+	exit, message := exitCode(run.Error)
 	return comparedRun{
 		Path: RunPath(run.ID), Name: "#" + decimal(run.ID), Kind: t.kindLabel(run.Kind),
 		Status: run.Status.String(), Attempt: t.attempt(run), Created: dateTime(run.CreatedAt),
-		Error: visible(run.Error),
+		Exit: exit, Error: visible(message),
 	}
 }
 

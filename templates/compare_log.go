@@ -26,6 +26,7 @@ type comparedRow struct {
 // comparedLine is the view model of a line. The zero value is none.
 type comparedLine struct {
 	Exists bool
+	Number string // in its log, or ""
 	Text   string
 	Path   string // the line in its log, for the first one of several that differ
 }
@@ -119,12 +120,16 @@ func newComparedLine(line *app.LogLine) comparedLine {
 	if len(text) > maxComparedText {
 		text = append(text[:maxComparedText-1], '…')
 	}
-	return comparedLine{Exists: true, Text: string(text)}
+	view := comparedLine{Exists: true, Text: string(text)}
+	if line.Number > 0 {
+		view.Number = decimal(line.Number)
+	}
+	return view
 }
 
 // link makes a line that exists a link to its place in the log of a run.
 func (l *comparedLine) link(line *app.LogLine, run int64) {
 	if line != nil {
-		l.Path = LogLinePath(run, line.At)
+		l.Path = logLinePath(run, *line)
 	}
 }

@@ -15,7 +15,7 @@ import (
 // logLines returns lines of a log, one after the other.
 func logLines(at int64, texts ...string) (lines []app.LogLine) {
 	for _, text := range texts {
-		lines = append(lines, app.LogLine{At: at, Text: text})
+		lines = append(lines, app.LogLine{At: at, Text: text, Number: 1201 + int64(len(lines))})
 		at += int64(len(text)) + 1
 	}
 	return lines

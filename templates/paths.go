@@ -78,9 +78,12 @@ func RunPath(run int64) string { return ListPath + "/" + decimal(run) }
 // ComparePath returns the path of the page that compares two runs.
 func ComparePath(run, other int64) string { return RunPath(run) + "/compare/" + decimal(other) }
 
-// LogLinePath returns the path of the page of a run with its log from the line at an offset on.
-func LogLinePath(run, offset int64) string {
-	return RunPath(run) + "?offset=" + decimal(offset) + "#log"
+// logLinePath returns the path of the page of a run with a line of its log.
+func logLinePath(run int64, line app.LogLine) string {
+	if line.Number == 0 { // of a log that an older version of the program wrote
+		return LogPartPath(run, line.At)
+	}
+	return RunPath(run) + "?line=" + decimal(line.Number) + "#" + lineID(line.Number)
 }
 
 // runCommandPath returns the path to POST command to, which is "cancel", "retry" or "delete".

@@ -18,12 +18,13 @@ type timelineColumn struct {
 // columnPart is the part of a column for a status.
 type columnPart struct{ Class, Fill, Y, Height string }
 
-// columns returns the bins of a lane as columns, all lanes to the same scale.
+// columns returns the bins of a lane as columns. Each lane has its own scale: a kind of which few runs are
+// started would be a line below one with many.
 func (c canvas) columns(lane app.Lane, number int, y float64) (columns []timelineColumn) {
-	highest := c.highestBin()
+	highest := highestBin(lane)
 	for _, bin := range lane.Bins {
 		until := bin.At.Add(c.Bin)
-		x, width := c.extent(bin.At, until)
+		x, width := c.extent(bin.At, until.Add(-c.Bin/20)) // with a gap between columns
 		left, right := max(0, c.percent(bin.At)), min(100, c.percent(until))
 		column := timelineColumn{
 			ElementID: binID(number, bin.At), Title: c.binTitle(lane, bin), X: x, Width: width,
@@ -48,12 +49,10 @@ func (c canvas) columns(lane app.Lane, number int, y float64) (columns []timelin
 // binWidth returns the width of a bin in percent.
 func (c canvas) binWidth() float64 { return 100 * float64(c.Bin) / float64(c.Until.Sub(c.From)) }
 
-// highestBin returns the largest number of runs in a bin of any lane.
-func (c canvas) highestBin() (highest int64) {
-	for _, lane := range c.LaidOut() {
-		for _, bin := range lane.Bins {
-			highest = max(highest, bin.Ended())
-		}
+// highestBin returns the largest number of runs in a bin of a lane.
+func highestBin(lane app.Lane) (highest int64) {
+	for _, bin := range lane.Bins {
+		highest = max(highest, bin.Ended())
 	}
 	return highest
 }

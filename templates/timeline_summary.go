@@ -50,7 +50,7 @@ func timelineNote(timeline app.Timeline) string {
 		return "Too many runs to draw all of them: these are the last " +
 			decimal(int64(len(timeline.Bars))) + ". Zoom in to see the others."
 	case timeline.Binned():
-		return "Too many runs to draw each one: the columns count those that finished every " +
+		return "Too many runs to draw each one. A column counts the runs of a kind that finished within " +
 			lasting(timeline.Bin) + ". Zoom in to see single runs."
 	}
 	return ""
