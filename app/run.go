@@ -75,6 +75,27 @@ func (r ProcessRun) CancelRequested() bool {
 	return r.Status == Started && !r.CancelRequestedAt.IsZero()
 }
 
+// Waited returns how long the run waited from its creation to its only start or, if it was cancelled before,
+// to its end. It is not known of runs that have been started more than once, nor while a run waits.
+func (r ProcessRun) Waited() (d time.Duration, known bool) {
+	switch {
+	case r.FencingToken > 1 || r.Status == Created:
+		return 0, false
+	case !r.StartedAt.IsZero():
+		return r.StartedAt.Sub(r.CreatedAt), true
+	}
+	return r.FinishedAt.Sub(r.CreatedAt), !r.FinishedAt.IsZero()
+}
+
+// Duration returns how long the last attempt took. It is not known of runs that have not finished or never
+// started.
+func (r ProcessRun) Duration() (d time.Duration, known bool) {
+	if !r.Status.Final() || r.StartedAt.IsZero() {
+		return 0, false
+	}
+	return r.FinishedAt.Sub(r.StartedAt), true
+}
+
 // DueAfter returns when a created run becomes due, if that is after now, or else the zero time.
 func (r ProcessRun) DueAfter(now time.Time) time.Time {
 	if r.Status == Created && r.ScheduledAt.After(now) {
@@ -135,82 +156,6 @@ func (b Batch) Runs() []ProcessRun {
 	return runs
 }
 
-// PageSize is the number of runs on a page of the list.
-const PageSize = 25
-
-// RecentSize is the number of newest runs that the progress line is about.
-const RecentSize = 10
-
-// Query asks for a page of runs. It is comparable, so that equal queries can share a result. The zero Query
-// asks for the newest runs.
-type Query struct {
-	Filter
-	// Direction says on which side of Cursor, the id of a run, the page lies.
-	Direction Direction
-	Cursor    int64
-}
-
-// Direction is a direction in the list.
-type Direction int8
-
-// The directions.
-const (
-	Latest Direction = iota // the newest runs, without a cursor
-	Before                  // the newest runs with ids below the cursor
-	After                   // the oldest runs with ids above the cursor
-)
-
-// ByStatus returns the query for the newest runs in a status.
-func ByStatus(status Status) Query { return Query{Filter: Filter{Filtered: true, Status: status}} }
-
-// WithCursor returns the query for another page of the same list.
-func (q Query) WithCursor(direction Direction, cursor int64) Query {
-	q.Direction, q.Cursor = direction, cursor
-	return q
-}
-
-// Page is the result of a Query, read from one state of the database.
-type Page struct {
-	Query              Query
-	Runs               []ProcessRun // newest first, at most PageSize
-	HasOlder, HasNewer bool         // whether there are further pages
-	// MatchCount is the number of matching runs if the filter has more than a status. MatchCountCapped says
-	// that there are more, which were not counted.
-	MatchCount       int
-	MatchCountCapped bool
-	// SearchCursor is not 0 if a search stopped before the page was full: it continues below this run or, if
-	// Query.Direction is After, above it.
-	SearchCursor int64
-	// Failure is that of the filter; the zero Failure without one, or if it no longer exists.
-	Failure Failure
-	Overview
-}
-
-// CountedMatches is the largest MatchCount: the cost of a page must not depend on the number of matches.
-const CountedMatches = 10_000
-
-// Older returns the query for the next older page. It is for pages with HasOlder.
-func (p Page) Older() Query {
-	if p.SearchCursor > 0 && p.Query.Direction != After {
-		return p.Query.WithCursor(Before, p.SearchCursor)
-	}
-	if n := len(p.Runs); n > 0 {
-		return p.Query.WithCursor(Before, p.Runs[n-1].ID)
-	}
-	return p.Query.WithCursor(Latest, 0) // the cursor was above all runs
-}
-
-// Newer returns the query for the next newer page. It is for pages with HasNewer.
-func (p Page) Newer() Query {
-	if p.SearchCursor > 0 && p.Query.Direction == After {
-		return p.Query.WithCursor(After, p.SearchCursor)
-	}
-	if len(p.Runs) > 0 {
-		return p.Query.WithCursor(After, p.Runs[0].ID)
-	}
-	return p.Query.WithCursor(After, max(0, p.Query.Cursor-1))
-}
-
 // RunPage is the content of the page of a run, read from one state of the database.
 type RunPage struct {
 	Run      ProcessRun
@@ -269,6 +214,9 @@ const UnknownOffset int64 = -1
 
 // MaxEvents is how many events of a run are kept, so that a run that is retried again and again stays small.
 const MaxEvents = 200
+
+// RecentSize is the number of newest runs that the progress line is about.
+const RecentSize = 10
 
 // Overview has the facts about all runs that every page shows.
 type Overview struct {

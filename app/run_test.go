@@ -41,66 +41,6 @@ func TestBatch_OfOneRun(t *testing.T) {
 	}
 }
 
-func page(query app.Query, ids ...int64) app.Page {
-	p := app.Page{Query: query}
-	for _, id := range ids {
-		p.Runs = append(p.Runs, app.ProcessRun{ID: id})
-	}
-	return p
-}
-
-func TestPage_LinksOlderAndNewer(t *testing.T) {
-	t.Parallel()
-	failed := app.ByStatus(app.Failed)
-	for name, test := range map[string]struct {
-		page         app.Page
-		older, newer app.Query
-	}{
-		"the newest page goes on below its last run": {
-			page:  page(app.Query{}, 50, 49, 26),
-			older: app.Query{Direction: app.Before, Cursor: 26},
-			newer: app.Query{Direction: app.After, Cursor: 50},
-		},
-		"the filter stays": {
-			page:  page(failed.WithCursor(app.Before, 90), 80, 31),
-			older: app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed}, Direction: app.Before, Cursor: 31},
-			newer: app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed}, Direction: app.After, Cursor: 80},
-		},
-		"a page of one run leads both ways from it": {
-			page:  page(app.Query{}.WithCursor(app.After, 4), 5),
-			older: app.Query{Direction: app.Before, Cursor: 5},
-			newer: app.Query{Direction: app.After, Cursor: 5},
-		},
-		"an empty page after too high an id leads back to the newest runs": {
-			page:  page(failed.WithCursor(app.After, 99)),
-			older: app.ByStatus(app.Failed),
-			newer: app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed}, Direction: app.After, Cursor: 98},
-		},
-		"an empty page before too low an id leads up to the run of that id": {
-			page:  page(app.Query{}.WithCursor(app.Before, 3)),
-			older: app.Query{},
-			newer: app.Query{Direction: app.After, Cursor: 2},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if got := test.page.Older(); got != test.older {
-				t.Errorf("older is %+v, want %+v", got, test.older)
-			}
-			if got := test.page.Newer(); got != test.newer {
-				t.Errorf("newer is %+v, want %+v", got, test.newer)
-			}
-		})
-	}
-}
-
-func TestCounts_Total(t *testing.T) {
-	t.Parallel()
-	if got := (app.Counts{1, 20, 300, 4000, 50000}).Total(); got != 54321 {
-		t.Errorf("the total is %d, want 54321", got)
-	}
-}
-
 // Unset times must be absent from the JSON instead of being year 1. The fencing token is internal to the
 // store.
 func TestProcessRun_JSONOmitsEmptyFields(t *testing.T) {
@@ -126,6 +66,40 @@ func TestProcessRun_JSONOmitsEmptyFields(t *testing.T) {
 	for _, field := range []string{`"started_at":`, `"finished_at":`, `"scheduled_at":`, `"error":"why"`} {
 		if !strings.Contains(string(text), field) {
 			t.Errorf("%s has no %s", text, field)
+		}
+	}
+}
+
+func TestProcessRun_WaitedAndDuration(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 2, 3, 4, 5, 0, time.UTC)
+	started := app.ProcessRun{
+		Status: app.Started, FencingToken: 1, CreatedAt: at, StartedAt: at.Add(time.Second),
+	}
+	failed := started
+	failed.Status, failed.FinishedAt = app.Failed, at.Add(4*time.Second)
+	again := failed
+	again.FencingToken = 2
+	for name, test := range map[string]struct {
+		run          app.ProcessRun
+		waited, took string
+	}{
+		"one that waits":             {app.ProcessRun{Status: app.Created, CreatedAt: at}, "0s false", "0s false"},
+		"one that is started":        {started, "1s true", "0s false"},
+		"one that has failed":        {failed, "1s true", "3s true"},
+		"one that was started again": {again, "0s false", "3s true"},
+		"one that was never started": {
+			app.ProcessRun{Status: app.Cancelled, CreatedAt: at, FinishedAt: at.Add(time.Minute)},
+			"1m0s true", "0s false",
+		},
+	} {
+		waited, known := test.run.Waited()
+		if got := fmt.Sprint(waited, " ", known); got != test.waited {
+			t.Errorf("%s: waited %s, want %s", name, got, test.waited)
+		}
+		took, known := test.run.Duration()
+		if got := fmt.Sprint(took, " ", known); got != test.took {
+			t.Errorf("%s: took %s, want %s", name, got, test.took)
 		}
 	}
 }

@@ -71,6 +71,7 @@ func Run(t *testing.T, subject Subject) {
 		{"Create under a limit", testMaxPending},
 		{"Page", testPages},
 		{"Page by page", testPageByPage},
+		{"Around a page", testAround},
 		{"Run", testRun},
 		{"Last success", testLastSuccess},
 		{"Last success with the same inputs", testLastSuccessWithInputs},

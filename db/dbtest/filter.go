@@ -97,6 +97,7 @@ func (f fixture) checkFilter(t *rapid.T, all []app.ProcessRun, filter app.Filter
 		}
 	}
 	page := f.page(app.Query{Filter: filter})
+	f.checkAround(t, all, page)
 	capped := page.MatchCountCapped && page.MatchCount <= len(want) && !filter.Inputs.IsZero()
 	if !filter.StatusOnly() && !capped && (page.MatchCount != len(want) || page.MatchCountCapped) {
 		t.Fatalf("with %+v the match count is %d and not %d", filter, page.MatchCount, len(want))

@@ -37,23 +37,16 @@ type overviewRow struct {
 // overviewsSQL returns the query for the overviews of kinds, in their order. It probes the index by kind, so
 // that the number of runs does not affect its cost. Its argument is the JSONArray of the kinds.
 func (d Dialect) overviewsSQL() string {
-	ofKind := func(columns string, status app.Status, limit int) string {
-		return fmt.Sprintf("(SELECT %s FROM %s "+
-			"WHERE kind = wanted.kind AND %s ORDER BY %s DESC LIMIT %d) AS found",
-			columns, d.runsBy("process_runs_by_kind"), statusIs(status), d.SortKey, limit)
-	}
 	var newest []string
 	for _, status := range app.Statuses() {
-		newest = append(newest, "SELECT id FROM "+ofKind("id", status, 1))
+		newest = append(newest, "SELECT id FROM "+d.newestOfKind("id", status, 1))
 	}
 	count := func(status app.Status) string {
-		return "(SELECT COUNT(*) FROM " + ofKind("id", status, app.CountedOfKind+1) + ")"
+		return "(SELECT COUNT(*) FROM " + d.newestOfKind("id", status, app.CountedOfKind+1) + ")"
 	}
-	durations := "(SELECT " + d.JSONGroup + "(finished_at - started_at) FROM " +
-		ofKind("id, started_at, finished_at", app.Completed, app.UsualRuns) + ")"
 	last := "(SELECT max(id) FROM (" + strings.Join(newest, " UNION ALL ") + ") AS newest)"
 	return "WITH wanted (kind) AS " + d.TextArray + " SELECT coalesce(" + last + ", 0) AS last, " +
-		"CAST(coalesce(" + durations + ", '[]') AS text) AS durations, " +
+		"CAST(coalesce(" + d.durationsSQL() + ", '[]') AS text) AS durations, " +
 		count(app.Started) + " AS started, " + count(app.Created) + " AS created, " +
 		"EXISTS (SELECT 1 FROM paused_kinds WHERE paused_kinds.kind = wanted.kind) AS paused FROM wanted"
 }

@@ -9,21 +9,6 @@ import (
 	"runboard/app"
 )
 
-// Page implements app.Store.
-func (r *Reader) Page(ctx context.Context, query app.Query) (page app.Page, err error) {
-	err = r.read(forFilter(ctx, query.Filter), func(s *snapshot) {
-		overview := s.overview()
-		page = app.Page{Query: query, Runs: []app.ProcessRun{}}
-		if !query.Filtered || overview.Counts[query.Status] > 0 {
-			page = s.page(query)
-			s.fillInputs(page.Runs)
-			s.fillWaiting(page.Runs)
-		}
-		page.Overview = overview
-	})
-	return page, err
-}
-
 // Runs implements app.Store.
 func (r *Reader) Runs(ctx context.Context, filter app.Filter, before int64, limit int) (
 	runs []app.ProcessRun, next int64, err error,
@@ -78,38 +63,6 @@ func (r *Reader) RunsByID(ctx context.Context, ids []int64) (runs []app.ProcessR
 	return runs, err
 }
 
-// page reads one page of a list. It starts at the cursor, so that a page deep in the list costs no more than
-// the first one. It reads one run more than a page holds, to learn whether there is another page.
-func (s *snapshot) page(query app.Query) app.Page {
-	l := s.list(query.Filter)
-	page := app.Page{Query: query, Failure: s.failure(query.Failure)}
-	ids, ascending := allIDs, query.Direction == app.After
-	switch query.Direction {
-	case app.Before:
-		ids.Before = query.Cursor
-	case app.After:
-		ids.After = query.Cursor
-	}
-	page.Runs, page.SearchCursor = l.runs(ids, ascending, app.PageSize+1)
-	more := len(page.Runs) > app.PageSize || page.SearchCursor > 0
-	page.Runs = page.Runs[:min(len(page.Runs), app.PageSize)]
-	switch query.Direction {
-	case app.Latest:
-		page.HasOlder = more
-	case app.Before:
-		page.HasOlder = more
-		page.HasNewer = l.any(IDRange{After: query.Cursor - 1, Before: math.MaxInt64})
-	case app.After:
-		slices.Reverse(page.Runs)
-		page.HasNewer = more
-		page.HasOlder = l.any(IDRange{Before: after(query.Cursor)})
-	}
-	if !query.StatusOnly() {
-		page.MatchCount, page.MatchCountCapped = l.count(app.CountedMatches)
-	}
-	return page
-}
-
 // list is the runs of a snapshot that match a filter.
 type list struct {
 	*snapshot
@@ -156,17 +109,21 @@ func (l *list) limitTimes(filter app.Filter) {
 		since := filter.Since.Time(l.db.Now()).UnixMilli()
 		l.require("created_at >= ?", since)
 		if known {
-			l.all.After = l.firstIDSince(since-slack) - 1
+			l.all.After = l.firstIDSince(wholeSecond(since-slack)) - 1
 		}
 	}
 	if !filter.Until.IsZero() {
 		until := filter.Until.Time(l.db.Now()).UnixMilli()
 		l.require("created_at < ?", until)
 		if known {
-			l.all.Before = l.firstIDSince(until + slack)
+			l.all.Before = l.firstIDSince(wholeSecond(until + slack + 999))
 		}
 	}
 }
+
+// wholeSecond rounds a time in milliseconds down, so that the lists of a page, which are made one after the other,
+// ask firstIDSince for the same times.
+func wholeSecond(millis int64) int64 { return millis - millis%1000 }
 
 // require adds a condition to all scans that the fields of the list do not imply.
 func (l *list) require(condition string, args ...any) {
@@ -198,6 +155,9 @@ func (s *snapshot) dropRedundantKind(filter app.Filter) app.Filter {
 // it was created earlier. It is a binary search by id: a few dozen reads, whatever the number of runs, and no
 // index on times.
 func (s *snapshot) firstIDSince(millis int64) int64 {
+	if id, known := s.firstIDs[millis]; known {
+		return id
+	}
 	low, high := int64(1), s.newestID()+1
 	for low < high {
 		middle := low + (high-low)/2
@@ -214,6 +174,7 @@ func (s *snapshot) firstIDSince(millis int64) int64 {
 			low = run.ID + 1
 		}
 	}
+	s.firstIDs[millis] = high
 	return high
 }
 

@@ -66,6 +66,7 @@ type Reader struct {
 	dialect     Dialect
 	db          Database
 	skew        clockSkew
+	usual       usualCache
 	searchLimit int64
 }
 

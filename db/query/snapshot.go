@@ -13,12 +13,14 @@ type snapshot struct {
 	ctx context.Context
 	q   Queryer
 	err error
+	// firstIDs are the results of firstIDSince.
+	firstIDs map[int64]int64
 }
 
 // read calls f with a snapshot and returns the first error of the snapshot.
 func (r *Reader) read(ctx context.Context, f func(s *snapshot)) error {
 	return r.db.Read(ctx, func(ctx context.Context, q Queryer) error {
-		s := &snapshot{Reader: r, ctx: ctx, q: q}
+		s := &snapshot{Reader: r, ctx: ctx, q: q, firstIDs: map[int64]int64{}}
 		f(s)
 		return s.err
 	})

@@ -104,6 +104,30 @@ func TestPlan_PositionUsesKindIndex(t *testing.T) {
 	}
 }
 
+func TestPlan_UsualDurationsUseKindIndex(t *testing.T) {
+	t.Parallel()
+	got := plan(t, newStore(t, Options{}), dialect.UsualSQL(), `["a","b"]`)
+	const byKind = "SEARCH process_runs USING INDEX process_runs_by_kind (kind=? AND status=?)"
+	if !strings.Contains(got, byKind) || strings.Contains(got, "SCAN process_runs") {
+		t.Errorf("the plan is: %s", got)
+	}
+}
+
+func TestPlan_TabsAndRunningUseIndexes(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	in := query.IDRange{After: 0, Before: 9}
+	for index, filter := range map[string]app.Filter{
+		"INDEX process_runs_by_status": {}, "INDEX process_runs_by_kind": {Kind: "backup"},
+	} {
+		for _, scan := range dialect.Scans(filter, app.Statuses()...) {
+			covering := strings.Replace(index, "INDEX", "COVERING INDEX", 1)
+			wantPlan(t, plan(t, store, scan.CountSQL(), scan.Args(in, app.CountedForTabs)...), covering)
+			wantPlan(t, plan(t, store, scan.RunsSQL(true), scan.Args(in, app.MaxRunning)...), index)
+		}
+	}
+}
+
 func TestPlan_OldKeysUseAgeIndex(t *testing.T) {
 	t.Parallel()
 	got := plan(t, newStore(t, Options{}), dropOldKeys, 5)
