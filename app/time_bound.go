@@ -86,6 +86,9 @@ func At(t time.Time) TimeBound { return TimeBound{at: t.UnixMilli()} }
 // IsZero reports whether there is no bound.
 func (b TimeBound) IsZero() bool { return b == TimeBound{} }
 
+// Relative reports whether the bound is relative to now.
+func (b TimeBound) Relative() bool { return b.ago > 0 }
+
 // Time returns the point in time, given the current time.
 func (b TimeBound) Time(now time.Time) time.Time {
 	if b.ago > 0 {

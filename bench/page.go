@@ -56,7 +56,7 @@ func pageChild(*json.Decoder) (sample, error) {
 	}
 	fmt.Fprintf(os.Stderr, "listening on http://%s\n", listener.Addr())
 	return nil, http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		html, err := tmpl.Board(page, "key")
+		html, err := tmpl.Board(page, templates.BoardOptions{Key: "key"})
 		if err != nil {
 			http.Error(w, template.HTMLEscapeString(err.Error()), http.StatusInternalServerError)
 			return

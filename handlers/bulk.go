@@ -115,9 +115,29 @@ func (s *Server) startBulk(c *fiber.Ctx) error {
 	case asJSON:
 		return c.Status(fiber.StatusCreated).JSON(runJSON(run))
 	case asFragment:
-		return sendHTML(c)(s.Templates.BulkStarted(run))
+		return sendHTML(c)(s.Templates.BulkProgress(run))
 	}
 	return c.Redirect(templates.RunPath(run.ID), fiber.StatusSeeOther)
+}
+
+// showBulkProgress answers GET /process_runs/bulk/:id with a notice that says how far a bulk run is. A page
+// without scripts has the page of the run instead.
+func (s *Server) showBulkProgress(c *fiber.Ctx) error {
+	id, err := parseID(c)
+	if err != nil {
+		return err
+	}
+	if negotiate(c) != asFragment {
+		return c.Redirect(templates.RunPath(id), fiber.StatusSeeOther)
+	}
+	runs, err := s.store.RunsByID(c.UserContext(), []int64{id})
+	if err != nil {
+		return err
+	}
+	if len(runs) == 0 {
+		return errID
+	}
+	return sendHTML(c)(s.Templates.BulkProgress(runs[0]))
 }
 
 // checkTypedNumber returns a problem if a browser deletes more than app.TypedAbove runs without the user

@@ -40,15 +40,19 @@ func parseCommandID(c *fiber.Ctx) (int64, error) {
 	return parseID(c)
 }
 
-// parseQuery parses the filter and cursor of a list. It treats empty parameters as absent and ignores unknown
-// ones.
+// parseQuery parses the filter, the cursor and the size of a page of a list. It treats empty parameters as
+// absent and ignores unknown ones.
 func (s *Server) parseQuery(c *fiber.Ctx) (query app.Query, err error) {
 	given := parseForm(c.Context().QueryArgs())
-	values, err := given.single(append(given.filters(), "before", "after")...)
+	values, err := given.single(append(given.filters(), "before", "after", "rows", "created")...)
 	if err != nil {
 		return query, err
 	}
+	chooseSpan(values)
 	if query.Filter, err = s.parseFilter(values); err != nil {
+		return query, err
+	}
+	if query.Rows, err = parseRows(values["rows"]); err != nil {
 		return query, err
 	}
 	if values["before"] != "" && values["after"] != "" {
@@ -64,6 +68,32 @@ func (s *Server) parseQuery(c *fiber.Ctx) (query app.Query, err error) {
 		}
 	}
 	return query, nil
+}
+
+// chooseSpan applies the span of time that the filter form calls created: it takes the place of since and
+// until, unless it is the custom range, which these give.
+func chooseSpan(values map[string]string) {
+	created, given := values["created"]
+	if !given || created == templates.CustomRange {
+		return
+	}
+	values["since"] = created
+	delete(values, "until")
+}
+
+// parseRows parses the size of a page. It returns 0 for the default, so that equal pages have equal queries.
+func parseRows(text string) (int, error) {
+	if text == "" {
+		return 0, nil
+	}
+	n, ok := parseNumber(text)
+	if !ok || !slices.Contains(app.PageSizes(), int(n)) {
+		return 0, app.Errorf(app.CodeMalformed, "rows must be 25, 50 or 100.")
+	}
+	if n == app.PageSize {
+		return 0, nil
+	}
+	return int(n), nil
 }
 
 // filters returns the names of the fields that parseFilter reads.

@@ -1,7 +1,9 @@
 package handlers
 
 import (
+	"context"
 	"crypto/rand"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -19,20 +21,64 @@ func (s *Server) listRuns(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if negotiate(c) == asPage {
+		return s.showBoard(c, query)
+	}
 	page, err := s.store.Page(c.UserContext(), query)
 	if err != nil {
 		return err
 	}
-	switch negotiate(c) {
-	case asJSON:
+	if negotiate(c) == asJSON {
 		return c.JSON(newListResponse(page))
-	case asFragment:
-		return sendHTML(c)(s.Templates.Live(page))
+	}
+	return sendHTML(c)(s.Templates.Live(page))
+}
+
+// showBoard answers with the page of the list. A search for the number of a run leads to that run, and the
+// page before the newest runs to the newest ones, which get new rows.
+func (s *Server) showBoard(c *fiber.Ctx, query app.Query) error {
+	options := templates.BoardOptions{Key: newKey()}
+	var err error
+	if options.Found, err = s.findNumber(c.UserContext(), query.Text); err != nil {
+		return err
+	}
+	if options.Found.ID > 0 && strings.HasPrefix(query.Text, "#") {
+		return redirectPage(c, templates.RunPath(options.Found.ID))
+	}
+	page, err := s.store.Page(c.UserContext(), query)
+	if err != nil {
+		return err
+	}
+	if query.Direction == app.After && !page.HasNewer {
+		return c.Redirect(templates.QueryPath(query.WithCursor(app.Latest, 0)), fiber.StatusSeeOther)
 	}
 	if c.Get("HX-Request") == "true" { // without the empty fields that the form sends
 		c.Set("HX-Push-Url", templates.QueryPath(query))
 	}
-	return sendHTML(c)(s.Templates.Board(page, newKey()))
+	return sendHTML(c)(s.Templates.Board(page, options))
+}
+
+// redirectPage leads a browser to another page. htmx would follow a redirect and swap that page into this one.
+func redirectPage(c *fiber.Ctx, path string) error {
+	if c.Get("HX-Request") == "true" {
+		c.Set("HX-Redirect", path)
+		return c.SendStatus(fiber.StatusNoContent)
+	}
+	return c.Redirect(path, fiber.StatusSeeOther)
+}
+
+// findNumber returns the run whose number a search text is, as in "#123" or "123". It returns a run with ID 0
+// if the text is no number, or of no run.
+func (s *Server) findNumber(ctx context.Context, text string) (app.ProcessRun, error) {
+	id, ok := parseNumber(strings.TrimPrefix(text, "#"))
+	if !ok || id == 0 {
+		return app.ProcessRun{}, nil
+	}
+	runs, err := s.store.RunsByID(ctx, []int64{id})
+	if err != nil || len(runs) == 0 {
+		return app.ProcessRun{}, err
+	}
+	return runs[0], nil
 }
 
 // showRun answers GET /process_runs/:id.
@@ -93,7 +139,7 @@ func (s *Server) listByID(c *fiber.Ctx) error {
 	if negotiate(c) == asJSON {
 		return c.JSON(fiber.Map{"process_runs": runsJSON(runs)})
 	}
-	return sendHTML(c)(s.Templates.StatusCells(ids, runs))
+	return sendHTML(c)(s.Templates.RowCells(ids, runs))
 }
 
 func (s *Server) findRun(c *fiber.Ctx) (app.RunPage, error) {

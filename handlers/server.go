@@ -176,6 +176,7 @@ func (s *Server) route() {
 	runs.Get("/timeline", s.showTimeline)
 	runs.Get("/timeline/live", s.sockets.handle(s.timelineLive))
 	runs.Get("/bulk", s.showBulkPreview)
+	runs.Get("/bulk/:id", s.showBulkProgress)
 	runs.Post("/bulk", s.limitPosts, s.startBulk)
 	runs.Get("/:id", s.showRun)
 	runs.Get("/:id/status", s.showStatus)

@@ -82,7 +82,7 @@ func percentOf(state app.BulkProgress) int {
 
 // summary says what a bulk action has done so far.
 func summary(state app.BulkProgress) string {
-	text := humanize.Comma(state.Done) + " " + resultTexts[state.Operation]
+	text := runCount(state.Done) + " " + resultTexts[state.Operation]
 	if state.Skipped > 0 {
 		text += fmt.Sprintf(", %s skipped", humanize.Comma(state.Skipped))
 	}
@@ -92,10 +92,18 @@ func summary(state app.BulkProgress) string {
 	return text
 }
 
+// runCount returns a number of runs with the noun.
+func runCount(n int64) string {
+	if n == 1 {
+		return "1 run"
+	}
+	return humanize.Comma(n) + " runs"
+}
+
 // previewText says how many runs the preview counted.
 func previewText(p app.BulkPreview) string {
 	if p.More {
-		return "more than " + humanize.Comma(p.Runs) + " runs"
+		return "more than " + runCount(p.Runs)
 	}
-	return humanize.Comma(p.Runs) + " runs"
+	return runCount(p.Runs)
 }

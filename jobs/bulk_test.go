@@ -49,7 +49,7 @@ func TestBulkAction_PassesTheRunsItChanges(t *testing.T) {
 	run := waitForStatus(t, store, runBulkAction(t, store, app.BulkAction{Operation: app.BulkCancel}).ID,
 		app.Completed)
 	waitForCount(t, store, 700, app.Cancelled) // including the running ones
-	if run.Percent != 100 || run.Message != "700 cancelled or stopping" {
+	if run.Percent != 100 || run.Message != "700 runs cancelled or stopping" {
 		t.Errorf("it says of itself %d%% %q", run.Percent, run.Message)
 	}
 	if log := textOf(logOf(t, store, run.ID)); !strings.Contains(log, "Cancel all runs (700 runs).\n") {
@@ -114,7 +114,7 @@ func TestBulkAction_ResumesAfterCancelAndRetry(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := waitForStatus(t, store, id, app.Completed)
-	if n := counts(t, store)[app.Failed]; n != 0 || run.Message != "1,200 deleted" {
+	if n := counts(t, store)[app.Failed]; n != 0 || run.Message != "1,200 runs deleted" {
 		t.Errorf("%d are left of %d, and it says %q", n, left, run.Message)
 	}
 }
@@ -135,7 +135,7 @@ func TestBulkAction_ResumesAfterAShutdown(t *testing.T) {
 		t.Fatalf("it is %+v", run)
 	}
 	startActions(t, store, store)
-	if run := waitForStatus(t, store, id, app.Completed); run.Message != "1,200 deleted" {
+	if run := waitForStatus(t, store, id, app.Completed); run.Message != "1,200 runs deleted" {
 		t.Errorf("it says %q", run.Message)
 	}
 }

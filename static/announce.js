@@ -10,10 +10,9 @@ export function announce(text) {
 
 // A summary every 5 s: announcing each change would never end on a busy board.
 function announceProgress() {
-  const bar = find(ids.progress)?.querySelector("progress");
-  if (!bar) return;
-  const failed = find(countID("failed")).textContent;
-  announce(`${bar.value} of the latest ${bar.max} finished, ${failed} failed`);
+  if (!find(ids.list)) return;
+  const count = (status) => find(countID(status))?.textContent ?? "0";
+  announce(`${count("started")} started, ${count("created")} created, ${count("failed")} failed`);
 }
 setInterval(announceProgress, 5000);
 
@@ -31,6 +30,6 @@ onSwap(announceStatus);
 
 // The number of runs that a search has found stands above the list.
 onSwap(({ isResponse, source }) => {
-  if (!isResponse || !source?.matches?.(`.search, .search *, #${ids.find}`)) return;
+  if (!isResponse || !source?.matches?.(`#${ids.find}`)) return;
   announce(find(ids.matches).textContent || "All runs are shown.");
 });

@@ -8,6 +8,8 @@ import "./run.js";
 import "./times.js";
 import "./forms.js";
 import "./freeze.js";
+import "./rows.js";
+import "./filters.js";
 import "./bulk.js";
 import "./kinds.js";
 import "./timeline.js";

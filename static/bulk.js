@@ -57,23 +57,24 @@ function show() {
   const checked = here.filter((checkbox) => checkbox.checked).length;
   showForm(form, checked);
   showSelectAll(here.length, checked);
-  showScope(form);
+  showSelectMatching(form, here.length);
   addHiddenFields(form, here);
 }
 
-// showForm updates the number of selected runs and the buttons. Without a selection the buttons are disabled,
-// unless the user chooses all runs.
+// showForm updates the bar with the number of selected runs and the buttons. Without a selection there is no
+// bar, unless the user chooses all runs.
 function showForm(form, checked) {
   const count = selected.size;
-  const scope = form.elements.scope.value;
-  for (const button of form.querySelectorAll("button[name=operation]")) {
-    button.disabled = scope === "selected" && count === 0;
-  }
-  form.toggleAttribute("data-has-selection", count > 0);
-  find(ids.clearSelection).hidden = count === 0;
+  const isAll = form.elements.scope.value === "all";
+  const isSomething = isAll || count > 0;
+  for (const button of form.querySelectorAll("button[name=operation]")) button.disabled = !isSomething;
+  find(ids.bulkFold).open = true; // the style hides a bar without a selection
+  form.toggleAttribute("data-has-selection", isSomething);
+  find(ids.clearSelection).hidden = !isSomething;
   const texts = [];
-  if (count > 0) texts.push(`${count} selected`);
-  if (count > checked) texts.push(`${count - checked} on other pages`);
+  if (isAll) texts.push(`All ${allText()} selected`);
+  else if (count > 0) texts.push(`${count} selected`);
+  if (!isAll && count > checked) texts.push(`${count - checked} on other pages`);
   if (limitReached) texts.push(`no more than ${limit()} can be selected; choose all instead`);
   setText(find(ids.selectedCount), texts.join(", "));
 }
@@ -86,15 +87,25 @@ function showSelectAll(count, checked) {
   all.indeterminate = checked > 0 && checked < count;
 }
 
-// showScope adds the number of runs in the list to the choice of all runs: "All 1,234 matching".
-function showScope(form) {
+// allText says how many runs the list has, on all its pages: "1,234 matching".
+function allText() {
   const { count, capped } = find(ids.matches).dataset;
   let total = shownCount();
-  if (count !== undefined) total = Number(count).toLocaleString("en-US");
-  if (capped !== undefined) total += "+";
-  const option = form.querySelector("option[value=all]");
-  // A change would close an open select.
-  if (document.activeElement !== form.elements.scope) setText(option, `All ${total} ${option.dataset.noun}`);
+  if (count !== undefined) total = Number(count).toLocaleString("en-US") + (capped === undefined ? "" : "+");
+  return `${total} ${find(ids.selectMatching).dataset.noun}`;
+}
+
+// hasOthers reports whether the list has more runs than the page.
+function hasOthers(here) {
+  const text = find(ids.matches).dataset.count ?? shownCount();
+  return Number(text.replace(/\D/g, "")) > here;
+}
+
+// showSelectMatching shows the button for all runs of the list if this page does not have all of them.
+function showSelectMatching(form, here) {
+  const button = find(ids.selectMatching);
+  button.hidden = here === 0 || form.elements.scope.value === "all" || !hasOthers(here);
+  setText(button, `Select all ${allText()}`);
 }
 
 // addHiddenFields adds fields to the form for the selected runs on other pages.
@@ -124,6 +135,12 @@ let rangeStart = null; // run that was clicked last
 document.addEventListener("click", ({ target, shiftKey }) => {
   if (target.id === ids.clearSelection) {
     clear();
+    return;
+  }
+  if (target.id === ids.selectMatching) {
+    find(ids.bulk).elements.scope.value = "all";
+    show();
+    find(ids.bulk).querySelector("button").focus({ preventScroll: true });
     return;
   }
   if (!isCheckbox(target)) return;

@@ -1,38 +1,43 @@
 // Status cells: the newest state wins, the focus stays in the row, and notices about older states go away.
 import { onBeforeSwap, onConnected, onRequest, onSwap, targetOf } from "./events.js";
-import { find, ids, statusID } from "./page.js";
+import { changingCells, find, ids, runOf, statusID } from "./page.js";
 
 // A page can briefly have two sockets, so an older cell may arrive after a newer one. The page keeps the
-// newer one. The first frame of a new socket always wins, even with lower versions: the database may have
-// been replaced.
+// newer one, and with it the other cells of the run: only the status cell has the version. The first frame of a
+// new socket always wins, even with lower versions: the database may have been replaced.
 let isFirstFrame = false;
 onConnected(() => { isFirstFrame = true; });
+
+// isOlder reports whether a status cell is older than the one on the page.
+function isOlder(incoming) {
+  const present = find(incoming.id);
+  return present !== null && Number(present.dataset.version) > Number(incoming.dataset.version);
+}
+
 onBeforeSwap(({ isFrame, tasks }) => {
   if (isFirstFrame && isFrame) {
     isFirstFrame = false;
     return;
   }
-  for (const { fragment } of tasks) {
-    for (const incoming of fragment?.querySelectorAll?.("[data-version]") ?? []) {
-      const present = find(incoming.id);
-      if (present && Number(present.dataset.version) > Number(incoming.dataset.version)) {
-        incoming.replaceWith(present.cloneNode(true));
-      }
+  const fragments = tasks.map(({ fragment }) => fragment).filter((fragment) => fragment?.querySelectorAll);
+  const statusCells = fragments.flatMap((fragment) => [...fragment.querySelectorAll("[data-version]")]);
+  for (const run of statusCells.filter(isOlder).map(runOf)) {
+    for (const cell of fragments.flatMap((fragment) => changingCells(fragment, run))) {
+      const present = find(cell.id);
+      if (present) cell.replaceWith(present.cloneNode(true));
     }
   }
 });
 
-// A swap may remove the button that has the focus. The focus then moves to the run's link in the same row, or
-// else to the cell, so that keyboard users need not start from the top of the page again.
+// A swap may remove the button that has the focus. The focus then moves to the run's link in the same row, so
+// that keyboard users need not start from the top of the page again.
 let focusedCell = null;
 document.addEventListener("focusin", ({ target }) => {
-  focusedCell = target.matches("td[data-status] button") ? target.closest("td") : null;
+  focusedCell = target.matches("td.actions :is(button, summary)") ? target.closest("td") : null;
 });
 onSwap(() => {
   if (!focusedCell?.isConnected || document.activeElement !== document.body) return;
-  const link = focusedCell.parentElement.querySelector("a");
-  if (!link) focusedCell.tabIndex = -1;
-  (link ?? focusedCell).focus({ preventScroll: true });
+  focusedCell.parentElement.querySelector("a").focus({ preventScroll: true });
 });
 
 // A notice about a run is removed when that run changes again, and any notice when the user opens another

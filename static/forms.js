@@ -1,5 +1,4 @@
-// Forms and buttons: the label of the start button, filters that apply at once, and a guard against double
-// clicks.
+// Forms and buttons: the label of the start button, and a guard against double clicks.
 import { find, ids } from "./page.js";
 
 // startLabel returns the label of the button of a form that starts runs.
@@ -14,11 +13,6 @@ document.addEventListener("input", ({ target }) => {
   const form = find(ids.start);
   if (!form || target !== form.elements.count) return;
   form.querySelector("button").textContent = startLabel(form);
-});
-
-// A select submits the filter form at once; the text field submits on Enter.
-document.addEventListener("change", ({ target }) => {
-  if (target.matches(".search select")) target.form.requestSubmit();
 });
 
 // A double or triple click sends one request. The server answers within milliseconds, so waiting for the

@@ -4,7 +4,8 @@
 // whole page.
 import { announce } from "./announce.js";
 import { onBeforeSwap, onSwap } from "./events.js";
-import { find, ids, isLive, isPaused, rowID, rowsOf, runOf, setText, shownCount, statusID } from "./page.js";
+import { changingCells, find, ids, isLive, isPaused, rowID, rowsOf, runOf, scrollToList, setText, shownCount, statusID }
+  from "./page.js";
 
 let pause = null;      // {since, frames}: when the user paused, and how many frames were dropped since
 let detachedRuns = []; // runs whose rows are kept although they are no longer in the list of the server
@@ -13,7 +14,7 @@ let detachedRuns = []; // runs whose rows are kept although they are no longer i
 function isReading(list) {
   const selection = getSelection();
   return list.getBoundingClientRect().top < 0 || list.contains(document.activeElement) ||
-    list.querySelector("input:checked") !== null || document.querySelector("dialog[open]") !== null ||
+    list.querySelector("input:checked, details[open]") !== null || document.querySelector("dialog[open]") !== null ||
     (!selection.isCollapsed && list.contains(selection.anchorNode));
 }
 
@@ -36,11 +37,14 @@ function mergeInPlace(list, incoming, hasOlderPage) {
   const incomingRows = rowsOf(incoming);
   const merged = list.cloneNode(true);
   for (const row of incomingRows) {
-    const id = statusID(runOf(row));
+    const run = runOf(row);
+    const id = statusID(run);
     const cell = merged.querySelector(`#${id}`);
     const newer = row.querySelector(`#${id}`);
     if (!cell || !newer || Number(newer.dataset.version) < Number(cell.dataset.version)) continue;
-    cell.replaceWith(newer.cloneNode(true));
+    for (const fresh of changingCells(row, run)) {
+      merged.querySelector(`#${fresh.id}`)?.replaceWith(fresh.cloneNode(true));
+    }
   }
   detachedRuns = rows.filter((row) => !incoming.querySelector(`#${row.id}`)).map(runOf);
   const oldest = Math.min(...rows.map(runOf));
@@ -48,6 +52,27 @@ function mergeInPlace(list, incoming, hasOlderPage) {
   incoming.replaceWith(merged);
   if (count === 0) return "List changed";
   return newRunsText(count, count === incomingRows.length && hasOlderPage ? "+" : "");
+}
+
+// mergeRunning keeps the rows of the group of running runs, with the newer cells of the incoming group. Its rows
+// lie above the list, so none may appear or disappear either. A run that is no longer in the group has ended.
+function mergeRunning(group, incoming) {
+  const merged = group.cloneNode(true);
+  for (const row of rowsOf(merged)) {
+    const fresh = incoming.querySelector(`#${row.id}`);
+    if (fresh) {
+      row.replaceWith(fresh.cloneNode(true));
+      continue;
+    }
+    const badge = row.querySelector(".badge");
+    badge.removeAttribute("data-status");
+    badge.textContent = "ended";
+    row.querySelector(".actions").replaceChildren();
+    for (const time of row.querySelectorAll(".duration")) time.replaceChildren();
+  }
+  const heads = [merged, incoming].map((part) => part.querySelector("th[scope=rowgroup]"));
+  if (heads[0] && heads[1]) heads[0].replaceWith(heads[1].cloneNode(true));
+  incoming.replaceWith(merged);
 }
 
 // Frames do not cover detached rows, so the page polls their status cells.
@@ -81,6 +106,9 @@ onBeforeSwap((swap) => {
     return;
   }
   const list = find(ids.list);
+  if (!list) return;
+  const group = swap.taskFor(ids.running)?.fragment.querySelector(`#${ids.running}`);
+  if (group && isReading(list)) mergeRunning(find(ids.running), group);
   const incoming = swap.taskFor(ids.list)?.fragment.querySelector(`#${ids.list}`);
   if (!incoming || rowsOf(list).length === 0) return;
   const appear = rowsOf(incoming).some((row) => !find(row.id));
@@ -90,10 +118,11 @@ onBeforeSwap((swap) => {
     showBar("");
     return;
   }
-  const pager = swap.taskFor(ids.pager);
-  showBar(mergeInPlace(list, incoming, Boolean(pager?.fragment.querySelector(`#${ids.olderPage}`))));
-  // The pager belongs to the server's list, not to the merged one.
-  if (pager) swap.tasks.splice(swap.tasks.indexOf(pager), 1);
+  const pagers = [ids.pager, ids.pagerTop].map((id) => swap.taskFor(id)).filter(Boolean);
+  const hasOlder = pagers.some(({ fragment }) => fragment.querySelector(`#${ids.olderPage}`));
+  showBar(mergeInPlace(list, incoming, hasOlder));
+  // The pagers belong to the server's list, not to the merged one.
+  for (const pager of pagers) swap.tasks.splice(swap.tasks.indexOf(pager), 1);
 });
 
 // reload fetches the current list. The socket stays open, because its address is the same.
@@ -123,7 +152,7 @@ async function showNewRuns() {
   const newestPage = detachedRuns.length === 0 && find(ids.newestPage);
   if (newestPage) newestPage.click();
   else await reload();
-  find(ids.live).scrollIntoView({ block: "start" });
+  scrollToList();
 }
 
 async function togglePause() {

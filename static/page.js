@@ -4,6 +4,7 @@
 export const ids = {
   announcement: "summary",
   bulk: "bulk",
+  bulkFold: "bulk_fold",
   bulkScope: "bulk_scope",
   clearSelection: "clear_selection",
   confirm: "confirm",
@@ -39,19 +40,23 @@ export const ids = {
   olderPage: "page_older",
   olderRun: "older_run",
   pager: "pager",
+  pagerTop: "pager_top",
   pause: "pause",
   preview: "start_preview",
-  progress: "progress",
   runMenu: "run_menu",
+  running: "running",
+  searchCreated: "search_created",
   searchText: "search_text",
   selectAll: "select_all",
+  selectMatching: "select_matching",
   selectedCount: "selected_count",
   server: "server",
   shortcuts: "shortcuts",
   shortcutsEnabled: "shortcuts_enabled",
   start: "start",
-  timeline: "timeline",
   tellMe: "tell_me",
+  timeline: "timeline",
+  timeRange: "time_range",
 };
 
 export const countID = (status) => `count_${status}`;
@@ -63,6 +68,9 @@ export const lineID = (line) => `L${line}`;
 
 // runOf returns the number of the run that a row or a status cell shows.
 export const runOf = (element) => Number(element.id.split("_")[2]);
+
+// changingCells returns the cells in root that show the state of a run.
+export const changingCells = (root, run) => [...root.querySelectorAll(`td[id^="${rowID(run)}_"]`)];
 
 // find returns the element with an id, or null if the page does not have it.
 export const find = (id) => document.getElementById(id);
@@ -81,7 +89,16 @@ export const isPaused = () => find(ids.pause)?.getAttribute("aria-pressed") === 
 
 // shownCount returns the number of runs in the current list, as the page shows it: "1,234".
 // Lists without tabs, as on the page of a kind, show none.
-export const shownCount = () => document.querySelector(".counts a[aria-current] b")?.textContent ?? "";
+export function shownCount() {
+  const count = document.querySelector(".counts a[aria-current] b");
+  return count ? count.textContent + (count.hasAttribute("data-capped") ? "+" : "") : "";
+}
+
+// scrollToList brings the head of the list into view, unless it is there.
+export function scrollToList() {
+  const live = find(ids.live);
+  if (live && live.getBoundingClientRect().top < 0) live.scrollIntoView({ block: "start" });
+}
 
 // setText changes the text of an element only if it differs: a change ends a text selection.
 export function setText(element, text) {

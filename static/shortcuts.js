@@ -59,7 +59,7 @@ function moveTo(by) {
 const actionLabels = { cancel: "Cancel", retry: "Retry" };
 function pressRowAction(action) {
   const cell = focusedRow()?.querySelector("td[data-status]") ?? findStatusCell();
-  const place = cell && (findStatusCell() ? runPartID(runOf(cell), "actions") : cell.id);
+  const place = cell && runPartID(runOf(cell), "actions");
   const findButton = () => find(place)?.querySelector(`button[formaction$="/${action}"]`);
   if (!findButton()) return;
   const label = `${actionLabels[action]} run #${runOf(cell)}`;

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"runboard/app"
+	"runboard/templates"
 )
 
 // BenchmarkBoard renders the page of a full list.
@@ -11,7 +12,7 @@ func BenchmarkBoard(b *testing.B) {
 	t, page := newTemplates(b), fullPage()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := t.Board(page, "key"); err != nil {
+		if _, err := t.Board(page, templates.BoardOptions{Key: "key"}); err != nil {
 			b.Fatal(err)
 		}
 	}

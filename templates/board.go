@@ -2,6 +2,7 @@ package templates
 
 import (
 	"strings"
+	"time"
 
 	"runboard/app"
 )
@@ -9,25 +10,33 @@ import (
 // boardPage is the view model of the list page.
 type boardPage struct {
 	Layout layout
-	Form   kindForm // that starts runs, if there is a single kind
-	Kinds  []option // kinds to start, if there are several
+	Start  boardStart
+	Offers []offer
 	Live   liveList
+}
+
+// boardStart is the view model of what starts runs on the board.
+type boardStart struct {
+	Label string
+	Kinds []option // to choose from, if there are several
+	Form  kindForm // of the only kind
+	Folds bool     // the form has inputs, so it is folded up
 }
 
 // liveList is the view model of the region of the list page that its socket keeps up to date.
 type liveList struct {
 	SocketPath string
 	Tabs       []tab
-	Search     searchForm
-	Matches    matches
+	Filters    filterControls
+	Found      found
 	ShowKind   bool
-	// KindHeading is the heading of the column with the kind and the inputs.
-	KindHeading string
-	List        list
-	Pager       []listLink
-	Bulk        bulkForm
-	Downloads   downloads
-	Overview    overview
+	// Runs is the table.
+	Running   running
+	List      list
+	Pagers    pagers
+	Bulk      bulkForm
+	Downloads downloads
+	Overview  overview
 }
 
 // listLink is the view model of a link to another list, or to another page of this list.
@@ -38,36 +47,65 @@ type listLink struct {
 
 // tab is the view model of a link to the runs in a status.
 type tab struct {
-	Link           listLink
-	CountID, Count string
+	Link  listLink
+	Count count
 }
 
 // list is the view model of the rows.
 type list struct {
 	Rows    []row
 	Columns string
-	Empty   string // says why there is no row; "" if nothing has been started yet
-	Start   string // label of the button that starts runs
+	Empty   empty
+}
+
+// empty says why there is no row. Without Text, nothing has been started yet.
+type empty struct {
+	Text      string
+	ClearPath string // the list without the filter, or ""
+	Start     string // label of the button that starts runs
+}
+
+// pagers are the view models of the links to other pages, above and below the list.
+type pagers struct{ Top, Bottom pager }
+
+type pager struct {
+	ElementID, Label string
+	Links            []listLink
 }
 
 // downloads is the view model of the links to the runs as files.
 type downloads struct{ Runs, CSV, NDJSON string }
 
-// Board renders the page of the list. key is the idempotency key of its start form.
-func (t *Templates) Board(page app.Page, key string) ([]byte, error) {
-	view := boardPage{Layout: t.layout(title(page.Query)), Live: t.live(page)}
+// BoardOptions are what the page of the list has beside its runs.
+type BoardOptions struct {
+	Key   string         // idempotency key of the start form
+	Found app.ProcessRun // the run whose number the search gives, if there is one
+}
+
+// Board renders the page of the list.
+func (t *Templates) Board(page app.Page, options BoardOptions) ([]byte, error) {
+	view := boardPage{
+		Layout: t.layout(t.title(page.Query)), Start: t.boardStart(options.Key), Live: t.live(page),
+		Offers: t.offers(page.Query, options.Found),
+	}
 	view.Layout.OnRuns = true
 	view.Layout.Failed = view.Live.Overview.Failed
-	view.Layout.Find = newFindForm(page.Query.Filter)
+	view.Layout.Find = findForm{Swaps: true, Text: page.Query.Text}
+	return t.renderList("board", view, view.Live.List.Rows)
+}
+
+func (t *Templates) boardStart(key string) boardStart {
+	start := boardStart{Label: t.startLabel()}
 	kinds := t.kinds.Kinds()
 	if len(kinds) == 1 {
-		view.Form = newKindForm(KindForm{Kind: kinds[0], Key: key})
-	} else {
-		for _, kind := range kinds {
-			view.Kinds = append(view.Kinds, option{Value: kind.Name, Text: visible(kind.Label())})
-		}
+		start.Form = newKindForm(KindForm{Kind: kinds[0], Key: key})
+		start.Folds = len(start.Form.Controls) > 0
+		return start
 	}
-	return t.renderList("board", view, view.Live.List.Rows)
+	for _, kind := range kinds {
+		start.Kinds = append(start.Kinds, option{Value: kind.Name, Text: visible(kind.Label())})
+	}
+	return start
 }
 
 // Live renders the region of the list page that its socket keeps up to date.
@@ -82,38 +120,51 @@ func (t *Templates) ListFrame(page app.Page) ([]byte, error) {
 	return t.renderList("list_frame", view, view.List.Rows)
 }
 
-// showKind reports whether rows name their kind and its inputs. With a single kind without inputs the column
-// would say nothing.
-func (t *Templates) showKind() bool {
-	kinds := t.kinds.Kinds()
-	return len(kinds) > 1 || len(kinds) == 1 && len(kinds[0].Inputs) > 0
+// showKind reports whether rows name their kind. With a single kind the column would say nothing.
+func (t *Templates) showKind() bool { return len(t.kinds.Kinds()) > 1 }
+
+// columns returns the number of columns of the list.
+func (t *Templates) columns() string {
+	if t.showKind() {
+		return "10"
+	}
+	return "9"
 }
 
 func (t *Templates) live(page app.Page) liveList {
-	filter := page.Query.Filter
+	now := t.now()
 	live := liveList{
-		SocketPath: LivePath(page.Query), Tabs: tabs(page), Search: t.search(filter),
-		Matches: newMatches(page), ShowKind: t.showKind(), KindHeading: "Kind", List: t.list(page),
-		Pager: pager(page), Bulk: newBulkForm(filter),
-		Overview:  t.overview(page.Overview),
+		SocketPath: LivePath(page.Query), Tabs: tabs(page), Filters: t.filterControls(page.Query, now),
+		Found: t.found(page), ShowKind: t.showKind(), Running: t.running(page, now),
+		List: t.list(page, now), Pagers: newPagers(page), Bulk: newBulkForm(page.Query.Filter),
+		Overview:  t.listOverview(page),
 		Downloads: downloads{"all runs", DownloadPath(page.Query, "csv"), DownloadPath(page.Query, "ndjson")},
 	}
-	if isLimited(filter) {
+	if isLimited(page.Query.Filter) {
 		live.Downloads.Runs = "the matching runs"
 	}
 	return live
 }
 
-func title(query app.Query) string {
-	text := "Runs"
+// title returns the title of a list: "Failed runs · report · “disk full”".
+func (t *Templates) title(query app.Query) string {
+	parts := []string{"Runs"}
 	if query.Filtered {
 		name := query.Status.String()
-		text = strings.ToUpper(name[:1]) + name[1:] + " runs"
+		parts[0] = strings.ToUpper(name[:1]) + name[1:] + " runs"
 	}
-	if !query.StatusOnly() {
-		text += " (filtered)"
+	if query.Kind != "" {
+		parts = append(parts, t.kindLabel(query.Kind))
 	}
-	return text
+	if query.Text != "" {
+		parts = append(parts, "“"+visible(query.Text)+"”")
+	}
+	rest := query.Filter
+	rest.Kind, rest.Text = "", ""
+	if !rest.StatusOnly() {
+		parts = append(parts, "filtered")
+	}
+	return strings.Join(parts, " · ")
 }
 
 // isLimited reports whether a list with this filter leaves out runs.
@@ -121,29 +172,31 @@ func isLimited(filter app.Filter) bool { return filter.Filtered || !filter.Statu
 
 // tabs returns the links to the runs in each status. They keep the rest of the filter.
 func tabs(page app.Page) []tab {
-	filter, counts := page.Query.Filter, newCounts(page.Counts)
+	filter, counts := page.Query.Filter, newCounts(tabCounts(page))
 	filter.Filtered, filter.Status = false, 0
-	path := QueryPath(app.Query{Filter: filter})
-	all := []tab{{listLink{"filter_all", path, "all", !page.Query.Filtered}, totalID, counts[0].Runs}}
+	path := QueryPath(page.Query.WithFilter(filter))
+	all := []tab{{listLink{"filter_all", path, "All", !page.Query.Filtered}, counts[0]}}
 	for i, status := range app.Statuses() {
 		filter.Filtered, filter.Status = true, status
 		name, current := status.String(), page.Query.Filtered && page.Query.Status == status
-		link := listLink{"filter_" + name, QueryPath(app.Query{Filter: filter}), name, current}
-		all = append(all, tab{link, CountID(status), counts[i+1].Runs})
+		link := listLink{"filter_" + name, QueryPath(page.Query.WithFilter(filter)), name, current}
+		all = append(all, tab{link, counts[i+1]})
 	}
 	return all
 }
 
-func (t *Templates) list(page app.Page) list {
-	view := list{
-		Columns: "3", Empty: whyEmpty(page), Start: t.startLabel(), Rows: make([]row, len(page.Runs)),
+// tabCounts returns the numbers of runs that match the filter of a page, whatever their status.
+func tabCounts(page app.Page) app.TabCounts {
+	if page.Query.StatusOnly() {
+		return app.TabCounts{Counts: page.Overview.Counts}
 	}
-	if t.showKind() {
-		view.Columns = "4"
-	}
-	now := t.now()
+	return page.Tabs
+}
+
+func (t *Templates) list(page app.Page, now time.Time) list {
+	view := list{Columns: t.columns(), Empty: t.whyEmpty(page), Rows: make([]row, len(page.Runs))}
 	for i, run := range page.Runs {
-		view.Rows[i] = t.row(run, now)
+		view.Rows[i] = t.row(run, page.Usual[run.Kind], now)
 	}
 	return view
 }
@@ -157,141 +210,54 @@ func (t *Templates) startLabel() string {
 	return newStartButton(kinds[0], decimal(int64(kinds[0].DefaultCount()))).Label
 }
 
-// whyEmpty says why a page has no rows. It returns "" if nothing has been started yet.
-func whyEmpty(page app.Page) string {
-	status := ""
-	if page.Query.Filtered {
-		status = page.Query.Status.String() + " "
+// whyEmpty says why a page has no rows.
+func (t *Templates) whyEmpty(page app.Page) empty {
+	view := empty{Start: t.startLabel()}
+	query, status := page.Query, ""
+	if query.Filtered {
+		status = query.Status.String() + " "
 	}
 	switch {
 	case page.SearchCursor > 0:
-		return "No match back to #" + decimal(page.SearchCursor) + ". " + howToContinue(page.Query)
-	case page.Query.Direction != app.Latest:
-		return "No runs on this page."
-	case !page.Query.StatusOnly():
-		return "No " + status + "runs match."
-	case page.Query.Filtered:
-		return "No " + status + "runs."
+		view.Text = "No match back to #" + decimal(page.SearchCursor) + "."
+	case query.Direction == app.Before:
+		view.Text = "No older runs."
+	case query.Direction == app.After:
+		view.Text = "No newer runs."
+	case !query.StatusOnly():
+		view.Text, view.ClearPath = "No "+status+"runs match.", clearPath(query)
+	case query.Filtered:
+		view.Text = "No " + status + "runs."
 	}
-	return ""
+	return view
 }
 
-// howToContinue names the link that continues a search that stopped early.
-func howToContinue(query app.Query) string {
-	if query.Direction == app.After {
-		return "Press Newer to continue."
-	}
-	return "Press Older to continue."
+// clearPath returns the path of a list without its filter, but with the same status.
+func clearPath(query app.Query) string {
+	return QueryPath(query.WithFilter(app.Filter{Filtered: query.Filtered, Status: query.Status}))
 }
 
-func pager(page app.Page) (links []listLink) {
+func newPagers(page app.Page) pagers {
+	return pagers{
+		Top:    newPager(page, pager{ElementID: fixedIDs["pagerTop"], Label: "Pages, above the list"}, "top"),
+		Bottom: newPager(page, pager{ElementID: fixedIDs["pager"], Label: "Pages"}, "page"),
+	}
+}
+
+// newPager returns a pager with the links to other pages. Their ids begin with prefix.
+func newPager(page app.Page, view pager, prefix string) pager {
+	add := func(name, text string, query app.Query) {
+		link := listLink{LinkID: prefix + "_" + name, Path: QueryPath(query), Text: text}
+		view.Links = append(view.Links, link)
+	}
 	if page.Query.Direction != app.Latest {
-		newest := page.Query.WithCursor(app.Latest, 0)
-		links = append(links, listLink{LinkID: "page_newest", Path: QueryPath(newest), Text: "Newest"})
+		add("newest", "Newest", page.Query.WithCursor(app.Latest, 0))
 	}
 	if page.HasNewer {
-		links = append(links, listLink{LinkID: "page_newer", Path: QueryPath(page.Newer()), Text: "Newer"})
+		add("newer", "Newer", page.Newer())
 	}
 	if page.HasOlder {
-		links = append(links, listLink{LinkID: "page_older", Path: QueryPath(page.Older()), Text: "Older"})
-	}
-	return links
-}
-
-// matches is the view model of the number of matching runs. It is empty if the filter has at most a status.
-type matches struct {
-	Count   string // as far as the store counted
-	Capped  bool   // there are more
-	Text    string // "12 runs match"
-	Pattern string // of the error that they failed with
-	Rest    string // of the sentence
-}
-
-func newMatches(page app.Page) (view matches) {
-	query, count := page.Query, int64(page.MatchCount)
-	if query.StatusOnly() {
-		return matches{}
-	}
-	view.Count, view.Capped = decimal(count), page.MatchCountCapped
-	switch {
-	case view.Capped && count == 0:
-		view.Text = "No match so far"
-	case view.Capped:
-		view.Text = grouped(count) + "+ runs match"
-	default:
-		view.Text = plural(count, "run matches", "runs match")
-	}
-	if query.Failure > 0 {
-		view.Pattern = visible(patternText(page.Failure.Pattern))
-	}
-	if until := query.Until.String(); until != "" {
-		view.Rest += ", created before " + until
-	}
-	if page.SearchCursor > 0 {
-		view.Rest += ". Searched back to #" + decimal(page.SearchCursor) + ". " + howToContinue(query)
-	} else {
-		view.Rest += "."
+		add("older", "Older", page.Older())
 	}
 	return view
-}
-
-// patternText returns the pattern of a failure, or what to say if the failure no longer exists.
-func patternText(pattern string) string {
-	if pattern == "" {
-		return "an error that no longer occurs"
-	}
-	return pattern
-}
-
-// overview is the view model of the numbers of all runs.
-type overview struct {
-	Failed           string  // number of failed runs for the navigation
-	Counts           []count // all runs, then the runs in each status
-	Recent, Finished string  // number of newest runs, and how many of them have finished; "" without runs
-	Unhandled        string  // warning about waiting runs without a worker, or ""
-	Paused           pausedKinds
-}
-
-// pausedKinds is the view model of the note about paused kinds. Without Kinds there is none.
-type pausedKinds struct {
-	Kinds []kindLink
-	More  bool
-}
-
-// kindLink is the view model of a link to the page of a kind. Path is "" if the kind is not offered.
-type kindLink struct{ Text, Path string }
-
-func (t *Templates) paused(kinds app.PausedKinds) (view pausedKinds) {
-	for _, name := range kinds.Named() {
-		link := kindLink{Text: t.kindLabel(name)}
-		if _, offered := t.kinds.Kind(name); offered {
-			link.Path = KindPath(name)
-		}
-		view.Kinds = append(view.Kinds, link)
-	}
-	view.More = kinds.More
-	return view
-}
-
-// count is the view model of the number of runs in a status.
-type count struct{ ElementID, Runs string }
-
-func (t *Templates) overview(from app.Overview) overview {
-	view := overview{
-		Failed: failedText(from.Failed()), Counts: newCounts(from.Counts), Unhandled: unhandledWarning(from.Unhandled),
-		Paused: t.paused(from.Paused),
-	}
-	if from.Recent > 0 {
-		view.Recent, view.Finished = decimal(int64(from.Recent)), decimal(int64(from.Done))
-	}
-	return view
-}
-
-// newCounts returns the number of all runs, then those in each status.
-func newCounts(from app.Counts) []count {
-	counts := []count{{totalID, grouped(from.Total())}}
-	for _, status := range app.Statuses() {
-		counts = append(counts, count{CountID(status), grouped(from[status])})
-	}
-	return counts
 }

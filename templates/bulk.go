@@ -11,7 +11,7 @@ import (
 // opLabels are the texts of a bulk operation.
 type opLabels struct {
 	Button  string // label of its button, and first word of the heading
-	Started string // notice once its bulk run has been created
+	Working string // what its bulk run does
 	Effect  string // what the operation does, in a sentence or two
 	Skipped string // why runs are skipped: "2 others are" + Skipped
 	None    string // shown if it applies to none of the runs
@@ -20,18 +20,18 @@ type opLabels struct {
 
 var operationLabels = map[app.BulkOperation]opLabels{
 	app.BulkCancel: {
-		Button: "Cancel", Started: "Cancelling runs.",
+		Button: "Cancel", Working: "Cancelling runs…",
 		Effect:  "Waiting runs are cancelled now. Running ones stop when their work returns.",
 		Skipped: "finished already", None: "These runs have already finished.", Dismiss: "Keep them",
 	},
 	app.BulkRetry: {
-		Button: "Retry", Started: "Retrying runs.",
+		Button: "Retry", Working: "Retrying runs…",
 		Effect:  "They are queued again, with all their attempts.",
 		Skipped: "neither failed nor cancelled", None: "None of these runs has failed or was cancelled.",
 		Dismiss: "Leave them",
 	},
 	app.BulkDelete: {
-		Button: "Delete", Started: "Deleting runs.",
+		Button: "Delete", Working: "Deleting runs…",
 		Effect:  "Their logs are deleted too. This cannot be undone.",
 		Skipped: "not finished", None: "None of these runs has finished.", Dismiss: "Keep them",
 	},
@@ -209,16 +209,48 @@ func conditions(f app.Filter, pattern string) (all []string) {
 	return all
 }
 
-// BulkStarted renders the notice that run, a bulk run, has been created.
-func (t *Templates) BulkStarted(run app.ProcessRun) ([]byte, error) {
-	message := "Started."
+// bulkProgress is the view model of a notice about a bulk run.
+type bulkProgress struct {
+	ID, RunPath string
+	Path        string // of the next such notice; "" if the run has finished
+	Text        string
+	Percent     string // of the progress bar; "" without one
+}
+
+// BulkProgress renders the notice that says how far run, a bulk run, is. The notice replaces itself until the
+// run has finished.
+func (t *Templates) BulkProgress(run app.ProcessRun) ([]byte, error) {
+	view := bulkProgress{ID: decimal(run.ID), RunPath: RunPath(run.ID)}
+	if run.Status.Final() {
+		view.Text = bulkResult(run)
+		return t.render("bulk_progress", view)
+	}
+	view.Path = BulkProgressPath(run.ID)
+	view.Text = "Working…"
 	for operation, labels := range operationLabels {
 		if operation.Kind() == run.Kind {
-			message = labels.Started
+			view.Text = labels.Working
 		}
 	}
-	return t.render("bulk_started",
-		struct{ Message, ID, Path string }{message, decimal(run.ID), RunPath(run.ID)})
+	if run.Percent.Known() {
+		view.Percent = decimal(int64(run.Percent))
+		view.Text += " " + view.Percent + "%"
+	}
+	return t.render("bulk_progress", view)
+}
+
+// bulkResult says in a sentence how a bulk run ended.
+func bulkResult(run app.ProcessRun) string {
+	text := visible(run.Message)
+	switch {
+	case run.Status == app.Cancelled && text != "":
+		return "Stopped: " + text + "."
+	case run.Status == app.Cancelled:
+		return "Stopped before anything was changed."
+	case run.Status == app.Failed:
+		return "Run #" + decimal(run.ID) + " failed: " + shown(run.Error)
+	}
+	return text + "."
 }
 
 // Deleted renders the notice that a run has been deleted.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"runboard/app"
+	"runboard/templates"
 )
 
 // hidden returns the hidden fields of a form as name=value, in order.
@@ -80,7 +81,7 @@ func TestBulkForm_OffersApplicableOperations(t *testing.T) {
 		app.Created: "cancel", app.Started: "cancel", app.Completed: "delete",
 		app.Failed: "retry delete", app.Cancelled: "retry delete",
 	} {
-		form := byID(t, parsePage(t, must(t)(tmpl.Board(app.Page{Query: app.ByStatus(status)}, ""))), "bulk")
+		form := byID(t, parsePage(t, must(t)(tmpl.Board(app.Page{Query: app.ByStatus(status)}, templates.BoardOptions{}))), "bulk")
 		var offered []string
 		for _, button := range elements(form, named("button")) {
 			if attribute(button, "name") == "operation" {
@@ -99,20 +100,50 @@ func TestStatusCell_OfBulkRunShowsItsMessage(t *testing.T) {
 	run := app.ProcessRun{ID: 5, Kind: app.BulkRetry.Kind(), Version: 1,
 		Progress: app.Progress{Percent: app.NoPercent}}
 	for status, want := range map[app.Status]string{
-		app.Created: "created retry runs", app.Completed: "completed 30 queued again",
-		app.Cancelled: "cancelled 30 queued again",
+		app.Created: "retry runs", app.Completed: "30 runs queued again",
+		app.Cancelled: "30 runs queued again",
 	} {
-		run.Status, run.Message = status, "30 queued again"
+		run.Status, run.Message = status, "30 runs queued again"
 		if status == app.Created {
 			run.Message = ""
 		}
-		cell := textOf(byID(t, parseFragment(t, "<table><tr>"+string(must(t)(tmpl.Status(run)))+"</table>"),
-			"process_run_5_status"))
-		if got := strings.Join(strings.Fields(cell), " "); !strings.HasPrefix(got, want) {
-			t.Errorf("status cell says %q, want %q", got, want)
+		row := parseFragment(t, "<table>"+must(t)(tmpl.Row(run))+"</table>")
+		if got := textOf(byID(t, row, "process_run_5_message")); strings.TrimSpace(got) != want {
+			t.Errorf("the message is %q, want %q", got, want)
 		}
 	}
-	if said := string(must(t)(tmpl.BulkStarted(run))); !strings.Contains(said, `href="/process_runs/5"`) {
-		t.Errorf("notice %s does not link to the run", said)
+}
+
+func TestBulkProgress_EndsInASentence(t *testing.T) {
+	t.Parallel()
+	tmpl := newTemplates(t)
+	run := app.ProcessRun{ID: 5, Kind: app.BulkRetry.Kind(), Progress: app.Progress{Percent: app.NoPercent}}
+	for _, test := range []struct {
+		status  app.Status
+		percent app.Percent
+		message string
+		want    string
+		asks    bool // for the next notice
+	}{
+		{app.Created, app.NoPercent, "", "Retrying runs…", true},
+		{app.Started, 40, "133 runs queued again", "Retrying runs… 40%", true},
+		{app.Completed, 100, "334 runs queued again", "334 runs queued again.", false},
+		{app.Cancelled, 40, "133 runs queued again", "Stopped: 133 runs queued again.", false},
+		{app.Cancelled, app.NoPercent, "", "Stopped before anything was changed.", false},
+	} {
+		run.Status, run.Percent, run.Message = test.status, test.percent, test.message
+		notice := must(t)(tmpl.BulkProgress(run))
+		text := textOf(parseFragment(t, notice))
+		if !strings.HasPrefix(text, test.want) {
+			t.Errorf("the notice says %q, want %q", text, test.want)
+		}
+		asks := strings.Contains(notice, `hx-get="/process_runs/bulk/5"`)
+		if asks != test.asks || !strings.Contains(notice, `href="/process_runs/5"`) {
+			t.Errorf("a %s run has the notice %s", test.status, notice)
+		}
+	}
+	run.Status, run.Error = app.Failed, "The database was full."
+	if text := must(t)(tmpl.BulkProgress(run)); !strings.Contains(text, "Run #5 failed: The database was full.") {
+		t.Errorf("a failed run has the notice %s", text)
 	}
 }

@@ -148,10 +148,16 @@ func TestBoard_NamesTheErrorOfItsFilter(t *testing.T) {
 	tmpl := newTemplates(t)
 	page := app.Page{Query: app.Query{Filter: app.Filter{Failure: 3}}, MatchCount: 7, Failure: someFailures().
 		Failures[0]}
-	root := parsePage(t, must(t)(tmpl.Board(page, "")))
-	if got := textOf(byID(t, root,
-		"matches")); got != "7 runs match with this error: exit status #\nno <b>ink</b> for #." {
+	root := parsePage(t, must(t)(tmpl.Board(page, templates.BoardOptions{})))
+	if got := textOf(byID(t, root, "matches")); got != "7 runs with this error" {
 		t.Errorf("match count says %q", got)
+	}
+	chip := elements(root, withClass("chip"))[0]
+	if got := textOf(chip); !strings.HasPrefix(got, "exit status #\nno <b>ink</b> for #") {
+		t.Errorf("the chip says %q", got)
+	}
+	if got := attribute(chip, "href"); got != "/process_runs" {
+		t.Errorf("the chip leads to %s", got)
 	}
 	kept := 0
 	for _, input := range elements(root, named("input")) {
@@ -159,8 +165,8 @@ func TestBoard_NamesTheErrorOfItsFilter(t *testing.T) {
 			kept++
 		}
 	}
-	if kept != 3 { // the search, the filter form and the form for bulk actions
-		t.Errorf("%d forms keep the failure, want 3", kept)
+	if kept != 2 { // the search with the filters, and the form for bulk actions
+		t.Errorf("%d forms keep the failure, want 2", kept)
 	}
 	failed := app.ProcessRun{ID: 7, Status: app.Failed, Error: "no ink for 7", Failure: 3, Version: 3}
 	run := app.RunPage{Run: failed, Failure: app.Failure{Runs: 2}}

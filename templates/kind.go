@@ -83,8 +83,7 @@ func (t *Templates) Kind(form KindForm, overview app.KindOverview, page app.Page
 		view.Preview = newStartPreview(kind, *form.Preview)
 	}
 	view.Layout.OnKinds = true
-	view.Layout.Failed = failedText(page.Failed())
-	view.Live.KindHeading = "Inputs"
+	view.Layout.Failed = failedText(page.Overview.Failed())
 	return t.renderList("kind", view, view.Live.List.Rows)
 }
 

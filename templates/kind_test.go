@@ -196,20 +196,25 @@ func TestRow_SummarizesInputs(t *testing.T) {
 	t.Parallel()
 	tmpl := newTemplatesOf(t, backup(), app.Kind{Name: "report"})
 	for inputs, want := range map[app.RunInputs]string{
-		"": "Back up a <database>",
-		backupRun.Inputs: "Back up a <database> crm · level 6 · --gzip · a, b · " +
-			"v1.2 · old",
-		`{"database":"shop","compress":true}`:  "Back up a <database> shop · --gzip",
-		`{"database":"shop","compress":false}`: "Back up a <database> shop",
-		`{"hosts":"a"}`:                        "Back up a <database>",
-		app.RunInputs(`{"version":"` + strings.Repeat("ä", 200) + `"}`): "Back up a <database> " +
-			strings.Repeat("ä", 79) + "…",
-		"{\"version\":\"a\u202eb\"}": "Back up a <database> a<U+202E>b",
+		"":                                     "",
+		backupRun.Inputs:                       "crm · level 6 · --gzip · a, b · v1.2 · old",
+		`{"database":"shop","compress":true}`:  "shop · --gzip",
+		`{"database":"shop","compress":false}`: "shop",
+		`{"hosts":"a"}`:                        "",
+		app.RunInputs(`{"version":"` + strings.Repeat("ä", 200) + `"}`): strings.Repeat("ä", 79) + "…",
+		"{\"version\":\"a\u202eb\"}":                                    "a<U+202E>b",
 	} {
 		run := backupRun
 		run.Inputs = inputs
 		row := parseFragment(t, must(t)(tmpl.Row(run)))
-		if got := textOf(elements(row, withClass("kind"))[0]); got != want {
+		if got := textOf(elements(row, withClass("kind"))[0]); got != "Back up a <database>" {
+			t.Errorf("the kind is shown as %q", got)
+		}
+		got := ""
+		for _, shown := range elements(row, withClass("inputs")) {
+			got += textOf(shown)
+		}
+		if got != want {
 			t.Errorf("%s is shown as %q, want %q", inputs, got, want)
 		}
 	}
@@ -225,7 +230,7 @@ func TestBoard_NamesPausedKinds(t *testing.T) {
 		"Paused: a, b, c and more. New runs wait.":     {Names: [3]string{"a", "b", "c"}, More: true},
 	} {
 		page := app.Page{Overview: app.Overview{Paused: paused}}
-		note := byID(t, parsePage(t, must(t)(tmpl.Board(page, ""))), "paused_kinds")
+		note := byID(t, parsePage(t, must(t)(tmpl.Board(page, templates.BoardOptions{}))), "paused_kinds")
 		if got := textOf(note); got != want {
 			t.Errorf("%+v is shown as %q, want %q", paused, got, want)
 		}
@@ -241,18 +246,18 @@ func TestBoard_NamesPausedKinds(t *testing.T) {
 	}
 }
 
-func TestStatusCell_SaysWhatARunWaitsFor(t *testing.T) {
+func TestRow_SaysWhatARunWaitsFor(t *testing.T) {
 	t.Parallel()
 	for waiting, want := range map[app.Waiting]string{
-		{}:                  "created Cancel",
-		{Paused: true}:      "created waiting: the kind is paused Cancel",
-		{Limit: 3, By: 812}: "created waiting: 3 of 3 running (#812) Cancel",
-		{Limit: 1}:          "created waiting: 1 of 1 running Cancel",
+		{}:                  "",
+		{Paused: true}:      "waiting: the kind is paused",
+		{Limit: 3, By: 812}: "waiting: 3 of 3 running (#812)",
+		{Limit: 1}:          "waiting: 1 of 1 running",
 	} {
 		run := samples["created"]
 		run.Waiting = waiting
-		cell := parseFragment(t, must(t)(newTemplates(t).Status(run)))
-		if got := strings.TrimSpace(textOf(cell)); got != want {
+		row := parseFragment(t, "<table>"+must(t)(newTemplates(t).Row(run))+"</table>")
+		if got := strings.TrimSpace(textOf(byID(t, row, "process_run_8_message"))); got != want {
 			t.Errorf("%+v is shown as %q, want %q", waiting, got, want)
 		}
 	}
@@ -262,5 +267,5 @@ func TestBoard_GoldenWithInputs(t *testing.T) {
 	t.Parallel()
 	page := kindPage()
 	page.Query.Inputs = app.NewInputFilter(map[string]string{"database": "crm", "gone": "<x>"})
-	golden(t, "board_inputs", must(t)(newTemplatesOf(t, backup()).Board(page, "key-1")))
+	golden(t, "board_inputs", must(t)(newTemplatesOf(t, backup()).Board(page, withKey)))
 }

@@ -39,6 +39,19 @@ func newTemplates(t testing.TB, names ...string) *templates.Templates {
 	return newTemplatesOf(t, kinds...)
 }
 
+// withKey is the page of the list with an idempotency key.
+var withKey = templates.BoardOptions{Key: "key-1"}
+
+// changedPages returns two pages of the same list. On the second one, all runs are new versions.
+func changedPages(runs []app.ProcessRun, overview app.Overview) (old, page app.Page) {
+	page = app.Page{Runs: runs, Overview: overview}
+	for _, run := range runs {
+		run.Version--
+		old.Runs = append(old.Runs, run)
+	}
+	return old, page
+}
+
 // kindList is a list of kinds that never changes.
 type kindList []app.Kind
 
@@ -241,13 +254,14 @@ func byID(t testing.TB, root *html.Node, id string) *html.Node {
 }
 
 // attribute returns the value of an attribute, or "" if the element does not have it.
-func attribute(node *html.Node, key string) string {
+func attribute(node *html.Node, key string) string { return attributes(node)[key] }
+
+func attributes(node *html.Node) map[string]string {
+	all := map[string]string{}
 	for _, a := range node.Attr {
-		if a.Key == key {
-			return a.Val
-		}
+		all[a.Key] = a.Val
 	}
-	return ""
+	return all
 }
 
 func textOf(node *html.Node) string {

@@ -36,8 +36,8 @@ func pages(t testing.TB) map[string]*html.Node {
 		"the preview":     parseFragment(t, render(tmpl.StartPreview(kinds[0], *form.Preview))),
 		"a question":      parseFragment(t, render(tmpl.ConfirmStart(confirmation))),
 		"a question page": parsePage(t, render(tmpl.ConfirmStartPage(confirmation))),
-		"the board":       parsePage(t, render(tmpl.Board(page, `k" autofocus onfocus="alert(1)`))),
-		"the empty board": parsePage(t, render(tmpl.Board(app.Page{}, ""))),
+		"the board":       parsePage(t, render(tmpl.Board(page, templates.BoardOptions{Key: `k" autofocus onfocus="alert(1)`}))),
+		"the empty board": parsePage(t, render(tmpl.Board(app.Page{}, templates.BoardOptions{}))),
 		"a run's page":    parsePage(t, render(tmpl.Run(app.RunPage{Run: hostile}, hostileList))),
 		"the failures":    parsePage(t, render(tmpl.Failures(hostileFailures(), app.MostRuns))),
 		"a note":          parseFragment(t, render(tmpl.NoteForm(hostileFailures().Failures[0], hostileNote, hostileNote))),
@@ -49,7 +49,7 @@ func pages(t testing.TB) map[string]*html.Node {
 		"started": parseFragment(t,
 			render(tmpl.Started(app.Batch{First: 1, Count: 2}, `"><script>`))),
 		"the list frame":  parseFragment(t, render(tmpl.ListFrame(page))),
-		"the cells frame": parseFragment(t, render(tmpl.CellsFrame(page.Runs, overview))),
+		"the cells frame": parseFragment(t, render(tmpl.CellsFrame(changedPages(page.Runs, overview)))),
 		"the statistics":  parsePage(t, render(tmpl.Statistics(busyStatistics()))),
 		"a timeline":      parsePage(t, render(tmpl.Timeline(busyTimeline(), 2))),
 		"counted runs":    parsePage(t, render(tmpl.Timeline(binnedTimeline(), 2))),
@@ -136,7 +136,7 @@ func TestPages_LoadOnlyAssets(t *testing.T) {
 
 func TestBoard_HasTheElementsOfTheContract(t *testing.T) {
 	t.Parallel()
-	root := parsePage(t, must(t)(newTemplates(t).Board(mixedPage(), "key-1")))
+	root := parsePage(t, must(t)(newTemplates(t).Board(mixedPage(), withKey)))
 	for id, want := range map[string]struct{ element, key, value string }{
 		"live":            {"section", "hx-swap", "none"},
 		"process_runs":    {"tbody", "", ""},
@@ -166,9 +166,9 @@ func TestBoard_HasTheElementsOfTheContract(t *testing.T) {
 
 func TestBoard_StartsRunsWithoutScripts(t *testing.T) {
 	t.Parallel()
-	root := parsePage(t, must(t)(newTemplates(t).Board(app.Page{}, "key-1")))
+	root := parsePage(t, must(t)(newTemplates(t).Board(app.Page{}, withKey)))
 	forms := elements(byID(t, root, "main"), named("form"))
-	if len(forms) != 4 || attribute(forms[0], "method") != "post" ||
+	if len(forms) != 3 || attribute(forms[0], "method") != "post" ||
 		attribute(forms[0], "action") != "/process_runs" {
 		t.Fatalf("%d forms, the first is %s", len(forms), markup(t, forms[0]))
 	}
@@ -186,7 +186,7 @@ func TestBoard_StartsRunsWithoutScripts(t *testing.T) {
 	}
 }
 
-func TestStatusCell_OffersTheRightAction(t *testing.T) {
+func TestRow_OffersTheRightAction(t *testing.T) {
 	t.Parallel()
 	tmpl := newTemplates(t)
 	for name, want := range map[string]string{
@@ -194,7 +194,7 @@ func TestStatusCell_OffersTheRightAction(t *testing.T) {
 		"completed": "", "failed": "retry", "cancelled": "retry",
 	} {
 		run := samples[name]
-		buttons := elements(parseFragment(t, must(t)(tmpl.Status(run))), named("button"))
+		buttons := elements(parseFragment(t, must(t)(tmpl.Row(run))), named("button"))
 		if want == "" {
 			if len(buttons) != 0 {
 				t.Errorf("%s: unexpected button %s", name, markup(t, buttons[0]))
@@ -241,7 +241,7 @@ func TestLiveRegion_SocketHasThePagesQuery(t *testing.T) {
 		{Filter: app.Filter{Filtered: true, Status: app.Created}, Direction: app.After,
 			Cursor: 7}: "/process_runs/live?after=7&status=created",
 	} {
-		live := byID(t, parsePage(t, render(tmpl.Board(app.Page{Query: query}, ""))), "live")
+		live := byID(t, parsePage(t, render(tmpl.Board(app.Page{Query: query}, templates.BoardOptions{}))), "live")
 		if got := attribute(live, "hx-ws:connect"); got != want {
 			t.Errorf("the board's socket is %q, want %q", got, want)
 		}
@@ -261,7 +261,7 @@ func TestBoard_MarksTheCurrentTab(t *testing.T) {
 		{Filter: app.Filter{Filtered: true}}: "filter_created",
 		{Filter: app.Filter{Filtered: true, Status: app.Failed}}: "filter_failed",
 	} {
-		root := parsePage(t, must(t)(tmpl.Board(app.Page{Query: query}, "")))
+		root := parsePage(t, must(t)(tmpl.Board(app.Page{Query: query}, templates.BoardOptions{})))
 		live := byID(t, root, "live")
 		marked := elements(live, func(node *html.Node) bool { return attribute(node, "aria-current") != "" })
 		if len(marked) != 1 || attribute(marked[0], "id") != want {
@@ -308,7 +308,7 @@ func TestPages_CarryTheirTimes(t *testing.T) {
 	t.Parallel()
 	tmpl := newTemplates(t)
 	for name, rendered := range map[string]string{
-		"the board":      must(t)(tmpl.Board(mixedPage(), "key-1")),
+		"the board":      must(t)(tmpl.Board(mixedPage(), withKey)),
 		"a run's page":   must(t)(tmpl.Run(app.RunPage{Run: samples["started"]}, templates.RunList{})),
 		"the statistics": must(t)(tmpl.Statistics(busyStatistics())),
 		"the error page": must(t)(tmpl.Error(templates.ErrorPage{Status: 404, Message: "There is no run."})),

@@ -109,7 +109,7 @@ func QueryPath(query app.Query) string { return withQuery(ListPath, query) }
 // DownloadPath returns the path of a file with all runs that match the filter of query, whatever its cursor.
 // extension is the type of the file, without a dot.
 func DownloadPath(query app.Query, extension string) string {
-	return withQuery(ListPath+"."+extension, query.WithCursor(app.Latest, 0))
+	return withQuery(ListPath+"."+extension, app.Query{Filter: query.Filter})
 }
 
 // LivePath returns the path of the socket of the list for query.
@@ -117,6 +117,9 @@ func LivePath(query app.Query) string { return withQuery(ListPath+"/live", query
 
 // BulkPath is the path of bulk actions: GET previews one, and POST creates it.
 const BulkPath = ListPath + "/bulk"
+
+// BulkProgressPath returns the path of the notice about a bulk run.
+func BulkProgressPath(run int64) string { return BulkPath + "/" + decimal(run) }
 
 // fixedPath returns a path by the name that templates use. It fails for an unknown name, and so does New.
 func fixedPath(name string) (string, error) {
@@ -171,6 +174,9 @@ func parameters(query app.Query) url.Values {
 	}
 	for _, match := range query.Inputs.Matches() {
 		set(InputPrefix+match.Name, match.Value)
+	}
+	if query.PageSize() != app.PageSize {
+		set("rows", decimal(int64(query.PageSize())))
 	}
 	switch query.Direction {
 	case app.Before:

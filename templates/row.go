@@ -1,137 +1,83 @@
 package templates
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
 	"runboard/app"
 )
 
-// row is the view model of a run in the list.
+// row is the view model of a run in the list. The cells that change are apart, because frames carry them
+// without the row.
 type row struct {
-	ElementID, ID  string
-	Kind, Summary  string // title of the kind, and the inputs in short
-	ShowKind       bool
-	CreatedAt, Age string
-	Status         statusCell
+	ElementID, ID string
+	Kind          string // title of the kind
+	ShowKind      bool
+	Cells         rowCells
+}
+
+// rowCells are the cells of a row that change.
+type rowCells struct {
+	Status   statusCell
+	Message  messageCell
+	Attempt  attemptCell
+	Waited   waitedCell
+	Duration durationCell
+	Started  startedCell
+	Actions  actionsCell
+}
+
+// cell is what the view models of cells have in common. OutOfBand is for frames: the cell then carries
+// hx-swap-oob, so htmx swaps it by its id.
+type cell struct {
+	ElementID string
+	OutOfBand bool
+}
+
+// outOfBand returns the cells for a frame.
+func (c rowCells) outOfBand() rowCells {
+	for _, one := range []*cell{&c.Status.cell, &c.Message.cell, &c.Attempt.cell, &c.Waited.cell,
+		&c.Duration.cell, &c.Started.cell, &c.Actions.cell} {
+		one.OutOfBand = true
+	}
+	return c
 }
 
 // Row renders a run as a row of the list.
 func (t *Templates) Row(run app.ProcessRun) ([]byte, error) {
-	return t.render("row", t.row(run, t.now()))
+	return t.render("row", t.row(run, 0, t.now()))
 }
 
-func (t *Templates) row(run app.ProcessRun, now time.Time) row {
+// row returns the row of a run whose kind usually takes a time, or 0.
+func (t *Templates) row(run app.ProcessRun, usual time.Duration, now time.Time) row {
 	return row{
-		ElementID: RowID(run.ID), ID: decimal(run.ID), Kind: t.kindLabel(run.Kind), Summary: t.summary(run),
-		ShowKind: t.showKind(), CreatedAt: second(run.CreatedAt), Age: ago(run.CreatedAt, now),
-		Status: newStatusCell(run, now),
+		ElementID: RowID(run.ID), ID: decimal(run.ID), Kind: t.kindLabel(run.Kind), ShowKind: t.showKind(),
+		Cells: t.cells(run, usual, now),
 	}
 }
 
-// statusCell is the view model of a status cell.
-type statusCell struct {
-	ElementID, Status  string
-	Version, UpdatedAt string
-	OutOfBand          bool   // for a frame: the cell carries hx-swap-oob, so htmx swaps it by its id
-	Percent            string // of the progress bar; "" without one
-	HasNote            bool
-	Note               string
-	Time               relative // after Note
-	Action             rowAction
+func (t *Templates) cells(run app.ProcessRun, usual time.Duration, now time.Time) rowCells {
+	cells := t.unnamedCells(run, usual, now)
+	cells.Message.ElementID = cellID(run.ID, "message")
+	cells.Attempt.ElementID = cellID(run.ID, "attempt")
+	cells.Waited.ElementID = cellID(run.ID, "waited")
+	cells.Duration.ElementID = cellID(run.ID, "duration")
+	cells.Started.ElementID = cellID(run.ID, "started")
+	cells.Actions.ElementID = cellID(run.ID, "actions")
+	return cells
+}
+
+// unnamedCells returns the cells of a run, of which only the status cell has an id.
+func (t *Templates) unnamedCells(run app.ProcessRun, usual time.Duration, now time.Time) rowCells {
+	return rowCells{
+		Status: newStatusCell(run), Message: t.messageCell(run, now), Attempt: t.attemptCell(run),
+		Waited: newWaitedCell(run, now), Duration: newDurationCell(run, usual, now),
+		Started: newStartedCell(run, now), Actions: newActionsCell(run),
+	}
 }
 
 // rowAction is the view model of a button that changes a run or a kind. It has no Path without a button.
 type rowAction struct{ Path, Label string }
-
-// Status renders the status cell of a run.
-func (t *Templates) Status(run app.ProcessRun) ([]byte, error) {
-	return t.render("status", newStatusCell(run, t.now()))
-}
-
-// StatusCells renders the status cells of runs for a client that asked for ids. It removes the rows of ids
-// that are not among runs: those runs no longer exist.
-func (t *Templates) StatusCells(ids []int64, runs []app.ProcessRun) ([]byte, error) {
-	view := struct {
-		Cells       []statusCell
-		DeletedRows []string
-	}{Cells: t.outOfBand(runs)}
-	for _, id := range ids {
-		if !slices.ContainsFunc(runs, func(run app.ProcessRun) bool { return run.ID == id }) {
-			view.DeletedRows = append(view.DeletedRows, RowID(id))
-		}
-	}
-	return t.render("status_cells", view)
-}
-
-// CellsFrame renders the status cells of runs and the numbers around the list for a socket.
-func (t *Templates) CellsFrame(runs []app.ProcessRun, around app.Overview) ([]byte, error) {
-	return t.render("cells_frame", struct {
-		Cells    []statusCell
-		Overview overview
-	}{t.outOfBand(runs), t.overview(around)})
-}
-
-func (t *Templates) outOfBand(runs []app.ProcessRun) []statusCell {
-	cells, now := make([]statusCell, len(runs)), t.now()
-	for i, run := range runs {
-		cells[i] = newStatusCell(run, now)
-		cells[i].OutOfBand = true
-	}
-	return cells
-}
-
-func newStatusCell(run app.ProcessRun, now time.Time) statusCell {
-	cell := statusCell{
-		ElementID: StatusID(run.ID), Status: run.Status.String(),
-		Version: decimal(run.Version), UpdatedAt: millis(run.UpdatedAt), Action: newRowAction(run),
-	}
-	cell.HasNote = true
-	switch {
-	case run.CancelRequested():
-		cell.Time = cancelling(run.CancelRequestedAt, now)
-	case run.Status == app.Started && run.Percent.Known():
-		cell.Percent = decimal(int64(run.Percent))
-		cell.Note = cell.Percent + "% " + clip(run.Message)
-	case run.Status == app.Started:
-		cell.Note, cell.Time = "running ", elapsed(run.StartedAt, now)
-	case isBulk(run) && (run.Status.Final() || run.Error == ""):
-		cell.Note = clip(cmp.Or(run.Error, run.Message, run.Kind))
-	case run.Status == app.Completed:
-		cell.Note = "took " + between(run.FinishedAt.Sub(run.StartedAt))
-	case run.Status != app.Created: // failed or cancelled
-		cell.Note = clip(run.Error)
-	case run.Waiting != app.Waiting{}:
-		cell.Note = waitingFor(run.Waiting)
-	case run.ScheduledAt.IsZero():
-		cell.HasNote = false
-	case run.Attempt > 0:
-		cell.Note, cell.Time = "next try ", until(run.ScheduledAt, now)
-	default:
-		cell.Note, cell.Time = "starts ", until(run.ScheduledAt, now)
-	}
-	return cell
-}
-
-// waitingFor says what a created run waits for.
-func waitingFor(waiting app.Waiting) string {
-	if waiting.Paused {
-		return "waiting: the kind is paused"
-	}
-	text := fmt.Sprintf("waiting: %d of %d running", waiting.Limit, waiting.Limit)
-	if waiting.By > 0 {
-		text += fmt.Sprintf(" (#%d)", waiting.By)
-	}
-	return text
-}
-
-// bulkKinds are the kinds of runs that perform bulk actions.
-var bulkKinds = app.BulkKinds()
-
-// isBulk reports whether the run performs a bulk action.
-func isBulk(run app.ProcessRun) bool { return slices.Contains(bulkKinds, run.Kind) }
 
 func newRowAction(run app.ProcessRun) rowAction {
 	switch {
@@ -141,4 +87,83 @@ func newRowAction(run app.ProcessRun) rowAction {
 		return rowAction{runCommandPath(run.ID, "retry"), "Retry"}
 	}
 	return rowAction{runCommandPath(run.ID, "cancel"), "Cancel"}
+}
+
+// Status renders the status cell of a run.
+func (t *Templates) Status(run app.ProcessRun) ([]byte, error) {
+	return t.render("status", newStatusCell(run))
+}
+
+// RowCells renders the cells of runs that change, for a client that asked for ids. It removes the rows of ids
+// that are not among runs: those runs no longer exist.
+func (t *Templates) RowCells(ids []int64, runs []app.ProcessRun) ([]byte, error) {
+	view := struct {
+		Rows        []rowCells
+		DeletedRows []string
+	}{}
+	now := t.now()
+	for _, run := range runs {
+		view.Rows = append(view.Rows, t.cells(run, 0, now).outOfBand())
+	}
+	for _, id := range ids {
+		if !slices.ContainsFunc(runs, func(run app.ProcessRun) bool { return run.ID == id }) {
+			view.DeletedRows = append(view.DeletedRows, RowID(id))
+		}
+	}
+	return t.render("row_cells", view)
+}
+
+// CellsFrame renders the difference between two results of a query with the same list of runs, for a socket:
+// the cells that differ, the group of running runs, and the numbers around the list.
+func (t *Templates) CellsFrame(old, page app.Page) ([]byte, error) {
+	view := struct {
+		Rows     []changedCells
+		Running  *running // nil if only its rows differ, or nothing
+		Pinned   []pinnedRow
+		Overview overview
+	}{Overview: t.listOverview(page)}
+	now := t.now()
+	for i, run := range page.Runs {
+		if before := old.Runs[i]; before.Version != run.Version || before.Waiting != run.Waiting {
+			usual := page.Usual[run.Kind]
+			view.Rows = append(view.Rows, changes(t.cells(before, usual, now), t.cells(run, usual, now)))
+		}
+	}
+	if sameRunning(old, page) {
+		view.Pinned = t.changedPinned(old, page, now)
+	} else {
+		group := t.running(page, now)
+		view.Running = &group
+	}
+	return t.render("cells_frame", view)
+}
+
+// changedCells are the cells of a row that differ from those before. Others are nil. The status cell comes
+// always, because it has the version.
+type changedCells struct {
+	Status   statusCell
+	Message  *messageCell
+	Attempt  *attemptCell
+	Waited   *waitedCell
+	Duration *durationCell
+	Started  *startedCell
+	Actions  *actionsCell
+}
+
+func changes(before, after rowCells) changedCells {
+	before, after = before.outOfBand(), after.outOfBand()
+	return changedCells{
+		Status: after.Status, Message: ifChanged(before.Message, after.Message),
+		Attempt: ifChanged(before.Attempt, after.Attempt), Waited: ifChanged(before.Waited, after.Waited),
+		Duration: ifChanged(before.Duration, after.Duration), Started: ifChanged(before.Started, after.Started),
+		Actions: ifChanged(before.Actions, after.Actions),
+	}
+}
+
+// ifChanged returns a cell, or nil if it is as before.
+func ifChanged[C comparable](before, after C) *C {
+	if before == after {
+		return nil
+	}
+	return &after
 }

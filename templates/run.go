@@ -63,7 +63,7 @@ type runActions struct {
 // Run renders the page of a run that was opened from a list.
 func (t *Templates) Run(page app.RunPage, list RunList) ([]byte, error) {
 	view := t.runPage(page)
-	view.Head.List = newListOfRun(list)
+	view.Head.List = t.listOfRun(list)
 	return t.render("run", view)
 }
 
@@ -114,7 +114,7 @@ func (t *Templates) runPage(page app.RunPage) runPage {
 	title := t.runTitle(run)
 	view := runPage{
 		Layout: t.layout(title.Text), Head: t.runHead(run), SocketPath: RunPath(run.ID) + "/live",
-		Status: newStatusCell(run, now), Log: newLog(run.ID, page.Log, page.LogFocus), Overview: t.overview(page.Overview),
+		Status: newStatusCell(run), Log: newLog(run.ID, page.Log, page.LogFocus), Overview: t.overview(page.Overview),
 		Parts: runParts{
 			Title: title, State: t.runState(page, now), Progress: newRunProgress(page, now),
 			Actions: newRunActions(run),
@@ -145,10 +145,10 @@ func (t *Templates) runHead(run app.ProcessRun) runHead {
 	return view
 }
 
-func newListOfRun(list RunList) listOfRun {
+func (t *Templates) listOfRun(list RunList) listOfRun {
 	query := app.Query{Filter: list.Filter}
 	return listOfRun{
-		Path: QueryPath(query), Name: title(query),
+		Path: QueryPath(query), Name: t.title(query),
 		Newer: newNeighbour(list.Newer, query), Older: newNeighbour(list.Older, query),
 	}
 }

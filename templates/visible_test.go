@@ -63,7 +63,7 @@ func TestPages_ShowHiddenCharactersOfErrorsAndLogs(t *testing.T) {
 		"page":        render(tmpl.Run(app.RunPage{Run: run, Log: log}, RunList{})),
 		"running":     render(tmpl.Run(app.RunPage{Run: started, Log: log}, RunList{})),
 		"log":         render(tmpl.LogLines(7, log, app.LogFocus{})),
-		"board":       render(tmpl.Board(app.Page{Runs: []app.ProcessRun{run, started}}, "key")),
+		"board":       render(tmpl.Board(app.Page{Runs: []app.ProcessRun{run, started}}, BoardOptions{})),
 	} {
 		if strings.ContainsFunc(html,
 			func(char rune) bool { return strings.ContainsRune("\u202e\u200b\ufeff", char) }) {

@@ -71,7 +71,7 @@ var oneProcess = []mutant{
 	{"a panic in a write fails only that write", "db/sqlite/writer.go", "if panicked := recover(); panicked != nil {", "if panicked := any(nil); panicked != nil {", "./db/sqlite TestWriter_"},
 	{"a search does not find an error that was cleared", "db/sqlite/search.go", "		DELETE FROM run_search WHERE rowid = old.id * 1048576;", "		SELECT 1;", "./db/sqlite TestSQLite_IsStore/Search"},
 	{"a search does not find bulk actions", "db/query/search.go", "return slices.Contains(app.BulkKinds(), kind)", "return slices.Contains(app.BulkKinds(), kind) && false", "./db/sqlite TestSQLite_IsStore/Search"},
-	{"a search for newer runs resumes where it stopped", "app/run.go", "	if p.SearchCursor > 0 && p.Query.Direction == After {", "	if false {", "./db/sqlite TestSQLite_IsStore/Search"},
+	{"a search for newer runs resumes where it stopped", "app/page.go", "	if p.SearchCursor > 0 && p.Query.Direction == After {", "	if false {", "./db/sqlite TestSQLite_IsStore/Search"},
 	{"a search finds a word split across two log parts", "db/query/logpart.go", "	if begun := LastWord(app.PlainText(p.Before)); begun != \"\" {", "	if begun := LastWord(app.PlainText(p.Before)); begun == \"-\" {", "./db/sqlite TestSQLite_IsStore/Search"},
 	{"a cancelled call is not executed", "db/sqlite/call_state.go", "return c.state.CompareAndSwap(0, callCancelled)", "return true", "./db/sqlite TestWriter_SkipsCancelled"},
 	{"a caller waits for a call that has begun", "db/sqlite/writer.go", "		return <-request.done // apply", "		return query.Unavailable(ctx.Err()) // its", "./db/sqlite TestWriter_FinishesBegun"},

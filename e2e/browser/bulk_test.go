@@ -19,9 +19,7 @@ const (
 // chooseAll selects all runs that match the list.
 func (p *tab) chooseAll() {
 	p.t.Helper()
-	p.do(chromedp.SetValue("#bulk_scope", "all"))
-	evaluate[bool](p,
-		`document.getElementById("bulk_scope").dispatchEvent(new Event("change", {bubbles: true}))`)
+	p.click("#select_matching")
 }
 
 func TestBulk_RetriesSelectedRuns(t *testing.T) {
@@ -33,14 +31,14 @@ func TestBulk_RetriesSelectedRuns(t *testing.T) {
 	tab := openTab(t, p.URL+"/process_runs", chromedp.EmulateViewport(1000, 700))
 	tab.untilLive()
 
-	const all = `document.querySelector("#bulk option[value=all]").text`
-	tab.until("all runs are counted", all+` === "All 30 runs"`)
+	const all = `((button) => button.hidden ? "" : button.textContent)(document.getElementById("select_matching"))`
+	tab.until("all runs are counted", all+` === "Select all 30 runs"`)
 	tab.click("#filter_failed")
-	tab.until("matching runs are counted", all+` === "All 30 matching"`)
+	tab.until("matching runs are counted", all+` === "Select all 30 matching"`)
 	tab.click("#filter_completed")
-	tab.until("no run matches", all+` === "All 0 matching"`)
+	tab.until("no run matches", all+` === ""`)
 	tab.click("#filter_all")
-	tab.until("all runs are counted", all+` === "All 30 runs"`)
+	tab.until("all runs are counted", all+` === "Select all 30 runs"`)
 	tab.untilSocket("/process_runs/live")
 	tab.untilLive()
 	tab.selectRun(28)
@@ -60,9 +58,10 @@ func TestBulk_RetriesSelectedRuns(t *testing.T) {
 	tab.click(`#bulk button[value=retry]`)
 	tab.until("the confirmation opens", confirmText+`.includes("Retry 4 selected runs?")`)
 	tab.click("#confirm button[type=submit]")
-	tab.until("the notice appears",
-		noticeText+
-			`.includes("Retrying runs. Details: run #31.") && !document.getElementById("confirm").open`)
+	tab.until("the notice says how it ended",
+		noticeText+`.startsWith("4 runs queued again.") && !document.getElementById("confirm").open`)
+	tab.until("the notice links to the bulk run",
+		`document.querySelector("#notice a").getAttribute("href") === "/process_runs/31"`)
 	tab.until("nothing is selected", selectionText+` === "" && `+selectedRuns+` === ""`)
 	for _, run := range []int{24, 25, 27, 28} {
 		harness.Eventually(t, "they have been tried again", func() error {
@@ -96,6 +95,7 @@ func TestBulk_AllMatchingWithoutScript(t *testing.T) {
 	tab := newTab(t)
 	call(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	tab.do(chromedp.Navigate(p.URL + "/process_runs?status=failed&q=disk"))
+	tab.do(chromedp.Click(".bulkfold > summary"))
 	tab.do(chromedp.SetValue("#bulk select", "all"), chromedp.Click("#bulk button[value=delete]"))
 	tab.until("the confirmation page opens",
 		`document.querySelector("h1").textContent === "Delete runs" && document.body.textContent.includes("Delete 30 failed runs?")`)

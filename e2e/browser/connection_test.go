@@ -259,7 +259,7 @@ func TestNotice_DisappearsWhenOutdated(t *testing.T) {
 	p := openTab(t, b.URL+"/process_runs")
 	p.untilLive()
 	p.until("the run is started", shows("1", "started"))
-	p.click("#process_run_1_status button")
+	p.click("#process_run_1_actions button")
 	p.until("the run is cancelled", shows("1", "cancelled"))
 	p.until("the notice disappears", noticeText+` === ""`)
 	p.until("the other run is started", shows("2", "started"))

@@ -30,10 +30,10 @@ func TestFailures_RetryAllOfAGroup(t *testing.T) {
 	tab.click("#bulk button[value=retry]")
 	tab.until("the confirmation opens", confirmText+`.includes("Retry 40 runs?")`)
 	tab.click("#confirm button[type=submit]")
-	tab.until("the notice appears", noticeText+`.includes("Retrying runs. Details: run #44.")`)
+	tab.until("the notice appears", noticeText+`.startsWith("40 runs queued again.")`)
 	harness.UntilStatus(t, e, "/process_runs/44", "completed")
 	e.GET("/process_runs/44").WithTransformer(harness.AcceptJSON).Expect().JSON().Object().
-		HasValue("message", "40 queued again")
+		HasValue("message", "40 runs queued again")
 	tab.until("they fail again", `document.getElementById("matches").textContent.startsWith("40 runs match") &&
 		document.querySelector("#process_runs td[data-version]")?.dataset.version === "6"`)
 }

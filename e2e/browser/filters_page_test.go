@@ -25,13 +25,13 @@ func TestFilter_ListIsLive(t *testing.T) {
 	e.POST("/process_runs").WithFormField("count", 2).WithFormField("kind", "import").Expect().
 		Status(http.StatusSeeOther)
 	tab.untilRows(2)
-	tab.until("the number appears", `document.getElementById("matches").textContent === "2 runs match."`)
+	tab.until("the number appears", `document.getElementById("matches").textContent === "2 runs match"`)
 	open()
 	harness.WaitUntilDone(t, e)
 
 	// A choice of a status keeps the rest of the filter, and Back returns to the previous list.
 	evaluate[bool](tab,
-		`((choice) => (choice.value = "24h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("search_since"))`)
+		`((choice) => (choice.value = "24h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("search_created"))`)
 	tab.untilSocket("/process_runs/live?q=disk+full&since=24h")
 	tab.click("#filter_completed")
 	tab.untilSocket("/process_runs/live?q=disk+full&since=24h&status=completed")
@@ -42,10 +42,15 @@ func TestFilter_ListIsLive(t *testing.T) {
 		tab.untilSocket(path)
 		tab.untilRows(2)
 	}
-	evaluate[bool](tab,
-		`((choice) => (choice.value = "1h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("search_until"))`)
-	tab.untilSocket("/process_runs/live?q=disk+full&until=1h")
-	tab.untilRows(0)
+	tab.click(".chip")
+	tab.untilSocket("/process_runs/live")
+	tab.untilRows(5)
+	if n := evaluate[string](tab, `document.getElementById("search_text").value`); n != "" {
+		t.Errorf("without the chip, the field still says %q", n)
+	}
+	evaluate[bool](tab, "history.back(), true")
+	tab.untilSocket("/process_runs/live?q=disk+full")
+	tab.untilRows(2)
 	tab.click("#clear_filters")
 	tab.untilSocket("/process_runs/live")
 	tab.untilRows(5)

@@ -307,11 +307,11 @@ func TestBoard_InputFiltersCanBeRemoved(t *testing.T) {
 	tab.untilLive()
 	tab.untilRows(1)
 	tab.until("the filter is shown",
-		`document.querySelector(".condition").innerText.startsWith("Database: Customers (crm)")`)
+		`document.querySelector(".chip:nth-last-of-type(2)").innerText.startsWith("Database: Customers (crm)")`)
 	tab.click("#filter_started")
 	tab.until("other links keep it", `location.search.includes("input.database=crm") &&
 		location.search.includes("status=started")`)
-	tab.click(".condition")
+	tab.click(".chip:nth-last-of-type(2)")
 	tab.until("it is removed", `!location.search.includes("input.database")`)
 	tab.untilRows(2)
 }

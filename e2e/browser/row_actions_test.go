@@ -17,8 +17,8 @@ import (
 var unhurried = []string{"--delay-min", "1h", "--delay-max", "1h"}
 
 const (
-	cancelFirst  = "#process_run_1_status button[formaction$=cancel]"
-	retryFirst   = "#process_run_1_status button[formaction$=retry]"
+	cancelFirst  = "#process_run_1_actions button[formaction$=cancel]"
+	retryFirst   = "#process_run_1_actions button[formaction$=retry]"
 	cancelOnPage = "#process_run_1_actions button[formaction$=cancel]"
 	retryOnPage  = "#process_run_1_actions button[formaction$=retry]"
 )
@@ -69,7 +69,7 @@ func doubleClickCancels(t *testing.T, b *harness.Process, run int64) bool {
 	p.untilLive()
 	evaluate[any](p,
 		`(window.clicks = [], document.addEventListener("mousedown", (e) => clicks.push(e.timeStamp), true), null)`)
-	cell := fmt.Sprintf("#process_run_%d_status button", run)
+	cell := fmt.Sprintf("#process_run_%d_actions button", run)
 	x, y := p.middle(cell + "[formaction$=cancel]")
 	p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(1)))
 	p.until("the run has a retry button",

@@ -161,10 +161,10 @@ func TestSelection_ShowsItsLimit(t *testing.T) {
 	tab.click("#bulk button[value=retry]")
 	tab.until("the confirmation opens", dialogOpen+` && `+confirmText+`.includes("Retry 500 selected runs?")`)
 	tab.click("#confirm button[type=submit]")
-	tab.until("the notice appears", noticeText+`.includes("Retrying runs.")`)
+	tab.until("the notice appears", noticeText+`.includes("500 runs queued again.")`)
 	harness.UntilStatus(t, e, "/process_runs/526", "completed")
 	e.GET("/process_runs/526").WithTransformer(harness.AcceptJSON).Expect().JSON().Object().
-		HasValue("message", "500 queued again")
+		HasValue("message", "500 runs queued again")
 }
 
 func TestSelection_BarLeavesTheRowVisible(t *testing.T) {

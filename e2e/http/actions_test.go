@@ -70,7 +70,7 @@ func TestBulk_RunsAsARunOfItsOwn(t *testing.T) {
 	t.Run("all matching runs", func(t *testing.T) {
 		run := startAction(t, e,
 			map[string]any{"operation": "delete", "scope": "all", "q": "disk", "status": "failed"})
-		run.ContainsSubset(map[string]any{"percent": 100, "message": "30 deleted"})
+		run.ContainsSubset(map[string]any{"percent": 100, "message": "30 runs deleted"})
 		harness.CountsAre(t, e, map[string]any{"failed": 30, "completed": 1})
 	})
 	t.Run("selected runs", func(t *testing.T) {
@@ -88,10 +88,10 @@ func TestBulk_RunsAsARunOfItsOwn(t *testing.T) {
 			WithForm(map[string]any{"operation": "retry", "scope": "all", "status": "cancelled"}).Expect().
 			Status(http.StatusSeeOther).Header("Location").Raw()
 		harness.UntilStatus(t, e, path, "completed")
-		e.GET(path).Expect().Body().Contains("2 queued again").Contains("Retry all cancelled runs")
+		e.GET(path).Expect().Body().Contains("2 runs queued again").Contains("Retry all cancelled runs")
 		e.POST(harness.BulkPath).WithForm(map[string]any{"operation": "cancel", "id": 999}).
 			WithTransformer(fragmentHeaders).Expect().
-			Status(http.StatusOK).Body().Contains("Cancelling runs.").NotContains("data-status")
+			Status(http.StatusOK).Body().Contains("Cancelling runs…").NotContains("data-status")
 	})
 	open()
 	harness.WaitUntilDone(t, e)

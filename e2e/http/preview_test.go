@@ -71,7 +71,7 @@ func TestBulk_RefusesMoreRunsThanPreviewed(t *testing.T) {
 		Status(http.StatusCreated).Header("Location").Raw()
 	harness.UntilStatus(t, e, path, "completed")
 	e.GET(path).WithTransformer(harness.AcceptJSON).Expect().JSON().Object().
-		HasValue("message", "6 queued again")
+		HasValue("message", "6 runs queued again")
 	open()
 	harness.WaitUntilDone(t, e)
 }

@@ -30,7 +30,7 @@ func TestSearch_DeletesWhatThePreviewSays(t *testing.T) {
 	e.GET(harness.BulkPath).WithQueryString("operation=delete&scope=all&q=disk").
 		WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusOK).
 		JSON().Object().ContainsSubset(map[string]any{"runs": 2000, "skipped": 0, "more": false})
-	startAction(t, e, asked).ContainsSubset(map[string]any{"percent": 100, "message": "2,000 deleted"})
+	startAction(t, e, asked).ContainsSubset(map[string]any{"percent": 100, "message": "2,000 runs deleted"})
 	harness.CountsAre(t, e, map[string]any{"failed": 3, "completed": 1})
 	list := e.GET("/process_runs").WithQuery("q", "disk").WithTransformer(harness.AcceptJSON).Expect().
 		Status(http.StatusOK).JSON().Object()

@@ -221,8 +221,8 @@ func (v *view) isShown(fresh result) bool {
 		return v.revision == fresh.run.Revision()
 	}
 	old, page := v.shown.page, fresh.page
-	return old.Overview == page.Overview && sameSurroundings(old, page) &&
-		slices.EqualFunc(old.Runs, page.Runs, sameState)
+	return old.Overview == page.Overview && old.Tabs == page.Tabs && sameSurroundings(old, page) &&
+		slices.EqualFunc(old.Runs, page.Runs, sameState) && slices.EqualFunc(old.Running, page.Running, sameState)
 }
 
 // sameState reports whether two states of a run look the same. What a run waits for changes without a new
@@ -254,13 +254,7 @@ func (v *view) delta(fresh result, t *templates.Templates) (*Frame, error) {
 	if !slices.EqualFunc(old.Runs, page.Runs, sameRun) || !sameSurroundings(old, page) {
 		return nil, nil
 	}
-	var changed []app.ProcessRun
-	for i, run := range page.Runs {
-		if !sameState(run, old.Runs[i]) {
-			changed = append(changed, run)
-		}
-	}
-	return frame(t.CellsFrame(changed, page.Overview))
+	return frame(t.CellsFrame(old, page))
 }
 
 // snapshot returns a function that renders the whole view, at most once for all subscribers.

