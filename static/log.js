@@ -67,21 +67,36 @@ function linesChanged() {
   if (following) log.scrollTop = log.scrollHeight;
   scrollPosition = log.scrollTop;
   showState();
+  loadAtEdges();
+}
+
+// loadAtEdges fetches more lines if the reader is near an end of the window.
+function loadAtEdges() {
+  if (log.clientHeight === 0) return; // nothing is visible
+  if (following) catchUp();
+  if (log.scrollTop < nearEdge) loadEarlier();
+  else if (!following && spaceBelow() < nearEdge) loadLater();
+}
+
+// spaceBelow returns how many pixels of the window are below what is visible.
+const spaceBelow = () => log.scrollHeight - log.scrollTop - log.clientHeight;
+
+// noticeScroll stops following if the reader has scrolled up since the last change of the window, and the event
+// is still to come.
+function noticeScroll() {
+  if (log.scrollTop < scrollPosition - 1) following = false;
 }
 
 // handleScroll stops following when the reader scrolls up, but not when the end moves away: the browser only
 // estimates the height of lines out of sight until it lays them out.
 function handleScroll() {
-  const below = log.scrollHeight - log.scrollTop - log.clientHeight;
-  const isAtEnd = below < nearEnd && windowEnd() >= knownEnd;
+  const isAtEnd = spaceBelow() < nearEnd && windowEnd() >= knownEnd;
   following = isAtEnd || following && log.scrollTop >= scrollPosition;
   if (following && !isAtEnd) log.scrollTop = log.scrollHeight;
   scrollPosition = log.scrollTop;
   attached ||= following;
   showState();
-  if (log.scrollTop < nearEdge) loadEarlier();
-  if (following) catchUp();
-  else if (below < nearEdge) loadLater();
+  loadAtEdges();
 }
 
 // fetchBlock fetches a block of lines, for instance those from "offset=4096" on. It returns null if the server
@@ -177,6 +192,7 @@ async function catchUp() {
 
 // append adds a block that continues the window.
 function append(block) {
+  noticeScroll();
   if (prepare(block)) log.append(block);
   if (following) trimStart();
   linesChanged();
@@ -311,6 +327,7 @@ function start() {
     log.focus({ preventScroll: true });
   });
   onBeforeSwap(({ tasks }) => {
+    noticeScroll();
     for (const { target, fragment, swapSpec } of tasks) {
       if (target !== log || swapSpec.style !== "beforeend") continue;
       for (const block of fragment.querySelectorAll(".lines")) {
