@@ -9,7 +9,7 @@ const MaxPattern = 300
 
 // cutLine is the length in characters to which the pattern of a line is cut that was cut before, as its end
 // says: where depends on the length of the numbers in it.
-const cutLine = 80
+const cutLine = 120
 
 // Pattern normalizes an error, so that errors which differ only in details have equal patterns: numbers, IDs
 // and hex become #, paths become <path>, URLs become <url>. Of several lines it uses the first and the last:

@@ -63,7 +63,7 @@ func TestPattern_IgnoresWhereALineWasCut(t *testing.T) {
 func TestPattern_IsIdempotentAndSmall(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z0-9/:.äö -]{80,200}…`), rapid.StringMatching(`([a-z0-9/.:#<>=" \n-]{0,9}[A-F0-9x]{0,12}){0,60}`)).Draw(t, "error")
+		text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z0-9/:.äö -]{120,250}…`), rapid.StringMatching(`([a-z0-9/.:#<>=" \n-]{0,9}[A-F0-9x]{0,12}){0,60}`)).Draw(t, "error")
 		checkPattern(t.Fatalf, text)
 	})
 }
