@@ -98,6 +98,22 @@ type Failures struct {
 	Muted FailureTotals `json:"muted"` // the muted ones, which are part of the totals
 }
 
+// ChangesAt returns when the first of the groups stops being muted, or being news, or the zero time.
+func (f Failures) ChangesAt() (first time.Time) {
+	for _, failure := range f.Failures {
+		ends := []time.Time{failure.MutedUntil}
+		if at := failure.Recurrence.At; !at.IsZero() {
+			ends = append(ends, at.Add(RecurrenceShown))
+		}
+		for _, end := range ends {
+			if !end.IsZero() && (first.IsZero() || end.Before(first)) {
+				first = end
+			}
+		}
+	}
+	return first
+}
+
 // FailureTotals counts groups and their runs, including those that are not listed.
 type FailureTotals struct {
 	Groups int64 `json:"groups"`

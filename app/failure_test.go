@@ -66,3 +66,17 @@ func TestParseFailureSort_IsStrict(t *testing.T) {
 		}
 	}
 }
+
+func TestFailures_ChangeWhenAMuteOrNewsEnds(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
+	muted := Failure{Triage: Triage{MutedUntil: at.Add(3 * time.Hour)}}
+	news := Failure{Recurrence: Recurrence{At: at, QuietSince: at}}
+	for want, all := range map[time.Time][]Failure{
+		{}: {{}}, at.Add(3 * time.Hour): {{}, news, muted}, at.Add(RecurrenceShown): {news, {}},
+	} {
+		if got := (Failures{Failures: all}).ChangesAt(); !got.Equal(want) {
+			t.Errorf("%d groups change at %s, want %s", len(all), got, want)
+		}
+	}
+}

@@ -1,7 +1,17 @@
-// The page of failures: times in the zone of the reader, and announcements to screen readers.
+// The page of failures: frames with the changed groups, times in the zone of the reader, and announcements to screen readers.
 import { announce } from "./announce.js";
-import { onSwap } from "./events.js";
+import { onBeforeSwap, onSwap } from "./events.js";
 import { find, ids } from "./page.js";
+
+// A frame has only the ids of groups that are still the same. The swap then sees that nothing has changed.
+onBeforeSwap(({ tasks }) => {
+  for (const { fragment } of tasks) {
+    for (const kept of fragment?.querySelectorAll?.("li[data-kept]") ?? []) {
+      const present = find(kept.id);
+      if (present) kept.replaceWith(present.cloneNode(true));
+    }
+  }
+});
 
 // Without this script, a field for a time is in UTC, and its label says so. With it, the field is in the zone
 // of the reader, and the form sends UTC.

@@ -40,6 +40,7 @@ type mutedGroups struct {
 // failureGroup is the view model of a failure group.
 type failureGroup struct {
 	ElementID string
+	Kept      bool // the page already shows the group: it has nothing else
 	Error     groupError
 	Kind      string // "" if there is only one
 	Runs      groupRuns
@@ -52,8 +53,12 @@ type failureGroup struct {
 type groupError struct {
 	ElementID        string // of the element that shows it in full
 	Line, Exit       string // the line that tells most, and how the command of the example ended
+	Name             string // the line in short, for the names of buttons
 	Pattern, Example string
 }
+
+// nameLength is the number of characters of an error in the name of a button.
+const nameLength = 60
 
 // groupRuns is the view model of the failed runs of a group.
 type groupRuns struct {
@@ -93,13 +98,23 @@ func (t *Templates) FailuresLive(all app.Failures, sort app.FailureSort) ([]byte
 
 // FailuresFrame renders the changing part of the failures page for a socket.
 func (t *Templates) FailuresFrame(all app.Failures) ([]byte, error) {
-	return t.render("failures_frame", t.failureGroups(all))
+	return t.render("failures_frame", t.failureGroups(all, nil))
+}
+
+// FailuresDelta renders a frame for sockets that have the frame of before. Of the groups that are still the
+// same it has only the ids: static/triage.js keeps those of the page.
+func (t *Templates) FailuresDelta(before, after app.Failures) ([]byte, error) {
+	shown := make(map[int64]app.Failure, len(before.Failures))
+	for _, failure := range before.Failures {
+		shown[failure.ID] = failure
+	}
+	return t.render("failures_frame", t.failureGroups(after, shown))
 }
 
 func (t *Templates) failuresPage(all app.Failures, sort app.FailureSort) failuresPage {
 	view := failuresPage{
 		Layout: t.layout("Failures"), SocketPath: sortedPath(FailuresPath+"/live", sort),
-		failureGroups: t.failureGroups(all),
+		failureGroups: t.failureGroups(all, nil),
 	}
 	view.Layout.OnFailures, view.Layout.Failed = true, view.Failed
 	texts := map[app.FailureSort]string{app.MostRuns: "Most runs", app.LatestRuns: "Latest"}
@@ -119,11 +134,16 @@ func sortedPath(path string, sort app.FailureSort) string {
 	return path + "?" + url.Values{"sort": {string(sort)}}.Encode()
 }
 
-func (t *Templates) failureGroups(all app.Failures) failureGroups {
+// failureGroups returns the view model of groups. shown are groups that the page already shows, by id.
+func (t *Templates) failureGroups(all app.Failures, shown map[int64]app.Failure) failureGroups {
 	var view failureGroups
 	var muted mutedGroups
 	for _, failure := range all.Failures {
-		if group := t.failureGroup(failure); failure.Muted() {
+		group := failureGroup{ElementID: groupID(failure.ID), Kept: true}
+		if was, known := shown[failure.ID]; !known || was != failure {
+			group = t.failureGroup(failure)
+		}
+		if failure.Muted() {
 			muted.Groups = append(muted.Groups, group)
 		} else {
 			view.Groups = append(view.Groups, group)
@@ -168,6 +188,7 @@ func newGroupError(failure app.Failure) groupError {
 		Pattern:   visible(failure.Pattern), Example: visible(failure.Example),
 	}
 	text.Line, text.Exit = failureLine(failure)
+	text.Name = clipTo(text.Line, nameLength)
 	return text
 }
 

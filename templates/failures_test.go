@@ -108,12 +108,8 @@ func TestSparkline_HasADescription(t *testing.T) {
 			t.Errorf("sparkline %d is described as %q, want %q", i, got, want)
 		}
 	}
-	bars := elements(sparklines[0], func(node *html.Node) bool {
-		return node.Data == "rect" && attribute(node, "class") == ""
-	})
-	if len(bars) != 2 || attribute(bars[0], "height") != "16" || attribute(bars[1], "height") != "4" ||
-		attribute(bars[1], "x") != "23" {
-		t.Errorf("bars of %s", markup(t, sparklines[0]))
+	if got := markup(t, sparklines[0]); !strings.Contains(got, `d="M21 16v-16h.8v16zM23 16v-4h.8v4z"`) {
+		t.Errorf("the bars are not those of 16 and 4 runs: %s", got)
 	}
 	var titles []string
 	for _, title := range elements(sparklines[0], named("title")) {
@@ -121,6 +117,28 @@ func TestSparkline_HasADescription(t *testing.T) {
 	}
 	if got, want := strings.Join(titles, "; "), "16, 2 h ago; 4 this hour"; got != want {
 		t.Errorf("the bars say %q, want %q", got, want)
+	}
+}
+
+func TestFailuresDelta_HasOnlyWhatChanged(t *testing.T) {
+	t.Parallel()
+	tmpl := newTemplates(t)
+	before, after := someFailures(), someFailures()
+	after.Failures[1].Runs = 2
+	root := parseFragment(t, must(t)(tmpl.FailuresDelta(before, after)))
+	for id, kept := range map[string]bool{"failure_3": true, "failure_4": false, "failure_5": true} {
+		group := byID(t, root, id)
+		if got := group.FirstChild == nil; got != kept {
+			t.Errorf("the group %s is kept: %v, want %v", id, got, kept)
+		}
+	}
+	if text := textOf(root); !strings.Contains(text, "1,241 failed runs") || !strings.Contains(text, "2 runs") {
+		t.Errorf("the frame says %q", text)
+	}
+	after.Failures = append(after.Failures, app.Failure{ID: 9, Pattern: "new", Example: "new", Runs: 1})
+	root = parseFragment(t, must(t)(tmpl.FailuresDelta(before, after)))
+	if text := textOf(byID(t, root, "failure_9")); !strings.Contains(text, "new") {
+		t.Errorf("a new group says %q", text)
 	}
 }
 

@@ -8,51 +8,48 @@ import (
 	"runboard/app"
 )
 
-// sparkline is the view model of how often an error occurred in each of the last hours.
+// sparkline is the view model of how often an error occurred in each of the last hours, in a picture 24 wide and
+// 16 high.
 type sparkline struct {
 	Description string // for screen readers
 	Total       string // "20 in 24 h"
-	Bars        []hourBar
+	Bars        string // the path of a bar for each hour with failures, or ""
+	Hours       []hour // those with failures
 }
 
-// hourBar is the bar of an hour with failures, in units of a picture 24 wide and 16 high. Its title says what
-// it stands for.
-type hourBar struct{ X, Y, Height, Title string }
+// hour is the view model of the values of an hour, for the pointer.
+type hour struct{ X, Title string }
 
 // sparklineHeight is the height of the highest bar.
 const sparklineHeight = 16
 
 func newSparkline(hours [app.FailureHours]int64) sparkline {
-	var sum int64
+	view := sparkline{Description: describeHours(hours)}
+	var sum, highest int64
 	for _, n := range hours {
 		sum += n
-	}
-	return sparkline{
-		Description: describeHours(hours), Total: grouped(sum) + " in 24 h", Bars: hourBars(hours),
-	}
-}
-
-// hourBars returns a bar for each hour with failures. The busiest hour fills the height, and every bar is at
-// least 1 high.
-func hourBars(hours [app.FailureHours]int64) (bars []hourBar) {
-	var highest int64 = 1
-	for _, n := range hours {
 		highest = max(highest, n)
 	}
-	for hour, n := range hours {
+	view.Total = grouped(sum) + " in 24 h"
+	for i, n := range hours {
 		if n == 0 {
 			continue
 		}
-		height := max(1, math.Round(100*sparklineHeight*float64(n)/float64(highest))/100)
+		view.Bars += hourBar(i, float64(n)/float64(highest))
 		title := grouped(n) + " this hour"
-		if ago := app.FailureHours - 1 - hour; ago > 0 {
+		if ago := app.FailureHours - 1 - i; ago > 0 {
 			title = fmt.Sprintf("%s, %d h ago", grouped(n), ago)
 		}
-		bars = append(bars, hourBar{
-			X: strconv.Itoa(hour), Y: shortest(sparklineHeight - height), Height: shortest(height), Title: title,
-		})
+		view.Hours = append(view.Hours, hour{strconv.Itoa(i), title})
 	}
-	return bars
+	return view
+}
+
+// hourBar returns the path of the bar of an hour. share is its part of the full height; every bar is at least 1
+// high.
+func hourBar(hour int, share float64) string {
+	height := shortest(max(1, math.Round(100*sparklineHeight*share)/100))
+	return fmt.Sprintf("M%d 16v-%sh.8v%sz", hour, height, height)
 }
 
 // shortest formats x with as few digits as identify it.

@@ -181,6 +181,7 @@ func TestFailures_FramesKeepTheFullErrorOpen(t *testing.T) {
 	evaluate[bool](tab, group("connect to")+`.querySelector("summary").focus(), true`)
 	tab.press(" ")
 	tab.until("the error is open", group("connect to")+`.querySelector("pre").checkVisibility()`)
+	evaluate[bool](tab, `window.other = `+group("no customer")+`, true`)
 	harness.StartRunsOf(e, "mail", 9) // the group moves to the top
 	tab.until("the frame has come", `document.querySelector("#failures .runs").textContent === "12 runs"`)
 	if !evaluate[bool](tab, group("connect to")+`.querySelector("pre").checkVisibility()`) {
@@ -188,6 +189,9 @@ func TestFailures_FramesKeepTheFullErrorOpen(t *testing.T) {
 	}
 	if !evaluate[bool](tab, `document.activeElement === `+group("connect to")+`.querySelector("summary")`) {
 		t.Error("the focus is lost")
+	}
+	if !evaluate[bool](tab, `other === `+group("no customer")+` && other.querySelector("pre") !== null`) {
+		t.Error("a group that has not changed is another one")
 	}
 }
 

@@ -31,6 +31,12 @@ type PageView interface {
 	MinInterval() time.Duration
 }
 
+// deltaView is a PageView whose changes take less than the whole page.
+type deltaView interface {
+	// RenderDelta renders a frame that turns the page of one result of Load into that of another.
+	RenderDelta(t *templates.Templates, before, loaded any) ([]byte, error)
+}
+
 // view is the shared state of all subscribers with the same key. The goroutine of the hub owns it.
 type view struct {
 	key         ViewKey
@@ -242,9 +248,12 @@ func sameSurroundings(a, b app.Page) bool {
 }
 
 // delta renders the difference to the last result; for a list, the changed cells. It returns nil if a
-// snapshot would be as short: for a PageView, and when other parts of a list than cells and counts changed.
+// snapshot would be as short: for most pages, and when other parts of a list than cells and counts changed.
 func (v *view) delta(fresh result, t *templates.Templates) (*Frame, error) {
+	deltas, hasDeltas := v.key.Page.(deltaView)
 	switch {
+	case hasDeltas:
+		return frame(deltas.RenderDelta(t, v.shown.loaded, fresh.loaded))
 	case v.key.Page != nil:
 		return nil, nil
 	case v.key.Run != 0:

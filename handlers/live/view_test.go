@@ -216,6 +216,33 @@ func TestPageView_RendersWholePageAtItsInterval(t *testing.T) {
 	})
 }
 
+// differenceView shows how many runs there are more.
+type differenceView struct{ totalView }
+
+func (differenceView) RenderDelta(_ *templates.Templates, before, loaded any) ([]byte, error) {
+	return fmt.Appendf(nil, "+%d", loaded.([]int64)[0]-before.([]int64)[0]), nil
+}
+
+func TestPageView_SendsChangesToSubscribersThatMissedNothing(t *testing.T) {
+	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
+		quick, slow := hub.Watch(ViewKey{Page: differenceView{}}), hub.Watch(ViewKey{Page: differenceView{}})
+		defer quick.Close()
+		defer slow.Close()
+		next(t, quick)
+		next(t, slow)
+		for n := range int64(2) {
+			store.change(func(a *answers) { a.page.Counts[app.Created] += n + 3 })
+			if html, want := string(next(t, quick).HTML), fmt.Sprintf("+%d", n+3); html != want {
+				t.Errorf("after change %d the frame is %s, want %s", n, html, want)
+			}
+		}
+		synctest.Wait() // until the hub has notified the slow subscriber, too
+		if html := string(next(t, slow).HTML); html != "[7]" {
+			t.Errorf("a subscriber that missed a frame gets %s", html)
+		}
+	})
+}
+
 // clockView shows the time in steps of three seconds.
 type clockView struct{ totalView }
 
