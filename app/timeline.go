@@ -106,6 +106,8 @@ type Timeline struct {
 	// Bins are the numbers of runs that finished in each step of Bin, by time and kind.
 	Bins []TimelineBin
 	Bin  time.Duration // 0 without bins
+	// Workers is the number of workers of all nodes now, without those for bulk runs; 0 if it is not known.
+	Workers int64
 	// Cut says that there are more attempts than MaxBars, of which only the last are here, and no numbers.
 	Cut bool
 	Overview

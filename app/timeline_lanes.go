@@ -158,9 +158,11 @@ func (c Counters) Ended() int64 { return c.Completed + c.Failed + c.Cancelled }
 // Stretch is a part of the window of a timeline.
 type Stretch struct{ From, Until time.Time }
 
-// Busy returns when at least so many attempts ran at the same time. It omits gaps that are too short to be
-// seen. It is only true of all runs: it returns nil if the timeline has a filter, bins, or is cut.
-func (t Timeline) Busy(workers int) (busy []Stretch) {
+// Busy returns when at least as many attempts ran at the same time as there are workers now. It omits gaps
+// that are too short to be seen. It is only true of all runs: it returns nil if the timeline has a filter,
+// bins, or is cut.
+func (t Timeline) Busy() (busy []Stretch) {
+	workers := int(t.Workers)
 	if workers < 1 || t.Query.Filter != (Filter{}) || t.Binned() || t.Cut {
 		return nil
 	}
@@ -189,9 +191,14 @@ type change struct {
 	by int // 1 or -1
 }
 
-// changes returns when attempts started and ended. The end of one comes before the start of the next.
+// changes returns when attempts started and ended. The end of one comes before the start of the next. Bulk
+// runs have workers of their own.
 func (t Timeline) changes() (changes []change) {
+	bulk := BulkKinds()
 	for _, bar := range t.Bars {
+		if slices.Contains(bulk, bar.Run.Kind) {
+			continue
+		}
 		changes = append(changes, change{bar.StartedAt, 1}, change{bar.EndBy(t.Until), -1})
 	}
 	slices.SortStableFunc(changes, func(a, b change) int {

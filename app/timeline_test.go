@@ -228,15 +228,22 @@ func TestTimeline_IsBusyWhileAllWorkersRun(t *testing.T) {
 	)
 	for workers, want := range map[int]string{1: "0-15", 2: "2-4 6-10", 3: "", 0: ""} {
 		var texts []string
-		for _, busy := range timeline.Busy(workers) {
+		timeline.Workers = int64(workers)
+		for _, busy := range timeline.Busy() {
 			texts = append(texts, fmt.Sprintf("%d-%d", busy.From.Minute(), busy.Until.Minute()))
 		}
 		if got := strings.Join(texts, " "); got != want {
 			t.Errorf("%d workers are busy at %q and not %q", workers, got, want)
 		}
 	}
-	timeline.Query.Filter.Kind = "a"
-	if busy := timeline.Busy(1); busy != nil {
+	bulk := timeline
+	bulk.Workers, bulk.Bars = 1, slices.Clone(timeline.Bars[3:4])
+	bulk.Bars[0].Run.Kind = BulkKinds()[0]
+	if busy := bulk.Busy(); busy != nil {
+		t.Errorf("a bulk run takes a worker: %v", busy)
+	}
+	timeline.Query.Filter.Kind, timeline.Workers = "a", 1
+	if busy := timeline.Busy(); busy != nil {
 		t.Errorf("the runs of one kind tell of all workers: %v", busy)
 	}
 }

@@ -83,8 +83,7 @@ func open(ctx context.Context, config Config, offered *offer) (*Board, error) {
 	b.server = handlers.New(handlers.Options{
 		Limits: config.limits(), Access: access, PagesOff: config.Role == roleWorker,
 		Templates: pages, Assets: assets, Kinds: registry, Log: log,
-		Policy:     app.Policy{Timeout: config.RunTimeout, Attempts: config.MaxAttempts},
-		AllWorkers: config.allWorkers(),
+		Policy: app.Policy{Timeout: config.RunTimeout, Attempts: config.MaxAttempts},
 	})
 	b.listener, err = net.Listen("tcp", config.Addr) // before the database, because it is easy to undo
 	if err != nil {

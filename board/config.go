@@ -85,14 +85,6 @@ func (c Config) limits() handlers.Limits {
 	}
 }
 
-// allWorkers returns the number of workers of all nodes, or 0 if there may be other nodes.
-func (c Config) allWorkers() int {
-	if c.UsesPostgres() {
-		return 0
-	}
-	return c.Workers
-}
-
 // access returns who may use the server.
 func (c Config) access() (access handlers.Access, err error) {
 	access.Origins = c.PublicOrigin

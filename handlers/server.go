@@ -33,16 +33,14 @@ const (
 
 // Options configures a Server. Templates, Assets, Kinds and Log are required.
 type Options struct {
-	Limits Limits
-	Access Access
-	// AllWorkers is the number of workers of all nodes, or 0 if it is not known.
-	AllWorkers int
-	PagesOff   bool // serve only /up, /metrics and static files: the pages are on other nodes
-	Templates  *templates.Templates
-	Assets     *static.Assets
-	Kinds      Kinds      // kinds that requests can start
-	Policy     app.Policy // of runs whose kind has none of its own
-	Log        *slog.Logger
+	Limits    Limits
+	Access    Access
+	PagesOff  bool // serve only /up, /metrics and static files: the pages are on other nodes
+	Templates *templates.Templates
+	Assets    *static.Assets
+	Kinds     Kinds      // kinds that requests can start
+	Policy    app.Policy // of runs whose kind has none of its own
+	Log       *slog.Logger
 }
 
 // Kinds has the kinds that requests can start. jobs.Registry implements it.

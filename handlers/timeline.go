@@ -12,17 +12,14 @@ import (
 )
 
 // timelineView is the live view of a timeline. It implements live.PageView.
-type timelineView struct {
-	query   app.TimelineQuery
-	workers int
-}
+type timelineView struct{ query app.TimelineQuery }
 
 func (v timelineView) Load(ctx context.Context, store app.Store) (any, error) {
 	return store.Timeline(ctx, v.query)
 }
 
-func (v timelineView) Render(t *templates.Templates, loaded any) ([]byte, error) {
-	return t.TimelineFrame(loaded.(app.Timeline), v.workers)
+func (timelineView) Render(t *templates.Templates, loaded any) ([]byte, error) {
+	return t.TimelineFrame(loaded.(app.Timeline))
 }
 
 // MinInterval is a second where that is a visible step, and else two.
@@ -70,15 +67,15 @@ func (s *Server) showTimeline(c *fiber.Ctx) error {
 	case asJSON:
 		return c.JSON(newTimelineJSON(timeline))
 	case asFragment:
-		return sendHTML(c)(s.Templates.TimelineLive(timeline, s.AllWorkers))
+		return sendHTML(c)(s.Templates.TimelineLive(timeline))
 	}
-	return sendHTML(c)(s.Templates.Timeline(timeline, s.AllWorkers))
+	return sendHTML(c)(s.Templates.Timeline(timeline))
 }
 
 // timelineLive returns the view of GET /process_runs/timeline/live.
 func (s *Server) timelineLive(c *fiber.Ctx) (live.ViewKey, error) {
 	query, err := s.parseTimeline(c)
-	return live.ViewKey{Page: timelineView{query, s.AllWorkers}}, err
+	return live.ViewKey{Page: timelineView{query}}, err
 }
 
 // A timeline in JSON.

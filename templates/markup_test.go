@@ -51,10 +51,10 @@ func pages(t testing.TB) map[string]*html.Node {
 		"the list frame":  parseFragment(t, render(tmpl.ListFrame(page))),
 		"the cells frame": parseFragment(t, render(tmpl.CellsFrame(changedPages(page.Runs, overview)))),
 		"the statistics":  parsePage(t, render(tmpl.Statistics(busyStatistics()))),
-		"a timeline":      parsePage(t, render(tmpl.Timeline(busyTimeline(), 2))),
-		"counted runs":    parsePage(t, render(tmpl.Timeline(binnedTimeline(), 2))),
+		"a timeline":      parsePage(t, render(tmpl.Timeline(busyTimeline()))),
+		"counted runs":    parsePage(t, render(tmpl.Timeline(binnedTimeline()))),
 		"a comparison":    parsePage(t, render(tmpl.Compare(comparison()))),
-		"timeline frame":  parseFragment(t, render(tmpl.TimelineFrame(busyTimeline(), 2))),
+		"timeline frame":  parseFragment(t, render(tmpl.TimelineFrame(busyTimeline()))),
 		"their frame":     parseFragment(t, render(tmpl.StatisticsFrame(busyStatistics()))),
 		"the run frame":   parseFragment(t, render(tmpl.RunFrame(app.RunPage{Run: hostile}))),
 	}

@@ -62,26 +62,26 @@ var spanLabels = map[app.Span]string{
 	app.SpanMinute: "1 min", app.SpanQuarter: "15 min", app.SpanTwoHours: "2 h", app.SpanDay: "24 h",
 }
 
-// Timeline renders the timeline. workers is the number of workers of all nodes, or 0 if it is not known.
-func (t *Templates) Timeline(timeline app.Timeline, workers int) ([]byte, error) {
-	return t.render("timeline", t.timelinePage(timeline, workers))
+// Timeline renders the timeline.
+func (t *Templates) Timeline(timeline app.Timeline) ([]byte, error) {
+	return t.render("timeline", t.timelinePage(timeline))
 }
 
 // TimelineLive renders the region of the timeline that its socket keeps up to date.
-func (t *Templates) TimelineLive(timeline app.Timeline, workers int) ([]byte, error) {
-	return t.render("timeline_live", t.timelinePage(timeline, workers))
+func (t *Templates) TimelineLive(timeline app.Timeline) ([]byte, error) {
+	return t.render("timeline_live", t.timelinePage(timeline))
 }
 
 // TimelineFrame renders the changing parts of the timeline for a socket.
-func (t *Templates) TimelineFrame(timeline app.Timeline, workers int) ([]byte, error) {
-	return t.render("timeline_frame", t.timelinePage(timeline, workers))
+func (t *Templates) TimelineFrame(timeline app.Timeline) ([]byte, error) {
+	return t.render("timeline_frame", t.timelinePage(timeline))
 }
 
-func (t *Templates) timelinePage(timeline app.Timeline, workers int) timelinePage {
+func (t *Templates) timelinePage(timeline app.Timeline) timelinePage {
 	view := timelinePage{
 		Layout: t.layout("Timeline"), SocketPath: timelinePath(TimelinePath+"/live", timeline.Query),
 		Controls: newTimelineControls(timeline, t.now()), Filter: t.timelineFilter(timeline.Query),
-		Chart: t.timelineChart(timeline, workers), Table: t.timelineTable(timeline),
+		Chart: t.timelineChart(timeline), Table: t.timelineTable(timeline),
 		Overview: t.overview(timeline.Overview),
 	}
 	view.Layout.OnTimeline, view.Layout.Failed = true, view.Overview.Failed

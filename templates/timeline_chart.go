@@ -29,7 +29,7 @@ type tick struct {
 	Minor bool
 }
 
-// busyStretch is when all workers were busy.
+// busyStretch is when as many runs were started as there are workers.
 type busyStretch struct{ X, Width, Title string }
 
 // timelineLane is the view model of a lane.
@@ -99,7 +99,7 @@ func rowHeight(lanes []app.Lane) float64 {
 	return 8
 }
 
-func (t *Templates) timelineChart(timeline app.Timeline, workers int) timelineChart {
+func (t *Templates) timelineChart(timeline app.Timeline) timelineChart {
 	lanes := timeline.LaidOut()
 	c := canvas{Timeline: timeline, now: t.now(), row: rowHeight(lanes)}
 	view := timelineChart{
@@ -107,12 +107,12 @@ func (t *Templates) timelineChart(timeline app.Timeline, workers int) timelineCh
 		From: dateTime(timeline.From), Until: dateTime(timeline.Until), Live: timeline.Live, Ticks: c.ticks(),
 		Kinds: timeline.Binned() || timeline.Query.Lanes == app.LaneKinds,
 	}
-	if workers > 0 {
-		view.Workers = decimal(int64(workers))
+	if timeline.Workers > 0 {
+		view.Workers = decimal(timeline.Workers)
 	}
-	for _, busy := range timeline.Busy(workers) {
+	for _, busy := range timeline.Busy() {
 		x, width := c.extent(busy.From, busy.Until)
-		title := "All workers were busy for " + between(busy.Until.Sub(busy.From))
+		title := "As many runs as there are workers, for " + between(busy.Until.Sub(busy.From))
 		view.Busy = append(view.Busy, busyStretch{x, width, title})
 	}
 	y := float64(axisHeight)

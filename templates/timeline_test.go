@@ -16,7 +16,7 @@ import (
 func emptyTimeline() app.Timeline {
 	return app.Timeline{
 		Query: app.TimelineQuery{Span: app.SpanQuarter, Lanes: app.LaneSlots},
-		From:  before(15 * time.Minute), Until: noon, Live: true, Overview: overview,
+		From:  before(15 * time.Minute), Until: noon, Live: true, Workers: 2, Overview: overview,
 	}
 }
 
@@ -76,18 +76,18 @@ func TestTimeline_Golden(t *testing.T) {
 	kinds := busyTimeline()
 	kinds.Query.Lanes = app.LaneKinds
 	kinds.Query.Filter = app.Filter{Kind: "report", Filtered: true, Status: app.Failed}
-	golden(t, "timeline_empty", render(tmpl.Timeline(emptyTimeline(), 2)))
-	golden(t, "timeline_slots", render(tmpl.Timeline(busyTimeline(), 2)))
-	golden(t, "timeline_kinds", render(tmpl.Timeline(kinds, 2)))
-	golden(t, "timeline_binned", render(tmpl.Timeline(binnedTimeline(), 2)))
-	golden(t, "timeline_frame", render(tmpl.TimelineFrame(busyTimeline(), 2)))
+	golden(t, "timeline_empty", render(tmpl.Timeline(emptyTimeline())))
+	golden(t, "timeline_slots", render(tmpl.Timeline(busyTimeline())))
+	golden(t, "timeline_kinds", render(tmpl.Timeline(kinds)))
+	golden(t, "timeline_binned", render(tmpl.Timeline(binnedTimeline())))
+	golden(t, "timeline_frame", render(tmpl.TimelineFrame(busyTimeline())))
 }
 
 func TestTimelineLive_IsTheRegionOfThePage(t *testing.T) {
 	t.Parallel()
 	tmpl, render := newTemplates(t), must(t)
-	whole := parsePage(t, render(tmpl.Timeline(busyTimeline(), 2)))
-	part := parseFragment(t, render(tmpl.TimelineLive(busyTimeline(), 2)))
+	whole := parsePage(t, render(tmpl.Timeline(busyTimeline())))
+	part := parseFragment(t, render(tmpl.TimelineLive(busyTimeline())))
 	if got, want := markup(t, byID(t, part, "live")), markup(t, byID(t, whole, "live")); got != want {
 		t.Errorf("the region alone is\n%s\nand on the page\n%s", got, want)
 	}
@@ -107,7 +107,7 @@ func barOf(t *testing.T, root *html.Node, run int64) (link, bar *html.Node) {
 
 func TestTimeline_BarsLieWhereTheirTimesAre(t *testing.T) {
 	t.Parallel()
-	root := parsePage(t, must(t)(newTemplates(t).Timeline(busyTimeline(), 2)))
+	root := parsePage(t, must(t)(newTemplates(t).Timeline(busyTimeline())))
 	for run, want := range map[int64][2]string{
 		1: {"-1%", "41%"},    // began before the window
 		3: {"20%", "33.33%"}, // 12 to 7 minutes ago
@@ -131,7 +131,7 @@ func TestTimeline_BarsLieWhereTheirTimesAre(t *testing.T) {
 
 func TestTimeline_TitlesTellTheRun(t *testing.T) {
 	t.Parallel()
-	root := parsePage(t, must(t)(newTemplates(t).Timeline(busyTimeline(), 2)))
+	root := parsePage(t, must(t)(newTemplates(t).Timeline(busyTimeline())))
 	for run, want := range map[int64]string{
 		1: "#1 simulated · completed\nwaited 2 min · ran 9 min",
 		2: "#2 simulated · failed\nwaited 11 min · ran 1 min\n<script>alert(\"disk full\")</script>",
@@ -150,7 +150,7 @@ func TestTimeline_HasOneTabStopForAllBars(t *testing.T) {
 	for name, timeline := range map[string]app.Timeline{
 		"bars": busyTimeline(), "columns": binnedTimeline(),
 	} {
-		root := parsePage(t, must(t)(newTemplates(t).Timeline(timeline, 2)))
+		root := parsePage(t, must(t)(newTemplates(t).Timeline(timeline)))
 		stops := elements(root, func(node *html.Node) bool {
 			return node.Namespace == "svg" && attribute(node, "tabindex") == "0"
 		})
@@ -188,7 +188,7 @@ func TestTimeline_LinksMoveTheWindow(t *testing.T) {
 		"a window that ended lately": {near, map[string]string{"Later →": path + "15m"}},
 	} {
 		links := map[string]string{}
-		root := parsePage(t, must(t)(newTemplates(t).Timeline(test.timeline, 0)))
+		root := parsePage(t, must(t)(newTemplates(t).Timeline(test.timeline)))
 		for _, link := range elements(root, named("a")) {
 			links[textOf(link)] = attribute(link, "href")
 		}
@@ -202,7 +202,7 @@ func TestTimeline_LinksMoveTheWindow(t *testing.T) {
 
 func TestTimeline_ColumnsAreStackedAndZoom(t *testing.T) {
 	t.Parallel()
-	root := parsePage(t, must(t)(newTemplates(t).Timeline(binnedTimeline(), 2)))
+	root := parsePage(t, must(t)(newTemplates(t).Timeline(binnedTimeline())))
 	columns := elements(root, withClass("column"))
 	last := columns[len(columns)-1]
 	if got, want := textOf(elements(last, named("title"))[0]),
@@ -230,7 +230,7 @@ func TestTimeline_TableIsBounded(t *testing.T) {
 		run.Status = app.Started
 		timeline.AddBars(run.Bars(nil))
 	}
-	root := parsePage(t, must(t)(newTemplates(t).Timeline(timeline, 0)))
+	root := parsePage(t, must(t)(newTemplates(t).Timeline(timeline)))
 	rows := elements(byID(t, root, "timeline_table"), named("tr"))
 	if len(rows) != 101 || !strings.Contains(textOf(rows[1]), "#300") {
 		t.Errorf("the table has %d rows, first %s", len(rows), textOf(rows[1]))

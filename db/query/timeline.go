@@ -23,6 +23,7 @@ func (r *Reader) Timeline(ctx context.Context, query app.TimelineQuery) (timelin
 		t := &timelineReader{snapshot: s}
 		t.Query, t.Overview = query, overview
 		t.From, t.Until, t.Live = query.Window(r.db.Now(), overview.Counts[app.Started] == 0)
+		t.Workers = s.workers(overview.Counts).Count
 		t.fill()
 		timeline = t.Timeline
 	})
