@@ -56,6 +56,7 @@ func FuzzQuery(f *testing.F) {
 		"before=7&after=7", "after=-1", "before=%00",
 		"kind=test&since=24h&until=2026-11-23&q=out+of+ink", "q=%22", "q=*", "q=(", "q=a%20NOT%20b", "q=%ff",
 		"since=1", "before=９", "a=b&;&==",
+		"span=1m&lanes=kinds&until=2026-11-23T15:04:05Z", "span=7d", "lanes=", "until=1h",
 		"input.a=1", "input.a=1&input.a=2", "input.%00=%ff", "input.=", "run=7",
 	} {
 		f.Add(seed)
@@ -64,6 +65,7 @@ func FuzzQuery(f *testing.F) {
 	f.Fuzz(func(t *testing.T, query string) {
 		for _, path := range []string{
 			"/process_runs", "/process_runs/bulk", "/process_runs/7/log", "/kinds", "/kinds/test",
+			"/process_runs/timeline",
 		} {
 			answer := ask(func(r *fasthttp.Request) { r.SetRequestURI(path + "?" + query) })
 			harmlessAnswer(t, path+"?"+query, answer, 200, 400, 404, 422)
