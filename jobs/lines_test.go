@@ -55,16 +55,16 @@ func TestLineWriter_KeepsStyles(t *testing.T) {
 		"\x1b[31m\x1b[1mx\x1b[22my": "\x1b[1;31mx\x1b[22my\x1b[m\n",
 		"\x1b[31mone\ntwo\n\nthree\x1b[m\nfour": "\x1b[31mone\x1b[m\n\x1b[31mtwo\x1b[m\n\n" +
 			"\x1b[31mthree\x1b[m\nfour\n", // until the next code, but each line on its own
-		"a\r\x1b[1mb\x1b[0mc\r\n":                                         "\x1b[1mb\x1b[mc\n",
-		"\x1b[32m10%\r\x1b[33m2\x1b[m\n":                                  "\x1b[33m2\x1b[32m0%\x1b[m\n",
-		"\x1b[32mgreen\r\x1b[Kx\n":                                        "\x1b[32mx\x1b[m\n",
-		"\x1b[38;2;255;0;0mx":                                             "\x1b[38;5;196mx\x1b[m\n",
-		"\x1b[>4;2mx\x1b[?1my\x1b[1 mz":                                   "xyz\n", // these only look like styles
-		"\x1b]8;;http://a\x1b\\\x1b[4ma\x1b]8;;\x07":                      "\x1b[4ma\x1b[m\n",
-		"\x1b[31" + "\r" + "mx":                                           "\x1b[31mx\x1b[m\n",
-		"\x1b[4m" + long + "\x1b[31mred":                                  "\x1b[4m" + long + "\x1b[m\x1b[4;31mred\x1b[m\n", // cut within a code
-		"\x1b]1337;" + strings.Repeat("=", 3*maxPiece) + "\x07\x1b[1mend": "\x1b[1mend\x1b[m\n",
-		strings.Repeat("\x1b[38;5;201;48;5;202;1mx\x1b[3;4m", 100):        "",
+		"a\r\x1b[1mb\x1b[0mc\r\n":                                       "\x1b[1mb\x1b[mc\n",
+		"\x1b[32m10%\r\x1b[33m2\x1b[m\n":                                "\x1b[33m2\x1b[32m0%\x1b[m\n",
+		"\x1b[32mgreen\r\x1b[Kx\n":                                      "\x1b[32mx\x1b[m\n",
+		"\x1b[38;2;255;0;0mx":                                           "\x1b[38;5;196mx\x1b[m\n",
+		"\x1b[>4;2mx\x1b[?1my\x1b[1 mz":                                 "xyz\n", // these only look like styles
+		"\x1b]8;;http://a\x1b\\\x1b[4ma\x1b]8;;\x07":                    "\x1b[4ma\x1b[m\n",
+		"\x1b[31" + "\r" + "mx":                                         "\x1b[31mx\x1b[m\n",
+		"\x1b[4m" + long + "\x1b[31mred":                                "\x1b[4m" + long + "\x1b[m\x1b[4;31mred\x1b[m\n", // cut within a code
+		"\x1b]1337;" + strings.Repeat("=", 3*maxPiece) + "\x07\x1b[1mx": "\x1b[1mx\x1b[m\n",
+		strings.Repeat("\x1b[38;5;201;48;5;202;1mx\x1b[3;4m", 100):      "",
 	} {
 		lines, _ := written(t, given)
 		if got := textOf(lines); want != "" && got != want {

@@ -63,23 +63,27 @@ func testRecurrence(t *testing.T, subject Subject) {
 	if subject.Reopen == nil {
 		return
 	}
-	t.Run("by runs that a crash has interrupted", func(t *testing.T) {
-		t.Parallel()
-		f := openWith(t, subject, Settings{MaxCrashes: 1})
-		var failed app.ProcessRun
-		var before time.Time
-		for range 2 {
-			before = f.clock.Now()
-			run, other := f.in(app.Started), f.in(app.Started)
-			f.clock.Advance(2 * day)
-			f.store = subject.Reopen(t, f.store)
-			failed = f.get(run.ID)
-			if other := f.get(other.ID); failed.Failure == 0 || other.Failure != failed.Failure {
-				t.Fatalf("the runs are %+v and %+v", failed, other)
-			}
+	t.Run("by runs that a crash has interrupted", func(t *testing.T) { returnsAfterCrashes(t, subject) })
+}
+
+// returnsAfterCrashes fails runs by a crash, which has no attempt that ends.
+func returnsAfterCrashes(t *testing.T, subject Subject) {
+	t.Parallel()
+	const pause = 48 * time.Hour
+	f := openWith(t, subject, Settings{MaxCrashes: 1})
+	var failed app.ProcessRun
+	var before time.Time
+	for range 2 {
+		before = f.clock.Now()
+		run, other := f.in(app.Started), f.in(app.Started)
+		f.clock.Advance(pause)
+		f.store = subject.Reopen(t, f.store)
+		failed = f.get(run.ID)
+		if other := f.get(other.ID); failed.Failure == 0 || other.Failure != failed.Failure {
+			t.Fatalf("the runs are %+v and %+v", failed, other)
 		}
-		f.recurs(failed.Failure, app.Recurrence{At: before.Add(2 * day), QuietSince: before})
-	})
+	}
+	f.recurs(failed.Failure, app.Recurrence{At: before.Add(pause), QuietSince: before})
 }
 
 // returnsAtOnce fails many runs of a quiet group concurrently: each may find that the group returns.
