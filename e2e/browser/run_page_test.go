@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
@@ -303,4 +304,53 @@ func TestRunPage_KeysMoveThroughTheList(t *testing.T) {
 	at("/process_runs/5?status=failed")
 	tab.follow(".run-list .back")
 	at("/process_runs?status=failed")
+}
+
+// Each state of the page is accessible, on a wide window and on a phone, and nothing of it can be pressed on paper.
+func TestRunPage_IsAccessibleInEachState(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	work := func(ctx context.Context, run *jobs.Run) error {
+		switch run.ID {
+		case 1:
+			return jobs.Permanent(errors.New("disk full"))
+		case 2:
+			return jobs.RetryAfter(time.Hour, errors.New("the mail server is busy"))
+		case 3:
+			run.Progress(40, "copying")
+		}
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
+	p := harness.StartProgram(t, func(c *board.Config) { c.Workers, c.MaxAttempts = 2, 2 },
+		jobs.Kind{Name: "copy", Work: work})
+	e := harness.NewExpect(t, p)
+	harness.StartRuns(e, 6)
+	e.POST("/process_runs/6/cancel").WithTransformer(harness.AcceptJSON).Expect()
+	harness.CountsAre(t, e, map[string]any{"failed": 1, "started": 2, "created": 2, "cancelled": 1})
+	for state, id := range map[string]int{"failed": 1, "retrying": 2, "running": 3, "waiting": 5, "cancelled": 6} {
+		for _, scheme := range []string{"light", "dark"} {
+			t.Run(state+" "+scheme, func(t *testing.T) {
+				tab := newTab(t)
+				media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+					{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+				}}
+				call(tab, emulation.SetEmulatedMedia, media)
+				tab.do(chromedp.EmulateViewport(1280, 800),
+					chromedp.Navigate(fmt.Sprintf("%s/process_runs/%d", p.URL, id)))
+				tab.untilLive()
+				evaluate[bool](tab, `document.getElementById("run_menu").open = true`)
+				for _, width := range []int64{1280, 360} {
+					tab.do(chromedp.EmulateViewport(width, 800))
+					for _, complaint := range tab.complaints() {
+						t.Errorf("in a window of %d pixels: %s", width, complaint)
+					}
+				}
+				media.Media = "print"
+				call(tab, emulation.SetEmulatedMedia, media)
+				tab.until("nothing can be pressed on paper", `[...document.querySelectorAll("main :is(button, summary, progress, input)")].
+					every((one) => !one.checkVisibility())`)
+			})
+		}
+	}
 }
