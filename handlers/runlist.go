@@ -10,10 +10,11 @@ import (
 	"runboard/templates"
 )
 
-// listOfRun returns the list from which a user came to the page of a run, with the runs next to it. The page's
-// own query names it, so that a user can go on from run to run; without one, it is the list that the browser
-// names as the referrer. Rows need not repeat the filter in each link. The page never fails for its list: if
-// the filter is invalid, or the list cannot be read, it is the list of all runs, or has no neighbours.
+// listOfRun returns the list from which a user came to the page of a run, with the runs next to it. The
+// page's own query names it, so that a user can go on from run to run; without one, it is the list that the
+// browser names as the referrer. Rows need not repeat the filter in each link. The page never fails for its
+// list: if the filter is invalid, or the list cannot be read, it is the list of all runs, or has no
+// neighbours.
 func (s *Server) listOfRun(c *fiber.Ctx, run int64) (list templates.RunList) {
 	filter, given := s.filterOf(parseForm(c.Context().QueryArgs()))
 	if !given {

@@ -73,7 +73,8 @@ func waitGrace(ctx, grace context.Context, result <-chan error) (err error, retu
 	return context.Cause(ctx), false
 }
 
-// inWords formats a limit as pages do, such as "1 h 30 min": the units of time.Duration.String are for programs.
+// inWords formats a limit as pages do, such as "1 h 30 min": the units of time.Duration.String are for
+// programs.
 func inWords(d time.Duration) string {
 	units := []struct {
 		length time.Duration

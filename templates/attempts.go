@@ -99,7 +99,8 @@ func newAttempt(run int64, from app.Attempt, now time.Time) attempt {
 
 // comingAttempt is the attempt that a created run waits for.
 func (t *Templates) comingAttempt(run app.ProcessRun, retried, now time.Time) attempt {
-	view := attempt{Status: app.Created.String(), Name: "Attempt " + decimal(int64(run.Attempt+1)), Text: "waiting"}
+	number := decimal(int64(run.Attempt + 1))
+	view := attempt{Status: app.Created.String(), Name: "Attempt " + number, Text: "waiting"}
 	if !retried.IsZero() {
 		view.Retried = timeOfDay(retried)
 	}

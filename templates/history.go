@@ -43,8 +43,9 @@ func newEvent(before, from app.Event) event {
 		view.Text = number + " started"
 	case from.Status == app.Created && from.Note == app.NoteRetried:
 		view.Text = "retried by hand"
-	case from.Note == app.NoteCancelRequested, from.Note == app.NoteInterrupted, from.Note == app.NoteCrashed,
-		from.Note == app.NoteCancelled:
+	case from.Note == app.NoteCancelRequested:
+		view.Text = "stop requested"
+	case from.Note == app.NoteInterrupted, from.Note == app.NoteCrashed, from.Note == app.NoteCancelled:
 		view.Text = from.Note
 	case from.Status == app.Created && before.Status == app.Started:
 		view.Status, view.Text = app.Failed.String(), number+" failed"

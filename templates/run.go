@@ -41,7 +41,8 @@ type listOfRun struct {
 // neighbour is the view model of a link to a run in the same list. It has no Path without one.
 type neighbour struct{ Path, Number string }
 
-// runParts are the view models of the parts of a run's page that frames bring. Each has the ID of its element.
+// runParts are the view models of the parts of a run's page that frames bring. Each has the ID of its
+// element.
 type runParts struct {
 	Title    runTitle
 	State    runState
@@ -92,11 +93,12 @@ func (t *Templates) DeltaFrame(before app.Revision, now app.RunPage) ([]byte, er
 
 // DeletedFrame renders the frame that tells the socket of a run that the run was deleted.
 func (t *Templates) DeletedFrame(run int64) ([]byte, error) {
+	title := runTitle{ElementID: runPartID(run, "title"), Text: "deleted #" + decimal(run)}
 	view := struct {
 		Status string
 		Title  runTitle
 		Parts  []string // ids of what no longer applies
-	}{Status: StatusID(run), Title: runTitle{ElementID: runPartID(run, "title"), Text: "deleted #" + decimal(run)}}
+	}{Status: StatusID(run), Title: title}
 	for _, part := range deletedParts {
 		view.Parts = append(view.Parts, runPartID(run, part))
 	}
@@ -114,7 +116,8 @@ func (t *Templates) runPage(page app.RunPage) runPage {
 	title := t.runTitle(run)
 	view := runPage{
 		Layout: t.layout(title.Text), Head: t.runHead(run), SocketPath: RunPath(run.ID) + "/live",
-		Status: newStatusCell(run), Log: newLog(run.ID, page.Log, page.LogFocus), Overview: t.overview(page.Overview),
+		Status: newStatusCell(run), Log: newLog(run.ID, page.Log, page.LogFocus),
+		Overview: t.overview(page.Overview),
 		Parts: runParts{
 			Title: title, State: t.runState(page, now), Progress: newRunProgress(page, now),
 			Actions: newRunActions(run),

@@ -109,7 +109,8 @@ func placePhrases(position app.Position) []phrase {
 		phrases = append(phrases, phrase{Text: ordinal(position.Place) + " in the queue"})
 	}
 	if position.Wait > 0 {
-		phrases = append(phrases, phrase{Text: "starts in about " + rough(max(position.Wait.Round(time.Second), time.Second))})
+		wait := max(position.Wait.Round(time.Second), time.Second)
+		phrases = append(phrases, phrase{Text: "starts in about " + rough(wait)})
 	}
 	return phrases
 }
@@ -133,8 +134,8 @@ func ordinal(n int) string {
 // minWorked is how long work must have gone on for its progress to say when it ends.
 const minWorked = time.Second
 
-// timeLeft returns about how much longer a started run takes: from its progress if it reports any, else as runs
-// of its kind usually do. It returns the zero relative if there is no estimate.
+// timeLeft returns about how much longer a started run takes: from its progress if it reports any, else as
+// runs of its kind usually do. It returns the zero relative if there is no estimate.
 func timeLeft(page app.RunPage, now time.Time) relative {
 	run := page.Run
 	took := now.Sub(run.StartedAt)
@@ -170,8 +171,8 @@ type runProgress struct {
 	Bar       *progressBar
 }
 
-// progressBar is the view model of a bar: Percent if it is known; else an estimate, which its script moves from
-// Since on; else neither is set.
+// progressBar is the view model of a bar: Percent if it is known; else an estimate, which its script moves
+// from Since on; else neither is set.
 type progressBar struct {
 	Percent  string
 	Estimate barEstimate
@@ -212,8 +213,8 @@ const (
 	usualMark = 800
 )
 
-// estimatedShare returns how much of an estimated bar is filled: it grows evenly up to the mark, and ever slower
-// beyond it, so that it never claims that the run is done. static/run.js does the same.
+// estimatedShare returns how much of an estimated bar is filled: it grows evenly up to the mark, and ever
+// slower beyond it, so that it never claims that the run is done. static/run.js does the same.
 func estimatedShare(took, usual time.Duration) float64 {
 	share := max(0, float64(took)/float64(usual))
 	if share <= 1 {

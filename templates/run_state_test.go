@@ -104,9 +104,10 @@ func TestRunState_SaysHowARunIs(t *testing.T) {
 		"waiting: the kind is paused":               {Run: app.ProcessRun{Waiting: app.Waiting{Paused: true}}},
 		"waiting: no worker here handles this kind": {Run: app.ProcessRun{Kind: "other"}, Overview: unhandled},
 		"starts in 8 s":                             {Run: app.ProcessRun{ScheduledAt: noon.Add(8 * second)}},
-		"attempt 2 of 3 at 12:00:08 UTC · in 8 s":   {Run: app.ProcessRun{Kind: "backup", Attempt: 1, ScheduledAt: noon.Add(8 * second)}},
-		"running for 3 s":                           startedAgo(3*second, app.NoPercent, 0),
-		"running for 3 s · about 57 s left":         startedAgo(3*second, app.NoPercent, time.Minute),
+		"attempt 2 of 3 at 12:00:08 UTC · in 8 s": {
+			Run: app.ProcessRun{Kind: "backup", Attempt: 1, ScheduledAt: noon.Add(8 * second)}},
+		"running for 3 s":                   startedAgo(3*second, app.NoPercent, 0),
+		"running for 3 s · about 57 s left": startedAgo(3*second, app.NoPercent, time.Minute),
 		"cancelling… no reaction for 6 s": {Run: app.ProcessRun{Status: app.Started,
 			CancelRequestedAt: noon.Add(-6 * second)}},
 		"took 22 ms": {Run: app.ProcessRun{Status: app.Completed, StartedAt: noon,

@@ -72,7 +72,8 @@ func (s *snapshot) queuedWith(run app.ProcessRun) (kinds []string, all bool) {
 // dueBefore returns the number of due runs of a scan with lower ids than a run. It looks at the nearest
 // CountedAhead+1 of them; more says that there may be others.
 func (s *snapshot) dueBefore(scan IndexScan, run int64) (due int, more bool) {
-	statement := `SELECT COUNT(*) AS seen, coalesce(sum(CASE WHEN scheduled_at <= ? THEN 1 ELSE 0 END), 0) AS due
+	statement := `SELECT COUNT(*) AS seen,
+			coalesce(sum(CASE WHEN scheduled_at <= ? THEN 1 ELSE 0 END), 0) AS due
 		FROM (` + scan.selectSQL("scheduled_at", false) + `) AS nearest`
 	var found struct{ Seen, Due int }
 	args := scan.Args(IDRange{Before: run}, app.CountedAhead+1)
@@ -90,8 +91,8 @@ func (d Dialect) KindsBeforeSQL() string {
 				WHERE kind = wanted.kind AND status = :created AND ` + d.SortKey + ` < ?)`)
 }
 
-// dueOfKindsBefore is dueBefore for the runs of some kinds. Of a kind with a limit, at most as many count as may
-// be started at once: the others wait for these.
+// dueOfKindsBefore is dueBefore for the runs of some kinds. Of a kind with a limit, at most as many count as
+// may be started at once: the others wait for these.
 func (s *snapshot) dueOfKindsBefore(kinds []string, run int64) (due int, more bool) {
 	var before []string
 	s.all(&before, s.dialect.KindsBeforeSQL(), JSONArray(kinds), run)

@@ -306,7 +306,8 @@ func TestRunPage_KeysMoveThroughTheList(t *testing.T) {
 	at("/process_runs?status=failed")
 }
 
-// Each state of the page is accessible, on a wide window and on a phone, and nothing of it can be pressed on paper.
+// Each state of the page is accessible, on a wide window and on a phone, and nothing of it can be pressed on
+// paper.
 func TestRunPage_IsAccessibleInEachState(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()

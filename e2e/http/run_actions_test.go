@@ -51,7 +51,7 @@ func TestRun_CanBeCancelledAndRetried(t *testing.T) {
 	t.Run("its history stays", func(t *testing.T) {
 		page := e.GET("/process_runs/2").Expect().Status(http.StatusOK).Body()
 		page.Contains("cancelled before it was started").Contains("retried by hand").
-			Contains("cancellation requested")
+			Contains("stop requested")
 	})
 	for _, path := range []string{"/process_runs/99/", "/process_runs/abc/", "/process_runs/+1/"} {
 		e.POST(path + "cancel").Expect().Status(http.StatusNotFound)

@@ -42,8 +42,8 @@ func TestPosition_FramesFollow(t *testing.T) {
 	nextWith(t, last, "next in the queue")
 }
 
-// It follows within a second, although neither the run nor a notification says so. Other changes do not read the
-// pages of such runs.
+// It follows within a second, although neither the run nor a notification says so. Other changes do not read
+// the pages of such runs.
 func TestPosition_IsReadEverySecond(t *testing.T) {
 	onVirtualTime(t, func(t *testing.T, store *answers, hub *Hub) {
 		store.runs = map[int64]app.ProcessRun{1: {ID: 1, Version: 1}, 2: {ID: 2, Version: 1}}

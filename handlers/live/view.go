@@ -72,10 +72,10 @@ type dated interface {
 // another run, and counting costs more than comparing revisions.
 const positionInterval = time.Second
 
-// dueAt returns when the result must be read again although it has not changed in the store, or the zero time:
-// when the first of the created runs becomes due that is not due now, every second for a place in the queue, or
-// as a dated result says. It returns no time before MinInterval has passed, because the runs of a page may
-// become due one after the other.
+// dueAt returns when the result must be read again although it has not changed in the store, or the zero
+// time: when the first of the created runs becomes due that is not due now, every second for a place in the
+// queue, or as a dated result says. It returns no time before MinInterval has passed, because the runs of a
+// page may become due one after the other.
 func (r result) dueAt(now time.Time) (first time.Time) {
 	loaded, isDated := r.loaded.(dated)
 	switch {
@@ -127,8 +127,8 @@ func (v *view) minInterval() time.Duration {
 	return MinInterval
 }
 
-// isIdleRun reports whether the view shows a run, all its subscribers have the last rendering, and it need only
-// be read again if the run has changed.
+// isIdleRun reports whether the view shows a run, all its subscribers have the last rendering, and it need
+// only be read again if the run has changed.
 func (v *view) isIdleRun() bool {
 	return v.key.Run != 0 && v.number > 0 && len(v.joining) == 0 && !v.deleted && !v.polled
 }
