@@ -36,7 +36,7 @@ showFormsInZone();
 onSwap(showFormsInZone);
 
 document.addEventListener("formdata", ({ target, formData }) => {
-  const field = timeField(target);
+  const field = target.closest(`#${ids.confirm}`) && timeField(target);
   if (field?.value) formData.set(field.name, new Date(field.value).toISOString());
 });
 

@@ -29,6 +29,7 @@ type liveList struct {
 	Tabs       []tab
 	Filters    filterControls
 	Found      found
+	Note       listNote
 	ShowKind   bool
 	// Runs is the table.
 	Running   running
@@ -135,7 +136,7 @@ func (t *Templates) live(page app.Page) liveList {
 	now := t.now()
 	live := liveList{
 		SocketPath: LivePath(page.Query), Tabs: tabs(page), Filters: t.filterControls(page.Query, now),
-		Found: t.found(page), ShowKind: t.showKind(), Running: t.running(page, now),
+		Found: t.found(page), Note: newListNote(page), ShowKind: t.showKind(), Running: t.running(page, now),
 		List: t.list(page, now), Pagers: newPagers(page), Bulk: newBulkForm(page.Query.Filter),
 		Overview:  t.listOverview(page),
 		Downloads: downloads{"all runs", DownloadPath(page.Query, "csv"), DownloadPath(page.Query, "ndjson")},

@@ -55,6 +55,7 @@ var fixedIDs = map[string]string{
 	"help":             "help",              // button that shows the shortcuts
 	"shortcuts":        "shortcuts",         // dialog with the shortcuts
 	"failures":         "failures",          // failed runs, grouped by error
+	"failureNote":      "failure_note",      // note of the failure group of a list
 	"muted":            "muted_failures",    // those whose group is muted
 	"bulkFold":         "bulk_fold",         // what the form for bulk actions is folded up in
 	"bulk":             "bulk",              // form for bulk actions

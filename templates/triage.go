@@ -137,6 +137,16 @@ func newFailureNote(failure app.Failure) *failureNote {
 	}
 }
 
+// listNote is the view model of the place for a note above a list of runs.
+type listNote struct {
+	Changes bool // the list is that of a failure group, which may get a note
+	Note    *failureNote
+}
+
+func newListNote(page app.Page) listNote {
+	return listNote{Changes: page.Query.Failure > 0, Note: newFailureNote(page.Failure)}
+}
+
 // linkPattern matches an address in a note, without the punctuation that ends a sentence or closes a bracket.
 var linkPattern = regexp.MustCompile(`\bhttps?://[^\s<>"]*[^\s<>"'.,;:!?()\[\]{}…]`)
 

@@ -24,7 +24,8 @@ func TestFailures_RetryAllOfAGroup(t *testing.T) {
 	tab.until("it is the run's page", `location.pathname === "/process_runs/40"`)
 	tab.do(chromedp.Click(`a[href*="failure="]`))
 	tab.until("all runs with the error are listed",
-		`document.getElementById("matches")?.textContent.startsWith("40 runs match with this error: exit status #")`)
+		`document.getElementById("matches")?.textContent === "40 runs with this error" &&
+		document.querySelector("a.chip.pattern")?.textContent.includes("connect to #: refused")`)
 	tab.untilLive()
 	tab.chooseAll()
 	tab.click("#bulk button[value=retry]")
@@ -34,7 +35,7 @@ func TestFailures_RetryAllOfAGroup(t *testing.T) {
 	harness.UntilStatus(t, e, "/process_runs/44", "completed")
 	e.GET("/process_runs/44").WithTransformer(harness.AcceptJSON).Expect().JSON().Object().
 		HasValue("message", "40 runs queued again")
-	tab.until("they fail again", `document.getElementById("matches").textContent.startsWith("40 runs match") &&
+	tab.until("they fail again", `document.getElementById("matches").textContent === "40 runs with this error" &&
 		document.querySelector("#process_runs td[data-version]")?.dataset.version === "6"`)
 }
 

@@ -283,6 +283,24 @@ func TestFailures_AreAccessibleInAllStates(t *testing.T) {
 	}
 }
 
+func TestList_ShowsTheNoteOfItsFailure(t *testing.T) {
+	t.Parallel()
+	p, e := failedBoard(t)
+	id := e.GET("/process_runs/1").WithTransformer(harness.AcceptJSON).Expect().JSON().Object().
+		Value("failure").Number().Raw()
+	tab := openTab(t, fmt.Sprintf("%s/process_runs?failure=%.0f", p.URL, id))
+	tab.untilLive()
+	tab.until("the error is a chip that can be removed", `document.querySelector("a.chip.pattern")?.getAttribute("href") ===
+		"/process_runs"`)
+	for _, note := range []string{"INC-42", "INC-43"} {
+		e.POST(harness.FailuresPath+"/{id}/note", id).WithFormField("note", note).Expect().
+			Status(http.StatusSeeOther)
+		tab.until("the note appears", `document.querySelector(".failure-note")?.textContent.includes("`+note+`")`)
+	}
+	tab.click("a.chip.pattern")
+	tab.until("the note goes with the filter", `location.search === "" && document.querySelector(".failure-note") === null`)
+}
+
 func TestRunPage_ShowsTheNoteOfItsFailure(t *testing.T) {
 	t.Parallel()
 	p, e := failedBoard(t)
