@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,13 +57,35 @@ func BulkKinds() (kinds []string) {
 // BulkAction is an operation with the runs that it is for. A bulk run performs it, see BulkRunner.
 type BulkAction struct {
 	Operation BulkOperation `json:"operation"`
-	// IDs are the selected runs, at most MaxSelected. Without IDs, the action is for all runs that Filter
-	// matches, except bulk runs, unless Filter asks for their kind.
+	// IDs are the selected runs, at most MaxSelected, of which Filter may ask for a status. Without IDs, the
+	// action is for all runs that Filter matches, except bulk runs, unless Filter asks for their kind.
 	IDs    []int64 `json:"ids,omitzero"`
 	Filter Filter  `json:"filter"`
 	// Confirmed limits the action to the runs of its preview.
 	Confirmed Confirmation `json:"within,omitzero"`
+	// Undo is a bulk run whose cancellations a retry undoes, or 0. The retry changes only runs that this one
+	// cancelled before they were started, and that have not changed since. IDs are its candidates.
+	Undo int64 `json:"undo,omitzero"`
+	// Run is the bulk run that performs the action. Only stores use it.
+	Run int64 `json:"-"`
 }
+
+// Note returns the note of the event of a change by the action, given the note of the same change by hand. That
+// of a cancellation names the bulk run, so that it can be undone.
+func (a BulkAction) Note(note string) string {
+	if a.Operation == BulkCancel && note == NoteCancelled && a.Run > 0 {
+		return NoteCancelledBy(a.Run)
+	}
+	return note
+}
+
+// NoteCancelledBy returns the note of the event of a run that a bulk run cancelled before it was started.
+func NoteCancelledBy(bulkRun int64) string {
+	return fmt.Sprintf("%s, by run #%d", NoteCancelled, bulkRun)
+}
+
+// MaxUndone is the largest number of changed runs of a bulk action that can be undone.
+const MaxUndone = 10_000
 
 // Confirmation identifies the preview that the user confirmed. The zero Confirmation confirms none: the
 // action is then limited to the runs that match when it is created.
@@ -99,16 +122,19 @@ func (a BulkAction) AppliesTo(run ProcessRun) bool {
 	if !slices.Contains(a.Operation.AppliesTo(), run.Status) {
 		return false
 	}
-	if len(a.IDs) > 0 {
-		return true
-	}
 	f := a.Filter
+	if len(a.IDs) > 0 {
+		return !f.Filtered || run.Status == f.Status
+	}
 	return (!f.Filtered || run.Status == f.Status) && (f.Failure == 0 || run.Failure == f.Failure)
 }
 
 // String describes the runs in words.
 func (a BulkAction) String() string {
-	if len(a.IDs) > 0 {
+	switch {
+	case a.Undo > 0:
+		return fmt.Sprintf("the runs that run #%d cancelled", a.Undo)
+	case len(a.IDs) > 0:
 		return "the selected runs"
 	}
 	runs := "all runs"

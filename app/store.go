@@ -27,6 +27,16 @@ type Store interface {
 	// status or had a secret input, and with CodeUnavailable if too many runs are waiting.
 	Retry(ctx context.Context, id int64) (ProcessRun, error)
 
+	// Undo is Retry for a run that was cancelled and has not changed since. version is that of the run after its
+	// cancellation. It fails like Retry, and with CodeConflict if the run has another version.
+	Undo(ctx context.Context, id, version int64) (ProcessRun, error)
+
+	// UndoBulk creates a run that retries the runs that a bulk run cancelled before they were started and that
+	// have not changed since. kept is the number of runs that the bulk run changed but that stay as they are. It
+	// fails with CodeNotFound, and with CodeConflict if there is nothing to undo, or more than MaxUndone runs. key
+	// makes it repeatable as in CreateRequest.
+	UndoBulk(ctx context.Context, bulkRun int64, key string) (run ProcessRun, kept int64, _ error)
+
 	// Delete deletes a finished run with its log and history. It fails with CodeNotFound, and with
 	// CodeConflict if the run has not finished.
 	Delete(ctx context.Context, id int64) error

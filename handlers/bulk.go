@@ -140,6 +140,62 @@ func (s *Server) showBulkProgress(c *fiber.Ctx) error {
 	return sendHTML(c)(s.Templates.BulkProgress(runs[0]))
 }
 
+// undoBulk answers POST /process_runs/bulk/:id/undo: it queues the runs again that a bulk run cancelled.
+func (s *Server) undoBulk(c *fiber.Ctx) error {
+	if err := s.checkAdmission(); err != nil {
+		return err
+	}
+	id, err := parseCommandID(c)
+	if err != nil {
+		return err
+	}
+	run, kept, err := s.store.UndoBulk(c.UserContext(), id, "")
+	if err != nil {
+		return err
+	}
+	s.audit(c, "undo", 0, "run", run.ID, "of", id)
+	c.Set(fiber.HeaderLocation, templates.RunPath(run.ID))
+	switch negotiate(c) {
+	case asJSON:
+		return c.Status(fiber.StatusCreated).JSON(runJSON(run))
+	case asFragment:
+		return sendHTML(c)(s.Templates.BulkUndone(run, kept))
+	}
+	return c.Redirect(templates.RunPath(run.ID), fiber.StatusSeeOther)
+}
+
+// undoStart answers POST /process_runs/undo?first=&last=: it cancels the runs of a batch that have not started.
+func (s *Server) undoStart(c *fiber.Ctx) error {
+	if err := s.checkAdmission(); err != nil {
+		return err
+	}
+	if _, err := parseBody(c); err != nil {
+		return err
+	}
+	first, ok := parseNumber(c.Query("first"))
+	last, okLast := parseNumber(c.Query("last"))
+	if !ok || !okLast || first < 1 || last < first || last-first >= app.MaxCount {
+		return app.Errorf(app.CodeMalformed, "first and last must be the runs of a batch.")
+	}
+	action := app.BulkAction{Operation: app.BulkCancel, Filter: app.ByStatus(app.Created).Filter}
+	for id := first; id <= last; id++ {
+		action.IDs = append(action.IDs, id)
+	}
+	run, err := s.store.CreateBulkAction(c.UserContext(), action, "")
+	if err != nil {
+		return err
+	}
+	s.audit(c, "undo start", last-first+1, "run", run.ID, "first", first, "last", last)
+	c.Set(fiber.HeaderLocation, templates.RunPath(run.ID))
+	switch negotiate(c) {
+	case asJSON:
+		return c.Status(fiber.StatusCreated).JSON(runJSON(run))
+	case asFragment:
+		return sendHTML(c)(s.Templates.BulkProgress(run))
+	}
+	return c.Redirect(templates.RunPath(run.ID), fiber.StatusSeeOther)
+}
+
 // checkTypedNumber returns a problem if a browser deletes more than app.TypedAbove runs without the user
 // having typed their number. One click or key can submit a form; programs confirm with the number in the
 // preview.

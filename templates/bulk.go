@@ -3,6 +3,7 @@ package templates
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"runboard/app"
@@ -215,6 +216,20 @@ type bulkProgress struct {
 	Path        string // of the next such notice; "" if the run has finished
 	Text        string
 	Percent     string // of the progress bar; "" without one
+	UndoPath    string // "" if there is nothing to undo
+}
+
+// BulkUndone renders the notice that run, a bulk run, undoes another one. kept is the number of runs that it cannot
+// undo.
+func (t *Templates) BulkUndone(run app.ProcessRun, kept int64) ([]byte, error) {
+	notice, err := t.BulkProgress(run)
+	if err != nil || kept == 0 {
+		return notice, err
+	}
+	text := plural(kept, "run stays as it is: it was", "runs stay as they are: they were") +
+		" running, or changed since."
+	rest, err := t.render("kept", text)
+	return append(notice, rest...), err
 }
 
 // BulkProgress renders the notice that says how far run, a bulk run, is. The notice replaces itself until the
@@ -223,6 +238,9 @@ func (t *Templates) BulkProgress(run app.ProcessRun) ([]byte, error) {
 	view := bulkProgress{ID: decimal(run.ID), RunPath: RunPath(run.ID)}
 	if run.Status.Final() {
 		view.Text = bulkResult(run)
+		if run.Kind == app.BulkCancel.Kind() && run.Status == app.Completed && !strings.HasPrefix(run.Message, "0 ") {
+			view.UndoPath = undoBulkPath(run.ID)
+		}
 		return t.render("bulk_progress", view)
 	}
 	view.Path = BulkProgressPath(run.ID)

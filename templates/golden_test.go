@@ -130,9 +130,11 @@ func TestFragments_Golden(t *testing.T) {
 	tmpl := newTemplates(t)
 	render := must(t)
 	for name, rendered := range map[string]string{
-		"row":          render(tmpl.Row(samples["started"])),
-		"status":       render(tmpl.Status(samples["waiting"])),
-		"success":      render(tmpl.Success("Run #7 is <cancelled>.", app.ProcessRun{ID: 7, Version: 3})),
+		"row":     render(tmpl.Row(samples["started"])),
+		"status":  render(tmpl.Status(samples["waiting"])),
+		"success": render(tmpl.Success("Run #7 is <cancelled>.", app.ProcessRun{ID: 7, Version: 3}, false)),
+		"success_undo": render(tmpl.Success("Run #7 is cancelled.",
+			app.ProcessRun{ID: 7, Version: 2, Status: app.Cancelled}, true)),
 		"notice":       render(tmpl.Notice("The count must be <1 to 1000>.")),
 		"started_one":  render(tmpl.Started(app.Batch{First: 7, Count: 1}, "key-2")),
 		"started_many": render(tmpl.Started(app.Batch{First: 7, Count: 10}, "key-2")),

@@ -121,6 +121,19 @@ const BulkPath = ListPath + "/bulk"
 // BulkProgressPath returns the path of the notice about a bulk run.
 func BulkProgressPath(run int64) string { return BulkPath + "/" + decimal(run) }
 
+// undoPath returns the path to POST the undoing of the cancellation of run to.
+func undoPath(run app.ProcessRun) string {
+	return RunPath(run.ID) + "/undo?version=" + decimal(run.Version)
+}
+
+// undoBulkPath returns the path to POST the undoing of a bulk run to.
+func undoBulkPath(run int64) string { return BulkProgressPath(run) + "/undo" }
+
+// undoStartPath returns the path to POST the undoing of the start of a batch to.
+func undoStartPath(batch app.Batch) string {
+	return ListPath + "/undo?first=" + decimal(batch.First) + "&last=" + decimal(batch.Last())
+}
+
 // fixedPath returns a path by the name that templates use. It fails for an unknown name, and so does New.
 func fixedPath(name string) (string, error) {
 	paths := map[string]string{

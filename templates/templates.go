@@ -129,9 +129,9 @@ func failedText(failed int64) string {
 // Started renders the notice that batch has been created. key is a new idempotency key for the start form:
 // with the old one, the server would answer the next click as a repetition.
 func (t *Templates) Started(batch app.Batch, key string) ([]byte, error) {
-	view := struct{ Runs, First, FirstPath, Last, LastPath, Key string }{
+	view := struct{ Runs, First, FirstPath, Last, LastPath, UndoPath, Key string }{
 		Runs: plural(int64(batch.Count), "run", "runs"), First: decimal(batch.First),
-		FirstPath: RunPath(batch.First), Key: key,
+		FirstPath: RunPath(batch.First), UndoPath: undoStartPath(batch), Key: key,
 	}
 	if batch.Count > 1 {
 		view.Last, view.LastPath = decimal(batch.Last()), RunPath(batch.Last())
@@ -145,10 +145,15 @@ func (t *Templates) Notice(message string) ([]byte, error) {
 }
 
 // Success renders a message about an action on run, which is the run after the action. The page removes the
-// message when the run changes again.
-func (t *Templates) Success(message string, run app.ProcessRun) ([]byte, error) {
-	return t.render("success",
-		struct{ Message, Run, Version string }{message, decimal(run.ID), decimal(run.Version)})
+// message when the run changes again. If a cancellation ended the run, undoable offers to undo it.
+func (t *Templates) Success(message string, run app.ProcessRun, undoable bool) ([]byte, error) {
+	view := struct{ Message, Run, Version, UndoPath string }{
+		Message: message, Run: decimal(run.ID), Version: decimal(run.Version),
+	}
+	if undoable && run.Status == app.Cancelled {
+		view.UndoPath = undoPath(run)
+	}
+	return t.render("success", view)
 }
 
 // ErrorPage is the content of an error page.

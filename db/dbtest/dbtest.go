@@ -72,6 +72,7 @@ func Run(t *testing.T, subject Subject) {
 		{"Page", testPages},
 		{"Page by page", testPageByPage},
 		{"Around a page", testAround},
+		{"Undo", testUndo},
 		{"Run", testRun},
 		{"Last success", testLastSuccess},
 		{"Last success with the same inputs", testLastSuccessWithInputs},

@@ -33,10 +33,14 @@ func (tx *transaction) Perform(action app.BulkAction, id int64, _ time.Time) (ch
 	if err != nil || entered {
 		return false, err
 	}
+	undoes, err := query.Undoes(tx.ctx, tx, action, current.run)
+	if err != nil || !undoes {
+		return false, err
+	}
 	var after app.ProcessRun
 	switch action.Operation {
 	case app.BulkCancel:
-		after, err = tx.apply(current, (*transaction).cancel)
+		after, err = tx.apply(current, cancelBy(action))
 	case app.BulkRetry:
 		after, err = tx.apply(current, (*transaction).retry)
 	case app.BulkDelete:
@@ -47,4 +51,13 @@ func (tx *transaction) Perform(action app.BulkAction, id int64, _ time.Time) (ch
 		return false, nil // the run has changed status and is skipped
 	}
 	return after.Version > current.run.Version, err
+}
+
+// cancelBy is the transition of a bulk action that cancels.
+func cancelBy(action app.BulkAction) transition {
+	return func(tx *transaction, current lockedRun) (app.ProcessRun, app.Event, error) {
+		next, event, err := tx.cancel(current)
+		event.Note = action.Note(event.Note)
+		return next, event, err
+	}
 }

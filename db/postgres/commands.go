@@ -18,6 +18,16 @@ func (s *Store) Retry(ctx context.Context, id int64) (app.ProcessRun, error) {
 	return s.change(ctx, id, (*transaction).retry)
 }
 
+// Undo implements app.Store.
+func (s *Store) Undo(ctx context.Context, id, version int64) (app.ProcessRun, error) {
+	return s.change(ctx, id, func(tx *transaction, current lockedRun) (app.ProcessRun, app.Event, error) {
+		if err := query.CheckVersion(current.run, version); err != nil {
+			return current.run, app.Event{}, err
+		}
+		return tx.retry(current)
+	})
+}
+
 // change applies a transition to a run and returns the run after it. It fails as the transition does, and
 // with CodeNotFound.
 func (s *Store) change(ctx context.Context, id int64, apply transition) (changed app.ProcessRun, err error) {

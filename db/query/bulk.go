@@ -125,6 +125,7 @@ func (r *Reader) nextChunk(ctx context.Context, run int64) (c bulkChunk, err err
 		}
 		c.start = row.Next
 		c.progress, err = row.progress()
+		c.progress.Run = run
 		s.fail(err)
 		if !c.progress.Finished {
 			c.runs, c.next = s.nextRuns(c.progress.BulkAction, c.start)
