@@ -54,7 +54,10 @@ document.addEventListener("input", ({ target }) => {
   if (target.nextElementSibling?.type === "hidden") target.nextElementSibling.value = inUTC(target.value);
   find(ids.searchCreated).value = "custom"; // the fields count, not another span
 });
-onSwap(showRangeInZone);
+onSwap(({ context, isResponse }) => {
+  showRangeInZone();
+  if (isResponse && targetOf(context)?.id === ids.live) find(ids.timeRange)?.removeAttribute("open");
+});
 showRangeInZone();
 
 // A click beside an open menu or the fields for a span closes them.

@@ -2,11 +2,15 @@
 import { serverNow } from "./clock.js";
 import { ids, isLive, isPaused } from "./page.js";
 
-// linkOf returns the link of the row that a click opens. Controls keep their clicks, and so does selected text.
+// A click that selects text, or ends a selection, opens nothing.
+let hadSelection = false;
+document.addEventListener("mousedown", () => { hadSelection = !getSelection().isCollapsed; }, true);
+
+// linkOf returns the link of the row that a click opens, or null. Controls keep their clicks.
 function linkOf({ target }) {
   const row = target.closest?.(`#${ids.list} tr[id], #${ids.running} tr[id]`);
-  if (!row || target.closest("a, button, input, summary, label, .select, .actions") || !getSelection().isCollapsed) return null;
-  return row.querySelector("th a");
+  if (!row || target.closest("a, button, input, summary, label, .select, .actions")) return null;
+  return hadSelection || !getSelection().isCollapsed ? null : row.querySelector("th a");
 }
 document.addEventListener("click", (event) => {
   const link = linkOf(event);
