@@ -1,4 +1,8 @@
 // The scripts of the pages. Without them the pages still work, by reload.
+// The first ones are imports of the others: the browser loads them at the same time, and not after those.
+import "./page.js";
+import "./events.js";
+import "./clock.js";
 import "./connection.js";
 import "./notices.js";
 import "./requests.js";

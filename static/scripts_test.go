@@ -45,7 +45,7 @@ func TestScripts_ImportHashedPaths(t *testing.T) {
 	}
 }
 
-// Only the paths of imports differ from the source.
+// Only the paths of imports and the comments differ from the source.
 func TestScripts_ServeTheirSource(t *testing.T) {
 	t.Parallel()
 	assets := load(t)
@@ -54,8 +54,56 @@ func TestScripts_ServeTheirSource(t *testing.T) {
 		for _, other := range scripts(t) {
 			served = strings.ReplaceAll(served, `"`+assets.Path(other)+`"`, `"./`+other+`"`)
 		}
-		if served != string(content(t, name)) {
+		var source strings.Builder
+		for line := range strings.Lines(string(content(t, name))) {
+			if !strings.HasPrefix(strings.TrimSpace(line), "//") {
+				source.WriteString(line)
+			}
+		}
+		if served != source.String() {
 			t.Errorf("%s is served as:\n%s", name, served)
+		}
+	}
+}
+
+// Otherwise a line of a text could be taken for a comment.
+func TestScripts_TextsEndOnTheirLine(t *testing.T) {
+	t.Parallel()
+	for _, name := range scripts(t) {
+		for line := range strings.Lines(string(content(t, name))) {
+			if strings.Count(line, "`")%2 != 0 {
+				t.Errorf("%s has a text of several lines: %s", name, line)
+			}
+			if strings.Contains(line, "/*") {
+				t.Errorf("%s has another kind of comment: %s", name, line)
+			}
+		}
+	}
+}
+
+// A browser loads the imports of app.js at the same time. What only they import would come a round trip later.
+func TestScripts_LoadInTwoRoundTrips(t *testing.T) {
+	t.Parallel()
+	imports := func(name string) (names []string) {
+		for _, match := range regexp.MustCompile(`"\./([a-z]+\.js)"`).FindAllSubmatch(content(t, name), -1) {
+			names = append(names, string(match[1]))
+		}
+		return names
+	}
+	direct := append(imports("app.js"), imports("runlog.js")...) // pages with a log load both
+	for _, name := range direct {
+		for _, imported := range imports(name) {
+			if !slices.Contains(direct, imported) {
+				t.Errorf("%s imports %s, but neither app.js nor runlog.js does", name, imported)
+			}
+		}
+	}
+	common := imports("app.js")
+	for _, name := range common {
+		for _, imported := range imports(name) {
+			if !slices.Contains(common, imported) {
+				t.Errorf("%s imports %s, but app.js does not", name, imported)
+			}
 		}
 	}
 }

@@ -65,10 +65,20 @@ func styleSheet() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		out.Write(content)
+		out.Write(styleComments.ReplaceAll(content, nil))
 	}
 	return out.Bytes(), nil
 }
+
+// Comments of scripts and style sheets are for the readers of the source. Without them, a first visit loads ten
+// kilobytes less. A comment of a script is a line of its own, and no text of a script goes over several lines.
+var (
+	scriptComments = regexp.MustCompile(`(?m)^[ \t]*//.*\n`)
+	styleComments  = regexp.MustCompile(`(?s)/\*.*?\*/\n?`)
+)
+
+// isScript reports whether a file is a script of ours.
+func isScript(name string) bool { return path.Ext(name) == ".js" && sources[name] == "" }
 
 // importPattern matches the import of another script.
 var importPattern = regexp.MustCompile(`"\./([a-z]+\.js)"`)
@@ -120,6 +130,9 @@ func (a *Assets) add(name string) error {
 	content, err := read(name)
 	if err != nil {
 		return fmt.Errorf("static: %w", err)
+	}
+	if isScript(name) {
+		content = scriptComments.ReplaceAll(content, nil)
 	}
 	for _, match := range importPattern.FindAllSubmatch(content, -1) {
 		imported := string(match[1])
