@@ -5,6 +5,11 @@ import (
 	"time"
 )
 
+// returned returns a group without runs that failed last at a time, and has returned before.
+func returned(lastAt, at, quietSince time.Time) Failure {
+	return Failure{LastAt: lastAt, Recurrence: Recurrence{At: at, QuietSince: quietSince}}
+}
+
 func TestFailAgain_IsAReturnAfterAPause(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
@@ -14,25 +19,25 @@ func TestFailAgain_IsAReturnAfterAPause(t *testing.T) {
 		group Failure
 		quiet time.Duration // 0: it is no return
 	}{
-		"it still fails":                   {Failure{Runs: 3, LastAt: ago(time.Hour)}, 0},
-		"it was quiet for almost a day":    {Failure{Runs: 3, LastAt: ago(day - 1)}, 0},
-		"it was quiet for a day":           {Failure{Runs: 3, LastAt: ago(day)}, day},
-		"no run was left":                  {Failure{LastAt: ago(time.Minute)}, time.Minute},
-		"it failed in the future":          {Failure{LastAt: ago(-time.Minute)}, 0},
-		"it has just returned":             {Failure{LastAt: ago(1), Recurrence: Recurrence{ago(1), ago(day)}}, 0},
-		"it has returned a day ago":        {Failure{LastAt: ago(1), Recurrence: Recurrence{ago(day), ago(9 * day)}}, 1},
-		"it was quiet longer than before":  {Failure{LastAt: ago(3), Recurrence: Recurrence{ago(4), ago(5)}}, 3},
-		"it returned in the future before": {Failure{LastAt: ago(5 * day), Recurrence: Recurrence{ago(-1), ago(0)}}, 5 * day},
+		"it still fails":                {Failure{Runs: 3, LastAt: ago(time.Hour)}, 0},
+		"it was quiet for almost a day": {Failure{Runs: 3, LastAt: ago(day - 1)}, 0},
+		"it was quiet for a day":        {Failure{Runs: 3, LastAt: ago(day)}, day},
+		"no run was left":               {Failure{LastAt: ago(time.Minute)}, time.Minute},
+		"it failed in the future":       {Failure{LastAt: ago(-time.Minute)}, 0},
+		"it has just returned":          {returned(ago(1), ago(1), ago(day)), 0},
+		"it has returned a day ago":     {returned(ago(1), ago(day), ago(9*day)), 1},
+		"it was quiet longer":           {returned(ago(3), ago(4), ago(5)), 3},
+		"it returned in the future":     {returned(ago(5*day), ago(-1), ago(0)), 5 * day},
 	} {
-		next, returned := one.group.FailAgain(now)
+		next, isReturn := one.group.FailAgain(now)
 		want := one.group.Recurrence
 		if one.quiet > 0 || name == "it failed in the future" {
 			want = Recurrence{At: now, QuietSince: one.group.LastAt}
 		}
-		if next != want || returned != (want != one.group.Recurrence) {
-			t.Errorf("%s: the recurrence is %+v (%v), want %+v", name, next, returned, want)
+		if next != want || isReturn != (want != one.group.Recurrence) {
+			t.Errorf("%s: the recurrence is %+v (%v), want %+v", name, next, isReturn, want)
 		}
-		if returned && next.Quiet() != one.quiet {
+		if isReturn && next.Quiet() != one.quiet {
 			t.Errorf("%s: it was quiet for %s, want %s", name, next.Quiet(), one.quiet)
 		}
 	}

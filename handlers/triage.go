@@ -147,8 +147,8 @@ func replaceForm(c *fiber.Ctx, problem string) {
 	}
 }
 
-// sendTriaged sends the answer to a command on a failure group, which is as the command left it. A browser gets
-// the message, and the time after it unless that is zero.
+// sendTriaged sends the answer to a command on a failure group, which is as the command left it. A browser
+// gets the message, and the time after it unless that is zero.
 func (s *Server) sendTriaged(c *fiber.Ctx, failure app.Failure, message string, until time.Time) error {
 	switch negotiate(c) {
 	case asJSON:

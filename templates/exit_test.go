@@ -55,7 +55,8 @@ func TestErrorLine_OfAPatternIsThatOfItsErrors(t *testing.T) {
 		line, code := errorLine(text)
 		pattern, patternCode := errorLine(app.Pattern(text))
 		if line != pattern || (code == "") != (patternCode == "") {
-			t.Errorf("the error %q shows %q (%s), its pattern %q (%s)", text, line, code, pattern, patternCode)
+			t.Errorf("the error %q shows %q (%s), its pattern %q (%s)", text, line, code, pattern,
+				patternCode)
 		}
 	}
 }

@@ -222,7 +222,8 @@ func (t *Templates) groupTimes(failure app.Failure) groupTimes {
 
 func newGroupTriage(failure app.Failure) groupTriage {
 	triage := groupTriage{
-		Note: noteParts(failure.Note), NoteLabel: "Add note", NotePath: failureCommandPath(failure.ID, "note"),
+		Note: noteParts(failure.Note), NoteLabel: "Add note",
+		NotePath:   failureCommandPath(failure.ID, "note"),
 		MutedUntil: newPointInTime(failure.MutedUntil),
 	}
 	if failure.Note != "" {

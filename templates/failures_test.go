@@ -21,8 +21,8 @@ func someFailures() app.Failures {
 		Recurrence: app.Recurrence{At: before(3 * time.Hour), QuietSince: before(291 * time.Hour)},
 	}
 	ink.Hours[app.FailureHours-1], ink.Hours[app.FailureHours-3] = 4, 16
-	jam := app.Failure{ID: 4, Kind: "mail", Pattern: "paper jam", Example: "paper jam", Runs: 1, LatestRun: 17,
-		FirstAt: before(72 * time.Hour), LastAt: before(72 * time.Hour)}
+	jam := app.Failure{ID: 4, Kind: "mail", Pattern: "paper jam", Example: "paper jam", Runs: 1,
+		LatestRun: 17, FirstAt: before(72 * time.Hour), LastAt: before(72 * time.Hour)}
 	down := app.Failure{ID: 5, Kind: "mail", Pattern: "exit status #", Example: "exit status 3", Runs: 7,
 		LatestRun: 18, FirstAt: before(72 * time.Hour), LastAt: before(71 * time.Hour),
 		Triage: app.Triage{
@@ -49,13 +49,15 @@ func TestFailures_Golden(t *testing.T) {
 func TestFailures_KeepTheOrderInTheSocket(t *testing.T) {
 	t.Parallel()
 	for sort, want := range map[app.FailureSort]string{
-		app.MostRuns: "/process_runs/failures/live", app.LatestRuns: "/process_runs/failures/live?sort=latest",
+		app.MostRuns:   "/process_runs/failures/live",
+		app.LatestRuns: "/process_runs/failures/live?sort=latest",
 	} {
 		root := parsePage(t, must(t)(newTemplates(t).Failures(someFailures(), sort)))
 		if got := attribute(byID(t, root, "live"), "hx-ws:connect"); got != want {
 			t.Errorf("sorted by %s, the socket is %q, want %q", sort, got, want)
 		}
-		current := elements(root, func(node *html.Node) bool { return attribute(node, "aria-current") == "true" })
+		isCurrent := func(node *html.Node) bool { return attribute(node, "aria-current") == "true" }
+		current := elements(root, isCurrent)
 		if len(current) != 1 || attribute(current[0], "href") != strings.Replace(want, "/live", "", 1) {
 			t.Errorf("sorted by %s, the current order is %s", sort, markup(t, current[0]))
 		}
@@ -66,7 +68,8 @@ func TestFailures_MutedOnesDoNotCount(t *testing.T) {
 	t.Parallel()
 	tmpl := newTemplates(t)
 	root := parsePage(t, must(t)(tmpl.Failures(someFailures(), app.MostRuns)))
-	if text := textOf(byID(t, root, "failures")); !strings.Contains(text, "1,241 failed runs, 5 distinct errors") ||
+	text := textOf(byID(t, root, "failures"))
+	if !strings.Contains(text, "1,241 failed runs, 5 distinct errors") ||
 		!strings.Contains(text, "And 3 more.") || !strings.Contains(text, "1 muted · 7 runs") {
 		t.Errorf("the page says %q", text)
 	}
@@ -132,7 +135,8 @@ func TestFailuresDelta_HasOnlyWhatChanged(t *testing.T) {
 			t.Errorf("the group %s is kept: %v, want %v", id, got, kept)
 		}
 	}
-	if text := textOf(root); !strings.Contains(text, "1,241 failed runs") || !strings.Contains(text, "2 runs") {
+	text := textOf(root)
+	if !strings.Contains(text, "1,241 failed runs") || !strings.Contains(text, "2 runs") {
 		t.Errorf("the frame says %q", text)
 	}
 	after.Failures = append(after.Failures, app.Failure{ID: 9, Pattern: "new", Example: "new", Runs: 1})

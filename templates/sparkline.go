@@ -8,8 +8,8 @@ import (
 	"runboard/app"
 )
 
-// sparkline is the view model of how often an error occurred in each of the last hours, in a picture 24 wide and
-// 16 high.
+// sparkline is the view model of how often an error occurred in each of the last hours, in a picture 24 wide
+// and 16 high.
 type sparkline struct {
 	Description string // for screen readers
 	Total       string // "20 in 24 h"
@@ -45,8 +45,8 @@ func newSparkline(hours [app.FailureHours]int64) sparkline {
 	return view
 }
 
-// hourBar returns the path of the bar of an hour. share is its part of the full height; every bar is at least 1
-// high.
+// hourBar returns the path of the bar of an hour. share is its part of the full height; every bar is at least
+// 1 high.
 func hourBar(hour int, share float64) string {
 	height := shortest(max(1, math.Round(100*sparklineHeight*share)/100))
 	return fmt.Sprintf("M%d 16v-%sh.8v%sz", hour, height, height)

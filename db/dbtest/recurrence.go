@@ -14,11 +14,11 @@ func testRecurrence(t *testing.T, subject Subject) {
 	t.Run("after a day without failures", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, subject)
-		group, before := f.fails("no ink for 7").Failure, f.clock.Now()
+		group := f.fails("no ink for 7").Failure
 		f.clock.Advance(day - time.Millisecond)
 		f.fails("no ink for 8")
 		f.recurs(group, app.Recurrence{})
-		before = f.clock.Now()
+		before := f.clock.Now()
 		f.clock.Advance(12 * day)
 		f.fails("no ink for 9")
 		again := app.Recurrence{At: f.clock.Now(), QuietSince: before}
@@ -98,7 +98,8 @@ func returnsAtOnce(t *testing.T, f fixture) {
 	errs := make(chan error)
 	for _, run := range runs {
 		go func() {
-			errs <- f.store.Finish(ctx, run, app.Outcome{Status: app.Failed, Error: fmt.Sprint("no ink for ", run.ID)})
+			outcome := app.Outcome{Status: app.Failed, Error: fmt.Sprint("no ink for ", run.ID)}
+			errs <- f.store.Finish(ctx, run, outcome)
 		}()
 	}
 	for range runs {

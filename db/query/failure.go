@@ -43,7 +43,8 @@ func NoFailure(id int64) error {
 }
 
 const (
-	failureColumns = `id, kind, pattern, example, first_at, last_at, n, note, muted_until, again_at, quiet_since`
+	failureColumns = `id, kind, pattern, example, first_at, last_at, n,
+		note, muted_until, again_at, quiet_since`
 
 	failureSQL = `SELECT ` + failureColumns + ` FROM failures WHERE id = ?`
 
@@ -197,7 +198,8 @@ func (r *Reader) Failure(ctx context.Context, id int64) (failure app.Failure, er
 
 // failures returns the first groups of an order that match a condition.
 func (s *snapshot) failures(where, order string, now time.Time) []app.Failure {
-	statement := "SELECT " + failureColumns + " FROM failures WHERE " + where + " ORDER BY " + order + " LIMIT ?"
+	statement := "SELECT " + failureColumns + " FROM failures WHERE " + where +
+		" ORDER BY " + order + " LIMIT ?"
 	var found []failure
 	s.all(&found, statement, Millis(now), app.MaxFailures)
 	groups := make([]app.Failure, len(found))

@@ -27,7 +27,8 @@ func failedBoard(t *testing.T) (*harness.Program, *httpexpect.Expect) {
 
 // group returns a JavaScript expression for the group whose error contains a text.
 func group(text string) string {
-	return `[...document.querySelectorAll("#failures li")].find((one) => one.textContent.includes("` + text + `"))`
+	return `[...document.querySelectorAll("#failures li")].find((one) =>
+		one.textContent.includes("` + text + `"))`
 }
 
 // clickIn clicks the button or link with a text in the group whose error contains a text.
@@ -70,9 +71,11 @@ func TestFailures_NotesAreLive(t *testing.T) {
 	evaluate[bool](other, `document.querySelector("#confirm textarea").value = "x".repeat(501), true`)
 	other.expectProblems("422")
 	other.click("#confirm button[type=submit]")
-	other.until("the form says what is wrong", `document.querySelector("#confirm[open] .error")?.textContent ===
+	other.until("the form says what is wrong",
+		`document.querySelector("#confirm[open] .error")?.textContent ===
 		"The note has 501 characters. It may have at most 500."`)
-	if typed := evaluate[int](other, `document.querySelector("#confirm textarea").value.length`); typed != 501 {
+	const typedLength = `document.querySelector("#confirm textarea").value.length`
+	if typed := evaluate[int](other, typedLength); typed != 501 {
 		t.Errorf("%d characters are left of what was typed", typed)
 	}
 	evaluate[bool](other, `document.querySelector("#confirm textarea").value = "", true`)
@@ -92,7 +95,8 @@ func TestFailures_MuteAndUnmute(t *testing.T) {
 	const muted = `document.querySelector("#muted_failures > summary")?.textContent === "1 muted · 5 runs"`
 	tab.until("the group is muted", muted)
 	other.until("the group is muted in another tab", muted)
-	other.until("it does not count", `document.querySelector("#failures > .about").textContent.startsWith("3 failed runs, 1 ")`)
+	other.until("it does not count",
+		`document.querySelector("#failures > .about").textContent.startsWith("3 failed runs, 1 ")`)
 	if evaluate[bool](other, `document.getElementById("muted_failures").open`) {
 		t.Error("the muted groups are not collapsed")
 	}
@@ -128,26 +132,27 @@ func TestFailures_MuteUntilALocalTime(t *testing.T) {
 	t.Parallel()
 	p, e := failedBoard(t)
 	tab := newTab(t)
-	call(tab, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "America/New_York"})
+	const zone = "America/New_York"
+	call(tab, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: zone})
 	tab.do(chromedp.EmulateViewport(1200, 800), chromedp.Navigate(p.URL+harness.FailuresPath))
 	tab.untilLive()
 	tab.clickIn("no customer", "Mute")
 	const field = `#confirm input[type="datetime-local"]`
 	tab.until("the question opens", `document.querySelector('`+field+`') !== null`)
-	if zone := evaluate[string](tab, `document.querySelector('`+field+`').labels[0].textContent.trim()`); strings.
-		Contains(zone, "UTC") {
-		t.Errorf("the label is %q", zone)
+	label := evaluate[string](tab, `document.querySelector('`+field+`').labels[0].textContent.trim()`)
+	if strings.Contains(label, "UTC") {
+		t.Errorf("the label is %q", label)
 	}
 	at := time.Now().UTC().Add(48 * time.Hour).Truncate(time.Minute)
-	newYork, err := time.LoadLocation("America/New_York")
+	newYork, err := time.LoadLocation(zone)
 	if err != nil {
 		t.Skip("this machine has no time zones")
 	}
 	tab.do(chromedp.SetValue(chromedp.CSS(field), at.In(newYork).Format("2006-01-02T15:04")))
 	tab.click("#confirm form:last-of-type button[type=submit]")
 	tab.until("the notice appears", noticeText+`.includes("Muted until")`)
-	e.GET(harness.FailuresPath).WithTransformer(harness.AcceptJSON).Expect().JSON().Object().Value("failures").
-		Array().Value(1).Object().HasValue("muted_until", at.Format(time.RFC3339))
+	e.GET(harness.FailuresPath).WithTransformer(harness.AcceptJSON).Expect().JSON().Object().
+		Value("failures").Array().Value(1).Object().HasValue("muted_until", at.Format(time.RFC3339))
 }
 
 func TestFailures_SortByLatest(t *testing.T) {
@@ -165,7 +170,8 @@ func TestFailures_SortByLatest(t *testing.T) {
 	tab.untilLive()
 	harness.StartRunsOf(e, "import", 1)
 	tab.until("the order is live", first("no customer"))
-	if sockets := tab.openSockets(); len(sockets) != 1 || !strings.HasSuffix(sockets[0], "/live?sort=latest") {
+	sockets := tab.openSockets()
+	if len(sockets) != 1 || !strings.HasSuffix(sockets[0], "/live?sort=latest") {
 		t.Errorf("the open sockets are %v", sockets)
 	}
 	tab.do(chromedp.NavigateBack())
@@ -203,7 +209,8 @@ func TestFailures_SayThatTheyAreBack(t *testing.T) {
 		Expect().Status(http.StatusSeeOther)
 	tab.until("the group is gone", group("connect to")+` === undefined`)
 	harness.StartRunsOf(e, "mail", 1)
-	tab.until("it is back", group("connect to")+`?.querySelector(".again")?.textContent.startsWith("again, after ")`)
+	tab.until("it is back",
+		group("connect to")+`?.querySelector(".again")?.textContent.startsWith("again, after ")`)
 }
 
 func TestFailures_TriageWithoutScripts(t *testing.T) {
@@ -213,14 +220,16 @@ func TestFailures_TriageWithoutScripts(t *testing.T) {
 	call(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	tab.do(chromedp.EmulateViewport(1200, 800), chromedp.Navigate(p.URL+harness.FailuresPath+"?sort=latest"))
 	tab.do(chromedp.Click(`.order a[href$="failures"]`))
-	tab.until("the other order is shown", `location.search === "" && document.querySelector("#failures li") !== null`)
+	tab.until("the other order is shown",
+		`location.search === "" && document.querySelector("#failures li") !== null`)
 	tab.clickIn("no customer", "Add note")
 	tab.until("the note has a page", `document.querySelector("textarea") !== null`)
 	tab.do(chromedp.SendKeys("textarea", "INC-42"))
 	tab.click("#confirm button[type=submit]")
 	tab.until("the note is there", group("no customer")+`?.querySelector(".note")?.textContent === "INC-42"`)
 	tab.clickIn("no customer", "Mute")
-	tab.until("the mute has a page", `document.querySelector("#confirm label")?.textContent.includes("(UTC)")`)
+	tab.until("the mute has a page",
+		`document.querySelector("#confirm label")?.textContent.includes("(UTC)")`)
 	tab.click(`#confirm button[value="24h"]`)
 	tab.until("the group is muted", `document.querySelector("#muted_failures .note") !== null`)
 	tab.click("#muted_failures > summary")
@@ -266,7 +275,8 @@ func TestFailures_AreAccessibleInAllStates(t *testing.T) {
 				tab.untilLive()
 			}
 			open(harness.FailuresPath + "?sort=latest")
-			evaluate[bool](tab, `document.querySelectorAll("details").forEach((one) => one.open = true), true`)
+			const openAll = `document.querySelectorAll("details").forEach((one) => one.open = true), true`
+			evaluate[bool](tab, openAll)
 			check("all open")
 			for _, dialog := range []string{"note", "mute"} {
 				tab.click(`a[href="` + noted + "/" + dialog + `"]`)
@@ -290,15 +300,18 @@ func TestList_ShowsTheNoteOfItsFailure(t *testing.T) {
 		Value("failure").Number().Raw()
 	tab := openTab(t, fmt.Sprintf("%s/process_runs?failure=%.0f", p.URL, id))
 	tab.untilLive()
-	tab.until("the error is a chip that can be removed", `document.querySelector("a.chip.pattern")?.getAttribute("href") ===
+	tab.until("the error is a chip that can be removed",
+		`document.querySelector("a.chip.pattern")?.getAttribute("href") ===
 		"/process_runs"`)
 	for _, note := range []string{"INC-42", "INC-43"} {
 		e.POST(harness.FailuresPath+"/{id}/note", id).WithFormField("note", note).Expect().
 			Status(http.StatusSeeOther)
-		tab.until("the note appears", `document.querySelector(".failure-note")?.textContent.includes("`+note+`")`)
+		tab.until("the note appears",
+			`document.querySelector(".failure-note")?.textContent.includes("`+note+`")`)
 	}
 	tab.click("a.chip.pattern")
-	tab.until("the note goes with the filter", `location.search === "" && document.querySelector(".failure-note") === null`)
+	tab.until("the note goes with the filter",
+		`location.search === "" && document.querySelector(".failure-note") === null`)
 }
 
 func TestRunPage_ShowsTheNoteOfItsFailure(t *testing.T) {
@@ -312,7 +325,8 @@ func TestRunPage_ShowsTheNoteOfItsFailure(t *testing.T) {
 		Status(http.StatusSeeOther)
 	tab.until("the note appears", `document.querySelector(".failure-note")?.textContent.includes("INC-42")`)
 	tab.click(".failure-note a[href$=note]")
-	tab.until("the note can be edited", `document.querySelector("#confirm[open] textarea")?.value === "INC-42"`)
+	tab.until("the note can be edited",
+		`document.querySelector("#confirm[open] textarea")?.value === "INC-42"`)
 	evaluate[bool](tab, `document.querySelector("#confirm textarea").value = "", true`)
 	tab.click("#confirm button[type=submit]")
 	tab.until("the note is gone", `document.querySelector(".failure-note") === null`)
