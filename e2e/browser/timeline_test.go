@@ -2,6 +2,7 @@ package browser
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -45,7 +46,7 @@ func TestTimeline_BarsGrow(t *testing.T) {
 	after := evaluate[float64](tab, barWidth(1))
 	left := evaluate[string](tab, work(1)+`.getAttribute("x")`)
 	tab.until("the window moves on", fmt.Sprintf(`%s.getAttribute("x") !== %q`, work(1), left))
-	if now := evaluate[float64](tab, barWidth(1)); now != after {
+	if now := evaluate[float64](tab, barWidth(1)); math.Abs(now-after) > 0.02 { // rounding
 		t.Errorf("the bar of a completed run went from %v to %v", after, now)
 	}
 	if !evaluate[bool](tab, "window.notReloaded === true") {
@@ -278,4 +279,47 @@ func TestComparison_LinksBothRuns(t *testing.T) {
 	}
 	tab.click(".pair section:last-child h2 a")
 	tab.until("the run opens", `location.pathname === "/process_runs/1"`)
+}
+
+func TestTimeline_LooksLikeItsPictures(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, func(c *board.Config) { c.Workers = 4 },
+		harness.Commands(t, `backup=sh -c 'sleep 4; echo "packed 12 parts"'`,
+			`import=sh -c 'echo "reading /srv/data"; sleep 1; echo "disk full on /dev/sda1" >&2; exit 3'`,
+			`report=sh -c 'sleep 1; echo sent'`, `sync=sleep 1000`)...)
+	e := harness.NewExpect(t, p)
+	for kind, n := range map[string]int{"backup": 3, "import": 5, "report": 6} {
+		harness.StartRunsOf(e, kind, n)
+	}
+	harness.WaitUntilDone(t, e)
+	path := harness.StartRun(e, "sync")
+	for _, one := range []picture{
+		{"timeline.png", timelinePath + "?span=1m&lanes=kinds", "light", 1000, 500},
+		{"timeline-dark.png", timelinePath + "?span=1m&lanes=kinds", "dark", 1000, 500},
+		{"timeline-narrow.png", timelinePath + "?span=1m&lanes=kinds", "light", 360, 700},
+	} {
+		t.Run(one.name, func(t *testing.T) { takePicture(t, p.URL, one) })
+	}
+	e.POST(path + "/cancel").Expect().Status(http.StatusSeeOther)
+}
+
+func TestComparison_LooksLikeItsPictures(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, nil, harness.Commands(t,
+		`import=sh -c 'for i in 1 2 3 4 5 6; do echo "part $i: $((i * RUNBOARD_RUN_ID)) rows from /srv/data/$i.csv"; done
+			if [ $RUNBOARD_RUN_ID = 2 ]; then echo "disk full on /dev/sda1"; exit 3; fi; echo "all parts are there"; echo done'`)...)
+	e := harness.NewExpect(t, p)
+	for range 2 {
+		harness.StartRun(e, "import")
+		harness.WaitUntilDone(t, e)
+	}
+	for _, one := range []picture{
+		{"compare.png", "/process_runs/2/compare/1", "light", 1000, 700},
+		{"compare-dark.png", "/process_runs/2/compare/1", "dark", 1000, 700},
+		{"compare-narrow.png", "/process_runs/2/compare/1", "light", 360, 900},
+	} {
+		t.Run(one.name, func(t *testing.T) { takePicture(t, p.URL, one) })
+	}
 }
