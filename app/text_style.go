@@ -77,21 +77,16 @@ func PlainText(text string) string {
 // Apply returns the style after a code with these parameters, for instance "1;31". It ignores those that it
 // does not know.
 func (s TextStyle) Apply(parameters string) TextStyle {
-	rest := strings.Split(parameters, ";")
-	for len(rest) > 0 {
-		code, sub, _ := strings.Cut(rest[0], ":")
+	for more := true; more; {
+		var parameter string
+		parameter, parameters, more = strings.Cut(parameters, ";")
+		code, sub, _ := strings.Cut(parameter, ":")
 		n, err := strconv.Atoi(code)
 		switch {
-		case code == "": // the same as 0
-			n = 0
-		case err != nil:
-			n = -1
-		}
-		rest = rest[1:]
-		switch {
+		case err != nil && code != "": // no parameter is the same as 0
 		case n == 38 || n == 48:
 			var color Color
-			color, rest = extendedColor(sub, rest)
+			color, parameters, more = extendedColor(sub, parameters, more)
 			s.setColor(n, color)
 		case n == 4 && sub == "0":
 			s.Underline = false
@@ -165,17 +160,22 @@ func (s *TextStyle) setColor(code int, color Color) {
 }
 
 // extendedColor reads what follows code 38 or 48: "5;n" for a color of the palette, or "2;r;g;b". The numbers
-// are separated by colons, in sub, or are the next parameters. It returns the other parameters.
-func extendedColor(sub string, parameters []string) (color Color, rest []string) {
+// are separated by colons, in sub, or are the next parameters, if there are more. It returns the other
+// parameters.
+func extendedColor(sub, parameters string, more bool) (color Color, rest string, moreRest bool) {
 	if sub == "" {
-		return takeColor(parameters)
+		if !more {
+			return 0, "", false
+		}
+		color, others := takeColor(strings.Split(parameters, ";"))
+		return color, strings.Join(others, ";"), len(others) > 0
 	}
 	numbers := strings.Split(sub, ":")
 	if numbers[0] == "2" && len(numbers) > 4 { // the second one names a color space
 		numbers = append([]string{"2"}, numbers[2:]...)
 	}
 	color, _ = takeColor(numbers)
-	return color, parameters
+	return color, parameters, more
 }
 
 // takeColor reads a color from the first parameters and returns the others.
@@ -240,55 +240,62 @@ func (s TextStyle) Codes(before TextStyle) string {
 	case s == TextStyle{}:
 		return codeBegin + "m"
 	}
-	changes := s.codesAfter(before)
-	if full := append([]string{"0"}, s.codesAfter(TextStyle{})...); length(full) < length(changes) {
-		changes = full
+	var changes, full [64]byte
+	shortest := s.appendCodes(append(changes[:0], codeBegin...), before)
+	if before != (TextStyle{}) {
+		all := s.appendCodes(append(full[:0], codeBegin+"0;"...), TextStyle{})
+		if len(all) < len(shortest) {
+			shortest = all
+		}
 	}
-	return codeBegin + strings.Join(changes, ";") + "m"
+	shortest[len(shortest)-1] = 'm'
+	return string(shortest)
 }
 
-func length(codes []string) int { return len(strings.Join(codes, ";")) }
-
-// codesAfter returns the parameters that change the style from before to s.
-func (s TextStyle) codesAfter(before TextStyle) (codes []string) {
+// appendCodes appends the parameters that change the style from before to s, each with a semicolon.
+func (s TextStyle) appendCodes(codes []byte, before TextStyle) []byte {
 	if before.Bold && !s.Bold || before.Faint && !s.Faint {
-		codes = append(codes, "22")
+		codes = append(codes, "22;"...)
 		before.Bold, before.Faint = false, false
 	}
-	for _, flag := range []struct {
+	for _, flag := range [...]struct {
 		was, is bool
 		on, off string
 	}{
-		{before.Bold, s.Bold, "1", ""}, {before.Faint, s.Faint, "2", ""},
-		{before.Italic, s.Italic, "3", "23"}, {before.Underline, s.Underline, "4", "24"},
-		{before.Inverse, s.Inverse, "7", "27"}, {before.Strike, s.Strike, "9", "29"},
+		{before.Bold, s.Bold, "1;", ""}, {before.Faint, s.Faint, "2;", ""},
+		{before.Italic, s.Italic, "3;", "23;"}, {before.Underline, s.Underline, "4;", "24;"},
+		{before.Inverse, s.Inverse, "7;", "27;"}, {before.Strike, s.Strike, "9;", "29;"},
 	} {
 		switch {
 		case flag.is && !flag.was:
-			codes = append(codes, flag.on)
+			codes = append(codes, flag.on...)
 		case flag.was && !flag.is:
-			codes = append(codes, flag.off)
+			codes = append(codes, flag.off...)
 		}
 	}
 	if s.Foreground != before.Foreground {
-		codes = append(codes, s.Foreground.code(30))
+		codes = s.Foreground.appendCode(codes, 30)
 	}
 	if s.Background != before.Background {
-		codes = append(codes, s.Background.code(40))
+		codes = s.Background.appendCode(codes, 40)
 	}
 	return codes
 }
 
-// code returns the parameters that set the color. base is 30 for the foreground and 40 for the background.
-func (c Color) code(base int) string {
+// appendCode appends the parameters that set the color. base is 30 for the foreground and 40 for the
+// background.
+func (c Color) appendCode(codes []byte, base int) []byte {
 	n := c.Number()
 	switch {
 	case n < 0:
-		return strconv.Itoa(base + 9)
+		n = base + 9
 	case n < 8:
-		return strconv.Itoa(base + n)
+		n += base
 	case n < 16:
-		return strconv.Itoa(base + 60 + n - 8)
+		n += base + 60 - 8
+	default:
+		codes = strconv.AppendInt(codes, int64(base+8), 10)
+		codes = append(codes, ";5;"...)
 	}
-	return strconv.Itoa(base+8) + ";5;" + strconv.Itoa(n)
+	return append(strconv.AppendInt(codes, int64(n), 10), ';')
 }

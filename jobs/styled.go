@@ -33,6 +33,7 @@ func (t styledText) encoded() string {
 		return t.plain
 	}
 	var out strings.Builder
+	out.Grow(len(t.plain) + 32)
 	var style app.TextStyle
 	begin := 0
 	for i, next := range t.styles {
@@ -62,6 +63,9 @@ func (t styledText) prefix(n int) styledText {
 // cutPrefix returns the text after a prefix, and whether it has that prefix, in the same styles.
 func (t styledText) cutPrefix(prefix styledText) (rest styledText, found bool) {
 	n := len(prefix.plain)
+	if n == 0 {
+		return t, true
+	}
 	if !strings.HasPrefix(t.plain, prefix.plain) || !t.hasStyles(prefix) {
 		return styledText{}, false
 	}
@@ -109,6 +113,9 @@ func (t styledText) padded(other styledText) styledText {
 // masked returns a text with its secrets masked. Unless whole is set, it ends before what may be the beginning
 // of a secret. Codes may divide a secret, so a text with a secret comes without styles.
 func (t styledText) masked(m *masker, whole bool) styledText {
+	if m.isEmpty() {
+		return t
+	}
 	mask := m.beginning
 	if whole {
 		mask = m.text

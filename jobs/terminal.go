@@ -17,7 +17,9 @@ const escape = 0x1b
 // onTerminal returns what a terminal would show for the line, and the style of what follows it. pen is the
 // style at its beginning. The line may contain any bytes.
 func onTerminal(line []byte, pen app.TextStyle) (text styledText, end app.TextStyle) {
-	line = bytes.TrimRight(line, "\r") // has no effect at the end
+	for len(line) > 0 && line[len(line)-1] == '\r' { // has no effect at the end
+		line = line[:len(line)-1]
+	}
 	if !bytes.ContainsAny(line, "\r\b\x1b") {
 		return newStyledText(plain(string(line)), pen), pen
 	}
@@ -49,27 +51,30 @@ func (t *terminalLine) text() (shown styledText) {
 }
 
 func textOfCells(cells []cell) (text styledText) {
-	var out strings.Builder
-	for _, cell := range cells {
-		before := out.Len()
-		out.WriteRune(cell.char)
-		if text.styles == nil && cell.style != (app.TextStyle{}) {
-			text.styles = make([]app.TextStyle, before, len(cells))
-		}
-		for range out.Len() - before {
-			if text.styles != nil {
-				text.styles = append(text.styles, cell.style)
-			}
+	isStyled := false
+	size := 0
+	for i := range cells {
+		size += utf8.RuneLen(cells[i].char)
+		isStyled = isStyled || cells[i].style != (app.TextStyle{})
+	}
+	plain := make([]byte, 0, size)
+	if isStyled {
+		text.styles = make([]app.TextStyle, 0, size)
+	}
+	for i := range cells {
+		plain = utf8.AppendRune(plain, cells[i].char)
+		for isStyled && len(text.styles) < len(plain) {
+			text.styles = append(text.styles, cells[i].style)
 		}
 	}
-	text.plain = out.String()
+	text.plain = string(plain)
 	return text
 }
 
 // draw writes the line to an empty terminal. It obeys only the escape sequences that set the style, and those
 // with which programs redraw their progress: they erase part of the line or move the cursor within it.
 func draw(line string, pen app.TextStyle) terminalLine {
-	t := terminalLine{pen: pen}
+	t := terminalLine{pen: pen, cells: make([]cell, 0, len(line))}
 	state, action := parser.GroundState, parser.NoneAction
 	var params []byte
 	private := false // the sequence is of another kind than its final byte says
