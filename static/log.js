@@ -22,6 +22,7 @@ let knownEnd = 0;       // end offset of the log, as far as known
 let newestLine = 0;     // number of the newest line, as far as known
 let seenLine = 0;       // number of the newest line when the reader was at the end, or 0
 let fetching = false;
+let replacements = 0;   // how often another part of the log was asked for
 const subscribers = [];
 
 // onLines calls a function whenever the lines of the window have changed.
@@ -231,10 +232,13 @@ async function loadEarlier() {
   linesChanged();
 }
 
-// replaceWindow shows another part of the log.
+// replaceWindow shows another part of the log. It reports whether it does: if it is called again before the
+// answer has come, only the last call does.
 async function replaceWindow(query) {
+  replacements += 1;
+  const mine = replacements;
   const block = await fetchBlock(query);
-  if (!block || linesOf(block).length === 0) return false;
+  if (!block || linesOf(block).length === 0 || mine !== replacements) return false;
   const isKnown = findLine(newestLine) !== null;
   setSize(block);
   log.replaceChildren(block);

@@ -143,7 +143,7 @@ const marks = {
     CSS.highlights.delete("log-hit");
     CSS.highlights.delete("log-current");
     if (!search) return;
-    const pattern = new RegExp(search.text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"), "giu");
+    const pattern = new RegExp(search.text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"), "giu");
     const hits = new Highlight();
     const current = new Highlight();
     for (const line of linesIn(log)) {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"slices"
 	"testing"
 
 	"runboard/app"
@@ -54,6 +55,22 @@ func BenchmarkStartFinish(b *testing.B) {
 				}
 			})
 		})
+	}
+}
+
+// BenchmarkSaveLog saves reports with ten lines of a log each, as a run does that writes fifty lines a second.
+func BenchmarkSaveLog(b *testing.B) {
+	store := newStore(b, Options{Synchronous: "normal"})
+	run, err := store.Start(ctx, create(b, store, 1)[0])
+	if err != nil {
+		b.Fatal(err)
+	}
+	lines := slices.Repeat([]app.LogLine{{Text: "an ordinary line of a log, with a number like 4711 in it\n"}}, 10)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := store.SaveProgress(ctx, run, app.ProgressUpdate{Lines: lines}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

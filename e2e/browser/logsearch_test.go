@@ -75,9 +75,11 @@ func TestLogSearch_PaintsColouredAndNewLines(t *testing.T) {
 	t.Parallel()
 	gate := t.TempDir() + "/gate"
 	p := harness.StartProgram(t, nil, harness.Commands(t, fmt.Sprintf(
-		`job=sh -c 'printf "the d\033[31mis\033[mk is full\n"; while [ ! -e %s ]; do sleep 0.05; done; echo "another Disk"; sleep 1000'`, gate))...)
+		`job=sh -c 'printf "the d\033[31mis\033[mk is full (a-b) [c]*\n"; while [ ! -e %s ]; do sleep 0.05; done; echo "another Disk"; sleep 1000'`, gate))...)
 	tab := openTab(t, p.URL+harness.StartRun(harness.NewExpect(t, p), "job"))
-	tab.until("the line is there", linesShown+`.join() === "the disk is full"`)
+	tab.until("the line is there", linesShown+`.join() === "the disk is full (a-b) [c]*"`)
+	tab.find("(A-B) [C]*")
+	tab.until("signs stand for themselves", hitsText+` === "1 of 1" && `+painted+` === 1`)
 	tab.find("disk")
 	tab.until("it is found", hitsText+` === "1 of 1" && `+painted+` === 1`)
 	tab.until("all of it is painted", `[...CSS.highlights.get("log-current")][0].toString() === "disk"`)

@@ -282,3 +282,33 @@ func TestLog_KeyboardReachesLines(t *testing.T) {
 	tab.press(kb.Escape)
 	tab.until("Escape leads back", `document.activeElement.id === "log"`)
 }
+
+func TestLog_IsAccessible(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, nil, harness.Commands(t,
+		`job=sh -c 'for i in $(seq 0 15); do printf "\033[38;5;${i}mcolour $i\033[0m \033[48;5;${i}mon $i\033[0m \033[1;2;7mother\033[0m\n"; done; echo bad >&2; for i in $(seq 300); do echo line $i; done; exit 1'`)...)
+	e := harness.NewExpect(t, p)
+	path := harness.StartRun(e, "job")
+	harness.UntilStatus(t, e, path, "failed")
+	for _, scheme := range []string{"light", "dark"} {
+		tab := newTab(t)
+		call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+		}})
+		tab.do(chromedp.EmulateViewport(1200, 800), chromedp.Navigate(p.URL+path+"?line=2-4#L2-L4"))
+		tab.until("lines are marked", marked+` === "2,3,4"`)
+		tab.find("o")
+		tab.until("hits are painted", painted+` > 20`)
+		tab.click("#log_times")
+		tab.until("times are shown", `document.querySelector("#log time")?.checkVisibility()`)
+		for _, complaint := range tab.complaints() {
+			t.Errorf("in the %s theme: %s", scheme, complaint)
+		}
+		tab.click("#log_times")
+		tab.do(chromedp.EmulateViewport(320, 700))
+		if wide := evaluate[int](tab, "document.documentElement.scrollWidth"); wide > 320 {
+			t.Errorf("the page is %d pixels wide in a window of 320", wide)
+		}
+	}
+}
