@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"runboard/app"
 )
@@ -19,16 +20,22 @@ func (r *Reader) SearchLog(ctx context.Context, search app.LogSearch) (hits app.
 	return hits, err
 }
 
-// search returns the first lines that contain a text. It looks at about app.SearchedBytes.
+// searchTime is how long a search goes on. On a busy machine it comes less far than app.SearchedBytes.
+const searchTime = time.Second
+
+// search returns the first lines that contain a text. It looks at about app.SearchedBytes, but at one part of
+// the log at least.
 func (r *logReader) search(search app.LogSearch) app.LogHits {
 	found := logSearcher{text: strings.ToLower(search.Text), hits: []app.LogHit{}}
 	limit := search.After + app.SearchedBytes
+	deadline := time.Now().Add(searchTime)
 	stopped := false
-	for line := range r.lines(app.LogQuery{Offset: search.After}) {
-		if stopped = line.At >= limit || len(found.hits) >= app.SearchedHits; stopped {
+	for part := range r.parts(app.LogQuery{Offset: search.After}) {
+		stopped = part.Start >= limit || part.Start > search.After && time.Now().After(deadline) ||
+			!r.searchPart(part, search, &found)
+		if stopped {
 			break
 		}
-		found.add(line)
 	}
 	result := app.LogHits{End: r.bounds.Stop}
 	if stopped {
@@ -37,6 +44,19 @@ func (r *logReader) search(search app.LogSearch) app.LogHits {
 	}
 	result.Hits = found.result(result.Next)
 	return result
+}
+
+// searchPart looks at a part of the log. It returns false if there are enough hits before its end.
+func (r *logReader) searchPart(part LogPart, search app.LogSearch, found *logSearcher) bool {
+	lines, _, err := part.lines(r.countBefore(part))
+	r.fail(err)
+	for _, line := range cutLines(lines, app.LogQuery{Offset: search.After}) {
+		if len(found.hits) >= app.SearchedHits {
+			return false
+		}
+		found.add(line)
+	}
+	return true
 }
 
 // logSearcher looks for a text in the lines of a log. Lines of different streams may interleave.
