@@ -70,6 +70,7 @@ function showForm(form, checked) {
   for (const button of form.querySelectorAll("button[name=operation]")) button.disabled = !isSomething;
   find(ids.bulkFold).open = true; // the style hides a bar without a selection
   form.toggleAttribute("data-has-selection", isSomething);
+  document.documentElement.toggleAttribute("data-has-selection", isSomething);
   find(ids.clearSelection).hidden = !isSomething;
   const texts = [];
   if (isAll) texts.push(`All ${allText()} selected`);
