@@ -51,6 +51,28 @@ func TestHeader_IsOneLineOnADesktop(t *testing.T) {
 	}
 }
 
+func TestHeader_LatencyCoversNothing(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, nil)
+	for _, width := range []int64{1000, 1281, 1600} {
+		tab := openTab(t, p.URL+"/process_runs", chromedp.EmulateViewport(width, 800))
+		tab.untilLive()
+		overlaps := evaluate[bool](tab, `(() => {
+			const latency = document.getElementById("latency");
+			latency.textContent = "Updates in 999 ms (p99 999 ms)";
+			const box = latency.getBoundingClientRect();
+			return ["#find", ".pages a:last-child", "#connection", "main"].some((other) => {
+				const { left, right, top, bottom } = document.querySelector(other).getBoundingClientRect();
+				return box.left < right && left < box.right && box.top < bottom && top < box.bottom;
+			});
+		})()`)
+		if overlaps {
+			t.Errorf("at a width of %d the latency overlaps something", width)
+		}
+	}
+}
+
 func TestHeader_SkipLinkLeadsToTheContent(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
