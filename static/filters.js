@@ -70,8 +70,17 @@ document.addEventListener("keydown", ({ key, target }) => {
   const open = key === "Escape" && target.closest("details:is(.menu, .range, .starting)[open]");
   if (!open) return;
   open.open = false;
-  open.querySelector("summary").focus();
+  const summary = open.querySelector("summary");
+  (summary.checkVisibility() ? summary : find(ids.searchCreated)).focus();
 });
+
+// If the fields for a span are closed without being applied, the select shows the present filter again, so that it
+// can open them again.
+document.addEventListener("toggle", ({ target }) => {
+  if (target.id !== ids.timeRange || target.open || "current" in target.dataset) return;
+  const { options } = find(ids.searchCreated);
+  options.selectedIndex = Math.max(0, [...options].findIndex(({ defaultSelected }) => defaultSelected));
+}, true);
 
 // Another page of the list begins at its top.
 let isOtherPage = false;

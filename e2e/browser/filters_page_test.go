@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"runboard/e2e/harness"
 )
@@ -78,4 +79,27 @@ func TestFilter_FailedRequestKeepsThePage(t *testing.T) {
 	tab.click("#filter_failed")
 	tab.untilSocket("/process_runs/live?status=failed")
 	tab.untilRows(3)
+}
+
+func TestFilter_EscapeLeavesTheCustomRange(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, nil)
+	tab := openTab(t, p.URL+"/process_runs")
+	tab.untilLive()
+	top := evaluate[float64](tab, `document.querySelector("table").getBoundingClientRect().top`)
+	for range 2 {
+		tab.until("the select opens the fields", `(() => {
+			const select = document.getElementById("search_created");
+			select.value = "custom";
+			return select.dispatchEvent(new Event("change", { bubbles: true }));
+		})()`)
+		tab.until("the fields have the focus", `document.activeElement.type === "datetime-local"`)
+		if now := evaluate[float64](tab, `document.querySelector("table").getBoundingClientRect().top`); now != top {
+			t.Errorf("the list has moved from %v to %v", top, now)
+		}
+		tab.press(kb.Escape)
+		tab.until("the select shows the present filter and has the focus",
+			`document.activeElement.id === "search_created" && document.activeElement.value === ""`)
+	}
 }
