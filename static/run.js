@@ -86,7 +86,7 @@ document.addEventListener("click", ({ target }) => {
 // beyond it. The server computes the same (templates/run_state.go).
 const usualMark = 0.8;
 function moveBar() {
-  const bar = document.querySelector("progress[data-usual]");
+  const bar = document.querySelector("progress[data-since][data-usual]");
   if (!bar || !isLive()) return;
   const share = Math.max(0, serverNow() - Number(bar.dataset.since)) / Number(bar.dataset.usual);
   bar.value = bar.max * (share <= 1 ? usualMark * share : 1 - (1 - usualMark) / share);
