@@ -8,6 +8,9 @@ import (
 
 // kindLabel returns what users call a kind, which may no longer be offered.
 func (t *Templates) kindLabel(name string) string {
+	if label, bulk := bulkLabel(name); bulk {
+		return label
+	}
 	kind, known := t.kinds.Kind(name)
 	if !known {
 		return visible(name)

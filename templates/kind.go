@@ -147,13 +147,13 @@ func (t *Templates) kindState(kind app.Kind, overview app.KindOverview) kindStat
 	state := kindState{
 		Last: newLastRun(overview.Last, t.now()), Paused: overview.Paused, Policy: t.policy(kind),
 		Running: countOfKind(overview.Started), Waiting: countOfKind(overview.Created),
-		Action: rowAction{KindPath(kind.Name) + "/pause", "Pause"},
+		Action: rowAction{KindPath(kind.Name) + "/pause", "Pause kind"},
 	}
 	if overview.Measured > 0 {
 		state.Usual = rough(overview.MedianDuration)
 	}
 	if overview.Paused {
-		state.Action = rowAction{KindPath(kind.Name) + "/resume", "Resume"}
+		state.Action = rowAction{KindPath(kind.Name) + "/resume", "Resume kind"}
 	}
 	return state
 }

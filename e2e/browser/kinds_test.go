@@ -245,7 +245,7 @@ func TestKindPage_IsPausedAndResumed(t *testing.T) {
 	p, tab, _ := startBackup(t, nil)
 	tab.do(chromedp.SendKeys(chromedp.CSS("#input_label"), "typed"))
 	tab.click("#kind_state button")
-	tab.until("it is paused", `document.querySelector("#kind_state button").innerText === "Resume" &&
+	tab.until("it is paused", `document.querySelector("#kind_state button").innerText === "Resume kind" &&
 		document.getElementById("kind_state").innerText.includes("This kind is paused")`)
 	tab.until("the preview says so", previewText+`.includes("it is paused")`)
 	if typed := evaluate[string](tab, `document.getElementById("input_label").value`); typed != "typed" {
@@ -258,7 +258,7 @@ func TestKindPage_IsPausedAndResumed(t *testing.T) {
 		`document.getElementById("process_run_1_status")?.innerText.includes("waiting: the kind is paused")`)
 	tab.until("it is no double click", `performance.now() - submits.at(-1) > 500`)
 	tab.click("#kind_state button")
-	tab.until("it is resumed", `document.querySelector("#kind_state button").innerText === "Pause"`)
+	tab.until("it is resumed", `document.querySelector("#kind_state button").innerText === "Pause kind"`)
 	tab.until("the run starts",
 		`document.getElementById("process_run_1_status").dataset.status === "started"`)
 }
