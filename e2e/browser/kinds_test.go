@@ -255,7 +255,7 @@ func TestKindPage_IsPausedAndResumed(t *testing.T) {
 		t.Fatal(err)
 	}
 	tab.until("the run says why it waits",
-		`document.getElementById("process_run_1_status")?.innerText.includes("waiting: the kind is paused")`)
+		`document.getElementById("process_run_1")?.innerText.includes("waiting: the kind is paused")`)
 	tab.until("it is no double click", `performance.now() - submits.at(-1) > 500`)
 	tab.click("#kind_state button")
 	tab.until("it is resumed", `document.querySelector("#kind_state button").innerText === "Pause kind"`)
