@@ -165,19 +165,23 @@ func TestPrint_ShowsTextsWithoutControls(t *testing.T) {
 	harness.StartRunsOf(e, "mail", 3)
 	harness.WaitUntilDone(t, e)
 	for _, page := range []string{"/process_runs", "/process_runs?q=long", "/process_runs/1",
-		"/process_runs/failures", "/process_runs/statistics"} {
+		"/process_runs/failures", "/process_runs/statistics", "/process_runs/timeline"} {
 		tab := openTab(t, p.URL+page, chromedp.EmulateViewport(700, 1000))
 		tab.untilLive()
 		call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
 		tab.until("the page is laid out for print",
-			`getComputedStyle(document.getElementById("connection")).display === "none"`)
-		if left := evaluate[[]string](tab, `[...document.querySelectorAll("button, input:not([type=hidden], [type=search]), a[href*='/bulk'], progress")].
+			`!document.getElementById("connection").checkVisibility()`)
+		if left := evaluate[[]string](tab, `[...document.querySelectorAll("button, input:not([type=hidden], [type=search]), a[href*='/bulk'], #timeline_controls, progress")].
 			filter((one) => one.checkVisibility()).map((one) => one.outerHTML)`); len(left) > 0 {
 			t.Errorf("%s can be pressed: %q", page, left)
 		}
 		if cut := evaluate[[]string](tab, `[...document.querySelectorAll("#process_runs td.message")].
 			filter((one) => one.scrollWidth > one.clientWidth || getComputedStyle(one).whiteSpace === "nowrap").map((one) => one.innerText)`); len(cut) > 0 {
 			t.Errorf("%s has no room for %q", page, cut)
+		}
+		if high := evaluate[[]string](tab, `[...document.querySelectorAll("#process_runs tr[id]")].
+			filter((one) => one.offsetHeight > 120).map((one) => one.innerText)`); len(high) > 0 {
+			t.Errorf("%s has rows that are broken up: %q", page, high)
 		}
 		if vague := evaluate[int](tab, `[...document.querySelectorAll("time[data-relative=ago]")].
 			filter((one) => one.checkVisibility() && getComputedStyle(one, "::after").content !== JSON.stringify(one.title || one.dateTime)).length`); vague > 0 {
@@ -188,8 +192,32 @@ func TestPrint_ShowsTextsWithoutControls(t *testing.T) {
 			t.Errorf("%s has %d times that are broken in two", page, broken)
 		}
 		if narrowed := strings.Contains(page, "?"); evaluate[bool](tab,
-			`document.getElementById("search_text")?.checkVisibility() ?? false`) != narrowed {
+			`document.querySelector(".found .chip")?.checkVisibility() ?? false`) != narrowed {
 			t.Errorf("%s says what is looked for, or not: %v", page, !narrowed)
+		}
+	}
+}
+
+// A border that is transparent is drawn with forced colours, so it must not mark what is current.
+func TestForcedColors_ShowWhatIsCurrent(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, nil)
+	for _, page := range []string{"/process_runs", "/process_runs/statistics", "/process_runs/timeline"} {
+		tab := newTab(t)
+		call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "forced-colors", Value: "active"}},
+		})
+		tab.do(chromedp.Navigate(p.URL + page))
+		tab.untilLive()
+		if alike := evaluate[[]string](tab, `(() => {
+			const look = (link) => ["textDecorationLine", "borderBlockEndColor"].map((name) => getComputedStyle(link)[name]);
+			const isShown = ([line, color]) => [line === "underline", color !== getComputedStyle(document.body).backgroundColor];
+			return [...document.querySelectorAll(".pages a, .tabs a")].
+				filter((link) => isShown(look(link)).some((shown) => shown !== link.hasAttribute("aria-current"))).
+				map((link) => link.innerText + " " + look(link));
+		})()`); len(alike) > 0 {
+			t.Errorf("on %s these do not look as they are, current or not: %q", page, alike)
 		}
 	}
 }
