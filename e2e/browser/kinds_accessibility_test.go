@@ -128,16 +128,8 @@ func TestKindPages_LookLikeTheirPictures(t *testing.T) {
 	t.Parallel()
 	p := startPicturedKinds(t)
 	const backup = "/kinds/backup?input.label=before-update"
-	for _, one := range []picture{
-		{"kinds.png", "/kinds", "light", 1000, 720},
-		{"kinds-dark.png", "/kinds", "dark", 1000, 720},
-		{"kinds-narrow.png", "/kinds", "light", 360, 800},
-		{"kind.png", backup, "light", 1000, 1000},
-		{"kind-dark.png", backup, "dark", 1000, 1000},
-		{"kind-narrow.png", backup, "light", 360, 1100},
-	} {
-		t.Run(one.name, func(t *testing.T) { takePicture(t, p.URL, one) })
-	}
+	takePictures(t, p.URL, "kinds", "/kinds", 640)
+	takePictures(t, p.URL, "kind", backup, 900)
 }
 
 // picturedKindsFile declares kinds like those of a small company.

@@ -37,21 +37,25 @@ func TestBoard_LooksLikeItsPictures(t *testing.T) {
 	b.Restart()
 	b.Post(9)
 	b.UntilStarted(3)
-	for _, one := range []picture{
-		{"board.png", "/process_runs", "light", 1000, 850},
-		{"board-dark.png", "/process_runs", "dark", 1000, 850},
-		{"board-narrow.png", "/process_runs", "light", 360, 800},
-	} {
-		t.Run(one.name, func(t *testing.T) {
-			takePicture(t, b.URL, one)
-		})
-	}
+	takePictures(t, b.URL, "start", "/process_runs", 760)
 }
 
 // picture is one of the pictures in docs.
 type picture struct {
 	name, path, scheme string
 	width, height      int
+}
+
+// takePictures takes the pictures of a page: on a wide screen, light and dark, and on a phone.
+func takePictures(t *testing.T, url, name, path string, height int) {
+	t.Helper()
+	for _, one := range []picture{
+		{name + ".png", path, "light", 1600, height},
+		{name + "-dark.png", path, "dark", 1600, height},
+		{name + "-narrow.png", path, "light", 360, 780},
+	} {
+		t.Run(one.name, func(t *testing.T) { takePicture(t, url, one) })
+	}
 }
 
 // takePicture checks the screenshot of a page, and saves it if UPDATE_SCREENSHOTS is set.
@@ -80,13 +84,7 @@ func TestRunPage_LooksLikeItsPictures(t *testing.T) {
 		}
 		return nil
 	})
-	for _, one := range []picture{
-		{"run.png", path, "light", 1000, 800},
-		{"run-dark.png", path, "dark", 1000, 800},
-		{"run-narrow.png", path, "light", 360, 900},
-	} {
-		t.Run(one.name, func(t *testing.T) { takePicture(t, p.URL, one) })
-	}
+	takePictures(t, p.URL, "run", path, 800)
 	e.POST(path + "/cancel").Expect().Status(http.StatusSeeOther)
 }
 
@@ -99,16 +97,9 @@ func TestFailures_LookLikeTheirPictures(t *testing.T) {
 	harness.StartRunsOf(e, "import", 300)
 	harness.StartRunsOf(e, "mail", 45)
 	harness.CountsAre(t, e, map[string]any{"failed": 345})
-	for _, one := range []picture{
-		{"failures.png", harness.FailuresPath, "light", 1000, 420},
-		{"failures-dark.png", harness.FailuresPath, "dark", 1000, 420},
-		{"failures-narrow.png", harness.FailuresPath, "light", 360, 520},
-		{"action.png", harness.BulkPath + "?operation=retry&scope=all&failure=1", "light", 1000, 420},
-		{"action-dark.png", harness.BulkPath + "?operation=retry&scope=all&failure=1", "dark", 1000, 420},
-		{"action-narrow.png", harness.BulkPath + "?operation=retry&scope=all&failure=1", "light", 360, 520},
-	} {
-		t.Run(one.name, func(t *testing.T) { takePicture(t, p.URL, one) })
-	}
+	takePictures(t, p.URL, "failures", harness.FailuresPath, 420)
+	takePictures(t, p.URL, "action", harness.BulkPath+"?operation=retry&scope=all&failure=1", 420)
+	takePictures(t, p.URL, "error", "/process_runs/999", 420)
 }
 
 // photograph takes a screenshot of a page. If the page has a socket, it first waits until the page is live.

@@ -153,13 +153,7 @@ func TestStatistics_LookLikeTheirPictures(t *testing.T) {
 	backup, open := harness.Gate("backup")
 	p := harness.StartProgram(t, func(c *board.Config) { c.DatabaseURL, c.Workers = "sqlite:"+path, 2 },
 		backup, harness.WorkThat("report", ""))
-	for _, one := range []picture{
-		{"statistics.png", "/process_runs/statistics", "light", 1000, 760},
-		{"statistics-dark.png", "/process_runs/statistics", "dark", 1000, 760},
-		{"statistics-narrow.png", "/process_runs/statistics?period=15m", "light", 360, 1000},
-	} {
-		t.Run(one.name, func(t *testing.T) { takePicture(t, p.URL, one) })
-	}
+	takePictures(t, p.URL, "statistics", "/process_runs/statistics", 760)
 	open()
 }
 
