@@ -33,7 +33,7 @@ func TestFailures_AreGroupedByError(t *testing.T) {
 		Status(http.StatusOK).JSON().Object()
 	found.HasValue("matches", 5).Value("process_runs").Array().Length().IsEqual(5)
 	found.Value("process_runs").Array().Value(0).Object().HasValue("kind", "mail").HasValue("failure", id)
-	e.GET("/process_runs").WithQuery("failure", id).Expect().Body().Contains("5 runs match with this error")
+	e.GET("/process_runs").WithQuery("failure", id).Expect().Body().Contains("5 runs with this error")
 	lines := e.GET("/process_runs.ndjson").WithQuery("failure", id).Expect().Status(http.StatusOK).Body().
 		Raw()
 	if n := strings.Count(lines, "\n"); n != 5 {
