@@ -8,8 +8,8 @@ import (
 
 // TextStyle is how a terminal shows text of a log. The zero value is plain text.
 //
-// In the text of a LogLine, styles are set by the codes that terminals obey: ESC, [, numbers, m. Every LogLine
-// begins plain, and ends plain if TextStyle.Codes made its codes.
+// In the text of a LogLine, styles are set by the codes that terminals obey: ESC, [, numbers, m. Every
+// LogLine begins plain, and ends plain if TextStyle.Codes made its codes.
 type TextStyle struct {
 	Bold, Faint, Italic, Underline, Inverse, Strike bool
 
@@ -231,8 +231,8 @@ func nearestColor(levels [3]int) Color {
 
 func difference(a, b int) int { return max(a-b, b-a) }
 
-// Codes returns the code that changes the style from before to s, or "" if they are the same. No code that has
-// the same effect is much shorter.
+// Codes returns the code that changes the style from before to s, or "" if they are the same. No code that
+// has the same effect is much shorter.
 func (s TextStyle) Codes(before TextStyle) string {
 	switch {
 	case s == before:

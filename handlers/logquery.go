@@ -105,9 +105,9 @@ func followsLog(c *fiber.Ctx) bool {
 	return follow > 0
 }
 
-// focusLog replaces the newest lines on the page of a run by the part of the log that the address names, which
-// is how pages without scripts show other parts: ?line=120, ?line=120-140, ?offset=, ?before=, or the first
-// hit of ?find= from ?at= on.
+// focusLog replaces the newest lines on the page of a run by the part of the log that the address names.
+// Pages without scripts show other parts in this way: ?line=120, ?line=120-140, ?offset=, ?before=, or the
+// first hit of ?find= from ?at= on.
 func (s *Server) focusLog(c *fiber.Ctx, page *app.RunPage) error {
 	given, err := parseForm(c.Context().QueryArgs()).single("line", "offset", "before", "find", "at")
 	if err != nil || len(given) == 0 {
@@ -141,6 +141,8 @@ func (s *Server) focusLog(c *fiber.Ctx, page *app.RunPage) error {
 	return err
 }
 
+var errLines = app.Errorf(app.CodeMalformed, "line must be the number of a line, or two, as in 120-140.")
+
 // parseLines parses the range of lines in given["line"], and leaves the first one of it.
 func parseLines(given map[string]string) (focus app.LogFocus, err error) {
 	text, is := given["line"]
@@ -155,7 +157,7 @@ func parseLines(given map[string]string) (focus app.LogFocus, err error) {
 	focus.First, known = parseNumber(first)
 	focus.Last, alsoKnown = parseNumber(last)
 	if !known || !alsoKnown || focus.First == 0 || focus.Last < focus.First {
-		return focus, app.Errorf(app.CodeMalformed, "line must be the number of a line, or two, as in 120-140.")
+		return focus, errLines
 	}
 	given["line"] = first
 	return focus, nil

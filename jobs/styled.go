@@ -110,8 +110,8 @@ func (t styledText) padded(other styledText) styledText {
 	return t
 }
 
-// masked returns a text with its secrets masked. Unless whole is set, it ends before what may be the beginning
-// of a secret. Codes may divide a secret, so a text with a secret comes without styles.
+// masked returns a text with its secrets masked. Unless whole is set, it ends before what may be the
+// beginning of a secret. Codes may divide a secret, so a text with a secret comes without styles.
 func (t styledText) masked(m *masker, whole bool) styledText {
 	if m.isEmpty() {
 		return t

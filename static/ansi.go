@@ -14,12 +14,14 @@ type rgb [3]float64
 
 // firstColors are the first sixteen colors of terminals.
 var firstColors = [16]rgb{
-	{0, 0, 0}, {205, 30, 40}, {20, 140, 60}, {170, 120, 0}, {35, 80, 215}, {160, 45, 170}, {0, 135, 150}, {200, 205, 210},
-	{110, 120, 130}, {240, 75, 80}, {35, 185, 95}, {225, 170, 30}, {75, 130, 255}, {205, 95, 220}, {25, 185, 200}, {255, 255, 255},
+	{0, 0, 0}, {205, 30, 40}, {20, 140, 60}, {170, 120, 0},
+	{35, 80, 215}, {160, 45, 170}, {0, 135, 150}, {200, 205, 210},
+	{110, 120, 130}, {240, 75, 80}, {35, 185, 95}, {225, 170, 30},
+	{75, 130, 255}, {205, 95, 220}, {25, 185, 200}, {255, 255, 255},
 }
 
-// paletteColor returns a color of the palette of terminals: sixteen colors, a cube of six levels of red, green
-// and blue, and grays.
+// paletteColor returns a color of the palette of terminals: sixteen colors, a cube of six levels of red,
+// green and blue, and grays.
 func paletteColor(n int) rgb {
 	switch {
 	case n < 16:
@@ -104,8 +106,8 @@ func (c rgb) String() string {
 	return fmt.Sprintf("#%02x%02x%02x", int(c[0]), int(c[1]), int(c[2]))
 }
 
-// logColors returns logStyles: the classes for the colors of terminals in logs. On a background, text is black
-// or white, because no foreground is readable on all of them.
+// logColors returns logStyles: the classes for the colors of terminals in logs. On a background, text is
+// black or white, because no foreground is readable on all of them.
 func logColors() []byte {
 	var out bytes.Buffer
 	for n := range 256 {

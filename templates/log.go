@@ -65,7 +65,9 @@ func newLog(run int64, part app.Log, focus app.LogFocus) log {
 		PagePath: RunPath(run), Path: path, RawPath: path + "?plain=1",
 		DownloadPath: path + "?plain=1&download=1", To: decimal(part.To()), End: decimal(part.End),
 		Digits: decimal(digits(part.Lines)), Search: newLogSearch(focus),
-		Block: logBlock{From: decimal(part.From()), To: decimal(part.To()), Lines: newLogLines(part.Lines, focus)},
+		Block: logBlock{
+			From: decimal(part.From()), To: decimal(part.To()), Lines: newLogLines(part.Lines, focus),
+		},
 	}
 	// Without lines, they were trimmed after the client learned of them.
 	if first := len(part.Lines) == 0 || part.From() <= part.Start; first && part.Start > 0 {

@@ -93,6 +93,8 @@ var oneProcess = []mutant{
 	{"a kind has its own timeout", "jobs/executor.go", "kind.Info.WithDefaults(e.RunTimeout, e.MaxAttempts)", "app.Policy{}.WithDefaults(e.RunTimeout, e.MaxAttempts)", "./jobs LimitsOfAKind"},
 	{"work waits while too much of its log is unsaved", "jobs/run.go", "if r.stuck || r.lines.size < maxUnsaved {", "if true {", "./jobs FastWriterWaits"},
 	{"lines beyond the log limit do not block work", "jobs/run.go", "	r.lines.trim(limit)\n", "", "./jobs TestRun_"},
+	{"a line that is open before a gap is counted once", "db/query/lineindex.go", "			c.begun--\n", "			_ = number\n", store},
+	{"private sequences are not styles", "jobs/terminal.go", "if !private && (before", "if (!private || true) && (before", "./jobs TestLineWriter_KeepsStyles"},
 	{"log parts before a gap are dropped", "db/query/logpart.go", "		dropBefore = last.Stop\n", "", store},
 	{"work does not wait long for a stuck database", "jobs/run.go", "if r.stuck || r.lines.size < maxUnsaved {", "if r.lines.size < maxUnsaved {", "./jobs StuckDatabase"},
 	{"the first deadline of a command is final", "jobs/command/main.go", "	if s.deadline == nil {\n", "	if true {\n", "./jobs/command ."},

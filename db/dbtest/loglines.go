@@ -47,7 +47,8 @@ func testLogNumbers(t *testing.T, subject Subject) {
 			}
 		}
 	})
-	t.Run("keeps numbers when the beginning is dropped", func(t *testing.T) { testDroppedNumbers(t, subject) })
+	t.Run("keeps numbers when the beginning is dropped",
+		func(t *testing.T) { testDroppedNumbers(t, subject) })
 	t.Run("counts the lines of older versions", func(t *testing.T) { testOldNumbers(t, subject) })
 	t.Run("numbers random lines", func(t *testing.T) {
 		rapid.Check(t, func(r *rapid.T) { anyNumbers(r, subject) })
@@ -64,7 +65,8 @@ func (f fixture) save(run app.ProcessRun, lines ...app.LogLine) {
 func testLineOffsets(t *testing.T, f fixture, run app.ProcessRun) {
 	t.Helper()
 	for line, want := range map[int64]string{
-		1: "one\n", 2: "two, ", 3: "three\n", 4: "four", 5: "attempt 2\n", 6: "six\n", 7: "", math.MaxInt64: "",
+		1: "one\n", 2: "two, ", 3: "three\n", 4: "four", 5: "attempt 2\n", 6: "six\n",
+		7: "", math.MaxInt64: "",
 	} {
 		query := whole(run.ID, 0)
 		query.Line, query.Lines = line, 1
@@ -113,7 +115,8 @@ func (f fixture) numbered(run app.ProcessRun, first, last int) {
 			f.Fatalf("line %d is found as %+v", n, found.Lines)
 		}
 	}
-	for query := range slices.Values([]app.LogQuery{{Offset: log.Lines[9].At + 3}, {Offset: log.End, Backwards: true}}) {
+	queries := []app.LogQuery{{Offset: log.Lines[9].At + 3}, {Offset: log.End, Backwards: true}}
+	for _, query := range queries {
 		query.Run, query.Bytes, query.Lines = run.ID, 100, 3
 		for _, line := range f.log(query).Lines {
 			if line.Number == 0 || line.Number != log.Lines[9].Number &&
@@ -196,7 +199,8 @@ func anyNumbers(t *rapid.T, subject Subject) {
 		model.add(update.Lines, f.clock.Now())
 	}
 	kept := f.log(whole(run.ID, 0))
-	want := model.lines[slices.IndexFunc(model.lines, func(l app.LogLine) bool { return l.At == kept.Start }):]
+	isFirst := func(l app.LogLine) bool { return l.At == kept.Start }
+	want := model.lines[slices.IndexFunc(model.lines, isFirst):]
 	if !slices.Equal(kept.Lines, want) {
 		t.Fatalf("the lines are\n%+v and not\n%+v", kept.Lines, want)
 	}

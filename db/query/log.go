@@ -111,8 +111,8 @@ func (r *logReader) offsetOf(line int64) int64 {
 	return r.bounds.Stop
 }
 
-// partOf returns the start of the part in which a line begins. The numbers rise with the offsets, but there is
-// no index of them, which every write would have to change; halving the offsets takes at most 31 steps.
+// partOf returns the start of the part in which a line begins. The numbers rise with the offsets, but there
+// is no index of them, which every write would have to change; halving the offsets takes at most 31 steps.
 func (r *logReader) partOf(line int64) int64 {
 	start := r.bounds.Start
 	low, high := start, r.bounds.Stop

@@ -138,8 +138,8 @@ func (p WrittenPart) Terms(run int64) ([]string, error) {
 const trimmedText = "The log was dropped to make room for newer ones.\n"
 
 // TrimmedPart returns the part that replaces a dropped log whose last part was p. It says that the log was
-// dropped at a time, and preserves where the log ends. count has the lines of the log. It returns false if the
-// log is not longer than this text.
+// dropped at a time, and preserves where the log ends. count has the lines of the log. It returns false if
+// the log is not longer than this text.
 func (p LogPart) TrimmedPart(count lineCount, at time.Time) (part NewPart, worth bool) {
 	if p.Stop <= int64(len(trimmedText)) {
 		return NewPart{}, false
