@@ -9,8 +9,11 @@ import (
 // templates escape its angle brackets.
 const rowsMark = "<template data-rows></template>"
 
-// maxCachedRows is the largest number of rows that are kept, about 1.5 MB.
+// maxCachedRows is the largest number of rows that are kept, about 2.5 MB.
 const maxCachedRows = 1000
+
+// rowSize is about the length of a rendered row in bytes.
+const rowSize = 1200
 
 // rowCache keeps rendered rows. A view model has all that its row shows, so equal ones render equally. Most
 // rows of a page are the same as on the page before. Without the cache, rendering a page takes three to four
@@ -43,7 +46,7 @@ func (t *Templates) renderList(name string, view any, rows []row) ([]byte, error
 		return nil, err
 	}
 	before, after, _ := bytes.Cut(html, []byte(rowsMark))
-	out := bytes.NewBuffer(make([]byte, 0, 2*len(html)))
+	out := bytes.NewBuffer(make([]byte, 0, len(html)+len(rows)*rowSize))
 	out.Write(before)
 	for i, one := range rows {
 		html := t.rows.get(one)

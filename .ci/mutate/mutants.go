@@ -71,6 +71,10 @@ var oneProcess = []mutant{
 	{"a panic in a write fails only that write", "db/sqlite/writer.go", "if panicked := recover(); panicked != nil {", "if panicked := any(nil); panicked != nil {", "./db/sqlite TestWriter_"},
 	{"a search does not find an error that was cleared", "db/sqlite/search.go", "		DELETE FROM run_search WHERE rowid = old.id * 1048576;", "		SELECT 1;", "./db/sqlite TestSQLite_IsStore/Search"},
 	{"a search does not find bulk actions", "db/query/search.go", "return slices.Contains(app.BulkKinds(), kind)", "return slices.Contains(app.BulkKinds(), kind) && false", "./db/sqlite TestSQLite_IsStore/Search"},
+	{"a run among the running ones is not in the list", "db/query/page.go", "	in := l.within(IDRange{Before: before})", "	in := l.within(allIDs)", "./db/sqlite TestSQLite_IsStore/Around"},
+	{"an undo leaves a run alone that has changed", "db/query/undo.go", "	if run.Version == version && run.Status == app.Cancelled {", "	if run.Status == app.Cancelled {", "./db/sqlite TestSQLite_IsStore/Undo"},
+	{"an undo changes only what the action cancelled", "db/query/undo.go", "	return is && run.Status == app.Cancelled, err", "	return run.Status == app.Cancelled, err", "./db/sqlite TestSQLite_IsStore/Undo"},
+	{"a frame has only the cells that changed", "templates/row.go", "	if before == after {", "	if before != before {", "./templates TestCellsFrame_"},
 	{"a search for newer runs resumes where it stopped", "app/page.go", "	if p.SearchCursor > 0 && p.Query.Direction == After {", "	if false {", "./db/sqlite TestSQLite_IsStore/Search"},
 	{"a search finds a word split across two log parts", "db/query/logpart.go", "	if begun := LastWord(app.PlainText(p.Before)); begun != \"\" {", "	if begun := LastWord(app.PlainText(p.Before)); begun == \"-\" {", "./db/sqlite TestSQLite_IsStore/Search"},
 	{"a cancelled call is not executed", "db/sqlite/call_state.go", "return c.state.CompareAndSwap(0, callCancelled)", "return true", "./db/sqlite TestWriter_SkipsCancelled"},
@@ -152,6 +156,7 @@ var oneProcess = []mutant{
 		if panicked := recover(); panicked != nil {`, `	defer func() {
 		if panicked := any(nil); panicked != nil {`, hub},
 	{"an older cell does not replace a newer one", "static/cells.js", "Number(present.dataset.version) > Number(incoming.dataset.version)", "false", inBrowser + "TestCells_Older"},
+	{"older cells beside an older status do not replace newer ones", "static/cells.js", "changingCells(fragment, run))) {", "changingCells(fragment, run).slice(0, 1))) {", inBrowser + "TestCells_Older"},
 	{"a preview sends no secrets", "templates/kinds.html", "[name]:not([type=password], ", "[name]:not(", inBrowser + "TestPreview_FollowsTheForm"},
 	{"browsers check only patterns that mean the same", "templates/pattern.go", "	if re.Flags&syntax.FoldCase != 0 {", "	if false {", "./templates TestControl_Patterns"},
 	{"cross-site posts are refused", "handlers/security.go", `case c.Path() == "/up", o.allows(c):`, `case c.Path() == "/up", c.Method() == fiber.MethodPost, o.allows(c):`, overHTTP + "Site|Origin|BadInput|Cross|Access_"},

@@ -73,10 +73,16 @@ func testAround(t *testing.T, subject Subject) {
 
 func keepsRunning(t *testing.T, f fixture) {
 	runs := f.create(40)
-	for _, run := range runs[:12] {
+	for _, run := range runs[:2] {
 		f.start(run)
 	}
 	f.start(runs[39]) // on the page
+	if got := ids(f.page(app.Query{}).Running); !slices.Equal(got, ids(runs[:2])) {
+		t.Errorf("running are %v", got)
+	}
+	for _, run := range runs[2:12] {
+		f.start(run)
+	}
 	page := f.page(app.Query{})
 	if got := ids(page.Running); !slices.Equal(got, ids(runs[:app.MaxRunning])) {
 		t.Errorf("running are %v", got)

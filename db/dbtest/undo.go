@@ -56,6 +56,10 @@ func undoesNothingElse(f fixture) {
 		_, err := f.store.Undo(ctx, cancelled.ID, version)
 		wantCode(f, err, app.CodeConflict)
 	}
+	_, err = f.store.Cancel(ctx, cancelled.ID) // by another user, after the first cancellation
+	f.ok(err)
+	_, err = f.store.Undo(ctx, cancelled.ID, cancelled.Version)
+	wantCode(f, err, app.CodeConflict)
 	failed := f.in(app.Failed)
 	_, err = f.store.Undo(ctx, failed.ID, failed.Version)
 	wantCode(f, err, app.CodeConflict)

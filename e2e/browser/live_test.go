@@ -214,6 +214,7 @@ func TestCells_OlderDoesNotReplaceNewer(t *testing.T) {
 		t.Helper()
 		evaluate[bool](p, fmt.Sprintf(`htmx.swap({sourceElement: document.getElementById("live"), swap: "none", text:
 			'<td id="process_run_1_status" data-status="%[2]s" data-version="%[1]d" hx-swap-oob="outerMorph">%[2]s</td>' +
+			'<td id="process_run_1_message" hx-swap-oob="outerMorph">version %[1]d</td>' +
 			'<td id="process_run_2_status" data-status="cancelled" data-version="%[3]d" hx-swap-oob="outerMorph">cancelled</td>'}), true`,
 			version, status, 10+version))
 		p.until("the other cell of the frame is on the page", fmt.Sprintf(
@@ -228,9 +229,13 @@ func TestCells_OlderDoesNotReplaceNewer(t *testing.T) {
 	if is := state(); is != "3 completed completed" {
 		t.Errorf("after older cells the cell is %q", is)
 	}
+	const message = `document.getElementById("process_run_1_message").textContent`
+	if is := evaluate[string](p, message); is != "" {
+		t.Errorf("with an older status, the message is %q", is)
+	}
 	feed(4, "created")
-	if is := state(); is != "4 created created" {
-		t.Errorf("after a newer cell the cell is %q", is)
+	if is := state() + " " + evaluate[string](p, message); is != "4 created created version 4" {
+		t.Errorf("after newer cells the cells are %q", is)
 	}
 }
 
