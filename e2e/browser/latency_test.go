@@ -163,7 +163,9 @@ func TestLatency_CountsOnlyFreshChanges(t *testing.T) {
 		},
 		"what a list shows that is narrowed no more": func(p *tab, _ *harness.Process, _ *wire) {
 			evaluate[bool](p,
-				`((choice) => (choice.value = "1h", choice.dispatchEvent(new Event("change", {bubbles: true}))))(document.getElementById("search_until"))`)
+				`document.querySelector("#time_range input[name=until]").value = "1h",
+					document.getElementById("search_created").value = "custom", true`)
+			p.submitSearch()
 			p.untilSocket("/process_runs/live?until=1h")
 			p.untilRows(0)
 			p.click("#clear_filters")
