@@ -246,8 +246,11 @@ func (d Dialect) latestRunsSQL() string {
 func (s *snapshot) addLatestRuns(failures []app.Failure) {
 	var runs []int64
 	s.all(&runs, s.dialect.latestRunsSQL(), JSONArray(failureIDs(failures)))
-	for i, run := range runs {
-		failures[i].LatestRun = run
+	if len(runs) != len(failures) {
+		return // the query has failed
+	}
+	for i := range failures {
+		failures[i].LatestRun = runs[i]
 	}
 }
 
