@@ -70,8 +70,8 @@ type BulkAction struct {
 	Run int64 `json:"-"`
 }
 
-// Note returns the note of the event of a change by the action, given the note of the same change by hand. That
-// of a cancellation names the bulk run, so that it can be undone.
+// Note returns the note of the event of a change by the action, given the note of the same change by hand.
+// That of a cancellation names the bulk run, so that it can be undone.
 func (a BulkAction) Note(note string) string {
 	if a.Operation == BulkCancel && note == NoteCancelled && a.Run > 0 {
 		return NoteCancelledBy(a.Run)

@@ -62,8 +62,8 @@ type Page struct {
 	SearchCursor int64
 	// Failure is that of the filter; the zero Failure without one, or if it no longer exists.
 	Failure Failure
-	// Running are the oldest started runs that match and are older than the page, at most MaxRunning. Only the
-	// page of the newest runs has them.
+	// Running are the oldest started runs that match and are older than the page, at most MaxRunning. Only
+	// the page of the newest runs has them.
 	Running []ProcessRun
 	// Tabs has the number of runs in each status that match the rest of the filter.
 	Tabs TabCounts

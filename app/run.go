@@ -215,14 +215,9 @@ const UnknownOffset int64 = -1
 // MaxEvents is how many events of a run are kept, so that a run that is retried again and again stays small.
 const MaxEvents = 200
 
-// RecentSize is the number of newest runs that the progress line is about.
-const RecentSize = 10
-
 // Overview has the facts about all runs that every page shows.
 type Overview struct {
 	Counts Counts
-	// Recent is the number of newest runs, at most RecentSize, and Done how many of them have finished.
-	Recent, Done int
 	// Unhandled are the kinds of waiting runs that no worker handles.
 	Unhandled UnhandledKinds
 	Paused    PausedKinds

@@ -27,14 +27,14 @@ type Store interface {
 	// status or had a secret input, and with CodeUnavailable if too many runs are waiting.
 	Retry(ctx context.Context, id int64) (ProcessRun, error)
 
-	// Undo is Retry for a run that was cancelled and has not changed since. version is that of the run after its
-	// cancellation. It fails like Retry, and with CodeConflict if the run has another version.
+	// Undo is Retry for a run that was cancelled and has not changed since. version is that of the run after
+	// its cancellation. It fails like Retry, and with CodeConflict if the run has another version.
 	Undo(ctx context.Context, id, version int64) (ProcessRun, error)
 
-	// UndoBulk creates a run that retries the runs that a bulk run cancelled before they were started and that
-	// have not changed since. kept is the number of runs that the bulk run changed but that stay as they are. It
-	// fails with CodeNotFound, and with CodeConflict if there is nothing to undo, or more than MaxUndone runs. key
-	// makes it repeatable as in CreateRequest.
+	// UndoBulk creates a run that retries the runs that a bulk run cancelled before they were started and
+	// that have not changed since. kept is the number of runs that the bulk run changed but that stay as they
+	// are. It fails with CodeNotFound, and with CodeConflict if there is nothing to undo, or more than
+	// MaxUndone runs. key makes it repeatable as in CreateRequest.
 	UndoBulk(ctx context.Context, bulkRun int64, key string) (run ProcessRun, kept int64, _ error)
 
 	// Delete deletes a finished run with its log and history. It fails with CodeNotFound, and with
@@ -49,8 +49,8 @@ type Store interface {
 	// group, and fails with CodeNotFound.
 	AnnotateFailure(ctx context.Context, id int64, note string) (Failure, error)
 
-	// MuteFailure mutes a group of failures until a time, or unmutes it if that is zero. It returns the group,
-	// and fails with CodeNotFound.
+	// MuteFailure mutes a group of failures until a time, or unmutes it if that is zero. It returns the
+	// group, and fails with CodeNotFound.
 	MuteFailure(ctx context.Context, id int64, until time.Time) (Failure, error)
 
 	// CreateBulkAction creates a run that performs action. It is not limited by the number of waiting runs,
@@ -70,8 +70,8 @@ type Reader interface {
 	// Run returns the content of the page of a run. It fails with CodeNotFound.
 	Run(ctx context.Context, id int64) (RunPage, error)
 
-	// Neighbours returns the runs next to a run in the list of the runs that match filter. The run itself need
-	// not match, or exist. A search that stops early finds none.
+	// Neighbours returns the runs next to a run in the list of the runs that match filter. The run itself
+	// need not match, or exist. A search that stops early finds none.
 	Neighbours(ctx context.Context, filter Filter, run int64) (Neighbours, error)
 
 	// RunsByID returns the runs with these ids, newest first. Missing runs are omitted.
@@ -84,8 +84,8 @@ type Reader interface {
 	// through all. next is the value of before for the following call, or 0 at the end.
 	Runs(ctx context.Context, filter Filter, before int64, limit int) (_ []ProcessRun, next int64, _ error)
 
-	// Revisions returns the revision of each run, without its Position, so that callers can skip unchanged ones.
-	// Missing runs are omitted.
+	// Revisions returns the revision of each run, without its Position, so that callers can skip unchanged
+	// ones. Missing runs are omitted.
 	Revisions(ctx context.Context, runs []int64) (map[int64]Revision, error)
 
 	// Log returns a part of a run's log. It fails with CodeNotFound.

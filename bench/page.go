@@ -41,8 +41,7 @@ func pageChild(*json.Decoder) (sample, error) {
 		return nil, err
 	}
 	now := time.Now()
-	page := app.Page{Overview: app.Overview{Counts: app.Counts{app.Completed: pageRuns},
-		Recent: app.RecentSize, Done: app.RecentSize}, HasOlder: true}
+	page := app.Page{Overview: app.Overview{Counts: app.Counts{app.Completed: pageRuns}}, HasOlder: true}
 	for id := int64(pageRuns); id > pageRuns-app.PageSize; id-- {
 		page.Runs = append(page.Runs, app.ProcessRun{
 			ID: id, Kind: "simulated", Status: app.Completed, Version: 3, Attempt: 1, CreatedAt: now,

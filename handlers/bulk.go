@@ -164,7 +164,8 @@ func (s *Server) undoBulk(c *fiber.Ctx) error {
 	return c.Redirect(templates.RunPath(run.ID), fiber.StatusSeeOther)
 }
 
-// undoStart answers POST /process_runs/undo?first=&last=: it cancels the runs of a batch that have not started.
+// undoStart answers POST /process_runs/undo?first=&last=: it cancels the runs of a batch that have not
+// started.
 func (s *Server) undoStart(c *fiber.Ctx) error {
 	if err := s.checkAdmission(); err != nil {
 		return err

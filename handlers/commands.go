@@ -28,14 +28,16 @@ func (s *Server) retryRun(c *fiber.Ctx) error {
 	})
 }
 
-// undoCancel answers POST /process_runs/:id/undo?version=: it queues a run again that was cancelled, unless it has
-// changed since.
+// undoCancel answers POST /process_runs/:id/undo?version=: it queues a run again that was cancelled, unless
+// it has changed since.
 func (s *Server) undoCancel(c *fiber.Ctx) error {
 	version, ok := parseNumber(c.Query("version"))
 	if !ok {
 		return app.Errorf(app.CodeMalformed, "version must be that of the cancelled run.")
 	}
-	undo := func(ctx context.Context, id int64) (app.ProcessRun, error) { return s.store.Undo(ctx, id, version) }
+	undo := func(ctx context.Context, id int64) (app.ProcessRun, error) {
+		return s.store.Undo(ctx, id, version)
+	}
 	return s.runCommand(c, "undo", undo, func(run app.ProcessRun) (int, string) {
 		return fiber.StatusOK, fmt.Sprintf("Run #%d is queued again.", run.ID)
 	})

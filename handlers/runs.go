@@ -58,7 +58,8 @@ func (s *Server) showBoard(c *fiber.Ctx, query app.Query) error {
 	return sendHTML(c)(s.Templates.Board(page, options))
 }
 
-// redirectPage leads a browser to another page. htmx would follow a redirect and swap that page into this one.
+// redirectPage leads a browser to another page. htmx would follow a redirect and swap that page into this
+// one.
 func redirectPage(c *fiber.Ctx, path string) error {
 	if c.Get("HX-Request") == "true" {
 		c.Set("HX-Redirect", path)

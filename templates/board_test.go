@@ -50,7 +50,8 @@ func TestBoard_ChipsRemoveTheirCondition(t *testing.T) {
 	root := parsePage(t, must(t)(tmpl.Board(page, withKey)))
 	const base = "/process_runs?"
 	for i, want := range []struct{ text, path string }{
-		{"“disk full”", "input.database=shop&kind=backup&rows=50&since=2026-11-02T11%3A00%3A00Z&status=failed"},
+		{"“disk full”",
+			"input.database=shop&kind=backup&rows=50&since=2026-11-02T11%3A00%3A00Z&status=failed"},
 		{"Kind: Back up a <database>",
 			"input.database=shop&q=disk+full&rows=50&since=2026-11-02T11%3A00%3A00Z&status=failed"},
 		{"Created from 2 Nov 2026, 11:00:00 UTC",
@@ -65,7 +66,8 @@ func TestBoard_ChipsRemoveTheirCondition(t *testing.T) {
 			t.Errorf("chip %q leads to %s", want.text, got)
 		}
 	}
-	if got := attribute(byID(t, root, "clear_filters"), "href"); got != "/process_runs?rows=50&status=failed" {
+	got := attribute(byID(t, root, "clear_filters"), "href")
+	if got != "/process_runs?rows=50&status=failed" {
 		t.Errorf("the filters are cleared by %s", got)
 	}
 }
@@ -86,8 +88,10 @@ func TestBoard_TitleNamesTheFilter(t *testing.T) {
 	for want, filter := range map[string]app.Filter{
 		"Runs":        {},
 		"Failed runs": {Filtered: true, Status: app.Failed},
-		"Failed runs · report · “disk full”": {Filtered: true, Status: app.Failed, Kind: "report", Text: "disk full"},
-		"Runs · filtered":                    {Failure: 3},
+		"Failed runs · report · “disk full”": {
+			Filtered: true, Status: app.Failed, Kind: "report", Text: "disk full",
+		},
+		"Runs · filtered": {Failure: 3},
 	} {
 		html := must(t)(tmpl.Board(app.Page{Query: app.Query{Filter: filter}}, withKey))
 		title := textOf(elements(parsePage(t, html), named("title"))[0])
@@ -167,7 +171,8 @@ func TestBoard_OffersSpansOfTime(t *testing.T) {
 		{"2h", "1h", "custom", "2026-11-02T10:00:00", "2026-11-02T11:00:00"},
 	} {
 		var filter app.Filter
-		for text, bound := range map[string]*app.TimeBound{test.since: &filter.Since, test.until: &filter.Until} {
+		bounds := map[string]*app.TimeBound{test.since: &filter.Since, test.until: &filter.Until}
+		for text, bound := range bounds {
 			if text != "" {
 				*bound, _ = app.ParseTimeBound(text)
 			}

@@ -219,8 +219,8 @@ type bulkProgress struct {
 	UndoPath    string // "" if there is nothing to undo
 }
 
-// BulkUndone renders the notice that run, a bulk run, undoes another one. kept is the number of runs that it cannot
-// undo.
+// BulkUndone renders the notice that run, a bulk run, undoes another one. kept is the number of runs that it
+// cannot undo.
 func (t *Templates) BulkUndone(run app.ProcessRun, kept int64) ([]byte, error) {
 	notice, err := t.BulkProgress(run)
 	if err != nil || kept == 0 {
@@ -238,7 +238,8 @@ func (t *Templates) BulkProgress(run app.ProcessRun) ([]byte, error) {
 	view := bulkProgress{ID: decimal(run.ID), RunPath: RunPath(run.ID)}
 	if run.Status.Final() {
 		view.Text = bulkResult(run)
-		if run.Kind == app.BulkCancel.Kind() && run.Status == app.Completed && !strings.HasPrefix(run.Message, "0 ") {
+		changed := run.Status == app.Completed && !strings.HasPrefix(run.Message, "0 ")
+		if changed && run.Kind == app.BulkCancel.Kind() {
 			view.UndoPath = undoBulkPath(run.ID)
 		}
 		return t.render("bulk_progress", view)

@@ -81,7 +81,8 @@ func TestBulkForm_OffersApplicableOperations(t *testing.T) {
 		app.Created: "cancel", app.Started: "cancel", app.Completed: "delete",
 		app.Failed: "retry delete", app.Cancelled: "retry delete",
 	} {
-		form := byID(t, parsePage(t, must(t)(tmpl.Board(app.Page{Query: app.ByStatus(status)}, templates.BoardOptions{}))), "bulk")
+		page := app.Page{Query: app.ByStatus(status)}
+		form := byID(t, parsePage(t, must(t)(tmpl.Board(page, templates.BoardOptions{}))), "bulk")
 		var offered []string
 		for _, button := range elements(form, named("button")) {
 			if attribute(button, "name") == "operation" {
@@ -143,7 +144,8 @@ func TestBulkProgress_EndsInASentence(t *testing.T) {
 		}
 	}
 	run.Status, run.Error = app.Failed, "The database was full."
-	if text := must(t)(tmpl.BulkProgress(run)); !strings.Contains(text, "Run #5 failed: The database was full.") {
+	text := must(t)(tmpl.BulkProgress(run))
+	if !strings.Contains(text, "Run #5 failed: The database was full.") {
 		t.Errorf("a failed run has the notice %s", text)
 	}
 }

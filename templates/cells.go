@@ -23,8 +23,8 @@ func newStatusCell(run app.ProcessRun) statusCell {
 	}
 }
 
-// messageCell is the view model of the cell with what a run is about: its inputs, and how its work goes or why
-// it ended.
+// messageCell is the view model of the cell with what a run is about: its inputs, and how its work goes or
+// why it ended.
 type messageCell struct {
 	cell
 	Inputs  string // in short
@@ -86,7 +86,9 @@ func newMessage(run app.ProcessRun, now time.Time) message {
 		return message{}
 	case run.Attempt > 0:
 		line, _ := errorLine(run.Error)
-		return message{Text: "next try ", Time: until(run.ScheduledAt, now), Rest: after(" after: ", shown(line))}
+		return message{
+			Text: "next try ", Time: until(run.ScheduledAt, now), Rest: after(" after: ", shown(line)),
+		}
 	}
 	return message{Text: "starts ", Time: until(run.ScheduledAt, now)}
 }
@@ -163,7 +165,8 @@ type durationCell struct {
 	Usual usualBar
 }
 
-// usualBar is the view model of the bar that compares a duration with the usual one. The zero usualBar is none.
+// usualBar is the view model of the bar that compares a duration with the usual one. The zero usualBar is
+// none.
 type usualBar struct {
 	Millis  string // the usual duration, for the script that moves the bar
 	Percent string // of the usual duration, at most 100

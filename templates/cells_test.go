@@ -10,12 +10,15 @@ import (
 	"runboard/templates"
 )
 
+// columns are the columns of a row that change.
+var columns = []string{"status", "message", "attempt", "waited", "duration", "started", "actions"}
+
 // cellTexts returns the texts of the cells of a row that change, by their column.
 func cellTexts(t *testing.T, run app.ProcessRun) map[string]string {
 	t.Helper()
 	row := parseFragment(t, "<table>"+must(t)(newTemplates(t).Row(run))+"</table>")
 	texts := map[string]string{}
-	for _, column := range []string{"status", "message", "attempt", "waited", "duration", "started", "actions"} {
+	for _, column := range columns {
 		texts[column] = strings.TrimSpace(textOf(byID(t, row, templates.RowID(run.ID)+"_"+column)))
 	}
 	return texts
@@ -24,8 +27,8 @@ func cellTexts(t *testing.T, run app.ProcessRun) map[string]string {
 func TestRow_SaysHowARunGoes(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]map[string]string{
-		"created": {"status": "created", "message": "", "attempt": "", "duration": "", "started": "created just now",
-			"actions": "Cancel"},
+		"created": {"status": "created", "message": "", "attempt": "", "duration": "",
+			"started": "created just now", "actions": "Cancel"},
 		"waiting":    {"message": "next try in 1.5 s after: the simulated work failed", "attempt": "1/3"},
 		"started":    {"status": "started", "message": "", "duration": "12 s", "started": "12 s ago"},
 		"busy":       {"message": "40% copying <all> of it", "attempt": "2/3", "duration": "20 s"},
@@ -131,7 +134,9 @@ func TestCellsFrame_HasOnlyChangedCells(t *testing.T) {
 		"progress": {func(run *app.ProcessRun) { run.Percent++ }, []string{"status", "message"}},
 		"a request to stop": {func(run *app.ProcessRun) { run.CancelRequestedAt = noon },
 			[]string{"status", "message", "actions"}},
-		"an end": {func(run *app.ProcessRun) { run.Status, run.FinishedAt, run.Message = app.Completed, noon, "" },
+		"an end": {func(run *app.ProcessRun) {
+			run.Status, run.FinishedAt, run.Message = app.Completed, noon, ""
+		},
 			[]string{"status", "message", "duration", "actions"}},
 	} {
 		if got := changed(test.change); !slices.Equal(got, test.want) {

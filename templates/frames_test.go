@@ -78,7 +78,6 @@ func cellsOf(runs []app.ProcessRun) (cells []string) {
 
 // rowCellsOf returns all cells of a row that change.
 func rowCellsOf(run int64) (cells []string) {
-	columns := []string{"status", "message", "attempt", "waited", "duration", "started", "actions"}
 	for _, column := range columns {
 		cells = append(cells, "td#"+templates.RowID(run)+"_"+column)
 	}
@@ -98,7 +97,9 @@ func TestFrames_HaveOnlyTargetedParts(t *testing.T) {
 		"the list":       {render(tmpl.ListFrame(mixedPage())), list},
 		"the empty list": {render(tmpl.ListFrame(app.Page{})), list},
 		"the cells":      {render(tmpl.CellsFrame(changedPages(mixed(), overview))), cellsOf(mixed())},
-		"one cell":       {render(tmpl.CellsFrame(changedPages(mixed()[:1], overview))), cellsOf(mixed()[:1])},
+		"one cell": {
+			render(tmpl.CellsFrame(changedPages(mixed()[:1], overview))), cellsOf(mixed()[:1]),
+		},
 		"chosen cells": {
 			render(tmpl.RowCells([]int64{99, 3}, []app.ProcessRun{samples["failed"]})) +
 				render(tmpl.CellsFrame(changedPages(nil, overview))),
@@ -161,12 +162,13 @@ func TestStatusCell_IsEqualOnPagesAndFrames(t *testing.T) {
 			page, single := app.Page{Runs: []app.ProcessRun{run}}, app.RunPage{Run: run}
 			want := bare(t, byID(t, parsePage(t, render(tmpl.Board(page, templates.BoardOptions{}))), id))
 			for place, root := range map[string]*html.Node{
-				"the run's page":  parsePage(t, render(tmpl.Run(single, templates.RunList{}))),
-				"the row":         parseFragment(t, render(tmpl.Row(run))),
-				"the cell":        parseFragment(t, render(tmpl.Status(run))),
-				"the list frame":  parseFragment(t, render(tmpl.ListFrame(page))),
-				"the cells frame": parseFragment(t, render(tmpl.CellsFrame(changedPages(page.Runs, overview)))),
-				"the run frame":   parseFragment(t, render(tmpl.RunFrame(single))),
+				"the run's page": parsePage(t, render(tmpl.Run(single, templates.RunList{}))),
+				"the row":        parseFragment(t, render(tmpl.Row(run))),
+				"the cell":       parseFragment(t, render(tmpl.Status(run))),
+				"the list frame": parseFragment(t, render(tmpl.ListFrame(page))),
+				"the cells frame": parseFragment(t,
+					render(tmpl.CellsFrame(changedPages(page.Runs, overview)))),
+				"the run frame": parseFragment(t, render(tmpl.RunFrame(single))),
 			} {
 				if got := bare(t, byID(t, root, id)); got != want {
 					t.Errorf("%s renders\n%s\nthe board renders\n%s", place, got, want)
@@ -192,7 +194,8 @@ func TestStatusCell_IsOutOfBandOnlyInFrames(t *testing.T) {
 			t.Errorf("a page or a row has an out-of-band cell:\n%s", text)
 		}
 	}
-	if got := strings.Count(render(tmpl.CellsFrame(changedPages(mixed(), overview))), attribute); got != len(mixed()) {
+	frame := render(tmpl.CellsFrame(changedPages(mixed(), overview)))
+	if got := strings.Count(frame, attribute); got != len(mixed()) {
 		t.Errorf("%d of %d cells of a frame are out of band", got, len(mixed()))
 	}
 }

@@ -53,7 +53,8 @@ func shapesOf(t *testing.T, tmpl *templates.Templates, kind, message string) (al
 	return append(all, shape(parseFragment(t, render(tmpl.StatisticsFrame(stats))))...)
 }
 
-// harmless returns a text of the same length without special characters: empty and long ones render differently.
+// harmless returns a text of the same length without special characters: empty and long ones render
+// differently.
 func harmless(text string) string { return strings.Repeat("h", len(text)) }
 
 func FuzzTemplates_TextStaysText(f *testing.F) {

@@ -181,7 +181,7 @@ var events = []app.Event{
 	{Version: 4, At: before(89*time.Minute - 1500*time.Millisecond), Status: app.Started, Attempt: 2},
 }
 
-var overview = app.Overview{Counts: app.Counts{2, 1234, 1234567, 1, 0}, Recent: 10, Done: 7}
+var overview = app.Overview{Counts: app.Counts{2, 1234, 1234567, 1, 0}}
 
 // mixed returns all samples, newest first.
 func mixed() (runs []app.ProcessRun) {

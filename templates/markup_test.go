@@ -12,6 +12,9 @@ import (
 	"runboard/templates"
 )
 
+// hostileKey is an idempotency key that would be an attack as HTML.
+var hostileKey = templates.BoardOptions{Key: `k" autofocus onfocus="alert(1)`}
+
 // pages returns all pages and fragments, with texts in them that contain markup.
 func pages(t testing.TB) map[string]*html.Node {
 	t.Helper()
@@ -36,7 +39,7 @@ func pages(t testing.TB) map[string]*html.Node {
 		"the preview":     parseFragment(t, render(tmpl.StartPreview(kinds[0], *form.Preview))),
 		"a question":      parseFragment(t, render(tmpl.ConfirmStart(confirmation))),
 		"a question page": parsePage(t, render(tmpl.ConfirmStartPage(confirmation))),
-		"the board":       parsePage(t, render(tmpl.Board(page, templates.BoardOptions{Key: `k" autofocus onfocus="alert(1)`}))),
+		"the board":       parsePage(t, render(tmpl.Board(page, hostileKey))),
 		"the empty board": parsePage(t, render(tmpl.Board(app.Page{}, templates.BoardOptions{}))),
 		"a run's page":    parsePage(t, render(tmpl.Run(app.RunPage{Run: hostile}, hostileList))),
 		"the failures":    parsePage(t, render(tmpl.Failures(hostileFailures(), app.MostRuns))),
@@ -241,7 +244,8 @@ func TestLiveRegion_SocketHasThePagesQuery(t *testing.T) {
 		{Filter: app.Filter{Filtered: true, Status: app.Created}, Direction: app.After,
 			Cursor: 7}: "/process_runs/live?after=7&status=created",
 	} {
-		live := byID(t, parsePage(t, render(tmpl.Board(app.Page{Query: query}, templates.BoardOptions{}))), "live")
+		board := render(tmpl.Board(app.Page{Query: query}, templates.BoardOptions{}))
+		live := byID(t, parsePage(t, board), "live")
 		if got := attribute(live, "hx-ws:connect"); got != want {
 			t.Errorf("the board's socket is %q, want %q", got, want)
 		}

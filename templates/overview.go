@@ -49,8 +49,9 @@ func (t *Templates) listOverview(page app.Page) overview {
 
 func (t *Templates) overview(from app.Overview) overview {
 	view := overview{
-		Failed: failedText(from.Failed()), Counts: newCounts(app.TabCounts{Counts: from.Counts}), Unhandled: unhandledWarning(from.Unhandled),
-		Paused: t.paused(from.Paused),
+		Failed: failedText(from.Failed()), Counts: newCounts(app.TabCounts{Counts: from.Counts}),
+		Unhandled: unhandledWarning(from.Unhandled),
+		Paused:    t.paused(from.Paused),
 	}
 	return view
 }

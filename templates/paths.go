@@ -89,8 +89,8 @@ func logLinePath(run int64, line app.LogLine) string {
 // runCommandPath returns the path to POST command to, which is "cancel", "retry" or "delete".
 func runCommandPath(run int64, command string) string { return RunPath(run) + "/" + command }
 
-// failureCommandPath returns the path to POST command to, which is "note", "mute" or "unmute". GET returns the
-// form for a note or a mute.
+// failureCommandPath returns the path to POST command to, which is "note", "mute" or "unmute". GET returns
+// the form for a note or a mute.
 func failureCommandPath(failure int64, command string) string {
 	return FailuresPath + "/" + decimal(failure) + "/" + command
 }

@@ -155,8 +155,8 @@ func changes(before, after rowCells) changedCells {
 	return changedCells{
 		Status: after.Status, Message: ifChanged(before.Message, after.Message),
 		Attempt: ifChanged(before.Attempt, after.Attempt), Waited: ifChanged(before.Waited, after.Waited),
-		Duration: ifChanged(before.Duration, after.Duration), Started: ifChanged(before.Started, after.Started),
-		Actions: ifChanged(before.Actions, after.Actions),
+		Duration: ifChanged(before.Duration, after.Duration),
+		Started:  ifChanged(before.Started, after.Started), Actions: ifChanged(before.Actions, after.Actions),
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"runboard/app"
 )
 
-// filterControls is the view model of the controls that filter the list. They belong to the search form of the
-// header.
+// filterControls is the view model of the controls that filter the list. They belong to the search form of
+// the header.
 type filterControls struct {
 	Hidden  []field  // the filters without a control
 	Kinds   []option // empty if there is only one, and no filter by it
@@ -106,7 +106,8 @@ func rangeTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05"
 
 // presets are the spans of time to choose from.
 var presets = []option{
-	{Value: "1h", Text: "Last hour"}, {Value: "24h", Text: "Last 24 hours"}, {Value: "168h", Text: "Last 7 days"},
+	{Value: "1h", Text: "Last hour"}, {Value: "24h", Text: "Last 24 hours"},
+	{Value: "168h", Text: "Last 7 days"},
 }
 
 // sinceText says what a relative bound means: "Last 7 days", or "Last 1 h 30 min".
@@ -192,7 +193,8 @@ func (t *Templates) chips(page app.Page) (chips []chip) {
 		add(sinceText(filter.Since), without)
 	default:
 		span := add("Created", without)
-		span.From, span.Until = newBoundTime("from", filter.Since, now), newBoundTime("until", filter.Until, now)
+		span.From = newBoundTime("from", filter.Since, now)
+		span.Until = newBoundTime("until", filter.Until, now)
 	}
 	kind, _ := t.kinds.Kind(filter.Kind)
 	for _, match := range filter.Inputs.Matches() {

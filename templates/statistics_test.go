@@ -304,7 +304,8 @@ func TestBoard_WarnsOfUnhandledKinds(t *testing.T) {
 	tmpl, render := newTemplates(t), must(t)
 	want := "3 runs of kind <i>report</i> are waiting, but no worker here handles this kind."
 	for _, root := range []*html.Node{
-		parsePage(t, render(tmpl.Board(page, templates.BoardOptions{}))), parseFragment(t, render(tmpl.ListFrame(page))),
+		parsePage(t, render(tmpl.Board(page, templates.BoardOptions{}))),
+		parseFragment(t, render(tmpl.ListFrame(page))),
 		parseFragment(t, render(tmpl.CellsFrame(changedPages(nil, page.Overview)))),
 	} {
 		if got := textOf(byID(t, root, "unhandled")); got != want {
@@ -321,7 +322,7 @@ func TestLayout_MarksTheCurrentPage(t *testing.T) {
 			func(node *html.Node) bool { return attribute(node, "href") == templates.StatisticsPath })[0]
 	}
 	if here, there := link(render(tmpl.Statistics(emptyStatistics()))),
-		link(render(tmpl.Board(app.Page{}, templates.BoardOptions{}))); attribute(here, "aria-current") != "page" ||
+		link(render(tmpl.Board(app.Page{}, withKey))); attribute(here, "aria-current") != "page" ||
 		attribute(there, "aria-current") != "" {
 		t.Errorf("the links are %s and %s", markup(t, here), markup(t, there))
 	}

@@ -216,15 +216,15 @@ func testOverview(t *testing.T, subject Subject) {
 	}
 	check(app.Overview{})
 	run := f.in(app.Failed)
-	check(app.Overview{Counts: app.Counts{app.Failed: 1}, Recent: 1, Done: 1})
+	check(app.Overview{Counts: app.Counts{app.Failed: 1}})
 	f.in(app.Completed)
 	f.in(app.Cancelled)
 	f.in(app.Started)
 	counts := app.Counts{app.Failed: 1, app.Completed: 1, app.Cancelled: 1, app.Started: 1}
-	check(app.Overview{Counts: counts, Recent: 4, Done: 3})
-	counts[app.Created] = app.RecentSize - 2 // two of the older four are still among the recent ones
-	f.create(app.RecentSize - 2)
-	check(app.Overview{Counts: counts, Recent: app.RecentSize, Done: 1})
+	check(app.Overview{Counts: counts})
+	counts[app.Created] = 8
+	f.create(8)
+	check(app.Overview{Counts: counts})
 	page, err := f.store.Run(ctx, run.ID)
 	f.ok(err)
 	if page.Overview != f.page(app.Query{}).Overview {

@@ -104,7 +104,8 @@ func countsTabs(t *testing.T, f fixture) {
 	f.create(app.CountedForTabs)
 	f.create(1)
 	tabs := f.page(app.Query{Filter: app.Filter{Kind: kind}}).Tabs
-	if tabs.Counts[app.Created] != app.CountedForTabs || !tabs.Capped[app.Created] || tabs.Capped[app.Failed] {
+	created, capped := tabs.Counts[app.Created], tabs.Capped[app.Created]
+	if created != app.CountedForTabs || !capped || tabs.Capped[app.Failed] {
 		t.Errorf("the tabs are %+v", tabs)
 	}
 	all := f.page(app.Query{}).Tabs

@@ -18,7 +18,9 @@ func testUndo(t *testing.T, subject Subject) {
 			t.Errorf("the run is %+v", got)
 		}
 	})
-	t.Run("Undo leaves a run alone that has changed", func(t *testing.T) { undoesNothingElse(open(t, subject)) })
+	t.Run("Undo leaves a run alone that has changed", func(t *testing.T) {
+		undoesNothingElse(open(t, subject))
+	})
 	t.Run("UndoBulk queues exactly the runs again that were cancelled", func(t *testing.T) {
 		undoesBulk(open(t, subject), func(f fixture, ids []int64) app.BulkAction {
 			return app.BulkAction{Operation: app.BulkCancel, IDs: ids}
@@ -33,7 +35,8 @@ func testUndo(t *testing.T, subject Subject) {
 		f := open(t, subject)
 		_, _, err := f.store.UndoBulk(ctx, f.in(app.Failed).ID, "")
 		wantCode(f, err, app.CodeNotFound)
-		deletion, err := f.store.CreateBulkAction(ctx, app.BulkAction{Operation: app.BulkDelete, IDs: []int64{1}}, "")
+		action := app.BulkAction{Operation: app.BulkDelete, IDs: []int64{1}}
+		deletion, err := f.store.CreateBulkAction(ctx, action, "")
 		f.ok(err)
 		_, _, err = f.store.UndoBulk(ctx, deletion.ID, "")
 		wantCode(f, err, app.CodeConflict)

@@ -121,8 +121,8 @@ func (l *list) limitTimes(filter app.Filter) {
 	}
 }
 
-// wholeSecond rounds a time in milliseconds down, so that the lists of a page, which are made one after the other,
-// ask firstIDSince for the same times.
+// wholeSecond rounds a time in milliseconds down, so that the lists of a page, which are made one after the
+// other, ask firstIDSince for the same times.
 func wholeSecond(millis int64) int64 { return millis - millis%1000 }
 
 // require adds a condition to all scans that the fields of the list do not imply.

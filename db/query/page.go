@@ -111,8 +111,8 @@ func (l *list) countTabs(filter app.Filter) (tabs app.TabCounts) {
 	return tabs
 }
 
-// runningBefore returns the oldest started runs of the list with ids below before, at most app.MaxRunning. The
-// list must have a scan for each status.
+// runningBefore returns the oldest started runs of the list with ids below before, at most app.MaxRunning.
+// The list must have a scan for each status.
 func (l *list) runningBefore(before int64) []app.ProcessRun {
 	scan := l.scans[app.Started]
 	in := l.within(IDRange{Before: before})

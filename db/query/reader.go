@@ -203,21 +203,15 @@ func (s *snapshot) overview() (overview app.Overview) {
 	overview.Counts = s.counts()
 	overview.Unhandled = s.unhandled(overview.Counts[app.Created])
 	var found []struct {
-		Status app.Status // of one of the newest runs
-		Kind   string     // "", or a paused kind instead
-		Muted  int64      // 0, or the number of muted runs instead
+		Kind  string // a paused kind, or ""
+		Muted int64  // the number of muted runs, if Kind is ""
 	}
-	s.all(&found, aroundSQL, app.RecentSize, app.MaxPaused+1, Millis(s.db.Now()))
+	s.all(&found, aroundSQL, app.MaxPaused+1, Millis(s.db.Now()))
 	paused := 0
 	for _, row := range found {
 		switch {
-		case row.Muted > 0:
-			overview.Muted = row.Muted
 		case row.Kind == "":
-			overview.Recent++
-			if row.Status.Final() {
-				overview.Done++
-			}
+			overview.Muted = row.Muted
 		case paused == app.MaxPaused:
 			overview.Paused.More = true
 		default:
@@ -228,10 +222,9 @@ func (s *snapshot) overview() (overview app.Overview) {
 	return overview
 }
 
-// aroundSQL returns the status of the newest runs, the paused kinds by name, and the number of muted failed runs
-// if there are any. It is one statement, because every page waits for it. Its last argument is the time.
-const aroundSQL = "SELECT status, '' AS kind, 0 AS muted FROM " +
-	"(SELECT status FROM process_runs ORDER BY id DESC LIMIT ?) AS newest " +
-	"UNION ALL SELECT 0, kind, 0 FROM (SELECT kind FROM paused_kinds ORDER BY kind LIMIT ?) AS paused " +
-	"UNION ALL SELECT 0, '', muted FROM " +
+// aroundSQL returns the paused kinds by name, and the number of muted failed runs if there are any. It is one
+// statement, because every page waits for it. Its last argument is the time.
+const aroundSQL = "SELECT kind, 0 AS muted FROM " +
+	"(SELECT kind FROM paused_kinds ORDER BY kind LIMIT ?) AS paused " +
+	"UNION ALL SELECT '', muted FROM " +
 	"(SELECT sum(n) AS muted FROM failures WHERE " + mutedNow + ") AS muted WHERE muted > 0"

@@ -25,8 +25,8 @@ func (b *BulkActions) UndoBulk(
 	return run, kept, err
 }
 
-// undoable returns the runs that a bulk run cancelled before they were started and that have not changed since,
-// and the number of the other runs that it changed.
+// undoable returns the runs that a bulk run cancelled before they were started and that have not changed
+// since, and the number of the other runs that it changed.
 func (s *snapshot) undoable(bulkRun int64) (ids []int64, others int64) {
 	var row bulkRow
 	var created int64
@@ -55,8 +55,8 @@ func (s *snapshot) undoable(bulkRun int64) (ids []int64, others int64) {
 
 const createdAtSQL = "SELECT created_at FROM process_runs WHERE id = ?"
 
-// candidates returns the cancelled runs that a bulk action may have cancelled since a time in milliseconds. For a
-// filter, it looks at enteredLimit of the newest runs.
+// candidates returns the cancelled runs that a bulk action may have cancelled since a time in milliseconds.
+// For a filter, it looks at enteredLimit of the newest runs.
 func (s *snapshot) candidates(action app.BulkAction, since int64) []app.ProcessRun {
 	if len(action.IDs) > 0 {
 		return s.readRuns(s.dialect.RunsByIDSQL(), JSONArray(action.IDs))
@@ -70,8 +70,8 @@ func (s *snapshot) candidates(action app.BulkAction, since int64) []app.ProcessR
 	}
 	var runs []app.ProcessRun
 	for _, scan := range l.scans {
-		statement := fmt.Sprintf("SELECT %s FROM (%s) AS process_runs WHERE finished_at >= ? ORDER BY id DESC LIMIT ?",
-			Columns, scan.RunsSQL(false))
+		statement := fmt.Sprintf("SELECT %s FROM (%s) AS process_runs WHERE finished_at >= ? "+
+			"ORDER BY id DESC LIMIT ?", Columns, scan.RunsSQL(false))
 		args := append(scan.Args(l.all, enteredLimit), since, app.MaxUndone)
 		runs = append(runs, s.readRuns(statement, args...)...)
 	}
@@ -85,7 +85,8 @@ func (s *snapshot) undoes(bulkRun int64, run app.ProcessRun) bool {
 	return is
 }
 
-// Undoes reports whether a run is as the bulk run that the action undoes left it. It is true for other actions.
+// Undoes reports whether a run is as the bulk run that the action undoes left it. It is true for other
+// actions.
 func Undoes(ctx context.Context, q Queryer, action app.BulkAction, run app.ProcessRun) (is bool, err error) {
 	if action.Undo == 0 {
 		return true, nil
@@ -100,5 +101,6 @@ func CheckVersion(run app.ProcessRun, version int64) error {
 	if run.Version == version && run.Status == app.Cancelled {
 		return nil
 	}
-	return app.Errorf(app.CodeConflict, "Run #%d has changed since: its cancellation cannot be undone.", run.ID)
+	const text = "Run #%d has changed since: its cancellation cannot be undone."
+	return app.Errorf(app.CodeConflict, text, run.ID)
 }

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// usualAge is how long a usual duration is kept. It changes slowly, and pages are read five times a second.
+	// usualAge is how long a usual duration is kept. It changes slowly, and pages are read five times a
+	// second.
 	usualAge = 10 * time.Second
 	// maxUsual is the largest number of kinds whose usual durations are kept.
 	maxUsual = 1000
@@ -98,12 +99,12 @@ func (s *snapshot) readUsual(kinds []string) map[string]time.Duration {
 	return usual
 }
 
-// UsualSQL returns the query for the durations of the newest completed runs of kinds, as a JSON array for each.
-// It probes the index by kind, so that the number of runs does not affect its cost. Its argument is the
+// UsualSQL returns the query for the durations of the newest completed runs of kinds, as a JSON array for
+// each. It probes the index by kind, so that the number of runs does not affect its cost. Its argument is the
 // JSONArray of the kinds.
 func (d Dialect) UsualSQL() string {
-	return "WITH wanted (kind) AS " + d.TextArray +
-		fmt.Sprintf(" SELECT kind, CAST(coalesce(%s, '[]') AS text) AS durations FROM wanted", d.durationsSQL())
+	return "WITH wanted (kind) AS " + d.TextArray + " SELECT kind, " +
+		"CAST(coalesce(" + d.durationsSQL() + ", '[]') AS text) AS durations FROM wanted"
 }
 
 // durationsSQL returns a subquery for the durations of the newest completed runs of the kind wanted.kind, in
@@ -115,6 +116,6 @@ func (d Dialect) durationsSQL() string {
 
 // newestOfKind returns a table with columns of the newest runs of the kind wanted.kind in a status.
 func (d Dialect) newestOfKind(columns string, status app.Status, limit int) string {
-	return fmt.Sprintf("(SELECT %s FROM %s WHERE kind = wanted.kind AND %s ORDER BY %s DESC LIMIT %d) AS found",
-		columns, d.runsBy("process_runs_by_kind"), statusIs(status), d.SortKey, limit)
+	return fmt.Sprintf("(SELECT %s FROM %s WHERE kind = wanted.kind AND %s "+
+		"ORDER BY %s DESC LIMIT %d) AS found", columns, d.runsBy("process_runs_by_kind"), statusIs(status), d.SortKey, limit)
 }

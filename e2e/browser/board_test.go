@@ -11,20 +11,25 @@ import (
 )
 
 // firstRowTop evaluates to where the first row of the list begins, in pixels from the top of the page.
-const firstRowTop = `document.querySelector(".runs tbody:not([hidden]) tr").getBoundingClientRect().top + scrollY`
+const firstRowTop = `scrollY +
+	document.querySelector(".runs tbody:not([hidden]) tr").getBoundingClientRect().top`
 
 func TestBoard_BeginsNearTheTop(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
-	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"), harness.WorkThat("mail", ""))
+	p := harness.StartProgram(t, nil,
+		harness.WorkThat("import", "the disk is full"), harness.WorkThat("mail", ""))
 	harness.StartRunsOf(harness.NewExpect(t, p), "import", 30)
-	for _, window := range []struct{ width, height, most int64 }{{1280, 800, 200}, {1600, 900, 200}, {360, 740, 300}} {
+	for _, window := range []struct{ width, height, most int64 }{
+		{1280, 800, 200}, {1600, 900, 200}, {360, 740, 300},
+	} {
 		tab := openTab(t, p.URL+"/process_runs", chromedp.EmulateViewport(window.width, window.height))
 		tab.untilLive()
 		if top := evaluate[float64](tab, firstRowTop); top > float64(window.most) {
 			t.Errorf("in a window of %d pixels the first row begins at %v", window.width, top)
 		}
-		height := evaluate[float64](tab, `document.querySelector("#process_runs tr").getBoundingClientRect().height`)
+		height := evaluate[float64](tab,
+			`document.querySelector("#process_runs tr").getBoundingClientRect().height`)
 		if window.width > 1000 && (height < 33 || height > 36) {
 			t.Errorf("in a window of %d pixels a row is %v pixels high", window.width, height)
 		}
@@ -35,7 +40,8 @@ func TestBoard_LongKindsKeepTheRowLow(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
 	const long = "rebuild-the-search-index-of-all-customers-in-the-warehouse"
-	p := harness.StartProgram(t, nil, harness.WorkThat(long, "the disk is full"), harness.WorkThat("mail", ""))
+	p := harness.StartProgram(t, nil,
+		harness.WorkThat(long, "the disk is full"), harness.WorkThat("mail", ""))
 	e := harness.NewExpect(t, p)
 	harness.StartRunsOf(e, long, 2)
 	harness.WaitUntilDone(t, e)
@@ -64,7 +70,8 @@ func TestBoard_RunningRunsStayInSight(t *testing.T) {
 		[...document.querySelectorAll("[id]")].map((one) => one.id))`)
 	tab.untilRows(25)
 	e.POST("/process_runs/1/cancel").Expect()
-	tab.until("a request to stop shows", group+`.querySelector("#running_1").innerText.includes("cancelling")`)
+	tab.until("a request to stop shows",
+		group+`.querySelector("#running_1").innerText.includes("cancelling")`)
 	tab.click("#running tr:last-child a")
 	tab.untilSocket("/process_runs/live?status=started")
 	tab.untilRows(12)
@@ -111,9 +118,11 @@ func TestRow_IsOneTarget(t *testing.T) {
 	harness.WaitUntilDone(t, e)
 	tab := openTab(t, p.URL+"/process_runs", chromedp.EmulateViewport(1280, 800))
 	tab.untilLive()
-	evaluate[bool](tab, `getSelection().selectAllChildren(document.getElementById("process_run_2_message")), true`)
+	evaluate[bool](tab,
+		`getSelection().selectAllChildren(document.getElementById("process_run_2_message")), true`)
 	tab.do(chromedp.Click(chromedp.CSS("#process_run_3_message")))
-	tab.until("a click ends a selection", `getSelection().isCollapsed && location.pathname === "/process_runs"`)
+	tab.until("a click ends a selection",
+		`getSelection().isCollapsed && location.pathname === "/process_runs"`)
 	tab.do(chromedp.Click(chromedp.CSS("#process_run_3_started")))
 	tab.until("a click opens the run", `location.pathname === "/process_runs/3"`)
 }
@@ -150,8 +159,8 @@ func TestPager_LeadsToTheTopAndBackToTheLiveList(t *testing.T) {
 	tab.untilLive()
 	tab.click("#page_older") // below the list
 	tab.untilRow(35)
-	tab.until("the top of the list is in sight",
-		`((top) => top >= 0 && top < 300)(document.querySelector("#process_runs").getBoundingClientRect().top)`)
+	tab.until("the top of the list is in sight", `((top) => top >= 0 && top < 300)(
+		document.querySelector("#process_runs").getBoundingClientRect().top)`)
 	tab.click("#top_newer")
 	tab.untilRow(60)
 	tab.until("the address is that of the list", `location.search === ""`)
@@ -200,8 +209,8 @@ func TestNewRuns_BarMovesNothing(t *testing.T) {
 	if now := evaluate[float64](tab, top); now != before {
 		t.Errorf("the row moved from %v to %v", before, now)
 	}
-	tab.until("the bar is not transparent",
-		`!/rgba\(.*, 0\)|transparent/.test(getComputedStyle(document.getElementById("new_runs")).backgroundColor)`)
+	tab.until("the bar is not transparent", `!/rgba\(.*, 0\)|transparent/.test(
+		getComputedStyle(document.getElementById("new_runs")).backgroundColor)`)
 	tab.click("#new_runs")
 	tab.untilRows(10)
 	if y := evaluate[float64](tab, "scrollY"); y != 0 {

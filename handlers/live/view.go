@@ -228,7 +228,8 @@ func (v *view) isShown(fresh result) bool {
 	}
 	old, page := v.shown.page, fresh.page
 	return old.Overview == page.Overview && old.Tabs == page.Tabs && sameSurroundings(old, page) &&
-		slices.EqualFunc(old.Runs, page.Runs, sameState) && slices.EqualFunc(old.Running, page.Running, sameState)
+		slices.EqualFunc(old.Runs, page.Runs, sameState) &&
+		slices.EqualFunc(old.Running, page.Running, sameState)
 }
 
 // sameState reports whether two states of a run look the same. What a run waits for changes without a new
