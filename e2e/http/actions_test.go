@@ -80,7 +80,7 @@ func TestBulk_RunsAsARunOfItsOwn(t *testing.T) {
 			Expect().Status(http.StatusCreated)
 		harness.UntilStatus(t, e, run.Header("Location").Raw(), "completed")
 		e.GET(run.Header("Location").Raw()).WithTransformer(harness.AcceptJSON).Expect().JSON().Object().
-			HasValue("message", "2 cancelled or stopping, 1 skipped")
+			HasValue("message", "2 runs cancelled or stopping, 1 skipped")
 		harness.CountsAre(t, e, map[string]any{"cancelled": 2, "failed": 30})
 	})
 	t.Run("a browser is redirected to the run, and htmx gets a notice", func(t *testing.T) {

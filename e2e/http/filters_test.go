@@ -44,7 +44,7 @@ func TestFilters_NarrowTheList(t *testing.T) {
 		WithQuery("since", "24h").Expect().Status(http.StatusOK).Body()
 	page.Contains(`hx-ws:connect="/process_runs/live?kind=import&amp;q=%3C%22disk&amp;since=24h"`)
 	page.Contains(`value="&lt;&#34;disk"`).Contains(`<option value="24h" selected>`).
-		Contains("30 runs match.")
+		Contains("30 runs match<")
 	page.Contains(`href="/process_runs?kind=import&amp;q=%3C%22disk&amp;since=24h&amp;status=failed"`)
 }
 
@@ -78,6 +78,6 @@ func TestSearch_WorksWithoutScript(t *testing.T) {
 	for id := range 3 {
 		body.Contains(fmt.Sprintf(`id="process_run_%d"`, id+1))
 	}
-	body.Contains(`<form class="search" aria-label="Find runs" action="/process_runs"`).
-		Contains(`<input type="hidden" name="status" value="failed">`)
+	body.Contains(`<form id="find" role="search" action="/process_runs"`).
+		Contains(`<input type="hidden" name="status" value="failed" form="find">`)
 }

@@ -40,7 +40,7 @@ func TestLimits_HoldForEveryWayToStart(t *testing.T) {
 	path := harness.StartRun(e, "single") // as a program does
 	wantWaiting(t, e, path, full)
 	e.GET("/process_runs").Expect().Body().Contains("waiting: 1 of 1 running (#1)")
-	e.GET(path).Expect().Body().Contains("1 of 1 running").Contains(`href="/process_runs/1"`)
+	e.GET(path).Expect().Body().Contains("1 of 1 of its kind running").Contains(`href="/process_runs/1"`)
 	for range 2 {
 		e.POST(path + "/cancel").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusOK)
 		e.POST(path + "/retry").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusOK)
