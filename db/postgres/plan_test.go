@@ -182,9 +182,9 @@ func readsLists(t *testing.T, e *explaining, many int64) {
 			app.Query{}.WithCursor(app.After, many/2), app.Query{}.WithCursor(app.After, 0)} {
 			asked.Filter = filter
 			page := func(r *query.Reader) error { _, err := r.Page(ctx, asked); return err }
-			// Up to 10,001 matches are counted, which takes most of it. All runs are more than 5,000 blocks,
-			// and each index 550 or more.
-			const most = 500
+			// Up to 10,001 matches are counted, which takes most of it, and up to 1,001 in each status. All runs
+			// are more than 5,000 blocks, and each index is 550 or more, which would come on top.
+			const most = 700
 			if e := measureReads(t, e, page); e.blocks > most {
 				t.Errorf("for %+v it looks at %d blocks: %s", asked, e.blocks, strings.Join(e.plans, "\n"))
 			}
@@ -244,7 +244,7 @@ func readsPages(t *testing.T, e *explaining, many int64) {
 			return err
 		},
 	} {
-		const most = 600
+		const most = 800 // a search also counts the matches in each status
 		if e := measureReads(t, e, ask); e.blocks > most {
 			t.Errorf("for %s it looks at %d blocks: %s", name, e.blocks, strings.Join(e.plans, "\n"))
 		}
@@ -253,7 +253,7 @@ func readsPages(t *testing.T, e *explaining, many int64) {
 		_, err := r.Page(ctx, app.Query{Filter: app.Filter{Text: "exit status"}})
 		return err
 	})
-	if common.blocks > 30_000 {
+	if common.blocks > 50_000 { // of 100,000 runs with as many logs
 		t.Errorf("for words that all have it looks at %d blocks: %s", common.blocks,
 			strings.Join(common.plans, "\n"))
 	}
