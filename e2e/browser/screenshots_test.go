@@ -99,13 +99,19 @@ func TestFailures_LookLikeTheirPictures(t *testing.T) {
 	harness.CountsAre(t, e, map[string]any{"failed": 345})
 	takePictures(t, p.URL, "failures", harness.FailuresPath, 420)
 	takePictures(t, p.URL, "action", harness.BulkPath+"?operation=retry&scope=all&failure=1", 420)
-	takePictures(t, p.URL, "error", "/process_runs/999", 420)
+	takePictures(t, p.URL, "error", missingRun, 420)
 }
+
+// missingRun is the path of a run that does not exist, whose page is an error page.
+const missingRun = "/process_runs/999"
 
 // photograph takes a screenshot of a page. If the page has a socket, it first waits until the page is live.
 func photograph(t *testing.T, url, scheme string, width, height int) []byte {
 	t.Helper()
 	p := newWindow(t)
+	if strings.HasSuffix(url, missingRun) {
+		p.expectProblems("status of 404")
+	}
 	call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 	})
