@@ -11,8 +11,9 @@ function middleOf(bar) {
   return (left + right) / 2;
 }
 
+// nearest returns the bar that is nearest to a place; of equally near ones, the newest.
 function nearest(bars, x) {
-  return bars.reduce((best, bar) => (Math.abs(middleOf(bar) - x) < Math.abs(middleOf(best) - x) ? bar : best));
+  return bars.reduce((best, bar) => (Math.abs(middleOf(bar) - x) <= Math.abs(middleOf(best) - x) ? bar : best));
 }
 
 function otherLane(bar, by) {
