@@ -40,7 +40,7 @@ func paletteColor(n int) rgb {
 	return rgb{level(n / 36), level(n / 6 % 6), level(n % 6)}
 }
 
-// Logs are shown on these backgrounds, which base.css names: the surface, and marked and found lines.
+// Logs are shown on these backgrounds, which tokens.css names: the surface, and marked and found lines.
 var (
 	lightBackgrounds = []rgb{{0xff, 0xff, 0xff}, {0xe8, 0xee, 0xfc}, {0xf0, 0xf3, 0xf9}}
 	darkBackgrounds  = []rgb{{0x15, 0x1a, 0x21}, {0x1a, 0x26, 0x42}, {0x1b, 0x22, 0x2c}}

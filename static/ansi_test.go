@@ -25,16 +25,16 @@ func parseColor(t *testing.T, text string) (color rgb) {
 	return color
 }
 
-// token returns the light and the dark value of a token of base.css.
+// token returns the light and the dark value of a token of tokens.css.
 func token(t *testing.T, name string) (light, dark rgb) {
 	t.Helper()
-	base, err := os.ReadFile("css/base.css")
+	base, err := os.ReadFile("css/tokens.css")
 	if err != nil {
 		t.Fatal(err)
 	}
 	found := regexp.MustCompile(name + `: light-dark\((#\w+), (#\w+)\)`).FindSubmatch(base)
 	if found == nil {
-		t.Fatalf("base.css has no token %s", name)
+		t.Fatalf("tokens.css has no token %s", name)
 	}
 	return parseColor(t, string(found[1])), parseColor(t, string(found[2]))
 }

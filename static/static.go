@@ -49,7 +49,7 @@ const reset = "node_modules/@picocss/pico/css/pico.min.css"
 
 // styles are our style sheets, in the order in which app.css has them.
 var styles = []string{
-	"base", "shell", "board", "run", "log", "kinds", "failures", "statistics", "timeline", "compare",
+	"tokens", "base", "shell", "board", "run", "log", "kinds", "failures", "statistics", "timeline", "compare",
 }
 
 // styleSheet returns app.css: a single file, so that a first visit takes a single request.
