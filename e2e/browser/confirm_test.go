@@ -121,8 +121,8 @@ func TestConfirm_AsksAgainWhenMoreMatch(t *testing.T) {
 	e := harness.NewExpect(t, p)
 	e.POST("/process_runs").WithFormField("count", 1).WithFormField("kind", "gate").Expect().
 		Status(http.StatusSeeOther)
-	harness.StartRunsOf(e, "import", 3)
-	harness.CountsAre(t, e, map[string]any{"failed": 3, "started": 1})
+	harness.StartRunsOf(e, "import", 30) // more than a page has
+	harness.CountsAre(t, e, map[string]any{"failed": 30, "started": 1})
 	tab := openTab(t, p.URL+"/process_runs")
 	call(tab, emulation.SetEmulatedMedia,
 		emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme",
@@ -131,15 +131,15 @@ func TestConfirm_AsksAgainWhenMoreMatch(t *testing.T) {
 	tab.untilLive()
 	tab.chooseAll()
 	tab.click("#bulk button[value=delete]")
-	tab.until("the confirmation opens", dialogOpen+` && `+confirmText+`.includes("Delete 3 runs?")`)
+	tab.until("the confirmation opens", dialogOpen+` && `+confirmText+`.includes("Delete 30 runs?")`)
 	e.POST("/process_runs/1/cancel").Expect().Status(http.StatusSeeOther)
 	harness.CountsAre(t, e, map[string]any{"cancelled": 1})
 	tab.click("#confirm button[type=submit]")
 	tab.until("the confirmation opens again",
-		dialogOpen+` && `+confirmText+`.includes("Delete 4 runs?") && `+confirmText+
-			`.includes("4 instead of 3")`)
+		dialogOpen+` && `+confirmText+`.includes("Delete 31 runs?") && `+confirmText+
+			`.includes("31 instead of 30")`)
 	tab.until("the cancel button has the focus", focusText+` === "Keep them"`)
-	harness.CountsAre(t, e, map[string]any{"failed": 3, "cancelled": 1})
+	harness.CountsAre(t, e, map[string]any{"failed": 30, "cancelled": 1})
 	tab.click("#confirm button[type=submit]")
 	harness.CountsAre(t, e, map[string]any{"failed": 0, "cancelled": 0, "completed": 1})
 }
@@ -154,17 +154,18 @@ func TestConfirm_HasAPageWithoutScript(t *testing.T) {
 	tab.expectProblems("422")
 	call(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	tab.do(chromedp.Navigate(p.URL + "/process_runs"))
-	tab.do(chromedp.Click("#bulk button[value=delete]"))
+	tab.do(chromedp.Click("#bulk_fold summary"), chromedp.Click("#bulk button[value=delete]"))
 	tab.until("nothing is selected",
 		`document.body.textContent.includes("Select up to 500 runs, or choose all.")`)
 	tab.do(chromedp.Navigate(p.URL + "/process_runs"))
 	tab.do(chromedp.Click("#process_run_120 input"), chromedp.Click("#process_run_118 input"),
-		chromedp.Click("#bulk button[value=delete]"))
+		chromedp.Click("#bulk_fold summary"), chromedp.Click("#bulk button[value=delete]"))
 	tab.until("the confirmation page opens", `document.body.textContent.includes("Delete 2 selected runs?")`)
 	tab.do(chromedp.Click("#confirm button[type=submit]"))
 	tab.until("it is the run's page", `location.pathname === "/process_runs/121"`)
 	harness.CountsAre(t, e, map[string]any{"failed": 118, "completed": 1})
-	tab.do(chromedp.Navigate(p.URL+"/process_runs"), chromedp.SetValue("#bulk select", "all"),
+	tab.do(chromedp.Navigate(p.URL+"/process_runs"), chromedp.Click("#bulk_fold summary"),
+		chromedp.SetValue("#bulk select", "all"),
 		chromedp.Click("#bulk button[value=delete]"))
 	tab.until("the confirmation page opens", `document.body.textContent.includes("Delete 118 runs?")`)
 	tab.do(chromedp.SendKeys("#confirm input[name=typed]", "118"),

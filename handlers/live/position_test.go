@@ -55,9 +55,11 @@ func TestPosition_IsReadEverySecond(t *testing.T) {
 		next(t, second)
 		store.change(func(a *answers) { a.place, a.read = 2, nil })
 		synctest.Wait()
+		store.mu.Lock()
 		if len(store.read) > 0 {
 			t.Errorf("a change of another run reads %v", store.read)
 		}
+		store.mu.Unlock()
 		time.Sleep(positionInterval)
 		for _, w := range []*Subscriber{first, second} {
 			if frame := string(next(t, w).HTML); !strings.Contains(frame, "2nd in the queue") {
