@@ -55,8 +55,9 @@ document.addEventListener("input", ({ target }) => {
   find(ids.searchCreated).value = "custom"; // the fields count, not another span
 });
 onSwap(({ context, isResponse }) => {
+  if (!isResponse) return; // frames have no filters
   showRangeInZone();
-  if (isResponse && targetOf(context)?.id === ids.live) find(ids.timeRange)?.removeAttribute("open");
+  if (targetOf(context)?.id === ids.live) find(ids.timeRange)?.removeAttribute("open");
 });
 showRangeInZone();
 
