@@ -74,7 +74,8 @@ func cutAgain(pattern string) string {
 	if !isCut || len(runes) <= cutLine {
 		return pattern
 	}
-	return string(runes[:cutLine]) + ellipsis
+	// A slash before the ellipsis would look like the beginning of a path.
+	return strings.TrimRight(string(runes[:cutLine]), "/") + ellipsis
 }
 
 // writeToken writes a token in normalized form: <url>, <path>, or its words.

@@ -55,6 +55,10 @@ func TestPattern_IgnoresWhereALineWasCut(t *testing.T) {
 			t.Errorf("the pattern is %q, want %q", got, want)
 		}
 	}
+	beforeSlash := "aa " + strings.Repeat("a ", 58) + "/ and so on…" // the 120th character is the slash
+	if got := app.Pattern(beforeSlash); app.Pattern(got) != got || !strings.HasSuffix(got, "a …") {
+		t.Errorf("a line that is cut after a slash becomes %q, and that %q", got, app.Pattern(got))
+	}
 	if got := app.Pattern("please wait…"); got != "please wait…" {
 		t.Errorf("the pattern of a short line is %q", got)
 	}
