@@ -54,8 +54,16 @@ document.addEventListener("input", ({ target }) => {
   if (target.nextElementSibling?.type === "hidden") target.nextElementSibling.value = inUTC(target.value);
   find(ids.searchCreated).value = "custom"; // the fields count, not another span
 });
+// showText shows the words of the current list in the search field. What the user has typed there does not follow
+// the attribute of the field, so a link to another list would leave it behind.
+function showText(target) {
+  const field = find(ids.searchText);
+  if (target?.id !== ids.live || field === document.activeElement) return;
+  field.value = new URLSearchParams(location.search).get("q") ?? "";
+}
 onSwap(({ context, isResponse }) => {
   if (!isResponse) return; // frames have no filters
+  showText(targetOf(context));
   showRangeInZone();
   if (targetOf(context)?.id === ids.live) find(ids.timeRange)?.removeAttribute("open");
 });

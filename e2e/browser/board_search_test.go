@@ -42,8 +42,10 @@ func TestSearch_FindsRunsAndKindsByName(t *testing.T) {
 		`document.getElementById("offers").textContent.trim() === "" && document.getElementById("search_text").value === ""`)
 	tab.searchFor("#3")
 	tab.until("the number leads to the run", `location.pathname === "/process_runs/3"`)
+	tab.untilLive()
 	tab.searchFor("#4")
 	tab.until("also from another page", `location.pathname === "/process_runs/4"`)
+	tab.untilLive()
 	tab.searchFor("#99")
 	tab.until("a number of no run is searched for", `location.search === "?q=%2399"`)
 }
