@@ -108,7 +108,7 @@ func TestFrames_HaveOnlyTargetedParts(t *testing.T) {
 		"no cells": {render(tmpl.CellsFrame(changedPages(nil, overview))), nil},
 		"a run": {
 			render(tmpl.RunFrame(app.RunPage{Run: samples["failed"], Overview: overview})),
-			append([]string{"td#process_run_3_status"}, runPartsOf("title: span", "state: p", "actions: span",
+			append([]string{"td#process_run_3_status"}, runPartsOf("title: span", "state: p", "actions: span", "menu: span",
 				"progress: div", "problem: div", "facts: tbody", "attempts: div", "events: ol")...),
 		},
 	} {
@@ -256,7 +256,7 @@ func TestDeletedFrame_RemovesWhatNoLongerApplies(t *testing.T) {
 	tmpl := newTemplates(t)
 	run := parsePage(t, must(t)(tmpl.Run(app.RunPage{Run: samples["failed"]}, templates.RunList{})))
 	want := []string{"td#process_run_3_status", "#process_run_3_title: span#process_run_3_title"}
-	for _, part := range []string{"state", "actions", "progress", "problem", "facts", "attempts"} {
+	for _, part := range []string{"state", "actions", "menu", "progress", "problem", "facts", "attempts"} {
 		byID(t, run, "process_run_3_"+part)
 		want = append(want, "#process_run_3_"+part+" goes")
 	}

@@ -118,7 +118,7 @@ func FactsID(run int64) string { return RowID(run) + "_facts" }
 func runPartID(run int64, part string) string { return RowID(run) + "_" + part }
 
 // deletedParts are the parts of a run's page that a deleted run does not have.
-var deletedParts = []string{"state", "actions", "progress", "problem", "facts", "attempts"}
+var deletedParts = []string{"state", "actions", "menu", "progress", "problem", "facts", "attempts"}
 
 // eventsID returns the id of the list with a run's history on its page.
 func eventsID(run int64) string { return RowID(run) + "_events" }

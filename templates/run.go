@@ -28,7 +28,6 @@ type runHead struct {
 	Name, Number, Kind string
 	Inputs             []runInput
 	AgainPath          string // the form of the kind, filled with the inputs of the run, or ""
-	DeletePath         string
 	List               listOfRun
 }
 
@@ -47,12 +46,16 @@ type runParts struct {
 	Title    runTitle
 	State    runState
 	Actions  runActions
+	Menu     runMenu
 	Progress runProgress
 	Problem  problem
 	Facts    facts
 	Attempts attempts
 	History  history
 }
+
+// runMenu is the view model of the menu of a run that has finished. For other runs it has no DeletePath.
+type runMenu struct{ ElementID, DeletePath string }
 
 // runActions is the view model of the buttons that change a run.
 type runActions struct {
@@ -120,7 +123,7 @@ func (t *Templates) runPage(page app.RunPage) runPage {
 		Overview: t.overview(page.Overview),
 		Parts: runParts{
 			Title: title, State: t.runState(page, now), Progress: newRunProgress(page, now),
-			Actions: newRunActions(run),
+			Actions: newRunActions(run), Menu: newRunMenu(run),
 			Problem: newProblem(page), Facts: t.facts(page, now), Attempts: t.attempts(page, now),
 			History: newHistory(page),
 		},
@@ -137,10 +140,18 @@ func newRunActions(run app.ProcessRun) runActions {
 	return view
 }
 
+func newRunMenu(run app.ProcessRun) runMenu {
+	view := runMenu{ElementID: runPartID(run.ID, "menu")}
+	if run.Status.Final() {
+		view.DeletePath = BulkPath + "?operation=delete&id=" + decimal(run.ID)
+	}
+	return view
+}
+
 func (t *Templates) runHead(run app.ProcessRun) runHead {
 	view := runHead{
 		Name: "Run #" + decimal(run.ID), Number: decimal(run.ID), Kind: t.kindLabel(run.Kind),
-		Inputs: t.runInputs(run), DeletePath: BulkPath + "?operation=delete&id=" + decimal(run.ID),
+		Inputs: t.runInputs(run),
 	}
 	if _, offered := t.kinds.Kind(run.Kind); offered {
 		view.AgainPath = KindPathWith(run)

@@ -340,7 +340,7 @@ func TestRunPage_IsAccessibleInEachState(t *testing.T) {
 				tab.do(chromedp.EmulateViewport(1280, 800),
 					chromedp.Navigate(fmt.Sprintf("%s/process_runs/%d", p.URL, id)))
 				tab.untilLive()
-				evaluate[bool](tab, `document.getElementById("run_menu").open = true`)
+				evaluate[bool](tab, `((menu) => !menu || (menu.open = true))(document.getElementById("run_menu"))`)
 				for _, width := range []int64{1280, 360} {
 					tab.do(chromedp.EmulateViewport(width, 800))
 					for _, complaint := range tab.complaints() {

@@ -194,6 +194,7 @@ func TestDelete_OnlyOfFinalRuns(t *testing.T) {
 		Status(http.StatusSeeOther)
 	harness.StatusOf(t, e, "4", "started")
 	e.POST("/process_runs/4/delete").Expect().Status(http.StatusConflict)
+	e.GET("/process_runs/4").Expect().Body().NotContains("operation=delete")
 	open()
 	harness.WaitUntilDone(t, e)
 }
