@@ -303,9 +303,17 @@ func TestPrune_DeletesRunsWithTheirRows(t *testing.T) {
 	clock.advance(25 * time.Hour)
 	_, err := store.Prune(ctx)
 	ok(t, err)
-	for _, table := range []string{"failure_patterns", "failure_counts", "failure_hour_counts"} {
+	for table, want := range map[string]int64{"failure_patterns": 1, "failure_hour_counts": 0} {
+		if n := number(t, store, "SELECT count(*) FROM "+table); n != want {
+			t.Errorf("after a day, %s has %d rows", table, n)
+		}
+	}
+	clock.advance(90 * 24 * time.Hour)
+	_, err = store.Prune(ctx)
+	ok(t, err)
+	for _, table := range []string{"failure_patterns", "failure_counts"} {
 		if n := number(t, store, "SELECT count(*) FROM "+table); n != 0 {
-			t.Errorf("%s has %d rows", table, n)
+			t.Errorf("after 90 days, %s has %d rows", table, n)
 		}
 	}
 }
