@@ -239,7 +239,8 @@ type ClusterStore interface {
 	AnnounceKinds(ctx context.Context, kinds []string) error
 
 	// ApplyDefinitions lets waiting runs start, or wait, as the policies of their kinds say, after these have
-	// changed. It returns at once.
+	// changed. It returns when every start that this node decided by the earlier policies is committed or has
+	// failed. The runs that may start now do so soon.
 	ApplyDefinitions()
 
 	// PausedKinds returns the kinds that are paused, as far as this node knows. It reads no database.

@@ -53,6 +53,7 @@ var severalNodes = []mutant{
 	{"nodes: a completed run lets the next one start", "db/postgres/transition.go", "			s.balanceSoon(run)\n", "", shared + "TestLimits_Oldest"},
 	{"nodes: a cancelled run lets the next one start", "db/postgres/transition.go", "	tx.balance(run)\n", "", shared + "TestLimits_Oldest"},
 	{"nodes: a sweep finds runs that wait for nothing", "db/postgres/sweep.go", "		if err := s.sweepKind(ctx, name, most); err != nil {", "		if err := s.release(ctx, name, most-most); err != nil {", shared + "TestSweep_Finds"},
+	{"nodes: new limits wait for starts by earlier ones", "db/postgres/transition.go", "	defer s.starting.RUnlock()\n", "	s.starting.RUnlock()\n", shared + "TestApplyDefinitions_Waits"},
 	{"nodes: a new limit parks available jobs", "db/postgres/sweep.go", "		if err := s.park(ctx, names); err != nil {", "		if err := s.park(ctx, nil); err != nil {", shared + "TestSweep_Applies"},
 	{"nodes: work may finish when a node stops", "jobs/lifecycle.go", "		_ = Sleep(working, drainTimeout)\n", "", river + "DrainsRunningWork"},
 	{"nodes: cancel requests are seen during startup", "jobs/river/engine.go", "	watchers.Go(func() { n.Runs.WatchCancellations(watching) })\n", "	defer watchers.Go(func() { n.Runs.WatchCancellations(watching) })\n", river + "HalfStartedNodeCancels"},

@@ -74,7 +74,11 @@ func (b *balancer) take() (groups []limitGroup, sweep sweepScope) {
 }
 
 // ApplyDefinitions implements app.ClusterStore.
-func (s *Store) ApplyDefinitions() { s.balancer.sweepSoon(fullSweep) }
+func (s *Store) ApplyDefinitions() {
+	s.starting.Lock() // waits for the starts that may have read the earlier definitions
+	defer s.starting.Unlock()
+	s.balancer.sweepSoon(fullSweep)
+}
 
 // balanceLoop balances groups when that is due, until ctx ends.
 func (s *Store) balanceLoop(ctx context.Context) {

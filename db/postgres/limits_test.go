@@ -294,6 +294,44 @@ func TestSweep_AppliesChangedDefinitions(t *testing.T) {
 	}
 }
 
+// A start that has read the earlier definitions may start more runs than the new ones allow.
+func TestApplyDefinitions_WaitsForEarlierStarts(t *testing.T) {
+	t.Parallel()
+	defined := limitedTo(0)
+	store := newStore(t, Options{sweepEvery: time.Hour, Definitions: defined})
+	run := create(t, store, 1)[0]
+	busy, err := store.db.BeginTxx(ctx, nil)
+	ok(t, err)
+	defer func() { _ = busy.Rollback() }()
+	_, err = busy.ExecContext(ctx, "SELECT id FROM process_runs FOR UPDATE")
+	ok(t, err)
+	var group sync.WaitGroup
+	var returned atomic.Bool
+	group.Go(func() {
+		_, _ = store.Start(ctx, run)
+		returned.Store(true)
+	})
+	const waiting = `SELECT count(*) FROM pg_stat_activity
+		WHERE datname = current_database() AND wait_event_type = 'Lock'`
+	until(t, "the start waits", func() bool { return number(t, store, waiting) == 1 })
+	defined.set(app.Policy{Concurrency: 1})
+	group.Go(func() {
+		store.ApplyDefinitions()
+		if !returned.Load() {
+			t.Error("the definitions are applied while a start goes on")
+		}
+	})
+	until(t, "the definitions wait", func() bool {
+		free := store.starting.TryRLock()
+		if free {
+			store.starting.RUnlock()
+		}
+		return !free
+	})
+	ok(t, busy.Rollback())
+	group.Wait()
+}
+
 // Runs that were created before their kind had keys get them.
 func TestSweep_SetsMissingKeys(t *testing.T) {
 	t.Parallel()

@@ -109,6 +109,7 @@ type Store struct {
 
 	clock       *serverClock // nil if Options.Now is set
 	lease       *lease
+	starting    sync.RWMutex // read-locked by each start, from reading the definitions to its commit
 	starts      *coalescer
 	completions *coalescer
 	rollups     nodeRollups

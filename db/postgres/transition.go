@@ -38,6 +38,8 @@ func (s *Store) Start(ctx context.Context, run app.ProcessRun) (app.ProcessRun, 
 
 // StartJob implements app.ClusterStore.
 func (s *Store) StartJob(ctx context.Context, run app.ProcessRun, job int64) (app.ProcessRun, error) {
+	s.starting.RLock()
+	defer s.starting.RUnlock()
 	start := updateRequest{run: run.ID, expected: run.Version, job: job}
 	if s.policy(run.Kind).Concurrency > 0 {
 		return s.startOrHold(ctx, run, start)

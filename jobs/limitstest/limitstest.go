@@ -98,12 +98,18 @@ func (w *world) store() app.Store { return w.nodes[0].Store() }
 // allow has the witness forget earlier limits.
 func (w *world) allow() { w.allowOnly(w.limits) }
 
-// setLimit changes the limit of a kind, as a new version of the kinds file does.
+// setLimit changes the limit of a kind, as a new version of the kinds file does. When it returns, no node
+// of a cluster starts a run by the earlier limit.
 func (w *world) setLimit(kind string, limit int) {
 	w.limits[kind] = limit
 	w.allowAlso(kind, limit)
 	if err := w.registry.Replace(w.kinds()...); err != nil {
 		w.Fatal(err)
+	}
+	for _, node := range w.nodes {
+		if store, shared := node.Store().(app.ClusterStore); shared {
+			store.ApplyDefinitions()
+		}
 	}
 }
 
