@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -59,15 +62,43 @@ func checkStatesSeen(t *testing.T, p *tab, runs int) {
 	}
 }
 
+// gate is a kind whose runs work until it is open.
+type gate struct {
+	testing.TB
+	file string
+}
+
+// newGate returns a closed gate, and the flags of a board with its kind.
+func newGate(t testing.TB) (g gate, flags []string) {
+	g = gate{t, filepath.Join(t.TempDir(), "open")}
+	return g, []string{"--command", fmt.Sprintf(`gate=/bin/sh -c 'until test -e %s; do sleep 0.05; done'`, g.file)}
+}
+
+// post creates runs.
+func (g gate) post(b *harness.Process, count int) {
+	g.Helper()
+	if err := b.Do(http.MethodPost, "/process_runs", fmt.Sprintf("kind=gate&count=%d", count), nil); err != nil {
+		g.Fatal(err)
+	}
+}
+
+func (g gate) open() {
+	g.Helper()
+	if err := os.WriteFile(g.file, nil, 0o600); err != nil {
+		g.Fatal(err)
+	}
+}
+
 func TestBoard_RecoversFromServerRestart(t *testing.T) {
 	t.Parallel()
-	b := harness.StartProcess(t, harness.InAMoment...)
+	gate, args := newGate(t)
+	b := harness.StartProcess(t, args...)
 	tabs := []*tab{openTab(t, b.URL+"/process_runs"), openTab(t, b.URL+"/process_runs")}
 	for _, p := range tabs {
 		p.expectProblems(lostServer)
 		p.untilLive()
 	}
-	b.Post(10)
+	gate.post(b, 10)
 	for _, p := range tabs {
 		p.until("the run is started", `document.querySelectorAll("td[data-status=started]").length > 0`)
 	}
@@ -75,6 +106,7 @@ func TestBoard_RecoversFromServerRestart(t *testing.T) {
 	for _, p := range tabs {
 		p.untilNotLive()
 	}
+	gate.open()
 	b.Restart()
 	b.WaitUntilDone(10)
 	for _, p := range tabs {
@@ -104,16 +136,18 @@ func checkVersionsRose(t *testing.T, p *tab) {
 
 func TestBoard_RecoversFromCutSocket(t *testing.T) {
 	t.Parallel()
-	b := harness.StartProcess(t, harness.InAMoment...)
+	gate, args := newGate(t)
+	b := harness.StartProcess(t, args...)
 	wire := startWire(t, strings.TrimPrefix(b.URL, "http://"))
 	p := openTab(t, "http://"+wire.addr()+"/process_runs")
 	p.expectProblems(lostServer)
 	p.untilLive()
-	b.Post(10)
+	gate.post(b, 10)
 	p.until("the run is started", `document.querySelectorAll("td[data-status=started]").length > 0`)
 	wire.cut()
 	p.untilNotLive()
-	b.Post(5)
+	gate.open()
+	gate.post(b, 5)
 	b.WaitUntilDone(15)
 	p.untilRows(10) // the page cannot know of the change
 	wire.repair()
