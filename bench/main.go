@@ -40,6 +40,8 @@ var children = map[string]func(*json.Decoder) (sample, error){
 	"pickup": pickupChild,
 	"hub":    hubChild,
 	"page":   pageChild,
+	"river":  riverChild,
+	"nodes":  nodePickupChild,
 }
 
 // bench holds what all parts share.
