@@ -64,6 +64,8 @@ function showState() {
 
 // linesChanged is called after each change of the window.
 function linesChanged() {
+  const colors = find(ids.logColors); // a browser loads it as soon as it is not disabled
+  if (colors.disabled && log.querySelector("[class*=fg-], [class*=bg-]")) colors.disabled = false;
   for (const subscriber of subscribers) subscriber();
   if (following) log.scrollTop = log.scrollHeight;
   scrollPosition = log.scrollTop;

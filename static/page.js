@@ -22,6 +22,7 @@ export const ids = {
   list: "process_runs",
   live: "live",
   log: "log",
+  logColors: "log_colors",
   logCopy: "log_copy",
   logFollow: "log_follow",
   logHits: "log_hits",

@@ -17,6 +17,9 @@ import (
 	"strings"
 
 	"github.com/andybalholm/brotli"
+	minifiers "github.com/tdewolff/minify/v2"
+	"github.com/tdewolff/minify/v2/css"
+	"github.com/tdewolff/minify/v2/js"
 )
 
 // Prefix is the path below which the files are served.
@@ -65,20 +68,22 @@ func styleSheet() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		out.Write(styleComments.ReplaceAll(content, nil))
+		out.Write(content)
 	}
 	return out.Bytes(), nil
 }
 
-// Comments of scripts and style sheets are for the readers of the source. Without them, a first visit loads ten
-// kilobytes less. A comment of a script is a line of its own, and no text of a script goes over several lines.
-var (
-	scriptComments = regexp.MustCompile(`(?m)^[ \t]*//.*\n`)
-	styleComments  = regexp.MustCompile(`(?s)/\*.*?\*/\n?`)
-)
-
-// isScript reports whether a file is a script of ours.
-func isScript(name string) bool { return path.Ext(name) == ".js" && sources[name] == "" }
+// minify returns a script or style sheet of ours without what only readers of the source need. Third-party
+// files come minified.
+func minify(name string, content []byte) ([]byte, error) {
+	if sources[name] != "" {
+		return content, nil
+	}
+	minifier := minifiers.New()
+	minifier.AddFunc(".js", js.Minify)
+	minifier.AddFunc(".css", css.Minify)
+	return minifier.Bytes(path.Ext(name), content)
+}
 
 // importPattern matches the import of another script.
 var importPattern = regexp.MustCompile(`"\./([a-z]+\.js)"`)
@@ -104,7 +109,7 @@ type File struct {
 	brotli      []byte
 }
 
-// Load hashes and compresses the embedded files, which takes some milliseconds.
+// Load minifies, hashes and compresses the embedded files, which takes some milliseconds.
 func Load() (*Assets, error) {
 	assets := &Assets{paths: map[string]string{}, files: map[string]*File{}}
 	for name := range sources {
@@ -121,7 +126,7 @@ func Load() (*Assets, error) {
 	return assets, nil
 }
 
-// add hashes and compresses a file. It first adds the scripts that the file imports and puts their hashed
+// add minifies, hashes and compresses a file. It first adds the scripts that the file imports and puts their hashed
 // names into the content. Two scripts must not import each other.
 func (a *Assets) add(name string) error {
 	if _, added := a.paths[name]; added {
@@ -131,8 +136,8 @@ func (a *Assets) add(name string) error {
 	if err != nil {
 		return fmt.Errorf("static: %w", err)
 	}
-	if isScript(name) {
-		content = scriptComments.ReplaceAll(content, nil)
+	if content, err = minify(name, content); err != nil {
+		return fmt.Errorf("static: %s: %w", name, err)
 	}
 	for _, match := range importPattern.FindAllSubmatch(content, -1) {
 		imported := string(match[1])

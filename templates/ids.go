@@ -77,6 +77,7 @@ var fixedIDs = map[string]string{
 	"logWrap":          "log_wrap",          // switch that wraps long lines of the log
 	"logTimes":         "log_times",         // switch that shows the times of lines
 	"logCopy":          "log_copy",          // button that copies lines of the log
+	"logColors":        "log_colors",        // style sheet with the colors of terminals
 	"logNews":          "log_news",          // what happens in the log, for screen readers
 	"unhandled":        "unhandled",         // warning about waiting runs without a worker
 	"paused":           "paused_kinds",      // note about paused kinds

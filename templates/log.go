@@ -3,6 +3,7 @@ package templates
 import (
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -52,6 +53,15 @@ type logPart struct {
 	Offset, Text string
 	Spans        []logSpan // instead of Text if the part is not all plain
 	Replaces     bool      // replaces the line so far, as a carriage return does on a terminal
+}
+
+// HasColors reports whether a line has a color of terminals.
+func (b logBlock) HasColors() bool {
+	return slices.ContainsFunc(b.Lines, func(line logLine) bool {
+		return slices.ContainsFunc(append(line.Parts, line.logPart), func(part logPart) bool {
+			return slices.ContainsFunc(part.Spans, logSpan.hasColor)
+		})
+	})
 }
 
 // LogLines renders lines of a run's log as its page shows them.

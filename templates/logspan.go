@@ -14,6 +14,11 @@ type logSpan struct {
 	Mark        bool // found by the search
 }
 
+// hasColor reports whether the text has a color of terminals.
+func (s logSpan) hasColor() bool {
+	return strings.Contains(s.Class, "fg-") || strings.Contains(s.Class, "bg-")
+}
+
 // newMarker returns an expression for the hits of a search, or nil without one.
 func newMarker(text string) *regexp.Regexp {
 	if text == "" {

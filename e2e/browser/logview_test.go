@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 
 	"runboard/board"
 	"runboard/e2e/harness"
+	"runboard/jobs"
 )
 
 // finishedLog returns the address of a run with these many lines in its log.
@@ -136,6 +138,30 @@ func TestLog_CountsNewLines(t *testing.T) {
 	work.Write(1)
 	tab.untilLast(5053)
 	close(work.Asked)
+}
+
+// A browser loads the colors of terminals when the log has the first one.
+func TestLog_LoadsColorsWithTheFirstOne(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	opened := make(chan struct{})
+	p := harness.StartProgram(t, nil, jobs.Kind{Name: "job", Work: func(_ context.Context, run *jobs.Run) error {
+		run.Logf("plain")
+		<-opened
+		run.Logf("\x1b[31mred\x1b[0m")
+		return nil
+	}})
+	tab := openTab(t, p.URL+harness.StartRun(harness.NewExpect(t, p), "job"))
+	tab.until("the first line is there", linesShown+`.join() === "plain"`)
+	const loaded = `performance.getEntriesByType("resource").some(({ name }) => name.includes("/ansi."))`
+	tab.until("everything is loaded", `document.readyState === "complete"`)
+	if evaluate[bool](tab, loaded) {
+		t.Error("the colors are loaded without need")
+	}
+	close(opened)
+	tab.until("the colors are loaded", loaded)
+	tab.until("the line has its color", `getComputedStyle(document.querySelector("#log .fg-1")).color !==
+		getComputedStyle(document.getElementById("L1")).color`)
 }
 
 func TestLog_ShowsColoursAndStreams(t *testing.T) {

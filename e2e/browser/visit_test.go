@@ -16,7 +16,6 @@ import (
 // accept brotli, which is a tenth smaller, only over TLS.
 const (
 	maxVisitBytes = 70 << 10 // of compressed bodies
-	maxLogBytes   = 15 << 10 // what a page with a log may load besides
 	maxRoundTrips = 2        // after the page itself, until everything is loaded
 )
 
@@ -68,8 +67,8 @@ func (v *visit) listen(event any) {
 	}
 }
 
-// check fails the test if the visit loads more than limit or takes too many round trips.
-func (v *visit) check(t *testing.T, limit int64) {
+// check fails the test if the visit loads more than maxVisitBytes or takes too many round trips.
+func (v *visit) check(t *testing.T) {
 	t.Helper()
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -80,7 +79,7 @@ func (v *visit) check(t *testing.T, limit int64) {
 			t.Errorf("%s is loaded after %d round trips", path, v.roundTrips[path])
 		}
 	}
-	if sum > limit || sum == 0 || len(v.bodies) < 5 {
+	if sum > maxVisitBytes || sum == 0 || len(v.bodies) < 5 {
 		t.Errorf("the visit loads %d bytes in %d files: %v", sum, len(v.bodies), v.bodies)
 	}
 	t.Logf("%d bytes in %d files", sum, len(v.bodies))
@@ -99,11 +98,7 @@ func TestFirstVisit_IsLight(t *testing.T) {
 		"/process_runs/statistics", "/process_runs/timeline", "/process_runs/70/compare/1", "/kinds",
 		"/kinds/backup", "/process_runs/999"} {
 		t.Run(page, func(t *testing.T) {
-			limit := int64(maxVisitBytes)
-			if page == "/process_runs/70" {
-				limit += maxLogBytes
-			}
-			visitPage(t, p.URL+page).check(t, limit)
+			visitPage(t, p.URL+page).check(t)
 		})
 	}
 }
