@@ -54,7 +54,8 @@ func TestBoard_LongKindsKeepTheRowLow(t *testing.T) {
 func TestBoard_RunningRunsStayInSight(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
-	kind, open := harness.Gate("gate")
+	kind, open := harness.StubbornGate("gate")
+	defer open()
 	p := harness.StartProgram(t, func(c *board.Config) { c.Workers = 12 }, kind)
 	e := harness.NewExpect(t, p)
 	harness.StartRuns(e, 12)

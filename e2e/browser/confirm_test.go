@@ -73,7 +73,7 @@ func TestConfirm_StaysClosedWhenTheListChanges(t *testing.T) {
 	harness.CountsAre(t, e, map[string]any{"failed": 1})
 	tab := openTab(t, p.URL+"/process_runs")
 	tab.untilLive()
-	tab.chooseAll()
+	tab.click("#select_all")
 	tab.click("#bulk button[value=delete]")
 	tab.until("the confirmation opens", dialogOpen)
 	reopened := evaluate[bool](tab, `(() => {

@@ -85,7 +85,7 @@ func (s *Steps) Write(n int) int {
 	return <-s.said
 }
 
-// Gate returns a kind whose runs work until the test calls open.
+// Gate returns a kind whose runs work until the test calls open, or until they are cancelled.
 func Gate(name string) (kind jobs.Kind, open func()) {
 	opened := make(chan struct{})
 	work := func(ctx context.Context, _ *jobs.Run) error {
@@ -95,6 +95,16 @@ func Gate(name string) (kind jobs.Kind, open func()) {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
+	}
+	return jobs.Kind{Name: name, Work: work}, sync.OnceFunc(func() { close(opened) })
+}
+
+// StubbornGate is Gate with runs that go on when they are cancelled. The test must call open before it ends.
+func StubbornGate(name string) (kind jobs.Kind, open func()) {
+	opened := make(chan struct{})
+	work := func(ctx context.Context, _ *jobs.Run) error {
+		<-opened
+		return context.Cause(ctx)
 	}
 	return jobs.Kind{Name: name, Work: work}, sync.OnceFunc(func() { close(opened) })
 }
