@@ -64,12 +64,24 @@ func (s *snapshot) addTabs(page *app.Page) {
 	if rest.StatusOnly() {
 		page.Tabs.Counts = page.Overview.Counts
 	} else {
-		page.Tabs = tabs.countTabs(rest)
-		s.addMatchCount(page)
+		s.addCounts(page, tabs)
 	}
 	newest := page.Query.Direction == app.Latest && !page.Query.Filtered
 	if newest && page.HasOlder && len(page.Runs) > 0 && !tabs.walks() && rest.Failure == 0 {
 		page.Running = tabs.runningBefore(page.Runs[len(page.Runs)-1].ID)
+	}
+}
+
+// addCounts adds the numbers of matching runs. tabs is the list without the status of the filter.
+func (s *snapshot) addCounts(page *app.Page, tabs *list) {
+	now := s.db.Now()
+	if tabs.walks() && s.capped.fill(page, now) {
+		return
+	}
+	page.Tabs = tabs.countTabs(page.Query.Filter)
+	s.addMatchCount(page)
+	if tabs.walks() && s.err == nil {
+		s.capped.put(*page, now)
 	}
 }
 

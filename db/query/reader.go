@@ -67,6 +67,7 @@ type Reader struct {
 	db          Database
 	skew        clockSkew
 	usual       usualCache
+	capped      cappedCache
 	searchLimit int64
 }
 
