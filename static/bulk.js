@@ -183,11 +183,13 @@ onBeforeSwap(({ context, tasks }) => {
 // The dialog opens only after a swap into it. A dialog that has just been closed keeps its content until its
 // close event, so checking the content alone would open it again.
 const findDialog = () => document.querySelector(`dialog#${ids.confirm}`);
+let asked = null; // what the dialog showed last
 onSwap(({ context }) => {
   show();
   const dialog = findDialog();
   if (!dialog?.firstElementChild || targetOf(context) !== dialog) return;
   if (!dialog.open) dialog.showModal();
+  asked = dialog.firstElementChild;
   // A stray key press must change nothing: the focus goes to the first field for text, or to the way out.
   dialog.querySelector("textarea, [data-dismiss]")?.focus();
 });
@@ -216,8 +218,8 @@ document.addEventListener("click", (event) => {
   if (event.detail > 1 && event.target.closest?.("dialog button:not([data-dismiss])")) event.preventDefault();
 }, true);
 document.addEventListener("close", ({ target }) => {
-  // The event comes late: the dialog may be open again.
-  if (target === findDialog() && !target.open) target.replaceChildren();
+  // The event comes late: the dialog may be open again, or have a new question.
+  if (target === findDialog() && !target.open && target.firstElementChild === asked) target.replaceChildren();
 }, true);
 document.addEventListener("submit", ({ target }) => {
   if (!findDialog() && isBulk(target)) clear();

@@ -87,6 +87,30 @@ func TestConfirm_StaysClosedWhenTheListChanges(t *testing.T) {
 	}
 }
 
+// A busy browser sends the close event when the answer to the next click may be there already.
+func TestConfirm_LateCloseEventKeepsTheNextQuestion(t *testing.T) {
+	t.Parallel()
+	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"))
+	e := harness.NewExpect(t, p)
+	harness.StartRuns(e, 1)
+	harness.CountsAre(t, e, map[string]any{"failed": 1})
+	tab := openTab(t, p.URL+"/process_runs")
+	tab.untilLive()
+	tab.click("#select_all")
+	tab.click("#bulk button[value=delete]")
+	tab.until("the confirmation opens", dialogOpen)
+	kept := evaluate[bool](tab, `(() => {
+		const ask = document.getElementById("confirm"), next = document.createElement("p");
+		ask.close();
+		ask.replaceChildren(next);
+		ask.dispatchEvent(new Event("close"));
+		return next.isConnected;
+	})()`)
+	if !kept {
+		t.Error("the question is gone")
+	}
+}
+
 func TestConfirm_ManyRunsNeedTheNumberTyped(t *testing.T) {
 	t.Parallel()
 	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"))
