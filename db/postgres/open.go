@@ -6,8 +6,8 @@
 // commands, many, bulk, inputs, log, failure, search, rollup, trim, prune, clock, health, rescue. What both
 // stores write or read alike is in package query. The other files are about PostgreSQL alone: the nodes
 // (cluster, heartbeat, lease, uptime, server_clock), River's jobs (job), the runs that must wait (limits,
-// pause, balance, sweep), notifications (notify), batches of concurrent changes (coalescer), and connections
-// (dial, door, redact).
+// pause, balance, sweep), what other nodes change (notify, changes), batches of concurrent changes
+// (coalescer), and connections (dial, door, redact).
 package postgres
 
 import (
@@ -77,6 +77,8 @@ type Options struct {
 	// sweepEvery is how often a node looks for runs that wait although they may start; the default is
 	// sweepInterval.
 	sweepEvery time.Duration
+	// checkEvery is how often a node checks for changes without a notification; the default is checkInterval.
+	checkEvery time.Duration
 }
 
 const (
@@ -191,6 +193,9 @@ func withDefaults(o Options) Options {
 	if o.sweepEvery == 0 {
 		o.sweepEvery = sweepInterval
 	}
+	if o.checkEvery == 0 {
+		o.checkEvery = checkInterval
+	}
 	o.Heartbeat = o.Heartbeat.withDefaults()
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -256,6 +261,7 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.background.Go(func() { s.listenLoop(ctx, config.ConnConfig, listener) })
 	s.background.Go(func() { s.notifyLoop(ctx) })
+	s.background.Go(func() { s.checkLoop(ctx) })
 	s.background.Go(func() { s.tickLoop(ctx) })
 	s.background.Go(func() { s.heartbeatLoop(ctx, config.ConnConfig) })
 	s.background.Go(func() { s.lease.watch(ctx) })

@@ -3,6 +3,7 @@ package postgres
 import (
 	"log/slog"
 	"testing"
+	"time"
 
 	"runboard/app"
 	"runboard/db/dbtest"
@@ -53,6 +54,9 @@ func openForSuite(t dbtest.TB, settings dbtest.Settings) dbtest.Store {
 
 func openSuiteStore(t dbtest.TB, options Options) *Store {
 	t.Helper()
+	if options.checkEvery == 0 { // some tests expect no more notifications than changes
+		options.checkEvery = time.Hour
+	}
 	store, err := Open(ctx, options)
 	if err != nil {
 		t.Fatalf("cannot open the store: %v", err)

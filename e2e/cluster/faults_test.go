@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"runboard/board"
 	"runboard/db/pgtest"
 	"runboard/e2e/harness"
 )
@@ -40,6 +41,39 @@ func TestNodes_SocketSeesChangesOfOtherNodes(t *testing.T) {
 		t.Fatal("no node listens")
 	}
 	seesAll(10)
+}
+
+// dropNotifications makes the notifications of changes go nowhere, as if each were lost.
+const dropNotifications = `CREATE FUNCTION public.pg_notify(text, text) RETURNS void LANGUAGE plpgsql AS $$
+	BEGIN
+		IF $1 <> 'runboard_changes' THEN PERFORM pg_catalog.pg_notify($1, $2); END IF;
+	END $$`
+
+// A change without a notification reaches the sockets of another node in about a second. Each change follows
+// what the socket showed last, so the tick of five seconds alone would show one in five seconds.
+func TestNodes_SocketSeesChangesWithoutNotification(t *testing.T) {
+	t.Parallel()
+	const changes, limit = 4, 15 * time.Second
+	server := pgtest.URL(t)
+	if _, err := connect(t, server).Exec(dropNotifications); err != nil {
+		t.Fatal(err)
+	}
+	address := server + "&search_path=public,pg_catalog"
+	works := harness.StartProgram(t, harness.OnDatabase(address))
+	shows := harness.StartProgram(t, func(c *board.Config) { c.DatabaseURL, c.Role = address, "web" })
+	seen, socket := harness.Screen{}, harness.Watch(t, shows, "/process_runs/live")
+	began := time.Now()
+	for n := range changes {
+		harness.NewExpect(t, works).POST("/process_runs").WithFormField("count", "1").Expect()
+		for seen.Count("completed") <= n {
+			seen.Apply(t, socket.Expect().TextMessage().Body().Raw())
+		}
+	}
+	took := time.Since(began)
+	t.Logf("a change was shown in %v on average", took/changes)
+	if took > limit {
+		t.Errorf("%d changes were shown after %v", changes, took)
+	}
 }
 
 // The PostgreSQL server stops and returns under load.

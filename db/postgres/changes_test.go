@@ -1,0 +1,131 @@
+package postgres
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"runboard/app"
+	"runboard/db/pgtest"
+)
+
+// notifyNobody makes the notifications of a node go nowhere. River's go as before.
+const notifyNobody = `
+	CREATE FUNCTION public.pg_notify(text, text) RETURNS void LANGUAGE plpgsql AS $$
+	BEGIN
+		IF $1 <> 'runboard_changes' THEN PERFORM pg_catalog.pg_notify($1, $2); END IF;
+	END $$`
+
+func TestChanges_AreFoundWithoutNotification(t *testing.T) {
+	t.Parallel()
+	address := migrated.Copy(t)
+	through(t, address, notifyNobody)
+	mute := openStore(t, Options{URL: address + "&search_path=public,pg_catalog"})
+	other := openStore(t, Options{URL: address, checkEvery: 10 * time.Millisecond})
+	notified, stop := other.Changed().Subscribe()
+	defer stop()
+	for range 3 {
+		run := create(t, mute, 1)[0]
+		until(t, "a notified subscriber sees the run", func() bool {
+			awaitNotification(t, notified)
+			page, err := other.Page(ctx, app.Query{})
+			ok(t, err)
+			return len(page.Runs) > 0 && page.Runs[0].ID == run.ID
+		})
+	}
+}
+
+// The server is one of its own, because transactions of other databases count as changes.
+func TestChanges_HeartbeatsAndFailuresAreNone(t *testing.T) {
+	t.Parallel()
+	cluster := pgtest.Start(t)
+	address := cluster.URL()
+	through(t, address, "ALTER SYSTEM SET autovacuum = off")
+	through(t, address, "SELECT pg_reload_conf()")
+	options := Options{URL: address, checkEvery: 5 * time.Millisecond,
+		Heartbeat: Heartbeat{Every: 100 * time.Millisecond}}
+	a, b := openStore(t, options), openStore(t, options)
+	notified, stop := b.Changed().Subscribe()
+	defer stop()
+	create(t, a, 1)
+	awaitNotification(t, notified)
+
+	seen := func() int64 { return number(t, a, "SELECT sum(seen_at)::bigint FROM nodes") }
+	quiet := func() bool { // through several heartbeats of both nodes
+		for range 5 {
+			before := seen()
+			until(t, "a node sends a heartbeat", func() bool { return seen() != before })
+			if _, err := a.db.Exec("INSERT INTO nodes OVERRIDING SYSTEM VALUE SELECT * FROM nodes"); err == nil {
+				t.Fatal("a node was inserted twice")
+			}
+		}
+		select {
+		case <-notified:
+			return false
+		default:
+			return true
+		}
+	}
+	until(t, "nothing but heartbeats is written", quiet)
+	create(t, a, 1)
+	awaitNotification(t, notified)
+}
+
+func TestChanges_CheckLeavesTimeForFrame(t *testing.T) {
+	t.Parallel()
+	const promised, frame = time.Second, 200 * time.Millisecond // frame is live.MinInterval
+	if every := withDefaults(Options{}).checkEvery; every+frame >= promised {
+		t.Errorf("a page may be wrong for %v after a lost notification", every+frame)
+	}
+}
+
+func TestTransactions_AreParsed(t *testing.T) {
+	t.Parallel()
+	for snapshot, want := range map[string]transactions{
+		"10:20:10,14,15":          {next: 20, running: []uint64{10, 14, 15}},
+		"10:10:":                  {next: 10},
+		"7:4294967300:4294967299": {next: 1<<32 + 4, running: []uint64{1<<32 + 3}},
+	} {
+		got, err := parseTransactions(snapshot)
+		if err != nil || got.next != want.next || !slices.Equal(got.running, want.running) {
+			t.Errorf("%s is %+v, %v", snapshot, got, err)
+		}
+	}
+	for _, snapshot := range []string{"", "10", "10:20", "10:x:", "10:20:1,,2", "10:20:1:2", "10:-1:"} {
+		if got, err := parseTransactions(snapshot); err == nil {
+			t.Errorf("%q is %+v", snapshot, got)
+		}
+	}
+}
+
+func TestTransactions_Differ(t *testing.T) {
+	t.Parallel()
+	before := transactions{next: 20, running: []uint64{14, 17}}
+	for name, test := range map[string]struct {
+		now    transactions
+		unseen []uint64
+		want   bool
+	}{
+		"nothing":                    {before, nil, false},
+		"a running one goes on":      {transactions{next: 20, running: []uint64{14, 17}}, []uint64{3}, false},
+		"a running one has ended":    {transactions{next: 20, running: []uint64{17}}, nil, true},
+		"a heartbeat has ended":      {transactions{next: 20, running: []uint64{17}}, []uint64{14}, false},
+		"one has begun":              {transactions{next: 21, running: []uint64{14, 17, 20}}, nil, false},
+		"one has begun and ended":    {transactions{next: 21, running: []uint64{14, 17}}, nil, true},
+		"heartbeats":                 {transactions{next: 22, running: []uint64{14, 17}}, []uint64{21, 20}, false},
+		"a heartbeat and a change":   {transactions{next: 22, running: []uint64{14, 17}}, []uint64{21}, true},
+		"a change and a heartbeat":   {transactions{next: 22, running: []uint64{14, 17}}, []uint64{20}, true},
+		"another server":             {transactions{next: 19, running: []uint64{14, 17}}, nil, true},
+		"another server, restarted":  {transactions{next: 14}, []uint64{14, 17}, true},
+		"many, as after a long time": {transactions{next: 1 << 60}, []uint64{14, 17, 20}, true},
+	} {
+		if got := test.now.differ(before, test.unseen); got != test.want {
+			t.Errorf("%s: differ is %t", name, got)
+		}
+	}
+	before = transactions{next: 1<<32 + 2}
+	now := transactions{next: 1<<32 + 3}
+	if now.differ(before, []uint64{2}) { // rows have 32 bits of it
+		t.Error("a heartbeat after four billion transactions is a change")
+	}
+}
