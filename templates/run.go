@@ -191,7 +191,7 @@ func (t *Templates) runTitle(run app.ProcessRun) runTitle {
 	mark := marks[run.Status]
 	if run.Status == app.Started && run.Percent.Known() {
 		view.Percent = decimal(int64(run.Percent))
-		mark = view.Percent + " %"
+		mark = view.Percent + "%"
 	}
 	view.Text = mark + " #" + decimal(run.ID) + " " + t.kindLabel(run.Kind)
 	return view

@@ -192,7 +192,7 @@ func newRunProgress(page app.RunPage, now time.Time) runProgress {
 	switch usual := page.MedianDuration; {
 	case run.Percent.Known():
 		bar.Percent = decimal(int64(run.Percent))
-		bar.Texts = append(bar.Texts, bar.Percent+" %")
+		bar.Texts = append(bar.Texts, bar.Percent+"%")
 	case usual >= leastEstimated && !isBulk(run):
 		bar.Estimate = barEstimate{
 			Value: decimal(int64(estimatedShare(now.Sub(run.StartedAt), usual))),

@@ -126,6 +126,22 @@ func TestRunState_SaysHowARunIs(t *testing.T) {
 	}
 }
 
+func TestProgress_SpellsPercentagesAsTheBoard(t *testing.T) {
+	t.Parallel()
+	tmpl, err := New(Options{Asset: func(name string) string { return name }, Kinds: kindWithAttempts("backup", 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := startedAgo(time.Second, 60, 0)
+	row := newMessage(page.Run, noon).Text
+	if got := newRunProgress(page, noon).Bar.Texts; !strings.HasPrefix(row, "60% ") || got[0] != "60%" {
+		t.Errorf("the row says %q, and the page of the run %q", row, got)
+	}
+	if got := tmpl.runTitle(page.Run).Text; !strings.HasPrefix(got, "60% #") {
+		t.Errorf("the title is %q", got)
+	}
+}
+
 // kindWithAttempts is a source with one kind, which has a number of attempts.
 func kindWithAttempts(name string, attempts int) oneKind {
 	return oneKind{app.Kind{Name: name, Policy: app.Policy{Attempts: attempts}}}

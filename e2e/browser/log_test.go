@@ -51,7 +51,7 @@ func TestLog_ShowsLinesWhileRunning(t *testing.T) {
 			`document.querySelector("#log [data-stream=stderr]")?.textContent === "two"`)
 		tab.until("the bar has moved", `document.querySelector("#process_run_1_progress progress").value === 40`)
 		tab.until("the progress appears",
-			`document.getElementById("process_run_1_progress").innerText.includes("40 % · copying")`)
+			`document.getElementById("process_run_1_progress").innerText.includes("40% · copying")`)
 	}
 	if err := os.WriteFile(gate, nil, 0o600); err != nil {
 		t.Fatal(err)

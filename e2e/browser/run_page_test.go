@@ -46,7 +46,7 @@ func TestRunPage_TitleAndIconFollow(t *testing.T) {
 	tab.until("the icon does", tabIcon+`.startsWith("data:image/svg+xml,") && `+tabIcon+`.includes("#2f7df6")`)
 	tab.hide(true)
 	close(reported)
-	tab.until("the title has the progress", `document.title === "63 % #1 copy · Runboard"`)
+	tab.until("the title has the progress", `document.title === "63% #1 copy · Runboard"`)
 	tab.until("the icon shows it", tabIcon+`.includes("stroke-dasharray")`)
 	close(end)
 	tab.until("the title has the end", `document.title === "✕ #1 copy · Runboard"`)
@@ -199,7 +199,7 @@ func TestRunPage_ProgressEndsWithTheRun(t *testing.T) {
 	tab.until("a bar without an end is there", `document.querySelector(".run-progress progress")?.position === -1`)
 	close(work)
 	tab.until("the progress is there",
-		`document.querySelector(".run-progress progress")?.value === 42 && `+partText(1, "progress")+` === "42 % · copying"`)
+		`document.querySelector(".run-progress progress")?.value === 42 && `+partText(1, "progress")+` === "42% · copying"`)
 	close(open)
 	tab.until("the run is completed", shows("1", "completed"))
 	tab.until("no progress is left", `document.querySelector(".run-progress progress") === null`)
