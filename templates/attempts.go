@@ -47,7 +47,7 @@ func (t *Templates) attempts(page app.RunPage, now time.Time) attempts {
 		view.Entries = append(view.Entries, newAttempt(run.ID, one, now))
 	}
 	if last := len(view.Entries) - 1; !isNext && all[last].Note == run.Error {
-		view.Entries[last].Error = "" // the page shows it in full
+		view.Entries[last].Exit, view.Entries[last].Error = "", "" // the page shows both above
 	}
 	if isNext {
 		view.Entries = append(view.Entries, t.comingAttempt(run, retried, now))

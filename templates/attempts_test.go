@@ -48,7 +48,10 @@ func TestAttempts_ShowTheErrorOfTheRunOnce(t *testing.T) {
 	if len(entries) != 2 || entries[0].Error != "no ink" || entries[1].Error != "" {
 		t.Fatalf("the attempts are %+v", entries)
 	}
-	if entries[1].Exit != "exit 3" || entries[1].Retried.At == "" || entries[0].Retried.At != "" {
+	if entries[0].Exit != "exit 3" || entries[1].Exit != "" {
+		t.Errorf("the attempts ended with %q and %q", entries[0].Exit, entries[1].Exit)
+	}
+	if entries[1].Retried.At == "" || entries[0].Retried.At != "" {
 		t.Errorf("the second attempt is %+v", entries[1])
 	}
 	if entries[1].LogPath != "/process_runs/7?offset=100#log" {

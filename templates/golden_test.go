@@ -53,6 +53,23 @@ func TestRun_Golden(t *testing.T) {
 	}
 }
 
+func TestRun_SaysOnceHowItsCommandEnded(t *testing.T) {
+	t.Parallel()
+	const text = "exit status 3\nno ink"
+	run := app.ProcessRun{
+		ID: 7, Kind: "simulated", Status: app.Failed, Attempt: 1, Error: text, StartedAt: noon, FinishedAt: noon,
+	}
+	history := []app.Event{
+		{Version: 2, Status: app.Started, Attempt: 1, At: noon},
+		{Version: 3, Status: app.Failed, Attempt: 1, At: noon, Note: text},
+	}
+	page := app.RunPage{Run: run, Events: history, Overview: overview}
+	html := must(t)(newTemplates(t).Run(page, templates.RunList{}))
+	if n := strings.Count(html, "exit 3"); n != 1 {
+		t.Errorf("the page says %d times how the command ended, want once", n)
+	}
+}
+
 // pageWithLog returns the page of a run with a log.
 func pageWithLog() app.RunPage {
 	return app.RunPage{Run: samples["busy"], MedianDuration: 40 * time.Second, Overview: overview,

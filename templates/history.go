@@ -8,13 +8,12 @@ type history struct {
 	Events    []event
 }
 
-// event is the view model of an event. After and Note may be "".
+// event is the view model of an event. The attempts and the error of the run say why attempts failed.
 type event struct {
 	Status string // for its look
 	At     clockTime
 	Text   string
-	After  string // the time since the event before
-	Note   string
+	After  string // the time since the event before, or ""
 }
 
 // newHistory returns the events of a run, oldest first, after one for its creation, which the store does not
@@ -49,9 +48,6 @@ func newEvent(before, from app.Event) event {
 		view.Text = from.Note
 	case from.Status == app.Created && before.Status == app.Started:
 		view.Status, view.Text = app.Failed.String(), number+" failed"
-		view.Note, _ = exitCode(from.Note) // the attempts and the error of the run have the texts
-	default:
-		view.Note, _ = exitCode(from.Note)
 	}
 	return view
 }

@@ -10,7 +10,6 @@ import (
 // runState is the view model of the line that says how a run is, beside its status.
 type runState struct {
 	ElementID string
-	Exit      string // how its command ended, such as "exit 3", or ""
 	Phrases   []phrase
 }
 
@@ -40,9 +39,6 @@ func (t *Templates) runState(page app.RunPage, now time.Time) runState {
 		view.Phrases = t.waitingPhrases(page, now)
 	default:
 		view.Phrases = endPhrases(run)
-		if run.Status == app.Failed {
-			view.Exit, _ = exitCode(run.Error)
-		}
 	}
 	return view
 }

@@ -120,10 +120,6 @@ func TestRunState_SaysHowARunIs(t *testing.T) {
 			t.Errorf("the state is %q, want %q", got, want)
 		}
 	}
-	failed := app.RunPage{Run: app.ProcessRun{Status: app.Failed, Error: "exit status 3\ndisk full"}}
-	if got := tmpl.runState(failed, noon).Exit; got != "exit 3" {
-		t.Errorf("a command ended with %q", got)
-	}
 }
 
 func TestProgress_SpellsPercentagesAsTheBoard(t *testing.T) {
