@@ -73,9 +73,8 @@ type link struct{ Path, Text string }
 
 // groupTimes is the view model of when runs failed with the error of a group.
 type groupTimes struct {
-	Last, First relative    // no First: they are not worth telling apart
-	Again       string      // "after 12 days" if the group has returned, or ""
-	QuietSince  pointInTime // the day before the return
+	Last, First relative // no First: they are not worth telling apart
+	Again       string   // "after 12 days" if the group has returned, or ""
 }
 
 // groupTriage is the view model of what users have said about a group, and of what they can say.
@@ -215,7 +214,6 @@ func (t *Templates) groupTimes(failure app.Failure) groupTimes {
 	}
 	if again := failure.Recurrence; again != (app.Recurrence{}) {
 		times.Again = "after " + rough(again.Quiet())
-		times.QuietSince = pointInTime{At: stamp(again.QuietSince), Text: dayOf(again.QuietSince)}
 	}
 	return times
 }

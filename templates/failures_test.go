@@ -89,7 +89,8 @@ func TestFailures_MutedOnesDoNotCount(t *testing.T) {
 func TestFailures_SayThatAGroupReturned(t *testing.T) {
 	t.Parallel()
 	root := parsePage(t, must(t)(newTemplates(t).Failures(someFailures(), app.MostRuns)))
-	if text := textOf(byID(t, root, "failure_3")); !strings.Contains(text, "again, after 12 days") {
+	if text := textOf(byID(t, root, "failure_3")); !strings.Contains(text, "again, after 12 days") ||
+		strings.Contains(text, "quiet") {
 		t.Errorf("the group says %q", text)
 	}
 	if text := textOf(byID(t, root, "failure_4")); strings.Contains(text, "again") {
@@ -105,14 +106,19 @@ func TestSparkline_HasADescription(t *testing.T) {
 	if len(sparklines) != 3 {
 		t.Fatalf("%d sparklines, want 3", len(sparklines))
 	}
-	for i, want := range []string{"20 in the last 24 hours, most of them, 16, 2 h ago",
-		"None in the last 24 hours"} {
+	for i, want := range []string{"20 failures in the last 24 hours, most of them, 16, 2 h ago",
+		"No failures in the last 24 hours"} {
 		if got := attribute(sparklines[i], "aria-label"); got != want {
 			t.Errorf("sparkline %d is described as %q, want %q", i, got, want)
 		}
 	}
 	if got := markup(t, sparklines[0]); !strings.Contains(got, `d="M21 16v-16h.8v16zM23 16v-4h.8v4z"`) {
 		t.Errorf("the bars are not those of 16 and 4 runs: %s", got)
+	}
+	for i, want := range []string{"20 failures in 24 h", "0 failures in 24 h"} {
+		if got := textOf(sparklines[i].Parent); !strings.HasSuffix(got, want) {
+			t.Errorf("beside sparkline %d is %q, want %q", i, got, want)
+		}
 	}
 	var titles []string
 	for _, title := range elements(sparklines[0], named("title")) {

@@ -31,9 +31,6 @@ func second(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") 
 // exact formats t for users, where a rough time is not enough.
 func exact(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") }
 
-// dayOf formats the day of t.
-func dayOf(t time.Time) string { return t.UTC().Format("2 Jan") }
-
 // relative is the view model of a time that static/times.js keeps up to date. The zero relative is no time.
 type relative struct {
 	At    string // for the datetime attribute

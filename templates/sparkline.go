@@ -12,7 +12,7 @@ import (
 // and 16 high.
 type sparkline struct {
 	Description string // for screen readers
-	Total       string // "20 in 24 h"
+	Total       string // "20 failures in 24 h"
 	Bars        string // the path of a bar for each hour with failures, or ""
 	Hours       []hour // those with failures
 }
@@ -30,7 +30,7 @@ func newSparkline(hours [app.FailureHours]int64) sparkline {
 		sum += n
 		highest = max(highest, n)
 	}
-	view.Total = grouped(sum) + " in 24 h"
+	view.Total = failures(sum) + " in 24 h"
 	for i, n := range hours {
 		if n == 0 {
 			continue
@@ -44,6 +44,8 @@ func newSparkline(hours [app.FailureHours]int64) sparkline {
 	}
 	return view
 }
+
+func failures(n int64) string { return plural(n, "failure", "failures") }
 
 // hourBar returns the path of the bar of an hour. share is its part of the full height; every bar is at least
 // 1 high.
@@ -67,11 +69,11 @@ func describeHours(hours [app.FailureHours]int64) string {
 	}
 	switch {
 	case sum == 0:
-		return "None in the last 24 hours"
+		return "No failures in the last 24 hours"
 	case hoursAgo == 0:
-		return fmt.Sprintf("%s in the last 24 hours, most of them, %s, in the present hour", grouped(sum),
+		return fmt.Sprintf("%s in the last 24 hours, most of them, %s, in the present hour", failures(sum),
 			grouped(highest))
 	}
-	return fmt.Sprintf("%s in the last 24 hours, most of them, %s, %d h ago", grouped(sum), grouped(highest),
+	return fmt.Sprintf("%s in the last 24 hours, most of them, %s, %d h ago", failures(sum), grouped(highest),
 		hoursAgo)
 }
