@@ -50,8 +50,15 @@ func TestFailures_AreLive(t *testing.T) {
 	tab.do(chromedp.Click(`nav.pages a[href$=failures]`))
 	tab.until("there is none", `document.getElementById("failures")?.textContent.includes("No failed runs.")`)
 	tab.untilLive()
+	const ordered = `document.querySelector(".order").checkVisibility()`
+	if evaluate[bool](tab, ordered) {
+		t.Error("an order is offered for no failures")
+	}
 	harness.StartRunsOf(e, "mail", 3)
 	tab.until("there is one", `document.querySelector("#failures .groups a")?.textContent === "3 runs"`)
+	if !evaluate[bool](tab, ordered) {
+		t.Error("the first failure brings no order")
+	}
 	harness.StartRunsOf(e, "import", 5)
 	tab.until("there are two, the larger first", `[...document.querySelectorAll("#failures .pattern summary")].map((one) => one.textContent).join() ===
 		"no customer # exit 1,connect to #: refused exit 2"`)
