@@ -150,7 +150,8 @@ func failureTile(stats app.Statistics) tile {
 	}
 	view := tile{
 		Figure: percent(rate), Label: "failed",
-		Note: grouped(total.Failed) + " of " + plural(total.Completed+total.Failed, "run", "runs"),
+		Note: grouped(total.Failed) + " of " + plural(total.Completed+total.Failed, "run", "runs") +
+			after(", and ", cancelledText(total)),
 	}
 	if before, known := stats.Before.Total.FailureRate(); known {
 		view.Trend, view.Worse = trend(percent(rate), percent(before), cmp.Compare(rate, before))

@@ -18,8 +18,10 @@ type kindTable struct {
 // kindRow is the view model of a kind in a period.
 type kindRow struct {
 	Kind, Path  string // without a Path it is no single kind
-	Runs        string // finished ones
+	Finished    string
+	Cancelled   string // the part of the finished runs that the failure rate leaves out, or ""
 	FailureRate string // "" if no run completed or failed
+	FailedOf    string // "1 of 12", for the failure rate
 	Failed      bool
 	QueueTime   durations
 	RunTime     durations
@@ -74,15 +76,25 @@ func sinceStartOf(lookback app.Lookback) app.TimeBound {
 }
 
 func newKindRow(kind app.KindStatistics, period app.Period, bars []bar) kindRow {
+	total := kind.Total
 	row := kindRow{
-		Runs: grouped(kind.Total.Finished()), Failed: kind.Total.Failed > 0,
+		Finished: grouped(total.Finished()), Cancelled: cancelledText(total), Failed: total.Failed > 0,
 		QueueTime: newDurations(kind.QueueTime), RunTime: newDurations(kind.RunTime),
 		Spark: newSpark(kind.Counters, bars, lookbackWords[period.Lookback].bar),
 	}
-	if rate, known := kind.Total.FailureRate(); known {
+	if rate, known := total.FailureRate(); known {
 		row.FailureRate = percent(rate)
+		row.FailedOf = grouped(total.Failed) + " of " + grouped(total.Completed+total.Failed)
 	}
 	return row
+}
+
+// cancelledText says how many runs were cancelled, or returns "" if there are none.
+func cancelledText(total app.Counters) string {
+	if total.Cancelled == 0 {
+		return ""
+	}
+	return grouped(total.Cancelled) + " cancelled"
 }
 
 func newSpark(steps []app.Counters, bars []bar, every string) spark {

@@ -59,6 +59,7 @@ func TestFailureTile_ComparesWithTimeBefore(t *testing.T) {
 		"– failure rate No run has completed or failed.": {{Created: 3, Cancelled: 2}, {Failed: 1}},
 		"25% failed 1 of 4 runs":                         {{Completed: 3, Failed: 1}, {Cancelled: 1}},
 		"0% failed 0 of 1 run":                           {{Completed: 1}, {}},
+		"100% failed 1 of 1 run, and 119 cancelled":      {{Failed: 1, Cancelled: 119}, {}},
 		"50% failed up from 10% 1 of 2 runs":             {{Completed: 1, Failed: 1}, {Completed: 9, Failed: 1}},
 		"10% failed down from 50% 1 of 10 runs":          {{Completed: 9, Failed: 1}, {Completed: 1, Failed: 1}},
 		"50% failed as before 1 of 2 runs":               {{Completed: 1, Failed: 1}, {Completed: 2, Failed: 2}},
@@ -124,6 +125,28 @@ func TestUnhandledWarning_NamesTheKinds(t *testing.T) {
 	} {
 		if got := unhandledWarning(kinds); got != want {
 			t.Errorf("unhandledWarning = %q, want %q", got, want)
+		}
+	}
+}
+
+func TestKindRow_SaysWhichRunsTheRateCounts(t *testing.T) {
+	t.Parallel()
+	period := periodOf(app.Last15Minutes, nil, nil)
+	for name, test := range map[string]struct {
+		total app.Counters
+		want  kindRow
+	}{
+		"cancelled runs": {app.Counters{Failed: 1, Cancelled: 119}, kindRow{
+			Finished: "120", Cancelled: "119 cancelled", FailureRate: "100%", FailedOf: "1 of 1", Failed: true,
+		}},
+		"only cancelled runs": {app.Counters{Cancelled: 2}, kindRow{Finished: "2", Cancelled: "2 cancelled"}},
+		"no cancelled runs": {app.Counters{Completed: 1199, Failed: 1}, kindRow{
+			Finished: "1,200", FailureRate: "<0.1%", FailedOf: "1 of 1,200", Failed: true,
+		}},
+	} {
+		kind := app.KindStatistics{Counters: period.Counters, Summary: app.Summary{Total: test.total}}
+		if got := newKindRow(kind, period, nil); got != test.want {
+			t.Errorf("%s: %+v, want %+v", name, got, test.want)
 		}
 	}
 }
