@@ -36,6 +36,26 @@ type past struct {
 	waiting map[string][]app.ProcessRun // by kind, oldest first
 }
 
+// openPast opens a new database. Its caller must close the store.
+func openPast(t *testing.T, path string) *past {
+	t.Helper()
+	p := &past{t: t, waiting: map[string][]app.ProcessRun{}}
+	store, err := sqlite.Open(t.Context(),
+		sqlite.Options{Path: path, Synchronous: "normal", Now: p.clock.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.store = store
+	return p
+}
+
+func (p *past) close() {
+	p.t.Helper()
+	if err := p.store.Close(); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 func (p *past) create(kind string, n int) {
 	p.t.Helper()
 	if n == 0 {
@@ -112,13 +132,8 @@ func busyDay(t *testing.T) (path string) {
 
 func createBusyDay(t *testing.T, path string) {
 	t.Helper()
-	p := &past{t: t, waiting: map[string][]app.ProcessRun{}}
-	store, err := sqlite.Open(t.Context(),
-		sqlite.Options{Path: path, Synchronous: "normal", Now: p.clock.now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.store = store
+	p := openPast(t, path)
+	defer p.close()
 	end := time.Now()
 	for i := range int((app.Last24Hours.Length() - app.Last15Minutes.Length()) / app.Last24Hours.Step()) {
 		n := int(60 * wave(i, 20) * wave(i, 5))
@@ -140,9 +155,6 @@ func createBusyDay(t *testing.T, path string) {
 		p.clock.set(p.clock.now().Add(2 * time.Second))
 		p.work("backup", 4, 5*time.Second) // its maximum rate
 		p.work("report", n/2, 7*time.Second)
-	}
-	if err := store.Close(); err != nil {
-		t.Fatal(err)
 	}
 }
 
