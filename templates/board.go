@@ -173,7 +173,7 @@ func isLimited(filter app.Filter) bool { return filter.Filtered || !filter.Statu
 
 // tabs returns the links to the runs in each status. They keep the rest of the filter.
 func tabs(page app.Page) []tab {
-	filter, counts := page.Query.Filter, newCounts(tabCounts(page))
+	filter, counts := page.Query.Filter, listCounts(page)
 	filter.Filtered, filter.Status = false, 0
 	path := QueryPath(page.Query.WithFilter(filter))
 	all := []tab{{listLink{"filter_all", path, "All", !page.Query.Filtered}, counts[0]}}
@@ -186,12 +186,26 @@ func tabs(page app.Page) []tab {
 	return all
 }
 
-// tabCounts returns the numbers of runs that match the filter of a page, whatever their status.
+// tabCounts returns the numbers of runs that match the filter of a page, whatever their status. The store
+// counts further for the list than for the tabs, so the status of the list has the number of the list.
 func tabCounts(page app.Page) app.TabCounts {
 	if page.Query.StatusOnly() {
 		return app.TabCounts{Counts: page.Overview.Counts}
 	}
-	return page.Tabs
+	tabs := page.Tabs
+	if status := page.Query.Status; page.Query.Filtered {
+		tabs.Counts[status], tabs.Capped[status] = int64(page.MatchCount), page.MatchCountCapped
+	}
+	return tabs
+}
+
+// listCounts returns the numbers in the tabs of a page: all runs, then those in each status.
+func listCounts(page app.Page) []count {
+	counts := newCounts(tabCounts(page))
+	if !page.Query.Filtered && !page.Query.StatusOnly() {
+		counts[0] = newCount(totalID, int64(page.MatchCount), page.MatchCountCapped)
+	}
+	return counts
 }
 
 func (t *Templates) list(page app.Page, now time.Time) list {

@@ -1,6 +1,7 @@
 package templates_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -107,9 +108,10 @@ func TestBoard_TabsCountWithinTheFilter(t *testing.T) {
 	page.Query.Kind = "simulated"
 	page.Tabs.Counts = app.Counts{app.Created: 1000, app.Failed: 7}
 	page.Tabs.Capped[app.Created] = true
+	page.MatchCount = 9970
 	tmpl := newTemplates(t)
 	_, changed := changedPages(mixed(), overview)
-	changed.Query, changed.Tabs = page.Query, page.Tabs
+	changed.Query, changed.Tabs, changed.MatchCount = page.Query, page.Tabs, page.MatchCount
 	for name, root := range map[string]*html.Node{
 		"the page":        parsePage(t, must(t)(tmpl.Board(page, withKey))),
 		"the list frame":  parseFragment(t, must(t)(tmpl.ListFrame(page))),
@@ -117,18 +119,47 @@ func TestBoard_TabsCountWithinTheFilter(t *testing.T) {
 	} {
 		for id, want := range map[string]string{
 			"count_created": "1,000 data-capped", "count_failed": "7", "count_started": "0 data-none",
-			"count_all": "1,007 data-capped",
+			"count_all": "9,970",
 		} {
-			count := byID(t, root, id)
-			got := textOf(count)
-			for _, a := range count.Attr {
-				if a.Key != "id" {
-					got += " " + a.Key
-				}
-			}
-			if got != want {
+			if got := shownCount(t, root, id); got != want {
 				t.Errorf("%s has the %s %q, want %q", name, id, got, want)
 			}
+		}
+	}
+}
+
+// shownCount returns the text of a count with the names of its attributes.
+func shownCount(t *testing.T, root *html.Node, id string) string {
+	t.Helper()
+	count := byID(t, root, id)
+	text := textOf(count)
+	for _, a := range count.Attr {
+		if a.Key != "id" {
+			text += " " + a.Key
+		}
+	}
+	return text
+}
+
+// A list counts further than the tabs of other lists.
+func TestBoard_TabOfTheListHasItsNumber(t *testing.T) {
+	t.Parallel()
+	page := mixedPage()
+	page.Query.Filter = app.Filter{Filtered: true, Status: app.Created, Kind: "simulated"}
+	page.Tabs.Counts = app.Counts{app.Created: 1000, app.Failed: 7}
+	page.Tabs.Capped[app.Created] = true
+	page.MatchCount = 9800
+	for capped, want := range map[bool][]string{
+		false: {"9,800 runs match", "9,800", "9,807"},
+		true:  {"9,800+ runs match", "9,800 data-capped", "9,807 data-capped"},
+	} {
+		page.MatchCountCapped = capped
+		root := parsePage(t, must(t)(newTemplates(t).Board(page, withKey)))
+		got := []string{
+			textOf(byID(t, root, "matches")), shownCount(t, root, "count_created"), shownCount(t, root, "count_all"),
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("the board says %q, want %q", got, want)
 		}
 	}
 }

@@ -43,7 +43,7 @@ func newCount(id string, n int64, capped bool) count { return count{id, grouped(
 // listOverview returns the overview of a list, whose counts are those within the filter.
 func (t *Templates) listOverview(page app.Page) overview {
 	view := t.overview(page.Overview)
-	view.Counts = newCounts(tabCounts(page))
+	view.Counts = listCounts(page)
 	return view
 }
 
