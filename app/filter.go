@@ -1,6 +1,7 @@
 package app
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -26,6 +27,13 @@ type Filter struct {
 
 // StatusOnly reports whether the filter limits nothing but the status.
 func (f Filter) StatusOnly() bool { return f == Filter{Filtered: f.Filtered, Status: f.Status} }
+
+// RunNumber returns the number of the run that the text is, as in "#42", and whether it is one.
+func (f Filter) RunNumber() (id int64, named bool) {
+	digits, marked := strings.CutPrefix(f.Text, "#")
+	number, err := strconv.ParseUint(digits, 10, 63)
+	return int64(number), marked && err == nil && number > 0
+}
 
 // Limits of filter values, in bytes.
 const (

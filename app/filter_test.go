@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -126,6 +127,19 @@ func TestParseTimeBound_RecommendsValidForms(t *testing.T) {
 	for _, text := range recommended {
 		if _, err := app.ParseTimeBound(text); err != nil {
 			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestFilter_RunNumberIsMarked(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int64{
+		"#42": 42, "#9223372036854775807": math.MaxInt64,
+		"": 0, "42": 0, "#": 0, "#0": 0, "#+4": 0, "#-4": 0, "#4 disk": 0, "#x": 0, "##4": 0, "#9223372036854775808": 0,
+	} {
+		id, named := app.Filter{Text: text}.RunNumber()
+		if named != (want > 0) || named && id != want {
+			t.Errorf("%q names run %d: %v", text, id, named)
 		}
 	}
 }

@@ -62,6 +62,9 @@ type Page struct {
 	SearchCursor int64
 	// Failure is that of the filter; the zero Failure without one, or if it no longer exists.
 	Failure Failure
+	// MissingRun is the number that the search text is, as in Filter.RunNumber, if neither a run has it nor
+	// another one matches; else 0.
+	MissingRun int64
 	// Running are the oldest started runs that match and are older than the page, at most MaxRunning. Only
 	// the page of the newest runs has them.
 	Running []ProcessRun

@@ -239,6 +239,8 @@ func (t *Templates) whyEmpty(page app.Page) empty {
 		view.Text = "No older runs."
 	case query.Direction == app.After:
 		view.Text = "No newer runs."
+	case page.MissingRun > 0:
+		view.Text, view.ClearPath = "There is no run #"+decimal(page.MissingRun)+".", clearPath(query)
 	case !query.StatusOnly():
 		view.Text, view.ClearPath = "No "+status+"runs match.", clearPath(query)
 	case query.Filtered:

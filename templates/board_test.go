@@ -225,3 +225,22 @@ func TestBoard_OffersSpansOfTime(t *testing.T) {
 		}
 	}
 }
+
+func TestBoard_SaysWhyItIsEmpty(t *testing.T) {
+	t.Parallel()
+	tmpl := newTemplatesOf(t, backup(), app.Kind{Name: "report"})
+	failed := app.Filter{Filtered: true, Status: app.Failed, Kind: "backup"}
+	for want, page := range map[string]app.Page{
+		"No failed runs match. Clear filters /process_runs?status=failed": {Query: app.Query{Filter: failed}},
+		"No runs match. Clear filters /process_runs":                      {Query: app.Query{Filter: app.Filter{Kind: "gone"}}},
+		"There is no run #99. Clear filters /process_runs": {
+			Query: app.Query{Filter: app.Filter{Text: "#99"}}, MissingRun: 99},
+	} {
+		root := parsePage(t, must(t)(tmpl.Board(page, withKey)))
+		cell := elements(byID(t, root, "process_runs"), withClass("empty"))[0]
+		got := textOf(cell) + " " + attribute(elements(cell, named("a"))[0], "href")
+		if got != want {
+			t.Errorf("the board says %q, want %q", got, want)
+		}
+	}
+}

@@ -32,6 +32,7 @@ func testSearch(t *testing.T, subject Subject) {
 	t.Run("a bulk action changes all matches of its preview", func(t *testing.T) {
 		checkBulkSearch(t, open(t, subject))
 	})
+	t.Run("says that there is no run with a number", func(t *testing.T) { checkMissingRun(open(t, subject)) })
 	t.Run("does not find bulk runs", func(t *testing.T) { checkOwnTexts(t, subject) })
 	t.Run("does not find an error that a retry cleared", func(t *testing.T) { checkCleared(open(t, subject)) })
 	t.Run("finds the current texts after random changes", func(t *testing.T) { checkIndexed(t, subject) })
@@ -41,6 +42,15 @@ func testSearch(t *testing.T, subject Subject) {
 func (f fixture) failedWith(text string) app.ProcessRun {
 	f.Helper()
 	return f.finish(f.in(app.Started), app.Outcome{Status: app.Failed, Error: text})
+}
+
+func checkMissingRun(f fixture) {
+	f.failedWith("see #77")
+	for text, want := range map[string]int64{"#99": 99, "#1": 0, "#77": 0, "99": 0, "none": 0} {
+		if got := f.page(app.Query{Filter: app.Filter{Text: text}}).MissingRun; got != want {
+			f.Fatalf("searching for %s, the run %d is missing, want %d", text, got, want)
+		}
+	}
 }
 
 // writes saves each text in an update of its own for a started run, and returns the run.

@@ -16,6 +16,9 @@ func (r *Reader) Page(ctx context.Context, query app.Query) (page app.Page, err 
 		if !query.Filtered || overview.Counts[query.Status] > 0 {
 			page = s.page(query)
 		}
+		if len(page.Runs) == 0 {
+			page.MissingRun = s.missingRun(query.Filter)
+		}
 		page.Overview = overview
 		s.addTabs(&page)
 		s.fillInputs(page.Runs)
@@ -54,6 +57,16 @@ func (s *snapshot) page(query app.Query) app.Page {
 		page.HasOlder = l.any(IDRange{Before: after(query.Cursor)})
 	}
 	return page
+}
+
+// missingRun returns the number of the run that the text of a filter is, if there is no such run, or 0.
+func (s *snapshot) missingRun(filter app.Filter) int64 {
+	number, named := filter.RunNumber()
+	var id int64
+	if !named || s.get(&id, "SELECT id FROM process_runs WHERE id = ?", number) {
+		return 0
+	}
+	return number
 }
 
 // addTabs adds the numbers of matching runs and the started runs that are older than the page.
