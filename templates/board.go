@@ -63,6 +63,7 @@ type list struct {
 type empty struct {
 	Text      string
 	ClearPath string // the list without the filter, or ""
+	StartPath string // the form that starts runs of the kind of the list, or ""
 	Start     string // label of the button that starts runs
 }
 
@@ -241,12 +242,20 @@ func (t *Templates) whyEmpty(page app.Page) empty {
 		view.Text = "No newer runs."
 	case page.MissingRun > 0:
 		view.Text, view.ClearPath = "There is no run #"+decimal(page.MissingRun)+".", clearPath(query)
+	case t.isOfKind(query.Filter):
+		view.Text, view.StartPath = "No runs of "+t.kindLabel(query.Kind)+" yet.", KindPath(query.Kind)+"#"+StartID
 	case !query.StatusOnly():
 		view.Text, view.ClearPath = "No "+status+"runs match.", clearPath(query)
 	case query.Filtered:
 		view.Text = "No " + status + "runs."
 	}
 	return view
+}
+
+// isOfKind reports whether a filter asks for all runs of a kind that is offered.
+func (t *Templates) isOfKind(filter app.Filter) bool {
+	_, offered := t.kinds.Kind(filter.Kind)
+	return offered && filter == app.Filter{Kind: filter.Kind}
 }
 
 // clearPath returns the path of a list without its filter, but with the same status.

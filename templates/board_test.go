@@ -231,6 +231,8 @@ func TestBoard_SaysWhyItIsEmpty(t *testing.T) {
 	tmpl := newTemplatesOf(t, backup(), app.Kind{Name: "report"})
 	failed := app.Filter{Filtered: true, Status: app.Failed, Kind: "backup"}
 	for want, page := range map[string]app.Page{
+		"No runs of Back up a <database> yet. Start one /kinds/backup#start": {
+			Query: app.Query{Filter: app.Filter{Kind: "backup"}, Rows: 50}},
 		"No failed runs match. Clear filters /process_runs?status=failed": {Query: app.Query{Filter: failed}},
 		"No runs match. Clear filters /process_runs":                      {Query: app.Query{Filter: app.Filter{Kind: "gone"}}},
 		"There is no run #99. Clear filters /process_runs": {
