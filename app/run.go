@@ -45,6 +45,9 @@ type ProcessRun struct {
 	ConcurrencyKey string `json:"-"`
 	// Waiting says why a created run does not start, if the reader has read it.
 	Waiting Waiting `json:"waiting,omitzero"`
+	// QueuedAt is when a run that was queued again began to wait for its last attempt, if the reader has read
+	// it: pages and lists do, engines do not. It is zero while the run waits.
+	QueuedAt time.Time `json:"-"`
 }
 
 // Progress is what the work of the current or last attempt reported.
@@ -75,16 +78,25 @@ func (r ProcessRun) CancelRequested() bool {
 	return r.Status == Started && !r.CancelRequestedAt.IsZero()
 }
 
-// Waited returns how long the run waited from its creation to its only start or, if it was cancelled before,
-// to its end. It is not known of runs that have been started more than once, nor while a run waits.
+// Waited returns how long the run waited for its last attempt or, if it was cancelled while it waited, until
+// then. It is not known while a run waits, nor of a run that was started again and has no QueuedAt.
 func (r ProcessRun) Waited() (d time.Duration, known bool) {
-	switch {
-	case r.FencingToken > 1 || r.Status == Created:
-		return 0, false
-	case !r.StartedAt.IsZero():
-		return r.StartedAt.Sub(r.CreatedAt), true
+	queued := r.QueuedAt
+	if queued.IsZero() {
+		queued = r.CreatedAt
 	}
-	return r.FinishedAt.Sub(r.CreatedAt), !r.FinishedAt.IsZero()
+	switch {
+	case r.Status == Created || r.QueuedAt.IsZero() && r.FencingToken > 1:
+		return 0, false
+	case !r.StartedAt.Before(queued):
+		return r.StartedAt.Sub(queued), true
+	}
+	return r.FinishedAt.Sub(queued), !r.FinishedAt.IsZero()
+}
+
+// WasQueuedAgain reports whether the history of the run may tell when it began to wait for its last attempt.
+func (r ProcessRun) WasQueuedAgain() bool {
+	return r.Status != Created && (r.FencingToken > 1 || r.Status == Cancelled)
 }
 
 // Duration returns how long the last attempt took. It is not known of runs that have not finished or never

@@ -80,14 +80,20 @@ func TestProcessRun_WaitedAndDuration(t *testing.T) {
 	failed.Status, failed.FinishedAt = app.Failed, at.Add(4*time.Second)
 	again := failed
 	again.FencingToken = 2
+	retried := again
+	retried.QueuedAt = at.Add(400 * time.Millisecond)
+	stopped := failed
+	stopped.Status, stopped.QueuedAt = app.Cancelled, at.Add(2*time.Second)
 	for name, test := range map[string]struct {
 		run          app.ProcessRun
 		waited, took string
 	}{
-		"one that waits":             {app.ProcessRun{Status: app.Created, CreatedAt: at}, "0s false", "0s false"},
-		"one that is started":        {started, "1s true", "0s false"},
-		"one that has failed":        {failed, "1s true", "3s true"},
-		"one that was started again": {again, "0s false", "3s true"},
+		"one that waits":                               {app.ProcessRun{Status: app.Created, CreatedAt: at}, "0s false", "0s false"},
+		"one that is started":                          {started, "1s true", "0s false"},
+		"one that has failed":                          {failed, "1s true", "3s true"},
+		"one that was started again":                   {again, "0s false", "3s true"},
+		"one that was queued again":                    {retried, "600ms true", "3s true"},
+		"one that was cancelled while it waited again": {stopped, "2s true", "3s true"},
 		"one that was never started": {
 			app.ProcessRun{Status: app.Cancelled, CreatedAt: at, FinishedAt: at.Add(time.Minute)},
 			"1m0s true", "0s false",

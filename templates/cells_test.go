@@ -58,6 +58,10 @@ func TestRow_SaysHowLongARunWaited(t *testing.T) {
 	if got := cellTexts(t, run)["waited"]; got != "" {
 		t.Errorf("a run that was started twice waited %q", got)
 	}
+	run.QueuedAt = run.StartedAt.Add(-3 * time.Second)
+	if got := cellTexts(t, run)["waited"]; got != "3 s" {
+		t.Errorf("a run that was queued again waited %q", got)
+	}
 	created := samples["created"]
 	created.UpdatedAt = before(75 * time.Second)
 	if got := cellTexts(t, created)["waited"]; got != "1 min 15 s" {

@@ -33,7 +33,7 @@ func (t *Templates) facts(page app.RunPage, now time.Time) facts {
 	}
 	add(kind)
 	add(fact{Label: "Created", Clock: dateTime(run.CreatedAt), Time: age(run.CreatedAt, now)})
-	if queue, known := queueTime(page, now); known {
+	if queue, known := queueTime(run, now); known {
 		add(queue)
 	}
 	if duration, known := t.duration(page, now); known {
@@ -46,24 +46,13 @@ func (t *Templates) facts(page app.RunPage, now time.Time) facts {
 	return view
 }
 
-// queueTime says how long a run waited for the first attempt since its creation or its last retry by hand.
-func queueTime(page app.RunPage, now time.Time) (_ fact, known bool) {
-	run := page.Run
-	if run.Status == app.Created && run.Attempt == 0 {
+// queueTime says how long a run waited for its last attempt, or waits for the next one, as its row does.
+func queueTime(run app.ProcessRun, now time.Time) (_ fact, known bool) {
+	if run.Status == app.Created {
 		return fact{Label: "Queue time", Time: elapsed(run.UpdatedAt, now)}, true
 	}
-	since := run.CreatedAt
-	for _, event := range page.Events {
-		if event.Note == app.NoteRetried {
-			since = event.At
-		}
-	}
-	for _, event := range page.Events {
-		if event.Status == app.Started && event.Attempt == 1 && !event.At.Before(since) {
-			return fact{Label: "Queue time", Text: between(event.At.Sub(since))}, true
-		}
-	}
-	return fact{}, false
+	waited, known := run.Waited()
+	return fact{Label: "Queue time", Text: between(waited)}, known
 }
 
 // duration says how long the last attempt took, with its limit and the usual duration.

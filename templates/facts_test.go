@@ -31,7 +31,6 @@ func TestFacts_SayHowLongARunTook(t *testing.T) {
 			Status: app.Completed, Attempt: 1, CreatedAt: noon.Add(-time.Hour),
 			StartedAt: noon.Add(-40 * time.Minute), FinishedAt: noon.Add(-30 * time.Minute),
 		},
-		Events:         []app.Event{{Status: app.Started, Attempt: 1, At: noon.Add(-40 * time.Minute)}},
 		MedianDuration: 12 * time.Minute, Node: 3,
 	}
 	want := "Kind: backup\nCreated: 1 h ago\nQueue time: 20 min\nDuration: 10 min limit 2 h · usually 12 min\n" +
@@ -45,13 +44,8 @@ func TestFacts_CountFromTheRetryByHand(t *testing.T) {
 	t.Parallel()
 	retried := app.RunPage{
 		Run: app.ProcessRun{
-			Status: app.Started, Attempt: 1, CreatedAt: noon.Add(-time.Hour), StartedAt: noon.Add(-5 * time.Second),
-		},
-		Events: []app.Event{
-			{Status: app.Started, Attempt: 1, At: noon.Add(-50 * time.Minute)},
-			{Status: app.Failed, Attempt: 1, At: noon.Add(-49 * time.Minute)},
-			{Status: app.Created, Note: app.NoteRetried, At: noon.Add(-25 * time.Second)},
-			{Status: app.Started, Attempt: 1, At: noon.Add(-5 * time.Second)},
+			Status: app.Started, Attempt: 1, FencingToken: 2, CreatedAt: noon.Add(-time.Hour),
+			QueuedAt: noon.Add(-25 * time.Second), StartedAt: noon.Add(-5 * time.Second),
 		},
 	}
 	if got := factsOf(t, retried); !strings.Contains(got, "Queue time: 20 s\nDuration: 5 s limit 2 h") {
@@ -68,7 +62,7 @@ func TestFacts_NameTheLimitBeforehand(t *testing.T) {
 		t.Errorf("the facts of a waiting run are\n%s", got)
 	}
 	cancelled := app.RunPage{Run: app.ProcessRun{Status: app.Cancelled, CreatedAt: noon, FinishedAt: noon}}
-	if got := factsOf(t, cancelled); !strings.HasSuffix(got, "just now\nAttempt: none") {
+	if got := factsOf(t, cancelled); !strings.HasSuffix(got, "just now\nQueue time: <1 ms\nAttempt: none") {
 		t.Errorf("the facts of a run that never started are\n%s", got)
 	}
 }

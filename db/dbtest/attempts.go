@@ -3,6 +3,7 @@ package dbtest
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"runboard/app"
 )
@@ -48,6 +49,51 @@ func testAttempts(t *testing.T, subject Subject) {
 			}
 		}
 	})
+}
+
+// testQueuedAgain tests that pages and lists know how long a run waited for its last attempt.
+func testQueuedAgain(t *testing.T, subject Subject) {
+	f := open(t, subject)
+	run := f.create(1)[0]
+	step := f.clock.Advance
+	step(time.Second)
+	f.start(run)
+	f.wantWaited(run.ID, time.Second)
+	step(time.Second)
+	f.finish(f.get(run.ID), app.Outcome{Status: app.Created, Error: "Again."})
+	step(3 * time.Second)
+	f.start(run)
+	f.wantWaited(run.ID, 3*time.Second)
+	f.finish(f.get(run.ID), app.Outcome{Status: app.Failed, Error: "Enough."})
+	f.wantWaited(run.ID, 3*time.Second)
+	step(time.Minute)
+	_, err := f.store.Retry(ctx, run.ID)
+	f.ok(err)
+	step(5 * time.Second)
+	f.start(run)
+	f.wantWaited(run.ID, 5*time.Second)
+	step(time.Second)
+	f.finish(f.get(run.ID), app.Outcome{Status: app.Created, Error: "Again."})
+	step(7 * time.Second)
+	_, err = f.store.Cancel(ctx, run.ID)
+	f.ok(err)
+	f.wantWaited(run.ID, 7*time.Second)
+}
+
+// wantWaited checks how long a run waited in everything that is read for pages.
+func (f fixture) wantWaited(id int64, want time.Duration) {
+	f.Helper()
+	listed, err := f.store.RunsByID(ctx, []int64{id})
+	f.ok(err)
+	page, err := f.store.Run(ctx, id)
+	f.ok(err)
+	for where, run := range map[string]app.ProcessRun{
+		"page of the run": page.Run, "list": f.page(app.Query{}).Runs[0], "list by number": listed[0],
+	} {
+		if got, known := run.Waited(); got != want || !known {
+			f.Fatalf("on the %s it waited %v (%v), want %v", where, got, known, want)
+		}
+	}
 }
 
 func (f fixture) wantLogOffsets(run app.ProcessRun, want ...int64) {

@@ -83,6 +83,7 @@ func Run(t *testing.T, subject Subject) {
 		{"Position", testPosition},
 		{"Neighbours", testNeighbours},
 		{"Attempts", testAttempts},
+		{"Runs that are queued again", testQueuedAgain},
 		{"Overview", testOverview},
 		{"Start, Finish and Requeue", testTransitions},
 		{"Fast paths", testFastPaths},

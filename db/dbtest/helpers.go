@@ -93,10 +93,12 @@ func (f fixture) in(status app.Status) app.ProcessRun {
 	return f.finish(run, outcome)
 }
 
+// get returns a run as changes of it return it: without QueuedAt.
 func (f fixture) get(id int64) app.ProcessRun {
 	f.Helper()
 	page, err := f.store.Run(ctx, id)
 	f.ok(err)
+	page.Run.QueuedAt = time.Time{}
 	return page.Run
 }
 

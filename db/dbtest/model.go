@@ -28,7 +28,7 @@ func newModel(t *rapid.T, subject Subject) *model {
 // same reports whether two runs are equal, apart from the fencing token and the failure number, which the
 // store chooses.
 func same(a, b app.ProcessRun) bool {
-	a.FencingToken, a.Failure = b.FencingToken, b.Failure
+	a.FencingToken, a.Failure, a.QueuedAt = b.FencingToken, b.Failure, b.QueuedAt
 	return a == b
 }
 

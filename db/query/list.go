@@ -59,6 +59,7 @@ func (r *Reader) RunsByID(ctx context.Context, ids []int64) (runs []app.ProcessR
 		runs = s.readRuns(r.dialect.RunsByIDSQL(), JSONArray(ids))
 		s.fillInputs(runs)
 		s.fillWaiting(runs)
+		s.fillQueued(runs)
 	})
 	return runs, err
 }

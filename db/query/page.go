@@ -23,7 +23,9 @@ func (r *Reader) Page(ctx context.Context, query app.Query) (page app.Page, err 
 		s.addTabs(&page)
 		s.fillInputs(page.Runs)
 		s.fillWaiting(page.Runs)
+		s.fillQueued(page.Runs)
 		s.fillInputs(page.Running)
+		s.fillQueued(page.Running)
 		page.Usual = s.usualDurations(append(slices.Clone(page.Runs), page.Running...))
 	})
 	return page, err

@@ -103,6 +103,7 @@ func (r *Reader) Run(ctx context.Context, id int64) (page app.RunPage, err error
 		runs := []app.ProcessRun{row.App()}
 		s.fillInputs(runs)
 		s.fillWaiting(runs)
+		s.fillQueued(runs)
 		page.Run, page.Node = runs[0], row.Node
 		page.Events = s.events(id)
 		page.Log = s.log(app.LogQuery{

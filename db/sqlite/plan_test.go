@@ -96,6 +96,14 @@ func TestPlan_StatementsUsePrimaryKey(t *testing.T) {
 	}
 }
 
+func TestPlan_QueuedAgainUsesPrimaryKey(t *testing.T) {
+	t.Parallel()
+	got := plan(t, newStore(t, Options{}), dialect.QueuedSQL(), "[1,2]")
+	if !strings.Contains(got, "SEARCH run_events USING PRIMARY KEY (run_id=?)") {
+		t.Errorf("the plan is: %s", got)
+	}
+}
+
 func TestPlan_PositionUsesKindIndex(t *testing.T) {
 	t.Parallel()
 	got := plan(t, newStore(t, Options{}), dialect.KindsBeforeSQL(), `["a"]`, 9)
