@@ -54,10 +54,14 @@ func (t Timeline) barsByKind() map[string][]Bar {
 }
 
 // pack puts bars, which are sorted by their start, into as few rows as possible: each into the first row
-// whose last one has ended by then.
+// whose last one has ended by then or, if there are as many rows as workers, into that of the worker that has
+// just done another run.
 func (t Timeline) pack(bars []Bar) (rows [][]Bar) {
 	for _, bar := range bars {
 		free := slices.IndexFunc(rows, func(row []Bar) bool { return row[len(row)-1].leavesRoomFor(bar) })
+		if free < 0 && t.Workers > 0 && int64(len(rows)) >= t.Workers {
+			free = handedOver(rows, bar)
+		}
 		if free < 0 {
 			rows = append(rows, []Bar{bar})
 			continue
@@ -78,6 +82,23 @@ func (b Bar) leavesRoomFor(next Bar) bool {
 	}
 	overlap := b.EndedAt.Sub(next.StartedAt)
 	return overlap <= min(handOver, b.Took(b.EndedAt)/2)
+}
+
+// handedOver returns the row whose last bar ended first, if the next bar may be of the same worker, or -1. Runs
+// that take about a millisecond seem to overlap because times are recorded to the millisecond, and ends late.
+func handedOver(rows [][]Bar, next Bar) int {
+	first := -1
+	var end time.Time
+	for i, row := range rows {
+		last := row[len(row)-1].EndedAt
+		if !last.IsZero() && (first < 0 || last.Before(end)) {
+			first, end = i, last
+		}
+	}
+	if first >= 0 && end.Sub(next.StartedAt) > handOver {
+		return -1
+	}
+	return first
 }
 
 // binnedLanes returns a lane for each of the kinds with the most runs, by name, and one for the others.

@@ -175,6 +175,29 @@ func TestTimeline_LanesHaveNoOverlap(t *testing.T) {
 	}
 }
 
+// Runs of a millisecond end in the millisecond in which the next ones start, or are recorded to end later.
+func TestTimeline_HasNoMoreLanesThanWorkers(t *testing.T) {
+	t.Parallel()
+	for _, late := range []time.Duration{0, 1, 3, 10} {
+		timeline := drawn(LaneSlots)
+		timeline.Workers = 10
+		for id := range int64(100) {
+			start := noon.Add(time.Duration(id/10) * time.Millisecond)
+			run := ProcessRun{ID: id + 1, Kind: "a"}
+			attempt := Attempt{Status: Completed, StartedAt: start, EndedAt: start.Add((1 + late) * time.Millisecond)}
+			timeline.AddBars([]Bar{{Run: run, Attempt: attempt}})
+		}
+		if lanes := timeline.LaidOut(); int64(len(lanes)) != timeline.Workers {
+			t.Errorf("with ends that are %d ms late, there are %d lanes", late, len(lanes))
+		}
+	}
+	more := drawn(LaneSlots, "aaa", "bbb", "  c")
+	more.Workers = 2 // there were three
+	if lanes := more.LaidOut(); len(lanes) != 3 {
+		t.Errorf("three runs at the same time take %d lanes", len(lanes))
+	}
+}
+
 func TestTimeline_OneWorkerTakesOneLane(t *testing.T) {
 	t.Parallel()
 	timeline := drawn(LaneSlots, "aaa", "   bbb")
