@@ -83,7 +83,7 @@ func TestShutdown_LetsRunsFinish(t *testing.T) {
 	b := harness.StartProcess(t, harness.InSteps...)
 	closed := closeCodes(t, b, "/process_runs/live", "/process_runs/live?status=failed", "/process_runs/live")
 	b.Post(10)
-	b.UntilStarted(10)
+	b.UntilAllStarted()
 	b.Signal(syscall.SIGTERM)
 	if status := b.Wait(); status != 0 {
 		t.Errorf("the exit status is %d", status)
@@ -135,13 +135,14 @@ func closeCodes(t *testing.T, b *harness.Process, paths ...string) <-chan int {
 	t.Helper()
 	codes := make(chan int, len(paths))
 	var reading sync.WaitGroup
+	t.Cleanup(reading.Wait)
 	for _, path := range paths {
 		conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(b.URL, "http")+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { _ = conn.Close() })
 		reading.Go(func() {
-			defer conn.Close()
 			for {
 				if _, _, err := conn.ReadMessage(); err != nil {
 					code := -1
@@ -154,7 +155,6 @@ func closeCodes(t *testing.T, b *harness.Process, paths ...string) <-chan int {
 			}
 		})
 	}
-	t.Cleanup(reading.Wait)
 	return codes
 }
 

@@ -42,7 +42,7 @@ func TestSignals_ServerDrainsWithABrokenLog(t *testing.T) {
 			if err := b.Do(http.MethodPost, "/process_runs", "kind=slow&count=3", nil); err != nil {
 				t.Fatal(err)
 			}
-			b.UntilStarted(3)
+			b.UntilAllStarted()
 			b.Signal(syscall.SIGINT)
 			if status := b.Wait(); status != 0 {
 				t.Errorf("it ends with %d, %v", status, cmd.ProcessState)

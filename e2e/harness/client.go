@@ -120,6 +120,21 @@ func (b *Process) UntilStarted(n int64) {
 	})
 }
 
+// UntilAllStarted waits until no run waits any more. Some may have finished.
+func (b *Process) UntilAllStarted() {
+	b.T.Helper()
+	Eventually(b.T, "all runs are started", func() error {
+		var page ListJSON
+		if err := b.Get("/process_runs", &page); err != nil {
+			return err
+		}
+		if page.Counts["created"] > 0 {
+			return fmt.Errorf("the counts are %v", page.Counts)
+		}
+		return nil
+	})
+}
+
 // TotalOf returns the number of runs in the list.
 func TotalOf(b *Process) (n int64) {
 	b.T.Helper()
