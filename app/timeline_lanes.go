@@ -84,8 +84,11 @@ func (b Bar) leavesRoomFor(next Bar) bool {
 	return overlap <= min(handOver, b.Took(b.EndedAt)/2)
 }
 
-// handedOver returns the row whose last bar ended first, if the next bar may be of the same worker, or -1. Runs
-// that take about a millisecond seem to overlap because times are recorded to the millisecond, and ends late.
+// lateEnd is the same if every worker has a run: then only the record of an end can be late. Completions are
+// saved together, which takes longer on a busy machine.
+const lateEnd = 250 * time.Millisecond
+
+// handedOver returns the row whose last bar ended first, if the next bar may be of the same worker, or -1.
 func handedOver(rows [][]Bar, next Bar) int {
 	first := -1
 	var end time.Time
@@ -95,7 +98,7 @@ func handedOver(rows [][]Bar, next Bar) int {
 			first, end = i, last
 		}
 	}
-	if first >= 0 && end.Sub(next.StartedAt) > handOver {
+	if first >= 0 && end.Sub(next.StartedAt) > lateEnd {
 		return -1
 	}
 	return first

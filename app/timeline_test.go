@@ -178,7 +178,7 @@ func TestTimeline_LanesHaveNoOverlap(t *testing.T) {
 // Runs of a millisecond end in the millisecond in which the next ones start, or are recorded to end later.
 func TestTimeline_HasNoMoreLanesThanWorkers(t *testing.T) {
 	t.Parallel()
-	for _, late := range []time.Duration{0, 1, 3, 10} {
+	for _, late := range []time.Duration{0, 1, 3, 10, 200} {
 		timeline := drawn(LaneSlots)
 		timeline.Workers = 10
 		for id := range int64(100) {
