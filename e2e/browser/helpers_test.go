@@ -112,8 +112,14 @@ func newTab(t testing.TB) *tab {
 // page whose picture is taken needs one.
 func newWindow(t testing.TB) *tab {
 	t.Helper()
+	return noting(bareWindow(t))
+}
+
+// bareWindow opens a window without noteScript, which would take time.
+func bareWindow(t testing.TB) *tab {
+	t.Helper()
 	alone := true
-	return noting(createTab(t, target.CreateTargetParams{URL: "about:blank", NewWindow: &alone}))
+	return createTab(t, target.CreateTargetParams{URL: "about:blank", NewWindow: &alone})
 }
 
 // noting makes the page of a tab run noteScript.
