@@ -1,5 +1,5 @@
-# Requires Go, a C compiler (for SQLite) and npm. The tests also need Chromium and PostgreSQL: make installs them if they
-# are missing, as root on a system with apt-get.
+# Requires Go, a C compiler (for SQLite) and npm. The tests also need Chromium, PostgreSQL, PgBouncer and nginx: make installs
+# them if they are missing, as root on a system with apt-get.
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ERRCHECK    := github.com/kisielk/errcheck@v1.9.0
@@ -15,7 +15,7 @@ export CGO_ENABLED := 1
 # then says so.
 TAGS := -tags sqlite_fts5
 
-.PHONY: run build test check vuln fuzz mutate smooth paint soak bench browser postgres clean
+.PHONY: run build test check vuln fuzz mutate smooth paint soak bench browser postgres proxies clean
 
 run: build
 	bin/runboard
@@ -39,7 +39,7 @@ $(NOTICES): $(PACKAGES) go.mod go.sum .ci/licenses/main.go
 # the work. The browser, crash and cluster tests drive processes of the real program or Chromium, and mostly wait.
 PROCESSES := ./e2e/browser ./e2e/chaos ./e2e/cluster
 test: export TEST_BINARY := $(CURDIR)/bin/runboard
-test: check build browser postgres
+test: check build browser postgres proxies
 	go test $(TAGS) -race -shuffle=on -timeout 30m $$(go list ./... | grep -v -e /e2e/browser -e /e2e/chaos -e /e2e/cluster)
 	go test $(TAGS) -shuffle=on -timeout 30m -parallel 4 $(PROCESSES)
 	.ci/unprivileged
@@ -72,7 +72,7 @@ fuzz: $(ASSETS)
 
 # Runs the mutation tests: applies one mutant at a time, and shows that a test kills it. This takes long;
 # make mutate ONLY="a start" applies only mutants whose names contain that text.
-mutate: $(ASSETS) browser postgres
+mutate: $(ASSETS) browser postgres proxies
 	go run ./.ci/mutate $(if $(ONLY),"$(ONLY)")
 
 # Measures a page in a browser, above a million runs and while a thousand runs a second are created: the longest task of
@@ -112,6 +112,14 @@ postgres:
 	  { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -q && apt-get install -y -q --no-install-recommends postgresql; } || \
 	  { echo "The tests need PostgreSQL: apt-get install postgresql, or name a server in TEST_DATABASE_URL" >&2; exit 1; }; \
 	fi
+
+# Installs PgBouncer and nginx, which tests put in front of PostgreSQL and of nodes.
+proxies:
+	@for program in pgbouncer nginx; do \
+	  PATH=$$PATH:/usr/sbin command -v $$program >/dev/null || \
+	  { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -q && apt-get install -y -q --no-install-recommends $$program; } || \
+	  { echo "The tests need $$program: apt-get install $$program" >&2; exit 1; }; \
+	done
 
 clean:
 	rm -rf bin static/node_modules
