@@ -37,6 +37,7 @@ type backend struct {
 	engines   []engine
 	recovered sqlite.Recovery // what opening the database repaired
 	warnings  []sqlite.Warning
+	failed    <-chan error // receives an error if the store can never be used again; nil: never
 }
 
 // openBackend opens the database that the configuration names. After an error nothing is left open.
@@ -115,13 +116,13 @@ func openPostgres(ctx context.Context, config Config, offered *offer) (*backend,
 		return nil, err
 	}
 	if config.Role == roleWeb {
-		return &backend{store: server}, nil
+		return &backend{store: server, failed: server.Failed()}, nil
 	}
 	node := &river.Engine{
 		Pool: server.Pool(), Store: server, Workers: config.Workers, DrainTimeout: config.DrainTimeout,
 		Runs: newExecutor(server, config, offered.registry), Bulk: newBulkExecutor(server, config),
 	}
-	return &backend{store: server, engines: []engine{node.Run}}, nil
+	return &backend{store: server, engines: []engine{node.Run}, failed: server.Failed()}, nil
 }
 
 func newExecutor(store app.WorkStore, config Config, registry *jobs.Registry) *jobs.Executor {

@@ -128,8 +128,10 @@ func (b *Board) run(ctx, hardStop context.Context) error {
 	var engines, hub sync.WaitGroup
 	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWatching()
+	working, interrupt := context.WithCancel(hardStop)
+	defer interrupt()
 	for _, engine := range b.engines {
-		engines.Go(func() { engine(ctx, hardStop) })
+		engines.Go(func() { engine(ctx, working) })
 	}
 	hub.Go(func() { b.hub.Run(watching) })
 	b.server.Attach(b.store, b.hub)
@@ -139,6 +141,10 @@ func (b *Board) run(ctx, hardStop context.Context) error {
 	case <-ctx.Done():
 		b.config.Logger.Info("shutting down")
 	case err = <-b.served: // the server has failed
+		cancel()
+	case err = <-b.failed:
+		b.config.Logger.Error("shutting down", "error", err)
+		interrupt() // no result can be saved
 		cancel()
 	}
 	deadline := time.Now().Add(b.config.DrainTimeout + shutdownTimeout)

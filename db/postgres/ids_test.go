@@ -34,8 +34,8 @@ func TestTakeRunIDs_CancelledStatementLeavesNoLock(t *testing.T) {
 		if <-taken != nil {
 			cancelled++
 		}
-		if n := number(t, store, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = $1",
-			pid); n != 0 {
+		if n := number(t, store, `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = $1
+			AND mode = 'ExclusiveLock'`, pid); n != 0 {
 			t.Fatalf("it holds %d locks after %d of its statements were cancelled", n, cancelled)
 		}
 	}

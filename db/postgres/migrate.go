@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -33,6 +34,9 @@ const schemaVersionOf = `SELECT coalesce(max(version_id), 0) FROM goose_db_versi
 // oldestServer is the least server_version_num; River requires it.
 const oldestServer = 140000
 
+// migrationLock is the key of the advisory lock of the node that migrates.
+const migrationLock = "1920298857, 2"
+
 // riverSchema is the version of River's schema that migration 1 creates.
 const riverSchema = 8
 
@@ -40,13 +44,12 @@ const riverSchema = 8
 // once. It opens its own connections, without timeouts.
 func prepare(ctx context.Context, config *pgx.ConnConfig, log *slog.Logger) error {
 	config = config.Copy()
-	delete(config.RuntimeParams, "statement_timeout")
-	delete(config.RuntimeParams, "lock_timeout")
+	config.AfterConnect = nil
+	if err := checkSession(ctx, config); err != nil {
+		return err
+	}
 	pool := stdlib.OpenDB(*config)
 	defer pool.Close()
-	if err := pool.PingContext(ctx); err != nil {
-		return fmt.Errorf("cannot be reached: %w", err)
-	}
 	version, err := inspect(ctx, pool)
 	if err != nil || version == schemaVersion {
 		return err
@@ -86,8 +89,25 @@ func inspect(ctx context.Context, pool *sql.DB) (version int, err error) {
 	return version, nil
 }
 
-// migrate migrates the schema, River's first. A lock makes nodes that start at the same time wait.
-func migrate(ctx context.Context, pool *sql.DB, log *slog.Logger) error {
+// migrate migrates the schema, River's first, unless another node has done so meanwhile. It first ends the
+// connections of the nodes that know only the older schema. They cannot connect again before it has ended, and
+// then find that the schema is not theirs.
+func migrate(ctx context.Context, pool *sql.DB, log *slog.Logger) (err error) {
+	conn, err := pool.Conn(ctx) // its locks end with it
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock("+migrationLock+")"); err != nil {
+		return err
+	}
+	version, err := inspect(ctx, pool)
+	if err != nil || version == schemaVersion {
+		return err
+	}
+	if err := lockSchema(ctx, pool, conn); err != nil {
+		return err
+	}
 	provider, err := newProvider(pool, log)
 	if err != nil {
 		return err
@@ -97,6 +117,36 @@ func migrate(ctx context.Context, pool *sql.DB, log *slog.Logger) error {
 		return partial.Err // without the list of migrations that succeeded
 	}
 	return err
+}
+
+// endSessions ends the connections that hold schemaLock.
+const endSessions = `SELECT count(pg_terminate_backend(pid)) FROM pg_locks
+	WHERE locktype = 'advisory' AND (classid, objid, objsubid) = (` + schemaLock + `, 2)
+		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+		AND mode = 'ShareLock' AND granted`
+
+// lockSchema locks schemaLock exclusively on conn. Connections that ask for the lock meanwhile wait, so it has
+// to end only those that hold it.
+func lockSchema(ctx context.Context, pool *sql.DB, conn *sql.Conn) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	locked := make(chan error, 1)
+	go func() {
+		_, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock("+schemaLock+")")
+		locked <- err
+	}()
+	for {
+		if _, err := pool.ExecContext(ctx, endSessions); err != nil {
+			cancel()
+			<-locked
+			return err
+		}
+		select {
+		case err := <-locked:
+			return err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // newProvider returns what runs the migrations.

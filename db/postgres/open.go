@@ -7,7 +7,7 @@
 // stores write or read alike is in package query. The other files are about PostgreSQL alone: the nodes
 // (cluster, heartbeat, lease, uptime, server_clock), River's jobs (job), the runs that must wait (limits,
 // pause, balance, sweep), what other nodes change (notify, changes), batches of concurrent changes
-// (coalescer), and connections (dial, door, redact).
+// (coalescer), and connections (session, dial, door, redact).
 package postgres
 
 import (
@@ -108,6 +108,7 @@ type Store struct {
 	changes app.Notifier
 	notify  chan struct{}         // holds one: other nodes must be notified
 	fault   atomic.Pointer[error] // why the database cannot be used; nil if it can
+	failed  chan error            // see Failed
 
 	clock       *serverClock // nil if Options.Now is set
 	lease       *lease
@@ -135,6 +136,7 @@ var (
 func Open(ctx context.Context, options Options) (_ *Store, err error) {
 	s := &Store{
 		options: withDefaults(options), notify: make(chan struct{}, 1), stop: func() {},
+		failed:  make(chan error, 1),
 		rescuer: rescuer{nodeLost: make(chan struct{}, 1)}, balancer: newBalancer(),
 	}
 	s.paused.Store(&[]string{})
@@ -142,8 +144,7 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 	defer func() {
 		if err != nil {
 			_ = s.Close()
-			line := strings.Join(strings.Fields(err.Error()), " ")
-			err = fmt.Errorf("the database %s %s", Redacted(options.URL), line)
+			err = s.named(err)
 		}
 	}()
 	if s.options.Now == nil {
@@ -166,6 +167,12 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 		return nil, fmt.Errorf("cannot be used: %w", err)
 	}
 	return s, nil
+}
+
+// named returns err as one line that names the database.
+func (s *Store) named(err error) error {
+	line := strings.Join(strings.Fields(err.Error()), " ")
+	return fmt.Errorf("the database %s %s", Redacted(s.options.URL), line)
 }
 
 func withDefaults(o Options) Options {
@@ -203,8 +210,7 @@ func withDefaults(o Options) Options {
 	return o
 }
 
-// poolConfig parses Options.URL and sets the parameters that the store requires. JIT compilation is off: it
-// costs more than it saves.
+// poolConfig parses Options.URL.
 func (s *Store) poolConfig() (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(s.options.URL)
 	if err != nil {
@@ -213,18 +219,10 @@ func (s *Store) poolConfig() (*pgxpool.Config, error) {
 	}
 	config.MaxConns = int32(s.options.MaxConns)
 	config.MinIdleConns = 1
-	parameters := config.ConnConfig.RuntimeParams
-	parameters["application_name"] = "runboard"
-	parameters["statement_timeout"] = fmt.Sprint(statementTimeout.Milliseconds())
-	parameters["lock_timeout"] = fmt.Sprint(lockTimeout.Milliseconds())
-	parameters["idle_in_transaction_session_timeout"] = fmt.Sprint(idleTimeout.Milliseconds())
-	parameters["jit"] = "off"
-	parameters["synchronous_commit"] = "on"
-	if s.options.Synchronous == "normal" {
-		parameters["synchronous_commit"] = "off"
-	}
+	config.ConnConfig.RuntimeParams["application_name"] = "runboard"
 	config.ConnConfig.ConnectTimeout = connectTimeout
 	config.ConnConfig.DialFunc = dial
+	config.ConnConfig.AfterConnect = s.begin
 	return config, nil
 }
 

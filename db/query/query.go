@@ -181,3 +181,8 @@ func ErrSchemaTooNew(version, known int) error {
 	return fmt.Errorf("was made by a newer version of Runboard (schema %d, this one knows %d)",
 		version, known)
 }
+
+// ErrSchemaChanged returns the error for a database whose schema another version of the program has changed.
+func ErrSchemaChanged(version, known int) error {
+	return fmt.Errorf("was migrated by another version of Runboard (schema %d, this one knows %d)", version, known)
+}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -176,5 +178,64 @@ func TestNodes_RollingRestartLosesNothing(t *testing.T) {
 	}
 	if harness.NumberIn(t, database, "SELECT count(*) FROM run_events WHERE note LIKE 'interrupted%'") == 0 {
 		t.Error("no run was interrupted by a restart")
+	}
+}
+
+// One node writes and the other shows it, both through a pooler that keeps a connection for each client.
+func TestNodes_WorkThroughPgBouncer(t *testing.T) {
+	t.Parallel()
+	pooled := pgtest.StartPooler(t, pgtest.URL(t), "session")
+	works := harness.StartNode(t, pooled, "--delay-min", "0s", "--delay-max", "0s")
+	shows := harness.StartProgram(t, func(c *board.Config) { c.DatabaseURL, c.Role = pooled, "web" })
+	seen, socket := harness.Screen{}, harness.Watch(t, shows, "/process_runs/live")
+	works.Post(20)
+	works.WaitUntilDone(20)
+	for seen.Count("completed")+seen.Count("failed") < 20 {
+		seen.Apply(t, socket.Expect().TextMessage().Body().Raw())
+	}
+	through := harness.NumberIn(t, connect(t, pooled),
+		"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'runboard'")
+	if through < 4 {
+		t.Errorf("the nodes have %d connections", through)
+	}
+}
+
+// migrateFurther does to the schema what a node of a newer version does: it ends the connections of the others.
+const migrateFurther = `
+	SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND objid = 1
+		AND mode = 'ShareLock' AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
+	INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)`
+
+// A node whose schema another version has migrated ends at once, with its commands, and does not start again.
+func TestNodes_OlderOneStopsAfterMigration(t *testing.T) {
+	t.Parallel()
+	begun := filepath.Join(t.TempDir(), "begun")
+	server, script := pgtest.URL(t), fmt.Sprintf(`long=/bin/sh -c 'echo $$ >>%s; exec sleep 600'`, begun)
+	old := harness.StartNode(t, server, "--command", script)
+	old.AllowErrors = true
+	if err := old.Do(http.MethodPost, "/process_runs", "kind=long&count=1", nil); err != nil {
+		t.Fatal(err)
+	}
+	harness.Eventually(t, "the command runs", func() error { return hasLines(begun, 1) })
+	if _, err := connect(t, server).Exec(migrateFurther); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if status := old.Wait(); status != 1 {
+		t.Errorf("the node ended with %d", status)
+	}
+	t.Logf("the node ended after %v", time.Since(began).Round(100*time.Millisecond))
+	const reason = "was migrated by another version of Runboard (schema 99, this one knows"
+	if !strings.Contains(old.Log.String(), reason) {
+		t.Errorf("the log is %s", old.Log.String())
+	}
+	if pid, err := strconv.Atoi(linesOf(begun)[0]); err != nil || syscall.Kill(pid, 0) == nil {
+		t.Errorf("the command %d still runs: %v", pid, err)
+	}
+	again := harness.Command(t, "--addr", "127.0.0.1:0", "--database-url", server)
+	said, err := again.CombinedOutput()
+	if err == nil || again.ProcessState.ExitCode() != 1 ||
+		!strings.Contains(string(said), "a newer version of Runboard") {
+		t.Errorf("the node starts with %v: %s", err, said)
 	}
 }
