@@ -194,7 +194,7 @@ func (t *Templates) timelineLane(c canvas, lane app.Lane, number int, y float64)
 		y += laneGap / 2
 	}
 	if c.Binned() {
-		view.Columns = c.columns(lane, number, y)
+		view.Columns = c.columns(lane, view.Label, number, y)
 		y += columnHeight
 	}
 	for _, row := range lane.Rows {

@@ -18,16 +18,16 @@ type timelineColumn struct {
 // columnPart is the part of a column for a status.
 type columnPart struct{ Class, Fill, Y, Height string }
 
-// columns returns the bins of a lane as columns. Each lane has its own scale: a kind of which few runs are
+// columns returns the bins of a lane with a label as columns. Each lane has its own scale: a kind of which few runs are
 // started would be a line below one with many.
-func (c canvas) columns(lane app.Lane, number int, y float64) (columns []timelineColumn) {
+func (c canvas) columns(lane app.Lane, label string, number int, y float64) (columns []timelineColumn) {
 	highest := highestBin(lane)
 	for _, bin := range lane.Bins {
 		until := bin.At.Add(c.Bin)
 		x, width := c.extent(bin.At, until.Add(-c.Bin/20)) // with a gap between columns
 		left, right := max(0, c.percent(bin.At)), min(100, c.percent(until))
 		column := timelineColumn{
-			ElementID: binID(number, bin.At), Title: c.binTitle(lane, bin), X: x, Width: width,
+			ElementID: binID(number, bin.At), Title: c.binTitle(label, bin), X: x, Width: width,
 			LabelX: hundredths((left + right) / 2), LabelY: shortest(y + 10),
 			Parts: columnParts(bin.Counters, highest, y+columnHeight-2),
 		}
@@ -76,13 +76,10 @@ func columnParts(counters app.Counters, highest int64, bottom float64) (parts []
 	return parts
 }
 
-// binTitle describes a bin.
-func (c canvas) binTitle(lane app.Lane, bin app.TimelineBin) string {
-	title := bin.At.UTC().Format("15:04:05") + "–" + bin.At.Add(c.Bin).UTC().Format("15:04:05 UTC")
-	if lane.Kind != "" {
-		title += " · " + visible(lane.Kind)
-	}
-	return title + "\n" + endedInWords(bin.Counters)
+// binTitle describes a bin of a lane with a label.
+func (c canvas) binTitle(label string, bin app.TimelineBin) string {
+	from, until := bin.At.UTC().Format("15:04:05"), bin.At.Add(c.Bin).UTC().Format("15:04:05 UTC")
+	return from + "–" + until + " · " + label + "\n" + endedInWords(bin.Counters)
 }
 
 // endedInWords says how many runs finished, by status.

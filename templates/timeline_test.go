@@ -222,6 +222,19 @@ func TestTimeline_ColumnsAreStackedAndZoom(t *testing.T) {
 	}
 }
 
+func TestTimeline_ColumnsNameTheTitleOfTheKind(t *testing.T) {
+	t.Parallel()
+	timeline := binnedTimeline()
+	for i := range timeline.Bins {
+		timeline.Bins[i].Kind = "backup"
+	}
+	root := parsePage(t, must(t)(newTemplatesOf(t, backup()).Timeline(timeline)))
+	title := textOf(elements(elements(root, withClass("column"))[0], named("title"))[0])
+	if !strings.Contains(title, " · Back up a <database>\n") {
+		t.Errorf("the title is %q", title)
+	}
+}
+
 func TestTimeline_TableIsBounded(t *testing.T) {
 	t.Parallel()
 	timeline := emptyTimeline()
