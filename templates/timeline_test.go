@@ -235,6 +235,14 @@ func TestTimeline_ColumnsNameTheTitleOfTheKind(t *testing.T) {
 	}
 }
 
+func TestTimeline_SaysOnceThatItIsEmpty(t *testing.T) {
+	t.Parallel()
+	page := must(t)(newTemplates(t).Timeline(emptyTimeline()))
+	if n := strings.Count(page, "No runs in this window."); n != 1 {
+		t.Errorf("the page says it %d times", n)
+	}
+}
+
 func TestTimeline_TableIsBounded(t *testing.T) {
 	t.Parallel()
 	timeline := emptyTimeline()
