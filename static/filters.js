@@ -1,10 +1,10 @@
-// The filters of the list. They belong to the search form in the header.
+// The filters of the list, which belong to the search form in the header, and of the timeline.
 import { onBeforeSwap, onSwap, targetOf } from "./events.js";
 import { find, ids, scrollToList } from "./page.js";
 
 // A select applies at once; the text field on Enter, and when it is cleared.
 document.addEventListener("change", ({ target }) => {
-  if (!target.matches(`select[form=${ids.find}]`)) return;
+  if (!target.matches(`select[form=${ids.find}], #${ids.timelineFilter} select`)) return;
   if (target.id === ids.searchCreated && !chooseSpan(target.value)) return;
   target.form.requestSubmit();
 });

@@ -57,6 +57,7 @@ export const ids = {
   start: "start",
   tellMe: "tell_me",
   timeline: "timeline",
+  timelineFilter: "timeline_filter",
   timeRange: "time_range",
 };
 

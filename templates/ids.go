@@ -83,6 +83,7 @@ var fixedIDs = map[string]string{
 	"paused":           "paused_kinds",      // note about paused kinds
 	"timeline":         "timeline",          // picture of a timeline
 	"timelineControls": "timeline_controls", // links that move its window
+	"timelineFilter":   "timeline_filter",   // form that filters it
 	"timelineTable":    "timeline_table",    // table with what it shows
 	"forecast":         "forecast",          // number of waiting runs, and forecast for the queue
 	"tiles":            "statistics_tiles",  // figures of the statistics page

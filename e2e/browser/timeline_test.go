@@ -178,6 +178,48 @@ func TestTimeline_WorksWithoutScripts(t *testing.T) {
 	}
 }
 
+// As on the board, a select applies at once and keeps the focus.
+func TestTimeline_SelectsApplyAtOnce(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := threeLanes(t)
+	tab := openTab(t, p.URL+timelinePath+"?lanes=kinds&span=15m")
+	tab.untilLive()
+	choose := func(name, value string) {
+		t.Helper()
+		evaluate[bool](tab, fmt.Sprintf(`(() => {
+			const select = document.querySelector("#timeline_filter select[name=%s]");
+			select.focus();
+			select.value = %q;
+			return select.dispatchEvent(new Event("change", {bubbles: true}));
+		})()`, name, value))
+	}
+	shows := func(bars int, query string) {
+		t.Helper()
+		tab.until(fmt.Sprintf("%s has %d bars", query, bars), fmt.Sprintf(
+			`location.search === %q && document.querySelectorAll("#timeline .work").length === %d`, query, bars))
+		tab.untilSocket("/process_runs/timeline/live" + query)
+	}
+	if evaluate[bool](tab, `document.querySelector(".timeline-filter button").checkVisibility()`) {
+		t.Error("there is a button for what happens at once")
+	}
+	choose("kind", "import")
+	shows(2, "?kind=import&lanes=kinds&span=15m")
+	choose("status", "completed")
+	shows(0, "?kind=import&lanes=kinds&span=15m&status=completed")
+	if chips := evaluate[int](tab, `document.querySelectorAll(".timeline-filter .chip").length`); chips != 2 {
+		t.Errorf("there are %d chips", chips)
+	}
+	if focused := evaluate[string](tab, `document.activeElement.name ?? ""`); focused != "status" {
+		t.Errorf("the focus is on %q", focused)
+	}
+	choose("kind", "")
+	shows(1, "?lanes=kinds&span=15m&status=completed")
+	if !evaluate[bool](tab, "window.notReloaded === true") {
+		t.Error("the page was reloaded")
+	}
+}
+
 func TestTimeline_IsAccessibleAndFits(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
