@@ -220,6 +220,39 @@ func TestTimeline_SelectsApplyAtOnce(t *testing.T) {
 	}
 }
 
+// Forced colors are few, so statuses differ by patterns and outlines.
+func TestTimeline_StatusesDifferInForcedColors(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := threeLanes(t)
+	tab := newTab(t)
+	call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "forced-colors", Value: "active"}},
+	})
+	tab.do(chromedp.Navigate(p.URL + timelinePath))
+	tab.untilLive()
+	looks := evaluate[[]string](tab, `[...document.querySelectorAll(".timeline-legend rect:not(.wait, .busy)")].map((one) => {
+		const { fill, strokeDasharray } = getComputedStyle(one);
+		return fill + " " + strokeDasharray;
+	})`)
+	if different(looks) != 5 {
+		t.Errorf("the statuses look like %q", looks)
+	}
+	strange := evaluate[[]string](tab, `(() => {
+		const probe = document.body.appendChild(document.createElement("p"));
+		const forced = ["Canvas", "CanvasText", "Highlight"].map((name) => {
+			probe.style.color = name;
+			return getComputedStyle(probe).color;
+		});
+		const shapes = document.querySelectorAll(".timeline-legend rect, .timeline .work, pattern > *");
+		return [...shapes].filter((one) => getComputedStyle(one).fill.startsWith("rgb") && !forced.includes(getComputedStyle(one).fill)).
+			map((one) => one.outerHTML + getComputedStyle(one).fill);
+	})()`)
+	if len(strange) > 0 {
+		t.Errorf("these have colors of their own: %q", strange)
+	}
+}
+
 func TestTimeline_IsAccessibleAndFits(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
