@@ -133,6 +133,31 @@ func TestBoard_KindsFitOnAPhone(t *testing.T) {
 	}
 }
 
+// A run that waits has no message and no duration.
+func TestBoard_WaitingRowsTakeOneLineOnAPhone(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	kind, open := harness.Gate("gate")
+	defer open()
+	p := harness.StartProgram(t, func(c *board.Config) { c.Workers = 1 }, kind, harness.WorkThat("mail", ""))
+	e := harness.NewExpect(t, p)
+	harness.StartRunsOf(e, "gate", 2)
+	harness.CountsAre(t, e, map[string]any{"started": 1, "created": 1})
+	tab := openTab(t, p.URL+"/process_runs", chromedp.EmulateViewport(360, 800))
+	tab.untilLive()
+	tab.untilRows(2)
+	const height = `document.getElementById("process_run_%d").offsetHeight`
+	waiting, started := evaluate[int](tab, fmt.Sprintf(height, 2)), evaluate[int](tab, fmt.Sprintf(height, 1))
+	if waiting < 44 || waiting > 46 || started < 50 {
+		t.Errorf("the row of a waiting run is %d pixels high, that of a started one %d", waiting, started)
+	}
+	if found := evaluate[[]string](tab, clipped); len(found) > 0 {
+		t.Errorf("%q", found)
+	}
+	open()
+	tab.until("the row of the run that has started has both lines", fmt.Sprintf(height, 2)+" > 50")
+}
+
 func TestBoard_LongKindNamesFit(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
