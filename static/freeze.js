@@ -3,11 +3,13 @@
 // above the list says how many new runs there are, as it does on older pages. The user can also pause the
 // whole page.
 import { announce } from "./announce.js";
-import { onBeforeSwap, onSwap } from "./events.js";
+import { onBeforeSwap, onSwap, targetOf } from "./events.js";
 import { changingCells, find, ids, isLive, isPaused, rowID, rowsOf, runOf, scrollToList, setText, shownCount, statusID }
   from "./page.js";
 
-let pause = null;      // {since, frames}: when the user paused, and how many frames were dropped since
+// Set while the page is paused: since when, how many frames were dropped since, and whether the next frame is the
+// first one of a socket whose list the page has just fetched.
+let pause = null;
 let detachedRuns = []; // runs whose rows are kept although they are no longer in the list of the server
 
 // isReading reports whether moving rows would disturb the user: the list is scrolled or in use.
@@ -100,7 +102,9 @@ onBeforeSwap((swap) => {
   if (!swap.isFrame) return;
   // Heartbeats and drain frames do not concern the list.
   if (swap.tasks.every(({ target }) => [ids.heartbeat, ids.server].includes(target?.id))) return;
-  if (pause) {
+  if (pause?.isFetched) {
+    pause.isFetched = false; // the frame has the list as it was fetched, or newer
+  } else if (pause) {
     pause.frames++;
     swap.cancel();
     return;
@@ -157,7 +161,7 @@ async function showNewRuns() {
 
 async function togglePause() {
   const resumes = isPaused();
-  pause = resumes ? null : { since: Date.now(), frames: 0 };
+  pause = resumes ? null : { since: Date.now(), frames: 0, isFetched: false };
   labelPauseButton();
   if (resumes) await reload();
 }
@@ -166,7 +170,9 @@ document.addEventListener("click", ({ target }) => {
   if (target.id === ids.newRuns) showNewRuns();
   if (target.id === ids.pause) togglePause();
 });
-onSwap(() => {
+onSwap(({ isResponse, context }) => {
+  // A list that the user fetched in the meantime, such as that of another tab, is the present one.
+  if (pause && isResponse && targetOf(context)?.id === ids.live) pause = { since: Date.now(), frames: 0, isFetched: true };
   updateNewCount();
   labelPauseButton();
 });

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -200,6 +201,28 @@ func TestBoard_StormKeepsUserInput(t *testing.T) {
 	if text := evaluate[string](tab, `getSelection().toString().trim()`); text != "#30" {
 		t.Errorf("the selection is %q instead of #30", text)
 	}
+}
+
+// A tab shows the present list, so nothing is behind any more.
+func TestPause_CountsAnewAfterAnotherTab(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, nil)
+	e := harness.NewExpect(t, p)
+	tab := openTab(t, p.URL+"/process_runs")
+	tab.untilLive()
+	tab.click("#pause")
+	harness.StartRuns(e, 2)
+	const label = `document.getElementById("pause").textContent`
+	tab.until("updates are behind", `/ [1-9]\d* updates? behind/.test(`+label+`)`)
+	tab.click("#filter_completed")
+	tab.untilSocket("/process_runs/live?status=completed")
+	tab.until("the list is that of the tab", `document.querySelector("#filter_completed[aria-current]") !== null`)
+	if got := evaluate[string](tab, label); !strings.Contains(got, "0 updates behind") {
+		t.Errorf("after another tab the button says %q", got)
+	}
+	tab.click("#pause")
+	tab.until("it is live again", label+` === "Pause"`)
 }
 
 func TestPause_StopsAndResumesUpdates(t *testing.T) {
