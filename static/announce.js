@@ -28,8 +28,9 @@ export function announceStatus() {
 }
 onSwap(announceStatus);
 
-// The number of runs that a search has found stands above the list.
+// The number of runs that a search has found stands above the list, and why there is none in the list.
 onSwap(({ isResponse, source }) => {
   if (!isResponse || !source?.matches?.(`#${ids.find}`)) return;
-  announce(find(ids.matches).textContent || "All runs are shown.");
+  const matches = find(ids.matches).textContent || "All runs are shown.";
+  announce(find(ids.list).querySelector(".empty")?.firstChild.textContent.trim() ?? matches);
 });

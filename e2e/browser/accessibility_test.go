@@ -276,6 +276,31 @@ func TestNoScript_HidesControlsThatNeedIt(t *testing.T) {
 	}
 }
 
+func TestScreenReader_HearsTheResultOfASearch(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"))
+	e := harness.NewExpect(t, p)
+	harness.StartRunsOf(e, "import", 3)
+	harness.WaitUntilDone(t, e)
+	tab := openTab(t, p.URL+"/process_runs")
+	tab.untilLive()
+	// A summary of the board follows every 5 s, so the test notes all texts.
+	evaluate[bool](tab, `((place) => {
+		window.heard = [];
+		new MutationObserver(() => window.heard.push(place.textContent)).observe(place, {childList: true, characterData: true, subtree: true});
+		return place.role === "status";
+	})(document.querySelector("#summary[role=status]"))`)
+	for _, search := range []struct{ words, want string }{
+		{"disk", "3 runs match"}, {"missing", "No runs match."}, {"#99", "There is no run #99."},
+		{"", "All runs are shown."},
+	} {
+		evaluate[bool](tab, fmt.Sprintf(`document.getElementById("search_text").value = %q, true`, search.words))
+		tab.submitSearch()
+		tab.until(fmt.Sprintf("%q is announced", search.want), fmt.Sprintf(`window.heard.includes(%q)`, search.want))
+	}
+}
+
 func TestScreenReader_HearsProgress(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
