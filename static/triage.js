@@ -1,4 +1,5 @@
-// The page of failures: frames with the changed groups, times in the zone of the reader, and announcements to screen readers.
+// The page of failures: frames with the changed groups, times in the zone of the reader, keys of the form for a
+// note, and announcements to screen readers.
 import { announce } from "./announce.js";
 import { onBeforeSwap, onSwap } from "./events.js";
 import { find, ids } from "./page.js";
@@ -46,6 +47,17 @@ document.addEventListener("click", (event) => {
   const text = dialog?.querySelector("textarea");
   if (event.target === dialog && text && text.value !== text.defaultValue) event.stopImmediatePropagation();
 }, true);
+
+// In the field for a note, the Enter key ends a line: Ctrl+Enter or Cmd+Enter saves. Escape leaves, as in a dialog.
+document.addEventListener("keydown", (event) => {
+  const { key, target } = event;
+  if (!target.matches?.(`#${ids.confirm} textarea`) || event.isComposing) return;
+  if (key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    if (!event.repeat) target.form.requestSubmit();
+  }
+  if (key === "Escape") target.form.querySelector("a[role=button]")?.click(); // none in a dialog
+});
 
 // The number of failures is announced when it changes, but not more often than a user can follow.
 const announceTime = 5000; // ms between two announcements, at least

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/gavv/httpexpect/v2"
 
 	"runboard/e2e/harness"
@@ -82,6 +84,52 @@ func TestFailures_NotesAreLive(t *testing.T) {
 	other.click("#confirm button[type=submit]")
 	other.until("the notice appears", noticeText+`.includes("Note removed.")`)
 	tab.until("the note is gone", group("connect to")+`.querySelector(".note") === null`)
+}
+
+// pressWithControl presses a key while the control key is held.
+func (p *tab) pressWithControl(key string, virtual int64) {
+	p.t.Helper()
+	for _, kind := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeRawKeyDown, input.DispatchKeyEventTypeKeyUp} {
+		call(p, input.DispatchKeyEvent, input.DispatchKeyEventParams{
+			Type: kind, Key: key, Code: key, WindowsVirtualKeyCode: virtual, Modifiers: 2, // control
+		})
+	}
+}
+
+func TestFailures_KeysSaveANoteAndLeave(t *testing.T) {
+	t.Parallel()
+	p, _ := failedBoard(t)
+	tab := openFailures(t, p)
+	open := func(button string) {
+		t.Helper()
+		tab.clickIn("connect to", button)
+		tab.until("the form has the focus", `document.activeElement.matches("#confirm[open] textarea")`)
+	}
+	const closed = `!document.getElementById("confirm").open`
+	open("Add note")
+	tab.do(chromedp.SendKeys("#confirm textarea", "not this"))
+	tab.press(kb.Escape)
+	tab.until("the dialog closes", closed)
+	open("Add note")
+	tab.do(chromedp.SendKeys("#confirm textarea", "known\nerror"))
+	tab.pressWithControl("Enter", 13)
+	tab.until("the dialog closes", closed)
+	const noted = `.querySelector(".note")?.textContent === "known error"`
+	tab.until("the note appears", group("connect to")+noted)
+
+	link := evaluate[string](tab, group("connect to")+`.querySelector('.actions a[href$="/note"]').href`)
+	tab.do(chromedp.Navigate(link))
+	tab.untilLive()
+	tab.until("the form has the focus", `document.activeElement.matches("#confirm textarea")`)
+	evaluate[bool](tab, `document.querySelector("#confirm textarea").value += " again", true`)
+	tab.pressWithControl("Enter", 13)
+	tab.until("the page of failures has the note",
+		`location.pathname === "`+harness.FailuresPath+`" && `+group("connect to")+`?.querySelector(".note")?.textContent === "known error again"`)
+	tab.do(chromedp.Navigate(link))
+	tab.untilLive()
+	tab.until("the form has the focus", `document.activeElement.matches("#confirm textarea")`)
+	tab.press(kb.Escape)
+	tab.until("the page of failures is back", `location.pathname === "`+harness.FailuresPath+`"`)
 }
 
 func TestFailures_MuteAndUnmute(t *testing.T) {
