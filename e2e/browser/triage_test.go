@@ -132,6 +132,39 @@ func TestFailures_KeysSaveANoteAndLeave(t *testing.T) {
 	tab.until("the page of failures is back", `location.pathname === "`+harness.FailuresPath+`"`)
 }
 
+// A note stays where it is shown when its group is muted, and when its runs are gone.
+func TestFailures_NoteOfAMutedGroupWithoutRunsIsEdited(t *testing.T) {
+	t.Parallel()
+	p, e := failedBoard(t)
+	id := e.GET(harness.FailuresPath).WithTransformer(harness.AcceptJSON).Expect().JSON().Object().
+		Value("failures").Array().Value(0).Object().Value("id").Number().Raw()
+	command := func(name, field, value string) {
+		t.Helper()
+		e.POST(harness.FailuresPath+"/{id}/"+name, id).WithFormField(field, value).Expect().Status(http.StatusSeeOther)
+	}
+	command("note", "note", "first")
+	command("mute", "until", "24h")
+	tab := openTab(t, fmt.Sprintf("%s/process_runs?failure=%.0f", p.URL, id))
+	tab.untilLive()
+	edit := func(from, to string) {
+		t.Helper()
+		tab.until("the note is there", `document.querySelector(".failure-note")?.textContent.startsWith("`+from+` muted until")`)
+		tab.click(".failure-note > a:last-child")
+		tab.until("the form has the note", `document.querySelector("#confirm[open] textarea")?.value === "`+from+`"`)
+		evaluate[bool](tab, `document.querySelector("#confirm textarea").value = "`+to+`", true`)
+		tab.click("#confirm button[type=submit]")
+		tab.until("the note has changed", `document.querySelector(".failure-note").textContent.startsWith("`+to+` ")`)
+	}
+	edit("first", "second")
+	e.POST(harness.BulkPath).WithForm(map[string]any{"operation": "delete", "scope": "all", "failure": id}).Expect().
+		Status(http.StatusSeeOther)
+	tab.until("the runs are gone", `document.querySelectorAll("#process_runs tr[id]").length === 0`)
+	edit("second", "third")
+	tab.do(chromedp.Navigate(fmt.Sprintf("%s/process_runs?failure=%.0f", p.URL, id)))
+	tab.untilLive()
+	edit("third", "fourth")
+}
+
 func TestFailures_MuteAndUnmute(t *testing.T) {
 	t.Parallel()
 	p, _ := failedBoard(t)
