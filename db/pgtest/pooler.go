@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// poolerConfig is the configuration of PgBouncer, with the name of a database, its server's host and port, the
-// user there, the directory of its own socket, and the mode.
+// poolerConfig is the configuration of PgBouncer, with the name of a database, its server's host and port,
+// the user there, the directory of its own socket, and the mode.
 const poolerConfig = `[databases]
 %s = host=%s port=%d %s
 [pgbouncer]

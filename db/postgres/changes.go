@@ -16,9 +16,9 @@ import (
 // frame. Together they stay below the second within which every page must be right.
 const checkInterval = 700 * time.Millisecond
 
-// readTransactions reads which transactions have written, and which of them changed nothing that a page shows:
-// the last heartbeat of each node, the last election of River's leader, and failed ones among the first 20
-// since $1, such as the elections of the other nodes. Rows have the lower 32 bits of an ID.
+// readTransactions reads which transactions have written, and which of them changed nothing that a page
+// shows: the last heartbeat of each node, the last election of River's leader, and failed ones among the
+// first 20 since $1, such as the elections of the other nodes. Rows have the lower 32 bits of an ID.
 const readTransactions = `SELECT pg_current_snapshot()::text AS snapshot, coalesce((
 	SELECT string_agg(id, ',') FROM
 		(SELECT xmin::text AS id FROM nodes UNION ALL SELECT xmin::text FROM river_leader

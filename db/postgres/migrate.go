@@ -90,8 +90,8 @@ func inspect(ctx context.Context, pool *sql.DB) (version int, err error) {
 }
 
 // migrate migrates the schema, River's first, unless another node has done so meanwhile. It first ends the
-// connections of the nodes that know only the older schema. They cannot connect again before it has ended, and
-// then find that the schema is not theirs.
+// connections of the nodes that know only the older schema. They cannot connect again before it has ended,
+// and then find that the schema is not theirs.
 func migrate(ctx context.Context, pool *sql.DB, log *slog.Logger) (err error) {
 	conn, err := pool.Conn(ctx) // its locks end with it
 	if err != nil {
@@ -125,8 +125,8 @@ const endSessions = `SELECT count(pg_terminate_backend(pid)) FROM pg_locks
 		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 		AND mode = 'ShareLock' AND granted`
 
-// lockSchema locks schemaLock exclusively on conn. Connections that ask for the lock meanwhile wait, so it has
-// to end only those that hold it.
+// lockSchema locks schemaLock exclusively on conn. Connections that ask for the lock meanwhile wait, so it
+// has to end only those that hold it.
 func lockSchema(ctx context.Context, pool *sql.DB, conn *sql.Conn) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -13,20 +13,22 @@ import (
 	"runboard/db/query"
 )
 
-// schemaLock is the key of an advisory lock that each connection of a node holds shared, and that a node which
-// migrates the schema holds exclusively: no statement meets a schema that its node does not know.
+// schemaLock is the key of an advisory lock that each connection of a node holds shared, and that a node
+// which migrates the schema holds exclusively: no statement meets a schema that its node does not know.
 const schemaLock = "1920298857, 1"
 
-// errSession is the error for a pooler that lends a connection to the server for a transaction or a statement.
-var errSession = errors.New("is behind a pooler that does not keep a connection to PostgreSQL for each client, " +
-	"which locks and notifications need: set pool_mode = session in PgBouncer, or connect to PostgreSQL itself")
+// errSession is the error for a pooler that lends a connection to the server for a transaction or a
+// statement.
+var errSession = errors.New("is behind a pooler that does not keep a connection to PostgreSQL for each " +
+	"client, which locks and notifications need: set pool_mode = session in PgBouncer, or connect to " +
+	"PostgreSQL itself")
 
 // sessionTimeout is how long a notification may take through a pooler.
 const sessionTimeout = 10 * time.Second
 
-// checkSession fails with errSession if connections are not sessions of the server. A pooler names a process of
-// its own invention. It then matters whether a client that does nothing is still sent the notifications that it
-// listens for: in transaction mode it has no connection to the server meanwhile.
+// checkSession fails with errSession if connections are not sessions of the server. A pooler names a process
+// of its own invention. It then matters whether a client that does nothing is still sent the notifications
+// that it listens for: in transaction mode it has no connection to the server meanwhile.
 func checkSession(ctx context.Context, config *pgx.ConnConfig) error {
 	listener, err := pgx.ConnectConfig(ctx, config.Copy())
 	if err != nil {
@@ -65,8 +67,8 @@ func checkSession(ctx context.Context, config *pgx.ConnConfig) error {
 	}
 }
 
-// beginSession returns the statements with which each connection begins. They are no startup parameters, which
-// PgBouncer refuses. JIT compilation is off: it costs more than it saves.
+// beginSession returns the statements with which each connection begins. They are no startup parameters,
+// which PgBouncer refuses. JIT compilation is off: it costs more than it saves.
 func (s *Store) beginSession() string {
 	synchronous := "on"
 	if s.options.Synchronous == "normal" {
@@ -92,8 +94,8 @@ func (s *Store) begin(ctx context.Context, conn *pgconn.PgConn) error {
 	return err
 }
 
-// selectNumber executes statements, of which the last one selects a number. It does not prepare them, which some
-// poolers do not support.
+// selectNumber executes statements, of which the last one selects a number. It does not prepare them, which
+// some poolers do not support.
 func selectNumber(ctx context.Context, conn *pgconn.PgConn, statements string) (int, error) {
 	results, err := conn.Exec(ctx, statements).ReadAll()
 	if err != nil {
@@ -102,8 +104,8 @@ func selectNumber(ctx context.Context, conn *pgconn.PgConn, statements string) (
 	return strconv.Atoi(string(results[len(results)-1].Rows[0][0]))
 }
 
-// Failed returns a channel that receives an error, at most once, when the store can never be used again: another
-// version of the program has migrated the schema. The node has then lost its lease.
+// Failed returns a channel that receives an error, at most once, when the store can never be used again:
+// another version of the program has migrated the schema. The node has then lost its lease.
 func (s *Store) Failed() <-chan error { return s.failed }
 
 func (s *Store) fail(err error) {

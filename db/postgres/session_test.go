@@ -58,13 +58,15 @@ func TestSession_NodeOfOlderSchemaWritesNoMore(t *testing.T) {
 		ok(t, pool.QueryRowContext(ctx, "SELECT count(*) FROM process_runs").Scan(&n))
 		return n
 	}
-	until(t, "the node writes", func() bool { return number(t, old, "SELECT count(*) FROM process_runs") > 10 })
+	until(t, "the node writes", func() bool {
+		return number(t, old, "SELECT count(*) FROM process_runs") > 10
+	})
 	var before int
 	migrateFurther(t, address, func(pool *sql.DB) { before = runs(pool) })
 	select {
 	case err := <-old.Failed():
-		if want := "was migrated by another version of Runboard (schema 99, this one knows"; !strings.Contains(
-			err.Error(), want) {
+		const want = "was migrated by another version of Runboard (schema 99, this one knows"
+		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the node fails with %v", err)
 		}
 	case <-time.After(patience):
@@ -93,8 +95,8 @@ func TestSession_NodeWaitsForMigration(t *testing.T) {
 	address := migrated.Copy(t)
 	opened := make(chan error, 1)
 	migrateFurther(t, address, func(pool *sql.DB) {
-		_, err := pool.ExecContext(ctx, "DELETE FROM goose_db_version WHERE version_id = 99") // not committed yet
-		ok(t, err)
+		_, err := pool.ExecContext(ctx, "DELETE FROM goose_db_version WHERE version_id = 99")
+		ok(t, err) // as if it were not committed yet
 		go func() {
 			store, err := Open(ctx, Options{URL: address, Log: slog.New(slog.DiscardHandler)})
 			if err == nil {
@@ -102,14 +104,15 @@ func TestSession_NodeWaitsForMigration(t *testing.T) {
 			}
 			opened <- err
 		}()
-		const waiting = `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND NOT granted
-			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
+		const waiting = `SELECT count(*) FROM pg_locks
+			WHERE locktype = 'advisory' AND mode = 'ShareLock' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
 		until(t, "the node waits", func() bool {
 			var n int
 			ok(t, pool.QueryRowContext(ctx, waiting).Scan(&n))
 			return n > 0
 		})
-		_, err = pool.ExecContext(ctx, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)")
+		_, err = pool.ExecContext(ctx,
+			"INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)")
 		ok(t, err)
 	})
 	select {

@@ -184,5 +184,6 @@ func ErrSchemaTooNew(version, known int) error {
 
 // ErrSchemaChanged returns the error for a database whose schema another version of the program has changed.
 func ErrSchemaChanged(version, known int) error {
-	return fmt.Errorf("was migrated by another version of Runboard (schema %d, this one knows %d)", version, known)
+	return fmt.Errorf("was migrated by another version of Runboard (schema %d, this one knows %d)",
+		version, known)
 }

@@ -193,17 +193,19 @@ func TestNodes_WorkThroughPgBouncer(t *testing.T) {
 	for seen.Count("completed")+seen.Count("failed") < 20 {
 		seen.Apply(t, socket.Expect().TextMessage().Body().Raw())
 	}
-	through := harness.NumberIn(t, connect(t, pooled),
-		"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'runboard'")
+	through := harness.NumberIn(t, connect(t, pooled), `SELECT count(*) FROM pg_stat_activity
+		WHERE datname = current_database() AND application_name = 'runboard'`)
 	if through < 4 {
 		t.Errorf("the nodes have %d connections", through)
 	}
 }
 
-// migrateFurther does to the schema what a node of a newer version does: it ends the connections of the others.
+// migrateFurther does to the schema what a node of a newer version does: it ends the connections of the
+// others.
 const migrateFurther = `
-	SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND objid = 1
-		AND mode = 'ShareLock' AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
+	SELECT count(pg_terminate_backend(pid)) FROM pg_locks
+		WHERE locktype = 'advisory' AND objsubid = 2 AND objid = 1 AND mode = 'ShareLock'
+			AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
 	INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)`
 
 // A node whose schema another version has migrated ends at once, with its commands, and does not start again.

@@ -55,8 +55,8 @@ type newestShown struct {
 
 var rowPattern = regexp.MustCompile(`<tr id="process_run_(\d+)"`)
 
-// watchNewest opens a socket for the list. The result waits until it has shown the run with the ID last, closes
-// it, and returns what it showed as the newest runs.
+// watchNewest opens a socket for the list. The result waits until it has shown the run with the ID last,
+// closes it, and returns what it showed as the newest runs.
 func watchNewest(b *testing.B, node *harness.Process) func(last int64) []newestShown {
 	b.Helper()
 	url := "ws" + strings.TrimPrefix(node.URL, "http") + "/process_runs/live"
