@@ -18,6 +18,7 @@ import (
 type CrashClient struct {
 	Number, requests int        // the number of the client, and of its requests so far
 	Counted          int        // runs that must exist, each once
+	Kind             string     // of the runs; empty: the only one of the server
 	fresh            []int64    // runs acknowledged since the last check
 	open             url.Values // the request without an answer, or nil
 }
@@ -35,6 +36,7 @@ func (c *CrashClient) Post(b *Process) error {
 		c.requests++
 		c.open = url.Values{
 			"count":           {strconv.Itoa(1 + rand.IntN(8))},
+			"kind":            {c.Kind},
 			"idempotency_key": {fmt.Sprintf("client-%d-request-%d", c.Number, c.requests)},
 		}
 	}

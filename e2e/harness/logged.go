@@ -26,6 +26,12 @@ func (l *logged) add(line string) {
 	l.text.WriteString(line + "\n")
 }
 
+// Write adds the lines of a program whose output it is.
+func (l *logged) Write(text []byte) (int, error) {
+	l.add(strings.TrimSuffix(string(text), "\n"))
+	return len(text), nil
+}
+
 func (l *logged) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

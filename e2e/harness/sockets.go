@@ -37,7 +37,7 @@ type Cell struct {
 
 // Apply applies a frame. The test fails if the version of a cell decreases, or if one version has two
 // statuses.
-func (s Screen) Apply(t *testing.T, frame string) {
+func (s Screen) Apply(t testing.TB, frame string) {
 	t.Helper()
 	for _, cell := range cellPattern.FindAllStringSubmatch(frame, -1) {
 		version, _ := strconv.Atoi(cell[3])
