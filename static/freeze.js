@@ -4,8 +4,9 @@
 // whole page.
 import { announce } from "./announce.js";
 import { onBeforeSwap, onSwap, targetOf } from "./events.js";
-import { changingCells, find, ids, isLive, isPaused, rowID, rowsOf, runOf, scrollToList, setText, shownCount, statusID }
-  from "./page.js";
+import {
+  changingCells, find, ids, isLive, isPaused, rowID, rowsOf, runOf, scrollToList, setText, shownCount, statusID,
+} from "./page.js";
 
 // Set while the page is paused: since when, how many frames were dropped since, and whether the next frame is the
 // first one of a socket whose list the page has just fetched.
@@ -31,27 +32,33 @@ function showBar(text) {
   setText(bar, text);
 }
 
-// mergeInPlace replaces the incoming list by the present rows, with the newer cells of the incoming list. It
-// returns the text of the bar. It counts new runs only in the incoming list, so if all its runs are new and
-// it has an older page, there may be more.
-function mergeInPlace(list, incoming, hasOlderPage) {
-  const rows = rowsOf(list);
-  const incomingRows = rowsOf(incoming);
-  const merged = list.cloneNode(true);
-  for (const row of incomingRows) {
+// cellTasks returns tasks that bring the present rows up to date with the incoming list, for the task that would
+// replace the list. What a run waits for, in its message, changes without a new version.
+function cellTasks(task, incoming) {
+  const tasks = [];
+  for (const row of rowsOf(incoming)) {
     const run = runOf(row);
     const id = statusID(run);
-    const cell = merged.querySelector(`#${id}`);
-    const newer = row.querySelector(`#${id}`);
-    if (!cell || !newer || Number(newer.dataset.version) < Number(cell.dataset.version)) continue;
-    for (const fresh of changingCells(row, run)) {
-      merged.querySelector(`#${fresh.id}`)?.replaceWith(fresh.cloneNode(true));
+    const present = find(id);
+    const rise = present ? Number(row.querySelector(`#${id}`).dataset.version) - Number(present.dataset.version) : NaN;
+    for (const cell of changingCells(row, run)) {
+      const target = find(cell.id);
+      const isNewer = rise > 0 || rise === 0 && cell.matches(".message");
+      if (!target || !isNewer || target.isEqualNode(cell)) continue;
+      const fragment = document.createDocumentFragment();
+      fragment.append(cell);
+      tasks.push({ ...task, fragment, target });
     }
   }
-  detachedRuns = rows.filter((row) => !incoming.querySelector(`#${row.id}`)).map(runOf);
-  const oldest = Math.min(...rows.map(runOf));
+  return tasks;
+}
+
+// newRunsIn returns the text of the bar for an incoming list that is held back. It counts new runs only in that
+// list, so if all its runs are new and it has an older page, there may be more.
+function newRunsIn(list, incoming, hasOlderPage) {
+  const oldest = Math.min(...rowsOf(list).map(runOf));
+  const incomingRows = rowsOf(incoming);
   const count = incomingRows.filter((row) => !find(row.id) && runOf(row) > oldest).length;
-  incoming.replaceWith(merged);
   if (count === 0) return "List changed";
   return newRunsText(count, count === incomingRows.length && hasOlderPage ? "+" : "");
 }
@@ -122,12 +129,19 @@ onBeforeSwap((swap) => {
     showBar("");
     return;
   }
+  holdBack(swap, list, incoming);
+});
+
+// holdBack keeps the rows of the list, and updates only their cells. The pagers belong to the incoming list.
+function holdBack(swap, list, incoming) {
   const pagers = [ids.pager, ids.pagerTop].map((id) => swap.taskFor(id)).filter(Boolean);
   const hasOlder = pagers.some(({ fragment }) => fragment.querySelector(`#${ids.olderPage}`));
-  showBar(mergeInPlace(list, incoming, hasOlder));
-  // The pagers belong to the server's list, not to the merged one.
-  for (const pager of pagers) swap.tasks.splice(swap.tasks.indexOf(pager), 1);
-});
+  showBar(newRunsIn(list, incoming, hasOlder));
+  detachedRuns = rowsOf(list).filter((row) => !incoming.querySelector(`#${row.id}`)).map(runOf);
+  const whole = swap.taskFor(ids.list);
+  for (const task of [whole, ...pagers]) swap.tasks.splice(swap.tasks.indexOf(task), 1);
+  swap.tasks.push(...cellTasks(whole, incoming));
+}
 
 // reload fetches the current list. The socket stays open, because its address is the same.
 async function reload() {
