@@ -35,6 +35,6 @@ document.addEventListener("submit", (event) => {
 
 // All buttons in one place share one guard: "Cancel" may become "Retry" under the pointer.
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("button[hx-post]");
+  const button = event.target.closest(`button[hx-post], button[form=${ids.rowActions}]`);
   if (button) stopDoubleClick(event, button.closest("td") ?? button.parentElement);
 }, true);

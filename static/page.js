@@ -44,6 +44,7 @@ export const ids = {
   pagerTop: "pager_top",
   pause: "pause",
   preview: "start_preview",
+  rowActions: "row_actions",
   runMenu: "run_menu",
   running: "running",
   searchCreated: "search_created",
