@@ -9,13 +9,9 @@ import (
 	"runboard/db/query"
 )
 
-// balanceJobs makes waiting jobs available. River learns of it by a notification, as it does of new jobs.
-const (
-	balanceJobs = `UPDATE river_job SET state = 'available'
-		WHERE id = ANY ($1) AND state IN ('pending', 'scheduled') RETURNING queue`
-	notifyQueue = `SELECT pg_notify(current_schema() || '.river_insert',
-		json_build_object('queue', $1::text)::text)`
-)
+// balanceJobs makes waiting jobs available.
+const balanceJobs = `UPDATE river_job SET state = 'available'
+	WHERE id = ANY ($1) AND state IN ('pending', 'scheduled') RETURNING queue`
 
 // balancer is what a node still has to do for runs that may start.
 type balancer struct {
@@ -139,25 +135,6 @@ func (s *Store) balance(ctx context.Context, group limitGroup) error {
 		if err != nil || len(jobs) == 0 {
 			return err
 		}
-		var queues []string
-		if err := tx.SelectContext(tx.ctx, &queues, balanceJobs, jobs); err != nil {
-			return err
-		}
-		return tx.notifyQueues(queues)
+		return tx.SelectContext(tx.ctx, &tx.queues, balanceJobs, jobs)
 	})
-}
-
-// notifyQueues has River fetch from queues.
-func (tx *transaction) notifyQueues(queues []string) error {
-	notified := map[string]bool{}
-	for _, queue := range queues {
-		if notified[queue] {
-			continue
-		}
-		notified[queue] = true
-		if err := tx.Exec(notifyQueue, queue); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -20,10 +20,23 @@ const (
 		ORDER BY created_at LIMIT 2 FOR UPDATE SKIP LOCKED)`
 )
 
-var insertRuns = query.SQL(`INSERT INTO process_runs (id, kind, status, version, attempt, crashes,
-		fencing_token, error, created_at, updated_at, job, scheduled_at, inputs, concurrency_key)
-	SELECT $1 + nth - 1, $2, :created, 1, 0, 0, 0, '', $3, $3, job, scheduled, $6, $7
-	FROM unnest($4::bigint[], $5::bigint[]) WITH ORDINALITY AS jobs (job, scheduled, nth)`)
+// insertRuns inserts runs with consecutive ids and their jobs, and returns the first id. A job that is due
+// within five seconds is available, as River does with short retries: its scheduler checks for due jobs only
+// that often.
+var insertRuns = query.SQL(`WITH ids AS MATERIALIZED (
+		SELECT allocate_run_ids(cardinality($1::bigint[])) AS first),
+	numbered AS MATERIALIZED (SELECT first + nth - 1 AS run, nextval('river_job_id_seq') AS job, scheduled,
+			CASE scheduled WHEN 0 THEN now() ELSE to_timestamp(scheduled / 1000.0) END AS due
+		FROM ids, unnest($1::bigint[]) WITH ORDINALITY AS each (scheduled, nth)),
+	jobs AS (INSERT INTO river_job (id, args, kind, max_attempts, priority, queue, scheduled_at, state)
+		SELECT job, jsonb_build_object('run', run), $2, $3, $4, $5, due,
+			CASE WHEN $6 AND scheduled <= $7 THEN 'pending'::river_job_state
+				WHEN due < now() + interval '5 seconds' THEN 'available' ELSE 'scheduled' END
+		FROM numbered),
+	runs AS (INSERT INTO process_runs (id, kind, status, version, attempt, crashes, fencing_token, error,
+			created_at, updated_at, job, scheduled_at, inputs, concurrency_key)
+		SELECT run, $8, :created, 1, 0, 0, 0, '', $7, $7, job, scheduled, $9, $10 FROM numbered)
+	SELECT first FROM ids`)
 
 // Create implements app.Store.
 func (s *Store) Create(ctx context.Context, request app.CreateRequest) (batch app.Batch, err error) {
@@ -93,28 +106,22 @@ func (tx *transaction) checkCapacity(count int) error {
 
 // InsertRuns implements query.BulkWriter. The ids are consecutive. It also adds the jobs of the runs.
 func (tx *transaction) InsertRuns(request query.NewRuns) (app.Batch, error) {
+	scheduled := make([]int64, request.Count)
+	for i := range scheduled {
+		scheduled[i] = query.Millis(tx.scheduledAt(request.Kind))
+	}
+	run := app.ProcessRun{Kind: request.Kind, ConcurrencyKey: request.ConcurrencyKey}
 	var first int64
-	if err := tx.GetContext(tx.ctx, &first, "SELECT allocate_run_ids($1)", request.Count); err != nil {
+	err := tx.GetContext(tx.ctx, &first, insertRuns, scheduled, app.Job{RunKind: run.Kind}.Kind(), maxAttempts,
+		priorityNew, app.QueueOf(run, tx.store.options.MaxCrashes), tx.mayWait(run), tx.now.UnixMilli(),
+		run.Kind, len(request.Inputs), run.ConcurrencyKey)
+	if err != nil {
 		return app.Batch{}, err
 	}
 	batch := request.Batch(first, tx.time())
-	runs := batch.Runs()
-	scheduled := make([]int64, len(runs))
-	for i := range runs {
-		runs[i].ScheduledAt = tx.scheduledAt(request.Kind)
-		scheduled[i] = query.Millis(runs[i].ScheduledAt)
-	}
-	jobs, err := tx.addJobs(tx.mayWait(runs[0]), runs...)
-	if err != nil {
-		return batch, err
-	}
+	tx.queues = append(tx.queues, app.QueueOf(run, tx.store.options.MaxCrashes))
 	created := app.Counters{Created: int64(request.Count)}
 	tx.events = append(tx.events, query.StatsEvent{Kind: request.Kind, Counters: created})
-	err = tx.Exec(insertRuns, batch.First, request.Kind, tx.now.UnixMilli(), jobs, scheduled,
-		batch.InputCount, batch.ConcurrencyKey)
-	if err != nil {
-		return batch, err
-	}
 	return batch, tx.insertInputs(request, batch)
 }
 

@@ -31,8 +31,10 @@ const makeAvailable = `UPDATE river_job SET state = 'available'
 func (tx *transaction) addJobs(mayWait bool, runs ...app.ProcessRun) ([]int64, error) {
 	params := make([]river.InsertManyParams, len(runs))
 	for i, run := range runs {
+		queue := app.QueueOf(run, tx.store.options.MaxCrashes)
+		tx.queues = append(tx.queues, queue)
 		options := &river.InsertOpts{
-			MaxAttempts: maxAttempts, Queue: app.QueueOf(run, tx.store.options.MaxCrashes),
+			MaxAttempts: maxAttempts, Queue: queue,
 			Priority: priorityNew, ScheduledAt: run.ScheduledAt,
 			Pending: mayWait && !run.ScheduledAt.After(tx.now),
 		}

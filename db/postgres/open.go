@@ -5,8 +5,8 @@
 // Package sqlite has the same files with the same methods: open, migrate, read, write, create, transition,
 // commands, many, bulk, inputs, log, failure, search, rollup, trim, prune, clock, health, rescue. What both
 // stores write or read alike is in package query. The other files are about PostgreSQL alone: the nodes
-// (cluster, heartbeat, lease, uptime, server_clock), River's jobs (job), the runs that must wait (limits,
-// pause, balance, sweep), what other nodes change (notify, changes), batches of concurrent changes
+// (cluster, heartbeat, lease, uptime, server_clock), River's jobs (job, fetch, queued), the runs that must wait
+// (limits, pause, balance, sweep), what other nodes change (notify, changes), batches of concurrent changes
 // (coalescer), and connections (session, dial, door, redact).
 package postgres
 
@@ -118,6 +118,7 @@ type Store struct {
 	rollups     nodeRollups
 	rescuer     rescuer
 	balancer    *balancer
+	queued      *queued
 	paused      atomic.Pointer[[]string] // the paused kinds, as far as this node knows
 	door        door
 
@@ -137,7 +138,7 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 	s := &Store{
 		options: withDefaults(options), notify: make(chan struct{}, 1), stop: func() {},
 		failed:  make(chan error, 1),
-		rescuer: rescuer{nodeLost: make(chan struct{}, 1)}, balancer: newBalancer(),
+		rescuer: rescuer{nodeLost: make(chan struct{}, 1)}, balancer: newBalancer(), queued: newQueued(),
 	}
 	s.paused.Store(&[]string{})
 	s.lease = newLease(s.options.Heartbeat.StopAfter)
@@ -260,6 +261,7 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 	s.background.Go(func() { s.listenLoop(ctx, config.ConnConfig, listener) })
 	s.background.Go(func() { s.notifyLoop(ctx) })
 	s.background.Go(func() { s.checkLoop(ctx) })
+	s.background.Go(func() { s.queuedLoop(ctx) })
 	s.background.Go(func() { s.tickLoop(ctx) })
 	s.background.Go(func() { s.heartbeatLoop(ctx, config.ConnConfig) })
 	s.background.Go(func() { s.lease.watch(ctx) })
@@ -317,6 +319,7 @@ func (s *Store) Close() error {
 			if s.fault.Load() == nil { // otherwise these would only time out
 				s.saveLastRollups()
 				s.flushNotify()
+				s.notifyQueued(context.Background())
 				s.leave()
 			}
 			err = s.db.Close()

@@ -206,10 +206,8 @@ func (s *Store) release(ctx context.Context, kind string, most int) error {
 			tx.noNotify = true
 			queues = nil
 			err := tx.SelectContext(tx.ctx, &queues, releaseJobs, job, kind, batch)
-			if err != nil {
-				return err
-			}
-			return tx.notifyQueues(queues)
+			tx.queues = queues
+			return err
 		})
 		if err != nil || len(queues) < batch {
 			return err

@@ -30,21 +30,22 @@ type transaction struct {
 	now      time.Time // the time of all its changes
 	events   []query.StatsEvent
 	groups   []limitGroup // to be balanced after the commit
+	queues   []string     // have new jobs
 	noNotify bool         // nothing visible has changed
 }
 
 // write runs apply in a transaction and returns after the commit. Once begun, it ignores the cancellation of
 // ctx: writeTimeout bounds it instead. apply is called again if the transaction conflicts with others.
 func (s *Store) write(ctx context.Context, apply func(*transaction) error) error {
-	var groups []limitGroup
+	var tx *transaction
 	err := s.retry(ctx, func(ctx context.Context, now time.Time) (bool, []query.StatsEvent, error) {
-		tx := &transaction{ctx: ctx, store: s, now: now}
+		tx = &transaction{ctx: ctx, store: s, now: now}
 		err := tx.run(apply)
-		groups = tx.groups
 		return !tx.noNotify, tx.events, err
 	})
 	if err == nil {
-		s.balancer.add(groups...)
+		s.queued.add(tx.queues...)
+		s.balancer.add(tx.groups...)
 	}
 	return err
 }
