@@ -44,3 +44,16 @@ func QueueOf(run ProcessRun, maxCrashes int) string {
 	}
 	return DefaultQueue
 }
+
+// JobRequest asks for jobs of DefaultQueue.
+type JobRequest struct {
+	Kinds []string // of runs
+	Most  int      // most jobs to look at
+	Slots int      // most runs to start
+}
+
+// StartedJob is a run that has been started, with the number of the job that it had.
+type StartedJob struct {
+	ID  int64
+	Run ProcessRun
+}

@@ -210,6 +210,11 @@ type ClusterStore interface {
 	// LeaseLeft returns how long the lease lasts without a heartbeat, or 0 without one.
 	LeaseLeft() time.Duration
 
+	// StartJobs starts the runs of the oldest available jobs, which they then no longer have. left is the
+	// number of jobs among these that it has not taken: their runs may have to wait, or another transaction
+	// changes them. A worker gets these from the engine and calls StartJob.
+	StartJobs(ctx context.Context, request JobRequest) (started []StartedJob, left int, err error)
+
 	// StartJob is Start for a worker that holds a job. It also fails with CodeConflict if the run has another
 	// job, and with ErrHeld if the run must wait because its kind is paused or a limit is full. Then the run
 	// has a new job, which is delivered when the run may start.

@@ -97,6 +97,15 @@ type Run struct {
 	ConcurrencyKey    string `db:"concurrency_key"`
 }
 
+// Fields returns pointers to the fields, in the order of Columns.
+func (r *Run) Fields() []any {
+	return []any{
+		&r.ID, &r.Kind, &r.Status, &r.Version, &r.Attempt, &r.Crashes, &r.FencingToken, &r.Error,
+		&r.CreatedAt, &r.UpdatedAt, &r.StartedAt, &r.FinishedAt, &r.ScheduledAt, &r.CancelRequestedAt,
+		&r.Percent, &r.Message, &r.Failure, &r.Inputs, &r.ConcurrencyKey,
+	}
+}
+
 // App returns the row as a run.
 func (r Run) App() app.ProcessRun {
 	return app.ProcessRun{

@@ -42,6 +42,29 @@ func (h *jobHandler) Timeout(*river.Job[app.Job]) time.Duration { return h.node.
 // River counts deliveries, but not snoozes. So a started run whose job is delivered for the first time has
 // no worker and continues here. If the job was delivered before, River considers the run's worker lost.
 func (h *jobHandler) Work(delivered context.Context, job *river.Job[app.Job]) error {
+	if started, found := h.node.started.find(job.ID); found {
+		release, _ := h.node.hold(job.ID)
+		defer release()
+		defer h.node.returnSlots(1)
+		if h.node.lifecycle.Work.Err() != nil || started.lease.Err() != nil {
+			return h.requeue(started.run)
+		}
+		return h.execute(delivered, started.lease, started.run)
+	}
+	return h.workOnJob(delivered, job)
+}
+
+// requeue requeues a started run whose work has not begun. If it cannot be saved, other nodes rescue the run.
+func (h *jobHandler) requeue(run app.ProcessRun) error {
+	err := h.node.Store.Requeue(context.Background(), run)
+	if err != nil && app.CodeOf(err) != app.CodeConflict {
+		h.node.log.Warn("a run that has not begun cannot be requeued", "run", run.ID, "error", err)
+	}
+	return nil
+}
+
+// workOnJob works on a job whose run the fetch has not started.
+func (h *jobHandler) workOnJob(delivered context.Context, job *river.Job[app.Job]) error {
 	lease, err := h.node.Store.Lease()
 	if err != nil {
 		return h.retryLater(job, "a run is not started without a lease", err)

@@ -14,7 +14,7 @@ import (
 // driver is River's driver for pgx with a different listener and executor.
 type driver struct {
 	*riverpgxv5.Driver
-	kinds *runKinds
+	node *node
 }
 
 // GetListener implements riverdriver.Driver.
@@ -23,7 +23,7 @@ func (d driver) GetListener(params *riverdriver.GetListenenerParams) riverdriver
 }
 
 // GetExecutor implements riverdriver.Driver.
-func (d driver) GetExecutor() riverdriver.Executor { return executor{d.Driver.GetExecutor(), d.kinds} }
+func (d driver) GetExecutor() riverdriver.Executor { return executor{d.Driver.GetExecutor(), d.node} }
 
 // listener wraps the errors of Listen. If the text of an error ends like that of a closed connection,
 // River takes it for its own shutdown. During a start it would then run without a queue, or without ever
@@ -42,21 +42,46 @@ func (l listener) Listen(ctx context.Context, topic string) error {
 // For the same reason it has one handler for the jobs of all runs, under the kind runJob.
 type executor struct {
 	riverdriver.Executor
-	kinds *runKinds
+	node *node
 }
 
 // runJob is the kind under which River has the handler of runs.
 var runJob = app.Job{}.Kind()
 
-// JobGetAvailable implements riverdriver.Executor.
+// JobGetAvailable implements riverdriver.Executor. It starts the runs of the jobs, if they may start at once:
+// one statement does what else takes four for each run.
 func (e executor) JobGetAvailable(
 	ctx context.Context, params *riverdriver.JobGetAvailableParams,
 ) (*riverdriver.JobGetAvailableResult, error) {
-	if params.Queue != app.DefaultQueue && params.Queue != app.QuarantineQueue {
-		return e.Executor.JobGetAvailable(ctx, params)
+	switch params.Queue {
+	case app.QuarantineQueue:
+		return e.fetchRuns(ctx, params)
+	case app.DefaultQueue:
+		started, left, err := e.node.startJobs(ctx, params.MaxToLock)
+		if err != nil || left == 0 {
+			return &riverdriver.JobGetAvailableResult{Jobs: started}, err
+		}
+		others := *params
+		others.MaxToLock -= len(started)
+		fetched, err := e.fetchRuns(ctx, &others)
+		if err != nil {
+			if len(started) == 0 {
+				return nil, err
+			}
+			fetched = &riverdriver.JobGetAvailableResult{} // the next fetch reports the error
+		}
+		fetched.Jobs = append(started, fetched.Jobs...)
+		return fetched, nil
 	}
+	return e.Executor.JobGetAvailable(ctx, params)
+}
+
+// fetchRuns fetches jobs of runs without starting the runs.
+func (e executor) fetchRuns(
+	ctx context.Context, params *riverdriver.JobGetAvailableParams,
+) (*riverdriver.JobGetAvailableResult, error) {
 	ofRuns := *params
-	ofRuns.Kind = e.kinds.fetched()
+	ofRuns.Kind = e.node.kinds.fetched()
 	fetched, err := e.Executor.JobGetAvailable(ctx, &ofRuns)
 	if err != nil {
 		return nil, err
@@ -65,6 +90,17 @@ func (e executor) JobGetAvailable(
 		job.Kind = runJob
 	}
 	return fetched, nil
+}
+
+// JobSetStateIfRunningMany implements riverdriver.Executor. The jobs of started runs no longer exist.
+func (e executor) JobSetStateIfRunningMany(
+	ctx context.Context, params *riverdriver.JobSetStateIfRunningManyParams,
+) ([]*rivertype.JobRow, error) {
+	existing := e.node.withoutStarted(params)
+	if len(existing.ID) == 0 {
+		return nil, nil
+	}
+	return e.Executor.JobSetStateIfRunningMany(ctx, existing)
 }
 
 // JobGetStuck implements riverdriver.Executor. River would discard jobs of kinds that it does not know, but

@@ -61,6 +61,7 @@ type node struct {
 	lifecycle jobs.Lifecycle
 	slots     chan struct{} // semaphore for concurrent runs, shared by all kinds but bulk runs
 	kinds     *runKinds
+	started   startedRuns
 	announce  chan struct{} // holds one: the kinds must be announced
 
 	mu   sync.Mutex
@@ -105,6 +106,7 @@ func (e *Engine) Run(ctx, hardStop context.Context) {
 		Engine: e, log: e.Runs.Log, lifecycle: lifecycle,
 		slots: make(chan struct{}, e.Workers), held: make(map[int64]int),
 		kinds: newRunKinds(e.Store, e.Runs.Registry), announce: make(chan struct{}, 1),
+		started: startedRuns{runs: make(map[int64]startedRun)},
 	}
 	watching, stopWatching := context.WithCancel(lifecycle.Work)
 	var watchers sync.WaitGroup
@@ -146,7 +148,7 @@ func stopDeadline(working context.Context) (deadline context.Context, release fu
 // After the start, River itself waits for the database.
 func (n *node) start(deadline context.Context) *river.Client[pgx.Tx] {
 	for wait := tick; ; wait = min(2*wait, 5*time.Second) {
-		client, err := river.NewClient(driver{riverpgxv5.New(n.Pool), n.kinds}, n.config())
+		client, err := river.NewClient(driver{riverpgxv5.New(n.Pool), n}, n.config())
 		if err == nil {
 			err = n.Pool.Ping(n.lifecycle.Fetch) // River would retry without end
 		}
@@ -193,6 +195,7 @@ func (n *node) config() *river.Config {
 		JobTimeout:           n.lostAfter(), // see also jobHandler.Timeout
 		RescueStuckJobsAfter: n.lostAfter(),
 		RetryPolicy:          retryInPlace{},
+		ReindexerIndexNames:  []string{"river_job_prioritized_fetching_index"}, // others are dropped, or small
 
 		CompletedJobRetentionPeriod: jobRetention,
 		CancelledJobRetentionPeriod: jobRetention,

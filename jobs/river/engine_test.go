@@ -40,18 +40,26 @@ func TestEngine_ExecutesEachRunOnce(t *testing.T) {
 func TestEngine_LeavesUnknownKinds(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
-	start(t, newEngine(store, jobs.Kind{Name: "here", Work: nothing}))
-	elsewhere, here := create(t, store, "elsewhere", 1), create(t, store, "here", 1)
-	waitForStatus(t, store, here, app.Completed)
-	if run := read(t, store, elsewhere); run.Status != app.Created {
-		t.Fatalf("without its kind the run is %+v", run)
+	elsewhere, aside := create(t, store, "elsewhere", 1), create(t, store, "elsewhere", 1)
+	here, quarantined := create(t, store, "here", 1), create(t, store, "here", 1)
+	for _, run := range []int64{aside, quarantined} {
+		crash(t, store, run, maxCrashes-1)
 	}
-	if n := query[int](t, store, `SELECT river_job.attempt FROM river_job JOIN process_runs ON job = river_job.id WHERE process_runs.id = $1`, elsewhere); n != 0 {
-		t.Errorf("it was handed out %d times to who cannot do it", n)
+	start(t, newEngine(store, jobs.Kind{Name: "here", Work: nothing}))
+	waitForStatus(t, store, here, app.Completed)
+	waitForStatus(t, store, quarantined, app.Completed)
+	for _, id := range []int64{elsewhere, aside} {
+		if run := read(t, store, id); run.Status != app.Created {
+			t.Fatalf("without its kind the run is %+v", run)
+		}
+		if n := query[int](t, store, `SELECT river_job.attempt FROM river_job JOIN process_runs ON job = river_job.id WHERE process_runs.id = $1`, id); n != 0 {
+			t.Errorf("it was handed out %d times to who cannot do it", n)
+		}
 	}
 	other := openAt(t, store.Pool().Config().ConnString())
 	start(t, newEngine(other, jobs.Kind{Name: "elsewhere", Work: nothing}))
 	waitForStatus(t, store, elsewhere, app.Completed)
+	waitForStatus(t, store, aside, app.Completed)
 }
 
 func TestEngine_StartsOldestFirst(t *testing.T) {

@@ -38,15 +38,30 @@ func (k *runKinds) read() {
 // fetched returns the kinds of jobs to fetch: all but those of paused kinds. It is never nil, which would
 // mean all kinds to River.
 func (k *runKinds) fetched() []string {
-	paused := k.store.PausedKinds()
-	kinds := *k.current.Load()
-	fetched := make([]string, 0, len(kinds))
-	for _, kind := range kinds {
-		if !slices.Contains(paused, kind.name) {
-			fetched = append(fetched, kind.job)
-		}
+	fetched := []string{}
+	for _, kind := range k.unpaused() {
+		fetched = append(fetched, kind.job)
 	}
 	return fetched
+}
+
+// names returns the kinds of runs that are not paused.
+func (k *runKinds) names() (names []string) {
+	for _, kind := range k.unpaused() {
+		names = append(names, kind.name)
+	}
+	return names
+}
+
+// unpaused returns the kinds that are not paused.
+func (k *runKinds) unpaused() (kinds []runKind) {
+	paused := k.store.PausedKinds()
+	for _, kind := range *k.current.Load() {
+		if !slices.Contains(paused, kind.name) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
 }
 
 // followRegistry applies changes of the kinds until ctx ends.

@@ -23,6 +23,26 @@ func openNodesAt(t *testing.T, address string, n int, heartbeat postgres.Heartbe
 	t.Helper()
 	o := options(address)
 	o.Heartbeat = heartbeat
+	return openWith(t, o, n)
+}
+
+// openDelivering opens the stores of n nodes on one new database. They leave the jobs of kind "test" to River,
+// because it has a limit.
+func openDelivering(t *testing.T, n int) (nodes []*postgres.Store) {
+	t.Helper()
+	limited := jobs.Kind{Name: "test", Work: nothing,
+		Info: app.Kind{Policy: app.Policy{Concurrency: 100}}}
+	definitions, err := jobs.NewRegistry(limited)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := options(migrated.Copy(t))
+	o.Definitions = definitions
+	return openWith(t, o, n)
+}
+
+func openWith(t *testing.T, o postgres.Options, n int) (nodes []*postgres.Store) {
+	t.Helper()
 	for range n {
 		store, err := postgres.Open(t.Context(), o)
 		if err != nil {
@@ -94,7 +114,7 @@ func TestEngine_StopsWithoutHeartbeat(t *testing.T) {
 // River redelivers a job that has taken longer than River's leader allows.
 func TestEngine_IgnoresRiverOnLiveRuns(t *testing.T) {
 	t.Parallel()
-	nodes := openNodes(t, 2, postgres.Heartbeat{})
+	nodes := openDelivering(t, 2)
 	store, other := nodes[0], nodes[1]
 	g, elsewhere := newGated(), newGated()
 	start(t, newEngine(store, g.kind("test")))
@@ -206,7 +226,7 @@ func TestEngine_RescuesABulkRun(t *testing.T) {
 // ahead.
 func TestEngine_WrongClockRescuesNothing(t *testing.T) {
 	t.Parallel()
-	store, g := openStore(t), newGated()
+	store, g := openDelivering(t, 1)[0], newGated()
 	engine := newEngine(store, g.kind("test"))
 	start(t, engine)
 	id := create(t, store, "test", 1)

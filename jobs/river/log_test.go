@@ -69,7 +69,7 @@ func (p *panicStore) RunForJob(ctx context.Context, run, job int64) (app.Process
 
 func TestLog_PanicOfHandlerIsError(t *testing.T) {
 	t.Parallel()
-	store, log := openStore(t), &logLines{}
+	store, log := openDelivering(t, 1)[0], &logLines{}
 	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
 	engine.Store = &panicStore{ClusterStore: store}
 	engine.Runs.Log = slog.New(slog.NewTextHandler(log, nil))

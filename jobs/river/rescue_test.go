@@ -21,12 +21,17 @@ func begin(t *testing.T, store *postgres.Store, run int64) app.ProcessRun {
 }
 
 // lose makes the job of a run look as if a lost node had fetched it an hour ago. It also resets a job
-// that is finished, because River may go on to save results for some seconds after its node has stopped.
+// that is finished, because River may go on to save results for some seconds after its node has stopped. A run
+// that an engine has started has no job.
 func lose(t *testing.T, store *postgres.Store, run int64) {
 	t.Helper()
 	execute(t, store, `UPDATE process_runs SET node = 0 WHERE id = $1`, run)
-	execute(t, store, `UPDATE river_job SET state = 'running', finalized_at = NULL, attempt = 1, attempted_at = now() - interval '1 hour', attempted_by = '{gone}'
+	_, err := store.Pool().Exec(t.Context(), `UPDATE river_job SET state = 'running', finalized_at = NULL, attempt = 1,
+			attempted_at = now() - interval '1 hour', attempted_by = '{gone}'
 		FROM process_runs WHERE job = river_job.id AND process_runs.id = $1`, run)
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // crash makes a run lose its worker several times.
