@@ -230,14 +230,12 @@ func (c Command) attempt(
 func (c Command) supervise(
 	ctx context.Context, spec command.Spec, run *Run, last *lastLines,
 ) (command.Result, error) {
-	var outputs [2]*output
-	for i, stream := range []app.Stream{app.Stdout, app.Stderr} {
-		var err error
-		outputs[i], err = newOutput(run.output(stream, last))
-		if err != nil {
-			return command.Result{}, err
-		}
-		defer outputs[i].close()
+	outputs, err := newOutputs(run.output(app.Stdout, last), run.output(app.Stderr, last))
+	for _, output := range outputs {
+		defer output.close()
+	}
+	if err != nil {
+		return command.Result{}, err
 	}
 	process, err := command.Start(spec, outputs[0].to, outputs[1].to)
 	if err != nil {

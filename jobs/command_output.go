@@ -1,17 +1,28 @@
 package jobs
 
 import (
+	"errors"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"runboard/jobs/command"
 )
 
 // output copies one output stream of a command from a pipe to the log.
+//
+// Two pipes do not say which of two writes came first. So that an error does not stand above the lines that led to
+// it, stderr is read together with stdout: what stdout has by then comes first.
 type output struct {
 	to, from *os.File
 	lines    *lineWriter
+	turn     *sync.Mutex   // held from a read until its lines are in the log; shared by the streams of a command
+	first    *output       // the stream whose output comes before that of this one, or nil
+	buffer   []byte        // as is ended, only used by the holder of turn
+	ended    bool          // nothing more is read
 	quiet    atomic.Int64  // maximum silence in nanoseconds; set when the command has ended
 	copied   chan struct{} // closed when all output is in the log; nil: copy was not called
 }
@@ -30,11 +41,18 @@ const (
 	largePipe = 512 << 10
 )
 
-// newOutput returns an output with an open pipe. The caller must close it.
-func newOutput(lines *lineWriter) (o *output, err error) {
-	o = &output{lines: lines}
-	o.from, o.to, err = os.Pipe()
-	return o, err
+// newOutputs returns the outputs of a command for stdout and stderr with open pipes. The caller must close them,
+// also after an error.
+func newOutputs(stdout, stderr *lineWriter) (outputs [2]*output, err error) {
+	turn := &sync.Mutex{}
+	outputs[0] = &output{lines: stdout, turn: turn, buffer: make([]byte, pipeSize)}
+	outputs[1] = &output{lines: stderr, turn: turn, buffer: make([]byte, pipeSize), first: outputs[0]}
+	for _, o := range outputs {
+		if o.from, o.to, err = os.Pipe(); err != nil {
+			return outputs, err
+		}
+	}
+	return outputs, nil
 }
 
 // copy starts copying to the log. It closes this process's write end, because the reader would
@@ -51,25 +69,72 @@ func (o *output) copy() {
 
 // read copies until EOF, or until the limits after the end of the command.
 func (o *output) read() {
-	buffer := make([]byte, pipeSize)
+	defer func() {
+		o.turn.Lock()
+		o.ended = true
+		o.turn.Unlock()
+	}()
+	pipe, err := o.from.SyscallConn()
+	if err != nil {
+		return
+	}
 	for left := outputRest; left > 0; {
-		n, err := o.from.Read(buffer)
-		if n > 0 {
-			_, _ = o.lines.Write(buffer[:n])
-		}
-		if err != nil {
+		n := 0
+		err := pipe.Read(func(fd uintptr) (done bool) {
+			n, done = o.copySome(int(fd))
+			return done
+		})
+		if err != nil || n <= 0 {
 			return
-		}
-		// The command writes much. A larger pipe makes it wait for this process less often.
-		if n == len(buffer) && n < largePipe {
-			command.GrowPipe(o.from, largePipe)
-			buffer = make([]byte, largePipe)
 		}
 		if quiet := o.quiet.Load(); quiet > 0 {
 			left -= n
 			// Extend the deadline after each read, because writing lines may have waited for the database.
 			_ = o.from.SetReadDeadline(time.Now().Add(time.Duration(quiet)))
 		}
+	}
+}
+
+// copySome copies what the pipe has, at most a buffer. It returns the number of bytes, which is 0 at EOF and
+// negative after an error. It returns false if the pipe is empty.
+func (o *output) copySome(fd int) (n int, done bool) {
+	o.turn.Lock()
+	defer o.turn.Unlock()
+	n, err := unix.Read(fd, o.buffer)
+	if err != nil {
+		return -1, !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR)
+	}
+	if o.first != nil {
+		o.first.copyRest()
+	}
+	o.write(n)
+	return n, true
+}
+
+// copyRest copies what the pipe has, at most outputRest. The caller must hold turn.
+func (o *output) copyRest() {
+	pipe, err := o.from.SyscallConn()
+	if err != nil || o.ended {
+		return
+	}
+	for left := outputRest; left > 0; {
+		n := 0
+		err := pipe.Control(func(fd uintptr) { n, _ = unix.Read(int(fd), o.buffer) })
+		if err != nil || n <= 0 {
+			return
+		}
+		o.write(n)
+		left -= n
+	}
+}
+
+// write writes the first n bytes of the buffer to the log. The caller must hold turn.
+func (o *output) write(n int) {
+	_, _ = o.lines.Write(o.buffer[:n])
+	// The command writes much. A larger pipe makes it wait for this process less often.
+	if n == len(o.buffer) && n < largePipe {
+		command.GrowPipe(o.from, largePipe)
+		o.buffer = make([]byte, largePipe)
 	}
 }
 
@@ -85,6 +150,6 @@ func (o *output) close() {
 	if o.copied != nil {
 		<-o.copied
 	}
-	_ = o.to.Close() // copy may have closed it
+	_ = o.to.Close() // copy may have closed it; without a pipe it fails
 	_ = o.from.Close()
 }

@@ -82,6 +82,35 @@ func TestCommand_StreamsAreDistinguished(t *testing.T) {
 	}
 }
 
+// The two pipes of a command do not say which of two writes came first, but a line of stderr must not stand above
+// those of stdout that were written before it.
+func TestCommand_ErrorsStandBelowTheirOutput(t *testing.T) {
+	t.Parallel()
+	for name, pause := range map[string]string{"at once": "", "1 ms apart": "sleep 0.001;"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const lines = 300
+			store, id := begin(t, fmt.Sprintf(
+				`sh -c 'i=0; while [ $((i=i+1)) -le %d ]; do echo out $i; %s echo err $i >&2; %s done'`,
+				lines, pause, pause), nil)
+			end(t, store, id)
+			var out, err int
+			for _, line := range logOf(t, store, id).Lines {
+				if line.Stream == app.Stdout {
+					out++
+					continue
+				}
+				if err++; out < err {
+					t.Fatalf("%q stands above out %d", line.Text, err)
+				}
+			}
+			if out != lines || err != lines {
+				t.Errorf("the log has %d and %d lines", out, err)
+			}
+		})
+	}
+}
+
 func TestCommand_EnvironmentIsSmall(t *testing.T) {
 	t.Setenv("AUTH", "user:secret")
 	t.Setenv("RUNBOARD_RUN_ID", "wrong")
