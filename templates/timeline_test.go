@@ -235,6 +235,18 @@ func TestTimeline_ColumnsNameTheTitleOfTheKind(t *testing.T) {
 	}
 }
 
+func TestTimeline_LegendHasThePatterns(t *testing.T) {
+	t.Parallel()
+	for name, timeline := range map[string]app.Timeline{"empty": emptyTimeline(), "busy": busyTimeline()} {
+		page := must(t)(newTemplates(t).Timeline(timeline))
+		for _, pattern := range []string{"hatched", "dotted"} {
+			if n := strings.Count(page, `<pattern id="`+pattern+`"`); n != 1 {
+				t.Errorf("the %s timeline has %d patterns %q", name, n, pattern)
+			}
+		}
+	}
+}
+
 func TestTimeline_SaysOnceThatItIsEmpty(t *testing.T) {
 	t.Parallel()
 	page := must(t)(newTemplates(t).Timeline(emptyTimeline()))

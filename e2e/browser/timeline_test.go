@@ -231,7 +231,7 @@ func TestTimeline_StatusesDifferInForcedColors(t *testing.T) {
 	})
 	tab.do(chromedp.Navigate(p.URL + timelinePath))
 	tab.untilLive()
-	looks := evaluate[[]string](tab, `[...document.querySelectorAll(".timeline-legend rect:not(.wait, .busy)")].map((one) => {
+	looks := evaluate[[]string](tab, `[...document.querySelectorAll(".timeline-legend li > svg > rect:not(.wait, .busy)")].map((one) => {
 		const { fill, strokeDasharray } = getComputedStyle(one);
 		return fill + " " + strokeDasharray;
 	})`)
