@@ -157,8 +157,8 @@ func (r *Run) Log(text string) {
 func (r *Run) Logf(format string, args ...any) { r.Log(fmt.Sprintf(format, args...)) }
 
 // Output returns a writer to the run's log, for instance for the output of a command. It keeps the codes of
-// colors and other styles, removes all other control sequences, shows an unfinished line after 200 ms, and ends it on Close. Only one goroutine may use a
-// writer. Write blocks as Log does and never fails.
+// colors and other styles, removes all other control sequences, shows an unfinished line after 200 ms, and
+// ends it on Close. Only one goroutine may use a writer. Write blocks as Log does and never fails.
 func (r *Run) Output() io.WriteCloser { return r.output(app.Stdout, nil) }
 
 // ErrorOutput is like Output, for messages about problems. The page marks them as stderr.
