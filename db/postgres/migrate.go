@@ -93,11 +93,11 @@ func inspect(ctx context.Context, pool *sql.DB) (version int, err error) {
 // connections of the nodes that know only the older schema. They cannot connect again before it has ended,
 // and then find that the schema is not theirs.
 func migrate(ctx context.Context, pool *sql.DB, log *slog.Logger) (err error) {
-	conn, err := pool.Conn(ctx) // its locks end with it
+	conn, err := pool.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // its locks end with it
 	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock("+migrationLock+")"); err != nil {
 		return err
 	}
