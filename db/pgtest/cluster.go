@@ -18,7 +18,8 @@ import (
 // Cluster is a PostgreSQL server for one test.
 type Cluster struct {
 	t        TB
-	url      string // of its database postgres
+	url      string               // of its database postgres
+	as       *syscall.SysProcAttr // of the server's processes
 	commands io.Writer
 	done     *bufio.Reader
 }
@@ -110,6 +111,7 @@ func start() (*Cluster, error) {
 
 // keep starts the keeper. It shares only pipes with this process and outlives it, so it is not waited for.
 func (c *Cluster) keep(programs, dir string, as *syscall.SysProcAttr) (err error) {
+	c.as = as
 	keep := exec.Command("sh", "-c", keeper, "keeper", programs, dir)
 	attributes := *as
 	attributes.Setpgid = true // it must survive an interrupt from the terminal
