@@ -15,7 +15,7 @@ export CGO_ENABLED := 1
 # then says so.
 TAGS := -tags sqlite_fts5
 
-.PHONY: run build test check vuln fuzz mutate smooth paint soak bench browser postgres proxies clean
+.PHONY: run build test check vuln fuzz mutate smooth paint soak soak-cluster bench browser postgres proxies clean
 
 run: build
 	bin/runboard
@@ -90,6 +90,12 @@ paint: $(ASSETS) browser
 SOAK := 30m
 soak: $(ASSETS)
 	go test $(TAGS) -count=1 -v -timeout 0 -run 'Crashes|MixedLoad' -crash-rounds 100 -soak $(SOAK) -soak-sockets 2000 ./e2e/chaos
+
+# Runs three nodes with PostgreSQL for the duration SOAK_CLUSTER under mixed load, while nodes are killed, stopped and
+# restarted, connections are cut, and the server crashes. Afterwards the history of all runs is checked.
+SOAK_CLUSTER := 10m
+soak-cluster: $(ASSETS) postgres
+	go test $(TAGS) -count=1 -v -timeout 0 -run TestSoak_HistoryIsRight ./e2e/cluster -args -soak $(SOAK_CLUSTER)
 
 # Compares the board with its peers and with the limits of the machine, and writes bench/RESULTS.md. It installs
 # PostgreSQL, Redis and Rails (for an example) if they are missing and it can. PART=queue runs one part, PART=queue,pickup
