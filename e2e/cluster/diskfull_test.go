@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"runboard/db/pgtest"
 	"runboard/e2e/harness"
@@ -38,14 +36,7 @@ func TestNodes_SurviveAFullDiskOfTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	clients := []*harness.CrashClient{{Number: 0}, {Number: 1}, {Number: 2}}
-	stop, posting := make(chan struct{}), sync.WaitGroup{}
-	for i, c := range clients[:2] {
-		posting.Go(func() {
-			for ; !harness.IsOver(stop); time.Sleep(10 * time.Millisecond) {
-				_ = c.Post(nodes[i]) // the client repeats unanswered requests
-			}
-		})
-	}
+	stop := postTo(nodes, clients[:2])
 	nodes[0].UntilStarted(1)
 	size := harness.NumberIn(t, database, "SELECT pg_relation_size('process_runs')")
 	cluster.LimitFiles(size + 100*8192 + 4096) // the table grows meanwhile
@@ -69,8 +60,7 @@ func TestNodes_SurviveAFullDiskOfTheServer(t *testing.T) {
 	for _, node := range nodes {
 		harness.Eventually(t, "a node has come back by itself", node.AnswersUp(http.StatusOK))
 	}
-	close(stop)
-	posting.Wait()
+	stop()
 	var wanted int64
 	for i, c := range clients {
 		c.Repeat(nodes[i%2])

@@ -22,6 +22,22 @@ func behind(t *testing.T, address string, f *harness.Forwarder) string {
 	return parsed.String()
 }
 
+// postTo makes each client create runs on its node until stop is called.
+func postTo(nodes []*harness.Process, clients []*harness.CrashClient) (stop func()) {
+	over, posting := make(chan struct{}), sync.WaitGroup{}
+	for i, c := range clients {
+		posting.Go(func() {
+			for ; !harness.IsOver(over); time.Sleep(20 * time.Millisecond) {
+				_ = c.Post(nodes[i]) // the client repeats unanswered requests
+			}
+		})
+	}
+	return func() {
+		close(over)
+		posting.Wait()
+	}
+}
+
 // The primary server dies under load. Its standby takes over its address, and only then becomes the primary,
 // so the nodes meet a server that takes no writes.
 func TestNodes_FollowAFailover(t *testing.T) {
@@ -39,14 +55,7 @@ func TestNodes_FollowAFailover(t *testing.T) {
 		nodes = append(nodes, node)
 	}
 	clients := []*harness.CrashClient{{Number: 0}, {Number: 1}}
-	stop, posting := make(chan struct{}), sync.WaitGroup{}
-	for i, c := range clients {
-		posting.Go(func() {
-			for ; !harness.IsOver(stop); time.Sleep(20 * time.Millisecond) {
-				_ = c.Post(nodes[i]) // the client repeats unanswered requests
-			}
-		})
-	}
+	stop := postTo(nodes, clients)
 	nodes[0].UntilStarted(1)
 	primary.Stop()
 	forwarder.Switch(standby.Socket())
@@ -61,8 +70,7 @@ func TestNodes_FollowAFailover(t *testing.T) {
 	for _, node := range nodes {
 		node.UntilStarted(1)
 	}
-	close(stop)
-	posting.Wait()
+	stop()
 	var wanted int64
 	for i, c := range clients {
 		c.Repeat(nodes[i])

@@ -91,14 +91,7 @@ func TestNodes_RecoverWithTheDatabaseServer(t *testing.T) {
 		nodes = append(nodes, node)
 	}
 	clients := []*harness.CrashClient{{Number: 0}, {Number: 1}}
-	stop, posting := make(chan struct{}), sync.WaitGroup{}
-	for i, c := range clients {
-		posting.Go(func() {
-			for ; !harness.IsOver(stop); time.Sleep(20 * time.Millisecond) {
-				_ = c.Post(nodes[i]) // the client repeats unanswered requests
-			}
-		})
-	}
+	stop := postTo(nodes, clients)
 	for range 2 {
 		nodes[0].UntilStarted(1)
 		cluster.Stop()
@@ -111,8 +104,7 @@ func TestNodes_RecoverWithTheDatabaseServer(t *testing.T) {
 			harness.Eventually(t, "a node has come back by itself", node.AnswersUp(http.StatusOK))
 		}
 	}
-	close(stop)
-	posting.Wait()
+	stop()
 	var wanted int64
 	for i, c := range clients {
 		c.Repeat(nodes[i])

@@ -41,14 +41,7 @@ func TestNodes_RollingRestartBehindLoadBalancer(t *testing.T) {
 	}
 	changed := &versions{}
 	load.Go(func() { toggle(balancer, run, changed, stop) })
-	ctx, closeSockets := context.WithCancel(t.Context())
-	defer closeSockets()
-	var watching sync.WaitGroup
-	shown := make([]*versions, 6)
-	for i := range shown {
-		shown[i] = &versions{}
-		watching.Go(func() { watchRun(ctx, balancer, run, shown[i]) })
-	}
+	shown, closeSockets := watchRun(balancer, run, 6)
 	for _, node := range nodes {
 		node.UntilStarted(1)
 		node.Signal(syscall.SIGTERM)
@@ -63,7 +56,6 @@ func TestNodes_RollingRestartBehindLoadBalancer(t *testing.T) {
 		checkShown(t, changed, shown[i])
 	}
 	closeSockets()
-	watching.Wait()
 	wanted := int64(0)
 	for _, c := range clients {
 		c.CheckAcknowledged(balancer)
@@ -160,8 +152,23 @@ func toggle(node *harness.Process, run int64, changed *versions, stop <-chan str
 	}
 }
 
-// watchRun keeps a socket for a run open, as its page does, until ctx ends.
-func watchRun(ctx context.Context, node *harness.Process, run int64, shown *versions) {
+// watchRun opens n sockets for a run until the caller calls closeAll. It returns what each shows.
+func watchRun(node *harness.Process, run int64, n int) (shown []*versions, closeAll func()) {
+	ctx, cancel := context.WithCancel(node.T.Context())
+	var watching sync.WaitGroup
+	for range n {
+		one := &versions{}
+		shown = append(shown, one)
+		watching.Go(func() { keepWatching(ctx, node, run, one) })
+	}
+	return shown, func() {
+		cancel()
+		watching.Wait()
+	}
+}
+
+// keepWatching keeps a socket for a run open, as its page does, until ctx ends.
+func keepWatching(ctx context.Context, node *harness.Process, run int64, shown *versions) {
 	url := fmt.Sprintf("ws%s/process_runs/%d/live", strings.TrimPrefix(node.URL, "http"), run)
 	seen := harness.Screen{}
 	for ; ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
