@@ -215,6 +215,9 @@ type ClusterStore interface {
 	// changes them. A worker gets these from the engine and calls StartJob.
 	StartJobs(ctx context.Context, request JobRequest) (started []StartedJob, left int, err error)
 
+	// NotifyQueue has all engines fetch the jobs of a queue soon.
+	NotifyQueue(queue string)
+
 	// StartJob is Start for a worker that holds a job. It also fails with CodeConflict if the run has another
 	// job, and with ErrHeld if the run must wait because its kind is paused or a limit is full. Then the run
 	// has a new job, which is delivered when the run may start.

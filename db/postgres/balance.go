@@ -135,6 +135,11 @@ func (s *Store) balance(ctx context.Context, group limitGroup) error {
 		if err != nil || len(jobs) == 0 {
 			return err
 		}
-		return tx.SelectContext(tx.ctx, &tx.queues, balanceJobs, jobs)
+		var queues []string
+		err = tx.SelectContext(tx.ctx, &queues, balanceJobs, jobs)
+		for _, queue := range queues {
+			tx.addJob(queue, time.Time{})
+		}
+		return err
 	})
 }

@@ -106,20 +106,22 @@ func (tx *transaction) checkCapacity(count int) error {
 
 // InsertRuns implements query.BulkWriter. The ids are consecutive. It also adds the jobs of the runs.
 func (tx *transaction) InsertRuns(request query.NewRuns) (app.Batch, error) {
+	run := app.ProcessRun{Kind: request.Kind, ConcurrencyKey: request.ConcurrencyKey}
+	queue := app.QueueOf(run, tx.store.options.MaxCrashes)
 	scheduled := make([]int64, request.Count)
 	for i := range scheduled {
-		scheduled[i] = query.Millis(tx.scheduledAt(request.Kind))
+		due := tx.scheduledAt(run.Kind)
+		scheduled[i] = query.Millis(due)
+		tx.addJob(queue, due)
 	}
-	run := app.ProcessRun{Kind: request.Kind, ConcurrencyKey: request.ConcurrencyKey}
 	var first int64
 	err := tx.GetContext(tx.ctx, &first, insertRuns, scheduled, app.Job{RunKind: run.Kind}.Kind(), maxAttempts,
-		priorityNew, app.QueueOf(run, tx.store.options.MaxCrashes), tx.mayWait(run), tx.now.UnixMilli(),
+		priorityNew, queue, tx.mayWait(run), tx.now.UnixMilli(),
 		run.Kind, len(request.Inputs), run.ConcurrencyKey)
 	if err != nil {
 		return app.Batch{}, err
 	}
 	batch := request.Batch(first, tx.time())
-	tx.queues = append(tx.queues, app.QueueOf(run, tx.store.options.MaxCrashes))
 	created := app.Counters{Created: int64(request.Count)}
 	tx.events = append(tx.events, query.StatsEvent{Kind: request.Kind, Counters: created})
 	return batch, tx.insertInputs(request, batch)

@@ -36,6 +36,11 @@ var startJobs = query.SQL(`WITH due AS MATERIALIZED (
 	SELECT (SELECT count(*) FROM due) AS looked, due_since, job, ` + query.Columns + `
 	FROM (SELECT) AS one LEFT JOIN changed ON true`)
 
+// anyJob is the query for whether startJobs would look at a job. It costs a twentieth of a startJobs that finds
+// none, which an idle node would execute at each poll.
+const anyJob = `SELECT EXISTS (SELECT FROM river_job
+	WHERE state = 'available' AND queue = $1 AND kind = ANY ($2) AND scheduled_at <= now())`
+
 // StartJobs implements app.ClusterStore.
 func (s *Store) StartJobs(
 	ctx context.Context, request app.JobRequest,
@@ -50,6 +55,13 @@ func (s *Store) StartJobs(
 		}
 	}
 	err = s.retry(ctx, func(ctx context.Context, now time.Time) (bool, []query.StatsEvent, error) {
+		if s.noJobs.Load() {
+			var any bool
+			err := s.pool.QueryRow(ctx, anyJob, app.DefaultQueue, jobs).Scan(&any)
+			if err != nil || !any {
+				return false, nil, err
+			}
+		}
 		found, err := s.pool.Query(ctx, startJobs,
 			now.UnixMilli(), s.node, app.DefaultQueue, jobs, request.Most, startable, request.Slots)
 		if err != nil {
@@ -57,6 +69,7 @@ func (s *Store) StartJobs(
 		}
 		var events []query.StatsEvent
 		started, events, left, err = readStarted(found)
+		s.noJobs.Store(err == nil && len(started)+left == 0)
 		return len(started) > 0, events, err
 	})
 	return started, left, err

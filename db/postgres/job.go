@@ -32,7 +32,7 @@ func (tx *transaction) addJobs(mayWait bool, runs ...app.ProcessRun) ([]int64, e
 	params := make([]river.InsertManyParams, len(runs))
 	for i, run := range runs {
 		queue := app.QueueOf(run, tx.store.options.MaxCrashes)
-		tx.queues = append(tx.queues, queue)
+		tx.addJob(queue, run.ScheduledAt)
 		options := &river.InsertOpts{
 			MaxAttempts: maxAttempts, Queue: queue,
 			Priority: priorityNew, ScheduledAt: run.ScheduledAt,

@@ -119,6 +119,7 @@ type Store struct {
 	rescuer     rescuer
 	balancer    *balancer
 	queued      *queued
+	noJobs      atomic.Bool              // the last StartJobs has found none
 	paused      atomic.Pointer[[]string] // the paused kinds, as far as this node knows
 	door        door
 

@@ -10,8 +10,14 @@ import (
 	"runboard/db/query"
 )
 
-// queuedInterval is the shortest time between two notifications of new jobs by a node.
-const queuedInterval = 5 * time.Millisecond
+const (
+	// queuedInterval is the shortest time between two notifications of new jobs by a node.
+	queuedInterval = 5 * time.Millisecond
+	// delayStep is what the delays of jobs are rounded up to, so that there are few notifications for many jobs.
+	delayStep = 250 * time.Millisecond
+	// schedulerAhead is how long before they are due River's scheduler, or makeAvailable, makes jobs available.
+	schedulerAhead = 5 * time.Second
+)
 
 // notifyQueues has River fetch from queues.
 const notifyQueues = `SELECT
@@ -47,6 +53,17 @@ func (q *queued) add(queues ...string) {
 	}
 }
 
+// addAfter is add for jobs that are due after a while. Those that are due later than schedulerAhead are found when
+// River polls.
+func (q *queued) addAfter(wait time.Duration, queue string) {
+	switch {
+	case wait <= 0:
+		q.add(queue)
+	case wait <= schedulerAhead:
+		time.AfterFunc(wait, func() { q.add(queue) })
+	}
+}
+
 // take returns the queues, and forgets them.
 func (q *queued) take() []string {
 	q.mu.Lock()
@@ -54,6 +71,28 @@ func (q *queued) take() []string {
 	queues := slices.Collect(maps.Keys(q.queues))
 	clear(q.queues)
 	return queues
+}
+
+// NotifyQueue implements app.ClusterStore.
+func (s *Store) NotifyQueue(queue string) { s.queued.add(queue) }
+
+// newJob is a queue that has a job, and how long until it is due.
+type newJob struct {
+	queue string
+	wait  time.Duration
+}
+
+// addJob has River notified of a job after the commit, when the job is due; the zero time is now.
+func (tx *transaction) addJob(queue string, due time.Time) {
+	wait := max(0, due.Sub(tx.now))
+	if due.IsZero() {
+		wait = 0
+	}
+	wait = (wait + delayStep - 1) / delayStep * delayStep
+	if tx.newJobs == nil {
+		tx.newJobs = map[newJob]bool{}
+	}
+	tx.newJobs[newJob{queue, wait}] = true
 }
 
 // queuedLoop notifies of new jobs until ctx ends. If it fails, River finds the jobs when it polls.

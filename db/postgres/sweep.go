@@ -206,7 +206,9 @@ func (s *Store) release(ctx context.Context, kind string, most int) error {
 			tx.noNotify = true
 			queues = nil
 			err := tx.SelectContext(tx.ctx, &queues, releaseJobs, job, kind, batch)
-			tx.queues = queues
+			for _, queue := range queues {
+				tx.addJob(queue, time.Time{})
+			}
 			return err
 		})
 		if err != nil || len(queues) < batch {

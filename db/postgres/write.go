@@ -30,8 +30,8 @@ type transaction struct {
 	now      time.Time // the time of all its changes
 	events   []query.StatsEvent
 	groups   []limitGroup // to be balanced after the commit
-	queues   []string     // have new jobs
-	noNotify bool         // nothing visible has changed
+	newJobs  map[newJob]bool
+	noNotify bool // nothing visible has changed
 }
 
 // write runs apply in a transaction and returns after the commit. Once begun, it ignores the cancellation of
@@ -44,7 +44,9 @@ func (s *Store) write(ctx context.Context, apply func(*transaction) error) error
 		return !tx.noNotify, tx.events, err
 	})
 	if err == nil {
-		s.queued.add(tx.queues...)
+		for job := range tx.newJobs {
+			s.queued.addAfter(job.wait, job.queue)
+		}
 		s.balancer.add(tx.groups...)
 	}
 	return err

@@ -92,7 +92,8 @@ func (e executor) fetchRuns(
 	return fetched, nil
 }
 
-// JobSetStateIfRunningMany implements riverdriver.Executor. The jobs of started runs no longer exist.
+// JobSetStateIfRunningMany implements riverdriver.Executor. The jobs of started runs no longer exist. River does
+// not notify of a job that it returns to its queue, but polls.
 func (e executor) JobSetStateIfRunningMany(
 	ctx context.Context, params *riverdriver.JobSetStateIfRunningManyParams,
 ) ([]*rivertype.JobRow, error) {
@@ -100,7 +101,20 @@ func (e executor) JobSetStateIfRunningMany(
 	if len(existing.ID) == 0 {
 		return nil, nil
 	}
-	return e.Executor.JobSetStateIfRunningMany(ctx, existing)
+	jobs, err := e.Executor.JobSetStateIfRunningMany(ctx, existing)
+	if err != nil {
+		return nil, err
+	}
+	returned := map[string]bool{}
+	for _, job := range jobs {
+		if job.State == rivertype.JobStateAvailable {
+			returned[job.Queue] = true
+		}
+	}
+	for queue := range returned {
+		e.node.Store.NotifyQueue(queue)
+	}
+	return jobs, nil
 }
 
 // JobGetStuck implements riverdriver.Executor. River would discard jobs of kinds that it does not know, but

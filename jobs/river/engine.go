@@ -27,9 +27,11 @@ const (
 	// fetchCooldown is the shortest time between two fetches of River. Under load, each fetch finds as
 	// many jobs as there are idle workers.
 	fetchCooldown = 5 * time.Millisecond
-	// fetchPollInterval is how often River fetches without a notification. River does not notify for jobs
-	// that closely follow others.
-	fetchPollInterval = 250 * time.Millisecond
+	// fetchPollInterval is how often River fetches without a notification, in case one is lost, and because there
+	// is none when the scheduler makes a job available before it is due.
+	fetchPollInterval = time.Second
+	// rarePollInterval is the same for the queues that are mostly empty.
+	rarePollInterval = 5 * time.Second
 	// jobRetention is how long River keeps finished jobs. Runs have a history of their own.
 	jobRetention = time.Hour
 	// stopTimeout is how long River may take to stop after the engine has interrupted the work.
@@ -184,9 +186,9 @@ func (n *node) config() *river.Config {
 		ID: strconv.FormatInt(n.Store.Node(), 10), // the store finds the jobs of a lost node by this ID
 		Queues: map[string]river.QueueConfig{
 			app.DefaultQueue:    {MaxWorkers: n.Workers, FetchPollInterval: fetchPollInterval},
-			app.QuarantineQueue: {MaxWorkers: 1},
-			app.BulkQueue:       {MaxWorkers: bulkWorkers},
-			maintenanceQueue:    {MaxWorkers: len(tasks(n))},
+			app.QuarantineQueue: {MaxWorkers: 1, FetchPollInterval: rarePollInterval},
+			app.BulkQueue:       {MaxWorkers: bulkWorkers, FetchPollInterval: rarePollInterval},
+			maintenanceQueue:    {MaxWorkers: len(tasks(n)), FetchPollInterval: rarePollInterval},
 		},
 		Workers:              n.workers(),
 		PeriodicJobs:         periodicJobs(n),
