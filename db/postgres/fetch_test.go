@@ -175,29 +175,70 @@ func TestStartJobs_ConcurrentNodesStartEachRunOnce(t *testing.T) {
 	}
 }
 
+func TestStartJobs_FindsJobsAfterNone(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	for range 3 {
+		for range 2 {
+			if started, left := startJobsOf(t, store, 10); len(started)+left != 0 {
+				t.Fatalf("without runs, it started %+v and left %d", started, left)
+			}
+		}
+		create(t, store, 2)
+		if started, left := startJobsOf(t, store, 10); len(started) != 2 || left != 0 {
+			t.Fatalf("it started %+v and left %d", started, left)
+		}
+	}
+}
+
+// listenForJobs returns a connection that listens as River does.
+func listenForJobs(t testing.TB, store *Store) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(ctx, store.options.URL)
+	ok(t, err)
+	t.Cleanup(func() { _ = conn.Close(ctx) })
+	_, err = conn.Exec(ctx, `LISTEN "public.river_insert"`)
+	ok(t, err)
+	return conn
+}
+
+// startNotified starts one run after a notification. An earlier one may still be on its way.
+func startNotified(t testing.TB, store *Store, conn *pgx.Conn) {
+	t.Helper()
+	for {
+		patient, cancel := context.WithTimeout(ctx, patience)
+		notification, err := conn.WaitForNotification(patient)
+		cancel()
+		ok(t, err)
+		if notification.Payload != `{"queue" : "runs"}` {
+			t.Fatalf("the notification is %s", notification.Payload)
+		}
+		if started, _ := startJobsOf(t, store, 1); len(started) == 1 {
+			return
+		}
+	}
+}
+
 // River polls, but rarely: a node must hear of every new job.
 func TestQueued_NotifiesAfterEveryCommit(t *testing.T) {
 	t.Parallel()
 	store := newStore(t, Options{})
-	conn, err := pgx.Connect(ctx, store.options.URL)
-	ok(t, err)
-	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, `LISTEN "public.river_insert"`)
-	ok(t, err)
+	conn := listenForJobs(t, store)
 	for range 20 {
 		create(t, store, 1)
-		for started := 0; started < 1; { // an earlier notification may still be on its way
-			patient, cancel := context.WithTimeout(ctx, patience)
-			notification, err := conn.WaitForNotification(patient)
-			cancel()
-			ok(t, err)
-			if notification.Payload != `{"queue" : "runs"}` {
-				t.Fatalf("the notification is %s", notification.Payload)
-			}
-			jobs, _ := startJobsOf(t, store, 1)
-			started = len(jobs)
-		}
+		startNotified(t, store, conn)
 	}
+}
+
+func TestQueued_NotifiesWhenDelayedJobsAreDue(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{StartDelay: func(string) time.Duration { return 700 * time.Millisecond }})
+	conn := listenForJobs(t, store)
+	create(t, store, 1)
+	startNotified(t, store, conn)
+	run := get(t, store, 1)
+	ok(t, store.Finish(ctx, run, app.Outcome{Status: app.Created, RetryIn: time.Second}))
+	startNotified(t, store, conn)
 }
 
 // The server may still know nothing of thousands of new runs: plans must not depend on how many there are.
