@@ -76,3 +76,21 @@ func TestServerClock_SetBackReschedulesJobs(t *testing.T) {
 		}
 	}
 }
+
+// The clocks of nodes differ by a little, and by more while one starts on a busy machine.
+func TestServerClock_DifferenceReschedulesNothing(t *testing.T) {
+	t.Parallel()
+	now := newClock()
+	store := newStore(t, Options{Now: now.now, StartDelay: func(string) time.Duration { return time.Minute }})
+	run := create(t, store, 1)[0]
+	now.advance(-900 * time.Millisecond)
+	store.repairScheduled(ctx)
+	if after := get(t, store, run.ID); after.Version != 1 {
+		t.Errorf("the run is %+v", after)
+	}
+	now.advance(-time.Minute)
+	store.repairScheduled(ctx)
+	if after := get(t, store, run.ID); after.Version != 2 {
+		t.Errorf("after the clock was set back, the run is %+v", after)
+	}
+}
