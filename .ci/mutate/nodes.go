@@ -48,6 +48,7 @@ var severalNodes = []mutant{
 	{"nodes: normal and quarantined runs share the slots", "jobs/river/delivery.go", "if h.slots == nil {", "if h.slots == nil || delivered != nil {", river + "WithoutASlot"},
 	{"nodes: a job without a slot keeps its position", "jobs/river/delivery.go", "Duration: time.Until(job.ScheduledAt)", "Duration: 0 * time.Until(job.ScheduledAt)", river + "WithoutASlot"},
 	{"nodes: a node fetches only its own kinds", "jobs/river/driver.go", "ofRuns.Kind = e.node.kinds.fetched()", "ofRuns.Kind = nil", river + "LeavesUnknownKinds"},
+	{"nodes: a run that is fetched while its node stops is requeued", "jobs/river/delivery.go", "if h.node.lifecycle.Fetch.Err() != nil || started", "if started", river + "FetchedMeanwhile"},
 	{"nodes: a fetch looks only at its own kinds", "db/postgres/fetch.go", "AND kind = ANY ($4) AND", "AND cardinality($4::text[]) > 0 AND", shared + "TestStartJobs_Ignores"},
 	{"nodes: a fetch starts only created runs", "db/postgres/fetch.go", "WHERE (status = :created AND kind", "WHERE (status < 2 AND kind", shared + "TestStartJobs_Leaves"},
 	{"nodes: a fetch starts no run that may have to wait", "db/postgres/fetch.go", "AND kind = ANY ($6)", "AND ($6::text[] IS NULL OR true)", shared + "TestStartJobs_Leaves"},

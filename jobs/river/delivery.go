@@ -46,7 +46,7 @@ func (h *jobHandler) Work(delivered context.Context, job *river.Job[app.Job]) er
 		release, _ := h.node.hold(job.ID)
 		defer release()
 		defer h.node.returnSlots(1)
-		if h.node.lifecycle.Work.Err() != nil || started.lease.Err() != nil {
+		if h.node.lifecycle.Fetch.Err() != nil || started.lease.Err() != nil { // since the fetch began
 			return h.requeue(started.run)
 		}
 		return h.execute(delivered, started.lease, started.run)

@@ -49,6 +49,42 @@ func TestStop_DrainsRunningWork(t *testing.T) {
 	}
 }
 
+// stoppingStore stops the engine while it fetches its first runs.
+type stoppingStore struct {
+	app.ClusterStore
+	stops chan func()
+}
+
+func (s *stoppingStore) StartJobs(
+	ctx context.Context, request app.JobRequest,
+) ([]app.StartedJob, int, error) {
+	started, left, err := s.ClusterStore.StartJobs(ctx, request)
+	if len(started) > 0 {
+		(<-s.stops)()
+	}
+	return started, left, err
+}
+
+func TestStop_RequeuesRunsFetchedMeanwhile(t *testing.T) {
+	t.Parallel()
+	store, g := openStore(t), newGated()
+	engine := newEngine(store, g.kind("test"))
+	stopping := &stoppingStore{ClusterStore: store, stops: make(chan func(), 1)}
+	engine.Store = stopping
+	engine.DrainTimeout = patience
+	stop, stopped := start(t, engine)
+	stopping.stops <- stop
+	id := create(t, store, "test", 1)
+	receive(t, stopped, "the node to stop")
+	run := read(t, store, id)
+	if run.Status != app.Created || run.Attempt != 0 || run.Crashes != 0 || run.FencingToken != 1 {
+		t.Errorf("the run is %+v", run)
+	}
+	if len(g.working) > 0 {
+		t.Error("its work has begun")
+	}
+}
+
 func TestStop_CancelsDuringTheDrain(t *testing.T) {
 	t.Parallel()
 	store, g := openStore(t), newGated()
