@@ -38,7 +38,6 @@ var severalNodes = []mutant{
 	{"nodes: inputs are deleted with their run", "db/postgres/migrations/00002_schema.sql", "  DELETE FROM run_inputs WHERE run_id = old.id;\n", "", suite + "Inputs"},
 	{"nodes: the number of created runs has a limit", "db/postgres/create.go", "counts[app.Created], count, tx.store.options.MaxPending", "counts[app.Created], count, 0", suite + "Create_under"},
 	{"nodes: a transaction that ends late is noticed", "db/postgres/changes.go", "if slices.ContainsFunc(before.running, isNews) {", "if slices.ContainsFunc(before.running, isNews) && false {", shared + "TestTransactions_Differ"},
-	{"nodes: a pooler without sessions is refused", "db/postgres/session.go", "if process == int(listener.PgConn().PID()) {", "if process != 0 {", shared + "TestSession_PoolerWithoutSessions"},
 	{"nodes: a session checks the schema", "db/postgres/session.go", "err == nil && version != schemaVersion", "err == nil && version < schemaVersion", shared + "TestSession_NodeOfOlder"},
 	{"nodes: a reconnect notifies of missed changes", "db/postgres/notify.go", "backoff = reconnectFirst\n		s.changes.Notify()\n", "backoff = reconnectFirst\n", shared + "TestNotify_Reconnect"},
 
