@@ -52,6 +52,13 @@ type JobRequest struct {
 	Slots int      // most runs to start
 }
 
+// HeldJob is a job that a node holds according to the database.
+type HeldJob struct {
+	ID int64 `db:"id"`
+	// Used reports whether the job no longer exists, as its run has been started.
+	Used bool `db:"used"`
+}
+
 // StartedJob is a run that has been started, with the number of the job that it had.
 type StartedJob struct {
 	ID  int64

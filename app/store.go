@@ -237,7 +237,7 @@ type ClusterStore interface {
 	Rescue(ctx context.Context, run ProcessRun) error
 
 	// HeldJobs returns the jobs that this node holds according to the database.
-	HeldJobs(ctx context.Context) ([]int64, error)
+	HeldJobs(ctx context.Context) ([]HeldJob, error)
 
 	// ReleaseJob returns a job of HeldJobs that no worker of this node works on. If the job has ended, its
 	// run is rescued.

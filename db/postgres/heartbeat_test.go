@@ -290,8 +290,11 @@ func TestRelease_RequeuesForgottenJob(t *testing.T) {
 	if len(handed) != 3 {
 		t.Errorf("it has the jobs %v", handed)
 	}
-	for _, job := range handed[:2] { // the third goes on
-		ok(t, store.ReleaseJob(ctx, job))
+	for i, job := range handed[:2] { // the third goes on
+		if job.Used != (i == 1) {
+			t.Errorf("of the jobs %v, number %d is wrong", handed, i)
+		}
+		ok(t, store.ReleaseJob(ctx, job.ID))
 	}
 	if job := jobOf(t, store, runs[0].ID); job.State != "available" {
 		t.Errorf("the job that was forgotten is %+v", job)

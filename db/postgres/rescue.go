@@ -35,10 +35,10 @@ var (
 			AND (jobs.id IS NULL OR jobs.finalized_at IS NOT NULL)`)
 
 	// jobsOfNode are the jobs that this node works on, according to River or to the runs.
-	jobsOfNode = query.SQL(`SELECT id FROM river_job
+	jobsOfNode = query.SQL(`SELECT id, false AS used FROM river_job
 		WHERE state = 'running' AND kind LIKE 'run:%'
 			AND attempted_by[cardinality(attempted_by)] = $1::bigint::text
-		UNION SELECT job FROM process_runs LEFT JOIN river_job AS jobs ON jobs.id = process_runs.job
+		UNION SELECT job, jobs.id IS NULL FROM process_runs LEFT JOIN river_job AS jobs ON jobs.id = process_runs.job
 		WHERE process_runs.status = :started AND process_runs.node = $1
 			AND (jobs.id IS NULL OR jobs.finalized_at IS NOT NULL)
 		ORDER BY 1`)
@@ -239,7 +239,7 @@ func (tx *transaction) isAlive(node int64) (alive bool, err error) {
 }
 
 // HeldJobs implements app.ClusterStore.
-func (s *Store) HeldJobs(ctx context.Context) (jobs []int64, err error) {
+func (s *Store) HeldJobs(ctx context.Context) (jobs []app.HeldJob, err error) {
 	err = s.read(ctx, func(ctx context.Context, q query.Queryer) error {
 		return query.Select(ctx, q, &jobs, jobsOfNode, s.node)
 	})

@@ -10,9 +10,12 @@ import (
 )
 
 const (
-	forgottenInterval = 15 * time.Second
+	forgottenInterval = 10 * time.Second
 	// forgottenAfter is longer than River tries to save the result of a job: 37 seconds, twice.
 	forgottenAfter = 2 * time.Minute
+	// lostAnswerAfter is longer than the start of runs may take. If its answer is lost with the connection, the
+	// runs are started and this node does not know.
+	lostAnswerAfter = 20 * time.Second
 )
 
 // releaseForgottenJobs releases jobs whose result River failed to save, until ctx ends. Otherwise they
@@ -37,22 +40,26 @@ func (n *node) releaseForgotten(
 	}
 	missing := map[int64]time.Time{}
 	for _, job := range fetched {
-		if n.isHeld(job) {
+		if n.isHeld(job.ID) {
 			continue
 		}
-		since, known := before[job]
+		since, known := before[job.ID]
 		if !known {
 			since = time.Now()
 		}
-		if time.Since(since) < after {
-			missing[job] = since
+		wait := after
+		if job.Used {
+			wait = min(after, lostAnswerAfter)
+		}
+		if time.Since(since) < wait {
+			missing[job.ID] = since
 			continue
 		}
-		n.log.Warn("a forgotten job is released", "job", job)
-		if err := n.Store.ReleaseJob(ctx, job); err != nil && ctx.Err() == nil {
-			missing[job] = since
+		n.log.Warn("a forgotten job is released", "job", job.ID)
+		if err := n.Store.ReleaseJob(ctx, job.ID); err != nil && ctx.Err() == nil {
+			missing[job.ID] = since
 			level := app.RepeatedLevel(err)
-			n.log.Log(ctx, level, "a forgotten job cannot be released", "job", job, "error", err)
+			n.log.Log(ctx, level, "a forgotten job cannot be released", "job", job.ID, "error", err)
 		}
 	}
 	return missing

@@ -187,6 +187,23 @@ func TestEngine_ReleasesForgottenJobs(t *testing.T) {
 	}
 }
 
+// The runs are started, but the answer that says so does not reach the node.
+func TestEngine_ReleasesRunsWhoseStartWasNotAnswered(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	engine := newEngine(store, jobs.Kind{Name: "test", Work: nothing})
+	engine.SetForgottenAfter(300 * time.Millisecond)
+	id := create(t, store, "test", 1)
+	lost, _, err := store.StartJobs(t.Context(), app.JobRequest{Kinds: []string{"test"}, Most: 10, Slots: 10})
+	if err != nil || len(lost) != 1 {
+		t.Fatalf("the runs %v are started: %v", lost, err)
+	}
+	start(t, engine)
+	if run := waitForStatus(t, store, id, app.Completed); run.Crashes != 1 || run.FencingToken != 2 {
+		t.Errorf("the run is %+v", run)
+	}
+}
+
 func TestEngine_RescuesABulkRun(t *testing.T) {
 	t.Parallel()
 	nodes := openNodes(t, 2, lostSoon)
