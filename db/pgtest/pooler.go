@@ -92,8 +92,8 @@ func runPooler(program, dir, config, users string) (stop func(), err error) {
 		}
 	}
 	// The shell ends PgBouncer at the end of its input, which is that of the test process at the latest.
-	run := exec.Command("sh", "-c", `trap '' INT TERM HUP; "$1" -q pgbouncer.ini & read -r _; kill -KILL $!`,
-		"pooler", program)
+	const script = `trap '' INT TERM HUP; "$1" -q pgbouncer.ini & read -r _; kill -KILL $!; rm -rf "$2"`
+	run := exec.Command("sh", "-c", script, "pooler", program, dir)
 	run.SysProcAttr, run.Dir = as, dir
 	input, err := run.StdinPipe()
 	if err != nil {
