@@ -136,8 +136,9 @@ func TestTimeline_WorksWithoutScripts(t *testing.T) {
 	tab.do(chromedp.Navigate(p.URL + timelinePath))
 	follow := func(text string, want ...string) {
 		t.Helper()
-		evaluate[bool](tab, fmt.Sprintf(`[...document.querySelectorAll("main a")].
-			find((one) => (one.getAttribute("aria-label") ?? one.textContent) === %q).click(), true`, text))
+		tab.until("the page has the link "+text, fmt.Sprintf(`((link) => Boolean(link) && (link.click(), true))(
+			[...document.querySelectorAll("main a")].
+				find((one) => (one.getAttribute("aria-label") ?? one.textContent) === %q))`, text))
 		for _, part := range want {
 			tab.until("the address has "+part, fmt.Sprintf(`location.search.includes(%q)`, part))
 		}
