@@ -16,7 +16,6 @@ import "./rows.js";
 import "./filters.js";
 import "./bulk.js";
 import "./kinds.js";
-import "./timeline.js";
 import "./triage.js";
 import "./shortcuts.js";
 import "./latency.js";

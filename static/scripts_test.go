@@ -21,12 +21,14 @@ func scripts(t *testing.T) []string {
 
 var importPattern = regexp.MustCompile(`import[^"]*"([^"]*)"`)
 
-// A browser loads app.js, what app.js imports, and so on; on pages with a log, also runlog.js.
+// A browser loads app.js, what app.js imports, and so on; on pages with a log, also runlog.js, and on the
+// timeline, timeline.js.
 func TestScripts_ImportHashedPaths(t *testing.T) {
 	t.Parallel()
 	assets := load(t)
 	var loaded []string
-	for paths := []string{assets.Path("app.js"), assets.Path("runlog.js")}; len(paths) > 0; paths = paths[1:] {
+	paths := []string{assets.Path("app.js"), assets.Path("runlog.js"), assets.Path("timeline.js")}
+	for ; len(paths) > 0; paths = paths[1:] {
 		if slices.Contains(loaded, paths[0]) {
 			continue
 		}

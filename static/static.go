@@ -117,8 +117,8 @@ func Load() (*Assets, error) {
 			return nil, err
 		}
 	}
-	// The other scripts are imports of these two.
-	for _, name := range []string{"app.css", logStyles, "app.js", "runlog.js"} {
+	// The other scripts are imports of app.js and runlog.js.
+	for _, name := range []string{"app.css", logStyles, "app.js", "runlog.js", "timeline.js"} {
 		if err := assets.add(name); err != nil {
 			return nil, err
 		}
