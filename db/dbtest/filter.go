@@ -32,6 +32,12 @@ func testFilters(t *testing.T, subject Subject) {
 			!page.MatchCountCapped {
 			t.Errorf("the match count is %d, capped %t", page.MatchCount, page.MatchCountCapped)
 		}
+		_, err := f.store.Cancel(ctx, 1)
+		f.ok(err)
+		page := f.page(app.Query{Filter: app.Filter{Kind: kind}})
+		if page.Tabs.Counts[app.Cancelled] != 1 || page.MatchCount != app.CountedMatches || !page.MatchCountCapped {
+			t.Errorf("after a cancellation the page has %+v and %d matches", page.Tabs, page.MatchCount)
+		}
 	})
 }
 

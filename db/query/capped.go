@@ -8,14 +8,15 @@ import (
 )
 
 const (
-	// cappedAge is how long a search is taken to find more runs than are counted.
+	// cappedAge is how long a filter is taken to match more runs than are counted.
 	cappedAge = 2 * time.Second
-	// maxCapped is the largest number of searches whose counts are kept.
+	// maxCapped is the largest number of filters whose counts are kept.
 	maxCapped = 100
 )
 
-// cappedCache keeps the counts of searches that find more runs than are counted. Counting takes longer than
-// the rest of such a page, and live pages are read several times a second.
+// cappedCache keeps the counts of filters that match more runs than are counted. Counting takes longer than the
+// rest of such a page, and live pages are read several times a second. Without a search, the numbers by status
+// are cheap and soon outdated, so only the number of all matches is used.
 type cappedCache struct {
 	mu       sync.Mutex
 	byFilter map[app.Filter]cappedCounts

@@ -90,26 +90,27 @@ func (s *snapshot) addTabs(page *app.Page) {
 // addCounts adds the numbers of matching runs. tabs is the list without the status of the filter.
 func (s *snapshot) addCounts(page *app.Page, tabs *list) {
 	now := s.db.Now()
-	if tabs.walks() && s.capped.fill(page, now) {
+	known := s.capped.fill(page, now)
+	if known && tabs.walks() {
 		return
 	}
 	page.Tabs = tabs.countTabs(page.Query.Filter)
-	s.addMatchCount(page)
-	if tabs.walks() && s.err == nil {
+	s.addMatchCount(page, known)
+	if !known && s.err == nil {
 		s.capped.put(*page, now)
 	}
 }
 
 // addMatchCount adds the number of runs that match the whole filter. It counts only if that does not follow
-// from the tabs.
-func (s *snapshot) addMatchCount(page *app.Page) {
+// from the tabs, and if the page does not have a number that is known to be capped.
+func (s *snapshot) addMatchCount(page *app.Page, known bool) {
 	query, tabs := page.Query, page.Tabs
 	switch {
 	case query.Filtered && !tabs.Capped[query.Status]:
-		page.MatchCount = int(tabs.Counts[query.Status])
+		page.MatchCount, page.MatchCountCapped = int(tabs.Counts[query.Status]), false
 	case !query.Filtered && !tabs.AnyCapped():
-		page.MatchCount = int(tabs.Counts.Total())
-	default:
+		page.MatchCount, page.MatchCountCapped = int(tabs.Counts.Total()), false
+	case !known:
 		page.MatchCount, page.MatchCountCapped = s.list(query.Filter).count(app.CountedMatches)
 	}
 }
