@@ -63,10 +63,9 @@ func TestConfirm_HeldEnterChangesNothing(t *testing.T) {
 	tab.until("the choice is reset", noTarget)
 }
 
-// A closed dialog keeps its content until the browser sends its close event. A change of the list in between
-// must not open the dialog again.
-func TestConfirm_StaysClosedWhenTheListChanges(t *testing.T) {
-	t.Parallel()
+// askToDelete opens a list with a failed run, and asks in the dialog whether to delete it.
+func askToDelete(t *testing.T) *tab {
+	t.Helper()
 	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"))
 	e := harness.NewExpect(t, p)
 	harness.StartRuns(e, 1)
@@ -76,6 +75,14 @@ func TestConfirm_StaysClosedWhenTheListChanges(t *testing.T) {
 	tab.click("#select_all")
 	tab.click("#bulk button[value=delete]")
 	tab.until("the confirmation opens", dialogOpen)
+	return tab
+}
+
+// A closed dialog keeps its content until the browser sends its close event. A change of the list in between
+// must not open the dialog again.
+func TestConfirm_StaysClosedWhenTheListChanges(t *testing.T) {
+	t.Parallel()
+	tab := askToDelete(t)
 	reopened := evaluate[bool](tab, `(() => {
 		const ask = document.getElementById("confirm"), list = document.getElementById("live");
 		ask.close();
@@ -90,15 +97,7 @@ func TestConfirm_StaysClosedWhenTheListChanges(t *testing.T) {
 // A busy browser sends the close event when the answer to the next click may be there already.
 func TestConfirm_LateCloseEventKeepsTheNextQuestion(t *testing.T) {
 	t.Parallel()
-	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"))
-	e := harness.NewExpect(t, p)
-	harness.StartRuns(e, 1)
-	harness.CountsAre(t, e, map[string]any{"failed": 1})
-	tab := openTab(t, p.URL+"/process_runs")
-	tab.untilLive()
-	tab.click("#select_all")
-	tab.click("#bulk button[value=delete]")
-	tab.until("the confirmation opens", dialogOpen)
+	tab := askToDelete(t)
 	kept := evaluate[bool](tab, `(() => {
 		const ask = document.getElementById("confirm"), next = document.createElement("p");
 		ask.close();
