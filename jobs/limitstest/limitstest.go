@@ -27,7 +27,8 @@ type Cluster interface {
 type Node interface {
 	// Store returns the store of the node.
 	Store() app.Store
-	// Kill ends the node as a crash does: what runs is not saved. It returns when no work goes on.
+	// Kill ends the node as a crash does: what runs is not saved. The context of its work ends with
+	// jobs.ErrShutdown before another node can learn of it.
 	Kill()
 }
 

@@ -2,6 +2,7 @@ package limitstest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,19 +16,26 @@ import (
 type witness struct {
 	mu       sync.Mutex
 	allowed  map[string]int // the highest limit of each kind since the last settle; 0: none
-	going    map[group]int  // runs that are worked on
-	working  map[int64]chan error
+	working  map[int64]*work
 	breaches []string
 }
+
+// work is the work of an attempt that goes on.
+type work struct {
+	ctx   context.Context
+	group group
+	end   chan error
+}
+
+// isDead reports whether the process that does the work was killed. A process takes its work along when it
+// dies, but here the goroutine may need a moment to return, and other nodes may start the run before.
+func (w *work) isDead() bool { return errors.Is(context.Cause(w.ctx), jobs.ErrShutdown) }
 
 // group are the runs that are counted together.
 type group struct{ kind, key string }
 
 func newWitness() *witness {
-	return &witness{
-		allowed: map[string]int{}, going: map[group]int{},
-		working: map[int64]chan error{},
-	}
+	return &witness{allowed: map[string]int{}, working: map[int64]*work{}}
 }
 
 // groupOf returns the group of a run.
@@ -41,36 +49,40 @@ func groupOf(run app.ProcessRun) group {
 
 // work goes on until the test ends it or its context ends.
 func (w *witness) work(ctx context.Context, run *jobs.Run) error {
-	g, end := groupOf(run.Row()), make(chan error, 1)
-	w.enter(g, run.ID, end)
-	defer w.leave(g, run.ID, end)
+	entered := &work{ctx: ctx, group: groupOf(run.Row()), end: make(chan error, 1)}
+	w.enter(run.ID, entered)
+	defer w.leave(run.ID, entered)
 	select {
-	case err := <-end:
+	case err := <-entered.end:
 		return err
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-func (w *witness) enter(g group, run int64, end chan error) {
+func (w *witness) enter(run int64, entered *work) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.going[g]++
-	if limit := w.allowed[g.kind]; limit > 0 && w.going[g] > limit {
-		w.breaches = append(w.breaches, fmt.Sprintf("%d runs of %v go on, with run %d; the limit is %d",
-			w.going[g], g, run, limit))
-	}
-	if _, twice := w.working[run]; twice {
+	if other := w.working[run]; other != nil && !other.isDead() {
 		w.breaches = append(w.breaches, fmt.Sprintf("run %d is worked on twice", run))
 	}
-	w.working[run] = end
+	w.working[run] = entered
+	going := 0
+	for _, other := range w.working {
+		if other.group == entered.group && !other.isDead() {
+			going++
+		}
+	}
+	if limit := w.allowed[entered.group.kind]; limit > 0 && going > limit {
+		w.breaches = append(w.breaches, fmt.Sprintf("%d runs of %v go on, with run %d; the limit is %d",
+			going, entered.group, run, limit))
+	}
 }
 
-func (w *witness) leave(g group, run int64, end chan error) {
+func (w *witness) leave(run int64, left *work) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.going[g]--
-	if w.working[run] == end {
+	if w.working[run] == left {
 		delete(w.working, run)
 	}
 }
@@ -97,9 +109,9 @@ func (w *witness) allowAlso(kind string, limit int) {
 func (w *witness) end(run int64, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if end := w.working[run]; end != nil {
+	if work := w.working[run]; work != nil {
 		select {
-		case end <- err:
+		case work.end <- err:
 		default: // it has been told before
 		}
 	}
@@ -109,7 +121,14 @@ func (w *witness) end(run int64, err error) {
 func (w *witness) workedOn() []int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.Sorted(maps.Keys(w.working))
+	var runs []int64
+	for run, work := range w.working {
+		if !work.isDead() {
+			runs = append(runs, run)
+		}
+	}
+	slices.Sort(runs)
+	return runs
 }
 
 // firstBreach returns what has gone wrong first, or nothing.
