@@ -216,8 +216,8 @@ type Event struct {
 	Status  Status // after the change
 	Attempt int
 	Note    string // a sentence, or ""
-	// LogOffset is the length of the log when an attempt started, so its lines begin there. It is UnknownOffset
-	// for other events, and for starts that were recorded by an older version of the program.
+	// LogOffset is the length of the log when an attempt started, so its lines begin there. It is
+	// UnknownOffset for other events, and for starts that were recorded by an older version of the program.
 	LogOffset int64
 }
 

@@ -35,7 +35,7 @@ type contender struct {
 	Name string
 	// Kept says which acknowledged runs survive a power cut.
 	Kept string
-	// Runs is the number of runs of a measurement. Slow contenders get fewer, so that each takes some seconds.
+	// Runs is the number of runs of a measurement. Slow contenders get fewer: each takes some seconds.
 	Runs int
 	open func(dir string, at addresses) (queue, error)
 	// pid returns the process of its database server, or 0 if it has none.

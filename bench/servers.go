@@ -89,8 +89,8 @@ func installed() (string, error) {
 	return "", errors.New("PostgreSQL and Redis were installed and are not there")
 }
 
-// unprivileged makes a command of root run as a user without rights, which becomes the owner of dir: PostgreSQL
-// refuses to run as root.
+// unprivileged makes a command of root run as a user without rights, which becomes the owner of dir:
+// PostgreSQL refuses to run as root.
 func unprivileged(cmd *exec.Cmd, dir string) error {
 	if os.Geteuid() != 0 {
 		return nil

@@ -21,8 +21,8 @@ func (o *offer) readSecrets(kinds []Kind) error {
 	}
 	path := o.secretKeyPath()
 	if path == "" {
-		return errors.New("--secret-key-file: a kind has a secret input, so all nodes need a file with the same key; " +
-			"openssl rand -hex 32 makes one")
+		return errors.New("--secret-key-file: a kind has a secret input, so all nodes need a file " +
+			"with the same key; openssl rand -hex 32 makes one")
 	}
 	key, err := readSecretKey(path)
 	if errors.Is(err, fs.ErrNotExist) && !o.config.UsesPostgres() {
@@ -88,7 +88,8 @@ func readSecretKey(path string) ([]byte, error) {
 	case info.Mode().Perm()&0o077 != 0:
 		return nil, fmt.Errorf("other users can read it (mode %04o); use chmod 600", info.Mode().Perm())
 	case info.Size() < app.SecretKeySize || info.Size() > maxKeyFile:
-		return nil, fmt.Errorf("it has %d bytes, and a key has %d to %d", info.Size(), app.SecretKeySize, maxKeyFile)
+		return nil, fmt.Errorf("it has %d bytes, and a key has %d to %d",
+			info.Size(), app.SecretKeySize, maxKeyFile)
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {

@@ -22,8 +22,8 @@ func (v failuresView) Render(t *templates.Templates, loaded any) ([]byte, error)
 	return t.FailuresFrame(loaded.(app.Failures))
 }
 
-// RenderDelta renders only the groups that have changed: a browser that compares all of a hundred groups, half
-// a megabyte, is busy for several tens of milliseconds.
+// RenderDelta renders only the groups that have changed: a browser that compares all of a hundred groups,
+// half a megabyte, is busy for several tens of milliseconds.
 func (failuresView) RenderDelta(t *templates.Templates, before, loaded any) ([]byte, error) {
 	return t.FailuresDelta(before.(app.Failures), loaded.(app.Failures))
 }

@@ -9,7 +9,8 @@ import (
 	"runboard/templates"
 )
 
-// overviewView is the live view of pages that show nothing live but their header. It implements live.PageView.
+// overviewView is the live view of pages that show nothing live but their header. It implements
+// live.PageView.
 type overviewView struct{}
 
 func (overviewView) Load(ctx context.Context, store app.Store) (any, error) {

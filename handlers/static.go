@@ -22,7 +22,8 @@ func (s *Server) serveStatic(c *fiber.Ctx) error {
 	return c.Send(file.Encoded(encoding))
 }
 
-// redirectToIcon answers GET /favicon.ico, which browsers request for answers that are no pages, such as a log.
+// redirectToIcon answers GET /favicon.ico, which browsers request for answers that are no pages, such as a
+// log.
 func (s *Server) redirectToIcon(c *fiber.Ctx) error {
 	return c.Redirect(s.Assets.Path("favicon.svg"), fiber.StatusFound)
 }

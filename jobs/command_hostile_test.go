@@ -26,7 +26,8 @@ func hostileTexts(marker string) []string {
 	}
 }
 
-// textsAtOnce is how many hostile texts a test gives to one run: a process with the race detector starts slowly.
+// textsAtOnce is how many hostile texts a test gives to one run: a process with the race detector starts
+// slowly.
 const textsAtOnce = 9
 
 func TestCommand_ReceivesHostileValuesUnchanged(t *testing.T) {

@@ -14,12 +14,12 @@ import (
 
 // output copies one output stream of a command from a pipe to the log.
 //
-// Two pipes do not say which of two writes came first. So that an error does not stand above the lines that led to
-// it, stderr is read together with stdout: what stdout has by then comes first.
+// Two pipes do not say which of two writes came first. So that an error does not stand above the lines that
+// led to it, stderr is read together with stdout: what stdout has by then comes first.
 type output struct {
 	to, from *os.File
 	lines    *lineWriter
-	turn     *sync.Mutex   // held from a read until its lines are in the log; shared by the streams of a command
+	turn     *sync.Mutex   // held from a read until its lines are in the log; shared by both streams
 	first    *output       // the stream whose output comes before that of this one, or nil
 	buffer   []byte        // as is ended, only used by the holder of turn
 	ended    bool          // nothing more is read
@@ -41,8 +41,8 @@ const (
 	largePipe = 512 << 10
 )
 
-// newOutputs returns the outputs of a command for stdout and stderr with open pipes. The caller must close them,
-// also after an error.
+// newOutputs returns the outputs of a command for stdout and stderr with open pipes. The caller must close
+// them, also after an error.
 func newOutputs(stdout, stderr *lineWriter) (outputs [2]*output, err error) {
 	turn := &sync.Mutex{}
 	outputs[0] = &output{lines: stdout, turn: turn, buffer: make([]byte, pipeSize)}

@@ -10,8 +10,8 @@ import (
 	"runboard/app"
 )
 
-// twoOutputs returns the outputs of a command with open pipes, and a function that returns the lines of the log
-// once both have been copied.
+// twoOutputs returns the outputs of a command with open pipes, and a function that returns the lines of the
+// log once both have been copied.
 func twoOutputs(t *testing.T) (outputs [2]*output, logged func() []string) {
 	t.Helper()
 	var lines []string

@@ -82,8 +82,8 @@ func TestCommand_StreamsAreDistinguished(t *testing.T) {
 	}
 }
 
-// The two pipes of a command do not say which of two writes came first, but a line of stderr must not stand above
-// those of stdout that were written before it.
+// The two pipes of a command do not say which of two writes came first, but a line of stderr must not stand
+// above those of stdout that were written before it.
 func TestCommand_ErrorsStandBelowTheirOutput(t *testing.T) {
 	t.Parallel()
 	for name, pause := range map[string]string{"at once": "", "1 ms apart": "sleep 0.001;"} {

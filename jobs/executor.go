@@ -198,7 +198,7 @@ func (e *Executor) runAsync(run *Run, work func() error) <-chan error {
 func (e *Executor) settle(working context.Context, handle *Run, end ending) {
 	run := handle.row
 	switch {
-	case interrupted(end.cause), errors.Is(end.cause, ErrSnoozed): // the shutdown came before snoozed work returned
+	case interrupted(end.cause), errors.Is(end.cause, ErrSnoozed): // shut down before snoozed work returned
 		e.write(working, ofRun(run), "interrupted", func(ctx context.Context) error {
 			return e.Store.Requeue(ctx, run)
 		})

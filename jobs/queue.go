@@ -55,7 +55,8 @@ func (q *Queue) followRegistry(ctx context.Context) {
 	defer unsubscribe()
 	for {
 		if err := q.Store.ApplyDefinitions(ctx); err != nil && ctx.Err() == nil {
-			q.Executor.Log.Log(ctx, app.RepeatedLevel(err), "changed kinds could not be applied", "error", err)
+			level := app.RepeatedLevel(err)
+			q.Executor.Log.Log(ctx, level, "changed kinds could not be applied", "error", err)
 			_ = Sleep(ctx, tick)
 			continue
 		}

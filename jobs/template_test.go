@@ -80,8 +80,8 @@ func TestTemplate_RefusesUnsafePlaces(t *testing.T) {
 	}
 }
 
-// TestTemplate_RefusesWhatTheRulesSay compares random commands with the rules in their shortest form: after an
-// interpreter, no value follows an option that may be followed by code, and none is its first word.
+// TestTemplate_RefusesWhatTheRulesSay compares random commands with the rules in their shortest form: after
+// an interpreter, no value follows an option that may be followed by code, and none is its first word.
 func TestTemplate_RefusesWhatTheRulesSay(t *testing.T) {
 	t.Parallel()
 	names := strings.Fields("sh bash dash ash zsh ksh fish busybox env nice nohup sudo xargs awk gawk python3 perl ruby node deno bun php lua")

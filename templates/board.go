@@ -243,7 +243,8 @@ func (t *Templates) whyEmpty(page app.Page) empty {
 	case page.MissingRun > 0:
 		view.Text, view.ClearPath = "There is no run #"+decimal(page.MissingRun)+".", clearPath(query)
 	case t.isOfKind(query.Filter):
-		view.Text, view.StartPath = "No runs of "+t.kindLabel(query.Kind)+" yet.", KindPath(query.Kind)+"#"+StartID
+		view.Text = "No runs of " + t.kindLabel(query.Kind) + " yet."
+		view.StartPath = KindPath(query.Kind) + "#" + StartID
 	case !query.StatusOnly():
 		view.Text, view.ClearPath = "No "+status+"runs match.", clearPath(query)
 	case query.Filtered:

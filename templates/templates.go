@@ -101,7 +101,7 @@ type layout struct {
 	Title      string
 	ServerTime string // in ms since 1970
 	Draining   bool
-	Failed     string // number of failed runs that are not muted, or "" if there are none or the page does not know
+	Failed     string // number of failed runs that are not muted; "" if it is 0 or unknown
 	Find       findForm
 	// The page is the target of this link.
 	OnRuns, OnKinds, OnFailures, OnStatistics, OnTimeline bool
@@ -167,13 +167,15 @@ type ErrorPage struct {
 // errorTexts are the title of an error page and what the user can do. HTTP's own words mean nothing to most
 // people.
 var errorTexts = map[int]struct{ title, advice string }{
-	http.StatusBadRequest:          {"That address does not work", ""},
-	http.StatusUnauthorized:        {"Please sign in", ""},
-	http.StatusForbidden:           {"Not allowed", "Open the page here and try again."},
-	http.StatusNotFound:            {"Page not found", "It may have been deleted, or the address is wrong."},
-	http.StatusMethodNotAllowed:    {"Not possible here", ""},
-	http.StatusConflict:            {"That is not possible now", "The run has changed meanwhile."},
-	http.StatusUnprocessableEntity: {"Please check what you entered", "Go back, correct it and send it again."},
+	http.StatusBadRequest:       {"That address does not work", ""},
+	http.StatusUnauthorized:     {"Please sign in", ""},
+	http.StatusForbidden:        {"Not allowed", "Open the page here and try again."},
+	http.StatusNotFound:         {"Page not found", "It may have been deleted, or the address is wrong."},
+	http.StatusMethodNotAllowed: {"Not possible here", ""},
+	http.StatusConflict:         {"That is not possible now", "The run has changed meanwhile."},
+	http.StatusUnprocessableEntity: {
+		"Please check what you entered", "Go back, correct it and send it again.",
+	},
 	http.StatusTooManyRequests:     {"Too many requests", "Wait a moment and try again."},
 	http.StatusInternalServerError: {"Something went wrong", ""},
 	http.StatusServiceUnavailable:  {"Not available right now", ""},

@@ -18,8 +18,8 @@ type timelineColumn struct {
 // columnPart is the part of a column for a status.
 type columnPart struct{ Class, Fill, Y, Height string }
 
-// columns returns the bins of a lane with a label as columns. Each lane has its own scale: a kind of which few runs are
-// started would be a line below one with many.
+// columns returns the bins of a lane with a label as columns. Each lane has its own scale: a kind of which
+// few runs are started would be a line below one with many.
 func (c canvas) columns(lane app.Lane, label string, number int, y float64) (columns []timelineColumn) {
 	highest := highestBin(lane)
 	for _, bin := range lane.Bins {

@@ -104,7 +104,8 @@ func convertDocument(file *ast.File) (root node, err error) {
 	if begin == nil {
 		begin = documents[1].Body.GetToken()
 	}
-	return root, place{line: begin.Position.Line}.fault("a second document begins here; the file must have only one")
+	second := place{line: begin.Position.Line}
+	return root, second.fault("a second document begins here; the file must have only one")
 }
 
 // placeOf returns the place of a token that cannot be parsed.

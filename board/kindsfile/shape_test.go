@@ -30,7 +30,7 @@ func TestFile_HasHundredsOfKinds(t *testing.T) {
 	}
 }
 
-// TestFile_RefusesWhatTakesLong would not end without limits: the parser takes minutes for some of these files.
+// TestFile_RefusesWhatTakesLong would not end without limits: some of these take the parser minutes.
 func TestFile_RefusesWhatTakesLong(t *testing.T) {
 	lines := func(text string) string { return strings.Repeat(text, 20_000) }
 	for name, content := range map[string]string{

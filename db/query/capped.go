@@ -14,9 +14,9 @@ const (
 	maxCapped = 100
 )
 
-// cappedCache keeps the counts of filters that match more runs than are counted. Counting takes longer than the
-// rest of such a page, and live pages are read several times a second. Without a search, the numbers by status
-// are cheap and soon outdated, so only the number of all matches is used.
+// cappedCache keeps the counts of filters that match more runs than are counted. Counting takes longer than
+// the rest of such a page, and live pages are read several times a second. Without a search, the numbers by
+// status are cheap and soon outdated, so only the number of all matches is used.
 type cappedCache struct {
 	mu       sync.Mutex
 	byFilter map[app.Filter]cappedCounts

@@ -72,7 +72,8 @@ func JSONArray[T int64 | string](values []T) string {
 
 // Columns lists the columns of process_runs that a Run has.
 const Columns = `id, kind, status, version, attempt, crashes, fencing_token, error, created_at, updated_at,
-	started_at, finished_at, scheduled_at, cancel_requested_at, percent, message, failure, inputs, concurrency_key`
+	started_at, finished_at, scheduled_at, cancel_requested_at, percent, message, failure, inputs,
+	concurrency_key`
 
 // Run is a row of process_runs. Times are in milliseconds since 1970; 0 is none.
 type Run struct {

@@ -117,5 +117,6 @@ func (d Dialect) durationsSQL() string {
 // newestOfKind returns a table with columns of the newest runs of the kind wanted.kind in a status.
 func (d Dialect) newestOfKind(columns string, status app.Status, limit int) string {
 	return fmt.Sprintf("(SELECT %s FROM %s WHERE kind = wanted.kind AND %s "+
-		"ORDER BY %s DESC LIMIT %d) AS found", columns, d.runsBy("process_runs_by_kind"), statusIs(status), d.SortKey, limit)
+		"ORDER BY %s DESC LIMIT %d) AS found",
+		columns, d.runsBy("process_runs_by_kind"), statusIs(status), d.SortKey, limit)
 }

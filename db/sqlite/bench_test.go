@@ -58,7 +58,7 @@ func BenchmarkStartFinish(b *testing.B) {
 	}
 }
 
-// BenchmarkSaveLog saves reports with ten lines of a log each, as a run does that writes fifty lines a second.
+// BenchmarkSaveLog saves reports with ten lines of a log each, like a run that writes fifty a second.
 func BenchmarkSaveLog(b *testing.B) {
 	store := newStore(b, Options{Synchronous: "normal"})
 	run, err := store.Start(ctx, create(b, store, 1)[0])

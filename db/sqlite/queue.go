@@ -67,7 +67,8 @@ func (s *Store) FetchDue(
 const fewKinds = 8
 
 var kindsWithCreated = query.SQL(`SELECT value FROM json_each(?) AS wanted WHERE EXISTS (
-	SELECT 1 FROM process_runs INDEXED BY process_runs_by_kind WHERE kind = wanted.value AND status = :created)`)
+	SELECT 1 FROM process_runs INDEXED BY process_runs_by_kind
+		WHERE kind = wanted.value AND status = :created)`)
 
 // withCreated returns those of kinds that have created runs, or all if they are few. Of a thousand kinds,
 // most have none, and one probe for each costs much less than a query.

@@ -22,7 +22,7 @@ func TestFailures_RetryAllOfAGroup(t *testing.T) {
 	tab.untilLive()
 	tab.click("#process_run_40 a")
 	tab.until("it is the run's page", `location.pathname === "/process_runs/40"`)
-	// The first frame replaces the link, so a click by the mouse may come too late for the one that was found.
+	// The first frame replaces the link, so a click by the mouse may miss the one that was found.
 	tab.until("similar failures are offered", `[document.querySelector('a[href*="failure="]')].some((link) =>
 		link && (link.click(), true))`)
 	tab.until("all runs with the error are listed",

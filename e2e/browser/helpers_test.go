@@ -108,8 +108,8 @@ func newTab(t testing.TB) *tab {
 	return noting(bareTab(t))
 }
 
-// newWindow opens an empty page in a window of its own. Chromium paints only the tab in front of a window, so a
-// page whose picture is taken needs one.
+// newWindow opens an empty page in a window of its own. Chromium paints only the tab in front of a window, so
+// a page whose picture is taken needs one.
 func newWindow(t testing.TB) *tab {
 	t.Helper()
 	return noting(bareWindow(t))

@@ -47,8 +47,8 @@ func afternoon() (runs []pastRun) {
 	return runs
 }
 
-// createAfternoon creates a database with an afternoon that ends now, and returns its path. Runs that would not
-// have ended yet are left out.
+// createAfternoon creates a database with an afternoon that ends now, and returns its path. Runs that would
+// not have ended yet are left out.
 func createAfternoon(t *testing.T) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "afternoon.db")

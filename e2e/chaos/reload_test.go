@@ -19,8 +19,8 @@ const markKind = `
     inputs: [{name: text, type: text, default: %s}]
 `
 
-// TestReload_UnderLoadLosesNoRun reads files with other kinds, and files with faults, while runs of all kinds are
-// started. Each accepted run is executed once, even if its kind is gone for a while.
+// TestReload_UnderLoadLosesNoRun reads files with other kinds, and files with faults, while runs of all kinds
+// are started. Each accepted run is executed once, even if its kind is gone for a while.
 func TestReload_UnderLoadLosesNoRun(t *testing.T) {
 	t.Parallel()
 	one, two := fmt.Sprintf(markKind, "one", "a"), fmt.Sprintf(markKind, "two", "b")

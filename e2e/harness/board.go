@@ -61,8 +61,8 @@ type testStore interface {
 }
 
 // StartProgram starts a board and stops it when the test ends. Its simulated runs start and complete at once.
-// With PostgreSQL, it is given a key for secrets, which a board with a SQLite file makes by itself. change, if
-// not nil, changes the settings first.
+// With PostgreSQL, it is given a key for secrets, which a board with a SQLite file makes by itself. change,
+// if not nil, changes the settings first.
 func StartProgram(t *testing.T, change func(*board.Config), kinds ...board.Kind) *Program {
 	t.Helper()
 	config, err := board.ParseConfig([]string{

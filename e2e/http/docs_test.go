@@ -129,8 +129,8 @@ func (d *docRunner) start(line string) {
 	}
 }
 
-// startEveryKind starts a run of each kind of the board, with the values that it requires, and waits until it is
-// completed.
+// startEveryKind starts a run of each kind of the board, with the values that it requires, and waits until it
+// is completed.
 func (d *docRunner) startEveryKind() {
 	d.t.Helper()
 	var answer struct {

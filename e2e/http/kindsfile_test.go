@@ -148,8 +148,8 @@ func TestKindsFile_KindsComeInOrder(t *testing.T) {
 	}
 }
 
-// reload replaces the kinds file, sends SIGHUP, and waits until the log has one more line with text. It returns
-// that line.
+// reload replaces the kinds file, sends SIGHUP, and waits until the log has one more line with text. It
+// returns that line.
 func reload(t *testing.T, d harness.Dumper, b *harness.Process, kinds, text string) (line string) {
 	t.Helper()
 	before := strings.Count(b.Log.String(), text)
@@ -216,7 +216,8 @@ func TestReload_ReplacesAllKindsOrNone(t *testing.T) {
 	harness.WaitUntilDone(t, e)
 }
 
-// A run that works keeps its definition; a run that waits gets the new one, or waits for its kind to come back.
+// A run that works keeps its definition; a run that waits gets the new one, or waits for its kind to come
+// back.
 func TestReload_ChangesOnlyLaterAttempts(t *testing.T) {
 	t.Parallel()
 	const kinds = `kinds:

@@ -25,7 +25,8 @@ func wantWaiting(t *testing.T, e *httpexpect.Expect, path, want string) {
 	}
 }
 
-// A limit holds for runs however they come to wait: by the page, by a program, by a retry or by a bulk action.
+// A limit holds for runs however they come to wait: by the page, by a program, by a retry or by a bulk
+// action.
 func TestLimits_HoldForEveryWayToStart(t *testing.T) {
 	t.Parallel()
 	kind, open := harness.Gate("single")

@@ -8,7 +8,8 @@ import (
 )
 
 // Write writes an executable file. No other goroutine starts a process meanwhile: the child would inherit the
-// open file until it executes its own program, and a file that is open for writing cannot be executed (ETXTBSY).
+// open file until it executes its own program, and a file that is open for writing cannot be executed
+// (ETXTBSY).
 func Write(t testing.TB, path, text string) {
 	t.Helper()
 	syscall.ForkLock.RLock()
