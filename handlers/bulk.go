@@ -2,6 +2,8 @@ package handlers
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,8 +85,8 @@ func (s *Server) startBulk(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if len(action.IDs) == 0 && len(body["id"]) > 0 { // the form of the list sends both, but only to preview
-		return app.Errorf(app.CodeInvalid, "Give either scope=all or the id of each run, not both.")
+	if err := checkScope(action, body); err != nil {
+		return err
 	}
 	key, err := parseKey(keys(c, body))
 	if err != nil {
@@ -173,8 +175,12 @@ func (s *Server) undoStart(c *fiber.Ctx) error {
 	if _, err := parseBody(c); err != nil {
 		return err
 	}
-	first, ok := parseNumber(c.Query("first"))
-	last, okLast := parseNumber(c.Query("last"))
+	values, err := parseForm(c.Context().QueryArgs()).single("first", "last")
+	if err != nil {
+		return err
+	}
+	first, ok := parseNumber(values["first"])
+	last, okLast := parseNumber(values["last"])
 	if !ok || !okLast || first < 1 || last < first || last-first >= app.MaxCount {
 		return app.Errorf(app.CodeMalformed, "first and last must be the runs of a batch.")
 	}
@@ -238,11 +244,35 @@ func parseTyped(text string) int64 {
 	return -1
 }
 
+// checkScope fails if a request to start an action on all runs also names some, or has a field that is no
+// filter: a filter that is misspelled must not widen what the action changes. Previews ignore both: the form
+// of the list sends them.
+func checkScope(action app.BulkAction, body fields) error {
+	if len(action.IDs) > 0 {
+		return nil
+	}
+	if len(body["id"]) > 0 {
+		return app.Errorf(app.CodeInvalid, "Give either scope=all or the id of each run, not both.")
+	}
+	known := slices.Concat(bulkFields(), body.filters(), []string{"typed", "idempotency_key"})
+	for _, name := range slices.Sorted(maps.Keys(body)) {
+		if !slices.Contains(known, name) {
+			const text = "%.40q is not a field of a bulk operation. Nothing was changed."
+			return app.Errorf(app.CodeInvalid, text, name)
+		}
+	}
+	return nil
+}
+
+// bulkFields returns the names of the fields of a bulk action, apart from its filter.
+func bulkFields() []string {
+	return []string{"operation", "scope", "newest", "previewed", "previewed_more", "previewed_at"}
+}
+
 // parseBulkAction parses the operation, the runs (by ID, or all that match a filter), and the preview that
 // the client confirms.
 func (s *Server) parseBulkAction(given fields) (action app.BulkAction, err error) {
-	names := []string{"operation", "scope", "newest", "previewed", "previewed_more", "previewed_at"}
-	values, err := given.single(append(names, given.filters()...)...)
+	values, err := given.single(append(bulkFields(), given.filters()...)...)
 	if err != nil {
 		return action, err
 	}

@@ -31,7 +31,11 @@ func (s *Server) retryRun(c *fiber.Ctx) error {
 // undoCancel answers POST /process_runs/:id/undo?version=: it queues a run again that was cancelled, unless
 // it has changed since.
 func (s *Server) undoCancel(c *fiber.Ctx) error {
-	version, ok := parseNumber(c.Query("version"))
+	values, err := parseForm(c.Context().QueryArgs()).single("version")
+	if err != nil {
+		return err
+	}
+	version, ok := parseNumber(values["version"])
 	if !ok {
 		return app.Errorf(app.CodeMalformed, "version must be that of the cancelled run.")
 	}

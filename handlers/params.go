@@ -44,11 +44,10 @@ func parseCommandID(c *fiber.Ctx) (int64, error) {
 // absent and ignores unknown ones.
 func (s *Server) parseQuery(c *fiber.Ctx) (query app.Query, err error) {
 	given := parseForm(c.Context().QueryArgs())
-	values, err := given.single(append(given.filters(), "before", "after", "rows", "created")...)
+	values, err := given.single(append(given.filters(), "before", "after", "rows")...)
 	if err != nil {
 		return query, err
 	}
-	chooseSpan(values)
 	if query.Filter, err = s.parseFilter(values); err != nil {
 		return query, err
 	}
@@ -98,7 +97,7 @@ func parseRows(text string) (int, error) {
 
 // filters returns the names of the fields that parseFilter reads.
 func (f fields) filters() []string {
-	names := []string{"status", "kind", "since", "until", "failure", "q"}
+	names := []string{"status", "kind", "since", "until", "created", "failure", "q"}
 	for name := range f {
 		if strings.HasPrefix(name, templates.InputPrefix) {
 			names = append(names, name)
@@ -109,6 +108,7 @@ func (f fields) filters() []string {
 }
 
 func (s *Server) parseFilter(values map[string]string) (filter app.Filter, err error) {
+	chooseSpan(values)
 	if name, given := values["status"]; given {
 		filter.Filtered = true
 		if filter.Status, err = app.ParseStatus(name); err != nil {
@@ -117,7 +117,7 @@ func (s *Server) parseFilter(values map[string]string) (filter app.Filter, err e
 	}
 	if text, given := values["failure"]; given {
 		var ok bool
-		if filter.Failure, ok = parseNumber(text); !ok {
+		if filter.Failure, ok = parseNumber(text); !ok || filter.Failure == 0 { // 0 is no filter
 			return filter, errFailure
 		}
 	}

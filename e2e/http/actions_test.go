@@ -126,6 +126,7 @@ func TestBulk_RefusesMalformedRequests(t *testing.T) {
 		"operation=cancel&scope=all&status=Failed":   http.StatusBadRequest,
 		"operation=cancel&scope=all&since=never":     http.StatusBadRequest,
 		"operation=cancel&scope=all&q=a&q=b":         http.StatusBadRequest,
+		"operation=cancel&scope=all&failure=0":       http.StatusBadRequest,
 		many:                                         http.StatusUnprocessableEntity,
 	} {
 		e.GET(harness.BulkPath).WithQueryString(form).WithTransformer(harness.AcceptJSON).Expect().

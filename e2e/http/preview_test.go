@@ -171,3 +171,34 @@ func TestBulk_RefusesAllTogetherWithNamedRuns(t *testing.T) {
 		Contains("not both")
 	harness.CountsAre(t, e, map[string]any{"failed": 3})
 }
+
+// A filter that is misspelled, or one of the list that bulk actions do not have, would widen the action.
+func TestBulk_RefusesUnknownFields(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"))
+	e := harness.NewExpect(t, p)
+	harness.StartRunsOf(e, "import", 3)
+	harness.CountsAre(t, e, map[string]any{"failed": 3})
+	for _, name := range []string{"statu", "Kind", "before", "rows", "input"} {
+		e.POST(harness.BulkPath).WithTransformer(harness.AcceptJSON).
+			WithForm(map[string]any{"operation": "delete", "scope": "all", name: "2"}).
+			Expect().Status(http.StatusUnprocessableEntity).JSON().Object().Value("error").String().
+			Contains(name)
+	}
+	harness.CountsAre(t, e, map[string]any{"failed": 3})
+}
+
+// The form of the list calls a span of time created. Its address also filters exports and bulk actions.
+func TestFilter_SpanOfTheFormIsAFilterEverywhere(t *testing.T) {
+	t.Parallel()
+	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"))
+	e := harness.NewExpect(t, p)
+	harness.StartRunsOf(e, "import", 3)
+	harness.CountsAre(t, e, map[string]any{"failed": 3})
+	const query = "operation=delete&scope=all&created=1ns" // no run is as new as that
+	e.GET(harness.BulkPath).WithQueryString(query).WithTransformer(harness.AcceptJSON).Expect().
+		JSON().Object().HasValue("runs", 0)
+	e.GET("/process_runs.ndjson").WithQueryString("created=1ns").Expect().Status(http.StatusOK).Body().IsEmpty()
+	e.GET("/process_runs.csv").WithQueryString("created=soon").Expect().Status(http.StatusBadRequest)
+}

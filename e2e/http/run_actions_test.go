@@ -133,3 +133,24 @@ func TestBulkCancel_DuringTheDrainStopsRuns(t *testing.T) {
 		t.Error("the cancelled runs keep the program from ending")
 	}
 }
+
+func TestUndo_RefusesMalformedRequests(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	kind, open := harness.Gate("gate")
+	defer open()
+	p := harness.StartProgram(t, func(c *board.Config) { c.Workers = 1 }, kind)
+	e := harness.NewExpect(t, p)
+	harness.StartRuns(e, 3)
+	harness.CountsAre(t, e, map[string]any{"started": 1, "created": 2})
+	for query, path := range map[string]string{
+		"": "undo", "first=2": "undo", "first=3&last=2": "undo", "first=0&last=2": "undo",
+		"first=2&last=x": "undo", "first=2&last=3&last=3": "undo", "first=1&last=1001": "undo",
+		"first=1&last=9223372036854775807": "undo",
+		"version=x":                        "2/undo", "version=1&version=1": "2/undo", "version": "2/undo",
+	} {
+		e.POST("/process_runs/"+path).WithQueryString(query).WithTransformer(harness.AcceptJSON).Expect().
+			Status(http.StatusBadRequest).JSON().Object().HasValue("code", "malformed")
+	}
+	harness.CountsAre(t, e, map[string]any{"started": 1, "created": 2, "cancelled": 0})
+}
