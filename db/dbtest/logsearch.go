@@ -1,6 +1,7 @@
 package dbtest
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -63,11 +64,16 @@ func testLogSearch(t *testing.T, subject Subject) {
 				t.Errorf("%q is found in %q and not %q", text, hitTexts(hits), want)
 			}
 		}
+		beyond, err := f.store.SearchLog(ctx, app.LogSearch{Run: run.ID, Text: "full", After: math.MaxInt64})
+		f.ok(err)
+		if beyond.Next != nil || len(beyond.Hits) > 0 {
+			f.Fatalf("a search beyond the end found %+v", beyond)
+		}
 		hits, _ := f.hits(run.ID, "full")
 		if hit := hits[1]; hit.Number != 2 || hit.At != 22 || hits[2].Stream != app.Stderr {
 			t.Errorf("the hits are %+v", hits)
 		}
-		_, err := f.store.SearchLog(ctx, app.LogSearch{Run: 99, Text: "x"})
+		_, err = f.store.SearchLog(ctx, app.LogSearch{Run: 99, Text: "x"})
 		f.refused(err, app.CodeNotFound)
 	})
 	t.Run("continues where it stopped", func(t *testing.T) { testLongSearch(t, subject) })

@@ -27,11 +27,10 @@ const searchTime = time.Second
 // the log at least.
 func (r *logReader) search(search app.LogSearch) app.LogHits {
 	found := logSearcher{text: strings.ToLower(search.Text), hits: []app.LogHit{}}
-	limit := search.After + app.SearchedBytes
 	deadline := time.Now().Add(searchTime)
 	stopped := false
 	for part := range r.parts(app.LogQuery{Offset: search.After}) {
-		stopped = part.Start >= limit || part.Start > search.After && time.Now().After(deadline) ||
+		stopped = part.Start-search.After >= app.SearchedBytes || part.Start > search.After && time.Now().After(deadline) ||
 			!r.searchPart(part, search, &found)
 		if stopped {
 			break
