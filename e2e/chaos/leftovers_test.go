@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -132,28 +133,64 @@ func filesAre(temp, name string, n int) error {
 // killAtOnce kills a process and its children at the same time.
 func killAtOnce(t *testing.T, pid int) {
 	t.Helper()
-	children, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	if err != nil || len(children) == 0 {
-		t.Fatal(children, err)
-	}
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil { // so that it cannot notify the supervisors
 		t.Fatal(err)
 	}
-	for _, file := range children {
-		content, _ := os.ReadFile(file) // fails if the thread has ended
-		for _, child := range strings.Fields(string(content)) {
-			var supervisor int
-			if _, err := fmt.Sscan(child, &supervisor); err != nil {
-				t.Fatal(err)
-			}
-			if err := syscall.Kill(supervisor, syscall.SIGKILL); err != nil {
-				t.Fatal(err)
-			}
+	for _, supervisor := range childrenOf(t, pid) {
+		if err := syscall.Kill(supervisor, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
 		}
 	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestServer_AloneHasItsName keeps "pkill -HUP -x runboard", which the documentation recommends, from reaching
+// supervisors, too.
+func TestServer_AloneHasItsName(t *testing.T) {
+	t.Parallel()
+	mark := fmt.Sprintf("9%d.8", os.Getpid())
+	b := commandBinary(t, t.TempDir(), "sleep "+mark)
+	b.Start("127.0.0.1:0")
+	b.StartJobs(1)
+	awaitRunning(t, mark, 1+1) // the command line of the server contains it, too
+	server := processName(t, b.Cmd.Process.Pid)
+	for _, child := range childrenOf(t, b.Cmd.Process.Pid) {
+		if name := processName(t, child); name == server {
+			t.Errorf("a supervisor is named %s, as the server", name)
+		}
+	}
+}
+
+// processName returns the name by which pkill -x finds a process.
+func processName(t *testing.T, pid int) string {
+	t.Helper()
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(name)
+}
+
+// childrenOf returns the children of a process.
+func childrenOf(t *testing.T, pid int) (children []int) {
+	t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		content, _ := os.ReadFile(file) // fails if the thread has ended
+		for _, text := range strings.Fields(string(content)) {
+			child, err := strconv.Atoi(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			children = append(children, child)
+		}
+	}
+	return children
 }
 
 // TestServer_PausedOneKeepsResults pauses a server for longer than the run timeout. Its command ends

@@ -19,7 +19,7 @@ import (
 type docRunner struct {
 	t       *testing.T
 	dir     string           // of the files
-	bin     string           // has the programs runboard and pidof
+	bin     string           // has the programs runboard and pkill
 	board   *harness.Process // the board that the document has started last, or nil
 	done    int              // commands that were run
 	started int              // runs that were started
@@ -97,7 +97,7 @@ func (d *docRunner) command(line string) {
 	d.done++
 }
 
-// shell runs a line in a shell, in which runboard is the program, and pidof finds the board.
+// shell runs a line in a shell, in which runboard is the program, and pkill finds no board but this one.
 func (d *docRunner) shell(line string) {
 	d.t.Helper()
 	pid := 0
@@ -105,8 +105,8 @@ func (d *docRunner) shell(line string) {
 		pid = d.board.Cmd.Process.Pid
 		line = strings.ReplaceAll(line, "http://127.0.0.1:3000", d.board.URL)
 	}
-	pidof := filepath.Join(d.bin, "pidof")
-	script.Write(d.t, pidof, fmt.Sprintf("#!/bin/sh\necho %d\n", pid))
+	pkill := filepath.Join(d.bin, "pkill")
+	script.Write(d.t, pkill, fmt.Sprintf("#!/bin/sh\ntest \"$*\" = '-HUP -x runboard' && kill -HUP %d\n", pid))
 	shell := exec.CommandContext(d.t.Context(), "sh", "-ec", line)
 	shell.Dir, shell.Env = d.dir, []string{"PATH=" + d.bin + ":" + os.Getenv("PATH")}
 	out, err := shell.CombinedOutput()
