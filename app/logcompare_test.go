@@ -76,6 +76,26 @@ func TestLogLines_AreWhole(t *testing.T) {
 	}
 }
 
+// A crash of the server leaves lines without an end.
+func TestLogLines_EndWithTheAttempt(t *testing.T) {
+	t.Parallel()
+	logs := fakeLogs{1: {
+		{At: 0, Text: "half"}, {At: 4, Stream: Stderr, Text: "bad"},
+		{At: 7, Stream: ServerLog, Text: "attempt 2\n"}, {At: 17, Text: "whole\n"},
+	}}
+	lines := NewLogLines(logs, 1)
+	var got []LogLine
+	for line, more, err := lines.Next(t.Context()); more; line, more, err = lines.Next(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, line)
+	}
+	if all := texts(got); all != "half|bad|attempt 2|whole" {
+		t.Errorf("the lines are %q", all)
+	}
+}
+
 func TestLogLines_HaveNoStyles(t *testing.T) {
 	t.Parallel()
 	lines := NewLogLines(fakeLogs{1: logOf(0, "\x1b[31mdisk\x1b[m fu", "\x1b[1mll\x1b[m\n")}, 1)

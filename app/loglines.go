@@ -53,6 +53,11 @@ func (l *LogLines) Next(ctx context.Context) (line LogLine, more bool, err error
 			continue
 		}
 		part := l.parts[0]
+		if part.Stream == ServerLog { // a new attempt does not continue lines of the previous one
+			if line, more := l.unended(); more {
+				return line, true, nil
+			}
+		}
 		l.parts = l.parts[1:]
 		if line, whole := l.join(part); whole {
 			return line, true, nil
