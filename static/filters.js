@@ -1,6 +1,7 @@
 // The filters of the list, which belong to the search form in the header, and of the timeline.
 import { onBeforeSwap, onSwap, targetOf } from "./events.js";
 import { find, ids, scrollToList } from "./page.js";
+import { fieldInUTC, fieldInZone } from "./times.js";
 
 // A select applies at once; the text field on Enter, and when it is cleared.
 document.addEventListener("change", ({ target }) => {
@@ -26,12 +27,6 @@ function chooseSpan(span) {
 
 // The fields of a span have the times of the server, in UTC. The page shows them in the zone of the reader, and
 // sends them in UTC from hidden fields.
-const inZone = (text) => {
-  const time = new Date(`${text}Z`);
-  return new Date(time - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
-};
-const inUTC = (text) => (text ? new Date(text).toISOString() : "");
-
 function showRangeInZone() {
   const range = find(ids.timeRange);
   if (!range) return;
@@ -43,7 +38,7 @@ function showRangeInZone() {
     sent.setAttribute("form", ids.find);
     sent.value = text ? `${text}Z` : "";
     input.removeAttribute("name");
-    input.value = text ? inZone(text) : "";
+    input.value = text ? fieldInZone(text) : "";
     input.after(sent);
   }
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
@@ -51,7 +46,7 @@ function showRangeInZone() {
 }
 document.addEventListener("input", ({ target }) => {
   if (!target.closest(`#${ids.timeRange}`)) return;
-  if (target.nextElementSibling?.type === "hidden") target.nextElementSibling.value = inUTC(target.value);
+  if (target.nextElementSibling?.type === "hidden") target.nextElementSibling.value = fieldInUTC(target.value);
   find(ids.searchCreated).value = "custom"; // the fields count, not another span
 });
 // showText shows the words of the current list in the search field. What the user has typed there does not follow

@@ -44,6 +44,14 @@ function update() {
 }
 setInterval(update, 1000);
 
+// The fields of forms for a time have it in UTC. Scripts show it in the zone of the reader. These functions convert
+// the text of a field without setting hours: a clock that is changed has some of them twice, or not at all.
+export const fieldInZone = (text) => {
+  const time = new Date(`${text}Z`);
+  return new Date(time - time.getTimezoneOffset() * 60_000).toISOString().slice(0, text.length);
+};
+export const fieldInUTC = (text) => (text ? new Date(text).toISOString() : "");
+
 // Clock times. The server writes them in UTC; the page shows them in the zone of the reader, with UTC in the
 // title.
 const zoned = (options) => new Intl.DateTimeFormat("en-GB", options);

@@ -3,6 +3,7 @@
 import { announce } from "./announce.js";
 import { onBeforeSwap, onSwap } from "./events.js";
 import { find, ids } from "./page.js";
+import { fieldInUTC, fieldInZone } from "./times.js";
 
 // A frame has only the ids of groups that are still the same. The swap then sees that nothing has changed.
 onBeforeSwap(({ tasks }) => {
@@ -22,11 +23,7 @@ function showInZone(form) {
   const zone = form.querySelector("[data-zone]");
   if (!zone?.textContent) return; // done
   const field = timeField(form);
-  if (field.value) {
-    const at = new Date(`${field.value}Z`);
-    at.setMinutes(at.getMinutes() - at.getTimezoneOffset());
-    field.value = at.toISOString().slice(0, 16);
-  }
+  if (field.value) field.value = fieldInZone(field.value);
   zone.textContent = "";
 }
 
@@ -38,7 +35,7 @@ onSwap(showFormsInZone);
 
 document.addEventListener("formdata", ({ target, formData }) => {
   const field = target.closest(`#${ids.confirm}`) && timeField(target);
-  if (field?.value) formData.set(field.name, new Date(field.value).toISOString());
+  if (field?.value) formData.set(field.name, fieldInUTC(field.value));
 });
 
 // A click beside the dialog closes it, but not once the user has typed something.

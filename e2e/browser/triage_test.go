@@ -224,6 +224,12 @@ func TestFailures_MuteUntilALocalTime(t *testing.T) {
 	if strings.Contains(label, "UTC") {
 		t.Errorf("the label is %q", label)
 	}
+	tab.expectProblems("422")
+	const late = "2040-03-11T03:30" // more than a year from now, and an hour after the clocks change
+	tab.do(chromedp.SetValue(chromedp.CSS(field), late))
+	tab.click("#confirm form:last-of-type button[type=submit]")
+	tab.until("it is refused as it was typed", `document.getElementById("triage_problem") !== null &&
+		document.querySelector('`+field+`').value === "`+late+`"`)
 	at := time.Now().UTC().Add(48 * time.Hour).Truncate(time.Minute)
 	newYork, err := time.LoadLocation(zone)
 	if err != nil {
