@@ -63,7 +63,7 @@ func ParseCommand(text string) (c Command, err error) {
 		path, err = filepath.Abs(path) // it runs in another directory
 	}
 	if err != nil {
-		return c, fmt.Errorf("the program of %s cannot be found: %w", name, err)
+		return c, fmt.Errorf("the program of %s cannot be run: %w", name, err)
 	}
 	return Command{Name: name, Path: path, Template: fixedTemplate(words)}, nil
 }
@@ -162,7 +162,7 @@ func (c Command) work(ctx context.Context, run *Run) error {
 	}
 	defer release()
 	if c.Path, err = exec.LookPath(c.Path); err != nil {
-		return fmt.Errorf("the program cannot be found: %w", err)
+		return fmt.Errorf("the program cannot be run: %w", err)
 	}
 	variables, err := c.readVariables(run)
 	if err != nil {

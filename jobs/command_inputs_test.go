@@ -208,7 +208,7 @@ func TestCommand_IsLookedForAtEachAttempt(t *testing.T) {
 	c := jobs.Command{Name: "job", Path: "later-than-the-server", Template: template}
 	a := newAttempts(t, c.Kind(app.Kind{}))
 	run, _ := a.execute(t, a.start(t, "job"))
-	if run.Status != app.Failed || !strings.HasPrefix(run.Error, "the program cannot be found: ") {
+	if run.Status != app.Failed || !strings.HasPrefix(run.Error, "the program cannot be run: ") {
 		t.Errorf("without the program it is %s, %q", run.Status, run.Error)
 	}
 	script.Write(t, filepath.Join(dir, c.Path), "#!/bin/sh\necho found\n")

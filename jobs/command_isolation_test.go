@@ -126,10 +126,12 @@ func TestCommand_MissingProgramIsNamed(t *testing.T) {
 	dir := t.TempDir()
 	program, gone := filepath.Join(dir, "script"), filepath.Join(dir, "gone")
 	script.Write(t, program, "#!/no/such/interpreter\n")
+	windows := filepath.Join(dir, "windows")
+	script.Write(t, windows, "#!/bin/sh\r\ntrue\r\n")
 	if err := os.Mkdir(gone, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for line, want := range map[string]string{"true": gone, program: "interpreter"} {
+	for line, want := range map[string]string{"true": gone, program: "does not exist", windows: "CRLF"} {
 		command, err := jobs.ParseCommand("job=" + line)
 		if err != nil {
 			t.Fatal(err)

@@ -64,9 +64,9 @@ func TestParseCommand_RejectsWithAReason(t *testing.T) {
 		"a=echo x && rm y":                    "sh -c",
 		"a=echo (x)":                          "sh -c",
 		"a=echo $(x":                          "words",
-		"a=there-is-no-such-program-anywhere": "cannot be found",
-		"a=/etc/passwd":                       "cannot be found",
-		"a=/":                                 "cannot be found",
+		"a=there-is-no-such-program-anywhere": "cannot be run",
+		"a=/etc/passwd":                       "cannot be run",
+		"a=/":                                 "cannot be run",
 	} {
 		if _, err := jobs.ParseCommand(given); err == nil || !strings.Contains(err.Error(), reason) {
 			t.Errorf("%q is refused with: %v", given, err)

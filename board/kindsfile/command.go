@@ -73,7 +73,7 @@ func (b *builder) program(name string) string {
 		found, err = path, exec.ErrDot
 	}
 	if err != nil {
-		b.warn(b.from.Run[0].place, "the program cannot be found: %v", err)
+		b.warn(b.from.Run[0].place, "the program cannot be run: %v", err)
 		return path // not known as found: each kind that has it warns
 	}
 	b.paths[name] = found

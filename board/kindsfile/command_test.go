@@ -159,10 +159,10 @@ kinds:
 		got = append(got, warning.Error())
 	}
 	for _, want := range []string{
-		"kinds.yaml:2: dir: ", "kinds.yaml:3: env: A: the file ", "kinds.yaml:5: one: the program cannot be found: ",
-		"kinds.yaml:6: two: the program cannot be found: ", "kinds.yaml:6: two: dir: /dev/null is not a directory",
+		"kinds.yaml:2: dir: ", "kinds.yaml:3: env: A: the file ", "kinds.yaml:5: one: the program cannot be run: ",
+		"kinds.yaml:6: two: the program cannot be run: ", "kinds.yaml:6: two: dir: /dev/null is not a directory",
 		"kinds.yaml:6: two: env: B: the variable MISSING is not set", "kinds.yaml:6: two: env: D: the file ",
-		"kinds.yaml:7: three: the program cannot be found: ",
+		"kinds.yaml:7: three: the program cannot be run: ",
 	} {
 		n := slices.IndexFunc(got, func(text string) bool { return strings.HasPrefix(text, want) })
 		if n < 0 {

@@ -93,7 +93,7 @@ func TestCheck_CountsKindsAndWarns(t *testing.T) {
 `)
 	out, status := runToEnd(t, []string{"PRESENT=1"}, "check", path)
 	for _, want := range []string{
-		":3: a: warning: the program cannot be found: ", ":4: a: warning: dir: ", ":5: a: warning: env: A: the file ",
+		":3: a: warning: the program cannot be run: ", ":4: a: warning: dir: ", ":5: a: warning: env: A: the file ",
 		":5: a: warning: env: B: the variable MISSING is not set",
 	} {
 		if !strings.Contains(out, path+want) {

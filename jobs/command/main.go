@@ -1,14 +1,17 @@
 package command
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -130,7 +133,7 @@ func explain(err error, spec Spec) error {
 		return errors.New("it wrote to the open files of its supervisor")
 	case errors.Is(err, syscall.ENOENT):
 		if _, missing := os.Stat(spec.Path); missing == nil {
-			return fmt.Errorf("the interpreter that the first line of %s names does not exist", spec.Path)
+			return explainInterpreter(spec.Path)
 		}
 	case errors.Is(err, syscall.EACCES) && spec.User != nil:
 		return fmt.Errorf("%s may not run %s in %s", spec.User.Name, spec.Path, spec.Dir)
@@ -315,3 +318,21 @@ func (s *supervision) signal(signal syscall.Signal) (all []process, foreign int)
 	}
 	return all, foreign
 }
+
+// explainInterpreter explains why a script that exists cannot be started.
+func explainInterpreter(script string) error {
+	text := fmt.Sprintf("the interpreter that the first line of %s names does not exist", script)
+	file, err := os.Open(script)
+	if err != nil {
+		return errors.New(text)
+	}
+	defer file.Close()
+	line, _ := bufio.NewReader(io.LimitReader(file, maxFirstLine)).ReadString('\n')
+	if strings.HasSuffix(line, "\r\n") {
+		text += ": lines must end with LF, not with CRLF as on Windows"
+	}
+	return errors.New(text)
+}
+
+// maxFirstLine is how many bytes of the first line of a script Linux reads.
+const maxFirstLine = 256
