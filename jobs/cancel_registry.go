@@ -11,6 +11,7 @@ import (
 type cancelRegistry struct {
 	mu       sync.Mutex
 	attempts map[int64]*cancelEntry // runs whose work goes on
+	begun    chan struct{}          // see activated
 }
 
 // cancelEntry is a registered run. A run may be registered again before its first entry is removed, when
@@ -24,11 +25,15 @@ type cancelEntry struct {
 func (c *cancelRegistry) register(run app.ProcessRun, cancel func()) (remove func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.attempts == nil {
-		c.attempts = make(map[int64]*cancelEntry)
-	}
+	c.prepare()
 	entry := &cancelEntry{fencingToken: run.FencingToken, cancel: cancel}
 	c.attempts[run.ID] = entry
+	if len(c.attempts) == 1 {
+		select {
+		case c.begun <- struct{}{}:
+		default: // the watcher has yet to see an earlier one
+		}
+	}
 	return func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -36,6 +41,22 @@ func (c *cancelRegistry) register(run app.ProcessRun, cancel func()) (remove fun
 			delete(c.attempts, run.ID)
 		}
 	}
+}
+
+// prepare makes the registry ready to use. The caller holds mu.
+func (c *cancelRegistry) prepare() {
+	if c.attempts == nil {
+		c.attempts = make(map[int64]*cancelEntry)
+		c.begun = make(chan struct{}, 1)
+	}
+}
+
+// activated returns a channel that receives when work begins and none went on. It holds one.
+func (c *cancelRegistry) activated() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.prepare()
+	return c.begun
 }
 
 // active reports whether any work goes on.

@@ -22,3 +22,30 @@ func TestCancelRequest_IsForOneAttempt(t *testing.T) {
 		t.Errorf("a request for the attempt cancels it %d times", cancelled)
 	}
 }
+
+func TestCancelRegistry_TellsWhenWorkBegins(t *testing.T) {
+	t.Parallel()
+	var o cancelRegistry
+	activated := func() bool {
+		select {
+		case <-o.activated():
+			return true
+		default:
+			return false
+		}
+	}
+	if activated() {
+		t.Error("it is activated without work")
+	}
+	first := o.register(app.ProcessRun{ID: 1}, func() {})
+	second := o.register(app.ProcessRun{ID: 2}, func() {})
+	if !activated() || activated() {
+		t.Error("it is not activated once by two runs")
+	}
+	first()
+	second()
+	defer o.register(app.ProcessRun{ID: 3}, func() {})()
+	if !activated() {
+		t.Error("it is not activated again after all work has ended")
+	}
+}

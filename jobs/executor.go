@@ -60,14 +60,17 @@ type Executor struct {
 func (e *Executor) WatchCancellations(ctx context.Context) {
 	notifications, unsubscribe := e.Store.Changed().Subscribe()
 	defer unsubscribe()
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
 	for {
+		var due <-chan time.Time
+		if e.cancels.active() { // an idle process does not wake up
+			due = time.After(tick)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-notifications:
-		case <-ticker.C:
+		case <-e.cancels.activated():
+		case <-due:
 		}
 		if e.cancels.active() {
 			e.checkCancellations(ctx)

@@ -171,3 +171,35 @@ func TestExecutor_CancelsTheSecondAttempt(t *testing.T) {
 	receive(t, over, "the second to return")
 	waitForStatus(t, store, second.ID, app.Cancelled)
 }
+
+// silentStore is a store whose notifications are lost.
+type silentStore struct {
+	app.WorkStore
+	changes app.Notifier
+}
+
+func (s *silentStore) Changed() *app.Notifier { return &s.changes }
+
+// An idle process does not look for requests, and the notification comes before the work begins.
+func TestExecutor_CancelsWorkThatBeginsAfterTheRequest(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	executor := newExecutor(t, &silentStore{WorkStore: store},
+		jobs.Kind{Name: "test", Work: func(ctx context.Context, _ *jobs.Run) error {
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}})
+	run := started(t, store, "test")
+	if _, err := store.Cancel(t.Context(), run.ID); err != nil {
+		t.Fatal(err)
+	}
+	watching, stop := context.WithCancel(t.Context())
+	defer stop()
+	go executor.WatchCancellations(watching)
+	time.Sleep(50 * time.Millisecond) // a chance to find no work
+	p, _ := newLifecycle(t)
+	over := make(chan bool, 1)
+	go func() { over <- executor.Execute(p.Work, p, run) }()
+	receive(t, over, "the cancelled work to return")
+	waitForStatus(t, store, run.ID, app.Cancelled)
+}

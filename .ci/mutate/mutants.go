@@ -94,6 +94,7 @@ var oneProcess = []mutant{
 	{"the second of two secrets that overlap is masked", "jobs/mask.go", "s.masked = max(s.masked, length)", "if s.masked == 0 {\n			s.masked = length\n		}", "./jobs Mask"},
 	{"secrets that escape sequences divide are masked", "jobs/lines.go", "text := line.masked(w.run.masker, true) // again", "text := line // again", "./jobs MasksSecretsInAll"},
 	{"the supervisor removes the inputs", "jobs/command/main.go", "	for _, dir := range spec.Remove {\n		if result.Left", "	for _, dir := range spec.Remove[:0] {\n		if result.Left", chaos + "TestServer_Removes"},
+	{"a cancel request reaches work that begins later", "jobs/executor.go", "		case <-e.cancels.activated():\n", "", "./jobs CancelsWorkThatBegins"},
 	{"a kind has its own timeout", "jobs/executor.go", "kind.Info.WithDefaults(e.RunTimeout, e.MaxAttempts)", "app.Policy{}.WithDefaults(e.RunTimeout, e.MaxAttempts)", "./jobs LimitsOfAKind"},
 	{"work waits while too much of its log is unsaved", "jobs/run.go", "if r.stuck || r.lines.size < maxUnsaved {", "if true {", "./jobs FastWriterWaits"},
 	{"lines beyond the log limit do not block work", "jobs/run.go", "	r.lines.trim(limit)\n", "", "./jobs TestRun_"},

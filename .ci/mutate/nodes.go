@@ -39,6 +39,8 @@ var severalNodes = []mutant{
 	{"nodes: the number of created runs has a limit", "db/postgres/create.go", "counts[app.Created], count, tx.store.options.MaxPending", "counts[app.Created], count, 0", suite + "Create_under"},
 	{"nodes: a transaction that ends late is noticed", "db/postgres/changes.go", "if slices.ContainsFunc(before.running, isNews) {", "if slices.ContainsFunc(before.running, isNews) && false {", shared + "TestTransactions_Differ"},
 	{"nodes: a session checks the schema", "db/postgres/session.go", "err == nil && version != schemaVersion", "err == nil && version < schemaVersion", shared + "TestSession_NodeOfOlder"},
+	{"nodes: a tick notifies of jobs that are not fetched", "db/postgres/tick.go", "		s.queued.add(state.queues...)\n", "", shared + "TestTick_Notifies"},
+	{"nodes: a node that has gone is noticed", "db/postgres/heartbeat.go", "if err == nil && isAnyGone(h.seen, seen) {", "if err != nil && isAnyGone(h.seen, seen) {", shared + "TestHeartbeat_RescuesWhen"},
 	{"nodes: a reconnect notifies of missed changes", "db/postgres/notify.go", "backoff = reconnectFirst\n		s.changes.Notify()\n", "backoff = reconnectFirst\n", shared + "TestNotify_Reconnect"},
 
 	{"nodes: a redelivered started run is rescued", "jobs/river/delivery.go", "run.Status == app.Started && job.Attempt > 1", "run.Status == app.Started && job.Attempt < 0", river + "RequeuesALostRun"},

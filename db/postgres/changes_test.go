@@ -21,7 +21,7 @@ func TestChanges_AreFoundWithoutNotification(t *testing.T) {
 	address := migrated.Copy(t)
 	through(t, address, notifyNobody)
 	mute := openStore(t, Options{URL: address + "&search_path=public,pg_catalog"})
-	other := openStore(t, Options{URL: address, checkEvery: 10 * time.Millisecond})
+	other := openStore(t, Options{URL: address, tickEvery: 10 * time.Millisecond})
 	notified, stop := other.Changed().Subscribe()
 	defer stop()
 	for range 3 {
@@ -42,7 +42,7 @@ func TestChanges_HeartbeatsAndFailuresAreNone(t *testing.T) {
 	address := cluster.URL()
 	through(t, address, "ALTER SYSTEM SET autovacuum = off")
 	through(t, address, "SELECT pg_reload_conf()")
-	options := Options{URL: address, checkEvery: 5 * time.Millisecond,
+	options := Options{URL: address, tickEvery: 5 * time.Millisecond,
 		Heartbeat: Heartbeat{Every: 100 * time.Millisecond}}
 	a, b := openStore(t, options), openStore(t, options)
 	notified, stop := b.Changed().Subscribe()
@@ -75,7 +75,7 @@ func TestChanges_HeartbeatsAndFailuresAreNone(t *testing.T) {
 func TestChanges_CheckLeavesTimeForFrame(t *testing.T) {
 	t.Parallel()
 	const promised, frame = time.Second, 200 * time.Millisecond // frame is live.MinInterval
-	if every := withDefaults(Options{}).checkEvery; every+frame >= promised {
+	if every := withDefaults(Options{}).tickEvery; every+frame >= promised {
 		t.Errorf("a page may be wrong for %v after a lost notification", every+frame)
 	}
 }

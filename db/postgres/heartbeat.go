@@ -36,7 +36,10 @@ func (h Heartbeat) withDefaults() Heartbeat {
 }
 
 // lookEvery is how often a node checks for lost nodes.
-func (h Heartbeat) lookEvery() time.Duration { return h.Every / 5 }
+func (h Heartbeat) lookEvery() time.Duration { return h.Every / 2 }
+
+// rescueEvery is how often a node looks for runs of lost nodes although it has seen no node go.
+func (h Heartbeat) rescueEvery() time.Duration { return 6 * h.Every }
 
 // unchangedFor is how long a node must itself have observed another node without a heartbeat before that one
 // counts as lost, whatever the server's clock says: the clock may have been set, and after an outage all
@@ -190,8 +193,21 @@ func (h *heartbeater) lostNodes(ctx context.Context) (lost []int64, err error) {
 		}
 		return nil
 	})
+	if err == nil && isAnyGone(h.seen, seen) {
+		h.store.rescuer.rescueSoon()
+	}
 	h.seen, h.checkedAt = seen, uptime()
 	return lost, err
+}
+
+// isAnyGone reports whether any node has gone: it has left, or another node has declared it lost.
+func isAnyGone(before, now map[int64]otherNodeSeen) bool {
+	for node := range before {
+		if _, found := now[node]; !found {
+			return true
+		}
+	}
+	return false
 }
 
 // lose declares a node lost, unless it has sent a heartbeat meanwhile or another node was faster.
@@ -201,10 +217,7 @@ func (h *heartbeater) lose(ctx context.Context, node int64) error {
 		return err
 	}
 	h.store.options.Log.Warn("a node is lost", "node", node)
-	select {
-	case h.store.rescuer.nodeLost <- struct{}{}:
-	default: // a rescue is pending already
-	}
+	h.store.rescuer.rescueSoon()
 	return nil
 }
 

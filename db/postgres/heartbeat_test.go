@@ -117,6 +117,34 @@ func TestHeartbeat_NodeWithoutRowIsRescued(t *testing.T) {
 	until(t, "the run waits again", func() bool { return get(t, survivor, run.ID).Status == app.Created })
 }
 
+// A node that stops, or that another node has declared lost, may leave runs behind.
+func TestHeartbeat_RescuesWhenANodeHasGone(t *testing.T) {
+	t.Parallel()
+	a, b := newStores(t, Options{})
+	kill(a)
+	h := &heartbeater{store: a, config: a.Pool().Config().ConnConfig, seen: map[int64]otherNodeSeen{}}
+	defer h.close()
+	rescues := func() bool {
+		t.Helper()
+		ok(t, h.step(ctx))
+		select {
+		case <-a.rescuer.wake:
+			return true
+		default:
+			return false
+		}
+	}
+	for range 2 {
+		if rescues() {
+			t.Error("it looks for runs of lost nodes although none has gone")
+		}
+	}
+	execute(t, a, "DELETE FROM nodes WHERE id = $1", b.Node())
+	if !rescues() || rescues() {
+		t.Error("it does not look once for runs of the node that has gone")
+	}
+}
+
 func TestHeartbeat_KeepsRunsOfLiveNode(t *testing.T) {
 	t.Parallel()
 	options := Options{URL: migrated.Copy(t), Heartbeat: quick}

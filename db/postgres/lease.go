@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"runboard/app"
+	"runboard/db/query"
 )
 
 // processStart is the fallback origin of uptime.
@@ -83,15 +84,13 @@ func (l *lease) left() time.Duration {
 // watch expires the lease in time, until ctx ends. It polls because timers do not count the time in which the
 // machine is suspended.
 func (l *lease) watch(ctx context.Context) {
-	ticker := time.NewTicker(l.lasts / 30)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			l.current()
+	poll := l.lasts / 15
+	for ctx.Err() == nil {
+		wait := poll
+		if left := l.left(); left > 0 {
+			wait = min(left, poll)
 		}
+		query.Pause(ctx, wait)
 	}
 }
 

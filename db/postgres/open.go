@@ -6,7 +6,7 @@
 // commands, many, bulk, inputs, log, failure, search, rollup, trim, prune, clock, health, rescue. What both
 // stores write or read alike is in package query. The other files are about PostgreSQL alone: the nodes
 // (cluster, heartbeat, lease, uptime, server_clock), River's jobs (job, fetch, queued), the runs that must wait
-// (limits, pause, balance, sweep), what other nodes change (notify, changes), batches of concurrent changes
+// (limits, pause, balance, sweep), what other nodes change (notify, tick, changes), batches of concurrent changes
 // (coalescer), and connections (session, dial, door, redact).
 package postgres
 
@@ -77,8 +77,10 @@ type Options struct {
 	// sweepEvery is how often a node looks for runs that wait although they may start; the default is
 	// sweepInterval.
 	sweepEvery time.Duration
-	// checkEvery is how often a node checks for changes without a notification; the default is checkInterval.
-	checkEvery time.Duration
+	// tickEvery is how often a node does its periodic work; the default is tickInterval.
+	tickEvery time.Duration
+	// onlyNotified has the node find no changes that it is not notified of, for tests that count notifications.
+	onlyNotified bool
 }
 
 const (
@@ -139,7 +141,7 @@ func Open(ctx context.Context, options Options) (_ *Store, err error) {
 	s := &Store{
 		options: withDefaults(options), notify: make(chan struct{}, 1), stop: func() {},
 		failed:  make(chan error, 1),
-		rescuer: rescuer{nodeLost: make(chan struct{}, 1)}, balancer: newBalancer(), queued: newQueued(),
+		rescuer: rescuer{wake: make(chan struct{}, 1)}, balancer: newBalancer(), queued: newQueued(),
 	}
 	s.paused.Store(&[]string{})
 	s.lease = newLease(s.options.Heartbeat.StopAfter)
@@ -202,8 +204,8 @@ func withDefaults(o Options) Options {
 	if o.sweepEvery == 0 {
 		o.sweepEvery = sweepInterval
 	}
-	if o.checkEvery == 0 {
-		o.checkEvery = checkInterval
+	if o.tickEvery == 0 {
+		o.tickEvery = tickInterval
 	}
 	o.Heartbeat = o.Heartbeat.withDefaults()
 	if o.Log == nil {
@@ -261,7 +263,6 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.background.Go(func() { s.listenLoop(ctx, config.ConnConfig, listener) })
 	s.background.Go(func() { s.notifyLoop(ctx) })
-	s.background.Go(func() { s.checkLoop(ctx) })
 	s.background.Go(func() { s.queuedLoop(ctx) })
 	s.background.Go(func() { s.tickLoop(ctx) })
 	s.background.Go(func() { s.heartbeatLoop(ctx, config.ConnConfig) })
@@ -271,34 +272,6 @@ func (s *Store) connect(ctx context.Context, config *pgxpool.Config) (err error)
 	s.background.Go(func() { s.balanceLoop(ctx) })
 	s.balancer.sweepSoon(fullSweep) // the definitions may have changed since this node was last started
 	return nil
-}
-
-// tickLoop does the periodic work of each second, until ctx ends.
-func (s *Store) tickLoop(ctx context.Context) {
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-	var watch query.ClockWatch
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		if s.fault.Load() != nil {
-			s.probe(ctx)
-			continue
-		}
-		if err := s.measureClock(ctx); err != nil {
-			if isUnavailable(err) {
-				s.setHealth(err)
-			}
-			continue
-		}
-		if watch.WentBack(s.options.Now()) {
-			s.repairScheduled(ctx)
-		}
-		s.saveRollups(ctx)
-	}
 }
 
 // Pool returns the connection pool, for an engine to share. Close closes it.

@@ -206,9 +206,9 @@ func TestClose_RefusedRescueIsNoError(t *testing.T) {
 	go func() { closed <- store.Close() }()
 	until(t, "the store refuses reads", store.door.isClosed)
 	for range 2 {
-		store.rescuer.nodeLost <- struct{}{}
+		store.rescuer.wake <- struct{}{}
 	}
-	until(t, "the first rescue has been refused", func() bool { return len(store.rescuer.nodeLost) == 0 })
+	until(t, "the first rescue has been refused", func() bool { return len(store.rescuer.wake) == 0 })
 	store.door.leave()
 	ok(t, <-closed)
 	if text := log.String(); strings.Contains(text, "rescued") {

@@ -64,10 +64,18 @@ const (
 
 // rescuer is the state of a node's search for orphans.
 type rescuer struct {
-	nodeLost chan struct{} // holds one: there may be runs to rescue
+	wake chan struct{} // holds one: a node has gone, and there may be runs to rescue
 
 	mu     sync.Mutex
 	cursor int64 // the last created run that RescueOrphans has checked
+}
+
+// rescueSoon has the runs of lost nodes rescued.
+func (r *rescuer) rescueSoon() {
+	select {
+	case r.wake <- struct{}{}:
+	default: // a rescue is pending already
+	}
 }
 
 // Rescue implements app.ClusterStore.
@@ -95,22 +103,27 @@ func (tx *transaction) crash(current lockedRun) (app.ProcessRun, app.Event, erro
 	return app.Crash(current.run, tx.store.options.MaxCrashes, tx.time())
 }
 
-// rescueLoop rescues the runs of lost nodes when one is found, and periodically, until ctx ends: the node
-// that found it may be lost before it is done.
+// rescueLoop rescues the runs of lost nodes when a node has gone, and again after an error, until ctx ends.
+// Now and then it looks for them without cause: all nodes may have been lost before any of them was done.
 func (s *Store) rescueLoop(ctx context.Context) {
-	ticker := time.NewTicker(s.options.Heartbeat.Every)
-	defer ticker.Stop()
+	soon, rarely := s.options.Heartbeat.Every, s.options.Heartbeat.rescueEvery()
+	timer := time.NewTimer(soon)
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
-		case <-s.rescuer.nodeLost:
+		case <-timer.C:
+		case <-s.rescuer.wake:
 		}
+		timer.Reset(soon)
 		if s.fault.Load() != nil {
 			continue
 		}
 		n, err := s.rescueLostNodes(ctx)
+		if err == nil {
+			timer.Reset(rarely)
+		}
 		if n > 0 {
 			s.options.Log.Warn("rescued runs of lost nodes", "runs", n)
 		}
@@ -240,7 +253,7 @@ func (tx *transaction) isAlive(node int64) (alive bool, err error) {
 
 // HeldJobs implements app.ClusterStore.
 func (s *Store) HeldJobs(ctx context.Context) (jobs []app.HeldJob, err error) {
-	err = s.read(ctx, func(ctx context.Context, q query.Queryer) error {
+	err = s.readOne(ctx, func(ctx context.Context, q query.Queryer) error {
 		return query.Select(ctx, q, &jobs, jobsOfNode, s.node)
 	})
 	return jobs, err

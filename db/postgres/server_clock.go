@@ -9,8 +9,8 @@ import (
 // stepBack is how far the server's clock may go back before it counts as having been set back.
 const stepBack = time.Second
 
-// serverClock is the clock of the database server, which all nodes share. It is measured every second; in
-// between, time goes on by the node's monotonic clock, whatever its wall clock is set to.
+// serverClock is the clock of the database server, which all nodes share. It is measured at each tick;
+// in between, time goes on by the node's monotonic clock, whatever its wall clock is set to.
 type serverClock struct {
 	mu   sync.Mutex
 	at   time.Time // the server's time at the last measurement

@@ -3,7 +3,6 @@ package postgres
 import (
 	"log/slog"
 	"testing"
-	"time"
 
 	"runboard/app"
 	"runboard/db/dbtest"
@@ -54,8 +53,8 @@ func openForSuite(t dbtest.TB, settings dbtest.Settings) dbtest.Store {
 
 func openSuiteStore(t dbtest.TB, options Options) *Store {
 	t.Helper()
-	if options.checkEvery == 0 { // some tests expect no more notifications than changes
-		options.checkEvery = time.Hour
+	if options.tickEvery == 0 { // some tests expect no more notifications than changes
+		options.onlyNotified = true
 	}
 	store, err := Open(ctx, options)
 	if err != nil {

@@ -92,7 +92,7 @@ func (s *Store) sweep(ctx context.Context, scope sweepScope) error {
 		}
 	}
 	var waiting []string
-	err := s.read(ctx, func(ctx context.Context, q query.Queryer) error {
+	err := s.readOne(ctx, func(ctx context.Context, q query.Queryer) error {
 		return query.Select(ctx, q, &waiting, pendingKinds)
 	})
 	if err != nil {

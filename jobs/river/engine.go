@@ -27,11 +27,9 @@ const (
 	// fetchCooldown is the shortest time between two fetches of River. Under load, each fetch finds as
 	// many jobs as there are idle workers.
 	fetchCooldown = 5 * time.Millisecond
-	// fetchPollInterval is how often River fetches without a notification, in case one is lost, and because there
-	// is none when the scheduler makes a job available before it is due.
-	fetchPollInterval = time.Second
-	// rarePollInterval is the same for the queues that are mostly empty.
-	rarePollInterval = 5 * time.Second
+	// fetchPollInterval is how often River fetches without a notification. The store notifies within a second of
+	// each job that is due, even if a notification is lost, but not of maintenance.
+	fetchPollInterval = 30 * time.Second
 	// jobRetention is how long River keeps finished jobs. Runs have a history of their own.
 	jobRetention = time.Hour
 	// stopTimeout is how long River may take to stop after the engine has interrupted the work.
@@ -186,9 +184,9 @@ func (n *node) config() *river.Config {
 		ID: strconv.FormatInt(n.Store.Node(), 10), // the store finds the jobs of a lost node by this ID
 		Queues: map[string]river.QueueConfig{
 			app.DefaultQueue:    {MaxWorkers: n.Workers, FetchPollInterval: fetchPollInterval},
-			app.QuarantineQueue: {MaxWorkers: 1, FetchPollInterval: rarePollInterval},
-			app.BulkQueue:       {MaxWorkers: bulkWorkers, FetchPollInterval: rarePollInterval},
-			maintenanceQueue:    {MaxWorkers: len(tasks(n)), FetchPollInterval: rarePollInterval},
+			app.QuarantineQueue: {MaxWorkers: 1, FetchPollInterval: fetchPollInterval},
+			app.BulkQueue:       {MaxWorkers: bulkWorkers, FetchPollInterval: fetchPollInterval},
+			maintenanceQueue:    {MaxWorkers: len(tasks(n)), FetchPollInterval: fetchPollInterval},
 		},
 		Workers:              n.workers(),
 		PeriodicJobs:         periodicJobs(n),

@@ -44,8 +44,9 @@ var migrated = pgtest.NewTemplate(func(address string) error {
 })
 
 func options(address string) postgres.Options {
+	kinds := append(app.BulkKinds(), "test")
 	return postgres.Options{URL: address, MaxCrashes: maxCrashes, MaxConns: 10,
-		Log: slog.New(slog.DiscardHandler)}
+		Kinds: func() []string { return kinds }, Log: slog.New(slog.DiscardHandler)}
 }
 
 // openStore opens a real store on a new database.

@@ -1,0 +1,79 @@
+package postgres
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"runboard/app"
+)
+
+func TestTick_NotifiesOfJobsThatNobodyFetches(t *testing.T) {
+	t.Parallel()
+	for name, lost := range map[string]string{
+		"a lost notification": "SELECT 1",
+		"a scheduled job": `UPDATE river_job SET scheduled_at = now() + interval '1 second'
+			WHERE state = 'available'`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			silent := newStore(t, Options{})
+			create(t, silent, 1)
+			execute(t, silent, lost)
+			conn := listenForJobs(t, silent) // from after the notification
+			openStore(t, Options{URL: silent.options.URL, Kinds: func() []string { return []string{kind} }})
+			startNotified(t, silent, conn)
+		})
+	}
+}
+
+func TestTick_IgnoresJobsThatAreNotToBeFetched(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{Kinds: func() []string { return []string{"other"} }})
+	queues := func() []string {
+		t.Helper()
+		state, err := store.readServer(ctx, 0)
+		ok(t, err)
+		return state.queues
+	}
+	create(t, store, 1)
+	if got := queues(); len(got) > 0 {
+		t.Errorf("with a job of another kind, the queues are %q", got)
+	}
+	store.options.Kinds = func() []string { return []string{kind} }
+	if got := queues(); len(got) != 1 || got[0] != app.DefaultQueue {
+		t.Errorf("with a job, the queues are %q", got)
+	}
+	execute(t, store, "UPDATE river_job SET scheduled_at = now() + interval '1 hour'")
+	if got := queues(); len(got) > 0 {
+		t.Errorf("with a job that is not due, the queues are %q", got)
+	}
+}
+
+// Many jobs may wait while all workers are busy, and the server may know nothing of them.
+func TestPlan_TickLooksAtOneJobOfAQueue(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
+		conn, err := store.db.Connx(ctx)
+		ok(t, err)
+		_, err = conn.ExecContext(ctx, "SET plan_cache_mode = "+mode)
+		ok(t, err)
+		var lines []string
+		ok(t, conn.SelectContext(ctx, &lines, "EXPLAIN "+readServer, 1, []string{app.DefaultQueue}, []string{kind}))
+		ok(t, conn.Close())
+		plan := strings.Join(lines, "\n")
+		for _, wanted := range []string{"Limit", "AND (queue = name.name) AND"} {
+			if !strings.Contains(plan, wanted) {
+				t.Errorf("with %s, the plan has no %q:\n%s", mode, wanted, plan)
+			}
+		}
+	}
+}
+
+func TestTick_LeavesTimeForWorkers(t *testing.T) {
+	t.Parallel()
+	if every := withDefaults(Options{}).tickEvery; every >= time.Second {
+		t.Errorf("a job may wait for %v after a lost notification", every)
+	}
+}
