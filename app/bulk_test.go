@@ -48,6 +48,35 @@ func TestBulkOperation_AppliesToChangeableRuns(t *testing.T) {
 	}
 }
 
+// A bulk run is stored as JSON, and the form of a preview has the times as texts.
+func TestBulkAction_ResolvedTimesCanBeRead(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	for _, text := range []string{"1ms", "24h", "20440d", "20000d", "36500d", "2026-11-23", "9999-12-31T23:59Z"} {
+		since, err := app.ParseTimeBound(text)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		fixed := app.BulkAction{Operation: app.BulkDelete, Filter: app.Filter{Since: since}}.Resolve(now)
+		encoded, err := json.Marshal(fixed)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		var read app.BulkAction
+		if err := json.Unmarshal(encoded, &read); err != nil || read.Filter != fixed.Filter {
+			t.Errorf("%s is written as %s and read as %+v: %v", text, encoded, read.Filter, err)
+		}
+		first := time.UnixMilli(1).UTC() // that can be written
+		want := since.Time(now)
+		if want.Before(first) {
+			want = first
+		}
+		if got := fixed.Filter.Since; got.Relative() || !got.Time(now).Equal(want) {
+			t.Errorf("%s is resolved to %v, want %v", text, got, want)
+		}
+	}
+}
+
 func TestBulkAction_JSONRoundTrip(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)

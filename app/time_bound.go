@@ -62,12 +62,15 @@ func ParseTimeBound(text string) (TimeBound, error) {
 	}
 	for _, layout := range layouts {
 		at, err := time.Parse(layout, text)
-		if err == nil && at.UnixMilli() > 0 {
+		if err == nil && at.UnixMilli() > 0 && at.UTC().Year() <= maxYear {
 			return At(at), nil
 		}
 	}
 	return TimeBound{}, errTimeBound
 }
+
+// maxYear is the last year that the layouts can write. A zone can lead beyond it.
+const maxYear = 9999
 
 var errTimeBound = Errorf(CodeMalformed, "A time is written like "+
 	"2026-11-23T15:04Z or 2026-11-23, after 1970, or how long ago it was, like 90m, 24h or 7d.")
@@ -121,10 +124,11 @@ func (b *TimeBound) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// resolve returns the bound as an absolute one.
+// resolve returns the bound as an absolute one. A bound before 1970, where nothing happened, becomes the first
+// one that ParseTimeBound accepts.
 func (b TimeBound) resolve(now time.Time) TimeBound {
 	if b.IsZero() {
 		return b
 	}
-	return At(b.Time(now))
+	return TimeBound{at: max(1, b.Time(now).UnixMilli())}
 }
