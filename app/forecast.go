@@ -63,7 +63,13 @@ func (l Load) Forecast() Forecast {
 	return f
 }
 
-func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
+// seconds returns a duration, at most the longest. A queue of a million that is almost balanced takes longer.
+func seconds(n float64) time.Duration {
+	if n >= time.Duration(math.MaxInt64).Seconds() {
+		return math.MaxInt64
+	}
+	return time.Duration(n * float64(time.Second))
+}
 
 // complete returns the counters without the last step, which is incomplete.
 func (l Load) complete() []Counters { return l.Recent.Counters[:max(0, len(l.Recent.Counters)-1)] }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -63,6 +64,7 @@ func TestForecast_FollowsTheRecentRates(t *testing.T) {
 			Recent: minutes(repeated{1, Counters{Started: 1, Completed: 1}}, repeated{29, Counters{}},
 				repeated{1, Counters{Started: 1, Completed: 1}}, repeated{29, Counters{}})}, Draining, 1800 * second},
 		"no starts":             {Load{Waiting: 6, Recent: minutes()}, Unclear, 0},
+		"centuries":             {Load{Waiting: 1_000_000_000, Recent: minutes(repeated{1, Counters{Started: 10}}, repeated{17, Counters{}})}, Draining, math.MaxInt64},
 		"an unknown number":     {Load{Waiting: 6, Uncounted: true, Recent: minutes(starts)}, Unclear, 0},
 		"a period without data": {Load{Waiting: 6}, Unclear, 0},
 	} {
@@ -168,6 +170,10 @@ func TestLoad_EstimatesTheWaitAtAPlace(t *testing.T) {
 	early := Load{Running: 10, Recent: minutes(repeated{1, Counters{Started: 10}})}
 	if wait := early.Wait(60); wait != 0 {
 		t.Errorf("before the first run has ended, the wait is %v", wait)
+	}
+	slow := Load{Recent: minutes(repeated{1, Counters{Started: 1, Completed: 1}}, repeated{80, Counters{}})}
+	if wait := slow.Wait(1_000_000_000); wait < 100*365*24*time.Hour {
+		t.Errorf("the last of a billion waits %v", wait)
 	}
 	if wait := (Load{}).Wait(60); wait != 0 {
 		t.Errorf("without data, the wait is %v", wait)
