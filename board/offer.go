@@ -23,8 +23,8 @@ type offer struct {
 	registry *jobs.Registry
 	secrets  atomic.Pointer[app.SecretBox] // nil until a kind has a secret input
 
-	mu       sync.Mutex         // held while the file is read
-	warnings []*kindsfile.Fault // of the last time
+	mu       sync.Mutex         // held while the file is read again; guards warnings
+	warnings []*kindsfile.Fault // of the last time that the file was read
 }
 
 // newOffer reads the kinds of the configuration, which come after own: those of the kinds file, then those of
@@ -70,8 +70,11 @@ func (o *offer) readFile() (kinds []Kind, warnings []*kindsfile.Fault, err error
 		return nil, nil, nil
 	}
 	file, err := kindsfile.Read(o.config.Kinds)
-	if _, isFault := err.(*kindsfile.Fault); err != nil && !isFault {
-		err = fmt.Errorf("--kinds: %w", err)
+	if _, isFault := err.(*kindsfile.Fault); isFault {
+		return nil, nil, err // it names the file
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("--kinds: %w", err)
 	}
 	for _, kind := range file.Kinds {
 		c := kind.Command
@@ -80,7 +83,7 @@ func (o *offer) readFile() (kinds []Kind, warnings []*kindsfile.Fault, err error
 		}
 		kinds = append(kinds, command.Kind(kind.Kind))
 	}
-	return kinds, file.Warnings, err
+	return kinds, file.Warnings, nil
 }
 
 // checkNames checks the names that the operator has given. The registry checks them, too, but does not know
@@ -102,6 +105,8 @@ func (o *offer) logWarnings(config Config) {
 	if config.Role == roleWeb {
 		return
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	for _, warning := range o.warnings {
 		config.Logger.Warn("runs of a kind may fail", "reason", warning)
 	}
@@ -114,14 +119,14 @@ type changes struct{ added, removed, changed []string }
 func compare(before, now []app.Kind) (c changes) {
 	earlier := map[string]string{}
 	for _, kind := range before {
-		earlier[kind.Name] = fingerprint(kind)
+		earlier[kind.Name] = app.DefinitionOf(kind)
 	}
 	for _, kind := range now {
-		print, existed := earlier[kind.Name]
+		definition, existed := earlier[kind.Name]
 		switch {
 		case !existed:
 			c.added = append(c.added, kind.Name)
-		case print != fingerprint(kind):
+		case definition != app.DefinitionOf(kind):
 			c.changed = append(c.changed, kind.Name)
 		}
 		delete(earlier, kind.Name)
@@ -133,6 +138,3 @@ func compare(before, now []app.Kind) (c changes) {
 	}
 	return c
 }
-
-// fingerprint returns a text that is the same for the same description, inputs, policies and definition.
-func fingerprint(kind app.Kind) string { return app.DefinitionOf(kind) }
