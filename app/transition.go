@@ -12,6 +12,8 @@ import (
 // at is the time of the change, in UTC with millisecond precision. If a change is not allowed, the run is
 // returned as it was, with an error with CodeConflict. The store, which numbers failures, sets Failure of a
 // run that becomes Failed.
+//
+// Progress is no change of the state: WorkStore.SaveProgress saves it without an event.
 
 // The notes of events. The note of another change is the error of the run.
 const (
@@ -38,16 +40,6 @@ func Start(run ProcessRun, at time.Time) (ProcessRun, Event, error) {
 	next.ScheduledAt = time.Time{}
 	next.Progress = Progress{Percent: NoPercent}
 	return next, eventOf(next, ""), nil
-}
-
-// SaveProgress sets the progress of a started run. It has no event.
-func SaveProgress(run ProcessRun, progress Progress, at time.Time) (ProcessRun, error) {
-	if run.Status != Started {
-		return run, conflict(run, "updated")
-	}
-	next := changed(run, Started, at)
-	next.Progress = progress
-	return next, nil
 }
 
 // Finish ends the attempt of a started run. If cancellation was requested, the run is cancelled whatever the
@@ -95,11 +87,19 @@ func Crash(run ProcessRun, maxCrashes int, at time.Time) (ProcessRun, Event, err
 	next := leaveStarted(run, status, at)
 	next.Crashes = crashes
 	if next.Status == Failed {
-		next.Error = fmt.Sprintf("crashed: the process died %d times during this run", crashes)
+		next.Error = crashError(crashes)
 	} else {
 		next.Attempt--
 	}
 	return next, eventOf(next, NoteCrashed), nil
+}
+
+// crashError returns the error of a run that failed because of its crashes.
+func crashError(crashes int) string {
+	if crashes == 1 {
+		return "crashed: the process died during this run"
+	}
+	return fmt.Sprintf("crashed: the process died %d times during this run", crashes)
 }
 
 // RequestCancel cancels a created run, and requests cancellation of a started one. A second request changes

@@ -156,21 +156,16 @@ func TestFinish_RejectsStartedAsOutcome(t *testing.T) {
 	}
 }
 
-func TestSaveProgress_NeedsAStartedRun(t *testing.T) {
+func TestCrash_ErrorCountsTheCrashes(t *testing.T) {
 	t.Parallel()
-	at := time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)
-	half := app.Progress{Percent: 50, Message: "half"}
-	for _, status := range app.Statuses() {
-		run := app.ProcessRun{ID: 42, Status: status, Version: 2}
-		after, err := app.SaveProgress(run, half, at)
-		if status != app.Started {
-			if app.CodeOf(err) != app.CodeConflict || after != run {
-				t.Errorf("%s: got %+v, %v; want a conflict and no change", status, after, err)
-			}
-			continue
-		}
-		if err != nil || after.Progress != half || after.Version != 3 || !after.UpdatedAt.Equal(at) {
-			t.Errorf("got %+v, %v; want version 3 with the progress", after, err)
-		}
+	run := app.ProcessRun{ID: 42, Status: app.Started, Version: 2, Attempt: 1}
+	once, _, err := app.Crash(run, 1, time.Now())
+	if err != nil || once.Error != "crashed: the process died during this run" {
+		t.Errorf("after one crash: %q, %v", once.Error, err)
+	}
+	run.Crashes = 1
+	twice, _, err := app.Crash(run, 2, time.Now())
+	if err != nil || twice.Error != "crashed: the process died 2 times during this run" {
+		t.Errorf("after two crashes: %q, %v", twice.Error, err)
 	}
 }
