@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// questionPart matches {{name}}, which stands for the text {name}, and {name}, which stands for a value.
-var questionPart = regexp.MustCompile(`\{\{([a-z][a-z0-9_]*)\}\}|\{([a-z][a-z0-9_]*)\}`)
+// placeholder matches {{name}}, which stands for the text {name}, and {name}, which stands for a value. Only
+// the latter has a submatch: the name.
+var placeholder = regexp.MustCompile(`\{\{[a-z][a-z0-9_]*\}\}|\{([a-z][a-z0-9_]*)\}`)
 
 // Question returns the question that confirms a start with these values. A kind without a question, which it
 // may have lost while a page was open, gets a plain one.
@@ -17,7 +18,7 @@ func (k Kind) Question(values InputValues) string {
 	if k.Confirm == "" {
 		return "Start " + k.Label() + "?"
 	}
-	return questionPart.ReplaceAllStringFunc(k.Confirm, func(part string) string {
+	return placeholder.ReplaceAllStringFunc(k.Confirm, func(part string) string {
 		if strings.HasPrefix(part, "{{") {
 			return part[1 : len(part)-1]
 		}

@@ -3,6 +3,7 @@ package app
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"math/big"
@@ -117,7 +118,7 @@ func RecheckInputs(inputs []Input, values InputValues) (InputValues, error) {
 // check returns the value of the input as InputValue.Texts, or nil if it has none.
 func (i Input) check(given []string) ([]string, error) {
 	if len(given) > 1 && i.Type != ChoicesInput {
-		return nil, errInput("is given more than once")
+		return nil, errors.New("is given more than once")
 	}
 	given = slices.DeleteFunc(slices.Clone(given), func(text string) bool { return text == "" })
 	if len(given) == 0 {
@@ -125,7 +126,7 @@ func (i Input) check(given []string) ([]string, error) {
 	}
 	switch {
 	case len(given) == 0 && i.Required:
-		return nil, errInput("is required")
+		return nil, errors.New("is required")
 	case len(given) == 0:
 		return nil, nil
 	case i.Type == ChoicesInput:
@@ -151,7 +152,7 @@ func (i Input) checkText(text string) (string, error) {
 		return text, i.checkNumber(text)
 	case FlagInput:
 		if text != "true" && text != "false" {
-			return "", errInput("must be true or false")
+			return "", errors.New("must be true or false")
 		}
 		return text, nil
 	case ChoiceInput:
@@ -167,17 +168,17 @@ func (i Input) checkText(text string) (string, error) {
 // direction of the text around them.
 func checkCharacters(text string, lines bool) error {
 	if !utf8.ValidString(text) {
-		return errInput("must be valid UTF-8")
+		return errors.New("must be valid UTF-8")
 	}
 	for _, r := range text {
 		if lines && r == '\n' {
 			continue
 		}
 		if unicode.Is(unicode.Cc, r) {
-			return errInput("must not contain control characters")
+			return errors.New("must not contain control characters")
 		}
 		if unicode.Is(unicode.Bidi_Control, r) {
-			return errInput("must not contain characters that change the direction of text")
+			return errors.New("must not contain characters that change the direction of text")
 		}
 	}
 	return nil
@@ -186,7 +187,7 @@ func checkCharacters(text string, lines bool) error {
 // checkLine checks a text, lines or a secret.
 func (i Input) checkLine(text string) error {
 	if i.Type == LinesInput && len(text) > MaxInputLines {
-		return errInput("must have at most %d KiB", MaxInputLines>>10)
+		return fmt.Errorf("must have at most %d KiB", MaxInputLines>>10)
 	}
 	longest := i.Max
 	if longest == "" && i.Type != LinesInput {
@@ -197,10 +198,10 @@ func (i Input) checkLine(text string) error {
 		return err
 	}
 	if i.Type == TextInput && i.Word && !i.Dash && strings.HasPrefix(text, "-") {
-		return errInput("must not begin with -")
+		return errors.New("must not begin with -")
 	}
 	if i.Pattern != nil && !i.Pattern.MatchString(text) {
-		return errInput("must match %s", i.PatternText())
+		return fmt.Errorf("must match %s", i.PatternText())
 	}
 	return nil
 }
@@ -219,7 +220,7 @@ func parseDecimal(text string) (*big.Rat, bool) {
 func (i Input) checkNumber(text string) error {
 	number, ok := parseDecimal(text)
 	if !ok {
-		return errInput("must be a number such as 12 or -0.5, with at most %d digits", MaxInputDigits)
+		return fmt.Errorf("must be a number such as 12 or -0.5, with at most %d digits", MaxInputDigits)
 	}
 	if err := inRange(number, i.Min, i.Max, "must be", ""); err != nil {
 		return err
@@ -237,9 +238,9 @@ func (i Input) checkNumber(text string) error {
 		return nil
 	}
 	if base.Sign() == 0 {
-		return errInput("must be a multiple of %s", i.Step)
+		return fmt.Errorf("must be a multiple of %s", i.Step)
 	}
-	return errInput("must be %s plus a multiple of %s", i.Min, i.Step)
+	return fmt.Errorf("must be %s plus a multiple of %s", i.Min, i.Step)
 }
 
 // inRange fails if number is below least or above most, each of which may be empty. The message begins with
@@ -257,16 +258,16 @@ func outOfRange(outside bool, least, most, verb, unit string) error {
 	case !outside:
 		return nil
 	case most == "":
-		return errInput("%s at least %s%s", verb, least, unit)
+		return fmt.Errorf("%s at least %s%s", verb, least, unit)
 	case least == "":
-		return errInput("%s at most %s%s", verb, most, unit)
+		return fmt.Errorf("%s at most %s%s", verb, most, unit)
 	}
-	return errInput("%s between %s and %s%s", verb, least, most, unit)
+	return fmt.Errorf("%s between %s and %s%s", verb, least, most, unit)
 }
 
 func (i Input) checkDate(text string) error {
 	if !validDate(text) {
-		return errInput("must be a date such as 2026-11-27")
+		return errors.New("must be a date such as 2026-11-27")
 	}
 	// Dates of this form sort as texts.
 	outside := i.Min != "" && text < i.Min || i.Max != "" && text > i.Max
@@ -282,17 +283,17 @@ func (i Input) checkChoice(text string) error {
 	if i.hasChoice(text) {
 		return nil
 	}
-	return errInput("must be one of %s", i.choiceList())
+	return fmt.Errorf("must be one of %s", i.choiceList())
 }
 
 // checkChoices returns the chosen values in the order of the declaration.
 func (i Input) checkChoices(given []string) ([]string, error) {
 	for n, text := range given {
 		if !i.hasChoice(text) {
-			return nil, errInput("must be any of %s", i.choiceList())
+			return nil, fmt.Errorf("must be any of %s", i.choiceList())
 		}
 		if slices.Contains(given[:n], text) {
-			return nil, errInput("contains %s more than once", text)
+			return nil, fmt.Errorf("contains %s more than once", text)
 		}
 	}
 	var chosen []string
@@ -347,5 +348,3 @@ func canonicalNumber(text string) string {
 	}
 	return text
 }
-
-func errInput(format string, args ...any) error { return fmt.Errorf(format, args...) }

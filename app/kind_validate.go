@@ -3,7 +3,6 @@ package app
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"time"
 )
@@ -73,12 +72,8 @@ func (k Kind) validateConcurrencyKey() error {
 	return nil
 }
 
-// confirmPlaceholder matches {{name}}, which stands for the text {name}, and {name}, which stands for a
-// value.
-var confirmPlaceholder = regexp.MustCompile(`\{\{[a-z][a-z0-9_]*\}\}|\{([a-z][a-z0-9_]*)\}`)
-
 func (k Kind) validateConfirm() error {
-	for _, match := range confirmPlaceholder.FindAllStringSubmatch(k.Confirm, -1) {
+	for _, match := range placeholder.FindAllStringSubmatch(k.Confirm, -1) {
 		if match[1] == "" {
 			continue // {{name}}
 		}

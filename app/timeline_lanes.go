@@ -121,7 +121,7 @@ func (t Timeline) binnedLanes() []Lane {
 		lane(kind).Rows = t.pack(bars)
 	}
 	lanes := slices.SortedFunc(maps.Values(kinds), func(a, b *Lane) int {
-		return cmp.Or(cmp.Compare(b.ended(), a.ended()), strings.Compare(a.Kind, b.Kind))
+		return cmp.Or(cmp.Compare(b.finished(), a.finished()), strings.Compare(a.Kind, b.Kind))
 	})
 	sorted := make([]Lane, 0, maxBinnedKinds+1)
 	for _, one := range lanes[:min(len(lanes), maxBinnedKinds)] {
@@ -152,10 +152,10 @@ func (t Timeline) others(lanes []*Lane) Lane {
 	return all
 }
 
-// ended returns the number of runs in the bins of the lane.
-func (l Lane) ended() (n int64) {
+// finished returns the number of runs in the bins of the lane.
+func (l Lane) finished() (n int64) {
 	for _, bin := range l.Bins {
-		n += bin.Ended()
+		n += bin.Finished()
 	}
 	return n
 }
@@ -175,9 +175,6 @@ func (c Counters) OfStatus(filter Filter) Counters {
 	}
 	return Counters{}
 }
-
-// Ended returns the number of runs that finished.
-func (c Counters) Ended() int64 { return c.Completed + c.Failed + c.Cancelled }
 
 // Stretch is a part of the window of a timeline.
 type Stretch struct{ From, Until time.Time }

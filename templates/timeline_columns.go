@@ -32,7 +32,7 @@ func (c canvas) columns(lane app.Lane, label string, number int, y float64) (col
 			Parts: columnParts(bin.Counters, highest, y+columnHeight-2),
 		}
 		if right-left > 0.6*c.binWidth() {
-			column.Label = compact(bin.Ended())
+			column.Label = compact(bin.Finished())
 		}
 		if query, shorter := around(c.Timeline, bin.At.Add(c.Bin/2), c.now); shorter {
 			query.Filter.Kind = lane.Kind
@@ -52,7 +52,7 @@ func (c canvas) binWidth() float64 { return 100 * float64(c.Bin) / float64(c.Unt
 // highestBin returns the largest number of runs in a bin of a lane.
 func highestBin(lane app.Lane) (highest int64) {
 	for _, bin := range lane.Bins {
-		highest = max(highest, bin.Ended())
+		highest = max(highest, bin.Finished())
 	}
 	return highest
 }

@@ -31,7 +31,7 @@ func timelineSummary(timeline app.Timeline) string {
 	if running > 0 {
 		parts = append(parts, grouped(running)+" running")
 	}
-	if counters.Ended() > 0 {
+	if counters.Finished() > 0 {
 		parts = append(parts, endedInWords(counters))
 	}
 	if retried > 0 {

@@ -166,7 +166,7 @@ func (t *timelineReader) fillBins() bool {
 	t.all(&found, timelineBinsSQL, millis, step.Milliseconds(), from, t.Until.UnixMilli(), kind, kind)
 	for _, row := range found {
 		one := app.TimelineBin{At: FromMillis(row.Bin * millis), Kind: row.Kind, Counters: row.Counters}
-		if one.Counters = one.OfStatus(t.Query.Filter); one.Ended() > 0 {
+		if one.Counters = one.OfStatus(t.Query.Filter); one.Finished() > 0 {
 			t.Bins = append(t.Bins, one)
 		}
 	}
