@@ -86,8 +86,9 @@ func (o *jsonObject) bytes() []byte {
 }
 
 // TextsOfJSON returns the values of a JSON object of inputs as CheckInputs takes them. null and "" are no
-// value. It fails with InputErrors for values of the wrong type, and with CodeMalformed for anything but an
-// object.
+// value. For values of the wrong type or names that are given twice it fails with InputErrors, and still
+// returns the other values. It fails with CodeInvalid for anything but an object, and with CodeMalformed for
+// invalid JSON.
 func TextsOfJSON(inputs []Input, object []byte) (map[string][]string, error) {
 	decoder := json.NewDecoder(bytes.NewReader(object))
 	decoder.UseNumber()

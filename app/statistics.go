@@ -25,7 +25,7 @@ type Workers struct {
 // Lookback is a length of time that ends now. It is divided into steps.
 type Lookback int8
 
-// The spans.
+// The lookbacks.
 const (
 	Last15Minutes Lookback = iota
 	Last24Hours

@@ -62,8 +62,8 @@ func (s Span) bins() (bin, step time.Duration) {
 	return 6 * Last24Hours.Step(), Last24Hours.Step()
 }
 
-// resolution is by how much the end of a window that ends now moves at a time: about the width of a pixel or
-// two, and a tenth of that often while nothing runs.
+// resolution returns by how much the end of a window that ends now moves at a time: about the width of a
+// pixel or two, and five times as much while nothing runs.
 func (s Span) resolution(idle bool) time.Duration {
 	step := max(time.Second, (s.Duration / 450).Truncate(time.Second))
 	if idle {

@@ -58,7 +58,7 @@ func (b *Board) Enqueue(ctx context.Context, kind string, options ...EnqueueOpti
 	return b.store.Create(ctx, o.CreateRequest)
 }
 
-// checkRequest checks the options of Enqueue but the inputs.
+// checkRequest checks the options of Enqueue except the inputs.
 func checkRequest(request app.CreateRequest) error {
 	if request.Count < 1 || request.Count > app.MaxCount {
 		return app.Errorf(app.CodeInvalid, "the count must be between 1 and %d.", app.MaxCount)

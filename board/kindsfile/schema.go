@@ -12,7 +12,7 @@ import (
 // object is a JSON object of the schema.
 type object map[string]any
 
-// schema is implemented by types of the file that do not describe themselves.
+// schemaType is implemented by types of the file that do not describe themselves.
 type schemaType interface {
 	schema() object
 }

@@ -45,10 +45,10 @@ type Dialect struct {
 	IndexHint string
 	// SortKey is the column with the run id that ends the indexes that begin with other columns.
 	SortKey string
-	// Node is the column with the node that works on a run, or did last, or "0" if there is only one.
-	Node string
 	// InputSortKey is the same in the index of run_inputs by value.
 	InputSortKey string
+	// Node is the column with the node that works on a run, or did last, or "0" if there is only one.
+	Node string
 	// JSONGroup is the aggregate function that returns a JSON array.
 	JSONGroup string
 	// SearchRows follows FROM to select rows of the search index, which has one row for the error of a run,

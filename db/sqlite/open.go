@@ -8,7 +8,7 @@
 // commands, many, bulk, inputs, log, failure, search, rollup, trim, prune, clock, health, rescue. What both
 // stores write or read alike is in package query. The other files are about SQLite alone: the writing
 // goroutine (writer, call_state), the file (file, path, lock, inspect, watch, mount), its connections (pool),
-// and the queue of the process (queue, queue_keys).
+// and the queue of the process (queue, queue_keys, rekey).
 package sqlite
 
 import (
