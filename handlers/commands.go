@@ -13,7 +13,7 @@ import (
 // cancelRun answers POST /process_runs/:id/cancel. The status is 202 while the job has not returned yet, else
 // 200.
 func (s *Server) cancelRun(c *fiber.Ctx) error {
-	return s.runCommand(c, "cancel", s.store.Cancel, func(run app.ProcessRun) (int, string) {
+	return s.changeRun(c, "cancel", s.store.Cancel, func(run app.ProcessRun) (int, string) {
 		if run.CancelRequested() {
 			return fiber.StatusAccepted, fmt.Sprintf("Stopping run #%d…", run.ID)
 		}
@@ -23,7 +23,7 @@ func (s *Server) cancelRun(c *fiber.Ctx) error {
 
 // retryRun answers POST /process_runs/:id/retry: it queues a failed or cancelled run again.
 func (s *Server) retryRun(c *fiber.Ctx) error {
-	return s.runCommand(c, "retry", s.store.Retry, func(run app.ProcessRun) (int, string) {
+	return s.changeRun(c, "retry", s.store.Retry, func(run app.ProcessRun) (int, string) {
 		return fiber.StatusOK, fmt.Sprintf("Run #%d is queued again.", run.ID)
 	})
 }
@@ -42,14 +42,14 @@ func (s *Server) undoCancel(c *fiber.Ctx) error {
 	undo := func(ctx context.Context, id int64) (app.ProcessRun, error) {
 		return s.store.Undo(ctx, id, version)
 	}
-	return s.runCommand(c, "undo", undo, func(run app.ProcessRun) (int, string) {
+	return s.changeRun(c, "undo", undo, func(run app.ProcessRun) (int, string) {
 		return fiber.StatusOK, fmt.Sprintf("Run #%d is queued again.", run.ID)
 	})
 }
 
-// runCommand applies a command to the run in the path. describe returns the status and the message of the
+// changeRun applies a command to the run in the path. describe returns the status and the message of the
 // answer.
-func (s *Server) runCommand(
+func (s *Server) changeRun(
 	c *fiber.Ctx, name string,
 	command func(context.Context, int64) (app.ProcessRun, error),
 	describe func(app.ProcessRun) (status int, message string),

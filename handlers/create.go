@@ -214,8 +214,8 @@ func (b createBody) typed(kind app.Kind) map[string][]string {
 	return given
 }
 
-// changed is the reason why a start that was confirmed is asked for again.
-const changed = "What would be started has changed since you were asked. Please check it again."
+// startChanged is the reason why a start that was confirmed is asked for again.
+const startChanged = "What would be started has changed since you were asked. Please check it again."
 
 // askToConfirm asks a page to confirm the start of a kind that wants it, and reports whether it did. Only
 // forms of pages have the field with the token, which is empty before the question: programs are not asked.
@@ -232,14 +232,14 @@ func (s *Server) askToConfirm(
 		if len(given) == 0 {
 			return false, nil
 		}
-		return true, app.Errorf(app.CodeConflict, changed)
+		return true, app.Errorf(app.CodeConflict, startChanged)
 	}
 	confirmation := templates.StartConfirmation{
 		Kind: kind, Values: request.Inputs, Count: request.Count, Token: token,
 		Key: cmp.Or(request.IdempotencyKey, newKey()), From: body.from(),
 	}
 	if len(given) > 0 {
-		confirmation.Problem = changed
+		confirmation.Problem = startChanged
 		c.Status(fiber.StatusConflict)
 	}
 	if negotiate(c) == asFragment {

@@ -126,20 +126,20 @@ func (s *sockets) admit(c *fiber.Ctx) error {
 	return nil
 }
 
-// listView returns the view of GET /process_runs/live.
-func (s *Server) listView(c *fiber.Ctx) (live.ViewKey, error) {
+// findListView returns the view of GET /process_runs/live.
+func (s *Server) findListView(c *fiber.Ctx) (live.ViewKey, error) {
 	query, err := s.parseQuery(c)
 	return live.ViewKey{Query: query}, err
 }
 
-// pageView returns a function that returns the view of a page that is rendered as a whole.
-func pageView(page live.PageView) func(*fiber.Ctx) (live.ViewKey, error) {
+// findPageView returns a function that returns the view of a page that is rendered as a whole.
+func findPageView(page live.PageView) func(*fiber.Ctx) (live.ViewKey, error) {
 	return func(*fiber.Ctx) (live.ViewKey, error) { return live.ViewKey{Page: page}, nil }
 }
 
-// runView returns the view of GET /process_runs/:id/live. If the run does not exist, the socket is closed
+// findRunView returns the view of GET /process_runs/:id/live. If the run does not exist, the socket is closed
 // with 1008: after any other refusal a browser tries again.
-func (s *Server) runView(c *fiber.Ctx) (live.ViewKey, error) {
+func (s *Server) findRunView(c *fiber.Ctx) (live.ViewKey, error) {
 	page, err := s.findRun(c)
 	if app.CodeOf(err) == app.CodeNotFound && err != error(errID) {
 		return live.ViewKey{}, errNoSuchRun

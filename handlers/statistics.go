@@ -25,8 +25,8 @@ func (statisticsView) Render(t *templates.Templates, loaded any) ([]byte, error)
 
 func (statisticsView) MinInterval() time.Duration { return time.Second }
 
-// statisticsLive returns the view of GET /process_runs/statistics/live.
-func statisticsLive(c *fiber.Ctx) (live.ViewKey, error) {
+// findStatisticsView returns the view of GET /process_runs/statistics/live.
+func findStatisticsView(c *fiber.Ctx) (live.ViewKey, error) {
 	lookback, err := parseLookback(c)
 	return live.ViewKey{Page: statisticsView{lookback}}, err
 }

@@ -75,8 +75,8 @@ func (s *Server) showTimeline(c *fiber.Ctx) error {
 	return sendHTML(c)(s.Templates.Timeline(timeline))
 }
 
-// timelineLive returns the view of GET /process_runs/timeline/live.
-func (s *Server) timelineLive(c *fiber.Ctx) (live.ViewKey, error) {
+// findTimelineView returns the view of GET /process_runs/timeline/live.
+func (s *Server) findTimelineView(c *fiber.Ctx) (live.ViewKey, error) {
 	query, err := s.parseTimeline(c)
 	return live.ViewKey{Page: timelineView{query}}, err
 }
