@@ -112,12 +112,19 @@ func (s *Server) startBulk(c *fiber.Ctx) error {
 	}
 	filter := templates.QueryPath(app.Query{Filter: action.Filter})
 	s.audit(c, "bulk "+string(action.Operation), number, "run", run.ID, "ids", action.IDs, "filter", filter)
+	return s.sendBulkRun(c, run, s.Templates.BulkProgress)
+}
+
+// sendBulkRun answers a request that has created a bulk run. notice renders the answer to a page.
+func (s *Server) sendBulkRun(
+	c *fiber.Ctx, run app.ProcessRun, notice func(app.ProcessRun) ([]byte, error),
+) error {
 	c.Set(fiber.HeaderLocation, templates.RunPath(run.ID))
 	switch negotiate(c) {
 	case asJSON:
 		return c.Status(fiber.StatusCreated).JSON(runJSON(run))
 	case asFragment:
-		return sendHTML(c)(s.Templates.BulkProgress(run))
+		return sendHTML(c)(notice(run))
 	}
 	return c.Redirect(templates.RunPath(run.ID), fiber.StatusSeeOther)
 }
@@ -156,14 +163,9 @@ func (s *Server) undoBulk(c *fiber.Ctx) error {
 		return err
 	}
 	s.audit(c, "undo", 0, "run", run.ID, "of", id)
-	c.Set(fiber.HeaderLocation, templates.RunPath(run.ID))
-	switch negotiate(c) {
-	case asJSON:
-		return c.Status(fiber.StatusCreated).JSON(runJSON(run))
-	case asFragment:
-		return sendHTML(c)(s.Templates.BulkUndone(run, kept))
-	}
-	return c.Redirect(templates.RunPath(run.ID), fiber.StatusSeeOther)
+	return s.sendBulkRun(c, run, func(run app.ProcessRun) ([]byte, error) {
+		return s.Templates.BulkUndone(run, kept)
+	})
 }
 
 // undoStart answers POST /process_runs/undo?first=&last=: it cancels the runs of a batch that have not
@@ -193,14 +195,7 @@ func (s *Server) undoStart(c *fiber.Ctx) error {
 		return err
 	}
 	s.audit(c, "undo start", last-first+1, "run", run.ID, "first", first, "last", last)
-	c.Set(fiber.HeaderLocation, templates.RunPath(run.ID))
-	switch negotiate(c) {
-	case asJSON:
-		return c.Status(fiber.StatusCreated).JSON(runJSON(run))
-	case asFragment:
-		return sendHTML(c)(s.Templates.BulkProgress(run))
-	}
-	return c.Redirect(templates.RunPath(run.ID), fiber.StatusSeeOther)
+	return s.sendBulkRun(c, run, s.Templates.BulkProgress)
 }
 
 // checkTypedNumber returns a problem if a browser deletes more than app.TypedAbove runs without the user

@@ -69,31 +69,31 @@ func (s *Server) sendLog(c *fiber.Ctx, request logRequest) error {
 	if err != nil {
 		return err
 	}
-	connection := stream{s, c.Context().Conn()}
-	stream := &logStream{
-		stream: connection, run: request.Run, at: request.Offset, until: log.End, plain: request.plain,
+	answer := &logStream{
+		stream: stream{s, c.Context().Conn()}, run: request.Run, at: request.Offset, until: log.End,
+		plain: request.plain,
 	}
 	if request.given { // a resuming client counts bytes
-		stream.at, stream.exact = max(request.Offset, log.Start), !request.plain
+		answer.at, answer.exact = max(request.Offset, log.Start), !request.plain
 	}
 	if request.Line > 0 {
-		stream.at = log.From()
+		answer.at = log.From()
 	}
 	if request.follow {
-		if stream.slot, err = s.sockets.slots.acquire(s.address(c)); err != nil {
+		if answer.slot, err = s.sockets.slots.acquire(s.address(c)); err != nil {
 			return err
 		}
-		stream.slot.confirm()
-		stream.until = math.MaxInt64
+		answer.slot.confirm()
+		answer.until = math.MaxInt64
 		c.Context().SetConnectionClose() // awaitDisconnect reads from it
 	}
-	c.Set(logHeader, strconv.FormatInt(max(stream.at, log.Start), 10))
+	c.Set(logHeader, strconv.FormatInt(max(answer.at, log.Start), 10))
 	if request.download {
 		c.Attachment(fmt.Sprintf("run-%d.log", request.Run))
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMETextPlainCharsetUTF8)
 	c.Response().ImmediateHeaderFlush = true
-	sendStream(c, stream.write)
+	sendStream(c, answer.write)
 	return nil
 }
 
