@@ -2,6 +2,7 @@ package app
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -139,6 +140,12 @@ const (
 	MaxCount     = 1000 // one transaction; a thousand rows commit in a few milliseconds
 	MaxKey       = 200  // bytes; room for a UUID or a hash with a prefix
 )
+
+// ValidKey reports whether key can be the IdempotencyKey of a CreateRequest, or is "".
+func ValidKey(key string) bool {
+	isUnprintable := func(r rune) bool { return r <= ' ' || r > '~' }
+	return len(key) <= MaxKey && !strings.ContainsFunc(key, isUnprintable)
+}
 
 // Batch is the result of a CreateRequest: Count runs with consecutive ids.
 type Batch struct {

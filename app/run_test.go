@@ -41,6 +41,20 @@ func TestBatch_OfOneRun(t *testing.T) {
 	}
 }
 
+func TestValidKey_IsShortPrintableASCII(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"", "a", "~!", strings.Repeat("x", app.MaxKey)} {
+		if !app.ValidKey(key) {
+			t.Errorf("%q is refused", key)
+		}
+	}
+	for _, key := range []string{" ", "a b", "a\x00", "a\x7f", "ä", "\xff", strings.Repeat("x", app.MaxKey+1)} {
+		if app.ValidKey(key) {
+			t.Errorf("%q is accepted", key)
+		}
+	}
+}
+
 // Unset times must be absent from the JSON instead of being year 1. The fencing token is internal to the
 // store.
 func TestProcessRun_JSONOmitsEmptyFields(t *testing.T) {

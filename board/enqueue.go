@@ -63,9 +63,7 @@ func checkRequest(request app.CreateRequest) error {
 	if request.Count < 1 || request.Count > app.MaxCount {
 		return app.Errorf(app.CodeInvalid, "the count must be between 1 and %d.", app.MaxCount)
 	}
-	isUnprintable := func(r rune) bool { return r <= ' ' || r > '~' }
-	key := request.IdempotencyKey
-	if len(key) > app.MaxKey || strings.ContainsFunc(key, isUnprintable) {
+	if !app.ValidKey(request.IdempotencyKey) {
 		const text = "an idempotency key has at most %d bytes of printable ASCII."
 		return app.Errorf(app.CodeInvalid, text, app.MaxKey)
 	}

@@ -6,7 +6,6 @@ import (
 	"mime"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -186,23 +185,22 @@ func textOf(name string, value any) string {
 
 // keys returns all idempotency keys of a request, from its body and its headers.
 func keys(c *fiber.Ctx, body fields) []string {
-	given := body["idempotency_key"]
+	given := slices.Clone(body["idempotency_key"])
 	for _, value := range c.Request().Header.PeekAll("Idempotency-Key") {
 		given = append(given, string(value))
 	}
 	return given
 }
 
-// parseKey returns the idempotency key, or "" if there is none. It fails if the values differ.
+// parseKey returns the idempotency key in the result of keys, or "" if there is none. It fails if the values
+// differ.
 func parseKey(given []string) (string, error) {
 	given = slices.Compact(slices.DeleteFunc(given, func(value string) bool { return value == "" }))
 	if len(given) == 0 {
 		return "", nil
 	}
-	key := given[0]
-	unprintable := func(r rune) bool { return r <= ' ' || r > '~' }
-	if len(given) > 1 || len(key) > app.MaxKey || strings.ContainsFunc(key, unprintable) {
+	if len(given) > 1 || !app.ValidKey(given[0]) {
 		return "", errKey
 	}
-	return key, nil
+	return given[0], nil
 }
