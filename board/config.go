@@ -87,9 +87,11 @@ func (c Config) limits() handlers.Limits {
 
 // access returns who may use the server.
 func (c Config) access() (access handlers.Access, err error) {
-	access.Origins = c.PublicOrigin
+	for _, origin := range c.PublicOrigin {
+		access.Origins = append(access.Origins, strings.TrimSpace(origin))
+	}
 	for _, text := range c.TrustedProxy {
-		proxy, err := parseProxy(text)
+		proxy, err := parseProxy(strings.TrimSpace(text))
 		if err != nil {
 			return access, err
 		}
@@ -136,11 +138,6 @@ func ParseConfig(args []string) (config Config, err error) {
 	}
 	if err != nil {
 		return config, err
-	}
-	for _, list := range [][]string{config.PublicOrigin, config.TrustedProxy} {
-		for i := range list {
-			list[i] = strings.TrimSpace(list[i])
-		}
 	}
 	if err := config.Validate(); err != nil {
 		return config, err

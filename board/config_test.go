@@ -3,6 +3,7 @@ package board
 import (
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -249,6 +250,20 @@ func TestValidate_TrustedProxy(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), "--trusted-proxy: ") {
 			t.Errorf("%q: %v", wrong, err)
 		}
+	}
+}
+
+// What Validate accepts must also work in a program that does not use ParseConfig.
+func TestAccess_IgnoresBlanksAround(t *testing.T) {
+	t.Parallel()
+	config := with(func(c *Config) {
+		c.PublicOrigin, c.TrustedProxy = []string{" https://board.example"}, []string{" 10.0.0.0/8 "}
+	})
+	accepts(t, config)
+	access, err := config.access()
+	if err != nil || !slices.Equal(access.Origins, []string{"https://board.example"}) ||
+		len(access.Proxies) != 1 || access.Proxies[0].String() != "10.0.0.0/8" {
+		t.Errorf("access is %+v, %v", access, err)
 	}
 }
 
