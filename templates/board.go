@@ -235,7 +235,7 @@ func (t *Templates) whyEmpty(page app.Page) empty {
 	}
 	switch {
 	case page.SearchCursor > 0:
-		view.Text = "No match back to #" + decimal(page.SearchCursor) + "."
+		view.Text = "No match " + searchedTo(page) + "."
 	case query.Direction == app.Before:
 		view.Text = "No older runs."
 	case query.Direction == app.After:

@@ -161,7 +161,7 @@ func newBoundTime(word string, bound app.TimeBound, now time.Time) boundTime {
 		return boundTime{}
 	}
 	at := bound.Time(now)
-	return boundTime{word, second(at), at.UTC().Format("2 Jan 2006, 15:04:05 UTC")}
+	return boundTime{word, second(at), exact(at)}
 }
 
 func (t *Templates) chips(page app.Page) (chips []chip) {
@@ -252,13 +252,22 @@ func newMatches(page app.Page) (view matches) {
 		view.Text = plural(count, one, many)
 	}
 	if page.SearchCursor > 0 {
-		view.Text += ". Searched back to #" + decimal(page.SearchCursor) + "."
+		view.Text += ". Searched " + searchedTo(page) + "."
 		view.Continue = listLink{Path: QueryPath(page.Older()), Text: "Search older"}
 		if query.Direction == app.After {
 			view.Continue = listLink{Path: QueryPath(page.Newer()), Text: "Search newer"}
 		}
 	}
 	return view
+}
+
+// searchedTo says where a search stopped: "back to #5000" or, if it looked for newer runs, "up to #5000".
+func searchedTo(page app.Page) string {
+	way := "back"
+	if page.Query.Direction == app.After {
+		way = "up"
+	}
+	return way + " to #" + decimal(page.SearchCursor)
 }
 
 // patternText returns the pattern of a failure, or what to say if the failure no longer exists.
