@@ -77,6 +77,21 @@ func testLogSearch(t *testing.T, subject Subject) {
 		f.refused(err, app.CodeNotFound)
 	})
 	t.Run("continues where it stopped", func(t *testing.T) { testLongSearch(t, subject) })
+	t.Run("begins where the log begins now", func(t *testing.T) {
+		f := openWith(t, subject, Settings{LogLimit: 64 << 10})
+		run := f.in(app.Started)
+		lines := slices.Repeat([]app.LogLine{{Text: strings.Repeat("x", app.MaxLine-1) + "\n"}}, 128)
+		for range app.SearchedBytes/(128*app.MaxLine) + 1 {
+			f.save(run, lines...)
+		}
+		f.save(run, app.LogLine{Text: "the end\n"})
+		if start := f.log(whole(run.ID, 0)).Start; start <= app.SearchedBytes {
+			t.Fatalf("the log begins at %d", start)
+		}
+		if hits, _ := f.hits(run.ID, "the end"); len(hits) != 1 {
+			t.Errorf("it finds %+v", hits)
+		}
+	})
 	t.Run("finds random texts", func(t *testing.T) {
 		rapid.Check(t, func(r *rapid.T) { anyLogSearch(r, subject) })
 	})

@@ -27,10 +27,11 @@ const searchTime = time.Second
 // the log at least.
 func (r *logReader) search(search app.LogSearch) app.LogHits {
 	found := logSearcher{text: strings.ToLower(search.Text), hits: []app.LogHit{}}
+	begin := max(search.After, r.bounds.Start) // the text before may have been dropped
 	deadline := time.Now().Add(searchTime)
 	stopped := false
 	for part := range r.parts(app.LogQuery{Offset: search.After}) {
-		stopped = part.Start-search.After >= app.SearchedBytes || part.Start > search.After && time.Now().After(deadline) ||
+		stopped = part.Start-begin >= app.SearchedBytes || part.Start > begin && time.Now().After(deadline) ||
 			!r.searchPart(part, search, &found)
 		if stopped {
 			break
