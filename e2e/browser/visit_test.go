@@ -132,11 +132,11 @@ func TestPages_CauseNoProblems(t *testing.T) {
 		harness.Commands(t, "backup=sh -c 'printf \"\\033[31mred\\033[0m\\n\"; echo oops >&2'")[0])
 	e := harness.NewExpect(t, p)
 	harness.StartRunsOf(e, "import", 3)
-	harness.StatusOf(t, e, "3", "failed")
+	harness.UntilStatus(t, e, "/process_runs/3", "failed")
 	harness.StartRunsOf(e, "gate", 1)
-	harness.StatusOf(t, e, "4", "started")
+	harness.UntilStatus(t, e, "/process_runs/4", "started")
 	harness.StartRunsOf(e, "backup", 1)
-	harness.StatusOf(t, e, "5", "completed")
+	harness.UntilStatus(t, e, "/process_runs/5", "completed")
 	for _, scheme := range []string{"light", "dark"} {
 		for _, page := range everyPage() {
 			t.Run(scheme+" "+page, func(t *testing.T) {

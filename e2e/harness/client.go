@@ -30,14 +30,14 @@ type RunJSON struct {
 var Client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: Patience}
 
 // Get requests JSON from path and decodes it into into, if that is not nil.
-func (b *Process) Get(path string, into any) error {
-	return b.Do(http.MethodGet, path, "", into)
+func (p *Process) Get(path string, into any) error {
+	return p.Do(http.MethodGet, path, "", into)
 }
 
 // Do makes a request for JSON and decodes the answer into into, if that is not nil. It fails if the status is
 // 300 or higher.
-func (b *Process) Do(method, path, form string, into any) error {
-	request, err := http.NewRequestWithContext(context.Background(), method, b.URL+path,
+func (p *Process) Do(method, path, form string, into any) error {
+	request, err := http.NewRequestWithContext(context.Background(), method, p.URL+path,
 		strings.NewReader(form))
 	if err != nil {
 		return err
@@ -64,37 +64,37 @@ func (b *Process) Do(method, path, form string, into any) error {
 }
 
 // Post creates count runs and returns them, oldest first.
-func (b *Process) Post(count int) []RunJSON {
-	b.T.Helper()
+func (p *Process) Post(count int) []RunJSON {
+	p.T.Helper()
 	var created ListJSON
 	form := url.Values{"count": {strconv.Itoa(count)}}.Encode()
-	if err := b.Do(http.MethodPost, "/process_runs", form, &created); err != nil {
-		b.T.Fatal(err)
+	if err := p.Do(http.MethodPost, "/process_runs", form, &created); err != nil {
+		p.T.Fatal(err)
 	}
 	return created.ProcessRuns
 }
 
 // List returns the page of the list at path.
-func (b *Process) List(path string) ListJSON {
-	b.T.Helper()
+func (p *Process) List(path string) ListJSON {
+	p.T.Helper()
 	var page ListJSON
-	if err := b.Get(path, &page); err != nil {
-		b.T.Fatal(err)
+	if err := p.Get(path, &page); err != nil {
+		p.T.Fatal(err)
 	}
 	return page
 }
 
 // WaitUntilDone waits until there are total runs and all of them are final. With PostgreSQL, another node may
 // have to rescue some of them first.
-func (b *Process) WaitUntilDone(total int64) {
-	b.T.Helper()
+func (p *Process) WaitUntilDone(total int64) {
+	p.T.Helper()
 	limit := Patience
-	if strings.HasPrefix(b.Database, "postgres") {
+	if strings.HasPrefix(p.Database, "postgres") {
 		limit = RescuePatience
 	}
-	eventuallyWithin(b.T, limit, fmt.Sprintf("%d runs are done", total), func() error {
+	eventuallyWithin(p.T, limit, fmt.Sprintf("%d runs are done", total), func() error {
 		var page ListJSON
-		if err := b.Get("/process_runs", &page); err != nil {
+		if err := p.Get("/process_runs", &page); err != nil {
 			return err
 		}
 		if c := page.Counts; c["completed"]+c["failed"]+c["cancelled"] != total ||
@@ -106,11 +106,11 @@ func (b *Process) WaitUntilDone(total int64) {
 }
 
 // UntilStarted waits until at least n runs are started.
-func (b *Process) UntilStarted(n int64) {
-	b.T.Helper()
-	Eventually(b.T, fmt.Sprintf("%d runs are started", n), func() error {
+func (p *Process) UntilStarted(n int64) {
+	p.T.Helper()
+	Eventually(p.T, fmt.Sprintf("%d runs are started", n), func() error {
 		var page ListJSON
-		if err := b.Get("/process_runs", &page); err != nil {
+		if err := p.Get("/process_runs", &page); err != nil {
 			return err // its database may be unreachable
 		}
 		if page.Counts["started"] < n {
@@ -121,11 +121,11 @@ func (b *Process) UntilStarted(n int64) {
 }
 
 // UntilAllStarted waits until no run waits any more. Some may have finished.
-func (b *Process) UntilAllStarted() {
-	b.T.Helper()
-	Eventually(b.T, "all runs are started", func() error {
+func (p *Process) UntilAllStarted() {
+	p.T.Helper()
+	Eventually(p.T, "all runs are started", func() error {
 		var page ListJSON
-		if err := b.Get("/process_runs", &page); err != nil {
+		if err := p.Get("/process_runs", &page); err != nil {
 			return err
 		}
 		if page.Counts["created"] > 0 {
@@ -136,26 +136,26 @@ func (b *Process) UntilAllStarted() {
 }
 
 // TotalOf returns the number of runs in the list.
-func TotalOf(b *Process) (n int64) {
-	b.T.Helper()
-	for _, count := range b.List("/process_runs").Counts {
+func TotalOf(p *Process) (n int64) {
+	p.T.Helper()
+	for _, count := range p.List("/process_runs").Counts {
 		n += count
 	}
 	return n
 }
 
 // StartJobs creates runs of the kind "job".
-func (b *Process) StartJobs(count int) {
-	b.T.Helper()
+func (p *Process) StartJobs(count int) {
+	p.T.Helper()
 	form := fmt.Sprintf("kind=job&count=%d", count)
-	if err := b.Do(http.MethodPost, "/process_runs", form, nil); err != nil {
-		b.T.Fatal(err)
+	if err := p.Do(http.MethodPost, "/process_runs", form, nil); err != nil {
+		p.T.Fatal(err)
 	}
 }
 
 // Answers returns nil if the answer to a request has this status.
-func (b *Process) Answers(method, path string, status int) error {
-	request, err := http.NewRequest(method, b.URL+path, nil)
+func (p *Process) Answers(method, path string, status int) error {
+	request, err := http.NewRequest(method, p.URL+path, nil)
 	if err != nil {
 		return err
 	}
@@ -171,6 +171,6 @@ func (b *Process) Answers(method, path string, status int) error {
 }
 
 // AnswersUp returns a check that GET /up answers with this status.
-func (b *Process) AnswersUp(status int) func() error {
-	return func() error { return b.Answers(http.MethodGet, "/up", status) }
+func (p *Process) AnswersUp(status int) func() error {
+	return func() error { return p.Answers(http.MethodGet, "/up", status) }
 }

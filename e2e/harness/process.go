@@ -90,124 +90,125 @@ func Command(t testing.TB, args ...string) *exec.Cmd {
 // when it serves. It kills the process when the test ends.
 func StartProcess(t testing.TB, args ...string) *Process {
 	t.Helper()
-	b := NewProcess(t, args...)
-	b.Start("127.0.0.1:0")
-	return b
+	p := NewProcess(t, args...)
+	p.Start("127.0.0.1:0")
+	return p
 }
 
 // NewProcess is StartProcess without the start.
 func NewProcess(t testing.TB, args ...string) *Process {
 	t.Helper()
-	b := &Process{T: t, Args: args, Log: &logged{}, Database: NewDatabase(t)}
-	t.Cleanup(b.cleanUp)
-	return b
+	p := &Process{T: t, Args: args, Log: &logged{}, Database: NewDatabase(t)}
+	t.Cleanup(p.cleanUp)
+	return p
 }
 
 // File returns the path of its SQLite file.
-func (b *Process) File() string { return strings.TrimPrefix(b.Database, "sqlite:") }
+func (p *Process) File() string { return strings.TrimPrefix(p.Database, "sqlite:") }
 
 // In returns the same process for a subtest, whose failures must not end the outer test.
-func (b *Process) In(t testing.TB) *Process {
-	other := *b
+func (p *Process) In(t testing.TB) *Process {
+	other := *p
 	other.T = t
 	return &other
 }
 
 // Restart starts the program again with the same address and database. The previous process must have ended.
-func (b *Process) Restart() {
-	b.T.Helper()
-	b.Start(strings.TrimPrefix(b.URL, "http://"))
+func (p *Process) Restart() {
+	p.T.Helper()
+	p.Start(strings.TrimPrefix(p.URL, "http://"))
 }
 
 // Start starts the process at addr, HOST:PORT, and returns when it serves.
-func (b *Process) Start(addr string) {
-	b.T.Helper()
-	args := append([]string{"--addr", addr, "--database-url", b.Database}, b.Args...)
-	b.Cmd, b.Ended = Command(b.T, args...), make(chan struct{})
-	if b.UseTestBinary {
-		b.Cmd.Path = os.Args[0]
+func (p *Process) Start(addr string) {
+	p.T.Helper()
+	args := append([]string{"--addr", addr, "--database-url", p.Database}, p.Args...)
+	p.Cmd, p.Ended = Command(p.T, args...), make(chan struct{})
+	if p.UseTestBinary {
+		p.Cmd.Path = os.Args[0]
 	}
-	if b.Program != "" {
-		b.Cmd.Path = b.Program
+	if p.Program != "" {
+		p.Cmd.Path = p.Program
 	}
-	if b.Files > 0 {
-		shell := exec.Command("/bin/sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, b.Files),
-			b.Cmd.Path)
-		b.Cmd.Path, b.Cmd.Args = shell.Path, append(shell.Args, args...)
+	if p.Files > 0 {
+		shell := exec.Command("/bin/sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, p.Files),
+			p.Cmd.Path)
+		p.Cmd.Path, p.Cmd.Args = shell.Path, append(shell.Args, args...)
 	}
-	b.Cmd.Env = append(b.Cmd.Env, b.Env...)
-	stderr, err := b.Cmd.StderrPipe()
+	p.Cmd.Env = append(p.Cmd.Env, p.Env...)
+	stderr, err := p.Cmd.StderrPipe()
 	if err != nil {
-		b.T.Fatal(err)
+		p.T.Fatal(err)
 	}
-	if err := b.Cmd.Start(); err != nil {
-		b.T.Fatal(err)
+	if err := p.Cmd.Start(); err != nil {
+		p.T.Fatal(err)
 	}
 	first := make(chan string, 1)
 	go func(cmd *exec.Cmd, ended chan struct{}) {
 		defer close(ended)
 		lines := bufio.NewScanner(stderr)
+		lines.Buffer(nil, 1<<20) // the stack of a panic is one line
 		for lines.Scan() {
-			b.Log.add(lines.Text())
+			p.Log.add(lines.Text())
 			select {
 			case first <- lines.Text():
 			default:
 			}
 		}
 		_ = cmd.Wait() // the exit status is in ProcessState
-	}(b.Cmd, b.Ended)
+	}(p.Cmd, p.Ended)
 	select {
 	case line := <-first:
-		b.URL = URLIn(b.T, line)
-	case <-b.Ended:
-		b.T.Fatalf("the program ended instead of serving: %s", b.Log.String())
+		p.URL = URLIn(p.T, line)
+	case <-p.Ended:
+		p.T.Fatalf("the program ended instead of serving: %s", p.Log.String())
 	case <-time.After(Patience):
-		b.T.Fatal("the program has logged nothing")
+		p.T.Fatal("the program has logged nothing")
 	}
-	Eventually(b.T, "the program serves", func() error {
-		return b.Get("/up", nil)
+	Eventually(p.T, "the program serves", func() error {
+		return p.Get("/up", nil)
 	})
 }
 
-func (b *Process) cleanUp() {
-	if b.Cmd == nil || b.Cmd.Process == nil {
+func (p *Process) cleanUp() {
+	if p.Cmd == nil || p.Cmd.Process == nil {
 		return
 	}
-	_ = b.Cmd.Process.Kill()
-	<-b.Ended
+	_ = p.Cmd.Process.Kill()
+	<-p.Ended
 	switch {
-	case b.Log.hasErrors() && !b.AllowErrors, b.Log.hasPanics():
-		b.T.Errorf("the program logged errors:\n%s", b.Log.summary())
-	case b.T.Failed():
-		b.T.Logf("the log of the program:\n%s", b.Log.summary())
+	case p.Log.hasErrors() && !p.AllowErrors, p.Log.hasPanics():
+		p.T.Errorf("the program logged errors:\n%s", p.Log.summary())
+	case p.T.Failed():
+		p.T.Logf("the log of the program:\n%s", p.Log.summary())
 	}
 }
 
 // Signal sends a signal and returns at once.
-func (b *Process) Signal(signal syscall.Signal) {
-	b.T.Helper()
-	if err := b.Cmd.Process.Signal(signal); err != nil {
-		b.T.Fatalf("%v: %v", signal, err)
+func (p *Process) Signal(signal syscall.Signal) {
+	p.T.Helper()
+	if err := p.Cmd.Process.Signal(signal); err != nil {
+		p.T.Fatalf("%v: %v", signal, err)
 	}
 }
 
 // Wait waits until the process has ended and returns its exit status.
-func (b *Process) Wait() int {
-	b.T.Helper()
+func (p *Process) Wait() int {
+	p.T.Helper()
 	select {
-	case <-b.Ended:
-		return b.Cmd.ProcessState.ExitCode()
+	case <-p.Ended:
+		return p.Cmd.ProcessState.ExitCode()
 	case <-time.After(2 * Patience):
-		b.T.Fatal("the program does not end")
+		p.T.Fatal("the program does not end")
 		return 0
 	}
 }
 
 // Kill ends the process as a crash does, at any point of its work, and waits for its end.
-func (b *Process) Kill() {
-	b.T.Helper()
-	b.Signal(syscall.SIGKILL)
-	b.Wait()
+func (p *Process) Kill() {
+	p.T.Helper()
+	p.Signal(syscall.SIGKILL)
+	p.Wait()
 }
 
 var listening = regexp.MustCompile(`listening on (http://[^"\s]+)`)

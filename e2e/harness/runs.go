@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/gavv/httpexpect/v2"
@@ -80,19 +79,6 @@ func CountsAre(t *testing.T, e *httpexpect.Expect, want map[string]any) {
 	})
 }
 
-// StatusOf waits until the run with this ID has the status want.
-func StatusOf(t *testing.T, e *httpexpect.Expect, run, want string) {
-	t.Helper()
-	Eventually(t, "run "+run+" is "+want, func() error {
-		got := e.GET("/process_runs/" + run).WithTransformer(AcceptJSON).Expect().JSON().Object().
-			Value("status").String().Raw()
-		if got != want {
-			return fmt.Errorf("it is %s", got)
-		}
-		return nil
-	})
-}
-
 // StartRun creates a run of a kind and returns its path.
 func StartRun(e *httpexpect.Expect, kind string) string {
 	run := e.POST("/process_runs").WithTransformer(AcceptJSON).WithFormField("kind", kind).
@@ -104,7 +90,13 @@ func StartRun(e *httpexpect.Expect, kind string) string {
 // UntilStatus waits until the run at path has this status.
 func UntilStatus(t *testing.T, e *httpexpect.Expect, path, status string) {
 	t.Helper()
-	StatusOf(t, e, strings.TrimPrefix(path, "/process_runs/"), status)
+	Eventually(t, path+" is "+status, func() error {
+		got := e.GET(path).WithTransformer(AcceptJSON).Expect().JSON().Object().Value("status").String().Raw()
+		if got != status {
+			return fmt.Errorf("it is %s", got)
+		}
+		return nil
+	})
 }
 
 // FailuresPath is the path of the failures page.

@@ -193,7 +193,7 @@ func TestDelete_OnlyOfFinalRuns(t *testing.T) {
 
 	e.POST("/process_runs").WithFormField("count", 1).WithFormField("kind", "gate").Expect().
 		Status(http.StatusSeeOther)
-	harness.StatusOf(t, e, "4", "started")
+	harness.UntilStatus(t, e, "/process_runs/4", "started")
 	e.POST("/process_runs/4/delete").Expect().Status(http.StatusConflict)
 	e.GET("/process_runs/4").Expect().Body().NotContains("operation=delete")
 	open()

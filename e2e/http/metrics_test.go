@@ -15,9 +15,9 @@ func TestMetrics_CountRunsAndSockets(t *testing.T) {
 	e := harness.NewExpect(t, p)
 	harness.Watch(t, p, "/process_runs/live").Expect().TextMessage()
 	e.POST("/process_runs").WithFormField("count", "3").Expect().Status(http.StatusSeeOther)
-	harness.StatusOf(t, e, "3", "started")
+	harness.UntilStatus(t, e, "/process_runs/3", "started")
 	e.POST("/process_runs/1/cancel").Expect().Status(http.StatusSeeOther)
-	harness.StatusOf(t, e, "1", "cancelled")
+	harness.UntilStatus(t, e, "/process_runs/1", "cancelled")
 
 	answer := e.GET("/metrics").WithHeader("Accept", "application/json").Expect().Status(http.StatusOK)
 	answer.HasContentType("text/plain", "utf-8")

@@ -38,7 +38,7 @@ func TestBulk_RefusesMoreRunsThanPreviewed(t *testing.T) {
 	e := harness.NewExpect(t, p)
 	e.POST("/process_runs").WithFormField("count", 1).WithFormField("kind", "gate").Expect().
 		Status(http.StatusSeeOther)
-	harness.StatusOf(t, e, "1", "started")
+	harness.UntilStatus(t, e, "/process_runs/1", "started")
 	harness.StartRunsOf(e, "import", 5)
 	harness.CountsAre(t, e, map[string]any{"failed": 5})
 

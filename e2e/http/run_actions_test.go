@@ -20,7 +20,7 @@ func TestRun_CanBeCancelledAndRetried(t *testing.T) {
 	defer open()
 	e := harness.NewExpect(t, harness.StartProgram(t, func(c *board.Config) { c.Workers = 1 }, kind))
 	e.POST("/process_runs").WithFormField("count", "2").Expect().Status(http.StatusSeeOther)
-	harness.StatusOf(t, e, "1", "started")
+	harness.UntilStatus(t, e, "/process_runs/1", "started")
 
 	t.Run("a waiting run is cancelled at once", func(t *testing.T) {
 		e.POST("/process_runs/2/cancel").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusOK).
@@ -31,7 +31,7 @@ func TestRun_CanBeCancelledAndRetried(t *testing.T) {
 		e.POST("/process_runs/1/cancel").WithTransformer(harness.AcceptJSON).Expect().
 			Status(http.StatusAccepted).
 			JSON().Object().HasValue("id", 1).ContainsKey("cancel_requested_at")
-		harness.StatusOf(t, e, "1", "cancelled")
+		harness.UntilStatus(t, e, "/process_runs/1", "cancelled")
 		e.POST("/process_runs/1/cancel").WithTransformer(fragmentHeaders).Expect().
 			Status(http.StatusConflict).
 			Header("HX-Retarget").IsEqual("#notice")
@@ -39,14 +39,14 @@ func TestRun_CanBeCancelledAndRetried(t *testing.T) {
 	t.Run("a browser is redirected to the run", func(t *testing.T) {
 		e.POST("/process_runs/2/retry").Expect().Status(http.StatusSeeOther).Header("Location").
 			IsEqual("/process_runs/2")
-		harness.StatusOf(t, e, "2", "started")
+		harness.UntilStatus(t, e, "/process_runs/2", "started")
 		e.POST("/process_runs/2/retry").Expect().Status(http.StatusConflict)
 		notice := e.POST("/process_runs/2/cancel").WithTransformer(fragmentHeaders).Expect()
 		if notice.Raw().StatusCode != http.StatusAccepted {
 			t.Errorf("the answer is %s", notice.Raw().Status)
 		}
 		notice.Body().Contains("Stopping run #2").NotContains("data-status")
-		harness.StatusOf(t, e, "2", "cancelled")
+		harness.UntilStatus(t, e, "/process_runs/2", "cancelled")
 	})
 	t.Run("its history stays", func(t *testing.T) {
 		page := e.GET("/process_runs/2").Expect().Status(http.StatusOK).Body()
@@ -94,11 +94,11 @@ func TestCancel_DuringTheDrainStopsTheRun(t *testing.T) {
 	p := harness.StartProgram(t, func(c *board.Config) { c.DrainTimeout = 2 * harness.Patience }, kind)
 	e := harness.NewExpect(t, p)
 	e.POST("/process_runs").WithFormField("count", 2).Expect().Status(http.StatusSeeOther)
-	harness.StatusOf(t, e, "1", "started")
-	harness.StatusOf(t, e, "2", "started")
+	harness.UntilStatus(t, e, "/process_runs/1", "started")
+	harness.UntilStatus(t, e, "/process_runs/2", "started")
 	stopped := harness.Drain(t, p)
 	e.POST("/process_runs/1/cancel").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusAccepted)
-	harness.StatusOf(t, e, "1", "cancelled")
+	harness.UntilStatus(t, e, "/process_runs/1", "cancelled")
 	e.POST("/process_runs/2/cancel").WithTransformer(harness.AcceptJSON).Expect().Status(http.StatusAccepted)
 	select {
 	case <-stopped:
@@ -116,16 +116,16 @@ func TestBulkCancel_DuringTheDrainStopsRuns(t *testing.T) {
 	e := harness.NewExpect(t, p)
 	e.POST("/process_runs").WithFormField("count", 3).Expect().Status(http.StatusSeeOther)
 	for _, run := range []string{"1", "2", "3"} {
-		harness.StatusOf(t, e, run, "started")
+		harness.UntilStatus(t, e, "/process_runs/"+run, "started")
 	}
 	stopped := harness.Drain(t, p)
 	if _, err := p.Store.CreateBulkAction(t.Context(),
 		app.BulkAction{Operation: app.BulkCancel, IDs: []int64{1, 2}}, ""); err != nil {
 		t.Fatal(err)
 	}
-	harness.StatusOf(t, e, "1", "cancelled")
-	harness.StatusOf(t, e, "2", "cancelled")
-	harness.StatusOf(t, e, "4", "completed")
+	harness.UntilStatus(t, e, "/process_runs/1", "cancelled")
+	harness.UntilStatus(t, e, "/process_runs/2", "cancelled")
+	harness.UntilStatus(t, e, "/process_runs/4", "completed")
 	e.POST("/process_runs/3/cancel").Expect().Status(http.StatusSeeOther)
 	select {
 	case <-stopped:
