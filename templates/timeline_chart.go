@@ -42,7 +42,7 @@ type timelineLane struct {
 	Columns            []timelineColumn
 }
 
-// timelineBar is the view model of an bar. Without Wait, it is not known how long the run waited.
+// timelineBar is the view model of a bar. Without Wait, it is not known how long the run waited.
 type timelineBar struct {
 	ElementID, Path, Title string
 	Class                  string // the status, or "earlier" for an attempt that was followed by another
@@ -55,7 +55,7 @@ type timelineBar struct {
 	First                  bool // the tab key leads here
 }
 
-// waitLine is the time that a run waited before an bar.
+// waitLine is the time that a run waited before a bar.
 type waitLine struct{ X, Width, Y string }
 
 // Measures of the picture, in pixels.
@@ -251,7 +251,7 @@ func (t *Templates) timelineBar(c canvas, bar app.Bar, y float64) timelineBar {
 	return view
 }
 
-// barTitle describes an bar.
+// barTitle describes a bar.
 func (t *Templates) barTitle(c canvas, bar app.Bar) string {
 	run := bar.Run
 	title := "#" + decimal(run.ID) + " " + t.kindLabel(run.Kind)

@@ -14,7 +14,7 @@ type timelineTable struct {
 	Bins                []binRow
 }
 
-// timelineRow is the view model of an bar.
+// timelineRow is the view model of a bar.
 type timelineRow struct {
 	Run, Path, Kind   string
 	Status, Word      string // its look, and how it is called
