@@ -48,7 +48,7 @@ func (s *snapshot) positionInGroup(run app.ProcessRun) (position app.Position) {
 	ahead, more := s.dueBefore(s.dialect.scanSharing(kind, key, app.Created), run.ID)
 	position.Place, position.More = 1+min(ahead, app.CountedAhead), more
 	if !more {
-		rounds := time.Duration(ahead/kind.Concurrency + 1)
+		rounds := time.Duration(ahead/run.Waiting.Limit + 1) // the kind may have lost its limit meanwhile
 		position.Wait = rounds * s.medianDuration(run.Kind)
 	}
 	return position
