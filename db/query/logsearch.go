@@ -31,9 +31,8 @@ func (r *logReader) search(search app.LogSearch) app.LogHits {
 	deadline := time.Now().Add(searchTime)
 	stopped := false
 	for part := range r.parts(app.LogQuery{Offset: search.After}) {
-		stopped = part.Start-begin >= app.SearchedBytes || part.Start > begin && time.Now().After(deadline) ||
-			!r.searchPart(part, search, &found)
-		if stopped {
+		if endsBefore(part, begin, deadline) || !r.searchPart(part, search, &found) {
+			stopped = true
 			break
 		}
 	}
@@ -44,6 +43,15 @@ func (r *logReader) search(search app.LogSearch) app.LogHits {
 	}
 	result.Hits = found.result(result.Next)
 	return result
+}
+
+// endsBefore reports whether a search from an offset on ends before a part, because it has come far enough or
+// has taken too long. It never ends before its first part.
+func endsBefore(part LogPart, offset int64, deadline time.Time) bool {
+	if part.Start <= offset {
+		return false
+	}
+	return part.Start-offset >= app.SearchedBytes || time.Now().After(deadline)
 }
 
 // searchPart looks at a part of the log. It returns false if there are enough hits before its end.
