@@ -124,8 +124,8 @@ func (b *TimeBound) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// resolve returns the bound as an absolute one. A bound before 1970, where nothing happened, becomes the first
-// one that ParseTimeBound accepts.
+// resolve returns the bound as an absolute one. A bound before 1970, where nothing happened, becomes the
+// first one that ParseTimeBound accepts.
 func (b TimeBound) resolve(now time.Time) TimeBound {
 	if b.IsZero() {
 		return b

@@ -71,7 +71,8 @@ const (
 
 // UsesPostgres reports whether DatabaseURL names a PostgreSQL server, which several nodes can share.
 func (c Config) UsesPostgres() bool {
-	return strings.HasPrefix(c.DatabaseURL, "postgres://") || strings.HasPrefix(c.DatabaseURL, "postgresql://")
+	scheme, _, found := strings.Cut(c.DatabaseURL, "://")
+	return found && (scheme == "postgres" || scheme == "postgresql")
 }
 
 // DatabasePath returns the path of the SQLite file that DatabaseURL names.

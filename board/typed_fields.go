@@ -142,8 +142,8 @@ func (f *typedField) setType(tags map[string]string) error {
 	case kind == reflect.Float64:
 		f.input.Type = app.NumberInput
 	default:
-		return fmt.Errorf("the type %s cannot be an input; use string, bool, int, int64, float64, time.Time, "+
-			"[]string, or a pointer to one of them", f.typ)
+		return fmt.Errorf("the type %s cannot be an input; use string, bool, int, int64, float64, "+
+			"time.Time, []string, or a pointer to one of them", f.typ)
 	}
 	if f.typ.Kind() != reflect.Float64 && f.input.Type == app.NumberInput {
 		for _, key := range []string{"min", "step"} { // all numbers between are whole, too
