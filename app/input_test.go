@@ -1,6 +1,7 @@
 package app
 
 import (
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -179,6 +180,27 @@ func TestPolicy_WithDefaults(t *testing.T) {
 	got := Policy{Timeout: time.Hour, Concurrency: 2}.WithDefaults(time.Minute, 3)
 	if got.Timeout != time.Hour || got.Attempts != 3 || got.Concurrency != 2 {
 		t.Errorf("the policy is %+v", got)
+	}
+}
+
+func TestPolicy_ValidateNamesTheWrongLimit(t *testing.T) {
+	for _, right := range []Policy{
+		{}, {Timeout: MaxTimeout, Attempts: MaxAttempts, Concurrency: MaxConcurrency},
+	} {
+		if key, err := right.Validate(); err != nil {
+			t.Errorf("%+v: %s: %v", right, key, err)
+		}
+	}
+	for want, wrong := range map[string][]Policy{
+		"timeout":     {{Timeout: -1}, {Timeout: MaxTimeout + 1}},
+		"attempts":    {{Attempts: -1}, {Attempts: MaxAttempts + 1}},
+		"concurrency": {{Concurrency: -1}, {Concurrency: MaxConcurrency + 1}, {Concurrency: math.MaxInt}},
+	} {
+		for _, policy := range wrong {
+			if key, err := policy.Validate(); err == nil || key != want {
+				t.Errorf("%+v: the wrong limit is %q: %v", policy, key, err)
+			}
+		}
 	}
 }
 

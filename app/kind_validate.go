@@ -9,8 +9,9 @@ import (
 
 // Highest values of policies.
 const (
-	MaxAttempts = 1000
-	MaxTimeout  = 30 * 24 * time.Hour
+	MaxAttempts    = 1000
+	MaxTimeout     = 30 * 24 * time.Hour
+	MaxConcurrency = 1_000_000 // far more than all workers of a cluster; sums of it must not overflow
 )
 
 // Validate checks the declaration of a kind, but not its name, and not each input for itself;
@@ -39,8 +40,9 @@ func (p Policy) Validate() (key string, err error) {
 		return "timeout", errors.New("timeout must be at most 30 days")
 	case p.Attempts < 0 || p.Attempts > MaxAttempts:
 		return "attempts", fmt.Errorf("attempts must be between 1 and %d", MaxAttempts)
-	case p.Concurrency < 0:
-		return "concurrency", errors.New("concurrency must be 0, for any number, or more")
+	case p.Concurrency < 0 || p.Concurrency > MaxConcurrency:
+		const text = "concurrency must be between 0, for any number, and %d"
+		return "concurrency", fmt.Errorf(text, MaxConcurrency)
 	}
 	return "", nil
 }

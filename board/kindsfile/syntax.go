@@ -18,7 +18,7 @@ type defaults struct {
 	position
 	Timeout     duration      `key:"timeout" doc:"limit of an attempt, such as 30m"`
 	Attempts    int           `key:"attempts" limits:"minimum=1,maximum=1000" doc:"how often a run is attempted at most"`
-	Concurrency int           `key:"concurrency" doc:"how many runs of a kind are started at once at most; 0: any number"`
+	Concurrency int           `key:"concurrency" limits:"maximum=1000000" doc:"how many runs of a kind are started at once at most; 0: any number"`
 	Dir         string        `key:"dir" doc:"working directory; default: an empty directory for each run"`
 	Env         named[envVar] `key:"env" names:"^[A-Za-z_][A-Za-z0-9_]*$" doc:"variables of the command"`
 }
