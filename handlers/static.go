@@ -12,7 +12,10 @@ func (s *Server) serveStatic(c *fiber.Ctx) error {
 	if !found {
 		return fiber.ErrNotFound
 	}
-	encoding := c.AcceptsEncodings(static.Encodings()...)
+	encoding := "" // for clients such as curl, which do not say what they can decode
+	if c.Get(fiber.HeaderAcceptEncoding) != "" {
+		encoding = c.AcceptsEncodings(static.Encodings()...)
+	}
 	if encoding != "" && encoding != "identity" {
 		c.Set(fiber.HeaderContentEncoding, encoding)
 	}
