@@ -35,10 +35,10 @@ func (f Filter) RunNumber() (id int64, named bool) {
 	return int64(number), marked && err == nil && number > 0
 }
 
-// Limits of filter values, in bytes.
+// Limits of filter values.
 const (
-	MaxKind = 100
-	MaxText = 200
+	MaxKind = 100 // bytes
+	MaxText = 200 // characters, as fields of pages count them
 )
 
 // ParseKind parses the kind of a filter. Unknown kinds are valid, because there are runs of kinds that are no
@@ -57,8 +57,8 @@ var ErrNothingToSearch = Errorf(CodeMalformed,
 // ParseText parses the text of a filter and joins its words with single spaces. It fails with CodeMalformed,
 // also if a text that is not empty has no letter and no digit.
 func ParseText(text string) (string, error) {
-	if len(text) > MaxText || !readable(text) {
-		return "", Errorf(CodeMalformed, "The search text is at most %d bytes of text.", MaxText)
+	if utf8.RuneCountInString(text) > MaxText || !readable(text) {
+		return "", Errorf(CodeMalformed, "The search text is at most %d characters of text.", MaxText)
 	}
 	text = strings.Join(strings.Fields(text), " ")
 	if text != "" && !strings.ContainsFunc(text, isSearched) {

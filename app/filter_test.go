@@ -78,6 +78,17 @@ func TestFilter_BoundsKindAndText(t *testing.T) {
 			t.Errorf("the kind %q: %v", wrong, err)
 		}
 	}
+	for _, long := range []string{strings.Repeat("x", app.MaxText), strings.Repeat("ж", app.MaxText)} {
+		if text, err := app.ParseText(long); text != long || err != nil {
+			t.Errorf("%q is taken for %q: %v", long, text, err)
+		}
+		if text, err := app.ParseLogText(long); text != long || err != nil {
+			t.Errorf("in a log, %q is taken for %q: %v", long, text, err)
+		}
+		if _, err := app.ParseLogText(long + "x"); app.CodeOf(err) != app.CodeMalformed {
+			t.Errorf("a longer text: %v", err)
+		}
+	}
 	if text, err := app.ParseText("  disk\t full  "); text != "disk full" || err != nil {
 		t.Errorf("it is taken for %q: %v", text, err)
 	}

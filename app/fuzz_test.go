@@ -40,7 +40,7 @@ func FuzzParseText(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		words, err := app.ParseText(text)
-		if err == nil && (!utf8.ValidString(words) || len(words) > app.MaxText ||
+		if err == nil && (!utf8.ValidString(words) || utf8.RuneCountInString(words) > app.MaxText ||
 			strings.Join(strings.Fields(words), " ") != words) {
 			t.Fatalf("%q is read as %q", text, words)
 		}

@@ -1,6 +1,9 @@
 package app
 
-import "time"
+import (
+	"time"
+	"unicode/utf8"
+)
 
 // Stream is the source of a log line.
 type Stream int8
@@ -92,8 +95,8 @@ type LogSearch struct {
 
 // ParseLogText checks the text of a LogSearch. It fails with CodeMalformed.
 func ParseLogText(text string) (string, error) {
-	if text == "" || len(text) > MaxText || !readable(text) {
-		return "", Errorf(CodeMalformed, "The text to find in a log has 1 to %d bytes.", MaxText)
+	if text == "" || utf8.RuneCountInString(text) > MaxText || !readable(text) {
+		return "", Errorf(CodeMalformed, "The text to find in a log has 1 to %d characters.", MaxText)
 	}
 	return text, nil
 }

@@ -72,7 +72,7 @@ func TestFilter_FailedRequestKeepsThePage(t *testing.T) {
 		`((field) => (field.removeAttribute("maxlength"), field.value = "q".repeat(300), true))(document.getElementById("search_text"))`)
 	tab.submitSearch()
 	tab.until("the notice appears",
-		`document.getElementById("notice").textContent.trim() === "The search text is at most 200 bytes of text."`)
+		`document.getElementById("notice").textContent.trim() === "The search text is at most 200 characters of text."`)
 	tab.untilRows(3)
 	tab.until("the address is that of the page",
 		`location.search === "" && document.title.startsWith("Runs ")`)
