@@ -55,6 +55,16 @@ func TestParseTimeBound_AcceptsTimesAndAges(t *testing.T) {
 	}
 }
 
+func TestAt_CanBeRead(t *testing.T) {
+	t.Parallel()
+	for _, at := range []time.Time{{}, time.Unix(-1, 0), time.Unix(0, 0), time.Unix(1, 0)} {
+		bound := app.At(at)
+		if again, err := app.ParseTimeBound(bound.String()); err != nil || again != bound {
+			t.Errorf("%v is written %q and read as %v: %v", at, bound, again, err)
+		}
+	}
+}
+
 func TestParseTimeBound_RejectsTheRest(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "yesterday", "0s", "-1h", "1", "d", "1hd", "9999999h", "2026-13-01",

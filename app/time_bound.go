@@ -83,8 +83,9 @@ func relative(ago time.Duration) (TimeBound, error) {
 	return TimeBound{ago: ago}, nil
 }
 
-// At returns an absolute bound, with millisecond precision.
-func At(t time.Time) TimeBound { return TimeBound{at: t.UnixMilli()} }
+// At returns an absolute bound, with millisecond precision. A time before 1970, where nothing happened, becomes
+// the first one that ParseTimeBound accepts.
+func At(t time.Time) TimeBound { return TimeBound{at: max(1, t.UnixMilli())} }
 
 // IsZero reports whether there is no bound.
 func (b TimeBound) IsZero() bool { return b == TimeBound{} }
@@ -124,11 +125,10 @@ func (b *TimeBound) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// resolve returns the bound as an absolute one. A bound before 1970, where nothing happened, becomes the
-// first one that ParseTimeBound accepts.
+// resolve returns the bound as an absolute one.
 func (b TimeBound) resolve(now time.Time) TimeBound {
 	if b.IsZero() {
 		return b
 	}
-	return TimeBound{at: max(1, b.Time(now).UnixMilli())}
+	return At(b.Time(now))
 }
