@@ -20,6 +20,9 @@ const bulkBatch = 500
 // noneLeft is the value of next when all runs are handled.
 const noneLeft = 0
 
+const bulkRowSQL = `SELECT action, preview_runs, preview_skipped, preview_more, next, done, skipped
+	FROM bulk_actions WHERE run_id = ?`
+
 // bulkRow is a row of bulk_actions.
 type bulkRow struct {
 	Action         string `db:"action"`
@@ -115,11 +118,9 @@ type bulkChunk struct {
 // nextChunk returns the next part of the action of a bulk run. It fails with CodeNotFound if there is no
 // action.
 func (r *Reader) nextChunk(ctx context.Context, run int64) (c bulkChunk, err error) {
-	const statement = `SELECT action, preview_runs, preview_skipped, preview_more, next, done, skipped
-		FROM bulk_actions WHERE run_id = ?`
 	err = r.read(forLong(ctx), func(s *snapshot) {
 		var row bulkRow
-		if !s.get(&row, statement, run) {
+		if !s.get(&row, bulkRowSQL, run) {
 			s.fail(NotFound(run))
 			return
 		}

@@ -30,9 +30,7 @@ func (b *BulkActions) UndoBulk(
 func (s *snapshot) undoable(bulkRun int64) (ids []int64, others int64) {
 	var row bulkRow
 	var created int64
-	const statement = `SELECT action, preview_runs, preview_skipped, preview_more, next, done, skipped
-		FROM bulk_actions WHERE run_id = ?`
-	if !s.get(&row, statement, bulkRun) || !s.get(&created, createdAtSQL, bulkRun) {
+	if !s.get(&row, bulkRowSQL, bulkRun) || !s.get(&created, createdAtSQL, bulkRun) {
 		s.fail(NotFound(bulkRun))
 		return nil, 0
 	}
