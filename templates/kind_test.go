@@ -126,6 +126,8 @@ func TestStartPreview_SaysWhenItStarts(t *testing.T) {
 			"Starts later, 1,000 before it."},
 		{app.Kind{}, templates.StartPreview{Overview: usually(time.Minute),
 			Queue: app.QueueAhead{Started: 4, Created: 8}}, "Starts in about 3 min, 8 before it."},
+		{app.Kind{}, templates.StartPreview{Overview: usually(24 * time.Hour),
+			Queue: app.QueueAhead{Created: 1_000_000}}, "Starts in about 106751 days, more than 1,000 before it."},
 		{limited, templates.StartPreview{Workers: 1, Queue: app.QueueAhead{Started: 1}}, "Starts at once."},
 		{limited, templates.StartPreview{Overview: usually(time.Minute), Queue: full(2, 0)},
 			"Starts in about 1 min, 2 before it."},

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"math"
 	"strings"
 	"time"
 
@@ -101,8 +102,11 @@ func expectedWait(kind app.Kind, from StartPreview) time.Duration {
 	if slots == 0 {
 		slots = max(from.Queue.Started, 1)
 	}
-	rounds := (from.Queue.Created + slots) / slots
-	return time.Duration(rounds) * from.Overview.MedianDuration
+	rounds, usual := (from.Queue.Created+slots)/slots, from.Overview.MedianDuration
+	if usual > 0 && rounds > int64(math.MaxInt64/usual) {
+		return math.MaxInt64
+	}
+	return time.Duration(rounds) * usual
 }
 
 func howLongItTakes(from StartPreview) string {
@@ -116,11 +120,11 @@ func howLongItTakes(from StartPreview) string {
 	return "Takes about " + rough(from.Overview.MedianDuration) + ", as the last " + last + " did."
 }
 
-// enumeration joins names with commas and a final "and".
-func enumeration(names []string) string {
-	if len(names) < 2 {
-		return strings.Join(names, "")
+// enumeration joins phrases with commas and a final "and".
+func enumeration(phrases []string) string {
+	if len(phrases) < 2 {
+		return strings.Join(phrases, "")
 	}
-	last := len(names) - 1
-	return strings.Join(names[:last], ", ") + " and " + names[last]
+	last := len(phrases) - 1
+	return strings.Join(phrases[:last], ", ") + " and " + phrases[last]
 }

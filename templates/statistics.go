@@ -214,7 +214,7 @@ func unhandledWarning(kinds app.UnhandledKinds) string {
 	if len(waiting) > 1 {
 		which = "these kinds"
 	}
-	return enumerate(waiting) + verb + " waiting, but no worker here handles " + which + "."
+	return capitalized(enumeration(waiting)) + verb + " waiting, but no worker here handles " + which + "."
 }
 
 // waitingOf says how many runs of a kind are waiting.
@@ -225,15 +225,8 @@ func waitingOf(kind app.KindCount) string {
 	return plural(kind.Runs, "run of kind ", "runs of kind ") + kind.Kind
 }
 
-// enumerate joins phrases to the beginning of a sentence, such as "A, b and c". There must be at least one.
-func enumerate(phrases []string) string {
-	last := len(phrases) - 1
-	text := phrases[last]
-	if last > 0 {
-		text = strings.Join(phrases[:last], ", ") + " and " + text
-	}
-	return strings.ToUpper(text[:1]) + text[1:]
-}
+// capitalized returns a text that begins with an ASCII letter or a digit as the beginning of a sentence.
+func capitalized(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
 // bulkLabel returns what the page calls a kind of bulk runs, and false for another kind.
 func bulkLabel(kind string) (string, bool) {
