@@ -1,5 +1,7 @@
 // Requests: buttons are busy until the answer is there, and the page says so if none comes.
-import { onConnected, onMessage, onNoResponse, onRequest, onRequestEnd, onResponse, onSwap } from "./events.js";
+import {
+  onBeforeSwap, onConnected, onMessage, onNoResponse, onRequest, onRequestEnd, onResponse, onSwap,
+} from "./events.js";
 import { find, ids } from "./page.js";
 
 // The message stays until the server sends anything.
@@ -41,4 +43,11 @@ onRequestEnd((context) => {
   const button = busyButtons.get(context);
   busyButtons.delete(context);
   if (button && ![...busyButtons.values()].includes(button)) button.removeAttribute("aria-busy");
+});
+
+// Back and Forward swap the body of a whole page. Its scripts run already, and a second htmx would act twice.
+onBeforeSwap(({ tasks }) => {
+  for (const { fragment } of tasks) {
+    for (const script of fragment?.querySelectorAll("script") ?? []) script.remove();
+  }
 });

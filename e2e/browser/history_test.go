@@ -34,3 +34,26 @@ func TestHistory_BackShowsACurrentLivePage(t *testing.T) {
 	harness.StartRuns(e, 2)
 	tab.untilRows(5)
 }
+
+// Back between two views of the list swaps the body of the page, which has its scripts.
+func TestHistory_BackRunsNoScriptAgain(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, nil, harness.WorkThat("import", ""))
+	harness.StartRuns(harness.NewExpect(t, p), 3)
+	tab := openTab(t, p.URL+"/process_runs")
+	tab.untilLive()
+	evaluate[bool](tab, "window.firstHTMX = htmx, true")
+	tab.click("#filter_completed")
+	tab.untilSocket("/process_runs/live?status=completed")
+	evaluate[bool](tab, "history.back(), true")
+	tab.untilSocket("/process_runs/live")
+	tab.until("everything is loaded",
+		`performance.getEntriesByType("resource").every(({ responseEnd }) => responseEnd > 0)`)
+	if !evaluate[bool](tab, "htmx === window.firstHTMX && window.notReloaded") {
+		t.Error("htmx runs again, or the page was loaded again")
+	}
+	if n := evaluate[int](tab, `document.querySelectorAll("body script").length`); n != 0 {
+		t.Errorf("the restored page has %d scripts", n)
+	}
+}
