@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"runboard/app"
 )
@@ -15,7 +17,7 @@ import (
 func held(t *testing.T, g *coalescer, n int, ask func(i int)) {
 	t.Helper()
 	g.mu.Lock()
-	g.leaders = maxStatements
+	g.leading = true
 	g.mu.Unlock()
 	var asking sync.WaitGroup
 	for i := range n {
@@ -155,4 +157,29 @@ func TestCoalescer_LockedRunFailsAlone(t *testing.T) {
 			t.Errorf("the start of run %d: %v", i, err)
 		}
 	}
+}
+
+// Runs that are started together often end together.
+func TestCoalescer_FirstCallerWaitsForOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var sizes []int
+		g := &coalescer{do: func(_ context.Context, wanted []*updateRequest) error {
+			sizes = append(sizes, len(wanted))
+			return nil
+		}}
+		for range 2 {
+			var asking sync.WaitGroup
+			for i := range 10 {
+				asking.Go(func() {
+					time.Sleep(time.Duration(i) * linger / 20)
+					_, _ = g.change(t.Context(), &updateRequest{run: 1, expected: 1})
+				})
+			}
+			asking.Wait()
+		}
+		if !slices.Equal(sizes, []int{10, 10}) {
+			t.Errorf("they are made %v at a time", sizes)
+		}
+	})
 }
