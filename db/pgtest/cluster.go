@@ -175,7 +175,7 @@ func chownToServerUser(dir string) (*syscall.SysProcAttr, error) {
 	}
 	who, err := user.Lookup("postgres")
 	if err != nil {
-		if who, err = user.Lookup("nobody"); err != nil { // words:ok: a user of the system
+		if who, err = user.Lookup("nobody"); err != nil {
 			return nil, err
 		}
 	}

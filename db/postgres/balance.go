@@ -39,7 +39,7 @@ func (b *balancer) add(groups ...limitGroup) {
 		b.groups[groupKey{group.kind, group.key}] = group
 	}
 	b.mu.Unlock()
-	b.ring()
+	b.signal()
 }
 
 // sweepSoon has the waiting runs of all groups checked soon.
@@ -47,10 +47,10 @@ func (b *balancer) sweepSoon(scope sweepScope) {
 	b.mu.Lock()
 	b.sweep = max(b.sweep, scope)
 	b.mu.Unlock()
-	b.ring()
+	b.signal()
 }
 
-func (b *balancer) ring() {
+func (b *balancer) signal() {
 	select {
 	case b.wake <- struct{}{}:
 	default: // it is awake
