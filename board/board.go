@@ -46,6 +46,10 @@ type Board struct {
 // here. After an error nothing is left open. Each kind needs a unique name; the kinds that config names
 // come after these. Without any kind the board offers the simulated kind. The caller must call Run, which
 // also releases what New opened.
+//
+// If config names commands, the program must call command.Main, of package jobs/command, before anything
+// else, and command.Guard next. Without the former, New fails; the latter keeps commands from reading the
+// memory of the program.
 func New(config Config, kinds ...Kind) (*Board, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err

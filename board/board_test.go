@@ -23,6 +23,10 @@ import (
 var update = flag.Bool("update", false, "write docs/configuration.md and the code in docs/go.md anew")
 
 func TestMain(m *testing.M) {
+	if os.Getenv(unpreparedVariable) != "" {
+		newUnprepared()
+		return
+	}
 	command.Main() // the test binary is also the supervisor of commands
 	os.Exit(m.Run())
 }

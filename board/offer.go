@@ -54,6 +54,11 @@ func (o *offer) read() ([]Kind, error) {
 		return nil, err
 	}
 	kinds := slices.Concat(o.own, fromFile, o.commands)
+	if len(fromFile)+len(o.commands) > 0 {
+		if err := command.Prepared(); err != nil {
+			return nil, err
+		}
+	}
 	if len(kinds) == 0 || o.config.Demo {
 		kinds = append(kinds, jobs.Simulated(o.config.DelayMin, o.config.DelayMax, o.config.FailureRate))
 	}

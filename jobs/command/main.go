@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -20,10 +21,27 @@ import (
 // three standard files.
 const socketFD = 3
 
+// prepared says that the program has called Main.
+var prepared atomic.Bool
+
+// ErrNotPrepared says that the program has not called Main. A supervisor would then be the whole program,
+// started once more.
+var ErrNotPrepared = errors.New("a program that runs commands must call command.Main, " +
+	"of runboard/jobs/command, before anything else")
+
+// Prepared returns ErrNotPrepared unless the program has called Main.
+func Prepared() error {
+	if !prepared.Load() {
+		return ErrNotPrepared
+	}
+	return nil
+}
+
 // Main runs the supervisor and does not return if this process was started as one. Otherwise it returns
 // at once. Programs call it first of all.
 func Main() {
 	if len(os.Args) != 2 || os.Args[1] != supervisorArgument {
+		prepared.Store(true)
 		return
 	}
 	runtime.LockOSThread() // the parent-death signal of start is bound to this thread

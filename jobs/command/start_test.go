@@ -1,7 +1,9 @@
 package command
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"syscall"
 	"testing"
 )
@@ -17,5 +19,15 @@ func TestStart_RejectsForgedErrors(t *testing.T) {
 		if got := isForged(fmt.Errorf("fork/exec /bin/sh: %w", errno)); got != want {
 			t.Errorf("of errno %d, it says %t", uintptr(errno), got)
 		}
+	}
+}
+
+// The test is not parallel, because other tests start commands.
+func TestStart_NeedsMain(t *testing.T) {
+	prepared.Store(false)
+	defer prepared.Store(true)
+	spec := Spec{Path: "/bin/true", Args: []string{"true"}, Dir: t.TempDir()}
+	if _, err := Start(spec, os.Stdout, os.Stderr); !errors.Is(err, ErrNotPrepared) {
+		t.Errorf("without a call of Main it fails with %v", err)
 	}
 }

@@ -119,8 +119,11 @@ type Process struct {
 }
 
 // Start starts a command. Its output goes to stdout and stderr, which the caller may close after Start
-// returns. The caller must call Wait.
+// returns. The caller must call Wait. Start fails with ErrNotPrepared unless the program has called Main.
 func Start(spec Spec, stdout, stderr *os.File) (*Process, error) {
+	if err := Prepared(); err != nil {
+		return nil, err
+	}
 	socket, theirs, err := socketPair()
 	if err != nil {
 		return nil, err
