@@ -80,6 +80,8 @@ type (
 		AlikeBytes int64 `json:"alike_bytes"` // of the first log
 		// Stopped says that the rest was not compared.
 		Stopped bool `json:"stopped"`
+		// Dropped says of each log that its first part is no longer kept, and was not compared.
+		Dropped [2]bool `json:"dropped"`
 		// First are the first lines that differ, or null where the log has ended.
 		First [2]*app.LogLine `json:"first_difference"`
 	}
@@ -123,6 +125,7 @@ func newStagesJSON(page app.RunPage, now time.Time) stagesJSON {
 func newLogsJSON(logs app.LogComparison) logsJSON {
 	answer := logsJSON{
 		Same: logs.Same(), AlikeLines: logs.Alike, AlikeBytes: logs.Bytes, Stopped: logs.Stopped,
+		Dropped: [2]bool{logs.Left.Dropped, logs.Right.Dropped},
 	}
 	for i, log := range []app.ComparedLog{logs.Left, logs.Right} {
 		if len(log.Lines) > 0 {

@@ -82,6 +82,8 @@ func logVerdict(logs app.LogComparison) string {
 		return "The first " + size + " are alike; the rest was not compared." + ignored
 	case logs.Same() && logs.Alike == 0:
 		return "Neither run has written anything."
+	case logs.Same() && (logs.Left.Dropped || logs.Right.Dropped):
+		return "What is kept of the logs is alike." + ignored
 	case logs.Same():
 		return "The logs are alike." + ignored
 	case logs.Alike == 0:

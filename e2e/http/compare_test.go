@@ -48,7 +48,8 @@ func TestComparison_ShowsWhatDiffers(t *testing.T) {
 	answer.Value("process_runs").Array().Value(0).Object().
 		ContainsSubset(map[string]any{"id": 2, "status": "failed"})
 	logs := answer.Value("logs").Object()
-	logs.ContainsSubset(map[string]any{"same": false, "alike_lines": 5, "stopped": false})
+	logs.ContainsSubset(map[string]any{"same": false, "alike_lines": 5, "stopped": false,
+		"dropped": []bool{false, false}})
 	first := logs.Value("first_difference").Array()
 	first.Value(0).Object().HasValue("text", "mode is bad")
 	first.Value(1).Object().HasValue("text", "mode is good")
