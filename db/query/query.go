@@ -1,6 +1,3 @@
-// Package query holds what the stores in SQL databases share: how runs, logs, failures, bulk actions and
-// statistics are laid out in tables, and how pages are read from them. Both stores embed a Reader, which
-// implements the reading methods of app.Store, and BulkActions. Each store implements its other writes.
 package query
 
 import (
