@@ -103,6 +103,16 @@ func (l *loginThrottle) take(address string, now time.Time) time.Duration {
 	return 0
 }
 
+// giveBack removes the failure that take has counted for a login that could not be checked.
+func (l *loginThrottle) giveBack(address string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	one := l.of(address)
+	one.short.level = max(0, one.short.level-1)
+	one.long.level = max(0, one.long.level-1)
+	l.all.level = max(0, l.all.level-1)
+}
+
 // succeed records a successful login. taken says that take has counted a failure for it, which succeed
 // removes.
 func (l *loginThrottle) succeed(address string, taken bool) {

@@ -79,6 +79,9 @@ func TestLogins_ConcurrentChecksAreLimited(t *testing.T) {
 		if got := <-ended; got != limited {
 			t.Errorf("the one that waits is answered with %v", got)
 		}
+		if l.limit.all.level != 1 {
+			t.Errorf("%v failures are counted, want that of the login being checked", l.limit.all.level)
+		}
 		close(finish)
 		if got := <-ended; got != wrong {
 			t.Errorf("the one that is checked is answered with %v", got)
