@@ -3,6 +3,7 @@ package templates
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -190,8 +191,8 @@ func percent(rate float64) string {
 	switch {
 	case rate > 0 && percents < 0.1:
 		return "<0.1%"
-	case percents < 10 && percents != float64(int(percents)):
-		return fmt.Sprintf("%.1f%%", percents)
+	case percents < 9.95:
+		return shortest(math.Round(10*percents)/10) + "%"
 	case rate < 1:
 		return fmt.Sprintf("%d%%", min(99, int(percents+0.5)))
 	}

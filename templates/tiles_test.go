@@ -99,7 +99,7 @@ func TestQueueTimeTile_ComparesWithTimeBefore(t *testing.T) {
 func TestPercent_RoundsNothingToNoneOrAll(t *testing.T) {
 	t.Parallel()
 	for rate, want := range map[float64]string{
-		0: "0%", 0.0001: "<0.1%", 0.001: "0.1%", 0.04: "4%", 0.0432: "4.3%", 0.12: "12%", 0.126: "13%",
+		0: "0%", 0.0001: "<0.1%", 0.001: "0.1%", 0.04: "4%", 0.0396: "4%", 0.0432: "4.3%", 0.0996: "10%", 0.12: "12%", 0.126: "13%",
 		0.9999: "99%", 1: "100%",
 	} {
 		if got := percent(rate); got != want {
