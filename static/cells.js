@@ -1,6 +1,7 @@
-// Status cells: the newest state wins, the focus stays in the row, and notices about older states go away.
+// What frames bring: the newest state of a cell wins, what is as before stays, the focus stays in the row, and notices
+// about older states go away.
 import { onBeforeSwap, onConnected, onRequest, onSwap, targetOf } from "./events.js";
-import { changingCells, find, ids, runOf, statusID } from "./page.js";
+import { changingCells, find, ids, rowsOf, runOf, statusID } from "./page.js";
 
 // A page can briefly have two sockets, so an older cell may arrive after a newer one. The page keeps the
 // newer one, and with it the other cells of the run: only the status cell has the version. The first frame of a
@@ -27,6 +28,21 @@ onBeforeSwap(({ isFrame, tasks }) => {
       if (present) cell.replaceWith(present.cloneNode(true));
     }
   }
+});
+
+// isShown reports whether a part of a frame is what the page shows. htmx marks the elements that it has set up.
+function isShown({ target, fragment, swapSpec }) {
+  const part = fragment.firstElementChild;
+  return swapSpec.style === "outerMorph" && target && rowsOf(part).length === 0 &&
+    target.outerHTML.replaceAll(' data-htmx-powered="true"', "") === part?.outerHTML;
+}
+
+// Most frames repeat the warnings and most counts. Each swap sets up its part anew, which takes longer than to
+// compare it.
+onBeforeSwap((swap) => {
+  if (!swap.isFrame) return;
+  const { tasks } = swap;
+  tasks.splice(0, tasks.length, ...tasks.filter((task) => !isShown(task)));
 });
 
 // A swap may remove the button that has the focus. The focus then moves to the run's link in the same row, so

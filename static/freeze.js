@@ -7,6 +7,7 @@ import { onBeforeSwap, onSwap, targetOf } from "./events.js";
 import {
   changingCells, find, ids, isLive, isPaused, rowID, rowsOf, runOf, scrollToList, setText, shownCount, statusID,
 } from "./page.js";
+import { reuseRows } from "./rows.js";
 
 // Set while the page is paused: since when, how many frames were dropped since, and whether the next frame is the
 // first one of a socket whose list the page has just fetched.
@@ -17,7 +18,7 @@ let detachedRuns = []; // runs whose rows are kept although they are no longer i
 function isReading(list) {
   const selection = getSelection();
   return list.getBoundingClientRect().top < 0 || list.contains(document.activeElement) ||
-    list.querySelector("input:checked, details[open]") !== null || document.querySelector("dialog[open]") !== null ||
+    list.matches(":active") || list.querySelector("input:checked, details[open]") !== null || document.querySelector("dialog[open]") !== null ||
     (!selection.isCollapsed && list.contains(selection.anchorNode));
 }
 
@@ -119,14 +120,18 @@ onBeforeSwap((swap) => {
   const list = find(ids.list);
   if (!list) return;
   const group = swap.taskFor(ids.running)?.fragment.querySelector(`#${ids.running}`);
-  if (group && isReading(list)) mergeRunning(find(ids.running), group);
   const incoming = swap.taskFor(ids.list)?.fragment.querySelector(`#${ids.list}`);
+  if (!group && !incoming) return;
+  const isRead = isReading(list); // costs a layout
+  if (group && isRead) mergeRunning(find(ids.running), group);
+  else if (group) reuseRows(find(ids.running), group);
   if (!incoming || rowsOf(list).length === 0) return;
   const appear = rowsOf(incoming).some((row) => !find(row.id));
-  const disappear = rowsOf(list).some((row) => !incoming.querySelector(`#${row.id}`));
-  if (!appear && !disappear || !isReading(list)) {
+  const disappear = rowsOf(list).some((row) => !incoming.rows.namedItem(row.id));
+  if (!appear && !disappear || !isRead) {
     detachedRuns = [];
     showBar("");
+    reuseRows(list, incoming);
     return;
   }
   holdBack(swap, list, incoming);
@@ -135,7 +140,7 @@ onBeforeSwap((swap) => {
 // holdBack keeps the rows of the list, and updates only their cells. The pagers belong to the incoming list.
 function holdBack(swap, list, incoming) {
   const pagers = [ids.pager, ids.pagerTop].map((id) => swap.taskFor(id)).filter(Boolean);
-  const hasOlder = pagers.some(({ fragment }) => fragment.querySelector(`#${ids.olderPage}`));
+  const hasOlder = [document, ...pagers.map(({ fragment }) => fragment)].some((part) => part.querySelector(`#${ids.olderPage}`));
   showBar(newRunsIn(list, incoming, hasOlder));
   detachedRuns = rowsOf(list).filter((row) => !incoming.querySelector(`#${row.id}`)).map(runOf);
   const whole = swap.taskFor(ids.list);

@@ -1,6 +1,7 @@
-// Rows: a click anywhere opens the run, buttons act on it, and the bars of started runs move.
+// Rows: a click anywhere opens the run, buttons act on it, the bars of started runs move, and frames change rows
+// instead of replacing them.
 import { serverNow } from "./clock.js";
-import { ids, isLive, isPaused } from "./page.js";
+import { find, ids, isLive, isPaused, rowsOf } from "./page.js";
 
 // A click that selects text, or ends a selection, opens nothing.
 let hadSelection = false;
@@ -44,3 +45,20 @@ function moveBars() {
   }
 }
 setInterval(moveBars, 1000);
+
+// reuseRows gives rows that are about to disappear the ids of rows that are about to appear. The swap then changes
+// their texts and keeps their elements. For new elements, the browser computes style, layout and picture anew.
+export function reuseRows(present, incoming) {
+  const appearing = rowsOf(incoming).filter(({ id }) => !find(id));
+  for (const row of rowsOf(present)) {
+    if (incoming.rows.namedItem(row.id) || isInUse(row)) continue;
+    const [before, after] = [row.id, appearing.shift()?.id];
+    if (!after) return;
+    for (const element of [row, ...row.querySelectorAll("[id]")]) element.id = element.id.replace(before, after);
+  }
+}
+
+// isInUse reports whether the user acts on a row. The action must not reach another run.
+function isInUse(row) {
+  return row.matches(":focus-within, :active, :has([open])") || getSelection().containsNode(row, true);
+}

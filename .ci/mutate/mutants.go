@@ -158,6 +158,8 @@ var oneProcess = []mutant{
 		if panicked := any(nil); panicked != nil {`, hub},
 	{"an older cell does not replace a newer one", "static/cells.js", "Number(present.dataset.version) > Number(incoming.dataset.version)", "false", inBrowser + "TestCells_Older"},
 	{"older cells beside an older status do not replace newer ones", "static/cells.js", "changingCells(fragment, run))) {", "changingCells(fragment, run).slice(0, 1))) {", inBrowser + "TestCells_Older"},
+	{"a row that the user acts on does not become another run's", "static/rows.js", " || isInUse(row)", "", inBrowser + "TestFrames_DoNotReuse"},
+	{"rows hold still while a mouse button is down", "static/freeze.js", `list.matches(":active") || `, "", inBrowser + "TestFrames_HoldStill"},
 	{"a preview sends no secrets", "templates/kinds.html", "[name]:not([type=password], ", "[name]:not(", inBrowser + "TestPreview_FollowsTheForm"},
 	{"browsers check only patterns that mean the same", "templates/pattern.go", "	if re.Flags&syntax.FoldCase != 0 {", "	if false {", "./templates TestControl_Patterns"},
 	{"cross-site posts are refused", "handlers/security.go", `case c.Path() == "/up", o.allows(c):`, `case c.Path() == "/up", c.Method() == fiber.MethodPost, o.allows(c):`, overHTTP + "Site|Origin|BadInput|Cross|Access_"},
