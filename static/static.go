@@ -50,6 +50,10 @@ var sources = map[string]string{
 // rule of ours, whatever their selectors.
 const reset = "node_modules/@picocss/pico/css/pico.min.css"
 
+// unused matches the rules of the reset for parts that no page has: tooltips and breadcrumbs. One of them makes the
+// browser compute styles anew for each label that a script or a frame changes.
+var unused = regexp.MustCompile(`[^{}]*(\[data-tooltip|=breadcrumb)[^{}]*\{[^{}]*\}`)
+
 // styles are our style sheets, in the order in which app.css has them.
 var styles = []string{
 	"tokens", "base", "shell", "board", "run", "log", "kinds", "failures", "statistics", "timeline", "compare",
@@ -62,7 +66,8 @@ func styleSheet() ([]byte, error) {
 		return nil, err
 	}
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "@layer reset{%s}\n", bytes.TrimPrefix(content, []byte(`@charset "UTF-8";`)))
+	content = unused.ReplaceAll(bytes.TrimPrefix(content, []byte(`@charset "UTF-8";`)), nil)
+	fmt.Fprintf(&out, "@layer reset{%s}\n", content)
 	for _, name := range styles {
 		content, err := files.ReadFile("css/" + name + ".css")
 		if err != nil {

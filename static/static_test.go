@@ -195,6 +195,19 @@ func TestStyles_LoadNothingElse(t *testing.T) {
 	}
 }
 
+func TestStyles_ResetHasNoUnusedParts(t *testing.T) {
+	t.Parallel()
+	text := string(find(t, load(t), "app.css").Encoded("identity"))
+	for _, part := range []string{"[data-tooltip", "=breadcrumb"} {
+		if strings.Contains(text, part) {
+			t.Errorf("app.css has rules for %s", part)
+		}
+	}
+	if opened, closed := strings.Count(text, "{"), strings.Count(text, "}"); opened != closed {
+		t.Errorf("app.css has %d opening braces and %d closing ones", opened, closed)
+	}
+}
+
 // The reset is weaker than every rule of ours only inside a layer, and it comes first.
 func TestStyles_EveryFileIsInTheStyleSheet(t *testing.T) {
 	t.Parallel()
