@@ -5,7 +5,6 @@ package static
 
 import (
 	"bytes"
-	"cmp"
 	"compress/gzip"
 	"crypto/sha256"
 	"embed"
@@ -38,12 +37,14 @@ var files embed.FS
 var Notices string
 
 // sources maps the names of files that templates and scripts use to embedded files. Scripts have their own
-// names.
-var sources = map[string]string{
-	"favicon.svg":    "favicon.svg",
-	"touch-icon.png": "touch-icon.png",
-	"htmx.js":        "node_modules/htmx.org/dist/htmx.min.js",
-	"hx-ws.js":       "node_modules/htmx.org/dist/ext/hx-ws.min.js",
+// names. Of several files, the content is joined, which saves a request.
+var sources = map[string][]string{
+	"favicon.svg":    {"favicon.svg"},
+	"touch-icon.png": {"touch-icon.png"},
+	"htmx.js": {
+		"node_modules/htmx.org/dist/htmx.min.js",
+		"node_modules/htmx.org/dist/ext/hx-ws.min.js",
+	},
 }
 
 // reset is the style sheet that ours build on. It becomes a layer of app.css, which makes it weaker than every
@@ -81,7 +82,7 @@ func styleSheet() ([]byte, error) {
 // minify returns a script or style sheet of ours without what only readers of the source need. Third-party
 // files come minified.
 func minify(name string, content []byte) ([]byte, error) {
-	if sources[name] != "" {
+	if sources[name] != nil {
 		return content, nil
 	}
 	minifier := minifiers.New()
@@ -171,7 +172,18 @@ func read(name string) ([]byte, error) {
 	case logStyles:
 		return logColors(), nil
 	}
-	return files.ReadFile(cmp.Or(sources[name], name))
+	if sources[name] == nil {
+		return files.ReadFile(name)
+	}
+	var parts [][]byte
+	for _, source := range sources[name] {
+		part, err := files.ReadFile(source)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part)
+	}
+	return bytes.Join(parts, []byte(";\n")), nil // two scripts are not one expression
 }
 
 func newFile(extension string, content []byte) (*File, error) {

@@ -21,11 +21,23 @@ import (
 )
 
 // sources maps the names that templates use to the files in this directory, without the modules and app.css.
-var sources = map[string]string{
-	"favicon.svg":    "favicon.svg",
-	"touch-icon.png": "touch-icon.png",
-	"htmx.js":        "node_modules/htmx.org/dist/htmx.min.js",
-	"hx-ws.js":       "node_modules/htmx.org/dist/ext/hx-ws.min.js",
+var sources = map[string][]string{
+	"favicon.svg":    {"favicon.svg"},
+	"touch-icon.png": {"touch-icon.png"},
+	"htmx.js": {
+		"node_modules/htmx.org/dist/htmx.min.js",
+		"node_modules/htmx.org/dist/ext/hx-ws.min.js",
+	},
+}
+
+// joined returns the content that is made of these files.
+func joined(t *testing.T, files []string) []byte {
+	t.Helper()
+	var parts [][]byte
+	for _, file := range files {
+		parts = append(parts, content(t, file))
+	}
+	return bytes.Join(parts, []byte(";\n"))
 }
 
 func load(t *testing.T) *static.Assets {
@@ -61,7 +73,7 @@ func TestAssets_PathHasContentHash(t *testing.T) {
 	t.Parallel()
 	assets := load(t)
 	for name, source := range sources {
-		sum := sha256.Sum256(content(t, source))
+		sum := sha256.Sum256(joined(t, source))
 		extension := path.Ext(name)
 		want := "/static/" + strings.TrimSuffix(name, extension) + "." + hex.EncodeToString(sum[:8]) +
 			extension
@@ -83,7 +95,7 @@ func TestFile_EncodingsDecodeToContent(t *testing.T) {
 		t.Errorf("the encodings are %v", static.Encodings())
 	}
 	for name, source := range sources {
-		file, want := find(t, assets, name), content(t, source)
+		file, want := find(t, assets, name), joined(t, source)
 		for _, encoding := range static.Encodings() {
 			reader, err := decoders[encoding](bytes.NewReader(file.Encoded(encoding)))
 			if err != nil {
@@ -102,7 +114,7 @@ func TestEncodings_SmallestFirst(t *testing.T) {
 		t.Errorf("the encodings are %v", got)
 	}
 	assets := load(t)
-	for _, name := range []string{"app.css", "favicon.svg", "htmx.js", "hx-ws.js"} {
+	for _, name := range []string{"app.css", "favicon.svg", "htmx.js"} {
 		file := find(t, assets, name)
 		if br, gz := len(file.Encoded("br")), len(file.Encoded("gzip")); br >= gz ||
 			gz >= len(file.Encoded("identity")) {
