@@ -14,6 +14,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/andybalholm/brotli"
 	minifiers "github.com/tdewolff/minify/v2"
@@ -88,7 +89,25 @@ func minify(name string, content []byte) ([]byte, error) {
 	minifier := minifiers.New()
 	minifier.AddFunc(".js", js.Minify)
 	minifier.AddFunc(".css", css.Minify)
-	return minifier.Bytes(path.Ext(name), content)
+	content, err := minifier.Bytes(path.Ext(name), content)
+	if path.Ext(name) == ".css" {
+		content = escape(content)
+	}
+	return content, err
+}
+
+// escape replaces the characters of a style sheet that are not ASCII. A browser keeps a text that has one in
+// two bytes for each character, and takes longer to parse it.
+func escape(content []byte) []byte {
+	var out bytes.Buffer
+	for _, char := range string(content) {
+		if char < utf8.RuneSelf {
+			out.WriteByte(byte(char))
+		} else {
+			fmt.Fprintf(&out, `\%x `, char)
+		}
+	}
+	return out.Bytes()
 }
 
 // importPattern matches the import of another script.

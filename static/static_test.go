@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/andybalholm/brotli"
 
@@ -189,6 +190,21 @@ func TestAssets_FirstVisitIsSmall(t *testing.T) {
 	t.Logf("%d bytes in all", total)
 	if total >= limit {
 		t.Errorf("the first visit loads %d bytes, want less than %d", total, limit)
+	}
+}
+
+// A browser parses text of ASCII characters faster. The texts are the same.
+func TestStyles_AreASCII(t *testing.T) {
+	t.Parallel()
+	text := find(t, load(t), "app.css").Encoded("identity")
+	for i, char := range text {
+		if char >= utf8.RuneSelf {
+			t.Fatalf("app.css is not ASCII at %.20q", text[i:])
+		}
+	}
+	if !bytes.Contains(content(t, "css/log.css"), []byte(`content: "✓"`)) ||
+		!bytes.Contains(text, []byte(`content:"\2713 "`)) {
+		t.Error("the check mark of copied lines is not escaped")
 	}
 }
 
