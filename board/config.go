@@ -114,7 +114,8 @@ func (c Config) credentials() (user, password string, ok bool) {
 const description = "Start long work from a web page and watch every run change live.\n\n" +
 	"runboard hash-password USER reads a password and writes a line for --auth-file. " +
 	"runboard check FILE checks a kinds file, and runboard check --schema writes its JSON Schema. " +
-	"runboard licenses writes the licences of the third-party software in this binary."
+	"runboard licenses writes the licences of the third-party software in this binary, and runboard version " +
+	"its version."
 
 // ParseConfig reads the settings from flags such as --addr, then from environment variables such as ADDR,
 // then from the defaults. An empty variable counts as absent, because compose files and unit files leave

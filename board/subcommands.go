@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"unicode/utf8"
 
@@ -28,6 +30,8 @@ func subcommand(args []string) {
 		err = hashPassword(args[1:], os.Stdin, os.Stdout)
 	case "licenses":
 		_, err = io.WriteString(os.Stdout, static.Notices)
+	case "version", "--version":
+		_, err = fmt.Println("runboard", version())
 	default:
 		return
 	}
@@ -36,6 +40,15 @@ func subcommand(args []string) {
 		os.Exit(exitUsage)
 	}
 	os.Exit(0)
+}
+
+// version returns the version of the main module, which the Go command takes from the checkout, and that of Go.
+func version() string {
+	of := "of an unknown version"
+	if build, known := debug.ReadBuildInfo(); known {
+		of = build.Main.Version
+	}
+	return of + " " + runtime.Version()
 }
 
 // hashPassword writes a line for --auth-file to out. args is the user, and the first line of in is the
