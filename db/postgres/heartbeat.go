@@ -44,7 +44,7 @@ func (h Heartbeat) rescueEvery() time.Duration { return 6 * h.Every }
 // unchangedFor is how long a node must itself have observed another node without a heartbeat before that one
 // counts as lost, whatever the server's clock says: the clock may have been set, and after an outage all
 // nodes look lost until they have reconnected.
-func (h Heartbeat) unchangedFor() time.Duration { return 2 * h.Every }
+func (h Heartbeat) unchangedFor() time.Duration { return 2*h.Every + h.lookEvery() }
 
 const (
 	joinNodes = `INSERT INTO nodes (seen_at, workers) VALUES (server_millis(), $1) RETURNING id`

@@ -77,3 +77,21 @@ func TestTick_LeavesTimeForWorkers(t *testing.T) {
 		t.Errorf("a job may wait for %v after a lost notification", every)
 	}
 }
+
+// Planning takes longer than executing.
+func TestPlan_TickIsPlannedOnce(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{MaxConns: 1, Kinds: func() []string { return []string{kind, "other"} }})
+	ok(t, func() (err error) {
+		for next := range uint64(12) {
+			if _, err = store.readServer(ctx, 700+next); err != nil {
+				break
+			}
+		}
+		return err
+	}())
+	custom := number(t, store, `SELECT custom_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT server_millis(), %'`)
+	if custom > 5 { // PostgreSQL begins with five
+		t.Errorf("it was planned %d times", custom)
+	}
+}
