@@ -49,6 +49,13 @@ export const onBeforeSwap = subscription("htmx:before:swap", swapOf);
 // onSwap is for swaps that are done. They have no tasks.
 export const onSwap = subscription("htmx:after:swap", swapOf);
 
+// onRestore is for a page that Back or Forward has restored: all elements in its body are new.
+export function onRestore(subscriber) {
+  onSwap(({ context }) => {
+    if (targetOf(context) === document.body) subscriber();
+  });
+}
+
 // The socket. Subscribers get the connection object of hx-ws.
 const connectionOf = ({ detail }) => detail.connection;
 export const onConnecting = subscription("htmx:ws:before:connection", connectionOf);

@@ -1,5 +1,6 @@
 // Notices lie over the page. One that reports a success goes away by itself, unless the user is about to use
 // it; an error stays until the user closes it or it is no longer true.
+import { onRestore } from "./events.js";
 import { find, ids } from "./page.js";
 
 const lifetime = 6000; // ms
@@ -32,5 +33,10 @@ function handleNew(records) {
   }
 }
 
-const place = find(ids.notice);
-if (place) new MutationObserver(handleNew).observe(place, { childList: true });
+function watch() {
+  const place = find(ids.notice);
+  if (place) new MutationObserver(handleNew).observe(place, { childList: true });
+}
+
+watch();
+onRestore(watch);

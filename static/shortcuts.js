@@ -1,5 +1,6 @@
 // Keyboard shortcuts. The mouse can do all of it, too, and no shortcut works while the user types. A shortcut
 // that changes something asks first, and the user can turn all shortcuts off.
+import { onRestore } from "./events.js";
 import { startLabel } from "./forms.js";
 import { find, findStatusCell, ids, rowsOf, runOf, runPartID } from "./page.js";
 
@@ -137,9 +138,13 @@ document.addEventListener("change", ({ target }) => {
   }
 });
 
-const helpButton = find(ids.help);
-if (helpButton && find(ids.shortcuts)) {
-  helpButton.hidden = false;
-  helpButton.addEventListener("click", toggleHelp);
+function offerHelp() {
+  const button = find(ids.help);
+  if (!button || !find(ids.shortcuts)) return;
+  button.hidden = false;
+  button.addEventListener("click", toggleHelp);
   find(ids.shortcutsEnabled).checked = enabled;
 }
+
+offerHelp();
+onRestore(offerHelp);

@@ -3,6 +3,8 @@ package browser
 import (
 	"testing"
 
+	"github.com/chromedp/chromedp/kb"
+
 	"runboard/board"
 	"runboard/e2e/harness"
 )
@@ -55,5 +57,29 @@ func TestHistory_BackRunsNoScriptAgain(t *testing.T) {
 	}
 	if n := evaluate[int](tab, `document.querySelectorAll("body script").length`); n != 0 {
 		t.Errorf("the restored page has %d scripts", n)
+	}
+}
+
+// What the scripts have set up once is set up again for the elements that Back brings.
+func TestHistory_BackKeepsHelpAndNotices(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	p := harness.StartProgram(t, nil, harness.WorkThat("import", ""))
+	harness.StartRuns(harness.NewExpect(t, p), 3)
+	tab := openTab(t, p.URL+"/process_runs")
+	tab.untilLive()
+	tab.click("#filter_completed")
+	tab.untilSocket("/process_runs/live?status=completed")
+	evaluate[bool](tab, "history.back(), true")
+	tab.untilSocket("/process_runs/live")
+	tab.until("the help is offered", `!document.querySelector("#help").hidden`)
+	tab.click("#help")
+	tab.until("the help is open", `document.querySelector("#shortcuts").open`)
+	tab.press(kb.Escape)
+	tab.until("the help is closed", `!document.querySelector("#shortcuts").open`)
+	tab.click("#start button")
+	tab.until("the notice can be closed", `document.querySelector("#notice p button.close") !== null`)
+	if !evaluate[bool](tab, "window.notReloaded") {
+		t.Error("the page was loaded again")
 	}
 }
