@@ -122,6 +122,7 @@ func TestHeartbeat_RescuesWhenANodeHasGone(t *testing.T) {
 	t.Parallel()
 	a, b := newStores(t, Options{})
 	kill(a)
+	kill(b) // its first heartbeat may come late, and would add it again
 	h := &heartbeater{store: a, config: a.Pool().Config().ConnConfig, seen: map[int64]otherNodeSeen{}}
 	defer h.close()
 	rescues := func() bool {
