@@ -1,8 +1,10 @@
 package http
 
 import (
-	"slices"
+	"net/http"
 	"testing"
+
+	"github.com/gavv/httpexpect/v2"
 
 	"runboard/board"
 	"runboard/e2e/harness"
@@ -27,8 +29,17 @@ func TestConfig_ListsMayContainBlanks(t *testing.T) {
 	t.Setenv("PUBLIC_ORIGIN", " https://a.example, https://b.example ")
 	t.Setenv("TRUSTED_PROXY", "127.0.0.1, 10.0.0.0/8")
 	config, err := board.ParseConfig(nil)
-	if err != nil || !slices.Equal(config.PublicOrigin, []string{"https://a.example", "https://b.example"}) ||
-		!slices.Equal(config.TrustedProxy, []string{"127.0.0.1", "10.0.0.0/8"}) {
-		t.Errorf("they are taken for %q and %q: %v", config.PublicOrigin, config.TrustedProxy, err)
+	if err != nil || len(config.PublicOrigin) != 2 || len(config.TrustedProxy) != 2 {
+		t.Fatalf("they are taken for %q and %q: %v", config.PublicOrigin, config.TrustedProxy, err)
+	}
+	e := harness.NewExpect(t, harness.StartProgram(t, func(c *board.Config) {
+		c.PublicOrigin, c.TrustedProxy = config.PublicOrigin, config.TrustedProxy
+	}))
+	for origin, want := range map[string]int{
+		"https://a.example": http.StatusSeeOther, "https://b.example": http.StatusSeeOther,
+		"https://c.example": http.StatusForbidden,
+	} {
+		e.POST("/process_runs").WithHeader("Origin", origin).WithFormField("count", "1").
+			WithRedirectPolicy(httpexpect.DontFollowRedirects).Expect().Status(want)
 	}
 }

@@ -260,7 +260,7 @@ func TestStatic_FilesAreImmutable(t *testing.T) {
 	e := harness.NewExpect(t, harness.StartProgram(t, nil))
 	page := e.GET("/process_runs").Expect().Body().Raw()
 	paths := regexp.MustCompile(`(?:href|src)="(/static/[^"]+)"`).FindAllStringSubmatch(page, -1)
-	if len(paths) != 6 {
+	if len(paths) != 5 {
 		t.Fatalf("the page asks for %v", paths)
 	}
 	for _, path := range paths {
