@@ -6,6 +6,8 @@ import { find, ids } from "./page.js";
 const lifetime = 6000; // ms
 
 const isError = (notice) => notice.matches(`.error, #${ids.message}`);
+// While work goes on, its notice asks for the next one, which replaces it. The answer may take long.
+const isReplaced = (notice) => notice.hasAttribute("hx-get");
 const isInUse = (notice) => notice.matches(":hover, :focus-within");
 
 // expire removes a notice after some time. The time starts again while the user points at it.
@@ -29,7 +31,7 @@ function handleNew(records) {
   for (const notice of records.flatMap(({ addedNodes }) => [...addedNodes])) {
     if (notice.nodeName !== "P") continue;
     addCloseButton(notice);
-    if (!isError(notice)) expire(notice);
+    if (!isError(notice) && !isReplaced(notice)) expire(notice);
   }
 }
 

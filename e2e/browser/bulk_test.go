@@ -104,3 +104,25 @@ func TestBulk_AllMatchingWithoutScript(t *testing.T) {
 	harness.UntilStatus(t, e, "/process_runs/36", "completed")
 	harness.CountsAre(t, e, map[string]any{"failed": 5, "completed": 1})
 }
+
+// A notice goes after some seconds, but not while it waits for the answer that says how the work ended.
+func TestBulk_NoticeOutlastsASlowAnswer(t *testing.T) {
+	t.Parallel()
+	p := harness.StartProgram(t, nil, harness.WorkThat("import", "the disk is full"))
+	e := harness.NewExpect(t, p)
+	harness.StartRuns(e, 4)
+	harness.CountsAre(t, e, map[string]any{"failed": 4})
+	tab := openTab(t, p.URL+"/process_runs?status=failed")
+	tab.untilLive()
+	evaluate[bool](tab, `(() => {
+		const fetch = window.fetch.bind(window);
+		const later = () => new Promise((resolve) => setTimeout(resolve, 7000));
+		window.fetch = (address, options) =>
+			/\/bulk\/\d/.test(address) ? later().then(() => fetch(address, options)) : fetch(address, options);
+	})() ?? true`)
+	tab.click("#select_all")
+	tab.click("#bulk button[value=retry]")
+	tab.until("the confirmation opens", dialogOpen)
+	tab.click("#confirm button[type=submit]")
+	tab.until("the notice says how it ended", noticeText+`.includes("4 runs queued again.")`)
+}
