@@ -45,12 +45,12 @@ func TestServer_SweepsLeftoversOfDeadServers(t *testing.T) {
 	other := commandBinary(t, temp, fmt.Sprintf(line, alive))
 	other.Start("127.0.0.1:0")
 	other.StartJobs(1)
-	awaitRunning(t, alive, 3+1) // the command line of the server contains it, too
+	awaitRunning(t, "sleep\x00"+alive, 2)
 
 	b := commandBinary(t, temp, fmt.Sprintf(line, dead))
 	b.Start("127.0.0.1:0")
 	b.StartJobs(1)
-	awaitRunning(t, dead, 3+1)
+	awaitRunning(t, "sleep\x00"+dead, 2)
 	killAtOnce(t, b.Cmd.Process.Pid)
 	b.Wait()
 	awaitRunning(t, dead, 2) // the parent-death signal reaches only the command itself
