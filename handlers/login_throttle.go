@@ -103,8 +103,8 @@ func (l *loginThrottle) take(address string, now time.Time) time.Duration {
 	return 0
 }
 
-// giveBack removes the failure that take has counted for a login that could not be checked.
-func (l *loginThrottle) giveBack(address string) {
+// forget removes the failure that take has counted for a login that could not be checked.
+func (l *loginThrottle) forget(address string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	one := l.of(address)

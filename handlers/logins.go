@@ -158,7 +158,7 @@ func (l *logins) check(address, name, password string, now time.Time) (verdict, 
 		case l.checks <- struct{}{}:
 			defer func() { <-l.checks }()
 		case <-time.After(checkTimeout):
-			l.limit.giveBack(address)
+			l.limit.forget(address)
 			return result{limited, checkTimeout}, nil
 		}
 		if !l.verify(name, password) {
