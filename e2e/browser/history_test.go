@@ -37,19 +37,32 @@ func TestHistory_BackShowsACurrentLivePage(t *testing.T) {
 	tab.untilRows(5)
 }
 
-// Back between two views of the list swaps the body of the page, which has its scripts.
-func TestHistory_BackRunsNoScriptAgain(t *testing.T) {
-	harness.SkipOnPostgres(t)
-	t.Parallel()
+// openListOfThree opens a list of three runs.
+func openListOfThree(t *testing.T) *tab {
+	t.Helper()
 	p := harness.StartProgram(t, nil, harness.WorkThat("import", ""))
 	harness.StartRuns(harness.NewExpect(t, p), 3)
 	tab := openTab(t, p.URL+"/process_runs")
 	tab.untilLive()
+	return tab
+}
+
+// openAnotherListAndGoBack opens another view of the list, whose address htmx adds to the history, and goes back.
+func (p *tab) openAnotherListAndGoBack() {
+	p.t.Helper()
+	p.click("#filter_completed")
+	p.untilSocket("/process_runs/live?status=completed")
+	evaluate[bool](p, "history.back(), true")
+	p.untilSocket("/process_runs/live")
+}
+
+// Back between two views of the list swaps the body of the page, which has its scripts.
+func TestHistory_BackRunsNoScriptAgain(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	tab := openListOfThree(t)
 	evaluate[bool](tab, "window.firstHTMX = htmx, true")
-	tab.click("#filter_completed")
-	tab.untilSocket("/process_runs/live?status=completed")
-	evaluate[bool](tab, "history.back(), true")
-	tab.untilSocket("/process_runs/live")
+	tab.openAnotherListAndGoBack()
 	tab.until("everything is loaded",
 		`performance.getEntriesByType("resource").every(({ responseEnd }) => responseEnd > 0)`)
 	if !evaluate[bool](tab, "htmx === window.firstHTMX && window.notReloaded") {
@@ -64,14 +77,8 @@ func TestHistory_BackRunsNoScriptAgain(t *testing.T) {
 func TestHistory_BackKeepsHelpAndNotices(t *testing.T) {
 	harness.SkipOnPostgres(t)
 	t.Parallel()
-	p := harness.StartProgram(t, nil, harness.WorkThat("import", ""))
-	harness.StartRuns(harness.NewExpect(t, p), 3)
-	tab := openTab(t, p.URL+"/process_runs")
-	tab.untilLive()
-	tab.click("#filter_completed")
-	tab.untilSocket("/process_runs/live?status=completed")
-	evaluate[bool](tab, "history.back(), true")
-	tab.untilSocket("/process_runs/live")
+	tab := openListOfThree(t)
+	tab.openAnotherListAndGoBack()
 	tab.until("the help is offered", `!document.querySelector("#help").hidden`)
 	tab.click("#help")
 	tab.until("the help is open", `document.querySelector("#shortcuts").open`)
