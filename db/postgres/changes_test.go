@@ -9,8 +9,8 @@ import (
 	"runboard/db/pgtest"
 )
 
-// notifyNobody makes the notifications of a node go nowhere. River's go as before.
-const notifyNobody = `
+// dropNotifications makes the notifications of a node go nowhere. River's go as before.
+const dropNotifications = `
 	CREATE FUNCTION public.pg_notify(text, text) RETURNS void LANGUAGE plpgsql AS $$
 	BEGIN
 		IF $1 <> 'runboard_changes' THEN PERFORM pg_catalog.pg_notify($1, $2); END IF;
@@ -19,7 +19,7 @@ const notifyNobody = `
 func TestChanges_AreFoundWithoutNotification(t *testing.T) {
 	t.Parallel()
 	address := migrated.Copy(t)
-	through(t, address, notifyNobody)
+	through(t, address, dropNotifications)
 	mute := openStore(t, Options{URL: address + "&search_path=public,pg_catalog"})
 	other := openStore(t, Options{URL: address, tickEvery: 10 * time.Millisecond})
 	notified, stop := other.Changed().Subscribe()

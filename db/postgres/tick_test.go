@@ -8,7 +8,7 @@ import (
 	"runboard/app"
 )
 
-func TestTick_NotifiesOfJobsThatNobodyFetches(t *testing.T) {
+func TestTick_NotifiesOfJobsThatNoNodeFetches(t *testing.T) {
 	t.Parallel()
 	for name, lost := range map[string]string{
 		"a lost notification": "SELECT 1",
