@@ -18,7 +18,8 @@ let detachedRuns = []; // runs whose rows are kept although they are no longer i
 function isReading(list) {
   const selection = getSelection();
   return list.getBoundingClientRect().top < 0 || list.contains(document.activeElement) ||
-    list.matches(":active") || list.querySelector("input:checked, details[open]") !== null || document.querySelector("dialog[open]") !== null ||
+    list.matches(":active") || list.querySelector("input:checked, details[open]") !== null ||
+    document.querySelector("dialog[open]") !== null ||
     (!selection.isCollapsed && list.contains(selection.anchorNode));
 }
 
@@ -140,7 +141,8 @@ onBeforeSwap((swap) => {
 // holdBack keeps the rows of the list, and updates only their cells. The pagers belong to the incoming list.
 function holdBack(swap, list, incoming) {
   const pagers = [ids.pager, ids.pagerTop].map((id) => swap.taskFor(id)).filter(Boolean);
-  const hasOlder = [document, ...pagers.map(({ fragment }) => fragment)].some((part) => part.querySelector(`#${ids.olderPage}`));
+  const parts = [document, ...pagers.map(({ fragment }) => fragment)];
+  const hasOlder = parts.some((part) => part.querySelector(`#${ids.olderPage}`));
   showBar(newRunsIn(list, incoming, hasOlder));
   detachedRuns = rowsOf(list).filter((row) => !incoming.querySelector(`#${row.id}`)).map(runOf);
   const whole = swap.taskFor(ids.list);
