@@ -89,10 +89,16 @@ func (r ProcessRun) Waited() (d time.Duration, known bool) {
 	switch {
 	case r.Status == Created || r.QueuedAt.IsZero() && r.FencingToken > 1:
 		return 0, false
-	case !r.StartedAt.Before(queued):
-		return r.StartedAt.Sub(queued), true
+	case r.cancelledAfter(queued):
+		return max(0, r.FinishedAt.Sub(queued)), true
 	}
-	return r.FinishedAt.Sub(queued), !r.FinishedAt.IsZero()
+	return max(0, r.StartedAt.Sub(queued)), !r.StartedAt.IsZero()
+}
+
+// cancelledAfter reports whether the run was cancelled while it waited, given when it began to wait. Its last
+// attempt, if any, was then before, perhaps in the same millisecond.
+func (r ProcessRun) cancelledAfter(queued time.Time) bool {
+	return r.Status == Cancelled && r.CancelRequestedAt.IsZero() && !r.StartedAt.After(queued)
 }
 
 // WasQueuedAgain reports whether the history of the run may tell when it began to wait for its last attempt.
@@ -106,7 +112,11 @@ func (r ProcessRun) Duration() (d time.Duration, known bool) {
 	if !r.Status.Final() || r.StartedAt.IsZero() {
 		return 0, false
 	}
-	return r.FinishedAt.Sub(r.StartedAt), true
+	end := r.FinishedAt
+	if !r.QueuedAt.IsZero() && r.cancelledAfter(r.QueuedAt) {
+		end = r.QueuedAt
+	}
+	return end.Sub(r.StartedAt), true
 }
 
 // DueAfter returns when a created run becomes due, if that is after now, or else the zero time.

@@ -98,6 +98,12 @@ func TestProcessRun_WaitedAndDuration(t *testing.T) {
 	retried.QueuedAt = at.Add(400 * time.Millisecond)
 	stopped := failed
 	stopped.Status, stopped.QueuedAt = app.Cancelled, at.Add(2*time.Second)
+	atOnce := stopped // its attempt ended in the millisecond in which it started
+	atOnce.QueuedAt = atOnce.StartedAt
+	requested := atOnce // its second attempt started in the millisecond in which it was queued again
+	requested.FencingToken, requested.CancelRequestedAt = 2, at.Add(2*time.Second)
+	setBack := failed // the clock was set back before it started
+	setBack.StartedAt = at.Add(-time.Second)
 	for name, test := range map[string]struct {
 		run          app.ProcessRun
 		waited, took string
@@ -107,7 +113,10 @@ func TestProcessRun_WaitedAndDuration(t *testing.T) {
 		"one that has failed":                          {failed, "1s true", "3s true"},
 		"one that was started again":                   {again, "0s false", "3s true"},
 		"one that was queued again":                    {retried, "600ms true", "3s true"},
-		"one that was cancelled while it waited again": {stopped, "2s true", "3s true"},
+		"one that was cancelled while it waited again": {stopped, "2s true", "1s true"},
+		"one that was cancelled after a short attempt": {atOnce, "3s true", "0s true"},
+		"one that was cancelled while it was started":  {requested, "0s true", "3s true"},
+		"one that started when the clock was set back": {setBack, "0s true", "5s true"},
 		"one that was never started": {
 			app.ProcessRun{Status: app.Cancelled, CreatedAt: at, FinishedAt: at.Add(time.Minute)},
 			"1m0s true", "0s false",

@@ -128,13 +128,18 @@ func StagesOf(page app.RunPage, now time.Time) StageTimes {
 	}
 	stages := StageTimes{Waited: -1, Ran: -1, Total: max(0, end.Sub(page.Run.CreatedAt))}
 	bars := page.Run.Bars(page.Events)
-	if len(bars) == 0 {
-		return stages
+	if len(bars) > 0 {
+		last := bars[len(bars)-1]
+		stages.Ran = max(0, last.EndBy(now).Sub(last.StartedAt))
+		if !last.Queued.IsZero() {
+			stages.Waited = last.Waited()
+		}
 	}
-	last := bars[len(bars)-1]
-	stages.Ran = max(0, last.EndBy(now).Sub(last.StartedAt))
-	if !last.Queued.IsZero() {
-		stages.Waited = last.Waited()
+	if waited, known := page.Run.Waited(); known { // also of a run that was cancelled while it waited
+		stages.Waited = waited
+	}
+	if ran, known := page.Run.Duration(); known {
+		stages.Ran = max(0, ran)
 	}
 	return stages
 }

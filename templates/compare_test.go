@@ -193,6 +193,12 @@ func TestStagesOf_KnowsWhatItCan(t *testing.T) {
 		"waiting": {func(r *app.ProcessRun) {
 			r.Status, r.StartedAt, r.FinishedAt = app.Created, time.Time{}, time.Time{}
 		}, templates.StageTimes{Waited: -1, Ran: -1, Total: 20 * time.Minute}},
+		"cancelled before its start": {func(r *app.ProcessRun) {
+			r.Status, r.StartedAt = app.Cancelled, time.Time{}
+		}, templates.StageTimes{Waited: 15 * time.Minute, Ran: -1, Total: 15 * time.Minute}},
+		"cancelled while it waited again": {func(r *app.ProcessRun) {
+			r.Status, r.QueuedAt = app.Cancelled, r.StartedAt.Add(time.Minute)
+		}, templates.StageTimes{Waited: 9 * time.Minute, Ran: time.Minute, Total: 15 * time.Minute}},
 		"retried, without its history": {func(r *app.ProcessRun) { r.FencingToken = 2 },
 			templates.StageTimes{Waited: -1, Ran: 10 * time.Minute, Total: 15 * time.Minute}},
 	} {
