@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -105,6 +106,7 @@ type logStream struct {
 	until int64 // the offset of the end
 	exact bool  // dropped bytes abort the answer instead of adding a line to it
 	plain bool  // without the codes of styles
+	open  bool  // the last line that was written has not ended
 	slot  *slot // nil unless the log is followed
 }
 
@@ -183,10 +185,7 @@ func (l *logStream) send(w *bufio.Writer) (over bool, err error) {
 			_, _ = fmt.Fprintf(w, "[%d bytes were dropped]\n", dropped) // Flush returns its error
 		}
 		for _, line := range log.Lines {
-			if l.plain {
-				line.Text = app.PlainText(line.Text)
-			}
-			_, _ = w.WriteString(line.Text)
+			l.writeLine(w, line)
 		}
 		if err := w.Flush(); err != nil {
 			return true, err
@@ -194,6 +193,19 @@ func (l *logStream) send(w *bufio.Writer) (over bool, err error) {
 		l.at = log.To()
 	}
 	return true, nil
+}
+
+// writeLine writes a line. A line of the server, with which an attempt begins, does not continue what the
+// previous attempt left unended, unless the reader counts bytes.
+func (l *logStream) writeLine(w *bufio.Writer, line app.LogLine) {
+	if l.open && line.Stream == app.ServerLog && !l.exact {
+		_ = w.WriteByte('\n')
+	}
+	l.open = !strings.HasSuffix(line.Text, "\n")
+	if l.plain {
+		line.Text = app.PlainText(line.Text)
+	}
+	_, _ = w.WriteString(line.Text) // Flush returns its error
 }
 
 // read returns the next part of the log, with a timeout of its own: all parts together may take long.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gavv/httpexpect/v2"
 
+	"runboard/app"
 	"runboard/e2e/harness"
 )
 
@@ -36,6 +37,37 @@ func TestLog_KeepsStylesUnlessPlain(t *testing.T) {
 	lines.Value(6).Object().HasValue("text", "line 7: \x1b[1;31mdisk\x1b[m <full>\n")
 	e.GET(path).WithQuery("line", 7).Expect().Body().
 		Contains(`line 7: <span class="bold fg-1">disk</span> &lt;full&gt;</div>`)
+}
+
+// An attempt that a crash ends leaves its last line without an end. A client that resumes counts bytes, so it
+// gets no line break that the log does not have.
+func TestLog_BeginsEachAttemptOnALineOfItsOwn(t *testing.T) {
+	t.Parallel()
+	kind, open := harness.Gate("work")
+	p := harness.StartProgram(t, nil, kind)
+	e := harness.NewExpect(t, p)
+	path := harness.StartRun(e, "work")
+	harness.UntilStatus(t, e, path, "started")
+	page, err := p.Store.Run(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const first, header, second = "\x1b[1m10 %", "attempt 1 of 1\n", "50 %"
+	lines := []app.LogLine{{Text: first}, {Stream: app.ServerLog, Text: header}, {Text: second}}
+	if err := p.Store.SaveProgress(t.Context(), page.Run, app.ProgressUpdate{Lines: lines}); err != nil {
+		t.Fatal(err)
+	}
+	open()
+	harness.UntilStatus(t, e, path, "completed")
+	log := func(query string) *httpexpect.String {
+		return e.GET(path + "/log").WithQueryString(query).Expect().Status(http.StatusOK).Body()
+	}
+	log("").IsEqual(first + "\n" + header + second)
+	log("follow=1").IsEqual(first + "\n" + header + second)
+	log("plain=1").IsEqual("10 %\n" + header + second)
+	log("plain=1&line=1").IsEqual("10 %\n" + header + second)
+	log("offset=0").IsEqual(first + header + second)
+	log(fmt.Sprint("offset=", len(first))).IsEqual(header + second)
 }
 
 func TestLog_BeginsAtALine(t *testing.T) {
