@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"runboard/app"
+	"runboard/db/sqlite"
 	"runboard/handlers"
 	"runboard/handlers/live"
 	"runboard/jobs"
@@ -49,7 +50,7 @@ type Board struct {
 //
 // If config names commands, the program must call command.Main, of package jobs/command, before anything
 // else, and command.Guard next. Without the former, New fails; the latter keeps commands from reading the
-// memory of the program.
+// memory of the program. New then removes what commands of dead programs left behind.
 func New(config Config, kinds ...Kind) (*Board, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -58,7 +59,15 @@ func New(config Config, kinds ...Kind) (*Board, error) {
 	if err != nil {
 		return nil, err
 	}
-	return open(context.Background(), config, offered)
+	var warnings []sqlite.Warning
+	if offered.hasCommands() {
+		warnings = sweep(config)
+	}
+	b, err := open(context.Background(), config, offered)
+	if err == nil {
+		b.warnings = append(b.warnings, warnings...)
+	}
+	return b, err
 }
 
 // open creates a board that is ready to run. After an error nothing is left open and no file has changed.

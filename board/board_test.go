@@ -2,6 +2,7 @@ package board
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -313,5 +314,35 @@ func writeFile(t *testing.T, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A program that embeds a board may crash like any other, and its next start begins the same runs again.
+func TestNew_SweepsLeftoversOfCommands(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	left := filepath.Join(os.TempDir(), "runboard-7-1")
+	if err := os.MkdirAll(filepath.Join(left, "work"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"", "list=ls"} { // a board without commands leaves it
+		if _, err := os.Stat(left); err != nil {
+			t.Fatal(err)
+		}
+		config := newConfig(t)
+		if command != "" {
+			config.Command = []string{command}
+		}
+		b, err := New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stopped, stop := context.WithCancel(t.Context())
+		stop()
+		if err := b.Run(stopped); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the directory is still there: %v", err)
 	}
 }

@@ -44,7 +44,13 @@ func Main(kinds ...Kind) {
 	slog.SetDefault(log) // for libraries
 	hangups := surviveSignals()
 	go handleSignals(shutDown, stopHard)
-	warnings := sweep(config, unguarded)
+	warnings := sweep(config)
+	if unguarded != nil {
+		warnings = append(warnings, sqlite.Warning{
+			Text: "commands may be able to read the environment and memory of this process",
+			Args: []any{"error", unguarded},
+		})
+	}
 	b, err := open(ctx, config, offered)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "runboard:", err)
@@ -71,14 +77,10 @@ func refusal(subcommand string, err error) string {
 }
 
 // sweep removes what commands of dead servers left behind, before their runs start again. It returns warnings
-// for the operator about that and about unguarded, the error of command.Guard.
-func sweep(config Config, unguarded error) (warnings []sqlite.Warning) {
-	warn := func(text string, args ...any) {
+// for the operator about that.
+func sweep(config Config) (warnings []sqlite.Warning) {
+	jobs.SweepLeftovers(config.CommandUser, func(text string, args ...any) {
 		warnings = append(warnings, sqlite.Warning{Text: text, Args: args})
-	}
-	jobs.SweepLeftovers(config.CommandUser, warn)
-	if unguarded != nil {
-		warn("commands may be able to read the environment and memory of this process", "error", unguarded)
-	}
+	})
 	return warnings
 }

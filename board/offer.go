@@ -69,6 +69,9 @@ func (o *offer) read() ([]Kind, error) {
 	return kinds, o.readSecrets(kinds)
 }
 
+// hasCommands reports whether the configuration names commands.
+func (o *offer) hasCommands() bool { return o.config.Kinds != "" || len(o.commands) > 0 }
+
 // readFile returns the kinds of the kinds file.
 func (o *offer) readFile() (kinds []Kind, warnings []*kindsfile.Fault, err error) {
 	if o.config.Kinds == "" {
