@@ -22,6 +22,9 @@ func (s *Store) Ready() error {
 	if fault := s.fault.Load(); fault != nil {
 		return query.Unavailable(*fault)
 	}
+	if fault := s.relapses.Err(); fault != nil {
+		return query.Unavailable(fault)
+	}
 	return nil
 }
 
@@ -31,12 +34,14 @@ func (s *Store) setHealth(err error) {
 	was := s.fault.Load()
 	switch {
 	case err == nil && was != nil:
+		s.relapses.Recovered()
 		s.fault.Store(nil)
 		s.options.Log.Info("the database can be used again")
 	case err == nil:
 	case !isUnavailable(err):
 		s.options.Log.Error("a write failed", "error", err)
 	default:
+		s.relapses.Failed(err)
 		if s.fault.Swap(&err) == nil {
 			s.options.Log.Error("the database cannot be used", "error", err)
 		}
@@ -66,7 +71,7 @@ func isUnavailable(err error) bool {
 		return false // cancelled by the caller, or slow
 	}
 	if answer, is := errors.AsType[*pgconn.PgError](err); is {
-		return isFaultCode(answer.Code)
+		return isFaultCode(answer.Code) || isStorageFault(answer)
 	}
 	_, network := errors.AsType[net.Error](err)
 	return network || errors.Is(err, errLost) || pgconn.SafeToRetry(err) || isBroken(err)
@@ -91,6 +96,12 @@ func isFaultCode(code string) bool {
 		}
 	}
 	return false
+}
+
+// isStorageFault reports whether the storage manager of the server failed for a reason that has no code of
+// its own, such as a file that has reached the limit of its size.
+func isStorageFault(answer *pgconn.PgError) bool {
+	return answer.Code == "XX000" && answer.File == "md.c"
 }
 
 // isRefusal reports whether the server rejected a statement for its content, so that others may succeed.

@@ -109,8 +109,10 @@ type Store struct {
 	jobs    *river.Client[*sql.Tx]
 	changes app.Notifier
 	notify  chan struct{}         // holds one: other nodes must be notified
-	fault   atomic.Pointer[error] // why the database cannot be used; nil if it can
 	failed  chan error            // see Failed
+	fault   atomic.Pointer[error] // why the database cannot be used; nil if it can
+
+	relapses query.Relapses
 
 	clock       *serverClock // nil if Options.Now is set
 	lease       *lease

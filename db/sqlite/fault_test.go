@@ -41,6 +41,21 @@ func TestWriter_IsUnavailableWhenBeginFails(t *testing.T) {
 	until(t, "the store is ready", func() bool { return store.Ready() == nil })
 }
 
+// On a disk that is nearly full, the probe succeeds, and the next large write fails again.
+func TestReady_IsSteadyWhileOutageComesBack(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, Options{})
+	full := func(*transaction) error { return sqlite3.Error{Code: sqlite3.ErrFull} }
+	wantCode(t, store.writer.do(ctx, full), app.CodeUnavailable)
+	until(t, "the probe has succeeded", func() bool { return store.writer.fault.Load() == nil })
+	if err := store.Ready(); err != nil {
+		t.Errorf("after the first outage it is not ready: %v", err)
+	}
+	wantCode(t, store.writer.do(ctx, full), app.CodeUnavailable)
+	until(t, "the probe has succeeded again", func() bool { return store.writer.fault.Load() == nil })
+	wantCode(t, store.Ready(), app.CodeUnavailable)
+}
+
 // Each of thousands of writes could wait for a locked file for seconds.
 func TestWriter_StopsRepeatingAfterStorageFault(t *testing.T) {
 	t.Parallel()

@@ -17,6 +17,7 @@ func (s *Store) Ready() error { return s.writer.ready() }
 type health struct {
 	fault    atomic.Pointer[error] // the fault of the last transaction, or nil
 	lostFile atomic.Pointer[error] // which file was deleted or replaced, or nil
+	relapses query.Relapses
 }
 
 // ready returns nil if the writer accepts writes and, as far as it knows without trying, the database can be
@@ -32,6 +33,9 @@ func (w *writer) ready() error {
 		if fault != nil {
 			return query.Unavailable(*fault)
 		}
+	}
+	if fault := w.relapses.Err(); fault != nil {
+		return query.Unavailable(fault)
 	}
 	return nil
 }
@@ -58,11 +62,13 @@ func (w *writer) setHealth(err error) {
 	was := w.fault.Load()
 	switch {
 	case err == nil && was != nil:
+		w.relapses.Recovered()
 		w.fault.Store(nil)
 		w.options.Log.Info("the database can be written again")
 	case err != nil && !storageFault(err):
 		w.options.Log.Error("a write failed", "error", err)
 	case err != nil:
+		w.relapses.Failed(err)
 		w.fault.Store(&err)
 		if was == nil {
 			w.options.Log.Error("the database cannot be written", "error", err)
