@@ -32,7 +32,8 @@ func BulkRegistry(actions app.BulkRunner) *Registry {
 // runBulkAction runs a bulk action to its end, in steps. After each step it pauses for as long as the
 // step took, so that other writes get their turn. While the database is unavailable, it waits.
 func runBulkAction(ctx context.Context, actions app.BulkRunner, run *Run) error {
-	for first := !run.row.Percent.Known(); ; first = false { // otherwise it resumes
+	resumed := run.row.Percent.Known()
+	for {
 		began := time.Now()
 		state, err := actions.StepBulkAction(ctx, run.row)
 		pause := time.Since(began)
@@ -44,9 +45,10 @@ func runBulkAction(ctx context.Context, actions app.BulkRunner, run *Run) error 
 		case err != nil:
 			pause = throttleDelay
 		default:
-			if first {
+			if !resumed {
 				title := operationTitles[state.Operation]
 				run.Logf("%s %s (%s).", title, state.BulkAction, previewText(state.Preview))
+				resumed = true
 			}
 			run.Progress(percentOf(state), summary(state))
 			if state.Finished {

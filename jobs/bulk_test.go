@@ -148,10 +148,13 @@ func TestBulkAction_WaitsForTheDatabase(t *testing.T) {
 	close(paced.part)
 	paced.fail.Store(2)
 	startActions(t, store, paced)
-	waitForStatus(t, store, runBulkAction(t, store, app.BulkAction{Operation: app.BulkRetry}).ID,
-		app.Completed)
+	id := runBulkAction(t, store, app.BulkAction{Operation: app.BulkRetry}).ID
+	waitForStatus(t, store, id, app.Completed)
 	if n := counts(t, store)[app.Created]; n != 3 {
 		t.Errorf("%d wait to be tried again", n)
+	}
+	if log := textOf(logOf(t, store, id)); strings.Count(log, "Retry all runs (3 runs).\n") != 1 {
+		t.Errorf("its log is %q", log)
 	}
 }
 
