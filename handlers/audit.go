@@ -17,13 +17,14 @@ func (s *Server) audit(c *fiber.Ctx, what string, runs int64, details ...any) {
 }
 
 // bulkSize returns the number of runs that a bulk action changes, for the log: the number in its preview or,
-// without a preview, the current number. It returns -1 if the store fails.
+// without a preview, the number of selected runs or else of those that match now. It returns -1 if the store
+// fails.
 func (s *Server) bulkSize(ctx context.Context, action app.BulkAction) int64 {
 	switch {
+	case action.Confirmed.Checked:
+		return action.Confirmed.Runs
 	case len(action.IDs) > 0:
 		return int64(len(action.IDs))
-	case action.Confirmed.Runs > 0:
-		return action.Confirmed.Runs
 	}
 	preview, err := s.store.PreviewBulk(ctx, action)
 	if err != nil {
