@@ -66,7 +66,7 @@ func parseLog(c *fiber.Ctx) (r logRequest, err error) {
 func (r *logRequest) parsePosition(given map[string]string) error {
 	positions := 0
 	for name, number := range map[string]*int64{
-		"offset": &r.Offset, "before": &r.Offset, "line": &r.Line, "after": &r.after,
+		"offset": &r.Offset, "before": &r.Offset, "line": &r.Line, "after": &r.after, "at": &r.after,
 	} {
 		text, is := given[name]
 		if !is {
@@ -80,7 +80,7 @@ func (r *logRequest) parsePosition(given map[string]string) error {
 			return app.Errorf(app.CodeMalformed, "%s must be a number of bytes.", name)
 		}
 		*number = n
-		if name != "after" {
+		if number != &r.after {
 			positions++
 		}
 		r.Backwards = r.Backwards || name == "before"
@@ -114,10 +114,6 @@ func (s *Server) focusLog(c *fiber.Ctx, page *app.RunPage) error {
 		return err
 	}
 	request := logRequest{LogQuery: app.LogQuery{Run: page.Run.ID, Bytes: logPart, Lines: app.TailLines}}
-	given["after"] = given["at"]
-	if given["at"] == "" {
-		delete(given, "after")
-	}
 	focus, err := parseLines(given)
 	if err != nil {
 		return err

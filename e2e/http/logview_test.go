@@ -109,6 +109,7 @@ func TestRunPage_ShowsTheLinesOfItsAddress(t *testing.T) {
 	} {
 		e.GET(path).WithQueryString(query).Expect().Status(http.StatusBadRequest)
 	}
+	e.GET(path).WithQueryString("find=x&at=y").Expect().Body().Contains("at must be a number of bytes.")
 }
 
 func TestLog_IsSearched(t *testing.T) {
