@@ -199,14 +199,14 @@ func conditions(f app.Filter, pattern string) (all []string) {
 		}
 	}
 	add(f.Filtered, "status "+f.Status.String())
-	add(f.Kind != "", "kind "+f.Kind)
+	add(f.Kind != "", "kind "+visible(f.Kind))
 	add(!f.Since.IsZero(), "created at or after "+exact(f.Since.Time(time.Time{})))
 	add(!f.Until.IsZero(), "created before "+exact(f.Until.Time(time.Time{})))
 	add(f.Text != "", "containing “"+visible(f.Text)+"”")
 	for _, match := range f.Inputs.Matches() {
 		add(true, "input "+match.Name+" is "+clip(match.Value))
 	}
-	add(f.Failure > 0, "failed with: "+patternText(pattern))
+	add(f.Failure > 0, "failed with: "+visible(patternText(pattern)))
 	return all
 }
 

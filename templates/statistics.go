@@ -220,10 +220,11 @@ func unhandledWarning(kinds app.UnhandledKinds) string {
 
 // waitingOf says how many runs of a kind are waiting.
 func waitingOf(kind app.KindCount) string {
+	name := visible(kind.Kind)
 	if kind.More {
-		return "more than " + grouped(kind.Runs) + " runs of kind " + kind.Kind
+		return "more than " + grouped(kind.Runs) + " runs of kind " + name
 	}
-	return plural(kind.Runs, "run of kind ", "runs of kind ") + kind.Kind
+	return plural(kind.Runs, "run of kind ", "runs of kind ") + name
 }
 
 // capitalized returns a text that begins with an ASCII letter or a digit as the beginning of a sentence.

@@ -113,8 +113,9 @@ func TestUnhandledWarning_NamesTheKinds(t *testing.T) {
 	const unhandled = " waiting, but no worker here handles "
 	for want, kinds := range map[string]app.UnhandledKinds{
 		"": {},
-		"1 run of kind report is" + unhandled + "this kind.":   {{Kind: "report", Runs: 1}},
-		"3 runs of kind report are" + unhandled + "this kind.": {{Kind: "report", Runs: 3}},
+		"1 run of kind report is" + unhandled + "this kind.":     {{Kind: "report", Runs: 1}},
+		"3 runs of kind report are" + unhandled + "this kind.":   {{Kind: "report", Runs: 3}},
+		"1 run of kind a<U+202E>b is" + unhandled + "this kind.": {{Kind: "a\u202eb", Runs: 1}},
 		"1,200 runs of kind a and 1 run of kind b are" + unhandled + "these kinds.": {
 			{Kind: "a", Runs: 1200}, {Kind: "b", Runs: 1},
 		},
