@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +37,31 @@ func TestCreatedAt_NeverDecreasesWhenClockIsSetBack(t *testing.T) {
 		t.Errorf("when the clock has caught up, a run was created at %s and not %s", fourth.CreatedAt,
 			clock.Now())
 	}
+}
+
+// A full disk at the moment when the clock is set back must not let scheduled runs wait longer.
+func TestClock_SetBackDuringAFaultIsRepairedLater(t *testing.T) {
+	t.Parallel()
+	clock := dbtest.NewClock()
+	var reads atomic.Int64
+	store := newStore(t, Options{Now: func() time.Time {
+		reads.Add(1)
+		return clock.Now()
+	}})
+	run := start(t, store, create(t, store, 1)[0])
+	again := app.Outcome{Status: app.Created, Error: "Once more.", RetryIn: time.Minute}
+	if err := store.Finish(ctx, run, again); err != nil {
+		t.Fatal(err)
+	}
+	before := reads.Load()
+	until(t, "the idle writer has read the clock", func() bool { return reads.Load() > before })
+	onCommit(t, store, func() bool { return false })
+	clock.Advance(-3 * time.Hour)
+	until(t, "the writer has failed", func() bool { return store.Ready() != nil })
+	onCommit(t, store, func() bool { return true })
+	until(t, "the run waits no longer than its delay", func() bool {
+		return !get(t, store, run.ID).ScheduledAt.After(clock.Now().Add(time.Minute))
+	})
 }
 
 // An older file may have creation times in any order.

@@ -50,8 +50,10 @@ type writer struct {
 type writerState struct {
 	conn    *sqlx.Conn // the only connection that writes; the driver caches its statements
 	totals  totals
-	clock   query.ClockWatch // notices that the clock was set back
 	rollups query.Rollups
+
+	clock     query.ClockWatch // notices that the clock was set back
+	repairDue bool             // the clock was set back, and scheduled runs are not repaired yet
 }
 
 // write is one change, as Store.write describes it.
@@ -141,11 +143,14 @@ func (w *writer) run() {
 			w.commit(group)
 		case <-probe.C:
 			_ = w.checkFiles()
-			switch wentBack := w.clock.WentBack(w.options.Now()); {
+			if w.clock.WentBack(w.options.Now()) {
+				w.repairDue = true
+			}
+			switch {
 			case w.fault.Load() != nil:
-				w.commit([]write{{apply: (*transaction).probe, done: make(chan error, 1)}})
-			case wentBack:
-				w.commit([]write{{apply: (*transaction).repairScheduled, done: make(chan error, 1)}})
+				_ = w.commitOne((*transaction).probe)
+			case w.repairDue:
+				w.repairDue = w.commitOne((*transaction).repairScheduled) != nil
 			case w.rollups.Due():
 				w.commit(nil)
 			}
@@ -193,6 +198,13 @@ func (w *writer) commit(group []write) {
 			request.done <- results[i]
 		}
 	}
+}
+
+// commitOne commits a change by the writer itself.
+func (w *writer) commitOne(apply func(*transaction) error) error {
+	own := write{apply: apply, done: make(chan error, 1)}
+	w.commit([]write{own})
+	return <-own.done
 }
 
 // commitEach gives each write a transaction of its own. After a storage fault, the remaining writes fail
