@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -58,7 +57,7 @@ func ParseCommand(text string) (c Command, err error) {
 	case len(words) == 0 || words[0] == "":
 		return c, fmt.Errorf("%s has no command", name)
 	}
-	path, err := exec.LookPath(words[0])
+	path, err := FindProgram(words[0])
 	if err == nil {
 		path, err = filepath.Abs(path) // it runs in another directory
 	}
@@ -161,7 +160,7 @@ func (c Command) work(ctx context.Context, run *Run) error {
 		return err
 	}
 	defer release()
-	if c.Path, err = exec.LookPath(c.Path); err != nil {
+	if c.Path, err = FindProgram(c.Path); err != nil {
 		return fmt.Errorf("the program cannot be run: %w", err)
 	}
 	variables, err := c.readVariables(run)

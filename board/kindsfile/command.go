@@ -68,7 +68,7 @@ func (b *builder) program(name string) string {
 	if strings.Contains(name, "/") {
 		path = b.absolute(name)
 	}
-	found, err := exec.LookPath(path)
+	found, err := jobs.FindProgram(path)
 	if err == nil && !filepath.IsAbs(found) {
 		found, err = path, exec.ErrDot
 	}
