@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 
@@ -55,9 +56,10 @@ const (
 	lastLength = 160 // characters per line; five lines fit into an error
 )
 
-// add adds a line. It ignores blank lines, and does nothing if l is nil.
+// add adds a line. It keeps the indentation, which a stack trace needs, ignores blank lines, and does nothing
+// if l is nil.
 func (l *lastLines) add(stream app.Stream, line string) {
-	if line = strings.TrimSpace(line); l == nil || line == "" {
+	if line = strings.TrimRightFunc(line, unicode.IsSpace); l == nil || line == "" {
 		return
 	}
 	l.mu.Lock()

@@ -9,19 +9,20 @@ import (
 func TestExitCode_IsSplitFromTheOutput(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][2]string{
-		"exit status 3 disk full on /dev/sd4":       {"exit 3", "disk full on /dev/sd4"},
-		"exit status 3\ndisk full\non /dev/sd4":     {"exit 3", "disk full\non /dev/sd4"},
-		"exit status 127":                           {"exit 127", ""},
-		"exit status #\nno customer #":              {"exit #", "no customer #"},
-		"ended by the signal SIGKILL":               {"SIGKILL", ""},
-		"ended by the signal SIGSEGV\ncore dumped":  {"SIGSEGV", "core dumped"},
-		"ended by the signal #":                     {"", "ended by the signal #"},
-		"exit status":                               {"", "exit status"},
-		"exit status 3rd":                           {"", "exit status 3rd"},
-		"cannot connect: exit status 3":             {"", "cannot connect: exit status 3"},
-		"timed out after 1m0s":                      {"", "timed out after 1m0s"},
-		"":                                          {"", ""},
-		"exit status 1\nexit status 2\nend of line": {"exit 1", "exit status 2\nend of line"},
+		"exit status 3 disk full on /dev/sd4":        {"exit 3", "disk full on /dev/sd4"},
+		"exit status 3\ndisk full\non /dev/sd4":      {"exit 3", "disk full\non /dev/sd4"},
+		"exit status 127":                            {"exit 127", ""},
+		"exit status #\nno customer #":               {"exit #", "no customer #"},
+		"ended by the signal SIGKILL":                {"SIGKILL", ""},
+		"ended by the signal SIGSEGV\ncore dumped":   {"SIGSEGV", "core dumped"},
+		"ended by the signal #":                      {"", "ended by the signal #"},
+		"exit status":                                {"", "exit status"},
+		"exit status 3rd":                            {"", "exit status 3rd"},
+		"cannot connect: exit status 3":              {"", "cannot connect: exit status 3"},
+		"timed out after 1m0s":                       {"", "timed out after 1m0s"},
+		"":                                           {"", ""},
+		"exit status 1\n  File \"a.py\"\n    main()": {"exit 1", "  File \"a.py\"\n    main()"},
+		"exit status 1\nexit status 2\nend of line":  {"exit 1", "exit status 2\nend of line"},
 	} {
 		if code, rest := exitCode(text); code != want[0] || rest != want[1] {
 			t.Errorf("exitCode(%q) = %q, %q, want %q", text, code, rest, want)
