@@ -100,7 +100,7 @@ func open(ctx context.Context, config Config, offered *offer) (*Board, error) {
 	})
 	b.listener, err = net.Listen("tcp", config.Addr) // before the database, because it is easy to undo
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen: %w", err)
+		return nil, fmt.Errorf("cannot listen: %w; --addr chooses another address", err)
 	}
 	go func() { b.served <- b.server.Serve(b.listener) }() // answers 503 until Run
 	b.backend, err = openBackend(ctx, config, offered)

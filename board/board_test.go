@@ -142,6 +142,20 @@ func TestNew_ErrorLeavesNothingOpen(t *testing.T) {
 	}
 }
 
+func TestNew_NamesTheFlagForATakenAddress(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	config := newConfig(t)
+	config.Addr = listener.Addr().String()
+	if _, err := New(config); err == nil || !strings.Contains(err.Error(), "--addr") {
+		t.Errorf("on an address that another program uses: %v", err)
+	}
+}
+
 func TestNew_RejectsWrongKinds(t *testing.T) {
 	t.Parallel()
 	work := func(context.Context, *jobs.Run) error { return nil }
