@@ -87,6 +87,7 @@ func (s *Server) sendLog(c *fiber.Ctx, request logRequest) error {
 		answer.slot.confirm()
 		answer.until = math.MaxInt64
 		c.Context().SetConnectionClose() // awaitDisconnect reads from it
+		c.Set("X-Accel-Buffering", "no") // nginx would hold back lines until it has some kilobytes
 	}
 	c.Set(logHeader, strconv.FormatInt(max(answer.at, log.Start), 10))
 	if request.download {

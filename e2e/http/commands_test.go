@@ -84,19 +84,34 @@ func TestLog_RefusesMalformedRequests(t *testing.T) {
 
 func TestLog_FollowerSeesNewLines(t *testing.T) {
 	t.Parallel()
+	followNewLines(t, func(board string) (string, *http.Client) { return board, harness.Client })
+}
+
+// Behind a proxy, too, a line arrives when it is written: nginx must not collect the answer.
+func TestLog_FollowerSeesNewLinesBehindAProxy(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	followNewLines(t, func(board string) (string, *http.Client) { return harness.Proxy(t, board) })
+}
+
+// followNewLines follows the log of a command that waits after its first line until that has arrived.
+func followNewLines(t *testing.T, via func(board string) (url string, client *http.Client)) {
+	t.Helper()
 	dir := t.TempDir()
 	gate := filepath.Join(dir, "gate")
 	p := harness.StartProgram(t, nil,
 		harness.Commands(t,
 			fmt.Sprintf(`job=sh -c 'echo first; while [ ! -e %s ]; do sleep 0.05; done; echo last'`,
 				gate))...)
-	e := harness.NewExpect(t, p)
-	path := harness.StartRun(e, "job")
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.URL+path+"/log?follow=1", nil)
+	url, client := via(p.URL)
+	url += harness.StartRun(harness.NewExpect(t, p), "job") + "/log?follow=1"
+	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err := harness.Client.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
