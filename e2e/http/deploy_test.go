@@ -1,11 +1,17 @@
 package http
 
 import (
+	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"runboard/board"
 	"runboard/e2e/harness"
+	"runboard/e2e/script"
 )
 
 // matches returns the first group of each match of a pattern in a file.
@@ -58,6 +64,49 @@ func TestDeployment_ContainersHaveFewRights(t *testing.T) {
 	for _, line := range []string{"USER 65534:65534", `ENTRYPOINT ["/bin/tini", "--", "/bin/runboard"]`} {
 		if !strings.Contains(dockerfile, line) {
 			t.Errorf("the image has no %s", line)
+		}
+	}
+}
+
+// unitFile describes a board as a service.
+const unitFile = "docs/examples/runboard.service"
+
+// TestDeployment_UnitStartsTheBoard starts the program with the arguments of the unit.
+func TestDeployment_UnitStartsTheBoard(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	dir := t.TempDir()
+	script.Write(t, filepath.Join(dir, "kinds.yaml"), "kinds:\n  report: {run: [true]}\n")
+	hash := "alice:$2a$04$AAAAAAAAAAAAAAAAAAAAAO7RqqjTYTQ2IyAAqVwZxBUYpC2d1hpYS\n" // of no known password
+	if err := os.WriteFile(filepath.Join(dir, "users"), []byte(hash), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command := matches(t, unitFile, `(?m)^ExecStart=/usr/local/bin/runboard ((?:.*\\\n)*.*)$`)[0]
+	args := strings.Fields(strings.ReplaceAll(strings.ReplaceAll(command, "\\\n", " "), "/etc/runboard", dir))
+	p := harness.StartProcess(t, args...)
+	if err := p.Answers(http.MethodGet, "/process_runs", http.StatusUnauthorized); err != nil {
+		t.Error(err)
+	}
+	if reload := matches(t, unitFile, `(?m)^ExecReload=(.*)$`)[0]; reload != "/bin/kill -HUP $MAINPID" {
+		t.Errorf("the unit reloads with %s", reload)
+	}
+}
+
+// The server needs its time to stop, and stops its commands itself.
+func TestDeployment_UnitLeavesTimeToStop(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	config, err := board.ParseConfig(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, err := time.ParseDuration(matches(t, unitFile, `(?m)^TimeoutStopSec=(\d+)$`)[0] + "s")
+	if err != nil || stop < config.DrainTimeout+10*time.Second {
+		t.Errorf("the unit kills the server after %v, %v", stop, err)
+	}
+	for _, line := range []string{"KillMode=mixed", "Restart=on-failure", "RestartPreventExitStatus=2"} {
+		if !strings.Contains(harness.ReadFile(t, unitFile), "\n"+line+"\n") {
+			t.Errorf("the unit has no %s", line)
 		}
 	}
 }
