@@ -2,7 +2,7 @@
 // last 35 s.
 import { announceStatus } from "./announce.js";
 import { onConnected, onConnecting, onDisconnected, onMessage, onSwap } from "./events.js";
-import { find, findStatusCell, ids, isPaused, runOf, runPartID, setText } from "./page.js";
+import { deletedParts, find, findStatusCell, ids, isPaused, runOf, runPartID, setText } from "./page.js";
 import { showRun } from "./run.js";
 
 const silenceLimit = 35_000; // ms without a message until the connection is lost; heartbeats come every 15 s
@@ -84,7 +84,8 @@ function check() {
   }
   const socket = connection?.socket;
   if (socket !== dialled.socket) dialled = { socket, at: performance.now() };
-  const isStuck = socket?.readyState === WebSocket.CONNECTING && performance.now() - dialled.at >= connectLimit;
+  const isLate = performance.now() - dialled.at >= connectLimit;
+  const isStuck = socket?.readyState === WebSocket.CONNECTING && isLate;
   if (isStuck || isOpen && isSilent()) reconnect("silent");
   else show();
 }
@@ -148,7 +149,7 @@ function showDeleted() {
   const title = find(runPartID(run, "title"));
   title.textContent = `deleted #${run}`;
   delete title.dataset.status;
-  for (const part of ["state", "actions", "progress", "problem", "facts", "attempts"]) find(runPartID(run, part))?.remove();
+  for (const part of deletedParts) find(runPartID(run, part))?.remove();
   announceStatus();
   showRun();
 }

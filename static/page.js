@@ -67,6 +67,9 @@ export const rowID = (run) => `process_run_${run}`;
 export const statusID = (run) => `process_run_${run}_status`;
 export const runPartID = (run, part) => `process_run_${run}_${part}`;
 
+// The parts of a run's page that a deleted run does not have.
+export const deletedParts = ["state", "actions", "menu", "progress", "problem", "facts", "attempts"];
+
 export const lineID = (line) => `L${line}`;
 
 // runOf returns the number of the run that a row or a status cell shows.

@@ -2,7 +2,9 @@ package templates_test
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"golang.org/x/net/html"
@@ -29,6 +31,45 @@ func TestIDs_ScriptsKnowThoseOfPages(t *testing.T) {
 	for _, match := range listed {
 		if id := string(match[1]); !rendered[id] {
 			t.Errorf("no page has the id %q of page.js", id)
+		}
+	}
+}
+
+// A page removes the same parts whether it gets the last frame of a deleted run or comes too late for it.
+func TestDeletedFrame_RemovesWhatScriptsRemove(t *testing.T) {
+	t.Parallel()
+	script, err := os.ReadFile("../static/page.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parts []string
+	frame := must(t)(newTemplates(t).DeletedFrame(7))
+	removal := regexp.MustCompile(`"#process_run_7_(\w+)" hx-swap="delete"`)
+	for _, match := range removal.FindAllStringSubmatch(frame, -1) {
+		parts = append(parts, `"`+match[1]+`"`)
+	}
+	want := "deletedParts = [" + strings.Join(parts, ", ") + "];"
+	if len(parts) == 0 || !strings.Contains(string(script), want) {
+		t.Errorf("page.js does not have %s", want)
+	}
+}
+
+// Comments of templates say which script does the rest.
+func TestTemplates_NameScriptsThatExist(t *testing.T) {
+	t.Parallel()
+	sources, err := filepath.Glob("*.html")
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("there are the templates %q, %v", sources, err)
+	}
+	for _, source := range sources {
+		text, err := os.ReadFile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, script := range regexp.MustCompile(`\bstatic/[\w/]+\.\w+`).FindAllString(string(text), -1) {
+			if _, err := os.Stat("../" + script); err != nil {
+				t.Errorf("%s names %s: %v", source, script, err)
+			}
 		}
 	}
 }
