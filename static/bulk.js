@@ -150,7 +150,8 @@ document.addEventListener("click", ({ target, shiftKey }) => {
   const to = all.indexOf(target);
   limitReached = false;
   if (shiftKey && from >= 0) {
-    for (const checkbox of all.slice(Math.min(from, to), Math.max(from, to) + 1)) select(checkbox, target.checked);
+    const range = all.slice(Math.min(from, to), Math.max(from, to) + 1);
+    for (const checkbox of range) select(checkbox, target.checked);
   }
   rangeStart = target.value;
 });
@@ -161,7 +162,8 @@ document.addEventListener("change", ({ target }) => {
   }
   if (target.id !== ids.selectAll && !isCheckbox(target)) return;
   limitReached = false;
-  for (const checkbox of target.id === ids.selectAll ? checkboxes() : [target]) select(checkbox, target.checked);
+  const changed = target.id === ids.selectAll ? checkboxes() : [target];
+  for (const checkbox of changed) select(checkbox, target.checked);
   save();
   find(ids.bulk).elements.scope.value = "selected"; // selecting a run ends "all runs"
   show();

@@ -1,11 +1,11 @@
-// What frames bring: the newest state of a cell wins, what is as before stays, the focus stays in the row, and notices
-// about older states go away.
+// What frames bring: the newest state of a cell wins, what is as before stays, the focus stays in the row,
+// and notices about older states go away.
 import { onBeforeSwap, onConnected, onRequest, onSwap, targetOf } from "./events.js";
 import { changingCells, find, ids, rowsOf, runOf, statusID } from "./page.js";
 
 // A page can briefly have two sockets, so an older cell may arrive after a newer one. The page keeps the
-// newer one, and with it the other cells of the run: only the status cell has the version. The first frame of a
-// new socket always wins, even with lower versions: the database may have been replaced.
+// newer one, and with it the other cells of the run: only the status cell has the version. The first frame of
+// a new socket always wins, even with lower versions: the database may have been replaced.
 let isFirstFrame = false;
 onConnected(() => { isFirstFrame = true; });
 
@@ -30,15 +30,16 @@ onBeforeSwap(({ isFrame, tasks }) => {
   }
 });
 
-// isShown reports whether a part of a frame is what the page shows. htmx marks the elements that it has set up.
+// isShown reports whether a part of a frame is what the page shows. htmx marks the elements that it has set
+// up.
 function isShown({ target, fragment, swapSpec }) {
   const part = fragment.firstElementChild;
   return swapSpec.style === "outerMorph" && target && rowsOf(part).length === 0 &&
     target.outerHTML.replaceAll(' data-htmx-powered="true"', "") === part?.outerHTML;
 }
 
-// Most frames repeat the warnings and most counts. Each swap sets up its part anew, which takes longer than to
-// compare it.
+// Most frames repeat the warnings and most counts. Each swap sets up its part anew, which takes longer than
+// to compare it.
 onBeforeSwap((swap) => {
   if (!swap.isFrame) return;
   const { tasks } = swap;
@@ -64,5 +65,6 @@ onSwap(() => {
   if (cell && Number(cell.dataset.version ?? Infinity) > Number(notice.dataset.version)) notice.remove();
 });
 onRequest((context) => {
-  if (context.request.method === "GET" && targetOf(context)?.id === ids.live) find(ids.notice)?.replaceChildren();
+  const opensList = context.request.method === "GET" && targetOf(context)?.id === ids.live;
+  if (opensList) find(ids.notice)?.replaceChildren();
 });

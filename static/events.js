@@ -20,7 +20,9 @@ export function onNoResponse(subscriber) {
 }
 
 // targetOf returns the element that the response to a request is for.
-export const targetOf = ({ target }) => (typeof target === "string" ? document.querySelector(target) : target);
+export function targetOf({ target }) {
+  return typeof target === "string" ? document.querySelector(target) : target;
+}
 
 // Swap is a change of the page, by a response or by a frame of the socket.
 class Swap {

@@ -25,8 +25,8 @@ function chooseSpan(span) {
   return true;
 }
 
-// The fields of a span have the times of the server, in UTC. The page shows them in the zone of the reader, and
-// sends them in UTC from hidden fields.
+// The fields of a span have the times of the server, in UTC. The page shows them in the zone of the reader,
+// and sends them in UTC from hidden fields.
 function showRangeInZone() {
   const range = find(ids.timeRange);
   if (!range) return;
@@ -46,11 +46,12 @@ function showRangeInZone() {
 }
 document.addEventListener("input", ({ target }) => {
   if (!target.closest(`#${ids.timeRange}`)) return;
-  if (target.nextElementSibling?.type === "hidden") target.nextElementSibling.value = fieldInUTC(target.value);
+  const sent = target.nextElementSibling;
+  if (sent?.type === "hidden") sent.value = fieldInUTC(target.value);
   find(ids.searchCreated).value = "custom"; // the fields count, not another span
 });
-// showText shows the words of the current list in the search field. What the user has typed there does not follow
-// the attribute of the field, so a link to another list would leave it behind.
+// showText shows the words of the current list in the search field. What the user has typed there does not
+// follow the attribute of the field, so a link to another list would leave it behind.
 function showText(target) {
   const field = find(ids.searchText);
   if (target?.id !== ids.live || field === document.activeElement) return;
@@ -78,8 +79,8 @@ document.addEventListener("keydown", ({ key, target }) => {
   (summary.checkVisibility() ? summary : find(ids.searchCreated)).focus();
 });
 
-// If the fields for a span are closed without being applied, the select shows the present filter again, so that it
-// can open them again.
+// If the fields for a span are closed without being applied, the select shows the present filter again, so
+// that it can open them again.
 document.addEventListener("toggle", ({ target }) => {
   if (target.id !== ids.timeRange || target.open || "current" in target.dataset) return;
   const { options } = find(ids.searchCreated);
@@ -89,7 +90,8 @@ document.addEventListener("toggle", ({ target }) => {
 // Another page of the list begins at its top.
 let isOtherPage = false;
 onBeforeSwap(({ isResponse, source, context }) => {
-  isOtherPage = isResponse && targetOf(context)?.id === ids.live && Boolean(source?.matches?.(".pager a, .counts a"));
+  const isLink = Boolean(source?.matches?.(".pager a, .counts a"));
+  isOtherPage = isResponse && targetOf(context)?.id === ids.live && isLink;
 });
 onSwap(({ isResponse }) => {
   if (isResponse && isOtherPage) scrollToList();

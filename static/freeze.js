@@ -5,12 +5,13 @@
 import { announce } from "./announce.js";
 import { onBeforeSwap, onSwap, targetOf } from "./events.js";
 import {
-  changingCells, find, ids, isLive, isPaused, rowID, rowsOf, runOf, scrollToList, setText, shownCount, statusID,
+  changingCells, find, ids, isLive, isPaused, rowID, rowsOf, runOf, scrollToList, setText, shownCount,
+  statusID,
 } from "./page.js";
 import { reuseRows } from "./rows.js";
 
-// Set while the page is paused: since when, how many frames were dropped since, and whether the next frame is the
-// first one of a socket whose list the page has just fetched.
+// Set while the page is paused: since when, how many frames were dropped since, and whether the next frame is
+// the first one of a socket whose list the page has just fetched.
 let pause = null;
 let detachedRuns = []; // runs whose rows are kept although they are no longer in the list of the server
 
@@ -29,20 +30,23 @@ const newRunsText = (count, more = "") => (count === 1 && !more ? "1 new run" : 
 function showBar(text) {
   const bar = find(ids.newRuns);
   if (!bar) return;
-  if (bar.hidden && text !== "") announce(`${text}. A button above the list shows them.`); // once, not for each number
+  const isFirst = bar.hidden && text !== "";
+  if (isFirst) announce(`${text}. A button above the list shows them.`); // not again for each number
   bar.hidden = text === "";
   setText(bar, text);
 }
 
-// cellTasks returns tasks that bring the present rows up to date with the incoming list, for the task that would
-// replace the list. What a run waits for, in its message, changes without a new version.
+const versionOf = (statusCell) => Number(statusCell.dataset.version);
+
+// cellTasks returns tasks that bring the present rows up to date with the incoming list, for the task that
+// would replace the list. What a run waits for, in its message, changes without a new version.
 function cellTasks(task, incoming) {
   const tasks = [];
   for (const row of rowsOf(incoming)) {
     const run = runOf(row);
     const id = statusID(run);
     const present = find(id);
-    const rise = present ? Number(row.querySelector(`#${id}`).dataset.version) - Number(present.dataset.version) : NaN;
+    const rise = present ? versionOf(row.querySelector(`#${id}`)) - versionOf(present) : NaN;
     for (const cell of changingCells(row, run)) {
       const target = find(cell.id);
       const isNewer = rise > 0 || rise === 0 && cell.matches(".message");
@@ -55,8 +59,8 @@ function cellTasks(task, incoming) {
   return tasks;
 }
 
-// newRunsIn returns the text of the bar for an incoming list that is held back. It counts new runs only in that
-// list, so if all its runs are new and it has an older page, there may be more.
+// newRunsIn returns the text of the bar for an incoming list that is held back. It counts new runs only in
+// that list, so if all its runs are new and it has an older page, there may be more.
 function newRunsIn(list, incoming, hasOlderPage) {
   const oldest = Math.min(...rowsOf(list).map(runOf));
   const incomingRows = rowsOf(incoming);
@@ -65,8 +69,9 @@ function newRunsIn(list, incoming, hasOlderPage) {
   return newRunsText(count, count === incomingRows.length && hasOlderPage ? "+" : "");
 }
 
-// mergeRunning keeps the rows of the group of running runs, with the newer cells of the incoming group. Its rows
-// lie above the list, so none may appear or disappear either. A run that is no longer in the group has ended.
+// mergeRunning keeps the rows of the group of running runs, with the newer cells of the incoming group. Its
+// rows lie above the list, so none may appear or disappear either. A run that is no longer in the group has
+// ended.
 function mergeRunning(group, incoming) {
   const merged = group.cloneNode(true);
   for (const row of rowsOf(merged)) {
@@ -91,7 +96,9 @@ setInterval(() => {
   detachedRuns = detachedRuns.filter((run) => find(rowID(run)));
   if (detachedRuns.length === 0 || pause || document.hidden || !isLive()) return;
   const query = detachedRuns.map((run) => `id=${run}`).join("&");
-  htmx.ajax("GET", `/process_runs?${query}`, { source: `#${ids.newRuns}`, target: `#${ids.list}`, swap: "none" });
+  htmx.ajax("GET", `/process_runs?${query}`, {
+    source: `#${ids.newRuns}`, target: `#${ids.list}`, swap: "none",
+  });
 }, 1000);
 
 // updateNewCount says on older pages, which get no new rows, by how many runs the list has grown since the
@@ -157,7 +164,9 @@ async function reload() {
   detachedRuns = [];
   showBar("");
   const live = `#${ids.live}`;
-  await htmx.ajax("GET", location.pathname + location.search, { target: live, select: live, swap: "outerMorph" });
+  await htmx.ajax("GET", location.pathname + location.search, {
+    target: live, select: live, swap: "outerMorph",
+  });
 }
 
 function labelPauseButton() {
@@ -169,7 +178,8 @@ function labelPauseButton() {
     return;
   }
   const seconds = Math.floor((Date.now() - pause.since) / 1000);
-  setText(button, `Resume (${seconds} s, ${pause.frames} ${pause.frames === 1 ? "update" : "updates"} behind)`);
+  const updates = pause.frames === 1 ? "update" : "updates";
+  setText(button, `Resume (${seconds} s, ${pause.frames} ${updates} behind)`);
 }
 setInterval(labelPauseButton, 500);
 
@@ -193,7 +203,9 @@ document.addEventListener("click", ({ target }) => {
 });
 onSwap(({ isResponse, context }) => {
   // A list that the user fetched in the meantime, such as that of another tab, is the present one.
-  if (pause && isResponse && targetOf(context)?.id === ids.live) pause = { since: Date.now(), frames: 0, isFetched: true };
+  if (pause && isResponse && targetOf(context)?.id === ids.live) {
+    pause = { since: Date.now(), frames: 0, isFetched: true };
+  }
   updateNewCount();
   labelPauseButton();
 });

@@ -52,8 +52,8 @@ function readChanges() {
   return times;
 }
 
-// addSamples records the age of changes that have just been painted. A negative age is impossible, so it shows
-// that the estimate of the server's clock is off, and corrects skew.
+// addSamples records the age of changes that have just been painted. A negative age is impossible, so it
+// shows that the estimate of the server's clock is off, and corrects skew.
 function addSamples(times) {
   const at = serverNow();
   for (const time of times) {
@@ -67,7 +67,9 @@ onSwap(({ isFrame }) => {
   const times = readChanges();
   if (!isFrame) return;
   // The timeout of an animation frame runs right after the paint.
-  if (!isFirstFrame && times.length > 0) nextPaint = requestAnimationFrame(() => setTimeout(addSamples, 0, times));
+  if (!isFirstFrame && times.length > 0) {
+    nextPaint = requestAnimationFrame(() => setTimeout(addSamples, 0, times));
+  }
   isFirstFrame = false;
 });
 

@@ -1,6 +1,6 @@
-// The log on a run's page. The page has a window of the log: some blocks of lines without gaps, and so many at
-// most that it stays fast. Frames of the socket bring the newest lines; the rest is fetched when the reader
-// scrolls to an end of the window, or asks for a line. A reader at the end of the log stays there.
+// The log on a run's page. The page has a window of the log: some blocks of lines without gaps, and so many
+// at most that it stays fast. Frames of the socket bring the newest lines; the rest is fetched when the
+// reader scrolls to an end of the window, or asks for a line. A reader at the end of the log stays there.
 import { onBeforeSwap, onSwap } from "./events.js";
 import {
   findLine, fromOf, joinFirstBlock, lastNumber, linesIn, linesOf, mergeBlock, offsetOf, removeFirstBlock,
@@ -57,7 +57,8 @@ function showState() {
   button.hidden = following;
   if (following) seenLine = newestLine;
   const count = seenLine > 0 ? newestLine - seenLine : 0;
-  setText(button, count > 0 ? `↓ ${count.toLocaleString("en")} new ${count === 1 ? "line" : "lines"}` : "↓ Follow");
+  const lines = count === 1 ? "line" : "lines";
+  setText(button, count > 0 ? `↓ ${count.toLocaleString("en")} new ${lines}` : "↓ Follow");
   log.dataset.later = windowEnd() < knownEnd ? "yes" : "no";
   log.dataset.digits = Math.max(4, String(newestLine).length);
 }
@@ -84,8 +85,8 @@ function loadAtEdges() {
 // spaceBelow returns how many pixels of the window are below what is visible.
 const spaceBelow = () => log.scrollHeight - log.scrollTop - log.clientHeight;
 
-// noticeScroll stops following if the reader has scrolled up since the last change of the window, and the event
-// is still to come.
+// noticeScroll stops following if the reader has scrolled up since the last change of the window, and the
+// event is still to come.
 function noticeScroll() {
   if (log.scrollTop < scrollPosition - 1) following = false;
 }
@@ -102,8 +103,8 @@ function handleScroll() {
   loadAtEdges();
 }
 
-// fetchBlock fetches a block of lines, for instance those from "offset=4096" on. It returns null if the server
-// does not answer: the next frame or scrolling tries again.
+// fetchBlock fetches a block of lines, for instance those from "offset=4096" on. It returns null if the
+// server does not answer: the next frame or scrolling tries again.
 async function fetchBlock(query) {
   const headers = { "HX-Request": "true", "HX-Request-Type": "partial" };
   try {
@@ -128,9 +129,9 @@ async function once(load) {
   }
 }
 
-// prepare merges a new block at the end into the window. It reports whether the block is to be added. If there
-// is a gap before the block, it is not, and catchUp fills the gap; but if the gap is large and the reader
-// follows, the lines of the window are dropped instead.
+// prepare merges a new block at the end into the window. It reports whether the block is to be added. If
+// there is a gap before the block, it is not, and catchUp fills the gap; but if the gap is large and the
+// reader follows, the lines of the window are dropped instead.
 function prepare(block) {
   const from = fromOf(block);
   const to = toOf(block);

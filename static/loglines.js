@@ -81,8 +81,8 @@ function mergeLine(line, openLines, end) {
   }
 }
 
-// mergeBlock removes from a new block what the log has up to the offset end, and joins its lines with the open
-// ones of the log. It reports whether anything is left to be added.
+// mergeBlock removes from a new block what the log has up to the offset end, and joins its lines with the
+// open ones of the log. It reports whether anything is left to be added.
 export function mergeBlock(log, block, end) {
   const openLines = new Map([...log.querySelectorAll("[data-open]")].map((line) => [streamOf(line), line]));
   for (const line of linesOf(block)) mergeLine(line, openLines, end);

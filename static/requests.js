@@ -24,7 +24,8 @@ onResponse((context) => {
   if (context.response.status === 503) refused.add(context);
 });
 onSwap(({ context }) => {
-  if (refused.has(context)) find(ids.notice)?.querySelector(`.error, #${ids.message}`)?.classList.add("outage");
+  if (!refused.has(context)) return;
+  find(ids.notice)?.querySelector(`.error, #${ids.message}`)?.classList.add("outage");
 });
 
 // A pressed button is busy until its request has ended, even if its cell is swapped meanwhile.

@@ -1,5 +1,5 @@
-// Rows: a click anywhere opens the run, buttons act on it, the bars of started runs move, and frames change rows
-// instead of replacing them.
+// Rows: a click anywhere opens the run, buttons act on it, the bars of started runs move, and frames change
+// rows instead of replacing them.
 import { serverNow } from "./clock.js";
 import { find, ids, isLive, isPaused, rowsOf } from "./page.js";
 
@@ -24,9 +24,10 @@ document.addEventListener("auxclick", (event) => {
   if (link) open(link.href);
 });
 
-// The buttons of rows have no attributes of htmx. It would set up and clean up each of them, and each frame of a
-// busy board brings 25: that took a fifth of the page's time. Instead, the submission of their form becomes a
-// request of the button. The other buttons of this form have attributes of htmx, which prevents their submission.
+// The buttons of rows have no attributes of htmx. It would set up and clean up each of them, and each frame
+// of a busy board brings 25: that took a fifth of the page's time. Instead, the submission of their form
+// becomes a request of the button. The other buttons of this form have attributes of htmx, which prevents
+// their submission.
 document.addEventListener("submit", (event) => {
   const { target, submitter } = event;
   if (target.id !== ids.rowActions) return;
@@ -46,15 +47,18 @@ function moveBars() {
 }
 setInterval(moveBars, 1000);
 
-// reuseRows gives rows that are about to disappear the ids of rows that are about to appear. The swap then changes
-// their texts and keeps their elements. For new elements, the browser computes style, layout and picture anew.
+// reuseRows gives rows that are about to disappear the ids of rows that are about to appear. The swap then
+// changes their texts and keeps their elements. For new elements, the browser computes style, layout and
+// picture anew.
 export function reuseRows(present, incoming) {
   const appearing = rowsOf(incoming).filter(({ id }) => !find(id));
   for (const row of rowsOf(present)) {
     if (incoming.rows.namedItem(row.id) || isInUse(row)) continue;
     const [before, after] = [row.id, appearing.shift()?.id];
     if (!after) return;
-    for (const element of [row, ...row.querySelectorAll("[id]")]) element.id = element.id.replace(before, after);
+    for (const element of [row, ...row.querySelectorAll("[id]")]) {
+      element.id = element.id.replace(before, after);
+    }
   }
 }
 

@@ -7,11 +7,14 @@ import { find, findStatusCell, ids, isLive, runOf, runPartID, setText } from "./
 const titleEnd = " · Runboard";
 const findTitle = () => document.querySelector("[data-title]");
 
-// The icon shows the status as its badge does, and how far the run is. It has the size of a tab's icon, so it is
-// drawn with few strokes. The colours stand out on light and dark tabs.
+// The icon shows the status as its badge does, and how far the run is. It has the size of a tab's icon, so it
+// is drawn with few strokes. The colours stand out on light and dark tabs.
 const icons = {
   created: ["#7c8798", '<circle cx="16" cy="16" r="11" stroke-dasharray="6 4"/>'],
-  started: ["#2f7df6", '<circle cx="16" cy="16" r="11"/><circle cx="16" cy="16" r="5" fill="#2f7df6" stroke="none"/>'],
+  started: [
+    "#2f7df6",
+    '<circle cx="16" cy="16" r="11"/><circle cx="16" cy="16" r="5" fill="#2f7df6" stroke="none"/>',
+  ],
   completed: ["#1f9d55", '<path d="M6 17l7 7 13-15"/>'],
   failed: ["#dc2f2f", '<path d="M8 8l16 16M24 8L8 24"/>'],
   cancelled: ["#7c8798", '<path d="M6 16h20"/>'],
@@ -20,16 +23,18 @@ const icons = {
 // ring draws how far the run is, from the top on.
 function ring(percent) {
   const length = 2 * Math.PI * 12;
+  const dashes = `${(length * percent) / 100} ${length}`;
   return '<circle cx="16" cy="16" r="12" stroke-opacity="0.3"/>' +
-    `<circle cx="16" cy="16" r="12" transform="rotate(-90 16 16)" stroke-dasharray="${(length * percent) / 100} ${length}"/>`;
+    `<circle cx="16" cy="16" r="12" transform="rotate(-90 16 16)" stroke-dasharray="${dashes}"/>`;
 }
 
 function iconOf({ status, percent }) {
   if (!icons[status]) return null; // the run was deleted
   const [color, shape] = icons[status];
   const drawn = percent === undefined ? shape : ring(Number(percent));
-  return "data:image/svg+xml," + encodeURIComponent(
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="none" stroke="${color}" stroke-width="5" stroke-linecap="round">${drawn}</svg>`);
+  const style = `fill="none" stroke="${color}" stroke-width="5" stroke-linecap="round"`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" ${style}>${drawn}</svg>`;
+  return `data:image/svg+xml,${encodeURIComponent(svg)}`;
 }
 
 const iconLink = document.querySelector('link[rel="icon"]');
@@ -44,8 +49,11 @@ function showInTab() {
 }
 
 // The notification. A page that is not secure cannot ask for it, and some browsers cannot show any.
-const isFinal = () => ["completed", "failed", "cancelled", undefined].includes(findStatusCell()?.dataset.status);
-const canNotify = () => "Notification" in window && window.isSecureContext && Notification.permission !== "denied";
+const finals = ["completed", "failed", "cancelled", undefined]; // a deleted run has no status
+const isFinal = () => finals.includes(findStatusCell()?.dataset.status);
+function canNotify() {
+  return "Notification" in window && window.isSecureContext && Notification.permission !== "denied";
+}
 let wanted = false;
 
 function showButton() {
@@ -66,9 +74,10 @@ function notifyAtEnd() {
   if (!wanted || !isFinal()) return;
   wanted = false;
   const cell = findStatusCell();
-  const text = find(runPartID(runOf(cell), "state"))?.innerText ?? "";
+  const run = runOf(cell);
+  const body = find(runPartID(run, "state"))?.innerText ?? "";
   try {
-    const notification = new Notification(findTitle().textContent, { body: text, tag: `runboard-${runOf(cell)}` });
+    const notification = new Notification(findTitle().textContent, { body, tag: `runboard-${run}` });
     notification.addEventListener("click", () => {
       window.focus();
       notification.close();
@@ -93,10 +102,12 @@ function moveBar() {
 }
 setInterval(moveBar, 1000);
 
-// A swap may remove the button that has the focus. The focus then moves to the status, so that keyboard users need
-// not start from the top of the page again.
+// A swap may remove the button that has the focus. The focus then moves to the status, so that keyboard users
+// need not start from the top of the page again.
 let hadFocus = false;
-document.addEventListener("focusin", ({ target }) => { hadFocus = target.matches(".run-actions .change button"); });
+document.addEventListener("focusin", ({ target }) => {
+  hadFocus = target.matches(".run-actions .change button");
+});
 onSwap(() => {
   const cell = findStatusCell();
   if (!hadFocus || !cell || document.activeElement !== document.body) return;

@@ -62,7 +62,8 @@ func TestScripts_AreServedMinified(t *testing.T) {
 	}
 }
 
-// A browser loads the imports of app.js at the same time. What only they import would come a round trip later.
+// A browser loads the imports of app.js at the same time. What only they import would come a round trip
+// later.
 func TestScripts_LoadInTwoRoundTrips(t *testing.T) {
 	t.Parallel()
 	imports := func(name string) (names []string) {

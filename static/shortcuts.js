@@ -94,7 +94,9 @@ try {
   // The browser refuses storage: shortcuts are on.
 }
 
-const isTyping = (target) => target.isContentEditable || target.matches("input:not([type=checkbox]), select, textarea");
+function isTyping(target) {
+  return target.isContentEditable || target.matches("input:not([type=checkbox]), select, textarea");
+}
 
 // isAsked reports whether a key goes to an open dialog. The key that opens the help also closes it.
 function isAsked(key) {

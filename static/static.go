@@ -48,17 +48,18 @@ var sources = map[string][]string{
 	},
 }
 
-// reset is the style sheet that ours build on. It becomes a layer of app.css, which makes it weaker than every
-// rule of ours, whatever their selectors.
+// reset is the style sheet that ours build on. It becomes a layer of app.css, which makes it weaker than
+// every rule of ours, whatever their selectors.
 const reset = "node_modules/@picocss/pico/css/pico.min.css"
 
-// unused matches the rules of the reset for parts that no page has: tooltips and breadcrumbs. One of them makes the
-// browser compute styles anew for each label that a script or a frame changes.
+// unused matches the rules of the reset for parts that no page has: tooltips and breadcrumbs. One of them
+// makes the browser compute styles anew for each label that a script or a frame changes.
 var unused = regexp.MustCompile(`[^{}]*(\[data-tooltip|=breadcrumb)[^{}]*\{[^{}]*\}`)
 
 // styles are our style sheets, in the order in which app.css has them.
 var styles = []string{
-	"tokens", "base", "shell", "board", "run", "log", "kinds", "failures", "statistics", "timeline", "compare",
+	"tokens", "base", "shell", "board", "bulk", "run", "log", "kinds", "failures", "statistics", "timeline",
+	"compare",
 }
 
 // styleSheet returns app.css: a single file, so that a first visit takes a single request.
@@ -151,8 +152,8 @@ func Load() (*Assets, error) {
 	return assets, nil
 }
 
-// add minifies, hashes and compresses a file. It first adds the scripts that the file imports and puts their hashed
-// names into the content. Two scripts must not import each other.
+// add minifies, hashes and compresses a file. It first adds the scripts that the file imports and puts their
+// hashed names into the content. Two scripts must not import each other.
 func (a *Assets) add(name string) error {
 	if _, added := a.paths[name]; added {
 		return nil

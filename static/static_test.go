@@ -261,7 +261,8 @@ func TestStyles_EveryFileIsInTheStyleSheet(t *testing.T) {
 	}
 }
 
-// Colours, sizes of text and radii are tokens, so that the pages look alike and dark colours are not forgotten.
+// Colours, sizes of text and radii are tokens, so that the pages look alike and dark colours are not
+// forgotten.
 func TestStyles_ColoursAreTokens(t *testing.T) {
 	t.Parallel()
 	literal := regexp.MustCompile(`#[0-9a-fA-F]{3,8}\b[^{]*;|\b(rgb|hsl|oklch)a?\(`)

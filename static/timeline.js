@@ -3,7 +3,8 @@
 import { find, ids } from "./page.js";
 
 const barsOf = (lane) => [...lane.querySelectorAll("a[href]")];
-const lanes = () => [...find(ids.timeline).querySelectorAll(".lanes > g")].filter((lane) => barsOf(lane).length);
+const allLanes = () => [...find(ids.timeline).querySelectorAll(".lanes > g")];
+const lanes = () => allLanes().filter((lane) => barsOf(lane).length);
 
 // middleOf returns where a bar is, without the line that shows how long its run waited.
 function middleOf(bar) {
@@ -13,7 +14,8 @@ function middleOf(bar) {
 
 // nearest returns the bar that is nearest to a place; of equally near ones, the newest.
 function nearest(bars, x) {
-  return bars.reduce((best, bar) => (Math.abs(middleOf(bar) - x) <= Math.abs(middleOf(best) - x) ? bar : best));
+  const distance = (bar) => Math.abs(middleOf(bar) - x);
+  return bars.reduce((best, bar) => (distance(bar) <= distance(best) ? bar : best));
 }
 
 function otherLane(bar, by) {

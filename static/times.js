@@ -29,7 +29,7 @@ const formats = {
   elapsed: (seconds) => duration(Math.max(0, seconds)),
   until: (seconds) => (seconds < 0 ? `in ${duration(-seconds)}` : "any moment"),
   left: (seconds) => (seconds < 0 ? `about ${roughDuration(-seconds)} left` : "longer than usual"),
-  cancelling: (seconds) => (seconds < 5 ? "cancelling…" : `cancelling… no reaction for ${duration(seconds)}`),
+  cancelling: (seconds) => `cancelling…${seconds < 5 ? "" : ` no reaction for ${duration(seconds)}`}`,
 };
 
 function update() {
@@ -44,8 +44,9 @@ function update() {
 }
 setInterval(update, 1000);
 
-// The fields of forms for a time have it in UTC. Scripts show it in the zone of the reader. These functions convert
-// the text of a field without setting hours: a clock that is changed has some of them twice, or not at all.
+// The fields of forms for a time have it in UTC. Scripts show it in the zone of the reader. These functions
+// convert the text of a field without setting hours: a clock that is changed has some of them twice, or not
+// at all.
 export const fieldInZone = (text) => {
   const time = new Date(`${text}Z`);
   return new Date(time - time.getTimezoneOffset() * 60_000).toISOString().slice(0, text.length);

@@ -1,5 +1,5 @@
-// The page of failures: frames with the changed groups, times in the zone of the reader, keys of the form for a
-// note, and announcements to screen readers.
+// The page of failures: frames with the changed groups, times in the zone of the reader, keys of the form for
+// a note, and announcements to screen readers.
 import { announce } from "./announce.js";
 import { onBeforeSwap, onSwap } from "./events.js";
 import { find, ids } from "./page.js";
@@ -45,7 +45,8 @@ document.addEventListener("click", (event) => {
   if (event.target === dialog && text && text.value !== text.defaultValue) event.stopImmediatePropagation();
 }, true);
 
-// In the field for a note, the Enter key ends a line: Ctrl+Enter or Cmd+Enter saves. Escape leaves, as in a dialog.
+// In the field for a note, the Enter key ends a line: Ctrl+Enter or Cmd+Enter saves. Escape leaves, as in a
+// dialog.
 document.addEventListener("keydown", (event) => {
   const { key, target } = event;
   if (!target.matches?.(`#${ids.confirm} textarea`) || event.isComposing) return;
