@@ -14,36 +14,33 @@ type Attempt struct {
 	Status Status
 	// Note says why it ended, or is "".
 	Note      string
-	StartedAt time.Time // zero if the start is no longer known
+	StartedAt time.Time
 	EndedAt   time.Time // zero while it goes on
 	LogOffset int64     // where its part of the log begins; UnknownOffset if that is not known
 }
 
-// Took returns how long the attempt took, or has taken at now. It returns 0 if the start is not known.
+// Took returns how long the attempt took, or has taken at now.
 func (a Attempt) Took(now time.Time) time.Duration {
-	switch {
-	case a.StartedAt.IsZero():
-		return 0
-	case a.EndedAt.IsZero():
+	if a.EndedAt.IsZero() {
 		return now.Sub(a.StartedAt)
 	}
 	return a.EndedAt.Sub(a.StartedAt)
 }
 
 // Attempts returns the attempts of a run, oldest first. events is its history, oldest first; only MaxEvents
-// are kept, so the first attempts may be missing.
+// are kept, so the first attempts may be missing. An attempt whose start was dropped is missing as a whole.
 func Attempts(events []Event) (attempts []Attempt) {
 	var retried time.Time
 	running := false
 	for _, event := range events {
 		switch {
-		case event.Status == Started && !running:
+		case event.Note == NoteCancelRequested: // the attempt goes on
+		case event.Status == Started:
 			attempts = append(attempts, Attempt{
 				Number: event.Attempt, Retried: retried, Status: Started, StartedAt: event.At,
 				LogOffset: event.LogOffset,
 			})
 			running, retried = true, time.Time{}
-		case event.Status == Started: // cancellation was requested
 		case running:
 			attempts[len(attempts)-1].end(event)
 			running = false

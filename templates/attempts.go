@@ -71,12 +71,10 @@ func newestRetry(events []app.Event) (at time.Time) {
 func newAttempt(run int64, from app.Attempt, now time.Time) attempt {
 	view := attempt{
 		Status: from.Status.String(), Name: "Attempt " + decimal(int64(from.Number)),
+		At: timeOfDay(from.StartedAt),
 	}
 	if !from.Retried.IsZero() {
 		view.Retried = timeOfDay(from.Retried)
-	}
-	if !from.StartedAt.IsZero() {
-		view.At = timeOfDay(from.StartedAt)
 	}
 	took := "after " + between(from.Took(now))
 	switch from.Status {
