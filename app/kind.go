@@ -69,8 +69,8 @@ func (k Kind) DefaultCount() int {
 // SimulatedKind is the name of the kind for demonstrations.
 const SimulatedKind = "simulated"
 
-// maxConcurrencyKey is the length in bytes from which a concurrency key is replaced by its hash, because
-// databases index it.
+// maxConcurrencyKey is the maximum length of a concurrency key in bytes. Databases index it, so a longer one
+// is replaced by its hash.
 const maxConcurrencyKey = 100
 
 // ConcurrencyKeyOf returns the key under which runs with these values are counted together, or "" if all runs

@@ -37,7 +37,8 @@ func (k Kind) Validate() (key string, err error) {
 func (p Policy) Validate() (key string, err error) {
 	switch {
 	case p.Timeout < 0 || p.Timeout > MaxTimeout:
-		return "timeout", errors.New("timeout must be at most 30 days")
+		const text = "timeout must be above 0 and at most %d days"
+		return "timeout", fmt.Errorf(text, MaxTimeout/(24*time.Hour))
 	case p.Attempts < 0 || p.Attempts > MaxAttempts:
 		return "attempts", fmt.Errorf("attempts must be between 1 and %d", MaxAttempts)
 	case p.Concurrency < 0 || p.Concurrency > MaxConcurrency:

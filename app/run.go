@@ -79,8 +79,8 @@ func (r ProcessRun) CancelRequested() bool {
 	return r.Status == Started && !r.CancelRequestedAt.IsZero()
 }
 
-// Waited returns how long the run waited for its last attempt or, if it was cancelled while it waited, until
-// then. It is not known while a run waits, nor of a run that was started again and has no QueuedAt.
+// Waited returns how long the run waited for its last attempt or, if it was cancelled while it waited, for
+// its cancellation. It is not known while the run waits, nor if it was started again and has no QueuedAt.
 func (r ProcessRun) Waited() (d time.Duration, known bool) {
 	queued := r.QueuedAt
 	if queued.IsZero() {

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 )
 
 // SecretKeySize is the size of the key of a SecretBox, in bytes.
@@ -22,7 +23,7 @@ type SecretBox struct {
 // NewSecretBox returns a box with a key of SecretKeySize random bytes.
 func NewSecretBox(key []byte) (*SecretBox, error) {
 	if len(key) != SecretKeySize {
-		return nil, errors.New("the key must have 32 bytes")
+		return nil, fmt.Errorf("the key must have %d bytes", SecretKeySize)
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {

@@ -83,8 +83,8 @@ func relative(ago time.Duration) (TimeBound, error) {
 	return TimeBound{ago: ago}, nil
 }
 
-// At returns an absolute bound, with millisecond precision. A time before 1970, where nothing happened, becomes
-// the first one that ParseTimeBound accepts.
+// At returns an absolute bound, with millisecond precision. A time before 1970 becomes the first one that
+// ParseTimeBound accepts: no run is older.
 func At(t time.Time) TimeBound { return TimeBound{at: max(1, t.UnixMilli())} }
 
 // IsZero reports whether there is no bound.

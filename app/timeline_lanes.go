@@ -84,8 +84,9 @@ func (b Bar) leavesRoomFor(next Bar) bool {
 	return overlap <= min(handOver, b.Took(b.EndedAt)/2)
 }
 
-// lateEnd is the same if every worker has a run: then only the record of an end can be late. Completions are
-// saved together, which takes longer on a busy machine.
+// lateEnd takes the place of handOver if there are as many rows as workers: then no worker was free, and the
+// next run must have followed one whose end was recorded late. Completions are saved together, which takes
+// longer on a busy machine.
 const lateEnd = 250 * time.Millisecond
 
 // handedOver returns the row whose last bar ended first, if the next bar may be of the same worker, or -1.

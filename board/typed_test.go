@@ -241,7 +241,7 @@ func TestTyped_ErrorReachesNew(t *testing.T) {
 		}](Concurrency(1, "a")),
 		"the kind a: confirm: {b} is not one of its inputs": typedOf[struct{ A string }](Confirm("{a} to {b}?")),
 		"the kind a: attempts must be between 1 and 1000":   typedOf[struct{ A string }](Attempts(1001)),
-		"the kind a: timeout must be at most 30 days":       typedOf[struct{ A string }](Timeout(-time.Second)),
+		"the kind a: timeout must be above 0 and at most 30 days":       typedOf[struct{ A string }](Timeout(-time.Second)),
 	} {
 		if _, err := New(newConfig(t), kind); err == nil || err.Error() != want {
 			t.Errorf("the error is %v, want %s", err, want)

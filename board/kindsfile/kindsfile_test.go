@@ -156,7 +156,7 @@ func TestFile_NamesTheKindOfAFault(t *testing.T) {
 		"kinds: {a: {run: [ls]}, b: {run: [ls], x: 1}, c: {run: [ls]}}":     `kinds.yaml:1: b: unknown key "x"`,
 		"kinds: {a: {run: [ls]}, b: {run: [ls], title: ~}, c: {run: [ls]}}": "kinds.yaml:1: b: a value is missing",
 		"kinds:\n  a: {run: [ls]}\ndefaults: {attempts: 0}\n":               "kinds.yaml:3: attempts must be between 1 and 1000",
-		"kinds:\n  a: {run: [ls]}\ndefaults: {timeout: 31d}\n":              "kinds.yaml:3: timeout must be at most 30 days",
+		"kinds:\n  a: {run: [ls]}\ndefaults: {timeout: 31d}\n":              "kinds.yaml:3: timeout must be above 0 and at most 30 days",
 		"kinds:\n  a: {run: [ls]}\ndefaults: {env: {INPUT_A: x}}\n":         "kinds.yaml:3: env: INPUT_A is taken",
 		"defaults: {confirm: x}\nkinds:\n  a: {run: [ls]}\n":                `kinds.yaml:1: unknown key "confirm"`,
 		"kinds:\n  a: {run: [ls]}\n  b:\n    run: [ls]\n    title: 'a\n":    "kinds.yaml:5: b: could not find end character",
