@@ -124,7 +124,7 @@ func (r *Reader) expired(
 // long after its creation is younger than its id suggests: if all of these runs are young enough, nextExpired
 // moves scanned past them, and more reports that older ones may follow.
 func (s *snapshot) nextExpired(status app.Status, before int64, scanned *int64) (expired []int64, more bool) {
-	slack, _ := s.skew.slack(s)
+	slack, _ := s.skew.slack(s) // while it is not known, expired runs may be found later
 	oldest := s.oldest(status, *scanned)
 	for _, run := range oldest {
 		if run.FinishedAt < before {

@@ -17,7 +17,7 @@ func (b *BulkActions) UndoBulk(
 		return run, 0, err
 	}
 	if len(ids) == 0 {
-		const text = "Nothing can be undone: no run that run #%d cancelled is still as it left it."
+		const text = "Nothing can be undone: the runs that run #%d cancelled were running, or changed since."
 		return run, kept, app.Errorf(app.CodeConflict, text, bulkRun)
 	}
 	action := app.BulkAction{Operation: app.BulkRetry, IDs: ids, Undo: bulkRun}
@@ -40,7 +40,7 @@ func (s *snapshot) undoable(bulkRun int64) (ids []int64, others int64) {
 	case progress.Operation != app.BulkCancel:
 		s.fail(app.Errorf(app.CodeConflict, "Only cancellations can be undone."))
 	case progress.Done > app.MaxUndone:
-		const text = "These are too many runs to undo: at most %d."
+		const text = "Too many runs to undo: at most %d can be undone."
 		s.fail(app.Errorf(app.CodeConflict, text, app.MaxUndone))
 	}
 	for _, run := range s.candidates(progress.BulkAction, created) {
