@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -144,7 +145,7 @@ func pickupChild(input *json.Decoder) (sample, error) {
 		case at := <-picked:
 			took = append(took, at.Sub(began).Seconds()*1000)
 		case <-time.After(queuePatience):
-			return nil, fmt.Errorf("a run is not picked up")
+			return nil, errors.New("a run is not picked up")
 		}
 	}
 	return sample{"p50": percentile(took, 50), "p99": percentile(took, 99)}, nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -119,7 +120,7 @@ func measureWholePath(
 		return nil, err
 	case <-done:
 	case <-time.After(time.Minute):
-		return nil, fmt.Errorf("the last frame does not come")
+		return nil, errors.New("the last frame does not come")
 	}
 	return sample{"rate": float64(runs) / time.Since(began).Seconds(),
 		"cpu": (cpu() - used) / float64(runs) * 1e6}, nil

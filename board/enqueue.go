@@ -61,10 +61,10 @@ func (b *Board) Enqueue(ctx context.Context, kind string, options ...EnqueueOpti
 // checkRequest checks the options of Enqueue except the inputs.
 func checkRequest(request app.CreateRequest) error {
 	if request.Count < 1 || request.Count > app.MaxCount {
-		return app.Errorf(app.CodeInvalid, "the count must be between 1 and %d.", app.MaxCount)
+		return app.Errorf(app.CodeInvalid, "The count must be between 1 and %d.", app.MaxCount)
 	}
 	if !app.ValidKey(request.IdempotencyKey) {
-		const text = "an idempotency key has at most %d bytes of printable ASCII."
+		const text = "An idempotency key has at most %d bytes of printable ASCII."
 		return app.Errorf(app.CodeInvalid, text, app.MaxKey)
 	}
 	return nil
@@ -81,13 +81,12 @@ func checkInputs(inputs []app.Input, values map[string]any) (app.InputValues, er
 	}
 	object, err := json.Marshal(encodable)
 	if err != nil {
-		const message = "the inputs cannot be encoded as JSON."
+		const message = "The inputs cannot be encoded as JSON."
 		return nil, &app.Error{Code: app.CodeInvalid, Message: message, Err: err}
 	}
 	checked, err := app.InputsOfJSON(inputs, object)
 	if faults, wrong := errors.AsType[app.InputErrors](err); wrong {
-		message := "wrong inputs: " + faults.Error() + "."
-		return nil, &app.Error{Code: app.CodeInvalid, Message: message, Err: faults}
+		return nil, &app.Error{Code: app.CodeInvalid, Message: faults.Sentence(), Err: faults}
 	}
 	return checked, err
 }

@@ -3,6 +3,7 @@ package board
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -63,7 +64,7 @@ func checkUser(name string) error {
 	unusable := func(r rune) bool { return r == ':' || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
 	if name == "" || len(name) > 100 || !utf8.ValidString(name) || strings.ContainsFunc(name, unusable) ||
 		strings.HasPrefix(name, "#") || strings.TrimSpace(name) != name {
-		return fmt.Errorf("a user name has 1 to 100 bytes, no colons or control characters, and no # first")
+		return errors.New("a user name has 1 to 100 bytes, no colon, no control character, no # first, and no space at its ends")
 	}
 	return nil
 }

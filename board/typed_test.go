@@ -125,13 +125,13 @@ func TestEnqueue_ChecksInputs(t *testing.T) {
 	t.Parallel()
 	b := runBoard(t, Typed("resize", func(context.Context, *jobs.Run, everyInput) error { return nil }))
 	for want, values := range map[string]map[string]any{
-		"file is required":                          nil,
+		"The input file is required.":               nil,
 		"width must be between 1 and 4000":          {"file": "cat", "width": 4001},
 		"width must be 1 plus a multiple of 1":      {"file": "cat", "width": 1.5},
 		"width must be a JSON number":               {"file": "cat", "width": "12"},
 		"color is not an input of this kind":        {"file": "cat", "color": "red"},
 		"format must be one of jpg, png":            {"file": "cat", "format": "gif"},
-		"the inputs cannot be encoded as JSON":      {"file": make(chan int)},
+		"The inputs cannot be encoded as JSON":      {"file": make(chan int)},
 		"day must be at least 2026-01-01":           {"file": "cat", "day": time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)},
 		"file must match [a-z]+":                    {"file": "CAT"},
 		"dry_run must be true or false":             {"file": "cat", "dry_run": "yes"},
@@ -239,9 +239,9 @@ func TestTyped_ErrorReachesNew(t *testing.T) {
 		"the kind a: concurrency_key: {a} is a secret": typedOf[struct {
 			A string `type:"secret"`
 		}](Concurrency(1, "a")),
-		"the kind a: confirm: {b} is not one of its inputs": typedOf[struct{ A string }](Confirm("{a} to {b}?")),
-		"the kind a: attempts must be between 1 and 1000":   typedOf[struct{ A string }](Attempts(1001)),
-		"the kind a: timeout must be above 0 and at most 30 days":       typedOf[struct{ A string }](Timeout(-time.Second)),
+		"the kind a: confirm: {b} is not one of its inputs":       typedOf[struct{ A string }](Confirm("{a} to {b}?")),
+		"the kind a: attempts must be between 1 and 1000":         typedOf[struct{ A string }](Attempts(1001)),
+		"the kind a: timeout must be above 0 and at most 30 days": typedOf[struct{ A string }](Timeout(-time.Second)),
 	} {
 		if _, err := New(newConfig(t), kind); err == nil || err.Error() != want {
 			t.Errorf("the error is %v, want %s", err, want)

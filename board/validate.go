@@ -1,6 +1,7 @@
 package board
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -85,7 +86,7 @@ func (c Config) checkDatabaseURL() error {
 	case path == "" || strings.HasSuffix(path, "/") || strings.ContainsAny(path, "?#%\x00"):
 		return fmt.Errorf("--database-url: %q does not name a file", c.DatabaseURL)
 	case path == ":memory:":
-		return fmt.Errorf("--database-url: runs in memory would be lost; name a file")
+		return errors.New("--database-url: runs in memory would be lost; name a file")
 	}
 	return nil
 }
@@ -95,7 +96,7 @@ func (c Config) checkServer() error {
 	u, err := url.Parse(c.DatabaseURL)
 	switch {
 	case err != nil, strings.Contains(u.EscapedPath(), "@"): // err or the path may have the password
-		return fmt.Errorf("--database-url: it is not like postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+		return errors.New("--database-url: it is not like postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	case strings.Trim(u.Path, "/") == "":
 		return fmt.Errorf("--database-url: %q does not name a database", postgres.Redacted(c.DatabaseURL))
 	}
@@ -142,7 +143,7 @@ func parseProxy(text string) (netip.Prefix, error) {
 func (c Config) checkAuth() error {
 	user, password, wanted := c.credentials()
 	if wanted && (user == "" || password == "") {
-		return fmt.Errorf("--auth: must be USER:PASSWORD") // not repeated: it is secret
+		return errors.New("--auth: must be USER:PASSWORD") // not repeated: it is secret
 	}
 	return nil
 }
