@@ -64,7 +64,8 @@ func checkUser(name string) error {
 	unusable := func(r rune) bool { return r == ':' || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
 	if name == "" || len(name) > 100 || !utf8.ValidString(name) || strings.ContainsFunc(name, unusable) ||
 		strings.HasPrefix(name, "#") || strings.TrimSpace(name) != name {
-		return errors.New("a user name has 1 to 100 bytes, no colon, no control character, no # first, and no space at its ends")
+		return errors.New("a user name has 1 to 100 bytes, no colon, no control character, no # first, " +
+			"and no space at its ends")
 	}
 	return nil
 }

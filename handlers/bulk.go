@@ -38,10 +38,7 @@ func (s *Server) sendPreview(c *fiber.Ctx, action app.BulkAction, problem string
 	case asJSON:
 		return c.JSON(previewJSON(action, preview, problem))
 	case asFragment:
-		if problem != "" { // replace the form that the user submitted
-			c.Set("HX-Retarget", "#"+templates.ConfirmID)
-			c.Set("HX-Reswap", "innerHTML")
-		}
+		replaceForm(c, problem)
 		return sendHTML(c)(s.Templates.Confirm(action, preview, newKey(), problem))
 	}
 	return sendHTML(c)(s.Templates.ConfirmPage(action, preview, newKey(), problem))

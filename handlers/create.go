@@ -243,8 +243,7 @@ func (s *Server) askToConfirm(
 		c.Status(fiber.StatusConflict)
 	}
 	if negotiate(c) == asFragment {
-		c.Set("HX-Retarget", "#"+templates.ConfirmID)
-		c.Set("HX-Reswap", "innerHTML")
+		retarget(c, templates.ConfirmID, "innerHTML")
 		return true, sendHTML(c)(s.Templates.ConfirmStart(confirmation))
 	}
 	return true, sendHTML(c)(s.Templates.ConfirmStartPage(confirmation))

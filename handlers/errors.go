@@ -58,14 +58,12 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 		}
 		return c.JSON(answer)
 	case asFragment: // show the error as a notice and keep the target
-		c.Set("HX-Retarget", "#"+templates.NoticeID)
-		c.Set("HX-Reswap", "innerHTML")
+		retarget(c, templates.NoticeID, "innerHTML")
 		return sendHTML(c)(s.Templates.Notice(message))
 	}
-	if c.Get("HX-Request") == "true" { // htmx would select an element that the error page does not have
-		c.Set("HX-Retarget", "#"+templates.NoticeID)
+	if fromHTMX(c) { // it would select an element that the error page does not have
+		retarget(c, templates.NoticeID, "innerHTML ignoreTitle:true")
 		c.Set("HX-Reselect", "#"+templates.MessageID)
-		c.Set("HX-Reswap", "innerHTML ignoreTitle:true")
 		c.Set("HX-Push-Url", "false")
 	}
 	return sendHTML(c)(s.Templates.Error(templates.ErrorPage{

@@ -166,8 +166,7 @@ func faultsOf(kind app.Kind, given map[string][]string) app.InputErrors {
 func (s *Server) sendKindForm(c *fiber.Ctx, form templates.KindForm) error {
 	form.Key = newKey()
 	if negotiate(c) == asFragment {
-		c.Set("HX-Retarget", "#"+templates.StartID)
-		c.Set("HX-Reswap", "outerHTML") // a morph would keep typed secrets
+		retarget(c, templates.StartID, "outerHTML") // a morph would keep typed secrets
 		return sendHTML(c)(s.Templates.KindForm(form))
 	}
 	ctx, kind := c.UserContext(), form.Kind

@@ -8,6 +8,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/compress"
+
+	"runboard/templates"
 )
 
 // format is the format of an answer.
@@ -22,16 +24,33 @@ const (
 // varies is the Vary header: the headers that negotiate reads.
 const varies = "Accept, HX-Request, HX-Request-Type"
 
-// negotiate returns the format of the answer. A fragment needs both headers of htmx: when
-// the user goes back, htmx requests the address without HX-Request, and needs a page.
+// negotiate returns the format of the answer. A fragment needs both headers of htmx: when the user goes back,
+// htmx requests the address without HX-Request, and needs a page.
 func negotiate(c *fiber.Ctx) format {
 	switch {
 	case prefersJSON(c):
 		return asJSON
-	case c.Get("HX-Request") == "true" && c.Get("HX-Request-Type") == "partial":
+	case fromHTMX(c) && c.Get("HX-Request-Type") == "partial":
 		return asFragment
 	}
 	return asPage
+}
+
+// fromHTMX reports whether htmx sent the request.
+func fromHTMX(c *fiber.Ctx) bool { return c.Get("HX-Request") == "true" }
+
+// retarget makes htmx swap the answer into the element with an id, instead of the one that the page asked
+// for. swap is the value of hx-swap.
+func retarget(c *fiber.Ctx, id, swap string) {
+	c.Set("HX-Retarget", "#"+id)
+	c.Set("HX-Reswap", swap)
+}
+
+// replaceForm makes a fragment with a problem replace the form that the user submitted.
+func replaceForm(c *fiber.Ctx, problem string) {
+	if problem != "" {
+		retarget(c, templates.ConfirmID, "innerHTML")
+	}
 }
 
 // maxAccept is the length in bytes up to which an Accept header is parsed. 8 KiB took 3 ms, before any login;

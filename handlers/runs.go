@@ -52,7 +52,7 @@ func (s *Server) showBoard(c *fiber.Ctx, query app.Query) error {
 	if query.Direction == app.After && !page.HasNewer {
 		return c.Redirect(templates.QueryPath(query.WithCursor(app.Latest, 0)), fiber.StatusSeeOther)
 	}
-	if c.Get("HX-Request") == "true" { // without the empty fields that the form sends
+	if fromHTMX(c) { // without the empty fields that the form sends
 		c.Set("HX-Push-Url", templates.QueryPath(query))
 	}
 	return sendHTML(c)(s.Templates.Board(page, options))
@@ -61,7 +61,7 @@ func (s *Server) showBoard(c *fiber.Ctx, query app.Query) error {
 // redirectPage leads a browser to another page. htmx would follow a redirect and swap that page into this
 // one.
 func redirectPage(c *fiber.Ctx, path string) error {
-	if c.Get("HX-Request") == "true" {
+	if fromHTMX(c) {
 		c.Set("HX-Redirect", path)
 		return c.SendStatus(fiber.StatusNoContent)
 	}

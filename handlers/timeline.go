@@ -69,7 +69,7 @@ func (s *Server) showTimeline(c *fiber.Ctx) error {
 	case asFragment:
 		return sendHTML(c)(s.Templates.TimelineLive(timeline))
 	}
-	if c.Get("HX-Request") == "true" { // without the empty fields that the form sends
+	if fromHTMX(c) { // without the empty fields that the form sends
 		c.Set("HX-Push-Url", templates.TimelineQueryPath(query))
 	}
 	return sendHTML(c)(s.Templates.Timeline(timeline))

@@ -139,14 +139,6 @@ func (s *Server) unmuteFailure(c *fiber.Ctx) error {
 	return s.sendTriaged(c, failure, "No longer muted.", time.Time{})
 }
 
-// replaceForm makes a fragment with a problem replace the form that the user submitted.
-func replaceForm(c *fiber.Ctx, problem string) {
-	if problem != "" {
-		c.Set("HX-Retarget", "#"+templates.ConfirmID)
-		c.Set("HX-Reswap", "innerHTML")
-	}
-}
-
 // sendTriaged sends the answer to a command on a failure group, which is as the command left it. A browser
 // gets the message, and the time after it unless that is zero.
 func (s *Server) sendTriaged(c *fiber.Ctx, failure app.Failure, message string, until time.Time) error {
