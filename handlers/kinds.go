@@ -49,7 +49,11 @@ func (s *Server) showKinds(c *fiber.Ctx) error {
 	if negotiate(c) == asJSON {
 		return c.JSON(fiber.Map{"kinds": s.kindsJSON()})
 	}
-	if kind := c.Query("kind"); kind != "" {
+	values, err := parseForm(c.Context().QueryArgs()).single("kind")
+	if err != nil {
+		return err
+	}
+	if kind := values["kind"]; kind != "" {
 		return c.Redirect(templates.KindPath(kind), fiber.StatusSeeOther)
 	}
 	loaded, err := loadKinds(c.UserContext(), s.store, s.Kinds.Kinds())
@@ -116,8 +120,12 @@ func (s *Server) findKind(c *fiber.Ctx) (app.Kind, error) {
 // Secrets are left out.
 func (s *Server) prefilled(c *fiber.Ctx, kind app.Kind) (map[string][]string, error) {
 	query := parseForm(c.Context().QueryArgs())
+	values, err := query.single("run")
+	if err != nil {
+		return nil, err
+	}
 	given := inputsIn(query)
-	if id, ok := parseNumber(c.Query("run")); ok {
+	if id, ok := parseNumber(values["run"]); ok {
 		page, err := s.store.Run(c.UserContext(), id)
 		if err != nil && app.CodeOf(err) != app.CodeNotFound {
 			return nil, err

@@ -78,6 +78,7 @@ func TestKindsPage_RedirectsToTheChosenKind(t *testing.T) {
 		Header("Location").IsEqual("/kinds/report")
 	e.GET("/kinds").WithQuery("kind", "../x\r\ny").Expect().Status(http.StatusSeeOther).
 		Header("Location").IsEqual("/kinds/..%2Fx%0D%0Ay")
+	e.GET("/kinds").WithQueryString("kind=report&kind=backup").Expect().Status(http.StatusBadRequest)
 }
 
 func TestKindPage_UnknownKindIsNotFound(t *testing.T) {
@@ -142,6 +143,7 @@ func TestKindPage_RunFillsTheForm(t *testing.T) {
 		e.GET("/kinds/backup").WithQuery("run", other).Expect().Status(http.StatusOK).Body().
 			NotContains("host\nhost")
 	}
+	e.GET("/kinds/backup").WithQueryString("run=1&run=2").Expect().Status(http.StatusBadRequest)
 }
 
 func TestKindPage_HasTheLiveListOfItsRuns(t *testing.T) {
