@@ -65,11 +65,8 @@ type groupRuns struct {
 	Number, Noun string
 	ListPath     string
 	Retry        link // to the preview for retrying all of them
-	Latest       link // to the newest one; without Path there is none
+	Latest       link // to the newest one
 }
-
-// link is the view model of a link.
-type link struct{ Path, Text string }
 
 // groupTimes is the view model of when runs failed with the error of a group.
 type groupTimes struct {

@@ -31,6 +31,28 @@ func second(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") 
 // exact formats t for users, where a rough time is not enough.
 func exact(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") }
 
+// pointInTime is the view model of a time that scripts show in the zone of the reader.
+type pointInTime struct{ At, Text string }
+
+// newPointInTime returns nil for the zero time.
+func newPointInTime(at time.Time) *pointInTime {
+	if at.IsZero() {
+		return nil
+	}
+	return &pointInTime{At: stamp(at), Text: exact(at)}
+}
+
+// clockTime is the view model of a time that static/times.js shows in the zone of the reader, in its style.
+type clockTime struct{ At, Style, Text string }
+
+// dateTime returns a time with its date.
+func dateTime(t time.Time) clockTime { return clockTime{At: second(t), Style: "date", Text: exact(t)} }
+
+// timeOfDay returns a time without its date.
+func timeOfDay(t time.Time) clockTime {
+	return clockTime{At: second(t), Style: "time", Text: t.UTC().Format("15:04:05 UTC")}
+}
+
 // relative is the view model of a time that static/times.js keeps up to date. The zero relative is no time.
 type relative struct {
 	At    string // for the datetime attribute

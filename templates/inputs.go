@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"slices"
 	"strings"
 
 	"runboard/app"
@@ -16,6 +17,15 @@ func (t *Templates) kindLabel(name string) string {
 		return visible(name)
 	}
 	return visible(kind.Label())
+}
+
+// bulkLabel returns what the page calls a kind of bulk runs, and false for another kind.
+func bulkLabel(kind string) (string, bool) {
+	i := slices.IndexFunc(app.BulkOperations(), func(o app.BulkOperation) bool { return o.Kind() == kind })
+	if i < 0 {
+		return "", false
+	}
+	return "Bulk " + string(app.BulkOperations()[i]), true
 }
 
 // maxSummary is the number of characters of the inputs in a row.

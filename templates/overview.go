@@ -12,20 +12,17 @@ type overview struct {
 
 // pausedKinds is the view model of the note about paused kinds. Without Kinds there is none.
 type pausedKinds struct {
-	Kinds []kindLink
+	Kinds []link // without Path if the kind is not offered
 	More  bool
 }
 
-// kindLink is the view model of a link to the page of a kind. Path is "" if the kind is not offered.
-type kindLink struct{ Text, Path string }
-
 func (t *Templates) paused(kinds app.PausedKinds) (view pausedKinds) {
 	for _, name := range kinds.Named() {
-		link := kindLink{Text: t.kindLabel(name)}
+		kind := link{Text: t.kindLabel(name)}
 		if _, offered := t.kinds.Kind(name); offered {
-			link.Path = KindPath(name)
+			kind.Path = KindPath(name)
 		}
-		view.Kinds = append(view.Kinds, link)
+		view.Kinds = append(view.Kinds, kind)
 	}
 	view.More = kinds.More
 	return view

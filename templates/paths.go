@@ -146,6 +146,9 @@ func fixedPath(name string) (string, error) {
 	return "", fmt.Errorf("no path is called %q", name)
 }
 
+// link is the view model of a link. Without a Path it is only a text, or nothing.
+type link struct{ Path, Text string }
+
 // field is a query parameter or a form field.
 type field struct{ Name, Value string }
 

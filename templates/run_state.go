@@ -18,11 +18,8 @@ type phrase struct {
 	Text  string
 	Clock clockTime
 	Time  relative
-	Link  phraseLink
+	Link  link
 }
-
-// phraseLink is the view model of a link in a phrase. It has no Path without a link.
-type phraseLink struct{ Path, Text string }
 
 func (t *Templates) runState(page app.RunPage, now time.Time) runState {
 	run := page.Run
@@ -74,7 +71,7 @@ func (t *Templates) waitingPhrases(page app.RunPage, now time.Time) []phrase {
 		full := phrase{Text: limit + " of " + limit + " of its kind running"}
 		if by := run.Waiting.By; by > 0 {
 			full.Text += ", the oldest is "
-			full.Link = phraseLink{RunPath(by), "#" + decimal(by)}
+			full.Link = link{RunPath(by), "#" + decimal(by)}
 		}
 		phrases = append(phrases, full)
 	}

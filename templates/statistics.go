@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,11 +20,8 @@ type statisticsPage struct {
 	Chart      chart
 	Table      []tableRow // the bars of the chart, newest first
 	Kinds      kindTable
-	Since      *moment // since when something is recorded; nil if that is the whole period
+	Since      *pointInTime // since when something is recorded; nil if that is the whole period
 }
-
-// moment is the view model of a time.
-type moment struct{ At, Text string }
 
 // periodLink is the view model of a link to the page of a lookback.
 type periodLink struct {
@@ -91,12 +87,12 @@ func periodLinks(current app.Lookback) (links []periodLink) {
 }
 
 // since says since when something is recorded of a long period. A short one without runs says so itself.
-func since(period app.Period) *moment {
+func since(period app.Period) *pointInTime {
 	long := period.Lookback == app.Last7Days || period.Lookback == app.Last30Days
 	if !long || !period.Since.After(period.From.Add(period.Lookback.Step())) {
 		return nil
 	}
-	return &moment{second(period.Since), exact(period.Since)}
+	return &pointInTime{second(period.Since), exact(period.Since)}
 }
 
 func tiles(stats app.Statistics) []tile {
@@ -229,12 +225,3 @@ func waitingOf(kind app.KindCount) string {
 
 // capitalized returns a text that begins with an ASCII letter or a digit as the beginning of a sentence.
 func capitalized(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
-
-// bulkLabel returns what the page calls a kind of bulk runs, and false for another kind.
-func bulkLabel(kind string) (string, bool) {
-	i := slices.IndexFunc(app.BulkOperations(), func(o app.BulkOperation) bool { return o.Kind() == kind })
-	if i < 0 {
-		return "", false
-	}
-	return "Bulk " + string(app.BulkOperations()[i]), true
-}

@@ -46,14 +46,10 @@ type spark struct{ Width, Title, Finished, Failed string }
 const sparkHeight = 20
 
 func (t *Templates) kindTable(period app.Period, bars []bar) kindTable {
-	view := kindTable{Caption: "By kind, " + "last " + lookbackWords[period.Lookback].span}
+	view := kindTable{Caption: "By kind, last " + lookbackWords[period.Lookback].span}
 	for _, kind := range period.Kinds {
 		row := newKindRow(kind, period, bars)
-		label, isBulk := bulkLabel(kind.Kind)
-		if !isBulk {
-			label = t.kindLabel(kind.Kind)
-		}
-		row.Kind, row.Path = label, QueryPath(app.Query{Filter: app.Filter{
+		row.Kind, row.Path = t.kindLabel(kind.Kind), QueryPath(app.Query{Filter: app.Filter{
 			Kind: kind.Kind, Since: sinceStartOf(period.Lookback),
 		}})
 		view.Rows = append(view.Rows, row)

@@ -190,7 +190,7 @@ func (t *Templates) Error(page ErrorPage) ([]byte, error) {
 	view := struct {
 		Layout                layout
 		Code, Message, Advice string
-		Run                   runLink
+		Run                   link
 		Reload                bool
 	}{
 		Layout: t.layout(texts.title), Code: decimal(int64(page.Status)), Message: page.Message,
@@ -200,13 +200,10 @@ func (t *Templates) Error(page ErrorPage) ([]byte, error) {
 		view.Advice = "This page opens by itself as soon as it can. Without scripts, reload it."
 	}
 	if page.Run > 0 {
-		view.Run = runLink{RunPath(page.Run), "Run #" + decimal(page.Run)}
+		view.Run = link{RunPath(page.Run), "Run #" + decimal(page.Run)}
 	}
 	return t.render("error", view)
 }
-
-// runLink is the view model of a link to a run. Without a Path there is none.
-type runLink struct{ Path, Text string }
 
 // OverviewFrame renders what the header shows about all runs, for the socket of a page that shows nothing
 // else that is live.

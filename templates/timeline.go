@@ -34,28 +34,11 @@ type timelineLink struct {
 	Current    bool
 }
 
-// clockTime is the view model of a time that static/times.js shows in the zone of the reader, in its style.
-type clockTime struct{ At, Style, Text string }
-
-// dateTime returns a time with its date.
-func dateTime(t time.Time) clockTime { return clockTime{At: second(t), Style: "date", Text: exact(t)} }
-
-// timeOfDay returns a time without its date.
-func timeOfDay(t time.Time) clockTime {
-	return clockTime{At: second(t), Style: "time", Text: t.UTC().Format("15:04:05 UTC")}
-}
-
 // timelineFilter is the view model of the form that filters the timeline.
 type timelineFilter struct {
-	Kinds, Statuses []timelineOption
+	Kinds, Statuses []option
 	Hidden          []field        // what the form keeps
 	Chips           []timelineLink // active filters, with the path without them
-}
-
-// timelineOption is the view model of an option of a select.
-type timelineOption struct {
-	Value, Text string
-	Selected    bool
 }
 
 var spanLabels = map[app.Span]string{
@@ -180,23 +163,23 @@ func around(timeline app.Timeline, middle, now time.Time) (query app.TimelineQue
 func (t *Templates) timelineFilter(query app.TimelineQuery) (view timelineFilter) {
 	view.Hidden = timelineFields(query)
 	filter := query.Filter
-	view.Kinds = []timelineOption{{"", "All kinds", filter.Kind == ""}}
+	view.Kinds = []option{{"", "All kinds", filter.Kind == ""}}
 	offered := false
 	for _, kind := range t.kinds.Kinds() {
 		selected := kind.Name == filter.Kind
 		offered = offered || selected
-		view.Kinds = append(view.Kinds, timelineOption{kind.Name, t.kindLabel(kind.Name), selected})
+		view.Kinds = append(view.Kinds, option{kind.Name, t.kindLabel(kind.Name), selected})
 	}
 	if filter.Kind != "" && !offered { // of runs of a kind that is no longer offered
-		view.Kinds = append(view.Kinds, timelineOption{filter.Kind, t.kindLabel(filter.Kind), true})
+		view.Kinds = append(view.Kinds, option{filter.Kind, t.kindLabel(filter.Kind), true})
 	}
-	view.Statuses = []timelineOption{{"", "All statuses", !filter.Filtered}}
+	view.Statuses = []option{{"", "All statuses", !filter.Filtered}}
 	for _, status := range app.Statuses() {
 		if status == app.Created {
 			continue
 		}
 		selected := filter.Filtered && filter.Status == status
-		view.Statuses = append(view.Statuses, timelineOption{status.String(), status.String(), selected})
+		view.Statuses = append(view.Statuses, option{status.String(), status.String(), selected})
 	}
 	if filter.Kind != "" {
 		without := query

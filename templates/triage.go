@@ -105,17 +105,6 @@ func (t *Templates) Triaged(message string, until time.Time) ([]byte, error) {
 	}{message, newPointInTime(until)})
 }
 
-// pointInTime is the view model of a time that scripts show in the zone of the reader.
-type pointInTime struct{ At, Text string }
-
-// newPointInTime returns nil for the zero time.
-func newPointInTime(at time.Time) *pointInTime {
-	if at.IsZero() {
-		return nil
-	}
-	return &pointInTime{At: stamp(at), Text: exact(at)}
-}
-
 // failureNote is the view model of what users have said about a failure group.
 type failureNote struct {
 	Parts    []notePart
