@@ -52,6 +52,10 @@ func Main(kinds ...Kind) {
 		})
 	}
 	b, err := open(ctx, config, offered)
+	if err != nil && ctx.Err() != nil { // opening the database was interrupted
+		log.Info("stopped by a signal during the start")
+		return
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "runboard:", err)
 		os.Exit(exitFailed)

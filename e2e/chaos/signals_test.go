@@ -2,7 +2,9 @@ package chaos
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -52,6 +54,36 @@ func TestSignals_ServerDrainsWithABrokenLog(t *testing.T) {
 				t.Errorf("after the drain the counts are %v", counts)
 			}
 		})
+	}
+}
+
+// A server that is stopped while it opens the database must not say that the database is damaged.
+func TestSignals_StopTheStart(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	cmd := harness.Command(t, "--addr=127.0.0.1:0", "--database-url=postgres://"+silent.Addr().String()+"/runs")
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill() }()
+	conn, err := silent.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	err = cmd.Wait()
+	text := log.String()
+	if err != nil || strings.Contains(text, "database") || !strings.Contains(text, "stopped by a signal") {
+		t.Errorf("it ends with %v and says %s", err, text)
 	}
 }
 
