@@ -164,12 +164,12 @@ func TestValidate_ChecksChoices(t *testing.T) {
 func TestValidate_DatabaseFile(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{"sqlite:runboard.db", "sqlite:/var/lib/runs.db", "sqlite:../a b/ü.db",
-		"sqlite:x"} {
+		"sqlite:x", "sqlite:///var/lib/runs.db"} {
 		accepts(t, with(func(c *Config) { c.DatabaseURL = url }))
 	}
 	for _, url := range []string{
 		"", "runboard.db", "sqlite", "sqlite:", "sqlite:dir/", "SQLITE:runs.db", "sqlite3:runs.db", "mysql://host/runs",
-		"sqlite::memory:", "sqlite:runs.db?mode=memory", "sqlite:runs%2edb", "sqlite:runs#1.db", "sqlite:a\x00b",
+		"sqlite::memory:", "sqlite:runs.db?mode=memory", "sqlite:runs%2edb", "sqlite:runs#1.db", "sqlite:a\x00b", "sqlite://runs.db",
 		"postgres:", "postgres://", "postgres://host", "postgres://host/", "postgresql://host/", "postgres://host:port/runs", "postgres://ho st/runs",
 	} {
 		refuses(t, with(func(c *Config) { c.DatabaseURL = url }), "database-url")

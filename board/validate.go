@@ -85,6 +85,10 @@ func (c Config) checkDatabaseURL() error {
 		return fmt.Errorf("--database-url: %q is neither sqlite:PATH nor postgres://…", address)
 	case path == "" || strings.HasSuffix(path, "/") || strings.ContainsAny(path, "?#%\x00"):
 		return fmt.Errorf("--database-url: %q does not name a file", c.DatabaseURL)
+	case strings.HasPrefix(path, "//") && !strings.HasPrefix(path, "///"):
+		// In the URLs of other programs such a path is relative; as a path it begins at the root.
+		return fmt.Errorf("--database-url: %q is ambiguous; write sqlite:%s or sqlite:%s", c.DatabaseURL,
+			path[2:], path[1:])
 	case path == ":memory:":
 		return errors.New("--database-url: runs in memory would be lost; name a file")
 	}
