@@ -178,7 +178,7 @@ func (c Command) work(ctx context.Context, run *Run) error {
 			_ = Sleep(ctx, pause)
 			continue
 		case err != nil:
-			return fmt.Errorf("the command was lost: %w", err)
+			return err
 		}
 		err = explain(ctx, result, last)
 		if result.Left != "" {
@@ -204,7 +204,7 @@ func (c Command) attempt(
 	if spec.Dir == "" {
 		dir, err := makeRunDir(run.ID, c.User)
 		if err != nil {
-			return result, last, fmt.Errorf("the directory of the run cannot be created: %w", err)
+			return result, last, notStarted(fmt.Errorf("the directory of the run cannot be created: %w", err))
 		}
 		// The supervisor has usually removed it, and does so even if the server is gone.
 		defer dir.remove(run.logger())
@@ -214,7 +214,7 @@ func (c Command) attempt(
 	if inputs := c.Template.Inputs(); len(inputs) > 0 {
 		dir, file, err := writeInputs(run, inputs, c.User)
 		if err != nil {
-			return result, last, fmt.Errorf("the file of the inputs cannot be created: %w", err)
+			return result, last, notStarted(fmt.Errorf("the file of the inputs cannot be created: %w", err))
 		}
 		defer dir.remove(run.logger())
 		spec.Env = append(spec.Env, inputsVariable+"="+file)
@@ -234,11 +234,11 @@ func (c Command) supervise(
 		defer output.close()
 	}
 	if err != nil {
-		return command.Result{}, err
+		return command.Result{}, notStarted(err)
 	}
 	process, err := command.Start(spec, outputs[0].to, outputs[1].to)
 	if err != nil {
-		return command.Result{}, err
+		return command.Result{}, notStarted(err)
 	}
 	for _, output := range outputs {
 		output.copy()
@@ -255,8 +255,14 @@ func (c Command) supervise(
 	for _, output := range outputs {
 		output.end(quiet)
 	}
-	return result, err
+	if err != nil {
+		return result, fmt.Errorf("the command was lost: %w", err)
+	}
+	return result, nil
 }
+
+// notStarted is the error of an attempt whose command has not run.
+func notStarted(err error) error { return fmt.Errorf("the command could not be started: %w", err) }
 
 // grace returns how long a command may take to stop after ctx has ended.
 func grace(ctx context.Context) time.Duration {

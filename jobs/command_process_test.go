@@ -320,3 +320,13 @@ func TestCommand_MayWriteAnyBytes(t *testing.T) {
 		t.Errorf("it is %s, and the log has %d bytes", run.Status, len(log))
 	}
 }
+
+func TestCommand_ErrorSaysThatItWasNotStarted(t *testing.T) {
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "gone")) // runs have their directories there
+	store, id := begin(t, "true", nil)
+	run, _ := end(t, store, id)
+	const want = "the command could not be started: the directory of the run cannot be created: "
+	if run.Status != app.Failed || !strings.HasPrefix(run.Error, want) {
+		t.Errorf("the run is %s: %s", run.Status, run.Error)
+	}
+}

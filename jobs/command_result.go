@@ -20,7 +20,7 @@ func explain(ctx context.Context, result command.Result, last *lastLines) error 
 	case result.Left != "":
 		return stillRunning(result.Left)
 	case result.Problem != "":
-		return errors.New("the command could not be started: " + result.Problem)
+		return notStarted(errors.New(result.Problem))
 	case (result.Stopped || result.Killed) && ctx.Err() == nil: // by the supervisor when the lease ended
 		return app.ErrLeaseLost
 	case result.Killed:
