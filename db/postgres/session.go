@@ -68,8 +68,9 @@ func checkSession(ctx context.Context, config *pgx.ConnConfig) error {
 }
 
 // beginSession returns the statements with which each connection begins. They are no startup parameters,
-// which PgBouncer refuses. JIT compilation is off: it costs more than it saves. Sequential scans are off: a
-// plan that was made when a table was empty would use one.
+// which PgBouncer refuses. The isolation level is set because the transactions rely on it, and the settings
+// of a database may change the default. JIT compilation is off: it costs more than it saves. Sequential scans
+// are off: a plan that was made when a table was empty would use one.
 func (s *Store) beginSession() string {
 	synchronous := "on"
 	if s.options.Synchronous == "normal" {
@@ -78,6 +79,7 @@ func (s *Store) beginSession() string {
 	return fmt.Sprintf(`SET statement_timeout = %d;
 	SET lock_timeout = %d;
 	SET idle_in_transaction_session_timeout = %d;
+	SET default_transaction_isolation = 'read committed';
 	SET jit = off;
 	SET enable_seqscan = off;
 	SET synchronous_commit = %s;

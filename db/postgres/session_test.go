@@ -172,3 +172,18 @@ func TestSession_PoolerWithSessionsIsUsed(t *testing.T) {
 		}
 	}
 }
+
+// Transactions that lock rows one after the other would fail each other in a database that is serializable by
+// default.
+func TestSession_IgnoresTheIsolationOfTheDatabase(t *testing.T) {
+	t.Parallel()
+	first := newStore(t, Options{})
+	execute(t, first, `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable',
+		current_database()); END $$`)
+	store := openStore(t, Options{URL: first.options.URL})
+	var level string
+	ok(t, store.db.GetContext(ctx, &level, "SHOW transaction_isolation"))
+	if level != "read committed" {
+		t.Errorf("transactions are %s", level)
+	}
+}
