@@ -87,7 +87,7 @@ func TestOpen_RefusesUnusableDatabaseInOneLine(t *testing.T) {
 			return as(t, address, user)
 		}, "permission denied", 0},
 		"no such user": {func(t *testing.T) string { return as(t, pgtest.URL(t), "who") },
-			"cannot be reached", 0},
+			`cannot be reached: FATAL: role "who" does not exist`, 0},
 		"no such database": {func(t *testing.T) string {
 			return strings.Replace(migrated.Copy(t), "runboard_test", "runboard_none", 1)
 		}, "does not exist", -1},

@@ -32,7 +32,7 @@ const sessionTimeout = 10 * time.Second
 func checkSession(ctx context.Context, config *pgx.ConnConfig) error {
 	listener, err := pgx.ConnectConfig(ctx, config.Copy())
 	if err != nil {
-		return fmt.Errorf("cannot be reached: %w", err)
+		return unreachable(err)
 	}
 	defer closeConnWithTimeout(listener)
 	process, err := selectNumber(ctx, listener.PgConn(), "SELECT pg_backend_pid()")
@@ -44,7 +44,7 @@ func checkSession(ctx context.Context, config *pgx.ConnConfig) error {
 	}
 	notifier, err := pgx.ConnectConfig(ctx, config.Copy())
 	if err != nil {
-		return fmt.Errorf("cannot be reached: %w", err)
+		return unreachable(err)
 	}
 	defer closeConnWithTimeout(notifier)
 	probe := fmt.Sprintf("runboard_session_%d_%d", process, time.Now().UnixNano())
@@ -65,6 +65,15 @@ func checkSession(ctx context.Context, config *pgx.ConnConfig) error {
 			return nil
 		}
 	}
+}
+
+// unreachable returns the error for a failed connection. The driver joins the errors of its attempts with and
+// without TLS, and what the server has answered says why it refused.
+func unreachable(err error) error {
+	if answer, is := errors.AsType[*pgconn.PgError](err); is {
+		err = answer
+	}
+	return fmt.Errorf("cannot be reached: %w", err)
 }
 
 // beginSession returns the statements with which each connection begins. They are no startup parameters,
