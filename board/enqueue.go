@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"runboard/app"
 )
@@ -72,21 +75,54 @@ func checkRequest(request app.CreateRequest) error {
 
 // checkInputs checks values as a request with JSON is checked.
 func checkInputs(inputs []app.Input, values map[string]any) (app.InputValues, error) {
-	encodable := make(map[string]any, len(values))
+	encoded := make(map[string]any, len(values))
+	faults := app.InputErrors{}
 	for name, value := range values {
-		if date, ok := value.(time.Time); ok {
-			value = date.Format(time.DateOnly)
+		if !isText(value) { // encoding/json would replace what is wrong
+			faults[name] = "must be valid UTF-8"
 		}
-		encodable[name] = value
+		encoded[name] = encodable(value)
 	}
-	object, err := json.Marshal(encodable)
+	if len(faults) > 0 {
+		return nil, invalidInputs(faults)
+	}
+	object, err := json.Marshal(encoded)
 	if err != nil {
 		const message = "The inputs cannot be encoded as JSON."
 		return nil, &app.Error{Code: app.CodeInvalid, Message: message, Err: err}
 	}
 	checked, err := app.InputsOfJSON(inputs, object)
 	if faults, wrong := errors.AsType[app.InputErrors](err); wrong {
-		return nil, &app.Error{Code: app.CodeInvalid, Message: faults.Sentence(), Err: faults}
+		return nil, invalidInputs(faults)
 	}
 	return checked, err
+}
+
+func invalidInputs(faults app.InputErrors) error {
+	return &app.Error{Code: app.CodeInvalid, Message: faults.Sentence(), Err: faults}
+}
+
+// isText reports whether a value is no string, or strings, with invalid UTF-8.
+func isText(value any) bool {
+	switch value := value.(type) {
+	case string:
+		return utf8.ValidString(value)
+	case []string:
+		return !slices.ContainsFunc(value, func(text string) bool { return !utf8.ValidString(text) })
+	}
+	return true
+}
+
+// encodable returns a value as encoding/json has to encode it: dates without a time, and numbers without an
+// exponent, which an input does not have.
+func encodable(value any) any {
+	switch value := value.(type) {
+	case time.Time:
+		return value.Format(time.DateOnly)
+	case float64:
+		return json.Number(strconv.FormatFloat(value, 'f', -1, 64))
+	case float32:
+		return json.Number(strconv.FormatFloat(float64(value), 'f', -1, 32))
+	}
+	return value
 }

@@ -89,7 +89,7 @@ func TestTyped_DeclaresInputs(t *testing.T) {
 
 func TestTyped_GivesValuesToTheWork(t *testing.T) {
 	t.Parallel()
-	got := make(chan everyInput, 2)
+	got := make(chan everyInput, 1)
 	b := runBoard(t, Typed("resize", func(_ context.Context, _ *jobs.Run, in everyInput) error {
 		got <- in
 		return nil
@@ -119,6 +119,12 @@ func TestTyped_GivesValuesToTheWork(t *testing.T) {
 	if in := enqueue(map[string]any{"file": "dog", "limit": nil, "comment": ""}); !reflect.DeepEqual(in, least) {
 		t.Errorf("without values the work gets %+v, want %+v", in, least)
 	}
+	// encoding/json writes some numbers with exponents, which an input does not have.
+	for factor, want := range map[any]float64{1e-7: 1e-7, 1e21: 1e21, float32(0.1): 0.1} {
+		if in := enqueue(map[string]any{"file": "dog", "factor": factor}); in.Factor != want {
+			t.Errorf("for the factor %v the work gets %v", factor, in.Factor)
+		}
+	}
 }
 
 func TestEnqueue_ChecksInputs(t *testing.T) {
@@ -137,6 +143,8 @@ func TestEnqueue_ChecksInputs(t *testing.T) {
 		"dry_run must be true or false":             {"file": "cat", "dry_run": "yes"},
 		"sizes must be any of small, large, huge":   {"file": "cat", "sizes": []string{"tiny"}},
 		"notes must not contain control characters": {"file": "cat", "notes": "\x00"},
+		"notes must be valid UTF-8":                 {"file": "cat", "notes": "a\xff"},
+		"sizes must be valid UTF-8":                 {"file": "cat", "sizes": []string{"\xff"}},
 	} {
 		_, err := b.Enqueue(t.Context(), "resize", Inputs(values))
 		if app.CodeOf(err) != app.CodeInvalid || !strings.Contains(err.Error(), want) {
