@@ -193,8 +193,19 @@ func (e *Executor) runAsync(run *Run, work func() error) <-chan error {
 			result <- err
 		}()
 		err = work()
+		inspect(err)
 	}()
 	return result
+}
+
+// inspect calls the methods of an error that the executor calls later. With a nil pointer as an error, they
+// may panic, which would end the process there and fails the run here.
+func inspect(err error) {
+	if err != nil {
+		_ = err.Error()
+		_ = errors.Is(err, ErrCancelled)
+		_, _ = errors.AsType[retryError](err)
+	}
 }
 
 // settle saves the result of an attempt that did not complete the run.

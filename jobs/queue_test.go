@@ -196,6 +196,25 @@ func TestQueue_GoexitFailsTheRun(t *testing.T) {
 	}
 }
 
+// brokenError has the methods of an error that panic with a nil pointer, which as an error is not nil.
+type brokenError struct{ text string }
+
+func (e *brokenError) Error() string { return e.text }
+
+func TestQueue_BrokenErrorFailsTheRun(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	broken := func(context.Context, *jobs.Run) error { var err *brokenError; return err }
+	wrapped := func(context.Context, *jobs.Run) error { return jobs.RetryAfter(time.Hour, (*brokenError)(nil)) }
+	start(t, newQueue(store, jobs.Kind{Name: "broken", Work: broken}, jobs.Kind{Name: "wrapped", Work: wrapped}))
+	for _, kind := range []string{"broken", "wrapped"} {
+		run := waitForStatus(t, store, create(t, store, kind, 1), app.Failed)
+		if run.Error != "the work panicked; the server's log says where" {
+			t.Errorf("the error is %q", run.Error)
+		}
+	}
+}
+
 func TestQueue_TimeoutFailsTheRun(t *testing.T) {
 	t.Parallel()
 	store, work := openStore(t), newGated()
