@@ -55,3 +55,29 @@ func TestPhone_TargetsFitAFinger(t *testing.T) {
 		}
 	}
 }
+
+// errorWidth evaluates to how many pixels of the error of the first row are visible.
+const errorWidth = `(() => {
+	const cell = document.querySelector("#process_runs tr[id] td.message");
+	const range = document.createRange();
+	range.selectNode(cell.lastChild);
+	const text = range.getBoundingClientRect(), box = cell.getBoundingClientRect();
+	return cell.lastChild.data.includes("refused") ? Math.min(text.right, box.right) - text.left : 0;
+})()`
+
+// Long inputs leave room for the reason of a failure.
+func TestPhone_ShowsWhyARunFailed(t *testing.T) {
+	harness.SkipOnPostgres(t)
+	t.Parallel()
+	kind := harness.WithInputs(harness.WorkThat("backup", "refused by the database server of the shop"))
+	p := harness.StartProgram(t, nil, kind)
+	harness.StartRuns(harness.NewExpect(t, p), 1)
+	for _, width := range []int64{360, 768, 1440} {
+		tab := openTab(t, p.URL+"/process_runs", chromedp.EmulateViewport(width, 740))
+		tab.until("the run has failed", `document.getElementById("count_failed").textContent === "1"`)
+		evaluate[bool](tab, `document.querySelector("#process_runs .inputs").textContent += " and more".repeat(20), true`)
+		if visible := evaluate[float64](tab, errorWidth); visible < 60 {
+			t.Errorf("at %d px, %v px of the error are visible", width, visible)
+		}
+	}
+}
