@@ -174,7 +174,7 @@ function labelPauseButton() {
   if (!button) return;
   button.setAttribute("aria-pressed", String(pause !== null));
   if (!pause) {
-    setText(button, "Pause");
+    setText(button, "Pause updates");
     return;
   }
   const seconds = Math.floor((Date.now() - pause.since) / 1000);

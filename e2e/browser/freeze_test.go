@@ -222,7 +222,7 @@ func TestPause_CountsAnewAfterAnotherTab(t *testing.T) {
 		t.Errorf("after another tab the button says %q", got)
 	}
 	tab.click("#pause")
-	tab.until("it is live again", label+` === "Pause"`)
+	tab.until("it is live again", label+` === "Pause updates"`)
 }
 
 func TestPause_StopsAndResumesUpdates(t *testing.T) {
@@ -251,7 +251,7 @@ func TestPause_StopsAndResumesUpdates(t *testing.T) {
 	tab.click("#pause")
 	tab.untilRows(3)
 	tab.until("updates resume",
-		`document.getElementById("pause").textContent === "Pause" && document.getElementById("count_completed").textContent === "3"`)
+		`document.getElementById("pause").textContent === "Pause updates" && document.getElementById("count_completed").textContent === "3"`)
 	harness.StartRuns(e, 2)
 	tab.untilRows(5)
 }
