@@ -157,10 +157,14 @@ function holdBack(swap, list, incoming) {
   swap.tasks.push(...cellTasks(whole, incoming));
 }
 
-// reload fetches the current list. The socket stays open, because its address is the same.
 async function reload() {
   document.activeElement?.blur();
   getSelection().removeAllRanges();
+  await fetchList();
+}
+
+// fetchList fetches the current list. The socket stays open, because its address is the same.
+async function fetchList() {
   detachedRuns = [];
   showBar("");
   const live = `#${ids.live}`;
@@ -201,6 +205,10 @@ document.addEventListener("click", ({ target }) => {
   if (target.id === ids.newRuns) showNewRuns();
   if (target.id === ids.pause) togglePause();
 });
+// An open question holds back rows, such as that of the run which it has started.
+document.addEventListener("close", () => {
+  if (find(ids.newRuns)?.hidden === false && !find(ids.newestPage) && !pause && !isReading(find(ids.list))) fetchList();
+}, true); // it does not bubble
 onSwap(({ isResponse, context }) => {
   // A list that the user fetched in the meantime, such as that of another tab, is the present one.
   if (pause && isResponse && targetOf(context)?.id === ids.live) {

@@ -78,12 +78,12 @@ const recordBodies = `(() => {
 func startBackup(t *testing.T, change func(*app.Kind)) (p *harness.Program, tab *tab, open func()) {
 	t.Helper()
 	kind, open := harness.Gate("backup")
-	t.Cleanup(open)
 	kind = harness.WithInputs(kind)
 	if change != nil {
 		change(&kind.Info)
 	}
 	p = harness.StartProgram(t, nil, kind, harness.WorkThat("report", ""))
+	t.Cleanup(open) // before the board stops, which would wait for its runs
 	tab = openTab(t, p.URL+"/kinds/backup")
 	tab.untilLive()
 	return p, tab, open
@@ -211,6 +211,11 @@ func TestKindPage_AsksBeforeItStarts(t *testing.T) {
 	if !strings.Contains(last, "input.token=hunter2") {
 		t.Errorf("the last request is %s", last)
 	}
+	tab.until("it is no double click", `performance.now() - submits.at(-1) > 500`)
+	tab.click("#start button")
+	tab.until("the dialog asks for another one", dialogText+`.includes("Back up crm now?")`)
+	tab.click("#confirm button[type=submit]")
+	tab.untilRows(2) // the question does not hold the new row back
 }
 
 func TestKindPage_WorksWithoutScripts(t *testing.T) {
