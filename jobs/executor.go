@@ -201,6 +201,9 @@ func (e *Executor) runAsync(run *Run, work func() error) <-chan error {
 // inspect calls the methods of an error that the executor calls later. With a nil pointer as an error, they
 // may panic, which would end the process there and fails the run here.
 func inspect(err error) {
+	if early, ok := err.(inTime); ok {
+		err = early.error
+	}
 	if err != nil {
 		_ = err.Error()
 		_ = errors.Is(err, ErrCancelled)
