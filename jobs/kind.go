@@ -20,7 +20,7 @@ type Work func(ctx context.Context, run *Run) error
 
 // Kind is a named kind of run and the work that it does.
 type Kind struct {
-	Name string
+	Name string // at most app.MaxKind bytes of text
 	Work Work
 	// Info is what people read about the kind, its inputs and its policies. Its Name is ignored. The zero
 	// Info has no inputs and the policies of the board.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,6 +42,9 @@ func TestNewRegistry_RejectsWrongKinds(t *testing.T) {
 		"when a kind has no work":         {good, {Name: "idle"}},
 		"when two kinds are named alike":  {good, {Name: "other", Work: nothing}, good},
 		"when there is only a blank kind": {{}},
+		"when a name is no text":          {{Name: "a\x00b", Work: nothing}},
+		"when a name is too long":         {{Name: strings.Repeat("k", app.MaxKind+1), Work: nothing}},
+		"when a name is a part of paths":  {{Name: "..", Work: nothing}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -26,8 +26,8 @@ type kindSet struct {
 }
 
 // NewRegistry returns a registry of these kinds. It fails if there is no kind, if a kind has an error, no
-// work, no name or a reserved name (app.BulkKinds), if two kinds have the same name, and if the declaration
-// of a kind is not valid.
+// work, no name, or a name that cannot be used or is reserved (app.BulkKinds), if two kinds have the same
+// name, and if the declaration of a kind is not valid.
 func NewRegistry(kinds ...Kind) (*Registry, error) {
 	r := &Registry{}
 	return r, r.Replace(kinds...)
@@ -59,6 +59,11 @@ func (s *kindSet) add(kind Kind) error {
 	}
 	if kind.Name == "" || kind.Work == nil {
 		return fmt.Errorf("the kind %q needs a name and a work function", kind.Name)
+	}
+	if _, err := app.ParseKind(kind.Name); err != nil || kind.Name == "." || kind.Name == ".." {
+		// It is a part of addresses, a filter, and a column of the database.
+		return fmt.Errorf("the kind %.40q needs a name of at most %d bytes of text, other than . and ..",
+			kind.Name, app.MaxKind)
 	}
 	if slices.Contains(app.BulkKinds(), kind.Name) {
 		return fmt.Errorf("the name %q is reserved for bulk actions", kind.Name)
