@@ -105,17 +105,27 @@ func TestAttempts_TellHowEachEnded(t *testing.T) {
 			newHistory(t).apply(RequestCancel).retry().apply(Start).events,
 			[]Attempt{{Number: 1, Retried: second(2), Status: Started, StartedAt: second(3)}},
 		},
-		"dropped events": {newHistory(t).apply(Start).finish(Created, "boom").apply(Start).events[1:], []Attempt{
-			{Number: 2, Status: Started, StartedAt: second(3)},
-		}},
-		"dropped events up to a cancel request": {
-			newHistory(t).apply(Start).apply(RequestCancel).finish(Cancelled, "").retry().apply(Start).events[1:],
-			[]Attempt{{Number: 1, Retried: second(4), Status: Started, StartedAt: second(5)}},
-		},
 	} {
-		if got := Attempts(test.events); !slices.Equal(got, test.want) {
-			t.Errorf("%s: %+v\nwant %+v", name, got, test.want)
-		}
+		checkAttempts(t, name, test.events, test.want)
+	}
+}
+
+func TestAttempts_BeginWithAStart(t *testing.T) {
+	t.Parallel()
+	failed := newHistory(t).apply(Start).finish(Created, "boom").apply(Start)
+	checkAttempts(t, "dropped events", failed.events[1:], []Attempt{
+		{Number: 2, Status: Started, StartedAt: second(3)},
+	})
+	cancelled := newHistory(t).apply(Start).apply(RequestCancel).finish(Cancelled, "").retry().apply(Start)
+	checkAttempts(t, "dropped events up to a cancel request", cancelled.events[1:], []Attempt{
+		{Number: 1, Retried: second(4), Status: Started, StartedAt: second(5)},
+	})
+}
+
+func checkAttempts(t *testing.T, name string, events []Event, want []Attempt) {
+	t.Helper()
+	if got := Attempts(events); !slices.Equal(got, want) {
+		t.Errorf("%s: %+v\nwant %+v", name, got, want)
 	}
 }
 

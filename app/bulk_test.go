@@ -52,7 +52,8 @@ func TestBulkOperation_AppliesToChangeableRuns(t *testing.T) {
 func TestBulkAction_ResolvedTimesCanBeRead(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	for _, text := range []string{"1ms", "24h", "20440d", "20000d", "36500d", "2026-11-23", "9999-12-31T23:59Z"} {
+	for _, text := range []string{"1ms", "24h", "20440d", "20000d", "36500d", "2026-11-23",
+		"9999-12-31T23:59Z"} {
 		since, err := app.ParseTimeBound(text)
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)

@@ -17,13 +17,15 @@ func TestCodeOf_FindsWrappedCodes(t *testing.T) {
 		err  error
 		want app.Code
 	}{
-		"no error has none":                      {nil, ""},
-		"an error without one is internal":       {io.EOF, app.CodeInternal},
-		"one with a code":                        {conflict, app.CodeConflict},
-		"wrapped once":                           {fmt.Errorf("finish: %w", conflict), app.CodeConflict},
-		"wrapped twice":                          {fmt.Errorf("a: %w", fmt.Errorf("b: %w", conflict)), app.CodeConflict},
-		"joined with one without":                {errors.Join(io.EOF, conflict), app.CodeConflict},
-		"the outer of two codes":                 {&app.Error{Code: app.CodeUnavailable, Err: conflict}, app.CodeUnavailable},
+		"no error has none":                {nil, ""},
+		"an error without one is internal": {io.EOF, app.CodeInternal},
+		"one with a code":                  {conflict, app.CodeConflict},
+		"wrapped once":                     {fmt.Errorf("finish: %w", conflict), app.CodeConflict},
+		"wrapped twice": {fmt.Errorf("a: %w", fmt.Errorf("b: %w", conflict)),
+			app.CodeConflict},
+		"joined with one without": {errors.Join(io.EOF, conflict), app.CodeConflict},
+		"the outer of two codes": {&app.Error{Code: app.CodeUnavailable, Err: conflict},
+			app.CodeUnavailable},
 		"spelled out is not wrapped":             {errors.New(conflict.Error()), app.CodeInternal},
 		"one that only looks like it is wrapped": {fmt.Errorf("finish: %v", conflict), app.CodeInternal},
 	} {

@@ -57,7 +57,8 @@ func FuzzParseText(f *testing.F) {
 }
 
 func FuzzParseTriage(f *testing.F) {
-	for _, seed := range []string{"", "24h", "400d", "2027-01-01T00:00", "a\r\nb", "\u202e", "\xff", "https://a.b",
+	for _, seed := range []string{"", "24h", "400d", "2027-01-01T00:00", "a\r\nb", "\u202e",
+		"\xff", "https://a.b",
 		strings.Repeat("ä ", 501)} {
 		f.Add(seed)
 	}

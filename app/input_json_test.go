@@ -7,17 +7,21 @@ import (
 )
 
 var jsonInputs = []Input{
-	{Name: "database", Type: TextInput}, {Name: "level", Type: NumberInput}, {Name: "compress", Type: FlagInput},
-	{Name: "tags", Type: ChoicesInput, Choices: []Choice{{Value: "a"}, {Value: "b"}}}, {Name: "token", Type: SecretInput},
+	{Name: "database", Type: TextInput}, {Name: "level", Type: NumberInput},
+	{Name: "compress", Type: FlagInput},
+	{Name: "tags", Type: ChoicesInput, Choices: []Choice{{Value: "a"}, {Value: "b"}}},
+	{Name: "token", Type: SecretInput},
 }
 
 func TestInputValues_MarshalWithTheirTypes(t *testing.T) {
 	values := InputValues{
 		{"database", TextInput, []string{`a"<b>`}}, {"level", NumberInput, []string{"6.50"}},
-		{"compress", FlagInput, []string{"false"}}, {"tags", ChoicesInput, []string{"a"}}, {"token", SecretInput, []string{"s"}},
+		{"compress", FlagInput, []string{"false"}}, {"tags", ChoicesInput, []string{"a"}},
+		{"token", SecretInput, []string{"s"}},
 	}
 	text, err := values.MarshalJSON()
-	if want := `{"database":"a\"<b>","level":6.50,"compress":false,"tags":["a"]}`; err != nil || string(text) != want {
+	if want := `{"database":"a\"<b>","level":6.50,"compress":false,"tags":["a"]}`; err != nil ||
+		string(text) != want {
 		t.Errorf("JSON is %s, %v, want %s", text, err, want)
 	}
 	if text, _ := json.Marshal(InputValues{}); string(text) != "{}" {
@@ -30,9 +34,11 @@ func TestInputValues_MarshalWithTheirTypes(t *testing.T) {
 }
 
 func TestTextsOfJSON_TakesValuesOfTheirTypes(t *testing.T) {
-	given, err := TextsOfJSON(jsonInputs, []byte(`{"database":"shop","level":6.0,"compress":true,"tags":["b","a"],"token":null,"other":1}`))
+	given, err := TextsOfJSON(jsonInputs,
+		[]byte(`{"database":"shop","level":6.0,"compress":true,"tags":["b","a"],"token":null,"other":1}`))
 	want := map[string][]string{
-		"database": {"shop"}, "level": {"6.0"}, "compress": {"true"}, "tags": {"b", "a"}, "token": nil, "other": nil,
+		"database": {"shop"}, "level": {"6.0"}, "compress": {"true"}, "tags": {"b", "a"},
+		"token": nil, "other": nil,
 	}
 	if err != nil || !reflect.DeepEqual(given, want) {
 		t.Errorf("got %v, %v, want %v", given, err, want)
@@ -40,7 +46,8 @@ func TestTextsOfJSON_TakesValuesOfTheirTypes(t *testing.T) {
 }
 
 func TestTextsOfJSON_RefusesOtherTypes(t *testing.T) {
-	_, err := TextsOfJSON(jsonInputs, []byte(`{"database":1,"level":"6","compress":"true","tags":"a","token":[]}`))
+	_, err := TextsOfJSON(jsonInputs,
+		[]byte(`{"database":1,"level":"6","compress":"true","tags":"a","token":[]}`))
 	want := InputErrors{
 		"database": "must be a string", "level": "must be a JSON number", "compress": "must be true or false",
 		"tags": "must be an array of strings", "token": "must be a string",

@@ -34,10 +34,12 @@ func TestInput_AcceptsWhatItsRulesAllow(t *testing.T) {
 		{Input{Type: TextInput}, []string{"-x"}, []string{"-x"}},
 		{Input{Type: TextInput, Word: true, Rules: Rules{Dash: true}}, []string{"-x"}, []string{"-x"}},
 		{Input{Type: TextInput}, []string{strings.Repeat("ä", 1000)}, []string{strings.Repeat("ä", 1000)}},
-		{Input{Type: TextInput, Rules: Rules{Max: "2000"}}, []string{strings.Repeat("x", 2000)}, []string{strings.Repeat("x", 2000)}},
+		{Input{Type: TextInput, Rules: Rules{Max: "2000"}}, []string{strings.Repeat("x", 2000)},
+			[]string{strings.Repeat("x", 2000)}},
 		{Input{Type: TextInput, Rules: Rules{Pattern: pattern}}, []string{"b"}, []string{"b"}},
 		{Input{Type: LinesInput}, []string{"a\r\nb\n"}, []string{"a\nb\n"}},
-		{Input{Type: LinesInput}, []string{strings.Repeat("x", 16<<10)}, []string{strings.Repeat("x", 16<<10)}},
+		{Input{Type: LinesInput}, []string{strings.Repeat("x", 16<<10)},
+			[]string{strings.Repeat("x", 16<<10)}},
 		{Input{Type: NumberInput, Rules: Rules{Min: "1", Max: "9"}}, []string{"9"}, []string{"9"}},
 		{Input{Type: NumberInput}, []string{"-0.50"}, []string{"-0.50"}},
 		{Input{Type: NumberInput, Rules: Rules{Step: "0.1"}}, []string{"0.3"}, []string{"0.3"}},
@@ -47,7 +49,8 @@ func TestInput_AcceptsWhatItsRulesAllow(t *testing.T) {
 		{Input{Type: FlagInput, Default: []string{"true"}}, []string{"false"}, []string{"false"}},
 		{Input{Type: ChoiceInput, Choices: choices}, []string{"b"}, []string{"b"}},
 		{Input{Type: ChoicesInput, Choices: choices}, []string{"c", "a"}, []string{"a", "c"}},
-		{Input{Type: DateInput, Rules: Rules{Min: "2026-11-27"}}, []string{"2026-11-27"}, []string{"2026-11-27"}},
+		{Input{Type: DateInput, Rules: Rules{Min: "2026-11-27"}}, []string{"2026-11-27"},
+			[]string{"2026-11-27"}},
 		{Input{Type: SecretInput}, []string{"-x y"}, []string{"-x y"}},
 		{Input{Type: TextInput, Default: []string{"d"}}, []string{""}, []string{"d"}},
 		{Input{Type: TextInput, Default: []string{"d"}}, nil, []string{"d"}},
@@ -79,41 +82,51 @@ func TestInput_RefusesWhatItsRulesForbid(t *testing.T) {
 		{Input{Type: TextInput}, []string{"a\nb"}, control},
 		{Input{Type: TextInput}, []string{"a\u0085b"}, control},
 		{Input{Type: LinesInput}, []string{"a\rb"}, control},
-		{Input{Type: TextInput}, []string{"a\u202eb"}, "must not contain characters that change the direction of text"},
+		{Input{Type: TextInput}, []string{"a\u202eb"},
+			"must not contain characters that change the direction of text"},
 		{Input{Type: TextInput}, []string{"a\xff"}, "must be valid UTF-8"},
 		{Input{Type: TextInput, Word: true}, []string{"-x"}, "must not begin with -"},
 		{Input{Type: TextInput}, []string{strings.Repeat("ä", 1001)}, "must have at most 1000 characters"},
-		{Input{Type: TextInput, Rules: Rules{Min: "2", Max: "3"}}, []string{"a"}, "must have between 2 and 3 characters"},
+		{Input{Type: TextInput, Rules: Rules{Min: "2", Max: "3"}}, []string{"a"},
+			"must have between 2 and 3 characters"},
 		{Input{Type: TextInput, Rules: Rules{Pattern: pattern}}, []string{"ab"}, "must match a|b"},
 		{Input{Type: LinesInput}, []string{strings.Repeat("x", 16<<10+1)}, "must have at most 16 KiB"},
-		{Input{Type: NumberInput, Rules: Rules{Min: "1", Max: "9"}}, []string{"10"}, "must be between 1 and 9"},
+		{Input{Type: NumberInput, Rules: Rules{Min: "1", Max: "9"}}, []string{"10"},
+			"must be between 1 and 9"},
 		{Input{Type: NumberInput, Rules: Rules{Min: "0.1"}}, []string{"0.09"}, "must be at least 0.1"},
-		{Input{Type: NumberInput, Rules: Rules{Max: "9007199254740993"}}, []string{"9007199254740994"}, "must be at most 9007199254740993"},
+		{Input{Type: NumberInput, Rules: Rules{Max: "9007199254740993"}}, []string{"9007199254740994"},
+			"must be at most 9007199254740993"},
 		{Input{Type: NumberInput, Rules: Rules{Step: "0.1"}}, []string{"0.35"}, "must be a multiple of 0.1"},
-		{Input{Type: NumberInput, Rules: Rules{Min: "1", Step: "2"}}, []string{"8"}, "must be 1 plus a multiple of 2"},
+		{Input{Type: NumberInput, Rules: Rules{Min: "1", Step: "2"}}, []string{"8"},
+			"must be 1 plus a multiple of 2"},
 		{Input{Type: FlagInput}, []string{"yes"}, "must be true or false"},
 		{Input{Type: ChoiceInput, Choices: choices}, []string{"c"}, "must be one of a, b"},
 		{Input{Type: ChoicesInput, Choices: choices}, []string{"a", "c"}, "must be any of a, b"},
 		{Input{Type: ChoicesInput, Choices: choices}, []string{"a", "a"}, "contains a more than once"},
 		{Input{Type: DateInput}, []string{"2026-02-30"}, "must be a date such as 2026-11-27"},
-		{Input{Type: DateInput, Rules: Rules{Max: "2026-11-26"}}, []string{"2026-11-27"}, "must be at most 2026-11-26"},
+		{Input{Type: DateInput, Rules: Rules{Max: "2026-11-26"}}, []string{"2026-11-27"},
+			"must be at most 2026-11-26"},
 	} {
 		if _, fault := checkOne(test.input, test.given...); fault != test.want {
 			t.Errorf("%s %.40q: fault %q, want %q", test.input.Type, test.given, fault, test.want)
 		}
 	}
-	for _, number := range []string{"01", "1.", ".5", "+1", "1e3", "0x1", "1_0", "NaN", " 1", strings.Repeat("1", 31)} {
-		if _, fault := checkOne(Input{Type: NumberInput}, number); !strings.HasPrefix(fault, "must be a number") {
+	for _, number := range []string{"01", "1.", ".5", "+1", "1e3", "0x1", "1_0", "NaN", " 1",
+		strings.Repeat("1", 31)} {
+		if _, fault := checkOne(Input{Type: NumberInput}, number); !strings.HasPrefix(fault,
+			"must be a number") {
 			t.Errorf("number %q: fault %q", number, fault)
 		}
 	}
 }
 
 func TestCheckInputs_NamesEachFault(t *testing.T) {
-	inputs := []Input{{Name: "a", Type: NumberInput}, {Name: "b", Type: TextInput, Required: true}, {Name: "c", Type: TextInput}}
+	inputs := []Input{{Name: "a", Type: NumberInput}, {Name: "b", Type: TextInput, Required: true},
+		{Name: "c", Type: TextInput}}
 	_, err := CheckInputs(inputs, map[string][]string{"a": {"x"}, "other": {"1"}, "c": {"fine"}})
 	faults, ok := err.(InputErrors)
-	if !ok || len(faults) != 3 || faults["b"] != "is required" || faults["other"] != "is not an input of this kind" {
+	if !ok || len(faults) != 3 || faults["b"] != "is required" ||
+		faults["other"] != "is not an input of this kind" {
 		t.Errorf("faults are %v", err)
 	}
 }
@@ -143,7 +156,8 @@ func TestRecheckInputs_AddsNoDefaults(t *testing.T) {
 	if _, err := RecheckInputs(inputs, nil); err == nil {
 		t.Error("a required input without a value fits")
 	}
-	if _, err := RecheckInputs(inputs, InputValues{{Name: "a", Type: TextInput, Texts: []string{"v"}}}); err != nil {
+	if _, err := RecheckInputs(inputs,
+		InputValues{{Name: "a", Type: TextInput, Texts: []string{"v"}}}); err != nil {
 		t.Errorf("a value does not fit: %v", err)
 	}
 	inputs[0].Required = false

@@ -27,9 +27,11 @@ func TestPage_LinksOlderAndNewer(t *testing.T) {
 			newer: app.Query{Direction: app.After, Cursor: 50},
 		},
 		"the filter stays": {
-			page:  page(failed.WithCursor(app.Before, 90), 80, 31),
-			older: app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed}, Direction: app.Before, Cursor: 31},
-			newer: app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed}, Direction: app.After, Cursor: 80},
+			page: page(failed.WithCursor(app.Before, 90), 80, 31),
+			older: app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed},
+				Direction: app.Before, Cursor: 31},
+			newer: app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed},
+				Direction: app.After, Cursor: 80},
 		},
 		"the size of the page stays": {
 			page:  page(app.Query{Rows: 50}, 50, 49),
@@ -44,7 +46,8 @@ func TestPage_LinksOlderAndNewer(t *testing.T) {
 		"an empty page after too high an id leads back to the newest runs": {
 			page:  page(failed.WithCursor(app.After, 99)),
 			older: app.ByStatus(app.Failed),
-			newer: app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed}, Direction: app.After, Cursor: 98},
+			newer: app.Query{Filter: app.Filter{Filtered: true, Status: app.Failed},
+				Direction: app.After, Cursor: 98},
 		},
 		"an empty page before too low an id leads up to the run of that id": {
 			page:  page(app.Query{}.WithCursor(app.Before, 3)),

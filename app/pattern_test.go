@@ -14,16 +14,23 @@ func TestPattern_IgnoresParticulars(t *testing.T) {
 	t.Parallel()
 	for want, errors := range map[string][]string{
 		"exit status #": {"exit status 1", "exit status 127\n"},
-		"exit status #\nValueError: no customer #":                          {"exit status 1\nTraceback (most recent call last):\n  File \"x.py\", line 3\nValueError: no customer 42", "exit status 1\nother\nValueError: no customer 7"},
-		"dial tcp #: connect: connection refused":                           {"dial tcp 10.0.0.1:5432: connect: connection refused", "dial tcp 192.168.7.250:80: connect: connection refused"},
-		"open <path>: no such file or directory":                            {"open /var/lib/app/7/x.csv: no such file or directory", "open ./data/b.csv: no such file or directory"},
-		"user # not found":                                                  {"user 7 not found", "user 550e8400-e29b-41d4-a716-446655440000 not found", "user 5f3a9c01 not found", "user 0xDEADBEEF not found"},
-		"GET <url>: 5xx":                                                    {},
-		"Get \"<url>\": context deadline exceeded":                          {`Get "https://a.example/v1/7?x=1": context deadline exceeded`, `Get "http://127.0.0.1:80/": context deadline exceeded`},
-		"at # it failed":                                                    {"at 2026-11-23T15:04:05Z it failed", "at 15:04:05 it failed", "at 2026-11-23 it failed", "at 3.14 it failed"},
-		"request # was refused":                                             {"request req_8fK2jd93Ls was refused", "request 0194f3b2c4d5 was refused"},
-		"undefined method `total' for nil (NoMethodError)":                  {"undefined method `total' for nil (NoMethodError)"},
-		"panic at <path>:#":                                                 {"panic at /src/main.go:12", "panic at ../a/b.go:7:3"},
+		"exit status #\nValueError: no customer #": {"exit status 1\nTraceback (most recent call last):\n  File \"x.py\", line 3\nValueError: no customer 42", "exit status 1\nother\nValueError: no customer 7"},
+		"dial tcp #: connect: connection refused": {"dial tcp 10.0.0.1:5432: connect: connection refused",
+			"dial tcp 192.168.7.250:80: connect: connection refused"},
+		"open <path>: no such file or directory": {"open /var/lib/app/7/x.csv: no such file or directory",
+			"open ./data/b.csv: no such file or directory"},
+		"user # not found": {"user 7 not found",
+			"user 550e8400-e29b-41d4-a716-446655440000 not found", "user 5f3a9c01 not found",
+			"user 0xDEADBEEF not found"},
+		"GET <url>: 5xx": {},
+		"Get \"<url>\": context deadline exceeded": {`Get "https://a.example/v1/7?x=1": context deadline exceeded`, `Get "http://127.0.0.1:80/": context deadline exceeded`},
+		"at # it failed": {"at 2026-11-23T15:04:05Z it failed", "at 15:04:05 it failed",
+			"at 2026-11-23 it failed", "at 3.14 it failed"},
+		"request # was refused": {"request req_8fK2jd93Ls was refused",
+			"request 0194f3b2c4d5 was refused"},
+		"undefined method `total' for nil (NoMethodError)": {"undefined method `total' for nil (NoMethodError)"},
+		"panic at <path>:#": {"panic at /src/main.go:12",
+			"panic at ../a/b.go:7:3"},
 		"key=#, file='<path>', and/or nothing":                              {"key=12, file='/a/b', and/or nothing", "key=99,  file='/c',  and/or nothing"},
 		"worker-# of utf# said: Größe #":                                    {"worker-3 of utf8 said: Größe 7"},
 		"ended by the signal SIGKILL":                                       {"ended by the signal SIGKILL"},
@@ -67,7 +74,8 @@ func TestPattern_IgnoresWhereALineWasCut(t *testing.T) {
 func TestPattern_IsIdempotentAndSmall(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z0-9/:.äö -]{120,250}…`), rapid.StringMatching(`([a-z0-9/.:#<>=" \n-]{0,9}[A-F0-9x]{0,12}){0,60}`)).Draw(t, "error")
+		text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z0-9/:.äö -]{120,250}…`),
+			rapid.StringMatching(`([a-z0-9/.:#<>=" \n-]{0,9}[A-F0-9x]{0,12}){0,60}`)).Draw(t, "error")
 		checkPattern(t.Fatalf, text)
 	})
 }

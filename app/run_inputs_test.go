@@ -67,7 +67,8 @@ func TestConcurrencyKey_SeparatesValues(t *testing.T) {
 	policy := app.Policy{ConcurrencyKey: []string{"a", "b"}}
 	key := func(a, b string) string {
 		return policy.ConcurrencyKeyOf(app.InputValues{
-			{Name: "a", Type: app.NumberInput, Texts: []string{a}}, {Name: "b", Type: app.TextInput, Texts: []string{b}},
+			{Name: "a", Type: app.NumberInput, Texts: []string{a}},
+			{Name: "b", Type: app.TextInput, Texts: []string{b}},
 		})
 	}
 	if key("1", "x") != key("1.0", "x") {

@@ -48,7 +48,8 @@ func TestValidKey_IsShortPrintableASCII(t *testing.T) {
 			t.Errorf("%q is refused", key)
 		}
 	}
-	for _, key := range []string{" ", "a b", "a\x00", "a\x7f", "ä", "\xff", strings.Repeat("x", app.MaxKey+1)} {
+	for _, key := range []string{" ", "a b", "a\x00", "a\x7f", "ä", "\xff",
+		strings.Repeat("x", app.MaxKey+1)} {
 		if app.ValidKey(key) {
 			t.Errorf("%q is accepted", key)
 		}
@@ -108,7 +109,8 @@ func TestProcessRun_WaitedAndDuration(t *testing.T) {
 		run          app.ProcessRun
 		waited, took string
 	}{
-		"one that waits":                               {app.ProcessRun{Status: app.Created, CreatedAt: at}, "0s false", "0s false"},
+		"one that waits": {app.ProcessRun{Status: app.Created, CreatedAt: at},
+			"0s false", "0s false"},
 		"one that is started":                          {started, "1s true", "0s false"},
 		"one that has failed":                          {failed, "1s true", "3s true"},
 		"one that was started again":                   {again, "0s false", "3s true"},

@@ -21,11 +21,12 @@ func TestUnhandledKinds_CountTheirRuns(t *testing.T) {
 		runs  int64
 		more  bool
 	}{
-		"none":          {UnhandledKinds{}, 0, 0, false},
-		"one":           {UnhandledKinds{{Kind: "a", Runs: 5}}, 1, 5, false},
-		"two":           {UnhandledKinds{{Kind: "a", Runs: 5}, {Kind: "b", Runs: 7}}, 2, 12, false},
-		"as many as go": {UnhandledKinds{{Kind: "a", Runs: 5}, {Kind: "b", Runs: 7}, {Kind: "c", Runs: 1}}, 3, 13, true},
-		"uncounted":     {UnhandledKinds{{Kind: "a", Runs: 5, More: true}}, 1, 5, true},
+		"none": {UnhandledKinds{}, 0, 0, false},
+		"one":  {UnhandledKinds{{Kind: "a", Runs: 5}}, 1, 5, false},
+		"two":  {UnhandledKinds{{Kind: "a", Runs: 5}, {Kind: "b", Runs: 7}}, 2, 12, false},
+		"as many as go": {UnhandledKinds{{Kind: "a", Runs: 5}, {Kind: "b", Runs: 7},
+			{Kind: "c", Runs: 1}}, 3, 13, true},
+		"uncounted": {UnhandledKinds{{Kind: "a", Runs: 5, More: true}}, 1, 5, true},
 	} {
 		got := test.kinds
 		if len(got.Named()) != test.named || got.Runs() != test.runs || got.More() != test.more {

@@ -27,26 +27,27 @@ func TestParseStyles_AppliesCodes(t *testing.T) {
 		"\x1b[2;3;7;9ma\x1b[22;23;27;29mb": {
 			{style{Faint: true, Italic: true, Inverse: true, Strike: true}, "a"}, {Text: "b"},
 		},
-		"\x1b[4:3ma\x1b[4:0mb":            {{style{Underline: true}, "a"}, {Text: "b"}},
-		"\x1b[97;100mx":                   {{style{Foreground: 16, Background: 9}, "x"}},
-		"\x1b[38;5;208mx":                 {{style{Foreground: 209}, "x"}},
-		"\x1b[48:5:208mx":                 {{style{Background: 209}, "x"}},
-		"\x1b[38;5;208;1mx":               {{style{Foreground: 209, Bold: true}, "x"}},
-		"\x1b[38;2;255;0;0mx":             {{style{Foreground: 197}, "x"}},
-		"\x1b[38:2::255:0:0mx":            {{style{Foreground: 197}, "x"}},
-		"\x1b[38:2:255:0:0mx":             {{style{Foreground: 197}, "x"}},
-		"\x1b[48;2;100;101;99mx":          {{style{Background: 242}, "x"}},
-		"\x1b[38;2;0;0;0mx":               {{style{Foreground: 17}, "x"}},
-		"\x1b[31;39;41;49mx":              {{Text: "x"}},
-		"\x1b[31m\x1b[38;5;999mx":         {{style{Foreground: 2}, "x"}}, // no such color
-		"\x1b[31m\x1b[38;7;3mx":           {{style{Foreground: 2}, "x"}},
-		"\x1b[31m\x1b[38mx":               {{style{Foreground: 2}, "x"}},
-		"\x1b[31;99999999999999999999mx":  {{style{Foreground: 2}, "x"}},
-		"\x1b[31;;mx":                     {{Text: "x"}},
-		"no\x1bcode":                      {{Text: "no"}, {Text: "code"}},
-		"no\x1b[31code":                   {{Text: "no"}, {Text: "[31code"}},
-		"\x1b[?25mx\x1b[31":               {{Text: "[?25mx"}, {Text: "[31"}},
-		"\x1b[31m\x1b[1;38;5mx\x1b[32mgr": {{style{Foreground: 2, Bold: true}, "x"}, {style{Foreground: 3, Bold: true}, "gr"}},
+		"\x1b[4:3ma\x1b[4:0mb":           {{style{Underline: true}, "a"}, {Text: "b"}},
+		"\x1b[97;100mx":                  {{style{Foreground: 16, Background: 9}, "x"}},
+		"\x1b[38;5;208mx":                {{style{Foreground: 209}, "x"}},
+		"\x1b[48:5:208mx":                {{style{Background: 209}, "x"}},
+		"\x1b[38;5;208;1mx":              {{style{Foreground: 209, Bold: true}, "x"}},
+		"\x1b[38;2;255;0;0mx":            {{style{Foreground: 197}, "x"}},
+		"\x1b[38:2::255:0:0mx":           {{style{Foreground: 197}, "x"}},
+		"\x1b[38:2:255:0:0mx":            {{style{Foreground: 197}, "x"}},
+		"\x1b[48;2;100;101;99mx":         {{style{Background: 242}, "x"}},
+		"\x1b[38;2;0;0;0mx":              {{style{Foreground: 17}, "x"}},
+		"\x1b[31;39;41;49mx":             {{Text: "x"}},
+		"\x1b[31m\x1b[38;5;999mx":        {{style{Foreground: 2}, "x"}}, // no such color
+		"\x1b[31m\x1b[38;7;3mx":          {{style{Foreground: 2}, "x"}},
+		"\x1b[31m\x1b[38mx":              {{style{Foreground: 2}, "x"}},
+		"\x1b[31;99999999999999999999mx": {{style{Foreground: 2}, "x"}},
+		"\x1b[31;;mx":                    {{Text: "x"}},
+		"no\x1bcode":                     {{Text: "no"}, {Text: "code"}},
+		"no\x1b[31code":                  {{Text: "no"}, {Text: "[31code"}},
+		"\x1b[?25mx\x1b[31":              {{Text: "[?25mx"}, {Text: "[31"}},
+		"\x1b[31m\x1b[1;38;5mx\x1b[32mgr": {{style{Foreground: 2, Bold: true}, "x"},
+			{style{Foreground: 3, Bold: true}, "gr"}},
 	} {
 		if got := slices.Collect(app.ParseStyles(text)); !slices.Equal(got, want) {
 			t.Errorf("%q is %+v and not %+v", text, got, want)
@@ -103,7 +104,8 @@ func TestCodes_LeadFromAnyStyleToAnyOther(t *testing.T) {
 
 func FuzzParseStyles(f *testing.F) {
 	for _, seed := range []string{"", "plain", "\x1b[31mred\x1b[m", "\x1b[38;5;208;1mx", "\x1b[38:2::1:2:3mx",
-		"\x1b[38;2;1;2mx", "\x1b", "\x1b[", "\x1b[m\x1b[;;m", "\x1b[99999999999999999999m", "é\x1b[4:3m\xff"} {
+		"\x1b[38;2;1;2mx", "\x1b", "\x1b[", "\x1b[m\x1b[;;m", "\x1b[99999999999999999999m",
+		"é\x1b[4:3m\xff"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -184,7 +184,8 @@ func TestTimeline_HasNoMoreLanesThanWorkers(t *testing.T) {
 		for id := range int64(100) {
 			start := noon.Add(time.Duration(id/10) * time.Millisecond)
 			run := ProcessRun{ID: id + 1, Kind: "a"}
-			attempt := Attempt{Status: Completed, StartedAt: start, EndedAt: start.Add((1 + late) * time.Millisecond)}
+			attempt := Attempt{Status: Completed, StartedAt: start,
+				EndedAt: start.Add((1 + late) * time.Millisecond)}
 			timeline.AddBars([]Bar{{Run: run, Attempt: attempt}})
 		}
 		if lanes := timeline.LaidOut(); int64(len(lanes)) != timeline.Workers {

@@ -54,7 +54,8 @@ func transitions() []change {
 
 func drawOutcome(t *rapid.T) app.Outcome {
 	outcome := app.Outcome{
-		Status: rapid.SampledFrom([]app.Status{app.Completed, app.Failed, app.Cancelled, app.Created}).Draw(t, "outcome"),
+		Status: rapid.SampledFrom([]app.Status{app.Completed, app.Failed, app.Cancelled, app.Created}).
+			Draw(t, "outcome"),
 	}
 	if outcome.Status != app.Completed {
 		outcome.Error = "exit status 1"
@@ -116,7 +117,8 @@ func checkChange(t *rapid.T, call change, before, after app.ProcessRun, event ap
 		t.Fatalf("%s: %s although cancellation was requested", call.name, after.Status)
 	}
 	want := app.Event{
-		Version: after.Version, At: after.UpdatedAt, Status: after.Status, Attempt: after.Attempt, Note: event.Note,
+		Version: after.Version, At: after.UpdatedAt, Status: after.Status, Attempt: after.Attempt,
+		Note: event.Note,
 	}
 	if event != want {
 		t.Fatalf("%s: event is %+v, want %+v", call.name, event, want)
